@@ -1,0 +1,51 @@
+//! One call of the inner service.
+
+use std::time::Duration;
+
+use crate::time::Instant;
+
+/// One call of the inner service: its number, when it started, and the deadline that it lives under.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attempt {
+    number: u32,
+    started: Option<Instant>,
+    deadline: Option<Instant>,
+    replayable: bool,
+}
+
+impl Attempt {
+    #[cfg_attr(not(feature = "retry"), allow(dead_code))]
+    pub(crate) fn first(started: Option<Instant>, deadline: Option<Instant>, replayable: bool) -> Self {
+        Self { number: 1, started, deadline, replayable }
+    }
+
+    #[cfg_attr(not(feature = "retry"), allow(dead_code))]
+    pub(crate) fn next(self, started: Option<Instant>) -> Self {
+        Self { number: self.number.saturating_add(1), started, ..self }
+    }
+
+    /// Its number: 1 is the first.
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// When it started. `None` where nothing in the policy asks for the time: the clock isn't read for nothing.
+    pub fn started(&self) -> Option<Instant> {
+        self.started
+    }
+
+    /// When the whole request must be answered, all attempts and waits included. `None` if there is no such time.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// Whether enough of the request was kept to send it again.
+    pub fn is_replayable(&self) -> bool {
+        self.replayable
+    }
+
+    /// What is left until the deadline at `now`; zero once it has passed, `None` if there is none.
+    pub fn remaining(&self, now: Instant) -> Option<Duration> {
+        self.deadline.map(|deadline| deadline.saturating_duration_since(now))
+    }
+}

@@ -1,0 +1,163 @@
+use std::{num::NonZeroU32, time::Duration};
+
+use super::{
+    open_for::OpenFor,
+    open_rule::OpenRule,
+    probes::Probes,
+    rule::{Probing, Rules},
+    window::Shape,
+};
+use crate::{
+    Name, Verdict,
+    classify::{Errors, FromFn},
+    observe::{Observer, Observers},
+    random,
+    time::Clock,
+};
+
+/// What a breaker goes by. Made of parts that were checked when they were made, so it is always usable.
+///
+/// | setting | default | why |
+/// |---|---|---|
+/// | [`open_when`](Self::open_when) | 5 failures in a row | needs no traffic figures to be right; one bad call in a thousand never adds up |
+/// | [`open_for`](Self::open_for) | 30 s | long enough for a restart, short enough that nobody is called at night to reset it |
+/// | [`probes`](Self::probes) | one; one success closes | a service that has just come back gets one call, not all of them |
+/// | classifier | [`Errors`] | errors count, responses don't |
+/// | observers | `tracing`, with that feature | openings should be seen without asking for it |
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_recourse::{BreakerConfig, Ratio, breaker::{OpenFor, OpenRule, Probes, Window}};
+///
+/// let config = BreakerConfig::default()
+///     .name("inventory")
+///     .open_when(OpenRule::Ratio { failing: Ratio::HALF, window: Window::count(100)?.minimum(20)? })
+///     .or_when(OpenRule::consecutive(10)?)
+///     .open_for(OpenFor::growing(Duration::from_secs(5)).max(Duration::from_secs(60)))
+///     .probes(Probes::successes(3)?);
+/// # let _ = config;
+/// # Ok::<(), tower_recourse::Invalid>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct BreakerConfig<C = Errors> {
+    pub(crate) settings: Settings,
+    pub(crate) classifier: C,
+}
+
+/// Everything but the classifier.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) name: Name,
+    pub(crate) rules: Rules,
+    pub(crate) shape: Shape,
+    pub(crate) slow_after: Option<Duration>,
+    pub(crate) open_for: OpenFor,
+    pub(crate) probing: Probing,
+    pub(crate) lease: Duration,
+    pub(crate) count_calls: bool,
+    pub(crate) clock: Clock,
+    pub(crate) observers: Observers,
+    pub(crate) seed: u64,
+}
+
+impl Default for BreakerConfig {
+    fn default() -> Self {
+        let (probing, lease) = Probes::one().parts();
+        let settings = Settings {
+            name: Name::literal("breaker"),
+            rules: Rules::default(),
+            shape: Shape::default(),
+            slow_after: None,
+            open_for: OpenFor::fixed(Duration::from_secs(30)),
+            probing,
+            lease,
+            count_calls: false,
+            clock: Clock::default(),
+            observers: Observers::default(),
+            seed: random::fresh_seed(),
+        };
+        let five = NonZeroU32::MIN.saturating_add(4);
+        Self { settings, classifier: Errors }.open_when(OpenRule::Consecutive(five))
+    }
+}
+
+impl<C> BreakerConfig<C> {
+    /// The name in events, rejections and stats. `breaker` unless set.
+    pub fn name(mut self, name: impl Into<Name>) -> Self {
+        self.settings.name = name.into();
+        self
+    }
+
+    /// The rule by which the circuit opens, instead of those before.
+    pub fn open_when(mut self, rule: OpenRule) -> Self {
+        self.settings.rules = Rules::default();
+        self.settings.shape = Shape::default();
+        self.settings.slow_after = None;
+        self.or_when(rule)
+    }
+
+    /// One more rule: the first that says so opens. A rule replaces one of its own kind.
+    pub fn or_when(mut self, rule: OpenRule) -> Self {
+        let Settings { rules, shape, slow_after, .. } = &mut self.settings;
+        rule.add_to(rules, shape, slow_after);
+        self
+    }
+
+    /// For how long the circuit stays open.
+    pub fn open_for(mut self, open_for: OpenFor) -> Self {
+        self.settings.open_for = open_for;
+        self
+    }
+
+    /// How a half-open circuit is tried, and what closes it.
+    pub fn probes(mut self, probes: Probes) -> Self {
+        (self.settings.probing, self.settings.lease) = probes.parts();
+        self
+    }
+
+    /// Judges outcomes by a closure: `|outcome: Result<&Res, &Err>| …`. Every failure counts, of whatever kind; what
+    /// shouldn't is [`Verdict::Neutral`].
+    pub fn classify<F, Res, Err>(self, classify: F) -> BreakerConfig<FromFn<F>>
+    where
+        F: Fn(Result<&Res, &Err>) -> Verdict,
+    {
+        self.classifier(FromFn(classify))
+    }
+
+    /// Judges outcomes by a [`Classifier`](crate::Classifier), which may look at the request too.
+    pub fn classifier<D>(self, classifier: D) -> BreakerConfig<D> {
+        BreakerConfig { settings: self.settings, classifier }
+    }
+
+    /// Counts admitted calls and successes as well, so that [`Stats`](super::Stats) has them. Failures, rejections and
+    /// transitions are always counted. Off by default: it is the one write to shared memory that a healthy call would
+    /// make.
+    pub fn count_calls(mut self) -> Self {
+        self.settings.count_calls = true;
+        self
+    }
+
+    /// The clock to go by: tokio's unless set.
+    pub fn clock(mut self, clock: impl Into<Clock>) -> Self {
+        self.settings.clock = clock.into();
+        self
+    }
+
+    /// One more observer of its events.
+    pub fn observe(mut self, observer: impl Observer) -> Self {
+        self.settings.observers.add(observer);
+        self
+    }
+
+    /// No observers, the default one included.
+    pub fn unobserved(mut self) -> Self {
+        self.settings.observers.clear();
+        self
+    }
+
+    /// Makes the jitter of the open time repeatable, for tests.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.settings.seed = seed;
+        self
+    }
+}

@@ -1,0 +1,96 @@
+use std::{error::Error, fmt, time::Duration};
+
+use super::State;
+use crate::{Cause, Name};
+
+/// The breaker's no: the call wasn't made. It knows when to come back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Rejection {
+    name: Name,
+    state: State,
+    retry_in: Option<Duration>,
+}
+
+impl Rejection {
+    pub(crate) fn new(name: Name, state: State, retry_in: Option<Duration>) -> Self {
+        Self { name, state, retry_in }
+    }
+
+    /// The circuit's name.
+    pub fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// The state that the circuit was in.
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// After which time a call may be admitted: what is left of the open time, or, in a half-open circuit whose probes
+    /// are all on their way, of their lease (they may well be back before). `None` if that can't be known.
+    pub fn retry_in(&self) -> Option<Duration> {
+        self.retry_in
+    }
+
+    pub(crate) fn cause(&self) -> Cause {
+        Cause::Rejected { retry_in: self.retry_in }
+    }
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "circuit `{}` is {}", self.name, self.state)?;
+        match self.retry_in {
+            Some(retry_in) => write!(f, "; retry in {:.1} s", retry_in.as_secs_f64()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Error for Rejection {}
+
+/// The error of a service behind a breaker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BreakerError<E> {
+    /// The breaker rejected the call; the service wasn't asked.
+    Rejected(Rejection),
+    /// The service's own error.
+    Inner(E),
+}
+
+impl<E> BreakerError<E> {
+    /// The rejection, if it is one.
+    pub fn rejection(&self) -> Option<&Rejection> {
+        match self {
+            Self::Rejected(rejection) => Some(rejection),
+            Self::Inner(_) => None,
+        }
+    }
+
+    /// The service's own error, if it is one.
+    pub fn into_inner(self) -> Option<E> {
+        match self {
+            Self::Rejected(_) => None,
+            Self::Inner(error) => Some(error),
+        }
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for BreakerError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rejected(_) => f.write_str("the call was rejected"),
+            Self::Inner(_) => f.write_str("the call failed"),
+        }
+    }
+}
+
+impl<E: Error + 'static> Error for BreakerError<E> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Rejected(rejection) => Some(rejection),
+            Self::Inner(error) => Some(error),
+        }
+    }
+}

@@ -1,0 +1,77 @@
+use std::time::Duration;
+
+use super::State;
+use crate::Name;
+
+/// A circuit at one moment, as plain data. Read without stopping anybody, so the parts may be a few calls apart.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// The circuit's name.
+    pub name: Name,
+    /// What it is doing.
+    pub state: State,
+    /// Failures since the last success, while closed.
+    pub failures_in_a_row: u32,
+    /// How many of them open it; `None` without that rule.
+    pub threshold: Option<u32>,
+    /// How long its first opening lasts, without jitter.
+    pub open_for: Duration,
+    /// Openings without a closing in between; counted up to 63.
+    pub openings_in_a_row: u32,
+    /// When a call may be admitted again; `None` while calls are admitted.
+    pub retry_in: Option<Duration>,
+    /// What the present window holds; of the probes, while half-open.
+    pub window: WindowStats,
+    /// Calls counted as failures since the circuit was made.
+    pub total_failures: u64,
+    /// Calls counted as successes. `None` unless `count_calls` is set.
+    pub total_successes: Option<u64>,
+    /// Calls judged neutral.
+    pub total_neutral: u64,
+    /// Calls that were dropped before they ended, and not because of a time-out.
+    pub total_dropped: u64,
+    /// Calls let in. `None` unless `count_calls` is set. When no call is on its way, it is the sum of successes, failures,
+    /// neutral and dropped ones.
+    pub total_admitted: Option<u64>,
+    /// Calls rejected.
+    pub total_rejected: u64,
+    /// Changes of the state, resets of a circuit that wasn't closed included.
+    pub transitions: u64,
+}
+
+/// What a window holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WindowStats {
+    /// Calls among which failures are counted; 0 if no rule asks for them.
+    pub calls: u32,
+    /// Failures among them.
+    pub failures: u32,
+    /// Calls among which slow ones are counted; 0 if no rule asks for them.
+    pub timed: u32,
+    /// Slow ones among them.
+    pub slow: u32,
+}
+
+impl WindowStats {
+    /// The share of failures; `None` before the first call.
+    pub fn failure_rate(&self) -> Option<f64> {
+        share(self.failures, self.calls)
+    }
+
+    /// The share of slow calls; `None` before the first call.
+    pub fn slow_rate(&self) -> Option<f64> {
+        share(self.slow, self.timed)
+    }
+}
+
+impl From<super::window::Counts> for WindowStats {
+    fn from(counts: super::window::Counts) -> Self {
+        Self { calls: counts.calls, failures: counts.failures, timed: counts.timed, slow: counts.slow }
+    }
+}
+
+fn share(part: u32, whole: u32) -> Option<f64> {
+    (whole > 0).then(|| f64::from(part) / f64::from(whole))
+}

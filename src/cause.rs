@@ -1,0 +1,56 @@
+//! Why an outcome is what it is, as the layer that returned it knows.
+
+use std::{fmt, time::Duration};
+
+/// Why the fallback was asked; said by the layer that let the failure through.
+///
+/// A retry tells why it stopped trying, a breaker that it rejected. Where neither is inside, the cause is
+/// [`Cause::Failure`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Cause {
+    /// The service failed, and no layer further in had more to say.
+    Failure,
+    /// The failure was one that no other attempt mends.
+    Permanent,
+    /// All attempts were made.
+    AttemptsSpent {
+        /// How many.
+        attempts: u32,
+    },
+    /// A breaker rejected the call; the service wasn't asked.
+    Rejected {
+        /// When a call may be admitted again. `None` if that can't be known.
+        retry_in: Option<Duration>,
+    },
+    /// The retry budget was empty.
+    Budget,
+    /// The wait for the next attempt would have crossed the deadline, or the deadline passed.
+    Deadline,
+    /// The request couldn't be sent a second time.
+    NotReplayable,
+}
+
+impl Cause {
+    /// Whether a breaker rejected the call, so that the service was never asked.
+    pub const fn is_rejection(&self) -> bool {
+        matches!(self, Self::Rejected { .. })
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failure => f.write_str("the call failed"),
+            Self::Permanent => f.write_str("the failure is permanent"),
+            Self::AttemptsSpent { attempts } => write!(f, "all {attempts} attempts failed"),
+            Self::Rejected { retry_in: Some(retry_in) } => {
+                write!(f, "the circuit rejected the call; retry in {retry_in:?}")
+            }
+            Self::Rejected { retry_in: None } => f.write_str("the circuit rejected the call"),
+            Self::Budget => f.write_str("the retry budget is empty"),
+            Self::Deadline => f.write_str("the deadline is too close for another attempt"),
+            Self::NotReplayable => f.write_str("the request can't be sent again"),
+        }
+    }
+}

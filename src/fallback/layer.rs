@@ -1,0 +1,161 @@
+use std::{fmt, sync::Arc};
+
+use tower_layer::Layer;
+
+use super::{
+    Failed, Fallback,
+    backup::{FromFn, ServiceBackup, Value, WithRequest},
+};
+use crate::{
+    Classifier, Name, Verdict,
+    classify::{self, Errors},
+    observe::{Observer, Observers},
+};
+
+/// Puts a fallback around a service.
+///
+/// # Clone
+///
+/// A clone has a clone of the backup, and the same observers.
+#[derive(Debug, Clone)]
+pub struct FallbackLayer<B, C = Errors> {
+    pub(super) backup: B,
+    pub(super) classifier: C,
+    pub(super) about: Arc<About>,
+}
+
+/// What only matters once the primary has failed.
+#[derive(Debug, Clone)]
+pub(super) struct About {
+    pub(super) name: Name,
+    pub(super) observers: Observers,
+}
+
+impl<B> FallbackLayer<ServiceBackup<B>> {
+    /// Another service answers. It gets a clone of the request, made before the primary is called.
+    pub fn new(backup: B) -> Self {
+        Self::with(ServiceBackup(backup))
+    }
+}
+
+impl<T> FallbackLayer<Value<T>> {
+    /// This value is the answer. The request isn't kept.
+    pub fn value(value: T) -> Self {
+        Self::with(Value(value))
+    }
+}
+
+impl<F> FallbackLayer<FromFn<F>> {
+    /// A function of what went wrong makes the answer. The request isn't kept.
+    ///
+    /// ```
+    /// use std::io;
+    /// use tower_recourse::{FallbackLayer, fallback::Failed};
+    ///
+    /// let layer = FallbackLayer::from_fn(|failed: Failed<'_, String, io::Error>| {
+    ///     let answer = format!("not now: {}", failed.cause);
+    ///     async move { Ok::<_, io::Error>(answer) }
+    /// });
+    /// # let _ = layer;
+    /// ```
+    pub fn from_fn<Fut, Res, Err, E>(function: F) -> Self
+    where
+        F: Fn(Failed<'_, Res, Err>) -> Fut,
+        Fut: Future<Output = Result<Res, E>>,
+    {
+        Self::with(FromFn(function))
+    }
+}
+
+impl<F> FallbackLayer<WithRequest<F>> {
+    /// A function of the request and of what went wrong makes the answer. It gets a clone of the request, made before the
+    /// primary is called.
+    pub fn with_request<Fut, Req, Res, Err, E>(function: F) -> Self
+    where
+        F: Fn(Req, Failed<'_, Res, Err>) -> Fut,
+        Fut: Future<Output = Result<Res, E>>,
+    {
+        Self::with(WithRequest(function))
+    }
+}
+
+impl<B> FallbackLayer<B> {
+    /// A [`Backup`](super::Backup) of one's own.
+    pub fn with(backup: B) -> Self {
+        let about = About { name: Name::literal("fallback"), observers: Observers::default() };
+        Self { backup, classifier: Errors, about: Arc::new(about) }
+    }
+}
+
+impl<B, C> FallbackLayer<B, C> {
+    /// The name in events. `fallback` unless set.
+    pub fn name(mut self, name: impl Into<Name>) -> Self {
+        Arc::make_mut(&mut self.about).name = name.into();
+        self
+    }
+
+    /// Judges the primary's outcomes by a closure: `|outcome: Result<&Res, &Err>| …`. The backup is asked for a failure of
+    /// any kind.
+    pub fn classify<F, Res, Err>(self, classify: F) -> FallbackLayer<B, classify::FromFn<F>>
+    where
+        F: Fn(Result<&Res, &Err>) -> Verdict,
+    {
+        self.classifier(classify::FromFn(classify))
+    }
+
+    /// Asks the backup when this says so: `|outcome: Result<&Res, &Err>| -> bool`. A breaker's rejection needs no line.
+    pub fn when<F, Res, Err>(self, asked: F) -> FallbackLayer<B, Asked<F>>
+    where
+        F: Fn(Result<&Res, &Err>) -> bool,
+    {
+        self.classifier(Asked(asked))
+    }
+
+    /// Judges the primary's outcomes by a [`Classifier`].
+    pub fn classifier<D>(self, classifier: D) -> FallbackLayer<B, D> {
+        FallbackLayer { backup: self.backup, classifier, about: self.about }
+    }
+
+    /// One more observer of its events.
+    pub fn observe(mut self, observer: impl Observer) -> Self {
+        Arc::make_mut(&mut self.about).observers.add(observer);
+        self
+    }
+
+    /// No observers, the default one included.
+    pub fn unobserved(mut self) -> Self {
+        Arc::make_mut(&mut self.about).observers.clear();
+        self
+    }
+}
+
+impl<S, B: Clone, C: Clone> Layer<S> for FallbackLayer<B, C> {
+    type Service = Fallback<S, B, C>;
+
+    fn layer(&self, primary: S) -> Self::Service {
+        Fallback::new(primary, self.clone())
+    }
+}
+
+/// A predicate of one's own as a classifier. See [`FallbackLayer::when`].
+#[derive(Clone, Copy)]
+pub struct Asked<F>(F);
+
+impl<F, Req, Res, Err> Classifier<Req, Res, Err> for Asked<F>
+where
+    F: Fn(Result<&Res, &Err>) -> bool,
+{
+    type Memo = ();
+
+    fn memo(&self, _: &Req) {}
+
+    fn classify(&self, (): &(), outcome: Result<&Res, &Err>) -> Verdict {
+        if (self.0)(outcome) { Verdict::transient() } else { Verdict::Success }
+    }
+}
+
+impl<F> fmt::Debug for Asked<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a predicate")
+    }
+}

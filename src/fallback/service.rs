@@ -1,0 +1,83 @@
+use std::{
+    fmt,
+    task::{Context, Poll},
+};
+
+use tower_service::Service;
+
+use super::{Backup, FallbackError, FallbackLayer, future::ResponseFuture};
+use crate::{Classifier, readiness::Readiness};
+
+/// A service with a fallback. Made by [`FallbackLayer`].
+///
+/// # Clone
+///
+/// A clone has clones of the primary and of the backup. Every call takes a clone of the backup with it.
+pub struct Fallback<S, B, C> {
+    primary: S,
+    layer: FallbackLayer<B, C>,
+    readiness: Readiness,
+}
+
+impl<S, B, C> Fallback<S, B, C> {
+    pub(super) fn new(primary: S, layer: FallbackLayer<B, C>) -> Self {
+        Self { primary, layer, readiness: Readiness::default() }
+    }
+
+    /// The primary.
+    pub fn get_ref(&self) -> &S {
+        &self.primary
+    }
+}
+
+impl<S, B, C, Req> Service<Req> for Fallback<S, B, C>
+where
+    S: Service<Req>,
+    S::Error: Send + 'static,
+    B: Backup<Req, S::Response, S::Error> + Clone,
+    C: Classifier<Req, S::Response, S::Error> + Clone,
+{
+    type Response = S::Response;
+    type Error = FallbackError<S::Error, B::Error>;
+    type Future = ResponseFuture<S, B, C, Req>;
+
+    /// Ready when the primary is; the backup is made ready when it is needed. Never an error: the backup is asked for the
+    /// call that follows.
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        if !self.readiness.has_failed() {
+            match self.primary.poll_ready(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => self.readiness.fail(error),
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Req) -> Self::Future {
+        let layer = self.layer.clone();
+        let memo = layer.classifier.memo(&request);
+        let kept = layer.backup.keep(&request);
+        if self.readiness.has_failed() {
+            let error = self.readiness.take_error().expect("`poll_ready` and `call` are of one request type");
+            return ResponseFuture::unready(layer, memo, kept, error);
+        }
+        let call = self.primary.call(request);
+        ResponseFuture::running(layer, memo, kept, call)
+    }
+}
+
+impl<S: Clone, B: Clone, C: Clone> Clone for Fallback<S, B, C> {
+    fn clone(&self) -> Self {
+        Self::new(self.primary.clone(), self.layer.clone())
+    }
+}
+
+impl<S: fmt::Debug, B: fmt::Debug, C> fmt::Debug for Fallback<S, B, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fallback")
+            .field("primary", &self.primary)
+            .field("backup", &self.layer.backup)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,85 @@
+use std::time::Duration;
+
+use crate::{Cause, Name};
+
+/// One thing that happened.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// An attempt failed, and another one follows.
+    RetryScheduled {
+        /// The retry's name.
+        name: &'a Name,
+        /// The number of the attempt that failed: 1 is the first.
+        attempt: u32,
+        /// The wait before the next one.
+        delay: Duration,
+    },
+    /// A request failed and isn't tried again.
+    RetryStopped {
+        /// The retry's name.
+        name: &'a Name,
+        /// The number of the attempt that failed last.
+        attempt: u32,
+        /// Why it isn't tried again.
+        cause: Cause,
+    },
+    /// A request succeeded after it had failed.
+    RetrySucceeded {
+        /// The retry's name.
+        name: &'a Name,
+        /// The number of the attempt that succeeded: 2 or more.
+        attempt: u32,
+    },
+    /// A circuit opened: calls are rejected.
+    CircuitOpened {
+        /// The circuit's name.
+        name: &'a Name,
+        /// For how long.
+        open_for: Duration,
+        /// How often it opened in a row, without closing in between: 1 is the first.
+        openings_in_a_row: u32,
+        /// Calls in the window that opened it, or probes; 0 if no rule asks for a window.
+        calls: u32,
+        /// Failures among them.
+        failures: u32,
+        /// Slow ones among them.
+        slow: u32,
+    },
+    /// A circuit's open time is over: probes are admitted.
+    CircuitHalfOpened {
+        /// The circuit's name.
+        name: &'a Name,
+    },
+    /// A circuit closed: calls are admitted.
+    CircuitClosed {
+        /// The circuit's name.
+        name: &'a Name,
+    },
+    /// A circuit counted a failure.
+    CallFailed {
+        /// The circuit's name.
+        name: &'a Name,
+    },
+    /// A circuit rejected a call.
+    CallRejected {
+        /// The circuit's name.
+        name: &'a Name,
+        /// When a call may be admitted again.
+        retry_in: Option<Duration>,
+    },
+    /// The fallback was asked.
+    FallbackAsked {
+        /// The fallback's name.
+        name: &'a Name,
+        /// Why.
+        cause: Cause,
+    },
+    /// The fallback failed too.
+    FallbackFailed {
+        /// The fallback's name.
+        name: &'a Name,
+        /// Why it had been asked.
+        cause: Cause,
+    },
+}

@@ -1,0 +1,27 @@
+//! Telling what happened: one [`Event`] at one place, handed to every [`Observer`].
+//!
+//! Nothing is told while nothing fails: a success on the first attempt through a closed circuit makes no event.
+//! Observers are called on the task of the call, after the accounting is done and with no lock held; an observer that
+//! is slow makes the call slow, and one that panics makes the call panic, with the counts right all the same.
+//!
+//! ```
+//! use tower_recourse::{RetryConfig, observe::Event};
+//!
+//! let config = RetryConfig::default().observe(|event: &Event<'_>| {
+//!     if let Event::RetryScheduled { attempt, delay, .. } = event {
+//!         println!("attempt {attempt} failed, the next one in {delay:?}");
+//!     }
+//! });
+//! # let _ = config;
+//! ```
+
+mod event;
+mod observer;
+#[cfg(feature = "tracing")]
+mod tracing;
+
+pub use event::Event;
+pub use observer::Observer;
+pub(crate) use observer::Observers;
+#[cfg(feature = "tracing")]
+pub use tracing::Tracing;

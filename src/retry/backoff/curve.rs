@@ -1,0 +1,144 @@
+use std::{sync::Arc, time::Duration};
+
+use super::Jitter;
+use crate::{Invalid, random};
+
+/// The delays before the second attempt, the third, and so on.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_recourse::retry::{Backoff, Jitter};
+///
+/// let ms = Duration::from_millis;
+/// let backoff = Backoff::exponential(ms(50)).max(ms(300)).jitter(Jitter::None);
+/// let delays: Vec<_> = backoff.delays(0).take(4).collect();
+/// assert_eq!(delays, [ms(50), ms(100), ms(200), ms(300)]);
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Backoff {
+    curve: Curve,
+    max: Duration,
+    jitter: Jitter,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Curve {
+    Fixed(Duration),
+    Exponential { base: Duration, factor: f64 },
+    Linear { first: Duration, step: Duration },
+    Schedule(Arc<[Duration]>),
+}
+
+impl Backoff {
+    const MAX: Duration = Duration::from_secs(60);
+
+    /// No wait at all. A client that does this to a service that is overloaded keeps it so.
+    pub const fn none() -> Self {
+        Self::fixed(Duration::ZERO)
+    }
+
+    /// The same delay, always.
+    pub const fn fixed(delay: Duration) -> Self {
+        Self { curve: Curve::Fixed(delay), max: delay, jitter: Jitter::None }
+    }
+
+    /// `base`, and twice as long each time; at most 60 s, [full jitter](Jitter::Full) unless set.
+    pub const fn exponential(base: Duration) -> Self {
+        Self { curve: Curve::Exponential { base, factor: 2.0 }, max: Self::MAX, jitter: Jitter::Full }
+    }
+
+    /// `first`, and `step` longer each time; at most 60 s, no jitter unless set.
+    pub const fn linear(first: Duration, step: Duration) -> Self {
+        Self { curve: Curve::Linear { first, step }, max: Self::MAX, jitter: Jitter::None }
+    }
+
+    /// These delays, one after the other; the last one repeats. No jitter unless set.
+    ///
+    /// # Errors
+    ///
+    /// If there are none.
+    pub fn schedule(delays: impl IntoIterator<Item = Duration>) -> Result<Self, Invalid> {
+        let delays: Arc<[Duration]> = delays.into_iter().collect();
+        match delays.iter().max() {
+            None => Err(Invalid::new("schedule", delays, "at least one delay")),
+            Some(&max) => Ok(Self { curve: Curve::Schedule(delays), max, jitter: Jitter::None }),
+        }
+    }
+
+    /// By how much an exponential delay grows; the other curves have no factor and stay what they are.
+    ///
+    /// # Errors
+    ///
+    /// If `factor` is below 1, or not a finite number.
+    pub fn factor(mut self, factor: f64) -> Result<Self, Invalid> {
+        if !factor.is_finite() || factor < 1.0 {
+            return Err(Invalid::new("factor", factor, "a finite number of at least 1"));
+        }
+        if let Curve::Exponential { base, .. } = self.curve {
+            self.curve = Curve::Exponential { base, factor };
+        }
+        Ok(self)
+    }
+
+    /// The longest delay, jitter included.
+    pub fn max(mut self, max: Duration) -> Self {
+        self.max = max;
+        self
+    }
+
+    /// How the delays are spread.
+    pub fn jitter(mut self, jitter: Jitter) -> Self {
+        self.jitter = jitter;
+        self
+    }
+
+    /// The delays of one request, without end; the same for the same seed.
+    pub fn delays(&self, seed: u64) -> Delays {
+        Delays { backoff: self.clone(), seed, retry: 0, previous: None }
+    }
+
+    /// The delay before retry number `retry` (0 is the first), after a delay of `previous`, where `random` is from 0 to 1.
+    pub(crate) fn delay(&self, retry: u32, previous: Option<Duration>, random: f64) -> Duration {
+        let plain = self.curve.at(retry).min(self.max);
+        self.jitter.spread(plain, self.curve.at(0).min(self.max), previous, random).min(self.max)
+    }
+}
+
+impl Curve {
+    fn at(&self, retry: u32) -> Duration {
+        match self {
+            Self::Fixed(delay) => *delay,
+            Self::Exponential { base, factor } => {
+                let times = factor.powi(i32::try_from(retry).unwrap_or(i32::MAX));
+                // Overflow, infinity included, is longer than any cap.
+                Duration::try_from_secs_f64(base.as_secs_f64() * times).unwrap_or(Duration::MAX)
+            }
+            Self::Linear { first, step } => first.saturating_add(step.saturating_mul(retry)),
+            Self::Schedule(delays) => {
+                let last = delays.len().saturating_sub(1);
+                delays.get(last.min(retry as usize)).copied().unwrap_or_default()
+            }
+        }
+    }
+}
+
+/// The delays of one request. See [`Backoff::delays`].
+#[derive(Debug, Clone)]
+pub struct Delays {
+    backoff: Backoff,
+    seed: u64,
+    retry: u32,
+    previous: Option<Duration>,
+}
+
+impl Iterator for Delays {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        let random = random::unit(&mut random::generator(self.seed, self.retry.into()));
+        let delay = self.backoff.delay(self.retry, self.previous, random);
+        self.retry = self.retry.saturating_add(1);
+        self.previous = Some(delay);
+        Some(delay)
+    }
+}

@@ -1,0 +1,55 @@
+//! Keeping retries a bounded share of traffic.
+//!
+//! # Why a budget and not just a limit of attempts?
+//!
+//! Because three retries a request are four times the load, and they come just when the service can't bear it. A limit of
+//! attempts bounds what one request does; only a budget bounds what all of them do together. With 20 % the service sees at
+//! most 1.2 times the demand (and a few retries a second more), however much of it fails.
+//!
+//! Back-off doesn't do that: it moves the load to a later time, and with a steady stream of requests there is no later time
+//! at which nobody comes. See Marc Brooker, "Fixing retries with token buckets and circuit breakers" (2022).
+
+mod reservation;
+mod token_bucket;
+
+use std::fmt;
+
+pub(crate) use reservation::Reservation;
+pub use token_bucket::TokenBucket;
+
+use crate::FailureKind;
+
+/// Says whether another attempt can be afforded. Shared by everything that one layer makes, and by more if it is given to
+/// more.
+pub trait Budget: Send + Sync + fmt::Debug + 'static {
+    /// A request has come. Once a request, however many attempts it takes and however many retries on this budget it
+    /// crosses.
+    fn deposit(&self);
+
+    /// Takes what one more attempt costs after a failure of this kind. `None`: it can't be afforded.
+    ///
+    /// Taken before the wait, so that retries which are waiting are counted too.
+    fn withdraw(&self, kind: FailureKind) -> Option<Token>;
+
+    /// Takes back what was withdrawn for an attempt that was never made.
+    fn give_back(&self, token: Token);
+
+    /// How many more attempts could be afforded at this moment.
+    fn balance(&self) -> u64;
+}
+
+/// What a budget gave, in its own terms: it gets the same back for an attempt that was never made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Token(u64);
+
+impl Token {
+    /// A token that stands for this to the budget that makes it.
+    pub const fn new(value: u64) -> Self {
+        Self(value)
+    }
+
+    /// What it stands for.
+    pub const fn value(self) -> u64 {
+        self.0
+    }
+}

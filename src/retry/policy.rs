@@ -1,0 +1,67 @@
+use super::{Decision, Elapsed, Limits, budget::Budget};
+use crate::{Attempt, Cause, Outcome};
+
+/// Decides what to do about each outcome. [`RetryConfig`](super::RetryConfig) is the one for most purposes; whatever
+/// implements this can be given to [`RetryLayer::new`](super::RetryLayer::new) instead.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_recourse::{Attempt, Outcome, RetryLayer, retry::{Decision, Policy, Reason}};
+///
+/// /// One more try, at once, whatever went wrong.
+/// struct Twice;
+///
+/// impl<Req, Res, Err> Policy<Req, Res, Err> for Twice {
+///     type State = ();
+///
+///     fn start(&self, _: &Req) {}
+///
+///     fn decide(&self, (): &mut (), attempt: &Attempt, outcome: Outcome<'_, Res, Err>) -> Decision {
+///         match outcome.result() {
+///             Ok(_) => Decision::Return(Reason::Success),
+///             Err(_) if attempt.number() >= 2 => Decision::Return(Reason::AttemptsSpent { attempts: 2 }),
+///             Err(_) => Decision::Retry { delay: Duration::ZERO, reason: Reason::Transient },
+///         }
+///     }
+/// }
+///
+/// let layer = RetryLayer::new(Twice);
+/// # let _ = layer;
+/// ```
+pub trait Policy<Req, Res, Err> {
+    /// What is kept for one request from its start to its end. Dropped with it, also when the caller gives up.
+    type State;
+
+    /// A request has come.
+    fn start(&self, request: &Req) -> Self::State;
+
+    /// An attempt is about to be made, the first one included.
+    fn attempt(&self, state: &mut Self::State, attempt: &Attempt) {
+        let _ = (state, attempt);
+    }
+
+    /// An attempt has come to this.
+    fn decide(&self, state: &mut Self::State, attempt: &Attempt, outcome: Outcome<'_, Res, Err>) -> Decision;
+
+    /// The request isn't sent again, although the policy would have: it can't be, or the wait would cross the deadline.
+    /// For policies that look at [`Attempt::is_replayable`] and [`Attempt::deadline`] themselves this is the exception.
+    fn not_retried(&self, state: &mut Self::State, attempt: &Attempt, cause: Cause) {
+        let _ = (state, attempt, cause);
+    }
+
+    /// How long things may take. No limits unless given; with some, [`timed_out`](Self::timed_out) must answer.
+    fn limits(&self) -> Limits {
+        Limits::default()
+    }
+
+    /// The outcome of an attempt that was cut off at a limit. Without an answer, the attempt goes on.
+    fn timed_out(&self, elapsed: Elapsed) -> Option<Result<Res, Err>> {
+        let _ = elapsed;
+        None
+    }
+
+    /// The budget that it draws on, so that a request which crosses several retries on one budget deposits once.
+    fn budget(&self) -> Option<&dyn Budget> {
+        None
+    }
+}

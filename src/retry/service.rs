@@ -1,0 +1,88 @@
+use std::{
+    fmt,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use tower_service::Service;
+
+use super::{Cloned, Keep, Policy, future::ResponseFuture};
+use crate::readiness::Readiness;
+
+/// A service that tries again. Made by [`RetryLayer`](super::RetryLayer).
+///
+/// # Clone
+///
+/// A clone shares the policy and its budget: one reference count, and what a clone of the service costs. Every call makes
+/// one such clone: the instance that was ready goes with the call, and makes all its attempts.
+pub struct Retry<S, P, K = Cloned> {
+    inner: S,
+    shared: Arc<Shared<P, K>>,
+    readiness: Readiness,
+}
+
+#[derive(Debug)]
+pub(super) struct Shared<P, K> {
+    pub(super) policy: P,
+    pub(super) keep: K,
+}
+
+impl<S, P, K> Retry<S, P, K> {
+    pub(super) fn new(inner: S, shared: Arc<Shared<P, K>>) -> Self {
+        Self { inner, shared, readiness: Readiness::default() }
+    }
+
+    /// The service within.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The policy.
+    pub fn policy(&self) -> &P {
+        &self.shared.policy
+    }
+}
+
+impl<S, P, K, Req> Service<Req> for Retry<S, P, K>
+where
+    S: Service<K::Request> + Clone,
+    S::Error: Send + 'static,
+    P: Policy<Req, S::Response, S::Error>,
+    K: Keep<Req>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = ResponseFuture<S, P, K, Req>;
+
+    /// Ready when the service is. Never an error: a readiness error is the outcome of the first attempt of the call that
+    /// follows.
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        if !self.readiness.has_failed() {
+            match self.inner.poll_ready(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => self.readiness.fail(error),
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Req) -> Self::Future {
+        let fresh = self.inner.clone();
+        let ready = std::mem::replace(&mut self.inner, fresh);
+        let readiness = std::mem::take(&mut self.readiness);
+        ResponseFuture::start(Arc::clone(&self.shared), ready, readiness, request)
+    }
+}
+
+impl<S: Clone, P, K> Clone for Retry<S, P, K> {
+    fn clone(&self) -> Self {
+        Self::new(self.inner.clone(), Arc::clone(&self.shared))
+    }
+}
+
+impl<S: fmt::Debug, P: fmt::Debug, K> fmt::Debug for Retry<S, P, K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Retry").field("inner", &self.inner).field("policy", &self.shared.policy).finish_non_exhaustive()
+    }
+}

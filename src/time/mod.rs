@@ -1,0 +1,11 @@
+//! Where time comes from: monotonic, always.
+//!
+//! [`Clock::default`] reads tokio's clock, so `tokio::time::pause` works in tests. [`ManualClock`] only moves when it
+//! is told to, and needs no runtime.
+
+mod clock;
+mod manual;
+
+pub use clock::Clock;
+pub use manual::ManualClock;
+pub use tokio::time::Instant;
