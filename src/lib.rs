@@ -1,30 +1,87 @@
-//! tower middleware for when a call fails.
+//! When a call fails, decide well what to do next: try again, stop calling, or answer another way. As tower layers that are
+//! cheap enough to put around every call.
+//!
+//! ```
+//! use std::{convert::Infallible, io};
+//! use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
+//! use tower_recourse::{BreakerConfig, BreakerLayer, FallbackLayer, RetryConfig, RetryLayer};
+//!
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() {
+//! # let client = service_fn(|_: &'static str| async { Err::<String, _>(io::Error::from(io::ErrorKind::ConnectionReset)) });
+//! let cache = service_fn(|key: &'static str| async move { Ok::<_, Infallible>(format!("cached {key}")) });
+//!
+//! let mut service = ServiceBuilder::new()
+//!     .layer(FallbackLayer::new(cache))                           // what retries can't save
+//!     .layer(RetryLayer::new(RetryConfig::default()))             // a few more attempts, within a budget
+//!     .layer(BreakerLayer::new(BreakerConfig::default()))         // none at all while it is down
+//!     .service(client);
+//!
+//! assert_eq!(service.ready().await.unwrap().call("prices").await.unwrap(), "cached prices");
+//! # }
+//! ```
+//!
+//! | layer | page | in a line |
+//! |---|---|---|
+//! | [`RetryLayer`] | [`retry`] | tries again, with back-off, a budget, and deadlines |
+//! | [`BreakerLayer`] | [`breaker`] | stops calling what is down, and finds out when it is back |
+//! | [`FallbackLayer`] | [`fallback`] | answers another way when all else fails |
+//!
+//! Each works alone. Together they know each other's words: a breaker's rejection isn't retried and costs no budget, an
+//! attempt that a retry cuts off is a failure to the breaker inside, and a fallback is told the [`Cause`]. The order above is
+//! the paved one; each page says what other orders mean.
+//!
+//! # Words
+//!
+//! An **attempt** is one call of the service within ([`Attempt`]), and what comes back is its **outcome** ([`Outcome`]). A
+//! [`Classifier`] makes it a **verdict** ([`Verdict`]): success, failure of a kind, or neutral. A [policy](retry::Policy)
+//! makes of that a **decision**, with a reason. A breaker gives **permits**, or **rejections**. What happened is told to
+//! [observers](observe).
+//!
+//! # Features
+//!
+//! All are on by default: `retry`, `breaker`, `fallback`, and `tracing` (events are written through it).
+//!
+//! # What it needs
+//!
+//! A tokio runtime with its time driver on for waits and time-outs; a breaker alone needs none. Service errors must be `'static`,
+//! and `Send`.
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
+// Nouns: they import nothing of the crate but each other.
 mod attempt;
 mod cause;
+mod elapsed;
 mod invalid;
 mod name;
 mod outcome;
 #[cfg(any(feature = "retry", feature = "breaker"))]
-mod random;
-#[cfg(any(feature = "retry", feature = "breaker"))]
 mod ratio;
-#[cfg(any(feature = "retry", feature = "breaker", feature = "fallback"))]
-mod readiness;
-#[cfg(feature = "breaker")]
-mod sync;
-mod told;
 mod verdict;
 
+// What the layers share, besides words.
+#[cfg(any(feature = "retry", feature = "breaker"))]
+mod random;
+#[cfg(any(feature = "retry", feature = "breaker", feature = "fallback"))]
+mod readiness;
+mod told;
+
+// Judges.
+pub mod classify;
+
+// Layers: none imports another.
 #[cfg(feature = "breaker")]
 pub mod breaker;
-pub mod classify;
 #[cfg(feature = "fallback")]
 pub mod fallback;
-pub mod observe;
 #[cfg(feature = "retry")]
 pub mod retry;
+
+// Ports.
+pub mod observe;
+#[cfg(feature = "breaker")]
+mod sync;
 pub mod time;
 
 pub use attempt::Attempt;
@@ -32,6 +89,7 @@ pub use attempt::Attempt;
 pub use breaker::{BreakerConfig, BreakerError, BreakerLayer, Circuit, Rejection, State};
 pub use cause::Cause;
 pub use classify::Classifier;
+pub use elapsed::Elapsed;
 #[cfg(feature = "fallback")]
 pub use fallback::{FallbackError, FallbackLayer};
 pub use invalid::Invalid;
@@ -42,3 +100,8 @@ pub use ratio::Ratio;
 #[cfg(feature = "retry")]
 pub use retry::{RetryConfig, RetryLayer};
 pub use verdict::{Failure, FailureKind, Verdict};
+
+/// The code of the README, compiled and run.
+#[cfg(all(doctest, feature = "retry", feature = "breaker", feature = "fallback"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,7 +1,7 @@
 use std::{error::Error, fmt, time::Duration};
 
 use super::State;
-use crate::{Cause, Name};
+use crate::{Cause, Elapsed, Name};
 
 /// The breaker's no: the call wasn't made. It knows when to come back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +74,13 @@ impl<E> BreakerError<E> {
             Self::Rejected(_) => None,
             Self::Inner(error) => Some(error),
         }
+    }
+}
+
+/// So that the time-outs of a retry around the breaker need no answer of their own.
+impl<E: From<Elapsed>> From<Elapsed> for BreakerError<E> {
+    fn from(elapsed: Elapsed) -> Self {
+        Self::Inner(elapsed.into())
     }
 }
 

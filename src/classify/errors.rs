@@ -61,8 +61,7 @@ fn judge(error: &(dyn Error + 'static)) -> Option<Verdict> {
     if error.is::<tokio::time::error::Elapsed>() {
         return Some(Verdict::timed_out());
     }
-    #[cfg(feature = "retry")]
-    if error.is::<crate::retry::Elapsed>() {
+    if error.is::<crate::Elapsed>() {
         return Some(Verdict::timed_out());
     }
     #[cfg(feature = "breaker")]

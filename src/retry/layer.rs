@@ -42,7 +42,7 @@ impl<P> RetryLayer<P> {
         self.keep_by(FromFn(copy))
     }
 
-    /// Keeps requests by a [`Keep`].
+    /// Keeps requests by a [`Keep`](super::Keep).
     pub fn keep_by<K>(self, keep: K) -> RetryLayer<P, K>
     where
         P: Clone,

@@ -1,6 +1,6 @@
 use std::{fmt, time::Duration};
 
-use super::Elapsed;
+use crate::Elapsed;
 
 /// How long an attempt, and a request with all its attempts and waits, may take.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -21,21 +21,20 @@ impl Limits {
 /// Limits, and what is answered when one is reached.
 ///
 /// The service's error type stays what it is, so a time-out must be made into one: by default with `From<Elapsed>`
-/// (tower's `BoxError` has it), or by a function of one's own.
+/// (`io::Error` and tower's `BoxError` have it, and a `BreakerError` of one of them), or by a function of one's own.
 ///
 /// ```
-/// use std::{io, time::Duration};
-/// use tower_recourse::{RetryConfig, retry::{Elapsed, Timeouts}};
+/// use std::time::Duration;
+/// use tower_recourse::{Elapsed, RetryConfig, retry::Timeouts};
 ///
 /// // For an error that is `From<Elapsed>`:
-/// let boxed = RetryConfig::default().timeouts(Timeouts::attempt(Duration::from_secs(2)));
+/// let limits = Timeouts::attempt(Duration::from_secs(2)).total(Duration::from_secs(10));
+/// let config = RetryConfig::default().timeouts(limits);
 ///
 /// // For any other, or for an answer that is a response:
-/// let limits = Timeouts::attempt(Duration::from_secs(2)).total(Duration::from_secs(10));
-/// let io = RetryConfig::default().timeouts(
-///     limits.answer(|elapsed: Elapsed| Err::<String, _>(io::Error::new(io::ErrorKind::TimedOut, elapsed))),
-/// );
-/// # let _ = (boxed, io);
+/// enum DbError { TooSlow, Refused }
+/// let answered = RetryConfig::default().timeouts(limits.answer(|_: Elapsed| Err::<u32, _>(DbError::TooSlow)));
+/// # let _ = (config, answered, DbError::Refused);
 /// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Timeouts<A = FromElapsed> {

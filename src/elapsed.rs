@@ -1,8 +1,11 @@
-use std::{error::Error, fmt, time::Duration};
+//! The error of what took too long.
+
+use std::{error::Error, fmt, io, time::Duration};
 
 /// An attempt, or the whole request, took too long and was cut off.
 ///
-/// What the caller gets for it is made by an [`Answer`](super::Answer).
+/// The caller gets it as the service's own error type, where that is `From<Elapsed>`: `io::Error`, boxed errors, and a
+/// `BreakerError` of one of these are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Elapsed {
     limit: Duration,
@@ -10,10 +13,12 @@ pub struct Elapsed {
 }
 
 impl Elapsed {
+    #[cfg_attr(not(feature = "retry"), allow(dead_code))]
     pub(crate) fn attempt(limit: Duration) -> Self {
         Self { limit, whole: false }
     }
 
+    #[cfg_attr(not(feature = "retry"), allow(dead_code))]
     pub(crate) fn request(limit: Duration) -> Self {
         Self { limit, whole: true }
     }
@@ -37,3 +42,9 @@ impl fmt::Display for Elapsed {
 }
 
 impl Error for Elapsed {}
+
+impl From<Elapsed> for io::Error {
+    fn from(elapsed: Elapsed) -> Self {
+        Self::new(io::ErrorKind::TimedOut, elapsed)
+    }
+}

@@ -1,0 +1,63 @@
+//! The innermost service of every client: one hyper client, and one attempt is one request on the wire.
+
+use std::fmt;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
+use hyper_util::{
+    client::legacy::{self, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use tower::{Service, service_fn};
+use tower_recourse::Rejection;
+
+/// Why a request had no answer.
+#[derive(Debug)]
+pub(crate) enum ClientError {
+    /// The attempt took too long.
+    TimedOut,
+    /// The breaker is open.
+    Rejected(Rejection),
+    /// The connection or the message broke.
+    Broken(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl fmt::Display for ClientError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ClientError::TimedOut => f.write_str("no answer in time"),
+            ClientError::Rejected(_) => f.write_str("the upstream was not asked"),
+            ClientError::Broken(_) => f.write_str("the exchange with the upstream broke"),
+        }
+    }
+}
+
+impl std::error::Error for ClientError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            ClientError::TimedOut => None,
+            ClientError::Rejected(rejection) => Some(rejection),
+            ClientError::Broken(source) => Some(source.as_ref()),
+        }
+    }
+}
+
+/// A hyper client that reads the whole body, so that a time-out around it spans the body too.
+pub(crate) fn transport()
+-> impl Service<Request<Full<Bytes>>, Response = Response<Bytes>, Error = ClientError, Future: Send> + Clone + Send + 'static
+{
+    let mut connector = HttpConnector::new();
+    connector.set_nodelay(true);
+    let client: legacy::Client<_, Full<Bytes>> =
+        legacy::Client::builder(TokioExecutor::new()).pool_max_idle_per_host(32).build(connector);
+
+    service_fn(move |request| {
+        let sent = client.request(request);
+        async move {
+            let (head, body) = sent.await.map_err(|error| ClientError::Broken(error.into()))?.into_parts();
+            let body = body.collect().await.map_err(|error| ClientError::Broken(error.into()))?;
+            Ok(Response::from_parts(head, body.to_bytes()))
+        }
+    })
+}
