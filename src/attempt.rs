@@ -24,6 +24,11 @@ impl Attempt {
         Self { number: self.number.saturating_add(1), started, ..self }
     }
 
+    #[cfg_attr(not(feature = "retry"), allow(dead_code))]
+    pub(crate) fn with_replayable(self, replayable: bool) -> Self {
+        Self { replayable, ..self }
+    }
+
     /// Its number: 1 is the first.
     pub fn number(&self) -> u32 {
         self.number
@@ -39,7 +44,7 @@ impl Attempt {
         self.deadline
     }
 
-    /// Whether enough of the request was kept to send it again.
+    /// Whether the request can be sent again: enough of it was kept, or, as the service wasn't ready, it wasn't sent.
     pub fn is_replayable(&self) -> bool {
         self.replayable
     }

@@ -3,18 +3,24 @@
 //! `poll_ready` comes before the request is known, so an error there has no request to be retried, no method to be
 //! judged by, no fallback to be asked for. It is kept for the `call` that follows.
 
-use std::{any::Any, fmt};
+use std::{
+    any::Any,
+    fmt,
+    sync::{Mutex, PoisonError},
+};
 
 /// The readiness error of the service beside it. The type is erased, since a service's error depends on the request
 /// type, which the service's own type doesn't name; the box is only made when there is an error.
+///
+/// The mutex is never locked: it makes the layers' services `Sync`, as axum wants them, whatever the error is.
 #[derive(Default)]
 pub(crate) struct Readiness {
-    failed: Option<Box<dyn Any + Send>>,
+    failed: Option<Mutex<Box<dyn Any + Send>>>,
 }
 
 impl Readiness {
     pub(crate) fn fail<E: Send + 'static>(&mut self, error: E) {
-        self.failed = Some(Box::new(error));
+        self.failed = Some(Mutex::new(Box::new(error)));
     }
 
     pub(crate) fn has_failed(&self) -> bool {
@@ -24,7 +30,7 @@ impl Readiness {
     /// The error, once. Another request type's error (a service may be polled for one and called for another) is
     /// no error of this call.
     pub(crate) fn take_error<E: 'static>(&mut self) -> Option<E> {
-        let failed = self.failed.take()?;
+        let failed = self.failed.take()?.into_inner().unwrap_or_else(PoisonError::into_inner);
         failed.downcast().ok().map(|error| *error)
     }
 }

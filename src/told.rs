@@ -6,6 +6,10 @@
 //! allocated, nothing is shared between threads, and a task that moves to another thread between two polls loses
 //! nothing, as nothing is kept between polls.
 //!
+//! Code between two layers may use a result up and return another one in the same poll: a handler whose client is behind
+//! an open circuit answers from its cache. So what is said holds for an error or for a response, and is not believed of
+//! the other.
+//!
 //! What runs on another task in between (`tower::buffer`, a spawned call) doesn't pass it on. There the error itself
 //! must tell: [`classify::Errors`](crate::classify::Errors) finds a [`Rejection`](crate::Rejection) in a boxed error.
 #![cfg_attr(not(all(feature = "retry", feature = "breaker", feature = "fallback")), allow(dead_code))]
@@ -15,19 +19,26 @@ use std::cell::Cell;
 use crate::Cause;
 
 thread_local! {
-    static SAID: Cell<Option<Cause>> = const { Cell::new(None) };
+    static SAID: Cell<Option<Said>> = const { Cell::new(None) };
     static CUT: Cell<bool> = const { Cell::new(false) };
-    static BUDGET: Cell<usize> = const { Cell::new(0) };
+    static BUDGETS: Cell<[usize; BUDGETS_KNOWN]> = const { Cell::new([0; BUDGETS_KNOWN]) };
 }
 
-/// Says why the result that is about to be returned is what it is.
+#[derive(Clone, Copy)]
+struct Said {
+    cause: Cause,
+    /// Whether it was said of an error, or of a response.
+    of_error: bool,
+}
+
+/// Says why the error that is about to be returned is what it is.
 pub(crate) fn say(cause: Cause) {
-    SAID.set(Some(cause));
+    SAID.set(Some(Said { cause, of_error: true }));
 }
 
-/// Says again what was taken.
-pub(crate) fn pass_on(cause: Option<Cause>) {
-    SAID.set(cause);
+/// Says of a result that is about to be returned what was taken, or found out.
+pub(crate) fn pass_on<Res, Err>(result: &Result<Res, Err>, cause: Option<Cause>) {
+    SAID.set(cause.map(|cause| Said { cause, of_error: result.is_err() }));
 }
 
 /// Forgets what was said before, by layers whose result has been used up on the way.
@@ -36,8 +47,8 @@ pub(crate) fn clear() {
 }
 
 /// What was said of the result that has just been returned.
-pub(crate) fn take() -> Option<Cause> {
-    SAID.take()
+pub(crate) fn take<Res, Err>(result: &Result<Res, Err>) -> Option<Cause> {
+    SAID.take().filter(|said| said.of_error == result.is_err()).map(|said| said.cause)
 }
 
 /// Runs `drop_call`, which drops a call that took too long: within it, a dropped permit is a failure and not a caller
@@ -52,18 +63,25 @@ pub(crate) fn is_cut_off() -> bool {
     CUT.get()
 }
 
+/// Of how many budgets around a call is known that it has been deposited into: who nests more than these deposits once
+/// more.
+const BUDGETS_KNOWN: usize = 4;
+
 /// Runs `attempt`, which polls or calls the service inside a retry that draws on the budget at this address.
 pub(crate) fn within_budget<T>(budget: usize, attempt: impl FnOnce() -> T) -> T {
-    if budget == 0 {
+    if budget == 0 || is_within_budget(budget) {
         return attempt();
     }
-    let _restore = Restore { cell: &BUDGET, before: BUDGET.replace(budget) };
+    let before = BUDGETS.get();
+    let [first, second, third, _] = before;
+    BUDGETS.set([budget, first, second, third]);
+    let _restore = Restore { cell: &BUDGETS, before };
     attempt()
 }
 
 /// Whether a retry around this one has deposited into the same budget for the same request.
 pub(crate) fn is_within_budget(budget: usize) -> bool {
-    budget != 0 && BUDGET.get() == budget
+    budget != 0 && BUDGETS.get().contains(&budget)
 }
 
 /// Puts a cell back as it was, also when what it was changed for panics.

@@ -178,12 +178,26 @@ impl Cell {
         word
     }
 
+    /// Begins to work for another circuit, whose time begins at 0, and says with which generation. The times of the one before,
+    /// counted from another beginning, would come up again after as many generations as their tags can tell apart.
+    pub(crate) fn begin(&self) -> u32 {
+        self.open_until.clear();
+        self.lease_until.clear();
+        self.load().generation
+    }
+
     /// When the circuit moves on by itself; `None` while closed.
     pub(crate) fn moves_on_at(&self, word: Word) -> Option<u64> {
         match word.phase {
             Phase::Closed { .. } => None,
             Phase::Open => self.open_until.of(word.generation),
-            Phase::HalfOpen { .. } => self.lease_until.of(word.generation),
+            Phase::HalfOpen { .. } => {
+                let lease = self.lease_until.read();
+                // The lease of the next round is written by somebody who found this one's over, and who may lose the word
+                // to a probe that comes back just then. This round's is gone then, and stays over for everybody.
+                let given_up = || Stamp::time(lease, word.next_generation()).map(|_| 0);
+                Stamp::time(lease, word.generation).or_else(given_up)
+            }
         }
     }
 
@@ -208,14 +222,24 @@ impl Stamp {
     const TIME_BITS: u32 = 48;
     const MAX_TIME: u64 = (1 << Self::TIME_BITS) - 1;
 
+    /// Time 0, which is as good as none, whichever generation has this tag: it is over, and anything is later.
+    const NONE: u64 = 0;
+
     fn new() -> Self {
-        // Of the generation before the first: belongs to nobody.
-        Self(AtomicU64::new(u64::MAX))
+        Self(AtomicU64::new(Self::NONE))
+    }
+
+    // Relaxed: the circuit that begins is published by its tenant.
+    fn clear(&self) {
+        self.0.store(Self::NONE, Ordering::Relaxed);
     }
 
     /// The time of `generation`, or nothing if there is none.
     fn of(&self, generation: u32) -> Option<u64> {
-        let stamp = self.0.load(Ordering::Acquire);
+        Self::time(self.read(), generation)
+    }
+
+    fn time(stamp: u64, generation: u32) -> Option<u64> {
         let time = stamp & Self::MAX_TIME;
         let never = if time == Self::MAX_TIME { u64::MAX } else { time };
         (stamp >> Self::TIME_BITS == tag(generation)).then_some(never)

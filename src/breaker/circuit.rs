@@ -60,13 +60,17 @@ impl<C> Circuit<C> {
         let lease = u64::try_from(settings.lease.as_micros()).unwrap_or(u64::MAX);
         match core.cell.admit(&settings.probing, lease, || tenant.now()) {
             Ok(admitted) => {
-                if admitted.half_opened {
-                    self.has_half_opened();
-                }
                 if settings.count_calls {
                     tenant.totals.admitted.add();
                 }
-                Ok(Permit::new(core, tenant, admitted.generation))
+                let mut permit = Permit::new(core, tenant, admitted.generation);
+                if admitted.half_opened {
+                    // An observer that panics loses the call, not the probe's slot.
+                    permit.blame(false);
+                    self.has_half_opened();
+                    permit.blame(true);
+                }
+                Ok(permit)
             }
             Err(refused) => Err(self.reject(refused.word, refused.until)),
         }

@@ -11,7 +11,6 @@ use crate::{
     Name, Verdict,
     classify::{Errors, FromFn},
     observe::{Observer, Observers},
-    random,
     time::Clock,
 };
 
@@ -57,7 +56,7 @@ pub(crate) struct Settings {
     pub(crate) count_calls: bool,
     pub(crate) clock: Clock,
     pub(crate) observers: Observers,
-    pub(crate) seed: u64,
+    pub(crate) seed: Option<u64>,
 }
 
 impl Default for BreakerConfig {
@@ -74,7 +73,7 @@ impl Default for BreakerConfig {
             count_calls: false,
             clock: Clock::default(),
             observers: Observers::default(),
-            seed: random::fresh_seed(),
+            seed: None,
         };
         let five = NonZeroU32::MIN.saturating_add(4);
         Self { settings, classifier: Errors }.open_when(OpenRule::Consecutive(five))
@@ -155,9 +154,10 @@ impl<C> BreakerConfig<C> {
         self
     }
 
-    /// Makes the jitter of the open time repeatable, for tests.
+    /// Makes the jitter of the open time repeatable, for tests. Unless set, every circuit has a seed of its own, also those
+    /// made of clones of one config.
     pub fn seed(mut self, seed: u64) -> Self {
-        self.settings.seed = seed;
+        self.settings.seed = Some(seed);
         self
     }
 }

@@ -118,7 +118,7 @@ impl<C, M> Judge<C, M> {
     where
         C: Classifier<Req, Res, Err, Memo = M>,
     {
-        let cause = told::take();
+        let cause = told::take(result);
         match cause {
             // Another breaker further in: its service wasn't asked, so nothing is known of it.
             Some(cause) if cause.is_rejection() => self.permit.neutral(),
@@ -128,6 +128,6 @@ impl<C, M> Judge<C, M> {
             }
         }
         // Whoever is further out hears it too.
-        told::pass_on(cause);
+        told::pass_on(result, cause);
     }
 }

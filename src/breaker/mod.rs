@@ -92,6 +92,8 @@ mod config;
 mod error;
 pub mod future;
 mod layer;
+#[cfg(all(test, recourse_loom))]
+mod loom;
 mod open_for;
 mod open_rule;
 mod permit;

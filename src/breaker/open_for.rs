@@ -85,6 +85,8 @@ impl OpenFor {
         let grown = match self.growth {
             Growth::None => self.base,
             Growth::Linear => self.base.saturating_mul(u32::from(streak.max(1))),
+            // Without this, nothing times infinity is not a number, and would pass for an overflow.
+            Growth::Factor(_) if self.base.is_zero() => Duration::ZERO,
             Growth::Factor(factor) => times(self.base, factor.powi(before)),
         };
         let jittered = match self.jitter {

@@ -1,4 +1,8 @@
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
+};
 
 use super::{
     cell::Ended,
@@ -120,11 +124,14 @@ impl Permit {
             || tenant.now(),
             |streak| micros(tenant.open_time(self.generation, streak)),
         );
+        // Everything is counted before anybody is told: an observer may panic.
+        if let Ended::Became(..) = ended {
+            tenant.totals.transitions.add();
+        }
         if ending == Ending::Failure {
             settings.observers.tell(Event::CallFailed { name: &settings.name });
         }
         if let Ended::Became(word, counts) = ended {
-            tenant.totals.transitions.add();
             tenant.tell_of(self.generation, word, counts);
         }
     }
@@ -141,9 +148,16 @@ impl Permit {
 impl Drop for Permit {
     #[inline]
     fn drop(&mut self) {
-        if !self.ended {
-            let failed = told::is_cut_off() || (self.blamed && std::thread::panicking());
-            self.finish(if failed { End::Failure } else { End::Dropped });
+        if self.ended {
+            return;
+        }
+        let panicking = std::thread::panicking();
+        let end = if told::is_cut_off() || (self.blamed && panicking) { End::Failure } else { End::Dropped };
+        if panicking {
+            // An observer that panics now, too, would end the process.
+            let _ = catch_unwind(AssertUnwindSafe(|| self.finish(end)));
+        } else {
+            self.finish(end);
         }
     }
 }
@@ -176,7 +190,7 @@ impl Core {
 impl Tenant {
     /// For how long the circuit opens when `generation` ends: the same for everybody who asks.
     fn open_time(&self, generation: u32, streak: u8) -> Duration {
-        let mut generator = random::generator(self.settings.seed, generation.into());
+        let mut generator = random::generator(self.seed, self.age(generation).into());
         self.settings.open_for.time(streak, &mut generator)
     }
 

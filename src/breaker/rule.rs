@@ -83,14 +83,14 @@ pub(crate) enum Admission {
 pub(crate) fn admit(probing: &Probing, word: Word, timer_is_over: bool) -> Admission {
     match word.phase {
         Phase::Closed { .. } => Admission::Admit,
+        // The open time is over: the first probe. Or probes are on their way, but have had their time: a new round, in
+        // which they have no say.
+        Phase::Open | Phase::HalfOpen { in_flight: 1.., .. } if timer_is_over => {
+            Admission::Probe(word.then(Phase::HalfOpen { in_flight: 1, counted: 0, admitted: 1 }))
+        }
         Phase::HalfOpen { in_flight, counted, admitted } if probing.has_room(in_flight, counted) => {
             let admitted = admitted.wrapping_add(1);
             Admission::Probe(Word { phase: Phase::HalfOpen { in_flight: in_flight + 1, counted, admitted }, ..word })
-        }
-        // The open time is over: the first probe. Or every probe has had its time and none came back: a new round,
-        // in which the old probes have no say.
-        Phase::Open | Phase::HalfOpen { .. } if timer_is_over => {
-            Admission::Probe(word.then(Phase::HalfOpen { in_flight: 1, counted: 0, admitted: 1 }))
         }
         Phase::Open | Phase::HalfOpen { .. } => Admission::Reject,
     }
@@ -179,7 +179,11 @@ impl Word {
 
     /// The same circuit in a new generation.
     pub(crate) fn then(self, phase: Phase) -> Self {
-        Self { generation: self.generation.wrapping_add(1) & super::cell::GENERATION_MASK, phase, ..self }
+        Self { generation: self.next_generation(), phase, ..self }
+    }
+
+    pub(crate) fn next_generation(self) -> u32 {
+        self.generation.wrapping_add(1) & super::cell::GENERATION_MASK
     }
 
     pub(crate) fn open(self) -> Self {

@@ -40,6 +40,16 @@ impl<S, C> Breaker<S, C> {
         Self { inner, circuit, readiness: Readiness::default(), ready: Ready::Service }
     }
 
+    /// Drops a readiness error that no call was the outcome of: it would be held against the probe, much later.
+    fn reject<Req>(&mut self, rejection: Rejection) -> ResponseFuture<S, C, Req>
+    where
+        S: Service<Req>,
+        C: Classifier<Req, S::Response, S::Error>,
+    {
+        self.readiness = Readiness::default();
+        ResponseFuture::rejected(rejection)
+    }
+
     /// The circuit that it is on.
     pub fn circuit(&self) -> &Circuit<C> {
         &self.circuit
@@ -82,11 +92,11 @@ where
     fn call(&mut self, request: Req) -> Self::Future {
         if let Ready::Rejected(rejection) = std::mem::replace(&mut self.ready, Ready::Service) {
             self.circuit.rejected(&rejection);
-            return ResponseFuture::rejected(rejection);
+            return self.reject(rejection);
         }
         let permit = match self.circuit.admit() {
             Ok(permit) => permit,
-            Err(rejection) => return ResponseFuture::rejected(rejection),
+            Err(rejection) => return self.reject(rejection),
         };
         let classifier = self.circuit.classifier.clone();
         let memo = classifier.memo(&request);

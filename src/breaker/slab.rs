@@ -20,7 +20,7 @@ use super::{
     config::Settings,
     window::{Shape, Window},
 };
-use crate::time::Instant;
+use crate::{random, time::Instant};
 
 /// What a call holds on to.
 #[derive(Debug)]
@@ -36,6 +36,8 @@ pub(crate) struct Core {
 pub(crate) struct Tenant {
     pub(crate) settings: Settings,
     pub(crate) totals: Totals,
+    /// For the jitter of the open time: every circuit's own, unless one was set.
+    pub(crate) seed: u64,
     epoch: Instant,
     /// The generation that it began with: permits of an earlier one are another tenant's.
     since: u32,
@@ -73,8 +75,9 @@ impl Lease {
             Box::leak(Box::new(Core { cell, window, shape, tenant: ArcSwapOption::empty() }))
         });
         let epoch = settings.clock.now();
-        let since = core.cell.load().generation;
-        let tenant = Arc::new(Tenant { settings, totals: Totals::default(), epoch, since });
+        let seed = settings.seed.unwrap_or_else(random::fresh_seed);
+        let since = core.cell.begin();
+        let tenant = Arc::new(Tenant { settings, totals: Totals::default(), seed, epoch, since });
         core.tenant.store(Some(Arc::clone(&tenant)));
         Self { core, tenant }
     }
@@ -99,6 +102,11 @@ impl Core {
 }
 
 impl Tenant {
+    /// How many generations before `generation` were this circuit's: memory that was used before doesn't begin with 0.
+    pub(crate) fn age(&self, generation: u32) -> u32 {
+        generation.wrapping_sub(self.since) & cell::GENERATION_MASK
+    }
+
     /// Microseconds since the circuit was made.
     pub(crate) fn now(&self) -> u64 {
         let elapsed = self.settings.clock.now().saturating_duration_since(self.epoch);

@@ -95,10 +95,10 @@ where
                 }
                 StepProj::Done => panic!("{DONE}"),
             };
-            let said = told::take();
+            let said = told::take(&result);
             let Spare { layer, memo, kept } = this.spare.take().expect(DONE);
             let Some(cause) = why_ask(said, || layer.classifier.classify(&memo, result.as_ref())) else {
-                told::pass_on(said);
+                told::pass_on(&result, said);
                 return Poll::Ready(result.map_err(FallbackError::Primary));
             };
             // The primary's future goes before the backup is called: what it holds may be what the backup needs.
@@ -139,7 +139,7 @@ impl<Res, Err> FailedPrimary<Res, Err> {
         };
         let Self { about, cause, result } = self;
         about.observers.tell(Event::FallbackFailed { name: &about.name, cause });
-        told::say(cause);
+        told::pass_on(&result, Some(cause));
         result.map_err(|primary| FallbackError::Both { primary, backup, cause })
     }
 }

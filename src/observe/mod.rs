@@ -22,6 +22,7 @@ mod tracing;
 
 pub use event::Event;
 pub use observer::Observer;
+#[cfg(any(feature = "retry", feature = "breaker", feature = "fallback"))]
 pub(crate) use observer::Observers;
 #[cfg(feature = "tracing")]
 pub use tracing::Tracing;

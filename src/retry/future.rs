@@ -163,28 +163,31 @@ where
                 }
             };
 
-            let said = told::take();
+            let said = told::take(&result);
             let now = (!policy.limits().is_none()).then(Instant::now);
             let took = now.zip(this.attempt.started()).map(|(now, started)| now - started);
             let outcome = Outcome::new(result.as_ref()).with_elapsed(took).with_cause(said);
-            let delay = match policy.decide(this.state, this.attempt, outcome) {
+            // A request that was never sent can be sent, however little of it was kept.
+            let attempt = this.attempt.with_replayable(this.kept.is_some() || unsent.is_some());
+            let delay = match policy.decide(this.state, &attempt, outcome) {
                 Decision::Retry { delay, .. } => delay,
                 Decision::Return(reason) => {
-                    told::pass_on(said.filter(Cause::is_rejection).or(reason.cause()));
+                    told::pass_on(&result, said.filter(Cause::is_rejection).or(reason.cause()));
                     this.step.set(Step::Done);
                     return Poll::Ready(result);
                 }
             };
 
             // Never sleep past the deadline, whatever the policy says.
-            let too_late = now.zip(this.attempt.deadline()).is_some_and(|(now, deadline)| now + delay >= deadline);
+            let left = now.and_then(|now| this.attempt.remaining(now));
+            let too_late = left.is_some_and(|left| left <= delay);
             let again = || this.kept.as_mut().and_then(|kept| this.shared.keep.again(kept));
             let request = match unsent.or_else(again) {
                 Some(request) if !too_late => request,
                 request => {
                     let cause = if request.is_none() { Cause::NotReplayable } else { Cause::Deadline };
-                    policy.not_retried(this.state, this.attempt, cause);
-                    told::pass_on(Some(cause));
+                    policy.not_retried(this.state, &attempt, cause);
+                    told::pass_on(&result, Some(cause));
                     this.step.set(Step::Done);
                     return Poll::Ready(result);
                 }

@@ -88,6 +88,18 @@ impl Marks {
         head.generation == generation && head.is_quiet()
     }
 
+    /// How many places of the ring are marked by `generation`: what the sum should be when nobody is at it.
+    #[cfg(all(test, recourse_loom))]
+    pub(crate) fn marked_places(&self, generation: u32) -> u32 {
+        let marks = |word: &AtomicU64| word.load(Ordering::Acquire);
+        self.ring
+            .iter()
+            .map(marks)
+            .filter(|word| (word >> 33) as u32 == generation)
+            .map(|word| (word as u32).count_ones())
+            .sum()
+    }
+
     /// Sets the bit of a place, and says what it was.
     fn put(&self, place: u16, generation: u32, mark: bool) -> Option<bool> {
         let word = &self.ring[usize::from(place / Self::PER_WORD)];

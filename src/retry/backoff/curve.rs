@@ -108,6 +108,8 @@ impl Curve {
     fn at(&self, retry: u32) -> Duration {
         match self {
             Self::Fixed(delay) => *delay,
+            // Without this, nothing times infinity is not a number, and would pass for an overflow.
+            Self::Exponential { base, .. } if base.is_zero() => Duration::ZERO,
             Self::Exponential { base, factor } => {
                 let times = factor.powi(i32::try_from(retry).unwrap_or(i32::MAX));
                 // Overflow, infinity included, is longer than any cap.

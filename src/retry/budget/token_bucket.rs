@@ -87,9 +87,10 @@ impl TokenBucket {
     }
 
     fn put(&self, amount: u64) {
-        // The one read of the healthy path. Several threads that see room may overfill by a deposit each.
-        if self.tokens.load(Ordering::Relaxed) < self.capacity {
-            self.tokens.fetch_add(amount, Ordering::AcqRel);
+        // The one read of the healthy path. Several threads that see the same room may overfill by a deposit each.
+        let room = self.capacity.saturating_sub(self.tokens.load(Ordering::Relaxed));
+        if room > 0 {
+            self.tokens.fetch_add(amount.min(room), Ordering::AcqRel);
         }
     }
 }
@@ -146,7 +147,7 @@ impl Reserve {
     }
 
     fn take(&self) -> bool {
-        let Some(each) = Self::BURST.checked_div(self.per_second.into()) else { return false };
+        let Some(each) = self.each() else { return false };
         let now = self.now();
         let later = |used_until: u64| {
             let next = used_until.max(now) + each;
@@ -156,17 +157,22 @@ impl Reserve {
     }
 
     fn give_back(&self) {
-        let each = Self::BURST.checked_div(self.per_second.into()).unwrap_or(0);
+        let each = self.each().unwrap_or(0);
         let earlier = |used_until: u64| Some(used_until.saturating_sub(each));
         // Always `Some`, so this can't fail.
         let _ = self.used_until.fetch_update(Ordering::AcqRel, Ordering::Acquire, earlier);
     }
 
     fn left(&self) -> u64 {
-        let Some(each) = Self::BURST.checked_div(self.per_second.into()) else { return 0 };
+        let Some(each) = self.each() else { return 0 };
         let now = self.now();
         let used = self.used_until.load(Ordering::Acquire).saturating_sub(now);
         Self::BURST.saturating_sub(used) / each
+    }
+
+    /// The nanoseconds that one retry uses up; `None` without a reserve. Never 0: more than a billion a second are a billion.
+    fn each(&self) -> Option<u64> {
+        Self::BURST.checked_div(self.per_second.into()).map(|each| each.max(1))
     }
 
     /// Nanoseconds since the bucket was made. Half of the range is some 292 years.

@@ -1,0 +1,175 @@
+//! Endings while the circuit is closed, and whoever looks at it meanwhile.
+
+use ::loom::model;
+
+use super::*;
+use Ending::{Failure, Success};
+
+#[test]
+fn two_failures_at_once_that_reach_the_threshold_open_it_exactly_once() {
+    model(|| {
+        let fail = |bench: &Bench| bench.end(0, Failure, 0);
+        let (bench, one, other) = both(Bench::closed(consecutive(2)), fail, fail);
+        assert!(is_transition(&one) != is_transition(&other), "{one:?}, {other:?}");
+        assert_eq!((bench.generation(), bench.phase()), (1, Phase::Open));
+    });
+}
+
+#[test]
+fn of_two_failures_at_once_beyond_the_threshold_one_opens_it_and_one_is_late() {
+    model(|| {
+        let fail = |bench: &Bench| bench.end(0, Failure, 0);
+        let (bench, one, other) = both(Bench::closed(consecutive(1)), fail, fail);
+        assert!(is_transition(&one) != is_transition(&other), "{one:?}, {other:?}");
+        assert!(one == Ended::Late || other == Ended::Late, "{one:?}, {other:?}");
+        let word = bench.cell.load();
+        assert_eq!((word.generation, word.streak, word.phase), (1, 1, Phase::Open));
+    });
+}
+
+#[test]
+fn whoever_is_rejected_by_an_open_circuit_is_told_until_when() {
+    bounded(|| {
+        let fail = |bench: &Bench| bench.end(0, Failure, 0);
+        let ask = |bench: &Bench| bench.admit(OPEN_FOR - 1);
+        let (_, _, _, asked) = all(Bench::closed(consecutive(2)), fail, fail, ask);
+        match asked {
+            Ok(admitted) => assert_eq!((admitted.generation, admitted.half_opened), (0, false)),
+            Err(refused) => assert_eq!((refused.word.phase, refused.until), (Phase::Open, OPEN_FOR)),
+        }
+    });
+}
+
+#[test]
+fn nobody_half_opens_it_before_the_open_time_is_over() {
+    model(|| {
+        let fail = |bench: &Bench| bench.end(0, Failure, 0);
+        let look = |bench: &Bench| {
+            let half_opened = bench.cell.tick(|| OPEN_FOR - 1);
+            (half_opened, bench.cell.peek(&bench.probing, || OPEN_FOR - 1))
+        };
+        let (_, _, (half_opened, peeked)) = both(Bench::closed(consecutive(1)), fail, look);
+        assert!(!half_opened);
+        assert_eq!(peeked.map_err(|refused| refused.until), peeked.and(Ok(())).or(Err(OPEN_FOR)));
+    });
+}
+
+#[test]
+fn a_success_and_a_failure_at_once_leave_at_most_the_one_failure_in_a_row() {
+    model(|| {
+        let bench = Bench::closed(consecutive(3));
+        bench.end(0, Failure, 0);
+        let (bench, _, _) = both(bench, |bench| bench.end(0, Success, 0), |bench| bench.end(0, Failure, 0));
+        // The success ended the row before the failure, or after it.
+        assert!(
+            matches!(bench.phase(), Phase::Closed { failures_in_a_row: 0 | 1 }),
+            "a failure before the success was kept: {:?}",
+            bench.phase()
+        );
+    });
+}
+
+#[test]
+fn a_success_at_the_same_time_as_the_last_failure_ends_the_row_or_is_late() {
+    model(|| {
+        let bench = Bench::closed(consecutive(2));
+        bench.end(0, Failure, 0);
+        let (bench, success, failure) = both(bench, |bench| bench.end(0, Success, 0), |bench| bench.end(0, Failure, 0));
+        match success {
+            Ended::Stays => assert!(matches!(bench.phase(), Phase::Closed { .. }), "{failure:?}"),
+            Ended::Late => assert_eq!((bench.phase(), is_transition(&failure)), (Phase::Open, true)),
+            Ended::Became(..) => panic!("a success opened it"),
+        }
+    });
+}
+
+#[test]
+fn two_failures_at_once_that_fill_the_window_open_it_exactly_once_and_know_of_each_other() {
+    model(|| {
+        let fail = |bench: &Bench| bench.end(0, Failure, 0);
+        let (bench, one, other) = both(Bench::closed(half_of(2)), fail, fail);
+        let counts = match (one, other) {
+            (Ended::Became(_, counts), Ended::Stays | Ended::Late) => counts,
+            (Ended::Stays | Ended::Late, Ended::Became(_, counts)) => counts,
+            both => panic!("not exactly one transition: {both:?}"),
+        };
+        // Whoever comes first may already see both calls, but only one failure of them: a half, which is enough.
+        assert!(counts.calls == 2 && counts.failures >= 1, "{counts:?}");
+        assert_eq!((bench.generation(), bench.phase()), (1, Phase::Open));
+    });
+}
+
+#[test]
+fn a_success_and_a_failure_at_once_that_fill_the_window_with_its_share_open_it_exactly_once() {
+    model(|| {
+        let (bench, success, failure) =
+            both(Bench::closed(half_of(2)), |bench| bench.end(0, Success, 0), |bench| bench.end(0, Failure, 0));
+        assert!(is_transition(&success) != is_transition(&failure), "{success:?}, {failure:?}");
+        assert_eq!((bench.generation(), bench.phase()), (1, Phase::Open));
+    });
+}
+
+#[test]
+fn a_slow_success_and_a_fast_failure_at_once_open_it_exactly_once_by_whichever_rule() {
+    bounded(|| {
+        let all_slow = Share { at_least: Ratio::HALF, minimum: 2 };
+        let rules = Rules { slow: Some(all_slow), ..half_of(2) };
+        let (bench, slow, failure) = both(
+            Bench::closed(rules),
+            |bench| bench.end_timed(0, Success, true, 0),
+            |bench| bench.end_timed(0, Failure, false, 0),
+        );
+        assert!(is_transition(&slow) != is_transition(&failure), "{slow:?}, {failure:?}");
+        assert_eq!((bench.generation(), bench.phase()), (1, Phase::Open));
+    });
+}
+
+#[test]
+fn a_late_ending_never_changes_what_came_after_it() {
+    for ending in [Success, Failure] {
+        bounded(move || {
+            let late: fn(&Bench) -> Ended = match ending {
+                Success => |bench| bench.end(0, Success, 0),
+                _ => |bench| bench.end(0, Failure, 0),
+            };
+            let fail = |bench: &Bench| bench.end(0, Failure, 0);
+            let ask = |bench: &Bench| bench.admit(OPEN_FOR);
+            let (bench, _, _, asked) = all(Bench::closed(consecutive(1)), fail, late, ask);
+            let probe = Phase::HalfOpen { in_flight: 1, counted: 0, admitted: 1 };
+            let expected = if asked.unwrap().half_opened { (2, probe) } else { (1, Phase::Open) };
+            assert_eq!((bench.generation(), bench.phase()), expected);
+        });
+    }
+}
+
+#[test]
+fn a_reset_at_the_same_time_as_the_last_failure_leaves_it_closed_and_forgetful() {
+    model(|| {
+        let (bench, ended, before) =
+            both(Bench::closed(consecutive(1)), |bench| bench.end(0, Failure, 0), |bench| bench.cell.reset());
+        // The reset came first and the failure is late, or the failure opened what the reset closed again.
+        match ended {
+            Ended::Late => assert_eq!(before.phase, Phase::Closed { failures_in_a_row: 0 }),
+            Ended::Became(word, _) => assert_eq!(before, word),
+            Ended::Stays => panic!("a failure at the threshold changed nothing"),
+        }
+        let word = bench.cell.load();
+        assert_eq!((word.streak, word.phase), (0, Phase::Closed { failures_in_a_row: 0 }));
+    });
+}
+
+#[test]
+fn a_failure_that_a_reset_overtakes_is_not_in_the_window_after_it() {
+    model(|| {
+        let (bench, _, _) = both(
+            Bench::closed(half_of(3)),
+            |bench| bench.end(0, Failure, 0),
+            |bench| {
+                bench.cell.reset();
+                bench.end(1, Failure, 0)
+            },
+        );
+        let counts = bench.window.counts(1);
+        assert_eq!(counts, Counts { calls: 1, failures: 1, ..Counts::default() });
+    });
+}

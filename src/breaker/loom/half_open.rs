@@ -1,0 +1,166 @@
+//! Who gets in as a probe, and what a lease is good for.
+
+use ::loom::model;
+
+use super::*;
+use Ending::{Failure, Neither, Success};
+
+fn in_flight(bench: &Bench) -> u8 {
+    match bench.phase() {
+        Phase::HalfOpen { in_flight, .. } => in_flight,
+        other => panic!("not half-open: {other:?}"),
+    }
+}
+
+#[test]
+fn of_two_that_ask_when_the_open_time_ends_one_gets_the_probe_and_one_hears_of_its_lease() {
+    model(|| {
+        let ask = |bench: &Bench| bench.admit(OPEN_FOR);
+        let (bench, one, other) = both(Bench::open(ONE_PROBE), ask, ask);
+        let (admitted, refused) = match (one, other) {
+            (Ok(admitted), Err(refused)) | (Err(refused), Ok(admitted)) => (admitted, refused),
+            both => panic!("not exactly one probe: {both:?}"),
+        };
+        assert_eq!(admitted, Admitted { generation: 2, half_opened: true });
+        assert_eq!(refused.until, OPEN_FOR + LEASE);
+        assert_eq!(in_flight(&bench), 1);
+    });
+}
+
+#[test]
+fn looking_at_it_when_the_open_time_ends_half_opens_it_once_and_takes_nobodys_probe() {
+    bounded(|| {
+        let look = |bench: &Bench| bench.cell.tick(|| OPEN_FOR);
+        let ask = |bench: &Bench| bench.admit(OPEN_FOR).unwrap();
+        let (bench, one, other, asked) = all(Bench::open(ONE_PROBE), look, look, ask);
+        assert_eq!([one, other, asked.half_opened].into_iter().filter(|half_opened| *half_opened).count(), 1);
+        assert_eq!((asked.generation, in_flight(&bench)), (2, 1));
+        assert_eq!(bench.cell.moves_on_at(bench.cell.load()), Some(OPEN_FOR + LEASE));
+    });
+}
+
+#[test]
+fn the_slot_of_a_dropped_probe_is_taken_by_one_of_those_who_ask() {
+    bounded(|| {
+        let drop = |bench: &Bench| bench.end(2, Neither, OPEN_FOR);
+        let ask = |bench: &Bench| bench.admit(OPEN_FOR).is_ok();
+        let (bench, _, one, other) = all(Bench::half_open(ONE_PROBE, 1), drop, ask, ask);
+        assert!(!(one && other), "two probes at a time");
+        assert_eq!(in_flight(&bench), u8::from(one || other));
+        // Asked too early, both of them: the slot is still there.
+        assert_eq!(bench.admit(OPEN_FOR).is_ok(), !one && !other);
+        bench.assert_not_wedged();
+    });
+}
+
+#[test]
+fn never_more_probes_are_on_their_way_than_may_be() {
+    bounded(|| {
+        let ask = |bench: &Bench| bench.admit(OPEN_FOR).is_ok();
+        let (bench, one, other, third) = all(Bench::open(successes(3, 2)), ask, ask, ask);
+        assert_eq!([one, other, third].into_iter().filter(|admitted| *admitted).count(), 2);
+        assert_eq!(in_flight(&bench), 2);
+    });
+}
+
+#[test]
+fn no_probe_is_sent_that_would_not_be_needed() {
+    bounded(|| {
+        let succeed = |bench: &Bench| bench.end(2, Success, OPEN_FOR);
+        let ask = |bench: &Bench| bench.admit(OPEN_FOR).is_ok();
+        let (bench, _, one, other) = all(Bench::half_open(successes(3, 2), 1), succeed, ask, ask);
+        assert!(in_flight(&bench) <= 2 && in_flight(&bench) == u8::from(one) + u8::from(other));
+        bench.assert_not_wedged();
+    });
+}
+
+#[test]
+fn the_lease_is_that_of_the_newest_probe() {
+    model(|| {
+        let (bench, early, late) = both(
+            Bench::half_open(half_of_probes(3), 1),
+            |bench| bench.admit(OPEN_FOR + 1).is_ok(),
+            |bench| bench.admit(OPEN_FOR + 2).is_ok(),
+        );
+        assert!(early && late);
+        assert_eq!(bench.cell.moves_on_at(bench.cell.load()), Some(OPEN_FOR + 2 + LEASE));
+    });
+}
+
+#[test]
+fn a_probe_that_comes_back_when_its_lease_ends_counts_or_is_late() {
+    for ending in [Success, Failure, Neither] {
+        model(move || {
+            let end: fn(&Bench) -> Ended = match ending {
+                Success => |bench| bench.end(2, Success, OPEN_FOR + LEASE),
+                Failure => |bench| bench.end(2, Failure, OPEN_FOR + LEASE),
+                Neither => |bench| bench.end(2, Neither, OPEN_FOR + LEASE),
+            };
+            let ask = |bench: &Bench| bench.admit(OPEN_FOR + LEASE);
+            let (bench, ended, asked) = both(Bench::half_open(ONE_PROBE, 1), end, ask);
+            let round = Phase::HalfOpen { in_flight: 1, counted: 0, admitted: 1 };
+            match (ending, ended) {
+                (_, Ended::Late) => assert_eq!((asked.unwrap().generation, bench.phase()), (3, round)),
+                (Success, _) => assert_eq!(asked.unwrap().generation, bench.generation()),
+                (Failure, _) => assert_eq!(asked.unwrap_err().until, OPEN_FOR + LEASE + OPEN_FOR),
+                (Neither, _) => assert_eq!((asked.unwrap().generation, in_flight(&bench)), (2, 1)),
+            }
+            bench.assert_not_wedged();
+        });
+    }
+}
+
+#[test]
+fn a_probe_that_comes_back_when_the_round_is_given_up_takes_nobodys_lease_away() {
+    for ending in [Success, Neither] {
+        model(move || {
+            let end: fn(&Bench) -> Ended = match ending {
+                Success => |bench| bench.end(2, Success, OPEN_FOR + LEASE),
+                _ => |bench| bench.end(2, Neither, OPEN_FOR + LEASE),
+            };
+            let ask = |bench: &Bench| bench.admit(OPEN_FOR + LEASE);
+            let (bench, _, asked) = both(Bench::half_open(successes(2, 2), 2), end, ask);
+            // The other probe is lost.
+            assert!(asked.is_ok(), "{asked:?}");
+            bench.assert_not_wedged();
+        });
+    }
+}
+
+#[test]
+fn of_two_that_ask_when_the_lease_ends_one_begins_the_new_round_whatever_comes_back() {
+    bounded(|| {
+        let ask = |bench: &Bench| bench.admit(OPEN_FOR + LEASE);
+        let drop = |bench: &Bench| bench.end(2, Neither, OPEN_FOR + LEASE);
+        let (bench, one, other, _) = all(Bench::half_open(ONE_PROBE, 1), ask, ask, drop);
+        assert!(one.is_ok() != other.is_ok(), "{one:?}, {other:?}");
+        assert_eq!(in_flight(&bench), 1);
+        bench.assert_not_wedged();
+    });
+}
+
+#[test]
+fn of_two_probes_one_lost_and_one_back_the_next_round_has_no_more_than_may_be() {
+    bounded(|| {
+        let ask = |bench: &Bench| bench.admit(OPEN_FOR + LEASE).is_ok();
+        let succeed = |bench: &Bench| bench.end(2, Success, OPEN_FOR + LEASE);
+        let (bench, one, other, _) = all(Bench::half_open(half_of_probes(2), 2), ask, ask, succeed);
+        assert!(one || other);
+        assert!(in_flight(&bench) <= 2);
+        bench.assert_not_wedged();
+    });
+}
+
+#[test]
+fn a_reset_while_somebody_asks_for_the_probe_leaves_it_closed() {
+    model(|| {
+        let ask = |bench: &Bench| bench.admit(OPEN_FOR).unwrap();
+        let (bench, asked, before) = both(Bench::open(ONE_PROBE), ask, |bench| bench.cell.reset());
+        assert_eq!(bench.phase(), Phase::Closed { failures_in_a_row: 0 });
+        assert_eq!(asked.half_opened, matches!(before.phase, Phase::HalfOpen { .. }));
+        // What a probe brings back is of no interest any more.
+        if asked.half_opened {
+            assert_eq!(bench.end(asked.generation, Failure, OPEN_FOR), Ended::Late);
+        }
+    });
+}

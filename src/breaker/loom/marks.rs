@@ -1,0 +1,134 @@
+//! The sliding window: whatever the order, its sum is the number of its marked places when everybody is done.
+
+use ::loom::{model, thread};
+use std::sync::Arc;
+
+use super::bounded;
+use crate::breaker::window::Marks;
+
+/// Makes these calls at the same time, a thread each: (generation, marked).
+fn record(marks: Marks, threads: &'static [&'static [(u32, bool)]]) -> Arc<Marks> {
+    let marks = Arc::new(marks);
+    let run = |marks: &Marks, calls: &[(u32, bool)]| {
+        for (generation, marked) in calls {
+            marks.record(*generation, *marked);
+        }
+    };
+    let (here, there) = threads.split_first().unwrap();
+    let there: Vec<_> = there
+        .iter()
+        .map(|calls| {
+            let marks = Arc::clone(&marks);
+            thread::spawn(move || run(&marks, calls))
+        })
+        .collect();
+    run(&marks, here);
+    there.into_iter().for_each(|thread| thread.join().unwrap());
+    marks
+}
+
+/// The sum is right, and this many calls are in the window.
+fn assert_sum(marks: &Marks, generation: u32, calls: u32) -> u32 {
+    let (seen, marked) = marks.read(generation);
+    assert_eq!((seen, marked), (calls, marks.marked_places(generation)));
+    marked
+}
+
+#[test]
+fn calls_at_once_are_all_in_the_sum() {
+    bounded(|| {
+        let marks = record(Marks::new(4), &[&[(0, true)], &[(0, true)], &[(0, false)]]);
+        assert_eq!(assert_sum(&marks, 0, 3), 2);
+    });
+}
+
+#[test]
+fn a_window_of_one_call_holds_one_of_those_that_came_at_once() {
+    model(|| {
+        let marks = record(Marks::new(1), &[&[(0, true)], &[(0, false)]]);
+        assert_sum(&marks, 0, 1);
+    });
+    bounded(|| {
+        let marks = record(Marks::new(1), &[&[(0, true)], &[(0, false)], &[(0, true)]]);
+        assert_sum(&marks, 0, 1);
+    });
+}
+
+#[test]
+fn a_window_of_two_calls_that_is_overrun_holds_two() {
+    model(|| {
+        let marks = record(Marks::new(2), &[&[(0, true), (0, false)], &[(0, true), (0, true)]]);
+        assert_sum(&marks, 0, 2);
+    });
+    bounded(|| {
+        let marks = record(Marks::new(2), &[&[(0, true)], &[(0, false)], &[(0, true), (0, false)]]);
+        assert_sum(&marks, 0, 2);
+    });
+}
+
+#[test]
+fn two_that_put_and_take_one_mark_never_lose_it() {
+    model(|| {
+        let marks = Marks::new(1);
+        marks.record(0, true);
+        let marks = record(marks, &[&[(0, false)], &[(0, true)]]);
+        assert_sum(&marks, 0, 1);
+        // Whatever was left, one good call clears it.
+        marks.record(0, false);
+        assert_eq!(marks.read(0), (1, 0));
+    });
+}
+
+#[test]
+fn a_good_call_that_writes_nothing_hides_no_failure() {
+    model(|| {
+        let marks = Marks::new(1);
+        marks.record(0, false);
+        assert!(marks.is_quiet(0));
+        let marks = record(marks, &[&[(0, false)], &[(0, true)]]);
+        assert_sum(&marks, 0, 1);
+    });
+}
+
+#[test]
+fn whoever_is_last_sees_every_failure() {
+    model(|| {
+        let marks = Arc::new(Marks::new(2));
+        let there = Arc::clone(&marks);
+        let one = thread::spawn(move || there.record(0, true));
+        let other = marks.record(0, true);
+        let one = one.join().unwrap();
+        assert!(one == Some((2, 2)) || other == Some((2, 2)), "{one:?}, {other:?}");
+    });
+}
+
+#[test]
+fn no_call_of_another_generation_is_counted() {
+    bounded(|| {
+        let marks = record(Marks::new(4), &[&[(0, true)], &[(1, true)], &[(1, false)]]);
+        assert_eq!(assert_sum(&marks, 1, 2), 1);
+        assert_eq!(marks.read(0), (0, 0));
+        assert_eq!(marks.record(0, true), None);
+    });
+}
+
+#[test]
+fn the_marks_of_a_full_window_are_gone_with_its_generation() {
+    model(|| {
+        let marks = Marks::new(2);
+        marks.record(0, true);
+        marks.record(0, true);
+        let marks = record(marks, &[&[(0, false)], &[(1, false), (1, true)]]);
+        assert_eq!(assert_sum(&marks, 1, 2), 1);
+    });
+}
+
+#[test]
+fn one_that_takes_the_place_of_a_generation_that_ends_meanwhile_leaves_no_mark() {
+    bounded(|| {
+        let marks = record(Marks::new(1), &[&[(0, true)], &[(1, false)], &[(2, true)]]);
+        assert_eq!(assert_sum(&marks, 2, 1), 1);
+        marks.record(2, false);
+        assert_eq!(marks.read(2), (1, 0));
+    });
+}

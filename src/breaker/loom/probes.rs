@@ -1,0 +1,104 @@
+//! What several probes come back with at once.
+
+use ::loom::model;
+
+use super::*;
+use Ending::{Failure, Neither, Success};
+
+#[test]
+fn two_probes_that_end_at_once_decide_exactly_once_with_both_results() {
+    model(|| {
+        let (bench, success, failure) = both(
+            Bench::half_open(half_of_probes(2), 2),
+            |bench| bench.end(2, Success, OPEN_FOR),
+            |bench| bench.end(2, Failure, OPEN_FOR),
+        );
+        let (word, counts) = match (success, failure) {
+            (Ended::Became(word, counts), Ended::Stays) | (Ended::Stays, Ended::Became(word, counts)) => (word, counts),
+            both => panic!("not exactly one decision: {both:?}"),
+        };
+        assert_eq!((counts.calls, counts.failures), (2, 1));
+        assert_eq!(word, bench.cell.load());
+        assert_eq!((word.phase, word.generation, word.streak), (Phase::Open, 3, 2));
+        assert_eq!(bench.cell.moves_on_at(word), Some(OPEN_FOR + OPEN_FOR));
+    });
+}
+
+#[test]
+fn two_successes_at_once_close_it_exactly_once() {
+    model(|| {
+        let succeed = |bench: &Bench| bench.end(2, Success, OPEN_FOR);
+        let (bench, one, other) = both(Bench::half_open(successes(2, 2), 2), succeed, succeed);
+        assert!(is_transition(&one) != is_transition(&other), "{one:?}, {other:?}");
+        let word = bench.cell.load();
+        assert_eq!((word.generation, word.streak), (3, 0));
+        assert_eq!(word.phase, Phase::Closed { failures_in_a_row: 0 });
+    });
+}
+
+#[test]
+fn a_success_and_a_failure_at_once_where_one_failure_is_too_many_reopen_it_exactly_once() {
+    model(|| {
+        let (bench, success, failure) = both(
+            Bench::half_open(successes(2, 2), 2),
+            |bench| bench.end(2, Success, OPEN_FOR),
+            |bench| bench.end(2, Failure, OPEN_FOR),
+        );
+        assert!(is_transition(&success) != is_transition(&failure), "{success:?}, {failure:?}");
+        assert_eq!((bench.generation(), bench.phase()), (3, Phase::Open));
+    });
+}
+
+#[test]
+fn three_probes_that_end_at_once_are_all_in_the_decision() {
+    bounded(|| {
+        let succeed = |bench: &Bench| bench.end(2, Success, OPEN_FOR);
+        let fail = |bench: &Bench| bench.end(2, Failure, OPEN_FOR);
+        let (bench, one, other, third) = all(Bench::half_open(half_of_probes(3), 3), succeed, fail, fail);
+        let decided: Vec<Ended> = [one, other, third].into_iter().filter(is_transition).collect();
+        match decided[..] {
+            [Ended::Became(word, counts)] => {
+                assert_eq!((counts.calls, counts.failures), (3, 2));
+                assert_eq!((word, word.phase), (bench.cell.load(), Phase::Open));
+            }
+            _ => panic!("not exactly one decision: {decided:?}"),
+        }
+    });
+}
+
+#[test]
+fn a_probe_that_is_dropped_while_another_fails_is_not_held_against_anybody() {
+    model(|| {
+        let (bench, dropped, failed) = both(
+            Bench::half_open(half_of_probes(2), 2),
+            |bench| bench.end(2, Neither, OPEN_FOR),
+            |bench| bench.end(2, Failure, OPEN_FOR),
+        );
+        assert_eq!((dropped, failed), (Ended::Stays, Ended::Stays));
+        assert_eq!(bench.phase(), Phase::HalfOpen { in_flight: 0, counted: 1, admitted: 2 });
+        assert_eq!(bench.cell.probe_counts(2), Counts { calls: 1, failures: 1, timed: 1, slow: 0 });
+    });
+}
+
+#[test]
+fn what_a_lost_probe_brings_is_not_among_the_results_of_the_next_round() {
+    model(|| {
+        let bench = Bench::half_open(half_of_probes(2), 2);
+        let (bench, _, ()) = both(
+            bench,
+            |bench| bench.end(2, Failure, OPEN_FOR + LEASE),
+            |bench| {
+                let probe = bench.admit(OPEN_FOR + LEASE).unwrap();
+                bench.end(probe.generation, Success, OPEN_FOR + LEASE);
+            },
+        );
+        let word = bench.cell.load();
+        let counts = bench.cell.probe_counts(word.generation);
+        match word.generation {
+            // The asker found the lost probe's slot free again: one round, with both results.
+            2 => assert_eq!((counts.calls, counts.failures), (2, 1)),
+            _ => assert_eq!((counts.calls, counts.failures), (1, 0)),
+        }
+        bench.assert_not_wedged();
+    });
+}
