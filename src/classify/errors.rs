@@ -9,7 +9,7 @@ type BoxError = Box<dyn Error + Send + Sync>;
 ///
 /// What is known: an [`io::Error`] by its kind, and whatever is found along the `source` chain of a boxed error
 /// (`Box<dyn Error + Send + Sync>`, tower's `BoxError`): time-outs of this crate and of tokio, and a breaker's
-/// [`Rejection`](crate::Rejection).
+/// [`Rejection`](crate::Rejection). The same behind a breaker, as the `Inner` of its error.
 ///
 /// | `io::ErrorKind` | verdict |
 /// |---|---|
@@ -37,14 +37,20 @@ impl<Req, Res, Err: 'static> Classifier<Req, Res, Err> for Errors {
 
 /// The error as one that can be looked into, where its type is one of those that are known to be.
 fn open<Err: 'static>(error: &Err) -> Option<&(dyn Error + 'static)> {
-    let any: &dyn Any = error;
-    if let Some(boxed) = any.downcast_ref::<BoxError>() {
-        return Some(boxed.as_ref());
+    open_as::<BoxError>(error, |boxed| boxed.as_ref())
+        .or_else(|| open_as::<Box<dyn Error>>(error, |boxed| boxed.as_ref()))
+        .or_else(|| open_as::<io::Error>(error, |io| io))
+}
+
+/// If it is an `E`, or that of a breaker around it: what is known of an error is still known outside.
+fn open_as<E: 'static>(error: &dyn Any, open: fn(&E) -> &(dyn Error + 'static)) -> Option<&(dyn Error + 'static)> {
+    #[cfg(feature = "breaker")]
+    match error.downcast_ref::<crate::BreakerError<E>>() {
+        Some(crate::BreakerError::Inner(inner)) => return Some(open(inner)),
+        Some(crate::BreakerError::Rejected(rejection)) => return Some(rejection),
+        None => {}
     }
-    if let Some(boxed) = any.downcast_ref::<Box<dyn Error>>() {
-        return Some(boxed.as_ref());
-    }
-    any.downcast_ref::<io::Error>().map(|io| io as _)
+    error.downcast_ref().map(open)
 }
 
 /// The verdict of the first link that one is known for.

@@ -165,6 +165,14 @@ fn one_seed_is_one_sequence() {
     }
 }
 
+/// Two clients whose seeds are neighbours must not wait equally long, at whatever retry either of them is.
+#[test]
+fn no_delay_of_one_seed_comes_up_at_another() {
+    let backoff = Backoff::fixed(s(1_000)).jitter(Jitter::Full);
+    let delays: HashSet<_> = (0..1_000).flat_map(|seed| backoff.delays(seed).take(8)).collect();
+    assert_eq!(delays.len(), 8_000);
+}
+
 #[test]
 fn jitter_never_exceeds_the_longest_delay() {
     for jitter in [Jitter::Full, Jitter::Equal, Jitter::Bounded(Ratio::percent(100).unwrap()), Jitter::Decorrelated] {

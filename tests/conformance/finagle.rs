@@ -1,0 +1,46 @@
+//! Finagle, `FailureAccrualFactoryTest` and `FailureAccrualPolicyTest`.
+
+use tower_recourse::{
+    BreakerConfig, Ratio,
+    breaker::{OpenRule, Window},
+};
+
+use crate::play::play;
+
+#[test]
+fn three_in_a_row() {
+    let config = BreakerConfig::default().open_when(OpenRule::consecutive(3).unwrap());
+    play(
+        config.clone(),
+        &[
+            ("a neutral call neither counts nor breaks the row", "F F X", "C 2 in a row"),
+            ("the third", "F", "O 0/0 for 30s"),
+        ],
+    );
+    play(
+        config,
+        &[
+            ("a neutral probe", "F*3 +30s X", "H 0/0"),
+            ("still probing", "X <", "H 0/0"),
+            ("one at a time", "R", "H 0/0"),
+            ("the probe's success", ">S", "C 0 in a row"),
+        ],
+    );
+}
+
+#[test]
+fn half_of_a_hundred() {
+    let config = BreakerConfig::default()
+        .open_when(OpenRule::Ratio { failing: Ratio::HALF, window: Window::count(100).unwrap() });
+    play(
+        config,
+        &[
+            ("all of the window", "S*100", "C 0/100"),
+            ("nearly half", "F*49", "C 49/100"),
+            // Theirs opens at the 70th: a moving average forgets an old success little by little, and after 69
+            // failures it still says that half of the calls succeeded. Ours counts the last 100 calls, of which the
+            // 50th failure is exactly the half that was asked for.
+            ("half", "F", "O 50/100 for 30s"),
+        ],
+    );
+}

@@ -1,0 +1,14 @@
+//! Cases that other projects wrote, held against this crate: their settings, their sequence, what must come out. A table is
+//! one test, its origin stands beside it, and a row that fails says its name. Where we differ on purpose the row stays,
+//! with what we do instead and why.
+
+mod play;
+
+mod budget;
+mod envoy;
+mod finagle;
+mod gobreaker;
+mod polly;
+mod resilience4j;
+mod retry;
+mod smaller;

@@ -1,0 +1,165 @@
+//! A sequence of calls as text, played on a circuit with a clock that is moved by hand.
+//!
+//! | step | means |
+//! |---|---|
+//! | `S` `F` `X` `D` | a call is admitted and succeeds, fails, says nothing (neutral), is dropped |
+//! | `s` | it succeeds after 5 s |
+//! | `R` | a call is rejected |
+//! | `<` | a call is admitted and stays under way |
+//! | `>S` `>F` `>X` `>D` | of the calls under way, the one that began first ends so |
+//! | `+3s` `+1ms` `+1ns` | the clock moves |
+//! | `F*5` | five times |
+//!
+//! | then | means |
+//! |---|---|
+//! | `C 3/5`, `H 3/5` | closed or half-open, 3 failures among 5 calls |
+//! | `H 0/4 slow 3` | three of them were slow |
+//! | `C 2 in a row` | closed, by a rule that only looks at failures in a row |
+//! | `O 3/5 for 5s` | open; the numbers are those that it opened by, told by its event |
+//! | `O 0/0 for 5s` | opened by a rule that only looks at failures in a row; a failing probe is `1/1` again |
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use tower_recourse::{
+    BreakerConfig, Circuit, State,
+    breaker::{Permit, Stats},
+    observe::Event,
+    time::ManualClock,
+};
+
+/// (name, steps, then). Each row goes on where the one before stopped.
+pub(crate) type Row<'a> = (&'a str, &'a str, &'a str);
+
+/// Plays the rows from a closed circuit on, once as a circuit comes, and once with every call counted, which takes
+/// another way through the code. What is left of the first is returned.
+pub(crate) fn play(config: BreakerConfig, rows: &[Row<'_>]) -> Played {
+    for config in [config.clone().count_calls(), config.clone()] {
+        let mut played = Played::new(config);
+        for &row in rows {
+            played.row(row);
+        }
+        if played.circuit.stats().total_admitted.is_none() {
+            return played;
+        }
+    }
+    unreachable!("the second circuit doesn't count its calls");
+}
+
+pub(crate) struct Played {
+    pub(crate) circuit: Circuit,
+    clock: ManualClock,
+    under_way: Vec<Permit>,
+    told: Arc<Mutex<Told>>,
+}
+
+/// What the observer heard.
+#[derive(Default)]
+struct Told {
+    transitions: u64,
+    /// The last opening.
+    opened: String,
+}
+
+impl Played {
+    pub(crate) fn new(config: BreakerConfig) -> Self {
+        let (clock, told) = (ManualClock::new(), Arc::new(Mutex::new(Told::default())));
+        let hears = Arc::clone(&told);
+        let config = config.clock(clock.clone()).observe(move |event: &Event<'_>| hears.lock().unwrap().hear(event));
+        Self { circuit: Circuit::new(config), clock, under_way: Vec::new(), told }
+    }
+
+    pub(crate) fn row(&mut self, (name, steps, then): Row<'_>) {
+        for step in steps.split_whitespace() {
+            let (step, times) = step.split_once('*').unwrap_or((step, "1"));
+            for _ in 0..times.parse().unwrap() {
+                self.step(name, step);
+            }
+        }
+        assert_eq!(self.shows(), then, "{name}, after `{steps}`");
+        self.is_accounted_for(name);
+    }
+
+    fn step(&mut self, name: &str, step: &str) {
+        if let Some(by) = step.strip_prefix('+') {
+            self.clock.advance(duration(by));
+        } else if let Some(ending) = step.strip_prefix('>') {
+            end(self.under_way.remove(0), ending);
+        } else {
+            match (self.circuit.admit(), step) {
+                (Err(_), "R") => {}
+                (Err(rejection), _) => panic!("{name}: `{step}` should have been admitted, but {rejection}"),
+                (Ok(_), "R") => panic!("{name}: should have been rejected"),
+                (Ok(permit), "<") => self.under_way.push(permit),
+                (Ok(permit), "s") => {
+                    self.clock.advance(Duration::from_secs(5));
+                    permit.success();
+                }
+                (Ok(permit), _) => end(permit, step),
+            }
+        }
+    }
+
+    fn shows(&self) -> String {
+        let Stats { state, window, threshold, failures_in_a_row, .. } = self.circuit.stats();
+        let slow = if window.slow > 0 { format!(" slow {}", window.slow) } else { String::new() };
+        let of_calls = format!("{}/{}{slow}", window.failures, window.calls);
+        match state {
+            State::Closed if threshold.is_some() => format!("C {failures_in_a_row} in a row"),
+            State::Closed => format!("C {of_calls}"),
+            State::HalfOpen => format!("H {of_calls}"),
+            State::Open => {
+                // Like gobreaker's: an opening begins a new generation, and nothing has been counted in it. So what
+                // it opened by is in the event.
+                assert_eq!(of_calls, "0/0", "an open circuit counts nothing");
+                self.told.lock().unwrap().opened.clone()
+            }
+        }
+    }
+
+    fn is_accounted_for(&self, name: &str) {
+        let stats = self.circuit.stats();
+        assert_eq!(stats.transitions, self.told.lock().unwrap().transitions, "{name}: each transition is told once");
+        if let (Some(admitted), Some(successes)) = (stats.total_admitted, stats.total_successes) {
+            let ended = successes + stats.total_failures + stats.total_neutral + stats.total_dropped;
+            assert_eq!(admitted, ended + self.under_way.len() as u64, "{name}: each admitted call ends once");
+        }
+    }
+}
+
+impl Told {
+    fn hear(&mut self, event: &Event<'_>) {
+        match *event {
+            Event::CircuitOpened { open_for, calls, failures, slow, .. } => {
+                let slow = if slow > 0 { format!(" slow {slow}") } else { String::new() };
+                self.transitions += 1;
+                self.opened = format!("O {failures}/{calls}{slow} for {open_for:?}");
+            }
+            Event::CircuitHalfOpened { .. } | Event::CircuitClosed { .. } => self.transitions += 1,
+            _ => {}
+        }
+    }
+}
+
+fn end(permit: Permit, ending: &str) {
+    match ending {
+        "S" => permit.success(),
+        "F" => permit.failure(),
+        "X" => permit.neutral(),
+        "D" => drop(permit),
+        other => panic!("`{other}` is no ending"),
+    }
+}
+
+fn duration(text: &str) -> Duration {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).expect("a unit");
+    let count = text[..digits].parse().expect("a number");
+    match &text[digits..] {
+        "s" => Duration::from_secs(count),
+        "ms" => Duration::from_millis(count),
+        "ns" => Duration::from_nanos(count),
+        unit => panic!("`{unit}` is no unit"),
+    }
+}

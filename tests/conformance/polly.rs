@@ -1,0 +1,155 @@
+//! Polly v8 and v7: `AdvancedCircuitBehaviorTests`, `CircuitStateControllerTests`, `CircuitBreakerSpecs`.
+
+use std::{
+    io,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use tokio::sync::oneshot;
+use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
+use tower_recourse::{
+    BreakerConfig, BreakerError, BreakerLayer, Circuit, Ratio, State,
+    breaker::{OpenFor, OpenRule, Probes, Window},
+    observe::Event,
+    time::ManualClock,
+};
+
+use crate::play::play;
+
+fn a_tenth_of_at_least_ten() -> BreakerConfig {
+    let window = Window::count(20).unwrap().minimum(10).unwrap();
+    BreakerConfig::default().open_when(OpenRule::Ratio { failing: Ratio::percent(10).unwrap(), window })
+}
+
+#[test]
+fn break_or_not() {
+    play(a_tenth_of_at_least_ten(), &[("p23, none of ten", "S*10", "C 0/10")]);
+    play(a_tenth_of_at_least_ten(), &[("p23, one of ten", "S*9 F", "O 1/10 for 30s")]);
+    // The judgement comes with whatever call completes the minimum, also when that one succeeds.
+    play(a_tenth_of_at_least_ten(), &[("p23, one of ten, the first", "F S*9", "O 1/10 for 30s")]);
+    play(a_tenth_of_at_least_ten(), &[("p23, one of nine", "F S*8", "C 1/9")]);
+    // Theirs is handed the numbers 11 and 20 %. A circuit that is asked after every call can't get there: it opens
+    // on the way, at the tenth call.
+    play(a_tenth_of_at_least_ten(), &[("p23, two of eleven", "F F S*8", "O 2/10 for 30s")]);
+    // The nearest that an eleventh call can be the one: a share that wasn't reached by ten.
+    let window = Window::count(20).unwrap().minimum(10).unwrap();
+    let fifteen = BreakerConfig::default().open_when(OpenRule::Ratio { failing: Ratio::percent(15).unwrap(), window });
+    play(fifteen, &[("p23, one of ten", "S*9 F", "C 1/10"), ("p23, two of eleven", "F", "O 2/11 for 30s")]);
+}
+
+#[test]
+fn a_failing_probe_breaks_again_for_as_long() {
+    let config = BreakerConfig::default()
+        .open_when(OpenRule::consecutive(2).unwrap())
+        .open_for(OpenFor::fixed(Duration::from_secs(10)));
+    let played = play(
+        config,
+        &[
+            ("p27", "F F +10s", "H 0/0"),
+            ("p27, a failing probe", "F", "O 1/1 for 10s"),
+            ("p27, a moment later", "+1ms R", "O 1/1 for 10s"),
+        ],
+    );
+    let left = Duration::from_millis(9_999);
+    assert_eq!(played.circuit.retry_in(), Some(left), "p27, as stats tell");
+    assert_eq!(played.circuit.admit().unwrap_err().retry_in(), Some(left), "p27, as a rejection tells");
+}
+
+/// p27: "a break near the largest time doesn't overflow". Ours are held in microseconds, 48 bits of them (8.9 years);
+/// from there on a circuit stays open until it is reset, and a rejection doesn't say when to come back.
+#[test]
+fn a_break_may_be_as_long_as_it_likes() {
+    let longest = Duration::from_micros((1 << 48) - 2);
+    for (name, break_for, retry_in) in [
+        ("just representable", longest, Some(longest)),
+        // By more than what a growing time, a floating-point number in between, may be off at this size.
+        ("just not", longest + Duration::from_micros(10), None),
+        ("all microseconds of a u64", Duration::from_micros(u64::MAX), None),
+        ("the largest", Duration::MAX, None),
+    ] {
+        let grows = |open_for: OpenFor| open_for.max(Duration::MAX);
+        for open_for in
+            [OpenFor::fixed(break_for), grows(OpenFor::growing(break_for)), grows(OpenFor::stepwise(break_for))]
+        {
+            let rule = OpenRule::consecutive(1).unwrap();
+            let circuit =
+                Circuit::new(BreakerConfig::default().open_when(rule).open_for(open_for).clock(ManualClock::new()));
+            circuit.admit().unwrap().failure();
+            assert_eq!(circuit.state(), State::Open, "p27, {name}, {open_for:?}");
+            assert_eq!(circuit.admit().unwrap_err().retry_in(), retry_in, "p27, {name}, {open_for:?}");
+        }
+    }
+}
+
+/// However much it grows: zero times infinity is not taken for a break that is too long to be a number.
+#[test]
+fn no_break_stays_none() {
+    let open_for = OpenFor::growing(Duration::ZERO).factor(f64::MAX).unwrap();
+    let config = BreakerConfig::default().open_when(OpenRule::consecutive(1).unwrap()).open_for(open_for);
+    let circuit = Circuit::new(config.clock(ManualClock::new()));
+    for opening in 1..=5 {
+        circuit.admit().unwrap_or_else(|rejection| panic!("opening {opening}: {rejection}")).failure();
+    }
+}
+
+#[test]
+fn a_probe_that_never_returns() {
+    let lease = Duration::from_secs(10);
+    let config = BreakerConfig::default()
+        .open_when(OpenRule::consecutive(2).unwrap())
+        .open_for(OpenFor::fixed(Duration::from_secs(10)))
+        .probes(Probes::one().lease(lease));
+    play(
+        config,
+        &[
+            ("p29, the first is admitted", "F F +10s <", "H 0/0"),
+            ("p29, the second isn't", "R", "H 0/0"),
+            ("p29, nor is it just before the lease ends", "+9999ms R", "H 0/0"),
+            ("p29, one more after the lease", "+1ms <", "H 0/0"),
+            ("p29, one", "R", "H 0/0"),
+            ("p29, the first is too late to say anything", ">F", "H 0/0"),
+            ("p29, the one more decides", ">S", "C 0 in a row"),
+        ],
+    );
+}
+
+/// p30: a failure that was begun while closed arrives while open. No second opening, and its caller sees its own error.
+#[tokio::test]
+async fn a_late_failure_is_its_callers_alone() {
+    let openings = Arc::new(Mutex::new(0));
+    let counted = Arc::clone(&openings);
+    let circuit = Circuit::new(BreakerConfig::default().open_when(OpenRule::consecutive(2).unwrap()).observe(
+        move |event: &Event<'_>| *counted.lock().unwrap() += u32::from(matches!(event, Event::CircuitOpened { .. })),
+    ));
+    let mut service = ServiceBuilder::new()
+        .layer(BreakerLayer::on(&circuit))
+        .service(service_fn(|end: oneshot::Receiver<()>| async { fails_in_the_end(end).await }));
+
+    let (end_call, called) = oneshot::channel();
+    let (end_request, requested) = oneshot::channel();
+    let handle = circuit.clone();
+    let call = tokio::spawn(async move { handle.call(|| fails_in_the_end(called)).await });
+    let request = tokio::spawn(service.ready().await.unwrap().call(requested));
+    tokio::task::yield_now().await;
+    for _ in 0..2 {
+        circuit.admit().unwrap().failure();
+    }
+    assert_eq!(circuit.state(), State::Open, "p30");
+
+    end_call.send(()).unwrap();
+    end_request.send(()).unwrap();
+    for (name, ended) in [("a function", call.await.unwrap()), ("a service", request.await.unwrap())] {
+        match ended {
+            Err(BreakerError::Inner(error)) => assert_eq!(error.to_string(), "its own", "p30, {name}"),
+            other => panic!("p30, {name}: {other:?} instead of its own error"),
+        }
+    }
+    assert_eq!((circuit.state(), *openings.lock().unwrap()), (State::Open, 1), "p30");
+    assert_eq!(circuit.stats().total_failures, 4, "p30: late failures are failures in the totals");
+}
+
+async fn fails_in_the_end(end: oneshot::Receiver<()>) -> Result<(), io::Error> {
+    end.await.unwrap();
+    Err(io::Error::other("its own"))
+}

@@ -1,0 +1,95 @@
+//! resilience4j, mostly `CircuitBreakerStateMachineTest`: half of at least 5 calls opens for 5 s, 4 probes decide.
+//!
+//! Theirs is a time window of 20 s, here it is the last 20 calls: nothing leaves either of them within these sequences.
+
+use std::time::Duration;
+
+use tower_recourse::{
+    BreakerConfig, Ratio,
+    breaker::{OpenFor, OpenRule, Probes, Window},
+};
+
+use crate::play::play;
+
+fn theirs() -> BreakerConfig {
+    let window = Window::count(20).unwrap().minimum(5).unwrap();
+    BreakerConfig::default()
+        .open_when(OpenRule::Ratio { failing: Ratio::HALF, window })
+        .open_for(OpenFor::fixed(Duration::from_secs(5)))
+        .probes(Probes::share_of(4, Ratio::HALF).unwrap())
+}
+
+/// The calls of `theirs`, and a call of more than 4 s is slow: half of them opens.
+fn theirs_with_slow_calls() -> BreakerConfig {
+    let window = Window::count(20).unwrap().minimum(5).unwrap();
+    theirs().or_when(OpenRule::Slow { longer_than: Duration::from_secs(4), share: Ratio::HALF, window })
+}
+
+#[test]
+fn the_share_of_failures_opens_once_the_minimum_is_reached() {
+    let r1 = play(theirs(), &[("r1", "F F F S", "C 3/4")]);
+    // Theirs has no rate (-1) below the minimum. Ours is what was counted, from the first call on: whoever draws it
+    // sees an outage begin. The minimum holds for the decision, which is to stay closed.
+    assert_eq!(r1.circuit.stats().window.failure_rate(), Some(0.75), "r1");
+
+    let r2 = play(theirs(), &[("r1", "F F F S", "C 3/4"), ("r2", "S", "O 3/5 for 5s"), ("r2", "R", "O 3/5 for 5s")]);
+    assert_eq!(r2.circuit.stats().total_rejected, 1, "r2");
+
+    play(theirs(), &[("r3", "S +1s S +1s S +1s F +1s F", "C 2/5"), ("r3", "+1s F", "O 3/6 for 5s")]);
+}
+
+#[test]
+fn an_open_circuit_rejects_until_its_time_is_over() {
+    let before = play(theirs(), &[("r4", "F*5 R +3s R", "O 5/5 for 5s")]);
+    assert_eq!(before.circuit.stats().total_rejected, 2, "r4");
+
+    // The call that comes after the open time is admitted, and nobody has to ask for the state first.
+    play(theirs(), &[("r4", "F*5 R +3s R +3s <", "H 0/0"), ("r4", ">X", "H 0/0")]);
+}
+
+#[test]
+fn so_many_probes_decide_by_their_share() {
+    play(theirs(), &[("r6", "F*5 +5s", "H 0/0"), ("r6", "F F S", "H 2/3"), ("r6", "F", "O 3/4 for 5s")]);
+    play(
+        theirs_with_slow_calls(),
+        &[("r7", "F*5 +5s", "H 0/0"), ("r7", "s s s", "H 0/3 slow 3"), ("r7", "S", "O 0/4 slow 3 for 5s")],
+    );
+    play(
+        theirs(),
+        &[
+            ("r8", "F*5 +5s", "H 0/0"),
+            ("r8", "F S S", "H 1/3"),
+            ("r8", "S", "C 0/0"),
+            ("r8, the next call", "S", "C 0/1"),
+        ],
+    );
+    play(
+        theirs(),
+        &[("r9", "F*5 +5s", "H 0/0"), ("r9", "X X X X", "H 0/0"), ("r9", "S S S", "H 0/3"), ("r9", "S", "C 0/0")],
+    );
+}
+
+/// The same windows with slow calls while closed, which the rows above don't have: 5 s is slow, exactly 4 s isn't.
+#[test]
+fn slow_calls_open_by_their_share_too() {
+    play(theirs_with_slow_calls(), &[("two of four", "S S s s", "C 0/4 slow 2"), ("of five", "S", "C 0/5 slow 2")]);
+    play(theirs_with_slow_calls(), &[("three of five", "S S s s s", "O 0/5 slow 3 for 5s")]);
+    play(
+        theirs_with_slow_calls(),
+        &[("as long as allowed", "< +4s >S", "C 0/1"), ("1 ms more", "< +4001ms >S", "C 0/2 slow 1")],
+    );
+}
+
+/// r17: the window slides with every call.
+#[test]
+fn the_rate_follows_a_window_of_four_calls() {
+    let all_of_four = OpenRule::Ratio { failing: Ratio::percent(100).unwrap(), window: Window::count(4).unwrap() };
+    let mut played = play(BreakerConfig::default().open_when(all_of_four), &[]);
+    for (row, shows, percent) in
+        [("F", "C 1/1", 100.0), ("S", "C 1/2", 50.0), ("S", "C 1/3", 33.3), ("S", "C 1/4", 25.0), ("S", "C 0/4", 0.0)]
+    {
+        played.row(("r17", row, shows));
+        let rate = played.circuit.stats().window.failure_rate().unwrap() * 100.0;
+        assert!((rate - percent).abs() < 0.05, "r17: {rate} % instead of {percent} %");
+    }
+}

@@ -1,0 +1,137 @@
+//! Failsafe for Java: a retry around what rejects. Google's gax: the time-out of an attempt, and the deadline.
+
+use std::{
+    convert::Infallible,
+    future::pending,
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::time::Instant;
+use tower::{BoxError, ServiceBuilder, ServiceExt, service_fn};
+use tower_recourse::{
+    Attempt, BreakerConfig, BreakerError, BreakerLayer, Outcome, RetryConfig, RetryLayer, State,
+    breaker::OpenRule,
+    retry::{Answer, Backoff, Decision, Elapsed, FromElapsed, Limits, Policy, Reason, Timeouts},
+};
+
+const fn s(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// Failsafe, `PolicyCompositionTest`: 7 attempts, of which 3 come through and the rest are rejected (there by a rate
+/// limiter of 3). Theirs asks four times more; here the first rejection ends it, as the breaker has said that another
+/// attempt won't help. What is executed, and what the caller gets, is the same.
+#[tokio::test(start_paused = true)]
+async fn a_retry_of_7_around_a_breaker_of_3() {
+    let executions = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&executions);
+    let layer = BreakerLayer::new(BreakerConfig::default().open_when(OpenRule::consecutive(3).unwrap()));
+    let service = ServiceBuilder::new()
+        .layer(RetryLayer::new(RetryConfig::default().retries(6).without_budget()))
+        .layer(layer.clone())
+        .service(service_fn(move |()| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            async { Err::<Infallible, _>(io::Error::from(io::ErrorKind::ConnectionReset)) }
+        }));
+    let ended = service.oneshot(()).await;
+    assert!(matches!(ended, Err(BreakerError::Rejected(_))), "it ends rejected, and not with {ended:?}");
+    assert_eq!(executions.load(Ordering::Relaxed), 3, "executions");
+    assert_eq!(layer.circuit().state(), State::Open);
+    assert_eq!(layer.circuit().stats().total_rejected, 1, "the breaker is asked once more");
+}
+
+/// (time-out of an attempt, what remains) → the effective time-out.
+#[tokio::test(start_paused = true)]
+async fn an_attempt_has_its_own_time_or_what_remains() {
+    for (attempt, remaining, effective) in [(s(4), s(2), s(2)), (s(2), s(4), s(2)), (s(2), s(2), s(2))] {
+        let limits = Timeouts::attempt(attempt).total(remaining);
+        let config = RetryConfig::default().retries(0).timeouts(limits);
+        let began = Instant::now();
+        let elapsed = never_answers(config).await;
+        assert_eq!(began.elapsed(), effective, "({attempt:?}, {remaining:?})");
+        assert_eq!(elapsed.limit(), effective, "({attempt:?}, {remaining:?}): what the caller is told");
+        assert_eq!(elapsed.is_deadline(), remaining <= attempt, "({attempt:?}, {remaining:?}): which limit it was");
+    }
+}
+
+/// What remains shrinks: of 10 s in all, the attempts get 4 s, 4 s, and what is left after two waits of half a second.
+#[tokio::test(start_paused = true)]
+async fn the_last_attempt_gets_what_is_left() {
+    let limits = Timeouts::attempt(s(4)).total(s(10));
+    let config = RetryConfig::default().backoff(Backoff::fixed(Duration::from_millis(500))).timeouts(limits);
+    let began = Instant::now();
+    let elapsed = never_answers(config).await;
+    assert_eq!(began.elapsed(), s(10));
+    assert!(elapsed.is_deadline());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delay_longer_than_what_remains_stops_at_once() {
+    // (delay, in all) → how long it takes until the failure is returned, and after how many attempts.
+    for (delay, total, takes, attempts) in [
+        (s(4), s(2), s(0), 1),
+        // With nothing left after the wait, there would be no time for the attempt.
+        (s(2), s(2), s(0), 1),
+        (s(2), s(3), s(2), 2),
+        (Duration::MAX, s(2), s(0), 1),
+    ] {
+        let config =
+            RetryConfig::default().retries(5).backoff(Backoff::fixed(delay)).timeouts(Timeouts::request(total));
+        assert_eq!(fails_at_once(config).await, (takes, attempts), "({delay:?}, {total:?})");
+        assert_eq!(
+            fails_at_once(Always { delay, total }).await,
+            (takes, attempts),
+            "({delay:?}, {total:?}), any policy"
+        );
+    }
+}
+
+/// A policy that doesn't look at the deadline.
+struct Always {
+    delay: Duration,
+    total: Duration,
+}
+
+impl<Req, Res> Policy<Req, Res, BoxError> for Always {
+    type State = ();
+
+    fn start(&self, _: &Req) {}
+
+    fn decide(&self, (): &mut (), _: &Attempt, _: Outcome<'_, Res, BoxError>) -> Decision {
+        Decision::Retry { delay: self.delay, reason: Reason::Transient }
+    }
+
+    fn limits(&self) -> Limits {
+        Limits { attempt: None, total: Some(self.total) }
+    }
+
+    fn timed_out(&self, elapsed: Elapsed) -> Option<Result<Res, BoxError>> {
+        FromElapsed.answer(elapsed)
+    }
+}
+
+/// The time-out that the caller of a service gets which never answers.
+async fn never_answers(policy: impl Policy<(), (), BoxError>) -> Elapsed {
+    let service = service_fn(|()| pending::<Result<(), BoxError>>());
+    let error = ServiceBuilder::new().layer(RetryLayer::new(policy)).service(service).oneshot(()).await.unwrap_err();
+    *error.downcast().expect("a time-out")
+}
+
+/// How long the caller of a service waits that fails at once, and how often it was called.
+async fn fails_at_once(policy: impl Policy<(), (), BoxError>) -> (Duration, u32) {
+    let calls = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&calls);
+    let service = ServiceBuilder::new().layer(RetryLayer::new(policy)).service(service_fn(move |()| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        async { Err::<(), BoxError>("at once".into()) }
+    }));
+    let began = Instant::now();
+    let error = service.oneshot(()).await.unwrap_err();
+    assert_eq!(error.to_string(), "at once", "the outcome in hand is returned");
+    (began.elapsed(), calls.load(Ordering::Relaxed))
+}

@@ -1,0 +1,88 @@
+//! Smaller sets of cases: Failsafe for Java, linkerd, hystrix, recloser.
+
+use std::time::Duration;
+
+use tower_recourse::{
+    BreakerConfig, Ratio,
+    breaker::{OpenFor, OpenRule, Probes, Window},
+};
+
+use crate::play::play;
+
+/// Failsafe for Java: 3 in a row, 3 successes to close. (A retry around it is in `retry.rs`.)
+#[test]
+fn failsafe() {
+    let config =
+        BreakerConfig::default().open_when(OpenRule::consecutive(3).unwrap()).probes(Probes::successes(3).unwrap());
+    play(
+        config,
+        &[
+            ("a success in between", "F S F F", "C 2 in a row"),
+            ("the third in a row", "F", "O 0/0 for 30s"),
+            ("half-open, one success of three", "+30s S", "H 0/1"),
+            ("half-open, a failure", "F", "O 1/2 for 30s"),
+        ],
+    );
+}
+
+/// linkerd2-proxy, `consecutive_failures.rs`: 2 in a row, then 1 s doubling to 100 s, one probe.
+#[test]
+fn linkerd() {
+    let config = BreakerConfig::default()
+        .open_when(OpenRule::consecutive(2).unwrap())
+        .open_for(OpenFor::growing(Duration::from_secs(1)).max(Duration::from_secs(100)));
+    play(
+        config.clone(),
+        &[
+            ("two failures, one call is under way", "< F F", "O 0/0 for 1s"),
+            ("one is admitted", "+1s <", "H 0/0"),
+            ("no other is", "R", "H 0/0"),
+            ("a straggler's success while half-open", ">S", "H 0/0"),
+            ("the probe fails", ">F", "O 1/1 for 2s"),
+            ("after half of it", "+1s R", "O 1/1 for 2s"),
+            ("one is admitted", "+1s <", "H 0/0"),
+            ("its success closes", ">S", "C 0 in a row"),
+            ("and starts the times over", "F F", "O 0/0 for 1s"),
+        ],
+    );
+    play(config.clone(), &[("a straggler's success while open", "< F F >S R", "O 0/0 for 1s")]);
+    play(
+        config,
+        &[
+            ("up to", "F F +1s F +2s F +4s F +8s F +16s F +32s F", "O 1/1 for 64s"),
+            ("the longest", "+64s F", "O 1/1 for 100s"),
+            ("and no longer", "+100s F", "O 1/1 for 100s"),
+        ],
+    );
+}
+
+/// hystrix, `HystrixCircuitBreakerTest`: a probe that is given up doesn't close.
+#[test]
+fn hystrix() {
+    let config = BreakerConfig::default().open_when(OpenRule::consecutive(3).unwrap());
+    play(
+        config,
+        &[
+            ("a dropped probe", "F*3 +30s D", "H 0/0"),
+            ("gives its slot back", "<", "H 0/0"),
+            ("one slot", "R", "H 0/0"),
+            ("the next probe's success", ">S", "C 0 in a row"),
+        ],
+    );
+}
+
+/// recloser: half of the last 10.
+#[test]
+fn recloser() {
+    let config = BreakerConfig::default()
+        .open_when(OpenRule::Ratio { failing: Ratio::HALF, window: Window::count(10).unwrap() });
+    play(
+        config,
+        &[
+            ("nine failures", "F*9", "C 9/9"),
+            // Theirs opens when the next call asks; the failure itself is what opens ours.
+            ("the tenth opens, not the call after it", "F", "O 10/10 for 30s"),
+            ("the call after it", "R", "O 10/10 for 30s"),
+        ],
+    );
+}

@@ -1,0 +1,307 @@
+//! Fallback: when the backup is asked, what it is told, and what comes back when it fails too.
+
+mod support;
+
+use std::{
+    convert::Infallible,
+    error::Error,
+    pin::pin,
+    sync::{Arc, Mutex},
+    task::{Context, Poll, Waker},
+};
+
+use support::*;
+use tokio_test::{assert_pending, assert_ready, task::spawn};
+use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
+use tower_recourse::{
+    BreakerConfig, BreakerLayer, Cause, Circuit, FallbackError, FallbackLayer, RetryConfig, RetryLayer, Verdict,
+    breaker::OpenRule,
+    fallback::Failed,
+    retry::{Backoff, Timeouts, TokenBucket},
+};
+use tower_test::mock;
+
+/// Can't be cloned.
+#[derive(Debug, PartialEq)]
+struct Upload(&'static str);
+
+#[tokio::test]
+async fn a_success_passes_through_and_the_backup_is_not_asked() {
+    let (primary, backup) = (Scripted::<_>::new([Answer("primary")]), Scripted::<_>::new([Answer("backup")]));
+    let told = Told::default();
+    let layer = FallbackLayer::new(backup.clone()).observe(told.observer());
+    assert_eq!(ask(&mut layer.layer(primary), ()).await, Ok("primary"));
+    assert_eq!((backup.calls(), told.count("")), (0, 0));
+}
+
+#[tokio::test]
+async fn a_neutral_outcome_passes_through_as_it_is() {
+    let primary = Scripted::<&str>::new([Fail(Oops(1))]);
+    let neutral = FallbackLayer::value("backup").classify(|_: Result<&&str, &Oops>| Verdict::Neutral);
+    let error = ask(&mut neutral.layer(primary), ()).await.unwrap_err();
+    assert_eq!(error, FallbackError::Primary(Oops(1)));
+    assert_eq!((error.primary(), error.backup()), (&Oops(1), None));
+}
+
+#[tokio::test]
+async fn a_failure_asks_the_backup_with_the_same_request() {
+    let primary = Scripted::<&str>::new([Fail(Oops(1))]);
+    let backup = service_fn(|request: &'static str| async move { Ok::<_, Infallible>(request) });
+    let told = Told::default();
+    let layer = FallbackLayer::new(backup).name("prices").observe(told.observer());
+    assert_eq!(ask(&mut layer.layer(primary.clone()), "hello").await, Ok("hello"));
+    assert_eq!(primary.calls(), 1);
+    assert!(told.last_has(&["FallbackAsked", "prices", "Failure"]));
+}
+
+/// Trap (tower-fallback): a readiness error of the primary never falls back.
+#[tokio::test]
+async fn a_readiness_error_asks_the_backup() {
+    let primary = Scripted::new([Unready(Oops(1)), Answer("primary")]);
+    let mut service = FallbackLayer::value("backup").layer(primary.clone());
+    assert_eq!(ask(&mut service, ()).await, Ok("backup"));
+    assert_eq!(primary.calls(), 0);
+    assert_eq!(ask(&mut service, ()).await, Ok("primary"), "the error belonged to one call");
+}
+
+#[tokio::test]
+async fn it_is_ready_when_the_primary_is() {
+    let (mut service, mut handle) = mock::spawn_layer::<(), &str, _>(FallbackLayer::value("backup"));
+    handle.allow(0);
+    assert_pending!(service.poll_ready());
+    handle.allow(1);
+    assert!(service.is_woken());
+    assert!(service.poll_ready().is_ready());
+}
+
+/// Trap 10 (tower-resilience): the request is cloned on every success. Here it couldn't be.
+#[tokio::test]
+async fn values_and_functions_need_no_copy_of_the_request() {
+    let primary = || Scripted::<&str>::new([Fail(Oops(1))]);
+    let mut value = FallbackLayer::value("value").layer(primary());
+    assert_eq!(ask(&mut value, Upload("file")).await, Ok("value"));
+    let function = |_: Failed<'_, &'static str, Oops>| async { Ok::<_, Infallible>("function") };
+    let mut function = FallbackLayer::from_fn(function).layer(primary());
+    assert_eq!(ask(&mut function, Upload("file")).await, Ok("function"));
+}
+
+#[tokio::test]
+async fn a_function_may_see_the_request_and_what_went_wrong() {
+    let layer = FallbackLayer::with_request(|request: &'static str, failed: Failed<'_, String, Oops>| {
+        let answer = format!("{request}: {}, {:?}", failed.cause, failed.outcome);
+        async move { Ok::<_, Infallible>(answer) }
+    });
+    let mut service = layer.layer(Scripted::<String>::new([Fail(Oops(1))]));
+    assert_eq!(ask(&mut service, "hello").await.unwrap(), "hello: the call failed, Err(Oops(1))");
+}
+
+/// What the fallback is told by everything that can be inside.
+#[tokio::test(start_paused = true)]
+async fn the_backup_is_told_the_cause() {
+    let causes = Arc::new(Mutex::new(Vec::new()));
+    let heard = causes.clone();
+    let fallback = FallbackLayer::from_fn(move |failed: Failed<'_, &'static str, Oops>| {
+        heard.lock().unwrap().push(failed.cause);
+        async { Ok::<_, Infallible>("backup") }
+    });
+    let failing = || Scripted::<&str>::new([Fail(Oops(1))]);
+    let retry = || RetryConfig::default().backoff(Backoff::fixed(secs(1)));
+
+    let _ = ask(&mut fallback.layer(failing()), ()).await;
+    let _ = ask(&mut fallback.layer(Scripted::<&str>::new([Unready(Oops(1))])), ()).await;
+    let permanent = |_: Result<&&'static str, &Oops>| Verdict::permanent();
+    let _ = ask(&mut fallback.clone().classify(permanent).layer(failing()), ()).await;
+    let _ = ask(&mut fallback.layer(RetryLayer::new(retry()).layer(failing())), ()).await;
+    let _ = ask(&mut fallback.layer(RetryLayer::new(retry().retries(1)).layer(failing())), ()).await;
+    let _ = ask(&mut fallback.layer(RetryLayer::new(retry().classify(permanent)).layer(failing())), ()).await;
+    let broke = retry().budget(TokenBucket::share(0.0).unwrap().reserve(0));
+    let _ = ask(&mut fallback.layer(RetryLayer::new(broke).layer(failing())), ()).await;
+    let late = retry().timeouts(Timeouts::request(secs(1)).answer(|_| Err(Oops(408))));
+    let _ = ask(&mut fallback.layer(RetryLayer::new(late.clone()).layer(failing())), ()).await;
+    let _ = ask(&mut fallback.layer(RetryLayer::new(late).layer(Scripted::<&str>::new([Hang]))), ()).await;
+    let once = RetryLayer::new(retry()).keep(|(): &()| None);
+    let _ = ask(&mut fallback.layer(once.layer(failing())), ()).await;
+
+    assert_eq!(
+        *causes.lock().unwrap(),
+        [
+            Cause::Failure,
+            Cause::Failure,
+            Cause::Permanent,
+            Cause::AttemptsSpent { attempts: 4 },
+            Cause::AttemptsSpent { attempts: 2 },
+            Cause::Permanent,
+            Cause::Budget,
+            Cause::Deadline,
+            Cause::Deadline,
+            Cause::NotReplayable,
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_backup_is_told_of_a_rejection_and_when_to_come_back() {
+    let circuit = Circuit::new(BreakerConfig::default().open_when(OpenRule::consecutive(1).unwrap()));
+    circuit.admit().unwrap().failure();
+    tokio::time::advance(secs(10)).await;
+    let told = Told::default();
+    // It would judge everything a success: a rejection is known before any classifier is asked.
+    let layer = FallbackLayer::value("backup").when(|_: Result<_, &_>| false).observe(told.observer());
+    let mut service = layer.layer(BreakerLayer::on(&circuit).layer(Scripted::<_>::new([Answer("primary")])));
+    assert_eq!(ask(&mut service, ()).await, Ok("backup"));
+    assert!(told.last_has(&["FallbackAsked", "Rejected { retry_in: Some(20s) }"]), "{told:?}");
+}
+
+#[tokio::test]
+async fn a_predicate_says_when() {
+    let primary = Scripted::<u16>::new([Answer(404), Answer(503), Fail(Oops(1)), Fail(Oops(2))]);
+    let layer = FallbackLayer::value(0).when(|outcome: Result<&u16, &Oops>| matches!(outcome, Ok(503) | Err(Oops(2))));
+    let mut service = layer.layer(primary);
+    assert_eq!(ask(&mut service, ()).await, Ok(404));
+    assert_eq!(ask(&mut service, ()).await, Ok(0));
+    assert_eq!(ask(&mut service, ()).await, Err(FallbackError::Primary(Oops(1))));
+    assert_eq!(ask(&mut service, ()).await, Ok(0));
+}
+
+#[tokio::test]
+async fn the_backup_is_called_when_it_is_ready() {
+    let (backup, mut handle) = mock::pair::<&str, &str>();
+    handle.allow(0);
+    let mut service = FallbackLayer::new(backup).layer(Scripted::<&str>::new([Fail(Oops(1))]));
+    let mut call = spawn(ask(&mut service, "hello"));
+    assert_pending!(call.poll());
+    let mut cx = Context::from_waker(Waker::noop());
+    assert_pending!(pin!(handle.next_request()).as_mut().poll(&mut cx), "not called before it is ready");
+    handle.allow(1);
+    assert!(call.is_woken());
+    assert_pending!(call.poll());
+    let (request, respond) = handle.next_request().await.unwrap();
+    assert_eq!(request, "hello");
+    respond.send_response("backup");
+    assert_eq!(assert_ready!(call.poll()).unwrap(), "backup");
+}
+
+/// Trap 10: callers queue behind a mutex until the backup is ready.
+#[tokio::test]
+async fn two_callers_do_not_queue_for_the_backup() {
+    let backup = Scripted::<_>::new([Answer("backup")]);
+    let primary = Scripted::<&str>::new([Fail(Oops(1))]);
+    let layer = FallbackLayer::new(FirstStuck { inner: backup, stuck: Arc::new(Mutex::new(true)) });
+    let (mut one, mut other) = (layer.layer(primary.clone()), layer.layer(primary));
+    let mut first = spawn(ask(&mut one, ()));
+    assert_pending!(first.poll());
+    assert_eq!(ask(&mut other, ()).await, Ok("backup"));
+    assert_pending!(first.poll());
+}
+
+/// The first instance that is asked is never ready; the others are when the service is.
+#[derive(Clone)]
+struct FirstStuck<S> {
+    inner: S,
+    stuck: Arc<Mutex<bool>>,
+}
+
+impl<S: Service<()>> Service<()> for FirstStuck<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        if std::mem::replace(&mut *self.stuck.lock().unwrap(), false) {
+            self.stuck = Arc::new(Mutex::new(true));
+            return Poll::Pending;
+        }
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: ()) -> S::Future {
+        self.inner.call(request)
+    }
+}
+
+/// Trap (tower-fallback): the first error is dropped.
+#[tokio::test]
+async fn both_errors_are_in_reach() {
+    let told = Told::default();
+    for backup in [Scripted::<&str>::new([Fail(Oops(2))]), Scripted::<&str>::new([Unready(Oops(2))])] {
+        let layer = FallbackLayer::new(backup).observe(told.observer());
+        let error = ask(&mut layer.layer(Scripted::<&str>::new([Fail(Oops(1))])), ()).await.unwrap_err();
+        assert_eq!((error.primary(), error.backup()), (&Oops(1), Some(&Oops(2))));
+        assert_eq!(error.to_string(), "the call failed, and the fallback failed: oops 2");
+        assert_eq!(error.source().unwrap().to_string(), "oops 1");
+        assert_eq!(error.into_primary(), Oops(1));
+        assert!(told.last_has(&["FallbackFailed", "Failure"]));
+    }
+}
+
+#[tokio::test]
+async fn a_failed_response_comes_back_when_the_backup_fails() {
+    let layer = FallbackLayer::new(Scripted::<u16>::new([Fail(Oops(2))])).when(|r: Result<&u16, &Oops>| r == Ok(&503));
+    let mut service = layer.layer(Scripted::<u16>::new([Answer(503)]));
+    assert_eq!(ask(&mut service, ()).await, Ok(503), "it says more than the backup's error");
+}
+
+/// What the primary held is free when the backup is asked.
+#[tokio::test]
+async fn the_primary_is_let_go_before_the_backup_is_asked() {
+    let held = Arc::new(());
+    let seen = Arc::downgrade(&held);
+    let primary = service_fn(Held);
+    let backup = move |_: Failed<'_, usize, Oops>| {
+        let holders = seen.strong_count();
+        async move { Ok::<_, Infallible>(holders) }
+    };
+    assert_eq!(ask(&mut FallbackLayer::from_fn(backup).layer(primary), held).await, Ok(0));
+}
+
+/// A future that fails at once, and holds on to something until it is dropped.
+struct Held(#[allow(dead_code, reason = "held")] Arc<()>);
+
+impl Future for Held {
+    type Output = Result<usize, Oops>;
+
+    fn poll(self: std::pin::Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+        Poll::Ready(Err(Oops(1)))
+    }
+}
+
+#[tokio::test]
+async fn a_ladder_of_three_takes_the_first_that_answers() {
+    let failing = || Scripted::<&str>::new([Fail(Oops(1))]);
+    let told = Told::default();
+    let ladder = |second: Scripted<&'static str>| {
+        ServiceBuilder::new()
+            .layer(FallbackLayer::value("third").name("outer").observe(told.observer()))
+            .layer(FallbackLayer::new(second))
+            .service(failing())
+    };
+    assert_eq!(ask(&mut ladder(Scripted::new([Answer("second")])), ()).await, Ok("second"));
+    assert_eq!(told.count(""), 0);
+    assert_eq!(ask(&mut ladder(failing()), ()).await, Ok("third"));
+    assert!(told.last_has(&["FallbackAsked", "outer"]));
+}
+
+/// The cause climbs the ladder.
+#[tokio::test(start_paused = true)]
+async fn the_last_rung_is_told_what_the_first_one_was() {
+    let failing = || Scripted::<&str>::new([Fail(Oops(1))]);
+    let told = Told::default();
+    let mut ladder = ServiceBuilder::new()
+        .layer(FallbackLayer::value("third").observe(told.observer()))
+        .layer(FallbackLayer::new(failing()))
+        .layer(RetryLayer::new(RetryConfig::default()))
+        .service(failing());
+    assert_eq!(ask(&mut ladder, ()).await, Ok("third"));
+    assert!(told.last_has(&["FallbackAsked", "AttemptsSpent { attempts: 4 }"]));
+}
+
+/// axum's services can't fail: their error stays `Infallible`.
+#[tokio::test]
+async fn what_cannot_fail_still_cannot() {
+    let primary = service_fn(|()| async { Ok::<_, Infallible>(503) });
+    let backup = service_fn(|()| async { Err::<u16, _>(Oops(2)) });
+    let layer = FallbackLayer::new(backup).when(|outcome: Result<&u16, &Infallible>| outcome == Ok(&503));
+    let mut service = layer.layer(primary).map_err(Infallible::from);
+    let answer: Result<u16, Infallible> = ask(&mut service, ()).await;
+    assert_eq!(answer, Ok(503));
+}

@@ -1,0 +1,303 @@
+//! Retry: what is tried again, how often, why not, and after which wait.
+
+mod support;
+
+use std::sync::{
+    Arc, Mutex, Weak,
+    atomic::{AtomicU32, Ordering},
+};
+
+use support::*;
+use tokio::time::Instant;
+use tower::{Layer, service_fn};
+use tower_recourse::{
+    Attempt, Cause, Classifier, Outcome, Ratio, RetryConfig, RetryLayer, Verdict,
+    retry::{Backoff, Budget, Decision, Jitter, Policy, Reason, Timeouts, TokenBucket},
+};
+
+fn judged_by(verdict: Verdict) -> RetryConfig<impl Classifier<(), &'static str, Oops> + Clone> {
+    RetryConfig::default().classify(move |outcome: Result<&&str, &Oops>| match outcome {
+        Ok(_) => Verdict::Success,
+        Err(_) => verdict,
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_success_passes_through_with_one_call() {
+    let inner = Scripted::<_>::new([Answer("yes")]);
+    let told = Told::default();
+    let config = RetryConfig::default().observe(told.observer());
+    let mut retry = RetryLayer::new(config).layer(inner.clone());
+    let before = Instant::now();
+    assert_eq!(ask(&mut retry, ()).await, Ok("yes"));
+    assert_eq!((inner.calls(), before.elapsed()), (1, ms(0)));
+    assert_eq!(told.count(""), 0, "nothing is told while nothing fails");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_success_ends_the_attempts() {
+    let inner = Scripted::new([Fail(Oops(1)), Fail(Oops(2)), Answer("yes")]);
+    let told = Told::default();
+    let config = RetryConfig::default().observe(told.observer());
+    let mut retry = RetryLayer::new(config).layer(inner.clone());
+    assert_eq!(ask(&mut retry, ()).await, Ok("yes"));
+    assert_eq!((inner.calls(), told.count("RetryScheduled")), (3, 2));
+    assert!(told.last_has(&["RetrySucceeded", "attempt: 3"]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_error_comes_back_unchanged() {
+    let inner = Scripted::<&str>::new([Fail(Oops(1)), Fail(Oops(2)), Fail(Oops(3)), Fail(Oops(4)), Fail(Oops(5))]);
+    let told = Told::default();
+    let config = RetryConfig::default().observe(told.observer());
+    let mut retry = RetryLayer::new(config).layer(inner.clone());
+    assert_eq!(ask(&mut retry, ()).await, Err(Oops(4)));
+    assert_eq!(inner.calls(), 4, "three retries are four attempts");
+    assert!(told.last_has(&["RetryStopped", "AttemptsSpent { attempts: 4 }"]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_retries_are_one_attempt() {
+    let inner = Scripted::<&str>::new([Fail(Oops(1))]);
+    let mut retry = RetryLayer::new(RetryConfig::default().retries(0)).layer(inner.clone());
+    assert_eq!(ask(&mut retry, ()).await, Err(Oops(1)));
+    assert_eq!(inner.calls(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_no_other_attempt_mends_is_not_retried() {
+    let cases = [
+        (Verdict::permanent(), Some("Permanent")),
+        (Verdict::rejected(Some(secs(7))), Some("Rejected { retry_in: Some(7s) }")),
+        (Verdict::Neutral, None),
+        (Verdict::Success, None),
+    ];
+    for (verdict, cause) in cases {
+        let inner = Scripted::<&str>::new([Fail(Oops(1)), Answer("not asked for")]);
+        let told = Told::default();
+        let mut retry = RetryLayer::new(judged_by(verdict).observe(told.observer())).layer(inner.clone());
+        assert_eq!(ask(&mut retry, ()).await, Err(Oops(1)), "{verdict:?}");
+        assert_eq!(inner.calls(), 1, "{verdict:?}");
+        match cause {
+            Some(cause) => assert!(told.last_has(&["RetryStopped", cause]), "{told:?}"),
+            None => assert_eq!(told.count(""), 0),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn throttled_and_timed_out_are_retried_too() {
+    for verdict in [Verdict::transient(), Verdict::throttled(), Verdict::timed_out()] {
+        let inner = Scripted::new([Fail(Oops(1)), Answer("yes")]);
+        let mut retry = RetryLayer::new(judged_by(verdict)).layer(inner.clone());
+        assert_eq!(ask(&mut retry, ()).await, Ok("yes"), "{verdict:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_response_can_be_a_failure() {
+    let inner = Scripted::<u16>::new([Answer(503), Answer(200)]);
+    let config = RetryConfig::default().classify(|outcome: Result<&u16, &Oops>| match outcome {
+        Ok(503) => Verdict::transient(),
+        _ => Verdict::Success,
+    });
+    let mut retry = RetryLayer::new(config).layer(inner.clone());
+    assert_eq!(ask(&mut retry, ()).await, Ok(200));
+    assert_eq!(inner.calls(), 2);
+}
+
+/// Everything says no at once; then the first in the order is lifted, and the next one is the reason. The budget is never
+/// touched while anything else says no.
+#[tokio::test(start_paused = true)]
+async fn the_checks_have_one_order_and_the_budget_comes_last() {
+    let failing = |verdict: Verdict, retries: u32, kept: bool, left: u64| {
+        let bucket = Arc::new(TokenBucket::share(0.0).unwrap().reserve(0));
+        async move {
+            let told = Told::default();
+            let budget = Counting::around(bucket);
+            let config = judged_by(verdict)
+                .retries(retries)
+                .shared_budget(budget.clone())
+                .timeouts(Timeouts::request(ms(left)).answer(|_| Err(Oops(0))))
+                .observe(told.observer());
+            let layer = RetryLayer::new(config).keep(move |(): &()| kept.then_some(()));
+            let mut retry = layer.layer(Scripted::<&str>::new([Fail(Oops(1))]));
+            assert_eq!(ask(&mut retry, ()).await, Err(Oops(1)));
+            let stopped = ["Permanent", "AttemptsSpent", "ServerDelay", "NotReplayable", "Deadline", "Budget"]
+                .into_iter()
+                .find(|cause| told.last_has(&["RetryStopped", cause]));
+            (stopped.unwrap(), budget.asked.load(Ordering::Relaxed))
+        }
+    };
+    let slow = |verdict: Verdict| verdict.retry_after(secs(31));
+    assert_eq!(failing(slow(Verdict::permanent()), 0, false, 1).await, ("Permanent", 0));
+    assert_eq!(failing(slow(Verdict::transient()), 0, false, 1).await, ("AttemptsSpent", 0));
+    // The server's delay is told as a deadline.
+    assert_eq!(failing(slow(Verdict::transient()), 3, false, 1).await, ("Deadline", 0));
+    assert_eq!(failing(Verdict::transient(), 3, false, 1).await, ("NotReplayable", 0));
+    assert_eq!(failing(Verdict::transient(), 3, true, 1).await, ("Deadline", 0));
+    assert_eq!(failing(Verdict::transient(), 3, true, 10_000).await, ("Budget", 1));
+}
+
+/// Counts how often it is asked for a token.
+#[derive(Debug)]
+struct Counting {
+    inner: Arc<dyn Budget>,
+    asked: AtomicU32,
+}
+
+impl Counting {
+    fn around(inner: Arc<dyn Budget>) -> Arc<Self> {
+        Arc::new(Self { inner, asked: AtomicU32::new(0) })
+    }
+}
+
+impl Budget for Counting {
+    fn deposit(&self) {
+        self.inner.deposit();
+    }
+
+    fn withdraw(&self, kind: tower_recourse::FailureKind) -> Option<tower_recourse::retry::budget::Token> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        self.inner.withdraw(kind)
+    }
+
+    fn give_back(&self, token: tower_recourse::retry::budget::Token) {
+        self.inner.give_back(token);
+    }
+
+    fn balance(&self) -> u64 {
+        self.inner.balance()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_classifier_remembers_the_request() {
+    struct ReadsOnly;
+    impl Classifier<&'static str, &'static str, Oops> for ReadsOnly {
+        type Memo = bool;
+        fn memo(&self, request: &&'static str) -> bool {
+            *request == "read"
+        }
+        fn classify(&self, read: &bool, outcome: Result<&&'static str, &Oops>) -> Verdict {
+            match outcome {
+                Ok(_) => Verdict::Success,
+                Err(_) if *read => Verdict::transient(),
+                Err(_) => Verdict::permanent(),
+            }
+        }
+    }
+    let inner = Scripted::new([Fail(Oops(1)), Fail(Oops(2)), Answer("read")]);
+    let mut retry = RetryLayer::new(RetryConfig::default().classifier(ReadsOnly)).layer(inner.clone());
+    assert_eq!(ask(&mut retry, "write").await, Err(Oops(1)));
+    assert_eq!(ask(&mut retry, "read").await, Ok("read"));
+    assert_eq!(inner.calls(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_policy_of_ones_own_decides() {
+    /// Tries again for as long as the error's number is what it waits, in seconds.
+    struct Mine(Arc<Mutex<Vec<u32>>>);
+    impl Policy<u32, &'static str, Oops> for Mine {
+        type State = u32;
+        fn start(&self, request: &u32) -> u32 {
+            *request
+        }
+        fn attempt(&self, _: &mut u32, attempt: &Attempt) {
+            self.0.lock().unwrap().push(attempt.number());
+        }
+        fn decide(&self, left: &mut u32, _: &Attempt, outcome: Outcome<'_, &'static str, Oops>) -> Decision {
+            match outcome.result() {
+                Err(Oops(wait)) if *left > 0 => {
+                    *left -= 1;
+                    Decision::Retry { delay: secs((*wait).into()), reason: Reason::Transient }
+                }
+                _ => Decision::Return(Reason::Permanent),
+            }
+        }
+    }
+    let attempts = Arc::default();
+    let inner = Scripted::<&str>::new([Fail(Oops(3)), Fail(Oops(5)), Fail(Oops(7))]);
+    let mut retry = RetryLayer::new(Mine(Arc::clone(&attempts))).layer(inner.clone());
+    assert_eq!(ask(&mut retry, 2).await, Err(Oops(7)));
+    assert_eq!(*attempts.lock().unwrap(), [1, 2, 3]);
+    assert_eq!(inner.gaps(), [secs(3), secs(5)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_waits_are_those_of_the_backoff() {
+    let backoff = Backoff::exponential(ms(100)).max(ms(300)).jitter(Jitter::None);
+    let inner = Scripted::<&str>::new([Fail(Oops(1))]);
+    let mut retry = RetryLayer::new(RetryConfig::default().retries(4).backoff(backoff)).layer(inner.clone());
+    assert_eq!(ask(&mut retry, ()).await, Err(Oops(1)));
+    assert_eq!(inner.gaps(), [ms(100), ms(200), ms(300), ms(300)]);
+}
+
+async fn gaps_of(requests: usize, config: RetryConfig) -> Vec<Vec<std::time::Duration>> {
+    let layer = RetryLayer::new(config.without_budget());
+    let mut all = Vec::new();
+    for _ in 0..requests {
+        let inner = Scripted::<&str>::new([Fail(Oops(1))]);
+        let _ = ask(&mut layer.layer(inner.clone()), ()).await;
+        all.push(inner.gaps());
+    }
+    all
+}
+
+/// Trap 11 (tower 0.5): every request gets the same "jitter".
+#[tokio::test(start_paused = true)]
+async fn no_two_requests_share_their_jitter() {
+    let spread = Backoff::exponential(secs(100)).max(secs(1000)).jitter(Jitter::Bounded(Ratio::HALF));
+    let all = gaps_of(20, RetryConfig::default().backoff(spread).seed(1)).await;
+    let mut firsts: Vec<_> = all.iter().map(|gaps| gaps[0]).collect();
+    assert!(firsts.iter().all(|first| (secs(50)..=secs(150)).contains(first)), "{firsts:?}");
+    firsts.sort();
+    firsts.dedup();
+    assert_eq!(firsts.len(), 20, "all differ");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_seed_makes_the_jitter_repeatable() {
+    let config = || RetryConfig::default().seed(7);
+    assert_eq!(gaps_of(3, config()).await, gaps_of(3, config()).await);
+    assert_ne!(gaps_of(3, config()).await, gaps_of(3, config().seed(8)).await);
+    let used = RetryConfig::default();
+    let unseeded = gaps_of(3, used.clone()).await;
+    assert_eq!(gaps_of(3, used.seed(7)).await, gaps_of(3, config()).await, "it begins anew");
+    assert_ne!(unseeded, gaps_of(3, RetryConfig::default()).await);
+}
+
+/// Trap 9 (tower-resilience): the failed response is kept alive during the sleep.
+#[tokio::test(start_paused = true)]
+async fn a_failed_response_is_let_go_before_the_wait() {
+    let connection = Arc::new(Mutex::new(Weak::new()));
+    let opened = Arc::clone(&connection);
+    let config = RetryConfig::default().classify(|_: Result<&Arc<()>, &Oops>| Verdict::transient());
+    let mut retry = RetryLayer::new(config).layer(service_fn(move |()| {
+        let response = Arc::new(());
+        *opened.lock().unwrap() = Arc::downgrade(&response);
+        async move { Ok::<_, Oops>(response) }
+    }));
+    let mut call = tokio_test::task::spawn(ask(&mut retry, ()));
+    assert!(call.poll().is_pending());
+    assert_eq!(connection.lock().unwrap().strong_count(), 0, "while it waits, nothing is held");
+}
+
+#[tokio::test]
+async fn a_reason_tells_the_fallback_its_cause() {
+    let cases = [
+        (Reason::Success, None),
+        (Reason::Neutral, None),
+        (Reason::Transient, Some(Cause::Failure)),
+        (Reason::Rejected { retry_in: None }, Some(Cause::Rejected { retry_in: None })),
+        (Reason::Permanent, Some(Cause::Permanent)),
+        (Reason::AttemptsSpent { attempts: 2 }, Some(Cause::AttemptsSpent { attempts: 2 })),
+        (Reason::ServerDelay { asked: secs(99) }, Some(Cause::Deadline)),
+        (Reason::NotReplayable, Some(Cause::NotReplayable)),
+        (Reason::Deadline, Some(Cause::Deadline)),
+        (Reason::Budget, Some(Cause::Budget)),
+    ];
+    for (reason, cause) in cases {
+        assert_eq!(reason.cause(), cause, "{reason:?}");
+    }
+}

@@ -1,0 +1,251 @@
+//! Retry: the budget keeps retries a bounded share of the traffic.
+
+mod support;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use support::*;
+use tokio_test::{assert_pending, task::spawn};
+use tower::{Layer, ServiceBuilder};
+use tower_recourse::{
+    FailureKind, RetryConfig, RetryLayer,
+    retry::{Backoff, Budget, TokenBucket, budget::Token},
+    time::ManualClock,
+};
+
+fn config() -> RetryConfig {
+    RetryConfig::default().backoff(Backoff::none())
+}
+
+fn bucket(share: f64, reserve: u32) -> Arc<TokenBucket> {
+    Arc::new(TokenBucket::share(share).unwrap().reserve(reserve))
+}
+
+/// A bucket with so many tokens in it.
+fn holding(tokens: u32) -> Arc<TokenBucket> {
+    let bucket = bucket(1.0, 0);
+    (0..tokens).for_each(|_| bucket.deposit());
+    assert_eq!(bucket.balance(), tokens.into());
+    bucket
+}
+
+/// Trap 9 (tower-resilience): amplification reaches 100 %. Trap (tower#857): the percentage is truncated.
+#[tokio::test(start_paused = true)]
+async fn a_fifth_holds_when_everything_fails() {
+    for (share, reserve) in [(0.2, 10), (0.2, 0), (0.0, 3), (0.6, 0)] {
+        let inner = Scripted::<&str>::new([Fail(Oops(1))]);
+        let mut retry = RetryLayer::new(config().shared_budget(bucket(share, reserve))).layer(inner.clone());
+        for _ in 0..1000 {
+            assert_eq!(ask(&mut retry, ()).await, Err(Oops(1)));
+        }
+        let expected = 1000 + (1000.0 * share) as usize + reserve as usize;
+        assert_eq!(inner.calls(), expected, "a share of {share} and a reserve of {reserve}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_budget_is_the_reason() {
+    let inner = Scripted::<&str>::new([Fail(Oops(1)), Fail(Oops(2))]);
+    let told = Told::default();
+    let config = config().shared_budget(bucket(0.0, 0)).observe(told.observer());
+    assert_eq!(ask(&mut RetryLayer::new(config).layer(inner.clone()), ()).await, Err(Oops(1)));
+    assert!(told.last_has(&["RetryStopped", "Budget", "attempt: 1"]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_budget_every_request_has_all_its_retries() {
+    let inner = Scripted::<&str>::new([Fail(Oops(1))]);
+    let mut retry = RetryLayer::new(config().without_budget()).layer(inner.clone());
+    for _ in 0..100 {
+        let _ = ask(&mut retry, ()).await;
+    }
+    assert_eq!(inner.calls(), 400);
+}
+
+/// Trap 5, for budgets: one layer is one budget, however many services it makes.
+#[tokio::test(start_paused = true)]
+async fn all_that_one_layer_makes_shares_its_budget() {
+    let inner = Scripted::<&str>::new([Fail(Oops(1))]);
+    let layer = RetryLayer::new(config().budget(TokenBucket::share(0.0).unwrap().reserve(3)));
+    for _ in 0..10 {
+        let _ = ask(&mut layer.clone().layer(inner.clone()), ()).await;
+    }
+    let mut kept = layer.keep(|(): &()| Some(())).layer(inner.clone());
+    let _ = ask(&mut kept, ()).await;
+    assert_eq!(inner.calls(), 11 + 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_reserve_comes_back_with_time() {
+    let clock = ManualClock::new();
+    let bucket = TokenBucket::share(0.0).unwrap().reserve(2).clock(clock.clone());
+    let taken = |times: u32| (0..times).filter_map(|_| bucket.withdraw(FailureKind::Transient)).count();
+    assert_eq!((bucket.balance(), taken(5)), (2, 2));
+    clock.advance(ms(499));
+    assert_eq!((bucket.balance(), taken(5)), (0, 0));
+    clock.advance(ms(1));
+    assert_eq!((bucket.balance(), taken(5)), (1, 1));
+    clock.advance(secs(3600));
+    assert_eq!((bucket.balance(), taken(5)), (2, 2), "it holds one second's worth");
+}
+
+#[test]
+fn a_reserve_beyond_what_a_clock_can_tell_has_a_balance() {
+    let bucket = TokenBucket::share(0.0).unwrap().reserve(u32::MAX).clock(ManualClock::new());
+    assert_eq!(bucket.balance(), 1_000_000_000);
+    assert!(bucket.withdraw(FailureKind::Transient).is_some());
+    assert_eq!(bucket.balance(), 999_999_999);
+}
+
+#[test]
+fn a_bucket_never_holds_more_than_its_capacity() {
+    for (share, capacity) in [(0.3, 1), (2.5, 3), (1000.0, 10)] {
+        let bucket = TokenBucket::share(share).unwrap().reserve(0).capacity(capacity).unwrap();
+        (0..100).for_each(|_| bucket.deposit());
+        assert_eq!(bucket.balance(), capacity.into());
+        let taken = (0..2000).filter_map(|_| bucket.withdraw(FailureKind::Transient)).count();
+        assert_eq!(taken, capacity as usize, "a share of {share}");
+    }
+}
+
+/// Counts what it is asked, and has enough.
+#[derive(Debug, Default)]
+struct Counts {
+    deposits: AtomicU64,
+    withdrawals: AtomicU64,
+}
+
+impl Budget for Counts {
+    fn deposit(&self) {
+        self.deposits.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn withdraw(&self, _: FailureKind) -> Option<Token> {
+        self.withdrawals.fetch_add(1, Ordering::Relaxed);
+        Some(Token::new(0))
+    }
+
+    fn give_back(&self, _: Token) {}
+
+    fn balance(&self) -> u64 {
+        u64::MAX
+    }
+}
+
+impl Counts {
+    fn both(&self) -> (u64, u64) {
+        (self.deposits.load(Ordering::Relaxed), self.withdrawals.load(Ordering::Relaxed))
+    }
+}
+
+fn retry_on(budget: &Arc<Counts>, retries: u32) -> RetryLayer<RetryConfig> {
+    RetryLayer::new(config().retries(retries).shared_budget(budget.clone()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_deposits_once_however_many_retries_on_one_budget_it_crosses() {
+    let budget = Arc::new(Counts::default());
+    let mut retry = ServiceBuilder::new()
+        .layer(retry_on(&budget, 1))
+        .layer(retry_on(&budget, 1))
+        .layer(retry_on(&budget, 1))
+        .service(Scripted::<&str>::new([Fail(Oops(1))]));
+    let _ = ask(&mut retry, ()).await;
+    assert_eq!(budget.both(), (1, 7));
+    let _ = ask(&mut retry, ()).await;
+    assert_eq!(budget.both(), (2, 14), "the next request deposits again");
+}
+
+/// Also where the inner one is called late, by a future.
+#[tokio::test(start_paused = true)]
+async fn a_request_deposits_once_when_the_inner_retry_is_called_by_a_handler() {
+    let budget = Arc::new(Counts::default());
+    let client = retry_on(&budget, 1).layer(Scripted::<&str>::new([Fail(Oops(1))]));
+    let mut retry = retry_on(&budget, 1).layer(tower::service_fn(move |()| {
+        let mut client = client.clone();
+        async move {
+            tokio::task::yield_now().await;
+            ask(&mut client, ()).await
+        }
+    }));
+    let _ = ask(&mut retry, ()).await;
+    assert_eq!(budget.both(), (1, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_retries_with_two_budgets_deposit_in_each() {
+    let (outer, inner) = (Arc::new(Counts::default()), Arc::new(Counts::default()));
+    let mut retry = ServiceBuilder::new()
+        .layer(retry_on(&outer, 1))
+        .layer(retry_on(&inner, 1))
+        .service(Scripted::<&str>::new([Fail(Oops(1))]));
+    let _ = ask(&mut retry, ()).await;
+    assert_eq!(outer.both(), (1, 1));
+    assert_eq!(inner.both(), (2, 2), "to the inner one, each attempt of the outer one is a request");
+}
+
+/// One budget, another one, and the first again.
+#[tokio::test(start_paused = true)]
+async fn a_budget_in_between_does_not_hide_the_one_around_it() {
+    let (ours, theirs) = (Arc::new(Counts::default()), Arc::new(Counts::default()));
+    let mut retry = ServiceBuilder::new()
+        .layer(retry_on(&ours, 1))
+        .layer(retry_on(&theirs, 0))
+        .layer(RetryLayer::new(config().retries(0).without_budget()))
+        .layer(retry_on(&ours, 1))
+        .service(Scripted::<&str>::new([Fail(Oops(1))]));
+    let _ = ask(&mut retry, ()).await;
+    assert_eq!(ours.both().0, 1);
+}
+
+/// Envoy #30205: retries that wait in back-off escape the budget.
+#[tokio::test(start_paused = true)]
+async fn retries_that_wait_are_counted() {
+    let inner = Scripted::<&str>::new([Fail(Oops(1))]);
+    let budget = bucket(0.0, 3);
+    let layer = RetryLayer::new(RetryConfig::default().backoff(Backoff::fixed(secs(1))).shared_budget(budget.clone()));
+    let mut services: Vec<_> = (0..10).map(|_| layer.layer(inner.clone())).collect();
+    let mut calls: Vec<_> = services.iter_mut().map(|service| spawn(ask(service, ()))).collect();
+    let waiting = calls.iter_mut().filter_map(|call| call.poll().is_pending().then_some(())).count();
+    assert_eq!((waiting, budget.balance()), (3, 0), "three wait, and there is nothing left for a fourth");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_reserved_for_a_wait_goes_back_when_the_caller_gives_up() {
+    for budget in [holding(3), bucket(0.0, 3)] {
+        let config = RetryConfig::default().backoff(Backoff::fixed(secs(1))).shared_budget(budget.clone());
+        let mut retry = RetryLayer::new(config).layer(Scripted::<&str>::new([Fail(Oops(1))]));
+        let mut call = spawn(ask(&mut retry, ()));
+        assert_pending!(call.poll());
+        let left = budget.balance();
+        drop(call);
+        assert_eq!(budget.balance(), left + 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_spent_is_kept_when_the_caller_gives_up() {
+    let budget = holding(2);
+    let config = RetryConfig::default().backoff(Backoff::fixed(secs(1))).shared_budget(budget.clone());
+    let inner = Scripted::<&str>::new([Fail(Oops(1)), Hang]);
+    let mut retry = RetryLayer::new(config).layer(inner.clone());
+    let mut call = spawn(ask(&mut retry, ()));
+    assert_pending!(call.poll());
+    tokio::time::advance(secs(1)).await;
+    assert_pending!(call.poll());
+    assert_eq!((inner.calls(), budget.balance()), (2, 2));
+    drop(call);
+    assert_eq!(budget.balance(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_was_never_ready_costs_nothing() {
+    let budget = holding(5);
+    let inner = Scripted::new([Fail(Oops(1)), Unready(Oops(2)), Unready(Oops(3)), Answer("yes")]);
+    let mut retry = RetryLayer::new(config().shared_budget(budget.clone())).layer(inner.clone());
+    assert_eq!(ask(&mut retry, ()).await, Ok("yes"));
+    assert_eq!((inner.calls(), budget.balance()), (2, 5), "one in, one out");
+}

@@ -1,0 +1,153 @@
+//! Settings that can't be used are refused where they are made, and the message names the field, the value, and what is
+//! allowed.
+
+use std::time::Duration;
+
+use tower_recourse::{
+    Invalid, Ratio,
+    breaker::{OpenFor, OpenRule, Probes, Window},
+    retry::{Backoff, TokenBucket},
+};
+
+/// Every row is a constructor's answer to one bad value, and what it must say.
+fn refuse<T: std::fmt::Debug>(rows: impl IntoIterator<Item = (Result<T, Invalid>, &'static str)>) {
+    for (made, message) in rows {
+        match made {
+            Err(refused) => assert_eq!(refused.to_string(), message),
+            Ok(made) => panic!("{made:?} was made, but: {message}"),
+        }
+    }
+}
+
+/// Every row is the smallest or the largest value that is allowed.
+fn accept<T>(rows: impl IntoIterator<Item = (&'static str, Result<T, Invalid>)>) {
+    for (name, made) in rows {
+        if let Err(refused) = made {
+            panic!("{name}: {refused}");
+        }
+    }
+}
+
+#[test]
+fn a_ratio_is_from_0_to_1() {
+    refuse([
+        (Ratio::new(-0.1), "`ratio` is -0.1, but must be within 0..=1"),
+        (Ratio::new(1.000001), "`ratio` is 1.000001, but must be within 0..=1"),
+        (Ratio::new(50.0), "`ratio` is 50.0, but must be within 0..=1"),
+        (Ratio::new(f64::NAN), "`ratio` is NaN, but must be within 0..=1"),
+        (Ratio::new(f64::INFINITY), "`ratio` is inf, but must be within 0..=1"),
+        (Ratio::new(f64::NEG_INFINITY), "`ratio` is -inf, but must be within 0..=1"),
+        (Ratio::percent(101), "`percent` is 101, but must be within 0..=100"),
+        (Ratio::percent(u32::MAX), "`percent` is 4294967295, but must be within 0..=100"),
+    ]);
+    accept([("none", Ratio::new(0.0)), ("all", Ratio::new(1.0)), ("all, in percent", Ratio::percent(100))]);
+    assert_eq!(Ratio::new(0.5), Ok(Ratio::HALF));
+    assert_eq!(Ratio::percent(7), Ratio::new(0.07));
+}
+
+#[test]
+fn a_rule_of_failures_in_a_row_needs_one() {
+    refuse([(OpenRule::consecutive(0), "`consecutive failures` is 0, but must be at least 1")]);
+    accept([("one", OpenRule::consecutive(1)), ("the most", OpenRule::consecutive(u32::MAX))]);
+}
+
+#[test]
+fn a_window_is_of_1_to_4096_calls_and_holds_its_minimum() {
+    let minimum = |calls| Window::count(20).unwrap().minimum(calls);
+    refuse([
+        (Window::count(0), "`window` is 0, but must be within 1..=4096 calls"),
+        (Window::count(4_097), "`window` is 4097, but must be within 1..=4096 calls"),
+        // As a 16-bit number it would be 1.
+        (Window::count(65_537), "`window` is 65537, but must be within 1..=4096 calls"),
+        (Window::count(u32::MAX), "`window` is 4294967295, but must be within 1..=4096 calls"),
+        (minimum(0), "`minimum` is 0, but must be at least 1, and at most the calls of the window"),
+        (minimum(21), "`minimum` is 21, but must be at least 1, and at most the calls of the window"),
+        (minimum(65_537), "`minimum` is 65537, but must be at least 1, and at most the calls of the window"),
+    ]);
+    accept([
+        ("one call", Window::count(1)),
+        ("the most calls", Window::count(4_096)),
+        ("the least minimum", minimum(1)),
+        ("the whole window", minimum(20)),
+    ]);
+}
+
+#[test]
+fn open_times_grow_or_stay() {
+    let factor = |factor| OpenFor::growing(Duration::from_secs(1)).factor(factor);
+    refuse([
+        (factor(0.0), "`factor` is 0.0, but must be a finite number of at least 1"),
+        (factor(0.999), "`factor` is 0.999, but must be a finite number of at least 1"),
+        (factor(-2.0), "`factor` is -2.0, but must be a finite number of at least 1"),
+        (factor(f64::NAN), "`factor` is NaN, but must be a finite number of at least 1"),
+        (factor(f64::INFINITY), "`factor` is inf, but must be a finite number of at least 1"),
+    ]);
+    accept([("stays", factor(1.0)), ("grows fast", factor(f64::MAX))]);
+}
+
+#[test]
+fn probes_are_counted_in_a_byte_and_there_is_one_at_least() {
+    let share_of = |results| Probes::share_of(results, Ratio::HALF);
+    let at_a_time = |probes| Probes::one().at_a_time(probes);
+    refuse([
+        (Probes::successes(0), "`successes` is 0, but must be within 1..=255"),
+        (Probes::successes(256), "`successes` is 256, but must be within 1..=255"),
+        (Probes::successes(257), "`successes` is 257, but must be within 1..=255"),
+        (share_of(0), "`results` is 0, but must be within 1..=255"),
+        (share_of(256), "`results` is 256, but must be within 1..=255"),
+        (at_a_time(0), "`at_a_time` is 0, but must be within 1..=255"),
+        (at_a_time(u32::MAX), "`at_a_time` is 4294967295, but must be within 1..=255"),
+    ]);
+    accept([
+        ("one success", Probes::successes(1)),
+        ("the most successes", Probes::successes(255)),
+        ("one result", share_of(1)),
+        ("the most results", share_of(255)),
+        ("one at a time", at_a_time(1)),
+        ("the most at a time", at_a_time(255)),
+    ]);
+}
+
+#[test]
+fn back_offs_grow_or_stay_and_have_a_delay() {
+    let factor = |factor| Backoff::exponential(Duration::from_secs(1)).factor(factor);
+    refuse([
+        (Backoff::schedule([]), "`schedule` is [], but must be at least one delay"),
+        (factor(0.0), "`factor` is 0.0, but must be a finite number of at least 1"),
+        (factor(0.5), "`factor` is 0.5, but must be a finite number of at least 1"),
+        (factor(-1.0), "`factor` is -1.0, but must be a finite number of at least 1"),
+        (factor(f64::NAN), "`factor` is NaN, but must be a finite number of at least 1"),
+        (factor(f64::INFINITY), "`factor` is inf, but must be a finite number of at least 1"),
+        // Also where it would have no effect.
+        (Backoff::none().factor(0.0), "`factor` is 0.0, but must be a finite number of at least 1"),
+    ]);
+    accept([
+        ("one delay", Backoff::schedule([Duration::ZERO])),
+        ("stays", factor(1.0)),
+        ("grows fast", factor(f64::MAX)),
+    ]);
+}
+
+#[test]
+fn a_budget_has_a_share_and_room_for_a_token() {
+    let capacity = |tokens| TokenBucket::share(0.2).unwrap().capacity(tokens);
+    refuse([
+        (TokenBucket::share(-1.0), "`share` is -1.0, but must be within 0..=1000"),
+        (TokenBucket::share(1_000.5), "`share` is 1000.5, but must be within 0..=1000"),
+        (TokenBucket::share(f64::NAN), "`share` is NaN, but must be within 0..=1000"),
+        (TokenBucket::share(f64::INFINITY), "`share` is inf, but must be within 0..=1000"),
+        (capacity(0), "`capacity` is 0, but must be at least 1"),
+    ]);
+    accept([
+        ("no share", TokenBucket::share(0.0)),
+        ("the largest share", TokenBucket::share(1_000.0)),
+        ("one token", capacity(1)),
+        ("the most tokens", capacity(u32::MAX)),
+    ]);
+}
+
+#[test]
+fn a_refusal_can_be_taken_apart() {
+    let refused = Window::count(0).unwrap_err();
+    assert_eq!((refused.field(), refused.value(), refused.allowed()), ("window", "0", "within 1..=4096 calls"));
+}
