@@ -91,18 +91,20 @@ impl<C> Circuit<C> {
         F: Future<Output = Result<T, E>>,
         C: Classifier<(), T, E>,
     {
-        let permit = self.admit().map_err(BreakerError::Rejected)?;
-        let mut judge = Judge { permit, classifier: &self.classifier, memo: self.classifier.memo(&()) };
+        let mut permit = self.admit().map_err(BreakerError::Rejected)?;
         let mut call = std::pin::pin!(function());
         let result = std::future::poll_fn(|cx| {
             told::clear();
-            judge.permit.blame(true);
+            permit.blame(true);
             let polled = call.as_mut().poll(cx);
-            judge.permit.blame(polled.is_ready());
+            permit.blame(polled.is_ready());
             polled
         })
         .await;
-        judge.end(&result);
+        // Only now: a memo that is held while the function runs names `E`, and if there is a lifetime in that, as in
+        // `Box<dyn Error>`, the compiler can't see that this call may be spawned.
+        let memo = self.classifier.memo(&());
+        Judge { permit, classifier: &self.classifier, memo }.end(&result);
         result.map_err(BreakerError::Inner)
     }
 

@@ -45,6 +45,7 @@ pub trait Backup<Req, Res, Err> {
 #[derive(Debug, Clone)]
 pub struct ServiceBackup<B>(pub(super) B);
 
+#[diagnostic::do_not_recommend]
 impl<B, Req, Err> Backup<Req, B::Response, Err> for ServiceBackup<B>
 where
     B: Service<Req>,

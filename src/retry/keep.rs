@@ -26,6 +26,7 @@ pub trait Keep<Req> {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Cloned;
 
+#[diagnostic::do_not_recommend]
 impl<Req: Clone> Keep<Req> for Cloned {
     type Request = Req;
     type Kept = Req;

@@ -28,6 +28,12 @@ use crate::{Attempt, Cause, Outcome};
 /// let layer = RetryLayer::new(Twice);
 /// # let _ = layer;
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no retry policy for requests `{Req}` with outcomes `Result<{Res}, {Err}>`",
+    label = "not a policy of this service",
+    note = "`RetryConfig` is one, if its classifier judges this error and its time-outs can be made into it",
+    note = "around a breaker, the error is `BreakerError<E>`"
+)]
 pub trait Policy<Req, Res, Err> {
     /// What is kept for one request from its start to its end. Dropped with it, also when the caller gives up.
     type State;

@@ -95,6 +95,7 @@ impl<Res, Err> Answer<Res, Err> for NoTimeouts {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct FromElapsed;
 
+#[diagnostic::do_not_recommend]
 impl<Res, Err: From<Elapsed>> Answer<Res, Err> for FromElapsed {
     fn answer(&self, elapsed: Elapsed) -> Option<Result<Res, Err>> {
         Some(Err(elapsed.into()))

@@ -29,7 +29,7 @@ fn of_two_failures_at_once_beyond_the_threshold_one_opens_it_and_one_is_late() {
 
 #[test]
 fn whoever_is_rejected_by_an_open_circuit_is_told_until_when() {
-    bounded(|| {
+    model(|| {
         let fail = |bench: &Bench| bench.end(0, Failure, 0);
         let ask = |bench: &Bench| bench.admit(OPEN_FOR - 1);
         let (_, _, _, asked) = all(Bench::closed(consecutive(2)), fail, fail, ask);
@@ -127,7 +127,7 @@ fn a_slow_success_and_a_fast_failure_at_once_open_it_exactly_once_by_whichever_r
 #[test]
 fn a_late_ending_never_changes_what_came_after_it() {
     for ending in [Success, Failure] {
-        bounded(move || {
+        model(move || {
             let late: fn(&Bench) -> Ended = match ending {
                 Success => |bench| bench.end(0, Success, 0),
                 _ => |bench| bench.end(0, Failure, 0),

@@ -29,7 +29,7 @@ fn of_two_that_ask_when_the_open_time_ends_one_gets_the_probe_and_one_hears_of_i
 
 #[test]
 fn looking_at_it_when_the_open_time_ends_half_opens_it_once_and_takes_nobodys_probe() {
-    bounded(|| {
+    model(|| {
         let look = |bench: &Bench| bench.cell.tick(|| OPEN_FOR);
         let ask = |bench: &Bench| bench.admit(OPEN_FOR).unwrap();
         let (bench, one, other, asked) = all(Bench::open(ONE_PROBE), look, look, ask);
@@ -41,7 +41,7 @@ fn looking_at_it_when_the_open_time_ends_half_opens_it_once_and_takes_nobodys_pr
 
 #[test]
 fn the_slot_of_a_dropped_probe_is_taken_by_one_of_those_who_ask() {
-    bounded(|| {
+    model(|| {
         let drop = |bench: &Bench| bench.end(2, Neither, OPEN_FOR);
         let ask = |bench: &Bench| bench.admit(OPEN_FOR).is_ok();
         let (bench, _, one, other) = all(Bench::half_open(ONE_PROBE, 1), drop, ask, ask);
@@ -65,7 +65,7 @@ fn never_more_probes_are_on_their_way_than_may_be() {
 
 #[test]
 fn no_probe_is_sent_that_would_not_be_needed() {
-    bounded(|| {
+    model(|| {
         let succeed = |bench: &Bench| bench.end(2, Success, OPEN_FOR);
         let ask = |bench: &Bench| bench.admit(OPEN_FOR).is_ok();
         let (bench, _, one, other) = all(Bench::half_open(successes(3, 2), 1), succeed, ask, ask);
@@ -128,6 +128,16 @@ fn a_probe_that_comes_back_when_the_round_is_given_up_takes_nobodys_lease_away()
 }
 
 #[test]
+fn nobody_is_rejected_without_being_told_until_when() {
+    model(|| {
+        let ask = |bench: &Bench| bench.admit(OPEN_FOR + LEASE);
+        let look = |bench: &Bench| bench.cell.peek(&bench.probing, || OPEN_FOR + LEASE);
+        let (_, _, seen) = both(Bench::half_open(successes(2, 2), 2), ask, look);
+        assert!(seen.is_ok() || seen.is_err_and(|refused| refused.until == OPEN_FOR + LEASE + LEASE));
+    });
+}
+
+#[test]
 fn of_two_that_ask_when_the_lease_ends_one_begins_the_new_round_whatever_comes_back() {
     bounded(|| {
         let ask = |bench: &Bench| bench.admit(OPEN_FOR + LEASE);
@@ -162,5 +172,44 @@ fn a_reset_while_somebody_asks_for_the_probe_leaves_it_closed() {
         if asked.half_opened {
             assert_eq!(bench.end(asked.generation, Failure, OPEN_FOR), Ended::Late);
         }
+    });
+}
+
+#[test]
+fn one_that_was_about_to_open_it_leaves_a_later_opening_alone() {
+    model(|| {
+        let (bench, _, opened_twice) = both(
+            Bench::closed(consecutive(1)),
+            |bench| bench.end(0, Failure, 1),
+            |bench| {
+                bench.end(0, Failure, 0);
+                let probe = bench.admit(1 + OPEN_FOR).unwrap();
+                is_transition(&bench.end(probe.generation, Failure, 1 + OPEN_FOR))
+            },
+        );
+        assert!(opened_twice);
+        let word = bench.cell.load();
+        assert_eq!((word.generation, word.streak, word.phase), (3, 2, Phase::Open));
+        assert_eq!(bench.cell.moves_on_at(word), Some(1 + OPEN_FOR + OPEN_FOR));
+    });
+}
+
+#[test]
+fn one_that_was_about_to_begin_a_round_leaves_a_later_one_alone() {
+    model(|| {
+        let (bench, _, later) = both(
+            Bench::half_open(ONE_PROBE, 1),
+            |bench| bench.admit(OPEN_FOR + LEASE),
+            |bench| {
+                let probe = bench.admit(OPEN_FOR + LEASE).ok()?;
+                bench.end(probe.generation, Failure, OPEN_FOR + LEASE);
+                bench.admit(OPEN_FOR + LEASE + OPEN_FOR).ok()
+            },
+        );
+        let word = bench.cell.load();
+        // Two rounds of the one, or one of the other.
+        assert_eq!(word.generation, later.map_or(3, |probe| probe.generation));
+        let since = if later.is_some() { OPEN_FOR + LEASE + OPEN_FOR } else { OPEN_FOR + LEASE };
+        assert_eq!((in_flight(&bench), bench.cell.moves_on_at(word)), (1, Some(since + LEASE)));
     });
 }

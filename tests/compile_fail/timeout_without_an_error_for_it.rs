@@ -1,0 +1,18 @@
+//! A limit of time, and an error that can't be made of it.
+
+use std::{fmt, time::Duration};
+
+use tower::{Service, ServiceBuilder, service_fn};
+use tower_recourse::{RetryConfig, RetryLayer, retry::Timeouts};
+
+async fn send(_: u32) -> Result<(), fmt::Error> {
+    Ok(())
+}
+
+/// As a server does.
+fn serve(_: impl Service<u32>) {}
+
+fn main() {
+    let config = RetryConfig::default().timeouts(Timeouts::attempt(Duration::from_secs(2)));
+    serve(ServiceBuilder::new().layer(RetryLayer::new(config)).service(service_fn(send)));
+}
