@@ -14,6 +14,16 @@ pub struct Attempt {
 }
 
 impl Attempt {
+    /// An attempt by hand, which is how a policy is tested: with no deadline, of a request that can be sent again.
+    pub fn new(number: u32) -> Self {
+        Self { number: number.max(1), started: None, deadline: None, replayable: true }
+    }
+
+    /// With a deadline.
+    pub fn with_deadline(self, deadline: Instant) -> Self {
+        Self { deadline: Some(deadline), ..self }
+    }
+
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
     pub(crate) fn first(started: Option<Instant>, deadline: Option<Instant>, replayable: bool) -> Self {
         Self { number: 1, started, deadline, replayable }

@@ -27,6 +27,11 @@ pub enum Cause {
     Budget,
     /// The wait for the next attempt would have crossed the deadline, or the deadline passed.
     Deadline,
+    /// The other side asked for a longer wait than is allowed.
+    ServerDelay {
+        /// What it asked for.
+        asked: Duration,
+    },
     /// The request couldn't be sent a second time.
     NotReplayable,
 }
@@ -50,6 +55,7 @@ impl fmt::Display for Cause {
             Self::Rejected { retry_in: None } => f.write_str("the circuit rejected the call"),
             Self::Budget => f.write_str("the retry budget is empty"),
             Self::Deadline => f.write_str("the deadline is too close for another attempt"),
+            Self::ServerDelay { asked } => write!(f, "the other side asked to wait {asked:?}, which is too long"),
             Self::NotReplayable => f.write_str("the request can't be sent again"),
         }
     }

@@ -132,8 +132,7 @@ async fn the_checks_have_one_order_and_the_budget_comes_last() {
     let slow = |verdict: Verdict| verdict.retry_after(secs(31));
     assert_eq!(failing(slow(Verdict::permanent()), 0, false, 1).await, ("Permanent", 0));
     assert_eq!(failing(slow(Verdict::transient()), 0, false, 1).await, ("AttemptsSpent", 0));
-    // The server's delay is told as a deadline.
-    assert_eq!(failing(slow(Verdict::transient()), 3, false, 1).await, ("Deadline", 0));
+    assert_eq!(failing(slow(Verdict::transient()), 3, false, 1).await, ("ServerDelay", 0));
     assert_eq!(failing(Verdict::transient(), 3, false, 1).await, ("NotReplayable", 0));
     assert_eq!(failing(Verdict::transient(), 3, true, 1).await, ("Deadline", 0));
     assert_eq!(failing(Verdict::transient(), 3, true, 10_000).await, ("Budget", 1));
@@ -292,7 +291,7 @@ async fn a_reason_tells_the_fallback_its_cause() {
         (Reason::Rejected { retry_in: None }, Some(Cause::Rejected { retry_in: None })),
         (Reason::Permanent, Some(Cause::Permanent)),
         (Reason::AttemptsSpent { attempts: 2 }, Some(Cause::AttemptsSpent { attempts: 2 })),
-        (Reason::ServerDelay { asked: secs(99) }, Some(Cause::Deadline)),
+        (Reason::ServerDelay { asked: secs(99) }, Some(Cause::ServerDelay { asked: secs(99) })),
         (Reason::NotReplayable, Some(Cause::NotReplayable)),
         (Reason::Deadline, Some(Cause::Deadline)),
         (Reason::Budget, Some(Cause::Budget)),

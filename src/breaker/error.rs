@@ -50,6 +50,8 @@ impl fmt::Display for Rejection {
 
 impl Error for Rejection {}
 
+type BoxError = Box<dyn Error + Send + Sync>;
+
 /// The error of a service behind a breaker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BreakerError<E> {
@@ -73,6 +75,17 @@ impl<E> BreakerError<E> {
         match self {
             Self::Rejected(_) => None,
             Self::Inner(error) => Some(error),
+        }
+    }
+}
+
+impl<E: Into<BoxError>> BreakerError<E> {
+    /// As tower's boxed error: for a `BreakerError<BoxError>`, which is no `Error` itself, as a boxed error isn't. Layers that ask
+    /// for `Into<BoxError>` take the service after `.map_err(BreakerError::into_boxed)`.
+    pub fn into_boxed(self) -> BoxError {
+        match self {
+            Self::Rejected(rejection) => Box::new(rejection),
+            Self::Inner(error) => error.into(),
         }
     }
 }

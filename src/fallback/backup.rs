@@ -2,6 +2,7 @@ use std::{
     convert::Infallible,
     fmt,
     future::{Ready, ready},
+    sync::Arc,
 };
 
 use tower_service::Service;
@@ -65,10 +66,18 @@ where
 }
 
 /// A value. See [`FallbackLayer::value`](super::FallbackLayer::value).
-#[derive(Debug, Clone)]
-pub struct Value<T>(pub(super) T);
+///
+/// Shared, so that a call which doesn't need it doesn't clone it.
+#[derive(Debug)]
+pub struct Value<T>(pub(super) Arc<T>);
 
-impl<Req, Res, Err> Backup<Req, Res, Err> for Value<Res> {
+impl<T> Clone for Value<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<Req, Res: Clone, Err> Backup<Req, Res, Err> for Value<Res> {
     type Kept = ();
     type Error = Infallible;
     type Future = Ready<Result<Res, Infallible>>;
@@ -76,7 +85,7 @@ impl<Req, Res, Err> Backup<Req, Res, Err> for Value<Res> {
     fn keep(&self, _: &Req) {}
 
     fn answer(self, (): (), _: Failed<'_, Res, Err>) -> Self::Future {
-        ready(Ok(self.0))
+        ready(Ok(Arc::unwrap_or_clone(self.0)))
     }
 }
 

@@ -39,9 +39,9 @@ impl<B> FallbackLayer<ServiceBackup<B>> {
 }
 
 impl<T> FallbackLayer<Value<T>> {
-    /// This value is the answer. The request isn't kept.
+    /// A clone of this value is the answer. The request isn't kept.
     pub fn value(value: T) -> Self {
-        Self::with(Value(value))
+        Self::with(Value(Arc::new(value)))
     }
 }
 

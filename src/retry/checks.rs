@@ -23,7 +23,7 @@ pub struct Progress<M> {
     memo: M,
     previous_delay: Option<Duration>,
     /// Held from the decision to retry until the attempt is made.
-    reservation: Option<Reservation>,
+    reservation: Reservation,
 }
 
 impl<C, A, Req, Res, Err> Policy<Req, Res, Err> for RetryConfig<C, A>
@@ -39,13 +39,11 @@ where
                 budget.deposit();
             }
         }
-        Progress { memo: self.classifier.memo(request), previous_delay: None, reservation: None }
+        Progress { memo: self.classifier.memo(request), previous_delay: None, reservation: Reservation::NONE }
     }
 
     fn attempt(&self, progress: &mut Self::State, _: &Attempt) {
-        if let Some(reservation) = progress.reservation.take() {
-            reservation.spend();
-        }
+        progress.reservation.spend();
     }
 
     fn decide(&self, progress: &mut Self::State, attempt: &Attempt, outcome: Outcome<'_, Res, Err>) -> Decision {
@@ -96,19 +94,20 @@ impl<C, A> RetryConfig<C, A> {
         if !attempt.is_replayable() {
             return Decision::Return(Reason::NotReplayable);
         }
-        let delay = self.next_delay(progress, attempt).max(asked);
+        let own_delay = self.next_delay(progress, attempt);
+        let delay = own_delay.max(asked);
         if self.crosses_deadline(attempt, delay) {
             return Decision::Return(Reason::Deadline);
         }
         if let Some(budget) = &self.budget {
             // One that is left from an attempt which wasn't ready goes back first.
-            progress.reservation = None;
-            progress.reservation = Reservation::of(budget, failure.kind());
-            if progress.reservation.is_none() {
-                return Decision::Return(Reason::Budget);
+            progress.reservation = Reservation::NONE;
+            match Reservation::of(budget, failure.kind()) {
+                Some(reservation) => progress.reservation = reservation,
+                None => return Decision::Return(Reason::Budget),
             }
         }
-        progress.previous_delay = Some(delay);
+        progress.previous_delay = Some(own_delay);
         Decision::Retry { delay, reason: Reason::Transient }
     }
 

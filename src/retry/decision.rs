@@ -60,7 +60,8 @@ impl Reason {
             Self::Rejected { retry_in } => Some(Cause::Rejected { retry_in }),
             Self::Permanent => Some(Cause::Permanent),
             Self::AttemptsSpent { attempts } => Some(Cause::AttemptsSpent { attempts }),
-            Self::ServerDelay { .. } | Self::Deadline => Some(Cause::Deadline),
+            Self::ServerDelay { asked } => Some(Cause::ServerDelay { asked }),
+            Self::Deadline => Some(Cause::Deadline),
             Self::NotReplayable => Some(Cause::NotReplayable),
             Self::Budget => Some(Cause::Budget),
         }
@@ -72,7 +73,6 @@ impl fmt::Display for Reason {
         match self {
             Self::Success => f.write_str("it succeeded"),
             Self::Neutral => f.write_str("it is neither a success nor a failure"),
-            Self::ServerDelay { asked } => write!(f, "the other side asked to wait {asked:?}, which is too long"),
             other => match other.cause() {
                 Some(cause) => cause.fmt(f),
                 None => Ok(()),

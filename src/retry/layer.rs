@@ -20,6 +20,11 @@ impl<P> RetryLayer<P> {
         Self { shared: Arc::new(Shared { policy, keep: Cloned }) }
     }
 
+    /// A retry that keeps requests by a [`Keep`](super::Keep).
+    pub fn keeping<K>(policy: P, keep: K) -> RetryLayer<P, K> {
+        RetryLayer { shared: Arc::new(Shared { policy, keep }) }
+    }
+
     /// Copies requests by a function, for those that aren't `Clone`. Where it returns `None`, the request is sent once.
     ///
     /// ```
@@ -39,15 +44,7 @@ impl<P> RetryLayer<P> {
         F: Fn(&Req) -> Option<Req>,
         P: Clone,
     {
-        self.keep_by(FromFn(copy))
-    }
-
-    /// Keeps requests by a [`Keep`](super::Keep).
-    pub fn keep_by<K>(self, keep: K) -> RetryLayer<P, K>
-    where
-        P: Clone,
-    {
-        RetryLayer { shared: Arc::new(Shared { policy: self.shared.policy.clone(), keep }) }
+        RetryLayer::keeping(self.shared.policy.clone(), FromFn(copy))
     }
 }
 

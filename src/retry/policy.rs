@@ -19,6 +19,7 @@ use crate::{Attempt, Cause, Outcome};
 ///     fn decide(&self, (): &mut (), attempt: &Attempt, outcome: Outcome<'_, Res, Err>) -> Decision {
 ///         match outcome.result() {
 ///             Ok(_) => Decision::Return(Reason::Success),
+///             Err(_) if outcome.is_rejected() => Decision::Return(Reason::Rejected { retry_in: None }),
 ///             Err(_) if attempt.number() >= 2 => Decision::Return(Reason::AttemptsSpent { attempts: 2 }),
 ///             Err(_) => Decision::Retry { delay: Duration::ZERO, reason: Reason::Transient },
 ///         }

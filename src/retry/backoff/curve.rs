@@ -37,9 +37,9 @@ impl Backoff {
         Self::fixed(Duration::ZERO)
     }
 
-    /// The same delay, always.
+    /// The same delay, always; no cap and no jitter unless set.
     pub const fn fixed(delay: Duration) -> Self {
-        Self { curve: Curve::Fixed(delay), max: delay, jitter: Jitter::None }
+        Self { curve: Curve::Fixed(delay), max: Duration::MAX, jitter: Jitter::None }
     }
 
     /// `base`, and twice as long each time; at most 60 s, [full jitter](Jitter::Full) unless set.
@@ -52,17 +52,17 @@ impl Backoff {
         Self { curve: Curve::Linear { first, step }, max: Self::MAX, jitter: Jitter::None }
     }
 
-    /// These delays, one after the other; the last one repeats. No jitter unless set.
+    /// These delays, one after the other; the last one repeats. No cap and no jitter unless set.
     ///
     /// # Errors
     ///
     /// If there are none.
     pub fn schedule(delays: impl IntoIterator<Item = Duration>) -> Result<Self, Invalid> {
         let delays: Arc<[Duration]> = delays.into_iter().collect();
-        match delays.iter().max() {
-            None => Err(Invalid::new("schedule", delays, "at least one delay")),
-            Some(&max) => Ok(Self { curve: Curve::Schedule(delays), max, jitter: Jitter::None }),
+        if delays.is_empty() {
+            return Err(Invalid::new("schedule", delays, "at least one delay"));
         }
+        Ok(Self { curve: Curve::Schedule(delays), max: Duration::MAX, jitter: Jitter::None })
     }
 
     /// By how much an exponential delay grows; the other curves have no factor and stay what they are.
@@ -99,7 +99,7 @@ impl Backoff {
 
     /// The delay before retry number `retry` (0 is the first), after a delay of `previous`, where `random` is from 0 to 1.
     pub(crate) fn delay(&self, retry: u32, previous: Option<Duration>, random: f64) -> Duration {
-        let plain = self.curve.at(retry).min(self.max);
+        let plain = self.curve.at(retry).min(self.jitter.fitted(self.max));
         self.jitter.spread(plain, self.curve.at(0).min(self.max), previous, random).min(self.max)
     }
 }

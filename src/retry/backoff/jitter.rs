@@ -12,13 +12,22 @@ pub enum Jitter {
     Full,
     /// Anything from v/2 to v: never comes back at once.
     Equal,
-    /// Up to this share less or more: with a half, v × 0.5 to v × 1.5.
+    /// Up to this share less or more: with a half, v × 0.5 to v × 1.5. At the cap, v is so much smaller that the whole spread
+    /// fits under it: cut off there, half of all clients would come back at the same moment.
     Bounded(Ratio),
     /// Anything from the first delay to three times the previous one, whatever the curve says, up to the cap.
     Decorrelated,
 }
 
 impl Jitter {
+    /// The largest v whose spread fits under the cap.
+    pub(super) fn fitted(self, max: Duration) -> Duration {
+        match self {
+            Self::Bounded(share) => times(max, 1.0 / (1.0 + share.as_f64())),
+            Self::None | Self::Full | Self::Equal | Self::Decorrelated => max,
+        }
+    }
+
     /// `random` is from 0 to 1; `first` is the curve's first delay, `previous` the one before this, jitter included.
     pub(super) fn spread(self, plain: Duration, first: Duration, previous: Option<Duration>, random: f64) -> Duration {
         match self {

@@ -3,28 +3,31 @@ use std::sync::Arc;
 use super::{Budget, Token};
 use crate::FailureKind;
 
-/// A token held across the wait. Dropped, it goes back; spent, it doesn't.
+/// A token held across the wait, or none. Dropped, it goes back; spent, it doesn't.
 #[derive(Debug)]
 pub(crate) struct Reservation {
-    budget: Arc<dyn Budget>,
-    token: Option<Token>,
+    /// `None` holds nothing.
+    budget: Option<Arc<dyn Budget>>,
+    token: Token,
 }
 
 impl Reservation {
+    pub(crate) const NONE: Self = Self { budget: None, token: Token::new(0) };
+
     pub(crate) fn of(budget: &Arc<dyn Budget>, kind: FailureKind) -> Option<Self> {
-        budget.withdraw(kind).map(|token| Self { budget: Arc::clone(budget), token: Some(token) })
+        budget.withdraw(kind).map(|token| Self { budget: Some(Arc::clone(budget)), token })
     }
 
     /// The attempt is made.
-    pub(crate) fn spend(mut self) {
-        self.token = None;
+    pub(crate) fn spend(&mut self) {
+        self.budget = None;
     }
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        if let Some(token) = self.token {
-            self.budget.give_back(token);
+        if let Some(budget) = &self.budget {
+            budget.give_back(self.token);
         }
     }
 }
