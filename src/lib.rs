@@ -40,12 +40,16 @@
 //!
 //! # Features
 //!
-//! All are on by default: `retry`, `breaker`, `fallback`, and `tracing` (events are written through it).
+//! On by default: `retry`, `breaker`, `fallback`, and `tracing` (events are written through it). Off: `keyed` (one circuit a key).
 //!
 //! # What it needs
 //!
 //! A tokio runtime with its time driver on for waits and time-outs; a breaker alone needs none. Service errors must be `'static`,
 //! and `Send`.
+//!
+//! A spawned task that calls through a stack around a service whose *error* has a lifetime in its type (a boxed error, `&'static
+//! str`) must do so by `ready().await?.call(…)`: with tower's `oneshot` the compiler gives up ("higher-ranked lifetime error"), as
+//! it does for tower's own time-out.
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

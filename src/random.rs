@@ -1,12 +1,22 @@
 //! Randomness for jitter: a seed a layer, a generator a use. Nothing is locked, and no two requests share a sequence.
 
-use std::hash::{BuildHasher, RandomState};
+use std::{
+    hash::{BuildHasher, Hash, RandomState},
+    sync::LazyLock,
+};
 
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 
 /// A seed that differs from process to process and from call to call.
 pub(crate) fn fresh_seed() -> u64 {
     RandomState::new().hash_one(0)
+}
+
+/// A seed that differs from process to process, and from one `of` to another.
+#[cfg_attr(not(feature = "breaker"), allow(dead_code))]
+pub(crate) fn seed_of(of: impl Hash) -> u64 {
+    static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+    KEYS.hash_one(of)
 }
 
 /// A generator of its own for use number `turn` of what `seed` belongs to.

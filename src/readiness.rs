@@ -7,20 +7,40 @@ use std::{
     any::Any,
     fmt,
     sync::{Mutex, PoisonError},
+    task::{Context, Poll},
 };
 
+use tower_service::Service;
+
 /// The readiness error of the service beside it. The type is erased, since a service's error depends on the request
-/// type, which the service's own type doesn't name; the box is only made when there is an error.
+/// type, which the service's own type doesn't name. Boxed twice, so that it is one word in every service and future; the
+/// boxes are only made when there is an error.
 ///
 /// The mutex is never locked: it makes the layers' services `Sync`, as axum wants them, whatever the error is.
 #[derive(Default)]
 pub(crate) struct Readiness {
-    failed: Option<Mutex<Box<dyn Any + Send>>>,
+    failed: Option<Box<Mutex<Box<dyn Any + Send>>>>,
 }
 
 impl Readiness {
-    pub(crate) fn fail<E: Send + 'static>(&mut self, error: E) {
-        self.failed = Some(Mutex::new(Box::new(error)));
+    /// Ready when the service is, or when it has failed to be.
+    pub(crate) fn poll<S, Req>(&mut self, service: &mut S, cx: &mut Context<'_>) -> Poll<()>
+    where
+        S: Service<Req>,
+        S::Error: Send + 'static,
+    {
+        if !self.has_failed() {
+            match service.poll_ready(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => self.fail(error),
+            }
+        }
+        Poll::Ready(())
+    }
+
+    fn fail<E: Send + 'static>(&mut self, error: E) {
+        self.failed = Some(Box::new(Mutex::new(Box::new(error))));
     }
 
     pub(crate) fn has_failed(&self) -> bool {

@@ -8,7 +8,7 @@
 //!
 //! Code between two layers may use a result up and return another one in the same poll: a handler whose client is behind
 //! an open circuit answers from its cache. So what is said holds for an error or for a response, and is not believed of
-//! the other.
+//! the other; nor is what was said of a response, made by a breaker in place of an answer, believed of one of another type.
 //!
 //! What runs on another task in between (`tower::buffer`, a spawned call) doesn't pass it on. There the error itself
 //! must tell: [`classify::Errors`](crate::classify::Errors) finds a [`Rejection`](crate::Rejection) in a boxed error.
@@ -27,18 +27,31 @@ thread_local! {
 #[derive(Clone, Copy)]
 struct Said {
     cause: Cause,
-    /// Whether it was said of an error, or of a response.
-    of_error: bool,
+    of: Of,
+}
+
+/// What it was said of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Of {
+    Error,
+    /// A response of the type with this name: two types with one name are taken for the same.
+    Response(&'static str),
+}
+
+impl Of {
+    fn this<Res, Err>(result: &Result<Res, Err>) -> Self {
+        if result.is_err() { Self::Error } else { Self::Response(std::any::type_name::<Res>()) }
+    }
 }
 
 /// Says why the error that is about to be returned is what it is.
 pub(crate) fn say(cause: Cause) {
-    SAID.set(Some(Said { cause, of_error: true }));
+    SAID.set(Some(Said { cause, of: Of::Error }));
 }
 
 /// Says of a result that is about to be returned what was taken, or found out.
 pub(crate) fn pass_on<Res, Err>(result: &Result<Res, Err>, cause: Option<Cause>) {
-    SAID.set(cause.map(|cause| Said { cause, of_error: result.is_err() }));
+    SAID.set(cause.map(|cause| Said { cause, of: Of::this(result) }));
 }
 
 /// Forgets what was said before, by layers whose result has been used up on the way.
@@ -48,7 +61,7 @@ pub(crate) fn clear() {
 
 /// What was said of the result that has just been returned.
 pub(crate) fn take<Res, Err>(result: &Result<Res, Err>) -> Option<Cause> {
-    SAID.take().filter(|said| said.of_error == result.is_err()).map(|said| said.cause)
+    SAID.take().filter(|said| said.of == Of::this(result)).map(|said| said.cause)
 }
 
 /// Runs `drop_call`, which drops a call that took too long: within it, a dropped permit is a failure and not a caller

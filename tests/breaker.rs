@@ -120,7 +120,7 @@ async fn a_pending_call_that_is_dropped_is_neither_success_nor_failure() {
 fn a_rejection_says_which_circuit_in_which_state_and_when_to_come_back() {
     let clock = ManualClock::new();
     let config = counted().name("payments").clock(clock.clone());
-    let circuit = Circuit::new(config.probes(Probes::one().lease(Duration::from_secs(7))));
+    let circuit = Circuit::new(config.probes(Probes::one().lease(Duration::from_secs(7)).unwrap()));
     assert_eq!(circuit.retry_in(), None);
     open(&circuit);
     clock.advance(Duration::from_millis(10_500));

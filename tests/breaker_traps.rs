@@ -66,7 +66,7 @@ fn a_half_open_circuit_without_traffic_still_takes_a_probe_a_year_later() {
 // linkerd, resilience4j#903, #2120: a probe that never comes back keeps the gate shut.
 #[test]
 fn a_probe_that_never_returns_loses_its_slot() {
-    let (circuit, clock) = half_open(Probes::one().lease(Duration::from_secs(5)));
+    let (circuit, clock) = half_open(Probes::one().lease(Duration::from_secs(5)).unwrap());
     let lost = circuit.admit().unwrap();
     clock.advance(Duration::from_millis(4_999));
     assert_eq!(circuit.admit().unwrap_err().retry_in(), Some(Duration::from_millis(1)));

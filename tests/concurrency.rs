@@ -76,7 +76,7 @@ fn restless() -> BreakerConfig {
         .open_when(OpenRule::Ratio { failing: Ratio::percent(40).unwrap(), window })
         .or_when(OpenRule::consecutive(4).unwrap())
         .open_for(OpenFor::fixed(Duration::ZERO))
-        .probes(Probes::successes(2).unwrap().at_a_time(2).unwrap().lease(Duration::from_millis(1)))
+        .probes(Probes::successes(2).unwrap().at_a_time(2).unwrap().lease(Duration::from_millis(1)).unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,21 +1,23 @@
 //! The circuit's shared state: one packed atomic word, and the only file that changes it.
 //!
 //! ```text
-//!  63                            33 32     27 26 25 24             12 11 … 0
-//! ┌────────────────────────────────┬─────────┬─────┬──────────────────────────┐
-//! │ generation (31)                │ streak 6│  2  │ closed: failures in a row│
-//! │                                │         │phase│ half-open: in flight 8 · │
-//! │                                │         │     │   counted 8 · admitted 8 │
-//! └────────────────────────────────┴─────────┴─────┴──────────────────────────┘
+//!  63                       33 32      27 26  24 23   22 21                        0
+//! ┌───────────────────────────┬──────────┬──────┬───────┬───────────────────────────┐
+//! │ generation 31             │ streak 6 │ mode │ phase │ closed: ramping 1 ·       │
+//! │                           │          │    3 │     2 │   failures in a row 20    │
+//! │                           │          │      │       │ half-open: in flight 8 ·  │
+//! │                           │          │      │       │   counted 8 · admitted 6  │
+//! └───────────────────────────┴──────────┴──────┴───────┴───────────────────────────┘
 //! ```
 //!
-//! Beside it lie three words that carry the generation they belong to, so that none of them has to be cleared, and
-//! one that is late can't be taken for one of today: when the open time ends, when the lease of the newest probe ends, and
-//! what the probes came back with. The two times are written *before* the word that makes them count: who sees an open
+//! Beside it lie words that carry the generation they belong to, so that none of them has to be cleared, and one that is
+//! late can't be taken for one of today: when the open time ends, the lease of the newest probe, and the time in half-open;
+//! when the ramp began; and what the probes came back with. Times are written *before* the word that makes them count: who sees an open
 //! circuit sees its end.
 
 use super::{
-    rule::{self, Admission, Ending, Phase, Probing, Rules, Word},
+    rule::{self, Admission, Asking, Ending, Over, Phase, Probing, Rules, Undecided, Word},
+    state::Mode,
     window::{Counts, Window},
 };
 use crate::sync::{AtomicU64, Ordering};
@@ -24,7 +26,7 @@ use crate::sync::{AtomicU64, Ordering};
 pub(crate) const GENERATION_MASK: u32 = (1 << 31) - 1;
 
 /// Failures in a row are counted up to this.
-pub(crate) const MAX_FAILURES_IN_A_ROW: u32 = (1 << 24) - 1;
+pub(crate) const MAX_FAILURES_IN_A_ROW: u32 = (1 << 20) - 1;
 
 /// The state of one circuit, in atomics. Times are microseconds since the circuit's epoch.
 #[derive(Debug)]
@@ -32,15 +34,22 @@ pub(crate) struct Cell {
     word: AtomicU64,
     open_until: Stamp,
     lease_until: Stamp,
+    half_open_until: Stamp,
+    ramp_since: Stamp,
     probes: AtomicU64,
 }
 
-/// A call is in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Admitted {
-    pub(crate) generation: u32,
-    /// Whether this call took the circuit from open to half-open.
-    pub(crate) half_opened: bool,
+/// What a cell goes by. Times are in microseconds.
+#[derive(Clone, Copy)]
+pub(crate) struct Going<'a> {
+    pub(crate) rules: &'a Rules,
+    pub(crate) probing: &'a Probing,
+    pub(crate) lease: u64,
+    /// 0 for no ramp.
+    pub(crate) ramp: u64,
+    pub(crate) now: &'a dyn Fn() -> u64,
+    /// For how long to open, given the word that opens it, and the counts.
+    pub(crate) open_for: &'a dyn Fn(Word, Counts) -> u64,
 }
 
 /// A call isn't in.
@@ -60,15 +69,19 @@ pub(crate) enum Ended {
     Late,
     /// This ending changed the state to this word, because of these counts.
     Became(Word, Counts),
+    /// It would have, if the mode let it.
+    WouldOpen(Counts),
 }
 
 impl Cell {
     pub(crate) fn new() -> Self {
-        let closed = Word { generation: 0, streak: 0, phase: Phase::Closed { failures_in_a_row: 0 } };
+        let phase = Phase::Closed { failures_in_a_row: 0, ramping: false };
         Self {
-            word: AtomicU64::new(pack(closed)),
+            word: AtomicU64::new(pack(Word { generation: 0, mode: Mode::Auto, streak: 0, phase })),
             open_until: Stamp::new(),
             lease_until: Stamp::new(),
+            half_open_until: Stamp::new(),
+            ramp_since: Stamp::new(),
             probes: AtomicU64::new(0),
         }
     }
@@ -78,67 +91,94 @@ impl Cell {
         unpack(self.word.load(Ordering::Acquire))
     }
 
-    /// Asks for a way in. `now` is only read when the circuit isn't closed.
-    pub(crate) fn admit(&self, probing: &Probing, lease: u64, now: impl FnOnce() -> u64) -> Result<Admitted, Refused> {
+    /// Asks for a way in, and says which generation lets it in. The clock is only read when the circuit isn't just closed. `chance`
+    /// is asked whether a call is among the share that is admitted while the circuit ramps up. `changed` is told each
+    /// transition that this call made, and what the probes before it had come to.
+    pub(crate) fn admit(
+        &self,
+        going: Going<'_>,
+        asking: Asking,
+        chance: impl FnOnce(f64) -> bool,
+        mut changed: impl FnMut(Word, Counts),
+    ) -> Result<u32, Refused> {
         let word = self.load();
-        if let Phase::Closed { .. } = word.phase {
-            return Ok(Admitted { generation: word.generation, half_opened: false });
+        if let Phase::Closed { ramping: false, .. } = word.phase {
+            return Ok(word.generation);
         }
-        let now = now();
+        let now = (going.now)();
         loop {
-            // Read before the word: a lease that was changed since can't be taken for one of this word's time.
-            let lease_before = self.lease_until.read();
+            // Read before the word: times that were changed since can't be taken for those of this word's time.
+            let before = self.times(going, Comes::Admission);
             let word = self.load();
-            let until = self.moves_on_at(word);
-            match rule::admit(probing, word, until.is_some_and(|until| until <= now)) {
-                Admission::Admit => return Ok(Admitted { generation: word.generation, half_opened: false }),
-                Admission::Reject => return Err(Refused { word, until: until.unwrap_or(u64::MAX) }),
+            match rule::admit(going.probing, word, self.over(word, now, (going.probing, going.ramp)), asking) {
+                Admission::Admit => return Ok(word.generation),
+                Admission::Ramp => {
+                    let since = self.ramp_began_at(word).unwrap_or(now);
+                    let share = now.saturating_sub(since) as f64 / going.ramp.max(1) as f64;
+                    let refused = Refused { word, until: u64::MAX };
+                    return if chance(share) { Ok(word.generation) } else { Err(refused) };
+                }
+                Admission::Reject => {
+                    let refused = Refused { word, until: self.admits_at(going.probing, word, now, asking) };
+                    // A time may have been missing because it is there for a word that came since.
+                    if self.load() == word {
+                        return Err(refused);
+                    }
+                }
                 Admission::Probe(next) => {
-                    let leased = self.lease_until.extend(lease_before, next.generation, now.saturating_add(lease));
-                    if leased && self.replace(word, next).is_ok() {
-                        let half_opened = word.phase == Phase::Open;
-                        return Ok(Admitted { generation: next.generation, half_opened });
+                    if self.step(before, word, next, going, 0) {
+                        if next.generation != word.generation && word.phase == Phase::Open {
+                            changed(next, Counts::default());
+                        }
+                        return Ok(next.generation);
+                    }
+                }
+                Admission::Move(next) => {
+                    if let Some(counts) = self.step_aside(before, word, next, going) {
+                        changed(next, counts);
                     }
                 }
             }
         }
     }
 
-    /// What [`admit`](Self::admit) would say, without asking.
-    pub(crate) fn peek(&self, probing: &Probing, now: impl FnOnce() -> u64) -> Result<(), Refused> {
-        let word = self.load();
-        if let Phase::Closed { .. } = word.phase {
-            return Ok(());
-        }
-        let until = self.moves_on_at(word);
-        match rule::admit(probing, word, until.is_some_and(|until| until <= now())) {
-            Admission::Admit | Admission::Probe(_) => Ok(()),
-            Admission::Reject => Err(Refused { word, until: until.unwrap_or(u64::MAX) }),
-        }
-    }
-
-    /// Ends a call of `generation`. `open_for` says for how long to open, given the streak with this opening.
+    /// Ends a call of `generation`.
     pub(crate) fn end(
         &self,
-        (rules, probing, window): (&Rules, &Probing, &Window),
+        going: Going<'_>,
+        window: Option<&Window>,
         generation: u32,
-        (ending, slow): (Ending, bool),
-        now: impl Fn() -> u64,
-        open_for: impl Fn(u8) -> u64,
+        (mut ending, slow): (Ending, Option<bool>),
     ) -> Ended {
-        let mut word = self.load();
+        let word = self.load();
         if word.generation != generation {
             return Ended::Late;
         }
-        let counts = match (ending, word.phase) {
-            (Ending::Neither, _) => Some(Counts::default()),
-            (_, Phase::HalfOpen { .. }) => record_probe(&self.probes, generation, ending, slow),
-            (_, _) => window.record(generation, ending == Ending::Failure, slow),
+        if word.mode == Mode::Disabled {
+            return Ended::Stays;
+        }
+        let is_slow = slow == Some(true);
+        let failed = (ending != Ending::Neither).then_some(ending == Ending::Failure);
+        let counts = match word.phase {
+            // What says nothing but that it took too long counts as that.
+            Phase::HalfOpen { .. } if ending == Ending::Neither && !is_slow => Some(Counts::default()),
+            Phase::HalfOpen { .. } => {
+                if ending == Ending::Neither {
+                    ending = Ending::Success;
+                }
+                record_probe(&self.probes, generation, ending, is_slow)
+            }
+            _ => match window {
+                Some(window) => {
+                    window.record(generation, failed, slow.filter(|_| is_slow || failed.is_some()), going.now)
+                }
+                None => Some(Counts::default()),
+            },
         };
         let Some(mut counts) = counts else { return Ended::Late };
         loop {
-            let open_before = self.open_until.read();
-            word = self.load();
+            let before = self.times(going, Comes::End);
+            let word = self.load();
             if word.generation != generation {
                 return Ended::Late;
             }
@@ -146,47 +186,199 @@ impl Cell {
                 // Of two probes that end at once, the one that comes last here sees the results of both.
                 counts = self.probe_counts(generation);
             }
-            let next = rule::end(rules, probing, word, ending, counts);
+            let next = rule::end(going.rules, going.probing, word, ending, counts);
             if next == word {
                 return Ended::Stays;
             }
-            if next.phase == Phase::Open {
-                let until = now().saturating_add(open_for(next.streak));
-                if !self.open_until.extend(open_before, next.generation, until) {
-                    continue;
-                }
-            }
-            if self.replace(word, next).is_ok() {
-                return if next.generation == generation { Ended::Stays } else { Ended::Became(next, counts) };
+            let open_for = if next.phase == Phase::Open { (going.open_for)(next, counts) } else { 0 };
+            if self.step(before, word, next, going, open_for) {
+                return match next {
+                    next if next.generation != generation => Ended::Became(next, counts),
+                    next if next.streak != word.streak => Ended::WouldOpen(counts),
+                    _ => Ended::Stays,
+                };
             }
         }
     }
 
-    /// Moves an open circuit whose time is over to half-open. Whether this call did it.
-    pub(crate) fn tick(&self, now: impl FnOnce() -> u64) -> bool {
+    /// What would be said to a request that wants in now, by chance or not.
+    pub(crate) fn peek(&self, probing: &Probing, now: impl FnOnce() -> u64) -> Result<(), Refused> {
         let word = self.load();
-        let over = word.phase == Phase::Open && self.moves_on_at(word).is_some_and(|until| until <= now());
-        over && self.replace(word, word.half_open()).is_ok()
+        if let Phase::Closed { .. } = word.phase {
+            return Ok(());
+        }
+        let now = now();
+        loop {
+            let word = self.load();
+            let refused = match rule::admit(probing, word, self.over(word, now, (probing, 0)), Asking::Request) {
+                Admission::Reject => Refused { word, until: self.admits_at(probing, word, now, Asking::Request) },
+                Admission::Move(next) if next.phase == Phase::Open => Refused { word: next, until: u64::MAX },
+                _ => return Ok(()),
+            };
+            // As in `admit`.
+            if self.load() == word {
+                return Err(refused);
+            }
+        }
     }
 
-    /// Closes the circuit and forgets all counts, whatever the state: a new generation. The state before.
-    pub(crate) fn reset(&self) -> Word {
-        let mut word = self.load();
-        while let Err(current) = self.replace(word, word.closed()) {
-            word = current;
+    /// Looks whether the circuit's own time is over, and moves it on if so: to this word, after probes that came to this.
+    pub(crate) fn look(&self, going: Going<'_>) -> Option<(Word, Counts)> {
+        let before = self.times(going, Comes::Look);
+        let word = self.load();
+        if let Phase::Closed { ramping: false, .. } = word.phase {
+            return None;
         }
-        word
+        let next = rule::look(going.probing, word, self.over(word, (going.now)(), (going.probing, going.ramp)))?;
+        self.step_aside(before, word, next, going).map(|counts| (next, counts))
+    }
+
+    /// Makes the word another one, whatever it is. Before, and after.
+    pub(crate) fn change(&self, next: impl Fn(Word) -> Word) -> (Word, Word) {
+        loop {
+            let word = self.load();
+            let next = next(word);
+            if next == word || self.replace(word, next) {
+                return (word, next);
+            }
+        }
+    }
+
+    /// Counts a success that nobody had a permit for. Before, and after.
+    pub(crate) fn succeed(&self, going: Going<'_>) -> (Word, Word) {
+        loop {
+            let before = self.times(going, Comes::Look);
+            let word = self.load();
+            let next = word.succeeded();
+            if next == word || self.step(before, word, next, going, 0) {
+                return (word, next);
+            }
+        }
+    }
+
+    /// Makes a closed circuit count anew. If it ramps up, it goes on with that.
+    pub(crate) fn renew(&self) {
+        loop {
+            let before = self.ramp_since.read();
+            let word = self.load();
+            let next = word.renewed();
+            let since = self.ramp_began_at(word).filter(|_| matches!(next.phase, Phase::Closed { ramping: true, .. }));
+            let written = since.is_none_or(|since| self.ramp_since.extend(before, next.generation, since));
+            if next == word || written && self.replace(word, next) {
+                return;
+            }
+        }
+    }
+
+    /// From one word to the next because the circuit's own time is over. What its probes had come to, if that was a transition
+    /// and nobody else was faster.
+    fn step_aside(&self, before: [u64; 4], word: Word, next: Word, going: Going<'_>) -> Option<Counts> {
+        let counts = self.probe_counts(word.generation);
+        let open_for = if next.phase == Phase::Open { (going.open_for)(next, counts) } else { 0 };
+        let stepped = self.step(before, word, next, going, open_for);
+        (stepped && next.generation != word.generation).then_some(counts)
+    }
+
+    /// From one word to the next, with the times that belong to it. `open_for`: if it opens. Whether nobody else was faster.
+    fn step(&self, before: [u64; 4], word: Word, mut next: Word, going: Going<'_>, open_for: u64) -> bool {
+        let [open_before, lease_before, limit_before, ramp_before] = before;
+        let after = |time: u64| (going.now)().saturating_add(time);
+        let is_new = next.generation != word.generation;
+        let written = match next.phase {
+            Phase::Open => self.open_until.extend(open_before, next.generation, after(open_for)),
+            Phase::HalfOpen { in_flight, .. } => {
+                let limit = match going.probing.limit {
+                    // A new round goes on with the time of the old one.
+                    Some((limit, _)) if is_new => {
+                        let until = self.half_open_limit(word).filter(|_| word.phase != Phase::Open);
+                        Some(until.unwrap_or_else(|| after(limit)))
+                    }
+                    _ => None,
+                };
+                let limited =
+                    limit.is_none_or(|until| self.half_open_until.extend(limit_before, next.generation, until));
+                let ends = matches!(word.phase, Phase::HalfOpen { in_flight: had, .. } if had >= in_flight && !is_new);
+                let leased = ends
+                    || in_flight == 0
+                    || self.lease_until.extend(lease_before, next.generation, after(going.lease));
+                limited && leased
+            }
+            Phase::Closed { .. } if is_new && going.ramp > 0 && word.mode == Mode::Auto => {
+                next = next.ramping();
+                self.ramp_since.extend(ramp_before, next.generation, after(0))
+            }
+            Phase::Closed { .. } => true,
+        };
+        written && self.replace(word, next)
+    }
+
+    /// The times that may be written by what comes next, as they are before the word is read.
+    fn times(&self, going: Going<'_>, comes: Comes) -> [u64; 4] {
+        let limited = going.probing.limit.is_some();
+        let read = |stamp: &Stamp, wanted: bool| if wanted { stamp.read() } else { 0 };
+        [
+            read(&self.open_until, comes == Comes::End || limited),
+            read(&self.lease_until, comes == Comes::Admission),
+            read(&self.half_open_until, limited),
+            read(&self.ramp_since, going.ramp > 0),
+        ]
+    }
+
+    fn over(&self, word: Word, now: u64, (probing, ramp): (&Probing, u64)) -> Over {
+        let limited = probing.limit.is_some();
+        let is_over = |until: Option<u64>| until.is_some_and(|until| until <= now);
+        let in_half_open = matches!(word.phase, Phase::HalfOpen { .. });
+        let timer = match word.phase {
+            // Its length is that of today's settings: they may have been exchanged since it began.
+            Phase::Closed { ramping: true, .. } => {
+                self.ramp_began_at(word).is_none_or(|since| since.saturating_add(ramp) <= now)
+            }
+            _ => is_over(self.moves_on_at(word)),
+        };
+        let limit = limited && in_half_open && is_over(self.half_open_limit(word));
+        Over { timer, limit }
+    }
+
+    /// When somebody who is rejected now may be admitted; `u64::MAX` if that can't be known.
+    fn admits_at(&self, probing: &Probing, word: Word, now: u64, asking: Asking) -> u64 {
+        let barred = probing.own && asking == Asking::Request;
+        let by_time = match word.phase {
+            Phase::Open if word.mode == Mode::ForcedOpen => None,
+            Phase::HalfOpen { .. } if barred => None,
+            _ => self.moves_on_at(word),
+        };
+        let undecided = match (word.phase, probing.limit) {
+            (Phase::HalfOpen { .. }, Some((_, Undecided::Close))) => self.half_open_limit(word),
+            _ => None,
+        };
+        // A time that is over already has let nobody in: it waits for a probe of the user's own.
+        [by_time, undecided].into_iter().flatten().filter(|&at| at > now).min().unwrap_or(u64::MAX)
+    }
+
+    /// When the ramp began. Who makes the circuit count anew goes on with the same time, and may lose the word to a call that
+    /// ends just then: so it doesn't matter which of the two generations it is written for.
+    fn ramp_began_at(&self, word: Word) -> Option<u64> {
+        let since = self.ramp_since.read();
+        Stamp::time(since, word.generation).or_else(|| Stamp::time(since, word.next_generation()))
+    }
+
+    /// Until when a circuit may be half-open. The next round goes on with the same time, so it doesn't matter which of the
+    /// two has written it.
+    fn half_open_limit(&self, word: Word) -> Option<u64> {
+        let limit = self.half_open_until.read();
+        Stamp::time(limit, word.generation).or_else(|| Stamp::time(limit, word.next_generation()))
     }
 
     /// Begins to work for another circuit, whose time begins at 0, and says with which generation. The times of the one before,
     /// counted from another beginning, would come up again after as many generations as their tags can tell apart.
     pub(crate) fn begin(&self) -> u32 {
-        self.open_until.clear();
-        self.lease_until.clear();
+        for stamp in [&self.open_until, &self.lease_until, &self.half_open_until, &self.ramp_since] {
+            stamp.clear();
+        }
         self.load().generation
     }
 
-    /// When the circuit moves on by itself; `None` while closed.
+    /// When an open or half-open circuit moves on by itself; `None` while closed.
     pub(crate) fn moves_on_at(&self, word: Word) -> Option<u64> {
         match word.phase {
             Phase::Closed { .. } => None,
@@ -207,11 +399,17 @@ impl Cell {
     }
 
     // AcqRel: publishes the times written before, and sees those of whoever made the word that is replaced.
-    fn replace(&self, word: Word, next: Word) -> Result<(), Word> {
-        self.word
-            .compare_exchange(pack(word), pack(next), Ordering::AcqRel, Ordering::Acquire)
-            .map_or_else(|current| Err(unpack(current)), |_| Ok(()))
+    fn replace(&self, word: Word, next: Word) -> bool {
+        self.word.compare_exchange(pack(word), pack(next), Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
+}
+
+/// What comes next, and so which times may be written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Comes {
+    Admission,
+    End,
+    Look,
 }
 
 /// A time that belongs to a generation: 16 bits of the generation, 48 bits of microseconds (8.9 years; later is never).
@@ -313,21 +511,37 @@ pub(crate) fn is_later(this: u32, that: u32) -> bool {
 
 fn pack(word: Word) -> u64 {
     let (phase, rest) = match word.phase {
-        Phase::Closed { failures_in_a_row } => (0, u64::from(failures_in_a_row.min(MAX_FAILURES_IN_A_ROW))),
+        Phase::Closed { failures_in_a_row, ramping } => {
+            (0, u64::from(ramping) << 20 | u64::from(failures_in_a_row.min(MAX_FAILURES_IN_A_ROW)))
+        }
         Phase::Open => (1, 0),
         Phase::HalfOpen { in_flight, counted, admitted } => {
-            (2, u64::from(in_flight) << 16 | u64::from(counted) << 8 | u64::from(admitted))
+            (2, u64::from(in_flight) << 14 | u64::from(counted) << 6 | u64::from(admitted & 0x3F))
         }
     };
-    u64::from(word.generation) << 33 | u64::from(word.streak) << 27 | phase << 25 | rest
+    let mode = match word.mode {
+        Mode::Auto => 0,
+        Mode::ForcedOpen => 1,
+        Mode::ForcedClosed => 2,
+        Mode::MetricsOnly => 3,
+        Mode::Disabled => 4,
+    };
+    u64::from(word.generation) << 33 | u64::from(word.streak) << 27 | mode << 24 | phase << 22 | rest
 }
 
 fn unpack(word: u64) -> Word {
     let byte = |shift: u32| (word >> shift) as u8;
-    let phase = match word >> 25 & 0b11 {
-        0 => Phase::Closed { failures_in_a_row: word as u32 & MAX_FAILURES_IN_A_ROW },
+    let phase = match word >> 22 & 0b11 {
+        0 => Phase::Closed { failures_in_a_row: word as u32 & MAX_FAILURES_IN_A_ROW, ramping: word >> 20 & 1 == 1 },
         1 => Phase::Open,
-        _ => Phase::HalfOpen { in_flight: byte(16), counted: byte(8), admitted: byte(0) },
+        _ => Phase::HalfOpen { in_flight: byte(14), counted: byte(6), admitted: byte(0) & 0x3F },
     };
-    Word { generation: (word >> 33) as u32, streak: (word >> 27 & 0x3F) as u8, phase }
+    let mode = match word >> 24 & 0b111 {
+        0 => Mode::Auto,
+        1 => Mode::ForcedOpen,
+        2 => Mode::ForcedClosed,
+        3 => Mode::MetricsOnly,
+        _ => Mode::Disabled,
+    };
+    Word { generation: (word >> 33) as u32, mode, streak: (word >> 27 & 0x3F) as u8, phase }
 }

@@ -1,10 +1,14 @@
-use std::{fmt, sync::Arc, time::Duration};
+use std::{convert::Infallible, fmt, sync::Arc, time::Duration};
 
 use super::{
     BreakerConfig, BreakerError, Permit, Rejection, State, Stats,
+    cell::Refused,
+    config::Settings,
     future::Judge,
-    rule::{Phase, Word},
-    slab::Lease,
+    rule::{Asking, Word},
+    slab::Tenant,
+    state::Mode,
+    window::Counts,
 };
 use crate::{Classifier, Name, classify::Errors, observe::Event, told};
 
@@ -38,42 +42,71 @@ use crate::{Classifier, Name, classify::Errors, observe::Event, told};
 /// are still on their way then end without effect.
 #[derive(Clone)]
 pub struct Circuit<C = Errors> {
-    lease: Arc<Lease>,
+    tenant: Arc<Tenant>,
     pub(crate) classifier: C,
 }
 
 impl<C> Circuit<C> {
     /// A closed circuit.
     pub fn new(config: BreakerConfig<C>) -> Self {
-        Self { lease: Arc::new(Lease::new(config.settings)), classifier: config.classifier }
+        Self { tenant: Tenant::new(config.settings, None), classifier: config.classifier }
+    }
+
+    #[cfg(feature = "keyed")]
+    pub(super) fn of(tenant: Arc<Tenant>, classifier: C) -> Self {
+        Self { tenant, classifier }
     }
 
     /// Asks for leave to make one call.
     ///
     /// # Errors
     ///
-    /// A [`Rejection`] if the circuit is open, or half-open with all its probes on their way.
+    /// A [`Rejection`] if the circuit is open, or half-open with all its probes on their way, or if it admits only a share of the
+    /// calls and this is none of them.
     #[inline]
     pub fn admit(&self) -> Result<Permit, Rejection> {
-        let Lease { core, tenant } = &*self.lease;
-        let settings = &tenant.settings;
-        let lease = u64::try_from(settings.lease.as_micros()).unwrap_or(u64::MAX);
-        match core.cell.admit(&settings.probing, lease, || tenant.now()) {
-            Ok(admitted) => {
+        let core = self.tenant.core;
+        let word = core.cell.load();
+        if word.is_plainly_closed() && core.flags().is_plain() {
+            return Ok(Permit::plain(core, word.generation));
+        }
+        self.ask(Asking::Request).inspect_err(|rejection| self.rejected(rejection))
+    }
+
+    /// [`admit`](Self::admit), but nobody is told of a rejection, and it isn't counted.
+    pub(crate) fn ask(&self, asking: Asking) -> Result<Permit, Rejection> {
+        let tenant = &*self.tenant;
+        let settings = tenant.settings.load();
+        let mut changes = Vec::new();
+        let admitted = tenant.throttle(&settings).and_then(|()| {
+            tenant.going(&settings, None, |going| {
+                tenant.core.cell.admit(
+                    going,
+                    asking,
+                    |share| tenant.chance(&settings, share),
+                    |word, counts| changes.push((word, counts)),
+                )
+            })
+        });
+        let permit = match admitted {
+            Ok(generation) => {
                 if settings.count_calls {
                     tenant.totals.admitted.add();
                 }
-                let mut permit = Permit::new(core, tenant, admitted.generation);
-                if admitted.half_opened {
-                    // An observer that panics loses the call, not the probe's slot.
-                    permit.blame(false);
-                    self.has_half_opened();
-                    permit.blame(true);
-                }
+                let mut permit = Permit::remembering(tenant, &settings, generation);
+                // An observer that panics loses the call, not the probe's slot.
+                permit.blame(false);
                 Ok(permit)
             }
-            Err(refused) => Err(self.reject(refused.word, refused.until)),
+            Err(refused) => Err(refused),
+        };
+        for &(word, counts) in &changes {
+            tenant.totals.transitions.add();
+            tenant.tell_of(&settings, word, counts, None);
         }
+        let mut permit = permit.map_err(|refused| self.rejection(&settings, refused))?;
+        permit.blame(true);
+        Ok(permit)
     }
 
     /// Calls an async function if the circuit lets it, and counts what becomes of it: the config's classifier judges.
@@ -91,7 +124,62 @@ impl<C> Circuit<C> {
         F: Future<Output = Result<T, E>>,
         C: Classifier<(), T, E>,
     {
-        let mut permit = self.admit().map_err(BreakerError::Rejected)?;
+        let permit = self.admit().map_err(BreakerError::Rejected)?;
+        self.call_with(permit, function).await
+    }
+
+    /// Calls an async function as a probe of one's own, if the circuit wants one now: for circuits whose
+    /// [probes](super::Probes::of_ones_own) aren't users' requests. While the circuit is closed, it is a call like any other.
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Self::call).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`call`](Self::call).
+    pub async fn probe<F, T, E>(&self, function: impl FnOnce() -> F) -> Result<T, BreakerError<E>>
+    where
+        F: Future<Output = Result<T, E>>,
+        C: Classifier<(), T, E>,
+    {
+        let permit = self.ask(Asking::Probe).map_err(BreakerError::Rejected)?;
+        self.call_with(permit, function).await
+    }
+
+    /// Probes with an async function, for ever: as soon as the open time is over, again and again until the circuit is closed, and
+    /// again when it has opened. To be spawned beside the service, where there is a tokio runtime.
+    ///
+    /// # Cancel safety
+    ///
+    /// It ends by being dropped; a probe that is on its way is dropped with it.
+    pub async fn keep_probing<F, T, E>(&self, mut function: impl FnMut() -> F) -> Infallible
+    where
+        F: Future<Output = Result<T, E>>,
+        C: Classifier<(), T, E>,
+    {
+        loop {
+            let wait = match self.state() {
+                // Once open, it is so for about the base time: looking as often is soon enough.
+                State::Closed => self.tenant.settings.load().open_for.base(),
+                State::Open => self.retry_in().unwrap_or(Duration::MAX),
+                State::HalfOpen => match self.probe(&mut function).await {
+                    Err(BreakerError::Rejected(rejection)) => rejection.retry_in().unwrap_or(Duration::MAX),
+                    _ => Duration::ZERO,
+                },
+            };
+            // Not longer, as it may be reset or steered at any time; and never at once: a probe that says nothing, or an open
+            // time of nothing, would otherwise turn this into a loop that leaves its thread to nobody else.
+            let (shortest, longest) = (Duration::from_millis(1), Duration::from_secs(1));
+            tokio::time::sleep(wait.clamp(shortest, longest)).await;
+        }
+    }
+
+    async fn call_with<F, T, E>(&self, mut permit: Permit, function: impl FnOnce() -> F) -> Result<T, BreakerError<E>>
+    where
+        F: Future<Output = Result<T, E>>,
+        C: Classifier<(), T, E>,
+    {
         let mut call = std::pin::pin!(function());
         let result = std::future::poll_fn(|cx| {
             told::clear();
@@ -104,22 +192,19 @@ impl<C> Circuit<C> {
         // Only now: a memo that is held while the function runs names `E`, and if there is a lifetime in that, as in
         // `Box<dyn Error>`, the compiler can't see that this call may be spawned.
         let memo = self.classifier.memo(&());
-        Judge { permit, classifier: &self.classifier, memo }.end(&result);
+        Judge::new(permit, &self.classifier, memo).end(&result);
         result.map_err(BreakerError::Inner)
     }
 
     /// The name given in the config.
-    pub fn name(&self) -> &Name {
-        &self.lease.tenant.settings.name
+    pub fn name(&self) -> Name {
+        self.tenant.name(&self.tenant.settings.load()).clone()
     }
 
-    /// What it is doing. Reading it moves an open circuit whose time is over to half-open.
+    /// What it is doing. Reading it moves on a circuit whose time is over: from open to half-open.
     pub fn state(&self) -> State {
-        let Lease { core, tenant } = &*self.lease;
-        if core.cell.tick(|| tenant.now()) {
-            self.has_half_opened();
-        }
-        core.cell.load().state()
+        self.look();
+        self.tenant.core.cell.load().state()
     }
 
     /// After which time a call may be admitted; `None` while calls are.
@@ -127,90 +212,147 @@ impl<C> Circuit<C> {
         self.peek().err().and_then(|rejection| rejection.retry_in())
     }
 
-    /// Everything that there is to know. Reading it moves an open circuit whose time is over to half-open.
+    /// Everything that there is to know. Reading it moves on a circuit whose time is over, as [`state`](Self::state) does.
     pub fn stats(&self) -> Stats {
-        let state = self.state();
-        let Lease { core, tenant } = &*self.lease;
-        let (settings, totals) = (&tenant.settings, &tenant.totals);
-        let word = core.cell.load();
-        let counts = match word.phase {
-            Phase::Closed { .. } => core.window.counts(word.generation),
-            Phase::Open | Phase::HalfOpen { .. } => core.cell.probe_counts(word.generation),
-        };
-        let failures_in_a_row = match word.phase {
-            Phase::Closed { failures_in_a_row } => failures_in_a_row,
-            Phase::Open | Phase::HalfOpen { .. } => 0,
-        };
-        let counted = |total: u64| settings.count_calls.then_some(total);
-        Stats {
-            name: settings.name.clone(),
-            state,
-            failures_in_a_row,
-            threshold: settings.rules.consecutive,
-            open_for: settings.open_for.base(),
-            openings_in_a_row: word.streak.into(),
-            retry_in: self.retry_in(),
-            window: counts.into(),
-            total_failures: totals.failures.get(),
-            total_successes: counted(totals.successes.get()),
-            total_neutral: totals.neutral.get(),
-            total_dropped: totals.dropped.get(),
-            total_admitted: counted(totals.admitted.get()),
-            total_rejected: totals.rejected.get(),
-            transitions: totals.transitions.get(),
-        }
+        self.look();
+        let settings = self.tenant.settings.load();
+        Stats::of(&self.tenant, &settings, self.retry_in())
     }
 
-    /// Closes the circuit and forgets what was counted, whatever its state. Calls on their way no longer count; totals stay.
+    /// Closes the circuit at once, without a ramp, and forgets what was counted, whatever its state. Calls on their way no longer count; totals and the
+    /// mode stay: one that is forced open stays so.
     pub fn reset(&self) {
-        let Lease { core, tenant } = &*self.lease;
-        let before = core.cell.reset();
-        if before.state() != State::Closed {
+        self.change(Word::reset);
+    }
+
+    /// Says that a success was seen of which the circuit knows nothing: an open circuit closes, a closed one forgets its failures in a
+    /// row. For circuits that are open [until reset](super::OpenFor::until_reset). One that closes [ramps up](BreakerConfig::ramp) as
+    /// after a probe.
+    pub fn report_success(&self) {
+        let tenant = &*self.tenant;
+        let settings = tenant.settings.load();
+        self.changed(tenant.going(&settings, None, |going| tenant.core.cell.succeed(going)));
+    }
+
+    /// Who decides about its state.
+    pub fn mode(&self) -> Mode {
+        self.tenant.core.cell.load().mode
+    }
+
+    /// Changes who decides about its state, until it is changed again. What was counted is forgotten; calls on their way no
+    /// longer count.
+    ///
+    /// To set the mode that it is in does nothing.
+    pub fn set_mode(&self, mode: Mode) {
+        if self.mode() == mode {
+            return;
+        }
+        self.change(|word| word.in_mode(mode));
+        let settings = self.tenant.settings.load();
+        let (name, mode) = (self.tenant.name(&settings), mode.as_str());
+        settings.observers.tell(Event::CircuitSteered { name, mode });
+    }
+
+    /// Rejects every call until the mode is changed.
+    pub fn force_open(&self) {
+        self.set_mode(Mode::ForcedOpen);
+    }
+
+    /// Admits every call until the mode is changed.
+    pub fn force_closed(&self) {
+        self.set_mode(Mode::ForcedClosed);
+    }
+
+    /// Goes on by another config, from now on; calls on their way may still go by the one before.
+    ///
+    /// State, totals and mode stay. What was counted stays if the windows are the same as before; otherwise a closed circuit begins to
+    /// count anew. An open time that has begun isn't changed. The clock, and the classifier, stay what they were.
+    pub fn reconfigure<D>(&self, config: BreakerConfig<D>) {
+        self.tenant.exchange(config.settings);
+    }
+
+    /// Whether a call would be admitted now, without asking for it; by chance counts as yes.
+    pub(crate) fn peek(&self) -> Result<(), Rejection> {
+        let tenant = &*self.tenant;
+        match tenant.core.cell.load().state() {
+            State::Closed => return Ok(()),
+            // Its time may be over. Who only peeks, and stays away, would leave it there for ever.
+            State::HalfOpen => self.look(),
+            State::Open => {}
+        }
+        let settings = tenant.settings.load();
+        tenant
+            .core
+            .cell
+            .peek(&settings.probing, || tenant.now(&settings))
+            .map_err(|refused| self.rejection(&settings, refused))
+    }
+
+    fn change(&self, next: impl Fn(Word) -> Word) {
+        self.changed(self.tenant.core.cell.change(next));
+    }
+
+    fn changed(&self, (before, after): (Word, Word)) {
+        let tenant = &*self.tenant;
+        if before.state() != after.state() {
             tenant.totals.transitions.add();
-            tenant.settings.observers.tell(Event::CircuitClosed { name: &tenant.settings.name });
+            tenant.tell_of(&tenant.settings.load(), after, Counts::default(), None);
         }
     }
 
-    /// Whether a call would be admitted now, without asking for it.
-    pub(crate) fn peek(&self) -> Result<(), Rejection> {
-        let Lease { core, tenant } = &*self.lease;
-        core.cell
-            .peek(&tenant.settings.probing, || tenant.now())
-            .map_err(|refused| self.rejection(refused.word, refused.until))
+    /// Moves on a circuit whose own time is over.
+    fn look(&self) {
+        let tenant = &*self.tenant;
+        if tenant.core.cell.load().is_plainly_closed() {
+            return;
+        }
+        let settings = tenant.settings.load();
+        while let Some((word, counts)) = tenant.going(&settings, None, |going| tenant.core.cell.look(going)) {
+            tenant.totals.transitions.add();
+            tenant.tell_of(&settings, word, counts, None);
+        }
     }
 
-    /// A rejection that is counted, and told.
+    /// Counts a rejection, and tells of it.
     #[cold]
-    fn reject(&self, word: Word, until: u64) -> Rejection {
-        let rejection = self.rejection(word, until);
-        self.rejected(&rejection);
-        rejection
-    }
-
     pub(crate) fn rejected(&self, rejection: &Rejection) {
-        let tenant = &self.lease.tenant;
-        tenant.totals.rejected.add();
+        self.tenant.totals.rejected.add();
         let (name, retry_in) = (rejection.name(), rejection.retry_in());
-        tenant.settings.observers.tell(Event::CallRejected { name, retry_in });
+        self.tenant.settings.load().observers.tell(Event::CallRejected { name, retry_in });
         told::say(rejection.cause());
     }
 
-    fn rejection(&self, word: Word, until: u64) -> Rejection {
-        let tenant = &self.lease.tenant;
-        let retry_in = (until < u64::MAX).then(|| Duration::from_micros(until.saturating_sub(tenant.now())));
-        Rejection::new(tenant.settings.name.clone(), word.state(), retry_in)
+    fn rejection(&self, settings: &Settings, refused: Refused) -> Rejection {
+        let Refused { word, until } = refused;
+        let left = || Duration::from_micros(until.saturating_sub(self.tenant.now(settings)));
+        let retry_in = (until < u64::MAX).then(left);
+        Rejection::new(self.tenant.name(settings).clone(), word.state(), retry_in)
     }
+}
 
-    fn has_half_opened(&self) {
-        let tenant = &self.lease.tenant;
-        tenant.totals.transitions.add();
-        tenant.settings.observers.tell(Event::CircuitHalfOpened { name: &tenant.settings.name });
+impl Tenant {
+    /// Rejects a request by chance, if there is a throttle. Who is let in is counted when it comes back: calls that are on their
+    /// way say nothing yet, and a burst of them isn't held against the service.
+    fn throttle(&self, settings: &Settings) -> Result<(), Refused> {
+        let (Some(throttle), Some(window)) = (settings.throttle, self.core.window()) else { return Ok(()) };
+        let word = self.core.cell.load();
+        if word.state() != State::Closed || !matches!(word.mode, Mode::Auto) {
+            return Ok(());
+        }
+        let now = self.now(settings);
+        let (requests, accepts) = window.requests(word.generation, now);
+        let rejects = throttle.rejects(requests, accepts);
+        if rejects <= 0.0 || !self.chance(settings, rejects) {
+            return Ok(());
+        }
+        window.request(word.generation, now, false);
+        Err(Refused { word, until: u64::MAX })
     }
 }
 
 impl<C> fmt::Debug for Circuit<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let word = self.lease.core.cell.load();
-        f.debug_struct("Circuit").field("name", self.name()).field("state", &word.state()).finish_non_exhaustive()
+        let word = self.tenant.core.cell.load();
+        f.debug_struct("Circuit").field("name", &self.name()).field("state", &word.state()).finish_non_exhaustive()
     }
 }

@@ -1,8 +1,8 @@
-use std::{num::NonZeroU32, time::Duration};
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use super::{
     open_for::OpenFor,
-    open_rule::OpenRule,
+    open_rule::{OpenRule, Throttle},
     probes::Probes,
     rule::{Probing, Rules},
     window::Shape,
@@ -39,8 +39,22 @@ use crate::{
 /// ```
 #[derive(Debug, Clone)]
 pub struct BreakerConfig<C = Errors> {
-    pub(crate) settings: Settings,
+    /// Shared by clones, and by their circuits, until one is changed.
+    pub(crate) settings: Arc<Settings>,
     pub(crate) classifier: C,
+}
+
+/// What a call counts as that is dropped before it has ended. One that a retry cuts off because its time is over is a failure
+/// whatever is set here, and so is one that panics.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Dropped {
+    /// Neither a success nor a failure: its caller has lost interest.
+    #[default]
+    Neutral,
+    /// A failure.
+    Failure,
+    /// A failure if it ran for longer than this; neutral otherwise.
+    FailureAfter(Duration),
 }
 
 /// Everything but the classifier.
@@ -50,6 +64,9 @@ pub(crate) struct Settings {
     pub(crate) rules: Rules,
     pub(crate) shape: Shape,
     pub(crate) slow_after: Option<Duration>,
+    pub(crate) throttle: Option<Throttle>,
+    pub(crate) ramp: Duration,
+    pub(crate) dropped: Dropped,
     pub(crate) open_for: OpenFor,
     pub(crate) probing: Probing,
     pub(crate) lease: Duration,
@@ -67,6 +84,9 @@ impl Default for BreakerConfig {
             rules: Rules::default(),
             shape: Shape::default(),
             slow_after: None,
+            throttle: None,
+            ramp: Duration::ZERO,
+            dropped: Dropped::Neutral,
             open_for: OpenFor::fixed(Duration::from_secs(30)),
             probing,
             lease,
@@ -76,41 +96,56 @@ impl Default for BreakerConfig {
             seed: None,
         };
         let five = NonZeroU32::MIN.saturating_add(4);
-        Self { settings, classifier: Errors }.open_when(OpenRule::Consecutive(five))
+        Self { settings: Arc::new(settings), classifier: Errors }.open_when(OpenRule::Consecutive(five))
     }
 }
 
 impl<C> BreakerConfig<C> {
     /// The name in events, rejections and stats. `breaker` unless set.
     pub fn name(mut self, name: impl Into<Name>) -> Self {
-        self.settings.name = name.into();
+        self.settings().name = name.into();
         self
     }
 
     /// The rule by which the circuit opens, instead of those before.
     pub fn open_when(mut self, rule: OpenRule) -> Self {
-        self.settings.rules = Rules::default();
-        self.settings.shape = Shape::default();
-        self.settings.slow_after = None;
+        let settings = self.settings();
+        settings.rules = Rules::default();
+        settings.shape = Shape::default();
+        settings.slow_after = None;
+        settings.throttle = None;
         self.or_when(rule)
     }
 
     /// One more rule: the first that says so opens. A rule replaces one of its own kind.
     pub fn or_when(mut self, rule: OpenRule) -> Self {
-        let Settings { rules, shape, slow_after, .. } = &mut self.settings;
-        rule.add_to(rules, shape, slow_after);
+        rule.add_to(self.settings());
         self
     }
 
     /// For how long the circuit stays open.
     pub fn open_for(mut self, open_for: OpenFor) -> Self {
-        self.settings.open_for = open_for;
+        self.settings().open_for = open_for;
         self
     }
 
     /// How a half-open circuit is tried, and what closes it.
     pub fn probes(mut self, probes: Probes) -> Self {
-        (self.settings.probing, self.settings.lease) = probes.parts();
+        let settings = self.settings();
+        (settings.probing, settings.lease) = probes.parts();
+        self
+    }
+
+    /// For how long a circuit that has closed admits only a share of the calls, which grows evenly from none to all: a service that
+    /// has just come back isn't met by everybody at once. No such time unless set. Its rules hold meanwhile.
+    pub fn ramp(mut self, time: Duration) -> Self {
+        self.settings().ramp = time;
+        self
+    }
+
+    /// What a call counts as that is dropped before it has ended. Neutral unless set.
+    pub fn dropped(mut self, dropped: Dropped) -> Self {
+        self.settings().dropped = dropped;
         self
     }
 
@@ -132,32 +167,36 @@ impl<C> BreakerConfig<C> {
     /// transitions are always counted. Off by default: it is the one write to shared memory that a healthy call would
     /// make.
     pub fn count_calls(mut self) -> Self {
-        self.settings.count_calls = true;
+        self.settings().count_calls = true;
         self
     }
 
     /// The clock to go by: tokio's unless set.
     pub fn clock(mut self, clock: impl Into<Clock>) -> Self {
-        self.settings.clock = clock.into();
+        self.settings().clock = clock.into();
         self
     }
 
     /// One more observer of its events.
     pub fn observe(mut self, observer: impl Observer) -> Self {
-        self.settings.observers.add(observer);
+        self.settings().observers.add(observer);
         self
     }
 
     /// No observers, the default one included.
     pub fn unobserved(mut self) -> Self {
-        self.settings.observers.clear();
+        self.settings().observers.clear();
         self
     }
 
     /// Makes the jitter of the open time repeatable, for tests. Unless set, every circuit has a seed of its own, also those
     /// made of clones of one config.
     pub fn seed(mut self, seed: u64) -> Self {
-        self.settings.seed = Some(seed);
+        self.settings().seed = Some(seed);
         self
+    }
+
+    fn settings(&mut self) -> &mut Settings {
+        Arc::make_mut(&mut self.settings)
     }
 }

@@ -40,7 +40,10 @@ impl Rejection {
 
 impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "circuit `{}` is {}", self.name, self.state)?;
+        match self.state {
+            State::Closed => write!(f, "circuit `{}` admits only a share of the calls", self.name)?,
+            state => write!(f, "circuit `{}` is {state}", self.name)?,
+        }
         match self.retry_in {
             Some(retry_in) => write!(f, "; retry in {:.1} s", retry_in.as_secs_f64()),
             None => Ok(()),

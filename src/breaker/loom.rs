@@ -5,8 +5,8 @@
 //! ```
 //!
 //! These are the real [`Cell`] and [`Window`] on loom's atomics; only the clock is made up: every call says what time it
-//! is. Models are tried in every order, except where that takes more than a few seconds, up to hours: those are
-//! [`bounded`].
+//! is. Models are tried in every order, except where that takes seconds, or hours: those are [`bounded`], of two threads by
+//! five stops and of three by three.
 
 mod closed;
 mod half_open;
@@ -17,11 +17,14 @@ use ::loom::{model::Builder, thread};
 use std::sync::Arc;
 
 use super::{
-    cell::{Admitted, Cell, Ended, Refused},
-    rule::{Ending, Phase, ProbeVerdict, Probing, Rules, Share},
-    window::{Counts, Shape, Window},
+    cell::{Cell, Ended, Going, Refused},
+    rule::{Asking, Ending, Phase, ProbeVerdict, Probing, Rules, Share, Word},
+    window::{Counts, Shape, Span, Window},
 };
-use crate::Ratio;
+use crate::{
+    Ratio,
+    sync::{LOADS, Loads},
+};
 
 const OPEN_FOR: u64 = 10;
 const LEASE: u64 = 5;
@@ -29,7 +32,13 @@ const LEASE: u64 = 5;
 /// When everything that ends by itself has ended.
 const FAR: u64 = 1_000;
 
-const ONE_PROBE: Probing = Probing { at_a_time: 1, verdict: ProbeVerdict::Successes(1) };
+const ONE_PROBE: Probing = Probing::new(1, ProbeVerdict::Successes(1));
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Admitted {
+    generation: u32,
+    half_opened: bool,
+}
 
 /// A cell with what it goes by.
 struct Bench {
@@ -42,8 +51,8 @@ struct Bench {
 impl Bench {
     /// Closed, in generation 0. A window holds just the calls that a rule needs.
     fn closed(rules: Rules) -> Self {
-        let calls = |share: Option<Share>| share.map_or(0, |share| share.minimum as u16);
-        let shape = Shape { failures: calls(rules.failing), slow: calls(rules.slow) };
+        let calls = |share: Option<Share>| share.map_or(Span::None, |share| Span::Calls(share.minimum as u16));
+        let shape = Shape { failures: calls(rules.failing), slow: calls(rules.slow), requests: Span::None };
         Self { cell: Cell::new(), window: Window::new(shape), rules, probing: ONE_PROBE }
     }
 
@@ -64,7 +73,19 @@ impl Bench {
     }
 
     fn admit(&self, now: u64) -> Result<Admitted, Refused> {
-        self.cell.admit(&self.probing, LEASE, || now)
+        let mut half_opened = false;
+        let told = |word: Word, _| half_opened = matches!(word.phase, Phase::HalfOpen { .. });
+        let admitted = self.going(now, |going| self.cell.admit(going, Asking::Request, |_| true, told));
+        admitted.map(|generation| Admitted { generation, half_opened })
+    }
+
+    fn tick(&self, now: u64) -> bool {
+        self.going(now, |going| self.cell.look(going)).is_some()
+    }
+
+    fn going<T>(&self, now: u64, with: impl FnOnce(Going<'_>) -> T) -> T {
+        let (rules, probing) = (&self.rules, &self.probing);
+        with(Going { rules, probing, lease: LEASE, ramp: 0, now: &|| now, open_for: &|_, _| OPEN_FOR })
     }
 
     fn end(&self, generation: u32, ending: Ending, now: u64) -> Ended {
@@ -72,8 +93,8 @@ impl Bench {
     }
 
     fn end_timed(&self, generation: u32, ending: Ending, slow: bool, now: u64) -> Ended {
-        let on = (&self.rules, &self.probing, &self.window);
-        self.cell.end(on, generation, (ending, slow), || now, |_streak| OPEN_FOR)
+        let slow = self.rules.slow.is_some().then_some(slow);
+        self.going(now, |going| self.cell.end(going, Some(&self.window), generation, (ending, slow)))
     }
 
     fn phase(&self) -> Phase {
@@ -124,13 +145,24 @@ where
     (bench, one, another, third)
 }
 
-/// Tries the orders in which threads are stopped three times at the most while they could have gone on. Two are enough for
-/// nearly every fault that was ever found like this (Musuvathi and Qadeer, "Iterative Context Bounding", 2007). To look
-/// further, `LOOM_MAX_PREEMPTIONS=5` takes minutes.
-fn bounded(model: impl Fn() + Sync + Send + 'static) {
-    let mut builder = Builder::new();
-    builder.preemption_bound = builder.preemption_bound.or(Some(3));
-    builder.check(model);
+/// Tries every order.
+fn model(model: impl Fn() + Sync + Send + Copy + 'static) {
+    check(None, model);
+}
+
+/// Tries the orders in which threads are stopped at most so often while they could have gone on. Two stops are enough for
+/// nearly every fault that was ever found like this (Musuvathi and Qadeer, "Iterative Context Bounding", 2007).
+fn bounded(stops: usize, model: impl Fn() + Sync + Send + Copy + 'static) {
+    check(Some(stops), model);
+}
+
+fn check(stops: Option<usize>, model: impl Fn() + Sync + Send + Copy + 'static) {
+    for loads in [Loads::InEveryOrder, Loads::OfEveryAge] {
+        LOADS.set(loads);
+        let mut builder = Builder::new();
+        builder.preemption_bound = stops;
+        builder.check(model);
+    }
 }
 
 fn consecutive(failures: u32) -> Rules {
@@ -143,12 +175,12 @@ fn half_of(calls: u32) -> Rules {
 }
 
 fn successes(needed: u8, at_a_time: u8) -> Probing {
-    Probing { at_a_time, verdict: ProbeVerdict::Successes(needed) }
+    Probing::new(at_a_time, ProbeVerdict::Successes(needed))
 }
 
 /// Half of so many probes reopen it; all on their way at a time.
 fn half_of_probes(of: u8) -> Probing {
-    Probing { at_a_time: of, verdict: ProbeVerdict::Share { of, failing: Ratio::HALF } }
+    Probing::new(of, ProbeVerdict::Share { of, failing: Ratio::HALF })
 }
 
 fn is_transition(ended: &Ended) -> bool {

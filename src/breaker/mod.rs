@@ -36,6 +36,9 @@
 //!   failures [neutral](crate::Verdict::Neutral).
 //! - Around many hosts at once: one that is down opens the circuit for all. One circuit a host.
 //! - Where every call must be tried whatever the odds. Then a time-out is the better tool.
+//! - Without any time-out: a call that hangs has no outcome. Put one inside the breaker (`tower::timeout`), or use those of a
+//!   retry around it, which count here. A `tower::timeout` *between* retry and breaker only drops the call, and a dropped call
+//!   is no failure unless [`dropped`](BreakerConfig::dropped) says so.
 //!
 //! # The states
 //!
@@ -66,7 +69,52 @@
 //! | neutral, or dropped by its caller | nothing | gives the slot back |
 //! | cut off by a retry's time-out, or panicked | a failure | a failure |
 //!
-//! [`OpenRule`] says which rule is good for what, [`BreakerConfig`] lists the defaults and why they are what they are.
+//! # Which rule when
+//!
+//! | rule | good for | its limits |
+//! |---|---|---|
+//! | [`OpenRule::Consecutive`] | low traffic; what is up or down | with 50 % failing, 5 in a row come once in 32 calls: it opens late, and by chance |
+//! | [`OpenRule::Ratio`], last N calls | steady traffic, partial failure | after a quiet night the window holds yesterday's calls; below its minimum it says nothing |
+//! | [`OpenRule::Ratio`], last T of time | traffic that comes and goes | low traffic never reaches the minimum; a write and a clock read a call |
+//! | [`OpenRule::Slow`] | answers that come too late to be of use | a long tail that is normal needs a share above it; fan-out to many shards makes one slow shard everybody's |
+//! | [`OpenRule::Throttle`] | a service that is overloaded, not down; many clients of one service | what is down for long is still asked, once in a while, by everybody |
+//! | [`OpenRule::Custom`] | what these can't say | its window is that of `Ratio` |
+//!
+//! Several can stand together ([`or_when`](BreakerConfig::or_when)): a row of failures beside a ratio opens at once when all fails, and
+//! in time when half does.
+//!
+//! No rule helps where one circuit stands for many things that fail apart: use one circuit a host, or a
+//! [keyed breaker](#one-circuit-a-key).
+//!
+//! # Opening and coming back
+//!
+//! [`OpenFor`] says for how long: fixed, growing, by a function, as the service asks, or until somebody resets it; with jitter, so
+//! that many clients don't come back together. [`Probes`] says how it is tried then: how many, how many at a time, what closes it,
+//! for how long at most, or by a health check of one's own instead of users' requests. [`ramp`](BreakerConfig::ramp) lets the traffic
+//! grow again after closing.
+//!
+//! # Rejecting
+//!
+//! By default a rejected call fails with [`BreakerError::Rejected`]. The layer may instead
+//! [answer with a response](BreakerLayer::respond_when_open), which keeps the service's error type, or
+//! [stay not-ready](BreakerLayer::wait_when_open), so that a load balancer goes elsewhere.
+//!
+//! # Steering
+//!
+//! | [`Mode`] | calls | counting | opens |
+//! |---|---|---|---|
+//! | `Auto` | as the state says | yes | yes |
+//! | `ForcedOpen` | rejected | rejections | is open |
+//! | `ForcedClosed` | admitted | yes | no |
+//! | `MetricsOnly` | admitted | yes | no, but tells once that it would |
+//! | `Disabled` | admitted | totals only | no |
+//!
+//! A mode stays until it is changed; changing it forgets what was counted. [`Circuit::reset`] closes and forgets, within the mode.
+//! [`Circuit::reconfigure`] exchanges the config while calls go on.
+//!
+//! # One circuit a key
+//!
+//! With the feature `keyed`, `BreakerLayer::keyed` keeps a circuit for each host, method or tenant, a bounded number of them.
 //!
 //! # What it costs
 //!
@@ -91,9 +139,12 @@ mod circuit;
 mod config;
 mod error;
 pub mod future;
+#[cfg(feature = "keyed")]
+pub mod keyed;
 mod layer;
 #[cfg(all(test, recourse_loom))]
 mod loom;
+mod on_rejection;
 mod open_for;
 mod open_rule;
 mod permit;
@@ -101,18 +152,24 @@ mod probes;
 mod rule;
 mod service;
 mod slab;
+mod span;
 mod state;
 mod stats;
+mod telling;
+mod waiting;
 mod window;
 
 pub use circuit::Circuit;
-pub use config::BreakerConfig;
+pub use config::{BreakerConfig, Dropped};
 pub use error::{BreakerError, Rejection};
 pub use layer::BreakerLayer;
-pub use open_for::OpenFor;
-pub use open_rule::{OpenRule, Window};
+pub use on_rejection::{Fail, OnRejection, Respond, Wait};
+pub use open_for::{OpenFor, Opening};
+pub use open_rule::{OpenRule, Rule, Throttle};
 pub use permit::Permit;
 pub use probes::Probes;
+pub use rule::Undecided;
 pub use service::Breaker;
-pub use state::State;
+pub use span::Window;
+pub use state::{Mode, State};
 pub use stats::{Stats, WindowStats};

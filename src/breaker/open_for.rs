@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{fmt, sync::Arc, time::Duration};
 
 use rand::rngs::SmallRng;
 
@@ -18,37 +18,87 @@ use crate::{Invalid, Ratio, random};
 /// # let _ = open_for;
 /// # Ok::<(), tower_recourse::Invalid>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct OpenFor {
     base: Duration,
     growth: Growth,
     max: Duration,
     jitter: Option<Ratio>,
+    /// The longest time that the service itself may ask for.
+    asked_max: Option<Duration>,
 }
 
+/// What a circuit opens on.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct Opening {
+    /// Openings without a closing in between, with this one: 1 is the first. Counted up to 63.
+    pub in_a_row: u32,
+    /// The share of failures in the window, or among the probes; `None` if no rule asks for a window.
+    pub failing: Option<f64>,
+    /// The delay that the failure which opens it asked for.
+    pub(crate) asked: Option<Duration>,
+}
+
+#[derive(Clone)]
 enum Growth {
     None,
     /// Times this much with each opening in a row.
     Factor(f64),
     /// The k-th opening in a row lasts k times the base.
     Linear,
+    /// Until somebody closes it.
+    Never,
+    By(Arc<dyn Fn(Opening) -> Duration + Send + Sync>),
 }
 
 impl OpenFor {
     /// The same time, always.
     pub const fn fixed(time: Duration) -> Self {
-        Self { base: time, growth: Growth::None, max: Duration::MAX, jitter: None }
+        Self::new(time, Growth::None, Duration::MAX)
     }
 
     /// `base` the first time, and twice as long each time it opens again without having closed; at most 5 minutes.
     pub const fn growing(base: Duration) -> Self {
-        Self { base, growth: Growth::Factor(2.0), max: Duration::from_secs(300), jitter: None }
+        Self::new(base, Growth::Factor(2.0), Self::FIVE_MINUTES)
     }
 
     /// The k-th opening in a row lasts k × `base`; at most 5 minutes. This is how Envoy ejects hosts.
     pub const fn stepwise(base: Duration) -> Self {
-        Self { base, growth: Growth::Linear, max: Duration::from_secs(300), jitter: None }
+        Self::new(base, Growth::Linear, Self::FIVE_MINUTES)
+    }
+
+    /// Until it is [reset](super::Circuit::reset), or a success is [reported](super::Circuit::report_success): for failures
+    /// that somebody must look into.
+    pub const fn until_reset() -> Self {
+        Self::new(Duration::MAX, Growth::Never, Duration::MAX)
+    }
+
+    /// As long as a function says, which must be quick and not panic.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_recourse::breaker::{OpenFor, Opening};
+    ///
+    /// // Longer, the more of the calls failed.
+    /// let open_for = OpenFor::by(|opening: Opening| Duration::from_secs(10).mul_f64(1.0 + opening.failing.unwrap_or(0.0)));
+    /// # let _ = open_for;
+    /// ```
+    pub fn by(time: impl Fn(Opening) -> Duration + Send + Sync + 'static) -> Self {
+        Self::new(Duration::ZERO, Growth::By(Arc::new(time)), Duration::MAX)
+    }
+
+    const FIVE_MINUTES: Duration = Duration::from_secs(300);
+
+    const fn new(base: Duration, growth: Growth, max: Duration) -> Self {
+        Self { base, growth, max, jitter: None, asked_max: None }
+    }
+
+    /// Opens for as long as the failure that opens it asks, if it does ([`Verdict::retry_after`](crate::Verdict::retry_after)), but
+    /// never for longer than this.
+    pub const fn as_asked(mut self, at_most: Duration) -> Self {
+        self.asked_max = Some(at_most);
+        self
     }
 
     /// By how much each opening in a row is longer than the one before.
@@ -64,27 +114,41 @@ impl OpenFor {
     }
 
     /// The longest that it stays open, jitter included.
-    pub const fn max(self, max: Duration) -> Self {
-        Self { max, ..self }
+    pub const fn max(mut self, max: Duration) -> Self {
+        self.max = max;
+        self
     }
 
     /// Each time is longer or shorter by up to this share at random, so that many clients of one service don't come
     /// back at the same moment.
-    pub const fn jitter(self, jitter: Ratio) -> Self {
-        Self { jitter: Some(jitter), ..self }
+    pub const fn jitter(mut self, jitter: Ratio) -> Self {
+        self.jitter = Some(jitter);
+        self
     }
 
     /// The first opening's time, without jitter.
     pub fn base(&self) -> Duration {
-        self.base.min(self.max)
+        let base = match &self.growth {
+            Growth::By(time) => time(Opening { in_a_row: 1, failing: None, asked: None }),
+            _ => self.base,
+        };
+        base.min(self.max)
     }
 
-    /// The time of the `streak`-th opening in a row.
-    pub(crate) fn time(&self, streak: u8, generator: &mut SmallRng) -> Duration {
-        let before = i32::from(streak.max(1)) - 1;
-        let grown = match self.growth {
+    /// The time of this opening.
+    pub(crate) fn time(&self, opening: Opening, generator: &mut SmallRng) -> Duration {
+        match (opening.asked, self.asked_max) {
+            // To be asked for nothing is not to be asked: the circuit wouldn't open at all.
+            (Some(asked), Some(at_most)) if !asked.is_zero() => return asked.min(at_most),
+            _ => {}
+        }
+        let streak = opening.in_a_row.max(1);
+        let before = i32::try_from(streak - 1).unwrap_or(i32::MAX);
+        let grown = match &self.growth {
+            Growth::Never => return Duration::MAX,
+            Growth::By(time) => time(opening),
             Growth::None => self.base,
-            Growth::Linear => self.base.saturating_mul(u32::from(streak.max(1))),
+            Growth::Linear => self.base.saturating_mul(streak),
             // Without this, nothing times infinity is not a number, and would pass for an overflow.
             Growth::Factor(_) if self.base.is_zero() => Duration::ZERO,
             Growth::Factor(factor) => times(self.base, factor.powi(before)),
@@ -103,4 +167,16 @@ impl OpenFor {
 /// Saturates instead of panicking on overflow.
 fn times(time: Duration, factor: f64) -> Duration {
     Duration::try_from_secs_f64(time.as_secs_f64() * factor).unwrap_or(Duration::MAX)
+}
+
+impl fmt::Debug for Growth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("none"),
+            Self::Factor(factor) => write!(f, "times {factor}"),
+            Self::Linear => f.write_str("linear"),
+            Self::Never => f.write_str("until reset"),
+            Self::By(_) => f.write_str("by a function"),
+        }
+    }
 }

@@ -1,8 +1,11 @@
-use std::{num::NonZeroU32, time::Duration};
+use std::{fmt, num::NonZeroU32, sync::Arc, time::Duration};
 
 use super::{
-    rule::{Rules, Share},
-    window::{MAX_CALLS, Shape},
+    Window,
+    config::Settings,
+    rule::{Custom, Share},
+    stats::WindowStats,
+    window::Span,
 };
 use crate::{Invalid, Ratio};
 
@@ -10,30 +13,105 @@ use crate::{Invalid, Ratio};
 ///
 /// | rule | good for | weak where |
 /// |---|---|---|
-/// | [`Consecutive`](Self::Consecutive) | low traffic, a dependency that is up or down | a dependency that fails half of the time may never fail n times in a row |
-/// | [`Ratio`](Self::Ratio) | steady traffic, partial failure | few calls: the minimum must be reached first |
-/// | [`Slow`](Self::Slow) | a dependency that answers too late to be of use | needs two clock reads a call |
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// | [`Consecutive`](Self::Consecutive) | low traffic, a dependency that is up or down | one that fails half of the time may never fail n times in a row |
+/// | [`Ratio`](Self::Ratio), last N calls | steady traffic, partial failure | traffic that comes and goes: the last N calls may be of yesterday |
+/// | [`Ratio`](Self::Ratio), last T of time | traffic that comes and goes | few calls in T: the minimum isn't reached |
+/// | [`Slow`](Self::Slow) | a dependency that answers too late to be of use | long tails that are normal; two clock reads a call |
+/// | [`Throttle`](Self::Throttle) | a dependency that is overloaded, not down; many clients | something that is down for long is still asked |
+/// | [`Custom`](Self::Custom) | what these can't say | |
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum OpenRule {
     /// So many failures in a row. Calls judged neutral, and dropped ones, neither count nor break the row.
     Consecutive(NonZeroU32),
     /// This share or more of the window's calls failed.
     Ratio {
-        /// The share.
+        /// The share. With 0, one of them is enough.
         failing: Ratio,
         /// Of which calls.
         window: Window,
     },
-    /// This share or more of the window's calls took longer than they should, whether they failed or not.
+    /// This share or more of the window's calls took longer than they should, whether they succeeded or not: one that was given up by
+    /// its caller after that time was slow too. Those judged neutral don't count.
     Slow {
         /// A call that takes longer than this is slow.
         longer_than: Duration,
-        /// The share.
+        /// The share. With 0, one of them is enough.
         share: Ratio,
         /// Of which calls.
         window: Window,
     },
+    /// Doesn't open the circuit, but rejects each call with a probability that grows with the share of calls that the service
+    /// doesn't accept: max(0, (requests − k × accepts) / (requests + 1)), from Google's *Site Reliability Engineering*,
+    /// chapter 21. Some calls always get through, so that recovery is seen.
+    ///
+    /// Requests are those that were rejected, and those that came back with a success, which are the accepted ones, or a failure.
+    /// Calls that are on their way, neutral and dropped ones don't count. After a long outage about one call a window gets
+    /// through, and with k = 2 some five times as many with each window that follows: a shorter window
+    /// ([`Throttle::over`]) recovers sooner.
+    Throttle(Throttle),
+    /// A rule of one's own over what the window holds. It shares its window with [`Ratio`](Self::Ratio): of two, the one given last
+    /// counts for both, its minimum included. The rule itself is asked after every call, also before the minimum is reached.
+    Custom {
+        /// The rule.
+        rule: Arc<dyn Rule>,
+        /// Over which calls.
+        window: Window,
+    },
+}
+
+/// A rule of one's own: pure, quick, and never panicking. A closure is one.
+pub trait Rule: Send + Sync + 'static {
+    /// Whether the circuit opens, given the failures since the last success and what the window holds.
+    fn opens(&self, failures_in_a_row: u32, window: &WindowStats) -> bool;
+}
+
+impl<F> Rule for F
+where
+    F: Fn(u32, &WindowStats) -> bool + Send + Sync + 'static,
+{
+    fn opens(&self, failures_in_a_row: u32, window: &WindowStats) -> bool {
+        self(failures_in_a_row, window)
+    }
+}
+
+/// How [`OpenRule::Throttle`] rejects.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Throttle {
+    k: f64,
+    pub(crate) span: Span,
+}
+
+impl Throttle {
+    /// k = 2, over two minutes in slices of 12 s, as Google has it: rejecting begins when less than half of the calls is accepted.
+    pub const GOOGLE: Self = Self { k: 2.0, span: Span::Time { slice: 12_000_000, slices: 10 } };
+
+    /// How many calls may be made for each that is accepted before rejecting begins.
+    ///
+    /// # Errors
+    ///
+    /// If `k` isn't within 1..=1000.
+    pub fn k(self, k: f64) -> Result<Self, Invalid> {
+        if !(1.0..=1000.0).contains(&k) {
+            return Err(Invalid::new("k", k, "within 1..=1000"));
+        }
+        Ok(Self { k, ..self })
+    }
+
+    /// Over how much time calls are counted, in ten slices.
+    ///
+    /// # Errors
+    ///
+    /// As [`Window::time`].
+    pub fn over(self, time: Duration) -> Result<Self, Invalid> {
+        Ok(Self { span: Window::time(time)?.span, ..self })
+    }
+
+    /// The probability with which the next call is rejected.
+    pub(crate) fn rejects(&self, requests: u32, accepts: u32) -> f64 {
+        let (requests, accepts) = (f64::from(requests), f64::from(accepts));
+        ((requests - self.k * accepts) / (requests + 1.0)).max(0.0)
+    }
 }
 
 impl OpenRule {
@@ -48,67 +126,52 @@ impl OpenRule {
             .ok_or_else(|| Invalid::new("consecutive failures", failures, "at least 1"))
     }
 
-    pub(crate) fn add_to(self, rules: &mut Rules, shape: &mut Shape, slow_after: &mut Option<Duration>) {
+    /// [`OpenRule::Custom`] from a closure.
+    pub fn custom(window: Window, rule: impl Rule) -> Self {
+        Self::Custom { rule: Arc::new(rule), window }
+    }
+
+    pub(crate) fn add_to(self, settings: &mut Settings) {
+        let Settings { rules, shape, slow_after, throttle, .. } = settings;
         match self {
             Self::Consecutive(failures) => {
                 rules.consecutive = Some(failures.get().min(super::cell::MAX_FAILURES_IN_A_ROW));
             }
             Self::Ratio { failing, window } => {
-                rules.failing = Some(Share { at_least: failing, minimum: window.minimum.into() });
-                shape.failures = window.calls;
+                rules.failing = Some(Share { at_least: failing, minimum: window.minimum });
+                shape.failures = window.span;
             }
             Self::Slow { longer_than, share, window } => {
-                rules.slow = Some(Share { at_least: share, minimum: window.minimum.into() });
-                shape.slow = window.calls;
+                rules.slow = Some(Share { at_least: share, minimum: window.minimum });
+                shape.slow = window.span;
                 *slow_after = Some(longer_than);
+            }
+            Self::Throttle(rule) => {
+                shape.requests = rule.span;
+                *throttle = Some(rule);
+            }
+            Self::Custom { rule, window } => {
+                rules.custom = Some(Custom(rule));
+                shape.failures = window.span;
+                // The minimum of another window may be more than this one holds.
+                if let Some(share) = &mut rules.failing {
+                    share.minimum = window.minimum;
+                }
             }
         }
     }
 }
 
-/// Which calls a share is taken of: the last N, sliding with every call. It says nothing before it has seen its minimum.
-///
-/// ```
-/// use tower_recourse::breaker::Window;
-///
-/// let window = Window::count(100)?.minimum(20)?;
-/// assert_eq!(
-///     Window::count(0).unwrap_err().to_string(),
-///     "`window` is 0, but must be within 1..=4096 calls",
-/// );
-/// # let _ = window;
-/// # Ok::<(), tower_recourse::Invalid>(())
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Window {
-    calls: u16,
-    minimum: u16,
-}
-
-impl Window {
-    /// The last `calls` calls, of which all must have been seen before a share of them counts; see
-    /// [`minimum`](Self::minimum).
-    ///
-    /// # Errors
-    ///
-    /// If `calls` isn't within 1..=4096.
-    pub fn count(calls: u32) -> Result<Self, Invalid> {
-        match u16::try_from(calls) {
-            Ok(calls @ 1..=MAX_CALLS) => Ok(Self { calls, minimum: calls }),
-            _ => Err(Invalid::new("window", calls, "within 1..=4096 calls")),
-        }
-    }
-
-    /// How many calls must have been seen before a share of them counts. With too few, one failure of two calls would
-    /// be a half.
-    ///
-    /// # Errors
-    ///
-    /// If `calls` is 0, or more than the window holds.
-    pub fn minimum(self, calls: u32) -> Result<Self, Invalid> {
-        match u16::try_from(calls) {
-            Ok(minimum) if minimum >= 1 && minimum <= self.calls => Ok(Self { minimum, ..self }),
-            _ => Err(Invalid::new("minimum", calls, "at least 1, and at most the calls of the window")),
+impl fmt::Debug for OpenRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Consecutive(failures) => write!(f, "Consecutive({failures})"),
+            Self::Ratio { failing, window } => write!(f, "Ratio({failing:?} of {window:?})"),
+            Self::Slow { longer_than, share, window } => {
+                write!(f, "Slow({share:?} over {longer_than:?} of {window:?})")
+            }
+            Self::Throttle(throttle) => throttle.fmt(f),
+            Self::Custom { window, .. } => write!(f, "Custom(over {window:?})"),
         }
     }
 }

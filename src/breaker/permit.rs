@@ -6,11 +6,11 @@ use std::{
 
 use super::{
     cell::Ended,
-    rule::{Ending, Phase, Word},
-    slab::{Core, Tenant},
-    window::Counts,
+    config::{Dropped, Settings},
+    rule::Ending,
+    slab::{Core, Tenant, micros},
 };
-use crate::{FailureKind, Verdict, observe::Event, random, told};
+use crate::{FailureKind, Verdict, observe::Event, told};
 
 /// A circuit's leave to make one call. It ends exactly once: with a verdict, or by being dropped.
 ///
@@ -33,8 +33,8 @@ use crate::{FailureKind, Verdict, observe::Event, random, told};
 pub struct Permit {
     core: &'static Core,
     generation: u32,
-    /// Successes are counted, so even a healthy ending has something to write.
-    counted: bool,
+    /// A success has nothing to write besides the windows.
+    plain: bool,
     /// A panic while this permit is alive is the call's own.
     blamed: bool,
     ended: bool,
@@ -45,9 +45,17 @@ pub struct Permit {
 const UNTIMED: u64 = u64::MAX;
 
 impl Permit {
-    pub(crate) fn new(core: &'static Core, tenant: &Tenant, generation: u32) -> Self {
-        let started = if tenant.settings.slow_after.is_some() { tenant.now() } else { UNTIMED };
-        Self { core, generation, counted: tenant.settings.count_calls, blamed: true, ended: false, started }
+    /// For a call that is admitted by a circuit which has nothing to remember of it.
+    #[inline]
+    pub(crate) fn plain(core: &'static Core, generation: u32) -> Self {
+        Self { core, generation, plain: true, blamed: true, ended: false, started: UNTIMED }
+    }
+
+    /// For any other.
+    pub(crate) fn remembering(tenant: &Tenant, settings: &Settings, generation: u32) -> Self {
+        let flags = tenant.core.flags();
+        let started = if flags.is_timed() { tenant.now(settings) } else { UNTIMED };
+        Self { plain: flags.is_plain(), started, core: tenant.core, generation, blamed: true, ended: false }
     }
 
     /// The call did what it was for.
@@ -67,13 +75,27 @@ impl Permit {
 
     /// Ends with a verdict. A rejection by another breaker further in is neutral.
     pub fn end(mut self, verdict: Verdict) {
-        let end = match verdict {
-            Verdict::Success => End::Success,
-            Verdict::Failure(failure) if failure.kind() == FailureKind::Rejected => End::Neutral,
-            Verdict::Failure(_) => End::Failure,
-            Verdict::Neutral => End::Neutral,
-        };
-        self.finish(end);
+        match verdict {
+            Verdict::Success => self.finish(End::Success),
+            Verdict::Failure(failure) if failure.kind() == FailureKind::Rejected => self.finish(End::Neutral),
+            Verdict::Failure(failure) => self.finish(End::Failure { asked: failure.retry_after() }),
+            Verdict::Neutral => self.finish(End::Neutral),
+        }
+    }
+
+    /// The call begins now: its circuit let it in some time ago.
+    pub(crate) fn begin(&mut self) {
+        if self.started != UNTIMED {
+            if let Some(tenant) = self.core.tenant_of(self.generation) {
+                self.started = tenant.now(&tenant.settings.load());
+            }
+        }
+    }
+
+    /// There was no call, so how long the permit was held says nothing.
+    pub(crate) fn unused(mut self) {
+        self.started = UNTIMED;
+        self.neutral();
     }
 
     /// Whose panic it is if the thread panics now: the call's while it is polled, somebody else's otherwise.
@@ -84,8 +106,7 @@ impl Permit {
     #[inline]
     fn finish(&mut self, end: End) {
         self.ended = true;
-        let untimed = self.started == UNTIMED;
-        if matches!(end, End::Success) && untimed && !self.counted && self.core.is_quiet(self.generation) {
+        if matches!(end, End::Success) && self.plain && self.core.is_quiet(self.generation) {
             return;
         }
         self.record(end);
@@ -94,54 +115,42 @@ impl Permit {
     /// The endings that have something to write.
     #[cold]
     fn record(&self, end: End) {
-        let Some(guard) = self.core.tenant_of(self.generation) else { return };
-        let Some(tenant) = guard.as_deref() else { return };
-        let ending = match end {
-            End::Success => {
-                if self.counted {
-                    tenant.totals.successes.add();
-                }
-                Ending::Success
-            }
-            End::Failure => {
-                tenant.totals.failures.add();
-                Ending::Failure
-            }
-            End::Neutral => {
-                tenant.totals.neutral.add();
-                Ending::Neither
-            }
-            End::Dropped => {
-                tenant.totals.dropped.add();
-                Ending::Neither
-            }
+        let Some(tenant) = self.core.tenant_of(self.generation) else { return };
+        let settings = tenant.settings.load();
+        let ran = (self.started != UNTIMED).then(|| tenant.now(&settings).saturating_sub(self.started));
+        let end = end.or_by(settings.dropped, ran);
+        let (total, ending, asked) = match end {
+            End::Success => (&tenant.totals.successes, Ending::Success, None),
+            End::Failure { asked } => (&tenant.totals.failures, Ending::Failure, asked),
+            End::Neutral => (&tenant.totals.neutral, Ending::Neither, None),
+            End::Dropped => (&tenant.totals.dropped, Ending::Neither, None),
         };
-        let settings = &tenant.settings;
-        let ended = self.core.cell.end(
-            (&settings.rules, &settings.probing, &self.core.window),
-            self.generation,
-            (ending, self.is_slow(tenant)),
-            || tenant.now(),
-            |streak| micros(tenant.open_time(self.generation, streak)),
-        );
+        if settings.count_calls || ending != Ending::Success {
+            total.add();
+        }
+        let window = self.core.window();
+        if let (Some(window), Some(_), Ending::Success | Ending::Failure) = (window, settings.throttle, ending) {
+            window.request(self.generation, tenant.now(&settings), ending == Ending::Success);
+        }
+        // What was judged neutral says nothing, however long it took; what was given up after that time does.
+        let slow = match end {
+            End::Neutral => None,
+            _ => ran.zip(settings.slow_after).map(|(ran, limit)| ran > micros(limit)),
+        };
+        let ended =
+            tenant.going(&settings, asked, |going| self.core.cell.end(going, window, self.generation, (ending, slow)));
         // Everything is counted before anybody is told: an observer may panic.
         if let Ended::Became(..) = ended {
             tenant.totals.transitions.add();
         }
         if ending == Ending::Failure {
-            settings.observers.tell(Event::CallFailed { name: &settings.name });
+            settings.observers.tell(Event::CallFailed { name: tenant.name(&settings) });
         }
-        if let Ended::Became(word, counts) = ended {
-            tenant.tell_of(self.generation, word, counts);
+        match ended {
+            Ended::Became(word, counts) => tenant.tell_of(&settings, word, counts, asked),
+            Ended::WouldOpen(counts) => tenant.tell_would_open(&settings, counts),
+            Ended::Stays | Ended::Late => {}
         }
-    }
-
-    fn is_slow(&self, tenant: &Tenant) -> bool {
-        let limit = match tenant.settings.slow_after {
-            Some(limit) if self.started != UNTIMED => limit,
-            _ => return false,
-        };
-        tenant.now().saturating_sub(self.started) > micros(limit)
     }
 }
 
@@ -152,7 +161,7 @@ impl Drop for Permit {
             return;
         }
         let panicking = std::thread::panicking();
-        let end = if told::is_cut_off() || (self.blamed && panicking) { End::Failure } else { End::Dropped };
+        let end = if told::is_cut_off() || (self.blamed && panicking) { End::FAILURE } else { End::Dropped };
         if panicking {
             // An observer that panics now, too, would end the process.
             let _ = catch_unwind(AssertUnwindSafe(|| self.finish(end)));
@@ -171,9 +180,24 @@ impl fmt::Debug for Permit {
 #[derive(Clone, Copy)]
 enum End {
     Success,
-    Failure,
+    Failure { asked: Option<Duration> },
     Neutral,
     Dropped,
+}
+
+impl End {
+    const FAILURE: Self = Self::Failure { asked: None };
+
+    /// What a dropped call counts as, given how long it ran.
+    fn or_by(self, dropped: Dropped, ran: Option<u64>) -> Self {
+        match (self, dropped) {
+            (Self::Dropped, Dropped::Failure) => Self::FAILURE,
+            (Self::Dropped, Dropped::FailureAfter(limit)) if ran.is_some_and(|ran| ran > micros(limit)) => {
+                Self::FAILURE
+            }
+            _ => self,
+        }
+    }
 }
 
 impl Core {
@@ -182,35 +206,7 @@ impl Core {
     fn is_quiet(&self, generation: u32) -> bool {
         let word = self.cell.load();
         word.generation == generation
-            && word.phase == Phase::Closed { failures_in_a_row: 0 }
-            && self.window.is_quiet(generation)
+            && word.has_no_failure()
+            && self.window().is_none_or(|window| window.is_quiet(generation))
     }
-}
-
-impl Tenant {
-    /// For how long the circuit opens when `generation` ends: the same for everybody who asks.
-    fn open_time(&self, generation: u32, streak: u8) -> Duration {
-        let mut generator = random::generator(self.seed, self.age(generation).into());
-        self.settings.open_for.time(streak, &mut generator)
-    }
-
-    fn tell_of(&self, generation: u32, word: Word, counts: Counts) {
-        let name = &self.settings.name;
-        self.settings.observers.tell(match word.phase {
-            Phase::Open => Event::CircuitOpened {
-                name,
-                open_for: self.open_time(generation, word.streak),
-                openings_in_a_row: word.streak.into(),
-                calls: counts.calls.max(counts.timed),
-                failures: counts.failures,
-                slow: counts.slow,
-            },
-            Phase::HalfOpen { .. } => Event::CircuitHalfOpened { name },
-            Phase::Closed { .. } => Event::CircuitClosed { name },
-        });
-    }
-}
-
-fn micros(time: Duration) -> u64 {
-    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }

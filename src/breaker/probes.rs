@@ -1,20 +1,23 @@
 use std::time::Duration;
 
-use super::rule::{ProbeVerdict, Probing};
+use super::rule::{ProbeVerdict, Probing, Undecided};
 use crate::{Invalid, Ratio};
 
 /// How a half-open circuit is tried, and what closes it.
 ///
-/// A probe has a lease: one that has not come back when the lease of the newest probe is over has lost its slot, and a new
-/// round of probes begins. So a lost probe can't keep a circuit half-open for ever; what it brings when it comes after
-/// all is ignored.
+/// A probe has a lease. The first call that asks when the lease of the newest probe is over, and probes have still not come
+/// back, begins a new round: their slots are free, what the round has brought so far is forgotten, and what they bring when
+/// they come after all is ignored. So a lost probe can't keep a circuit half-open for ever.
+///
+/// Where an [`OpenRule::Slow`](super::OpenRule::Slow) stands, a slow probe is as bad as a failed one; with
+/// [`share_of`](Self::share_of), slow ones reopen the circuit from that rule's own share on.
 ///
 /// ```
 /// use std::time::Duration;
 /// use tower_recourse::{Ratio, breaker::Probes};
 ///
 /// // Three successes close it, two at a time; a failure reopens it.
-/// let careful = Probes::successes(3)?.at_a_time(2)?.lease(Duration::from_secs(5));
+/// let careful = Probes::successes(3)?.at_a_time(2)?.lease(Duration::from_secs(5))?;
 /// // Ten results, of which fewer than half may have failed.
 /// let tolerant = Probes::share_of(10, Ratio::HALF)?;
 /// # let _ = (careful, tolerant);
@@ -31,7 +34,7 @@ impl Probes {
 
     /// One probe; its success closes the circuit, its failure reopens it.
     pub const fn one() -> Self {
-        Self { probing: Probing { at_a_time: 1, verdict: ProbeVerdict::Successes(1) }, lease: Self::LEASE }
+        Self { probing: Probing::new(1, ProbeVerdict::Successes(1)), lease: Self::LEASE }
     }
 
     /// So many successes close the circuit; one failure reopens it. One probe at a time, unless set.
@@ -41,7 +44,7 @@ impl Probes {
     /// If `needed` isn't within 1..=255.
     pub fn successes(needed: u32) -> Result<Self, Invalid> {
         let needed = small("successes", needed)?;
-        Ok(Self { probing: Probing { at_a_time: 1, verdict: ProbeVerdict::Successes(needed) }, ..Self::one() })
+        Ok(Self { probing: Probing::new(1, ProbeVerdict::Successes(needed)), ..Self::one() })
     }
 
     /// After so many results the share of failures decides: `failing` or more reopens the circuit. All of them may be
@@ -52,10 +55,10 @@ impl Probes {
     /// If `results` isn't within 1..=255.
     pub fn share_of(results: u32, failing: Ratio) -> Result<Self, Invalid> {
         let of = small("results", results)?;
-        Ok(Self { probing: Probing { at_a_time: of, verdict: ProbeVerdict::Share { of, failing } }, ..Self::one() })
+        Ok(Self { probing: Probing::new(of, ProbeVerdict::Share { of, failing }), ..Self::one() })
     }
 
-    /// How many probes may be on their way at a time.
+    /// How many probes may be on their way at a time. It never is more than are still needed to decide.
     ///
     /// # Errors
     ///
@@ -66,8 +69,36 @@ impl Probes {
     }
 
     /// After which time a probe that has not come back loses its slot. 30 s unless set.
-    pub const fn lease(mut self, lease: Duration) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// If it is shorter than 1 ms: a probe would have lost its slot as soon as it has it.
+    pub fn lease(mut self, lease: Duration) -> Result<Self, Invalid> {
+        if lease < Duration::from_millis(1) {
+            return Err(Invalid::new("lease", lease, "at least 1 ms"));
+        }
         self.lease = lease;
+        Ok(self)
+    }
+
+    /// After which time in half-open the circuit moves on undecided, and where to; seen at the next call, or look at it. Without
+    /// this limit, it stays half-open until enough probes have been made.
+    ///
+    /// # Errors
+    ///
+    /// If it is shorter than 1 ms: it would be over before there is a probe.
+    pub fn within(mut self, time: Duration, undecided: Undecided) -> Result<Self, Invalid> {
+        if time < Duration::from_millis(1) {
+            return Err(Invalid::new("within", time, "at least 1 ms"));
+        }
+        self.probing.limit = Some((u64::try_from(time.as_micros()).unwrap_or(u64::MAX), undecided));
+        Ok(self)
+    }
+
+    /// Users' requests aren't probes: they are rejected until a probe of one's own has closed the circuit. See
+    /// [`Circuit::probe`](super::Circuit::probe) and [`Circuit::keep_probing`](super::Circuit::keep_probing).
+    pub const fn of_ones_own(mut self) -> Self {
+        self.probing.own = true;
         self
     }
 

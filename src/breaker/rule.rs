@@ -1,15 +1,26 @@
 //! The breaker's rules, pure: (word, what happened, counts) → the next word. No atomics, no clock, no I/O.
 
-use super::{state::State, window::Counts};
+use std::{fmt, sync::Arc};
+
+use super::{
+    open_rule::Rule,
+    state::{Mode, State},
+    window::Counts,
+};
 use crate::Ratio;
 
 /// When a closed circuit opens. Several rules can stand together; the first that says so opens.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Rules {
     pub(crate) consecutive: Option<u32>,
     pub(crate) failing: Option<Share>,
     pub(crate) slow: Option<Share>,
+    pub(crate) custom: Option<Custom>,
 }
+
+/// A rule of the user's own, over what the window holds.
+#[derive(Clone)]
+pub(crate) struct Custom(pub(crate) Arc<dyn Rule>);
 
 /// A share of the calls in a window, once there are enough of them.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -24,6 +35,19 @@ pub(crate) struct Probing {
     /// At most this many at a time.
     pub(crate) at_a_time: u8,
     pub(crate) verdict: ProbeVerdict,
+    /// After how many microseconds a half-open circuit moves on undecided, and where to.
+    pub(crate) limit: Option<(u64, Undecided)>,
+    /// Requests aren't probes: only whoever asks as one is let in.
+    pub(crate) own: bool,
+}
+
+/// Where a circuit goes that was half-open for too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Undecided {
+    /// It opens again.
+    Open,
+    /// It closes.
+    Close,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -38,6 +62,7 @@ pub(crate) enum ProbeVerdict {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Word {
     pub(crate) generation: u32,
+    pub(crate) mode: Mode,
     /// Openings without a closing in between; stays at the largest that fits.
     pub(crate) streak: u8,
     pub(crate) phase: Phase,
@@ -47,6 +72,8 @@ pub(crate) struct Word {
 pub(crate) enum Phase {
     Closed {
         failures_in_a_row: u32,
+        /// It has just closed, and admits a growing share.
+        ramping: bool,
     },
     Open,
     HalfOpen {
@@ -68,25 +95,55 @@ pub(crate) enum Ending {
     Neither,
 }
 
+/// Who wants in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asking {
+    Request,
+    /// A probe of the user's own.
+    Probe,
+}
+
+/// What of a circuit's own time is over.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Over {
+    /// Open: the open time. Half-open: the lease of the newest probe. Closed: the ramp.
+    pub(crate) timer: bool,
+    /// Half-open: the limit of the whole time in it.
+    pub(crate) limit: bool,
+}
+
 /// What the circuit answers to a call that wants in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Admission {
     /// Closed: in, and nothing changes.
     Admit,
+    /// Closed not long ago: in by chance.
+    Ramp,
     /// In, as a probe, if the word can be made this one.
     Probe(Word),
+    /// Ask again when the word is this one: the circuit's own time was over.
+    Move(Word),
     /// Not now.
     Reject,
 }
 
-/// `timer_is_over`: for an open circuit, its open time is over; for a half-open one, the lease of its newest probe.
-pub(crate) fn admit(probing: &Probing, word: Word, timer_is_over: bool) -> Admission {
+pub(crate) fn admit(probing: &Probing, word: Word, over: Over, asking: Asking) -> Admission {
+    if let Some(next) = by_itself(probing, word, over) {
+        return Admission::Move(next);
+    }
+    let barred = probing.own && asking == Asking::Request;
     match word.phase {
+        Phase::Closed { ramping: true, .. } => Admission::Ramp,
         Phase::Closed { .. } => Admission::Admit,
+        Phase::Open if word.mode == Mode::ForcedOpen || barred => Admission::Reject,
+        Phase::HalfOpen { .. } if barred => Admission::Reject,
         // The open time is over: the first probe. Or probes are on their way, but have had their time: a new round, in
         // which they have no say.
-        Phase::Open | Phase::HalfOpen { in_flight: 1.., .. } if timer_is_over => {
-            Admission::Probe(word.then(Phase::HalfOpen { in_flight: 1, counted: 0, admitted: 1 }))
+        Phase::Open | Phase::HalfOpen { in_flight: 1.., .. } if over.timer => Admission::Probe(word.new_round()),
+        // Settings were exchanged, and the new ones need no more results than there are: nobody is on the way who would
+        // decide.
+        Phase::HalfOpen { in_flight: 0, counted, .. } if counted >= probing.needed() => {
+            Admission::Probe(word.new_round())
         }
         Phase::HalfOpen { in_flight, counted, admitted } if probing.has_room(in_flight, counted) => {
             let admitted = admitted.wrapping_add(1);
@@ -96,20 +153,42 @@ pub(crate) fn admit(probing: &Probing, word: Word, timer_is_over: bool) -> Admis
     }
 }
 
+/// Where a circuit goes although nobody was admitted and nobody ended.
+fn by_itself(probing: &Probing, word: Word, over: Over) -> Option<Word> {
+    match (word.phase, probing.limit) {
+        (Phase::HalfOpen { .. }, Some((_, Undecided::Open))) if over.limit => Some(word.open()),
+        (Phase::HalfOpen { .. }, Some((_, Undecided::Close))) if over.limit => Some(word.closed()),
+        (Phase::Closed { failures_in_a_row, ramping: true }, _) if over.timer => {
+            Some(Word { phase: Phase::Closed { failures_in_a_row, ramping: false }, ..word })
+        }
+        _ => None,
+    }
+}
+
+/// What a look at the circuit changes, without a call: its open time, or its time in half-open, may be over.
+pub(crate) fn look(probing: &Probing, word: Word, over: Over) -> Option<Word> {
+    match word.phase {
+        Phase::Open if over.timer && word.mode == Mode::Auto => Some(word.half_open()),
+        _ => by_itself(probing, word, over),
+    }
+}
+
 /// The word after a call of its own generation ended. `counts`: of the window while closed, of the probes while half-open,
 /// this ending included.
 pub(crate) fn end(rules: &Rules, probing: &Probing, word: Word, ending: Ending, counts: Counts) -> Word {
     match word.phase {
-        Phase::Closed { failures_in_a_row } => {
+        Phase::Closed { failures_in_a_row, ramping } => {
             let failures_in_a_row = match ending {
                 Ending::Success => 0,
                 Ending::Failure => failures_in_a_row.saturating_add(1),
-                Ending::Neither => return word,
+                Ending::Neither => failures_in_a_row,
             };
-            if rules.open(failures_in_a_row, counts) {
-                word.open()
-            } else {
-                Word { phase: Phase::Closed { failures_in_a_row }, ..word }
+            let stays = Word { phase: Phase::Closed { failures_in_a_row, ramping }, ..word };
+            match word.mode {
+                Mode::Auto if rules.open(failures_in_a_row, counts) => word.open(),
+                // Told once a generation: the streak, which a closed circuit has no use for, remembers it.
+                Mode::MetricsOnly if rules.open(failures_in_a_row, counts) => Word { streak: 1, ..stays },
+                _ => stays,
             }
         }
         Phase::HalfOpen { in_flight, counted, admitted } => {
@@ -134,6 +213,13 @@ impl Rules {
         self.consecutive.is_some_and(|limit| failures_in_a_row >= limit)
             || self.failing.is_some_and(|share| share.is_reached_by(counts.failures, counts.calls))
             || self.slow.is_some_and(|share| share.is_reached_by(counts.slow, counts.timed))
+            || self.custom.as_ref().is_some_and(|custom| custom.0.opens(failures_in_a_row, &counts.into()))
+    }
+}
+
+impl fmt::Debug for Custom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a rule of one's own")
     }
 }
 
@@ -144,6 +230,10 @@ impl Share {
 }
 
 impl Probing {
+    pub(crate) const fn new(at_a_time: u8, verdict: ProbeVerdict) -> Self {
+        Self { at_a_time, verdict, limit: None, own: false }
+    }
+
     /// How many results decide.
     pub(crate) fn needed(&self) -> u8 {
         match self.verdict {
@@ -194,8 +284,65 @@ impl Word {
         self.then(Phase::HalfOpen { in_flight: 0, counted: 0, admitted: 0 })
     }
 
+    /// Half-open, with its first probe.
+    fn new_round(self) -> Self {
+        self.then(Phase::HalfOpen { in_flight: 1, counted: 0, admitted: 1 })
+    }
+
     pub(crate) fn closed(self) -> Self {
-        Self { streak: 0, ..self.then(Phase::Closed { failures_in_a_row: 0 }) }
+        Self { streak: 0, ..self.then(Phase::Closed { failures_in_a_row: 0, ramping: false }) }
+    }
+
+    /// Closed, whatever it was: what a reset makes of it. A circuit that is forced open stays so.
+    pub(crate) fn reset(self) -> Self {
+        self.in_mode(self.mode)
+    }
+
+    /// What a success makes of it that nobody had a permit for.
+    pub(crate) fn succeeded(self) -> Self {
+        match (self.phase, self.mode) {
+            (Phase::Closed { ramping, .. }, _) => {
+                Self { phase: Phase::Closed { failures_in_a_row: 0, ramping }, ..self }
+            }
+            (_, Mode::Auto) => self.closed(),
+            _ => self,
+        }
+    }
+
+    /// Closed, and admitting a growing share at first.
+    pub(crate) fn ramping(self) -> Self {
+        match self.phase {
+            Phase::Closed { failures_in_a_row, .. } => {
+                Self { phase: Phase::Closed { failures_in_a_row, ramping: true }, ..self }
+            }
+            Phase::Open | Phase::HalfOpen { .. } => self,
+        }
+    }
+
+    /// Closed once more, with nothing counted; anything else stays what it is, and so does a ramp.
+    pub(crate) fn renewed(self) -> Self {
+        match self.phase {
+            Phase::Closed { ramping, .. } => {
+                Self { streak: 0, ..self.then(Phase::Closed { failures_in_a_row: 0, ramping }) }
+            }
+            Phase::Open | Phase::HalfOpen { .. } => self,
+        }
+    }
+
+    /// A new beginning in a mode.
+    pub(crate) fn in_mode(self, mode: Mode) -> Self {
+        let closed = Self { mode, ..self.closed() };
+        if mode == Mode::ForcedOpen { Self { phase: Phase::Open, ..closed } } else { closed }
+    }
+
+    /// Closed, and every call is admitted.
+    pub(crate) fn is_plainly_closed(self) -> bool {
+        matches!(self.phase, Phase::Closed { ramping: false, .. })
+    }
+
+    /// Closed, and the last call was no failure: one more success changes nothing.
+    pub(crate) fn has_no_failure(self) -> bool {
+        matches!(self.phase, Phase::Closed { failures_in_a_row: 0, .. })
     }
 
     pub(crate) fn state(self) -> State {

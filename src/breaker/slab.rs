@@ -8,39 +8,55 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, LazyLock, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        Arc, LazyLock, Mutex, PoisonError, Weak,
+        atomic::{AtomicU32, AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
-use arc_swap::{ArcSwapOption, Guard};
+use arc_swap::{ArcSwap, ArcSwapWeak};
+use once_cell::race::OnceBox;
 
 use super::{
-    cell::{self, Cell},
-    config::Settings,
-    window::{Shape, Window},
+    cell::{self, Cell, Going},
+    config::{Dropped, Settings},
+    open_for::Opening,
+    rule::Word,
+    state::Mode,
+    window::{Counts, Shape, Window},
 };
-use crate::{random, time::Instant};
+use crate::{Name, random, time::Instant};
 
 /// What a call holds on to.
 #[derive(Debug)]
 pub(crate) struct Core {
     pub(crate) cell: Cell,
-    pub(crate) window: Window,
-    shape: Shape,
-    tenant: ArcSwapOption<Tenant>,
+    /// What of the tenant's settings a call must know before it begins, in bits, and from bit 8 on which pane is in use.
+    flags: AtomicU64,
+    tenant: ArcSwapWeak<Tenant>,
+    first: OnceBox<Pane>,
 }
 
-/// The circuit that a core works for.
+/// A window, and those of other shapes that came later: settings may be exchanged, but memory that calls hold isn't freed.
+#[derive(Debug)]
+struct Pane {
+    window: Window,
+    next: OnceBox<Pane>,
+}
+
+/// The circuit that a core works for. Ends when its last handle is dropped; then the core is free.
 #[derive(Debug)]
 pub(crate) struct Tenant {
-    pub(crate) settings: Settings,
+    pub(crate) core: &'static Core,
+    pub(crate) settings: ArcSwap<Settings>,
     pub(crate) totals: Totals,
-    /// For the jitter of the open time: every circuit's own, unless one was set.
-    pub(crate) seed: u64,
+    /// Set for one circuit of many with the same settings.
+    pub(crate) own_name: Option<Box<Name>>,
     epoch: Instant,
     /// The generation that it began with: permits of an earlier one are another tenant's.
     since: u32,
+    /// Uses of randomness, each with a generator of its own; after four billion they begin again.
+    turns: AtomicU32,
 }
 
 /// Counts that never go down.
@@ -55,63 +71,193 @@ pub(crate) struct Totals {
     pub(crate) transitions: Total,
 }
 
-/// A lease of a core: ends when the last handle of the circuit is dropped.
-#[derive(Debug)]
-pub(crate) struct Lease {
-    pub(crate) core: &'static Core,
-    pub(crate) tenant: Arc<Tenant>,
-}
+/// What a call must know before it begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Flags(u64);
 
 static FREE: LazyLock<Mutex<HashMap<Shape, Vec<&'static Core>>>> = LazyLock::new(Mutex::default);
 
-impl Lease {
+impl Tenant {
     /// Takes a free core of the right shape, or makes one. Locks the list of free cores; circuits are made and dropped
     /// outside of any call.
-    pub(crate) fn new(settings: Settings) -> Self {
+    pub(crate) fn new(settings: Arc<Settings>, own_name: Option<Name>) -> Arc<Self> {
         let shape = settings.shape;
         let free = FREE.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&shape).and_then(Vec::pop);
-        let core = free.unwrap_or_else(|| {
-            let (cell, window) = (Cell::new(), Window::new(shape));
-            Box::leak(Box::new(Core { cell, window, shape, tenant: ArcSwapOption::empty() }))
-        });
+        let core = free.unwrap_or_else(|| Box::leak(Box::new(Core::new(shape))));
         let epoch = settings.clock.now();
-        let seed = settings.seed.unwrap_or_else(random::fresh_seed);
         let since = core.cell.begin();
-        let tenant = Arc::new(Tenant { settings, totals: Totals::default(), seed, epoch, since });
-        core.tenant.store(Some(Arc::clone(&tenant)));
-        Self { core, tenant }
+        core.flags.store(Flags::of(&settings, core.pane_of(shape)).0, Ordering::Release);
+        let tenant = Arc::new(Self {
+            core,
+            settings: ArcSwap::new(settings),
+            totals: Totals::default(),
+            own_name: own_name.map(Box::new),
+            epoch,
+            since,
+            turns: AtomicU32::new(0),
+        });
+        core.tenant.store(Arc::downgrade(&tenant));
+        tenant
     }
-}
 
-impl Drop for Lease {
-    fn drop(&mut self) {
-        self.core.tenant.store(None);
-        self.core.cell.reset();
-        let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
-        free.entry(self.core.shape).or_default().push(self.core);
+    /// Goes on with other settings. The clock stays: times are counted by it.
+    pub(crate) fn exchange(&self, mut settings: Arc<Settings>) {
+        // One after the other, whichever circuit it is: of two at once, the settings of one might stay with the window of the
+        // other.
+        static EXCHANGING: Mutex<()> = Mutex::new(());
+        let _one_at_a_time = EXCHANGING.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self.settings.load();
+        Arc::make_mut(&mut settings).clock = before.clock.clone();
+        let flags = Flags::of(&settings, self.core.pane_of(settings.shape));
+        let counts_anew = settings.shape != before.shape;
+        self.settings.store(settings);
+        self.core.flags.store(flags.0, Ordering::Release);
+        if counts_anew {
+            self.core.cell.renew();
+        }
     }
-}
 
-impl Core {
-    /// The tenant that a permit of `generation` belongs to, if it is still there.
-    pub(crate) fn tenant_of(&self, generation: u32) -> Option<Guard<Option<Arc<Tenant>>>> {
-        let tenant = self.tenant.load();
-        let is_theirs = tenant.as_ref().is_some_and(|tenant| !cell::is_later(tenant.since, generation));
-        is_theirs.then_some(tenant)
+    /// Microseconds since the circuit was made.
+    pub(crate) fn now(&self, settings: &Settings) -> u64 {
+        micros(settings.clock.now().saturating_duration_since(self.epoch))
+    }
+
+    /// With what the cell goes by, for the opening of a circuit whose failure asked for a delay.
+    pub(crate) fn going<T>(
+        &self,
+        settings: &Settings,
+        asked: Option<Duration>,
+        with: impl FnOnce(Going<'_>) -> T,
+    ) -> T {
+        with(Going {
+            rules: &settings.rules,
+            probing: &settings.probing,
+            lease: micros(settings.lease),
+            ramp: micros(settings.ramp),
+            now: &|| self.now(settings),
+            open_for: &|word, counts| micros(self.open_time(settings, word, counts, asked)),
+        })
+    }
+
+    /// Whether something that happens with this probability happens now.
+    pub(crate) fn chance(&self, settings: &Settings, probability: f64) -> bool {
+        // Relaxed: only that no two get the same turn matters.
+        let turn = self.turns.fetch_add(1, Ordering::Relaxed);
+        random::unit(&mut random::generator(self.seed(settings), turn.into())) < probability
+    }
+
+    /// For how long this word opens the circuit: the same for everybody who asks.
+    pub(crate) fn open_time(
+        &self,
+        settings: &Settings,
+        word: Word,
+        counts: Counts,
+        asked: Option<Duration>,
+    ) -> Duration {
+        let failing = (counts.calls > 0).then(|| f64::from(counts.failures) / f64::from(counts.calls));
+        // Memory that was used before doesn't begin with generation 0.
+        let age = word.generation.wrapping_sub(self.since) & cell::GENERATION_MASK;
+        let mut generator = random::generator(!self.seed(settings), age.into());
+        settings.open_for.time(Opening { in_a_row: word.streak.into(), failing, asked }, &mut generator)
     }
 }
 
 impl Tenant {
-    /// How many generations before `generation` were this circuit's: memory that was used before doesn't begin with 0.
-    pub(crate) fn age(&self, generation: u32) -> u32 {
-        generation.wrapping_sub(self.since) & cell::GENERATION_MASK
+    /// Every circuit's own, unless one was set. Made of where it lives and since when, which no two circuits have in common, so
+    /// that it needs no room.
+    fn seed(&self, settings: &Settings) -> u64 {
+        settings.seed.unwrap_or_else(|| random::seed_of((std::ptr::from_ref(self.core).addr(), self.since)))
+    }
+}
+
+impl Drop for Tenant {
+    fn drop(&mut self) {
+        self.core.tenant.store(Weak::new());
+        self.core.cell.change(|word| word.in_mode(Mode::Auto));
+        let shape = self.core.first.get().map_or(Shape::default(), |pane| pane.window.shape());
+        FREE.lock().unwrap_or_else(PoisonError::into_inner).entry(shape).or_default().push(self.core);
+    }
+}
+
+impl Core {
+    fn new(shape: Shape) -> Self {
+        let core = Self {
+            cell: Cell::new(),
+            flags: AtomicU64::new(0),
+            tenant: ArcSwapWeak::from(Weak::new()),
+            first: OnceBox::new(),
+        };
+        core.pane_of(shape);
+        core
     }
 
-    /// Microseconds since the circuit was made.
-    pub(crate) fn now(&self) -> u64 {
-        let elapsed = self.settings.clock.now().saturating_duration_since(self.epoch);
-        u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX)
+    // Acquire: who sees a pane's number sees the pane.
+    pub(crate) fn flags(&self) -> Flags {
+        Flags(self.flags.load(Ordering::Acquire))
     }
+
+    /// The window in use. `None`: no rule asks for one.
+    pub(crate) fn window(&self) -> Option<&Window> {
+        let number = self.flags().pane().checked_sub(1)?;
+        self.panes().nth(number).map(|pane| &pane.window)
+    }
+
+    /// The tenant that a permit of `generation` belongs to, if it is still there.
+    pub(crate) fn tenant_of(&self, generation: u32) -> Option<Arc<Tenant>> {
+        self.tenant.load().upgrade().filter(|tenant| !cell::is_later(tenant.since, generation))
+    }
+
+    fn panes(&self) -> impl Iterator<Item = &Pane> {
+        std::iter::successors(self.first.get(), |pane| pane.next.get())
+    }
+
+    /// The number of the pane of a shape, from 1 on, which is made if there is none; 0 if the shape asks for none.
+    fn pane_of(&self, shape: Shape) -> usize {
+        if shape == Shape::default() {
+            return 0;
+        }
+        let (mut place, mut number) = (&self.first, 1);
+        loop {
+            let pane = place.get_or_init(|| Box::new(Pane { window: Window::new(shape), next: OnceBox::new() }));
+            if pane.window.shape() == shape {
+                return number;
+            }
+            (place, number) = (&pane.next, number + 1);
+        }
+    }
+}
+
+impl Flags {
+    const COUNTED: u64 = 1;
+    const TIMED: u64 = 2;
+    const THROTTLED: u64 = 4;
+    const PANE_SHIFT: u32 = 8;
+
+    fn of(settings: &Settings, pane: usize) -> Self {
+        let timed = settings.slow_after.is_some() || matches!(settings.dropped, Dropped::FailureAfter(_));
+        let bit = |set: bool, bit: u64| if set { bit } else { 0 };
+        let bits = bit(settings.count_calls, Self::COUNTED)
+            | bit(timed, Self::TIMED)
+            | bit(settings.throttle.is_some(), Self::THROTTLED);
+        Self(bits | (pane as u64) << Self::PANE_SHIFT)
+    }
+
+    /// Nothing to do before a call, and nothing after a good one, but for the windows.
+    pub(crate) fn is_plain(self) -> bool {
+        self.0 & (Self::COUNTED | Self::TIMED | Self::THROTTLED) == 0
+    }
+
+    pub(crate) fn is_timed(self) -> bool {
+        self.0 & Self::TIMED != 0
+    }
+
+    fn pane(self) -> usize {
+        (self.0 >> Self::PANE_SHIFT) as usize
+    }
+}
+
+pub(crate) fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// A count. Relaxed: it guards nothing, and is read for its own sake.

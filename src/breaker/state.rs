@@ -20,3 +20,37 @@ impl fmt::Display for State {
         })
     }
 }
+
+/// Who decides about a circuit's state. A mode stays until it is changed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// Its rules.
+    #[default]
+    Auto,
+    /// Calls are rejected, whatever they would come to.
+    ForcedOpen,
+    /// Calls are admitted and counted, but never open it.
+    ForcedClosed,
+    /// Calls are admitted and counted; when a rule would open it, that is told, once until the next reset.
+    MetricsOnly,
+    /// Calls are admitted, and nothing is counted but the totals.
+    Disabled,
+}
+
+impl Mode {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::ForcedOpen => "forced open",
+            Self::ForcedClosed => "forced closed",
+            Self::MetricsOnly => "metrics only",
+            Self::Disabled => "disabled",
+        }
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

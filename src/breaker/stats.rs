@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::State;
+use super::{State, config::Settings, rule::Phase, slab::Tenant, state::Mode, window::Counts};
 use crate::Name;
 
 /// A circuit at one moment, as plain data. Read without stopping anybody, so the parts may be a few calls apart.
@@ -11,6 +11,8 @@ pub struct Stats {
     pub name: Name,
     /// What it is doing.
     pub state: State,
+    /// Who decides about that.
+    pub mode: Mode,
     /// Failures since the last success, while closed.
     pub failures_in_a_row: u32,
     /// How many of them open it; `None` without that rule.
@@ -40,15 +42,50 @@ pub struct Stats {
     pub transitions: u64,
 }
 
+impl Stats {
+    pub(crate) fn of(tenant: &Tenant, settings: &Settings, retry_in: Option<Duration>) -> Self {
+        let (core, totals) = (tenant.core, &tenant.totals);
+        let word = core.cell.load();
+        let counts = match (word.phase, core.window()) {
+            (Phase::Closed { .. }, Some(window)) => window.counts(word.generation, || tenant.now(settings)),
+            (Phase::Closed { .. }, None) => Counts::default(),
+            _ => core.cell.probe_counts(word.generation),
+        };
+        let failures_in_a_row = match word.phase {
+            Phase::Closed { failures_in_a_row, .. } => failures_in_a_row,
+            Phase::Open | Phase::HalfOpen { .. } => 0,
+        };
+        let counted = |total: u64| settings.count_calls.then_some(total);
+        Self {
+            name: tenant.name(settings).clone(),
+            state: word.state(),
+            mode: word.mode,
+            failures_in_a_row,
+            threshold: settings.rules.consecutive,
+            open_for: settings.open_for.base(),
+            openings_in_a_row: if word.state() == State::Closed { 0 } else { word.streak.into() },
+            retry_in,
+            window: counts.into(),
+            total_failures: totals.failures.get(),
+            total_successes: counted(totals.successes.get()),
+            total_neutral: totals.neutral.get(),
+            total_dropped: totals.dropped.get(),
+            total_admitted: counted(totals.admitted.get()),
+            total_rejected: totals.rejected.get(),
+            transitions: totals.transitions.get(),
+        }
+    }
+}
+
 /// What a window holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WindowStats {
-    /// Calls among which failures are counted; 0 if no rule asks for them.
+    /// Calls among which failures are counted; 0 if no rule asks for them. Probes are always counted.
     pub calls: u32,
     /// Failures among them.
     pub failures: u32,
-    /// Calls among which slow ones are counted; 0 if no rule asks for them.
+    /// Calls among which slow ones are counted; 0 if no rule asks for them. Probes are always counted.
     pub timed: u32,
     /// Slow ones among them.
     pub slow: u32,

@@ -54,7 +54,7 @@ where
 {
     type Kept = Req;
     type Error = B::Error;
-    type Future = ReadyCall<B, Req>;
+    type Future = ReadyCall<B, Req, B::Future>;
 
     fn keep(&self, request: &Req) -> Req {
         request.clone()

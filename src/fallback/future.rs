@@ -1,6 +1,8 @@
 //! The futures of [`Fallback`](super::Fallback).
 
 use std::{
+    future,
+    marker::PhantomData,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -10,45 +12,60 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{Backup, Failed, FallbackError, FallbackLayer, layer::About};
-use crate::{Cause, Classifier, FailureKind, Verdict, observe::Event, told};
+use crate::{Cause, Classifier, FailureKind, Verdict, observe::Event, readiness::Readiness, told};
 
 pin_project! {
     /// One call of the primary, and one of the backup if it takes that.
+    ///
+    /// `F` and `G` are the futures of the two, `T` what is needed to get from one to the other. There are no bounds on them, on
+    /// purpose: a spawned task holds this future, and the compiler can't prove bounds there for types with a lifetime in them,
+    /// such as a boxed error.
     ///
     /// # Cancel safety
     ///
     /// Dropped at any point, it drops the call that is under way.
     #[must_use = "futures do nothing unless polled"]
-    pub struct ResponseFuture<S, B, C, Req>
-    where
-        S: Service<Req>,
-        B: Backup<Req, S::Response, S::Error>,
-        C: Classifier<Req, S::Response, S::Error>,
-    {
+    pub struct ResponseFuture<F, G, T, Res, Err> {
         #[pin]
-        step: Step<S::Future, S::Error, B::Future>,
+        step: Step<F, G>,
         // Taken when the primary has answered.
-        spare: Option<Spare<B, C, C::Memo, B::Kept>>,
-        failed: Option<FailedPrimary<S::Response, S::Error>>,
+        spare: Option<T>,
+        failed: Option<FailedPrimary<Res, Err>>,
     }
 }
 
 pin_project! {
     #[project = StepProj]
-    enum Step<F, E, G> {
+    enum Step<F, G> {
         Primary { #[pin] future: F },
-        // The primary wasn't ready, with this error.
-        Unready { error: Option<E> },
+        // The primary wasn't ready.
+        Unready { readiness: Readiness },
         Backup { #[pin] future: G },
         Done,
     }
 }
 
-struct Spare<B, C, M, K> {
+/// What is needed if the primary fails.
+pub struct Spare<B, C, M, K, Req> {
     layer: FallbackLayer<B, C>,
     memo: M,
     kept: K,
+    request: PhantomData<fn(Req)>,
 }
+
+pub(super) type Future<S, B, C, Req> = ResponseFuture<
+    <S as Service<Req>>::Future,
+    <B as Backup<Req, <S as Service<Req>>::Response, <S as Service<Req>>::Error>>::Future,
+    Spare<
+        B,
+        C,
+        <C as Classifier<Req, <S as Service<Req>>::Response, <S as Service<Req>>::Error>>::Memo,
+        <B as Backup<Req, <S as Service<Req>>::Response, <S as Service<Req>>::Error>>::Kept,
+        Req,
+    >,
+    <S as Service<Req>>::Response,
+    <S as Service<Req>>::Error,
+>;
 
 /// What the primary came back with: kept, since it is the better answer if the backup fails too.
 struct FailedPrimary<Res, Err> {
@@ -59,28 +76,36 @@ struct FailedPrimary<Res, Err> {
 
 const DONE: &str = "polled after completion";
 
-impl<S, B, C, Req> ResponseFuture<S, B, C, Req>
+pub(super) fn start<S, B, C, Req>(
+    primary: &mut S,
+    readiness: &mut Readiness,
+    layer: FallbackLayer<B, C>,
+    request: Req,
+) -> Future<S, B, C, Req>
 where
     S: Service<Req>,
     B: Backup<Req, S::Response, S::Error>,
     C: Classifier<Req, S::Response, S::Error>,
 {
-    pub(super) fn running(layer: FallbackLayer<B, C>, memo: C::Memo, kept: B::Kept, future: S::Future) -> Self {
-        Self { step: Step::Primary { future }, spare: Some(Spare { layer, memo, kept }), failed: None }
-    }
-
-    pub(super) fn unready(layer: FallbackLayer<B, C>, memo: C::Memo, kept: B::Kept, error: S::Error) -> Self {
-        Self { step: Step::Unready { error: Some(error) }, spare: Some(Spare { layer, memo, kept }), failed: None }
-    }
+    let memo = layer.classifier.memo(&request);
+    let kept = layer.backup.keep(&request);
+    let step = if readiness.has_failed() {
+        Step::Unready { readiness: std::mem::take(readiness) }
+    } else {
+        Step::Primary { future: primary.call(request) }
+    };
+    ResponseFuture { step, spare: Some(Spare { layer, memo, kept, request: PhantomData }), failed: None }
 }
 
-impl<S, B, C, Req> Future for ResponseFuture<S, B, C, Req>
+impl<F, B, C, Req, Res, Err> future::Future
+    for ResponseFuture<F, B::Future, Spare<B, C, C::Memo, B::Kept, Req>, Res, Err>
 where
-    S: Service<Req>,
-    B: Backup<Req, S::Response, S::Error>,
-    C: Classifier<Req, S::Response, S::Error>,
+    F: future::Future<Output = Result<Res, Err>>,
+    B: Backup<Req, Res, Err>,
+    C: Classifier<Req, Res, Err>,
+    Err: 'static,
 {
-    type Output = Result<S::Response, FallbackError<S::Error, B::Error>>;
+    type Output = Result<Res, FallbackError<Err, B::Error>>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
@@ -88,7 +113,7 @@ where
             told::clear();
             let result = match this.step.as_mut().project() {
                 StepProj::Primary { future } => ready!(future.poll(cx)),
-                StepProj::Unready { error } => Err(error.take().expect(DONE)),
+                StepProj::Unready { readiness } => Err(readiness.take_error().expect(DONE)),
                 StepProj::Backup { future } => {
                     let answer = ready!(future.poll(cx));
                     return Poll::Ready(this.failed.take().expect(DONE).settle(answer));
@@ -96,7 +121,7 @@ where
                 StepProj::Done => panic!("{DONE}"),
             };
             let said = told::take(&result);
-            let Spare { layer, memo, kept } = this.spare.take().expect(DONE);
+            let Spare { layer, memo, kept, .. } = this.spare.take().expect(DONE);
             let Some(cause) = why_ask(said, || layer.classifier.classify(&memo, result.as_ref())) else {
                 told::pass_on(&result, said);
                 return Poll::Ready(result.map_err(FallbackError::Primary));
@@ -147,12 +172,9 @@ impl<Res, Err> FailedPrimary<Res, Err> {
 pin_project! {
     /// Waits until a service is ready, and calls it.
     #[must_use = "futures do nothing unless polled"]
-    pub struct ReadyCall<B, Req>
-    where
-        B: Service<Req>,
-    {
+    pub struct ReadyCall<B, Req, F> {
         #[pin]
-        step: ReadyStep<B, Req, B::Future>,
+        step: ReadyStep<B, Req, F>,
     }
 }
 
@@ -166,15 +188,14 @@ pin_project! {
     }
 }
 
-impl<B: Service<Req>, Req> ReadyCall<B, Req> {
+impl<B, Req, F> ReadyCall<B, Req, F> {
     pub(super) fn new(service: B, request: Req) -> Self {
         Self { step: ReadyStep::Readying { service, request } }
     }
 }
 
-impl<B: Service<Req>, Req> Future for ReadyCall<B, Req> {
+impl<B: Service<Req>, Req> future::Future for ReadyCall<B, Req, B::Future> {
     type Output = Result<B::Response, B::Error>;
-
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut step = self.project().step;
         loop {

@@ -5,7 +5,7 @@ use std::{
 
 use tower_service::Service;
 
-use super::{Backup, FallbackError, FallbackLayer, future::ResponseFuture};
+use super::{Backup, FallbackError, FallbackLayer, future};
 use crate::{Classifier, readiness::Readiness};
 
 /// A service with a fallback. Made by [`FallbackLayer`].
@@ -39,31 +39,16 @@ where
 {
     type Response = S::Response;
     type Error = FallbackError<S::Error, B::Error>;
-    type Future = ResponseFuture<S, B, C, Req>;
+    type Future = future::Future<S, B, C, Req>;
 
     /// Ready when the primary is; the backup is made ready when it is needed. Never an error: the backup is asked for the
     /// call that follows.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        if !self.readiness.has_failed() {
-            match self.primary.poll_ready(cx) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(error)) => self.readiness.fail(error),
-            }
-        }
-        Poll::Ready(Ok(()))
+        self.readiness.poll(&mut self.primary, cx).map(Ok)
     }
 
     fn call(&mut self, request: Req) -> Self::Future {
-        let layer = self.layer.clone();
-        let memo = layer.classifier.memo(&request);
-        let kept = layer.backup.keep(&request);
-        if self.readiness.has_failed() {
-            let error = self.readiness.take_error().expect("`poll_ready` and `call` are of one request type");
-            return ResponseFuture::unready(layer, memo, kept, error);
-        }
-        let call = self.primary.call(request);
-        ResponseFuture::running(layer, memo, kept, call)
+        future::start(&mut self.primary, &mut self.readiness, self.layer.clone(), request)
     }
 }
 

@@ -35,9 +35,9 @@ pub enum Event<'a> {
     CircuitOpened {
         /// The circuit's name.
         name: &'a Name,
-        /// For how long.
+        /// For how long; `Duration::MAX` if until somebody closes it.
         open_for: Duration,
-        /// How often it opened in a row, without closing in between: 1 is the first.
+        /// How often it opened in a row, without closing in between: 1 is the first; 0 if it was forced.
         openings_in_a_row: u32,
         /// Calls in the window that opened it, or probes; 0 if no rule asks for a window.
         calls: u32,
@@ -45,6 +45,24 @@ pub enum Event<'a> {
         failures: u32,
         /// Slow ones among them.
         slow: u32,
+    },
+    /// A circuit that only measures would have opened. Told once until it is reset.
+    CircuitWouldOpen {
+        /// The circuit's name.
+        name: &'a Name,
+        /// Calls in the window that would have opened it; 0 if no rule asks for a window.
+        calls: u32,
+        /// Failures among them.
+        failures: u32,
+        /// Slow ones among them.
+        slow: u32,
+    },
+    /// A circuit's mode was changed from outside.
+    CircuitSteered {
+        /// The circuit's name.
+        name: &'a Name,
+        /// The new mode, as text.
+        mode: &'a str,
     },
     /// A circuit's open time is over: probes are admitted.
     CircuitHalfOpened {

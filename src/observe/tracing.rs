@@ -31,6 +31,10 @@ impl Observer for Tracing {
             Event::CircuitOpened { name, open_for, openings_in_a_row, calls, failures, slow } => {
                 error!(%name, ?open_for, openings_in_a_row, calls, failures, slow, "circuit opened");
             }
+            Event::CircuitWouldOpen { name, calls, failures, slow } => {
+                warn!(%name, calls, failures, slow, "circuit would have opened");
+            }
+            Event::CircuitSteered { name, mode } => info!(%name, mode, "circuit steered"),
             Event::CircuitHalfOpened { name } => info!(%name, "circuit half-open, probing"),
             Event::CircuitClosed { name } => info!(%name, "circuit closed"),
             Event::CallFailed { name } => debug!(%name, "failure counted"),

@@ -1,6 +1,8 @@
 //! The future of [`Retry`](super::Retry): the story of one request.
 
 use std::{
+    future,
+    marker::PhantomData,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -20,32 +22,37 @@ pin_project! {
     /// # Cancel safety
     ///
     /// Dropped at any point, it drops the attempt that is under way and gives back what it had reserved in the budget.
+    ///
+    /// `S` is the service, `F` its future, and `T` how it is tried. There are no bounds on them, and no projections of them
+    /// within, on purpose: a spawned task holds this future, and the compiler can't prove bounds there for types with a lifetime
+    /// in them, such as a boxed error.
     #[must_use = "futures do nothing unless polled"]
-    pub struct ResponseFuture<S, P, K, Req>
-    where
-        S: Service<K::Request>,
-        P: Policy<Req, S::Response, S::Error>,
-        K: Keep<Req>,
-    {
-        shared: Arc<Shared<P, K>>,
+    pub struct ResponseFuture<S, F, T, Q> {
         service: S,
-        kept: Option<K::Kept>,
-        state: P::State,
+        trying: T,
         attempt: Attempt,
         #[pin]
-        step: Step<S::Future, S::Error, K::Request>,
+        step: Step<F, Q>,
         // The wait before an attempt, or what is left of the attempt's time.
         #[pin]
         timer: Option<Sleep>,
     }
 }
 
+/// How a request is tried: the policy with its state, and what is kept of the request.
+pub struct Trying<P, St, K, Kept, Req> {
+    shared: Arc<Shared<P, K>>,
+    state: St,
+    kept: Option<Kept>,
+    request: PhantomData<fn(Req)>,
+}
+
 pin_project! {
     #[project = StepProj]
     #[project_replace = StepOwned]
-    enum Step<F, E, Q> {
+    enum Step<F, Q> {
         // The service wasn't ready when it was asked for this request.
-        Unready { error: E, request: Q },
+        Unready { readiness: Readiness, request: Q },
         Waiting { request: Q },
         Readying { request: Q },
         Calling { #[pin] future: F },
@@ -53,33 +60,51 @@ pin_project! {
     }
 }
 
-impl<S, P, K, Req> ResponseFuture<S, P, K, Req>
+pub(super) type Future<S, P, K, Req> = ResponseFuture<
+    S,
+    <S as Service<<K as Keep<Req>>::Request>>::Future,
+    Trying<
+        P,
+        <P as Policy<
+            Req,
+            <S as Service<<K as Keep<Req>>::Request>>::Response,
+            <S as Service<<K as Keep<Req>>::Request>>::Error,
+        >>::State,
+        K,
+        <K as Keep<Req>>::Kept,
+        Req,
+    >,
+    <K as Keep<Req>>::Request,
+>;
+
+pub(super) fn start<S, P, K, Req>(
+    shared: Arc<Shared<P, K>>,
+    mut service: S,
+    readiness: Readiness,
+    request: Req,
+) -> Future<S, P, K, Req>
 where
     S: Service<K::Request>,
-    S::Error: 'static,
     P: Policy<Req, S::Response, S::Error>,
     K: Keep<Req>,
 {
-    pub(super) fn start(shared: Arc<Shared<P, K>>, mut service: S, mut readiness: Readiness, request: Req) -> Self {
-        let mut state = shared.policy.start(&request);
-        let (request, kept) = shared.keep.keep(request);
-        let (attempt, timer) = first_attempt(&shared.policy, kept.is_some());
-        let step = if !readiness.has_failed() {
-            shared.policy.attempt(&mut state, &attempt);
-            let future = told::within_budget(budget(&shared.policy), || service.call(request));
-            Step::Calling { future }
-        } else if let Some(error) = readiness.take_error() {
-            Step::Unready { error, request }
-        } else {
-            Step::Readying { request }
-        };
-        Self { shared, service, kept, state, attempt, step, timer }
-    }
+    let mut state = shared.policy.start(&request);
+    let (request, kept) = shared.keep.keep(request);
+    let (attempt, timer) = first_attempt(&shared.policy, kept.is_some());
+    let step = if readiness.has_failed() {
+        Step::Unready { readiness, request }
+    } else {
+        shared.policy.attempt(&mut state, &attempt);
+        let future = told::within_budget(budget(&shared.policy), || service.call(request));
+        Step::Calling { future }
+    };
+    ResponseFuture { service, trying: Trying { shared, state, kept, request: PhantomData }, attempt, step, timer }
 }
 
-impl<S, P, K, Req> Future for ResponseFuture<S, P, K, Req>
+impl<S, P, K, Req> future::Future for ResponseFuture<S, S::Future, Trying<P, P::State, K, K::Kept, Req>, K::Request>
 where
     S: Service<K::Request>,
+    S::Error: 'static,
     P: Policy<Req, S::Response, S::Error>,
     K: Keep<Req>,
 {
@@ -87,7 +112,8 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        let policy = &this.shared.policy;
+        let Trying { shared, state, kept, .. } = this.trying;
+        let policy = &shared.policy;
         let budget = budget(policy);
         loop {
             // What this attempt came to, and the request if it hasn't been sent.
@@ -118,7 +144,7 @@ where
                         let StepOwned::Readying { request } = owned else { continue };
                         match ready {
                             Ok(()) => {
-                                policy.attempt(this.state, this.attempt);
+                                policy.attempt(state, this.attempt);
                                 let future = told::within_budget(budget, || this.service.call(request));
                                 this.step.set(Step::Calling { future });
                                 continue;
@@ -133,9 +159,18 @@ where
 
                 StepProj::Unready { .. } => {
                     let owned = this.step.as_mut().project_replace(Step::Done);
-                    let StepOwned::Unready { error, request } = owned else { continue };
-                    unsent = Some(request);
-                    Poll::Ready(Err(error))
+                    let StepOwned::Unready { mut readiness, request } = owned else { continue };
+                    match readiness.take_error() {
+                        Some(error) => {
+                            unsent = Some(request);
+                            Poll::Ready(Err(error))
+                        }
+                        // An error of another request type is none of this one: it is asked again.
+                        None => {
+                            this.step.set(Step::Readying { request });
+                            continue;
+                        }
+                    }
                 }
 
                 StepProj::Done => panic!("polled after completion"),
@@ -168,8 +203,8 @@ where
             let took = now.zip(this.attempt.started()).map(|(now, started)| now - started);
             let outcome = Outcome::new(result.as_ref()).with_elapsed(took).with_cause(said);
             // A request that was never sent can be sent, however little of it was kept.
-            let attempt = this.attempt.with_replayable(this.kept.is_some() || unsent.is_some());
-            let delay = match policy.decide(this.state, &attempt, outcome) {
+            let attempt = this.attempt.with_replayable(kept.is_some() || unsent.is_some());
+            let delay = match policy.decide(state, &attempt, outcome) {
                 Decision::Retry { delay, .. } => delay,
                 Decision::Return(reason) => {
                     told::pass_on(&result, said.filter(Cause::is_rejection).or(reason.cause()));
@@ -181,12 +216,12 @@ where
             // Never sleep past the deadline, whatever the policy says.
             let left = now.and_then(|now| this.attempt.remaining(now));
             let too_late = left.is_some_and(|left| left <= delay);
-            let again = || this.kept.as_mut().and_then(|kept| this.shared.keep.again(kept));
+            let again = || kept.as_mut().and_then(|kept| shared.keep.again(kept));
             let request = match unsent.or_else(again) {
                 Some(request) if !too_late => request,
                 request => {
                     let cause = if request.is_none() { Cause::NotReplayable } else { Cause::Deadline };
-                    policy.not_retried(this.state, &attempt, cause);
+                    policy.not_retried(state, &attempt, cause);
                     told::pass_on(&result, Some(cause));
                     this.step.set(Step::Done);
                     return Poll::Ready(result);

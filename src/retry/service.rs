@@ -6,7 +6,7 @@ use std::{
 
 use tower_service::Service;
 
-use super::{Cloned, Keep, Policy, future::ResponseFuture};
+use super::{Cloned, Keep, Policy, future};
 use crate::readiness::Readiness;
 
 /// A service that tries again. Made by [`RetryLayer`](super::RetryLayer).
@@ -52,26 +52,19 @@ where
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = ResponseFuture<S, P, K, Req>;
+    type Future = future::Future<S, P, K, Req>;
 
     /// Ready when the service is. Never an error: a readiness error is the outcome of the first attempt of the call that
     /// follows.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        if !self.readiness.has_failed() {
-            match self.inner.poll_ready(cx) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(error)) => self.readiness.fail(error),
-            }
-        }
-        Poll::Ready(Ok(()))
+        self.readiness.poll(&mut self.inner, cx).map(Ok)
     }
 
     fn call(&mut self, request: Req) -> Self::Future {
         let fresh = self.inner.clone();
         let ready = std::mem::replace(&mut self.inner, fresh);
         let readiness = std::mem::take(&mut self.readiness);
-        ResponseFuture::start(Arc::clone(&self.shared), ready, readiness, request)
+        future::start(Arc::clone(&self.shared), ready, readiness, request)
     }
 }
 

@@ -72,14 +72,18 @@ impl Played {
     }
 
     pub(crate) fn row(&mut self, (name, steps, then): Row<'_>) {
+        self.steps(name, steps);
+        assert_eq!(self.shows(), then, "{name}, after `{steps}`");
+        self.is_accounted_for(name);
+    }
+
+    pub(crate) fn steps(&mut self, name: &str, steps: &str) {
         for step in steps.split_whitespace() {
             let (step, times) = step.split_once('*').unwrap_or((step, "1"));
             for _ in 0..times.parse().unwrap() {
                 self.step(name, step);
             }
         }
-        assert_eq!(self.shows(), then, "{name}, after `{steps}`");
-        self.is_accounted_for(name);
     }
 
     fn step(&mut self, name: &str, step: &str) {

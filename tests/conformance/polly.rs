@@ -10,12 +10,12 @@ use tokio::sync::oneshot;
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_recourse::{
     BreakerConfig, BreakerError, BreakerLayer, Circuit, Ratio, State,
-    breaker::{OpenFor, OpenRule, Probes, Window},
+    breaker::{OpenFor, OpenRule, Opening, Probes, Window},
     observe::Event,
     time::ManualClock,
 };
 
-use crate::play::play;
+use crate::play::{Played, play};
 
 fn a_tenth_of_at_least_ten() -> BreakerConfig {
     let window = Window::count(20).unwrap().minimum(10).unwrap();
@@ -56,6 +56,30 @@ fn a_failing_probe_breaks_again_for_as_long() {
     assert_eq!(played.circuit.admit().unwrap_err().retry_in(), Some(left), "p27, as a rejection tells");
 }
 
+/// p26: the generator of break times is told how often it has been tried in vain. Theirs counts half-open attempts, from 0; ours
+/// openings in a row, from 1: the first has had no attempt before it.
+#[test]
+fn the_break_generator_is_told_how_many_there_were() {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let hears = Arc::clone(&told);
+    let half_open_attempts = move || -> Vec<u32> { std::mem::take(&mut told.lock().unwrap()) };
+    let open_for = OpenFor::by(move |opening: Opening| {
+        let mut told = hears.lock().unwrap();
+        // It may be asked more than once for one opening, and has to say the same.
+        if told.last() != Some(&(opening.in_a_row - 1)) {
+            told.push(opening.in_a_row - 1);
+        }
+        Duration::from_secs(10 * u64::from(opening.in_a_row))
+    });
+    let mut played =
+        Played::new(BreakerConfig::default().open_when(OpenRule::consecutive(2).unwrap()).open_for(open_for));
+    // Steps and no rows: the stats of a row ask what a first break would be.
+    played.steps("p26", "F F +9s R +1s F +19s R +1s F +29s R +1s X F +39s R +1s F +49s R +1s");
+    assert_eq!(half_open_attempts(), [0, 1, 2, 3, 4], "p26");
+    played.steps("p26, a close", "S F F +9s R +1s F +19s R +1s F +29s R");
+    assert_eq!(half_open_attempts(), [0, 1, 2], "p26, after a close");
+}
+
 /// p27: "a break near the largest time doesn't overflow". Ours are held in microseconds, 48 bits of them (8.9 years);
 /// from there on a circuit stays open until it is reset, and a rejection doesn't say when to come back.
 #[test]
@@ -73,8 +97,9 @@ fn a_break_may_be_as_long_as_it_likes() {
             [OpenFor::fixed(break_for), grows(OpenFor::growing(break_for)), grows(OpenFor::stepwise(break_for))]
         {
             let rule = OpenRule::consecutive(1).unwrap();
-            let circuit =
-                Circuit::new(BreakerConfig::default().open_when(rule).open_for(open_for).clock(ManualClock::new()));
+            let circuit = Circuit::new(
+                BreakerConfig::default().open_when(rule).open_for(open_for.clone()).clock(ManualClock::new()),
+            );
             circuit.admit().unwrap().failure();
             assert_eq!(circuit.state(), State::Open, "p27, {name}, {open_for:?}");
             assert_eq!(circuit.admit().unwrap_err().retry_in(), retry_in, "p27, {name}, {open_for:?}");
@@ -99,7 +124,7 @@ fn a_probe_that_never_returns() {
     let config = BreakerConfig::default()
         .open_when(OpenRule::consecutive(2).unwrap())
         .open_for(OpenFor::fixed(Duration::from_secs(10)))
-        .probes(Probes::one().lease(lease));
+        .probes(Probes::one().lease(lease).unwrap());
     play(
         config,
         &[

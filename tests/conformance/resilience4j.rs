@@ -1,15 +1,20 @@
 //! resilience4j, mostly `CircuitBreakerStateMachineTest`: half of at least 5 calls opens for 5 s, 4 probes decide.
 //!
-//! Theirs is a time window of 20 s, here it is the last 20 calls: nothing leaves either of them within these sequences.
+//! Theirs is a time window of 20 s, here it is the last 20 calls, except where the tests say so: nothing leaves either of them
+//! within these sequences.
 
-use std::time::Duration;
-
-use tower_recourse::{
-    BreakerConfig, Ratio,
-    breaker::{OpenFor, OpenRule, Probes, Window},
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
 };
 
-use crate::play::play;
+use tower_recourse::{
+    BreakerConfig, Ratio, State,
+    breaker::{Mode, OpenFor, OpenRule, Probes, Window},
+    observe::Event,
+};
+
+use crate::play::{Played, play};
 
 fn theirs() -> BreakerConfig {
     let window = Window::count(20).unwrap().minimum(5).unwrap();
@@ -92,4 +97,63 @@ fn the_rate_follows_a_window_of_four_calls() {
         let rate = played.circuit.stats().window.failure_rate().unwrap() * 100.0;
         assert!((rate - percent).abs() < 0.05, "r17: {rate} % instead of {percent} %");
     }
+}
+
+/// r15, `SlidingTimeWindowMetricsTest`: five slices of a second. Theirs are cut by the wall clock's seconds, ours by the circuit's.
+#[test]
+fn calls_leave_a_window_of_time_a_slice_at_a_time() {
+    let window = Window::time(Duration::from_secs(5)).unwrap().slices(5).unwrap().minimum(5).unwrap();
+    let half_of_them = OpenRule::Ratio { failing: Ratio::HALF, window };
+    play(
+        BreakerConfig::default().open_when(half_of_them),
+        &[
+            ("r15", "F +100ms S +100ms S", "C 1/3"),
+            ("r15", "+1s S +1s S +1s F +1s S", "C 2/7"),
+            ("r15, the first slice has left", "+1s S", "C 1/5"),
+            ("r15, the second too", "+1s S", "C 1/5"),
+            ("r15, all have", "+5s S", "C 0/1"),
+        ],
+    );
+}
+
+/// The sequence that theirs were written for, with their own window of 20 s: nothing leaves it meanwhile.
+#[test]
+fn a_window_of_20_seconds_opens_like_one_of_20_calls() {
+    let window = Window::time(Duration::from_secs(20)).unwrap().minimum(5).unwrap();
+    let theirs = || theirs().open_when(OpenRule::Ratio { failing: Ratio::HALF, window });
+    play(theirs(), &[("r1", "F F F S", "C 3/4"), ("r2", "S", "O 3/5 for 5s")]);
+    play(theirs(), &[("r3", "S +1s S +1s S +1s F +1s F", "C 2/5"), ("r3", "+1s F", "O 3/6 for 5s")]);
+}
+
+/// r12: they let everything in, and tell once that they would have opened.
+#[test]
+fn metrics_only_counts_and_tells_once() {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let hears = Arc::clone(&told);
+    let mut played = Played::new(theirs().observe(move |event: &Event<'_>| {
+        if let Event::CircuitWouldOpen { calls, failures, .. } = *event {
+            hears.lock().unwrap().push((failures, calls));
+        }
+    }));
+    played.circuit.set_mode(Mode::MetricsOnly);
+    played.row(("r12", "F F F S", "C 3/4"));
+    assert_eq!(*told.lock().unwrap(), [], "r12, below the minimum");
+    played.row(("r12", "S", "C 3/5"));
+    assert_eq!(*told.lock().unwrap(), [(3, 5)], "r12, at 60 %");
+    played.row(("r12", "F", "C 4/6"));
+    assert_eq!(*told.lock().unwrap(), [(3, 5)], "r12, still one");
+}
+
+/// r13. A mode stays: no time of the circuit's own ends it.
+#[test]
+fn forced_open_rejects_and_disabled_admits() {
+    let mut played = Played::new(theirs());
+    played.circuit.force_open();
+    for (row, rejected) in [("R", 1), ("+6s R", 2)] {
+        played.steps("r13", row);
+        assert_eq!((played.circuit.state(), played.circuit.stats().total_rejected), (State::Open, rejected), "r13");
+    }
+    played.circuit.set_mode(Mode::Disabled);
+    played.row(("r13, disabled", "F*5 S +6s F*5", "C 0/0"));
+    assert_eq!(played.circuit.stats().transitions, 2, "r13: opened and closed by hand");
 }

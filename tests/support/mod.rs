@@ -166,6 +166,11 @@ impl Told {
         self.0.lock().unwrap().iter().filter(|event| event.contains(part)).count()
     }
 
+    /// Forgets them.
+    pub(crate) fn clear(&self) {
+        self.0.lock().unwrap().clear();
+    }
+
     /// Whether the last event has all of these in it.
     pub(crate) fn last_has(&self, parts: &[&str]) -> bool {
         let told = self.0.lock().unwrap();

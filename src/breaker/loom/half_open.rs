@@ -1,7 +1,5 @@
 //! Who gets in as a probe, and what a lease is good for.
 
-use ::loom::model;
-
 use super::*;
 use Ending::{Failure, Neither, Success};
 
@@ -29,8 +27,8 @@ fn of_two_that_ask_when_the_open_time_ends_one_gets_the_probe_and_one_hears_of_i
 
 #[test]
 fn looking_at_it_when_the_open_time_ends_half_opens_it_once_and_takes_nobodys_probe() {
-    model(|| {
-        let look = |bench: &Bench| bench.cell.tick(|| OPEN_FOR);
+    bounded(3, || {
+        let look = |bench: &Bench| bench.tick(OPEN_FOR);
         let ask = |bench: &Bench| bench.admit(OPEN_FOR).unwrap();
         let (bench, one, other, asked) = all(Bench::open(ONE_PROBE), look, look, ask);
         assert_eq!([one, other, asked.half_opened].into_iter().filter(|half_opened| *half_opened).count(), 1);
@@ -41,7 +39,7 @@ fn looking_at_it_when_the_open_time_ends_half_opens_it_once_and_takes_nobodys_pr
 
 #[test]
 fn the_slot_of_a_dropped_probe_is_taken_by_one_of_those_who_ask() {
-    model(|| {
+    bounded(3, || {
         let drop = |bench: &Bench| bench.end(2, Neither, OPEN_FOR);
         let ask = |bench: &Bench| bench.admit(OPEN_FOR).is_ok();
         let (bench, _, one, other) = all(Bench::half_open(ONE_PROBE, 1), drop, ask, ask);
@@ -55,7 +53,7 @@ fn the_slot_of_a_dropped_probe_is_taken_by_one_of_those_who_ask() {
 
 #[test]
 fn never_more_probes_are_on_their_way_than_may_be() {
-    bounded(|| {
+    bounded(3, || {
         let ask = |bench: &Bench| bench.admit(OPEN_FOR).is_ok();
         let (bench, one, other, third) = all(Bench::open(successes(3, 2)), ask, ask, ask);
         assert_eq!([one, other, third].into_iter().filter(|admitted| *admitted).count(), 2);
@@ -65,7 +63,7 @@ fn never_more_probes_are_on_their_way_than_may_be() {
 
 #[test]
 fn no_probe_is_sent_that_would_not_be_needed() {
-    model(|| {
+    bounded(3, || {
         let succeed = |bench: &Bench| bench.end(2, Success, OPEN_FOR);
         let ask = |bench: &Bench| bench.admit(OPEN_FOR).is_ok();
         let (bench, _, one, other) = all(Bench::half_open(successes(3, 2), 1), succeed, ask, ask);
@@ -129,17 +127,30 @@ fn a_probe_that_comes_back_when_the_round_is_given_up_takes_nobodys_lease_away()
 
 #[test]
 fn nobody_is_rejected_without_being_told_until_when() {
+    fn told(asked: Result<(), Refused>) -> bool {
+        asked.is_ok_and(|()| true) || asked.is_err_and(|refused| refused.until <= FAR)
+    }
     model(|| {
         let ask = |bench: &Bench| bench.admit(OPEN_FOR + LEASE);
         let look = |bench: &Bench| bench.cell.peek(&bench.probing, || OPEN_FOR + LEASE);
         let (_, _, seen) = both(Bench::half_open(successes(2, 2), 2), ask, look);
-        assert!(seen.is_ok() || seen.is_err_and(|refused| refused.until == OPEN_FOR + LEASE + LEASE));
+        assert!(told(seen), "{seen:?}");
     });
+    for look in [(|bench| bench.admit(0).map(drop)) as fn(&Bench) -> _, |bench| bench.cell.peek(&bench.probing, || 0)] {
+        model(move || {
+            let reopen = |bench: &Bench| {
+                let probe = bench.admit(OPEN_FOR).unwrap();
+                bench.end(probe.generation, Failure, OPEN_FOR)
+            };
+            let (_, _, seen) = both(Bench::open(ONE_PROBE), reopen, look);
+            assert!(told(seen), "{seen:?}");
+        });
+    }
 }
 
 #[test]
 fn of_two_that_ask_when_the_lease_ends_one_begins_the_new_round_whatever_comes_back() {
-    bounded(|| {
+    bounded(3, || {
         let ask = |bench: &Bench| bench.admit(OPEN_FOR + LEASE);
         let drop = |bench: &Bench| bench.end(2, Neither, OPEN_FOR + LEASE);
         let (bench, one, other, _) = all(Bench::half_open(ONE_PROBE, 1), ask, ask, drop);
@@ -151,7 +162,7 @@ fn of_two_that_ask_when_the_lease_ends_one_begins_the_new_round_whatever_comes_b
 
 #[test]
 fn of_two_probes_one_lost_and_one_back_the_next_round_has_no_more_than_may_be() {
-    bounded(|| {
+    bounded(3, || {
         let ask = |bench: &Bench| bench.admit(OPEN_FOR + LEASE).is_ok();
         let succeed = |bench: &Bench| bench.end(2, Success, OPEN_FOR + LEASE);
         let (bench, one, other, _) = all(Bench::half_open(half_of_probes(2), 2), ask, ask, succeed);
@@ -165,8 +176,8 @@ fn of_two_probes_one_lost_and_one_back_the_next_round_has_no_more_than_may_be() 
 fn a_reset_while_somebody_asks_for_the_probe_leaves_it_closed() {
     model(|| {
         let ask = |bench: &Bench| bench.admit(OPEN_FOR).unwrap();
-        let (bench, asked, before) = both(Bench::open(ONE_PROBE), ask, |bench| bench.cell.reset());
-        assert_eq!(bench.phase(), Phase::Closed { failures_in_a_row: 0 });
+        let (bench, asked, before) = both(Bench::open(ONE_PROBE), ask, |bench| bench.cell.change(Word::reset).0);
+        assert_eq!(bench.phase(), Phase::Closed { failures_in_a_row: 0, ramping: false });
         assert_eq!(asked.half_opened, matches!(before.phase, Phase::HalfOpen { .. }));
         // What a probe brings back is of no interest any more.
         if asked.half_opened {
@@ -177,7 +188,7 @@ fn a_reset_while_somebody_asks_for_the_probe_leaves_it_closed() {
 
 #[test]
 fn one_that_was_about_to_open_it_leaves_a_later_opening_alone() {
-    model(|| {
+    bounded(5, || {
         let (bench, _, opened_twice) = both(
             Bench::closed(consecutive(1)),
             |bench| bench.end(0, Failure, 1),
@@ -195,8 +206,21 @@ fn one_that_was_about_to_open_it_leaves_a_later_opening_alone() {
 }
 
 #[test]
+fn one_that_was_about_to_half_open_it_takes_no_later_lease_away() {
+    bounded(5, || {
+        let (bench, _, _) = both(
+            Bench::open(ONE_PROBE),
+            |bench| bench.admit(OPEN_FOR + LEASE),
+            |bench| (bench.admit(OPEN_FOR), bench.admit(OPEN_FOR + LEASE)),
+        );
+        assert_eq!(bench.cell.moves_on_at(bench.cell.load()), Some(OPEN_FOR + LEASE + LEASE));
+        bench.assert_not_wedged();
+    });
+}
+
+#[test]
 fn one_that_was_about_to_begin_a_round_leaves_a_later_one_alone() {
-    model(|| {
+    bounded(5, || {
         let (bench, _, later) = both(
             Bench::half_open(ONE_PROBE, 1),
             |bench| bench.admit(OPEN_FOR + LEASE),

@@ -1,9 +1,9 @@
 //! The sliding window: whatever the order, its sum is the number of its marked places when everybody is done.
 
-use ::loom::{model, thread};
+use ::loom::thread;
 use std::sync::Arc;
 
-use super::bounded;
+use super::{bounded, model};
 use crate::breaker::window::Marks;
 
 /// Makes these calls at the same time, a thread each: (generation, marked).
@@ -36,7 +36,7 @@ fn assert_sum(marks: &Marks, generation: u32, calls: u32) -> u32 {
 
 #[test]
 fn calls_at_once_are_all_in_the_sum() {
-    bounded(|| {
+    bounded(3, || {
         let marks = record(Marks::new(4), &[&[(0, true)], &[(0, true)], &[(0, false)]]);
         assert_eq!(assert_sum(&marks, 0, 3), 2);
     });
@@ -48,7 +48,7 @@ fn a_window_of_one_call_holds_one_of_those_that_came_at_once() {
         let marks = record(Marks::new(1), &[&[(0, true)], &[(0, false)]]);
         assert_sum(&marks, 0, 1);
     });
-    bounded(|| {
+    bounded(3, || {
         let marks = record(Marks::new(1), &[&[(0, true)], &[(0, false)], &[(0, true)]]);
         assert_sum(&marks, 0, 1);
     });
@@ -56,11 +56,11 @@ fn a_window_of_one_call_holds_one_of_those_that_came_at_once() {
 
 #[test]
 fn a_window_of_two_calls_that_is_overrun_holds_two() {
-    bounded(|| {
+    bounded(5, || {
         let marks = record(Marks::new(2), &[&[(0, true), (0, false)], &[(0, true), (0, true)]]);
         assert_sum(&marks, 0, 2);
     });
-    bounded(|| {
+    bounded(3, || {
         let marks = record(Marks::new(2), &[&[(0, true)], &[(0, false)], &[(0, true)]]);
         assert_sum(&marks, 0, 2);
     });
@@ -104,7 +104,7 @@ fn whoever_is_last_sees_every_failure() {
 
 #[test]
 fn no_call_of_another_generation_is_counted() {
-    bounded(|| {
+    bounded(3, || {
         let marks = record(Marks::new(4), &[&[(0, true)], &[(1, true)], &[(1, false)]]);
         assert_eq!(assert_sum(&marks, 1, 2), 1);
         assert_eq!(marks.read(0), (0, 0));
@@ -125,7 +125,7 @@ fn the_marks_of_a_full_window_are_gone_with_its_generation() {
 
 #[test]
 fn one_that_takes_the_place_of_a_generation_that_ends_meanwhile_leaves_no_mark() {
-    bounded(|| {
+    bounded(3, || {
         let marks = record(Marks::new(1), &[&[(0, true)], &[(1, false)], &[(2, true)]]);
         assert_eq!(assert_sum(&marks, 2, 1), 1);
         marks.record(2, false);

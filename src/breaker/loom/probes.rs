@@ -1,7 +1,5 @@
 //! What several probes come back with at once.
 
-use ::loom::model;
-
 use super::*;
 use Ending::{Failure, Neither, Success};
 
@@ -32,13 +30,13 @@ fn two_successes_at_once_close_it_exactly_once() {
         assert!(is_transition(&one) != is_transition(&other), "{one:?}, {other:?}");
         let word = bench.cell.load();
         assert_eq!((word.generation, word.streak), (3, 0));
-        assert_eq!(word.phase, Phase::Closed { failures_in_a_row: 0 });
+        assert_eq!(word.phase, Phase::Closed { failures_in_a_row: 0, ramping: false });
     });
 }
 
 #[test]
 fn a_success_and_a_failure_at_once_where_one_failure_is_too_many_reopen_it_exactly_once() {
-    model(|| {
+    bounded(5, || {
         let (bench, success, failure) = both(
             Bench::half_open(successes(2, 2), 2),
             |bench| bench.end(2, Success, OPEN_FOR),
@@ -51,7 +49,7 @@ fn a_success_and_a_failure_at_once_where_one_failure_is_too_many_reopen_it_exact
 
 #[test]
 fn three_probes_that_end_at_once_are_all_in_the_decision() {
-    bounded(|| {
+    bounded(3, || {
         let succeed = |bench: &Bench| bench.end(2, Success, OPEN_FOR);
         let fail = |bench: &Bench| bench.end(2, Failure, OPEN_FOR);
         let (bench, one, other, third) = all(Bench::half_open(half_of_probes(3), 3), succeed, fail, fail);

@@ -8,7 +8,10 @@
 //! Nothing is cleared when a generation ends. Every word of the ring carries the generation that wrote it, and one of
 //! another generation reads as unmarked.
 
-use super::super::cell::{GENERATION_MASK, is_later};
+use super::{
+    super::cell::{GENERATION_MASK, is_later},
+    Span,
+};
 use crate::sync::{AtomicU64, Ordering};
 
 /// The longest window, in calls.
@@ -37,6 +40,10 @@ impl Marks {
     pub(crate) fn new(span: u16) -> Self {
         let ring = (0..span.div_ceil(Self::PER_WORD)).map(|_| AtomicU64::new(0)).collect();
         Self { head: AtomicU64::new(0), ring, span }
+    }
+
+    pub(crate) fn span(&self) -> Span {
+        Span::Calls(self.span)
     }
 
     /// Adds a call. (calls, marked calls) in the window with it; `None` if a later generation has begun.

@@ -1,8 +1,10 @@
 //! What the last calls came to.
 
 mod count;
+mod time;
 
 pub(crate) use count::{MAX_CALLS, Marks};
+pub(crate) use time::Slices;
 
 /// What a window holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -18,48 +20,139 @@ pub(crate) struct Counts {
 /// The window of one circuit: what its rules need, and no more.
 #[derive(Debug)]
 pub(crate) struct Window {
-    failures: Option<Marks>,
-    slow: Option<Marks>,
+    failures: Option<Sums>,
+    // These are boxed, as few circuits have them, and there may be a million circuits.
+    slow: Option<Box<Sums>>,
+    /// Requests, and those of them that were accepted: for throttling.
+    requests: Option<Box<Slices>>,
 }
 
 /// What a window is made of: two circuits of one shape can take each other's memory.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Shape {
-    /// Over how many calls failures are counted; 0 if no rule asks.
-    pub(crate) failures: u16,
-    /// The same for slow calls.
-    pub(crate) slow: u16,
+    pub(crate) failures: Span,
+    pub(crate) slow: Span,
+    pub(crate) requests: Span,
+}
+
+/// Over what something is counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub(crate) enum Span {
+    /// No rule asks.
+    #[default]
+    None,
+    /// The last so many calls.
+    Calls(u16),
+    /// So many slices of so many microseconds.
+    Time { slice: u64, slices: u8 },
+}
+
+#[derive(Debug)]
+enum Sums {
+    Calls(Marks),
+    Time(Slices),
 }
 
 impl Window {
     pub(crate) fn new(shape: Shape) -> Self {
-        let marks = |calls: u16| (calls > 0).then(|| Marks::new(calls));
-        Self { failures: marks(shape.failures), slow: marks(shape.slow) }
+        let requests = match shape.requests {
+            Span::Time { slice, slices } => Some(Box::new(Slices::new(slice, slices))),
+            Span::None | Span::Calls(_) => None,
+        };
+        Self { failures: Sums::new(shape.failures), slow: Sums::new(shape.slow).map(Box::new), requests }
     }
 
-    /// Counts one call of `generation`, and says what the window holds with it. `None` if a later generation has begun
-    /// to count: the call is of no interest any more.
-    pub(crate) fn record(&self, generation: u32, failed: bool, slow: bool) -> Option<Counts> {
-        let record = |marks: &Option<Marks>, mark| match marks {
-            Some(marks) => marks.record(generation, mark),
-            None => Some((0, 0)),
+    /// The shape that it was made from.
+    pub(crate) fn shape(&self) -> Shape {
+        let span = |sums: Option<&Sums>| sums.map_or(Span::None, Sums::span);
+        Shape {
+            failures: span(self.failures.as_ref()),
+            slow: span(self.slow.as_deref()),
+            requests: self.requests.as_ref().map_or(Span::None, |requests| requests.span()),
+        }
+    }
+
+    /// Counts one call of `generation`, and says what the window holds with it. `failed` and `slow` are `None` for a call that
+    /// says nothing of that. `None` if a later generation has begun to count: the call is of no interest any more.
+    pub(crate) fn record(
+        &self,
+        generation: u32,
+        failed: Option<bool>,
+        slow: Option<bool>,
+        now: impl Fn() -> u64,
+    ) -> Option<Counts> {
+        let record = |sums: Option<&Sums>, mark| match (sums, mark) {
+            (Some(sums), Some(mark)) => sums.record(generation, mark, &now),
+            (Some(sums), None) => Some(sums.read(generation, &now)),
+            (None, _) => Some((0, 0)),
         };
-        let (calls, failures) = record(&self.failures, failed)?;
-        let (timed, slow) = record(&self.slow, slow)?;
+        let (calls, failures) = record(self.failures.as_ref(), failed)?;
+        let (timed, slow) = record(self.slow.as_deref(), slow)?;
         Some(Counts { calls, failures, timed, slow })
     }
 
     /// What it holds of `generation`.
-    pub(crate) fn counts(&self, generation: u32) -> Counts {
-        let read = |marks: &Option<Marks>| marks.as_ref().map_or((0, 0), |marks| marks.read(generation));
-        let (calls, failures) = read(&self.failures);
-        let (timed, slow) = read(&self.slow);
+    pub(crate) fn counts(&self, generation: u32, now: impl Fn() -> u64) -> Counts {
+        let read = |sums: Option<&Sums>| sums.map_or((0, 0), |sums| sums.read(generation, &now));
+        let (calls, failures) = read(self.failures.as_ref());
+        let (timed, slow) = read(self.slow.as_deref());
         Counts { calls, failures, timed, slow }
     }
 
     /// Whether a good, fast call of `generation` would change nothing.
     pub(crate) fn is_quiet(&self, generation: u32) -> bool {
-        let quiet = |marks: &Option<Marks>| marks.as_ref().is_none_or(|marks| marks.is_quiet(generation));
-        quiet(&self.failures) && quiet(&self.slow)
+        let quiet = |sums: Option<&Sums>| sums.is_none_or(|sums| sums.is_quiet(generation));
+        quiet(self.failures.as_ref()) && quiet(self.slow.as_deref())
+    }
+
+    /// (requests, accepted ones) of `generation`.
+    pub(crate) fn requests(&self, generation: u32, now: u64) -> (u32, u32) {
+        self.requests.as_ref().map_or((0, 0), |requests| requests.read(generation, now))
+    }
+
+    /// Counts a request, which was accepted by the service or wasn't.
+    pub(crate) fn request(&self, generation: u32, now: u64, accepted: bool) {
+        if let Some(requests) = &self.requests {
+            requests.record(generation, now, 1, accepted.into());
+        }
+    }
+}
+
+impl Sums {
+    fn new(span: Span) -> Option<Self> {
+        match span {
+            Span::None => None,
+            Span::Calls(calls) => Some(Self::Calls(Marks::new(calls))),
+            Span::Time { slice, slices } => Some(Self::Time(Slices::new(slice, slices))),
+        }
+    }
+
+    fn span(&self) -> Span {
+        match self {
+            Self::Calls(marks) => marks.span(),
+            Self::Time(slices) => slices.span(),
+        }
+    }
+
+    fn record(&self, generation: u32, mark: bool, now: impl Fn() -> u64) -> Option<(u32, u32)> {
+        match self {
+            Self::Calls(marks) => marks.record(generation, mark),
+            Self::Time(slices) => slices.record(generation, now(), 1, mark.into()),
+        }
+    }
+
+    fn read(&self, generation: u32, now: impl Fn() -> u64) -> (u32, u32) {
+        match self {
+            Self::Calls(marks) => marks.read(generation),
+            Self::Time(slices) => slices.read(generation, now()),
+        }
+    }
+
+    /// In a window of time, every call counts.
+    fn is_quiet(&self, generation: u32) -> bool {
+        match self {
+            Self::Calls(marks) => marks.is_quiet(generation),
+            Self::Time(_) => false,
+        }
     }
 }

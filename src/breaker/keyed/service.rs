@@ -1,0 +1,119 @@
+use std::{
+    fmt,
+    hash::Hash,
+    task::{Context, Poll},
+};
+
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::{
+    super::{BreakerConfig, BreakerLayer, Circuit, Fail, OnRejection, Rejection, Respond, future, service::begin},
+    Circuits,
+};
+use crate::{Classifier, classify::Errors, readiness::Readiness};
+
+impl<C> BreakerLayer<C> {
+    /// One circuit a key, which a function takes from the request. See [`keyed`](super).
+    pub fn keyed<F, Req, K>(config: BreakerConfig<C>, key: F) -> KeyedBreakerLayer<F, K, C>
+    where
+        F: Fn(&Req) -> K,
+        K: Hash + Eq + Clone,
+    {
+        KeyedBreakerLayer { key, circuits: Circuits::new(config), on_rejection: Fail }
+    }
+}
+
+/// Puts a breaker around a service: one circuit a key, for everything that the layer makes.
+///
+/// # Clone
+///
+/// A clone is on the same circuits.
+#[derive(Debug, Clone)]
+pub struct KeyedBreakerLayer<F, K, C = Errors, R = Fail> {
+    key: F,
+    circuits: Circuits<K, C>,
+    on_rejection: R,
+}
+
+impl<F, K, C> KeyedBreakerLayer<F, K, C> {
+    /// A breaker on circuits that are shared with others, or watched, or of another capacity.
+    pub fn on<Req>(circuits: &Circuits<K, C>, key: F) -> Self
+    where
+        F: Fn(&Req) -> K,
+        Circuits<K, C>: Clone,
+    {
+        Self { key, circuits: circuits.clone(), on_rejection: Fail }
+    }
+}
+
+impl<F, K, C, R> KeyedBreakerLayer<F, K, C, R> {
+    /// Answers a call that its circuit rejects with a response of one's own making. The service's error type stays what it is.
+    pub fn respond_when_open<G, Res>(self, respond: G) -> KeyedBreakerLayer<F, K, C, Respond<G>>
+    where
+        G: Fn(&Rejection) -> Res,
+    {
+        KeyedBreakerLayer { key: self.key, circuits: self.circuits, on_rejection: Respond(respond) }
+    }
+
+    /// The circuits that it is on.
+    pub fn circuits(&self) -> &Circuits<K, C> {
+        &self.circuits
+    }
+}
+
+impl<S, F, K, C, R> Layer<S> for KeyedBreakerLayer<F, K, C, R>
+where
+    Self: Clone,
+{
+    type Service = KeyedBreaker<S, Self>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        KeyedBreaker { inner, layer: self.clone(), readiness: Readiness::default() }
+    }
+}
+
+/// A service with one circuit a key. Made by [`KeyedBreakerLayer`].
+///
+/// It is ready when the service is: whose circuit is asked, only the request can tell.
+///
+/// # Clone
+///
+/// A clone is on the same circuits.
+#[derive(Clone)]
+pub struct KeyedBreaker<S, L> {
+    inner: S,
+    layer: L,
+    readiness: Readiness,
+}
+
+impl<S, F, K, C, R, Req> Service<Req> for KeyedBreaker<S, KeyedBreakerLayer<F, K, C, R>>
+where
+    S: Service<Req>,
+    S::Error: Send + 'static,
+    F: Fn(&Req) -> K,
+    K: Hash + Eq + Clone,
+    C: Classifier<Req, S::Response, S::Error> + Clone,
+    R: OnRejection<S::Response, S::Error> + Clone,
+{
+    type Response = S::Response;
+    type Error = R::Error;
+    type Future = future::Future<S, C, R, Req>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.readiness.poll(&mut self.inner, cx).map(Ok)
+    }
+
+    fn call(&mut self, request: Req) -> Self::Future {
+        let Self { inner, layer, readiness } = self;
+        let KeyedBreakerLayer { key, circuits, on_rejection } = layer;
+        let circuit = Circuit::of(circuits.tenant(&key(&request)), circuits.classifier.clone());
+        begin(&circuit, circuit.admit(), (inner, readiness), on_rejection, request)
+    }
+}
+
+impl<S: fmt::Debug, L: fmt::Debug> fmt::Debug for KeyedBreaker<S, L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyedBreaker").field("inner", &self.inner).field("layer", &self.layer).finish_non_exhaustive()
+    }
+}

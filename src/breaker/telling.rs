@@ -1,0 +1,47 @@
+//! What a circuit tells its observers.
+
+use std::time::Duration;
+
+use super::{
+    config::Settings,
+    rule::{Phase, Word},
+    slab::Tenant,
+    state::Mode,
+    window::Counts,
+};
+use crate::{Name, observe::Event};
+
+impl Tenant {
+    pub(crate) fn name<'a>(&'a self, settings: &'a Settings) -> &'a Name {
+        self.own_name.as_deref().unwrap_or(&settings.name)
+    }
+
+    /// That the circuit has become this, and is counted already.
+    pub(crate) fn tell_of(&self, settings: &Settings, word: Word, counts: Counts, asked: Option<Duration>) {
+        let name = self.name(settings);
+        settings.observers.tell(match word.phase {
+            Phase::Open => Event::CircuitOpened {
+                name,
+                open_for: match word.mode {
+                    Mode::ForcedOpen => Duration::MAX,
+                    _ => self.open_time(settings, word, counts, asked),
+                },
+                openings_in_a_row: word.streak.into(),
+                calls: counts.calls.max(counts.timed),
+                failures: counts.failures,
+                slow: counts.slow,
+            },
+            Phase::HalfOpen { .. } => Event::CircuitHalfOpened { name },
+            Phase::Closed { .. } => Event::CircuitClosed { name },
+        });
+    }
+
+    pub(crate) fn tell_would_open(&self, settings: &Settings, counts: Counts) {
+        settings.observers.tell(Event::CircuitWouldOpen {
+            name: self.name(settings),
+            calls: counts.calls.max(counts.timed),
+            failures: counts.failures,
+            slow: counts.slow,
+        });
+    }
+}

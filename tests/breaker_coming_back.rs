@@ -1,0 +1,330 @@
+//! Open for how long, probed by whom, and back how fast.
+
+mod accounts;
+mod support;
+
+use std::{
+    future::{pending, ready},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use accounts::{at_once, counted, end_all, endings, open};
+use support::{Told, ms, secs};
+use tokio_test::{assert_pending, task};
+use tower_recourse::{
+    BreakerConfig, Circuit, Ratio, State, Verdict,
+    breaker::{Dropped, OpenFor, OpenRule, Opening, Permit, Probes, Undecided, Window},
+    time::ManualClock,
+};
+
+const HALF_A_MINUTE: Duration = secs(30);
+
+fn timed(config: BreakerConfig) -> (Circuit, ManualClock) {
+    let clock = ManualClock::new();
+    (Circuit::new(config.open_when(at_once()).clock(clock.clone())), clock)
+}
+
+fn half_open(config: BreakerConfig) -> (Circuit, ManualClock) {
+    let (circuit, clock) = timed(config);
+    open(&circuit);
+    clock.advance(circuit.retry_in().unwrap());
+    assert_eq!(circuit.state(), State::HalfOpen);
+    (circuit, clock)
+}
+
+fn asking(delay: Duration) -> Verdict {
+    Verdict::throttled().retry_after(delay)
+}
+
+#[test]
+fn a_function_sets_the_open_time_by_the_openings_in_a_row_and_the_share_of_failures() {
+    let by = |opening: Opening| secs(opening.in_a_row.into()).mul_f64(1.0 + opening.failing.unwrap_or(9.0));
+    let rule = OpenRule::Ratio { failing: Ratio::HALF, window: Window::count(4).unwrap() };
+    let (clock, told) = (ManualClock::new(), Told::default());
+    let config = counted().open_for(OpenFor::by(by)).observe(told.observer()).clock(clock.clone());
+    let circuit = Circuit::new(config.clone().open_when(rule));
+    end_all(&circuit, Verdict::Success, 2);
+    end_all(&circuit, Verdict::transient(), 2);
+    assert_eq!(circuit.retry_in(), Some(ms(1_500)));
+    assert!(told.last_has(&["CircuitOpened", "open_for: 1.5s", "openings_in_a_row: 1"]));
+    clock.advance(ms(1_500));
+    circuit.admit().unwrap().failure();
+    assert_eq!(circuit.retry_in(), Some(secs(4)), "of one probe, all failed");
+
+    let without_a_window = Circuit::new(config.open_when(at_once()));
+    open(&without_a_window);
+    assert_eq!(without_a_window.retry_in(), Some(secs(10)));
+}
+
+#[test]
+fn an_open_time_by_a_function_is_capped_and_may_be_for_ever() {
+    let (circuit, _clock) = timed(counted().open_for(OpenFor::by(|_| secs(99)).max(secs(7))));
+    open(&circuit);
+    assert_eq!(circuit.retry_in(), Some(secs(7)));
+    let (circuit, clock) = timed(counted().open_for(OpenFor::by(|_| Duration::MAX)));
+    open(&circuit);
+    clock.advance(Duration::MAX);
+    assert_eq!((circuit.state(), circuit.retry_in()), (State::Open, None));
+}
+
+#[test]
+fn stats_tell_the_first_open_time_of_a_function_too() {
+    let open_for = OpenFor::by(|opening| secs(10) * opening.in_a_row);
+    assert_eq!(Circuit::new(counted().open_for(open_for)).stats().open_for, secs(10));
+}
+
+// resilience4j#1387: open for as long as the response says. go-retryablehttp#247: but not for a year.
+#[test]
+fn the_failure_that_opens_it_may_say_for_how_long() {
+    let told = Told::default();
+    let (circuit, clock) =
+        timed(counted().observe(told.observer()).open_for(OpenFor::fixed(secs(5)).as_asked(secs(60))));
+    circuit.admit().unwrap().end(asking(secs(20)));
+    assert_eq!(circuit.retry_in(), Some(secs(20)));
+    assert!(told.last_has(&["CircuitOpened", "open_for: 20s"]));
+    clock.advance(secs(20));
+    circuit.admit().unwrap().end(asking(secs(365 * 86_400)));
+    assert_eq!(circuit.retry_in(), Some(secs(60)), "a probe may say so too, and nobody more than the cap");
+    clock.advance(secs(60));
+    circuit.admit().unwrap().failure();
+    assert_eq!(circuit.retry_in(), Some(secs(5)), "one that asks for nothing is met with the usual time");
+}
+
+#[test]
+fn only_the_failure_that_opens_it_is_asked_and_only_if_the_config_says_so() {
+    let config = || counted().open_for(OpenFor::fixed(secs(5)));
+    let (circuit, _clock) = timed(config());
+    circuit.admit().unwrap().end(asking(secs(20)));
+    assert_eq!(circuit.retry_in(), Some(secs(5)));
+
+    let config = config().open_for(OpenFor::fixed(secs(5)).as_asked(secs(60)));
+    let circuit = Circuit::new(config.clock(ManualClock::new()).open_when(OpenRule::consecutive(2).unwrap()));
+    circuit.admit().unwrap().end(asking(secs(20)));
+    circuit.admit().unwrap().failure();
+    assert_eq!(circuit.retry_in(), Some(secs(5)));
+}
+
+#[test]
+fn a_circuit_that_is_open_until_reset_stays_so_for_ten_years() {
+    let (circuit, clock) = timed(counted().open_for(OpenFor::until_reset()));
+    open(&circuit);
+    clock.advance(secs(10 * 365 * 86_400));
+    let rejection = circuit.admit().unwrap_err();
+    assert_eq!((rejection.retry_in(), rejection.to_string()), (None, "circuit `breaker` is open".into()));
+    circuit.reset();
+    assert_eq!(circuit.state(), State::Closed);
+    open(&circuit);
+    circuit.report_success();
+    assert_eq!((circuit.state(), circuit.stats().openings_in_a_row), (State::Closed, 0));
+    circuit.admit().unwrap().success();
+}
+
+#[test]
+fn a_reported_success_ends_a_row_of_failures_and_closes_a_half_open_circuit() {
+    let clock = ManualClock::new();
+    let circuit = Circuit::new(counted().open_when(OpenRule::consecutive(3).unwrap()).clock(clock.clone()));
+    end_all(&circuit, Verdict::transient(), 2);
+    let under_way = circuit.admit().unwrap();
+    circuit.report_success();
+    assert_eq!((circuit.stats().failures_in_a_row, circuit.stats().transitions), (0, 0));
+    under_way.failure();
+    assert_eq!(circuit.stats().failures_in_a_row, 1, "calls on their way still count");
+    open(&circuit);
+    clock.advance(HALF_A_MINUTE);
+    let probe = circuit.admit().unwrap();
+    circuit.report_success();
+    probe.failure();
+    assert_eq!((circuit.state(), circuit.stats().failures_in_a_row), (State::Closed, 0), "nobody waits for the probe");
+}
+
+#[test]
+fn a_reported_success_begins_the_ramp_as_a_probe_does_and_a_reset_does_not() {
+    let (circuit, clock) = timed(counted().ramp(secs(100)));
+    open(&circuit);
+    circuit.report_success();
+    circuit.admit().unwrap_err();
+    clock.advance(secs(100));
+    circuit.admit().unwrap().failure();
+    circuit.reset();
+    circuit.admit().unwrap().success();
+}
+
+// resilience4j#935, #1681: half-open for as long as nobody calls often enough.
+#[test]
+fn half_open_for_too_long_opens_again_for_the_configured_time_and_counts_as_one_more_opening() {
+    let probes = Probes::successes(2).unwrap().within(secs(8), Undecided::Open).unwrap();
+    let config = counted().probes(probes).open_for(OpenFor::growing(secs(10)));
+    let (circuit, clock) = half_open(config);
+    circuit.admit().unwrap().success();
+    clock.advance(ms(7_999));
+    assert_eq!(circuit.state(), State::HalfOpen);
+    clock.advance(ms(1));
+    assert_eq!(circuit.state(), State::Open);
+    let stats = circuit.stats();
+    assert_eq!((stats.retry_in, stats.openings_in_a_row), (Some(secs(20)), 2), "it grows");
+    clock.advance(secs(20));
+    end_all(&circuit, Verdict::Success, 2);
+    assert_eq!((circuit.state(), circuit.stats().openings_in_a_row), (State::Closed, 0));
+}
+
+#[test]
+fn half_open_for_too_long_may_close_it_instead() {
+    let probes = Probes::successes(2).unwrap().within(secs(8), Undecided::Close).unwrap();
+    let (circuit, clock) = half_open(counted().probes(probes));
+    let probe = circuit.admit().unwrap();
+    clock.advance(secs(8));
+    circuit.admit().unwrap().success();
+    assert_eq!((circuit.state(), circuit.stats().transitions), (State::Closed, 3));
+    probe.failure();
+    assert_eq!(circuit.state(), State::Closed, "a probe of before has no say");
+}
+
+#[test]
+fn what_is_told_of_an_undecided_opening_is_the_time_that_holds() {
+    let told = Told::default();
+    let probes = Probes::share_of(4, Ratio::HALF).unwrap().within(secs(8), Undecided::Open).unwrap();
+    let by = |opening: Opening| secs(10).mul_f64(1.0 + opening.failing.unwrap_or(0.0));
+    let config = counted().probes(probes).open_for(OpenFor::by(by)).observe(told.observer());
+    for look in [|circuit: &Circuit| drop(circuit.admit()), |circuit: &Circuit| drop(circuit.stats())] {
+        let (circuit, clock) = half_open(config.clone());
+        end_all(&circuit, Verdict::transient(), 1);
+        end_all(&circuit, Verdict::Success, 1);
+        clock.advance(secs(8));
+        look(&circuit);
+        assert_eq!(circuit.retry_in(), Some(secs(15)));
+        assert_eq!(told.count("open_for: 15s"), 1);
+        assert_eq!(told.count("calls: 2, failures: 1"), 1);
+        told.clear();
+    }
+}
+
+#[test]
+fn rounds_of_leases_do_not_make_the_time_in_half_open_longer() {
+    let probes = Probes::one().lease(secs(3)).unwrap().within(secs(8), Undecided::Open).unwrap();
+    let (circuit, clock) = half_open(counted().probes(probes));
+    let mut lost = Vec::new();
+    for _ in 0..2 {
+        lost.push(circuit.admit().unwrap());
+        clock.advance(secs(3));
+    }
+    lost.push(circuit.admit().unwrap());
+    clock.advance(ms(1_999));
+    assert_eq!(circuit.state(), State::HalfOpen);
+    clock.advance(ms(1));
+    assert_eq!(circuit.admit().unwrap_err().retry_in(), Some(HALF_A_MINUTE), "eight seconds, in three rounds");
+    lost.into_iter().for_each(Permit::success);
+    assert_eq!((circuit.state(), circuit.stats().openings_in_a_row), (State::Open, 2));
+}
+
+#[test]
+fn a_half_open_circuit_that_closes_undecided_says_when_even_if_leases_are_longer() {
+    let probes = Probes::one().within(secs(8), Undecided::Close).unwrap();
+    let (circuit, _clock) = half_open(counted().probes(probes));
+    let _probe = circuit.admit().unwrap();
+    assert_eq!(circuit.admit().unwrap_err().retry_in(), Some(secs(8)));
+}
+
+#[test]
+fn users_requests_are_no_probes_where_the_probes_are_ones_own() {
+    let (circuit, clock) = half_open(counted().probes(Probes::one().of_ones_own()));
+    assert_eq!(circuit.admit().unwrap_err().retry_in(), None, "nobody knows");
+    let mut probe = task::spawn(circuit.probe(pending::<Result<(), &str>>));
+    assert_pending!(probe.poll());
+    assert_eq!(circuit.admit().unwrap_err().retry_in(), None, "the probe's lease is not for requests");
+    drop(probe);
+    let probed = |result: Result<(), &'static str>| task::spawn(circuit.probe(|| ready(result))).poll();
+    assert!(probed(Err("down")).is_ready());
+    assert_eq!(circuit.state(), State::Open);
+    assert!(matches!(probed(Ok(())), std::task::Poll::Ready(Err(error)) if error.rejection().is_some()));
+    clock.advance(HALF_A_MINUTE);
+    assert_eq!(circuit.admit().unwrap_err().retry_in(), None, "nor does a request move it on, or know when");
+    assert!(probed(Ok(())).is_ready());
+    circuit.admit().unwrap().success();
+    assert_eq!(endings(&circuit), [2, 2, 0, 1]);
+}
+
+/// Spawned beside the service, on paused time.
+fn kept_probing(
+    config: BreakerConfig,
+    health: impl Fn(u32) -> Result<(), &'static str> + Send + Sync + 'static,
+) -> (Circuit, Arc<AtomicU32>, tokio::task::JoinHandle<()>) {
+    let circuit = Circuit::new(config.open_when(at_once()));
+    let (probed, asked) = (circuit.clone(), Arc::new(AtomicU32::new(0)));
+    let count = Arc::clone(&asked);
+    let task =
+        tokio::spawn(
+            async move { match probed.keep_probing(|| ready(health(count.fetch_add(1, Relaxed) + 1))).await {} },
+        );
+    (circuit, asked, task)
+}
+
+#[tokio::test(start_paused = true)]
+async fn probes_of_ones_own_close_it_after_every_opening() {
+    let config = counted().probes(Probes::successes(2).unwrap().of_ones_own());
+    let (circuit, asked, task) = kept_probing(config, |n| if n == 1 { Err("still down") } else { Ok(()) });
+    tokio::time::sleep(secs(100)).await;
+    assert_eq!(asked.load(Relaxed), 0, "a closed circuit is left alone");
+    open(&circuit);
+    tokio::time::sleep(secs(31)).await;
+    assert_eq!((asked.load(Relaxed), circuit.state()), (1, State::Open));
+    tokio::time::sleep(secs(31)).await;
+    assert_eq!((asked.load(Relaxed), circuit.state()), (3, State::Closed));
+    open(&circuit);
+    tokio::time::sleep(secs(32)).await;
+    assert_eq!((asked.load(Relaxed), circuit.state()), (5, State::Closed));
+    task.abort();
+    assert!(task.await.unwrap_err().is_cancelled());
+}
+
+#[tokio::test(start_paused = true)]
+async fn probing_on_and_on_leaves_the_others_their_turn() {
+    // A loop without a turn for others would end here, and not in a test that hangs.
+    let down = |n| if n < 100_000 { Err("down") } else { panic!("{n} probes in half a minute") };
+    let (never_open, _, probing) = kept_probing(counted().open_for(OpenFor::fixed(Duration::ZERO)), down);
+    never_open.admit().unwrap().failure();
+    let said_nothing = |outcome: Result<&(), &&str>| if outcome.is_ok() { Verdict::Success } else { Verdict::Neutral };
+    let neutral = Circuit::new(counted().open_when(at_once()).classify(said_nothing));
+    open(&neutral);
+    let (probed, mut probes) = (neutral.clone(), 0);
+    let undecided = tokio::spawn(async move {
+        let asked = || (ready(down(probes)), probes += 1).0;
+        match probed.keep_probing(asked).await {}
+    });
+    tokio::time::sleep(secs(31)).await;
+    assert_eq!((neutral.state(), probing.is_finished(), undecided.is_finished()), (State::HalfOpen, false, false));
+    assert!(neutral.stats().total_neutral > 0);
+}
+
+#[test]
+fn a_dropped_call_counts_as_set() {
+    let drop_after = |dropped, ran| {
+        let (circuit, clock) = timed(counted().dropped(dropped));
+        let call = circuit.admit().unwrap();
+        clock.advance(ran);
+        drop(call);
+        (circuit.state(), endings(&circuit))
+    };
+    let (neutral, failure) = ((State::Closed, [0, 0, 0, 1]), (State::Open, [0, 1, 0, 0]));
+    assert_eq!(drop_after(Dropped::Neutral, secs(9)), neutral);
+    assert_eq!(drop_after(Dropped::Failure, Duration::ZERO), failure);
+    assert_eq!(drop_after(Dropped::FailureAfter(secs(5)), secs(5)), neutral);
+    assert_eq!(drop_after(Dropped::FailureAfter(secs(5)), ms(5_001)), failure);
+}
+
+#[test]
+fn a_dropped_probe_counts_as_set_and_a_neutral_one_never_does() {
+    let (circuit, clock) = half_open(counted().dropped(Dropped::FailureAfter(secs(5))));
+    drop(circuit.admit().unwrap());
+    let slow = circuit.admit().unwrap();
+    clock.advance(secs(6));
+    slow.neutral();
+    assert_eq!(circuit.state(), State::HalfOpen);
+    let slow = circuit.admit().unwrap();
+    clock.advance(secs(6));
+    drop(slow);
+    assert_eq!((circuit.state(), endings(&circuit)), (State::Open, [0, 2, 1, 1]));
+}

@@ -1,0 +1,92 @@
+//! What a circuit takes of the heap, to the last byte. Run with `--nocapture` to see the figures.
+//!
+//! Settings are shared by a config, its clones, and the circuits that are made of them: they are paid for once, however many
+//! circuits there are. Everything else that making a circuit leaves behind is counted here, its part of the memory that is
+//! never freed included.
+
+use std::time::Duration;
+
+use tower_recourse::{
+    BreakerConfig, Circuit, Ratio,
+    breaker::{OpenRule, Throttle, Window},
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn failing(window: Window) -> OpenRule {
+    OpenRule::Ratio { failing: Ratio::HALF, window }
+}
+
+fn slow(window: Window) -> OpenRule {
+    OpenRule::Slow { longer_than: SECOND, share: Ratio::HALF, window }
+}
+
+/// The bytes that a circuit with these rules keeps for as long as it lives.
+fn bytes(what: &str, rules: impl IntoIterator<Item = OpenRule>) -> u64 {
+    // What a thread, or the process, makes once.
+    drop(Circuit::new(BreakerConfig::default().open_when(failing(Window::count(4_001).unwrap()))));
+    let mut rules = rules.into_iter();
+    let config = BreakerConfig::default().open_when(rules.next().expect("a rule"));
+    let config = rules.fold(config, BreakerConfig::or_when);
+    // Memory that circuits of other tests have left behind is used up first.
+    let mut circuits = Vec::new();
+    loop {
+        let mut circuit = None;
+        let info = allocation_counter::measure(|| circuit = Some(Circuit::new(config.clone())));
+        circuits.push(circuit);
+        if info.count_current >= 2 {
+            println!("{what}: {} bytes in {} pieces", info.bytes_current, info.count_current);
+            return u64::try_from(info.bytes_current).expect("more is made than freed");
+        }
+    }
+}
+
+#[test]
+fn the_rule_of_failures_in_a_row_takes_at_most_192_bytes() {
+    assert!(bytes("failures in a row", [OpenRule::consecutive(5).unwrap()]) <= 192);
+}
+
+#[test]
+fn a_window_of_100_calls_takes_at_most_320_bytes() {
+    assert!(bytes("100 calls", [failing(Window::count(100).unwrap())]) <= 320);
+    assert!(bytes("100 calls, slow ones", [slow(Window::count(100).unwrap())]) <= 320);
+}
+
+#[test]
+fn ten_slices_of_time_take_at_most_512_bytes() {
+    let window = Window::time(10 * SECOND).unwrap();
+    assert!(bytes("ten slices", [failing(window)]) <= 512);
+    assert!(bytes("ten slices, slow ones", [slow(window)]) <= 512);
+    assert!(bytes("ten slices, throttled", [OpenRule::Throttle(Throttle::GOOGLE)]) <= 512);
+}
+
+#[test]
+fn a_rule_more_costs_its_own_window_and_little_else() {
+    let (calls, time) = (Window::count(100).unwrap(), Window::time(20 * SECOND).unwrap());
+    let both = bytes("100 calls and ten slices", [failing(calls), slow(time)]);
+    assert!(both <= 320 + 10 * 16 + 32, "{both}");
+    let all = bytes("all rules", [failing(calls), slow(time), OpenRule::Throttle(Throttle::GOOGLE)]);
+    assert!(all <= both + 10 * 16 + 32, "{all}");
+}
+
+#[test]
+fn circuits_of_one_config_share_its_settings() {
+    let config = BreakerConfig::default().name("shared".to_owned()).open_when(OpenRule::consecutive(7).unwrap());
+    let mut circuits = Vec::with_capacity(1_000);
+    drop(Circuit::new(config.clone()));
+    let info = allocation_counter::measure(|| circuits.extend((0..1_000).map(|_| Circuit::new(config.clone()))));
+    assert!(info.bytes_current <= 192 * 1_000, "{} bytes for a thousand", info.bytes_current);
+}
+
+/// The shared settings must not be shared for longer than they are the same.
+#[test]
+fn a_config_that_is_changed_changes_no_circuit_that_was_made_of_it() {
+    let config = BreakerConfig::default().name("before");
+    let before = Circuit::new(config.clone());
+    let after = Circuit::new(config.clone().name("after").open_when(OpenRule::consecutive(9).unwrap()));
+    let between = Circuit::new(config);
+    let seen = |circuit: &Circuit| (circuit.name().to_string(), circuit.stats().threshold);
+    assert_eq!(seen(&before), ("before".to_owned(), Some(5)));
+    assert_eq!(seen(&after), ("after".to_owned(), Some(9)));
+    assert_eq!(seen(&between), ("before".to_owned(), Some(5)));
+}

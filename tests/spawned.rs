@@ -1,0 +1,59 @@
+//! Calls on spawned tasks, through types that have a lifetime in them: boxed errors, string errors, closures over both.
+//!
+//! That this compiles is the test. The futures of the layers have no bounds and no projections in their types, since the
+//! compiler can't prove those within a spawned task for types with a lifetime.
+
+use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt, service_fn, util::BoxCloneService};
+use tower_recourse::{BreakerConfig, BreakerError, BreakerLayer, FallbackLayer, RetryConfig, RetryLayer, Verdict};
+
+fn boxed() -> BoxCloneService<u32, u32, BoxError> {
+    service_fn(|request: u32| async move { if request == 0 { Err(BoxError::from("zero")) } else { Ok(request) } })
+        .boxed_clone()
+}
+
+fn retry() -> RetryConfig {
+    RetryConfig::default().unobserved().retries(0)
+}
+
+#[tokio::test]
+async fn each_layer_around_a_boxed_service() {
+    let mut retry = RetryLayer::new(retry()).layer(boxed());
+    let mut breaker = BreakerLayer::new(BreakerConfig::default().unobserved()).layer(boxed());
+    let mut fallback = FallbackLayer::value(7).unobserved().layer(boxed());
+    let answers = tokio::spawn(async move {
+        let retried = retry.ready().await?.call(1).await?;
+        let admitted = breaker.ready().await.map_err(BreakerError::into_boxed)?.call(2).await;
+        let admitted = admitted.map_err(BreakerError::into_boxed)?;
+        let backed_up = fallback.ready().await.map_err(|error| error.into_primary())?.call(0).await;
+        Ok::<_, BoxError>([retried, admitted, backed_up.map_err(|error| error.into_primary())?])
+    });
+    assert_eq!(answers.await.unwrap().unwrap(), [1, 2, 7]);
+}
+
+#[tokio::test]
+async fn the_stack_with_closures_that_name_the_boxed_error() {
+    let judge = |outcome: Result<&u32, &BreakerError<BoxError>>| match outcome {
+        Ok(_) => Verdict::Success,
+        Err(_) => Verdict::transient(),
+    };
+    let mut stack = ServiceBuilder::new()
+        .layer(FallbackLayer::value(7).unobserved())
+        .layer(RetryLayer::new(retry().classify(judge)))
+        .layer(BreakerLayer::new(BreakerConfig::default().unobserved()))
+        .service(boxed());
+    let answers = tokio::spawn(async move {
+        let mut seen = Vec::new();
+        for request in [0, 3] {
+            seen.push(stack.ready().await.ok()?.call(request).await.ok()?);
+        }
+        Some(seen)
+    });
+    assert_eq!(answers.await.unwrap().unwrap(), [7, 3]);
+}
+
+#[tokio::test]
+async fn a_service_whose_error_is_a_literal() {
+    let mut service = RetryLayer::new(retry()).layer(service_fn(|_: ()| async { Err::<(), _>("never") }));
+    let answer = tokio::spawn(async move { service.ready().await?.call(()).await });
+    assert_eq!(answer.await.unwrap(), Err("never"));
+}
