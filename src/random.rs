@@ -8,6 +8,7 @@ use std::{
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 
 /// A seed that differs from process to process and from call to call.
+#[cfg(feature = "retry")]
 pub(crate) fn fresh_seed() -> u64 {
     RandomState::new().hash_one(0)
 }
