@@ -15,6 +15,9 @@
 //! when the ramp began; and what the probes came back with. Times are written *before* the word that makes them count: who sees an open
 //! circuit sees its end.
 
+#[cfg(all(test, not(recourse_loom)))]
+mod tests;
+
 use super::{
     rule::{self, Admission, Asking, Ending, Over, Phase, Probing, Rules, Undecided, Word},
     state::Mode,
@@ -158,22 +161,19 @@ impl Cell {
             return Ended::Stays;
         }
         let is_slow = slow == Some(true);
-        let failed = (ending != Ending::Neither).then_some(ending == Ending::Failure);
-        let counts = match word.phase {
-            // What says nothing but that it took too long counts as that.
-            Phase::HalfOpen { .. } if ending == Ending::Neither && !is_slow => Some(Counts::default()),
-            Phase::HalfOpen { .. } => {
-                if ending == Ending::Neither {
-                    ending = Ending::Success;
-                }
-                record_probe(&self.probes, generation, ending, is_slow)
-            }
-            _ => match window {
-                Some(window) => {
-                    window.record(generation, failed, slow.filter(|_| is_slow || failed.is_some()), going.now)
-                }
-                None => Some(Counts::default()),
-            },
+        if ending == Ending::Neither && is_slow {
+            ending = Ending::Slow;
+        }
+        let failed = match ending {
+            Ending::Success => Some(false),
+            Ending::Failure => Some(true),
+            Ending::Slow | Ending::Neither => None,
+        };
+        let counts = match (word.phase, window) {
+            _ if ending == Ending::Neither => Some(Counts::default()),
+            (Phase::HalfOpen { .. }, _) => record_probe(&self.probes, generation, ending, is_slow),
+            (_, Some(window)) => window.record(generation, failed, slow, going.now),
+            (_, None) => Some(Counts::default()),
         };
         let Some(mut counts) = counts else { return Ended::Late };
         loop {

@@ -1,5 +1,8 @@
 //! The breaker's rules, pure: (word, what happened, counts) → the next word. No atomics, no clock, no I/O.
 
+#[cfg(test)]
+mod tests;
+
 use std::{fmt, sync::Arc};
 
 use super::{
@@ -91,6 +94,8 @@ pub(crate) enum Phase {
 pub(crate) enum Ending {
     Success,
     Failure,
+    /// Neither, but it had taken too long when it was dropped.
+    Slow,
     /// Neither: judged neutral, or dropped.
     Neither,
 }
@@ -181,7 +186,8 @@ pub(crate) fn end(rules: &Rules, probing: &Probing, word: Word, ending: Ending, 
             let failures_in_a_row = match ending {
                 Ending::Success => 0,
                 Ending::Failure => failures_in_a_row.saturating_add(1),
-                Ending::Neither => failures_in_a_row,
+                Ending::Slow => failures_in_a_row,
+                Ending::Neither => return word,
             };
             let stays = Word { phase: Phase::Closed { failures_in_a_row, ramping }, ..word };
             match word.mode {

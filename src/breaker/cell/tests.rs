@@ -1,0 +1,134 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::breaker::rule::ProbeVerdict;
+
+const ONE_PROBE: Probing = Probing::new(1, ProbeVerdict::Successes(1));
+
+fn fail(cell: &Cell, rules: &Rules, open_for: u64) -> Ended {
+    let generation = cell.load().generation;
+    let failure = (Ending::Failure, None);
+    going((rules, &ONE_PROBE), (0, 0, open_for), |going| cell.end(going, None, generation, failure))
+}
+
+fn going<T>(
+    (rules, probing): (&Rules, &Probing),
+    (now, lease, open_for): (u64, u64, u64),
+    with: impl FnOnce(Going<'_>) -> T,
+) -> T {
+    with(Going { rules, probing, lease, ramp: 0, now: &|| now, open_for: &|_, _| open_for })
+}
+
+fn admit(cell: &Cell, probing: &Probing, now: u64, lease: u64) -> Result<u32, Refused> {
+    let rules = Rules::default();
+    going((&rules, probing), (now, lease, 0), |going| cell.admit(going, Asking::Request, |_| true, |_, _| {}))
+}
+
+fn consecutive(failures: u32) -> Rules {
+    Rules { consecutive: Some(failures), ..Rules::default() }
+}
+
+fn any_phase() -> impl Strategy<Value = Phase> {
+    prop_oneof![
+        (0..=MAX_FAILURES_IN_A_ROW)
+            .prop_map(|failures_in_a_row| Phase::Closed { failures_in_a_row, ramping: failures_in_a_row % 2 == 1 }),
+        Just(Phase::Open),
+        any::<[u8; 3]>().prop_map(|[in_flight, counted, admitted]| Phase::HalfOpen {
+            in_flight,
+            counted,
+            admitted: admitted % 64,
+        }),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn a_word_is_unpacked_as_it_was_packed(
+        generation in 0..=GENERATION_MASK,
+        streak in 0..=Word::MAX_STREAK,
+        phase in any_phase(),
+        mode in proptest::sample::select(vec![
+            Mode::Auto,
+            Mode::ForcedOpen,
+            Mode::ForcedClosed,
+            Mode::MetricsOnly,
+            Mode::Disabled,
+        ]),
+    ) {
+        let word = Word { generation, mode, streak, phase };
+        prop_assert_eq!(unpack(pack(word)), word);
+    }
+
+    #[test]
+    fn what_probes_came_back_with_is_that_of_their_generation(generation in 1..GENERATION_MASK / 2, failed in any::<[bool; 4]>()) {
+        let probes = AtomicU64::new(0);
+        for failed in failed {
+            let ending = if failed { Ending::Failure } else { Ending::Success };
+            record_probe(&probes, generation, ending, failed);
+        }
+        let bad = failed.into_iter().filter(|failed| *failed).count() as u32;
+        let counts = Counts { calls: 4, failures: bad, timed: 4, slow: bad };
+        let probes_now = probes.load(Ordering::Relaxed);
+        prop_assert_eq!(unpack_probes(probes_now, generation), Some(counts));
+        prop_assert_eq!(unpack_probes(probes_now, generation - 1), None);
+        prop_assert_eq!(record_probe(&probes, generation - 1, Ending::Success, false), None);
+    }
+
+    #[test]
+    fn a_generation_is_later_than_those_before_it_also_where_the_count_begins_anew(
+        generation in 0..=GENERATION_MASK,
+        ahead in 1..=GENERATION_MASK / 2,
+    ) {
+        let later = generation.wrapping_add(ahead) & GENERATION_MASK;
+        prop_assert!(is_later(later, generation) && !is_later(generation, later) && !is_later(generation, generation));
+    }
+}
+
+#[test]
+fn an_open_time_that_does_not_fit_is_for_ever() {
+    let cell = Cell::new();
+    fail(&cell, &consecutive(1), u64::MAX);
+    assert_eq!(cell.moves_on_at(cell.load()), Some(u64::MAX));
+    let refused = admit(&cell, &ONE_PROBE, 1 << 60, 0).unwrap_err();
+    assert_eq!((refused.word.phase, refused.until), (Phase::Open, u64::MAX));
+}
+
+#[test]
+fn failures_in_a_row_stay_at_the_largest_that_fits() {
+    let cell = Cell::new();
+    let row = Phase::Closed { failures_in_a_row: MAX_FAILURES_IN_A_ROW, ramping: false };
+    cell.word.store(pack(Word { phase: row, ..cell.load() }), Ordering::Relaxed);
+    assert_eq!(fail(&cell, &Rules::default(), 0), Ended::Stays);
+    assert_eq!(cell.load().phase, row);
+    assert!(matches!(fail(&cell, &consecutive(MAX_FAILURES_IN_A_ROW), 0), Ended::Became(..)));
+}
+
+/// A circuit begins where the memory's last one has stopped; the tags of its times come round again.
+#[test]
+fn the_next_circuit_of_a_cell_knows_nothing_of_times_with_the_same_tag() {
+    const DAY: u64 = 24 * 3_600 * 1_000_000;
+    let cell = Cell::new();
+    fail(&cell, &consecutive(1), DAY);
+    while cell.load().generation < 1 << 16 {
+        cell.change(Word::reset);
+    }
+    cell.begin();
+    fail(&cell, &consecutive(1), 10);
+    assert_eq!((cell.load().generation, cell.moves_on_at(cell.load())), ((1 << 16) + 1, Some(10)));
+}
+
+/// Somebody found the lease over and wrote the next one, and then lost the word to a probe that came back: the models have
+/// found it, here it is step by step.
+#[test]
+fn a_round_that_was_given_up_stays_over_when_no_other_came_of_it() {
+    let two = Probing::new(2, ProbeVerdict::Successes(2));
+    let (cell, rules) = (Cell::new(), consecutive(1));
+    fail(&cell, &rules, 0);
+    let round = [(); 2].map(|()| admit(&cell, &two, 0, 10).unwrap())[1];
+    assert!(cell.lease_until.extend(cell.lease_until.read(), round + 1, 20));
+    let success = (Ending::Success, None);
+    let success = going((&rules, &two), (10, 10, 0), |going| cell.end(going, None, round, success));
+    assert_eq!(success, Ended::Stays);
+    // The other probe is lost.
+    assert_eq!(admit(&cell, &two, 10, 10), Ok(round + 1));
+}
