@@ -5,27 +5,27 @@ use crate::breaker::rule::ProbeVerdict;
 
 const ONE_PROBE: Probing = Probing::new(1, ProbeVerdict::Successes(1));
 
-/// Fails a call of the present generation, at time 0.
 fn fail(cell: &Cell, rules: &Rules, open_for: u64) -> Ended {
     let generation = cell.load().generation;
-    going(rules, &ONE_PROBE, 0, open_for, |going| cell.end(going, None, generation, (Ending::Failure, None)))
+    let failure = (Ending::Failure, None);
+    going((rules, &ONE_PROBE), (0, 0, open_for), |going| cell.end(going, None, generation, failure))
 }
 
-fn admit(cell: &Cell, probing: &Probing, now: u64) -> Result<u32, Refused> {
-    let ask = |going: Going<'_>| cell.admit(going, Asking::Request, |_| true, |_, _| {});
-    going(&Rules::default(), probing, now, 0, ask)
+fn going<T>(
+    (rules, probing): (&Rules, &Probing),
+    (now, lease, open_for): (u64, u64, u64),
+    with: impl FnOnce(Going<'_>) -> T,
+) -> T {
+    with(Going { rules, probing, lease, ramp: 0, now: &|| now, open_for: &|_, _| open_for })
 }
 
-fn going<T>(rules: &Rules, probing: &Probing, now: u64, open_for: u64, with: impl FnOnce(Going<'_>) -> T) -> T {
-    with(Going { rules, probing, lease: 10, ramp: 0, now: &|| now, open_for: &|_, _| open_for })
+fn admit(cell: &Cell, probing: &Probing, now: u64, lease: u64) -> Result<u32, Refused> {
+    let rules = Rules::default();
+    going((&rules, probing), (now, lease, 0), |going| cell.admit(going, Asking::Request, |_| true, |_, _| {}))
 }
 
 fn consecutive(failures: u32) -> Rules {
     Rules { consecutive: Some(failures), ..Rules::default() }
-}
-
-fn any_mode() -> impl Strategy<Value = Mode> {
-    proptest::sample::select(vec![Mode::Auto, Mode::ForcedOpen, Mode::ForcedClosed, Mode::MetricsOnly, Mode::Disabled])
 }
 
 fn any_phase() -> impl Strategy<Value = Phase> {
@@ -124,10 +124,11 @@ fn a_round_that_was_given_up_stays_over_when_no_other_came_of_it() {
     let two = Probing::new(2, ProbeVerdict::Successes(2));
     let (cell, rules) = (Cell::new(), consecutive(1));
     fail(&cell, &rules, 0);
-    let round = [(); 2].map(|()| admit(&cell, &two, 0).unwrap())[1];
+    let round = [(); 2].map(|()| admit(&cell, &two, 0, 10).unwrap())[1];
     assert!(cell.lease_until.extend(cell.lease_until.read(), round + 1, 20));
-    let success = going(&rules, &two, 10, 0, |going| cell.end(going, None, round, (Ending::Success, None)));
+    let success = (Ending::Success, None);
+    let success = going((&rules, &two), (10, 10, 0), |going| cell.end(going, None, round, success));
     assert_eq!(success, Ended::Stays);
     // The other probe is lost.
-    assert_eq!(admit(&cell, &two, 10), Ok(round + 1));
+    assert_eq!(admit(&cell, &two, 10, 10), Ok(round + 1));
 }
