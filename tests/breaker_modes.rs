@@ -130,6 +130,17 @@ fn a_reset_makes_a_new_beginning_in_every_mode_and_leaves_the_mode() {
     }
 }
 
+#[test]
+fn to_set_the_mode_that_it_is_in_forgets_nothing() {
+    for mode in [Mode::Auto, Mode::ForcedClosed, Mode::MetricsOnly] {
+        let (circuit, _clock) = circuit(5);
+        circuit.set_mode(mode);
+        end_all(&circuit, Verdict::transient(), 2);
+        circuit.set_mode(mode);
+        assert_eq!((circuit.stats().failures_in_a_row, circuit.mode()), (2, mode));
+    }
+}
+
 // vert.x#294: late results. Here, of another mode.
 #[test]
 fn an_ending_of_another_mode_changes_nothing_but_the_totals() {
@@ -141,7 +152,8 @@ fn an_ending_of_another_mode_changes_nothing_but_the_totals() {
         circuit.set_mode(before);
         let (success, failure, dropped) =
             (circuit.admit().unwrap(), circuit.admit().unwrap(), circuit.admit().unwrap());
-        circuit.set_mode(Mode::MetricsOnly);
+        // By way of another one: to set the mode that it is in changes nothing.
+        circuit.set_mode(if before == Mode::MetricsOnly { Mode::Auto } else { Mode::MetricsOnly });
         circuit.set_mode(after);
         let _ = (after != Mode::ForcedOpen && after != Mode::Auto).then(|| end_all(&circuit, Verdict::transient(), 1));
         let counted = circuit.stats();

@@ -123,7 +123,7 @@ fn closing_undecided_ramps_up_too() {
 
 #[test]
 fn steering_ends_the_ramp() {
-    for mode in [Mode::Auto, Mode::ForcedClosed, Mode::MetricsOnly, Mode::Disabled] {
+    for mode in [Mode::ForcedClosed, Mode::MetricsOnly, Mode::Disabled] {
         let (circuit, _clock) = just_closed(ramping());
         circuit.set_mode(mode);
         circuit.admit().unwrap().success();
