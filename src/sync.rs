@@ -1,16 +1,16 @@
 //! The atomics of the breaker: std's, or loom's when the models run.
 
-#[cfg(not(recourse_loom))]
+#[cfg(not(all(test, recourse_loom)))]
 pub(crate) use std::sync::atomic::{AtomicU64, Ordering};
 
-#[cfg(recourse_loom)]
+#[cfg(all(test, recourse_loom))]
 pub(crate) use self::model::{AtomicU64, LOADS, Loads, Ordering};
 
 /// Loom overlooks orders where a thread loads what it then stores, as every loop around a compare-and-swap does: it
 /// compares a store with the last access only, which is that load, and not with what other threads have loaded before
 /// (tokio-rs/loom#166 and #392). If loads are stores too, the last access is enough. But a store sees the newest value, and
 /// who loads may see an older one. So a model is run both ways.
-#[cfg(recourse_loom)]
+#[cfg(all(test, recourse_loom))]
 mod model {
     use std::cell::Cell;
 

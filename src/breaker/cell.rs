@@ -437,6 +437,7 @@ impl Stamp {
         Self::time(self.read(), generation)
     }
 
+    /// What was read, if it is of `generation`.
     fn time(stamp: u64, generation: u32) -> Option<u64> {
         let time = stamp & Self::MAX_TIME;
         let never = if time == Self::MAX_TIME { u64::MAX } else { time };

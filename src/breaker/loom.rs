@@ -6,12 +6,15 @@
 //!
 //! These are the real [`Cell`] and [`Window`] on loom's atomics; only the clock is made up: every call says what time it
 //! is. Models are tried in every order, except where that takes seconds, or hours: those are [`bounded`], of two threads by
-//! five stops and of three by three.
+//! four or five stops, and of three by three.
 
 mod closed;
 mod half_open;
+mod limit;
 mod marks;
 mod probes;
+mod slices;
+mod steered;
 
 use ::loom::{model::Builder, thread};
 use std::sync::Arc;
@@ -46,6 +49,7 @@ struct Bench {
     window: Window,
     rules: Rules,
     probing: Probing,
+    ramp: u64,
 }
 
 impl Bench {
@@ -53,7 +57,7 @@ impl Bench {
     fn closed(rules: Rules) -> Self {
         let calls = |share: Option<Share>| share.map_or(Span::None, |share| Span::Calls(share.minimum as u16));
         let shape = Shape { failures: calls(rules.failing), slow: calls(rules.slow), requests: Span::None };
-        Self { cell: Cell::new(), window: Window::new(shape), rules, probing: ONE_PROBE }
+        Self { cell: Cell::new(), window: Window::new(shape), rules, probing: ONE_PROBE, ramp: 0 }
     }
 
     /// Open since time 0 and until [`OPEN_FOR`], in generation 1.
@@ -85,7 +89,7 @@ impl Bench {
 
     fn going<T>(&self, now: u64, with: impl FnOnce(Going<'_>) -> T) -> T {
         let (rules, probing) = (&self.rules, &self.probing);
-        with(Going { rules, probing, lease: LEASE, ramp: 0, now: &|| now, open_for: &|_, _| OPEN_FOR })
+        with(Going { rules, probing, lease: LEASE, ramp: self.ramp, now: &|| now, open_for: &|_, _| OPEN_FOR })
     }
 
     fn end(&self, generation: u32, ending: Ending, now: u64) -> Ended {

@@ -11,7 +11,9 @@ fn record(marks: Marks, threads: &'static [&'static [(u32, bool)]]) -> Arc<Marks
     let marks = Arc::new(marks);
     let run = |marks: &Marks, calls: &[(u32, bool)]| {
         for (generation, marked) in calls {
-            marks.record(*generation, *marked);
+            if let Some((calls, marked)) = marks.record(*generation, *marked) {
+                assert!(marked <= calls, "{marked} of {calls}");
+            }
         }
     };
     let (here, there) = threads.split_first().unwrap();
@@ -76,6 +78,23 @@ fn two_that_put_and_take_one_mark_never_lose_it() {
         // Whatever was left, one good call clears it.
         marks.record(0, false);
         assert_eq!(marks.read(0), (1, 0));
+    });
+}
+
+#[test]
+fn a_mark_that_is_in_the_sum_can_be_taken_out() {
+    model(|| {
+        let marks = Arc::new(Marks::new(1));
+        let there = Arc::clone(&marks);
+        let success = thread::spawn(move || {
+            let is_marked = there.read(0) == (1, 1);
+            is_marked.then(|| there.record(0, false))
+        });
+        marks.record(0, true);
+        if let Some(seen) = success.join().unwrap() {
+            assert_eq!(seen, Some((1, 0)));
+        }
+        assert_sum(&marks, 0, 1);
     });
 }
 

@@ -145,8 +145,9 @@ impl Marks {
 
     fn totals(&self, head: Head) -> (u32, u32) {
         let calls = if head.full { self.span } else { head.next };
-        let marked = if head.marked > MAX_CALLS { 0 } else { head.marked };
-        (u32::from(calls), u32::from(marked))
+        // While somebody is at it, the sum may be a few below zero, or above the calls.
+        let marked = (head.marked as i16).clamp(0, calls as i16);
+        (u32::from(calls), u32::from(marked as u16))
     }
 
     fn load(&self) -> Head {

@@ -1,0 +1,58 @@
+//! Circuits that may be half-open for so long only.
+
+use super::*;
+use crate::breaker::rule::Undecided;
+use Ending::{Neither, Success};
+
+const LIMIT: u64 = 20;
+
+fn within(undecided: Undecided, probing: Probing) -> Probing {
+    Probing { limit: Some((LIMIT, undecided)), ..probing }
+}
+
+/// It isn't over before, and it is then.
+fn assert_over_at(bench: &Bench, time: u64) {
+    assert!(!bench.tick(time - 1), "too early: {:?}", bench.cell.load());
+    assert!(bench.tick(time), "not then: {:?}", bench.cell.load());
+}
+
+#[test]
+fn of_all_who_see_the_time_over_and_a_probe_that_comes_back_one_moves_it_on() {
+    for undecided in [Undecided::Open, Undecided::Close] {
+        bounded(3, move || {
+            let look = |bench: &Bench| bench.tick(OPEN_FOR + LIMIT);
+            let succeed = |bench: &Bench| is_transition(&bench.end(2, Success, OPEN_FOR + LIMIT));
+            let probing = within(undecided, ONE_PROBE);
+            let (bench, one, other, success) = all(Bench::half_open(probing, 1), look, look, succeed);
+            assert_eq!([one, other, success].into_iter().filter(|moved| *moved).count(), 1);
+            assert_eq!(bench.generation(), 3);
+            let opened = (one || other) && undecided == Undecided::Open;
+            assert_eq!(bench.phase() == Phase::Open, opened);
+            assert_eq!(bench.cell.moves_on_at(bench.cell.load()), opened.then_some(OPEN_FOR + LIMIT + OPEN_FOR));
+        });
+    }
+}
+
+#[test]
+fn the_time_in_half_open_begins_once_whoever_half_opens_it() {
+    model(|| {
+        let (bench, _, _) = both(
+            Bench::open(within(Undecided::Open, ONE_PROBE)),
+            |bench| bench.tick(OPEN_FOR),
+            |bench| bench.admit(OPEN_FOR).unwrap(),
+        );
+        assert_over_at(&bench, OPEN_FOR + LIMIT);
+    });
+}
+
+#[test]
+fn a_new_round_goes_on_with_the_time_of_the_old_one_whatever_comes_back() {
+    bounded(3, || {
+        let ask = |bench: &Bench| bench.admit(OPEN_FOR + LEASE).is_ok();
+        let drop = |bench: &Bench| bench.end(2, Neither, OPEN_FOR + LEASE);
+        let probing = within(Undecided::Open, successes(2, 2));
+        let (bench, one, other, _) = all(Bench::half_open(probing, 2), ask, ask, drop);
+        assert!(one || other);
+        assert_over_at(&bench, OPEN_FOR + LIMIT);
+    });
+}

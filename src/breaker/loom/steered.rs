@@ -1,0 +1,111 @@
+//! Circuits that are steered from outside, and circuits that ramp up, while calls end.
+
+use std::cell::Cell as Share;
+
+use super::*;
+use crate::breaker::state::Mode;
+use Ending::{Failure, Success};
+
+const RAMP: u64 = 20;
+
+const ROW_OF_ONE: Phase = Phase::Closed { failures_in_a_row: 1, ramping: false };
+const PLAIN: Phase = Phase::Closed { failures_in_a_row: 0, ramping: false };
+
+/// The share of calls that is admitted at this time, if it ramps up.
+fn share(bench: &Bench, now: u64) -> Option<f64> {
+    let asked = Share::new(None);
+    let chance = |share| {
+        asked.set(Some(share));
+        true
+    };
+    let _ = bench.going(now, |going| bench.cell.admit(going, Asking::Request, chance, |_, _| {}));
+    asked.get()
+}
+
+#[test]
+fn a_circuit_that_is_forced_open_when_it_opens_stays_so() {
+    model(|| {
+        let force = |bench: &Bench| bench.cell.change(|word| word.in_mode(Mode::ForcedOpen));
+        let fail = |bench: &Bench| bench.end(0, Failure, 0);
+        let (bench, _, _) = both(Bench::closed(consecutive(1)), force, fail);
+        assert_eq!((bench.cell.load().mode, bench.phase()), (Mode::ForcedOpen, Phase::Open));
+        assert!(bench.admit(FAR).is_err());
+    });
+}
+
+#[test]
+fn a_circuit_that_is_forced_open_when_it_half_opens_stays_so() {
+    bounded(5, || {
+        let force = |bench: &Bench| bench.cell.change(|word| word.in_mode(Mode::ForcedOpen));
+        let probe = |bench: &Bench| {
+            let probe = bench.admit(OPEN_FOR).ok()?;
+            Some(bench.end(probe.generation, Success, OPEN_FOR))
+        };
+        let (bench, _, _) = both(Bench::open(ONE_PROBE), force, probe);
+        assert_eq!((bench.cell.load().mode, bench.phase()), (Mode::ForcedOpen, Phase::Open));
+        assert!(bench.admit(FAR).is_err());
+    });
+}
+
+#[test]
+fn a_success_from_elsewhere_comes_before_the_last_failure_or_closes_what_it_opened() {
+    model(|| {
+        let bench = Bench::closed(consecutive(2));
+        bench.end(0, Failure, 0);
+        let (bench, failed, (before, _)) =
+            both(bench, |bench| bench.end(0, Failure, 0), |bench| bench.going(0, |going| bench.cell.succeed(going)));
+        match before.phase {
+            Phase::Open => assert!(is_transition(&failed) && bench.phase() == PLAIN),
+            _ => assert_eq!((failed, bench.phase()), (Ended::Stays, ROW_OF_ONE)),
+        }
+    });
+}
+
+#[test]
+fn a_circuit_that_counts_anew_when_it_opens_is_open_or_has_forgotten() {
+    model(|| {
+        let bench = Bench::closed(consecutive(2));
+        bench.end(0, Failure, 0);
+        let (bench, failed, ()) = both(bench, |bench| bench.end(0, Failure, 0), |bench| bench.cell.renew());
+        match failed {
+            Ended::Late => assert_eq!((bench.generation(), bench.phase()), (1, PLAIN)),
+            _ => assert_eq!((bench.generation(), bench.phase()), (1, Phase::Open)),
+        }
+    });
+}
+
+#[test]
+fn whoever_meets_a_ramp_knows_when_it_began() {
+    model(|| {
+        let bench = Bench { ramp: RAMP, ..Bench::half_open(ONE_PROBE, 1) };
+        let succeed = |bench: &Bench| bench.end(2, Success, OPEN_FOR);
+        let (bench, _, seen) = both(bench, succeed, |bench| share(bench, OPEN_FOR + 2));
+        // Asked before the success, there was no ramp yet.
+        assert!(seen.is_none() || seen == Some(0.1), "{seen:?}");
+        assert_eq!(share(&bench, OPEN_FOR + 2), Some(0.1));
+    });
+}
+
+#[test]
+fn a_ramp_goes_on_when_its_circuit_counts_anew_whatever_ends_meanwhile() {
+    model(|| {
+        let bench = Bench { ramp: RAMP, rules: consecutive(3), ..Bench::half_open(ONE_PROBE, 1) };
+        bench.end(2, Success, OPEN_FOR);
+        let fail = |bench: &Bench| bench.end(3, Failure, OPEN_FOR + 1);
+        let (bench, _, ()) = both(bench, fail, |bench| bench.cell.renew());
+        assert_eq!(share(&bench, OPEN_FOR + 2), Some(0.1));
+        assert_eq!(share(&bench, OPEN_FOR + RAMP), None);
+    });
+}
+
+#[test]
+fn a_circuit_that_opens_while_it_ramps_up_leaves_no_ramp_behind() {
+    model(|| {
+        let bench = Bench { ramp: RAMP, ..Bench::half_open(ONE_PROBE, 1) };
+        bench.end(2, Success, OPEN_FOR);
+        let fail = |bench: &Bench| bench.end(3, Failure, OPEN_FOR + RAMP);
+        let end_ramp = |bench: &Bench| share(bench, OPEN_FOR + RAMP);
+        let (bench, _, seen) = both(bench, fail, end_ramp);
+        assert_eq!((seen, bench.generation(), bench.phase()), (None, 4, Phase::Open));
+    });
+}
