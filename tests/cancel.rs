@@ -20,7 +20,7 @@ use tower::{Layer, Service, ServiceBuilder, ServiceExt};
 use tower_recourse::{
     BreakerConfig, BreakerError, BreakerLayer, Circuit, FailureKind, FallbackLayer, RetryConfig, RetryLayer, State,
     breaker::{OpenRule, Stats},
-    retry::{Backoff, Budget, Timeouts, budget::Token},
+    retry::{Backoff, Budget, BudgetStats, Timeouts, budget::Token},
 };
 
 /// How finely the request's time is cut.
@@ -99,8 +99,8 @@ impl Budget for Out {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
 
-    fn balance(&self) -> u64 {
-        u64::MAX
+    fn stats(&self) -> BudgetStats {
+        BudgetStats::new(u64::MAX, 0, 0)
     }
 }
 

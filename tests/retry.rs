@@ -165,8 +165,8 @@ impl Budget for Counting {
         self.inner.give_back(token);
     }
 
-    fn balance(&self) -> u64 {
-        self.inner.balance()
+    fn stats(&self) -> tower_recourse::retry::budget::BudgetStats {
+        self.inner.stats()
     }
 }
 

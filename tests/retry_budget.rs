@@ -12,7 +12,7 @@ use tokio_test::{assert_pending, task::spawn};
 use tower::{Layer, ServiceBuilder};
 use tower_recourse::{
     FailureKind, RetryConfig, RetryLayer,
-    retry::{Backoff, Budget, TokenBucket, budget::Token},
+    retry::{Backoff, Budget, BudgetStats, TokenBucket, budget::Token},
     time::ManualClock,
 };
 
@@ -130,8 +130,8 @@ impl Budget for Counts {
 
     fn give_back(&self, _: Token) {}
 
-    fn balance(&self) -> u64 {
-        u64::MAX
+    fn stats(&self) -> BudgetStats {
+        BudgetStats::new(u64::MAX, 0, 0)
     }
 }
 

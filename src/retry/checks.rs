@@ -50,7 +50,12 @@ where
         let decision = match outcome.cause() {
             Some(Cause::Rejected { retry_in }) => Decision::Return(Reason::Rejected { retry_in }),
             _ => match self.classifier.classify(&progress.memo, outcome.result()) {
-                Verdict::Success => Decision::Return(Reason::Success),
+                Verdict::Success => {
+                    if let Some(budget) = &self.budget {
+                        budget.succeeded(progress.reservation.paid(attempt.number()));
+                    }
+                    Decision::Return(Reason::Success)
+                }
                 Verdict::Neutral => Decision::Return(Reason::Neutral),
                 Verdict::Failure(failure) => self.decide_failure(progress, attempt, failure),
             },
@@ -82,7 +87,11 @@ impl<C, A> RetryConfig<C, A> {
         match failure.kind() {
             FailureKind::Rejected => return Decision::Return(Reason::Rejected { retry_in: failure.retry_after() }),
             FailureKind::Permanent => return Decision::Return(Reason::Permanent),
-            _ => {}
+            kind => {
+                if let Some(budget) = &self.budget {
+                    budget.failed(kind);
+                }
+            }
         }
         if attempt.number() > self.retries {
             return Decision::Return(Reason::AttemptsSpent { attempts: attempt.number() });

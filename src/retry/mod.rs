@@ -93,7 +93,7 @@ mod timeouts;
 
 pub use crate::Elapsed;
 pub use backoff::{Backoff, Jitter};
-pub use budget::{Budget, TokenBucket};
+pub use budget::{Budget, BudgetStats, TokenBucket};
 pub use checks::Progress;
 pub use config::RetryConfig;
 pub use decision::{Decision, Reason};

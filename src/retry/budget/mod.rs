@@ -34,8 +34,44 @@ pub trait Budget: Send + Sync + fmt::Debug + 'static {
     /// Takes back what was withdrawn for an attempt that was never made.
     fn give_back(&self, token: Token);
 
+    /// An attempt succeeded. `paid` is what was withdrawn for it; `None` if it was the first one of its request, which costs
+    /// nothing. For budgets that give back what led to a success, or that earn by successes.
+    fn succeeded(&self, paid: Option<Token>) {
+        let _ = paid;
+    }
+
+    /// An attempt failed, whether it is retried or not. Called before [`withdraw`](Self::withdraw); not for a call that a breaker
+    /// rejected, as no attempt was made. For budgets that failures drain.
+    fn failed(&self, kind: FailureKind) {
+        let _ = kind;
+    }
+
+    /// What it holds, and what became of what was asked of it.
+    fn stats(&self) -> BudgetStats;
+
     /// How many more attempts could be afforded at this moment.
-    fn balance(&self) -> u64;
+    fn balance(&self) -> u64 {
+        self.stats().balance
+    }
+}
+
+/// What a [`Budget`] holds, and what became of what was asked of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct BudgetStats {
+    /// How many more attempts could be afforded at this moment.
+    pub balance: u64,
+    /// How many attempts it has paid for since it was made; those given back as never made aren't among them.
+    pub granted: u64,
+    /// How many it has refused.
+    pub refused: u64,
+}
+
+impl BudgetStats {
+    /// The three numbers.
+    pub const fn new(balance: u64, granted: u64, refused: u64) -> Self {
+        Self { balance, granted, refused }
+    }
 }
 
 /// What a budget gave, in its own terms: it gets the same back for an attempt that was never made.

@@ -22,6 +22,11 @@ impl Reservation {
     pub(crate) fn spend(&mut self) {
         self.budget = None;
     }
+
+    /// What attempt `number` has cost, if it was a retry that was made.
+    pub(crate) fn paid(&self, number: u32) -> Option<Token> {
+        (number > 1 && self.budget.is_none()).then_some(self.token)
+    }
 }
 
 impl Drop for Reservation {

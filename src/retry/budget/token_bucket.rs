@@ -3,7 +3,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Budget, Token};
+use super::{Budget, BudgetStats, Token};
 use crate::{
     FailureKind, Invalid,
     time::{Clock, Instant},
@@ -35,6 +35,8 @@ pub struct TokenBucket {
     deposit: u64,
     capacity: u64,
     reserve: Reserve,
+    granted: AtomicU64,
+    refused: AtomicU64,
 }
 
 const WHOLE: u64 = 1_000_000;
@@ -99,7 +101,14 @@ impl TokenBucket {
 impl Default for TokenBucket {
     fn default() -> Self {
         let reserve = Reserve::new(10, Clock::default());
-        Self { tokens: AtomicU64::new(0), deposit: WHOLE / 5, capacity: 100 * WHOLE, reserve }
+        Self {
+            tokens: AtomicU64::new(0),
+            deposit: WHOLE / 5,
+            capacity: 100 * WHOLE,
+            reserve,
+            granted: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
+        }
     }
 }
 
@@ -111,10 +120,14 @@ impl Budget for TokenBucket {
     }
 
     fn withdraw(&self, _: FailureKind) -> Option<Token> {
-        if self.take() { Some(FROM_TOKENS) } else { self.reserve.take().then_some(FROM_RESERVE) }
+        let token = if self.take() { Some(FROM_TOKENS) } else { self.reserve.take().then_some(FROM_RESERVE) };
+        let counter = if token.is_some() { &self.granted } else { &self.refused };
+        counter.fetch_add(1, Ordering::Relaxed);
+        token
     }
 
     fn give_back(&self, token: Token) {
+        self.granted.fetch_sub(1, Ordering::Relaxed);
         if token == FROM_TOKENS {
             // Not `put`: what was taken goes back in full, also into a bucket that has filled up since.
             self.tokens.fetch_add(WHOLE, Ordering::AcqRel);
@@ -123,8 +136,9 @@ impl Budget for TokenBucket {
         }
     }
 
-    fn balance(&self) -> u64 {
-        self.tokens.load(Ordering::Acquire) / WHOLE + self.reserve.left()
+    fn stats(&self) -> BudgetStats {
+        let balance = self.tokens.load(Ordering::Acquire) / WHOLE + self.reserve.left();
+        BudgetStats::new(balance, self.granted.load(Ordering::Relaxed), self.refused.load(Ordering::Relaxed))
     }
 }
 
