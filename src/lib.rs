@@ -57,6 +57,7 @@
 mod attempt;
 mod cause;
 mod elapsed;
+mod how;
 mod invalid;
 mod name;
 mod outcome;
@@ -82,6 +83,9 @@ pub mod fallback;
 #[cfg(feature = "retry")]
 pub mod retry;
 
+// How it went, for callers who ask.
+pub mod answered;
+
 // Ports.
 pub mod observe;
 #[cfg(feature = "breaker")]
@@ -96,6 +100,7 @@ pub use classify::Classifier;
 pub use elapsed::Elapsed;
 #[cfg(feature = "fallback")]
 pub use fallback::{FallbackError, FallbackLayer};
+pub use how::How;
 pub use invalid::Invalid;
 pub use name::Name;
 pub use outcome::Outcome;

@@ -27,6 +27,14 @@ impl Name {
         Self(Text::Literal(text))
     }
 
+    #[cfg_attr(not(feature = "fallback"), allow(dead_code))]
+    pub(crate) const fn as_literal(&self) -> Option<&'static str> {
+        match self.0 {
+            Text::Literal(text) => Some(text),
+            Text::Shared(_) => None,
+        }
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         match &self.0 {

@@ -1,7 +1,7 @@
 //! What the layers of one call tell each other, past the types.
 //!
 //! The error type of a service is its own, and a closure that classifies it knows nothing of breakers. So a rejection,
-//! or the reason why a retry stopped, is said beside the result: in a thread-local cell that holds for the one `poll`
+//! the reason why a retry stopped, or which fallback answered, is said beside the result: in a thread-local cell that holds for the one `poll`
 //! in which the result is returned. The layer around clears it before that poll and takes it after. Nothing is
 //! allocated, nothing is shared between threads, and a task that moves to another thread between two polls loses
 //! nothing, as nothing is kept between polls.
@@ -16,7 +16,7 @@
 
 use std::cell::Cell;
 
-use crate::Cause;
+use crate::{Cause, How};
 
 thread_local! {
     static SAID: Cell<Option<Said>> = const { Cell::new(None) };
@@ -26,7 +26,7 @@ thread_local! {
 
 #[derive(Clone, Copy)]
 struct Said {
-    cause: Cause,
+    how: How,
     of: Of,
 }
 
@@ -46,12 +46,12 @@ impl Of {
 
 /// Says why the error that is about to be returned is what it is.
 pub(crate) fn say(cause: Cause) {
-    SAID.set(Some(Said { cause, of: Of::Error }));
+    SAID.set(Some(Said { how: How::because(cause), of: Of::Error }));
 }
 
 /// Says of a result that is about to be returned what was taken, or found out.
-pub(crate) fn pass_on<Res, Err>(result: &Result<Res, Err>, cause: Option<Cause>) {
-    SAID.set(cause.map(|cause| Said { cause, of: Of::this(result) }));
+pub(crate) fn pass_on<Res, Err>(result: &Result<Res, Err>, how: Option<How>) {
+    SAID.set(how.map(|how| Said { how, of: Of::this(result) }));
 }
 
 /// Forgets what was said before, by layers whose result has been used up on the way.
@@ -60,8 +60,8 @@ pub(crate) fn clear() {
 }
 
 /// What was said of the result that has just been returned.
-pub(crate) fn take<Res, Err>(result: &Result<Res, Err>) -> Option<Cause> {
-    SAID.take().filter(|said| said.of == Of::this(result)).map(|said| said.cause)
+pub(crate) fn take<Res, Err>(result: &Result<Res, Err>) -> Option<How> {
+    SAID.take().filter(|said| said.of == Of::this(result)).map(|said| said.how)
 }
 
 /// Runs `drop_call`, which drops a call that took too long: within it, a dropped permit is a failure and not a caller

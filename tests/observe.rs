@@ -130,10 +130,10 @@ async fn the_stack_tells_who_did_what_in_order() {
         log.take(),
         [
             r#"CallFailed { name: "breaker" }"#,
-            r#"RetryScheduled { name: "retry", attempt: 1, delay: 1s }"#,
+            r#"RetryScheduled { name: "retry", attempt: 1, delay: 1s, booked: None }"#,
             r#"CallFailed { name: "breaker" }"#,
             r#"CircuitOpened { name: "breaker", open_for: 30s, openings_in_a_row: 1, calls: 0, failures: 0, slow: 0 }"#,
-            r#"RetryStopped { name: "retry", attempt: 2, cause: AttemptsSpent { attempts: 2 } }"#,
+            r#"RetryStopped { name: "retry", attempt: 2, cause: AttemptsSpent { attempts: 2 }, booked: None }"#,
             r#"FallbackAsked { name: "fallback", cause: AttemptsSpent { attempts: 2 } }"#,
         ]
     );
@@ -142,7 +142,7 @@ async fn the_stack_tells_who_did_what_in_order() {
         log.take(),
         [
             r#"CallRejected { name: "breaker", retry_in: Some(30s) }"#,
-            r#"RetryStopped { name: "retry", attempt: 1, cause: Rejected { retry_in: Some(30s) } }"#,
+            r#"RetryStopped { name: "retry", attempt: 1, cause: Rejected { retry_in: Some(30s) }, booked: None }"#,
             r#"FallbackAsked { name: "fallback", cause: Rejected { retry_in: Some(30s) } }"#,
         ]
     );

@@ -11,7 +11,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{OnRejection, Permit, Rejection};
-use crate::{Classifier, readiness::Readiness, told};
+use crate::{Classifier, How, readiness::Readiness, told};
 
 pin_project! {
     /// One call through a circuit.
@@ -107,7 +107,7 @@ where
                 let rejection = rejection.take().expect(DONE);
                 let cause = rejection.cause();
                 let result = on_rejection.reject(rejection);
-                told::pass_on(&result, Some(cause));
+                told::pass_on(&result, Some(How::because(cause)));
                 return Poll::Ready(result);
             }
         };
@@ -131,16 +131,16 @@ impl<C, M, Req> Judge<C, M, Req> {
     where
         C: Classifier<Req, Res, Err, Memo = M>,
     {
-        let cause = told::take(result);
-        match cause {
+        let said = told::take(result);
+        match said {
             // Another breaker further in: its service wasn't asked, so nothing is known of it.
-            Some(cause) if cause.is_rejection() => self.permit.neutral(),
+            Some(how) if how.rejection().is_some() => self.permit.neutral(),
             _ => {
                 let verdict = self.classifier.classify(&self.memo, result.as_ref());
                 self.permit.end(verdict);
             }
         }
         // Whoever is further out hears it too.
-        told::pass_on(result, cause);
+        told::pass_on(result, said);
     }
 }

@@ -12,7 +12,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{Backup, Failed, FallbackError, FallbackLayer, layer::About};
-use crate::{Cause, Classifier, FailureKind, Verdict, observe::Event, readiness::Readiness, told};
+use crate::{Cause, Classifier, FailureKind, How, Verdict, how::Tried, observe::Event, readiness::Readiness, told};
 
 pin_project! {
     /// One call of the primary, and one of the backup if it takes that.
@@ -70,6 +70,7 @@ pub(super) type Future<S, B, C, Req> = ResponseFuture<
 /// What the primary came back with: kept, since it is the better answer if the backup fails too.
 struct FailedPrimary<Res, Err> {
     about: Arc<About>,
+    tried: Tried,
     cause: Cause,
     result: Result<Res, Err>,
 }
@@ -116,7 +117,8 @@ where
                 StepProj::Unready { readiness } => Err(readiness.take_error().expect(DONE)),
                 StepProj::Backup { future } => {
                     let answer = ready!(future.poll(cx));
-                    return Poll::Ready(this.failed.take().expect(DONE).settle(answer));
+                    let said = told::take(&answer);
+                    return Poll::Ready(this.failed.take().expect(DONE).settle(answer, said));
                 }
                 StepProj::Done => panic!("{DONE}"),
             };
@@ -132,19 +134,20 @@ where
             about.observers.tell(Event::FallbackAsked { name: &about.name, cause });
             let answer = backup.answer(kept, Failed { cause, outcome: result.as_ref() });
             this.step.set(Step::Backup { future: answer });
-            *this.failed = Some(FailedPrimary { about, cause, result });
+            *this.failed = Some(FailedPrimary { about, tried: said.unwrap_or_default().tried(), cause, result });
         }
     }
 }
 
 /// Why to ask the backup, if at all. What a layer further in has said is more than the verdict can say.
-fn why_ask(said: Option<Cause>, judge: impl FnOnce() -> Verdict) -> Option<Cause> {
-    if let Some(Cause::Rejected { .. }) = said {
-        return said;
+fn why_ask(said: Option<How>, judge: impl FnOnce() -> Verdict) -> Option<Cause> {
+    let failed = said.and_then(|how| how.failed());
+    if said.is_some_and(|how| how.rejection().is_some()) {
+        return failed;
     }
     match judge() {
         Verdict::Success | Verdict::Neutral => None,
-        Verdict::Failure(failure) => Some(said.unwrap_or(match failure.kind() {
+        Verdict::Failure(failure) => Some(failed.unwrap_or(match failure.kind() {
             FailureKind::Rejected => Cause::Rejected { retry_in: failure.retry_after() },
             FailureKind::Permanent => Cause::Permanent,
             _ => Cause::Failure,
@@ -154,17 +157,19 @@ fn why_ask(said: Option<Cause>, judge: impl FnOnce() -> Verdict) -> Option<Cause
 
 impl<Res, Err> FailedPrimary<Res, Err> {
     /// The backup's answer; without one, the primary's own, or both errors.
-    fn settle<E>(self, answer: Result<Res, E>) -> Result<Res, FallbackError<Err, E>> {
+    fn settle<E>(self, answer: Result<Res, E>, said: Option<How>) -> Result<Res, FallbackError<Err, E>> {
+        let Self { about, tried, cause, result } = self;
         let backup = match answer {
             Ok(answer) => {
-                told::clear();
-                return Ok(answer);
+                let fallback = about.name.as_literal().unwrap_or("fallback");
+                let answer = Ok(answer);
+                told::pass_on(&answer, Some(tried.answered_by(fallback, cause, said.unwrap_or_default())));
+                return answer;
             }
             Err(error) => error,
         };
-        let Self { about, cause, result } = self;
         about.observers.tell(Event::FallbackFailed { name: &about.name, cause });
-        told::pass_on(&result, Some(cause));
+        told::pass_on(&result, Some(tried.in_vain(cause)));
         result.map_err(|primary| FallbackError::Both { primary, backup, cause })
     }
 }

@@ -14,6 +14,8 @@ pub enum Event<'a> {
         attempt: u32,
         /// The wait before the next one.
         delay: Duration,
+        /// What the ledger holds with this retry, if there is one.
+        booked: Option<Booked<'a>>,
     },
     /// A request failed and isn't tried again.
     RetryStopped {
@@ -23,6 +25,13 @@ pub enum Event<'a> {
         attempt: u32,
         /// Why it isn't tried again.
         cause: Cause,
+        /// What the ledger holds, if there is one.
+        booked: Option<Booked<'a>>,
+    },
+    /// Requests can't be sent again here, since nothing is kept of them: their failures are returned. Told once.
+    NothingToRetry {
+        /// The retry's name.
+        name: &'a Name,
     },
     /// A request succeeded after it had failed.
     RetrySucceeded {
@@ -100,4 +109,23 @@ pub enum Event<'a> {
         /// Why it had been asked.
         cause: Cause,
     },
+}
+
+/// What a ledger holds of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Booked<'a> {
+    /// The key.
+    pub key: &'a str,
+    /// Its retries.
+    pub retries: u32,
+    /// Those of all keys.
+    pub in_all: u64,
+}
+
+impl<'a> Booked<'a> {
+    /// A line by hand, which is how an observer is tested.
+    pub const fn new(key: &'a str, retries: u32, in_all: u64) -> Self {
+        Self { key, retries, in_all }
+    }
 }

@@ -20,7 +20,7 @@ mod observer;
 #[cfg(feature = "tracing")]
 mod tracing;
 
-pub use event::Event;
+pub use event::{Booked, Event};
 pub use observer::Observer;
 #[cfg(any(feature = "retry", feature = "breaker", feature = "fallback"))]
 pub(crate) use observer::Observers;

@@ -1,6 +1,6 @@
 use tracing::{debug, error, info, warn};
 
-use super::{Event, Observer};
+use super::{Booked, Event, Observer};
 use crate::Cause;
 
 /// Writes every event through `tracing`. It is on by default.
@@ -10,7 +10,8 @@ use crate::Cause;
 /// | a retry, with attempt and delay | warn |
 /// | a circuit opened | error |
 /// | a permanent failure, attempts spent, budget empty, deadline | error |
-/// | a request that a circuit rejected | debug |
+/// | a request that a circuit rejected, or that can't be sent again | debug |
+/// | the first of those that can't be sent again | warn |
 /// | a fallback asked, a circuit half-open or closed, a retry that helped | info |
 /// | a fallback that failed too | error |
 /// | a failure that a circuit counted | debug |
@@ -20,13 +21,26 @@ pub struct Tracing;
 impl Observer for Tracing {
     fn on_event(&self, event: &Event<'_>) {
         match *event {
-            Event::RetryScheduled { name, attempt, delay } => {
+            Event::RetryScheduled { name, attempt, delay, booked: None } => {
                 warn!(%name, attempt, ?delay, "attempt failed, retrying");
             }
-            Event::RetryStopped { name, attempt, cause: cause @ Cause::Rejected { .. } } => {
+            Event::RetryScheduled { name, attempt, delay, booked: Some(Booked { key, retries, in_all }) } => {
+                warn!(%name, attempt, ?delay, key, retries, in_all, "attempt failed, retrying");
+            }
+            Event::RetryStopped {
+                name,
+                attempt,
+                cause: cause @ (Cause::Rejected { .. } | Cause::NotReplayable),
+                ..
+            } => {
                 debug!(%name, attempt, %cause, "not retried");
             }
-            Event::RetryStopped { name, attempt, cause } => error!(%name, attempt, %cause, "not retried"),
+            Event::RetryStopped { name, attempt, cause, booked } => {
+                error!(%name, attempt, %cause, key = booked.map(|booked| booked.key), "not retried");
+            }
+            Event::NothingToRetry { name } => {
+                warn!(%name, "a request failed that can't be sent again, as nothing was kept of it; this is said once");
+            }
             Event::RetrySucceeded { name, attempt } => info!(%name, attempt, "succeeded after retrying"),
             Event::CircuitOpened { name, open_for, openings_in_a_row, calls, failures, slow } => {
                 error!(%name, ?open_for, openings_in_a_row, calls, failures, slow, "circuit opened");

@@ -1,8 +1,8 @@
 //! How [`RetryConfig`] decides. The checks have one order, the first that says no gives the reason, and the budget is asked
-//! last, so that no token is taken for an attempt that something else forbids:
+//! last, so that nothing is taken for an attempt that something else forbids:
 //!
-//! 1. the circuit's rejection, 2. what the outcome means (success, neutral, permanent), 3. attempts, 4. the server's delay,
-//! 5. whether the request can be sent again, 6. the deadline, 7. the budget.
+//! 1. the switch, 2. the ledger in all, 3. the circuit's rejection, 4. a permanent failure, 5. the ledger per key, 6. attempts,
+//! 7. the server's delay, 8. whether the request can be sent again, 9. and safely so, 10. the deadline, 11. the budget.
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -12,6 +12,8 @@ use std::{
 use super::{
     Answer, Decision, Elapsed, Limits, Policy, Reason, RetryConfig,
     budget::{Budget, Reservation},
+    config::Terms,
+    ledger::Accounts,
 };
 use crate::{
     Attempt, Cause, Classifier, Failure, FailureKind, Outcome, Verdict, observe::Event, random, time::Instant, told,
@@ -19,58 +21,65 @@ use crate::{
 
 /// What a [`RetryConfig`] keeps for one request.
 #[derive(Debug)]
-pub struct Progress<M> {
+pub struct Progress<M, B> {
     memo: M,
+    account: B,
     previous_delay: Option<Duration>,
     /// Held from the decision to retry until the attempt is made.
     reservation: Reservation,
 }
 
-impl<C, A, Req, Res, Err> Policy<Req, Res, Err> for RetryConfig<C, A>
+impl<C, A, L, Req, Res, Err> Policy<Req, Res, Err> for RetryConfig<C, A, L>
 where
     C: Classifier<Req, Res, Err>,
     A: Answer<Res, Err>,
+    L: Accounts<Req>,
 {
-    type State = Progress<C::Memo>;
+    type State = Progress<C::Memo, L::Account>;
 
     fn start(&self, request: &Req) -> Self::State {
-        if let Some(budget) = &self.budget {
+        if let Some(budget) = &self.terms.budget {
             if !told::is_within_budget(Arc::as_ptr(budget).cast::<()>() as usize) {
                 budget.deposit();
             }
         }
-        Progress { memo: self.classifier.memo(request), previous_delay: None, reservation: Reservation::NONE }
+        Progress {
+            memo: self.classifier.memo(request),
+            account: self.ledger.open(request),
+            previous_delay: None,
+            reservation: Reservation::NONE,
+        }
     }
 
     fn attempt(&self, progress: &mut Self::State, _: &Attempt) {
         progress.reservation.spend();
+        self.ledger.spend(&mut progress.account);
     }
 
     fn decide(&self, progress: &mut Self::State, attempt: &Attempt, outcome: Outcome<'_, Res, Err>) -> Decision {
-        let decision = match outcome.cause() {
-            Some(Cause::Rejected { retry_in }) => Decision::Return(Reason::Rejected { retry_in }),
-            _ => match self.classifier.classify(&progress.memo, outcome.result()) {
-                Verdict::Success => {
-                    if let Some(budget) = &self.budget {
-                        budget.succeeded(progress.reservation.paid(attempt.number()));
-                    }
-                    Decision::Return(Reason::Success)
-                }
-                Verdict::Neutral => Decision::Return(Reason::Neutral),
-                Verdict::Failure(failure) => self.decide_failure(progress, attempt, failure),
-            },
+        let verdict = match outcome.cause() {
+            Some(Cause::Rejected { retry_in }) => Verdict::rejected(retry_in),
+            _ => self.classifier.classify(&progress.memo, outcome.result()),
         };
-        self.tell(attempt, decision);
-        decision
+        match verdict {
+            Verdict::Success => {
+                self.terms.succeeded(&progress.reservation, attempt);
+                Decision::Return(Reason::Success)
+            }
+            Verdict::Neutral => Decision::Return(Reason::Neutral),
+            Verdict::Failure(failure) => match self.check::<Req, _>(progress, attempt, failure) {
+                Ok(delay) => self.retry::<Req, _>(progress, attempt, delay),
+                Err(reason) => self.stop::<Req, _>(progress, attempt, reason),
+            },
+        }
     }
 
-    fn not_retried(&self, _: &mut Self::State, attempt: &Attempt, cause: Cause) {
-        let (name, attempt) = (&self.name, attempt.number());
-        self.observers.tell(Event::RetryStopped { name, attempt, cause });
+    fn not_retried(&self, progress: &mut Self::State, attempt: &Attempt, cause: Cause) {
+        self.stopped::<Req, _>(progress, attempt, cause);
     }
 
     fn limits(&self) -> Limits {
-        self.limits
+        self.terms.limits
     }
 
     fn timed_out(&self, elapsed: Elapsed) -> Option<Result<Res, Err>> {
@@ -78,70 +87,131 @@ where
     }
 
     fn budget(&self) -> Option<&dyn Budget> {
-        self.budget.as_deref()
+        self.terms.budget.as_deref()
     }
 }
 
-impl<C, A> RetryConfig<C, A> {
-    fn decide_failure<M>(&self, progress: &mut Progress<M>, attempt: &Attempt, failure: Failure) -> Decision {
-        match failure.kind() {
-            FailureKind::Rejected => return Decision::Return(Reason::Rejected { retry_in: failure.retry_after() }),
-            FailureKind::Permanent => return Decision::Return(Reason::Permanent),
-            kind => {
-                if let Some(budget) = &self.budget {
-                    budget.failed(kind);
-                }
-            }
+impl<C, A, L> RetryConfig<C, A, L> {
+    /// Whether to try again, and after which wait: the checks in their order.
+    fn check<Req, M>(
+        &self,
+        progress: &mut Progress<M, L::Account>,
+        attempt: &Attempt,
+        failure: Failure,
+    ) -> Result<Duration, Reason>
+    where
+        L: Accounts<Req>,
+    {
+        let Self { terms, ledger, .. } = self;
+        // What is left from an attempt which wasn't ready goes back first.
+        progress.reservation.give_back();
+        ledger.give_back(&mut progress.account);
+        terms.failed(failure);
+        if terms.switch.as_ref().is_some_and(|switch| !switch.is_on()) {
+            return Err(Reason::SwitchedOff);
         }
-        if attempt.number() > self.retries {
-            return Decision::Return(Reason::AttemptsSpent { attempts: attempt.number() });
+        if let Some(spent) = ledger.spent_in_all() {
+            return Err(Reason::Ledger(spent));
+        }
+        match failure.kind() {
+            FailureKind::Rejected => return Err(Reason::Rejected { retry_in: failure.retry_after() }),
+            FailureKind::Permanent => return Err(Reason::Permanent),
+            _ => {}
+        }
+        if let Some(spent) = ledger.spent_by_key(&mut progress.account) {
+            return Err(Reason::Ledger(spent));
+        }
+        if attempt.number() > terms.retries {
+            return Err(Reason::AttemptsSpent { attempts: attempt.number() });
         }
         let asked = failure.retry_after().unwrap_or_default();
-        if asked > self.longest_server_delay {
-            return Decision::Return(Reason::ServerDelay { asked });
+        if asked > terms.longest_server_delay {
+            return Err(Reason::ServerDelay { asked });
         }
         if !attempt.is_replayable() {
-            return Decision::Return(Reason::NotReplayable);
+            return Err(Reason::NotReplayable);
         }
-        let own_delay = self.next_delay(progress, attempt);
+        let own_delay = terms.next_delay(progress.previous_delay, attempt);
         let delay = own_delay.max(asked);
-        if self.crosses_deadline(attempt, delay) {
-            return Decision::Return(Reason::Deadline);
+        if crosses_deadline(attempt, delay) {
+            return Err(Reason::Deadline);
         }
-        if let Some(budget) = &self.budget {
-            // One that is left from an attempt which wasn't ready goes back first.
-            progress.reservation = Reservation::NONE;
+        // Entered at once with the last look at the limits, which others may have reached meanwhile. A budget that says no strikes
+        // it out again.
+        ledger.take(&mut progress.account).map_err(Reason::Ledger)?;
+        if let Some(budget) = &terms.budget {
             match Reservation::of(budget, failure.kind()) {
                 Some(reservation) => progress.reservation = reservation,
-                None => return Decision::Return(Reason::Budget),
+                None => {
+                    ledger.give_back(&mut progress.account);
+                    return Err(Reason::Budget);
+                }
             }
         }
         progress.previous_delay = Some(own_delay);
+        Ok(delay)
+    }
+
+    fn retry<Req, M>(&self, progress: &mut Progress<M, L::Account>, attempt: &Attempt, delay: Duration) -> Decision
+    where
+        L: Accounts<Req>,
+    {
+        let booked = self.ledger.booked(&mut progress.account);
+        let (name, attempt) = (&self.terms.name, attempt.number());
+        self.terms.observers.tell(Event::RetryScheduled { name, attempt, delay, booked });
         Decision::Retry { delay, reason: Reason::Transient }
     }
 
-    fn next_delay<M>(&self, progress: &Progress<M>, attempt: &Attempt) -> Duration {
+    fn stop<Req, M>(&self, progress: &mut Progress<M, L::Account>, attempt: &Attempt, reason: Reason) -> Decision
+    where
+        L: Accounts<Req>,
+    {
+        if let Some(cause) = reason.cause() {
+            self.stopped::<Req, M>(progress, attempt, cause);
+        }
+        Decision::Return(reason)
+    }
+
+    fn stopped<Req, M>(&self, progress: &mut Progress<M, L::Account>, attempt: &Attempt, cause: Cause)
+    where
+        L: Accounts<Req>,
+    {
+        let Terms { name, observers, told_not_replayable, .. } = &self.terms;
+        // Relaxed: that it is told once is all that matters.
+        if cause == Cause::NotReplayable && !told_not_replayable.swap(true, Ordering::Relaxed) {
+            observers.tell(Event::NothingToRetry { name });
+        }
+        let booked = self.ledger.booked(&mut progress.account);
+        observers.tell(Event::RetryStopped { name, attempt: attempt.number(), cause, booked });
+    }
+}
+
+impl Terms {
+    fn succeeded(&self, reservation: &Reservation, attempt: &Attempt) {
+        let number = attempt.number();
+        if let Some(budget) = &self.budget {
+            budget.succeeded(reservation.paid(number));
+        }
+        if number > 1 {
+            self.observers.tell(Event::RetrySucceeded { name: &self.name, attempt: number });
+        }
+    }
+
+    fn failed(&self, failure: Failure) {
+        match &self.budget {
+            Some(budget) if failure.kind() != FailureKind::Rejected => budget.failed(failure.kind()),
+            _ => {}
+        }
+    }
+
+    fn next_delay(&self, previous: Option<Duration>, attempt: &Attempt) -> Duration {
         // Relaxed: only that no two get the same turn matters.
         let turn = self.turns.fetch_add(1, Ordering::Relaxed);
         let random = random::unit(&mut random::generator(self.seed, turn));
-        self.backoff.delay(attempt.number() - 1, progress.previous_delay, random)
+        self.backoff.delay(attempt.number() - 1, previous, random)
     }
+}
 
-    fn crosses_deadline(&self, attempt: &Attempt, delay: Duration) -> bool {
-        attempt.deadline().is_some_and(|deadline| deadline.saturating_duration_since(Instant::now()) <= delay)
-    }
-
-    fn tell(&self, attempt: &Attempt, decision: Decision) {
-        let (name, attempt) = (&self.name, attempt.number());
-        match decision {
-            Decision::Retry { delay, .. } => self.observers.tell(Event::RetryScheduled { name, attempt, delay }),
-            Decision::Return(Reason::Success) if attempt == 1 => {}
-            Decision::Return(Reason::Success) => self.observers.tell(Event::RetrySucceeded { name, attempt }),
-            Decision::Return(reason) => {
-                if let Some(cause) = reason.cause() {
-                    self.observers.tell(Event::RetryStopped { name, attempt, cause });
-                }
-            }
-        }
-    }
+fn crosses_deadline(attempt: &Attempt, delay: Duration) -> bool {
+    attempt.deadline().is_some_and(|deadline| deadline.saturating_duration_since(Instant::now()) <= delay)
 }

@@ -1,12 +1,16 @@
 use std::{
     fmt,
-    sync::{Arc, atomic::AtomicU64},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64},
+    },
     time::Duration,
 };
 
 use super::{
-    Backoff, Jitter,
+    Backoff, Jitter, Ledger, Switch,
     budget::{Budget, TokenBucket},
+    ledger::{Ledgered, NoLedger},
     timeouts::{Limits, NoTimeouts, Timeouts},
 };
 use crate::{
@@ -25,61 +29,73 @@ use crate::{
 /// | [`backoff`](Self::backoff) | 1 s, 2 s, 4 s … up to 60 s, each × 0.5–1.5 | gives a dependency time to restart, and spreads those who wait |
 /// | [`budget`](Self::budget) | 20 % of traffic plus 10 a second | nothing else keeps retries from making an outage longer |
 /// | [`timeouts`](Self::timeouts) | none | what is too long only you know |
+/// | [`switch`](Self::switch), [`ledger`](Self::ledger) | none | for batches and operators |
 /// | classifier | [`Errors`] | errors are transient unless known not to be |
 ///
 /// # Clone
 ///
 /// A clone shares the budget, and draws its jitter from the same sequence.
 #[derive(Clone)]
-pub struct RetryConfig<C = Errors, A = NoTimeouts> {
+pub struct RetryConfig<C = Errors, A = NoTimeouts, L = NoLedger> {
+    pub(super) terms: Terms,
+    pub(super) answer: A,
+    pub(super) classifier: C,
+    pub(super) ledger: L,
+}
+
+/// What doesn't depend on what is called.
+#[derive(Clone)]
+pub(super) struct Terms {
     pub(super) name: Name,
     pub(super) retries: u32,
     pub(super) backoff: Backoff,
     pub(super) budget: Option<Arc<dyn Budget>>,
+    pub(super) switch: Option<Switch>,
     pub(super) longest_server_delay: Duration,
     pub(super) limits: Limits,
-    pub(super) answer: A,
-    pub(super) classifier: C,
     pub(super) observers: Observers,
     pub(super) seed: u64,
     pub(super) turns: Arc<AtomicU64>,
+    /// Whether it was told that requests can't be sent again.
+    pub(super) told_not_replayable: Arc<AtomicBool>,
 }
 
 impl Default for RetryConfig {
     fn default() -> Self {
-        Self {
+        let terms = Terms {
             name: Name::literal("retry"),
             retries: 3,
             backoff: Backoff::exponential(Duration::from_secs(1)).jitter(Jitter::Bounded(Ratio::HALF)),
             budget: Some(Arc::new(TokenBucket::default())),
+            switch: None,
             longest_server_delay: Duration::from_secs(30),
             limits: Limits::default(),
-            answer: NoTimeouts,
-            classifier: Errors,
             observers: Observers::default(),
             seed: random::fresh_seed(),
             turns: Arc::default(),
-        }
+            told_not_replayable: Arc::default(),
+        };
+        Self { terms, answer: NoTimeouts, classifier: Errors, ledger: NoLedger }
     }
 }
 
-impl<C, A> RetryConfig<C, A> {
+impl<C, A, L> RetryConfig<C, A, L> {
     /// The name in events. `retry` unless set.
     pub fn name(mut self, name: impl Into<Name>) -> Self {
-        self.name = name.into();
+        self.terms.name = name.into();
         self
     }
 
     /// How often a request is tried again at most, after its first attempt: with 3, there are 4 attempts in all. 0 for
     /// never.
     pub fn retries(mut self, retries: u32) -> Self {
-        self.retries = retries;
+        self.terms.retries = retries;
         self
     }
 
     /// How long to wait before each retry.
     pub fn backoff(mut self, backoff: Backoff) -> Self {
-        self.backoff = backoff;
+        self.terms.backoff = backoff;
         self
     }
 
@@ -90,37 +106,53 @@ impl<C, A> RetryConfig<C, A> {
 
     /// A budget that others draw on too.
     pub fn shared_budget(mut self, budget: Arc<dyn Budget>) -> Self {
-        self.budget = Some(budget);
+        self.terms.budget = Some(budget);
         self
     }
 
     /// No budget: every request may use all its retries. When everything fails, the service gets as many times the demand
     /// as there are attempts, which is how retries keep a service down after what broke it is mended.
     pub fn without_budget(mut self) -> Self {
-        self.budget = None;
+        self.terms.budget = None;
         self
     }
 
     /// How long attempts, and requests, may take.
-    pub fn timeouts<B>(self, timeouts: Timeouts<B>) -> RetryConfig<C, B> {
+    pub fn timeouts<B>(mut self, timeouts: Timeouts<B>) -> RetryConfig<C, B, L> {
         let Timeouts { limits, answer } = timeouts;
-        RetryConfig {
-            name: self.name,
-            retries: self.retries,
-            backoff: self.backoff,
-            budget: self.budget,
-            longest_server_delay: self.longest_server_delay,
-            limits,
-            answer,
-            classifier: self.classifier,
-            observers: self.observers,
-            seed: self.seed,
-            turns: self.turns,
-        }
+        self.terms.limits = limits;
+        RetryConfig { terms: self.terms, answer, classifier: self.classifier, ledger: self.ledger }
+    }
+
+    /// A switch that turns retrying off and on while it runs. Off beats all other checks.
+    pub fn switch(mut self, switch: &Switch) -> Self {
+        self.terms.switch = Some(switch.clone());
+        self
+    }
+
+    /// Limits that outlive a request: retries per key of the request, and in all. The key is taken before each call, and made text
+    /// when one has failed.
+    ///
+    /// ```
+    /// use tower_recourse::{RetryConfig, retry::Ledger};
+    ///
+    /// struct Job { tenant: u32 }
+    ///
+    /// let ledger = Ledger::new().per_key(100).in_all(1_000);
+    /// let config = RetryConfig::default().ledger(&ledger, |job: &Job| job.tenant);
+    /// # let _ = config;
+    /// ```
+    pub fn ledger<F, Req, K>(self, ledger: &Ledger, key: F) -> RetryConfig<C, A, Ledgered<F>>
+    where
+        F: Fn(&Req) -> K,
+        K: fmt::Display,
+    {
+        let ledger = Ledgered::new(ledger.clone(), key);
+        RetryConfig { terms: self.terms, answer: self.answer, classifier: self.classifier, ledger }
     }
 
     /// Judges outcomes by a closure: `|outcome: Result<&Res, &Err>| …`.
-    pub fn classify<F, Res, Err>(self, classify: F) -> RetryConfig<FromFn<F>, A>
+    pub fn classify<F, Res, Err>(self, classify: F) -> RetryConfig<FromFn<F>, A, L>
     where
         F: Fn(Result<&Res, &Err>) -> Verdict,
     {
@@ -128,58 +160,47 @@ impl<C, A> RetryConfig<C, A> {
     }
 
     /// Judges outcomes by a [`Classifier`](crate::Classifier), which may look at the request too.
-    pub fn classifier<D>(self, classifier: D) -> RetryConfig<D, A> {
-        RetryConfig {
-            name: self.name,
-            retries: self.retries,
-            backoff: self.backoff,
-            budget: self.budget,
-            longest_server_delay: self.longest_server_delay,
-            limits: self.limits,
-            answer: self.answer,
-            classifier,
-            observers: self.observers,
-            seed: self.seed,
-            turns: self.turns,
-        }
+    pub fn classifier<D>(self, classifier: D) -> RetryConfig<D, A, L> {
+        RetryConfig { terms: self.terms, answer: self.answer, classifier, ledger: self.ledger }
     }
 
     /// The longest wait that a failure's [`retry_after`](crate::Verdict::retry_after) may ask for; 30 s unless set. When it
     /// asks for more, the failure is returned.
     pub fn longest_server_delay(mut self, longest: Duration) -> Self {
-        self.longest_server_delay = longest;
+        self.terms.longest_server_delay = longest;
         self
     }
 
     /// One more observer of its events.
     pub fn observe(mut self, observer: impl Observer) -> Self {
-        self.observers.add(observer);
+        self.terms.observers.add(observer);
         self
     }
 
     /// No observers, the default one included.
     pub fn unobserved(mut self) -> Self {
-        self.observers.clear();
+        self.terms.observers.clear();
         self
     }
 
     /// Makes the jitter repeatable, for tests.
     pub fn seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
-        self.turns = Arc::default();
+        self.terms.seed = seed;
+        self.terms.turns = Arc::default();
         self
     }
 }
 
-impl<C: fmt::Debug, A> fmt::Debug for RetryConfig<C, A> {
+impl<C: fmt::Debug, A, L: fmt::Debug> fmt::Debug for RetryConfig<C, A, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RetryConfig")
-            .field("name", &self.name)
-            .field("retries", &self.retries)
-            .field("backoff", &self.backoff)
-            .field("budget", &self.budget)
-            .field("limits", &self.limits)
+            .field("name", &self.terms.name)
+            .field("retries", &self.terms.retries)
+            .field("backoff", &self.terms.backoff)
+            .field("budget", &self.terms.budget)
+            .field("limits", &self.terms.limits)
             .field("classifier", &self.classifier)
+            .field("ledger", &self.ledger)
             .finish_non_exhaustive()
     }
 }

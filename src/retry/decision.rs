@@ -1,5 +1,6 @@
 use std::{fmt, time::Duration};
 
+use super::Spent;
 use crate::Cause;
 
 /// What to do about an outcome, and why.
@@ -49,6 +50,12 @@ pub enum Reason {
     Deadline,
     /// The budget is empty.
     Budget,
+    /// The request may have been carried out, and to do so twice would be wrong.
+    UnsafeToResend,
+    /// Retrying is switched off.
+    SwitchedOff,
+    /// The [ledger](super::Ledger) allows no more retries, of this key or in all.
+    Ledger(Spent),
 }
 
 impl Reason {
@@ -64,6 +71,9 @@ impl Reason {
             Self::Deadline => Some(Cause::Deadline),
             Self::NotReplayable => Some(Cause::NotReplayable),
             Self::Budget => Some(Cause::Budget),
+            Self::UnsafeToResend => Some(Cause::UnsafeToResend),
+            Self::SwitchedOff => Some(Cause::SwitchedOff),
+            Self::Ledger(spent) => Some(spent.cause()),
         }
     }
 }

@@ -1,4 +1,9 @@
-use std::fmt;
+use std::{
+    fmt,
+    future::{Ready, ready},
+};
+
+use crate::Attempt;
 
 /// Keeps what it takes to send a request again.
 ///
@@ -14,12 +19,24 @@ pub trait Keep<Req> {
     type Request;
     /// What is kept.
     type Kept;
+    /// Makes a request ready to be sent again; [`Ready`] where there is nothing to do.
+    type Prepared: Future<Output = Self::Request>;
 
     /// Splits a request, before the first attempt, into what is sent and what is kept. `None`: it can't be sent again.
     fn keep(&self, request: Req) -> (Self::Request, Option<Self::Kept>);
 
-    /// The request once more, from what was kept. `None`: it can't be sent again any more.
+    /// The request once more, from what was kept. `None`: it can't be sent again any more. Asked before the wait, so that a
+    /// failure is only let go if there is something to be sent after it.
     fn again(&self, kept: &mut Self::Kept) -> Option<Self::Request>;
+
+    /// Makes what [`again`](Self::again) gave ready to be sent, after the wait: a fresh token, say. It takes of the attempt's time.
+    fn prepare(&self, request: Self::Request, attempt: &Attempt) -> Self::Prepared;
+
+    /// An attempt is about to be made with this request, the first one included: the place to write its number or its deadline
+    /// into it.
+    fn stamp(&self, request: &mut Self::Request, attempt: &Attempt) {
+        let _ = (request, attempt);
+    }
 }
 
 /// Keeps a clone. The default.
@@ -30,6 +47,7 @@ pub struct Cloned;
 impl<Req: Clone> Keep<Req> for Cloned {
     type Request = Req;
     type Kept = Req;
+    type Prepared = Ready<Req>;
 
     fn keep(&self, request: Req) -> (Req, Option<Req>) {
         let kept = request.clone();
@@ -38,6 +56,10 @@ impl<Req: Clone> Keep<Req> for Cloned {
 
     fn again(&self, kept: &mut Req) -> Option<Req> {
         Some(kept.clone())
+    }
+
+    fn prepare(&self, request: Req, _: &Attempt) -> Ready<Req> {
+        ready(request)
     }
 }
 
@@ -51,6 +73,7 @@ where
 {
     type Request = Req;
     type Kept = Req;
+    type Prepared = Ready<Req>;
 
     fn keep(&self, request: Req) -> (Req, Option<Req>) {
         let kept = (self.0)(&request);
@@ -60,10 +83,55 @@ where
     fn again(&self, kept: &mut Req) -> Option<Req> {
         (self.0)(kept)
     }
+
+    fn prepare(&self, request: Req, _: &Attempt) -> Ready<Req> {
+        ready(request)
+    }
+}
+
+/// Keeps as another [`Keep`] does, and changes what is sent again by an async function.
+#[derive(Clone, Copy)]
+pub struct Prepared<K, F> {
+    pub(crate) keep: K,
+    pub(crate) prepare: F,
+}
+
+#[diagnostic::do_not_recommend]
+impl<K, F, Fut, Req> Keep<Req> for Prepared<K, F>
+where
+    K: Keep<Req>,
+    F: Fn(K::Request, Attempt) -> Fut,
+    Fut: Future<Output = K::Request>,
+{
+    type Request = K::Request;
+    type Kept = K::Kept;
+    type Prepared = Fut;
+
+    fn keep(&self, request: Req) -> (Self::Request, Option<Self::Kept>) {
+        self.keep.keep(request)
+    }
+
+    fn again(&self, kept: &mut Self::Kept) -> Option<Self::Request> {
+        self.keep.again(kept)
+    }
+
+    fn prepare(&self, request: Self::Request, attempt: &Attempt) -> Fut {
+        (self.prepare)(request, *attempt)
+    }
+
+    fn stamp(&self, request: &mut Self::Request, attempt: &Attempt) {
+        self.keep.stamp(request, attempt);
+    }
 }
 
 impl<F> fmt::Debug for FromFn<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a function")
+    }
+}
+
+impl<K: fmt::Debug, F> fmt::Debug for Prepared<K, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Prepared").field("keep", &self.keep).finish_non_exhaustive()
     }
 }

@@ -2,7 +2,8 @@ use std::sync::Arc;
 
 use tower_layer::Layer;
 
-use super::{Cloned, Retry, keep::FromFn, service::Shared};
+use super::{Cloned, FromFn, Prepared, Retry};
+use crate::Attempt;
 
 /// Puts a retry around a service. Everything that the layer makes shares its policy, and so its budget.
 ///
@@ -11,18 +12,19 @@ use super::{Cloned, Retry, keep::FromFn, service::Shared};
 /// A clone shares the policy.
 #[derive(Debug)]
 pub struct RetryLayer<P, K = Cloned> {
-    shared: Arc<Shared<P, K>>,
+    pub(super) policy: Arc<P>,
+    keep: K,
 }
 
 impl<P> RetryLayer<P> {
     /// A retry by a [`RetryConfig`](super::RetryConfig), or any other [`Policy`](super::Policy).
     pub fn new(policy: P) -> Self {
-        Self { shared: Arc::new(Shared { policy, keep: Cloned }) }
+        Self { policy: Arc::new(policy), keep: Cloned }
     }
 
     /// A retry that keeps requests by a [`Keep`](super::Keep).
     pub fn keeping<K>(policy: P, keep: K) -> RetryLayer<P, K> {
-        RetryLayer { shared: Arc::new(Shared { policy, keep }) }
+        RetryLayer { policy: Arc::new(policy), keep }
     }
 
     /// Copies requests by a function, for those that aren't `Clone`. Where it returns `None`, the request is sent once.
@@ -42,22 +44,53 @@ impl<P> RetryLayer<P> {
     pub fn keep<F, Req>(self, copy: F) -> RetryLayer<P, FromFn<F>>
     where
         F: Fn(&Req) -> Option<Req>,
-        P: Clone,
     {
-        RetryLayer::keeping(self.shared.policy.clone(), FromFn(copy))
+        RetryLayer { policy: self.policy, keep: FromFn(copy) }
     }
 }
 
-impl<P, K> Clone for RetryLayer<P, K> {
+impl<P, K> RetryLayer<P, K> {
+    /// Changes a request before each time that it is sent *again*, by an async function: a fresh token, a header with the number of
+    /// the attempt. It is called after the wait, and takes of the attempt's time.
+    ///
+    /// ```
+    /// use tower_recourse::{Attempt, RetryConfig, RetryLayer};
+    ///
+    /// #[derive(Clone)]
+    /// struct Request { path: &'static str, token: String, attempt: u32 }
+    /// # async fn fresh_token() -> String { "fresh".to_owned() }
+    ///
+    /// let layer = RetryLayer::new(RetryConfig::default()).before_resend(|request: Request, attempt: Attempt| async move {
+    ///     Request { token: fresh_token().await, attempt: attempt.number(), ..request }
+    /// });
+    /// # let _ = layer;
+    /// ```
+    ///
+    /// It can't fail: where no fresh token is to be had, send the old one, and let the service's answer be judged.
+    pub fn before_resend<F, Fut, Req>(self, prepare: F) -> RetryLayer<P, Prepared<K, F>>
+    where
+        F: Fn(Req, Attempt) -> Fut,
+        Fut: Future<Output = Req>,
+    {
+        RetryLayer { policy: self.policy, keep: Prepared { keep: self.keep, prepare } }
+    }
+
+    /// The policy.
+    pub fn policy(&self) -> &P {
+        &self.policy
+    }
+}
+
+impl<P, K: Clone> Clone for RetryLayer<P, K> {
     fn clone(&self) -> Self {
-        Self { shared: Arc::clone(&self.shared) }
+        Self { policy: Arc::clone(&self.policy), keep: self.keep.clone() }
     }
 }
 
-impl<S, P, K> Layer<S> for RetryLayer<P, K> {
+impl<S, P, K: Clone> Layer<S> for RetryLayer<P, K> {
     type Service = Retry<S, P, K>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Retry::new(inner, Arc::clone(&self.shared))
+        Retry::new(inner, Arc::clone(&self.policy), self.keep.clone())
     }
 }

@@ -51,13 +51,25 @@
 //!
 //! [`RetryConfig`] checks in this order, and the first that says no gives the [`Reason`]:
 //!
-//! 1. a breaker further in rejected the call: not retried;
-//! 2. what the outcome means: a success, a neutral outcome and a permanent failure are returned;
-//! 3. the number of attempts;
-//! 4. the wait that the other side asked for: longer than allowed;
-//! 5. whether the request can be sent again;
-//! 6. the deadline: a wait is never begun that would cross it;
-//! 7. the [budget], last, so that nothing is taken for an attempt that something else forbids.
+//! 1. the [`Switch`], if there is one;
+//! 2. the [ledger] over all keys;
+//! 3. a breaker further in rejected the call;
+//! 4. the failure is permanent;
+//! 5. the ledger of the request's key;
+//! 6. the number of attempts;
+//! 7. the wait that the other side asked for: longer than allowed;
+//! 8. whether the request can be sent again,
+//! 9. and whether that is safe;
+//! 10. the deadline: a wait is never begun that would cross it;
+//! 11. the [budget], last, so that nothing is taken for an attempt that something else forbids.
+//!
+//! A success and a neutral outcome are returned before any of that. The reason is told to observers and to a fallback further out, and,
+//! through [`answered`](crate::answered), to the caller.
+//!
+//! # Plain functions
+//!
+//! [`RetryLayer::run`] retries an async function and [`RetryLayer::run_blocking`] one that blocks, by the same policy, budget and
+//! events as services. With `run_for`, the classifier and the ledger get a request to look at.
 //!
 //! # Other orders
 //!
@@ -76,19 +88,23 @@
 //!
 //! # Cancel safety
 //!
-//! The future can be dropped at any point: the attempt that is under way is dropped, and a token reserved for one that was
-//! not made goes back to the budget.
+//! The future can be dropped at any point: the attempt that is under way is dropped, and what was reserved for one that was
+//! not made goes back to the budget and the ledger.
 
 pub mod backoff;
 pub mod budget;
 mod checks;
 mod config;
+mod course;
 mod decision;
 pub mod future;
 mod keep;
 mod layer;
+pub mod ledger;
 mod policy;
+mod run;
 mod service;
+mod switch;
 mod timeouts;
 
 pub use crate::Elapsed;
@@ -97,8 +113,10 @@ pub use budget::{Budget, BudgetStats, TokenBucket};
 pub use checks::Progress;
 pub use config::RetryConfig;
 pub use decision::{Decision, Reason};
-pub use keep::{Cloned, FromFn, Keep};
+pub use keep::{Cloned, FromFn, Keep, Prepared};
 pub use layer::RetryLayer;
+pub use ledger::{Ledger, Spent};
 pub use policy::Policy;
 pub use service::Retry;
+pub use switch::Switch;
 pub use timeouts::{Answer, AnswerWith, FromElapsed, Limits, NoTimeouts, Timeouts};

@@ -17,19 +17,14 @@ use crate::readiness::Readiness;
 /// one such clone: the instance that was ready goes with the call, and makes all its attempts.
 pub struct Retry<S, P, K = Cloned> {
     inner: S,
-    shared: Arc<Shared<P, K>>,
+    policy: Arc<P>,
+    keep: K,
     readiness: Readiness,
 }
 
-#[derive(Debug)]
-pub(super) struct Shared<P, K> {
-    pub(super) policy: P,
-    pub(super) keep: K,
-}
-
 impl<S, P, K> Retry<S, P, K> {
-    pub(super) fn new(inner: S, shared: Arc<Shared<P, K>>) -> Self {
-        Self { inner, shared, readiness: Readiness::default() }
+    pub(super) fn new(inner: S, policy: Arc<P>, keep: K) -> Self {
+        Self { inner, policy, keep, readiness: Readiness::default() }
     }
 
     /// The service within.
@@ -39,7 +34,7 @@ impl<S, P, K> Retry<S, P, K> {
 
     /// The policy.
     pub fn policy(&self) -> &P {
-        &self.shared.policy
+        &self.policy
     }
 }
 
@@ -48,7 +43,7 @@ where
     S: Service<K::Request> + Clone,
     S::Error: Send + 'static,
     P: Policy<Req, S::Response, S::Error>,
-    K: Keep<Req>,
+    K: Keep<Req> + Clone,
 {
     type Response = S::Response;
     type Error = S::Error;
@@ -64,18 +59,18 @@ where
         let fresh = self.inner.clone();
         let ready = std::mem::replace(&mut self.inner, fresh);
         let readiness = std::mem::take(&mut self.readiness);
-        future::start(Arc::clone(&self.shared), ready, readiness, request)
+        future::start((Arc::clone(&self.policy), self.keep.clone()), (ready, readiness), request)
     }
 }
 
-impl<S: Clone, P, K> Clone for Retry<S, P, K> {
+impl<S: Clone, P, K: Clone> Clone for Retry<S, P, K> {
     fn clone(&self) -> Self {
-        Self::new(self.inner.clone(), Arc::clone(&self.shared))
+        Self::new(self.inner.clone(), Arc::clone(&self.policy), self.keep.clone())
     }
 }
 
 impl<S: fmt::Debug, P: fmt::Debug, K> fmt::Debug for Retry<S, P, K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Retry").field("inner", &self.inner).field("policy", &self.shared.policy).finish_non_exhaustive()
+        f.debug_struct("Retry").field("inner", &self.inner).field("policy", &self.policy).finish_non_exhaustive()
     }
 }

@@ -23,6 +23,13 @@ impl Reservation {
         self.budget = None;
     }
 
+    /// The attempt wasn't made, and won't be.
+    pub(crate) fn give_back(&mut self) {
+        if let Some(budget) = self.budget.take() {
+            budget.give_back(self.token);
+        }
+    }
+
     /// What attempt `number` has cost, if it was a retry that was made.
     pub(crate) fn paid(&self, number: u32) -> Option<Token> {
         (number > 1 && self.budget.is_none()).then_some(self.token)
@@ -31,8 +38,6 @@ impl Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        if let Some(budget) = &self.budget {
-            budget.give_back(self.token);
-        }
+        self.give_back();
     }
 }

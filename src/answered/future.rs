@@ -1,0 +1,79 @@
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use pin_project_lite::pin_project;
+
+use super::{Answered, Unanswered};
+use crate::told;
+
+/// Puts beside what a future gives how it was got: for `run` of a [`RetryLayer`](crate::RetryLayer), or the call of a service.
+///
+/// ```
+/// use std::io;
+/// use tower_recourse::{Cause, RetryConfig, RetryLayer, answered::answered};
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// let layer = RetryLayer::new(RetryConfig::default().retries(1));
+/// let run = layer.run(|_| async { Err::<(), _>(io::Error::from(io::ErrorKind::ConnectionReset)) });
+/// let unanswered = answered(run).await.unwrap_err();
+/// assert_eq!(unanswered.how.cause(), Some(Cause::AttemptsSpent { attempts: 2 }));
+/// # }
+/// ```
+///
+/// # Cancel safety
+///
+/// Dropped, the future within is dropped.
+pub fn answered<F, Res, Err>(future: F) -> AnsweredFuture<F>
+where
+    F: Future<Output = Result<Res, Err>>,
+{
+    AnsweredFuture { future }
+}
+
+/// [`answered`], for a function that blocks: `run_blocking` of a [`RetryLayer`](crate::RetryLayer).
+///
+/// # Errors
+///
+/// The function's own, and what was done about it.
+pub fn answered_blocking<Res, Err>(
+    function: impl FnOnce() -> Result<Res, Err>,
+) -> Result<Answered<Res>, Unanswered<Err>> {
+    told::clear();
+    tell(function())
+}
+
+pin_project! {
+    /// The future of [`answered`].
+    #[must_use = "futures do nothing unless polled"]
+    pub struct AnsweredFuture<F> {
+        #[pin]
+        future: F,
+    }
+}
+
+impl<F, Res, Err> Future for AnsweredFuture<F>
+where
+    F: Future<Output = Result<Res, Err>>,
+{
+    type Output = Result<Answered<Res>, Unanswered<Err>>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        told::clear();
+        Poll::Ready(tell(ready!(self.project().future.poll(cx))))
+    }
+}
+
+fn tell<Res, Err>(result: Result<Res, Err>) -> Result<Answered<Res>, Unanswered<Err>> {
+    let said = told::take(&result);
+    let how = said.unwrap_or_default();
+    let result = match result {
+        Ok(response) => Ok(Answered { response, how }),
+        Err(error) => Err(Unanswered { error, how }),
+    };
+    // Whoever is further out hears it too.
+    told::pass_on(&result, said);
+    result
+}

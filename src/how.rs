@@ -1,0 +1,140 @@
+//! How an answer was got.
+
+use std::fmt;
+
+use crate::Cause;
+
+/// How an answer was got, or why there is none: which attempt it came from, which fallback gave it, and why.
+///
+/// [`AnsweredLayer`](crate::answered::AnsweredLayer) puts it beside the response, [`answered`](crate::answered::answered) beside what
+/// a future gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct How {
+    tried: Tried,
+    fallback: Option<&'static str>,
+    failed: Option<Cause>,
+    /// The rejection of a breaker further in, where a retry had another reason to stop.
+    rejection: Option<Cause>,
+    asked: Option<Cause>,
+}
+
+/// What was done in vain, apart from the last thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Tried {
+    attempts: u32,
+    fallbacks_failed: u32,
+}
+
+/// By the service, at the first attempt.
+impl Default for How {
+    fn default() -> Self {
+        Self {
+            tried: Tried { attempts: 1, fallbacks_failed: 0 },
+            fallback: None,
+            failed: None,
+            rejection: None,
+            asked: None,
+        }
+    }
+}
+
+impl How {
+    /// How many attempts were made at the service itself, as the outermost retry around it counts them. 1 without a retry; also
+    /// if a breaker rejected the only one.
+    pub fn attempts(&self) -> u32 {
+        self.tried.attempts
+    }
+
+    /// The name of the fallback that answered, if one did. Names that aren't literals are told as `fallback`.
+    pub fn fallback(&self) -> Option<&'static str> {
+        self.fallback
+    }
+
+    /// Which rung of the ladder answered: 0 is the service itself, 1 the innermost fallback, 2 the one around it, and so on.
+    pub fn rung(&self) -> u32 {
+        self.tried.fallbacks_failed + u32::from(self.fallback.is_some())
+    }
+
+    /// How many fallbacks were asked in vain.
+    pub fn fallbacks_failed(&self) -> u32 {
+        self.tried.fallbacks_failed
+    }
+
+    /// Why the service's own answer isn't the one: why the fallback was asked, or, if there is no answer, why nothing
+    /// else was tried. `None` for a success of the service itself.
+    pub fn cause(&self) -> Option<Cause> {
+        self.failed.or(self.asked)
+    }
+
+    pub(crate) fn failed(&self) -> Option<Cause> {
+        self.failed
+    }
+
+    /// The rejection of a breaker, if that is what it came to.
+    pub(crate) fn rejection(&self) -> Option<Cause> {
+        self.failed.filter(Cause::is_rejection).or(self.rejection)
+    }
+}
+
+#[cfg_attr(not(all(feature = "retry", feature = "fallback")), allow(dead_code))]
+impl How {
+    /// The service failed, and this is why it isn't asked again.
+    pub(crate) fn because(cause: Cause) -> Self {
+        Self { failed: Some(cause), ..Self::default() }
+    }
+
+    /// It isn't tried again, for this reason. A rejection stays known, and stays the reason, unless it is one that is looked at
+    /// before rejections are.
+    pub(crate) fn with_failed(self, reason: Option<Cause>) -> Self {
+        let rejection = self.rejection();
+        let failed = match reason {
+            Some(Cause::SwitchedOff | Cause::LedgerInAll { .. }) => reason,
+            _ => rejection.or(reason),
+        };
+        Self { failed, rejection, ..self }
+    }
+
+    pub(crate) fn with_attempts(self, attempts: u32) -> Self {
+        Self { tried: Tried { attempts, ..self.tried }, ..self }
+    }
+
+    pub(crate) fn tried(&self) -> Tried {
+        self.tried
+    }
+
+    /// Whether there is anything to say.
+    pub(crate) fn is_plain(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+#[cfg_attr(not(feature = "fallback"), allow(dead_code))]
+impl Tried {
+    /// After this, a fallback answered, itself in some way.
+    pub(crate) fn answered_by(self, fallback: &'static str, asked: Cause, itself: How) -> How {
+        let fallbacks_failed = self.fallbacks_failed + itself.rung();
+        let tried = Self { fallbacks_failed, ..self };
+        How { tried, fallback: itself.fallback.or(Some(fallback)), failed: None, rejection: None, asked: Some(asked) }
+    }
+
+    /// After this, a fallback failed too.
+    pub(crate) fn in_vain(self, asked: Cause) -> How {
+        let tried = Self { fallbacks_failed: self.fallbacks_failed + 1, ..self };
+        How { tried, fallback: None, failed: Some(asked), rejection: None, asked: None }
+    }
+}
+
+impl fmt::Display for How {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.fallback, self.failed) {
+            (Some(fallback), _) => write!(f, "`{fallback}` answered, rung {}", self.rung())?,
+            (None, Some(_)) => f.write_str("not answered")?,
+            (None, None) if self.tried.attempts == 1 => return f.write_str("answered at once"),
+            (None, None) => return write!(f, "answered by attempt {}", self.tried.attempts),
+        }
+        match self.cause() {
+            Some(cause) => write!(f, ": {cause}"),
+            None => Ok(()),
+        }
+    }
+}

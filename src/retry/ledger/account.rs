@@ -1,0 +1,136 @@
+use std::fmt;
+
+use super::{Entry, Ledger, Spent};
+use crate::observe::Booked;
+
+/// Where retries are entered: a [`Ledger`], under a key of the request, or nowhere.
+pub trait Accounts<Req> {
+    /// What is held for one request.
+    type Account;
+
+    /// Takes the key from the request, before the call.
+    fn open(&self, request: &Req) -> Self::Account;
+
+    /// Whether the limit in all is reached.
+    fn spent_in_all(&self) -> Option<Spent>;
+
+    /// Whether the limit of the request's key is reached.
+    fn spent_by_key(&self, account: &mut Self::Account) -> Option<Spent>;
+
+    /// Enters a retry. It is struck out when the account is dropped before it is [spent](Self::spend).
+    fn take(&self, account: &mut Self::Account) -> Result<(), Spent>;
+
+    /// Strikes out what was entered and not spent.
+    fn give_back(&self, account: &mut Self::Account);
+
+    /// The retry is made.
+    fn spend(&self, account: &mut Self::Account);
+
+    /// What is known of the request's key.
+    fn booked<'a>(&self, account: &'a mut Self::Account) -> Option<Booked<'a>>;
+}
+
+/// No ledger.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoLedger;
+
+impl<Req> Accounts<Req> for NoLedger {
+    type Account = ();
+
+    fn open(&self, _: &Req) {}
+
+    fn spent_in_all(&self) -> Option<Spent> {
+        None
+    }
+
+    fn spent_by_key(&self, (): &mut ()) -> Option<Spent> {
+        None
+    }
+
+    fn take(&self, (): &mut ()) -> Result<(), Spent> {
+        Ok(())
+    }
+
+    fn give_back(&self, (): &mut ()) {}
+
+    fn spend(&self, (): &mut ()) {}
+
+    fn booked<'a>(&self, (): &'a mut ()) -> Option<Booked<'a>> {
+        None
+    }
+}
+
+/// A ledger, and where the key is found in a request.
+#[derive(Clone)]
+pub struct Ledgered<F> {
+    ledger: Ledger,
+    key: F,
+}
+
+impl<F> Ledgered<F> {
+    pub(crate) fn new(ledger: Ledger, key: F) -> Self {
+        Self { ledger, key }
+    }
+}
+
+/// What is held for one request of a ledger.
+#[derive(Debug)]
+pub struct Account<K> {
+    key: K,
+    /// The key as text: made when something has failed.
+    text: Option<String>,
+    entry: Option<Entry>,
+}
+
+impl<K: fmt::Display> Account<K> {
+    fn text(&mut self) -> &str {
+        self.text.get_or_insert_with(|| self.key.to_string())
+    }
+}
+
+impl<F, Req, K> Accounts<Req> for Ledgered<F>
+where
+    F: Fn(&Req) -> K,
+    K: fmt::Display,
+{
+    type Account = Account<K>;
+
+    fn open(&self, request: &Req) -> Account<K> {
+        Account { key: (self.key)(request), text: None, entry: None }
+    }
+
+    fn spent_in_all(&self) -> Option<Spent> {
+        self.ledger.spent_in_all()
+    }
+
+    fn spent_by_key(&self, account: &mut Account<K>) -> Option<Spent> {
+        self.ledger.spent_by(account.text())
+    }
+
+    fn take(&self, account: &mut Account<K>) -> Result<(), Spent> {
+        let entry = self.ledger.take(account.text())?;
+        account.entry = Some(entry);
+        Ok(())
+    }
+
+    fn give_back(&self, account: &mut Account<K>) {
+        account.entry = None;
+    }
+
+    fn spend(&self, account: &mut Account<K>) {
+        if let Some(entry) = account.entry.take() {
+            entry.spend();
+        }
+    }
+
+    fn booked<'a>(&self, account: &'a mut Account<K>) -> Option<Booked<'a>> {
+        let (retries, in_all) = (self.ledger.retries_of(account.text()), self.ledger.retries_in_all());
+        Some(Booked::new(account.text(), retries, in_all))
+    }
+}
+
+impl<F> fmt::Debug for Ledgered<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.ledger.fmt(f)
+    }
+}

@@ -1,0 +1,70 @@
+use std::{
+    error::Error,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use super::book::{Book, Place};
+use crate::Cause;
+
+/// A retry entered into a [`Ledger`](super::Ledger). Dropped, it is struck out, as the retry was never made.
+#[derive(Debug)]
+#[must_use = "dropped, it is struck out"]
+pub struct Entry {
+    book: Arc<Mutex<Book>>,
+    key: Box<str>,
+    /// `None` once it is spent.
+    place: Option<Place>,
+}
+
+impl Entry {
+    pub(super) fn new(book: Arc<Mutex<Book>>, key: &str, place: Place) -> Self {
+        Self { book, key: key.into(), place: Some(place) }
+    }
+
+    /// The retry is made: the entry stays.
+    pub fn spend(mut self) {
+        self.place = None;
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        if let Some(place) = self.place {
+            self.book.lock().unwrap_or_else(PoisonError::into_inner).strike(&self.key, place);
+        }
+    }
+}
+
+/// A limit of a [`Ledger`](super::Ledger) is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spent {
+    /// The one over all keys.
+    InAll {
+        /// How many retries may be made.
+        limit: u64,
+    },
+    /// The one of this key.
+    Key {
+        /// How many retries may be made.
+        limit: u32,
+    },
+}
+
+impl Spent {
+    /// The same, as a fallback is told.
+    pub const fn cause(&self) -> Cause {
+        match *self {
+            Self::InAll { limit } => Cause::LedgerInAll { limit },
+            Self::Key { limit } => Cause::LedgerKey { limit },
+        }
+    }
+}
+
+impl fmt::Display for Spent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.cause().fmt(f)
+    }
+}
+
+impl Error for Spent {}

@@ -1,0 +1,188 @@
+//! Retrying plain functions, by the same policy, budget and events as services.
+
+use std::{
+    future::{Ready, ready},
+    sync::Arc,
+    task::{Context, Poll},
+    thread,
+};
+
+use tower_service::Service;
+
+use super::{
+    Keep, Policy, RetryLayer, course,
+    future::{self, Trying},
+};
+use crate::{Attempt, readiness::Readiness, time::Instant, told};
+
+impl<P, K> RetryLayer<P, K> {
+    /// Retries an async function, which is told the [`Attempt`] that it makes.
+    ///
+    /// ```
+    /// use std::io;
+    /// use tower_recourse::{RetryConfig, RetryLayer};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> io::Result<()> {
+    /// let retry = RetryLayer::new(RetryConfig::default());
+    /// let answer = retry.run(|attempt| async move {
+    ///     if attempt.number() < 3 { Err(io::Error::from(io::ErrorKind::ConnectionReset)) } else { Ok(42) }
+    /// });
+    /// assert_eq!(answer.await?, 42);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The function's own, of its last attempt.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the attempt that is under way is dropped, and what was reserved for one that wasn't made goes back.
+    pub fn run<F, Fut, Res, Err>(
+        &self,
+        function: F,
+    ) -> impl Future<Output = Result<Res, Err>> + use<P, K, F, Fut, Res, Err>
+    where
+        P: Policy<(), Res, Err>,
+        F: FnMut(Attempt) -> Fut,
+        Fut: Future<Output = Result<Res, Err>>,
+        Err: 'static,
+    {
+        self.run_for(&(), function)
+    }
+
+    /// [`run`](Self::run) for a request that the classifier and the [ledger](super::ledger) look at.
+    ///
+    /// # Errors
+    ///
+    /// The function's own, of its last attempt.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`run`](Self::run).
+    pub fn run_for<Req, F, Fut, Res, Err>(
+        &self,
+        request: &Req,
+        function: F,
+    ) -> impl Future<Output = Result<Res, Err>> + use<P, K, Req, F, Fut, Res, Err>
+    where
+        P: Policy<Req, Res, Err>,
+        F: FnMut(Attempt) -> Fut,
+        Fut: Future<Output = Result<Res, Err>>,
+        Err: 'static,
+    {
+        let policy = Arc::clone(&self.policy);
+        let state = policy.start(request);
+        let trying = Trying::<_, _, _, _, Req>::new(policy, EachAttempt, state, ());
+        future::begin(trying, (Function(function), Readiness::default()), Attempt::new(1))
+    }
+
+    /// Retries a function that blocks; waits by putting the thread to sleep. Not for async code: there it would hold up all that
+    /// runs on the thread.
+    ///
+    /// An attempt that blocks can't be cut off: of the [time-outs](super::Timeouts), only the deadline of the whole holds, between
+    /// attempts. The function may ask [`Attempt::remaining`] how long it has.
+    ///
+    /// ```
+    /// use std::{fs, time::Duration};
+    /// use tower_recourse::{RetryConfig, RetryLayer, retry::Backoff};
+    ///
+    /// let retry = RetryLayer::new(RetryConfig::default().backoff(Backoff::fixed(Duration::from_millis(1))));
+    /// assert!(retry.run_blocking(|_| fs::read("no such file")).is_err());
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The function's own, of its last attempt.
+    pub fn run_blocking<F, Res, Err>(&self, function: F) -> Result<Res, Err>
+    where
+        P: Policy<(), Res, Err>,
+        F: FnMut(Attempt) -> Result<Res, Err>,
+    {
+        self.run_blocking_for(&(), function)
+    }
+
+    /// [`run_blocking`](Self::run_blocking) for a request that the classifier and the [ledger](super::ledger) look at.
+    ///
+    /// # Errors
+    ///
+    /// The function's own, of its last attempt.
+    pub fn run_blocking_for<Req, F, Res, Err>(&self, request: &Req, mut function: F) -> Result<Res, Err>
+    where
+        P: Policy<Req, Res, Err>,
+        F: FnMut(Attempt) -> Result<Res, Err>,
+    {
+        let policy = &*self.policy;
+        let mut state = policy.start(request);
+        let mut attempt = course::first_attempt(policy, true);
+        loop {
+            told::clear();
+            let result = match too_late(policy, &attempt) {
+                Some(result) => result,
+                None => {
+                    policy.attempt(&mut state, &attempt);
+                    told::within_budget(course::budget(policy), || function(attempt))
+                }
+            };
+            let Some(delay) = course::judge(policy, &mut state, &attempt, &result) else { return result };
+            // The failed outcome is let go before the wait, so that what it holds can be used meanwhile.
+            drop(result);
+            thread::sleep(delay);
+            attempt = course::next_attempt(policy, attempt);
+        }
+    }
+}
+
+/// A sleep that took longer than it should have may have passed the deadline.
+fn too_late<Req, Res, Err>(policy: &impl Policy<Req, Res, Err>, attempt: &Attempt) -> Option<Result<Res, Err>> {
+    let deadline = attempt.deadline().filter(|_| attempt.number() > 1)?;
+    if deadline <= Instant::now() { policy.timed_out(course::elapsed(policy, attempt)) } else { None }
+}
+
+/// A function as a service, whose requests are the attempts.
+struct Function<F>(F);
+
+impl<F, Fut, Res, Err> Service<Attempt> for Function<F>
+where
+    F: FnMut(Attempt) -> Fut,
+    Fut: Future<Output = Result<Res, Err>>,
+{
+    type Response = Res;
+    type Error = Err;
+    type Future = Fut;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Err>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, attempt: Attempt) -> Fut {
+        (self.0)(attempt)
+    }
+}
+
+/// What is sent is the attempt, whatever the request is; so nothing is kept.
+struct EachAttempt;
+
+impl<Req> Keep<Req> for EachAttempt {
+    type Request = Attempt;
+    type Kept = ();
+    type Prepared = Ready<Attempt>;
+
+    fn keep(&self, _: Req) -> (Attempt, Option<()>) {
+        (Attempt::new(1), Some(()))
+    }
+
+    fn again(&self, (): &mut ()) -> Option<Attempt> {
+        Some(Attempt::new(1))
+    }
+
+    fn prepare(&self, request: Attempt, _: &Attempt) -> Ready<Attempt> {
+        ready(request)
+    }
+
+    fn stamp(&self, request: &mut Attempt, attempt: &Attempt) {
+        *request = *attempt;
+    }
+}
