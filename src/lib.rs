@@ -108,7 +108,7 @@ pub use outcome::Outcome;
 pub use ratio::Ratio;
 #[cfg(feature = "retry")]
 pub use retry::{RetryConfig, RetryLayer};
-pub use verdict::{Failure, FailureKind, Verdict};
+pub use verdict::{Failure, FailureKind, Sent, Verdict};
 
 /// The code of the README, compiled and run.
 #[cfg(all(doctest, feature = "retry", feature = "breaker", feature = "fallback"))]

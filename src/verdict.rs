@@ -22,11 +22,13 @@ pub enum Verdict {
     Neutral,
 }
 
-/// A failure: of which kind, and when the other side would have us back.
+/// A failure: of which kind, when the other side would have us back, and whether sending the request again can do harm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Failure {
     kind: FailureKind,
     retry_after: Option<Duration>,
+    sent: Sent,
+    repeatable: bool,
 }
 
 /// The kinds of failure that decisions differ on.
@@ -44,6 +46,20 @@ pub enum FailureKind {
     /// A breaker further in rejected the call, so the service wasn't asked. Not retried, not counted by another
     /// breaker; a fallback is asked.
     Rejected,
+}
+
+/// Whether the failed request reached the other side, as far as it is known.
+///
+/// It matters for requests that must not take effect twice: see [`Verdict::unsafe_to_resend`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Sent {
+    /// Provably not: the other side never saw it, or says itself that it did nothing with it.
+    No,
+    /// Nobody can tell. The connection was lost, or the time was over.
+    #[default]
+    Unknown,
+    /// It was: there is an answer of the other side, of whatever kind.
+    Yes,
 }
 
 impl Verdict {
@@ -67,22 +83,60 @@ impl Verdict {
         Self::failure(FailureKind::TimedOut)
     }
 
-    /// A breaker further in rejected the call, and says when to come back. The layers of this crate find this out by
-    /// themselves; a classifier needs it where another task stands in between (`tower::buffer`).
+    /// A breaker further in rejected the call, and says when to come back. Provably not sent. The layers of this crate find
+    /// this out by themselves; a classifier needs it where another task stands in between (`tower::buffer`).
     pub const fn rejected(retry_in: Option<Duration>) -> Self {
-        Self::Failure(Failure { kind: FailureKind::Rejected, retry_after: retry_in })
+        Self::Failure(Failure { retry_after: retry_in, sent: Sent::No, ..Failure::of(FailureKind::Rejected) })
     }
 
     /// A failure of a kind.
     pub const fn failure(kind: FailureKind) -> Self {
-        Self::Failure(Failure { kind, retry_after: None })
+        Self::Failure(Failure::of(kind))
     }
 
     /// The same verdict with the delay that the other side asked for. It refines a failure and never makes one:
     /// on a success or a neutral verdict it has no effect.
     pub const fn retry_after(self, delay: Duration) -> Self {
         match self {
-            Self::Failure(Failure { kind, .. }) => Self::Failure(Failure { kind, retry_after: Some(delay) }),
+            Self::Failure(failure) => Self::Failure(Failure { retry_after: Some(delay), ..failure }),
+            other => other,
+        }
+    }
+
+    /// The same failure with what is known of whether the request was sent. [`Sent::Unknown`] unless said. On a success or a
+    /// neutral verdict it has no effect.
+    ///
+    /// ```
+    /// use tower_recourse::{Sent, Verdict};
+    ///
+    /// let refused = Verdict::transient().sent(Sent::No);
+    /// # let _ = refused;
+    /// ```
+    pub const fn sent(self, sent: Sent) -> Self {
+        match self {
+            Self::Failure(failure) => Self::Failure(Failure { sent, ..failure }),
+            other => other,
+        }
+    }
+
+    /// The same failure, of a request that must not take effect twice: it is sent again only if it provably wasn't sent
+    /// ([`Sent::No`]). On a success or a neutral verdict it has no effect.
+    ///
+    /// A classifier that sees the request says this; [`classify::Idempotent`](crate::classify::Idempotent) says it for one
+    /// that doesn't.
+    ///
+    /// ```
+    /// use tower_recourse::{Sent, Verdict};
+    ///
+    /// let Verdict::Failure(lost) = Verdict::transient().unsafe_to_resend() else { unreachable!() };
+    /// assert!(!lost.is_safe_to_resend());
+    ///
+    /// let Verdict::Failure(refused) = Verdict::transient().unsafe_to_resend().sent(Sent::No) else { unreachable!() };
+    /// assert!(refused.is_safe_to_resend());
+    /// ```
+    pub const fn unsafe_to_resend(self) -> Self {
+        match self {
+            Self::Failure(failure) => Self::Failure(Failure { repeatable: false, ..failure }),
             other => other,
         }
     }
@@ -99,6 +153,10 @@ impl Verdict {
 }
 
 impl Failure {
+    const fn of(kind: FailureKind) -> Self {
+        Self { kind, retry_after: None, sent: Sent::Unknown, repeatable: true }
+    }
+
     /// Its kind.
     pub const fn kind(&self) -> FailureKind {
         self.kind
@@ -107,5 +165,16 @@ impl Failure {
     /// The delay that the other side asked for, as it asked: not yet capped.
     pub const fn retry_after(&self) -> Option<Duration> {
         self.retry_after
+    }
+
+    /// Whether the request reached the other side, as far as it is known.
+    pub const fn sent(&self) -> Sent {
+        self.sent
+    }
+
+    /// Whether the request may be sent again. It may, unless the classifier said
+    /// [`unsafe_to_resend`](Verdict::unsafe_to_resend); and even then if it provably wasn't sent.
+    pub const fn is_safe_to_resend(&self) -> bool {
+        self.repeatable || matches!(self.sent, Sent::No)
     }
 }
