@@ -2,8 +2,8 @@ use crate::Verdict;
 
 /// Judges an outcome. It may look at the request before the call, without a copy of it: what it needs is its memo.
 ///
-/// For most purposes a closure is enough: see `classify` on [`RetryConfig`](crate::RetryConfig) and
-/// [`BreakerConfig`](crate::BreakerConfig).
+/// For most purposes a closure is enough: see [the page](crate::classify). Several make one by
+/// [`classify::first`](crate::classify::first).
 ///
 /// ```
 /// use tower_recourse::{Classifier, Verdict};
@@ -44,6 +44,17 @@ pub trait Classifier<Req, Res, Err> {
 
     /// Judges the outcome.
     fn classify(&self, memo: &Self::Memo, outcome: Result<&Res, &Err>) -> Verdict;
+
+    /// Judges the outcome, or leaves it to somebody else: `None` where [`classify`](Self::classify) has no more to say than
+    /// its default. What a [`Chain`](crate::classify::Chain) asks. Unless it is written, every verdict is an opinion.
+    fn opinion(&self, memo: &Self::Memo, outcome: Result<&Res, &Err>) -> Option<Verdict> {
+        Some(self.classify(memo, outcome))
+    }
+}
+
+/// What an outcome means that nobody has an opinion on: errors are worth another attempt, responses are successes.
+pub(crate) fn by_default<Res, Err>(outcome: Result<&Res, &Err>) -> Verdict {
+    if outcome.is_ok() { Verdict::Success } else { Verdict::transient() }
 }
 
 impl<C, Req, Res, Err> Classifier<Req, Res, Err> for &C
@@ -58,5 +69,9 @@ where
 
     fn classify(&self, memo: &Self::Memo, outcome: Result<&Res, &Err>) -> Verdict {
         (**self).classify(memo, outcome)
+    }
+
+    fn opinion(&self, memo: &Self::Memo, outcome: Result<&Res, &Err>) -> Option<Verdict> {
+        (**self).opinion(memo, outcome)
     }
 }

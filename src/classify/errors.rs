@@ -1,24 +1,51 @@
-use std::{any::Any, error::Error, io};
-
-use super::Classifier;
+use super::{Classifier, Sources, classifier::by_default, opened::opened, walk::Walk};
 use crate::Verdict;
-
-type BoxError = Box<dyn Error + Send + Sync>;
 
 /// The default: a response is a success, an error is transient, unless more is known about it.
 ///
-/// What is known: an [`io::Error`] by its kind, and whatever is found along the `source` chain of a boxed error
-/// (`Box<dyn Error + Send + Sync>`, tower's `BoxError`): time-outs of this crate and of tokio, and a breaker's
-/// [`Rejection`](crate::Rejection). The same behind a breaker, as the `Inner` of its error.
+/// It looks into `Box<dyn Error>`, `Arc<dyn Error>` (tower's `BoxError` is one of these), and the types of the tables below,
+/// also where they are the `Inner` of a breaker's error; and along the whole chain of sources from there, with what an
+/// [`io::Error`](std::io::Error) wraps. The first link that is known decides. A chain is followed for 64 links.
 ///
-/// | `io::ErrorKind` | verdict |
-/// |---|---|
-/// | `TimedOut` | timed out |
-/// | `NotFound`, `PermissionDenied`, `AlreadyExists`, `InvalidInput`, `InvalidData`, `Unsupported`, `OutOfMemory` | permanent |
-/// | any other | transient |
+/// An error type of your own can't be looked into like that. Where it is an [`Error`](std::error::Error), [`Sources`] does it.
+///
+/// # What is known of `io::Error`, by kind
+///
+/// | kind | verdict | sent | why |
+/// |---|---|---|---|
+/// | `ConnectionRefused` | transient | no | there was no connection to send it on |
+/// | `AddrInUse`, `AddrNotAvailable` | transient | no | no local address for a connection: the ports are used up, for now |
+/// | `TimedOut` | timed out | unknown | it may be the answer that was late |
+/// | `NotFound`, `PermissionDenied`, `AlreadyExists`, `InvalidInput`, `InvalidData`, `Unsupported`, `OutOfMemory` | permanent | unknown | the same call gives the same answer; a certificate that isn't accepted is `InvalidData` |
+/// | `HostUnreachable`, `NetworkUnreachable`, `NetworkDown` | transient | unknown | an established connection can end in these too |
+/// | `ConnectionReset`, `ConnectionAborted`, `BrokenPipe`, `NotConnected`, `UnexpectedEof`, `WriteZero`, any other | transient | unknown | the connection was lost before or after the other side had read the request; nobody can tell |
+///
+/// An `io::Error` that wraps another error is judged by that, if more is known of it.
+///
+/// # What else is known
+///
+/// | error | verdict | sent | why |
+/// |---|---|---|---|
+/// | this crate's [`Elapsed`](crate::Elapsed), tokio's `Elapsed` | timed out | unknown | |
+/// | this crate's `Rejection` (feature `breaker`) | rejected | no | the service wasn't asked |
+/// | tower's time-out, `timeout::error::Elapsed` (feature `tower`) | timed out | unknown | |
+/// | tower's `load_shed::error::Overloaded` (feature `tower`) | throttled | no | shed before the service was called |
+/// | hyper-util's client, `is_connect` (feature `hyper`) | by its source | no | there was no connection |
+/// | `hyper::Error`: `is_canceled`, `is_closed` (feature `hyper`) | transient | no | the connection was gone before the request was begun: a stale one out of a pool |
+/// | `hyper::Error`, any other (feature `hyper`) | by its source | unknown, or as h2 says | what goes wrong in the request's own body proves nothing of the request |
+/// | h2: stream reset by the peer with `REFUSED_STREAM` (feature `h2`) | transient | no | the peer says so ([RFC 9113, 8.7](https://www.rfc-editor.org/rfc/rfc9113#section-8.7)) |
+/// | h2: `GOAWAY` of the peer, `NO_ERROR` (feature `h2`) | transient | no | a graceful end; h2 gives this to the streams above the last one that the peer will answer, and to those it never opened ([RFC 9113, 6.8](https://www.rfc-editor.org/rfc/rfc9113#section-6.8)) |
+/// | h2: `ENHANCE_YOUR_CALM` of the peer (feature `h2`) | throttled | unknown | |
+/// | h2: `HTTP_1_1_REQUIRED`, `INADEQUATE_SECURITY` of the peer (feature `h2`) | permanent | unknown | the same connection settings give the same answer |
+/// | h2: any other reset by the peer (feature `h2`) | transient | yes | it had the stream, and gave it up |
+/// | h2: any other `GOAWAY` (feature `h2`) | transient | unknown | which was the last stream isn't visible |
+///
+/// The versions: tower 0.5, hyper 1, hyper-util 0.1, h2 0.4. An error of another version of one of these crates is another type,
+/// and isn't known.
 ///
 /// *When not to use it*: when some of your service's own errors are permanent (bad input, no such row), or when
-/// responses can be failures (HTTP statuses). Then `classify` with a closure.
+/// responses can be failures (HTTP statuses): then a closure, alone or [first](super::first) in a chain. And where one request
+/// makes several calls: that the second was refused doesn't prove that the first wasn't sent.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Errors;
 
@@ -28,62 +55,36 @@ impl<Req, Res, Err: 'static> Classifier<Req, Res, Err> for Errors {
     fn memo(&self, _: &Req) {}
 
     fn classify(&self, (): &(), outcome: Result<&Res, &Err>) -> Verdict {
-        match outcome {
-            Ok(_) => Verdict::Success,
-            Err(error) => open(error).and_then(judge_chain).unwrap_or(Verdict::transient()),
-        }
+        outcome.err().and_then(known_within).unwrap_or_else(|| by_default(outcome))
+    }
+
+    /// What is known of the error. Nothing of a response.
+    fn opinion(&self, (): &(), outcome: Result<&Res, &Err>) -> Option<Verdict> {
+        outcome.err().and_then(known_within)
     }
 }
 
-/// The error as one that can be looked into, where its type is one of those that are known to be.
-fn open<Err: 'static>(error: &Err) -> Option<&(dyn Error + 'static)> {
-    open_as::<BoxError>(error, |boxed| boxed.as_ref())
-        .or_else(|| open_as::<Box<dyn Error>>(error, |boxed| boxed.as_ref()))
-        .or_else(|| open_as::<io::Error>(error, |io| io))
+impl<Req, Res, Err> Classifier<Req, Res, Err> for Sources<Errors>
+where
+    Err: std::error::Error + 'static,
+{
+    type Memo = ();
+
+    fn memo(&self, _: &Req) {}
+
+    fn classify(&self, (): &(), outcome: Result<&Res, &Err>) -> Verdict {
+        outcome.err().and_then(|error| known(error)).unwrap_or_else(|| by_default(outcome))
+    }
+
+    fn opinion(&self, (): &(), outcome: Result<&Res, &Err>) -> Option<Verdict> {
+        outcome.err().and_then(|error| known(error))
+    }
 }
 
-/// If it is an `E`, or that of a breaker around it: what is known of an error is still known outside.
-fn open_as<E: 'static>(error: &dyn Any, open: fn(&E) -> &(dyn Error + 'static)) -> Option<&(dyn Error + 'static)> {
-    #[cfg(feature = "breaker")]
-    match error.downcast_ref::<crate::BreakerError<E>>() {
-        Some(crate::BreakerError::Inner(inner)) => return Some(open(inner)),
-        Some(crate::BreakerError::Rejected(rejection)) => return Some(rejection),
-        None => {}
-    }
-    error.downcast_ref().map(open)
+fn known_within<Err: 'static>(error: &Err) -> Option<Verdict> {
+    opened(error).and_then(known)
 }
 
-/// The verdict of the first link that one is known for.
-fn judge_chain(error: &(dyn Error + 'static)) -> Option<Verdict> {
-    std::iter::successors(Some(error), |&error| error.source()).find_map(judge)
-}
-
-fn judge(error: &(dyn Error + 'static)) -> Option<Verdict> {
-    if let Some(io) = error.downcast_ref::<io::Error>() {
-        // One that wraps an error of the service's own says more inside.
-        let inside = io.get_ref().and_then(|inside| judge_chain(inside));
-        return Some(inside.unwrap_or_else(|| judge_io(io.kind())));
-    }
-    if error.is::<tokio::time::error::Elapsed>() {
-        return Some(Verdict::timed_out());
-    }
-    if error.is::<crate::Elapsed>() {
-        return Some(Verdict::timed_out());
-    }
-    #[cfg(feature = "breaker")]
-    if let Some(rejection) = error.downcast_ref::<crate::Rejection>() {
-        return Some(Verdict::rejected(rejection.retry_in()));
-    }
-    None
-}
-
-fn judge_io(kind: io::ErrorKind) -> Verdict {
-    use io::ErrorKind::*;
-    match kind {
-        TimedOut => Verdict::timed_out(),
-        NotFound | PermissionDenied | AlreadyExists | InvalidInput | InvalidData | Unsupported | OutOfMemory => {
-            Verdict::permanent()
-        }
-        _ => Verdict::transient(),
-    }
+fn known(error: &(dyn std::error::Error + 'static)) -> Option<Verdict> {
+    Walk::new().judge(error)
 }

@@ -22,7 +22,12 @@
 mod classifier;
 mod errors;
 mod from_fn;
+mod known;
+mod opened;
+mod sources;
+mod walk;
 
 pub use classifier::Classifier;
 pub use errors::Errors;
 pub use from_fn::FromFn;
+pub use sources::Sources;

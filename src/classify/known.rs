@@ -1,0 +1,58 @@
+//! What is known of single errors, whatever they are the source of. The tables are those of [`Errors`](super::Errors).
+
+#[cfg(feature = "h2")]
+mod h2;
+#[cfg(feature = "hyper")]
+mod hyper;
+mod io;
+#[cfg(feature = "tower")]
+mod tower;
+
+use std::{error::Error, sync::Arc};
+
+use super::walk::Walk;
+use crate::Verdict;
+
+/// The verdict on one link. `walk` is for those that say more of what is inside them than that it is their source.
+pub(super) fn judge(link: &(dyn Error + 'static), walk: &mut Walk) -> Option<Verdict> {
+    if let Some(io) = as_known(link) {
+        return Some(io::judge(io, walk));
+    }
+    if is_known::<tokio::time::error::Elapsed>(link) || is_known::<crate::Elapsed>(link) {
+        return Some(Verdict::timed_out());
+    }
+    #[cfg(feature = "breaker")]
+    if let Some(rejection) = as_known::<crate::Rejection>(link) {
+        return Some(Verdict::rejected(rejection.retry_in()));
+    }
+    by_others(link, walk)
+}
+
+/// Those of other crates, by their features.
+fn by_others(link: &(dyn Error + 'static), walk: &mut Walk) -> Option<Verdict> {
+    #[cfg(feature = "tower")]
+    if let Some(verdict) = tower::judge(link) {
+        return Some(verdict);
+    }
+    #[cfg(feature = "hyper")]
+    if let Some(verdict) = hyper::judge(link, walk) {
+        return Some(verdict);
+    }
+    #[cfg(feature = "h2")]
+    if let Some(h2) = as_known(link) {
+        return Some(h2::judge(h2, walk));
+    }
+    let _ = (link, walk);
+    None
+}
+
+/// If it is an `E`, or one in a box or shared, which is what a source often is.
+fn as_known<'a, E: Error + 'static>(link: &'a (dyn Error + 'static)) -> Option<&'a E> {
+    link.downcast_ref::<E>()
+        .or_else(|| link.downcast_ref::<Box<E>>().map(|boxed| &**boxed))
+        .or_else(|| link.downcast_ref::<Arc<E>>().map(|shared| &**shared))
+}
+
+fn is_known<E: Error + 'static>(link: &(dyn Error + 'static)) -> bool {
+    as_known::<E>(link).is_some()
+}

@@ -1,0 +1,27 @@
+use h2::{Error, Reason};
+
+use crate::{Sent, Verdict, classify::walk::Walk};
+
+pub(super) fn judge(h2: &Error, walk: &mut Walk) -> Verdict {
+    if let Some(io) = h2.get_io() {
+        // There was a connection, whatever its end looks like.
+        return super::io::judge(io, walk).sent(Sent::Unknown);
+    }
+    match h2.reason() {
+        Some(reason) if h2.is_remote() => by_peer(reason, h2.is_reset()),
+        _ => Verdict::transient(),
+    }
+}
+
+/// `reset` is of one stream, otherwise it is the connection's `GOAWAY`.
+fn by_peer(reason: Reason, reset: bool) -> Verdict {
+    match reason {
+        Reason::REFUSED_STREAM if reset => Verdict::transient().sent(Sent::No),
+        // h2 has it for streams above the peer's last one, and for those that it didn't open any more.
+        Reason::NO_ERROR if !reset => Verdict::transient().sent(Sent::No),
+        Reason::ENHANCE_YOUR_CALM => Verdict::throttled(),
+        Reason::HTTP_1_1_REQUIRED | Reason::INADEQUATE_SECURITY => Verdict::permanent(),
+        _ if reset => Verdict::transient().sent(Sent::Yes),
+        _ => Verdict::transient(),
+    }
+}

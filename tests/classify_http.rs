@@ -1,0 +1,302 @@
+//! What is known of the errors of hyper, of its pooled client, and of h2, as these make them.
+
+use std::{
+    convert::Infallible,
+    error::Error,
+    future::poll_fn,
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Empty;
+use hyper::body::{Body, Frame, SizeHint};
+use hyper_util::{
+    client::legacy::{
+        self, Client,
+        connect::{HttpConnector, dns::Name},
+    },
+    rt::{TokioExecutor, TokioIo},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
+    net::TcpListener,
+};
+use tower_recourse::{
+    Classifier, Sent, Verdict,
+    classify::{Errors, Sources},
+};
+
+type BoxError = Box<dyn Error + Send + Sync>;
+
+const NOT_SENT: Verdict = Verdict::transient().sent(Sent::No);
+
+fn said<E: Error + Send + Sync + 'static>(error: E) -> Option<Verdict> {
+    let along = Classifier::<(), (), E>::opinion(&Sources(Errors), &(), Err(&error));
+    let by_type = Classifier::<(), (), E>::opinion(&Errors, &(), Err(&error));
+    assert_eq!(along, by_type, "its type is known by name: {error:?}");
+    let boxed: BoxError = Box::new(error);
+    assert_eq!(Classifier::<(), (), BoxError>::opinion(&Errors, &(), Err(&boxed)), along);
+    along
+}
+
+// The pooled client, over real sockets.
+
+fn pooled() -> Client<HttpConnector, Empty<Bytes>> {
+    Client::builder(TokioExecutor::new()).build_http()
+}
+
+async fn get(client: &Client<HttpConnector, Empty<Bytes>>, listener: &TcpListener) -> legacy::Error {
+    let address = listener.local_addr().unwrap();
+    client.get(format!("http://{address}/").parse().unwrap()).await.unwrap_err()
+}
+
+#[tokio::test]
+async fn a_refused_connection_is_not_sent() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let error = pooled().get(format!("http://{address}/").parse().unwrap()).await.unwrap_err();
+    assert!(error.is_connect());
+    assert_eq!(said(error), Some(NOT_SENT));
+}
+
+#[tokio::test]
+async fn whatever_keeps_a_connection_from_being_made_says_what_kind_of_failure_it_is() {
+    for (kind, verdict) in [
+        (io::ErrorKind::Other, NOT_SENT),
+        (io::ErrorKind::TimedOut, Verdict::timed_out().sent(Sent::No)),
+        (io::ErrorKind::NotFound, Verdict::permanent().sent(Sent::No)),
+    ] {
+        let resolver =
+            tower::service_fn(
+                move |_: Name| async move { Err::<std::iter::Empty<SocketAddr>, _>(io::Error::from(kind)) },
+            );
+        let client: Client<_, Empty<Bytes>> =
+            Client::builder(TokioExecutor::new()).build(HttpConnector::new_with_resolver(resolver));
+        let error = client.get("http://somewhere/".parse().unwrap()).await.unwrap_err();
+        assert!(error.is_connect());
+        assert_eq!(said(error), Some(verdict), "{kind:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_is_closed_after_the_request_was_read_leaves_it_unknown() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = pooled();
+    let (error, ()) = tokio::join!(get(&client, &listener), async {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let _ = socket.read(&mut [0; 1024]).await.unwrap();
+    });
+    assert!(!error.is_connect());
+    assert_eq!(said(error), Some(Verdict::transient()));
+}
+
+// hyper's connections by themselves.
+
+#[tokio::test]
+async fn a_request_that_finds_its_connection_closed_is_not_sent() {
+    let (near, far) = duplex(1024);
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(near)).await.unwrap();
+    drop(far);
+    let _ = connection.await;
+    let error = sender.send_request(Request::new(Empty::<Bytes>::new())).await.unwrap_err();
+    assert!(error.is_canceled());
+    assert_eq!(said(error), Some(NOT_SENT));
+    let error = sender.ready().await.unwrap_err();
+    assert!(error.is_closed());
+    assert_eq!(said(error), Some(NOT_SENT));
+}
+
+/// A body that fails as another server's connection would.
+struct FailingBody;
+
+impl Body for FailingBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        Poll::Ready(Some(Err(io::ErrorKind::ConnectionRefused.into())))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(5)
+    }
+}
+
+#[tokio::test]
+async fn what_goes_wrong_in_the_requests_own_body_proves_nothing() {
+    let (near, mut far) = duplex(1024);
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(near)).await.unwrap();
+    let (answer, _, _) =
+        tokio::join!(sender.send_request(Request::post("/").body(FailingBody).unwrap()), connection, async move {
+            far.read(&mut [0; 1024]).await
+        },);
+    let error = answer.unwrap_err();
+    assert!(error.is_user(), "{error:?}");
+    assert_eq!(said(error), Some(Verdict::transient()), "the refused connection is another one's");
+}
+
+#[tokio::test]
+async fn an_answer_that_cannot_be_read_leaves_it_unknown() {
+    let (near, mut far) = duplex(1024);
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(near)).await.unwrap();
+    let (answer, _, _) = tokio::join!(sender.send_request(Request::new(Empty::<Bytes>::new())), connection, async {
+        let _ = far.read(&mut [0; 1024]).await;
+        far.write_all(b"what?\r\n\r\n").await
+    });
+    let error = answer.unwrap_err();
+    assert!(error.is_parse());
+    assert_eq!(said(error), Some(Verdict::transient()));
+}
+
+// HTTP/2, with h2 as the server.
+
+/// What the server does with the first stream.
+type Answer = fn(&mut h2::server::SendResponse<Bytes>, &mut h2::server::Connection<DuplexStream, Bytes>);
+
+async fn serve(far: DuplexStream, answer: Answer) {
+    let mut connection = h2::server::handshake(far).await.unwrap();
+    let (_, mut respond) = connection.accept().await.unwrap().unwrap();
+    answer(&mut respond, &mut connection);
+    // On to the end of the connection, so that what was said is sent.
+    while let Some(Ok(_)) = connection.accept().await {}
+}
+
+fn reset(respond: &mut h2::server::SendResponse<Bytes>, reason: h2::Reason) {
+    respond.send_reset(reason);
+}
+
+async fn by_h2(answer: Answer) -> h2::Error {
+    let (near, far) = duplex(4096);
+    tokio::spawn(serve(far, answer));
+    let (mut sender, connection) = h2::client::handshake(near).await.unwrap();
+    tokio::spawn(connection);
+    poll_fn(|cx| sender.poll_ready(cx)).await.unwrap();
+    let (response, _) = sender.send_request(Request::new(()), true).unwrap();
+    response.await.unwrap_err()
+}
+
+async fn by_hyper(answer: Answer) -> hyper::Error {
+    let (near, far) = duplex(4096);
+    tokio::spawn(serve(far, answer));
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(near)).await.unwrap();
+    tokio::spawn(connection);
+    sender.send_request(Request::new(Empty::<Bytes>::new())).await.unwrap_err()
+}
+
+async fn by_both(answer: Answer) -> Option<Verdict> {
+    let verdict = said(by_h2(answer).await);
+    assert_eq!(said(by_hyper(answer).await), verdict);
+    verdict
+}
+
+#[tokio::test]
+async fn a_refused_stream_is_not_sent() {
+    assert_eq!(by_both(|respond, _| reset(respond, h2::Reason::REFUSED_STREAM)).await, Some(NOT_SENT));
+}
+
+#[tokio::test]
+async fn a_stream_that_the_peer_gave_up_was_sent() {
+    let sent = Some(Verdict::transient().sent(Sent::Yes));
+    assert_eq!(by_both(|respond, _| reset(respond, h2::Reason::INTERNAL_ERROR)).await, sent);
+    assert_eq!(by_both(|respond, _| reset(respond, h2::Reason::CANCEL)).await, sent);
+}
+
+#[tokio::test]
+async fn a_peer_that_asks_for_less_throttles() {
+    let throttled = Some(Verdict::throttled());
+    assert_eq!(by_both(|respond, _| reset(respond, h2::Reason::ENHANCE_YOUR_CALM)).await, throttled);
+}
+
+#[tokio::test]
+async fn what_the_same_connection_settings_will_not_mend_is_permanent() {
+    let permanent = Some(Verdict::permanent());
+    assert_eq!(by_both(|respond, _| reset(respond, h2::Reason::HTTP_1_1_REQUIRED)).await, permanent);
+}
+
+#[tokio::test]
+async fn an_abrupt_end_of_the_connection_leaves_it_unknown() {
+    let abrupt: Answer = |_, connection| connection.abrupt_shutdown(h2::Reason::INTERNAL_ERROR);
+    let Some(Verdict::Failure(failure)) = by_both(abrupt).await else { panic!("it is known") };
+    assert_eq!(failure.sent(), Sent::Unknown);
+}
+
+/// A frame of HTTP/2, as a server that knows nothing else would write it.
+fn frame(kind: u8, flags: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![0, 0, u8::try_from(payload.len()).unwrap(), kind, flags, 0, 0, 0, 0];
+    frame.extend_from_slice(payload);
+    frame
+}
+
+/// A server that ends the connection gracefully: it will answer streams up to this one, and then closes without having done so.
+async fn goes_away(mut far: DuplexStream, last_stream: u8, reason: u8) {
+    far.write_all(&frame(4, 0, &[])).await.unwrap();
+    let _ = far.read(&mut [0; 4096]).await;
+    // Both requests are on their way by now, or are in a moment.
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    let _ = far.read(&mut [0; 4096]).await;
+    far.write_all(&frame(7, 0, &[0, 0, 0, last_stream, 0, 0, 0, reason])).await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+}
+
+/// This is what the verdict on `GOAWAY` stands on: h2 gives it to the streams that the peer says it didn't look at, and to no
+/// other.
+#[tokio::test(start_paused = true)]
+async fn of_a_graceful_end_only_the_streams_above_the_last_one_are_not_sent() {
+    let (near, far) = duplex(4096);
+    let server = tokio::spawn(goes_away(far, 1, 0));
+    let (sender, connection) = h2::client::handshake(near).await.unwrap();
+    tokio::spawn(connection);
+    let mut sender = sender.ready().await.unwrap();
+    let (first, _) = sender.send_request(Request::new(()), true).unwrap();
+    let mut sender = sender.ready().await.unwrap();
+    let (second, _) = sender.send_request(Request::new(()), true).unwrap();
+    let (first, second) = tokio::join!(first, second);
+    server.await.unwrap();
+
+    let second = second.unwrap_err();
+    assert!(second.is_go_away() && second.is_remote(), "{second:?}");
+    assert_eq!(said(second), Some(NOT_SENT));
+
+    let first = first.unwrap_err();
+    assert!(!first.is_go_away(), "{first:?}");
+    assert_eq!(said(first), Some(Verdict::transient()), "it may have been answered");
+
+    let never_opened = sender.ready().await.expect_err("the connection is over");
+    assert!(never_opened.is_go_away(), "{never_opened:?}");
+    assert_eq!(said(never_opened), Some(NOT_SENT));
+}
+
+#[tokio::test(start_paused = true)]
+async fn any_other_end_of_the_peers_leaves_it_unknown() {
+    for (reason, verdict) in [(2, Verdict::transient()), (11, Verdict::throttled())] {
+        let (near, far) = duplex(4096);
+        tokio::spawn(goes_away(far, 0, reason));
+        let (sender, connection) = h2::client::handshake(near).await.unwrap();
+        tokio::spawn(connection);
+        let mut sender = sender.ready().await.unwrap();
+        let (response, _) = sender.send_request(Request::new(()), true).unwrap();
+        let error = response.await.unwrap_err();
+        assert!(error.is_go_away() && error.is_remote(), "{error:?}");
+        assert_eq!(said(error), Some(verdict));
+    }
+}
+
+#[test]
+fn what_the_peer_did_not_say_proves_nothing() {
+    for reason in [h2::Reason::NO_ERROR, h2::Reason::REFUSED_STREAM, h2::Reason::ENHANCE_YOUR_CALM, h2::Reason::CANCEL]
+    {
+        assert_eq!(said(h2::Error::from(reason)), Some(Verdict::transient()), "{reason:?}, made on this side");
+    }
+}
+
+#[test]
+fn a_response_is_no_error() {
+    let response = Response::new(());
+    assert_eq!(Classifier::<(), _, Infallible>::classify(&Errors, &(), Ok(&response)), Verdict::Success);
+}
