@@ -8,8 +8,8 @@ use super::{
     window::Shape,
 };
 use crate::{
-    Name, Verdict,
-    classify::{Errors, FromFn},
+    Name,
+    classify::{self, Errors, FromErrorFn, FromFn, FromMemoFn, IntoOpinion},
     observe::{Observer, Observers},
     time::Clock,
 };
@@ -150,12 +150,34 @@ impl<C> BreakerConfig<C> {
     }
 
     /// Judges outcomes by a closure: `|outcome: Result<&Res, &Err>| …`. Every failure counts, of whatever kind; what
-    /// shouldn't is [`Verdict::Neutral`].
-    pub fn classify<F, Res, Err>(self, classify: F) -> BreakerConfig<FromFn<F>>
+    /// shouldn't is [`Verdict::Neutral`](crate::Verdict::Neutral).
+    pub fn classify<F, Res, Err, V>(self, judge: F) -> BreakerConfig<FromFn<F>>
     where
-        F: Fn(Result<&Res, &Err>) -> Verdict,
+        F: Fn(Result<&Res, &Err>) -> V,
+        V: IntoOpinion,
     {
-        self.classifier(FromFn(classify))
+        self.classifier(classify::outcomes(judge))
+    }
+
+    /// Judges errors by a closure, and takes responses for successes: `|error: &Err| …`. See
+    /// [`classify::errors`](crate::classify::errors).
+    pub fn classify_errors<F, Err, V>(self, judge: F) -> BreakerConfig<FromErrorFn<F>>
+    where
+        F: Fn(&Err) -> V,
+        V: IntoOpinion,
+    {
+        self.classifier(classify::errors(judge))
+    }
+
+    /// Judges outcomes by a closure that knows what another one remembered of the request: `|request: &Req| memo`, and
+    /// `|memo: &Memo, outcome: Result<&Res, &Err>| …`. See [`classify::with_memo`](crate::classify::with_memo).
+    pub fn classify_with<M, F, Req, Memo, Res, Err, V>(self, remember: M, judge: F) -> BreakerConfig<FromMemoFn<M, F>>
+    where
+        M: Fn(&Req) -> Memo,
+        F: Fn(&Memo, Result<&Res, &Err>) -> V,
+        V: IntoOpinion,
+    {
+        self.classifier(classify::with_memo(remember, judge))
     }
 
     /// Judges outcomes by a [`Classifier`](crate::Classifier), which may look at the request too.

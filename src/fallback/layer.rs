@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     Classifier, Name, Verdict,
-    classify::{self, Errors},
+    classify::{self, Errors, FromErrorFn, FromMemoFn, IntoOpinion},
     observe::{Observer, Observers},
 };
 
@@ -96,11 +96,37 @@ impl<B, C> FallbackLayer<B, C> {
 
     /// Judges the primary's outcomes by a closure: `|outcome: Result<&Res, &Err>| …`. The backup is asked for a failure of
     /// any kind.
-    pub fn classify<F, Res, Err>(self, classify: F) -> FallbackLayer<B, classify::FromFn<F>>
+    pub fn classify<F, Res, Err, V>(self, judge: F) -> FallbackLayer<B, classify::FromFn<F>>
     where
-        F: Fn(Result<&Res, &Err>) -> Verdict,
+        F: Fn(Result<&Res, &Err>) -> V,
+        V: IntoOpinion,
     {
-        self.classifier(classify::FromFn(classify))
+        self.classifier(classify::outcomes(judge))
+    }
+
+    /// Judges errors by a closure, and takes responses for successes: `|error: &Err| …`. See
+    /// [`classify::errors`](crate::classify::errors).
+    pub fn classify_errors<F, Err, V>(self, judge: F) -> FallbackLayer<B, FromErrorFn<F>>
+    where
+        F: Fn(&Err) -> V,
+        V: IntoOpinion,
+    {
+        self.classifier(classify::errors(judge))
+    }
+
+    /// Judges outcomes by a closure that knows what another one remembered of the request: `|request: &Req| memo`, and
+    /// `|memo: &Memo, outcome: Result<&Res, &Err>| …`. See [`classify::with_memo`](crate::classify::with_memo).
+    pub fn classify_with<M, F, Req, Memo, Res, Err, V>(
+        self,
+        remember: M,
+        judge: F,
+    ) -> FallbackLayer<B, FromMemoFn<M, F>>
+    where
+        M: Fn(&Req) -> Memo,
+        F: Fn(&Memo, Result<&Res, &Err>) -> V,
+        V: IntoOpinion,
+    {
+        self.classifier(classify::with_memo(remember, judge))
     }
 
     /// Asks the backup when this says so: `|outcome: Result<&Res, &Err>| -> bool`. A breaker's rejection needs no line.

@@ -14,8 +14,8 @@ use super::{
     timeouts::{Limits, NoTimeouts, Timeouts},
 };
 use crate::{
-    Name, Ratio, Verdict,
-    classify::{Errors, FromFn},
+    Name, Ratio,
+    classify::{self, Errors, FromErrorFn, FromFn, FromMemoFn, IntoOpinion},
     observe::{Observer, Observers},
     random,
 };
@@ -151,12 +151,38 @@ impl<C, A, L> RetryConfig<C, A, L> {
         RetryConfig { terms: self.terms, answer: self.answer, classifier: self.classifier, ledger }
     }
 
-    /// Judges outcomes by a closure: `|outcome: Result<&Res, &Err>| …`.
-    pub fn classify<F, Res, Err>(self, classify: F) -> RetryConfig<FromFn<F>, A, L>
+    /// Judges outcomes by a closure: `|outcome: Result<&Res, &Err>| …`. See [`classify::outcomes`](crate::classify::outcomes).
+    pub fn classify<F, Res, Err, V>(self, judge: F) -> RetryConfig<FromFn<F>, A, L>
     where
-        F: Fn(Result<&Res, &Err>) -> Verdict,
+        F: Fn(Result<&Res, &Err>) -> V,
+        V: IntoOpinion,
     {
-        self.classifier(FromFn(classify))
+        self.classifier(classify::outcomes(judge))
+    }
+
+    /// Judges errors by a closure, and takes responses for successes: `|error: &Err| …`. See
+    /// [`classify::errors`](crate::classify::errors).
+    pub fn classify_errors<F, Err, V>(self, judge: F) -> RetryConfig<FromErrorFn<F>, A, L>
+    where
+        F: Fn(&Err) -> V,
+        V: IntoOpinion,
+    {
+        self.classifier(classify::errors(judge))
+    }
+
+    /// Judges outcomes by a closure that knows what another one remembered of the request: `|request: &Req| memo`, and
+    /// `|memo: &Memo, outcome: Result<&Res, &Err>| …`. See [`classify::with_memo`](crate::classify::with_memo).
+    pub fn classify_with<M, F, Req, Memo, Res, Err, V>(
+        self,
+        remember: M,
+        judge: F,
+    ) -> RetryConfig<FromMemoFn<M, F>, A, L>
+    where
+        M: Fn(&Req) -> Memo,
+        F: Fn(&Memo, Result<&Res, &Err>) -> V,
+        V: IntoOpinion,
+    {
+        self.classifier(classify::with_memo(remember, judge))
     }
 
     /// Judges outcomes by a [`Classifier`](crate::Classifier), which may look at the request too.

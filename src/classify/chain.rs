@@ -1,0 +1,164 @@
+use std::fmt;
+
+use super::Classifier;
+use crate::Verdict;
+
+/// Begins a chain: the first one with an opinion wins.
+///
+/// Each is asked for its [`opinion`](Classifier::opinion), in order, until one has it. If none has, the verdict is what the last
+/// one says by default, which for [`Errors`](super::Errors) and closures is: a response is a success, an error transient.
+/// [`otherwise`](Chain::otherwise) sets another.
+///
+/// ```
+/// use std::io;
+/// use tower_recourse::{RetryConfig, Verdict, classify::{self, Errors}};
+///
+/// # type BoxError = Box<dyn std::error::Error + Send + Sync>;
+/// # #[derive(Debug)] struct Deadlock;
+/// # impl std::fmt::Display for Deadlock { fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { f.write_str("deadlock") } }
+/// # impl std::error::Error for Deadlock {}
+/// let config = RetryConfig::default().classifier(
+///     classify::first(classify::errors(|error: &BoxError| error.is::<Deadlock>().then(Verdict::transient)))
+///         .or(Errors)
+///         .otherwise(Verdict::permanent()),
+/// );
+/// # let _ = config;
+/// ```
+pub fn first<C>(classifier: C) -> Chain<C> {
+    Chain(classifier)
+}
+
+/// Classifiers that are asked in turn. See [`first`].
+#[derive(Debug, Clone, Copy)]
+pub struct Chain<C>(C);
+
+impl<C> Chain<C> {
+    /// Asks this one, if none before has an opinion.
+    pub fn or<D>(self, next: D) -> Chain<Or<C, D>> {
+        Chain(Or(self.0, next))
+    }
+
+    /// The verdict on an error that none before has an opinion on. A response that none has one on is a success.
+    pub fn otherwise(self, verdict: Verdict) -> Chain<Or<C, Otherwise>> {
+        self.or(Otherwise(verdict))
+    }
+
+    /// A later one that sees what was said, and may say something else: `|said: Verdict, outcome: Result<&Res, &Err>| …`. It is
+    /// asked about whatever those before have an opinion on.
+    ///
+    /// ```
+    /// use std::{io, time::Duration};
+    /// use tower_recourse::{RetryConfig, Verdict, classify::{self, Errors}};
+    ///
+    /// struct Busy;
+    ///
+    /// // Time-outs of this service come from overload: then it wants a pause.
+    /// let config = RetryConfig::default().classifier(
+    ///     classify::first(Errors).refine(|said: Verdict, _outcome: Result<&(), &io::Error>| {
+    ///         if said == Verdict::timed_out() { said.retry_after(Duration::from_secs(5)) } else { said }
+    ///     }),
+    /// );
+    /// # let _ = config;
+    /// ```
+    pub fn refine<F, Res, Err>(self, refine: F) -> Chain<Refine<C, F>>
+    where
+        F: Fn(Verdict, Result<&Res, &Err>) -> Verdict,
+    {
+        Chain(Refine { said: self.0, refine })
+    }
+}
+
+impl<C, Req, Res, Err> Classifier<Req, Res, Err> for Chain<C>
+where
+    C: Classifier<Req, Res, Err>,
+{
+    type Memo = C::Memo;
+
+    fn memo(&self, request: &Req) -> Self::Memo {
+        self.0.memo(request)
+    }
+
+    fn classify(&self, memo: &Self::Memo, outcome: Result<&Res, &Err>) -> Verdict {
+        self.0.classify(memo, outcome)
+    }
+
+    fn opinion(&self, memo: &Self::Memo, outcome: Result<&Res, &Err>) -> Option<Verdict> {
+        self.0.opinion(memo, outcome)
+    }
+}
+
+/// One, or if it has no opinion another. See [`Chain::or`].
+#[derive(Debug, Clone, Copy)]
+pub struct Or<C, D>(C, D);
+
+impl<C, D, Req, Res, Err> Classifier<Req, Res, Err> for Or<C, D>
+where
+    C: Classifier<Req, Res, Err>,
+    D: Classifier<Req, Res, Err>,
+{
+    type Memo = (C::Memo, D::Memo);
+
+    fn memo(&self, request: &Req) -> Self::Memo {
+        (self.0.memo(request), self.1.memo(request))
+    }
+
+    fn classify(&self, (first, next): &Self::Memo, outcome: Result<&Res, &Err>) -> Verdict {
+        self.0.opinion(first, outcome).unwrap_or_else(|| self.1.classify(next, outcome))
+    }
+
+    fn opinion(&self, (first, next): &Self::Memo, outcome: Result<&Res, &Err>) -> Option<Verdict> {
+        self.0.opinion(first, outcome).or_else(|| self.1.opinion(next, outcome))
+    }
+}
+
+/// The verdict on every error. See [`Chain::otherwise`].
+#[derive(Debug, Clone, Copy)]
+pub struct Otherwise(Verdict);
+
+impl<Req, Res, Err> Classifier<Req, Res, Err> for Otherwise {
+    type Memo = ();
+
+    fn memo(&self, _: &Req) {}
+
+    fn classify(&self, (): &(), outcome: Result<&Res, &Err>) -> Verdict {
+        if outcome.is_ok() { Verdict::Success } else { self.0 }
+    }
+
+    fn opinion(&self, (): &(), outcome: Result<&Res, &Err>) -> Option<Verdict> {
+        outcome.is_err().then_some(self.0)
+    }
+}
+
+/// What was said, and what is made of it. See [`Chain::refine`].
+#[derive(Clone, Copy)]
+pub struct Refine<C, F> {
+    said: C,
+    refine: F,
+}
+
+impl<C, F, Req, Res, Err> Classifier<Req, Res, Err> for Refine<C, F>
+where
+    C: Classifier<Req, Res, Err>,
+    F: Fn(Verdict, Result<&Res, &Err>) -> Verdict,
+{
+    type Memo = C::Memo;
+
+    fn memo(&self, request: &Req) -> Self::Memo {
+        self.said.memo(request)
+    }
+
+    /// The default of those before is something said too, where nobody comes after.
+    fn classify(&self, memo: &Self::Memo, outcome: Result<&Res, &Err>) -> Verdict {
+        (self.refine)(self.said.classify(memo, outcome), outcome)
+    }
+
+    fn opinion(&self, memo: &Self::Memo, outcome: Result<&Res, &Err>) -> Option<Verdict> {
+        self.said.opinion(memo, outcome).map(|said| (self.refine)(said, outcome))
+    }
+}
+
+impl<C: fmt::Debug, F> fmt::Debug for Refine<C, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Refine").field("said", &self.said).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,68 @@
+use std::fmt;
+
+use super::Classifier;
+use crate::Verdict;
+
+/// Another classifier, for a service some of whose requests must not take effect twice. The failures of those get the mark
+/// [`unsafe_to_resend`](Verdict::unsafe_to_resend): they are sent again only if they provably weren't sent.
+///
+/// Which requests may be repeated, a closure says: `|request: &Req| -> bool`. `true` is for those that do no more harm twice
+/// than once: reads, and writes that carry a key by which the other side knows them again.
+///
+/// ```
+/// use tower_recourse::{RetryConfig, classify::{Errors, Idempotent}};
+///
+/// enum Command { Get(u64), Add(u64) }
+///
+/// let config = RetryConfig::default()
+///     .classifier(Idempotent::new(Errors, |command: &Command| matches!(command, Command::Get(_))));
+/// # let _ = config;
+/// ```
+///
+/// With it the gain of [`Errors`](super::Errors) shows: an `Add` whose connection was refused is tried again, one whose connection
+/// was lost isn't.
+#[derive(Clone, Copy)]
+pub struct Idempotent<C, F> {
+    classifier: C,
+    is_idempotent: F,
+}
+
+impl<C, F> Idempotent<C, F> {
+    /// Marks what `classifier` says of requests that `is_idempotent` says no to.
+    pub fn new<Req>(classifier: C, is_idempotent: F) -> Self
+    where
+        F: Fn(&Req) -> bool,
+    {
+        Self { classifier, is_idempotent }
+    }
+}
+
+impl<C, F, Req, Res, Err> Classifier<Req, Res, Err> for Idempotent<C, F>
+where
+    C: Classifier<Req, Res, Err>,
+    F: Fn(&Req) -> bool,
+{
+    type Memo = (bool, C::Memo);
+
+    fn memo(&self, request: &Req) -> Self::Memo {
+        ((self.is_idempotent)(request), self.classifier.memo(request))
+    }
+
+    fn classify(&self, (idempotent, memo): &Self::Memo, outcome: Result<&Res, &Err>) -> Verdict {
+        marked(*idempotent, self.classifier.classify(memo, outcome))
+    }
+
+    fn opinion(&self, (idempotent, memo): &Self::Memo, outcome: Result<&Res, &Err>) -> Option<Verdict> {
+        self.classifier.opinion(memo, outcome).map(|verdict| marked(*idempotent, verdict))
+    }
+}
+
+fn marked(idempotent: bool, verdict: Verdict) -> Verdict {
+    if idempotent { verdict } else { verdict.unsafe_to_resend() }
+}
+
+impl<C: fmt::Debug, F> fmt::Debug for Idempotent<C, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Idempotent").field("classifier", &self.classifier).finish_non_exhaustive()
+    }
+}
