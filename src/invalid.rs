@@ -21,7 +21,7 @@ pub struct Invalid {
 }
 
 impl Invalid {
-    #[cfg_attr(not(any(feature = "retry", feature = "breaker")), allow(dead_code))]
+    #[cfg_attr(not(any(feature = "retry", feature = "breaker", feature = "text")), allow(dead_code))]
     pub(crate) fn new(field: &'static str, value: impl fmt::Debug, allowed: &'static str) -> Self {
         Self { field, value: format!("{value:?}"), allowed }
     }

@@ -40,7 +40,9 @@
 //!
 //! # Features
 //!
-//! On by default: `retry`, `breaker`, `fallback`, and `tracing` (events are written through it). Off: `keyed` (one circuit a key).
+//! On by default: `retry`, `breaker`, `fallback`, `tracing` (events are written through it), and `tower` (its time-out and load
+//! shedding are known to [`classify::Errors`]). Off: `keyed` (one circuit a key), `hyper` and `h2` (their errors are known),
+//! `text` ([`classify::Messages`](classify): errors are judged by their text).
 //!
 //! # What it needs
 //!

@@ -18,6 +18,98 @@
 //! ```
 //!
 //! A breaker's rejection needs no line here: the layers know it before any classifier is asked.
+//!
+//! # Which one
+//!
+//! | classifier | judges by | when not |
+//! |---|---|---|
+//! | [`Errors`], the default | the types of errors, along their sources: I/O, time-outs, hyper's, h2's | your error type is an enum of yours: [`Sources`]`(Errors)`; your responses can be failures |
+//! | a closure | whatever you know | it would be told about errors that [`Errors`] knows anyway: put it [first] in a chain |
+//! | `Messages` (feature `text`) | the text of errors | their types tell more |
+//! | [`Idempotent`] | another one, and the request | every request may be repeated |
+//! | [`first`]`(…).or(…)` | several in turn | one is enough |
+//! | a [`Classifier`] of your own | outcome and request | a closure does it |
+//!
+//! # Closures
+//!
+//! They have one of three shapes, each on the configs of all layers, and as a link of a chain:
+//!
+//! | on a config | in a chain | closure |
+//! |---|---|---|
+//! | `classify` | [`outcomes`] | `\|outcome: Result<&Res, &Err>\| …` |
+//! | `classify_errors` | [`errors`] | `\|error: &Err\| …`; responses are successes |
+//! | `classify_with` | [`with_memo`] | `\|request: &Req\| memo` before the call, `\|memo: &Memo, outcome: Result<&Res, &Err>\| …` after it |
+//!
+//! They return a [`Verdict`](crate::Verdict), or an `Option<Verdict>`: `None` is no opinion. The types needn't be written where the closure
+//! doesn't look into what it judges, and the service is put into the layer in the same function; else they are needed, as in any
+//! closure.
+//!
+//! ```
+//! use std::io;
+//! use tower::{Layer, Service, ServiceExt, service_fn};
+//! use tower_recourse::{BreakerConfig, BreakerLayer, FallbackLayer, RetryConfig, RetryLayer, Verdict};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! let service = service_fn(|id: u64| async move { Ok::<_, io::Error>(id) });
+//!
+//! // Over the error. Of any other, nothing is said: it is transient.
+//! let config = BreakerConfig::default()
+//!     .classify_errors(|error: &io::Error| (error.kind() == io::ErrorKind::NotFound).then_some(Verdict::Neutral));
+//! let service = BreakerLayer::new(config).layer(service);
+//!
+//! // Over the request and the outcome. No type is written, as none is looked into.
+//! let config = RetryConfig::default().classify_with(
+//!     |id| *id < 100,
+//!     |small, outcome| match outcome {
+//!         Ok(_) => Verdict::Success,
+//!         Err(_) if *small => Verdict::transient(),
+//!         Err(_) => Verdict::permanent(),
+//!     },
+//! );
+//! let service = RetryLayer::new(config).layer(service);
+//!
+//! // Over the outcome.
+//! let fallback = FallbackLayer::value(0).classify(|outcome| match outcome {
+//!     Ok(7) => Verdict::transient(),
+//!     _ => Verdict::Success,
+//! });
+//! let mut service = fallback.layer(service);
+//!
+//! assert_eq!(service.ready().await.unwrap().call(7).await.unwrap(), 0);
+//! # }
+//! ```
+//!
+//! # Opinions and defaults
+//!
+//! A classifier always has a verdict. Of that, its [`opinion`](Classifier::opinion) is what it knows, and the rest its default: the
+//! default of [`Errors`] and of closures is that a response is a success, and an error transient. A chain asks for opinions, in
+//! order, and the default is that of its last link.
+//!
+//! ```
+//! # #[cfg(feature = "text")] {
+//! use tower_recourse::{RetryConfig, Verdict, classify::{self, Errors, Messages}};
+//!
+//! # type BoxError = Box<dyn std::error::Error + Send + Sync>;
+//! # #[derive(Debug)] struct Draining;
+//! # impl std::fmt::Display for Draining { fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { f.write_str("draining") } }
+//! # impl std::error::Error for Draining {}
+//! let classifier = classify::first(classify::errors(|error: &BoxError| error.is::<Draining>().then(Verdict::throttled)))
+//!     .or(Errors)
+//!     .or(Messages::service_calls())
+//!     .otherwise(Verdict::permanent());
+//! let config = RetryConfig::default().classifier(classifier);
+//! # let _ = config;
+//! # }
+//! ```
+//!
+//! # What a failure carries besides its kind
+//!
+//! - **A delay that the other side asked for**: [`Verdict::retry_after`](crate::Verdict::retry_after). It refines a retry and never makes one.
+//! - **Whether the request was sent**: [`Verdict::sent`](crate::Verdict::sent). [`Errors`] tells what provably wasn't ([`Sent::No`](crate::Sent::No)) from what
+//!   nobody can know.
+//! - **That it must not be sent twice**: [`Verdict::unsafe_to_resend`](crate::Verdict::unsafe_to_resend). Such a request is
+//!   tried again only if it provably wasn't sent.
 
 mod chain;
 mod classifier;
@@ -26,6 +118,8 @@ mod from_fn;
 mod idempotent;
 mod into_opinion;
 mod known;
+#[cfg(feature = "text")]
+mod message;
 mod opened;
 mod sources;
 mod walk;
@@ -36,4 +130,6 @@ pub use errors::Errors;
 pub use from_fn::{FromErrorFn, FromFn, FromMemoFn, errors, outcomes, with_memo};
 pub use idempotent::Idempotent;
 pub use into_opinion::IntoOpinion;
+#[cfg(feature = "text")]
+pub use message::Messages;
 pub use sources::Sources;

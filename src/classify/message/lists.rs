@@ -1,0 +1,78 @@
+//! Lists that come with the crate. They are those of programs that teams wrote by hand, with what was wrong in them corrected.
+
+use super::Messages;
+use crate::Verdict;
+
+impl Messages {
+    /// What clients of services say, in this order:
+    ///
+    /// | pattern | verdict |
+    /// |---|---|
+    /// | `timeout` | timed out |
+    /// | `connection`, `network` | transient |
+    /// | `rate limit`, `too many requests`, `429` | throttled |
+    /// | `temporary`, `unavailable`, `503` | transient |
+    /// | `memory`, `disk`, `resource` | permanent |
+    /// | anything else, where nobody comes after | permanent |
+    pub fn service_calls() -> Self {
+        let transient = Verdict::transient();
+        let throttled = Verdict::throttled();
+        let permanent = Verdict::permanent();
+        Self::ready([
+            ("timeout", Verdict::timed_out()),
+            ("connection", transient),
+            ("network", transient),
+            ("rate limit", throttled),
+            ("too many requests", throttled),
+            ("429", throttled),
+            ("temporary", transient),
+            ("unavailable", transient),
+            ("503", transient),
+            ("memory", permanent),
+            ("disk", permanent),
+            ("resource", permanent),
+        ])
+    }
+
+    /// What jobs say that are sent to nodes, in this order: faults of the job itself, which are permanent, go before those of the
+    /// network.
+    ///
+    /// | pattern | verdict |
+    /// |---|---|
+    /// | `validation`, `invalid` | permanent |
+    /// | `node not found` | transient: it may join again |
+    /// | `not found`, `unauthorized`, `forbidden`, `bad request`, `malformed`, `missing required` | permanent |
+    /// | `timeout` | timed out |
+    /// | `connection`, `unavailable`, `temporary`, `network`, `refused`, `unreachable`, `no route`, `connection reset`, `broken pipe`, `node offline` | transient |
+    /// | anything else, where nobody comes after | permanent |
+    pub fn node_jobs() -> Self {
+        let transient = Verdict::transient();
+        let permanent = Verdict::permanent();
+        Self::ready([
+            ("validation", permanent),
+            ("invalid", permanent),
+            ("node not found", transient),
+            ("not found", permanent),
+            ("unauthorized", permanent),
+            ("forbidden", permanent),
+            ("bad request", permanent),
+            ("malformed", permanent),
+            ("missing required", permanent),
+            ("timeout", Verdict::timed_out()),
+            ("connection", transient),
+            ("unavailable", transient),
+            ("temporary", transient),
+            ("network", transient),
+            ("refused", transient),
+            ("unreachable", transient),
+            ("no route", transient),
+            ("connection reset", transient),
+            ("broken pipe", transient),
+            ("node offline", transient),
+        ])
+    }
+
+    fn ready<const N: usize>(rules: [(&str, Verdict); N]) -> Self {
+        Self::new(rules).expect("each list is made in a test").otherwise(Verdict::permanent())
+    }
+}
