@@ -11,12 +11,13 @@ pub struct Attempt {
     started: Option<Instant>,
     deadline: Option<Instant>,
     replayable: bool,
+    unsent: bool,
 }
 
 impl Attempt {
     /// An attempt by hand, which is how a policy is tested: with no deadline, of a request that can be sent again.
     pub fn new(number: u32) -> Self {
-        Self { number: number.max(1), started: None, deadline: None, replayable: true }
+        Self { number: number.max(1), started: None, deadline: None, replayable: true, unsent: false }
     }
 
     /// With a deadline.
@@ -26,7 +27,7 @@ impl Attempt {
 
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
     pub(crate) fn first(started: Option<Instant>, deadline: Option<Instant>, replayable: bool) -> Self {
-        Self { number: 1, started, deadline, replayable }
+        Self { number: 1, started, deadline, replayable, unsent: false }
     }
 
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
@@ -37,6 +38,12 @@ impl Attempt {
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
     pub(crate) fn with_replayable(self, replayable: bool) -> Self {
         Self { replayable, ..self }
+    }
+
+    /// The service wasn't ready, so the request wasn't sent: it can be, whatever was kept of it.
+    #[cfg_attr(not(feature = "retry"), allow(dead_code))]
+    pub(crate) fn with_unsent(self, unsent: bool) -> Self {
+        Self { replayable: self.replayable || unsent, unsent, ..self }
     }
 
     /// Its number: 1 is the first.
@@ -57,6 +64,11 @@ impl Attempt {
     /// Whether the request can be sent again: enough of it was kept, or, as the service wasn't ready, it wasn't sent.
     pub fn is_replayable(&self) -> bool {
         self.replayable
+    }
+
+    /// Whether the request wasn't sent in this attempt, as the service wasn't ready.
+    pub fn is_unsent(&self) -> bool {
+        self.unsent
     }
 
     /// What is left until the deadline at `now`; zero once it has passed, `None` if there is none.

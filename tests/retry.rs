@@ -11,7 +11,7 @@ use support::*;
 use tokio::time::Instant;
 use tower::{Layer, service_fn};
 use tower_recourse::{
-    Attempt, Cause, Classifier, Outcome, Ratio, RetryConfig, RetryLayer, Verdict,
+    Attempt, Cause, Classifier, Outcome, Ratio, RetryConfig, RetryLayer, Sent, Verdict,
     retry::{Backoff, Budget, Decision, Jitter, Policy, Reason, Timeouts, TokenBucket},
 };
 
@@ -299,4 +299,29 @@ async fn a_reason_tells_the_fallback_its_cause() {
     for (reason, cause) in cases {
         assert_eq!(reason.cause(), cause, "{reason:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_must_not_be_repeated_is_sent_again_only_if_it_provably_was_not_sent() {
+    let cases = [
+        (Verdict::transient().unsafe_to_resend(), 1),
+        (Verdict::transient().unsafe_to_resend().sent(Sent::Yes), 1),
+        (Verdict::transient().unsafe_to_resend().sent(Sent::No), 2),
+        (Verdict::transient().sent(Sent::Yes), 2),
+    ];
+    for (verdict, calls) in cases {
+        let told = Told::default();
+        let config = RetryConfig::default().retries(1).classify(move |_: Result<&(), &Oops>| verdict).observe(told.observer());
+        let inner = Scripted::new([Fail(Oops(1))]);
+        ask(&mut RetryLayer::new(config).layer(inner.clone()), ()).await.unwrap_err();
+        assert_eq!((inner.calls(), told.count("UnsafeToResend")), (calls, usize::from(calls == 1)), "{verdict:?}");
+    }
+
+    // Whatever the verdict says: it wasn't sent, as the service wasn't ready.
+    let config = RetryConfig::default().classify(|result: Result<&&str, &Oops>| match result {
+        Ok(_) => Verdict::Success,
+        Err(_) => Verdict::transient().unsafe_to_resend(),
+    });
+    let inner = Scripted::new([Unready(Oops(1)), Answer("yes")]);
+    assert_eq!(ask(&mut RetryLayer::new(config).layer(inner), ()).await, Ok("yes"));
 }

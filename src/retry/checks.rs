@@ -131,6 +131,9 @@ impl<C, A, L> RetryConfig<C, A, L> {
         if !attempt.is_replayable() {
             return Err(Reason::NotReplayable);
         }
+        if !failure.is_safe_to_resend() && !attempt.is_unsent() {
+            return Err(Reason::UnsafeToResend);
+        }
         let own_delay = terms.next_delay(progress.previous_delay, attempt);
         let delay = own_delay.max(asked);
         if crosses_deadline(attempt, delay) {

@@ -232,8 +232,7 @@ where
                 }
             };
 
-            // A request that was never sent can be sent, however little of it was kept.
-            let attempt = this.attempt.with_replayable(kept.is_some() || unsent.is_some());
+            let attempt = this.attempt.with_replayable(kept.is_some()).with_unsent(unsent.is_some());
             let Some(delay) = course::judge(policy, state, &attempt, &result) else {
                 this.step.set(Step::Done);
                 return Poll::Ready(result);
