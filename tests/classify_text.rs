@@ -122,7 +122,9 @@ async fn a_rejection_is_one_whatever_its_text_says() {
     let rejected = Some(Verdict::rejected(rejection.retry_in()));
     let messages = list(&["network"]).unwrap();
     assert_eq!(said::<BoxError>(&messages, Box::new(rejection.clone())), rejected);
-    assert_eq!(said::<BoxError>(&messages, Box::new(Wrap("network", rejection))), rejected);
+    assert_eq!(said::<BoxError>(&messages, Box::new(Wrap("network", rejection.clone()))), rejected);
+    let deep = Wrap("network", Wrap("network", Wrap("network", rejection)));
+    assert_eq!(said::<BoxError>(&messages, Box::new(deep)), rejected);
 }
 
 /// Writes its text in pieces, and counts how much of it was asked for.

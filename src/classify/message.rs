@@ -1,16 +1,11 @@
 mod lists;
+mod rules;
 mod scan;
 
-use std::{any::Any, collections::HashSet, error::Error, fmt, iter, sync::Arc};
+use std::{any::Any, error::Error, fmt, sync::Arc};
 
-use aho_corasick::{
-    Anchored, MatchKind,
-    automaton::{Automaton, StateID},
-    nfa::contiguous::NFA,
-};
-
-use self::scan::Scan;
-use super::{Classifier, Sources, opened::opened, walk::LINKS};
+use self::rules::Rules;
+use super::{Classifier, Sources, opened::opened};
 use crate::{Invalid, Verdict};
 
 /// Judges errors by their text: a list of patterns, each with a verdict. A last resort, for errors that say what they are in
@@ -66,14 +61,6 @@ pub struct Messages {
     otherwise: Verdict,
 }
 
-struct Rules {
-    /// Finds all patterns at once, byte by byte. It takes a fraction of a table's memory, and failures needn't be fast.
-    automaton: NFA,
-    start: StateID,
-    /// By the pattern's place in the list.
-    verdicts: Vec<Verdict>,
-}
-
 impl Messages {
     /// A list of patterns, each with its verdict.
     ///
@@ -82,22 +69,7 @@ impl Messages {
     /// If the list, or a pattern, is empty; if a pattern is there twice; or if one can never win, since an earlier one with another
     /// verdict is found wherever it is: `not found` before `node not found`.
     pub fn new<P: AsRef<str>>(rules: impl IntoIterator<Item = (P, Verdict)>) -> Result<Self, Invalid> {
-        let (patterns, verdicts): (Vec<P>, Vec<_>) = rules.into_iter().unzip();
-        let patterns: Vec<&str> = patterns.iter().map(AsRef::as_ref).collect();
-        check_each(&patterns)?;
-        let rules = build(&patterns, verdicts).ok_or_else(|| {
-            Invalid::new(
-                "patterns",
-                format_args!("{} patterns", patterns.len()),
-                "few and short enough for one automaton",
-            )
-        })?;
-        for (place, &pattern) in patterns.iter().enumerate() {
-            let wins = rules.first_in(pattern).unwrap_or(place);
-            if rules.verdicts[wins] != rules.verdicts[place] {
-                return Err(Invalid::new("pattern", pattern, "before every pattern that is a part of it"));
-            }
-        }
+        let rules = Rules::new(rules)?;
         Ok(Self { rules: Arc::new(rules), otherwise: Verdict::transient() })
     }
 
@@ -119,63 +91,6 @@ impl Messages {
 
     fn by_default<Res, Err>(&self, outcome: Result<&Res, &Err>) -> Verdict {
         if outcome.is_ok() { Verdict::Success } else { self.otherwise }
-    }
-}
-
-fn check_each(patterns: &[&str]) -> Result<(), Invalid> {
-    if patterns.is_empty() {
-        return Err(Invalid::new("patterns", patterns, "at least one"));
-    }
-    let mut seen = HashSet::new();
-    for &pattern in patterns {
-        if pattern.is_empty() {
-            return Err(Invalid::new("pattern", pattern, "at least one character"));
-        }
-        if !seen.insert(pattern.to_ascii_lowercase()) {
-            return Err(Invalid::new("pattern", pattern, "different from those before it, upper and lower case aside"));
-        }
-    }
-    Ok(())
-}
-
-/// `None` if there is too much of it.
-fn build(patterns: &[&str], verdicts: Vec<Verdict>) -> Option<Rules> {
-    let automaton = NFA::builder()
-        .match_kind(MatchKind::Standard)
-        .ascii_case_insensitive(true)
-        .prefilter(false)
-        .build(patterns)
-        .ok()?;
-    let start = automaton.start_state(Anchored::No).ok()?;
-    Some(Rules { automaton, start, verdicts })
-}
-
-impl Rules {
-    /// The place of the first rule of the list that is found in this text.
-    fn first_in(&self, text: impl fmt::Display) -> Option<usize> {
-        let mut scan = Scan::new(self);
-        scan.read(text);
-        scan.found()
-    }
-
-    fn judge_text(&self, text: impl fmt::Display) -> Option<Verdict> {
-        self.first_in(text).map(|place| self.verdicts[place])
-    }
-
-    fn judge_chain(&self, error: &(dyn Error + 'static)) -> Option<Verdict> {
-        let mut scan = Scan::new(self);
-        // What an `io::Error` wraps, and what is shared, has the text of what it is in: it would be read twice.
-        for link in iter::successors(Some(error), |&link| link.source()).take(LINKS) {
-            #[cfg(feature = "breaker")]
-            if let Some(rejection) = link.downcast_ref::<crate::Rejection>() {
-                return Some(Verdict::rejected(rejection.retry_in()));
-            }
-            if scan.is_over() {
-                break;
-            }
-            scan.read(link);
-        }
-        scan.found().map(|place| self.verdicts[place])
     }
 }
 
@@ -233,7 +148,7 @@ fn text_in_breaker(error: &dyn Any) -> Option<&str> {
 impl fmt::Debug for Messages {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Messages")
-            .field("patterns", &self.rules.verdicts.len())
+            .field("patterns", &self.rules.len())
             .field("otherwise", &self.otherwise)
             .finish_non_exhaustive()
     }

@@ -5,7 +5,7 @@ use aho_corasick::{
     automaton::{Automaton, StateID},
 };
 
-use super::Rules;
+use super::rules::Rules;
 
 /// How much is read of an error and its sources together. Whoever writes more into an error buys no more work with it.
 const LONGEST: usize = 64 * 1024;
