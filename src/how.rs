@@ -66,10 +66,12 @@ impl How {
         self.failed.or(self.asked)
     }
 
+    #[cfg_attr(not(any(feature = "retry", feature = "fallback")), allow(dead_code))]
     pub(crate) fn failed(&self) -> Option<Cause> {
         self.failed
     }
 
+    #[cfg_attr(not(any(feature = "retry", feature = "breaker", feature = "fallback")), allow(dead_code))]
     /// The rejection of a breaker, if that is what it came to.
     pub(crate) fn rejection(&self) -> Option<Cause> {
         self.failed.filter(Cause::is_rejection).or(self.rejection)

@@ -217,7 +217,7 @@ async fn a_policy_of_ones_own_decides() {
     }
     let attempts = Arc::default();
     let inner = Scripted::<&str>::new([Fail(Oops(3)), Fail(Oops(5)), Fail(Oops(7))]);
-    let mut retry = RetryLayer::new(Mine(Arc::clone(&attempts))).layer(inner.clone());
+    let mut retry = RetryLayer::with(Mine(Arc::clone(&attempts))).layer(inner.clone());
     assert_eq!(ask(&mut retry, 2).await, Err(Oops(7)));
     assert_eq!(*attempts.lock().unwrap(), [1, 2, 3]);
     assert_eq!(inner.gaps(), [secs(3), secs(5)]);
@@ -311,7 +311,8 @@ async fn a_request_that_must_not_be_repeated_is_sent_again_only_if_it_provably_w
     ];
     for (verdict, calls) in cases {
         let told = Told::default();
-        let config = RetryConfig::default().retries(1).classify(move |_: Result<&(), &Oops>| verdict).observe(told.observer());
+        let config =
+            RetryConfig::default().retries(1).classify(move |_: Result<&(), &Oops>| verdict).observe(told.observer());
         let inner = Scripted::new([Fail(Oops(1))]);
         ask(&mut RetryLayer::new(config).layer(inner.clone()), ()).await.unwrap_err();
         assert_eq!((inner.calls(), told.count("UnsafeToResend")), (calls, usize::from(calls == 1)), "{verdict:?}");

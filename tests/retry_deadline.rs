@@ -69,7 +69,7 @@ async fn a_policy_of_ones_own_cannot_sleep_past_the_deadline() {
     for delay in [secs(5), Duration::MAX] {
         let inner = Scripted::<&str>::new([Fail(Oops(1))]);
         let before = Instant::now();
-        let mut retry = RetryLayer::new(Stubborn(delay)).layer(inner.clone());
+        let mut retry = RetryLayer::with(Stubborn(delay)).layer(inner.clone());
         assert_eq!(ask(&mut retry, ()).await, Err(Oops(1)));
         assert_eq!((before.elapsed(), inner.calls()), (secs(0), 1));
     }
@@ -176,7 +176,7 @@ async fn the_policy_learns_how_long_an_attempt_took() {
     }
     let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
     let inner = Scripted::<&str>::new([Late(ms(300), Err(Oops(1))), Late(ms(70), Err(Oops(2)))]);
-    let _ = ask(&mut RetryLayer::new(Watch(tell)).layer(inner), ()).await;
+    let _ = ask(&mut RetryLayer::with(Watch(tell)).layer(inner), ()).await;
     assert_eq!(told.recv().await, Some((1, Some(ms(300)))));
     assert_eq!(told.recv().await, Some((2, Some(ms(70)))));
 }

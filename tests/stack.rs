@@ -97,7 +97,7 @@ async fn a_policy_that_knows_nothing_of_rejections_does_not_hide_them() {
     let (circuit, told) = (open(), Told::default());
     let mut service = ServiceBuilder::new()
         .layer(FallbackLayer::value("backup").observe(told.observer()))
-        .layer(RetryLayer::new(Once))
+        .layer(RetryLayer::with(Once))
         .layer(BreakerLayer::on(&circuit))
         .service(Scripted::<_>::new([Answer("not asked for")]));
     assert_eq!(ask(&mut service, ()).await, Ok("backup"));

@@ -73,7 +73,7 @@ impl Client {
 /// Only retries, if any, around the hyper client.
 fn around_transport(retry: RetryConfig) -> BoxClient {
     let retry = judged(retry, |_| ClientError::TimedOut);
-    BoxCloneService::new(ServiceBuilder::new().layer(RetryLayer::new(retry)).service(transport()))
+    BoxCloneService::new(ServiceBuilder::new().layer(RetryLayer::with(retry)).service(transport()))
 }
 
 /// Everything, in the order that fits most purposes.
@@ -88,7 +88,7 @@ fn stack(retry: RetryConfig, breaker: BreakerConfig) -> BoxClient {
             BreakerError::Rejected(rejection) => ClientError::Rejected(rejection),
         })
         .layer(FallbackLayer::value(stale).classify(judge))
-        .layer(RetryLayer::new(retry))
+        .layer(RetryLayer::with(retry))
         .layer(BreakerLayer::new(breaker.classify(judge)))
         .service(transport());
     BoxCloneService::new(service)

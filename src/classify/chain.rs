@@ -1,7 +1,7 @@
 use std::fmt;
 
-use super::Classifier;
-use crate::Verdict;
+use super::{Classifier, LetGo};
+use crate::{Verdict, time::Instant};
 
 /// Begins a chain: the first one with an opinion wins.
 ///
@@ -85,6 +85,14 @@ where
     fn opinion(&self, memo: &Self::Memo, outcome: Result<&Res, &Err>) -> Option<Verdict> {
         self.0.opinion(memo, outcome)
     }
+
+    fn deadline(&self, memo: &Self::Memo) -> Option<Instant> {
+        self.0.deadline(memo)
+    }
+
+    fn let_go(&self, outcome: Result<Res, Err>) -> Result<LetGo, Result<Res, Err>> {
+        self.0.let_go(outcome)
+    }
 }
 
 /// One, or if it has no opinion another. See [`Chain::or`].
@@ -108,6 +116,15 @@ where
 
     fn opinion(&self, (first, next): &Self::Memo, outcome: Result<&Res, &Err>) -> Option<Verdict> {
         self.0.opinion(first, outcome).or_else(|| self.1.opinion(next, outcome))
+    }
+
+    fn deadline(&self, (first, next): &Self::Memo) -> Option<Instant> {
+        let (first, next) = (self.0.deadline(first), self.1.deadline(next));
+        first.into_iter().chain(next).min()
+    }
+
+    fn let_go(&self, outcome: Result<Res, Err>) -> Result<LetGo, Result<Res, Err>> {
+        self.0.let_go(outcome).or_else(|outcome| self.1.let_go(outcome))
     }
 }
 
@@ -154,6 +171,14 @@ where
 
     fn opinion(&self, memo: &Self::Memo, outcome: Result<&Res, &Err>) -> Option<Verdict> {
         self.said.opinion(memo, outcome).map(|said| (self.refine)(said, outcome))
+    }
+
+    fn deadline(&self, memo: &Self::Memo) -> Option<Instant> {
+        self.said.deadline(memo)
+    }
+
+    fn let_go(&self, outcome: Result<Res, Err>) -> Result<LetGo, Result<Res, Err>> {
+        self.said.let_go(outcome)
     }
 }
 

@@ -1,4 +1,6 @@
-use crate::Verdict;
+use std::pin::Pin;
+
+use crate::{Verdict, time::Instant};
 
 /// Judges an outcome. It may look at the request before the call, without a copy of it: what it needs is its memo.
 ///
@@ -50,7 +52,22 @@ pub trait Classifier<Req, Res, Err> {
     fn opinion(&self, memo: &Self::Memo, outcome: Result<&Res, &Err>) -> Option<Verdict> {
         Some(self.classify(memo, outcome))
     }
+
+    /// When the request must be answered, if it says so itself, as remembered of it. A retry honours it.
+    fn deadline(&self, memo: &Self::Memo) -> Option<Instant> {
+        let _ = memo;
+        None
+    }
+
+    /// Takes over an outcome that a retry lets go, to end it well: what is returned is polled during the wait before the next
+    /// attempt, and dropped with it. `Err` gives it back, to be dropped at once.
+    fn let_go(&self, outcome: Result<Res, Err>) -> Result<LetGo, Result<Res, Err>> {
+        Err(outcome)
+    }
 }
+
+/// Ends an outcome that isn't needed any more: reads a response to its end, say, so that its connection can be used again.
+pub type LetGo = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// What an outcome means that nobody has an opinion on: errors are worth another attempt, responses are successes.
 pub(crate) fn by_default<Res, Err>(outcome: Result<&Res, &Err>) -> Verdict {
@@ -73,5 +90,13 @@ where
 
     fn opinion(&self, memo: &Self::Memo, outcome: Result<&Res, &Err>) -> Option<Verdict> {
         (**self).opinion(memo, outcome)
+    }
+
+    fn deadline(&self, memo: &Self::Memo) -> Option<Instant> {
+        (**self).deadline(memo)
+    }
+
+    fn let_go(&self, outcome: Result<Res, Err>) -> Result<LetGo, Result<Res, Err>> {
+        (**self).let_go(outcome)
     }
 }

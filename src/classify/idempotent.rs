@@ -1,7 +1,7 @@
 use std::fmt;
 
-use super::Classifier;
-use crate::Verdict;
+use super::{Classifier, LetGo};
+use crate::{Verdict, time::Instant};
 
 /// Another classifier, for a service some of whose requests must not take effect twice. The failures of those get the mark
 /// [`unsafe_to_resend`](Verdict::unsafe_to_resend): they are sent again only if they provably weren't sent.
@@ -54,6 +54,14 @@ where
 
     fn opinion(&self, (idempotent, memo): &Self::Memo, outcome: Result<&Res, &Err>) -> Option<Verdict> {
         self.classifier.opinion(memo, outcome).map(|verdict| marked(*idempotent, verdict))
+    }
+
+    fn deadline(&self, memo: &Self::Memo) -> Option<Instant> {
+        self.classifier.deadline(&memo.1)
+    }
+
+    fn let_go(&self, outcome: Result<Res, Err>) -> Result<LetGo, Result<Res, Err>> {
+        self.classifier.let_go(outcome)
     }
 }
 

@@ -125,7 +125,7 @@ mod sources;
 mod walk;
 
 pub use chain::{Chain, Or, Otherwise, Refine, first};
-pub use classifier::Classifier;
+pub use classifier::{Classifier, LetGo};
 pub use errors::Errors;
 pub use from_fn::{FromErrorFn, FromFn, FromMemoFn, errors, outcomes, with_memo};
 pub use idempotent::Idempotent;

@@ -16,7 +16,8 @@ use super::{
     ledger::Accounts,
 };
 use crate::{
-    Attempt, Cause, Classifier, Failure, FailureKind, Outcome, Verdict, observe::Event, random, time::Instant, told,
+    Attempt, Cause, Classifier, Failure, FailureKind, Outcome, Verdict, classify::LetGo, observe::Event, random,
+    time::Instant, told,
 };
 
 /// What a [`RetryConfig`] keeps for one request.
@@ -29,7 +30,7 @@ pub struct Progress<M, B> {
     reservation: Reservation,
 }
 
-impl<C, A, L, Req, Res, Err> Policy<Req, Res, Err> for RetryConfig<C, A, L>
+impl<C, A, L, K, Req, Res, Err> Policy<Req, Res, Err> for RetryConfig<C, A, L, K>
 where
     C: Classifier<Req, Res, Err>,
     A: Answer<Res, Err>,
@@ -78,6 +79,14 @@ where
         self.stopped::<Req, _>(progress, attempt, cause);
     }
 
+    fn deadline(&self, progress: &Self::State) -> Option<Instant> {
+        self.classifier.deadline(&progress.memo)
+    }
+
+    fn let_go(&self, outcome: Result<Res, Err>) -> Option<LetGo> {
+        self.classifier.let_go(outcome).ok()
+    }
+
     fn limits(&self) -> Limits {
         self.terms.limits
     }
@@ -91,7 +100,7 @@ where
     }
 }
 
-impl<C, A, L> RetryConfig<C, A, L> {
+impl<C, A, L, K> RetryConfig<C, A, L, K> {
     /// Whether to try again, and after which wait: the checks in their order.
     fn check<Req, M>(
         &self,

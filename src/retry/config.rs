@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    Backoff, Jitter, Ledger, Switch,
+    Backoff, Cloned, Jitter, Ledger, Switch,
     budget::{Budget, TokenBucket},
     ledger::{Ledgered, NoLedger},
     timeouts::{Limits, NoTimeouts, Timeouts},
@@ -36,11 +36,12 @@ use crate::{
 ///
 /// A clone shares the budget, and draws its jitter from the same sequence.
 #[derive(Clone)]
-pub struct RetryConfig<C = Errors, A = NoTimeouts, L = NoLedger> {
+pub struct RetryConfig<C = Errors, A = NoTimeouts, L = NoLedger, K = Cloned> {
     pub(super) terms: Terms,
     pub(super) answer: A,
     pub(super) classifier: C,
     pub(super) ledger: L,
+    pub(super) keep: K,
 }
 
 /// What doesn't depend on what is called.
@@ -75,11 +76,11 @@ impl Default for RetryConfig {
             turns: Arc::default(),
             told_not_replayable: Arc::default(),
         };
-        Self { terms, answer: NoTimeouts, classifier: Errors, ledger: NoLedger }
+        Self { terms, answer: NoTimeouts, classifier: Errors, ledger: NoLedger, keep: Cloned }
     }
 }
 
-impl<C, A, L> RetryConfig<C, A, L> {
+impl<C, A, L, K> RetryConfig<C, A, L, K> {
     /// The name in events. `retry` unless set.
     pub fn name(mut self, name: impl Into<Name>) -> Self {
         self.terms.name = name.into();
@@ -118,10 +119,10 @@ impl<C, A, L> RetryConfig<C, A, L> {
     }
 
     /// How long attempts, and requests, may take.
-    pub fn timeouts<B>(mut self, timeouts: Timeouts<B>) -> RetryConfig<C, B, L> {
+    pub fn timeouts<B>(mut self, timeouts: Timeouts<B>) -> RetryConfig<C, B, L, K> {
         let Timeouts { limits, answer } = timeouts;
         self.terms.limits = limits;
-        RetryConfig { terms: self.terms, answer, classifier: self.classifier, ledger: self.ledger }
+        RetryConfig { terms: self.terms, answer, classifier: self.classifier, ledger: self.ledger, keep: self.keep }
     }
 
     /// A switch that turns retrying off and on while it runs. Off beats all other checks.
@@ -142,17 +143,17 @@ impl<C, A, L> RetryConfig<C, A, L> {
     /// let config = RetryConfig::default().ledger(&ledger, |job: &Job| job.tenant);
     /// # let _ = config;
     /// ```
-    pub fn ledger<F, Req, K>(self, ledger: &Ledger, key: F) -> RetryConfig<C, A, Ledgered<F>>
+    pub fn ledger<F, Req, Key>(self, ledger: &Ledger, key: F) -> RetryConfig<C, A, Ledgered<F>, K>
     where
-        F: Fn(&Req) -> K,
-        K: fmt::Display,
+        F: Fn(&Req) -> Key,
+        Key: fmt::Display,
     {
         let ledger = Ledgered::new(ledger.clone(), key);
-        RetryConfig { terms: self.terms, answer: self.answer, classifier: self.classifier, ledger }
+        RetryConfig { terms: self.terms, answer: self.answer, classifier: self.classifier, ledger, keep: self.keep }
     }
 
     /// Judges outcomes by a closure: `|outcome: Result<&Res, &Err>| …`. See [`classify::outcomes`](crate::classify::outcomes).
-    pub fn classify<F, Res, Err, V>(self, judge: F) -> RetryConfig<FromFn<F>, A, L>
+    pub fn classify<F, Res, Err, V>(self, judge: F) -> RetryConfig<FromFn<F>, A, L, K>
     where
         F: Fn(Result<&Res, &Err>) -> V,
         V: IntoOpinion,
@@ -162,7 +163,7 @@ impl<C, A, L> RetryConfig<C, A, L> {
 
     /// Judges errors by a closure, and takes responses for successes: `|error: &Err| …`. See
     /// [`classify::errors`](crate::classify::errors).
-    pub fn classify_errors<F, Err, V>(self, judge: F) -> RetryConfig<FromErrorFn<F>, A, L>
+    pub fn classify_errors<F, Err, V>(self, judge: F) -> RetryConfig<FromErrorFn<F>, A, L, K>
     where
         F: Fn(&Err) -> V,
         V: IntoOpinion,
@@ -176,7 +177,7 @@ impl<C, A, L> RetryConfig<C, A, L> {
         self,
         remember: M,
         judge: F,
-    ) -> RetryConfig<FromMemoFn<M, F>, A, L>
+    ) -> RetryConfig<FromMemoFn<M, F>, A, L, K>
     where
         M: Fn(&Req) -> Memo,
         F: Fn(&Memo, Result<&Res, &Err>) -> V,
@@ -186,8 +187,13 @@ impl<C, A, L> RetryConfig<C, A, L> {
     }
 
     /// Judges outcomes by a [`Classifier`](crate::Classifier), which may look at the request too.
-    pub fn classifier<D>(self, classifier: D) -> RetryConfig<D, A, L> {
-        RetryConfig { terms: self.terms, answer: self.answer, classifier, ledger: self.ledger }
+    pub fn classifier<D>(self, classifier: D) -> RetryConfig<D, A, L, K> {
+        RetryConfig { terms: self.terms, answer: self.answer, classifier, ledger: self.ledger, keep: self.keep }
+    }
+
+    /// Keeps requests by a [`Keep`](super::Keep) of one's own. See [`RetryLayer::keep`](super::RetryLayer::keep) for a function.
+    pub fn keeping<N>(self, keep: N) -> RetryConfig<C, A, L, N> {
+        RetryConfig { terms: self.terms, answer: self.answer, classifier: self.classifier, ledger: self.ledger, keep }
     }
 
     /// The longest wait that a failure's [`retry_after`](crate::Verdict::retry_after) may ask for; 30 s unless set. When it
@@ -217,7 +223,7 @@ impl<C, A, L> RetryConfig<C, A, L> {
     }
 }
 
-impl<C: fmt::Debug, A, L: fmt::Debug> fmt::Debug for RetryConfig<C, A, L> {
+impl<C: fmt::Debug, A, L: fmt::Debug, K> fmt::Debug for RetryConfig<C, A, L, K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RetryConfig")
             .field("name", &self.terms.name)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Decision, Elapsed, Policy};
+use super::{Decision, Elapsed, Limits, Policy};
 use crate::{Attempt, Cause, How, Outcome, time::Instant, told};
 
 /// What to do with an outcome: `None` to return it, or how long to wait before the next attempt. Takes what was said of it, and
@@ -17,7 +17,7 @@ where
     P: Policy<Req, Res, Err>,
 {
     let said = told::take(result);
-    let now = (!policy.limits().is_none()).then(Instant::now);
+    let now = attempt.started().map(|_| Instant::now());
     let took = now.zip(attempt.started()).map(|(now, started)| now - started);
     let outcome = Outcome::new(result.as_ref())
         .with_elapsed(took)
@@ -52,36 +52,48 @@ pub(super) fn refuse<P, Req, Res, Err>(
     told::pass_on(result, Some(How::because(cause).with_attempts(attempt.number())));
 }
 
-pub(super) fn first_attempt<Req, Res, Err>(policy: &impl Policy<Req, Res, Err>, replayable: bool) -> Attempt {
-    let limits = policy.limits();
-    if limits.is_none() {
+pub(super) fn first_attempt<P, Req, Res, Err>(policy: &P, state: &P::State, replayable: bool) -> Attempt
+where
+    P: Policy<Req, Res, Err>,
+{
+    let (limits, asked) = (policy.limits(), policy.deadline(state));
+    if limits.is_none() && asked.is_none() {
         return Attempt::first(None, None, replayable);
     }
     let now = Instant::now();
-    Attempt::first(Some(now), limits.total.and_then(|total| now.checked_add(total)), replayable)
+    let own = limits.total.and_then(|total| now.checked_add(total));
+    Attempt::first(Some(now), earlier(own, asked), replayable)
 }
 
-pub(super) fn next_attempt<Req, Res, Err>(policy: &impl Policy<Req, Res, Err>, before: Attempt) -> Attempt {
-    before.next((!policy.limits().is_none()).then(Instant::now))
+/// The clock is read for those that were timed from the start.
+pub(super) fn next_attempt(before: Attempt) -> Attempt {
+    before.next(before.started().map(|_| Instant::now()))
+}
+
+fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
 }
 
 /// When an attempt is cut off: at its own limit or the deadline, whichever is earlier.
 pub(super) fn ends_at<Req, Res, Err>(policy: &impl Policy<Req, Res, Err>, attempt: &Attempt) -> Option<Instant> {
     let own = attempt.started().zip(policy.limits().attempt).and_then(|(started, limit)| started.checked_add(limit));
-    match (own, attempt.deadline()) {
-        (Some(own), Some(deadline)) => Some(own.min(deadline)),
-        (own, deadline) => own.or(deadline),
-    }
+    earlier(own, attempt.deadline())
 }
 
-/// Which of the limits it was.
+/// Which of the limits it was. A deadline that the request came with is told as the time that its last attempt had.
 pub(super) fn elapsed<Req, Res, Err>(policy: &impl Policy<Req, Res, Err>, attempt: &Attempt) -> Elapsed {
     let limits = policy.limits();
-    let deadline_passed = attempt.deadline().is_some_and(|deadline| deadline <= Instant::now());
-    match (limits.attempt, limits.total) {
-        (_, Some(total)) if deadline_passed => Elapsed::request(total),
-        (Some(attempt), _) => Elapsed::attempt(attempt),
-        (None, total) => Elapsed::request(total.unwrap_or_default()),
+    match (attempt.deadline().filter(|&deadline| deadline <= Instant::now()), limits) {
+        (Some(deadline), Limits { total: None, .. }) => {
+            let had = attempt.started().map(|started| deadline.saturating_duration_since(started));
+            Elapsed::request(had.unwrap_or_default())
+        }
+        (Some(_), Limits { total: Some(total), .. }) => Elapsed::request(total),
+        (None, Limits { attempt: Some(own), .. }) => Elapsed::attempt(own),
+        (None, Limits { total, .. }) => Elapsed::request(total.unwrap_or_default()),
     }
 }
 

@@ -14,7 +14,7 @@ use tokio::time::{Sleep, sleep, sleep_until};
 use tower_service::Service;
 
 use super::{Keep, Policy, course};
-use crate::{Attempt, Cause, readiness::Readiness, told};
+use crate::{Attempt, Cause, classify::LetGo, readiness::Readiness, told};
 
 pin_project! {
     /// One request, with all its attempts and waits.
@@ -54,7 +54,7 @@ pin_project! {
     enum Step<F, H, Q> {
         // The service wasn't ready when it was asked for this request.
         Unready { readiness: Readiness, request: Q },
-        Waiting { request: Q },
+        Waiting { request: Q, letting_go: Option<LetGo> },
         Preparing { #[pin] prepared: H },
         Readying { request: Q },
         Calling { #[pin] future: F },
@@ -112,17 +112,17 @@ where
     K: Keep<Req>,
 {
     let policy = &*trying.policy;
-    let attempt = course::first_attempt(policy, trying.kept.is_some());
-    let timer = course::ends_at(policy, &attempt).map(sleep_until);
+    let attempt = course::first_attempt(policy, &trying.state, trying.kept.is_some());
+    let ends_at = course::ends_at(policy, &attempt);
     let step = if readiness.has_failed() {
         Step::Unready { readiness, request }
     } else {
         policy.attempt(&mut trying.state, &attempt);
-        trying.keep.stamp(&mut request, &attempt);
+        trying.keep.stamp(&mut request, &attempt, ends_at);
         let future = told::within_budget(course::budget(policy), || service.call(request));
         Step::Calling { future }
     };
-    ResponseFuture { service, trying, attempt, step, timer }
+    ResponseFuture { service, trying, attempt, step, timer: ends_at.map(sleep_until) }
 }
 
 impl<S, P, K, Req> future::Future
@@ -147,14 +147,19 @@ where
             let polled = match this.step.as_mut().project() {
                 StepProj::Calling { future } => told::within_budget(budget, || future.poll(cx)),
 
-                StepProj::Waiting { .. } => {
+                StepProj::Waiting { letting_go, .. } => {
+                    if let Some(still) = letting_go {
+                        if still.as_mut().poll(cx).is_ready() {
+                            *letting_go = None;
+                        }
+                    }
                     if let Some(wait) = this.timer.as_mut().as_pin_mut() {
                         ready!(wait.poll(cx));
                     }
-                    let StepOwned::Waiting { request } = this.step.as_mut().project_replace(Step::Done) else {
+                    let StepOwned::Waiting { request, .. } = this.step.as_mut().project_replace(Step::Done) else {
                         continue;
                     };
-                    let attempt = course::next_attempt(policy, *this.attempt);
+                    let attempt = course::next_attempt(*this.attempt);
                     *this.attempt = attempt;
                     this.timer.set(course::ends_at(policy, &attempt).map(sleep_until));
                     this.step.set(Step::Preparing { prepared: keep.prepare(request, &attempt) });
@@ -178,7 +183,7 @@ where
                         match ready {
                             Ok(()) => {
                                 policy.attempt(state, this.attempt);
-                                keep.stamp(&mut request, this.attempt);
+                                keep.stamp(&mut request, this.attempt, course::ends_at(policy, this.attempt));
                                 let future = told::within_budget(budget, || this.service.call(request));
                                 this.step.set(Step::Calling { future });
                                 continue;
@@ -244,8 +249,7 @@ where
                 return Poll::Ready(result);
             };
             // The failed outcome is let go before the wait, so that what it holds can be used meanwhile.
-            drop(result);
-            this.step.set(Step::Waiting { request });
+            this.step.set(Step::Waiting { request, letting_go: policy.let_go(result) });
             this.timer.set((delay > Duration::ZERO).then(|| sleep(delay)));
         }
     }

@@ -3,7 +3,7 @@ use std::{
     future::{Ready, ready},
 };
 
-use crate::Attempt;
+use crate::{Attempt, time::Instant};
 
 /// Keeps what it takes to send a request again.
 ///
@@ -32,10 +32,10 @@ pub trait Keep<Req> {
     /// Makes what [`again`](Self::again) gave ready to be sent, after the wait: a fresh token, say. It takes of the attempt's time.
     fn prepare(&self, request: Self::Request, attempt: &Attempt) -> Self::Prepared;
 
-    /// An attempt is about to be made with this request, the first one included: the place to write its number or its deadline
-    /// into it.
-    fn stamp(&self, request: &mut Self::Request, attempt: &Attempt) {
-        let _ = (request, attempt);
+    /// An attempt is about to be made with this request, the first one included, and is cut off at `ends_at` if it is given: the
+    /// place to write its number or its deadline into it.
+    fn stamp(&self, request: &mut Self::Request, attempt: &Attempt, ends_at: Option<Instant>) {
+        let _ = (request, attempt, ends_at);
     }
 }
 
@@ -119,8 +119,8 @@ where
         (self.prepare)(request, *attempt)
     }
 
-    fn stamp(&self, request: &mut Self::Request, attempt: &Attempt) {
-        self.keep.stamp(request, attempt);
+    fn stamp(&self, request: &mut Self::Request, attempt: &Attempt, ends_at: Option<Instant>) {
+        self.keep.stamp(request, attempt, ends_at);
     }
 }
 

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use tower_layer::Layer;
 
-use super::{Cloned, FromFn, Prepared, Retry};
+use super::{Cloned, FromFn, Prepared, Retry, RetryConfig};
 use crate::Attempt;
 
 /// Puts a retry around a service. Everything that the layer makes shares its policy, and so its budget.
@@ -16,17 +16,22 @@ pub struct RetryLayer<P, K = Cloned> {
     keep: K,
 }
 
+impl<C, A, L, K: Clone> RetryLayer<RetryConfig<C, A, L, K>, K> {
+    /// A retry by a [`RetryConfig`].
+    pub fn new(config: RetryConfig<C, A, L, K>) -> Self {
+        let keep = config.keep.clone();
+        Self { policy: Arc::new(config), keep }
+    }
+}
+
 impl<P> RetryLayer<P> {
-    /// A retry by a [`RetryConfig`](super::RetryConfig), or any other [`Policy`](super::Policy).
-    pub fn new(policy: P) -> Self {
+    /// A retry by any [`Policy`](super::Policy). Requests are kept as clones.
+    pub fn with(policy: P) -> Self {
         Self { policy: Arc::new(policy), keep: Cloned }
     }
+}
 
-    /// A retry that keeps requests by a [`Keep`](super::Keep).
-    pub fn keeping<K>(policy: P, keep: K) -> RetryLayer<P, K> {
-        RetryLayer { policy: Arc::new(policy), keep }
-    }
-
+impl<P, K> RetryLayer<P, K> {
     /// Copies requests by a function, for those that aren't `Clone`. Where it returns `None`, the request is sent once.
     ///
     /// ```
@@ -45,11 +50,14 @@ impl<P> RetryLayer<P> {
     where
         F: Fn(&Req) -> Option<Req>,
     {
-        RetryLayer { policy: self.policy, keep: FromFn(copy) }
+        self.keeping(FromFn(copy))
     }
-}
 
-impl<P, K> RetryLayer<P, K> {
+    /// Keeps requests by a [`Keep`](super::Keep).
+    pub fn keeping<N>(self, keep: N) -> RetryLayer<P, N> {
+        RetryLayer { policy: self.policy, keep }
+    }
+
     /// Changes a request before each time that it is sent *again*, by an async function: a fresh token, a header with the number of
     /// the attempt. It is called after the wait, and takes of the attempt's time.
     ///

@@ -1,8 +1,8 @@
 use super::{Decision, Elapsed, Limits, budget::Budget};
-use crate::{Attempt, Cause, Outcome};
+use crate::{Attempt, Cause, Outcome, classify::LetGo, time::Instant};
 
 /// Decides what to do about each outcome. [`RetryConfig`](super::RetryConfig) is the one for most purposes; whatever
-/// implements this can be given to [`RetryLayer::new`](super::RetryLayer::new) instead.
+/// implements this can be given to [`RetryLayer::with`](super::RetryLayer::with) instead.
 ///
 /// ```
 /// use std::time::Duration;
@@ -26,7 +26,7 @@ use crate::{Attempt, Cause, Outcome};
 ///     }
 /// }
 ///
-/// let layer = RetryLayer::new(Twice);
+/// let layer = RetryLayer::with(Twice);
 /// # let _ = layer;
 /// ```
 #[diagnostic::on_unimplemented(
@@ -54,6 +54,19 @@ pub trait Policy<Req, Res, Err> {
     /// For policies that look at [`Attempt::is_replayable`] and [`Attempt::deadline`] themselves this is the exception.
     fn not_retried(&self, state: &mut Self::State, attempt: &Attempt, cause: Cause) {
         let _ = (state, attempt, cause);
+    }
+
+    /// When this request must be answered, if the request says so itself; an earlier end by the [`limits`](Self::limits) holds. No
+    /// wait crosses it, and if [`timed_out`](Self::timed_out) has an answer, no attempt does.
+    fn deadline(&self, state: &Self::State) -> Option<Instant> {
+        let _ = state;
+        None
+    }
+
+    /// An outcome is let go, as another attempt follows. What is returned is polled during the wait, and dropped with it.
+    fn let_go(&self, outcome: Result<Res, Err>) -> Option<LetGo> {
+        drop(outcome);
+        None
     }
 
     /// How long things may take. No limits unless given; with some, [`timed_out`](Self::timed_out) must answer.

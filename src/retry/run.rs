@@ -116,7 +116,7 @@ impl<P, K> RetryLayer<P, K> {
     {
         let policy = &*self.policy;
         let mut state = policy.start(request);
-        let mut attempt = course::first_attempt(policy, true);
+        let mut attempt = course::first_attempt(policy, &state, true);
         loop {
             told::clear();
             let result = match too_late(policy, &attempt) {
@@ -130,7 +130,7 @@ impl<P, K> RetryLayer<P, K> {
             // The failed outcome is let go before the wait, so that what it holds can be used meanwhile.
             drop(result);
             thread::sleep(delay);
-            attempt = course::next_attempt(policy, attempt);
+            attempt = course::next_attempt(attempt);
         }
     }
 }
@@ -182,7 +182,7 @@ impl<Req> Keep<Req> for EachAttempt {
         ready(request)
     }
 
-    fn stamp(&self, request: &mut Attempt, attempt: &Attempt) {
+    fn stamp(&self, request: &mut Attempt, attempt: &Attempt, _: Option<Instant>) {
         *request = *attempt;
     }
 }

@@ -118,7 +118,7 @@ impl<Req, Res> Policy<Req, Res, BoxError> for Always {
 /// The time-out that the caller of a service gets which never answers.
 async fn never_answers(policy: impl Policy<(), (), BoxError>) -> Elapsed {
     let service = service_fn(|()| pending::<Result<(), BoxError>>());
-    let error = ServiceBuilder::new().layer(RetryLayer::new(policy)).service(service).oneshot(()).await.unwrap_err();
+    let error = ServiceBuilder::new().layer(RetryLayer::with(policy)).service(service).oneshot(()).await.unwrap_err();
     *error.downcast().expect("a time-out")
 }
 
@@ -126,7 +126,7 @@ async fn never_answers(policy: impl Policy<(), (), BoxError>) -> Elapsed {
 async fn fails_at_once(policy: impl Policy<(), (), BoxError>) -> (Duration, u32) {
     let calls = Arc::new(AtomicU32::new(0));
     let counted = Arc::clone(&calls);
-    let service = ServiceBuilder::new().layer(RetryLayer::new(policy)).service(service_fn(move |()| {
+    let service = ServiceBuilder::new().layer(RetryLayer::with(policy)).service(service_fn(move |()| {
         counted.fetch_add(1, Ordering::Relaxed);
         async { Err::<(), BoxError>("at once".into()) }
     }));
