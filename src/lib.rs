@@ -42,7 +42,8 @@
 //!
 //! On by default: `retry`, `breaker`, `fallback`, `tracing` (events are written through it), and `tower` (its time-out and load
 //! shedding are known to [`classify::Errors`]). Off: `keyed` (one circuit a key), `hyper` and `h2` (their errors are known),
-//! `text` ([`classify::Messages`](classify): errors are judged by their text).
+//! `text` ([`classify::Messages`](classify): errors are judged by their text), `store` (state that survives the process), `audit` (a
+//! record of what was done).
 //!
 //! # What it needs
 //!
@@ -73,6 +74,8 @@ mod random;
 #[cfg(any(feature = "retry", feature = "breaker", feature = "fallback"))]
 mod readiness;
 mod told;
+#[cfg(any(feature = "audit", feature = "store"))]
+mod warning;
 
 // Judges.
 pub mod classify;

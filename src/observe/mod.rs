@@ -14,12 +14,19 @@
 //! });
 //! # let _ = config;
 //! ```
+//!
+//! With the feature `tracing` every layer has an observer that writes through it. With the feature `audit`, `Audit` keeps a record of
+//! what was done: a JSON object a line, in a file.
 
+#[cfg(feature = "audit")]
+pub mod audit;
 mod event;
 mod observer;
 #[cfg(feature = "tracing")]
 mod tracing;
 
+#[cfg(feature = "audit")]
+pub use audit::Audit;
 pub use event::{Booked, Event};
 pub use observer::Observer;
 #[cfg(any(feature = "retry", feature = "breaker", feature = "fallback"))]

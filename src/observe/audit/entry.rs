@@ -1,0 +1,170 @@
+use std::fmt;
+
+use serde::{Serialize, Serializer, ser::SerializeMap};
+
+use super::text::{Harmless, cut};
+use crate::time::Wall;
+
+/// One line, while it is made: what [`Audit::record`](super::Audit::record) hands to its closure.
+///
+/// Whatever is said twice counts as it was said last.
+#[derive(Debug)]
+pub struct Entry {
+    kind: String,
+    name: Option<String>,
+    key: Option<String>,
+    counts: Vec<(String, u64)>,
+    reason: Option<String>,
+    message: Option<String>,
+    fields: Fields,
+    is_cut: bool,
+}
+
+/// Fields of the user's own, in the order in which they came.
+pub(super) type Fields = Vec<(String, String)>;
+
+impl Entry {
+    /// The longest text, in bytes as it is written.
+    const LONGEST: usize = 1024;
+    /// The longest name of a field or count.
+    const LONGEST_NAME: usize = 64;
+    /// As many fields, and as many counts.
+    const MOST: usize = 32;
+    const TAKEN: [&str; 8] = ["time", "kind", "name", "key", "counts", "reason", "message", "cut"];
+
+    pub(super) fn new(kind: &str) -> Self {
+        let (kind, is_cut) = cut(kind, Self::LONGEST_NAME);
+        Self {
+            kind,
+            name: None,
+            key: None,
+            counts: Vec::new(),
+            reason: None,
+            message: None,
+            fields: Vec::new(),
+            is_cut,
+        }
+    }
+
+    /// Who tells it: a layer's name, say.
+    pub fn name(mut self, name: impl fmt::Display) -> Self {
+        self.name = Some(self.text(name));
+        self
+    }
+
+    /// What it is about: an item, a host.
+    pub fn key(mut self, key: impl fmt::Display) -> Self {
+        self.key = Some(self.text(key));
+        self
+    }
+
+    /// A number, among the `counts`.
+    pub fn count(mut self, name: impl fmt::Display, count: u64) -> Self {
+        let (name, is_cut) = cut(name, Self::LONGEST_NAME);
+        self.is_cut |= is_cut | !put(&mut self.counts, name, count);
+        self
+    }
+
+    /// Why.
+    pub fn reason(mut self, reason: impl fmt::Display) -> Self {
+        self.reason = Some(self.text(reason));
+        self
+    }
+
+    /// What there is to say to a person.
+    pub fn message(mut self, message: impl fmt::Display) -> Self {
+        self.message = Some(self.text(message));
+        self
+    }
+
+    /// A field of your own. A name that a line has already, `time` for one, gets a `_` in front.
+    pub fn field(mut self, name: impl fmt::Display, value: impl fmt::Display) -> Self {
+        self.is_cut |= !add_field(&mut self.fields, name, value);
+        self
+    }
+
+    /// The whole line, with its end.
+    pub(super) fn line(&self, time: Wall, context: &Fields) -> Vec<u8> {
+        let mut line = Vec::with_capacity(256);
+        let mut serializer = serde_json::Serializer::with_formatter(&mut line, Harmless);
+        let written = Line { entry: self, time, context }.serialize(&mut serializer);
+        debug_assert!(written.is_ok(), "texts and numbers under texts, written into memory");
+        line.push(b'\n');
+        line
+    }
+
+    fn text(&mut self, text: impl fmt::Display) -> String {
+        let (text, is_cut) = cut(text, Self::LONGEST);
+        self.is_cut |= is_cut;
+        text
+    }
+}
+
+/// Adds a field, and says whether that was possible with nothing cut.
+pub(super) fn add_field(fields: &mut Fields, name: impl fmt::Display, value: impl fmt::Display) -> bool {
+    let (mut name, name_is_cut) = cut(name, Entry::LONGEST_NAME);
+    if Entry::TAKEN.contains(&name.as_str()) {
+        name.insert(0, '_');
+    }
+    let (value, value_is_cut) = cut(value, Entry::LONGEST);
+    put(fields, name, value) && !name_is_cut && !value_is_cut
+}
+
+/// Sets what has this name, or adds it if there is room.
+fn put<T>(all: &mut Vec<(String, T)>, name: String, value: T) -> bool {
+    if let Some((_, before)) = all.iter_mut().find(|(known, _)| *known == name) {
+        *before = value;
+    } else if all.len() < Entry::MOST {
+        all.push((name, value));
+    } else {
+        return false;
+    }
+    true
+}
+
+struct Line<'a> {
+    entry: &'a Entry,
+    time: Wall,
+    context: &'a Fields,
+}
+
+impl Serialize for Line<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Entry { kind, name, key, counts, reason, message, fields, is_cut } = self.entry;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("time", &self.time.to_string())?;
+        map.serialize_entry("kind", kind)?;
+        let said_again = |name: &String| fields.iter().any(|(known, _)| known == name);
+        for (name, value) in self.context.iter().filter(|(name, _)| !said_again(name)) {
+            map.serialize_entry(name, value)?;
+        }
+        for (name, value) in [("name", name), ("key", key)] {
+            if let Some(value) = value {
+                map.serialize_entry(name, value)?;
+            }
+        }
+        if !counts.is_empty() {
+            map.serialize_entry("counts", &Counts(counts))?;
+        }
+        for (name, value) in [("reason", reason), ("message", message)] {
+            if let Some(value) = value {
+                map.serialize_entry(name, value)?;
+            }
+        }
+        for (name, value) in fields {
+            map.serialize_entry(name, value)?;
+        }
+        if *is_cut {
+            map.serialize_entry("cut", &true)?;
+        }
+        map.end()
+    }
+}
+
+struct Counts<'a>(&'a [(String, u64)]);
+
+impl Serialize for Counts<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, count)| (name, count)))
+    }
+}

@@ -1,0 +1,55 @@
+//! Wall time: only where a date is read or written. It may be put back, or forward by years, at any moment.
+#![allow(clippy::disallowed_types, reason = "the one place that reads it")]
+
+use std::{fmt, time::SystemTime};
+
+/// A date, to the millisecond. Shown in UTC as RFC 3339 has it, `2026-11-22T19:19:12.345Z`, from 1970 to 9999; a clock that shows
+/// an earlier or a later time counts as the first or the last of these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Wall {
+    millis: u64,
+}
+
+impl Wall {
+    const LATEST: u64 = 253_402_300_799_999;
+
+    pub(crate) fn now() -> Self {
+        Self::from(SystemTime::now())
+    }
+}
+
+impl From<SystemTime> for Wall {
+    fn from(time: SystemTime) -> Self {
+        let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Self { millis: u64::try_from(since.as_millis()).unwrap_or(u64::MAX).min(Self::LATEST) }
+    }
+}
+
+impl fmt::Display for Wall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let time = SystemTime::UNIX_EPOCH + std::time::Duration::from_millis(self.millis);
+        humantime::format_rfc3339_millis(time).fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_date_is_told_in_utc_with_milliseconds() {
+        assert_eq!(Wall { millis: 0 }.to_string(), "1970-01-01T00:00:00.000Z");
+        assert_eq!(Wall { millis: 1_709_210_096_007 }.to_string(), "2024-02-29T12:34:56.007Z");
+        assert_eq!(Wall { millis: Wall::LATEST }.to_string(), "9999-12-31T23:59:59.999Z");
+    }
+
+    #[test]
+    fn a_clock_beyond_all_dates_shows_the_first_or_the_last() {
+        let before = SystemTime::UNIX_EPOCH - Duration::from_secs(1);
+        assert_eq!(Wall::from(before), Wall { millis: 0 });
+        let after = SystemTime::UNIX_EPOCH + Duration::from_millis(Wall::LATEST + 1);
+        assert_eq!(Wall::from(after).to_string(), "9999-12-31T23:59:59.999Z");
+    }
+}

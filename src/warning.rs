@@ -1,0 +1,14 @@
+//! What goes wrong on a thread of our own has no caller to be returned to: it is said once.
+
+use std::fmt;
+
+pub(crate) fn warn(what: fmt::Arguments<'_>) {
+    #[cfg(feature = "tracing")]
+    tracing::warn!("{what}");
+    #[cfg(not(feature = "tracing"))]
+    {
+        use std::io::Write;
+        // `eprintln!` would panic if nobody can be told.
+        let _ = writeln!(std::io::stderr(), "tower-recourse: {what}");
+    }
+}
