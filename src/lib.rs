@@ -93,6 +93,8 @@ pub mod answered;
 
 // Ports.
 pub mod observe;
+#[cfg(feature = "store")]
+pub mod store;
 #[cfg(feature = "breaker")]
 mod sync;
 pub mod time;

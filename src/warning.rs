@@ -4,7 +4,10 @@ use std::fmt;
 
 pub(crate) fn warn(what: fmt::Arguments<'_>) {
     #[cfg(feature = "tracing")]
-    tracing::warn!("{what}");
+    {
+        // A subscriber that panics must not end the thread for which others wait.
+        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| tracing::warn!("{what}")));
+    }
     #[cfg(not(feature = "tracing"))]
     {
         use std::io::Write;

@@ -1,6 +1,8 @@
 //! Wall time: only where a date is read or written. It may be put back, or forward by years, at any moment.
 #![allow(clippy::disallowed_types, reason = "the one place that reads it")]
 
+#[cfg(feature = "store")]
+use std::time::Duration;
 use std::{fmt, time::SystemTime};
 
 /// A date, to the millisecond. Shown in UTC as RFC 3339 has it, `2026-11-22T19:19:12.345Z`, from 1970 to 9999; a clock that shows
@@ -15,6 +17,27 @@ impl Wall {
 
     pub(crate) fn now() -> Self {
         Self::from(SystemTime::now())
+    }
+
+    /// The time since an earlier date; nothing if that is later, as the clock was put back.
+    #[cfg(feature = "store")]
+    pub(crate) fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.millis.saturating_sub(earlier.millis))
+    }
+}
+
+#[cfg(feature = "store")]
+impl serde::Serialize for Wall {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(feature = "store")]
+impl<'de> serde::Deserialize<'de> for Wall {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        humantime::parse_rfc3339(&text).map(Self::from).map_err(serde::de::Error::custom)
     }
 }
 

@@ -1,0 +1,125 @@
+//! The file: JSON with a version and a checksum around the parts.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::time::Wall;
+
+/// The format that is written. A file of a later one is none of ours.
+const VERSION: u64 = 1;
+
+/// The parts by name. What isn't known in this run is kept, to the byte.
+pub(super) type Parts = BTreeMap<String, Part>;
+
+/// The state of one part, and when it was taken down.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Part {
+    pub(super) saved_at: Wall,
+    pub(super) state: Box<RawValue>,
+}
+
+/// Why a file can't be used.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Unusable {
+    Damaged(String),
+    /// It is of a later version.
+    Future(u64),
+}
+
+#[derive(Serialize, Deserialize)]
+struct Envelope<'a> {
+    version: u64,
+    saved_at: Wall,
+    /// CRC-32 of the parts as they are written, in hexadecimal.
+    checksum: String,
+    #[serde(borrow)]
+    parts: &'a RawValue,
+}
+
+/// All that is known of a file of any version.
+#[derive(Deserialize)]
+struct Versioned {
+    version: u64,
+}
+
+pub(super) fn encode(parts: &Parts, saved_at: Wall) -> serde_json::Result<Vec<u8>> {
+    let parts = serde_json::value::to_raw_value(parts)?;
+    let envelope = Envelope { version: VERSION, saved_at, checksum: checksum(&parts), parts: &parts };
+    let mut bytes = serde_json::to_vec(&envelope)?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+pub(super) fn decode(bytes: &[u8]) -> Result<Parts, Unusable> {
+    let damaged = |error: serde_json::Error| Unusable::Damaged(error.to_string());
+    match serde_json::from_slice(bytes).map_err(damaged)? {
+        Versioned { version: VERSION } => {}
+        Versioned { version: 0 } => return Err(Unusable::Damaged("there is no version 0".to_owned())),
+        Versioned { version } => return Err(Unusable::Future(version)),
+    }
+    let envelope: Envelope<'_> = serde_json::from_slice(bytes).map_err(damaged)?;
+    if envelope.checksum != checksum(envelope.parts) {
+        return Err(Unusable::Damaged("its checksum is of something else".to_owned()));
+    }
+    serde_json::from_str(envelope.parts.get()).map_err(damaged)
+}
+
+fn checksum(parts: &RawValue) -> String {
+    format!("{:08x}", crc32fast::hash(parts.get().as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn some_parts() -> Parts {
+        let part =
+            |state: &str| Part { saved_at: Wall::now(), state: RawValue::from_string(state.to_owned()).unwrap() };
+        [("a", r#"{"count":12345678901234567890,"share":0.10}"#), ("b \"\n", "[1, 2]")]
+            .map(|(name, state)| (name.to_owned(), part(state)))
+            .into()
+    }
+
+    fn told(parts: &Parts) -> Vec<(String, Wall, String)> {
+        parts.iter().map(|(name, part)| (name.clone(), part.saved_at, part.state.get().to_owned())).collect()
+    }
+
+    #[test]
+    fn what_is_written_is_read_again_to_the_byte() {
+        let parts = some_parts();
+        let bytes = encode(&parts, Wall::now()).unwrap();
+        assert_eq!(told(&decode(&bytes).unwrap()), told(&parts));
+    }
+
+    #[test]
+    fn a_later_version_is_known_by_its_number_alone() {
+        assert_eq!(decode(br#"{"version":2,"all":"else"}"#).unwrap_err(), Unusable::Future(2));
+        assert!(matches!(decode(br#"{"version":0}"#).unwrap_err(), Unusable::Damaged(_)));
+        assert!(matches!(decode(b"").unwrap_err(), Unusable::Damaged(_)));
+    }
+
+    proptest! {
+        #[test]
+        fn a_file_that_was_cut_is_never_taken_for_a_whole_one(at in 0..10_000_usize) {
+            let bytes = encode(&some_parts(), Wall::now()).unwrap();
+            // The line end may be missing.
+            prop_assert!(decode(&bytes[..at % (bytes.len() - 1)]).is_err());
+        }
+
+        #[test]
+        fn parts_of_which_a_bit_was_turned_are_never_taken_for_good(at in 0..10_000_usize, bit in 0..8_u32) {
+            let parts = some_parts();
+            let mut bytes = encode(&parts, Wall::now()).unwrap();
+            let at = at % bytes.len();
+            bytes[at] ^= 1_u8 << bit;
+            // A bit of the date in the envelope, which is for people, says nothing of the parts.
+            if let Ok(read) = decode(&bytes) {
+                prop_assert_eq!(told(&read), told(&parts));
+            }
+        }
+    }
+}

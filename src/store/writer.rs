@@ -1,0 +1,51 @@
+//! The thread that saves.
+
+use std::{
+    fs::File,
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    thread::{self, JoinHandle},
+};
+
+use super::{StoreError, commits::Commits, disk, parts::Parts, place::Place};
+use crate::warning::warn;
+
+/// What the thread and the handles share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) place: Place,
+    pub(super) parts: Parts,
+    /// Held by observers too, which circuits hold, which are parts: they must not hold the parts.
+    pub(super) commits: Arc<Commits>,
+}
+
+/// Saves until the store is closed, and holds the lock that long.
+pub(super) fn start(shared: Arc<Shared>, lock: File) -> io::Result<JoinHandle<()>> {
+    thread::Builder::new().name("store".to_owned()).spawn(move || {
+        let _lock = lock;
+        loop {
+            let task = shared.commits.take();
+            let result = catch_unwind(AssertUnwindSafe(|| save(&shared))).unwrap_or_else(|_| Err(dropped()));
+            let said = result.as_ref().err().map(ToString::to_string);
+            if shared.commits.answer(&task, result) {
+                let said = said.unwrap_or_default();
+                warn(format_args!("store {:?}: {said}; what was saved before is still there", shared.place.data()));
+            }
+            if task.is_last {
+                return;
+            }
+        }
+    })
+}
+
+fn save(shared: &Shared) -> Result<(), StoreError> {
+    let (file, trouble) = shared.parts.encode()?;
+    disk::replace(&shared.place, &file)?;
+    trouble.map_or(Ok(()), Err)
+}
+
+/// A part that was forgotten meanwhile was dropped here, and panicked.
+fn dropped() -> StoreError {
+    StoreError::Part { name: "forgotten".to_owned(), why: "it panicked when it was dropped".to_owned() }
+}

@@ -1,0 +1,100 @@
+//! A process that is killed in the middle of saving, at random moments.
+#![cfg(unix)]
+
+use std::{
+    env,
+    io::{BufRead, BufReader},
+    process::{Child, Command, Stdio},
+    thread,
+    time::Duration,
+};
+
+use proptest::test_runner::{Config, TestRunner};
+use tower_recourse::store::{FileStore, StoreError};
+
+use super::{Counter, counted};
+
+const FOLDER: &str = "RECOURSE_STORE_OF_A_CHILD";
+const KILLS: u32 = 50;
+
+/// What a child does; nothing if this is no child. Counts on, and says what is durable, until it is killed.
+#[test]
+fn child() {
+    let Some(folder) = env::var_os(FOLDER) else { return };
+    let store = match FileStore::open(folder, "state") {
+        Ok(store) => store,
+        Err(error @ StoreError::Held { .. }) => return println!("held {error}"),
+        Err(error) => panic!("{error}"),
+    };
+    let counter = Counter::default();
+    store.keep("counter", &counter).unwrap();
+    // So that a save takes long enough to be killed in.
+    store.keep("ballast", &std::sync::Arc::new(super::Fixed(vec![17; 20_000].into()))).unwrap();
+    loop {
+        counter.set(counter.get() + 1);
+        store.save().unwrap();
+        println!("saved {}", counter.get());
+    }
+}
+
+fn spawn(folder: &std::path::Path) -> Child {
+    let mut child = Command::new(env::current_exe().unwrap());
+    child.args(["--exact", "killed::child", "--nocapture"]).env(FOLDER, folder).stdout(Stdio::piped());
+    child.spawn().unwrap()
+}
+
+fn said<'a>(line: &'a str, word: &str) -> Option<&'a str> {
+    // The test harness may have begun the line.
+    line.split_once(word).map(|(_, rest)| rest)
+}
+
+#[test]
+fn nothing_that_was_saved_is_lost_whenever_it_is_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut runner = TestRunner::new(Config { cases: KILLS, ..Config::default() });
+    // The last that a child has said is durable.
+    let durable = std::cell::Cell::new(0_u64);
+    let moments = (1_usize..6, 0_u64..3_000);
+    runner
+        .run(&moments, |(saves, micros)| {
+            let mut child = spawn(folder.path());
+            let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+            let mut saved = lines.by_ref().filter_map(|line| said(&line, "saved ")?.parse().ok());
+            for count in saved.by_ref().take(saves) {
+                durable.set(count);
+            }
+            thread::sleep(Duration::from_micros(micros));
+            child.kill().unwrap();
+            child.wait().unwrap();
+            // What it has said before it died.
+            durable.set(saved.last().unwrap_or(durable.get()));
+
+            let (store, _, restored) = counted(folder.path());
+            assert!(store.trouble().is_none());
+            assert!(
+                restored == durable.get() || restored == durable.get() + 1,
+                "{} was durable, and it is {restored}",
+                durable.get(),
+            );
+            drop(store);
+            assert_eq!(super::names(folder.path()), ["state.json"], "nothing is damaged, and nothing left over");
+            durable.set(restored);
+            Ok(())
+        })
+        .unwrap();
+    assert!(durable.get() >= KILLS.into());
+}
+
+#[test]
+fn a_second_process_is_refused_and_told_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, counter, _) = counted(folder.path());
+    counter.set(4);
+    let refused = spawn(folder.path()).wait_with_output().unwrap();
+    let text = String::from_utf8(refused.stdout).unwrap();
+    let why = said(&text, "held ").unwrap();
+    assert!(why.contains("state.lock\" is locked: another process uses this store"), "{text}");
+    store.save().unwrap();
+    drop(store);
+    assert_eq!(counted(folder.path()).2, 4);
+}
