@@ -1,5 +1,8 @@
 //! State that survives: whole or not at all, by one process at a time, whatever the disk does.
 
+#[cfg(feature = "breaker")]
+#[path = "store/circuits.rs"]
+mod circuits;
 #[path = "store/counter.rs"]
 mod counter;
 #[path = "store/full.rs"]

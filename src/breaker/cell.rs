@@ -256,6 +256,20 @@ impl Cell {
         }
     }
 
+    /// Makes the word another one, whatever it is: open for so long, if it is open then. Before, and after.
+    pub(crate) fn restore(&self, going: Going<'_>, next: impl Fn(Word) -> Word, open_for: u64) -> (Word, Word) {
+        // What is restored as closed has been so for long.
+        let going = Going { ramp: 0, ..going };
+        loop {
+            let before = self.times(going, Comes::End);
+            let word = self.load();
+            let next = next(word);
+            if self.step(before, word, next, going, open_for) {
+                return (word, next);
+            }
+        }
+    }
+
     /// Makes a closed circuit count anew. If it ramps up, it goes on with that.
     pub(crate) fn renew(&self) {
         loop {

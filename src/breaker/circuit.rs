@@ -42,7 +42,7 @@ use crate::{Classifier, Name, classify::Errors, observe::Event, told};
 /// are still on their way then end without effect.
 #[derive(Clone)]
 pub struct Circuit<C = Errors> {
-    tenant: Arc<Tenant>,
+    pub(super) tenant: Arc<Tenant>,
     pub(crate) classifier: C,
 }
 

@@ -112,6 +112,11 @@
 //! A mode stays until it is changed; changing it forgets what was counted. [`Circuit::reset`] closes and forgets, within the mode.
 //! [`Circuit::reconfigure`] exchanges the config while calls go on.
 //!
+//! # After a restart
+//!
+//! [`Circuit::snapshot`] takes its state down as plain data, and [`Circuit::restore`] takes it up, with the open time that is left. With
+//! the feature `store`, a `FileStore` does both.
+//!
 //! # One circuit a key
 //!
 //! With the feature `keyed`, `BreakerLayer::keyed` keeps a circuit for each host, method or tenant, a bounded number of them.
@@ -152,6 +157,7 @@ mod probes;
 mod rule;
 mod service;
 mod slab;
+mod snapshot;
 mod span;
 mod state;
 mod stats;
@@ -170,6 +176,7 @@ pub use permit::Permit;
 pub use probes::Probes;
 pub use rule::Undecided;
 pub use service::Breaker;
+pub use snapshot::Snapshot;
 pub use span::Window;
 pub use state::{Mode, State};
 pub use stats::{Stats, WindowStats};

@@ -2,6 +2,7 @@ use std::fmt;
 
 /// What a circuit is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "store", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum State {
     /// Calls are admitted, and counted.
     Closed,
@@ -23,6 +24,7 @@ impl fmt::Display for State {
 
 /// Who decides about a circuit's state. A mode stays until it is changed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "store", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Mode {
     /// Its rules.
     #[default]

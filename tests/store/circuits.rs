@@ -1,0 +1,67 @@
+//! Circuits as parts.
+
+use tower_recourse::{BreakerConfig, Circuit, State, breaker::OpenRule};
+
+use super::*;
+
+fn circuit(store: &FileStore) -> (Circuit, Restored) {
+    let config = BreakerConfig::default().unobserved().open_when(OpenRule::consecutive(2).unwrap());
+    let circuit = Circuit::new(config.observe(store.observer()));
+    let restored = store.keep("upstream", &circuit).unwrap();
+    (circuit, restored)
+}
+
+#[test]
+fn a_circuit_is_open_again_after_a_restart_and_does_not_keep_the_store_alive() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = FileStore::open(folder.path(), "state").unwrap();
+    let (first, restored) = circuit(&store);
+    assert_eq!(restored, Restored::Nothing);
+    first.admit().unwrap().failure();
+    first.admit().unwrap().failure();
+    drop(store);
+
+    let store = FileStore::open(folder.path(), "state").unwrap();
+    let (second, restored) = circuit(&store);
+    assert!(matches!(restored, Restored::State { .. }));
+    assert_eq!(second.state(), State::Open);
+    assert!(second.retry_in() <= first.retry_in().max(Some(Duration::from_secs(30))));
+    second.reset();
+    drop((store, second));
+
+    let store = FileStore::open(folder.path(), "state").unwrap();
+    let (third, _) = circuit(&store);
+    assert_eq!(third.state(), State::Closed);
+    drop((first, third));
+}
+
+#[test]
+fn an_opening_is_written_by_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = FileStore::open(folder.path(), "state").unwrap().write_every(Duration::from_millis(1));
+    let (circuit, _) = circuit(&store);
+    circuit.force_open();
+    let path = folder.path().join("state.json");
+    // Would go on for ever if nobody wrote.
+    while !path.exists() || file(folder.path())["parts"]["upstream"]["state"]["mode"] != "forced_open" {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_circuit_whose_open_time_was_over_long_ago_comes_back_half_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = FileStore::open(folder.path(), "state").unwrap();
+    let (first, _) = circuit(&store);
+    first.admit().unwrap().failure();
+    first.admit().unwrap().failure();
+    store.save().unwrap();
+    let saved = serde_json::to_value(first.snapshot()).unwrap();
+    assert_eq!((&saved["state"], &saved["mode"]), (&json!("open"), &json!("auto")));
+    let mut snapshot: tower_recourse::breaker::Snapshot = serde_json::from_value(saved).unwrap();
+    snapshot.open_for = Some(Duration::ZERO);
+    first.restore(&snapshot, Duration::ZERO);
+    drop(store);
+    let store = FileStore::open(folder.path(), "state").unwrap();
+    assert_eq!(circuit(&store).0.state(), State::HalfOpen);
+}
