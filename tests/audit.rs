@@ -19,7 +19,7 @@ use tower_recourse::{
     BreakerConfig, Circuit, RetryConfig, RetryLayer,
     breaker::OpenRule,
     observe::{Audit, audit::AuditConfig},
-    retry::Backoff,
+    retry::{Backoff, Ledger},
 };
 
 /// Every line as JSON; a line that isn't fails the test.
@@ -68,13 +68,13 @@ async fn every_retry_and_every_opening_is_a_line() {
     let retry = json!({ "attempt": 1, "delay_ms": 1000 });
     let opened = json!({ "calls": 0, "failures": 0, "slow": 0, "open_for_ms": 30_000, "openings_in_a_row": 1 });
     let stopped = json!({ "attempt": 2 });
-    let reason = "all 2 attempts failed";
+    let message = "all 2 attempts failed";
     assert_eq!(
         told,
         [
             json!({ "kind": "retry_scheduled", "batch": "b-17", "name": "retry", "counts": retry }),
             json!({ "kind": "circuit_opened", "batch": "b-17", "name": "db", "counts": opened }),
-            json!({ "kind": "retry_stopped", "batch": "b-17", "name": "retry", "counts": stopped, "reason": reason }),
+            json!({ "kind": "retry_stopped", "batch": "b-17", "name": "retry", "counts": stopped, "reason": "attempts_spent", "message": message }),
             json!({
                 "kind": "item_failed", "batch": "b-17", "key": "i-4711", "counts": { "retries": 1 },
                 "reason": "attempts exhausted", "message": "gave up", "host": "a",
@@ -83,6 +83,23 @@ async fn every_retry_and_every_opening_is_a_line() {
     );
     let first = fs::read_to_string(&path).unwrap();
     assert!(first.starts_with(r#"{"time":"2"#), "a line begins with its time, so that lines can be sorted: {first}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_line_of_a_retry_has_what_the_ledger_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let audit = Audit::to_file(&path).unwrap();
+    let ledger = Ledger::new().per_key(1);
+    let config = RetryConfig::default().backoff(Backoff::fixed(Duration::from_secs(1))).unobserved();
+    let layer = RetryLayer::new(config.ledger(&ledger, |item: &&str| *item).observe(audit.clone()));
+    layer.run_for(&"i\n1", |_| async { Err::<(), _>("down".to_owned()) }).await.unwrap_err();
+    audit.flush().unwrap();
+    let told: Vec<_> = lines(&path).into_iter().map(without_time).collect();
+    let scheduled = json!({ "attempt": 1, "delay_ms": 1000, "retries": 1, "retries_in_all": 1 });
+    assert_eq!(told[0], json!({ "kind": "retry_scheduled", "name": "retry", "key": "i\n1", "counts": scheduled }));
+    assert_eq!((&told[1]["key"], &told[1]["reason"]), (&json!("i\n1"), &json!("ledger_key")));
+    assert_eq!(told.len(), 2);
 }
 
 #[test]

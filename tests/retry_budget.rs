@@ -28,7 +28,7 @@ fn bucket(share: f64, reserve: u32) -> Arc<TokenBucket> {
 fn holding(tokens: u32) -> Arc<TokenBucket> {
     let bucket = bucket(1.0, 0);
     (0..tokens).for_each(|_| bucket.deposit());
-    assert_eq!(bucket.balance(), tokens.into());
+    assert_eq!(bucket.balance(), u64::from(tokens));
     bucket
 }
 
@@ -105,7 +105,7 @@ fn a_bucket_never_holds_more_than_its_capacity() {
     for (share, capacity) in [(0.3, 1), (2.5, 3), (1000.0, 10)] {
         let bucket = TokenBucket::share(share).unwrap().reserve(0).capacity(capacity).unwrap();
         (0..100).for_each(|_| bucket.deposit());
-        assert_eq!(bucket.balance(), capacity.into());
+        assert_eq!(bucket.balance(), u64::from(capacity));
         let taken = (0..2000).filter_map(|_| bucket.withdraw(FailureKind::Transient)).count();
         assert_eq!(taken, capacity as usize, "a share of {share}");
     }

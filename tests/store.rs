@@ -9,6 +9,9 @@ mod counter;
 mod full;
 #[path = "store/killed.rs"]
 mod killed;
+#[cfg(feature = "retry")]
+#[path = "store/ledgers.rs"]
+mod ledgers;
 
 use std::{
     fs,

@@ -1,4 +1,4 @@
-//! State that survives the process: [`FileStore`] keeps circuits, and parts of your own, in a file.
+//! State that survives the process: [`FileStore`] keeps circuits, ledgers, and parts of your own, in a file.
 //!
 //! ```
 //! use tower_recourse::store::{FileStore, Restored};
@@ -16,7 +16,7 @@
 //! # let folder = folder.path();
 //! # {
 //! let store = FileStore::open(folder, "batch-17")?;
-//! let done = Arc::new(Done::default()); // whatever is `Persist`: a circuit is
+//! let done = Arc::new(Done::default()); // whatever is `Persist`: circuits and ledgers are
 //! assert_eq!(store.keep("done", &done)?, Restored::Nothing);
 //!
 //! done.0.store(4711, Ordering::Release);
@@ -31,8 +31,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A circuit is kept the same way, and says by itself when it has changed if it is observed:
-//! `BreakerConfig::default().observe(store.observer())`.
+//! Circuits and ledgers are kept the same way, and say by themselves when they have changed, if the configs have the store's
+//! observer: `BreakerConfig::default().observe(store.observer())`. Where a limit must hold through any crash, a retry is saved before
+//! it is made: by `store.flush().await` in [`before_resend`](crate::RetryLayer::before_resend).
 //!
 //! # When not to use it
 //!
@@ -44,7 +45,7 @@
 //! # What survives
 //!
 //! Each part says what its snapshot holds. Of a circuit: its state, its mode, its failures in a row, and what is left of the open
-//! time; neither windows nor totals. **Age** counts: a circuit whose open time has run out meanwhile comes back half-open. Ages
+//! time; neither windows nor totals. Of a ledger: all its counts. **Age** counts: a circuit whose open time has run out meanwhile comes back half-open. Ages
 //! are by wall clocks; one that was put back makes them zero, and no open time is ever longer than it was.
 //!
 //! Parts that this run doesn't know are kept in the file as they are, until they are [forgotten](FileStore::forget).

@@ -2,7 +2,8 @@ use std::{sync::Arc, time::Duration};
 
 use serde::{Serialize, de::DeserializeOwned};
 
-/// Something whose state can be taken down as plain data, and taken up again: a [`Circuit`](crate::Circuit), or anything of your own.
+/// Something whose state can be taken down as plain data, and taken up again: a circuit, a ledger, or anything of
+/// your own.
 ///
 /// ```
 /// use std::{sync::atomic::{AtomicU64, Ordering}, time::Duration};

@@ -35,10 +35,10 @@
 //! | `kind` | the event's name in lower case, `retry_scheduled`; or one's own | always |
 //! | one's own | text: [`Audit::with`], [`Entry::field`] | if given |
 //! | `name` | of the layer or circuit | in events |
-//! | `key` | what it is about | if given |
+//! | `key` | what it is about; in events, the ledger's key | if there is one |
 //! | `counts` | an object of whole numbers; times end in `_ms` | if there are any |
-//! | `reason` | why | if there is one |
-//! | `message` | for people | if given |
+//! | `reason` | why; in events, a word that doesn't change ([`Cause::label`](crate::Cause::label)) | if there is one |
+//! | `message` | for people; in events, the cause as a sentence | if there is one |
 //! | `cut` | `true` | if a text was too long, or there were too many |
 //!
 //! Text is cut at 1,024 bytes as they are written, ends in `…` then; names of fields and kinds at 64; there are at most 32 fields and 32

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::Entry;
-use crate::observe::{Booked, Event};
+use crate::{
+    Cause,
+    observe::{Booked, Event},
+};
 
 /// Whether it is told of every call that fails or is rejected, of which an outage has as many as there is traffic.
 pub(super) fn is_of_every_call(event: &Event<'_>) -> bool {
@@ -18,7 +21,7 @@ pub(super) fn entry(event: &Event<'_>) -> Entry {
             of_ledger(entry, booked)
         }
         Event::RetryStopped { name, attempt, cause, booked } => {
-            of_ledger(entry.name(name).count("attempt", attempt.into()).reason(cause), booked)
+            of_ledger(because(entry.name(name), cause).count("attempt", attempt.into()), booked)
         }
         Event::NothingToRetry { name } => entry.name(name),
         Event::RetrySucceeded { name, attempt } => entry.name(name).count("attempt", attempt.into()),
@@ -36,7 +39,9 @@ pub(super) fn entry(event: &Event<'_>) -> Entry {
             Some(retry_in) => entry.name(name).count("retry_in_ms", millis(retry_in)),
             None => entry.name(name),
         },
-        Event::FallbackAsked { name, cause } | Event::FallbackFailed { name, cause } => entry.name(name).reason(cause),
+        Event::FallbackAsked { name, cause } | Event::FallbackFailed { name, cause } => {
+            because(entry.name(name), cause)
+        }
     }
 }
 
@@ -56,6 +61,10 @@ fn kind(event: &Event<'_>) -> &'static str {
         Event::FallbackAsked { .. } => "fallback_asked",
         Event::FallbackFailed { .. } => "fallback_failed",
     }
+}
+
+fn because(entry: Entry, cause: Cause) -> Entry {
+    entry.reason(cause.label()).message(cause)
 }
 
 fn of_ledger(entry: Entry, booked: Option<Booked<'_>>) -> Entry {

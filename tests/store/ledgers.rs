@@ -1,0 +1,43 @@
+//! Ledgers as parts: what was used up before a restart is used up after it.
+
+use tower_recourse::{
+    RetryConfig, RetryLayer,
+    retry::{Backoff, Ledger},
+};
+
+use super::*;
+
+fn ledger(store: &FileStore) -> Ledger {
+    let ledger = Ledger::new().per_key(3).in_all(5);
+    store.keep("ledger", &ledger).unwrap();
+    ledger
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_key_gets_its_retries_twice_because_of_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    for (item, expected) in [(7, (3, 3)), (7, (3, 3)), (8, (2, 5)), (8, (2, 5))] {
+        let store = FileStore::open(folder.path(), "state").unwrap();
+        let ledger = ledger(&store);
+        let config = RetryConfig::default().backoff(Backoff::fixed(Duration::from_secs(1))).unobserved();
+        let layer = RetryLayer::new(config.ledger(&ledger, |item: &u32| *item).observe(store.observer()));
+        layer.run_for(&item, |_| async { Err::<(), _>("down".to_owned()) }).await.unwrap_err();
+        assert_eq!((ledger.retries_of(&item.to_string()), ledger.retries_in_all()), expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_is_written_by_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = FileStore::open(folder.path(), "state").unwrap().write_every(Duration::from_millis(1));
+    let ledger = ledger(&store);
+    let config = RetryConfig::default().backoff(Backoff::fixed(Duration::from_secs(1))).unobserved();
+    let layer = RetryLayer::new(config.ledger(&ledger, |item: &u32| *item).observe(store.observer()));
+    layer.run_for(&7, |_| async { Err::<(), _>("down".to_owned()) }).await.unwrap_err();
+    let path = folder.path().join("state.json");
+    let expected = json!({ "in_all": 3, "keys": [["7", 3]] });
+    // Would go on for ever if nobody wrote.
+    while !path.exists() || file(folder.path())["parts"]["ledger"]["state"] != expected {
+        std::thread::yield_now();
+    }
+}
