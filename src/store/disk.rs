@@ -13,14 +13,24 @@ use super::{
 };
 use crate::warning::warn;
 
-/// Held as long as the file is open; the system lets go of it when the process ends, however it does.
-pub(super) fn lock(place: &Place) -> Result<File, StoreError> {
+/// Keeps everybody else out while it lives. The system lets go of it when the process ends, however it does.
+#[derive(Debug)]
+pub(super) struct Lock(File);
+
+impl Drop for Lock {
+    /// Not by closing the file alone: a child that another thread is just making has it open until it runs its own program.
+    fn drop(&mut self) {
+        let _ = fs4::FileExt::unlock(&self.0);
+    }
+}
+
+pub(super) fn lock(place: &Place) -> Result<Lock, StoreError> {
     let path = place.lock();
     fs::create_dir_all(place.folder()).map_err(StoreError::io("make the folder", place.folder()))?;
     let opened = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
     let file = opened.map_err(StoreError::io("open the lock", &path))?;
     match fs4::FileExt::try_lock(&file) {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(Lock(file)),
         Err(fs4::TryLockError::WouldBlock) => Err(StoreError::Held { path }),
         Err(fs4::TryLockError::Error(error)) => Err(StoreError::io("lock", path)(error)),
     }

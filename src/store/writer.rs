@@ -1,14 +1,19 @@
 //! The thread that saves.
 
 use std::{
-    fs::File,
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     thread::{self, JoinHandle},
 };
 
-use super::{StoreError, commits::Commits, disk, parts::Parts, place::Place};
+use super::{
+    StoreError,
+    commits::Commits,
+    disk::{self, Lock},
+    parts::Parts,
+    place::Place,
+};
 use crate::warning::warn;
 
 /// What the thread and the handles share.
@@ -21,7 +26,7 @@ pub(super) struct Shared {
 }
 
 /// Saves until the store is closed, and holds the lock that long.
-pub(super) fn start(shared: Arc<Shared>, lock: File) -> io::Result<JoinHandle<()>> {
+pub(super) fn start(shared: Arc<Shared>, lock: Lock) -> io::Result<JoinHandle<()>> {
     thread::Builder::new().name("store".to_owned()).spawn(move || {
         let _lock = lock;
         loop {

@@ -28,6 +28,13 @@ struct Opened {
     is_regular: bool,
 }
 
+impl Drop for Opened {
+    /// Not by closing the file alone: a child that another thread is just making has it open until it runs its own program.
+    fn drop(&mut self) {
+        let _ = fs4::FileExt::unlock(&self.file);
+    }
+}
+
 impl LogFile {
     /// Makes the file if there is none, so that what is wrong with the path shows at once.
     pub(super) fn new(path: &Path, config: &AuditConfig) -> io::Result<Self> {
@@ -67,10 +74,14 @@ impl LogFile {
             if is_regular {
                 lock(&file)?;
             }
+            let mut opened = Opened { file, len: 0, is_regular };
+            if !is_regular {
+                return Ok(opened);
+            }
             // Whoever had the lock before may have moved it away.
-            if !is_regular || is_at(&file, &self.path)? {
-                let len = if is_regular { file.metadata()?.len() } else { 0 };
-                return Ok(Opened { file, len, is_regular });
+            if is_at(&opened.file, &self.path)? {
+                opened.len = opened.file.metadata()?.len();
+                return Ok(opened);
             }
         }
     }
