@@ -23,13 +23,15 @@ pub struct How {
 pub(crate) struct Tried {
     attempts: u32,
     fallbacks_failed: u32,
+    /// Fallbacks that weren't asked, as the error wasn't one for them.
+    passed_by: u32,
 }
 
 /// By the service, at the first attempt.
 impl Default for How {
     fn default() -> Self {
         Self {
-            tried: Tried { attempts: 1, fallbacks_failed: 0 },
+            tried: Tried { attempts: 1, fallbacks_failed: 0, passed_by: 0 },
             fallback: None,
             failed: None,
             rejection: None,
@@ -50,9 +52,10 @@ impl How {
         self.fallback
     }
 
-    /// Which rung of the ladder answered: 0 is the service itself, 1 the innermost fallback, 2 the one around it, and so on.
+    /// Which rung of the ladder answered: 0 is the service itself, 1 the innermost fallback, 2 the one around it, and so on;
+    /// those that weren't asked count. Without an answer, the last one.
     pub fn rung(&self) -> u32 {
-        self.tried.fallbacks_failed + u32::from(self.fallback.is_some())
+        self.tried.fallbacks_failed + self.tried.passed_by + u32::from(self.fallback.is_some())
     }
 
     /// How many fallbacks were asked in vain.
@@ -100,6 +103,11 @@ impl How {
         Self { tried: Tried { attempts, ..self.tried }, ..self }
     }
 
+    /// It isn't one that the next fallback is asked for.
+    pub(crate) fn passed_by(self) -> Self {
+        Self { tried: Tried { passed_by: self.tried.passed_by + 1, ..self.tried }, ..self }
+    }
+
     pub(crate) fn tried(&self) -> Tried {
         self.tried
     }
@@ -114,8 +122,12 @@ impl How {
 impl Tried {
     /// After this, a fallback answered, itself in some way.
     pub(crate) fn answered_by(self, fallback: &'static str, asked: Cause, itself: How) -> How {
-        let fallbacks_failed = self.fallbacks_failed + itself.rung();
-        let tried = Self { fallbacks_failed, ..self };
+        let Self { fallbacks_failed, passed_by, .. } = itself.tried;
+        let tried = Self {
+            fallbacks_failed: self.fallbacks_failed + fallbacks_failed + u32::from(itself.fallback.is_some()),
+            passed_by: self.passed_by + passed_by,
+            ..self
+        };
         How { tried, fallback: itself.fallback.or(Some(fallback)), failed: None, rejection: None, asked: Some(asked) }
     }
 

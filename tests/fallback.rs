@@ -14,7 +14,9 @@ use support::*;
 use tokio_test::{assert_pending, assert_ready, task::spawn};
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_recourse::{
-    BreakerConfig, BreakerLayer, Cause, Circuit, FallbackError, FallbackLayer, RetryConfig, RetryLayer, Verdict,
+    BreakerConfig, BreakerError, BreakerLayer, Cause, Circuit, FallbackError, FallbackLayer, RetryConfig, RetryLayer,
+    Verdict,
+    answered::AnsweredLayer,
     breaker::OpenRule,
     fallback::Failed,
     retry::{Backoff, Timeouts, TokenBucket},
@@ -293,6 +295,56 @@ async fn the_last_rung_is_told_what_the_first_one_was() {
         .service(failing());
     assert_eq!(ask(&mut ladder, ()).await, Ok("third"));
     assert!(told.last_has(&["FallbackAsked", "AttemptsSpent { attempts: 4 }"]));
+}
+
+#[tokio::test]
+async fn joined_errors_keep_the_error_type_of_the_service_on_every_rung() {
+    let failing = |n| Scripted::<&str>::new([Fail(Oops(n))]);
+    let told = Told::default();
+    let mut ladder = ServiceBuilder::new()
+        .layer(FallbackLayer::new(failing(3)).name("outer").observe(told.observer()).join_errors(|_, last| last))
+        .layer(
+            FallbackLayer::new(failing(2)).join_errors(|primary: Oops, backup: Oops| Oops(primary.0 * 10 + backup.0)),
+        )
+        .service(failing(1));
+    let error: Result<&str, Oops> = ask(&mut ladder, ()).await;
+    assert_eq!(error, Err(Oops(3)));
+    assert!(told.last_has(&["FallbackFailed", "outer"]));
+    let joined =
+        FallbackLayer::new(failing(2)).join_errors(|primary: Oops, backup: Oops| Oops(primary.0 * 10 + backup.0));
+    assert_eq!(ask(&mut joined.layer(failing(1)), ()).await, Err(Oops(12)), "the primary's comes first");
+}
+
+#[tokio::test]
+async fn an_error_that_a_rung_is_not_asked_for_is_passed_on_as_it_is() {
+    let replica = Scripted::<&str>::new([Answer("replica")]);
+    let layer =
+        FallbackLayer::new(replica.clone()).when(|_: Result<&_, &Oops>| false).join_errors(|_, _: Oops| Oops(99));
+    let ladder =
+        ServiceBuilder::new().layer(AnsweredLayer).layer(FallbackLayer::value("last").name("last")).layer(layer);
+    let answered = ask(&mut ladder.service(Scripted::<&str>::new([Fail(Oops(1))])), ()).await.unwrap();
+    assert_eq!((answered.response, replica.calls()), ("last", 0));
+    assert_eq!((answered.how.rung(), answered.how.fallbacks_failed()), (2, 0), "the rung that wasn't asked is one");
+}
+
+/// A rejection asks whatever the predicate says, but once another rung has failed for it, the error is that rung's too.
+#[tokio::test]
+async fn what_a_rung_made_of_a_rejection_is_judged() {
+    let circuit = Circuit::new(BreakerConfig::default().open_when(OpenRule::consecutive(1).unwrap()));
+    circuit.admit().unwrap().failure();
+    let replica = Scripted::<&str>::new([Fail(Oops(1)), Fail(Oops(2))]);
+    let rejected = BreakerLayer::on(&circuit).layer(Scripted::<_>::new([Answer("primary")]));
+    let hopeful = |outcome: Result<&_, &BreakerError<Oops>>| outcome != Err(&BreakerError::Inner(Oops(2)));
+    let mut ladder = ServiceBuilder::new()
+        .layer(FallbackLayer::value("last").when(hopeful).join_errors(|primary, _: Infallible| primary))
+        .layer(
+            FallbackLayer::new(replica)
+                .when(|_: Result<_, &_>| false)
+                .join_errors(|_, replica| BreakerError::Inner(replica)),
+        )
+        .service(rejected);
+    assert_eq!(ask(&mut ladder, ()).await, Ok("last"));
+    assert_eq!(ask(&mut ladder, ()).await, Err(BreakerError::Inner(Oops(2))));
 }
 
 /// axum's services can't fail: their error stays `Infallible`.

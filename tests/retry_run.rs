@@ -213,6 +213,8 @@ async fn without_an_answer_the_caller_learns_why() {
     assert_eq!((unanswered.error, unanswered.how.cause()), (Oops(5), Some(Cause::AttemptsSpent { attempts: 1 })));
     assert_eq!(unanswered.to_string(), "not answered: the only attempt failed");
     assert_eq!(std::error::Error::source(&unanswered).unwrap().to_string(), "oops 5");
+    let unretried = answered(std::future::ready(Err::<(), _>(Oops(6)))).await.unwrap_err();
+    assert_eq!(unretried.to_string(), "not answered", "and nobody said why");
 }
 
 #[tokio::test(start_paused = true)]

@@ -71,7 +71,10 @@ pub struct Unanswered<Err> {
 
 impl<Err> fmt::Display for Unanswered<Err> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.how.fmt(f)
+        match self.how.cause() {
+            Some(_) => self.how.fmt(f),
+            None => f.write_str("not answered"),
+        }
     }
 }
 

@@ -11,13 +11,14 @@ use std::{
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::{Backup, Failed, FallbackError, FallbackLayer, layer::About};
+use super::{Backup, Failed, FallbackLayer, layer::About, on_failure::OnFailure};
 use crate::{Cause, Classifier, FailureKind, How, Verdict, how::Tried, observe::Event, readiness::Readiness, told};
 
 pin_project! {
     /// One call of the primary, and one of the backup if it takes that.
     ///
-    /// `F` and `G` are the futures of the two, `T` what is needed to get from one to the other. There are no bounds on them, on
+    /// `F` and `G` are the futures of the two, `T` what is needed to get from one to the other, `J` what
+    /// makes the error if both fail. There are no bounds on them, on
     /// purpose: a spawned task holds this future, and the compiler can't prove bounds there for types with a lifetime in them,
     /// such as a boxed error.
     ///
@@ -25,12 +26,12 @@ pin_project! {
     ///
     /// Dropped at any point, it drops the call that is under way.
     #[must_use = "futures do nothing unless polled"]
-    pub struct ResponseFuture<F, G, T, Res, Err> {
+    pub struct ResponseFuture<F, G, T, J, Res, Err> {
         #[pin]
         step: Step<F, G>,
         // Taken when the primary has answered.
         spare: Option<T>,
-        failed: Option<FailedPrimary<Res, Err>>,
+        failed: Option<FailedPrimary<J, Res, Err>>,
     }
 }
 
@@ -46,29 +47,32 @@ pin_project! {
 }
 
 /// What is needed if the primary fails.
-pub struct Spare<B, C, M, K, Req> {
-    layer: FallbackLayer<B, C>,
+pub struct Spare<B, C, J, M, K, Req> {
+    layer: FallbackLayer<B, C, J>,
     memo: M,
     kept: K,
     request: PhantomData<fn(Req)>,
 }
 
-pub(super) type Future<S, B, C, Req> = ResponseFuture<
+pub(super) type Future<S, B, C, J, Req> = ResponseFuture<
     <S as Service<Req>>::Future,
     <B as Backup<Req, <S as Service<Req>>::Response, <S as Service<Req>>::Error>>::Future,
     Spare<
         B,
         C,
+        J,
         <C as Classifier<Req, <S as Service<Req>>::Response, <S as Service<Req>>::Error>>::Memo,
         <B as Backup<Req, <S as Service<Req>>::Response, <S as Service<Req>>::Error>>::Kept,
         Req,
     >,
+    J,
     <S as Service<Req>>::Response,
     <S as Service<Req>>::Error,
 >;
 
 /// What the primary came back with: kept, since it is the better answer if the backup fails too.
-struct FailedPrimary<Res, Err> {
+struct FailedPrimary<J, Res, Err> {
+    on_failure: J,
     about: Arc<About>,
     tried: Tried,
     cause: Cause,
@@ -77,12 +81,12 @@ struct FailedPrimary<Res, Err> {
 
 const DONE: &str = "polled after completion";
 
-pub(super) fn start<S, B, C, Req>(
+pub(super) fn start<S, B, C, J, Req>(
     primary: &mut S,
     readiness: &mut Readiness,
-    layer: FallbackLayer<B, C>,
+    layer: FallbackLayer<B, C, J>,
     request: Req,
-) -> Future<S, B, C, Req>
+) -> Future<S, B, C, J, Req>
 where
     S: Service<Req>,
     B: Backup<Req, S::Response, S::Error>,
@@ -98,15 +102,16 @@ where
     ResponseFuture { step, spare: Some(Spare { layer, memo, kept, request: PhantomData }), failed: None }
 }
 
-impl<F, B, C, Req, Res, Err> future::Future
-    for ResponseFuture<F, B::Future, Spare<B, C, C::Memo, B::Kept, Req>, Res, Err>
+impl<F, B, C, J, Req, Res, Err> future::Future
+    for ResponseFuture<F, B::Future, Spare<B, C, J, C::Memo, B::Kept, Req>, J, Res, Err>
 where
     F: future::Future<Output = Result<Res, Err>>,
     B: Backup<Req, Res, Err>,
     C: Classifier<Req, Res, Err>,
+    J: OnFailure<Err, B::Error>,
     Err: 'static,
 {
-    type Output = Result<Res, FallbackError<Err, B::Error>>;
+    type Output = Result<Res, J::Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
@@ -125,24 +130,27 @@ where
             let said = told::take(&result);
             let Spare { layer, memo, kept, .. } = this.spare.take().expect(DONE);
             let Some(cause) = why_ask(said, || layer.classifier.classify(&memo, result.as_ref())) else {
+                let said = if result.is_ok() { said } else { Some(said.unwrap_or_default().passed_by()) };
                 told::pass_on(&result, said);
-                return Poll::Ready(result.map_err(FallbackError::Primary));
+                return Poll::Ready(result.map_err(J::pass));
             };
             // The primary's future goes before the backup is called: what it holds may be what the backup needs.
             this.step.set(Step::Done);
-            let FallbackLayer { backup, about, .. } = layer;
+            let FallbackLayer { backup, about, on_failure, .. } = layer;
             about.observers.tell(Event::FallbackAsked { name: &about.name, cause });
             let answer = backup.answer(kept, Failed { cause, outcome: result.as_ref() });
             this.step.set(Step::Backup { future: answer });
-            *this.failed = Some(FailedPrimary { about, tried: said.unwrap_or_default().tried(), cause, result });
+            let tried = said.unwrap_or_default().tried();
+            *this.failed = Some(FailedPrimary { on_failure, about, tried, cause, result });
         }
     }
 }
 
-/// Why to ask the backup, if at all. What a layer further in has said is more than the verdict can say.
+/// Why to ask the backup, if at all. What a layer further in has said is more than the verdict can say. A rejection that another
+/// fallback was asked for in vain isn't all that there is to judge any more.
 fn why_ask(said: Option<How>, judge: impl FnOnce() -> Verdict) -> Option<Cause> {
     let failed = said.and_then(|how| how.failed());
-    if said.is_some_and(|how| how.rejection().is_some()) {
+    if said.is_some_and(|how| how.rejection().is_some() && how.fallbacks_failed() == 0) {
         return failed;
     }
     match judge() {
@@ -155,10 +163,13 @@ fn why_ask(said: Option<How>, judge: impl FnOnce() -> Verdict) -> Option<Cause> 
     }
 }
 
-impl<Res, Err> FailedPrimary<Res, Err> {
-    /// The backup's answer; without one, the primary's own, or both errors.
-    fn settle<E>(self, answer: Result<Res, E>, said: Option<How>) -> Result<Res, FallbackError<Err, E>> {
-        let Self { about, tried, cause, result } = self;
+impl<J, Res, Err> FailedPrimary<J, Res, Err> {
+    /// The backup's answer; without one, the primary's own, or what is made of both errors.
+    fn settle<E>(self, answer: Result<Res, E>, said: Option<How>) -> Result<Res, J::Error>
+    where
+        J: OnFailure<Err, E>,
+    {
+        let Self { on_failure, about, tried, cause, result } = self;
         let backup = match answer {
             Ok(answer) => {
                 let fallback = about.name.as_literal().unwrap_or("fallback");
@@ -170,7 +181,7 @@ impl<Res, Err> FailedPrimary<Res, Err> {
         };
         about.observers.tell(Event::FallbackFailed { name: &about.name, cause });
         told::pass_on(&result, Some(tried.in_vain(cause)));
-        result.map_err(|primary| FallbackError::Both { primary, backup, cause })
+        result.map_err(|primary| on_failure.both(primary, backup, cause))
     }
 }
 

@@ -5,6 +5,7 @@ use tower_layer::Layer;
 use super::{
     Failed, Fallback,
     backup::{FromFn, ServiceBackup, Value, WithRequest},
+    on_failure::{Both, Joined},
 };
 use crate::{
     Classifier, Name, Verdict,
@@ -18,9 +19,10 @@ use crate::{
 ///
 /// A clone has a clone of the backup, and the same observers.
 #[derive(Debug, Clone)]
-pub struct FallbackLayer<B, C = Errors> {
+pub struct FallbackLayer<B, C = Errors, J = Both> {
     pub(super) backup: B,
     pub(super) classifier: C,
+    pub(super) on_failure: J,
     pub(super) about: Arc<About>,
 }
 
@@ -83,11 +85,11 @@ impl<B> FallbackLayer<B> {
     /// A [`Backup`](super::Backup) of one's own.
     pub fn with(backup: B) -> Self {
         let about = About { name: Name::literal("fallback"), observers: Observers::default() };
-        Self { backup, classifier: Errors, about: Arc::new(about) }
+        Self { backup, classifier: Errors, on_failure: Both, about: Arc::new(about) }
     }
 }
 
-impl<B, C> FallbackLayer<B, C> {
+impl<B, C, J> FallbackLayer<B, C, J> {
     /// The name in events. `fallback` unless set.
     pub fn name(mut self, name: impl Into<Name>) -> Self {
         Arc::make_mut(&mut self.about).name = name.into();
@@ -96,7 +98,7 @@ impl<B, C> FallbackLayer<B, C> {
 
     /// Judges the primary's outcomes by a closure: `|outcome: Result<&Res, &Err>| …`. The backup is asked for a failure of
     /// any kind.
-    pub fn classify<F, Res, Err, V>(self, judge: F) -> FallbackLayer<B, classify::FromFn<F>>
+    pub fn classify<F, Res, Err, V>(self, judge: F) -> FallbackLayer<B, classify::FromFn<F>, J>
     where
         F: Fn(Result<&Res, &Err>) -> V,
         V: IntoOpinion,
@@ -106,7 +108,7 @@ impl<B, C> FallbackLayer<B, C> {
 
     /// Judges errors by a closure, and takes responses for successes: `|error: &Err| …`. See
     /// [`classify::errors`](crate::classify::errors).
-    pub fn classify_errors<F, Err, V>(self, judge: F) -> FallbackLayer<B, FromErrorFn<F>>
+    pub fn classify_errors<F, Err, V>(self, judge: F) -> FallbackLayer<B, FromErrorFn<F>, J>
     where
         F: Fn(&Err) -> V,
         V: IntoOpinion,
@@ -120,7 +122,7 @@ impl<B, C> FallbackLayer<B, C> {
         self,
         remember: M,
         judge: F,
-    ) -> FallbackLayer<B, FromMemoFn<M, F>>
+    ) -> FallbackLayer<B, FromMemoFn<M, F>, J>
     where
         M: Fn(&Req) -> Memo,
         F: Fn(&Memo, Result<&Res, &Err>) -> V,
@@ -129,8 +131,9 @@ impl<B, C> FallbackLayer<B, C> {
         self.classifier(classify::with_memo(remember, judge))
     }
 
-    /// Asks the backup when this says so: `|outcome: Result<&Res, &Err>| -> bool`. A breaker's rejection needs no line.
-    pub fn when<F, Res, Err>(self, asked: F) -> FallbackLayer<B, Asked<F>>
+    /// Asks the backup when this says so: `|outcome: Result<&Res, &Err>| -> bool`. A breaker's rejection needs no line, unless another
+    /// fallback was asked for it in vain.
+    pub fn when<F, Res, Err>(self, asked: F) -> FallbackLayer<B, Asked<F>, J>
     where
         F: Fn(Result<&Res, &Err>) -> bool,
     {
@@ -138,8 +141,36 @@ impl<B, C> FallbackLayer<B, C> {
     }
 
     /// Judges the primary's outcomes by a [`Classifier`].
-    pub fn classifier<D>(self, classifier: D) -> FallbackLayer<B, D> {
-        FallbackLayer { backup: self.backup, classifier, about: self.about }
+    pub fn classifier<D>(self, classifier: D) -> FallbackLayer<B, D, J> {
+        FallbackLayer { backup: self.backup, classifier, on_failure: self.on_failure, about: self.about }
+    }
+
+    /// Makes one error of both when the backup has failed too, the primary's before the backup's, so that the service's error type
+    /// stays what it is. For ladders, whose every rung then has the same one:
+    ///
+    /// ```
+    /// use std::{convert::Infallible, io};
+    /// use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
+    /// use tower_recourse::FallbackLayer;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let down = |_: u32| async { Err::<u32, _>(io::Error::from(io::ErrorKind::ConnectionRefused)) };
+    /// let worth_asking = |outcome: Result<&u32, &io::Error>| outcome.is_err_and(|e| e.kind() != io::ErrorKind::InvalidInput);
+    ///
+    /// let mut ladder = ServiceBuilder::new()
+    ///     .layer(FallbackLayer::value(0).when(worth_asking).join_errors(|primary, _: Infallible| primary))
+    ///     .layer(FallbackLayer::new(service_fn(down)).when(worth_asking).join_errors(|_, replica| replica))
+    ///     .service(service_fn(down));
+    /// let answer: Result<u32, io::Error> = ladder.ready().await.unwrap().call(1).await;
+    /// assert_eq!(answer.unwrap(), 0);
+    /// # }
+    /// ```
+    pub fn join_errors<F, Err, E>(self, join: F) -> FallbackLayer<B, C, Joined<F>>
+    where
+        F: Fn(Err, E) -> Err,
+    {
+        FallbackLayer { backup: self.backup, classifier: self.classifier, on_failure: Joined(join), about: self.about }
     }
 
     /// One more observer of its events.
@@ -155,8 +186,8 @@ impl<B, C> FallbackLayer<B, C> {
     }
 }
 
-impl<S, B: Clone, C: Clone> Layer<S> for FallbackLayer<B, C> {
-    type Service = Fallback<S, B, C>;
+impl<S, B: Clone, C: Clone, J: Clone> Layer<S> for FallbackLayer<B, C, J> {
+    type Service = Fallback<S, B, C, J>;
 
     fn layer(&self, primary: S) -> Self::Service {
         Fallback::new(primary, self.clone())

@@ -42,12 +42,13 @@
 //! is one too. It learns the [`Cause`](crate::Cause): that a retry used all its attempts, that a breaker rejected the call, and so
 //! on. It is made ready when it is needed, by each call for itself: nobody queues.
 //!
-//! Fallbacks around fallbacks are ladders: the outermost layer is the last rung. A retry around a fallback doesn't see what the
-//! fallback has answered.
+//! Fallbacks around fallbacks are ladders: the outermost layer is the last rung. With [`join_errors`](FallbackLayer::join_errors) all
+//! rungs have one error type; a rung that [isn't asked](FallbackLayer::when) for an error passes it on to the next. A retry around a
+//! fallback doesn't see what the fallback has answered.
 //!
 //! # Errors
 //!
-//! [`FallbackError`]: if the backup fails too, both errors. If the primary had answered with a response that was judged a failure,
+//! [`FallbackError`]: if the backup fails too, both errors; or [one made of both](FallbackLayer::join_errors). If the primary had answered with a response that was judged a failure,
 //! that response is the answer. Where the primary is `Infallible`, the error turns into `Infallible`, as axum asks.
 //!
 //! # Clone
@@ -62,9 +63,11 @@ mod backup;
 mod error;
 pub mod future;
 mod layer;
+mod on_failure;
 mod service;
 
 pub use backup::{Backup, Failed, FromFn, ServiceBackup, Value, WithRequest};
 pub use error::FallbackError;
 pub use layer::{Asked, FallbackLayer};
+pub use on_failure::{Both, Joined, OnFailure};
 pub use service::Fallback;

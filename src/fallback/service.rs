@@ -5,7 +5,10 @@ use std::{
 
 use tower_service::Service;
 
-use super::{Backup, FallbackError, FallbackLayer, future};
+use super::{
+    Backup, FallbackLayer, future,
+    on_failure::{Both, OnFailure},
+};
 use crate::{Classifier, readiness::Readiness};
 
 /// A service with a fallback. Made by [`FallbackLayer`].
@@ -13,14 +16,14 @@ use crate::{Classifier, readiness::Readiness};
 /// # Clone
 ///
 /// A clone has clones of the primary and of the backup. Every call takes a clone of the backup with it.
-pub struct Fallback<S, B, C> {
+pub struct Fallback<S, B, C, J = Both> {
     primary: S,
-    layer: FallbackLayer<B, C>,
+    layer: FallbackLayer<B, C, J>,
     readiness: Readiness,
 }
 
-impl<S, B, C> Fallback<S, B, C> {
-    pub(super) fn new(primary: S, layer: FallbackLayer<B, C>) -> Self {
+impl<S, B, C, J> Fallback<S, B, C, J> {
+    pub(super) fn new(primary: S, layer: FallbackLayer<B, C, J>) -> Self {
         Self { primary, layer, readiness: Readiness::default() }
     }
 
@@ -30,16 +33,17 @@ impl<S, B, C> Fallback<S, B, C> {
     }
 }
 
-impl<S, B, C, Req> Service<Req> for Fallback<S, B, C>
+impl<S, B, C, J, Req> Service<Req> for Fallback<S, B, C, J>
 where
     S: Service<Req>,
     S::Error: Send + 'static,
     B: Backup<Req, S::Response, S::Error> + Clone,
     C: Classifier<Req, S::Response, S::Error> + Clone,
+    J: OnFailure<S::Error, B::Error> + Clone,
 {
     type Response = S::Response;
-    type Error = FallbackError<S::Error, B::Error>;
-    type Future = future::Future<S, B, C, Req>;
+    type Error = J::Error;
+    type Future = future::Future<S, B, C, J, Req>;
 
     /// Ready when the primary is; the backup is made ready when it is needed. Never an error: the backup is asked for the
     /// call that follows.
@@ -52,13 +56,13 @@ where
     }
 }
 
-impl<S: Clone, B: Clone, C: Clone> Clone for Fallback<S, B, C> {
+impl<S: Clone, B: Clone, C: Clone, J: Clone> Clone for Fallback<S, B, C, J> {
     fn clone(&self) -> Self {
         Self::new(self.primary.clone(), self.layer.clone())
     }
 }
 
-impl<S: fmt::Debug, B: fmt::Debug, C> fmt::Debug for Fallback<S, B, C> {
+impl<S: fmt::Debug, B: fmt::Debug, C, J> fmt::Debug for Fallback<S, B, C, J> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Fallback")
             .field("primary", &self.primary)
