@@ -31,6 +31,8 @@
 //! attempt that a retry cuts off is a failure to the breaker inside, and a fallback is told the [`Cause`]. The order above is
 //! the paved one; each page says what other orders mean.
 //!
+//! Whole programs, and how to choose how much to retry, are in the [`cookbook`].
+//!
 //! # Words
 //!
 //! An **attempt** is one call of the service within ([`Attempt`]), and what comes back is its **outcome** ([`Outcome`]). A
@@ -55,6 +57,11 @@
 //! it does for tower's own time-out.
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+// The pages link to one another: where a feature leaves some of them out, the rest still build.
+#![cfg_attr(
+    not(all(feature = "retry", feature = "breaker", feature = "fallback")),
+    allow(rustdoc::broken_intra_doc_links)
+)]
 
 // Nouns: they import nothing of the crate but each other.
 mod attempt;
@@ -90,6 +97,10 @@ pub mod retry;
 
 // How it went, for callers who ask.
 pub mod answered;
+
+// Pages without code: all of them use every layer.
+#[cfg(all(any(doc, doctest), feature = "retry", feature = "breaker", feature = "fallback"))]
+pub mod cookbook;
 
 // Ports.
 pub mod observe;
