@@ -106,7 +106,7 @@ pub mod cookbook;
 pub mod observe;
 #[cfg(feature = "store")]
 pub mod store;
-#[cfg(feature = "breaker")]
+#[cfg(any(feature = "retry", feature = "breaker"))]
 mod sync;
 pub mod time;
 

@@ -16,7 +16,7 @@ mod probes;
 mod slices;
 mod steered;
 
-use ::loom::{model::Builder, thread};
+use ::loom::thread;
 use std::sync::Arc;
 
 use super::{
@@ -24,10 +24,7 @@ use super::{
     rule::{Asking, Ending, Phase, ProbeVerdict, Probing, Rules, Share, Word},
     window::{Counts, Shape, Span, Window},
 };
-use crate::{
-    Ratio,
-    sync::{LOADS, Loads},
-};
+use crate::{Ratio, sync::check};
 
 const OPEN_FOR: u64 = 10;
 const LEASE: u64 = 5;
@@ -154,19 +151,9 @@ fn model(model: impl Fn() + Sync + Send + Copy + 'static) {
     check(None, model);
 }
 
-/// Tries the orders in which threads are stopped at most so often while they could have gone on. Two stops are enough for
-/// nearly every fault that was ever found like this (Musuvathi and Qadeer, "Iterative Context Bounding", 2007).
+/// Tries the orders with at most so many stops.
 fn bounded(stops: usize, model: impl Fn() + Sync + Send + Copy + 'static) {
     check(Some(stops), model);
-}
-
-fn check(stops: Option<usize>, model: impl Fn() + Sync + Send + Copy + 'static) {
-    for loads in [Loads::InEveryOrder, Loads::OfEveryAge] {
-        LOADS.set(loads);
-        let mut builder = Builder::new();
-        builder.preemption_bound = stops;
-        builder.check(model);
-    }
 }
 
 fn consecutive(failures: u32) -> Rules {
