@@ -132,10 +132,10 @@ fn back_offs_grow_or_stay_and_have_a_delay() {
 fn a_budget_has_a_share_and_room_for_a_token() {
     let capacity = |tokens| TokenBucket::share(0.2).unwrap().capacity(tokens);
     refuse([
-        (TokenBucket::share(-1.0), "`share` is -1.0, but must be within 0..=1000"),
-        (TokenBucket::share(1_000.5), "`share` is 1000.5, but must be within 0..=1000"),
-        (TokenBucket::share(f64::NAN), "`share` is NaN, but must be within 0..=1000"),
-        (TokenBucket::share(f64::INFINITY), "`share` is inf, but must be within 0..=1000"),
+        (TokenBucket::share(-1.0), "`share` is -1.0, but must be 0, or within 0.000000001..=1000"),
+        (TokenBucket::share(1_000.5), "`share` is 1000.5, but must be 0, or within 0.000000001..=1000"),
+        (TokenBucket::share(f64::NAN), "`share` is NaN, but must be 0, or within 0.000000001..=1000"),
+        (TokenBucket::share(f64::INFINITY), "`share` is inf, but must be 0, or within 0.000000001..=1000"),
         (capacity(0), "`capacity` is 0, but must be at least 1"),
     ]);
     accept([

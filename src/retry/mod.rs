@@ -109,7 +109,7 @@ mod timeouts;
 
 pub use crate::Elapsed;
 pub use backoff::{Backoff, Jitter};
-pub use budget::{Budget, BudgetStats, TokenBucket};
+pub use budget::{Budget, BudgetStats, CostBucket, RetryThrottle, TokenBucket};
 pub use checks::Progress;
 pub use config::RetryConfig;
 pub use decision::{Decision, Reason};

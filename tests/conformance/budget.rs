@@ -1,7 +1,7 @@
-//! Finagle, `RetryBudgetTest`: what a budget gives while time stands still.
-//!
-//! Theirs forgets deposits after a time to live, ours keeps up to a capacity; the rows that let time pass have no
-//! counterpart here. Nor have a reserve of -1 (a `u32` can't be) and a time to live of 0 or 61 s.
+//! Finagle, `RetryBudgetTest`: what a budget gives while time stands still, with deposits that age as theirs do, and what it
+//! gives with deposits that don't. A reserve of -1 has no counterpart: a `u32` can't be.
+
+use std::time::Duration;
 
 use tower_recourse::{
     FailureKind,
@@ -11,7 +11,12 @@ use tower_recourse::{
 
 const DEPOSITS: u32 = 10_000;
 
-fn bucket(share: f64, reserve: u32) -> TokenBucket {
+/// Time to live in seconds, reserve a second, share.
+fn ageing(ttl: u64, reserve: u32, share: f64) -> TokenBucket {
+    lasting(reserve, share).ttl(Duration::from_secs(ttl)).unwrap()
+}
+
+fn lasting(reserve: u32, share: f64) -> TokenBucket {
     TokenBucket::share(share).unwrap().reserve(reserve).clock(ManualClock::new())
 }
 
@@ -20,59 +25,55 @@ fn withdraw_all(budget: &impl Budget) -> u32 {
     std::iter::from_fn(|| budget.withdraw(FailureKind::Transient)).count() as u32
 }
 
+/// Deposits, and takes all there is after each.
+fn withdrawn(budget: &impl Budget) -> u32 {
+    (0..DEPOSITS).fold(0, |withdrawn, _| {
+        budget.deposit();
+        withdrawn + withdraw_all(budget)
+    })
+}
+
 #[test]
 fn a_share_of_ten_thousand_deposits() {
     for (share, given) in [(0.1, 1_000_u32), (0.5, 5_000), (0.25, 2_500), (0.75, 7_500), (0.99, 9_900), (2.0, 20_000)] {
-        let bucket = bucket(share, 0);
-        let mut withdrawn = 0;
-        for _ in 0..DEPOSITS {
-            bucket.deposit();
-            withdrawn += withdraw_all(&bucket);
+        for bucket in [ageing(10, 0, share), lasting(0, share)] {
+            let withdrawn = withdrawn(&bucket);
+            assert!(given.abs_diff(withdrawn) <= 1, "share {share}: {withdrawn} instead of {given} of {bucket:?}");
         }
-        assert!(given.abs_diff(withdrawn) <= 1, "share {share}: {withdrawn} instead of {given}");
     }
 }
 
 #[test]
-fn the_reserve_alone() {
-    let bucket = bucket(0.0, 10);
-    for _ in 0..DEPOSITS {
-        bucket.deposit();
+fn the_reserve_alone_and_with_a_share() {
+    for (name, bucket, given) in [
+        ("(1 s, 10/s, 0)", ageing(1, 10, 0.0), 10_u32),
+        ("(2 s, 5/s, 0)", ageing(2, 5, 0.0), 10),
+        ("(1 s, 10/s, .1)", ageing(1, 10, 0.1), 1_010),
+        // Without a time to live, the reserve is what comes in a second.
+        ("(none, 10/s, 0)", lasting(10, 0.0), 10),
+        ("(none, 5/s, 0)", lasting(5, 0.0), 5),
+        ("(none, 10/s, .1)", lasting(10, 0.1), 1_010),
+    ] {
+        let withdrawn = withdrawn(&bucket);
+        assert!(given.abs_diff(withdrawn) <= 1, "{name}: {withdrawn} instead of {given}");
+        assert_eq!(bucket.balance(), 0, "{name}: nothing is left");
     }
-    assert_eq!(bucket.balance(), 10, "(1 s, 10/s, 0)");
-    assert_eq!(withdraw_all(&bucket), 10, "(1 s, 10/s, 0)");
-    assert_eq!(bucket.balance(), 0, "(1 s, 10/s, 0)");
-}
-
-/// Theirs keeps reserve × time to live, so 2 s of 5 a second are 10. Our reserve holds one second's worth.
-#[test]
-fn two_seconds_of_reserve_are_one_here() {
-    assert_eq!(withdraw_all(&bucket(0.0, 5)), 5, "(2 s, 5/s, 0)");
-}
-
-#[test]
-fn share_and_reserve_add_up() {
-    let bucket = bucket(0.1, 10);
-    let mut withdrawn = 0;
-    for _ in 0..DEPOSITS {
-        bucket.deposit();
-        withdrawn += withdraw_all(&bucket);
-    }
-    assert!(withdrawn.abs_diff(1_010) <= 1, "(1 s, 10/s, .1): {withdrawn} instead of 1010");
 }
 
 #[test]
 fn what_is_kept_is_the_capacity_whatever_a_deposit_is_worth() {
-    let full = bucket(1_000.0, 0).capacity(1).unwrap();
-    full.deposit();
-    full.deposit();
-    assert_eq!(full.balance(), 1, "share 1000, capacity 1");
-    assert_eq!(withdraw_all(&full), 1, "share 1000, capacity 1");
+    for bucket in [ageing(1, 0, 1_000.0), lasting(0, 1_000.0)] {
+        let full = bucket.capacity(1).unwrap();
+        full.deposit();
+        full.deposit();
+        assert_eq!(full.balance(), 1, "share 1000, capacity 1");
+        assert_eq!(withdraw_all(&full), 1, "share 1000, capacity 1");
+    }
 }
 
 #[test]
 fn a_reserve_too_large_for_the_clock_is_still_counted() {
-    let bucket = bucket(0.0, u32::MAX);
+    let bucket = lasting(u32::MAX, 0.0);
     assert_eq!(bucket.balance(), 1_000_000_000, "one a nanosecond");
     assert!(bucket.withdraw(FailureKind::Transient).is_some());
     assert_eq!(bucket.balance(), 999_999_999, "one a nanosecond");
@@ -81,6 +82,18 @@ fn a_reserve_too_large_for_the_clock_is_still_counted() {
 #[test]
 fn invalid_shares() {
     for share in [-1.0, f64::NAN, f64::INFINITY, 1_000.1] {
-        assert!(TokenBucket::share(share).is_err(), "share {share}");
+        let refused = TokenBucket::share(share).unwrap_err();
+        assert_eq!((refused.field(), refused.value()), ("share", &*format!("{share:?}")));
+    }
+}
+
+#[test]
+fn invalid_times_to_live() {
+    for ttl in [Duration::ZERO, Duration::from_millis(999), Duration::from_secs(61), Duration::MAX] {
+        let refused = TokenBucket::default().ttl(ttl).unwrap_err();
+        assert_eq!((refused.field(), refused.value()), ("ttl", &*format!("{ttl:?}")));
+    }
+    for ttl in [1, 60] {
+        assert!(TokenBucket::default().ttl(Duration::from_secs(ttl)).is_ok(), "{ttl} s");
     }
 }

@@ -8,84 +8,89 @@
 //!
 //! Back-off doesn't do that: it moves the load to a later time, and with a steady stream of requests there is no later time
 //! at which nobody comes. See Marc Brooker, "Fixing retries with token buckets and circuit breakers" (2022).
+//!
+//! # Which one
+//!
+//! | | [`TokenBucket`] | [`CostBucket`] | [`RetryThrottle`] |
+//! |---|---|---|---|
+//! | from | Finagle | the AWS SDKs | gRPC (A6) |
+//! | a request brings | its share | nothing | nothing |
+//! | a failure takes | nothing | nothing | 1 |
+//! | a retry takes | 1 | 5 to 14, by what went wrong | nothing |
+//! | a success brings | nothing | the cost of its retry, or 1 | the ratio |
+//! | time brings | a reserve | nothing | nothing |
+//! | at first | empty, but for the reserve | full | full |
+//! | while everything fails | 20 % of the traffic, and 10 a second | none, once 100 retries are spent | none, after the fifth failure |
+//! | while one in a hundred fails | all are retried | all are retried | all are retried |
+//! | to recover it needs | requests, or time | requests that succeed at once | attempts that succeed |
+//! | **take it** | if unsure; with several clients, as its bound is a share of each one's traffic | for a client with few requests, or bursts; where kinds of failure differ | to behave as other gRPC clients do, or to stop at once |
+//!
+//! The first is the default, as it promises something about the load, and doesn't depend on how well it goes: it lets through
+//! a share of retries in the worst outage, which is what finds out that it is over. The other two watch how well it goes, as a
+//! [breaker](crate::breaker) does; with a breaker inside, they say the same thing twice.
+//!
+//! # Where it comes in
+//!
+//! ```text
+//! request ─▶ deposit ─▶ attempt ─┬─▶ succeeded ─▶ return
+//!                ┌───────▶       └─▶ failed ─▶ other checks ─▶ withdraw ─┬─▶ refused: return
+//!                └── made ◀── ready ◀── wait ◀───────────────────────────┘ granted: reserved
+//!            given up before: give back
+//! ```
+//!
+//! A token is reserved before the wait, so retries that wait are counted, and goes back if the attempt isn't made: the caller
+//! gives up, the service doesn't get ready, the request can't be sent again, or a breaker rejects it.
+//!
+//! # Sharing
+//!
+//! One layer is one budget, however many services it makes, and a clone of a [`RetryConfig`](crate::RetryConfig) shares it.
+//! Several clients of one service best share one budget, as the service has to bear all of them:
+//!
+//! ```
+//! use std::sync::Arc;
+//! use tower_recourse::{RetryConfig, RetryLayer, retry::{Budget, TokenBucket}};
+//!
+//! let budget = Arc::new(TokenBucket::share(0.1)?);
+//! let reads = RetryLayer::new(RetryConfig::default().shared_budget(budget.clone()));
+//! let writes = RetryLayer::new(RetryConfig::default().retries(1).shared_budget(budget.clone()));
+//! assert_eq!(budget.stats().granted, 0);
+//! # let _ = (reads, writes);
+//! # Ok::<(), tower_recourse::Invalid>(())
+//! ```
+//!
+//! A request may cross several retries on one budget. It deposits once, and the outcome of an attempt is told once: by the
+//! innermost retry, which made it. A task in between (`tower::buffer`, a spawned call) hides the outer one, and the request
+//! deposits again.
+//!
+//! # What it costs
+//!
+//! A bucket that is full is read and not written, so threads don't hinder each other while all is well: one load a request.
+//! One that isn't is written by one compare-and-swap. The clock is read when the reserve is asked, and by every deposit if
+//! deposits [age](TokenBucket::ttl). Nothing locks, waits or allocates.
+//!
+//! # When not to use one
+//!
+//! - A batch job that may take all night, alone on its service: [`without_budget`](crate::RetryConfig::without_budget), with a
+//!   long back-off.
+//! - Where one request is all there is (a program that makes one call): the reserve of the default lets it retry, and so it does no
+//!   harm, but it has no traffic to be a share of.
+//! - In place of a [breaker](crate::breaker): a budget ends retries and not first attempts.
 
+mod contract;
+mod cost_bucket;
+mod counts;
+mod deposits;
+mod level;
+#[cfg(all(test, recourse_loom))]
+mod loom;
 mod reservation;
+mod reserve;
+mod retry_throttle;
+mod slices;
 mod token_bucket;
 
-use std::fmt;
-
+pub use contract::{Budget, BudgetStats, Token};
+pub use cost_bucket::CostBucket;
 pub(crate) use reservation::Reservation;
+pub use retry_throttle::RetryThrottle;
 pub use token_bucket::TokenBucket;
-
-use crate::FailureKind;
-
-/// Says whether another attempt can be afforded. Shared by everything that one layer makes, and by more if it is given to
-/// more.
-pub trait Budget: Send + Sync + fmt::Debug + 'static {
-    /// A request has come. Once a request, however many attempts it takes and however many retries on this budget it
-    /// crosses.
-    fn deposit(&self);
-
-    /// Takes what one more attempt costs after a failure of this kind. `None`: it can't be afforded.
-    ///
-    /// Taken before the wait, so that retries which are waiting are counted too.
-    fn withdraw(&self, kind: FailureKind) -> Option<Token>;
-
-    /// Takes back what was withdrawn for an attempt that was never made.
-    fn give_back(&self, token: Token);
-
-    /// An attempt succeeded. `paid` is what was withdrawn for it; `None` if it was the first one of its request, which costs
-    /// nothing. For budgets that give back what led to a success, or that earn by successes.
-    fn succeeded(&self, paid: Option<Token>) {
-        let _ = paid;
-    }
-
-    /// An attempt failed, whether it is retried or not. Called before [`withdraw`](Self::withdraw); not for a call that a breaker
-    /// rejected, as no attempt was made. For budgets that failures drain.
-    fn failed(&self, kind: FailureKind) {
-        let _ = kind;
-    }
-
-    /// What it holds, and what became of what was asked of it.
-    fn stats(&self) -> BudgetStats;
-
-    /// How many more attempts could be afforded at this moment.
-    fn balance(&self) -> u64 {
-        self.stats().balance
-    }
-}
-
-/// What a [`Budget`] holds, and what became of what was asked of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub struct BudgetStats {
-    /// How many more attempts could be afforded at this moment.
-    pub balance: u64,
-    /// How many attempts it has paid for since it was made; those given back as never made aren't among them.
-    pub granted: u64,
-    /// How many it has refused.
-    pub refused: u64,
-}
-
-impl BudgetStats {
-    /// The three numbers.
-    pub const fn new(balance: u64, granted: u64, refused: u64) -> Self {
-        Self { balance, granted, refused }
-    }
-}
-
-/// What a budget gave, in its own terms: it gets the same back for an attempt that was never made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Token(u64);
-
-impl Token {
-    /// A token that stands for this to the budget that makes it.
-    pub const fn new(value: u64) -> Self {
-        Self(value)
-    }
-
-    /// What it stands for.
-    pub const fn value(self) -> u64 {
-        self.0
-    }
-}

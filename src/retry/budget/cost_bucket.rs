@@ -1,0 +1,138 @@
+use super::{Budget, BudgetStats, Token, counts::Counts, level::Level};
+use crate::{FailureKind, Invalid};
+
+/// A stock of tokens that retries cost, each by the kind of failure that it follows, and that successes restore. As in the
+/// AWS SDKs.
+///
+/// It is full at first. A retry takes its cost; if it succeeds, that comes back. A request that succeeds at its first
+/// attempt brings a little. So as long as retries help, they are free; as soon as they don't, the stock is soon used up, and
+/// then there is one retry for so many requests that succeed. Time restores nothing.
+///
+/// | setting | [`aws_2_0`](Self::aws_2_0) | [`aws_2_1`](Self::aws_2_1) | |
+/// |---|---|---|---|
+/// | capacity | 500 | 500 | |
+/// | [`cost`](Self::cost) of a transient failure | 5 | 14 | one retry for so many successes |
+/// | of one that timed out | 10 | 14 | it has held a place for long, and may still be working |
+/// | of one that was throttled | 5 | 5 | |
+/// | [`first_success`](Self::first_success) | 1 | 1 | |
+///
+/// ```
+/// use tower_recourse::{FailureKind, RetryConfig, retry::CostBucket};
+///
+/// let bucket = CostBucket::capacity(100)?.cost(FailureKind::TimedOut, 20)?;
+/// assert_eq!(bucket.tokens(), 100);
+/// let config = RetryConfig::default().budget(bucket);
+/// # let _ = config;
+/// # Ok::<(), tower_recourse::Invalid>(())
+/// ```
+#[derive(Debug)]
+pub struct CostBucket {
+    tokens: Level,
+    transient: u32,
+    throttled: u32,
+    timed_out: u32,
+    first_success: u32,
+    counts: Counts,
+}
+
+impl CostBucket {
+    /// A full bucket of so many tokens, with the costs of [`aws_2_0`](Self::aws_2_0) unless set.
+    ///
+    /// # Errors
+    ///
+    /// If `tokens` is 0.
+    pub fn capacity(tokens: u32) -> Result<Self, Invalid> {
+        if tokens == 0 {
+            return Err(Invalid::new("capacity", tokens, "at least 1"));
+        }
+        Ok(Self { tokens: Level::full(tokens.into()), ..Self::aws_2_0() })
+    }
+
+    /// The retry quota of the AWS SDKs' standard mode as it was for long.
+    pub fn aws_2_0() -> Self {
+        Self {
+            tokens: Level::full(500),
+            transient: 5,
+            throttled: 5,
+            timed_out: 10,
+            first_success: 1,
+            counts: Counts::new(),
+        }
+    }
+
+    /// The retry quota of the AWS SDKs' standard mode in its second version: dearer retries, sooner.
+    pub fn aws_2_1() -> Self {
+        Self { transient: 14, timed_out: 14, ..Self::aws_2_0() }
+    }
+
+    /// What a retry costs after a failure of this kind. More than the capacity: there is none after such a failure.
+    ///
+    /// # Errors
+    ///
+    /// If `tokens` is 0, as retries that cost nothing aren't limited, or if failures of this kind are never retried.
+    pub fn cost(self, kind: FailureKind, tokens: u32) -> Result<Self, Invalid> {
+        if tokens == 0 {
+            return Err(Invalid::new("cost", tokens, "at least 1"));
+        }
+        match kind {
+            FailureKind::Transient => Ok(Self { transient: tokens, ..self }),
+            FailureKind::Throttled => Ok(Self { throttled: tokens, ..self }),
+            FailureKind::TimedOut => Ok(Self { timed_out: tokens, ..self }),
+            FailureKind::Permanent | FailureKind::Rejected => {
+                Err(Invalid::new("kind", kind, "one that is retried: Transient, Throttled or TimedOut"))
+            }
+        }
+    }
+
+    /// What a request brings that succeeds at its first attempt. 0 for nothing: then what was spent on retries that failed
+    /// never comes back.
+    pub fn first_success(self, tokens: u32) -> Self {
+        Self { first_success: tokens, ..self }
+    }
+
+    /// How many tokens are left.
+    pub fn tokens(&self) -> u32 {
+        // Never more than the capacity, which is a `u32`.
+        self.tokens.amount() as u32
+    }
+
+    fn cost_of(&self, kind: FailureKind) -> u64 {
+        let cost = match kind {
+            FailureKind::Throttled => self.throttled,
+            FailureKind::TimedOut => self.timed_out,
+            FailureKind::Transient | FailureKind::Permanent | FailureKind::Rejected => self.transient,
+        };
+        cost.into()
+    }
+}
+
+/// That of [`aws_2_0`](CostBucket::aws_2_0).
+impl Default for CostBucket {
+    fn default() -> Self {
+        Self::aws_2_0()
+    }
+}
+
+impl Budget for CostBucket {
+    /// Requests bring nothing by coming.
+    fn deposit(&self) {}
+
+    fn withdraw(&self, kind: FailureKind) -> Option<Token> {
+        let cost = self.cost_of(kind);
+        self.counts.answered(self.tokens.take(cost).then_some(Token::new(cost)))
+    }
+
+    fn give_back(&self, token: Token) {
+        self.counts.given_back();
+        self.tokens.put(token.value());
+    }
+
+    fn succeeded(&self, paid: Option<Token>) {
+        self.tokens.put(paid.map_or(self.first_success.into(), Token::value));
+    }
+
+    /// The balance is in retries after a transient failure; see [`tokens`](CostBucket::tokens).
+    fn stats(&self) -> BudgetStats {
+        self.counts.stats(self.tokens.amount() / self.cost_of(FailureKind::Transient))
+    }
+}

@@ -1,0 +1,55 @@
+use std::time::Duration;
+
+use crate::sync::{AtomicU64, Ordering};
+
+/// So many a second, by the generic cell rate algorithm: the time up to which the reserve is used up, in one word. Times are
+/// nanoseconds since the bucket was made, and at most half of the range.
+///
+/// Relaxed throughout, as in [`Level`](super::level::Level): one word, which says nothing about any other memory.
+#[derive(Debug)]
+pub(super) struct Reserve {
+    used_until: AtomicU64,
+    /// The nanoseconds that one retry uses up; `None` without a reserve.
+    each: Option<u64>,
+    /// How far it may be used up ahead of the time.
+    burst: u64,
+}
+
+impl Reserve {
+    const SECOND: u64 = Duration::from_secs(1).as_nanos() as u64;
+
+    /// Holds what comes in the time `over`, of a minute at most.
+    pub(super) fn new(per_second: u32, over: Duration) -> Self {
+        // A nanosecond each is the most that can be told apart: more than a billion a second are a billion.
+        let per_second = u64::from(per_second).min(Self::SECOND);
+        let each = (per_second > 0).then(|| Self::SECOND.div_ceil(per_second));
+        let held = (u128::from(per_second) * over.as_nanos() / u128::from(Self::SECOND)) as u64;
+        Self { used_until: AtomicU64::new(0), each, burst: held * each.unwrap_or(0) }
+    }
+
+    pub(super) fn is_none(&self) -> bool {
+        self.each.is_none()
+    }
+
+    pub(super) fn take(&self, now: u64) -> bool {
+        let Some(each) = self.each else { return false };
+        let later = |used_until: u64| {
+            let next = used_until.max(now) + each;
+            (next <= now + self.burst).then_some(next)
+        };
+        self.used_until.fetch_update(Ordering::Relaxed, Ordering::Relaxed, later).is_ok()
+    }
+
+    pub(super) fn give_back(&self) {
+        let each = self.each.unwrap_or(0);
+        let earlier = |used_until: u64| Some(used_until.saturating_sub(each));
+        // Always `Some`, so this can't fail.
+        let _ = self.used_until.fetch_update(Ordering::Relaxed, Ordering::Relaxed, earlier);
+    }
+
+    pub(super) fn left(&self, now: u64) -> u64 {
+        let Some(each) = self.each else { return 0 };
+        let used = self.used_until.load(Ordering::Relaxed).saturating_sub(now);
+        self.burst.saturating_sub(used) / each
+    }
+}

@@ -1,0 +1,265 @@
+//! The buckets as one would write them down: plain numbers, one thread, no thought of speed.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use tower_recourse::FailureKind;
+
+pub(crate) trait Plain {
+    fn deposit(&mut self) {}
+    fn withdraw(&mut self, kind: FailureKind) -> Option<u64>;
+    fn give_back(&mut self, token: u64);
+    fn succeeded(&mut self, _: Option<u64>) {}
+    fn failed(&mut self) {}
+    fn wait(&mut self, _: Duration) {}
+    fn balance(&self) -> u64;
+}
+
+const RESERVE: u64 = u64::MAX;
+
+/// A credit of time, of which each retry takes its part.
+struct Reserve {
+    credit: u128,
+    most: u128,
+    each: u128,
+}
+
+impl Reserve {
+    fn new(per_second: u32, over: Duration) -> Self {
+        let each = if per_second == 0 { 0 } else { 1_000_000_000_u128.div_ceil(per_second.into()) };
+        let most = each * (u128::from(per_second) * over.as_millis() / 1_000);
+        Self { credit: most, most, each }
+    }
+
+    fn left(&self) -> u64 {
+        self.credit.checked_div(self.each).unwrap_or(0) as u64
+    }
+
+    fn take(&mut self) -> bool {
+        let has = self.left() > 0;
+        self.credit -= if has { self.each } else { 0 };
+        has
+    }
+
+    fn add(&mut self, nanos: u128) {
+        self.credit = self.most.min(self.credit + nanos);
+    }
+}
+
+/// Keeps deposits until they are taken. In millionths.
+pub(crate) struct Lasting {
+    deposit: u64,
+    tokens: u64,
+    capacity: u64,
+    reserve: Reserve,
+}
+
+impl Lasting {
+    pub(crate) fn new(deposit: u64, capacity: u32, reserve: u32) -> Self {
+        let reserve = Reserve::new(reserve, Duration::from_secs(1));
+        Self { deposit, tokens: 0, capacity: u64::from(capacity) * 1_000_000, reserve }
+    }
+}
+
+impl Plain for Lasting {
+    fn deposit(&mut self) {
+        self.tokens = self.capacity.min(self.tokens + self.deposit);
+    }
+
+    fn withdraw(&mut self, _: FailureKind) -> Option<u64> {
+        if self.tokens >= 1_000_000 {
+            self.tokens -= 1_000_000;
+            return Some(0);
+        }
+        self.reserve.take().then_some(RESERVE)
+    }
+
+    fn give_back(&mut self, token: u64) {
+        if token == RESERVE {
+            self.reserve.add(self.reserve.each);
+        } else {
+            self.tokens = self.capacity.min(self.tokens + 1_000_000);
+        }
+    }
+
+    fn wait(&mut self, time: Duration) {
+        self.reserve.add(time.as_nanos());
+    }
+
+    fn balance(&self) -> u64 {
+        self.tokens / 1_000_000 + self.reserve.left()
+    }
+}
+
+/// Keeps whole tokens by the tenth of the time in which they came.
+pub(crate) struct Ring {
+    deposit: u64,
+    fraction: u64,
+    tokens: BTreeMap<u128, u64>,
+    capacity: u64,
+    reserve: Reserve,
+    tenth: u128,
+    now: u128,
+}
+
+impl Ring {
+    pub(crate) fn new(deposit: u64, capacity: u32, reserve: u32, ttl: Duration) -> Self {
+        Self {
+            deposit,
+            fraction: 0,
+            tokens: BTreeMap::new(),
+            capacity: capacity.into(),
+            reserve: Reserve::new(reserve, ttl),
+            tenth: ttl.as_nanos() / 10,
+            now: 0,
+        }
+    }
+
+    fn slice(&self) -> u128 {
+        self.now / self.tenth
+    }
+
+    fn held(&self) -> u64 {
+        self.tokens.values().sum()
+    }
+
+    fn take_oldest(&mut self) -> Option<u128> {
+        let (&slice, tokens) = self.tokens.iter_mut().find(|(_, tokens)| **tokens > 0)?;
+        *tokens -= 1;
+        Some(slice)
+    }
+}
+
+impl Plain for Ring {
+    fn deposit(&mut self) {
+        let (slice, fair) = (self.slice(), self.capacity.div_ceil(10));
+        let newest = *self.tokens.entry(slice).or_default();
+        if self.held() == self.capacity && newest >= fair {
+            return;
+        }
+        let more = self.fraction + self.deposit;
+        self.fraction = more % 1_000_000;
+        for nth in 0..more / 1_000_000 {
+            // Where there is no room, the newest tenth takes from the oldest, up to its part.
+            let may_take = nth < fair.saturating_sub(newest);
+            if self.held() < self.capacity
+                || (may_take && self.tokens.keys().next() < Some(&slice) && self.older(slice))
+            {
+                *self.tokens.entry(slice).or_default() += 1;
+            }
+        }
+    }
+
+    fn withdraw(&mut self, _: FailureKind) -> Option<u64> {
+        match self.take_oldest() {
+            Some(slice) => Some(slice as u64),
+            None => self.reserve.take().then_some(RESERVE),
+        }
+    }
+
+    fn give_back(&mut self, token: u64) {
+        if token == RESERVE {
+            self.reserve.add(self.reserve.each);
+        } else if u128::from(token) + 10 > self.slice() && self.held() < self.capacity {
+            *self.tokens.entry(token.into()).or_default() += 1;
+        }
+    }
+
+    fn wait(&mut self, time: Duration) {
+        self.reserve.add(time.as_nanos());
+        self.now += time.as_nanos();
+        let now = self.slice();
+        self.tokens.retain(|slice, _| slice + 10 > now);
+    }
+
+    fn balance(&self) -> u64 {
+        self.held() + self.reserve.left()
+    }
+}
+
+impl Ring {
+    /// Takes one that is older than this slice.
+    fn older(&mut self, slice: u128) -> bool {
+        let older = self.tokens.range_mut(..slice).find(|(_, tokens)| **tokens > 0);
+        older.map(|(_, tokens)| *tokens -= 1).is_some()
+    }
+}
+
+/// AWS's.
+pub(crate) struct Costs {
+    tokens: u64,
+    capacity: u64,
+    costs: [u32; 3],
+    first: u64,
+}
+
+impl Costs {
+    pub(crate) fn new(capacity: u32, costs: [u32; 3], first: u32) -> Self {
+        Self { tokens: capacity.into(), capacity: capacity.into(), costs, first: first.into() }
+    }
+}
+
+impl Plain for Costs {
+    fn withdraw(&mut self, kind: FailureKind) -> Option<u64> {
+        let [transient, throttled, timed_out] = self.costs;
+        let cost = match kind {
+            FailureKind::Throttled => throttled,
+            FailureKind::TimedOut => timed_out,
+            _ => transient,
+        };
+        let cost = u64::from(cost);
+        self.tokens = self.tokens.checked_sub(cost)?;
+        Some(cost)
+    }
+
+    fn give_back(&mut self, token: u64) {
+        self.tokens = self.capacity.min(self.tokens + token);
+    }
+
+    fn succeeded(&mut self, paid: Option<u64>) {
+        self.give_back(paid.unwrap_or(self.first));
+    }
+
+    fn balance(&self) -> u64 {
+        self.tokens / u64::from(self.costs[0])
+    }
+}
+
+/// gRPC's. In thousandths.
+pub(crate) struct Throttle {
+    tokens: u64,
+    max: u64,
+    ratio: u64,
+}
+
+impl Throttle {
+    pub(crate) fn new(max: u32, thousandths: u32) -> Self {
+        let max = u64::from(max) * 1_000;
+        Self { tokens: max, max, ratio: thousandths.into() }
+    }
+}
+
+impl Plain for Throttle {
+    fn withdraw(&mut self, _: FailureKind) -> Option<u64> {
+        (2 * self.tokens > self.max).then_some(0)
+    }
+
+    fn give_back(&mut self, _: u64) {}
+
+    fn succeeded(&mut self, _: Option<u64>) {
+        self.tokens = self.max.min(self.tokens + self.ratio);
+    }
+
+    fn failed(&mut self) {
+        self.tokens = self.tokens.saturating_sub(1_000);
+    }
+
+    /// Counted, one failure after the other.
+    fn balance(&self) -> u64 {
+        let mut left = self.tokens;
+        std::iter::from_fn(|| {
+            left = left.checked_sub(1_000)?;
+            (2 * left > self.max).then_some(())
+        })
+        .count() as u64
+    }
+}

@@ -1,0 +1,150 @@
+//! Several threads on one bucket: afterwards, what was given is what there was.
+
+use std::{sync::Barrier, thread, time::Duration};
+
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+use tower_recourse::{
+    FailureKind,
+    retry::{Budget, CostBucket, TokenBucket, budget::Token},
+    time::ManualClock,
+};
+
+const THREADS: u64 = 4;
+const STEPS: u64 = 5_000;
+
+/// What the threads did in all.
+#[derive(Debug, Default, Clone, Copy)]
+struct Done {
+    deposits: u64,
+    granted: u64,
+    refused: u64,
+    given_back: u64,
+    /// Successes at the first attempt, and what successes brought back, where tokens are numbers.
+    first: u64,
+    refunded: u64,
+}
+
+/// Each thread does as a seed of its own says.
+fn hammer(budget: &impl Budget, meanwhile: impl Fn(u64) + Sync) -> Done {
+    let start = Barrier::new(THREADS as usize);
+    let work = |seed| {
+        let mut random = StdRng::seed_from_u64(seed);
+        let mut done = Done::default();
+        let mut mine: Vec<Token> = Vec::new();
+        start.wait();
+        for step in 0..STEPS {
+            match random.random_range(0..10) {
+                0..=3 => {
+                    budget.deposit();
+                    done.deposits += 1;
+                }
+                4..=7 => match budget.withdraw(FailureKind::Transient) {
+                    Some(token) => {
+                        done.granted += 1;
+                        mine.push(token);
+                    }
+                    None => done.refused += 1,
+                },
+                8 => {
+                    if let Some(token) = mine.pop() {
+                        budget.give_back(token);
+                        done.given_back += 1;
+                    }
+                }
+                _ => match mine.pop() {
+                    Some(token) if random.random() => {
+                        budget.succeeded(Some(token));
+                        done.refunded = done.refunded.saturating_add(token.value());
+                    }
+                    kept => {
+                        mine.extend(kept);
+                        budget.succeeded(None);
+                        done.first += 1;
+                    }
+                },
+            }
+            meanwhile(step);
+        }
+        done
+    };
+    let all: Vec<Done> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..THREADS).map(|seed| scope.spawn(move || work(seed))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    all.into_iter().fold(Done::default(), |sum, done| Done {
+        deposits: sum.deposits + done.deposits,
+        granted: sum.granted + done.granted,
+        refused: sum.refused + done.refused,
+        given_back: sum.given_back + done.given_back,
+        first: sum.first + done.first,
+        refunded: sum.refunded.saturating_add(done.refunded),
+    })
+}
+
+fn assert_counted(budget: &impl Budget, done: Done) {
+    let stats = budget.stats();
+    assert_eq!((stats.granted, stats.refused), (done.granted - done.given_back, done.refused), "{done:?}");
+}
+
+#[test]
+fn a_token_bucket_that_never_fills_loses_and_doubles_nothing() {
+    let bucket = TokenBucket::share(0.6).unwrap().reserve(7).clock(ManualClock::new()).capacity(u32::MAX).unwrap();
+    let done = hammer(&bucket, |_| {});
+    assert_counted(&bucket, done);
+    // Each deposit is three fifths. What is out, or was kept by a success, is gone.
+    let kept = done.granted - done.given_back;
+    assert_eq!(bucket.balance() + kept, done.deposits * 3 / 5 + 7, "{done:?}");
+}
+
+#[test]
+fn a_small_token_bucket_never_gives_more_than_was_put_in() {
+    for capacity in [1, 2, 10] {
+        let bucket = TokenBucket::share(0.6).unwrap().reserve(7).clock(ManualClock::new()).capacity(capacity).unwrap();
+        let done = hammer(&bucket, |_| assert!(bucket.balance() <= u64::from(capacity) + 7));
+        assert_counted(&bucket, done);
+        assert!(done.granted - done.given_back <= done.deposits * 3 / 5 + 7, "{done:?}");
+    }
+}
+
+#[test]
+fn deposits_that_age_are_never_given_twice_however_time_goes() {
+    for capacity in [1, 10, 1_000] {
+        let clock = ManualClock::new();
+        let bucket = TokenBucket::share(0.6).unwrap().reserve(0).clock(clock.clone()).capacity(capacity).unwrap();
+        let bucket = bucket.ttl(Duration::from_secs(1)).unwrap();
+        let done = hammer(&bucket, |step| {
+            if step % 50 == 0 {
+                clock.advance(Duration::from_millis(step % 300));
+            }
+            assert!(bucket.balance() <= capacity.into());
+        });
+        assert_counted(&bucket, done);
+        assert!(done.granted - done.given_back <= done.deposits * 3 / 5, "{done:?}");
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(bucket.balance(), 0, "all is void, and no room is lost:");
+        (0..10_000).for_each(|_| bucket.deposit());
+        assert_eq!(bucket.balance(), capacity.into());
+    }
+}
+
+#[test]
+fn deposits_that_age_but_have_no_time_to_lose_and_double_nothing() {
+    let bucket = TokenBucket::share(0.6).unwrap().reserve(7).clock(ManualClock::new()).capacity(u32::MAX).unwrap();
+    let bucket = bucket.ttl(Duration::from_secs(1)).unwrap();
+    let done = hammer(&bucket, |_| {});
+    let kept = done.granted - done.given_back;
+    assert_eq!(bucket.balance() + kept, done.deposits * 3 / 5 + 7, "{done:?}");
+}
+
+#[test]
+fn costs_add_up() {
+    // So large that it is never full again.
+    let bucket = CostBucket::capacity(u32::MAX).unwrap();
+    for _ in 0..1_000_000 {
+        let _ = bucket.withdraw(FailureKind::TimedOut);
+    }
+    let before = u64::from(bucket.tokens());
+    let done = hammer(&bucket, |_| {});
+    let spent = 5 * (done.granted - done.given_back);
+    assert_eq!(u64::from(bucket.tokens()), before - spent + done.refunded + done.first, "{done:?}");
+}

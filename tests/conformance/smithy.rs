@@ -1,0 +1,155 @@
+//! AWS, `StandardRetryIntegrationTestResources` of smithy-kotlin: the waits, and what is left in the bucket after each.
+//!
+//! Their random number is 1 throughout, which for full jitter is no jitter. Theirs waits longer when it is throttled; ours has
+//! one back-off for all kinds, so that row has its own base.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+use tower::{ServiceBuilder, ServiceExt, service_fn};
+use tower_recourse::{
+    FailureKind, RetryConfig, RetryLayer, Verdict,
+    observe::Event,
+    retry::{Backoff, Budget, CostBucket, Jitter},
+};
+
+/// A status, and the milliseconds after which to come back: `None` also where theirs sends what can't be read.
+type Answer = (u16, Option<u64>);
+
+struct Row {
+    name: &'static str,
+    bucket: CostBucket,
+    base: u64,
+    longest: u64,
+    attempts: u32,
+    answers: Vec<Answer>,
+    /// Milliseconds waited, tokens left.
+    waits: Vec<(u64, u32)>,
+    ends: (u16, u32),
+}
+
+const NO_CAP: u64 = 20_000;
+
+async fn play(row: Row) {
+    let Row { name, bucket, base, longest, attempts, answers, waits, ends } = row;
+    let bucket = Arc::new(bucket);
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let (watched, writes) = (Arc::clone(&bucket), Arc::clone(&seen));
+    let ms = Duration::from_millis;
+    let config = RetryConfig::default()
+        .retries(attempts - 1)
+        .backoff(Backoff::exponential(ms(base)).max(ms(longest)).jitter(Jitter::None))
+        .shared_budget(bucket.clone())
+        .observe(move |event: &Event<'_>| {
+            if let Event::RetryScheduled { delay, .. } = event {
+                writes.lock().unwrap().push((delay.as_millis() as u64, watched.tokens()));
+            }
+        })
+        .classify(|outcome: Result<&Answer, &std::convert::Infallible>| {
+            let Ok(&(status, asked)) = outcome else { unreachable!() };
+            let verdict = match status {
+                200 => Verdict::Success,
+                429 => Verdict::throttled(),
+                _ => Verdict::transient(),
+            };
+            asked.map_or(verdict, |asked| verdict.retry_after(Duration::from_millis(asked)))
+        });
+    let script = Arc::new(Mutex::new(answers.into_iter()));
+    let service = ServiceBuilder::new().layer(RetryLayer::new(config)).service(service_fn(move |()| {
+        let answer = script.lock().unwrap().next().expect("no more calls than answers");
+        async move { Ok(answer) }
+    }));
+    let began = Instant::now();
+    let Ok((status, _)) = service.oneshot(()).await;
+    let seen = seen.lock().unwrap();
+    assert_eq!(*seen, waits, "{name}: waits and what is left after each");
+    assert_eq!((status, bucket.tokens()), ends, "{name}: the end");
+    assert_eq!(began.elapsed(), ms(waits.iter().map(|(wait, _)| wait).sum()), "{name}: waited in all");
+}
+
+fn v2_0(capacity: u32) -> CostBucket {
+    CostBucket::capacity(capacity).unwrap()
+}
+
+fn v2_1(capacity: u32) -> CostBucket {
+    v2_0(capacity).cost(FailureKind::Transient, 14).unwrap().cost(FailureKind::TimedOut, 14).unwrap()
+}
+
+fn drained(bucket: CostBucket) -> CostBucket {
+    while bucket.withdraw(FailureKind::Transient).is_some() {}
+    assert_eq!(bucket.tokens(), 0);
+    bucket
+}
+
+fn plain(statuses: &[u16]) -> Vec<Answer> {
+    statuses.iter().map(|&status| (status, None)).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn standard_mode_2_0() {
+    let row = |name, bucket, attempts, statuses: &[u16], waits: &[(u64, u32)], ends| Row {
+        name,
+        bucket,
+        base: 1_000,
+        longest: NO_CAP,
+        attempts,
+        answers: plain(statuses),
+        waits: waits.to_vec(),
+        ends,
+    };
+    let preset = CostBucket::aws_2_0;
+    play(row("500, 500, 200", preset(), 3, &[500, 500, 200], &[(1_000, 495), (2_000, 490)], (200, 495))).await;
+    play(row("502 three times", preset(), 3, &[502; 3], &[(1_000, 495), (2_000, 490)], (502, 490))).await;
+    play(row("the bucket holds one retry", v2_0(5), 3, &[500, 502], &[(1_000, 0)], (502, 0))).await;
+    play(row("the bucket is empty", drained(v2_0(500)), 3, &[500], &[], (500, 0))).await;
+    let waits = [(1_000, 495), (2_000, 490), (4_000, 485), (8_000, 480)];
+    play(row("five attempts", preset(), 5, &[500; 5], &waits, (500, 480))).await;
+    let waits = [(1_000, 495), (2_000, 490), (3_000, 485), (3_000, 480)];
+    let capped = row("the delay is capped", preset(), 5, &[500; 5], &waits, (500, 480));
+    play(Row { longest: 3_000, ..capped }).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn standard_mode_2_1() {
+    let row = |name, bucket, attempts, statuses: &[u16], waits: &[(u64, u32)], ends| Row {
+        name,
+        bucket,
+        base: 50,
+        longest: NO_CAP,
+        attempts,
+        answers: plain(statuses),
+        waits: waits.to_vec(),
+        ends,
+    };
+    let preset = CostBucket::aws_2_1;
+    play(row("500, 500, 200", preset(), 3, &[500, 500, 200], &[(50, 486), (100, 472)], (200, 486))).await;
+    play(row("502 three times", preset(), 3, &[502; 3], &[(50, 486), (100, 472)], (502, 472))).await;
+    play(row("the bucket holds one retry", v2_1(14), 3, &[500, 502], &[(50, 0)], (502, 0))).await;
+    play(row("the bucket is empty", drained(v2_1(14)), 3, &[500], &[], (500, 0))).await;
+    let waits = [(50, 486), (100, 472), (200, 458), (400, 444)];
+    play(row("five attempts", preset(), 5, &[500; 5], &waits, (500, 444))).await;
+    let waits = [(50, 486), (100, 472), (200, 458), (200, 444)];
+    let capped = row("the delay is capped", preset(), 5, &[500; 5], &waits, (500, 444));
+    play(Row { longest: 200, ..capped }).await;
+    let throttled = row("throttled, then 200", preset(), 3, &[429, 200], &[(1_000, 495)], (200, 500));
+    play(Row { base: 1_000, ..throttled }).await;
+    for (name, asked, wait) in [("1500 ms", Some(1_500), 1_500), ("0", Some(0), 50), ("what can't be read", None, 50)] {
+        let row = row(name, preset(), 3, &[], &[(wait, 486)], (200, 500));
+        play(Row { answers: vec![(500, asked), (200, None)], ..row }).await;
+    }
+}
+
+/// `StandardRetryTokenBucket`: what time-outs cost, and what a success at the first attempt brings.
+#[test]
+fn what_else_the_bucket_does() {
+    let bucket = CostBucket::aws_2_0();
+    assert!(bucket.withdraw(FailureKind::TimedOut).is_some());
+    assert_eq!(bucket.tokens(), 490, "a time-out costs 10");
+    bucket.succeeded(None);
+    assert_eq!(bucket.tokens(), 491, "a success at once brings 1");
+    (0..20).for_each(|_| bucket.succeeded(None));
+    assert_eq!(bucket.tokens(), 500, "and never more than the capacity");
+}
