@@ -12,12 +12,13 @@ pub struct Attempt {
     deadline: Option<Instant>,
     replayable: bool,
     unsent: bool,
+    accounted: bool,
 }
 
 impl Attempt {
     /// An attempt by hand, which is how a policy is tested: with no deadline, of a request that can be sent again.
     pub fn new(number: u32) -> Self {
-        Self { number: number.max(1), started: None, deadline: None, replayable: true, unsent: false }
+        Self { number: number.max(1), started: None, deadline: None, replayable: true, unsent: false, accounted: false }
     }
 
     /// With a deadline.
@@ -27,12 +28,12 @@ impl Attempt {
 
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
     pub(crate) fn first(started: Option<Instant>, deadline: Option<Instant>, replayable: bool) -> Self {
-        Self { number: 1, started, deadline, replayable, unsent: false }
+        Self { number: 1, started, deadline, replayable, unsent: false, accounted: false }
     }
 
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
     pub(crate) fn next(self, started: Option<Instant>) -> Self {
-        Self { number: self.number.saturating_add(1), started, ..self }
+        Self { number: self.number.saturating_add(1), started, accounted: false, ..self }
     }
 
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
@@ -44,6 +45,17 @@ impl Attempt {
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
     pub(crate) fn with_unsent(self, unsent: bool) -> Self {
         Self { replayable: self.replayable || unsent, unsent, ..self }
+    }
+
+    /// Whether a retry further in has told the budget, which it shares with this one, what came of it.
+    #[cfg_attr(not(feature = "retry"), allow(dead_code))]
+    pub(crate) fn is_accounted(&self) -> bool {
+        self.accounted
+    }
+
+    #[cfg_attr(not(feature = "retry"), allow(dead_code))]
+    pub(crate) fn set_accounted(&mut self) {
+        self.accounted = true;
     }
 
     /// Its number: 1 is the first.

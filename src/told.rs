@@ -16,12 +16,12 @@
 
 use std::cell::Cell;
 
-use crate::{Cause, How};
+use crate::{Attempt, Cause, How};
 
 thread_local! {
     static SAID: Cell<Option<Said>> = const { Cell::new(None) };
     static CUT: Cell<bool> = const { Cell::new(false) };
-    static BUDGETS: Cell<[usize; BUDGETS_KNOWN]> = const { Cell::new([0; BUDGETS_KNOWN]) };
+    static BUDGETS: Cell<Budgets> = const { Cell::new(Budgets { around: [0; BUDGETS_KNOWN], accounted: 0 }) };
 }
 
 #[derive(Clone, Copy)]
@@ -80,21 +80,62 @@ pub(crate) fn is_cut_off() -> bool {
 /// more.
 const BUDGETS_KNOWN: usize = 4;
 
-/// Runs `attempt`, which polls or calls the service inside a retry that draws on the budget at this address.
-pub(crate) fn within_budget<T>(budget: usize, attempt: impl FnOnce() -> T) -> T {
-    if budget == 0 || is_within_budget(budget) {
-        return attempt();
+/// The budgets of the retries around a call.
+#[derive(Clone, Copy)]
+struct Budgets {
+    /// The innermost first; 0 is none.
+    around: [usize; BUDGETS_KNOWN],
+    /// A bit for each: it was told what came of the attempt that is being made.
+    accounted: u8,
+}
+
+impl Budgets {
+    fn find(&self, budget: usize) -> Option<usize> {
+        self.around.iter().position(|&around| budget != 0 && around == budget)
+    }
+}
+
+/// Runs `poll`, which polls or calls the service inside a retry that draws on the budget at this address.
+pub(crate) fn within_budget<T>(budget: usize, attempt: &mut Attempt, poll: impl FnOnce() -> T) -> T {
+    if budget == 0 {
+        return poll();
     }
     let before = BUDGETS.get();
-    let [first, second, third, _] = before;
-    BUDGETS.set([budget, first, second, third]);
-    let _restore = Restore { cell: &BUDGETS, before };
-    attempt()
+    let [first, second, third, _] = before.around;
+    BUDGETS.set(Budgets { around: [budget, first, second, third], accounted: 0 });
+    let restore = Restore { cell: &BUDGETS, before };
+    let polled = poll();
+    let accounted = BUDGETS.get().accounted;
+    drop(restore);
+    if accounted != 0 {
+        pass_accounts(budget, attempt, accounted);
+    }
+    polled
+}
+
+#[cold]
+fn pass_accounts(budget: usize, attempt: &mut Attempt, accounted: u8) {
+    let mut around = BUDGETS.get();
+    around.accounted |= accounted >> 1;
+    BUDGETS.set(around);
+    if accounted & 1 != 0 {
+        attempt.set_accounted();
+        account(budget);
+    }
 }
 
 /// Whether a retry around this one has deposited into the same budget for the same request.
 pub(crate) fn is_within_budget(budget: usize) -> bool {
-    budget != 0 && BUDGETS.get().contains(&budget)
+    BUDGETS.get().find(budget).is_some()
+}
+
+/// Says to the next retry on this budget around this one that it has been told what came of an attempt.
+pub(crate) fn account(budget: usize) {
+    let mut around = BUDGETS.get();
+    if let Some(place) = around.find(budget) {
+        around.accounted |= 1 << place;
+        BUDGETS.set(around);
+    }
 }
 
 /// Puts a cell back as it was, also when what it was changed for panics.

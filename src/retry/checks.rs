@@ -11,7 +11,7 @@ use std::{
 
 use super::{
     Answer, Decision, Elapsed, Limits, Policy, Reason, RetryConfig,
-    budget::{Budget, Reservation},
+    budget::{Budget, Reservation, Token},
     config::Terms,
     ledger::Accounts,
 };
@@ -40,7 +40,7 @@ where
 
     fn start(&self, request: &Req) -> Self::State {
         if let Some(budget) = &self.terms.budget {
-            if !told::is_within_budget(Arc::as_ptr(budget).cast::<()>() as usize) {
+            if !told::is_within_budget(address(budget)) {
                 budget.deposit();
             }
         }
@@ -58,24 +58,31 @@ where
     }
 
     fn decide(&self, progress: &mut Self::State, attempt: &Attempt, outcome: Outcome<'_, Res, Err>) -> Decision {
+        // What is left from an attempt which wasn't ready goes back first.
+        let paid = progress.reservation.settle(attempt.number());
         let verdict = match outcome.cause() {
             Some(Cause::Rejected { retry_in }) => Verdict::rejected(retry_in),
             _ => self.classifier.classify(&progress.memo, outcome.result()),
         };
         match verdict {
             Verdict::Success => {
-                self.terms.succeeded(&progress.reservation, attempt);
+                self.terms.succeeded(attempt, paid);
                 Decision::Return(Reason::Success)
             }
             Verdict::Neutral => Decision::Return(Reason::Neutral),
-            Verdict::Failure(failure) => match self.check::<Req, _>(progress, attempt, failure) {
-                Ok(delay) => self.retry::<Req, _>(progress, attempt, delay),
-                Err(reason) => self.stop::<Req, _>(progress, attempt, reason),
-            },
+            Verdict::Failure(failure) => {
+                self.terms.failed(attempt, paid, failure.kind());
+                match self.check::<Req, _>(progress, attempt, failure) {
+                    Ok(delay) => self.retry::<Req, _>(progress, attempt, delay),
+                    Err(reason) => self.stop::<Req, _>(progress, attempt, reason),
+                }
+            }
         }
     }
 
     fn not_retried(&self, progress: &mut Self::State, attempt: &Attempt, cause: Cause) {
+        // Now, and not when the caller lets go of the future.
+        progress.reservation.give_back();
         self.stopped::<Req, _>(progress, attempt, cause);
     }
 
@@ -113,9 +120,7 @@ impl<C, A, L, K> RetryConfig<C, A, L, K> {
     {
         let Self { terms, ledger, .. } = self;
         // What is left from an attempt which wasn't ready goes back first.
-        progress.reservation.give_back();
         ledger.give_back(&mut progress.account);
-        terms.failed(failure);
         if terms.switch.as_ref().is_some_and(|switch| !switch.is_on()) {
             return Err(Reason::SwitchedOff);
         }
@@ -199,21 +204,36 @@ impl<C, A, L, K> RetryConfig<C, A, L, K> {
 }
 
 impl Terms {
-    fn succeeded(&self, reservation: &Reservation, attempt: &Attempt) {
-        let number = attempt.number();
-        if let Some(budget) = &self.budget {
-            budget.succeeded(reservation.paid(number));
+    fn succeeded(&self, attempt: &Attempt, paid: Option<Token>) {
+        if let Some(budget) = self.untold(attempt) {
+            // What is a first attempt here may be a retry of somebody around, who knows what it has cost, and tells.
+            if paid.is_some() || !told::is_within_budget(address(budget)) {
+                budget.succeeded(paid);
+                told::account(address(budget));
+            }
         }
+        let number = attempt.number();
         if number > 1 {
             self.observers.tell(Event::RetrySucceeded { name: &self.name, attempt: number });
         }
     }
 
-    fn failed(&self, failure: Failure) {
-        match &self.budget {
-            Some(budget) if failure.kind() != FailureKind::Rejected => budget.failed(failure.kind()),
-            _ => {}
+    fn failed(&self, attempt: &Attempt, paid: Option<Token>, kind: FailureKind) {
+        let Some(budget) = self.untold(attempt) else { return };
+        match (kind, paid) {
+            // A rejection costs nothing, and is no attempt that failed.
+            (FailureKind::Rejected, Some(paid)) => budget.give_back(paid),
+            (FailureKind::Rejected, None) => {}
+            (kind, _) => {
+                budget.failed(kind);
+                told::account(address(budget));
+            }
         }
+    }
+
+    /// The budget, unless a retry further in has told it what came of this attempt.
+    fn untold(&self, attempt: &Attempt) -> Option<&Arc<dyn Budget>> {
+        self.budget.as_ref().filter(|_| !attempt.is_accounted())
     }
 
     fn next_delay(&self, previous: Option<Duration>, attempt: &Attempt) -> Duration {
@@ -226,4 +246,9 @@ impl Terms {
 
 fn crosses_deadline(attempt: &Attempt, delay: Duration) -> bool {
     attempt.deadline().is_some_and(|deadline| deadline.saturating_duration_since(Instant::now()) <= delay)
+}
+
+/// Tells one budget from another.
+fn address(budget: &Arc<dyn Budget>) -> usize {
+    Arc::as_ptr(budget).cast::<()>() as usize
 }

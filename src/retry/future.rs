@@ -112,14 +112,14 @@ where
     K: Keep<Req>,
 {
     let policy = &*trying.policy;
-    let attempt = course::first_attempt(policy, &trying.state, trying.kept.is_some());
+    let mut attempt = course::first_attempt(policy, &trying.state, trying.kept.is_some());
     let ends_at = course::ends_at(policy, &attempt);
     let step = if readiness.has_failed() {
         Step::Unready { readiness, request }
     } else {
         policy.attempt(&mut trying.state, &attempt);
         trying.keep.stamp(&mut request, &attempt, ends_at);
-        let future = told::within_budget(course::budget(policy), || service.call(request));
+        let future = told::within_budget(course::budget(policy), &mut attempt, || service.call(request));
         Step::Calling { future }
     };
     ResponseFuture { service, trying, attempt, step, timer: ends_at.map(sleep_until) }
@@ -145,7 +145,7 @@ where
             let mut unsent = None;
             told::clear();
             let polled = match this.step.as_mut().project() {
-                StepProj::Calling { future } => told::within_budget(budget, || future.poll(cx)),
+                StepProj::Calling { future } => told::within_budget(budget, this.attempt, || future.poll(cx)),
 
                 StepProj::Waiting { letting_go, .. } => {
                     if let Some(still) = letting_go {
@@ -184,7 +184,8 @@ where
                             Ok(()) => {
                                 policy.attempt(state, this.attempt);
                                 keep.stamp(&mut request, this.attempt, course::ends_at(policy, this.attempt));
-                                let future = told::within_budget(budget, || this.service.call(request));
+                                let call = || this.service.call(request);
+                                let future = told::within_budget(budget, this.attempt, call);
                                 this.step.set(Step::Calling { future });
                                 continue;
                             }

@@ -123,7 +123,8 @@ impl<P, K> RetryLayer<P, K> {
                 Some(result) => result,
                 None => {
                     policy.attempt(&mut state, &attempt);
-                    told::within_budget(course::budget(policy), || function(attempt))
+                    let made = attempt;
+                    told::within_budget(course::budget(policy), &mut attempt, || function(made))
                 }
             };
             let Some(delay) = course::judge(policy, &mut state, &attempt, &result) else { return result };

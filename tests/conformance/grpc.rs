@@ -2,7 +2,7 @@
 
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_recourse::{
-    FailureKind::Transient,
+    FailureKind::{self, Transient},
     RetryConfig, RetryLayer,
     retry::{Backoff, Budget, RetryThrottle},
 };
@@ -88,6 +88,18 @@ async fn retries_stop_at_half() {
         assert_eq!(answer.is_err(), fails);
         assert_eq!((calls.take(), budget.tokens()), (attempts, left));
     }
+}
+
+/// Only what might be retried counts, as A6 has it.
+#[test]
+fn a_permanent_failure_takes_nothing() {
+    let throttle = throttle(10, 0.5);
+    throttle.failed(FailureKind::Permanent);
+    assert_eq!(throttle.tokens(), 10.0);
+    for kind in [FailureKind::Transient, FailureKind::Throttled, FailureKind::TimedOut] {
+        throttle.failed(kind);
+    }
+    assert_eq!(throttle.tokens(), 7.0);
 }
 
 #[test]

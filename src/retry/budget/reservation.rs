@@ -30,9 +30,12 @@ impl Reservation {
         }
     }
 
-    /// What attempt `number` has cost, if it was a retry that was made.
-    pub(crate) fn paid(&self, number: u32) -> Option<Token> {
-        (number > 1 && self.budget.is_none()).then_some(self.token)
+    /// Attempt `number` has come to its end: what it has cost, if it was a retry that was made. If it wasn't made, the token
+    /// goes back.
+    pub(crate) fn settle(&mut self, number: u32) -> Option<Token> {
+        let paid = (number > 1 && self.budget.is_none()).then_some(self.token);
+        self.give_back();
+        paid
     }
 }
 

@@ -95,8 +95,10 @@ impl Budget for RetryThrottle {
         self.level.put(self.ratio);
     }
 
-    fn failed(&self, _: FailureKind) {
-        self.level.drain(WHOLE);
+    fn failed(&self, kind: FailureKind) {
+        if kind != FailureKind::Permanent {
+            self.level.drain(WHOLE);
+        }
     }
 
     /// The balance is how many more failures in a row would be retried.

@@ -1,0 +1,188 @@
+//! Several retries on one budget: a request deposits once, and what comes of an attempt is told once.
+
+mod support;
+
+use std::sync::{Arc, Mutex};
+
+use support::*;
+use tower::{Layer, ServiceBuilder};
+use tower_recourse::{
+    FailureKind, RetryConfig, RetryLayer,
+    retry::{Backoff, Budget, BudgetStats, budget::Token},
+};
+
+/// Has enough, and writes down what it is told. Tokens are numbered from 1.
+#[derive(Debug, Default)]
+struct Log(Mutex<(u64, Vec<String>)>);
+
+impl Log {
+    fn write(&self, line: impl Into<String>) {
+        self.0.lock().unwrap().1.push(line.into());
+    }
+
+    /// What was written since this was asked last.
+    fn take(&self) -> String {
+        std::mem::take(&mut self.0.lock().unwrap().1).join(", ")
+    }
+}
+
+impl Budget for Log {
+    fn deposit(&self) {
+        self.write("deposit");
+    }
+
+    fn withdraw(&self, _: FailureKind) -> Option<Token> {
+        let token = {
+            let mut log = self.0.lock().unwrap();
+            log.0 += 1;
+            log.0
+        };
+        self.write(format!("take {token}"));
+        Some(Token::new(token))
+    }
+
+    fn give_back(&self, token: Token) {
+        self.write(format!("back {}", token.value()));
+    }
+
+    fn succeeded(&self, paid: Option<Token>) {
+        self.write(paid.map_or("success".into(), |paid| format!("success for {}", paid.value())));
+    }
+
+    fn failed(&self, _: FailureKind) {
+        self.write("failure");
+    }
+
+    fn stats(&self) -> BudgetStats {
+        BudgetStats::default()
+    }
+}
+
+fn retry_on(budget: &Arc<Log>, retries: u32) -> RetryLayer<RetryConfig> {
+    let config = RetryConfig::default().backoff(Backoff::none());
+    RetryLayer::new(config.retries(retries).shared_budget(budget.clone()))
+}
+
+const FAIL: Step<&str, Oops> = Fail(Oops(1));
+
+/// What a budget is told by retries on it, the outermost first, around a service that does this.
+async fn told<const N: usize>(retries: [u32; N], steps: &[Step<&'static str, Oops>]) -> String {
+    let budget = Arc::new(Log::default());
+    let inner = Scripted::new(steps.iter().cloned());
+    match retries[..] {
+        [one] => {
+            let _ = ask(&mut retry_on(&budget, one).layer(inner), ()).await;
+        }
+        [one, two] => {
+            let mut stack =
+                ServiceBuilder::new().layer(retry_on(&budget, one)).layer(retry_on(&budget, two)).service(inner);
+            let _ = ask(&mut stack, ()).await;
+        }
+        [one, two, three] => {
+            let mut stack = ServiceBuilder::new()
+                .layer(retry_on(&budget, one))
+                .layer(retry_on(&budget, two))
+                .layer(retry_on(&budget, three))
+                .service(inner);
+            let _ = ask(&mut stack, ()).await;
+        }
+        _ => unreachable!("no test has more"),
+    }
+    budget.take()
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_retry_tells_all_there_is_to_tell() {
+    assert_eq!(told([1], &[Answer("yes")]).await, "deposit, success");
+    assert_eq!(told([1], &[FAIL, Answer("yes")]).await, "deposit, failure, take 1, success for 1");
+    assert_eq!(told([1], &[FAIL]).await, "deposit, failure, take 1, failure");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_success_is_told_once_however_many_retries_it_crosses() {
+    for story in [told([1, 1], &[Answer("yes")]).await, told([1, 1, 1], &[Answer("yes")]).await] {
+        assert_eq!(story, "deposit, success");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_fails_is_told_once_however_many_retries_it_crosses() {
+    let four = "deposit, failure, take 1, failure, take 2, failure, take 3, failure";
+    assert_eq!(told([1, 1], &[FAIL]).await, four);
+    assert_eq!(told([1, 1, 0], &[FAIL]).await, four);
+    assert_eq!(told([1, 0, 1], &[FAIL]).await, four);
+    assert_eq!(told([0, 1, 1], &[FAIL]).await, four);
+    assert_eq!(told([3, 0], &[FAIL]).await, four);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_success_names_the_token_that_paid_for_it_whoever_took_it() {
+    let inner = "deposit, failure, take 1, success for 1";
+    assert_eq!(told([1, 1], &[FAIL, Answer("yes")]).await, inner, "the inner one");
+    assert_eq!(told([1, 0], &[FAIL, Answer("yes")]).await, inner, "the outer one: it is the inner one's first attempt");
+    assert_eq!(told([1, 0, 0], &[FAIL, Answer("yes")]).await, inner, "the outermost one");
+    let third = "deposit, failure, take 1, failure, take 2, success for 2";
+    assert_eq!(told([1, 1], &[FAIL, FAIL, Answer("yes")]).await, third, "the outer one, after one of each");
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_budget_in_between_is_told_for_itself_and_hides_nothing() {
+    let (ours, theirs) = (Arc::new(Log::default()), Arc::new(Log::default()));
+    let mut retry = ServiceBuilder::new()
+        .layer(retry_on(&ours, 0))
+        .layer(retry_on(&theirs, 0))
+        .layer(retry_on(&ours, 1))
+        .service(Scripted::new([FAIL, Answer("yes")]));
+    assert_eq!(ask(&mut retry, ()).await, Ok("yes"));
+    assert_eq!(ours.take(), "deposit, failure, take 1, success for 1");
+    assert_eq!(theirs.take(), "deposit, success", "to it, it was one attempt, which succeeded");
+}
+
+/// The inner one is called by a handler, and done long before the handler is.
+#[tokio::test(start_paused = true)]
+async fn what_was_told_before_a_handler_went_on_is_not_told_again() {
+    for (steps, story) in [
+        (vec![FAIL], "deposit, failure, take 1, failure"),
+        (vec![FAIL, Answer("yes")], "deposit, failure, take 1, success for 1"),
+        (vec![Answer("yes")], "deposit, success"),
+    ] {
+        let budget = Arc::new(Log::default());
+        let client = retry_on(&budget, 1).layer(Scripted::new(steps));
+        let mut retry = retry_on(&budget, 0).layer(tower::service_fn(move |()| {
+            let mut client = client.clone();
+            async move {
+                tokio::task::yield_now().await;
+                let answer = ask(&mut client, ()).await;
+                tokio::time::sleep(secs(1)).await;
+                answer
+            }
+        }));
+        let _ = ask(&mut retry, ()).await;
+        assert_eq!(budget.take(), story);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_request_says_nothing_for_the_next() {
+    let budget = Arc::new(Log::default());
+    let mut stack = ServiceBuilder::new()
+        .layer(retry_on(&budget, 0))
+        .layer(retry_on(&budget, 0))
+        .service(Scripted::new([FAIL, Answer("yes")]));
+    assert_eq!(ask(&mut stack, ()).await, Err(Oops(1)));
+    assert_eq!(ask(&mut stack, ()).await, Ok("yes"));
+    assert_eq!(budget.take(), "deposit, failure, deposit, success");
+}
+
+/// Two at once on one task, as `join!` has them.
+#[tokio::test(start_paused = true)]
+async fn requests_at_once_say_nothing_of_each_other() {
+    let (fails, succeeds) = (Arc::new(Log::default()), Arc::new(Log::default()));
+    let stack = |budget: &Arc<Log>, steps: Vec<Step<&'static str, Oops>>| {
+        ServiceBuilder::new().layer(retry_on(budget, 0)).layer(retry_on(budget, 1)).service(Scripted::new(steps))
+    };
+    let (mut one, mut other) = (stack(&fails, vec![FAIL]), stack(&succeeds, vec![Late(secs(1), Ok("yes"))]));
+    let _ = tokio::join!(ask(&mut one, ()), ask(&mut other, ()));
+    assert_eq!(fails.take(), "deposit, failure, take 1, failure");
+    assert_eq!(succeeds.take(), "deposit, success");
+}
