@@ -3,6 +3,7 @@
 mod support;
 
 use std::{
+    future::{Ready, ready},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex},
     task::Poll,
@@ -12,7 +13,7 @@ use support::*;
 use tokio_test::{assert_pending, assert_ready, task::spawn};
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_recourse::{
-    BreakerConfig, BreakerLayer, RetryConfig, RetryLayer, Verdict,
+    Attempt, BreakerConfig, BreakerLayer, RetryConfig, RetryLayer, Verdict,
     breaker::OpenRule,
     observe::Event,
     retry::{Backoff, Budget, CostBucket, Keep, RetryThrottle, Timeouts, TokenBucket},
@@ -99,11 +100,13 @@ async fn the_service_fails_to_get_ready_for_the_last_attempt() {
 }
 
 /// Keeps something, of which it then makes nothing.
+#[derive(Clone)]
 struct Lost;
 
 impl Keep<()> for Lost {
     type Request = ();
     type Kept = ();
+    type Prepared = Ready<()>;
 
     fn keep(&self, (): ()) -> ((), Option<()>) {
         ((), Some(()))
@@ -111,6 +114,10 @@ impl Keep<()> for Lost {
 
     fn again(&self, (): &mut ()) -> Option<()> {
         None
+    }
+
+    fn prepare(&self, (): (), _: &Attempt) -> Ready<()> {
+        ready(())
     }
 }
 

@@ -49,6 +49,7 @@ impl Slices {
     /// Adds what there is room for. If there is none, the newest slice takes over from the oldest one what it lacks of its part:
     /// a bucket that is always full ages bit by bit, and not all at once.
     pub(super) fn put(&self, amount: u64, now: u64) {
+        self.sweep(now);
         let fresh = self.held.put(amount);
         let lacks = self.fair.saturating_sub(tokens_of(self.slice(now).load(Ordering::Relaxed), now));
         let renewed =
