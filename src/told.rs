@@ -91,7 +91,11 @@ struct Budgets {
 
 impl Budgets {
     fn find(&self, budget: usize) -> Option<usize> {
-        self.around.iter().position(|&around| budget != 0 && around == budget)
+        // Nobody around, mostly: the innermost comes first.
+        if self.around[0] == 0 || budget == 0 {
+            return None;
+        }
+        self.around.iter().position(|&around| around == budget)
     }
 }
 
@@ -125,6 +129,7 @@ fn pass_accounts(budget: usize, attempt: &mut Attempt, accounted: u8) {
 }
 
 /// Whether a retry around this one has deposited into the same budget for the same request.
+#[inline]
 pub(crate) fn is_within_budget(budget: usize) -> bool {
     BUDGETS.get().find(budget).is_some()
 }

@@ -206,10 +206,12 @@ impl<C, A, L, K> RetryConfig<C, A, L, K> {
 impl Terms {
     fn succeeded(&self, attempt: &Attempt, paid: Option<Token>) {
         if let Some(budget) = self.untold(attempt) {
-            // What is a first attempt here may be a retry of somebody around, who knows what it has cost, and tells.
-            if paid.is_some() || !told::is_within_budget(address(budget)) {
+            if paid.is_some() {
                 budget.succeeded(paid);
                 told::account(address(budget));
+            } else if !told::is_within_budget(address(budget)) {
+                // Otherwise it may be a retry of somebody around, who knows what it has cost, and tells.
+                budget.succeeded(None);
             }
         }
         let number = attempt.number();

@@ -32,6 +32,7 @@ impl Reservation {
 
     /// Attempt `number` has come to its end: what it has cost, if it was a retry that was made. If it wasn't made, the token
     /// goes back.
+    #[inline]
     pub(crate) fn settle(&mut self, number: u32) -> Option<Token> {
         let paid = (number > 1 && self.budget.is_none()).then_some(self.token);
         self.give_back();
