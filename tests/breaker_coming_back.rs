@@ -77,6 +77,58 @@ fn stats_tell_the_first_open_time_of_a_function_too() {
     assert_eq!(Circuit::new(counted().open_for(open_for)).stats().open_for, secs(10));
 }
 
+#[test]
+fn the_function_is_asked_when_it_is_given_and_at_every_opening_but_not_by_who_only_looks() {
+    let asked = Arc::new(AtomicU32::new(0));
+    let counts = Arc::clone(&asked);
+    let open_for = OpenFor::by(move |_| (secs(10), counts.fetch_add(1, Relaxed)).0);
+    let (circuit, _clock) = timed(counted().open_for(open_for));
+    (0..100).for_each(|_| drop(circuit.stats()));
+    assert_eq!(asked.load(Relaxed), 1, "how long it is open for is known");
+    open(&circuit);
+    let (when_opened, _) = (asked.load(Relaxed), circuit.stats());
+    assert_eq!((when_opened, asked.load(Relaxed)), (3, 3), "by the circuit, and for the event");
+}
+
+#[test]
+fn until_reset_may_have_an_end_all_the_same() {
+    let jitter = |open_for: OpenFor| open_for.jitter(Ratio::HALF);
+    let (circuit, clock) = timed(counted().open_for(OpenFor::until_reset().max(secs(3_600))));
+    assert_eq!(circuit.stats().open_for, secs(3_600));
+    open(&circuit);
+    assert_eq!(circuit.retry_in(), Some(secs(3_600)));
+    clock.advance(secs(3_600));
+    assert_eq!(circuit.state(), State::HalfOpen);
+
+    let told = Told::default();
+    let for_ever = counted().open_for(jitter(OpenFor::until_reset())).observe(told.observer());
+    open(&timed(for_ever).0);
+    assert!(
+        told.last_has(&["CircuitOpened", &format!("open_for: {:?}", Duration::MAX)]),
+        "longer than for ever is nothing"
+    );
+    let (circuit, _clock) = timed(counted().open_for(jitter(OpenFor::until_reset()).max(secs(100))));
+    open(&circuit);
+    assert!((secs(50)..=secs(100)).contains(&circuit.retry_in().unwrap()));
+}
+
+#[test]
+fn what_the_service_asks_for_is_capped_by_the_longest_time_that_was_given_too() {
+    let retry_in = |open_for: OpenFor| {
+        let (circuit, _clock) = timed(counted().open_for(open_for.as_asked(secs(600)).jitter(Ratio::HALF)));
+        circuit.admit().unwrap().end(asking(secs(900)));
+        circuit.retry_in()
+    };
+    assert_eq!(retry_in(OpenFor::fixed(secs(5))), Some(secs(600)));
+    assert_eq!(retry_in(OpenFor::fixed(secs(5)).max(secs(60))), Some(secs(60)));
+    assert_eq!(retry_in(OpenFor::growing(secs(5))), Some(secs(600)), "five minutes are the cap of what grows");
+    assert_eq!(retry_in(OpenFor::until_reset()), Some(secs(600)));
+
+    let (circuit, _clock) = timed(counted().open_for(OpenFor::fixed(secs(5)).as_asked(secs(600))));
+    circuit.admit().unwrap().end(asking(Duration::ZERO));
+    assert_eq!(circuit.retry_in(), Some(secs(5)), "to be asked for nothing is not to be asked");
+}
+
 // resilience4j#1387: open for as long as the response says. go-retryablehttp#247: but not for a year.
 #[test]
 fn the_failure_that_opens_it_may_say_for_how_long() {

@@ -83,6 +83,12 @@ fn open_times_grow_or_stay() {
         (factor(f64::INFINITY), "`factor` is inf, but must be a finite number of at least 1"),
     ]);
     accept([("stays", factor(1.0)), ("grows fast", factor(f64::MAX))]);
+    // It took the place of the function, or of the steps, and nobody was told.
+    let second = Duration::from_secs(1);
+    let not_growing =
+        [OpenFor::fixed(second), OpenFor::stepwise(second), OpenFor::until_reset(), OpenFor::by(move |_| second)];
+    let refused = "`factor` is 3.0, but must be that of a growing time";
+    refuse(not_growing.map(|open_for| (open_for.factor(3.0), refused)));
 }
 
 #[test]

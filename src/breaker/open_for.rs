@@ -6,6 +6,17 @@ use crate::{Invalid, Ratio, random};
 
 /// For how long an opened circuit stays open.
 ///
+/// | time | [`factor`](Self::factor) | [`max`](Self::max) unless set | [`jitter`](Self::jitter) |
+/// |---|---|---|---|
+/// | [`fixed`](Self::fixed) | refused | none | yes |
+/// | [`growing`](Self::growing) | 2 unless set | 5 minutes | yes |
+/// | [`stepwise`](Self::stepwise) | refused | 5 minutes | yes |
+/// | [`by`](Self::by) a function | refused | none | yes |
+/// | [`until_reset`](Self::until_reset) | refused | none | none, but of a `max` |
+///
+/// Each may be [as the service asks](Self::as_asked) instead. A time that would end later than 8.9 years after the circuit was made
+/// never does.
+///
 /// ```
 /// use std::time::Duration;
 /// use tower_recourse::{Ratio, breaker::OpenFor};
@@ -20,9 +31,11 @@ use crate::{Invalid, Ratio, random};
 /// ```
 #[derive(Debug, Clone)]
 pub struct OpenFor {
+    /// The first opening's time.
     base: Duration,
     growth: Growth,
-    max: Duration,
+    /// The longest time, if one was given.
+    max: Option<Duration>,
     jitter: Option<Ratio>,
     /// The longest time that the service itself may ask for.
     asked_max: Option<Duration>,
@@ -47,34 +60,33 @@ enum Growth {
     Factor(f64),
     /// The k-th opening in a row lasts k times the base.
     Linear,
-    /// Until somebody closes it.
-    Never,
     By(Arc<dyn Fn(Opening) -> Duration + Send + Sync>),
 }
 
 impl OpenFor {
     /// The same time, always.
     pub const fn fixed(time: Duration) -> Self {
-        Self::new(time, Growth::None, Duration::MAX)
+        Self::new(time, Growth::None)
     }
 
     /// `base` the first time, and twice as long each time it opens again without having closed; at most 5 minutes.
     pub const fn growing(base: Duration) -> Self {
-        Self::new(base, Growth::Factor(2.0), Self::FIVE_MINUTES)
+        Self::new(base, Growth::Factor(2.0))
     }
 
     /// The k-th opening in a row lasts k × `base`; at most 5 minutes. This is how Envoy ejects hosts.
     pub const fn stepwise(base: Duration) -> Self {
-        Self::new(base, Growth::Linear, Self::FIVE_MINUTES)
+        Self::new(base, Growth::Linear)
     }
 
     /// Until it is [reset](super::Circuit::reset), or a success is [reported](super::Circuit::report_success): for failures
     /// that somebody must look into.
     pub const fn until_reset() -> Self {
-        Self::new(Duration::MAX, Growth::Never, Duration::MAX)
+        Self::new(Duration::MAX, Growth::None)
     }
 
-    /// As long as a function says, which must be quick and not panic.
+    /// As long as a function says, which must be quick, pure, and not panic. It is asked at every opening, and once here, for the
+    /// [first opening's time](Self::base).
     ///
     /// ```
     /// use std::time::Duration;
@@ -85,37 +97,43 @@ impl OpenFor {
     /// # let _ = open_for;
     /// ```
     pub fn by(time: impl Fn(Opening) -> Duration + Send + Sync + 'static) -> Self {
-        Self::new(Duration::ZERO, Growth::By(Arc::new(time)), Duration::MAX)
+        let first = time(Opening { in_a_row: 1, failing: None, asked: None });
+        Self::new(first, Growth::By(Arc::new(time)))
     }
 
     const FIVE_MINUTES: Duration = Duration::from_secs(300);
 
-    const fn new(base: Duration, growth: Growth, max: Duration) -> Self {
-        Self { base, growth, max, jitter: None, asked_max: None }
+    const fn new(base: Duration, growth: Growth) -> Self {
+        Self { base, growth, max: None, jitter: None, asked_max: None }
     }
 
     /// Opens for as long as the failure that opens it asks, if it does ([`Verdict::retry_after`](crate::Verdict::retry_after)), but
-    /// never for longer than this.
+    /// never for longer than `at_most`, nor than [`max`](Self::max) if that was given. Jitter isn't added to it. To be asked for nothing is
+    /// not to be asked: the time is the circuit's own then.
     pub const fn as_asked(mut self, at_most: Duration) -> Self {
         self.asked_max = Some(at_most);
         self
     }
 
-    /// By how much each opening in a row is longer than the one before.
+    /// By how much each opening in a row of a [growing](Self::growing) time is longer than the one before.
     ///
     /// # Errors
     ///
-    /// If `factor` is below 1, or not a finite number.
+    /// If `factor` is below 1, or not a finite number, or the time isn't a growing one.
     pub fn factor(self, factor: f64) -> Result<Self, Invalid> {
         if !factor.is_finite() || factor < 1.0 {
             return Err(Invalid::new("factor", factor, "a finite number of at least 1"));
         }
-        Ok(Self { growth: Growth::Factor(factor), ..self })
+        match self.growth {
+            Growth::Factor(_) => Ok(Self { growth: Growth::Factor(factor), ..self }),
+            _ => Err(Invalid::new("factor", factor, "that of a growing time")),
+        }
     }
 
-    /// The longest that it stays open, jitter included.
+    /// The longest that it stays open, whoever says so and jitter included: with [`until_reset`](Self::until_reset) too, it is tried again
+    /// after this time.
     pub const fn max(mut self, max: Duration) -> Self {
-        self.max = max;
+        self.max = Some(max);
         self
     }
 
@@ -128,24 +146,21 @@ impl OpenFor {
 
     /// The first opening's time, without jitter.
     pub fn base(&self) -> Duration {
-        let base = match &self.growth {
-            Growth::By(time) => time(Opening { in_a_row: 1, failing: None, asked: None }),
-            _ => self.base,
-        };
-        base.min(self.max)
+        self.base.min(self.longest())
     }
 
     /// The time of this opening.
     pub(crate) fn time(&self, opening: Opening, generator: &mut SmallRng) -> Duration {
         match (opening.asked, self.asked_max) {
-            // To be asked for nothing is not to be asked: the circuit wouldn't open at all.
-            (Some(asked), Some(at_most)) if !asked.is_zero() => return asked.min(at_most),
+            // For nothing, the circuit wouldn't open at all.
+            (Some(asked), Some(at_most)) if !asked.is_zero() => {
+                return asked.min(at_most).min(self.max.unwrap_or(Duration::MAX));
+            }
             _ => {}
         }
         let streak = opening.in_a_row.max(1);
         let before = i32::try_from(streak - 1).unwrap_or(i32::MAX);
         let grown = match &self.growth {
-            Growth::Never => return Duration::MAX,
             Growth::By(time) => time(opening),
             Growth::None => self.base,
             Growth::Linear => self.base.saturating_mul(streak),
@@ -153,14 +168,23 @@ impl OpenFor {
             Growth::Factor(_) if self.base.is_zero() => Duration::ZERO,
             Growth::Factor(factor) => times(self.base, factor.powi(before)),
         };
-        let jittered = match self.jitter {
-            None => grown,
-            Some(share) => {
+        let capped = grown.min(self.longest());
+        match self.jitter {
+            // For ever is for ever.
+            Some(share) if capped < Duration::MAX => {
                 let spread = share.as_f64() * (2.0 * random::unit(generator) - 1.0);
-                times(grown.min(self.max), 1.0 + spread)
+                times(capped, 1.0 + spread).min(self.longest())
             }
-        };
-        jittered.min(self.max)
+            _ => capped,
+        }
+    }
+
+    const fn longest(&self) -> Duration {
+        match (self.max, &self.growth) {
+            (Some(max), _) => max,
+            (None, Growth::Factor(_) | Growth::Linear) => Self::FIVE_MINUTES,
+            (None, Growth::None | Growth::By(_)) => Duration::MAX,
+        }
     }
 }
 
@@ -175,7 +199,6 @@ impl fmt::Debug for Growth {
             Self::None => f.write_str("none"),
             Self::Factor(factor) => write!(f, "times {factor}"),
             Self::Linear => f.write_str("linear"),
-            Self::Never => f.write_str("until reset"),
             Self::By(_) => f.write_str("by a function"),
         }
     }
