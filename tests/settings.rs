@@ -47,8 +47,12 @@ fn a_ratio_is_from_0_to_1() {
 
 #[test]
 fn a_rule_of_failures_in_a_row_needs_one() {
-    refuse([(OpenRule::consecutive(0), "`consecutive failures` is 0, but must be at least 1")]);
-    accept([("one", OpenRule::consecutive(1)), ("the most", OpenRule::consecutive(u32::MAX))]);
+    refuse([
+        (OpenRule::consecutive(0), "`consecutive` is 0, but must be within 1..=1048575"),
+        (OpenRule::consecutive(1_048_576), "`consecutive` is 1048576, but must be within 1..=1048575"),
+        (OpenRule::consecutive(u32::MAX), "`consecutive` is 4294967295, but must be within 1..=1048575"),
+    ]);
+    accept([("one", OpenRule::consecutive(1)), ("the most", OpenRule::consecutive(1_048_575))]);
 }
 
 #[test]

@@ -2,6 +2,7 @@ use std::{fmt, num::NonZeroU32, sync::Arc, time::Duration};
 
 use super::{
     Window,
+    cell::MAX_FAILURES_IN_A_ROW,
     config::Settings,
     rule::{Custom, Share},
     stats::WindowStats,
@@ -22,7 +23,8 @@ use crate::{Invalid, Ratio};
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum OpenRule {
-    /// So many failures in a row. Calls judged neutral, and dropped ones, neither count nor break the row.
+    /// So many failures in a row. Calls judged neutral, and dropped ones, neither count nor break the row. No more than 1,048,575 are
+    /// counted, so a larger number means that many; [`consecutive`](Self::consecutive) refuses it.
     Consecutive(NonZeroU32),
     /// This share or more of the window's calls failed.
     Ratio {
@@ -119,12 +121,13 @@ impl OpenRule {
     ///
     /// # Errors
     ///
-    /// If `failures` is 0.
+    /// If `failures` isn't within 1..=1048575.
     pub fn consecutive(failures: u32) -> Result<Self, Invalid> {
         NonZeroU32::new(failures)
             .map(Self::Consecutive)
-            .ok_or_else(|| Invalid::new("consecutive failures", failures, "at least 1"))
+            .ok_or_else(|| Invalid::new("consecutive", failures, "within 1..=1048575"))
     }
+            .filter(|failures| failures.get() <= MAX_FAILURES_IN_A_ROW)
 
     /// [`OpenRule::Custom`] from a closure.
     pub fn custom(window: Window, rule: impl Rule) -> Self {
@@ -135,7 +138,7 @@ impl OpenRule {
         let Settings { rules, shape, slow_after, throttle, .. } = settings;
         match self {
             Self::Consecutive(failures) => {
-                rules.consecutive = Some(failures.get().min(super::cell::MAX_FAILURES_IN_A_ROW));
+                rules.consecutive = Some(failures.get().min(MAX_FAILURES_IN_A_ROW));
             }
             Self::Ratio { failing, window } => {
                 rules.failing = Some(Share { at_least: failing, minimum: window.minimum });
