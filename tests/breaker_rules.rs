@@ -206,6 +206,27 @@ fn a_rule_of_ones_own_is_told_of_the_row_and_of_the_window_with_every_call() {
     }
 }
 
+// It was asked from the first call on, while every other rule waited for the minimum of the same window.
+#[test]
+fn a_rule_of_ones_own_waits_for_the_minimum_of_its_window() {
+    let (rule, asked) = at_failures(1, last(4).minimum(3).unwrap());
+    let (circuit, _) = circuit(counted().open_when(rule));
+    end_all(&circuit, FAILURE, 2);
+    assert_eq!((circuit.state(), asked.lock().unwrap().len()), (State::Closed, 0));
+    end_all(&circuit, Verdict::Success, 1);
+    assert_eq!((circuit.state(), asked.lock().unwrap().clone()), (State::Open, vec![(0, 3, 2)]));
+}
+
+#[test]
+fn of_two_windows_of_failures_the_last_minimum_counts_for_both_rules() {
+    let (rule, asked) = at_failures(1, last(9));
+    let ratio = OpenRule::Ratio { failing: Ratio::percent(100).unwrap(), window: last(4).minimum(2).unwrap() };
+    let (circuit, _) = circuit(counted().open_when(rule).or_when(ratio));
+    end_all(&circuit, Verdict::Success, 1);
+    end_all(&circuit, FAILURE, 1);
+    assert_eq!((circuit.state(), asked.lock().unwrap().clone()), (State::Open, vec![(1, 2, 1)]));
+}
+
 #[test]
 fn a_rule_of_ones_own_stands_beside_the_others() {
     let (rule, _) = at_failures(3, last(9).minimum(1).unwrap());

@@ -53,7 +53,10 @@ pub enum OpenRule {
     /// ([`Throttle::over`]) recovers sooner.
     Throttle(Throttle),
     /// A rule of one's own over what the window holds. It shares its window with [`Ratio`](Self::Ratio): of two, the one given last
-    /// counts for both, its minimum included. The rule itself is asked after every call, also before the minimum is reached.
+    /// counts for both, its minimum included.
+    ///
+    /// The rule is asked after every call that changes what it is told, as soon as the window has seen its
+    /// [minimum](Window::minimum): with a minimum of 1, after the first.
     Custom {
         /// The rule.
         rule: Arc<dyn Rule>,
@@ -124,10 +127,10 @@ impl OpenRule {
     /// If `failures` isn't within 1..=1048575.
     pub fn consecutive(failures: u32) -> Result<Self, Invalid> {
         NonZeroU32::new(failures)
+            .filter(|failures| failures.get() <= MAX_FAILURES_IN_A_ROW)
             .map(Self::Consecutive)
             .ok_or_else(|| Invalid::new("consecutive", failures, "within 1..=1048575"))
     }
-            .filter(|failures| failures.get() <= MAX_FAILURES_IN_A_ROW)
 
     /// [`OpenRule::Custom`] from a closure.
     pub fn custom(window: Window, rule: impl Rule) -> Self {
@@ -143,6 +146,10 @@ impl OpenRule {
             Self::Ratio { failing, window } => {
                 rules.failing = Some(Share { at_least: failing, minimum: window.minimum });
                 shape.failures = window.span;
+                // The minimum of another window may be more than this one holds.
+                if let Some(custom) = &mut rules.custom {
+                    custom.minimum = window.minimum;
+                }
             }
             Self::Slow { longer_than, share, window } => {
                 rules.slow = Some(Share { at_least: share, minimum: window.minimum });
@@ -154,9 +161,9 @@ impl OpenRule {
                 *throttle = Some(rule);
             }
             Self::Custom { rule, window } => {
-                rules.custom = Some(Custom(rule));
+                rules.custom = Some(Custom { rule, minimum: window.minimum });
                 shape.failures = window.span;
-                // The minimum of another window may be more than this one holds.
+                // As above.
                 if let Some(share) = &mut rules.failing {
                     share.minimum = window.minimum;
                 }

@@ -21,9 +21,12 @@ pub(crate) struct Rules {
     pub(crate) custom: Option<Custom>,
 }
 
-/// A rule of the user's own, over what the window holds.
+/// A rule of the user's own, over what the window holds once there are enough calls in it.
 #[derive(Clone)]
-pub(crate) struct Custom(pub(crate) Arc<dyn Rule>);
+pub(crate) struct Custom {
+    pub(crate) rule: Arc<dyn Rule>,
+    pub(crate) minimum: u32,
+}
 
 /// A share of the calls in a window, once there are enough of them.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -219,7 +222,20 @@ impl Rules {
         self.consecutive.is_some_and(|limit| failures_in_a_row >= limit)
             || self.failing.is_some_and(|share| share.is_reached_by(counts.failures, counts.calls))
             || self.slow.is_some_and(|share| share.is_reached_by(counts.slow, counts.timed))
-            || self.custom.as_ref().is_some_and(|custom| custom.0.opens(failures_in_a_row, &counts.into()))
+            || self.custom.as_ref().is_some_and(|custom| custom.opens(failures_in_a_row, counts))
+    }
+}
+
+impl Custom {
+    fn opens(&self, failures_in_a_row: u32, counts: Counts) -> bool {
+        counts.calls >= self.minimum && self.rule.opens(failures_in_a_row, &counts.into())
+    }
+}
+
+/// Two rules are the same if they are one: what they say can't be compared.
+impl PartialEq for Custom {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.rule, &other.rule) && self.minimum == other.minimum
     }
 }
 
