@@ -210,6 +210,57 @@ fn what_only_measures_tells_again_of_other_windows() {
     assert_eq!(told.count("CircuitWouldOpen"), 2);
 }
 
+// A lower limit was never told of: the circuit had told once, of the one before.
+#[test]
+fn what_only_measures_tells_again_of_other_rules_and_not_of_the_same() {
+    let told = Told::default();
+    let never = |_: u32, _: &tower_recourse::breaker::WindowStats| false;
+    let own = OpenRule::custom(Window::count(10).unwrap(), never);
+    let config = |minimum| {
+        let window = Window::count(10).unwrap().minimum(minimum).unwrap();
+        let ratio = OpenRule::Ratio { failing: Ratio::HALF, window };
+        counted().open_when(own.clone()).or_when(ratio).observe(told.observer())
+    };
+    let circuit = Circuit::new(config(4));
+    circuit.set_mode(Mode::MetricsOnly);
+    end_all(&circuit, Verdict::transient(), 9);
+    for (minimum, times) in [(4, 1), (3, 2), (3, 2), (4, 3)] {
+        circuit.reconfigure(config(minimum));
+        end_all(&circuit, Verdict::transient(), 1);
+        assert_eq!(told.count("CircuitWouldOpen"), times, "a minimum of {minimum}");
+    }
+    assert_eq!(circuit.stats().window.calls, 10, "and what was counted stays");
+}
+
+// Switched on late, calls on their way ended that had never been admitted, and failures of before were nobody's.
+#[test]
+fn every_call_that_was_admitted_has_ended_once_whenever_counting_is_switched_on_or_off() {
+    let (counts, does_not) = (counted(), BreakerConfig::default().unobserved());
+    let circuit = Circuit::new(does_not.clone());
+    let one_of_each = || {
+        circuit.admit().unwrap().success();
+        circuit.admit().unwrap().neutral();
+        drop(circuit.admit().unwrap());
+        circuit.admit().unwrap().failure();
+    };
+    one_of_each();
+    let uncounted = [(); 3].map(|()| circuit.admit().unwrap());
+    circuit.reconfigure(counts.clone());
+    assert_eq!(endings(&circuit), [0, 1, 1, 1], "what is always counted was admitted too");
+    one_of_each();
+    let counted = [(); 3].map(|()| circuit.admit().unwrap());
+    circuit.reconfigure(does_not);
+    assert_eq!((circuit.stats().total_admitted, circuit.stats().total_successes), (None, None));
+    one_of_each();
+    for [success, failure, dropped] in [uncounted, counted] {
+        success.success();
+        failure.failure();
+        drop(dropped);
+    }
+    circuit.reconfigure(counts);
+    assert_eq!(endings(&circuit), [2, 5, 3, 5], "of the successes, those of calls that began while they were counted");
+}
+
 #[test]
 fn settings_of_two_threads_at_once_are_those_of_one_of_them() {
     const ROUNDS: u32 = 20_000;

@@ -90,9 +90,6 @@ impl<C> Circuit<C> {
         });
         let permit = match admitted {
             Ok(generation) => {
-                if settings.count_calls {
-                    tenant.totals.admitted.add();
-                }
                 let mut permit = Permit::remembering(tenant, &settings, generation);
                 // An observer that panics loses the call, not the probe's slot.
                 permit.blame(false);

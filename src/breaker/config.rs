@@ -185,8 +185,8 @@ impl<C> BreakerConfig<C> {
         BreakerConfig { settings: self.settings, classifier }
     }
 
-    /// Counts admitted calls and successes as well, so that [`Stats`](super::Stats) has them. Failures, rejections and
-    /// transitions are always counted. Off by default: it is the one write to shared memory that a healthy call would
+    /// Counts admitted calls and successes as well, so that [`Stats`](super::Stats) has them: those of calls that begin while this is
+    /// set. Failures, rejections and transitions are always counted. Off by default: it is the one write to shared memory that a healthy call would
     /// make.
     pub fn count_calls(mut self) -> Self {
         self.settings().count_calls = true;

@@ -35,6 +35,9 @@ pub struct Permit {
     generation: u32,
     /// A success has nothing to write besides the windows.
     plain: bool,
+    /// Whether its admission was counted. If not, its success isn't either, and another ending counts both: so the totals add up,
+    /// whenever counting is switched on or off.
+    counted: bool,
     /// A panic while this permit is alive is the call's own.
     blamed: bool,
     ended: bool,
@@ -48,14 +51,18 @@ impl Permit {
     /// For a call that is admitted by a circuit which has nothing to remember of it.
     #[inline]
     pub(crate) fn plain(core: &'static Core, generation: u32) -> Self {
-        Self { core, generation, plain: true, blamed: true, ended: false, started: UNTIMED }
+        Self { core, generation, plain: true, counted: false, blamed: true, ended: false, started: UNTIMED }
     }
 
     /// For any other.
     pub(crate) fn remembering(tenant: &Tenant, settings: &Settings, generation: u32) -> Self {
         let flags = tenant.core.flags();
         let started = if flags.is_timed() { tenant.now(settings) } else { UNTIMED };
-        Self { plain: flags.is_plain(), started, core: tenant.core, generation, blamed: true, ended: false }
+        let counted = settings.count_calls;
+        if counted {
+            tenant.totals.admitted.add();
+        }
+        Self { plain: flags.is_plain(), counted, started, core: tenant.core, generation, blamed: true, ended: false }
     }
 
     /// The call did what it was for.
@@ -125,8 +132,11 @@ impl Permit {
             End::Neutral => (&tenant.totals.neutral, Ending::Neither, None),
             End::Dropped => (&tenant.totals.dropped, Ending::Neither, None),
         };
-        if settings.count_calls || ending != Ending::Success {
+        if self.counted || end.is_always_counted() {
             total.add();
+        }
+        if !self.counted && end.is_always_counted() {
+            tenant.totals.admitted.add();
         }
         let window = self.core.window();
         if let (Some(window), Some(_), Ending::Success | Ending::Failure) = (window, settings.throttle, ending) {
@@ -187,6 +197,11 @@ enum End {
 
 impl End {
     const FAILURE: Self = Self::Failure { asked: None };
+
+    /// All but successes are rare enough.
+    fn is_always_counted(self) -> bool {
+        !matches!(self, Self::Success)
+    }
 
     /// What a dropped call counts as, given how long it ran.
     fn or_by(self, dropped: Dropped, ran: Option<u64>) -> Self {

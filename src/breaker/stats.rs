@@ -27,14 +27,15 @@ pub struct Stats {
     pub window: WindowStats,
     /// Calls counted as failures since the circuit was made.
     pub total_failures: u64,
-    /// Calls counted as successes. `None` unless `count_calls` is set.
+    /// Calls counted as successes, of those that were let in while `count_calls` was set. `None` unless it is.
     pub total_successes: Option<u64>,
     /// Calls judged neutral.
     pub total_neutral: u64,
     /// Calls that were dropped before they ended, and not because of a time-out.
     pub total_dropped: u64,
-    /// Calls let in. `None` unless `count_calls` is set. When no call is on its way, it is the sum of successes, failures,
-    /// neutral and dropped ones.
+    /// Calls let in while `count_calls` was set, and those that have failed, were neutral or dropped all the same. `None` unless it is set
+    /// now. When no call is on its way, it is the sum of successes, failures, neutral and dropped ones, also if `count_calls` was
+    /// [switched](super::Circuit::reconfigure) on or off in between.
     pub total_admitted: Option<u64>,
     /// Calls rejected.
     pub total_rejected: u64,
