@@ -106,7 +106,7 @@
 //! | `Auto` | as the state says | yes | yes |
 //! | `ForcedOpen` | rejected | rejections | is open |
 //! | `ForcedClosed` | admitted | yes | no |
-//! | `MetricsOnly` | admitted | yes | no, but tells once that it would |
+//! | `MetricsOnly` | admitted | yes | no, but tells that it would: once, until it is reset or its rules are exchanged |
 //! | `Disabled` | admitted | totals only | no |
 //!
 //! A mode stays until it is changed; changing it forgets what was counted. [`Circuit::reset`] closes and forgets, within the mode.

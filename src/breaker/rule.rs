@@ -13,7 +13,7 @@ use super::{
 use crate::Ratio;
 
 /// When a closed circuit opens. Several rules can stand together; the first that says so opens.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Rules {
     pub(crate) consecutive: Option<u32>,
     pub(crate) failing: Option<Share>,
@@ -347,6 +347,14 @@ impl Word {
             Phase::Closed { ramping, .. } => {
                 Self { streak: 0, ..self.then(Phase::Closed { failures_in_a_row: 0, ramping }) }
             }
+            Phase::Open | Phase::HalfOpen { .. } => self,
+        }
+    }
+
+    /// Closed, and it wasn't told yet that it would have opened; anything else stays what it is.
+    pub(crate) fn untold(self) -> Self {
+        match self.phase {
+            Phase::Closed { .. } => Self { streak: 0, ..self },
             Phase::Open | Phase::HalfOpen { .. } => self,
         }
     }

@@ -110,10 +110,13 @@ impl Tenant {
         Arc::make_mut(&mut settings).clock = before.clock.clone();
         let flags = Flags::of(&settings, self.core.pane_of(settings.shape));
         let counts_anew = settings.shape != before.shape;
+        let has_other_rules = settings.rules != before.rules || settings.slow_after != before.slow_after;
         self.settings.store(settings);
         self.core.flags.store(flags.0, Ordering::Release);
         if counts_anew {
             self.core.cell.renew();
+        } else if has_other_rules {
+            self.core.cell.change(Word::untold);
         }
     }
 

@@ -33,7 +33,8 @@ pub enum Mode {
     ForcedOpen,
     /// Calls are admitted and counted, but never open it.
     ForcedClosed,
-    /// Calls are admitted and counted; when a rule would open it, that is told, once until the next reset.
+    /// Calls are admitted and counted; when a rule would open it, that is told, once until the next reset or
+    /// another rule.
     MetricsOnly,
     /// Calls are admitted, and nothing is counted but the totals.
     Disabled,

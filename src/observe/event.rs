@@ -55,7 +55,7 @@ pub enum Event<'a> {
         /// Slow ones among them.
         slow: u32,
     },
-    /// A circuit that only measures would have opened. Told once until it is reset.
+    /// A circuit that only measures would have opened. Told once until it is reset, or its rules are exchanged.
     CircuitWouldOpen {
         /// The circuit's name.
         name: &'a Name,
