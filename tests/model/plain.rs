@@ -1,52 +1,79 @@
 //! The circuit as its documentation tells it, for one thread: lists of what happened, and nothing clever.
 
-use std::{collections::VecDeque, time::Duration};
+mod half_open;
+mod opening;
 
-use tower_recourse::State;
+use std::time::Duration;
+
+use tower_recourse::{State, breaker::Mode};
 
 use crate::{
-    settings::{Growth, Settings, Share},
-    steps::{End, Wait},
-    view::View,
+    settings::{Dropping, Settings},
+    steps::End,
+    tally::Tally,
+    view::{Totals, View},
 };
+use half_open::{HalfOpen, Probe};
 
 /// Times are microseconds since the circuit was made.
-pub(crate) struct Plain<'a> {
-    settings: &'a Settings,
+pub(crate) struct Plain {
+    settings: Settings,
     now: u64,
+    mode: Mode,
     phase: Phase,
     /// Every transition begins a new one, and every new round of probes. A permit belongs to one.
     generation: u32,
     openings_in_a_row: u32,
-    seen: View,
+    totals: Totals,
 }
 
 enum Phase {
-    Closed { failures_in_a_row: u32, failures: VecDeque<bool>, slow: VecDeque<bool> },
+    Closed(Closed),
     Open { until: u64 },
-    HalfOpen { on_their_way: u32, results: Vec<Probe>, lease_until: u64 },
+    HalfOpen(HalfOpen),
 }
 
-struct Probe {
-    failed: bool,
-    slow: bool,
+#[derive(Default)]
+struct Closed {
+    failures_in_a_row: u32,
+    failures: Tally,
+    slow: Tally,
+    /// For throttling; the accepted ones are marked.
+    requests: Tally,
+    ramp_since: Option<u64>,
+    has_told: bool,
+}
+
+/// What a call that wants in is told.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    In,
+    /// By chance: neither never nor always.
+    Perhaps,
+    /// Not before this time, if that is known.
+    Out(Option<Duration>),
 }
 
 #[derive(Debug)]
 pub(crate) struct Permit {
     generation: u32,
-    started: u64,
+    /// When the call began, if somebody wanted to know then how long it takes.
+    started: Option<u64>,
+    is_counted: bool,
 }
 
-impl<'a> Plain<'a> {
-    pub(crate) fn new(settings: &'a Settings) -> Self {
+const NEVER: u64 = u64::MAX;
+
+impl Plain {
+    pub(crate) fn new(settings: &Settings) -> Self {
         Self {
-            settings,
+            settings: settings.clone(),
             now: 0,
-            phase: closed(),
+            mode: Mode::Auto,
+            phase: Phase::Closed(Closed::default()),
             generation: 0,
             openings_in_a_row: 0,
-            seen: View::new(settings.count_calls),
+            totals: Totals { admitted: Some(0), successes: Some(0), ..Totals::default() },
         }
     }
 
@@ -54,237 +81,222 @@ impl<'a> Plain<'a> {
         self.now += micros;
     }
 
-    pub(crate) fn length_of(&self, wait: Wait) -> u64 {
-        const SIXTY_DAYS: u64 = 60 * 24 * 3_600 * 1_000_000;
-        let until_it_moves = self.retry_in().map_or(0, |retry_in| retry_in.as_micros() as u64);
-        match wait {
-            Wait::Nothing => 0,
-            Wait::OneMicrosecond => 1,
-            Wait::UntilItMoves => until_it_moves,
-            Wait::UntilJustBefore => until_it_moves.saturating_sub(1),
-            Wait::OpenTime => self.settings.open_for,
-            Wait::Lease => self.settings.lease,
-            Wait::SlowTime => self.settings.slow.map_or(0, |(longer_than, _)| longer_than),
-            Wait::SixtyDays => SIXTY_DAYS,
-        }
+    pub(crate) fn now(&self) -> u64 {
+        self.now
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     pub(crate) fn state(&self) -> State {
         match self.phase {
-            Phase::Closed { .. } => State::Closed,
+            Phase::Closed(_) => State::Closed,
             Phase::Open { .. } => State::Open,
-            Phase::HalfOpen { .. } => State::HalfOpen,
+            Phase::HalfOpen(_) => State::HalfOpen,
         }
     }
 
-    /// "After which time a call may be admitted; `None` while calls are."
-    pub(crate) fn retry_in(&self) -> Option<Duration> {
-        let until = match &self.phase {
-            Phase::Closed { .. } => return None,
-            Phase::Open { until } => *until,
-            Phase::HalfOpen { on_their_way, results, .. } if self.has_room(*on_their_way, results) => return None,
-            Phase::HalfOpen { lease_until, .. } => *lease_until,
-        };
-        (until > self.now).then(|| Duration::from_micros(until - self.now))
-    }
-
-    /// The time to come back after, if not.
-    pub(crate) fn admit(&mut self) -> Result<Permit, Duration> {
-        if let Some(retry_in) = self.retry_in() {
-            self.seen.rejected += 1;
-            return Err(retry_in);
-        }
-        self.half_open_if_time();
-        // "The first call that asks when the lease of the newest probe is over, and probes have still not come back,
-        // begins a new round."
-        if let Phase::HalfOpen { on_their_way: 1.., lease_until, .. } = self.phase {
-            if lease_until <= self.now {
-                self.generation += 1;
-                self.phase = half_open();
+    /// Asks for a way in. Who is told `Perhaps` says what came of it, with `admit` or `reject`.
+    pub(crate) fn ask(&mut self) -> Answer {
+        self.settle();
+        match &self.phase {
+            Phase::Closed(closed) => match (closed.ramp_since, self.settings.throttle) {
+                // "Which grows evenly from none to all."
+                (Some(since), _) if since == self.now => Answer::Out(None),
+                (Some(_), _) => Answer::Perhaps,
+                (None, Some(throttle)) if self.mode == Mode::Auto => {
+                    let requests = closed.requests.held(Some(throttle.span()), self.now);
+                    // max(0, (requests − k × accepts) / (requests + 1)), which never is 1.
+                    let is_throttled = requests.calls * 1_000 > throttle.k * requests.marked;
+                    if is_throttled { Answer::Perhaps } else { Answer::In }
+                }
+                (None, _) => Answer::In,
+            },
+            Phase::Open { until } if *until > self.now => Answer::Out(self.comes_back_in()),
+            Phase::Open { .. } => Answer::In,
+            Phase::HalfOpen(probes) if probes.rejects(&self.settings.probes, self.now) => {
+                Answer::Out(self.comes_back_in())
             }
+            Phase::HalfOpen(_) => Answer::In,
         }
-        if let Phase::HalfOpen { on_their_way, lease_until, .. } = &mut self.phase {
-            *on_their_way += 1;
-            *lease_until = self.now + self.settings.lease;
+    }
+
+    pub(crate) fn admit(&mut self) -> Permit {
+        self.half_open_if_time();
+        if let Phase::HalfOpen(probes) = &mut self.phase {
+            if probes.is_given_up(&self.settings.probes, self.now) {
+                // "Begins a new round: what the round has brought so far is forgotten, and what they bring is ignored."
+                self.generation += 1;
+                probes.begin_again(&self.settings.probes, self.now);
+            }
+            probes.send(&self.settings.probes, self.now);
         }
-        add(&mut self.seen.admitted);
-        Ok(Permit { generation: self.generation, started: self.now })
+        if self.settings.count_calls {
+            add(&mut self.totals.admitted);
+        }
+        let is_timed = self.settings.rules.slow.is_some() || matches!(self.settings.dropped, Dropping::FailureAfter(_));
+        Permit {
+            generation: self.generation,
+            started: is_timed.then_some(self.now),
+            is_counted: self.settings.count_calls,
+        }
+    }
+
+    pub(crate) fn reject(&mut self) {
+        self.totals.rejected += 1;
+        if let Phase::Closed(Closed { ramp_since: None, requests, .. }) = &mut self.phase {
+            requests.add(self.now, false);
+        }
     }
 
     pub(crate) fn end(&mut self, permit: Permit, end: End) {
-        match end {
-            End::Success => add(&mut self.seen.successes),
-            End::Failure => self.seen.failures += 1,
-            End::Neutral | End::Rejected => self.seen.neutral += 1,
-            End::Dropped => self.seen.dropped += 1,
-        }
+        let took = permit.started.map(|started| self.now - started);
+        let end = match (end, self.settings.dropped) {
+            (End::Dropped, Dropping::Failure) => End::Failure,
+            (End::Dropped, Dropping::FailureAfter(limit)) if took > Some(limit) => End::Failure,
+            _ => end,
+        };
+        self.count(&permit, end);
         // "An ending that comes after its circuit has moved on changes nothing but the totals."
-        if permit.generation != self.generation {
+        if permit.generation != self.generation || self.mode == Mode::Disabled {
             return;
         }
-        let ended = matches!(end, End::Success | End::Failure);
-        let failed = matches!(end, End::Failure);
-        let took = self.now - permit.started;
-        let slow = self.settings.slow.is_some_and(|(longer_than, _)| took > longer_than);
-        // "One that was given up by its caller after that time was slow too."
-        let given_up_slow = matches!(end, End::Dropped) && slow;
-        let counts = ended || given_up_slow;
+        let failed = match end {
+            End::Success => Some(false),
+            End::Failure | End::Asks(_) => Some(true),
+            End::Neutral | End::Rejected | End::Dropped => None,
+        };
+        let slow = match (took, self.settings.rules.slow) {
+            (Some(took), Some((longer_than, ..))) => Some(took > longer_than),
+            _ => None,
+        };
+        // "One that was given up by its caller after that time was slow too. Those judged neutral don't count."
+        let says_nothing = failed.is_none() && !(matches!(end, End::Dropped) && slow == Some(true));
+        let asked = if let End::Asks(delay) = end { delay } else { 0 };
         match &mut self.phase {
-            Phase::Closed { failures_in_a_row, failures, slow: slow_ones } if counts => {
-                if ended {
-                    *failures_in_a_row = if failed { *failures_in_a_row + 1 } else { 0 };
-                    slide(failures, failed, self.settings.failing);
-                }
-                slide(slow_ones, slow, self.settings.slow.map(|(_, share)| share));
-                if self.opens() {
-                    self.open();
-                }
+            Phase::Closed(_) if says_nothing => {}
+            Phase::Closed(closed) => {
+                closed.count(failed, slow, self.now);
+                self.open_if_a_rule_says_so(asked);
             }
-            Phase::HalfOpen { on_their_way, results, .. } => {
-                *on_their_way -= 1;
-                if counts {
-                    results.push(Probe { failed, slow });
-                    match self.decision() {
-                        Some(State::Open) => self.open(),
+            Phase::HalfOpen(probes) => {
+                probes.on_their_way -= 1;
+                if !says_nothing {
+                    probes.results.push(Probe { failed: failed == Some(true), slow: slow == Some(true) });
+                    match probes.decision(&self.settings) {
+                        Some(State::Open) => self.open(asked),
                         Some(_) => self.close(),
                         None => {}
                     }
                 }
             }
-            Phase::Closed { .. } | Phase::Open { .. } => {}
+            Phase::Open { .. } => {}
         }
     }
 
+    /// "Closes the circuit at once, without a ramp. One that is forced open stays so."
     pub(crate) fn reset(&mut self) {
-        if self.state() == State::Closed {
+        self.begin_anew(self.mode);
+    }
+
+    /// "To set the mode that it is in does nothing."
+    pub(crate) fn steer(&mut self, mode: Mode) {
+        if self.mode != mode {
+            self.begin_anew(mode);
+        }
+    }
+
+    /// "An open circuit closes, a closed one forgets its failures in a row."
+    pub(crate) fn report_success(&mut self) {
+        match &mut self.phase {
+            Phase::Closed(closed) => closed.failures_in_a_row = 0,
+            Phase::Open { .. } | Phase::HalfOpen(_) if self.mode == Mode::Auto => self.close(),
+            Phase::Open { .. } | Phase::HalfOpen(_) => {}
+        }
+    }
+
+    /// "What was counted stays if the windows are the same as before; otherwise a closed circuit begins to count anew."
+    ///
+    /// Whether the config is the one that holds already matters where there is a rule of one's own: nobody can say of two functions that
+    /// they are the same.
+    pub(crate) fn reconfigure(&mut self, settings: &Settings, is_the_same: bool) {
+        let before = std::mem::replace(&mut self.settings, settings.clone());
+        let Phase::Closed(closed) = &mut self.phase else { return };
+        if before.windows() != settings.windows() {
             self.generation += 1;
-            self.phase = closed();
-        } else {
-            self.close();
+            *closed = Closed { ramp_since: closed.ramp_since, ..Closed::default() };
+        } else if before.rules != settings.rules || settings.rules.custom.is_some() && !is_the_same {
+            closed.has_told = false;
         }
     }
 
-    /// "Reading it moves an open circuit whose time is over to half-open."
+    /// "Reading it moves on a circuit whose time is over."
     pub(crate) fn view(&mut self) -> View {
-        self.half_open_if_time();
-        let (failures_in_a_row, window) = match &self.phase {
-            Phase::Closed { failures_in_a_row, failures, slow } => {
-                (*failures_in_a_row, [failures.len(), marked(failures), slow.len(), marked(slow)])
-            }
-            Phase::Open { .. } => (0, [0; 4]),
-            Phase::HalfOpen { results, .. } => {
-                let failed = results.iter().filter(|probe| probe.failed).count();
-                let slow = results.iter().filter(|probe| probe.slow).count();
-                (0, [results.len(), failed, results.len(), slow])
-            }
-        };
-        let (state, retry_in) = (self.state(), self.retry_in());
-        let window = window.map(|calls| calls as u32);
-        let openings_in_a_row = self.openings_in_a_row;
-        View { state, failures_in_a_row, openings_in_a_row, retry_in, window, ..self.seen.clone() }
-    }
-
-    fn half_open_if_time(&mut self) {
-        if matches!(self.phase, Phase::Open { until } if until <= self.now) {
-            self.turn(half_open());
+        self.look();
+        let [failures, slow] = self.held();
+        let failures_in_a_row = if let Phase::Closed(closed) = &self.phase { closed.failures_in_a_row } else { 0 };
+        let counted = |total: Option<u64>| total.filter(|_| self.settings.count_calls);
+        let Totals { admitted, successes, .. } = self.totals;
+        View {
+            state: self.state(),
+            mode: self.mode,
+            failures_in_a_row,
+            openings_in_a_row: self.openings_in_a_row,
+            retry_in: self.comes_back_in(),
+            window: [failures.calls, failures.marked, slow.calls, slow.marked],
+            totals: Totals { admitted: counted(admitted), successes: counted(successes), ..self.totals.clone() },
         }
     }
 
-    fn open(&mut self) {
-        // "Counted up to 63."
-        self.openings_in_a_row = (self.openings_in_a_row + 1).min(63);
-        let until = self.now + self.open_time();
-        self.turn(Phase::Open { until });
+    /// "After which time a call may be admitted; `None` while calls are." Not a look: it moves no open circuit on.
+    pub(crate) fn retry_in(&mut self) -> Option<Duration> {
+        if self.state() == State::HalfOpen {
+            self.look();
+        }
+        self.comes_back_in()
     }
 
-    fn close(&mut self) {
-        self.openings_in_a_row = 0;
-        self.turn(closed());
-    }
-
-    fn turn(&mut self, phase: Phase) {
-        self.generation += 1;
-        self.seen.transitions += 1;
-        self.phase = phase;
-    }
-
-    fn open_time(&self) -> u64 {
-        const FIVE_MINUTES: u64 = 300 * 1_000_000;
-        let base = self.settings.open_for;
-        let (time, longest) = match self.settings.growth {
-            Growth::None => (base, u64::MAX),
-            Growth::Factor(factor) => {
-                let times = u64::from(factor).saturating_pow(self.openings_in_a_row - 1);
-                (base.saturating_mul(times), FIVE_MINUTES)
+    fn comes_back_in(&self) -> Option<Duration> {
+        let until = match &self.phase {
+            Phase::Closed(_) => return None,
+            Phase::Open { until } => *until,
+            Phase::HalfOpen(probes) if probes.rejects(&self.settings.probes, self.now) => {
+                probes.until(&self.settings.probes)
             }
-            Growth::Stepwise => (base * u64::from(self.openings_in_a_row), FIVE_MINUTES),
+            Phase::HalfOpen(_) => return None,
         };
-        time.min(self.settings.longest.unwrap_or(longest))
+        (until > self.now && until != NEVER).then(|| Duration::from_micros(until - self.now))
     }
 
-    fn opens(&self) -> bool {
-        let Phase::Closed { failures_in_a_row, failures, slow } = &self.phase else { return false };
-        let reached = |share: Share, window: &VecDeque<bool>| {
-            window.len() >= share.minimum as usize && is_share(share.thousandths, marked(window), window.len())
-        };
-        self.settings.consecutive.is_some_and(|limit| *failures_in_a_row >= limit)
-            || self.settings.failing.is_some_and(|share| reached(share, failures))
-            || self.settings.slow.is_some_and(|(_, share)| reached(share, slow))
-    }
-
-    fn decision(&self) -> Option<State> {
-        let Phase::HalfOpen { results, .. } = &self.phase else { return None };
-        let failed = results.iter().filter(|probe| probe.failed).count();
-        let slow = results.iter().filter(|probe| probe.slow).count();
-        let all_back = results.len() >= self.settings.needed as usize;
-        let bad = match (self.settings.probes_failing, self.settings.slow) {
-            (None, _) => failed + slow > 0,
-            (Some(_), _) if !all_back => false,
-            (Some(failing), None) => is_share(failing, failed, results.len()),
-            (Some(failing), Some((_, share))) => {
-                is_share(failing, failed, results.len()) || is_share(share.thousandths, slow, results.len())
-            }
-        };
-        match (bad, all_back) {
-            (true, _) => Some(State::Open),
-            (false, true) => Some(State::Closed),
-            (false, false) => None,
+    /// "A call counts there if it was to be counted when it was admitted"; what isn't a success always does.
+    fn count(&mut self, permit: &Permit, end: End) {
+        if !permit.is_counted && !matches!(end, End::Success) {
+            add(&mut self.totals.admitted);
+        }
+        match end {
+            End::Success if permit.is_counted => add(&mut self.totals.successes),
+            End::Success => {}
+            End::Failure | End::Asks(_) => self.totals.failures += 1,
+            End::Neutral | End::Rejected => self.totals.neutral += 1,
+            End::Dropped => self.totals.dropped += 1,
         }
     }
+}
 
-    /// "It never is more than are still needed to decide."
-    fn has_room(&self, on_their_way: u32, results: &[Probe]) -> bool {
-        let all = if self.settings.probes_failing.is_some() { self.settings.needed } else { 1 };
-        on_their_way < self.settings.at_a_time.unwrap_or(all)
-            && on_their_way + (results.len() as u32) < self.settings.needed
+impl Closed {
+    fn count(&mut self, failed: Option<bool>, slow: Option<bool>, now: u64) {
+        if let Some(failed) = failed {
+            self.failures_in_a_row = if failed { self.failures_in_a_row + 1 } else { 0 };
+            self.failures.add(now, failed);
+            self.requests.add(now, !failed);
+        }
+        if let Some(slow) = slow {
+            self.slow.add(now, slow);
+        }
     }
-}
-
-fn closed() -> Phase {
-    Phase::Closed { failures_in_a_row: 0, failures: VecDeque::new(), slow: VecDeque::new() }
-}
-
-fn half_open() -> Phase {
-    Phase::HalfOpen { on_their_way: 0, results: Vec::new(), lease_until: 0 }
 }
 
 fn add(total: &mut Option<u64>) {
     *total = total.map(|total| total + 1);
-}
-
-fn slide(window: &mut VecDeque<bool>, mark: bool, share: Option<Share>) {
-    let Some(share) = share else { return };
-    window.push_back(mark);
-    if window.len() > share.calls as usize {
-        window.pop_front();
-    }
-}
-
-fn marked(window: &VecDeque<bool>) -> usize {
-    window.iter().filter(|mark| **mark).count()
-}
-
-/// "This share or more." None of them is no share at all.
-fn is_share(thousandths: u32, part: usize, whole: usize) -> bool {
-    part > 0 && part * 1_000 >= thousandths as usize * whole
 }

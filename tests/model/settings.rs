@@ -1,150 +1,230 @@
-//! Settings as plain numbers, any of them.
+//! Settings as plain numbers, and the config that is made of them.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use proptest::{option, prelude::*, sample::select};
 use tower_recourse::{
     BreakerConfig, Ratio,
-    breaker::{OpenFor, OpenRule, Probes, Window},
+    breaker::{Dropped, OpenFor, OpenRule, Opening, Probes, Throttle, Undecided, Window, WindowStats},
+    observe::Observer,
     time::ManualClock,
 };
 
-const SECOND: u64 = 1_000_000;
-const DAY: u64 = 24 * 3_600 * SECOND;
+pub(crate) const SECOND: u64 = 1_000_000;
 
 /// All times are microseconds, all shares thousandths.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Settings {
-    pub(crate) consecutive: Option<u32>,
-    pub(crate) failing: Option<Share>,
-    pub(crate) slow: Option<(u64, Share)>,
+    pub(crate) rules: Rules,
+    pub(crate) throttle: Option<Throttling>,
+    pub(crate) dropped: Dropping,
     pub(crate) open_for: u64,
     pub(crate) growth: Growth,
     pub(crate) longest: Option<u64>,
-    pub(crate) needed: u32,
-    /// Which share of the probes reopens it; one failure, if none.
-    pub(crate) probes_failing: Option<u32>,
-    pub(crate) at_a_time: Option<u32>,
-    pub(crate) lease: u64,
+    /// The longest that a failure may ask for.
+    pub(crate) as_asked: Option<u64>,
+    pub(crate) probes: Probing,
+    /// No ramp, if 0.
+    pub(crate) ramp: u64,
     pub(crate) count_calls: bool,
 }
 
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Share {
-    pub(crate) thousandths: u32,
-    pub(crate) calls: u32,
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Rules {
+    pub(crate) consecutive: Option<u32>,
+    /// What `failing` and `custom` share.
+    pub(crate) window: Option<Over>,
+    pub(crate) failing: Option<u32>,
+    /// At least so many failures in a row, and so many in the window.
+    pub(crate) custom: Option<(u32, u32)>,
+    /// Longer than this, a share, of these calls.
+    pub(crate) slow: Option<(u64, u32, Over)>,
+}
+
+/// Some calls, of which a minimum must have been seen.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Over {
+    pub(crate) span: Span,
     pub(crate) minimum: u32,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Span {
+    Calls(u32),
+    Time { time: u64, slices: u32 },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Throttling {
+    /// So many calls may be made for 1,000 that are accepted.
+    pub(crate) k: u32,
+    pub(crate) over: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Dropping {
+    Neutral,
+    Failure,
+    FailureAfter(u64),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Growth {
     None,
     Factor(u32),
     Stepwise,
+    UntilReset,
+    /// A second longer with each opening in a row, and a minute more if over half of the calls had failed.
+    ByFunction,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Probing {
+    pub(crate) needed: u32,
+    /// Which share of the probes reopens it; one failure, if none.
+    pub(crate) failing: Option<u32>,
+    pub(crate) at_a_time: Option<u32>,
+    pub(crate) lease: u64,
+    /// For how long it may be half-open, and whether it closes then or opens.
+    pub(crate) within: Option<(u64, bool)>,
 }
 
 /// As the table of `BreakerConfig` has them.
 impl Default for Settings {
     fn default() -> Self {
+        let probes = Probing { needed: 1, failing: None, at_a_time: None, lease: 30 * SECOND, within: None };
         Self {
-            consecutive: Some(5),
-            failing: None,
-            slow: None,
+            rules: Rules { consecutive: Some(5), ..Rules::default() },
+            throttle: None,
+            dropped: Dropping::Neutral,
             open_for: 30 * SECOND,
             growth: Growth::None,
             longest: None,
-            needed: 1,
-            probes_failing: None,
-            at_a_time: None,
-            lease: 30 * SECOND,
+            as_asked: None,
+            probes,
+            ramp: 0,
             count_calls: false,
         }
     }
 }
 
 impl Settings {
-    pub(crate) fn config(&self, clock: &ManualClock) -> BreakerConfig {
-        let window = |share: Share| Window::count(share.calls).unwrap().minimum(share.minimum).unwrap();
+    pub(crate) fn config(&self, clock: &ManualClock, observer: impl Observer) -> BreakerConfig {
+        let rules = self.open_rules();
+        let (first, others) = rules.split_first().expect("a circuit that never opens is not worth a model");
+        let config = BreakerConfig::default().open_when(first.clone());
+        let config = others.iter().fold(config, |config, rule| config.or_when(rule.clone()));
+        let config = config.open_for(self.open_time()).probes(self.probes.probes()).ramp(time(self.ramp));
+        let config = config.dropped(match self.dropped {
+            Dropping::Neutral => Dropped::Neutral,
+            Dropping::Failure => Dropped::Failure,
+            Dropping::FailureAfter(limit) => Dropped::FailureAfter(time(limit)),
+        });
+        let config = if self.count_calls { config.count_calls() } else { config };
+        config.clock(clock.clone()).unobserved().observe(observer)
+    }
+
+    /// The other settings, as far as the windows stay what they are.
+    pub(crate) fn tuned_like(&self, mut other: Self) -> Self {
+        let Rules { window, failing, custom, slow, .. } = self.rules;
+        let of_failures = window.map(|window| match (other.rules.failing, other.rules.custom) {
+            (None, None) => (window, failing, custom),
+            (failing, custom) => (Over { minimum: 1, ..window }, failing, custom),
+        });
+        let (share, longer_than) = other.rules.slow.map_or((1, 0), |(longer_than, share, _)| (share, longer_than));
+        other.rules = Rules {
+            consecutive: other.rules.consecutive.or(self.rules.consecutive),
+            window,
+            failing: of_failures.and_then(|(_, failing, _)| failing),
+            custom: of_failures.and_then(|(.., custom)| custom),
+            slow: slow.map(|(.., over)| (longer_than, share, over)),
+        };
+        if let Some((window, ..)) = of_failures {
+            other.rules.window = Some(window);
+        }
+        let k = other.throttle.map_or(2_000, |throttle| throttle.k);
+        other.throttle = self.throttle.map(|throttle| Throttling { k, ..throttle });
+        // They never come together.
+        other.ramp = if other.throttle.is_some() { 0 } else { other.ramp };
+        other
+    }
+
+    fn open_rules(&self) -> Vec<OpenRule> {
+        let Rules { consecutive, window, failing, custom, slow } = self.rules;
         let mut rules = Vec::new();
-        rules.extend(self.consecutive.map(|failures| OpenRule::consecutive(failures).unwrap()));
-        rules.extend(
-            self.failing.map(|share| OpenRule::Ratio { failing: ratio(share.thousandths), window: window(share) }),
-        );
-        rules.extend(self.slow.map(|(longer_than, share)| OpenRule::Slow {
-            longer_than: Duration::from_micros(longer_than),
-            share: ratio(share.thousandths),
-            window: window(share),
+        rules.extend(consecutive.map(|failures| OpenRule::consecutive(failures).unwrap()));
+        if let Some(window) = window.map(Over::window) {
+            rules.extend(failing.map(|failing| OpenRule::Ratio { failing: ratio(failing), window }));
+            rules.extend(custom.map(|(in_a_row, failures)| {
+                let rule = move |row: u32, held: &WindowStats| row >= in_a_row && held.failures >= failures;
+                OpenRule::Custom { rule: Arc::new(rule), window }
+            }));
+        }
+        rules.extend(slow.map(|(longer_than, share, over)| OpenRule::Slow {
+            longer_than: time(longer_than),
+            share: ratio(share),
+            window: over.window(),
         }));
-        let base = Duration::from_micros(self.open_for);
+        rules.extend(self.throttle.map(|Throttling { k, over }| {
+            let throttle = Throttle::GOOGLE.k(f64::from(k) / 1_000.0).unwrap();
+            OpenRule::Throttle(throttle.over(time(over)).unwrap())
+        }));
+        rules
+    }
+
+    fn open_time(&self) -> OpenFor {
+        let base = time(self.open_for);
+        let by = move |opening: Opening| {
+            let minutes = u32::from(opening.failing > Some(0.5));
+            base + time(SECOND) * opening.in_a_row + time(60 * SECOND) * minutes
+        };
         let mut open_for = match self.growth {
             Growth::None => OpenFor::fixed(base),
             Growth::Factor(factor) => OpenFor::growing(base).factor(factor.into()).unwrap(),
             Growth::Stepwise => OpenFor::stepwise(base),
+            Growth::UntilReset => OpenFor::until_reset(),
+            Growth::ByFunction => OpenFor::by(by),
         };
         if let Some(longest) = self.longest {
-            open_for = open_for.max(Duration::from_micros(longest));
+            open_for = open_for.max(time(longest));
         }
-        let mut probes = match self.probes_failing {
+        if let Some(at_most) = self.as_asked {
+            open_for = open_for.as_asked(time(at_most));
+        }
+        open_for
+    }
+}
+
+impl Over {
+    fn window(self) -> Window {
+        let window = match self.span {
+            Span::Calls(calls) => Window::count(calls),
+            Span::Time { time: all, slices } => Window::time(time(all)).unwrap().slices(slices),
+        };
+        window.unwrap().minimum(self.minimum).unwrap()
+    }
+}
+
+impl Probing {
+    fn probes(self) -> Probes {
+        let mut probes = match self.failing {
             None => Probes::successes(self.needed).unwrap(),
             Some(failing) => Probes::share_of(self.needed, ratio(failing)).unwrap(),
         };
         if let Some(at_a_time) = self.at_a_time {
             probes = probes.at_a_time(at_a_time).unwrap();
         }
-        let (first, others) = rules.split_first().expect("a circuit that never opens is not worth a model");
-        let config = BreakerConfig::default().open_when(first.clone());
-        let config = others.iter().fold(config, |config, rule| config.or_when(rule.clone()));
-        let config = config.open_for(open_for).probes(probes.lease(Duration::from_micros(self.lease)).unwrap());
-        let config = if self.count_calls { config.count_calls() } else { config };
-        config.clock(clock.clone()).unobserved()
+        if let Some((limit, closes)) = self.within {
+            let undecided = if closes { Undecided::Close } else { Undecided::Open };
+            probes = probes.within(time(limit), undecided).unwrap();
+        }
+        probes.lease(time(self.lease)).unwrap()
     }
+}
+
+fn time(micros: u64) -> Duration {
+    Duration::from_micros(micros)
 }
 
 fn ratio(thousandths: u32) -> Ratio {
     Ratio::new(f64::from(thousandths) / 1_000.0).unwrap()
-}
-
-pub(crate) fn any_settings() -> impl Strategy<Value = Settings> {
-    let rules = (option::of(1..=5_u32), option::of(any_share()), option::of((any_time(), any_share())));
-    let opening = (any_time(), any_growth(), option::of(any_time()));
-    let needed = prop_oneof![9 => 1..=5_u32, 1 => Just(255)];
-    let at_a_time = prop_oneof![9 => 1..=4_u32, 1 => Just(255)];
-    let probing = (needed, option::of(0..=1_000_u32), option::of(at_a_time), any_time());
-    (rules, opening, probing, any::<bool>()).prop_map(|(rules, opening, probing, count_calls)| {
-        let (consecutive, failing, slow) = rules;
-        let (open_for, growth, longest) = opening;
-        let (needed, probes_failing, at_a_time, lease) = probing;
-        let consecutive = if failing.is_none() && slow.is_none() { consecutive.or(Some(2)) } else { consecutive };
-        Settings {
-            consecutive,
-            failing,
-            slow,
-            open_for,
-            growth,
-            longest,
-            needed,
-            probes_failing,
-            at_a_time,
-            lease: lease.max(1_000),
-            count_calls,
-        }
-    })
-}
-
-/// Windows of a few calls, and of more than a word of marks.
-fn any_share() -> impl Strategy<Value = Share> {
-    let calls = prop_oneof![4 => 1..=6_u32, 1 => 30..=70_u32];
-    let thousandths = prop_oneof![4 => select(vec![0, 1, 250, 333, 500, 667, 1_000]), 1 => 0..=1_000_u32];
-    (calls, 0..1_000_u32, thousandths).prop_map(|(calls, minimum, thousandths)| {
-        let minimum = 1 + minimum % calls;
-        Share { thousandths, calls, minimum }
-    })
-}
-
-fn any_growth() -> impl Strategy<Value = Growth> {
-    prop_oneof![Just(Growth::None), (1..=3_u32).prop_map(Growth::Factor), Just(Growth::Stepwise)]
-}
-
-fn any_time() -> impl Strategy<Value = u64> {
-    select(vec![0, 1, 2, 1_000, SECOND, 5 * SECOND, 30 * SECOND, 60 * DAY])
 }

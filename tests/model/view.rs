@@ -2,16 +2,26 @@
 
 use std::time::Duration;
 
-use tower_recourse::{State, breaker::Stats};
+use tower_recourse::{
+    State,
+    breaker::{Mode, Stats},
+};
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct View {
     pub(crate) state: State,
+    pub(crate) mode: Mode,
     pub(crate) failures_in_a_row: u32,
     pub(crate) openings_in_a_row: u32,
     pub(crate) retry_in: Option<Duration>,
     /// Calls, failures, timed calls, slow ones.
     pub(crate) window: [u32; 4],
+    pub(crate) totals: Totals,
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Totals {
+    /// Calls that were admitted, and successes: those of calls that were to be counted when they began.
     pub(crate) admitted: Option<u64>,
     pub(crate) successes: Option<u64>,
     pub(crate) failures: u64,
@@ -19,38 +29,14 @@ pub(crate) struct View {
     pub(crate) dropped: u64,
     pub(crate) rejected: u64,
     pub(crate) transitions: u64,
+    /// How often an observer heard that it would have opened.
+    pub(crate) would_open: u64,
 }
 
 impl View {
-    /// Of a circuit that has just been made.
-    pub(crate) fn new(count_calls: bool) -> Self {
-        let counted = count_calls.then_some(0);
-        Self {
-            state: State::Closed,
-            failures_in_a_row: 0,
-            openings_in_a_row: 0,
-            retry_in: None,
-            window: [0; 4],
-            admitted: counted,
-            successes: counted,
-            failures: 0,
-            neutral: 0,
-            dropped: 0,
-            rejected: 0,
-            transitions: 0,
-        }
-    }
-}
-
-impl From<Stats> for View {
-    fn from(stats: Stats) -> Self {
+    pub(crate) fn of(stats: Stats, would_open: u64) -> Self {
         let window = stats.window;
-        Self {
-            state: stats.state,
-            failures_in_a_row: stats.failures_in_a_row,
-            openings_in_a_row: stats.openings_in_a_row,
-            retry_in: stats.retry_in,
-            window: [window.calls, window.failures, window.timed, window.slow],
+        let totals = Totals {
             admitted: stats.total_admitted,
             successes: stats.total_successes,
             failures: stats.total_failures,
@@ -58,6 +44,16 @@ impl From<Stats> for View {
             dropped: stats.total_dropped,
             rejected: stats.total_rejected,
             transitions: stats.transitions,
+            would_open,
+        };
+        Self {
+            state: stats.state,
+            mode: stats.mode,
+            failures_in_a_row: stats.failures_in_a_row,
+            openings_in_a_row: stats.openings_in_a_row,
+            retry_in: stats.retry_in,
+            window: [window.calls, window.failures, window.timed, window.slow],
+            totals,
         }
     }
 }

@@ -1,0 +1,107 @@
+//! Settings of every kind, drawn at random.
+
+use proptest::{option, prelude::*, sample::select};
+
+use crate::settings::{Dropping, Growth, Over, Probing, Rules, SECOND, Settings, Span, Throttling};
+
+const DAY: u64 = 24 * 3_600 * SECOND;
+
+pub(crate) fn any_settings() -> impl Strategy<Value = Settings> {
+    let opening = (any_time(), any_growth(), rarely(any_time()), rarely(any_time()));
+    let coming_back = (any_probing(), any_way_back());
+    (any_rules(), any_dropping(), opening, coming_back, any::<bool>()).prop_map(
+        |(mut rules, dropped, opening, (probes, way_back), count_calls)| {
+            let (open_for, growth, longest, as_asked) = opening;
+            let (throttle, ramp) = match way_back {
+                WayBack::AtOnce => (None, 0),
+                WayBack::Ramp(ramp) => (None, ramp),
+                WayBack::Throttled(throttle) => (Some(throttle), 0),
+            };
+            if rules == Rules::default() && throttle.is_none() {
+                rules.consecutive = Some(2);
+            }
+            Settings { rules, throttle, dropped, open_for, growth, longest, as_asked, probes, ramp, count_calls }
+        },
+    )
+}
+
+/// A call that is rejected by chance doesn't say whose chance it was: a ramp and a throttle never come together, so that it is
+/// known who has counted it.
+#[derive(Debug, Clone)]
+enum WayBack {
+    AtOnce,
+    Ramp(u64),
+    Throttled(Throttling),
+}
+
+fn any_way_back() -> impl Strategy<Value = WayBack> {
+    let throttling = (select(vec![1_000, 1_500, 2_000, 4_000]), select(vec![10_000, 10 * SECOND, 120 * SECOND]));
+    prop_oneof![
+        4 => Just(WayBack::AtOnce),
+        2 => any_time().prop_map(WayBack::Ramp),
+        1 => throttling.prop_map(|(k, over)| WayBack::Throttled(Throttling { k, over })),
+    ]
+}
+
+fn any_rules() -> impl Strategy<Value = Rules> {
+    let share = || prop_oneof![4 => select(vec![0, 1, 250, 333, 500, 667, 1_000]), 1 => 0..=1_000_u32];
+    let of_failures = (any_over(), option::of(share()), rarely((0..=3_u32, 1..=4_u32)));
+    let slow = (any_time(), share(), any_over());
+    (option::of(1..=5_u32), option::of(of_failures), option::of(slow)).prop_map(|(consecutive, of_failures, slow)| {
+        let (window, failing, custom) = match of_failures {
+            Some((window, None, None)) => (Some(window), Some(500), None),
+            Some((window, failing, custom)) => (Some(window), failing, custom),
+            None => (None, None, None),
+        };
+        Rules { consecutive, window, failing, custom, slow }
+    })
+}
+
+/// The last few calls, or more than a word of marks; slices that divide the time, and that don't.
+fn any_over() -> impl Strategy<Value = Over> {
+    let calls = prop_oneof![4 => 1..=6_u32, 1 => 30..=70_u32].prop_map(Span::Calls);
+    let times = select(vec![10_000, 60_000, SECOND, 7_777_770, 60 * SECOND, DAY]);
+    let time = (times, select(vec![1, 2, 3, 7, 10])).prop_map(|(time, slices)| Span::Time { time, slices });
+    (prop_oneof![3 => calls, 2 => time], 0..1_000_u32).prop_map(|(span, minimum)| {
+        let most = if let Span::Calls(calls) = span { calls } else { 6 };
+        Over { span, minimum: 1 + minimum % most }
+    })
+}
+
+fn any_dropping() -> impl Strategy<Value = Dropping> {
+    prop_oneof![
+        4 => Just(Dropping::Neutral),
+        1 => Just(Dropping::Failure),
+        2 => any_time().prop_map(Dropping::FailureAfter),
+    ]
+}
+
+fn any_growth() -> impl Strategy<Value = Growth> {
+    prop_oneof![
+        4 => Just(Growth::None),
+        3 => (1..=3_u32).prop_map(Growth::Factor),
+        3 => Just(Growth::Stepwise),
+        1 => Just(Growth::UntilReset),
+        1 => Just(Growth::ByFunction),
+    ]
+}
+
+fn any_probing() -> impl Strategy<Value = Probing> {
+    let needed = prop_oneof![9 => 1..=5_u32, 1 => Just(255)];
+    let at_a_time = prop_oneof![9 => 1..=4_u32, 1 => Just(255)];
+    let within = rarely((any_time(), any::<bool>()));
+    (needed, option::of(0..=1_000_u32), option::of(at_a_time), any_time(), within).prop_map(
+        |(needed, failing, at_a_time, lease, within)| {
+            let within = within.map(|(time, closes)| (time.max(1_000), closes));
+            Probing { needed, failing, at_a_time, lease: lease.max(1_000), within }
+        },
+    )
+}
+
+pub(crate) fn any_time() -> impl Strategy<Value = u64> {
+    select(vec![0, 1, 2, 1_000, SECOND, 5 * SECOND, 30 * SECOND, 60 * DAY])
+}
+
+fn rarely<T: std::fmt::Debug>(value: impl Strategy<Value = T>) -> impl Strategy<Value = Option<T>> {
+    option::weighted(0.25, value)
+}

@@ -1,0 +1,175 @@
+//! The circuit and the model, side by side.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use proptest::prelude::*;
+use tower_recourse::{BreakerConfig, Circuit, Verdict, breaker::Permit, observe::Event, time::ManualClock};
+
+use crate::{
+    plain::{self, Answer, Plain},
+    settings::{SECOND, Settings, Span},
+    steps::{End, Step, Wait},
+    view::View,
+};
+
+/// On one clock.
+pub(crate) struct Pair {
+    /// What it may be configured with, one after another, and the configs made of it.
+    settings: Vec<Settings>,
+    configs: Vec<BreakerConfig>,
+    /// Which of them holds.
+    which: usize,
+    clock: ManualClock,
+    circuit: Circuit,
+    would_open: Arc<AtomicU64>,
+    plain: Plain,
+    /// Calls on their way, also of circuits before this one.
+    permits: Vec<(Permit, Option<plain::Permit>)>,
+}
+
+impl Pair {
+    pub(crate) fn new(settings: Vec<Settings>) -> Self {
+        let (clock, would_open) = (ManualClock::new(), Arc::default());
+        let configs = configs(&settings, &clock, &would_open);
+        let circuit = Circuit::new(configs[0].clone());
+        let plain = Plain::new(&settings[0]);
+        Self { settings, configs, which: 0, clock, circuit, would_open, plain, permits: Vec::new() }
+    }
+
+    pub(crate) fn take(&mut self, step: Step) -> Result<(), TestCaseError> {
+        match step {
+            // A look moves an open circuit on, so the next step would never find it as it was: only what can be seen
+            // without one.
+            Step::Wait(wait) => {
+                let micros = self.length_of(wait);
+                self.clock.advance(Duration::from_micros(micros));
+                self.plain.wait(micros);
+                prop_assert_eq!(self.circuit.retry_in(), self.plain.retry_in());
+                return Ok(());
+            }
+            Step::Admit => self.admit()?,
+            Step::End(which, end) if !self.permits.is_empty() => self.end(which.index(self.permits.len()), end),
+            Step::End(..) | Step::Look => {}
+            Step::Calls(calls, end) => {
+                for _ in 0..calls {
+                    let before = self.permits.len();
+                    self.admit()?;
+                    if self.permits.len() > before {
+                        self.end(before, end);
+                    }
+                }
+            }
+            Step::Reset => {
+                self.circuit.reset();
+                self.plain.reset();
+            }
+            Step::ReportSuccess => {
+                self.circuit.report_success();
+                self.plain.report_success();
+            }
+            Step::Steer(mode) => {
+                self.circuit.set_mode(mode);
+                self.plain.steer(mode);
+            }
+            Step::Reconfigure(which) => {
+                let which = which.index(self.settings.len());
+                self.circuit.reconfigure(self.configs[which].clone());
+                self.plain.reconfigure(&self.settings[which], which == self.which);
+                self.which = which;
+            }
+            Step::Replace => self.replace(),
+        }
+        prop_assert_eq!(View::of(self.circuit.stats(), self.would_open.load(Relaxed)), self.plain.view());
+        Ok(())
+    }
+
+    fn admit(&mut self) -> Result<(), TestCaseError> {
+        match (self.circuit.admit(), self.plain.ask()) {
+            (Ok(permit), Answer::In | Answer::Perhaps) => self.permits.push((permit, Some(self.plain.admit()))),
+            (Err(rejection), Answer::Out(retry_in)) => {
+                self.plain.reject();
+                prop_assert_eq!(rejection.retry_in(), retry_in);
+                prop_assert_eq!(rejection.state(), self.plain.state());
+            }
+            (Err(rejection), Answer::Perhaps) => {
+                self.plain.reject();
+                prop_assert_eq!(rejection.retry_in(), None);
+                prop_assert_eq!(rejection.state(), self.plain.state());
+            }
+            (circuit, plain) => prop_assert!(false, "the circuit: {circuit:?}, the model: {plain:?}"),
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, which: usize, end: End) {
+        let (permit, plain) = self.permits.swap_remove(which);
+        match end {
+            End::Success => permit.success(),
+            End::Failure => permit.failure(),
+            End::Asks(delay) => permit.end(Verdict::throttled().retry_after(Duration::from_micros(delay))),
+            End::Neutral => permit.neutral(),
+            End::Rejected => permit.end(Verdict::rejected(None)),
+            End::Dropped => drop(permit),
+        }
+        if let Some(plain) = plain {
+            self.plain.end(plain, end);
+        }
+    }
+
+    fn replace(&mut self) {
+        for (_, permit) in &mut self.permits {
+            *permit = None;
+        }
+        self.clock = ManualClock::new();
+        self.would_open = Arc::default();
+        self.configs = configs(&self.settings, &self.clock, &self.would_open);
+        // Dropped first, so that the new one is likely to get its memory.
+        self.circuit = Circuit::new(Settings::default().config(&self.clock, |_: &Event<'_>| {}));
+        self.circuit = Circuit::new(self.configs[0].clone());
+        self.plain = Plain::new(&self.settings[0]);
+        self.which = 0;
+    }
+
+    fn length_of(&mut self, wait: Wait) -> u64 {
+        const SIXTY_DAYS: u64 = 60 * 24 * 3_600 * SECOND;
+        let until_it_moves = self.plain.retry_in().map_or(0, |retry_in| retry_in.as_micros() as u64);
+        let settings = self.plain.settings();
+        let span = settings.windows().into_iter().flatten().find(|span| matches!(span, Span::Time { .. }));
+        let (window, slice) = match span {
+            Some(Span::Time { time, slices }) => (time, time / u64::from(slices)),
+            _ => (SECOND, SECOND),
+        };
+        let until_the_slice = slice - self.plain.now() % slice;
+        match wait {
+            Wait::Nothing => 0,
+            Wait::OneMicrosecond => 1,
+            Wait::UntilItMoves => until_it_moves,
+            Wait::UntilJustBefore => until_it_moves.saturating_sub(1),
+            Wait::OpenTime => settings.open_for,
+            Wait::Lease => settings.probes.lease,
+            Wait::Limit => settings.probes.within.map_or(0, |(time, _)| time),
+            Wait::HalfTheRamp => settings.ramp.div_ceil(2),
+            Wait::SlowTime => settings.rules.slow.map_or(0, |(longer_than, ..)| longer_than),
+            Wait::Slice => until_the_slice,
+            Wait::JustBeforeTheSlice => until_the_slice - 1,
+            Wait::Window => window,
+            Wait::SixtyDays => SIXTY_DAYS,
+        }
+    }
+}
+
+fn configs(settings: &[Settings], clock: &ManualClock, would_open: &Arc<AtomicU64>) -> Vec<BreakerConfig> {
+    let config = |settings: &Settings| {
+        let heard = Arc::clone(would_open);
+        settings.config(clock, move |event: &Event<'_>| {
+            heard.fetch_add(u64::from(matches!(event, Event::CircuitWouldOpen { .. })), Relaxed);
+        })
+    };
+    settings.iter().map(config).collect()
+}
