@@ -89,7 +89,14 @@ fn a_circuit_that_only_measures_tells_once_when_it_would_have_opened() {
     circuit.set_mode(Mode::MetricsOnly);
     end_all(&circuit, Verdict::Success, 2);
     end_all(&circuit, Verdict::transient(), 2);
-    assert!(told.last_has(&["CircuitWouldOpen", "watched", "calls: 4", "failures: 2", "slow: 0"]));
+    assert!(told.last_has(&[
+        "CircuitWouldOpen",
+        "watched",
+        "failures_in_a_row: 2",
+        "calls: 4",
+        "failures: 2",
+        "slow: 0"
+    ]));
     end_all(&circuit, Verdict::transient(), 9);
     end_all(&circuit, Verdict::Success, 9);
     end_all(&circuit, Verdict::transient(), 9);

@@ -59,15 +59,14 @@ fn a_circuit_tells_its_story() {
     circuit.admit().unwrap_err();
     late.failure();
     let failed = r#"CallFailed { name: "db" }"#;
-    let opened = r#"CircuitOpened { name: "db", open_for: 10s, openings_in_a_row: 1, calls: 4, failures: 2, slow: 0 }"#;
+    let opened = r#"CircuitOpened { name: "db", open_for: 10s, openings_in_a_row: 1, failures_in_a_row: 2, calls: 4, failures: 2, slow: 0 }"#;
     let rejected = r#"CallRejected { name: "db", retry_in: Some(10s) }"#;
     assert_eq!(log.take(), [failed, failed, opened, rejected, failed]);
 
     clock.advance(Duration::from_secs(10));
     circuit.admit().unwrap().failure();
     let half_opened = r#"CircuitHalfOpened { name: "db" }"#;
-    let reopened =
-        r#"CircuitOpened { name: "db", open_for: 20s, openings_in_a_row: 2, calls: 1, failures: 1, slow: 0 }"#;
+    let reopened = r#"CircuitOpened { name: "db", open_for: 20s, openings_in_a_row: 2, failures_in_a_row: 0, calls: 1, failures: 1, slow: 0 }"#;
     assert_eq!(log.take(), [half_opened, failed, reopened]);
 
     clock.advance(Duration::from_secs(20));
@@ -132,7 +131,7 @@ async fn the_stack_tells_who_did_what_in_order() {
             r#"CallFailed { name: "breaker" }"#,
             r#"RetryScheduled { name: "retry", attempt: 1, delay: 1s, booked: None }"#,
             r#"CallFailed { name: "breaker" }"#,
-            r#"CircuitOpened { name: "breaker", open_for: 30s, openings_in_a_row: 1, calls: 0, failures: 0, slow: 0 }"#,
+            r#"CircuitOpened { name: "breaker", open_for: 30s, openings_in_a_row: 1, failures_in_a_row: 2, calls: 0, failures: 0, slow: 0 }"#,
             r#"RetryStopped { name: "retry", attempt: 2, cause: AttemptsSpent { attempts: 2 }, booked: None }"#,
             r#"FallbackAsked { name: "fallback", cause: AttemptsSpent { attempts: 2 } }"#,
         ]
@@ -205,7 +204,7 @@ fn an_opening_is_in_the_log_unasked() {
     let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
     assert_eq!(
         text.trim_end(),
-        "ERROR tower_recourse::observe::tracing: circuit opened name=db open_for=30s openings_in_a_row=1 calls=0 \
+        "ERROR tower_recourse::observe::tracing: circuit opened name=db open_for=30s openings_in_a_row=1 failures_in_a_row=5 calls=0 \
          failures=0 slow=0"
     );
 }

@@ -186,6 +186,9 @@ impl Cell {
                 // Of two probes that end at once, the one that comes last here sees the results of both.
                 counts = self.probe_counts(generation);
             }
+            if let Phase::Closed { failures_in_a_row, .. } = word.phase {
+                counts.in_a_row = rule::row(failures_in_a_row, ending);
+            }
             let next = rule::end(going.rules, going.probing, word, ending, counts);
             if next == word {
                 return Ended::Stays;
@@ -514,7 +517,7 @@ fn record_probe(probes: &AtomicU64, generation: u32, ending: Ending, slow: bool)
 
 fn unpack_probes(probes: u64, generation: u32) -> Option<Counts> {
     let byte = |shift: u32| (probes >> shift) as u32 & 0xFF;
-    let counts = Counts { calls: byte(0), failures: byte(8), timed: byte(0), slow: byte(16) };
+    let counts = Counts { calls: byte(0), failures: byte(8), timed: byte(0), slow: byte(16), in_a_row: 0 };
     ((probes >> 33) as u32 == generation).then_some(counts)
 }
 

@@ -186,12 +186,10 @@ pub(crate) fn look(probing: &Probing, word: Word, over: Over) -> Option<Word> {
 pub(crate) fn end(rules: &Rules, probing: &Probing, word: Word, ending: Ending, counts: Counts) -> Word {
     match word.phase {
         Phase::Closed { failures_in_a_row, ramping } => {
-            let failures_in_a_row = match ending {
-                Ending::Success => 0,
-                Ending::Failure => failures_in_a_row.saturating_add(1),
-                Ending::Slow => failures_in_a_row,
-                Ending::Neither => return word,
-            };
+            if ending == Ending::Neither {
+                return word;
+            }
+            let failures_in_a_row = row(failures_in_a_row, ending);
             let stays = Word { phase: Phase::Closed { failures_in_a_row, ramping }, ..word };
             match word.mode {
                 Mode::Auto if rules.open(failures_in_a_row, counts) => word.open(),
@@ -214,6 +212,15 @@ pub(crate) fn end(rules: &Rules, probing: &Probing, word: Word, ending: Ending, 
         }
         // No permit belongs to an open generation.
         Phase::Open => word,
+    }
+}
+
+/// The failures in a row after one more call.
+pub(crate) fn row(failures_in_a_row: u32, ending: Ending) -> u32 {
+    match ending {
+        Ending::Success => 0,
+        Ending::Failure => failures_in_a_row.saturating_add(1),
+        Ending::Slow | Ending::Neither => failures_in_a_row,
     }
 }
 

@@ -27,6 +27,7 @@ impl Tenant {
                     _ => self.open_time(settings, word, counts, asked),
                 },
                 openings_in_a_row: word.streak.into(),
+                failures_in_a_row: counts.in_a_row,
                 calls: counts.calls.max(counts.timed),
                 failures: counts.failures,
                 slow: counts.slow,
@@ -39,6 +40,7 @@ impl Tenant {
     pub(crate) fn tell_would_open(&self, settings: &Settings, counts: Counts) {
         settings.observers.tell(Event::CircuitWouldOpen {
             name: self.name(settings),
+            failures_in_a_row: counts.in_a_row,
             calls: counts.calls.max(counts.timed),
             failures: counts.failures,
             slow: counts.slow,

@@ -48,6 +48,8 @@ pub enum Event<'a> {
         open_for: Duration,
         /// How often it opened in a row, without closing in between: 1 is the first; 0 if it was forced.
         openings_in_a_row: u32,
+        /// Failures since the last success, with the one that opened it; 0 if a probe did, or it was forced.
+        failures_in_a_row: u32,
         /// Calls in the window that opened it, or probes; 0 if no rule asks for a window.
         calls: u32,
         /// Failures among them.
@@ -59,6 +61,8 @@ pub enum Event<'a> {
     CircuitWouldOpen {
         /// The circuit's name.
         name: &'a Name,
+        /// Failures since the last success.
+        failures_in_a_row: u32,
         /// Calls in the window that would have opened it; 0 if no rule asks for a window.
         calls: u32,
         /// Failures among them.

@@ -42,11 +42,11 @@ impl Observer for Tracing {
                 warn!(%name, "a request failed that can't be sent again, as nothing was kept of it; this is said once");
             }
             Event::RetrySucceeded { name, attempt } => info!(%name, attempt, "succeeded after retrying"),
-            Event::CircuitOpened { name, open_for, openings_in_a_row, calls, failures, slow } => {
-                error!(%name, ?open_for, openings_in_a_row, calls, failures, slow, "circuit opened");
+            Event::CircuitOpened { name, open_for, openings_in_a_row, failures_in_a_row, calls, failures, slow } => {
+                error!(%name, ?open_for, openings_in_a_row, failures_in_a_row, calls, failures, slow, "circuit opened");
             }
-            Event::CircuitWouldOpen { name, calls, failures, slow } => {
-                warn!(%name, calls, failures, slow, "circuit would have opened");
+            Event::CircuitWouldOpen { name, failures_in_a_row, calls, failures, slow } => {
+                warn!(%name, failures_in_a_row, calls, failures, slow, "circuit would have opened");
             }
             Event::CircuitSteered { name, mode } => info!(%name, mode, "circuit steered"),
             Event::CircuitHalfOpened { name } => info!(%name, "circuit half-open, probing"),

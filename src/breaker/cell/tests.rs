@@ -67,7 +67,7 @@ proptest! {
             record_probe(&probes, generation, ending, failed);
         }
         let bad = failed.into_iter().filter(|failed| *failed).count() as u32;
-        let counts = Counts { calls: 4, failures: bad, timed: 4, slow: bad };
+        let counts = Counts { calls: 4, failures: bad, timed: 4, slow: bad, ..Counts::default() };
         let probes_now = probes.load(Ordering::Relaxed);
         prop_assert_eq!(unpack_probes(probes_now, generation), Some(counts));
         prop_assert_eq!(unpack_probes(probes_now, generation - 1), None);

@@ -66,6 +66,7 @@ fn any_counts() -> impl Strategy<Value = Counts> {
         failures: failures.min(calls),
         timed,
         slow: slow.min(timed),
+        in_a_row: 0,
     })
 }
 

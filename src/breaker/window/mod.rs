@@ -15,6 +15,8 @@ pub(crate) struct Counts {
     /// Calls among which the slow ones are counted: that window may be another.
     pub(crate) timed: u32,
     pub(crate) slow: u32,
+    /// Failures in a row, which no window holds: those that opened a closed circuit, or would have.
+    pub(crate) in_a_row: u32,
 }
 
 /// The window of one circuit: what its rules need, and no more.
@@ -88,7 +90,7 @@ impl Window {
         };
         let (calls, failures) = record(self.failures.as_ref(), failed)?;
         let (timed, slow) = record(self.slow.as_deref(), slow)?;
-        Some(Counts { calls, failures, timed, slow })
+        Some(Counts { calls, failures, timed, slow, in_a_row: 0 })
     }
 
     /// What it holds of `generation`.
