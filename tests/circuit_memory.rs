@@ -42,6 +42,25 @@ fn as_many_are_kept_as_were_alive_at_a_time() {
     assert_eq!(counted.bytes_current, 0);
 }
 
+// Memory that was made for a circuit without a window was kept for circuits with the window that it got later: the next one without found
+// none, and was made.
+#[test]
+fn circuits_that_were_given_other_windows_leave_the_memory_of_one() {
+    let without = || counted().open_when(tower_recourse::breaker::OpenRule::consecutive(1).unwrap());
+    let round = || {
+        for (first, then) in
+            [(without(), own_memory(1_011)), (own_memory(1_012), without()), (own_memory(1_012), own_memory(1_013))]
+        {
+            let circuit = Circuit::new(first);
+            circuit.reconfigure(then);
+            open(&circuit);
+        }
+    };
+    round();
+    let counted = allocation_counter::measure(|| (0..1_000).for_each(|_| round()));
+    assert_eq!(counted.bytes_current, 0);
+}
+
 #[test]
 fn calls_that_outlive_their_circuit_end_without_effect() {
     let mut pending = Vec::new();

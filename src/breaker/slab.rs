@@ -45,6 +45,7 @@ struct Pane {
 }
 
 /// The circuit that a core works for. Ends when its last handle is dropped; then the core is free.
+/// Whoever tunes a circuit among a few windows keeps a few; each new one that it is given is kept, too.
 #[derive(Debug)]
 pub(crate) struct Tenant {
     pub(crate) core: &'static Core,
@@ -86,7 +87,7 @@ impl Tenant {
         let core = free.unwrap_or_else(|| Box::leak(Box::new(Core::new(shape))));
         let epoch = settings.clock.now();
         let since = core.cell.begin();
-        core.flags.store(Flags::of(&settings, core.pane_of(shape)).0, Ordering::Release);
+        core.flags.store(Flags::of(&settings, core.pane_of(shape)).made_for(shape).0, Ordering::Release);
         let tenant = Arc::new(Self {
             core,
             settings: ArcSwap::new(settings),
@@ -108,7 +109,7 @@ impl Tenant {
         let _one_at_a_time = EXCHANGING.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.settings.load();
         Arc::make_mut(&mut settings).clock = before.clock.clone();
-        let flags = Flags::of(&settings, self.core.pane_of(settings.shape));
+        let flags = Flags::of(&settings, self.core.pane_of(settings.shape)).made_as(self.core.flags());
         let counts_anew = settings.shape != before.shape;
         let has_other_rules = settings.rules != before.rules || settings.slow_after != before.slow_after;
         self.settings.store(settings);
@@ -177,7 +178,9 @@ impl Drop for Tenant {
     fn drop(&mut self) {
         self.core.tenant.store(Weak::new());
         self.core.cell.change(|word| word.in_mode(Mode::Auto));
-        let shape = self.core.first.get().map_or(Shape::default(), |pane| pane.window.shape());
+        // The one that it was made for. Wherever settings have led it since, the next one to ask for that finds it.
+        let first = self.core.first.get().filter(|_| !self.core.flags().is_bare());
+        let shape = first.map_or(Shape::default(), |pane| pane.window.shape());
         FREE.lock().unwrap_or_else(PoisonError::into_inner).entry(shape).or_default().push(self.core);
     }
 }
@@ -253,6 +256,8 @@ impl Flags {
     pub(crate) fn is_timed(self) -> bool {
         self.0 & Self::TIMED != 0
     }
+    /// The memory was made for a circuit without a window, whatever it has got since.
+    const BARE: u64 = 8;
 
     fn pane(self) -> usize {
         (self.0 >> Self::PANE_SHIFT) as usize
@@ -264,6 +269,20 @@ pub(crate) fn micros(time: Duration) -> u64 {
 }
 
 /// A count. Relaxed: it guards nothing, and is read for its own sake.
+    /// Of memory that is made, or used again, for this shape.
+    fn made_for(self, shape: Shape) -> Self {
+        if shape == Shape::default() { Self(self.0 | Self::BARE) } else { self }
+    }
+
+    /// Of the same memory as before.
+    fn made_as(self, before: Self) -> Self {
+        Self(self.0 | before.0 & Self::BARE)
+    }
+
+    fn is_bare(self) -> bool {
+        self.0 & Self::BARE != 0
+    }
+
 #[derive(Debug, Default)]
 pub(crate) struct Total(AtomicU64);
 
