@@ -152,6 +152,10 @@ impl<C> Circuit<C> {
     /// It ends by being dropped; a probe that is on its way is dropped with it.
     pub async fn keep_probing<F, T, E>(&self, mut function: impl FnMut() -> F) -> Infallible
     where
+    /// There is no interval: a probe that fails opens the circuit, and the open time is the pause before the next. One that succeeds, where
+    /// [several](super::Probes::successes) are needed, or says nothing, is followed by another after a millisecond. A function that is
+    /// dear, or whose answers are to lie further apart, waits before it asks.
+    ///
         F: Future<Output = Result<T, E>>,
         C: Classifier<(), T, E>,
     {
