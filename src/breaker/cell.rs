@@ -392,7 +392,9 @@ impl Cell {
         for stamp in [&self.open_until, &self.lease_until, &self.half_open_until, &self.ramp_since] {
             stamp.clear();
         }
-        self.load().generation
+        let generation = self.load().generation;
+        forget_what_comes_round(&self.probes, generation);
+        generation
     }
 
     /// When an open or half-open circuit moves on by itself; `None` while closed.
@@ -519,6 +521,17 @@ fn unpack_probes(probes: u64, generation: u32) -> Option<Counts> {
     let byte = |shift: u32| (probes >> shift) as u32 & 0xFF;
     let counts = Counts { calls: byte(0), failures: byte(8), timed: byte(0), slow: byte(16), in_a_row: 0 };
     ((probes >> 33) as u32 == generation).then_some(counts)
+}
+
+/// Of a word whose upper 31 bits are a generation: takes it for one of `generation`, with nothing in it, if it looks later. For memory
+/// that nobody of a later one can have written: then it is of more than 2^30 generations ago. Whether it was.
+// Relaxed: the circuit that begins is published by its tenant.
+pub(crate) fn forget_what_comes_round(word: &AtomicU64, generation: u32) -> bool {
+    let is_of_long_ago = is_later((word.load(Ordering::Relaxed) >> 33) as u32, generation);
+    if is_of_long_ago {
+        word.store(u64::from(generation) << 33, Ordering::Relaxed);
+    }
+    is_of_long_ago
 }
 
 /// Whether `this` generation began after `that` one, modulo 2^31.

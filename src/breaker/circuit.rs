@@ -57,6 +57,11 @@ impl<C> Circuit<C> {
         Self { tenant, classifier }
     }
 
+    #[cfg(all(test, not(recourse_loom)))]
+    pub(super) fn tenant(&self) -> &Arc<Tenant> {
+        &self.tenant
+    }
+
     /// Asks for leave to make one call.
     ///
     /// # Errors
@@ -147,15 +152,15 @@ impl<C> Circuit<C> {
     /// Probes with an async function, for ever: as soon as the open time is over, again and again until the circuit is closed, and
     /// again when it has opened. To be spawned beside the service, where there is a tokio runtime.
     ///
+    /// There is no interval: a probe that fails opens the circuit, and the open time is the pause before the next. One that succeeds, where
+    /// [several](super::Probes::successes) are needed, or says nothing, is followed by another after a millisecond. A function that is
+    /// dear, or whose answers are to lie further apart, waits before it asks.
+    ///
     /// # Cancel safety
     ///
     /// It ends by being dropped; a probe that is on its way is dropped with it.
     pub async fn keep_probing<F, T, E>(&self, mut function: impl FnMut() -> F) -> Infallible
     where
-    /// There is no interval: a probe that fails opens the circuit, and the open time is the pause before the next. One that succeeds, where
-    /// [several](super::Probes::successes) are needed, or says nothing, is followed by another after a millisecond. A function that is
-    /// dear, or whose answers are to lie further apart, waits before it asks.
-    ///
         F: Future<Output = Result<T, E>>,
         C: Classifier<(), T, E>,
     {
@@ -267,7 +272,17 @@ impl<C> Circuit<C> {
     /// Goes on by another config, from now on; calls on their way may still go by the one before.
     ///
     /// State, totals and mode stay. What was counted stays if the windows are the same as before; otherwise a closed circuit begins to
-    /// count anew. An open time that has begun isn't changed. The clock, and the classifier, stay what they were.
+    /// count anew. An open time that has begun isn't changed, nor a lease; a limit of the time in half-open that there was none of holds
+    /// from the next round of probes on. How long a call took is known if somebody asked for it when it began. The clock, and the
+    /// classifier, stay what they were.
+    ///
+    /// Nothing happens by itself: new rules are asked at the end of the next call.
+    ///
+    /// # Memory
+    ///
+    /// Calls may hold a window while another takes its place, so each window is kept, and used again when it comes back: a circuit that is
+    /// tuned among a few windows keeps a few. One that is given ever new ones keeps them all: 0.1 to 1 kB each, until its memory
+    /// is another circuit's, which has the use of them.
     pub fn reconfigure<D>(&self, config: BreakerConfig<D>) {
         self.tenant.exchange(config.settings);
     }

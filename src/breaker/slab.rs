@@ -4,6 +4,13 @@
 //! count a call would do that, and cost more than all the rest of the breaker together. So a call holds a plain `&'static`
 //! reference, and the generation that admitted it: memory that has a new tenant has another generation, and endings of the
 //! old one change nothing. As many circuits are kept as were ever alive at a time.
+//!
+//! Generations come round after 2^31. Which of two is later can be said as long as fewer than 2^30 lie between them: what an earlier
+//! tenant has left is looked through when a core begins to work for another, so this is about 2^30 transitions of one circuit, or a call
+//! that is on its way during as many.
+
+#[cfg(all(test, not(recourse_loom)))]
+mod tests;
 
 use std::{
     collections::HashMap,
@@ -38,6 +45,7 @@ pub(crate) struct Core {
 }
 
 /// A window, and those of other shapes that came later: settings may be exchanged, but memory that calls hold isn't freed.
+/// Whoever tunes a circuit among a few windows keeps a few; each new one that it is given is kept, too.
 #[derive(Debug)]
 struct Pane {
     window: Window,
@@ -45,7 +53,6 @@ struct Pane {
 }
 
 /// The circuit that a core works for. Ends when its last handle is dropped; then the core is free.
-/// Whoever tunes a circuit among a few windows keeps a few; each new one that it is given is kept, too.
 #[derive(Debug)]
 pub(crate) struct Tenant {
     pub(crate) core: &'static Core,
@@ -86,7 +93,7 @@ impl Tenant {
         let free = FREE.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&shape).and_then(Vec::pop);
         let core = free.unwrap_or_else(|| Box::leak(Box::new(Core::new(shape))));
         let epoch = settings.clock.now();
-        let since = core.cell.begin();
+        let since = core.begin();
         core.flags.store(Flags::of(&settings, core.pane_of(shape)).made_for(shape).0, Ordering::Release);
         let tenant = Arc::new(Self {
             core,
@@ -197,6 +204,14 @@ impl Core {
         core
     }
 
+    /// Begins to work for another circuit, and says with which generation. Nobody can be later than that: what looks so is of so long ago
+    /// that generations have come round, and would stand in the way of today's.
+    fn begin(&self) -> u32 {
+        let generation = self.cell.begin();
+        self.panes().for_each(|pane| pane.window.begin(generation));
+        generation
+    }
+
     // Acquire: who sees a pane's number sees the pane.
     pub(crate) fn flags(&self) -> Flags {
         Flags(self.flags.load(Ordering::Acquire))
@@ -210,7 +225,11 @@ impl Core {
 
     /// The tenant that a permit of `generation` belongs to, if it is still there.
     pub(crate) fn tenant_of(&self, generation: u32) -> Option<Arc<Tenant>> {
-        self.tenant.load().upgrade().filter(|tenant| !cell::is_later(tenant.since, generation))
+        let tenant = self.tenant.load().upgrade()?;
+        // As old as the tenant now, or younger: it may have lived through so many that "later" says nothing any more.
+        let age = |generation: u32| generation.wrapping_sub(tenant.since) & cell::GENERATION_MASK;
+        let is_its_own = age(generation) <= age(self.cell.load().generation);
+        is_its_own.then_some(tenant)
     }
 
     fn panes(&self) -> impl Iterator<Item = &Pane> {
@@ -237,6 +256,8 @@ impl Flags {
     const COUNTED: u64 = 1;
     const TIMED: u64 = 2;
     const THROTTLED: u64 = 4;
+    /// The memory was made for a circuit without a window, whatever it has got since.
+    const BARE: u64 = 8;
     const PANE_SHIFT: u32 = 8;
 
     fn of(settings: &Settings, pane: usize) -> Self {
@@ -248,27 +269,6 @@ impl Flags {
         Self(bits | (pane as u64) << Self::PANE_SHIFT)
     }
 
-    /// Nothing to do before a call, and nothing after a good one, but for the windows.
-    pub(crate) fn is_plain(self) -> bool {
-        self.0 & (Self::COUNTED | Self::TIMED | Self::THROTTLED) == 0
-    }
-
-    pub(crate) fn is_timed(self) -> bool {
-        self.0 & Self::TIMED != 0
-    }
-    /// The memory was made for a circuit without a window, whatever it has got since.
-    const BARE: u64 = 8;
-
-    fn pane(self) -> usize {
-        (self.0 >> Self::PANE_SHIFT) as usize
-    }
-}
-
-pub(crate) fn micros(time: Duration) -> u64 {
-    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
-}
-
-/// A count. Relaxed: it guards nothing, and is read for its own sake.
     /// Of memory that is made, or used again, for this shape.
     fn made_for(self, shape: Shape) -> Self {
         if shape == Shape::default() { Self(self.0 | Self::BARE) } else { self }
@@ -283,6 +283,25 @@ pub(crate) fn micros(time: Duration) -> u64 {
         self.0 & Self::BARE != 0
     }
 
+    /// Nothing to do before a call, and nothing after a good one, but for the windows.
+    pub(crate) fn is_plain(self) -> bool {
+        self.0 & (Self::COUNTED | Self::TIMED | Self::THROTTLED) == 0
+    }
+
+    pub(crate) fn is_timed(self) -> bool {
+        self.0 & Self::TIMED != 0
+    }
+
+    fn pane(self) -> usize {
+        (self.0 >> Self::PANE_SHIFT) as usize
+    }
+}
+
+pub(crate) fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// A count. Relaxed: it guards nothing, and is read for its own sake.
 #[derive(Debug, Default)]
 pub(crate) struct Total(AtomicU64);
 

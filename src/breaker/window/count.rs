@@ -9,7 +9,7 @@
 //! another generation reads as unmarked.
 
 use super::{
-    super::cell::{GENERATION_MASK, is_later},
+    super::cell::{GENERATION_MASK, forget_what_comes_round, is_later},
     Span,
 };
 use crate::sync::{AtomicU64, Ordering};
@@ -44,6 +44,13 @@ impl Marks {
 
     pub(crate) fn span(&self) -> Span {
         Span::Calls(self.span)
+    }
+
+    /// See [`forget_what_comes_round`].
+    pub(crate) fn begin(&self, generation: u32) {
+        for word in self.ring.iter().chain([&self.head]) {
+            forget_what_comes_round(word, generation);
+        }
     }
 
     /// Adds a call. (calls, marked calls) in the window with it; `None` if a later generation has begun.

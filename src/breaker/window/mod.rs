@@ -98,7 +98,13 @@ impl Window {
         let read = |sums: Option<&Sums>| sums.map_or((0, 0), |sums| sums.read(generation, &now));
         let (calls, failures) = read(self.failures.as_ref());
         let (timed, slow) = read(self.slow.as_deref());
-        Counts { calls, failures, timed, slow }
+        Counts { calls, failures, timed, slow, in_a_row: 0 }
+    }
+
+    /// Begins to count for another circuit: what looks later than its first generation is of long ago.
+    pub(crate) fn begin(&self, generation: u32) {
+        self.failures.iter().chain(self.slow.as_deref()).for_each(|sums| sums.begin(generation));
+        self.requests.iter().for_each(|requests| requests.begin(generation));
     }
 
     /// Whether a good, fast call of `generation` would change nothing.
@@ -133,6 +139,13 @@ impl Sums {
         match self {
             Self::Calls(marks) => marks.span(),
             Self::Time(slices) => slices.span(),
+        }
+    }
+
+    fn begin(&self, generation: u32) {
+        match self {
+            Self::Calls(marks) => marks.begin(generation),
+            Self::Time(slices) => slices.begin(generation),
         }
     }
 

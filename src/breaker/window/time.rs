@@ -5,7 +5,10 @@
 //! changing its `when`; sums with another tag are of the slice before, and read as nothing. Nothing is cleared, no timer
 //! runs, and a window that nobody called for 60 days is empty, as all its slices are of other times.
 
-use super::{super::cell::is_later, Span};
+use super::{
+    super::cell::{forget_what_comes_round, is_later},
+    Span,
+};
 use crate::sync::{AtomicU64, Ordering};
 
 #[cfg(all(test, not(recourse_loom)))]
@@ -41,6 +44,16 @@ impl Slices {
 
     pub(crate) fn span(&self) -> Span {
         Span::Time { slice: self.length, slices: self.ring.len() as u8 }
+    }
+
+    /// See [`forget_what_comes_round`].
+    pub(crate) fn begin(&self, generation: u32) {
+        for slice in &self.ring {
+            if forget_what_comes_round(&slice.when, generation) {
+                // Its tag may be that of a slice to come.
+                slice.sums.store(0, Ordering::Relaxed);
+            }
+        }
     }
 
     /// Adds to the slice of `now`. (calls, marked calls) in the window with it; `None` if a later generation has begun.
