@@ -71,9 +71,8 @@ impl<C> Circuit<C> {
     #[inline]
     pub fn admit(&self) -> Result<Permit, Rejection> {
         let core = self.tenant.core;
-        let word = core.cell.load();
-        if word.is_plainly_closed() && core.flags().is_plain() {
-            return Ok(Permit::plain(core, word.generation));
+        if let Some(generation) = core.admits_plainly() {
+            return Ok(Permit::plain(core, generation));
         }
         self.ask(Asking::Request).inspect_err(|rejection| self.rejected(rejection))
     }
