@@ -2,16 +2,19 @@
 //!
 //! The circuits go by a manual clock, so that it takes no time.
 
-use std::{error::Error, time::Duration};
+use std::{cell::Cell, error::Error, time::Duration};
 
 use tower_recourse::{
-    BreakerConfig, Circuit, Ratio, Verdict,
+    BreakerConfig, Circuit, Ratio, State, Verdict,
     breaker::{Mode, OpenFor, OpenRule, Probes, Throttle, Window, WindowStats},
     observe::Event,
     time::ManualClock,
 };
 
+use Upstream::{Down, Flaky, Slow, Up};
+
 fn main() -> Result<(), Box<dyn Error>> {
+    println!("Each line is a call, and what became of it. `→` is what the circuit tells its observers.");
     consecutive()?;
     ratio_of_calls()?;
     ratio_of_time()?;
@@ -19,164 +22,227 @@ fn main() -> Result<(), Box<dyn Error>> {
     custom()?;
     throttle()?;
     growing_and_probes()?;
+    ramp()?;
     until_reset()?;
-    modes()?;
-    Ok(())
+    modes()
 }
 
 fn consecutive() -> Result<(), Box<dyn Error>> {
-    let tour = Tour::new("3 failures in a row", OpenRule::consecutive(3)?, |config| config);
-    tour.calls("FFSFFF");
-    tour.calls("S");
-    tour.wait(30);
-    tour.calls("S");
+    let tour = Tour::new("Opens at 3 failures in a row, for 30 s", OpenRule::consecutive(3)?, |config| config);
+    tour.upstream(Down).calls(2);
+    tour.upstream(Up).calls(1);
+    tour.note("a success ends the row: the next three count anew");
+    tour.upstream(Down).calls(5);
+    tour.wait(30).calls(1);
+    tour.note("the probe has failed: open again, without three of them");
+    tour.wait(30).upstream(Up).calls(2);
     Ok(())
 }
 
 fn ratio_of_calls() -> Result<(), Box<dyn Error>> {
-    let window = Window::count(10)?.minimum(4)?;
-    let tour = Tour::new(
-        "half of the last 10 calls, at least 4",
-        OpenRule::Ratio { failing: Ratio::HALF, window },
-        |config| config,
-    );
-    tour.calls("FF");
-    println!("     two of two: too few to say anything");
-    tour.calls("SSSSSSFFF");
+    let rule = OpenRule::Ratio { failing: Ratio::HALF, window: Window::count(10)?.minimum(4)? };
+    let tour = Tour::new("Opens if half of the last 10 calls failed, once there were 4", rule, |config| config);
+    tour.upstream(Up).calls(3);
+    tour.upstream(Flaky).calls(10);
+    tour.note("never two in a row: a rule of failures in a row would have seen nothing");
     Ok(())
 }
 
 fn ratio_of_time() -> Result<(), Box<dyn Error>> {
-    let window = Window::time(Duration::from_secs(10))?.minimum(4)?;
+    let rule = OpenRule::Ratio { failing: Ratio::HALF, window: Window::time(Duration::from_secs(10))?.minimum(4)? };
     let tour =
-        Tour::new("half of the last 10 s, at least 4", OpenRule::Ratio { failing: Ratio::HALF, window }, |config| {
-            config
-        });
-    tour.calls("FF");
+        Tour::new("Opens if half of the calls of the last 10 s failed, once there were 4", rule, |config| config);
+    tour.upstream(Down).calls(3);
     tour.wait(11);
-    println!("     the failures have left the window");
-    tour.calls("FFSF");
+    tour.note("those three have left the window: three more are too few again");
+    tour.calls(5);
     Ok(())
 }
 
 fn slow() -> Result<(), Box<dyn Error>> {
     let rule = OpenRule::Slow { longer_than: Duration::from_secs(1), share: Ratio::HALF, window: Window::count(4)? };
-    let tour = Tour::new("half of the last 4 calls slower than 1 s (s: a success after 2 s)", rule, |config| config);
-    tour.calls("SsSs");
+    let tour = Tour::new("Opens if half of the last 4 calls took longer than 1 s", rule, |config| config);
+    tour.upstream(Up).calls(3);
+    tour.upstream(Slow).calls(3);
+    tour.note("every call succeeded, but too late to be of use");
+    tour.wait(30).calls(1);
+    tour.note("so did the probe: a slow one is as bad as a failed one");
     Ok(())
 }
 
 fn custom() -> Result<(), Box<dyn Error>> {
-    let two_and_a_fifth = |in_a_row: u32, window: &WindowStats| in_a_row >= 2 && window.failure_rate() > Some(0.2);
-    let rule = OpenRule::custom(Window::count(10)?, two_and_a_fifth);
-    let tour = Tour::new("a rule of one's own: 2 in a row, and over 20 % of the last 10", rule, |config| config);
-    tour.calls("SSSSSSSSFF");
-    tour.calls("F");
+    let both = |in_a_row: u32, window: &WindowStats| in_a_row >= 2 && window.failure_rate() >= Some(0.4);
+    let rule = OpenRule::custom(Window::count(10)?.minimum(1)?, both);
+    let tour = Tour::new("A rule of one's own: 2 in a row, and 40 % of the last 10", rule, |config| config);
+    tour.upstream(Up).calls(4);
+    tour.upstream(Down).calls(2);
+    tour.note("two in a row, but a third of the calls");
+    tour.calls(2);
     Ok(())
 }
 
 fn throttle() -> Result<(), Box<dyn Error>> {
+    let rule = OpenRule::Throttle(Throttle::GOOGLE);
     let tour =
-        Tour::new("throttling: reject as much as isn't accepted", OpenRule::Throttle(Throttle::GOOGLE), |config| {
-            config.seed(1)
-        });
-    for (accepted, name) in [(100, "all"), (50, "half"), (20, "a fifth"), (0, "none")] {
-        let mut admitted = 0;
-        for call in 0..1_000 {
-            if let Ok(permit) = tour.circuit.admit() {
-                admitted += 1;
-                permit.end(if call % 100 < accepted { Verdict::Success } else { Verdict::transient() });
-            }
-        }
-        println!("     the upstream accepts {name} of 1000 calls: {admitted} are admitted");
+        Tour::new("Throttles: rejects by chance what isn't accepted, and never opens", rule, |config| config.seed(1));
+    for accepted in [100, 60, 20, 0, 100] {
+        let admitted = (0..1_000)
+            .filter_map(|call| Some((call, tour.circuit.admit().ok()?)))
+            .map(|(call, permit)| {
+                permit.end(if call % 100 < accepted { Verdict::Success } else { Verdict::transient() })
+            })
+            .count();
+        println!("  of 1000 calls the upstream would accept {accepted:>3} %: {admitted:>4} are admitted");
+        // Two minutes are its window: it begins anew.
         tour.clock.advance(Duration::from_secs(150));
     }
+    tour.note(
+        "where less than half is accepted it rejects; some calls get through all the same, so that a recovery is seen",
+    );
     Ok(())
 }
 
 fn growing_and_probes() -> Result<(), Box<dyn Error>> {
-    let probes = Probes::successes(2)?;
-    let tour = Tour::new("open for 1 s, 2 s, 4 s …; two probes must succeed", OpenRule::consecutive(1)?, |config| {
-        config.open_for(OpenFor::growing(Duration::from_secs(1))).probes(probes)
+    let (open_for, probes) = (OpenFor::growing(Duration::from_secs(1)), Probes::successes(2)?);
+    let tour = Tour::new("Open for 1 s, 2 s, 4 s …; two probes must succeed", OpenRule::consecutive(1)?, |config| {
+        config.open_for(open_for).probes(probes)
     });
-    tour.calls("F");
-    tour.wait(1);
-    tour.calls("F");
-    tour.wait(2);
-    tour.calls("SF");
-    tour.wait(4);
-    tour.calls("SS");
+    tour.upstream(Down).calls(1);
+    tour.wait(1).calls(1);
+    tour.wait(2).upstream(Up).calls(1);
+    tour.note("one good probe is not enough, and the next one fails");
+    tour.upstream(Down).calls(1);
+    tour.wait(4).upstream(Up).calls(2);
+    Ok(())
+}
+
+fn ramp() -> Result<(), Box<dyn Error>> {
+    let tour = Tour::new("Closed again, it admits a share that grows over 10 s", OpenRule::consecutive(1)?, |config| {
+        config.ramp(Duration::from_secs(10)).seed(1)
+    });
+    tour.upstream(Down).calls(1);
+    tour.wait(30).upstream(Up).calls(1);
+    for (wait, second) in [(1, 1), (4, 5), (4, 9), (1, 10)] {
+        tour.clock.advance(Duration::from_secs(wait));
+        let admitted = (0..1_000).filter_map(|_| tour.circuit.admit().ok()).map(|permit| permit.success()).count();
+        println!("  after {second:>2} s {admitted:>4} of 1000 calls are admitted");
+    }
     Ok(())
 }
 
 fn until_reset() -> Result<(), Box<dyn Error>> {
-    let tour = Tour::new("open until somebody resets it", OpenRule::consecutive(1)?, |config| {
+    let tour = Tour::new("Open until somebody has looked into it", OpenRule::consecutive(1)?, |config| {
         config.open_for(OpenFor::until_reset())
     });
-    tour.calls("F");
-    tour.wait(60 * 60 * 24);
-    tour.calls("S");
+    tour.upstream(Down).calls(1);
+    tour.wait(60 * 60 * 24).upstream(Up).calls(1);
+    tour.note("`reset` is called");
     tour.circuit.reset();
-    tour.calls("S");
+    tour.calls(1);
     Ok(())
 }
 
 fn modes() -> Result<(), Box<dyn Error>> {
-    let tour = Tour::new("steered from outside", OpenRule::consecutive(2)?, |config| config);
+    let tour =
+        Tour::new("Steered from outside: 2 failures in a row would open it", OpenRule::consecutive(2)?, |config| {
+            config
+        });
+    tour.upstream(Down);
     for mode in [Mode::MetricsOnly, Mode::ForcedOpen, Mode::Disabled, Mode::Auto] {
         tour.circuit.set_mode(mode);
-        tour.calls("FF");
+        tour.calls(2);
     }
     Ok(())
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Upstream {
+    Up,
+    Down,
+    /// Every second call fails.
+    Flaky,
+    /// It succeeds after 2 s.
+    Slow,
 }
 
 struct Tour {
     circuit: Circuit,
     clock: ManualClock,
+    upstream: Cell<Upstream>,
+    calls: Cell<u32>,
 }
 
 impl Tour {
     fn new(title: &str, rule: OpenRule, settings: impl FnOnce(BreakerConfig) -> BreakerConfig) -> Self {
-        println!("\n{title}");
+        println!("\n# {title}");
         let clock = ManualClock::new();
         let config = BreakerConfig::default().unobserved().open_when(rule).clock(clock.clone()).observe(tell);
-        Self { circuit: Circuit::new(settings(config)), clock }
+        Self { circuit: Circuit::new(settings(config)), clock, upstream: Cell::new(Up), calls: Cell::new(0) }
     }
 
-    /// S succeeds, F fails, s succeeds after 2 s.
-    fn calls(&self, calls: &str) {
-        for call in calls.chars() {
+    fn upstream(&self, upstream: Upstream) -> &Self {
+        self.upstream.set(upstream);
+        let is = ["is up", "is down", "fails every second call", "takes 2 s for each call"][upstream as usize];
+        println!("  -- the upstream {is}");
+        self
+    }
+
+    fn calls(&self, calls: u32) {
+        for _ in 0..calls {
+            self.calls.set(self.calls.get() + 1);
+            print!("  call {:>2}  ", self.calls.get());
+            let before = self.circuit.state();
             match self.circuit.admit() {
-                Err(rejection) => println!("  {call}  rejected: {rejection}"),
+                Err(rejection) => println!("rejected: {rejection}"),
                 Ok(permit) => {
-                    if call == 's' {
-                        self.clock.advance(Duration::from_secs(2));
-                    }
-                    println!("  {call}  admitted");
-                    permit.end(if call == 'F' { Verdict::transient() } else { Verdict::Success });
+                    self.answer(if before == State::HalfOpen { "admitted as a probe" } else { "admitted" }, permit)
                 }
             }
         }
     }
 
-    fn wait(&self, seconds: u64) {
+    fn answer(&self, admitted: &str, permit: tower_recourse::breaker::Permit) {
+        let fails = match self.upstream.get() {
+            Up | Slow => false,
+            Down => true,
+            Flaky => self.calls.get() % 2 == 0,
+        };
+        if self.upstream.get() == Slow {
+            self.clock.advance(Duration::from_secs(2));
+        }
+        println!("{admitted}, {}", if fails { "failed" } else { "succeeded" });
+        permit.end(if fails { Verdict::transient() } else { Verdict::Success });
+    }
+
+    fn wait(&self, seconds: u64) -> &Self {
+        println!("  -- {seconds} s later");
         self.clock.advance(Duration::from_secs(seconds));
-        println!("     … {seconds} s later: {}", self.circuit.state());
+        // Looked at, it moves on; the next call would do that too.
+        self.circuit.state();
+        self
+    }
+
+    fn note(&self, text: &str) {
+        println!("           ({text})");
     }
 }
 
 fn tell(event: &Event<'_>) {
     match event {
-        Event::CircuitOpened { open_for, calls, failures, slow, .. } if *open_for < Duration::MAX => {
-            let seen =
-                if *calls == 0 { String::new() } else { format!(" ({failures} failed and {slow} slow, of {calls})") };
-            println!("     → open for {open_for:?}{seen}");
+        Event::CircuitOpened { open_for: Duration::MAX, .. } => {
+            println!("           → open until it is reset, or steered")
         }
-        Event::CircuitOpened { .. } => println!("     → open until it is reset"),
-        Event::CircuitHalfOpened { .. } => println!("     → half-open"),
-        Event::CircuitClosed { .. } => println!("     → closed"),
-        Event::CircuitWouldOpen { .. } => println!("     → would have opened"),
-        Event::CircuitSteered { mode, .. } => println!("     mode: {mode}"),
+        Event::CircuitOpened { open_for, failures_in_a_row, calls, failures, slow, .. } => {
+            let of = format!("{failures} of {calls} failed, {slow} were slow");
+            let seen = if *calls == 0 { format!("{failures_in_a_row} failed in a row") } else { of };
+            println!("           → open for {open_for:?}: {seen}");
+        }
+        Event::CircuitHalfOpened { .. } => println!("           → half-open: the next call is a probe"),
+        Event::CircuitClosed { .. } => println!("           → closed"),
+        Event::CircuitWouldOpen { failures_in_a_row, .. } => {
+            println!("           → would have opened: {failures_in_a_row} failed in a row");
+        }
+        Event::CircuitSteered { mode, .. } => println!("  -- mode: {mode}"),
         _ => {}
     }
 }

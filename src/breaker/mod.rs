@@ -66,25 +66,37 @@
 //! |---|---|---|
 //! | success | ends the row of failures; counts in windows | counts towards closing |
 //! | failure, of any kind | counts | reopens, or counts towards the share |
-//! | neutral, or dropped by its caller | nothing | gives the slot back |
+//! | neutral | nothing | gives the slot back |
+//! | dropped by its caller | nothing; [a slow call](OpenRule::Slow), or [a failure](BreakerConfig::dropped) if so set | gives the slot back; or as a slow one, or a failure |
 //! | cut off by a retry's time-out, or panicked | a failure | a failure |
 //!
 //! # Which rule when
 //!
 //! | rule | good for | its limits |
 //! |---|---|---|
-//! | [`OpenRule::Consecutive`] | low traffic; what is up or down | with 50 % failing, 5 in a row come once in 32 calls: it opens late, and by chance |
+//! | [`OpenRule::Consecutive`] | low traffic; what is up or down | where half of the calls fail, 5 in a row come after 62 calls on average, where a fifth does, after 3,900: it opens late, and by chance |
 //! | [`OpenRule::Ratio`], last N calls | steady traffic, partial failure | after a quiet night the window holds yesterday's calls; below its minimum it says nothing |
 //! | [`OpenRule::Ratio`], last T of time | traffic that comes and goes | low traffic never reaches the minimum; a write and a clock read a call |
-//! | [`OpenRule::Slow`] | answers that come too late to be of use | a long tail that is normal needs a share above it; fan-out to many shards makes one slow shard everybody's |
+//! | [`OpenRule::Slow`] | answers that come too late to be of use | a long tail that is normal needs a share above it; fan-out to many shards makes one slow shard everybody's; calls that hang are seen when they are dropped, not before |
 //! | [`OpenRule::Throttle`] | a service that is overloaded, not down; many clients of one service | what is down for long is still asked, once in a while, by everybody |
 //! | [`OpenRule::Custom`] | what these can't say | its window is that of `Ratio` |
 //!
 //! Several can stand together ([`or_when`](BreakerConfig::or_when)): a row of failures beside a ratio opens at once when all fails, and
 //! in time when half does.
 //!
+//! Three things no rule is good at:
+//!
+//! - **Low traffic.** With a call a minute, a window that reaches its minimum reaches into another hour. Failures in a row need the
+//!   fewest calls, and a time-out does more than any circuit.
+//! - **Long tails.** Where the slowest 2 % take ten times as long on a good day, a share of 1 % opens a healthy circuit. Measure
+//!   first: in [`Mode::MetricsOnly`] a circuit tells when it would have opened, and opens nothing.
+//! - **Fan-out.** A request that asks 100 shards, each of which is slow once in 100 times, is slow 63 times in 100. A circuit around
+//!   the whole sees a sick service where one around each shard sees a hundred healthy ones.
+//!
 //! No rule helps where one circuit stands for many things that fail apart: use one circuit a host, or a
 //! [keyed breaker](#one-circuit-a-key).
+//!
+//! `cargo run --example breaker_tour` prints what each of them does, step by step, against an upstream that fails.
 //!
 //! # Opening and coming back
 //!
