@@ -43,7 +43,7 @@ impl Window {
     }
 
     /// The calls that ended within the last `time`, in ten slices unless set: calls leave the window a slice at a time, so it
-    /// holds between nine and ten tenths of it. 10 calls must have been seen before a share of them counts, unless set.
+    /// holds between nine and ten tenths of it; slices are cut from when the circuit was made. 10 calls must have been seen before a share of them counts, unless set.
     ///
     /// Each call reads the clock, and writes: dearer than a window of calls.
     ///
