@@ -505,7 +505,6 @@ fn record_probe(probes: &AtomicU64, generation: u32, ending: Ending, slow: bool)
             None => Counts::default(),
         };
         counts.calls += 1;
-        counts.timed += 1;
         counts.failures += u32::from(ending == Ending::Failure);
         counts.slow += u32::from(slow);
         let next = u64::from(generation) << 33
@@ -513,7 +512,7 @@ fn record_probe(probes: &AtomicU64, generation: u32, ending: Ending, slow: bool)
             | u64::from(counts.failures) << 8
             | u64::from(counts.calls);
         match probes.compare_exchange(current, next, Ordering::AcqRel, Ordering::Acquire) {
-            Ok(_) => return Some(counts),
+            Ok(_) => return unpack_probes(next, generation),
             Err(changed) => current = changed,
         }
     }

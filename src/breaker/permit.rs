@@ -12,6 +12,9 @@ use super::{
 };
 use crate::{FailureKind, Verdict, observe::Event, told};
 
+#[cfg(all(test, not(recourse_loom)))]
+mod tests;
+
 /// A circuit's leave to make one call. It ends exactly once: with a verdict, or by being dropped.
 ///
 /// An ending that comes after its circuit has moved on (it opened, half-opened, closed or was reset since) changes

@@ -132,3 +132,90 @@ fn a_round_that_was_given_up_stays_over_when_no_other_came_of_it() {
     // The other probe is lost.
     assert_eq!(admit(&cell, &two, 10, 10), Ok(round + 1));
 }
+
+/// Its time may be over between the look and the peek.
+#[test]
+fn whoever_peeks_at_a_circuit_that_is_half_open_for_too_long_sees_where_it_goes() {
+    for (undecided, admits) in [(Undecided::Open, false), (Undecided::Close, true)] {
+        let probing = Probing { limit: Some((20, undecided)), ..ONE_PROBE };
+        let cell = Cell::new();
+        fail(&cell, &consecutive(1), 10);
+        assert_eq!(admit(&cell, &probing, 10, 100), Ok(2));
+        let in_time = cell.peek(&probing, || 29).unwrap_err();
+        let moves_on_at = if admits { 30 } else { 110 };
+        assert_eq!((in_time.word.generation, in_time.until), (2, moves_on_at));
+        let too_late = cell.peek(&probing, || 30).map_err(|refused| (refused.word.phase, refused.until));
+        assert_eq!(too_late, if admits { Ok(()) } else { Err((Phase::Open, u64::MAX)) });
+    }
+}
+
+/// Open since time 0 in generation 1, and for no time.
+fn open() -> Cell {
+    let cell = Cell::new();
+    fail(&cell, &consecutive(1), 0);
+    cell
+}
+
+#[test]
+fn the_lease_is_that_of_the_newest_probe_in_every_round() {
+    let (cell, two) = (open(), Probing::new(2, ProbeVerdict::Successes(2)));
+    for (round, now) in [(2, 0), (3, 100), (4, 200)] {
+        assert_eq!(admit(&cell, &two, now, 5), Ok(round));
+        assert_eq!(cell.moves_on_at(cell.load()), Some(now + 5));
+        assert_eq!(admit(&cell, &two, now + 3, 5), Ok(round));
+        assert_eq!(admit(&cell, &two, now + 7, 5).unwrap_err().until, now + 8);
+    }
+}
+
+#[test]
+fn a_limit_that_comes_while_it_is_half_open_does_not_begin_with_the_next_probe() {
+    let (cell, two) = (open(), Probing::new(2, ProbeVerdict::Successes(2)));
+    let limited = Probing { limit: Some((20, Undecided::Open)), ..two };
+    assert_eq!(admit(&cell, &two, 0, 5), Ok(2));
+    assert_eq!(admit(&cell, &limited, 1, 5), Ok(2));
+    assert_eq!(going((&consecutive(1), &limited), (100, 5, 0), |going| cell.look(going)), None);
+}
+
+#[test]
+fn nobody_is_told_a_time_of_long_ago_by_a_circuit_that_is_forced_open() {
+    let cell = Cell::new();
+    fail(&cell, &consecutive(1), 1_000);
+    // The tags of times have come round when it is generation 1 again for them.
+    while cell.load().generation < 1 << 16 {
+        cell.change(Word::reset);
+    }
+    cell.change(|word| word.in_mode(Mode::ForcedOpen));
+    assert_eq!(cell.moves_on_at(cell.load()), Some(1_000));
+    assert_eq!(admit(&cell, &ONE_PROBE, 10, 0).unwrap_err().until, u64::MAX);
+}
+
+#[test]
+fn chance_has_no_say_when_the_ramp_is_over() {
+    let (cell, rules) = (open(), Rules::default());
+    let ask = |now: u64| {
+        let (asked, clock) = (std::cell::Cell::new(None), || now);
+        let chance = |share| {
+            asked.set(Some(share));
+            true
+        };
+        let ramp = Going { rules: &rules, probing: &ONE_PROBE, lease: 5, ramp: 20, now: &clock, open_for: &|_, _| 0 };
+        let generation = cell.admit(ramp, Asking::Request, chance, |_, _| {}).unwrap();
+        cell.end(ramp, None, generation, (Ending::Success, None));
+        asked.get()
+    };
+    assert_eq!([0, 0, 5, 19, 20, 5].map(ask), [None, Some(0.0), Some(0.25), Some(0.95), None, None]);
+}
+
+#[test]
+fn a_time_is_made_later_by_its_own_generation_and_written_over_what_was_read_by_another() {
+    let stamp = Stamp::new();
+    assert!(stamp.extend(Stamp::NONE, 3, 20));
+    assert!(stamp.extend(Stamp::NONE, 3, 10), "not earlier, whatever was read");
+    assert_eq!(stamp.of(3), Some(20));
+    assert!(stamp.extend(Stamp::NONE, 3, 30), "later, whatever was read");
+    assert_eq!(stamp.of(3), Some(30));
+    assert!(!stamp.extend(Stamp::NONE, 4, 40), "somebody has written since it was read");
+    assert_eq!((stamp.of(3), stamp.of(4)), (Some(30), None));
+    assert!(stamp.extend(stamp.read(), 4, 10));
+    assert_eq!((stamp.of(3), stamp.of(4)), (None, Some(10)));
+}

@@ -125,7 +125,8 @@ proptest! {
     ) {
         let barred = probing.own && asking == Asking::Request;
         match (word.phase, admit(&probing, word, over, asking)) {
-            (Phase::Closed { .. }, Admission::Admit | Admission::Ramp) => {}
+            (Phase::Closed { ramping, .. }, Admission::Admit) => prop_assert!(!ramping),
+            (Phase::Closed { ramping, .. }, Admission::Ramp) => prop_assert!(ramping && !over.timer),
             (Phase::Open, Admission::Reject) => {
                 prop_assert!(!over.timer || barred || word.mode == Mode::ForcedOpen);
             }

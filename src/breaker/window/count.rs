@@ -14,6 +14,9 @@ use super::{
 };
 use crate::sync::{AtomicU64, Ordering};
 
+#[cfg(all(test, not(recourse_loom)))]
+mod tests;
+
 /// The longest window, in calls.
 pub(crate) const MAX_CALLS: u16 = 4_096;
 
