@@ -105,17 +105,19 @@ impl Slice {
         }
     }
 
+    /// One step of it: the caller looks again, also if somebody else was faster.
     fn take_over(&self, current: u64, mine: u64, sums: u64) {
-        if sums >> 48 == tag(mine) {
-            // Left by a slice of another time that has the same tag: emptied under a tag that nobody has here, before
-            // anybody could take it for ours.
+        let before = just_before(mine);
+        if sums >> 48 != tag(mine) {
+            let _ = self.when.compare_exchange(current, mine, Ordering::AcqRel, Ordering::Acquire);
+        } else if current != before {
+            // Left by a slice of another time that has the same tag. Calls of that time may still be on their way: they are
+            // late before the sums are emptied, or they would begin them anew, under a tag that is ours as well.
+            let _ = self.when.compare_exchange(current, before, Ordering::AcqRel, Ordering::Acquire);
+        } else {
             let emptied = (tag(mine) ^ 1) << 48;
-            if self.sums.compare_exchange(sums, emptied, Ordering::AcqRel, Ordering::Acquire).is_err() {
-                return;
-            }
+            let _ = self.sums.compare_exchange(sums, emptied, Ordering::AcqRel, Ordering::Acquire);
         }
-        // Lost means that somebody else has taken it over; the caller looks again either way.
-        let _ = self.when.compare_exchange(current, mine, Ordering::AcqRel, Ordering::Acquire);
     }
 
     fn sums_of(&self, wanted: u64) -> (u32, u32) {
@@ -132,6 +134,11 @@ impl Slice {
 
 fn when(generation: u32, number: u64) -> u64 {
     u64::from(generation) << 33 | (number & Slices::NUMBER_MASK)
+}
+
+/// The slice of time before this one, in the same generation.
+fn just_before(when: u64) -> u64 {
+    when & !Slices::NUMBER_MASK | when.wrapping_sub(1) & Slices::NUMBER_MASK
 }
 
 /// 16 bits that differ for neighbouring slices and neighbouring generations.

@@ -28,6 +28,27 @@ fn sums_of_another_time_with_the_same_tag_are_nobodys() {
 }
 
 #[test]
+fn a_slice_of_the_same_generation_with_the_same_tag_is_taken_over_empty() {
+    for number in 0..20 {
+        let (slices, later) = (slices(1), number + (1 << 16));
+        assert_eq!(tag(when(0, number)), tag(when(0, later)));
+        slices.record(0, number, 7, 7);
+        assert_eq!(slices.record(0, later, 1, 0), Some((1, 0)), "{number}");
+        assert_eq!(slices.record(0, later, 1, 1), Some((2, 1)), "{number}");
+    }
+}
+
+/// Whoever takes it over has yet to count there.
+#[test]
+fn a_slice_that_was_taken_over_and_not_yet_counted_in_is_empty() {
+    let slices = slices(1);
+    slices.record(0, 5, 7, 7);
+    slices.ring[0].when.store(when(0, 6), Ordering::Relaxed);
+    assert_eq!(slices.read(0, 6), (0, 0));
+    assert_eq!(slices.record(0, 6, 1, 0), Some((1, 0)));
+}
+
+#[test]
 fn neighbours_have_different_tags() {
     for number in [0, 1, 77, 65_535, 65_536, ROUND - 2] {
         for generation in [0, 1, 65_535, u32::MAX >> 1] {
