@@ -314,13 +314,11 @@ impl Cell {
                     }
                     _ => None,
                 };
-                let limited =
-                    limit.is_none_or(|until| self.half_open_until.extend(limit_before, next.generation, until));
+                if !limit.is_none_or(|until| self.half_open_until.extend(limit_before, next.generation, until)) {
+                    return false;
+                }
                 let ends = matches!(word.phase, Phase::HalfOpen { in_flight: had, .. } if had >= in_flight && !is_new);
-                let leased = ends
-                    || in_flight == 0
-                    || self.lease_until.extend(lease_before, next.generation, after(going.lease));
-                limited && leased
+                ends || in_flight == 0 || self.lease_until.extend(lease_before, next.generation, after(going.lease))
             }
             Phase::Closed { .. } if is_new && going.ramp > 0 && word.mode == Mode::Auto => {
                 next = next.ramping();

@@ -9,10 +9,13 @@
 //! four or five stops, and of three by three.
 
 mod closed;
+mod exchanged;
 mod half_open;
 mod limit;
 mod marks;
+mod modes;
 mod probes;
+mod ramps;
 mod slices;
 mod steered;
 
@@ -22,7 +25,7 @@ use std::sync::Arc;
 use super::{
     cell::{Cell, Ended, Going, Refused},
     rule::{Asking, Ending, Phase, ProbeVerdict, Probing, Rules, Share, Word},
-    window::{Counts, Shape, Span, Window},
+    window::{Counts, Shape, Slices, Span, Window},
 };
 use crate::{Ratio, sync::check};
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::breaker::rule::Undecided;
-use Ending::{Neither, Success};
+use Ending::{Failure, Neither, Success};
 
 const LIMIT: u64 = 20;
 
@@ -54,5 +54,51 @@ fn a_new_round_goes_on_with_the_time_of_the_old_one_whatever_comes_back() {
         let (bench, one, other, _) = all(Bench::half_open(probing, 2), ask, ask, drop);
         assert!(one || other);
         assert_over_at(&bench, OPEN_FOR + LIMIT);
+    });
+}
+
+#[test]
+fn a_probe_that_fails_when_the_time_is_over_and_whoever_sees_that_open_it_once() {
+    model(|| {
+        let fail = |bench: &Bench| is_transition(&bench.end(2, Failure, OPEN_FOR + LIMIT));
+        let look = |bench: &Bench| bench.tick(OPEN_FOR + LIMIT);
+        let (bench, failed, moved_on) = both(Bench::half_open(within(Undecided::Open, ONE_PROBE), 1), fail, look);
+        assert!(failed != moved_on, "opened twice, or not at all");
+        let word = bench.cell.load();
+        assert_eq!((word.generation, word.streak, word.phase), (3, 2, Phase::Open));
+        assert_eq!(bench.cell.moves_on_at(word), Some(OPEN_FOR + LIMIT + OPEN_FOR));
+    });
+}
+
+#[test]
+fn nobody_is_a_probe_any_more_when_the_time_is_over_whatever_slot_is_free() {
+    for undecided in [Undecided::Open, Undecided::Close] {
+        bounded(3, move || {
+            let ask = |bench: &Bench| bench.admit(OPEN_FOR + LIMIT);
+            let drop = |bench: &Bench| bench.end(2, Neither, OPEN_FOR + LIMIT);
+            let (bench, one, other, _) = all(Bench::half_open(within(undecided, ONE_PROBE), 1), ask, ask, drop);
+            for asked in [one, other] {
+                match (undecided, asked) {
+                    (Undecided::Open, Err(refused)) => assert_eq!(refused.until, OPEN_FOR + LIMIT + OPEN_FOR),
+                    (Undecided::Close, Ok(admitted)) => assert_eq!(admitted.generation, 3),
+                    _ => panic!("{undecided:?}: {asked:?}"),
+                }
+            }
+            assert_eq!(bench.generation(), 3);
+        });
+    }
+}
+
+#[test]
+fn one_that_was_about_to_half_open_it_takes_no_later_limit_away() {
+    bounded(4, || {
+        let ask = |bench: &Bench| bench.admit(OPEN_FOR).is_ok();
+        let reset_and_open = |bench: &Bench| {
+            let since = bench.cell.change(Word::reset).1.generation;
+            bench.end(since, Failure, OPEN_FOR);
+            bench.admit(OPEN_FOR + OPEN_FOR).unwrap()
+        };
+        let (bench, _, _) = both(Bench::open(within(Undecided::Open, ONE_PROBE)), ask, reset_and_open);
+        assert_over_at(&bench, OPEN_FOR + OPEN_FOR + LIMIT);
     });
 }

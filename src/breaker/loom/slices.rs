@@ -1,10 +1,7 @@
 //! The window of time: sums are exact, and of no time but their own.
 
-use ::loom::thread;
-use std::sync::Arc;
-
-use super::bounded;
-use crate::breaker::window::Slices;
+use super::*;
+use Ending::Failure;
 
 /// One marked call: (generation, time).
 type Call = (u32, u64);
@@ -18,6 +15,9 @@ fn record<const N: usize>(slices: &Arc<Slices>, calls: [Call; N]) -> [Option<(u3
     });
     threads.map(|thread| thread.join().unwrap())
 }
+
+/// After how many slices the tags of one generation come round.
+const TAGS: u64 = 1 << 16;
 
 /// Slices of length 1: a time is the number of its slice.
 fn slices(count: u8) -> Arc<Slices> {
@@ -66,5 +66,63 @@ fn a_slice_of_a_generation_that_ends_holds_nothing_for_the_next() {
         let [_, next] = record(&slices, [(0, 5), (1, 5)]);
         assert_eq!((next, slices.read(1, 5)), (Some((1, 1)), (1, 1)));
         assert_eq!(slices.record(0, 5, 1, 1), None);
+    });
+}
+
+#[test]
+fn a_slice_that_is_taken_over_is_read_as_the_one_or_the_other() {
+    for later in [6, 5 + TAGS] {
+        bounded(4, move || {
+            let slices = slices(1);
+            slices.record(0, 5, 7, 7);
+            let there = Arc::clone(&slices);
+            let next = thread::spawn(move || there.record(0, later, 1, 0));
+            let (old, new) = (slices.read(0, 5), slices.read(0, later));
+            assert!(matches!(old, (7, 7) | (0, 0)), "{old:?}");
+            assert!(matches!(new, (1, 0) | (0, 0)), "{new:?}");
+            assert_eq!(next.join().unwrap(), Some((1, 0)));
+        });
+    }
+}
+
+#[test]
+fn a_call_that_comes_late_is_not_in_a_slice_of_the_same_tag() {
+    bounded(4, || {
+        let slices = slices(1);
+        slices.record(0, 5, 7, 7);
+        record(&slices, [(0, 5), (0, 5 + TAGS)]);
+        assert_eq!(slices.read(0, 5 + TAGS), (1, 1));
+    });
+}
+
+/// Opens when both of two calls have failed within two slices.
+fn both_of_two() -> Bench {
+    let shape = Shape { failures: Span::Time { slice: 1, slices: 2 }, ..Shape::default() };
+    let share = Share { at_least: Ratio::percent(100).unwrap(), minimum: 2 };
+    let rules = Rules { failing: Some(share), ..Rules::default() };
+    Bench { window: Window::new(shape), ..Bench::closed(rules) }
+}
+
+#[test]
+fn two_failures_at_once_that_begin_a_slice_open_it_exactly_once() {
+    bounded(3, || {
+        let bench = both_of_two();
+        bench.window.record(0, Some(false), None, || 4);
+        let fail = |bench: &Bench| bench.end(0, Failure, 6);
+        let (bench, one, other) = both(bench, fail, fail);
+        assert!(is_transition(&one) != is_transition(&other), "{one:?}, {other:?}");
+        assert_eq!((bench.generation(), bench.phase()), (1, Phase::Open));
+    });
+}
+
+#[test]
+fn a_failure_that_opens_it_leaves_the_one_that_begins_the_next_slice_late_or_counted() {
+    bounded(3, || {
+        let bench = both_of_two();
+        bench.end(0, Failure, 5);
+        let (bench, one, next) = both(bench, |bench| bench.end(0, Failure, 5), |bench| bench.end(0, Failure, 6));
+        assert!(is_transition(&one) != is_transition(&next), "{one:?}, {next:?}");
+        assert_eq!((bench.generation(), bench.phase()), (1, Phase::Open));
+        assert_eq!(bench.window.counts(1, || 6), Counts::default());
     });
 }

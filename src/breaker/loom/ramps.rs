@@ -1,0 +1,91 @@
+//! Circuits that ramp up, while calls come and go.
+
+use super::*;
+use Ending::{Failure, Success};
+
+const RAMP: u64 = 20;
+
+/// It has closed at [`OPEN_FOR`], in generation 3.
+fn ramping(rules: Rules) -> Bench {
+    let bench = Bench { ramp: RAMP, rules, ..Bench::half_open(ONE_PROBE, 1) };
+    assert!(is_transition(&bench.end(2, Success, OPEN_FOR)));
+    bench
+}
+
+/// The share of calls that is admitted at this time, if it ramps up.
+fn share(bench: &Bench, now: u64) -> Option<f64> {
+    let asked = std::cell::Cell::new(None);
+    let chance = |share| {
+        asked.set(Some(share));
+        true
+    };
+    let _ = bench.going(now, |going| bench.cell.admit(going, Asking::Request, chance, |_, _| {}));
+    asked.get()
+}
+
+#[test]
+fn whoever_asks_while_it_relapses_gets_in_by_chance_or_is_told_until_when() {
+    model(|| {
+        let ask = |bench: &Bench| bench.admit(OPEN_FOR + 2);
+        let fail = |bench: &Bench| bench.end(3, Failure, OPEN_FOR + 2);
+        let (bench, asked, failed) = both(ramping(consecutive(1)), ask, fail);
+        match asked {
+            Ok(admitted) => assert_eq!((admitted.generation, admitted.half_opened), (3, false)),
+            Err(refused) => {
+                assert_eq!((refused.word.phase, refused.until), (Phase::Open, OPEN_FOR + 2 + OPEN_FOR));
+            }
+        }
+        assert!(is_transition(&failed));
+        assert_eq!((bench.generation(), bench.phase()), (4, Phase::Open));
+    });
+}
+
+#[test]
+fn a_failure_is_not_lost_when_the_ramp_ends_just_then() {
+    model(|| {
+        let fail = |bench: &Bench| bench.end(3, Failure, OPEN_FOR + RAMP);
+        let look = |bench: &Bench| bench.tick(OPEN_FOR + RAMP);
+        let (bench, failed, moved_on) = both(ramping(consecutive(2)), fail, look);
+        assert_eq!((failed, moved_on), (Ended::Stays, false), "the end of a ramp is no transition");
+        // Whoever looked may have lost the word to the failure; the next one ends the ramp then.
+        assert_eq!(share(&bench, OPEN_FOR + RAMP), None);
+        let one = Phase::Closed { failures_in_a_row: 1, ramping: false };
+        assert_eq!((bench.generation(), bench.phase()), (3, one));
+    });
+}
+
+#[test]
+fn of_a_probe_and_a_success_from_elsewhere_one_closes_it_and_the_ramp_has_a_beginning() {
+    model(|| {
+        let bench = Bench { ramp: RAMP, ..Bench::half_open(ONE_PROBE, 1) };
+        let probe = |bench: &Bench| is_transition(&bench.end(2, Success, OPEN_FOR + 1));
+        let report = |bench: &Bench| {
+            let (before, after) = bench.going(OPEN_FOR + 3, |going| bench.cell.succeed(going));
+            before.generation != after.generation
+        };
+        let (bench, by_probe, by_report) = both(bench, probe, report);
+        assert!(by_probe != by_report, "closed twice, or not at all");
+        assert_eq!(bench.generation(), 3);
+        let seen = share(&bench, OPEN_FOR + 5);
+        assert!(matches!(seen, Some(0.1 | 0.2)), "{seen:?}");
+        assert_eq!(share(&bench, OPEN_FOR + 3 + RAMP), None);
+    });
+}
+
+#[test]
+fn one_that_was_about_to_close_it_leaves_a_later_ramp_alone() {
+    bounded(4, || {
+        let bench = Bench { ramp: RAMP, ..Bench::half_open(ONE_PROBE, 1) };
+        let close = |bench: &Bench| bench.end(2, Success, OPEN_FOR);
+        let close_twice = |bench: &Bench| {
+            bench.going(OPEN_FOR, |going| bench.cell.succeed(going));
+            let relapse = bench.end(3, Failure, OPEN_FOR);
+            let probe = bench.admit(OPEN_FOR + OPEN_FOR).unwrap();
+            (relapse, bench.end(probe.generation, Success, OPEN_FOR + OPEN_FOR))
+        };
+        let (bench, _, (relapse, closed)) = both(bench, close, close_twice);
+        assert!(is_transition(&relapse) && is_transition(&closed), "{relapse:?}, {closed:?}");
+        assert_eq!(bench.generation(), 6);
+        assert_eq!(share(&bench, OPEN_FOR + OPEN_FOR + 2), Some(0.1));
+    });
+}
