@@ -125,7 +125,7 @@ impl Keep<()> for Lost {
 async fn the_request_turns_out_to_be_lost() {
     for budget in buckets() {
         let inner = Scripted::<&str>::new([Fail(Oops(1))]);
-        let mut retry = RetryLayer::keeping(on(&budget), Lost).layer(inner.clone());
+        let mut retry = RetryLayer::new(on(&budget)).keeping(Lost).layer(inner.clone());
         ServiceExt::<()>::ready(&mut retry).await.unwrap();
         let mut call = spawn(retry.call(()));
         assert_eq!(assert_ready!(call.poll()), Err(Oops(1)));

@@ -90,6 +90,7 @@ impl<C> Circuit<C> {
                     name,
                     open_for: left,
                     openings_in_a_row: after.streak.into(),
+                    failures_in_a_row: 0,
                     calls: 0,
                     failures: 0,
                     slow: 0,

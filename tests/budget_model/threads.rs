@@ -123,7 +123,7 @@ fn deposits_that_age_are_never_given_twice_however_time_goes() {
         clock.advance(Duration::from_secs(1));
         assert_eq!(bucket.balance(), 0, "all is void, and no room is lost:");
         (0..10_000).for_each(|_| bucket.deposit());
-        assert_eq!(bucket.balance(), capacity.into());
+        assert_eq!(bucket.balance(), u64::from(capacity));
     }
 }
 

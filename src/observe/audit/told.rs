@@ -25,12 +25,16 @@ pub(super) fn entry(event: &Event<'_>) -> Entry {
         }
         Event::NothingToRetry { name } => entry.name(name),
         Event::RetrySucceeded { name, attempt } => entry.name(name).count("attempt", attempt.into()),
-        Event::CircuitOpened { name, open_for, openings_in_a_row, calls, failures, slow } => {
+        Event::CircuitOpened { name, open_for, openings_in_a_row, failures_in_a_row, calls, failures, slow } => {
             let entry = entry.name(name).count("openings_in_a_row", openings_in_a_row.into());
+            let entry = entry.count("failures_in_a_row", failures_in_a_row.into());
             let entry = if open_for == Duration::MAX { entry } else { entry.count("open_for_ms", millis(open_for)) };
             of_window(entry, calls, failures, slow)
         }
-        Event::CircuitWouldOpen { name, calls, failures, slow } => of_window(entry.name(name), calls, failures, slow),
+        Event::CircuitWouldOpen { name, failures_in_a_row, calls, failures, slow } => {
+            let entry = entry.name(name).count("failures_in_a_row", failures_in_a_row.into());
+            of_window(entry, calls, failures, slow)
+        }
         Event::CircuitSteered { name, mode } => entry.name(name).reason(mode),
         Event::CircuitHalfOpened { name } | Event::CircuitClosed { name } | Event::CallFailed { name } => {
             entry.name(name)
