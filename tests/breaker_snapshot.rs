@@ -173,7 +173,7 @@ fn a_snapshot_is_taken_without_moving_the_circuit_on() {
     circuit.restore(&other, 2 * SECOND);
     other.mode = Mode::ForcedOpen;
     circuit.restore(&other, SECOND);
-    let opened = r#"CircuitOpened { name: "db", open_for: 7s, openings_in_a_row: 1, calls: 0, failures: 0, slow: 0 }"#;
+    let opened = r#"CircuitOpened { name: "db", open_for: 7s, openings_in_a_row: 1, failures_in_a_row: 0, calls: 0, failures: 0, slow: 0 }"#;
     assert_eq!(*told.lock().unwrap(), [opened, r#"CircuitSteered { name: "db", mode: "forced open" }"#]);
 }
 

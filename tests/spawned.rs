@@ -52,6 +52,18 @@ async fn the_stack_with_closures_that_name_the_boxed_error() {
 }
 
 #[tokio::test]
+async fn a_ladder_that_joins_boxed_errors() {
+    let last = |_: BoxError, last: BoxError| last;
+    let mut ladder = ServiceBuilder::new()
+        .layer(FallbackLayer::new(boxed()).unobserved().when(|_: Result<&u32, &BoxError>| true).join_errors(last))
+        .layer(FallbackLayer::new(boxed()).unobserved().join_errors(last))
+        .layer(RetryLayer::new(retry()))
+        .service(boxed());
+    let error = tokio::spawn(async move { ladder.ready().await?.call(0).await });
+    assert_eq!(error.await.unwrap().unwrap_err().to_string(), "zero");
+}
+
+#[tokio::test]
 async fn a_service_whose_error_is_a_literal() {
     let mut service = RetryLayer::new(retry()).layer(service_fn(|_: ()| async { Err::<(), _>("never") }));
     let answer = tokio::spawn(async move { service.ready().await?.call(()).await });
