@@ -45,7 +45,8 @@
 //! On by default: `retry`, `breaker`, `fallback`, `tracing` (events are written through it), and `tower` (its time-out and load
 //! shedding are known to [`classify::Errors`]). Off: `keyed` (one circuit a key), `hyper` and `h2` (their errors are known),
 //! `text` ([`classify::Messages`](classify): errors are judged by their text), `store` (state that survives the process), `audit` (a
-//! record of what was done).
+//! record of what was done), `http` (statuses, `Retry-After`, bodies that are sent again), `axum` and `tonic` (their bodies are among
+//! those).
 //!
 //! # What it needs
 //!
@@ -94,6 +95,10 @@ pub mod breaker;
 pub mod fallback;
 #[cfg(feature = "retry")]
 pub mod retry;
+
+// Edges: the traits above for a protocol.
+#[cfg(feature = "http")]
+pub mod http;
 
 // How it went, for callers who ask.
 pub mod answered;

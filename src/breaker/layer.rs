@@ -56,6 +56,11 @@ impl<C, R> BreakerLayer<C, R> {
         BreakerLayer { circuit: self.circuit, on_rejection: Wait }
     }
 
+    /// Does what this says about a call that the circuit rejects: an [`OnRejection`](super::OnRejection) of one's own.
+    pub fn on_rejection<O>(self, on_rejection: O) -> BreakerLayer<C, O> {
+        BreakerLayer { circuit: self.circuit, on_rejection }
+    }
+
     /// The circuit that it is on.
     pub fn circuit(&self) -> &Circuit<C> {
         &self.circuit

@@ -5,11 +5,11 @@
 
 mod clock;
 mod manual;
-#[cfg(any(feature = "audit", feature = "store"))]
+#[cfg(any(feature = "audit", feature = "http", feature = "store"))]
 mod wall;
 
 pub use clock::Clock;
 pub use manual::ManualClock;
 pub use tokio::time::Instant;
-#[cfg(any(feature = "audit", feature = "store"))]
+#[cfg(any(feature = "audit", feature = "http", feature = "store"))]
 pub(crate) use wall::Wall;

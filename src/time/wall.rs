@@ -1,9 +1,11 @@
 //! Wall time: only where a date is read or written. It may be put back, or forward by years, at any moment.
 #![allow(clippy::disallowed_types, reason = "the one place that reads it")]
 
-#[cfg(feature = "store")]
+#[cfg(any(feature = "audit", feature = "store"))]
+use std::fmt;
+#[cfg(any(feature = "http", feature = "store"))]
 use std::time::Duration;
-use std::{fmt, time::SystemTime};
+use std::time::SystemTime;
 
 /// A date, to the millisecond. Shown in UTC as RFC 3339 has it, `2026-11-22T19:19:12.345Z`, from 1970 to 9999; a clock that shows
 /// an earlier or a later time counts as the first or the last of these.
@@ -23,6 +25,12 @@ impl Wall {
     #[cfg(feature = "store")]
     pub(crate) fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.millis.saturating_sub(earlier.millis))
+    }
+
+    /// The time until a date; nothing if it has passed.
+    #[cfg(feature = "http")]
+    pub(crate) fn until(self, date: SystemTime) -> Duration {
+        Duration::from_millis(Self::from(date).millis.saturating_sub(self.millis))
     }
 }
 
@@ -48,6 +56,7 @@ impl From<SystemTime> for Wall {
     }
 }
 
+#[cfg(any(feature = "audit", feature = "store"))]
 impl fmt::Display for Wall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let time = SystemTime::UNIX_EPOCH + std::time::Duration::from_millis(self.millis);
@@ -55,7 +64,7 @@ impl fmt::Display for Wall {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, any(feature = "audit", feature = "store")))]
 mod tests {
     use std::time::Duration;
 

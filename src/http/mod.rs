@@ -1,0 +1,103 @@
+//! HTTP as it is: [`RetryConfig::http`] and [`BreakerConfig::http`](crate::BreakerConfig::http).
+//!
+//! ```
+//! use bytes::Bytes;
+//! use http_body_util::Full;
+//! use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+//! use tower::ServiceBuilder;
+//! use tower_recourse::{BreakerConfig, BreakerLayer, RetryConfig, RetryLayer};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
+//! let client = ServiceBuilder::new()
+//!     .layer(RetryLayer::new(RetryConfig::http()))
+//!     .layer(BreakerLayer::new(BreakerConfig::http()))
+//!     .service(client);
+//! # let _ = client;
+//! # }
+//! ```
+//!
+//! | what | page |
+//! |---|---|
+//! | which outcomes are retried, and which requests | [`Statuses`] |
+//! | which outcomes count for a breaker | [`Health`] |
+//! | bodies that are sent again | [`replay`] |
+//! | a request's own deadline | [`Deadline`] |
+//! | what a breaker answers in place of a service that can't fail | [`Unavailable`] |
+//!
+//! # Server's delay
+//!
+//! A failure's `Retry-After` (seconds or a date) is waited for, or else the reset of its `RateLimit`; up to
+//! [30 s](RetryConfig::longest_server_delay) unless set. Where it asks for more, or for more than is left until the deadline, the
+//! response is returned instead.
+//!
+//! # Idempotent or not
+//!
+//! A POST is sent again only if it provably wasn't sent: the connection was refused, the stream was refused by HTTP/2, or a pooled
+//! connection was dead before it was used. With an `Idempotency-Key` it is taken for what it says.
+//!
+//! # When not to use it
+//!
+//! - Where another layer, or the server's client library, retries already.
+//! - For responses that are judged by their body: give a classifier of your own, [first](crate::classify::first) in a chain with
+//!   [`Statuses`].
+//!
+//! # axum
+//!
+//! The feature `axum` makes axum's `Body` one that can be sent again; the layers go into `Router::layer` as they are. There, errors are
+//! `Infallible`: give a breaker [`Unavailable`] to answer with.
+
+mod deadline;
+mod drain;
+mod method;
+mod problem;
+pub mod replay;
+mod retry_after;
+mod statuses;
+
+pub use deadline::Deadline;
+pub use problem::Unavailable;
+pub use replay::{Replay, Replayable};
+pub use statuses::{Health, Remembered, Statuses};
+
+use std::time::Duration;
+
+use crate::{
+    BreakerConfig, Ratio, RetryConfig,
+    breaker::{OpenRule, Window},
+    retry::{Backoff, Jitter, NoTimeouts, ledger::NoLedger},
+};
+
+impl RetryConfig<Statuses, NoTimeouts, NoLedger, Replay> {
+    /// A retry of HTTP requests.
+    ///
+    /// | setting | here | why |
+    /// |---|---|---|
+    /// | retries | 2 | 3 attempts in all, as the AWS SDKs and linkerd have it: callers wait |
+    /// | back-off | 50 ms doubling to 20 s, full jitter | of AWS's newer standard mode; full jitter spreads best |
+    /// | budget | the default one | |
+    /// | classifier | [`Statuses`] | |
+    /// | keeps | [`Replay`] | |
+    pub fn http() -> Self {
+        let backoff = Backoff::exponential(Duration::from_millis(50)).max(Duration::from_secs(20)).jitter(Jitter::Full);
+        RetryConfig::default()
+            .name("http")
+            .retries(2)
+            .backoff(backoff)
+            .classifier(Statuses::default())
+            .keeping(Replay::default())
+    }
+}
+
+impl BreakerConfig<Health> {
+    /// A breaker for HTTP: opens when half of the last 100 calls, of at least 20, were 5xx or errors. A share, as
+    /// single failures are nothing unusual where many call; at least 20, as fewer say little.
+    pub fn http() -> Self {
+        let window = Window::count(100).and_then(|window| window.minimum(20)).expect("20 of 100 are a window");
+        BreakerConfig::default()
+            .name("http")
+            .open_when(OpenRule::Ratio { failing: Ratio::HALF, window })
+            .classifier(Health)
+    }
+}

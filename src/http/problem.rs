@@ -1,0 +1,57 @@
+use std::time::Duration;
+
+use ::http::{HeaderValue, Response, StatusCode, header};
+
+use crate::{Rejection, breaker::OnRejection};
+
+/// What a breaker answers in place of a service that can't fail: 503, with `Retry-After` in whole seconds, rounded up, and a small
+/// body as [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) has it.
+///
+/// ```text
+/// HTTP/1.1 503 Service Unavailable
+/// content-type: application/problem+json
+/// retry-after: 30
+///
+/// {"type":"about:blank","title":"Service Unavailable","status":503,"detail":"the service is not called for now"}
+/// ```
+///
+/// ```
+/// use tower_recourse::{BreakerConfig, BreakerLayer, http::Unavailable};
+///
+/// let layer = BreakerLayer::new(BreakerConfig::http()).on_rejection(Unavailable);
+/// # let _ = layer;
+/// ```
+///
+/// The circuit's name isn't told: it is no business of those outside. For an answer of one's own there is
+/// [`BreakerLayer::respond_when_open`](crate::BreakerLayer::respond_when_open).
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Unavailable;
+
+const BODY: &str = concat!(
+    r#"{"type":"about:blank","title":"Service Unavailable","status":503,"#,
+    r#""detail":"the service is not called for now"}"#
+);
+
+impl<B: From<&'static str>, Err> OnRejection<Response<B>, Err> for Unavailable {
+    type Error = Err;
+
+    fn reject(&self, rejection: Rejection) -> Result<Response<B>, Err> {
+        let mut response = Response::new(B::from(BODY));
+        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(retry_in) = rejection.retry_in() {
+            headers.insert(header::RETRY_AFTER, whole_seconds(retry_in).into());
+        }
+        Ok(response)
+    }
+
+    fn pass(error: Err) -> Err {
+        error
+    }
+}
+
+/// Rounded up: who comes back earlier is rejected again.
+fn whole_seconds(time: Duration) -> u64 {
+    time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0)).max(1)
+}

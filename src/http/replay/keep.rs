@@ -1,0 +1,110 @@
+use std::{
+    fmt,
+    future::{Ready, ready},
+    sync::Arc,
+};
+
+use ::http::{Method, Request, header, request::Parts};
+
+use super::{Replayable, pool::Pool};
+use crate::{Attempt, Invalid, http::Deadline, retry::Keep, time::Instant};
+
+/// Keeps HTTP requests: their head is cloned, their body kept while it is sent. See the [module](super).
+///
+/// # Clone
+///
+/// A clone shares the memory that is allowed for all bodies.
+#[derive(Clone)]
+pub struct Replay {
+    pub(super) max_body: usize,
+    pub(super) pool: Arc<Pool>,
+    max_memory: usize,
+}
+
+impl Default for Replay {
+    fn default() -> Self {
+        let max_memory = 64 << 20;
+        Self { max_body: 64 << 10, pool: Arc::new(Pool::new(max_memory)), max_memory }
+    }
+}
+
+impl Replay {
+    /// How many bytes of a body are kept at most; 64 KiB unless set, as linkerd has it. 0: only empty bodies are.
+    pub fn max_body(mut self, bytes: usize) -> Self {
+        self.max_body = bytes;
+        self
+    }
+
+    /// How many bytes are kept at most of all bodies together, of all that share this and its clones made from here on; 64 MiB
+    /// unless set.
+    ///
+    /// # Errors
+    ///
+    /// If it is less than one body may have.
+    pub fn max_memory(mut self, bytes: usize) -> Result<Self, Invalid> {
+        if bytes < self.max_body {
+            return Err(Invalid::new("max_memory", bytes, "at least `max_body`"));
+        }
+        self.max_memory = bytes;
+        self.pool = Arc::new(Pool::new(bytes));
+        Ok(self)
+    }
+
+    /// How many bytes are kept at this moment.
+    pub fn memory(&self) -> usize {
+        self.pool.used()
+    }
+}
+
+/// What is kept of a request.
+pub struct KeptRequest<B: Replayable> {
+    head: Parts,
+    body: B::Kept,
+}
+
+impl<B: Replayable> Keep<Request<B>> for Replay {
+    type Request = Request<B>;
+    type Kept = KeptRequest<B>;
+    type Prepared = Ready<Request<B>>;
+
+    fn keep(&self, request: Request<B>) -> (Request<B>, Option<KeptRequest<B>>) {
+        if upgrades(&request) {
+            return (request, None);
+        }
+        let (head, body) = request.into_parts();
+        let (body, kept) = body.keep(self);
+        let kept = kept.map(|body| KeptRequest { head: head.clone(), body });
+        (Request::from_parts(head, body), kept)
+    }
+
+    fn again(&self, kept: &mut KeptRequest<B>) -> Option<Request<B>> {
+        let body = B::again(&mut kept.body)?;
+        Some(Request::from_parts(kept.head.clone(), body))
+    }
+
+    /// Lowers the request's [`Deadline`] to what the attempt has.
+    fn stamp(&self, request: &mut Request<B>, _: &Attempt, ends_at: Option<Instant>) {
+        if let Some(ends_at) = ends_at {
+            request.extensions_mut().insert(Deadline::new(ends_at));
+        }
+    }
+
+    fn prepare(&self, request: Request<B>, _: &Attempt) -> Ready<Request<B>> {
+        ready(request)
+    }
+}
+
+/// Whether the connection is to become something else: then what follows isn't a request and its answer.
+fn upgrades<B>(request: &Request<B>) -> bool {
+    request.method() == Method::CONNECT || request.headers().contains_key(header::UPGRADE)
+}
+
+impl fmt::Debug for Replay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Replay")
+            .field("max_body", &self.max_body)
+            .field("max_memory", &self.max_memory)
+            .field("memory", &self.memory())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,161 @@
+use std::{
+    error::Error,
+    fmt, io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use ::http_body::{Body, Frame, SizeHint};
+use bytes::Bytes;
+
+use super::tape::Reel;
+
+/// A body that is sent and kept at once: what was kept comes first, then what the source still has.
+pub struct Playing<B> {
+    reel: Arc<Reel<B>>,
+    player: u32,
+    /// The next of the kept chunks.
+    place: usize,
+    done: bool,
+}
+
+impl<B> Playing<B> {
+    pub(super) fn new(reel: Arc<Reel<B>>, player: u32) -> Self {
+        Self { reel, player, place: 0, done: false }
+    }
+}
+
+impl<B: Body<Data = Bytes> + Unpin> Body for Playing<B> {
+    type Data = Bytes;
+    type Error = PlayError<B::Error>;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let this = &mut *self;
+        let mut state = this.reel.state();
+        if this.done {
+            return Poll::Ready(None);
+        }
+        if state.player != this.player {
+            this.done = true;
+            return Poll::Ready(Some(Err(PlayError::SentAgain(SentAgain))));
+        }
+        if let Some(chunk) = state.chunk(this.place) {
+            this.place += 1;
+            return Poll::Ready(Some(Ok(Frame::data(chunk))));
+        }
+        state.forget_if_closed(&mut this.place);
+        if state.ended {
+            this.done = true;
+            return Poll::Ready(state.trailers.clone().map(|trailers| Ok(Frame::trailers(trailers))));
+        }
+        match ready!(Pin::new(&mut state.source).poll_frame(cx)) {
+            Some(Ok(frame)) => {
+                if let Some(chunk) = frame.data_ref() {
+                    this.place = state.keep(chunk);
+                } else if let Some(trailers) = frame.trailers_ref() {
+                    state.trailers = Some(trailers.clone());
+                    state.ended = true;
+                    this.done = true;
+                }
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Some(Err(error)) => {
+                state.lose();
+                this.done = true;
+                Poll::Ready(Some(Err(PlayError::Body(error))))
+            }
+            None => {
+                state.ended = true;
+                this.done = true;
+                Poll::Ready(None)
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        let state = self.reel.state();
+        let all_played = state.left(self.place) == 0;
+        let nothing_follows = if state.ended { state.trailers.is_none() } else { state.source.is_end_stream() };
+        // One that is over has an error to tell first.
+        self.done || (state.player == self.player && all_played && nothing_follows)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let state = self.reel.state();
+        if self.done {
+            return SizeHint::with_exact(0);
+        }
+        let kept = state.left(self.place);
+        let source = if state.ended { SizeHint::with_exact(0) } else { state.source.size_hint() };
+        let mut hint = SizeHint::new();
+        hint.set_lower(kept.saturating_add(source.lower()));
+        if let Some(upper) = source.upper().and_then(|upper| upper.checked_add(kept)) {
+            hint.set_upper(upper);
+        }
+        hint
+    }
+}
+
+impl<B> fmt::Debug for Playing<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Playing").field("place", &self.place).field("done", &self.done).finish_non_exhaustive()
+    }
+}
+
+/// Why a body broke off while it was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PlayError<E> {
+    /// The body's own error. Its request isn't retried.
+    Body(E),
+    /// Another attempt is sending the body by now.
+    SentAgain(SentAgain),
+}
+
+/// Another attempt is sending the body by now: this one was given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SentAgain;
+
+impl<E: From<SentAgain>> PlayError<E> {
+    /// As an error of the body's own type.
+    pub(super) fn flatten(self) -> E {
+        match self {
+            Self::Body(error) => error,
+            Self::SentAgain(again) => again.into(),
+        }
+    }
+}
+
+impl<E> fmt::Display for PlayError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Body(_) => f.write_str("the request body broke off"),
+            Self::SentAgain(again) => again.fmt(f),
+        }
+    }
+}
+
+impl<E: Error + 'static> Error for PlayError<E> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Body(error) => Some(error),
+            Self::SentAgain(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for SentAgain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the request is being sent again")
+    }
+}
+
+impl Error for SentAgain {}
+
+impl From<SentAgain> for io::Error {
+    fn from(again: SentAgain) -> Self {
+        Self::other(again)
+    }
+}

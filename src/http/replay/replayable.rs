@@ -1,0 +1,85 @@
+use ::http_body_util::{
+    BodyExt, Empty, Full,
+    combinators::{BoxBody, UnsyncBoxBody},
+};
+use bytes::{Buf, Bytes};
+
+use super::{Replay, SentAgain, Tape};
+
+/// A body that can be sent again.
+#[diagnostic::on_unimplemented(
+    message = "a request with a body `{Self}` can't be sent again",
+    label = "this body can be neither cloned nor wrapped",
+    note = "`Full`, `Empty`, `UnsyncBoxBody` and `BoxBody` can; axum's `Body` with the feature `axum`, tonic's with `tonic`",
+    note = "make it one of them: `.map_request(|request: http::Request<_>| request.map(|body| body.map_err(Into::into).boxed_unsync()))`"
+)]
+pub trait Replayable: Sized {
+    /// What is kept of it.
+    type Kept;
+
+    /// Splits it into what is sent and what is kept. `None`: it is too large.
+    fn keep(self, replay: &Replay) -> (Self, Option<Self::Kept>);
+
+    /// The body once more. `None`: it turned out too large, or broke off.
+    fn again(kept: &mut Self::Kept) -> Option<Self>;
+}
+
+impl<D: Buf + Clone> Replayable for Full<D> {
+    type Kept = Self;
+
+    fn keep(self, _: &Replay) -> (Self, Option<Self>) {
+        let kept = self.clone();
+        (self, Some(kept))
+    }
+
+    fn again(kept: &mut Self) -> Option<Self> {
+        Some(kept.clone())
+    }
+}
+
+impl<D> Replayable for Empty<D> {
+    type Kept = ();
+
+    fn keep(self, _: &Replay) -> (Self, Option<()>) {
+        (self, Some(()))
+    }
+
+    fn again((): &mut ()) -> Option<Self> {
+        Some(Self::new())
+    }
+}
+
+macro_rules! recorded {
+    ($(#[$attribute:meta])* $body:ty $(, $error:ident)? => $wrap:expr) => {
+        $(#[$attribute])*
+        impl $(<$error: From<SentAgain> + 'static>)? Replayable for $body {
+            type Kept = Tape<Self>;
+
+            fn keep(self, replay: &Replay) -> (Self, Option<Tape<Self>>) {
+                let tape = match Tape::record(self, replay) {
+                    Ok(tape) => tape,
+                    Err(body) => return (body, None),
+                };
+                match tape.play() {
+                    Some(playing) => ($wrap(playing), Some(tape)),
+                    None => unreachable!("a fresh tape can be played"),
+                }
+            }
+
+            fn again(tape: &mut Tape<Self>) -> Option<Self> {
+                tape.play().map($wrap)
+            }
+        }
+    };
+}
+
+recorded!(UnsyncBoxBody<Bytes, E>, E => |playing: super::Playing<_>| playing.map_err(super::PlayError::flatten).boxed_unsync());
+recorded!(BoxBody<Bytes, E>, E => |playing: super::Playing<_>| playing.map_err(super::PlayError::flatten).boxed());
+recorded!(
+    #[cfg(feature = "axum")]
+    axum_core::body::Body => axum_core::body::Body::new
+);
+recorded!(
+    #[cfg(feature = "tonic")]
+    tonic::body::Body => tonic::body::Body::new
+);

@@ -1,0 +1,152 @@
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use ::http_body::Body;
+use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
+
+use super::{Playing, Replay, pool::Pool};
+
+/// What is kept of a body while it is sent. Dropped, it is forgotten: the request has been answered.
+pub struct Tape<B> {
+    pub(super) reel: Arc<Reel<B>>,
+}
+
+/// The body and what was kept of it: of one tape and of those that play it.
+pub(super) struct Reel<B>(Mutex<State<B>>);
+
+pub(super) struct State<B> {
+    pub(super) source: B,
+    pub(super) kept: Kept,
+    pub(super) trailers: Option<HeaderMap>,
+    /// The source has come to its end.
+    pub(super) ended: bool,
+    /// Who plays it: one that was begun earlier is over.
+    pub(super) player: u32,
+    /// It won't be played again, as there is too much of it, or it broke off.
+    lost: bool,
+    /// It won't be played again, as nobody asks for it any more.
+    closed: bool,
+}
+
+/// The chunks that went by.
+pub(super) struct Kept {
+    chunks: Vec<Bytes>,
+    bytes: usize,
+    most: usize,
+    pool: Arc<Pool>,
+}
+
+impl<B: Body<Data = Bytes>> Tape<B> {
+    /// A tape of this body, or the body as it was if it announces more than is kept.
+    pub(super) fn record(source: B, replay: &Replay) -> Result<Self, B> {
+        if source.size_hint().lower() > replay.max_body as u64 {
+            return Err(source);
+        }
+        let kept = Kept { chunks: Vec::new(), bytes: 0, most: replay.max_body, pool: Arc::clone(&replay.pool) };
+        let state = State { source, kept, trailers: None, ended: false, player: 0, lost: false, closed: false };
+        Ok(Self { reel: Arc::new(Reel(Mutex::new(state))) })
+    }
+
+    /// The body from its beginning, the first time or once more. Whoever played it before is over. `None` if it can't be sent
+    /// again.
+    pub(super) fn play(&self) -> Option<Playing<B>> {
+        let mut state = self.reel.state();
+        if state.lost {
+            return None;
+        }
+        state.player += 1;
+        Some(Playing::new(Arc::clone(&self.reel), state.player))
+    }
+}
+
+impl<B> Drop for Tape<B> {
+    fn drop(&mut self) {
+        self.reel.state().closed = true;
+    }
+}
+
+impl<B> Reel<B> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State<B>> {
+        // If a source has panicked, whoever reads on finds out for itself.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<B> State<B> {
+    /// The chunk at this place, if it was kept.
+    pub(super) fn chunk(&mut self, place: usize) -> Option<Bytes> {
+        self.kept.chunks.get(place).cloned()
+    }
+
+    /// Keeps what the source gave, if it may. The place after it.
+    pub(super) fn keep(&mut self, chunk: &Bytes) -> usize {
+        if !self.lost && !self.closed && !self.kept.add(chunk) {
+            self.lose();
+        }
+        self.kept.chunks.len()
+    }
+
+    /// It can't be played again.
+    pub(super) fn lose(&mut self) {
+        self.lost = true;
+        self.kept.clear();
+    }
+
+    /// What went by is of no use once nobody will ask for it again: for a player that has played all of it.
+    pub(super) fn forget_if_closed(&mut self, place: &mut usize) {
+        if self.closed {
+            self.kept.clear();
+            *place = 0;
+        }
+    }
+
+    /// How many bytes were kept from this place on.
+    pub(super) fn left(&self, place: usize) -> u64 {
+        self.kept.chunks.iter().skip(place).map(|chunk| chunk.len() as u64).sum()
+    }
+}
+
+impl Kept {
+    /// Chunks below this are copied together: a chunk of one byte may hold on to the whole buffer that it was read into.
+    const SMALL: usize = 1024;
+
+    fn add(&mut self, chunk: &Bytes) -> bool {
+        if self.bytes + chunk.len() > self.most || !self.pool.take(chunk.len()) {
+            return false;
+        }
+        self.bytes += chunk.len();
+        match self.chunks.last_mut() {
+            _ if chunk.is_empty() => {}
+            Some(last) if last.len() < Self::SMALL && chunk.len() < Self::SMALL => {
+                let mut both = BytesMut::with_capacity(last.len() + chunk.len());
+                both.extend_from_slice(last);
+                both.extend_from_slice(chunk);
+                *last = both.freeze();
+            }
+            _ if chunk.len() < Self::SMALL => self.chunks.push(Bytes::copy_from_slice(chunk)),
+            _ => self.chunks.push(chunk.clone()),
+        }
+        true
+    }
+
+    fn clear(&mut self) {
+        self.pool.give_back(std::mem::take(&mut self.bytes));
+        self.chunks = Vec::new();
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+impl<B> fmt::Debug for Tape<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.reel.state();
+        f.debug_struct("Tape").field("bytes", &state.kept.bytes).field("lost", &state.lost).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,204 @@
+//! Bodies that are sent again. The rows of "Body replay (linkerd)", and what surrounds them.
+
+use std::{
+    collections::VecDeque,
+    io,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, Request};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::{BodyExt, Empty, Full, combinators::UnsyncBoxBody};
+use tower_recourse::{
+    http::{Replay, replay::SentAgain},
+    retry::Keep,
+};
+
+type Boxed = UnsyncBoxBody<Bytes, io::Error>;
+
+/// A body of these frames, which announces what it is told to.
+struct Frames {
+    frames: VecDeque<Result<Frame<Bytes>, io::Error>>,
+    announced: Option<u64>,
+}
+
+impl Body for Frames {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        Poll::Ready(self.frames.pop_front())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.announced.map_or_else(SizeHint::default, SizeHint::with_exact)
+    }
+}
+
+fn data(text: &'static str) -> io::Result<Frame<Bytes>> {
+    Ok(Frame::data(Bytes::from_static(text.as_bytes())))
+}
+
+fn body(frames: impl IntoIterator<Item = io::Result<Frame<Bytes>>>, announced: Option<u64>) -> Request<Boxed> {
+    let frames = Frames { frames: frames.into_iter().collect(), announced };
+    Request::post("/upload").header("x-kept", "yes").body(frames.boxed_unsync()).unwrap()
+}
+
+fn eight() -> Replay {
+    Replay::default().max_body(8)
+}
+
+async fn text(request: Request<Boxed>) -> String {
+    String::from_utf8(request.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
+}
+
+#[tokio::test]
+async fn a_body_within_the_limit_is_sent_again_as_it_was() {
+    let (first, kept) = eight().keep(body([data("1234"), data("5678")], None));
+    let mut kept = kept.unwrap();
+    assert_eq!(text(first).await, "12345678");
+    for _ in 0..3 {
+        let again: Request<Boxed> = eight().again(&mut kept).unwrap();
+        assert_eq!(
+            (again.uri().path(), &again.headers()["x-kept"]),
+            ("/upload", &"yes".parse::<http::HeaderValue>().unwrap())
+        );
+        assert_eq!(text(again).await, "12345678");
+    }
+}
+
+#[tokio::test]
+async fn the_ninth_byte_ends_replay_while_the_running_attempt_goes_on() {
+    let replay = eight();
+    let (first, kept) = replay.keep(body([data("12345678"), data("9"), data("0")], None));
+    let mut first = first.into_body();
+    let mut kept = kept.unwrap();
+    first.frame().await.unwrap().unwrap();
+    assert_eq!(replay.memory(), 8);
+    assert!(replay.again(&mut kept).is_some(), "so far it could be sent again");
+
+    let (first, kept) = replay.keep(body([data("12345678"), data("9"), data("0")], None));
+    let mut kept = kept.unwrap();
+    assert_eq!(text(first).await, "1234567890");
+    assert!(Keep::<Request<Boxed>>::again(&replay, &mut kept).is_none());
+}
+
+#[tokio::test]
+async fn a_body_that_announces_more_is_not_kept_and_one_of_unknown_length_is() {
+    let (sent, kept) = eight().keep(body([data("123456789")], Some(9)));
+    assert!(kept.is_none());
+    assert_eq!(text(sent).await, "123456789");
+    assert!(eight().keep(body([data("1")], Some(8))).1.is_some());
+    assert!(eight().keep(body([data("1")], None)).1.is_some());
+}
+
+#[tokio::test]
+async fn what_was_not_yet_sent_comes_from_the_source() {
+    let replay = eight();
+    let (first, kept) = replay.keep(body([data("12"), data("34"), data("56")], Some(6)));
+    let mut kept = kept.unwrap();
+    let mut first = first.into_body();
+    assert_eq!(first.size_hint().exact(), Some(6));
+    assert_eq!(first.frame().await.unwrap().unwrap().into_data().unwrap(), "12");
+
+    // The server has answered, and the first attempt's body is still about.
+    let again: Request<Boxed> = replay.again(&mut kept).unwrap();
+    assert_eq!(text(again).await, "123456");
+    let error = first.frame().await.unwrap().unwrap_err();
+    assert!(error.get_ref().unwrap().is::<SentAgain>(), "it must not look like its end");
+    assert!(first.frame().await.is_none());
+}
+
+#[tokio::test]
+async fn trailers_are_sent_again() {
+    let mut trailers = HeaderMap::new();
+    trailers.insert("checksum", "abc".parse().unwrap());
+    let replay = eight();
+    let (first, kept) = replay.keep(body([data("1"), Ok(Frame::trailers(trailers.clone()))], None));
+    let mut kept = kept.unwrap();
+    assert_eq!(first.into_body().collect().await.unwrap().trailers(), Some(&trailers));
+    let again: Request<Boxed> = replay.again(&mut kept).unwrap();
+    let again = again.into_body();
+    assert!(!again.is_end_stream());
+    assert_eq!(again.collect().await.unwrap().trailers(), Some(&trailers));
+}
+
+#[tokio::test]
+async fn an_empty_body_ends_at_once() {
+    let empty = Empty::<Bytes>::new().map_err(|never| match never {}).boxed_unsync();
+    let (first, kept): (Request<Boxed>, _) = eight().keep(Request::new(empty));
+    assert!(first.body().is_end_stream());
+    assert_eq!(first.body().size_hint().exact(), Some(0));
+    let again: Request<Boxed> = eight().again(&mut kept.unwrap()).unwrap();
+    assert!(again.body().is_end_stream());
+}
+
+#[tokio::test]
+async fn an_error_of_the_body_is_never_sent_again() {
+    let replay = eight();
+    let (first, kept) = replay.keep(body([data("1"), Err(io::Error::other("the client went away"))], None));
+    let mut kept = kept.unwrap();
+    assert_eq!(first.into_body().collect().await.unwrap_err().to_string(), "the client went away");
+    assert!(Keep::<Request<Boxed>>::again(&replay, &mut kept).is_none());
+}
+
+#[tokio::test]
+async fn all_bodies_together_have_a_limit_and_give_back_what_they_took() {
+    let replay = Replay::default().max_body(8).max_memory(12).unwrap();
+    let (one, kept_one) = replay.keep(body([data("12345678")], None));
+    let (two, kept_two) = replay.keep(body([data("12345678")], None));
+    let (mut kept_one, mut kept_two) = (kept_one.unwrap(), kept_two.unwrap());
+    assert_eq!((text(one).await.len(), text(two).await.len(), replay.memory()), (8, 8, 8));
+    assert!(Keep::<Request<Boxed>>::again(&replay, &mut kept_one).is_some());
+    assert!(Keep::<Request<Boxed>>::again(&replay, &mut kept_two).is_none(), "there was no room");
+    drop((kept_one, kept_two));
+    assert_eq!(replay.memory(), 0);
+    assert_eq!(
+        Replay::default().max_memory(1).unwrap_err().to_string(),
+        "`max_memory` is 1, but must be at least `max_body`"
+    );
+}
+
+#[tokio::test]
+async fn once_answered_nothing_more_is_kept() {
+    let replay = eight();
+    let (first, kept) = replay.keep(body([data("12"), data("34"), data("56")], None));
+    let mut first = first.into_body();
+    first.frame().await.unwrap().unwrap();
+    drop(kept);
+    assert_eq!(first.frame().await.unwrap().unwrap().into_data().unwrap(), "34");
+    assert_eq!(replay.memory(), 0);
+    assert_eq!(first.collect().await.unwrap().to_bytes(), "56");
+}
+
+/// A chunk of one byte may hold on to the buffer that it was read into: what is kept of small ones is a copy.
+#[tokio::test]
+async fn many_small_chunks_are_kept_as_few() {
+    let ones = (0..8_000).map(|_| data("1"));
+    let replay = Replay::default();
+    let (first, kept) = replay.keep(body(ones, None));
+    assert_eq!(text(first).await.len(), 8_000);
+    assert_eq!(replay.memory(), 8_000);
+    let again: Request<Boxed> = replay.again(&mut kept.unwrap()).unwrap();
+    let mut again = again.into_body();
+    let mut frames = 0;
+    while let Some(frame) = again.frame().await {
+        frame.unwrap();
+        frames += 1;
+    }
+    assert!(frames <= 16, "{frames}");
+}
+
+#[tokio::test]
+async fn a_body_that_can_be_cloned_is() {
+    let replay = eight();
+    let (sent, kept): (Request<Full<Bytes>>, _) = replay.keep(Request::new(Full::from("more than eight bytes")));
+    assert_eq!(replay.memory(), 0);
+    let again: Request<Full<Bytes>> = replay.again(&mut kept.unwrap()).unwrap();
+    assert_eq!(
+        sent.into_body().collect().await.unwrap().to_bytes(),
+        again.into_body().collect().await.unwrap().to_bytes()
+    );
+}

@@ -1,0 +1,141 @@
+//! What a server asks for. The rows of "Server delays" in the field's conformance cases, and what surrounds them.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Request;
+use http_body_util::Full;
+use tokio::time::Instant;
+use tower::{Layer, ServiceExt};
+use tower_recourse::{RetryLayer, http::Deadline};
+
+use crate::{Scripted, answer, config};
+
+const OWN: Duration = Duration::from_millis(50);
+
+fn get() -> Request<Full<Bytes>> {
+    Request::get("/").body(Full::default()).unwrap()
+}
+
+/// How long a retry waits for a server that sends these headers with its 503; `None` if it returns the 503 instead.
+async fn wait(headers: &[(&'static str, &str)]) -> Option<Duration> {
+    let headers: Vec<(&'static str, String)> = headers.iter().map(|&(name, value)| (name, value.to_owned())).collect();
+    let server = Scripted::new(move |call| {
+        let mut response = answer(if call == 0 { 503 } else { 200 });
+        for (name, value) in &headers {
+            response.headers_mut().append(*name, value.parse().unwrap());
+        }
+        response
+    });
+    RetryLayer::new(config()).layer(server.service()).oneshot(get()).await.unwrap();
+    server.first_gap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn retry_after_is_seconds() {
+    let cases = [
+        ("0", OWN),
+        ("1", Duration::from_secs(1)),
+        ("30", Duration::from_secs(30)),
+        // Unreadable ones are ignored.
+        ("-1", OWN),
+        ("1.5", OWN),
+        ("+1", OWN),
+        ("soon", OWN),
+        ("", OWN),
+        ("1 s", OWN),
+    ];
+    for (value, waited) in cases {
+        assert_eq!(wait(&[("retry-after", value)]).await, Some(waited), "{value:?}");
+    }
+    for value in ["31", "1000000000000", "99999999999999999999999999999999"] {
+        assert_eq!(wait(&[("retry-after", value)]).await, None, "{value:?} is more than anyone waits");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn retry_after_is_a_date() {
+    assert_eq!(wait(&[("retry-after", "Wed, 21 Oct 2015 07:28:00 GMT")]).await, Some(OWN), "it has passed");
+    assert_eq!(wait(&[("retry-after", "Fri, 31 Dec 9999 23:59:59 GMT")]).await, None);
+    assert_eq!(wait(&[("retry-after", "Wed, 99 Oct 2015 07:28:00 GMT")]).await, Some(OWN), "it is none");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_retry_after_counts() {
+    assert_eq!(wait(&[("retry-after", "2"), ("retry-after", "9")]).await, Some(Duration::from_secs(2)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rate_limit_with_nothing_left_says_when_there_is_more() {
+    let cases: [(&[(&str, &str)], Duration); 9] = [
+        (&[("ratelimit", "\"policy\";r=0;t=7")], Duration::from_secs(7)),
+        (&[("ratelimit", "\"policy\";r=0;t=7"), ("retry-after", "2")], Duration::from_secs(2)),
+        (&[("ratelimit", "\"a\";r=0;t=3, \"b\";r=0;t=9")], Duration::from_secs(9)),
+        (&[("ratelimit", "\"a\";r=0;t=3"), ("ratelimit", "\"b\";r=0;t=9")], Duration::from_secs(9)),
+        (&[("ratelimit", "\"policy\";r=5;t=7")], OWN),
+        (&[("ratelimit", "\"policy\";r=0")], OWN),
+        (&[("ratelimit", "\"policy\";r=0;t=-7")], OWN),
+        (&[("ratelimit", "limit=100, remaining")], OWN),
+        (&[("ratelimit", "\"unclosed;r=0;t=7")], OWN),
+    ];
+    for (headers, waited) in cases {
+        assert_eq!(wait(headers).await, Some(waited), "{headers:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delay_makes_no_retry() {
+    let server = Scripted::new(|_| {
+        let mut response = answer(301);
+        response.headers_mut().insert("retry-after", "1".parse().unwrap());
+        response
+    });
+    RetryLayer::new(config()).layer(server.service()).oneshot(get()).await.unwrap();
+    assert_eq!(server.calls(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_waited_for_beyond_the_requests_own_deadline() {
+    for (deadline, calls) in [(2_000, 2), (1_000, 1), (500, 1)] {
+        let server = Scripted::new(|call| {
+            let mut response = answer(if call == 0 { 503 } else { 200 });
+            response.headers_mut().insert("retry-after", "1".parse().unwrap());
+            response
+        });
+        let mut request = get();
+        request.extensions_mut().insert(Deadline::within(Duration::from_millis(deadline)));
+        let begun = Instant::now();
+        let answer = RetryLayer::new(config()).layer(server.service()).oneshot(request).await.unwrap();
+        assert_eq!(
+            (server.calls(), answer.status().as_u16()),
+            (calls, if calls == 2 { 200 } else { 503 }),
+            "{deadline}"
+        );
+        assert_eq!(
+            begun.elapsed(),
+            Duration::from_secs(calls as u64 - 1),
+            "{deadline} ms: returned at once, or waited for"
+        );
+    }
+}
+
+/// The service within is told how long it has.
+#[tokio::test(start_paused = true)]
+async fn the_deadline_is_lowered_for_each_attempt() {
+    use tower::service_fn;
+    use tower_recourse::{Elapsed, retry::Timeouts};
+
+    let begun = Instant::now();
+    let seen = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let log = seen.clone();
+    let server = service_fn(move |request: Request<Full<Bytes>>| {
+        let at = request.extensions().get::<Deadline>().map(|deadline| deadline.at() - begun);
+        log.lock().unwrap().push(at.map(|at| at.as_millis()));
+        async { Ok::<_, std::io::Error>(answer(503)) }
+    });
+    let limits = Timeouts::attempt(Duration::from_secs(1)).answer(|_: Elapsed| Ok::<_, std::io::Error>(answer(504)));
+    let mut request = get();
+    request.extensions_mut().insert(Deadline::within(Duration::from_millis(1_080)));
+    RetryLayer::new(config().timeouts(limits)).layer(server).oneshot(request).await.unwrap();
+    assert_eq!(*seen.lock().unwrap(), [Some(1_000), Some(1_050), Some(1_080)]);
+}

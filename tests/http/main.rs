@@ -1,0 +1,81 @@
+//! HTTP, on real sockets where a user has them.
+
+mod axum_layers;
+mod bodies;
+mod delays;
+mod sockets;
+mod statuses;
+
+use std::{
+    convert::Infallible,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::Full;
+use tower::{Service, ServiceExt, service_fn};
+use tower_recourse::{RetryConfig, http::Statuses, retry::Backoff};
+
+pub(crate) type Answer = Response<Full<Bytes>>;
+
+pub(crate) fn answer(status: u16) -> Answer {
+    Response::builder().status(status).body(Full::default()).unwrap()
+}
+
+/// Without the randomness, the budget and the noise.
+pub(crate) fn config() -> RetryConfig<
+    Statuses,
+    tower_recourse::retry::NoTimeouts,
+    tower_recourse::retry::ledger::NoLedger,
+    tower_recourse::http::Replay,
+> {
+    RetryConfig::http().backoff(Backoff::fixed(Duration::from_millis(50))).without_budget().unobserved()
+}
+
+/// Gives these answers, one after the other, the last one for ever. The times of its calls.
+#[derive(Clone)]
+pub(crate) struct Scripted {
+    answers: Arc<dyn Fn(usize) -> Answer + Send + Sync>,
+    calls: Arc<AtomicUsize>,
+    at: Arc<Mutex<Vec<tokio::time::Instant>>>,
+}
+
+impl Scripted {
+    pub(crate) fn new(answers: impl Fn(usize) -> Answer + Send + Sync + 'static) -> Self {
+        Self { answers: Arc::new(answers), calls: Arc::default(), at: Arc::default() }
+    }
+
+    pub(crate) fn calls(&self) -> usize {
+        self.calls.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn first_gap(&self) -> Option<Duration> {
+        let at = self.at.lock().unwrap();
+        Some(*at.get(1)? - at[0])
+    }
+
+    pub(crate) fn service<B: Send + 'static>(
+        &self,
+    ) -> impl Service<Request<B>, Response = Answer, Error = Infallible, Future: Send> + Clone + use<B> {
+        let this = self.clone();
+        service_fn(move |_: Request<B>| {
+            let this = this.clone();
+            async move {
+                this.at.lock().unwrap().push(tokio::time::Instant::now());
+                Ok((this.answers)(this.calls.fetch_add(1, Ordering::SeqCst)))
+            }
+        })
+    }
+}
+
+pub(crate) async fn status<S, B>(service: S, request: Request<B>) -> StatusCode
+where
+    S: Service<Request<B>, Response = Answer, Error = Infallible>,
+{
+    service.oneshot(request).await.unwrap().status()
+}

@@ -1,0 +1,95 @@
+//! What is retried, and what isn't.
+
+use bytes::Bytes;
+use http::Request;
+use http_body_util::Full;
+use tower::Layer;
+use tower_recourse::{BreakerConfig, Circuit, Classifier, RetryLayer, Verdict, http::Statuses};
+
+use crate::{Scripted, answer, config, status};
+
+fn request(method: &str, key: bool) -> Request<Full<Bytes>> {
+    let builder = Request::builder().method(method).uri("/");
+    let builder = if key { builder.header("idempotency-key", "k") } else { builder };
+    builder.body(Full::from("a body")).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn transient_statuses_are_retried_and_no_others() {
+    for code in 200..600 {
+        let server = Scripted::new(move |_| answer(code));
+        let retry = RetryLayer::new(config()).layer(server.service());
+        assert_eq!(status(retry, request("GET", false)).await, code);
+        let retried = matches!(code, 408 | 425 | 429 | 502 | 503 | 504);
+        assert_eq!(server.calls(), if retried { 3 } else { 1 }, "{code}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_500_is_retried_if_asked() {
+    let server = Scripted::new(|call| answer(if call == 0 { 500 } else { 200 }));
+    let retry = RetryLayer::new(config().classifier(Statuses::default().retry_500())).layer(server.service());
+    assert_eq!(status(retry, request("GET", false)).await, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_idempotent_requests_are_sent_again_once_they_were_answered() {
+    let cases = [
+        ("GET", false, 3),
+        ("HEAD", false, 3),
+        ("OPTIONS", false, 3),
+        ("TRACE", false, 3),
+        ("PUT", false, 3),
+        ("DELETE", false, 3),
+        ("POST", false, 1),
+        ("PATCH", false, 1),
+        ("CONNECT", false, 1),
+        ("BREW", false, 1),
+        ("POST", true, 3),
+        ("PATCH", true, 3),
+    ];
+    for (method, key, calls) in cases {
+        let server = Scripted::new(|_| answer(503));
+        let retry = RetryLayer::new(config()).layer(server.service());
+        assert_eq!(status(retry, request(method, key)).await, 503);
+        assert_eq!(server.calls(), calls, "{method}, idempotency key: {key}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upgrade_is_sent_once() {
+    let server = Scripted::new(|_| answer(503));
+    let mut upgrade = request("GET", false);
+    upgrade.headers_mut().insert("upgrade", "websocket".parse().unwrap());
+    assert_eq!(status(RetryLayer::new(config()).layer(server.service()), upgrade).await, 503);
+    assert_eq!(server.calls(), 1);
+}
+
+#[test]
+fn to_a_breaker_5xx_is_a_failure_and_what_the_client_caused_is_none() {
+    let circuit = Circuit::new(BreakerConfig::http().unobserved().count_calls());
+    let health = tower_recourse::http::Health;
+    for code in [200, 301, 400, 404, 408, 429, 500, 501, 503, 599] {
+        let verdict: Verdict = Classifier::<Request<()>, _, std::io::Error>::classify(&health, &(), Ok(&answer(code)));
+        assert_eq!(verdict.is_failure(), code >= 500, "{code}");
+        circuit.admit().unwrap().end(verdict);
+    }
+    let stats = circuit.stats();
+    assert_eq!((stats.total_successes, stats.total_failures), (Some(6), 4));
+}
+
+#[test]
+fn a_breaker_opens_when_half_of_at_least_20_fail() {
+    let circuit = Circuit::new(BreakerConfig::http().unobserved());
+    for call in 0..19 {
+        assert!(
+            circuit.admit().is_ok_and(|permit| {
+                permit.failure();
+                true
+            }),
+            "{call}"
+        );
+    }
+    circuit.admit().unwrap().failure();
+    assert!(circuit.admit().is_err());
+}
