@@ -134,6 +134,6 @@ pub use retry::{RetryConfig, RetryLayer};
 pub use verdict::{Failure, FailureKind, Sent, Verdict};
 
 /// The code of the README, compiled and run.
-#[cfg(all(doctest, feature = "retry", feature = "breaker", feature = "fallback"))]
+#[cfg(all(doctest, feature = "fallback", feature = "axum"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
