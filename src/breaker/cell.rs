@@ -33,9 +33,7 @@ pub(crate) const MAX_FAILURES_IN_A_ROW: u32 = (1 << 20) - 1;
 
 /// The state of one circuit, in atomics. Times are microseconds since the circuit's epoch.
 #[derive(Debug)]
-#[repr(C)]
 pub(crate) struct Cell {
-    /// First, see `Core`.
     word: AtomicU64,
     open_until: Stamp,
     lease_until: Stamp,

@@ -71,8 +71,9 @@ impl<C> Circuit<C> {
     #[inline]
     pub fn admit(&self) -> Result<Permit, Rejection> {
         let core = self.tenant.core;
-        if let Some(generation) = core.admits_plainly() {
-            return Ok(Permit::plain(core, generation));
+        let word = core.cell.load();
+        if word.is_plainly_closed() && core.flags().is_plain() {
+            return Ok(Permit::plain(core, word.generation));
         }
         self.ask(Asking::Request).inspect_err(|rejection| self.rejected(rejection))
     }

@@ -119,13 +119,13 @@ where
             }
             Ready::Waiting(_) => panic!("called without having been ready"),
         };
-        begin(&self.circuit.classifier, asked, (&mut self.inner, &mut self.readiness), &self.on_rejection, request)
+        begin(&self.circuit, asked, (&mut self.inner, &mut self.readiness), &self.on_rejection, request)
     }
 }
 
 /// Makes the call, if it was admitted.
 pub(super) fn begin<S, C, R, Req>(
-    classifier: &C,
+    circuit: &Circuit<C>,
     asked: Result<Permit, Rejection>,
     (inner, readiness): (&mut S, &mut Readiness),
     on_rejection: &R,
@@ -144,7 +144,7 @@ where
             return ResponseFuture::rejected(rejection, on_rejection.clone());
         }
     };
-    let classifier = classifier.clone();
+    let classifier = circuit.classifier.clone();
     let memo = classifier.memo(&request);
     let judge = Judge::new(permit, classifier, memo);
     if readiness.has_failed() {

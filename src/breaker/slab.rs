@@ -35,13 +35,11 @@ use super::{
 use crate::{Name, random, time::Instant};
 
 /// What a call holds on to.
-// In this order: what a healthy call reads, the flags and the cell's first word, is in one line of the processor's cache.
 #[derive(Debug)]
-#[repr(C)]
 pub(crate) struct Core {
+    pub(crate) cell: Cell,
     /// What of the tenant's settings a call must know before it begins, in bits, and from bit 8 on which pane is in use.
     flags: AtomicU64,
-    pub(crate) cell: Cell,
     tenant: ArcSwapWeak<Tenant>,
     first: OnceBox<Pane>,
 }
@@ -197,8 +195,8 @@ impl Drop for Tenant {
 impl Core {
     fn new(shape: Shape) -> Self {
         let core = Self {
-            flags: AtomicU64::new(0),
             cell: Cell::new(),
+            flags: AtomicU64::new(0),
             tenant: ArcSwapWeak::from(Weak::new()),
             first: OnceBox::new(),
         };
@@ -212,13 +210,6 @@ impl Core {
         let generation = self.cell.begin();
         self.panes().for_each(|pane| pane.window.begin(generation));
         generation
-    }
-
-    /// Which generation admits a call, if it is as simple as that: closed, and nothing to remember.
-    #[inline]
-    pub(crate) fn admits_plainly(&self) -> Option<u32> {
-        let word = self.cell.load();
-        (word.is_plainly_closed() && self.flags().is_plain()).then_some(word.generation)
     }
 
     // Acquire: who sees a pane's number sees the pane.

@@ -1,14 +1,16 @@
 use std::{
     fmt,
     hash::{Hash, RandomState},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
 };
 
-use quick_cache::{UnitWeighter, sync::Cache};
+use quick_cache::{Lifecycle, UnitWeighter, sync::Cache};
 
-use super::{
-    super::{BreakerConfig, Circuit, Permit, Rejection, State, config::Settings, slab::Tenant},
-    kept::{KeepOpen, Kept, Look},
+use super::super::{
+    BreakerConfig, Circuit, State,
+    config::Settings,
+    rule::{Phase, Word},
+    slab::Tenant,
 };
 use crate::{Invalid, Name, classify::Errors};
 
@@ -20,10 +22,8 @@ pub struct Circuits<K, C = Errors> {
 
 struct Shared<K> {
     settings: Arc<Settings>,
-    circuits: Cache<Kept<K>, (), UnitWeighter, RandomState, KeepOpen>,
+    circuits: Cache<K, Arc<Tenant>, UnitWeighter, RandomState, KeepOpen>,
     name: fn(&Settings, &K) -> Option<Name>,
-    /// Held by whoever makes a circuit: of two that bring the same new key, one does.
-    making: Mutex<()>,
 }
 
 impl<K, C> Circuits<K, C>
@@ -50,7 +50,8 @@ where
     }
 
     fn sized(config: BreakerConfig<C>, keys: usize, name: fn(&Settings, &K) -> Option<Name>) -> Self {
-        let shared = Shared::new(config.settings, keys, name);
+        let circuits = Cache::with(keys, keys as u64, UnitWeighter, RandomState::new(), KeepOpen);
+        let shared = Shared { settings: config.settings, circuits, name };
         Self { shared: Arc::new(shared), classifier: config.classifier }
     }
 
@@ -63,7 +64,8 @@ where
     {
         let name = |settings: &Settings, key: &K| Some(Name::from(format!("{}/{key}", settings.name)));
         let keys = usize::try_from(self.shared.circuits.capacity()).unwrap_or(usize::MAX);
-        let shared = Shared::new(Arc::clone(&self.shared.settings), keys, name);
+        let circuits = Cache::with(keys, keys as u64, UnitWeighter, RandomState::new(), KeepOpen);
+        let shared = Shared { settings: Arc::clone(&self.shared.settings), circuits, name };
         Self { shared: Arc::new(shared), classifier: self.classifier }
     }
 
@@ -72,26 +74,7 @@ where
     where
         C: Clone,
     {
-        let tenant = self.shared.find(key, |kept| Arc::clone(&kept.tenant));
-        Circuit::of(tenant.unwrap_or_else(|| self.shared.make(key)), self.classifier.clone())
-    }
-
-    /// Asks the circuit of a key for leave to make one call: as [`get`](Self::get) and [`Circuit::admit`], but while the circuit is closed
-    /// and nothing fails, nothing is written, no reference counted, and less memory looked at.
-    ///
-    /// # Errors
-    ///
-    /// As [`Circuit::admit`].
-    #[inline]
-    pub fn admit(&self, key: &K) -> Result<Permit, Rejection> {
-        let found = self.shared.find(key, |kept| match kept.core.admits_plainly() {
-            Some(generation) => Ok((kept.core, generation)),
-            None => Err(Arc::clone(&kept.tenant)),
-        });
-        match found.unwrap_or_else(|| Err(self.shared.make(key))) {
-            Ok((core, generation)) => Ok(Permit::plain(core, generation)),
-            Err(tenant) => Circuit::of(tenant, ()).admit(),
-        }
+        Circuit::of(self.tenant(key), self.classifier.clone())
     }
 
     /// The circuit of a key, if there is one.
@@ -99,19 +82,18 @@ where
     where
         C: Clone,
     {
-        let look = Look::at(key, |kept: &Kept<K>| Arc::clone(&kept.tenant));
-        self.shared.circuits.peek(&look)?;
-        Some(Circuit::of(look.found()?, self.classifier.clone()))
+        let tenant = self.shared.circuits.peek(key)?;
+        Some(Circuit::of(tenant, self.classifier.clone()))
     }
 
     /// Forgets the circuit of a key: the next call with it gets a new one, which is closed.
     pub fn remove(&self, key: &K) {
-        self.shared.circuits.remove(&Look::at(key, |_: &Kept<K>| ()));
+        self.shared.circuits.remove(key);
     }
 
     /// All keys, and what their circuits are doing, in no order. Circuits that come and go meanwhile may be missed.
     pub fn states(&self) -> Vec<(K, State)> {
-        let states = self.shared.circuits.iter().map(|(kept, ())| (kept.key, kept.core.cell.load().state()));
+        let states = self.shared.circuits.iter().map(|(key, tenant)| (key, tenant.core.cell.load().state()));
         states.collect()
     }
 
@@ -124,37 +106,22 @@ where
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
-}
 
-impl<K> Shared<K>
-where
-    K: Hash + Eq + Clone,
-{
-    fn new(settings: Arc<Settings>, keys: usize, name: fn(&Settings, &K) -> Option<Name>) -> Self {
-        let circuits = Cache::with(keys, keys as u64, UnitWeighter, RandomState::new(), KeepOpen);
-        Self { settings, circuits, name, making: Mutex::default() }
-    }
-
-    /// What is read of the circuit of a key, if there is one: while its shard is locked.
-    #[inline]
-    fn find<T>(&self, key: &K, read: impl Fn(&Kept<K>) -> T) -> Option<T> {
-        let look = Look::at(key, read);
-        self.circuits.get(&look)?;
-        look.found()
-    }
-
-    #[cold]
-    fn make(&self, key: &K) -> Arc<Tenant> {
-        let name = (self.name)(&self.settings, key);
-        let _one_at_a_time = self.making.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(tenant) = self.find(key, |kept| Arc::clone(&kept.tenant)) {
+    pub(super) fn tenant(&self, key: &K) -> Arc<Tenant> {
+        let Shared { settings, circuits, name } = &*self.shared;
+        if let Some(tenant) = circuits.get(key) {
             return tenant;
         }
-        let tenant = Tenant::new(Arc::clone(&self.settings), name);
-        self.circuits.insert(Kept::new(key.clone(), Arc::clone(&tenant)), ());
-        if self.circuits.len() as u64 > self.circuits.capacity() {
+        let made = circuits.get_or_insert_with::<K, std::convert::Infallible>(key, || {
+            Ok(Tenant::new(Arc::clone(settings), name(settings, key)))
+        });
+        let tenant = match made {
+            Ok(tenant) => tenant,
+            Err(never) => match never {},
+        };
+        if circuits.len() as u64 > circuits.capacity() {
             // All others are open, and stay: this one doesn't.
-            self.circuits.remove(&Look::at(key, |_: &Kept<K>| ()));
+            circuits.remove(key);
         }
         tenant
     }
@@ -169,5 +136,26 @@ impl<K, C: Clone> Clone for Circuits<K, C> {
 impl<K, C> fmt::Debug for Circuits<K, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "circuits `{}`", self.shared.settings.name)
+    }
+}
+
+/// Circuits that reject aren't forgotten to make room.
+#[derive(Debug, Clone, Copy)]
+struct KeepOpen;
+
+impl<K> Lifecycle<K, Arc<Tenant>> for KeepOpen {
+    type RequestState = ();
+
+    fn is_pinned(&self, _: &K, tenant: &Arc<Tenant>) -> bool {
+        let word: Word = tenant.core.cell.load();
+        match word.phase {
+            Phase::Closed { .. } => false,
+            Phase::HalfOpen { .. } => true,
+            // One whose time is over, and that nobody has asked for since, is idle.
+            Phase::Open => {
+                let until = tenant.core.cell.moves_on_at(word);
+                until.is_none_or(|until| tenant.now(&tenant.settings.load()) < until)
+            }
+        }
     }
 }

@@ -38,11 +38,9 @@
 //!
 //! They are held by a sharded map ([`quick_cache`](https://docs.rs/quick_cache)): a call takes the read lock of one shard for as long as
 //! it takes to find its circuit; only a new key takes a write lock. The cost of a call doesn't grow with the number of
-//! keys, but for the memory that no longer fits into the processor's caches; beyond what any map of as many keys has to look at, that is the
-//! one line of it where the circuit's state lies.
+//! keys, but for the memory that no longer fits into the processor's caches.
 
 mod circuits;
-mod kept;
 mod service;
 
 pub use circuits::Circuits;

@@ -8,7 +8,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{
-    super::{BreakerConfig, BreakerLayer, Fail, OnRejection, Rejection, Respond, future, service::begin},
+    super::{BreakerConfig, BreakerLayer, Circuit, Fail, OnRejection, Rejection, Respond, future, service::begin},
     Circuits,
 };
 use crate::{Classifier, classify::Errors, readiness::Readiness};
@@ -107,7 +107,8 @@ where
     fn call(&mut self, request: Req) -> Self::Future {
         let Self { inner, layer, readiness } = self;
         let KeyedBreakerLayer { key, circuits, on_rejection } = layer;
-        begin(&circuits.classifier, circuits.admit(&key(&request)), (inner, readiness), on_rejection, request)
+        let circuit = Circuit::of(circuits.tenant(&key(&request)), circuits.classifier.clone());
+        begin(&circuit, circuit.admit(), (inner, readiness), on_rejection, request)
     }
 }
 
