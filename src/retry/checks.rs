@@ -60,6 +60,7 @@ where
     fn decide(&self, progress: &mut Self::State, attempt: &Attempt, outcome: Outcome<'_, Res, Err>) -> Decision {
         // What is left from an attempt which wasn't ready goes back first.
         let paid = progress.reservation.settle(attempt.number());
+        self.ledger.give_back(&mut progress.account);
         let verdict = match outcome.cause() {
             Some(Cause::Rejected { retry_in }) => Verdict::rejected(retry_in),
             _ => self.classifier.classify(&progress.memo, outcome.result()),
@@ -72,6 +73,9 @@ where
             Verdict::Neutral => Decision::Return(Reason::Neutral),
             Verdict::Failure(failure) => {
                 self.terms.failed(attempt, paid, failure.kind());
+                if failure.kind() == FailureKind::Rejected {
+                    self.ledger.rejected(&mut progress.account);
+                }
                 match self.check::<Req, _>(progress, attempt, failure) {
                     Ok(delay) => self.retry::<Req, _>(progress, attempt, delay),
                     Err(reason) => self.stop::<Req, _>(progress, attempt, reason),
@@ -83,6 +87,7 @@ where
     fn not_retried(&self, progress: &mut Self::State, attempt: &Attempt, cause: Cause) {
         // Now, and not when the caller lets go of the future.
         progress.reservation.give_back();
+        self.ledger.give_back(&mut progress.account);
         self.stopped::<Req, _>(progress, attempt, cause);
     }
 
@@ -119,8 +124,6 @@ impl<C, A, L, K> RetryConfig<C, A, L, K> {
         L: Accounts<Req>,
     {
         let Self { terms, ledger, .. } = self;
-        // What is left from an attempt which wasn't ready goes back first.
-        ledger.give_back(&mut progress.account);
         if terms.switch.as_ref().is_some_and(|switch| !switch.is_on()) {
             return Err(Reason::SwitchedOff);
         }

@@ -82,6 +82,11 @@ impl<T: Clone, E: Clone> Scripted<T, E> {
         self.script.lock().unwrap().calls.windows(2).map(|pair| pair[1] - pair[0]).collect()
     }
 
+    /// What it hung on or wasn't ready for is over: it goes on with this.
+    pub(crate) fn unstick(&self, step: Step<T, E>) {
+        self.script.lock().unwrap().steps = [step].into();
+    }
+
     fn step(&self) -> Step<T, E> {
         self.script.lock().unwrap().steps.front().expect("a script has a step").clone()
     }
@@ -150,6 +155,16 @@ where
 {
     service.ready().await?.call(request).await
 }
+
+/// One call of a service that is ready at once, whose future is kept.
+pub(crate) trait CallWhenReady<Req>: Service<Req> {
+    fn call_when_ready(&mut self, request: Req) -> Self::Future {
+        assert!(self.poll_ready(&mut Context::from_waker(std::task::Waker::noop())).is_ready());
+        self.call(request)
+    }
+}
+
+impl<S: Service<Req>, Req> CallWhenReady<Req> for S {}
 
 /// What an observer was told, in its `Debug` form.
 #[derive(Debug, Clone, Default)]

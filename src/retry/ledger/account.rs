@@ -1,6 +1,6 @@
 use std::fmt;
 
-use super::{Entry, Ledger, Spent};
+use super::{Entry, Ledger, Spent, key};
 use crate::observe::Booked;
 
 /// Where retries are entered: a [`Ledger`], under a key of the request, or nowhere.
@@ -25,6 +25,9 @@ pub trait Accounts<Req> {
 
     /// The retry is made.
     fn spend(&self, account: &mut Self::Account);
+
+    /// A breaker rejected what was made: it costs nothing. Strikes out the retry that was spent last, if it was one.
+    fn rejected(&self, account: &mut Self::Account);
 
     /// What is known of the request's key.
     fn booked<'a>(&self, account: &'a mut Self::Account) -> Option<Booked<'a>>;
@@ -55,6 +58,8 @@ impl<Req> Accounts<Req> for NoLedger {
 
     fn spend(&self, (): &mut ()) {}
 
+    fn rejected(&self, (): &mut ()) {}
+
     fn booked<'a>(&self, (): &'a mut ()) -> Option<Booked<'a>> {
         None
     }
@@ -79,12 +84,13 @@ pub struct Account<K> {
     key: K,
     /// The key as text: made when something has failed.
     text: Option<String>,
+    /// Of the last retry.
     entry: Option<Entry>,
 }
 
 impl<K: fmt::Display> Account<K> {
     fn text(&mut self) -> &str {
-        self.text.get_or_insert_with(|| self.key.to_string())
+        self.text.get_or_insert_with(|| key::written(&self.key))
     }
 }
 
@@ -114,12 +120,18 @@ where
     }
 
     fn give_back(&self, account: &mut Account<K>) {
-        account.entry = None;
+        account.entry.take_if(|entry| !entry.is_spent());
     }
 
     fn spend(&self, account: &mut Account<K>) {
+        if let Some(entry) = &mut account.entry {
+            entry.make();
+        }
+    }
+
+    fn rejected(&self, account: &mut Account<K>) {
         if let Some(entry) = account.entry.take() {
-            entry.spend();
+            entry.strike();
         }
     }
 

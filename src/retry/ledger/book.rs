@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use super::{Snapshot, Spent};
+use super::{Snapshot, Spent, key::cut};
 
 /// What is allowed.
 #[derive(Debug, Clone, Copy)]
@@ -113,10 +113,17 @@ impl Book {
     pub(super) fn restore(&mut self, limits: &Limits, snapshot: Snapshot) {
         self.reset();
         self.in_all = snapshot.in_all;
-        let too_many = snapshot.keys.len().saturating_sub(limits.keys);
-        for (key, retries) in snapshot.keys.into_iter().skip(too_many) {
+        for (key, retries) in snapshot.keys.into_iter().filter(|&(_, retries)| retries > 0) {
             self.turn += 1;
-            self.lines.insert(key.into(), Line { retries, begun: self.turn, last: self.turn });
+            // Keys that are one when they are cut are added up.
+            let earlier = self.lines.remove(cut(&key)).map_or(0, |line| line.retries);
+            let line = Line { retries: retries.saturating_add(earlier), begun: self.turn, last: self.turn };
+            self.lines.insert(cut(&key).into(), line);
+        }
+        // All at once, and last: of a key that comes twice, the later time counts.
+        let too_many = self.lines.len().saturating_sub(limits.keys);
+        if too_many > 0 {
+            self.let_go(too_many);
         }
     }
 
@@ -126,9 +133,12 @@ impl Book {
         if self.lines.len() < keys {
             return;
         }
+        self.let_go((self.lines.len() - keys + 1).max(keys / 8));
+    }
+
+    /// The so many whose last retry is longest ago leave: at least 1, and at most all.
+    fn let_go(&mut self, leaving: usize) {
         let mut lasts: Vec<u64> = self.lines.values().map(|line| line.last).collect();
-        // Never 0, as there is at least one line.
-        let leaving = (self.lines.len() - keys + 1).max(keys / 8);
         let (_, &mut last_to_leave, _) = lasts.select_nth_unstable(leaving - 1);
         self.lines.retain(|_, line| line.last > last_to_leave);
     }

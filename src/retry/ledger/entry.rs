@@ -13,25 +13,39 @@ use crate::Cause;
 pub struct Entry {
     book: Arc<Mutex<Book>>,
     key: Box<str>,
-    /// `None` once it is spent.
-    place: Option<Place>,
+    place: Place,
+    is_spent: bool,
 }
 
 impl Entry {
     pub(super) fn new(book: Arc<Mutex<Book>>, key: &str, place: Place) -> Self {
-        Self { book, key: key.into(), place: Some(place) }
+        Self { book, key: key.into(), place, is_spent: false }
     }
 
     /// The retry is made: the entry stays.
     pub fn spend(mut self) {
-        self.place = None;
+        self.make();
+    }
+
+    /// The retry is being made. Whoever holds the entry may still have to [strike it out](Self::strike).
+    pub(super) fn make(&mut self) {
+        self.is_spent = true;
+    }
+
+    pub(super) fn is_spent(&self) -> bool {
+        self.is_spent
+    }
+
+    /// The retry was never made, although it was tried.
+    pub(super) fn strike(mut self) {
+        self.is_spent = false;
     }
 }
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        if let Some(place) = self.place {
-            self.book.lock().unwrap_or_else(PoisonError::into_inner).strike(&self.key, place);
+        if !self.is_spent {
+            self.book.lock().unwrap_or_else(PoisonError::into_inner).strike(&self.key, self.place);
         }
     }
 }

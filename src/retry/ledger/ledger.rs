@@ -6,6 +6,7 @@ use std::{
 use super::{
     Entry, Snapshot, Spent,
     book::{Book, Limits},
+    key::cut,
 };
 use crate::Invalid;
 
@@ -104,7 +105,7 @@ impl Ledger {
     }
 
     /// Takes over the counts of a snapshot, in place of its own. Of more keys than it may know, those whose last retry is longest
-    /// ago are left out.
+    /// ago are left out. Retries that wait meanwhile are made, and are no longer counted.
     pub fn restore(&self, snapshot: Snapshot) {
         self.book().restore(&self.limits, snapshot);
     }
@@ -128,11 +129,4 @@ impl fmt::Debug for Ledger {
             .field("in_all", &self.retries_in_all())
             .finish_non_exhaustive()
     }
-}
-
-/// Keys come from outside, and what is remembered of them is bounded.
-fn cut(key: &str) -> &str {
-    const LONGEST: usize = 256;
-    let end = (0..=LONGEST.min(key.len())).rev().find(|&end| key.is_char_boundary(end));
-    &key[..end.unwrap_or(0)]
 }

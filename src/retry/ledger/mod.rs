@@ -20,7 +20,7 @@
 //! ```
 //!
 //! A retry is entered when it is decided on, before the wait, so that no limit is ever passed, however many decide at once; it is
-//! struck out again if it is never made. What is entered stays until it is [forgotten](Ledger::forget) or
+//! struck out again if it is never made, or if a breaker rejects it: a rejection costs nothing. What is entered stays until it is [forgotten](Ledger::forget) or
 //! [reset](Ledger::reset): a success doesn't forget it.
 //!
 //! # When not to use it
@@ -35,6 +35,7 @@
 mod account;
 mod book;
 mod entry;
+mod key;
 #[expect(clippy::module_inception, reason = "the thing that the module is named for")]
 mod ledger;
 mod snapshot;

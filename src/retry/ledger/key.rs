@@ -1,0 +1,42 @@
+//! Keys come from outside, and what is remembered of them is bounded.
+
+use std::fmt::{self, Display, Write};
+
+/// In bytes.
+const LONGEST: usize = 256;
+
+/// What counts of a key.
+pub(super) fn cut(key: &str) -> &str {
+    up_to(key, LONGEST)
+}
+
+/// A key as text, cut while it is written: a `Display` may go on for ever, or give up, and neither does harm.
+pub(super) fn written(key: &impl Display) -> String {
+    let mut text = Cut { text: String::new(), is_full: false };
+    // What was written before an error is the key.
+    let _ = write!(text, "{key}");
+    text.text
+}
+
+struct Cut {
+    text: String,
+    is_full: bool,
+}
+
+impl Write for Cut {
+    fn write_str(&mut self, piece: &str) -> fmt::Result {
+        if self.is_full {
+            return Err(fmt::Error);
+        }
+        let fits = up_to(piece, LONGEST - self.text.len());
+        self.text.push_str(fits);
+        // So that nothing is put behind a character that had no room.
+        self.is_full = fits.len() < piece.len();
+        if self.is_full { Err(fmt::Error) } else { Ok(()) }
+    }
+}
+
+fn up_to(text: &str, bytes: usize) -> &str {
+    let end = (0..=bytes.min(text.len())).rev().find(|&end| text.is_char_boundary(end));
+    &text[..end.unwrap_or(0)]
+}
