@@ -33,7 +33,7 @@ impl Attempt {
 
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
     pub(crate) fn next(self, started: Option<Instant>) -> Self {
-        Self { number: self.number.saturating_add(1), started, accounted: false, ..self }
+        Self { number: self.number.saturating_add(1), started, unsent: false, accounted: false, ..self }
     }
 
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
@@ -41,10 +41,10 @@ impl Attempt {
         Self { replayable, ..self }
     }
 
-    /// The service wasn't ready, so the request wasn't sent: it can be, whatever was kept of it.
+    /// The request wasn't sent in this attempt.
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
     pub(crate) fn with_unsent(self, unsent: bool) -> Self {
-        Self { replayable: self.replayable || unsent, unsent, ..self }
+        Self { unsent, ..self }
     }
 
     /// Whether a retry further in has told the budget, which it shares with this one, what came of it.
@@ -78,7 +78,7 @@ impl Attempt {
         self.replayable
     }
 
-    /// Whether the request wasn't sent in this attempt, as the service wasn't ready.
+    /// Whether the request wasn't sent in this attempt: the service, or the request itself, wasn't ready in time.
     pub fn is_unsent(&self) -> bool {
         self.unsent
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Decision, Elapsed, Limits, Policy};
-use crate::{Attempt, Cause, How, Outcome, time::Instant, told};
+use crate::{Attempt, Cause, Outcome, time::Instant, told};
 
 /// What to do with an outcome: `None` to return it, or how long to wait before the next attempt. Takes what was said of it, and
 /// says why it is returned.
@@ -23,7 +23,11 @@ where
         .with_elapsed(took)
         .with_cause(said.and_then(|how| how.rejection().or(how.failed())));
     let delay = match policy.decide(state, attempt, outcome) {
-        Decision::Retry { delay, .. } => delay,
+        Decision::Retry { delay, .. } => {
+            // For those who can't follow it.
+            told::pass_on(result, said);
+            delay
+        }
         Decision::Return(reason) => {
             let how = said.unwrap_or_default().with_failed(reason.cause()).with_attempts(attempt.number());
             told::pass_on(result, (!how.is_plain()).then_some(how));
@@ -38,7 +42,7 @@ where
     Some(delay)
 }
 
-/// The outcome is returned although the policy would have had another attempt.
+/// The outcome is returned although the policy would have had another attempt. What was said of it is still known.
 pub(super) fn refuse<P, Req, Res, Err>(
     policy: &P,
     state: &mut P::State,
@@ -49,7 +53,8 @@ pub(super) fn refuse<P, Req, Res, Err>(
     P: Policy<Req, Res, Err>,
 {
     policy.not_retried(state, attempt, cause);
-    told::pass_on(result, Some(How::because(cause).with_attempts(attempt.number())));
+    let said = told::take(result).unwrap_or_default();
+    told::pass_on(result, Some(said.with_failed(Some(cause)).with_attempts(attempt.number())));
 }
 
 pub(super) fn first_attempt<P, Req, Res, Err>(policy: &P, state: &P::State, replayable: bool) -> Attempt
@@ -81,6 +86,16 @@ fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
 pub(super) fn ends_at<Req, Res, Err>(policy: &impl Policy<Req, Res, Err>, attempt: &Attempt) -> Option<Instant> {
     let own = attempt.started().zip(policy.limits().attempt).and_then(|(started, limit)| started.checked_add(limit));
     earlier(own, attempt.deadline())
+}
+
+/// Whether the request's own deadline had passed before it came. A limit of no time at all isn't that: its first attempt is made.
+pub(super) fn came_too_late(attempt: &Attempt) -> bool {
+    attempt.deadline().zip(attempt.started()).is_some_and(|(deadline, started)| deadline < started)
+}
+
+/// Whether it is too late to try again what must end then.
+pub(super) fn is_over(ends_at: Option<Instant>) -> bool {
+    ends_at.is_some_and(|end| end <= Instant::now())
 }
 
 /// Which of the limits it was. A deadline that the request came with is told as the time that its last attempt had.

@@ -116,6 +116,9 @@ where
     let ends_at = course::ends_at(policy, &attempt);
     let step = if readiness.has_failed() {
         Step::Unready { readiness, request }
+    } else if course::came_too_late(&attempt) {
+        // It is as if it weren't ready in time.
+        Step::Readying { request }
     } else {
         policy.attempt(&mut trying.state, &attempt);
         trying.keep.stamp(&mut request, &attempt, ends_at);
@@ -141,8 +144,8 @@ where
         let policy = &**policy;
         let budget = course::budget(policy);
         loop {
-            // What this attempt came to, and the request if it hasn't been sent.
-            let mut unsent = None;
+            // What this attempt came to, and whether the request hasn't been sent; then it is there, unless it was being changed.
+            let (mut is_unsent, mut unsent) = (false, None);
             told::clear();
             let polled = match this.step.as_mut().project() {
                 StepProj::Calling { future } => told::within_budget(budget, this.attempt, || future.poll(cx)),
@@ -177,6 +180,12 @@ where
                 // Ready before every call, on the very instance that is called.
                 StepProj::Readying { .. } => match this.service.poll_ready(cx) {
                     Poll::Pending => Poll::Pending,
+                    // Ready too late is not ready: nothing is sent after its time.
+                    Poll::Ready(Ok(()))
+                        if this.timer.is_some() && course::is_over(course::ends_at(policy, this.attempt)) =>
+                    {
+                        Poll::Pending
+                    }
                     Poll::Ready(ready) => {
                         let owned = this.step.as_mut().project_replace(Step::Done);
                         let StepOwned::Readying { mut request } = owned else { continue };
@@ -224,7 +233,9 @@ where
                     ready!(limit.poll(cx));
                     this.timer.set(None);
                     let elapsed = course::elapsed(policy, this.attempt);
-                    let Some(result) = policy.timed_out(elapsed) else { return Poll::Pending };
+                    // Without an answer it goes on, without a limit.
+                    let Some(result) = policy.timed_out(elapsed) else { continue };
+                    is_unsent = !matches!(this.step.as_mut().project(), StepProj::Calling { .. });
                     if let StepProj::Readying { .. } = this.step.as_mut().project() {
                         let owned = this.step.as_mut().project_replace(Step::Done);
                         let StepOwned::Readying { request } = owned else { continue };
@@ -238,7 +249,8 @@ where
                 }
             };
 
-            let attempt = this.attempt.with_replayable(kept.is_some()).with_unsent(unsent.is_some());
+            let is_replayable = kept.is_some() || unsent.is_some();
+            let attempt = this.attempt.with_replayable(is_replayable).with_unsent(is_unsent || unsent.is_some());
             let Some(delay) = course::judge(policy, state, &attempt, &result) else {
                 this.step.set(Step::Done);
                 return Poll::Ready(result);

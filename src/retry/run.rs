@@ -120,7 +120,10 @@ impl<P, K> RetryLayer<P, K> {
         loop {
             told::clear();
             let result = match too_late(policy, &attempt) {
-                Some(result) => result,
+                Some(result) => {
+                    attempt = attempt.with_unsent(true);
+                    result
+                }
                 None => {
                     policy.attempt(&mut state, &attempt);
                     let made = attempt;
@@ -136,10 +139,13 @@ impl<P, K> RetryLayer<P, K> {
     }
 }
 
-/// A sleep that took longer than it should have may have passed the deadline.
+/// The deadline may have passed before the first attempt, or by a sleep that took longer than it should have.
 fn too_late<Req, Res, Err>(policy: &impl Policy<Req, Res, Err>, attempt: &Attempt) -> Option<Result<Res, Err>> {
-    let deadline = attempt.deadline().filter(|_| attempt.number() > 1)?;
-    if deadline <= Instant::now() { policy.timed_out(course::elapsed(policy, attempt)) } else { None }
+    let is_late = match attempt.number() {
+        1 => course::came_too_late(attempt),
+        _ => course::is_over(attempt.deadline()),
+    };
+    if is_late { policy.timed_out(course::elapsed(policy, attempt)) } else { None }
 }
 
 /// A function as a service, whose requests are the attempts.

@@ -2,7 +2,7 @@ use std::{fmt, time::Duration};
 
 use crate::Elapsed;
 
-/// How long an attempt, and a request with all its attempts and waits, may take.
+/// How long an attempt, and a request with all its attempts and waits, may take. What isn't ready in its time isn't sent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Limits {
     /// Of each attempt, waiting for readiness included. It is never more than what is left of the whole.
