@@ -198,6 +198,10 @@ impl<C, A, L, K> RetryConfig<C, A, L, K> {
 
     /// The longest wait that a failure's [`retry_after`](crate::Verdict::retry_after) may ask for; 30 s unless set. When it
     /// asks for more, the failure is returned.
+    ///
+    /// The wait is the longer one of the own delay and the one that was asked for, to the letter: it isn't cut short, as the AWS SDKs
+    /// do (5 s over their own delay at most), since to come back before one is wanted only costs an attempt. Nor is it spread:
+    /// a server that asks all its clients for the same is to spread them itself.
     pub fn longest_server_delay(mut self, longest: Duration) -> Self {
         self.terms.longest_server_delay = longest;
         self

@@ -58,8 +58,10 @@ impl<P, K> RetryLayer<P, K> {
         RetryLayer { policy: self.policy, keep }
     }
 
-    /// Changes a request before each time that it is sent *again*, by an async function: a fresh token, a header with the number of
-    /// the attempt. It is called after the wait, and takes of the attempt's time.
+    /// Changes a request before each attempt but the first, by an async function: a fresh token, a header with the number of the
+    /// attempt. It is called after the wait, and takes of the attempt's time. A request for which the service didn't get ready
+    /// is changed once more, so set things, rather than append them. Functions that are [run](Self::run) get no request, and are told
+    /// their attempt.
     ///
     /// ```
     /// use tower_recourse::{Attempt, RetryConfig, RetryLayer};
