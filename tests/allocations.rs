@@ -16,6 +16,7 @@ use tower::{Layer, Service, ServiceBuilder, service_fn};
 use tower_recourse::{
     BreakerConfig, BreakerLayer, Circuit, FallbackLayer, Ratio, RetryConfig, RetryLayer,
     breaker::{OpenRule, Window},
+    retry::{Ledger, Switch},
 };
 
 type Answer = Result<u64, &'static str>;
@@ -81,6 +82,16 @@ fn a_healthy_call_through_a_retry_allocates_nothing() {
     for config in [RetryConfig::default(), RetryConfig::default().without_budget()] {
         assert_eq!(allocations(RetryLayer::new(config).layer(service_fn(succeeds)), Result::is_ok), 0);
     }
+}
+
+#[test]
+fn a_healthy_call_with_all_that_a_retry_has_allocates_nothing() {
+    let ledger = Ledger::new().per_key(3).in_all(9);
+    let config = RetryConfig::default().switch(&Switch::on()).ledger(&ledger, |request: &u64| *request);
+    let layer = RetryLayer::new(config).before_resend(|request: u64, _| ready(request));
+    assert_eq!(allocations(layer.layer(service_fn(succeeds)), Result::is_ok), 0);
+    let run = service_fn(move |request| layer.run_for(&request, move |_| succeeds(request)));
+    assert_eq!(allocations(run, Result::is_ok), 0);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Decision, Elapsed, Limits, Policy};
+use super::{Decision, Elapsed, Limits, Policy, Reason};
 use crate::{Attempt, Cause, Outcome, time::Instant, told};
 
 /// What to do with an outcome: `None` to return it, or how long to wait before the next attempt. Takes what was said of it, and
@@ -28,6 +28,8 @@ where
             told::pass_on(result, said);
             delay
         }
+        // Nothing to tell, as nearly always.
+        Decision::Return(Reason::Success) if attempt.number() == 1 && said.is_none() => return None,
         Decision::Return(reason) => {
             let how = said.unwrap_or_default().with_failed(reason.cause()).with_attempts(attempt.number());
             told::pass_on(result, (!how.is_plain()).then_some(how));
