@@ -55,6 +55,7 @@ pub(crate) fn pass_on<Res, Err>(result: &Result<Res, Err>, how: Option<How>) {
 }
 
 /// Forgets what was said before, by layers whose result has been used up on the way.
+#[inline]
 pub(crate) fn clear() {
     SAID.set(None);
 }

@@ -19,12 +19,21 @@ impl Reservation {
     }
 
     /// The attempt is made.
+    #[inline]
     pub(crate) fn spend(&mut self) {
         self.budget = None;
     }
 
     /// The attempt wasn't made, and won't be.
+    #[inline]
     pub(crate) fn give_back(&mut self) {
+        if self.budget.is_some() {
+            self.give_back_token();
+        }
+    }
+
+    #[cold]
+    fn give_back_token(&mut self) {
         if let Some(budget) = self.budget.take() {
             budget.give_back(self.token);
         }
@@ -41,6 +50,7 @@ impl Reservation {
 }
 
 impl Drop for Reservation {
+    #[inline]
     fn drop(&mut self) {
         self.give_back();
     }
