@@ -1,3 +1,5 @@
+use std::{fmt, time::Duration};
+
 use tracing::{debug, error, info, warn};
 
 use super::{Booked, Event, Observer};
@@ -17,6 +19,15 @@ use crate::Cause;
 /// | a failure that a circuit counted | debug |
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Tracing;
+
+/// Without end, it is no number.
+struct OpenFor(Duration);
+
+impl fmt::Debug for OpenFor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 == Duration::MAX { f.write_str("until reset") } else { self.0.fmt(f) }
+    }
+}
 
 impl Observer for Tracing {
     fn on_event(&self, event: &Event<'_>) {
@@ -43,6 +54,7 @@ impl Observer for Tracing {
             }
             Event::RetrySucceeded { name, attempt } => info!(%name, attempt, "succeeded after retrying"),
             Event::CircuitOpened { name, open_for, openings_in_a_row, failures_in_a_row, calls, failures, slow } => {
+                let open_for = OpenFor(open_for);
                 error!(%name, ?open_for, openings_in_a_row, failures_in_a_row, calls, failures, slow, "circuit opened");
             }
             Event::CircuitWouldOpen { name, failures_in_a_row, calls, failures, slow } => {
