@@ -16,7 +16,7 @@ use crate::Verdict;
 /// The verdict on one link. `walk` is for those that say more of what is inside them than that it is their source.
 pub(super) fn judge(link: &(dyn Error + 'static), walk: &mut Walk) -> Option<Verdict> {
     if let Some(io) = as_known(link) {
-        return Some(io::judge(io, walk));
+        return io::judge(io, walk);
     }
     if is_known::<tokio::time::error::Elapsed>(link) || is_known::<crate::Elapsed>(link) {
         return Some(Verdict::timed_out());

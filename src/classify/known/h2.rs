@@ -5,7 +5,7 @@ use crate::{Sent, Verdict, classify::walk::Walk};
 pub(super) fn judge(h2: &Error, walk: &mut Walk) -> Verdict {
     if let Some(io) = h2.get_io() {
         // There was a connection, whatever its end looks like.
-        return super::io::judge(io, walk).sent(Sent::Unknown);
+        return super::io::judge(io, walk).unwrap_or(Verdict::transient()).sent(Sent::Unknown);
     }
     match h2.reason() {
         Some(reason) if h2.is_remote() => by_peer(reason, h2.is_reset()),
