@@ -2,7 +2,11 @@
 
 mod accounts;
 
-use std::{error::Error, time::Duration};
+use std::{
+    error::Error,
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
+};
 
 use accounts::{at_once, counted, end_all, endings, open};
 use tokio_test::{assert_pending, assert_ready, assert_ready_err, assert_ready_ok, task};
@@ -270,4 +274,20 @@ fn as_ready_as(
         }
     }
     Flaky(readiness)
+}
+
+#[test]
+fn a_function_that_blocks_is_called_and_judged_or_not_called() {
+    let clock = ManualClock::new();
+    let config = BreakerConfig::default().open_when(OpenRule::consecutive(2).unwrap()).clock(clock.clone());
+    let circuit = Circuit::new(config.classify_errors(|&oops: &u32| (oops == 0).then_some(Verdict::Neutral)));
+    assert_eq!(circuit.call_blocking(|| Ok::<_, u32>(7)), Ok(7));
+    for oops in [1, 0, 2] {
+        assert_eq!(circuit.call_blocking(|| Err::<(), _>(oops)), Err(BreakerError::Inner(oops)));
+    }
+    let rejected = circuit.call_blocking(|| -> Result<(), u32> { panic!("it is open") }).unwrap_err();
+    assert_eq!(rejected.rejection().unwrap().state(), State::Open);
+    clock.advance(HALF_A_MINUTE);
+    let panicking = AssertUnwindSafe(|| circuit.call_blocking(|| -> Result<(), u32> { panic!("a probe") }));
+    assert_eq!((catch_unwind(panicking).is_err(), circuit.state()), (true, State::Open));
 }

@@ -130,6 +130,32 @@ impl<C> Circuit<C> {
         self.call_with(permit, function).await
     }
 
+    /// [`call`](Self::call), for a function that blocks.
+    ///
+    /// ```
+    /// use std::fs;
+    /// use tower_recourse::{BreakerConfig, Circuit};
+    ///
+    /// let circuit = Circuit::new(BreakerConfig::default().name("disk"));
+    /// assert!(circuit.call_blocking(|| fs::read("no such file")).is_err());
+    /// assert_eq!(circuit.stats().failures_in_a_row, 1);
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`BreakerError::Rejected`] without calling the function, or its own error as [`BreakerError::Inner`]. A panic of the function is
+    /// a failure.
+    pub fn call_blocking<T, E>(&self, function: impl FnOnce() -> Result<T, E>) -> Result<T, BreakerError<E>>
+    where
+        C: Classifier<(), T, E>,
+    {
+        let permit = self.admit().map_err(BreakerError::Rejected)?;
+        told::clear();
+        let result = function();
+        Judge::new(permit, &self.classifier, self.classifier.memo(&())).end(&result);
+        result.map_err(BreakerError::Inner)
+    }
+
     /// Calls an async function as a probe of one's own, if the circuit wants one now: for circuits whose
     /// [probes](super::Probes::of_ones_own) aren't users' requests. While the circuit is closed, it is a call like any other.
     ///
