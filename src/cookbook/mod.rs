@@ -7,16 +7,35 @@
 //! | page | for | example |
 //! |---|---|---|
 //! | [`how_much`] | choosing retries, back-off, budget and time-outs | `outage` |
+//! | [`batch_runner`] | retries that are limited over all runs of a batch, whatever crashes | `system_a_batch` |
 //! | [`coordinator`] | loops that must not spin on what fails: one circuit a worker | `system_b_coordinator` |
+//! | [`primitive`] | one wrapper round any function, async or blocking | `system_c_primitive` |
 //! | [`ladder`] | several ways to an answer, one after the other, the last one a person | `system_d_ladder` |
+//! | [`worker`] | jobs on nodes: which errors, and when again. The engine that outlives the process isn't there yet | |
 //!
 //! These pages are documentation only; nothing of them is compiled into a program.
+#![cfg_attr(
+    not(all(feature = "store", feature = "audit", feature = "text", feature = "tracing")),
+    allow(rustdoc::broken_intra_doc_links)
+)]
 
 #[doc = include_str!("how_much.md")]
 pub mod how_much {}
 
+#[cfg(all(feature = "store", feature = "audit"))]
+#[doc = include_str!("batch_runner.md")]
+pub mod batch_runner {}
+
 #[doc = include_str!("coordinator.md")]
 pub mod coordinator {}
 
+#[cfg(all(feature = "text", feature = "tracing"))]
+#[doc = include_str!("primitive.md")]
+pub mod primitive {}
+
 #[doc = include_str!("ladder.md")]
 pub mod ladder {}
+
+#[cfg(feature = "text")]
+#[doc = include_str!("worker.md")]
+pub mod worker {}

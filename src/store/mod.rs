@@ -33,7 +33,8 @@
 //!
 //! Circuits and ledgers are kept the same way, and say by themselves when they have changed, if the configs have the store's
 //! observer: `BreakerConfig::default().observe(store.observer())`. Where a limit must hold through any crash, a retry is saved before
-//! it is made: by `store.flush().await` in [`before_resend`](crate::RetryLayer::before_resend).
+//! it is made: by `store.flush().await` in [`before_resend`](crate::RetryLayer::before_resend), or, with
+//! [`run`](crate::RetryLayer::run), at the beginning of each attempt after the first.
 //!
 //! # When not to use it
 //!
