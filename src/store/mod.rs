@@ -1,4 +1,4 @@
-//! State that survives the process: [`FileStore`] keeps circuits, ledgers, and parts of your own, in a file.
+//! State that survives the process: [`FileStore`] keeps circuits, ledgers, budgets, and parts of your own, in a file.
 //!
 //! ```
 //! use tower_recourse::store::{FileStore, Restored};
@@ -16,7 +16,7 @@
 //! # let folder = folder.path();
 //! # {
 //! let store = FileStore::open(folder, "batch-17")?;
-//! let done = Arc::new(Done::default()); // whatever is `Persist`: circuits and ledgers are
+//! let done = Arc::new(Done::default()); // whatever is `Persist`: circuits, ledgers and budgets are
 //! assert_eq!(store.keep("done", &done)?, Restored::Nothing);
 //!
 //! done.0.store(4711, Ordering::Release);
@@ -46,7 +46,8 @@
 //! # What survives
 //!
 //! Each part says what its snapshot holds. Of a circuit: its state, its mode, its failures in a row, and what is left of the open
-//! time; neither windows nor totals. Of a ledger: all its counts. **Age** counts: a circuit whose open time has run out meanwhile comes back half-open. Ages
+//! time; neither windows nor totals. Of a ledger: all its counts. Of a
+//! [budget](crate::retry::budget): its tokens, without a reserve. **Age** counts: a circuit whose open time has run out meanwhile comes back half-open. Ages
 //! are by wall clocks; one that was put back makes them zero, and no open time is ever longer than it was.
 //!
 //! Parts that this run doesn't know are kept in the file as they are, until they are [forgotten](FileStore::forget).

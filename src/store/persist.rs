@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use serde::{Serialize, de::DeserializeOwned};
 
-/// Something whose state can be taken down as plain data, and taken up again: a circuit, a ledger, or anything of
+/// Something whose state can be taken down as plain data, and taken up again: a circuit, a ledger, a budget, or anything of
 /// your own.
 ///
 /// ```

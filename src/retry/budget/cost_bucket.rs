@@ -96,6 +96,10 @@ impl CostBucket {
         self.tokens.amount() as u32
     }
 
+    pub(super) fn level(&self) -> &Level {
+        &self.tokens
+    }
+
     fn cost_of(&self, kind: FailureKind) -> u64 {
         let cost = match kind {
             FailureKind::Throttled => self.throttled,

@@ -43,7 +43,7 @@ impl Deposits {
                 level.put(amount);
             }
             Self::Ageing { fraction, slices, length } => {
-                let slice = now() / length;
+                let slice = slice_at(now(), *length);
                 if slices.is_full(slice) {
                     return;
                 }
@@ -59,7 +59,7 @@ impl Deposits {
     pub(super) fn take(&self, now: impl FnOnce() -> u64) -> Option<u64> {
         match self {
             Self::Kept(level) => level.take(WHOLE).then_some(0),
-            Self::Ageing { slices, length, .. } => slices.take(now() / length),
+            Self::Ageing { slices, length, .. } => slices.take(slice_at(now(), *length)),
         }
     }
 
@@ -69,7 +69,7 @@ impl Deposits {
             Self::Kept(level) => {
                 level.put(WHOLE);
             }
-            Self::Ageing { slices, length, .. } => slices.give_back(from, now() / length),
+            Self::Ageing { slices, length, .. } => slices.give_back(from, slice_at(now(), *length)),
         }
     }
 
@@ -77,7 +77,48 @@ impl Deposits {
     pub(super) fn amount(&self, now: impl FnOnce() -> u64) -> u64 {
         match self {
             Self::Kept(level) => level.amount() / WHOLE,
-            Self::Ageing { slices, length, .. } => slices.amount(now() / length),
+            Self::Ageing { slices, length, .. } => slices.amount(slice_at(now(), *length)),
         }
     }
+
+    /// What is in it, by age, the newest first: in tokens. The age of what doesn't age is zero.
+    pub(super) fn snapshot(&self, now: impl FnOnce() -> u64) -> Vec<(Duration, f64)> {
+        match self {
+            Self::Kept(level) => vec![(Duration::ZERO, level.amount() as f64 / WHOLE as f64)],
+            Self::Ageing { slices, length, .. } => {
+                let now = shifted(now(), *length);
+                // Since their slice began: none is older than that.
+                let aged = |(number, tokens)| (Duration::from_nanos(now - number * length), tokens as f64);
+                slices.held(now / length).into_iter().map(aged).collect()
+            }
+        }
+    }
+
+    /// Holds what a snapshot says, which was taken so long ago, as far as there is room for it and its time isn't over.
+    pub(super) fn restore(&self, snapshot: &[(Duration, f64)], elapsed: Duration, now: impl FnOnce() -> u64) {
+        match self {
+            Self::Kept(level) => {
+                let tokens: f64 = snapshot.iter().map(|(_, tokens)| tokens.max(0.0)).sum();
+                level.set((tokens * WHOLE as f64).round() as u64);
+            }
+            Self::Ageing { slices, length, .. } => {
+                let now = shifted(now(), *length);
+                let slice = |&(age, tokens): &(Duration, f64)| {
+                    let age = u64::try_from(age.saturating_add(elapsed).as_nanos()).ok()?;
+                    Some((now.checked_sub(age)? / length, (tokens as u64).min(u32::MAX.into())))
+                };
+                slices.hold(snapshot.iter().filter_map(slice), now / length);
+            }
+        }
+    }
+}
+
+/// The number of the slice of this time.
+fn slice_at(now: u64, length: u64) -> u64 {
+    shifted(now, length) / length
+}
+
+/// Times begin with as many slices as there are, so that what was put in before, by a snapshot, has a number too.
+fn shifted(now: u64, length: u64) -> u64 {
+    now + u64::from(Deposits::SLICES) * length
 }

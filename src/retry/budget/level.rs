@@ -27,6 +27,11 @@ impl Level {
         self.amount() >= self.capacity
     }
 
+    /// From now on there is this much, or as much as there is room for.
+    pub(super) fn set(&self, amount: u64) {
+        self.amount.store(amount.min(self.capacity), Ordering::Relaxed);
+    }
+
     /// Adds what there is room for: how much that was. A full bucket is read, and not written.
     pub(super) fn put(&self, amount: u64) -> u64 {
         let more = |level: u64| (level < self.capacity).then(|| level.saturating_add(amount).min(self.capacity));

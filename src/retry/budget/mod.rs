@@ -62,6 +62,12 @@
 //! innermost retry, which made it. A task in between (`tower::buffer`, a spawned call) hides the outer one, and the request
 //! deposits again.
 //!
+//! # Across restarts
+//!
+//! Each has a snapshot and a `restore`, and with the feature `store` a `FileStore` keeps it. It is seldom worth it: a client whose
+//! [`CostBucket`] was empty when it crashed, and that begins with a full one, retries 100 times more. It is where clients crash in a
+//! loop. Successes and deposits are no events, so what they bring is saved with whatever is saved next.
+//!
 //! # What it costs
 //!
 //! A bucket that is full is read and not written, so threads don't hinder each other while all is well: one load a request.
@@ -87,10 +93,12 @@ mod reservation;
 mod reserve;
 mod retry_throttle;
 mod slices;
+mod snapshot;
 mod token_bucket;
 
 pub use contract::{Budget, BudgetStats, Token};
 pub use cost_bucket::CostBucket;
 pub(crate) use reservation::Reservation;
 pub use retry_throttle::RetryThrottle;
+pub use snapshot::Snapshot;
 pub use token_bucket::TokenBucket;

@@ -31,7 +31,7 @@ pub struct RetryThrottle {
     counts: Counts,
 }
 
-const WHOLE: u64 = 1_000;
+pub(super) const WHOLE: u64 = 1_000;
 
 impl RetryThrottle {
     /// How many tokens there are at most, and at first. A ratio of 0.1 unless set.
@@ -63,6 +63,10 @@ impl RetryThrottle {
     /// How many tokens are left.
     pub fn tokens(&self) -> f64 {
         self.level.amount() as f64 / WHOLE as f64
+    }
+
+    pub(super) fn level(&self) -> &Level {
+        &self.level
     }
 
     fn threshold(&self) -> u64 {

@@ -73,6 +73,26 @@ impl Slices {
         }
     }
 
+    /// The tokens of each slice that has some, by its number; the newest first.
+    pub(super) fn held(&self, now: u64) -> Vec<(u64, u64)> {
+        let of = |number| (number, tokens_of(self.slice(number).load(Ordering::Relaxed), number));
+        (self.oldest(now)..=now).rev().map(of).filter(|&(_, tokens)| tokens > 0).collect()
+    }
+
+    /// Holds these instead, those for which there is room; what is too old is left out.
+    pub(super) fn hold(&self, slices: impl IntoIterator<Item = (u64, u64)>, now: u64) {
+        for slice in &self.ring {
+            // Always `Ok`.
+            let before = slice.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |_| Some(0)).unwrap_or(0);
+            self.held.drain(before & TOKENS);
+        }
+        for (number, tokens) in slices {
+            if (self.oldest(now)..=now).contains(&number) {
+                self.lay(self.held.put(tokens), number);
+            }
+        }
+    }
+
     fn oldest(&self, now: u64) -> u64 {
         (now + 1).saturating_sub(self.ring.len() as u64)
     }

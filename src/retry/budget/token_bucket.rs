@@ -38,7 +38,7 @@ pub struct TokenBucket {
     capacity: u32,
     ttl: Option<Duration>,
     per_second: u32,
-    deposits: Deposits,
+    pub(super) deposits: Deposits,
     reserve: Reserve,
     counts: Counts,
     clock: Clock,
@@ -111,7 +111,7 @@ impl TokenBucket {
     }
 
     /// Nanoseconds since the bucket was made. Half of the range is some 292 years.
-    fn now(&self) -> u64 {
+    pub(super) fn now(&self) -> u64 {
         let elapsed = self.clock.now().saturating_duration_since(self.epoch);
         u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX).min(u64::MAX / 2)
     }
