@@ -85,6 +85,9 @@ impl Verdict {
 
     /// A breaker further in rejected the call, and says when to come back. Provably not sent. The layers of this crate find
     /// this out by themselves; a classifier needs it where another task stands in between (`tower::buffer`).
+    ///
+    /// An attempt that was rejected wasn't made, and costs a budget and a ledger nothing. Of one that was made, but is to be treated
+    /// like this as a circuit has opened meanwhile, say so: `.sent(Sent::Unknown)`.
     pub const fn rejected(retry_in: Option<Duration>) -> Self {
         Self::Failure(Failure { retry_after: retry_in, sent: Sent::No, ..Failure::of(FailureKind::Rejected) })
     }

@@ -16,7 +16,7 @@ use std::{
 use support::{CallWhenReady, Oops, Scripted, Step::*, Told, ask, ms, secs};
 use tower::{Layer, Service, ServiceBuilder, service_fn};
 use tower_recourse::{
-    BreakerConfig, BreakerError, BreakerLayer, Cause, Circuit, RetryConfig, RetryLayer, Verdict,
+    BreakerConfig, BreakerError, BreakerLayer, Cause, Circuit, RetryConfig, RetryLayer, Sent, Verdict,
     answered::answered,
     breaker::OpenRule,
     observe::Event,
@@ -286,4 +286,20 @@ async fn a_breaker_error_of_a_run_that_was_rejected_is_struck_out_too() {
     let run = layer.run(|_| circuit.call(|| async { Err::<(), _>(Oops(1)) }));
     assert!(matches!(run.await, Err(BreakerError::Rejected(_))));
     assert_eq!(ledger.retries_in_all(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_that_was_made_counts_though_a_classifier_calls_it_rejected() {
+    let ledger = Ledger::new();
+    let budget = Arc::new(TokenBucket::share(0.0).unwrap().reserve(9));
+    let attempts = AtomicU32::new(0);
+    let judge = move |_: Result<&(), &Oops>| {
+        let first = attempts.fetch_add(1, Ordering::Relaxed) == 0;
+        if first { Verdict::transient() } else { Verdict::rejected(None).sent(Sent::Unknown) }
+    };
+    let config = RetryConfig::default().unobserved().shared_budget(budget.clone()).classify(judge);
+    let layer = RetryLayer::new(config.ledger(&ledger, |_: &()| "key"));
+    let inner = Scripted::new([Fail::<(), _>(Oops(1))]);
+    ask(&mut layer.layer(inner.clone()), ()).await.unwrap_err();
+    assert_eq!((inner.calls(), ledger.retries_of("key"), budget.stats().granted), (2, 1, 1));
 }

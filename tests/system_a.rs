@@ -6,6 +6,8 @@ mod example;
 mod full;
 #[path = "system_a/killed.rs"]
 mod killed;
+#[path = "../examples/system_a_batch/operator.rs"]
+mod operator;
 
 use std::{
     fs,

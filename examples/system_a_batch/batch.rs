@@ -7,13 +7,13 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+use crate::operator::{Judge, operator};
 use tokio::task::spawn_blocking;
 use tower_recourse::{
-    Attempt, BreakerConfig, Cause, Circuit, Classifier, RetryConfig, RetryLayer, State, Verdict,
+    Attempt, BreakerConfig, Cause, Circuit, RetryConfig, RetryLayer,
     answered::{Unanswered, answered},
     breaker::OpenFor,
-    classify::Errors,
-    observe::{Audit, Event, Observer},
+    observe::Audit,
     retry::{Backoff, Ledger, NoTimeouts, Switch, ledger::Ledgered},
     store::FileStore,
 };
@@ -131,44 +131,5 @@ impl Batch {
             entry.reason(reason).message(&error)
         });
         NotDone { error, reason, retries }
-    }
-}
-
-/// While the circuit is open, no failure is tried again, whatever it is; otherwise the error's type says.
-struct Judge(Circuit);
-
-impl<Req, Res> Classifier<Req, Res, io::Error> for Judge {
-    type Memo = ();
-
-    fn memo(&self, _: &Req) {}
-
-    fn classify(&self, (): &(), outcome: Result<&Res, &io::Error>) -> Verdict {
-        match outcome {
-            Err(_) if self.0.state() == State::Open => Verdict::rejected(None),
-            _ => Classifier::<Req, _, _>::classify(&Errors, &(), outcome),
-        }
-    }
-}
-
-/// Tells what happens to the circuit.
-fn operator(id: String, audit: Audit, console: impl Fn(&str) + Send + Sync + 'static) -> impl Observer {
-    move |event: &Event<'_>| match *event {
-        Event::CircuitOpened { failures_in_a_row, .. } => {
-            let what = match failures_in_a_row {
-                0 => "stopped in an earlier run, and not resumed since".to_owned(),
-                failures => format!("{failures} failures in a row"),
-            };
-            let how = "Mend the cause, and call `resume`; the next item that succeeds resumes it too";
-            let message = format!("batch `{id}` tries nothing again: {what}. {how}");
-            audit.record("circuit_opened", |entry| {
-                entry.count("failures_in_a_row", failures_in_a_row.into()).message(&message)
-            });
-            console(&message);
-        }
-        Event::CircuitClosed { .. } => {
-            audit.record("circuit_closed", |entry| entry);
-            console(&format!("batch `{id}` tries again"));
-        }
-        _ => {}
     }
 }

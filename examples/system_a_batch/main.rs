@@ -4,6 +4,7 @@
 //! Time is paused: tokio moves its clock on whenever everybody waits, so that minutes take none. The files are real.
 
 mod batch;
+mod operator;
 
 use std::{error::Error, fs, io, time::Duration};
 

@@ -16,7 +16,7 @@ use super::{
     ledger::Accounts,
 };
 use crate::{
-    Attempt, Cause, Classifier, Failure, FailureKind, Outcome, Verdict, classify::LetGo, observe::Event, random,
+    Attempt, Cause, Classifier, Failure, FailureKind, Outcome, Sent, Verdict, classify::LetGo, observe::Event, random,
     time::Instant, told,
 };
 
@@ -72,8 +72,8 @@ where
             }
             Verdict::Neutral => Decision::Return(Reason::Neutral),
             Verdict::Failure(failure) => {
-                self.terms.failed(attempt, paid, failure.kind());
-                if failure.kind() == FailureKind::Rejected {
+                self.terms.failed(attempt, paid, failure);
+                if costs_nothing(failure) {
                     self.ledger.rejected(&mut progress.account);
                 }
                 match self.check::<Req, _>(progress, attempt, failure) {
@@ -223,14 +223,14 @@ impl Terms {
         }
     }
 
-    fn failed(&self, attempt: &Attempt, paid: Option<Token>, kind: FailureKind) {
+    fn failed(&self, attempt: &Attempt, paid: Option<Token>, failure: Failure) {
         let Some(budget) = self.untold(attempt) else { return };
-        match (kind, paid) {
-            // A rejection costs nothing, and is no attempt that failed.
-            (FailureKind::Rejected, Some(paid)) => budget.give_back(paid),
-            (FailureKind::Rejected, None) => {}
-            (kind, _) => {
-                budget.failed(kind);
+        match paid {
+            // It is no attempt that failed.
+            Some(paid) if costs_nothing(failure) => budget.give_back(paid),
+            None if costs_nothing(failure) => {}
+            _ => {
+                budget.failed(failure.kind());
                 told::account(address(budget));
             }
         }
@@ -256,4 +256,9 @@ fn crosses_deadline(attempt: &Attempt, delay: Duration) -> bool {
 /// Tells one budget from another.
 fn address(budget: &Arc<dyn Budget>) -> usize {
     Arc::as_ptr(budget).cast::<()>() as usize
+}
+
+/// A breaker rejected the attempt, so it wasn't made. A classifier may call one rejected that was made.
+fn costs_nothing(failure: Failure) -> bool {
+    failure.kind() == FailureKind::Rejected && failure.sent() == Sent::No
 }

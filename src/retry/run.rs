@@ -33,6 +33,9 @@ impl<P, K> RetryLayer<P, K> {
     /// # }
     /// ```
     ///
+    /// There is no request to be kept or changed: what [`before_resend`](Self::before_resend) would do, the function does itself when
+    /// the attempt's number is above 1.
+    ///
     /// # Errors
     ///
     /// The function's own, of its last attempt.
