@@ -380,3 +380,21 @@ fn a_dropped_probe_counts_as_set_and_a_neutral_one_never_does() {
     drop(slow);
     assert_eq!((circuit.state(), endings(&circuit)), (State::Open, [0, 2, 1, 1]));
 }
+
+#[test]
+fn a_reported_failure_is_one_of_a_call() {
+    let (clock, told) = (ManualClock::new(), Told::default());
+    let config = BreakerConfig::default().open_when(OpenRule::consecutive(2).unwrap()).clock(clock.clone());
+    let circuit = Circuit::new(config.unobserved().observe(told.observer()));
+    circuit.report_failure();
+    circuit.report_success();
+    circuit.report_failure();
+    assert_eq!(circuit.state(), State::Closed);
+    circuit.report_failure();
+    assert_eq!(circuit.state(), State::Open);
+    circuit.report_failure();
+    assert_eq!((circuit.stats().total_rejected, told.count("CallRejected")), (0, 0), "nobody asked");
+    clock.advance(secs(30));
+    circuit.report_failure();
+    assert_eq!((circuit.state(), circuit.stats().openings_in_a_row), (State::Open, 2));
+}

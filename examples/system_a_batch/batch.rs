@@ -83,9 +83,7 @@ impl Batch {
                 Ok(_) => self.circuit.report_success(),
                 Err(error) => {
                     *failed.lock().unwrap_or_else(PoisonError::into_inner) = error.to_string();
-                    if let Ok(permit) = self.circuit.admit() {
-                        permit.failure();
-                    }
+                    self.circuit.report_failure();
                 }
             }
             result

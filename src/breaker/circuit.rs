@@ -266,6 +266,14 @@ impl<C> Circuit<C> {
         self.changed(tenant.going(&settings, None, |going| tenant.core.cell.succeed(going)));
     }
 
+    /// Says that a failure was seen of which the circuit knows nothing: it counts as that of a call. An open circuit takes no notice, a
+    /// half-open one that has a probe to spare opens. Nobody is told of a rejection.
+    pub fn report_failure(&self) {
+        if let Ok(permit) = self.ask(Asking::Request) {
+            permit.failure();
+        }
+    }
+
     /// Who decides about its state.
     pub fn mode(&self) -> Mode {
         self.tenant.core.cell.load().mode
