@@ -24,7 +24,8 @@ where
         let mut left = most;
         while let Some(Ok(frame)) = body.frame().await {
             let length = frame.data_ref().map_or(0, Buf::remaining);
-            match left.checked_sub(length) {
+            // An empty frame counts as well: there may be no end of them.
+            match left.checked_sub(length.max(1)) {
                 Some(less) => left = less,
                 None => break,
             }

@@ -16,10 +16,10 @@ use tower_recourse::{
     retry::Keep,
 };
 
-type Boxed = UnsyncBoxBody<Bytes, io::Error>;
+pub(crate) type Boxed = UnsyncBoxBody<Bytes, io::Error>;
 
 /// A body of these frames, which announces what it is told to.
-struct Frames {
+pub(crate) struct Frames {
     frames: VecDeque<Result<Frame<Bytes>, io::Error>>,
     announced: Option<u64>,
 }
@@ -37,11 +37,14 @@ impl Body for Frames {
     }
 }
 
-fn data(text: &'static str) -> io::Result<Frame<Bytes>> {
+pub(crate) fn data(text: &'static str) -> io::Result<Frame<Bytes>> {
     Ok(Frame::data(Bytes::from_static(text.as_bytes())))
 }
 
-fn body(frames: impl IntoIterator<Item = io::Result<Frame<Bytes>>>, announced: Option<u64>) -> Request<Boxed> {
+pub(crate) fn body(
+    frames: impl IntoIterator<Item = io::Result<Frame<Bytes>>>,
+    announced: Option<u64>,
+) -> Request<Boxed> {
     let frames = Frames { frames: frames.into_iter().collect(), announced };
     Request::post("/upload").header("x-kept", "yes").body(frames.boxed_unsync()).unwrap()
 }

@@ -19,11 +19,14 @@ fn get() -> Request<Full<Bytes>> {
 
 /// How long a retry waits for a server that sends these headers with its 503; `None` if it returns the 503 instead.
 async fn wait(headers: &[(&'static str, &str)]) -> Option<Duration> {
-    let headers: Vec<(&'static str, String)> = headers.iter().map(|&(name, value)| (name, value.to_owned())).collect();
+    wait_for(headers.iter().map(|&(name, value)| (name, value.parse().unwrap())).collect()).await
+}
+
+async fn wait_for(headers: Vec<(&'static str, http::HeaderValue)>) -> Option<Duration> {
     let server = Scripted::new(move |call| {
         let mut response = answer(if call == 0 { 503 } else { 200 });
         for (name, value) in &headers {
-            response.headers_mut().append(*name, value.parse().unwrap());
+            response.headers_mut().append(*name, value.clone());
         }
         response
     });
@@ -81,6 +84,52 @@ async fn a_rate_limit_with_nothing_left_says_when_there_is_more() {
     for (headers, waited) in cases {
         assert_eq!(wait(headers).await, Some(waited), "{headers:?}");
     }
+}
+
+/// Whatever a server writes there: nothing panics, and nobody waits for longer than the cap.
+#[test]
+fn garbage_is_waited_for_no_longer_than_the_cap() {
+    use proptest::prelude::*;
+
+    let value = prop_oneof![
+        prop::collection::vec(any::<u8>(), 0..60),
+        "[ -~]{0,40}".prop_map(String::into_bytes),
+        "[+-]?[0-9]{0,40}(\\.[0-9]{0,3})?".prop_map(String::into_bytes),
+        "(Mon|Sun|Sunday|Fri), ?[0-9]{1,3}[ -](Jan|Feb|Nov|Dec|Xyz)[ -][0-9]{2,5} [0-9]{1,2}:[0-9]{2}:[0-9]{1,3} GMT"
+            .prop_map(String::into_bytes),
+        "\"?[a-z]{0,3}\"?(;[rtq]=-?[0-9]{0,17}){0,4}(, ?\"[a-z]\";r=0;t=[0-9]{0,17}){0,3}".prop_map(String::into_bytes),
+        "\\((\"a\";r=0;t=[0-9]{0,16} ?){0,3}\\);r=0;t=[0-9]{1,16}".prop_map(String::into_bytes),
+    ];
+    let headers = prop::collection::vec((prop_oneof![Just("retry-after"), Just("ratelimit")], value), 0..4);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    proptest!(ProptestConfig::with_cases(4_000), |(headers in headers)| {
+        let headers: Vec<_> = headers
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, http::HeaderValue::from_bytes(&value).ok()?)))
+            .collect();
+        let waited = runtime.block_on(wait_for(headers));
+        prop_assert!(waited.is_none_or(|waited| (OWN..=Duration::from_secs(30)).contains(&waited)), "{waited:?}");
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_that_the_classifier_knows_nothing_of_is_never_raised() {
+    use tower::service_fn;
+    use tower_recourse::{Elapsed, classify, retry::Timeouts};
+
+    let own = Deadline::within(Duration::from_millis(100));
+    let server = service_fn(move |request: Request<Full<Bytes>>| async move {
+        assert_eq!(request.extensions().get(), Some(&own));
+        Ok::<_, std::io::Error>(answer(503))
+    });
+    let limits = Timeouts::attempt(Duration::from_secs(1)).answer(|_: Elapsed| Ok::<_, std::io::Error>(answer(504)));
+    let mut request = get();
+    request.extensions_mut().insert(own);
+    RetryLayer::new(config().classifier(classify::Errors).timeouts(limits))
+        .layer(server)
+        .oneshot(request)
+        .await
+        .unwrap();
 }
 
 #[tokio::test(start_paused = true)]

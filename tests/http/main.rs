@@ -3,6 +3,10 @@
 mod axum_layers;
 mod bodies;
 mod delays;
+mod drained;
+mod early_answers;
+mod passing;
+mod replay_traps;
 mod sockets;
 mod statuses;
 

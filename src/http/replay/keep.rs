@@ -85,8 +85,10 @@ impl<B: Replayable> Keep<Request<B>> for Replay {
 
     /// Lowers the request's [`Deadline`] to what the attempt has.
     fn stamp(&self, request: &mut Request<B>, _: &Attempt, ends_at: Option<Instant>) {
-        if let Some(ends_at) = ends_at {
-            request.extensions_mut().insert(Deadline::new(ends_at));
+        if let Some(ends_at) = ends_at.map(Deadline::new) {
+            // A classifier that knows nothing of deadlines leaves the request's own out of account: it is never raised.
+            let deadline = request.extensions().get().map_or(ends_at, |own: &Deadline| ends_at.min(*own));
+            request.extensions_mut().insert(deadline);
         }
     }
 

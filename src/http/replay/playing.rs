@@ -3,7 +3,7 @@ use std::{
     fmt, io,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use ::http_body::{Body, Frame, SizeHint};
@@ -15,14 +15,12 @@ use super::tape::Reel;
 pub struct Playing<B> {
     reel: Arc<Reel<B>>,
     player: u32,
-    /// The next of the kept chunks.
-    place: usize,
     done: bool,
 }
 
 impl<B> Playing<B> {
     pub(super) fn new(reel: Arc<Reel<B>>, player: u32) -> Self {
-        Self { reel, player, place: 0, done: false }
+        Self { reel, player, done: false }
     }
 }
 
@@ -40,19 +38,24 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Playing<B> {
             this.done = true;
             return Poll::Ready(Some(Err(PlayError::SentAgain(SentAgain))));
         }
-        if let Some(chunk) = state.chunk(this.place) {
-            this.place += 1;
+        if let Some(chunk) = state.next_kept() {
             return Poll::Ready(Some(Ok(Frame::data(chunk))));
         }
-        state.forget_if_closed(&mut this.place);
+        state.forget_if_closed();
         if state.ended {
             this.done = true;
             return Poll::Ready(state.trailers.clone().map(|trailers| Ok(Frame::trailers(trailers))));
         }
-        match ready!(Pin::new(&mut state.source).poll_frame(cx)) {
-            Some(Ok(frame)) => {
+        match Pin::new(&mut state.source).poll_frame(cx) {
+            Poll::Pending => {
+                let former = state.wait(cx.waker());
+                drop(state);
+                drop(former);
+                Poll::Pending
+            }
+            Poll::Ready(Some(Ok(frame))) => {
                 if let Some(chunk) = frame.data_ref() {
-                    this.place = state.keep(chunk);
+                    state.keep(chunk);
                 } else if let Some(trailers) = frame.trailers_ref() {
                     state.trailers = Some(trailers.clone());
                     state.ended = true;
@@ -60,12 +63,12 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Playing<B> {
                 }
                 Poll::Ready(Some(Ok(frame)))
             }
-            Some(Err(error)) => {
+            Poll::Ready(Some(Err(error))) => {
                 state.lose();
                 this.done = true;
                 Poll::Ready(Some(Err(PlayError::Body(error))))
             }
-            None => {
+            Poll::Ready(None) => {
                 state.ended = true;
                 this.done = true;
                 Poll::Ready(None)
@@ -75,7 +78,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Playing<B> {
 
     fn is_end_stream(&self) -> bool {
         let state = self.reel.state();
-        let all_played = state.left(self.place) == 0;
+        let all_played = state.left() == 0;
         let nothing_follows = if state.ended { state.trailers.is_none() } else { state.source.is_end_stream() };
         // One that is over has an error to tell first.
         self.done || (state.player == self.player && all_played && nothing_follows)
@@ -86,7 +89,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Playing<B> {
         if self.done {
             return SizeHint::with_exact(0);
         }
-        let kept = state.left(self.place);
+        let kept = state.left();
         let source = if state.ended { SizeHint::with_exact(0) } else { state.source.size_hint() };
         let mut hint = SizeHint::new();
         hint.set_lower(kept.saturating_add(source.lower()));
@@ -99,7 +102,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Playing<B> {
 
 impl<B> fmt::Debug for Playing<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Playing").field("place", &self.place).field("done", &self.done).finish_non_exhaustive()
+        f.debug_struct("Playing").field("player", &self.player).field("done", &self.done).finish_non_exhaustive()
     }
 }
 

@@ -1,6 +1,7 @@
 use std::{
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::Waker,
 };
 
 use ::http_body::Body;
@@ -25,6 +26,10 @@ pub(super) struct State<B> {
     pub(super) ended: bool,
     /// Who plays it: one that was begun earlier is over.
     pub(super) player: u32,
+    /// Which of the kept chunks comes next.
+    place: usize,
+    /// Who plays it has to wait for the source.
+    waiting: Option<Waker>,
     /// It won't be played again, as there is too much of it, or it broke off.
     lost: bool,
     /// It won't be played again, as nobody asks for it any more.
@@ -46,7 +51,17 @@ impl<B: Body<Data = Bytes>> Tape<B> {
             return Err(source);
         }
         let kept = Kept { chunks: Vec::new(), bytes: 0, most: replay.max_body, pool: Arc::clone(&replay.pool) };
-        let state = State { source, kept, trailers: None, ended: false, player: 0, lost: false, closed: false };
+        let state = State {
+            source,
+            kept,
+            trailers: None,
+            ended: false,
+            player: 0,
+            place: 0,
+            waiting: None,
+            lost: false,
+            closed: false,
+        };
         Ok(Self { reel: Arc::new(Reel(Mutex::new(state))) })
     }
 
@@ -54,58 +69,80 @@ impl<B: Body<Data = Bytes>> Tape<B> {
     /// again.
     pub(super) fn play(&self) -> Option<Playing<B>> {
         let mut state = self.reel.state();
-        if state.lost {
+        if state.lost || self.reel.0.is_poisoned() {
             return None;
         }
         state.player += 1;
-        Some(Playing::new(Arc::clone(&self.reel), state.player))
+        state.place = 0;
+        let (player, over) = (state.player, state.waiting.take());
+        drop(state);
+        // From here on the source wakes somebody else: nothing but this tells who waits for it that there is nothing to wait for, and
+        // its connection would be kept for as long.
+        if let Some(over) = over {
+            over.wake();
+        }
+        Some(Playing::new(Arc::clone(&self.reel), player))
     }
 }
 
 impl<B> Drop for Tape<B> {
     fn drop(&mut self) {
-        self.reel.state().closed = true;
+        let mut state = self.reel.state();
+        state.closed = true;
+        state.forget_if_closed();
     }
 }
 
 impl<B> Reel<B> {
     pub(super) fn state(&self) -> MutexGuard<'_, State<B>> {
-        // If a source has panicked, whoever reads on finds out for itself.
+        // A source that has panicked isn't played again; who goes on reading it finds out for itself.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<B> State<B> {
-    /// The chunk at this place, if it was kept.
-    pub(super) fn chunk(&mut self, place: usize) -> Option<Bytes> {
-        self.kept.chunks.get(place).cloned()
+    /// The next chunk, if it was kept.
+    pub(super) fn next_kept(&mut self) -> Option<Bytes> {
+        let chunk = self.kept.chunks.get(self.place).cloned()?;
+        self.place += 1;
+        Some(chunk)
     }
 
-    /// Keeps what the source gave, if it may. The place after it.
-    pub(super) fn keep(&mut self, chunk: &Bytes) -> usize {
+    /// Keeps what the source gave, if it may.
+    pub(super) fn keep(&mut self, chunk: &Bytes) {
         if !self.lost && !self.closed && !self.kept.add(chunk) {
             self.lose();
         }
-        self.kept.chunks.len()
+        self.place = self.kept.chunks.len();
+    }
+
+    /// Whom to wake if there is nothing to wait for any more. Gives back the one before, to be dropped without the lock: a waker
+    /// may own a task, and that the tape.
+    pub(super) fn wait(&mut self, waker: &Waker) -> Option<Waker> {
+        match &self.waiting {
+            Some(same) if same.will_wake(waker) => None,
+            _ => self.waiting.replace(waker.clone()),
+        }
     }
 
     /// It can't be played again.
     pub(super) fn lose(&mut self) {
         self.lost = true;
         self.kept.clear();
+        self.place = 0;
     }
 
-    /// What went by is of no use once nobody will ask for it again: for a player that has played all of it.
-    pub(super) fn forget_if_closed(&mut self, place: &mut usize) {
-        if self.closed {
+    /// What went by is of no use once all of it was played and nobody will ask for it again.
+    pub(super) fn forget_if_closed(&mut self) {
+        if self.closed && self.place >= self.kept.chunks.len() {
             self.kept.clear();
-            *place = 0;
+            self.place = 0;
         }
     }
 
-    /// How many bytes were kept from this place on.
-    pub(super) fn left(&self, place: usize) -> u64 {
-        self.kept.chunks.iter().skip(place).map(|chunk| chunk.len() as u64).sum()
+    /// How many of the kept bytes are still to be played.
+    pub(super) fn left(&self) -> u64 {
+        self.kept.chunks.iter().skip(self.place).map(|chunk| chunk.len() as u64).sum()
     }
 }
 

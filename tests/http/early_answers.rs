@@ -1,0 +1,150 @@
+//! Servers that answer before the body is sent, over HTTP/1 and HTTP/2.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body::Frame;
+use http_body_util::{BodyExt, Full};
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::{TokioExecutor, TokioIo},
+};
+use tokio::{net::TcpListener, time::timeout};
+use tower::{Layer, ServiceExt};
+use tower_recourse::{RetryLayer, http::Replay};
+
+use crate::{bodies::Boxed, config, replay_traps::Streamed};
+
+const LONGEST: Duration = Duration::from_secs(20);
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Version {
+    One,
+    Two,
+}
+
+fn client(version: Version) -> Client<HttpConnector, Boxed> {
+    Client::builder(TokioExecutor::new()).http2_only(version == Version::Two).build_http()
+}
+
+/// Answers 503 to the first requests as soon as it has their head, without reading more; then reads all, and gives it back.
+async fn impatient(version: Version, times: usize) -> (SocketAddr, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = calls.clone();
+    tokio::spawn(async move {
+        loop {
+            let (socket, _) = listener.accept().await.unwrap();
+            let counted = counted.clone();
+            let service = service_fn(move |request: Request<Incoming>| {
+                let early = counted.fetch_add(1, Ordering::SeqCst) < times;
+                async move {
+                    let (status, body) = if early {
+                        (StatusCode::SERVICE_UNAVAILABLE, Bytes::new())
+                    } else {
+                        (StatusCode::OK, request.into_body().collect().await?.to_bytes())
+                    };
+                    Ok::<_, hyper::Error>(Response::builder().status(status).body(Full::new(body)).unwrap())
+                }
+            });
+            let socket = TokioIo::new(socket);
+            tokio::spawn(async move {
+                match version {
+                    Version::One => {
+                        let _ = hyper::server::conn::http1::Builder::new().serve_connection(socket, service).await;
+                    }
+                    Version::Two => {
+                        let serving = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+                        let _ = serving.serve_connection(socket, service).await;
+                    }
+                }
+            });
+        }
+    });
+    (address, calls)
+}
+
+#[tokio::test]
+async fn the_next_attempt_goes_on_where_the_source_stopped() {
+    for version in [Version::One, Version::Two] {
+        let (address, calls) = impatient(version, 2).await;
+        let replay = Replay::default();
+        let (frames, source) = Streamed::new();
+        frames.send(Ok(Frame::data("before, ".into()))).unwrap();
+        let request = Request::put(format!("http://{address}/")).body(source.boxed_unsync()).unwrap();
+        let service = RetryLayer::new(config().keeping(replay.clone())).layer(client(version));
+        let answering = tokio::spawn(async move { service.oneshot(request).await });
+        // The rest is sent once the server has answered twice.
+        let counted = calls.clone();
+        let answered_twice = async move {
+            while counted.load(Ordering::SeqCst) < 3 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        timeout(LONGEST, answered_twice).await.unwrap();
+        frames.send(Ok(Frame::data("and after".into()))).unwrap();
+        drop(frames);
+        let answer = timeout(LONGEST, answering).await.unwrap().unwrap().unwrap();
+        let body = timeout(LONGEST, answer.into_body().collect()).await.unwrap().unwrap().to_bytes();
+        assert_eq!((body, calls.load(Ordering::SeqCst)), ("before, and after".into(), 3), "{version:?}");
+        assert_eq!(replay.memory(), 0, "{version:?}");
+    }
+}
+
+/// Whoever gives up, and when: what was kept is let go.
+#[tokio::test]
+async fn nothing_is_kept_for_callers_who_went_away() {
+    for version in [Version::One, Version::Two] {
+        for given_up_after in [0, 1, 5, 20, 60, 120] {
+            let (address, _) = impatient(version, usize::MAX).await;
+            let replay = Replay::default();
+            let (frames, source) = Streamed::new();
+            frames.send(Ok(Frame::data("x".repeat(5_000).into()))).unwrap();
+            let request = Request::put(format!("http://{address}/")).body(source.boxed_unsync()).unwrap();
+            let retry = RetryLayer::new(config().retries(100).keeping(replay.clone()));
+            let service = retry.layer(client(version));
+            let _ = timeout(Duration::from_millis(given_up_after), service.oneshot(request)).await;
+            // The connection's task may still hold the body for a moment, and the source is still there.
+            let forgotten = async {
+                while replay.memory() > 0 {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+            };
+            timeout(LONGEST, forgotten).await.unwrap_or_else(|_| panic!("{version:?}, {given_up_after} ms"));
+            drop(frames);
+        }
+    }
+}
+
+/// The client's own body breaks off: its request isn't retried, whatever the method.
+#[tokio::test]
+async fn a_body_that_breaks_off_is_not_retried() {
+    for version in [Version::One, Version::Two] {
+        let (address, calls) = impatient(version, 0).await;
+        let (frames, source) = Streamed::new();
+        frames.send(Ok(Frame::data("half".into()))).unwrap();
+        let request = Request::put(format!("http://{address}/")).body(source.boxed_unsync()).unwrap();
+        let service = RetryLayer::new(config()).layer(client(version));
+        let answering = tokio::spawn(async move { service.oneshot(request).await });
+        let counted = calls.clone();
+        let arrived = async move {
+            while counted.load(Ordering::SeqCst) == 0 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        timeout(LONGEST, arrived).await.unwrap();
+        frames.send(Err(std::io::Error::other("the client went away"))).unwrap();
+        timeout(LONGEST, answering).await.unwrap().unwrap().unwrap_err();
+        assert_eq!(calls.load(Ordering::SeqCst), 1, "{version:?}");
+    }
+}
