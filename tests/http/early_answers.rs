@@ -20,7 +20,7 @@ use hyper_util::{
 };
 use tokio::{net::TcpListener, time::timeout};
 use tower::{Layer, ServiceExt};
-use tower_recourse::{RetryLayer, http::Replay};
+use tower_recourse::{BreakerConfig, BreakerLayer, Circuit, RetryLayer, http::Replay};
 
 use crate::{bodies::Boxed, config, replay_traps::Streamed};
 
@@ -126,7 +126,7 @@ async fn nothing_is_kept_for_callers_who_went_away() {
     }
 }
 
-/// The client's own body breaks off: its request isn't retried, whatever the method.
+/// The client's own body breaks off: its request isn't retried, whatever the method, and isn't held against the server.
 #[tokio::test]
 async fn a_body_that_breaks_off_is_not_retried() {
     for version in [Version::One, Version::Two] {
@@ -134,7 +134,8 @@ async fn a_body_that_breaks_off_is_not_retried() {
         let (frames, source) = Streamed::new();
         frames.send(Ok(Frame::data("half".into()))).unwrap();
         let request = Request::put(format!("http://{address}/")).body(source.boxed_unsync()).unwrap();
-        let service = RetryLayer::new(config()).layer(client(version));
+        let circuit = Circuit::new(BreakerConfig::http().unobserved().count_calls());
+        let service = RetryLayer::new(config()).layer(BreakerLayer::on(&circuit).layer(client(version)));
         let answering = tokio::spawn(async move { service.oneshot(request).await });
         let counted = calls.clone();
         let arrived = async move {
@@ -145,6 +146,8 @@ async fn a_body_that_breaks_off_is_not_retried() {
         timeout(LONGEST, arrived).await.unwrap();
         frames.send(Err(std::io::Error::other("the client went away"))).unwrap();
         timeout(LONGEST, answering).await.unwrap().unwrap().unwrap_err();
-        assert_eq!(calls.load(Ordering::SeqCst), 1, "{version:?}");
+        let stats = circuit.stats();
+        let ended = (stats.total_failures, stats.total_neutral);
+        assert_eq!((calls.load(Ordering::SeqCst), ended), (1, (0, 1)), "{version:?}");
     }
 }

@@ -9,6 +9,8 @@ pub(super) fn judge(h2: &Error, walk: &mut Walk) -> Verdict {
     }
     match h2.reason() {
         Some(reason) if h2.is_remote() => by_peer(reason, h2.is_reset()),
+        // Reset by who sends: the request's own body broke off.
+        Some(_) if h2.is_reset() && !h2.is_library() => Verdict::Neutral,
         _ => Verdict::transient(),
     }
 }

@@ -18,12 +18,15 @@ fn judge_connection(hyper: &hyper::Error, walk: &mut Walk) -> Verdict {
     if hyper.is_canceled() || hyper.is_closed() {
         return Verdict::transient().sent(Sent::No);
     }
+    // The request's own body broke off, or the request is none: that says nothing of the other side, and would be so again.
+    if hyper.is_user() {
+        return Verdict::Neutral;
+    }
     #[cfg(feature = "h2")]
-    if let Some(h2) = hyper.source().filter(|_| !hyper.is_user()).and_then(as_known) {
+    if let Some(h2) = hyper.source().and_then(as_known) {
         return super::h2::judge(h2, walk);
     }
-    // From here on there was a connection. A source that tells of a refused one is from elsewhere: the request's own body
-    // may be streamed from another server.
+    // From here on there was a connection. A source that tells of a refused one is from elsewhere.
     from_source(hyper, walk).sent(Sent::Unknown)
 }
 
