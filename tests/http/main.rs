@@ -5,6 +5,7 @@ mod bodies;
 mod delays;
 mod drained;
 mod early_answers;
+mod faults;
 mod passing;
 mod replay_traps;
 mod sockets;
