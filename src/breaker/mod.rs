@@ -156,6 +156,7 @@ mod circuit;
 mod config;
 mod error;
 pub mod future;
+pub(crate) mod gate;
 #[cfg(feature = "keyed")]
 pub mod keyed;
 mod layer;

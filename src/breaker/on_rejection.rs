@@ -35,7 +35,7 @@ impl<Res, Err> OnRejection<Res, Err> for Fail {
 
 /// Answers with a response made by a function; the error type stays the service's own.
 #[derive(Clone, Copy)]
-pub struct Respond<F>(pub(super) F);
+pub struct Respond<F>(pub(crate) F);
 
 impl<F, Res, Err> OnRejection<Res, Err> for Respond<F>
 where

@@ -8,7 +8,7 @@ use tower_service::Service;
 use super::{
     Circuit, Fail, OnRejection, Permit, Rejection,
     future::{self, Judge, ResponseFuture},
-    waiting::{Granted, Waiting},
+    gate::Gate,
 };
 use crate::{Classifier, readiness::Readiness};
 
@@ -24,25 +24,12 @@ pub struct Breaker<S, C, R = Fail> {
     inner: S,
     circuit: Circuit<C>,
     on_rejection: R,
-    readiness: Readiness,
-    ready: Ready,
-}
-
-/// What the last `poll_ready` found.
-enum Ready {
-    /// The service may be called, if the circuit lets it.
-    Service,
-    /// The service may be called: here is the permit.
-    Granted(Granted),
-    /// The service wasn't asked: the circuit rejects.
-    Rejected(Rejection),
-    /// Not yet.
-    Waiting(Waiting),
+    gate: Gate,
 }
 
 impl<S, C, R> Breaker<S, C, R> {
     pub(super) fn new(inner: S, circuit: Circuit<C>, on_rejection: R) -> Self {
-        Self { inner, circuit, on_rejection, readiness: Readiness::default(), ready: Ready::Service }
+        Self { inner, circuit, on_rejection, gate: Gate::default() }
     }
 
     /// The circuit that it is on.
@@ -53,34 +40,6 @@ impl<S, C, R> Breaker<S, C, R> {
     /// The service within.
     pub fn get_ref(&self) -> &S {
         &self.inner
-    }
-
-    /// Ready when the service is and the circuit has given a permit.
-    fn poll_granted<Req>(&mut self, cx: &mut Context<'_>) -> Poll<()>
-    where
-        S: Service<Req>,
-        S::Error: Send + 'static,
-    {
-        loop {
-            if let Ready::Granted(_) = self.ready {
-                return Poll::Ready(());
-            }
-            if let Ready::Waiting(waiting) = &mut self.ready {
-                std::task::ready!(waiting.poll(cx));
-                self.ready = Ready::Service;
-            }
-            let asked = match self.circuit.peek() {
-                Ok(()) => {
-                    std::task::ready!(self.readiness.poll(&mut self.inner, cx));
-                    self.circuit.grant()
-                }
-                Err(rejection) => Err(rejection),
-            };
-            self.ready = match asked {
-                Ok(granted) => Ready::Granted(granted),
-                Err(rejection) => Ready::Waiting(Waiting::on(&rejection)),
-            };
-        }
     }
 }
 
@@ -98,28 +57,12 @@ where
     /// Always ready while the circuit rejects, unless the layer is to wait; otherwise when the service is. Never an error: a
     /// readiness error is the outcome of the call that follows.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        if R::WAITS {
-            return self.poll_granted(cx).map(Ok);
-        }
-        if let Err(rejection) = self.circuit.peek() {
-            self.ready = Ready::Rejected(rejection);
-            return Poll::Ready(Ok(()));
-        }
-        self.ready = Ready::Service;
-        self.readiness.poll(&mut self.inner, cx).map(Ok)
+        self.gate.poll(&self.circuit, &mut self.inner, R::WAITS, cx).map(Ok)
     }
 
     fn call(&mut self, request: Req) -> Self::Future {
-        let asked = match std::mem::replace(&mut self.ready, Ready::Service) {
-            Ready::Granted(granted) => Ok(granted.use_it()),
-            Ready::Service => self.circuit.admit(),
-            Ready::Rejected(rejection) => {
-                self.circuit.rejected(&rejection);
-                Err(rejection)
-            }
-            Ready::Waiting(_) => panic!("called without having been ready"),
-        };
-        begin(&self.circuit, asked, (&mut self.inner, &mut self.readiness), &self.on_rejection, request)
+        let (asked, readiness) = self.gate.enter(&self.circuit);
+        begin(&self.circuit, asked, (&mut self.inner, readiness), &self.on_rejection, request)
     }
 }
 

@@ -24,6 +24,8 @@
 //! | which outcomes count for a breaker | [`Health`] |
 //! | bodies that are sent again | [`replay`] |
 //! | a request's own deadline | [`Deadline`] |
+//! | retrying what breaks off before the first byte of the body | [`first_frame`] |
+//! | a breaker that waits for the end of the response's body | [`at_end`] |
 //! | what a breaker answers in place of a service that can't fail | [`Unavailable`] |
 //!
 //! # Server's delay
@@ -48,15 +50,19 @@
 //! The feature `axum` makes axum's `Body` one that can be sent again; the layers go into `Router::layer` as they are. There, errors are
 //! `Infallible`: give a breaker [`Unavailable`] to answer with.
 
+pub mod at_end;
 mod deadline;
 mod drain;
+pub mod first_frame;
 mod method;
 mod problem;
 pub mod replay;
 mod retry_after;
 mod statuses;
 
+pub use at_end::BodyBreakerLayer;
 pub use deadline::Deadline;
+pub use first_frame::FirstFrameLayer;
 pub use problem::Unavailable;
 pub use replay::{Replay, Replayable};
 pub use statuses::{Health, Remembered, Statuses};

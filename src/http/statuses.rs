@@ -1,7 +1,7 @@
 use ::http::{Request, Response, StatusCode};
 use ::http_body::Body;
 
-use super::{Deadline, drain, method, retry_after};
+use super::{Deadline, drain, first_frame::broke_off, method, retry_after};
 use crate::{
     Classifier, Sent, Verdict,
     classify::{Errors, LetGo},
@@ -16,6 +16,7 @@ use crate::{
 /// | 429, and 503 with a `Retry-After` | throttled |
 /// | 425, 502, 503, 504 | transient |
 /// | 500, any other 5xx | permanent: a fault of the server that the same request meets again; 500 is transient if [asked for](Self::retry_500) |
+/// | any other, whose body broke off before its first frame | transient, where a [`FirstFrameLayer`](super::FirstFrameLayer) finds it out |
 /// | any other | success, 4xx included: what the client caused is no failure of the service |
 /// | an error | as [`Errors`] has it |
 ///
@@ -82,6 +83,7 @@ where
                 let verdict = self.judge(response.status(), asked.is_some());
                 asked.map_or(verdict, |asked| verdict.retry_after(asked))
             }
+            Ok(response) if broke_off(response) => Verdict::transient().sent(Sent::Yes),
             Ok(_) => Verdict::Success,
             Err(_) => Classifier::<Request<B>, _, _>::classify(&Errors, &(), outcome),
         };
@@ -114,6 +116,7 @@ impl<B, R, E: 'static> Classifier<Request<B>, Response<R>, E> for Health {
                 let verdict = Verdict::transient().sent(Sent::Yes);
                 asked.map_or(verdict, |asked| verdict.retry_after(asked))
             }
+            Ok(response) if broke_off(response) => Verdict::transient().sent(Sent::Yes),
             Ok(_) => Verdict::Success,
             Err(_) => Classifier::<Request<B>, _, _>::classify(&Errors, &(), outcome),
         }

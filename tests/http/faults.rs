@@ -11,7 +11,11 @@ use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use hyper_util::{client::legacy, rt::TokioExecutor};
 use tokio::time::timeout;
 use tower::{Layer, Service, ServiceExt};
-use tower_recourse::{Elapsed, RetryLayer, retry::Timeouts};
+use tower_recourse::{
+    BreakerConfig, Circuit, Elapsed, RetryLayer,
+    http::{BodyBreakerLayer, FirstFrameLayer},
+    retry::Timeouts,
+};
 
 use self::server::{Fault, LONGEST, Server};
 use crate::{bodies::Boxed, config, replay_traps::Streamed};
@@ -99,6 +103,67 @@ async fn a_reset_in_the_body_is_the_callers_to_see() {
     let broken = || Got::BrokenBody(200);
     plays(&[Fault::ResetInBody, Fault::None], &[("POST", broken(), 1), ("PUT", broken(), 1), ("GET", broken(), 1)])
         .await;
+}
+
+/// With a `FirstFrameLayer`, what breaks off before the first frame is retried; what the caller has a frame of isn't.
+#[tokio::test]
+async fn with_the_first_frame_waited_for_a_reset_before_it_is_retried() {
+    use Fault::{None, ResetBeforeBody, ResetInBody};
+    let broken = || Got::BrokenBody(200);
+    let cases: [(&'static [Fault], &str, Got, usize); 7] = [
+        (&[ResetBeforeBody, None], "GET", Got::Echo, 2),
+        (&[ResetBeforeBody, None], "PUT", Got::Echo, 2),
+        (&[ResetBeforeBody, None], "POST", broken(), 1),
+        (&[ResetBeforeBody], "GET", broken(), 3),
+        (&[ResetInBody, None], "GET", broken(), 1),
+        (&[ResetInBody, None], "POST", broken(), 1),
+        (&[None], "POST", Got::Echo, 1),
+    ];
+    for (script, method, expected, requests) in cases {
+        let server = Server::playing(script).await;
+        let waiting = FirstFrameLayer::new().layer(client(http::Version::HTTP_11));
+        let service = RetryLayer::new(config()).layer(waiting).map_response(|answer| answer.map(BodyExt::boxed_unsync));
+        assert_eq!(got(service, request(method, &server)).await, expected, "{method} {script:?}");
+        assert_eq!(server.requests(), requests, "{method} {script:?}");
+        server.ends().await;
+    }
+}
+
+/// A breaker at the end of bodies: one that breaks off is a failure, one that the caller dropped says nothing.
+#[tokio::test]
+async fn to_a_breaker_at_the_end_of_bodies_a_reset_in_the_body_is_a_failure() {
+    // Successes, failures, dropped.
+    let cases = [
+        (&[Fault::None], (1, 0, 0)),
+        (&[Fault::ResetInBody], (0, 1, 0)),
+        (&[Fault::ResetBeforeHeaders], (0, 1, 0)),
+        (&[Fault::Close(503)], (0, 1, 0)),
+    ];
+    for (script, expected) in cases {
+        let script: &'static [Fault] = script;
+        let server = Server::playing(script).await;
+        let circuit = Circuit::new(BreakerConfig::http().unobserved().count_calls());
+        let service = BodyBreakerLayer::on(&circuit).layer(client(http::Version::HTTP_11));
+        if let Ok(answer) = timeout(LONGEST, service.oneshot(request("POST", &server))).await.unwrap() {
+            let _ = timeout(LONGEST, answer.into_body().collect()).await.unwrap();
+        }
+        let stats = circuit.stats();
+        let counted = (stats.total_successes.unwrap(), stats.total_failures, stats.total_dropped);
+        assert_eq!(counted, expected, "{script:?}");
+        server.ends().await;
+    }
+
+    let server = Server::playing(&[Fault::Endless(200)]).await;
+    let circuit = Circuit::new(BreakerConfig::http().unobserved().count_calls());
+    let service = BodyBreakerLayer::on(&circuit).layer(client(http::Version::HTTP_11));
+    let answer = timeout(LONGEST, service.oneshot(request("GET", &server))).await.unwrap().unwrap();
+    let mut body = answer.into_body();
+    timeout(LONGEST, body.frame()).await.unwrap().unwrap().unwrap();
+    assert_eq!(circuit.stats().total_dropped, 0);
+    drop(body);
+    let stats = circuit.stats();
+    assert_eq!((stats.total_successes, stats.total_failures, stats.total_dropped), (Some(0), 0, 1));
+    server.ends().await;
 }
 
 /// The answer counts, and the next request goes over another connection.

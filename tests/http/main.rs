@@ -1,11 +1,13 @@
 //! HTTP, on real sockets where a user has them.
 
+mod at_end;
 mod axum_layers;
 mod bodies;
 mod delays;
 mod drained;
 mod early_answers;
 mod faults;
+mod first_frame;
 mod passing;
 mod replay_traps;
 mod sockets;

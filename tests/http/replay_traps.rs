@@ -29,6 +29,7 @@ use crate::{
 };
 
 /// A body whose frames come from elsewhere.
+#[derive(Debug)]
 pub(crate) struct Streamed(mpsc::UnboundedReceiver<io::Result<Frame<Bytes>>>);
 
 impl Streamed {

@@ -4,10 +4,15 @@ use std::{
     sync::Arc,
 };
 
-use ::http::{Method, Request, header, request::Parts};
+use ::http::{Request, request::Parts};
 
 use super::{Replayable, pool::Pool};
-use crate::{Attempt, Invalid, http::Deadline, retry::Keep, time::Instant};
+use crate::{
+    Attempt, Invalid,
+    http::{Deadline, method::upgrades},
+    retry::Keep,
+    time::Instant,
+};
 
 /// Keeps HTTP requests: their head is cloned, their body kept while it is sent. See the [module](super).
 ///
@@ -95,11 +100,6 @@ impl<B: Replayable> Keep<Request<B>> for Replay {
     fn prepare(&self, request: Request<B>, _: &Attempt) -> Ready<Request<B>> {
         ready(request)
     }
-}
-
-/// Whether the connection is to become something else: then what follows isn't a request and its answer.
-fn upgrades<B>(request: &Request<B>) -> bool {
-    request.method() == Method::CONNECT || request.headers().contains_key(header::UPGRADE)
 }
 
 impl fmt::Debug for Replay {

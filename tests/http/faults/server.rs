@@ -28,6 +28,8 @@ pub(super) enum Fault {
     None,
     /// Reads the request, and resets the connection.
     ResetBeforeHeaders,
+    /// A good head that announces a body, then a reset.
+    ResetBeforeBody,
     /// Half of a body, then a reset.
     ResetInBody,
     /// All of an answer, and then a reset.
@@ -135,8 +137,11 @@ async fn play(mut socket: TcpStream, counts: &Counts, script: &[Fault]) -> Io<()
         match fault {
             Fault::None => answer(&mut socket, 200, "", &body).await?,
             Fault::ResetBeforeHeaders => return socket.set_zero_linger(),
-            Fault::ResetInBody => {
-                socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\nhalf").await?;
+            Fault::ResetBeforeBody | Fault::ResetInBody => {
+                socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\n").await?;
+                if fault == Fault::ResetInBody {
+                    socket.write_all(b"half").await?;
+                }
                 // What was written is read before the reset overtakes it.
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 return socket.set_zero_linger();

@@ -1,0 +1,96 @@
+use std::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use ::http::{Response, header::CONTENT_LENGTH};
+use ::http_body::{Body, Frame, SizeHint};
+use bytes::Buf;
+use pin_project_lite::pin_project;
+
+use crate::breaker::Permit;
+
+pin_project! {
+    /// The body of a response that holds the permit of its call until it has ended. See the [module](super).
+    pub struct JudgedBody<B> {
+        #[pin]
+        body: B,
+        // `None` once the call was judged.
+        permit: Option<Permit>,
+        // How much is still to come, if that was announced.
+        left: Option<u64>,
+    }
+}
+
+impl<B: Body> JudgedBody<B> {
+    /// The response with such a body.
+    pub(super) fn of(response: Response<B>, permit: Option<Permit>) -> Response<Self> {
+        let announced = || response.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok();
+        let left = permit.as_ref().and_then(|_| announced());
+        response.map(|body| {
+            let mut judged = Self { body, permit, left };
+            // Nobody may ask for what isn't there.
+            if judged.body.is_end_stream() || left == Some(0) {
+                if let Some(permit) = judged.permit.take() {
+                    permit.success();
+                }
+            }
+            judged
+        })
+    }
+}
+
+impl<B> JudgedBody<B> {
+    /// The body within.
+    pub fn get_ref(&self) -> &B {
+        &self.body
+    }
+}
+
+impl<B: Body> Body for JudgedBody<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        let mut this = self.project();
+        // On the stack while the body works: if it panics, the permit sees it.
+        let Some(mut permit) = this.permit.take() else { return this.body.poll_frame(cx) };
+        permit.blame(true);
+        let polled = this.body.as_mut().poll_frame(cx);
+        match &polled {
+            Poll::Ready(Some(Err(_))) => permit.failure(),
+            Poll::Ready(None) => permit.success(),
+            Poll::Ready(Some(Ok(frame))) => {
+                let length = frame.data_ref().map_or(0, |data| data.remaining() as u64);
+                *this.left = this.left.map(|left| left.saturating_sub(length));
+                // Who knows that this was the last one doesn't ask for another.
+                if frame.is_trailers() || *this.left == Some(0) || this.body.is_end_stream() {
+                    permit.success();
+                } else {
+                    permit.blame(false);
+                    *this.permit = Some(permit);
+                }
+            }
+            Poll::Pending => {
+                permit.blame(false);
+                *this.permit = Some(permit);
+            }
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl<B: fmt::Debug> fmt::Debug for JudgedBody<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JudgedBody").field("body", &self.body).field("judged", &self.permit.is_none()).finish()
+    }
+}

@@ -1,0 +1,100 @@
+use std::{
+    fmt,
+    task::{Context, Poll},
+};
+
+use ::http::{Method, Request, Response};
+use ::http_body::Body;
+use tower_service::Service;
+
+use super::{
+    JudgedBody,
+    future::{self, Judge, ResponseFuture},
+};
+use crate::{
+    Circuit, Classifier,
+    breaker::{Fail, OnRejection, gate::Gate},
+    readiness::Readiness,
+};
+
+/// A service behind a circuit that waits for the end of its responses' bodies. Made by
+/// [`BodyBreakerLayer`](super::BodyBreakerLayer).
+///
+/// # Clone
+///
+/// A clone is on the same circuit: one reference count, and what a clone of the service costs. It isn't ready yet.
+pub struct BodyBreaker<S, C, R = Fail> {
+    inner: S,
+    circuit: Circuit<C>,
+    on_rejection: R,
+    gate: Gate,
+}
+
+impl<S, C, R> BodyBreaker<S, C, R> {
+    pub(super) fn new(inner: S, circuit: Circuit<C>, on_rejection: R) -> Self {
+        Self { inner, circuit, on_rejection, gate: Gate::default() }
+    }
+
+    /// The circuit that it is on.
+    pub fn circuit(&self) -> &Circuit<C> {
+        &self.circuit
+    }
+
+    /// The service within.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+}
+
+impl<S, C, R, Q, B> Service<Request<Q>> for BodyBreaker<S, C, R>
+where
+    S: Service<Request<Q>, Response = Response<B>>,
+    S::Error: Send + 'static,
+    B: Body,
+    C: Classifier<Request<Q>, Response<B>, S::Error> + Clone,
+    R: OnRejection<Response<B>, S::Error> + Clone,
+{
+    type Response = Response<JudgedBody<B>>;
+    type Error = R::Error;
+    type Future = future::Future<S, C, R, Request<Q>>;
+
+    /// As of [`Breaker`](crate::breaker::Breaker).
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.gate.poll(&self.circuit, &mut self.inner, R::WAITS, cx).map(Ok)
+    }
+
+    fn call(&mut self, request: Request<Q>) -> Self::Future {
+        let (asked, readiness) = self.gate.enter(&self.circuit);
+        let permit = match asked {
+            Ok(permit) => permit,
+            Err(rejection) => {
+                // A readiness error that no call was the outcome of would be held against the probe, much later.
+                *readiness = Readiness::default();
+                return ResponseFuture::rejected(rejection, self.on_rejection.clone());
+            }
+        };
+        let classifier = self.circuit.classifier.clone();
+        let memo = classifier.memo(&request);
+        let judge = Judge::new(permit, classifier, memo, request.method() == Method::HEAD);
+        if readiness.has_failed() {
+            return ResponseFuture::unready(judge, std::mem::take(readiness));
+        }
+        // A panic in here drops the permit while the thread panics: a failure.
+        ResponseFuture::running(judge, self.inner.call(request))
+    }
+}
+
+impl<S: Clone, C: Clone, R: Clone> Clone for BodyBreaker<S, C, R> {
+    fn clone(&self) -> Self {
+        Self::new(self.inner.clone(), self.circuit.clone(), self.on_rejection.clone())
+    }
+}
+
+impl<S: fmt::Debug, C, R> fmt::Debug for BodyBreaker<S, C, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BodyBreaker")
+            .field("inner", &self.inner)
+            .field("circuit", &self.circuit)
+            .finish_non_exhaustive()
+    }
+}

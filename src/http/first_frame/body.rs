@@ -1,0 +1,76 @@
+use std::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use ::http_body::{Body, Frame, SizeHint};
+use bytes::Buf;
+
+/// A body whose first frame is there already, if it was waited for. See the [module](super).
+pub struct Begun<B: Body> {
+    first: Option<Result<Frame<B::Data>, B::Error>>,
+    body: B,
+    /// It ended, or broke off, before its first frame.
+    over: bool,
+}
+
+impl<B: Body> Begun<B> {
+    pub(super) fn not_yet(body: B) -> Self {
+        Self { first: None, body, over: false }
+    }
+
+    pub(super) fn with(first: Option<Result<Frame<B::Data>, B::Error>>, body: B) -> Self {
+        let over = !matches!(first, Some(Ok(_)));
+        Self { first, body, over }
+    }
+
+    /// The body within, without its first frame.
+    pub fn get_ref(&self) -> &B {
+        &self.body
+    }
+}
+
+/// A frame that waits here isn't pinned.
+impl<B: Body + Unpin> Unpin for Begun<B> {}
+
+impl<B: Body + Unpin> Body for Begun<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        let this = &mut *self;
+        match this.first.take() {
+            Some(first) => Poll::Ready(Some(first)),
+            None if this.over => Poll::Ready(None),
+            None => Pin::new(&mut this.body).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.first.is_none() && (self.over || self.body.is_end_stream())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let first = match &self.first {
+            Some(Ok(frame)) => frame.data_ref().map_or(0, |data| data.remaining() as u64),
+            // Nothing that a server could take for the length of a body that is complete.
+            Some(Err(_)) => return SizeHint::default(),
+            None if self.over => return SizeHint::with_exact(0),
+            None => 0,
+        };
+        let rest = self.body.size_hint();
+        let mut hint = SizeHint::new();
+        hint.set_lower(first.saturating_add(rest.lower()));
+        if let Some(upper) = rest.upper().and_then(|upper| upper.checked_add(first)) {
+            hint.set_upper(upper);
+        }
+        hint
+    }
+}
+
+impl<B: Body + fmt::Debug> fmt::Debug for Begun<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Begun").field("body", &self.body).field("waits", &self.first.is_some()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,283 @@
+//! A breaker that waits for the end of the response's body.
+
+use std::{
+    convert::Infallible,
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response};
+use http_body::{Body, Frame};
+use http_body_util::{BodyExt, Full};
+use tokio::sync::mpsc;
+use tokio_test::{assert_pending, assert_ready};
+use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
+use tower_recourse::{
+    BreakerConfig, BreakerError, BreakerLayer, Circuit, RetryLayer, State,
+    breaker::{OpenRule, Window},
+    http::{BodyBreakerLayer, Health, Unavailable, at_end::JudgedBody},
+    time::ManualClock,
+};
+
+use crate::{Scripted, answer, bodies::data, config, replay_traps::Streamed};
+
+type Frames = mpsc::UnboundedSender<io::Result<Frame<Bytes>>>;
+
+fn circuit() -> Circuit<Health> {
+    let config = BreakerConfig::http().open_when(OpenRule::consecutive(1).unwrap());
+    Circuit::new(config.clock(ManualClock::new()).unobserved().count_calls())
+}
+
+/// A response whose head is there, through this circuit, and what its body is fed by.
+async fn begun(circuit: &Circuit<Health>, head: http::response::Builder) -> (Frames, JudgedBody<Streamed>) {
+    let (frames, body) = Streamed::new();
+    (frames, through(circuit, Request::get("/"), head.body(body).unwrap()).await)
+}
+
+async fn through<B: Body>(
+    circuit: &Circuit<Health>,
+    request: http::request::Builder,
+    response: Response<B>,
+) -> JudgedBody<B> {
+    let mut response = Some(response);
+    let server = service_fn(move |_: Request<()>| std::future::ready(Ok::<_, io::Error>(response.take().unwrap())));
+    BodyBreakerLayer::on(circuit).layer(server).oneshot(request.body(()).unwrap()).await.unwrap().into_body()
+}
+
+/// Successes, failures, neutral, dropped.
+fn counted(circuit: &Circuit<Health>) -> (u64, u64, u64, u64) {
+    let stats = circuit.stats();
+    (stats.total_successes.unwrap(), stats.total_failures, stats.total_neutral, stats.total_dropped)
+}
+
+const NONE: (u64, u64, u64, u64) = (0, 0, 0, 0);
+const SUCCESS: (u64, u64, u64, u64) = (1, 0, 0, 0);
+const FAILURE: (u64, u64, u64, u64) = (0, 1, 0, 0);
+const DROPPED: (u64, u64, u64, u64) = (0, 0, 0, 1);
+
+#[tokio::test]
+async fn a_body_that_comes_to_its_end_is_a_success() {
+    let circuit = circuit();
+    let (frames, mut body) = begun(&circuit, Response::builder()).await;
+    frames.send(data("a")).unwrap();
+    body.frame().await.unwrap().unwrap();
+    assert_eq!(counted(&circuit), NONE, "it may still break off");
+    drop(frames);
+    assert!(body.frame().await.is_none());
+    assert_eq!(counted(&circuit), SUCCESS);
+    drop(body);
+    assert_eq!(counted(&circuit), SUCCESS, "it ends once");
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_is_a_failure() {
+    let circuit = circuit();
+    let (frames, mut body) = begun(&circuit, Response::builder()).await;
+    frames.send(data("a")).unwrap();
+    frames.send(Err(io::Error::other("reset"))).unwrap();
+    body.frame().await.unwrap().unwrap();
+    body.frame().await.unwrap().unwrap_err();
+    drop(body);
+    assert_eq!((counted(&circuit), circuit.state()), (FAILURE, State::Open));
+}
+
+#[tokio::test]
+async fn a_body_that_the_client_dropped_says_nothing() {
+    for frames_read in [0, 1] {
+        let circuit = circuit();
+        let (frames, mut body) = begun(&circuit, Response::builder()).await;
+        frames.send(data("a")).unwrap();
+        for _ in 0..frames_read {
+            body.frame().await.unwrap().unwrap();
+        }
+        drop(body);
+        assert_eq!((counted(&circuit), circuit.state()), (DROPPED, State::Closed));
+    }
+}
+
+/// Not everybody asks for what comes after the last frame.
+#[tokio::test]
+async fn whoever_has_all_of_it_need_not_ask_for_the_end() {
+    let whole = circuit();
+    let mut body = through(&whole, Request::get("/"), Response::new(Full::<Bytes>::from("all"))).await;
+    assert_eq!(counted(&whole), NONE);
+    body.frame().await.unwrap().unwrap();
+    assert_eq!(counted(&whole), SUCCESS, "it says that it has ended");
+
+    let announced = circuit();
+    let (frames, mut body) = begun(&announced, Response::builder().header("content-length", "3")).await;
+    frames.send(data("al")).unwrap();
+    frames.send(data("l")).unwrap();
+    body.frame().await.unwrap().unwrap();
+    assert_eq!(counted(&announced), NONE);
+    body.frame().await.unwrap().unwrap();
+    assert_eq!(counted(&announced), SUCCESS, "this was announced");
+
+    let trailed = circuit();
+    let (frames, mut body) = begun(&trailed, Response::builder()).await;
+    frames.send(Ok(Frame::trailers(HeaderMap::new()))).unwrap();
+    body.frame().await.unwrap().unwrap();
+    assert_eq!(counted(&trailed), SUCCESS, "trailers are the last");
+}
+
+#[tokio::test]
+async fn an_answer_without_a_body_ends_with_its_head() {
+    for (request, status) in [(Request::head("/"), 200), (Request::get("/"), 204), (Request::get("/"), 304)] {
+        let circuit = circuit();
+        let (_frames, body) = Streamed::new();
+        let response = Response::builder().status(status).header("content-length", "7").body(body).unwrap();
+        drop(through(&circuit, request, response).await);
+        assert_eq!(counted(&circuit), SUCCESS, "{status}");
+    }
+    let empty = circuit();
+    drop(through(&empty, Request::get("/"), Response::new(Full::<Bytes>::default())).await);
+    assert_eq!(counted(&empty), SUCCESS);
+}
+
+#[tokio::test]
+async fn a_failing_head_is_a_failure_at_once() {
+    let circuit = circuit();
+    let (_frames, body) = begun(&circuit, Response::builder().status(503)).await;
+    assert_eq!((counted(&circuit), circuit.state()), (FAILURE, State::Open));
+    drop(body);
+    assert_eq!(counted(&circuit), FAILURE);
+}
+
+#[tokio::test]
+async fn a_body_that_panics_is_a_failure_and_a_panic_beside_it_is_none() {
+    struct Panics;
+    impl Body for Panics {
+        type Data = Bytes;
+        type Error = Infallible;
+        fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            panic!("of the body")
+        }
+    }
+    let within = circuit();
+    let mut body = through(&within, Request::get("/"), Response::new(Panics)).await;
+    let mut cx = Context::from_waker(std::task::Waker::noop());
+    catch_unwind(AssertUnwindSafe(|| Pin::new(&mut body).poll_frame(&mut cx).is_ready())).unwrap_err();
+    assert_eq!(counted(&within), FAILURE);
+
+    let beside = circuit();
+    let (_frames, body) = begun(&beside, Response::builder()).await;
+    catch_unwind(AssertUnwindSafe(move || {
+        let _body = body;
+        panic!("of the caller");
+    }))
+    .unwrap_err();
+    assert_eq!(counted(&beside), DROPPED);
+}
+
+/// A rule for slow calls has the time until the end of the body.
+#[tokio::test]
+async fn a_call_is_as_slow_as_its_body() {
+    let clock = ManualClock::new();
+    let window = Window::count(10).unwrap().minimum(1).unwrap();
+    let slow = OpenRule::Slow { longer_than: Duration::from_secs(1), share: tower_recourse::Ratio::HALF, window };
+    let circuit = Circuit::new(BreakerConfig::http().open_when(slow).clock(clock.clone()).unobserved());
+    let (frames, mut body) = begun(&circuit, Response::builder()).await;
+    clock.advance(Duration::from_secs(2));
+    assert_eq!(circuit.state(), State::Closed);
+    drop(frames);
+    assert!(body.frame().await.is_none());
+    assert_eq!(circuit.state(), State::Open);
+}
+
+/// A probe isn't over before its body is.
+#[tokio::test]
+async fn a_probe_closes_the_circuit_with_the_end_of_its_body() {
+    let clock = ManualClock::new();
+    let config = BreakerConfig::http().open_when(OpenRule::consecutive(1).unwrap()).clock(clock.clone()).unobserved();
+    for (breaks, state) in [(false, State::Closed), (true, State::Open)] {
+        let circuit = Circuit::new(config.clone());
+        circuit.admit().unwrap().failure();
+        clock.advance(Duration::from_secs(30));
+        let (frames, mut body) = begun(&circuit, Response::builder()).await;
+        assert_eq!(circuit.state(), State::HalfOpen);
+        assert!(circuit.admit().is_err(), "the one probe is on its way");
+        if breaks {
+            frames.send(Err(io::Error::other("reset"))).unwrap();
+        }
+        drop(frames);
+        let _ = body.frame().await;
+        assert_eq!(circuit.state(), state);
+    }
+}
+
+#[tokio::test]
+async fn while_it_rejects_the_service_is_not_asked() {
+    let circuit = circuit();
+    circuit.force_open();
+    let (mock, handle) = tower_test::mock::pair::<Request<()>, Response<Full<Bytes>>>();
+    // Not ready, and it doesn't matter.
+    let mut handle = handle;
+    handle.allow(0);
+    let mut service = tokio_test::task::spawn(BodyBreakerLayer::on(&circuit).layer(mock.clone()));
+    assert!(assert_ready!(service.enter(|cx, mut service| service.poll_ready(cx))).is_ok());
+    let rejected = service.call(Request::new(())).await.unwrap_err();
+    assert!(matches!(rejected, BreakerError::Rejected(_)));
+
+    let answered =
+        BodyBreakerLayer::on(&circuit).on_rejection(Unavailable).layer(Scripted::new(|_| answer(200)).service());
+    let answered = answered.oneshot(Request::new(())).await.unwrap();
+    assert_eq!(answered.status(), 503);
+    assert!(!answered.into_body().collect().await.unwrap().to_bytes().is_empty());
+    assert_eq!((circuit.stats().total_rejected, counted(&circuit)), (2, NONE));
+
+    let mut waiting = tokio_test::task::spawn(BodyBreakerLayer::on(&circuit).wait_when_open().layer(mock));
+    assert_pending!(waiting.enter(|cx, mut service| Service::<Request<()>>::poll_ready(&mut *service, cx)));
+}
+
+#[tokio::test]
+async fn a_readiness_error_is_the_outcome_of_the_call() {
+    let circuit = circuit();
+    let (mock, mut handle) = tower_test::mock::pair::<Request<()>, Response<Full<Bytes>>>();
+    let mut service = BodyBreakerLayer::on(&circuit).layer(mock);
+    handle.send_error("not now");
+    let error = service.ready().await.unwrap().call(Request::new(())).await.unwrap_err();
+    assert!(matches!(error, BreakerError::Inner(_)));
+    assert_eq!(counted(&circuit), FAILURE);
+}
+
+/// Both layers on one circuit; and what a breaker further in rejects is neutral to it, and isn't retried further out.
+#[tokio::test(start_paused = true)]
+async fn it_knows_the_other_layers_words() {
+    let (outer, inner) = (circuit(), circuit());
+    inner.force_open();
+    let server = Scripted::new(|_| answer(200));
+    let stack = ServiceBuilder::new()
+        .layer(RetryLayer::new(config()))
+        .layer(BodyBreakerLayer::on(&outer))
+        .layer(BreakerLayer::on(&inner).on_rejection(Unavailable))
+        .service(server.service());
+    let answered = stack.oneshot(Request::get("/").body(Full::<Bytes>::default()).unwrap()).await.unwrap();
+    assert_eq!((answered.status().as_u16(), inner.stats().total_rejected, server.calls()), (503, 1, 0));
+    assert_eq!(counted(&outer), (0, 0, 1, 0));
+
+    let shared = circuit();
+    let by_head = BreakerLayer::on(&shared).layer(Scripted::new(|_| answer(503)).service::<()>());
+    by_head.oneshot(Request::new(())).await.unwrap();
+    let by_body = BodyBreakerLayer::on(&shared).layer(server.service::<()>());
+    assert!(matches!(by_body.oneshot(Request::new(())).await, Err(BreakerError::Rejected(_))));
+}
+
+/// In axum, with errors that can't be.
+#[tokio::test]
+async fn it_goes_around_a_router() {
+    let circuit = circuit();
+    let app = axum::Router::new()
+        .route("/", axum::routing::get(|| async { "yes" }))
+        .layer(BodyBreakerLayer::on(&circuit).on_rejection(Unavailable));
+    let get = || Request::get("/").body(axum::body::Body::empty()).unwrap();
+    let answered = app.clone().oneshot(get()).await.unwrap();
+    assert_eq!(counted(&circuit), NONE);
+    assert_eq!(answered.into_body().collect().await.unwrap().to_bytes(), "yes");
+    assert_eq!(counted(&circuit), SUCCESS);
+    circuit.force_open();
+    assert_eq!(app.oneshot(get()).await.unwrap().status(), 503);
+}

@@ -1,0 +1,143 @@
+//! Answers that are given once their body has begun. What sockets have to say of it is in `faults`.
+
+use std::{convert::Infallible, io, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response};
+use http_body::{Body, Frame};
+use http_body_util::{BodyExt, Full};
+use tokio_test::{assert_pending, assert_ready, task};
+use tower::{Layer, ServiceExt, service_fn};
+use tower_recourse::{
+    BreakerConfig, Circuit, Elapsed, RetryLayer,
+    http::{
+        BodyBreakerLayer, FirstFrameLayer,
+        first_frame::{Begun, broke_off},
+    },
+    retry::Timeouts,
+};
+
+use crate::{bodies::data, config, replay_traps::Streamed};
+
+async fn through(request: Request<()>, response: Response<Streamed>) -> Response<Begun<Streamed>> {
+    let mut response = Some(response);
+    let server = service_fn(move |_: Request<()>| std::future::ready(Ok::<_, Infallible>(response.take().unwrap())));
+    FirstFrameLayer::new().layer(server).oneshot(request).await.unwrap()
+}
+
+#[test]
+fn a_good_head_waits_for_its_first_frame() {
+    let (frames, body) = Streamed::new();
+    let mut answering = task::spawn(through(Request::new(()), Response::new(body)));
+    assert_pending!(answering.poll());
+    frames.send(data("first")).unwrap();
+    assert!(answering.is_woken());
+    let answer = assert_ready!(answering.poll());
+    assert!(!broke_off(&answer));
+    let mut body = task::spawn(answer.into_body());
+    assert_eq!((body.size_hint().lower(), body.is_end_stream()), (5, false));
+    frames.send(Ok(Frame::trailers(HeaderMap::new()))).unwrap();
+    drop(frames);
+    let mut next = || assert_ready!(body.enter(|cx, body| body.poll_frame(cx)));
+    assert_eq!(next().unwrap().unwrap().into_data().unwrap(), "first");
+    assert!(next().unwrap().unwrap().is_trailers());
+    assert!(next().is_none());
+}
+
+#[test]
+fn what_has_nothing_to_wait_for_is_answered_at_once() {
+    let upgrade = Request::get("/").header("upgrade", "websocket").body(()).unwrap();
+    let connect = Request::builder().method("CONNECT").body(()).unwrap();
+    for (request, status) in [(Request::new(()), 503), (Request::new(()), 404), (upgrade, 200), (connect, 200)] {
+        let (_frames, body) = Streamed::new();
+        let mut answering = task::spawn(through(request, Response::builder().status(status).body(body).unwrap()));
+        assert!(!broke_off(&assert_ready!(answering.poll())), "{status}");
+    }
+}
+
+#[tokio::test]
+async fn an_empty_body_is_no_broken_one() {
+    let (frames, body) = Streamed::new();
+    drop(frames);
+    let answer = through(Request::new(()), Response::new(body)).await;
+    assert!(!broke_off(&answer) && answer.body().is_end_stream());
+    assert_eq!(answer.body().size_hint().exact(), Some(0));
+    assert!(answer.into_body().collect().await.unwrap().to_bytes().is_empty());
+}
+
+/// A server in between that took it for an empty one would make a complete answer of it.
+#[tokio::test]
+async fn a_broken_body_does_not_look_like_an_empty_one() {
+    let (frames, body) = Streamed::new();
+    frames.send(Err(io::Error::other("reset"))).unwrap();
+    let answer = through(Request::new(()), Response::new(body)).await;
+    assert!(broke_off(&answer) && answer.status() == 200);
+    let mut body = answer.into_body();
+    assert!(!body.is_end_stream() && body.size_hint().exact().is_none());
+    assert_eq!(body.frame().await.unwrap().unwrap_err().to_string(), "reset");
+    assert!(body.frame().await.is_none());
+}
+
+/// Each frame that is sent to an attempt; `None` breaks off.
+async fn attempts(
+    method: &str,
+    bodies: &'static [&'static [Option<&'static str>]],
+) -> (usize, Result<Bytes, io::Error>) {
+    let circuit = Circuit::new(BreakerConfig::http().unobserved().count_calls());
+    let calls = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counted = calls.clone();
+    let server = service_fn(move |_: Request<Full<Bytes>>| {
+        let call = counted.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        let (frames, body) = Streamed::new();
+        for frame in bodies[call.min(bodies.len() - 1)] {
+            frames.send(frame.map_or_else(|| Err(io::Error::other("reset")), data)).unwrap();
+        }
+        async { Ok::<_, Infallible>(Response::new(body)) }
+    });
+    let service = BodyBreakerLayer::on(&circuit).layer(FirstFrameLayer::new().layer(server));
+    let request = Request::builder().method(method).body(Full::default()).unwrap();
+    let answer = RetryLayer::new(config()).layer(service).oneshot(request).await.unwrap();
+    let body = answer.into_body().collect().await.map(http_body_util::Collected::to_bytes);
+    let calls = calls.load(std::sync::atomic::Ordering::SeqCst);
+    let stats = circuit.stats();
+    // Every attempt that broke off is a failure to the breaker around it, before the first frame or after.
+    assert_eq!(stats.total_successes, Some(u64::from(body.is_ok())));
+    assert_eq!(stats.total_failures, calls as u64 - u64::from(body.is_ok()));
+    (calls, body)
+}
+
+#[tokio::test(start_paused = true)]
+async fn before_the_first_frame_it_is_retried_and_after_it_nothing_is() {
+    let (calls, body) = attempts("GET", &[&[None], &[Some("whole")]]).await;
+    assert_eq!((calls, body.unwrap()), (2, "whole".into()));
+    let (calls, body) = attempts("GET", &[&[Some("half"), None], &[Some("whole")]]).await;
+    assert_eq!((calls, body.unwrap_err().to_string()), (1, "reset".to_owned()));
+    let (calls, body) = attempts("GET", &[&[None]]).await;
+    assert_eq!((calls, body.unwrap_err().to_string()), (3, "reset".to_owned()));
+    let (calls, body) = attempts("POST", &[&[None], &[Some("whole")]]).await;
+    assert_eq!((calls, body.unwrap_err().to_string()), (1, "reset".to_owned()), "it was sent");
+}
+
+/// A body that doesn't begin is cut off as a head that doesn't come.
+#[tokio::test(start_paused = true)]
+async fn the_time_of_an_attempt_covers_its_first_frame() {
+    let calls = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counted = calls.clone();
+    let server = service_fn(move |_: Request<Full<Bytes>>| {
+        let call = counted.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        async move {
+            let (frames, body) = Streamed::new();
+            if call == 0 {
+                std::mem::forget(frames);
+            } else {
+                frames.send(data("there")).unwrap();
+            }
+            Ok::<_, io::Error>(Response::new(body))
+        }
+    });
+    let limits = Timeouts::attempt(Duration::from_secs(1)).answer(|_: Elapsed| Err(io::ErrorKind::TimedOut.into()));
+    let service = RetryLayer::new(config().timeouts(limits)).layer(FirstFrameLayer::new().layer(server));
+    let answer = service.oneshot(Request::new(Full::default())).await.unwrap();
+    assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "there");
+    assert_eq!(calls.load(std::sync::atomic::Ordering::SeqCst), 2);
+}
