@@ -46,7 +46,7 @@
 //! shedding are known to [`classify::Errors`]). Off: `keyed` (one circuit a key), `hyper` and `h2` (their errors are known),
 //! `text` ([`classify::Messages`](classify): errors are judged by their text), `store` (state that survives the process), `audit` (a
 //! record of what was done), `http` (statuses, `Retry-After`, bodies that are sent again), `axum` and `tonic` (their bodies are among
-//! those).
+//! those), `tower-http` (its classifiers judge).
 //!
 //! # What it needs
 //!

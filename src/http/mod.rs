@@ -44,6 +44,7 @@
 //! - Where another layer, or the server's client library, retries already.
 //! - For responses that are judged by their body: give a classifier of your own, [first](crate::classify::first) in a chain with
 //!   [`Statuses`].
+//! - For classifiers of tower-http, which one may have for one's traces, there is `Classes` (feature `tower-http`).
 //!
 //! # axum
 //!
@@ -51,6 +52,8 @@
 //! `Infallible`: give a breaker [`Unavailable`] to answer with.
 
 pub mod at_end;
+#[cfg(feature = "tower-http")]
+mod classes;
 mod deadline;
 mod drain;
 pub mod first_frame;
@@ -61,6 +64,8 @@ mod retry_after;
 mod statuses;
 
 pub use at_end::BodyBreakerLayer;
+#[cfg(feature = "tower-http")]
+pub use classes::Classes;
 pub use deadline::Deadline;
 pub use first_frame::FirstFrameLayer;
 pub use problem::Unavailable;

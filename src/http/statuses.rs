@@ -58,7 +58,21 @@ impl Statuses {
 #[derive(Debug, Clone, Copy)]
 pub struct Remembered {
     idempotent: bool,
-    deadline: Option<Instant>,
+    pub(super) deadline: Option<Instant>,
+}
+
+impl Remembered {
+    pub(super) fn of<B>(request: &Request<B>) -> Self {
+        Self {
+            idempotent: method::is_idempotent(request.method(), request.headers()),
+            deadline: request.extensions().get().map(Deadline::at),
+        }
+    }
+
+    /// A failure of a request that isn't idempotent says so.
+    pub(super) fn mark(&self, verdict: Verdict) -> Verdict {
+        if self.idempotent { verdict } else { verdict.unsafe_to_resend() }
+    }
 }
 
 impl<B, R, E> Classifier<Request<B>, Response<R>, E> for Statuses
@@ -70,10 +84,7 @@ where
     type Memo = Remembered;
 
     fn memo(&self, request: &Request<B>) -> Remembered {
-        Remembered {
-            idempotent: method::is_idempotent(request.method(), request.headers()),
-            deadline: request.extensions().get().map(Deadline::at),
-        }
+        Remembered::of(request)
     }
 
     fn classify(&self, memo: &Remembered, outcome: Result<&Response<R>, &E>) -> Verdict {
@@ -87,7 +98,7 @@ where
             Ok(_) => Verdict::Success,
             Err(_) => Classifier::<Request<B>, _, _>::classify(&Errors, &(), outcome),
         };
-        if memo.idempotent { verdict } else { verdict.unsafe_to_resend() }
+        memo.mark(verdict)
     }
 
     fn deadline(&self, memo: &Remembered) -> Option<Instant> {

@@ -3,6 +3,8 @@
 mod at_end;
 mod axum_layers;
 mod bodies;
+#[cfg(feature = "tower-http")]
+mod classes;
 mod delays;
 mod drained;
 mod early_answers;

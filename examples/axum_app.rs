@@ -1,0 +1,64 @@
+//! An axum app in front of an upstream that fails: a retry that keeps the body, a breaker whose rejection is an answer, and errors that
+//! stay `Infallible`. It starts both, and ends by itself.
+//! `cargo run --example axum_app --features axum`
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use axum::{Router, body::Body, extract::State, http::StatusCode, routing::put};
+use bytes::Bytes;
+use http::Request;
+use http_body_util::{BodyExt, Full};
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use tokio::net::TcpListener;
+use tower::ServiceBuilder;
+use tower_recourse::{
+    BreakerConfig, BreakerLayer, Circuit, RetryConfig, RetryLayer, breaker::OpenRule, http::Unavailable,
+};
+
+/// Takes a document at the second attempt, and none when it is told to be down.
+async fn store(State(attempts): State<Arc<AtomicUsize>>, document: String) -> Result<String, StatusCode> {
+    let attempt = attempts.fetch_add(1, Ordering::SeqCst) + 1;
+    println!("  attempt {attempt}: {document:?}");
+    match document.as_str() {
+        "down" => Err(StatusCode::BAD_GATEWAY),
+        _ if attempt % 2 == 1 => Err(StatusCode::SERVICE_UNAVAILABLE),
+        _ => Ok(format!("stored {document:?}")),
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let circuit = Circuit::new(BreakerConfig::http().open_when(OpenRule::consecutive(3)?));
+    let app = Router::new().route("/document", put(store)).with_state(Arc::default()).layer(
+        ServiceBuilder::new()
+            .layer(RetryLayer::new(RetryConfig::http()))
+            .layer(BreakerLayer::on(&circuit).on_rejection(Unavailable)),
+    );
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    tokio::spawn(async move { axum::serve(listener, app).await });
+
+    for document in ["a poem", "down", "another poem"] {
+        println!("PUT {document:?}");
+        answer(address, document).await?;
+    }
+    println!("the circuit is {:?}", circuit.state());
+    Ok(())
+}
+
+/// What a client gets, who knows nothing of it.
+async fn answer(address: SocketAddr, document: &'static str) -> Result<(), Box<dyn std::error::Error>> {
+    let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
+    let request = Request::put(format!("http://{address}/document")).body(Full::from(document))?;
+    let answer = client.request(request).await?.map(Body::new);
+    let (status, retry_after) = (answer.status(), answer.headers().get("retry-after").cloned());
+    let body = answer.into_body().collect().await?.to_bytes();
+    println!("  {status}, retry-after: {retry_after:?}\n  {}", String::from_utf8_lossy(&body));
+    Ok(())
+}

@@ -1,0 +1,61 @@
+//! reqwest behind a retry and a breaker, as a service of `http`'s requests. It starts the server that it talks to, and ends by itself.
+//! `cargo run --example reqwest_client --features http`
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
+use tower::{BoxError, Service, ServiceBuilder, ServiceExt, service_fn};
+use tower_recourse::{BreakerConfig, BreakerLayer, RetryConfig, RetryLayer};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), BoxError> {
+    let address = serve().await?;
+    // The error is boxed so that it can be looked into: a refused connection is known, and tried again even for a POST.
+    let reqwest = service_fn({
+        let client = reqwest::Client::new();
+        move |request: Request<Full<Bytes>>| {
+            let client = client.clone();
+            async move {
+                let request = request.map(reqwest::Body::wrap).try_into()?;
+                Ok::<_, BoxError>(Response::<reqwest::Body>::from(client.execute(request).await?))
+            }
+        }
+    });
+    let mut client = ServiceBuilder::new()
+        .layer(RetryLayer::new(RetryConfig::http()))
+        .layer(BreakerLayer::new(BreakerConfig::http()))
+        .service(reqwest);
+
+    for method in ["PUT", "POST"] {
+        let request = Request::builder().method(method).uri(format!("http://{address}/")).body(Full::from("hello"))?;
+        println!("{method}");
+        // A breaker's error around a boxed one is no `Error`, as boxes of errors aren't.
+        let ready = client.ready().await.map_err(|error| error.to_string())?;
+        let answer = ready.call(request).await.map_err(|error| error.to_string())?;
+        println!("{}: {:?}", answer.status(), reqwest::Response::from(answer).text().await?);
+    }
+    Ok(())
+}
+
+/// Every second request fails. A PUT is sent again, a POST isn't.
+async fn serve() -> std::io::Result<SocketAddr> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    tokio::spawn(async move {
+        for status in [503, 200].into_iter().cycle() {
+            let (mut socket, _) = listener.accept().await?;
+            let _length = socket.read(&mut [0; 4096]).await?;
+            println!("  the server says {status}");
+            let answer = format!("HTTP/1.1 {status} Whatever\r\nconnection: close\r\ncontent-length: 2\r\n\r\nhi");
+            socket.write_all(answer.as_bytes()).await?;
+        }
+        Ok::<_, std::io::Error>(())
+    });
+    Ok(address)
+}
