@@ -32,8 +32,19 @@ impl Attempt {
     }
 
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
-    pub(crate) fn next(self, started: Option<Instant>) -> Self {
-        Self { number: self.number.saturating_add(1), started, unsent: false, accounted: false, ..self }
+    pub(crate) fn next(self) -> Self {
+        Self { number: self.number.saturating_add(1), ..self.once_more() }
+    }
+
+    /// Once more, and no further attempt: the one before counts for nothing.
+    #[cfg_attr(not(feature = "retry"), allow(dead_code))]
+    pub(crate) fn once_more(self) -> Self {
+        Self { unsent: false, accounted: false, ..self }
+    }
+
+    #[cfg_attr(not(feature = "retry"), allow(dead_code))]
+    pub(crate) fn begun_at(self, started: Option<Instant>) -> Self {
+        Self { started, ..self }
     }
 
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]

@@ -26,9 +26,19 @@ pub enum Verdict {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Failure {
     kind: FailureKind,
-    retry_after: Option<Duration>,
+    wish: Wish,
     sent: Sent,
     repeatable: bool,
+    refused: bool,
+}
+
+/// When the other side would have us back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wish {
+    None,
+    AtLeast(Duration),
+    Exactly(Duration),
+    Never,
 }
 
 /// The kinds of failure that decisions differ on.
@@ -89,7 +99,18 @@ impl Verdict {
     /// An attempt that was rejected wasn't made, and costs a budget and a ledger nothing. Of one that was made, but is to be treated
     /// like this as a circuit has opened meanwhile, say so: `.sent(Sent::Unknown)`.
     pub const fn rejected(retry_in: Option<Duration>) -> Self {
-        Self::Failure(Failure { retry_after: retry_in, sent: Sent::No, ..Failure::of(FailureKind::Rejected) })
+        let wish = match retry_in {
+            Some(retry_in) => Wish::AtLeast(retry_in),
+            None => Wish::None,
+        };
+        Self::Failure(Failure { wish, sent: Sent::No, ..Failure::of(FailureKind::Rejected) })
+    }
+
+    /// The other side refused the call before it did anything with it, and that isn't the call's fault: an HTTP/2 stream that met
+    /// the end of its connection, say. Transient and provably not sent. A retry sends it again at once, which counts for nothing: it
+    /// is no further attempt, and costs no budget. Once a request; what is refused again is a failure like another.
+    pub const fn refused() -> Self {
+        Self::Failure(Failure { sent: Sent::No, refused: true, ..Failure::of(FailureKind::Transient) })
     }
 
     /// A failure of a kind.
@@ -99,9 +120,26 @@ impl Verdict {
 
     /// The same verdict with the delay that the other side asked for. It refines a failure and never makes one:
     /// on a success or a neutral verdict it has no effect.
+    ///
+    /// A retry waits at least so long: its own delay, if that is longer.
     pub const fn retry_after(self, delay: Duration) -> Self {
+        self.wishing(Wish::AtLeast(delay))
+    }
+
+    /// As [`retry_after`](Self::retry_after), but a retry waits exactly so long, and its own delays begin anew after that.
+    pub const fn retry_exactly_after(self, delay: Duration) -> Self {
+        self.wishing(Wish::Exactly(delay))
+    }
+
+    /// The same failure, whatever its kind, of which the other side said that it isn't to be tried again. On a success or a
+    /// neutral verdict it has no effect.
+    pub const fn never_retry(self) -> Self {
+        self.wishing(Wish::Never)
+    }
+
+    const fn wishing(self, wish: Wish) -> Self {
         match self {
-            Self::Failure(failure) => Self::Failure(Failure { retry_after: Some(delay), ..failure }),
+            Self::Failure(failure) => Self::Failure(Failure { wish, ..failure }),
             other => other,
         }
     }
@@ -157,7 +195,7 @@ impl Verdict {
 
 impl Failure {
     const fn of(kind: FailureKind) -> Self {
-        Self { kind, retry_after: None, sent: Sent::Unknown, repeatable: true }
+        Self { kind, wish: Wish::None, sent: Sent::Unknown, repeatable: true, refused: false }
     }
 
     /// Its kind.
@@ -167,7 +205,25 @@ impl Failure {
 
     /// The delay that the other side asked for, as it asked: not yet capped.
     pub const fn retry_after(&self) -> Option<Duration> {
-        self.retry_after
+        match self.wish {
+            Wish::AtLeast(delay) | Wish::Exactly(delay) => Some(delay),
+            Wish::None | Wish::Never => None,
+        }
+    }
+
+    /// Whether the delay that the other side asked for is to be kept exactly. See [`Verdict::retry_exactly_after`].
+    pub const fn is_delay_exact(&self) -> bool {
+        matches!(self.wish, Wish::Exactly(_))
+    }
+
+    /// Whether the other side said that this isn't to be tried again. See [`Verdict::never_retry`].
+    pub const fn is_final(&self) -> bool {
+        matches!(self.wish, Wish::Never)
+    }
+
+    /// Whether the call was refused before anything was done with it. See [`Verdict::refused`].
+    pub const fn is_refused(&self) -> bool {
+        self.refused
     }
 
     /// Whether the request reached the other side, as far as it is known.

@@ -3,6 +3,8 @@
 //!
 //! 1. the switch, 2. the ledger in all, 3. the circuit's rejection, 4. a permanent failure, 5. the ledger per key, 6. attempts,
 //! 7. the server's delay, 8. whether the request can be sent again, 9. and safely so, 10. the deadline, 11. the budget.
+//!
+//! A call that was refused is sent again before any of that, once, unless retrying is switched off.
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -14,6 +16,7 @@ use super::{
     budget::{Budget, Reservation, Token},
     config::Terms,
     ledger::Accounts,
+    waits::Waits,
 };
 use crate::{
     Attempt, Cause, Classifier, Failure, FailureKind, Outcome, Sent, Verdict, classify::LetGo, observe::Event, random,
@@ -25,7 +28,7 @@ use crate::{
 pub struct Progress<M, B> {
     memo: M,
     account: B,
-    previous_delay: Option<Duration>,
+    waits: Waits,
     /// Held from the decision to retry until the attempt is made.
     reservation: Reservation,
 }
@@ -47,7 +50,7 @@ where
         Progress {
             memo: self.classifier.memo(request),
             account: self.ledger.open(request),
-            previous_delay: None,
+            waits: Waits::default(),
             reservation: Reservation::NONE,
         }
     }
@@ -71,6 +74,10 @@ where
                 Decision::Return(Reason::Success)
             }
             Verdict::Neutral => Decision::Return(Reason::Neutral),
+            Verdict::Failure(failure) if failure.is_refused() && self.resends(progress, attempt) => {
+                progress.waits.resent = true;
+                Decision::Resend
+            }
             Verdict::Failure(failure) => {
                 self.terms.failed(attempt, paid, failure);
                 if costs_nothing(failure) {
@@ -113,6 +120,17 @@ where
 }
 
 impl<C, A, L, K> RetryConfig<C, A, L, K> {
+    /// Whether a call that was refused is sent again for nothing. Once: a connection that refuses everything must not keep us
+    /// busy. What can't be sent again, and what wasn't sent as the service wasn't ready, is left to the checks.
+    fn resends<M, B>(&self, progress: &Progress<M, B>, attempt: &Attempt) -> bool {
+        let is_on = self.terms.switch.as_ref().is_none_or(|switch| switch.is_on());
+        is_on
+            && !progress.waits.resent
+            && attempt.is_replayable()
+            && !attempt.is_unsent()
+            && !crosses_deadline(attempt, Duration::ZERO)
+    }
+
     /// Whether to try again, and after which wait: the checks in their order.
     fn check<Req, M>(
         &self,
@@ -133,6 +151,7 @@ impl<C, A, L, K> RetryConfig<C, A, L, K> {
         match failure.kind() {
             FailureKind::Rejected => return Err(Reason::Rejected { retry_in: failure.retry_after() }),
             FailureKind::Permanent => return Err(Reason::Permanent),
+            _ if failure.is_final() => return Err(Reason::Permanent),
             _ => {}
         }
         if let Some(spent) = ledger.spent_by_key(&mut progress.account) {
@@ -151,7 +170,11 @@ impl<C, A, L, K> RetryConfig<C, A, L, K> {
         if !failure.is_safe_to_resend() && !attempt.is_unsent() {
             return Err(Reason::UnsafeToResend);
         }
-        let own_delay = terms.next_delay(progress.previous_delay, attempt);
+        let exact = failure.is_delay_exact();
+        let own_delay = match exact {
+            true => Duration::ZERO,
+            false => terms.next_delay(progress.waits.previous(), progress.waits.retry_after(attempt.number())),
+        };
         let delay = own_delay.max(asked);
         if crosses_deadline(attempt, delay) {
             return Err(Reason::Deadline);
@@ -168,7 +191,11 @@ impl<C, A, L, K> RetryConfig<C, A, L, K> {
                 }
             }
         }
-        progress.previous_delay = Some(own_delay);
+        if exact {
+            progress.waits.begin_after(attempt.number());
+        } else {
+            progress.waits.waited(own_delay);
+        }
         Ok(delay)
     }
 
@@ -241,11 +268,12 @@ impl Terms {
         self.budget.as_ref().filter(|_| !attempt.is_accounted())
     }
 
-    fn next_delay(&self, previous: Option<Duration>, attempt: &Attempt) -> Duration {
+    /// The delay of retry number `retry`: 1 is the first.
+    fn next_delay(&self, previous: Option<Duration>, retry: u32) -> Duration {
         // Relaxed: only that no two get the same turn matters.
         let turn = self.turns.fetch_add(1, Ordering::Relaxed);
         let random = random::unit(&mut random::generator(self.seed, turn));
-        self.backoff.delay(attempt.number() - 1, previous, random)
+        self.backoff.delay(retry.saturating_sub(1), previous, random)
     }
 }
 

@@ -5,14 +5,44 @@ use std::time::Duration;
 use super::{Decision, Elapsed, Limits, Policy, Reason};
 use crate::{Attempt, Cause, Outcome, time::Instant, told};
 
-/// What to do with an outcome: `None` to return it, or how long to wait before the next attempt. Takes what was said of it, and
-/// says why it is returned.
+/// What follows an outcome that isn't returned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Another attempt, after this wait.
+    Retry(Duration),
+    /// The same attempt once more: what came of it counts for nothing.
+    Resend,
+}
+
+impl Next {
+    pub(super) fn delay(self) -> Duration {
+        match self {
+            Self::Retry(delay) => delay,
+            Self::Resend => Duration::ZERO,
+        }
+    }
+
+    /// The attempt that follows, not yet [begun](begun).
+    pub(super) fn attempt(self, before: Attempt) -> Attempt {
+        match self {
+            Self::Retry(_) => before.next(),
+            Self::Resend => before.once_more(),
+        }
+    }
+}
+
+/// An attempt that follows another begins, after the wait. The clock is read for those that were timed from the start.
+pub(super) fn begun(attempt: Attempt) -> Attempt {
+    attempt.begun_at(attempt.started().map(|_| Instant::now()))
+}
+
+/// What to do with an outcome: `None` to return it. Takes what was said of it, and says why it is returned.
 pub(super) fn judge<P, Req, Res, Err>(
     policy: &P,
     state: &mut P::State,
     attempt: &Attempt,
     result: &Result<Res, Err>,
-) -> Option<Duration>
+) -> Option<Next>
 where
     P: Policy<Req, Res, Err>,
 {
@@ -22,12 +52,9 @@ where
     let outcome = Outcome::new(result.as_ref())
         .with_elapsed(took)
         .with_cause(said.and_then(|how| how.rejection().or(how.failed())));
-    let delay = match policy.decide(state, attempt, outcome) {
-        Decision::Retry { delay, .. } => {
-            // For those who can't follow it.
-            told::pass_on(result, said);
-            delay
-        }
+    let next = match policy.decide(state, attempt, outcome) {
+        Decision::Retry { delay, .. } => Next::Retry(delay),
+        Decision::Resend => Next::Resend,
         // Nothing to tell, as nearly always.
         Decision::Return(Reason::Success) if attempt.number() == 1 && said.is_none() => return None,
         Decision::Return(reason) => {
@@ -36,12 +63,14 @@ where
             return None;
         }
     };
+    // For those who can't follow it.
+    told::pass_on(result, said);
     // Never sleep past the deadline, whatever the policy says.
-    if now.and_then(|now| attempt.remaining(now)).is_some_and(|left| left <= delay) {
+    if now.and_then(|now| attempt.remaining(now)).is_some_and(|left| left <= next.delay()) {
         refuse(policy, state, attempt, result, Cause::Deadline);
         return None;
     }
-    Some(delay)
+    Some(next)
 }
 
 /// The outcome is returned although the policy would have had another attempt. What was said of it is still known.
@@ -70,11 +99,6 @@ where
     let now = Instant::now();
     let own = limits.total.and_then(|total| now.checked_add(total));
     Attempt::first(Some(now), earlier(own, asked), replayable)
-}
-
-/// The clock is read for those that were timed from the start.
-pub(super) fn next_attempt(before: Attempt) -> Attempt {
-    before.next(before.started().map(|_| Instant::now()))
 }
 
 fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {

@@ -15,6 +15,8 @@ pub enum Decision {
         /// Why another attempt is worth it.
         reason: Reason,
     },
+    /// Let it go and send the request again at once, as the same attempt: it was refused before anything was done with it.
+    Resend,
 }
 
 /// Why a [`Decision`] is what it is.

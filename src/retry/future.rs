@@ -162,7 +162,7 @@ where
                     let StepOwned::Waiting { request, .. } = this.step.as_mut().project_replace(Step::Done) else {
                         continue;
                     };
-                    let attempt = course::next_attempt(*this.attempt);
+                    let attempt = course::begun(*this.attempt);
                     *this.attempt = attempt;
                     this.timer.set(course::ends_at(policy, &attempt).map(sleep_until));
                     this.step.set(Step::Preparing { prepared: keep.prepare(request, &attempt) });
@@ -251,7 +251,7 @@ where
 
             let is_replayable = kept.is_some() || unsent.is_some();
             let attempt = this.attempt.with_replayable(is_replayable).with_unsent(is_unsent || unsent.is_some());
-            let Some(delay) = course::judge(policy, state, &attempt, &result) else {
+            let Some(next) = course::judge(policy, state, &attempt, &result) else {
                 this.step.set(Step::Done);
                 return Poll::Ready(result);
             };
@@ -263,6 +263,8 @@ where
             };
             // The failed outcome is let go before the wait, so that what it holds can be used meanwhile.
             this.step.set(Step::Waiting { request, letting_go: policy.let_go(result) });
+            *this.attempt = next.attempt(*this.attempt);
+            let delay = next.delay();
             this.timer.set((delay > Duration::ZERO).then(|| sleep(delay)));
         }
     }

@@ -63,7 +63,8 @@
 //! 10. the deadline: a wait is never begun that would cross it;
 //! 11. the [budget], last, so that nothing is taken for an attempt that something else forbids.
 //!
-//! A success and a neutral outcome are returned before any of that. The reason is told to observers and to a fallback further out, and,
+//! A success and a neutral outcome are returned before any of that, and a call that was [refused](crate::Verdict::refused) is sent again,
+//! once and for nothing. The reason is told to observers and to a fallback further out, and,
 //! through [`answered`](crate::answered), to the caller.
 //!
 //! # Plain functions
@@ -106,6 +107,7 @@ mod run;
 mod service;
 mod switch;
 mod timeouts;
+mod waits;
 
 pub use crate::Elapsed;
 pub use backoff::{Backoff, Jitter};

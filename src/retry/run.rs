@@ -133,11 +133,11 @@ impl<P, K> RetryLayer<P, K> {
                     told::within_budget(course::budget(policy), &mut attempt, || function(made))
                 }
             };
-            let Some(delay) = course::judge(policy, &mut state, &attempt, &result) else { return result };
+            let Some(next) = course::judge(policy, &mut state, &attempt, &result) else { return result };
             // The failed outcome is let go before the wait, so that what it holds can be used meanwhile.
             drop(result);
-            thread::sleep(delay);
-            attempt = course::next_attempt(attempt);
+            thread::sleep(next.delay());
+            attempt = course::begun(next.attempt(attempt));
         }
     }
 }
