@@ -1,6 +1,6 @@
 //! The error of a setting that can't be used.
 
-use std::{error::Error, fmt};
+use std::{borrow::Cow, error::Error, fmt};
 
 /// A setting was refused when it was made: it names the field, the value that it was given, and what is allowed.
 ///
@@ -15,7 +15,7 @@ use std::{error::Error, fmt};
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invalid {
-    field: &'static str,
+    field: Cow<'static, str>,
     value: String,
     allowed: &'static str,
 }
@@ -23,12 +23,18 @@ pub struct Invalid {
 impl Invalid {
     #[cfg_attr(not(any(feature = "retry", feature = "breaker", feature = "text")), allow(dead_code))]
     pub(crate) fn new(field: &'static str, value: impl fmt::Debug, allowed: &'static str) -> Self {
-        Self { field, value: format!("{value:?}"), allowed }
+        Self { field: Cow::Borrowed(field), value: format!("{value:?}"), allowed }
     }
 
-    /// The setting's name.
-    pub fn field(&self) -> &'static str {
-        self.field
+    /// Of a setting in a document, by its path there.
+    #[cfg(feature = "grpc")]
+    pub(crate) fn at(path: String, value: String, allowed: &'static str) -> Self {
+        Self { field: Cow::Owned(path), value, allowed }
+    }
+
+    /// The setting's name, or its path in the document that it was read from.
+    pub fn field(&self) -> &str {
+        &self.field
     }
 
     /// The value that was refused, as text.

@@ -45,8 +45,9 @@
 //! On by default: `retry`, `breaker`, `fallback`, `tracing` (events are written through it), and `tower` (its time-out and load
 //! shedding are known to [`classify::Errors`]). Off: `keyed` (one circuit a key), `hyper` and `h2` (their errors are known),
 //! `text` ([`classify::Messages`](classify): errors are judged by their text), `store` (state that survives the process), `audit` (a
-//! record of what was done), `http` (statuses, `Retry-After`, bodies that are sent again), `axum` and `tonic` (their bodies are among
-//! those), `tower-http` (its classifiers judge).
+//! record of what was done), `http` (statuses, `Retry-After`, bodies that are sent again), `axum` (its bodies are among those),
+//! `grpc` (statuses in trailers, pushback, service configs), `tonic` (what that needs around its channels), `tower-http` (its
+//! classifiers judge).
 //!
 //! # What it needs
 //!
@@ -97,6 +98,8 @@ pub mod fallback;
 pub mod retry;
 
 // Edges: the traits above for a protocol.
+#[cfg(feature = "grpc")]
+pub mod grpc;
 #[cfg(feature = "http")]
 pub mod http;
 

@@ -42,8 +42,10 @@ use crate::Verdict;
 /// | h2: reset by the sender itself (feature `h2`) | neutral | | the request's own body broke off |
 /// | h2: any other reset by the peer (feature `h2`) | transient | yes | it had the stream, and gave it up |
 /// | h2: any other `GOAWAY` (feature `h2`) | transient | unknown | which was the last stream isn't visible |
+/// | tonic's `TimeoutExpired` (feature `tonic`) | timed out | unknown | |
+/// | tonic's `transport::Error` and `Status`, any other (feature `tonic`) | by its source | by its source | |
 ///
-/// The versions: tower 0.5, hyper 1, hyper-util 0.1, h2 0.4. An error of another version of one of these crates is another type,
+/// The versions: tower 0.5, hyper 1, hyper-util 0.1, h2 0.4, tonic 0.14. An error of another version of one of these crates is another type,
 /// and isn't known.
 ///
 /// *When not to use it*: when some of your service's own errors are permanent (bad input, no such row), or when

@@ -42,6 +42,10 @@ fn by_others(link: &(dyn Error + 'static), walk: &mut Walk) -> Option<Verdict> {
     if let Some(h2) = as_known(link) {
         return Some(h2::judge(h2, walk));
     }
+    #[cfg(feature = "tonic")]
+    if is_known::<tonic::TimeoutExpired>(link) {
+        return Some(Verdict::timed_out());
+    }
     let _ = (link, walk);
     None
 }

@@ -132,4 +132,6 @@ pub use idempotent::Idempotent;
 pub use into_opinion::IntoOpinion;
 #[cfg(feature = "text")]
 pub use message::Messages;
+#[cfg(feature = "grpc")]
+pub(crate) use opened::opened;
 pub use sources::Sources;

@@ -1,7 +1,7 @@
 use std::{any::Any, error::Error, io, sync::Arc};
 
 /// The error as one that can be looked into, where its type is one of those that are known to be.
-pub(super) fn opened<Err: 'static>(error: &Err) -> Option<&(dyn Error + 'static)> {
+pub(crate) fn opened<Err: 'static>(error: &Err) -> Option<&(dyn Error + 'static)> {
     boxed(error)
         .or_else(|| plain::<io::Error>(error))
         .or_else(|| plain::<crate::Elapsed>(error))
@@ -30,6 +30,10 @@ fn foreign(error: &dyn Any) -> Option<&(dyn Error + 'static)> {
     }
     #[cfg(feature = "h2")]
     if let Some(known) = plain::<h2::Error>(error) {
+        return Some(known);
+    }
+    #[cfg(feature = "tonic")]
+    if let Some(known) = plain::<tonic::transport::Error>(error).or_else(|| plain::<tonic::Status>(error)) {
         return Some(known);
     }
     let _ = error;

@@ -41,7 +41,7 @@ pub struct RetryConfig<C = Errors, A = NoTimeouts, L = NoLedger, K = Cloned> {
     pub(super) answer: A,
     pub(super) classifier: C,
     pub(super) ledger: L,
-    pub(super) keep: K,
+    pub(crate) keep: K,
 }
 
 /// What doesn't depend on what is called.

@@ -1,0 +1,63 @@
+//! What an error of the transport is to gRPC.
+
+use std::error::Error;
+
+use super::Code;
+use crate::{
+    Classifier, FailureKind, Sent, Verdict,
+    classify::{Errors, opened},
+};
+
+/// An error of the transport, as the code that a gRPC library would make of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Fault {
+    pub(super) code: Code,
+    /// What [`Errors`] says of it.
+    pub(super) verdict: Verdict,
+    /// Refused by HTTP/2, or left over when its connection ended: provably nothing was done, and it isn't the call's fault.
+    pub(super) refused: bool,
+}
+
+impl Fault {
+    pub(super) fn of<E: 'static>(error: &E) -> Self {
+        let verdict = Classifier::<(), (), E>::classify(&Errors, &(), Err(error));
+        let Verdict::Failure(failure) = verdict else { return Self { code: Code::Unknown, verdict, refused: false } };
+        let (reset, left_over) = opened(error).map_or((None, false), look_into);
+        let by_kind = match failure.kind() {
+            FailureKind::TimedOut => Code::DeadlineExceeded,
+            FailureKind::Throttled => Code::ResourceExhausted,
+            _ => Code::Unavailable,
+        };
+        let unsent = failure.sent() == Sent::No;
+        Self { code: reset.map_or(by_kind, by_reset), verdict, refused: unsent && left_over }
+    }
+}
+
+/// How its stream was reset, if it was; and whether a connection is at fault that there was.
+fn look_into(error: &(dyn Error + 'static)) -> (Option<h2::Reason>, bool) {
+    let mut next = Some(error);
+    let mut left_over = false;
+    // A chain may be built to have no end.
+    for _ in 0..64 {
+        let Some(link) = next else { break };
+        if let Some(h2) = link.downcast_ref::<h2::Error>() {
+            return (h2.reason().filter(|_| h2.is_reset()), true);
+        }
+        if let Some(hyper) = link.downcast_ref::<hyper::Error>() {
+            left_over |= hyper.is_canceled() || hyper.is_closed();
+        }
+        next = link.source();
+    }
+    (None, left_over)
+}
+
+/// As the gRPC protocol over HTTP/2 maps them, under "Errors".
+fn by_reset(reason: h2::Reason) -> Code {
+    match reason {
+        h2::Reason::REFUSED_STREAM => Code::Unavailable,
+        h2::Reason::CANCEL => Code::Cancelled,
+        h2::Reason::ENHANCE_YOUR_CALM => Code::ResourceExhausted,
+        h2::Reason::INADEQUATE_SECURITY => Code::PermissionDenied,
+        _ => Code::Internal,
+    }
+}

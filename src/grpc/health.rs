@@ -1,0 +1,72 @@
+use ::http::{Request, Response};
+use ::http_body::Body;
+
+use super::{
+    Code,
+    fault::Fault,
+    told::{Pushback, Seen, Told},
+};
+use crate::{Classifier, Failure, FailureKind, Sent, Verdict};
+
+/// What the outcome of a gRPC call means to a breaker. A failure is what tells of a service that is down or broken:
+///
+/// | outcome | verdict | why |
+/// |---|---|---|
+/// | UNAVAILABLE | failure | it isn't there |
+/// | INTERNAL, DATA_LOSS | failure | it is broken |
+/// | UNKNOWN | failure | what servers say of a panic, and what is made of an answer without a status |
+/// | DEADLINE_EXCEEDED | failure | it is too slow |
+/// | CANCELLED | neutral | the caller's doing |
+/// | RESOURCE_EXHAUSTED | success | who asks for less is up; a quota is of one caller |
+/// | UNIMPLEMENTED | success | of one method; the others work |
+/// | any other | success | an answer about the request |
+/// | an answer whose messages have begun | success | |
+/// | an error | by the code that gRPC has for it: see [`Statuses`](super::Statuses) | |
+///
+/// A pushback is what [`OpenFor::as_asked`](crate::breaker::OpenFor::as_asked) goes by.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Health;
+
+impl<B, R, E> Classifier<Request<B>, Response<R>, E> for Health
+where
+    R: Body,
+    E: 'static,
+{
+    type Memo = ();
+
+    fn memo(&self, _: &Request<B>) {}
+
+    fn classify(&self, (): &(), outcome: Result<&Response<R>, &E>) -> Verdict {
+        let fault = match outcome.map(Seen::of) {
+            Ok(Seen::Begun) => return Verdict::Success,
+            Ok(Seen::Told(told)) => return by_status(told),
+            Ok(Seen::Broke(fault)) => fault,
+            Err(error) => Fault::of(error),
+        };
+        match fault.verdict {
+            Verdict::Failure(failure) if failure.kind() != FailureKind::Rejected => by_fault(fault.code, failure),
+            verdict => verdict,
+        }
+    }
+}
+
+fn by_status(Told { code, pushback }: Told) -> Verdict {
+    let verdict = by_code(code).sent(Sent::Yes);
+    match pushback {
+        Some(Pushback::After(delay)) => verdict.retry_after(delay),
+        Some(Pushback::Never) | None => verdict,
+    }
+}
+
+fn by_fault(code: Code, failure: Failure) -> Verdict {
+    by_code(code).sent(failure.sent())
+}
+
+fn by_code(code: Code) -> Verdict {
+    match code {
+        Code::Unavailable | Code::Internal | Code::DataLoss | Code::Unknown => Verdict::transient(),
+        Code::DeadlineExceeded => Verdict::timed_out(),
+        Code::Cancelled => Verdict::Neutral,
+        _ => Verdict::Success,
+    }
+}

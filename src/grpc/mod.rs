@@ -1,0 +1,117 @@
+//! gRPC as it is: [`RetryConfig::grpc`] and [`BreakerConfig::grpc`](crate::BreakerConfig::grpc).
+//!
+//! ```text
+//! client ─▶ Retry ─▶ Breaker ─▶ Peek ─▶ channel
+//! ```
+//!
+//! Around a channel of tonic (feature `tonic`); a generated client is put around it as around the channel itself:
+//!
+#![cfg_attr(feature = "tonic", doc = "```")]
+#![cfg_attr(not(feature = "tonic"), doc = "```ignore")]
+//! use tonic::transport::Endpoint;
+//! use tower::ServiceBuilder;
+//! use tower_recourse::{BreakerConfig, BreakerLayer, RetryConfig, RetryLayer, grpc::PeekLayer};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! let channel = Endpoint::from_static("http://prices.example:50051").connect_lazy();
+//! let channel = ServiceBuilder::new()
+//!     .layer(RetryLayer::new(RetryConfig::grpc()))
+//!     .layer(BreakerLayer::new(BreakerConfig::grpc()))
+//!     .layer(PeekLayer::new())
+//!     .service(channel);
+//! let client = tonic::client::Grpc::new(channel);     // or `PricesClient::new(channel)`
+//! # let _ = client;
+//! # }
+//! ```
+//!
+//! None of this depends on tonic: it works around any service of HTTP requests that speaks gRPC.
+//!
+//! | what | page |
+//! |---|---|
+//! | which codes are retried; pushback; deadlines | [`Statuses`] |
+//! | which codes count for a breaker | [`Health`] |
+//! | statuses that come after the headers | [`PeekLayer`] |
+//! | what is sent again, and what is written into it | [`Stamped`] |
+//! | retries as the service's owner publishes them | [`ServiceConfig`] |
+//!
+//! # Which calls
+//!
+//! Unary ones, and those with streams: a call is retried as long as nothing of its answer has come and its request is within
+//! [the buffer](crate::http::Replay::max_body). Once a message has come, the answer is the caller's, whatever its trailers say.
+//! A stream in either direction passes through as it comes. What the client has streamed so far is sent again, and then the rest.
+//!
+//! # When not to use it
+//!
+//! - Where UNAVAILABLE may come after the call took effect, of methods that mustn't take effect twice: gRPC retries by code.
+//! - Together with retries in a proxy: one of the two.
+//! - Between breaker and retry: [`PeekLayer`] goes innermost, or the breaker doesn't see what it finds.
+
+mod code;
+mod fault;
+mod health;
+pub mod peek;
+mod service_config;
+mod stamped;
+mod statuses;
+mod timeout;
+mod told;
+
+pub use code::Code;
+pub use health::Health;
+pub use peek::PeekLayer;
+pub use service_config::{Progress, ServiceConfig};
+pub use stamped::Stamped;
+pub use statuses::Statuses;
+pub use told::code;
+
+use std::time::Duration;
+
+use crate::{
+    BreakerConfig, Invalid, Ratio, RetryConfig,
+    breaker::{OpenRule, Window},
+    retry::{Backoff, Jitter, NoTimeouts, ledger::NoLedger},
+};
+
+impl RetryConfig<Statuses, NoTimeouts, NoLedger, Stamped> {
+    /// A retry of gRPC calls.
+    ///
+    /// | setting | here | why |
+    /// |---|---|---|
+    /// | retries | 2 | 3 attempts in all: callers wait |
+    /// | back-off | 50 ms doubling to 20 s, full jitter | as [`http`](Self::http); full jitter spreads best |
+    /// | budget | the default one | [`RetryThrottle`](crate::retry::RetryThrottle) is gRPC's own |
+    /// | classifier | [`Statuses`] | |
+    /// | keeps | [`Stamped`] | |
+    pub fn grpc() -> Self {
+        let backoff = Backoff::exponential(Duration::from_millis(50)).max(Duration::from_secs(20)).jitter(Jitter::Full);
+        RetryConfig::default()
+            .name("grpc")
+            .retries(2)
+            .backoff(backoff)
+            .classifier(Statuses::default())
+            .keeping(Stamped::default())
+    }
+
+    /// Retries by gRPC's service config, which is JSON. See [`ServiceConfig`].
+    ///
+    /// # Errors
+    ///
+    /// If it isn't JSON, or one of its fields can't be used: the error names its path, such as
+    /// `methodConfig[0].retryPolicy.maxAttempts`.
+    pub fn from_service_config(json: &str) -> Result<ServiceConfig, Invalid> {
+        ServiceConfig::read(Self::grpc(), json)
+    }
+}
+
+impl BreakerConfig<Health> {
+    /// A breaker for gRPC: opens when half of the last 100 calls, of at least 20, have failed as [`Health`] has it. A share, as
+    /// single failures are nothing unusual where many call; at least 20, as fewer say little.
+    pub fn grpc() -> Self {
+        let window = Window::count(100).and_then(|window| window.minimum(20)).expect("20 of 100 are a window");
+        BreakerConfig::default()
+            .name("grpc")
+            .open_when(OpenRule::Ratio { failing: Ratio::HALF, window })
+            .classifier(Health)
+    }
+}

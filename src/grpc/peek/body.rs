@@ -1,0 +1,83 @@
+use std::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use ::http_body::{Body, Frame, SizeHint};
+use bytes::Buf;
+use pin_project_lite::pin_project;
+
+pin_project! {
+    /// The body of an answer whose first frame may have been read: it comes first, then what follows.
+    pub struct PeekedBody<B: Body> {
+        first: First<B::Data, B::Error>,
+        #[pin]
+        body: B,
+    }
+}
+
+/// What was read of it.
+pub(super) enum First<D, E> {
+    Nothing,
+    Frame(Frame<D>),
+    Error(E),
+    /// It has come to its end.
+    End,
+}
+
+impl<B: Body> PeekedBody<B> {
+    pub(super) fn new(first: First<B::Data, B::Error>, body: B) -> Self {
+        Self { first, body }
+    }
+}
+
+impl<B: Body> Body for PeekedBody<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        let this = self.project();
+        let read = match std::mem::replace(this.first, First::Nothing) {
+            First::Nothing => ready!(this.body.poll_frame(cx)),
+            First::Frame(frame) => Some(Ok(frame)),
+            First::Error(error) => Some(Err(error)),
+            First::End => None,
+        };
+        // What has ended isn't asked again, whatever it would say.
+        if !matches!(&read, Some(Ok(frame)) if !frame.is_trailers()) {
+            *this.first = First::End;
+        }
+        Poll::Ready(read)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.first {
+            First::Nothing => self.body.is_end_stream(),
+            First::Frame(_) | First::Error(_) => false,
+            First::End => true,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let read = match &self.first {
+            First::Nothing => return self.body.size_hint(),
+            First::End => return SizeHint::with_exact(0),
+            First::Error(_) => 0,
+            First::Frame(frame) => frame.data_ref().map_or(0, |data| data.remaining() as u64),
+        };
+        let follows = self.body.size_hint();
+        let mut hint = SizeHint::new();
+        hint.set_lower(follows.lower().saturating_add(read));
+        if let Some(upper) = follows.upper().and_then(|upper| upper.checked_add(read)) {
+            hint.set_upper(upper);
+        }
+        hint
+    }
+}
+
+impl<B: Body> fmt::Debug for PeekedBody<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PeekedBody").field("ended", &self.is_end_stream()).finish_non_exhaustive()
+    }
+}

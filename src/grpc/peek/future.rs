@@ -1,0 +1,103 @@
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use ::http::{Response, StatusCode};
+use ::http_body::{Body, Frame};
+use bytes::Buf;
+use pin_project_lite::pin_project;
+use tokio::time::{Sleep, sleep};
+
+use super::{PeekedBody, Sending, body::First};
+use crate::grpc::{
+    fault::Fault,
+    told::{Seen, Told},
+};
+
+pin_project! {
+    /// One call, and the first frame of its answer.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ResponseFuture<F, B> {
+        #[pin]
+        call: F,
+        // Headers are there, and were good.
+        response: Option<Response<B>>,
+        #[pin]
+        limit: Option<Sleep>,
+        longest: Duration,
+        sending: Sending,
+    }
+}
+
+impl<F, B> ResponseFuture<F, B> {
+    pub(super) fn new(call: F, sending: Sending, longest: Duration) -> Self {
+        Self { call, response: None, limit: None, longest, sending }
+    }
+}
+
+impl<F, B, E> Future for ResponseFuture<F, B>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+    B: Body + Unpin,
+    B::Error: 'static,
+{
+    type Output = Result<Response<PeekedBody<B>>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        let mut response = match this.response.take() {
+            Some(response) => response,
+            None => ready!(this.call.poll(cx))?,
+        };
+        if says_enough(&response) {
+            return Poll::Ready(Ok(response.map(|body| PeekedBody::new(First::Nothing, body))));
+        }
+        let (seen, first) = match first_frame(response.body_mut(), cx) {
+            Poll::Ready(Some(Ok(frame))) => (seen_in(&frame), First::Frame(frame)),
+            Poll::Ready(Some(Err(error))) => (Seen::Broke(Fault::of(&error)), First::Error(error)),
+            Poll::Ready(None) => (Seen::Told(Told::of(response.headers())), First::End),
+            Poll::Pending => {
+                if this.sending.has_ended() {
+                    if this.limit.is_none() {
+                        this.limit.set(Some(sleep(*this.longest)));
+                    }
+                    let over = this.limit.as_mut().as_pin_mut().is_none_or(|limit| limit.poll(cx).is_ready());
+                    if !over {
+                        *this.response = Some(response);
+                        return Poll::Pending;
+                    }
+                }
+                (Seen::Begun, First::Nothing)
+            }
+        };
+        response.extensions_mut().insert(seen);
+        Poll::Ready(Ok(response.map(|body| PeekedBody::new(first, body))))
+    }
+}
+
+/// The status is told by the headers, or there is nothing that could be read.
+fn says_enough<B: Body>(response: &Response<B>) -> bool {
+    response.status() != StatusCode::OK
+        || response.headers().contains_key("grpc-status")
+        || response.body().is_end_stream()
+}
+
+type Read<B> = Option<Result<Frame<<B as Body>::Data>, <B as Body>::Error>>;
+
+/// The first frame with something in it: empty ones are nothing of a message.
+fn first_frame<B: Body + Unpin>(body: &mut B, cx: &mut Context<'_>) -> Poll<Read<B>> {
+    loop {
+        let polled = ready!(Pin::new(&mut *body).poll_frame(cx));
+        match &polled {
+            Some(Ok(frame)) if frame.data_ref().is_some_and(|data| !data.has_remaining()) => {}
+            _ => return Poll::Ready(polled),
+        }
+    }
+}
+
+fn seen_in<D>(frame: &Frame<D>) -> Seen {
+    frame.trailers_ref().map_or(Seen::Begun, |trailers| Seen::Told(Told::of(trailers)))
+}

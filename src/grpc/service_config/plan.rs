@@ -1,0 +1,48 @@
+use std::time::Duration;
+
+use crate::{
+    Ratio, RetryConfig,
+    grpc::{Code, Stamped, Statuses},
+    retry::{Backoff, Jitter, NoTimeouts, ledger::NoLedger},
+};
+
+/// How the methods of one `methodConfig` are retried.
+pub(super) type Plan = RetryConfig<Statuses, NoTimeouts, NoLedger, Stamped>;
+
+/// A `retryPolicy`, checked.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct RetryPolicy {
+    pub(super) max_attempts: u32,
+    pub(super) initial_backoff: Duration,
+    pub(super) max_backoff: Duration,
+    pub(super) multiplier: f64,
+    pub(super) codes: Vec<Code>,
+}
+
+/// The plan of a policy, or of methods that have none: those aren't retried.
+pub(super) fn plan(base: &Plan, policy: Option<&RetryPolicy>, most_attempts: u32) -> Plan {
+    let Some(policy) = policy else {
+        return base.clone().retries(0).classifier(Statuses::default().retry_codes([]));
+    };
+    let attempts = policy.max_attempts.min(most_attempts).max(1);
+    base.clone()
+        .retries(attempts - 1)
+        .backoff(policy.backoff(attempts))
+        .classifier(Statuses::default().retry_codes(policy.codes.iter().copied()))
+}
+
+impl RetryPolicy {
+    /// `min(initialBackoff * backoffMultiplier^(n-1), maxBackoff)`, times 0.8 to 1.2, as A6 has it; the spread stays below
+    /// `maxBackoff`. A multiplier may be less than 1.
+    fn backoff(&self, attempts: u32) -> Backoff {
+        let nth = |n: u32| {
+            let times = self.multiplier.powi(i32::try_from(n).unwrap_or(i32::MAX));
+            let delay = Duration::try_from_secs_f64(self.initial_backoff.as_secs_f64() * times);
+            delay.unwrap_or(Duration::MAX).min(self.max_backoff)
+        };
+        // More of them than anyone tries again are as good as all.
+        let delays: Vec<Duration> = (0..attempts.clamp(2, 100) - 1).map(nth).collect();
+        let jitter = Jitter::Bounded(Ratio::new(0.2).expect("a fifth is a ratio"));
+        Backoff::schedule(delays).expect("there is at least one").max(self.max_backoff).jitter(jitter)
+    }
+}

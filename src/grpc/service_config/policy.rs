@@ -1,0 +1,150 @@
+use std::sync::Arc;
+
+use ::http::Request;
+
+use super::{
+    method::Name,
+    plan::{Plan, RetryPolicy, plan},
+    read::{self, Document},
+};
+use crate::{
+    Attempt, Cause, Elapsed, Invalid, Outcome, RetryLayer,
+    classify::LetGo,
+    grpc::Stamped,
+    retry::{Budget, Decision, Limits, Policy},
+    time::Instant,
+};
+
+/// Retries by gRPC's service config: each method by the `retryPolicy` of the `methodConfig` that fits it, all of them by its
+/// `retryThrottling`. Made by [`RetryConfig::from_service_config`](crate::RetryConfig::from_service_config).
+///
+/// ```
+/// use tower_recourse::{Invalid, RetryConfig};
+///
+/// let config = RetryConfig::from_service_config(r#"{
+///     "methodConfig": [{
+///         "name": [{ "service": "shop.Prices" }],
+///         "retryPolicy": {
+///             "maxAttempts": 3,
+///             "initialBackoff": "0.05s",
+///             "maxBackoff": "1s",
+///             "backoffMultiplier": 2,
+///             "retryableStatusCodes": ["UNAVAILABLE"]
+///         }
+///     }],
+///     "retryThrottling": { "maxTokens": 10, "tokenRatio": 0.1 }
+/// }"#)?;
+/// let layer = config.layer();
+/// # let _ = layer;
+/// # Ok::<(), Invalid>(())
+/// ```
+///
+/// The most specific name wins: service and method, then the service alone, then `{}`. What has no `retryPolicy`, or no
+/// `methodConfig`, isn't retried. Only the codes that are named are, a pushback beside them is waited for.
+///
+/// Everything else is as [`RetryConfig::grpc`](crate::RetryConfig::grpc) has it, the default budget included where there is no
+/// `retryThrottling`. Fields for other things (load balancing, `timeout`, `waitForReady`, hedging) are left alone.
+#[derive(Debug, Clone)]
+pub struct ServiceConfig {
+    base: Plan,
+    policies: Vec<(Name, Option<RetryPolicy>)>,
+    most_attempts: u32,
+    /// In the order of the policies; the last one is for methods that have none.
+    plans: Arc<[Plan]>,
+}
+
+impl ServiceConfig {
+    /// As gRPC's libraries have it: who publishes a config shouldn't have all clients try a hundred times.
+    const MOST_ATTEMPTS: u32 = 5;
+
+    pub(crate) fn read(base: Plan, json: &str) -> Result<Self, Invalid> {
+        let Document { mut policies, throttle } = read::document(json)?;
+        policies.sort_by(|(one, _), (other, _)| one.cmp(other));
+        let base = match throttle {
+            Some(throttle) => base.budget(throttle),
+            None => base,
+        };
+        Ok(Self { base, policies, most_attempts: Self::MOST_ATTEMPTS, plans: Arc::new([]) }.planned())
+    }
+
+    /// The most attempts that any method gets, whatever the config says; 5 unless set.
+    pub fn max_attempts(mut self, attempts: u32) -> Self {
+        self.most_attempts = attempts;
+        self.planned()
+    }
+
+    /// Changes what all methods have in common: names, observers, a switch, the longest delay. Attempts, back-off and codes
+    /// are those of the config all the same.
+    pub fn each(mut self, change: impl FnOnce(Plan) -> Plan) -> Self {
+        self.base = change(self.base);
+        self.planned()
+    }
+
+    /// The layer.
+    pub fn layer(self) -> RetryLayer<Self, Stamped> {
+        let keep = self.base.keep.clone();
+        RetryLayer::with(self).keeping(keep)
+    }
+
+    fn planned(mut self) -> Self {
+        let none = std::iter::once(None);
+        let policies = self.policies.iter().map(|(_, policy)| policy.as_ref()).chain(none);
+        self.plans = policies.map(|policy| plan(&self.base, policy, self.most_attempts)).collect();
+        self
+    }
+
+    fn place(&self, path: &str) -> usize {
+        self.policies.iter().position(|(name, _)| name.fits(path)).unwrap_or(self.policies.len())
+    }
+}
+
+/// What a [`ServiceConfig`] keeps for one request.
+#[derive(Debug)]
+pub struct Progress<P> {
+    plan: usize,
+    progress: P,
+}
+
+impl<B, Res, Err> Policy<Request<B>, Res, Err> for ServiceConfig
+where
+    Plan: Policy<Request<B>, Res, Err>,
+{
+    type State = Progress<<Plan as Policy<Request<B>, Res, Err>>::State>;
+
+    fn start(&self, request: &Request<B>) -> Self::State {
+        let plan = self.place(request.uri().path());
+        Progress { plan, progress: self.plans[plan].start(request) }
+    }
+
+    fn attempt(&self, state: &mut Self::State, attempt: &Attempt) {
+        self.plans[state.plan].attempt(&mut state.progress, attempt);
+    }
+
+    fn decide(&self, state: &mut Self::State, attempt: &Attempt, outcome: Outcome<'_, Res, Err>) -> Decision {
+        self.plans[state.plan].decide(&mut state.progress, attempt, outcome)
+    }
+
+    fn not_retried(&self, state: &mut Self::State, attempt: &Attempt, cause: Cause) {
+        self.plans[state.plan].not_retried(&mut state.progress, attempt, cause);
+    }
+
+    fn deadline(&self, state: &Self::State) -> Option<Instant> {
+        self.plans[state.plan].deadline(&state.progress)
+    }
+
+    fn let_go(&self, outcome: Result<Res, Err>) -> Option<LetGo> {
+        self.base.let_go(outcome)
+    }
+
+    fn limits(&self) -> Limits {
+        Policy::<Request<B>, Res, Err>::limits(&self.base)
+    }
+
+    fn timed_out(&self, elapsed: Elapsed) -> Option<Result<Res, Err>> {
+        self.base.timed_out(elapsed)
+    }
+
+    fn budget(&self) -> Option<&dyn Budget> {
+        Policy::<Request<B>, Res, Err>::budget(&self.base)
+    }
+}

@@ -1,0 +1,153 @@
+//! From the document to what it says. What can't be used is refused with the path to it.
+
+use std::{collections::HashSet, time::Duration};
+
+use serde_json::Value;
+
+use super::{method::Name, plan::RetryPolicy};
+use crate::{Invalid, grpc::Code, retry::RetryThrottle};
+
+pub(super) struct Document {
+    pub(super) policies: Vec<(Name, Option<RetryPolicy>)>,
+    pub(super) throttle: Option<RetryThrottle>,
+}
+
+/// A value and the way to it; `None` where there is none.
+#[derive(Clone)]
+struct At<'a> {
+    path: String,
+    value: Option<&'a Value>,
+}
+
+pub(super) fn document(json: &str) -> Result<Document, Invalid> {
+    let root: Value = serde_json::from_str(json)
+        .map_err(|error| Invalid::at("service config".to_owned(), error.to_string(), "JSON"))?;
+    let root = At { path: String::new(), value: Some(&root) };
+    if !root.value.is_some_and(Value::is_object) {
+        return Err(root.refused("an object"));
+    }
+    let mut names = HashSet::new();
+    let mut policies = Vec::new();
+    for method_config in root.field("methodConfig").items()? {
+        let policy = method_config.field("retryPolicy").if_there().map(retry_policy).transpose()?;
+        for name in method_config.field("name").items()? {
+            let read = method_name(&name)?;
+            if !names.insert(format!("{read:?}")) {
+                return Err(name.refused("there once"));
+            }
+            policies.push((read, policy.clone()));
+        }
+    }
+    let throttle = root.field("retryThrottling").if_there().map(retry_throttling).transpose()?;
+    Ok(Document { policies, throttle })
+}
+
+fn method_name(at: &At<'_>) -> Result<Name, Invalid> {
+    if !at.value.is_some_and(Value::is_object) {
+        return Err(at.refused("an object"));
+    }
+    let (service, method) = (at.field("service").text()?, at.field("method").text()?);
+    match (service, method) {
+        (None, None) => Ok(Name::Any),
+        (None, Some(_)) => Err(at.field("service").refused("there, as a method is")),
+        (Some(service), None) => Ok(Name::Service(service.to_owned())),
+        (Some(service), Some(method)) => Ok(Name::Method { service: service.to_owned(), method: method.to_owned() }),
+    }
+}
+
+fn retry_policy(at: At<'_>) -> Result<RetryPolicy, Invalid> {
+    let max_attempts = at.field("maxAttempts");
+    let attempts = max_attempts.value.and_then(Value::as_u64).filter(|&attempts| attempts > 1);
+    let multiplier = at.field("backoffMultiplier");
+    Ok(RetryPolicy {
+        max_attempts: u32::try_from(attempts.ok_or_else(|| max_attempts.refused("a whole number above 1"))?)
+            .unwrap_or(u32::MAX),
+        initial_backoff: at.field("initialBackoff").duration()?,
+        max_backoff: at.field("maxBackoff").duration()?,
+        multiplier: multiplier.positive().ok_or_else(|| multiplier.refused("a number above 0"))?,
+        codes: codes(&at.field("retryableStatusCodes"))?,
+    })
+}
+
+fn codes(at: &At<'_>) -> Result<Vec<Code>, Invalid> {
+    let items = at.items()?;
+    if items.is_empty() {
+        return Err(at.refused("at least one code"));
+    }
+    let code = |item: &At<'_>| {
+        let code = match item.value? {
+            Value::String(name) => Code::from_name(name),
+            Value::Number(number) => number.as_u64().and_then(Code::from_number),
+            _ => None,
+        };
+        code.filter(|&code| code != Code::Ok)
+    };
+    items.iter().map(|item| code(item).ok_or_else(|| item.refused("the name or the number of a failure"))).collect()
+}
+
+fn retry_throttling(at: At<'_>) -> Result<RetryThrottle, Invalid> {
+    let (tokens, ratio) = (at.field("maxTokens"), at.field("tokenRatio"));
+    let whole = tokens.value.and_then(Value::as_u64).and_then(|tokens| u32::try_from(tokens).ok());
+    let throttle = whole.and_then(|tokens| RetryThrottle::max_tokens(tokens).ok());
+    let throttle = throttle.ok_or_else(|| tokens.refused("a whole number within 1..=1000"))?;
+    // A6 counts three decimals.
+    let earned = ratio.positive().and_then(|ratio| throttle.ratio(ratio).ok());
+    earned.ok_or_else(|| ratio.refused("a number of at least 0.001"))
+}
+
+impl<'a> At<'a> {
+    fn field(&self, name: &str) -> Self {
+        let path = if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) };
+        Self { path, value: self.value.and_then(|value| value.get(name)).filter(|value| !value.is_null()) }
+    }
+
+    fn if_there(self) -> Option<Self> {
+        self.value.is_some().then_some(self)
+    }
+
+    /// Of a list; of none, nothing.
+    fn items(&self) -> Result<Vec<Self>, Invalid> {
+        let Some(value) = self.value else { return Ok(Vec::new()) };
+        let list = value.as_array().ok_or_else(|| self.refused("a list"))?;
+        let item = |(place, value)| Self { path: format!("{}[{place}]", self.path), value: Some(value) };
+        Ok(list.iter().enumerate().map(item).collect())
+    }
+
+    /// An empty one is as good as none.
+    fn text(&self) -> Result<Option<&'a str>, Invalid> {
+        let Some(value) = self.value else { return Ok(None) };
+        let text = value.as_str().ok_or_else(|| self.refused("a text"))?;
+        Ok(Some(text).filter(|text| !text.is_empty()))
+    }
+
+    fn positive(&self) -> Option<f64> {
+        self.value?.as_f64().filter(|number| number.is_finite() && *number > 0.0)
+    }
+
+    /// As JSON has those of protobuf: `"1.5s"`.
+    fn duration(&self) -> Result<Duration, Invalid> {
+        let duration = self.value.and_then(Value::as_str).and_then(duration).filter(|duration| !duration.is_zero());
+        duration.ok_or_else(|| self.refused("a duration above 0, as \"1.5s\""))
+    }
+
+    fn refused(&self, allowed: &'static str) -> Invalid {
+        let mut value = self.value.map_or_else(|| "missing".to_owned(), Value::to_string);
+        // Nobody reads on, and the document comes from outside.
+        if let Some((end, _)) = value.char_indices().nth(100) {
+            value.truncate(end);
+        }
+        let path = if self.path.is_empty() { "service config" } else { &self.path };
+        Invalid::at(path.to_owned(), value, allowed)
+    }
+}
+
+fn duration(text: &str) -> Option<Duration> {
+    let number = text.strip_suffix('s')?;
+    let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(whole) || !digits(part) || part.len() > 9 {
+        return None;
+    }
+    let nanos: u32 = format!("{part:0<9}").parse().ok()?;
+    Some(Duration::new(whole.parse().ok()?, nanos))
+}

@@ -1,0 +1,66 @@
+use std::future::{Ready, ready};
+
+use ::http::{HeaderValue, Request};
+
+use super::timeout;
+use crate::{
+    Attempt,
+    http::{Deadline, Replay, Replayable, replay::KeptRequest},
+    retry::Keep,
+    time::Instant,
+};
+
+/// Keeps gRPC requests as [`Replay`] does, and stamps them: with `grpc-previous-rpc-attempts` from the first retry on, and with a
+/// `grpc-timeout` of what is left, for each attempt that has a time to end at.
+///
+/// ```
+/// use tower_recourse::{RetryConfig, grpc::Stamped, http::Replay};
+///
+/// // Requests up to 1 MiB can be sent again.
+/// let config = RetryConfig::grpc().keeping(Stamped::new(Replay::default().max_body(1 << 20)));
+/// # let _ = config;
+/// ```
+///
+/// # Clone
+///
+/// A clone shares the memory that is allowed for all bodies.
+#[derive(Debug, Clone, Default)]
+pub struct Stamped {
+    replay: Replay,
+}
+
+impl Stamped {
+    /// Keeps bodies within these limits.
+    pub fn new(replay: Replay) -> Self {
+        Self { replay }
+    }
+}
+
+impl<B: Replayable> Keep<Request<B>> for Stamped {
+    type Request = Request<B>;
+    type Kept = KeptRequest<B>;
+    type Prepared = Ready<Request<B>>;
+
+    fn keep(&self, request: Request<B>) -> (Request<B>, Option<KeptRequest<B>>) {
+        self.replay.keep(request)
+    }
+
+    fn again(&self, kept: &mut KeptRequest<B>) -> Option<Request<B>> {
+        self.replay.again(kept)
+    }
+
+    fn prepare(&self, request: Request<B>, _: &Attempt) -> Ready<Request<B>> {
+        ready(request)
+    }
+
+    fn stamp(&self, request: &mut Request<B>, attempt: &Attempt, ends_at: Option<Instant>) {
+        self.replay.stamp(request, attempt, ends_at);
+        let headers = request.headers_mut();
+        if attempt.number() > 1 {
+            headers.insert("grpc-previous-rpc-attempts", HeaderValue::from(attempt.number() - 1));
+        }
+        if let Some(ends_at) = ends_at {
+            headers.insert(timeout::TIMEOUT, timeout::written(Deadline::new(ends_at).left()));
+        }
+    }
+}

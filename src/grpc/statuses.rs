@@ -1,0 +1,146 @@
+use ::http::{Request, Response};
+use ::http_body::Body;
+
+use super::{
+    Code,
+    code::Codes,
+    fault::Fault,
+    timeout,
+    told::{Pushback, Seen, Told},
+};
+use crate::{Classifier, FailureKind, Sent, Verdict, http::Deadline, time::Instant};
+
+/// What the outcome of a gRPC call means to a retry: by its status, from the headers or from the trailers that a
+/// [`PeekLayer`](super::PeekLayer) has seen, or by the error.
+///
+/// | outcome | verdict |
+/// |---|---|
+/// | OK, and an answer whose messages have begun | success |
+/// | UNAVAILABLE | transient |
+/// | RESOURCE_EXHAUSTED with a pushback | throttled |
+/// | RESOURCE_EXHAUSTED without, UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, DATA_LOSS | permanent |
+/// | CANCELLED, INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS, PERMISSION_DENIED, FAILED_PRECONDITION, ABORTED, OUT_OF_RANGE, UNAUTHENTICATED | neutral: an answer about the request, and no failure of the service |
+/// | no status, or none that can be read | as UNKNOWN, or what gRPC makes of the HTTP status: 429, 502, 503, 504 are UNAVAILABLE |
+/// | a stream refused by HTTP/2, or left over when its connection ended | [refused](Verdict::refused): sent again once for nothing |
+/// | any other error | by the code that gRPC has for it (below), if [`Errors`](crate::classify::Errors) doesn't know it for permanent |
+///
+/// Which codes are retried is set by [`retry_codes`](Self::retry_codes). They are retried whatever the method does: gRPC knows no
+/// idempotent ones. So don't have a code retried that may come after the call took effect, unless all methods can bear that.
+///
+/// # Errors of the transport
+///
+/// A stream that was reset has the code of its reason: CANCEL is CANCELLED, ENHANCE_YOUR_CALM is RESOURCE_EXHAUSTED,
+/// INADEQUATE_SECURITY is PERMISSION_DENIED, any other INTERNAL. A time that was over, of an attempt or of the channel, is
+/// DEADLINE_EXCEEDED: **time-outs of attempts are only retried if that code is**. A lost connection is UNAVAILABLE. What
+/// provably wasn't sent is retried whatever the codes.
+///
+/// # Pushback
+///
+/// `grpc-retry-pushback-ms` beside a code that is retried is waited for exactly, up to
+/// [30 s](crate::RetryConfig::longest_server_delay) unless set; the back-off begins anew after it. Negative, unreadable or given twice, it
+/// ends the retries, as [A6](https://github.com/grpc/proposal/blob/master/A6-client-retries.md) has it.
+///
+/// # Deadline
+///
+/// `grpc-timeout` and a [`Deadline`] of the request, whichever is earlier.
+#[derive(Debug, Clone, Copy)]
+pub struct Statuses {
+    codes: Codes,
+    /// Retried only where the server says when.
+    with_pushback: Codes,
+}
+
+impl Default for Statuses {
+    fn default() -> Self {
+        let codes = Codes::default().with(Code::Unavailable);
+        Self { codes, with_pushback: Codes::default().with(Code::ResourceExhausted) }
+    }
+}
+
+impl Statuses {
+    /// The codes that are retried, instead of UNAVAILABLE, and RESOURCE_EXHAUSTED with a pushback.
+    pub fn retry_codes(self, codes: impl IntoIterator<Item = Code>) -> Self {
+        Self { codes: codes.into_iter().collect(), with_pushback: Codes::default() }
+    }
+
+    fn judge(&self, told: Told) -> Verdict {
+        if told.code == Code::Ok {
+            return Verdict::Success;
+        }
+        let retried = self.codes.contains(told.code);
+        let verdict = Verdict::failure(kind(told.code)).sent(Sent::Yes);
+        match told.pushback {
+            Some(pushback) if retried || self.with_pushback.contains(told.code) => match pushback {
+                Pushback::After(delay) => verdict.retry_exactly_after(delay),
+                Pushback::Never => verdict.never_retry(),
+            },
+            _ if retried => verdict,
+            _ if is_about_the_request(told.code) => Verdict::Neutral,
+            _ => Verdict::permanent().sent(Sent::Yes),
+        }
+    }
+
+    fn judge_fault(&self, fault: Fault) -> Verdict {
+        let Verdict::Failure(failure) = fault.verdict else { return fault.verdict };
+        match failure.kind() {
+            FailureKind::Rejected | FailureKind::Permanent => fault.verdict,
+            _ if fault.refused => Verdict::refused(),
+            _ if failure.sent() == Sent::No => fault.verdict,
+            _ if self.codes.contains(fault.code) => Verdict::failure(kind(fault.code)).sent(failure.sent()),
+            _ => Verdict::permanent().sent(failure.sent()),
+        }
+    }
+}
+
+impl<B, R, E> Classifier<Request<B>, Response<R>, E> for Statuses
+where
+    R: Body,
+    E: 'static,
+{
+    /// When the call must be answered.
+    type Memo = Option<Instant>;
+
+    fn memo(&self, request: &Request<B>) -> Option<Instant> {
+        let by_header = timeout::read(request.headers()).map(Deadline::within);
+        let by_extension = request.extensions().get().copied();
+        let earliest: Option<Deadline> = [by_header, by_extension].into_iter().flatten().min();
+        earliest.as_ref().map(Deadline::at)
+    }
+
+    fn classify(&self, _: &Option<Instant>, outcome: Result<&Response<R>, &E>) -> Verdict {
+        match outcome.map(Seen::of) {
+            Ok(Seen::Told(told)) => self.judge(told),
+            Ok(Seen::Broke(fault)) => self.judge_fault(fault),
+            Ok(Seen::Begun) => Verdict::Success,
+            Err(error) => self.judge_fault(Fault::of(error)),
+        }
+    }
+
+    fn deadline(&self, memo: &Option<Instant>) -> Option<Instant> {
+        *memo
+    }
+}
+
+fn kind(code: Code) -> FailureKind {
+    match code {
+        Code::ResourceExhausted => FailureKind::Throttled,
+        Code::DeadlineExceeded => FailureKind::TimedOut,
+        _ => FailureKind::Transient,
+    }
+}
+
+/// The service is up and has said no.
+pub(super) fn is_about_the_request(code: Code) -> bool {
+    matches!(
+        code,
+        Code::Cancelled
+            | Code::InvalidArgument
+            | Code::NotFound
+            | Code::AlreadyExists
+            | Code::PermissionDenied
+            | Code::FailedPrecondition
+            | Code::Aborted
+            | Code::OutOfRange
+            | Code::Unauthenticated
+    )
+}

@@ -1,0 +1,107 @@
+//! What a response says of how it went.
+
+use std::time::Duration;
+
+use ::http::{HeaderMap, HeaderValue, Response, StatusCode};
+use ::http_body::Body;
+
+use super::{Code, fault::Fault};
+
+/// The code of a response, if it is known by now: from its headers, from the trailers that a [`PeekLayer`](super::PeekLayer) further in
+/// has seen, or from its HTTP status. `None`: the answer has begun, and its trailers will tell.
+///
+/// A response that has ended without a status, or with one that can't be read, is [`Code::Unknown`].
+///
+/// ```
+/// use http::Response;
+/// use http_body_util::Empty;
+/// use tower_recourse::grpc::{Code, code};
+///
+/// let response = Response::builder().header("grpc-status", "5").body(Empty::<&[u8]>::new()).unwrap();
+/// assert_eq!(code(&response), Some(Code::NotFound));
+/// ```
+pub fn code<B: Body>(response: &Response<B>) -> Option<Code> {
+    match Seen::of(response) {
+        Seen::Told(told) => Some(told.code),
+        Seen::Broke(fault) => Some(fault.code),
+        Seen::Begun => None,
+    }
+}
+
+/// How far a response is known. An extension of those that were peeked at.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Seen {
+    Told(Told),
+    /// The body broke off before anything of it was there.
+    Broke(Fault),
+    /// There are messages to come, or may be.
+    Begun,
+}
+
+/// A status, and what it says of another attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Told {
+    pub(super) code: Code,
+    pub(super) pushback: Option<Pushback>,
+}
+
+/// `grpc-retry-pushback-ms`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pushback {
+    After(Duration),
+    /// Negative, not a number, or given twice.
+    Never,
+}
+
+const STATUS: &str = "grpc-status";
+const PUSHBACK: &str = "grpc-retry-pushback-ms";
+
+impl Seen {
+    pub(super) fn of<B: Body>(response: &Response<B>) -> Self {
+        let (headers, status) = (response.headers(), response.status());
+        if headers.contains_key(STATUS) {
+            return Self::Told(Told::of(headers));
+        }
+        if status != StatusCode::OK {
+            return Self::Told(Told { code: by_http(status), pushback: pushback(headers) });
+        }
+        match response.extensions().get() {
+            Some(seen) => *seen,
+            None if response.body().is_end_stream() => Self::Told(Told::of(headers)),
+            None => Self::Begun,
+        }
+    }
+}
+
+impl Told {
+    /// What trailers say, or the headers of a response that has nothing else.
+    pub(super) fn of(headers: &HeaderMap) -> Self {
+        let code = headers.get(STATUS).and_then(number).and_then(Code::from_number).unwrap_or(Code::Unknown);
+        Self { code, pushback: pushback(headers) }
+    }
+}
+
+fn number(value: &HeaderValue) -> Option<u64> {
+    let text = value.to_str().ok()?;
+    // `parse` would take a sign.
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+}
+
+fn pushback(headers: &HeaderMap) -> Option<Pushback> {
+    let mut given = headers.get_all(PUSHBACK).iter();
+    let first = given.next()?;
+    let readable = if given.next().is_none() { number(first) } else { None };
+    Some(readable.map_or(Pushback::Never, |milliseconds| Pushback::After(Duration::from_millis(milliseconds))))
+}
+
+/// A proxy's answer, say. As gRPC's `http-grpc-status-mapping` has it.
+fn by_http(status: StatusCode) -> Code {
+    match status.as_u16() {
+        400 => Code::Internal,
+        401 => Code::Unauthenticated,
+        403 => Code::PermissionDenied,
+        404 => Code::Unimplemented,
+        429 | 502 | 503 | 504 => Code::Unavailable,
+        _ => Code::Unknown,
+    }
+}

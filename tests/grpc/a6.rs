@@ -1,0 +1,239 @@
+//! The rows of "gRPC A6" in the field's conformance cases. Throttling alone is in `tests/conformance/grpc.rs`.
+
+use std::{sync::Arc, time::Duration};
+
+use h2::Reason;
+use tonic::{Code, client::Grpc};
+use tower::ServiceExt;
+use tower_recourse::{
+    RetryConfig,
+    grpc::{Stamped, Statuses},
+    http::Replay,
+    retry::{Backoff, RetryThrottle},
+};
+
+use crate::{
+    Config, Log, Script, answers, codec, config, gaps, in_time, quick,
+    raw::{OK, Reply, UNAVAILABLE, serve},
+    request, retrying, stack, text,
+};
+
+/// One unary call against these replies: its code, and what the server has seen.
+async fn call(config: Config, replies: &'static [Reply], message: &str) -> (Code, Log) {
+    let (address, log) = serve(replies).await;
+    let mut client = Grpc::new(stack(config, address));
+    in_time(async {
+        client.ready().await.unwrap();
+        let request = tonic::Request::new(text(message));
+        let answer = client.unary(request, "/test.Echo/Unary".parse().unwrap(), codec()).await;
+        let code = answer.map_or_else(
+            |status| status.code(),
+            |answer| {
+                assert_eq!(answer.into_inner(), text("answer"));
+                Code::Ok
+            },
+        );
+        (code, log)
+    })
+    .await
+}
+
+fn previous_attempts(log: &Log) -> Vec<Option<String>> {
+    let log = log.lock().unwrap();
+    let header = |headers: &http::HeaderMap| {
+        headers.get("grpc-previous-rpc-attempts").map(|value| value.to_str().unwrap().to_owned())
+    };
+    log.iter().map(|(_, headers)| header(headers)).collect()
+}
+
+#[tokio::test]
+async fn what_is_retried_and_what_is_not() {
+    use Reply::{HeadersThenReset, Http, Message, MessageAlone, Only, Reset, Trailers};
+    const EXHAUSTED: &[(&str, &str)] = &[("grpc-status", "8")];
+    // No code where tonic makes up its own of what is missing.
+    let cases: [(&str, &'static [Reply], usize, Option<Code>); 25] = [
+        ("a success", &[OK], 1, Some(Code::Ok)),
+        ("a failure before any message", &[Only(UNAVAILABLE), OK], 2, Some(Code::Ok)),
+        ("trailers after empty headers", &[Trailers(UNAVAILABLE), OK], 2, Some(Code::Ok)),
+        ("all attempts", &[Only(UNAVAILABLE)], 3, Some(Code::Unavailable)),
+        ("after a message", &[Message(UNAVAILABLE), OK], 1, Some(Code::Unavailable)),
+        ("a code that isn't retryable", &[Only(&[("grpc-status", "5")]), OK], 1, Some(Code::NotFound)),
+        ("the same in trailers", &[Trailers(&[("grpc-status", "13")]), OK], 1, Some(Code::Internal)),
+        ("a pushback", &[Only(&[("grpc-status", "14"), ("grpc-retry-pushback-ms", "1")]), OK], 2, Some(Code::Ok)),
+        (
+            "one in trailers",
+            &[Trailers(&[("grpc-status", "14"), ("grpc-retry-pushback-ms", "1")]), OK],
+            2,
+            Some(Code::Ok),
+        ),
+        (
+            "a negative pushback",
+            &[Only(&[("grpc-status", "14"), ("grpc-retry-pushback-ms", "-1")]), OK],
+            1,
+            Some(Code::Unavailable),
+        ),
+        (
+            "an unreadable pushback",
+            &[Only(&[("grpc-status", "14"), ("grpc-retry-pushback-ms", "xxx")]), OK],
+            1,
+            Some(Code::Unavailable),
+        ),
+        (
+            "a pushback given twice",
+            &[Only(&[("grpc-status", "14"), ("grpc-retry-pushback-ms", "10"), ("grpc-retry-pushback-ms", "10")]), OK],
+            1,
+            Some(Code::Unavailable),
+        ),
+        (
+            "a pushback beside a code that isn't retryable",
+            &[Only(&[("grpc-status", "9"), ("grpc-retry-pushback-ms", "1")]), OK],
+            1,
+            Some(Code::FailedPrecondition),
+        ),
+        ("RESOURCE_EXHAUSTED", &[Only(EXHAUSTED), OK], 1, Some(Code::ResourceExhausted)),
+        (
+            "RESOURCE_EXHAUSTED with a pushback",
+            &[Only(&[("grpc-status", "8"), ("grpc-retry-pushback-ms", "1")]), OK],
+            2,
+            Some(Code::Ok),
+        ),
+        ("headers and the end", &[Only(&[]), OK], 1, None),
+        ("trailers without a status", &[Trailers(&[("other", "x")]), OK], 1, None),
+        ("a status that can't be read", &[Only(&[("grpc-status", "fine")]), OK], 1, Some(Code::Unknown)),
+        ("a message without a status", &[MessageAlone, OK], 1, None),
+        ("a proxy's 503", &[Http(503), OK], 2, Some(Code::Ok)),
+        ("a proxy's 500", &[Http(500), OK], 1, Some(Code::Unknown)),
+        ("a refused stream", &[Reset(Reason::REFUSED_STREAM), OK], 2, Some(Code::Ok)),
+        ("a stream that was cancelled", &[Reset(Reason::CANCEL), OK], 1, Some(Code::Cancelled)),
+        ("a stream that broke", &[Reset(Reason::INTERNAL_ERROR), OK], 1, Some(Code::Internal)),
+        ("one that broke after its headers", &[HeadersThenReset(Reason::INTERNAL_ERROR), OK], 1, Some(Code::Internal)),
+    ];
+    for (name, replies, sends, code) in cases {
+        let (answered, log) = call(config(), replies, "hello").await;
+        assert_eq!(log.lock().unwrap().len(), sends, "{name}: sends");
+        assert_eq!(answered, code.unwrap_or(answered), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn retries_say_how_many_came_before_them() {
+    let (_, log) = call(config(), &[Reply::Only(UNAVAILABLE)], "hello").await;
+    assert_eq!(previous_attempts(&log), [None, Some("1".to_owned()), Some("2".to_owned())]);
+}
+
+/// Refused, pushback of 10 ms, success: three sends, of which the first counts for nothing.
+#[tokio::test]
+async fn a_refused_stream_is_sent_again_and_counts_for_nothing() {
+    const PUSHED_BACK: Reply = Reply::Only(&[("grpc-status", "14"), ("grpc-retry-pushback-ms", "10")]);
+    let throttle = Arc::new(RetryThrottle::default());
+    let config = config().retries(1).shared_budget(throttle.clone());
+    let (code, log) = call(config, &[Reply::Reset(Reason::REFUSED_STREAM), PUSHED_BACK, OK], "hello").await;
+    assert_eq!((code, previous_attempts(&log)), (Code::Ok, vec![None, None, Some("1".to_owned())]));
+    // The pushback has cost one, the success has brought a tenth.
+    assert_eq!(throttle.tokens(), 9.1);
+}
+
+#[tokio::test]
+async fn a_stream_that_is_refused_again_is_a_failure_like_another() {
+    const REFUSED: Reply = Reply::Reset(Reason::REFUSED_STREAM);
+    let (code, log) = call(config().retries(0), &[REFUSED], "hello").await;
+    assert_eq!((code, log.lock().unwrap().len()), (Code::Unavailable, 2));
+    let (code, log) = call(config(), &[REFUSED, REFUSED, OK], "hello").await;
+    assert_eq!((code, previous_attempts(&log)), (Code::Ok, vec![None, None, Some("1".to_owned())]));
+}
+
+#[tokio::test]
+async fn a_request_above_the_buffer_is_not_retried() {
+    let small = || config().keeping(Stamped::new(Replay::default().max_body(200)));
+    let long = "x".repeat(500);
+    let (code, log) = call(small(), &[Reply::Only(UNAVAILABLE), OK], &long).await;
+    assert_eq!((code, log.lock().unwrap().len()), (Code::Unavailable, 1));
+    let (code, log) = call(small(), &[Reply::Only(UNAVAILABLE), OK], "short").await;
+    assert_eq!((code, log.lock().unwrap().len()), (Code::Ok, 2));
+}
+
+/// Waits, on paused time.
+#[tokio::test(start_paused = true)]
+async fn a_pushback_is_waited_for_exactly_and_the_back_off_begins_anew() {
+    let ms = Duration::from_millis;
+    let (log, service) = answers(&[
+        &[("grpc-status", "14")],
+        &[("grpc-status", "14")],
+        &[("grpc-status", "14"), ("grpc-retry-pushback-ms", "1000")],
+        &[("grpc-status", "14"), ("grpc-retry-pushback-ms", "0")],
+        &[("grpc-status", "14")],
+        &[("grpc-status", "14")],
+        &[("grpc-status", "0")],
+    ]);
+    let backoff = Backoff::exponential(ms(50)).jitter(tower_recourse::retry::Jitter::None);
+    let config = quick(RetryConfig::grpc()).retries(9).backoff(backoff);
+    retrying(config, service).oneshot(request("/test.Echo/Unary")).await.unwrap();
+    assert_eq!(gaps(&log), [ms(50), ms(100), ms(1000), ms(0), ms(50), ms(100)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pushback_longer_than_allowed_ends_the_retries() {
+    let (log, service) = answers(&[&[("grpc-status", "14"), ("grpc-retry-pushback-ms", "30001")]]);
+    let answer = retrying(config(), service).oneshot(request("/test.Echo/Unary")).await.unwrap();
+    assert_eq!((answer.headers()["grpc-status"].to_str().unwrap(), log.lock().unwrap().len()), ("14", 1));
+}
+
+/// A pushback that ends the retries costs a token; a code that isn't retryable neither costs nor brings one.
+#[tokio::test(start_paused = true)]
+async fn what_counts_for_the_throttle() {
+    let cases: [(Script, f64); 4] = [
+        (&[&[("grpc-status", "14"), ("grpc-retry-pushback-ms", "-1")]], 8.0),
+        (&[&[("grpc-status", "5")]], 9.0),
+        (&[&[("grpc-status", "13")]], 9.0),
+        (&[&[("grpc-status", "0")]], 9.1),
+    ];
+    for (headers, tokens) in cases {
+        let throttle = Arc::new(RetryThrottle::default());
+        tower_recourse::retry::Budget::failed(&*throttle, tower_recourse::FailureKind::Transient);
+        let (_, service) = answers(headers);
+        let config = config().shared_budget(throttle.clone());
+        retrying(config, service).oneshot(request("/test.Echo/Unary")).await.unwrap();
+        assert_eq!(throttle.tokens(), tokens, "{headers:?}");
+    }
+}
+
+/// Each attempt is told what is left, and no wait crosses the end.
+#[tokio::test(start_paused = true)]
+async fn a_deadline_is_told_to_each_attempt_as_what_is_left_of_it() {
+    let (log, service) = answers(&[&[("grpc-status", "14")]]);
+    let config = quick(RetryConfig::grpc()).retries(9).backoff(Backoff::fixed(Duration::from_millis(400)));
+    let mut with_timeout = request("/test.Echo/Unary");
+    with_timeout.headers_mut().insert("grpc-timeout", "1S".parse().unwrap());
+    retrying(config.clone(), service).oneshot(with_timeout).await.unwrap();
+    let told: Vec<_> = log.lock().unwrap().iter().map(|(_, headers)| headers["grpc-timeout"].clone()).collect();
+    assert_eq!(told, ["1000000u", "600000u", "200000u"]);
+
+    let (log, service) = answers(&[&[("grpc-status", "0")]]);
+    let mut unreadable = request("/test.Echo/Unary");
+    unreadable.headers_mut().insert("grpc-timeout", "soon".parse().unwrap());
+    retrying(config.clone(), service.clone()).oneshot(unreadable).await.unwrap();
+    retrying(config, service).oneshot(request("/test.Echo/Unary")).await.unwrap();
+    let log = log.lock().unwrap();
+    assert_eq!((&log[0].1["grpc-timeout"], log[1].1.get("grpc-timeout")), (&"soon".parse().unwrap(), None));
+}
+
+/// Time-outs of attempts are DEADLINE_EXCEEDED, which is only retried if it is asked for.
+#[tokio::test(start_paused = true)]
+async fn which_codes_are_retried_can_be_chosen() {
+    use tower_recourse::grpc::Code::{DeadlineExceeded, Internal, Unavailable};
+    for (codes, status, sends) in [
+        (vec![Unavailable, Internal], "13", 3),
+        (vec![Internal], "14", 1),
+        (vec![DeadlineExceeded], "4", 3),
+        (vec![], "14", 1),
+    ] {
+        let (log, service) = match status {
+            "13" => answers(&[&[("grpc-status", "13")]]),
+            "14" => answers(&[&[("grpc-status", "14")]]),
+            _ => answers(&[&[("grpc-status", "4")]]),
+        };
+        let config = config().classifier(Statuses::default().retry_codes(codes.clone()));
+        retrying(config, service).oneshot(request("/test.Echo/Unary")).await.unwrap();
+        assert_eq!(log.lock().unwrap().len(), sends, "{codes:?}, {status}");
+    }
+}

@@ -1,0 +1,108 @@
+//! gRPC: tonic on both sides over real sockets, HTTP/2 by hand where a server must misbehave, and paused time for waits.
+
+mod a6;
+mod peek;
+mod raw;
+mod service_config;
+mod statuses;
+mod tonic_calls;
+
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response};
+use http_body_util::{Empty, Full};
+use tokio::time::{Instant, timeout};
+use tonic::transport::{Channel, Endpoint};
+use tonic_prost::ProstCodec;
+use tower::{Layer, Service, ServiceBuilder, service_fn};
+use tower_recourse::{
+    RetryConfig, RetryLayer,
+    grpc::{PeekLayer, Stamped, Statuses},
+    retry::{Backoff, NoTimeouts, ledger::NoLedger},
+};
+
+type Config = RetryConfig<Statuses, NoTimeouts, NoLedger, Stamped>;
+
+/// Without the randomness, the budget and the noise.
+fn config() -> Config {
+    quick(RetryConfig::grpc()).backoff(Backoff::fixed(Duration::from_millis(5)))
+}
+
+fn quick(config: Config) -> Config {
+    config.without_budget().unobserved()
+}
+
+/// The one message of these tests.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Text {
+    #[prost(string, tag = "1")]
+    text: String,
+}
+
+fn text(text: impl Into<String>) -> Text {
+    Text { text: text.into() }
+}
+
+fn codec() -> ProstCodec<Text, Text> {
+    ProstCodec::default()
+}
+
+fn channel(address: SocketAddr) -> Channel {
+    Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy()
+}
+
+type Stack = tower_recourse::retry::Retry<tower_recourse::grpc::peek::Peek<Channel>, Config, Stamped>;
+
+/// A retry around a channel, as the docs have it.
+fn stack(config: Config, address: SocketAddr) -> Stack {
+    ServiceBuilder::new().layer(RetryLayer::new(config)).layer(PeekLayer::new()).service(channel(address))
+}
+
+/// Nothing hangs.
+async fn in_time<T>(test: impl Future<Output = T>) -> T {
+    timeout(Duration::from_secs(30), test).await.expect("it hangs")
+}
+
+/// What came in, and when.
+type Log = Arc<Mutex<Vec<(Instant, HeaderMap)>>>;
+
+/// The headers of answers, one after the other.
+type Script = &'static [&'static [(&'static str, &'static str)]];
+
+/// A service in memory that gives these headers, one after the other, the last ones for ever.
+fn answers(
+    headers: Script,
+) -> (Log, impl Service<Request<Full<Bytes>>, Response = Response<Empty<Bytes>>, Error = Infallible> + Clone) {
+    let log = Log::default();
+    let seen = log.clone();
+    let service = service_fn(move |request: Request<Full<Bytes>>| {
+        let mut seen = seen.lock().unwrap();
+        let mut response = Response::new(Empty::new());
+        for &(name, value) in headers[seen.len().min(headers.len() - 1)] {
+            response.headers_mut().append(name, value.parse().unwrap());
+        }
+        seen.push((Instant::now(), request.headers().clone()));
+        async { Ok(response) }
+    });
+    (log, service)
+}
+
+fn gaps(log: &Log) -> Vec<Duration> {
+    let log = log.lock().unwrap();
+    log.windows(2).map(|pair| pair[1].0 - pair[0].0).collect()
+}
+
+fn request(path: &str) -> Request<Full<Bytes>> {
+    Request::post(path).body(Full::from("body")).unwrap()
+}
+
+/// As many calls as it takes, through a retry by this config.
+fn retrying<S>(config: Config, service: S) -> tower_recourse::retry::Retry<S, Config, Stamped> {
+    RetryLayer::new(config).layer(service)
+}

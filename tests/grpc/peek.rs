@@ -1,0 +1,160 @@
+//! The first frame of an answer: what it tells, and that nothing of it is lost.
+
+use std::{convert::Infallible, io, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::{BodyExt, Empty, StreamBody, channel::Channel, combinators::UnsyncBoxBody};
+use tokio::time::Instant;
+use tower::{Layer, ServiceExt, service_fn};
+use tower_recourse::grpc::{Code, PeekLayer, code};
+
+type Boxed = UnsyncBoxBody<Bytes, io::Error>;
+
+fn trailers(status: &str) -> io::Result<Frame<Bytes>> {
+    let mut trailers = HeaderMap::new();
+    trailers.insert("grpc-status", status.parse().unwrap());
+    Ok(Frame::trailers(trailers))
+}
+
+fn data(text: &'static str) -> io::Result<Frame<Bytes>> {
+    Ok(Frame::data(Bytes::from_static(text.as_bytes())))
+}
+
+async fn peeked(frames: Vec<io::Result<Frame<Bytes>>>) -> Response<impl Body<Data = Bytes, Error = io::Error>> {
+    let frames = Arc::new(std::sync::Mutex::new(Some(frames)));
+    let service = service_fn(move |_: Request<Empty<Bytes>>| {
+        let frames = frames.lock().unwrap().take().unwrap();
+        async move { Ok::<_, Infallible>(Response::new(StreamBody::new(tokio_stream::iter(frames)))) }
+    });
+    PeekLayer::new().layer(service).oneshot(Request::new(Empty::new())).await.unwrap()
+}
+
+#[tokio::test]
+async fn what_the_first_frame_tells() {
+    let broken = || Err(io::Error::from(io::ErrorKind::ConnectionReset));
+    for (name, frames, told) in [
+        ("trailers", vec![trailers("14")], Some(Code::Unavailable)),
+        ("after an empty frame", vec![data(""), trailers("5")], Some(Code::NotFound)),
+        ("nothing", vec![], Some(Code::Unknown)),
+        ("a message", vec![data("x"), trailers("14")], None),
+        ("an error", vec![broken()], Some(Code::Unavailable)),
+    ] {
+        assert_eq!(code(&peeked(frames).await), told, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_lost() {
+    let response = peeked(vec![data("one"), data("two"), trailers("0")]).await;
+    let body = response.into_body();
+    assert!(!body.is_end_stream());
+    assert_eq!(body.size_hint().lower(), 3);
+    let collected = body.collect().await.unwrap();
+    assert_eq!(collected.trailers().unwrap()["grpc-status"], "0");
+    assert_eq!(collected.to_bytes(), "onetwo");
+
+    let mut body = Box::pin(peeked(vec![trailers("7")]).await.into_body());
+    assert!(!body.is_end_stream());
+    assert_eq!(body.frame().await.unwrap().unwrap().into_trailers().unwrap()["grpc-status"], "7");
+    assert!(body.is_end_stream());
+    assert!(body.frame().await.is_none());
+
+    let mut body = Box::pin(peeked(vec![Err(io::Error::other("broke off"))]).await.into_body());
+    assert_eq!(body.frame().await.unwrap().unwrap_err().to_string(), "broke off");
+    assert!(body.frame().await.is_none());
+
+    let body = peeked(vec![]).await.into_body();
+    assert!(body.is_end_stream());
+    assert_eq!(body.size_hint().exact(), Some(0));
+}
+
+/// Ends when it is told to.
+fn streaming() -> (http_body_util::channel::Sender<Bytes, io::Error>, Boxed) {
+    let (sender, body) = Channel::new(8);
+    (sender, body.boxed_unsync())
+}
+
+/// Answers with headers at once, and reads the request beside that, as a connection does.
+async fn over_a_connection(
+    request: Boxed,
+    answer: Boxed,
+    layer: PeekLayer,
+) -> (Response<impl Body<Data = Bytes, Error = io::Error>>, Duration) {
+    let answer = Arc::new(std::sync::Mutex::new(Some(answer)));
+    let service = service_fn(move |request: Request<Boxed>| {
+        tokio::spawn(request.into_body().collect());
+        let answer = answer.lock().unwrap().take().unwrap();
+        async move {
+            tokio::task::yield_now().await;
+            Ok::<_, Infallible>(Response::new(answer))
+        }
+    });
+    let begun = Instant::now();
+    let response = layer.layer(service).oneshot(Request::new(request)).await.unwrap();
+    (response, begun.elapsed())
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_waited_for_while_the_request_is_still_sent() {
+    let (_request, request_body) = streaming();
+    let (_answer, answer_body) = streaming();
+    let (response, waited) = over_a_connection(request_body, answer_body, PeekLayer::new()).await;
+    assert_eq!((code(&response), waited), (None, Duration::ZERO));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_waited_for_longer_than_it_may() {
+    for (layer, limit) in [
+        (PeekLayer::new(), Duration::from_secs(1)),
+        (PeekLayer::new().longest(Duration::from_millis(20)), Duration::from_millis(20)),
+    ] {
+        let (request, request_body) = streaming();
+        drop(request);
+        let (mut answer, answer_body) = streaming();
+        let (response, waited) = over_a_connection(request_body, answer_body, layer).await;
+        assert_eq!(code(&response), None);
+        assert!(waited >= limit && waited < limit * 2, "{waited:?}");
+        answer.send_data(Bytes::from_static(b"late")).await.unwrap();
+        drop(answer);
+        assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "late");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_status_that_comes_a_little_later_is_waited_for() {
+    let (request, request_body) = streaming();
+    drop(request);
+    let (mut answer, answer_body) = streaming();
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        answer.send_trailers(trailers("14").unwrap().into_trailers().unwrap()).await.unwrap();
+    });
+    let (response, _) = over_a_connection(request_body, answer_body, PeekLayer::new()).await;
+    assert_eq!(code(&response), Some(Code::Unavailable));
+}
+
+/// A body that must not be asked again once it has ended.
+#[tokio::test]
+async fn a_body_is_not_asked_after_its_end() {
+    struct Once(bool);
+    impl Body for Once {
+        type Data = Bytes;
+        type Error = io::Error;
+        fn poll_frame(
+            mut self: std::pin::Pin<&mut Self>,
+            _: &mut std::task::Context<'_>,
+        ) -> std::task::Poll<Option<io::Result<Frame<Bytes>>>> {
+            assert!(!std::mem::replace(&mut self.0, true), "asked again");
+            std::task::Poll::Ready(Some(trailers("0")))
+        }
+        fn size_hint(&self) -> SizeHint {
+            SizeHint::default()
+        }
+    }
+    let service = service_fn(|_: Request<Empty<Bytes>>| async { Ok::<_, Infallible>(Response::new(Once(false))) });
+    let response = PeekLayer::new().layer(service).oneshot(Request::new(Empty::new())).await.unwrap();
+    assert_eq!(code(&response), Some(Code::Ok));
+    assert!(response.into_body().collect().await.unwrap().trailers().is_some());
+}

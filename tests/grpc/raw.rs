@@ -1,0 +1,113 @@
+//! A server by hand on HTTP/2, which does what it is told.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use bytes::{BufMut, Bytes, BytesMut};
+use h2::{Reason, SendStream, server::SendResponse};
+use http::{HeaderMap, HeaderName, Request, Response};
+use prost::Message;
+use tokio::{net::TcpListener, time::Instant};
+
+use crate::{Log, text};
+
+type Headers = &'static [(&'static str, &'static str)];
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Reply {
+    /// Headers and nothing else.
+    Only(Headers),
+    /// Headers that say nothing, then these trailers.
+    Trailers(Headers),
+    /// A message, then these trailers.
+    Message(Headers),
+    /// A message, and then nothing.
+    MessageAlone,
+    Reset(Reason),
+    HeadersThenReset(Reason),
+    Http(u16),
+}
+
+pub(crate) const OK: Reply = Reply::Message(&[("grpc-status", "0")]);
+pub(crate) const UNAVAILABLE: Headers = &[("grpc-status", "14")];
+
+/// Replies so, one after the other, the last one for ever; reads each request first.
+pub(crate) async fn serve(replies: &'static [Reply]) -> (SocketAddr, Log) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let log = Log::default();
+    let seen = log.clone();
+    tokio::spawn(async move {
+        while let Ok((socket, _)) = listener.accept().await {
+            let seen = seen.clone();
+            tokio::spawn(async move {
+                let mut connection = h2::server::handshake(socket).await.unwrap();
+                while let Some(Ok((request, respond))) = connection.accept().await {
+                    let number = {
+                        let mut seen = seen.lock().unwrap();
+                        seen.push((Instant::now(), request.headers().clone()));
+                        seen.len() - 1
+                    };
+                    let reply_to = replies[number.min(replies.len() - 1)];
+                    tokio::spawn(reply(reply_to, request, respond));
+                }
+            });
+        }
+    });
+    (address, Arc::clone(&log))
+}
+
+async fn reply(reply: Reply, request: Request<h2::RecvStream>, mut respond: SendResponse<Bytes>) {
+    let mut body = request.into_body();
+    if !matches!(reply, Reply::Reset(Reason::REFUSED_STREAM)) {
+        while let Some(Ok(chunk)) = body.data().await {
+            let _ = body.flow_control().release_capacity(chunk.len());
+        }
+    }
+    let head = |headers| {
+        let mut response = Response::builder().header("content-type", "application/grpc").body(()).unwrap();
+        response.headers_mut().extend(map(headers));
+        response
+    };
+    match reply {
+        Reply::Only(headers) => drop(respond.send_response(head(headers), true).unwrap()),
+        Reply::Trailers(trailers) => {
+            let mut stream = respond.send_response(head(&[]), false).unwrap();
+            stream.send_trailers(map(trailers)).unwrap();
+        }
+        Reply::Message(trailers) => {
+            let mut stream = respond.send_response(head(&[]), false).unwrap();
+            send_message(&mut stream, false);
+            stream.send_trailers(map(trailers)).unwrap();
+        }
+        Reply::MessageAlone => {
+            let mut stream = respond.send_response(head(&[]), false).unwrap();
+            send_message(&mut stream, true);
+        }
+        Reply::Reset(reason) => respond.send_reset(reason),
+        Reply::HeadersThenReset(reason) => {
+            let mut stream = respond.send_response(head(&[]), false).unwrap();
+            stream.send_reset(reason);
+        }
+        Reply::Http(status) => {
+            let response = Response::builder().status(status).body(()).unwrap();
+            drop(respond.send_response(response, true).unwrap());
+        }
+    }
+}
+
+fn send_message(stream: &mut SendStream<Bytes>, last: bool) {
+    let message = text("answer").encode_to_vec();
+    let mut frame = BytesMut::new();
+    frame.put_u8(0);
+    frame.put_u32(message.len() as u32);
+    frame.put_slice(&message);
+    stream.send_data(frame.freeze(), last).unwrap();
+}
+
+fn map(headers: Headers) -> HeaderMap {
+    let mut map = HeaderMap::new();
+    for &(name, value) in headers {
+        map.append(HeaderName::from_static(name), value.parse().unwrap());
+    }
+    map
+}

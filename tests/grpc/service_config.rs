@@ -1,0 +1,177 @@
+//! gRPC's service config: what it says of each method, and what is refused.
+
+use std::time::Duration;
+
+use tower::{Layer, ServiceExt};
+use tower_recourse::{RetryConfig, grpc::ServiceConfig};
+
+use crate::{answers, gaps, request};
+
+fn policy(max_attempts: u32, codes: &str) -> String {
+    format!(
+        r#"{{ "maxAttempts": {max_attempts}, "initialBackoff": "0.1s", "maxBackoff": "1s", "backoffMultiplier": 2,
+              "retryableStatusCodes": {codes} }}"#
+    )
+}
+
+fn read(json: &str) -> ServiceConfig {
+    RetryConfig::from_service_config(json).unwrap().each(|base| base.without_budget().unobserved())
+}
+
+/// How often a method that is unavailable is called.
+async fn attempts(config: &ServiceConfig, path: &str) -> usize {
+    let (log, service) = answers(&[&[("grpc-status", "14")]]);
+    config.clone().layer().layer(service).oneshot(request(path)).await.unwrap();
+    log.lock().unwrap().len()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_config_and_the_client_both_have_a_most() {
+    for (max_attempts, cap, made) in
+        [(9, Some(4), 4), (9, Some(7), 7), (3, Some(10), 3), (9, None, 5), (4, None, 4), (9, Some(0), 1)]
+    {
+        let policy = policy(max_attempts, r#"["UNAVAILABLE"]"#);
+        let config = read(&format!(r#"{{ "methodConfig": [{{ "name": [{{}}], "retryPolicy": {policy} }}] }}"#));
+        let config = match cap {
+            Some(cap) => config.max_attempts(cap),
+            None => config,
+        };
+        assert_eq!(attempts(&config, "/any.Service/Method").await, made, "({max_attempts}, {cap:?})");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_most_specific_name_wins() {
+    let (two, three, four, other) = (
+        policy(2, r#"["UNAVAILABLE"]"#),
+        policy(3, r#"["UNAVAILABLE"]"#),
+        policy(4, r#"[14]"#),
+        policy(5, r#"["INTERNAL"]"#),
+    );
+    let config = read(&format!(
+        r#"{{ "loadBalancingConfig": [], "methodConfig": [
+            {{ "name": [{{}}], "retryPolicy": {two} }},
+            {{ "name": [{{ "service": "shop.Prices" }}], "retryPolicy": {three}, "timeout": "1s" }},
+            {{ "name": [{{ "service": "shop.Prices", "method": "Get" }}, {{ "service": "shop.Stock", "method": "Get" }}],
+               "retryPolicy": {four} }},
+            {{ "name": [{{ "service": "shop.Orders", "method": "" }}], "waitForReady": true }},
+            {{ "name": [{{ "service": "shop.Users" }}], "retryPolicy": {other} }}
+        ] }}"#
+    ));
+    for (path, made) in [
+        ("/shop.Prices/Get", 4),
+        ("/shop.Prices/List", 3),
+        ("/shop.Stock/Get", 4),
+        ("/shop.Stock/Put", 2),
+        ("/shop.Orders/Place", 1),
+        ("/shop.Users/Get", 1),
+        ("/elsewhere", 2),
+    ] {
+        assert_eq!(attempts(&config, path).await, made, "{path}");
+    }
+    assert_eq!(attempts(&read("{}"), "/shop.Prices/Get").await, 1, "nothing is configured");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_back_off_is_that_of_the_config() {
+    let policy = policy(5, r#"["UNAVAILABLE"]"#);
+    let config = read(&format!(r#"{{ "methodConfig": [{{ "name": [{{}}], "retryPolicy": {policy} }}] }}"#));
+    let (log, service) = answers(&[&[("grpc-status", "14")]]);
+    config.layer().layer(service).oneshot(request("/any.Service/Method")).await.unwrap();
+    let gaps = gaps(&log);
+    assert_eq!(gaps.len(), 4);
+    for (gap, plain) in gaps.into_iter().zip([100, 200, 400, 800]) {
+        let plain = Duration::from_millis(plain);
+        // A millisecond is what the timer is exact to.
+        let (least, most) = (plain.mul_f64(0.8), plain.mul_f64(1.2) + Duration::from_millis(1));
+        assert!(gap >= least && gap <= most, "{gap:?} for {plain:?}");
+    }
+}
+
+/// One throttle for all methods: what one of them uses up, the others miss.
+#[tokio::test(start_paused = true)]
+async fn all_methods_share_the_throttle() {
+    let policy = policy(5, r#"["UNAVAILABLE"]"#);
+    let json = format!(
+        r#"{{ "methodConfig": [{{ "name": [{{ "service": "one" }}], "retryPolicy": {policy} }},
+                               {{ "name": [{{ "service": "two" }}], "retryPolicy": {policy} }}],
+              "retryThrottling": {{ "maxTokens": 10, "tokenRatio": 0.5 }} }}"#
+    );
+    let config = RetryConfig::from_service_config(&json).unwrap().each(|base| base.unobserved());
+    // The fifth failure leaves 5 of 10, and from there on nothing is retried.
+    assert_eq!((attempts(&config, "/one/Get").await, attempts(&config, "/two/Get").await), (5, 1));
+}
+
+#[test]
+fn what_is_refused_and_by_which_path() {
+    let with = |field: &str, value: &str| {
+        let mut fields = vec![
+            ("maxAttempts", "3"),
+            ("initialBackoff", "\"0.1s\""),
+            ("maxBackoff", "\"1s\""),
+            ("backoffMultiplier", "2"),
+            ("retryableStatusCodes", "[\"UNAVAILABLE\"]"),
+        ];
+        fields.retain(|(name, _)| *name != field);
+        if value != "missing" {
+            fields.push((field, value));
+        }
+        let fields: Vec<_> = fields.iter().map(|(name, value)| format!("\"{name}\": {value}")).collect();
+        let policy = fields.join(", ");
+        format!(r#"{{ "methodConfig": [{{}}, {{ "name": [{{}}], "retryPolicy": {{ {policy} }} }}] }}"#)
+    };
+    let throttle = |tokens: &str, ratio: &str| {
+        format!(r#"{{ "retryThrottling": {{ "maxTokens": {tokens}, "tokenRatio": {ratio} }} }}"#)
+    };
+    let of_policy = |field: &str| format!("methodConfig[1].retryPolicy.{field}");
+    let mut cases = vec![];
+    for (field, values) in [
+        ("maxAttempts", &["missing", "0", "1", "-3", "2.5", "\"3\"", "null"][..]),
+        ("initialBackoff", &["missing", "\"0s\"", "\"0.000s\"", "\"-1s\"", "\"1\"", "\"s\"", "\"1.0000000001s\"", "1"]),
+        ("maxBackoff", &["missing", "\"0s\"", "\"one second\""]),
+        ("backoffMultiplier", &["missing", "0", "-1", "\"2\""]),
+        ("retryableStatusCodes", &["missing", "[]", "14"]),
+    ] {
+        cases.extend(values.iter().map(|value| (with(field, value), of_policy(field), value.to_string())));
+    }
+    for (codes, path, value) in [
+        (r#"["UNAVAILABLE", "NO_SUCH"]"#, "retryableStatusCodes[1]", "\"NO_SUCH\""),
+        (r#"["unavailable"]"#, "retryableStatusCodes[0]", "\"unavailable\""),
+        ("[17]", "retryableStatusCodes[0]", "17"),
+        ("[0]", "retryableStatusCodes[0]", "0"),
+    ] {
+        cases.push((with("retryableStatusCodes", codes), of_policy(path), value.to_owned()));
+    }
+    for tokens in ["0", "-1", "1001", "missing", "\"10\"", "0.5"] {
+        let json = throttle(tokens, "0.1").replace("\"maxTokens\": missing,", "");
+        cases.push((json, "retryThrottling.maxTokens".to_owned(), tokens.to_owned()));
+    }
+    for ratio in ["0", "-0.1", "\"1\"", "0.0001"] {
+        cases.push((throttle("10", ratio), "retryThrottling.tokenRatio".to_owned(), ratio.to_owned()));
+    }
+    for (json, path, value) in [
+        ("[]", "service config", "[]"),
+        (r#"{ "methodConfig": 1 }"#, "methodConfig", "1"),
+        (r#"{ "methodConfig": [{ "name": [{}, {}] }] }"#, "methodConfig[0].name[1]", "{}"),
+        (r#"{ "methodConfig": [{ "name": ["x"] }] }"#, "methodConfig[0].name[0]", "\"x\""),
+        (r#"{ "methodConfig": [{ "name": [{ "method": "x" }] }] }"#, "methodConfig[0].name[0].service", "missing"),
+        (r#"{ "methodConfig": [{ "name": [{ "service": 1 }] }] }"#, "methodConfig[0].name[0].service", "1"),
+    ] {
+        cases.push((json.to_owned(), path.to_owned(), value.to_owned()));
+    }
+    for (json, path, value) in cases {
+        let refused = RetryConfig::from_service_config(&json).expect_err(&json);
+        let value = if value == "null" { "missing".to_owned() } else { value };
+        assert_eq!((refused.field(), refused.value()), (&*path, &*value), "{json}");
+    }
+    assert_eq!(RetryConfig::from_service_config("{").unwrap_err().field(), "service config");
+}
+
+#[test]
+fn why_it_was_refused() {
+    let json = r#"{ "methodConfig": [{ "retryPolicy": { "maxAttempts": 1 } }] }"#;
+    assert_eq!(
+        RetryConfig::from_service_config(json).unwrap_err().to_string(),
+        "`methodConfig[0].retryPolicy.maxAttempts` is 1, but must be a whole number above 1"
+    );
+}

@@ -1,0 +1,155 @@
+//! What statuses, headers and errors mean: to a retry, and to a breaker.
+
+use std::{io, time::Duration};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Empty, Full, combinators::UnsyncBoxBody};
+use tower_recourse::{
+    Classifier, FailureKind, Sent, Verdict,
+    grpc::{Code, Health, Statuses, code},
+    http::Deadline,
+};
+
+type Answer = Response<UnsyncBoxBody<Bytes, io::Error>>;
+type Asked = Request<()>;
+
+fn answer(http: u16, headers: &[(&'static str, &str)], body: &'static str) -> Answer {
+    let body = match body {
+        "" => Empty::new().map_err(|never| match never {}).boxed_unsync(),
+        body => Full::from(body).map_err(|never| match never {}).boxed_unsync(),
+    };
+    let mut answer = Response::builder().status(http).body(body).unwrap();
+    for (name, value) in headers {
+        answer.headers_mut().append(*name, value.parse().unwrap());
+    }
+    answer
+}
+
+fn with_code(number: u64) -> Answer {
+    answer(200, &[("grpc-status", &number.to_string())], "")
+}
+
+fn to_retry(answer: &Answer) -> Verdict {
+    Classifier::<Asked, _, io::Error>::classify(&Statuses::default(), &None, Ok(answer))
+}
+
+fn to_breaker(answer: &Answer) -> Verdict {
+    Classifier::<Asked, _, io::Error>::classify(&Health, &(), Ok(answer))
+}
+
+#[test]
+fn every_code() {
+    use Verdict::{Neutral, Success};
+    let permanent = Verdict::permanent().sent(Sent::Yes);
+    let transient = Verdict::transient().sent(Sent::Yes);
+    let timed_out = Verdict::timed_out().sent(Sent::Yes);
+    for (number, name, retry, breaker) in [
+        (0, "OK", Success, Success),
+        (1, "CANCELLED", Neutral, Neutral),
+        (2, "UNKNOWN", permanent, transient),
+        (3, "INVALID_ARGUMENT", Neutral, Success),
+        (4, "DEADLINE_EXCEEDED", permanent, timed_out),
+        (5, "NOT_FOUND", Neutral, Success),
+        (6, "ALREADY_EXISTS", Neutral, Success),
+        (7, "PERMISSION_DENIED", Neutral, Success),
+        (8, "RESOURCE_EXHAUSTED", permanent, Success),
+        (9, "FAILED_PRECONDITION", Neutral, Success),
+        (10, "ABORTED", Neutral, Success),
+        (11, "OUT_OF_RANGE", Neutral, Success),
+        (12, "UNIMPLEMENTED", permanent, Success),
+        (13, "INTERNAL", permanent, transient),
+        (14, "UNAVAILABLE", transient, transient),
+        (15, "DATA_LOSS", permanent, transient),
+        (16, "UNAUTHENTICATED", Neutral, Success),
+        // A number that is none of theirs.
+        (17, "UNKNOWN", permanent, transient),
+    ] {
+        let answer = with_code(number);
+        assert_eq!(code(&answer), Code::from_name(name), "{number}");
+        assert_eq!((to_retry(&answer), to_breaker(&answer)), (retry, breaker), "{name}");
+    }
+}
+
+#[test]
+fn where_the_status_is_found() {
+    for (name, answer, told) in [
+        ("trailers-only", answer(200, &[("grpc-status", "5")], ""), Some(Code::NotFound)),
+        ("an answer to come", answer(200, &[], "message"), None),
+        ("nothing and the end", answer(200, &[], ""), Some(Code::Unknown)),
+        ("unreadable", answer(200, &[("grpc-status", "")], ""), Some(Code::Unknown)),
+        ("signed", answer(200, &[("grpc-status", "+0")], ""), Some(Code::Unknown)),
+        ("huge", answer(200, &[("grpc-status", "99999999999999999999999")], ""), Some(Code::Unknown)),
+        ("a status beside an HTTP error", answer(503, &[("grpc-status", "8")], ""), Some(Code::ResourceExhausted)),
+        ("400", answer(400, &[], "x"), Some(Code::Internal)),
+        ("401", answer(401, &[], "x"), Some(Code::Unauthenticated)),
+        ("403", answer(403, &[], "x"), Some(Code::PermissionDenied)),
+        ("404", answer(404, &[], "x"), Some(Code::Unimplemented)),
+        ("429", answer(429, &[], "x"), Some(Code::Unavailable)),
+        ("502", answer(502, &[], "x"), Some(Code::Unavailable)),
+        ("504", answer(504, &[], "x"), Some(Code::Unavailable)),
+        ("500", answer(500, &[], "x"), Some(Code::Unknown)),
+        ("a redirect", answer(302, &[], "x"), Some(Code::Unknown)),
+    ] {
+        assert_eq!(code(&answer), told, "{name}");
+    }
+}
+
+#[test]
+fn a_pushback_refines_what_is_retried() {
+    let pushed = |code: &str, pushback: &str| {
+        to_retry(&answer(200, &[("grpc-status", code), ("grpc-retry-pushback-ms", pushback)], ""))
+    };
+    let ms = Duration::from_millis(250);
+    assert_eq!(pushed("14", "250"), Verdict::transient().sent(Sent::Yes).retry_exactly_after(ms));
+    assert_eq!(pushed("8", "250"), Verdict::throttled().sent(Sent::Yes).retry_exactly_after(ms));
+    for unreadable in ["-1", "xxx", "", "1.5", "+5", "99999999999999999999999"] {
+        assert_eq!(pushed("14", unreadable), Verdict::transient().sent(Sent::Yes).never_retry(), "{unreadable:?}");
+    }
+    assert_eq!((pushed("0", "250"), pushed("5", "250")), (Verdict::Success, Verdict::Neutral));
+    assert_eq!(pushed("13", "250"), Verdict::permanent().sent(Sent::Yes));
+    // A breaker may go by it.
+    let busy = answer(200, &[("grpc-status", "14"), ("grpc-retry-pushback-ms", "250")], "");
+    assert_eq!(to_breaker(&busy), Verdict::transient().sent(Sent::Yes).retry_after(ms));
+}
+
+#[test]
+fn errors_have_the_code_that_grpc_has_for_them() {
+    let judge = |statuses: Statuses, kind: io::ErrorKind| {
+        Classifier::<Asked, Answer, io::Error>::classify(&statuses, &None, Err(&io::Error::from(kind)))
+    };
+    let default = Statuses::default();
+    let nothing = Statuses::default().retry_codes([]);
+    let slow = Statuses::default().retry_codes([Code::DeadlineExceeded]);
+    for (name, verdict, expected) in [
+        ("lost", judge(default, io::ErrorKind::ConnectionReset), Verdict::transient()),
+        ("lost, not asked for", judge(nothing, io::ErrorKind::ConnectionReset), Verdict::permanent()),
+        ("refused", judge(nothing, io::ErrorKind::ConnectionRefused), Verdict::transient().sent(Sent::No)),
+        ("too late", judge(default, io::ErrorKind::TimedOut), Verdict::permanent()),
+        ("too late, asked for", judge(slow, io::ErrorKind::TimedOut), Verdict::failure(FailureKind::TimedOut)),
+        ("a bad certificate", judge(default, io::ErrorKind::InvalidData), Verdict::permanent()),
+    ] {
+        assert_eq!(verdict, expected, "{name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_earlier_deadline_holds() {
+    let deadline = |header: Option<&str>, extension: Option<u64>| {
+        let mut request = Request::new(());
+        if let Some(header) = header {
+            request.headers_mut().insert("grpc-timeout", header.parse().unwrap());
+        }
+        if let Some(seconds) = extension {
+            request.extensions_mut().insert(Deadline::within(Duration::from_secs(seconds)));
+        }
+        let memo = Classifier::<Asked, Answer, io::Error>::memo(&Statuses::default(), &request);
+        let at = Classifier::<Asked, Answer, io::Error>::deadline(&Statuses::default(), &memo);
+        at.map(|at| at.duration_since(tokio::time::Instant::now()).as_secs())
+    };
+    assert_eq!(deadline(None, None), None);
+    assert_eq!(deadline(Some("5S"), None), Some(5));
+    assert_eq!(deadline(None, Some(7)), Some(7));
+    assert_eq!((deadline(Some("5S"), Some(7)), deadline(Some("5S"), Some(3))), (Some(5), Some(3)));
+    assert_eq!((deadline(Some("soon"), None), deadline(Some("123456789S"), None)), (None, None));
+}
