@@ -137,6 +137,6 @@ pub use retry::{RetryConfig, RetryLayer};
 pub use verdict::{Failure, FailureKind, Sent, Verdict};
 
 /// The code of the README, compiled and run.
-#[cfg(all(doctest, feature = "fallback", feature = "axum"))]
+#[cfg(all(doctest, feature = "fallback", feature = "axum", feature = "tonic"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -21,7 +21,7 @@ use crate::{Classifier, Failure, FailureKind, Sent, Verdict};
 /// | UNIMPLEMENTED | success | of one method; the others work |
 /// | any other | success | an answer about the request |
 /// | an answer whose messages have begun | success | |
-/// | an error | by the code that gRPC has for it: see [`Statuses`](super::Statuses) | |
+/// | an error | failure; neutral if gRPC has CANCELLED or RESOURCE_EXHAUSTED for it: see [`Statuses`](super::Statuses) | nothing was answered |
 ///
 /// A pushback is what [`OpenFor::as_asked`](crate::breaker::OpenFor::as_asked) goes by.
 #[derive(Debug, Clone, Copy, Default)]
@@ -58,8 +58,14 @@ fn by_status(Told { code, pushback }: Told) -> Verdict {
     }
 }
 
+/// Never a success: the service hasn't answered.
 fn by_fault(code: Code, failure: Failure) -> Verdict {
-    by_code(code).sent(failure.sent())
+    let verdict = match code {
+        Code::Cancelled | Code::ResourceExhausted => Verdict::Neutral,
+        Code::DeadlineExceeded => Verdict::timed_out(),
+        _ => Verdict::transient(),
+    };
+    verdict.sent(failure.sent())
 }
 
 fn by_code(code: Code) -> Verdict {

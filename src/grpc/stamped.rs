@@ -36,6 +36,7 @@ impl Stamped {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<B: Replayable> Keep<Request<B>> for Stamped {
     type Request = Request<B>;
     type Kept = KeptRequest<B>;

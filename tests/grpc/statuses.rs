@@ -133,6 +133,19 @@ fn errors_have_the_code_that_grpc_has_for_them() {
     }
 }
 
+#[test]
+fn an_error_is_never_a_success_to_a_breaker() {
+    type BoxError = Box<dyn std::error::Error + Send + Sync>;
+    let shed: BoxError = tower::load_shed::error::Overloaded::new().into();
+    let judge = |error: BoxError| Classifier::<Asked, Answer, BoxError>::classify(&Health, &(), Err(&error));
+    assert_eq!(judge(shed), Verdict::Neutral);
+    let lost = |kind: io::ErrorKind| judge(io::Error::from(kind).into());
+    assert_eq!(lost(io::ErrorKind::ConnectionReset), Verdict::transient());
+    assert_eq!(lost(io::ErrorKind::ConnectionRefused), Verdict::transient().sent(Sent::No));
+    assert_eq!(lost(io::ErrorKind::TimedOut), Verdict::timed_out());
+    assert_eq!(judge(h2::Error::from(h2::Reason::INADEQUATE_SECURITY).into()), Verdict::transient());
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_earlier_deadline_holds() {
     let deadline = |header: Option<&str>, extension: Option<u64>| {
