@@ -6,7 +6,7 @@ use crate::Cause;
 
 /// How an answer was got, or why there is none: which attempt it came from, which fallback gave it, and why.
 ///
-/// [`AnsweredLayer`](crate::answered::AnsweredLayer) puts it beside the response, [`answered`](crate::answered::answered) beside what
+/// [`AnsweredLayer`](crate::answered::AnsweredLayer) puts it beside the response (for HTTP, `http::HowLayer` among its extensions), [`answered`](crate::answered::answered) beside what
 /// a future gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct How {

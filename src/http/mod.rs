@@ -26,6 +26,7 @@
 //! | a request's own deadline | [`Deadline`] |
 //! | retrying what breaks off before the first byte of the body | [`first_frame`] |
 //! | a breaker that waits for the end of the response's body | [`at_end`] |
+//! | how the answer was got, among the response's extensions | [`HowLayer`] |
 //! | what a breaker answers in place of a service that can't fail | [`Unavailable`] |
 //!
 //! # Server's delay
@@ -57,6 +58,7 @@ mod classes;
 mod deadline;
 mod drain;
 pub mod first_frame;
+mod how;
 mod method;
 mod problem;
 pub mod replay;
@@ -68,6 +70,7 @@ pub use at_end::BodyBreakerLayer;
 pub use classes::Classes;
 pub use deadline::Deadline;
 pub use first_frame::FirstFrameLayer;
+pub use how::{HowFuture, HowLayer, HowService};
 pub use problem::Unavailable;
 pub use replay::{Replay, Replayable};
 pub use statuses::{Health, Remembered, Statuses};

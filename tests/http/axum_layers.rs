@@ -9,7 +9,11 @@ use axum::{Router, body::Body, extract::State, http::StatusCode, routing::post};
 use http::Request;
 use http_body_util::BodyExt;
 use tower::{ServiceBuilder, ServiceExt};
-use tower_recourse::{BreakerConfig, BreakerLayer, Circuit, RetryLayer, breaker::OpenRule, http::Unavailable};
+use tower_recourse::{
+    BreakerConfig, BreakerLayer, Circuit, How, RetryLayer,
+    breaker::OpenRule,
+    http::{HowLayer, Unavailable},
+};
 
 use crate::config;
 
@@ -88,4 +92,13 @@ fn in_chunks(chunks: [&'static str; 2]) -> Body {
         }
     }
     Body::new(Chunks(chunks.into_iter()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn how_an_answer_was_got_is_among_the_responses_extensions() {
+    let calls = Arc::default();
+    let app = app(&calls).layer(ServiceBuilder::new().layer(HowLayer).layer(RetryLayer::new(config())));
+    let hows = async |app: Router| *app.oneshot(put("x")).await.unwrap().extensions().get::<How>().unwrap();
+    assert_eq!(hows(app.clone()).await.attempts(), 2);
+    assert_eq!(hows(app).await, How::default());
 }
