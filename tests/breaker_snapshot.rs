@@ -205,3 +205,21 @@ fn restoring_while_calls_are_made_leaves_a_circuit_that_works() {
     circuit.admit().unwrap().success();
     assert_eq!(circuit.state(), State::Closed);
 }
+
+#[test]
+fn what_is_restored_as_closed_has_been_so_for_long_and_does_not_ramp_up() {
+    let config = BreakerConfig::default().unobserved().ramp(100 * SECOND).seed(1);
+    let circuit = Circuit::new(config.open_when(OpenRule::consecutive(1).unwrap()));
+    let closed = circuit.snapshot();
+    circuit.admit().unwrap().failure();
+    circuit.restore(&closed, Duration::ZERO);
+    for call in 0..100 {
+        assert!(
+            circuit.admit().is_ok_and(|permit| {
+                permit.success();
+                true
+            }),
+            "call {call}"
+        );
+    }
+}
