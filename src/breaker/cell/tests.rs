@@ -219,3 +219,16 @@ fn a_time_is_made_later_by_its_own_generation_and_written_over_what_was_read_by_
     assert!(stamp.extend(stamp.read(), 4, 10));
     assert_eq!((stamp.of(3), stamp.of(4)), (None, Some(10)));
 }
+
+#[test]
+fn a_word_that_looks_later_is_taken_for_an_empty_one_of_today() {
+    let of_five = (5 << 33) | 7;
+    let word = AtomicU64::new(of_five);
+    for today in [5, 6, (1 << 30) + 2] {
+        assert!(!forget_what_comes_round(&word, today), "{today}");
+        assert_eq!(word.load(Ordering::Relaxed), of_five);
+    }
+    let today = (1 << 30) + 10;
+    assert!(forget_what_comes_round(&word, today));
+    assert_eq!(word.load(Ordering::Relaxed), u64::from(today) << 33);
+}
