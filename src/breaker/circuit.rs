@@ -4,7 +4,7 @@ use super::{
     BreakerConfig, BreakerError, Permit, Rejection, State, Stats,
     cell::Refused,
     config::Settings,
-    future::Judge,
+    future::{AtOnce, Judge},
     rule::{Asking, Word},
     slab::Tenant,
     state::Mode,
@@ -152,7 +152,7 @@ impl<C> Circuit<C> {
         let permit = self.admit().map_err(BreakerError::Rejected)?;
         told::clear();
         let result = function();
-        Judge::new(permit, &self.classifier, self.classifier.memo(&())).end(&result);
+        self.end(permit, &result);
         result.map_err(BreakerError::Inner)
     }
 
@@ -221,11 +221,20 @@ impl<C> Circuit<C> {
             polled
         })
         .await;
-        // Only now: a memo that is held while the function runs names `E`, and if there is a lifetime in that, as in
-        // `Box<dyn Error>`, the compiler can't see that this call may be spawned.
-        let memo = self.classifier.memo(&());
-        Judge::new(permit, &self.classifier, memo).end(&result);
+        self.end(permit, &result);
         result.map_err(BreakerError::Inner)
+    }
+
+    /// Ends the call of a function by what it came to. The memo is made only now: one that is held while the function runs names
+    /// `E`, and if there is a lifetime in that, as in `Box<dyn Error>`, the compiler can't see that the call may be spawned.
+    fn end<T, E>(&self, permit: Permit, result: &Result<T, E>)
+    where
+        C: Classifier<(), T, E>,
+    {
+        let said = told::take(result);
+        Judge::new(permit, &self.classifier, self.classifier.memo(&()), AtOnce).judge(result, said);
+        // Whoever is further out hears it too.
+        told::pass_on(result, said);
     }
 
     /// The name given in the config.

@@ -1,4 +1,4 @@
-//! The future of [`Breaker`](super::Breaker).
+//! The future of [`Breaker`](super::Breaker), and of others that call through a circuit.
 
 use std::{
     future,
@@ -11,7 +11,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{OnRejection, Permit, Rejection};
-use crate::{Classifier, How, readiness::Readiness, told};
+use crate::{Classifier, How, Verdict, readiness::Readiness, told};
 
 pin_project! {
     /// One call through a circuit.
@@ -28,7 +28,7 @@ pin_project! {
     pub struct ResponseFuture<F, J, R> {
         #[pin]
         call: Call<F, R>,
-        // `None` for a call that was rejected, and for one that has ended.
+        // `None` for a call that was rejected, and for one that has been judged.
         judge: Option<J>,
     }
 }
@@ -43,28 +43,57 @@ pin_project! {
     }
 }
 
-/// What it takes to end the call.
-pub struct Judge<C, M, Req> {
+/// What it takes to judge the call, and to end it.
+pub struct Judge<C, M, Req, E> {
     permit: Permit,
     classifier: C,
     memo: M,
+    ends: E,
     request: PhantomData<fn(Req)>,
 }
 
-pub(super) type Future<S, C, R, Req> = ResponseFuture<
+/// When a call ends: with its response, or later, with something of the response that takes the permit along.
+pub trait Ends<Res> {
+    /// What the caller gets.
+    type Answer;
+
+    /// Whether the call goes on beyond this response, which was judged so.
+    fn goes_on(&self, response: &Res, verdict: Verdict) -> bool;
+
+    /// What the caller gets for a response, with the permit of a call that goes on.
+    fn answer(response: Res, permit: Option<Permit>) -> Self::Answer;
+}
+
+/// With its response.
+#[derive(Debug, Clone, Copy)]
+pub struct AtOnce;
+
+impl<Res> Ends<Res> for AtOnce {
+    type Answer = Res;
+
+    fn goes_on(&self, _: &Res, _: Verdict) -> bool {
+        false
+    }
+
+    fn answer(response: Res, _: Option<Permit>) -> Res {
+        response
+    }
+}
+
+pub(crate) type Future<S, C, R, Req, E> = ResponseFuture<
     <S as Service<Req>>::Future,
-    Judge<C, <C as Classifier<Req, <S as Service<Req>>::Response, <S as Service<Req>>::Error>>::Memo, Req>,
+    Judge<C, <C as Classifier<Req, <S as Service<Req>>::Response, <S as Service<Req>>::Error>>::Memo, Req, E>,
     R,
 >;
 
 const DONE: &str = "polled after completion";
 
-impl<F, C, M, R, Req> ResponseFuture<F, Judge<C, M, Req>, R> {
-    pub(super) fn running(judge: Judge<C, M, Req>, future: F) -> Self {
+impl<F, C, M, R, Req, E> ResponseFuture<F, Judge<C, M, Req, E>, R> {
+    pub(super) fn running(judge: Judge<C, M, Req, E>, future: F) -> Self {
         Self { call: Call::Running { future }, judge: Some(judge.parked()) }
     }
 
-    pub(super) fn unready(judge: Judge<C, M, Req>, readiness: Readiness) -> Self {
+    pub(super) fn unready(judge: Judge<C, M, Req, E>, readiness: Readiness) -> Self {
         Self { call: Call::Unready { readiness }, judge: Some(judge.parked()) }
     }
 
@@ -73,14 +102,15 @@ impl<F, C, M, R, Req> ResponseFuture<F, Judge<C, M, Req>, R> {
     }
 }
 
-impl<F, C, R, Req, Res, Err> future::Future for ResponseFuture<F, Judge<C, C::Memo, Req>, R>
+impl<F, C, R, Req, E, Res, Err> future::Future for ResponseFuture<F, Judge<C, C::Memo, Req, E>, R>
 where
     F: future::Future<Output = Result<Res, Err>>,
     C: Classifier<Req, Res, Err>,
     R: OnRejection<Res, Err>,
+    E: Ends<Res>,
     Err: 'static,
 {
-    type Output = Result<Res, R::Error>;
+    type Output = Result<E::Answer, R::Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
@@ -106,19 +136,23 @@ where
             CallProj::Rejected { rejection, on_rejection } => {
                 let rejection = rejection.take().expect(DONE);
                 let cause = rejection.cause();
-                let result = on_rejection.reject(rejection);
+                let result = on_rejection.reject(rejection).map(|response| E::answer(response, None));
                 told::pass_on(&result, Some(How::because(cause)));
                 return Poll::Ready(result);
             }
         };
-        judge.end(&result);
+        let said = told::take(&result);
+        let permit = judge.judge(&result, said);
+        let result = result.map(|response| E::answer(response, permit));
+        // Whoever is further out hears it too.
+        told::pass_on(&result, said);
         Poll::Ready(result.map_err(R::pass))
     }
 }
 
-impl<C, M, Req> Judge<C, M, Req> {
-    pub(super) fn new(permit: Permit, classifier: C, memo: M) -> Self {
-        Self { permit, classifier, memo, request: PhantomData }
+impl<C, M, Req, E> Judge<C, M, Req, E> {
+    pub(super) fn new(permit: Permit, classifier: C, memo: M, ends: E) -> Self {
+        Self { permit, classifier, memo, ends, request: PhantomData }
     }
 
     /// Between two polls, a panic of the thread is somebody else's.
@@ -127,20 +161,24 @@ impl<C, M, Req> Judge<C, M, Req> {
         self
     }
 
-    pub(super) fn end<Res, Err>(self, result: &Result<Res, Err>)
+    /// The permit, if the call goes on beyond its response; otherwise it has ended.
+    pub(super) fn judge<Res, Err>(self, result: &Result<Res, Err>, said: Option<How>) -> Option<Permit>
     where
         C: Classifier<Req, Res, Err, Memo = M>,
+        E: Ends<Res>,
     {
-        let said = told::take(result);
-        match said {
+        if said.is_some_and(|how| how.rejection().is_some()) {
             // Another breaker further in: its service wasn't asked, so nothing is known of it.
-            Some(how) if how.rejection().is_some() => self.permit.neutral(),
+            self.permit.neutral();
+            return None;
+        }
+        let verdict = self.classifier.classify(&self.memo, result.as_ref());
+        match result {
+            Ok(response) if self.ends.goes_on(response, verdict) => Some(self.parked().permit),
             _ => {
-                let verdict = self.classifier.classify(&self.memo, result.as_ref());
                 self.permit.end(verdict);
+                None
             }
         }
-        // Whoever is further out hears it too.
-        told::pass_on(result, said);
     }
 }

@@ -168,7 +168,7 @@ mod open_rule;
 mod permit;
 mod probes;
 mod rule;
-mod service;
+pub(crate) mod service;
 mod slab;
 mod snapshot;
 mod span;

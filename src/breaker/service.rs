@@ -7,7 +7,7 @@ use tower_service::Service;
 
 use super::{
     Circuit, Fail, OnRejection, Permit, Rejection,
-    future::{self, Judge, ResponseFuture},
+    future::{self, AtOnce, Judge, ResponseFuture},
     gate::Gate,
 };
 use crate::{Classifier, readiness::Readiness};
@@ -52,7 +52,7 @@ where
 {
     type Response = S::Response;
     type Error = R::Error;
-    type Future = future::Future<S, C, R, Req>;
+    type Future = future::Future<S, C, R, Req, AtOnce>;
 
     /// Always ready while the circuit rejects, unless the layer is to wait; otherwise when the service is. Never an error: a
     /// readiness error is the outcome of the call that follows.
@@ -62,18 +62,18 @@ where
 
     fn call(&mut self, request: Req) -> Self::Future {
         let (asked, readiness) = self.gate.enter(&self.circuit);
-        begin(&self.circuit, asked, (&mut self.inner, readiness), &self.on_rejection, request)
+        begin(&self.circuit, asked, (&mut self.inner, readiness), (&self.on_rejection, AtOnce), request)
     }
 }
 
 /// Makes the call, if it was admitted.
-pub(super) fn begin<S, C, R, Req>(
+pub(crate) fn begin<S, C, R, Req, E>(
     circuit: &Circuit<C>,
     asked: Result<Permit, Rejection>,
     (inner, readiness): (&mut S, &mut Readiness),
-    on_rejection: &R,
+    (on_rejection, ends): (&R, E),
     request: Req,
-) -> future::Future<S, C, R, Req>
+) -> future::Future<S, C, R, Req, E>
 where
     S: Service<Req>,
     C: Classifier<Req, S::Response, S::Error> + Clone,
@@ -89,7 +89,7 @@ where
     };
     let classifier = circuit.classifier.clone();
     let memo = classifier.memo(&request);
-    let judge = Judge::new(permit, classifier, memo);
+    let judge = Judge::new(permit, classifier, memo, ends);
     if readiness.has_failed() {
         return ResponseFuture::unready(judge, std::mem::take(readiness));
     }

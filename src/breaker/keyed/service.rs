@@ -8,7 +8,11 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{
-    super::{BreakerConfig, BreakerLayer, Circuit, Fail, OnRejection, Rejection, Respond, future, service::begin},
+    super::{
+        BreakerConfig, BreakerLayer, Circuit, Fail, OnRejection, Rejection, Respond,
+        future::{self, AtOnce},
+        service::begin,
+    },
     Circuits,
 };
 use crate::{Classifier, classify::Errors, readiness::Readiness};
@@ -98,7 +102,7 @@ where
 {
     type Response = S::Response;
     type Error = R::Error;
-    type Future = future::Future<S, C, R, Req>;
+    type Future = future::Future<S, C, R, Req, AtOnce>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.readiness.poll(&mut self.inner, cx).map(Ok)
@@ -108,7 +112,7 @@ where
         let Self { inner, layer, readiness } = self;
         let KeyedBreakerLayer { key, circuits, on_rejection } = layer;
         let circuit = Circuit::of(circuits.tenant(&key(&request)), circuits.classifier.clone());
-        begin(&circuit, circuit.admit(), (inner, readiness), on_rejection, request)
+        begin(&circuit, circuit.admit(), (inner, readiness), (&*on_rejection, AtOnce), request)
     }
 }
 

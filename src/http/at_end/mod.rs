@@ -53,10 +53,11 @@
 //! A call, or a body, that is dropped ends its permit; see the table.
 
 mod body;
-pub mod future;
+mod ends;
 mod layer;
 mod service;
 
 pub use body::JudgedBody;
+pub use ends::AtEnd;
 pub use layer::BodyBreakerLayer;
 pub use service::BodyBreaker;

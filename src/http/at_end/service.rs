@@ -7,14 +7,10 @@ use ::http::{Method, Request, Response};
 use ::http_body::Body;
 use tower_service::Service;
 
-use super::{
-    JudgedBody,
-    future::{self, Judge, ResponseFuture},
-};
+use super::{AtEnd, JudgedBody};
 use crate::{
     Circuit, Classifier,
-    breaker::{Fail, OnRejection, gate::Gate},
-    readiness::Readiness,
+    breaker::{Fail, OnRejection, future, gate::Gate, service::begin},
 };
 
 /// A service behind a circuit that waits for the end of its responses' bodies. Made by
@@ -56,7 +52,7 @@ where
 {
     type Response = Response<JudgedBody<B>>;
     type Error = R::Error;
-    type Future = future::Future<S, C, R, Request<Q>>;
+    type Future = future::Future<S, C, R, Request<Q>, AtEnd>;
 
     /// As of [`Breaker`](crate::breaker::Breaker).
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
@@ -65,22 +61,8 @@ where
 
     fn call(&mut self, request: Request<Q>) -> Self::Future {
         let (asked, readiness) = self.gate.enter(&self.circuit);
-        let permit = match asked {
-            Ok(permit) => permit,
-            Err(rejection) => {
-                // A readiness error that no call was the outcome of would be held against the probe, much later.
-                *readiness = Readiness::default();
-                return ResponseFuture::rejected(rejection, self.on_rejection.clone());
-            }
-        };
-        let classifier = self.circuit.classifier.clone();
-        let memo = classifier.memo(&request);
-        let judge = Judge::new(permit, classifier, memo, request.method() == Method::HEAD);
-        if readiness.has_failed() {
-            return ResponseFuture::unready(judge, std::mem::take(readiness));
-        }
-        // A panic in here drops the permit while the thread panics: a failure.
-        ResponseFuture::running(judge, self.inner.call(request))
+        let ends = AtEnd { head_only: request.method() == Method::HEAD };
+        begin(&self.circuit, asked, (&mut self.inner, readiness), (&self.on_rejection, ends), request)
     }
 }
 
