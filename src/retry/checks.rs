@@ -6,14 +6,11 @@
 //!
 //! A call that was refused is sent again before any of that, once, unless retrying is switched off.
 
-use std::{
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::{sync::atomic::Ordering, time::Duration};
 
 use super::{
     Answer, Decision, Elapsed, Limits, Policy, Reason, RetryConfig,
-    budget::{Budget, Reservation, Token},
+    budget::{Budget, Reservation, Token, address},
     config::Terms,
     ledger::Accounts,
     waits::Waits,
@@ -42,7 +39,7 @@ where
     type State = Progress<C::Memo, L::Account>;
 
     fn start(&self, request: &Req) -> Self::State {
-        if let Some(budget) = &self.terms.budget {
+        if let Some(budget) = self.terms.budget.as_deref() {
             if !told::is_within_budget(address(budget)) {
                 budget.deposit();
             }
@@ -123,8 +120,7 @@ impl<C, A, L, K> RetryConfig<C, A, L, K> {
     /// Whether a call that was refused is sent again for nothing. Once: a connection that refuses everything must not keep us
     /// busy. What can't be sent again, and what wasn't sent as the service wasn't ready, is left to the checks.
     fn resends<M, B>(&self, progress: &Progress<M, B>, attempt: &Attempt) -> bool {
-        let is_on = self.terms.switch.as_ref().is_none_or(|switch| switch.is_on());
-        is_on
+        self.terms.is_on()
             && !progress.waits.resent
             && attempt.is_replayable()
             && !attempt.is_unsent()
@@ -142,7 +138,7 @@ impl<C, A, L, K> RetryConfig<C, A, L, K> {
         L: Accounts<Req>,
     {
         let Self { terms, ledger, .. } = self;
-        if terms.switch.as_ref().is_some_and(|switch| !switch.is_on()) {
+        if !terms.is_on() {
             return Err(Reason::SwitchedOff);
         }
         if let Some(spent) = ledger.spent_in_all() {
@@ -234,6 +230,10 @@ impl<C, A, L, K> RetryConfig<C, A, L, K> {
 }
 
 impl Terms {
+    fn is_on(&self) -> bool {
+        self.switch.as_ref().is_none_or(|switch| switch.is_on())
+    }
+
     fn succeeded(&self, attempt: &Attempt, paid: Option<Token>) {
         if let Some(budget) = self.untold(attempt) {
             if paid.is_some() {
@@ -264,8 +264,8 @@ impl Terms {
     }
 
     /// The budget, unless a retry further in has told it what came of this attempt.
-    fn untold(&self, attempt: &Attempt) -> Option<&Arc<dyn Budget>> {
-        self.budget.as_ref().filter(|_| !attempt.is_accounted())
+    fn untold(&self, attempt: &Attempt) -> Option<&dyn Budget> {
+        self.budget.as_deref().filter(|_| !attempt.is_accounted())
     }
 
     /// The delay of retry number `retry`: 1 is the first.
@@ -279,11 +279,6 @@ impl Terms {
 
 fn crosses_deadline(attempt: &Attempt, delay: Duration) -> bool {
     attempt.deadline().is_some_and(|deadline| deadline.saturating_duration_since(Instant::now()) <= delay)
-}
-
-/// Tells one budget from another.
-fn address(budget: &Arc<dyn Budget>) -> usize {
-    Arc::as_ptr(budget).cast::<()>() as usize
 }
 
 /// A breaker rejected the attempt, so it wasn't made. A classifier may call one rejected that was made.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Decision, Elapsed, Limits, Policy, Reason};
+use super::{Decision, Elapsed, Limits, Policy, Reason, budget::address};
 use crate::{Attempt, Cause, Outcome, time::Instant, told};
 
 /// What follows an outcome that isn't returned.
@@ -138,7 +138,7 @@ pub(super) fn elapsed<Req, Res, Err>(policy: &impl Policy<Req, Res, Err>, attemp
     }
 }
 
-/// Tells one budget from another: its address.
+/// The address of the policy's budget; 0 if it has none.
 pub(super) fn budget<Req, Res, Err>(policy: &impl Policy<Req, Res, Err>) -> usize {
-    policy.budget().map_or(0, |budget| std::ptr::from_ref(budget).cast::<()>() as usize)
+    policy.budget().map_or(0, address)
 }

@@ -96,6 +96,7 @@ mod slices;
 mod snapshot;
 mod token_bucket;
 
+pub(crate) use contract::address;
 pub use contract::{Budget, BudgetStats, Token};
 pub use cost_bucket::CostBucket;
 pub(crate) use reservation::Reservation;
