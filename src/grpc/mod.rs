@@ -65,12 +65,9 @@ pub use stamped::Stamped;
 pub use statuses::Statuses;
 pub use told::code;
 
-use std::time::Duration;
-
 use crate::{
-    BreakerConfig, Invalid, Ratio, RetryConfig,
-    breaker::{OpenRule, Window},
-    retry::{Backoff, Jitter, NoTimeouts, ledger::NoLedger},
+    BreakerConfig, Invalid, RetryConfig,
+    retry::{NoTimeouts, ledger::NoLedger},
 };
 
 impl RetryConfig<Statuses, NoTimeouts, NoLedger, Stamped> {
@@ -84,13 +81,7 @@ impl RetryConfig<Statuses, NoTimeouts, NoLedger, Stamped> {
     /// | classifier | [`Statuses`] | |
     /// | keeps | [`Stamped`] | |
     pub fn grpc() -> Self {
-        let backoff = Backoff::exponential(Duration::from_millis(50)).max(Duration::from_secs(20)).jitter(Jitter::Full);
-        RetryConfig::default()
-            .name("grpc")
-            .retries(2)
-            .backoff(backoff)
-            .classifier(Statuses::default())
-            .keeping(Stamped::default())
+        RetryConfig::http().name("grpc").classifier(Statuses::default()).keeping(Stamped::default())
     }
 
     /// Retries by gRPC's service config, which is JSON. See [`ServiceConfig`].
@@ -108,10 +99,6 @@ impl BreakerConfig<Health> {
     /// A breaker for gRPC: opens when half of the last 100 calls, of at least 20, have failed as [`Health`] has it. A share, as
     /// single failures are nothing unusual where many call; at least 20, as fewer say little.
     pub fn grpc() -> Self {
-        let window = Window::count(100).and_then(|window| window.minimum(20)).expect("20 of 100 are a window");
-        BreakerConfig::default()
-            .name("grpc")
-            .open_when(OpenRule::Ratio { failing: Ratio::HALF, window })
-            .classifier(Health)
+        BreakerConfig::http().name("grpc").classifier(Health)
     }
 }

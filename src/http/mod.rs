@@ -63,6 +63,7 @@ mod method;
 mod problem;
 pub mod replay;
 mod retry_after;
+pub(crate) mod sizes;
 mod statuses;
 
 pub use at_end::BodyBreakerLayer;

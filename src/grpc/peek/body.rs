@@ -8,6 +8,8 @@ use ::http_body::{Body, Frame, SizeHint};
 use bytes::Buf;
 use pin_project_lite::pin_project;
 
+use crate::http::sizes::with_read;
+
 pin_project! {
     /// The body of an answer whose first frame may have been read: it comes first, then what follows.
     pub struct PeekedBody<B: Body> {
@@ -66,13 +68,7 @@ impl<B: Body> Body for PeekedBody<B> {
             First::Error(_) => 0,
             First::Frame(frame) => frame.data_ref().map_or(0, |data| data.remaining() as u64),
         };
-        let follows = self.body.size_hint();
-        let mut hint = SizeHint::new();
-        hint.set_lower(follows.lower().saturating_add(read));
-        if let Some(upper) = follows.upper().and_then(|upper| upper.checked_add(read)) {
-            hint.set_upper(upper);
-        }
-        hint
+        with_read(read, &self.body.size_hint())
     }
 }
 

@@ -7,6 +7,8 @@ use std::{
 use ::http_body::{Body, Frame, SizeHint};
 use bytes::Buf;
 
+use crate::http::sizes::with_read;
+
 /// A body whose first frame is there already, if it was waited for. See the [module](super).
 pub struct Begun<B: Body> {
     first: Option<Result<Frame<B::Data>, B::Error>>,
@@ -59,13 +61,7 @@ impl<B: Body + Unpin> Body for Begun<B> {
             None if self.over => return SizeHint::with_exact(0),
             None => 0,
         };
-        let rest = self.body.size_hint();
-        let mut hint = SizeHint::new();
-        hint.set_lower(first.saturating_add(rest.lower()));
-        if let Some(upper) = rest.upper().and_then(|upper| upper.checked_add(first)) {
-            hint.set_upper(upper);
-        }
-        hint
+        with_read(first, &self.body.size_hint())
     }
 }
 

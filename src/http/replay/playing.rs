@@ -10,6 +10,7 @@ use ::http_body::{Body, Frame, SizeHint};
 use bytes::Bytes;
 
 use super::tape::Reel;
+use crate::http::sizes::with_read;
 
 /// A body that is sent and kept at once: what was kept comes first, then what the source still has.
 pub struct Playing<B> {
@@ -91,12 +92,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Playing<B> {
         }
         let kept = state.left();
         let source = if state.ended { SizeHint::with_exact(0) } else { state.source.size_hint() };
-        let mut hint = SizeHint::new();
-        hint.set_lower(kept.saturating_add(source.lower()));
-        if let Some(upper) = source.upper().and_then(|upper| upper.checked_add(kept)) {
-            hint.set_upper(upper);
-        }
-        hint
+        with_read(kept, &source)
     }
 }
 
