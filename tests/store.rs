@@ -12,6 +12,7 @@ mod killed;
 #[cfg(feature = "retry")]
 #[path = "store/ledgers.rs"]
 mod ledgers;
+mod little_room;
 
 use std::{
     fs,

@@ -6,6 +6,7 @@ mod example;
 mod full;
 #[path = "system_a/killed.rs"]
 mod killed;
+mod little_room;
 #[path = "../examples/system_a_batch/operator.rs"]
 mod operator;
 

@@ -3,18 +3,19 @@
 #[path = "../examples/system_b_coordinator.rs"]
 #[allow(dead_code, reason = "the example's own story isn't told here")]
 mod example;
+mod logged;
 mod support;
 
 use std::{
-    cell::RefCell,
-    io::{self, Write},
+    io,
     sync::{
-        Arc, Once,
+        Arc,
         atomic::{AtomicU32, Ordering},
     },
 };
 
 use example::{Coordinator, keep_working};
+use logged::{listen, logged};
 use support::{Oops, Told, ms, secs};
 use tokio::{
     sync::oneshot,
@@ -302,37 +303,4 @@ async fn system_b_the_loop_does_not_spin_on_what_fails() {
     };
     timeout(secs(120), keep_working(&coordinator, "mailer", secs(1), call)).await.unwrap_err();
     assert_eq!((calls, told.count("CallRejected")), (5 + 3, 4));
-}
-
-thread_local! {
-    static LOG: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Sends the log of every thread to that thread. Before anything is logged: with a subscriber of one thread only, a line that another
-/// thread comes by first may be taken for one that nobody wants to read.
-fn listen() {
-    static LISTENING: Once = Once::new();
-    LISTENING.call_once(|| {
-        let log = tracing_subscriber::fmt().with_ansi(false).without_time().with_target(false);
-        log.with_writer(|| ToThread).init();
-    });
-}
-
-/// What is logged on this thread meanwhile.
-async fn logged(run: impl Future<Output = ()>) -> String {
-    LOG.take();
-    run.await;
-    String::from_utf8(LOG.take()).unwrap()
-}
-
-struct ToThread;
-
-impl Write for ToThread {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        LOG.with_borrow_mut(|log| log.write(bytes))
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }

@@ -3,18 +3,20 @@
 #[path = "../examples/system_c_primitive.rs"]
 #[allow(dead_code, reason = "the example's own story isn't told here")]
 mod example;
+mod logged;
 mod support;
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::Cell,
     error::Error,
     fmt,
-    io::{self, ErrorKind, Write},
-    sync::{Mutex, Once},
+    io::{self, ErrorKind},
+    sync::Mutex,
     time::Duration,
 };
 
 use example::{Blame, Primitive};
+use logged::{listen, logged};
 use support::{Oops, secs};
 use tokio::time::{Instant, advance};
 use tower_recourse::{
@@ -287,37 +289,4 @@ async fn system_c_point_6_between_processes_a_store_belongs_to_one_at_a_time() {
     let store = FileStore::open(folder.path(), "prices").unwrap();
     store.keep("circuit", &other.circuit).unwrap();
     assert_eq!(other.circuit.state(), State::Open);
-}
-
-thread_local! {
-    static LOG: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Sends the log of every thread to that thread. Before anything is logged: with a subscriber of one thread only, a line that another
-/// thread comes by first may be taken for one that nobody wants to read.
-fn listen() {
-    static LISTENING: Once = Once::new();
-    LISTENING.call_once(|| {
-        let log = tracing_subscriber::fmt().with_ansi(false).without_time().with_target(false);
-        log.with_writer(|| ToThread).init();
-    });
-}
-
-/// What is logged on this thread meanwhile.
-async fn logged(run: impl Future<Output = ()>) -> String {
-    LOG.take();
-    run.await;
-    String::from_utf8(LOG.take()).unwrap()
-}
-
-struct ToThread;
-
-impl Write for ToThread {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        LOG.with_borrow_mut(|log| log.write(bytes))
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }

@@ -101,6 +101,17 @@ impl Bench {
         self.going(now, |going| self.cell.end(going, Some(&self.window), generation, (ending, slow)))
     }
 
+    /// The share of calls that is admitted at this time, if it ramps up.
+    fn share(&self, now: u64) -> Option<f64> {
+        let asked = std::cell::Cell::new(None);
+        let chance = |share| {
+            asked.set(Some(share));
+            true
+        };
+        let _ = self.going(now, |going| self.cell.admit(going, Asking::Request, chance, |_, _| {}));
+        asked.get()
+    }
+
     fn phase(&self) -> Phase {
         self.cell.load().phase
     }

@@ -3,14 +3,13 @@
 
 use std::{
     env,
-    process::Command,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use tower_recourse::store::{FileStore, Persist, StoreError};
 
-use super::{counted, names};
+use super::{counted, little_room::in_little_room, names};
 
 const FOLDER: &str = "RECOURSE_FULL_STORE_OF_A_CHILD";
 
@@ -56,12 +55,7 @@ fn child() {
 #[test]
 fn a_disk_without_room_keeps_the_old_state_and_goes_on_when_it_fits() {
     let folder = tempfile::tempdir().unwrap();
-    let mut child = Command::new("sh");
-    // Ignored, the signal of the limit becomes an error of the write.
-    child.args(["-c", "trap '' XFSZ; ulimit -f 4; exec \"$0\" --exact full::child --nocapture"]);
-    let child = child.arg(env::current_exe().unwrap()).env(FOLDER, folder.path()).output().unwrap();
-    let said = String::from_utf8_lossy(&child.stdout).into_owned() + &String::from_utf8_lossy(&child.stderr);
-    assert!(child.status.success() && said.contains("all is well"), "{said}");
+    in_little_room("full::child", (FOLDER, folder.path().as_os_str()));
     let (store, ..) = counted(folder.path());
     let text = Text::default();
     store.keep("text", &text).unwrap();

@@ -1,9 +1,9 @@
 //! A disk that is really full, for whoever may make no more of a file than this: a child with a limit.
 #![cfg(unix)]
 
-use std::{env, path::Path, process::Command};
+use std::{env, path::Path};
 
-use super::{Batch, fail, passing, succeed};
+use super::{Batch, fail, little_room::in_little_room, passing, succeed};
 use tower_recourse::retry::Backoff;
 
 const FOLDER: &str = "RECOURSE_FULL_BATCH_OF_A_CHILD";
@@ -27,12 +27,7 @@ async fn child() {
 #[test]
 fn system_a_point_7_a_full_disk_never_stops_the_batch() {
     let folder = tempfile::tempdir().unwrap();
-    let mut child = Command::new("sh");
-    // Ignored, the signal of the limit becomes an error of the write.
-    child.args(["-c", "trap '' XFSZ; ulimit -f 4; exec \"$0\" --exact full::child --nocapture"]);
-    let child = child.arg(env::current_exe().unwrap()).env(FOLDER, folder.path()).output().unwrap();
-    let said = String::from_utf8_lossy(&child.stdout).into_owned() + &String::from_utf8_lossy(&child.stderr);
-    assert!(child.status.success() && said.contains("all is well"), "{said}");
+    in_little_room("full::child", (FOLDER, folder.path().as_os_str()));
     // What is there is whole, and what fitted when there was room.
     assert!(Batch::open(folder.path(), "b-17", Backoff::none(), |_| {}).unwrap().ledger.retries_in_all() > 0);
 }

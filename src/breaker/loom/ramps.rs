@@ -12,17 +12,6 @@ fn ramping(rules: Rules) -> Bench {
     bench
 }
 
-/// The share of calls that is admitted at this time, if it ramps up.
-fn share(bench: &Bench, now: u64) -> Option<f64> {
-    let asked = std::cell::Cell::new(None);
-    let chance = |share| {
-        asked.set(Some(share));
-        true
-    };
-    let _ = bench.going(now, |going| bench.cell.admit(going, Asking::Request, chance, |_, _| {}));
-    asked.get()
-}
-
 #[test]
 fn whoever_asks_while_it_relapses_gets_in_by_chance_or_is_told_until_when() {
     model(|| {
@@ -48,7 +37,7 @@ fn a_failure_is_not_lost_when_the_ramp_ends_just_then() {
         let (bench, failed, moved_on) = both(ramping(consecutive(2)), fail, look);
         assert_eq!((failed, moved_on), (Ended::Stays, false), "the end of a ramp is no transition");
         // Whoever looked may have lost the word to the failure; the next one ends the ramp then.
-        assert_eq!(share(&bench, OPEN_FOR + RAMP), None);
+        assert_eq!(bench.share(OPEN_FOR + RAMP), None);
         let one = Phase::Closed { failures_in_a_row: 1, ramping: false };
         assert_eq!((bench.generation(), bench.phase()), (3, one));
     });
@@ -66,9 +55,9 @@ fn of_a_probe_and_a_success_from_elsewhere_one_closes_it_and_the_ramp_has_a_begi
         let (bench, by_probe, by_report) = both(bench, probe, report);
         assert!(by_probe != by_report, "closed twice, or not at all");
         assert_eq!(bench.generation(), 3);
-        let seen = share(&bench, OPEN_FOR + 5);
+        let seen = bench.share(OPEN_FOR + 5);
         assert!(matches!(seen, Some(0.1 | 0.2)), "{seen:?}");
-        assert_eq!(share(&bench, OPEN_FOR + 3 + RAMP), None);
+        assert_eq!(bench.share(OPEN_FOR + 3 + RAMP), None);
     });
 }
 
@@ -86,6 +75,6 @@ fn one_that_was_about_to_close_it_leaves_a_later_ramp_alone() {
         let (bench, _, (relapse, closed)) = both(bench, close, close_twice);
         assert!(is_transition(&relapse) && is_transition(&closed), "{relapse:?}, {closed:?}");
         assert_eq!(bench.generation(), 6);
-        assert_eq!(share(&bench, OPEN_FOR + OPEN_FOR + 2), Some(0.1));
+        assert_eq!(bench.share(OPEN_FOR + OPEN_FOR + 2), Some(0.1));
     });
 }

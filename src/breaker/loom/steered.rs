@@ -1,7 +1,5 @@
 //! Circuits that are steered from outside, and circuits that ramp up, while calls end.
 
-use std::cell::Cell as Share;
-
 use super::*;
 use crate::breaker::state::Mode;
 use Ending::{Failure, Success};
@@ -10,17 +8,6 @@ const RAMP: u64 = 20;
 
 const ROW_OF_ONE: Phase = Phase::Closed { failures_in_a_row: 1, ramping: false };
 const PLAIN: Phase = Phase::Closed { failures_in_a_row: 0, ramping: false };
-
-/// The share of calls that is admitted at this time, if it ramps up.
-fn share(bench: &Bench, now: u64) -> Option<f64> {
-    let asked = Share::new(None);
-    let chance = |share| {
-        asked.set(Some(share));
-        true
-    };
-    let _ = bench.going(now, |going| bench.cell.admit(going, Asking::Request, chance, |_, _| {}));
-    asked.get()
-}
 
 #[test]
 fn a_circuit_that_is_forced_open_when_it_opens_stays_so() {
@@ -79,10 +66,10 @@ fn whoever_meets_a_ramp_knows_when_it_began() {
     model(|| {
         let bench = Bench { ramp: RAMP, ..Bench::half_open(ONE_PROBE, 1) };
         let succeed = |bench: &Bench| bench.end(2, Success, OPEN_FOR);
-        let (bench, _, seen) = both(bench, succeed, |bench| share(bench, OPEN_FOR + 2));
+        let (bench, _, seen) = both(bench, succeed, |bench| bench.share(OPEN_FOR + 2));
         // Asked before the success, there was no ramp yet.
         assert!(seen.is_none() || seen == Some(0.1), "{seen:?}");
-        assert_eq!(share(&bench, OPEN_FOR + 2), Some(0.1));
+        assert_eq!(bench.share(OPEN_FOR + 2), Some(0.1));
     });
 }
 
@@ -93,8 +80,8 @@ fn a_ramp_goes_on_when_its_circuit_counts_anew_whatever_ends_meanwhile() {
         bench.end(2, Success, OPEN_FOR);
         let fail = |bench: &Bench| bench.end(3, Failure, OPEN_FOR + 1);
         let (bench, _, ()) = both(bench, fail, |bench| bench.cell.renew());
-        assert_eq!(share(&bench, OPEN_FOR + 2), Some(0.1));
-        assert_eq!(share(&bench, OPEN_FOR + RAMP), None);
+        assert_eq!(bench.share(OPEN_FOR + 2), Some(0.1));
+        assert_eq!(bench.share(OPEN_FOR + RAMP), None);
     });
 }
 
@@ -104,7 +91,7 @@ fn a_circuit_that_opens_while_it_ramps_up_leaves_no_ramp_behind() {
         let bench = Bench { ramp: RAMP, ..Bench::half_open(ONE_PROBE, 1) };
         bench.end(2, Success, OPEN_FOR);
         let fail = |bench: &Bench| bench.end(3, Failure, OPEN_FOR + RAMP);
-        let end_ramp = |bench: &Bench| share(bench, OPEN_FOR + RAMP);
+        let end_ramp = |bench: &Bench| bench.share(OPEN_FOR + RAMP);
         let (bench, _, seen) = both(bench, fail, end_ramp);
         assert_eq!((seen, bench.generation(), bench.phase()), (None, 4, Phase::Open));
     });
