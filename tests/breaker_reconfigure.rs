@@ -7,7 +7,7 @@ use accounts::{at_once, counted, end_all, endings, open};
 use support::{Told, secs};
 use tower_recourse::{
     BreakerConfig, Circuit, Ratio, State, Verdict,
-    breaker::{Dropped, Mode, OpenFor, OpenRule, Probes, Undecided, Window},
+    breaker::{Dropped, Mode, OpenFor, OpenRule, Probes, Undecided, Window, WindowStats},
     time::ManualClock,
 };
 
@@ -214,7 +214,7 @@ fn what_only_measures_tells_again_of_other_windows() {
 #[test]
 fn what_only_measures_tells_again_of_other_rules_and_not_of_the_same() {
     let told = Told::default();
-    let never = |_: u32, _: &tower_recourse::breaker::WindowStats| false;
+    let never = |_: u32, _: &WindowStats| false;
     let own = OpenRule::custom(Window::count(10).unwrap(), never);
     let config = |minimum| {
         let window = Window::count(10).unwrap().minimum(minimum).unwrap();
@@ -230,6 +230,22 @@ fn what_only_measures_tells_again_of_other_rules_and_not_of_the_same() {
         assert_eq!(told.count("CircuitWouldOpen"), times, "a minimum of {minimum}");
     }
     assert_eq!(circuit.stats().window.calls, 10, "and what was counted stays");
+}
+
+#[test]
+fn what_only_measures_tells_again_of_another_rule_of_ones_own() {
+    let told = Told::default();
+    let own = || OpenRule::custom(Window::count(10).unwrap(), |_: u32, seen: &WindowStats| seen.failures >= 2);
+    let (one, other) = (own(), own());
+    let config = |rule: &OpenRule| counted().open_when(rule.clone()).observe(told.observer());
+    let circuit = Circuit::new(config(&one));
+    circuit.set_mode(Mode::MetricsOnly);
+    end_all(&circuit, Verdict::transient(), 9);
+    for (rule, times) in [(&one, 1), (&other, 2), (&other, 2), (&one, 3)] {
+        circuit.reconfigure(config(rule));
+        end_all(&circuit, Verdict::transient(), 1);
+        assert_eq!(told.count("CircuitWouldOpen"), times);
+    }
 }
 
 // Switched on late, calls on their way ended that had never been admitted, and failures of before were nobody's.
