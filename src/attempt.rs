@@ -27,6 +27,7 @@ impl Attempt {
     }
 
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
+    #[inline]
     pub(crate) fn first(started: Option<Instant>, deadline: Option<Instant>, replayable: bool) -> Self {
         Self { number: 1, started, deadline, replayable, unsent: false, accounted: false }
     }
@@ -48,38 +49,45 @@ impl Attempt {
     }
 
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
+    #[inline]
     pub(crate) fn with_replayable(self, replayable: bool) -> Self {
         Self { replayable, ..self }
     }
 
     /// The request wasn't sent in this attempt.
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
+    #[inline]
     pub(crate) fn with_unsent(self, unsent: bool) -> Self {
         Self { unsent, ..self }
     }
 
     /// Whether a retry further in has told the budget, which it shares with this one, what came of it.
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
+    #[inline]
     pub(crate) fn is_accounted(&self) -> bool {
         self.accounted
     }
 
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
-    pub(crate) fn set_accounted(&mut self) {
-        self.accounted = true;
+    #[inline]
+    pub(crate) fn account(&mut self, accounted: bool) {
+        self.accounted |= accounted;
     }
 
     /// Its number: 1 is the first.
+    #[inline]
     pub fn number(&self) -> u32 {
         self.number
     }
 
     /// When it started. `None` where nothing in the policy asks for the time: the clock isn't read for nothing.
+    #[inline]
     pub fn started(&self) -> Option<Instant> {
         self.started
     }
 
     /// When the whole request must be answered, all attempts and waits included. `None` if there is no such time.
+    #[inline]
     pub fn deadline(&self) -> Option<Instant> {
         self.deadline
     }

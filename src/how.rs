@@ -30,17 +30,19 @@ pub(crate) struct Tried {
 /// By the service, at the first attempt.
 impl Default for How {
     fn default() -> Self {
-        Self {
-            tried: Tried { attempts: 1, fallbacks_failed: 0, passed_by: 0 },
-            fallback: None,
-            failed: None,
-            rejection: None,
-            asked: None,
-        }
+        Self::PLAIN
     }
 }
 
 impl How {
+    pub(crate) const PLAIN: Self = Self {
+        tried: Tried { attempts: 1, fallbacks_failed: 0, passed_by: 0 },
+        fallback: None,
+        failed: None,
+        rejection: None,
+        asked: None,
+    };
+
     /// How many attempts were made at the service itself, as the outermost retry around it counts them. 1 without a retry; also
     /// if a breaker rejected the only one.
     pub fn attempts(&self) -> u32 {
@@ -84,6 +86,7 @@ impl How {
 #[cfg_attr(not(all(feature = "retry", feature = "fallback")), allow(dead_code))]
 impl How {
     /// The service failed, and this is why it isn't asked again.
+    #[inline]
     pub(crate) fn because(cause: Cause) -> Self {
         Self { failed: Some(cause), ..Self::default() }
     }
@@ -114,7 +117,7 @@ impl How {
 
     /// Whether there is anything to say.
     pub(crate) fn is_plain(&self) -> bool {
-        *self == Self::default()
+        *self == Self::PLAIN
     }
 }
 

@@ -16,12 +16,33 @@
 
 use std::cell::Cell;
 
-use crate::{Attempt, Cause, How};
+use crate::{Cause, How};
 
 thread_local! {
-    static SAID: Cell<Option<Said>> = const { Cell::new(None) };
-    static CUT: Cell<bool> = const { Cell::new(false) };
-    static BUDGETS: Cell<Budgets> = const { Cell::new(Budgets { around: [0; BUDGETS_KNOWN], accounted: 0 }) };
+    static WORDS: Words = const {
+        Words {
+            is_said: Cell::new(false),
+            said: Cell::new(Said { how: How::PLAIN, of: Of::Error }),
+            is_cut_off: Cell::new(false),
+            innermost: Cell::new(0),
+            further_out: Cell::new([0; BUDGETS_KNOWN - 1]),
+            accounted: Cell::new(0),
+        }
+    };
+}
+
+/// Each in a cell of its own: nearly always there is nothing to say, and nobody around, and then a flag is all that is looked at.
+struct Words {
+    is_said: Cell<bool>,
+    /// Of no meaning unless it is said.
+    said: Cell<Said>,
+    is_cut_off: Cell<bool>,
+    /// The budget of the innermost retry around a call; 0 is none.
+    innermost: Cell<usize>,
+    /// Those around it, the innermost first.
+    further_out: Cell<[usize; BUDGETS_KNOWN - 1]>,
+    /// A bit for each budget, the innermost first: it was told what came of the attempt that is being made.
+    accounted: Cell<u8>,
 }
 
 #[derive(Clone, Copy)]
@@ -46,112 +67,178 @@ impl Of {
 
 /// Says why the error that is about to be returned is what it is.
 pub(crate) fn say(cause: Cause) {
-    SAID.set(Some(Said { how: How::because(cause), of: Of::Error }));
+    say_because(Of::Error, cause);
+}
+
+fn say_because(of: Of, cause: Cause) {
+    WORDS.with(|words| {
+        words.said.set(Said { how: How::because(cause), of });
+        words.is_said.set(true);
+    });
 }
 
 /// Says of a result that is about to be returned what was taken, or found out.
+#[inline]
 pub(crate) fn pass_on<Res, Err>(result: &Result<Res, Err>, how: Option<How>) {
-    SAID.set(how.map(|how| Said { how, of: Of::this(result) }));
+    match how {
+        None => clear(),
+        Some(how) => say_of(Of::this(result), how),
+    }
+}
+
+#[cold]
+fn say_of(of: Of, how: How) {
+    WORDS.with(|words| {
+        words.said.set(Said { how, of });
+        words.is_said.set(true);
+    });
 }
 
 /// Forgets what was said before, by layers whose result has been used up on the way.
 #[inline]
 pub(crate) fn clear() {
-    SAID.set(None);
+    WORDS.with(|words| words.is_said.set(false));
+}
+
+/// Whether nothing was said, as nearly always.
+#[inline]
+pub(crate) fn is_silent() -> bool {
+    WORDS.with(|words| !words.is_said.get())
 }
 
 /// What was said of the result that has just been returned.
+#[inline]
 pub(crate) fn take<Res, Err>(result: &Result<Res, Err>) -> Option<How> {
-    SAID.take().filter(|said| said.of == Of::this(result)).map(|said| said.how)
+    if is_silent() { None } else { take_of(Of::this(result)) }
+}
+
+#[cold]
+fn take_of(this: Of) -> Option<How> {
+    WORDS.with(|words| {
+        words.is_said.set(false);
+        let Said { how, of } = words.said.get();
+        (of == this).then_some(how)
+    })
 }
 
 /// Runs `drop_call`, which drops a call that took too long: within it, a dropped permit is a failure and not a caller
 /// who lost interest.
 pub(crate) fn cut_off(drop_call: impl FnOnce()) {
-    let _restore = Restore { cell: &CUT, before: CUT.replace(true) };
+    struct Restore(bool);
+
+    // Also when a drop panics.
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            WORDS.with(|words| words.is_cut_off.set(self.0));
+        }
+    }
+
+    let _restore = Restore(WORDS.with(|words| words.is_cut_off.replace(true)));
     drop_call();
 }
 
 /// Whether calls are being dropped because they took too long.
 pub(crate) fn is_cut_off() -> bool {
-    CUT.get()
+    WORDS.with(|words| words.is_cut_off.get())
 }
 
 /// Of how many budgets around a call is known that it has been deposited into: who nests more than these deposits once
 /// more.
 const BUDGETS_KNOWN: usize = 4;
 
-/// The budgets of the retries around a call.
-#[derive(Clone, Copy)]
-struct Budgets {
-    /// The innermost first; 0 is none.
-    around: [usize; BUDGETS_KNOWN],
-    /// A bit for each: it was told what came of the attempt that is being made.
+impl Words {
+    /// How far out this budget is: 0 is the innermost one.
+    #[inline]
+    fn find(&self, budget: usize) -> Option<usize> {
+        match self.innermost.get() {
+            // Nobody around, mostly.
+            0 => None,
+            innermost if innermost == budget => Some(0),
+            _ => self.find_further_out(budget),
+        }
+    }
+
+    fn find_further_out(&self, budget: usize) -> Option<usize> {
+        if budget == 0 {
+            return None;
+        }
+        self.further_out.get().iter().position(|&around| around == budget).map(|place| place + 1)
+    }
+}
+
+/// While this is held, what is polled or called is inside a retry that draws on a budget. Dropped, it puts back what was before, also when
+/// what is called panics.
+pub(crate) struct Within {
+    budget: usize,
+    /// The innermost one before; 0 is none.
+    innermost: usize,
+    /// Only written if there was one.
+    further_out: [usize; BUDGETS_KNOWN - 1],
     accounted: u8,
 }
 
-impl Budgets {
-    fn find(&self, budget: usize) -> Option<usize> {
-        // Nobody around, mostly: the innermost comes first.
-        if self.around[0] == 0 || budget == 0 {
+impl Within {
+    /// Begins, with the budget at this address; `None` for none.
+    #[inline]
+    pub(crate) fn budget(budget: usize) -> Option<Self> {
+        if budget == 0 {
             return None;
         }
-        self.around.iter().position(|&around| around == budget)
+        Some(WORDS.with(|words| {
+            let innermost = words.innermost.replace(budget);
+            let further_out = if innermost == 0 { Default::default() } else { words.further_out.get() };
+            if innermost != 0 {
+                let [second, third, _] = further_out;
+                words.further_out.set([innermost, second, third]);
+            }
+            Self { budget, innermost, further_out, accounted: words.accounted.replace(0) }
+        }))
+    }
+
+    /// Ends. Whether a retry further in has told the budget what came of the attempt.
+    #[inline]
+    pub(crate) fn ends(self) -> bool {
+        let budget = self.budget;
+        let accounted = WORDS.with(|words| words.accounted.get());
+        drop(self);
+        accounted != 0 && pass_accounts(budget, accounted)
     }
 }
 
-/// Runs `poll`, which polls or calls the service inside a retry that draws on the budget at this address.
-pub(crate) fn within_budget<T>(budget: usize, attempt: &mut Attempt, poll: impl FnOnce() -> T) -> T {
-    if budget == 0 {
-        return poll();
+impl Drop for Within {
+    #[inline]
+    fn drop(&mut self) {
+        WORDS.with(|words| {
+            words.accounted.set(self.accounted);
+            words.innermost.set(self.innermost);
+            if self.innermost != 0 {
+                words.further_out.set(self.further_out);
+            }
+        });
     }
-    let before = BUDGETS.get();
-    let [first, second, third, _] = before.around;
-    BUDGETS.set(Budgets { around: [budget, first, second, third], accounted: 0 });
-    let restore = Restore { cell: &BUDGETS, before };
-    let polled = poll();
-    let accounted = BUDGETS.get().accounted;
-    drop(restore);
-    if accounted != 0 {
-        pass_accounts(budget, attempt, accounted);
-    }
-    polled
 }
 
 #[cold]
-fn pass_accounts(budget: usize, attempt: &mut Attempt, accounted: u8) {
-    let mut around = BUDGETS.get();
-    around.accounted |= accounted >> 1;
-    BUDGETS.set(around);
-    if accounted & 1 != 0 {
-        attempt.set_accounted();
+fn pass_accounts(budget: usize, accounted: u8) -> bool {
+    WORDS.with(|words| words.accounted.set(words.accounted.get() | accounted >> 1));
+    let innermost = accounted & 1 != 0;
+    if innermost {
         account(budget);
     }
+    innermost
 }
 
 /// Whether a retry around this one has deposited into the same budget for the same request.
 #[inline]
 pub(crate) fn is_within_budget(budget: usize) -> bool {
-    BUDGETS.get().find(budget).is_some()
+    WORDS.with(|words| words.find(budget).is_some())
 }
 
 /// Says to the next retry on this budget around this one that it has been told what came of an attempt.
 pub(crate) fn account(budget: usize) {
-    let mut around = BUDGETS.get();
-    if let Some(place) = around.find(budget) {
-        around.accounted |= 1 << place;
-        BUDGETS.set(around);
-    }
-}
-
-/// Puts a cell back as it was, also when what it was changed for panics.
-struct Restore<T: Copy + 'static> {
-    cell: &'static std::thread::LocalKey<Cell<T>>,
-    before: T,
-}
-
-impl<T: Copy + 'static> Drop for Restore<T> {
-    fn drop(&mut self) {
-        self.cell.set(self.before);
-    }
+    WORDS.with(|words| {
+        if let Some(place) = words.find(budget) {
+            words.accounted.set(words.accounted.get() | 1 << place);
+        }
+    });
 }

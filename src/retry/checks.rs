@@ -25,9 +25,22 @@ use crate::{
 pub struct Progress<M, B> {
     memo: M,
     account: B,
+    /// Boxed, as nearly every request does without: what isn't there needn't be written, moved, and dropped.
+    again: Option<Box<Again>>,
+}
+
+/// What it takes to try again.
+#[derive(Debug, Default)]
+struct Again {
     waits: Waits,
     /// Held from the decision to retry until the attempt is made.
     reservation: Reservation,
+}
+
+impl<M, B> Progress<M, B> {
+    fn again(&mut self) -> &mut Again {
+        self.again.get_or_insert_default()
+    }
 }
 
 impl<C, A, L, K, Req, Res, Err> Policy<Req, Res, Err> for RetryConfig<C, A, L, K>
@@ -38,28 +51,28 @@ where
 {
     type State = Progress<C::Memo, L::Account>;
 
+    #[inline]
     fn start(&self, request: &Req) -> Self::State {
         if let Some(budget) = self.terms.budget.as_deref() {
             if !told::is_within_budget(address(budget)) {
                 budget.deposit();
             }
         }
-        Progress {
-            memo: self.classifier.memo(request),
-            account: self.ledger.open(request),
-            waits: Waits::default(),
-            reservation: Reservation::NONE,
-        }
+        Progress { memo: self.classifier.memo(request), account: self.ledger.open(request), again: None }
     }
 
+    #[inline]
     fn attempt(&self, progress: &mut Self::State, _: &Attempt) {
-        progress.reservation.spend();
+        if let Some(again) = &mut progress.again {
+            again.reservation.spend();
+        }
         self.ledger.spend(&mut progress.account);
     }
 
+    #[inline(always)]
     fn decide(&self, progress: &mut Self::State, attempt: &Attempt, outcome: Outcome<'_, Res, Err>) -> Decision {
         // What is left from an attempt which wasn't ready goes back first.
-        let paid = progress.reservation.settle(attempt.number());
+        let paid = progress.again.as_mut().and_then(|again| again.reservation.settle(attempt.number()));
         self.ledger.give_back(&mut progress.account);
         let verdict = match outcome.cause() {
             Some(Cause::Rejected { retry_in }) => Verdict::rejected(retry_in),
@@ -71,30 +84,20 @@ where
                 Decision::Return(Reason::Success)
             }
             Verdict::Neutral => Decision::Return(Reason::Neutral),
-            Verdict::Failure(failure) if failure.is_refused() && self.resends(progress, attempt) => {
-                progress.waits.resent = true;
-                Decision::Resend
-            }
-            Verdict::Failure(failure) => {
-                self.terms.failed(attempt, paid, failure);
-                if costs_nothing(failure) {
-                    self.ledger.rejected(&mut progress.account);
-                }
-                match self.check::<Req, _>(progress, attempt, failure) {
-                    Ok(delay) => self.retry::<Req, _>(progress, attempt, delay),
-                    Err(reason) => self.stop::<Req, _>(progress, attempt, reason),
-                }
-            }
+            Verdict::Failure(failure) => self.failed::<Req, _>(progress, attempt, paid, failure),
         }
     }
 
     fn not_retried(&self, progress: &mut Self::State, attempt: &Attempt, cause: Cause) {
         // Now, and not when the caller lets go of the future.
-        progress.reservation.give_back();
+        if let Some(again) = &mut progress.again {
+            again.reservation.give_back();
+        }
         self.ledger.give_back(&mut progress.account);
         self.stopped::<Req, _>(progress, attempt, cause);
     }
 
+    #[inline]
     fn deadline(&self, progress: &Self::State) -> Option<Instant> {
         self.classifier.deadline(&progress.memo)
     }
@@ -103,6 +106,7 @@ where
         self.classifier.let_go(outcome).ok()
     }
 
+    #[inline]
     fn limits(&self) -> Limits {
         self.terms.limits
     }
@@ -111,17 +115,43 @@ where
         self.answer.answer(elapsed)
     }
 
+    #[inline]
     fn budget(&self) -> Option<&dyn Budget> {
         self.terms.budget.as_deref()
     }
 }
 
 impl<C, A, L, K> RetryConfig<C, A, L, K> {
+    #[cold]
+    fn failed<Req, M>(
+        &self,
+        progress: &mut Progress<M, L::Account>,
+        attempt: &Attempt,
+        paid: Option<Token>,
+        failure: Failure,
+    ) -> Decision
+    where
+        L: Accounts<Req>,
+    {
+        if failure.is_refused() && self.resends(progress, attempt) {
+            progress.again().waits.resent = true;
+            return Decision::Resend;
+        }
+        self.terms.failed(attempt, paid, failure);
+        if costs_nothing(failure) {
+            self.ledger.rejected(&mut progress.account);
+        }
+        match self.check::<Req, _>(progress, attempt, failure) {
+            Ok(delay) => self.retry::<Req, _>(progress, attempt, delay),
+            Err(reason) => self.stop::<Req, _>(progress, attempt, reason),
+        }
+    }
+
     /// Whether a call that was refused is sent again for nothing. Once: a connection that refuses everything must not keep us
     /// busy. What can't be sent again, and what wasn't sent as the service wasn't ready, is left to the checks.
     fn resends<M, B>(&self, progress: &Progress<M, B>, attempt: &Attempt) -> bool {
         self.terms.is_on()
-            && !progress.waits.resent
+            && progress.again.as_ref().is_none_or(|again| !again.waits.resent)
             && attempt.is_replayable()
             && !attempt.is_unsent()
             && !crosses_deadline(attempt, Duration::ZERO)
@@ -167,9 +197,10 @@ impl<C, A, L, K> RetryConfig<C, A, L, K> {
             return Err(Reason::UnsafeToResend);
         }
         let exact = failure.is_delay_exact();
+        let waits = progress.again.as_ref().map(|again| again.waits).unwrap_or_default();
         let own_delay = match exact {
             true => Duration::ZERO,
-            false => terms.next_delay(progress.waits.previous(), progress.waits.retry_after(attempt.number())),
+            false => terms.next_delay(waits.previous(), waits.retry_after(attempt.number())),
         };
         let delay = own_delay.max(asked);
         if crosses_deadline(attempt, delay) {
@@ -180,17 +211,18 @@ impl<C, A, L, K> RetryConfig<C, A, L, K> {
         ledger.take(&mut progress.account).map_err(Reason::Ledger)?;
         if let Some(budget) = &terms.budget {
             match Reservation::of(budget, failure.kind()) {
-                Some(reservation) => progress.reservation = reservation,
+                Some(reservation) => progress.again().reservation = reservation,
                 None => {
                     ledger.give_back(&mut progress.account);
                     return Err(Reason::Budget);
                 }
             }
         }
+        let waits = &mut progress.again().waits;
         if exact {
-            progress.waits.begin_after(attempt.number());
+            waits.begin_after(attempt.number());
         } else {
-            progress.waits.waited(own_delay);
+            waits.waited(own_delay);
         }
         Ok(delay)
     }
@@ -230,10 +262,12 @@ impl<C, A, L, K> RetryConfig<C, A, L, K> {
 }
 
 impl Terms {
+    #[inline]
     fn is_on(&self) -> bool {
         self.switch.as_ref().is_none_or(|switch| switch.is_on())
     }
 
+    #[inline]
     fn succeeded(&self, attempt: &Attempt, paid: Option<Token>) {
         if let Some(budget) = self.untold(attempt) {
             if paid.is_some() {
@@ -264,6 +298,7 @@ impl Terms {
     }
 
     /// The budget, unless a retry further in has told it what came of this attempt.
+    #[inline]
     fn untold(&self, attempt: &Attempt) -> Option<&dyn Budget> {
         self.budget.as_deref().filter(|_| !attempt.is_accounted())
     }

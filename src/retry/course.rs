@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Decision, Elapsed, Limits, Policy, Reason, budget::address};
-use crate::{Attempt, Cause, Outcome, time::Instant, told};
+use crate::{Attempt, Cause, How, Outcome, time::Instant, told};
 
 /// What follows an outcome that isn't returned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +36,31 @@ pub(super) fn begun(attempt: Attempt) -> Attempt {
     attempt.begun_at(attempt.started().map(|_| Instant::now()))
 }
 
+/// What the policy says to an outcome of which this was said, and when it was asked, if anything is timed.
+#[inline(always)]
+pub(super) fn decide<P, Req, Res, Err>(
+    policy: &P,
+    state: &mut P::State,
+    attempt: &Attempt,
+    result: Result<&Res, &Err>,
+    said: Option<How>,
+) -> (Decision, Option<Instant>)
+where
+    P: Policy<Req, Res, Err>,
+{
+    let now = attempt.started().map(|_| Instant::now());
+    let took = now.zip(attempt.started()).map(|(now, started)| now - started);
+    let outcome =
+        Outcome::new(result).with_elapsed(took).with_cause(said.and_then(|how| how.rejection().or(how.failed())));
+    (policy.decide(state, attempt, outcome), now)
+}
+
+/// Whether there is nothing more to do, and nothing to say, after this decision on an outcome of which nothing was said.
+#[inline]
+pub(super) fn is_plain(decision: Decision, attempt: &Attempt) -> bool {
+    matches!(decision, Decision::Return(Reason::Success)) && attempt.number() == 1
+}
+
 /// What to do with an outcome: `None` to return it. Takes what was said of it, and says why it is returned.
 pub(super) fn judge<P, Req, Res, Err>(
     policy: &P,
@@ -47,16 +72,24 @@ where
     P: Policy<Req, Res, Err>,
 {
     let said = told::take(result);
-    let now = attempt.started().map(|_| Instant::now());
-    let took = now.zip(attempt.started()).map(|(now, started)| now - started);
-    let outcome = Outcome::new(result.as_ref())
-        .with_elapsed(took)
-        .with_cause(said.and_then(|how| how.rejection().or(how.failed())));
-    let next = match policy.decide(state, attempt, outcome) {
+    let decided = decide(policy, state, attempt, result.as_ref(), said);
+    follow(policy, state, attempt, (result, said), decided)
+}
+
+/// What comes of a decision: `None` to return the outcome. Says why it is returned.
+pub(super) fn follow<P, Req, Res, Err>(
+    policy: &P,
+    state: &mut P::State,
+    attempt: &Attempt,
+    (result, said): (&Result<Res, Err>, Option<How>),
+    (decision, now): (Decision, Option<Instant>),
+) -> Option<Next>
+where
+    P: Policy<Req, Res, Err>,
+{
+    let next = match decision {
         Decision::Retry { delay, .. } => Next::Retry(delay),
         Decision::Resend => Next::Resend,
-        // Nothing to tell, as nearly always.
-        Decision::Return(Reason::Success) if attempt.number() == 1 && said.is_none() => return None,
         Decision::Return(reason) => {
             let how = said.unwrap_or_default().with_failed(reason.cause()).with_attempts(attempt.number());
             told::pass_on(result, (!how.is_plain()).then_some(how));
@@ -88,6 +121,15 @@ pub(super) fn refuse<P, Req, Res, Err>(
     told::pass_on(result, Some(said.with_failed(Some(cause)).with_attempts(attempt.number())));
 }
 
+/// Whether the clock has to be read for a request.
+#[inline]
+pub(super) fn is_timed<P, Req, Res, Err>(policy: &P, state: &P::State) -> bool
+where
+    P: Policy<Req, Res, Err>,
+{
+    !policy.limits().is_none() || policy.deadline(state).is_some()
+}
+
 pub(super) fn first_attempt<P, Req, Res, Err>(policy: &P, state: &P::State, replayable: bool) -> Attempt
 where
     P: Policy<Req, Res, Err>,
@@ -101,6 +143,7 @@ where
     Attempt::first(Some(now), earlier(own, asked), replayable)
 }
 
+#[inline]
 fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
     match (one, other) {
         (Some(one), Some(other)) => Some(one.min(other)),
@@ -109,12 +152,14 @@ fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
 }
 
 /// When an attempt is cut off: at its own limit or the deadline, whichever is earlier.
+#[inline]
 pub(super) fn ends_at<Req, Res, Err>(policy: &impl Policy<Req, Res, Err>, attempt: &Attempt) -> Option<Instant> {
     let own = attempt.started().zip(policy.limits().attempt).and_then(|(started, limit)| started.checked_add(limit));
     earlier(own, attempt.deadline())
 }
 
 /// Whether the request's own deadline had passed before it came. A limit of no time at all isn't that: its first attempt is made.
+#[inline]
 pub(super) fn came_too_late(attempt: &Attempt) -> bool {
     attempt.deadline().zip(attempt.started()).is_some_and(|(deadline, started)| deadline < started)
 }
@@ -139,6 +184,7 @@ pub(super) fn elapsed<Req, Res, Err>(policy: &impl Policy<Req, Res, Err>, attemp
 }
 
 /// The address of the policy's budget; 0 if it has none.
+#[inline]
 pub(super) fn budget<Req, Res, Err>(policy: &impl Policy<Req, Res, Err>) -> usize {
     policy.budget().map_or(0, address)
 }

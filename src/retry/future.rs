@@ -13,8 +13,8 @@ use pin_project_lite::pin_project;
 use tokio::time::{Sleep, sleep, sleep_until};
 use tower_service::Service;
 
-use super::{Keep, Policy, course};
-use crate::{Attempt, Cause, classify::LetGo, readiness::Readiness, told};
+use super::{Decision, Keep, Policy, course};
+use crate::{Attempt, Cause, How, classify::LetGo, readiness::Readiness, time::Instant, told, told::Within};
 
 pin_project! {
     /// One request, with all its attempts and waits.
@@ -80,19 +80,40 @@ pub(super) type Future<S, P, K, Req> = ResponseFuture<
     <K as Keep<Req>>::Request,
 >;
 
+/// Begins a request. Mostly nothing is timed, and the service was ready: then what is made is written once, where it will stay. The instance
+/// that was ready is called, and a clone of it goes with the call, for the attempts that may follow.
+#[inline]
 pub(super) fn start<S, P, K, Req>(
-    (policy, keep): (Arc<P>, K),
-    (service, readiness): (S, Readiness),
+    (policy, keep): (&Arc<P>, &K),
+    (service, readiness): (&mut S, &mut Readiness),
     request: Req,
 ) -> Future<S, P, K, Req>
 where
-    S: Service<K::Request>,
+    S: Service<K::Request> + Clone,
     P: Policy<Req, S::Response, S::Error>,
-    K: Keep<Req>,
+    K: Keep<Req> + Clone,
 {
-    let state = policy.start(&request);
-    let (request, kept) = keep.keep(request);
-    begin(Trying { policy, keep, state, kept, request: PhantomData }, (service, readiness), request)
+    let mut state = policy.start(&request);
+    let (mut request, kept) = keep.keep(request);
+    if readiness.has_failed() || course::is_timed(&**policy, &state) {
+        let trying = Trying { policy: Arc::clone(policy), keep: keep.clone(), state, kept, request: PhantomData };
+        // The very instance goes with the call: it may have to be asked again whether it is ready.
+        let fresh = service.clone();
+        return begin(trying, (std::mem::replace(service, fresh), std::mem::take(readiness)), request);
+    }
+    let mut attempt = Attempt::first(None, None, kept.is_some());
+    policy.attempt(&mut state, &attempt);
+    keep.stamp(&mut request, &attempt, None);
+    let within = Within::budget(course::budget(&**policy));
+    let future = service.call(request);
+    attempt.account(within.is_some_and(Within::ends));
+    ResponseFuture {
+        step: Step::Calling { future },
+        service: service.clone(),
+        trying: Trying { policy: Arc::clone(policy), keep: keep.clone(), state, kept, request: PhantomData },
+        attempt,
+        timer: None,
+    }
 }
 
 impl<P, St, K, Kept, Req> Trying<P, St, K, Kept, Req> {
@@ -101,6 +122,8 @@ impl<P, St, K, Kept, Req> Trying<P, St, K, Kept, Req> {
     }
 }
 
+/// Begins a request that may be timed, or that its service may not have been ready for.
+#[cold]
 pub(super) fn begin<S, P, K, Req>(
     mut trying: Trying<P, P::State, K, K::Kept, Req>,
     (mut service, readiness): (S, Readiness),
@@ -122,7 +145,9 @@ where
     } else {
         policy.attempt(&mut trying.state, &attempt);
         trying.keep.stamp(&mut request, &attempt, ends_at);
-        let future = told::within_budget(course::budget(policy), &mut attempt, || service.call(request));
+        let within = Within::budget(course::budget(policy));
+        let future = service.call(request);
+        attempt.account(within.is_some_and(Within::ends));
         Step::Calling { future }
     };
     ResponseFuture { service, trying, attempt, step, timer: ends_at.map(sleep_until) }
@@ -138,134 +163,252 @@ where
 {
     type Output = Result<S::Response, S::Error>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.as_mut().poll_call(cx) {
+            Ok(polled) => polled,
+            Err(then) => self.go_on(then, cx),
+        }
+    }
+}
+
+/// What there is to do if an answer isn't just passed on.
+enum Then<R> {
+    /// To look at the step: there was no call to poll.
+    Look,
+    /// To see whether the attempt's time is over.
+    Limit,
+    /// To judge what it came to.
+    Judge(R),
+    /// To do what was decided about it.
+    Follow(R, (Decision, Option<Instant>)),
+}
+
+/// What an attempt came to.
+struct Came<R, Q> {
+    result: R,
+    /// The request wasn't sent.
+    is_unsent: bool,
+    /// Then it is here, unless it was being changed.
+    request: Option<Q>,
+}
+
+impl<R, Q> Came<R, Q> {
+    fn sent(result: R) -> Self {
+        Self { result, is_unsent: false, request: None }
+    }
+
+    fn unsent(result: R, request: Q) -> Self {
+        Self { result, is_unsent: true, request: Some(request) }
+    }
+
+    /// The attempt, as it is known by now.
+    fn attempt(&self, attempt: &Attempt, is_kept: bool) -> Attempt {
+        attempt.with_replayable(is_kept || self.request.is_some()).with_unsent(self.is_unsent)
+    }
+}
+
+type CameOf<S, Q> = Came<Answer<S, Q>, Q>;
+
+/// What a service of requests `Q` answers.
+type Answer<S, Q> = Result<<S as Service<Q>>::Response, <S as Service<Q>>::Error>;
+
+impl<S, P, K, Req> ResponseFuture<S, S::Future, K::Prepared, Trying<P, P::State, K, K::Kept, Req>, K::Request>
+where
+    S: Service<K::Request>,
+    S::Error: 'static,
+    P: Policy<Req, S::Response, S::Error>,
+    K: Keep<Req>,
+{
+    /// The way of nearly every request, and all of it: the first attempt is called, and succeeds. `Err`: there is more to do.
+    ///
+    /// The response is held by value until that is known, as what is lent to code elsewhere must lie in memory.
+    #[inline(always)]
+    #[allow(clippy::type_complexity, reason = "an answer, or what there is to do about one")]
+    fn poll_call(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Result<Poll<Answer<S, K::Request>>, Then<Answer<S, K::Request>>> {
+        let this = self.project();
+        let StepProj::Calling { future } = this.step.project() else { return Err(Then::Look) };
+        let Trying { policy, state, .. } = this.trying;
+        let policy = &**policy;
+        told::clear();
+        let within = Within::budget(course::budget(policy));
+        let polled = future.poll(cx);
+        this.attempt.account(within.is_some_and(Within::ends));
+        match polled {
+            Poll::Ready(Ok(response)) if told::is_silent() => {
+                let decided = course::decide(policy, state, this.attempt, Ok(&response), None);
+                if !course::is_plain(decided.0, this.attempt) {
+                    return Err(Then::Follow(Ok(response), decided));
+                }
+                told::clear();
+                Ok(Poll::Ready(Ok(response)))
+            }
+            Poll::Ready(result) => Err(Then::Judge(result)),
+            // No timer, no limit: nothing but the service can wake us.
+            Poll::Pending if this.timer.is_none() => Ok(Poll::Pending),
+            Poll::Pending => Err(Then::Limit),
+        }
+    }
+
+    /// The way of all others.
+    #[cold]
+    fn go_on(
+        mut self: Pin<&mut Self>,
+        mut then: Then<Answer<S, K::Request>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Answer<S, K::Request>> {
+        loop {
+            let answer = match then {
+                Then::Look => ready!(self.as_mut().poll_between(cx)).and_then(|came| self.as_mut().judge(came)),
+                // Without an answer to that it goes on, without a limit.
+                Then::Limit => ready!(self.as_mut().poll_limit(cx)).and_then(|came| self.as_mut().judge(came)),
+                Then::Judge(result) => self.as_mut().judge(Came::sent(result)),
+                Then::Follow(result, decided) => self.as_mut().follow(Came::sent(result), None, decided),
+            };
+            if let Some(answer) = answer {
+                return Poll::Ready(answer);
+            }
+            match self.as_mut().poll_call(cx) {
+                Ok(polled) => return polled,
+                Err(more) => then = more,
+            }
+        }
+    }
+
+    /// The steps between two calls, and before the first one if the service wasn't ready. `None`: another step is to be looked at.
+    fn poll_between(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<CameOf<S, K::Request>>> {
+        told::clear();
+        let mut this = self.as_mut().project();
+        let Trying { policy, keep, state, .. } = this.trying;
+        let policy = &**policy;
+        match this.step.as_mut().project() {
+            StepProj::Waiting { letting_go, .. } => {
+                if let Some(still) = letting_go {
+                    if still.as_mut().poll(cx).is_ready() {
+                        *letting_go = None;
+                    }
+                }
+                if let Some(wait) = this.timer.as_mut().as_pin_mut() {
+                    ready!(wait.poll(cx));
+                }
+                let StepOwned::Waiting { request, .. } = this.step.as_mut().project_replace(Step::Done) else {
+                    return Poll::Ready(None);
+                };
+                let attempt = course::begun(*this.attempt);
+                *this.attempt = attempt;
+                this.timer.set(course::ends_at(policy, &attempt).map(sleep_until));
+                this.step.set(Step::Preparing { prepared: keep.prepare(request, &attempt) });
+            }
+
+            StepProj::Preparing { prepared } => match prepared.poll(cx) {
+                Poll::Pending => return self.poll_limit(cx),
+                Poll::Ready(request) => this.step.set(Step::Readying { request }),
+            },
+
+            // Ready before every call, on the very instance that is called.
+            StepProj::Readying { .. } => match this.service.poll_ready(cx) {
+                Poll::Pending => return self.poll_limit(cx),
+                // Ready too late is not ready: nothing is sent after its time.
+                Poll::Ready(Ok(()))
+                    if this.timer.is_some() && course::is_over(course::ends_at(policy, this.attempt)) =>
+                {
+                    return self.poll_limit(cx);
+                }
+                Poll::Ready(ready) => {
+                    let owned = this.step.as_mut().project_replace(Step::Done);
+                    let StepOwned::Readying { mut request } = owned else { return Poll::Ready(None) };
+                    if let Err(error) = ready {
+                        return Poll::Ready(Some(Came::unsent(Err(error), request)));
+                    }
+                    policy.attempt(state, this.attempt);
+                    keep.stamp(&mut request, this.attempt, course::ends_at(policy, this.attempt));
+                    let within = Within::budget(course::budget(policy));
+                    let future = this.service.call(request);
+                    this.attempt.account(within.is_some_and(Within::ends));
+                    this.step.set(Step::Calling { future });
+                }
+            },
+
+            StepProj::Unready { .. } => {
+                let owned = this.step.as_mut().project_replace(Step::Done);
+                let StepOwned::Unready { mut readiness, request } = owned else { return Poll::Ready(None) };
+                match readiness.take_error() {
+                    Some(error) => return Poll::Ready(Some(Came::unsent(Err(error), request))),
+                    // An error of another request type is none of this one: it is asked again.
+                    None => this.step.set(Step::Readying { request }),
+                }
+            }
+
+            StepProj::Calling { .. } => {}
+            StepProj::Done => panic!("polled after completion"),
+        }
+        Poll::Ready(None)
+    }
+
+    /// Cuts off an attempt whose time is over. `None`: there is no answer to that, and so no limit any more.
+    fn poll_limit(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<CameOf<S, K::Request>>> {
+        let mut this = self.project();
+        let policy = &*this.trying.policy;
+        let Some(limit) = this.timer.as_mut().as_pin_mut() else { return Poll::Pending };
+        ready!(limit.poll(cx));
+        this.timer.set(None);
+        let Some(result) = policy.timed_out(course::elapsed(policy, this.attempt)) else { return Poll::Ready(None) };
+        let is_unsent = !matches!(this.step.as_mut().project(), StepProj::Calling { .. });
+        let request = if let StepProj::Readying { .. } = this.step.as_mut().project() {
+            match this.step.as_mut().project_replace(Step::Done) {
+                StepOwned::Readying { request } => Some(request),
+                _ => None,
+            }
+        } else {
+            // A breaker in there is to know that this wasn't the caller's change of mind.
+            told::cut_off(|| this.step.set(Step::Done));
+            None
+        };
+        told::clear();
+        Poll::Ready(Some(Came { result, is_unsent, request }))
+    }
+
+    /// What the caller gets of an attempt that came to this, unless it is tried again.
+    fn judge(mut self: Pin<&mut Self>, came: CameOf<S, K::Request>) -> Option<Answer<S, K::Request>> {
+        let this = self.as_mut().project();
+        let Trying { policy, state, kept, .. } = this.trying;
+        let said = told::take(&came.result);
+        let attempt = came.attempt(this.attempt, kept.is_some());
+        let decided = course::decide(&**policy, state, &attempt, came.result.as_ref(), said);
+        self.follow(came, said, decided)
+    }
+
+    /// What the caller gets after this decision, unless it is to try again: then the outcome is let go, and the next attempt waited for. An
+    /// outcome is returned if the request can't be sent again.
+    fn follow(
+        self: Pin<&mut Self>,
+        came: CameOf<S, K::Request>,
+        said: Option<How>,
+        decided: (Decision, Option<Instant>),
+    ) -> Option<Answer<S, K::Request>> {
         let mut this = self.project();
         let Trying { policy, keep, state, kept, .. } = this.trying;
         let policy = &**policy;
-        let budget = course::budget(policy);
-        loop {
-            // What this attempt came to, and whether the request hasn't been sent; then it is there, unless it was being changed.
-            let (mut is_unsent, mut unsent) = (false, None);
-            told::clear();
-            let polled = match this.step.as_mut().project() {
-                StepProj::Calling { future } => told::within_budget(budget, this.attempt, || future.poll(cx)),
-
-                StepProj::Waiting { letting_go, .. } => {
-                    if let Some(still) = letting_go {
-                        if still.as_mut().poll(cx).is_ready() {
-                            *letting_go = None;
-                        }
-                    }
-                    if let Some(wait) = this.timer.as_mut().as_pin_mut() {
-                        ready!(wait.poll(cx));
-                    }
-                    let StepOwned::Waiting { request, .. } = this.step.as_mut().project_replace(Step::Done) else {
-                        continue;
-                    };
-                    let attempt = course::begun(*this.attempt);
-                    *this.attempt = attempt;
-                    this.timer.set(course::ends_at(policy, &attempt).map(sleep_until));
-                    this.step.set(Step::Preparing { prepared: keep.prepare(request, &attempt) });
-                    continue;
-                }
-
-                StepProj::Preparing { prepared } => match prepared.poll(cx) {
-                    Poll::Pending => Poll::Pending,
-                    Poll::Ready(request) => {
-                        this.step.set(Step::Readying { request });
-                        continue;
-                    }
-                },
-
-                // Ready before every call, on the very instance that is called.
-                StepProj::Readying { .. } => match this.service.poll_ready(cx) {
-                    Poll::Pending => Poll::Pending,
-                    // Ready too late is not ready: nothing is sent after its time.
-                    Poll::Ready(Ok(()))
-                        if this.timer.is_some() && course::is_over(course::ends_at(policy, this.attempt)) =>
-                    {
-                        Poll::Pending
-                    }
-                    Poll::Ready(ready) => {
-                        let owned = this.step.as_mut().project_replace(Step::Done);
-                        let StepOwned::Readying { mut request } = owned else { continue };
-                        match ready {
-                            Ok(()) => {
-                                policy.attempt(state, this.attempt);
-                                keep.stamp(&mut request, this.attempt, course::ends_at(policy, this.attempt));
-                                let call = || this.service.call(request);
-                                let future = told::within_budget(budget, this.attempt, call);
-                                this.step.set(Step::Calling { future });
-                                continue;
-                            }
-                            Err(error) => {
-                                unsent = Some(request);
-                                Poll::Ready(Err(error))
-                            }
-                        }
-                    }
-                },
-
-                StepProj::Unready { .. } => {
-                    let owned = this.step.as_mut().project_replace(Step::Done);
-                    let StepOwned::Unready { mut readiness, request } = owned else { continue };
-                    match readiness.take_error() {
-                        Some(error) => {
-                            unsent = Some(request);
-                            Poll::Ready(Err(error))
-                        }
-                        // An error of another request type is none of this one: it is asked again.
-                        None => {
-                            this.step.set(Step::Readying { request });
-                            continue;
-                        }
-                    }
-                }
-
-                StepProj::Done => panic!("polled after completion"),
-            };
-
-            let result = match polled {
-                Poll::Ready(result) => result,
-                Poll::Pending => {
-                    // No timer, no limit: nothing but the service can wake us.
-                    let Some(limit) = this.timer.as_mut().as_pin_mut() else { return Poll::Pending };
-                    ready!(limit.poll(cx));
-                    this.timer.set(None);
-                    let elapsed = course::elapsed(policy, this.attempt);
-                    // Without an answer it goes on, without a limit.
-                    let Some(result) = policy.timed_out(elapsed) else { continue };
-                    is_unsent = !matches!(this.step.as_mut().project(), StepProj::Calling { .. });
-                    if let StepProj::Readying { .. } = this.step.as_mut().project() {
-                        let owned = this.step.as_mut().project_replace(Step::Done);
-                        let StepOwned::Readying { request } = owned else { continue };
-                        unsent = Some(request);
-                    } else {
-                        // A breaker in there is to know that this wasn't the caller's change of mind.
-                        told::cut_off(|| this.step.set(Step::Done));
-                    }
-                    told::clear();
-                    result
-                }
-            };
-
-            let is_replayable = kept.is_some() || unsent.is_some();
-            let attempt = this.attempt.with_replayable(is_replayable).with_unsent(is_unsent || unsent.is_some());
-            let Some(next) = course::judge(policy, state, &attempt, &result) else {
-                this.step.set(Step::Done);
-                return Poll::Ready(result);
-            };
-            let again = || kept.as_mut().and_then(|kept| keep.again(kept));
-            let Some(request) = unsent.or_else(again) else {
-                course::refuse(policy, state, &attempt, &result, Cause::NotReplayable);
-                this.step.set(Step::Done);
-                return Poll::Ready(result);
-            };
-            // The failed outcome is let go before the wait, so that what it holds can be used meanwhile.
-            this.step.set(Step::Waiting { request, letting_go: policy.let_go(result) });
-            *this.attempt = next.attempt(*this.attempt);
-            let delay = next.delay();
-            this.timer.set((delay > Duration::ZERO).then(|| sleep(delay)));
-        }
+        let attempt = came.attempt(this.attempt, kept.is_some());
+        let Came { result, request: unsent, .. } = came;
+        let Some(next) = course::follow(policy, state, &attempt, (&result, said), decided) else {
+            this.step.set(Step::Done);
+            return Some(result);
+        };
+        let again = || kept.as_mut().and_then(|kept| keep.again(kept));
+        let Some(request) = unsent.or_else(again) else {
+            course::refuse(policy, state, &attempt, &result, Cause::NotReplayable);
+            this.step.set(Step::Done);
+            return Some(result);
+        };
+        // The failed outcome is let go before the wait, so that what it holds can be used meanwhile.
+        this.step.set(Step::Waiting { request, letting_go: policy.let_go(result) });
+        *this.attempt = next.attempt(*this.attempt);
+        let delay = next.delay();
+        this.timer.set((delay > Duration::ZERO).then(|| sleep(delay)));
+        None
     }
 }

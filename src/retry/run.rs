@@ -13,7 +13,7 @@ use super::{
     Keep, Policy, RetryLayer, course,
     future::{self, Trying},
 };
-use crate::{Attempt, readiness::Readiness, time::Instant, told};
+use crate::{Attempt, readiness::Readiness, time::Instant, told, told::Within};
 
 impl<P, K> RetryLayer<P, K> {
     /// Retries an async function, which is told the [`Attempt`] that it makes.
@@ -130,7 +130,10 @@ impl<P, K> RetryLayer<P, K> {
                 None => {
                     policy.attempt(&mut state, &attempt);
                     let made = attempt;
-                    told::within_budget(course::budget(policy), &mut attempt, || function(made))
+                    let within = Within::budget(course::budget(policy));
+                    let result = function(made);
+                    attempt.account(within.is_some_and(Within::ends));
+                    result
                 }
             };
             let Some(next) = course::judge(policy, &mut state, &attempt, &result) else { return result };

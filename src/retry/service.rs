@@ -14,7 +14,7 @@ use crate::readiness::Readiness;
 /// # Clone
 ///
 /// A clone shares the policy and its budget: one reference count, and what a clone of the service costs. Every call makes
-/// one such clone: the instance that was ready goes with the call, and makes all its attempts.
+/// one such clone: the instance that was ready is called, and the clone makes the attempts that may follow, when it is ready.
 pub struct Retry<S, P, K = Cloned> {
     inner: S,
     policy: Arc<P>,
@@ -55,11 +55,9 @@ where
         self.readiness.poll(&mut self.inner, cx).map(Ok)
     }
 
+    #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
-        let fresh = self.inner.clone();
-        let ready = std::mem::replace(&mut self.inner, fresh);
-        let readiness = std::mem::take(&mut self.readiness);
-        future::start((Arc::clone(&self.policy), self.keep.clone()), (ready, readiness), request)
+        future::start((&self.policy, &self.keep), (&mut self.inner, &mut self.readiness), request)
     }
 }
 

@@ -13,6 +13,7 @@ pub struct Limits {
 
 impl Limits {
     /// Whether the clock has to be read.
+    #[inline]
     pub(crate) fn is_none(&self) -> bool {
         self.attempt.is_none() && self.total.is_none()
     }

@@ -12,8 +12,6 @@ pub(crate) struct Reservation {
 }
 
 impl Reservation {
-    pub(crate) const NONE: Self = Self { budget: None, token: Token::new(0) };
-
     pub(crate) fn of(budget: &Arc<dyn Budget>, kind: FailureKind) -> Option<Self> {
         budget.withdraw(kind).map(|token| Self { budget: Some(Arc::clone(budget)), token })
     }
@@ -46,6 +44,12 @@ impl Reservation {
         let paid = (number > 1 && self.budget.is_none()).then_some(self.token);
         self.give_back();
         paid
+    }
+}
+
+impl Default for Reservation {
+    fn default() -> Self {
+        Self { budget: None, token: Token::new(0) }
     }
 }
 
