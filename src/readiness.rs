@@ -24,6 +24,7 @@ pub(crate) struct Readiness {
 
 impl Readiness {
     /// Ready when the service is, or when it has failed to be.
+    #[inline]
     pub(crate) fn poll<S, Req>(&mut self, service: &mut S, cx: &mut Context<'_>) -> Poll<()>
     where
         S: Service<Req>,
@@ -39,6 +40,7 @@ impl Readiness {
         Poll::Ready(())
     }
 
+    #[cold]
     fn fail<E: Send + 'static>(&mut self, error: E) {
         self.failed = Some(Box::new(Mutex::new(Box::new(error))));
     }

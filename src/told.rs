@@ -70,6 +70,12 @@ pub(crate) fn say(cause: Cause) {
     say_because(Of::Error, cause);
 }
 
+/// Says why the result that is about to be returned is what it is.
+#[inline]
+pub(crate) fn because<Res, Err>(result: &Result<Res, Err>, cause: Cause) {
+    say_because(Of::this(result), cause);
+}
+
 fn say_because(of: Of, cause: Cause) {
     WORDS.with(|words| {
         words.said.set(Said { how: How::because(cause), of });

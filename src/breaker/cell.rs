@@ -18,6 +18,8 @@
 #[cfg(all(test, not(recourse_loom)))]
 mod tests;
 
+use std::time::Duration;
+
 use super::{
     rule::{self, Admission, Asking, Ending, Over, Phase, Probing, Rules, Undecided, Word},
     state::Mode,
@@ -30,6 +32,13 @@ pub(crate) const GENERATION_MASK: u32 = (1 << 31) - 1;
 
 /// Failures in a row are counted up to this.
 pub(crate) const MAX_FAILURES_IN_A_ROW: u32 = (1 << 20) - 1;
+
+// Bits of the word. A phase without any is closed, a mode without any is automatic.
+const FAILURES_IN_A_ROW: u64 = MAX_FAILURES_IN_A_ROW as u64;
+const RAMPING: u64 = 1 << 20;
+const PHASE: u64 = 0b11 << 22;
+const OPEN: u64 = 1 << 22;
+const MODE: u64 = 0b111 << 24;
 
 /// The state of one circuit, in atomics. Times are microseconds since the circuit's epoch.
 #[derive(Debug)]
@@ -59,8 +68,17 @@ pub(crate) struct Going<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Refused {
     pub(crate) word: Word,
-    /// When the circuit may admit again.
+    /// When the circuit may admit again; `u64::MAX` if that can't be known.
     pub(crate) until: u64,
+    /// When that was found out.
+    pub(crate) now: u64,
+}
+
+impl Refused {
+    /// After which time the circuit may admit again, if that is known.
+    pub(crate) fn retry_in(self) -> Option<Duration> {
+        (self.until < u64::MAX).then(|| Duration::from_micros(self.until.saturating_sub(self.now)))
+    }
 }
 
 /// What became of an ending.
@@ -89,9 +107,34 @@ impl Cell {
         }
     }
 
-    // Acquire: who sees a word sees the times that were written before it.
     pub(crate) fn load(&self) -> Word {
-        unpack(self.word.load(Ordering::Acquire))
+        unpack(self.read())
+    }
+
+    /// The generation of a circuit that is closed and admits every call: all that a call needs to know, mostly.
+    #[inline]
+    pub(crate) fn plainly_closed(&self) -> Option<u32> {
+        let word = self.read();
+        (word & (PHASE | RAMPING) == 0).then_some(generation_of(word))
+    }
+
+    /// Whether it is closed.
+    #[inline]
+    pub(crate) fn is_closed(&self) -> bool {
+        self.read() & PHASE == 0
+    }
+
+    /// Whether it is closed, of this generation, and the last call was no failure: one more success changes nothing.
+    #[inline]
+    pub(crate) fn has_no_failure(&self, generation: u32) -> bool {
+        let word = self.read();
+        generation_of(word) == generation && word & (PHASE | FAILURES_IN_A_ROW) == 0
+    }
+
+    // Acquire: who sees a word sees the times that were written before it.
+    #[inline]
+    fn read(&self) -> u64 {
+        self.word.load(Ordering::Acquire)
     }
 
     /// Asks for a way in, and says which generation lets it in. The clock is only read when the circuit isn't just closed. `chance`
@@ -104,9 +147,8 @@ impl Cell {
         chance: impl FnOnce(f64) -> bool,
         mut changed: impl FnMut(Word, Counts),
     ) -> Result<u32, Refused> {
-        let word = self.load();
-        if let Phase::Closed { ramping: false, .. } = word.phase {
-            return Ok(word.generation);
+        if let Some(generation) = self.plainly_closed() {
+            return Ok(generation);
         }
         let now = (going.now)();
         loop {
@@ -118,11 +160,11 @@ impl Cell {
                 Admission::Ramp => {
                     let since = self.ramp_began_at(word).unwrap_or(now);
                     let share = now.saturating_sub(since) as f64 / going.ramp.max(1) as f64;
-                    let refused = Refused { word, until: u64::MAX };
+                    let refused = Refused { word, until: u64::MAX, now };
                     return if chance(share) { Ok(word.generation) } else { Err(refused) };
                 }
                 Admission::Reject => {
-                    let refused = Refused { word, until: self.admits_at(going.probing, word, now, asking) };
+                    let refused = Refused { word, until: self.admits_at(going.probing, word, now, asking), now };
                     // A time may have been missing because it is there for a word that came since.
                     if self.load() == word {
                         return Err(refused);
@@ -204,18 +246,29 @@ impl Cell {
         }
     }
 
+    /// The refusal of a circuit that is open, and whose time isn't over: what [`peek`](Self::peek) says too, with fewer words.
+    #[inline]
+    pub(crate) fn peek_open(&self, now: impl FnOnce() -> u64) -> Option<Refused> {
+        let word = self.read();
+        if word & (PHASE | MODE) != OPEN {
+            return None;
+        }
+        let until = self.open_until.of(generation_of(word))?;
+        let now = now();
+        (now < until).then(|| Refused { word: unpack(word), until, now })
+    }
+
     /// What would be said to a request that wants in now, by chance or not.
     pub(crate) fn peek(&self, probing: &Probing, now: impl FnOnce() -> u64) -> Result<(), Refused> {
-        let word = self.load();
-        if let Phase::Closed { .. } = word.phase {
+        if self.is_closed() {
             return Ok(());
         }
         let now = now();
         loop {
             let word = self.load();
             let refused = match rule::admit(probing, word, self.over(word, now, (probing, 0)), Asking::Request) {
-                Admission::Reject => Refused { word, until: self.admits_at(probing, word, now, Asking::Request) },
-                Admission::Move(next) if next.phase == Phase::Open => Refused { word: next, until: u64::MAX },
+                Admission::Reject => Refused { word, until: self.admits_at(probing, word, now, Asking::Request), now },
+                Admission::Move(next) if next.phase == Phase::Open => Refused { word: next, until: u64::MAX, now },
                 _ => return Ok(()),
             };
             // As in `admit`.
@@ -557,10 +610,15 @@ fn pack(word: Word) -> u64 {
     u64::from(word.generation) << 33 | u64::from(word.streak) << 27 | mode << 24 | phase << 22 | rest
 }
 
+#[inline]
+fn generation_of(word: u64) -> u32 {
+    (word >> 33) as u32
+}
+
 fn unpack(word: u64) -> Word {
     let byte = |shift: u32| (word >> shift) as u8;
     let phase = match word >> 22 & 0b11 {
-        0 => Phase::Closed { failures_in_a_row: word as u32 & MAX_FAILURES_IN_A_ROW, ramping: word >> 20 & 1 == 1 },
+        0 => Phase::Closed { failures_in_a_row: (word & FAILURES_IN_A_ROW) as u32, ramping: word & RAMPING != 0 },
         1 => Phase::Open,
         _ => Phase::HalfOpen { in_flight: byte(14), counted: byte(6), admitted: byte(0) & 0x3F },
     };
@@ -571,5 +629,5 @@ fn unpack(word: u64) -> Word {
         3 => Mode::MetricsOnly,
         _ => Mode::Disabled,
     };
-    Word { generation: (word >> 33) as u32, mode, streak: (word >> 27 & 0x3F) as u8, phase }
+    Word { generation: generation_of(word), mode, streak: (word >> 27 & 0x3F) as u8, phase }
 }

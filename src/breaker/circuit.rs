@@ -70,12 +70,26 @@ impl<C> Circuit<C> {
     /// calls and this is none of them.
     #[inline]
     pub fn admit(&self) -> Result<Permit, Rejection> {
-        let core = self.tenant.core;
-        let word = core.cell.load();
-        if word.is_plainly_closed() && core.flags().is_plain() {
-            return Ok(Permit::plain(core, word.generation));
+        match self.admit_at_once() {
+            Some(permit) => Ok(permit),
+            None => self.admit_unless_rejected(),
         }
-        self.ask(Asking::Request).inspect_err(|rejection| self.rejected(rejection))
+    }
+
+    /// The permit of a circuit that is closed and has nothing to remember of a call before it ends. `None` says nothing.
+    #[inline]
+    pub(crate) fn admit_at_once(&self) -> Option<Permit> {
+        let core = self.tenant.core;
+        let generation = core.cell.plainly_closed()?;
+        core.flags().is_plain().then(|| Permit::plain(core, generation))
+    }
+
+    #[cold]
+    fn admit_unless_rejected(&self) -> Result<Permit, Rejection> {
+        self.ask(Asking::Request).inspect_err(|rejection| {
+            self.count_rejection(&self.tenant.settings.load(), rejection);
+            told::say(rejection.cause());
+        })
     }
 
     /// [`admit`](Self::admit), but nobody is told of a rejection, and it isn't counted.
@@ -232,7 +246,7 @@ impl<C> Circuit<C> {
         C: Classifier<(), T, E>,
     {
         let said = told::take(result);
-        Judge::new(permit, &self.classifier, self.classifier.memo(&()), AtOnce).judge(result, said);
+        Judge::new(permit, &self.classifier, self.classifier.memo(&()), AtOnce).judge(result, said.as_ref());
         // Whoever is further out hears it too.
         told::pass_on(result, said);
     }
@@ -250,7 +264,7 @@ impl<C> Circuit<C> {
 
     /// After which time a call may be admitted; `None` while calls are.
     pub fn retry_in(&self) -> Option<Duration> {
-        self.peek().err().and_then(|rejection| rejection.retry_in())
+        self.peek().err().and_then(|refused| refused.retry_in())
     }
 
     /// Everything that there is to know. Reading it moves on a circuit whose time is over, as [`state`](Self::state) does.
@@ -331,20 +345,23 @@ impl<C> Circuit<C> {
     }
 
     /// Whether a call would be admitted now, without asking for it; by chance counts as yes.
-    pub(crate) fn peek(&self) -> Result<(), Rejection> {
+    #[inline]
+    pub(crate) fn peek(&self) -> Result<(), Refused> {
+        if self.tenant.core.cell.is_closed() { Ok(()) } else { self.peek_into_open() }
+    }
+
+    #[cold]
+    fn peek_into_open(&self) -> Result<(), Refused> {
         let tenant = &*self.tenant;
-        match tenant.core.cell.load().state() {
-            State::Closed => return Ok(()),
-            // Its time may be over. Who only peeks, and stays away, would leave it there for ever.
-            State::HalfOpen => self.look(),
-            State::Open => {}
-        }
         let settings = tenant.settings.load();
-        tenant
-            .core
-            .cell
-            .peek(&settings.probing, || tenant.now(&settings))
-            .map_err(|refused| self.rejection(&settings, refused))
+        if let Some(refused) = tenant.core.cell.peek_open(|| tenant.now(&settings)) {
+            return Err(refused);
+        }
+        // Its time may be over. Who only peeks, and stays away, would leave it there for ever.
+        if tenant.core.cell.load().state() == State::HalfOpen {
+            self.look();
+        }
+        tenant.core.cell.peek(&settings.probing, || tenant.now(&settings))
     }
 
     fn change(&self, next: impl Fn(Word) -> Word) {
@@ -372,20 +389,21 @@ impl<C> Circuit<C> {
         }
     }
 
-    /// Counts a rejection, and tells of it.
-    #[cold]
-    pub(crate) fn rejected(&self, rejection: &Rejection) {
+    /// The rejection of a call that a look at the circuit has [refused](Self::peek): counted, and told.
+    pub(crate) fn reject(&self, refused: &Refused) -> Rejection {
+        let settings = self.tenant.settings.load();
+        let rejection = self.rejection(&settings, *refused);
+        self.count_rejection(&settings, &rejection);
+        rejection
+    }
+
+    fn count_rejection(&self, settings: &Settings, rejection: &Rejection) {
         self.tenant.totals.rejected.add();
-        let (name, retry_in) = (rejection.name(), rejection.retry_in());
-        self.tenant.settings.load().observers.tell(Event::CallRejected { name, retry_in });
-        told::say(rejection.cause());
+        settings.observers.tell(Event::CallRejected { name: rejection.name(), retry_in: rejection.retry_in() });
     }
 
     fn rejection(&self, settings: &Settings, refused: Refused) -> Rejection {
-        let Refused { word, until } = refused;
-        let left = || Duration::from_micros(until.saturating_sub(self.tenant.now(settings)));
-        let retry_in = (until < u64::MAX).then(left);
-        Rejection::new(self.tenant.name(settings).clone(), word.state(), retry_in)
+        Rejection::new(self.tenant.name(settings).clone(), refused.word.state(), refused.retry_in())
     }
 }
 
@@ -405,7 +423,7 @@ impl Tenant {
             return Ok(());
         }
         window.request(word.generation, now, false);
-        Err(Refused { word, until: u64::MAX })
+        Err(Refused { word, until: u64::MAX, now })
     }
 }
 

@@ -4,7 +4,7 @@ use std::{
     future,
     marker::PhantomData,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use pin_project_lite::pin_project;
@@ -112,41 +112,67 @@ where
 {
     type Output = Result<E::Answer, R::Error>;
 
+    #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
         told::clear();
-        let (judge, result) = match this.call.project() {
-            CallProj::Running { future } => {
-                // On the stack while the service works: if it panics, the permit sees it.
-                let mut judge = this.judge.take().expect(DONE);
-                judge.permit.blame(true);
-                match future.poll(cx) {
-                    Poll::Ready(result) => (judge, result),
-                    Poll::Pending => {
-                        *this.judge = Some(judge.parked());
-                        return Poll::Pending;
-                    }
+        let this = self.project();
+        match (this.call.project(), this.judge) {
+            (CallProj::Running { future }, Some(judge)) if !judge.has_judged() => {
+                let blame = Blame(judge);
+                let polled = future.poll(cx);
+                blame.lift();
+                match ready!(polled) {
+                    Ok(response) if told::is_silent() => Poll::Ready(Ok(judge.settle_response::<_, Err>(response))),
+                    result => Poll::Ready(judge.settle::<R, _, _>(result)),
                 }
             }
-            CallProj::Unready { readiness } => {
-                let mut judge = this.judge.take().expect(DONE);
-                judge.permit.blame(true);
-                (judge, Err(readiness.take_error().expect("`poll_ready` and `call` are of one request type")))
-            }
-            CallProj::Rejected { rejection, on_rejection } => {
-                let rejection = rejection.take().expect(DONE);
-                let cause = rejection.cause();
-                let result = on_rejection.reject(rejection).map(|response| E::answer(response, None));
-                told::pass_on(&result, Some(How::because(cause)));
-                return Poll::Ready(result);
-            }
-        };
-        let said = told::take(&result);
-        let permit = judge.judge(&result, said);
-        let result = result.map(|response| E::answer(response, permit));
-        // Whoever is further out hears it too.
-        told::pass_on(&result, said);
-        Poll::Ready(result.map_err(R::pass))
+            (call, judge) => Poll::Ready(answer_uncalled(call, judge)),
+        }
+    }
+}
+
+/// What the caller gets whose call wasn't made: the service wasn't ready, or the circuit rejected it.
+#[cold]
+fn answer_uncalled<F, C, M, Req, E, R, Res, Err>(
+    call: CallProj<'_, F, R>,
+    judge: &mut Option<Judge<C, M, Req, E>>,
+) -> Result<E::Answer, R::Error>
+where
+    C: Classifier<Req, Res, Err, Memo = M>,
+    R: OnRejection<Res, Err>,
+    E: Ends<Res>,
+    Err: 'static,
+{
+    match (call, judge) {
+        (CallProj::Unready { readiness }, Some(judge)) => {
+            let error = readiness.take_error().expect("`poll_ready` and `call` are of one request type");
+            judge.settle::<R, _, _>(Err(error))
+        }
+        (CallProj::Rejected { rejection, on_rejection }, _) => {
+            let rejection = rejection.take().expect(DONE);
+            let cause = rejection.cause();
+            let result = on_rejection.reject(rejection).map(|response| E::answer(response, None));
+            told::because(&result, cause);
+            result
+        }
+        _ => panic!("{DONE}"),
+    }
+}
+
+/// Held while the service works: if it panics, the permit ends while the thread is panicking, which is a failure. Between two polls, a
+/// panic of the thread is somebody else's.
+struct Blame<'a, C, M, Req, E>(&'a mut Judge<C, M, Req, E>);
+
+impl<C, M, Req, E> Blame<'_, C, M, Req, E> {
+    fn lift(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl<C, M, Req, E> Drop for Blame<'_, C, M, Req, E> {
+    fn drop(&mut self) {
+        let mut permit = self.0.permit.take();
+        permit.blame(true);
     }
 }
 
@@ -161,22 +187,65 @@ impl<C, M, Req, E> Judge<C, M, Req, E> {
         self
     }
 
+    fn has_judged(&self) -> bool {
+        self.permit.has_ended()
+    }
+
+    /// Judges a response of which nothing was said, as nearly every one is. It is held by value, and so are errors that come to
+    /// [`settle`](Self::settle): what is lent to code elsewhere must lie in memory.
+    #[inline(always)]
+    fn settle_response<Res, Err>(&mut self, response: Res) -> E::Answer
+    where
+        C: Classifier<Req, Res, Err, Memo = M>,
+        E: Ends<Res>,
+    {
+        let permit = self.end::<_, Err>(Ok(&response));
+        told::clear();
+        E::answer(response, permit)
+    }
+
+    /// Judges what the service has answered: what the caller gets. Whoever is further out hears what was said of it, too.
+    #[cold]
+    fn settle<R, Res, Err>(&mut self, result: Result<Res, Err>) -> Result<E::Answer, R::Error>
+    where
+        C: Classifier<Req, Res, Err, Memo = M>,
+        R: OnRejection<Res, Err>,
+        E: Ends<Res>,
+    {
+        let said = told::take(&result);
+        let permit = self.judge(&result, said.as_ref());
+        let result = result.map(|response| E::answer(response, permit));
+        told::pass_on(&result, said);
+        result.map_err(R::pass)
+    }
+
     /// The permit, if the call goes on beyond its response; otherwise it has ended.
-    pub(super) fn judge<Res, Err>(self, result: &Result<Res, Err>, said: Option<How>) -> Option<Permit>
+    pub(super) fn judge<Res, Err>(&mut self, result: &Result<Res, Err>, said: Option<&How>) -> Option<Permit>
     where
         C: Classifier<Req, Res, Err, Memo = M>,
         E: Ends<Res>,
     {
         if said.is_some_and(|how| how.rejection().is_some()) {
             // Another breaker further in: its service wasn't asked, so nothing is known of it.
-            self.permit.neutral();
+            self.permit.end_in_place(Verdict::Neutral);
             return None;
         }
-        let verdict = self.classifier.classify(&self.memo, result.as_ref());
+        self.end(result.as_ref())
+    }
+
+    #[inline(always)]
+    fn end<Res, Err>(&mut self, result: Result<&Res, &Err>) -> Option<Permit>
+    where
+        C: Classifier<Req, Res, Err, Memo = M>,
+        E: Ends<Res>,
+    {
+        let blame = Blame(self);
+        let verdict = blame.0.classifier.classify(&blame.0.memo, result);
+        blame.lift();
         match result {
-            Ok(response) if self.ends.goes_on(response, verdict) => Some(self.parked().permit),
+            Ok(response) if self.ends.goes_on(response, verdict) => Some(self.permit.take()),
             _ => {
-                self.permit.end(verdict);
+                self.permit.end_in_place(verdict);
                 None
             }
         }

@@ -4,6 +4,7 @@ use tower_service::Service;
 
 use super::{
     Circuit, Permit, Rejection,
+    cell::Refused,
     waiting::{Granted, Waiting},
 };
 use crate::readiness::Readiness;
@@ -24,7 +25,7 @@ enum Ready {
     /// The service may be called: here is the permit.
     Granted(Granted),
     /// The service wasn't asked: the circuit rejects.
-    Rejected(Rejection),
+    Refused(Refused),
     /// Not yet.
     Waiting(Waiting),
 }
@@ -32,6 +33,7 @@ enum Ready {
 impl Gate {
     /// Ready at once while the circuit rejects, otherwise when the service is. If it `waits`, ready when the service is and the circuit has
     /// given a permit.
+    #[inline]
     pub(crate) fn poll<S, C, Req>(
         &mut self,
         circuit: &Circuit<C>,
@@ -46,11 +48,15 @@ impl Gate {
         if waits {
             return self.poll_granted(circuit, inner, cx);
         }
-        if let Err(rejection) = circuit.peek() {
-            self.ready = Ready::Rejected(rejection);
-            return Poll::Ready(());
+        match circuit.peek() {
+            Err(refused) => {
+                self.ready = Ready::Refused(refused);
+                return Poll::Ready(());
+            }
+            // Not written if it is so already: to assign is to look for something to drop.
+            Ok(()) if !matches!(self.ready, Ready::Service) => self.ready = Ready::Service,
+            Ok(()) => {}
         }
-        self.ready = Ready::Service;
         self.readiness.poll(inner, cx)
     }
 
@@ -70,26 +76,42 @@ impl Gate {
             let asked = match circuit.peek() {
                 Ok(()) => {
                     ready!(self.readiness.poll(inner, cx));
-                    circuit.grant()
+                    circuit.grant().map_err(|rejection| rejection.retry_in())
                 }
-                Err(rejection) => Err(rejection),
+                Err(refused) => Err(refused.retry_in()),
             };
             self.ready = match asked {
                 Ok(granted) => Ready::Granted(granted),
-                Err(rejection) => Ready::Waiting(Waiting::on(&rejection)),
+                Err(retry_in) => Ready::Waiting(Waiting::on(retry_in)),
             };
         }
     }
 
+    /// The permit for one call, if that can be said without more ado: the service was ready, and the circuit is closed. `None` says
+    /// nothing.
+    #[inline]
+    pub(crate) fn enter_at_once<C>(&mut self, circuit: &Circuit<C>) -> Option<Permit> {
+        let is_plain = matches!(self.ready, Ready::Service) && !self.readiness.has_failed();
+        if is_plain { circuit.admit_at_once() } else { None }
+    }
+
+    /// The rejection of one call, if the service wasn't asked whether it is ready, as the circuit rejects. A readiness error that no call was
+    /// the outcome of is forgotten: it would be held against the probe, much later.
+    #[inline]
+    pub(crate) fn rejection<C>(&mut self, circuit: &Circuit<C>) -> Option<Rejection> {
+        let Ready::Refused(refused) = &self.ready else { return None };
+        let rejection = circuit.reject(refused);
+        (self.ready, self.readiness) = (Ready::Service, Readiness::default());
+        Some(rejection)
+    }
+
     /// The permit for one call, or the rejection of it; and the readiness error that is the call's outcome, if there was one.
+    #[cold]
     pub(crate) fn enter<C>(&mut self, circuit: &Circuit<C>) -> (Result<Permit, Rejection>, &mut Readiness) {
         let asked = match std::mem::take(&mut self.ready) {
             Ready::Granted(granted) => Ok(granted.use_it()),
             Ready::Service => circuit.admit(),
-            Ready::Rejected(rejection) => {
-                circuit.rejected(&rejection);
-                Err(rejection)
-            }
+            Ready::Refused(refused) => Err(circuit.reject(&refused)),
             Ready::Waiting(_) => panic!("called without having been ready"),
         };
         (asked, &mut self.readiness)

@@ -84,13 +84,37 @@ impl Permit {
     }
 
     /// Ends with a verdict. A rejection by another breaker further in is neutral.
+    #[inline]
     pub fn end(mut self, verdict: Verdict) {
+        self.end_in_place(verdict);
+    }
+
+    #[inline]
+    pub(crate) fn end_in_place(&mut self, verdict: Verdict) {
+        match verdict {
+            Verdict::Success => self.finish(End::Success),
+            other => self.end_otherwise(other),
+        }
+    }
+
+    #[cold]
+    fn end_otherwise(&mut self, verdict: Verdict) {
         match verdict {
             Verdict::Success => self.finish(End::Success),
             Verdict::Failure(failure) if failure.kind() == FailureKind::Rejected => self.finish(End::Neutral),
             Verdict::Failure(failure) => self.finish(End::Failure { asked: failure.retry_after() }),
             Verdict::Neutral => self.finish(End::Neutral),
         }
+    }
+
+    /// Leaves one that has ended in its place.
+    pub(crate) fn take(&mut self) -> Self {
+        let ended = Self { ended: true, ..*self };
+        std::mem::replace(self, ended)
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended
     }
 
     /// The call begins now: its circuit let it in some time ago.
@@ -222,9 +246,6 @@ impl Core {
     /// Whether a success of `generation` has nothing to write.
     #[inline]
     fn is_quiet(&self, generation: u32) -> bool {
-        let word = self.cell.load();
-        word.generation == generation
-            && word.has_no_failure()
-            && self.window().is_none_or(|window| window.is_quiet(generation))
+        self.cell.has_no_failure(generation) && self.window().is_none_or(|window| window.is_quiet(generation))
     }
 }

@@ -377,11 +377,6 @@ impl Word {
         matches!(self.phase, Phase::Closed { ramping: false, .. })
     }
 
-    /// Closed, and the last call was no failure: one more success changes nothing.
-    pub(crate) fn has_no_failure(self) -> bool {
-        matches!(self.phase, Phase::Closed { failures_in_a_row: 0, .. })
-    }
-
     pub(crate) fn state(self) -> State {
         match self.phase {
             Phase::Closed { .. } => State::Closed,

@@ -60,14 +60,73 @@ where
         self.gate.poll(&self.circuit, &mut self.inner, R::WAITS, cx).map(Ok)
     }
 
+    #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
-        let (asked, readiness) = self.gate.enter(&self.circuit);
-        begin(&self.circuit, asked, (&mut self.inner, readiness), (&self.on_rejection, AtOnce), request)
+        begin(&mut self.gate, &self.circuit, &mut self.inner, (&self.on_rejection, AtOnce), request)
     }
 }
 
-/// Makes the call, if it was admitted.
+/// Makes the call, if its circuit lets it. Mostly that can be said at once, and then what is made is written once, where it will stay.
+#[inline]
 pub(crate) fn begin<S, C, R, Req, E>(
+    gate: &mut Gate,
+    circuit: &Circuit<C>,
+    inner: &mut S,
+    (on_rejection, ends): (&R, E),
+    request: Req,
+) -> future::Future<S, C, R, Req, E>
+where
+    S: Service<Req>,
+    C: Classifier<Req, S::Response, S::Error> + Clone,
+    R: Clone,
+{
+    match gate.enter_at_once(circuit) {
+        Some(permit) => run(circuit, permit, inner, ends, request),
+        None => begin_otherwise(gate, circuit, inner, (on_rejection, ends), request),
+    }
+}
+
+#[cold]
+fn begin_otherwise<S, C, R, Req, E>(
+    gate: &mut Gate,
+    circuit: &Circuit<C>,
+    inner: &mut S,
+    (on_rejection, ends): (&R, E),
+    request: Req,
+) -> future::Future<S, C, R, Req, E>
+where
+    S: Service<Req>,
+    C: Classifier<Req, S::Response, S::Error> + Clone,
+    R: Clone,
+{
+    if let Some(rejection) = gate.rejection(circuit) {
+        return ResponseFuture::rejected(rejection, on_rejection.clone());
+    }
+    let (asked, readiness) = gate.enter(circuit);
+    begin_as_asked(circuit, asked, (inner, readiness), (on_rejection, ends), request)
+}
+
+/// Makes a call that is admitted. A panic in here drops the permit while the thread panics: a failure.
+#[inline]
+pub(crate) fn run<S, C, R, Req, E>(
+    circuit: &Circuit<C>,
+    permit: Permit,
+    inner: &mut S,
+    ends: E,
+    request: Req,
+) -> future::Future<S, C, R, Req, E>
+where
+    S: Service<Req>,
+    C: Classifier<Req, S::Response, S::Error> + Clone,
+{
+    let classifier = circuit.classifier.clone();
+    let memo = classifier.memo(&request);
+    ResponseFuture::running(Judge::new(permit, classifier, memo, ends), inner.call(request))
+}
+
+/// Makes a call that had to be asked for, or that the service may not have been ready for.
+#[cold]
+pub(crate) fn begin_as_asked<S, C, R, Req, E>(
     circuit: &Circuit<C>,
     asked: Result<Permit, Rejection>,
     (inner, readiness): (&mut S, &mut Readiness),
@@ -87,14 +146,12 @@ where
             return ResponseFuture::rejected(rejection, on_rejection.clone());
         }
     };
+    if !readiness.has_failed() {
+        return run(circuit, permit, inner, ends, request);
+    }
     let classifier = circuit.classifier.clone();
     let memo = classifier.memo(&request);
-    let judge = Judge::new(permit, classifier, memo, ends);
-    if readiness.has_failed() {
-        return ResponseFuture::unready(judge, std::mem::take(readiness));
-    }
-    // A panic in here drops the permit while the thread panics: a failure.
-    ResponseFuture::running(judge, inner.call(request))
+    ResponseFuture::unready(Judge::new(permit, classifier, memo, ends), std::mem::take(readiness))
 }
 
 impl<S: Clone, C: Clone, R: Clone> Clone for Breaker<S, C, R> {

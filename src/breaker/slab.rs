@@ -213,14 +213,17 @@ impl Core {
     }
 
     // Acquire: who sees a pane's number sees the pane.
+    #[inline]
     pub(crate) fn flags(&self) -> Flags {
         Flags(self.flags.load(Ordering::Acquire))
     }
 
     /// The window in use. `None`: no rule asks for one.
+    #[inline]
     pub(crate) fn window(&self) -> Option<&Window> {
         let number = self.flags().pane().checked_sub(1)?;
-        self.panes().nth(number).map(|pane| &pane.window)
+        let pane = if number == 0 { self.first.get() } else { self.panes().nth(number) };
+        pane.map(|pane| &pane.window)
     }
 
     /// The tenant that a permit of `generation` belongs to, if it is still there.
@@ -284,6 +287,7 @@ impl Flags {
     }
 
     /// Nothing to do before a call, and nothing after a good one, but for the windows.
+    #[inline]
     pub(crate) fn is_plain(self) -> bool {
         self.0 & (Self::COUNTED | Self::TIMED | Self::THROTTLED) == 0
     }
@@ -292,6 +296,7 @@ impl Flags {
         self.0 & Self::TIMED != 0
     }
 
+    #[inline]
     fn pane(self) -> usize {
         (self.0 >> Self::PANE_SHIFT) as usize
     }

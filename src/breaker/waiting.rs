@@ -48,8 +48,8 @@ impl Waiting {
     /// Probes come back, and circuits are reset, before their time: nobody is woken for that, so it is looked at as often.
     const LONGEST: Duration = Duration::from_millis(100);
 
-    pub(super) fn on(rejection: &Rejection) -> Self {
-        let wait = rejection.retry_in().unwrap_or(Self::LONGEST);
+    pub(super) fn on(retry_in: Option<Duration>) -> Self {
+        let wait = retry_in.unwrap_or(Self::LONGEST);
         Self(Mutex::new(Box::pin(sleep(wait.clamp(Duration::from_millis(1), Self::LONGEST)))))
     }
 

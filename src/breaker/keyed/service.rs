@@ -11,7 +11,7 @@ use super::{
     super::{
         BreakerConfig, BreakerLayer, Circuit, Fail, OnRejection, Rejection, Respond,
         future::{self, AtOnce},
-        service::begin,
+        service::{begin_as_asked, run},
     },
     Circuits,
 };
@@ -112,7 +112,13 @@ where
         let Self { inner, layer, readiness } = self;
         let KeyedBreakerLayer { key, circuits, on_rejection } = layer;
         let circuit = Circuit::of(circuits.tenant(&key(&request)), circuits.classifier.clone());
-        begin(&circuit, circuit.admit(), (inner, readiness), (&*on_rejection, AtOnce), request)
+        match circuit.admit_at_once() {
+            Some(permit) if !readiness.has_failed() => run(&circuit, permit, inner, AtOnce, request),
+            permit => {
+                let asked = permit.map_or_else(|| circuit.admit(), Ok);
+                begin_as_asked(&circuit, asked, (inner, readiness), (&*on_rejection, AtOnce), request)
+            }
+        }
     }
 }
 

@@ -60,9 +60,8 @@ where
     }
 
     fn call(&mut self, request: Request<Q>) -> Self::Future {
-        let (asked, readiness) = self.gate.enter(&self.circuit);
         let ends = AtEnd { head_only: request.method() == Method::HEAD };
-        begin(&self.circuit, asked, (&mut self.inner, readiness), (&self.on_rejection, ends), request)
+        begin(&mut self.gate, &self.circuit, &mut self.inner, (&self.on_rejection, ends), request)
     }
 }
 
