@@ -11,7 +11,7 @@ use std::{
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::{Backup, Failed, FallbackLayer, layer::About, on_failure::OnFailure};
+use super::{Backup, Failed, layer::About, on_failure::OnFailure, standby::Standby};
 use crate::{Cause, Classifier, FailureKind, How, Verdict, how::Tried, observe::Event, readiness::Readiness, told};
 
 pin_project! {
@@ -46,9 +46,10 @@ pin_project! {
     }
 }
 
-/// What is needed if the primary fails.
+/// What is needed to judge the primary, and if it fails.
 pub struct Spare<B, C, J, M, K, Req> {
-    layer: FallbackLayer<B, C, J>,
+    standby: Arc<Standby<B, J>>,
+    classifier: C,
     memo: M,
     kept: K,
     request: PhantomData<fn(Req)>,
@@ -81,68 +82,132 @@ struct FailedPrimary<J, Res, Err> {
 
 const DONE: &str = "polled after completion";
 
+#[inline]
 pub(super) fn start<S, B, C, J, Req>(
-    primary: &mut S,
-    readiness: &mut Readiness,
-    layer: FallbackLayer<B, C, J>,
+    (primary, readiness): (&mut S, &mut Readiness),
+    (backup, classifier, standby): (&B, &C, &Arc<Standby<B, J>>),
     request: Req,
 ) -> Future<S, B, C, J, Req>
 where
     S: Service<Req>,
     B: Backup<Req, S::Response, S::Error>,
-    C: Classifier<Req, S::Response, S::Error>,
+    C: Classifier<Req, S::Response, S::Error> + Clone,
 {
-    let memo = layer.classifier.memo(&request);
-    let kept = layer.backup.keep(&request);
-    let step = if readiness.has_failed() {
-        Step::Unready { readiness: std::mem::take(readiness) }
-    } else {
-        Step::Primary { future: primary.call(request) }
+    let memo = classifier.memo(&request);
+    let kept = backup.keep(&request);
+    let spare = |standby: &Arc<_>| {
+        Some(Spare { standby: Arc::clone(standby), classifier: classifier.clone(), memo, kept, request: PhantomData })
     };
-    ResponseFuture { step, spare: Some(Spare { layer, memo, kept, request: PhantomData }), failed: None }
+    if readiness.has_failed() {
+        let step = Step::Unready { readiness: std::mem::take(readiness) };
+        return ResponseFuture { step, spare: spare(standby), failed: None };
+    }
+    // Written once, where it will stay.
+    ResponseFuture { step: Step::Primary { future: primary.call(request) }, spare: spare(standby), failed: None }
 }
 
 impl<F, B, C, J, Req, Res, Err> future::Future
     for ResponseFuture<F, B::Future, Spare<B, C, J, C::Memo, B::Kept, Req>, J, Res, Err>
 where
     F: future::Future<Output = Result<Res, Err>>,
-    B: Backup<Req, Res, Err>,
+    B: Backup<Req, Res, Err> + Clone,
     C: Classifier<Req, Res, Err>,
-    J: OnFailure<Err, B::Error>,
+    J: OnFailure<Err, B::Error> + Clone,
     Err: 'static,
 {
     type Output = Result<Res, J::Error>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        loop {
-            told::clear();
-            let result = match this.step.as_mut().project() {
-                StepProj::Primary { future } => ready!(future.poll(cx)),
-                StepProj::Unready { readiness } => Err(readiness.take_error().expect(DONE)),
-                StepProj::Backup { future } => {
-                    let answer = ready!(future.poll(cx));
-                    let said = told::take(&answer);
-                    return Poll::Ready(this.failed.take().expect(DONE).settle(answer, said));
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.as_mut().project();
+        let then = match (this.step.project(), &mut *this.spare) {
+            (StepProj::Primary { future }, Some(spare)) => {
+                told::clear();
+                match ready!(future.poll(cx)) {
+                    // The way of nearly every call. By value until that is known: what is lent to code elsewhere must lie in memory.
+                    Ok(response) if told::is_silent() => {
+                        let verdict = spare.classifier.classify(&spare.memo, Ok(&response));
+                        if !verdict.is_failure() {
+                            told::clear();
+                            *this.spare = None;
+                            return Poll::Ready(Ok(response));
+                        }
+                        Then::Follow(Ok(response), verdict)
+                    }
+                    result => Then::Judge(result),
                 }
-                StepProj::Done => panic!("{DONE}"),
-            };
-            let said = told::take(&result);
-            let Spare { layer, memo, kept, .. } = this.spare.take().expect(DONE);
-            let Some(cause) = why_ask(said, || layer.classifier.classify(&memo, result.as_ref())) else {
-                let said = if result.is_ok() { said } else { Some(said.unwrap_or_default().passed_by()) };
-                told::pass_on(&result, said);
-                return Poll::Ready(result.map_err(J::pass));
-            };
-            // The primary's future goes before the backup is called: what it holds may be what the backup needs.
-            this.step.set(Step::Done);
-            let FallbackLayer { backup, about, on_failure, .. } = layer;
-            about.observers.tell(Event::FallbackAsked { name: &about.name, cause });
-            let answer = backup.answer(kept, Failed { cause, outcome: result.as_ref() });
-            this.step.set(Step::Backup { future: answer });
-            let tried = said.unwrap_or_default().tried();
-            *this.failed = Some(FailedPrimary { on_failure, about, tried, cause, result });
-        }
+            }
+            _ => Then::Look,
+        };
+        self.go_on(then, cx)
+    }
+}
+
+/// What there is to do if the primary's answer isn't just passed on.
+enum Then<R> {
+    /// To look at the step: the primary isn't called, or isn't any more.
+    Look,
+    /// To judge what the primary came back with.
+    Judge(R),
+    /// To do what this verdict asks for.
+    Follow(R, Verdict),
+}
+
+impl<F, B, C, J, Req, Res, Err> ResponseFuture<F, B::Future, Spare<B, C, J, C::Memo, B::Kept, Req>, J, Res, Err>
+where
+    F: future::Future<Output = Result<Res, Err>>,
+    B: Backup<Req, Res, Err> + Clone,
+    C: Classifier<Req, Res, Err>,
+    J: OnFailure<Err, B::Error> + Clone,
+    Err: 'static,
+{
+    /// The way of all others.
+    #[cold]
+    fn go_on(
+        mut self: Pin<&mut Self>,
+        then: Then<Result<Res, Err>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Res, J::Error>> {
+        let mut this = self.as_mut().project();
+        let (result, verdict) = match then {
+            Then::Judge(result) => (result, None),
+            Then::Follow(result, verdict) => (result, Some(verdict)),
+            Then::Look => match this.step.as_mut().project() {
+                StepProj::Unready { readiness } => {
+                    told::clear();
+                    (Err(readiness.take_error().expect(DONE)), None)
+                }
+                StepProj::Backup { .. } => return self.poll_backup(cx),
+                StepProj::Primary { .. } | StepProj::Done => panic!("{DONE}"),
+            },
+        };
+        let said = told::take(&result);
+        let Spare { standby, classifier, memo, kept, .. } = this.spare.take().expect(DONE);
+        let judge = || verdict.unwrap_or_else(|| classifier.classify(&memo, result.as_ref()));
+        let Some(cause) = why_ask(said, judge) else {
+            let said = if result.is_ok() { said } else { Some(said.unwrap_or_default().passed_by()) };
+            told::pass_on(&result, said);
+            return Poll::Ready(result.map_err(J::pass));
+        };
+        // The primary's future goes before the backup is called: what it holds may be what the backup needs.
+        this.step.set(Step::Done);
+        let about = &standby.about;
+        about.observers.tell(Event::FallbackAsked { name: &about.name, cause });
+        let (backup, on_failure) = standby.take_place();
+        let answer = backup.answer(kept, Failed { cause, outcome: result.as_ref() });
+        this.step.set(Step::Backup { future: answer });
+        let (tried, about) = (said.unwrap_or_default().tried(), Arc::clone(about));
+        *this.failed = Some(FailedPrimary { on_failure, about, tried, cause, result });
+        self.poll_backup(cx)
+    }
+
+    fn poll_backup(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Res, J::Error>> {
+        told::clear();
+        let this = self.project();
+        let StepProj::Backup { future } = this.step.project() else { panic!("{DONE}") };
+        let answer = ready!(future.poll(cx));
+        let said = told::take(&answer);
+        Poll::Ready(this.failed.take().expect(DONE).settle(answer, said))
     }
 }
 

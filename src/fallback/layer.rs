@@ -190,7 +190,7 @@ impl<S, B: Clone, C: Clone, J: Clone> Layer<S> for FallbackLayer<B, C, J> {
     type Service = Fallback<S, B, C, J>;
 
     fn layer(&self, primary: S) -> Self::Service {
-        Fallback::new(primary, self.clone())
+        Fallback::new(primary, self)
     }
 }
 

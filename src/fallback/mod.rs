@@ -65,6 +65,7 @@ pub mod future;
 mod layer;
 mod on_failure;
 mod service;
+mod standby;
 
 pub use backup::{Backup, Failed, FromFn, ServiceBackup, Value, WithRequest};
 pub use error::FallbackError;

@@ -1,5 +1,6 @@
 use std::{
     fmt,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -8,6 +9,7 @@ use tower_service::Service;
 use super::{
     Backup, FallbackLayer, future,
     on_failure::{Both, OnFailure},
+    standby::Standby,
 };
 use crate::{Classifier, readiness::Readiness};
 
@@ -15,16 +17,26 @@ use crate::{Classifier, readiness::Readiness};
 ///
 /// # Clone
 ///
-/// A clone has clones of the primary and of the backup. Every call takes a clone of the backup with it.
+/// A clone has clones of the primary and of the backup. A call costs one reference count; it makes a clone of the backup when its primary
+/// has failed.
 pub struct Fallback<S, B, C, J = Both> {
     primary: S,
-    layer: FallbackLayer<B, C, J>,
+    /// Keeps what is needed of requests.
+    backup: B,
+    classifier: C,
+    standby: Arc<Standby<B, J>>,
     readiness: Readiness,
 }
 
 impl<S, B, C, J> Fallback<S, B, C, J> {
-    pub(super) fn new(primary: S, layer: FallbackLayer<B, C, J>) -> Self {
-        Self { primary, layer, readiness: Readiness::default() }
+    pub(super) fn new(primary: S, layer: &FallbackLayer<B, C, J>) -> Self
+    where
+        B: Clone,
+        C: Clone,
+        J: Clone,
+    {
+        let (backup, classifier) = (layer.backup.clone(), layer.classifier.clone());
+        Self { primary, backup, classifier, standby: Standby::of(layer), readiness: Readiness::default() }
     }
 
     /// The primary.
@@ -51,22 +63,27 @@ where
         self.readiness.poll(&mut self.primary, cx).map(Ok)
     }
 
+    #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
-        future::start(&mut self.primary, &mut self.readiness, self.layer.clone(), request)
+        let Self { primary, backup, classifier, standby, readiness } = self;
+        future::start((primary, readiness), (&*backup, &*classifier, &*standby), request)
     }
 }
 
-impl<S: Clone, B: Clone, C: Clone, J: Clone> Clone for Fallback<S, B, C, J> {
+impl<S: Clone, B: Clone, C: Clone, J> Clone for Fallback<S, B, C, J> {
     fn clone(&self) -> Self {
-        Self::new(self.primary.clone(), self.layer.clone())
+        Self {
+            primary: self.primary.clone(),
+            backup: self.backup.clone(),
+            classifier: self.classifier.clone(),
+            standby: Arc::clone(&self.standby),
+            readiness: Readiness::default(),
+        }
     }
 }
 
 impl<S: fmt::Debug, B: fmt::Debug, C, J> fmt::Debug for Fallback<S, B, C, J> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Fallback")
-            .field("primary", &self.primary)
-            .field("backup", &self.layer.backup)
-            .finish_non_exhaustive()
+        f.debug_struct("Fallback").field("primary", &self.primary).field("backup", &self.backup).finish_non_exhaustive()
     }
 }
