@@ -131,6 +131,12 @@ impl Cell {
         generation_of(word) == generation && word & (PHASE | FAILURES_IN_A_ROW) == 0
     }
 
+    /// Whether nobody steers it.
+    #[inline]
+    pub(crate) fn is_automatic(&self) -> bool {
+        self.read() & MODE == 0
+    }
+
     // Acquire: who sees a word sees the times that were written before it.
     #[inline]
     fn read(&self) -> u64 {

@@ -76,6 +76,14 @@ pub(crate) struct Settings {
     pub(crate) seed: Option<u64>,
 }
 
+impl Settings {
+    /// Whether a good call is counted in one window of time, by tokio's clock, and nowhere else; and changes nothing there unless another has
+    /// failed.
+    pub(super) fn counts_by_slices_alone(&self) -> bool {
+        self.shape.is_time_alone() && self.rules.custom.is_none() && self.clock.is_tokio()
+    }
+}
+
 impl Default for BreakerConfig {
     fn default() -> Self {
         let (probing, lease) = Probes::one().parts();

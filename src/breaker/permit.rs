@@ -9,6 +9,7 @@ use super::{
     config::{Dropped, Settings},
     rule::Ending,
     slab::{Core, Tenant, micros},
+    window::Window,
 };
 use crate::{FailureKind, Verdict, observe::Event, told};
 
@@ -140,7 +141,7 @@ impl Permit {
     #[inline]
     fn finish(&mut self, end: End) {
         self.ended = true;
-        if matches!(end, End::Success) && self.plain && self.core.is_quiet(self.generation) {
+        if matches!(end, End::Success) && self.plain && self.core.succeed_at_once(self.generation) {
             return;
         }
         self.record(end);
@@ -243,9 +244,20 @@ impl End {
 }
 
 impl Core {
-    /// Whether a success of `generation` has nothing to write.
+    /// A success of `generation`, if it has nothing to write, or nothing but a slice of time. If not, nothing is done.
     #[inline]
-    fn is_quiet(&self, generation: u32) -> bool {
-        self.cell.has_no_failure(generation) && self.window().is_none_or(|window| window.is_quiet(generation))
+    fn succeed_at_once(&self, generation: u32) -> bool {
+        self.cell.has_no_failure(generation)
+            && self.window().is_none_or(|window| self.succeed_within(window, generation))
+    }
+
+    // Not in line: most circuits have none.
+    #[inline(never)]
+    fn succeed_within(&self, window: &Window, generation: u32) -> bool {
+        if self.flags().is_sliced() {
+            self.cell.is_automatic() && window.count_unless_marked(generation)
+        } else {
+            window.is_quiet(generation)
+        }
     }
 }

@@ -32,7 +32,10 @@ use super::{
     state::Mode,
     window::{Counts, Shape, Window},
 };
-use crate::{Name, random, time::Instant};
+use crate::{
+    Name, random,
+    time::{Instant, since_base},
+};
 
 /// What a call holds on to.
 #[derive(Debug)]
@@ -94,6 +97,7 @@ impl Tenant {
         let core = free.unwrap_or_else(|| Box::leak(Box::new(Core::new(shape))));
         let epoch = settings.clock.now();
         let since = core.begin();
+        core.begin_at(epoch);
         core.flags.store(Flags::of(&settings, core.pane_of(shape)).made_for(shape).0, Ordering::Release);
         let tenant = Arc::new(Self {
             core,
@@ -117,6 +121,7 @@ impl Tenant {
         let before = self.settings.load();
         Arc::make_mut(&mut settings).clock = before.clock.clone();
         let flags = Flags::of(&settings, self.core.pane_of(settings.shape)).made_as(self.core.flags());
+        self.core.begin_at(self.epoch);
         let counts_anew = settings.shape != before.shape;
         let has_other_rules = settings.rules != before.rules || settings.slow_after != before.slow_after;
         self.settings.store(settings);
@@ -212,6 +217,11 @@ impl Core {
         generation
     }
 
+    /// The tenant's time begins.
+    fn begin_at(&self, epoch: Instant) {
+        self.panes().for_each(|pane| pane.window.begin_at(since_base(epoch)));
+    }
+
     // Acquire: who sees a pane's number sees the pane.
     #[inline]
     pub(crate) fn flags(&self) -> Flags {
@@ -261,6 +271,8 @@ impl Flags {
     const THROTTLED: u64 = 4;
     /// The memory was made for a circuit without a window, whatever it has got since.
     const BARE: u64 = 8;
+    /// A good call has nothing to write but a slice of time, as long as there is no failure in the window.
+    const SLICED: u64 = 16;
     const PANE_SHIFT: u32 = 8;
 
     fn of(settings: &Settings, pane: usize) -> Self {
@@ -268,7 +280,8 @@ impl Flags {
         let bit = |set: bool, bit: u64| if set { bit } else { 0 };
         let bits = bit(settings.count_calls, Self::COUNTED)
             | bit(timed, Self::TIMED)
-            | bit(settings.throttle.is_some(), Self::THROTTLED);
+            | bit(settings.throttle.is_some(), Self::THROTTLED)
+            | bit(settings.counts_by_slices_alone(), Self::SLICED);
         Self(bits | (pane as u64) << Self::PANE_SHIFT)
     }
 
@@ -290,6 +303,11 @@ impl Flags {
     #[inline]
     pub(crate) fn is_plain(self) -> bool {
         self.0 & (Self::COUNTED | Self::TIMED | Self::THROTTLED) == 0
+    }
+
+    #[inline]
+    pub(crate) fn is_sliced(self) -> bool {
+        self.0 & Self::SLICED != 0
     }
 
     pub(crate) fn is_timed(self) -> bool {

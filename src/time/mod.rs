@@ -9,6 +9,8 @@ mod manual;
 mod wall;
 
 pub use clock::Clock;
+#[cfg(feature = "breaker")]
+pub(crate) use clock::{now_since_base, since_base};
 pub use manual::ManualClock;
 pub use tokio::time::Instant;
 #[cfg(any(feature = "audit", feature = "http", feature = "store"))]

@@ -1,10 +1,13 @@
 //! What the last calls came to.
 
 mod count;
+mod short_cut;
 mod time;
 
 pub(crate) use count::{MAX_CALLS, Marks};
 pub(crate) use time::Slices;
+
+use short_cut::ShortCut;
 
 /// What a window holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -25,8 +28,16 @@ pub(crate) struct Window {
     failures: Option<Sums>,
     // These are boxed, as few circuits have them, and there may be a million circuits.
     slow: Option<Box<Sums>>,
+    aside: Option<Box<Aside>>,
+}
+
+/// What some windows have beside their sums. Never both: a throttled circuit has something to write for every call.
+#[derive(Debug)]
+enum Aside {
     /// Requests, and those of them that were accepted: for throttling.
-    requests: Option<Box<Slices>>,
+    Requests(Slices),
+    /// For a window of time, and no other.
+    ShortCut(ShortCut),
 }
 
 /// What a window is made of: two circuits of one shape can take each other's memory.
@@ -57,11 +68,13 @@ enum Sums {
 
 impl Window {
     pub(crate) fn new(shape: Shape) -> Self {
-        let requests = match shape.requests {
-            Span::Time { slice, slices } => Some(Box::new(Slices::new(slice, slices))),
-            Span::None | Span::Calls(_) => None,
+        let aside = match shape {
+            Shape { requests: Span::Time { slice, slices }, .. } => Some(Aside::Requests(Slices::new(slice, slices))),
+            shape if shape.is_time_alone() => Some(Aside::ShortCut(ShortCut::new())),
+            _ => None,
         };
-        Self { failures: Sums::new(shape.failures), slow: Sums::new(shape.slow).map(Box::new), requests }
+        let slow = Sums::new(shape.slow).map(Box::new);
+        Self { failures: Sums::new(shape.failures), slow, aside: aside.map(Box::new) }
     }
 
     /// The shape that it was made from.
@@ -70,7 +83,7 @@ impl Window {
         Shape {
             failures: span(self.failures.as_ref()),
             slow: span(self.slow.as_deref()),
-            requests: self.requests.as_ref().map_or(Span::None, |requests| requests.span()),
+            requests: self.throttling().map_or(Span::None, Slices::span),
         }
     }
 
@@ -88,7 +101,15 @@ impl Window {
             (Some(sums), None) => Some(sums.read(generation, &now)),
             (None, _) => Some((0, 0)),
         };
-        let (calls, failures) = record(self.failures.as_ref(), failed)?;
+        let (calls, failures) = match self.short_cut() {
+            Some((short_cut, slices)) if failed == Some(true) => {
+                // One time for both, or the mark might be of the slice before.
+                let now = now();
+                short_cut.mark(slices.when(generation, now));
+                slices.record(generation, now, 1, 1)?
+            }
+            _ => record(self.failures.as_ref(), failed)?,
+        };
         let (timed, slow) = record(self.slow.as_deref(), slow)?;
         Some(Counts { calls, failures, timed, slow, in_a_row: 0 })
     }
@@ -104,7 +125,7 @@ impl Window {
     /// Begins to count for another circuit: what looks later than its first generation is of long ago.
     pub(crate) fn begin(&self, generation: u32) {
         self.failures.iter().chain(self.slow.as_deref()).for_each(|sums| sums.begin(generation));
-        self.requests.iter().for_each(|requests| requests.begin(generation));
+        self.throttling().iter().for_each(|requests| requests.begin(generation));
     }
 
     /// Whether a good, fast call of `generation` would change nothing.
@@ -113,16 +134,49 @@ impl Window {
         quiet(self.failures.as_ref()) && quiet(self.slow.as_deref())
     }
 
+    /// A good call of `generation`, if it can be counted [without more ado](ShortCut). Whether it was.
+    pub(crate) fn count_unless_marked(&self, generation: u32) -> bool {
+        self.short_cut().is_some_and(|(short_cut, slices)| short_cut.count_unless_marked(slices, generation))
+    }
+
+    /// The circuit's time begins at this instant of tokio's clock.
+    pub(crate) fn begin_at(&self, epoch: i64) {
+        if let Some((short_cut, _)) = self.short_cut() {
+            short_cut.begin_at(epoch);
+        }
+    }
+
+    fn short_cut(&self) -> Option<(&ShortCut, &Slices)> {
+        match (self.aside.as_deref(), &self.failures) {
+            (Some(Aside::ShortCut(short_cut)), Some(Sums::Time(slices))) => Some((short_cut, slices)),
+            _ => None,
+        }
+    }
+
+    fn throttling(&self) -> Option<&Slices> {
+        match self.aside.as_deref() {
+            Some(Aside::Requests(requests)) => Some(requests),
+            _ => None,
+        }
+    }
+
     /// (requests, accepted ones) of `generation`.
     pub(crate) fn requests(&self, generation: u32, now: u64) -> (u32, u32) {
-        self.requests.as_ref().map_or((0, 0), |requests| requests.read(generation, now))
+        self.throttling().map_or((0, 0), |requests| requests.read(generation, now))
     }
 
     /// Counts a request, which was accepted by the service or wasn't.
     pub(crate) fn request(&self, generation: u32, now: u64, accepted: bool) {
-        if let Some(requests) = &self.requests {
+        if let Some(requests) = self.throttling() {
             requests.record(generation, now, 1, accepted.into());
         }
+    }
+}
+
+impl Shape {
+    /// A window of time for the failures, and no other.
+    pub(crate) fn is_time_alone(self) -> bool {
+        matches!(self, Self { failures: Span::Time { .. }, slow: Span::None, requests: Span::None })
     }
 }
 

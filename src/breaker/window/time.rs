@@ -59,9 +59,30 @@ impl Slices {
     /// Adds to the slice of `now`. (calls, marked calls) in the window with it; `None` if a later generation has begun.
     pub(crate) fn record(&self, generation: u32, now: u64, calls: u32, marked: u32) -> Option<(u32, u32)> {
         let number = now / self.length;
-        let slice = &self.ring[(number % self.ring.len() as u64) as usize];
-        slice.add(when(generation, number), calls, marked)?;
+        self.slice(number).add(when(generation, number), calls, marked)?;
         Some(self.read(generation, now))
+    }
+
+    /// Adds a call to the slice of `now`, and looks at no other.
+    pub(super) fn add(&self, generation: u32, now: u64) {
+        let number = now / self.length;
+        // `None` is a call of a generation that is over.
+        let _ = self.slice(number).add(when(generation, number), 1, 0);
+    }
+
+    /// The slice of `now`, as a word that later ones are compared with.
+    pub(super) fn when(&self, generation: u32, now: u64) -> u64 {
+        when(generation, now / self.length)
+    }
+
+    /// Whether a slice is of the window that ends with `now`'s, or ahead of it, as this thread may be late.
+    pub(super) fn reaches(&self, slice: u64, generation: u32, now: u64) -> bool {
+        let age = (now / self.length).wrapping_sub(slice) & Self::NUMBER_MASK;
+        (slice >> 33) as u32 == generation && (age < self.ring.len() as u64 || age > Self::NUMBER_MASK - Self::LATEST)
+    }
+
+    fn slice(&self, number: u64) -> &Slice {
+        &self.ring[(number % self.ring.len() as u64) as usize]
     }
 
     /// (calls, marked calls) of `generation` in the window that ends with `now`'s slice.
@@ -69,8 +90,7 @@ impl Slices {
         let newest = now / self.length;
         let oldest = (newest + 1).saturating_sub(self.ring.len() as u64);
         (oldest..=newest).fold((0u32, 0u32), |(calls, marked), number| {
-            let slice = &self.ring[(number % self.ring.len() as u64) as usize];
-            let (more_calls, more_marked) = slice.sums_of(when(generation, number));
+            let (more_calls, more_marked) = self.slice(number).sums_of(when(generation, number));
             (calls.saturating_add(more_calls), marked.saturating_add(more_marked))
         })
     }

@@ -1,0 +1,56 @@
+//! How a good call is counted in a window of time without asking anybody but the window: by tokio's clock, and as long as there is no marked
+//! call in it, so that there is nothing which a good one could change.
+
+use super::{super::cell::is_later, time::Slices};
+use crate::{
+    sync::{AtomicU64, Ordering},
+    time::now_since_base,
+};
+
+#[derive(Debug)]
+pub(crate) struct ShortCut {
+    /// When the circuit's time begins, in nanoseconds of tokio's clock.
+    epoch: AtomicU64,
+    /// The latest slice with a mark in it.
+    marked: AtomicU64,
+}
+
+impl ShortCut {
+    pub(super) fn new() -> Self {
+        // A slice of a generation that is over before the first one begins.
+        Self { epoch: AtomicU64::new(0), marked: AtomicU64::new(u64::MAX) }
+    }
+
+    /// The circuit's time begins at this instant of tokio's clock.
+    pub(super) fn begin_at(&self, epoch: i64) {
+        // Relaxed: published by the flags that let calls come this way.
+        self.epoch.store(epoch as u64, Ordering::Relaxed);
+    }
+
+    /// Counts a good call of `generation` unless there is a marked one in the window. Whether it has.
+    ///
+    /// Who is counted while the first mark comes in may leave it to the next call to see what the two come to.
+    pub(super) fn count_unless_marked(&self, slices: &Slices, generation: u32) -> bool {
+        let epoch = self.epoch.load(Ordering::Relaxed) as i64;
+        let now = now_since_base().wrapping_sub(epoch).max(0) as u64 / 1_000;
+        let is_marked = slices.reaches(self.marked.load(Ordering::Acquire), generation, now);
+        if !is_marked {
+            slices.add(generation, now);
+        }
+        !is_marked
+    }
+
+    /// A call of this slice is going to be marked.
+    pub(super) fn mark(&self, slice: u64) {
+        let is_newer = |marked: u64| {
+            if marked >> 33 == slice >> 33 {
+                slice > marked
+            } else {
+                !is_later((marked >> 33) as u32, (slice >> 33) as u32)
+            }
+        };
+        // `Err` is a later one, which stays.
+        let _ =
+            self.marked.fetch_update(Ordering::AcqRel, Ordering::Acquire, |marked| is_newer(marked).then_some(slice));
+    }
+}
