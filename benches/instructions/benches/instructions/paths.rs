@@ -1,0 +1,105 @@
+//! The main paths: each is a service that is called a thousand times.
+
+use std::{
+    future::{Ready, ready},
+    hint::black_box,
+    pin::pin,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use tower::{Layer, Service, ServiceBuilder, service_fn};
+use tower_recourse::{
+    BreakerConfig, BreakerLayer, Circuit, FallbackLayer, Ratio, RetryConfig, RetryLayer,
+    breaker::{OpenFor, OpenRule, Window},
+    retry::{Backoff, Jitter},
+};
+
+pub const CALLS: u64 = 1_000;
+
+type Answer = Result<u64, &'static str>;
+
+pub fn succeeds(request: u64) -> Ready<Answer> {
+    ready(Ok(black_box(request)))
+}
+
+fn fails(_: u64) -> Ready<Answer> {
+    ready(Err(black_box("down")))
+}
+
+/// A thousand calls of a service that has made as many before: what is made once a thread, or fills up at first, isn't counted.
+pub type Calls = Box<dyn FnMut()>;
+
+pub fn of<S: Service<u64> + 'static>(mut service: S) -> Calls {
+    let mut calls = move || {
+        let mut context = Context::from_waker(Waker::noop());
+        for request in 0..CALLS {
+            assert!(service.poll_ready(&mut context).is_ready());
+            match pin!(service.call(black_box(request))).poll(&mut context) {
+                Poll::Ready(result) => drop(black_box(result)),
+                Poll::Pending => panic!("a service that answers at once"),
+            }
+        }
+    };
+    calls();
+    Box::new(calls)
+}
+
+fn window(window: Window) -> BreakerConfig {
+    BreakerConfig::default().open_when(OpenRule::Ratio { failing: Ratio::HALF, window })
+}
+
+fn at_once(config: RetryConfig) -> RetryConfig {
+    config.retries(2).backoff(Backoff::fixed(Duration::ZERO).jitter(Jitter::None)).unobserved()
+}
+
+pub fn bare() -> Calls {
+    of(service_fn(succeeds))
+}
+
+pub fn retry_without_budget() -> Calls {
+    of(RetryLayer::new(RetryConfig::default().without_budget()).layer(service_fn(succeeds)))
+}
+
+pub fn retry() -> Calls {
+    of(RetryLayer::new(RetryConfig::default()).layer(service_fn(succeeds)))
+}
+
+pub fn retry_spent() -> Calls {
+    of(RetryLayer::new(at_once(RetryConfig::default().without_budget())).layer(service_fn(fails)))
+}
+
+pub fn breaker() -> Calls {
+    of(BreakerLayer::new(BreakerConfig::default()).layer(service_fn(succeeds)))
+}
+
+pub fn breaker_with_a_window_of_calls() -> Calls {
+    of(BreakerLayer::new(window(Window::count(100).unwrap())).layer(service_fn(succeeds)))
+}
+
+pub fn breaker_with_a_window_of_time() -> Calls {
+    of(BreakerLayer::new(window(Window::time(Duration::from_secs(10)).unwrap())).layer(service_fn(succeeds)))
+}
+
+pub fn breaker_rejecting() -> Calls {
+    let circuit = Circuit::new(BreakerConfig::default().unobserved().open_for(OpenFor::fixed(Duration::from_secs(600))));
+    (0..5).for_each(|_| circuit.admit().unwrap().failure());
+    of(BreakerLayer::on(&circuit).layer(service_fn(succeeds)))
+}
+
+pub fn keyed() -> Calls {
+    of(BreakerLayer::keyed(BreakerConfig::default(), |request: &u64| request % 100).layer(service_fn(succeeds)))
+}
+
+pub fn fallback() -> Calls {
+    of(FallbackLayer::value(0).layer(service_fn(succeeds)))
+}
+
+pub fn stack() -> Calls {
+    let layers = ServiceBuilder::new()
+        .layer(FallbackLayer::value(0))
+        .layer(RetryLayer::new(RetryConfig::default()))
+        .layer(BreakerLayer::new(BreakerConfig::default()));
+    of(layers.service(service_fn(succeeds)))
+}
+
