@@ -16,7 +16,7 @@ use std::{
 use serde_json::{Value, json};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_recourse::{
-    BreakerConfig, Circuit, RetryConfig, RetryLayer,
+    BreakerConfig, Circuit, RetryConfig, RetryLayer, Verdict,
     breaker::OpenRule,
     observe::{Audit, audit::AuditConfig},
     retry::{Backoff, Ledger},
@@ -100,6 +100,20 @@ async fn a_line_of_a_retry_has_what_the_ledger_holds() {
     assert_eq!(told[0], json!({ "kind": "retry_scheduled", "name": "retry", "key": "i\n1", "counts": scheduled }));
     assert_eq!((&told[1]["key"], &told[1]["reason"]), (&json!("i\n1"), &json!("ledger_key")));
     assert_eq!(told.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_call_that_is_sent_again_is_a_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let audit = Audit::to_file(&path).unwrap();
+    let config = RetryConfig::default().retries(0).unobserved().observe(audit.clone());
+    let layer = RetryLayer::new(config.classify_errors(|_: &&str| Verdict::refused()));
+    layer.run(|_| async { Err::<(), _>("refused") }).await.unwrap_err();
+    audit.flush().unwrap();
+    let told: Vec<_> = lines(&path).into_iter().map(without_time).collect();
+    assert_eq!(told[0], json!({ "kind": "resent", "name": "retry", "counts": { "attempt": 1 } }));
+    assert_eq!((&told[1]["kind"], told.len()), (&json!("retry_stopped"), 2));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::{
 use accounts::{at_once, open};
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_recourse::{
-    BreakerConfig, BreakerLayer, Circuit, FallbackLayer, Ratio, RetryConfig, RetryLayer, State,
+    BreakerConfig, BreakerLayer, Circuit, FallbackLayer, Ratio, RetryConfig, RetryLayer, State, Verdict,
     breaker::{OpenFor, OpenRule, Window},
     observe::{Event, Observer},
     retry::Backoff,
@@ -167,6 +167,33 @@ async fn a_retry_that_helped_and_a_fallback_that_did_not_are_told() {
     let told =
         [r#"FallbackAsked { name: "cache", cause: Failure }"#, r#"FallbackFailed { name: "cache", cause: Failure }"#];
     assert_eq!(log.take(), told);
+}
+
+/// A server that refuses what it can't do now is seen by whoever watches, also where nothing comes of it.
+#[tokio::test(start_paused = true)]
+async fn a_refused_call_that_is_sent_again_is_told_and_is_no_retry() {
+    let log = Log::default();
+    let config = RetryConfig::default().retries(1).backoff(Backoff::fixed(Duration::from_secs(1)));
+    let config = config.unobserved().observe(log.clone()).classify_errors(|error: &&str| match *error {
+        "refused" => Verdict::refused(),
+        _ => Verdict::transient(),
+    });
+    let layer = RetryLayer::new(config);
+    let outcomes = |outcomes: &'static [Result<(), &'static str>]| {
+        let mut outcomes = outcomes.iter();
+        layer.layer(service_fn(move |()| std::future::ready(*outcomes.next().unwrap())))
+    };
+    let resent = |attempt: u32| format!(r#"Resent {{ name: "retry", attempt: {attempt} }}"#);
+    let scheduled = r#"RetryScheduled { name: "retry", attempt: 1, delay: 1s, booked: None }"#;
+    let succeeded = r#"RetrySucceeded { name: "retry", attempt: 2 }"#;
+
+    outcomes(&[Err("refused"), Ok(())]).ready().await.unwrap().call(()).await.unwrap();
+    assert_eq!(log.take(), [resent(1)]);
+    outcomes(&[Err("down"), Err("refused"), Ok(())]).ready().await.unwrap().call(()).await.unwrap();
+    assert_eq!(log.take(), [scheduled, &resent(2), succeeded]);
+    // The second time it is a failure like another.
+    outcomes(&[Err("refused"), Err("refused"), Ok(())]).ready().await.unwrap().call(()).await.unwrap();
+    assert_eq!(log.take(), [&resent(1), scheduled, succeeded]);
 }
 
 #[test]

@@ -17,6 +17,14 @@ pub enum Event<'a> {
         /// What the ledger holds with this retry, if there is one.
         booked: Option<Booked<'a>>,
     },
+    /// A call was refused before anything was done with it, as HTTP/2 refuses streams: the request is sent again at once, as the same
+    /// attempt. It costs nothing, and is told once a request at most.
+    Resent {
+        /// The retry's name.
+        name: &'a Name,
+        /// The number of the attempt that is made once more: 1 is the first.
+        attempt: u32,
+    },
     /// A request failed and isn't tried again.
     RetryStopped {
         /// The retry's name.

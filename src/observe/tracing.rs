@@ -14,7 +14,7 @@ use crate::Cause;
 /// | a permanent failure, attempts spent, budget empty, deadline | error |
 /// | a request that a circuit rejected, or that can't be sent again | debug |
 /// | the first of those that can't be sent again | warn |
-/// | a fallback asked, a circuit half-open or closed, a retry that helped | info |
+/// | a fallback asked, a circuit half-open or closed, a retry that helped, a refused request that is sent again | info |
 /// | a fallback that failed too | error |
 /// | a failure that a circuit counted | debug |
 #[derive(Debug, Clone, Copy, Default)]
@@ -38,6 +38,7 @@ impl Observer for Tracing {
             Event::RetryScheduled { name, attempt, delay, booked: Some(Booked { key, retries, in_all }) } => {
                 warn!(%name, attempt, ?delay, key, retries, in_all, "attempt failed, retrying");
             }
+            Event::Resent { name, attempt } => info!(%name, attempt, "refused, sent again at once"),
             Event::RetryStopped {
                 name,
                 attempt,

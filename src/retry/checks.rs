@@ -135,6 +135,8 @@ impl<C, A, L, K> RetryConfig<C, A, L, K> {
     {
         if failure.is_refused() && self.resends(progress, attempt) {
             progress.again().waits.resent = true;
+            let Terms { name, observers, .. } = &self.terms;
+            observers.tell(Event::Resent { name, attempt: attempt.number() });
             return Decision::Resend;
         }
         self.terms.failed(attempt, paid, failure);

@@ -24,7 +24,9 @@ pub(super) fn entry(event: &Event<'_>) -> Entry {
             of_ledger(because(entry.name(name), cause).count("attempt", attempt.into()), booked)
         }
         Event::NothingToRetry { name } => entry.name(name),
-        Event::RetrySucceeded { name, attempt } => entry.name(name).count("attempt", attempt.into()),
+        Event::Resent { name, attempt } | Event::RetrySucceeded { name, attempt } => {
+            entry.name(name).count("attempt", attempt.into())
+        }
         Event::CircuitOpened { name, open_for, openings_in_a_row, failures_in_a_row, calls, failures, slow } => {
             let entry = entry.name(name).count("openings_in_a_row", openings_in_a_row.into());
             let entry = entry.count("failures_in_a_row", failures_in_a_row.into());
@@ -52,6 +54,7 @@ pub(super) fn entry(event: &Event<'_>) -> Entry {
 fn kind(event: &Event<'_>) -> &'static str {
     match event {
         Event::RetryScheduled { .. } => "retry_scheduled",
+        Event::Resent { .. } => "resent",
         Event::RetryStopped { .. } => "retry_stopped",
         Event::NothingToRetry { .. } => "nothing_to_retry",
         Event::RetrySucceeded { .. } => "retry_succeeded",
