@@ -272,6 +272,21 @@ async fn of_a_graceful_end_only_the_streams_above_the_last_one_are_not_sent() {
     assert_eq!(said(never_opened), Some(NOT_SENT));
 }
 
+/// By hyper it isn't known: its client asks once more whether the connection takes requests when it has given it one, and tells of that
+/// request what it hears, with the stream on its way. (On several threads, and seldom: `tests/long_haul` has seen it.)
+#[tokio::test(start_paused = true)]
+async fn of_a_graceful_end_hyper_cannot_tell_which_streams_were_sent() {
+    let (near, far) = duplex(4096);
+    tokio::spawn(goes_away(far, 0, 0));
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(near)).await.unwrap();
+    tokio::spawn(connection);
+    let error = sender.send_request(Request::new(Empty::<Bytes>::new())).await.unwrap_err();
+    let h2 = error.source().and_then(|source| source.downcast_ref::<h2::Error>());
+    assert!(h2.is_some_and(|h2| h2.is_go_away() && h2.is_remote()), "{error:?}");
+    assert_eq!(said(error), Some(Verdict::transient()));
+}
+
 #[tokio::test(start_paused = true)]
 async fn any_other_end_of_the_peers_leaves_it_unknown() {
     for (reason, verdict) in [(2, Verdict::transient()), (11, Verdict::throttled())] {

@@ -36,7 +36,7 @@ use crate::Verdict;
 /// | `hyper::Error`: `is_user` (feature `hyper`) | neutral | | the request's own body broke off, or the request is none: it says nothing of the other side, and isn't tried again |
 /// | `hyper::Error`, any other (feature `hyper`) | by its source | unknown, or as h2 says | |
 /// | h2: stream reset by the peer with `REFUSED_STREAM` (feature `h2`) | transient | no | the peer says so ([RFC 9113, 8.7](https://www.rfc-editor.org/rfc/rfc9113#section-8.7)) |
-/// | h2: `GOAWAY` of the peer, `NO_ERROR` (feature `h2`) | transient | no | a graceful end; h2 gives this to the streams above the last one that the peer will answer, and to those it never opened ([RFC 9113, 6.8](https://www.rfc-editor.org/rfc/rfc9113#section-6.8)) |
+/// | h2: `GOAWAY` of the peer, `NO_ERROR` (feature `h2`) | transient | no; within a `hyper::Error` unknown | a graceful end; h2 gives this to the streams above the last one that the peer will answer, and to those it never opened ([RFC 9113, 6.8](https://www.rfc-editor.org/rfc/rfc9113#section-6.8)); hyper's client now and then to one that it has just sent, too |
 /// | h2: `ENHANCE_YOUR_CALM` of the peer (feature `h2`) | throttled | unknown | |
 /// | h2: `HTTP_1_1_REQUIRED`, `INADEQUATE_SECURITY` of the peer (feature `h2`) | permanent | unknown | the same connection settings give the same answer |
 /// | h2: reset by the sender itself (feature `h2`) | neutral | | the request's own body broke off |

@@ -300,11 +300,13 @@ async fn a_stream_that_the_peer_gave_up_is_sent_again_only_if_that_is_safe() {
     plays_h2(&[Reset(2), None], &[("POST", Got::Error, 1), ("PUT", Got::Status(200), 2), ("GET", Got::Echo, 2)]).await;
 }
 
+/// The peer says that it did nothing, but hyper's client says the same of a stream that was on its way when the end came: a POST isn't
+/// sent again. By h2 alone it is known (`tests/classify_http.rs`).
 #[tokio::test]
-async fn streams_above_the_last_one_of_a_goaway_are_sent_again_whatever_the_method() {
+async fn streams_above_the_last_one_of_a_goaway_are_sent_again_only_if_that_is_safe() {
     use h2::Fault::{GoAwayBelow, None};
-    let ok = || Got::Status(200);
-    plays_h2(&[GoAwayBelow, None], &[("POST", ok(), 2), ("PUT", ok(), 2), ("GET", Got::Echo, 2)]).await;
+    plays_h2(&[GoAwayBelow, None], &[("POST", Got::Error, 1), ("PUT", Got::Status(200), 2), ("GET", Got::Echo, 2)])
+        .await;
 }
 
 /// The peer looked at it, and then the connection was over.

@@ -23,8 +23,11 @@ fn judge_connection(hyper: &hyper::Error, walk: &mut Walk) -> Verdict {
         return Verdict::Neutral;
     }
     #[cfg(feature = "h2")]
-    if let Some(h2) = hyper.source().and_then(as_known) {
-        return super::h2::judge(h2, walk);
+    if let Some(h2) = hyper.source().and_then(as_known::<h2::Error>) {
+        let verdict = super::h2::judge(h2, walk);
+        // hyper asks once more whether the connection takes requests when it has just given it one: a `GOAWAY` that comes in between
+        // is told of that request, which is on its way, and may be below the last stream.
+        return if h2.is_go_away() { verdict.sent(Sent::Unknown) } else { verdict };
     }
     // From here on there was a connection. A source that tells of a refused one is from elsewhere.
     from_source(hyper, walk).sent(Sent::Unknown)
