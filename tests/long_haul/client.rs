@@ -1,0 +1,247 @@
+//! The callers, and what they call through: fallback, retry, breaker, and hyper's client.
+
+use std::{
+    collections::VecDeque,
+    convert::Infallible,
+    io,
+    pin::Pin,
+    sync::{Arc, atomic::Ordering::SeqCst},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{Request, Response, Version};
+use http_body::{Body, Frame};
+use http_body_util::{BodyExt, Empty, Full, combinators::UnsyncBoxBody};
+use hyper_util::{client::legacy, rt::TokioExecutor};
+use tokio::time::timeout;
+use tower::{Service, ServiceBuilder, ServiceExt, util::BoxCloneSyncService};
+use tower_recourse::{
+    BreakerConfig, BreakerError, BreakerLayer, Circuit, Elapsed, FallbackLayer, RetryConfig, RetryLayer,
+    breaker::OpenFor,
+    fallback::Failed,
+    http::{Health, Replay},
+    retry::{Backoff, Jitter, Timeouts, TokenBucket},
+};
+
+use crate::{
+    account::{Account, CUT_OFF, ERROR, Got, Tells},
+    plan::{Kind, Plan},
+    server::Server,
+};
+
+pub(crate) type Sent = UnsyncBoxBody<Bytes, io::Error>;
+pub(crate) type Answer = Response<UnsyncBoxBody<Bytes, hyper::Error>>;
+type Error = BreakerError<legacy::Error>;
+
+/// More than an answer takes, on any machine.
+const LONGEST: Duration = Duration::from_secs(30);
+/// What an attempt has.
+const ATTEMPT: Duration = Duration::from_millis(700);
+/// How many callers there are.
+const CALLERS: usize = 100;
+
+/// What is shared by all callers, and outlives the clients.
+pub(crate) struct Shared {
+    pub(crate) account: Arc<Account>,
+    pub(crate) circuit: Circuit<Health>,
+    pub(crate) budget: Arc<TokenBucket>,
+    pub(crate) replay: Replay,
+}
+
+impl Shared {
+    pub(crate) fn new(account: Arc<Account>) -> Self {
+        let breaker = BreakerConfig::http().unobserved().observe(Tells(account.clone())).count_calls();
+        let circuit = Circuit::new(breaker.open_for(OpenFor::fixed(Duration::from_millis(50))));
+        // Without a reserve, as that comes with time; and no request's share is lost, so that the sum can be told.
+        let budget = TokenBucket::share(0.2).unwrap().reserve(0).capacity(1_000_000).unwrap();
+        Self { account, circuit, budget: Arc::new(budget), replay: Replay::default() }
+    }
+}
+
+type Client = BoxCloneSyncService<Request<Sent>, Answer, tower_recourse::fallback::FallbackError<Error, Infallible>>;
+
+/// A client with connections of its own.
+fn client(shared: &Shared, version: Version) -> Client {
+    let account = &shared.account;
+    let fallback = FallbackLayer::from_fn(|_: Failed<'_, Answer, Error>| std::future::ready(Ok(by_hand(203))))
+        .when(|outcome: Result<&Answer, &Error>| outcome.map_or(true, |answer| answer.status().as_u16() >= 429))
+        .unobserved()
+        .observe(Tells(account.clone()));
+    let limits = Timeouts::attempt(ATTEMPT).answer(|_: Elapsed| Ok::<_, Error>(by_hand(504)));
+    let retry = RetryConfig::http()
+        .keeping(shared.replay.clone())
+        .shared_budget(shared.budget.clone())
+        .backoff(Backoff::exponential(Duration::from_millis(2)).jitter(Jitter::Full))
+        .timeouts(limits)
+        .unobserved()
+        .observe(Tells(account.clone()));
+    let (asked, called) = (account.clone(), account.clone());
+    let stack = ServiceBuilder::new()
+        .layer(fallback)
+        .layer(RetryLayer::new(retry))
+        .map_request(move |request| {
+            asked.asked.fetch_add(1, SeqCst);
+            request
+        })
+        .layer(BreakerLayer::on(&shared.circuit))
+        .layer_fn(move |client| Called { client, account: called.clone() })
+        .map_response(|answer: Response<hyper::body::Incoming>| answer.map(BodyExt::boxed_unsync))
+        .service(
+            legacy::Client::builder(TokioExecutor::new()).http2_only(version == Version::HTTP_2).build_http::<Sent>(),
+        );
+    BoxCloneSyncService::new(stack)
+}
+
+/// An answer that no server gave.
+fn by_hand(status: u16) -> Answer {
+    Response::builder().status(status).body(Empty::new().map_err(|never| match never {}).boxed_unsync()).unwrap()
+}
+
+/// All callers together make these requests, each of them once.
+pub(crate) async fn make(shared: &Arc<Shared>, server: &Server, ids: std::ops::Range<u32>) {
+    let clients = [client(shared, Version::HTTP_11), client(shared, Version::HTTP_2)];
+    let (next, end) = (Arc::new(std::sync::atomic::AtomicU32::new(ids.start)), ids.end);
+    let mut callers = tokio::task::JoinSet::new();
+    for _ in 0..CALLERS {
+        let ([by_http1, by_http2], next, shared) = (clients.clone(), next.clone(), shared.clone());
+        let addresses = (server.http1, server.http2);
+        callers.spawn(async move {
+            loop {
+                let id = next.fetch_add(1, SeqCst);
+                if id >= end {
+                    return;
+                }
+                let plan = shared.account.plan;
+                let got = if plan.is_http2(id) {
+                    one(&by_http2, plan, addresses.1, id)
+                } else {
+                    one(&by_http1, plan, addresses.0, id)
+                };
+                let got = timeout(LONGEST, got).await;
+                shared.account.answered(id, got.unwrap_or_else(|_| panic!("request {id} hangs")));
+            }
+        });
+    }
+    while let Some(caller) = callers.join_next().await {
+        caller.expect("a caller's own fault");
+    }
+}
+
+async fn one(client: &Client, plan: Plan, address: std::net::SocketAddr, id: u32) -> Got {
+    let answer = client.clone().oneshot(request(plan, address, id)).await.expect("the fallback always answers");
+    let status = answer.status().as_u16();
+    let body = answer.into_body().collect().await;
+    match (status, body) {
+        (203, Ok(_)) => Got::Fallback,
+        (200, Ok(body)) => {
+            assert_eq!(body.to_bytes(), plan.answer(id), "the answer to {id}");
+            Got::Upstream
+        }
+        (200, Err(_)) => Got::Broken,
+        (other, _) => panic!("request {id} was answered {other}"),
+    }
+}
+
+fn request(plan: Plan, address: std::net::SocketAddr, id: u32) -> Request<Sent> {
+    let (kind, body) = (plan.kind(id), plan.body(id));
+    let method = match kind {
+        Kind::Get => "GET",
+        Kind::Put | Kind::PutStreamed | Kind::PutLarge => "PUT",
+        Kind::Post | Kind::PostWithKey => "POST",
+    };
+    let mut request = Request::builder().method(method).uri(format!("http://{address}/{id}"));
+    if kind == Kind::PostWithKey {
+        request = request.header("idempotency-key", id);
+    }
+    let body = if kind == Kind::PutStreamed {
+        Pieces::of(body, plan.random(id, 5)).boxed_unsync()
+    } else {
+        Full::new(Bytes::from_static(body)).map_err(|never| match never {}).boxed_unsync()
+    };
+    request.body(body).unwrap()
+}
+
+/// A body in pieces, each of which has to be waited for.
+struct Pieces {
+    pieces: VecDeque<Bytes>,
+    is_there: bool,
+}
+
+impl Pieces {
+    fn of(body: &'static [u8], random: u64) -> Self {
+        // A flood of small ones is an attack to h2, and the end of the connection.
+        let pieces = body.chunks(200 + random as usize % 5_000).map(Bytes::from_static).collect();
+        Self { pieces, is_there: false }
+    }
+}
+
+impl Body for Pieces {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        self.is_there = !self.is_there;
+        if self.is_there {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(self.pieces.pop_front().map(|piece| Ok(Frame::data(piece))))
+    }
+}
+
+/// Numbers the calls that the breaker lets through, and writes down what came of them.
+#[derive(Clone)]
+struct Called<S> {
+    client: S,
+    account: Arc<Account>,
+}
+
+impl<S> Service<Request<Sent>> for Called<S>
+where
+    S: Service<Request<Sent>, Response = Answer, Error = legacy::Error, Future: Send + 'static>,
+{
+    type Response = Answer;
+    type Error = legacy::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Answer, legacy::Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), legacy::Error>> {
+        self.client.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<Sent>) -> Self::Future {
+        let id = request.uri().path().trim_start_matches('/').parse().expect("the path is the number");
+        let number = self.account.call(id);
+        request.headers_mut().insert("x-call", number.into());
+        let mut ending = Ending { account: self.account.clone(), number, outcome: CUT_OFF };
+        let calling = self.client.call(request);
+        Box::pin(async move {
+            let result = calling.await;
+            if let Err(error) = &result {
+                ending.account.failed(number, error);
+            }
+            ending.with(result.as_ref().map_or(ERROR, |answer| answer.status().as_u16()));
+            result
+        })
+    }
+}
+
+/// Writes down what came of a call; dropped before it has ended, that it was cut off.
+struct Ending {
+    account: Arc<Account>,
+    number: usize,
+    outcome: u16,
+}
+
+impl Ending {
+    fn with(&mut self, outcome: u16) {
+        self.outcome = outcome;
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.account.came_of(self.number, self.outcome);
+    }
+}
