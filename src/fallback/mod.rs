@@ -38,6 +38,8 @@
 //! | [`FallbackLayer::from_fn`]: a function of what went wrong | nothing |
 //! | [`FallbackLayer::with_request`]: a function of the request too | a clone |
 //!
+//! A streaming body of HTTP can't be cloned; `http::Replay::share` makes one that can, and that a retry within doesn't keep again.
+//!
 //! It is asked when the primary's outcome is judged a failure of any kind, by default an error; a readiness error of the primary
 //! is one too. It learns the [`Cause`](crate::Cause): that a retry used all its attempts, that a breaker rejected the call, and so
 //! on. It is made ready when it is needed, by each call for itself: nobody queues.

@@ -24,6 +24,13 @@ pub(crate) struct Frames {
     announced: Option<u64>,
 }
 
+impl Frames {
+    /// Of which nobody knows the length.
+    pub(crate) fn of(frames: impl IntoIterator<Item = io::Result<Frame<Bytes>>>) -> Self {
+        Self { frames: frames.into_iter().collect(), announced: None }
+    }
+}
+
 impl Body for Frames {
     type Data = Bytes;
     type Error = io::Error;

@@ -5,8 +5,10 @@ use std::{
 };
 
 use ::http::{Request, request::Parts};
+use ::http_body::Body;
+use bytes::Bytes;
 
-use super::{Replayable, pool::Pool};
+use super::{Replayable, SharedBody, pool::Pool};
 use crate::{
     Attempt, Invalid,
     http::{Deadline, method::upgrades},
@@ -53,6 +55,14 @@ impl Replay {
         self.max_memory = bytes;
         self.pool = Arc::new(Pool::new(bytes));
         Ok(self)
+    }
+
+    /// The request with a body that can be cloned, and is kept once for whoever does. See [`SharedBody`].
+    pub fn share<B: Body<Data = Bytes>>(&self, request: Request<B>) -> Request<SharedBody<B>> {
+        if upgrades(&request) {
+            return request.map(SharedBody::once);
+        }
+        request.map(|body| SharedBody::new(body, self))
     }
 
     /// How many bytes are kept at this moment.

@@ -6,9 +6,47 @@
 //! | body | |
 //! |---|---|
 //! | `Full`, `Empty` of http-body-util | cloned; nothing is recorded |
+//! | [`SharedBody`] | cloned; all clones share one record |
 //! | axum's `Body` (feature `axum`), tonic's `Body` (feature `tonic`), `UnsyncBoxBody`, `BoxBody` | recorded |
 //!
 //! The service within gets a body of the very type that came in.
+//!
+//! # With a fallback around it
+//!
+//! A fallback that [asks another service](crate::FallbackLayer::new) clones the request, and a stream can't be cloned: share it first. A
+//! [`SharedBody`] is kept once for both layers, and cloning it is cheap.
+//!
+//! ```
+//! # #[cfg(feature = "fallback")]
+//! # fn main() {
+//! use bytes::Bytes;
+//! use http::Request;
+//! use http_body_util::combinators::UnsyncBoxBody;
+//! use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+//! use tower::ServiceBuilder;
+//! use tower_recourse::{
+//!     FallbackLayer, RetryConfig, RetryLayer,
+//!     http::{Replay, replay::SharedBody},
+//! };
+//!
+//! type Body = UnsyncBoxBody<Bytes, std::io::Error>;
+//!
+//! let client = Client::builder(TokioExecutor::new()).build_http::<SharedBody<Body>>();
+//! let replica = client.clone();
+//! let replay = Replay::default();
+//! let service = ServiceBuilder::new()
+//!     .map_request(move |request: Request<Body>| replay.share(request))
+//!     .layer(FallbackLayer::new(replica))
+//!     .layer(RetryLayer::new(RetryConfig::http()))
+//!     .service(client);
+//! # let _ = service;
+//! # }
+//! # #[cfg(not(feature = "fallback"))]
+//! # fn main() {}
+//! ```
+//!
+//! The limits are those of the `Replay` that shares. A body that is too large is sent all the same; the retry knows that there is no other
+//! attempt, and to the fallback's service it [breaks off](PlayError::NotKept) before its first byte.
 //!
 //! # Limits
 //!
@@ -22,9 +60,11 @@ mod keep;
 mod playing;
 mod pool;
 mod replayable;
+mod shared;
 mod tape;
 
 pub use keep::{KeptRequest, Replay};
 pub use playing::{PlayError, Playing, SentAgain};
 pub use replayable::Replayable;
+pub use shared::SharedBody;
 pub use tape::Tape;

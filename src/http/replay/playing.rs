@@ -110,6 +110,9 @@ pub enum PlayError<E> {
     Body(E),
     /// Another attempt is sending the body by now.
     SentAgain(SentAgain),
+    /// It was to be sent again, and there was more of it than is kept, or it had broken off. Only of a
+    /// [`SharedBody`](super::SharedBody).
+    NotKept,
 }
 
 /// Another attempt is sending the body by now: this one was given up.
@@ -123,6 +126,8 @@ impl<E: From<SentAgain>> PlayError<E> {
         match self {
             Self::Body(error) => error,
             Self::SentAgain(again) => again.into(),
+            // Not of what plays a tape.
+            Self::NotKept => SentAgain.into(),
         }
     }
 }
@@ -132,6 +137,7 @@ impl<E> fmt::Display for PlayError<E> {
         match self {
             Self::Body(_) => f.write_str("the request body broke off"),
             Self::SentAgain(again) => again.fmt(f),
+            Self::NotKept => f.write_str("the request body wasn't kept to be sent again"),
         }
     }
 }
@@ -140,7 +146,7 @@ impl<E: Error + 'static> Error for PlayError<E> {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Body(error) => Some(error),
-            Self::SentAgain(_) => None,
+            Self::SentAgain(_) | Self::NotKept => None,
         }
     }
 }

@@ -4,11 +4,12 @@ use std::{
     task::Waker,
 };
 
-use ::http_body::Body;
+use ::http_body::{Body, SizeHint};
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 
 use super::{Playing, Replay, pool::Pool};
+use crate::http::sizes::with_read;
 
 /// What is kept of a body while it is sent. Dropped, it is forgotten: the request has been answered.
 pub struct Tape<B> {
@@ -82,6 +83,32 @@ impl<B: Body<Data = Bytes>> Tape<B> {
             over.wake();
         }
         Some(Playing::new(Arc::clone(&self.reel), player))
+    }
+}
+
+impl<B> Tape<B> {
+    /// Whether it can't be played again.
+    pub(super) fn is_lost(&self) -> bool {
+        self.reel.0.is_poisoned() || self.reel.state().lost
+    }
+}
+
+impl<B: Body> Tape<B> {
+    /// The size of the whole, as far as it is known.
+    pub(super) fn size_hint(&self) -> SizeHint {
+        let state = self.reel.state();
+        if state.lost {
+            return SizeHint::default();
+        }
+        let rest = if state.ended { SizeHint::with_exact(0) } else { state.source.size_hint() };
+        with_read(state.kept.bytes as u64, &rest)
+    }
+
+    /// Whether there is nothing in it, and nothing to come.
+    pub(super) fn is_empty(&self) -> bool {
+        let state = self.reel.state();
+        let nothing_follows = if state.ended { state.trailers.is_none() } else { state.source.is_end_stream() };
+        !state.lost && state.kept.bytes == 0 && nothing_follows
     }
 }
 
