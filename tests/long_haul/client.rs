@@ -16,12 +16,15 @@ use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Empty, Full, combinators::UnsyncBoxBody};
 use hyper_util::{client::legacy, rt::TokioExecutor};
 use tokio::time::timeout;
-use tower::{Service, ServiceBuilder, ServiceExt, util::BoxCloneSyncService};
+use tower::{Service, ServiceBuilder, ServiceExt, service_fn, util::BoxCloneSyncService};
 use tower_recourse::{
     BreakerConfig, BreakerError, BreakerLayer, Circuit, Elapsed, FallbackLayer, RetryConfig, RetryLayer,
     breaker::OpenFor,
-    fallback::Failed,
-    http::{Health, Replay},
+    fallback::FallbackError,
+    http::{
+        Health, Replay,
+        replay::{PlayError, SharedBody},
+    },
     retry::{Backoff, Jitter, Timeouts, TokenBucket},
 };
 
@@ -60,25 +63,27 @@ impl Shared {
     }
 }
 
-type Client = BoxCloneSyncService<Request<Sent>, Answer, tower_recourse::fallback::FallbackError<Error, Infallible>>;
+type Client = BoxCloneSyncService<Request<Sent>, Answer, FallbackError<Error, Infallible>>;
 
 /// A client with connections of its own.
 fn client(shared: &Shared, version: Version) -> Client {
     let account = &shared.account;
-    let fallback = FallbackLayer::from_fn(|_: Failed<'_, Answer, Error>| std::future::ready(Ok(by_hand(203))))
+    let plan = account.plan;
+    let replica = service_fn(move |request: Request<SharedBody<Sent>>| replica(plan, request));
+    let fallback = FallbackLayer::new(replica)
         .when(|outcome: Result<&Answer, &Error>| outcome.map_or(true, |answer| answer.status().as_u16() >= 429))
         .unobserved()
         .observe(Tells(account.clone()));
     let limits = Timeouts::attempt(ATTEMPT).answer(|_: Elapsed| Ok::<_, Error>(by_hand(504)));
     let retry = RetryConfig::http()
-        .keeping(shared.replay.clone())
         .shared_budget(shared.budget.clone())
         .backoff(Backoff::exponential(Duration::from_millis(2)).jitter(Jitter::Full))
         .timeouts(limits)
         .unobserved()
         .observe(Tells(account.clone()));
-    let (asked, called) = (account.clone(), account.clone());
+    let (asked, called, replay) = (account.clone(), account.clone(), shared.replay.clone());
     let stack = ServiceBuilder::new()
+        .map_request(move |request| replay.share(request))
         .layer(fallback)
         .layer(RetryLayer::new(retry))
         .map_request(move |request| {
@@ -88,10 +93,28 @@ fn client(shared: &Shared, version: Version) -> Client {
         .layer(BreakerLayer::on(&shared.circuit))
         .layer_fn(move |client| Called { client, account: called.clone() })
         .map_response(|answer: Response<hyper::body::Incoming>| answer.map(BodyExt::boxed_unsync))
-        .service(
-            legacy::Client::builder(TokioExecutor::new()).http2_only(version == Version::HTTP_2).build_http::<Sent>(),
-        );
+        .service(legacy::Client::builder(TokioExecutor::new()).http2_only(version == Version::HTTP_2).build_http());
     BoxCloneSyncService::new(stack)
+}
+
+/// Where the fallback has it from. It gets the whole body, unless that was too large to be kept.
+async fn replica(plan: Plan, request: Request<SharedBody<Sent>>) -> Result<Answer, Infallible> {
+    let id = id_of(&request);
+    match request.into_body().collect().await {
+        Ok(body) => assert_eq!(body.to_bytes(), plan.body(id), "the body of {id}, as the fallback has it"),
+        Err(error) => {
+            let is_large = matches!(plan.kind(id), Kind::PutLarge);
+            assert!(
+                is_large && matches!(error, PlayError::NotKept),
+                "the body of {id}, as the fallback has it: {error}"
+            );
+        }
+    }
+    Ok(by_hand(203))
+}
+
+fn id_of<B>(request: &Request<B>) -> u32 {
+    request.uri().path().trim_start_matches('/').parse().expect("the path is the number")
 }
 
 /// An answer that no server gave.
@@ -198,9 +221,9 @@ struct Called<S> {
     account: Arc<Account>,
 }
 
-impl<S> Service<Request<Sent>> for Called<S>
+impl<S> Service<Request<SharedBody<Sent>>> for Called<S>
 where
-    S: Service<Request<Sent>, Response = Answer, Error = legacy::Error, Future: Send + 'static>,
+    S: Service<Request<SharedBody<Sent>>, Response = Answer, Error = legacy::Error, Future: Send + 'static>,
 {
     type Response = Answer;
     type Error = legacy::Error;
@@ -210,9 +233,8 @@ where
         self.client.poll_ready(cx)
     }
 
-    fn call(&mut self, mut request: Request<Sent>) -> Self::Future {
-        let id = request.uri().path().trim_start_matches('/').parse().expect("the path is the number");
-        let number = self.account.call(id);
+    fn call(&mut self, mut request: Request<SharedBody<Sent>>) -> Self::Future {
+        let number = self.account.call(id_of(&request));
         request.headers_mut().insert("x-call", number.into());
         let mut ending = Ending { account: self.account.clone(), number, outcome: CUT_OFF };
         let calling = self.client.call(request);
