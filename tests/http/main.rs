@@ -12,6 +12,7 @@ mod faults;
 mod first_frame;
 mod passing;
 mod replay_traps;
+mod sent_again;
 mod shared_bodies;
 mod sockets;
 mod statuses;

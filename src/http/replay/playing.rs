@@ -80,9 +80,8 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Playing<B> {
     fn is_end_stream(&self) -> bool {
         let state = self.reel.state();
         let all_played = state.left() == 0;
-        let nothing_follows = if state.ended { state.trailers.is_none() } else { state.source.is_end_stream() };
         // One that is over has an error to tell first.
-        self.done || (state.player == self.player && all_played && nothing_follows)
+        self.done || (state.player == self.player && all_played && state.nothing_comes())
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -90,9 +89,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Playing<B> {
         if self.done {
             return SizeHint::with_exact(0);
         }
-        let kept = state.left();
-        let source = if state.ended { SizeHint::with_exact(0) } else { state.source.size_hint() };
-        with_read(kept, &source)
+        with_read(state.left(), &state.size_to_come())
     }
 }
 

@@ -23,6 +23,8 @@ pub(super) struct State<B> {
     pub(super) source: B,
     pub(super) kept: Kept,
     pub(super) trailers: Option<HeaderMap>,
+    /// The source announced its length.
+    exact: bool,
     /// The source has come to its end.
     pub(super) ended: bool,
     /// Who plays it: one that was begun earlier is over.
@@ -53,6 +55,7 @@ impl<B: Body<Data = Bytes>> Tape<B> {
         }
         let kept = Kept { chunks: Vec::new(), bytes: 0, most: replay.max_body, pool: Arc::clone(&replay.pool) };
         let state = State {
+            exact: source.size_hint().exact().is_some(),
             source,
             kept,
             trailers: None,
@@ -97,18 +100,13 @@ impl<B: Body> Tape<B> {
     /// The size of the whole, as far as it is known.
     pub(super) fn size_hint(&self) -> SizeHint {
         let state = self.reel.state();
-        if state.lost {
-            return SizeHint::default();
-        }
-        let rest = if state.ended { SizeHint::with_exact(0) } else { state.source.size_hint() };
-        with_read(state.kept.bytes as u64, &rest)
+        if state.lost { SizeHint::default() } else { with_read(state.kept.bytes as u64, &state.size_to_come()) }
     }
 
     /// Whether there is nothing in it, and nothing to come.
     pub(super) fn is_empty(&self) -> bool {
         let state = self.reel.state();
-        let nothing_follows = if state.ended { state.trailers.is_none() } else { state.source.is_end_stream() };
-        !state.lost && state.kept.bytes == 0 && nothing_follows
+        !state.lost && state.kept.bytes == 0 && state.nothing_comes()
     }
 }
 
@@ -170,6 +168,22 @@ impl<B> State<B> {
     /// How many of the kept bytes are still to be played.
     pub(super) fn left(&self) -> u64 {
         self.kept.chunks.iter().skip(self.place).map(|chunk| chunk.len() as u64).sum()
+    }
+}
+
+impl<B: Body> State<B> {
+    /// The size of what comes after what was kept.
+    pub(super) fn size_to_come(&self) -> SizeHint {
+        match self.trailers {
+            _ if !self.ended => self.source.size_hint(),
+            // HTTP/1 has no trailers after a body that announces its length: it doesn't announce one now that it didn't before.
+            Some(_) if !self.exact => SizeHint::default(),
+            _ => SizeHint::with_exact(0),
+        }
+    }
+
+    pub(super) fn nothing_comes(&self) -> bool {
+        if self.ended { self.trailers.is_none() } else { self.source.is_end_stream() }
     }
 }
 
