@@ -171,6 +171,29 @@ async fn all_bodies_together_have_a_limit_and_give_back_what_they_took() {
     );
 }
 
+/// 64 KiB of one, and 64 MiB of all: 1,024 of the largest.
+#[tokio::test]
+async fn by_default_there_is_room_for_a_thousand_large_ones() {
+    static LARGE: [u8; 64 << 10] = [b'x'; 64 << 10];
+    let replay = Replay::default();
+    let large = || body([Ok(Frame::data(Bytes::from_static(&LARGE)))], None);
+    let mut all = Vec::new();
+    for _ in 0..=1_024 {
+        let (sent, kept) = replay.keep(large());
+        assert_eq!(sent.into_body().collect().await.unwrap().to_bytes().len(), 64 << 10);
+        all.push(kept.unwrap());
+    }
+    assert_eq!(replay.memory(), 64 << 20);
+    let mut again = |place: usize| Keep::<Request<Boxed>>::again(&replay, &mut all[place]).is_some();
+    assert!(again(0) && again(1_023) && !again(1_024));
+    drop(all);
+    assert_eq!(replay.memory(), 0);
+
+    let (sent, kept) = replay.keep(body([Ok(Frame::data(Bytes::from_static(&LARGE))), data("x")], None));
+    assert_eq!(sent.into_body().collect().await.unwrap().to_bytes().len(), (64 << 10) + 1);
+    assert!(Keep::<Request<Boxed>>::again(&replay, &mut kept.unwrap()).is_none());
+}
+
 #[tokio::test]
 async fn once_answered_nothing_more_is_kept() {
     let replay = eight();
