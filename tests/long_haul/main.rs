@@ -51,7 +51,7 @@ async fn a_hundred_thousand_requests_get_one_answer_each_and_everything_adds_up(
     let after = haul.adds_up(HAUL.end).await;
     for (fault, times) in haul.shared.account.played() {
         println!("{times:5} times {fault:?}");
-        assert!(times >= 50, "{fault:?} was met {times} times: little to go by");
+        assert!(times >= 20, "{fault:?} was met {times} times: little to go by");
     }
     assert!(after <= before + SLACK, "{before} bytes before, and {after} after");
 
