@@ -139,11 +139,12 @@ impl Account {
         self.answered[id as usize].fetch_add(16 + got as u8, SeqCst);
     }
 
-    /// Everything adds up, now that nothing is on its way. `asked` requests were made so far.
+    /// Everything adds up, now that nothing is on its way, and so many requests were made.
     pub(crate) fn adds_up(&self, requests: u32, circuit: &Circuit<Health>, budget: &dyn Budget) {
         let got = self.every_request_got_one_answer(requests);
         self.nothing_was_done_twice(requests);
         let calls = self.every_call_came_to_what_was_done_to_it();
+        println!("{calls:?}, {:?}", budget.stats());
         self.the_layers_counted_the_same(requests, &got, &calls, &circuit.stats(), budget);
         *self.errors.lock().unwrap() = HashMap::new();
     }
