@@ -5,7 +5,6 @@
 //! ```
 
 use std::{
-    convert::Infallible,
     error::Error,
     net::SocketAddr,
     pin::Pin,
@@ -13,33 +12,34 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    task::{Context, Poll},
     time::Duration,
 };
 
-use tokio::{net::TcpListener, time::timeout};
+use tokio::net::TcpListener;
+use tokio_stream::{Stream, StreamExt};
 use tonic::{
-    Request, Response, Status,
-    body::Body,
-    client::Grpc,
+    Request, Response, Status, Streaming,
     metadata::MetadataValue,
-    server::NamedService,
     transport::{Endpoint, Server, server::TcpIncoming},
 };
-use tonic_prost::ProstCodec;
-use tower::{Service, ServiceBuilder, service_fn};
+use tower::ServiceBuilder;
 use tower_recourse::{BreakerConfig, BreakerLayer, Circuit, RetryConfig, RetryLayer, grpc::PeekLayer};
 
-#[derive(Clone, PartialEq, prost::Message)]
-struct Text {
-    #[prost(string, tag = "1")]
-    text: String,
-}
+use self::greeter::{
+    Greeting, Name,
+    greeter_client::GreeterClient,
+    greeter_server::{Greeter, GreeterServer},
+};
+
+/// What is generated from `tests/grpc/greeter.proto`.
+#[allow(unreachable_pub, missing_docs, reason = "generated")]
+#[path = "../tests/grpc/greeter.rs"]
+mod greeter;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let greeter = Greeter::default();
-    let address = serve(greeter.clone()).await?;
+    let host = Host::default();
+    let address = serve(host.clone()).await?;
     let circuit = Circuit::new(BreakerConfig::grpc());
     let channel = Endpoint::from_shared(format!("http://{address}"))?.connect_lazy();
     let service = ServiceBuilder::new()
@@ -47,29 +47,30 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .layer(BreakerLayer::on(&circuit))
         .layer(PeekLayer::new())
         .service(channel);
+    let mut client = GreeterClient::new(service);
 
-    // A generated client is made of the same: `GreeterClient::new(service)`.
-    let mut client = Grpc::new(service);
-    client.ready().await?;
-    let mut request = Request::new(Text { text: "hello".to_owned() });
+    let mut request = Request::new(Name { name: "Ann".to_owned() });
     // Of all attempts and waits together; each of them is told what is left.
     request.set_timeout(Duration::from_secs(5));
-    let call = client.unary(request, "/demo.Greeter/Greet".parse()?, ProstCodec::<Text, Text>::default());
-    let answer = timeout(Duration::from_secs(10), call).await??;
-    println!("answered: {:?}", answer.into_inner().text);
-    println!("the server was asked {} times", greeter.calls.load(Ordering::Relaxed));
+    println!("answered: {:?}", client.greet(request).await?.into_inner().text);
+    println!("the server was asked {} times", host.calls.swap(0, Ordering::Relaxed));
     println!("the breaker has seen {} failure: who asks for less is up", circuit.stats().total_failures);
+
+    // A stream of requests: what the first two attempts have sent of it is sent again.
+    let names = tokio_stream::iter(["Ann", "Ben"].map(|name| Name { name: name.to_owned() }));
+    println!("answered: {:?}", client.greet_all(names).await?.into_inner().text);
+    println!("the server was asked {} times", host.calls.load(Ordering::Relaxed));
     Ok(())
 }
 
 /// Not there for the first call, and busy for the second: it says when to come back.
 #[derive(Clone, Default)]
-struct Greeter {
+struct Host {
     calls: Arc<AtomicUsize>,
 }
 
-impl Greeter {
-    async fn greet(&self, request: Request<Text>) -> Result<Response<Text>, Status> {
+impl Host {
+    fn open(&self) -> Result<(), Status> {
         match self.calls.fetch_add(1, Ordering::Relaxed) {
             0 => Err(Status::unavailable("starting")),
             1 => {
@@ -77,38 +78,48 @@ impl Greeter {
                 busy.metadata_mut().insert("grpc-retry-pushback-ms", MetadataValue::from_static("20"));
                 Err(busy)
             }
-            _ => Ok(Response::new(Text { text: format!("{} to you too", request.into_inner().text) })),
+            _ => Ok(()),
         }
     }
 }
 
-/// By hand, what `tonic-build` makes of a `.proto`.
-impl Service<http::Request<Body>> for Greeter {
-    type Response = http::Response<Body>;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+type Greetings = Pin<Box<dyn Stream<Item = Result<Greeting, Status>> + Send>>;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
+#[tonic::async_trait]
+impl Greeter for Host {
+    type GreetAtLengthStream = Greetings;
+    type GreetEachStream = Greetings;
+
+    async fn greet(&self, request: Request<Name>) -> Result<Response<Greeting>, Status> {
+        self.open()?;
+        Ok(Response::new(hello(request.into_inner().name)))
     }
 
-    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
-        let this = self.clone();
-        Box::pin(async move {
-            let mut grpc = tonic::server::Grpc::new(ProstCodec::<Text, Text>::default());
-            Ok(grpc.unary(service_fn(|request| this.greet(request)), request).await)
-        })
+    async fn greet_all(&self, request: Request<Streaming<Name>>) -> Result<Response<Greeting>, Status> {
+        self.open()?;
+        let names: Result<Vec<_>, _> = request.into_inner().map(|name| name.map(|name| name.name)).collect().await;
+        Ok(Response::new(hello(names?.join(" and "))))
+    }
+
+    async fn greet_at_length(&self, request: Request<Name>) -> Result<Response<Greetings>, Status> {
+        self.open()?;
+        Ok(Response::new(Box::pin(tokio_stream::once(Ok(hello(request.into_inner().name))))))
+    }
+
+    async fn greet_each(&self, request: Request<Streaming<Name>>) -> Result<Response<Greetings>, Status> {
+        self.open()?;
+        Ok(Response::new(Box::pin(request.into_inner().map(|name| name.map(|name| hello(name.name))))))
     }
 }
 
-impl NamedService for Greeter {
-    const NAME: &'static str = "demo.Greeter";
+fn hello(name: String) -> Greeting {
+    Greeting { text: format!("hello {name}") }
 }
 
-async fn serve(greeter: Greeter) -> Result<SocketAddr, Box<dyn Error>> {
+async fn serve(host: Host) -> Result<SocketAddr, Box<dyn Error>> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
-    let serving = Server::builder().add_service(greeter);
+    let serving = Server::builder().add_service(GreeterServer::new(host));
     tokio::spawn(serving.serve_with_incoming(TcpIncoming::from(listener)));
     Ok(address)
 }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use h2::Reason;
-use tonic::{Code, client::Grpc};
+use tonic::Code;
 use tower::ServiceExt;
 use tower_recourse::{
     RetryConfig,
@@ -13,29 +13,26 @@ use tower_recourse::{
 };
 
 use crate::{
-    Config, Log, Script, answers, codec, config, gaps, in_time, quick,
+    Config, Log, Script, answers, client, config, gaps, greeting, in_time, name, quick,
     raw::{OK, Reply, UNAVAILABLE, serve},
-    request, retrying, stack, text,
+    request, retrying,
 };
 
 /// One unary call against these replies: its code, and what the server has seen.
-async fn call(config: Config, replies: &'static [Reply], message: &str) -> (Code, Log) {
-    let (address, log) = serve(replies).await;
-    let mut client = Grpc::new(stack(config, address));
-    in_time(async {
-        client.ready().await.unwrap();
-        let request = tonic::Request::new(text(message));
-        let answer = client.unary(request, "/test.Echo/Unary".parse().unwrap(), codec()).await;
-        let code = answer.map_or_else(
-            |status| status.code(),
-            |answer| {
-                assert_eq!(answer.into_inner(), text("answer"));
-                Code::Ok
-            },
-        );
-        (code, log)
-    })
-    .await
+async fn call(config: Config, replies: &'static [Reply], text: &str) -> (Code, Log) {
+    let (serving, log) = serve(replies).await;
+    let mut client = client(config, &serving);
+    let answer = in_time(client.greet(name(text))).await;
+    let code = answer.map_or_else(
+        |status| status.code(),
+        |answer| {
+            assert_eq!(answer.into_inner(), greeting("answer"));
+            Code::Ok
+        },
+    );
+    drop(client);
+    serving.ends().await;
+    (code, log)
 }
 
 fn previous_attempts(log: &Log) -> Vec<Option<String>> {

@@ -1,11 +1,18 @@
 //! gRPC: tonic on both sides over real sockets, HTTP/2 by hand where a server must misbehave, and paused time for waits.
 
 mod a6;
+mod around;
+mod calls;
+mod generated;
+#[allow(unreachable_pub, missing_docs, reason = "generated")]
+mod greeter;
+mod host;
 mod peek;
 mod raw;
 mod service_config;
+mod serving;
 mod statuses;
-mod tonic_calls;
+mod streams;
 
 use std::{
     convert::Infallible,
@@ -19,12 +26,16 @@ use http::{HeaderMap, Request, Response};
 use http_body_util::{Empty, Full};
 use tokio::time::{Instant, timeout};
 use tonic::transport::{Channel, Endpoint};
-use tonic_prost::ProstCodec;
 use tower::{Layer, Service, ServiceBuilder, service_fn};
 use tower_recourse::{
     RetryConfig, RetryLayer,
     grpc::{PeekLayer, Stamped, Statuses},
     retry::{Backoff, NoTimeouts, ledger::NoLedger},
+};
+
+use self::{
+    greeter::{Greeting, Name, greeter_client::GreeterClient},
+    serving::Serving,
 };
 
 type Config = RetryConfig<Statuses, NoTimeouts, NoLedger, Stamped>;
@@ -38,19 +49,12 @@ fn quick(config: Config) -> Config {
     config.without_budget().unobserved()
 }
 
-/// The one message of these tests.
-#[derive(Clone, PartialEq, prost::Message)]
-struct Text {
-    #[prost(string, tag = "1")]
-    text: String,
+fn name(name: impl Into<String>) -> Name {
+    Name { name: name.into() }
 }
 
-fn text(text: impl Into<String>) -> Text {
-    Text { text: text.into() }
-}
-
-fn codec() -> ProstCodec<Text, Text> {
-    ProstCodec::default()
+fn greeting(text: impl Into<String>) -> Greeting {
+    Greeting { text: text.into() }
 }
 
 fn channel(address: SocketAddr) -> Channel {
@@ -64,9 +68,23 @@ fn stack(config: Config, address: SocketAddr) -> Stack {
     ServiceBuilder::new().layer(RetryLayer::new(config)).layer(PeekLayer::new()).service(channel(address))
 }
 
+/// A generated client around it.
+fn client(config: Config, serving: &Serving) -> GreeterClient<Stack> {
+    GreeterClient::new(stack(config, serving.address))
+}
+
+/// More than any test takes.
+const LONGEST: Duration = Duration::from_secs(30);
+
 /// Nothing hangs.
 async fn in_time<T>(test: impl Future<Output = T>) -> T {
-    timeout(Duration::from_secs(30), test).await.expect("it hangs")
+    timeout(LONGEST, test).await.expect("it hangs")
+}
+
+async fn until(holds: impl Fn() -> bool) {
+    while !holds() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
 }
 
 /// What came in, and when.

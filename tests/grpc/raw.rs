@@ -1,14 +1,12 @@
 //! A server by hand on HTTP/2, which does what it is told.
 
-use std::{net::SocketAddr, sync::Arc};
-
 use bytes::{BufMut, Bytes, BytesMut};
 use h2::{Reason, SendStream, server::SendResponse};
 use http::{HeaderMap, HeaderName, Request, Response};
 use prost::Message;
-use tokio::{net::TcpListener, time::Instant};
+use tokio::time::Instant;
 
-use crate::{Log, text};
+use crate::{Log, greeting, serving::Serving};
 
 type Headers = &'static [(&'static str, &'static str)];
 
@@ -31,12 +29,10 @@ pub(crate) const OK: Reply = Reply::Message(&[("grpc-status", "0")]);
 pub(crate) const UNAVAILABLE: Headers = &[("grpc-status", "14")];
 
 /// Replies so, one after the other, the last one for ever; reads each request first.
-pub(crate) async fn serve(replies: &'static [Reply]) -> (SocketAddr, Log) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
+pub(crate) async fn serve(replies: &'static [Reply]) -> (Serving, Log) {
     let log = Log::default();
     let seen = log.clone();
-    tokio::spawn(async move {
+    let serving = Serving::by(|listener| async move {
         while let Ok((socket, _)) = listener.accept().await {
             let seen = seen.clone();
             tokio::spawn(async move {
@@ -53,7 +49,7 @@ pub(crate) async fn serve(replies: &'static [Reply]) -> (SocketAddr, Log) {
             });
         }
     });
-    (address, Arc::clone(&log))
+    (serving.await, log)
 }
 
 async fn reply(reply: Reply, request: Request<h2::RecvStream>, mut respond: SendResponse<Bytes>) {
@@ -96,7 +92,7 @@ async fn reply(reply: Reply, request: Request<h2::RecvStream>, mut respond: Send
 }
 
 fn send_message(stream: &mut SendStream<Bytes>, last: bool) {
-    let message = text("answer").encode_to_vec();
+    let message = greeting("answer").encode_to_vec();
     let mut frame = BytesMut::new();
     frame.put_u8(0);
     frame.put_u32(message.len() as u32);

@@ -1,0 +1,187 @@
+//! What is around a tonic client, and what goes over the wire because of it: breakers, deadlines, throttles, connections.
+
+use std::{sync::Arc, time::Duration};
+
+use h2::Reason;
+use tokio::net::TcpListener;
+use tonic::{
+    Code, Request,
+    transport::{Server, server::TcpIncoming},
+};
+use tower::{Layer, ServiceBuilder};
+use tower_recourse::{
+    BreakerConfig, BreakerLayer, Circuit, RetryLayer, State,
+    breaker::OpenRule,
+    grpc::PeekLayer,
+    retry::{Backoff, RetryThrottle},
+};
+
+use crate::{
+    channel, client, config,
+    greeter::{greeter_client::GreeterClient, greeter_server::GreeterServer},
+    greeting,
+    host::{
+        Fate::{AtOnce, InTrailers, Never, Well},
+        Host,
+    },
+    in_time, name, raw,
+    serving::Serving,
+    stack,
+};
+
+/// The whole stack: the breaker sees every attempt, and its rejection isn't retried.
+#[tokio::test]
+async fn a_breaker_opens_and_rejects() {
+    let (serving, host) = Host::playing(&[AtOnce]).await;
+    let circuit = Circuit::new(BreakerConfig::grpc().open_when(OpenRule::consecutive(3).unwrap()).unobserved());
+    let service = ServiceBuilder::new()
+        .layer(RetryLayer::new(config()))
+        .layer(BreakerLayer::on(&circuit))
+        .layer(PeekLayer::new())
+        .service(channel(serving.address));
+    let mut client = GreeterClient::new(service);
+    for _ in 0..2 {
+        in_time(client.greet(name("Ann"))).await.unwrap_err();
+    }
+    assert_eq!((circuit.state(), host.attempts(), circuit.stats().total_rejected), (State::Open, 3, 1));
+    drop(client);
+    serving.ends().await;
+}
+
+/// A failure in trailers counts for a breaker as one in headers does.
+#[tokio::test]
+async fn a_breaker_counts_what_is_in_trailers() {
+    let (serving, host) = Host::playing(&[InTrailers, InTrailers, Well]).await;
+    let circuit = Circuit::new(BreakerConfig::grpc().count_calls().unobserved());
+    let service = ServiceBuilder::new()
+        .layer(RetryLayer::new(config()))
+        .layer(BreakerLayer::on(&circuit))
+        .layer(PeekLayer::new())
+        .service(channel(serving.address));
+    let mut client = GreeterClient::new(service);
+    let mut words = in_time(client.greet_at_length(name("Ann"))).await.unwrap().into_inner();
+    while in_time(words.message()).await.unwrap().is_some() {}
+    let stats = circuit.stats();
+    assert_eq!((stats.total_failures, stats.total_successes, host.attempts()), (2, Some(1), 3));
+    drop((client, words));
+    serving.ends().await;
+}
+
+#[tokio::test]
+async fn a_deadline_ends_the_call_and_all_that_belongs_to_it() {
+    let (serving, host) = Host::playing(&[Never]).await;
+    let mut client = client(config(), &serving);
+    let mut request = Request::new(name("Ann"));
+    request.set_timeout(Duration::from_millis(50));
+    let status = in_time(client.greet(request)).await.unwrap_err();
+    assert!(matches!(status.code(), Code::DeadlineExceeded | Code::Cancelled), "{status:?}");
+    assert_eq!(host.attempts(), 1);
+    drop(client);
+    serving.ends().await;
+}
+
+/// Each attempt has less of it than the one before, and none begins that would wait past it.
+#[tokio::test]
+async fn each_attempt_is_told_on_the_wire_what_is_left_of_the_deadline() {
+    let (serving, host) = Host::playing(&[AtOnce]).await;
+    let patient = config().retries(9).backoff(Backoff::fixed(Duration::from_millis(150)));
+    let mut client = client(patient, &serving);
+    let mut request = Request::new(name("Ann"));
+    request.set_timeout(Duration::from_millis(400));
+    let status = in_time(client.greet(request)).await.unwrap_err();
+    assert_eq!(status.code(), Code::Unavailable);
+    drop(client);
+    serving.ends().await;
+    let told: Vec<u64> = host.heard().iter().map(|heard| in_nanoseconds(heard.timeout.as_deref().unwrap())).collect();
+    assert!(!told.is_empty() && told.len() <= 3, "{told:?}");
+    let most = [400_000_000, 250_000_000, 100_000_000];
+    assert!(told.iter().zip(most).all(|(&told, most)| 0 < told && told <= most), "{told:?}");
+}
+
+fn in_nanoseconds(timeout: &str) -> u64 {
+    let (number, unit) = timeout.split_at(timeout.len() - 1);
+    let unit = match unit {
+        "u" => 1_000,
+        "n" => 1,
+        _ => panic!("{timeout}"),
+    };
+    number.parse::<u64>().unwrap() * unit
+}
+
+/// A6: max 10, ratio 0.5, whoever of the clients it is that fails.
+#[tokio::test]
+async fn clients_that_share_a_throttle_stop_together() {
+    let throttle = Arc::new(RetryThrottle::max_tokens(10).unwrap().ratio(0.5).unwrap());
+    let (down, of_down) = Host::playing(&[AtOnce]).await;
+    let (up, of_up) = Host::playing(&[Well]).await;
+    let limited = || config().shared_budget(throttle.clone());
+    let (mut to_down, mut to_up) = (client(limited(), &down), client(limited(), &up));
+    // Three failures leave 7, two 5: then nothing is retried, and each failure still takes one.
+    for attempts in [3, 5, 6] {
+        in_time(to_down.greet(name("Ann"))).await.unwrap_err();
+        assert_eq!(of_down.attempts(), attempts);
+    }
+    assert_eq!(throttle.tokens(), 4.0);
+    for _ in 0..4 {
+        in_time(to_up.greet(name("Ann"))).await.unwrap();
+    }
+    // 6 less one is none to retry by; 6.5 less one is.
+    assert_eq!(throttle.tokens(), 6.0);
+    in_time(to_down.greet(name("Ann"))).await.unwrap_err();
+    assert_eq!((of_down.attempts(), throttle.tokens()), (7, 5.0));
+    drop((to_down, to_up));
+    up.ends().await;
+    down.ends().await;
+    assert_eq!(of_up.attempts(), 4);
+}
+
+/// Nobody listens yet.
+#[tokio::test]
+async fn a_refused_connection_is_tried_again() {
+    let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let serving = Serving::by(|_| async move {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let (listener, host) = (TcpListener::bind(address).await.unwrap(), Host::new(&[Well]));
+        let service = GreeterServer::new(host);
+        Server::builder().add_service(service).serve_with_incoming(TcpIncoming::from(listener)).await.unwrap();
+    })
+    .await;
+    let mut client = GreeterClient::new(stack(config().retries(500), address));
+    assert_eq!(in_time(client.greet(name("Ann"))).await.unwrap().into_inner(), greeting("hello Ann"));
+    drop(client);
+    serving.ends().await;
+}
+
+/// Streams of requests too, as they haven't been looked at.
+#[tokio::test]
+async fn a_refused_stream_of_requests_is_sent_again_for_nothing() {
+    use raw::Reply::Reset;
+    let (serving, log) = raw::serve(&[Reset(Reason::REFUSED_STREAM), raw::OK]).await;
+    let mut client = client(config().retries(0), &serving);
+    let names = tokio_stream::iter(["Ann", "Ben"].map(name));
+    assert_eq!(in_time(client.greet_all(names)).await.unwrap().into_inner(), greeting("answer"));
+    drop(client);
+    serving.ends().await;
+    let log = log.lock().unwrap();
+    assert_eq!(log.len(), 2);
+    assert!(log.iter().all(|(_, headers)| !headers.contains_key("grpc-previous-rpc-attempts")));
+}
+
+/// As generated clients ask of what they are put around.
+#[test]
+fn it_is_what_generated_clients_take() {
+    fn takes<T>(_: impl FnOnce() -> T)
+    where
+        T: tonic::client::GrpcService<tonic::body::Body> + Clone + Send,
+        T::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+        T::ResponseBody: http_body::Body<Data = bytes::Bytes> + Send + 'static,
+        <T::ResponseBody as http_body::Body>::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
+        T::Future: Send,
+    {
+    }
+    takes(|| stack(config(), "127.0.0.1:1".parse().unwrap()));
+    takes(|| {
+        let inner = PeekLayer::new().layer(channel("127.0.0.1:1".parse().unwrap()));
+        RetryLayer::new(config()).layer(BreakerLayer::new(BreakerConfig::grpc()).layer(inner))
+    });
+}

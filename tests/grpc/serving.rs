@@ -1,0 +1,33 @@
+//! A server on the loopback interface, and whether anything is left of it.
+
+use std::{future::Future, net::SocketAddr};
+
+use tokio::{net::TcpListener, runtime::Handle, task::JoinHandle, time::timeout};
+
+use crate::{LONGEST, until};
+
+pub(crate) struct Serving {
+    pub(crate) address: SocketAddr,
+    accepting: JoinHandle<()>,
+    tasks_before: usize,
+}
+
+impl Serving {
+    /// Serves by this, with a task for each connection.
+    pub(crate) async fn by<F>(serve: impl FnOnce(TcpListener) -> F) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let tasks_before = Handle::current().metrics().num_alive_tasks();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        Self { address, accepting: tokio::spawn(serve(listener)), tasks_before }
+    }
+
+    /// Nothing is left over: no task on either side, and so no connection, as each of them has one. The client was dropped before.
+    pub(crate) async fn ends(self) {
+        self.accepting.abort();
+        let tasks = || Handle::current().metrics().num_alive_tasks();
+        timeout(LONGEST, until(|| tasks() <= self.tasks_before)).await.expect("a task is left over");
+    }
+}
