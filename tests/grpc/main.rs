@@ -4,6 +4,7 @@ mod a6;
 mod around;
 mod calls;
 mod generated;
+mod goaway;
 #[allow(unreachable_pub, missing_docs, reason = "generated")]
 mod greeter;
 mod host;
