@@ -8,7 +8,7 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Empty, StreamBody, channel::Channel, combinators::UnsyncBoxBody};
 use tokio::time::Instant;
 use tower::{Layer, ServiceExt, service_fn};
-use tower_recourse::grpc::{Code, PeekLayer, code};
+use tower_recourse::grpc::{Code, PeekLayer, code, peek::PeekedBody};
 
 type Boxed = UnsyncBoxBody<Bytes, io::Error>;
 
@@ -68,6 +68,11 @@ async fn nothing_is_lost() {
     let body = peeked(vec![]).await.into_body();
     assert!(body.is_end_stream());
     assert_eq!(body.size_hint().exact(), Some(0));
+
+    let mut none = Box::pin(PeekedBody::<Boxed>::default());
+    assert_eq!((none.is_end_stream(), none.size_hint().exact()), (true, Some(0)));
+    assert!(none.frame().await.is_none());
+    assert!(none.frame().await.is_none());
 }
 
 /// Ends when it is told to.

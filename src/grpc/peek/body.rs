@@ -14,8 +14,9 @@ pin_project! {
     /// The body of an answer whose first frame may have been read: it comes first, then what follows.
     pub struct PeekedBody<B: Body> {
         first: First<B::Data, B::Error>,
+        // `None`: there never was one.
         #[pin]
-        body: B,
+        body: Option<B>,
     }
 }
 
@@ -30,7 +31,15 @@ pub(super) enum First<D, E> {
 
 impl<B: Body> PeekedBody<B> {
     pub(super) fn new(first: First<B::Data, B::Error>, body: B) -> Self {
-        Self { first, body }
+        Self { first, body: Some(body) }
+    }
+}
+
+/// An empty one, of answers that are made without the service. Whatever the body within is: that of tonic's interceptors, who want this,
+/// has no such thing itself.
+impl<B: Body> Default for PeekedBody<B> {
+    fn default() -> Self {
+        Self { first: First::End, body: None }
     }
 }
 
@@ -41,7 +50,10 @@ impl<B: Body> Body for PeekedBody<B> {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let this = self.project();
         let read = match std::mem::replace(this.first, First::Nothing) {
-            First::Nothing => ready!(this.body.poll_frame(cx)),
+            First::Nothing => match this.body.as_pin_mut() {
+                Some(body) => ready!(body.poll_frame(cx)),
+                None => None,
+            },
             First::Frame(frame) => Some(Ok(frame)),
             First::Error(error) => Some(Err(error)),
             First::End => None,
@@ -55,20 +67,21 @@ impl<B: Body> Body for PeekedBody<B> {
 
     fn is_end_stream(&self) -> bool {
         match &self.first {
-            First::Nothing => self.body.is_end_stream(),
+            First::Nothing => self.body.as_ref().is_none_or(Body::is_end_stream),
             First::Frame(_) | First::Error(_) => false,
             First::End => true,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
+        let body = self.body.as_ref().map_or(SizeHint::with_exact(0), Body::size_hint);
         let read = match &self.first {
-            First::Nothing => return self.body.size_hint(),
+            First::Nothing => return body,
             First::End => return SizeHint::with_exact(0),
             First::Error(_) => 0,
             First::Frame(frame) => frame.data_ref().map_or(0, |data| data.remaining() as u64),
         };
-        with_read(read, &self.body.size_hint())
+        with_read(read, &body)
     }
 }
 
