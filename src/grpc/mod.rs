@@ -34,6 +34,7 @@
 //! | statuses that come after the headers | [`PeekLayer`] |
 //! | what is sent again, and what is written into it | [`Stamped`] |
 //! | retries as the service's owner publishes them | [`ServiceConfig`] |
+//! | what a breaker answers in place of an error | [`Unavailable`] |
 //!
 //! # Which calls
 //!
@@ -56,6 +57,7 @@ mod stamped;
 mod statuses;
 mod timeout;
 mod told;
+mod unavailable;
 
 pub use code::Code;
 pub use health::Health;
@@ -64,6 +66,7 @@ pub use service_config::{Progress, ServiceConfig};
 pub use stamped::Stamped;
 pub use statuses::Statuses;
 pub use told::code;
+pub use unavailable::Unavailable;
 
 use crate::{
     BreakerConfig, Invalid, RetryConfig,

@@ -53,8 +53,8 @@ pub(super) enum Pushback {
     Never,
 }
 
-const STATUS: &str = "grpc-status";
-const PUSHBACK: &str = "grpc-retry-pushback-ms";
+pub(super) const STATUS: &str = "grpc-status";
+pub(super) const PUSHBACK: &str = "grpc-retry-pushback-ms";
 
 impl Seen {
     pub(super) fn of<B: Body>(response: &Response<B>) -> Self {

@@ -1,18 +1,26 @@
 //! What is around a tonic client, and what goes over the wire because of it: breakers, deadlines, throttles, connections.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use h2::Reason;
 use tokio::net::TcpListener;
 use tonic::{
     Code, Request,
+    service::InterceptorLayer,
     transport::{Server, server::TcpIncoming},
 };
 use tower::{Layer, ServiceBuilder};
 use tower_recourse::{
-    BreakerConfig, BreakerLayer, Circuit, RetryLayer, State,
+    BreakerConfig, BreakerLayer, Circuit, How, RetryLayer, State,
     breaker::OpenRule,
-    grpc::PeekLayer,
+    grpc::{PeekLayer, Unavailable},
+    http::HowLayer,
     retry::{Backoff, RetryThrottle},
 };
 
@@ -48,6 +56,91 @@ async fn a_breaker_opens_and_rejects() {
     serving.ends().await;
 }
 
+/// Such an answer is UNAVAILABLE to the caller, and to the retry a rejection.
+#[tokio::test]
+async fn a_rejection_can_be_an_answer() {
+    let (serving, host) = Host::playing(&[Well]).await;
+    let circuit = Circuit::new(BreakerConfig::grpc().open_when(OpenRule::consecutive(1).unwrap()).unobserved());
+    let service = ServiceBuilder::new()
+        .layer(HowLayer)
+        .layer(RetryLayer::new(config()))
+        .layer(BreakerLayer::on(&circuit).on_rejection(Unavailable))
+        .layer(PeekLayer::new())
+        .service(channel(serving.address));
+    let mut client = GreeterClient::new(service);
+    in_time(client.greet(name("Ann"))).await.unwrap();
+    circuit.admit().unwrap().failure();
+    let status = in_time(client.greet(name("Ann"))).await.unwrap_err();
+    assert_eq!((status.code(), status.message()), (Code::Unavailable, "the service is not called for now"));
+    let pushback: u64 = status.metadata().get("grpc-retry-pushback-ms").unwrap().to_str().unwrap().parse().unwrap();
+    assert!((1..=30_000).contains(&pushback), "{pushback}");
+    circuit.force_open();
+    let status = in_time(client.greet(name("Ann"))).await.unwrap_err();
+    // Nobody knows when.
+    assert_eq!(status.metadata().get("grpc-retry-pushback-ms"), None);
+    assert_eq!((host.attempts(), circuit.stats().total_rejected), (1, 2));
+    drop(client);
+    serving.ends().await;
+}
+
+/// On the other side, where errors are of no use: a server that spares its service, and says when to come back.
+#[tokio::test]
+async fn a_breaker_around_a_server_answers_its_clients() {
+    let host = Host::new(&[AtOnce, Well]);
+    let circuit = Circuit::new(BreakerConfig::grpc().open_when(OpenRule::consecutive(1).unwrap()).unobserved());
+    let (layer, service) = (BreakerLayer::on(&circuit).on_rejection(Unavailable), GreeterServer::new(host.clone()));
+    let serving = Serving::by(|listener| async move {
+        let server = Server::builder().layer(layer).add_service(service);
+        server.serve_with_incoming(TcpIncoming::from(listener)).await.unwrap();
+    })
+    .await;
+    let mut client = client(config().retries(0), &serving);
+    for message in ["not now", "the service is not called for now"] {
+        let status = in_time(client.greet(name("Ann"))).await.unwrap_err();
+        assert_eq!((status.code(), status.message()), (Code::Unavailable, message));
+    }
+    circuit.reset();
+    assert_eq!(in_time(client.greet(name("Ann"))).await.unwrap().into_inner(), greeting("hello Ann"));
+    assert_eq!((host.attempts(), circuit.stats().total_rejected), (2, 1));
+    drop(client);
+    serving.ends().await;
+}
+
+/// Around the client it is asked once a call, within the stack once an attempt.
+#[tokio::test]
+async fn interceptors_go_around_and_within() {
+    let (serving, host) = Host::playing(&[AtOnce, Well]).await;
+    let counts = [Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default()];
+    let [around, within] = counts.each_ref().map(|count| {
+        let count = count.clone();
+        move |request: Request<()>| {
+            count.fetch_add(1, Ordering::SeqCst);
+            Ok(request)
+        }
+    });
+    let service = ServiceBuilder::new()
+        .layer(RetryLayer::new(config()))
+        .layer(BreakerLayer::new(BreakerConfig::grpc()).on_rejection(Unavailable))
+        .layer(PeekLayer::new())
+        .layer(InterceptorLayer::new(within))
+        .service(channel(serving.address));
+    let mut client = GreeterClient::with_interceptor(service, around);
+    in_time(client.greet(name("Ann"))).await.unwrap();
+    assert_eq!((host.attempts(), counts.map(|count| count.load(Ordering::SeqCst))), (2, [1, 2]));
+    drop(client);
+    serving.ends().await;
+}
+
+#[tokio::test]
+async fn how_an_answer_was_got_is_among_its_extensions() {
+    let (serving, _) = Host::playing(&[AtOnce, Well]).await;
+    let mut client = GreeterClient::new(HowLayer.layer(stack(config(), serving.address)));
+    let answer = in_time(client.greet(name("Ann"))).await.unwrap();
+    assert_eq!(answer.extensions().get::<How>().unwrap().attempts(), 2);
+    drop(client);
+    serving.ends().await;
+}
+
 /// A failure in trailers counts for a breaker as one in headers does.
 #[tokio::test]
 async fn a_breaker_counts_what_is_in_trailers() {
@@ -65,6 +158,20 @@ async fn a_breaker_counts_what_is_in_trailers() {
     assert_eq!((stats.total_failures, stats.total_successes, host.attempts()), (2, Some(1), 3));
     drop((client, words));
     serving.ends().await;
+}
+
+/// A6 to the letter: headers commit a call. With a `PeekLayer` only a message does.
+#[tokio::test]
+async fn without_peeking_headers_end_the_retries() {
+    for (fate, attempts) in [(&[AtOnce, Well], 2), (&[InTrailers, Well], 1)] {
+        let (serving, host) = Host::playing(fate).await;
+        let mut client = GreeterClient::new(RetryLayer::new(config()).layer(channel(serving.address)));
+        let mut words = in_time(client.greet_at_length(name("Ann"))).await.unwrap().into_inner();
+        assert_eq!(in_time(words.message()).await.is_ok(), attempts == 2);
+        drop((client, words));
+        serving.ends().await;
+        assert_eq!(host.attempts(), attempts);
+    }
 }
 
 #[tokio::test]

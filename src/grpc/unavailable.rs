@@ -1,0 +1,71 @@
+use std::time::Duration;
+
+use ::http::{HeaderValue, Response, header::CONTENT_TYPE};
+
+use super::{Code, told};
+use crate::{Rejection, breaker::OnRejection};
+
+/// What a breaker answers in place of an error: UNAVAILABLE, without messages, with a `grpc-retry-pushback-ms` of the time after which
+/// a call may be admitted, if that is known.
+///
+/// Without it a rejection is an error of the channel, for which tonic has no code but UNKNOWN; and the breaker's error type is not
+/// the channel's.
+///
+/// ```
+/// use tower_recourse::{BreakerConfig, BreakerLayer, grpc::Unavailable};
+///
+/// let layer = BreakerLayer::new(BreakerConfig::grpc()).on_rejection(Unavailable);
+/// # let _ = layer;
+/// ```
+///
+/// A retry around knows it for a rejection all the same, and doesn't retry it. Around a server's service it tells the clients when to
+/// come back.
+///
+/// The circuit's name isn't told: it is no business of those outside. For an answer of one's own there is
+/// [`BreakerLayer::respond_when_open`](crate::BreakerLayer::respond_when_open).
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Unavailable;
+
+impl<B: Default, Err> OnRejection<Response<B>, Err> for Unavailable {
+    type Error = Err;
+
+    fn reject(&self, rejection: Rejection) -> Result<Response<B>, Err> {
+        let mut response = Response::new(B::default());
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+        headers.insert(told::STATUS, HeaderValue::from(Code::Unavailable as u16));
+        headers.insert("grpc-message", HeaderValue::from_static("the service is not called for now"));
+        if let Some(retry_in) = rejection.retry_in() {
+            headers.insert(told::PUSHBACK, milliseconds(retry_in).into());
+        }
+        Ok(response)
+    }
+
+    fn pass(error: Err) -> Err {
+        error
+    }
+}
+
+/// Rounded up: who comes back earlier is rejected again. No more than other libraries can read.
+fn milliseconds(time: Duration) -> u64 {
+    let rounded = time.as_nanos().div_ceil(1_000_000);
+    u64::try_from(rounded).unwrap_or(u64::MAX).min(i32::MAX as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_rounded_up_and_can_be_read_by_all() {
+        for (time, told) in [
+            (Duration::ZERO, 0),
+            (Duration::from_nanos(1), 1),
+            (Duration::from_millis(30_000), 30_000),
+            (Duration::from_micros(1_500), 2),
+            (Duration::MAX, i32::MAX as u64),
+        ] {
+            assert_eq!(milliseconds(time), told, "{time:?}");
+        }
+    }
+}
