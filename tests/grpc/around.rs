@@ -13,13 +13,13 @@ use tokio::net::TcpListener;
 use tonic::{
     Code, Request,
     service::InterceptorLayer,
-    transport::{Server, server::TcpIncoming},
+    transport::{Endpoint, Server, server::TcpIncoming},
 };
 use tower::{Layer, ServiceBuilder};
 use tower_recourse::{
     BreakerConfig, BreakerLayer, Circuit, How, RetryLayer, State,
     breaker::OpenRule,
-    grpc::{PeekLayer, Unavailable},
+    grpc::{PeekLayer, Statuses, Unavailable},
     http::HowLayer,
     retry::{Backoff, RetryThrottle},
 };
@@ -185,6 +185,28 @@ async fn a_deadline_ends_the_call_and_all_that_belongs_to_it() {
     assert_eq!(host.attempts(), 1);
     drop(client);
     serving.ends().await;
+}
+
+/// The channel's own time-out is DEADLINE_EXCEEDED to both: it counts for the circuit, and is retried if that code is.
+#[tokio::test]
+async fn the_channels_time_out_is_of_each_attempt() {
+    use tower_recourse::grpc::Code;
+    for (codes, attempts) in [(vec![Code::Unavailable], 1), (vec![Code::Unavailable, Code::DeadlineExceeded], 3)] {
+        let (serving, host) = Host::playing(&[Never]).await;
+        let endpoint = Endpoint::from_shared(format!("http://{}", serving.address)).unwrap();
+        let channel = endpoint.timeout(Duration::from_millis(30)).connect_lazy();
+        let circuit = Circuit::new(BreakerConfig::grpc().unobserved());
+        let service = ServiceBuilder::new()
+            .layer(RetryLayer::new(config().classifier(Statuses::default().retry_codes(codes))))
+            .layer(BreakerLayer::on(&circuit).on_rejection(Unavailable))
+            .layer(PeekLayer::new())
+            .service(channel);
+        let mut client = GreeterClient::new(service);
+        in_time(client.greet(name("Ann"))).await.unwrap_err();
+        assert_eq!((host.attempts(), circuit.stats().total_failures), (attempts, attempts as u64));
+        drop(client);
+        serving.ends().await;
+    }
 }
 
 /// Each attempt has less of it than the one before, and none begins that would wait past it.

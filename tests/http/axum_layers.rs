@@ -65,6 +65,18 @@ async fn a_rejection_is_503_with_retry_after_and_a_problem() {
     assert_eq!(circuit.stats().total_rejected, 1);
 }
 
+/// There is nowhere else to go in axum, so the request waits.
+#[tokio::test(start_paused = true)]
+async fn a_breaker_that_is_not_ready_keeps_its_requests_waiting() {
+    let circuit = Circuit::new(BreakerConfig::http().open_when(OpenRule::consecutive(1).unwrap()).unobserved());
+    circuit.admit().unwrap().failure();
+    let calls = Arc::new(AtomicUsize::new(1));
+    let app = app(&calls).layer(BreakerLayer::on(&circuit).wait_when_open());
+    let begun = tokio::time::Instant::now();
+    assert_eq!(app.oneshot(put("x")).await.unwrap().status(), StatusCode::OK);
+    assert_eq!((begun.elapsed().as_secs(), circuit.state()), (30, tower_recourse::State::Closed));
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_breakers_own_answer_is_not_retried() {
     let circuit = Circuit::new(BreakerConfig::http().open_when(OpenRule::consecutive(1).unwrap()).unobserved());
