@@ -11,7 +11,7 @@ use tokio::{
     net::TcpListener,
 };
 use tower::{BoxError, Service, ServiceBuilder, ServiceExt, service_fn};
-use tower_recourse::{BreakerConfig, BreakerLayer, RetryConfig, RetryLayer};
+use tower_recourse::{BreakerConfig, BreakerError, BreakerLayer, RetryConfig, RetryLayer};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), BoxError> {
@@ -28,6 +28,8 @@ async fn main() -> Result<(), BoxError> {
         }
     });
     let mut client = ServiceBuilder::new()
+        // A breaker's error around a boxed one is no `Error`, as boxes of errors aren't.
+        .map_err(BreakerError::into_boxed)
         .layer(RetryLayer::new(RetryConfig::http()))
         .layer(BreakerLayer::new(BreakerConfig::http()))
         .service(reqwest);
@@ -35,9 +37,7 @@ async fn main() -> Result<(), BoxError> {
     for method in ["PUT", "POST"] {
         let request = Request::builder().method(method).uri(format!("http://{address}/")).body(Full::from("hello"))?;
         println!("{method}");
-        // A breaker's error around a boxed one is no `Error`, as boxes of errors aren't.
-        let ready = client.ready().await.map_err(|error| error.to_string())?;
-        let answer = ready.call(request).await.map_err(|error| error.to_string())?;
+        let answer = client.ready().await?.call(request).await?;
         println!("{}: {:?}", answer.status(), reqwest::Response::from(answer).text().await?);
     }
     Ok(())

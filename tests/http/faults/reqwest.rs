@@ -1,0 +1,137 @@
+//! The same server and reqwest, as the docs have it: what its errors come to.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
+use tokio::{net::TcpListener, time::timeout};
+use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt, service_fn};
+use tower_recourse::{
+    BreakerConfig, BreakerError, BreakerLayer, Circuit, RetryLayer, Verdict, classify,
+    http::{Health, Statuses},
+    retry::Backoff,
+};
+
+use super::server::{
+    Fault::{self, Close, ResetBeforeHeaders, ResetInBody, SlowLoris},
+    LONGEST, Server,
+};
+use crate::config;
+
+type Sent = Request<Full<Bytes>>;
+
+fn send(
+    client: reqwest::Client,
+) -> impl Service<Sent, Response = Response<reqwest::Body>, Error = BoxError, Future: Send> + Clone {
+    service_fn(move |request: Sent| {
+        let client = client.clone();
+        async move {
+            let request = request.map(reqwest::Body::wrap).try_into()?;
+            Ok::<_, BoxError>(Response::<reqwest::Body>::from(client.execute(request).await?))
+        }
+    })
+}
+
+fn request(method: &str, uri: &str) -> Sent {
+    Request::builder().method(method).uri(uri).body(Full::from("the body")).unwrap()
+}
+
+/// What a caller gets, and the failures that a circuit within has seen.
+async fn got(client: reqwest::Client, retries: u32, request: Sent) -> (String, u64) {
+    let circuit = Circuit::new(BreakerConfig::http().unobserved());
+    let config = config().retries(retries).backoff(Backoff::fixed(Duration::from_millis(5)));
+    let service = RetryLayer::new(config).layer(BreakerLayer::on(&circuit).layer(send(client)));
+    let answering = async {
+        match service.oneshot(request).await {
+            Ok(answer) => {
+                let status = answer.status();
+                let body = answer.into_body().collect().await;
+                body.map_or(format!("{status}, broken"), |body| format!("{status}, {:?}", body.to_bytes()))
+            }
+            Err(BreakerError::Inner(_)) => "error".to_owned(),
+            Err(rejected @ BreakerError::Rejected(_)) => rejected.to_string(),
+        }
+    };
+    let got = timeout(LONGEST, answering).await.expect("it hangs");
+    (got, circuit.stats().total_failures)
+}
+
+#[tokio::test]
+async fn its_answers_and_errors_are_judged_by_method() {
+    let echo = r#"200 OK, b"the body""#;
+    // The script, the method, what the caller gets, the requests, and the failures.
+    let cases: [(&'static [Fault], &str, &str, usize, u64); 8] = [
+        (&[Fault::None], "POST", echo, 1, 0),
+        (&[Close(503), Fault::None], "PUT", echo, 2, 1),
+        (&[Close(503), Fault::None], "POST", r#"503 Service Unavailable, b"the body""#, 1, 1),
+        (&[ResetBeforeHeaders, Fault::None], "PUT", echo, 2, 1),
+        (&[ResetBeforeHeaders, Fault::None], "POST", "error", 1, 1),
+        (&[ResetInBody, Fault::None], "PUT", "200 OK, broken", 1, 0),
+        (&[SlowLoris, Fault::None], "PUT", echo, 2, 1),
+        (&[SlowLoris, Fault::None], "POST", "error", 1, 1),
+    ];
+    for (script, method, expected, requests, failures) in cases {
+        let server = Server::playing(script).await;
+        let client = reqwest::Client::builder().timeout(Duration::from_millis(300)).build().unwrap();
+        let (answer, failed) = got(client, 2, request(method, &format!("http://{}/", server.address))).await;
+        assert_eq!((&*answer, failed), (expected, failures), "{method} {script:?}");
+        assert_eq!(server.requests(), requests, "{method} {script:?}");
+        server.ends().await;
+    }
+}
+
+/// It can be looked into because it is boxed.
+#[tokio::test]
+async fn its_refused_connection_is_tried_again_whatever_the_method() {
+    let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let serving = tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let listener = TcpListener::bind(address).await.unwrap();
+        let app = axum::Router::new().route("/", axum::routing::any(|body: String| async { body }));
+        axum::serve(listener, app).await
+    });
+    let (answer, _) = got(reqwest::Client::new(), 500, request("POST", &format!("http://{address}/"))).await;
+    assert_eq!(answer, r#"200 OK, b"the body""#);
+    serving.abort();
+}
+
+/// Its error says by methods that it is the caller's fault, so who knows its type has to ask.
+#[tokio::test]
+async fn a_request_that_is_none_is_no_failure_to_who_asks_its_error() {
+    let callers_fault = |error: &BoxError| {
+        let reqwest = error.downcast_ref::<reqwest::Error>();
+        reqwest.is_some_and(|error| error.is_builder() || error.is_redirect()).then_some(Verdict::Neutral)
+    };
+    for uri in ["/no/host", "htp://127.0.0.1:1/"] {
+        for (asks, failures, attempts) in [(false, 3, 3), (true, 0, 1)] {
+            let made = Arc::new(AtomicUsize::new(0));
+            let counted = made.clone();
+            let within = move |error: &BoxError| if asks { callers_fault(error) } else { None };
+            let around = move |error: &BreakerError<BoxError>| match error {
+                BreakerError::Inner(error) => within(error),
+                BreakerError::Rejected(_) => None,
+            };
+            let breaker = BreakerConfig::http().classifier(classify::first(classify::errors(within)).or(Health));
+            let circuit = Circuit::new(breaker.unobserved());
+            let judge = classify::first(classify::errors(around)).or(Statuses::default());
+            let service = ServiceBuilder::new()
+                .layer(RetryLayer::new(config().classifier(judge).backoff(Backoff::none())))
+                .layer(BreakerLayer::on(&circuit))
+                .map_request(move |request: Sent| {
+                    counted.fetch_add(1, Ordering::SeqCst);
+                    request
+                })
+                .service(send(reqwest::Client::new()));
+            assert!(timeout(LONGEST, service.oneshot(request("GET", uri))).await.unwrap().is_err());
+            let seen = (circuit.stats().total_failures, made.load(Ordering::SeqCst));
+            assert_eq!(seen, (failures, attempts), "{uri}, asks: {asks}");
+        }
+    }
+}
