@@ -25,7 +25,7 @@ use crate::{
 ///
 /// Requests that aren't idempotent are only sent again if they provably weren't sent: a refused connection, a stream refused by
 /// HTTP/2, a pooled connection that had died before. Idempotent are GET, HEAD, OPTIONS, TRACE, PUT, DELETE
-/// ([RFC 9110, 9.2.2](https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2)), and whatever has an `Idempotency-Key`.
+/// ([RFC 9110, 9.2.2](https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2)), and whatever has an `Idempotency-Key` that isn't empty.
 ///
 /// A response that is retried is let go: up to 16 KiB of it are read during the wait, so that its HTTP/1 connection can be used
 /// again.

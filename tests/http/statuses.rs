@@ -56,6 +56,18 @@ async fn only_idempotent_requests_are_sent_again_once_they_were_answered() {
     }
 }
 
+/// Whoever sets the header to nothing has no key.
+#[tokio::test(start_paused = true)]
+async fn an_empty_key_is_none() {
+    for (key, calls) in [("", 1), ("\"\"", 1), ("\"k\"", 3), ("k", 3)] {
+        let server = Scripted::new(|_| answer(503));
+        let mut post = request("POST", false);
+        post.headers_mut().insert("idempotency-key", key.parse().unwrap());
+        assert_eq!(status(RetryLayer::new(config()).layer(server.service()), post).await, 503);
+        assert_eq!(server.calls(), calls, "{key}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_upgrade_is_sent_once() {
     let server = Scripted::new(|_| answer(503));
