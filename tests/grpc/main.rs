@@ -8,6 +8,7 @@ mod goaway;
 #[allow(unreachable_pub, missing_docs, reason = "generated")]
 mod greeter;
 mod host;
+mod hostile;
 mod peek;
 mod raw;
 mod service_config;

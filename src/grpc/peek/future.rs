@@ -12,9 +12,13 @@ use pin_project_lite::pin_project;
 use tokio::time::{Sleep, sleep};
 
 use super::{PeekedBody, Sending, body::First};
-use crate::grpc::{
-    fault::Fault,
-    told::{Seen, Told},
+use crate::{
+    How,
+    grpc::{
+        fault::Fault,
+        told::{Seen, Told},
+    },
+    told,
 };
 
 pin_project! {
@@ -23,8 +27,8 @@ pin_project! {
     pub struct ResponseFuture<F, B> {
         #[pin]
         call: F,
-        // Headers are there, and were good.
-        response: Option<Response<B>>,
+        // Headers are there, and were good; with what was said of them.
+        response: Option<(Response<B>, Option<How>)>,
         #[pin]
         limit: Option<Sleep>,
         longest: Duration,
@@ -48,13 +52,23 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        let mut response = match this.response.take() {
-            Some(response) => response,
-            None => ready!(this.call.poll(cx))?,
+        let (mut response, said) = match this.response.take() {
+            Some(waiting) => waiting,
+            None => {
+                told::clear();
+                let result = ready!(this.call.poll(cx));
+                let said = told::take(&result);
+                match result {
+                    Ok(response) if !says_enough(&response) => (response, said),
+                    // Whoever is further out hears what was said of it.
+                    other => {
+                        let other = other.map(|response| response.map(|body| PeekedBody::new(First::Nothing, body)));
+                        told::pass_on(&other, said);
+                        return Poll::Ready(other);
+                    }
+                }
+            }
         };
-        if says_enough(&response) {
-            return Poll::Ready(Ok(response.map(|body| PeekedBody::new(First::Nothing, body))));
-        }
         let (seen, first) = match first_frame(response.body_mut(), cx) {
             Poll::Ready(Some(Ok(frame))) => (seen_in(&frame), First::Frame(frame)),
             Poll::Ready(Some(Err(error))) => (Seen::Broke(Fault::of(&error)), First::Error(error)),
@@ -66,7 +80,7 @@ where
                     }
                     let over = this.limit.as_mut().as_pin_mut().is_none_or(|limit| limit.poll(cx).is_ready());
                     if !over {
-                        *this.response = Some(response);
+                        *this.response = Some((response, said));
                         return Poll::Pending;
                     }
                 }
@@ -74,7 +88,9 @@ where
             }
         };
         response.extensions_mut().insert(seen);
-        Poll::Ready(Ok(response.map(|body| PeekedBody::new(first, body))))
+        let result = Ok(response.map(|body| PeekedBody::new(first, body)));
+        told::pass_on(&result, said);
+        Poll::Ready(result)
     }
 }
 
@@ -85,17 +101,22 @@ fn says_enough<B: Body>(response: &Response<B>) -> bool {
         || response.body().is_end_stream()
 }
 
+/// No server sends more than one before its trailers, with good intentions.
+const MOST_EMPTY: usize = 16;
+
 type Read<B> = Option<Result<Frame<<B as Body>::Data>, <B as Body>::Error>>;
 
-/// The first frame with something in it: empty ones are nothing of a message.
+/// The first frame with something in it: empty ones are nothing of a message. There may be no end of them.
 fn first_frame<B: Body + Unpin>(body: &mut B, cx: &mut Context<'_>) -> Poll<Read<B>> {
-    loop {
-        let polled = ready!(Pin::new(&mut *body).poll_frame(cx));
-        match &polled {
-            Some(Ok(frame)) if frame.data_ref().is_some_and(|data| !data.has_remaining()) => {}
-            _ => return Poll::Ready(polled),
+    let mut polled = ready!(Pin::new(&mut *body).poll_frame(cx));
+    for _ in 0..MOST_EMPTY {
+        let is_empty = matches!(&polled, Some(Ok(frame)) if frame.data_ref().is_some_and(|data| !data.has_remaining()));
+        if !is_empty {
+            break;
         }
+        polled = ready!(Pin::new(&mut *body).poll_frame(cx));
     }
+    Poll::Ready(polled)
 }
 
 fn seen_in<D>(frame: &Frame<D>) -> Seen {

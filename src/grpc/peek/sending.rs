@@ -85,6 +85,13 @@ struct Watching<B> {
     ended: Arc<AtomicBool>,
 }
 
+/// A server may answer without reading all of it: whoever sent it has let it go, and nothing more is to come.
+impl<B> Drop for Watching<B> {
+    fn drop(&mut self) {
+        self.ended.store(true, Ordering::Relaxed);
+    }
+}
+
 impl<B: Body + Unpin> Body for Watching<B> {
     type Data = B::Data;
     type Error = B::Error;
