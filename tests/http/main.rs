@@ -10,6 +10,7 @@ mod drained;
 mod early_answers;
 mod faults;
 mod first_frame;
+mod hostile;
 mod passing;
 mod replay_traps;
 mod sent_again;

@@ -1,0 +1,219 @@
+//! Callers who give up, and parts that blow up, at every moment: nothing is left over, and the accounts are right.
+
+use std::{
+    future::Future,
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll, Waker},
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::{Body, Frame};
+use http_body_util::BodyExt;
+use tower::{ServiceBuilder, ServiceExt, service_fn};
+use tower_recourse::{
+    BreakerConfig, Circuit, RetryLayer, State,
+    breaker::OpenRule,
+    http::{BodyBreakerLayer, FirstFrameLayer, Health, Replay},
+    retry::Backoff,
+};
+
+use crate::{bodies::Boxed, config};
+
+/// Counts how often anything waits, and panics at one of these moments.
+#[derive(Clone)]
+struct Moments {
+    passed: Arc<AtomicUsize>,
+    panics_at: usize,
+}
+
+impl Moments {
+    fn pass(&self) {
+        assert_ne!(self.passed.fetch_add(1, Ordering::SeqCst), self.panics_at, "as it should");
+    }
+}
+
+/// Lets itself be asked twice for each frame.
+struct Stuttering {
+    frames: std::vec::IntoIter<io::Result<Frame<Bytes>>>,
+    asked: bool,
+    moments: Moments,
+    _held: Arc<()>,
+}
+
+impl Body for Stuttering {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        self.asked = !self.asked;
+        if self.asked {
+            self.moments.pass();
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(self.frames.next())
+    }
+}
+
+/// What must be as before once a call is over, however it was.
+struct Everything {
+    replay: Replay,
+    circuit: Circuit<Health>,
+    /// Held by the bodies, of the request and of the answers.
+    held: Arc<()>,
+    moments: Moments,
+}
+
+impl Everything {
+    fn panicking_at(panics_at: usize) -> Self {
+        let rule = OpenRule::consecutive(9).unwrap();
+        Self {
+            replay: Replay::default(),
+            circuit: Circuit::new(BreakerConfig::http().open_when(rule).count_calls().unobserved()),
+            held: Arc::default(),
+            moments: Moments { passed: Arc::default(), panics_at },
+        }
+    }
+
+    fn body(&self, frames: &[&'static str]) -> Boxed {
+        let frames: Vec<_> = frames.iter().map(|&text| Ok(Frame::data(Bytes::from(text)))).collect();
+        self.body_of(frames)
+    }
+
+    fn body_of(&self, frames: Vec<io::Result<Frame<Bytes>>>) -> Boxed {
+        let (moments, _held) = (self.moments.clone(), self.held.clone());
+        Stuttering { frames: frames.into_iter(), asked: false, moments, _held }.boxed_unsync()
+    }
+
+    /// 503 with a body once half of the request was heard, a good head whose body breaks off, and then an answer once all of it was.
+    fn call(&self) -> Pin<Box<dyn Future<Output = io::Result<Bytes>>>> {
+        let broken = vec![Err(io::Error::from(io::ErrorKind::ConnectionReset))];
+        let answers =
+            [(503, self.body(&["not ", "now"])), (200, self.body_of(broken)), (200, self.body(&["an ", "answer"]))];
+        let answers = Arc::new(Mutex::new(Vec::from(answers)));
+        let moments = self.moments.clone();
+        let service = service_fn(move |request: Request<Boxed>| {
+            let (answers, moments) = (answers.clone(), moments.clone());
+            async move {
+                let (status, answer) = answers.lock().unwrap().remove(0);
+                let (mut body, mut heard) = (request.into_body(), Vec::new());
+                while status == 200 || heard.len() < 6 {
+                    moments.pass();
+                    tokio::task::yield_now().await;
+                    let Some(frame) = body.frame().await else { break };
+                    heard.extend(frame?.into_data().unwrap());
+                }
+                assert_eq!(heard, if status == 200 { &b"onetwothree"[..] } else { b"onetwo" });
+                Ok::<_, io::Error>(Response::builder().status(status).body(answer).unwrap())
+            }
+        });
+        let service = ServiceBuilder::new()
+            .layer(RetryLayer::new(config().backoff(Backoff::none()).keeping(self.replay.clone())))
+            .layer(BodyBreakerLayer::on(&self.circuit))
+            .layer(FirstFrameLayer::new())
+            .service(service);
+        let request = Request::put("/").body(self.body(&["one", "two", "three"])).unwrap();
+        Box::pin(async move {
+            let answer = service.oneshot(request).await.map_err(io::Error::other)?;
+            Ok(answer.into_body().collect().await?.to_bytes())
+        })
+    }
+
+    fn nothing_is_held(&self, moment: usize) {
+        assert_eq!((self.replay.memory(), Arc::strong_count(&self.held)), (0, 1), "at {moment}");
+    }
+
+    /// Successes, failures, and calls that were dropped.
+    fn counted(&self) -> (u64, u64, u64) {
+        let stats = self.circuit.stats();
+        (stats.total_successes.unwrap(), stats.total_failures, stats.total_dropped)
+    }
+}
+
+/// The caller gives up after so many polls, one more each time, until the call is through. Each attempt is counted once.
+#[tokio::test]
+async fn a_call_may_be_dropped_at_every_moment() {
+    let waker = Waker::noop();
+    for polls in 0.. {
+        let everything = Everything::panicking_at(usize::MAX);
+        let mut call = everything.call();
+        let answer = (0..polls).find_map(|_| match call.as_mut().poll(&mut Context::from_waker(waker)) {
+            Poll::Ready(answer) => Some(answer.unwrap()),
+            Poll::Pending => None,
+        });
+        drop(call);
+        everything.nothing_is_held(polls);
+        if let Some(answer) = answer {
+            assert_eq!((answer, everything.counted()), (Bytes::from("an answer"), (1, 2, 0)));
+            assert!(polls > 10, "{polls}");
+            break;
+        }
+        let (successes, failures, dropped) = everything.counted();
+        assert!(successes == 0 && failures <= 2 && dropped <= 1, "after {polls}: {:?}", everything.counted());
+        assert!(polls < 1_000);
+    }
+}
+
+/// A probe that was dropped, whenever it was, gives its slot back.
+#[tokio::test(start_paused = true)]
+async fn a_probe_may_be_dropped_at_every_moment() {
+    let waker = Waker::noop();
+    for polls in 0..20 {
+        let mut everything = Everything::panicking_at(usize::MAX);
+        let config = BreakerConfig::http().open_when(OpenRule::consecutive(1).unwrap()).unobserved();
+        everything.circuit = Circuit::new(config);
+        everything.circuit.admit().unwrap().failure();
+        tokio::time::sleep(std::time::Duration::from_secs(31)).await;
+        let mut call = everything.call();
+        for _ in 0..polls {
+            if call.as_mut().poll(&mut Context::from_waker(waker)).is_ready() {
+                break;
+            }
+        }
+        drop(call);
+        everything.nothing_is_held(polls);
+        // The first attempt, a 503, reopens the circuit.
+        match everything.circuit.state() {
+            State::Open => assert!(everything.circuit.stats().total_failures == 2, "after {polls}"),
+            _ => assert!(everything.circuit.admit().is_ok(), "after {polls}: the slot is gone"),
+        }
+    }
+}
+
+/// The service, and the bodies, panic at each of their moments: a failure of the call that was under way, if there was one.
+#[tokio::test]
+async fn everything_may_panic_at_every_moment() {
+    let waker = Waker::noop();
+    for moment in 0.. {
+        let everything = Everything::panicking_at(moment);
+        let mut call = everything.call();
+        let ended = catch_unwind(AssertUnwindSafe(|| {
+            (0..1_000).find_map(|_| match call.as_mut().poll(&mut Context::from_waker(waker)) {
+                Poll::Ready(answer) => Some(answer.unwrap()),
+                Poll::Pending => None,
+            })
+        }));
+        drop(call);
+        everything.nothing_is_held(moment);
+        let counted = everything.counted();
+        match ended {
+            Ok(answer) => {
+                assert_eq!((answer, counted), (Some(Bytes::from("an answer")), (1, 2, 0)));
+                assert!(moment > 10, "{moment}");
+                break;
+            }
+            Err(_) => {
+                let (successes, failures, dropped) = counted;
+                assert!(successes + dropped == 0 && (1..=3).contains(&failures), "at {moment}: {counted:?}");
+                assert!(moment < 1_000);
+            }
+        }
+    }
+}
