@@ -27,6 +27,11 @@
 //!
 //! None of this depends on tonic: it works around any service of HTTP requests that speaks gRPC.
 //!
+#![cfg_attr(
+    all(feature = "tonic", feature = "fallback"),
+    doc = "[With tonic](crate::integrations::tonic) tells of interceptors, time-outs, servers, and the rest.\n"
+)]
+//!
 //! | what | page |
 //! |---|---|
 //! | which codes are retried; pushback; deadlines | [`Statuses`] |
@@ -40,7 +45,8 @@
 //!
 //! Unary ones, and those with streams: a call is retried as long as nothing of its answer has come and its request is within
 //! [the buffer](crate::http::Replay::max_body). Once a message has come, the answer is the caller's, whatever its trailers say.
-//! A stream in either direction passes through as it comes. What the client has streamed so far is sent again, and then the rest.
+//! A stream in either direction passes through as it comes. What the client has streamed so far is sent again, and then the rest. While it
+//! still streams, headers are passed on at once, as it may wait for them: from there on nothing is retried.
 //!
 //! # When not to use it
 //!

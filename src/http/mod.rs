@@ -47,7 +47,12 @@
 //!   [`Statuses`].
 //! - For classifiers of tower-http, which one may have for one's traces, there is `Classes` (feature `tower-http`).
 //!
-//! # axum
+//! # With axum, hyper, reqwest
+//!
+#![cfg_attr(
+    feature = "fallback",
+    doc = "There is [a page for each of them](crate::integrations): which layers, in which order, and what to know before.\n"
+)]
 //!
 //! The feature `axum` makes axum's `Body` one that can be sent again; the layers go into `Router::layer` as they are. There, errors are
 //! `Infallible`: give a breaker [`Unavailable`] to answer with.
