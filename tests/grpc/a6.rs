@@ -2,13 +2,15 @@
 
 use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use h2::Reason;
+use http_body_util::{Empty, Full};
 use tonic::Code;
 use tower::ServiceExt;
 use tower_recourse::{
     RetryConfig,
     grpc::{Stamped, Statuses},
-    http::Replay,
+    http::{Deadline, Replay},
     retry::{Backoff, RetryThrottle},
 };
 
@@ -214,19 +216,45 @@ async fn a_deadline_is_told_to_each_attempt_as_what_is_left_of_it() {
     assert_eq!((&log[0].1["grpc-timeout"], log[1].1.get("grpc-timeout")), (&"soon".parse().unwrap(), None));
 }
 
+/// For whatever is further in and goes by it.
+#[tokio::test(start_paused = true)]
+async fn a_deadline_among_the_extensions_is_lowered_to_that_of_the_attempt() {
+    let seen = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let log = seen.clone();
+    let service = tower::service_fn(move |request: http::Request<Full<Bytes>>| {
+        log.lock().unwrap().push(request.extensions().get::<Deadline>().map(Deadline::left));
+        async { Ok::<_, std::convert::Infallible>(http::Response::new(Empty::<Bytes>::new())) }
+    });
+    for (header, extension, left) in [(None, None, None), (None, Some(7), Some(7)), (Some("5S"), Some(7), Some(5))] {
+        let mut call = request("/test.Echo/Unary");
+        if let Some(header) = header {
+            call.headers_mut().insert("grpc-timeout", header.parse().unwrap());
+        }
+        if let Some(seconds) = extension {
+            call.extensions_mut().insert(Deadline::within(Duration::from_secs(seconds)));
+        }
+        retrying(config(), service.clone()).oneshot(call).await.unwrap();
+        assert_eq!(seen.lock().unwrap().pop(), Some(left.map(Duration::from_secs)));
+    }
+}
+
 /// Time-outs of attempts are DEADLINE_EXCEEDED, which is only retried if it is asked for.
 #[tokio::test(start_paused = true)]
 async fn which_codes_are_retried_can_be_chosen() {
-    use tower_recourse::grpc::Code::{DeadlineExceeded, Internal, Unavailable};
+    use tower_recourse::grpc::Code::{DeadlineExceeded, Internal, ResourceExhausted, Unavailable};
     for (codes, status, sends) in [
         (vec![Unavailable, Internal], "13", 3),
         (vec![Internal], "14", 1),
         (vec![DeadlineExceeded], "4", 3),
+        // With a pushback, which only by default is enough.
+        (vec![Unavailable], "8", 1),
+        (vec![ResourceExhausted], "8", 3),
         (vec![], "14", 1),
     ] {
         let (log, service) = match status {
             "13" => answers(&[&[("grpc-status", "13")]]),
             "14" => answers(&[&[("grpc-status", "14")]]),
+            "8" => answers(&[&[("grpc-status", "8"), ("grpc-retry-pushback-ms", "1")]]),
             _ => answers(&[&[("grpc-status", "4")]]),
         };
         let config = config().classifier(Statuses::default().retry_codes(codes.clone()));

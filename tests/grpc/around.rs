@@ -296,6 +296,35 @@ async fn a_refused_stream_of_requests_is_sent_again_for_nothing() {
     assert!(log.iter().all(|(_, headers)| !headers.contains_key("grpc-previous-rpc-attempts")));
 }
 
+/// Streams that were reset have the code of their reason: what each counts as, and whether it is retried where that code is.
+#[tokio::test]
+async fn a_reset_has_the_code_of_its_reason() {
+    use raw::Reply::Reset;
+    use tower_recourse::grpc::Code;
+    let cases: [(&'static [raw::Reply], Code, u64); 4] = [
+        (&[Reset(Reason::CANCEL), raw::OK], Code::Cancelled, 0),
+        (&[Reset(Reason::ENHANCE_YOUR_CALM), raw::OK], Code::ResourceExhausted, 0),
+        (&[Reset(Reason::INTERNAL_ERROR), raw::OK], Code::Internal, 1),
+        (&[Reset(Reason::PROTOCOL_ERROR), raw::OK], Code::Internal, 1),
+    ];
+    for (replies, code, failures) in cases {
+        for (codes, sends) in [(vec![], 1), (vec![code], 2)] {
+            let (serving, log) = raw::serve(replies).await;
+            let circuit = Circuit::new(BreakerConfig::grpc().unobserved());
+            let service = ServiceBuilder::new()
+                .layer(RetryLayer::new(config().classifier(Statuses::default().retry_codes(codes))))
+                .layer(BreakerLayer::on(&circuit).on_rejection(Unavailable))
+                .layer(PeekLayer::new())
+                .service(channel(serving.address));
+            let mut client = GreeterClient::new(service);
+            assert_eq!(in_time(client.greet(name("Ann"))).await.is_ok(), sends == 2, "{code}");
+            assert_eq!((log.lock().unwrap().len(), circuit.stats().total_failures), (sends, failures), "{code}");
+            drop(client);
+            serving.ends().await;
+        }
+    }
+}
+
 /// As generated clients ask of what they are put around.
 #[test]
 fn it_is_what_generated_clients_take() {

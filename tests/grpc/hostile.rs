@@ -195,7 +195,10 @@ async fn a_rejection_is_heard_through_a_peek() {
         .layer(BreakerLayer::on(&circuit).on_rejection(Unavailable))
         .service(service);
     let answer = service.oneshot(request("/test.Echo/Unary")).await.unwrap();
-    assert_eq!(answer.headers()["grpc-status"], "14");
+    assert_eq!(
+        (&answer.headers()["grpc-status"], &answer.headers()["content-type"]),
+        (&"14".parse().unwrap(), &"application/grpc".parse().unwrap())
+    );
     assert_eq!((log.lock().unwrap().len(), circuit.stats().total_rejected), (0, 1));
 }
 

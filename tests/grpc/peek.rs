@@ -5,10 +5,13 @@ use std::{convert::Infallible, io, sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::{BodyExt, Empty, StreamBody, channel::Channel, combinators::UnsyncBoxBody};
+use http_body_util::{BodyExt, Empty, Full, StreamBody, channel::Channel, combinators::UnsyncBoxBody};
 use tokio::time::Instant;
 use tower::{Layer, ServiceExt, service_fn};
-use tower_recourse::grpc::{Code, PeekLayer, code, peek::PeekedBody};
+use tower_recourse::grpc::{
+    Code, PeekLayer, code,
+    peek::{PeekedBody, Watched},
+};
 
 type Boxed = UnsyncBoxBody<Bytes, io::Error>;
 
@@ -73,6 +76,38 @@ async fn nothing_is_lost() {
     assert_eq!((none.is_end_stream(), none.size_hint().exact()), (true, Some(0)));
     assert!(none.frame().await.is_none());
     assert!(none.frame().await.is_none());
+}
+
+/// By its last frame, its trailers, its end, an error, or by being let go.
+#[tokio::test]
+async fn when_a_request_has_been_sent() {
+    for (frames, last) in [
+        (vec![data("one"), data("two")], 3),
+        (vec![data("one"), trailers("0")], 2),
+        (vec![Err(io::Error::from(io::ErrorKind::BrokenPipe))], 1),
+        (vec![], 1),
+    ] {
+        let (body, sending) = StreamBody::new(tokio_stream::iter(frames)).boxed_unsync().watched();
+        let mut body = Box::pin(body);
+        for _ in 0..last {
+            assert!(!sending.has_ended());
+            let _ = body.frame().await;
+        }
+        assert!(sending.has_ended(), "after {last}");
+    }
+    // One that says itself that there is no more isn't asked again.
+    let whole: Boxed = Full::from("one").map_err(|never| match never {}).boxed_unsync();
+    let (body, sending) = whole.watched();
+    let mut body = Box::pin(body);
+    assert!(!sending.has_ended());
+    body.frame().await.unwrap().unwrap();
+    assert!(sending.has_ended());
+    let (body, sending) = StreamBody::new(tokio_stream::iter([data("one")])).boxed_unsync().watched();
+    assert!(!sending.has_ended());
+    drop(body);
+    assert!(sending.has_ended());
+    let nothing: Boxed = Empty::new().map_err(|never| match never {}).boxed_unsync();
+    assert!(nothing.watched().1.has_ended());
 }
 
 /// Ends when it is told to.

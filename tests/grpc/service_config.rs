@@ -1,9 +1,26 @@
 //! gRPC's service config: what it says of each method, and what is refused.
 
-use std::time::Duration;
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
-use tower::{Layer, ServiceExt};
-use tower_recourse::{RetryConfig, grpc::ServiceConfig};
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Frame;
+use http_body_util::{BodyExt, Empty, Full, StreamBody, combinators::UnsyncBoxBody};
+use tower::{Layer, ServiceExt, service_fn};
+use tower_recourse::{
+    RetryConfig,
+    grpc::{ServiceConfig, Stamped},
+    http::Replay,
+    observe::Event,
+    retry::{Budget, TokenBucket},
+};
 
 use crate::{answers, gaps, request};
 
@@ -88,6 +105,23 @@ async fn the_back_off_is_that_of_the_config() {
     }
 }
 
+/// Clients that failed at the same moment don't come back at the same moment, and the spread doesn't go past `maxBackoff`.
+#[tokio::test(start_paused = true)]
+async fn the_back_off_is_spread_below_its_most() {
+    let mut first = std::collections::BTreeSet::new();
+    for seed in 0..20 {
+        let (log, service) = answers(&[&[("grpc-status", "14")]]);
+        let policy = policy(5, r#"["UNAVAILABLE"]"#).replace("\"1s\"", "\"0.3s\"");
+        let config = read(&format!(r#"{{ "methodConfig": [{{ "name": [{{}}], "retryPolicy": {policy} }}] }}"#));
+        let layer = config.each(|base| base.seed(seed)).layer();
+        layer.layer(service).oneshot(request("/any.Service/Method")).await.unwrap();
+        let gaps = gaps(&log);
+        assert!(gaps.iter().all(|&gap| gap <= Duration::from_millis(301)), "{gaps:?}");
+        first.insert(gaps[0]);
+    }
+    assert!(first.len() > 5, "{first:?}");
+}
+
 /// One throttle for all methods: what one of them uses up, the others miss.
 #[tokio::test(start_paused = true)]
 async fn all_methods_share_the_throttle() {
@@ -100,6 +134,60 @@ async fn all_methods_share_the_throttle() {
     let config = RetryConfig::from_service_config(&json).unwrap().each(|base| base.unobserved());
     // The fifth failure leaves 5 of 10, and from there on nothing is retried.
     assert_eq!((attempts(&config, "/one/Get").await, attempts(&config, "/two/Get").await), (5, 1));
+}
+
+fn five_attempts() -> ServiceConfig {
+    let policy = policy(5, r#"["UNAVAILABLE"]"#);
+    read(&format!(r#"{{ "methodConfig": [{{ "name": [{{}}], "retryPolicy": {policy} }}] }}"#))
+}
+
+/// What it doesn't speak of is the plan's, and through it too: the request's deadline,
+#[tokio::test(start_paused = true)]
+async fn no_wait_crosses_the_deadline() {
+    for (timeout, made) in [("60S", 5), ("1m", 1)] {
+        let (log, service) = answers(&[&[("grpc-status", "14")]]);
+        let mut call = request("/any.Service/Method");
+        call.headers_mut().insert("grpc-timeout", timeout.parse().unwrap());
+        five_attempts().layer().layer(service).oneshot(call).await.unwrap();
+        assert_eq!(log.lock().unwrap().len(), made, "{timeout}");
+    }
+}
+
+/// the budget, which pays for what is made and for nothing else; the limits of bodies; and who is told.
+#[tokio::test(start_paused = true)]
+async fn the_budget_pays_for_what_is_made() {
+    let short = || Full::<Bytes>::from("short").map_err(io::Error::other).boxed_unsync();
+    let long = || {
+        let chunks = [0; 10].map(|_| Ok(Frame::data(Bytes::from(vec![b'x'; 1000]))));
+        StreamBody::new(tokio_stream::iter(chunks)).boxed_unsync()
+    };
+    for (body, sends, granted) in [(short(), 5, 4), (long(), 1, 0)] {
+        let budget = Arc::new(TokenBucket::default());
+        let stopped = Arc::new(AtomicUsize::new(0));
+        let told = stopped.clone();
+        let observer = move |event: &Event<'_>| {
+            if let Event::RetryStopped { .. } = event {
+                told.fetch_add(1, Ordering::SeqCst);
+            }
+        };
+        let shared = budget.clone();
+        let config = five_attempts().each(|base| {
+            base.shared_budget(shared).observe(observer).keeping(Stamped::new(Replay::default().max_body(5_000)))
+        });
+        let calls = Arc::new(AtomicUsize::new(0));
+        let counted = calls.clone();
+        let service = service_fn(move |request: Request<UnsyncBoxBody<Bytes, io::Error>>| {
+            counted.fetch_add(1, Ordering::SeqCst);
+            async move {
+                request.into_body().collect().await?;
+                let unavailable = Response::builder().header("grpc-status", "14");
+                Ok::<_, io::Error>(unavailable.body(Empty::<Bytes>::new()).unwrap())
+            }
+        });
+        config.layer().layer(service).oneshot(Request::post("/any.Service/Method").body(body).unwrap()).await.unwrap();
+        assert_eq!((calls.load(Ordering::SeqCst), budget.stats().granted), (sends, granted));
+        assert_eq!(stopped.load(Ordering::SeqCst), 1);
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Empty, Full, combinators::UnsyncBoxBody};
 use tower_recourse::{
-    Classifier, FailureKind, Sent, Verdict,
+    BreakerConfig, BreakerError, Circuit, Classifier, FailureKind, Sent, Verdict,
     grpc::{Code, Health, Statuses, code},
     http::Deadline,
 };
@@ -131,6 +131,17 @@ fn errors_have_the_code_that_grpc_has_for_them() {
     ] {
         assert_eq!(verdict, expected, "{name}");
     }
+}
+
+/// By whatever is around, as it isn't the service's.
+#[test]
+fn a_rejection_stays_one() {
+    let circuit = Circuit::new(BreakerConfig::grpc().unobserved());
+    circuit.force_open();
+    let error: BreakerError<io::Error> = BreakerError::Rejected(circuit.admit().unwrap_err());
+    let to_breaker = Classifier::<Asked, Answer, _>::classify(&Health, &(), Err(&error));
+    let to_retry = Classifier::<Asked, Answer, _>::classify(&Statuses::default(), &None, Err(&error));
+    assert_eq!((to_breaker, to_retry), (Verdict::rejected(None), Verdict::rejected(None)));
 }
 
 #[test]
