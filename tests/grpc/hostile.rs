@@ -21,10 +21,10 @@ use http_body_util::{BodyExt, Empty, StreamBody, combinators::UnsyncBoxBody};
 use tokio::time::Instant;
 use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
 use tower_recourse::{
-    BreakerConfig, BreakerLayer, Circuit, RetryConfig, RetryLayer,
+    BreakerConfig, BreakerLayer, Circuit, How, RetryConfig, RetryLayer,
     breaker::OpenRule,
     grpc::{Code, PeekLayer, Stamped, Unavailable, code},
-    http::Replay,
+    http::{HowLayer, Replay},
     retry::Backoff,
 };
 
@@ -200,6 +200,35 @@ async fn a_rejection_is_heard_through_a_peek() {
         (&"14".parse().unwrap(), &"application/grpc".parse().unwrap())
     );
     assert_eq!((log.lock().unwrap().len(), circuit.stats().total_rejected), (0, 1));
+}
+
+/// And so is how an answer was got, whether its first frame was waited for or not.
+#[tokio::test(start_paused = true)]
+async fn how_an_answer_was_got_is_heard_through_a_peek() {
+    for waits in [false, true] {
+        let calls = Arc::new(AtomicUsize::new(0));
+        let service = service_fn(move |_: Request<Empty<Bytes>>| {
+            let (mut say, body) = http_body_util::channel::Channel::<Bytes, io::Error>::new(1);
+            let mut answer = Response::new(body);
+            if calls.fetch_add(1, Ordering::SeqCst) == 0 {
+                answer.headers_mut().insert("grpc-status", HeaderValue::from_static("14"));
+            }
+            async move {
+                let speaking = async move {
+                    if waits {
+                        tokio::time::sleep(Duration::from_millis(10)).await;
+                    }
+                    let _ = say.send_data(Bytes::from("a message")).await;
+                };
+                tokio::spawn(speaking);
+                tokio::task::yield_now().await;
+                Ok::<_, Infallible>(answer)
+            }
+        });
+        let layers = ServiceBuilder::new().layer(HowLayer).layer(PeekLayer::new()).layer(RetryLayer::new(config()));
+        let answer = layers.service(service).oneshot(Request::new(Empty::new())).await.unwrap();
+        assert_eq!(answer.extensions().get::<How>().unwrap().attempts(), 2, "waits: {waits}");
+    }
 }
 
 /// What a service config may say at the edge of sense.
