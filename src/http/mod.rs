@@ -38,7 +38,8 @@
 //! # Idempotent or not
 //!
 //! A POST is sent again only if it provably wasn't sent: the connection was refused, the stream was refused by HTTP/2, or a pooled
-//! connection was dead before it was used. With an `Idempotency-Key` it is taken for what it says.
+//! connection was dead before it was used. With an `Idempotency-Key` it is taken for what it says. A classifier of one's own is believed
+//! whatever the method, unless it asks [`is_idempotent`].
 //!
 //! # When not to use it
 //!
@@ -77,6 +78,7 @@ pub use classes::Classes;
 pub use deadline::Deadline;
 pub use first_frame::FirstFrameLayer;
 pub use how::{HowFuture, HowLayer, HowService};
+pub use method::is_idempotent;
 pub use problem::Unavailable;
 pub use replay::{Replay, Replayable};
 pub use statuses::{Health, Remembered, Statuses};

@@ -1,7 +1,7 @@
 use ::http::{Request, Response, StatusCode};
 use ::http_body::Body;
 
-use super::{Deadline, drain, first_frame::broke_off, method, retry_after};
+use super::{Deadline, drain, first_frame::broke_off, is_idempotent, retry_after};
 use crate::{
     Classifier, Sent, Verdict,
     classify::{Errors, LetGo},
@@ -63,10 +63,7 @@ pub struct Remembered {
 
 impl Remembered {
     pub(super) fn of<B>(request: &Request<B>) -> Self {
-        Self {
-            idempotent: method::is_idempotent(request.method(), request.headers()),
-            deadline: request.extensions().get().map(Deadline::at),
-        }
+        Self { idempotent: is_idempotent(request), deadline: request.extensions().get().map(Deadline::at) }
     }
 
     /// A failure of a request that isn't idempotent says so.

@@ -1,12 +1,18 @@
 //! What is retried, and what isn't.
 
+use std::convert::Infallible;
+
 use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
 use tower::Layer;
-use tower_recourse::{BreakerConfig, Circuit, Classifier, RetryLayer, Verdict, http::Statuses};
+use tower_recourse::{
+    BreakerConfig, Circuit, Classifier, RetryLayer, Verdict,
+    classify::{self, Idempotent},
+    http::{Statuses, is_idempotent},
+};
 
-use crate::{Scripted, answer, config, status};
+use crate::{Answer, Scripted, answer, config, status};
 
 fn request(method: &str, key: bool) -> Request<Full<Bytes>> {
     let builder = Request::builder().method(method).uri("/");
@@ -65,6 +71,31 @@ async fn an_empty_key_is_none() {
         post.headers_mut().insert("idempotency-key", key.parse().unwrap());
         assert_eq!(status(RetryLayer::new(config()).layer(server.service()), post).await, 503);
         assert_eq!(server.calls(), calls, "{key}");
+    }
+}
+
+/// It is believed whatever the method, unless it asks.
+#[tokio::test(start_paused = true)]
+async fn a_classifier_of_ones_own_may_ask_for_the_method() {
+    let busy = || {
+        let judge = |outcome: Result<&Answer, &Infallible>| {
+            outcome.ok()?.headers().contains_key("x-busy").then(Verdict::transient)
+        };
+        classify::first(classify::outcomes(judge)).or(Statuses::default())
+    };
+    let server = || {
+        Scripted::new(|_| {
+            let mut busy = answer(200);
+            busy.headers_mut().insert("x-busy", "yes".parse().unwrap());
+            busy
+        })
+    };
+    for (method, key, believed, asking) in [("POST", false, 3, 1), ("POST", true, 3, 3), ("PUT", false, 3, 3)] {
+        let (plain, asks) = (server(), server());
+        status(RetryLayer::new(config().classifier(busy())).layer(plain.service()), request(method, key)).await;
+        let judge = Idempotent::new(busy(), is_idempotent::<Full<Bytes>>);
+        status(RetryLayer::new(config().classifier(judge)).layer(asks.service()), request(method, key)).await;
+        assert_eq!((plain.calls(), asks.calls()), (believed, asking), "{method}, idempotency key: {key}");
     }
 }
 
