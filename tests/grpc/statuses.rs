@@ -133,6 +133,19 @@ fn errors_have_the_code_that_grpc_has_for_them() {
     }
 }
 
+/// The connection was gone when the call came to it: that is nobody's fault, and the call begins anew elsewhere for nothing.
+#[tokio::test]
+async fn a_call_that_found_its_connection_dead_was_refused() {
+    let (near, _far) = tokio::io::duplex(1024);
+    let near = hyper_util::rt::TokioIo::new(near);
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(near).await.unwrap();
+    drop(connection);
+    let error = sender.send_request(Request::new(Empty::<Bytes>::new())).await.unwrap_err();
+    assert!(error.is_canceled() || error.is_closed(), "{error:?}");
+    let verdict = Classifier::<Asked, Answer, _>::classify(&Statuses::default().retry_codes([]), &None, Err(&error));
+    assert_eq!(verdict, Verdict::refused());
+}
+
 /// By whatever is around, as it isn't the service's.
 #[test]
 fn a_rejection_stays_one() {
