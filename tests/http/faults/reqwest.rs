@@ -79,7 +79,7 @@ async fn its_answers_and_errors_are_judged_by_method() {
     ];
     for (script, method, expected, requests, failures) in cases {
         let server = Server::playing(script).await;
-        let client = reqwest::Client::builder().timeout(Duration::from_millis(300)).build().unwrap();
+        let client = reqwest::Client::builder().timeout(Duration::from_secs(1)).build().unwrap();
         let (answer, failed) = got(client, 2, request(method, &format!("http://{}/", server.address))).await;
         assert_eq!((&*answer, failed), (expected, failures), "{method} {script:?}");
         assert_eq!(server.requests(), requests, "{method} {script:?}");
