@@ -28,7 +28,7 @@ use tower_recourse::{
     retry::Backoff,
 };
 
-use crate::{answers, config, quick, request, retrying};
+use crate::{answers, config, gaps, quick, request, retrying};
 
 type Boxed = UnsyncBoxBody<Bytes, io::Error>;
 
@@ -263,6 +263,12 @@ async fn service_configs_at_the_edge() {
             );
         }
     }
+    // What is beyond all bounds is the longest, and not nothing.
+    let beyond = config("5", "1s", "2s", "1e308").unwrap().each(|base| base.without_budget().unobserved());
+    let (log, service) = answers(&[&[("grpc-status", "14")]]);
+    beyond.layer().layer(service).oneshot(request("/any.Service/Method")).await.unwrap();
+    let gaps = gaps(&log);
+    assert!(gaps.len() == 4 && gaps.iter().all(|&gap| gap >= Duration::from_millis(800)), "{gaps:?}");
     for refused in ["-1", "1e400", "[]", "{}", "true", "18446744073709551616"] {
         assert!(config(refused, "1s", "1s", "2").is_err(), "{refused}");
     }

@@ -15,11 +15,11 @@ use http_body::Frame;
 use http_body_util::{BodyExt, Empty, Full, StreamBody, combinators::UnsyncBoxBody};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_recourse::{
-    RetryConfig,
+    FailureKind, RetryConfig,
     grpc::{ServiceConfig, Stamped},
     http::Replay,
     observe::Event,
-    retry::{Budget, TokenBucket},
+    retry::{Budget, BudgetStats, TokenBucket, budget::Token},
 };
 
 use crate::{answers, gaps, request};
@@ -188,6 +188,31 @@ async fn the_budget_pays_for_what_is_made() {
         assert_eq!((calls.load(Ordering::SeqCst), budget.stats().granted), (sends, granted));
         assert_eq!(stopped.load(Ordering::SeqCst), 1);
     }
+}
+
+/// Two of them around one another, on one budget: a request pays in once.
+#[tokio::test(start_paused = true)]
+async fn a_request_that_crosses_two_of_them_deposits_once() {
+    #[derive(Debug, Default)]
+    struct Deposits(AtomicUsize);
+    impl Budget for Deposits {
+        fn deposit(&self) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+        fn withdraw(&self, _: FailureKind) -> Option<Token> {
+            None
+        }
+        fn give_back(&self, _: Token) {}
+        fn stats(&self) -> BudgetStats {
+            BudgetStats::default()
+        }
+    }
+    let budget = Arc::new(Deposits::default());
+    let shared = budget.clone();
+    let layer = five_attempts().each(|base| base.shared_budget(shared)).layer();
+    let (log, service) = answers(&[&[("grpc-status", "14")]]);
+    layer.layer(layer.layer(service)).oneshot(request("/any.Service/Method")).await.unwrap();
+    assert_eq!((budget.0.load(Ordering::SeqCst), log.lock().unwrap().len()), (1, 1));
 }
 
 #[test]
