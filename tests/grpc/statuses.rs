@@ -108,6 +108,9 @@ fn a_pushback_refines_what_is_retried() {
     }
     assert_eq!((pushed("0", "250"), pushed("5", "250")), (Verdict::Success, Verdict::Neutral));
     assert_eq!(pushed("13", "250"), Verdict::permanent().sent(Sent::Yes));
+    // Of a proxy that knows gRPC.
+    let proxied = answer(503, &[("grpc-retry-pushback-ms", "250")], "");
+    assert_eq!(to_retry(&proxied), Verdict::transient().sent(Sent::Yes).retry_exactly_after(ms));
     // A breaker may go by it.
     let busy = answer(200, &[("grpc-status", "14"), ("grpc-retry-pushback-ms", "250")], "");
     assert_eq!(to_breaker(&busy), Verdict::transient().sent(Sent::Yes).retry_after(ms));
