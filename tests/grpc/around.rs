@@ -20,7 +20,7 @@ use tower_recourse::{
     BreakerConfig, BreakerLayer, Circuit, How, RetryLayer, State,
     breaker::OpenRule,
     grpc::{PeekLayer, Statuses, Unavailable},
-    http::HowLayer,
+    http::{BodyBreakerLayer, HowLayer},
     retry::RetryThrottle,
 };
 
@@ -293,6 +293,32 @@ async fn a_refused_stream_of_requests_is_sent_again_for_nothing() {
     let log = log.lock().unwrap();
     assert_eq!(log.len(), 2);
     assert!(log.iter().all(|(_, headers)| !headers.contains_key("grpc-previous-rpc-attempts")));
+}
+
+/// After the first message it is the answer that counts to a breaker by heads. One at the end of bodies counts what breaks off, but doesn't
+/// read trailers.
+#[tokio::test]
+async fn what_a_breaker_makes_of_a_stream_that_fails_later() {
+    use raw::Reply::{Message, MessageThenReset};
+    let cases: [(&'static [raw::Reply], u64, u64); 3] =
+        [(&[raw::OK], 0, 0), (&[Message(raw::UNAVAILABLE)], 0, 0), (&[MessageThenReset(Reason::INTERNAL_ERROR)], 0, 1)];
+    for (replies, by_head, by_end) in cases {
+        let (serving, _) = raw::serve(replies).await;
+        let circuits = [(); 2].map(|()| Circuit::new(BreakerConfig::grpc().unobserved()));
+        let service = ServiceBuilder::new()
+            .layer(BreakerLayer::on(&circuits[0]).on_rejection(Unavailable))
+            .layer(BodyBreakerLayer::on(&circuits[1]))
+            .layer(PeekLayer::new())
+            .service(channel(serving.address));
+        let mut client = GreeterClient::new(service);
+        let mut words = in_time(client.greet_at_length(name("Ann"))).await.unwrap().into_inner();
+        assert_eq!(in_time(words.message()).await.unwrap(), Some(greeting("answer")));
+        let _ = in_time(words.message()).await;
+        let failures = circuits.each_ref().map(|circuit| circuit.stats().total_failures);
+        assert_eq!(failures, [by_head, by_end], "{replies:?}");
+        drop((client, words));
+        serving.ends().await;
+    }
 }
 
 /// Streams that were reset have the code of their reason: what each counts as, and whether it is retried where that code is.

@@ -1,5 +1,7 @@
 //! A server by hand on HTTP/2, which does what it is told.
 
+use std::time::Duration;
+
 use bytes::{BufMut, Bytes, BytesMut};
 use h2::{Reason, SendStream, server::SendResponse};
 use http::{HeaderMap, HeaderName, Request, Response};
@@ -20,6 +22,8 @@ pub(crate) enum Reply {
     Message(Headers),
     /// A message, and then nothing.
     MessageAlone,
+    /// A message, and a little later a reset.
+    MessageThenReset(Reason),
     Reset(Reason),
     HeadersThenReset(Reason),
     Http(u16),
@@ -78,6 +82,13 @@ async fn reply(reply: Reply, request: Request<h2::RecvStream>, mut respond: Send
         Reply::MessageAlone => {
             let mut stream = respond.send_response(head(&[]), false).unwrap();
             send_message(&mut stream, true);
+        }
+        Reply::MessageThenReset(reason) => {
+            let mut stream = respond.send_response(head(&[]), false).unwrap();
+            send_message(&mut stream, false);
+            // A reset overtakes what was written before it.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            stream.send_reset(reason);
         }
         Reply::Reset(reason) => respond.send_reset(reason),
         Reply::HeadersThenReset(reason) => {

@@ -48,6 +48,13 @@ impl<B> JudgedBody<B> {
     }
 }
 
+/// One of an answer that is made without a call: nothing waits for its end.
+impl<B: Default> Default for JudgedBody<B> {
+    fn default() -> Self {
+        Self { body: B::default(), permit: None, left: None }
+    }
+}
+
 impl<B: Body> Body for JudgedBody<B> {
     type Data = B::Data;
     type Error = B::Error;
