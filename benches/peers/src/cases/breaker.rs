@@ -1,0 +1,119 @@
+use ::failsafe::futures::CircuitBreaker as _;
+use ::recloser::AsyncRecloser;
+use tower::{Layer, Service};
+use tower_recourse::{BreakerConfig, BreakerLayer};
+
+use crate::{
+    contender::{BARE, Case, Contender, OURS},
+    peers::{failsafe, ours, recloser, tower_resilience},
+    upstream::{Broken, FailsOnceIn, Health, Healthy, Upstream, at_once, call},
+};
+
+pub const CONSECUTIVE: &str = "breaker closed, failures in a row";
+pub const COUNT: &str = "breaker closed, full count window";
+pub const TIME: &str = "breaker closed, time window";
+pub const REJECTING: &str = "breaker rejecting";
+pub const RESILIENCE: &str = "tower-resilience";
+pub const RECLOSER: &str = "recloser, sync";
+
+type Sometimes = FailsOnceIn<100>;
+
+pub fn cases() -> Vec<Case> {
+    vec![
+        Case::new(CONSECUTIVE, || {
+            vec![
+                bare::<Healthy>(),
+                our::<Healthy>(BreakerConfig::default()),
+                Contender::service(RESILIENCE, tower_resilience::consecutive(up::<Healthy>())),
+                safe_from_failing::<Healthy, _>(failsafe::consecutive()),
+            ]
+        }),
+        Case::new(COUNT, || {
+            let mut contenders = vec![
+                bare::<Healthy>(),
+                our::<Healthy>(ours::count_window()),
+                Contender::service(RESILIENCE, tower_resilience::count_window(up::<Healthy>())),
+            ];
+            contenders.extend(reclosed::<Healthy>(recloser::count_window));
+            contenders
+        }),
+        Case::new(TIME, || {
+            vec![
+                bare::<Healthy>(),
+                our::<Healthy>(ours::time_window()),
+                Contender::service("tower-resilience **", tower_resilience::time_window(up::<Healthy>())),
+                safe_from_failing::<Healthy, _>(failsafe::by_default()),
+            ]
+        }),
+        Case::new("breaker closed, one failure in 100, count window", || {
+            let mut contenders = vec![
+                bare::<Sometimes>(),
+                our::<Sometimes>(ours::count_window()),
+                Contender::service(RESILIENCE, tower_resilience::count_window(up::<Sometimes>())),
+                safe_from_failing::<Sometimes, _>(failsafe::by_default()),
+            ];
+            contenders.extend(reclosed::<Sometimes>(recloser::count_window));
+            contenders
+        })
+        .in_steps_of(100),
+        Case::new(REJECTING, || {
+            let mut contenders = vec![
+                bare::<Healthy>(),
+                Contender::service(OURS, BreakerLayer::on(&ours::open()).layer(up::<Healthy>())),
+                Contender::service(RESILIENCE, tower_resilience::open(up::<Healthy>())),
+                safe_from_failing::<Healthy, _>(failsafe::open()),
+            ];
+            contenders.extend(reclosed::<Healthy>(recloser::open));
+            contenders
+        }),
+        Case::new("breaker half-open, each probe fails", || {
+            let mut contenders = vec![
+                bare::<Broken>(),
+                our::<Broken>(ours::opens_at_once()),
+                Contender::service(RESILIENCE, tower_resilience::opens_at_once(up::<Broken>())),
+                safe_from_failing::<Broken, _>(failsafe::opens_for(std::time::Duration::ZERO)),
+            ];
+            contenders.extend(reclosed::<Broken>(recloser::opens_at_once));
+            contenders
+        }),
+        Case::new("breaker opens, and a probe closes it, in turn", || {
+            vec![
+                bare::<FailsOnceIn<2>>(),
+                our::<FailsOnceIn<2>>(ours::opens_at_once()),
+                Contender::service(RESILIENCE, tower_resilience::opens_at_once(up::<FailsOnceIn<2>>())),
+                safe_from_failing::<FailsOnceIn<2>, _>(failsafe::opens_for(std::time::Duration::ZERO)),
+            ]
+        })
+        .in_steps_of(2),
+    ]
+}
+
+fn up<H>() -> Upstream<H> {
+    Upstream::new()
+}
+
+fn bare<H: Health>() -> Contender {
+    Contender::service(BARE, up::<H>())
+}
+
+fn our<H: Health>(config: BreakerConfig) -> Contender {
+    Contender::service(OURS, BreakerLayer::new(config).layer(up::<H>()))
+}
+
+fn safe_from_failing<H: Health, P>(breaker: ::failsafe::StateMachine<P, ()>) -> Contender
+where
+    P: ::failsafe::FailurePolicy + Send + Sync + 'static,
+{
+    let future = Some(size_of_val(&breaker.call(up::<H>().call(7))));
+    let call = move || at_once(breaker.call(up::<H>().call(std::hint::black_box(7))));
+    Contender { future, ..Contender::of("failsafe", call) }
+}
+
+fn reclosed<H: Health>(breaker: fn() -> ::recloser::Recloser) -> [Contender; 2] {
+    let sync = breaker();
+    let sync = Contender::of(RECLOSER, move || sync.call(|| call(&mut up::<H>(), 7)));
+    let breaker = AsyncRecloser::from(breaker());
+    let future = Some(size_of_val(&breaker.call(up::<H>().call(7))));
+    let call = move || at_once(breaker.call(up::<H>().call(std::hint::black_box(7))));
+    [sync, Contender { future, ..Contender::of("recloser, async", call) }]
+}

@@ -1,0 +1,28 @@
+//! What is measured: for each case, the bare service, ours, and the others who can do it.
+
+pub mod breaker;
+pub mod fallback;
+mod floors;
+mod keyed;
+pub mod retry;
+pub mod stacked;
+pub mod threads;
+mod tracing;
+
+use crate::{contender::Case, options::Size};
+
+pub use floors::{ADD, CLOCK, COUNTED, FLOORS};
+
+pub fn all(size: Size) -> Vec<Case> {
+    let cases = [
+        floors::cases(),
+        retry::cases(),
+        breaker::cases(),
+        fallback::cases(),
+        stacked::cases(),
+        keyed::cases(size),
+        tracing::cases(),
+        threads::cases(),
+    ];
+    cases.into_iter().flatten().collect()
+}

@@ -1,0 +1,22 @@
+//! backon 1.6: retries of a function. Its sleeper, which may be one's own, is one that doesn't sleep.
+
+use std::{
+    future::{Future, Ready, ready},
+    time::Duration,
+};
+
+use backon::{ConstantBuilder, Retryable};
+use tower::Service;
+
+use crate::upstream::{Answer, Health, Upstream};
+
+/// Three attempts, with no wait in between.
+pub fn retry<H: Health>(mut inner: Upstream<H>) -> impl Future<Output = Answer> {
+    let backoff = ConstantBuilder::new().with_delay(Duration::ZERO).with_max_times(2);
+    let attempt = move || inner.call(std::hint::black_box(7));
+    attempt.retry(backoff).sleep(no_sleep)
+}
+
+fn no_sleep(_: Duration) -> Ready<()> {
+    ready(())
+}

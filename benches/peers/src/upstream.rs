@@ -1,0 +1,133 @@
+//! The services that everybody calls, and how they are called.
+
+use std::{
+    cell::Cell,
+    error::Error,
+    fmt,
+    future::{Ready, ready},
+    hint::{black_box, spin_loop},
+    pin::{Pin, pin},
+    task::{Context, Poll, Waker},
+    thread,
+};
+
+use tower::Service;
+
+pub type Request = u64;
+pub type Answer = Result<u64, Down>;
+
+/// What a service that is down answers.
+#[derive(Debug, Clone, Copy)]
+pub struct Down;
+
+impl fmt::Display for Down {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("down")
+    }
+}
+
+impl Error for Down {}
+
+/// Takes no room, needs no time, and is always ready.
+#[derive(Debug, Clone, Copy)]
+pub enum Healthy {}
+
+/// Whether a call fails.
+pub trait Health: Send + 'static {
+    fn fails() -> bool;
+}
+
+impl Health for Healthy {
+    #[inline]
+    fn fails() -> bool {
+        false
+    }
+}
+
+/// Every call fails.
+#[derive(Debug, Clone, Copy)]
+pub enum Broken {}
+
+impl Health for Broken {
+    #[inline]
+    fn fails() -> bool {
+        true
+    }
+}
+
+/// Of the calls that a thread makes, one in so many fails.
+#[derive(Debug, Clone, Copy)]
+pub enum FailsOnceIn<const CALLS: u64> {}
+
+impl<const CALLS: u64> Health for FailsOnceIn<CALLS> {
+    #[inline]
+    fn fails() -> bool {
+        thread_local!(static CALLED: Cell<u64> = const { Cell::new(0) });
+        let called = CALLED.get() + 1;
+        // One count for all of these services, whose numbers differ.
+        CALLED.set(if called >= CALLS { 0 } else { called });
+        called >= CALLS
+    }
+}
+
+#[derive(Debug)]
+pub struct Upstream<H>(std::marker::PhantomData<fn() -> H>);
+
+impl<H> Upstream<H> {
+    pub fn new() -> Self {
+        Self(std::marker::PhantomData)
+    }
+}
+
+impl<H> Clone for Upstream<H> {
+    fn clone(&self) -> Self {
+        Self::new()
+    }
+}
+
+impl<H: Health> Service<Request> for Upstream<H> {
+    type Response = u64;
+    type Error = Down;
+    type Future = Ready<Answer>;
+
+    #[inline]
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Down>> {
+        Poll::Ready(Ok(()))
+    }
+
+    #[inline]
+    fn call(&mut self, request: Request) -> Self::Future {
+        ready(if H::fails() { Err(Down) } else { Ok(black_box(request)) })
+    }
+}
+
+/// Readies and calls a service, and polls the call to its end by hand: nothing of a runtime is measured.
+#[inline]
+pub fn call<S: Service<Request>>(service: &mut S, request: Request) -> Result<S::Response, S::Error> {
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(service.poll_ready(&mut context).is_ready());
+    at_once(service.call(black_box(request)))
+}
+
+/// What a future comes to that needs one poll. One that waits for another thread is polled until that has moved on: to park, and to be
+/// woken, would take it longer.
+#[inline]
+pub fn at_once<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => again(future),
+    }
+}
+
+#[cold]
+fn again<F: Future>(mut future: Pin<&mut F>) -> F::Output {
+    for polls in 1u32.. {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            return output;
+        }
+        // The other one may need this core.
+        if polls % 1_000 == 0 { thread::yield_now() } else { spin_loop() }
+    }
+    panic!("a future that waits for nobody here")
+}
