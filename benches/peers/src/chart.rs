@@ -23,6 +23,7 @@ const CASES: [&str; 9] = [
 ];
 
 const WIDTH: f64 = 760.0;
+const MARGIN: f64 = 8.0;
 const NAMES: f64 = 215.0;
 const BARS: f64 = WIDTH - NAMES - 90.0;
 const LINE: f64 = 20.0;
@@ -30,7 +31,7 @@ const LINE: f64 = 20.0;
 pub fn of(figures: &[Figure]) -> String {
     let mut bars = String::new();
     let mut y = 30.0;
-    text(&mut bars, "title", (0.0, y), "ns a call, over the bare service");
+    text(&mut bars, "title", (MARGIN, y), "ns a call over the bare service; each group has a scale of its own");
     for case in CASES {
         let of_case = figures.iter().filter(|figure| figure.case == case && figure.name != BARE);
         let of_case: Vec<_> = of_case.map(|figure| (figure.name, figure.over_bare.median)).collect();
@@ -39,7 +40,7 @@ pub fn of(figures: &[Figure]) -> String {
             continue;
         }
         y += 1.8 * LINE;
-        text(&mut bars, "case", (0.0, y), case);
+        text(&mut bars, "case", (MARGIN, y), case);
         for (name, time) in of_case {
             y += LINE;
             let class = if name == OURS { "ours" } else { "other" };

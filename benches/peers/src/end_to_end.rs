@@ -1,12 +1,6 @@
 //! A hyper client that calls axum over loopback: bare, and behind all three layers. Rounds take turns.
 
-use std::{
-    fmt::Write,
-    net::SocketAddr,
-    sync::Arc,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{fmt::Write, net::SocketAddr, sync::Arc, thread, time::Duration};
 
 use axum::{
     Router,
@@ -19,7 +13,7 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
-use tokio::{net::TcpListener, runtime::Builder, sync::oneshot};
+use tokio::{net::TcpListener, runtime::Builder, sync::oneshot, time::Instant};
 use tower::{Layer, Service};
 use tower_recourse::{BreakerConfig, BreakerLayer, FallbackLayer, RetryConfig, RetryLayer};
 

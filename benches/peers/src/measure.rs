@@ -1,6 +1,8 @@
 //! Many short rounds, in each of which every contender has its turn: so what disturbs one disturbs all.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::{
     allocations::{self, Allocations},

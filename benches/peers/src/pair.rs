@@ -7,8 +7,9 @@ use std::{
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     thread,
-    time::Instant,
 };
+
+use tokio::time::Instant;
 
 use crate::contender::Calls;
 

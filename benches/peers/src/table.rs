@@ -40,6 +40,7 @@ pub fn of(figures: &[Figure]) -> String {
 pub fn nanos(time: f64) -> String {
     match time {
         time if time.is_nan() => "?".to_owned(),
+        time if time.abs() < 0.05 => "0.0".to_owned(),
         time if time.abs() < 100.0 => format!("{time:.1}"),
         time if time.abs() < 10_000.0 => thousands(time),
         time => format!("{} µs", thousands(time / 1_000.0)),
@@ -54,7 +55,7 @@ fn thousands(number: f64) -> String {
 pub fn times(ratio: f64) -> String {
     match ratio {
         // Ours was lost in the noise.
-        ratio if !ratio.is_finite() || ratio < 0.0 || ratio > 99_999.0 => "?".to_owned(),
+        ratio if !(0.0..=99_999.0).contains(&ratio) => "?".to_owned(),
         ratio if ratio < 10.0 => format!("{ratio:.1}"),
         ratio => thousands(ratio),
     }

@@ -102,7 +102,8 @@ impl<H: Health> Service<Request> for Upstream<H> {
 }
 
 /// Readies and calls a service, and polls the call to its end by hand: nothing of a runtime is measured.
-#[inline]
+// Always, so that nobody pays for a call that others don't.
+#[inline(always)]
 pub fn call<S: Service<Request>>(service: &mut S, request: Request) -> Result<S::Response, S::Error> {
     let mut context = Context::from_waker(Waker::noop());
     assert!(service.poll_ready(&mut context).is_ready());
@@ -111,7 +112,7 @@ pub fn call<S: Service<Request>>(service: &mut S, request: Request) -> Result<S:
 
 /// What a future comes to that needs one poll. One that waits for another thread is polled until that has moved on: to park, and to be
 /// woken, would take it longer.
-#[inline]
+#[inline(always)]
 pub fn at_once<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
