@@ -107,14 +107,15 @@ impl<H: Health> Service<Request> for Upstream<H> {
 pub fn call<S: Service<Request>>(service: &mut S, request: Request) -> Result<S::Response, S::Error> {
     let mut context = Context::from_waker(Waker::noop());
     assert!(service.poll_ready(&mut context).is_ready());
-    at_once(service.call(black_box(request)))
+    at_once(|| service.call(black_box(request)))
 }
 
 /// What a future comes to that needs one poll. One that waits for another thread is polled until that has moved on: to park, and to be
 /// woken, would take it longer.
 #[inline(always)]
-pub fn at_once<F: Future>(future: F) -> F::Output {
-    let mut future = pin!(future);
+pub fn at_once<F: Future>(make: impl FnOnce() -> F) -> F::Output {
+    // Where it is made it is polled: it isn't moved.
+    let mut future = pin!(make());
     match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => output,
         Poll::Pending => again(future),

@@ -105,7 +105,7 @@ where
     P: ::failsafe::FailurePolicy + Send + Sync + 'static,
 {
     let future = Some(size_of_val(&breaker.call(up::<H>().call(7))));
-    let call = move || at_once(breaker.call(up::<H>().call(std::hint::black_box(7)))).is_ok();
+    let call = move || at_once(|| breaker.call(up::<H>().call(std::hint::black_box(7)))).is_ok();
     Contender { future, ..Contender::of("failsafe", call) }
 }
 
@@ -114,6 +114,6 @@ fn reclosed<H: Health>(breaker: fn() -> ::recloser::Recloser) -> [Contender; 2] 
     let sync = Contender::of(RECLOSER, move || sync.call(|| call(&mut up::<H>(), 7)).is_ok());
     let breaker = AsyncRecloser::from(breaker());
     let future = Some(size_of_val(&breaker.call(up::<H>().call(7))));
-    let call = move || at_once(breaker.call(up::<H>().call(std::hint::black_box(7)))).is_ok();
+    let call = move || at_once(|| breaker.call(up::<H>().call(std::hint::black_box(7)))).is_ok();
     [sync, Contender { future, ..Contender::of("recloser, async", call) }]
 }

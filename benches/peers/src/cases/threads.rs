@@ -52,8 +52,8 @@ fn retry(threads: usize, cloned: Cloned) -> Vec<Contender> {
 fn breaker(threads: usize, cloned: Cloned) -> Vec<Contender> {
     let safe = |breaker: failsafe::Consecutive| {
         Contender::of("failsafe", move || match cloned {
-            OnceAThread => at_once(breaker.call(up().call(7))).is_ok(),
-            OnceACall => at_once(breaker.clone().call(up().call(7))).is_ok(),
+            OnceAThread => at_once(|| breaker.call(up().call(7))).is_ok(),
+            OnceACall => at_once(|| breaker.clone().call(up().call(7))).is_ok(),
         })
     };
     vec![
