@@ -43,7 +43,7 @@ impl Contender {
         S: Service<Request> + Send + 'static,
     {
         let future = size_of_val(&service.call(7));
-        Self { future: Some(future), ..Self::of(name, move || call(&mut service, 7).is_ok()) }
+        Self { future: Some(future), ..Self::of(name, move || call(&mut service, 7)) }
     }
 
     /// A service that so many threads share.
@@ -53,8 +53,8 @@ impl Contender {
     {
         let future = Some(size_of_val(&service.call(7)));
         let thread = |mut own: S| match cloned {
-            Cloned::OnceAThread => Self::of(name, move || call(&mut own, 7).is_ok()),
-            Cloned::OnceACall => Self::of(name, move || call(&mut own.clone(), 7).is_ok()),
+            Cloned::OnceAThread => Self::of(name, move || call(&mut own, 7)),
+            Cloned::OnceACall => Self::of(name, move || call(&mut own.clone(), 7)),
         };
         let calls = (0..threads).flat_map(|_| thread(service.clone()).calls).collect();
         Self { calls, future, ..Self::of(name, || ()) }

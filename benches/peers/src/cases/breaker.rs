@@ -6,7 +6,7 @@ use tower_recourse::{BreakerConfig, BreakerLayer};
 use crate::{
     contender::{BARE, Case, Contender, OURS},
     peers::{failsafe, ours, recloser, tower_resilience},
-    upstream::{Broken, FailsOnceIn, Health, Healthy, Upstream, at_once, call},
+    upstream::{Broken, FailsOnceIn, Health, Healthy, Upstream, answer, at_once},
 };
 
 pub const CONSECUTIVE: &str = "breaker closed, failures in a row";
@@ -105,15 +105,15 @@ where
     P: ::failsafe::FailurePolicy + Send + Sync + 'static,
 {
     let future = Some(size_of_val(&breaker.call(up::<H>().call(7))));
-    let call = move || at_once(|| breaker.call(up::<H>().call(std::hint::black_box(7)))).is_ok();
+    let call = move || at_once(|| breaker.call(up::<H>().call(std::hint::black_box(7))), Result::is_ok);
     Contender { future, ..Contender::of("failsafe", call) }
 }
 
 fn reclosed<H: Health>(breaker: fn() -> ::recloser::Recloser) -> [Contender; 2] {
     let sync = breaker();
-    let sync = Contender::of(RECLOSER, move || sync.call(|| call(&mut up::<H>(), 7)).is_ok());
+    let sync = Contender::of(RECLOSER, move || sync.call(answer::<H>).is_ok());
     let breaker = AsyncRecloser::from(breaker());
     let future = Some(size_of_val(&breaker.call(up::<H>().call(7))));
-    let call = move || at_once(|| breaker.call(up::<H>().call(std::hint::black_box(7)))).is_ok();
+    let call = move || at_once(|| breaker.call(up::<H>().call(std::hint::black_box(7))), Result::is_ok);
     [sync, Contender { future, ..Contender::of("recloser, async", call) }]
 }

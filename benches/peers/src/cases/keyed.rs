@@ -35,7 +35,7 @@ fn contenders(keys: u64) -> Vec<Contender> {
     let looked_up = move || {
         let key = drawn.next();
         std::hint::black_box(map.get(&key));
-        call(&mut Upstream::<Healthy>::new(), key).is_ok()
+        call(&mut Upstream::<Healthy>::new(), key)
     };
     vec![
         drawing(BARE, keys, Upstream::<Healthy>::new()),
@@ -50,7 +50,7 @@ where
 {
     let mut drawn = Drawn::of(keys);
     let future = Some(size_of_val(&service.call(0)));
-    Contender { future, ..Contender::of(name, move || call(&mut service, drawn.next()).is_ok()) }
+    Contender { future, ..Contender::of(name, move || call(&mut service, drawn.next())) }
 }
 
 /// Keys at random, the same for all.

@@ -67,7 +67,7 @@ fn bare<H: Health>() -> Contender {
 
 fn backed_on<H: Health>() -> Contender {
     let future = Some(size_of_val(&backon::retry(up::<H>())));
-    Contender { future, ..Contender::of("backon", || at_once(|| backon::retry(up::<H>())).is_ok()) }
+    Contender { future, ..Contender::of("backon", || at_once(|| backon::retry(up::<H>()), Result::is_ok)) }
 }
 
 /// For one that sleeps, on tokio's timer: in real time, as it can't be hurried.

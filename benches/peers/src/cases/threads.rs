@@ -12,7 +12,7 @@ use crate::{
         Contender, OURS,
     },
     peers::{failsafe, ours, recloser, tower_resilience, tower_retry},
-    upstream::{Healthy, Upstream, at_once, call},
+    upstream::{Healthy, Upstream, answer, at_once},
 };
 
 pub const RETRY: &str = "retry, default budget, two threads";
@@ -52,8 +52,8 @@ fn retry(threads: usize, cloned: Cloned) -> Vec<Contender> {
 fn breaker(threads: usize, cloned: Cloned) -> Vec<Contender> {
     let safe = |breaker: failsafe::Consecutive| {
         Contender::of("failsafe", move || match cloned {
-            OnceAThread => at_once(|| breaker.call(up().call(7))).is_ok(),
-            OnceACall => at_once(|| breaker.clone().call(up().call(7))).is_ok(),
+            OnceAThread => at_once(|| breaker.call(up().call(7)), Result::is_ok),
+            OnceACall => at_once(|| breaker.clone().call(up().call(7)), Result::is_ok),
         })
     };
     vec![
@@ -66,7 +66,7 @@ fn breaker(threads: usize, cloned: Cloned) -> Vec<Contender> {
 
 fn counting(threads: usize, cloned: Cloned) -> Vec<Contender> {
     let reclosed = |breaker: std::sync::Arc<::recloser::Recloser>| {
-        Contender::of("recloser, sync", move || breaker.call(|| call(&mut up(), 7)).is_ok())
+        Contender::of("recloser, sync", move || breaker.call(answer::<Healthy>).is_ok())
     };
     vec![
         Contender::shared(BARE, up(), threads, cloned),

@@ -33,7 +33,7 @@ pub fn opens_for(time: Duration) -> OpensAtOnce {
 
 pub fn open() -> OpensAtOnce {
     let breaker = opens_for(Duration::from_secs(3_600));
-    let failed = at_once(|| breaker.call(std::future::ready(Err::<u64, _>(Down))));
-    assert!(failed.is_err() && !CircuitBreaker::is_call_permitted(&breaker));
+    let failed = at_once(|| breaker.call(std::future::ready(Err::<u64, _>(Down))), Result::is_err);
+    assert!(failed && !CircuitBreaker::is_call_permitted(&breaker));
     breaker
 }

@@ -61,7 +61,7 @@ pub fn opens_at_once<S>(inner: S) -> Breaker<S> {
 pub fn open<S>(inner: S) -> Breaker<S> {
     let builder = breaker().wait_duration_in_open(Duration::from_secs(3_600));
     let (layer, handle) = builder.build_with_handle().expect("within bounds");
-    at_once(|| handle.force_open());
+    at_once(|| handle.force_open(), |()| ());
     layer.layer_fn(inner)
 }
 
