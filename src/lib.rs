@@ -31,8 +31,8 @@
 //! attempt that a retry cuts off is a failure to the breaker inside, and a fallback is told the [`Cause`]. The order above is
 //! the paved one; each page says what other orders mean.
 //!
-//! Whole programs, and how to choose how much to retry, are in the [`cookbook`]. With axum, tonic, hyper and reqwest (feature `http`):
-//! `integrations`.
+//! Whole programs, and how to choose how much to retry, are in the [`cookbook`]; what a call costs is told in [`costs`]. With axum, tonic, hyper
+//! and reqwest (feature `http`): `integrations`.
 //!
 //! # Words
 //!
@@ -110,6 +110,8 @@ pub mod answered;
 // Pages without code: all of them use every layer.
 #[cfg(all(any(doc, doctest), feature = "retry", feature = "breaker", feature = "fallback"))]
 pub mod cookbook;
+#[cfg(all(any(doc, doctest), feature = "retry", feature = "breaker", feature = "fallback"))]
+pub mod costs;
 #[cfg(all(any(doc, doctest), feature = "http", feature = "fallback"))]
 pub mod integrations;
 

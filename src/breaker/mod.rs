@@ -137,7 +137,8 @@
 //!
 //! While the circuit is closed and nothing fails, a call reads two words of memory and writes none: no lock, no allocation, no
 //! clock (unless [`OpenRule::Slow`] asks), no reference count. The circuit's memory is never freed but used again, so that a call
-//! can hold it without counting; as much is kept as there were ever circuits at a time.
+//! can hold it without counting; as much is kept as there were ever circuits at a time. What each rule adds is on the page of
+//! [costs](crate::costs).
 //!
 //! # Errors
 //!

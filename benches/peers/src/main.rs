@@ -59,5 +59,8 @@ fn run(options: &Options) -> io::Result<()> {
     if let Some(path) = &options.page {
         page::update(path, &tables)?;
     }
+    if let Some(path) = &options.costs {
+        page::update(path, &table::of_ours(&figures))?;
+    }
     Ok(())
 }

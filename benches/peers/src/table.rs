@@ -36,6 +36,16 @@ pub fn of(figures: &[Figure]) -> String {
     table
 }
 
+/// What ours costs, and nothing else.
+pub fn of_ours(figures: &[Figure]) -> String {
+    let mut table = String::from("| | ns a call | allocations |\n|---|---:|---:|\n");
+    // Those about `tracing` begin with what others have shown.
+    for figure in figures.iter().filter(|figure| figure.name == OURS && !figure.case.starts_with("tracing")) {
+        writeln!(table, "| {} | {} | {} |", figure.case, nanos(figure.over_bare.median), allocations(figure)).ok();
+    }
+    table
+}
+
 /// Nanoseconds, with as many digits as mean something.
 pub fn nanos(time: f64) -> String {
     match time {
