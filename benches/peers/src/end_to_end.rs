@@ -44,7 +44,7 @@ type Outgoing = Request<Empty<Bytes>>;
 
 pub fn measure(size: Size) -> EndToEnd {
     let (rounds, requests) = match size {
-        Size::Full => (60, 250),
+        Size::Full => (200, 60),
         Size::Quick => (4, 20),
     };
     let address = serve();
