@@ -3,6 +3,7 @@
 pub mod breaker;
 pub mod fallback;
 mod floors;
+mod http;
 mod keyed;
 pub mod retry;
 pub mod stacked;
@@ -20,6 +21,7 @@ pub fn all(size: Size) -> Vec<Case> {
         breaker::cases(),
         fallback::cases(),
         stacked::cases(),
+        http::cases(),
         keyed::cases(size),
         tracing::cases(),
         threads::cases(),
