@@ -55,3 +55,16 @@ impl<B: From<&'static str>, Err> OnRejection<Response<B>, Err> for Unavailable {
 fn whole_seconds(time: Duration) -> u64 {
     time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0)).max(1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_rounded_up_to_at_least_a_second() {
+        for (milliseconds, seconds) in [(0, 1), (1, 1), (1_000, 1), (1_001, 2), (29_500, 30), (30_000, 30)] {
+            assert_eq!(whole_seconds(Duration::from_millis(milliseconds)), seconds, "{milliseconds}");
+        }
+        assert_eq!(whole_seconds(Duration::MAX), u64::MAX);
+    }
+}

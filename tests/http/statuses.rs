@@ -1,13 +1,13 @@
 //! What is retried, and what isn't.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, time::Duration};
 
 use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
 use tower::Layer;
 use tower_recourse::{
-    BreakerConfig, Circuit, Classifier, RetryLayer, Verdict,
+    BreakerConfig, Circuit, Classifier, RetryLayer, Sent, Verdict,
     classify::{self, Idempotent},
     http::{Statuses, is_idempotent},
 };
@@ -60,6 +60,33 @@ async fn only_idempotent_requests_are_sent_again_once_they_were_answered() {
         assert_eq!(status(retry, request(method, key)).await, 503);
         assert_eq!(server.calls(), calls, "{method}, idempotency key: {key}");
     }
+}
+
+/// Budgets may charge by the kind, and an answer proves that the request was sent.
+#[test]
+fn of_which_kind_a_failure_is() {
+    let judge = |code: u16, waits: bool| {
+        let mut answer = answer(code);
+        if waits {
+            answer.headers_mut().insert("retry-after", "2".parse().unwrap());
+        }
+        let statuses = Statuses::default();
+        let memo = Classifier::<_, Answer, Infallible>::memo(&statuses, &request("GET", false));
+        Classifier::<Request<Full<Bytes>>, Answer, Infallible>::classify(&statuses, &memo, Ok(&answer))
+    };
+    let two_seconds = Duration::from_secs(2);
+    for (code, verdict) in [
+        (408, Verdict::timed_out()),
+        (425, Verdict::transient()),
+        (429, Verdict::throttled()),
+        (500, Verdict::permanent()),
+        (503, Verdict::transient()),
+        (504, Verdict::transient()),
+    ] {
+        assert_eq!(judge(code, false), verdict.sent(Sent::Yes), "{code}");
+    }
+    assert_eq!(judge(503, true), Verdict::throttled().sent(Sent::Yes).retry_after(two_seconds));
+    assert_eq!(judge(502, true), Verdict::transient().sent(Sent::Yes).retry_after(two_seconds));
 }
 
 /// Whoever sets the header to nothing has no key.
