@@ -100,7 +100,7 @@ impl Book {
     }
 
     pub(super) fn reset(&mut self) {
-        *self = Self { edition: self.edition + 1, turn: self.turn, ..Self::default() };
+        *self = Self { edition: self.edition + 1, ..Self::default() };
     }
 
     pub(super) fn snapshot(&self) -> Snapshot {
