@@ -203,6 +203,18 @@ fn a_token_that_comes_back_to_a_slice_that_ends_is_gone_and_takes_no_room() {
 }
 
 #[test]
+fn what_is_put_in_while_a_snapshot_is_taken_over_is_held_if_it_lies_there() {
+    check(Some(4), || {
+        let restore = |slices: &Slices| slices.hold([(4, 1)], 5);
+        let (slices, (), ()) = both(aged(2, 4, 2), restore, |slices| slices.put(1, 5));
+        let held = slices.amount(5);
+        assert!((1..=2).contains(&held), "what was restored, and what came after: {held}");
+        assert_eq!(std::iter::from_fn(|| slices.take(5)).count() as u64, held);
+        assert_eq!(slices.amount(5), 0);
+    });
+}
+
+#[test]
 fn one_that_renews_and_one_that_takes_share_what_there_is() {
     check(Some(4), || {
         let (slices, (), taken) = both(aged(2, 2, 2), |slices| slices.put(1, 6), |slices| slices.take(6));

@@ -11,6 +11,9 @@
 //! Room is taken in `held` before tokens are laid into a slice, and freed after they are gone from it. So whatever threads do
 //! in between, the slices never hold more than `held` says, and that is never more than the capacity.
 
+#[cfg(all(test, not(recourse_loom)))]
+mod tests;
+
 use super::level::Level;
 use crate::sync::{AtomicU64, Ordering};
 
