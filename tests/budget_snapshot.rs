@@ -77,6 +77,26 @@ fn deposits_that_age_are_as_old_as_they_would_have_been() {
 }
 
 #[test]
+fn a_snapshot_tells_of_the_times_in_which_something_came_and_of_no_others() {
+    let (bucket, clock) = ageing();
+    bucket.deposit();
+    clock.advance(secs(4));
+    bucket.deposit();
+    bucket.deposit();
+    assert_eq!(bucket.snapshot().deposits, [(secs(0), 2.0), (secs(4), 1.0)], "the newest first");
+}
+
+/// It takes no room from what isn't.
+#[test]
+fn what_is_too_old_is_left_out_in_whatever_order_it_comes() {
+    for age in [10, 11, 12, 1_000_000] {
+        let (bucket, _clock) = ageing();
+        bucket.restore(&Snapshot::new(vec![(secs(age), 100.0), (secs(0), 50.0)]), Duration::ZERO);
+        assert_eq!(balance(&bucket), 50, "{age} s");
+    }
+}
+
+#[test]
 fn what_is_restored_can_be_taken_and_given_back() {
     let (before, _) = ageing();
     (0..5).for_each(|_| before.deposit());

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use tower::{Layer, service_fn};
 use tower_recourse::{
     Attempt, Cause, Classifier, Outcome, Ratio, RetryConfig, RetryLayer, Sent, Verdict,
+    observe::Event,
     retry::{Backoff, Budget, Decision, Jitter, Policy, Reason, Timeouts, TokenBucket},
 };
 
@@ -230,6 +231,40 @@ async fn the_waits_are_those_of_the_backoff() {
     let mut retry = RetryLayer::new(RetryConfig::default().retries(4).backoff(backoff)).layer(inner.clone());
     assert_eq!(ask(&mut retry, ()).await, Err(Oops(1)));
     assert_eq!(inner.gaps(), [ms(100), ms(200), ms(300), ms(300)]);
+}
+
+/// Not by the tick of a timer, which is a millisecond.
+#[tokio::test(start_paused = true)]
+async fn a_retry_without_a_wait_is_made_at_once() {
+    tokio::time::advance(std::time::Duration::from_micros(500)).await;
+    let mut retry = RetryLayer::new(RetryConfig::default().backoff(Backoff::none())).layer(Scripted::new([
+        Fail(Oops(1)),
+        Fail(Oops(2)),
+        Answer("yes"),
+    ]));
+    let mut call = tokio_test::task::spawn(ask(&mut retry, ()));
+    assert_eq!(tokio_test::assert_ready!(call.poll()), Ok("yes"));
+}
+
+/// Decorrelated jitter goes by the wait before, so it shows whether that is remembered.
+#[tokio::test(start_paused = true)]
+async fn the_waits_of_a_request_are_those_that_its_backoff_tells_beforehand() {
+    for jitter in [Jitter::None, Jitter::Full, Jitter::Equal, Jitter::Bounded(Ratio::HALF), Jitter::Decorrelated] {
+        let backoff = Backoff::exponential(secs(1)).jitter(jitter);
+        for seed in 0..20 {
+            let waits = Arc::new(Mutex::new(Vec::new()));
+            let log = Arc::clone(&waits);
+            let config = RetryConfig::default().retries(5).backoff(backoff.clone()).seed(seed).without_budget();
+            let config = config.observe(move |event: &Event<'_>| {
+                if let Event::RetryScheduled { delay, .. } = event {
+                    log.lock().unwrap().push(*delay);
+                }
+            });
+            let _ = ask(&mut RetryLayer::new(config).layer(Scripted::<&str>::new([Fail(Oops(1))])), ()).await;
+            let expected: Vec<_> = backoff.delays(seed).take(5).collect();
+            assert_eq!(*waits.lock().unwrap(), expected, "{jitter:?}, seed {seed}");
+        }
+    }
 }
 
 async fn gaps_of(requests: usize, config: RetryConfig) -> Vec<Vec<std::time::Duration>> {

@@ -13,7 +13,7 @@ use support::*;
 use tokio_test::{assert_pending, assert_ready, task::spawn};
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_recourse::{
-    Attempt, BreakerConfig, BreakerLayer, RetryConfig, RetryLayer, Verdict,
+    Attempt, BreakerConfig, BreakerLayer, Circuit, RetryConfig, RetryLayer, Verdict,
     breaker::OpenRule,
     observe::Event,
     retry::{Backoff, Budget, CostBucket, Keep, RetryThrottle, Timeouts, TokenBucket},
@@ -243,4 +243,18 @@ async fn a_throttle_counts_failures_and_no_rejections() {
     assert!(matches!(call.poll(), Poll::Ready(Err(_))));
     assert_eq!(throttle.tokens(), 8.0, "two failures; the third attempt was rejected");
     assert_eq!(throttle.stats().granted, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_attempt_that_a_breaker_rejects_is_no_failure_to_a_throttle() {
+    let throttle = Arc::new(RetryThrottle::max_tokens(10).unwrap());
+    let circuit = Circuit::new(BreakerConfig::default());
+    circuit.force_open();
+    let config = RetryConfig::default().backoff(Backoff::none()).shared_budget(throttle.clone());
+    let mut service = ServiceBuilder::new()
+        .layer(RetryLayer::new(config))
+        .layer(BreakerLayer::on(&circuit))
+        .service(Scripted::<&str>::new([Fail(Oops(1))]));
+    assert!(ask(&mut service, ()).await.is_err());
+    assert_eq!(throttle.tokens(), 10.0);
 }

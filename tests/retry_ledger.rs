@@ -99,6 +99,16 @@ fn keys_that_were_not_retried_for_long_leave() {
     assert_eq!(Ledger::new().keys(0).unwrap_err().to_string(), "`keys` is 0, but must be at least 1");
 }
 
+/// Not one by one, each of which would have to be looked for among all.
+#[test]
+fn when_one_more_key_comes_an_eighth_leaves_at_once() {
+    let ledger = Ledger::new().keys(84).unwrap();
+    (0..84).for_each(|key| ledger.take(&key.to_string()).unwrap().spend());
+    assert_eq!(ledger.known_keys(), 84);
+    ledger.take("one more").unwrap().spend();
+    assert_eq!((ledger.known_keys(), ledger.retries_of("9"), ledger.retries_of("10")), (84 - 10 + 1, 0, 1));
+}
+
 #[test]
 fn of_a_key_the_first_256_bytes_count() {
     let ledger = Ledger::new().per_key(1);

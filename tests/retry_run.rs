@@ -39,6 +39,16 @@ async fn a_function_is_told_its_attempt() {
     assert_eq!(begun.elapsed(), ms(200));
 }
 
+/// The clock isn't read for nothing.
+#[tokio::test(start_paused = true)]
+async fn an_attempt_knows_when_it_began_if_something_goes_by_the_time() {
+    let second =
+        |attempt: Attempt| async move { if attempt.number() < 2 { Err(down()) } else { Ok(attempt.started()) } };
+    assert_eq!(RetryLayer::new(config()).run(second).await.unwrap(), None);
+    let limited = config().timeouts(Timeouts::request(secs(10)));
+    assert_eq!(RetryLayer::new(limited).run(second).await.unwrap(), Some(Instant::now()));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_run_may_be_spawned_whatever_the_error_is() {
     let layer = RetryLayer::new(config());

@@ -3,6 +3,7 @@
 mod support;
 
 use std::{
+    future::{Ready, ready},
     sync::{Arc, Mutex},
     task::Poll,
 };
@@ -14,7 +15,7 @@ use tower_recourse::{
     Attempt, Cause, Classifier, Elapsed, RetryConfig, RetryLayer, Sent, Verdict,
     answered::answered,
     classify::Errors,
-    retry::{AnswerWith, Backoff, Budget, Ledger, Timeouts, TokenBucket},
+    retry::{AnswerWith, Backoff, Budget, Keep, Ledger, Timeouts, TokenBucket},
 };
 
 fn config() -> RetryConfig {
@@ -100,6 +101,20 @@ async fn a_request_that_comes_after_its_deadline_is_not_sent() {
     assert_eq!(layer.run_blocking(|_| unreachable!("nor is this")), Err(Oops(99)));
 }
 
+/// It is the retries that have no time.
+#[tokio::test(start_paused = true)]
+async fn with_a_limit_of_no_time_at_all_the_first_attempt_is_made() {
+    let limits = Timeouts::request(ms(0)).answer(|_| Err::<&str, _>(Oops(99)));
+    let inner = Scripted::new([Answer("at once")]);
+    let layer = RetryLayer::new(config().timeouts(limits));
+    assert_eq!(ask(&mut layer.layer(inner), ()).await, Ok("at once"));
+    assert_eq!(layer.run(|_| async { Ok("at once") }).await, Ok("at once"));
+    assert_eq!(layer.run_blocking(|_| Ok("at once")), Ok("at once"));
+    let inner = Scripted::new([Fail(Oops(1))]);
+    assert_eq!(ask(&mut layer.layer(inner.clone()), ()).await, Err(Oops(1)));
+    assert_eq!(inner.calls(), 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn without_an_answer_for_it_a_request_is_sent_after_its_deadline_once() {
     let passed = Instant::now();
@@ -151,4 +166,48 @@ async fn the_change_before_a_resend_works_on_what_was_kept_in_either_order() {
         assert_eq!(result, Err(Oops(1)));
         assert_eq!(std::mem::take(&mut *sent.lock().unwrap()), ["a", "a 2", "a 3"]);
     }
+}
+
+/// Writes into a request which attempt it is, and how long that has.
+#[derive(Clone)]
+struct Stamped;
+
+impl Keep<String> for Stamped {
+    type Request = String;
+    type Kept = String;
+    type Prepared = Ready<String>;
+
+    fn keep(&self, request: String) -> (String, Option<String>) {
+        (request.clone(), Some(request))
+    }
+
+    fn again(&self, kept: &mut String) -> Option<String> {
+        Some(kept.clone())
+    }
+
+    fn prepare(&self, request: String, _: &Attempt) -> Ready<String> {
+        ready(request)
+    }
+
+    fn stamp(&self, request: &mut String, attempt: &Attempt, ends_at: Option<Instant>) {
+        let has = ends_at.map(|end| end - Instant::now());
+        *request = format!("{request} {} {has:?}", attempt.number());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_is_stamped_last_whatever_has_changed_it_before() {
+    let sent = Arc::new(Mutex::new(Vec::new()));
+    let log = sent.clone();
+    let inner = service_fn(move |request: String| {
+        log.lock().unwrap().push(request);
+        async { Err::<&str, _>(Oops(1)) }
+    });
+    let slow = |request: String, _| async move {
+        sleep(secs(1)).await;
+        request + " changed"
+    };
+    let layer = RetryLayer::new(config().retries(1).timeouts(late())).keeping(Stamped).before_resend(slow);
+    assert_eq!(ask(&mut layer.layer(inner), "a".to_owned()).await, Err(Oops(1)));
+    assert_eq!(*sent.lock().unwrap(), ["a 1 Some(3s)", "a changed 2 Some(1.9s)"]);
 }

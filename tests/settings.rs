@@ -150,6 +150,7 @@ fn a_budget_has_a_share_and_room_for_a_token() {
     ]);
     accept([
         ("no share", TokenBucket::share(0.0)),
+        ("the smallest share", TokenBucket::share(0.000_000_001)),
         ("the largest share", TokenBucket::share(1_000.0)),
         ("one token", capacity(1)),
         ("the most tokens", capacity(u32::MAX)),

@@ -15,7 +15,7 @@ use proptest::{
 };
 use tower_recourse::{
     FailureKind,
-    retry::{Budget, CostBucket, RetryThrottle, TokenBucket, budget::Token},
+    retry::{Budget, BudgetStats, CostBucket, RetryThrottle, TokenBucket, budget::Token},
     time::ManualClock,
 };
 
@@ -217,6 +217,23 @@ fn a_share_is_as_it_was_said() {
     for lost in [9.9e-10, f64::MIN_POSITIVE] {
         let refused = TokenBucket::share(lost).unwrap_err();
         assert_eq!(refused.field(), "share", "{lost} would have been 0");
+    }
+}
+
+#[test]
+fn a_setting_makes_a_bucket_that_is_as_new() {
+    let used = || {
+        let bucket = bucket(1.0, 10, 1, &ManualClock::new());
+        (0..5).for_each(|_| bucket.deposit());
+        while bucket.withdraw(FailureKind::Transient).is_some() {}
+        bucket.deposit();
+        bucket
+    };
+    let second = Duration::from_secs(1);
+    for bucket in
+        [used().reserve(1), used().capacity(5).unwrap(), used().ttl(second).unwrap(), used().clock(ManualClock::new())]
+    {
+        assert_eq!(bucket.stats(), BudgetStats::new(1, 0, 0), "its reserve: {bucket:?}");
     }
 }
 
