@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use tower::{Layer, service_fn};
 use tower_recourse::{
     Attempt, Cause, Classifier, Outcome, Ratio, RetryConfig, RetryLayer, Sent, Verdict,
+    classify::LetGo,
     observe::Event,
     retry::{Backoff, Budget, Decision, Jitter, Policy, Reason, Timeouts, TokenBucket},
 };
@@ -315,6 +316,34 @@ async fn a_failed_response_is_let_go_before_the_wait() {
     let mut call = tokio_test::task::spawn(ask(&mut retry, ()));
     assert!(call.poll().is_pending());
     assert_eq!(connection.lock().unwrap().strong_count(), 0, "while it waits, nothing is held");
+}
+
+/// Responses that take so many seconds to be read to their end.
+#[tokio::test(start_paused = true)]
+async fn what_is_left_of_a_failed_response_is_read_in_the_wait_and_dropped_with_it() {
+    struct ReadsOn(Arc<Mutex<Vec<u64>>>);
+    impl Classifier<(), u64, Oops> for ReadsOn {
+        type Memo = ();
+        fn memo(&self, (): &()) {}
+        fn classify(&self, (): &(), outcome: Result<&u64, &Oops>) -> Verdict {
+            if outcome == Ok(&0) { Verdict::Success } else { Verdict::transient() }
+        }
+        fn let_go(&self, outcome: Result<u64, Oops>) -> Result<LetGo, Result<u64, Oops>> {
+            let length = outcome.map_err(Err)?;
+            let read = Arc::clone(&self.0);
+            Ok(Box::pin(async move {
+                tokio::time::sleep(secs(length)).await;
+                read.lock().unwrap().push(length);
+            }))
+        }
+    }
+    let read = Arc::default();
+    let config = RetryConfig::default().classifier(ReadsOn(Arc::clone(&read))).backoff(Backoff::fixed(secs(3)));
+    let inner = Scripted::new([Answer(1), Answer(5), Fail(Oops(1)), Answer(0)]);
+    assert_eq!(ask(&mut RetryLayer::new(config).layer(inner.clone()), ()).await, Ok(0));
+    assert_eq!(inner.gaps(), [secs(3); 3], "it makes no wait longer, nor shorter");
+    tokio::time::sleep(secs(9)).await;
+    assert_eq!(*read.lock().unwrap(), [1]);
 }
 
 #[tokio::test]

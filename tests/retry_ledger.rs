@@ -183,6 +183,20 @@ async fn what_the_budget_refuses_is_not_entered() {
     assert_eq!((budget.stats().granted, budget.stats().refused), (0, 1));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_switch_that_is_turned_off_in_a_wait_lets_that_retry_be_made_and_no_other() {
+    let consent = Switch::on();
+    let inner = Scripted::new([Fail::<(), _>(Oops(1))]);
+    let mut service = RetryLayer::new(config().switch(&consent)).layer(inner.clone());
+    let revoked = async {
+        tokio::time::sleep(ms(5)).await;
+        consent.turn_off();
+    };
+    let (failed, ()) = tokio::join!(answered(ask(&mut service, ())), revoked);
+    assert_eq!((failed.unwrap_err().how.cause(), inner.calls()), (Some(Cause::SwitchedOff), 2));
+    assert!(!consent.is_on());
+}
+
 /// The order of system A: switch, limit in all, breaker, permanent failure, limit of the key.
 #[tokio::test(start_paused = true)]
 async fn the_first_check_that_says_no_is_the_reason() {

@@ -87,6 +87,15 @@ fn bounded_jitter_of_a_quarter() {
     }
 }
 
+/// All of the spread lies under the cap: were it cut off there, half of all clients would come back at the same moment.
+#[test]
+fn bounded_jitter_at_the_cap_is_spread_below_it() {
+    let backoff = Backoff::fixed(s(100)).max(s(60)).jitter(Jitter::Bounded(Ratio::HALF));
+    for (random, delay) in [(0.0, s(20)), (0.25, s(30)), (0.5, s(40)), (0.75, s(50)), (1.0, s(60))] {
+        assert_eq!(at(&backoff, random), delay, "random {random}");
+    }
+}
+
 #[test]
 fn full_jitter_of_ten_seconds() {
     let backoff = Backoff::fixed(s(10)).jitter(Jitter::Full);

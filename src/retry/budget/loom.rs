@@ -200,6 +200,13 @@ fn a_token_that_comes_back_to_a_slice_that_ends_is_gone_and_takes_no_room() {
         slices.put(1, 6);
         assert_eq!((slices.amount(6), slices.take(6), slices.take(6)), (1, Some(6), None));
     });
+    check(Some(4), || {
+        let slices = aged(1, 2, 1);
+        assert_eq!(slices.take(5), Some(5));
+        // There is room for both: the one that comes back may lie where the other is laid.
+        let (slices, (), ()) = both(slices, |slices| slices.give_back(5, 5), |slices| slices.put(1, 6));
+        assert_eq!((slices.amount(6), slices.take(6), slices.take(6)), (1, Some(6), None));
+    });
 }
 
 #[test]
