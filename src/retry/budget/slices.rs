@@ -87,7 +87,7 @@ impl Slices {
         for slice in &self.ring {
             // Always `Ok`.
             let before = slice.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |_| Some(0)).unwrap_or(0);
-            self.held.drain(before & TOKENS);
+            self.held.drain(tokens_in(before));
         }
         for (number, tokens) in slices {
             if (self.oldest(now)..=now).contains(&number) {
@@ -125,7 +125,7 @@ impl Slices {
         };
         let void = match self.slice(number).fetch_update(Ordering::Relaxed, Ordering::Relaxed, more) {
             Ok(before) if age(before, number) == 0 => 0,
-            Ok(before) => before & TOKENS,
+            Ok(before) => tokens_in(before),
             Err(_newer) => amount,
         };
         self.held.drain(void);
@@ -133,11 +133,11 @@ impl Slices {
 
     /// Empties the slices whose time is over.
     fn sweep(&self, now: u64) {
-        let is_void = |word: u64| word & TOKENS > 0 && age(word, now) >= self.ring.len() as i64;
+        let is_void = |word: u64| tokens_in(word) > 0 && age(word, now) >= self.ring.len() as i64;
         for slice in &self.ring {
             let empty = |word: u64| is_void(word).then_some(word & !TOKENS);
             if let Ok(before) = slice.fetch_update(Ordering::Relaxed, Ordering::Relaxed, empty) {
-                self.held.drain(before & TOKENS);
+                self.held.drain(tokens_in(before));
             }
         }
     }
@@ -147,9 +147,14 @@ fn packed(number: u64, tokens: u64) -> u64 {
     number << 32 | tokens
 }
 
+/// The tokens in this word, whatever its slice.
+fn tokens_in(word: u64) -> u64 {
+    word & TOKENS
+}
+
 /// The tokens in this word, if it is of this slice.
 fn tokens_of(word: u64, number: u64) -> u64 {
-    if age(word, number) == 0 { word & TOKENS } else { 0 }
+    if age(word, number) == 0 { tokens_in(word) } else { 0 }
 }
 
 /// How many slices before `number` the word's is; less than 0 if it is of a later one.
