@@ -82,7 +82,8 @@ pub fn breaker_with_a_window_of_time() -> Calls {
 }
 
 pub fn breaker_rejecting() -> Calls {
-    let circuit = Circuit::new(BreakerConfig::default().unobserved().open_for(OpenFor::fixed(Duration::from_secs(600))));
+    let circuit =
+        Circuit::new(BreakerConfig::default().unobserved().open_for(OpenFor::fixed(Duration::from_secs(600))));
     (0..5).for_each(|_| circuit.admit().unwrap().failure());
     of(BreakerLayer::on(&circuit).layer(service_fn(succeeds)))
 }
@@ -102,4 +103,3 @@ pub fn stack() -> Calls {
         .layer(BreakerLayer::new(BreakerConfig::default()));
     of(layers.service(service_fn(succeeds)))
 }
-
