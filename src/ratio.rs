@@ -53,6 +53,14 @@ impl Ratio {
         f64::from(self.millionths) / f64::from(Self::WHOLE)
     }
 
+    /// The smallest part of `whole` that is this share or more.
+    #[cfg_attr(not(feature = "breaker"), allow(dead_code))]
+    pub(crate) fn least_of(self, whole: u32) -> u32 {
+        let part = (u64::from(self.millionths) * u64::from(whole)).div_ceil(u64::from(Self::WHOLE));
+        // Never more than the whole.
+        (part as u32).max(1)
+    }
+
     /// Whether `part` of `whole` is this share or more. Nothing of nothing is no share at all.
     #[cfg_attr(not(feature = "breaker"), allow(dead_code))]
     pub(crate) fn is_reached_by(self, part: u32, whole: u32) -> bool {

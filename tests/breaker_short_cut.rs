@@ -1,5 +1,5 @@
-//! A window of time by tokio's clock counts good calls by a short cut, as long as nothing in it has failed; by a clock of one's own it doesn't.
-//! Side by side, nobody can tell them apart.
+//! Good calls are counted by a short cut, as long as too few have failed for them to change anything. With a rule of one's own it can't be known
+//! what is too few, so there is none. Side by side, nobody can tell them apart.
 
 use std::time::Duration;
 
@@ -8,10 +8,15 @@ use tokio::{runtime::Builder, time::advance};
 use tower_recourse::{
     BreakerConfig, Circuit, Ratio, State,
     breaker::{Mode, OpenFor, OpenRule, Permit, Stats, Window, WindowStats},
-    time::ManualClock,
 };
 
 const SLICE: Duration = Duration::from_millis(100);
+
+#[derive(Debug, Clone, Copy)]
+enum Over {
+    Slices(u8),
+    Calls(u16),
+}
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -25,8 +30,7 @@ enum Step {
     Wait(u16),
     Mode(Mode),
     Reset,
-    /// To a window of so many slices, so long.
-    Exchange(u8, bool),
+    Exchange(Over, bool),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -45,29 +49,46 @@ fn step() -> impl Strategy<Value = Step> {
         8 => prop_oneof![Just(0u16), Just(1), Just(99), Just(100), 0..250u16, 0..2_500u16].prop_map(Step::Wait),
         1 => mode.prop_map(Step::Mode),
         1 => Just(Step::Reset),
-        1 => (1u8..4, any::<bool>()).prop_map(|(slices, minimum)| Step::Exchange(slices, minimum)),
+        1 => (over(), any::<bool>()).prop_map(|(over, many)| Step::Exchange(over, many)),
     ]
 }
 
+fn over() -> impl Strategy<Value = Over> {
+    prop_oneof![(1u8..4).prop_map(Over::Slices), prop_oneof![2u16..6, Just(40)].prop_map(Over::Calls)]
+}
+
 /// Uncounted, as a call that is counted has more to write.
-fn config(slices: u8, large: bool) -> BreakerConfig {
-    let window = Window::time(SLICE * slices.into()).unwrap().slices(slices.into()).unwrap();
-    let window = window.minimum(if large { 10 } else { 2 }).unwrap();
-    BreakerConfig::default()
+fn config(over: Over, many: bool) -> (BreakerConfig, Window) {
+    let window = match over {
+        Over::Slices(slices) => Window::time(SLICE * slices.into()).unwrap().slices(slices.into()).unwrap(),
+        Over::Calls(calls) => Window::count(calls.into()).unwrap(),
+    };
+    let window = window.minimum(if many && !matches!(over, Over::Calls(..10)) { 10 } else { 2 }).unwrap();
+    let config = BreakerConfig::default()
         .unobserved()
-        .open_when(OpenRule::Ratio { failing: Ratio::HALF, window })
-        .open_for(OpenFor::fixed(SLICE * 2))
+        .open_when(OpenRule::Ratio { failing: Ratio::percent(40).unwrap(), window })
+        .open_for(OpenFor::fixed(SLICE * 2));
+    (config, window)
+}
+
+fn short((config, _): (BreakerConfig, Window)) -> BreakerConfig {
+    config
+}
+
+fn long((config, window): (BreakerConfig, Window)) -> BreakerConfig {
+    config.or_when(OpenRule::custom(window, |_: u32, _: &WindowStats| false))
 }
 
 /// A circuit, and its calls on their way.
 struct Side {
     circuit: Circuit,
     calls: Vec<Permit>,
+    way: fn((BreakerConfig, Window)) -> BreakerConfig,
 }
 
 impl Side {
-    fn new(config: BreakerConfig) -> Self {
-        Self { circuit: Circuit::new(config), calls: Vec::new() }
+    fn new(way: fn((BreakerConfig, Window)) -> BreakerConfig, over: Over) -> Self {
+        Self { circuit: Circuit::new(way(config(over, false))), calls: Vec::new(), way }
     }
 
     fn call(&self, good: bool) {
@@ -86,7 +107,7 @@ impl Side {
             Step::End(..) | Step::Wait(_) => {}
             Step::Mode(mode) => self.circuit.set_mode(mode),
             Step::Reset => self.circuit.reset(),
-            Step::Exchange(slices, large) => self.circuit.reconfigure(config(slices, large)),
+            Step::Exchange(over, many) => self.circuit.reconfigure((self.way)(config(over, many))),
         }
     }
 
@@ -103,17 +124,18 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_short_cut_counts_what_the_long_way_counts(steps in prop::collection::vec(step(), 1..80), start in 0..500u64) {
+    fn a_short_cut_counts_what_the_long_way_counts(
+        over in over(),
+        steps in prop::collection::vec(step(), 1..80),
+        start in 0..500u64,
+    ) {
         Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(async {
             // Not at the start of the clock, nor of one of its slices.
             advance(Duration::from_micros(start)).await;
-            let clock = ManualClock::new();
-            let mut sides = [Side::new(config(3, false)), Side::new(config(3, false).clock(clock.clone()))];
+            let mut sides = [Side::new(short, over), Side::new(long, over)];
             for step in &steps {
                 if let Step::Wait(millis) = *step {
-                    let wait = Duration::from_millis(millis.into());
-                    advance(wait).await;
-                    clock.advance(wait);
+                    advance(Duration::from_millis(millis.into())).await;
                 }
                 sides.iter_mut().for_each(|side| side.take(step));
                 prop_assert_eq!(sides[0].stats(), sides[1].stats(), "after {:?}", step);
@@ -126,13 +148,14 @@ proptest! {
 /// It may open for whatever it likes, so the window can't know that a good call changes nothing.
 #[tokio::test(start_paused = true)]
 async fn a_rule_of_ones_own_is_asked_after_good_calls_too() {
-    let rule = OpenRule::custom(Window::time(SLICE).unwrap().minimum(1).unwrap(), |_: u32, seen: &WindowStats| {
-        seen.calls >= 3
-    });
-    let circuit = Circuit::new(BreakerConfig::default().open_when(rule));
-    for _ in 0..3 {
-        assert_eq!(circuit.state(), State::Closed);
-        circuit.admit().unwrap().success();
+    for over in [Over::Slices(1), Over::Calls(10)] {
+        let (config, window) = config(over, false);
+        let rule = OpenRule::custom(window, |_: u32, seen: &WindowStats| seen.calls >= 3);
+        let circuit = Circuit::new(config.or_when(rule));
+        for _ in 0..3 {
+            assert_eq!(circuit.state(), State::Closed);
+            circuit.admit().unwrap().success();
+        }
+        assert_eq!(circuit.state(), State::Open);
     }
-    assert_eq!(circuit.state(), State::Open);
 }

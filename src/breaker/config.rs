@@ -5,7 +5,7 @@ use super::{
     open_rule::{OpenRule, Throttle},
     probes::Probes,
     rule::{Probing, Rules},
-    window::Shape,
+    window::{Shape, Span},
 };
 use crate::{
     Name,
@@ -77,10 +77,14 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// Whether a good call is counted in one window of time, by tokio's clock, and nowhere else; and changes nothing there unless another has
-    /// failed.
-    pub(super) fn counts_by_slices_alone(&self) -> bool {
-        self.shape.is_time_alone() && self.rules.custom.is_none() && self.clock.is_tokio()
+    /// With how many failures in the window a good call may open the circuit, if there is one window, and a clock that it knows; otherwise 0.
+    pub(super) fn opens_from(&self) -> u32 {
+        let is_alone = matches!(self.shape, Shape { slow: Span::None, requests: Span::None, .. });
+        let is_known = self.clock.is_tokio() || matches!(self.shape.failures, Span::Calls(_));
+        match &self.rules {
+            Rules { failing: Some(share), custom: None, .. } if is_alone && is_known => share.least(),
+            _ => 0,
+        }
     }
 }
 

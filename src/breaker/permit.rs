@@ -244,7 +244,7 @@ impl End {
 }
 
 impl Core {
-    /// A success of `generation`, if it has nothing to write, or nothing but a slice of time. If not, nothing is done.
+    /// A success of `generation`, if it has nothing to write, or nothing but its place in the window. If not, nothing is done.
     #[inline]
     fn succeed_at_once(&self, generation: u32) -> bool {
         self.cell.has_no_failure(generation)
@@ -254,10 +254,9 @@ impl Core {
     // Not in line: most circuits have none.
     #[inline(never)]
     fn succeed_within(&self, window: &Window, generation: u32) -> bool {
-        if self.flags().is_sliced() {
-            self.cell.is_automatic() && window.count_unless_marked(generation)
-        } else {
-            window.is_quiet(generation)
+        window.is_quiet(generation) || {
+            let failures = self.flags().opens_from();
+            failures > 0 && self.cell.is_automatic() && window.succeed_below(generation, failures)
         }
     }
 }

@@ -253,6 +253,11 @@ impl fmt::Debug for Custom {
 }
 
 impl Share {
+    /// With fewer than this it can't be reached, however many calls there are.
+    pub(crate) fn least(self) -> u32 {
+        self.at_least.least_of(self.minimum)
+    }
+
     fn is_reached_by(self, part: u32, whole: u32) -> bool {
         whole >= self.minimum && self.at_least.is_reached_by(part, whole)
     }

@@ -41,7 +41,8 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Core {
     pub(crate) cell: Cell,
-    /// What of the tenant's settings a call must know before it begins, in bits, and from bit 8 on which pane is in use.
+    /// What of the tenant's settings a call must know, in bits; from bit 8 on which pane is in use, and from bit 32 on with how many failures a good
+    /// call may open the circuit.
     flags: AtomicU64,
     tenant: ArcSwapWeak<Tenant>,
     first: OnceBox<Pane>,
@@ -271,9 +272,9 @@ impl Flags {
     const THROTTLED: u64 = 4;
     /// The memory was made for a circuit without a window, whatever it has got since.
     const BARE: u64 = 8;
-    /// A good call has nothing to write but a slice of time, as long as there is no failure in the window.
-    const SLICED: u64 = 16;
     const PANE_SHIFT: u32 = 8;
+    const PANE_MASK: u64 = (1 << 24) - 1;
+    const OPENS_SHIFT: u32 = 32;
 
     fn of(settings: &Settings, pane: usize) -> Self {
         let timed = settings.slow_after.is_some() || matches!(settings.dropped, Dropped::FailureAfter(_));
@@ -281,8 +282,8 @@ impl Flags {
         let bits = bit(settings.count_calls, Self::COUNTED)
             | bit(timed, Self::TIMED)
             | bit(settings.throttle.is_some(), Self::THROTTLED)
-            | bit(settings.counts_by_slices_alone(), Self::SLICED);
-        Self(bits | (pane as u64) << Self::PANE_SHIFT)
+            | u64::from(settings.opens_from()) << Self::OPENS_SHIFT;
+        Self(bits | (pane as u64 & Self::PANE_MASK) << Self::PANE_SHIFT)
     }
 
     /// Of memory that is made, or used again, for this shape.
@@ -305,9 +306,10 @@ impl Flags {
         self.0 & (Self::COUNTED | Self::TIMED | Self::THROTTLED) == 0
     }
 
+    /// With how many failures in the window a good call may open the circuit; 0 if the window alone can't tell.
     #[inline]
-    pub(crate) fn is_sliced(self) -> bool {
-        self.0 & Self::SLICED != 0
+    pub(crate) fn opens_from(self) -> u32 {
+        (self.0 >> Self::OPENS_SHIFT) as u32
     }
 
     pub(crate) fn is_timed(self) -> bool {
@@ -316,7 +318,7 @@ impl Flags {
 
     #[inline]
     fn pane(self) -> usize {
-        (self.0 >> Self::PANE_SHIFT) as usize
+        (self.0 >> Self::PANE_SHIFT & Self::PANE_MASK) as usize
     }
 }
 

@@ -93,6 +93,17 @@ impl Marks {
         }
     }
 
+    /// Adds an unmarked call of `generation` if there are fewer marks than this. Whether it did.
+    pub(super) fn add_below(&self, generation: u32, marks: u32) -> bool {
+        let head = self.load();
+        let is_below = head.generation == generation && u32::from(head.marked) < marks;
+        if is_below {
+            // `None` is a call of a generation that is over.
+            let _ = self.record(generation, false);
+        }
+        is_below
+    }
+
     /// (calls, marked calls) of `generation` in the window.
     pub(crate) fn read(&self, generation: u32) -> (u32, u32) {
         let head = self.load();

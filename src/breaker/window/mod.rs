@@ -134,9 +134,15 @@ impl Window {
         quiet(self.failures.as_ref()) && quiet(self.slow.as_deref())
     }
 
-    /// A good call of `generation`, if it can be counted [without more ado](ShortCut). Whether it was.
-    pub(crate) fn count_unless_marked(&self, generation: u32) -> bool {
-        self.short_cut().is_some_and(|(short_cut, slices)| short_cut.count_unless_marked(slices, generation))
+    /// Counts a good call of `generation` if fewer have failed than this: then there is nothing that it could change. Whether it did.
+    ///
+    /// Who is counted while a failure comes in may leave it to the next call to see what the two come to.
+    pub(crate) fn succeed_below(&self, generation: u32, failures: u32) -> bool {
+        match (&self.failures, self.short_cut()) {
+            (Some(Sums::Calls(marks)), _) => marks.add_below(generation, failures),
+            (_, Some((short_cut, slices))) => short_cut.add_below(slices, generation, failures),
+            _ => false,
+        }
     }
 
     /// The circuit's time begins at this instant of tokio's clock.

@@ -1,5 +1,5 @@
-//! How a good call is counted in a window of time without asking anybody but the window: by tokio's clock, and as long as there is no marked
-//! call in it, so that there is nothing which a good one could change.
+//! How a good call is counted in a window of time without asking anybody but the window: by tokio's clock, and as long as there are too few
+//! marked calls in it for a good one to change anything.
 
 use super::{super::cell::is_later, time::Slices};
 use crate::{
@@ -27,17 +27,16 @@ impl ShortCut {
         self.epoch.store(epoch as u64, Ordering::Relaxed);
     }
 
-    /// Counts a good call of `generation` unless there is a marked one in the window. Whether it has.
-    ///
-    /// Who is counted while the first mark comes in may leave it to the next call to see what the two come to.
-    pub(super) fn count_unless_marked(&self, slices: &Slices, generation: u32) -> bool {
+    /// Counts a good call of `generation` if there are fewer marked ones in the window than this. Whether it did.
+    pub(super) fn add_below(&self, slices: &Slices, generation: u32, marks: u32) -> bool {
         let epoch = self.epoch.load(Ordering::Relaxed) as i64;
         let now = now_since_base().wrapping_sub(epoch).max(0) as u64 / 1_000;
-        let is_marked = slices.reaches(self.marked.load(Ordering::Acquire), generation, now);
-        if !is_marked {
+        let may_be_marked = slices.reaches(self.marked.load(Ordering::Acquire), generation, now);
+        let is_below = !may_be_marked || slices.read(generation, now).1 < marks;
+        if is_below {
             slices.add(generation, now);
         }
-        !is_marked
+        is_below
     }
 
     /// A call of this slice is going to be marked.
