@@ -77,6 +77,14 @@ pub fn breaker_with_a_window_of_calls() -> Calls {
     of(BreakerLayer::new(window(Window::count(100).unwrap())).layer(service_fn(succeeds)))
 }
 
+/// One of a hundred has failed lately, as in most services.
+pub fn breaker_with_failures_in_its_window() -> Calls {
+    let circuit = Circuit::new(window(Window::count(4_000).unwrap()).unobserved());
+    let service = BreakerLayer::on(&circuit).layer(service_fn(succeeds));
+    (0..10).for_each(|_| circuit.admit().unwrap().failure());
+    of(service)
+}
+
 pub fn breaker_with_a_window_of_time() -> Calls {
     of(BreakerLayer::new(window(Window::time(Duration::from_secs(10)).unwrap())).layer(service_fn(succeeds)))
 }
