@@ -16,7 +16,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response};
-use http_body::{Body, Frame};
+use http_body::Frame;
 use http_body_util::{BodyExt, Empty, StreamBody, combinators::UnsyncBoxBody};
 use tokio::time::Instant;
 use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
@@ -28,7 +28,11 @@ use tower_recourse::{
     retry::Backoff,
 };
 
-use crate::{answers, config, gaps, quick, request, retrying};
+use crate::{
+    answers, config, gaps,
+    moments::{Moments, Stuttering},
+    quick, request, retrying,
+};
 
 type Boxed = UnsyncBoxBody<Bytes, io::Error>;
 
@@ -278,42 +282,6 @@ async fn service_configs_at_the_edge() {
     let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
     assert!(RetryConfig::from_service_config(&deep).is_err());
     assert!(RetryConfig::from_service_config(&format!(r#"{{ "methodConfig": {deep} }}"#)).is_err());
-}
-
-/// Counts how often anything waits, and panics at one of these moments.
-#[derive(Clone)]
-struct Moments {
-    passed: Arc<AtomicUsize>,
-    panics_at: usize,
-}
-
-impl Moments {
-    fn pass(&self) {
-        assert_ne!(self.passed.fetch_add(1, Ordering::SeqCst), self.panics_at, "as it should");
-    }
-}
-
-/// Lets itself be asked twice for each frame.
-struct Stuttering {
-    frames: std::vec::IntoIter<io::Result<Frame<Bytes>>>,
-    asked: bool,
-    moments: Moments,
-    _held: Arc<()>,
-}
-
-impl Body for Stuttering {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        self.asked = !self.asked;
-        if self.asked {
-            self.moments.pass();
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        Poll::Ready(self.frames.next())
-    }
 }
 
 /// What must be as before once a call is over, however it was.

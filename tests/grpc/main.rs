@@ -9,6 +9,8 @@ mod goaway;
 mod greeter;
 mod host;
 mod hostile;
+#[path = "../moments/mod.rs"]
+mod moments;
 mod peek;
 mod raw;
 mod service_config;

@@ -5,16 +5,13 @@ use std::{
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex},
     task::{Context, Poll, Waker},
 };
 
 use bytes::Bytes;
 use http::{Request, Response};
-use http_body::{Body, Frame};
+use http_body::Frame;
 use http_body_util::BodyExt;
 use tower::{ServiceBuilder, ServiceExt, service_fn};
 use tower_recourse::{
@@ -24,43 +21,11 @@ use tower_recourse::{
     retry::Backoff,
 };
 
-use crate::{bodies::Boxed, config};
-
-/// Counts how often anything waits, and panics at one of these moments.
-#[derive(Clone)]
-struct Moments {
-    passed: Arc<AtomicUsize>,
-    panics_at: usize,
-}
-
-impl Moments {
-    fn pass(&self) {
-        assert_ne!(self.passed.fetch_add(1, Ordering::SeqCst), self.panics_at, "as it should");
-    }
-}
-
-/// Lets itself be asked twice for each frame.
-struct Stuttering {
-    frames: std::vec::IntoIter<io::Result<Frame<Bytes>>>,
-    asked: bool,
-    moments: Moments,
-    _held: Arc<()>,
-}
-
-impl Body for Stuttering {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        self.asked = !self.asked;
-        if self.asked {
-            self.moments.pass();
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        Poll::Ready(self.frames.next())
-    }
-}
+use crate::{
+    bodies::Boxed,
+    config,
+    moments::{Moments, Stuttering},
+};
 
 /// What must be as before once a call is over, however it was.
 struct Everything {

@@ -11,6 +11,8 @@ mod early_answers;
 mod faults;
 mod first_frame;
 mod hostile;
+#[path = "../moments/mod.rs"]
+mod moments;
 mod passing;
 mod replay_traps;
 mod sent_again;
