@@ -159,3 +159,18 @@ async fn a_rule_of_ones_own_is_asked_after_good_calls_too() {
         assert_eq!(circuit.state(), State::Open);
     }
 }
+
+/// Forty percent of ten are four: with as many failures, or more, the tenth call opens the circuit, though it is a good one.
+#[tokio::test(start_paused = true)]
+async fn a_good_call_opens_a_circuit_in_which_enough_have_failed() {
+    for over in [Over::Slices(2), Over::Calls(40)] {
+        for (failures, opens) in [(3, false), (4, true), (5, true), (6, true)] {
+            let circuit = Circuit::new(short(config(over, true)));
+            (0..failures).for_each(|_| circuit.admit().unwrap().failure());
+            (failures..9).for_each(|_| circuit.admit().unwrap().success());
+            assert_eq!(circuit.state(), State::Closed, "{over:?}, {failures}");
+            circuit.admit().unwrap().success();
+            assert_eq!(circuit.state() == State::Open, opens, "{over:?}, {failures}");
+        }
+    }
+}
