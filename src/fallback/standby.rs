@@ -1,7 +1,4 @@
-use std::{
-    fmt,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{FallbackLayer, layer::About};
 
@@ -34,11 +31,5 @@ impl<B, J> Standby<B, J> {
     {
         // A clone that panicked has changed nothing here.
         self.spare.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-impl<B, J> fmt::Debug for Standby<B, J> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Standby").finish_non_exhaustive()
     }
 }
