@@ -12,7 +12,14 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{Backup, Failed, layer::About, on_failure::OnFailure, standby::Standby};
-use crate::{Cause, Classifier, FailureKind, How, Verdict, how::Tried, observe::Event, readiness::Readiness, told};
+use crate::{
+    Cause, Classifier, FailureKind, How, Verdict,
+    how::Tried,
+    observe::Event,
+    readiness::Readiness,
+    shared::{Share, Shared},
+    told,
+};
 
 pin_project! {
     /// One call of the primary, and one of the backup if it takes that.
@@ -48,7 +55,7 @@ pin_project! {
 
 /// What is needed to judge the primary, and if it fails.
 pub struct Spare<B, C, J, M, K, Req> {
-    standby: Arc<Standby<B, J>>,
+    standby: Share<Standby<B, J>>,
     classifier: C,
     memo: M,
     kept: K,
@@ -85,7 +92,7 @@ const DONE: &str = "polled after completion";
 #[inline]
 pub(super) fn start<S, B, C, J, Req>(
     (primary, readiness): (&mut S, &mut Readiness),
-    (backup, classifier, standby): (&B, &C, &Arc<Standby<B, J>>),
+    (backup, classifier, standby): (&B, &C, &Shared<Standby<B, J>>),
     request: Req,
 ) -> Future<S, B, C, J, Req>
 where
@@ -95,9 +102,8 @@ where
 {
     let memo = classifier.memo(&request);
     let kept = backup.keep(&request);
-    let spare = |standby: &Arc<_>| {
-        Some(Spare { standby: Arc::clone(standby), classifier: classifier.clone(), memo, kept, request: PhantomData })
-    };
+    let standby = standby.share();
+    let spare = |standby| Some(Spare { standby, classifier: classifier.clone(), memo, kept, request: PhantomData });
     if readiness.has_failed() {
         let step = Step::Unready { readiness: std::mem::take(readiness) };
         return ResponseFuture { step, spare: spare(standby), failed: None };

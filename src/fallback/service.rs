@@ -1,6 +1,5 @@
 use std::{
     fmt,
-    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -11,7 +10,7 @@ use super::{
     on_failure::{Both, OnFailure},
     standby::Standby,
 };
-use crate::{Classifier, readiness::Readiness};
+use crate::{Classifier, readiness::Readiness, shared::Shared};
 
 /// A service with a fallback. Made by [`FallbackLayer`].
 ///
@@ -24,7 +23,7 @@ pub struct Fallback<S, B, C, J = Both> {
     /// Keeps what is needed of requests.
     backup: B,
     classifier: C,
-    standby: Arc<Standby<B, J>>,
+    standby: Shared<Standby<B, J>>,
     readiness: Readiness,
 }
 
@@ -76,7 +75,7 @@ impl<S: Clone, B: Clone, C: Clone, J> Clone for Fallback<S, B, C, J> {
             primary: self.primary.clone(),
             backup: self.backup.clone(),
             classifier: self.classifier.clone(),
-            standby: Arc::clone(&self.standby),
+            standby: self.standby.clone(),
             readiness: Readiness::default(),
         }
     }

@@ -1,6 +1,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{FallbackLayer, layer::About};
+use crate::shared::Shared;
 
 /// What stands by until a primary has failed, shared by all clones of a service and their calls: a call that needs none of it costs one
 /// reference count, whatever a clone of the backup costs.
@@ -13,13 +14,13 @@ pub(super) struct Standby<B, J> {
 }
 
 impl<B, J> Standby<B, J> {
-    pub(super) fn of<C>(layer: &FallbackLayer<B, C, J>) -> Arc<Self>
+    pub(super) fn of<C>(layer: &FallbackLayer<B, C, J>) -> Shared<Self>
     where
         B: Clone,
         J: Clone,
     {
         let spare = Mutex::new((layer.backup.clone(), layer.on_failure.clone()));
-        Arc::new(Self { spare, about: Arc::clone(&layer.about) })
+        Shared::new(Self { spare, about: Arc::clone(&layer.about) })
     }
 
     /// The backup of one call, and what makes the error if it fails too.

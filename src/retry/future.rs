@@ -6,7 +6,6 @@ use std::{
     future,
     marker::PhantomData,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -16,7 +15,9 @@ use tokio::time::{Sleep, sleep, sleep_until};
 use tower_service::Service;
 
 use super::{Decision, Keep, Policy, course};
-use crate::{Attempt, Cause, How, classify::LetGo, readiness::Readiness, time::Instant, told, told::Within};
+use crate::{
+    Attempt, Cause, How, classify::LetGo, readiness::Readiness, shared::Share, time::Instant, told, told::Within,
+};
 
 pub(super) use start::{Future, begin, start};
 
@@ -45,7 +46,7 @@ pin_project! {
 
 /// How a request is tried: the policy with its state, and what is kept of the request.
 pub struct Trying<P, St, K, Kept, Req> {
-    policy: Arc<P>,
+    policy: Share<P>,
     keep: K,
     state: St,
     kept: Option<Kept>,
@@ -67,7 +68,7 @@ pin_project! {
 }
 
 impl<P, St, K, Kept, Req> Trying<P, St, K, Kept, Req> {
-    pub(super) fn new(policy: Arc<P>, keep: K, state: St, kept: Kept) -> Self {
+    pub(super) fn new(policy: Share<P>, keep: K, state: St, kept: Kept) -> Self {
         Self { policy, keep, state, kept: Some(kept), request: PhantomData }
     }
 }

@@ -1,9 +1,7 @@
-use std::sync::Arc;
-
 use tower_layer::Layer;
 
 use super::{Cloned, FromFn, Prepared, Retry, RetryConfig};
-use crate::Attempt;
+use crate::{Attempt, shared::Shared};
 
 /// Puts a retry around a service. Everything that the layer makes shares its policy, and so its budget.
 ///
@@ -12,7 +10,7 @@ use crate::Attempt;
 /// A clone shares the policy.
 #[derive(Debug)]
 pub struct RetryLayer<P, K = Cloned> {
-    pub(super) policy: Arc<P>,
+    pub(super) policy: Shared<P>,
     keep: K,
 }
 
@@ -20,14 +18,14 @@ impl<C, A, L, K: Clone> RetryLayer<RetryConfig<C, A, L, K>, K> {
     /// A retry by a [`RetryConfig`].
     pub fn new(config: RetryConfig<C, A, L, K>) -> Self {
         let keep = config.keep.clone();
-        Self { policy: Arc::new(config), keep }
+        Self { policy: Shared::new(config), keep }
     }
 }
 
 impl<P> RetryLayer<P> {
     /// A retry by any [`Policy`](super::Policy). Requests are kept as clones.
     pub fn with(policy: P) -> Self {
-        Self { policy: Arc::new(policy), keep: Cloned }
+        Self { policy: Shared::new(policy), keep: Cloned }
     }
 }
 
@@ -93,7 +91,7 @@ impl<P, K> RetryLayer<P, K> {
 
 impl<P, K: Clone> Clone for RetryLayer<P, K> {
     fn clone(&self) -> Self {
-        Self { policy: Arc::clone(&self.policy), keep: self.keep.clone() }
+        Self { policy: self.policy.clone(), keep: self.keep.clone() }
     }
 }
 
@@ -101,6 +99,6 @@ impl<S, P, K: Clone> Layer<S> for RetryLayer<P, K> {
     type Service = Retry<S, P, K>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Retry::new(inner, Arc::clone(&self.policy), self.keep.clone())
+        Retry::new(inner, self.policy.clone(), self.keep.clone())
     }
 }

@@ -2,7 +2,6 @@
 
 use std::{
     future::{Ready, ready},
-    sync::Arc,
     task::{Context, Poll},
     thread,
 };
@@ -76,7 +75,7 @@ impl<P, K> RetryLayer<P, K> {
         Fut: Future<Output = Result<Res, Err>>,
         Err: 'static,
     {
-        let policy = Arc::clone(&self.policy);
+        let policy = self.policy.share();
         let state = policy.start(request);
         let trying = Trying::<_, _, _, _, Req>::new(policy, EachAttempt, state, ());
         future::begin(trying, (Function(function), Readiness::default()), Attempt::new(1))

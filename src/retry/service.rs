@@ -1,13 +1,12 @@
 use std::{
     fmt,
-    sync::Arc,
     task::{Context, Poll},
 };
 
 use tower_service::Service;
 
 use super::{Cloned, Keep, Policy, future};
-use crate::readiness::Readiness;
+use crate::{readiness::Readiness, shared::Shared};
 
 /// A service that tries again. Made by [`RetryLayer`](super::RetryLayer).
 ///
@@ -17,13 +16,13 @@ use crate::readiness::Readiness;
 /// one such clone: the instance that was ready is called, and the clone makes the attempts that may follow, when it is ready.
 pub struct Retry<S, P, K = Cloned> {
     inner: S,
-    policy: Arc<P>,
+    policy: Shared<P>,
     keep: K,
     readiness: Readiness,
 }
 
 impl<S, P, K> Retry<S, P, K> {
-    pub(super) fn new(inner: S, policy: Arc<P>, keep: K) -> Self {
+    pub(super) fn new(inner: S, policy: Shared<P>, keep: K) -> Self {
         Self { inner, policy, keep, readiness: Readiness::default() }
     }
 
@@ -63,7 +62,7 @@ where
 
 impl<S: Clone, P, K: Clone> Clone for Retry<S, P, K> {
     fn clone(&self) -> Self {
-        Self::new(self.inner.clone(), Arc::clone(&self.policy), self.keep.clone())
+        Self::new(self.inner.clone(), self.policy.clone(), self.keep.clone())
     }
 }
 

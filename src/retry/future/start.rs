@@ -1,6 +1,6 @@
 //! The beginning of a request: up to its first call.
 
-use std::{marker::PhantomData, sync::Arc};
+use std::marker::PhantomData;
 
 use tokio::time::sleep_until;
 use tower_service::Service;
@@ -9,7 +9,7 @@ use super::{
     super::{Keep, Policy, course},
     ResponseFuture, Step, Trying,
 };
-use crate::{Attempt, readiness::Readiness, told::Within};
+use crate::{Attempt, readiness::Readiness, shared::Shared, told::Within};
 
 pub(in crate::retry) type Future<S, P, K, Req> = ResponseFuture<
     S,
@@ -33,7 +33,7 @@ pub(in crate::retry) type Future<S, P, K, Req> = ResponseFuture<
 /// that was ready is called, and a clone of it goes with the call, for the attempts that may follow.
 #[inline]
 pub(in crate::retry) fn start<S, P, K, Req>(
-    (policy, keep): (&Arc<P>, &K),
+    (policy, keep): (&Shared<P>, &K),
     (service, readiness): (&mut S, &mut Readiness),
     request: Req,
 ) -> Future<S, P, K, Req>
@@ -45,7 +45,7 @@ where
     let mut state = policy.start(&request);
     let (mut request, kept) = keep.keep(request);
     if readiness.has_failed() || course::is_timed(&**policy, &state) {
-        let trying = Trying { policy: Arc::clone(policy), keep: keep.clone(), state, kept, request: PhantomData };
+        let trying = Trying { policy: policy.share(), keep: keep.clone(), state, kept, request: PhantomData };
         // The very instance goes with the call: it may have to be asked again whether it is ready.
         let fresh = service.clone();
         return begin(trying, (std::mem::replace(service, fresh), std::mem::take(readiness)), request);
@@ -53,13 +53,14 @@ where
     let mut attempt = Attempt::first(None, None, kept.is_some());
     policy.attempt(&mut state, &attempt);
     keep.stamp(&mut request, &attempt, None);
+    let share = policy.share();
     let within = Within::budget(course::budget(&**policy));
     let future = service.call(request);
     attempt.account(within.is_some_and(Within::ends));
     ResponseFuture {
         step: Step::Calling { future },
         service: service.clone(),
-        trying: Trying { policy: Arc::clone(policy), keep: keep.clone(), state, kept, request: PhantomData },
+        trying: Trying { policy: share, keep: keep.clone(), state, kept, request: PhantomData },
         attempt,
         timer: None,
     }

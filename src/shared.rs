@@ -1,0 +1,150 @@
+//! What all calls of a service go by, counted in many places.
+//!
+//! A call holds what it goes by, as it may outlive its service, so it counts itself in and out. Were there one count for all, threads that
+//! call the same service would mostly wait for each other's writes to it: with two threads on one layer, that was three quarters of
+//! what a call took (ARCHITECTURE, "The healthy path").
+
+use std::{
+    cell::Cell,
+    fmt,
+    ops::Deref,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+/// Threads beyond these share.
+const PLACES: usize = 16;
+
+/// What a service has. Its clones count in one place: a service is cloned less often than it is called.
+pub(crate) struct Shared<T>(Arc<Places<T>>);
+
+struct Places<T> {
+    value: Arc<T>,
+    /// Made when a thread first calls.
+    places: [OnceLock<Share<T>>; PLACES],
+}
+
+/// What a call has.
+pub(crate) struct Share<T>(Arc<Place<T>>);
+
+/// On cache lines of its own: two, as they are fetched in pairs.
+#[repr(align(128))]
+struct Place<T>(Arc<T>);
+
+impl<T> Shared<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self(Arc::new(Places { value: Arc::new(value), places: [const { OnceLock::new() }; PLACES] }))
+    }
+
+    /// A share for one call, counted where this thread counts.
+    #[inline]
+    pub(crate) fn share(&self) -> Share<T> {
+        let place = &self.0.places[place()];
+        match place.get() {
+            Some(Share(counted)) => Share(Arc::clone(counted)),
+            None => self.first_in(place),
+        }
+    }
+
+    #[cold]
+    fn first_in(&self, place: &OnceLock<Share<T>>) -> Share<T> {
+        let Share(counted) = place.get_or_init(|| Share(Arc::new(Place(Arc::clone(&self.0.value)))));
+        Share(Arc::clone(counted))
+    }
+}
+
+impl<T> Clone for Shared<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Shared<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+impl<T> Deref for Shared<T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        &self.0.value
+    }
+}
+
+impl<T> Deref for Share<T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        &self.0.0
+    }
+}
+
+/// Where this thread counts.
+#[inline]
+fn place() -> usize {
+    thread_local!(static PLACE: Cell<usize> = const { Cell::new(PLACES) });
+
+    #[cold]
+    fn next() -> usize {
+        static THREADS: AtomicUsize = AtomicUsize::new(0);
+        // Relaxed: that two threads rarely get the same is all that matters.
+        let place = THREADS.fetch_add(1, Ordering::Relaxed) % PLACES;
+        PLACE.set(place);
+        place
+    }
+
+    let place = PLACE.get();
+    if place < PLACES { place } else { next() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Weak, thread};
+
+    use super::*;
+
+    fn place_of<T>(share: &Share<T>) -> *const Place<T> {
+        Arc::as_ptr(&share.0)
+    }
+
+    #[test]
+    fn a_thread_counts_in_one_place_and_another_one_elsewhere() {
+        let shared = Shared::new("all the same");
+        let here = (shared.share(), shared.clone().share());
+        assert_eq!(place_of(&here.0), place_of(&here.1));
+        let there = thread::scope(|scope| scope.spawn(|| (shared.share(), place())).join().unwrap());
+        assert_eq!(place_of(&here.0) == place_of(&there.0), place() == there.1);
+        assert_eq!((*here.0, *there.0, *shared), ("all the same", "all the same", "all the same"));
+    }
+
+    #[test]
+    fn more_threads_than_places_share_them() {
+        let shared = Shared::new(());
+        let shares: Vec<_> = thread::scope(|scope| {
+            let threads: Vec<_> = (0..=PLACES).map(|_| scope.spawn(|| shared.share())).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        let mut places: Vec<_> = shares.iter().map(place_of).collect();
+        places.sort();
+        places.dedup();
+        assert!((1..=PLACES).contains(&places.len()), "{places:?}");
+    }
+
+    #[test]
+    fn it_lives_as_long_as_the_last_of_service_and_calls() {
+        let value = Arc::new(());
+        let seen: Weak<()> = Arc::downgrade(&value);
+        let shared = Shared::new(value);
+        let (first, second) = (shared.share(), thread::scope(|scope| scope.spawn(|| shared.share()).join().unwrap()));
+        drop((shared, first));
+        assert!(seen.upgrade().is_some());
+        drop(second);
+        assert!(seen.upgrade().is_none());
+    }
+}
