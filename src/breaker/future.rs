@@ -4,7 +4,7 @@ use std::{
     future,
     marker::PhantomData,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use pin_project_lite::pin_project;
@@ -121,9 +121,13 @@ where
                 let blame = Blame(judge);
                 let polled = future.poll(cx);
                 blame.lift();
-                match ready!(polled) {
-                    Ok(response) if told::is_silent() => Poll::Ready(Ok(judge.settle_response::<_, Err>(response))),
-                    result => Poll::Ready(judge.settle::<R, _, _>(result)),
+                // Where it is, until it is known to be a response: to take an outcome out of its poll is to move it.
+                match polled {
+                    Poll::Ready(Ok(response)) if told::is_silent() => {
+                        Poll::Ready(Ok(judge.settle_response::<_, Err>(response)))
+                    }
+                    Poll::Ready(result) => Poll::Ready(judge.settle::<R, _, _>(result)),
+                    Poll::Pending => Poll::Pending,
                 }
             }
             (call, judge) => Poll::Ready(answer_uncalled(call, judge)),

@@ -129,9 +129,10 @@ where
         let then = match (this.step.project(), &mut *this.spare) {
             (StepProj::Primary { future }, Some(spare)) => {
                 told::clear();
-                match ready!(future.poll(cx)) {
+                // Where it is, until it is known to be a response: to take an outcome out of its poll is to move it.
+                match future.poll(cx) {
                     // The way of nearly every call. By value until that is known: what is lent to code elsewhere must lie in memory.
-                    Ok(response) if told::is_silent() => {
+                    Poll::Ready(Ok(response)) if told::is_silent() => {
                         let verdict = spare.classifier.classify(&spare.memo, Ok(&response));
                         if !verdict.is_failure() {
                             told::clear();
@@ -140,7 +141,8 @@ where
                         }
                         Then::Follow(Ok(response), verdict)
                     }
-                    result => Then::Judge(result),
+                    Poll::Ready(result) => Then::Judge(result),
+                    Poll::Pending => return Poll::Pending,
                 }
             }
             _ => Then::Look,

@@ -84,11 +84,8 @@ where
     type Output = Result<S::Response, S::Error>;
 
     #[inline]
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.as_mut().poll_call(cx) {
-            Ok(polled) => polled,
-            Err(then) => self.go_on(then, cx),
-        }
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.poll_call(cx, Self::go_on)
     }
 }
 
@@ -140,17 +137,19 @@ where
     P: Policy<Req, S::Response, S::Error>,
     K: Keep<Req>,
 {
-    /// The way of nearly every request, and all of it: the first attempt is called, and succeeds. `Err`: there is more to do.
+    /// The way of nearly every request, and all of it: the first attempt is called, and succeeds. If there is more to do, `otherwise`
+    /// does it.
     ///
-    /// The response is held by value until that is known, as what is lent to code elsewhere must lie in memory.
+    /// The response is held by value until that is known, as what is lent to code elsewhere must lie in memory. So must what is either
+    /// this or that: hence no result that says what there is to do.
     #[inline(always)]
-    #[allow(clippy::type_complexity, reason = "an answer, or what there is to do about one")]
     fn poll_call(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Result<Poll<Answer<S, K::Request>>, Then<Answer<S, K::Request>>> {
-        let this = self.project();
-        let StepProj::Calling { future } = this.step.project() else { return Err(Then::Look) };
+        otherwise: impl FnOnce(Pin<&mut Self>, Then<Answer<S, K::Request>>, &mut Context<'_>) -> Poll<Answer<S, K::Request>>,
+    ) -> Poll<Answer<S, K::Request>> {
+        let this = self.as_mut().project();
+        let StepProj::Calling { future } = this.step.project() else { return otherwise(self, Then::Look, cx) };
         let Trying { policy, state, .. } = this.trying;
         let policy = &**policy;
         told::clear();
@@ -161,15 +160,15 @@ where
             Poll::Ready(Ok(response)) if told::is_silent() => {
                 let decided = course::decide(policy, state, this.attempt, Ok(&response), None);
                 if !course::is_plain(decided.0, this.attempt) {
-                    return Err(Then::Follow(Ok(response), decided));
+                    return otherwise(self, Then::Follow(Ok(response), decided), cx);
                 }
                 told::clear();
-                Ok(Poll::Ready(Ok(response)))
+                Poll::Ready(Ok(response))
             }
-            Poll::Ready(result) => Err(Then::Judge(result)),
+            Poll::Ready(result) => otherwise(self, Then::Judge(result), cx),
             // No timer, no limit: nothing but the service can wake us.
-            Poll::Pending if this.timer.is_none() => Ok(Poll::Pending),
-            Poll::Pending => Err(Then::Limit),
+            Poll::Pending if this.timer.is_none() => Poll::Pending,
+            Poll::Pending => otherwise(self, Then::Limit, cx),
         }
     }
 
@@ -191,10 +190,13 @@ where
             if let Some(answer) = answer {
                 return Poll::Ready(answer);
             }
-            match self.as_mut().poll_call(cx) {
-                Ok(polled) => return polled,
-                Err(more) => then = more,
-            }
+            let mut more = None;
+            let polled = self.as_mut().poll_call(cx, |_, then, _| {
+                more = Some(then);
+                Poll::Pending
+            });
+            let Some(more) = more else { return polled };
+            then = more;
         }
     }
 
