@@ -74,6 +74,13 @@ impl Attempt {
         self.accounted |= accounted;
     }
 
+    /// Whether it is a first one, and untimed: of one that succeeds there is nothing to say.
+    #[cfg_attr(not(feature = "retry"), allow(dead_code))]
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.number == 1 && self.started.is_none()
+    }
+
     /// Its number: 1 is the first.
     #[inline]
     pub fn number(&self) -> u32 {

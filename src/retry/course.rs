@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Decision, Elapsed, Limits, Policy, Reason, budget::address};
+use super::{Decision, Elapsed, Limits, Policy, budget::address};
 use crate::{Attempt, Cause, How, Outcome, time::Instant, told};
 
 /// What follows an outcome that isn't returned.
@@ -37,7 +37,6 @@ pub(super) fn begun(attempt: Attempt) -> Attempt {
 }
 
 /// What the policy says to an outcome of which this was said, and when it was asked, if anything is timed.
-#[inline(always)]
 pub(super) fn decide<P, Req, Res, Err>(
     policy: &P,
     state: &mut P::State,
@@ -53,12 +52,6 @@ where
     let outcome =
         Outcome::new(result).with_elapsed(took).with_cause(said.and_then(|how| how.rejection().or(how.failed())));
     (policy.decide(state, attempt, outcome), now)
-}
-
-/// Whether there is nothing more to do, and nothing to say, after this decision on an outcome of which nothing was said.
-#[inline]
-pub(super) fn is_plain(decision: Decision, attempt: &Attempt) -> bool {
-    matches!(decision, Decision::Return(Reason::Success)) && attempt.number() == 1
 }
 
 /// What to do with an outcome: `None` to return it. Takes what was said of it, and says why it is returned.

@@ -14,9 +14,10 @@ use pin_project_lite::pin_project;
 use tokio::time::{Sleep, sleep, sleep_until};
 use tower_service::Service;
 
-use super::{Decision, Keep, Policy, course};
+use super::{Decision, Keep, Policy, Reason, course};
 use crate::{
-    Attempt, Cause, How, classify::LetGo, readiness::Readiness, shared::Share, time::Instant, told, told::Within,
+    Attempt, Cause, How, Outcome, classify::LetGo, readiness::Readiness, shared::Share, time::Instant, told,
+    told::Within,
 };
 
 pub(super) use start::{Future, begin, start};
@@ -97,8 +98,8 @@ enum Then<R> {
     Limit,
     /// To judge what it came to.
     Judge(R),
-    /// To do what was decided about it.
-    Follow(R, (Decision, Option<Instant>)),
+    /// To do what was decided about an untimed one.
+    Follow(R, Decision),
 }
 
 /// What an attempt came to.
@@ -137,8 +138,8 @@ where
     P: Policy<Req, S::Response, S::Error>,
     K: Keep<Req>,
 {
-    /// The way of nearly every request, and all of it: the first attempt is called, and succeeds. If there is more to do, `otherwise`
-    /// does it.
+    /// The way of nearly every request, and all of it: the first attempt is called, untimed, and succeeds. If there is more to do,
+    /// `otherwise` does it.
     ///
     /// The response is held by value until that is known, as what is lent to code elsewhere must lie in memory. So must what is either
     /// this or that: hence no result that says what there is to do.
@@ -157,10 +158,10 @@ where
         let polled = future.poll(cx);
         this.attempt.account(within.is_some_and(Within::ends));
         match polled {
-            Poll::Ready(Ok(response)) if told::is_silent() => {
-                let decided = course::decide(policy, state, this.attempt, Ok(&response), None);
-                if !course::is_plain(decided.0, this.attempt) {
-                    return otherwise(self, Then::Follow(Ok(response), decided), cx);
+            Poll::Ready(Ok(response)) if told::is_silent() && this.attempt.is_plain() => {
+                let decision = policy.decide(state, this.attempt, Outcome::new(Ok(&response)));
+                if !matches!(decision, Decision::Return(Reason::Success)) {
+                    return otherwise(self, Then::Follow(Ok(response), decision), cx);
                 }
                 told::clear();
                 Poll::Ready(Ok(response))
@@ -185,7 +186,7 @@ where
                 // Without an answer to that it goes on, without a limit.
                 Then::Limit => ready!(self.as_mut().poll_limit(cx)).and_then(|came| self.as_mut().judge(came)),
                 Then::Judge(result) => self.as_mut().judge(Came::sent(result)),
-                Then::Follow(result, decided) => self.as_mut().follow(Came::sent(result), None, decided),
+                Then::Follow(result, decision) => self.as_mut().follow(Came::sent(result), None, (decision, None)),
             };
             if let Some(answer) = answer {
                 return Poll::Ready(answer);

@@ -43,14 +43,7 @@ impl Deposits {
                 level.put(amount);
             }
             Self::Ageing { fraction, slices, length } => {
-                let slice = slice_at(now(), *length);
-                if slices.is_full(slice) {
-                    return;
-                }
-                let rest = |fraction: u64| Some((fraction + amount) % WHOLE);
-                // Always `Ok`. Relaxed: what is carried over is in nobody else's hand.
-                let before = fraction.fetch_update(Ordering::Relaxed, Ordering::Relaxed, rest).unwrap_or(0);
-                slices.put((before + amount) / WHOLE, slice);
+                put_in_slice(fraction, slices, amount, slice_at(now(), *length));
             }
         }
     }
@@ -111,6 +104,18 @@ impl Deposits {
             }
         }
     }
+}
+
+// Not in line: what doesn't age has no such thing to do.
+#[inline(never)]
+fn put_in_slice(fraction: &AtomicU64, slices: &Slices, amount: u64, slice: u64) {
+    if slices.is_full(slice) {
+        return;
+    }
+    let rest = |fraction: u64| Some((fraction + amount) % WHOLE);
+    // Always `Ok`. Relaxed: what is carried over is in nobody else's hand.
+    let before = fraction.fetch_update(Ordering::Relaxed, Ordering::Relaxed, rest).unwrap_or(0);
+    slices.put((before + amount) / WHOLE, slice);
 }
 
 /// The number of the slice of this time.

@@ -35,10 +35,11 @@ pub fn of<S: Service<u64> + 'static>(mut service: S) -> Calls {
         let mut context = Context::from_waker(Waker::noop());
         for request in 0..CALLS {
             assert!(service.poll_ready(&mut context).is_ready());
-            match pin!(service.call(black_box(request))).poll(&mut context) {
-                Poll::Ready(result) => drop(black_box(result)),
+            // Looked at where it comes out: what moves it is not what is counted.
+            match &pin!(service.call(black_box(request))).poll(&mut context) {
+                Poll::Ready(result) => black_box(result.is_ok()),
                 Poll::Pending => panic!("a service that answers at once"),
-            }
+            };
         }
     };
     calls();
