@@ -42,10 +42,11 @@ where
     P: Policy<Req, S::Response, S::Error>,
     K: Keep<Req> + Clone,
 {
+    let share = policy.share();
     let mut state = policy.start(&request);
     let (mut request, kept) = keep.keep(request);
     if readiness.has_failed() || course::is_timed(&**policy, &state) {
-        let trying = Trying { policy: policy.share(), keep: keep.clone(), state, kept, request: PhantomData };
+        let trying = Trying { policy: share, keep: keep.clone(), state, kept, request: PhantomData };
         // The very instance goes with the call: it may have to be asked again whether it is ready.
         let fresh = service.clone();
         return begin(trying, (std::mem::replace(service, fresh), std::mem::take(readiness)), request);
@@ -53,7 +54,6 @@ where
     let mut attempt = Attempt::first(None, None, kept.is_some());
     policy.attempt(&mut state, &attempt);
     keep.stamp(&mut request, &attempt, None);
-    let share = policy.share();
     let within = Within::budget(course::budget(&**policy));
     let future = service.call(request);
     attempt.account(within.is_some_and(Within::ends));
