@@ -114,3 +114,20 @@ impl Attempt {
         self.deadline.map(|deadline| deadline.saturating_duration_since(now))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attempt_by_hand_has_the_deadline_that_it_is_given() {
+        let now = Instant::now();
+        let attempt = Attempt::new(2).with_deadline(now + Duration::from_secs(3));
+        assert_eq!((attempt.number(), attempt.is_replayable(), attempt.started()), (2, true, None));
+        assert_eq!(attempt.deadline(), Some(now + Duration::from_secs(3)));
+        assert_eq!(attempt.remaining(now + Duration::from_secs(1)), Some(Duration::from_secs(2)));
+        assert_eq!(attempt.remaining(now + Duration::from_secs(4)), Some(Duration::ZERO));
+        assert_eq!(Attempt::new(0).remaining(now), None);
+        assert_eq!(Attempt::new(0).number(), 1);
+    }
+}

@@ -5,7 +5,6 @@
 
 use std::{
     any::Any,
-    fmt,
     sync::{Mutex, PoisonError},
     task::{Context, Poll},
 };
@@ -61,11 +60,5 @@ impl Readiness {
 impl Clone for Readiness {
     fn clone(&self) -> Self {
         Self::default()
-    }
-}
-
-impl fmt::Debug for Readiness {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.has_failed() { "failed" } else { "as the service says" })
     }
 }

@@ -4,7 +4,7 @@ use super::{FallbackLayer, layer::About};
 use crate::shared::Shared;
 
 /// What stands by until a primary has failed, shared by all clones of a service and their calls: a call that needs none of it costs one
-/// reference count, whatever a clone of the backup costs.
+/// [reference count](crate::shared), whatever a clone of the backup costs.
 ///
 /// The mutex lets backups be shared that can't be used from two threads at once. It is locked while one is cloned, for a primary that has
 /// failed; nobody waits for a backup there.

@@ -12,8 +12,8 @@ use crate::{readiness::Readiness, shared::Shared};
 ///
 /// # Clone
 ///
-/// A clone shares the policy and its budget: one reference count, and what a clone of the service costs. Every call makes
-/// one such clone: the instance that was ready is called, and the clone makes the attempts that may follow, when it is ready.
+/// A clone shares the policy and its budget: one reference count, and what a clone of the service costs. Every call costs as much: the
+/// instance that was ready is called, and a clone of it makes the attempts that may follow, when it is ready.
 pub struct Retry<S, P, K = Cloned> {
     inner: S,
     policy: Shared<P>,
