@@ -25,6 +25,7 @@ pub struct Failed<'a, Res, Err> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't stand in for a service that answers `{Req}` with `{Res}`",
     note = "a backup service takes the same request, which must be `Clone`, and gives the same response",
+    note = "a request whose body is a stream becomes `Clone` by `http::Replay::share` (feature `http`)",
     note = "`FallbackLayer::value` and `FallbackLayer::from_fn` need no copy of the request"
 )]
 pub trait Backup<Req, Res, Err> {

@@ -46,6 +46,10 @@ impl<B: Replayable> Keep<Request<B>> for Stamped {
         self.replay.keep(request)
     }
 
+    fn is_kept(&self, kept: &KeptRequest<B>) -> bool {
+        self.replay.is_kept(kept)
+    }
+
     fn again(&self, kept: &mut KeptRequest<B>) -> Option<Request<B>> {
         self.replay.again(kept)
     }

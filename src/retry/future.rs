@@ -151,14 +151,18 @@ where
     ) -> Poll<Answer<S, K::Request>> {
         let this = self.as_mut().project();
         let StepProj::Calling { future } = this.step.project() else { return otherwise(self, Then::Look, cx) };
-        let Trying { policy, state, .. } = this.trying;
+        let Trying { policy, state, keep, kept, .. } = this.trying;
         let policy = &**policy;
         told::clear();
         let within = Within::budget(course::budget(policy));
         let polled = future.poll(cx);
         this.attempt.account(within.is_some_and(Within::ends));
         match polled {
-            Poll::Ready(Ok(response)) if told::is_silent() && this.attempt.is_plain() => {
+            Poll::Ready(Ok(response))
+                if told::is_silent()
+                    && this.attempt.is_plain()
+                    && kept.as_ref().is_none_or(|kept| keep.is_kept(kept)) =>
+            {
                 let decision = policy.decide(state, this.attempt, Outcome::new(Ok(&response)));
                 if !matches!(decision, Decision::Return(Reason::Success)) {
                     return otherwise(self, Then::Follow(Ok(response), decision), cx);
@@ -297,9 +301,9 @@ where
     /// What the caller gets of an attempt that came to this, unless it is tried again.
     fn judge(mut self: Pin<&mut Self>, came: CameOf<S, K::Request>) -> Option<Answer<S, K::Request>> {
         let this = self.as_mut().project();
-        let Trying { policy, state, kept, .. } = this.trying;
+        let Trying { policy, keep, state, kept, .. } = this.trying;
         let said = told::take(&came.result);
-        let attempt = came.attempt(this.attempt, kept.is_some());
+        let attempt = came.attempt(this.attempt, kept.as_ref().is_some_and(|kept| keep.is_kept(kept)));
         let decided = course::decide(&**policy, state, &attempt, came.result.as_ref(), said);
         self.follow(came, said, decided)
     }

@@ -25,6 +25,13 @@ pub trait Keep<Req> {
     /// Splits a request, before the first attempt, into what is sent and what is kept. `None`: it can't be sent again.
     fn keep(&self, request: Req) -> (Self::Request, Option<Self::Kept>);
 
+    /// Whether there still is a request to be had from what was kept. Asked of each attempt that has come back, so cheap: what is
+    /// kept while it is sent may turn out to be too much.
+    fn is_kept(&self, kept: &Self::Kept) -> bool {
+        let _ = kept;
+        true
+    }
+
     /// The request once more, from what was kept. `None`: it can't be sent again any more. Asked before the wait, so that a
     /// failure is only let go if there is something to be sent after it.
     fn again(&self, kept: &mut Self::Kept) -> Option<Self::Request>;
@@ -109,6 +116,10 @@ where
 
     fn keep(&self, request: Req) -> (Self::Request, Option<Self::Kept>) {
         self.keep.keep(request)
+    }
+
+    fn is_kept(&self, kept: &Self::Kept) -> bool {
+        self.keep.is_kept(kept)
     }
 
     fn again(&self, kept: &mut Self::Kept) -> Option<Self::Request> {

@@ -4,17 +4,23 @@ use std::{
     collections::VecDeque,
     io,
     pin::Pin,
+    sync::{Arc, Mutex},
     task::{Context, Poll},
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Request};
+use http::{HeaderMap, Method, Request};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Empty, Full, combinators::UnsyncBoxBody};
+use tower::{Layer, ServiceExt, service_fn};
 use tower_recourse::{
+    RetryLayer,
     http::{Replay, replay::SentAgain},
+    observe::Event,
     retry::Keep,
 };
+
+use crate::{answer, config};
 
 pub(crate) type Boxed = UnsyncBoxBody<Bytes, io::Error>;
 
@@ -93,6 +99,32 @@ async fn the_ninth_byte_ends_replay_while_the_running_attempt_goes_on() {
     let mut kept = kept.unwrap();
     assert_eq!(text(first).await, "1234567890");
     assert!(Keep::<Request<Boxed>>::again(&replay, &mut kept).is_none());
+}
+
+/// The policy decides by what is there when the attempt has failed: nobody is told of a retry that can't be.
+#[tokio::test(start_paused = true)]
+async fn no_retry_is_announced_of_a_body_that_outgrew_its_room() {
+    for fails in [false, true] {
+        for (most, events) in [(8, vec!["NothingToRetry", "RetryStopped"]), (9, vec!["RetryScheduled", "RetryStopped"])]
+        {
+            let told = Arc::new(Mutex::new(Vec::new()));
+            let observed = Arc::clone(&told);
+            let observer = move |event: &Event<'_>| {
+                let event = format!("{event:?}");
+                observed.lock().unwrap().push(event.split([' ', '{']).next().unwrap().to_owned());
+            };
+            let config = config().keeping(Replay::default().max_body(most)).retries(1).observe(observer);
+            let reads = service_fn(move |request: Request<Boxed>| async move {
+                assert_eq!(text(request).await, "123456789");
+                if fails { Err(io::Error::from(io::ErrorKind::ConnectionReset)) } else { Ok(answer(503)) }
+            });
+            let mut request = body([data("12345678"), data("9")], None);
+            *request.method_mut() = Method::PUT;
+            let answered = RetryLayer::new(config).layer(reads).oneshot(request).await;
+            assert_eq!(answered.is_err(), fails);
+            assert_eq!(*told.lock().unwrap(), events, "{most} bytes");
+        }
+    }
 }
 
 #[tokio::test]

@@ -93,6 +93,10 @@ impl<B: Replayable> Keep<Request<B>> for Replay {
         (Request::from_parts(head, body), kept)
     }
 
+    fn is_kept(&self, kept: &KeptRequest<B>) -> bool {
+        B::is_kept(&kept.body)
+    }
+
     fn again(&self, kept: &mut KeptRequest<B>) -> Option<Request<B>> {
         let body = B::again(&mut kept.body)?;
         Some(Request::from_parts(kept.head.clone(), body))

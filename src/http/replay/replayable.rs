@@ -20,6 +20,12 @@ pub trait Replayable: Sized {
     /// Splits it into what is sent and what is kept. `None`: it is too large.
     fn keep(self, replay: &Replay) -> (Self, Option<Self::Kept>);
 
+    /// Whether the body can still be had once more.
+    fn is_kept(kept: &Self::Kept) -> bool {
+        let _ = kept;
+        true
+    }
+
     /// The body once more. `None`: it turned out too large, or broke off.
     fn again(kept: &mut Self::Kept) -> Option<Self>;
 }
@@ -64,6 +70,10 @@ macro_rules! recorded {
                     Some(playing) => ($wrap(playing), Some(tape)),
                     None => unreachable!("a fresh tape can be played"),
                 }
+            }
+
+            fn is_kept(tape: &Tape<Self>) -> bool {
+                !tape.is_lost()
             }
 
             fn again(tape: &mut Tape<Self>) -> Option<Self> {

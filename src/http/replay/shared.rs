@@ -123,6 +123,10 @@ impl<B> Replayable for SharedBody<B> {
         (self, again)
     }
 
+    fn is_kept(kept: &Self) -> bool {
+        kept.can_be_sent_again()
+    }
+
     fn again(kept: &mut Self) -> Option<Self> {
         kept.can_be_sent_again().then(|| kept.clone())
     }
