@@ -97,6 +97,19 @@ async fn a_function_may_see_the_request_and_what_went_wrong() {
     assert_eq!(ask(&mut service, "hello").await.unwrap(), "hello: the call failed, Err(Oops(1))");
 }
 
+/// As a classifier's rejection, where no breaker has said anything.
+#[tokio::test]
+async fn a_classifier_can_say_that_the_primary_rejected() {
+    let verdict = Verdict::rejected(Some(secs(3)));
+    let told = FallbackLayer::from_fn(|failed: Failed<'_, Cause, Oops>| {
+        let cause = failed.cause;
+        async move { Ok::<_, Infallible>(cause) }
+    });
+    let layer = told.classify(move |_: Result<&Cause, &Oops>| verdict);
+    let answer = ask(&mut layer.layer(Scripted::<Cause>::new([Fail(Oops(1))])), ()).await;
+    assert_eq!(answer, Ok(Cause::Rejected { retry_in: Some(secs(3)) }));
+}
+
 /// What the fallback is told by everything that can be inside.
 #[tokio::test(start_paused = true)]
 async fn the_backup_is_told_the_cause() {
@@ -356,4 +369,18 @@ async fn what_cannot_fail_still_cannot() {
     let mut service = layer.layer(primary).map_err(Infallible::from);
     let answer: Result<u16, Infallible> = ask(&mut service, ()).await;
     assert_eq!(answer, Ok(503));
+}
+
+#[test]
+fn layers_and_services_are_shown() {
+    let answers = |_: Failed<'_, (), Oops>| async { Ok::<_, Infallible>(()) };
+    let layer = FallbackLayer::from_fn(answers).when(|_: Result<&(), &Oops>| true);
+    let shown = format!("{layer:?}");
+    assert!(shown.contains("a function") && shown.contains("a predicate"), "{shown}");
+    let joined = FallbackLayer::with_request(|(), _: Failed<'_, (), Oops>| async { Err(Oops(2)) });
+    let joined = joined.join_errors(|primary: Oops, _: Oops| primary);
+    let shown = format!("{joined:?}");
+    assert!(shown.contains("a function of the request") && shown.contains("one error of both"), "{shown}");
+    let shown = format!("{:?}", FallbackLayer::value(7).layer("a service"));
+    assert!(shown.contains("a service") && shown.contains('7'), "{shown}");
 }

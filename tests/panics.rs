@@ -76,6 +76,22 @@ fn a_panic_after_a_while_is_one_failure() {
     assert_eq!(endings(&circuit), [0, 1, 0, 0]);
 }
 
+/// A future that is done has nothing more to say, whatever the service's own would do.
+#[test]
+fn to_poll_what_is_done_is_a_panic_and_asks_nobody() {
+    let circuit = Circuit::new(counted());
+    let polls = Arc::new(AtomicU32::new(0));
+    let polled = Arc::clone(&polls);
+    let ready = std::future::poll_fn(move |_| {
+        polled.fetch_add(1, Ordering::Relaxed);
+        Poll::Ready(Ok::<_, &str>(()))
+    });
+    let mut call = task::spawn(circuit.call(|| ready));
+    assert!(call.poll().is_ready());
+    assert!(panics(|| call.poll().is_ready()));
+    assert_eq!((polls.load(Ordering::Relaxed), endings(&circuit)), (1, [1, 0, 0, 0]));
+}
+
 #[test]
 fn a_panic_in_the_call_itself_is_one_failure() {
     let circuit = Circuit::new(counted());

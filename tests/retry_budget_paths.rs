@@ -13,10 +13,10 @@ use support::*;
 use tokio_test::{assert_pending, assert_ready, task::spawn};
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_recourse::{
-    Attempt, BreakerConfig, BreakerLayer, Circuit, RetryConfig, RetryLayer, Verdict,
+    Attempt, BreakerConfig, BreakerLayer, Circuit, FailureKind, RetryConfig, RetryLayer, Verdict,
     breaker::OpenRule,
     observe::Event,
-    retry::{Backoff, Budget, CostBucket, Keep, RetryThrottle, Timeouts, TokenBucket},
+    retry::{Backoff, Budget, BudgetStats, CostBucket, Keep, RetryThrottle, Timeouts, TokenBucket, budget::Token},
     time::ManualClock,
 };
 
@@ -227,6 +227,71 @@ async fn a_refund_is_not_a_token_given_back() {
     let config = RetryConfig::default().backoff(Backoff::none()).shared_budget(bucket.clone());
     assert_eq!(ask(&mut RetryLayer::new(config).layer(inner), ()).await, Ok("yes"));
     assert_eq!((bucket.tokens(), bucket.stats().granted), (25, 1));
+}
+
+/// What it is told, in the order in which it is told. Grants everything.
+#[derive(Debug, Default)]
+struct Heard(Mutex<Vec<String>>);
+
+impl Heard {
+    fn hears(&self, what: impl Into<String>) {
+        self.0.lock().unwrap().push(what.into());
+    }
+}
+
+impl Budget for Heard {
+    fn deposit(&self) {
+        self.hears("deposit");
+    }
+
+    fn withdraw(&self, _: FailureKind) -> Option<Token> {
+        self.hears("withdraw");
+        Some(Token::new(7))
+    }
+
+    fn give_back(&self, token: Token) {
+        self.hears(format!("give back {}", token.value()));
+    }
+
+    fn succeeded(&self, paid: Option<Token>) {
+        self.hears(format!("succeeded for {:?}", paid.map(Token::value)));
+    }
+
+    fn failed(&self, _: FailureKind) {
+        self.hears("failed");
+    }
+
+    fn stats(&self) -> BudgetStats {
+        BudgetStats::default()
+    }
+}
+
+/// What a budget hears of a request whose errors are judged so.
+async fn heard(steps: impl IntoIterator<Item = Step<&'static str, Oops>>, judge: fn(&Oops) -> Verdict) -> Vec<String> {
+    let budget = Arc::new(Heard::default());
+    let config = RetryConfig::default().backoff(Backoff::none()).retries(1).shared_budget(budget.clone());
+    let mut retry = RetryLayer::new(config.classify_errors(judge)).layer(Scripted::new(steps));
+    let _ = ask(&mut retry, ()).await;
+    std::mem::take(&mut *budget.0.lock().unwrap())
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_sent_again_for_nothing_has_paid_nothing() {
+    let refused = |_: &Oops| Verdict::refused();
+    let told = heard([Fail(Oops(1)), Answer("yes")], refused).await;
+    assert_eq!(told, ["deposit", "succeeded for None"]);
+    let told = heard([Fail(Oops(1)), Fail(Oops(1)), Answer("yes")], refused).await;
+    assert_eq!(told, ["deposit", "failed", "withdraw", "succeeded for Some(7)"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_not_made_is_given_back_once() {
+    let rejected_at_last =
+        |error: &Oops| if *error == Oops(2) { Verdict::rejected(None) } else { Verdict::transient() };
+    let told = heard([Fail(Oops(1)), Unready(Oops(2))], rejected_at_last).await;
+    assert_eq!(told, ["deposit", "failed", "withdraw", "give back 7"]);
+    let told = heard([Fail(Oops(1)), Fail(Oops(2))], rejected_at_last).await;
+    assert_eq!(told, ["deposit", "failed", "withdraw", "give back 7"]);
 }
 
 /// An attempt that isn't made neither fails nor succeeds, but that it can't be made is a failure.

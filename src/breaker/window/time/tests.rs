@@ -119,3 +119,15 @@ fn generations_that_come_round_go_on() {
 fn it_knows_what_it_was_made_of() {
     assert_eq!(Slices::new(1_234, 60).span(), Span::Time { slice: 1_234, slices: 60 });
 }
+
+#[test]
+fn a_window_reaches_back_to_its_oldest_slice_and_ahead_of_a_thread_that_is_late() {
+    let (window, now) = (slices(3), 1_000_000);
+    let reaches = |number| window.reaches(when(7, number), 7, now);
+    assert!(reaches(now) && reaches(now - 2) && !reaches(now - 3));
+    assert!(reaches(now + 1) && reaches(now + Slices::LATEST - 1) && !reaches(now + Slices::LATEST + 1));
+    assert!(!window.reaches(when(6, now), 7, now) && !window.reaches(when(8, now), 7, now));
+    // Also where the numbers come round.
+    let reaches = |number| window.reaches(when(7, number), 7, ROUND);
+    assert!(reaches(ROUND) && reaches(ROUND - 2) && !reaches(ROUND - 3) && reaches(ROUND + 1));
+}
