@@ -40,7 +40,7 @@ impl Attempt {
     /// Once more, and no further attempt: the one before counts for nothing.
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
     pub(crate) fn once_more(self) -> Self {
-        Self { unsent: false, accounted: false, ..self }
+        Self { accounted: false, ..self }
     }
 
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
@@ -54,7 +54,7 @@ impl Attempt {
         Self { replayable, ..self }
     }
 
-    /// The request wasn't sent in this attempt.
+    /// The request wasn't sent in this attempt. Only of a copy that is shown to the policy: an attempt that goes on may be sent yet.
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
     #[inline]
     pub(crate) fn with_unsent(self, unsent: bool) -> Self {

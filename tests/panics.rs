@@ -82,11 +82,14 @@ fn to_poll_what_is_done_is_a_panic_and_asks_nobody() {
     let circuit = Circuit::new(counted());
     let polls = Arc::new(AtomicU32::new(0));
     let polled = Arc::clone(&polls);
-    let ready = std::future::poll_fn(move |_| {
-        polled.fetch_add(1, Ordering::Relaxed);
-        Poll::Ready(Ok::<_, &str>(()))
+    let ready = service_fn(move |()| {
+        let polled = Arc::clone(&polled);
+        std::future::poll_fn(move |_| {
+            polled.fetch_add(1, Ordering::Relaxed);
+            Poll::Ready(Ok::<_, &str>(()))
+        })
     });
-    let mut call = task::spawn(circuit.call(|| ready));
+    let mut call = task::spawn(BreakerLayer::on(&circuit).layer(ready).call(()));
     assert!(call.poll().is_ready());
     assert!(panics(|| call.poll().is_ready()));
     assert_eq!((polls.load(Ordering::Relaxed), endings(&circuit)), (1, [1, 0, 0, 0]));

@@ -121,21 +121,19 @@ impl<P, K> RetryLayer<P, K> {
         let mut attempt = course::first_attempt(policy, &state, true);
         loop {
             told::clear();
-            let result = match too_late(policy, &attempt) {
-                Some(result) => {
-                    attempt = attempt.with_unsent(true);
-                    result
-                }
+            let (result, is_unsent) = match too_late(policy, &attempt) {
+                Some(result) => (result, true),
                 None => {
                     policy.attempt(&mut state, &attempt);
                     let made = attempt;
                     let within = Within::budget(course::budget(policy));
                     let result = function(made);
                     attempt.account(within.is_some_and(Within::ends));
-                    result
+                    (result, false)
                 }
             };
-            let Some(next) = course::judge(policy, &mut state, &attempt, &result) else { return result };
+            let judged = attempt.with_unsent(is_unsent);
+            let Some(next) = course::judge(policy, &mut state, &judged, &result) else { return result };
             // The failed outcome is let go before the wait, so that what it holds can be used meanwhile.
             drop(result);
             thread::sleep(next.delay());

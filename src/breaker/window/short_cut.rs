@@ -7,6 +7,9 @@ use crate::{
     time::now_since_base,
 };
 
+#[cfg(all(test, not(recourse_loom)))]
+mod tests;
+
 #[derive(Debug)]
 pub(crate) struct ShortCut {
     /// When the circuit's time begins, in nanoseconds of tokio's clock.
@@ -51,32 +54,5 @@ impl ShortCut {
         // `Err` is a later one, which stays.
         let _ =
             self.marked.fetch_update(Ordering::AcqRel, Ordering::Acquire, |marked| is_newer(marked).then_some(slice));
-    }
-}
-
-#[cfg(all(test, not(recourse_loom)))]
-mod tests {
-    use super::*;
-
-    /// The slice of this number, of this generation.
-    fn slice(generation: u64, number: u64) -> u64 {
-        generation << 33 | number
-    }
-
-    #[test]
-    fn the_latest_mark_stays() {
-        let marks = ShortCut::new();
-        let after = |mark| {
-            marks.mark(mark);
-            marks.marked.load(Ordering::Relaxed)
-        };
-        assert_eq!(after(slice(0, 5)), slice(0, 5));
-        assert_eq!(after(slice(0, 4)), slice(0, 5), "of a thread that is late");
-        assert_eq!(after(slice(0, 6)), slice(0, 6));
-        assert_eq!(after(slice(1, 2)), slice(1, 2), "of a new generation, whose time began anew");
-        assert_eq!(after(slice(0, 9)), slice(1, 2), "of one that is over");
-        assert_eq!(after(slice(3, 0)), slice(3, 0));
-        assert_eq!(after(slice(2, 7)), slice(3, 0));
-        assert_eq!(after(slice(3, 1)), slice(3, 1));
     }
 }
