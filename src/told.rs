@@ -21,8 +21,10 @@ use crate::{Cause, How};
 thread_local! {
     static WORDS: Words = const {
         Words {
-            is_said: Cell::new(false),
-            said: Cell::new(Said { how: How::PLAIN, of: Of::Error }),
+            said: Cell::new(Said::Nothing),
+            of: Cell::new(Of::Error),
+            cause: Cell::new(Cause::Failure),
+            how: Cell::new(How::PLAIN),
             is_cut_off: Cell::new(false),
             innermost: Cell::new(0),
             further_out: Cell::new([0; BUDGETS_KNOWN - 1]),
@@ -33,9 +35,11 @@ thread_local! {
 
 /// Each in a cell of its own: nearly always there is nothing to say, and nobody around, and then a flag is all that is looked at.
 struct Words {
-    is_said: Cell<bool>,
-    /// Of no meaning unless it is said.
     said: Cell<Said>,
+    /// The others are of no meaning unless it is said that they are.
+    of: Cell<Of>,
+    cause: Cell<Cause>,
+    how: Cell<How>,
     is_cut_off: Cell<bool>,
     /// The budget of the innermost retry around a call; 0 is none.
     innermost: Cell<usize>,
@@ -45,10 +49,12 @@ struct Words {
     accounted: Cell<u8>,
 }
 
-#[derive(Clone, Copy)]
-struct Said {
-    how: How,
-    of: Of,
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Said {
+    Nothing,
+    /// Nothing but this, as of most calls that are rejected: a tenth of what could be said, and as quickly written.
+    Cause,
+    All,
 }
 
 /// What it was said of.
@@ -78,8 +84,9 @@ pub(crate) fn because<Res, Err>(result: &Result<Res, Err>, cause: Cause) {
 
 fn say_because(of: Of, cause: Cause) {
     WORDS.with(|words| {
-        words.said.set(Said { how: How::because(cause), of });
-        words.is_said.set(true);
+        words.cause.set(cause);
+        words.of.set(of);
+        words.said.set(Said::Cause);
     });
 }
 
@@ -95,21 +102,22 @@ pub(crate) fn pass_on<Res, Err>(result: &Result<Res, Err>, how: Option<How>) {
 #[cold]
 fn say_of(of: Of, how: How) {
     WORDS.with(|words| {
-        words.said.set(Said { how, of });
-        words.is_said.set(true);
+        words.how.set(how);
+        words.of.set(of);
+        words.said.set(Said::All);
     });
 }
 
 /// Forgets what was said before, by layers whose result has been used up on the way.
 #[inline]
 pub(crate) fn clear() {
-    WORDS.with(|words| words.is_said.set(false));
+    WORDS.with(|words| words.said.set(Said::Nothing));
 }
 
 /// Whether nothing was said, as nearly always.
 #[inline]
 pub(crate) fn is_silent() -> bool {
-    WORDS.with(|words| !words.is_said.get())
+    WORDS.with(|words| words.said.get() == Said::Nothing)
 }
 
 /// What was said of the result that has just been returned.
@@ -121,9 +129,12 @@ pub(crate) fn take<Res, Err>(result: &Result<Res, Err>) -> Option<How> {
 #[cold]
 fn take_of(this: Of) -> Option<How> {
     WORDS.with(|words| {
-        words.is_said.set(false);
-        let Said { how, of } = words.said.get();
-        (of == this).then_some(how)
+        let how = match words.said.replace(Said::Nothing) {
+            Said::Nothing => return None,
+            Said::Cause => How::because(words.cause.get()),
+            Said::All => words.how.get(),
+        };
+        (words.of.get() == this).then_some(how)
     })
 }
 

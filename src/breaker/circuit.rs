@@ -353,10 +353,10 @@ impl<C> Circuit<C> {
     #[cold]
     fn peek_into_open(&self) -> Result<(), Refused> {
         let tenant = &*self.tenant;
-        let settings = tenant.settings.load();
-        if let Some(refused) = tenant.core.cell.peek_open(|| tenant.now(&settings)) {
+        if let Some(refused) = tenant.core.cell.peek_open(|| tenant.now_alone()) {
             return Err(refused);
         }
+        let settings = tenant.settings.load();
         // Its time may be over. Who only peeks, and stays away, would leave it there for ever.
         if tenant.core.cell.load().state() == State::HalfOpen {
             self.look();
@@ -390,9 +390,9 @@ impl<C> Circuit<C> {
     }
 
     /// The rejection of a call that a look at the circuit has [refused](Self::peek): counted, and told.
-    pub(crate) fn reject(&self, refused: &Refused) -> Rejection {
+    pub(crate) fn reject(&self, refused: Refused) -> Rejection {
         let settings = self.tenant.settings.load();
-        let rejection = self.rejection(&settings, *refused);
+        let rejection = self.rejection(&settings, refused);
         self.count_rejection(&settings, &rejection);
         rejection
     }

@@ -99,10 +99,9 @@ impl Gate {
     /// the outcome of is forgotten: it would be held against the probe, much later.
     #[inline]
     pub(crate) fn rejection<C>(&mut self, circuit: &Circuit<C>) -> Option<Rejection> {
-        let Ready::Refused(refused) = &self.ready else { return None };
-        let rejection = circuit.reject(refused);
+        let Ready::Refused(refused) = self.ready else { return None };
         (self.ready, self.readiness) = (Ready::Service, Readiness::default());
-        Some(rejection)
+        Some(circuit.reject(refused))
     }
 
     /// The permit for one call, or the rejection of it; and the readiness error that is the call's outcome, if there was one.
@@ -111,7 +110,7 @@ impl Gate {
         let asked = match std::mem::take(&mut self.ready) {
             Ready::Granted(granted) => Ok(granted.use_it()),
             Ready::Service => circuit.admit(),
-            Ready::Refused(refused) => Err(circuit.reject(&refused)),
+            Ready::Refused(refused) => Err(circuit.reject(refused)),
             Ready::Waiting(_) => panic!("called without having been ready"),
         };
         (asked, &mut self.readiness)

@@ -136,7 +136,16 @@ impl Tenant {
 
     /// Microseconds since the circuit was made.
     pub(crate) fn now(&self, settings: &Settings) -> u64 {
-        micros(settings.clock.now().saturating_duration_since(self.epoch))
+        self.at(settings.clock.now())
+    }
+
+    /// The same, for those who don't have the settings: mostly they needn't be looked for.
+    pub(crate) fn now_alone(&self) -> u64 {
+        if self.core.flags().is_by_tokio() { self.at(Instant::now()) } else { self.now(&self.settings.load()) }
+    }
+
+    fn at(&self, instant: Instant) -> u64 {
+        micros(instant.saturating_duration_since(self.epoch))
     }
 
     /// With what the cell goes by, for the opening of a circuit whose failure asked for a delay.
@@ -272,6 +281,8 @@ impl Flags {
     const THROTTLED: u64 = 4;
     /// The memory was made for a circuit without a window, whatever it has got since.
     const BARE: u64 = 8;
+    /// Its clock is tokio's.
+    const BY_TOKIO: u64 = 16;
     const PANE_SHIFT: u32 = 8;
     const PANE_MASK: u64 = (1 << 24) - 1;
     const OPENS_SHIFT: u32 = 32;
@@ -282,6 +293,7 @@ impl Flags {
         let bits = bit(settings.count_calls, Self::COUNTED)
             | bit(timed, Self::TIMED)
             | bit(settings.throttle.is_some(), Self::THROTTLED)
+            | bit(settings.clock.is_tokio(), Self::BY_TOKIO)
             | u64::from(settings.opens_from()) << Self::OPENS_SHIFT;
         Self(bits | (pane as u64 & Self::PANE_MASK) << Self::PANE_SHIFT)
     }
@@ -312,6 +324,10 @@ impl Flags {
         (self.0 >> Self::OPENS_SHIFT) as u32
     }
 
+    fn is_by_tokio(self) -> bool {
+        self.0 & Self::BY_TOKIO != 0
+    }
+
     pub(crate) fn is_timed(self) -> bool {
         self.0 & Self::TIMED != 0
     }
@@ -323,7 +339,7 @@ impl Flags {
 }
 
 pub(crate) fn micros(time: Duration) -> u64 {
-    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+    time.as_secs().saturating_mul(1_000_000).saturating_add(time.subsec_micros().into())
 }
 
 /// A count. Relaxed: it guards nothing, and is read for its own sake.
