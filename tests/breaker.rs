@@ -13,7 +13,7 @@ use tokio_test::{assert_pending, assert_ready, assert_ready_err, assert_ready_ok
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_recourse::{
     BreakerConfig, BreakerError, BreakerLayer, Circuit, Ratio, Rejection, State, Verdict,
-    breaker::{OpenRule, Probes, Window},
+    breaker::{Mode, OpenRule, Probes, Window},
     time::ManualClock,
 };
 use tower_test::mock;
@@ -91,6 +91,49 @@ async fn a_readiness_error_is_the_outcome_of_the_call_that_follows() {
     let error = assert_ready_err!(task::spawn(service.call(1)).poll());
     assert_eq!(error.into_inner().unwrap().to_string(), "no connection");
     assert_eq!(endings(&circuit), [0, 1, 0, 0]);
+}
+
+/// Of a circuit that counts nothing, calls go in the shortest way that there is.
+#[tokio::test]
+async fn a_readiness_error_is_the_outcome_where_calls_are_not_counted_too() {
+    let circuit = Circuit::new(BreakerConfig::default());
+    let (mut service, mut handle) = around_a_mock(&circuit);
+    handle.send_error("no connection");
+    assert_ready_ok!(service.poll_ready());
+    let error = assert_ready_err!(task::spawn(service.call(1)).poll());
+    assert_eq!(error.into_inner().unwrap().to_string(), "no connection");
+    assert_eq!(circuit.stats().failures_in_a_row, 1);
+}
+
+/// It was ready because it rejects: the service wasn't asked.
+#[tokio::test]
+async fn a_circuit_that_closes_between_ready_and_call_still_rejects_that_call() {
+    for config in [counted(), BreakerConfig::default()] {
+        let circuit = Circuit::new(config);
+        let (mut service, mut handle) = around_a_mock(&circuit);
+        handle.allow(0);
+        circuit.force_open();
+        assert_ready_ok!(service.poll_ready());
+        circuit.set_mode(Mode::Auto);
+        assert!(assert_ready_err!(task::spawn(service.call(1)).poll()).rejection().is_some());
+        assert_pending!(service.poll_ready(), "the next one asks the service");
+    }
+}
+
+#[tokio::test]
+async fn who_asks_again_after_it_has_closed_is_served() {
+    for config in [counted(), BreakerConfig::default()] {
+        let circuit = Circuit::new(config);
+        let (mut service, mut handle) = around_a_mock(&circuit);
+        circuit.force_open();
+        assert_ready_ok!(service.poll_ready());
+        circuit.set_mode(Mode::Auto);
+        assert_ready_ok!(service.poll_ready());
+        let mut call = task::spawn(service.call(1));
+        assert_pending!(call.poll());
+        handle.next_request().await.unwrap().1.send_response(2);
+        assert_eq!(assert_ready_ok!(call.poll()), 2);
+    }
 }
 
 #[tokio::test(start_paused = true)]

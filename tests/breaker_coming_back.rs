@@ -113,6 +113,37 @@ fn until_reset_may_have_an_end_all_the_same() {
 }
 
 #[test]
+fn jitter_spreads_evenly_around_the_time_and_not_beyond() {
+    let times = |open_for: &OpenFor| -> Vec<u64> {
+        let times = (0..200).map(|seed| {
+            let (circuit, _clock) = timed(counted().seed(seed).open_for(open_for.clone().jitter(Ratio::HALF)));
+            open(&circuit);
+            circuit.retry_in().map_or(u64::MAX, |time| time.as_secs())
+        });
+        times.collect()
+    };
+    let around_100 = times(&OpenFor::fixed(secs(100)));
+    assert!(around_100.iter().all(|time| (50..=150).contains(time)), "{around_100:?}");
+    let average = around_100.iter().sum::<u64>() / 200;
+    assert!((90..=110).contains(&average), "{average}");
+    for part in [50..60, 90..100, 100..110, 140..151] {
+        assert!(around_100.iter().any(|time| part.contains(time)), "{part:?} in {around_100:?}");
+    }
+    assert!(times(&OpenFor::until_reset()).iter().all(|&time| time == u64::MAX), "for ever is for ever");
+    let capped = times(&OpenFor::fixed(secs(100)).max(secs(120)));
+    assert!(capped.iter().all(|time| (50..=120).contains(time)) && capped.contains(&120), "{capped:?}");
+}
+
+#[test]
+fn open_times_are_shown() {
+    let shows = |open_for: OpenFor, part: &str| assert!(format!("{open_for:?}").contains(part), "{open_for:?}");
+    shows(OpenFor::fixed(secs(1)), "none");
+    shows(OpenFor::growing(secs(1)), "times 2");
+    shows(OpenFor::stepwise(secs(1)), "linear");
+    shows(OpenFor::by(|_| secs(1)), "by a function");
+}
+
+#[test]
 fn what_the_service_asks_for_is_capped_by_the_longest_time_that_was_given_too() {
     let retry_in = |open_for: OpenFor| {
         let (circuit, _clock) = timed(counted().open_for(open_for.as_asked(secs(600)).jitter(Ratio::HALF)));

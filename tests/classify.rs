@@ -7,9 +7,10 @@ use std::sync::Mutex;
 use support::*;
 use tower::{Layer, Service, service_fn};
 use tower_recourse::{
-    BreakerConfig, BreakerLayer, Circuit, Classifier, Failure, FailureKind, FallbackLayer, RetryConfig, RetryLayer,
-    Sent, Verdict,
+    BreakerConfig, BreakerLayer, Circuit, Classifier, Failure, FailureKind, FallbackLayer, Ratio, RetryConfig,
+    RetryLayer, Sent, Verdict,
     classify::{self, Errors, Idempotent},
+    time::Instant,
 };
 
 fn failure(verdict: Verdict) -> Failure {
@@ -200,7 +201,7 @@ fn judged<C: Classifier<(), u32, u32>>(chain: &C, outcome: Result<u32, u32>) -> 
     chain.classify(&chain.memo(&()), outcome.as_ref())
 }
 
-fn only(number: u32, verdict: Verdict) -> impl Classifier<(), u32, u32> {
+fn only<Req>(number: u32, verdict: Verdict) -> impl Classifier<Req, u32, u32> {
     classify::errors(move |error: &u32| (*error == number).then_some(verdict))
 }
 
@@ -281,4 +282,100 @@ fn links_of_a_chain_may_remember_the_request() {
     assert_eq!(judged(10, 1), Verdict::throttled());
     assert_eq!(judged(10, 2), Verdict::permanent());
     assert_eq!(judged(1, 2), Verdict::transient());
+}
+
+/// Has an opinion of every error, and knows by when each request is to be answered. One that anybody might write.
+struct Due(Verdict);
+
+impl Classifier<Option<Instant>, u32, u32> for Due {
+    type Memo = Option<Instant>;
+
+    fn memo(&self, request: &Option<Instant>) -> Option<Instant> {
+        *request
+    }
+
+    fn classify(&self, _: &Option<Instant>, outcome: Result<&u32, &u32>) -> Verdict {
+        if outcome.is_ok() { Verdict::Success } else { self.0 }
+    }
+
+    fn deadline(&self, due: &Option<Instant>) -> Option<Instant> {
+        *due
+    }
+}
+
+#[test]
+fn a_deadline_is_known_through_all_that_may_stand_around() {
+    fn due<C: Classifier<Option<Instant>, u32, u32>>(classifier: C, request: Option<Instant>) -> Option<Instant> {
+        classifier.deadline(&classifier.memo(&request))
+    }
+    let soon = Instant::now() + secs(1);
+    let known = || Due(Verdict::transient());
+    let later = || classify::with_memo(|request: &Option<Instant>| *request, |_: &_, _: Result<&u32, &u32>| None);
+    for request in [None, Some(soon)] {
+        assert_eq!(due(known(), request), request);
+        assert_eq!(due(&known(), request), request);
+        assert_eq!(due(classify::first(known()), request), request);
+        assert_eq!(due(classify::first(known()).or(later()), request), request);
+        assert_eq!(due(classify::first(later()).or(known()), request), request);
+        assert_eq!(due(classify::first(known()).refine(|said, _| said), request), request);
+        assert_eq!(due(Idempotent::new(known(), |_: &Option<Instant>| true), request), request);
+        assert_eq!(due(later(), request), None, "closures know of none");
+    }
+    // Of two, the earlier one.
+    struct Sooner;
+    impl Classifier<Option<Instant>, u32, u32> for Sooner {
+        type Memo = Option<Instant>;
+
+        fn memo(&self, request: &Option<Instant>) -> Option<Instant> {
+            request.map(|due| due - secs(1))
+        }
+
+        fn classify(&self, _: &Option<Instant>, _: Result<&u32, &u32>) -> Verdict {
+            Verdict::Neutral
+        }
+
+        fn deadline(&self, due: &Option<Instant>) -> Option<Instant> {
+            *due
+        }
+    }
+    assert_eq!(due(classify::first(known()).or(Sooner), Some(soon)), Some(soon - secs(1)));
+    assert_eq!(due(classify::first(Sooner).or(known()), Some(soon)), Some(soon - secs(1)));
+}
+
+#[test]
+fn an_opinion_is_one_through_all_that_may_stand_around() {
+    fn judged<C: Classifier<Option<Instant>, u32, u32>>(link: C) -> Verdict {
+        // Whoever has no opinion is followed by one.
+        let chain = classify::first(link).otherwise(Verdict::permanent());
+        chain.classify(&chain.memo(&None), Err(&1))
+    }
+    let throttled = || Due(Verdict::throttled());
+    assert_eq!(judged(throttled()), Verdict::throttled(), "a classifier of one's own has one of everything");
+    assert_eq!(judged(&throttled()), Verdict::throttled());
+    assert_eq!(judged(classify::first(throttled())), Verdict::throttled());
+    assert_eq!(judged(classify::first(only(7, Verdict::Neutral)).or(throttled())), Verdict::throttled());
+    assert_eq!(
+        judged(classify::first(only(7, Verdict::Neutral)).otherwise(Verdict::throttled())),
+        Verdict::throttled()
+    );
+    assert_eq!(judged(classify::first(throttled()).refine(|said, _| said.unsafe_to_resend())), {
+        Verdict::throttled().unsafe_to_resend()
+    });
+    let remembers = |said: Option<Verdict>| classify::with_memo(|_: &_| (), move |(): &(), _: Result<&u32, &u32>| said);
+    assert_eq!(judged(remembers(Some(Verdict::throttled()))), Verdict::throttled());
+    assert_eq!(judged(remembers(None)), Verdict::permanent());
+}
+
+#[test]
+fn classifiers_are_shown() {
+    fn shows(classifier: impl std::fmt::Debug, part: &str) {
+        let shown = format!("{classifier:?}");
+        assert!(shown.contains(part), "{shown}");
+    }
+    shows(classify::outcomes(|_: Result<&u32, &u32>| Verdict::Neutral), "a closure");
+    shows(classify::errors(|_: &u32| Verdict::Neutral), "a closure over errors");
+    shows(classify::with_memo(|_: &u8| (), |(): &(), _: Result<&u32, &u32>| Verdict::Neutral), "a closure with a memo");
+    shows(classify::first(Errors).refine(|said, _: Result<&u32, &u32>| said), "Refine { said: Errors");
+    shows(Idempotent::new(Errors, |_: &u8| true), "Idempotent { classifier: Errors");
+    shows(Ratio::HALF, "Ratio(0.5)");
 }
