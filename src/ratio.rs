@@ -73,3 +73,19 @@ impl fmt::Debug for Ratio {
         write!(f, "Ratio({})", self.as_f64())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_least_part_that_is_a_share_is_reached_and_one_less_is_not() {
+        for (share, whole, least) in
+            [(0.5, 100, 50), (0.5, 3, 2), (0.334, 3, 2), (1.0, 7, 7), (0.0, 5, 1), (0.01, 4_096, 41)]
+        {
+            let ratio = Ratio::new(share).unwrap();
+            assert_eq!(ratio.least_of(whole), least, "{share} of {whole}");
+            assert!(ratio.is_reached_by(least, whole) && !ratio.is_reached_by(least - 1, whole), "{share} of {whole}");
+        }
+    }
+}

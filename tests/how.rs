@@ -2,15 +2,16 @@
 
 mod support;
 
-use std::sync::Arc;
+use std::{convert::Infallible, sync::Arc};
 
 use support::{Oops, Scripted, Step::*, ask, ms};
 use tokio::{join, select};
 use tower::{Layer, Service, ServiceBuilder, service_fn};
 use tower_recourse::{
-    BreakerConfig, BreakerError, BreakerLayer, Cause, Circuit, FallbackLayer, How, RetryConfig, RetryLayer,
+    BreakerConfig, BreakerError, BreakerLayer, Cause, Circuit, FallbackError, FallbackLayer, How, RetryConfig,
+    RetryLayer,
     answered::{AnsweredLayer, answered, answered_blocking},
-    retry::{Backoff, Budget, TokenBucket},
+    retry::{Backoff, Budget, Switch, TokenBucket},
 };
 
 fn config() -> RetryConfig {
@@ -166,4 +167,35 @@ async fn a_ladder_inside_is_known_though_the_request_is_lost() {
 async fn a_rejection_is_still_an_error_of_the_breaker_to_who_has_no_retry() {
     let mut stack = BreakerLayer::on(&open()).layer(Scripted::<_>::new([Answer("not asked")]));
     assert!(matches!(ask(&mut stack, ()).await, Err(BreakerError::<Oops>::Rejected(_))));
+}
+
+/// A backup may be a ladder itself: its rungs count as those of the one that it is in.
+#[tokio::test(start_paused = true)]
+async fn the_rungs_of_a_ladder_in_a_ladder_add_up() {
+    let failing = || Scripted::<&str>::new([Fail(Oops(1))]);
+    let fails = |name: &'static str| FallbackLayer::new(failing()).name(name).join_errors(|_, last: Oops| last);
+    let not_asked = || fails("not asked").when(|_: Result<&&str, &Oops>| false);
+    let inner = ServiceBuilder::new().layer(FallbackLayer::value("got it").name("last"));
+    let inner = inner.layer(fails("inner")).layer(not_asked()).service(failing());
+    let outer = FallbackLayer::new(inner).name("ladder").join_errors(|_, _: FallbackError<Oops, Infallible>| Oops(9));
+    let outer = ServiceBuilder::new().layer(AnsweredLayer).layer(outer).layer(fails("outer")).layer(not_asked());
+    let answered = ask(&mut outer.service(failing()), ()).await.unwrap();
+    let how = answered.how;
+    assert_eq!((answered.response, how.fallback()), ("got it", Some("last")));
+    assert_eq!(how.fallbacks_failed(), 3, "`outer`, the service of `ladder`, and `inner`");
+    assert_eq!(how.rung(), 6, "two weren't asked");
+}
+
+/// Why nothing was tried again is one thing; that the service wasn't called is another, and stays known.
+#[tokio::test(start_paused = true)]
+async fn a_rejection_is_still_known_where_retrying_is_switched_off() {
+    let retry = RetryLayer::new(config().switch(&Switch::off()));
+    let mut stack = ServiceBuilder::new()
+        .layer(AnsweredLayer)
+        .layer(FallbackLayer::value("backup").when(|_: Result<&_, &_>| false))
+        .layer(retry)
+        .layer(BreakerLayer::on(&open()))
+        .service(Scripted::<&str, Oops>::new([Answer("not asked")]));
+    let answered = ask(&mut stack, ()).await.unwrap();
+    assert_eq!((answered.response, answered.how.cause()), ("backup", Some(Cause::SwitchedOff)));
 }

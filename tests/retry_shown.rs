@@ -7,7 +7,7 @@ use std::future::ready;
 use support::{Oops, Scripted, Step::Answer, secs};
 use tower::Layer;
 use tower_recourse::{
-    Elapsed, RetryConfig, RetryLayer,
+    Cause, Elapsed, Name, Outcome, RetryConfig, RetryLayer,
     retry::{Ledger, Reason, Spent, Timeouts},
 };
 
@@ -50,4 +50,13 @@ fn settings_show_what_was_set_and_where_it_was_a_function() {
     let layer = layer.before_resend(|(), _| ready(()));
     has(&layer, &["Prepared", "keep: a function"]);
     has(&layer.layer(Scripted::<_>::new([Answer("yes")])), &["Retry", "inner: Scripted", "orders"]);
+}
+
+#[test]
+fn an_outcome_is_a_rejection_only_if_it_was_said_to_be() {
+    let outcome = || Outcome::new(Err::<&(), _>(&Oops(1)));
+    assert!(!outcome().is_rejected() && !outcome().with_cause(Some(Cause::Failure)).is_rejected());
+    assert!(outcome().with_cause(Some(Cause::Rejected { retry_in: None })).is_rejected());
+    assert_ne!(Name::from("a"), Name::from("b"));
+    assert_eq!(Name::from("a"), Name::from("a".to_owned()), "however it was made");
 }
