@@ -64,6 +64,16 @@ pub(crate) struct Going<'a> {
     pub(crate) open_for: &'a dyn Fn(Word, Counts) -> u64,
 }
 
+/// Where a call is counted when it ends.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Counting<'a> {
+    /// No rule has a window.
+    Nowhere,
+    In(&'a Window),
+    /// It is in there already.
+    Before(&'a Window),
+}
+
 /// A call isn't in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Refused {
@@ -197,7 +207,7 @@ impl Cell {
     pub(crate) fn end(
         &self,
         going: Going<'_>,
-        window: Option<&Window>,
+        counting: Counting<'_>,
         generation: u32,
         (mut ending, slow): (Ending, Option<bool>),
     ) -> Ended {
@@ -217,11 +227,12 @@ impl Cell {
             Ending::Failure => Some(true),
             Ending::Slow | Ending::Neither => None,
         };
-        let counts = match (word.phase, window) {
+        let counts = match (word.phase, counting) {
             _ if ending == Ending::Neither => Some(Counts::default()),
             (Phase::HalfOpen { .. }, _) => record_probe(&self.probes, generation, ending, is_slow),
-            (_, Some(window)) => window.record(generation, failed, slow, going.now),
-            (_, None) => Some(Counts::default()),
+            (_, Counting::In(window)) => window.record(generation, failed, slow, going.now),
+            (_, Counting::Before(window)) => Some(window.counts(generation, going.now)),
+            (_, Counting::Nowhere) => Some(Counts::default()),
         };
         let Some(mut counts) = counts else { return Ended::Late };
         loop {

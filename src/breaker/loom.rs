@@ -16,6 +16,7 @@ mod marks;
 mod modes;
 mod probes;
 mod ramps;
+mod short_cut;
 mod slices;
 mod steered;
 
@@ -23,9 +24,9 @@ use ::loom::thread;
 use std::sync::Arc;
 
 use super::{
-    cell::{Cell, Ended, Going, Refused},
+    cell::{Cell, Counting, Ended, Going, Refused},
     rule::{Asking, Ending, Phase, ProbeVerdict, Probing, Rules, Share, Word},
-    window::{Counts, Shape, Slices, Span, Window},
+    window::{Alone, Counts, Shape, Slices, Span, Window},
 };
 use crate::{Ratio, sync::check};
 
@@ -98,7 +99,7 @@ impl Bench {
 
     fn end_timed(&self, generation: u32, ending: Ending, slow: bool, now: u64) -> Ended {
         let slow = self.rules.slow.is_some().then_some(slow);
-        self.going(now, |going| self.cell.end(going, Some(&self.window), generation, (ending, slow)))
+        self.going(now, |going| self.cell.end(going, Counting::In(&self.window), generation, (ending, slow)))
     }
 
     /// The share of calls that is admitted at this time, if it ramps up.

@@ -5,11 +5,11 @@ use std::{
 };
 
 use super::{
-    cell::Ended,
+    cell::{Counting, Ended, Going},
     config::{Dropped, Settings},
     rule::Ending,
     slab::{Core, Tenant, micros},
-    window::Window,
+    window::{Alone, Window},
 };
 use crate::{FailureKind, Verdict, observe::Event, told};
 
@@ -141,15 +141,18 @@ impl Permit {
     #[inline]
     fn finish(&mut self, end: End) {
         self.ended = true;
-        if matches!(end, End::Success) && self.plain && self.core.succeed_at_once(self.generation) {
-            return;
+        if !matches!(end, End::Success) || !self.plain {
+            return self.record(end, false);
         }
-        self.record(end);
+        match self.core.succeed_at_once(self.generation) {
+            Alone::All => {}
+            rest => self.record(end, rest == Alone::Counted),
+        }
     }
 
     /// The endings that have something to write.
     #[cold]
-    fn record(&self, end: End) {
+    fn record(&self, end: End, is_counted: bool) {
         let Some(tenant) = self.core.tenant_of(self.generation) else { return };
         let settings = tenant.settings.load();
         let ran = (self.started != UNTIMED).then(|| tenant.now(&settings).saturating_sub(self.started));
@@ -175,8 +178,13 @@ impl Permit {
             End::Neutral => None,
             _ => ran.zip(settings.slow_after).map(|(ran, limit)| ran > micros(limit)),
         };
-        let ended =
-            tenant.going(&settings, asked, |going| self.core.cell.end(going, window, self.generation, (ending, slow)));
+        let counting = match window {
+            None => Counting::Nowhere,
+            Some(window) if is_counted => Counting::Before(window),
+            Some(window) => Counting::In(window),
+        };
+        let ends = |going: Going<'_>| self.core.cell.end(going, counting, self.generation, (ending, slow));
+        let ended = tenant.going(&settings, asked, ends);
         // Everything is counted before anybody is told: an observer may panic.
         if let Ended::Became(..) = ended {
             tenant.totals.transitions.add();
@@ -244,19 +252,30 @@ impl End {
 }
 
 impl Core {
-    /// A success of `generation`, if it has nothing to write, or nothing but its place in the window. If not, nothing is done.
+    /// What can be done about a success of `generation` if it has nothing to write, or nothing but its place in the window.
     #[inline]
-    fn succeed_at_once(&self, generation: u32) -> bool {
-        self.cell.has_no_failure(generation)
-            && self.window().is_none_or(|window| self.succeed_within(window, generation))
+    fn succeed_at_once(&self, generation: u32) -> Alone {
+        if !self.cell.has_no_failure(generation) {
+            return Alone::Nothing;
+        }
+        match self.window() {
+            None => Alone::All,
+            Some(window) => self.succeed_within(window, generation),
+        }
     }
 
     // Not in line: most circuits have none.
     #[inline(never)]
-    fn succeed_within(&self, window: &Window, generation: u32) -> bool {
-        window.is_quiet(generation) || {
-            let failures = self.flags().opens_from();
-            failures > 0 && self.cell.is_automatic() && window.succeed_below(generation, failures)
+    fn succeed_within(&self, window: &Window, generation: u32) -> Alone {
+        if window.is_quiet(generation) { Alone::All } else { self.succeed_among_others(window, generation) }
+    }
+
+    // Nor this: a full window without a failure is left as it is.
+    #[inline(never)]
+    fn succeed_among_others(&self, window: &Window, generation: u32) -> Alone {
+        match self.flags().opens_from() {
+            failures if failures > 0 && self.cell.is_automatic() => window.succeed_below(generation, failures),
+            _ => Alone::Nothing,
         }
     }
 }

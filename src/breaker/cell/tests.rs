@@ -8,7 +8,7 @@ const ONE_PROBE: Probing = Probing::new(1, ProbeVerdict::Successes(1));
 fn fail(cell: &Cell, rules: &Rules, open_for: u64) -> Ended {
     let generation = cell.load().generation;
     let failure = (Ending::Failure, None);
-    going((rules, &ONE_PROBE), (0, 0, open_for), |going| cell.end(going, None, generation, failure))
+    going((rules, &ONE_PROBE), (0, 0, open_for), |going| cell.end(going, Counting::Nowhere, generation, failure))
 }
 
 fn going<T>(
@@ -127,7 +127,7 @@ fn a_round_that_was_given_up_stays_over_when_no_other_came_of_it() {
     let round = [(); 2].map(|()| admit(&cell, &two, 0, 10).unwrap())[1];
     assert!(cell.lease_until.extend(cell.lease_until.read(), round + 1, 20));
     let success = (Ending::Success, None);
-    let success = going((&rules, &two), (10, 10, 0), |going| cell.end(going, None, round, success));
+    let success = going((&rules, &two), (10, 10, 0), |going| cell.end(going, Counting::Nowhere, round, success));
     assert_eq!(success, Ended::Stays);
     // The other probe is lost.
     assert_eq!(admit(&cell, &two, 10, 10), Ok(round + 1));
@@ -200,7 +200,7 @@ fn chance_has_no_say_when_the_ramp_is_over() {
         };
         let ramp = Going { rules: &rules, probing: &ONE_PROBE, lease: 5, ramp: 20, now: &clock, open_for: &|_, _| 0 };
         let generation = cell.admit(ramp, Asking::Request, chance, |_, _| {}).unwrap();
-        cell.end(ramp, None, generation, (Ending::Success, None));
+        cell.end(ramp, Counting::Nowhere, generation, (Ending::Success, None));
         asked.get()
     };
     assert_eq!([0, 0, 5, 19, 20, 5].map(ask), [None, Some(0.0), Some(0.25), Some(0.95), None, None]);

@@ -10,7 +10,7 @@
 
 use super::{
     super::cell::{GENERATION_MASK, forget_what_comes_round, is_later},
-    Span,
+    Alone, Span,
 };
 use crate::sync::{AtomicU64, Ordering};
 
@@ -93,15 +93,18 @@ impl Marks {
         }
     }
 
-    /// Adds an unmarked call of `generation` if there are fewer marks than this. Whether it did.
-    pub(super) fn add_below(&self, generation: u32, marks: u32) -> bool {
+    /// Adds an unmarked call of `generation` if there are fewer marks than this.
+    pub(super) fn add_below(&self, generation: u32, marks: u32) -> Alone {
         let head = self.load();
-        let is_below = head.generation == generation && u32::from(head.marked) < marks;
-        if is_below {
-            // `None` is a call of a generation that is over.
-            let _ = self.record(generation, false);
+        if head.generation != generation || u32::from(head.marked) >= marks {
+            return Alone::Nothing;
         }
-        is_below
+        match self.record(generation, false) {
+            // Whoever has added its mark after this has seen this call.
+            Some((_, marked)) if marked >= marks => Alone::Counted,
+            // `None` is a call of a generation that is over.
+            _ => Alone::All,
+        }
     }
 
     /// (calls, marked calls) of `generation` in the window.

@@ -40,6 +40,17 @@ enum Aside {
     ShortCut(ShortCut),
 }
 
+/// What a window alone has done about a good call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Alone {
+    /// Nothing: it takes more than the window.
+    Nothing,
+    /// Counted it, and there is nothing that it could change.
+    All,
+    /// Counted it, but others have failed meanwhile: the circuit is to be asked what they come to together.
+    Counted,
+}
+
 /// What a window is made of: two circuits of one shape can take each other's memory.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Shape {
@@ -134,14 +145,18 @@ impl Window {
         quiet(self.failures.as_ref()) && quiet(self.slow.as_deref())
     }
 
-    /// Counts a good call of `generation` if fewer have failed than this: then there is nothing that it could change. Whether it did.
-    ///
-    /// Who is counted while a failure comes in may leave it to the next call to see what the two come to.
-    pub(crate) fn succeed_below(&self, generation: u32, failures: u32) -> bool {
+    /// Counts a good call of `generation` if fewer have failed than this: then there is nothing that it could change.
+    pub(crate) fn succeed_below(&self, generation: u32, failures: u32) -> Alone {
+        self.succeed_below_by(ShortCut::now, generation, failures)
+    }
+
+    /// The same, by another clock.
+    #[inline]
+    pub(crate) fn succeed_below_by(&self, now: impl FnOnce(&ShortCut) -> u64, generation: u32, failures: u32) -> Alone {
         match (&self.failures, self.short_cut()) {
             (Some(Sums::Calls(marks)), _) => marks.add_below(generation, failures),
-            (_, Some((short_cut, slices))) => short_cut.add_below(slices, generation, failures),
-            _ => false,
+            (_, Some((short_cut, slices))) => short_cut.add_below(slices, generation, now(short_cut), failures),
+            _ => Alone::Nothing,
         }
     }
 

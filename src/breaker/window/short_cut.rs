@@ -1,7 +1,7 @@
 //! How a good call is counted in a window of time without asking anybody but the window: by tokio's clock, and as long as there are too few
 //! marked calls in it for a good one to change anything.
 
-use super::{super::cell::is_later, time::Slices};
+use super::{super::cell::is_later, Alone, time::Slices};
 use crate::{
     sync::{AtomicU64, Ordering},
     time::now_since_base,
@@ -30,16 +30,25 @@ impl ShortCut {
         self.epoch.store(epoch as u64, Ordering::Relaxed);
     }
 
-    /// Counts a good call of `generation` if there are fewer marked ones in the window than this. Whether it did.
-    pub(super) fn add_below(&self, slices: &Slices, generation: u32, marks: u32) -> bool {
+    /// Microseconds since the circuit's time began.
+    pub(super) fn now(&self) -> u64 {
         let epoch = self.epoch.load(Ordering::Relaxed) as i64;
-        let now = now_since_base().wrapping_sub(epoch).max(0) as u64 / 1_000;
-        let may_be_marked = slices.reaches(self.marked.load(Ordering::Acquire), generation, now);
-        let is_below = !may_be_marked || slices.read(generation, now).1 < marks;
-        if is_below {
-            slices.add(generation, now);
+        now_since_base().wrapping_sub(epoch).max(0) as u64 / 1_000
+    }
+
+    /// Counts a good call of `generation` if there are fewer marked ones in the window than this.
+    pub(super) fn add_below(&self, slices: &Slices, generation: u32, now: u64, marks: u32) -> Alone {
+        let is_below = || {
+            let may_be_marked = slices.reaches(self.marked.load(Ordering::Acquire), generation, now);
+            !may_be_marked || slices.read(generation, now).1 < marks
+        };
+        if !is_below() {
+            return Alone::Nothing;
         }
-        is_below
+        slices.add(generation, now);
+        // Whoever has marked a call of this slice after this has seen this one. Of another slice, it may not have, nor may this have seen that:
+        // then it is the next call that sees both.
+        if is_below() { Alone::All } else { Alone::Counted }
     }
 
     /// A call of this slice is going to be marked.

@@ -1,0 +1,90 @@
+//! Good calls that their window alone counts: none is lost, and what they and the others come to is seen by the next one at the latest.
+
+use super::*;
+use Ending::{Failure, Success};
+
+/// Opens when half of so many calls have failed, in the last two slices.
+fn by_time(minimum: u32) -> Bench {
+    let shape = Shape { failures: Span::Time { slice: 1, slices: 2 }, ..Shape::default() };
+    Bench { window: Window::new(shape), ..Bench::closed(half_of(minimum)) }
+}
+
+/// The same of the last calls.
+fn by_calls(minimum: u32) -> Bench {
+    let window = Window::new(Shape { failures: Span::Calls(4), ..Shape::default() });
+    Bench { window, ..Bench::closed(half_of(minimum)) }
+}
+
+/// A good call, as a permit ends it: by the window alone where that is enough.
+fn succeed(bench: &Bench, generation: u32, now: u64) -> Alone {
+    let failures = bench.rules.failing.map_or(0, |share| share.least());
+    let alone = match bench.cell.has_no_failure(generation) && bench.cell.is_automatic() {
+        true => bench.window.succeed_below_by(|_| now, generation, failures),
+        false => Alone::Nothing,
+    };
+    let counting = match alone {
+        Alone::All => return alone,
+        Alone::Counted => Counting::Before(&bench.window),
+        Alone::Nothing => Counting::In(&bench.window),
+    };
+    bench.going(now, |going| bench.cell.end(going, counting, generation, (Success, None)));
+    alone
+}
+
+#[test]
+fn good_calls_at_once_are_all_counted() {
+    bounded(4, || {
+        let good = |bench: &Bench| succeed(bench, 0, 5);
+        let (bench, one, other) = both(by_time(9), good, good);
+        assert_eq!((one, other), (Alone::All, Alone::All), "nothing has failed");
+        assert_eq!(bench.window.counts(0, || 5), Counts { calls: 2, ..Counts::default() });
+    });
+    bounded(3, || {
+        let (bench, ..) = both(by_time(9), |bench| succeed(bench, 0, 5), |bench| succeed(bench, 0, 6));
+        assert_eq!(bench.window.counts(0, || 6), Counts { calls: 2, ..Counts::default() });
+    });
+}
+
+#[test]
+fn a_good_call_and_a_failure_at_once_are_both_counted() {
+    for later in [5, 6] {
+        bounded(3, move || {
+            let bench = Arc::new(by_time(9));
+            let there = Arc::clone(&bench);
+            let good = thread::spawn(move || succeed(&there, 0, 5));
+            bench.end(0, Failure, later);
+            good.join().unwrap();
+            let counts = bench.window.counts(0, || 6);
+            assert_eq!((counts.calls, counts.failures), (2, 1));
+        });
+    }
+}
+
+/// One good call and one failure are what opens it: whichever comes last sees both.
+#[test]
+fn a_good_call_and_a_failure_at_once_open_it_as_one_after_the_other_would() {
+    for by in [by_time, by_calls] {
+        bounded(4, move || {
+            let (bench, ..) = both(by(2), |bench| succeed(bench, 0, 5), |bench| bench.end(0, Failure, 5));
+            assert_eq!((bench.generation(), bench.phase()), (1, Phase::Open));
+        });
+    }
+    for by in [by_time, by_calls] {
+        bounded(2, move || {
+            let good = |bench: &Bench| succeed(bench, 0, 5);
+            let (bench, ..) = all(by(3), good, |bench| bench.end(0, Failure, 5), |bench| bench.end(0, Failure, 5));
+            assert_eq!((bench.generation(), bench.phase()), (1, Phase::Open));
+        });
+    }
+}
+
+#[test]
+fn a_good_call_of_a_generation_that_is_over_changes_nothing() {
+    bounded(3, || {
+        let bench = by_time(1);
+        let (bench, ..) = both(bench, |bench| succeed(bench, 0, 5), |bench| bench.end(0, Failure, 5));
+        assert_eq!((bench.generation(), bench.phase()), (1, Phase::Open));
+        assert_eq!(succeed(&bench, 0, 6), Alone::Nothing);
+        assert_eq!(bench.window.counts(1, || 6), Counts::default());
+    });
+}
