@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::*;
 use crate::{
     BreakerConfig, Ratio,
-    breaker::{OpenRule, Window},
+    breaker::{OpenRule, State, Window},
 };
 
 fn tenant(config: BreakerConfig) -> Arc<Tenant> {
@@ -53,4 +53,26 @@ fn a_good_call_has_nothing_to_write_in_a_full_window_without_a_failure() {
         call(&tenant).success();
     }
     assert!(is_quiet(&tenant));
+}
+
+/// As when a failure has come in while a good call was counted by the window alone.
+#[test]
+fn a_good_call_that_is_counted_already_is_judged_and_not_counted_again() {
+    let rule = |calls| {
+        let window = Window::count(4).unwrap().minimum(calls).unwrap();
+        BreakerConfig::default().open_when(OpenRule::Ratio { failing: Ratio::HALF, window })
+    };
+    for (minimum, opens) in [(2, true), (3, false)] {
+        let tenant = tenant(rule(minimum));
+        let (generation, window) = (generation(&tenant), tenant.core.window().unwrap());
+        let before = [true, false].map(|failed| window.record(generation, Some(failed), None, || 0).unwrap().calls);
+        assert_eq!(before, [1, 2]);
+        let mut permit = call(&tenant);
+        permit.ended = true;
+        permit.record(End::Success, true);
+        assert_eq!(tenant.core.cell.load().state() == State::Open, opens, "one of two has failed; it takes {minimum}");
+        if !opens {
+            assert_eq!(window.counts(generation, || 0).calls, 2);
+        }
+    }
 }
