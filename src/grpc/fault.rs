@@ -61,3 +61,23 @@ fn by_reset(reason: h2::Reason) -> Code {
         _ => Code::Internal,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resets_are_codes_as_the_protocol_maps_them() {
+        for (reason, code) in [
+            (h2::Reason::REFUSED_STREAM, Code::Unavailable),
+            (h2::Reason::CANCEL, Code::Cancelled),
+            (h2::Reason::ENHANCE_YOUR_CALM, Code::ResourceExhausted),
+            (h2::Reason::INADEQUATE_SECURITY, Code::PermissionDenied),
+            (h2::Reason::NO_ERROR, Code::Internal),
+            (h2::Reason::PROTOCOL_ERROR, Code::Internal),
+            (h2::Reason::from(99), Code::Internal),
+        ] {
+            assert_eq!(by_reset(reason), code, "{reason:?}");
+        }
+    }
+}

@@ -162,6 +162,31 @@ async fn nothing_is_waited_for_longer_than_it_may() {
     }
 }
 
+/// A server that keeps the stream open has said all that there is to know of it in the headers.
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_says_enough_is_not_waited_for() {
+    for (status, header, told) in [(200, Some("14"), Some(Code::Unavailable)), (503, None, Some(Code::Unavailable))] {
+        let (_open, body) = streaming();
+        let mut answer = Response::builder().status(status);
+        if let Some(header) = header {
+            answer = answer.header("grpc-status", header);
+        }
+        let answer = Arc::new(std::sync::Mutex::new(Some(answer.body(body).unwrap())));
+        let service = service_fn(move |_: Request<Empty<Bytes>>| {
+            let answer = answer.lock().unwrap().take().unwrap();
+            async { Ok::<_, Infallible>(answer) }
+        });
+        let begun = Instant::now();
+        let response = PeekLayer::new().layer(service).oneshot(Request::new(Empty::new())).await.unwrap();
+        assert_eq!((code(&response), begun.elapsed()), (told, Duration::ZERO), "{status}");
+    }
+}
+
+#[test]
+fn codes_are_shown_by_their_names() {
+    assert_eq!((Code::NotFound.to_string(), Code::Ok.to_string()), ("NOT_FOUND".to_owned(), "OK".to_owned()));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_status_that_comes_a_little_later_is_waited_for() {
     let (request, request_body) = streaming();

@@ -9,9 +9,9 @@ use http_body_util::{BodyExt, Full};
 use tokio_test::{assert_pending, assert_ready, task};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_recourse::{
-    BreakerConfig, Circuit, Elapsed, RetryLayer,
+    BreakerConfig, Circuit, Classifier, Elapsed, RetryLayer, Sent, Verdict,
     http::{
-        BodyBreakerLayer, FirstFrameLayer,
+        BodyBreakerLayer, Deadline, FirstFrameLayer, Health, Statuses,
         first_frame::{Begun, broke_off},
     },
     retry::Timeouts,
@@ -116,6 +116,40 @@ async fn before_the_first_frame_it_is_retried_and_after_it_nothing_is() {
     assert_eq!((calls, body.unwrap_err().to_string()), (3, "reset".to_owned()));
     let (calls, body) = attempts("POST", &[&[None], &[Some("whole")]]).await;
     assert_eq!((calls, body.unwrap_err().to_string()), (1, "reset".to_owned()), "it was sent");
+}
+
+/// Whoever judges by statuses sees that an answer broke off before it began, whatever its status was.
+#[tokio::test]
+async fn an_answer_that_broke_off_is_a_failure_to_every_classifier() {
+    fn judged<B, C: Classifier<Request<()>, Response<B>, io::Error>>(classifier: &C, answer: &Response<B>) -> Verdict {
+        classifier.classify(&classifier.memo(&Request::new(())), Ok(answer))
+    }
+    let (frames, body) = Streamed::new();
+    frames.send(Err(io::Error::other("reset"))).unwrap();
+    let broken = through(Request::new(()), Response::new(body)).await;
+    let (frames, body) = Streamed::new();
+    frames.send(data("there")).unwrap();
+    let whole = through(Request::new(()), Response::new(body)).await;
+
+    let failed = Verdict::transient().sent(Sent::Yes);
+    assert_eq!(
+        (judged(&Statuses::default(), &broken), judged(&Statuses::default(), &whole)),
+        (failed, Verdict::Success)
+    );
+    assert_eq!((judged(&Health, &broken), judged(&Health, &whole)), (failed, Verdict::Success));
+    #[cfg(feature = "tower-http")]
+    {
+        use tower_http::classify::{ServerErrorsAsFailures, ServerErrorsFailureClass, SharedClassifier};
+        let make = SharedClassifier::new(ServerErrorsAsFailures::new());
+        let classes = tower_recourse::http::Classes::new(make, |_: &ServerErrorsFailureClass| Verdict::permanent());
+        assert_eq!((judged(&classes, &broken), judged(&classes, &whole)), (failed, Verdict::Success));
+        let mut request = Request::new(());
+        let deadline = Deadline::within(Duration::from_secs(1));
+        request.extensions_mut().insert(deadline);
+        let judges: &dyn Classifier<_, Response<Full<Bytes>>, io::Error, Memo = _> = &classes;
+        assert_eq!(judges.deadline(&judges.memo(&request)), Some(deadline.at()));
+        assert!(format!("{classes:?}").contains("Classes"));
+    }
 }
 
 /// A body that doesn't begin is cut off as a head that doesn't come.
