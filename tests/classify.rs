@@ -313,7 +313,8 @@ fn a_deadline_is_known_through_all_that_may_stand_around() {
     let later = || classify::with_memo(|request: &Option<Instant>| *request, |_: &_, _: Result<&u32, &u32>| None);
     for request in [None, Some(soon)] {
         assert_eq!(due(known(), request), request);
-        assert_eq!(due(&known(), request), request);
+        let by_reference: &Due = &known();
+        assert_eq!(due(by_reference, request), request);
         assert_eq!(due(classify::first(known()), request), request);
         assert_eq!(due(classify::first(known()).or(later()), request), request);
         assert_eq!(due(classify::first(later()).or(known()), request), request);
@@ -351,7 +352,8 @@ fn an_opinion_is_one_through_all_that_may_stand_around() {
     }
     let throttled = || Due(Verdict::throttled());
     assert_eq!(judged(throttled()), Verdict::throttled(), "a classifier of one's own has one of everything");
-    assert_eq!(judged(&throttled()), Verdict::throttled());
+    let by_reference: &Due = &throttled();
+    assert_eq!(judged(by_reference), Verdict::throttled());
     assert_eq!(judged(classify::first(throttled())), Verdict::throttled());
     assert_eq!(judged(classify::first(only(7, Verdict::Neutral)).or(throttled())), Verdict::throttled());
     assert_eq!(

@@ -100,8 +100,9 @@ async fn when_a_request_has_been_sent() {
     let (body, sending) = whole.watched();
     let mut body = Box::pin(body);
     assert!(!sending.has_ended());
+    assert_eq!((body.size_hint().exact(), body.is_end_stream()), (Some(3), false), "as it was");
     body.frame().await.unwrap().unwrap();
-    assert!(sending.has_ended());
+    assert!(sending.has_ended() && body.is_end_stream());
     let (body, sending) = StreamBody::new(tokio_stream::iter([data("one")])).boxed_unsync().watched();
     assert!(!sending.has_ended());
     drop(body);

@@ -281,3 +281,17 @@ async fn it_goes_around_a_router() {
     circuit.force_open();
     assert_eq!(app.oneshot(get()).await.unwrap().status(), 503);
 }
+
+#[tokio::test]
+async fn a_body_that_is_judged_looks_as_it_did() {
+    let circuit = circuit();
+    let whole = Response::new(Full::new(Bytes::from("whole")));
+    let mut body = through(&circuit, Request::get("/"), whole).await;
+    assert_eq!((body.size_hint().exact(), body.is_end_stream()), (Some(5), false));
+    assert!(format!("{body:?}").contains("judged: false"));
+    body.frame().await.unwrap().unwrap();
+    assert_eq!((body.size_hint().exact(), body.is_end_stream()), (Some(0), true));
+    assert!(format!("{body:?}").contains("judged: true"));
+    let service = BodyBreakerLayer::on(&circuit).layer("a service");
+    assert!(format!("{service:?}").contains("a service"));
+}
