@@ -15,7 +15,10 @@ use http_body_util::{BodyExt, Empty, Full, combinators::UnsyncBoxBody};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_recourse::{
     RetryLayer,
-    http::{Replay, replay::SentAgain},
+    http::{
+        Replay,
+        replay::{PlayError, SentAgain},
+    },
     observe::Event,
     retry::Keep,
 };
@@ -150,7 +153,9 @@ async fn what_was_not_yet_sent_comes_from_the_source() {
     let again: Request<Boxed> = replay.again(&mut kept).unwrap();
     assert_eq!(text(again).await, "123456");
     let error = first.frame().await.unwrap().unwrap_err();
-    assert!(error.get_ref().unwrap().is::<SentAgain>(), "it must not look like its end");
+    let again = error.get_ref().unwrap();
+    assert!(again.is::<SentAgain>(), "it must not look like its end");
+    assert_eq!(again.to_string(), "the request is being sent again");
     assert!(first.frame().await.is_none());
 }
 
@@ -198,6 +203,7 @@ async fn all_bodies_together_have_a_limit_and_give_back_what_they_took() {
     assert!(Keep::<Request<Boxed>>::again(&replay, &mut kept_two).is_none(), "there was no room");
     drop((kept_one, kept_two));
     assert_eq!(replay.memory(), 0);
+    assert!(Replay::default().max_body(8).max_memory(8).is_ok(), "one of the largest");
     assert_eq!(
         Replay::default().max_memory(1).unwrap_err().to_string(),
         "`max_memory` is 1, but must be at least `max_body`"
@@ -267,4 +273,16 @@ async fn a_body_that_can_be_cloned_is() {
         sent.into_body().collect().await.unwrap().to_bytes(),
         again.into_body().collect().await.unwrap().to_bytes()
     );
+}
+
+#[test]
+fn why_a_body_is_not_played_is_a_sentence_with_its_cause() {
+    let broken = PlayError::Body(io::Error::other("reset"));
+    assert_eq!(broken.to_string(), "the request body broke off");
+    assert_eq!(std::error::Error::source(&broken).unwrap().to_string(), "reset");
+    let lost = PlayError::<io::Error>::NotKept;
+    assert_eq!(lost.to_string(), "the request body wasn't kept to be sent again");
+    assert!(std::error::Error::source(&lost).is_none());
+    let shown = format!("{:?}", Replay::default().max_body(8));
+    assert!(shown.contains("max_body: 8") && shown.contains("memory: 0"), "{shown}");
 }

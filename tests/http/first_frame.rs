@@ -7,7 +7,7 @@ use http::{HeaderMap, Request, Response};
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Full};
 use tokio_test::{assert_pending, assert_ready, task};
-use tower::{Layer, ServiceExt, service_fn};
+use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_recourse::{
     BreakerConfig, Circuit, Classifier, Elapsed, RetryLayer, Sent, Verdict,
     http::{
@@ -174,4 +174,15 @@ async fn the_time_of_an_attempt_covers_its_first_frame() {
     let answer = service.oneshot(Request::new(Full::default())).await.unwrap();
     assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "there");
     assert_eq!(calls.load(std::sync::atomic::Ordering::SeqCst), 2);
+}
+
+#[test]
+fn it_is_ready_when_its_service_is() {
+    let (mock, mut handle) = tower_test::mock::pair::<Request<()>, Response<Full<Bytes>>>();
+    let mut service = FirstFrameLayer::new().layer(mock);
+    let mut ready = || task::spawn(std::future::poll_fn(|cx| service.poll_ready(cx))).poll().is_ready();
+    handle.allow(0);
+    assert!(!ready());
+    handle.allow(1);
+    assert!(ready());
 }
