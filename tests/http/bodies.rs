@@ -17,7 +17,7 @@ use tower_recourse::{
     RetryLayer,
     http::{
         Replay,
-        replay::{PlayError, SentAgain},
+        replay::{PlayError, SentAgain, SharedBody},
     },
     observe::Event,
     retry::Keep,
@@ -285,4 +285,25 @@ fn why_a_body_is_not_played_is_a_sentence_with_its_cause() {
     assert!(std::error::Error::source(&lost).is_none());
     let shown = format!("{:?}", Replay::default().max_body(8));
     assert!(shown.contains("max_body: 8") && shown.contains("memory: 0"), "{shown}");
+}
+
+#[tokio::test]
+async fn whether_a_body_is_still_kept_is_known() {
+    let long = || body([data("12345678"), data("9")], None);
+    let replay = eight();
+    let (sent, kept) = replay.keep(long());
+    let kept = kept.unwrap();
+    let is_kept = || Keep::<Request<Boxed>>::is_kept(&replay, &kept);
+    assert!(is_kept());
+    assert_eq!(text(sent).await, "123456789");
+    assert!(!is_kept());
+
+    let (sent, kept) = replay.keep(replay.share(long()));
+    let kept = kept.unwrap();
+    let is_kept = || Keep::<Request<SharedBody<Boxed>>>::is_kept(&replay, &kept);
+    assert!(is_kept());
+    assert_eq!(sent.into_body().collect().await.unwrap().to_bytes(), "123456789");
+    assert!(!is_kept());
+    let (_, whole) = replay.keep(Request::new(Full::new(Bytes::from("whole"))));
+    assert!(Keep::<Request<Full<Bytes>>>::is_kept(&replay, &whole.unwrap()));
 }
