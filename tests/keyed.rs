@@ -15,7 +15,7 @@ use accounts::{at_once, open};
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_recourse::{
     BreakerConfig, BreakerError, BreakerLayer, Circuit, Rejection, State,
-    breaker::keyed::{Circuits, KeyedBreakerLayer},
+    breaker::keyed::{Circuits, KeyedBreaker, KeyedBreakerLayer},
     time::ManualClock,
 };
 
@@ -205,4 +205,34 @@ fn a_key_costs_at_most_300_bytes_beside_itself() {
     let each = info.bytes_current as f64 / f64::from(KEYS);
     println!("{each:.0} bytes a key");
     assert!(each <= 300.0 + size_of::<u32>() as f64, "{each:.0} bytes a key");
+}
+
+#[test]
+fn who_only_looks_makes_no_circuit() {
+    let (circuits, _) = circuits(100);
+    assert!(circuits.is_empty() && circuits.peek(&1).is_none() && circuits.is_empty());
+    fail(&circuits, 1);
+    assert!(!circuits.is_empty());
+    assert_eq!(circuits.peek(&1).map(|circuit| circuit.state()), Some(State::Open));
+    assert_eq!(format!("{circuits:?}"), "circuits `breaker`");
+}
+
+/// As with one circuit: a readiness error is the outcome of the call that follows, and of its key.
+#[tokio::test]
+async fn a_readiness_error_is_the_outcome_of_the_call_that_follows() {
+    let layer = BreakerLayer::keyed(config(&ManualClock::new()), |key: &u32| *key);
+    let circuits = layer.circuits().clone();
+    let (mock, mut handle) = tower_test::mock::pair::<u32, u32>();
+    let mut service = layer.layer(mock);
+    assert!(format!("{service:?}").contains("KeyedBreaker"));
+    let mut ready = |service: &mut KeyedBreaker<_, _>| {
+        tokio_test::task::spawn(std::future::poll_fn(|cx| service.poll_ready(cx))).poll().is_ready()
+    };
+    handle.allow(0);
+    assert!(!ready(&mut service), "it is ready when its service is");
+    handle.send_error("no connection");
+    assert!(ready(&mut service));
+    let error = service.call(1).await.unwrap_err();
+    assert_eq!(error.into_inner().unwrap().to_string(), "no connection");
+    assert_eq!(circuits.states(), [(1, State::Open)]);
 }

@@ -33,7 +33,7 @@ impl<C> BreakerLayer<C> {
 /// # Clone
 ///
 /// A clone is on the same circuits.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct KeyedBreakerLayer<F, K, C = Errors, R = Fail> {
     key: F,
     circuits: Circuits<K, C>,
@@ -119,6 +119,15 @@ where
                 begin_as_asked(&circuit, asked, (inner, readiness), (&*on_rejection, AtOnce), request)
             }
         }
+    }
+}
+
+impl<F, K, C, R: fmt::Debug> fmt::Debug for KeyedBreakerLayer<F, K, C, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyedBreakerLayer")
+            .field("circuits", &self.circuits)
+            .field("on_rejection", &self.on_rejection)
+            .finish_non_exhaustive()
     }
 }
 
