@@ -27,3 +27,18 @@ fn by_peer(reason: Reason, reset: bool) -> Verdict {
         _ => Verdict::transient(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A request that may have been worked on isn't sent twice on the strength of a word that says so of another frame.
+    #[test]
+    fn only_a_refused_stream_and_a_graceful_goaway_prove_that_nothing_was_sent() {
+        let (refused, graceful) = (Reason::REFUSED_STREAM, Reason::NO_ERROR);
+        let not_sent = Verdict::transient().sent(Sent::No);
+        assert_eq!((by_peer(refused, true), by_peer(graceful, false)), (not_sent, not_sent));
+        assert_eq!(by_peer(refused, false), Verdict::transient());
+        assert_eq!(by_peer(graceful, true), Verdict::transient().sent(Sent::Yes));
+    }
+}
