@@ -56,6 +56,22 @@ fn is_over(error: &io::Error) -> bool {
     error.get_ref().is_some_and(|error| error.is::<SentAgain>())
 }
 
+/// A connection may move to another task between two polls.
+#[test]
+fn the_task_that_waited_last_is_the_one_that_is_woken() {
+    let (frames, source) = Streamed::new();
+    let replay = Replay::default();
+    let (first, kept) = replay.keep(Request::new(source.boxed_unsync()));
+    let (mut first, mut kept) = (first.into_body(), kept.unwrap());
+    let (mut before, mut after) = (task::spawn(()), task::spawn(()));
+    for task in [&mut before, &mut after] {
+        assert_pending!(task.enter(|cx, _| Pin::new(&mut first).poll_frame(cx)));
+    }
+    let _second = again(&replay, &mut kept).unwrap();
+    assert!(after.is_woken() && !before.is_woken());
+    drop(frames);
+}
+
 /// Once another attempt reads the source, the source wakes that one: the one before is told, or its connection would be kept until
 /// the other side gives it up.
 #[test]
