@@ -225,7 +225,7 @@ async fn a_readiness_error_is_the_outcome_of_the_call_that_follows() {
     let (mock, mut handle) = tower_test::mock::pair::<u32, u32>();
     let mut service = layer.layer(mock);
     assert!(format!("{service:?}").contains("KeyedBreaker"));
-    let mut ready = |service: &mut KeyedBreaker<_, _>| {
+    let ready = |service: &mut KeyedBreaker<_, _>| {
         tokio_test::task::spawn(std::future::poll_fn(|cx| service.poll_ready(cx))).poll().is_ready()
     };
     handle.allow(0);
