@@ -52,7 +52,7 @@ struct Words {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Said {
     Nothing,
-    /// Nothing but this, as of most calls that are rejected: a tenth of what could be said, and as quickly written.
+    /// Nothing but this, as of most calls that are rejected: less to write than all that could be said.
     Cause,
     All,
 }

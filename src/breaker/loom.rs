@@ -180,6 +180,11 @@ fn half_of(calls: u32) -> Rules {
     Rules { failing: Some(Share { at_least: Ratio::HALF, minimum: calls }), ..Rules::default() }
 }
 
+/// Failures in the last two slices of time, each one long.
+fn two_slices() -> Window {
+    Window::new(Shape { failures: Span::Time { slice: 1, slices: 2 }, ..Shape::default() })
+}
+
 fn successes(needed: u8, at_a_time: u8) -> Probing {
     Probing::new(at_a_time, ProbeVerdict::Successes(needed))
 }

@@ -1,12 +1,11 @@
-//! Good calls that their window alone counts: none is lost, and what they and the others come to is seen by the next one at the latest.
+//! Good calls that their window alone counts: none is lost, and of those that end at once the last one sees what they come to.
 
 use super::*;
 use Ending::{Failure, Success};
 
 /// Opens when half of so many calls have failed, in the last two slices.
 fn by_time(minimum: u32) -> Bench {
-    let shape = Shape { failures: Span::Time { slice: 1, slices: 2 }, ..Shape::default() };
-    Bench { window: Window::new(shape), ..Bench::closed(half_of(minimum)) }
+    Bench { window: two_slices(), ..Bench::closed(half_of(minimum)) }
 }
 
 /// The same of the last calls.

@@ -97,10 +97,9 @@ fn a_call_that_comes_late_is_not_in_a_slice_of_the_same_tag() {
 
 /// Opens when both of two calls have failed within two slices.
 fn both_of_two() -> Bench {
-    let shape = Shape { failures: Span::Time { slice: 1, slices: 2 }, ..Shape::default() };
     let share = Share { at_least: Ratio::percent(100).unwrap(), minimum: 2 };
     let rules = Rules { failing: Some(share), ..Rules::default() };
-    Bench { window: Window::new(shape), ..Bench::closed(rules) }
+    Bench { window: two_slices(), ..Bench::closed(rules) }
 }
 
 #[test]
