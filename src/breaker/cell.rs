@@ -21,6 +21,7 @@ mod tests;
 use std::time::Duration;
 
 use super::{
+    State,
     rule::{self, Admission, Asking, Ending, Over, Phase, Probing, Rules, Undecided, Word},
     state::Mode,
     window::{Counts, Window},
@@ -74,20 +75,25 @@ pub(crate) enum Counting<'a> {
     Before(&'a Window),
 }
 
-/// A call isn't in.
+/// A call isn't in. As small as can be said in two registers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Refused {
-    pub(crate) word: Word,
-    /// When the circuit may admit again; `u64::MAX` if that can't be known.
-    pub(crate) until: u64,
-    /// When that was found out.
-    pub(crate) now: u64,
+    pub(crate) state: State,
+    /// In how many microseconds the circuit may admit again; `u64::MAX` if that can't be known.
+    pub(crate) wait: u64,
 }
 
 impl Refused {
+    /// By this word, which admits again at a time, or at `u64::MAX` if that can't be known.
+    pub(crate) fn by(word: Word, until: u64, now: u64) -> Self {
+        let wait = if until < u64::MAX { until.saturating_sub(now) } else { u64::MAX };
+        Self { state: word.state(), wait }
+    }
+
     /// After which time the circuit may admit again, if that is known.
+    #[inline]
     pub(crate) fn retry_in(self) -> Option<Duration> {
-        (self.until < u64::MAX).then(|| Duration::from_micros(self.until.saturating_sub(self.now)))
+        (self.wait < u64::MAX).then(|| Duration::from_micros(self.wait))
     }
 }
 
@@ -176,11 +182,11 @@ impl Cell {
                 Admission::Ramp => {
                     let since = self.ramp_began_at(word).unwrap_or(now);
                     let share = now.saturating_sub(since) as f64 / going.ramp.max(1) as f64;
-                    let refused = Refused { word, until: u64::MAX, now };
+                    let refused = Refused::by(word, u64::MAX, now);
                     return if chance(share) { Ok(word.generation) } else { Err(refused) };
                 }
                 Admission::Reject => {
-                    let refused = Refused { word, until: self.admits_at(going.probing, word, now, asking), now };
+                    let refused = Refused::by(word, self.admits_at(going.probing, word, now, asking), now);
                     // A time may have been missing because it is there for a word that came since.
                     if self.load() == word {
                         return Err(refused);
@@ -272,7 +278,7 @@ impl Cell {
         }
         let until = self.open_until.of(generation_of(word))?;
         let now = now();
-        (now < until).then(|| Refused { word: unpack(word), until, now })
+        (now < until).then(|| Refused::by(unpack(word), until, now))
     }
 
     /// What would be said to a request that wants in now, by chance or not.
@@ -284,8 +290,8 @@ impl Cell {
         loop {
             let word = self.load();
             let refused = match rule::admit(probing, word, self.over(word, now, (probing, 0)), Asking::Request) {
-                Admission::Reject => Refused { word, until: self.admits_at(probing, word, now, Asking::Request), now },
-                Admission::Move(next) if next.phase == Phase::Open => Refused { word: next, until: u64::MAX, now },
+                Admission::Reject => Refused::by(word, self.admits_at(probing, word, now, Asking::Request), now),
+                Admission::Move(next) if next.phase == Phase::Open => Refused::by(next, u64::MAX, now),
                 _ => return Ok(()),
             };
             // As in `admit`.

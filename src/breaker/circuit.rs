@@ -87,7 +87,7 @@ impl<C> Circuit<C> {
     #[cold]
     fn admit_unless_rejected(&self) -> Result<Permit, Rejection> {
         self.ask(Asking::Request).inspect_err(|rejection| {
-            self.count_rejection(&self.tenant.settings.load(), rejection);
+            self.count_rejection(&self.tenant.settings.load(), rejection.retry_in());
             told::say(rejection.cause());
         })
     }
@@ -392,18 +392,18 @@ impl<C> Circuit<C> {
     /// The rejection of a call that a look at the circuit has [refused](Self::peek): counted, and told.
     pub(crate) fn reject(&self, refused: Refused) -> Rejection {
         let settings = self.tenant.settings.load();
-        let rejection = self.rejection(&settings, refused);
-        self.count_rejection(&settings, &rejection);
-        rejection
+        self.count_rejection(&settings, refused.retry_in());
+        // Made when all else is done, where it will stay.
+        self.rejection(&settings, refused)
     }
 
-    fn count_rejection(&self, settings: &Settings, rejection: &Rejection) {
+    fn count_rejection(&self, settings: &Settings, retry_in: Option<Duration>) {
         self.tenant.totals.rejected.add();
-        settings.observers.tell(Event::CallRejected { name: rejection.name(), retry_in: rejection.retry_in() });
+        settings.observers.tell(Event::CallRejected { name: self.tenant.name(settings), retry_in });
     }
 
     fn rejection(&self, settings: &Settings, refused: Refused) -> Rejection {
-        Rejection::new(self.tenant.name(settings).clone(), refused.word.state(), refused.retry_in())
+        Rejection::new(self.tenant.name(settings).clone(), refused.state, refused.retry_in())
     }
 }
 
@@ -423,7 +423,7 @@ impl Tenant {
             return Ok(());
         }
         window.request(word.generation, now, false);
-        Err(Refused { word, until: u64::MAX, now })
+        Err(Refused::by(word, u64::MAX, now))
     }
 }
 

@@ -33,6 +33,7 @@ impl Rejection {
         self.retry_in
     }
 
+    #[inline]
     pub(crate) fn cause(&self) -> Cause {
         Cause::Rejected { retry_in: self.retry_in }
     }

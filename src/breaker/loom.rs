@@ -24,6 +24,7 @@ use ::loom::thread;
 use std::sync::Arc;
 
 use super::{
+    State,
     cell::{Cell, Counting, Ended, Going, Refused},
     rule::{Asking, Ending, Phase, ProbeVerdict, Probing, Rules, Share, Word},
     window::{Alone, Counts, Shape, Slices, Span, Window},

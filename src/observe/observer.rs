@@ -32,6 +32,7 @@ impl Observers {
         self.0.clear();
     }
 
+    #[inline]
     pub(crate) fn tell(&self, event: Event<'_>) {
         for observer in &self.0 {
             observer.on_event(&event);
