@@ -10,7 +10,7 @@ use std::{sync::atomic::Ordering, time::Duration};
 
 use super::{
     Answer, Decision, Elapsed, Limits, Policy, Reason, RetryConfig,
-    budget::{Budget, Reservation, Token, address},
+    budget::{AnyBudget, Budget, Reservation, Token},
     config::Terms,
     ledger::Accounts,
     waits::Waits,
@@ -51,12 +51,10 @@ where
 {
     type State = Progress<C::Memo, L::Account>;
 
-    #[inline]
+    #[inline(always)]
     fn start(&self, request: &Req) -> Self::State {
-        if let Some(budget) = self.terms.budget.as_deref() {
-            if !told::is_within_budget(address(budget)) {
-                budget.deposit();
-            }
+        if let Some(budget) = &self.terms.budget {
+            budget.deposit_once();
         }
         Progress { memo: self.classifier.memo(request), account: self.ledger.open(request), again: None }
     }
@@ -117,7 +115,7 @@ where
 
     #[inline]
     fn budget(&self) -> Option<&dyn Budget> {
-        self.terms.budget.as_deref()
+        self.terms.budget.as_ref().map(AnyBudget::as_budget)
     }
 }
 
@@ -212,7 +210,7 @@ impl<C, A, L, K> RetryConfig<C, A, L, K> {
         // it out again.
         ledger.take(&mut progress.account).map_err(Reason::Ledger)?;
         if let Some(budget) = &terms.budget {
-            match Reservation::of(budget, failure.kind()) {
+            match budget.reserve(failure.kind()) {
                 Some(reservation) => progress.again().reservation = reservation,
                 None => {
                     ledger.give_back(&mut progress.account);
@@ -273,11 +271,10 @@ impl Terms {
     fn succeeded(&self, attempt: &Attempt, paid: Option<Token>) {
         if let Some(budget) = self.untold(attempt) {
             if paid.is_some() {
-                budget.succeeded(paid);
-                told::account(address(budget));
-            } else if !told::is_within_budget(address(budget)) {
-                // Otherwise it may be a retry of somebody around, who knows what it has cost, and tells.
-                budget.succeeded(None);
+                budget.as_budget().succeeded(paid);
+                told::account(budget.address());
+            } else {
+                budget.succeeded_at_once();
             }
         }
         let number = attempt.number();
@@ -290,19 +287,19 @@ impl Terms {
         let Some(budget) = self.untold(attempt) else { return };
         match paid {
             // It is no attempt that failed.
-            Some(paid) if costs_nothing(failure) => budget.give_back(paid),
+            Some(paid) if costs_nothing(failure) => budget.as_budget().give_back(paid),
             None if costs_nothing(failure) => {}
             _ => {
-                budget.failed(failure.kind());
-                told::account(address(budget));
+                budget.as_budget().failed(failure.kind());
+                told::account(budget.address());
             }
         }
     }
 
     /// The budget, unless a retry further in has told it what came of this attempt.
     #[inline]
-    fn untold(&self, attempt: &Attempt) -> Option<&dyn Budget> {
-        self.budget.as_deref().filter(|_| !attempt.is_accounted())
+    fn untold(&self, attempt: &Attempt) -> Option<&AnyBudget> {
+        self.budget.as_ref().filter(|_| !attempt.is_accounted())
     }
 
     /// The delay of retry number `retry`: 1 is the first.

@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     Backoff, Cloned, Jitter, Ledger, Switch,
-    budget::{Budget, TokenBucket},
+    budget::{AnyBudget, Budget, TokenBucket},
     ledger::{Ledgered, NoLedger},
     timeouts::{Limits, NoTimeouts, Timeouts},
 };
@@ -50,7 +50,7 @@ pub(super) struct Terms {
     pub(super) name: Name,
     pub(super) retries: u32,
     pub(super) backoff: Backoff,
-    pub(super) budget: Option<Arc<dyn Budget>>,
+    pub(super) budget: Option<AnyBudget>,
     pub(super) switch: Option<Switch>,
     pub(super) longest_server_delay: Duration,
     pub(super) limits: Limits,
@@ -67,7 +67,7 @@ impl Default for RetryConfig {
             name: Name::literal("retry"),
             retries: 3,
             backoff: Backoff::exponential(Duration::from_secs(1)).jitter(Jitter::Bounded(Ratio::HALF)),
-            budget: Some(Arc::new(TokenBucket::default())),
+            budget: Some(Arc::new(TokenBucket::default()).into()),
             switch: None,
             longest_server_delay: Duration::from_secs(30),
             limits: Limits::default(),
@@ -105,9 +105,9 @@ impl<C, A, L, K> RetryConfig<C, A, L, K> {
         self.shared_budget(Arc::new(budget))
     }
 
-    /// A budget that others draw on too.
-    pub fn shared_budget(mut self, budget: Arc<dyn Budget>) -> Self {
-        self.terms.budget = Some(budget);
+    /// A budget that others draw on too: an `Arc` of one, whatever kind it is.
+    pub fn shared_budget(mut self, budget: impl Into<AnyBudget>) -> Self {
+        self.terms.budget = Some(budget.into());
         self
     }
 

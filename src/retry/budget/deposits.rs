@@ -36,6 +36,15 @@ impl Deposits {
         }
     }
 
+    /// Whether there is no room, if that can be known without the time.
+    #[inline]
+    pub(super) fn are_full(&self) -> bool {
+        match self {
+            Self::Kept(level) => level.is_full(),
+            Self::Ageing { .. } => false,
+        }
+    }
+
     /// Adds so many billionths of a token, if there is room.
     pub(super) fn put(&self, amount: u64, now: impl FnOnce() -> u64) {
         match self {

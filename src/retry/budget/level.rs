@@ -19,10 +19,12 @@ impl Level {
         Self { amount: AtomicU64::new(capacity), capacity }
     }
 
+    #[inline]
     pub(super) fn amount(&self) -> u64 {
         self.amount.load(Ordering::Relaxed)
     }
 
+    #[inline]
     pub(super) fn is_full(&self) -> bool {
         self.amount() >= self.capacity
     }

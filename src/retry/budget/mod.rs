@@ -82,6 +82,7 @@
 //!   harm, but it has no traffic to be a share of.
 //! - In place of a [breaker](crate::breaker): a budget ends retries and not first attempts.
 
+mod any;
 mod contract;
 mod cost_bucket;
 mod counts;
@@ -96,6 +97,7 @@ mod slices;
 mod snapshot;
 mod token_bucket;
 
+pub use any::AnyBudget;
 pub(crate) use contract::address;
 pub use contract::{Budget, BudgetStats, Token};
 pub use cost_bucket::CostBucket;

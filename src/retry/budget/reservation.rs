@@ -12,8 +12,8 @@ pub(crate) struct Reservation {
 }
 
 impl Reservation {
-    pub(crate) fn of(budget: &Arc<dyn Budget>, kind: FailureKind) -> Option<Self> {
-        budget.withdraw(kind).map(|token| Self { budget: Some(Arc::clone(budget)), token })
+    pub(super) fn of(budget: Arc<dyn Budget>, kind: FailureKind) -> Option<Self> {
+        budget.withdraw(kind).map(|token| Self { budget: Some(budget), token })
     }
 
     /// The attempt is made.

@@ -110,6 +110,14 @@ impl TokenBucket {
         Self { deposits, reserve, counts: Counts::new(), ..self }
     }
 
+    // Not in line: while all is well, there is no room.
+    #[inline(never)]
+    fn put(&self) {
+        if self.deposit > 0 {
+            self.deposits.put(self.deposit, || self.now());
+        }
+    }
+
     /// Nanoseconds since the bucket was made. Half of the range is some 292 years.
     pub(super) fn now(&self) -> u64 {
         let elapsed = self.clock.now().saturating_duration_since(self.epoch);
@@ -137,9 +145,10 @@ impl Default for TokenBucket {
 }
 
 impl Budget for TokenBucket {
+    #[inline]
     fn deposit(&self) {
-        if self.deposit > 0 {
-            self.deposits.put(self.deposit, || self.now());
+        if !self.deposits.are_full() {
+            self.put();
         }
     }
 

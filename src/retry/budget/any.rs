@@ -1,0 +1,104 @@
+use std::{any::Any, fmt, sync::Arc};
+
+use super::{Budget, Reservation, TokenBucket, contract::address};
+use crate::{FailureKind, told};
+
+/// A budget of any kind, shared: made of an `Arc` of one.
+///
+/// A [`TokenBucket`] is known by its type, so that what it takes for a call is compiled into the call.
+#[derive(Clone)]
+pub struct AnyBudget(Kind);
+
+#[derive(Clone)]
+enum Kind {
+    Bucket(Arc<TokenBucket>),
+    Other(Arc<dyn Budget>),
+}
+
+impl AnyBudget {
+    #[inline]
+    pub(crate) fn as_budget(&self) -> &dyn Budget {
+        match &self.0 {
+            Kind::Bucket(bucket) => &**bucket,
+            Kind::Other(budget) => &**budget,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn address(&self) -> usize {
+        address(self.as_budget())
+    }
+
+    /// A request has come, through this retry first.
+    #[inline]
+    pub(crate) fn deposit_once(&self) {
+        if !told::is_within_budget(self.address()) {
+            match &self.0 {
+                Kind::Bucket(bucket) => bucket.deposit(),
+                Kind::Other(budget) => budget.deposit(),
+            }
+        }
+    }
+
+    /// A first attempt has succeeded. It may be a retry of somebody around, who knows what it has cost, and tells.
+    #[inline]
+    pub(crate) fn succeeded_at_once(&self) {
+        match &self.0 {
+            // It takes no notice.
+            Kind::Bucket(_) => {}
+            Kind::Other(budget) => {
+                if !told::is_within_budget(self.address()) {
+                    budget.succeeded(None);
+                }
+            }
+        }
+    }
+
+    pub(crate) fn reserve(&self, kind: FailureKind) -> Option<Reservation> {
+        let budget = match &self.0 {
+            Kind::Bucket(bucket) => Arc::clone(bucket) as Arc<dyn Budget>,
+            Kind::Other(budget) => Arc::clone(budget),
+        };
+        Reservation::of(budget, kind)
+    }
+}
+
+impl<B: Budget> From<Arc<B>> for AnyBudget {
+    fn from(budget: Arc<B>) -> Self {
+        match (&budget as &dyn Any).downcast_ref::<Arc<TokenBucket>>() {
+            Some(bucket) => Self(Kind::Bucket(Arc::clone(bucket))),
+            None => Self(Kind::Other(budget)),
+        }
+    }
+}
+
+impl From<Arc<dyn Budget>> for AnyBudget {
+    fn from(budget: Arc<dyn Budget>) -> Self {
+        Self(Kind::Other(budget))
+    }
+}
+
+impl fmt::Debug for AnyBudget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_budget().fmt(f)
+    }
+}
+
+#[cfg(all(test, not(recourse_loom)))]
+mod tests {
+    use super::*;
+    use crate::retry::CostBucket;
+
+    #[test]
+    fn a_token_bucket_is_known_by_its_type_and_any_other_is_what_it_was() {
+        let bucket = Arc::new(TokenBucket::default());
+        let known = AnyBudget::from(Arc::clone(&bucket));
+        let unknown = AnyBudget::from(Arc::clone(&bucket) as Arc<dyn Budget>);
+        let other = AnyBudget::from(Arc::new(CostBucket::default()));
+        assert!(matches!((&known.0, &unknown.0, &other.0), (Kind::Bucket(_), Kind::Other(_), Kind::Other(_))));
+        let at = Arc::as_ptr(&bucket) as usize;
+        assert_eq!((known.address(), unknown.address()), (at, at));
+        assert_eq!(format!("{known:?}"), format!("{bucket:?}"));
+        assert!(format!("{other:?}").starts_with("CostBucket"));
+    }
+}
