@@ -8,28 +8,41 @@ use crate::time::Instant;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attempt {
     number: u32,
-    started: Option<Instant>,
-    deadline: Option<Instant>,
+    times: Option<Times>,
     replayable: bool,
     unsent: bool,
     accounted: bool,
+    unlimited: bool,
+}
+
+/// Of a timed attempt. Together, as most have none: that is one thing to say and to see.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Times {
+    started: Option<Instant>,
+    deadline: Option<Instant>,
 }
 
 impl Attempt {
     /// An attempt by hand, which is how a policy is tested: with no deadline, of a request that can be sent again.
     pub fn new(number: u32) -> Self {
-        Self { number: number.max(1), started: None, deadline: None, replayable: true, unsent: false, accounted: false }
+        Self { number: number.max(1), ..Self::untimed(true) }
     }
 
     /// With a deadline.
     pub fn with_deadline(self, deadline: Instant) -> Self {
-        Self { deadline: Some(deadline), ..self }
+        Self { times: Some(Times { deadline: Some(deadline), ..self.times.unwrap_or_default() }), ..self }
     }
 
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
     #[inline]
-    pub(crate) fn first(started: Option<Instant>, deadline: Option<Instant>, replayable: bool) -> Self {
-        Self { number: 1, started, deadline, replayable, unsent: false, accounted: false }
+    pub(crate) fn untimed(replayable: bool) -> Self {
+        Self { number: 1, times: None, replayable, unsent: false, accounted: false, unlimited: false }
+    }
+
+    #[cfg_attr(not(feature = "retry"), allow(dead_code))]
+    #[inline]
+    pub(crate) fn timed(started: Instant, deadline: Option<Instant>, replayable: bool) -> Self {
+        Self { times: Some(Times { started: Some(started), deadline }), ..Self::untimed(replayable) }
     }
 
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
@@ -40,12 +53,12 @@ impl Attempt {
     /// Once more, and no further attempt: the one before counts for nothing.
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
     pub(crate) fn once_more(self) -> Self {
-        Self { accounted: false, ..self }
+        Self { accounted: false, unlimited: false, ..self }
     }
 
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
-    pub(crate) fn begun_at(self, started: Option<Instant>) -> Self {
-        Self { started, ..self }
+    pub(crate) fn begun_at(self, started: Instant) -> Self {
+        Self { times: Some(Times { started: Some(started), ..self.times.unwrap_or_default() }), ..self }
     }
 
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
@@ -74,11 +87,28 @@ impl Attempt {
         self.accounted |= accounted;
     }
 
+    /// It has reached its limit, and there is no answer to that: it goes on.
+    #[cfg_attr(not(feature = "retry"), allow(dead_code))]
+    pub(crate) fn unlimit(&mut self) {
+        self.unlimited = true;
+    }
+
+    #[cfg_attr(not(feature = "retry"), allow(dead_code))]
+    pub(crate) fn is_unlimited(&self) -> bool {
+        self.unlimited
+    }
+
+    #[cfg_attr(not(feature = "retry"), allow(dead_code))]
+    #[inline]
+    pub(crate) fn is_untimed(&self) -> bool {
+        self.times.is_none()
+    }
+
     /// Whether it is a first one, and untimed: of one that succeeds there is nothing to say.
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
     #[inline]
     pub(crate) fn is_plain(&self) -> bool {
-        self.number == 1 && self.started.is_none()
+        self.number == 1 && self.is_untimed()
     }
 
     /// Its number: 1 is the first.
@@ -90,13 +120,13 @@ impl Attempt {
     /// When it started. `None` where nothing in the policy asks for the time: the clock isn't read for nothing.
     #[inline]
     pub fn started(&self) -> Option<Instant> {
-        self.started
+        self.times.and_then(|times| times.started)
     }
 
     /// When the whole request must be answered, all attempts and waits included. `None` if there is no such time.
     #[inline]
     pub fn deadline(&self) -> Option<Instant> {
-        self.deadline
+        self.times?.deadline
     }
 
     /// Whether the request can be sent again: enough of it was kept, or, as the service wasn't ready, it wasn't sent.
@@ -111,7 +141,7 @@ impl Attempt {
 
     /// What is left until the deadline at `now`; zero once it has passed, `None` if there is none.
     pub fn remaining(&self, now: Instant) -> Option<Duration> {
-        self.deadline.map(|deadline| deadline.saturating_duration_since(now))
+        self.deadline().map(|deadline| deadline.saturating_duration_since(now))
     }
 }
 

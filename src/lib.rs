@@ -83,6 +83,8 @@ mod verdict;
 mod random;
 #[cfg(any(feature = "retry", feature = "breaker", feature = "fallback"))]
 mod readiness;
+#[cfg(any(feature = "retry", feature = "breaker", feature = "fallback"))]
+mod seldom;
 #[cfg(any(feature = "retry", feature = "fallback"))]
 mod shared;
 mod told;

@@ -11,6 +11,8 @@ use std::{
 
 use tower_service::Service;
 
+use crate::seldom::Seldom;
+
 /// The readiness error of the service beside it. The type is erased, since a service's error depends on the request
 /// type, which the service's own type doesn't name. Boxed twice, so that it is one word in every service and future; the
 /// boxes are only made when there is an error.
@@ -18,7 +20,7 @@ use tower_service::Service;
 /// The mutex is never locked: it makes the layers' services `Sync`, as axum wants them, whatever the error is.
 #[derive(Default)]
 pub(crate) struct Readiness {
-    failed: Option<Box<Mutex<Box<dyn Any + Send>>>>,
+    failed: Seldom<Box<Mutex<Box<dyn Any + Send>>>>,
 }
 
 impl Readiness {
@@ -41,7 +43,7 @@ impl Readiness {
 
     #[cold]
     fn fail<E: Send + 'static>(&mut self, error: E) {
-        self.failed = Some(Box::new(Mutex::new(Box::new(error))));
+        *self.failed = Some(Box::new(Mutex::new(Box::new(error))));
     }
 
     pub(crate) fn has_failed(&self) -> bool {

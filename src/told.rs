@@ -82,6 +82,7 @@ pub(crate) fn because<Res, Err>(result: &Result<Res, Err>, cause: Cause) {
     say_because(Of::this(result), cause);
 }
 
+#[inline]
 fn say_because(of: Of, cause: Cause) {
     WORDS.with(|words| {
         words.cause.set(cause);
@@ -175,6 +176,8 @@ impl Words {
         }
     }
 
+    #[cold]
+    #[inline]
     fn find_further_out(&self, budget: usize) -> Option<usize> {
         if budget == 0 {
             return None;
@@ -208,7 +211,9 @@ impl Within {
                 let [second, third, _] = further_out;
                 words.further_out.set([innermost, second, third]);
             }
-            Self { budget, innermost, further_out, accounted: words.accounted.replace(0) }
+            let accounted = if innermost == 0 { 0 } else { words.accounted.get() };
+            words.accounted.set(0);
+            Self { budget, innermost, further_out, accounted }
         }))
     }
 
@@ -226,9 +231,9 @@ impl Drop for Within {
     #[inline]
     fn drop(&mut self) {
         WORDS.with(|words| {
-            words.accounted.set(self.accounted);
             words.innermost.set(self.innermost);
             if self.innermost != 0 {
+                words.accounted.set(self.accounted);
                 words.further_out.set(self.further_out);
             }
         });
@@ -236,6 +241,7 @@ impl Drop for Within {
 }
 
 #[cold]
+#[inline]
 fn pass_accounts(budget: usize, accounted: u8) -> bool {
     WORDS.with(|words| words.accounted.set(words.accounted.get() | accounted >> 1));
     let innermost = accounted & 1 != 0;
@@ -252,6 +258,7 @@ pub(crate) fn is_within_budget(budget: usize) -> bool {
 }
 
 /// Says to the next retry on this budget around this one that it has been told what came of an attempt.
+#[inline]
 pub(crate) fn account(budget: usize) {
     WORDS.with(|words| {
         if let Some(place) = words.find(budget) {

@@ -108,9 +108,11 @@ impl Keep<()> for Lost {
     type Kept = ();
     type Prepared = Ready<()>;
 
-    fn keep(&self, (): ()) -> ((), Option<()>) {
-        ((), Some(()))
+    fn keep(&self, (): &mut ()) -> Option<()> {
+        Some(())
     }
+
+    fn sent(&self, (): ()) {}
 
     fn again(&self, (): &mut ()) -> Option<()> {
         None

@@ -4,7 +4,10 @@ mod support;
 
 use std::{
     future::{Ready, ready},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
     task::Poll,
 };
 
@@ -65,6 +68,26 @@ async fn a_service_that_gets_ready_after_the_deadline_is_not_called() {
     advance(secs(10)).await;
     inner.unstick(Answer("too late"));
     assert_eq!((request.poll(), inner.calls()), (Poll::Ready(Err(Oops(99))), 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_is_sent_at_once_and_its_time_runs_from_then_on_whoever_polls_it_when() {
+    let layer = RetryLayer::new(config().timeouts(late()));
+    let inner = Scripted::<&str>::new([Hang]);
+    let mut service = layer.layer(inner.clone());
+    let mut request = tokio_test::task::spawn(service.call_when_ready(()));
+    assert_eq!(inner.calls(), 1);
+    advance(secs(2)).await;
+    assert!(request.poll().is_pending());
+    advance(secs(1)).await;
+    assert!(request.is_woken(), "by the limit, which nobody had asked for at first");
+    assert_eq!(request.poll(), Poll::Ready(Err(Oops(99))));
+
+    let asked = AtomicU32::new(0);
+    let run = layer.run(|_| ready(Err::<&str, _>(Oops(asked.fetch_add(1, Ordering::Relaxed)))));
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
+    advance(secs(3)).await;
+    assert_eq!(run.await, Err(Oops(0)), "there is no time left for another attempt");
 }
 
 /// [`Errors`], of requests that say when they must be answered.
@@ -177,8 +200,12 @@ impl Keep<String> for Stamped {
     type Kept = String;
     type Prepared = Ready<String>;
 
-    fn keep(&self, request: String) -> (String, Option<String>) {
-        (request.clone(), Some(request))
+    fn keep(&self, request: &mut String) -> Option<String> {
+        Some(request.clone())
+    }
+
+    fn sent(&self, request: String) -> String {
+        request
     }
 
     fn again(&self, kept: &mut String) -> Option<String> {

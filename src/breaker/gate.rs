@@ -33,7 +33,7 @@ enum Ready {
 impl Gate {
     /// Ready at once while the circuit rejects, otherwise when the service is. If it `waits`, ready when the service is and the circuit has
     /// given a permit.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn poll<S, C, Req>(
         &mut self,
         circuit: &Circuit<C>,
@@ -95,13 +95,13 @@ impl Gate {
         if is_plain { circuit.admit_at_once() } else { None }
     }
 
-    /// The rejection of one call, if the service wasn't asked whether it is ready, as the circuit rejects. A readiness error that no call was
+    /// Why one call is rejected, if the service wasn't asked whether it is ready, as the circuit rejects. A readiness error that no call was
     /// the outcome of is forgotten: it would be held against the probe, much later.
     #[inline]
-    pub(crate) fn rejection<C>(&mut self, circuit: &Circuit<C>) -> Option<Rejection> {
+    pub(crate) fn refused(&mut self) -> Option<Refused> {
         let Ready::Refused(refused) = self.ready else { return None };
         (self.ready, self.readiness) = (Ready::Service, Readiness::default());
-        Some(circuit.reject(refused))
+        Some(refused)
     }
 
     /// The permit for one call, or the rejection of it; and the readiness error that is the call's outcome, if there was one.
@@ -109,8 +109,8 @@ impl Gate {
     pub(crate) fn enter<C>(&mut self, circuit: &Circuit<C>) -> (Result<Permit, Rejection>, &mut Readiness) {
         let asked = match std::mem::take(&mut self.ready) {
             Ready::Granted(granted) => Ok(granted.use_it()),
-            Ready::Service => circuit.admit(),
-            Ready::Refused(refused) => Err(circuit.reject(refused)),
+            // Whoever was refused is asked before, or asks anew.
+            Ready::Service | Ready::Refused(_) => circuit.admit(),
             Ready::Waiting(_) => panic!("called without having been ready"),
         };
         (asked, &mut self.readiness)

@@ -128,6 +128,7 @@ impl Permit {
     }
 
     /// There was no call, so how long the permit was held says nothing.
+    #[cold]
     pub(crate) fn unused(mut self) {
         self.started = UNTIMED;
         self.neutral();
@@ -198,14 +199,10 @@ impl Permit {
             Ended::Stays | Ended::Late => {}
         }
     }
-}
 
-impl Drop for Permit {
-    #[inline]
-    fn drop(&mut self) {
-        if self.ended {
-            return;
-        }
+    // Most have ended when they are dropped.
+    #[cold]
+    fn end_dropped(&mut self) {
         let panicking = std::thread::panicking();
         let end = if told::is_cut_off() || (self.blamed && panicking) { End::FAILURE } else { End::Dropped };
         if panicking {
@@ -213,6 +210,15 @@ impl Drop for Permit {
             let _ = catch_unwind(AssertUnwindSafe(|| self.finish(end)));
         } else {
             self.finish(end);
+        }
+    }
+}
+
+impl Drop for Permit {
+    #[inline]
+    fn drop(&mut self) {
+        if !self.ended {
+            self.end_dropped();
         }
     }
 }

@@ -56,18 +56,20 @@ where
 
     /// Always ready while the circuit rejects, unless the layer is to wait; otherwise when the service is. Never an error: a
     /// readiness error is the outcome of the call that follows.
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.gate.poll(&self.circuit, &mut self.inner, R::WAITS, cx).map(Ok)
     }
 
-    #[inline]
+    #[inline(always)]
     fn call(&mut self, request: Req) -> Self::Future {
         begin(&mut self.gate, &self.circuit, &mut self.inner, (&self.on_rejection, AtOnce), request)
     }
 }
 
-/// Makes the call, if its circuit lets it. Mostly that can be said at once, and then what is made is written once, where it will stay.
-#[inline]
+/// Makes the call, if its circuit lets it. Mostly that can be said at once, and then what is made is written once, where it will stay: see
+/// [`Elsewhere`].
+#[inline(always)]
 pub(crate) fn begin<S, C, R, Req, E>(
     gate: &mut Gate,
     circuit: &Circuit<C>,
@@ -82,7 +84,7 @@ where
 {
     match gate.enter_at_once(circuit) {
         Some(permit) => run(circuit, permit, inner, ends, request),
-        None => begin_otherwise(gate, circuit, inner, (on_rejection, ends), request),
+        None => begin_otherwise(gate, circuit, inner, (on_rejection, ends), request).made,
     }
 }
 
@@ -93,21 +95,21 @@ fn begin_otherwise<S, C, R, Req, E>(
     inner: &mut S,
     (on_rejection, ends): (&R, E),
     request: Req,
-) -> future::Future<S, C, R, Req, E>
+) -> Elsewhere<S, C, R, Req, E>
 where
     S: Service<Req>,
     C: Classifier<Req, S::Response, S::Error> + Clone,
     R: Clone,
 {
-    if let Some(rejection) = gate.rejection(circuit) {
-        return ResponseFuture::rejected(rejection, on_rejection.clone());
+    if let Some(refused) = gate.refused() {
+        return Elsewhere { made: ResponseFuture::rejected(circuit.reject(refused), on_rejection.clone()), _more: 0 };
     }
     let (asked, readiness) = gate.enter(circuit);
     begin_as_asked(circuit, asked, (inner, readiness), (on_rejection, ends), request)
 }
 
 /// Makes a call that is admitted. A panic in here drops the permit while the thread panics: a failure.
-#[inline]
+#[inline(always)]
 pub(crate) fn run<S, C, R, Req, E>(
     circuit: &Circuit<C>,
     permit: Permit,
@@ -124,6 +126,13 @@ where
     ResponseFuture::running(Judge::new(permit, classifier, memo, ends), inner.call(request))
 }
 
+/// What a function has made that isn't compiled in line. That must lie in memory; and were it of the same size as what is made in line, both
+/// would be made to lie at one place there, for no better reason than that, and be copied from there at every call. So it is larger.
+pub(crate) struct Elsewhere<S: Service<Req>, C: Classifier<Req, S::Response, S::Error>, R, Req, E> {
+    pub(crate) made: future::Future<S, C, R, Req, E>,
+    _more: usize,
+}
+
 /// Makes a call that had to be asked for, or that the service may not have been ready for.
 #[cold]
 pub(crate) fn begin_as_asked<S, C, R, Req, E>(
@@ -132,26 +141,26 @@ pub(crate) fn begin_as_asked<S, C, R, Req, E>(
     (inner, readiness): (&mut S, &mut Readiness),
     (on_rejection, ends): (&R, E),
     request: Req,
-) -> future::Future<S, C, R, Req, E>
+) -> Elsewhere<S, C, R, Req, E>
 where
     S: Service<Req>,
     C: Classifier<Req, S::Response, S::Error> + Clone,
     R: Clone,
 {
-    let permit = match asked {
-        Ok(permit) => permit,
+    let made = match asked {
         Err(rejection) => {
             // A readiness error that no call was the outcome of would be held against the probe, much later.
             *readiness = Readiness::default();
-            return ResponseFuture::rejected(rejection, on_rejection.clone());
+            ResponseFuture::rejected(rejection, on_rejection.clone())
+        }
+        Ok(permit) if !readiness.has_failed() => run(circuit, permit, inner, ends, request),
+        Ok(permit) => {
+            let classifier = circuit.classifier.clone();
+            let memo = classifier.memo(&request);
+            ResponseFuture::unready(Judge::new(permit, classifier, memo, ends), std::mem::take(readiness))
         }
     };
-    if !readiness.has_failed() {
-        return run(circuit, permit, inner, ends, request);
-    }
-    let classifier = circuit.classifier.clone();
-    let memo = classifier.memo(&request);
-    ResponseFuture::unready(Judge::new(permit, classifier, memo, ends), std::mem::take(readiness))
+    Elsewhere { made, _more: 0 }
 }
 
 impl<S: Clone, C: Clone, R: Clone> Clone for Breaker<S, C, R> {

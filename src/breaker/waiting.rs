@@ -24,6 +24,7 @@ impl Granted {
 }
 
 impl Drop for Granted {
+    #[inline]
     fn drop(&mut self) {
         if let Some(permit) = self.0.take() {
             permit.unused();

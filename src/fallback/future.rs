@@ -89,7 +89,7 @@ struct FailedPrimary<J, Res, Err> {
 
 const DONE: &str = "polled after completion";
 
-#[inline]
+#[inline(always)]
 pub(super) fn start<S, B, C, J, Req>(
     (primary, readiness): (&mut S, &mut Readiness),
     (backup, classifier, standby): (&B, &C, &Shared<Standby<B, J>>),
@@ -103,13 +103,19 @@ where
     let memo = classifier.memo(&request);
     let kept = backup.keep(&request);
     let standby = standby.share();
-    let spare = |standby| Some(Spare { standby, classifier: classifier.clone(), memo, kept, request: PhantomData });
     if readiness.has_failed() {
-        let step = Step::Unready { readiness: std::mem::take(readiness) };
-        return ResponseFuture { step, spare: spare(standby), failed: None };
+        return ResponseFuture {
+            step: Step::Unready { readiness: std::mem::take(readiness) },
+            spare: Some(Spare { standby, classifier: classifier.clone(), memo, kept, request: PhantomData }),
+            failed: None,
+        };
     }
     // Written once, where it will stay.
-    ResponseFuture { step: Step::Primary { future: primary.call(request) }, spare: spare(standby), failed: None }
+    ResponseFuture {
+        step: Step::Primary { future: primary.call(request) },
+        spare: Some(Spare { standby, classifier: classifier.clone(), memo, kept, request: PhantomData }),
+        failed: None,
+    }
 }
 
 impl<F, B, C, J, Req, Res, Err> future::Future
@@ -123,7 +129,7 @@ where
 {
     type Output = Result<Res, J::Error>;
 
-    #[inline]
+    #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.as_mut().project();
         let then = match (this.step.project(), &mut *this.spare) {

@@ -62,7 +62,7 @@ where
         self.readiness.poll(&mut self.primary, cx).map(Ok)
     }
 
-    #[inline]
+    #[inline(always)]
     fn call(&mut self, request: Req) -> Self::Future {
         let Self { primary, backup, classifier, standby, readiness } = self;
         future::start((primary, readiness), (&*backup, &*classifier, &*standby), request)

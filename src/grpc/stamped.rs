@@ -42,8 +42,13 @@ impl<B: Replayable> Keep<Request<B>> for Stamped {
     type Kept = KeptRequest<B>;
     type Prepared = Ready<Request<B>>;
 
-    fn keep(&self, request: Request<B>) -> (Request<B>, Option<KeptRequest<B>>) {
+    fn keep(&self, request: &mut Request<B>) -> Option<KeptRequest<B>> {
         self.replay.keep(request)
+    }
+
+    #[inline]
+    fn sent(&self, request: Request<B>) -> Request<B> {
+        request
     }
 
     fn is_kept(&self, kept: &KeptRequest<B>) -> bool {

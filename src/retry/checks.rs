@@ -10,14 +10,14 @@ use std::{sync::atomic::Ordering, time::Duration};
 
 use super::{
     Answer, Decision, Elapsed, Limits, Policy, Reason, RetryConfig,
-    budget::{AnyBudget, Budget, Reservation, Token},
+    budget::{AnyBudget, Reservation, Token},
     config::Terms,
     ledger::Accounts,
     waits::Waits,
 };
 use crate::{
     Attempt, Cause, Classifier, Failure, FailureKind, Outcome, Sent, Verdict, classify::LetGo, observe::Event, random,
-    time::Instant, told,
+    seldom::Seldom, time::Instant, told,
 };
 
 /// What a [`RetryConfig`] keeps for one request.
@@ -26,7 +26,7 @@ pub struct Progress<M, B> {
     memo: M,
     account: B,
     /// Boxed, as nearly every request does without: what isn't there needn't be written, moved, and dropped.
-    again: Option<Box<Again>>,
+    again: Seldom<Box<Again>>,
 }
 
 /// What it takes to try again.
@@ -56,12 +56,12 @@ where
         if let Some(budget) = &self.terms.budget {
             budget.deposit_once();
         }
-        Progress { memo: self.classifier.memo(request), account: self.ledger.open(request), again: None }
+        Progress { memo: self.classifier.memo(request), account: self.ledger.open(request), again: Seldom::NONE }
     }
 
     #[inline]
     fn attempt(&self, progress: &mut Self::State, _: &Attempt) {
-        if let Some(again) = &mut progress.again {
+        if let Some(again) = &mut *progress.again {
             again.reservation.spend();
         }
         self.ledger.spend(&mut progress.account);
@@ -88,7 +88,7 @@ where
 
     fn not_retried(&self, progress: &mut Self::State, attempt: &Attempt, cause: Cause) {
         // Now, and not when the caller lets go of the future.
-        if let Some(again) = &mut progress.again {
+        if let Some(again) = &mut *progress.again {
             again.reservation.give_back();
         }
         self.ledger.give_back(&mut progress.account);
@@ -114,8 +114,8 @@ where
     }
 
     #[inline]
-    fn budget(&self) -> Option<&dyn Budget> {
-        self.terms.budget.as_ref().map(AnyBudget::as_budget)
+    fn budget(&self) -> Option<&AnyBudget> {
+        self.terms.budget.as_ref()
     }
 }
 
@@ -271,7 +271,7 @@ impl Terms {
     fn succeeded(&self, attempt: &Attempt, paid: Option<Token>) {
         if let Some(budget) = self.untold(attempt) {
             if paid.is_some() {
-                budget.as_budget().succeeded(paid);
+                budget.succeeded(paid);
                 told::account(budget.address());
             } else {
                 budget.succeeded_at_once();
@@ -287,10 +287,10 @@ impl Terms {
         let Some(budget) = self.untold(attempt) else { return };
         match paid {
             // It is no attempt that failed.
-            Some(paid) if costs_nothing(failure) => budget.as_budget().give_back(paid),
+            Some(paid) if costs_nothing(failure) => budget.give_back(paid),
             None if costs_nothing(failure) => {}
             _ => {
-                budget.as_budget().failed(failure.kind());
+                budget.failed(failure.kind());
                 told::account(budget.address());
             }
         }

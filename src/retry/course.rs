@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Decision, Elapsed, Limits, Policy, budget::address};
+use super::{Decision, Elapsed, Limits, Policy, budget::AnyBudget};
 use crate::{Attempt, Cause, How, Outcome, time::Instant, told};
 
 /// What follows an outcome that isn't returned.
@@ -33,7 +33,7 @@ impl Next {
 
 /// An attempt that follows another begins, after the wait. The clock is read for those that were timed from the start.
 pub(super) fn begun(attempt: Attempt) -> Attempt {
-    attempt.begun_at(attempt.started().map(|_| Instant::now()))
+    if attempt.started().is_some() { attempt.begun_at(Instant::now()) } else { attempt }
 }
 
 /// What the policy says to an outcome of which this was said, and when it was asked, if anything is timed.
@@ -114,26 +114,30 @@ pub(super) fn refuse<P, Req, Res, Err>(
     told::pass_on(result, Some(said.with_failed(Some(cause)).with_attempts(attempt.number())));
 }
 
-/// Whether the clock has to be read for a request.
-#[inline]
-pub(super) fn is_timed<P, Req, Res, Err>(policy: &P, state: &P::State) -> bool
-where
-    P: Policy<Req, Res, Err>,
-{
-    !policy.limits().is_none() || policy.deadline(state).is_some()
-}
-
-pub(super) fn first_attempt<P, Req, Res, Err>(policy: &P, state: &P::State, replayable: bool) -> Attempt
+/// The first attempt of a request, and when it is cut off.
+#[inline(always)]
+pub(super) fn first_attempt<P, Req, Res, Err>(
+    policy: &P,
+    state: &P::State,
+    replayable: bool,
+) -> (Attempt, Option<Instant>)
 where
     P: Policy<Req, Res, Err>,
 {
     let (limits, asked) = (policy.limits(), policy.deadline(state));
     if limits.is_none() && asked.is_none() {
-        return Attempt::first(None, None, replayable);
+        return (Attempt::untimed(replayable), None);
     }
+    let (now, deadline) = begun_now(limits.total, asked);
+    let attempt = Attempt::timed(now, deadline, replayable);
+    (attempt, ends_at(policy, &attempt))
+}
+
+/// When a timed request begins, and when it must be answered.
+#[cold]
+fn begun_now(total: Option<Duration>, asked: Option<Instant>) -> (Instant, Option<Instant>) {
     let now = Instant::now();
-    let own = limits.total.and_then(|total| now.checked_add(total));
-    Attempt::first(Some(now), earlier(own, asked), replayable)
+    (now, earlier(total.and_then(|total| now.checked_add(total)), asked))
 }
 
 #[inline]
@@ -149,6 +153,11 @@ fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
 pub(super) fn ends_at<Req, Res, Err>(policy: &impl Policy<Req, Res, Err>, attempt: &Attempt) -> Option<Instant> {
     let own = attempt.started().zip(policy.limits().attempt).and_then(|(started, limit)| started.checked_add(limit));
     earlier(own, attempt.deadline())
+}
+
+/// When an attempt is cut off, unless it was to be, and there is no answer to that.
+pub(super) fn cut_off_at<Req, Res, Err>(policy: &impl Policy<Req, Res, Err>, attempt: &Attempt) -> Option<Instant> {
+    if attempt.is_unlimited() { None } else { ends_at(policy, attempt) }
 }
 
 /// Whether the request's own deadline had passed before it came. A limit of no time at all isn't that: its first attempt is made.
@@ -179,5 +188,5 @@ pub(super) fn elapsed<Req, Res, Err>(policy: &impl Policy<Req, Res, Err>, attemp
 /// The address of the policy's budget; 0 if it has none.
 #[inline]
 pub(super) fn budget<Req, Res, Err>(policy: &impl Policy<Req, Res, Err>) -> usize {
-    policy.budget().map_or(0, address)
+    policy.budget().map_or(0, AnyBudget::address)
 }

@@ -16,11 +16,11 @@ use tower_service::Service;
 
 use super::{Decision, Keep, Policy, Reason, course};
 use crate::{
-    Attempt, Cause, How, Outcome, classify::LetGo, readiness::Readiness, shared::Share, time::Instant, told,
-    told::Within,
+    Attempt, Cause, How, Outcome, classify::LetGo, readiness::Readiness, seldom::Seldom, shared::Share, time::Instant,
+    told, told::Within,
 };
 
-pub(super) use start::{Future, begin, start};
+pub(super) use start::{Future, run, start};
 
 pin_project! {
     /// One request, with all its attempts and waits.
@@ -58,19 +58,14 @@ pin_project! {
     #[project = StepProj]
     #[project_replace = StepOwned]
     enum Step<F, H, Q> {
-        // The service wasn't ready when it was asked for this request.
-        Unready { readiness: Readiness, request: Q },
-        Waiting { request: Q, letting_go: Option<LetGo> },
+        // Nothing was done yet: the service had failed to get ready, or the request came too late, which is as if it weren't ready in time.
+        // Boxed, as that is rare: or whoever makes the future would copy a place for it.
+        Uncalled { readiness: Readiness, request: Box<Q> },
+        Waiting { request: Q, letting_go: Seldom<LetGo> },
         Preparing { #[pin] prepared: H },
         Readying { request: Q },
         Calling { #[pin] future: F },
         Done,
-    }
-}
-
-impl<P, St, K, Kept, Req> Trying<P, St, K, Kept, Req> {
-    pub(super) fn new(policy: Share<P>, keep: K, state: St, kept: Kept) -> Self {
-        Self { policy, keep, state, kept: Some(kept), request: PhantomData }
     }
 }
 
@@ -84,7 +79,7 @@ where
 {
     type Output = Result<S::Response, S::Error>;
 
-    #[inline]
+    #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.poll_call(cx, Self::go_on)
     }
@@ -171,8 +166,8 @@ where
                 Poll::Ready(Ok(response))
             }
             Poll::Ready(result) => otherwise(self, Then::Judge(result), cx),
-            // No timer, no limit: nothing but the service can wake us.
-            Poll::Pending if this.timer.is_none() => Poll::Pending,
+            // Nothing but the service can wake us.
+            Poll::Pending if this.attempt.is_untimed() => Poll::Pending,
             Poll::Pending => otherwise(self, Then::Limit, cx),
         }
     }
@@ -209,13 +204,13 @@ where
     fn poll_between(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<CameOf<S, K::Request>>> {
         told::clear();
         let mut this = self.as_mut().project();
-        let Trying { policy, keep, state, .. } = this.trying;
+        let Trying { policy, keep, .. } = this.trying;
         let policy = &**policy;
         match this.step.as_mut().project() {
             StepProj::Waiting { letting_go, .. } => {
-                if let Some(still) = letting_go {
+                if let Some(still) = &mut **letting_go {
                     if still.as_mut().poll(cx).is_ready() {
-                        *letting_go = None;
+                        **letting_go = None;
                     }
                 }
                 if let Some(wait) = this.timer.as_mut().as_pin_mut() {
@@ -239,33 +234,26 @@ where
             StepProj::Readying { .. } => match this.service.poll_ready(cx) {
                 Poll::Pending => return self.poll_limit(cx),
                 // Ready too late is not ready: nothing is sent after its time.
-                Poll::Ready(Ok(()))
-                    if this.timer.is_some() && course::is_over(course::ends_at(policy, this.attempt)) =>
-                {
+                Poll::Ready(Ok(())) if course::is_over(course::cut_off_at(policy, this.attempt)) => {
                     return self.poll_limit(cx);
                 }
                 Poll::Ready(ready) => {
                     let owned = this.step.as_mut().project_replace(Step::Done);
-                    let StepOwned::Readying { mut request } = owned else { return Poll::Ready(None) };
+                    let StepOwned::Readying { request } = owned else { return Poll::Ready(None) };
                     if let Err(error) = ready {
                         return Poll::Ready(Some(Came::unsent(Err(error), request)));
                     }
-                    policy.attempt(state, this.attempt);
-                    keep.stamp(&mut request, this.attempt, course::ends_at(policy, this.attempt));
-                    let within = Within::budget(course::budget(policy));
-                    let future = this.service.call(request);
-                    this.attempt.account(within.is_some_and(Within::ends));
-                    this.step.set(Step::Calling { future });
+                    self.send(request);
                 }
             },
 
-            StepProj::Unready { .. } => {
+            StepProj::Uncalled { .. } => {
                 let owned = this.step.as_mut().project_replace(Step::Done);
-                let StepOwned::Unready { mut readiness, request } = owned else { return Poll::Ready(None) };
+                let StepOwned::Uncalled { mut readiness, request } = owned else { return Poll::Ready(None) };
                 match readiness.take_error() {
-                    Some(error) => return Poll::Ready(Some(Came::unsent(Err(error), request))),
+                    Some(error) => return Poll::Ready(Some(Came::unsent(Err(error), *request))),
                     // An error of another request type is none of this one: it is asked again.
-                    None => this.step.set(Step::Readying { request }),
+                    None => this.step.set(Step::Readying { request: *request }),
                 }
             }
 
@@ -275,14 +263,34 @@ where
         Poll::Ready(None)
     }
 
+    /// Makes an attempt: the service is ready.
+    fn send(self: Pin<&mut Self>, mut request: K::Request) {
+        let mut this = self.project();
+        let Trying { policy, keep, state, .. } = this.trying;
+        let policy = &**policy;
+        policy.attempt(state, this.attempt);
+        keep.stamp(&mut request, this.attempt, course::ends_at(policy, this.attempt));
+        let within = Within::budget(course::budget(policy));
+        let future = this.service.call(request);
+        this.attempt.account(within.is_some_and(Within::ends));
+        this.step.set(Step::Calling { future });
+    }
+
     /// Cuts off an attempt whose time is over. `None`: there is no answer to that, and so no limit any more.
     fn poll_limit(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<CameOf<S, K::Request>>> {
         let mut this = self.project();
         let policy = &*this.trying.policy;
+        if this.timer.is_none() {
+            // That of the first attempt is made when it is needed: most are answered at once, or never need it.
+            this.timer.set(course::cut_off_at(policy, this.attempt).map(sleep_until));
+        }
         let Some(limit) = this.timer.as_mut().as_pin_mut() else { return Poll::Pending };
         ready!(limit.poll(cx));
         this.timer.set(None);
-        let Some(result) = policy.timed_out(course::elapsed(policy, this.attempt)) else { return Poll::Ready(None) };
+        let Some(result) = policy.timed_out(course::elapsed(policy, this.attempt)) else {
+            this.attempt.unlimit();
+            return Poll::Ready(None);
+        };
         let is_unsent = !matches!(this.step.as_mut().project(), StepProj::Calling { .. });
         let request = if let StepProj::Readying { .. } = this.step.as_mut().project() {
             match this.step.as_mut().project_replace(Step::Done) {
@@ -332,7 +340,7 @@ where
             return Some(result);
         };
         // The failed outcome is let go before the wait, so that what it holds can be used meanwhile.
-        this.step.set(Step::Waiting { request, letting_go: policy.let_go(result) });
+        this.step.set(Step::Waiting { request, letting_go: policy.let_go(result).into() });
         *this.attempt = next.attempt(*this.attempt);
         let delay = next.delay();
         this.timer.set((delay > Duration::ZERO).then(|| sleep(delay)));

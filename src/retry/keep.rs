@@ -22,8 +22,12 @@ pub trait Keep<Req> {
     /// Makes a request ready to be sent again; [`Ready`] where there is nothing to do.
     type Prepared: Future<Output = Self::Request>;
 
-    /// Splits a request, before the first attempt, into what is sent and what is kept. `None`: it can't be sent again.
-    fn keep(&self, request: Req) -> (Self::Request, Option<Self::Kept>);
+    /// What is kept of a request, before the first attempt. It may change the request: have a part of it kept while it is sent, say. `None`: it
+    /// can't be sent again.
+    fn keep(&self, request: &mut Req) -> Option<Self::Kept>;
+
+    /// What the service gets, of a request that was [kept](Self::keep), or that can't be.
+    fn sent(&self, request: Req) -> Self::Request;
 
     /// Whether there still is a request to be had from what was kept. Asked of each attempt that has come back, so cheap: what is
     /// kept while it is sent may turn out to be too much.
@@ -56,9 +60,14 @@ impl<Req: Clone> Keep<Req> for Cloned {
     type Kept = Req;
     type Prepared = Ready<Req>;
 
-    fn keep(&self, request: Req) -> (Req, Option<Req>) {
-        let kept = request.clone();
-        (request, Some(kept))
+    #[inline]
+    fn keep(&self, request: &mut Req) -> Option<Req> {
+        Some(request.clone())
+    }
+
+    #[inline]
+    fn sent(&self, request: Req) -> Req {
+        request
     }
 
     fn again(&self, kept: &mut Req) -> Option<Req> {
@@ -82,9 +91,13 @@ where
     type Kept = Req;
     type Prepared = Ready<Req>;
 
-    fn keep(&self, request: Req) -> (Req, Option<Req>) {
-        let kept = (self.0)(&request);
-        (request, kept)
+    fn keep(&self, request: &mut Req) -> Option<Req> {
+        (self.0)(request)
+    }
+
+    #[inline]
+    fn sent(&self, request: Req) -> Req {
+        request
     }
 
     fn again(&self, kept: &mut Req) -> Option<Req> {
@@ -114,8 +127,13 @@ where
     type Kept = K::Kept;
     type Prepared = Fut;
 
-    fn keep(&self, request: Req) -> (Self::Request, Option<Self::Kept>) {
+    fn keep(&self, request: &mut Req) -> Option<Self::Kept> {
         self.keep.keep(request)
+    }
+
+    #[inline]
+    fn sent(&self, request: Req) -> Self::Request {
+        self.keep.sent(request)
     }
 
     fn is_kept(&self, kept: &Self::Kept) -> bool {

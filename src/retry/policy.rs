@@ -1,4 +1,4 @@
-use super::{Decision, Elapsed, Limits, budget::Budget};
+use super::{Decision, Elapsed, Limits, budget::AnyBudget};
 use crate::{Attempt, Cause, Outcome, classify::LetGo, time::Instant};
 
 /// Decides what to do about each outcome. [`RetryConfig`](super::RetryConfig) is the one for most purposes; whatever
@@ -81,7 +81,7 @@ pub trait Policy<Req, Res, Err> {
     }
 
     /// The budget that it draws on, so that a request which crosses several retries on one budget deposits once.
-    fn budget(&self) -> Option<&dyn Budget> {
+    fn budget(&self) -> Option<&AnyBudget> {
         None
     }
 }

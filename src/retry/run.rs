@@ -8,11 +8,8 @@ use std::{
 
 use tower_service::Service;
 
-use super::{
-    Keep, Policy, RetryLayer, course,
-    future::{self, Trying},
-};
-use crate::{Attempt, readiness::Readiness, time::Instant, told, told::Within};
+use super::{Keep, Policy, RetryLayer, course, future};
+use crate::{Attempt, time::Instant, told, told::Within};
 
 impl<P, K> RetryLayer<P, K> {
     /// Retries an async function, which is told the [`Attempt`] that it makes.
@@ -42,6 +39,7 @@ impl<P, K> RetryLayer<P, K> {
     /// # Cancel safety
     ///
     /// Dropped, the attempt that is under way is dropped, and what was reserved for one that wasn't made goes back.
+    #[inline]
     pub fn run<F, Fut, Res, Err>(
         &self,
         function: F,
@@ -64,6 +62,7 @@ impl<P, K> RetryLayer<P, K> {
     /// # Cancel safety
     ///
     /// As [`run`](Self::run).
+    #[inline]
     pub fn run_for<Req, F, Fut, Res, Err>(
         &self,
         request: &Req,
@@ -77,8 +76,7 @@ impl<P, K> RetryLayer<P, K> {
     {
         let policy = self.policy.share();
         let state = policy.start(request);
-        let trying = Trying::<_, _, _, _, Req>::new(policy, EachAttempt, state, ());
-        future::begin(trying, (Function(function), Readiness::default()), Attempt::new(1))
+        future::run::<_, _, _, Req>((policy, state), EachAttempt, Function(function), (Attempt::new(1), ()))
     }
 
     /// Retries a function that blocks; waits by putting the thread to sleep. Not for async code: there it would hold up all that
@@ -118,7 +116,7 @@ impl<P, K> RetryLayer<P, K> {
     {
         let policy = &*self.policy;
         let mut state = policy.start(request);
-        let mut attempt = course::first_attempt(policy, &state, true);
+        let (mut attempt, _) = course::first_attempt(policy, &state, true);
         loop {
             told::clear();
             let (result, is_unsent) = match too_late(policy, &attempt) {
@@ -180,8 +178,12 @@ impl<Req> Keep<Req> for EachAttempt {
     type Kept = ();
     type Prepared = Ready<Attempt>;
 
-    fn keep(&self, _: Req) -> (Attempt, Option<()>) {
-        (Attempt::new(1), Some(()))
+    fn keep(&self, _: &mut Req) -> Option<()> {
+        Some(())
+    }
+
+    fn sent(&self, _: Req) -> Attempt {
+        Attempt::new(1)
     }
 
     fn again(&self, (): &mut ()) -> Option<Attempt> {

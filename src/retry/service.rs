@@ -54,7 +54,7 @@ where
         self.readiness.poll(&mut self.inner, cx).map(Ok)
     }
 
-    #[inline]
+    #[inline(always)]
     fn call(&mut self, request: Req) -> Self::Future {
         future::start((&self.policy, &self.keep), (&mut self.inner, &mut self.readiness), request)
     }

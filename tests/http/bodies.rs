@@ -16,8 +16,8 @@ use tower::{Layer, ServiceExt, service_fn};
 use tower_recourse::{
     RetryLayer,
     http::{
-        Replay,
-        replay::{PlayError, SentAgain, SharedBody},
+        Replay, Replayable,
+        replay::{KeptRequest, PlayError, SentAgain, SharedBody},
     },
     observe::Event,
     retry::Keep,
@@ -57,6 +57,12 @@ pub(crate) fn data(text: &'static str) -> io::Result<Frame<Bytes>> {
     Ok(Frame::data(Bytes::from_static(text.as_bytes())))
 }
 
+/// What is sent, and what is kept.
+pub(crate) fn split<B: Replayable>(replay: &Replay, mut request: Request<B>) -> (Request<B>, Option<KeptRequest<B>>) {
+    let kept = replay.keep(&mut request);
+    (replay.sent(request), kept)
+}
+
 pub(crate) fn body(
     frames: impl IntoIterator<Item = io::Result<Frame<Bytes>>>,
     announced: Option<u64>,
@@ -75,7 +81,7 @@ async fn text(request: Request<Boxed>) -> String {
 
 #[tokio::test]
 async fn a_body_within_the_limit_is_sent_again_as_it_was() {
-    let (first, kept) = eight().keep(body([data("1234"), data("5678")], None));
+    let (first, kept) = split(&eight(), body([data("1234"), data("5678")], None));
     let mut kept = kept.unwrap();
     assert_eq!(text(first).await, "12345678");
     for _ in 0..3 {
@@ -91,14 +97,14 @@ async fn a_body_within_the_limit_is_sent_again_as_it_was() {
 #[tokio::test]
 async fn the_ninth_byte_ends_replay_while_the_running_attempt_goes_on() {
     let replay = eight();
-    let (first, kept) = replay.keep(body([data("12345678"), data("9"), data("0")], None));
+    let (first, kept) = split(&replay, body([data("12345678"), data("9"), data("0")], None));
     let mut first = first.into_body();
     let mut kept = kept.unwrap();
     first.frame().await.unwrap().unwrap();
     assert_eq!(replay.memory(), 8);
     assert!(replay.again(&mut kept).is_some(), "so far it could be sent again");
 
-    let (first, kept) = replay.keep(body([data("12345678"), data("9"), data("0")], None));
+    let (first, kept) = split(&replay, body([data("12345678"), data("9"), data("0")], None));
     let mut kept = kept.unwrap();
     assert_eq!(text(first).await, "1234567890");
     assert!(Keep::<Request<Boxed>>::again(&replay, &mut kept).is_none());
@@ -133,17 +139,17 @@ async fn no_retry_is_announced_of_a_body_that_outgrew_its_room() {
 
 #[tokio::test]
 async fn a_body_that_announces_more_is_not_kept_and_one_of_unknown_length_is() {
-    let (sent, kept) = eight().keep(body([data("123456789")], Some(9)));
+    let (sent, kept) = split(&eight(), body([data("123456789")], Some(9)));
     assert!(kept.is_none());
     assert_eq!(text(sent).await, "123456789");
-    assert!(eight().keep(body([data("1")], Some(8))).1.is_some());
-    assert!(eight().keep(body([data("1")], None)).1.is_some());
+    assert!(split(&eight(), body([data("1")], Some(8))).1.is_some());
+    assert!(split(&eight(), body([data("1")], None)).1.is_some());
 }
 
 #[tokio::test]
 async fn what_was_not_yet_sent_comes_from_the_source() {
     let replay = eight();
-    let (first, kept) = replay.keep(body([data("12"), data("34"), data("56")], Some(6)));
+    let (first, kept) = split(&replay, body([data("12"), data("34"), data("56")], Some(6)));
     let mut kept = kept.unwrap();
     let mut first = first.into_body();
     assert_eq!(first.size_hint().exact(), Some(6));
@@ -164,7 +170,7 @@ async fn trailers_are_sent_again() {
     let mut trailers = HeaderMap::new();
     trailers.insert("checksum", "abc".parse().unwrap());
     let replay = eight();
-    let (first, kept) = replay.keep(body([data("1"), Ok(Frame::trailers(trailers.clone()))], None));
+    let (first, kept) = split(&replay, body([data("1"), Ok(Frame::trailers(trailers.clone()))], None));
     let mut kept = kept.unwrap();
     assert_eq!(first.into_body().collect().await.unwrap().trailers(), Some(&trailers));
     let again: Request<Boxed> = replay.again(&mut kept).unwrap();
@@ -176,7 +182,7 @@ async fn trailers_are_sent_again() {
 #[tokio::test]
 async fn an_empty_body_ends_at_once() {
     let empty = Empty::<Bytes>::new().map_err(|never| match never {}).boxed_unsync();
-    let (first, kept): (Request<Boxed>, _) = eight().keep(Request::new(empty));
+    let (first, kept): (Request<Boxed>, _) = split(&eight(), Request::new(empty));
     assert!(first.body().is_end_stream());
     assert_eq!(first.body().size_hint().exact(), Some(0));
     let again: Request<Boxed> = eight().again(&mut kept.unwrap()).unwrap();
@@ -186,7 +192,7 @@ async fn an_empty_body_ends_at_once() {
 #[tokio::test]
 async fn an_error_of_the_body_is_never_sent_again() {
     let replay = eight();
-    let (first, kept) = replay.keep(body([data("1"), Err(io::Error::other("the client went away"))], None));
+    let (first, kept) = split(&replay, body([data("1"), Err(io::Error::other("the client went away"))], None));
     let mut kept = kept.unwrap();
     assert_eq!(first.into_body().collect().await.unwrap_err().to_string(), "the client went away");
     assert!(Keep::<Request<Boxed>>::again(&replay, &mut kept).is_none());
@@ -195,8 +201,8 @@ async fn an_error_of_the_body_is_never_sent_again() {
 #[tokio::test]
 async fn all_bodies_together_have_a_limit_and_give_back_what_they_took() {
     let replay = Replay::default().max_body(8).max_memory(12).unwrap();
-    let (one, kept_one) = replay.keep(body([data("12345678")], None));
-    let (two, kept_two) = replay.keep(body([data("12345678")], None));
+    let (one, kept_one) = split(&replay, body([data("12345678")], None));
+    let (two, kept_two) = split(&replay, body([data("12345678")], None));
     let (mut kept_one, mut kept_two) = (kept_one.unwrap(), kept_two.unwrap());
     assert_eq!((text(one).await.len(), text(two).await.len(), replay.memory()), (8, 8, 8));
     assert!(Keep::<Request<Boxed>>::again(&replay, &mut kept_one).is_some());
@@ -218,7 +224,7 @@ async fn by_default_there_is_room_for_a_thousand_large_ones() {
     let large = || body([Ok(Frame::data(Bytes::from_static(&LARGE)))], None);
     let mut all = Vec::new();
     for _ in 0..=1_024 {
-        let (sent, kept) = replay.keep(large());
+        let (sent, kept) = split(&replay, large());
         assert_eq!(sent.into_body().collect().await.unwrap().to_bytes().len(), 64 << 10);
         all.push(kept.unwrap());
     }
@@ -228,7 +234,7 @@ async fn by_default_there_is_room_for_a_thousand_large_ones() {
     drop(all);
     assert_eq!(replay.memory(), 0);
 
-    let (sent, kept) = replay.keep(body([Ok(Frame::data(Bytes::from_static(&LARGE))), data("x")], None));
+    let (sent, kept) = split(&replay, body([Ok(Frame::data(Bytes::from_static(&LARGE))), data("x")], None));
     assert_eq!(sent.into_body().collect().await.unwrap().to_bytes().len(), (64 << 10) + 1);
     assert!(Keep::<Request<Boxed>>::again(&replay, &mut kept.unwrap()).is_none());
 }
@@ -236,7 +242,7 @@ async fn by_default_there_is_room_for_a_thousand_large_ones() {
 #[tokio::test]
 async fn once_answered_nothing_more_is_kept() {
     let replay = eight();
-    let (first, kept) = replay.keep(body([data("12"), data("34"), data("56")], None));
+    let (first, kept) = split(&replay, body([data("12"), data("34"), data("56")], None));
     let mut first = first.into_body();
     first.frame().await.unwrap().unwrap();
     drop(kept);
@@ -250,7 +256,7 @@ async fn once_answered_nothing_more_is_kept() {
 async fn many_small_chunks_are_kept_as_few() {
     let ones = (0..8_000).map(|_| data("1"));
     let replay = Replay::default();
-    let (first, kept) = replay.keep(body(ones, None));
+    let (first, kept) = split(&replay, body(ones, None));
     assert_eq!(text(first).await.len(), 8_000);
     assert_eq!(replay.memory(), 8_000);
     let again: Request<Boxed> = replay.again(&mut kept.unwrap()).unwrap();
@@ -266,7 +272,7 @@ async fn many_small_chunks_are_kept_as_few() {
 #[tokio::test]
 async fn a_body_that_can_be_cloned_is() {
     let replay = eight();
-    let (sent, kept): (Request<Full<Bytes>>, _) = replay.keep(Request::new(Full::from("more than eight bytes")));
+    let (sent, kept): (Request<Full<Bytes>>, _) = split(&replay, Request::new(Full::from("more than eight bytes")));
     assert_eq!(replay.memory(), 0);
     let again: Request<Full<Bytes>> = replay.again(&mut kept.unwrap()).unwrap();
     assert_eq!(
@@ -291,19 +297,19 @@ fn why_a_body_is_not_played_is_a_sentence_with_its_cause() {
 async fn whether_a_body_is_still_kept_is_known() {
     let long = || body([data("12345678"), data("9")], None);
     let replay = eight();
-    let (sent, kept) = replay.keep(long());
+    let (sent, kept) = split(&replay, long());
     let kept = kept.unwrap();
     let is_kept = || Keep::<Request<Boxed>>::is_kept(&replay, &kept);
     assert!(is_kept());
     assert_eq!(text(sent).await, "123456789");
     assert!(!is_kept());
 
-    let (sent, kept) = replay.keep(replay.share(long()));
+    let (sent, kept) = split(&replay, replay.share(long()));
     let kept = kept.unwrap();
     let is_kept = || Keep::<Request<SharedBody<Boxed>>>::is_kept(&replay, &kept);
     assert!(is_kept());
     assert_eq!(sent.into_body().collect().await.unwrap().to_bytes(), "123456789");
     assert!(!is_kept());
-    let (_, whole) = replay.keep(Request::new(Full::new(Bytes::from("whole"))));
+    let (_, whole) = split(&replay, Request::new(Full::new(Bytes::from("whole"))));
     assert!(Keep::<Request<Full<Bytes>>>::is_kept(&replay, &whole.unwrap()));
 }

@@ -24,7 +24,7 @@ use tower_recourse::{
 
 use crate::{
     Scripted, answer,
-    bodies::{Boxed, body, data},
+    bodies::{Boxed, body, data, split},
     config,
 };
 
@@ -61,7 +61,7 @@ fn is_over(error: &io::Error) -> bool {
 fn the_task_that_waited_last_is_the_one_that_is_woken() {
     let (frames, source) = Streamed::new();
     let replay = Replay::default();
-    let (first, kept) = replay.keep(Request::new(source.boxed_unsync()));
+    let (first, kept) = split(&replay, Request::new(source.boxed_unsync()));
     let (mut first, mut kept) = (first.into_body(), kept.unwrap());
     let (mut before, mut after) = (task::spawn(()), task::spawn(()));
     for task in [&mut before, &mut after] {
@@ -78,7 +78,7 @@ fn the_task_that_waited_last_is_the_one_that_is_woken() {
 fn who_waits_for_the_source_is_woken_when_another_attempt_begins() {
     let (frames, source) = Streamed::new();
     let replay = Replay::default();
-    let (first, kept) = replay.keep(Request::new(source.boxed_unsync()));
+    let (first, kept) = split(&replay, Request::new(source.boxed_unsync()));
     let mut kept = kept.unwrap();
     let mut first = task::spawn(first.into_body());
     let poll = |body: &mut task::Spawn<Boxed>| body.enter(|cx, body| body.poll_frame(cx));
@@ -112,7 +112,7 @@ fn a_source_that_panics_is_not_sent_again() {
         }
     }
     let replay = Replay::default();
-    let (mut first, kept) = replay.keep(Request::new(Panics.boxed_unsync()));
+    let (mut first, kept) = split(&replay, Request::new(Panics.boxed_unsync()));
     let mut kept = kept.unwrap();
     let mut cx = Context::from_waker(std::task::Waker::noop());
     let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(first.body_mut()).poll_frame(&mut cx).is_ready()));
@@ -129,7 +129,7 @@ fn a_source_that_panics_is_not_sent_again() {
 fn once_answered_a_body_that_waits_for_its_source_holds_nothing() {
     let (frames, source) = Streamed::new();
     let replay = Replay::default();
-    let (first, kept) = replay.keep(Request::new(source.boxed_unsync()));
+    let (first, kept) = split(&replay, Request::new(source.boxed_unsync()));
     let mut first = task::spawn(first.into_body());
     frames.send(data("abc")).unwrap();
     assert!(first.enter(|cx, body: Pin<&mut Boxed>| body.poll_frame(cx)).is_ready());
@@ -150,7 +150,7 @@ async fn of_two_that_read_at_once_one_gets_everything() {
     for _ in 0..200 {
         let (frames, source) = Streamed::new();
         let replay = Replay::default();
-        let (first, kept) = replay.keep(Request::new(source.boxed_unsync()));
+        let (first, kept) = split(&replay, Request::new(source.boxed_unsync()));
         let mut kept = kept.unwrap();
         let first = tokio::spawn(first.into_body().collect());
         let sending = tokio::spawn(async move {
@@ -255,7 +255,7 @@ proptest! {
 
         let replay = Replay::default().max_body(most);
         let source = Exact { frames, trailers: trailers.clone() };
-        let (first, kept) = replay.keep(Request::new(source.boxed_unsync()));
+        let (first, kept) = split(&replay, Request::new(source.boxed_unsync()));
         prop_assert_eq!(kept.is_some(), whole.len() <= most);
         let mut kept = kept;
         let mut next = Some(first.into_body());

@@ -108,6 +108,7 @@ where
         self.readiness.poll(&mut self.inner, cx).map(Ok)
     }
 
+    #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
         let Self { inner, layer, readiness } = self;
         let KeyedBreakerLayer { key, circuits, on_rejection } = layer;
@@ -116,7 +117,7 @@ where
             Some(permit) if !readiness.has_failed() => run(&circuit, permit, inner, AtOnce, request),
             permit => {
                 let asked = permit.map_or_else(|| circuit.admit(), Ok);
-                begin_as_asked(&circuit, asked, (inner, readiness), (&*on_rejection, AtOnce), request)
+                begin_as_asked(&circuit, asked, (inner, readiness), (&*on_rejection, AtOnce), request).made
             }
         }
     }

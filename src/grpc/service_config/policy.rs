@@ -11,7 +11,7 @@ use crate::{
     Attempt, Cause, Elapsed, Invalid, Outcome, RetryLayer,
     classify::LetGo,
     grpc::Stamped,
-    retry::{Budget, Decision, Limits, Policy},
+    retry::{Decision, Limits, Policy, budget::AnyBudget},
     time::Instant,
 };
 
@@ -144,7 +144,7 @@ where
         self.base.timed_out(elapsed)
     }
 
-    fn budget(&self) -> Option<&dyn Budget> {
+    fn budget(&self) -> Option<&AnyBudget> {
         Policy::<Request<B>, Res, Err>::budget(&self.base)
     }
 }

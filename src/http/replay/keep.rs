@@ -4,7 +4,7 @@ use std::{
     sync::Arc,
 };
 
-use ::http::{Request, request::Parts};
+use ::http::{Extensions, HeaderMap, Method, Request, Uri, Version};
 use ::http_body::Body;
 use bytes::Bytes;
 
@@ -73,7 +73,11 @@ impl Replay {
 
 /// What is kept of a request.
 pub struct KeptRequest<B: Replayable> {
-    head: Parts,
+    method: Method,
+    uri: Uri,
+    version: Version,
+    headers: HeaderMap,
+    extensions: Extensions,
     body: B::Kept,
 }
 
@@ -83,14 +87,25 @@ impl<B: Replayable> Keep<Request<B>> for Replay {
     type Kept = KeptRequest<B>;
     type Prepared = Ready<Request<B>>;
 
-    fn keep(&self, request: Request<B>) -> (Request<B>, Option<KeptRequest<B>>) {
-        if upgrades(&request) {
-            return (request, None);
+    #[inline]
+    fn keep(&self, request: &mut Request<B>) -> Option<KeptRequest<B>> {
+        if upgrades(request) {
+            return None;
         }
-        let (head, body) = request.into_parts();
-        let (body, kept) = body.keep(self);
-        let kept = kept.map(|body| KeptRequest { head: head.clone(), body });
-        (Request::from_parts(head, body), kept)
+        let body = request.body_mut().keep(self)?;
+        Some(KeptRequest {
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            version: request.version(),
+            headers: request.headers().clone(),
+            extensions: request.extensions().clone(),
+            body,
+        })
+    }
+
+    #[inline]
+    fn sent(&self, request: Request<B>) -> Request<B> {
+        request
     }
 
     fn is_kept(&self, kept: &KeptRequest<B>) -> bool {
@@ -98,8 +113,13 @@ impl<B: Replayable> Keep<Request<B>> for Replay {
     }
 
     fn again(&self, kept: &mut KeptRequest<B>) -> Option<Request<B>> {
-        let body = B::again(&mut kept.body)?;
-        Some(Request::from_parts(kept.head.clone(), body))
+        let mut request = Request::new(B::again(&mut kept.body)?);
+        *request.method_mut() = kept.method.clone();
+        *request.uri_mut() = kept.uri.clone();
+        *request.version_mut() = kept.version;
+        *request.headers_mut() = kept.headers.clone();
+        *request.extensions_mut() = kept.extensions.clone();
+        Some(request)
     }
 
     /// Lowers the request's [`Deadline`] to what the attempt has.

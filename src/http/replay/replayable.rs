@@ -17,8 +17,8 @@ pub trait Replayable: Sized {
     /// What is kept of it.
     type Kept;
 
-    /// Splits it into what is sent and what is kept. `None`: it is too large.
-    fn keep(self, replay: &Replay) -> (Self, Option<Self::Kept>);
+    /// What is kept of it. It may put another body in its own place, which is kept while it is sent. `None`: it is too large.
+    fn keep(&mut self, replay: &Replay) -> Option<Self::Kept>;
 
     /// Whether the body can still be had once more.
     fn is_kept(kept: &Self::Kept) -> bool {
@@ -33,9 +33,8 @@ pub trait Replayable: Sized {
 impl<D: Buf + Clone> Replayable for Full<D> {
     type Kept = Self;
 
-    fn keep(self, _: &Replay) -> (Self, Option<Self>) {
-        let kept = self.clone();
-        (self, Some(kept))
+    fn keep(&mut self, _: &Replay) -> Option<Self> {
+        Some(self.clone())
     }
 
     fn again(kept: &mut Self) -> Option<Self> {
@@ -46,8 +45,9 @@ impl<D: Buf + Clone> Replayable for Full<D> {
 impl<D> Replayable for Empty<D> {
     type Kept = ();
 
-    fn keep(self, _: &Replay) -> (Self, Option<()>) {
-        (self, Some(()))
+    #[inline]
+    fn keep(&mut self, _: &Replay) -> Option<()> {
+        Some(())
     }
 
     fn again((): &mut ()) -> Option<Self> {
@@ -61,14 +61,17 @@ macro_rules! recorded {
         impl $(<$error: From<SentAgain> + 'static>)? Replayable for $body {
             type Kept = Tape<Self>;
 
-            fn keep(self, replay: &Replay) -> (Self, Option<Tape<Self>>) {
-                let tape = match Tape::record(self, replay) {
-                    Ok(tape) => tape,
-                    Err(body) => return (body, None),
-                };
-                match tape.play() {
-                    Some(playing) => ($wrap(playing), Some(tape)),
-                    None => unreachable!("a fresh tape can be played"),
+            fn keep(&mut self, replay: &Replay) -> Option<Tape<Self>> {
+                // A box of nothing takes no memory.
+                match Tape::record(std::mem::take(self), replay) {
+                    Ok(tape) => {
+                        *self = tape.play().map($wrap)?;
+                        Some(tape)
+                    }
+                    Err(body) => {
+                        *self = body;
+                        None
+                    }
                 }
             }
 

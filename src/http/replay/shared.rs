@@ -117,10 +117,9 @@ impl<B: Body<Data = Bytes> + Unpin> Body for SharedBody<B> {
 impl<B> Replayable for SharedBody<B> {
     type Kept = Self;
 
-    fn keep(self, _: &Replay) -> (Self, Option<Self>) {
+    fn keep(&mut self, _: &Replay) -> Option<Self> {
         let mut kept = self.clone();
-        let again = Self::again(&mut kept);
-        (self, again)
+        Self::again(&mut kept)
     }
 
     fn is_kept(kept: &Self) -> bool {

@@ -1,4 +1,4 @@
-use std::{any::Any, fmt, sync::Arc};
+use std::{any::Any, fmt, ops::Deref, sync::Arc};
 
 use super::{Budget, Reservation, TokenBucket, contract::address};
 use crate::{FailureKind, told};
@@ -6,8 +6,16 @@ use crate::{FailureKind, told};
 /// A budget of any kind, shared: made of an `Arc` of one.
 ///
 /// A [`TokenBucket`] is known by its type, so that what it takes for a call is compiled into the call.
+///
+/// # Clone
+///
+/// A clone is the same budget: one reference count.
 #[derive(Clone)]
-pub struct AnyBudget(Kind);
+pub struct AnyBudget {
+    kind: Kind,
+    /// What tells it from others.
+    address: usize,
+}
 
 #[derive(Clone)]
 enum Kind {
@@ -16,24 +24,21 @@ enum Kind {
 }
 
 impl AnyBudget {
-    #[inline]
-    pub(crate) fn as_budget(&self) -> &dyn Budget {
-        match &self.0 {
-            Kind::Bucket(bucket) => &**bucket,
-            Kind::Other(budget) => &**budget,
-        }
+    fn new(kind: Kind) -> Self {
+        let address = address(kind.as_budget());
+        Self { kind, address }
     }
 
     #[inline]
     pub(crate) fn address(&self) -> usize {
-        address(self.as_budget())
+        self.address
     }
 
     /// A request has come, through this retry first.
     #[inline]
     pub(crate) fn deposit_once(&self) {
         if !told::is_within_budget(self.address()) {
-            match &self.0 {
+            match &self.kind {
                 Kind::Bucket(bucket) => bucket.deposit(),
                 Kind::Other(budget) => budget.deposit(),
             }
@@ -43,7 +48,7 @@ impl AnyBudget {
     /// A first attempt has succeeded. It may be a retry of somebody around, who knows what it has cost, and tells.
     #[inline]
     pub(crate) fn succeeded_at_once(&self) {
-        match &self.0 {
+        match &self.kind {
             // It takes no notice.
             Kind::Bucket(_) => {}
             Kind::Other(budget) => {
@@ -55,7 +60,7 @@ impl AnyBudget {
     }
 
     pub(crate) fn reserve(&self, kind: FailureKind) -> Option<Reservation> {
-        let budget = match &self.0 {
+        let budget = match &self.kind {
             Kind::Bucket(bucket) => Arc::clone(bucket) as Arc<dyn Budget>,
             Kind::Other(budget) => Arc::clone(budget),
         };
@@ -66,21 +71,38 @@ impl AnyBudget {
 impl<B: Budget> From<Arc<B>> for AnyBudget {
     fn from(budget: Arc<B>) -> Self {
         match (&budget as &dyn Any).downcast_ref::<Arc<TokenBucket>>() {
-            Some(bucket) => Self(Kind::Bucket(Arc::clone(bucket))),
-            None => Self(Kind::Other(budget)),
+            Some(bucket) => Self::new(Kind::Bucket(Arc::clone(bucket))),
+            None => Self::new(Kind::Other(budget)),
         }
     }
 }
 
 impl From<Arc<dyn Budget>> for AnyBudget {
     fn from(budget: Arc<dyn Budget>) -> Self {
-        Self(Kind::Other(budget))
+        Self::new(Kind::Other(budget))
+    }
+}
+
+impl Kind {
+    fn as_budget(&self) -> &dyn Budget {
+        match self {
+            Self::Bucket(bucket) => &**bucket,
+            Self::Other(budget) => &**budget,
+        }
+    }
+}
+
+impl Deref for AnyBudget {
+    type Target = dyn Budget;
+
+    fn deref(&self) -> &Self::Target {
+        self.kind.as_budget()
     }
 }
 
 impl fmt::Debug for AnyBudget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.as_budget().fmt(f)
+        (**self).fmt(f)
     }
 }
 
@@ -95,7 +117,7 @@ mod tests {
         let known = AnyBudget::from(Arc::clone(&bucket));
         let unknown = AnyBudget::from(Arc::clone(&bucket) as Arc<dyn Budget>);
         let other = AnyBudget::from(Arc::new(CostBucket::default()));
-        assert!(matches!((&known.0, &unknown.0, &other.0), (Kind::Bucket(_), Kind::Other(_), Kind::Other(_))));
+        assert!(matches!((&known.kind, &unknown.kind, &other.kind), (Kind::Bucket(_), Kind::Other(_), Kind::Other(_))));
         let at = Arc::as_ptr(&bucket) as usize;
         assert_eq!((known.address(), unknown.address()), (at, at));
         assert_eq!(format!("{known:?}"), format!("{bucket:?}"));

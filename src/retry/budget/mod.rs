@@ -98,7 +98,6 @@ mod snapshot;
 mod token_bucket;
 
 pub use any::AnyBudget;
-pub(crate) use contract::address;
 pub use contract::{Budget, BudgetStats, Token};
 pub use cost_bucket::CostBucket;
 pub(crate) use reservation::Reservation;

@@ -2,14 +2,17 @@
 
 use std::marker::PhantomData;
 
-use tokio::time::sleep_until;
 use tower_service::Service;
 
 use super::{
     super::{Keep, Policy, course},
     ResponseFuture, Step, Trying,
 };
-use crate::{Attempt, readiness::Readiness, shared::Shared, told::Within};
+use crate::{
+    readiness::Readiness,
+    shared::{Share, Shared},
+    told::Within,
+};
 
 pub(in crate::retry) type Future<S, P, K, Req> = ResponseFuture<
     S,
@@ -29,70 +32,77 @@ pub(in crate::retry) type Future<S, P, K, Req> = ResponseFuture<
     <K as Keep<Req>>::Request,
 >;
 
-/// Begins a request. Mostly nothing is timed, and the service was ready: then what is made is written once, where it will stay. The instance
-/// that was ready is called, and a clone of it goes with the call, for the attempts that may follow.
-#[inline]
+/// Begins a request: mostly the service was ready, and is called at once. The instance that was ready is called, and a clone of it goes with
+/// the call, for the attempts that may follow.
+///
+/// There are no ways to what is made here but those in these lines: so it is written once, where it will stay, in the future of whatever layer is
+/// around. A function that isn't compiled in line would have it lie in memory, and be copied from there, each time. And what is large, as
+/// requests are, is moved as rarely as can be: nothing is put together before all of it is there.
+#[inline(always)]
 pub(in crate::retry) fn start<S, P, K, Req>(
     (policy, keep): (&Shared<P>, &K),
     (service, readiness): (&mut S, &mut Readiness),
-    request: Req,
+    mut request: Req,
 ) -> Future<S, P, K, Req>
 where
     S: Service<K::Request> + Clone,
     P: Policy<Req, S::Response, S::Error>,
     K: Keep<Req> + Clone,
 {
-    let share = policy.share();
+    let (share, policy) = (policy.share(), &**policy);
     let mut state = policy.start(&request);
-    let (mut request, kept) = keep.keep(request);
-    if readiness.has_failed() || course::is_timed(&**policy, &state) {
-        let trying = Trying { policy: share, keep: keep.clone(), state, kept, request: PhantomData };
-        // The very instance goes with the call: it may have to be asked again whether it is ready.
-        let fresh = service.clone();
-        return begin(trying, (std::mem::replace(service, fresh), std::mem::take(readiness)), request);
+    let kept = keep.keep(&mut request);
+    let (mut attempt, ends_at) = course::first_attempt(policy, &state, kept.is_some());
+    if readiness.has_failed() || course::came_too_late(&attempt) {
+        return ResponseFuture {
+            attempt,
+            // The very instance goes with the call: it may have to be asked again whether it is ready.
+            service: std::mem::replace(service, service.clone()),
+            step: Step::Uncalled { readiness: std::mem::take(readiness), request: Box::new(keep.sent(request)) },
+            trying: Trying { policy: share, keep: keep.clone(), state, kept, request: PhantomData },
+            timer: None,
+        };
     }
-    let mut attempt = Attempt::first(None, None, kept.is_some());
     policy.attempt(&mut state, &attempt);
-    keep.stamp(&mut request, &attempt, None);
-    let within = Within::budget(course::budget(&**policy));
+    let mut request = keep.sent(request);
+    keep.stamp(&mut request, &attempt, ends_at);
+    let within = Within::budget(course::budget(policy));
     let future = service.call(request);
     attempt.account(within.is_some_and(Within::ends));
     ResponseFuture {
-        step: Step::Calling { future },
-        service: service.clone(),
-        trying: Trying { policy: share, keep: keep.clone(), state, kept, request: PhantomData },
         attempt,
+        service: service.clone(),
+        step: Step::Calling { future },
+        trying: Trying { policy: share, keep: keep.clone(), state, kept, request: PhantomData },
         timer: None,
     }
 }
 
-/// Begins a request that may be timed, or that its service may not have been ready for.
-#[cold]
-pub(in crate::retry) fn begin<S, P, K, Req>(
-    mut trying: Trying<P, P::State, K, K::Kept, Req>,
-    (mut service, readiness): (S, Readiness),
-    mut request: K::Request,
+/// Begins a run of a function, which is always ready, and goes with the call.
+#[inline]
+pub(in crate::retry) fn run<S, P, K, Req>(
+    (policy, mut state): (Share<P>, P::State),
+    keep: K,
+    mut service: S,
+    (mut request, kept): (K::Request, K::Kept),
 ) -> Future<S, P, K, Req>
 where
     S: Service<K::Request>,
     P: Policy<Req, S::Response, S::Error>,
     K: Keep<Req>,
 {
-    let policy = &*trying.policy;
-    let mut attempt = course::first_attempt(policy, &trying.state, trying.kept.is_some());
-    let ends_at = course::ends_at(policy, &attempt);
-    let step = if readiness.has_failed() {
-        Step::Unready { readiness, request }
-    } else if course::came_too_late(&attempt) {
-        // It is as if it weren't ready in time.
-        Step::Readying { request }
-    } else {
-        policy.attempt(&mut trying.state, &attempt);
-        trying.keep.stamp(&mut request, &attempt, ends_at);
-        let within = Within::budget(course::budget(policy));
-        let future = service.call(request);
-        attempt.account(within.is_some_and(Within::ends));
-        Step::Calling { future }
-    };
-    ResponseFuture { service, trying, attempt, step, timer: ends_at.map(sleep_until) }
+    let (mut attempt, ends_at) = course::first_attempt(&*policy, &state, true);
+    let kept = Some(kept);
+    if course::came_too_late(&attempt) {
+        let step = Step::Uncalled { readiness: Readiness::default(), request: Box::new(request) };
+        let trying = Trying { policy, keep, state, kept, request: PhantomData };
+        return ResponseFuture { attempt, service, step, trying, timer: None };
+    }
+    policy.attempt(&mut state, &attempt);
+    keep.stamp(&mut request, &attempt, ends_at);
+    let within = Within::budget(course::budget(&*policy));
+    let future = service.call(request);
+    attempt.account(within.is_some_and(Within::ends));
+    let trying = Trying { policy, keep, state, kept, request: PhantomData };
+    ResponseFuture { attempt, service, step: Step::Calling { future }, trying, timer: None }
 }
