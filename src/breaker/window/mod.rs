@@ -155,7 +155,7 @@ impl Window {
     pub(crate) fn succeed_below_by(&self, now: impl FnOnce(&ShortCut) -> u64, generation: u32, failures: u32) -> Alone {
         match (&self.failures, self.short_cut()) {
             (Some(Sums::Calls(marks)), _) => marks.add_below(generation, failures),
-            (_, Some((short_cut, slices))) => short_cut.add_below(slices, generation, now(short_cut), failures),
+            (_, Some((short_cut, slices))) => succeed_in_time(now, short_cut, slices, generation, failures),
             _ => Alone::Nothing,
         }
     }
@@ -192,6 +192,18 @@ impl Window {
             requests.record(generation, now, 1, accepted.into());
         }
     }
+}
+
+/// Apart, so that windows of calls don't pay for what it takes.
+#[inline(never)]
+fn succeed_in_time(
+    now: impl FnOnce(&ShortCut) -> u64,
+    short_cut: &ShortCut,
+    slices: &Slices,
+    generation: u32,
+    failures: u32,
+) -> Alone {
+    short_cut.add_below(slices, generation, now(short_cut), failures)
 }
 
 impl Shape {

@@ -31,12 +31,14 @@ impl ShortCut {
     }
 
     /// Microseconds since the circuit's time began.
+    #[inline]
     pub(super) fn now(&self) -> u64 {
         let epoch = self.epoch.load(Ordering::Relaxed) as i64;
         now_since_base().wrapping_sub(epoch).max(0) as u64 / 1_000
     }
 
     /// Counts a good call of `generation` if there are fewer marked ones in the window than this.
+    #[inline]
     pub(super) fn add_below(&self, slices: &Slices, generation: u32, now: u64, marks: u32) -> Alone {
         let is_below = || {
             let may_be_marked = slices.reaches(self.marked.load(Ordering::Acquire), generation, now);

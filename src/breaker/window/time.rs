@@ -64,6 +64,7 @@ impl Slices {
     }
 
     /// Adds a call to the slice of `now`, and looks at no other.
+    #[inline]
     pub(super) fn add(&self, generation: u32, now: u64) {
         let number = now / self.length;
         // `None` is a call of a generation that is over.
@@ -76,11 +77,13 @@ impl Slices {
     }
 
     /// Whether a slice is of the window that ends with `now`'s, or ahead of it, as this thread may be late.
+    #[inline]
     pub(super) fn reaches(&self, slice: u64, generation: u32, now: u64) -> bool {
         let age = (now / self.length).wrapping_sub(slice) & Self::NUMBER_MASK;
         (slice >> 33) as u32 == generation && (age < self.ring.len() as u64 || age > Self::NUMBER_MASK - Self::LATEST)
     }
 
+    #[inline]
     fn slice(&self, number: u64) -> &Slice {
         &self.ring[(number % self.ring.len() as u64) as usize]
     }
@@ -97,6 +100,7 @@ impl Slices {
 }
 
 impl Slice {
+    #[inline]
     fn add(&self, mine: u64, calls: u32, marked: u32) -> Option<()> {
         loop {
             // The sums first: as long as `when` is ours afterwards, they were not of a later time.
@@ -152,6 +156,7 @@ impl Slice {
     }
 }
 
+#[inline]
 fn when(generation: u32, number: u64) -> u64 {
     u64::from(generation) << 33 | (number & Slices::NUMBER_MASK)
 }
@@ -162,10 +167,12 @@ fn just_before(when: u64) -> u64 {
 }
 
 /// 16 bits that differ for neighbouring slices and neighbouring generations.
+#[inline]
 fn tag(when: u64) -> u64 {
     (when ^ (when >> 33).wrapping_mul(0x9E37)) & 0xFFFF
 }
 
+#[inline]
 fn unpack(sums: u64) -> (u64, u64) {
     (sums >> 24 & Slices::SUM_MASK, sums & Slices::SUM_MASK)
 }
