@@ -160,4 +160,11 @@ mod tests {
         assert_eq!(Attempt::new(0).remaining(now), None);
         assert_eq!(Attempt::new(0).number(), 1);
     }
+
+    #[test]
+    fn one_that_goes_on_beyond_its_limit_is_followed_by_one_that_has_a_limit() {
+        let mut attempt = Attempt::timed(Instant::now(), None, true);
+        attempt.unlimit();
+        assert!(attempt.is_unlimited() && !attempt.once_more().is_unlimited() && !attempt.next().is_unlimited());
+    }
 }

@@ -187,13 +187,14 @@ impl Words {
 }
 
 /// While this is held, what is polled or called is inside a retry that draws on a budget. Dropped, it puts back what was before, also when
-/// what is called panics.
+/// what is called panics; but what the outermost was told stays written, where nobody reads it.
 pub(crate) struct Within {
     budget: usize,
     /// The innermost one before; 0 is none.
     innermost: usize,
     /// Only written if there was one.
     further_out: [usize; BUDGETS_KNOWN - 1],
+    /// As those.
     accounted: u8,
 }
 

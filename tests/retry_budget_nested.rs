@@ -5,7 +5,7 @@ mod support;
 use std::sync::{Arc, Mutex};
 
 use support::*;
-use tower::{Layer, ServiceBuilder};
+use tower::{Layer, ServiceBuilder, service_fn};
 use tower_recourse::{
     FailureKind, RetryConfig, RetryLayer,
     retry::{Backoff, Budget, BudgetStats, budget::Token},
@@ -113,6 +113,24 @@ async fn an_attempt_that_fails_is_told_once_however_many_retries_it_crosses() {
     assert_eq!(told([1, 0, 1], &[FAIL]).await, four);
     assert_eq!(told([0, 1, 1], &[FAIL]).await, four);
     assert_eq!(told([3, 0], &[FAIL]).await, four);
+}
+
+/// In one poll of the outer one's attempt: what the first has told is still known when the second has begun and ended.
+#[tokio::test(start_paused = true)]
+async fn an_attempt_is_told_once_by_the_first_of_two_retries_in_it_whatever_the_second_draws_on() {
+    let (ours, theirs) = (Arc::new(Log::default()), Arc::new(Log::default()));
+    let (first, second) = (retry_on(&ours, 0), retry_on(&theirs, 0));
+    let both = service_fn(move |()| {
+        let mut first = first.layer(Scripted::<&str>::new([FAIL]));
+        let mut second = second.layer(Scripted::<_, Oops>::new([Answer("yes")]));
+        async move {
+            let failed = ask(&mut first, ()).await;
+            ask(&mut second, ()).await.and(failed)
+        }
+    });
+    assert_eq!(ask(&mut retry_on(&ours, 0).layer(both), ()).await, Err(Oops(1)));
+    assert_eq!(ours.take(), "deposit, failure", "and not twice");
+    assert_eq!(theirs.take(), "deposit, success");
 }
 
 #[tokio::test(start_paused = true)]

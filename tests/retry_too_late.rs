@@ -13,7 +13,7 @@ use std::{
 
 use support::{CallWhenReady, Oops, Scripted, Step::*, Told, ask, ms, secs};
 use tokio::time::{Instant, advance, sleep};
-use tower::{Layer, service_fn};
+use tower::{Layer, Service, service_fn};
 use tower_recourse::{
     Attempt, Cause, Classifier, Elapsed, RetryConfig, RetryLayer, Sent, Verdict,
     answered::answered,
@@ -88,6 +88,31 @@ async fn a_request_is_sent_at_once_and_its_time_runs_from_then_on_whoever_polls_
     assert_eq!(asked.load(Ordering::Relaxed), 1);
     advance(secs(3)).await;
     assert_eq!(run.await, Err(Oops(0)), "there is no time left for another attempt");
+}
+
+/// Which has a state of its own, as no service of a server has: here it tells the instances apart.
+#[tokio::test(start_paused = true)]
+async fn the_instance_that_was_ready_is_called_where_it_is_and_a_clone_of_it_tries_again() {
+    for timed in [false, true] {
+        let mut calls = 0;
+        let counting = service_fn(move |()| {
+            calls += 1;
+            ready(if calls % 3 == 0 { Ok(calls) } else { Err(Oops(calls)) })
+        });
+        let limits = Timeouts::request(secs(60)).answer(|_| Err(Oops(99)));
+        let layer = RetryLayer::new(config().retries(1).timeouts(limits));
+        let untimed = RetryLayer::new(config().retries(1));
+        let answers = match timed {
+            true => three(layer.layer(counting)).await,
+            false => three(untimed.layer(counting)).await,
+        };
+        // The second call begins where the first one's first attempt had left it.
+        assert_eq!(answers, [Err(Oops(2)), Ok(3), Ok(3)], "timed: {timed}");
+    }
+}
+
+async fn three<S: Service<(), Response = u32, Error = Oops>>(mut service: S) -> [Result<u32, Oops>; 3] {
+    [ask(&mut service, ()).await, ask(&mut service, ()).await, ask(&mut service, ()).await]
 }
 
 /// [`Errors`], of requests that say when they must be answered.

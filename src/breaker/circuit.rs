@@ -87,7 +87,7 @@ impl<C> Circuit<C> {
     #[cold]
     fn admit_unless_rejected(&self) -> Result<Permit, Rejection> {
         self.ask(Asking::Request).inspect_err(|rejection| {
-            self.count_rejection(&self.tenant.settings.load(), rejection.retry_in());
+            self.count_rejection(&self.tenant.settings.load(), rejection.name(), rejection.retry_in());
             told::say(rejection.cause());
         })
     }
@@ -392,14 +392,14 @@ impl<C> Circuit<C> {
     /// The rejection of a call that a look at the circuit has [refused](Self::peek): counted, and told.
     pub(crate) fn reject(&self, refused: Refused) -> Rejection {
         let settings = self.tenant.settings.load();
-        self.count_rejection(&settings, refused.retry_in());
+        self.count_rejection(&settings, self.tenant.name(&settings), refused.retry_in());
         // Made when all else is done, where it will stay.
         self.rejection(&settings, refused)
     }
 
-    fn count_rejection(&self, settings: &Settings, retry_in: Option<Duration>) {
+    fn count_rejection(&self, settings: &Settings, name: &Name, retry_in: Option<Duration>) {
         self.tenant.totals.rejected.add();
-        settings.observers.tell(Event::CallRejected { name: self.tenant.name(settings), retry_in });
+        settings.observers.tell(Event::CallRejected { name, retry_in });
     }
 
     fn rejection(&self, settings: &Settings, refused: Refused) -> Rejection {

@@ -46,8 +46,8 @@
 //!                             └──── wait ◀── let go of the outcome ◀────────┘ retry
 //! ```
 //!
-//! A readiness error and a time-out are outcomes like any other. The instance that was ready goes with the request and makes
-//! all its attempts; it is made ready again before each of them.
+//! A readiness error and a time-out are outcomes like any other. The instance that was ready makes the first attempt where it is; a clone of
+//! it, made after that call, goes with the request and makes all others, and is made ready before each of them.
 //!
 //! [`RetryConfig`] checks in this order, and the first that says no gives the [`Reason`]:
 //!

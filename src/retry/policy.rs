@@ -69,7 +69,8 @@ pub trait Policy<Req, Res, Err> {
         None
     }
 
-    /// How long things may take. No limits unless given; with some, [`timed_out`](Self::timed_out) must answer.
+    /// How long things may take: the same whenever it is asked. No limits unless given; with some, [`timed_out`](Self::timed_out) must
+    /// answer.
     fn limits(&self) -> Limits {
         Limits::default()
     }

@@ -21,6 +21,9 @@ impl Limits {
 
 /// Limits, and what is answered when one is reached.
 ///
+/// Time runs from the call. The timer is tokio's, of the runtime in which the request's future is polled, and is made when the service lets it
+/// wait: what is answered at once needs none.
+///
 /// The service's error type stays what it is, so a time-out must be made into one: by default with `From<Elapsed>`
 /// (`io::Error` and tower's `BoxError` have it, and a `BreakerError` of one of them), or by a function of one's own.
 ///
