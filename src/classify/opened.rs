@@ -1,6 +1,8 @@
 use std::{any::Any, error::Error, io, sync::Arc};
 
-/// The error as one that can be looked into, where its type is one of those that are known to be.
+/// The error as one that can be looked into, where its type is one of those that are known to be. All of this is compiled for the very type, so
+/// that what it isn't is known then, and nothing is left to be asked when one fails.
+#[inline]
 pub(crate) fn opened<Err: 'static>(error: &Err) -> Option<&(dyn Error + 'static)> {
     boxed(error)
         .or_else(|| plain::<io::Error>(error))
@@ -9,7 +11,8 @@ pub(crate) fn opened<Err: 'static>(error: &Err) -> Option<&(dyn Error + 'static)
         .or_else(|| foreign(error))
 }
 
-fn boxed(error: &dyn Any) -> Option<&(dyn Error + 'static)> {
+#[inline]
+fn boxed<Err: 'static>(error: &Err) -> Option<&(dyn Error + 'static)> {
     open_as::<Box<dyn Error + Send + Sync>>(error, |boxed| &**boxed)
         .or_else(|| open_as::<Box<dyn Error + Send>>(error, |boxed| &**boxed))
         .or_else(|| open_as::<Box<dyn Error>>(error, |boxed| &**boxed))
@@ -17,7 +20,8 @@ fn boxed(error: &dyn Any) -> Option<&(dyn Error + 'static)> {
 }
 
 /// Those of other crates, by their features.
-fn foreign(error: &dyn Any) -> Option<&(dyn Error + 'static)> {
+#[inline]
+fn foreign<Err: 'static>(error: &Err) -> Option<&(dyn Error + 'static)> {
     #[cfg(feature = "tower")]
     if let Some(known) =
         plain::<tower::timeout::error::Elapsed>(error).or_else(|| plain::<tower::load_shed::error::Overloaded>(error))
@@ -40,12 +44,15 @@ fn foreign(error: &dyn Any) -> Option<&(dyn Error + 'static)> {
     None
 }
 
-fn plain<E: Error + 'static>(error: &dyn Any) -> Option<&(dyn Error + 'static)> {
+#[inline]
+fn plain<E: Error + 'static>(error: &impl Any) -> Option<&(dyn Error + 'static)> {
     open_as::<E>(error, |error| error).or_else(|| open_as::<Arc<E>>(error, |shared| &**shared))
 }
 
 /// If it is an `E`, or that of a breaker around it: what is known of an error is still known outside.
-fn open_as<E: 'static>(error: &dyn Any, open: fn(&E) -> &(dyn Error + 'static)) -> Option<&(dyn Error + 'static)> {
+#[inline]
+fn open_as<E: 'static>(error: &impl Any, open: fn(&E) -> &(dyn Error + 'static)) -> Option<&(dyn Error + 'static)> {
+    let error: &dyn Any = error;
     #[cfg(feature = "breaker")]
     match error.downcast_ref::<crate::BreakerError<E>>() {
         Some(crate::BreakerError::Inner(inner)) => return Some(open(inner)),
