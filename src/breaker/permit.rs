@@ -264,16 +264,16 @@ impl Core {
         if !self.cell.has_no_failure(generation) {
             return Alone::Nothing;
         }
-        match self.window() {
-            None => Alone::All,
-            Some(window) => self.succeed_within(window, generation),
-        }
+        if self.flags().has_window() { self.succeed_within(generation) } else { Alone::All }
     }
 
     // Not in line: most circuits have none.
     #[inline(never)]
-    fn succeed_within(&self, window: &Window, generation: u32) -> Alone {
-        if window.is_quiet(generation) { Alone::All } else { self.succeed_among_others(window, generation) }
+    fn succeed_within(&self, generation: u32) -> Alone {
+        match self.window() {
+            Some(window) if !window.is_quiet(generation) => self.succeed_among_others(window, generation),
+            _ => Alone::All,
+        }
     }
 
     // Nor this: a full window without a failure is left as it is.

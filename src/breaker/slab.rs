@@ -333,6 +333,11 @@ impl Flags {
     }
 
     #[inline]
+    pub(crate) fn has_window(self) -> bool {
+        self.pane() > 0
+    }
+
+    #[inline]
     fn pane(self) -> usize {
         (self.0 >> Self::PANE_SHIFT & Self::PANE_MASK) as usize
     }

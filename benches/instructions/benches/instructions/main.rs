@@ -34,14 +34,14 @@ expect! {
     retry_without_budget: 109,
     retry: 153,
     retry_spent: 2621,
-    breaker: 101,
-    breaker_with_a_window_of_calls: 134,
-    breaker_with_failures_in_its_window: 284,
-    breaker_with_a_window_of_time: 362,
+    breaker: 97,
+    breaker_with_a_window_of_calls: 130,
+    breaker_with_failures_in_its_window: 280,
+    breaker_with_a_window_of_time: 358,
     breaker_rejecting: 494,
-    keyed: 296,
+    keyed: 299,
     fallback: 54,
-    stack: 445,
+    stack: 444,
 }
 
 main!(library_benchmark_groups = calls);
