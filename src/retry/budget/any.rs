@@ -59,12 +59,14 @@ impl AnyBudget {
         }
     }
 
+    /// Takes what another attempt costs, to be given back unless it is made. `None`: it can't be afforded.
     pub(crate) fn reserve(&self, kind: FailureKind) -> Option<Reservation> {
-        let budget = match &self.kind {
-            Kind::Bucket(bucket) => Arc::clone(bucket) as Arc<dyn Budget>,
-            Kind::Other(budget) => Arc::clone(budget),
+        let token = self.withdraw(kind)?;
+        let budget: Arc<dyn Budget> = match &self.kind {
+            Kind::Bucket(bucket) => bucket.clone(),
+            Kind::Other(budget) => budget.clone(),
         };
-        Reservation::of(budget, kind)
+        Some(Reservation::of(token, budget))
     }
 }
 

@@ -1,7 +1,6 @@
 use std::sync::Arc;
 
 use super::{Budget, Token};
-use crate::FailureKind;
 
 /// A token held across the wait, or none. Dropped, it goes back; spent, it doesn't.
 #[derive(Debug)]
@@ -12,8 +11,8 @@ pub(crate) struct Reservation {
 }
 
 impl Reservation {
-    pub(super) fn of(budget: Arc<dyn Budget>, kind: FailureKind) -> Option<Self> {
-        budget.withdraw(kind).map(|token| Self { budget: Some(budget), token })
+    pub(super) fn of(token: Token, budget: Arc<dyn Budget>) -> Self {
+        Self { budget: Some(budget), token }
     }
 
     /// The attempt is made.
