@@ -207,12 +207,12 @@ impl Within {
         }
         Some(WORDS.with(|words| {
             let innermost = words.innermost.replace(budget);
-            let further_out = if innermost == 0 { Default::default() } else { words.further_out.get() };
+            let (mut further_out, mut accounted) = Default::default();
             if innermost != 0 {
+                (further_out, accounted) = (words.further_out.get(), words.accounted.get());
                 let [second, third, _] = further_out;
                 words.further_out.set([innermost, second, third]);
             }
-            let accounted = if innermost == 0 { 0 } else { words.accounted.get() };
             words.accounted.set(0);
             Self { budget, innermost, further_out, accounted }
         }))

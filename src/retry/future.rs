@@ -20,6 +20,7 @@ use crate::{
     told, told::Within,
 };
 
+use start::send;
 pub(super) use start::{Future, run, start};
 
 pin_project! {
@@ -204,7 +205,7 @@ where
     fn poll_between(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<CameOf<S, K::Request>>> {
         told::clear();
         let mut this = self.as_mut().project();
-        let Trying { policy, keep, .. } = this.trying;
+        let Trying { policy, keep, state, .. } = this.trying;
         let policy = &**policy;
         match this.step.as_mut().project() {
             StepProj::Waiting { letting_go, .. } => {
@@ -243,7 +244,9 @@ where
                     if let Err(error) = ready {
                         return Poll::Ready(Some(Came::unsent(Err(error), request)));
                     }
-                    self.send(request);
+                    let ends_at = course::ends_at(policy, this.attempt);
+                    let future = send((policy, &*keep), state, (this.attempt, ends_at), this.service, request);
+                    this.step.set(Step::Calling { future });
                 }
             },
 
@@ -261,19 +264,6 @@ where
             StepProj::Done => panic!("polled after completion"),
         }
         Poll::Ready(None)
-    }
-
-    /// Makes an attempt: the service is ready.
-    fn send(self: Pin<&mut Self>, mut request: K::Request) {
-        let mut this = self.project();
-        let Trying { policy, keep, state, .. } = this.trying;
-        let policy = &**policy;
-        policy.attempt(state, this.attempt);
-        keep.stamp(&mut request, this.attempt, course::ends_at(policy, this.attempt));
-        let within = Within::budget(course::budget(policy));
-        let future = this.service.call(request);
-        this.attempt.account(within.is_some_and(Within::ends));
-        this.step.set(Step::Calling { future });
     }
 
     /// Cuts off an attempt whose time is over. `None`: there is no answer to that, and so no limit any more.

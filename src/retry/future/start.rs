@@ -9,8 +9,10 @@ use super::{
     ResponseFuture, Step, Trying,
 };
 use crate::{
+    Attempt,
     readiness::Readiness,
     shared::{Share, Shared},
+    time::Instant,
     told::Within,
 };
 
@@ -63,12 +65,7 @@ where
             timer: None,
         };
     }
-    policy.attempt(&mut state, &attempt);
-    let mut request = keep.sent(request);
-    keep.stamp(&mut request, &attempt, ends_at);
-    let within = Within::budget(course::budget(policy));
-    let future = service.call(request);
-    attempt.account(within.is_some_and(Within::ends));
+    let future = send((policy, keep), &mut state, (&mut attempt, ends_at), service, keep.sent(request));
     ResponseFuture {
         attempt,
         service: service.clone(),
@@ -84,7 +81,7 @@ pub(in crate::retry) fn run<S, P, K, Req>(
     (policy, mut state): (Share<P>, P::State),
     keep: K,
     mut service: S,
-    (mut request, kept): (K::Request, K::Kept),
+    (request, kept): (K::Request, K::Kept),
 ) -> Future<S, P, K, Req>
 where
     S: Service<K::Request>,
@@ -98,11 +95,29 @@ where
         let trying = Trying { policy, keep, state, kept, request: PhantomData };
         return ResponseFuture { attempt, service, step, trying, timer: None };
     }
-    policy.attempt(&mut state, &attempt);
-    keep.stamp(&mut request, &attempt, ends_at);
-    let within = Within::budget(course::budget(&*policy));
-    let future = service.call(request);
-    attempt.account(within.is_some_and(Within::ends));
+    let future = send((&*policy, &keep), &mut state, (&mut attempt, ends_at), &mut service, request);
     let trying = Trying { policy, keep, state, kept, request: PhantomData };
     ResponseFuture { attempt, service, step: Step::Calling { future }, trying, timer: None }
+}
+
+/// Makes an attempt: the service is ready.
+#[inline(always)]
+pub(super) fn send<S, P, K, Req>(
+    (policy, keep): (&P, &K),
+    state: &mut P::State,
+    (attempt, ends_at): (&mut Attempt, Option<Instant>),
+    service: &mut S,
+    mut request: K::Request,
+) -> S::Future
+where
+    S: Service<K::Request>,
+    P: Policy<Req, S::Response, S::Error>,
+    K: Keep<Req>,
+{
+    policy.attempt(state, attempt);
+    keep.stamp(&mut request, attempt, ends_at);
+    let within = Within::budget(course::budget(policy));
+    let future = service.call(request);
+    attempt.account(within.is_some_and(Within::ends));
+    future
 }
