@@ -18,12 +18,10 @@
 #[cfg(all(test, not(recourse_loom)))]
 mod tests;
 
-use std::time::Duration;
-
 use super::{
-    State,
+    refused::Refused,
     rule::{self, Admission, Asking, Ending, Over, Phase, Probing, Rules, Undecided, Word},
-    state::Mode,
+    state::{Mode, State},
     window::{Counts, Window},
 };
 use crate::sync::{AtomicU64, Ordering};
@@ -73,28 +71,6 @@ pub(crate) enum Counting<'a> {
     In(&'a Window),
     /// It is in there already.
     Before(&'a Window),
-}
-
-/// A call isn't in. As small as can be said in two registers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Refused {
-    pub(crate) state: State,
-    /// In how many microseconds the circuit may admit again; `u64::MAX` if that can't be known.
-    pub(crate) wait: u64,
-}
-
-impl Refused {
-    /// By this word, which admits again at a time, or at `u64::MAX` if that can't be known.
-    pub(crate) fn by(word: Word, until: u64, now: u64) -> Self {
-        let wait = if until < u64::MAX { until.saturating_sub(now) } else { u64::MAX };
-        Self { state: word.state(), wait }
-    }
-
-    /// After which time the circuit may admit again, if that is known.
-    #[inline]
-    pub(crate) fn retry_in(self) -> Option<Duration> {
-        (self.wait < u64::MAX).then(|| Duration::from_micros(self.wait))
-    }
 }
 
 /// What became of an ending.
@@ -182,11 +158,11 @@ impl Cell {
                 Admission::Ramp => {
                     let since = self.ramp_began_at(word).unwrap_or(now);
                     let share = now.saturating_sub(since) as f64 / going.ramp.max(1) as f64;
-                    let refused = Refused::by(word, u64::MAX, now);
+                    let refused = Refused::new(word.state(), u64::MAX, now);
                     return if chance(share) { Ok(word.generation) } else { Err(refused) };
                 }
                 Admission::Reject => {
-                    let refused = Refused::by(word, self.admits_at(going.probing, word, now, asking), now);
+                    let refused = Refused::new(word.state(), self.admits_at(going.probing, word, now, asking), now);
                     // A time may have been missing because it is there for a word that came since.
                     if self.load() == word {
                         return Err(refused);
@@ -278,7 +254,7 @@ impl Cell {
         }
         let until = self.open_until.of(generation_of(word))?;
         let now = now();
-        (now < until).then(|| Refused::by(unpack(word), until, now))
+        (now < until).then(|| Refused::new(State::Open, until, now))
     }
 
     /// What would be said to a request that wants in now, by chance or not.
@@ -290,8 +266,10 @@ impl Cell {
         loop {
             let word = self.load();
             let refused = match rule::admit(probing, word, self.over(word, now, (probing, 0)), Asking::Request) {
-                Admission::Reject => Refused::by(word, self.admits_at(probing, word, now, Asking::Request), now),
-                Admission::Move(next) if next.phase == Phase::Open => Refused::by(next, u64::MAX, now),
+                Admission::Reject => {
+                    Refused::new(word.state(), self.admits_at(probing, word, now, Asking::Request), now)
+                }
+                Admission::Move(next) if next.phase == Phase::Open => Refused::new(next.state(), u64::MAX, now),
                 _ => return Ok(()),
             };
             // As in `admit`.

@@ -2,9 +2,9 @@ use std::{convert::Infallible, fmt, sync::Arc, time::Duration};
 
 use super::{
     BreakerConfig, BreakerError, Permit, Rejection, State, Stats,
-    cell::Refused,
     config::Settings,
     future::{AtOnce, Judge},
+    refused::Refused,
     rule::{Asking, Word},
     slab::Tenant,
     state::Mode,
@@ -403,7 +403,7 @@ impl<C> Circuit<C> {
     }
 
     fn rejection(&self, settings: &Settings, refused: Refused) -> Rejection {
-        Rejection::new(self.tenant.name(settings).clone(), refused.state, refused.retry_in())
+        Rejection::new(self.tenant.name(settings).clone(), refused)
     }
 }
 
@@ -423,7 +423,7 @@ impl Tenant {
             return Ok(());
         }
         window.request(word.generation, now, false);
-        Err(Refused::by(word, u64::MAX, now))
+        Err(Refused::new(word.state(), u64::MAX, now))
     }
 }
 

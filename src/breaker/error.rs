@@ -1,20 +1,19 @@
 use std::{error::Error, fmt, time::Duration};
 
-use super::State;
+use super::{State, refused::Refused};
 use crate::{Cause, Elapsed, Name};
 
 /// The breaker's no: the call wasn't made. It knows when to come back.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Rejection {
     name: Name,
-    state: State,
-    retry_in: Option<Duration>,
+    refused: Refused,
 }
 
 impl Rejection {
-    pub(crate) fn new(name: Name, state: State, retry_in: Option<Duration>) -> Self {
-        Self { name, state, retry_in }
+    pub(crate) fn new(name: Name, refused: Refused) -> Self {
+        Self { name, refused }
     }
 
     /// The circuit's name.
@@ -24,28 +23,38 @@ impl Rejection {
 
     /// The state that the circuit was in.
     pub fn state(&self) -> State {
-        self.state
+        self.refused.state()
     }
 
     /// After which time a call may be admitted: what is left of the open time, or, in a half-open circuit whose probes
     /// are all on their way, of their lease (they may well be back before). `None` if that can't be known.
     pub fn retry_in(&self) -> Option<Duration> {
-        self.retry_in
+        self.refused.retry_in()
     }
 
     #[inline]
     pub(crate) fn cause(&self) -> Cause {
-        Cause::Rejected { retry_in: self.retry_in }
+        Cause::Rejected { retry_in: self.retry_in() }
+    }
+}
+
+impl fmt::Debug for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rejection")
+            .field("name", &self.name)
+            .field("state", &self.state())
+            .field("retry_in", &self.retry_in())
+            .finish()
     }
 }
 
 impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.state {
+        match self.state() {
             State::Closed => write!(f, "circuit `{}` admits only a share of the calls", self.name)?,
             state => write!(f, "circuit `{}` is {state}", self.name)?,
         }
-        match self.retry_in {
+        match self.retry_in() {
             Some(retry_in) => write!(f, "; retry in {:.1} s", retry_in.as_secs_f64()),
             None => Ok(()),
         }

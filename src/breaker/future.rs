@@ -130,36 +130,18 @@ where
                     Poll::Pending => Poll::Pending,
                 }
             }
-            (call, judge) => Poll::Ready(answer_uncalled(call, judge)),
+            (CallProj::Rejected { rejection, on_rejection }, _) => {
+                let rejection = rejection.take().expect(DONE);
+                let cause = rejection.cause();
+                let result = on_rejection.reject(rejection).map(|response| E::answer(response, None));
+                told::because(&result, cause);
+                Poll::Ready(result)
+            }
+            (CallProj::Unready { readiness }, Some(judge)) if !judge.has_judged() => {
+                Poll::Ready(judge.answer_unready::<R, _, _>(readiness))
+            }
+            _ => panic!("{DONE}"),
         }
-    }
-}
-
-/// What the caller gets whose call wasn't made: the service wasn't ready, or the circuit rejected it.
-#[cold]
-fn answer_uncalled<F, C, M, Req, E, R, Res, Err>(
-    call: CallProj<'_, F, R>,
-    judge: &mut Option<Judge<C, M, Req, E>>,
-) -> Result<E::Answer, R::Error>
-where
-    C: Classifier<Req, Res, Err, Memo = M>,
-    R: OnRejection<Res, Err>,
-    E: Ends<Res>,
-    Err: 'static,
-{
-    match (call, judge) {
-        (CallProj::Unready { readiness }, Some(judge)) => {
-            let error = readiness.take_error().expect("`poll_ready` and `call` are of one request type");
-            judge.settle::<R, _, _>(Err(error))
-        }
-        (CallProj::Rejected { rejection, on_rejection }, _) => {
-            let rejection = rejection.take().expect(DONE);
-            let cause = rejection.cause();
-            let result = on_rejection.reject(rejection).map(|response| E::answer(response, None));
-            told::because(&result, cause);
-            result
-        }
-        _ => panic!("{DONE}"),
     }
 }
 
@@ -221,6 +203,19 @@ impl<C, M, Req, E> Judge<C, M, Req, E> {
         let result = result.map(|response| E::answer(response, permit));
         told::pass_on(&result, said);
         result.map_err(R::pass)
+    }
+
+    /// What the caller gets whose service wasn't ready.
+    #[cold]
+    fn answer_unready<R, Res, Err>(&mut self, readiness: &mut Readiness) -> Result<E::Answer, R::Error>
+    where
+        C: Classifier<Req, Res, Err, Memo = M>,
+        R: OnRejection<Res, Err>,
+        E: Ends<Res>,
+        Err: 'static,
+    {
+        let error = readiness.take_error().expect("`poll_ready` and `call` are of one request type");
+        self.settle::<R, _, _>(Err(error))
     }
 
     /// The permit, if the call goes on beyond its response; otherwise it has ended.

@@ -4,7 +4,7 @@ use tower_service::Service;
 
 use super::{
     Circuit, Permit, Rejection,
-    cell::Refused,
+    refused::Refused,
     waiting::{Granted, Waiting},
 };
 use crate::readiness::Readiness;

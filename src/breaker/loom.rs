@@ -25,7 +25,8 @@ use std::sync::Arc;
 
 use super::{
     State,
-    cell::{Cell, Counting, Ended, Going, Refused},
+    cell::{Cell, Counting, Ended, Going},
+    refused::Refused,
     rule::{Asking, Ending, Phase, ProbeVerdict, Probing, Rules, Share, Word},
     window::{Alone, Counts, Shape, Slices, Span, Window},
 };

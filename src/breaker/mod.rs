@@ -168,6 +168,7 @@ mod open_for;
 mod open_rule;
 mod permit;
 mod probes;
+mod refused;
 mod rule;
 pub(crate) mod service;
 mod slab;

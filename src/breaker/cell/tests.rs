@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::State;
 use crate::breaker::rule::ProbeVerdict;
 
 const ONE_PROBE: Probing = Probing::new(1, ProbeVerdict::Successes(1));
@@ -90,7 +91,7 @@ fn an_open_time_that_does_not_fit_is_for_ever() {
     fail(&cell, &consecutive(1), u64::MAX);
     assert_eq!(cell.moves_on_at(cell.load()), Some(u64::MAX));
     let refused = admit(&cell, &ONE_PROBE, 1 << 60, 0).unwrap_err();
-    assert_eq!((refused.state, refused.wait), (State::Open, u64::MAX));
+    assert_eq!((refused.state(), refused.wait()), (State::Open, None));
 }
 
 #[test]
@@ -143,9 +144,9 @@ fn whoever_peeks_at_a_circuit_that_is_half_open_for_too_long_sees_where_it_goes(
         assert_eq!(admit(&cell, &probing, 10, 100), Ok(2));
         let in_time = cell.peek(&probing, || 29).unwrap_err();
         let moves_on_at = if admits { 30 } else { 110 };
-        assert_eq!((in_time.state, in_time.wait), (State::HalfOpen, moves_on_at - 29));
-        let too_late = cell.peek(&probing, || 30).map_err(|refused| (refused.state, refused.wait));
-        assert_eq!(too_late, if admits { Ok(()) } else { Err((State::Open, u64::MAX)) });
+        assert_eq!((in_time.state(), in_time.wait()), (State::HalfOpen, Some(moves_on_at - 29)));
+        let too_late = cell.peek(&probing, || 30).map_err(|refused| (refused.state(), refused.wait()));
+        assert_eq!(too_late, if admits { Ok(()) } else { Err((State::Open, None)) });
     }
 }
 
@@ -163,7 +164,7 @@ fn the_lease_is_that_of_the_newest_probe_in_every_round() {
         assert_eq!(admit(&cell, &two, now, 5), Ok(round));
         assert_eq!(cell.moves_on_at(cell.load()), Some(now + 5));
         assert_eq!(admit(&cell, &two, now + 3, 5), Ok(round));
-        assert_eq!(admit(&cell, &two, now + 7, 5).unwrap_err().wait, 1);
+        assert_eq!(admit(&cell, &two, now + 7, 5).unwrap_err().wait(), Some(1));
     }
 }
 
@@ -186,7 +187,7 @@ fn nobody_is_told_a_time_of_long_ago_by_a_circuit_that_is_forced_open() {
     }
     cell.change(|word| word.in_mode(Mode::ForcedOpen));
     assert_eq!(cell.moves_on_at(cell.load()), Some(1_000));
-    assert_eq!(admit(&cell, &ONE_PROBE, 10, 0).unwrap_err().wait, u64::MAX);
+    assert_eq!(admit(&cell, &ONE_PROBE, 10, 0).unwrap_err().wait(), None);
 }
 
 #[test]

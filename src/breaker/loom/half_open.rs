@@ -20,7 +20,7 @@ fn of_two_that_ask_when_the_open_time_ends_one_gets_the_probe_and_one_hears_of_i
             both => panic!("not exactly one probe: {both:?}"),
         };
         assert_eq!(admitted, Admitted { generation: 2, half_opened: true });
-        assert_eq!(refused.wait, LEASE);
+        assert_eq!(refused.wait(), Some(LEASE));
         assert_eq!(in_flight(&bench), 1);
     });
 }
@@ -101,7 +101,7 @@ fn a_probe_that_comes_back_when_its_lease_ends_counts_or_is_late() {
             match (ending, ended) {
                 (_, Ended::Late) => assert_eq!((asked.unwrap().generation, bench.phase()), (3, round)),
                 (Success, _) => assert_eq!(asked.unwrap().generation, bench.generation()),
-                (Failure, _) => assert_eq!(asked.unwrap_err().wait, OPEN_FOR),
+                (Failure, _) => assert_eq!(asked.unwrap_err().wait(), Some(OPEN_FOR)),
                 (_, _) => assert_eq!((asked.unwrap().generation, in_flight(&bench)), (2, 1)),
             }
             bench.assert_not_wedged();
@@ -129,7 +129,7 @@ fn a_probe_that_comes_back_when_the_round_is_given_up_takes_nobodys_lease_away()
 #[test]
 fn nobody_is_rejected_without_being_told_until_when() {
     fn told(asked: Result<(), Refused>) -> bool {
-        asked.is_ok_and(|()| true) || asked.is_err_and(|refused| refused.wait <= FAR)
+        asked.is_ok_and(|()| true) || asked.is_err_and(|refused| refused.wait().is_some_and(|wait| wait <= FAR))
     }
     model(|| {
         let ask = |bench: &Bench| bench.admit(OPEN_FOR + LEASE);

@@ -79,7 +79,7 @@ fn nobody_is_a_probe_any_more_when_the_time_is_over_whatever_slot_is_free() {
             let (bench, one, other, _) = all(Bench::half_open(within(undecided, ONE_PROBE), 1), ask, ask, drop);
             for asked in [one, other] {
                 match (undecided, asked) {
-                    (Undecided::Open, Err(refused)) => assert_eq!(refused.wait, OPEN_FOR),
+                    (Undecided::Open, Err(refused)) => assert_eq!(refused.wait(), Some(OPEN_FOR)),
                     (Undecided::Close, Ok(admitted)) => assert_eq!(admitted.generation, 3),
                     _ => panic!("{undecided:?}: {asked:?}"),
                 }

@@ -21,7 +21,7 @@ fn whoever_asks_while_it_relapses_gets_in_by_chance_or_is_told_until_when() {
         match asked {
             Ok(admitted) => assert_eq!((admitted.generation, admitted.half_opened), (3, false)),
             Err(refused) => {
-                assert_eq!((refused.state, refused.wait), (State::Open, OPEN_FOR));
+                assert_eq!((refused.state(), refused.wait()), (State::Open, Some(OPEN_FOR)));
             }
         }
         assert!(is_transition(&failed));
