@@ -43,7 +43,7 @@ impl Readiness {
 
     #[cold]
     fn fail<E: Send + 'static>(&mut self, error: E) {
-        *self.failed = Some(Box::new(Mutex::new(Box::new(error))));
+        self.failed = Some(Box::new(Mutex::new(Box::new(error) as Box<dyn Any + Send>))).into();
     }
 
     pub(crate) fn has_failed(&self) -> bool {

@@ -1,64 +1,73 @@
 //! What is mostly not there.
 
-use std::{
-    fmt,
-    ops::{Deref, DerefMut},
-};
+use std::{fmt, mem::ManuallyDrop};
 
 /// An `Option` that is mostly `None`. That is seen where it is dropped, and whatever there is to drop is dropped elsewhere: so that dropping what
 /// has it is short enough to be compiled into those who do.
-pub(crate) struct Seldom<T>(Option<T>);
+pub(crate) struct Seldom<T>(Option<ManuallyDrop<T>>);
 
 impl<T> Seldom<T> {
     pub(crate) const NONE: Self = Self(None);
+
+    #[inline]
+    pub(crate) fn is_some(&self) -> bool {
+        self.0.is_some()
+    }
+
+    #[inline]
+    pub(crate) fn as_ref(&self) -> Option<&T> {
+        self.0.as_deref()
+    }
+
+    #[inline]
+    pub(crate) fn as_mut(&mut self) -> Option<&mut T> {
+        self.0.as_deref_mut()
+    }
+
+    #[inline]
+    pub(crate) fn take(&mut self) -> Option<T> {
+        self.0.take().map(ManuallyDrop::into_inner)
+    }
+
+    pub(crate) fn get_or_insert_default(&mut self) -> &mut T
+    where
+        T: Default,
+    {
+        self.0.get_or_insert_with(|| ManuallyDrop::new(T::default()))
+    }
 }
 
 impl<T> Drop for Seldom<T> {
     #[inline]
     fn drop(&mut self) {
-        if let Some(it) = self.0.take() {
-            drop_elsewhere(it);
+        if self.is_some() {
+            drop_elsewhere(self);
         }
     }
 }
 
+// By reference: what is moved there would be copied by everybody who might have to.
 #[cold]
 #[inline(never)]
-fn drop_elsewhere<T>(it: T) {
-    drop(it);
+fn drop_elsewhere<T>(it: &mut Seldom<T>) {
+    drop(it.take());
 }
 
 impl<T: fmt::Debug> fmt::Debug for Seldom<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.as_ref().fmt(f)
     }
 }
 
 impl<T> From<Option<T>> for Seldom<T> {
     fn from(option: Option<T>) -> Self {
-        Self(option)
+        Self(option.map(ManuallyDrop::new))
     }
 }
 
 impl<T> Default for Seldom<T> {
     fn default() -> Self {
         Self::NONE
-    }
-}
-
-impl<T> Deref for Seldom<T> {
-    type Target = Option<T>;
-
-    #[inline]
-    fn deref(&self) -> &Option<T> {
-        &self.0
-    }
-}
-
-impl<T> DerefMut for Seldom<T> {
-    #[inline]
-    fn deref_mut(&mut self) -> &mut Option<T> {
-        &mut self.0
     }
 }
 

@@ -11,7 +11,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{OnRejection, Permit, Rejection};
-use crate::{Classifier, How, Verdict, readiness::Readiness, told};
+use crate::{Classifier, How, Verdict, readiness::Readiness, seldom::Seldom, told};
 
 pin_project! {
     /// One call through a circuit.
@@ -39,7 +39,7 @@ pin_project! {
         Running { #[pin] future: F },
         // The service wasn't ready.
         Unready { readiness: Readiness },
-        Rejected { rejection: Option<Rejection>, on_rejection: R },
+        Rejected { rejection: Seldom<Rejection>, on_rejection: R },
     }
 }
 
@@ -98,7 +98,7 @@ impl<F, C, M, R, Req, E> ResponseFuture<F, Judge<C, M, Req, E>, R> {
     }
 
     pub(super) fn rejected(rejection: Rejection, on_rejection: R) -> Self {
-        Self { call: Call::Rejected { rejection: Some(rejection), on_rejection }, judge: None }
+        Self { call: Call::Rejected { rejection: Some(rejection).into(), on_rejection }, judge: None }
     }
 }
 

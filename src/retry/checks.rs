@@ -61,7 +61,7 @@ where
 
     #[inline]
     fn attempt(&self, progress: &mut Self::State, _: &Attempt) {
-        if let Some(again) = &mut *progress.again {
+        if let Some(again) = progress.again.as_mut() {
             again.reservation.spend();
         }
         self.ledger.spend(&mut progress.account);
@@ -88,7 +88,7 @@ where
 
     fn not_retried(&self, progress: &mut Self::State, attempt: &Attempt, cause: Cause) {
         // Now, and not when the caller lets go of the future.
-        if let Some(again) = &mut *progress.again {
+        if let Some(again) = progress.again.as_mut() {
             again.reservation.give_back();
         }
         self.ledger.give_back(&mut progress.account);

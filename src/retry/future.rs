@@ -209,10 +209,8 @@ where
         let policy = &**policy;
         match this.step.as_mut().project() {
             StepProj::Waiting { letting_go, .. } => {
-                if let Some(still) = &mut **letting_go {
-                    if still.as_mut().poll(cx).is_ready() {
-                        **letting_go = None;
-                    }
+                if letting_go.as_mut().is_some_and(|still| still.as_mut().poll(cx).is_ready()) {
+                    drop(letting_go.take());
                 }
                 if let Some(wait) = this.timer.as_mut().as_pin_mut() {
                     ready!(wait.poll(cx));
