@@ -37,10 +37,16 @@ pin_project! {
     #[project = CallProj]
     enum Call<F, R> {
         Running { #[pin] future: F },
-        // The service wasn't ready.
-        Unready { readiness: Readiness },
-        Rejected { rejection: Seldom<Rejection>, on_rejection: R },
+        // Until it is answered.
+        Uncalled { why: Seldom<Uncalled<R>> },
     }
+}
+
+/// Why a call wasn't made.
+enum Uncalled<R> {
+    /// The service wasn't ready.
+    Unready(Readiness),
+    Rejected(Rejection, R),
 }
 
 /// What it takes to judge the call, and to end it.
@@ -94,11 +100,11 @@ impl<F, C, M, R, Req, E> ResponseFuture<F, Judge<C, M, Req, E>, R> {
     }
 
     pub(super) fn unready(judge: Judge<C, M, Req, E>, readiness: Readiness) -> Self {
-        Self { call: Call::Unready { readiness }, judge: Some(judge.parked()) }
+        Self { call: Call::Uncalled { why: Some(Uncalled::Unready(readiness)).into() }, judge: Some(judge.parked()) }
     }
 
     pub(super) fn rejected(rejection: Rejection, on_rejection: R) -> Self {
-        Self { call: Call::Rejected { rejection: Some(rejection).into(), on_rejection }, judge: None }
+        Self { call: Call::Uncalled { why: Some(Uncalled::Rejected(rejection, on_rejection)).into() }, judge: None }
     }
 }
 
@@ -130,16 +136,18 @@ where
                     Poll::Pending => Poll::Pending,
                 }
             }
-            (CallProj::Rejected { rejection, on_rejection }, _) => {
-                let rejection = rejection.take().expect(DONE);
-                let cause = rejection.cause();
-                let result = on_rejection.reject(rejection).map(|response| E::answer(response, None));
-                told::because(&result, cause);
-                Poll::Ready(result)
-            }
-            (CallProj::Unready { readiness }, Some(judge)) if !judge.has_judged() => {
-                Poll::Ready(judge.answer_unready::<R, _, _>(readiness))
-            }
+            (CallProj::Uncalled { why }, judge) => match (why.take(), judge) {
+                (Some(Uncalled::Rejected(rejection, on_rejection)), _) => {
+                    let cause = rejection.cause();
+                    let result = on_rejection.reject(rejection).map(|response| E::answer(response, None));
+                    told::because(&result, cause);
+                    Poll::Ready(result)
+                }
+                (Some(Uncalled::Unready(readiness)), Some(judge)) => {
+                    Poll::Ready(judge.answer_unready::<R, _, _>(readiness))
+                }
+                _ => panic!("{DONE}"),
+            },
             _ => panic!("{DONE}"),
         }
     }
@@ -207,7 +215,7 @@ impl<C, M, Req, E> Judge<C, M, Req, E> {
 
     /// What the caller gets whose service wasn't ready.
     #[cold]
-    fn answer_unready<R, Res, Err>(&mut self, readiness: &mut Readiness) -> Result<E::Answer, R::Error>
+    fn answer_unready<R, Res, Err>(&mut self, mut readiness: Readiness) -> Result<E::Answer, R::Error>
     where
         C: Classifier<Req, Res, Err, Memo = M>,
         R: OnRejection<Res, Err>,
