@@ -42,7 +42,7 @@ impl Readiness {
     }
 
     #[cold]
-    fn fail<E: Send + 'static>(&mut self, error: E) {
+    pub(crate) fn fail<E: Send + 'static>(&mut self, error: E) {
         self.failed = Some(Box::new(Mutex::new(Box::new(error) as Box<dyn Any + Send>))).into();
     }
 

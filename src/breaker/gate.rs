@@ -22,6 +22,8 @@ enum Ready {
     /// The service may be called, if the circuit lets it.
     #[default]
     Service,
+    /// The same, but the service has failed to get ready: that is the call's outcome.
+    Failed,
     /// The service may be called: here is the permit.
     Granted(Granted),
     /// The service wasn't asked: the circuit rejects.
@@ -48,16 +50,27 @@ impl Gate {
         if waits {
             return self.poll_granted(circuit, inner, cx);
         }
-        match circuit.peek() {
-            Err(refused) => {
-                self.ready = Ready::Refused(refused);
+        if let Err(refused) = circuit.peek() {
+            self.ready = Ready::Refused(refused);
+            return Poll::Ready(());
+        }
+        // Not written if it is so already: to assign is to look for something to drop.
+        if !matches!(self.ready, Ready::Service) {
+            self.ready = self.to_call();
+            if let Ready::Failed = self.ready {
                 return Poll::Ready(());
             }
-            // Not written if it is so already: to assign is to look for something to drop.
-            Ok(()) if !matches!(self.ready, Ready::Service) => self.ready = Ready::Service,
-            Ok(()) => {}
         }
-        self.readiness.poll(inner, cx)
+        if let Err(error) = ready!(inner.poll_ready(cx)) {
+            self.readiness.fail(error);
+            self.ready = Ready::Failed;
+        }
+        Poll::Ready(())
+    }
+
+    /// As who is about to call the service has it.
+    fn to_call(&self) -> Ready {
+        if self.readiness.has_failed() { Ready::Failed } else { Ready::Service }
     }
 
     fn poll_granted<S, C, Req>(&mut self, circuit: &Circuit<C>, inner: &mut S, cx: &mut Context<'_>) -> Poll<()>
@@ -71,7 +84,7 @@ impl Gate {
             }
             if let Ready::Waiting(waiting) = &mut self.ready {
                 ready!(waiting.poll(cx));
-                self.ready = Ready::Service;
+                self.ready = self.to_call();
             }
             let asked = match circuit.peek() {
                 Ok(()) => {
@@ -91,8 +104,7 @@ impl Gate {
     /// nothing.
     #[inline]
     pub(crate) fn enter_at_once<C>(&mut self, circuit: &Circuit<C>) -> Option<Permit> {
-        let is_plain = matches!(self.ready, Ready::Service) && !self.readiness.has_failed();
-        if is_plain { circuit.admit_at_once() } else { None }
+        if let Ready::Service = self.ready { circuit.admit_at_once() } else { None }
     }
 
     /// Why one call is rejected, if the service wasn't asked whether it is ready, as the circuit rejects. A readiness error that no call was
@@ -110,7 +122,7 @@ impl Gate {
         let asked = match std::mem::take(&mut self.ready) {
             Ready::Granted(granted) => Ok(granted.use_it()),
             // Whoever was refused is asked before, or asks anew.
-            Ready::Service | Ready::Refused(_) => circuit.admit(),
+            Ready::Service | Ready::Failed | Ready::Refused(_) => circuit.admit(),
             Ready::Waiting(_) => panic!("called without having been ready"),
         };
         (asked, &mut self.readiness)
