@@ -112,7 +112,9 @@ fn say_of(of: Of, how: How) {
 /// Forgets what was said before, by layers whose result has been used up on the way.
 #[inline]
 pub(crate) fn clear() {
-    WORDS.with(|words| words.said.set(Said::Nothing));
+    if !is_silent() {
+        WORDS.with(|words| words.said.set(Said::Nothing));
+    }
 }
 
 /// Whether nothing was said, as nearly always.
