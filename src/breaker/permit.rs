@@ -264,7 +264,11 @@ impl Core {
         if !self.cell.has_no_failure(generation) {
             return Alone::Nothing;
         }
-        if self.flags().has_window() { self.succeed_within(generation) } else { Alone::All }
+        let flags = self.flags();
+        if !flags.has_window() || flags.has_calls_alone() && self.is_quiet_at_once(generation) {
+            return Alone::All;
+        }
+        self.succeed_within(generation)
     }
 
     // Not in line: most circuits have none.

@@ -246,6 +246,12 @@ impl Core {
         pane.map(|pane| &pane.window)
     }
 
+    /// Whether a good call of `generation` would change nothing in a window of calls, the first that this memory had.
+    #[inline]
+    pub(crate) fn is_quiet_at_once(&self, generation: u32) -> bool {
+        self.first.get().is_some_and(|pane| pane.window.is_quiet_at_once(generation))
+    }
+
     /// The tenant that a permit of `generation` belongs to, if it is still there.
     pub(crate) fn tenant_of(&self, generation: u32) -> Option<Arc<Tenant>> {
         let tenant = self.tenant.load().upgrade()?;
@@ -283,6 +289,8 @@ impl Flags {
     const BARE: u64 = 8;
     /// Its clock is tokio's.
     const BY_TOKIO: u64 = 16;
+    /// Its window is one of calls, for the failures and nothing else, and the first that the memory had.
+    const CALLS_ALONE: u64 = 32;
     const PANE_SHIFT: u32 = 8;
     const PANE_MASK: u64 = (1 << 24) - 1;
     const OPENS_SHIFT: u32 = 32;
@@ -294,6 +302,7 @@ impl Flags {
             | bit(timed, Self::TIMED)
             | bit(settings.throttle.is_some(), Self::THROTTLED)
             | bit(settings.clock.is_tokio(), Self::BY_TOKIO)
+            | bit(pane == 1 && settings.shape.is_calls_alone(), Self::CALLS_ALONE)
             | u64::from(settings.opens_from()) << Self::OPENS_SHIFT;
         Self(bits | (pane as u64 & Self::PANE_MASK) << Self::PANE_SHIFT)
     }
@@ -330,6 +339,11 @@ impl Flags {
 
     pub(crate) fn is_timed(self) -> bool {
         self.0 & Self::TIMED != 0
+    }
+
+    #[inline]
+    pub(crate) fn has_calls_alone(self) -> bool {
+        self.0 & Self::CALLS_ALONE != 0
     }
 
     #[inline]

@@ -145,6 +145,12 @@ impl Window {
         quiet(self.failures.as_ref()) && quiet(self.slow.as_deref())
     }
 
+    /// Whether a good call of `generation` would change nothing, as can be seen at once of a window of calls for the failures.
+    #[inline]
+    pub(crate) fn is_quiet_at_once(&self, generation: u32) -> bool {
+        matches!(&self.failures, Some(Sums::Calls(marks)) if marks.is_quiet(generation))
+    }
+
     /// Counts a good call of `generation` if fewer have failed than this: then there is nothing that it could change.
     pub(crate) fn succeed_below(&self, generation: u32, failures: u32) -> Alone {
         self.succeed_below_by(ShortCut::now, generation, failures)
@@ -207,6 +213,11 @@ fn succeed_in_time(
 }
 
 impl Shape {
+    /// A window of calls for the failures, and no other.
+    pub(crate) fn is_calls_alone(self) -> bool {
+        matches!(self, Self { failures: Span::Calls(_), slow: Span::None, requests: Span::None })
+    }
+
     /// A window of time for the failures, and no other.
     pub(crate) fn is_time_alone(self) -> bool {
         matches!(self, Self { failures: Span::Time { .. }, slow: Span::None, requests: Span::None })
