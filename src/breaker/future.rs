@@ -164,10 +164,16 @@ impl<C, M, Req, E> Blame<'_, C, M, Req, E> {
 }
 
 impl<C, M, Req, E> Drop for Blame<'_, C, M, Req, E> {
+    #[inline]
     fn drop(&mut self) {
-        let mut permit = self.0.permit.take();
-        permit.blame(true);
+        end_blamed(&mut self.0.permit);
     }
+}
+
+#[cold]
+fn end_blamed(permit: &mut Permit) {
+    let mut permit = permit.take();
+    permit.blame(true);
 }
 
 impl<C, M, Req, E> Judge<C, M, Req, E> {
