@@ -29,11 +29,8 @@ impl<T> Seldom<T> {
         self.0.take().map(ManuallyDrop::into_inner)
     }
 
-    pub(crate) fn get_or_insert_default(&mut self) -> &mut T
-    where
-        T: Default,
-    {
-        self.0.get_or_insert_with(|| ManuallyDrop::new(T::default()))
+    pub(crate) fn get_or_insert_with(&mut self, make: impl FnOnce() -> T) -> &mut T {
+        self.0.get_or_insert_with(|| ManuallyDrop::new(make()))
     }
 }
 

@@ -39,7 +39,7 @@ struct Again {
 
 impl<M, B> Progress<M, B> {
     fn again(&mut self) -> &mut Again {
-        self.again.get_or_insert_default()
+        self.again.get_or_insert_with(Box::default)
     }
 }
 

@@ -20,6 +20,8 @@ use crate::{
     told, told::Within,
 };
 
+const DONE: &str = "polled after completion";
+
 use start::send;
 pub(super) use start::{Future, run, start};
 
@@ -39,10 +41,8 @@ pin_project! {
         trying: T,
         attempt: Attempt,
         #[pin]
-        step: Step<F, H, Q>,
-        // The wait before an attempt, or what is left of the attempt's time.
-        #[pin]
-        timer: Option<Sleep>,
+        step: Step<F>,
+        aside: Seldom<Pin<Box<Aside<H, Q>>>>,
     }
 }
 
@@ -57,17 +57,48 @@ pub struct Trying<P, St, K, Kept, Req> {
 
 pin_project! {
     #[project = StepProj]
-    #[project_replace = StepOwned]
-    enum Step<F, H, Q> {
-        // Nothing was done yet: the service had failed to get ready, or the request came too late, which is as if it weren't ready in time.
-        // Boxed, as that is rare: or whoever makes the future would copy a place for it.
-        Uncalled { readiness: Readiness, request: Box<Q> },
-        Waiting { request: Q, letting_go: Seldom<LetGo> },
+    enum Step<F> {
+        Calling { #[pin] future: F },
+        // What comes next lies aside; if nothing does, all is done.
+        Between,
+    }
+}
+
+pin_project! {
+    /// What most requests never need, made when one does, and then kept: all others are smaller, and are dropped with one look at its place.
+    struct Aside<H, Q> {
+        #[pin]
+        next: Next<H, Q>,
+        // The wait before an attempt, or what is left of the attempt's time.
+        #[pin]
+        timer: Option<Sleep>,
+    }
+}
+
+pin_project! {
+    #[project = NextProj]
+    #[project_replace = NextOwned]
+    enum Next<H, Q> {
+        // No attempt was begun yet: the service had failed to get ready, or the request came too late, which is as if it weren't ready in time.
+        Uncalled { readiness: Readiness, request: Q },
+        Waiting { request: Q, letting_go: Option<LetGo> },
         Preparing { #[pin] prepared: H },
         Readying { request: Q },
-        Calling { #[pin] future: F },
-        Done,
+        // A call is under way, or all is done.
+        Nothing,
     }
+}
+
+impl<H, Q> Aside<H, Q> {
+    #[cold]
+    fn new(next: Next<H, Q>) -> Pin<Box<Self>> {
+        Box::pin(Self { next, timer: None })
+    }
+}
+
+/// Makes it, if there is none.
+fn aside<H, Q>(place: &mut Seldom<Pin<Box<Aside<H, Q>>>>) -> Pin<&mut Aside<H, Q>> {
+    place.get_or_insert_with(|| Aside::new(Next::Nothing)).as_mut()
 }
 
 impl<S, P, K, Req> future::Future
@@ -207,38 +238,39 @@ where
         let mut this = self.as_mut().project();
         let Trying { policy, keep, state, .. } = this.trying;
         let policy = &**policy;
-        match this.step.as_mut().project() {
-            StepProj::Waiting { letting_go, .. } => {
+        let mut aside = this.aside.as_mut().expect(DONE).as_mut().project();
+        match aside.next.as_mut().project() {
+            NextProj::Waiting { letting_go, .. } => {
                 if letting_go.as_mut().is_some_and(|still| still.as_mut().poll(cx).is_ready()) {
-                    drop(letting_go.take());
+                    *letting_go = None;
                 }
-                if let Some(wait) = this.timer.as_mut().as_pin_mut() {
+                if let Some(wait) = aside.timer.as_mut().as_pin_mut() {
                     ready!(wait.poll(cx));
                 }
-                let StepOwned::Waiting { request, .. } = this.step.as_mut().project_replace(Step::Done) else {
+                let NextOwned::Waiting { request, .. } = aside.next.as_mut().project_replace(Next::Nothing) else {
                     return Poll::Ready(None);
                 };
                 let attempt = course::begun(*this.attempt);
                 *this.attempt = attempt;
-                this.timer.set(course::ends_at(policy, &attempt).map(sleep_until));
-                this.step.set(Step::Preparing { prepared: keep.prepare(request, &attempt) });
+                aside.timer.set(course::ends_at(policy, &attempt).map(sleep_until));
+                aside.next.set(Next::Preparing { prepared: keep.prepare(request, &attempt) });
             }
 
-            StepProj::Preparing { prepared } => match prepared.poll(cx) {
+            NextProj::Preparing { prepared } => match prepared.poll(cx) {
                 Poll::Pending => return self.poll_limit(cx),
-                Poll::Ready(request) => this.step.set(Step::Readying { request }),
+                Poll::Ready(request) => aside.next.set(Next::Readying { request }),
             },
 
             // Ready before every call, on the very instance that is called.
-            StepProj::Readying { .. } => match this.service.poll_ready(cx) {
+            NextProj::Readying { .. } => match this.service.poll_ready(cx) {
                 Poll::Pending => return self.poll_limit(cx),
                 // Ready too late is not ready: nothing is sent after its time.
                 Poll::Ready(Ok(())) if course::is_over(course::cut_off_at(policy, this.attempt)) => {
                     return self.poll_limit(cx);
                 }
                 Poll::Ready(ready) => {
-                    let owned = this.step.as_mut().project_replace(Step::Done);
-                    let StepOwned::Readying { request } = owned else { return Poll::Ready(None) };
+                    let owned = aside.next.as_mut().project_replace(Next::Nothing);
+                    let NextOwned::Readying { request } = owned else { return Poll::Ready(None) };
                     if let Err(error) = ready {
                         return Poll::Ready(Some(Came::unsent(Err(error), request)));
                     }
@@ -248,18 +280,17 @@ where
                 }
             },
 
-            StepProj::Uncalled { .. } => {
-                let owned = this.step.as_mut().project_replace(Step::Done);
-                let StepOwned::Uncalled { mut readiness, request } = owned else { return Poll::Ready(None) };
+            NextProj::Uncalled { .. } => {
+                let owned = aside.next.as_mut().project_replace(Next::Nothing);
+                let NextOwned::Uncalled { mut readiness, request } = owned else { return Poll::Ready(None) };
                 match readiness.take_error() {
-                    Some(error) => return Poll::Ready(Some(Came::unsent(Err(error), *request))),
+                    Some(error) => return Poll::Ready(Some(Came::unsent(Err(error), request))),
                     // An error of another request type is none of this one: it is asked again.
-                    None => this.step.set(Step::Readying { request: *request }),
+                    None => aside.next.set(Next::Readying { request }),
                 }
             }
 
-            StepProj::Calling { .. } => {}
-            StepProj::Done => panic!("polled after completion"),
+            NextProj::Nothing => panic!("{DONE}"),
         }
         Poll::Ready(None)
     }
@@ -268,26 +299,30 @@ where
     fn poll_limit(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<CameOf<S, K::Request>>> {
         let mut this = self.project();
         let policy = &*this.trying.policy;
-        if this.timer.is_none() {
+        let mut aside = aside(this.aside).project();
+        if aside.timer.is_none() {
             // That of the first attempt is made when it is needed: most are answered at once, or never need it.
-            this.timer.set(course::cut_off_at(policy, this.attempt).map(sleep_until));
+            aside.timer.set(course::cut_off_at(policy, this.attempt).map(sleep_until));
         }
-        let Some(limit) = this.timer.as_mut().as_pin_mut() else { return Poll::Pending };
+        let Some(limit) = aside.timer.as_mut().as_pin_mut() else { return Poll::Pending };
         ready!(limit.poll(cx));
-        this.timer.set(None);
+        aside.timer.set(None);
         let Some(result) = policy.timed_out(course::elapsed(policy, this.attempt)) else {
             this.attempt.unlimit();
             return Poll::Ready(None);
         };
         let is_unsent = !matches!(this.step.as_mut().project(), StepProj::Calling { .. });
-        let request = if let StepProj::Readying { .. } = this.step.as_mut().project() {
-            match this.step.as_mut().project_replace(Step::Done) {
-                StepOwned::Readying { request } => Some(request),
+        let request = if let NextProj::Readying { .. } = aside.next.as_mut().project() {
+            match aside.next.as_mut().project_replace(Next::Nothing) {
+                NextOwned::Readying { request } => Some(request),
                 _ => None,
             }
         } else {
             // A breaker in there is to know that this wasn't the caller's change of mind.
-            told::cut_off(|| this.step.set(Step::Done));
+            told::cut_off(|| {
+                this.step.set(Step::Between);
+                aside.next.set(Next::Nothing);
+            });
             None
         };
         told::clear();
@@ -318,20 +353,23 @@ where
         let attempt = came.attempt(this.attempt, kept.is_some());
         let Came { result, request: unsent, .. } = came;
         let Some(next) = course::follow(policy, state, &attempt, (&result, said), decided) else {
-            this.step.set(Step::Done);
+            this.step.set(Step::Between);
             return Some(result);
         };
         let again = || kept.as_mut().and_then(|kept| keep.again(kept));
         let Some(request) = unsent.or_else(again) else {
             course::refuse(policy, state, &attempt, &result, Cause::NotReplayable);
-            this.step.set(Step::Done);
+            this.step.set(Step::Between);
             return Some(result);
         };
         // The failed outcome is let go before the wait, so that what it holds can be used meanwhile.
-        this.step.set(Step::Waiting { request, letting_go: policy.let_go(result).into() });
+        let letting_go = policy.let_go(result);
+        this.step.set(Step::Between);
         *this.attempt = next.attempt(*this.attempt);
         let delay = next.delay();
-        this.timer.set((delay > Duration::ZERO).then(|| sleep(delay)));
+        let mut aside = aside(this.aside).project();
+        aside.next.set(Next::Waiting { request, letting_go });
+        aside.timer.set((delay > Duration::ZERO).then(|| sleep(delay)));
         None
     }
 }

@@ -6,11 +6,12 @@ use tower_service::Service;
 
 use super::{
     super::{Keep, Policy, course},
-    ResponseFuture, Step, Trying,
+    Aside, Next, ResponseFuture, Step, Trying,
 };
 use crate::{
     Attempt,
     readiness::Readiness,
+    seldom::Seldom,
     shared::{Share, Shared},
     time::Instant,
     told::Within,
@@ -60,9 +61,13 @@ where
             attempt,
             // The very instance goes with the call: it may have to be asked again whether it is ready.
             service: std::mem::replace(service, service.clone()),
-            step: Step::Uncalled { readiness: std::mem::take(readiness), request: Box::new(keep.sent(request)) },
+            step: Step::Between,
             trying: Trying { policy: share, keep: keep.clone(), state, kept, request: PhantomData },
-            timer: None,
+            aside: Some(Aside::new(Next::Uncalled {
+                readiness: std::mem::take(readiness),
+                request: keep.sent(request),
+            }))
+            .into(),
         };
     }
     let future = send((policy, keep), &mut state, (&mut attempt, ends_at), service, keep.sent(request));
@@ -71,7 +76,7 @@ where
         service: service.clone(),
         step: Step::Calling { future },
         trying: Trying { policy: share, keep: keep.clone(), state, kept, request: PhantomData },
-        timer: None,
+        aside: Seldom::NONE,
     }
 }
 
@@ -91,13 +96,13 @@ where
     let (mut attempt, ends_at) = course::first_attempt(&*policy, &state, true);
     let kept = Some(kept);
     if course::came_too_late(&attempt) {
-        let step = Step::Uncalled { readiness: Readiness::default(), request: Box::new(request) };
+        let aside = Some(Aside::new(Next::Uncalled { readiness: Readiness::default(), request })).into();
         let trying = Trying { policy, keep, state, kept, request: PhantomData };
-        return ResponseFuture { attempt, service, step, trying, timer: None };
+        return ResponseFuture { attempt, service, step: Step::Between, trying, aside };
     }
     let future = send((&*policy, &keep), &mut state, (&mut attempt, ends_at), &mut service, request);
     let trying = Trying { policy, keep, state, kept, request: PhantomData };
-    ResponseFuture { attempt, service, step: Step::Calling { future }, trying, timer: None }
+    ResponseFuture { attempt, service, step: Step::Calling { future }, trying, aside: Seldom::NONE }
 }
 
 /// Makes an attempt: the service is ready.
