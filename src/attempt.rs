@@ -1,19 +1,22 @@
 //! One call of the inner service.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use crate::time::Instant;
 
 /// One call of the inner service: its number, when it started, and the deadline that it lives under.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Attempt {
-    number: u32,
     times: Option<Times>,
-    replayable: bool,
-    unsent: bool,
-    accounted: bool,
-    unlimited: bool,
+    number: u32,
+    is: u32,
 }
+
+// What it is, in bits: with its number, that is one word to write.
+const REPLAYABLE: u32 = 1;
+const UNSENT: u32 = 2;
+const ACCOUNTED: u32 = 4;
+const UNLIMITED: u32 = 8;
 
 /// Of a timed attempt. Together, as most have none: that is one thing to say and to see.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -28,6 +31,11 @@ impl Attempt {
         Self { number: number.max(1), ..Self::untimed(true) }
     }
 
+    #[inline]
+    fn with(self, bit: u32, set: bool) -> Self {
+        Self { is: if set { self.is | bit } else { self.is & !bit }, ..self }
+    }
+
     /// With a deadline.
     pub fn with_deadline(self, deadline: Instant) -> Self {
         Self { times: Some(Times { deadline: Some(deadline), ..self.times.unwrap_or_default() }), ..self }
@@ -36,7 +44,7 @@ impl Attempt {
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
     #[inline]
     pub(crate) fn untimed(replayable: bool) -> Self {
-        Self { number: 1, times: None, replayable, unsent: false, accounted: false, unlimited: false }
+        Self { number: 1, times: None, is: if replayable { REPLAYABLE } else { 0 } }
     }
 
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
@@ -53,7 +61,7 @@ impl Attempt {
     /// Once more, and no further attempt: the one before counts for nothing.
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
     pub(crate) fn once_more(self) -> Self {
-        Self { accounted: false, unlimited: false, ..self }
+        Self { is: self.is & !(ACCOUNTED | UNLIMITED), ..self }
     }
 
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
@@ -64,38 +72,38 @@ impl Attempt {
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
     #[inline]
     pub(crate) fn with_replayable(self, replayable: bool) -> Self {
-        Self { replayable, ..self }
+        self.with(REPLAYABLE, replayable)
     }
 
     /// The request wasn't sent in this attempt. Only of a copy that is shown to the policy: an attempt that goes on may be sent yet.
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
     #[inline]
     pub(crate) fn with_unsent(self, unsent: bool) -> Self {
-        Self { unsent, ..self }
+        self.with(UNSENT, unsent)
     }
 
     /// Whether a retry further in has told the budget, which it shares with this one, what came of it.
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
     #[inline]
     pub(crate) fn is_accounted(&self) -> bool {
-        self.accounted
+        self.is & ACCOUNTED != 0
     }
 
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
     #[inline]
     pub(crate) fn account(&mut self, accounted: bool) {
-        self.accounted |= accounted;
+        self.is |= if accounted { ACCOUNTED } else { 0 };
     }
 
     /// It has reached its limit, and there is no answer to that: it goes on.
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
     pub(crate) fn unlimit(&mut self) {
-        self.unlimited = true;
+        self.is |= UNLIMITED;
     }
 
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
     pub(crate) fn is_unlimited(&self) -> bool {
-        self.unlimited
+        self.is & UNLIMITED != 0
     }
 
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
@@ -131,17 +139,29 @@ impl Attempt {
 
     /// Whether the request can be sent again: enough of it was kept, or, as the service wasn't ready, it wasn't sent.
     pub fn is_replayable(&self) -> bool {
-        self.replayable
+        self.is & REPLAYABLE != 0
     }
 
     /// Whether the request wasn't sent in this attempt: the service, or the request itself, wasn't ready in time.
     pub fn is_unsent(&self) -> bool {
-        self.unsent
+        self.is & UNSENT != 0
     }
 
     /// What is left until the deadline at `now`; zero once it has passed, `None` if there is none.
     pub fn remaining(&self, now: Instant) -> Option<Duration> {
         self.deadline().map(|deadline| deadline.saturating_duration_since(now))
+    }
+}
+
+impl fmt::Debug for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attempt")
+            .field("number", &self.number)
+            .field("started", &self.started())
+            .field("deadline", &self.deadline())
+            .field("replayable", &self.is_replayable())
+            .field("unsent", &self.is_unsent())
+            .finish_non_exhaustive()
     }
 }
 
