@@ -40,14 +40,15 @@ impl ShortCut {
     /// Counts a good call of `generation` if there are fewer marked ones in the window than this.
     #[inline]
     pub(super) fn add_below(&self, slices: &Slices, generation: u32, now: u64, marks: u32) -> Alone {
+        let number = slices.number(now);
         let is_below = || {
-            let may_be_marked = slices.reaches(self.marked.load(Ordering::Acquire), generation, now);
+            let may_be_marked = slices.reaches(self.marked.load(Ordering::Acquire), generation, number);
             !may_be_marked || slices.read(generation, now).1 < marks
         };
         if !is_below() {
             return Alone::Nothing;
         }
-        slices.add(generation, now);
+        slices.add(generation, number);
         // Whoever has marked a call of this slice after this has seen this one. Of another slice, it may not have, nor may this have seen that:
         // then it is the next call that sees both.
         if is_below() { Alone::All } else { Alone::Counted }

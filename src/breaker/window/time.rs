@@ -5,6 +5,8 @@
 //! changing its `when`; sums with another tag are of the slice before, and read as nothing. Nothing is cleared, no timer
 //! runs, and a window that nobody called for 60 days is empty, as all its slices are of other times.
 
+use std::sync::atomic;
+
 use super::{
     super::cell::{forget_what_comes_round, is_later},
     Span,
@@ -19,6 +21,8 @@ pub(crate) struct Slices {
     /// How long each is, in microseconds.
     length: u64,
     ring: Box<[Slice]>,
+    /// The number of a slice that somebody was in lately: a guess, which is looked at before it is taken. So it is none of the models' words.
+    lately: atomic::AtomicU64,
 }
 
 #[derive(Debug)]
@@ -39,7 +43,8 @@ impl Slices {
 
     pub(crate) fn new(length: u64, slices: u8) -> Self {
         let slice = || Slice { when: AtomicU64::new(0), sums: AtomicU64::new(0) };
-        Self { length: length.max(1), ring: (0..slices.max(1)).map(|_| slice()).collect() }
+        let ring = (0..slices.max(1)).map(|_| slice()).collect();
+        Self { length: length.max(1), ring, lately: atomic::AtomicU64::new(0) }
     }
 
     pub(crate) fn span(&self) -> Span {
@@ -63,10 +68,25 @@ impl Slices {
         Some(self.read(generation, now))
     }
 
-    /// Adds a call to the slice of `now`, and looks at no other.
+    /// The number of `now`'s slice. Mostly that of the call before: what is found out of that one needn't wait for the clock, and a division
+    /// takes longer than a look.
     #[inline]
-    pub(super) fn add(&self, generation: u32, now: u64) {
+    pub(super) fn number(&self, now: u64) -> u64 {
+        // Relaxed: a guess.
+        let lately = self.lately.load(Ordering::Relaxed);
+        if now.wrapping_sub(lately * self.length) < self.length { lately } else { self.another(now) }
+    }
+
+    #[cold]
+    fn another(&self, now: u64) -> u64 {
         let number = now / self.length;
+        self.lately.store(number, Ordering::Relaxed);
+        number
+    }
+
+    /// Adds a call to a slice, and looks at no other.
+    #[inline]
+    pub(super) fn add(&self, generation: u32, number: u64) {
         // `None` is a call of a generation that is over.
         let _ = self.slice(number).add(when(generation, number), 1, 0);
     }
@@ -76,10 +96,10 @@ impl Slices {
         when(generation, now / self.length)
     }
 
-    /// Whether a slice is of the window that ends with `now`'s, or ahead of it, as this thread may be late.
+    /// Whether a slice is of the window that ends with this one's, or ahead of it, as this thread may be late.
     #[inline]
-    pub(super) fn reaches(&self, slice: u64, generation: u32, now: u64) -> bool {
-        let age = (now / self.length).wrapping_sub(slice) & Self::NUMBER_MASK;
+    pub(super) fn reaches(&self, slice: u64, generation: u32, newest: u64) -> bool {
+        let age = newest.wrapping_sub(slice) & Self::NUMBER_MASK;
         (slice >> 33) as u32 == generation && (age < self.ring.len() as u64 || age > Self::NUMBER_MASK - Self::LATEST)
     }
 
