@@ -112,8 +112,14 @@ fn say_of(of: Of, how: How) {
 /// Forgets what was said before, by layers whose result has been used up on the way.
 #[inline]
 pub(crate) fn clear() {
+    WORDS.with(|words| words.said.set(Said::Nothing));
+}
+
+/// The same, where that is nearly always so: a look is less than a write, as a processor makes one of those in a cycle.
+#[inline]
+pub(crate) fn clear_again() {
     if !is_silent() {
-        WORDS.with(|words| words.said.set(Said::Nothing));
+        clear();
     }
 }
 

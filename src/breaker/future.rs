@@ -200,7 +200,7 @@ impl<C, M, Req, E> Judge<C, M, Req, E> {
         E: Ends<Res>,
     {
         let permit = self.end::<_, Err>(Ok(&response));
-        told::clear();
+        told::clear_again();
         E::answer(response, permit)
     }
 

@@ -141,7 +141,7 @@ where
                     Poll::Ready(Ok(response)) if told::is_silent() => {
                         let verdict = spare.classifier.classify(&spare.memo, Ok(&response));
                         if !verdict.is_failure() {
-                            told::clear();
+                            told::clear_again();
                             *this.spare = None;
                             return Poll::Ready(Ok(response));
                         }

@@ -194,7 +194,7 @@ where
                 if !matches!(decision, Decision::Return(Reason::Success)) {
                     return otherwise(self, Then::Follow(Ok(response), decision), cx);
                 }
-                told::clear();
+                told::clear_again();
                 Poll::Ready(Ok(response))
             }
             Poll::Ready(result) => otherwise(self, Then::Judge(result), cx),
