@@ -1,6 +1,8 @@
 //! How a good call is counted in a window of time without asking anybody but the window: by tokio's clock, and as long as there are too few
 //! marked calls in it for a good one to change anything.
 
+use std::sync::atomic;
+
 use super::{super::cell::is_later, Alone, time::Slices};
 use crate::{
     sync::{AtomicU64, Ordering},
@@ -16,12 +18,14 @@ pub(crate) struct ShortCut {
     epoch: AtomicU64,
     /// The latest slice with a mark in it.
     marked: AtomicU64,
+    /// The slice that somebody was in lately, by its number: a guess, which is looked at before it is taken. So it is none of the models' words.
+    lately: atomic::AtomicU64,
 }
 
 impl ShortCut {
     pub(super) fn new() -> Self {
         // A slice of a generation that is over before the first one begins.
-        Self { epoch: AtomicU64::new(0), marked: AtomicU64::new(u64::MAX) }
+        Self { epoch: AtomicU64::new(0), marked: AtomicU64::new(u64::MAX), lately: atomic::AtomicU64::new(0) }
     }
 
     /// The circuit's time begins at this instant of tokio's clock.
@@ -37,10 +41,25 @@ impl ShortCut {
         now_since_base().wrapping_sub(epoch).max(0) as u64 / 1_000
     }
 
+    /// The number of `now`'s slice. Mostly it is that of the call before: then what is found out of it needn't wait for the clock, and nothing is
+    /// divided after that.
+    #[inline]
+    fn number(&self, slices: &Slices, now: u64) -> u64 {
+        let lately = self.lately.load(Ordering::Relaxed);
+        if slices.is_number(lately, now) { lately } else { self.another(slices, now) }
+    }
+
+    #[cold]
+    fn another(&self, slices: &Slices, now: u64) -> u64 {
+        let number = slices.number(now);
+        self.lately.store(number, Ordering::Relaxed);
+        number
+    }
+
     /// Counts a good call of `generation` if there are fewer marked ones in the window than this.
     #[inline]
     pub(super) fn add_below(&self, slices: &Slices, generation: u32, now: u64, marks: u32) -> Alone {
-        let number = slices.number(now);
+        let number = self.number(slices, now);
         let is_below = || {
             let may_be_marked = slices.reaches(self.marked.load(Ordering::Acquire), generation, number);
             !may_be_marked || slices.read(generation, now).1 < marks

@@ -5,8 +5,6 @@
 //! changing its `when`; sums with another tag are of the slice before, and read as nothing. Nothing is cleared, no timer
 //! runs, and a window that nobody called for 60 days is empty, as all its slices are of other times.
 
-use std::sync::atomic;
-
 use super::{
     super::cell::{forget_what_comes_round, is_later},
     Span,
@@ -21,8 +19,6 @@ pub(crate) struct Slices {
     /// How long each is, in microseconds.
     length: u64,
     ring: Box<[Slice]>,
-    /// The number of a slice that somebody was in lately: a guess, which is looked at before it is taken. So it is none of the models' words.
-    lately: atomic::AtomicU64,
 }
 
 #[derive(Debug)]
@@ -43,8 +39,7 @@ impl Slices {
 
     pub(crate) fn new(length: u64, slices: u8) -> Self {
         let slice = || Slice { when: AtomicU64::new(0), sums: AtomicU64::new(0) };
-        let ring = (0..slices.max(1)).map(|_| slice()).collect();
-        Self { length: length.max(1), ring, lately: atomic::AtomicU64::new(0) }
+        Self { length: length.max(1), ring: (0..slices.max(1)).map(|_| slice()).collect() }
     }
 
     pub(crate) fn span(&self) -> Span {
@@ -63,25 +58,20 @@ impl Slices {
 
     /// Adds to the slice of `now`. (calls, marked calls) in the window with it; `None` if a later generation has begun.
     pub(crate) fn record(&self, generation: u32, now: u64, calls: u32, marked: u32) -> Option<(u32, u32)> {
-        let number = now / self.length;
+        let number = self.number(now);
         self.slice(number).add(when(generation, number), calls, marked)?;
         Some(self.read(generation, now))
     }
 
-    /// The number of `now`'s slice. Mostly that of the call before: what is found out of that one needn't wait for the clock, and a division
-    /// takes longer than a look.
-    #[inline]
+    /// The number of `now`'s slice.
     pub(super) fn number(&self, now: u64) -> u64 {
-        // Relaxed: a guess.
-        let lately = self.lately.load(Ordering::Relaxed);
-        if now.wrapping_sub(lately * self.length) < self.length { lately } else { self.another(now) }
+        now / self.length
     }
 
-    #[cold]
-    fn another(&self, now: u64) -> u64 {
-        let number = now / self.length;
-        self.lately.store(number, Ordering::Relaxed);
-        number
+    /// Whether this is the number of `now`'s slice.
+    #[inline]
+    pub(super) fn is_number(&self, number: u64, now: u64) -> bool {
+        now.wrapping_sub(number.wrapping_mul(self.length)) < self.length
     }
 
     /// Adds a call to a slice, and looks at no other.
@@ -93,7 +83,7 @@ impl Slices {
 
     /// The slice of `now`, as a word that later ones are compared with.
     pub(super) fn when(&self, generation: u32, now: u64) -> u64 {
-        when(generation, now / self.length)
+        when(generation, self.number(now))
     }
 
     /// Whether a slice is of the window that ends with this one's, or ahead of it, as this thread may be late.
@@ -110,7 +100,7 @@ impl Slices {
 
     /// (calls, marked calls) of `generation` in the window that ends with `now`'s slice.
     pub(crate) fn read(&self, generation: u32, now: u64) -> (u32, u32) {
-        let newest = now / self.length;
+        let newest = self.number(now);
         let oldest = (newest + 1).saturating_sub(self.ring.len() as u64);
         (oldest..=newest).fold((0u32, 0u32), |(calls, marked), number| {
             let (more_calls, more_marked) = self.slice(number).sums_of(when(generation, number));
