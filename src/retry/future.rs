@@ -42,7 +42,11 @@ pin_project! {
         attempt: Attempt,
         #[pin]
         step: Step<F>,
-        aside: Seldom<Pin<Box<Aside<H, Q>>>>,
+        // What comes before an attempt: most requests never need it, so it is made when one does, and then kept.
+        next: Seldom<Pin<Box<Next<H, Q>>>>,
+        // The wait before an attempt, or what is left of the attempt's time.
+        #[pin]
+        timer: Option<Sleep>,
     }
 }
 
@@ -59,19 +63,8 @@ pin_project! {
     #[project = StepProj]
     enum Step<F> {
         Calling { #[pin] future: F },
-        // What comes next lies aside; if nothing does, all is done.
+        // What comes next lies beside it; if nothing does, all is done.
         Between,
-    }
-}
-
-pin_project! {
-    /// What most requests never need, made when one does, and then kept: all others are smaller, and are dropped with one look at its place.
-    struct Aside<H, Q> {
-        #[pin]
-        next: Next<H, Q>,
-        // The wait before an attempt, or what is left of the attempt's time.
-        #[pin]
-        timer: Option<Sleep>,
     }
 }
 
@@ -87,18 +80,6 @@ pin_project! {
         // A call is under way, or all is done.
         Nothing,
     }
-}
-
-impl<H, Q> Aside<H, Q> {
-    #[cold]
-    fn new(next: Next<H, Q>) -> Pin<Box<Self>> {
-        Box::pin(Self { next, timer: None })
-    }
-}
-
-/// Makes it, if there is none.
-fn aside<H, Q>(place: &mut Seldom<Pin<Box<Aside<H, Q>>>>) -> Pin<&mut Aside<H, Q>> {
-    place.get_or_insert_with(|| Aside::new(Next::Nothing)).as_mut()
 }
 
 impl<S, P, K, Req> future::Future
@@ -238,27 +219,27 @@ where
         let mut this = self.as_mut().project();
         let Trying { policy, keep, state, .. } = this.trying;
         let policy = &**policy;
-        let mut aside = this.aside.as_mut().expect(DONE).as_mut().project();
-        match aside.next.as_mut().project() {
+        let mut next = this.next.as_mut().expect(DONE).as_mut();
+        match next.as_mut().project() {
             NextProj::Waiting { letting_go, .. } => {
                 if letting_go.as_mut().is_some_and(|still| still.as_mut().poll(cx).is_ready()) {
                     *letting_go = None;
                 }
-                if let Some(wait) = aside.timer.as_mut().as_pin_mut() {
+                if let Some(wait) = this.timer.as_mut().as_pin_mut() {
                     ready!(wait.poll(cx));
                 }
-                let NextOwned::Waiting { request, .. } = aside.next.as_mut().project_replace(Next::Nothing) else {
+                let NextOwned::Waiting { request, .. } = next.as_mut().project_replace(Next::Nothing) else {
                     return Poll::Ready(None);
                 };
                 let attempt = course::begun(*this.attempt);
                 *this.attempt = attempt;
-                aside.timer.set(course::ends_at(policy, &attempt).map(sleep_until));
-                aside.next.set(Next::Preparing { prepared: keep.prepare(request, &attempt) });
+                this.timer.set(course::ends_at(policy, &attempt).map(sleep_until));
+                next.set(Next::Preparing { prepared: keep.prepare(request, &attempt) });
             }
 
             NextProj::Preparing { prepared } => match prepared.poll(cx) {
                 Poll::Pending => return self.poll_limit(cx),
-                Poll::Ready(request) => aside.next.set(Next::Readying { request }),
+                Poll::Ready(request) => next.set(Next::Readying { request }),
             },
 
             // Ready before every call, on the very instance that is called.
@@ -269,7 +250,7 @@ where
                     return self.poll_limit(cx);
                 }
                 Poll::Ready(ready) => {
-                    let owned = aside.next.as_mut().project_replace(Next::Nothing);
+                    let owned = next.as_mut().project_replace(Next::Nothing);
                     let NextOwned::Readying { request } = owned else { return Poll::Ready(None) };
                     if let Err(error) = ready {
                         return Poll::Ready(Some(Came::unsent(Err(error), request)));
@@ -281,12 +262,12 @@ where
             },
 
             NextProj::Uncalled { .. } => {
-                let owned = aside.next.as_mut().project_replace(Next::Nothing);
+                let owned = next.as_mut().project_replace(Next::Nothing);
                 let NextOwned::Uncalled { mut readiness, request } = owned else { return Poll::Ready(None) };
                 match readiness.take_error() {
                     Some(error) => return Poll::Ready(Some(Came::unsent(Err(error), request))),
                     // An error of another request type is none of this one: it is asked again.
-                    None => aside.next.set(Next::Readying { request }),
+                    None => next.set(Next::Readying { request }),
                 }
             }
 
@@ -299,31 +280,34 @@ where
     fn poll_limit(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<CameOf<S, K::Request>>> {
         let mut this = self.project();
         let policy = &*this.trying.policy;
-        let mut aside = aside(this.aside).project();
-        if aside.timer.is_none() {
+        if this.timer.is_none() {
             // That of the first attempt is made when it is needed: most are answered at once, or never need it.
-            aside.timer.set(course::cut_off_at(policy, this.attempt).map(sleep_until));
+            this.timer.set(course::cut_off_at(policy, this.attempt).map(sleep_until));
         }
-        let Some(limit) = aside.timer.as_mut().as_pin_mut() else { return Poll::Pending };
+        let Some(limit) = this.timer.as_mut().as_pin_mut() else { return Poll::Pending };
         ready!(limit.poll(cx));
-        aside.timer.set(None);
+        this.timer.set(None);
         let Some(result) = policy.timed_out(course::elapsed(policy, this.attempt)) else {
             this.attempt.unlimit();
             return Poll::Ready(None);
         };
         let is_unsent = !matches!(this.step.as_mut().project(), StepProj::Calling { .. });
-        let request = if let NextProj::Readying { .. } = aside.next.as_mut().project() {
-            match aside.next.as_mut().project_replace(Next::Nothing) {
+        let mut next = this.next.as_mut().map(Pin::as_mut);
+        let request = match next.as_mut().map(|next| next.as_mut().project()) {
+            Some(NextProj::Readying { .. }) => next.and_then(|next| match next.project_replace(Next::Nothing) {
                 NextOwned::Readying { request } => Some(request),
                 _ => None,
+            }),
+            _ => {
+                // A breaker in there is to know that this wasn't the caller's change of mind.
+                told::cut_off(|| {
+                    this.step.set(Step::Between);
+                    if let Some(mut next) = next {
+                        next.set(Next::Nothing);
+                    }
+                });
+                None
             }
-        } else {
-            // A breaker in there is to know that this wasn't the caller's change of mind.
-            told::cut_off(|| {
-                this.step.set(Step::Between);
-                aside.next.set(Next::Nothing);
-            });
-            None
         };
         told::clear();
         Poll::Ready(Some(Came { result, is_unsent, request }))
@@ -367,9 +351,12 @@ where
         this.step.set(Step::Between);
         *this.attempt = next.attempt(*this.attempt);
         let delay = next.delay();
-        let mut aside = aside(this.aside).project();
-        aside.next.set(Next::Waiting { request, letting_go });
-        aside.timer.set((delay > Duration::ZERO).then(|| sleep(delay)));
+        let waiting = Next::Waiting { request, letting_go };
+        match this.next.as_mut() {
+            Some(next) => next.set(waiting),
+            None => *this.next = Some(Box::pin(waiting)).into(),
+        }
+        this.timer.set((delay > Duration::ZERO).then(|| sleep(delay)));
         None
     }
 }

@@ -6,7 +6,7 @@ use tower_service::Service;
 
 use super::{
     super::{Keep, Policy, course},
-    Aside, Next, ResponseFuture, Step, Trying,
+    Next, ResponseFuture, Step, Trying,
 };
 use crate::{
     Attempt,
@@ -63,11 +63,9 @@ where
             service: std::mem::replace(service, service.clone()),
             step: Step::Between,
             trying: Trying { policy: share, keep: keep.clone(), state, kept, request: PhantomData },
-            aside: Some(Aside::new(Next::Uncalled {
-                readiness: std::mem::take(readiness),
-                request: keep.sent(request),
-            }))
-            .into(),
+            next: Some(Box::pin(Next::Uncalled { readiness: std::mem::take(readiness), request: keep.sent(request) }))
+                .into(),
+            timer: None,
         };
     }
     let future = send((policy, keep), &mut state, (&mut attempt, ends_at), service, keep.sent(request));
@@ -76,7 +74,8 @@ where
         service: service.clone(),
         step: Step::Calling { future },
         trying: Trying { policy: share, keep: keep.clone(), state, kept, request: PhantomData },
-        aside: Seldom::NONE,
+        next: Seldom::NONE,
+        timer: None,
     }
 }
 
@@ -96,13 +95,13 @@ where
     let (mut attempt, ends_at) = course::first_attempt(&*policy, &state, true);
     let kept = Some(kept);
     if course::came_too_late(&attempt) {
-        let aside = Some(Aside::new(Next::Uncalled { readiness: Readiness::default(), request })).into();
+        let next = Some(Box::pin(Next::Uncalled { readiness: Readiness::default(), request })).into();
         let trying = Trying { policy, keep, state, kept, request: PhantomData };
-        return ResponseFuture { attempt, service, step: Step::Between, trying, aside };
+        return ResponseFuture { attempt, service, step: Step::Between, trying, next, timer: None };
     }
     let future = send((&*policy, &keep), &mut state, (&mut attempt, ends_at), &mut service, request);
     let trying = Trying { policy, keep, state, kept, request: PhantomData };
-    ResponseFuture { attempt, service, step: Step::Calling { future }, trying, aside: Seldom::NONE }
+    ResponseFuture { attempt, service, step: Step::Calling { future }, trying, next: Seldom::NONE, timer: None }
 }
 
 /// Makes an attempt: the service is ready.
