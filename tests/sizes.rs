@@ -27,9 +27,9 @@ fn added(what: &str, future: impl Sized) -> usize {
 }
 
 #[test]
-fn a_breaker_adds_32_bytes() {
+fn a_breaker_adds_24_bytes() {
     let mut service = BreakerLayer::new(BreakerConfig::default()).layer(inner());
-    assert_eq!(added("breaker", service.call(String::new())), 32);
+    assert_eq!(added("breaker", service.call(String::new())), 24);
     assert!(size_of::<Permit>() <= 24);
 }
 
