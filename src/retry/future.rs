@@ -43,7 +43,7 @@ pin_project! {
         #[pin]
         step: Step<F>,
         // What comes before an attempt: most requests never need it, so it is made when one does, and then kept.
-        next: Seldom<Pin<Box<Next<H, Q>>>>,
+        before: Seldom<Pin<Box<Before<H, Q>>>>,
         // The wait before an attempt, or what is left of the attempt's time.
         #[pin]
         timer: Option<Sleep>,
@@ -63,15 +63,15 @@ pin_project! {
     #[project = StepProj]
     enum Step<F> {
         Calling { #[pin] future: F },
-        // What comes next lies beside it; if nothing does, all is done.
+        // What comes before a call lies beside this; if nothing does, all is done.
         Between,
     }
 }
 
 pin_project! {
-    #[project = NextProj]
-    #[project_replace = NextOwned]
-    enum Next<H, Q> {
+    #[project = BeforeProj]
+    #[project_replace = BeforeOwned]
+    enum Before<H, Q> {
         // No attempt was begun yet: the service had failed to get ready, or the request came too late, which is as if it weren't ready in time.
         Uncalled { readiness: Readiness, request: Q },
         Waiting { request: Q, letting_go: Option<LetGo> },
@@ -219,39 +219,39 @@ where
         let mut this = self.as_mut().project();
         let Trying { policy, keep, state, .. } = this.trying;
         let policy = &**policy;
-        let mut next = this.next.as_mut().expect(DONE).as_mut();
-        match next.as_mut().project() {
-            NextProj::Waiting { letting_go, .. } => {
+        let mut before = this.before.as_mut().expect(DONE).as_mut();
+        match before.as_mut().project() {
+            BeforeProj::Waiting { letting_go, .. } => {
                 if letting_go.as_mut().is_some_and(|still| still.as_mut().poll(cx).is_ready()) {
                     *letting_go = None;
                 }
                 if let Some(wait) = this.timer.as_mut().as_pin_mut() {
                     ready!(wait.poll(cx));
                 }
-                let NextOwned::Waiting { request, .. } = next.as_mut().project_replace(Next::Nothing) else {
+                let BeforeOwned::Waiting { request, .. } = before.as_mut().project_replace(Before::Nothing) else {
                     return Poll::Ready(None);
                 };
                 let attempt = course::begun(*this.attempt);
                 *this.attempt = attempt;
                 this.timer.set(course::ends_at(policy, &attempt).map(sleep_until));
-                next.set(Next::Preparing { prepared: keep.prepare(request, &attempt) });
+                before.set(Before::Preparing { prepared: keep.prepare(request, &attempt) });
             }
 
-            NextProj::Preparing { prepared } => match prepared.poll(cx) {
+            BeforeProj::Preparing { prepared } => match prepared.poll(cx) {
                 Poll::Pending => return self.poll_limit(cx),
-                Poll::Ready(request) => next.set(Next::Readying { request }),
+                Poll::Ready(request) => before.set(Before::Readying { request }),
             },
 
             // Ready before every call, on the very instance that is called.
-            NextProj::Readying { .. } => match this.service.poll_ready(cx) {
+            BeforeProj::Readying { .. } => match this.service.poll_ready(cx) {
                 Poll::Pending => return self.poll_limit(cx),
                 // Ready too late is not ready: nothing is sent after its time.
                 Poll::Ready(Ok(())) if course::is_over(course::cut_off_at(policy, this.attempt)) => {
                     return self.poll_limit(cx);
                 }
                 Poll::Ready(ready) => {
-                    let owned = next.as_mut().project_replace(Next::Nothing);
-                    let NextOwned::Readying { request } = owned else { return Poll::Ready(None) };
+                    let owned = before.as_mut().project_replace(Before::Nothing);
+                    let BeforeOwned::Readying { request } = owned else { return Poll::Ready(None) };
                     if let Err(error) = ready {
                         return Poll::Ready(Some(Came::unsent(Err(error), request)));
                     }
@@ -261,17 +261,17 @@ where
                 }
             },
 
-            NextProj::Uncalled { .. } => {
-                let owned = next.as_mut().project_replace(Next::Nothing);
-                let NextOwned::Uncalled { mut readiness, request } = owned else { return Poll::Ready(None) };
+            BeforeProj::Uncalled { .. } => {
+                let owned = before.as_mut().project_replace(Before::Nothing);
+                let BeforeOwned::Uncalled { mut readiness, request } = owned else { return Poll::Ready(None) };
                 match readiness.take_error() {
                     Some(error) => return Poll::Ready(Some(Came::unsent(Err(error), request))),
                     // An error of another request type is none of this one: it is asked again.
-                    None => next.set(Next::Readying { request }),
+                    None => before.set(Before::Readying { request }),
                 }
             }
 
-            NextProj::Nothing => panic!("{DONE}"),
+            BeforeProj::Nothing => panic!("{DONE}"),
         }
         Poll::Ready(None)
     }
@@ -292,18 +292,20 @@ where
             return Poll::Ready(None);
         };
         let is_unsent = !matches!(this.step.as_mut().project(), StepProj::Calling { .. });
-        let mut next = this.next.as_mut().map(Pin::as_mut);
-        let request = match next.as_mut().map(|next| next.as_mut().project()) {
-            Some(NextProj::Readying { .. }) => next.and_then(|next| match next.project_replace(Next::Nothing) {
-                NextOwned::Readying { request } => Some(request),
-                _ => None,
-            }),
+        let mut before = this.before.as_mut().map(Pin::as_mut);
+        let request = match before.as_mut().map(|before| before.as_mut().project()) {
+            Some(BeforeProj::Readying { .. }) => {
+                before.and_then(|before| match before.project_replace(Before::Nothing) {
+                    BeforeOwned::Readying { request } => Some(request),
+                    _ => None,
+                })
+            }
             _ => {
                 // A breaker in there is to know that this wasn't the caller's change of mind.
                 told::cut_off(|| {
                     this.step.set(Step::Between);
-                    if let Some(mut next) = next {
-                        next.set(Next::Nothing);
+                    if let Some(mut before) = before {
+                        before.set(Before::Nothing);
                     }
                 });
                 None
@@ -351,10 +353,10 @@ where
         this.step.set(Step::Between);
         *this.attempt = next.attempt(*this.attempt);
         let delay = next.delay();
-        let waiting = Next::Waiting { request, letting_go };
-        match this.next.as_mut() {
-            Some(next) => next.set(waiting),
-            None => *this.next = Some(Box::pin(waiting)).into(),
+        let waiting = Before::Waiting { request, letting_go };
+        match this.before.as_mut() {
+            Some(before) => before.set(waiting),
+            None => *this.before = Some(Box::pin(waiting)).into(),
         }
         this.timer.set((delay > Duration::ZERO).then(|| sleep(delay)));
         None

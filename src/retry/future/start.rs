@@ -6,7 +6,7 @@ use tower_service::Service;
 
 use super::{
     super::{Keep, Policy, course},
-    Next, ResponseFuture, Step, Trying,
+    Before, ResponseFuture, Step, Trying,
 };
 use crate::{
     Attempt,
@@ -63,8 +63,11 @@ where
             service: std::mem::replace(service, service.clone()),
             step: Step::Between,
             trying: Trying { policy: share, keep: keep.clone(), state, kept, request: PhantomData },
-            next: Some(Box::pin(Next::Uncalled { readiness: std::mem::take(readiness), request: keep.sent(request) }))
-                .into(),
+            before: Some(Box::pin(Before::Uncalled {
+                readiness: std::mem::take(readiness),
+                request: keep.sent(request),
+            }))
+            .into(),
             timer: None,
         };
     }
@@ -74,7 +77,7 @@ where
         service: service.clone(),
         step: Step::Calling { future },
         trying: Trying { policy: share, keep: keep.clone(), state, kept, request: PhantomData },
-        next: Seldom::NONE,
+        before: Seldom::NONE,
         timer: None,
     }
 }
@@ -95,13 +98,13 @@ where
     let (mut attempt, ends_at) = course::first_attempt(&*policy, &state, true);
     let kept = Some(kept);
     if course::came_too_late(&attempt) {
-        let next = Some(Box::pin(Next::Uncalled { readiness: Readiness::default(), request })).into();
+        let before = Some(Box::pin(Before::Uncalled { readiness: Readiness::default(), request })).into();
         let trying = Trying { policy, keep, state, kept, request: PhantomData };
-        return ResponseFuture { attempt, service, step: Step::Between, trying, next, timer: None };
+        return ResponseFuture { attempt, service, step: Step::Between, trying, before, timer: None };
     }
     let future = send((&*policy, &keep), &mut state, (&mut attempt, ends_at), &mut service, request);
     let trying = Trying { policy, keep, state, kept, request: PhantomData };
-    ResponseFuture { attempt, service, step: Step::Calling { future }, trying, next: Seldom::NONE, timer: None }
+    ResponseFuture { attempt, service, step: Step::Calling { future }, trying, before: Seldom::NONE, timer: None }
 }
 
 /// Makes an attempt: the service is ready.
