@@ -4,20 +4,21 @@ mod accounts;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU32, Ordering},
     },
-    task::Poll,
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
 use accounts::{at_once, counted, endings, open};
-use tokio_test::{assert_pending, task};
+use tokio_test::{assert_pending, assert_ready, task};
 use tower::{Layer, Service, service_fn};
 use tower_recourse::{
-    BreakerConfig, BreakerLayer, Circuit, Classifier, State, Verdict, breaker::Breaker, observe::Event,
-    time::ManualClock,
+    BreakerConfig, BreakerLayer, Circuit, Classifier, RetryConfig, RetryLayer, State, Verdict, breaker::Breaker,
+    observe::Event, retry::Backoff, time::ManualClock,
 };
 
 /// Whether `work` panicked. Nothing that it leaves half done is looked at, but for the circuit: that is what is tested.
@@ -237,4 +238,77 @@ async fn a_task_that_panics_gives_its_slot_back() {
         assert!(task.await.unwrap_err().is_panic());
     }
     assert_eq!((calls.load(Ordering::Relaxed), endings(&circuit)), (3, [0, 3, 0, 0]));
+}
+
+/// The error was the service's last word to whoever asked it: it isn't asked again, and a call is still to get it.
+#[test]
+fn a_failure_to_get_ready_is_the_next_calls_outcome_if_the_first_one_panics() {
+    struct Unready(Arc<AtomicU32>);
+    impl Service<()> for Unready {
+        type Response = ();
+        type Error = &'static str;
+        type Future = std::future::Ready<Result<(), &'static str>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), &'static str>> {
+            let asked = self.0.fetch_add(1, Ordering::Relaxed);
+            Poll::Ready(if asked == 0 { Err("not ready") } else { Ok(()) })
+        }
+
+        fn call(&mut self, (): ()) -> Self::Future {
+            panic!("called although it wasn't ready")
+        }
+    }
+    #[derive(Clone)]
+    struct NoFirstMemo(Arc<AtomicBool>);
+    impl Classifier<(), (), &'static str> for NoFirstMemo {
+        type Memo = ();
+
+        fn memo(&self, (): &()) {
+            assert!(self.0.swap(true, Ordering::Relaxed), "in the memo");
+        }
+
+        fn classify(&self, (): &(), outcome: Result<&(), &&'static str>) -> Verdict {
+            if outcome.is_ok() { Verdict::Success } else { Verdict::transient() }
+        }
+    }
+    let (circuit, asked) = (Circuit::new(counted().classifier(NoFirstMemo(Arc::default()))), Arc::default());
+    let mut service = BreakerLayer::on(&circuit).layer(Unready(Arc::clone(&asked)));
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(service.poll_ready(&mut context).is_ready());
+    assert!(panics(|| service.call(())));
+    assert!(service.poll_ready(&mut context).is_ready());
+    let outcome = assert_ready!(task::spawn(service.call(())).poll());
+    assert_eq!(outcome.unwrap_err().into_inner(), Some("not ready"));
+    assert_eq!((asked.load(Ordering::Relaxed), endings(&circuit)), (1, [0, 2, 0, 0]));
+}
+
+#[test]
+fn a_retry_goes_on_after_a_failed_call_that_panics_as_it_is_dropped() {
+    struct Dropped(Option<Arc<AtomicU32>>);
+    impl Future for Dropped {
+        type Output = Result<u32, &'static str>;
+
+        fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+            Poll::Ready(if self.0.is_some() { Err("no") } else { Ok(7) })
+        }
+    }
+    impl Drop for Dropped {
+        fn drop(&mut self) {
+            if let Some(drops) = &self.0 {
+                drops.fetch_add(1, Ordering::Relaxed);
+                panic!("in the drop")
+            }
+        }
+    }
+    let drops = Arc::new(AtomicU32::new(0));
+    let calls = AtomicU32::new(0);
+    let service = service_fn(|()| {
+        let is_first = calls.fetch_add(1, Ordering::Relaxed) == 0;
+        Dropped(is_first.then(|| Arc::clone(&drops)))
+    });
+    let mut retry = RetryLayer::new(RetryConfig::default().backoff(Backoff::none())).layer(service);
+    let mut call = task::spawn(retry.call(()));
+    assert!(panics(|| call.poll().is_ready()));
+    assert_eq!(call.poll(), Poll::Ready(Ok(7)));
+    assert_eq!((drops.load(Ordering::Relaxed), calls.load(Ordering::Relaxed)), (1, 2));
 }

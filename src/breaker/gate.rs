@@ -119,7 +119,9 @@ impl Gate {
     /// The permit for one call, or the rejection of it; and the readiness error that is the call's outcome, if there was one.
     #[cold]
     pub(crate) fn enter<C>(&mut self, circuit: &Circuit<C>) -> (Result<Permit, Rejection>, &mut Readiness) {
-        let asked = match std::mem::take(&mut self.ready) {
+        // A failure to get ready stays told until it is the outcome of a call, also if what follows panics.
+        let ready = self.to_call();
+        let asked = match std::mem::replace(&mut self.ready, ready) {
             Ready::Granted(granted) => Ok(granted.use_it()),
             // Whoever was refused is asked before, or asks anew.
             Ready::Service | Ready::Failed | Ready::Refused(_) => circuit.admit(),

@@ -349,15 +349,14 @@ where
             return Some(result);
         };
         // The failed outcome is let go before the wait, so that what it holds can be used meanwhile.
-        let letting_go = policy.let_go(result);
-        this.step.set(Step::Between);
-        *this.attempt = next.attempt(*this.attempt);
-        let delay = next.delay();
-        let waiting = Before::Waiting { request, letting_go };
+        let waiting = Before::Waiting { request, letting_go: policy.let_go(result) };
         match this.before.as_mut() {
             Some(before) => before.set(waiting),
             None => *this.before = Some(Box::pin(waiting)).into(),
         }
+        this.step.set(Step::Between);
+        *this.attempt = next.attempt(*this.attempt);
+        let delay = next.delay();
         this.timer.set((delay > Duration::ZERO).then(|| sleep(delay)));
         None
     }

@@ -62,12 +62,12 @@ where
             // The very instance goes with the call: it may have to be asked again whether it is ready.
             service: std::mem::replace(service, service.clone()),
             step: Step::Between,
-            trying: Trying { policy: share, keep: keep.clone(), state, kept, request: PhantomData },
             before: Some(Box::pin(Before::Uncalled {
                 readiness: std::mem::take(readiness),
                 request: keep.sent(request),
             }))
             .into(),
+            trying: Trying { policy: share, keep: keep.clone(), state, kept, request: PhantomData },
             timer: None,
         };
     }
