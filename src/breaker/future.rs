@@ -140,6 +140,8 @@ where
                 (Some(Uncalled::Rejected(rejection, on_rejection)), _) => {
                     let cause = rejection.cause();
                     let result = on_rejection.reject(rejection).map(|response| E::answer(response, None));
+                    // Before anything is said, as it is somebody else's code.
+                    drop(on_rejection);
                     told::because(&result, cause);
                     Poll::Ready(result)
                 }

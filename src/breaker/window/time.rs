@@ -71,7 +71,8 @@ impl Slices {
     /// Whether this is the number of `now`'s slice.
     #[inline]
     pub(super) fn is_number(&self, number: u64, now: u64) -> bool {
-        now.wrapping_sub(number.wrapping_mul(self.length)) < self.length
+        let begins = number.wrapping_mul(self.length);
+        begins <= now && now - begins < self.length
     }
 
     /// Adds a call to a slice, and looks at no other.
