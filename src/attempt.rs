@@ -187,4 +187,11 @@ mod tests {
         attempt.unlimit();
         assert!(attempt.is_unlimited() && !attempt.once_more().is_unlimited() && !attempt.next().is_unlimited());
     }
+
+    #[test]
+    fn it_is_shown_as_it_is_asked_for() {
+        let shown = format!("{:?}", Attempt::new(2).with_replayable(false).with_unsent(true));
+        let expected = "Attempt { number: 2, started: None, deadline: None, replayable: false, unsent: true, .. }";
+        assert_eq!(shown, expected);
+    }
 }

@@ -334,3 +334,42 @@ fn a_function_that_blocks_is_called_and_judged_or_not_called() {
     let panicking = AssertUnwindSafe(|| circuit.call_blocking(|| -> Result<(), u32> { panic!("a probe") }));
     assert_eq!((catch_unwind(panicking).is_err(), circuit.state()), (true, State::Open));
 }
+
+#[tokio::test]
+async fn who_asks_again_after_a_readiness_error_gets_that_error() {
+    for config in [counted(), BreakerConfig::default()] {
+        let circuit = Circuit::new(config);
+        let mut first = true;
+        let flaky = as_ready_as(move || if std::mem::take(&mut first) { Err("down") } else { Ok(()) });
+        let mut service = BreakerLayer::on(&circuit).layer(flaky);
+        service.ready().await.unwrap();
+        service.ready().await.unwrap();
+        assert_eq!(service.call(()).await.unwrap_err().into_inner(), Some("down"));
+        assert_eq!(circuit.stats().total_failures, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_readiness_error_is_the_outcome_after_a_rejection_that_nobody_took() {
+    let circuit = Circuit::new(BreakerConfig::default());
+    let mut first = true;
+    let flaky = as_ready_as(move || if std::mem::take(&mut first) { Err("down") } else { Ok(()) });
+    let mut service = BreakerLayer::on(&circuit).layer(flaky);
+    service.ready().await.unwrap();
+    circuit.force_open();
+    service.ready().await.unwrap();
+    circuit.set_mode(Mode::Auto);
+    service.ready().await.unwrap();
+    assert_eq!(service.call(()).await.unwrap_err().into_inner(), Some("down"));
+}
+
+#[test]
+fn a_rejection_is_shown_with_its_fields() {
+    let circuit = Circuit::new(BreakerConfig::default().name("x"));
+    circuit.force_open();
+    let rejection = circuit.admit().unwrap_err();
+    assert_eq!(
+        format!("{rejection:?}"),
+        format!("Rejection {{ name: {:?}, state: Open, retry_in: None }}", rejection.name())
+    );
+}

@@ -10,7 +10,7 @@ use tokio::task::yield_now;
 use tokio_test::{assert_pending, task::spawn};
 use tower::{Layer, Service, service_fn};
 use tower_recourse::{
-    BreakerConfig, BreakerLayer, Circuit, FallbackLayer, RetryConfig, RetryLayer, State,
+    BreakerConfig, BreakerLayer, Circuit, FallbackLayer, Rejection, RetryConfig, RetryLayer, State, Verdict,
     breaker::OpenRule,
     retry::{Backoff, Budget, Timeouts, TokenBucket},
 };
@@ -246,4 +246,27 @@ async fn joined_calls_deposit_each() {
     let (mut one, mut other) = (layer.layer(slow.clone()), layer.layer(slow));
     let both = tokio::join!(ask(&mut one, ()), ask(&mut other, ()));
     assert_eq!((both, budget.balance()), ((Ok("yes"), Ok("yes")), 2));
+}
+
+/// Whoever judges may call through layers of his own: what those said isn't said of the answer that is judged.
+#[tokio::test(start_paused = true)]
+async fn what_is_said_to_who_judges_is_not_said_of_the_answer() {
+    let client =
+        BreakerLayer::on(&open()).respond_when_open(|_: &Rejection| "made").layer(Scripted::<&str>::new([Hang]));
+    let judge = move |_: Result<&&'static str, &Oops>| {
+        let mut client = client.clone();
+        assert!(spawn(ask(&mut client, ())).poll().is_ready());
+        Verdict::Success
+    };
+    let inner = || Scripted::<&'static str>::new([Answer("an answer")]);
+    macro_rules! check {
+        ($service:expr) => {
+            let outer = circuit(1);
+            assert_eq!(ask(&mut BreakerLayer::on(&outer).layer($service), ()).await.unwrap(), "an answer");
+            assert_eq!((outer.stats().total_successes, outer.stats().total_neutral), (Some(1), 0));
+        };
+    }
+    check!(RetryLayer::new(RetryConfig::default().classify(judge.clone())).layer(inner()));
+    check!(BreakerLayer::on(&Circuit::new(BreakerConfig::default().classify(judge.clone()))).layer(inner()));
+    check!(FallbackLayer::value("backup").classify(judge).layer(inner()));
 }

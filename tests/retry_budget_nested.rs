@@ -204,3 +204,13 @@ async fn requests_at_once_say_nothing_of_each_other() {
     assert_eq!(fails.take(), "deposit, failure, take 1, failure");
     assert_eq!(succeeds.take(), "deposit, success");
 }
+
+/// Of two attempts further in, each in a poll of its own.
+#[tokio::test(start_paused = true)]
+async fn an_attempt_is_told_once_however_many_polls_it_takes() {
+    let budget = Arc::new(Log::default());
+    let late = Late(ms(10), Err(Oops(1)));
+    let mut service = retry_on(&budget, 0).layer(retry_on(&budget, 1).layer(Scripted::<&str>::new([late])));
+    assert_eq!(ask(&mut service, ()).await, Err(Oops(1)));
+    assert_eq!(budget.take(), "deposit, failure, take 1, failure");
+}

@@ -76,3 +76,20 @@ fn a_good_call_that_is_counted_already_is_judged_and_not_counted_again() {
         }
     }
 }
+
+/// Only that is seen at once: of all others, the first window says nothing, or not everything.
+#[test]
+fn what_is_seen_at_once_is_a_window_of_calls_alone_and_the_first_of_its_memory() {
+    let calls = |calls| Window::count(calls).unwrap();
+    let half = |window| OpenRule::Ratio { failing: Ratio::HALF, window };
+    let slow = OpenRule::Slow { longer_than: Duration::from_secs(1), share: Ratio::HALF, window: calls(7) };
+    let config = |rule| BreakerConfig::default().open_when(rule).unobserved();
+    let is_seen = |config: BreakerConfig| Tenant::new(config.settings, None).core.flags().has_calls_alone();
+    assert!(is_seen(config(half(calls(7)))));
+    assert!(!is_seen(BreakerConfig::default()));
+    assert!(!is_seen(config(half(Window::time(Duration::from_secs(7)).unwrap()))));
+    assert!(!is_seen(config(half(calls(7))).or_when(slow)));
+    let tenant = tenant(config(half(calls(7))));
+    tenant.exchange(config(half(calls(9))).settings);
+    assert!(!tenant.core.flags().has_calls_alone());
+}
