@@ -214,3 +214,19 @@ async fn an_attempt_is_told_once_however_many_polls_it_takes() {
     assert_eq!(ask(&mut service, ()).await, Err(Oops(1)));
     assert_eq!(budget.take(), "deposit, failure, take 1, failure");
 }
+
+/// Of two calls that a handler makes in one poll, each through a retry on another budget.
+#[tokio::test(start_paused = true)]
+async fn an_attempt_is_told_once_however_many_calls_it_makes_through_other_budgets() {
+    let (budget, other) = (Arc::new(Log::default()), Arc::new(Log::default()));
+    let client = retry_on(&other, 0).layer(retry_on(&budget, 0).layer(Scripted::<&str>::new([FAIL])));
+    let handler = service_fn(move |()| {
+        let mut client = client.clone();
+        async move {
+            ask(&mut client, ()).await.unwrap_err();
+            ask(&mut client, ()).await
+        }
+    });
+    assert_eq!(ask(&mut retry_on(&budget, 0).layer(handler), ()).await, Err(Oops(1)));
+    assert_eq!(budget.take(), "deposit, failure, failure");
+}
