@@ -20,6 +20,7 @@ impl<T> Seldom<T> {
     }
 
     #[inline]
+    #[cfg_attr(not(feature = "retry"), allow(dead_code))]
     pub(crate) fn as_mut(&mut self) -> Option<&mut T> {
         self.0.as_deref_mut()
     }
@@ -29,6 +30,7 @@ impl<T> Seldom<T> {
         self.0.take().map(ManuallyDrop::into_inner)
     }
 
+    #[cfg_attr(not(feature = "retry"), allow(dead_code))]
     pub(crate) fn get_or_insert_with(&mut self, make: impl FnOnce() -> T) -> &mut T {
         self.0.get_or_insert_with(|| ManuallyDrop::new(make()))
     }
