@@ -270,3 +270,26 @@ async fn what_is_said_to_who_judges_is_not_said_of_the_answer() {
     check!(BreakerLayer::on(&Circuit::new(BreakerConfig::default().classify(judge.clone()))).layer(inner()));
     check!(FallbackLayer::value("backup").classify(judge).layer(inner()));
 }
+
+/// What answers in place of the service is dropped before the answer is said to be no answer of the service.
+#[tokio::test(start_paused = true)]
+async fn what_is_said_while_the_answerer_is_dropped_is_not_said_of_the_answer() {
+    #[derive(Clone)]
+    struct CallsAsItGoes(Circuit);
+
+    impl Drop for CallsAsItGoes {
+        fn drop(&mut self) {
+            let mut client = BreakerLayer::on(&self.0).layer(Scripted::<_>::new([Answer("all is well")]));
+            assert!(spawn(ask(&mut client, ())).poll().is_ready());
+        }
+    }
+
+    let (outer, farewell) = (circuit(1), CallsAsItGoes(circuit(1)));
+    let respond = move |_: &Rejection| {
+        let _ = &farewell;
+        "made"
+    };
+    let rejecting = BreakerLayer::on(&open()).respond_when_open(respond).layer(Scripted::<&'static str>::new([Hang]));
+    assert_eq!(ask(&mut BreakerLayer::on(&outer).layer(rejecting), ()).await.unwrap(), "made");
+    assert_eq!((outer.stats().total_successes, outer.stats().total_neutral), (Some(0), 1));
+}
