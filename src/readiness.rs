@@ -31,18 +31,27 @@ impl Readiness {
         S: Service<Req>,
         S::Error: Send + 'static,
     {
-        if !self.has_failed() {
-            match service.poll_ready(cx) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(error)) => self.fail(error),
+        if self.has_failed() { Poll::Ready(()) } else { self.ask(service, cx).map(drop) }
+    }
+
+    /// Asks a service of which no failure is kept: whether it is ready, or has failed now.
+    #[inline]
+    pub(crate) fn ask<S, Req>(&mut self, service: &mut S, cx: &mut Context<'_>) -> Poll<bool>
+    where
+        S: Service<Req>,
+        S::Error: Send + 'static,
+    {
+        service.poll_ready(cx).map(|ready| match ready {
+            Ok(()) => true,
+            Err(error) => {
+                self.fail(error);
+                false
             }
-        }
-        Poll::Ready(())
+        })
     }
 
     #[cold]
-    pub(crate) fn fail<E: Send + 'static>(&mut self, error: E) {
+    fn fail<E: Send + 'static>(&mut self, error: E) {
         self.failed = Some(Box::new(Mutex::new(Box::new(error) as Box<dyn Any + Send>))).into();
     }
 

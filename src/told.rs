@@ -149,7 +149,7 @@ fn take_of(this: Of) -> Option<How> {
 
 /// Runs `drop_call`, which drops a call that took too long: within it, a dropped permit is a failure and not a caller
 /// who lost interest.
-pub(crate) fn cut_off(drop_call: impl FnOnce()) {
+pub(crate) fn cut_off<T>(drop_call: impl FnOnce() -> T) -> T {
     struct Restore(bool);
 
     // Also when a drop panics.
@@ -160,7 +160,7 @@ pub(crate) fn cut_off(drop_call: impl FnOnce()) {
     }
 
     let _restore = Restore(WORDS.with(|words| words.is_cut_off.replace(true)));
-    drop_call();
+    drop_call()
 }
 
 /// Whether calls are being dropped because they took too long.

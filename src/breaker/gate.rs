@@ -61,8 +61,7 @@ impl Gate {
                 return Poll::Ready(());
             }
         }
-        if let Err(error) = ready!(inner.poll_ready(cx)) {
-            self.readiness.fail(error);
+        if !ready!(self.readiness.ask(inner, cx)) {
             self.ready = Ready::Failed;
         }
         Poll::Ready(())

@@ -20,10 +20,10 @@ use crate::{
     told, told::Within,
 };
 
-const DONE: &str = "polled after completion";
-
 use start::send;
 pub(super) use start::{Future, run, start};
+
+const DONE: &str = "polled after completion";
 
 pin_project! {
     /// One request, with all its attempts and waits.
@@ -292,25 +292,14 @@ where
             return Poll::Ready(None);
         };
         let is_unsent = !matches!(this.step.as_mut().project(), StepProj::Calling { .. });
-        let mut before = this.before.as_mut().map(Pin::as_mut);
-        let request = match before.as_mut().map(|before| before.as_mut().project()) {
-            Some(BeforeProj::Readying { .. }) => {
-                before.and_then(|before| match before.project_replace(Before::Nothing) {
-                    BeforeOwned::Readying { request } => Some(request),
-                    _ => None,
-                })
+        // A breaker in there is to know that this wasn't the caller's change of mind.
+        let request = told::cut_off(|| {
+            this.step.set(Step::Between);
+            match this.before.as_mut()?.as_mut().project_replace(Before::Nothing) {
+                BeforeOwned::Readying { request } => Some(request),
+                _ => None,
             }
-            _ => {
-                // A breaker in there is to know that this wasn't the caller's change of mind.
-                told::cut_off(|| {
-                    this.step.set(Step::Between);
-                    if let Some(mut before) = before {
-                        before.set(Before::Nothing);
-                    }
-                });
-                None
-            }
-        };
+        });
         told::clear();
         Poll::Ready(Some(Came { result, is_unsent, request }))
     }

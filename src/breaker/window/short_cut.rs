@@ -62,7 +62,7 @@ impl ShortCut {
         let number = self.number(slices, now);
         let is_below = || {
             let may_be_marked = slices.reaches(self.marked.load(Ordering::Acquire), generation, number);
-            !may_be_marked || slices.read(generation, now).1 < marks
+            !may_be_marked || slices.read_until(generation, number).1 < marks
         };
         if !is_below() {
             return Alone::Nothing;

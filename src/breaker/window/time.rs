@@ -60,7 +60,7 @@ impl Slices {
     pub(crate) fn record(&self, generation: u32, now: u64, calls: u32, marked: u32) -> Option<(u32, u32)> {
         let number = self.number(now);
         self.slice(number).add(when(generation, number), calls, marked)?;
-        Some(self.read(generation, now))
+        Some(self.read_until(generation, number))
     }
 
     /// The number of `now`'s slice.
@@ -71,7 +71,7 @@ impl Slices {
     /// Whether this is the number of `now`'s slice.
     #[inline]
     pub(super) fn is_number(&self, number: u64, now: u64) -> bool {
-        let begins = number.wrapping_mul(self.length);
+        let begins = number * self.length;
         begins <= now && now - begins < self.length
     }
 
@@ -101,7 +101,11 @@ impl Slices {
 
     /// (calls, marked calls) of `generation` in the window that ends with `now`'s slice.
     pub(crate) fn read(&self, generation: u32, now: u64) -> (u32, u32) {
-        let newest = self.number(now);
+        self.read_until(generation, self.number(now))
+    }
+
+    /// The same, of the window that ends with this slice.
+    pub(super) fn read_until(&self, generation: u32, newest: u64) -> (u32, u32) {
         let oldest = (newest + 1).saturating_sub(self.ring.len() as u64);
         (oldest..=newest).fold((0u32, 0u32), |(calls, marked), number| {
             let (more_calls, more_marked) = self.slice(number).sums_of(when(generation, number));
