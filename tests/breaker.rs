@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use accounts::{at_once, counted, end_all, endings, open};
+use accounts::{as_ready_as, at_once, counted, end_all, endings, open};
 use tokio_test::{assert_pending, assert_ready, assert_ready_err, assert_ready_ok, task};
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_recourse::{
@@ -296,27 +296,6 @@ fn handles_services_and_calls_move_between_threads() {
     // Also with an error that has a lifetime in its type.
     type BoxError = Box<dyn Error + Send + Sync>;
     is_sent(&async move { circuit.call(|| std::future::ready(Ok::<_, BoxError>(()))).await });
-}
-
-/// A service that is as ready as `readiness` says, and always answers.
-fn as_ready_as(
-    readiness: impl FnMut() -> Result<(), &'static str>,
-) -> impl Service<(), Response = (), Error = &'static str> {
-    struct Flaky<F>(F);
-    impl<F: FnMut() -> Result<(), &'static str>> Service<()> for Flaky<F> {
-        type Response = ();
-        type Error = &'static str;
-        type Future = std::future::Ready<Result<(), &'static str>>;
-
-        fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> std::task::Poll<Result<(), &'static str>> {
-            std::task::Poll::Ready((self.0)())
-        }
-
-        fn call(&mut self, (): ()) -> Self::Future {
-            std::future::ready(Ok(()))
-        }
-    }
-    Flaky(readiness)
 }
 
 #[test]

@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use accounts::{at_once, counted, endings, open};
+use accounts::{as_ready_as, at_once, counted, endings, open};
 use tokio_test::{assert_pending, assert_ready, task};
 use tower::{Layer, Service, service_fn};
 use tower_recourse::{
@@ -243,21 +243,6 @@ async fn a_task_that_panics_gives_its_slot_back() {
 /// The error was the service's last word to whoever asked it: it isn't asked again, and a call is still to get it.
 #[test]
 fn a_failure_to_get_ready_is_the_next_calls_outcome_if_the_first_one_panics() {
-    struct Unready(Arc<AtomicU32>);
-    impl Service<()> for Unready {
-        type Response = ();
-        type Error = &'static str;
-        type Future = std::future::Ready<Result<(), &'static str>>;
-
-        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), &'static str>> {
-            let asked = self.0.fetch_add(1, Ordering::Relaxed);
-            Poll::Ready(if asked == 0 { Err("not ready") } else { Ok(()) })
-        }
-
-        fn call(&mut self, (): ()) -> Self::Future {
-            panic!("called although it wasn't ready")
-        }
-    }
     #[derive(Clone)]
     struct NoFirstMemo(Arc<AtomicBool>);
     impl Classifier<(), (), &'static str> for NoFirstMemo {
@@ -271,8 +256,9 @@ fn a_failure_to_get_ready_is_the_next_calls_outcome_if_the_first_one_panics() {
             if outcome.is_ok() { Verdict::Success } else { Verdict::transient() }
         }
     }
-    let (circuit, asked) = (Circuit::new(counted().classifier(NoFirstMemo(Arc::default()))), Arc::default());
-    let mut service = BreakerLayer::on(&circuit).layer(Unready(Arc::clone(&asked)));
+    let (circuit, asked) = (Circuit::new(counted().classifier(NoFirstMemo(Arc::default()))), AtomicU32::new(0));
+    let unready = as_ready_as(|| if asked.fetch_add(1, Ordering::Relaxed) == 0 { Err("not ready") } else { Ok(()) });
+    let mut service = BreakerLayer::on(&circuit).layer(unready);
     let mut context = Context::from_waker(Waker::noop());
     assert!(service.poll_ready(&mut context).is_ready());
     assert!(panics(|| service.call(())));

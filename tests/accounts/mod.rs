@@ -1,6 +1,12 @@
 //! A circuit brought into a state, and its books checked.
 #![allow(dead_code)]
 
+use std::{
+    future::{Ready, ready},
+    task::{Context, Poll},
+};
+
+use tower::Service;
 use tower_recourse::{BreakerConfig, Circuit, State, Verdict, breaker::OpenRule};
 
 /// Nobody listens, and everything is counted.
@@ -33,4 +39,25 @@ pub(crate) fn endings<C>(circuit: &Circuit<C>) -> [u64; 4] {
     let endings = [stats.total_successes.unwrap(), stats.total_failures, stats.total_neutral, stats.total_dropped];
     assert_eq!(stats.total_admitted, Some(endings.iter().sum()), "every call that was admitted has ended once");
     endings
+}
+
+/// A service that is as ready as `readiness` says, and always answers.
+pub(crate) fn as_ready_as(
+    readiness: impl FnMut() -> Result<(), &'static str>,
+) -> impl Service<(), Response = (), Error = &'static str> {
+    struct Flaky<F>(F);
+    impl<F: FnMut() -> Result<(), &'static str>> Service<()> for Flaky<F> {
+        type Response = ();
+        type Error = &'static str;
+        type Future = Ready<Result<(), &'static str>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), &'static str>> {
+            Poll::Ready((self.0)())
+        }
+
+        fn call(&mut self, (): ()) -> Self::Future {
+            ready(Ok(()))
+        }
+    }
+    Flaky(readiness)
 }
