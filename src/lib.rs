@@ -79,6 +79,7 @@ mod ratio;
 mod verdict;
 
 // What the layers share, besides words.
+mod call_context;
 #[cfg(any(feature = "retry", feature = "breaker"))]
 mod random;
 #[cfg(any(feature = "retry", feature = "breaker", feature = "fallback"))]
@@ -87,7 +88,6 @@ mod readiness;
 mod seldom;
 #[cfg(any(feature = "retry", feature = "fallback"))]
 mod shared;
-mod told;
 #[cfg(any(feature = "audit", feature = "store"))]
 mod warning;
 

@@ -6,7 +6,7 @@ use std::{
 use pin_project_lite::pin_project;
 
 use super::{Answered, Unanswered};
-use crate::told;
+use crate::call_context::result_note;
 
 /// Puts beside what a future gives how it was got: for `run` of a [`RetryLayer`](crate::RetryLayer), or the call of a service.
 ///
@@ -41,7 +41,7 @@ where
 pub fn answered_blocking<Res, Err>(
     function: impl FnOnce() -> Result<Res, Err>,
 ) -> Result<Answered<Res>, Unanswered<Err>> {
-    told::clear();
+    result_note::reset();
     tell(function())
 }
 
@@ -61,19 +61,19 @@ where
     type Output = Result<Answered<Res>, Unanswered<Err>>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        told::clear();
+        result_note::reset();
         Poll::Ready(tell(ready!(self.project().future.poll(cx))))
     }
 }
 
 fn tell<Res, Err>(result: Result<Res, Err>) -> Result<Answered<Res>, Unanswered<Err>> {
-    let said = told::take(&result);
+    let said = result_note::take(&result);
     let how = said.unwrap_or_default();
     let result = match result {
         Ok(response) => Ok(Answered { response, how }),
         Err(error) => Err(Unanswered { error, how }),
     };
     // Whoever is further out hears it too.
-    told::pass_on(&result, said);
+    result_note::forward(&result, said);
     result
 }

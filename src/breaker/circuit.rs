@@ -10,7 +10,7 @@ use super::{
     state::Mode,
     window::Counts,
 };
-use crate::{Classifier, Name, classify::Errors, observe::Event, told};
+use crate::{Classifier, Name, call_context::result_note, classify::Errors, observe::Event};
 
 /// A circuit to watch and to steer, alone or under any number of layers and services: clones are handles of the same one.
 ///
@@ -88,7 +88,7 @@ impl<C> Circuit<C> {
     fn admit_unless_rejected(&self) -> Result<Permit, Rejection> {
         self.ask(Asking::Request).inspect_err(|rejection| {
             self.count_rejection(&self.tenant.settings.load(), rejection.name(), rejection.retry_in());
-            told::say(rejection.cause());
+            result_note::annotate_error(rejection.cause());
         })
     }
 
@@ -164,7 +164,7 @@ impl<C> Circuit<C> {
         C: Classifier<(), T, E>,
     {
         let permit = self.admit().map_err(BreakerError::Rejected)?;
-        told::clear();
+        result_note::reset();
         let result = function();
         self.end(permit, &result);
         result.map_err(BreakerError::Inner)
@@ -228,7 +228,7 @@ impl<C> Circuit<C> {
     {
         let mut call = std::pin::pin!(function());
         let result = std::future::poll_fn(|cx| {
-            told::clear();
+            result_note::reset();
             permit.blame(true);
             let polled = call.as_mut().poll(cx);
             permit.blame(polled.is_ready());
@@ -245,10 +245,10 @@ impl<C> Circuit<C> {
     where
         C: Classifier<(), T, E>,
     {
-        let said = told::take(result);
+        let said = result_note::take(result);
         Judge::new(permit, &self.classifier, self.classifier.memo(&()), AtOnce).judge(result, said.as_ref());
         // Whoever is further out hears it too.
-        told::pass_on(result, said);
+        result_note::forward(result, said);
     }
 
     /// The name given in the config.

@@ -11,7 +11,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{OnRejection, Permit, Rejection};
-use crate::{Classifier, How, Verdict, readiness::Readiness, seldom::Seldom, told};
+use crate::{Classifier, How, Verdict, call_context::result_note, readiness::Readiness, seldom::Seldom};
 
 pin_project! {
     /// One call through a circuit.
@@ -120,7 +120,7 @@ where
 
     #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        told::clear();
+        result_note::reset();
         let this = self.project();
         match (this.call.project(), this.judge) {
             (CallProj::Running { future }, Some(judge)) if !judge.has_judged() => {
@@ -129,7 +129,7 @@ where
                 blame.lift();
                 // Where it is, until it is known to be a response: to take an outcome out of its poll is to move it.
                 match polled {
-                    Poll::Ready(Ok(response)) if told::is_silent() => {
+                    Poll::Ready(Ok(response)) if result_note::is_empty() => {
                         Poll::Ready(Ok(judge.settle_response::<_, Err>(response)))
                     }
                     Poll::Ready(result) => Poll::Ready(judge.settle::<R, _, _>(result)),
@@ -142,7 +142,7 @@ where
                     let result = on_rejection.reject(rejection).map(|response| E::answer(response, None));
                     // Before anything is said, as it is somebody else's code.
                     drop(on_rejection);
-                    told::because(&result, cause);
+                    result_note::annotate(&result, cause);
                     Poll::Ready(result)
                 }
                 (Some(Uncalled::Unready(readiness)), Some(judge)) => {
@@ -202,7 +202,7 @@ impl<C, M, Req, E> Judge<C, M, Req, E> {
         E: Ends<Res>,
     {
         let permit = self.end::<_, Err>(Ok(&response));
-        told::clear_again();
+        result_note::reset();
         E::answer(response, permit)
     }
 
@@ -214,10 +214,10 @@ impl<C, M, Req, E> Judge<C, M, Req, E> {
         R: OnRejection<Res, Err>,
         E: Ends<Res>,
     {
-        let said = told::take(&result);
+        let said = result_note::take(&result);
         let permit = self.judge(&result, said.as_ref());
         let result = result.map(|response| E::answer(response, permit));
-        told::pass_on(&result, said);
+        result_note::forward(&result, said);
         result.map_err(R::pass)
     }
 

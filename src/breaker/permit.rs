@@ -11,7 +11,7 @@ use super::{
     slab::{Core, Tenant, micros},
     window::{Alone, Window},
 };
-use crate::{FailureKind, Verdict, observe::Event, told};
+use crate::{FailureKind, Verdict, call_context::timeout_scope, observe::Event};
 
 #[cfg(all(test, not(recourse_loom)))]
 mod tests;
@@ -204,7 +204,7 @@ impl Permit {
     #[cold]
     fn end_dropped(&mut self) {
         let panicking = std::thread::panicking();
-        let end = if told::is_cut_off() || (self.blamed && panicking) { End::FAILURE } else { End::Dropped };
+        let end = if timeout_scope::is_active() || (self.blamed && panicking) { End::FAILURE } else { End::Dropped };
         if panicking {
             // An observer that panics now, too, would end the process.
             let _ = catch_unwind(AssertUnwindSafe(|| self.finish(end)));

@@ -14,11 +14,11 @@ use tower_service::Service;
 use super::{Backup, Failed, layer::About, on_failure::OnFailure, standby::Standby};
 use crate::{
     Cause, Classifier, FailureKind, How, Verdict,
+    call_context::result_note,
     how::Tried,
     observe::Event,
     readiness::Readiness,
     shared::{Share, Shared},
-    told,
 };
 
 pin_project! {
@@ -134,14 +134,14 @@ where
         let this = self.as_mut().project();
         let then = match (this.step.project(), &mut *this.spare) {
             (StepProj::Primary { future }, Some(spare)) => {
-                told::clear();
+                result_note::reset();
                 // Where it is, until it is known to be a response: to take an outcome out of its poll is to move it.
                 match future.poll(cx) {
                     // The way of nearly every call. By value until that is known: what is lent to code elsewhere must lie in memory.
-                    Poll::Ready(Ok(response)) if told::is_silent() => {
+                    Poll::Ready(Ok(response)) if result_note::is_empty() => {
                         let verdict = spare.classifier.classify(&spare.memo, Ok(&response));
                         if !verdict.is_failure() {
-                            told::clear_again();
+                            result_note::reset();
                             *this.spare = None;
                             return Poll::Ready(Ok(response));
                         }
@@ -188,19 +188,19 @@ where
             Then::Follow(result, verdict) => (result, Some(verdict)),
             Then::Look => match this.step.as_mut().project() {
                 StepProj::Unready { readiness } => {
-                    told::clear();
+                    result_note::reset();
                     (Err(readiness.take_error().expect(DONE)), None)
                 }
                 StepProj::Backup { .. } => return self.poll_backup(cx),
                 StepProj::Primary { .. } | StepProj::Done => panic!("{DONE}"),
             },
         };
-        let said = told::take(&result);
+        let said = result_note::take(&result);
         let Spare { standby, classifier, memo, kept, .. } = this.spare.take().expect(DONE);
         let judge = || verdict.unwrap_or_else(|| classifier.classify(&memo, result.as_ref()));
         let Some(cause) = why_ask(said, judge) else {
             let said = if result.is_ok() { said } else { Some(said.unwrap_or_default().passed_by()) };
-            told::pass_on(&result, said);
+            result_note::forward(&result, said);
             return Poll::Ready(result.map_err(J::pass));
         };
         // The primary's future goes before the backup is called: what it holds may be what the backup needs.
@@ -216,11 +216,11 @@ where
     }
 
     fn poll_backup(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Res, J::Error>> {
-        told::clear();
+        result_note::reset();
         let this = self.project();
         let StepProj::Backup { future } = this.step.project() else { panic!("{DONE}") };
         let answer = ready!(future.poll(cx));
-        let said = told::take(&answer);
+        let said = result_note::take(&answer);
         Poll::Ready(this.failed.take().expect(DONE).settle(answer, said))
     }
 }
@@ -253,13 +253,13 @@ impl<J, Res, Err> FailedPrimary<J, Res, Err> {
             Ok(answer) => {
                 let fallback = about.name.as_literal().unwrap_or("fallback");
                 let answer = Ok(answer);
-                told::pass_on(&answer, Some(tried.answered_by(fallback, cause, said.unwrap_or_default())));
+                result_note::forward(&answer, Some(tried.answered_by(fallback, cause, said.unwrap_or_default())));
                 return answer;
             }
             Err(error) => error,
         };
         about.observers.tell(Event::FallbackFailed { name: &about.name, cause });
-        told::pass_on(&result, Some(tried.in_vain(cause)));
+        result_note::forward(&result, Some(tried.in_vain(cause)));
         result.map_err(|primary| on_failure.both(primary, backup, cause))
     }
 }

@@ -8,7 +8,7 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::told;
+use crate::call_context::result_note;
 
 /// Puts [`How`](crate::How) the answer was got among the response's extensions. For the rest the response, and the error, stay what they are. To be
 /// the outermost of the layers that it is to tell of; see [`answered`](crate::answered) for what silences them.
@@ -83,14 +83,14 @@ where
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        told::clear();
+        result_note::reset();
         let mut result = ready!(self.project().call.poll(cx));
-        let said = told::take(&result);
+        let said = result_note::take(&result);
         if let Ok(response) = &mut result {
             response.extensions_mut().insert(said.unwrap_or_default());
         }
         // Whoever is further out hears it too.
-        told::pass_on(&result, said);
+        result_note::forward(&result, said);
         Poll::Ready(result)
     }
 }

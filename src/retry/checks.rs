@@ -16,8 +16,8 @@ use super::{
     waits::Waits,
 };
 use crate::{
-    Attempt, Cause, Classifier, Failure, FailureKind, Outcome, Sent, Verdict, classify::LetGo, observe::Event, random,
-    seldom::Seldom, time::Instant, told,
+    Attempt, Cause, Classifier, Failure, FailureKind, Outcome, Sent, Verdict, call_context::budget_scope,
+    classify::LetGo, observe::Event, random, seldom::Seldom, time::Instant,
 };
 
 /// What a [`RetryConfig`] keeps for one request.
@@ -272,7 +272,7 @@ impl Terms {
         if let Some(budget) = self.untold(attempt) {
             if paid.is_some() {
                 budget.succeeded(paid);
-                told::account(budget.address());
+                budget_scope::mark_reported(budget.address());
             } else {
                 budget.succeeded_at_once();
             }
@@ -291,7 +291,7 @@ impl Terms {
             None if costs_nothing(failure) => {}
             _ => {
                 budget.failed(failure.kind());
-                told::account(budget.address());
+                budget_scope::mark_reported(budget.address());
             }
         }
     }

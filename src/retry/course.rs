@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Decision, Elapsed, Limits, Policy, budget::AnyBudget};
-use crate::{Attempt, Cause, How, Outcome, time::Instant, told};
+use crate::{Attempt, Cause, How, Outcome, call_context::result_note, time::Instant};
 
 /// What follows an outcome that isn't returned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +64,7 @@ pub(super) fn judge<P, Req, Res, Err>(
 where
     P: Policy<Req, Res, Err>,
 {
-    let said = told::take(result);
+    let said = result_note::take(result);
     let decided = decide(policy, state, attempt, result.as_ref(), said);
     follow(policy, state, attempt, (result, said), decided)
 }
@@ -85,12 +85,12 @@ where
         Decision::Resend => Next::Resend,
         Decision::Return(reason) => {
             let how = said.unwrap_or_default().with_failed(reason.cause()).with_attempts(attempt.number());
-            told::pass_on(result, (!how.is_plain()).then_some(how));
+            result_note::forward(result, (!how.is_plain()).then_some(how));
             return None;
         }
     };
     // For those who can't follow it.
-    told::pass_on(result, said);
+    result_note::forward(result, said);
     // Never sleep past the deadline, whatever the policy says.
     if now.and_then(|now| attempt.remaining(now)).is_some_and(|left| left <= next.delay()) {
         refuse(policy, state, attempt, result, Cause::Deadline);
@@ -110,8 +110,8 @@ pub(super) fn refuse<P, Req, Res, Err>(
     P: Policy<Req, Res, Err>,
 {
     policy.not_retried(state, attempt, cause);
-    let said = told::take(result).unwrap_or_default();
-    told::pass_on(result, Some(said.with_failed(Some(cause)).with_attempts(attempt.number())));
+    let said = result_note::take(result).unwrap_or_default();
+    result_note::forward(result, Some(said.with_failed(Some(cause)).with_attempts(attempt.number())));
 }
 
 /// The first attempt of a request, and when it is cut off.

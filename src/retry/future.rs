@@ -16,8 +16,13 @@ use tower_service::Service;
 
 use super::{Decision, Keep, Policy, Reason, course};
 use crate::{
-    Attempt, Cause, How, Outcome, classify::LetGo, readiness::Readiness, seldom::Seldom, shared::Share, time::Instant,
-    told, told::Within,
+    Attempt, Cause, How, Outcome,
+    call_context::{budget_scope::BudgetScope, result_note, timeout_scope},
+    classify::LetGo,
+    readiness::Readiness,
+    seldom::Seldom,
+    shared::Share,
+    time::Instant,
 };
 
 use start::send;
@@ -161,13 +166,13 @@ where
         let StepProj::Calling { future } = this.step.project() else { return otherwise(self, Then::Look, cx) };
         let Trying { policy, state, keep, kept, .. } = this.trying;
         let policy = &**policy;
-        told::clear();
-        let within = Within::budget(course::budget(policy));
+        result_note::reset();
+        let within = BudgetScope::enter(course::budget(policy));
         let polled = future.poll(cx);
-        this.attempt.account(within.is_some_and(Within::ends));
+        this.attempt.account(within.is_some_and(BudgetScope::exit));
         match polled {
             Poll::Ready(Ok(response))
-                if told::is_silent()
+                if result_note::is_empty()
                     && this.attempt.is_plain()
                     && kept.as_ref().is_none_or(|kept| keep.is_kept(kept)) =>
             {
@@ -175,7 +180,7 @@ where
                 if !matches!(decision, Decision::Return(Reason::Success)) {
                     return otherwise(self, Then::Follow(Ok(response), decision), cx);
                 }
-                told::clear_again();
+                result_note::reset();
                 Poll::Ready(Ok(response))
             }
             Poll::Ready(result) => otherwise(self, Then::Judge(result), cx),
@@ -215,7 +220,7 @@ where
 
     /// The steps between two calls, and before the first one if the service wasn't ready. `None`: another step is to be looked at.
     fn poll_between(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<CameOf<S, K::Request>>> {
-        told::clear();
+        result_note::reset();
         let mut this = self.as_mut().project();
         let Trying { policy, keep, state, .. } = this.trying;
         let policy = &**policy;
@@ -293,14 +298,14 @@ where
         };
         let is_unsent = !matches!(this.step.as_mut().project(), StepProj::Calling { .. });
         // A breaker in there is to know that this wasn't the caller's change of mind.
-        let request = told::cut_off(|| {
+        let request = timeout_scope::enter(|| {
             this.step.set(Step::Between);
             match this.before.as_mut()?.as_mut().project_replace(Before::Nothing) {
                 BeforeOwned::Readying { request } => Some(request),
                 _ => None,
             }
         });
-        told::clear();
+        result_note::reset();
         Poll::Ready(Some(Came { result, is_unsent, request }))
     }
 
@@ -308,7 +313,7 @@ where
     fn judge(mut self: Pin<&mut Self>, came: CameOf<S, K::Request>) -> Option<Answer<S, K::Request>> {
         let this = self.as_mut().project();
         let Trying { policy, keep, state, kept, .. } = this.trying;
-        let said = told::take(&came.result);
+        let said = result_note::take(&came.result);
         let attempt = came.attempt(this.attempt, kept.as_ref().is_some_and(|kept| keep.is_kept(kept)));
         let decided = course::decide(&**policy, state, &attempt, came.result.as_ref(), said);
         self.follow(came, said, decided)

@@ -9,7 +9,11 @@ use std::{
 use tower_service::Service;
 
 use super::{Keep, Policy, RetryLayer, course, future};
-use crate::{Attempt, time::Instant, told, told::Within};
+use crate::{
+    Attempt,
+    call_context::{budget_scope::BudgetScope, result_note},
+    time::Instant,
+};
 
 impl<P, K> RetryLayer<P, K> {
     /// Retries an async function, which is told the [`Attempt`] that it makes.
@@ -118,15 +122,15 @@ impl<P, K> RetryLayer<P, K> {
         let mut state = policy.start(request);
         let (mut attempt, _) = course::first_attempt(policy, &state, true);
         loop {
-            told::clear();
+            result_note::reset();
             let (result, is_unsent) = match too_late(policy, &attempt) {
                 Some(result) => (result, true),
                 None => {
                     policy.attempt(&mut state, &attempt);
                     let made = attempt;
-                    let within = Within::budget(course::budget(policy));
+                    let within = BudgetScope::enter(course::budget(policy));
                     let result = function(made);
-                    attempt.account(within.is_some_and(Within::ends));
+                    attempt.account(within.is_some_and(BudgetScope::exit));
                     (result, false)
                 }
             };

@@ -14,11 +14,11 @@ use tokio::time::{Sleep, sleep};
 use super::{PeekedBody, Sending, body::First};
 use crate::{
     How,
+    call_context::result_note,
     grpc::{
         fault::Fault,
         told::{Seen, Told},
     },
-    told,
 };
 
 pin_project! {
@@ -55,15 +55,15 @@ where
         let (mut response, said) = match this.response.take() {
             Some(waiting) => waiting,
             None => {
-                told::clear();
+                result_note::reset();
                 let result = ready!(this.call.poll(cx));
-                let said = told::take(&result);
+                let said = result_note::take(&result);
                 match result {
                     Ok(response) if !says_enough(&response) => (response, said),
                     // Whoever is further out hears what was said of it.
                     other => {
                         let other = other.map(|response| response.map(|body| PeekedBody::new(First::Nothing, body)));
-                        told::pass_on(&other, said);
+                        result_note::forward(&other, said);
                         return Poll::Ready(other);
                     }
                 }
@@ -89,7 +89,7 @@ where
         };
         response.extensions_mut().insert(seen);
         let result = Ok(response.map(|body| PeekedBody::new(first, body)));
-        told::pass_on(&result, said);
+        result_note::forward(&result, said);
         Poll::Ready(result)
     }
 }

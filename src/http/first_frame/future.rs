@@ -11,7 +11,7 @@ use ::http_body::Body;
 use pin_project_lite::pin_project;
 
 use super::{Begun, BrokeOff};
-use crate::{How, told};
+use crate::{How, call_context::result_note};
 
 pin_project! {
     /// One call, until the first frame of its response's body is there.
@@ -47,15 +47,15 @@ where
         let (mut response, said) = match this.response.take() {
             Some(waiting) => waiting,
             None => {
-                told::clear();
+                result_note::reset();
                 let result = ready!(this.future.poll(cx));
-                let said = told::take(&result);
+                let said = result_note::take(&result);
                 match result {
                     Ok(response) if *this.waits && is_good(&response) => (response, said),
                     // Whoever is further out hears what was said of it.
                     other => {
                         let other = other.map(|response| response.map(Begun::not_yet));
-                        told::pass_on(&other, said);
+                        result_note::forward(&other, said);
                         return Poll::Ready(other);
                     }
                 }
@@ -71,7 +71,7 @@ where
                     response.extensions_mut().insert(BrokeOff);
                 }
                 let result = Ok(response.map(|body| Begun::with(first, body)));
-                told::pass_on(&result, said);
+                result_note::forward(&result, said);
                 Poll::Ready(result)
             }
         }

@@ -1,7 +1,7 @@
 use std::{any::Any, fmt, ops::Deref, sync::Arc};
 
 use super::{Budget, Reservation, TokenBucket, contract::address};
-use crate::{FailureKind, told};
+use crate::{FailureKind, call_context::budget_scope};
 
 /// A budget of any kind, shared: made of an `Arc` of one.
 ///
@@ -37,7 +37,7 @@ impl AnyBudget {
     /// A request has come, through this retry first.
     #[inline]
     pub(crate) fn deposit_once(&self) {
-        if !told::is_within_budget(self.address()) {
+        if !budget_scope::contains(self.address()) {
             match &self.kind {
                 Kind::Bucket(bucket) => bucket.deposit(),
                 Kind::Other(budget) => budget.deposit(),
@@ -52,7 +52,7 @@ impl AnyBudget {
             // It takes no notice.
             Kind::Bucket(_) => {}
             Kind::Other(budget) => {
-                if !told::is_within_budget(self.address()) {
+                if !budget_scope::contains(self.address()) {
                     budget.succeeded(None);
                 }
             }

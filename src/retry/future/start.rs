@@ -10,11 +10,11 @@ use super::{
 };
 use crate::{
     Attempt,
+    call_context::budget_scope::BudgetScope,
     readiness::Readiness,
     seldom::Seldom,
     shared::{Share, Shared},
     time::Instant,
-    told::Within,
 };
 
 pub(in crate::retry) type Future<S, P, K, Req> = ResponseFuture<
@@ -123,8 +123,8 @@ where
 {
     policy.attempt(state, attempt);
     keep.stamp(&mut request, attempt, ends_at);
-    let within = Within::budget(course::budget(policy));
+    let within = BudgetScope::enter(course::budget(policy));
     let future = service.call(request);
-    attempt.account(within.is_some_and(Within::ends));
+    attempt.account(within.is_some_and(BudgetScope::exit));
     future
 }

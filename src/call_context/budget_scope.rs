@@ -1,0 +1,137 @@
+//! Which budgets the retries around a call draw on.
+//!
+//! - **Writer:** each retry with a budget, for as long as it calls or polls the inner service. A retry further in on the same
+//!   budget reports back that the budget knows the attempt's outcome.
+//! - **Reader:** a retry further in reads whether its budget is in scope: then the request has paid its deposit. The retry that
+//!   opened the scope reads whether its budget knows the outcome.
+//! - **Direction:** inwards, and the report outwards.
+//! - **Lifetime:** one call or one poll of the inner service.
+
+use std::cell::Cell;
+
+/// How many nested budgets are known. A request that crosses more of them deposits once more.
+const MAX_BUDGETS: usize = 4;
+
+thread_local! {
+    static SCOPES: Scopes = const {
+        Scopes {
+            innermost: Cell::new(0),
+            outer: Cell::new([0; MAX_BUDGETS - 1]),
+            reported: Cell::new(0),
+        }
+    };
+}
+
+/// One cell per field: mostly there is no budget around a call, and then `innermost` is all that is read.
+struct Scopes {
+    /// The budget of the innermost retry around a call; 0 is none.
+    innermost: Cell<usize>,
+    /// Those around it, the innermost first.
+    outer: Cell<[usize; MAX_BUDGETS - 1]>,
+    /// One bit per budget, the innermost first: the budget knows the outcome of the current attempt.
+    reported: Cell<u8>,
+}
+
+impl Scopes {
+    /// How far out this budget is: 0 is the innermost one.
+    #[inline]
+    fn find(&self, budget: usize) -> Option<usize> {
+        match self.innermost.get() {
+            // No retry around, mostly.
+            0 => None,
+            innermost if innermost == budget => Some(0),
+            _ => self.find_outer(budget),
+        }
+    }
+
+    #[cold]
+    #[inline]
+    fn find_outer(&self, budget: usize) -> Option<usize> {
+        if budget == 0 {
+            return None;
+        }
+        self.outer.get().iter().position(|&around| around == budget).map(|place| place + 1)
+    }
+}
+
+/// While this is held, what is called or polled is inside a retry that draws on a budget. Dropping it restores the scope before,
+/// also when the inner service panics. What was reported to the outermost scope stays written; it has no reader.
+pub(crate) struct BudgetScope {
+    budget: usize,
+    /// The innermost budget before; 0 is none.
+    innermost: usize,
+    /// Only written if there was one.
+    outer: [usize; MAX_BUDGETS - 1],
+    /// As `outer`.
+    reported: u8,
+}
+
+impl BudgetScope {
+    /// Opens a scope with the budget at this address; `None` for 0, which is no budget.
+    #[inline]
+    pub(crate) fn enter(budget: usize) -> Option<Self> {
+        if budget == 0 {
+            return None;
+        }
+        Some(SCOPES.with(|scopes| {
+            let innermost = scopes.innermost.replace(budget);
+            let (mut outer, mut reported) = Default::default();
+            if innermost != 0 {
+                (outer, reported) = (scopes.outer.get(), scopes.reported.get());
+                let [second, third, _] = outer;
+                scopes.outer.set([innermost, second, third]);
+            }
+            scopes.reported.set(0);
+            Self { budget, innermost, outer, reported }
+        }))
+    }
+
+    /// Closes the scope. Returns whether a retry further in has reported the attempt's outcome to the budget.
+    #[inline]
+    pub(crate) fn exit(self) -> bool {
+        let budget = self.budget;
+        let reported = SCOPES.with(|scopes| scopes.reported.get());
+        drop(self);
+        reported != 0 && report_outwards(budget, reported)
+    }
+}
+
+impl Drop for BudgetScope {
+    #[inline]
+    fn drop(&mut self) {
+        SCOPES.with(|scopes| {
+            scopes.innermost.set(self.innermost);
+            if self.innermost != 0 {
+                scopes.reported.set(self.reported);
+                scopes.outer.set(self.outer);
+            }
+        });
+    }
+}
+
+#[cold]
+#[inline]
+fn report_outwards(budget: usize, reported: u8) -> bool {
+    SCOPES.with(|scopes| scopes.reported.set(scopes.reported.get() | reported >> 1));
+    let innermost = reported & 1 != 0;
+    if innermost {
+        mark_reported(budget);
+    }
+    innermost
+}
+
+/// Whether a retry around this one has deposited into the same budget for the same request.
+#[inline]
+pub(crate) fn contains(budget: usize) -> bool {
+    SCOPES.with(|scopes| scopes.find(budget).is_some())
+}
+
+/// Reports to the next retry around this one on the same budget that the budget knows the outcome of the attempt.
+#[inline]
+pub(crate) fn mark_reported(budget: usize) {
+    SCOPES.with(|scopes| {
+        if let Some(place) = scopes.find(budget) {
+            scopes.reported.set(scopes.reported.get() | 1 << place);
+        }
+    });
+}

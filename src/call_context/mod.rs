@@ -1,0 +1,19 @@
+//! What the layers of one call tell each other beside the request and the result.
+//!
+//! A service's types are its own, so the layers can't put these facts into them. Each module keeps one fact in a thread-local
+//! that is valid while one layer polls or calls the next one. Nothing is allocated, nothing is shared between threads, and a
+//! task may move to another thread between two polls, because nothing is kept from one poll to the next.
+//!
+//! | module | fact | writer | reader | direction | valid |
+//! |---|---|---|---|---|---|
+//! | [`result_note`] | how a result came about | the layer that returns it | the layer around it | outwards | until that layer reads it, in the same `poll` or blocking call |
+//! | [`timeout_scope`] | an attempt is dropped because its time is over | the retry that drops it | a breaker's permit inside that attempt | inwards | while the attempt is dropped |
+//! | [`budget_scope`] | the request has paid its deposit into this budget | the retry on that budget | a retry further in on the same budget | inwards | while that retry calls or polls the inner service |
+//! | [`budget_scope`] | this budget knows the attempt's outcome | the innermost retry on that budget | the next retry out on the same budget | outwards | the same |
+//!
+//! None of them crosses to another task (`tower::buffer`, a spawned call).
+#![cfg_attr(not(all(feature = "retry", feature = "breaker", feature = "fallback")), allow(dead_code))]
+
+pub(crate) mod budget_scope;
+pub(crate) mod result_note;
+pub(crate) mod timeout_scope;
