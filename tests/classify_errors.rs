@@ -72,6 +72,16 @@ fn io_errors_by_their_kind() {
         (Unsupported, Verdict::permanent()),
         (OutOfMemory, Verdict::permanent()),
         (StorageFull, Verdict::permanent()),
+        (QuotaExceeded, Verdict::permanent()),
+        (IsADirectory, Verdict::permanent()),
+        (NotADirectory, Verdict::permanent()),
+        (DirectoryNotEmpty, Verdict::permanent()),
+        (ReadOnlyFilesystem, Verdict::permanent()),
+        (NotSeekable, Verdict::permanent()),
+        (FileTooLarge, Verdict::permanent()),
+        (CrossesDevices, Verdict::permanent()),
+        (TooManyLinks, Verdict::permanent()),
+        (ArgumentListTooLong, Verdict::permanent()),
         (HostUnreachable, Verdict::transient()),
         (NetworkUnreachable, Verdict::transient()),
         (NetworkDown, Verdict::transient()),
@@ -82,11 +92,55 @@ fn io_errors_by_their_kind() {
         (UnexpectedEof, Verdict::transient()),
         (WriteZero, Verdict::transient()),
         (Interrupted, Verdict::transient()),
+        (WouldBlock, Verdict::transient()),
+        (StaleNetworkFileHandle, Verdict::transient()),
+        (ResourceBusy, Verdict::transient()),
+        (Deadlock, Verdict::transient()),
+        (ExecutableFileBusy, Verdict::transient()),
     ];
     for (kind, verdict) in rows {
         assert_eq!(said(io::Error::from(kind)), Some(verdict), "{kind:?}");
         assert_eq!(said::<BoxError>(Box::new(io::Error::from(kind))), Some(verdict), "{kind:?} in a box");
         assert_eq!(along(io::Error::from(kind)), Some(verdict), "{kind:?} along its sources");
+    }
+}
+
+#[cfg(all(unix, feature = "retry"))]
+#[test]
+fn a_real_file_error_that_cannot_pass_is_tried_once() {
+    use std::{
+        fs,
+        os::fd::OwnedFd,
+        process::{Command, Stdio},
+    };
+    use tower_recourse::{RetryConfig, RetryLayer};
+
+    let folder = tempfile::tempdir().unwrap();
+    let (file, full) = (folder.path().join("file"), folder.path().join("full/inside"));
+    fs::write(&file, "").unwrap();
+    fs::create_dir_all(&full).unwrap();
+    let operations: [(&str, &dyn Fn() -> io::Result<()>); 6] = [
+        ("read a folder", &|| fs::read(folder.path()).map(drop)),
+        ("pass through a file", &|| fs::read(file.join("inside")).map(drop)),
+        ("remove a folder with a file in it", &|| fs::remove_dir(full.parent().unwrap())),
+        ("a name of 300 bytes", &|| fs::read(folder.path().join("x".repeat(300))).map(drop)),
+        ("seek in a pipe", &|| {
+            let mut child = Command::new("true").stdin(Stdio::piped()).spawn()?;
+            let pipe = child.stdin.take().map(OwnedFd::from);
+            child.wait()?;
+            io::Seek::rewind(&mut fs::File::from(pipe.expect("its standard input is a pipe")))
+        }),
+        ("arguments of 64 MiB", &|| Command::new("true").arg("x".repeat(64 << 20)).status().map(drop)),
+    ];
+    for (name, operation) in operations {
+        let calls = std::cell::Cell::new(0);
+        let layer = RetryLayer::new(RetryConfig::default().without_budget());
+        let call = |_| {
+            calls.set(calls.get() + 1);
+            operation()
+        };
+        layer.run_blocking(call).unwrap_err();
+        assert_eq!(calls.get(), 1, "{name}");
     }
 }
 

@@ -16,7 +16,9 @@ use crate::Verdict;
 /// | `ConnectionRefused` | transient | no | there was no connection to send it on |
 /// | `AddrInUse`, `AddrNotAvailable` | transient | no | no local address for a connection: the ports are used up, for now |
 /// | `TimedOut` | timed out | unknown | it may be the answer that was late |
-/// | `NotFound`, `PermissionDenied`, `AlreadyExists`, `InvalidInput`, `InvalidData`, `Unsupported`, `OutOfMemory`, `StorageFull` | permanent | unknown | the same call gives the same answer; a certificate that isn't accepted is `InvalidData` |
+/// | `NotFound`, `PermissionDenied`, `AlreadyExists`, `InvalidInput`, `InvalidData`, `InvalidFilename`, `ArgumentListTooLong`, `Unsupported` | permanent | unknown | the same call gives the same answer; a certificate that isn't accepted is `InvalidData` |
+/// | `NotADirectory`, `IsADirectory`, `DirectoryNotEmpty`, `ReadOnlyFilesystem`, `NotSeekable`, `FileTooLarge`, `CrossesDevices`, `TooManyLinks` | permanent | unknown | the file or its file system doesn't allow the operation |
+/// | `OutOfMemory`, `StorageFull`, `QuotaExceeded` | permanent | unknown | the resource doesn't come back while a caller waits |
 /// | `Other` | none of its own | | made by hand, `io::Error::other("…")`: only what it wraps can be known, or, to another classifier in a [chain](super::first), its text |
 /// | `HostUnreachable`, `NetworkUnreachable`, `NetworkDown` | transient | unknown | an established connection can end in these too |
 /// | `ConnectionReset`, `ConnectionAborted`, `BrokenPipe`, `NotConnected`, `UnexpectedEof`, `WriteZero`, any other | transient | unknown | the connection was lost before or after the other side had read the request; nobody can tell |
