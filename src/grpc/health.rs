@@ -14,7 +14,7 @@ use crate::{Classifier, Failure, FailureKind, Sent, Verdict};
 /// |---|---|---|
 /// | UNAVAILABLE | failure | it isn't there |
 /// | INTERNAL, DATA_LOSS | failure | it is broken |
-/// | UNKNOWN | failure | what servers say of a panic, and what is made of an answer without a status |
+/// | UNKNOWN | failure | servers return it for a panic; it also stands for a response without a status, and for one that isn't gRPC |
 /// | DEADLINE_EXCEEDED | failure | it is too slow |
 /// | CANCELLED | neutral | the caller's doing |
 /// | RESOURCE_EXHAUSTED | success | who asks for less is up; a quota is of one caller |

@@ -20,7 +20,8 @@ use crate::{Classifier, FailureKind, Sent, Verdict, http::Deadline, time::Instan
 /// | RESOURCE_EXHAUSTED with a pushback | throttled |
 /// | RESOURCE_EXHAUSTED without, UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, DATA_LOSS | permanent |
 /// | CANCELLED, INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS, PERMISSION_DENIED, FAILED_PRECONDITION, ABORTED, OUT_OF_RANGE, UNAUTHENTICATED | neutral: an answer about the request, and no failure of the service |
-/// | no status, or none that can be read | as UNKNOWN, or what gRPC makes of the HTTP status: 429, 502, 503, 504 are UNAVAILABLE |
+/// | no status, or none that can be read | by the HTTP status: 400 is INTERNAL, 401 UNAUTHENTICATED, 403 PERMISSION_DENIED, 404 UNIMPLEMENTED, 429, 502, 503 and 504 UNAVAILABLE, any other UNKNOWN |
+/// | HTTP status 200 and a content type that doesn't begin with `application/grpc` | as UNKNOWN |
 /// | a stream refused by HTTP/2, or left over when its connection ended | [refused](Verdict::refused): sent again once for nothing |
 /// | any other error | by the code that gRPC has for it (below), if [`Errors`](crate::classify::Errors) doesn't know it for permanent |
 ///
@@ -31,8 +32,8 @@ use crate::{Classifier, FailureKind, Sent, Verdict, http::Deadline, time::Instan
 ///
 /// A stream that was reset has the code of its reason: CANCEL is CANCELLED, ENHANCE_YOUR_CALM is RESOURCE_EXHAUSTED,
 /// INADEQUATE_SECURITY is PERMISSION_DENIED, any other INTERNAL. A time that was over, of an attempt or of the channel, is
-/// DEADLINE_EXCEEDED: **time-outs of attempts are only retried if that code is**. A lost connection is UNAVAILABLE. What
-/// provably wasn't sent is retried whatever the codes.
+/// DEADLINE_EXCEEDED: **time-outs of attempts are only retried if that code is**. A lost connection is UNAVAILABLE, and so is
+/// one that ended with a GOAWAY, whatever its reason. What provably wasn't sent is retried whatever the codes.
 ///
 /// # Pushback
 ///

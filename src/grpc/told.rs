@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ::http::{HeaderMap, HeaderValue, Response, StatusCode};
+use ::http::{HeaderMap, HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
 use ::http_body::Body;
 
 use super::{Code, fault::Fault};
@@ -10,7 +10,9 @@ use super::{Code, fault::Fault};
 /// The code of a response, if it is known by now: from its headers, from the trailers that a [`PeekLayer`](super::PeekLayer) further in
 /// has seen, or from its HTTP status. `None`: the answer has begun, and its trailers will tell.
 ///
-/// A response that has ended without a status, or with one that can't be read, is [`Code::Unknown`].
+/// A response is [`Code::Unknown`] if it ends without a status, if its status can't be read, or if it
+/// isn't a gRPC response: HTTP status 200 with a content type that doesn't begin with
+/// `application/grpc`, such as the HTML page of a proxy.
 ///
 /// ```
 /// use http::Response;
@@ -58,22 +60,30 @@ pub(super) const PUSHBACK: &str = "grpc-retry-pushback-ms";
 
 impl Seen {
     pub(super) fn of<B: Body>(response: &Response<B>) -> Self {
-        let (headers, status) = (response.headers(), response.status());
-        if headers.contains_key(STATUS) {
-            return Self::Told(Told::of(headers));
-        }
-        if status != StatusCode::OK {
-            return Self::Told(Told { code: by_http(status), pushback: pushback(headers) });
-        }
-        match response.extensions().get() {
-            Some(seen) => *seen,
-            None if response.body().is_end_stream() => Self::Told(Told::of(headers)),
-            None => Self::Begun,
+        match Told::by_head(response) {
+            Some(told) => Self::Told(told),
+            None => response.extensions().get().copied().unwrap_or(Self::Begun),
         }
     }
 }
 
 impl Told {
+    /// What the head of a response says on its own. `None`: the body, or what was read of it, decides.
+    ///
+    /// A `grpc-status` counts whatever else the head says, as gRPC's `http-grpc-status-mapping`
+    /// demands. Without one, the response must be a gRPC response to be worth reading.
+    pub(super) fn by_head<B: Body>(response: &Response<B>) -> Option<Self> {
+        let (headers, status) = (response.headers(), response.status());
+        if headers.contains_key(STATUS) {
+            return Some(Self::of(headers));
+        }
+        if status != StatusCode::OK || !is_grpc(headers) {
+            return Some(Self { code: by_http(status), pushback: pushback(headers) });
+        }
+        let peeked = response.extensions().get::<Seen>().is_some();
+        (!peeked && response.body().is_end_stream()).then(|| Self::of(headers))
+    }
+
     /// What trailers say, or the headers of a response that has nothing else.
     pub(super) fn of(headers: &HeaderMap) -> Self {
         let code = headers.get(STATUS).and_then(number).and_then(Code::from_number).unwrap_or(Code::Unknown);
@@ -94,7 +104,18 @@ fn pushback(headers: &HeaderMap) -> Option<Pushback> {
     Some(readable.map_or(Pushback::Never, |milliseconds| Pushback::After(Duration::from_millis(milliseconds))))
 }
 
-/// A proxy's answer, say. As gRPC's `http-grpc-status-mapping` has it.
+/// Whether the content type begins with `application/grpc`, as the protocol demands. `grpc-web`, which
+/// a client's own layer translates, begins with it too. A response without a content type proves
+/// nothing, and clients such as tonic accept it: its body decides.
+fn is_grpc(headers: &HeaderMap) -> bool {
+    const PREFIX: &[u8] = b"application/grpc";
+    headers.get(CONTENT_TYPE).is_none_or(|content_type| {
+        content_type.as_bytes().get(..PREFIX.len()).is_some_and(|text| text.eq_ignore_ascii_case(PREFIX))
+    })
+}
+
+/// The code of a response without `grpc-status`, by gRPC's `http-grpc-status-mapping`. 200 isn't in it:
+/// such a response is UNKNOWN.
 fn by_http(status: StatusCode) -> Code {
     match status.as_u16() {
         400 => Code::Internal,

@@ -47,10 +47,10 @@ fn previous_attempts(log: &Log) -> Vec<Option<String>> {
 
 #[tokio::test]
 async fn what_is_retried_and_what_is_not() {
-    use Reply::{HeadersThenReset, Http, Message, MessageAlone, Only, Reset, Trailers};
+    use Reply::{HeadersThenReset, Http, Message, MessageAlone, Only, Page, Reset, Trailers};
     const EXHAUSTED: &[(&str, &str)] = &[("grpc-status", "8")];
     // No code where tonic makes up its own of what is missing.
-    let cases: [(&str, &'static [Reply], usize, Option<Code>); 25] = [
+    let cases: [(&str, &'static [Reply], usize, Option<Code>); 29] = [
         ("a success", &[OK], 1, Some(Code::Ok)),
         ("a failure before any message", &[Only(UNAVAILABLE), OK], 2, Some(Code::Ok)),
         ("trailers after empty headers", &[Trailers(UNAVAILABLE), OK], 2, Some(Code::Ok)),
@@ -102,6 +102,10 @@ async fn what_is_retried_and_what_is_not() {
         ("a message without a status", &[MessageAlone, OK], 1, None),
         ("a proxy's 503", &[Http(503), OK], 2, Some(Code::Ok)),
         ("a proxy's 500", &[Http(500), OK], 1, Some(Code::Unknown)),
+        ("a proxy's 429", &[Http(429), OK], 2, Some(Code::Ok)),
+        ("a proxy's 403", &[Http(403), OK], 1, Some(Code::PermissionDenied)),
+        ("a proxy's 404", &[Http(404), OK], 1, Some(Code::Unimplemented)),
+        ("a proxy's page", &[Page, OK], 1, None),
         ("a refused stream", &[Reset(Reason::REFUSED_STREAM), OK], 2, Some(Code::Ok)),
         ("a stream that was cancelled", &[Reset(Reason::CANCEL), OK], 1, Some(Code::Cancelled)),
         ("a stream that broke", &[Reset(Reason::INTERNAL_ERROR), OK], 1, Some(Code::Internal)),

@@ -25,11 +25,15 @@ fn data(text: &'static str) -> io::Result<Frame<Bytes>> {
     Ok(Frame::data(Bytes::from_static(text.as_bytes())))
 }
 
+fn grpc<B>(body: B) -> Response<B> {
+    Response::builder().header("content-type", "application/grpc").body(body).unwrap()
+}
+
 async fn peeked(frames: Vec<io::Result<Frame<Bytes>>>) -> Response<impl Body<Data = Bytes, Error = io::Error>> {
     let frames = Arc::new(std::sync::Mutex::new(Some(frames)));
     let service = service_fn(move |_: Request<Empty<Bytes>>| {
         let frames = frames.lock().unwrap().take().unwrap();
-        async move { Ok::<_, Infallible>(Response::new(StreamBody::new(tokio_stream::iter(frames)))) }
+        async move { Ok::<_, Infallible>(grpc(StreamBody::new(tokio_stream::iter(frames)))) }
     });
     PeekLayer::new().layer(service).oneshot(Request::new(Empty::new())).await.unwrap()
 }
@@ -129,7 +133,7 @@ async fn over_a_connection(
         let answer = answer.lock().unwrap().take().unwrap();
         async move {
             tokio::task::yield_now().await;
-            Ok::<_, Infallible>(Response::new(answer))
+            Ok::<_, Infallible>(grpc(answer))
         }
     });
     let begun = Instant::now();
@@ -166,11 +170,15 @@ async fn nothing_is_waited_for_longer_than_it_may() {
 /// A server that keeps the stream open has said all that there is to know of it in the headers.
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_says_enough_is_not_waited_for() {
-    for (status, header, told) in [(200, Some("14"), Some(Code::Unavailable)), (503, None, Some(Code::Unavailable))] {
+    for (status, header, told) in [
+        (200, Some(("grpc-status", "14")), Some(Code::Unavailable)),
+        (503, None, Some(Code::Unavailable)),
+        (200, Some(("content-type", "text/html")), Some(Code::Unknown)),
+    ] {
         let (_open, body) = streaming();
         let mut answer = Response::builder().status(status);
-        if let Some(header) = header {
-            answer = answer.header("grpc-status", header);
+        if let Some((name, value)) = header {
+            answer = answer.header(name, value);
         }
         let answer = Arc::new(std::sync::Mutex::new(Some(answer.body(body).unwrap())));
         let service = service_fn(move |_: Request<Empty<Bytes>>| {
@@ -219,7 +227,7 @@ async fn a_body_is_not_asked_after_its_end() {
             SizeHint::default()
         }
     }
-    let service = service_fn(|_: Request<Empty<Bytes>>| async { Ok::<_, Infallible>(Response::new(Once(false))) });
+    let service = service_fn(|_: Request<Empty<Bytes>>| async { Ok::<_, Infallible>(grpc(Once(false))) });
     let response = PeekLayer::new().layer(service).oneshot(Request::new(Empty::new())).await.unwrap();
     assert_eq!(code(&response), Some(Code::Ok));
     assert!(response.into_body().collect().await.unwrap().trailers().is_some());

@@ -27,6 +27,8 @@ pub(crate) enum Reply {
     Reset(Reason),
     HeadersThenReset(Reason),
     Http(u16),
+    /// 200, and a page of HTML.
+    Page,
 }
 
 pub(crate) const OK: Reply = Reply::Message(&[("grpc-status", "0")]);
@@ -94,6 +96,11 @@ async fn reply(reply: Reply, request: Request<h2::RecvStream>, mut respond: Send
         Reply::HeadersThenReset(reason) => {
             let mut stream = respond.send_response(head(&[]), false).unwrap();
             stream.send_reset(reason);
+        }
+        Reply::Page => {
+            let response = Response::builder().header("content-type", "text/html").body(()).unwrap();
+            let mut stream = respond.send_response(response, false).unwrap();
+            stream.send_data(Bytes::from_static(b"<html>under construction</html>"), true).unwrap();
         }
         Reply::Http(status) => {
             let response = Response::builder().status(status).body(()).unwrap();

@@ -20,8 +20,12 @@ fn answer(http: u16, headers: &[(&'static str, &str)], body: &'static str) -> An
         body => Full::from(body).map_err(|never| match never {}).boxed_unsync(),
     };
     let mut answer = Response::builder().status(http).body(body).unwrap();
+    answer.headers_mut().insert("content-type", "application/grpc".parse().unwrap());
     for (name, value) in headers {
-        answer.headers_mut().append(*name, value.parse().unwrap());
+        match *name {
+            "content-type" => answer.headers_mut().insert(*name, value.parse().unwrap()).is_some(),
+            _ => answer.headers_mut().append(*name, value.parse().unwrap()),
+        };
     }
     answer
 }
@@ -87,12 +91,37 @@ fn where_the_status_is_found() {
         ("404", answer(404, &[], "x"), Some(Code::Unimplemented)),
         ("429", answer(429, &[], "x"), Some(Code::Unavailable)),
         ("502", answer(502, &[], "x"), Some(Code::Unavailable)),
+        ("503", answer(503, &[], "x"), Some(Code::Unavailable)),
         ("504", answer(504, &[], "x"), Some(Code::Unavailable)),
         ("500", answer(500, &[], "x"), Some(Code::Unknown)),
         ("a redirect", answer(302, &[], "x"), Some(Code::Unknown)),
     ] {
         assert_eq!(code(&answer), told, "{name}");
     }
+}
+
+/// Content types and what they make of a response with status 200 and a body, without `grpc-status`.
+#[test]
+fn a_page_of_html_with_status_200_is_unknown() {
+    let transient = Verdict::transient().sent(Sent::Yes);
+    let permanent = Verdict::permanent().sent(Sent::Yes);
+    for content_type in ["text/html", "text/html; charset=utf-8", "application/json", "", "application/grp", "grpc"] {
+        let page = answer(200, &[("content-type", content_type)], "<html>");
+        assert_eq!(code(&page), Some(Code::Unknown), "{content_type:?}");
+        assert_eq!((to_retry(&page), to_breaker(&page)), (permanent, transient), "{content_type:?}");
+    }
+    let mut untyped = answer(200, &[], "message");
+    untyped.headers_mut().remove("content-type");
+    assert_eq!(code(&untyped), None, "without a content type the body decides");
+    for content_type in ["application/grpc", "application/grpc+proto", "application/grpc;x=y", "Application/GRPC"] {
+        let message = answer(200, &[("content-type", content_type)], "message");
+        assert_eq!(code(&message), None, "{content_type}");
+        assert_eq!((to_retry(&message), to_breaker(&message)), (Verdict::Success, Verdict::Success));
+    }
+    // A status that is given counts, and so does an HTTP status that says more.
+    let given = answer(200, &[("content-type", "text/html"), ("grpc-status", "5")], "<html>");
+    let proxied = answer(503, &[("content-type", "text/html")], "<html>");
+    assert_eq!((code(&given), code(&proxied)), (Some(Code::NotFound), Some(Code::Unavailable)));
 }
 
 #[test]

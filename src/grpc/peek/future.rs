@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use ::http::{Response, StatusCode};
+use ::http::Response;
 use ::http_body::{Body, Frame};
 use bytes::Buf;
 use pin_project_lite::pin_project;
@@ -59,7 +59,7 @@ where
                 let result = ready!(this.call.poll(cx));
                 let said = result_note::take(&result);
                 match result {
-                    Ok(response) if !says_enough(&response) => (response, said),
+                    Ok(response) if Told::by_head(&response).is_none() => (response, said),
                     // Whoever is further out hears what was said of it.
                     other => {
                         let other = other.map(|response| response.map(|body| PeekedBody::new(First::Nothing, body)));
@@ -92,13 +92,6 @@ where
         result_note::forward(&result, said);
         Poll::Ready(result)
     }
-}
-
-/// The status is told by the headers, or there is nothing that could be read.
-fn says_enough<B: Body>(response: &Response<B>) -> bool {
-    response.status() != StatusCode::OK
-        || response.headers().contains_key("grpc-status")
-        || response.body().is_end_stream()
 }
 
 /// No server sends more than one before its trailers, with good intentions.
