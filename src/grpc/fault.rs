@@ -22,26 +22,26 @@ impl Fault {
     pub(super) fn of<E: 'static>(error: &E) -> Self {
         let verdict = Classifier::<(), (), E>::classify(&Errors, &(), Err(error));
         let Verdict::Failure(failure) = verdict else { return Self { code: Code::Unknown, verdict, refused: false } };
-        let (reset, left_over) = opened(error).map_or((None, false), look_into);
+        let (code, left_over) = opened(error).map_or((None, false), look_into);
         let by_kind = match failure.kind() {
             FailureKind::TimedOut => Code::DeadlineExceeded,
             FailureKind::Throttled => Code::ResourceExhausted,
             _ => Code::Unavailable,
         };
         let unsent = failure.sent() == Sent::No;
-        Self { code: reset.map_or(by_kind, by_reset), verdict, refused: unsent && left_over }
+        Self { code: code.unwrap_or(by_kind), verdict, refused: unsent && left_over }
     }
 }
 
-/// How its stream was reset, if it was; and whether a connection is at fault that there was.
-fn look_into(error: &(dyn Error + 'static)) -> (Option<h2::Reason>, bool) {
+/// The code of an HTTP/2 error, if it has one of its own; and whether an existing connection failed.
+fn look_into(error: &(dyn Error + 'static)) -> (Option<Code>, bool) {
     let mut next = Some(error);
     let mut left_over = false;
     // A chain may be built to have no end.
     for _ in 0..64 {
         let Some(link) = next else { break };
         if let Some(h2) = link.downcast_ref::<h2::Error>() {
-            return (h2.reason().filter(|_| h2.is_reset()), true);
+            return (by_http2(h2), true);
         }
         if let Some(hyper) = link.downcast_ref::<hyper::Error>() {
             left_over |= hyper.is_canceled() || hyper.is_closed();
@@ -49,6 +49,15 @@ fn look_into(error: &(dyn Error + 'static)) -> (Option<h2::Reason>, bool) {
         next = link.source();
     }
     (None, left_over)
+}
+
+/// A reset has the code of its reason. To the calls on a connection that ends with a GOAWAY the
+/// connection is lost, whatever the reason: they are UNAVAILABLE.
+fn by_http2(error: &h2::Error) -> Option<Code> {
+    if error.is_go_away() {
+        return Some(Code::Unavailable);
+    }
+    error.reason().filter(|_| error.is_reset()).map(by_reset)
 }
 
 /// As the gRPC protocol over HTTP/2 maps them, under "Errors".

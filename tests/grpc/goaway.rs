@@ -30,9 +30,13 @@ enum Fate {
     GoAwayAtThenWell,
     /// No order at all: `INTERNAL_ERROR`, whatever was looked at.
     GoAwayBroken,
+    /// `ENHANCE_YOUR_CALM`, and this call wasn't looked at.
+    GoAwayCalmBelow,
+    /// `ENHANCE_YOUR_CALM`, and this call was the last one that was looked at.
+    GoAwayCalmAt,
 }
 
-use Fate::{GoAwayAt, GoAwayAtThenWell, GoAwayBelow, GoAwayBroken, Well};
+use Fate::{GoAwayAt, GoAwayAtThenWell, GoAwayBelow, GoAwayBroken, GoAwayCalmAt, GoAwayCalmBelow, Well};
 
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
@@ -82,6 +86,10 @@ async fn play(mut socket: TcpStream, calls: &AtomicUsize, script: &[Fate]) -> io
                     GoAwayAtThenWell => {
                         return go_away(&mut socket, stream, h2::Reason::NO_ERROR, &answer(stream)).await;
                     }
+                    GoAwayCalmBelow => {
+                        return go_away(&mut socket, stream - 1, h2::Reason::ENHANCE_YOUR_CALM, &[]).await;
+                    }
+                    GoAwayCalmAt => return go_away(&mut socket, stream, h2::Reason::ENHANCE_YOUR_CALM, &[]).await,
                     GoAwayBroken => return go_away(&mut socket, stream - 1, h2::Reason::INTERNAL_ERROR, &[]).await,
                 }
             }
@@ -152,6 +160,15 @@ async fn a_call_whose_connection_ended_is_a_failure_like_another() {
         let (code, calls, tokens) = comes_to(script, 0).await;
         assert_ne!(code, Code::Ok, "{script:?}");
         assert_eq!((calls, tokens), (1, 9.0), "{script:?}");
+        assert_eq!(comes_to(script, 1).await, (Code::Ok, 2, 9.1), "{script:?}");
+    }
+}
+
+/// The reason of a GOAWAY is about the connection. To the calls on it, the connection is lost.
+#[tokio::test]
+async fn a_goaway_that_asks_for_calm_is_unavailable() {
+    for script in [&[GoAwayCalmBelow, Well], &[GoAwayCalmAt, Well]] {
+        let script: &'static [Fate] = script;
         assert_eq!(comes_to(script, 1).await, (Code::Ok, 2, 9.1), "{script:?}");
     }
 }
