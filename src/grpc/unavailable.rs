@@ -6,7 +6,7 @@ use super::{Code, told};
 use crate::{Rejection, breaker::OnRejection};
 
 /// What a breaker answers in place of an error: UNAVAILABLE, without messages, with a `grpc-retry-pushback-ms` of the time after which
-/// a call may be admitted, if that is known.
+/// a call may be admitted, if that is known. It is at least 1 ms: some clients hang on a pushback of 0.
 ///
 /// Without it a rejection is an error of the channel, for which tonic has no code but UNKNOWN; and the breaker's error type is not
 /// the channel's.
@@ -46,10 +46,11 @@ impl<B: Default, Err> OnRejection<Response<B>, Err> for Unavailable {
     }
 }
 
-/// Rounded up: who comes back earlier is rejected again. No more than other libraries can read.
+/// Rounded up, as a call that comes earlier is rejected again. At least 1: grpcio takes 0 for no time at
+/// all and waits until its deadline. At most what other libraries can read.
 fn milliseconds(time: Duration) -> u64 {
     let rounded = time.as_nanos().div_ceil(1_000_000);
-    u64::try_from(rounded).unwrap_or(u64::MAX).min(i32::MAX as u64)
+    u64::try_from(rounded).unwrap_or(u64::MAX).clamp(1, i32::MAX as u64)
 }
 
 #[cfg(test)]
@@ -59,7 +60,7 @@ mod tests {
     #[test]
     fn it_is_rounded_up_and_can_be_read_by_all() {
         for (time, told) in [
-            (Duration::ZERO, 0),
+            (Duration::ZERO, 1),
             (Duration::from_nanos(1), 1),
             (Duration::from_millis(30_000), 30_000),
             (Duration::from_micros(1_500), 2),
