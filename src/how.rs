@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::Cause;
+use crate::{Cause, sanitize};
 
 /// How an answer was got, or why there is none: which attempt it came from, which fallback gave it, and why.
 ///
@@ -144,7 +144,7 @@ impl Tried {
 impl fmt::Display for How {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.fallback, self.failed) {
-            (Some(fallback), _) => write!(f, "`{fallback}` answered, rung {}", self.rung())?,
+            (Some(fallback), _) => write!(f, "`{}` answered, rung {}", sanitize::name(fallback), self.rung())?,
             (None, Some(_)) => f.write_str("not answered")?,
             (None, None) if self.tried.attempts == 1 => return f.write_str("answered at once"),
             (None, None) => return write!(f, "answered by attempt {}", self.tried.attempts),

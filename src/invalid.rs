@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, error::Error, fmt};
 
+use crate::sanitize;
+
 /// A setting was refused when it was made: it names the field, the value that it was given, and what is allowed.
 ///
 /// Parts of a config are checked here, one by one, so that a whole config is always usable:
@@ -23,13 +25,17 @@ pub struct Invalid {
 impl Invalid {
     #[cfg_attr(not(any(feature = "retry", feature = "breaker", feature = "text")), allow(dead_code))]
     pub(crate) fn new(field: &'static str, value: impl fmt::Debug, allowed: &'static str) -> Self {
-        Self { field: Cow::Borrowed(field), value: format!("{value:?}"), allowed }
+        Self { field: Cow::Borrowed(field), value: sanitize::message(format_args!("{value:?}")).to_string(), allowed }
     }
 
     /// Of a setting in a document, by its path there.
     #[cfg(feature = "grpc")]
     pub(crate) fn at(path: String, value: String, allowed: &'static str) -> Self {
-        Self { field: Cow::Owned(path), value, allowed }
+        Self {
+            field: Cow::Owned(sanitize::message(path).to_string()),
+            value: sanitize::message(value).to_string(),
+            allowed,
+        }
     }
 
     /// The setting's name, or its path in the document that it was read from.
@@ -37,7 +43,7 @@ impl Invalid {
         &self.field
     }
 
-    /// The value that was refused, as text.
+    /// The value that was refused, as text: escaped, and cut at 1,024 bytes.
     pub fn value(&self) -> &str {
         &self.value
     }

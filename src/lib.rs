@@ -76,6 +76,12 @@ mod name;
 mod outcome;
 #[cfg(any(feature = "retry", feature = "breaker"))]
 mod ratio;
+// Each of these features uses its own part.
+#[cfg_attr(
+    not(all(feature = "audit", feature = "store", feature = "keyed", feature = "fallback", feature = "tracing")),
+    allow(dead_code)
+)]
+mod sanitize;
 mod verdict;
 
 // What the layers share, besides words.

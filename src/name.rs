@@ -2,6 +2,8 @@
 
 use std::{fmt, sync::Arc};
 
+use crate::sanitize;
+
 /// A name that is cheap to copy: a literal costs nothing, a `String` is shared.
 ///
 /// ```
@@ -35,7 +37,13 @@ impl Name {
         }
     }
 
-    /// The name as text.
+    /// The name, escaped and cut.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn sanitized(&self) -> std::borrow::Cow<'_, str> {
+        sanitize::name_str(self.as_str())
+    }
+
+    /// The name as it was given. Shown by `Display` and `Debug`, it is escaped and cut at 256 bytes.
     pub fn as_str(&self) -> &str {
         match &self.0 {
             Text::Literal(text) => text,
@@ -70,14 +78,16 @@ impl PartialEq for Name {
 
 impl Eq for Name {}
 
+/// Escaped and cut, between quotes.
 impl fmt::Debug for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self.as_str(), f)
+        sanitize::quoted(self.as_str()).fmt(f)
     }
 }
 
+/// Escaped and cut: names may come from outside, and must not forge a line of a log.
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        sanitize::name(self.as_str()).fmt(f)
     }
 }

@@ -2,7 +2,11 @@
 
 use std::fmt;
 
+use crate::sanitize;
+
 pub(crate) fn warn(what: fmt::Arguments<'_>) {
+    // It may contain paths and errors.
+    let what = sanitize::line(what);
     #[cfg(feature = "tracing")]
     {
         // A subscriber that panics must not end the thread for which others wait.

@@ -1,6 +1,8 @@
 //! What the layers tell their observers: every event once, in order, with its figures.
 
 mod accounts;
+#[path = "observe/hostile_text.rs"]
+mod hostile_text;
 
 use std::{
     sync::{Arc, Mutex},
@@ -231,7 +233,7 @@ fn an_opening_is_in_the_log_unasked() {
     let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
     assert_eq!(
         text.trim_end(),
-        "ERROR tower_recourse::observe::tracing: circuit opened name=db open_for=30s openings_in_a_row=1 failures_in_a_row=5 calls=0 \
+        "ERROR tower_recourse::observe::tracing: circuit opened name=\"db\" open_for=30s openings_in_a_row=1 failures_in_a_row=5 calls=0 \
          failures=0 slow=0"
     );
 }

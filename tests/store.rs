@@ -7,12 +7,16 @@ mod circuits;
 mod counter;
 #[path = "store/full.rs"]
 mod full;
+#[path = "store/hostile_text.rs"]
+mod hostile_text;
 #[path = "store/killed.rs"]
 mod killed;
 #[cfg(feature = "retry")]
 #[path = "store/ledgers.rs"]
 mod ledgers;
 mod little_room;
+#[cfg(feature = "tracing")]
+mod logged;
 
 use std::{
     fs,

@@ -48,6 +48,7 @@ impl fmt::Debug for Rejection {
     }
 }
 
+/// The circuit's name is escaped, and cut at 256 bytes.
 impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.state() {

@@ -1,6 +1,6 @@
 use std::{convert::Infallible, error::Error, fmt};
 
-use crate::Cause;
+use crate::{Cause, sanitize};
 
 /// The error of a service with a fallback.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,11 +43,14 @@ impl<E, B> FallbackError<E, B> {
     }
 }
 
+/// The backup's error is escaped, and cut at 1,024 bytes.
 impl<E, B: fmt::Display> fmt::Display for FallbackError<E, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Primary(_) => f.write_str("the call failed"),
-            Self::Both { backup, cause, .. } => write!(f, "{cause}, and the fallback failed: {backup}"),
+            Self::Both { backup, cause, .. } => {
+                write!(f, "{cause}, and the fallback failed: {}", sanitize::message(backup))
+            }
         }
     }
 }

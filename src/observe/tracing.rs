@@ -3,7 +3,7 @@ use std::{fmt, time::Duration};
 use tracing::{debug, error, info, warn};
 
 use super::{Booked, Event, Observer};
-use crate::Cause;
+use crate::{Cause, sanitize::name_str};
 
 /// Writes every event through `tracing`. It is on by default.
 ///
@@ -17,6 +17,9 @@ use crate::Cause;
 /// | a fallback asked, a circuit half-open or closed, a retry that helped, a refused request that is sent again | info |
 /// | a fallback that failed too | error |
 /// | a failure that a circuit counted | debug |
+///
+/// Names and keys are strings, which a subscriber puts between quotes. They are escaped and cut at 256 bytes first, so that
+/// none that comes from outside can forge a line or a field.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Tracing;
 
@@ -33,41 +36,66 @@ impl Observer for Tracing {
     fn on_event(&self, event: &Event<'_>) {
         match *event {
             Event::RetryScheduled { name, attempt, delay, booked: None } => {
-                warn!(%name, attempt, ?delay, "attempt failed, retrying");
+                warn!(name = &*name.sanitized(), attempt, ?delay, "attempt failed, retrying");
             }
             Event::RetryScheduled { name, attempt, delay, booked: Some(Booked { key, retries, in_all }) } => {
-                warn!(%name, attempt, ?delay, key, retries, in_all, "attempt failed, retrying");
+                warn!(
+                    name = &*name.sanitized(),
+                    attempt,
+                    ?delay,
+                    key = &*name_str(key),
+                    retries,
+                    in_all,
+                    "attempt failed, retrying"
+                );
             }
-            Event::Resent { name, attempt } => info!(%name, attempt, "refused, sent again at once"),
+            Event::Resent { name, attempt } => info!(name = &*name.sanitized(), attempt, "refused, sent again at once"),
             Event::RetryStopped {
                 name,
                 attempt,
                 cause: cause @ (Cause::Rejected { .. } | Cause::NotReplayable),
                 ..
             } => {
-                debug!(%name, attempt, %cause, "not retried");
+                debug!(name = &*name.sanitized(), attempt, %cause, "not retried");
             }
             Event::RetryStopped { name, attempt, cause, booked } => {
-                error!(%name, attempt, %cause, key = booked.map(|booked| booked.key), "not retried");
+                let key = booked.map(|booked| name_str(booked.key));
+                error!(name = &*name.sanitized(), attempt, %cause, key = key.as_deref(), "not retried");
             }
             Event::NothingToRetry { name } => {
-                warn!(%name, "a request failed that can't be sent again, as nothing was kept of it; this is said once");
+                warn!(
+                    name = &*name.sanitized(),
+                    "a request failed that can't be sent again, as nothing was kept of it; this is said once"
+                );
             }
-            Event::RetrySucceeded { name, attempt } => info!(%name, attempt, "succeeded after retrying"),
+            Event::RetrySucceeded { name, attempt } => {
+                info!(name = &*name.sanitized(), attempt, "succeeded after retrying")
+            }
             Event::CircuitOpened { name, open_for, openings_in_a_row, failures_in_a_row, calls, failures, slow } => {
                 let open_for = OpenFor(open_for);
-                error!(%name, ?open_for, openings_in_a_row, failures_in_a_row, calls, failures, slow, "circuit opened");
+                error!(
+                    name = &*name.sanitized(),
+                    ?open_for,
+                    openings_in_a_row,
+                    failures_in_a_row,
+                    calls,
+                    failures,
+                    slow,
+                    "circuit opened"
+                );
             }
             Event::CircuitWouldOpen { name, failures_in_a_row, calls, failures, slow } => {
-                warn!(%name, failures_in_a_row, calls, failures, slow, "circuit would have opened");
+                warn!(name = &*name.sanitized(), failures_in_a_row, calls, failures, slow, "circuit would have opened");
             }
-            Event::CircuitSteered { name, mode } => info!(%name, mode, "circuit steered"),
-            Event::CircuitHalfOpened { name } => info!(%name, "circuit half-open, probing"),
-            Event::CircuitClosed { name } => info!(%name, "circuit closed"),
-            Event::CallFailed { name } => debug!(%name, "failure counted"),
-            Event::CallRejected { name, retry_in } => debug!(%name, ?retry_in, "call rejected"),
-            Event::FallbackAsked { name, cause } => info!(%name, %cause, "fallback asked"),
-            Event::FallbackFailed { name, cause } => error!(%name, %cause, "fallback failed too"),
+            Event::CircuitSteered { name, mode } => {
+                info!(name = &*name.sanitized(), mode = &*name_str(mode), "circuit steered")
+            }
+            Event::CircuitHalfOpened { name } => info!(name = &*name.sanitized(), "circuit half-open, probing"),
+            Event::CircuitClosed { name } => info!(name = &*name.sanitized(), "circuit closed"),
+            Event::CallFailed { name } => debug!(name = &*name.sanitized(), "failure counted"),
+            Event::CallRejected { name, retry_in } => debug!(name = &*name.sanitized(), ?retry_in, "call rejected"),
+            Event::FallbackAsked { name, cause } => info!(name = &*name.sanitized(), %cause, "fallback asked"),
+            Event::FallbackFailed { name, cause } => error!(name = &*name.sanitized(), %cause, "fallback failed too"),
         }
     }
 }

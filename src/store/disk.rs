@@ -11,7 +11,7 @@ use super::{
     envelope::{self, Parts, Unusable},
     place::Place,
 };
-use crate::warning::warn;
+use crate::{sanitize, warning::warn};
 
 /// Keeps everybody else out while it lives. The system lets go of it when the process ends, however it does.
 #[derive(Debug)]
@@ -53,16 +53,19 @@ pub(super) fn load(place: &Place) -> Result<Parts, StoreError> {
     let aside = place.aside(reason);
     let moved = fs::rename(&data, &aside).and_then(|()| sync(place.folder()));
     moved.map_err(StoreError::io("set aside", &data))?;
-    warn(format_args!("the store {data:?} {why}; it is set aside as {aside:?}, and we begin with nothing"));
+    let (data, aside) = (sanitize::path(&data), sanitize::path(&aside));
+    warn(format_args!("the store {data} {why}; it is set aside as {aside}, and we begin with nothing"));
     Ok(Parts::new())
 }
 
 /// Keeps a copy of a file of which not all can be used.
 pub(super) fn copy_aside(place: &Place, why: &str) {
     let (data, aside) = (place.data(), place.aside("damaged"));
-    match fs::copy(&data, &aside) {
-        Ok(_) => warn(format_args!("in the store {data:?}, {why}; there is a copy as {aside:?}")),
-        Err(error) => warn(format_args!("in the store {data:?}, {why}; it can't be copied to {aside:?}: {error}")),
+    let copied = fs::copy(&data, &aside);
+    let (data, aside) = (sanitize::path(&data), sanitize::path(&aside));
+    match copied {
+        Ok(_) => warn(format_args!("in the store {data}, {why}; there is a copy as {aside}")),
+        Err(error) => warn(format_args!("in the store {data}, {why}; it can't be copied to {aside}: {error}")),
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::time::Wall;
+use crate::{sanitize, time::Wall};
 
 /// The format that is written. A file of a later one is none of ours.
 const VERSION: u64 = 1;
@@ -53,7 +53,7 @@ pub(super) fn encode(parts: &Parts, saved_at: Wall) -> serde_json::Result<Vec<u8
 }
 
 pub(super) fn decode(bytes: &[u8]) -> Result<Parts, Unusable> {
-    let damaged = |error: serde_json::Error| Unusable::Damaged(error.to_string());
+    let damaged = |error: serde_json::Error| Unusable::Damaged(sanitize::message(error).to_string());
     match serde_json::from_slice(bytes).map_err(damaged)? {
         Versioned { version: VERSION } => {}
         Versioned { version: 0 } => return Err(Unusable::Damaged("there is no version 0".to_owned())),

@@ -1,9 +1,9 @@
 use std::{error::Error, fmt, io, path::PathBuf, sync::Arc};
 
-use crate::Invalid;
+use crate::{Invalid, sanitize};
 
 /// What keeps a store from being opened, or from saving.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum StoreError {
     /// The store's name can't be that of a file.
@@ -38,15 +38,42 @@ impl StoreError {
     }
 }
 
+/// Paths, names and messages are escaped and cut.
+impl fmt::Debug for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(invalid) => f.debug_tuple("Name").field(invalid).finish(),
+            Self::Held { path } => f.debug_struct("Held").field("path", &sanitize::path(path)).finish(),
+            Self::Io { doing, path, error } => f
+                .debug_struct("Io")
+                .field("doing", doing)
+                .field("path", &sanitize::path(path))
+                .field("error", &sanitize::message(format_args!("{error:?}")))
+                .finish(),
+            Self::Part { name, why } => f
+                .debug_struct("Part")
+                .field("name", &sanitize::quoted(name))
+                .field("why", &sanitize::quoted(why))
+                .finish(),
+        }
+    }
+}
+
+/// Paths, names and messages are escaped and cut.
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Name(invalid) => invalid.fmt(f),
             Self::Held { path } => {
-                write!(f, "{path:?} is locked: another process uses this store, or this one has opened it twice")
+                let path = sanitize::path(path);
+                write!(f, "{path} is locked: another process uses this store, or this one has opened it twice")
             }
-            Self::Io { doing, path, error } => write!(f, "can't {doing} {path:?}: {error}"),
-            Self::Part { name, why } => write!(f, "the part {name:?} can't be saved: {why}"),
+            Self::Io { doing, path, error } => {
+                write!(f, "can't {doing} {}: {}", sanitize::path(path), sanitize::message(error))
+            }
+            Self::Part { name, why } => {
+                write!(f, "the part {} can't be saved: {}", sanitize::quoted(name), sanitize::message(why))
+            }
         }
     }
 }

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     Invalid,
     observe::{Event, Observer},
+    sanitize,
 };
 
 /// State that survives the process, in a file that is never half written.
@@ -138,7 +139,10 @@ impl FileStore {
 impl fmt::Debug for FileStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Shared { place, parts, .. } = &*self.inner.shared;
-        f.debug_struct("FileStore").field("file", &place.data()).field("parts", parts).finish_non_exhaustive()
+        f.debug_struct("FileStore")
+            .field("file", &sanitize::path(&place.data()))
+            .field("parts", parts)
+            .finish_non_exhaustive()
     }
 }
 

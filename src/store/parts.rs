@@ -14,7 +14,7 @@ use super::{
     Persist, StoreError,
     envelope::{self, Part},
 };
-use crate::{Invalid, time::Wall};
+use crate::{Invalid, sanitize, time::Wall};
 
 pub(super) struct Parts(Mutex<Known>);
 
@@ -64,7 +64,10 @@ impl Parts {
                     part.restore(snapshot, age);
                     (Restored::State { age }, None)
                 }
-                Err(error) => (Restored::Unreadable, Some(format!("the part {name:?} can't be read ({error})"))),
+                Err(error) => {
+                    let (part, why) = (sanitize::quoted(&name), sanitize::message(error));
+                    (Restored::Unreadable, Some(format!("the part {part} can't be read ({why})")))
+                }
             },
         };
         let mut known = self.lock();
@@ -100,7 +103,8 @@ impl Parts {
             }
         }
         let file = envelope::encode(&self.lock().saved, Wall::now());
-        let file = file.map_err(|error| StoreError::Part { name: "all".to_owned(), why: error.to_string() })?;
+        let file = file
+            .map_err(|error| StoreError::Part { name: "all".to_owned(), why: sanitize::message(error).to_string() })?;
         Ok((file, trouble))
     }
 
@@ -112,7 +116,7 @@ impl Parts {
 
 impl fmt::Debug for Parts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.lock().saved.keys()).finish()
+        f.debug_set().entries(self.lock().saved.keys().map(sanitize::quoted)).finish()
     }
 }
 
@@ -124,7 +128,7 @@ trait Kept: Send + Sync {
 impl<P: Persist> Kept for P {
     fn snapshot(&self) -> Result<Box<RawValue>, String> {
         match catch_unwind(AssertUnwindSafe(|| to_raw_value(&Persist::snapshot(self)))) {
-            Ok(state) => state.map_err(|error| error.to_string()),
+            Ok(state) => state.map_err(|error| sanitize::message(error).to_string()),
             Err(_) => Err("its snapshot panicked".to_owned()),
         }
     }

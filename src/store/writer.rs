@@ -14,7 +14,7 @@ use super::{
     parts::Parts,
     place::Place,
 };
-use crate::warning::warn;
+use crate::{sanitize, warning::warn};
 
 /// What the thread and the handles share.
 #[derive(Debug)]
@@ -35,7 +35,10 @@ pub(super) fn start(shared: Arc<Shared>, lock: Lock) -> io::Result<JoinHandle<()
             let said = result.as_ref().err().map(ToString::to_string);
             if shared.commits.answer(&task, result) {
                 let said = said.unwrap_or_default();
-                warn(format_args!("store {:?}: {said}; what was saved before is still there", shared.place.data()));
+                warn(format_args!(
+                    "store {}: {said}; what was saved before is still there",
+                    sanitize::path(&shared.place.data())
+                ));
             }
             if task.is_last {
                 return;

@@ -12,7 +12,7 @@ use super::super::{
     rule::{Phase, Word},
     slab::Tenant,
 };
-use crate::{Invalid, Name, classify::Errors};
+use crate::{Invalid, Name, classify::Errors, sanitize};
 
 /// The circuits of a keyed breaker: a handle to list and to steer them. Clones are handles of the same ones.
 pub struct Circuits<K, C = Errors> {
@@ -56,13 +56,15 @@ where
     }
 
     /// Names each circuit `name/key` in events and rejections, in place of the config's name for all. A name is made when its key
-    /// is seen for the first time.
+    /// is seen for the first time, and is cut at 256 bytes.
     pub fn named(self) -> Self
     where
         K: fmt::Display,
         C: Clone,
     {
-        let name = |settings: &Settings, key: &K| Some(Name::from(format!("{}/{key}", settings.name)));
+        let name = |settings: &Settings, key: &K| {
+            Some(Name::from(sanitize::cut_name(format_args!("{}/{key}", settings.name.as_str()))))
+        };
         let keys = usize::try_from(self.shared.circuits.capacity()).unwrap_or(usize::MAX);
         let circuits = Cache::with(keys, keys as u64, UnitWeighter, RandomState::new(), KeepOpen);
         let shared = Shared { settings: Arc::clone(&self.shared.settings), circuits, name };

@@ -10,6 +10,7 @@ use std::{
 };
 
 use super::{AuditConfig, writer::Sink};
+use crate::sanitize;
 
 /// Opened anew for each batch: it may have been moved away, by us or by others. While it is open it is locked, so that processes
 /// which write to the same file neither rotate it at once nor cut off each other's lines.
@@ -121,7 +122,7 @@ impl Sink for LogFile {
     }
 
     fn name(&self) -> String {
-        format!("{:?}", self.path)
+        sanitize::path(&self.path).to_string()
     }
 }
 

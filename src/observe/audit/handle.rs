@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     observe::{Event, Observer},
+    sanitize,
     time::Wall,
 };
 
@@ -58,7 +59,7 @@ impl Audit {
     pub fn to_file_with(path: impl AsRef<Path>, config: AuditConfig) -> io::Result<Self> {
         let path = path.as_ref();
         let file = LogFile::new(path, &config)
-            .map_err(|error| io::Error::new(error.kind(), format!("audit file {path:?}: {error}")))?;
+            .map_err(|error| io::Error::new(error.kind(), format!("audit file {}: {error}", sanitize::path(path))))?;
         Self::to_sink(file, &config)
     }
 

@@ -67,9 +67,9 @@ mod config;
 mod entry;
 mod file;
 mod handle;
+mod json;
 mod queue;
 mod stream;
-mod text;
 mod told;
 mod writer;
 

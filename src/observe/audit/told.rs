@@ -17,36 +17,36 @@ pub(super) fn entry(event: &Event<'_>) -> Entry {
     let entry = Entry::new(kind(event));
     match *event {
         Event::RetryScheduled { name, attempt, delay, booked } => {
-            let entry = entry.name(name).count("attempt", attempt.into()).count("delay_ms", millis(delay));
+            let entry = entry.name(name.as_str()).count("attempt", attempt.into()).count("delay_ms", millis(delay));
             of_ledger(entry, booked)
         }
         Event::RetryStopped { name, attempt, cause, booked } => {
-            of_ledger(because(entry.name(name), cause).count("attempt", attempt.into()), booked)
+            of_ledger(because(entry.name(name.as_str()), cause).count("attempt", attempt.into()), booked)
         }
-        Event::NothingToRetry { name } => entry.name(name),
+        Event::NothingToRetry { name } => entry.name(name.as_str()),
         Event::Resent { name, attempt } | Event::RetrySucceeded { name, attempt } => {
-            entry.name(name).count("attempt", attempt.into())
+            entry.name(name.as_str()).count("attempt", attempt.into())
         }
         Event::CircuitOpened { name, open_for, openings_in_a_row, failures_in_a_row, calls, failures, slow } => {
-            let entry = entry.name(name).count("openings_in_a_row", openings_in_a_row.into());
+            let entry = entry.name(name.as_str()).count("openings_in_a_row", openings_in_a_row.into());
             let entry = entry.count("failures_in_a_row", failures_in_a_row.into());
             let entry = if open_for == Duration::MAX { entry } else { entry.count("open_for_ms", millis(open_for)) };
             of_window(entry, calls, failures, slow)
         }
         Event::CircuitWouldOpen { name, failures_in_a_row, calls, failures, slow } => {
-            let entry = entry.name(name).count("failures_in_a_row", failures_in_a_row.into());
+            let entry = entry.name(name.as_str()).count("failures_in_a_row", failures_in_a_row.into());
             of_window(entry, calls, failures, slow)
         }
-        Event::CircuitSteered { name, mode } => entry.name(name).reason(mode),
+        Event::CircuitSteered { name, mode } => entry.name(name.as_str()).reason(mode),
         Event::CircuitHalfOpened { name } | Event::CircuitClosed { name } | Event::CallFailed { name } => {
-            entry.name(name)
+            entry.name(name.as_str())
         }
         Event::CallRejected { name, retry_in } => match retry_in {
-            Some(retry_in) => entry.name(name).count("retry_in_ms", millis(retry_in)),
-            None => entry.name(name),
+            Some(retry_in) => entry.name(name.as_str()).count("retry_in_ms", millis(retry_in)),
+            None => entry.name(name.as_str()),
         },
         Event::FallbackAsked { name, cause } | Event::FallbackFailed { name, cause } => {
-            because(entry.name(name), cause)
+            because(entry.name(name.as_str()), cause)
         }
     }
 }
