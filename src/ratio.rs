@@ -1,30 +1,37 @@
 //! A share of a whole.
 
-use std::fmt;
+use std::{cmp::Ordering, fmt};
 
 use crate::Invalid;
 
-/// A share, from 0 (none) to 1 (all), held in millionths, so that 0.6 is 0.6 and comparisons are exact.
+/// A share, from 0 (none) to 1 (all). It is stored as a fraction of two whole numbers, so comparisons are exact: 2 of 3 reach
+/// `Ratio::new(2.0 / 3.0)`, and 3 of 5 reach `Ratio::new(0.6)`.
 ///
 /// ```
 /// use tower_recourse::Ratio;
 ///
 /// assert_eq!(Ratio::new(0.5), Ratio::percent(50));
+/// assert_eq!(Ratio::new(2.0 / 3.0), Ratio::of(2, 3));
 /// assert!(Ratio::new(1.2).is_err());
 /// assert!(Ratio::new(f64::NAN).is_err());
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Ratio {
-    millionths: u32,
+    // In lowest terms, so that equal shares are equal fields.
+    part: u32,
+    whole: u32,
 }
 
 impl Ratio {
-    const WHOLE: u32 = 1_000_000;
-
     /// Half of the whole.
-    pub const HALF: Self = Self { millionths: Self::WHOLE / 2 };
+    pub const HALF: Self = Self { part: 1, whole: 2 };
 
-    /// A share of `value`, rounded to the nearest millionth.
+    /// How far a number may be from the fraction that it stands for: far more than floating point loses in a few operations,
+    /// and far less than two fractions with denominators below 700,000 are apart.
+    const TOLERANCE: f64 = 1e-12;
+
+    /// A share of `value`: the simplest fraction that is as close to it as floating point can tell. A share that was computed
+    /// as `k / n` is exactly k of n.
     ///
     /// # Errors
     ///
@@ -33,7 +40,7 @@ impl Ratio {
         if !(0.0..=1.0).contains(&value) {
             return Err(Invalid::new("ratio", value, "within 0..=1"));
         }
-        Ok(Self { millionths: (value * f64::from(Self::WHOLE)).round() as u32 })
+        Ok(Self::nearest(value))
     }
 
     /// A share of `value` percent.
@@ -45,18 +52,33 @@ impl Ratio {
         if value > 100 {
             return Err(Invalid::new("percent", value, "within 0..=100"));
         }
-        Ok(Self { millionths: value * (Self::WHOLE / 100) })
+        Ok(Self::reduced(value, 100))
+    }
+
+    /// `part` of `whole`, such as 2 of 3.
+    ///
+    /// # Errors
+    ///
+    /// If `whole` is 0, or `part` is more than `whole`.
+    pub fn of(part: u32, whole: u32) -> Result<Self, Invalid> {
+        if whole == 0 {
+            return Err(Invalid::new("whole", whole, "at least 1"));
+        }
+        if part > whole {
+            return Err(Invalid::new("part", part, "at most the whole"));
+        }
+        Ok(Self::reduced(part, whole))
     }
 
     /// The share as a number from 0 to 1.
     pub fn as_f64(self) -> f64 {
-        f64::from(self.millionths) / f64::from(Self::WHOLE)
+        f64::from(self.part) / f64::from(self.whole)
     }
 
     /// The smallest part of `whole` that is this share or more.
     #[cfg_attr(not(feature = "breaker"), allow(dead_code))]
     pub(crate) fn least_of(self, whole: u32) -> u32 {
-        let part = (u64::from(self.millionths) * u64::from(whole)).div_ceil(u64::from(Self::WHOLE));
+        let part = (u64::from(self.part) * u64::from(whole)).div_ceil(u64::from(self.whole));
         // Never more than the whole.
         (part as u32).max(1)
     }
@@ -64,7 +86,54 @@ impl Ratio {
     /// Whether `part` of `whole` is this share or more. Nothing of nothing is no share at all.
     #[cfg_attr(not(feature = "breaker"), allow(dead_code))]
     pub(crate) fn is_reached_by(self, part: u32, whole: u32) -> bool {
-        part > 0 && u64::from(part) * u64::from(Self::WHOLE) >= u64::from(self.millionths) * u64::from(whole)
+        part > 0 && u64::from(part) * u64::from(self.whole) >= u64::from(self.part) * u64::from(whole)
+    }
+
+    fn reduced(part: u32, whole: u32) -> Self {
+        let (mut divisor, mut rest) = (whole, part);
+        while rest > 0 {
+            (divisor, rest) = (rest, divisor % rest);
+        }
+        Self { part: part / divisor, whole: whole / divisor }
+    }
+
+    /// The first convergent of `value`'s continued fraction that is within the tolerance, or the last one that fits.
+    fn nearest(value: f64) -> Self {
+        let (mut before, mut last) = ((1_u64, 0_u64), (0_u64, 1_u64));
+        let mut rest = value;
+        while (last.0 as f64 / last.1 as f64 - value).abs() > Self::TOLERANCE {
+            rest = rest.recip();
+            let digit = rest.floor();
+            rest -= digit;
+            // A digit beyond the largest denominator can't be used, however large it is.
+            let digit = digit as u64;
+            let next = (
+                digit.saturating_mul(last.0).saturating_add(before.0),
+                digit.saturating_mul(last.1).saturating_add(before.1),
+            );
+            if next.1 > u64::from(u32::MAX) {
+                break;
+            }
+            (before, last) = (last, next);
+        }
+        // A share of more than nothing stays one.
+        match last {
+            (0, _) if value > 0.0 => Self { part: 1, whole: u32::MAX },
+            (part, whole) => Self::reduced(part as u32, whole as u32),
+        }
+    }
+}
+
+impl Ord for Ratio {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let mine = u64::from(self.part) * u64::from(other.whole);
+        mine.cmp(&(u64::from(other.part) * u64::from(self.whole)))
+    }
+}
+
+impl PartialOrd for Ratio {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -87,5 +156,57 @@ mod tests {
             assert_eq!(ratio.least_of(whole), least, "{share} of {whole}");
             assert!(ratio.is_reached_by(least, whole) && !ratio.is_reached_by(least - 1, whole), "{share} of {whole}");
         }
+    }
+
+    #[test]
+    fn every_fraction_up_to_two_hundred_reaches_its_threshold() {
+        for n in 1..=200_u32 {
+            for k in 0..=n {
+                let ratio = Ratio::new(f64::from(k) / f64::from(n)).unwrap();
+                assert_eq!(ratio, Ratio::of(k, n).unwrap(), "{k} of {n}");
+                assert_eq!(ratio.least_of(n), k.max(1), "{k} of {n}");
+                assert!(k == 0 || ratio.is_reached_by(k, n) && ratio.is_reached_by(7 * k, 7 * n), "{k} of {n}");
+                assert!(k == 0 || !ratio.is_reached_by(k - 1, n), "{k} of {n}");
+            }
+        }
+    }
+
+    #[test]
+    fn fractions_of_the_largest_windows_are_exact() {
+        for n in [999, 1_000, 4_095, 4_096, 10_007, 100_003, 600_011] {
+            for k in (1..=n).step_by(n as usize / 97) {
+                let ratio = Ratio::new(f64::from(k) / f64::from(n)).unwrap();
+                assert_eq!(ratio, Ratio::of(k, n).unwrap(), "{k} of {n}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_computed_share_is_the_share_that_was_meant() {
+        for (value, part, whole) in
+            [(0.1 + 0.2, 3, 10), (1.0 - 0.9, 1, 10), (0.1 * 3.0, 3, 10), (1.0 / 49.0 * 49.0, 1, 1)]
+        {
+            assert_eq!(Ratio::new(value), Ratio::of(part, whole), "{value}");
+        }
+        for value in [0.123_456_789, 1e-9, 1.0 - 1e-9, std::f64::consts::FRAC_1_SQRT_2] {
+            assert!((Ratio::new(value).unwrap().as_f64() - value).abs() < 1e-12, "{value}");
+        }
+        for tiny in [1e-10, 1e-13, f64::MIN_POSITIVE] {
+            assert!(Ratio::new(tiny).unwrap() > Ratio::of(0, 1).unwrap(), "{tiny}");
+        }
+    }
+
+    #[test]
+    fn shares_are_ordered_by_size() {
+        let shares =
+            [(0, 1), (1, 3), (1, 2), (2, 3), (665_857, 665_858), (1, 1)].map(|(k, n)| Ratio::of(k, n).unwrap());
+        assert!(shares.is_sorted_by(|one, next| one < next));
+    }
+
+    #[test]
+    fn a_share_of_nothing_or_more_than_the_whole_is_refused() {
+        assert_eq!(Ratio::of(1, 0).unwrap_err().to_string(), "`whole` is 0, but must be at least 1");
+        assert_eq!(Ratio::of(4, 3).unwrap_err().to_string(), "`part` is 4, but must be at most the whole");
+        assert_eq!(Ratio::of(2, 4), Ok(Ratio::HALF));
     }
 }

@@ -11,7 +11,7 @@ use accounts::{at_once, counted, end_all, endings, open};
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_recourse::{
     BreakerConfig, BreakerLayer, Circuit, Ratio, State, Verdict,
-    breaker::{Dropped, Mode, OpenRule, Window},
+    breaker::{Dropped, Mode, OpenRule, Probes, Window},
     time::ManualClock,
 };
 
@@ -302,4 +302,54 @@ async fn a_permit_that_came_with_readiness_is_not_slow_for_having_waited() {
     let mut service = layer.layer(echo);
     service.ready().await.unwrap().call(2 * SECOND).await.unwrap();
     assert_eq!(held(&circuit), (0, 0, 2, 1), "and a slow call is slow");
+}
+
+#[test]
+fn k_of_n_failures_open_it_whatever_k_and_n_are() {
+    for n in 1..=20 {
+        for k in 1..=n {
+            let by_number = Ratio::new(f64::from(k) / f64::from(n)).unwrap();
+            for failing in [by_number, Ratio::of(k, n).unwrap()] {
+                let (circuit, _clock) = circuit(counted().open_when(OpenRule::Ratio { failing, window: last(n) }));
+                end_all(&circuit, Verdict::Success, n - k);
+                end_all(&circuit, FAILURE, k - 1);
+                assert_eq!(circuit.state(), State::Closed, "{k} of {n}, one too few");
+                end_all(&circuit, FAILURE, 1);
+                assert_eq!(circuit.state(), State::Open, "{k} of {n}");
+            }
+        }
+    }
+}
+
+#[test]
+fn k_of_n_slow_calls_open_it_too() {
+    for (k, n) in [(2, 3), (3, 7), (7, 11), (13, 19)] {
+        let share = Ratio::new(f64::from(k) / f64::from(n)).unwrap();
+        let rule = OpenRule::Slow { longer_than: SECOND, share, window: last(n) };
+        let (circuit, clock) = circuit(counted().open_when(rule));
+        end_all(&circuit, Verdict::Success, n - k);
+        for slow in 1..=k {
+            assert_eq!(circuit.state(), State::Closed, "{slow} of {k} of {n}");
+            let permit = circuit.admit().unwrap();
+            clock.advance(SECOND + MICRO);
+            permit.success();
+        }
+        assert_eq!(circuit.state(), State::Open, "{k} of {n}");
+    }
+}
+
+#[test]
+fn k_of_n_failed_probes_reopen_it() {
+    for (k, n) in [(1, 3), (2, 3), (3, 7), (7, 11), (13, 19)] {
+        let share = Ratio::new(f64::from(k) / f64::from(n)).unwrap();
+        for (failures, then) in [(k - 1, State::Closed), (k, State::Open)] {
+            let probes = Probes::share_of(n, share).unwrap();
+            let (circuit, clock) = circuit(counted().open_when(at_once()).probes(probes));
+            open(&circuit);
+            clock.advance(30 * SECOND);
+            end_all(&circuit, FAILURE, failures);
+            end_all(&circuit, Verdict::Success, n - failures);
+            assert_eq!(circuit.state(), then, "{failures} of {n}, for {k} of {n}");
+        }
+    }
 }
