@@ -66,7 +66,7 @@ async fn every_retry_and_every_opening_is_a_line() {
 
     let told: Vec<_> = lines(&path).into_iter().map(without_time).collect();
     let retry = json!({ "attempt": 1, "delay_ms": 1000 });
-    let opened = json!({ "calls": 0, "failures": 0, "failures_in_a_row": 2, "slow": 0, "open_for_ms": 30_000, "openings_in_a_row": 1 });
+    let opened = json!({ "calls": 2, "failures": 2, "failures_in_a_row": 2, "slow": 0, "open_for_ms": 30_000, "openings_in_a_row": 1 });
     let stopped = json!({ "attempt": 2 });
     let message = "all 2 attempts failed";
     assert_eq!(

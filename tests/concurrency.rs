@@ -217,3 +217,32 @@ fn handles_made_and_dropped_on_two_threads_never_mix_up_their_circuits() {
         }
     });
 }
+
+#[test]
+fn totals_add_up_when_counting_is_switched_under_load() {
+    let on = BreakerConfig::default().unobserved().count_calls();
+    let off = BreakerConfig::default().unobserved();
+    let circuit = Circuit::new(off.clone());
+    let switching = AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        for n in 0..3_u64 {
+            let (circuit, switching) = (&circuit, &switching);
+            scope.spawn(move || {
+                while switching.load(Ordering::Relaxed) < 20_000 {
+                    let permit = circuit.admit().unwrap();
+                    match n {
+                        0 => permit.neutral(),
+                        _ => permit.success(),
+                    }
+                }
+            });
+        }
+        for _ in 0..10_000 {
+            circuit.reconfigure(on.clone());
+            circuit.reconfigure(off.clone());
+            switching.fetch_add(2, Ordering::Relaxed);
+        }
+    });
+    circuit.reconfigure(on);
+    endings(&circuit);
+}

@@ -13,7 +13,7 @@ use accounts::{at_once, open};
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_recourse::{
     BreakerConfig, BreakerLayer, Circuit, FallbackLayer, Ratio, RetryConfig, RetryLayer, State, Verdict,
-    breaker::{OpenFor, OpenRule, Window},
+    breaker::{Mode, OpenFor, OpenRule, Window},
     observe::{Event, Observer},
     retry::Backoff,
     time::ManualClock,
@@ -133,7 +133,7 @@ async fn the_stack_tells_who_did_what_in_order() {
             r#"CallFailed { name: "breaker" }"#,
             r#"RetryScheduled { name: "retry", attempt: 1, delay: 1s, booked: None }"#,
             r#"CallFailed { name: "breaker" }"#,
-            r#"CircuitOpened { name: "breaker", open_for: 30s, openings_in_a_row: 1, failures_in_a_row: 2, calls: 0, failures: 0, slow: 0 }"#,
+            r#"CircuitOpened { name: "breaker", open_for: 30s, openings_in_a_row: 1, failures_in_a_row: 2, calls: 2, failures: 2, slow: 0 }"#,
             r#"RetryStopped { name: "retry", attempt: 2, cause: AttemptsSpent { attempts: 2 }, booked: None }"#,
             r#"FallbackAsked { name: "fallback", cause: AttemptsSpent { attempts: 2 } }"#,
         ]
@@ -233,7 +233,45 @@ fn an_opening_is_in_the_log_unasked() {
     let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
     assert_eq!(
         text.trim_end(),
-        "ERROR tower_recourse::observe::tracing: circuit opened name=\"db\" open_for=30s openings_in_a_row=1 failures_in_a_row=5 calls=0 \
-         failures=0 slow=0"
+        "ERROR tower_recourse::observe::tracing: circuit opened name=\"db\" open_for=30s openings_in_a_row=1 failures_in_a_row=5 calls=5 \
+         failures=5 slow=0"
     );
+}
+
+/// The figures of the last event: failures in a row, calls, failures, slow calls.
+fn figures(log: &Log, kind: &str) -> String {
+    let event = log.take().pop().unwrap();
+    assert!(event.starts_with(kind), "{event}");
+    event[event.find("failures_in_a_row").unwrap()..].to_owned()
+}
+
+#[test]
+fn six_failures_in_a_row_are_reported_as_six_failures() {
+    let six = || BreakerConfig::default().unobserved().open_when(OpenRule::consecutive(6).unwrap());
+    let window = Window::count(100).unwrap();
+    let slow = OpenRule::Slow { longer_than: Duration::from_secs(1), share: Ratio::HALF, window };
+    let failing = OpenRule::Ratio { failing: Ratio::HALF, window };
+    for (config, figures_then) in [
+        (six(), "failures_in_a_row: 6, calls: 6, failures: 6, slow: 0 }"),
+        (six().or_when(slow), "failures_in_a_row: 6, calls: 8, failures: 6, slow: 0 }"),
+        (six().or_when(failing), "failures_in_a_row: 6, calls: 8, failures: 6, slow: 0 }"),
+    ] {
+        for (mode, kind) in [(Mode::Auto, "CircuitOpened"), (Mode::MetricsOnly, "CircuitWouldOpen")] {
+            let log = Log::default();
+            let circuit = Circuit::new(config.clone().observe(log.clone()).clock(ManualClock::new()));
+            circuit.set_mode(mode);
+            accounts::end_all(&circuit, Verdict::Success, 2);
+            accounts::end_all(&circuit, Verdict::transient(), 6);
+            assert_eq!(figures(&log, kind), figures_then);
+        }
+    }
+}
+
+#[test]
+fn a_circuit_opened_by_hand_reports_no_failures() {
+    let log = Log::default();
+    let circuit = Circuit::new(BreakerConfig::default().unobserved().observe(log.clone()));
+    circuit.force_open();
+    let opened = log.take().into_iter().find(|event| event.starts_with("CircuitOpened")).unwrap();
+    assert!(opened.ends_with("failures_in_a_row: 0, calls: 0, failures: 0, slow: 0 }"), "{opened}");
 }

@@ -66,7 +66,9 @@ impl Permit {
         if counted {
             tenant.totals.admitted.add();
         }
-        Self { plain: flags.is_plain(), counted, started, core: tenant.core, generation, blamed: true, ended: false }
+        // While settings are exchanged, the flags may be those of the other settings.
+        let plain = flags.is_plain() && !counted;
+        Self { plain, counted, started, core: tenant.core, generation, blamed: true, ended: false }
     }
 
     /// The call did what it was for.

@@ -19,6 +19,7 @@ impl Tenant {
     /// That the circuit has become this, and is counted already.
     pub(crate) fn tell_of(&self, settings: &Settings, word: Word, counts: Counts, asked: Option<Duration>) {
         let name = self.name(settings);
+        let (calls, failures) = counted(counts);
         settings.observers.tell(match word.phase {
             Phase::Open => Event::CircuitOpened {
                 name,
@@ -28,8 +29,8 @@ impl Tenant {
                 },
                 openings_in_a_row: word.streak.into(),
                 failures_in_a_row: counts.in_a_row,
-                calls: counts.calls.max(counts.timed),
-                failures: counts.failures,
+                calls,
+                failures,
                 slow: counts.slow,
             },
             Phase::HalfOpen { .. } => Event::CircuitHalfOpened { name },
@@ -38,12 +39,22 @@ impl Tenant {
     }
 
     pub(crate) fn tell_would_open(&self, settings: &Settings, counts: Counts) {
+        let (calls, failures) = counted(counts);
         settings.observers.tell(Event::CircuitWouldOpen {
             name: self.name(settings),
             failures_in_a_row: counts.in_a_row,
-            calls: counts.calls.max(counts.timed),
-            failures: counts.failures,
+            calls,
+            failures,
             slow: counts.slow,
         });
+    }
+}
+
+/// The calls, and the failures among them, that an event reports. Where no window counts failures, the row of failures is all
+/// that is known of them.
+fn counted(counts: Counts) -> (u32, u32) {
+    match counts.calls {
+        0 => (counts.timed.max(counts.in_a_row), counts.in_a_row),
+        calls => (calls.max(counts.timed), counts.failures),
     }
 }

@@ -58,7 +58,7 @@ pub enum Event<'a> {
         openings_in_a_row: u32,
         /// Failures since the last success, with the one that opened it; 0 if a probe did, or it was forced.
         failures_in_a_row: u32,
-        /// Calls in the window that opened it, or probes; 0 if no rule asks for a window.
+        /// Calls in the window that opened it, or probes. Without a window of failures: those in a row. 0 if it was forced.
         calls: u32,
         /// Failures among them.
         failures: u32,
@@ -71,7 +71,7 @@ pub enum Event<'a> {
         name: &'a Name,
         /// Failures since the last success.
         failures_in_a_row: u32,
-        /// Calls in the window that would have opened it; 0 if no rule asks for a window.
+        /// Calls in the window that would have opened it. Without a window of failures: those in a row.
         calls: u32,
         /// Failures among them.
         failures: u32,

@@ -36,12 +36,12 @@ fn the_kth_opening_lasts_k_times_as_long() {
     // Beyond 63, which is as far as openings in a row are counted.
     for k in 1..=70 {
         let lasts = Duration::from_secs((k * 10).min(300));
-        let opened_by = if k == 1 { "0/0" } else { "1/1" };
+        let opened_by = if k == 1 { "5/5" } else { "1/1" };
         let open = format!("O {opened_by} for {lasts:?}");
         played.row((&format!("opening {k}"), "F", &open));
         played.row((&format!("opening {k}, nearly over"), &format!("+{}ms R", lasts.as_millis() - 1), &open));
         played.row((&format!("opening {k}, over"), "+1ms", "H 0/0"));
     }
     played.row(("closing starts over", "S", "C 0 in a row"));
-    played.row(("closing starts over", "F*5", "O 0/0 for 10s"));
+    played.row(("closing starts over", "F*5", "O 5/5 for 10s"));
 }

@@ -14,7 +14,7 @@ fn three_in_a_row() {
         config.clone(),
         &[
             ("a neutral call neither counts nor breaks the row", "F F X", "C 2 in a row"),
-            ("the third", "F", "O 0/0 for 30s"),
+            ("the third", "F", "O 3/3 for 30s"),
         ],
     );
     play(

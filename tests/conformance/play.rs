@@ -16,7 +16,7 @@
 //! | `H 0/4 slow 3` | three of them were slow |
 //! | `C 2 in a row` | closed, by a rule that only looks at failures in a row |
 //! | `O 3/5 for 5s` | open; the numbers are those that it opened by, told by its event |
-//! | `O 0/0 for 5s` | opened by a rule that only looks at failures in a row; a failing probe is `1/1` again |
+//! | `O 3/3 for 5s` | also: opened by three failures in a row, without a window; a failing probe is `1/1` again |
 
 use std::{
     sync::{Arc, Mutex},

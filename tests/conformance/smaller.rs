@@ -18,7 +18,7 @@ fn failsafe() {
         config,
         &[
             ("a success in between", "F S F F", "C 2 in a row"),
-            ("the third in a row", "F", "O 0/0 for 30s"),
+            ("the third in a row", "F", "O 3/3 for 30s"),
             ("half-open, one success of three", "+30s S", "H 0/1"),
             ("half-open, a failure", "F", "O 1/2 for 30s"),
         ],
@@ -34,7 +34,7 @@ fn linkerd() {
     play(
         config.clone(),
         &[
-            ("two failures, one call is under way", "< F F", "O 0/0 for 1s"),
+            ("two failures, one call is under way", "< F F", "O 2/2 for 1s"),
             ("one is admitted", "+1s <", "H 0/0"),
             ("no other is", "R", "H 0/0"),
             ("a straggler's success while half-open", ">S", "H 0/0"),
@@ -42,10 +42,10 @@ fn linkerd() {
             ("after half of it", "+1s R", "O 1/1 for 2s"),
             ("one is admitted", "+1s <", "H 0/0"),
             ("its success closes", ">S", "C 0 in a row"),
-            ("and starts the times over", "F F", "O 0/0 for 1s"),
+            ("and starts the times over", "F F", "O 2/2 for 1s"),
         ],
     );
-    play(config.clone(), &[("a straggler's success while open", "< F F >S R", "O 0/0 for 1s")]);
+    play(config.clone(), &[("a straggler's success while open", "< F F >S R", "O 2/2 for 1s")]);
     play(
         config,
         &[

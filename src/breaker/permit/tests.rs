@@ -93,3 +93,13 @@ fn what_is_seen_at_once_is_a_window_of_calls_alone_and_the_first_of_its_memory()
     tenant.exchange(config(half(calls(9))).settings);
     assert!(!tenant.core.flags().has_calls_alone());
 }
+
+/// The settings are exchanged first, and the flags after them.
+#[test]
+fn settings_seen_before_their_flags_count_the_whole_call() {
+    let tenant = tenant(BreakerConfig::default());
+    tenant.settings.store(BreakerConfig::default().unobserved().count_calls().settings);
+    let settings = tenant.settings.load();
+    Permit::remembering(&tenant, &settings, generation(&tenant)).success();
+    assert_eq!((tenant.totals.admitted.get(), tenant.totals.successes.get()), (1, 1));
+}
