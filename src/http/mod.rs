@@ -67,6 +67,7 @@ pub mod first_frame;
 mod how;
 mod method;
 mod problem;
+mod remaining;
 pub mod replay;
 mod retry_after;
 pub(crate) mod sizes;

@@ -85,6 +85,57 @@ async fn a_body_that_breaks_off_is_a_failure() {
     assert_eq!((counted(&circuit), circuit.state()), (FAILURE, State::Open));
 }
 
+/// Whatever ends it: the end, trailers, or that it says itself that no more comes.
+#[tokio::test]
+async fn a_body_shorter_than_announced_is_a_failure() {
+    for trailers in [false, true] {
+        let circuit = circuit();
+        let (frames, mut body) = begun(&circuit, Response::builder().header("content-length", "100")).await;
+        frames.send(data("0123456789")).unwrap();
+        body.frame().await.unwrap().unwrap();
+        if trailers {
+            frames.send(Ok(Frame::trailers(HeaderMap::new()))).unwrap();
+        }
+        drop(frames);
+        assert_eq!(body.frame().await.is_some(), trailers);
+        assert_eq!((counted(&circuit), circuit.state()), (FAILURE, State::Open));
+    }
+
+    struct Short(Option<Bytes>);
+    impl Body for Short {
+        type Data = Bytes;
+        type Error = Infallible;
+        fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            Poll::Ready(self.0.take().map(|bytes| Ok(Frame::data(bytes))))
+        }
+        fn is_end_stream(&self) -> bool {
+            self.0.is_none()
+        }
+    }
+    for (short, announced, outcome) in
+        [(Some("short"), "6", FAILURE), (None, "6", FAILURE), (Some("short"), "5", SUCCESS), (None, "0", SUCCESS)]
+    {
+        let circuit = circuit();
+        let head = Response::builder().header("content-length", announced);
+        let body = Short(short.map(Bytes::from));
+        let mut body = through(&circuit, Request::get("/"), head.body(body).unwrap()).await;
+        if short.is_some() {
+            body.frame().await.unwrap().unwrap();
+        }
+        assert_eq!(counted(&circuit), outcome, "{short:?} of {announced}");
+    }
+}
+
+/// A layer that replaces the body may leave the header behind: the body knows its own length.
+#[tokio::test]
+async fn a_replaced_body_is_as_long_as_it_says_itself() {
+    let circuit = circuit();
+    let head = Response::builder().header("content-length", "100");
+    let body = through(&circuit, Request::get("/"), head.body(Full::<Bytes>::from("unpacked")).unwrap()).await;
+    assert_eq!(body.collect().await.unwrap().to_bytes(), "unpacked");
+    assert_eq!(counted(&circuit), SUCCESS);
+}
+
 #[tokio::test]
 async fn a_body_that_the_client_dropped_says_nothing() {
     for frames_read in [0, 1] {

@@ -1,6 +1,7 @@
 //! Faults on the wire, and what comes of each: by method, counted by the server. Nothing hangs, and nothing is left over.
 
 mod h2;
+mod incomplete;
 mod reqwest;
 mod server;
 

@@ -78,6 +78,42 @@ async fn a_broken_body_does_not_look_like_an_empty_one() {
     assert!(body.frame().await.is_none());
 }
 
+#[tokio::test]
+async fn a_body_that_ends_before_its_first_byte_is_broken_if_more_was_announced() {
+    let announcing = |length: &str| Response::builder().header("content-length", length);
+    for frames_sent in [vec![], vec![data("")], vec![Ok(Frame::trailers(HeaderMap::new()))]] {
+        let (frames, body) = Streamed::new();
+        frames_sent.into_iter().for_each(|frame| frames.send(frame).unwrap());
+        drop(frames);
+        let answer = through(Request::new(()), announcing("100").body(body).unwrap()).await;
+        assert!(broke_off(&answer));
+        let mut body = answer.into_body();
+        assert!(!body.is_end_stream() && body.size_hint().exact().is_none(), "it doesn't look complete");
+        while let Some(frame) = body.frame().await {
+            assert!(frame.unwrap().is_trailers());
+        }
+        assert!(!body.is_end_stream() && body.size_hint().exact().is_none());
+    }
+    for (method, status, length) in
+        [("GET", 200, "0"), ("HEAD", 200, "100"), ("GET", 304, "100"), ("CONNECT", 200, "9")]
+    {
+        let (frames, body) = Streamed::new();
+        drop(frames);
+        let request = Request::builder().method(method).body(()).unwrap();
+        let answer = through(request, announcing(length).status(status).body(body).unwrap()).await;
+        assert!(!broke_off(&answer), "{method} {status}");
+    }
+}
+
+/// A server that never stops sending empty frames isn't waited for.
+#[test]
+fn empty_frames_without_end_are_passed_on() {
+    let (frames, body) = Streamed::new();
+    (0..100).for_each(|_| frames.send(data("")).unwrap());
+    let mut answering = task::spawn(through(Request::new(()), Response::new(body)));
+    assert!(!broke_off(&assert_ready!(answering.poll())));
+}
+
 /// Each frame that is sent to an attempt; `None` breaks off.
 async fn attempts(
     method: &str,

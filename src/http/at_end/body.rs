@@ -4,12 +4,11 @@ use std::{
     task::{Context, Poll},
 };
 
-use ::http::{Response, header::CONTENT_LENGTH};
+use ::http::Response;
 use ::http_body::{Body, Frame, SizeHint};
-use bytes::Buf;
 use pin_project_lite::pin_project;
 
-use crate::breaker::Permit;
+use crate::{breaker::Permit, http::remaining::Remaining};
 
 pin_project! {
     /// The body of a response that holds the permit of its call until it has ended. See the [module](super).
@@ -18,26 +17,33 @@ pin_project! {
         body: B,
         // `None` once the call was judged.
         permit: Option<Permit>,
-        // How much is still to come, if that was announced.
-        left: Option<u64>,
+        remaining: Remaining,
     }
 }
 
 impl<B: Body> JudgedBody<B> {
     /// The response with such a body.
     pub(super) fn of(response: Response<B>, permit: Option<Permit>) -> Response<Self> {
-        let announced = || response.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok();
-        let left = permit.as_ref().and_then(|_| announced());
+        let remaining = if permit.is_some() { Remaining::of(&response) } else { Remaining::unknown() };
         response.map(|body| {
-            let mut judged = Self { body, permit, left };
-            // Nobody may ask for what isn't there.
-            if judged.body.is_end_stream() || left == Some(0) {
+            let mut judged = Self { body, permit, remaining };
+            // The caller may not poll for what isn't there.
+            if judged.body.is_end_stream() || remaining.is_complete() {
                 if let Some(permit) = judged.permit.take() {
-                    permit.success();
+                    end(permit, remaining);
                 }
             }
             judged
         })
+    }
+}
+
+/// Nothing more comes.
+fn end(permit: Permit, remaining: Remaining) {
+    if remaining.is_incomplete() {
+        permit.failure();
+    } else {
+        permit.success();
     }
 }
 
@@ -51,7 +57,7 @@ impl<B> JudgedBody<B> {
 /// One of an answer that is made without a call: nothing waits for its end.
 impl<B: Default> Default for JudgedBody<B> {
     fn default() -> Self {
-        Self { body: B::default(), permit: None, left: None }
+        Self { body: B::default(), permit: None, remaining: Remaining::unknown() }
     }
 }
 
@@ -67,13 +73,12 @@ impl<B: Body> Body for JudgedBody<B> {
         let polled = this.body.as_mut().poll_frame(cx);
         match &polled {
             Poll::Ready(Some(Err(_))) => permit.failure(),
-            Poll::Ready(None) => permit.success(),
+            Poll::Ready(None) => end(permit, *this.remaining),
             Poll::Ready(Some(Ok(frame))) => {
-                let length = frame.data_ref().map_or(0, |data| data.remaining() as u64);
-                *this.left = this.left.map(|left| left.saturating_sub(length));
-                // Who knows that this was the last one doesn't ask for another.
-                if frame.is_trailers() || *this.left == Some(0) || this.body.is_end_stream() {
-                    permit.success();
+                this.remaining.count(frame);
+                // A caller that knows that this was the last frame doesn't poll for another.
+                if frame.is_trailers() || this.remaining.is_complete() || this.body.is_end_stream() {
+                    end(permit, *this.remaining);
                 } else {
                     permit.blame(false);
                     *this.permit = Some(permit);

@@ -8,9 +8,12 @@
 //! | a head that the classifier judges a failure, or neutral; an error | that, at once |
 //! | a good answer to HEAD, and one that has no body (204, 304, 1xx) | a success, at once |
 //! | the body comes to its end, with or without trailers | a success |
-//! | all of it is there that `Content-Length` announced | a success |
-//! | the body breaks off | a failure |
+//! | all of the announced length is there | a success |
+//! | the body breaks off, or ends with less than the announced length | a failure |
 //! | the body is dropped before | neither, as a call that is dropped: the caller has lost interest. [`dropped`](crate::BreakerConfig::dropped) can make it a failure |
+//!
+//! The announced length is that of the body's size hint, or else `Content-Length`. An HTTP/2 stream that its server
+//! resets with `NO_ERROR` ends without an error in hyper: without an announced length it looks complete.
 //!
 //! The time that a rule for [slow](crate::breaker::OpenRule) calls asks for is that until the end of the body.
 //!

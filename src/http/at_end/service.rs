@@ -3,7 +3,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use ::http::{Method, Request, Response};
+use ::http::{Request, Response};
 use ::http_body::Body;
 use tower_service::Service;
 
@@ -11,6 +11,7 @@ use super::{AtEnd, JudgedBody};
 use crate::{
     Circuit, Classifier,
     breaker::{Fail, OnRejection, future, gate::Gate, service::begin},
+    http::remaining::expects_body,
 };
 
 /// A service behind a circuit that waits for the end of its responses' bodies. Made by
@@ -60,7 +61,7 @@ where
     }
 
     fn call(&mut self, request: Request<Q>) -> Self::Future {
-        let ends = AtEnd { head_only: request.method() == Method::HEAD };
+        let ends = AtEnd { head_only: !expects_body(&request) };
         begin(&mut self.gate, &self.circuit, &mut self.inner, (&self.on_rejection, ends), request)
     }
 }

@@ -15,16 +15,18 @@ pub struct Begun<B: Body> {
     body: B,
     /// It ended, or broke off, before its first frame.
     over: bool,
+    /// It ended, but the response announced more: it must not look like a complete body.
+    incomplete: bool,
 }
 
 impl<B: Body> Begun<B> {
     pub(super) fn not_yet(body: B) -> Self {
-        Self { first: None, body, over: false }
+        Self { first: None, body, over: false, incomplete: false }
     }
 
-    pub(super) fn with(first: Option<Result<Frame<B::Data>, B::Error>>, body: B) -> Self {
+    pub(super) fn with(first: Option<Result<Frame<B::Data>, B::Error>>, body: B, incomplete: bool) -> Self {
         let over = !matches!(first, Some(Ok(_)));
-        Self { first, body, over }
+        Self { first, body, over, incomplete }
     }
 
     /// The body within, without its first frame.
@@ -50,7 +52,7 @@ impl<B: Body + Unpin> Body for Begun<B> {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.first.is_none() && (self.over || self.body.is_end_stream())
+        !self.incomplete && self.first.is_none() && (self.over || self.body.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -58,6 +60,7 @@ impl<B: Body + Unpin> Body for Begun<B> {
             Some(Ok(frame)) => frame.data_ref().map_or(0, |data| data.remaining() as u64),
             // Nothing that a server could take for the length of a body that is complete.
             Some(Err(_)) => return SizeHint::default(),
+            None if self.incomplete => return SizeHint::default(),
             None if self.over => return SizeHint::with_exact(0),
             None => 0,
         };

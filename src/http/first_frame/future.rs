@@ -7,11 +7,16 @@ use std::{
 };
 
 use ::http::Response;
-use ::http_body::Body;
+use ::http_body::{Body, Frame};
+use bytes::Buf;
 use pin_project_lite::pin_project;
 
 use super::{Begun, BrokeOff};
-use crate::{How, call_context::result_note};
+use crate::{
+    How,
+    call_context::result_note,
+    http::remaining::{Remaining, may_have_body},
+};
 
 pin_project! {
     /// One call, until the first frame of its response's body is there.
@@ -61,16 +66,19 @@ where
                 }
             }
         };
-        match Pin::new(response.body_mut()).poll_frame(cx) {
+        let announced = Remaining::of(&response);
+        match poll_first(response.body_mut(), cx) {
             Poll::Pending => {
                 *this.response = Some((response, said));
                 Poll::Pending
             }
             Poll::Ready(first) => {
-                if let Some(Err(_)) = first {
+                let is_end = first.as_ref().is_none_or(|first| first.as_ref().is_ok_and(Frame::is_trailers));
+                let incomplete = is_end && announced.is_incomplete();
+                if incomplete || matches!(first, Some(Err(_))) {
                     response.extensions_mut().insert(BrokeOff);
                 }
-                let result = Ok(response.map(|body| Begun::with(first, body)));
+                let result = Ok(response.map(|body| Begun::with(first, body, incomplete)));
                 result_note::forward(&result, said);
                 Poll::Ready(result)
             }
@@ -81,5 +89,24 @@ where
 /// Whether it is an answer with something to wait for. An error's body is no use, and is let go if there is another attempt.
 fn is_good<B: Body>(response: &Response<B>) -> bool {
     let status = response.status();
-    !status.is_client_error() && !status.is_server_error() && !response.body().is_end_stream()
+    let is_empty = response.body().is_end_stream() && !Remaining::of(response).is_incomplete();
+    !status.is_client_error() && !status.is_server_error() && may_have_body(status) && !is_empty
+}
+
+/// A server sends no more empty frames than this before a body, unless it means harm.
+const MOST_EMPTY: usize = 16;
+
+type First<B> = Option<Result<Frame<<B as Body>::Data>, <B as Body>::Error>>;
+
+/// The first frame that isn't empty, as empty ones don't show that a body comes.
+fn poll_first<B: Body + Unpin>(body: &mut B, cx: &mut Context<'_>) -> Poll<First<B>> {
+    let mut first = ready!(Pin::new(&mut *body).poll_frame(cx));
+    for _ in 0..MOST_EMPTY {
+        let is_empty = matches!(&first, Some(Ok(frame)) if frame.data_ref().is_some_and(|data| !data.has_remaining()));
+        if !is_empty {
+            break;
+        }
+        first = ready!(Pin::new(&mut *body).poll_frame(cx));
+    }
+    Poll::Ready(first)
 }

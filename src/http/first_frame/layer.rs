@@ -6,7 +6,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{Begun, future::ResponseFuture};
-use crate::http::method::upgrades;
+use crate::http::{method::upgrades, remaining::expects_body};
 
 /// Answers once the first frame of the body is there. See the [module](super).
 #[derive(Debug, Clone, Copy, Default)]
@@ -54,7 +54,7 @@ where
     }
 
     fn call(&mut self, request: Request<Q>) -> Self::Future {
-        let waits = !upgrades(&request);
+        let waits = !upgrades(&request) && expects_body(&request);
         ResponseFuture::new(self.inner.call(request), waits)
     }
 }

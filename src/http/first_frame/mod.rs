@@ -21,7 +21,11 @@
 //! # }
 //! ```
 //!
-//! A response whose body broke off before its first frame is a response still, with the head that it had; its body begins with the error.
+//! A body that ends before its first byte although the response announced more breaks off too: hyper reports the reset of an HTTP/2
+//! stream with `NO_ERROR` as the end of the body. Empty frames don't count as a beginning.
+//!
+//! A response whose body broke off before its first frame is a response still, with the head that it had; its body begins with the error,
+//! or ends.
 //! [`Statuses`](crate::http::Statuses) and [`Health`](crate::http::Health) judge it a transient failure; a classifier of one's own asks
 //! [`broke_off`]. So where it isn't retried (the method isn't idempotent, the attempts are spent), the caller gets what it would have got
 //! without the layer. The request was sent: a POST isn't sent again.
@@ -33,7 +37,7 @@
 //! - For streams whose first frame may take long, as server-sent events: heads wait for it.
 //! - Where the other side sends nothing before it has got more of the request, and the caller sends no more before it has the head.
 //!
-//! Responses with a status that is an error, those without a body, and those to `CONNECT` and upgrades aren't waited for.
+//! Responses with a status that is an error, those without a body, and those to `HEAD`, `CONNECT` and upgrades aren't waited for.
 //!
 //! # Errors
 //!
