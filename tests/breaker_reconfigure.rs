@@ -3,6 +3,8 @@
 mod accounts;
 mod support;
 
+use std::time::Duration;
+
 use accounts::{at_once, counted, end_all, endings, open};
 use support::{Told, secs};
 use tower_recourse::{
@@ -328,4 +330,58 @@ fn calls_come_and_go_while_settings_are_exchanged() {
     circuit.reset();
     end_all(&circuit, Verdict::transient(), 4);
     assert_eq!((circuit.state(), circuit.stats().retry_in.is_some()), (State::Open, true));
+}
+
+/// A window of time that no other number makes.
+fn slices_of(micros: u32) -> BreakerConfig {
+    let window = Window::time(secs(1) + Duration::from_micros(10 * u64::from(micros))).unwrap();
+    counted().open_when(OpenRule::Ratio { failing: Ratio::HALF, window: window.minimum(2).unwrap() })
+}
+
+#[test]
+fn ever_new_windows_take_the_memory_of_one() {
+    let circuit = Circuit::new(half_of(4, 4));
+    let reconfigure = |turns: std::ops::Range<u32>| turns.for_each(|turn| circuit.reconfigure(slices_of(turn)));
+    reconfigure(0..10);
+    let counted = allocation_counter::measure(|| reconfigure(10..10_000));
+    assert!(counted.bytes_current.abs() < 4_096, "{} bytes", counted.bytes_current);
+    end_all(&circuit, Verdict::transient(), 1);
+    assert_eq!((circuit.state(), circuit.stats().window.calls), (State::Closed, 1));
+    end_all(&circuit, Verdict::transient(), 1);
+    assert_eq!(circuit.state(), State::Open);
+}
+
+#[test]
+fn circuits_of_ever_new_windows_take_bounded_memory() {
+    let lives = |turns: std::ops::Range<u32>| {
+        turns.for_each(|turn| {
+            let circuit = Circuit::new(slices_of(turn));
+            end_all(&circuit, Verdict::transient(), 1);
+            assert_eq!((circuit.state(), circuit.stats().window.calls), (State::Closed, 1));
+            open(&circuit);
+        });
+    };
+    lives(0..3_000);
+    let counted = allocation_counter::measure(|| lives(3_000..20_000));
+    // Circuits of the tests that run at the same time may take a few cores away.
+    assert!(counted.bytes_current.abs() < 100_000, "{} bytes", counted.bytes_current);
+}
+
+#[test]
+fn a_circuit_in_the_memory_of_another_shape_works_like_any_other() {
+    // More free cores than are left alone, all of them without a window.
+    drop((0..5_000).map(|_| Circuit::new(counted())).collect::<Vec<_>>());
+    let clock = ManualClock::new();
+    let circuit = Circuit::new(half_of(6, 6).clock(clock.clone()));
+    end_all(&circuit, Verdict::Success, 3);
+    end_all(&circuit, Verdict::transient(), 2);
+    assert_eq!((circuit.state(), circuit.stats().window.calls), (State::Closed, 5));
+    end_all(&circuit, Verdict::transient(), 1);
+    assert_eq!(circuit.state(), State::Open);
+    clock.advance(secs(30));
+    end_all(&circuit, Verdict::Success, 1);
+    assert_eq!((circuit.state(), circuit.stats().window.calls), (State::Closed, 0));
+    circuit.reconfigure(slices_of(20_001));
+    end_all(&circuit, Verdict::transient(), 2);
+    assert_eq!((circuit.state(), endings(&circuit)), (State::Open, [4, 5, 0, 0]));
 }

@@ -12,8 +12,8 @@ use tokio_test::{assert_pending, task};
 use tower::{Layer, Service, service_fn};
 use tower_recourse::{
     BreakerConfig, BreakerLayer, Circuit, Ratio, State, Verdict,
-    breaker::{OpenFor, OpenRule, Probes, Window},
-    observe::Event,
+    breaker::{OpenFor, OpenRule, Probes, Window, WindowStats},
+    observe::{Event, Observer},
     time::ManualClock,
 };
 
@@ -141,6 +141,74 @@ fn an_observer_may_look_at_the_circuit_that_tells_it_and_drop_it() {
     permit.failure();
     assert_eq!(*seen.lock().unwrap(), [Some(1), None], "of the failure, and of the opening when nobody is left");
     assert_eq!(Circuit::new(own_memory(1_006)).state(), State::Closed);
+}
+
+/// An observer that exchanges the settings of another circuit when it is dropped.
+struct Reconfigures(Circuit);
+
+impl Observer for Reconfigures {
+    fn on_event(&self, _: &Event<'_>) {}
+}
+
+impl Drop for Reconfigures {
+    fn drop(&mut self) {
+        self.0.reconfigure(own_memory(1_015).name("exchanged"));
+    }
+}
+
+/// Runs something on a thread of its own, and fails if it hangs.
+fn finishes(run: impl FnOnce() + Send + 'static) {
+    let (done, is_done) = std::sync::mpsc::channel();
+    let thread = std::thread::spawn(move || {
+        run();
+        done.send(()).unwrap();
+    });
+    if let Err(std::sync::mpsc::RecvTimeoutError::Timeout) = is_done.recv_timeout(Duration::from_secs(60)) {
+        panic!("it hangs");
+    }
+    thread.join().unwrap();
+}
+
+#[test]
+fn an_observer_may_reconfigure_circuits_while_it_is_dropped() {
+    finishes(|| {
+        let other = Circuit::new(own_memory(1_016));
+        let circuit = Circuit::new(own_memory(1_017).observe(Reconfigures(other.clone())));
+        circuit.reconfigure(own_memory(1_018));
+        assert_eq!(other.name().as_str(), "exchanged", "dropped by an exchange");
+        let circuit = Circuit::new(own_memory(1_017).observe(Reconfigures(circuit)));
+        drop(circuit);
+        let last = Circuit::new(own_memory(1_017).observe(Reconfigures(other)));
+        let permit = last.admit().unwrap();
+        drop(last);
+        drop(permit);
+    });
+}
+
+/// Of a rule of one's own, and of the settings that a config leaves behind.
+#[test]
+fn a_rule_may_make_and_drop_circuits_while_it_is_dropped() {
+    struct Makes;
+    impl Drop for Makes {
+        fn drop(&mut self) {
+            let circuit = Circuit::new(own_memory(1_019));
+            circuit.reconfigure(own_memory(1_020));
+        }
+    }
+    let rule = || {
+        let makes = Makes;
+        let opens = move |_: u32, _: &WindowStats| {
+            let _ = &makes;
+            false
+        };
+        counted().open_when(OpenRule::custom(Window::count(1_021).unwrap(), opens))
+    };
+    finishes(move || {
+        let circuit = Circuit::new(rule());
+        circuit.reconfigure(rule());
+        circuit.reconfigure(own_memory(1_022));
+        assert_eq!(circuit.state(), State::Closed);
+    });
 }
 
 /// The times of a circuit are told apart by the last 16 bits of the generation: as many circuits on, they come up again.

@@ -173,6 +173,7 @@ impl Permit {
             tenant.totals.admitted.add();
         }
         let window = self.core.window();
+        let window = window.as_deref();
         if let (Some(window), Some(_), Ending::Success | Ending::Failure) = (window, settings.throttle, ending) {
             window.request(self.generation, tenant.now(&settings), ending == Ending::Success);
         }
@@ -262,7 +263,7 @@ impl End {
 impl Core {
     /// What can be done about a success of `generation` if it has nothing to write, or nothing but its place in the window.
     #[inline]
-    fn succeed_at_once(&self, generation: u32) -> Alone {
+    fn succeed_at_once(&'static self, generation: u32) -> Alone {
         if !self.cell.has_no_failure(generation) {
             return Alone::Nothing;
         }
@@ -275,11 +276,20 @@ impl Core {
 
     // Not in line: most circuits have none.
     #[inline(never)]
-    fn succeed_within(&self, generation: u32) -> Alone {
-        match self.window() {
-            Some(window) if !window.is_quiet(generation) => self.succeed_among_others(window, generation),
-            _ => Alone::All,
+    fn succeed_within(&'static self, generation: u32) -> Alone {
+        match self.first_window() {
+            Some(window) => self.succeed_in(window, generation),
+            None => self.succeed_in_replacement(generation),
         }
+    }
+
+    fn succeed_in(&self, window: &Window, generation: u32) -> Alone {
+        if window.is_quiet(generation) { Alone::All } else { self.succeed_among_others(window, generation) }
+    }
+
+    #[inline(never)]
+    fn succeed_in_replacement(&'static self, generation: u32) -> Alone {
+        self.window().map_or(Alone::All, |window| self.succeed_in(&window, generation))
     }
 
     // Nor this: a full window without a failure is left as it is.

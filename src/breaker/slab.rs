@@ -3,25 +3,30 @@
 //! A call that is under way must reach its circuit when it ends, also when every handle is gone by then. A reference
 //! count a call would do that, and cost more than all the rest of the breaker together. So a call holds a plain `&'static`
 //! reference, and the generation that admitted it: memory that has a new tenant has another generation, and endings of the
-//! old one change nothing. As many circuits are kept as were ever alive at a time.
+//! old one change nothing. [`free`] bounds how many cores the process keeps.
+//!
+//! A core keeps the window that it was made with. A circuit whose settings ask for another one, because it got the core of another
+//! circuit or because they were exchanged, stores that window in [`Windows::replacement`] and frees it with the next exchange.
+//! Reading it there costs a call some 5 ns (`ArcSwap`).
 //!
 //! Generations come round after 2^31. Which of two is later can be said as long as fewer than 2^30 lie between them: what an earlier
 //! tenant has left is looked through when a core begins to work for another, so this is about 2^30 transitions of one circuit, or a call
 //! that is on its way during as many.
 
+mod free;
 #[cfg(all(test, not(recourse_loom)))]
 mod tests;
 
 use std::{
-    collections::HashMap,
+    ops::Deref,
     sync::{
-        Arc, LazyLock, Mutex, PoisonError, Weak,
+        Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
-use arc_swap::{ArcSwap, ArcSwapWeak};
+use arc_swap::{ArcSwap, ArcSwapOption, ArcSwapWeak, Guard};
 use once_cell::race::OnceBox;
 
 use super::{
@@ -41,19 +46,36 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Core {
     pub(crate) cell: Cell,
-    /// What of the tenant's settings a call must know, in bits; from bit 8 on which pane is in use, and from bit 32 on with how many failures a good
-    /// call may open the circuit.
+    /// What of the tenant's settings a call must know, in bits; from bit 8 on which window is in use, and from bit 32 on with how many failures a
+    /// good call may open the circuit.
     flags: AtomicU64,
     tenant: ArcSwapWeak<Tenant>,
-    first: OnceBox<Pane>,
+    /// Empty for a core that was made without a window, until a circuit needs one.
+    windows: OnceBox<Windows>,
 }
 
-/// A window, and those of other shapes that came later: settings may be exchanged, but memory that calls hold isn't freed.
-/// Whoever tunes a circuit among a few windows keeps a few; each new one that it is given is kept, too.
 #[derive(Debug)]
-struct Pane {
-    window: Window,
-    next: OnceBox<Pane>,
+struct Windows {
+    /// The window that the core was made with. It lives as long as the core.
+    first: Option<Window>,
+    /// A window of another shape, for a circuit that needs one. A circuit has at most one.
+    replacement: ArcSwapOption<Window>,
+}
+
+/// Which window of its core a circuit uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum InUse {
+    /// No rule asks for one.
+    None,
+    First,
+    Replacement,
+}
+
+/// A window that a call reads or writes. It isn't freed meanwhile.
+#[derive(Debug)]
+pub(crate) enum WindowRef {
+    First(&'static Window),
+    Replacement(Guard<Option<Arc<Window>>>),
 }
 
 /// The circuit that a core works for. Ends when its last handle is dropped; then the core is free.
@@ -87,19 +109,21 @@ pub(crate) struct Totals {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Flags(u64);
 
-static FREE: LazyLock<Mutex<HashMap<Shape, Vec<&'static Core>>>> = LazyLock::new(Mutex::default);
-
 impl Tenant {
-    /// Takes a free core of the right shape, or makes one. Locks the list of free cores; circuits are made and dropped
-    /// outside of any call.
+    /// Takes a free core, or makes one. Locks the list of free cores; circuits are made and dropped outside of any call.
     pub(crate) fn new(settings: Arc<Settings>, own_name: Option<Name>) -> Arc<Self> {
         let shape = settings.shape;
-        let free = FREE.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&shape).and_then(Vec::pop);
-        let core = free.unwrap_or_else(|| Box::leak(Box::new(Core::new(shape))));
+        let core = free::take_or_make(shape);
         let epoch = settings.clock.now();
-        let since = core.begin();
-        core.begin_at(epoch);
-        core.flags.store(Flags::of(&settings, core.pane_of(shape)).made_for(shape).0, Ordering::Release);
+        let since = core.cell.begin();
+        if let Some(first) = core.first() {
+            first.begin(since, since_base(epoch));
+        }
+        let in_use = core.in_use_for(shape);
+        if in_use == InUse::Replacement {
+            core.replace_window(Some(Window::begun(shape, since, epoch)));
+        }
+        core.flags.store(Flags::of(&settings, in_use).0, Ordering::Release);
         let tenant = Arc::new(Self {
             core,
             settings: ArcSwap::new(settings),
@@ -115,23 +139,33 @@ impl Tenant {
 
     /// Goes on with other settings. The clock stays: times are counted by it.
     pub(crate) fn exchange(&self, mut settings: Arc<Settings>) {
-        // One after the other, whichever circuit it is: of two at once, the settings of one might stay with the window of the
-        // other.
+        // One at a time, whichever circuit it is: otherwise the settings of one exchange could meet the window of another.
         static EXCHANGING: Mutex<()> = Mutex::new(());
-        let _one_at_a_time = EXCHANGING.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = self.settings.load();
-        Arc::make_mut(&mut settings).clock = before.clock.clone();
-        let flags = Flags::of(&settings, self.core.pane_of(settings.shape)).made_as(self.core.flags());
-        self.core.begin_at(self.epoch);
-        let counts_anew = settings.shape != before.shape;
-        let has_other_rules = settings.rules != before.rules || settings.slow_after != before.slow_after;
-        self.settings.store(settings);
-        self.core.flags.store(flags.0, Ordering::Release);
-        if counts_anew {
-            self.core.cell.renew();
-        } else if has_other_rules {
-            self.core.cell.change(Word::untold);
-        }
+        Arc::make_mut(&mut settings).clock = self.settings.load().clock.clone();
+        let (shape, core) = (settings.shape, self.core);
+        let in_use = core.in_use_for(shape);
+        let window = || Window::begun(shape, core.cell.load().generation, self.epoch);
+        let replacement = (in_use == InUse::Replacement).then(window);
+        let flags = Flags::of(&settings, in_use);
+        // The former settings are dropped after the lock: their observers and rules are the user's, and may exchange settings themselves.
+        let _former = {
+            let _one_at_a_time = EXCHANGING.lock().unwrap_or_else(PoisonError::into_inner);
+            let former = self.settings.swap(Arc::clone(&settings));
+            let counts_anew = shape != former.shape;
+            if counts_anew && in_use == InUse::Replacement {
+                core.replace_window(replacement);
+            }
+            core.flags.store(flags.0, Ordering::Release);
+            if counts_anew {
+                core.cell.renew();
+            } else if settings.rules != former.rules || settings.slow_after != former.slow_after {
+                core.cell.change(Word::untold);
+            }
+            if in_use != InUse::Replacement {
+                core.replace_window(None);
+            }
+            former
+        };
     }
 
     /// Microseconds since the circuit was made.
@@ -200,39 +234,38 @@ impl Drop for Tenant {
     fn drop(&mut self) {
         self.core.tenant.store(Weak::new());
         self.core.cell.change(|word| word.in_mode(Mode::Auto));
-        // The one that it was made for. Wherever settings have led it since, the next one to ask for that finds it.
-        let first = self.core.first.get().filter(|_| !self.core.flags().is_bare());
-        let shape = first.map_or(Shape::default(), |pane| pane.window.shape());
-        FREE.lock().unwrap_or_else(PoisonError::into_inner).entry(shape).or_default().push(self.core);
+        self.core.replace_window(None);
+        free::put(self.core);
     }
 }
 
 impl Core {
     fn new(shape: Shape) -> Self {
-        let core = Self {
-            cell: Cell::new(),
-            flags: AtomicU64::new(0),
-            tenant: ArcSwapWeak::from(Weak::new()),
-            first: OnceBox::new(),
-        };
-        core.pane_of(shape);
-        core
+        let windows = OnceBox::new();
+        if shape != Shape::default() {
+            windows.get_or_init(|| Windows::new(Some(Window::new(shape))));
+        }
+        Self { cell: Cell::new(), flags: AtomicU64::new(0), tenant: ArcSwapWeak::from(Weak::new()), windows }
     }
 
-    /// Begins to work for another circuit, and says with which generation. Nobody can be later than that: what looks so is of so long ago
-    /// that generations have come round, and would stand in the way of today's.
-    fn begin(&self) -> u32 {
-        let generation = self.cell.begin();
-        self.panes().for_each(|pane| pane.window.begin(generation));
-        generation
+    #[inline]
+    fn first(&self) -> Option<&Window> {
+        self.windows.get()?.first.as_ref()
     }
 
-    /// The tenant's time begins.
-    fn begin_at(&self, epoch: Instant) {
-        self.panes().for_each(|pane| pane.window.begin_at(since_base(epoch)));
+    fn replace_window(&self, window: Option<Arc<Window>>) {
+        match window {
+            Some(window) => self.windows.get_or_init(|| Windows::new(None)).replacement.store(Some(window)),
+            None => self.windows.get().into_iter().for_each(|windows| windows.replacement.store(None)),
+        }
     }
 
-    // Acquire: who sees a pane's number sees the pane.
+    /// The shape that it was made for.
+    fn shape(&self) -> Shape {
+        self.first().map_or(Shape::default(), Window::shape)
+    }
+
+    // Acquire: who sees which window is in use sees that window.
     #[inline]
     pub(crate) fn flags(&self) -> Flags {
         Flags(self.flags.load(Ordering::Acquire))
@@ -240,16 +273,36 @@ impl Core {
 
     /// The window in use. `None`: no rule asks for one.
     #[inline]
-    pub(crate) fn window(&self) -> Option<&Window> {
-        let number = self.flags().pane().checked_sub(1)?;
-        let pane = if number == 0 { self.first.get() } else { self.panes().nth(number) };
-        pane.map(|pane| &pane.window)
+    pub(crate) fn window(&'static self) -> Option<WindowRef> {
+        match self.flags().in_use() {
+            InUse::None => None,
+            InUse::First => self.first().map(WindowRef::First),
+            InUse::Replacement => {
+                let replacement = self.windows.get()?.replacement.load();
+                // Empty only for a call that has outlived its circuit.
+                replacement.is_some().then_some(WindowRef::Replacement(replacement))
+            }
+        }
+    }
+
+    /// The window in use, if it is the one that the core was made with.
+    #[inline]
+    pub(crate) fn first_window(&self) -> Option<&Window> {
+        if self.flags().in_use() == InUse::First { self.first() } else { None }
+    }
+
+    fn in_use_for(&self, shape: Shape) -> InUse {
+        match shape {
+            shape if shape == Shape::default() => InUse::None,
+            shape if shape == self.shape() => InUse::First,
+            _ => InUse::Replacement,
+        }
     }
 
     /// Whether a good call of `generation` would change nothing in a window of calls, the first that this memory had.
     #[inline]
     pub(crate) fn is_quiet_at_once(&self, generation: u32) -> bool {
-        self.first.get().is_some_and(|pane| pane.window.is_quiet_at_once(generation))
+        self.first().is_some_and(|window| window.is_quiet_at_once(generation))
     }
 
     /// The tenant that a permit of `generation` belongs to, if it is still there.
@@ -260,23 +313,31 @@ impl Core {
         let is_its_own = age(generation) <= age(self.cell.load().generation);
         is_its_own.then_some(tenant)
     }
+}
 
-    fn panes(&self) -> impl Iterator<Item = &Pane> {
-        std::iter::successors(self.first.get(), |pane| pane.next.get())
+impl Windows {
+    fn new(first: Option<Window>) -> Box<Self> {
+        Box::new(Self { first, replacement: ArcSwapOption::empty() })
     }
+}
 
-    /// The number of the pane of a shape, from 1 on, which is made if there is none; 0 if the shape asks for none.
-    fn pane_of(&self, shape: Shape) -> usize {
-        if shape == Shape::default() {
-            return 0;
-        }
-        let (mut place, mut number) = (&self.first, 1);
-        loop {
-            let pane = place.get_or_init(|| Box::new(Pane { window: Window::new(shape), next: OnceBox::new() }));
-            if pane.window.shape() == shape {
-                return number;
-            }
-            (place, number) = (&pane.next, number + 1);
+impl Window {
+    /// A new window for a circuit that began with this generation, at this time.
+    fn begun(shape: Shape, generation: u32, epoch: Instant) -> Arc<Self> {
+        let window = Self::new(shape);
+        window.begin(generation, since_base(epoch));
+        Arc::new(window)
+    }
+}
+
+impl Deref for WindowRef {
+    type Target = Window;
+
+    #[inline]
+    fn deref(&self) -> &Window {
+        match self {
+            Self::First(window) => window,
+            Self::Replacement(window) => window.as_deref().expect("`Core::window` has checked it"),
         }
     }
 }
@@ -285,40 +346,29 @@ impl Flags {
     const COUNTED: u64 = 1;
     const TIMED: u64 = 2;
     const THROTTLED: u64 = 4;
-    /// The memory was made for a circuit without a window, whatever it has got since.
-    const BARE: u64 = 8;
     /// Its clock is tokio's.
     const BY_TOKIO: u64 = 16;
-    /// Its window is one of calls, for the failures and nothing else, and the first that the memory had.
+    /// Its window is one of calls, for the failures and nothing else, and the one that the core was made with.
     const CALLS_ALONE: u64 = 32;
-    const PANE_SHIFT: u32 = 8;
-    const PANE_MASK: u64 = (1 << 24) - 1;
+    const FIRST: u64 = 1 << 8;
+    const REPLACEMENT: u64 = 2 << 8;
     const OPENS_SHIFT: u32 = 32;
 
-    fn of(settings: &Settings, pane: usize) -> Self {
+    fn of(settings: &Settings, in_use: InUse) -> Self {
         let timed = settings.slow_after.is_some() || matches!(settings.dropped, Dropped::FailureAfter(_));
         let bit = |set: bool, bit: u64| if set { bit } else { 0 };
         let bits = bit(settings.count_calls, Self::COUNTED)
             | bit(timed, Self::TIMED)
             | bit(settings.throttle.is_some(), Self::THROTTLED)
             | bit(settings.clock.is_tokio(), Self::BY_TOKIO)
-            | bit(pane == 1 && settings.shape.is_calls_alone(), Self::CALLS_ALONE)
+            | bit(in_use == InUse::First && settings.shape.is_calls_alone(), Self::CALLS_ALONE)
             | u64::from(settings.opens_from()) << Self::OPENS_SHIFT;
-        Self(bits | (pane as u64 & Self::PANE_MASK) << Self::PANE_SHIFT)
-    }
-
-    /// Of memory that is made, or used again, for this shape.
-    fn made_for(self, shape: Shape) -> Self {
-        if shape == Shape::default() { Self(self.0 | Self::BARE) } else { self }
-    }
-
-    /// Of the same memory as before.
-    fn made_as(self, before: Self) -> Self {
-        Self(self.0 | before.0 & Self::BARE)
-    }
-
-    fn is_bare(self) -> bool {
-        self.0 & Self::BARE != 0
+        let window = match in_use {
+            InUse::None => 0,
+            InUse::First => Self::FIRST,
+            InUse::Replacement => Self::REPLACEMENT,
+        };
+        Self(bits | window)
     }
 
     /// Nothing to do before a call, and nothing after a good one, but for the windows.
@@ -348,12 +398,16 @@ impl Flags {
 
     #[inline]
     pub(crate) fn has_window(self) -> bool {
-        self.pane() > 0
+        self.0 & (Self::FIRST | Self::REPLACEMENT) != 0
     }
 
     #[inline]
-    fn pane(self) -> usize {
-        (self.0 >> Self::PANE_SHIFT & Self::PANE_MASK) as usize
+    fn in_use(self) -> InUse {
+        match self.0 & (Self::FIRST | Self::REPLACEMENT) {
+            0 => InUse::None,
+            Self::FIRST => InUse::First,
+            _ => InUse::Replacement,
+        }
     }
 }
 

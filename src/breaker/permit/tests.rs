@@ -23,7 +23,7 @@ fn generation(tenant: &Tenant) -> u32 {
 fn is_quiet(tenant: &Tenant) -> bool {
     let generation = generation(tenant);
     let window = tenant.core.window();
-    tenant.core.cell.has_no_failure(generation) && window.is_none_or(|window| window.is_quiet(generation))
+    tenant.core.cell.has_no_failure(generation) && window.as_deref().is_none_or(|window| window.is_quiet(generation))
 }
 
 #[test]

@@ -51,8 +51,8 @@ pub(crate) enum Alone {
     Counted,
 }
 
-/// What a window is made of: two circuits of one shape can take each other's memory.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+/// What a window is made of: a circuit can use the window of another one of the same shape.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Shape {
     pub(crate) failures: Span,
     pub(crate) slow: Span,
@@ -60,7 +60,7 @@ pub(crate) struct Shape {
 }
 
 /// Over what something is counted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Span {
     /// No rule asks.
     #[default]
@@ -133,10 +133,14 @@ impl Window {
         Counts { calls, failures, timed, slow, in_a_row: 0 }
     }
 
-    /// Begins to count for another circuit: what looks later than its first generation is of long ago.
-    pub(crate) fn begin(&self, generation: u32) {
+    /// Begins to count for another circuit, whose time begins at this instant of tokio's clock: what looks later than its first
+    /// generation is of long ago.
+    pub(crate) fn begin(&self, generation: u32, epoch: i64) {
         self.failures.iter().chain(self.slow.as_deref()).for_each(|sums| sums.begin(generation));
         self.throttling().iter().for_each(|requests| requests.begin(generation));
+        if let Some((short_cut, _)) = self.short_cut() {
+            short_cut.begin(generation, epoch);
+        }
     }
 
     /// Whether a good, fast call of `generation` would change nothing.
@@ -163,13 +167,6 @@ impl Window {
             (Some(Sums::Calls(marks)), _) => marks.add_below(generation, failures),
             (_, Some((short_cut, slices))) => succeed_in_time(now, short_cut, slices, generation, failures),
             _ => Alone::Nothing,
-        }
-    }
-
-    /// The circuit's time begins at this instant of tokio's clock.
-    pub(crate) fn begin_at(&self, epoch: i64) {
-        if let Some((short_cut, _)) = self.short_cut() {
-            short_cut.begin_at(epoch);
         }
     }
 

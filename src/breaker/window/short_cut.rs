@@ -3,7 +3,11 @@
 
 use std::sync::atomic;
 
-use super::{super::cell::is_later, Alone, time::Slices};
+use super::{
+    super::cell::{forget_what_comes_round, is_later},
+    Alone,
+    time::Slices,
+};
 use crate::{
     sync::{AtomicU64, Ordering},
     time::now_since_base,
@@ -28,10 +32,11 @@ impl ShortCut {
         Self { epoch: AtomicU64::new(0), marked: AtomicU64::new(u64::MAX), lately: atomic::AtomicU64::new(0) }
     }
 
-    /// The circuit's time begins at this instant of tokio's clock.
-    pub(super) fn begin_at(&self, epoch: i64) {
+    /// Begins to work for a circuit whose time begins at this instant of tokio's clock, and which begins with this generation.
+    pub(super) fn begin(&self, generation: u32, epoch: i64) {
         // Relaxed: published by the flags that let calls come this way.
         self.epoch.store(epoch as u64, Ordering::Relaxed);
+        forget_what_comes_round(&self.marked, generation);
     }
 
     /// Microseconds since the circuit's time began.
