@@ -8,7 +8,8 @@
 //!
 //! # #[tokio::main(flavor = "current_thread", start_paused = true)]
 //! # async fn main() {
-//! # let client = service_fn(|_: &'static str| async { Err::<String, _>(io::Error::from(io::ErrorKind::ConnectionReset)) });
+//! // Any tower service: an HTTP or gRPC client, a function. This one is down.
+//! let client = service_fn(|_: &'static str| async { Err::<String, _>(io::Error::from(io::ErrorKind::ConnectionReset)) });
 //! let cache = service_fn(|key: &'static str| async move { Ok::<_, Infallible>(format!("cached {key}")) });
 //!
 //! let mut service = ServiceBuilder::new()
@@ -19,6 +20,12 @@
 //!
 //! assert_eq!(service.ready().await.unwrap().call("prices").await.unwrap(), "cached prices");
 //! # }
+//! ```
+//!
+//! ```toml
+//! [dependencies]
+//! tower = { version = "0.5", features = ["util"] }
+//! tower-recourse = "0.1"
 //! ```
 //!
 //! | layer | page | in a line |
@@ -55,9 +62,10 @@
 //! A tokio runtime with its time driver on for waits and time-outs; a breaker alone needs none. Service errors must be `'static`,
 //! and `Send`.
 //!
-//! A spawned task that calls through a stack around a service whose *error* has a lifetime in its type (a boxed error, `&'static
-//! str`) must do so by `ready().await?.call(…)`: with tower's `oneshot` the compiler gives up ("higher-ranked lifetime error"), as
-//! it does for tower's own time-out.
+//! In a spawned task or an axum handler, call a stack by `ready().await?.call(…)`. `oneshot` doesn't compile there if one of the stack's
+//! error types contains a lifetime, as a boxed error or `&'static str` does ("higher-ranked lifetime error", "implementation of `From` is
+//! not general enough"). tower's own layers have the same limit. A stack in a `BoxCloneService` or `BoxCloneSyncService` of tower can be
+//! called by `oneshot` everywhere.
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // The pages link to one another: where a feature leaves some of them out, the rest still build.

@@ -7,8 +7,8 @@
 //!
 //! # #[tokio::main(flavor = "current_thread", start_paused = true)]
 //! # async fn main() {
-//! # let primary = service_fn(|_: &'static str| async { Err::<String, _>(io::Error::from(io::ErrorKind::ConnectionReset)) });
-//! # let replica = service_fn(|_: &'static str| async { Err::<String, _>(io::Error::from(io::ErrorKind::ConnectionRefused)) });
+//! let primary = service_fn(|_: &'static str| async { Err::<String, _>(io::Error::from(io::ErrorKind::ConnectionReset)) });
+//! let replica = service_fn(|_: &'static str| async { Err::<String, _>(io::Error::from(io::ErrorKind::ConnectionRefused)) });
 //! let mut service = ServiceBuilder::new()
 //!     .layer(AnsweredLayer)
 //!     .layer(FallbackLayer::value("as of yesterday".to_owned()).name("degraded"))
@@ -21,6 +21,12 @@
 //! assert_eq!((answered.how.fallback(), answered.how.rung(), answered.how.attempts()), (Some("degraded"), 2, 3));
 //! assert_eq!(answered.how.to_string(), "`degraded` answered, rung 2: all 3 attempts failed");
 //! # }
+//! ```
+//!
+//! ```toml
+//! [dependencies]
+//! tower = { version = "0.5", features = ["util"] }
+//! tower-recourse = "0.1"
 //! ```
 //!
 //! It is to be the outermost of the layers, or at least outside of those that it is to tell of. What was said within is heard

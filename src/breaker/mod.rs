@@ -30,6 +30,12 @@
 //! # }
 //! ```
 //!
+//! ```toml
+//! [dependencies]
+//! tower = { version = "0.5", features = ["util"] }
+//! tower-recourse = "0.1"
+//! ```
+//!
 //! # When not to use it
 //!
 //! - Where failures are about the request and not the service: what one caller does wrong must not stop the others. Judge such

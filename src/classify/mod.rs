@@ -3,7 +3,8 @@
 //! ```
 //! use tower_recourse::{RetryConfig, Verdict};
 //!
-//! # struct Row;
+//! struct Row;
+//!
 //! enum DbError {
 //!     Deadlock,
 //!     UnknownColumn,
@@ -15,6 +16,12 @@
 //!     Err(_) => Verdict::permanent(),
 //! });
 //! # let _ = config;
+//! ```
+//!
+//! ```toml
+//! [dependencies]
+//! tower = { version = "0.5", features = ["util"] }
+//! tower-recourse = "0.1"
 //! ```
 //!
 //! A breaker's rejection needs no line here: the layers know it before any classifier is asked.
@@ -86,15 +93,21 @@
 //! default of [`Errors`] and of closures is that a response is a success, and an error transient. A chain asks for opinions, in
 //! order, and the default is that of its last link.
 //!
+//! ```toml
+//! [dependencies]
+//! tower = { version = "0.5", features = ["util"] }
+//! tower-recourse = { version = "0.1", features = ["text"] }
+//! ```
+//!
 //! ```
 //! # #[cfg(feature = "text")] {
+//! use std::num::ParseIntError;
+//! use tower::BoxError;
 //! use tower_recourse::{RetryConfig, Verdict, classify::{self, Errors, Messages}};
 //!
-//! # type BoxError = Box<dyn std::error::Error + Send + Sync>;
-//! # #[derive(Debug)] struct Draining;
-//! # impl std::fmt::Display for Draining { fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { f.write_str("draining") } }
-//! # impl std::error::Error for Draining {}
-//! let classifier = classify::first(classify::errors(|error: &BoxError| error.is::<Draining>().then(Verdict::throttled)))
+//! // A response that can't be parsed won't be better the next time.
+//! let unparsable = |error: &BoxError| error.is::<ParseIntError>().then(Verdict::permanent);
+//! let classifier = classify::first(classify::errors(unparsable))
 //!     .or(Errors)
 //!     .or(Messages::service_calls())
 //!     .otherwise(Verdict::permanent());

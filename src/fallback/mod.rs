@@ -17,6 +17,12 @@
 //! # }
 //! ```
 //!
+//! ```toml
+//! [dependencies]
+//! tower = { version = "0.5", features = ["util"] }
+//! tower-recourse = "0.1"
+//! ```
+//!
 //! # When not to use it
 //!
 //! - Where a wrong answer is worse than none.

@@ -25,6 +25,13 @@
 //! # }
 //! ```
 //!
+//! ```toml
+//! [dependencies]
+//! tonic = "0.14"
+//! tower = { version = "0.5", features = ["util"] }
+//! tower-recourse = { version = "0.1", features = ["tonic"] }
+//! ```
+//!
 //! None of this depends on tonic: it works around any service of HTTP requests that speaks gRPC.
 //!
 #![cfg_attr(

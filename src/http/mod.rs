@@ -18,6 +18,15 @@
 //! # }
 //! ```
 //!
+//! ```toml
+//! [dependencies]
+//! bytes = "1"
+//! http-body-util = "0.1"
+//! hyper-util = { version = "0.1", features = ["client-legacy", "http1", "tokio"] }
+//! tower = { version = "0.5", features = ["util"] }
+//! tower-recourse = { version = "0.1", features = ["http"] }
+//! ```
+//!
 //! | what | page |
 //! |---|---|
 //! | which outcomes are retried, and which requests | [`Statuses`] |

@@ -15,6 +15,11 @@
 //! # let _ = config;
 //! ```
 //!
+//! ```toml
+//! [dependencies]
+//! tower-recourse = "0.1"
+//! ```
+//!
 //! With the feature `tracing` every layer has an observer that writes through it. With the feature `audit`, `Audit` keeps a record of
 //! what was done: a JSON object a line, in a file.
 

@@ -30,6 +30,12 @@
 //! # }
 //! ```
 //!
+//! ```toml
+//! [dependencies]
+//! tower = { version = "0.5", features = ["util"] }
+//! tower-recourse = "0.1"
+//! ```
+//!
 //! # When not to use it
 //!
 //! - Where the call isn't idempotent: a failure may mean that the answer was lost, not the request. Judge such requests by

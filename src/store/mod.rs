@@ -1,27 +1,29 @@
 //! State that survives the process: [`FileStore`] keeps circuits, ledgers, budgets, and parts of your own, in a file.
 //!
 //! ```
-//! use tower_recourse::store::{FileStore, Restored};
-//! # use std::{sync::{Arc, atomic::{AtomicU64, Ordering}}, time::Duration};
-//! # use tower_recourse::store::Persist;
-//! # #[derive(Default)]
-//! # struct Done(AtomicU64);
-//! # impl Persist for Done {
-//! #     type Snapshot = u64;
-//! #     fn snapshot(&self) -> u64 { self.0.load(Ordering::Acquire) }
-//! #     fn restore(&self, done: u64, _age: Duration) { self.0.store(done, Ordering::Release); }
-//! # }
+//! use std::{path::Path, sync::{Arc, atomic::{AtomicU64, Ordering}}, time::Duration};
+//! use tower_recourse::store::{FileStore, Persist, Restored};
 //!
+//! // Circuits, ledgers and budgets implement `Persist`. This is a part of your own.
+//! #[derive(Default)]
+//! struct Done(AtomicU64);
+//!
+//! impl Persist for Done {
+//!     type Snapshot = u64;
+//!     fn snapshot(&self) -> u64 { self.0.load(Ordering::Acquire) }
+//!     fn restore(&self, done: u64, _age: Duration) { self.0.store(done, Ordering::Release); }
+//! }
+//!
+//! let folder = Path::new("state");
 //! # let folder = tempfile::tempdir()?;
 //! # let folder = folder.path();
-//! # {
 //! let store = FileStore::open(folder, "batch-17")?;
-//! let done = Arc::new(Done::default()); // whatever is `Persist`: circuits, ledgers and budgets are
+//! let done = Arc::new(Done::default());
 //! assert_eq!(store.keep("done", &done)?, Restored::Nothing);
 //!
 //! done.0.store(4711, Ordering::Release);
 //! store.save()?; // or `flush().await`
-//! # }
+//! drop(store);
 //!
 //! // After a restart.
 //! let store = FileStore::open(folder, "batch-17")?;
@@ -29,6 +31,11 @@
 //! assert!(matches!(store.keep("done", &done)?, Restored::State { .. }));
 //! assert_eq!(done.0.load(Ordering::Acquire), 4711);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! ```toml
+//! [dependencies]
+//! tower-recourse = { version = "0.1", features = ["store"] }
 //! ```
 //!
 //! Circuits and ledgers are kept the same way, and say by themselves when they have changed, if the configs have the store's

@@ -25,6 +25,12 @@
 //! # }
 //! ```
 //!
+//! ```toml
+//! [dependencies]
+//! tower = { version = "0.5", features = ["util"] }
+//! tower-recourse = { version = "0.1", features = ["keyed"] }
+//! ```
+//!
 //! # When not to use it
 //!
 //! - Where each key is called a few times a day: no circuit ever learns anything.

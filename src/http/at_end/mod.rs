@@ -24,15 +24,26 @@
 //! ```
 //!
 //! ```
+//! use std::io;
+//! use bytes::Bytes;
 //! use http::{Request, Response};
 //! use http_body_util::Full;
 //! use tower::{Layer, service_fn};
 //! use tower_recourse::{BreakerConfig, Circuit, http::BodyBreakerLayer};
 //!
-//! # let server = service_fn(|_: Request<()>| async { Ok::<_, std::io::Error>(Response::new(Full::<bytes::Bytes>::from("yes"))) });
+//! let server = service_fn(|_: Request<()>| async { Ok::<_, io::Error>(Response::new(Full::<Bytes>::from("yes"))) });
 //! let circuit = Circuit::new(BreakerConfig::http());
 //! let service = BodyBreakerLayer::on(&circuit).layer(server);
 //! # let _ = service;
+//! ```
+//!
+//! ```toml
+//! [dependencies]
+//! bytes = "1"
+//! http = "1"
+//! http-body-util = "0.1"
+//! tower = { version = "0.5", features = ["util"] }
+//! tower-recourse = { version = "0.1", features = ["http"] }
 //! ```
 //!
 //! The circuit is one like any other: it may be shared with a [`BreakerLayer`](crate::BreakerLayer), steered, saved.

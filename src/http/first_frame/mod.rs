@@ -21,6 +21,15 @@
 //! # }
 //! ```
 //!
+//! ```toml
+//! [dependencies]
+//! bytes = "1"
+//! http-body-util = "0.1"
+//! hyper-util = { version = "0.1", features = ["client-legacy", "http1", "tokio"] }
+//! tower = { version = "0.5", features = ["util"] }
+//! tower-recourse = { version = "0.1", features = ["http"] }
+//! ```
+//!
 //! A body that ends before its first byte although the response announced more breaks off too: hyper reports the reset of an HTTP/2
 //! stream with `NO_ERROR` as the end of the body. Empty frames don't count as a beginning.
 //!

@@ -45,6 +45,16 @@
 //! # fn main() {}
 //! ```
 //!
+//! ```toml
+//! [dependencies]
+//! bytes = "1"
+//! http = "1"
+//! http-body-util = "0.1"
+//! hyper-util = { version = "0.1", features = ["client-legacy", "http1", "tokio"] }
+//! tower = { version = "0.5", features = ["util"] }
+//! tower-recourse = { version = "0.1", features = ["http"] }
+//! ```
+//!
 //! The limits are those of the `Replay` that shares. A body that is too large is sent all the same; the retry knows that there is no other
 //! attempt, and to the fallback's service it [breaks off](PlayError::NotKept) before its first byte.
 //!

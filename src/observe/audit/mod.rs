@@ -3,6 +3,7 @@
 //! ```
 //! use tower_recourse::{BreakerConfig, Circuit, RetryConfig, observe::Audit};
 //!
+//! let path = "audit.jsonl";
 //! # let folder = tempfile::tempdir()?;
 //! # let path = folder.path().join("audit.jsonl");
 //! let audit = Audit::to_file(&path)?.with("batch", "b-17");
@@ -20,6 +21,11 @@
 //! assert_eq!(lines.lines().count(), 3);
 //! # let _ = retry;
 //! # Ok::<(), std::io::Error>(())
+//! ```
+//!
+//! ```toml
+//! [dependencies]
+//! tower-recourse = { version = "0.1", features = ["audit"] }
 //! ```
 //!
 //! # When not to use it

@@ -58,6 +58,11 @@
 //! # Ok::<(), tower_recourse::Invalid>(())
 //! ```
 //!
+//! ```toml
+//! [dependencies]
+//! tower-recourse = "0.1"
+//! ```
+//!
 //! A request may cross several retries on one budget. It deposits once, and the outcome of an attempt is told once: by the
 //! innermost retry, which made it. A task in between (`tower::buffer`, a spawned call) hides the outer one, and the request
 //! deposits again.

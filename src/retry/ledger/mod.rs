@@ -19,6 +19,11 @@
 //! # }
 //! ```
 //!
+//! ```toml
+//! [dependencies]
+//! tower-recourse = "0.1"
+//! ```
+//!
 //! A retry is entered when it is decided on, before the wait, so that no limit is ever passed, however many decide at once; it is
 //! struck out again if it is never made, or if a breaker rejects it: a rejection costs nothing. What is entered stays until it is [forgotten](Ledger::forget) or
 //! [reset](Ledger::reset): a success doesn't forget it.

@@ -1,0 +1,82 @@
+//! Compiles every code block of every page as a reader would paste it.
+//!
+//! A page names its dependencies in a `toml` block. That block and the code that belongs to it become a package: the code
+//! after it up to the next such block and, for the first of a page, also the code before it. Each code block is a binary of
+//! its package. It contains only the lines that the rendered page shows: the hidden `# ` lines of rustdoc are left out.
+//! Statements without a `main` are put into an async function that returns a boxed error
+//! (tower's `BoxError`).
+//!
+//! Packages are checked one after the other, because a common build would also unify their features and so hide a feature
+//! that a page forgot. They share a target directory, and the versions are those of the crate's `Cargo.lock`.
+//!
+//! `cargo run --manifest-path tests/pages/Cargo.toml [PART OF A PAGE'S PATH]`
+
+mod package;
+mod page;
+
+use std::{
+    env, fs, io,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use page::Page;
+
+fn main() -> ExitCode {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("tests/pages is in the repository");
+    let only = env::args().nth(1).unwrap_or_default();
+    match check(root, &only) {
+        Ok(0) => ExitCode::SUCCESS,
+        Ok(faults) => {
+            eprintln!("{faults} faults on the pages");
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Checks the pages whose path contains `only`, and returns the number of faults.
+fn check(root: &Path, only: &str) -> io::Result<usize> {
+    let mut pages = paths(root)?.iter().map(|path| Page::read(root, path)).collect::<io::Result<Vec<_>>>()?;
+    pages.retain(Page::has_code);
+    assert!(pages.iter().any(|page| page.path == "README.md"), "the README has no code block");
+
+    let workspace = package::Workspace::write(root, &pages)?;
+    let (mut faults, mut blocks) = (0, 0);
+    for page in pages.iter().filter(|page| page.path.contains(only)) {
+        let mut found = page.faults.clone();
+        for part in &page.parts {
+            found.extend(workspace.check(page, part)?);
+        }
+        let number = page.parts.iter().map(|part| part.blocks.len()).sum::<usize>();
+        println!("{} {}: {number} blocks", if found.is_empty() { "ok  " } else { "FAIL" }, page.path);
+        for fault in &found {
+            eprintln!("{fault}");
+        }
+        faults += found.len();
+        blocks += number;
+    }
+    println!("{blocks} blocks");
+    Ok(faults)
+}
+
+/// The README, and everything below `src` that can have documentation.
+fn paths(root: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut paths = vec![root.join("README.md")];
+    let mut folders = vec![root.join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "md" || extension == "rs") {
+                paths.push(path);
+            }
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
