@@ -10,6 +10,7 @@ mod drained;
 mod early_answers;
 mod faults;
 mod first_frame;
+mod handlers;
 mod hostile;
 #[path = "../moments/mod.rs"]
 mod moments;

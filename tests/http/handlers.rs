@@ -1,0 +1,96 @@
+//! A stack around hyper's client, called from axum handlers and spawned tasks as the docs say.
+//!
+//! The stack has boxed errors, because its attempts have a time limit. `oneshot` on it, without a box around the stack, doesn't
+//! compile in these places.
+
+use std::{net::SocketAddr, time::Duration};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::State,
+    http::{Request, StatusCode},
+    response::Response,
+    routing::get,
+};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use tokio::net::TcpListener;
+use tower::{BoxError, Service, ServiceBuilder, ServiceExt, util::BoxCloneSyncService};
+use tower_recourse::{BreakerConfig, BreakerError, BreakerLayer, RetryConfig, RetryLayer, retry::Timeouts};
+
+/// A macro, since a function would hide the type of the stack.
+macro_rules! stack {
+    () => {
+        ServiceBuilder::new()
+            .map_err(BreakerError::into_boxed)
+            .map_response(|response: Response<_>| response.map(Body::new))
+            .layer(RetryLayer::new(RetryConfig::http().timeouts(Timeouts::attempt(Duration::from_secs(5)))))
+            .layer(BreakerLayer::new(BreakerConfig::http()))
+            .map_err(BoxError::from)
+            .service(Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>())
+    };
+}
+
+async fn serve(app: Router) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    address
+}
+
+async fn upstream() -> SocketAddr {
+    serve(Router::new().route("/", get(|| async { "a poem" }))).await
+}
+
+fn request(address: SocketAddr) -> Request<Full<Bytes>> {
+    Request::get(format!("http://{address}/")).body(Full::default()).unwrap()
+}
+
+/// What a client of the app at `address` gets.
+async fn answer(address: SocketAddr) -> Bytes {
+    let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
+    client.request(request(address)).await.unwrap().into_body().collect().await.unwrap().to_bytes()
+}
+
+type Documents = BoxCloneSyncService<Request<Full<Bytes>>, Response, BoxError>;
+
+async fn document(State((documents, upstream)): State<(Documents, SocketAddr)>) -> Result<Response, StatusCode> {
+    documents.oneshot(request(upstream)).await.map_err(|_| StatusCode::BAD_GATEWAY)
+}
+
+#[tokio::test]
+async fn a_handler_calls_a_boxed_stack_by_oneshot() {
+    let state = (Documents::new(stack!()), upstream().await);
+    let app = serve(Router::new().route("/", get(document)).with_state(state)).await;
+    assert_eq!(answer(app).await, "a poem");
+}
+
+#[tokio::test]
+async fn a_handler_calls_a_stack_by_ready_and_call() {
+    let (stack, upstream) = (stack!(), upstream().await);
+    let handler = move || {
+        let mut stack = stack.clone();
+        async move {
+            let service = stack.ready().await.map_err(|_| StatusCode::BAD_GATEWAY)?;
+            service.call(request(upstream)).await.map_err(|_| StatusCode::BAD_GATEWAY)
+        }
+    };
+    let app = serve(Router::new().route("/", get(handler))).await;
+    assert_eq!(answer(app).await, "a poem");
+}
+
+#[tokio::test]
+async fn a_spawned_task_calls_a_stack_by_ready_and_call() {
+    let (mut stack, upstream) = (stack!(), upstream().await);
+    let response = tokio::spawn(async move { stack.ready().await?.call(request(upstream)).await });
+    assert_eq!(response.await.unwrap().unwrap().status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_spawned_task_calls_a_boxed_stack_by_oneshot() {
+    let (documents, upstream) = (Documents::new(stack!()), upstream().await);
+    let response = tokio::spawn(documents.oneshot(request(upstream)));
+    assert_eq!(response.await.unwrap().unwrap().status(), StatusCode::OK);
+}
