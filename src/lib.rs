@@ -98,6 +98,8 @@ mod call_context;
 mod random;
 #[cfg(any(feature = "retry", feature = "breaker", feature = "fallback"))]
 mod readiness;
+#[cfg(feature = "retry")]
+mod reservation;
 #[cfg(any(feature = "retry", feature = "breaker", feature = "fallback"))]
 mod seldom;
 #[cfg(any(feature = "retry", feature = "fallback"))]

@@ -1,5 +1,7 @@
 //! Retry: readiness before every call, and requests that can't be cloned.
 
+#[path = "retry_ready/reservations.rs"]
+mod reservations;
 mod support;
 
 use std::{pin::pin, task::Poll};

@@ -20,6 +20,7 @@ use crate::{
     call_context::{budget_scope::BudgetScope, result_note, timeout_scope},
     classify::LetGo,
     readiness::Readiness,
+    reservation::Release,
     seldom::Seldom,
     shared::Share,
     time::Instant,
@@ -90,7 +91,7 @@ pin_project! {
 impl<S, P, K, Req> future::Future
     for ResponseFuture<S, S::Future, K::Prepared, Trying<P, P::State, K, K::Kept, Req>, K::Request>
 where
-    S: Service<K::Request>,
+    S: Service<K::Request> + Release,
     S::Error: 'static,
     P: Policy<Req, S::Response, S::Error>,
     K: Keep<Req>,
@@ -146,7 +147,7 @@ type Answer<S, Q> = Result<<S as Service<Q>>::Response, <S as Service<Q>>::Error
 
 impl<S, P, K, Req> ResponseFuture<S, S::Future, K::Prepared, Trying<P, P::State, K, K::Kept, Req>, K::Request>
 where
-    S: Service<K::Request>,
+    S: Service<K::Request> + Release,
     S::Error: 'static,
     P: Policy<Req, S::Response, S::Error>,
     K: Keep<Req>,
@@ -314,6 +315,10 @@ where
         let this = self.as_mut().project();
         let Trying { policy, keep, state, kept, .. } = this.trying;
         let said = result_note::take(&came.result);
+        if came.is_unsent {
+            // It may have reserved the call that isn't made, and others would wait for that until the next attempt.
+            this.service.release();
+        }
         let attempt = came.attempt(this.attempt, kept.as_ref().is_some_and(|kept| keep.is_kept(kept)));
         let decided = course::decide(&**policy, state, &attempt, came.result.as_ref(), said);
         self.follow(came, said, decided)

@@ -54,6 +54,8 @@
 //!
 //! A readiness error and a time-out are outcomes like any other. The instance that was ready makes the first attempt where it is; a clone of
 //! it, made after that call, goes with the request and makes all others, and is made ready before each of them.
+//! Nothing stays reserved during a wait: if an attempt ends before its call, by a time-out or a readiness error, the instance is replaced
+//! with a clone, which holds no permit and no place in a queue.
 //!
 //! [`RetryConfig`] checks in this order, and the first that says no gives the [`Reason`]:
 //!

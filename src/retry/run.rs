@@ -12,6 +12,7 @@ use super::{Keep, Policy, RetryLayer, course, future};
 use crate::{
     Attempt,
     call_context::{budget_scope::BudgetScope, result_note},
+    reservation::Release,
     time::Instant,
 };
 
@@ -172,6 +173,11 @@ where
     fn call(&mut self, attempt: Attempt) -> Fut {
         (self.0)(attempt)
     }
+}
+
+/// It is always ready, and reserves nothing.
+impl<F> Release for Function<F> {
+    fn release(&mut self) {}
 }
 
 /// What is sent is the attempt, whatever the request is; so nothing is kept.
