@@ -94,6 +94,10 @@ mod verdict;
 
 // What the layers share, besides words.
 mod call_context;
+#[cfg(any(feature = "audit", feature = "store"))]
+// Each of the two uses its own part.
+#[cfg_attr(not(all(feature = "audit", feature = "store")), allow(dead_code))]
+mod private_file;
 #[cfg(any(feature = "retry", feature = "breaker"))]
 mod random;
 #[cfg(any(feature = "retry", feature = "breaker", feature = "fallback"))]

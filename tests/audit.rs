@@ -1,5 +1,7 @@
 //! The record of what was done: every line stands for itself, whatever is in it and whatever becomes of the disk.
 
+#[path = "audit/files.rs"]
+mod files;
 #[path = "audit/processes.rs"]
 mod processes;
 #[path = "audit/tmpfs.rs"]
@@ -221,7 +223,7 @@ fn only_so_many_old_files_are_kept() {
             audit.record("line", |entry| entry);
         }
         audit.flush().unwrap();
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), keep as usize + 1);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), keep as usize + 2, "with the lock");
     }
 }
 

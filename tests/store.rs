@@ -5,6 +5,8 @@
 mod circuits;
 #[path = "store/counter.rs"]
 mod counter;
+#[path = "store/files.rs"]
+mod files;
 #[path = "store/full.rs"]
 mod full;
 #[path = "store/hostile_text.rs"]

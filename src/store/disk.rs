@@ -2,8 +2,10 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Write},
+    io::{self, Read, Write},
     path::Path,
+    thread,
+    time::Duration,
 };
 
 use super::{
@@ -11,7 +13,11 @@ use super::{
     envelope::{self, Parts, Unusable},
     place::Place,
 };
-use crate::{sanitize, warning::warn};
+use crate::{
+    private_file::{self, Access},
+    sanitize,
+    warning::warn,
+};
 
 /// Keeps everybody else out while it lives. The system lets go of it when the process ends, however it does.
 #[derive(Debug)]
@@ -26,14 +32,31 @@ impl Drop for Lock {
 
 pub(super) fn lock(place: &Place) -> Result<Lock, StoreError> {
     let path = place.lock();
-    fs::create_dir_all(place.folder()).map_err(StoreError::io("make the folder", place.folder()))?;
-    let opened = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
+    let made = private_file::create_folders(place.folder());
+    made.map_err(StoreError::io("make the folder", place.folder()))?;
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    let opened = private_file::look_for_file(&path).and_then(|_| private_file::open_or_create(&path, &options));
     let file = opened.map_err(StoreError::io("open the lock", &path))?;
-    match fs4::FileExt::try_lock(&file) {
-        Ok(()) => Ok(Lock(file)),
-        Err(fs4::TryLockError::WouldBlock) => Err(StoreError::Held { path }),
-        Err(fs4::TryLockError::Error(error)) => Err(StoreError::io("lock", path)(error)),
+    // A backup tool may hold a lock for reading while it copies the file.
+    for _ in 0..100 {
+        match fs4::FileExt::try_lock(&file) {
+            Ok(()) => return Ok(Lock(file)),
+            Err(fs4::TryLockError::WouldBlock) if !is_only_read(&file) => return Err(StoreError::Held { path }),
+            Err(fs4::TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(10)),
+            Err(fs4::TryLockError::Error(error)) => return Err(StoreError::io("lock", path)(error)),
+        }
     }
+    Err(StoreError::Held { path })
+}
+
+/// Whether those who hold the lock hold it for reading: no store does.
+fn is_only_read(lock: &File) -> bool {
+    let is_read = fs4::FileExt::try_lock_shared(lock).is_ok();
+    if is_read {
+        let _ = fs4::FileExt::unlock(lock);
+    }
+    is_read
 }
 
 /// What was saved last; nothing if there is no file, or none that can be used, which is set aside then.
@@ -41,16 +64,14 @@ pub(super) fn load(place: &Place) -> Result<Parts, StoreError> {
     let data = place.data();
     // Of a process that was killed while it wrote.
     remove(&place.temporary()).map_err(StoreError::io("remove", place.temporary()))?;
-    let bytes = match fs::read(&data) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Parts::new()),
-        read => read.map_err(StoreError::io("read", &data))?,
-    };
+    let Some((bytes, _)) = read(&data).map_err(StoreError::io("read", &data))? else { return Ok(Parts::new()) };
     let (reason, why) = match envelope::decode(&bytes) {
         Ok(parts) => return Ok(parts),
         Err(Unusable::Damaged(why)) => ("damaged", format!("is damaged ({why})")),
         Err(Unusable::Future(version)) => ("future", format!("is of version {version}, which is later than ours")),
     };
     let aside = place.aside(reason);
+    // Replaces what is there, a link too.
     let moved = fs::rename(&data, &aside).and_then(|()| sync(place.folder()));
     moved.map_err(StoreError::io("set aside", &data))?;
     let (data, aside) = (sanitize::path(&data), sanitize::path(&aside));
@@ -58,10 +79,20 @@ pub(super) fn load(place: &Place) -> Result<Parts, StoreError> {
     Ok(Parts::new())
 }
 
+/// A file, and who may use it; `None` if there is none. A link is refused.
+fn read(path: &Path) -> io::Result<Option<(Vec<u8>, Access)>> {
+    private_file::look_for_file(path)?;
+    let mut options = OpenOptions::new();
+    let Some(mut file) = private_file::open(path, options.read(true))? else { return Ok(None) };
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(Some((bytes, Access::of(&file.metadata()?))))
+}
+
 /// Keeps a copy of a file of which not all can be used.
 pub(super) fn copy_aside(place: &Place, why: &str) {
     let (data, aside) = (place.data(), place.aside("damaged"));
-    let copied = fs::copy(&data, &aside);
+    let copied = copy(&data, &aside);
     let (data, aside) = (sanitize::path(&data), sanitize::path(&aside));
     match copied {
         Ok(_) => warn(format_args!("in the store {data}, {why}; there is a copy as {aside}")),
@@ -69,11 +100,20 @@ pub(super) fn copy_aside(place: &Place, why: &str) {
     }
 }
 
-/// The whole file or nothing: a new one, flushed, put in the place of the old one; and that flushed.
+/// To a new file, as whatever is there may be a link.
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    let (bytes, access) = read(from)?.ok_or(io::ErrorKind::NotFound)?;
+    remove(to)?;
+    write(to, &bytes, Some(access))
+}
+
+/// The whole file or nothing: a new one, flushed, put in the place of the old one, with
+/// its mode; and that flushed.
 pub(super) fn replace(place: &Place, bytes: &[u8]) -> Result<(), StoreError> {
     let (temporary, data) = (place.temporary(), place.data());
+    let before = private_file::look_for_file(&data).map_err(StoreError::io("replace", &data))?;
     remove(&temporary).map_err(StoreError::io("remove", &temporary))?;
-    if let Err(error) = write(&temporary, bytes) {
+    if let Err(error) = write(&temporary, bytes, before.as_ref().map(Access::of)) {
         // Its room is wanted by others.
         let _ = remove(&temporary);
         return Err(StoreError::io("write", temporary)(error));
@@ -82,8 +122,11 @@ pub(super) fn replace(place: &Place, bytes: &[u8]) -> Result<(), StoreError> {
     sync(place.folder()).map_err(StoreError::io("flush the folder", place.folder()))
 }
 
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+fn write(path: &Path, bytes: &[u8], access: Option<Access>) -> io::Result<()> {
+    let mut file = private_file::create_new(path)?;
+    if let Some(access) = access {
+        access.give_to(&file)?;
+    }
     file.write_all(bytes)?;
     file.sync_all()
 }
@@ -105,4 +148,21 @@ fn sync(folder: &Path) -> io::Result<()> {
 #[cfg(not(unix))]
 fn sync(_: &Path) -> io::Result<()> {
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_for_reading_is_told_from_the_lock_of_a_store() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || OpenOptions::new().append(true).create(true).open(folder.path().join("lock")).unwrap();
+        let (ours, other) = (open(), open());
+        fs4::FileExt::try_lock_shared(&other).unwrap();
+        assert!(is_only_read(&ours));
+        fs4::FileExt::unlock(&other).unwrap();
+        fs4::FileExt::try_lock(&other).unwrap();
+        assert!(!is_only_read(&ours));
+    }
 }

@@ -47,7 +47,7 @@ impl FileStore {
     /// # Errors
     ///
     /// [`StoreError::Name`] if the name isn't plainly that of a file: paths are refused. [`StoreError::Held`] if somebody else has it
-    /// open. [`StoreError::Io`] if the folder or the files can't be used.
+    /// open. [`StoreError::Io`] if the folder or the files can't be used, or a file is a symbolic link.
     pub fn open(folder: impl AsRef<Path>, name: &str) -> Result<Self, StoreError> {
         let place = Place::new(folder.as_ref(), name)?;
         let lock = disk::lock(&place)?;

@@ -78,17 +78,23 @@
 //! |---|---|
 //! | `name.json` | the state: `{"version":1,"saved_at":"…","checksum":"…","parts":{"done":{"saved_at":"…","state":4711}}}` |
 //! | `name.json.tmp` | what is being written; a leftover is removed when the store is opened |
-//! | `name.lock` | locked while the store is open. It is never removed, and must not be |
+//! | `name.lock` | locked while the store is open; empty. It is never removed, and must not be |
 //! | `name.json.damaged-1` … `-99` | a file that couldn't be read, or whose checksum was wrong; the last of them is used again |
 //! | `name.json.future-1` … `-99` | a file of a later version |
 //!
+//! New files have mode 0600 and new folders 0700, whatever the umask. A state file keeps the mode, owner and group that it was given
+//! later, also where it is set aside; if its group can't be kept, the new group gets no more than everybody. ACLs and extended
+//! attributes aren't kept. A file that is a symbolic link is refused, since it couldn't be replaced in one step and could point
+//! to somebody else's file; a link to the *folder* is fine.
+//!
 //! The checksum is the CRC-32 of the parts as they stand there, so an editor damages the file. Dates are UTC, RFC 3339. The lock is that of
-//! the system (`flock`, `LockFileEx`), and ends with the process; on network file systems it is worth what they make of it. Other
-//! than on Unix, folders aren't flushed.
+//! the system (`flock`, `LockFileEx`), and ends with the process; on network file systems it is worth what they make of it. Only
+//! `name.lock` is ever locked, so that programs which lock the state while they read it stop no save. One that locks `name.lock` for
+//! reading delays [`FileStore::open`] for up to a second. Other than on Unix, folders aren't flushed, and modes don't exist.
 //!
 //! # Errors
 //!
-//! [`FileStore::open`] refuses names that are paths, and a store that somebody else holds. What it can't read is set aside with a
+//! [`FileStore::open`] refuses names that are paths, files that are links, and a store that somebody else holds. What it can't read is set aside with a
 //! warning (through `tracing`, or to standard error without that feature). When saving fails, the old state stays, there is one
 //! warning until it succeeds, [`FileStore::trouble`] says what it is, whoever waits is told, and it is tried again every second.
 //! A part that panics keeps no other from being saved.

@@ -157,11 +157,13 @@ mod log {
 
     /// What a subscriber receives, one entry per event: the text of each field.
     #[derive(Clone, Default)]
-    struct Received(Arc<Mutex<Vec<Vec<(&'static str, String)>>>>);
+    struct Received(Arc<Mutex<Vec<EventFields>>>);
+
+    type EventFields = Vec<(&'static str, String)>;
 
     impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Received {
         fn on_event(&self, event: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
-            struct Fields(Vec<(&'static str, String)>);
+            struct Fields(EventFields);
             impl tracing::field::Visit for Fields {
                 fn record_str(&mut self, field: &tracing::field::Field, value: &str) {
                     self.0.push((field.name(), value.to_owned()));

@@ -5,20 +5,28 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
-    thread,
-    time::Duration,
 };
 
-use super::{AuditConfig, writer::Sink};
-use crate::sanitize;
+use super::{
+    AuditConfig,
+    lock::{FileLock, Locked},
+    writer::Sink,
+};
+use crate::{
+    private_file::{self, Access},
+    sanitize,
+};
 
-/// Opened anew for each batch: it may have been moved away, by us or by others. While it is open it is locked, so that processes
-/// which write to the same file neither rotate it at once nor cut off each other's lines.
+/// Opened anew for each batch: it may have been moved away, by this process or by others. Processes that write to the same file
+/// hold a lock meanwhile, so that they neither rotate it at once nor cut off each other's lines.
 pub(super) struct LogFile {
     path: PathBuf,
     /// When it is full.
     size: Option<u64>,
     keep: u32,
+    lock: FileLock,
+    /// Of the file that was there last: the next one gets it too.
+    access: Option<Access>,
 }
 
 /// The file of one moment.
@@ -27,27 +35,23 @@ struct Opened {
     len: u64,
     /// A regular file, not a pipe or a device: it has a length, can be rotated, and cut.
     is_regular: bool,
-}
-
-impl Drop for Opened {
-    /// Not by closing the file alone: a child that another thread is just making has it open until it runs its own program.
-    fn drop(&mut self) {
-        let _ = fs4::FileExt::unlock(&self.file);
-    }
+    /// No other process writes to it.
+    is_locked: bool,
 }
 
 impl LogFile {
     /// Makes the file if there is none, so that what is wrong with the path shows at once.
     pub(super) fn new(path: &Path, config: &AuditConfig) -> io::Result<Self> {
-        open(path)?;
-        // What is meant now is meant later too, wherever the process goes.
-        let path = fs::canonicalize(path)?;
-        Ok(Self { path, size: config.size, keep: config.keep })
+        // Links are followed here and never again: what is meant now is meant later too, wherever the process goes.
+        let path = resolve(path)?;
+        let mut file = Self { lock: FileLock::of(&path), path, size: config.size, keep: config.keep, access: None };
+        file.open(None)?;
+        Ok(file)
     }
 
     /// Appends as many whole lines as belong into the file that there is. Done bytes, and what went wrong.
-    fn append_some(&self, lines: &[u8]) -> (usize, io::Result<()>) {
-        let mut opened = match self.open() {
+    fn append_some(&mut self, lines: &[u8], lock: Option<&Locked>) -> (usize, io::Result<()>) {
+        let mut opened = match self.open(lock) {
             Ok(opened) => opened,
             Err(error) => return (0, Err(error)),
         };
@@ -57,7 +61,7 @@ impl LogFile {
         };
         let mut rotated = Ok(());
         if opened.len > 0 && first_line(lines) > room {
-            rotated = self.rotate();
+            rotated = self.rotate(&opened);
             if rotated.is_ok() {
                 return (0, Ok(()));
             }
@@ -67,28 +71,54 @@ impl LogFile {
         (done, written.and(rotated))
     }
 
-    fn open(&self) -> io::Result<Opened> {
-        loop {
-            let file = open(&self.path)?;
-            let metadata = file.metadata()?;
-            let is_regular = metadata.is_file();
-            if is_regular {
-                lock(&file)?;
+    fn open(&mut self, lock: Option<&Locked>) -> io::Result<Opened> {
+        let file = self.open_file()?;
+        let metadata = file.metadata()?;
+        let (is_regular, len) = (metadata.is_file(), metadata.len());
+        if is_regular {
+            self.access = Some(Access::of(&metadata));
+        }
+        Ok(Opened { file, len: if is_regular { len } else { 0 }, is_regular, is_locked: lock.is_some() })
+    }
+
+    fn open_file(&self) -> io::Result<File> {
+        let mut options = OpenOptions::new();
+        options.append(true);
+        let opened = private_file::open(&self.path, options.clone().read(true));
+        let opened = opened.or_else(|error| match error.kind() {
+            // May be that it can only be written to.
+            io::ErrorKind::PermissionDenied => private_file::open(&self.path, &options),
+            _ => Err(error),
+        });
+        if let Some(file) = opened? {
+            return Ok(file);
+        }
+        match private_file::create_new(&self.path) {
+            Ok(file) => {
+                if let Some(access) = self.access {
+                    access.give_to(&file)?;
+                }
+                Ok(file)
             }
-            let mut opened = Opened { file, len: 0, is_regular };
-            if !is_regular {
-                return Ok(opened);
+            // Another process was faster.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                private_file::open_or_create(&self.path, &options)
             }
-            // Whoever had the lock before may have moved it away.
-            if is_at(&opened.file, &self.path)? {
-                opened.len = opened.file.metadata()?.len();
-                return Ok(opened);
-            }
+            failed => failed,
         }
     }
 
+    /// Whether other processes may write to the file meanwhile: not to a pipe or a device, which have no lock.
+    fn is_shared(&self) -> bool {
+        private_file::look(&self.path).is_ok_and(|looked| looked.is_none_or(|metadata| metadata.is_file()))
+    }
+
     /// `audit.jsonl.1` becomes `audit.jsonl.2`, and so on; the file itself becomes the first.
-    fn rotate(&self) -> io::Result<()> {
+    fn rotate(&self, full: &Opened) -> io::Result<()> {
+        if !full.is_locked {
+            let why = "the file is full, and its lock, which it takes to rotate it, can't be had";
+            return Err(io::Error::new(io::ErrorKind::WouldBlock, why));
+        }
         if self.keep == 0 {
             return fs::remove_file(&self.path);
         }
@@ -110,9 +140,10 @@ impl LogFile {
 
 impl Sink for LogFile {
     fn append(&mut self, lines: &[u8]) -> (usize, io::Result<()>) {
+        let lock = if self.is_shared() { self.lock.acquire() } else { None };
         let mut done = 0;
         while done < lines.len() {
-            let (some, result) = self.append_some(&lines[done..]);
+            let (some, result) = self.append_some(&lines[done..], lock.as_ref());
             done += some;
             if result.is_err() {
                 return (done, result);
@@ -137,7 +168,7 @@ impl Opened {
         }
         let (written, result) = write(&mut self.file, lines);
         let whole = lines[..written].iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
-        if whole < written && self.is_regular {
+        if whole < written && self.is_regular && self.is_locked {
             let is_ours = self.file.metadata().is_ok_and(|now| now.len() == self.len + written as u64);
             // If that fails too, the next batch begins on a line of its own.
             let _ = is_ours.then(|| self.file.set_len(self.len + whole as u64));
@@ -153,42 +184,25 @@ impl Opened {
     }
 }
 
-fn open(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.append(true).create(true);
-    options.clone().read(true).open(path).or_else(|error| match error.kind() {
-        // May be that it can only be written to.
-        io::ErrorKind::PermissionDenied => options.open(path),
-        _ => Err(error),
-    })
-}
-
-/// Waits for other processes, which hold it for a batch; but not for one that was stopped in the middle.
-fn lock(file: &File) -> io::Result<()> {
-    for _ in 0..100 {
-        match fs4::FileExt::try_lock(file) {
-            Err(fs4::TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(10)),
-            // A file system without locks: nobody has one.
-            Ok(()) | Err(fs4::TryLockError::Error(_)) => return Ok(()),
+/// The path without links, also if there is no file yet.
+fn resolve(path: &Path) -> io::Result<PathBuf> {
+    let mut path = path.to_owned();
+    // As many links as the system follows.
+    for _ in 0..40 {
+        match fs::canonicalize(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            resolved => return resolved,
+        }
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        match fs::read_link(&path) {
+            Ok(target) => path = folder.join(target),
+            Err(_) => {
+                let name = path.file_name().ok_or(io::ErrorKind::NotFound)?;
+                return Ok(fs::canonicalize(folder)?.join(name));
+            }
         }
     }
-    Err(io::Error::new(io::ErrorKind::WouldBlock, "another process has held the file's lock for a second"))
-}
-
-#[cfg(unix)]
-fn is_at(file: &File, path: &Path) -> io::Result<bool> {
-    use std::os::unix::fs::MetadataExt;
-    let ours = file.metadata()?;
-    match fs::metadata(path) {
-        Ok(there) => Ok((there.dev(), there.ino()) == (ours.dev(), ours.ino())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
-#[cfg(not(unix))]
-fn is_at(_: &File, _: &Path) -> io::Result<bool> {
-    Ok(true)
+    Err(io::Error::other("too many symbolic links"))
 }
 
 /// How many bytes were written, and what kept the rest from it.

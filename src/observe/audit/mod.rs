@@ -54,8 +54,15 @@
 //! # Where it goes
 //!
 //! Lines wait in a queue of 1 MiB, and one thread writes all that wait in one write. It needs no runtime. When a file is full (10 MiB),
-//! it becomes `….1`, that `….2`, up to 5; see [`AuditConfig`]. Processes may append to one file: they lock it while they write. On
-//! systems other than Unix, only one of them may [rotate](AuditConfig::never_rotate) it.
+//! it becomes `….1`, that `….2`, up to 5; see [`AuditConfig`]. Processes may append to one file: they lock a file of its own beside it,
+//! `audit.jsonl.lock`, while they write. Programs that lock the audit while they read it stop nothing. While another program keeps the
+//! lock itself, lines are appended all the same, but a full file isn't rotated: it grows, and [`Audit::trouble`] says so. On systems
+//! other than Unix, only one process may [rotate](AuditConfig::never_rotate) a file.
+//!
+//! New files have mode 0600, whatever the umask. A file keeps the mode, owner and group that it was given later, and the next one gets
+//! them too, after a rotation and where somebody else has moved it away. If the path is a symbolic link, it is followed once, when the
+//! audit is opened, and stays a link: files are rotated beside its target. A link that appears later in place of the file isn't
+//! followed; lines wait until it is gone.
 //!
 //! # Errors
 //!
@@ -74,6 +81,7 @@ mod entry;
 mod file;
 mod handle;
 mod json;
+mod lock;
 mod queue;
 mod stream;
 mod told;
