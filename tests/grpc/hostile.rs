@@ -276,7 +276,7 @@ async fn service_configs_at_the_edge() {
     for refused in ["-1", "1e400", "[]", "{}", "true", "18446744073709551616"] {
         assert!(config(refused, "1s", "1s", "2").is_err(), "{refused}");
     }
-    for refused in ["18446744073709551616s", "1e3s", "1.s", ".5s", " 1s", "1 s", "٣s", "1,5s", "NaNs", "infs"] {
+    for refused in ["18446744073709551616s", "1e3s", "1.s", ".s", " 1s", "1 s", "٣s", "1,5s", "NaNs", "infs"] {
         assert!(config("3", refused, "1s", "2").is_err(), "{refused}");
     }
     let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));

@@ -13,16 +13,22 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Frame;
 use http_body_util::{BodyExt, Empty, Full, StreamBody, combinators::UnsyncBoxBody};
+use tonic::Code;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_recourse::{
     FailureKind, RetryConfig,
-    grpc::{ServiceConfig, Stamped},
+    grpc::{PeekLayer, ServiceConfig, Stamped},
     http::Replay,
     observe::Event,
     retry::{Budget, BudgetStats, TokenBucket, budget::Token},
 };
 
-use crate::{answers, gaps, request};
+use crate::{
+    answers, channel, gaps,
+    greeter::greeter_client::GreeterClient,
+    host::{Fate::Never, Host},
+    in_time, name, request,
+};
 
 fn policy(max_attempts: u32, codes: &str) -> String {
     format!(
@@ -87,6 +93,87 @@ async fn the_most_specific_name_wins() {
         assert_eq!(attempts(&config, path).await, made, "{path}");
     }
     assert_eq!(attempts(&read("{}"), "/shop.Prices/Get").await, 1, "nothing is configured");
+}
+
+/// proto3's JSON form, and the one without whole seconds that grpc-go writes.
+#[tokio::test(start_paused = true)]
+async fn durations_of_every_json_form_are_read() {
+    let ms = Duration::from_millis;
+    for (text, initial) in [
+        (".01s", ms(10)),
+        ("0.01s", ms(10)),
+        ("0.010s", ms(10)),
+        ("0.010000000s", ms(10)),
+        ("2s", ms(2_000)),
+        ("2.000s", ms(2_000)),
+        ("0002.5s", ms(2_500)),
+    ] {
+        let policy = policy(2, r#"["UNAVAILABLE"]"#).replace("0.1s", text).replace("\"1s\"", "\"10s\"");
+        let config = read(&format!(r#"{{ "methodConfig": [{{ "name": [{{}}], "retryPolicy": {policy} }}] }}"#));
+        let (log, service) = answers(&[&[("grpc-status", "14")]]);
+        config.layer().layer(service).oneshot(request("/any.Service/Method")).await.unwrap();
+        let (least, most) = (initial.mul_f64(0.8), initial.mul_f64(1.2) + ms(1));
+        assert!(gaps(&log).iter().all(|&gap| gap >= least && gap <= most), "{text}: {:?}", gaps(&log));
+        assert_eq!(gaps(&log).len(), 1, "{text}");
+    }
+    for nanosecond in ["0.000000001s", ".000000001s", "315576000000s"] {
+        let policy = policy(2, r#"["UNAVAILABLE"]"#).replace("0.1s", nanosecond);
+        read(&format!(r#"{{ "methodConfig": [{{ "name": [{{}}], "retryPolicy": {policy} }}] }}"#));
+    }
+}
+
+/// What each attempt of a call to this path sends as `grpc-timeout`, in microseconds.
+async fn timeouts_sent(config: &ServiceConfig, path: &str, own: Option<&str>) -> Vec<Option<u64>> {
+    let (log, service) = answers(&[&[("grpc-status", "14")]]);
+    let mut call = request(path);
+    if let Some(own) = own {
+        call.headers_mut().insert("grpc-timeout", own.parse().unwrap());
+    }
+    config.clone().layer().layer(service).oneshot(call).await.unwrap();
+    let log = log.lock().unwrap();
+    let sent = |headers: &http::HeaderMap| {
+        let text = headers.get("grpc-timeout")?.to_str().unwrap().to_owned();
+        let (number, unit) = text.split_at(text.len() - 1);
+        Some(number.parse::<u64>().unwrap() / if unit == "n" { 1_000 } else { 1 })
+    };
+    log.iter().map(|(_, headers)| sent(headers)).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_methods_timeout_is_the_deadline_of_its_calls() {
+    let policy = policy(5, r#"["UNAVAILABLE"]"#).replace("\"backoffMultiplier\": 2", "\"backoffMultiplier\": 1");
+    let config = read(&format!(
+        r#"{{ "methodConfig": [
+            {{ "name": [{{}}], "retryPolicy": {policy} }},
+            {{ "name": [{{ "service": "shop.Prices" }}], "retryPolicy": {policy}, "timeout": ".25s" }},
+            {{ "name": [{{ "service": "shop.Orders" }}], "timeout": "1.5s" }}
+        ] }}"#
+    ));
+    // Waits of 80 to 120 ms: two of them fit, and a third may.
+    let sent = timeouts_sent(&config, "/shop.Prices/Get", None).await;
+    assert_eq!(sent[0], Some(250_000));
+    assert!((3..=4).contains(&sent.len()) && sent.is_sorted_by(|one, next| one > next), "{sent:?}");
+    assert_eq!(timeouts_sent(&config, "/shop.Orders/Place", None).await, [Some(1_500_000)], "without a retry");
+    assert_eq!(timeouts_sent(&config, "/shop.Users/Get", None).await, [None; 5], "not of this method");
+    // The earlier deadline holds.
+    assert_eq!(timeouts_sent(&config, "/shop.Orders/Place", Some("1S")).await, [Some(1_000_000)]);
+    assert_eq!(timeouts_sent(&config, "/shop.Orders/Place", Some("2S")).await, [Some(1_500_000)]);
+}
+
+/// tonic's channel ends a call when its `grpc-timeout` is over.
+#[tokio::test]
+async fn a_call_that_is_never_answered_ends_with_its_methods_timeout() {
+    let (serving, host) = Host::playing(&[Never]).await;
+    let config = RetryConfig::from_service_config(
+        r#"{ "methodConfig": [{ "name": [{ "service": "greeter.Greeter" }], "timeout": "0.05s" }] }"#,
+    );
+    let layer = config.unwrap().each(|base| base.unobserved()).layer();
+    let mut client = GreeterClient::new(layer.layer(PeekLayer::new().layer(channel(serving.address))));
+    let status = in_time(client.greet(name("Ann"))).await.unwrap_err();
+    assert!(matches!(status.code(), Code::DeadlineExceeded | Code::Cancelled), "{status:?}");
+    drop(client);
+    serving.ends().await;
+    assert!(host.attempts() <= 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -240,7 +327,28 @@ fn what_is_refused_and_by_which_path() {
     let mut cases = vec![];
     for (field, values) in [
         ("maxAttempts", &["missing", "0", "1", "-3", "2.5", "\"3\"", "null"][..]),
-        ("initialBackoff", &["missing", "\"0s\"", "\"0.000s\"", "\"-1s\"", "\"1\"", "\"s\"", "\"1.0000000001s\"", "1"]),
+        (
+            "initialBackoff",
+            &[
+                "missing",
+                "\"0s\"",
+                "\"0.000s\"",
+                "\"-1s\"",
+                "\"1\"",
+                "\"s\"",
+                "\"1.0000000001s\"",
+                "1",
+                "\"s\"",
+                "\".s\"",
+                "\".0s\"",
+                "\"1..s\"",
+                "\"1.s\"",
+                "\"+1s\"",
+                "\"1 s\"",
+                "\"1e1s\"",
+                "\"99999999999999999999s\"",
+            ],
+        ),
         ("maxBackoff", &["missing", "\"0s\"", "\"one second\""]),
         ("backoffMultiplier", &["missing", "0", "-1", "\"2\""]),
         ("retryableStatusCodes", &["missing", "[]", "14"]),
@@ -265,6 +373,9 @@ fn what_is_refused_and_by_which_path() {
     for (json, path, value) in [
         ("[]", "service config", "[]"),
         (r#"{ "methodConfig": 1 }"#, "methodConfig", "1"),
+        (r#"{ "methodConfig": [{ "timeout": "0s" }] }"#, "methodConfig[0].timeout", "\"0s\""),
+        (r#"{ "methodConfig": [{ "timeout": "-1s" }] }"#, "methodConfig[0].timeout", "\"-1s\""),
+        (r#"{ "methodConfig": [{ "timeout": 5 }] }"#, "methodConfig[0].timeout", "5"),
         (r#"{ "methodConfig": [{ "name": [{}, {}] }] }"#, "methodConfig[0].name[1]", "{}"),
         (r#"{ "methodConfig": [{ "name": ["x"] }] }"#, "methodConfig[0].name[0]", "\"x\""),
         (r#"{ "methodConfig": [{ "name": [{ "method": "x" }] }] }"#, "methodConfig[0].name[0].service", "missing"),

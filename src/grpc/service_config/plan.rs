@@ -9,6 +9,14 @@ use crate::{
 /// How the methods of one `methodConfig` are retried.
 pub(super) type Plan = RetryConfig<Statuses, NoTimeouts, NoLedger, Stamped>;
 
+/// A `methodConfig`, checked.
+#[derive(Debug, Clone)]
+pub(super) struct MethodConfig {
+    pub(super) retry: Option<RetryPolicy>,
+    /// The time for all attempts and waits of one call.
+    pub(super) timeout: Option<Duration>,
+}
+
 /// A `retryPolicy`, checked.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct RetryPolicy {

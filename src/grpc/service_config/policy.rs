@@ -4,13 +4,14 @@ use ::http::Request;
 
 use super::{
     method::Name,
-    plan::{Plan, RetryPolicy, plan},
+    plan::{MethodConfig, Plan, plan},
     read::{self, Document},
 };
 use crate::{
     Attempt, Cause, Elapsed, Invalid, Outcome, RetryLayer,
     classify::LetGo,
     grpc::Stamped,
+    http::Deadline,
     retry::{Decision, Limits, Policy, budget::AnyBudget},
     time::Instant,
 };
@@ -42,14 +43,17 @@ use crate::{
 /// The most specific name wins: service and method, then the service alone, then `{}`. What has no `retryPolicy`, or no
 /// `methodConfig`, isn't retried. Only the codes that are named are, a pushback beside them is waited for.
 ///
+/// A `timeout` is the deadline of a call, all attempts and waits included, unless the call brings an earlier one. Each attempt
+/// sends what is left of it as `grpc-timeout`, which tonic's channel enforces.
+///
 /// Everything else is as [`RetryConfig::grpc`](crate::RetryConfig::grpc) has it, the default budget included where there is no
-/// `retryThrottling`. Fields for other things (load balancing, `timeout`, `waitForReady`, hedging) are left alone.
+/// `retryThrottling`. Fields for other things (load balancing, `waitForReady`, hedging) are left alone.
 #[derive(Debug, Clone)]
 pub struct ServiceConfig {
     base: Plan,
-    policies: Vec<(Name, Option<RetryPolicy>)>,
+    methods: Vec<(Name, MethodConfig)>,
     most_attempts: u32,
-    /// In the order of the policies; the last one is for methods that have none.
+    /// In the order of the methods; the last one is for methods that have no config.
     plans: Arc<[Plan]>,
 }
 
@@ -58,13 +62,13 @@ impl ServiceConfig {
     const MOST_ATTEMPTS: u32 = 5;
 
     pub(crate) fn read(base: Plan, json: &str) -> Result<Self, Invalid> {
-        let Document { mut policies, throttle } = read::document(json)?;
-        policies.sort_by(|(one, _), (other, _)| one.cmp(other));
+        let Document { mut methods, throttle } = read::document(json)?;
+        methods.sort_by(|(one, _), (other, _)| one.cmp(other));
         let base = match throttle {
             Some(throttle) => base.budget(throttle),
             None => base,
         };
-        Ok(Self { base, policies, most_attempts: Self::MOST_ATTEMPTS, plans: Arc::new([]) }.planned())
+        Ok(Self { base, methods, most_attempts: Self::MOST_ATTEMPTS, plans: Arc::new([]) }.planned())
     }
 
     /// The most attempts that any method gets, whatever the config says; 5 unless set.
@@ -88,13 +92,19 @@ impl ServiceConfig {
 
     fn planned(mut self) -> Self {
         let none = std::iter::once(None);
-        let policies = self.policies.iter().map(|(_, policy)| policy.as_ref()).chain(none);
+        let policies = self.methods.iter().map(|(_, config)| config.retry.as_ref()).chain(none);
         self.plans = policies.map(|policy| plan(&self.base, policy, self.most_attempts)).collect();
         self
     }
 
     fn place(&self, path: &str) -> usize {
-        self.policies.iter().position(|(name, _)| name.fits(path)).unwrap_or(self.policies.len())
+        self.methods.iter().position(|(name, _)| name.fits(path)).unwrap_or(self.methods.len())
+    }
+
+    /// When a call of a method that begins now must have ended.
+    fn deadline(&self, place: usize) -> Option<Instant> {
+        let (_, config) = self.methods.get(place)?;
+        config.timeout.map(|timeout| Deadline::within(timeout).at())
     }
 }
 
@@ -102,6 +112,8 @@ impl ServiceConfig {
 #[derive(Debug)]
 pub struct Progress<P> {
     plan: usize,
+    /// By the method's `timeout`.
+    deadline: Option<Instant>,
     progress: P,
 }
 
@@ -113,7 +125,7 @@ where
 
     fn start(&self, request: &Request<B>) -> Self::State {
         let plan = self.place(request.uri().path());
-        Progress { plan, progress: self.plans[plan].start(request) }
+        Progress { plan, deadline: self.deadline(plan), progress: self.plans[plan].start(request) }
     }
 
     fn attempt(&self, state: &mut Self::State, attempt: &Attempt) {
@@ -129,7 +141,8 @@ where
     }
 
     fn deadline(&self, state: &Self::State) -> Option<Instant> {
-        self.plans[state.plan].deadline(&state.progress)
+        let own = self.plans[state.plan].deadline(&state.progress);
+        own.into_iter().chain(state.deadline).min()
     }
 
     fn let_go(&self, outcome: Result<Res, Err>) -> Option<LetGo> {

@@ -4,11 +4,14 @@ use std::{collections::HashSet, time::Duration};
 
 use serde_json::Value;
 
-use super::{method::Name, plan::RetryPolicy};
+use super::{
+    method::Name,
+    plan::{MethodConfig, RetryPolicy},
+};
 use crate::{Invalid, grpc::Code, retry::RetryThrottle};
 
 pub(super) struct Document {
-    pub(super) policies: Vec<(Name, Option<RetryPolicy>)>,
+    pub(super) methods: Vec<(Name, MethodConfig)>,
     pub(super) throttle: Option<RetryThrottle>,
 }
 
@@ -27,19 +30,22 @@ pub(super) fn document(json: &str) -> Result<Document, Invalid> {
         return Err(root.refused("an object"));
     }
     let mut names = HashSet::new();
-    let mut policies = Vec::new();
+    let mut methods = Vec::new();
     for method_config in root.field("methodConfig").items()? {
-        let policy = method_config.field("retryPolicy").if_there().map(retry_policy).transpose()?;
+        let config = MethodConfig {
+            retry: method_config.field("retryPolicy").if_there().map(retry_policy).transpose()?,
+            timeout: method_config.field("timeout").if_there().map(|timeout| timeout.duration()).transpose()?,
+        };
         for name in method_config.field("name").items()? {
             let read = method_name(&name)?;
             if !names.insert(format!("{read:?}")) {
                 return Err(name.refused("there once"));
             }
-            policies.push((read, policy.clone()));
+            methods.push((read, config.clone()));
         }
     }
     let throttle = root.field("retryThrottling").if_there().map(retry_throttling).transpose()?;
-    Ok(Document { policies, throttle })
+    Ok(Document { methods, throttle })
 }
 
 fn method_name(at: &At<'_>) -> Result<Name, Invalid> {
@@ -124,7 +130,6 @@ impl<'a> At<'a> {
         self.value?.as_f64().filter(|number| number.is_finite() && *number > 0.0)
     }
 
-    /// As JSON has those of protobuf: `"1.5s"`.
     fn duration(&self) -> Result<Duration, Invalid> {
         let duration = self.value.and_then(Value::as_str).and_then(duration).filter(|duration| !duration.is_zero());
         duration.ok_or_else(|| self.refused("a duration above 0, as \"1.5s\""))
@@ -141,9 +146,15 @@ impl<'a> At<'a> {
     }
 }
 
+/// A duration of proto3's JSON form: seconds with up to nine decimals, and an `s`. Before decimals the
+/// whole seconds may be missing, as grpc-go writes it (`.01s`).
 fn duration(text: &str) -> Option<Duration> {
     let number = text.strip_suffix('s')?;
-    let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
+    let (whole, part) = match number.split_once('.') {
+        Some(("", part)) => ("0", part),
+        Some(both) => both,
+        None => (number, "0"),
+    };
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     if !digits(whole) || !digits(part) || part.len() > 9 {
         return None;
