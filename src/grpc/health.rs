@@ -23,7 +23,8 @@ use crate::{Classifier, Failure, FailureKind, Sent, Verdict};
 /// | an answer whose messages have begun | success | |
 /// | an error | failure; neutral if gRPC has CANCELLED or RESOURCE_EXHAUSTED for it: see [`Statuses`](super::Statuses) | nothing was answered |
 ///
-/// A pushback is what [`OpenFor::as_asked`](crate::breaker::OpenFor::as_asked) goes by.
+/// [`OpenFor::as_asked`](crate::breaker::OpenFor::as_asked) uses the pushback, or without one the delay of a `RetryInfo`: see
+/// [`Statuses`](super::Statuses).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Health;
 
@@ -50,12 +51,14 @@ where
     }
 }
 
-fn by_status(Told { code, pushback }: Told) -> Verdict {
+fn by_status(Told { code, pushback, retry_info }: Told) -> Verdict {
     let verdict = by_code(code).sent(Sent::Yes);
-    match pushback {
-        Some(Pushback::After(delay)) => verdict.retry_after(delay),
-        Some(Pushback::Never) | None => verdict,
-    }
+    let delay = match pushback {
+        Some(Pushback::After(delay)) => Some(delay),
+        Some(Pushback::Never) => None,
+        None => retry_info,
+    };
+    delay.map_or(verdict, |delay| verdict.retry_after(delay))
 }
 
 /// Never a success: the service hasn't answered.

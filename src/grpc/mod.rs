@@ -41,7 +41,7 @@
 //!
 //! | what | page |
 //! |---|---|
-//! | which codes are retried; pushback; deadlines | [`Statuses`] |
+//! | which codes are retried; pushback; `RetryInfo`; deadlines | [`Statuses`] |
 //! | which codes count for a breaker | [`Health`] |
 //! | statuses that come after the headers | [`PeekLayer`] |
 //! | what is sent again, and what is written into it | [`Stamped`] |
@@ -65,6 +65,7 @@ mod code;
 mod fault;
 mod health;
 pub mod peek;
+mod retry_info;
 mod service_config;
 mod stamped;
 mod statuses;

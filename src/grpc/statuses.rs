@@ -17,8 +17,8 @@ use crate::{Classifier, FailureKind, Sent, Verdict, http::Deadline, time::Instan
 /// |---|---|
 /// | OK, and an answer whose messages have begun | success |
 /// | UNAVAILABLE | transient |
-/// | RESOURCE_EXHAUSTED with a pushback | throttled |
-/// | RESOURCE_EXHAUSTED without, UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, DATA_LOSS | permanent |
+/// | RESOURCE_EXHAUSTED with a pushback or a `RetryInfo` | throttled |
+/// | RESOURCE_EXHAUSTED without either, UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, DATA_LOSS | permanent |
 /// | CANCELLED, INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS, PERMISSION_DENIED, FAILED_PRECONDITION, ABORTED, OUT_OF_RANGE, UNAUTHENTICATED | neutral: an answer about the request, and no failure of the service |
 /// | no status, or none that can be read | by the HTTP status: 400 is INTERNAL, 401 UNAUTHENTICATED, 403 PERMISSION_DENIED, 404 UNIMPLEMENTED, 429, 502, 503 and 504 UNAVAILABLE, any other UNKNOWN |
 /// | HTTP status 200 and a content type that doesn't begin with `application/grpc` | as UNKNOWN |
@@ -41,6 +41,12 @@ use crate::{Classifier, FailureKind, Sent, Verdict, http::Deadline, time::Instan
 /// [30 s](crate::RetryConfig::longest_server_delay) unless set; the back-off begins anew after it. Negative, unreadable or given twice, it
 /// ends the retries, as [A6](https://github.com/grpc/proposal/blob/master/A6-client-retries.md) has it.
 ///
+/// # `RetryInfo`
+///
+/// Without a pushback, the `google.rpc.RetryInfo` in `grpc-status-details-bin` counts: a retry waits at least its `retry_delay`, up to
+/// the same limit. A pushback takes precedence, whatever it says. Details that can't be read are ignored, and so are those longer than
+/// 16 KiB and delays that are negative.
+///
 /// # Deadline
 ///
 /// `grpc-timeout` and a [`Deadline`] of the request, whichever is earlier.
@@ -48,20 +54,20 @@ use crate::{Classifier, FailureKind, Sent, Verdict, http::Deadline, time::Instan
 pub struct Statuses {
     codes: Codes,
     /// Retried only where the server says when.
-    with_pushback: Codes,
+    with_delay: Codes,
 }
 
 impl Default for Statuses {
     fn default() -> Self {
         let codes = Codes::default().with(Code::Unavailable);
-        Self { codes, with_pushback: Codes::default().with(Code::ResourceExhausted) }
+        Self { codes, with_delay: Codes::default().with(Code::ResourceExhausted) }
     }
 }
 
 impl Statuses {
-    /// The codes that are retried, instead of UNAVAILABLE, and RESOURCE_EXHAUSTED with a pushback.
+    /// The codes that are retried, instead of UNAVAILABLE, and RESOURCE_EXHAUSTED with a pushback or a `RetryInfo`.
     pub fn retry_codes(self, codes: impl IntoIterator<Item = Code>) -> Self {
-        Self { codes: codes.into_iter().collect(), with_pushback: Codes::default() }
+        Self { codes: codes.into_iter().collect(), with_delay: Codes::default() }
     }
 
     fn judge(&self, told: Told) -> Verdict {
@@ -70,11 +76,11 @@ impl Statuses {
         }
         let retried = self.codes.contains(told.code);
         let verdict = Verdict::failure(kind(told.code)).sent(Sent::Yes);
-        match told.pushback {
-            Some(pushback) if retried || self.with_pushback.contains(told.code) => match pushback {
-                Pushback::After(delay) => verdict.retry_exactly_after(delay),
-                Pushback::Never => verdict.never_retry(),
-            },
+        let with_delay = retried || self.with_delay.contains(told.code);
+        match (told.pushback, told.retry_info) {
+            (Some(Pushback::After(delay)), _) if with_delay => verdict.retry_exactly_after(delay),
+            (Some(Pushback::Never), _) if with_delay => verdict.never_retry(),
+            (None, Some(delay)) if with_delay => verdict.retry_after(delay),
             _ if retried => verdict,
             _ if is_about_the_request(told.code) => Verdict::Neutral,
             _ => Verdict::permanent().sent(Sent::Yes),

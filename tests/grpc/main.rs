@@ -13,6 +13,7 @@ mod hostile;
 mod moments;
 mod peek;
 mod raw;
+mod retry_info;
 mod service_config;
 mod serving;
 mod statuses;

@@ -1,0 +1,183 @@
+//! `google.rpc.RetryInfo` among the details of a status: `grpc-status-details-bin`.
+//!
+//! The header holds a `google.rpc.Status`, which has `google.protobuf.Any`s, one of which may be a
+//! `RetryInfo`. This reads the four messages that lead to the delay, and skips everything else.
+
+use std::time::Duration;
+
+use ::http::HeaderMap;
+use base64::{
+    Engine,
+    alphabet::STANDARD,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
+
+const DETAILS: &str = "grpc-status-details-bin";
+
+/// Longer headers aren't read. It is the default limit of HTTP/2 implementations for all headers.
+const MOST: usize = 16 << 10;
+
+/// gRPC's binary headers are padded or not.
+const BASE64: GeneralPurpose = {
+    let either = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    GeneralPurpose::new(&STANDARD, either)
+};
+
+/// The delay that a status asks for. `None` if there is none, or if the details can't be read: they
+/// refine a status, and never invalidate it.
+pub(super) fn delay(headers: &HeaderMap) -> Option<Duration> {
+    let mut given = headers.get_all(DETAILS).iter();
+    let details = given.next().filter(|details| details.len() <= MOST)?;
+    if given.next().is_some() {
+        return None;
+    }
+    in_status(&BASE64.decode(details).ok()?).ok().flatten()
+}
+
+/// Not a message of Protocol Buffers, or not one of these.
+struct Malformed;
+
+type Read<T> = Result<T, Malformed>;
+
+/// `google.rpc.Status`: the first `RetryInfo` among its details (field 3).
+fn in_status(status: &[u8]) -> Read<Option<Duration>> {
+    let mut fields = Fields(status);
+    let mut delay = None;
+    while let Some((number, value)) = fields.next()? {
+        if let (3, Value::Bytes(any), None) = (number, value, delay) {
+            delay = in_any(any)?;
+        }
+    }
+    Ok(delay)
+}
+
+/// `google.protobuf.Any`: a type URL (field 1), whose last segment names the message, and the message
+/// (field 2).
+fn in_any(any: &[u8]) -> Read<Option<Duration>> {
+    let mut fields = Fields(any);
+    let (mut type_url, mut message): (&[u8], &[u8]) = (&[], &[]);
+    while let Some((number, value)) = fields.next()? {
+        match (number, value) {
+            (1, Value::Bytes(bytes)) => type_url = bytes,
+            (2, Value::Bytes(bytes)) => message = bytes,
+            _ => {}
+        }
+    }
+    if type_url.ends_with(b"/google.rpc.RetryInfo") { in_retry_info(message) } else { Ok(None) }
+}
+
+/// `google.rpc.RetryInfo`: `retry_delay` (field 1).
+fn in_retry_info(info: &[u8]) -> Read<Option<Duration>> {
+    let mut fields = Fields(info);
+    let mut delay = None;
+    while let Some((number, value)) = fields.next()? {
+        if let (1, Value::Bytes(bytes)) = (number, value) {
+            delay = Some(duration(bytes)?);
+        }
+    }
+    Ok(delay)
+}
+
+/// `google.protobuf.Duration`: seconds (field 1) and nanoseconds (field 2).
+fn duration(duration: &[u8]) -> Read<Duration> {
+    const MOST_SECONDS: u64 = 315_576_000_000;
+    let mut fields = Fields(duration);
+    let (mut seconds, mut nanos) = (0, 0);
+    while let Some((number, value)) = fields.next()? {
+        match (number, value) {
+            (1, Value::Number(number)) => seconds = number,
+            (2, Value::Number(number)) => nanos = number,
+            _ => {}
+        }
+    }
+    // A negative number is a large one here.
+    let nanos = u32::try_from(nanos).ok().filter(|&nanos| nanos < 1_000_000_000).ok_or(Malformed)?;
+    if seconds > MOST_SECONDS { Err(Malformed) } else { Ok(Duration::new(seconds, nanos)) }
+}
+
+/// The fields of a message that are still to be read.
+struct Fields<'a>(&'a [u8]);
+
+/// The value of a field, as far as it matters.
+#[derive(Clone, Copy)]
+enum Value<'a> {
+    Number(u64),
+    Bytes(&'a [u8]),
+    Other,
+}
+
+impl<'a> Fields<'a> {
+    fn next(&mut self) -> Read<Option<(u64, Value<'a>)>> {
+        if self.0.is_empty() {
+            return Ok(None);
+        }
+        let key = self.number()?;
+        let value = match key & 7 {
+            0 => Value::Number(self.number()?),
+            1 => self.bytes(8).map(|_| Value::Other)?,
+            2 => {
+                let length = self.number()?;
+                Value::Bytes(self.bytes(length)?)
+            }
+            5 => self.bytes(4).map(|_| Value::Other)?,
+            // Groups, which these messages never had.
+            _ => return Err(Malformed),
+        };
+        Ok(Some((key >> 3, value)))
+    }
+
+    /// Seven bits per byte, the lowest first; the highest bit says that more follow.
+    fn number(&mut self) -> Read<u64> {
+        let mut number = 0;
+        for place in 0..10 {
+            let (&byte, rest) = self.0.split_first().ok_or(Malformed)?;
+            self.0 = rest;
+            // The tenth byte has one bit left.
+            if place == 9 && byte > 1 {
+                break;
+            }
+            number |= u64::from(byte & 0x7f) << (7 * place);
+            if byte & 0x80 == 0 {
+                return Ok(number);
+            }
+        }
+        Err(Malformed)
+    }
+
+    fn bytes(&mut self, length: u64) -> Read<&'a [u8]> {
+        let length = usize::try_from(length).map_err(|_| Malformed)?;
+        let (bytes, rest) = self.0.split_at_checked(length).ok_or(Malformed)?;
+        self.0 = rest;
+        Ok(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const RETRY_INFO: &[u8] = b"\x1a\x30\x0a\x28type.googleapis.com/google.rpc.RetryInfo\x12\x04\x0a\x02\x08\x07";
+
+    #[test]
+    fn a_status_with_a_retry_info_has_its_delay() {
+        assert!(matches!(in_status(RETRY_INFO), Ok(Some(delay)) if delay == Duration::from_secs(7)));
+    }
+
+    proptest! {
+        /// Whatever comes from outside is read, skipped or refused, within its bounds.
+        #[test]
+        fn any_bytes_are_read_without_a_panic(
+            before in prop::collection::vec(any::<u8>(), 0..40),
+            at in 0..RETRY_INFO.len(),
+            byte in any::<u8>(),
+        ) {
+            let _ = in_status(&before);
+            let mut changed = RETRY_INFO.to_vec();
+            changed[at] = byte;
+            let _ = in_status(&changed);
+            let _ = in_status(&[before, changed].concat());
+        }
+    }
+}
