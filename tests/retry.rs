@@ -1,6 +1,8 @@
 //! Retry: what is tried again, how often, why not, and after which wait.
 
 mod support;
+#[path = "retry/yields.rs"]
+mod yields;
 
 use std::sync::{
     Arc, Mutex, Weak,

@@ -31,6 +31,10 @@ pub(super) use start::{Future, run, start};
 
 const DONE: &str = "polled after completion";
 
+/// Some thirty attempts: each takes up to four steps. Without a wait between them, all attempts of a request would be made in one poll, and no
+/// other task of the thread would run meanwhile. tokio's own budget is for tokio's resources and its runtime; this holds in any executor.
+const STEPS_PER_POLL: u32 = 128;
+
 pin_project! {
     /// One request, with all its attempts and waits.
     ///
@@ -198,6 +202,7 @@ where
         mut then: Then<Answer<S, K::Request>>,
         cx: &mut Context<'_>,
     ) -> Poll<Answer<S, K::Request>> {
+        let mut steps = 0;
         loop {
             let answer = match then {
                 Then::Look => ready!(self.as_mut().poll_between(cx)).and_then(|came| self.as_mut().judge(came)),
@@ -208,6 +213,11 @@ where
             };
             if let Some(answer) = answer {
                 return Poll::Ready(answer);
+            }
+            steps += 1;
+            if steps == STEPS_PER_POLL {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
             }
             let mut more = None;
             let polled = self.as_mut().poll_call(cx, |_, then, _| {

@@ -1,0 +1,149 @@
+//! Attempts that follow one another without a wait leave the thread to other tasks.
+
+use std::{
+    future::ready,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
+    },
+};
+
+use tokio_test::task;
+use tower::{Layer, Service, service_fn};
+use tower_recourse::{
+    Outcome, RetryConfig, RetryLayer,
+    retry::{Backoff, Decision, Policy, Reason},
+};
+
+use crate::support::*;
+
+/// Without delay, budget and end.
+fn at_once() -> RetryConfig {
+    RetryConfig::default().retries(u32::MAX).backoff(Backoff::none()).without_budget()
+}
+
+/// More attempts than any single poll may make.
+const STARVED: u32 = 100_000;
+
+/// Fails until the other task sets the flag. `None`: that had no turn.
+fn flaky() -> (Arc<AtomicBool>, impl FnMut() -> Result<Option<u32>, Oops> + Clone) {
+    let (flag, calls) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)));
+    let seen = Arc::clone(&flag);
+    let call = move || match calls.fetch_add(1, Relaxed) + 1 {
+        calls if seen.load(Relaxed) => Ok(Some(calls)),
+        STARVED.. => Ok(None),
+        _ => Err(Oops(1)),
+    };
+    (flag, call)
+}
+
+async fn set(flag: Arc<AtomicBool>) {
+    flag.store(true, Relaxed);
+}
+
+/// async#622: three million attempts in one poll.
+#[tokio::test]
+async fn a_retry_without_delay_lets_other_tasks_run() {
+    let (flag, mut flaky) = flaky();
+    let mut service = RetryLayer::new(at_once()).layer(service_fn(move |()| ready(flaky())));
+    let retried = tokio::spawn(service.call_when_ready(()));
+    tokio::spawn(set(flag)).await.unwrap();
+    assert!(retried.await.unwrap().unwrap().is_some());
+}
+
+#[tokio::test]
+async fn it_lets_other_futures_of_its_task_run() {
+    let (flag, mut flaky) = flaky();
+    let mut service = RetryLayer::new(at_once()).layer(service_fn(move |()| ready(flaky())));
+    let (answer, ()) = tokio::join!(ask(&mut service, ()), set(flag));
+    assert!(answer.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_function_that_is_run_again_lets_others_run() {
+    let (flag, mut flaky) = flaky();
+    let (answer, ()) = tokio::join!(RetryLayer::new(at_once()).run(move |_| ready(flaky())), set(flag));
+    assert!(answer.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn retries_around_retries_let_others_run() {
+    let (flag, mut flaky) = flaky();
+    let inner = RetryLayer::new(at_once().retries(3)).layer(service_fn(move |()| ready(flaky())));
+    let mut service = RetryLayer::new(at_once()).layer(inner);
+    let (answer, ()) = tokio::join!(ask(&mut service, ()), set(flag));
+    assert!(answer.unwrap().is_some());
+}
+
+/// Resends every request that fails, as often as that takes.
+struct AlwaysResend;
+
+impl<Res> Policy<(), Res, Oops> for AlwaysResend {
+    type State = ();
+
+    fn start(&self, (): &()) {}
+
+    fn decide(&self, (): &mut (), _: &tower_recourse::Attempt, outcome: Outcome<'_, Res, Oops>) -> Decision {
+        if outcome.result().is_ok() { Decision::Return(Reason::Success) } else { Decision::Resend }
+    }
+}
+
+#[tokio::test]
+async fn resends_let_other_tasks_run() {
+    let (flag, mut flaky) = flaky();
+    let mut service = RetryLayer::with(AlwaysResend).layer(service_fn(move |()| ready(flaky())));
+    let (answer, ()) = tokio::join!(ask(&mut service, ()), set(flag));
+    assert!(answer.unwrap().is_some());
+}
+
+/// The readiness of a service may fail as fast as its calls.
+#[tokio::test]
+async fn readiness_that_fails_at_once_lets_other_tasks_run() {
+    #[derive(Clone)]
+    struct Unready<F>(F);
+
+    impl<F: FnMut() -> Result<Option<u32>, Oops>> Service<()> for Unready<F> {
+        type Response = Option<u32>;
+        type Error = Oops;
+        type Future = std::future::Ready<Result<Option<u32>, Oops>>;
+
+        fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> std::task::Poll<Result<(), Oops>> {
+            std::task::Poll::Ready((self.0)().map(drop))
+        }
+
+        fn call(&mut self, (): ()) -> Self::Future {
+            ready((self.0)())
+        }
+    }
+
+    let (flag, flaky) = flaky();
+    let mut service = RetryLayer::new(at_once()).layer(Unready(flaky));
+    let (answer, ()) = tokio::join!(ask(&mut service, ()), set(flag));
+    assert!(answer.unwrap().is_some());
+}
+
+/// Also in an executor that has no budget for its tasks.
+#[test]
+fn without_a_runtime_it_wakes_itself_and_goes_on() {
+    let calls = AtomicU32::new(0);
+    let layer = RetryLayer::new(at_once().retries(999));
+    let mut run = task::spawn(layer.run(|_| {
+        calls.fetch_add(1, Relaxed);
+        ready(Err::<(), _>(Oops(1)))
+    }));
+    let mut polls = 0;
+    while run.poll().is_pending() {
+        assert!(run.is_woken(), "it is polled again");
+        polls += 1;
+    }
+    assert_eq!(calls.load(Relaxed), 1000);
+    assert!((10..1000).contains(&polls), "{polls} polls for 1,000 attempts");
+}
+
+/// As most requests have: nothing is gained by another turn of the scheduler.
+#[test]
+fn a_few_attempts_are_made_in_one_poll() {
+    let layer = RetryLayer::new(at_once().retries(9));
+    let mut run = task::spawn(layer.run(|_| ready(Err::<(), _>(Oops(1)))));
+    assert!(run.poll().is_ready());
+}
