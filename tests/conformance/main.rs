@@ -10,6 +10,7 @@ mod finagle;
 mod gobreaker;
 mod grpc;
 mod polly;
+mod readiness;
 mod resilience4j;
 mod retry;
 mod smaller;

@@ -1,0 +1,195 @@
+//! tower-resilience 0.13 and 0.14, their tests of tower's contract: which instance is polled ready, when, and which one is called.
+
+use std::{
+    future::{Future, Ready, pending, ready},
+    pin::{Pin, pin},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use tokio::time::timeout;
+use tower::{BoxError, Layer, Service, ServiceExt, limit::ConcurrencyLimit, service_fn};
+use tower_recourse::{
+    BreakerConfig, BreakerLayer, Circuit, FallbackLayer, RetryConfig, RetryLayer, State, Verdict,
+    breaker::{OpenFor, OpenRule},
+    retry::Backoff,
+};
+
+/// What happened to all clones of a service.
+#[derive(Default)]
+struct Counts {
+    polls: AtomicU32,
+    readies: AtomicU32,
+    calls: AtomicU32,
+}
+
+impl Counts {
+    /// (polls, readies, calls)
+    fn all(&self) -> (u32, u32, u32) {
+        (self.polls.load(Relaxed), self.readies.load(Relaxed), self.calls.load(Relaxed))
+    }
+}
+
+/// A service that panics if an instance is called that wasn't polled ready. Clones begin unready.
+struct Watched {
+    counts: Arc<Counts>,
+    /// Its readiness, by the number of its successes so far.
+    readiness: fn(u32) -> Poll<Result<(), BoxError>>,
+    /// Its answer to the call with this number: 1 is the first.
+    answer: fn(u32) -> Result<u32, BoxError>,
+    is_ready: bool,
+}
+
+impl Watched {
+    fn new(readiness: fn(u32) -> Poll<Result<(), BoxError>>, answer: fn(u32) -> Result<u32, BoxError>) -> Self {
+        Self { counts: Arc::default(), readiness, answer, is_ready: false }
+    }
+}
+
+impl Clone for Watched {
+    fn clone(&self) -> Self {
+        Self { counts: Arc::clone(&self.counts), is_ready: false, ..*self }
+    }
+}
+
+impl Service<()> for Watched {
+    type Response = u32;
+    type Error = BoxError;
+    type Future = Ready<Result<u32, BoxError>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.counts.polls.fetch_add(1, Relaxed);
+        let readiness = (self.readiness)(self.counts.readies.load(Relaxed));
+        if matches!(readiness, Poll::Ready(Ok(()))) {
+            self.counts.readies.fetch_add(1, Relaxed);
+            self.is_ready = true;
+        }
+        readiness
+    }
+
+    fn call(&mut self, (): ()) -> Self::Future {
+        assert!(std::mem::take(&mut self.is_ready), "an instance was called that wasn't ready");
+        ready((self.answer)(self.counts.calls.fetch_add(1, Relaxed) + 1))
+    }
+}
+
+fn is_ready(_: u32) -> Poll<Result<(), BoxError>> {
+    Poll::Ready(Ok(()))
+}
+
+fn never_ready(_: u32) -> Poll<Result<(), BoxError>> {
+    Poll::Pending
+}
+
+fn three_attempts() -> RetryConfig {
+    RetryConfig::default().retries(2).backoff(Backoff::none()).without_budget()
+}
+
+fn poll_ready<S: Service<()>>(service: &mut S) -> Poll<bool> {
+    service.poll_ready(&mut Context::from_waker(Waker::noop())).map(|ready| ready.is_ok())
+}
+
+fn poll_once<T>(future: Pin<&mut impl Future<Output = T>>) -> Poll<T> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// Breaker, contract. Open, inner never ready: ready twice, then called, and the same of a clone.
+#[tokio::test(start_paused = true)]
+async fn an_open_breaker_is_ready_without_its_service() {
+    let circuit = Circuit::new(BreakerConfig::default());
+    let inner = Watched::new(never_ready, |_| Ok(0));
+    let counts = Arc::clone(&inner.counts);
+    let mut original = BreakerLayer::on(&circuit).layer(inner);
+    circuit.force_open();
+    let mut clone = original.clone();
+    for (row, service) in [("t31", &mut original), ("t31, a clone", &mut clone)] {
+        assert_eq!(poll_ready(service), Poll::Ready(true), "{row}: ready at once");
+        assert_eq!(poll_ready(service), Poll::Ready(true), "{row}: ready again");
+        assert!(service.call(()).await.unwrap_err().rejection().is_some(), "{row}: rejected");
+    }
+    assert_eq!(counts.all(), (0, 0, 0), "t31: (polls, readies, calls) of the inner service");
+}
+
+/// Breaker, contract. Half-open, the only probe is cancelled 50 ms after a second caller began to wait. Theirs wakes the waiter; ours looks
+/// every 100 ms, which is soon enough for the row.
+#[tokio::test(start_paused = true)]
+async fn a_waiter_gets_the_slot_of_a_cancelled_probe() {
+    let open_for = OpenFor::fixed(Duration::from_millis(300));
+    let config = BreakerConfig::default().open_when(OpenRule::consecutive(1).unwrap()).open_for(open_for);
+    let circuit = Circuit::new(config);
+    let hangs = service_fn(|()| pending::<Result<(), BoxError>>());
+    let layer = BreakerLayer::on(&circuit).wait_when_open();
+    circuit.admit().unwrap().end(Verdict::transient());
+    let (mut probing, mut waiting) = (layer.layer(hangs), layer.layer(hangs));
+    probing.ready().await.unwrap();
+    let probe = probing.call(());
+    assert_eq!(circuit.state(), State::HalfOpen, "t36");
+    {
+        let mut waits = pin!(waiting.ready());
+        assert!(poll_once(waits.as_mut()).is_pending(), "t36: the slot is taken");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert!(poll_once(waits.as_mut()).is_pending(), "t36: the slot is still taken");
+        drop(probe);
+        let waited = timeout(Duration::from_millis(200), waits).await;
+        assert!(waited.is_ok_and(|ready| ready.is_ok()), "t36: ready within 200 ms");
+    }
+}
+
+/// Retry, contract. 2 failures, 3 attempts; also behind a limit of one call at a time, which would deadlock if the first attempt kept its place.
+#[tokio::test(start_paused = true)]
+async fn each_attempt_is_polled_ready_once_and_called_once() {
+    let inner = || Watched::new(is_ready, |call| if call < 3 { Err("down".into()) } else { Ok(call) });
+
+    let watched = inner();
+    let counts = Arc::clone(&watched.counts);
+    let answer = RetryLayer::new(three_attempts()).layer(watched).oneshot(()).await;
+    assert_eq!((answer.unwrap(), counts.all()), (3, (3, 3, 3)), "t39");
+
+    let watched = inner();
+    let counts = Arc::clone(&watched.counts);
+    let limited = RetryLayer::new(three_attempts()).layer(ConcurrencyLimit::new(watched, 1));
+    let answer = timeout(Duration::from_secs(1), limited.oneshot(())).await.expect("t39, a limit of 1: an answer");
+    assert_eq!((answer.unwrap(), counts.all()), (3, (3, 3, 3)), "t39, a limit of 1");
+}
+
+/// Retry, contract. The first attempt fails, then readiness fails for good. Theirs returns the readiness error without asking the judge, so one
+/// failed poll ends a request. Ours takes it for the outcome of an attempt, like any other: it is judged, and tried again. What the caller
+/// gets, and what is called, is the same.
+#[tokio::test(start_paused = true)]
+async fn a_readiness_error_of_a_later_attempt_is_returned() {
+    fn once(readies: u32) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(if readies == 0 { Ok(()) } else { Err("not ready".into()) })
+    }
+    let judged = Arc::new(AtomicU32::new(0));
+    let asked = Arc::clone(&judged);
+    let config = three_attempts().classify_errors(move |_: &BoxError| {
+        asked.fetch_add(1, Relaxed);
+        Verdict::transient()
+    });
+    let watched = Watched::new(once, |_| Err("down".into()));
+    let counts = Arc::clone(&watched.counts);
+    let error = RetryLayer::new(config).layer(watched).oneshot(()).await.unwrap_err();
+    assert_eq!(error.to_string(), "not ready", "t41: readiness' error");
+    assert_eq!(counts.all(), (3, 1, 1), "t41: (polls, readies, calls); theirs: 2 polls");
+    assert_eq!(judged.load(Relaxed), 3, "t41: judged; theirs: once");
+}
+
+/// Fallback, contract. The backup isn't ready when it is needed; then it is.
+#[tokio::test(start_paused = true)]
+async fn a_backup_is_called_when_it_is_ready() {
+    let permits = ConcurrencyLimit::new(Watched::new(is_ready, |_| Ok(42)), 1);
+    let counts = Arc::clone(&permits.get_ref().counts);
+    let mut holder = permits.clone();
+    holder.ready().await.unwrap();
+    let primary = service_fn(|()| ready(Err::<u32, BoxError>("down".into())));
+    let mut request = pin!(FallbackLayer::new(permits).layer(primary).oneshot(()));
+    assert!(poll_once(request.as_mut()).is_pending(), "t42: the backup isn't ready");
+    assert_eq!(counts.all().2, 0, "t42: no call before");
+    drop(holder);
+    assert!(matches!(request.await, Ok(42)), "t42: the request's answer");
+    assert_eq!(counts.all().2, 1, "t42: one call");
+}
