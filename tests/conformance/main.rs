@@ -13,5 +13,8 @@ mod polly;
 mod readiness;
 mod resilience4j;
 mod retry;
+mod seatbelt_retry;
+mod services;
 mod smaller;
 mod smithy;
+mod tower_resilience_retry;

@@ -87,6 +87,27 @@ fn bounded_jitter_of_a_quarter() {
     }
 }
 
+/// seatbelt 0.11 (s17): the third delay of a line of 1 s, a quarter less or more.
+#[test]
+fn bounded_jitter_of_a_linear_delay() {
+    let backoff = Backoff::linear(s(1), s(1)).jitter(Jitter::Bounded(Ratio::percent(25).unwrap()));
+    for (random, delay) in [(0.0, 2_250), (0.4, 2_850), (0.6, 3_150), (1.0, 3_750)] {
+        assert_eq!(backoff.delay(2, None, random), ms(delay), "s17, random {random}");
+    }
+}
+
+/// seatbelt 0.11 (s18): a line of 10 s that is capped at 1 s, a quarter less or more, at random ½. Theirs spreads first and caps
+/// then, so that three delays are all 1 s, and so is each that is longer than the cap. Ours fits the whole spread under the cap:
+/// cut off there, half of all clients would come back at the same moment. So it is in the middle, at 1 s / 1.25.
+#[test]
+fn bounded_jitter_of_a_delay_that_is_capped() {
+    let backoff = Backoff::linear(s(10), s(10)).max(s(1)).jitter(Jitter::Bounded(Ratio::percent(25).unwrap()));
+    for retry in 0..3 {
+        assert_eq!(backoff.delay(retry, None, 0.5), ms(800), "s18, retry {retry}");
+        assert_eq!(backoff.delay(retry, None, 1.0), s(1), "s18, retry {retry}: never more than the cap");
+    }
+}
+
 /// All of the spread lies under the cap: were it cut off there, half of all clients would come back at the same moment.
 #[test]
 fn bounded_jitter_at_the_cap_is_spread_below_it() {

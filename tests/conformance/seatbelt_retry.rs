@@ -1,0 +1,175 @@
+//! seatbelt 0.11: its retry middleware, its back-off, and what its I/O detection takes for recoverable. Waits are without jitter and
+//! without a budget, as theirs are. Rows s17 and s18 ask for a random number of their own: `src/retry/backoff/tests.rs`.
+
+use std::{
+    cell::{Cell, RefCell},
+    io::{self, ErrorKind},
+    rc::Rc,
+    time::Duration,
+};
+
+use tokio::time::Instant;
+use tower::{ServiceBuilder, ServiceExt, service_fn};
+use tower_recourse::{
+    RetryConfig, RetryLayer, Verdict,
+    observe::Event,
+    retry::{Backoff, Jitter},
+};
+
+const fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+const fn s(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+const fn h(hours: u64) -> Duration {
+    s(3_600 * hours)
+}
+
+fn reset() -> io::Error {
+    ErrorKind::ConnectionReset.into()
+}
+
+fn doubling(base: Duration) -> Backoff {
+    Backoff::exponential(base).jitter(Jitter::None)
+}
+
+/// The waits of a call that fails for good, of which the next verdict is given for each attempt.
+async fn waits(config: RetryConfig, mut verdicts: impl FnMut(u32) -> Verdict) -> Vec<Duration> {
+    let (mut waits, mut last) = (Vec::new(), None);
+    let verdict = Rc::new(Cell::new(Verdict::transient()));
+    let judged = Rc::clone(&verdict);
+    let layer = RetryLayer::new(config.classify_errors(move |_: &io::Error| judged.get()));
+    let call = |attempt: tower_recourse::Attempt| {
+        let now = Instant::now();
+        waits.extend(last.replace(now).map(|last| now - last));
+        verdict.set(verdicts(attempt.number()));
+        async { Err::<(), _>(reset()) }
+    };
+    layer.run(call).await.unwrap_err();
+    waits
+}
+
+#[tokio::test(start_paused = true)]
+async fn how_often_and_after_which_waits() {
+    let transient = |_| Verdict::transient();
+    let calls = waits(RetryConfig::default(), transient).await.len() + 1;
+    assert_eq!(calls, 4, "s1: the defaults");
+
+    let linear = Backoff::linear(ms(10), ms(10));
+    let config = || RetryConfig::default().without_budget();
+    let seen = waits(config().retries(4).backoff(linear), transient).await;
+    assert_eq!(seen, [ms(10), ms(20), ms(30), ms(40)], "s2");
+
+    let asked = |_| Verdict::transient().retry_after(s(10));
+    let seen = waits(config().retries(1).backoff(doubling(ms(10))), asked).await;
+    assert_eq!(seen, [s(10)], "s7");
+
+    let first = |attempt| if attempt == 1 { asked(1) } else { Verdict::transient() };
+    let seen = waits(config().retries(2).backoff(doubling(ms(10))), first).await;
+    assert_eq!(seen, [s(10), ms(20)], "s9: a hint uses up its step");
+}
+
+/// s4. Theirs count from 0, ours from 1: "attempt 1 of 5" is how people say it.
+#[tokio::test(start_paused = true)]
+async fn which_attempt_it_is() {
+    let told = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let hears = std::sync::Arc::clone(&told);
+    let config = RetryConfig::default().without_budget().retries(4).observe(move |event: &Event<'_>| {
+        if let Event::RetryScheduled { attempt, .. } = event {
+            hears.lock().unwrap().push(*attempt);
+        }
+    });
+    let mut made = Vec::new();
+    waits(config, |attempt| {
+        made.push(attempt);
+        Verdict::transient()
+    })
+    .await;
+    assert_eq!(made, [1, 2, 3, 4, 5], "s4: as each attempt's request is made");
+    assert_eq!(*told.lock().unwrap(), [1, 2, 3, 4], "s4: as it is retried");
+}
+
+/// s5: the request can't be copied, and the outcome would be retried.
+#[tokio::test(start_paused = true)]
+async fn a_request_that_cannot_be_copied_is_sent_once() {
+    let (calls, judged) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
+    let (counted, asked) = (Rc::clone(&calls), Rc::clone(&judged));
+    let config = RetryConfig::default().without_budget().classify(move |_: Result<&&str, &io::Error>| {
+        asked.set(asked.get() + 1);
+        Verdict::transient()
+    });
+    let layer = RetryLayer::new(config).keep(|_: &String| None);
+    let service = ServiceBuilder::new().layer(layer).service(service_fn(move |_: String| {
+        counted.set(counted.get() + 1);
+        async { Ok("the output") }
+    }));
+    assert_eq!(service.oneshot(String::new()).await.unwrap(), "the output", "s5");
+    assert_eq!((calls.get(), judged.get()), (1, 1), "s5: calls, and how often it was judged");
+}
+
+#[test]
+fn delays_by_the_curve() {
+    let delays = |backoff: Backoff, count| backoff.delays(0).take(count).collect::<Vec<_>>();
+    let seen = delays(doubling(ms(100)).max(s(1)), 6);
+    assert_eq!(seen, [ms(100), ms(200), ms(400), ms(800), s(1), s(1)], "s12");
+
+    let last = |max| doubling(h(24)).max(max).delays(0).nth(1_000);
+    assert_eq!(last(Duration::MAX), Some(Duration::MAX), "s14, without a cap");
+    assert_eq!(last(h(48)), Some(h(48)), "s14, with a cap of 48 h");
+}
+
+#[tokio::test(start_paused = true)]
+async fn which_io_errors_are_retried() {
+    use ErrorKind::*;
+    let retried = [
+        WouldBlock,
+        TimedOut,
+        ConnectionReset,
+        ConnectionAborted,
+        NotConnected,
+        ConnectionRefused,
+        AddrInUse,
+        AddrNotAvailable,
+        BrokenPipe,
+        Interrupted,
+        StaleNetworkFileHandle,
+        ResourceBusy,
+        Deadlock,
+        ExecutableFileBusy,
+    ];
+    let not_retried = [
+        NotADirectory,
+        IsADirectory,
+        ReadOnlyFilesystem,
+        FileTooLarge,
+        invalid_filename(),
+        NotFound,
+        PermissionDenied,
+        InvalidInput,
+    ];
+    // Theirs retries `QuotaExceeded`. Ours takes it for what `StorageFull` is, which theirs doesn't know: neither a full
+    // disk nor a used-up quota passes while a caller waits.
+    let differs = [QuotaExceeded, StorageFull];
+    let rows = retried.map(|kind| ("s21", kind, 2)).into_iter();
+    let rows = rows.chain(not_retried.map(|kind| ("s23", kind, 1))).chain(differs.map(|kind| ("s21, ours", kind, 1)));
+    for (row, kind, calls) in rows {
+        let made = RefCell::new(0);
+        let layer = RetryLayer::new(RetryConfig::default().without_budget().retries(1));
+        let call = |_| {
+            *made.borrow_mut() += 1;
+            std::future::ready(Err::<(), _>(io::Error::from(kind)))
+        };
+        layer.run(call).await.unwrap_err();
+        assert_eq!(*made.borrow(), calls, "{row}: {kind:?}");
+    }
+}
+
+/// It can't be named before Rust 1.87; the system gives it for a name that is too long.
+fn invalid_filename() -> ErrorKind {
+    let kind = std::fs::metadata("x".repeat(40_000)).unwrap_err().kind();
+    assert!(["InvalidFilename", "NotFound"].contains(&&*format!("{kind:?}")), "{kind:?}");
+    kind
+}
