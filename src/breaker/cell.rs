@@ -464,6 +464,21 @@ impl Cell {
         }
     }
 
+    /// Until when a circuit that isn't closed rejects requests, as far as its own time decides; `u64::MAX` if it doesn't. Half-open, the
+    /// time of a probe that is on its way: its lease. `to_come`: for so long after the open time, only probes of the user's own are let in.
+    #[cfg(feature = "keyed")]
+    pub(crate) fn rejects_until(&self, word: Word, to_come: u64) -> u64 {
+        let open_until = match word.phase {
+            Phase::Closed { .. } => return 0,
+            Phase::Open => self.open_until.of(word.generation).unwrap_or(u64::MAX),
+            // The generation before was open, unless another round of probes was.
+            Phase::HalfOpen { .. } if to_come > 0 => self.open_until.of(word.former_generation()).unwrap_or(0),
+            Phase::HalfOpen { .. } => 0,
+        };
+        let probed_until = self.lease_until.of(word.generation).unwrap_or(0);
+        open_until.saturating_add(to_come).max(probed_until)
+    }
+
     /// What this generation's probes came back with.
     pub(crate) fn probe_counts(&self, generation: u32) -> Counts {
         unpack_probes(self.probes.load(Ordering::Acquire), generation).unwrap_or_default()

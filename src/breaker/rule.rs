@@ -310,6 +310,11 @@ impl Word {
         self.generation.wrapping_add(1) & super::cell::GENERATION_MASK
     }
 
+    #[cfg(feature = "keyed")]
+    pub(crate) fn former_generation(self) -> u32 {
+        self.generation.wrapping_sub(1) & super::cell::GENERATION_MASK
+    }
+
     pub(crate) fn open(self) -> Self {
         Self { streak: (self.streak + 1).min(Self::MAX_STREAK), ..self.then(Phase::Open) }
     }

@@ -178,7 +178,7 @@ impl Tenant {
         if self.core.flags().is_by_tokio() { self.at(Instant::now()) } else { self.now(&self.settings.load()) }
     }
 
-    fn at(&self, instant: Instant) -> u64 {
+    pub(crate) fn at(&self, instant: Instant) -> u64 {
         micros(instant.saturating_duration_since(self.epoch))
     }
 

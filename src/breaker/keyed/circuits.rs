@@ -1,18 +1,14 @@
-use std::{
-    fmt,
-    hash::{Hash, RandomState},
-    sync::Arc,
-};
+use std::{cell::OnceCell, fmt, hash::Hash, sync::Arc};
 
-use quick_cache::{Lifecycle, UnitWeighter, sync::Cache};
-
-use super::super::{
-    BreakerConfig, Circuit, State,
-    config::Settings,
-    rule::{Phase, Word},
-    slab::Tenant,
+use super::{
+    super::{
+        BreakerConfig, Circuit, State,
+        config::Settings,
+        slab::{Tenant, micros},
+    },
+    table::Table,
 };
-use crate::{Invalid, Name, classify::Errors, sanitize};
+use crate::{Invalid, Name, classify::Errors, sanitize, time::Instant};
 
 /// The circuits of a keyed breaker: a handle to list and to steer them. Clones are handles of the same ones.
 pub struct Circuits<K, C = Errors> {
@@ -22,7 +18,7 @@ pub struct Circuits<K, C = Errors> {
 
 struct Shared<K> {
     settings: Arc<Settings>,
-    circuits: Cache<K, Arc<Tenant>, UnitWeighter, RandomState, KeepOpen>,
+    circuits: Table<K, Arc<Tenant>>,
     name: fn(&Settings, &K) -> Option<Name>,
 }
 
@@ -50,8 +46,7 @@ where
     }
 
     fn sized(config: BreakerConfig<C>, keys: usize, name: fn(&Settings, &K) -> Option<Name>) -> Self {
-        let circuits = Cache::with(keys, keys as u64, UnitWeighter, RandomState::new(), KeepOpen);
-        let shared = Shared { settings: config.settings, circuits, name };
+        let shared = Shared { settings: config.settings, circuits: Table::new(keys), name };
         Self { shared: Arc::new(shared), classifier: config.classifier }
     }
 
@@ -65,8 +60,7 @@ where
         let name = |settings: &Settings, key: &K| {
             Some(Name::from(sanitize::cut_name(format_args!("{}/{key}", settings.name.as_str()))))
         };
-        let keys = usize::try_from(self.shared.circuits.capacity()).unwrap_or(usize::MAX);
-        let circuits = Cache::with(keys, keys as u64, UnitWeighter, RandomState::new(), KeepOpen);
+        let circuits = Table::new(self.shared.circuits.capacity());
         let shared = Shared { settings: Arc::clone(&self.shared.settings), circuits, name };
         Self { shared: Arc::new(shared), classifier: self.classifier }
     }
@@ -95,8 +89,7 @@ where
 
     /// All keys, and what their circuits are doing, in no order. Circuits that come and go meanwhile may be missed.
     pub fn states(&self) -> Vec<(K, State)> {
-        let states = self.shared.circuits.iter().map(|(key, tenant)| (key, tenant.core.cell.load().state()));
-        states.collect()
+        self.shared.circuits.list(|tenant| tenant.core.cell.load().state())
     }
 
     /// How many keys have a circuit.
@@ -114,18 +107,10 @@ where
         if let Some(tenant) = circuits.get(key) {
             return tenant;
         }
-        let made = circuits.get_or_insert_with::<K, std::convert::Infallible>(key, || {
-            Ok(Tenant::new(Arc::clone(settings), name(settings, key)))
-        });
-        let tenant = match made {
-            Ok(tenant) => tenant,
-            Err(never) => match never {},
-        };
-        if circuits.len() as u64 > circuits.capacity() {
-            // All others are open, and stay: this one doesn't.
-            circuits.remove(key);
-        }
-        tenant
+        let made = Tenant::new(Arc::clone(settings), name(settings, key));
+        // All circuits go by the clock of these settings. It is read once, and only if there is no room.
+        let now = OnceCell::new();
+        circuits.get_or_insert(key, made, |tenant| tenant.is_pinned(|| *now.get_or_init(|| settings.clock.now())))
     }
 }
 
@@ -141,23 +126,17 @@ impl<K, C> fmt::Debug for Circuits<K, C> {
     }
 }
 
-/// Circuits that reject aren't forgotten to make room.
-#[derive(Debug, Clone, Copy)]
-struct KeepOpen;
-
-impl<K> Lifecycle<K, Arc<Tenant>> for KeepOpen {
-    type RequestState = ();
-
-    fn is_pinned(&self, _: &K, tenant: &Arc<Tenant>) -> bool {
-        let word: Word = tenant.core.cell.load();
-        match word.phase {
-            Phase::Closed { .. } => false,
-            Phase::HalfOpen { .. } => true,
-            // One whose time is over, and that nobody has asked for since, is idle.
-            Phase::Open => {
-                let until = tenant.core.cell.moves_on_at(word);
-                until.is_none_or(|until| tenant.now(&tenant.settings.load()) < until)
-            }
+impl Tenant {
+    /// Whether its circuit isn't forgotten to make room: while it is open, and while it has probes that may still come back.
+    fn is_pinned(&self, now: impl FnOnce() -> Instant) -> bool {
+        let word = self.core.cell.load();
+        if word.state() == State::Closed {
+            return false;
         }
+        let settings = self.settings.load();
+        // Whoever probes by their own means has this time to come, as requests aren't let in.
+        let to_come = if settings.probing.own { micros(settings.lease) } else { 0 };
+        let until = self.core.cell.rejects_until(word, to_come);
+        until == u64::MAX || self.at(now()) < until
     }
 }

@@ -38,16 +38,27 @@
 //!
 //! # How many keys
 //!
-//! As many as the [capacity](Circuits::with_capacity) says, 10,000 unless set; keys may come from outside. When it is reached, keys
-//! that came only once leave first, then idle ones; their circuits are closed when they come again. Open circuits, and half-open ones, don't leave: nobody can have one
-//! forgotten by making up keys. If all of them are open, a new key gets a circuit that isn't remembered.
+//! As many as the [capacity](Circuits::with_capacity) says, 10,000 unless set; keys may come from outside. The bound holds for all keys
+//! together: as many circuits as the capacity can be open at a time. When it is reached, keys that came only once leave first, then
+//! idle ones; their circuits are closed when they come again.
 //!
-//! They are held by a sharded map ([`quick_cache`](https://docs.rs/quick_cache)): a call takes the read lock of one shard for as long as
-//! it takes to find its circuit; only a new key takes a write lock. The cost of a call doesn't grow with the number of
-//! keys, but for the memory that no longer fits into the processor's caches.
+//! Some circuits don't leave, so nobody can have one forgotten by making up keys:
+//!
+//! - an open one, until its open time is over;
+//! - a half-open one with probes on their way, until their [lease](super::Probes::lease) is over;
+//! - where [only probes of your own](super::Probes::of_ones_own) are let in, a circuit whose open time is over, for one more lease.
+//!
+//! A half-open circuit that isn't probed leaves like an idle one. Reading a state changes nothing about that. If no circuit
+//! can leave, a new key gets a circuit that isn't remembered.
+//!
+//! The keys are held in buckets that are replaced as a whole when a key comes or goes: a call reads one bucket, takes no lock, and writes to
+//! no memory but the count of references to its circuit. A key's own `Hash`, `Eq`, `Clone` and `Drop` may use the circuits. The cost of a call
+//! doesn't grow with the number of keys, but for the memory that no longer fits into the processor's caches. When the table is full, a new key
+//! looks at 4,096 others at most to find room.
 
 mod circuits;
 mod service;
+mod table;
 
 pub use circuits::Circuits;
 pub use service::{KeyedBreaker, KeyedBreakerLayer};

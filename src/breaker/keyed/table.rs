@@ -1,0 +1,237 @@
+//! A table of circuits that holds a bounded number of keys, without a lock.
+//!
+//! The keys are spread over buckets, and each bucket is an immutable slice behind an `ArcSwap`: a call reads it, and a new key replaces it.
+//! So no code of the user's (a key's `Hash`, `Eq`, `Clone` and `Drop`) runs under a lock, calls write to no memory that others read, and the
+//! capacity holds for all keys together.
+//!
+//! Which key makes room is decided by a hand that goes round the buckets (CLOCK, with up to [`MOST_VISITS`] chances a key). A
+//! key begins without a visit: so keys that came once leave first.
+
+use std::{
+    hash::{BuildHasher, Hash, RandomState},
+    sync::{
+        Arc,
+        atomic::{AtomicU8, AtomicUsize, Ordering},
+    },
+};
+
+use arc_swap::ArcSwapOption;
+
+/// So often the hand passes a key that was busy.
+const MOST_VISITS: u8 = 3;
+
+/// So many buckets, or keys, are looked at for room at most.
+const MOST_LOOKS: usize = 4_096;
+
+/// So often a new key tries to get into its bucket while others change it.
+const MOST_TRIES: usize = 64;
+
+/// The table has a bucket for two keys, up to this many.
+const MOST_BUCKETS: usize = 1 << 20;
+
+pub(super) struct Table<K, V> {
+    buckets: Box<[Bucket<K, V>]>,
+    hasher: RandomState,
+    capacity: usize,
+    /// How many keys it holds, and those that are about to be inserted.
+    len: AtomicUsize,
+    /// The bucket at which the next search for room begins.
+    hand: AtomicUsize,
+}
+
+type Bucket<K, V> = ArcSwapOption<Box<[Arc<Entry<K, V>>]>>;
+
+struct Entry<K, V> {
+    key: K,
+    value: V,
+    /// Of the hash: most keys are told apart without `Eq`.
+    tag: u32,
+    visits: AtomicU8,
+}
+
+impl<K, V> Table<K, V> {
+    pub(super) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len.load(Ordering::Relaxed)
+    }
+}
+
+impl<K: Hash + Eq + Clone, V: Clone> Table<K, V> {
+    pub(super) fn new(capacity: usize) -> Self {
+        let buckets = capacity.div_ceil(2).min(MOST_BUCKETS).next_power_of_two();
+        Self {
+            buckets: (0..buckets).map(|_| ArcSwapOption::empty()).collect(),
+            hasher: RandomState::new(),
+            capacity,
+            len: AtomicUsize::new(0),
+            hand: AtomicUsize::new(0),
+        }
+    }
+
+    /// The value of a key, which counts as a visit.
+    pub(super) fn get(&self, key: &K) -> Option<V> {
+        let (bucket, tag) = self.place(key);
+        let entries = bucket.load();
+        let entry = find(entries.as_deref(), tag, key)?;
+        entry.visit();
+        Some(entry.value.clone())
+    }
+
+    pub(super) fn peek(&self, key: &K) -> Option<V> {
+        let (bucket, tag) = self.place(key);
+        let entries = bucket.load();
+        find(entries.as_deref(), tag, key).map(|entry| entry.value.clone())
+    }
+
+    /// The value of a key; or this one, which is remembered if there is room, or another key makes some. Keys whose values are `pinned` don't.
+    pub(super) fn get_or_insert(&self, key: &K, value: V, pinned: impl Fn(&V) -> bool) -> V {
+        let Some(reserved) = self.reserve(pinned) else { return value };
+        let (bucket, tag) = self.place(key);
+        let entry = Arc::new(Entry { key: key.clone(), value, tag, visits: AtomicU8::new(0) });
+        // With an end: a key's own `Eq` may change the bucket each time that it is called.
+        for _ in 0..MOST_TRIES {
+            let before = bucket.load();
+            if let Some(other) = find(before.as_deref(), tag, key) {
+                return other.value.clone();
+            }
+            let after = entries(before.as_deref()).iter().chain([&entry]).cloned().collect();
+            if replace(bucket, &before, Some(Arc::new(after))) {
+                reserved.use_it();
+                break;
+            }
+        }
+        entry.value.clone()
+    }
+
+    pub(super) fn remove(&self, key: &K) {
+        let (bucket, tag) = self.place(key);
+        let entry = find(bucket.load().as_deref(), tag, key).cloned();
+        if entry.is_some_and(|entry| take_out(bucket, &entry)) {
+            self.len.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// All keys, with something of their values. Keys that come and go meanwhile may be missed.
+    pub(super) fn list<T>(&self, of: impl Fn(&V) -> T) -> Vec<(K, T)> {
+        let mut all = Vec::with_capacity(self.len());
+        for bucket in &self.buckets {
+            let bucket = bucket.load();
+            all.extend(entries(bucket.as_deref()).iter().map(|entry| (entry.key.clone(), of(&entry.value))));
+        }
+        all
+    }
+
+    fn place(&self, key: &K) -> (&Bucket<K, V>, u32) {
+        let hash = self.hasher.hash_one(key);
+        (&self.buckets[hash as usize & (self.buckets.len() - 1)], (hash >> 32) as u32)
+    }
+
+    /// A place for one more key. `None` if all others are pinned.
+    fn reserve(&self, pinned: impl Fn(&V) -> bool) -> Option<Reserved<'_>> {
+        // Relaxed: a count, which guards nothing.
+        let more = |len: usize| (len < self.capacity).then_some(len + 1);
+        let is_room = self.len.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok();
+        (is_room || self.evict(pinned)).then(|| Reserved(Some(&self.len)))
+    }
+
+    /// Forgets a key that isn't pinned, whose place the caller then has. One that is idle, if there is one among those that are looked at.
+    fn evict(&self, pinned: impl Fn(&V) -> bool) -> bool {
+        let (mut idlest, mut looks): (Option<(u8, &Bucket<K, V>, Arc<Entry<K, V>>)>, usize) = (None, 0);
+        for turn in 0..self.buckets.len() {
+            if looks + turn >= MOST_LOOKS {
+                break;
+            }
+            // Relaxed: any bucket will do.
+            let bucket = &self.buckets[self.hand.fetch_add(1, Ordering::Relaxed) & (self.buckets.len() - 1)];
+            let before = bucket.load();
+            for entry in entries(before.as_deref()) {
+                looks += 1;
+                if pinned(&entry.value) {
+                    continue;
+                }
+                let visits = entry.age();
+                if visits == 0 && take_out(bucket, entry) {
+                    return true;
+                }
+                if idlest.as_ref().is_none_or(|(least, ..)| visits < *least) {
+                    idlest = Some((visits, bucket, Arc::clone(entry)));
+                }
+            }
+        }
+        idlest.is_some_and(|(_, bucket, entry)| take_out(bucket, &entry))
+    }
+}
+
+impl<K, V> Entry<K, V> {
+    /// Nothing is written of a key that is busy. Relaxed: a visit more or less doesn't matter.
+    fn visit(&self) {
+        let visits = self.visits.load(Ordering::Relaxed);
+        if visits < MOST_VISITS {
+            self.visits.store(visits + 1, Ordering::Relaxed);
+        }
+    }
+
+    /// The hand passes. How often it was visited before.
+    fn age(&self) -> u8 {
+        let visits = self.visits.load(Ordering::Relaxed);
+        self.visits.store(visits.saturating_sub(1), Ordering::Relaxed);
+        visits
+    }
+}
+
+/// A place that is counted already, and given back unless it is used: a key's `Eq` and `Clone` may panic.
+struct Reserved<'a>(Option<&'a AtomicUsize>);
+
+impl Reserved<'_> {
+    fn use_it(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Reserved<'_> {
+    fn drop(&mut self) {
+        if let Some(len) = self.0 {
+            len.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+type Entries<K, V> = Box<[Arc<Entry<K, V>>]>;
+
+fn entries<K, V>(entries: Option<&Entries<K, V>>) -> &[Arc<Entry<K, V>>] {
+    entries.map_or(&[], |entries| entries)
+}
+
+fn find<'a, K: Eq, V>(among: Option<&'a Entries<K, V>>, tag: u32, key: &K) -> Option<&'a Arc<Entry<K, V>>> {
+    entries(among).iter().find(|entry| entry.tag == tag && entry.key == *key)
+}
+
+/// Takes an entry out of its bucket. Whether it was there.
+fn take_out<K, V>(bucket: &Bucket<K, V>, entry: &Arc<Entry<K, V>>) -> bool {
+    loop {
+        let before = bucket.load();
+        let is_there = entries(before.as_deref()).iter().any(|other| Arc::ptr_eq(other, entry));
+        if !is_there {
+            return false;
+        }
+        let rest = entries(before.as_deref()).iter().filter(|other| !Arc::ptr_eq(other, entry)).cloned();
+        let after = Some(rest.collect::<Entries<K, V>>()).filter(|rest| !rest.is_empty());
+        if replace(bucket, &before, after.map(Arc::new)) {
+            return true;
+        }
+    }
+}
+
+/// Whether the bucket held `before`, and has been replaced.
+fn replace<K, V>(
+    bucket: &Bucket<K, V>,
+    before: &arc_swap::Guard<Option<Arc<Entries<K, V>>>>,
+    after: Option<Arc<Entries<K, V>>>,
+) -> bool {
+    let pointer = |entries: &Option<Arc<Entries<K, V>>>| entries.as_ref().map(Arc::as_ptr);
+    let found = bucket.compare_and_swap(before, after);
+    pointer(&found) == pointer(before)
+}
