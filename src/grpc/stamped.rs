@@ -36,7 +36,6 @@ impl Stamped {
     }
 }
 
-#[diagnostic::do_not_recommend]
 impl<B: Replayable> Keep<Request<B>> for Stamped {
     type Request = Request<B>;
     type Kept = KeptRequest<B>;

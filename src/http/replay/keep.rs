@@ -81,7 +81,6 @@ pub struct KeptRequest<B: Replayable> {
     body: B::Kept,
 }
 
-#[diagnostic::do_not_recommend]
 impl<B: Replayable> Keep<Request<B>> for Replay {
     type Request = Request<B>;
     type Kept = KeptRequest<B>;

@@ -11,7 +11,7 @@ use super::{Replay, SentAgain, Tape};
     message = "a request with a body `{Self}` can't be sent again",
     label = "this body can be neither cloned nor wrapped",
     note = "`Full`, `Empty`, `UnsyncBoxBody` and `BoxBody` can; axum's `Body` with the feature `axum`, tonic's with `tonic`",
-    note = "make it one of them: `.map_request(|request: http::Request<_>| request.map(|body| body.map_err(Into::into).boxed_unsync()))`"
+    note = "box it, outside of the retry: `.map_request(|request: http::Request<{Self}>| request.map(|body| body.map_err(BoxError::from).boxed_unsync()))`"
 )]
 pub trait Replayable: Sized {
     /// What is kept of it.
