@@ -9,10 +9,10 @@ use std::sync::{
 
 use support::*;
 use tokio_test::{assert_pending, task::spawn};
-use tower::{Layer, ServiceBuilder};
+use tower::{Layer, ServiceBuilder, ServiceExt};
 use tower_recourse::{
     FailureKind, RetryConfig, RetryLayer,
-    retry::{Backoff, Budget, BudgetStats, TokenBucket, budget::Token},
+    retry::{Backoff, Budget, BudgetStats, CostBucket, TokenBucket, budget::Token},
     time::ManualClock,
 };
 
@@ -248,4 +248,44 @@ async fn an_attempt_that_was_never_ready_costs_nothing() {
     let mut retry = RetryLayer::new(config().shared_budget(budget.clone())).layer(inner.clone());
     assert_eq!(ask(&mut retry, ()).await, Ok("yes"));
     assert_eq!((inner.calls(), budget.balance()), (2, 5), "one in, one out");
+}
+
+/// smithy-rs#4632: a limiter that charges while it refuses goes negative, and refuses for ever.
+#[test]
+fn a_budget_that_refuses_charges_nothing() {
+    fn refuses(budget: impl Budget, deposits: usize) {
+        for _ in 0..10 {
+            while budget.withdraw(FailureKind::Transient).is_some() {}
+            let empty = budget.stats().balance;
+            (0..1000).for_each(|_| assert!(budget.withdraw(FailureKind::Transient).is_none()));
+            assert_eq!(budget.stats().balance, empty);
+            (0..deposits).for_each(|_| {
+                budget.deposit();
+                budget.succeeded(None);
+            });
+            assert!(budget.withdraw(FailureKind::Transient).is_some(), "what is paid in is there at once");
+        }
+    }
+    refuses(TokenBucket::share(0.5).unwrap().reserve(0), 2);
+    refuses(TokenBucket::share(0.5).unwrap().reserve(0).ttl(secs(10)).unwrap(), 2);
+    refuses(CostBucket::aws_2_1(), 14);
+}
+
+/// failsafe-go#141: a budget that is used up failed calls whose first attempt was still running.
+#[tokio::test(start_paused = true)]
+async fn an_exhausted_budget_does_not_end_a_first_attempt() {
+    let budget = bucket(0.0, 0);
+    let slow = tower::service_fn(|_: ()| async {
+        tokio::time::sleep(secs(10)).await;
+        Ok::<_, Oops>("late")
+    });
+    let retry = RetryLayer::new(config().shared_budget(budget.clone()));
+    let mut running = spawn(retry.layer(slow).oneshot(()));
+    assert_pending!(running.poll());
+    let failing = Scripted::<&str>::new([Fail(Oops(1))]);
+    for _ in 0..100 {
+        assert_eq!(ask(&mut retry.layer(failing.clone()), ()).await, Err(Oops(1)), "its own failure");
+    }
+    assert_pending!(running.poll());
+    assert_eq!(running.await, Ok("late"));
 }

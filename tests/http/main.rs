@@ -9,6 +9,7 @@ mod delays;
 mod drained;
 mod early_answers;
 mod faults;
+mod field_traps;
 mod first_frame;
 mod handlers;
 mod hostile;

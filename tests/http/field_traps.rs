@@ -1,0 +1,143 @@
+//! Traps of other projects that concern bodies: linkerd2#15649, failsafe-go#123.
+
+use std::{
+    io,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::body::Body as AxumBody;
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use http_body_util::{BodyExt, combinators::BoxBody};
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use tokio::{net::TcpListener, time::timeout};
+use tower::{Layer, ServiceExt, service_fn};
+use tower_recourse::{
+    Elapsed, RetryLayer,
+    http::{Replay, Replayable, replay::SharedBody},
+    retry::{Keep, Timeouts},
+};
+
+use crate::{
+    bodies::{Boxed, Frames, data, split},
+    config,
+    replay_traps::Streamed,
+};
+
+fn chunks() -> Frames {
+    Frames::of(["one ", "two ", "three"].map(data))
+}
+
+/// What is sent again of a body whose first attempt has read so many frames, or hasn't polled it at all.
+async fn sent_again<B>(body: B, frames_read: Option<usize>, lingers: bool) -> Bytes
+where
+    B: Replayable + Body<Data = Bytes, Error: std::fmt::Debug> + Unpin,
+{
+    let replay = Replay::default();
+    let (first, kept) = split(&replay, Request::new(body));
+    let mut first = first.into_body();
+    for _ in 0..frames_read.unwrap_or(0) {
+        first.frame().await.unwrap().unwrap();
+    }
+    let _held = lingers.then_some(first);
+    let again: Request<B> = replay.again(&mut kept.unwrap()).unwrap();
+    again.into_body().collect().await.unwrap().to_bytes()
+}
+
+/// linkerd2#15649: the retry's body began with the first chunk twice.
+#[tokio::test]
+async fn a_body_that_was_not_polled_is_sent_again_once() {
+    for frames_read in [None, Some(1), Some(2), Some(3)] {
+        for lingers in [false, true] {
+            let whole = "one two three";
+            assert_eq!(sent_again(chunks().boxed_unsync(), frames_read, lingers).await, whole);
+            assert_eq!(sent_again(AxumBody::new(chunks()), frames_read, lingers).await, whole);
+            let sync: BoxBody<Bytes, io::Error> = chunks().boxed();
+            assert_eq!(sent_again(sync, frames_read, lingers).await, whole);
+            let shared: SharedBody<Boxed> = Replay::default().share(Request::new(chunks().boxed_unsync())).into_body();
+            assert_eq!(sent_again(shared, frames_read, lingers).await, whole);
+        }
+    }
+}
+
+/// The same on a socket: the server refuses the first stream when its head has come, before any of the body has been sent or after
+/// some of it, and echoes the next one.
+#[tokio::test]
+async fn a_stream_that_was_refused_sends_each_chunk_once() {
+    for chunks_before in [0, 1, 2] {
+        let received = Arc::new(Mutex::new(Vec::new()));
+        let (listener, log) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), received.clone());
+        let address = listener.local_addr().unwrap();
+        let refused = Arc::new(tokio::sync::Notify::new());
+        let has_refused = refused.clone();
+        let serving = tokio::spawn(async move {
+            let (socket, _) = listener.accept().await.unwrap();
+            let mut connection = h2::server::handshake(socket).await.unwrap();
+            let mut requests = 0;
+            while let Some(Ok((request, mut respond))) = connection.accept().await {
+                requests += 1;
+                if requests == 1 {
+                    respond.send_reset(h2::Reason::REFUSED_STREAM);
+                    has_refused.notify_one();
+                    continue;
+                }
+                let log = log.clone();
+                tokio::spawn(async move {
+                    let mut body = request.into_body();
+                    while let Some(Ok(chunk)) = body.data().await {
+                        let _ = body.flow_control().release_capacity(chunk.len());
+                        log.lock().unwrap().extend_from_slice(&chunk);
+                    }
+                    respond.send_response(Response::new(()), true).unwrap();
+                });
+            }
+        });
+        let (frames, source) = Streamed::new();
+        let texts = ["one ", "two ", "three"];
+        texts[..chunks_before].iter().for_each(|text| frames.send(data(text)).unwrap());
+        let mut client = Client::builder(TokioExecutor::new());
+        let client = client.http2_only(true).build_http::<Boxed>();
+        let request = Request::post(format!("http://{address}/")).body(source.boxed_unsync()).unwrap();
+        let answering = tokio::spawn(RetryLayer::new(config()).layer(client).oneshot(request));
+        timeout(Duration::from_secs(20), refused.notified()).await.unwrap();
+        texts[chunks_before..].iter().for_each(|text| frames.send(data(text)).unwrap());
+        drop(frames);
+        let answer = timeout(Duration::from_secs(20), answering).await.unwrap().unwrap().unwrap();
+        assert_eq!(answer.status(), 200);
+        assert_eq!(*received.lock().unwrap(), b"one two three", "{chunks_before} chunks before");
+        serving.abort();
+    }
+}
+
+/// failsafe-go#123: the end of an attempt cancelled what the body of its response still needed.
+#[tokio::test(start_paused = true)]
+async fn the_time_limits_of_a_call_do_not_cut_off_its_response() {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = calls.clone();
+    let service = service_fn(move |_: Request<Boxed>| {
+        let call = counted.fetch_add(1, Ordering::SeqCst);
+        async move {
+            let (frames, body) = Streamed::new();
+            let status = if call == 0 { 503 } else { 200 };
+            tokio::spawn(async move {
+                for text in ["one ", "two ", "three"] {
+                    tokio::time::sleep(Duration::from_secs(5)).await;
+                    // Fails once the body was dropped.
+                    frames.send(data(text)).unwrap_or_else(|_| assert_eq!(call, 0, "it was dropped"));
+                }
+            });
+            Ok::<_, io::Error>(Response::builder().status(status).body(body).unwrap())
+        }
+    });
+    let limits = Timeouts::attempt(Duration::from_secs(1)).total(Duration::from_secs(8));
+    let config = config().timeouts(limits.answer(|_: Elapsed| Err(io::ErrorKind::TimedOut.into())));
+    let empty = Frames::of([]).boxed_unsync();
+    let answer = RetryLayer::new(config).layer(service).oneshot(Request::get("/").body(empty).unwrap()).await.unwrap();
+    assert_eq!((answer.status().as_u16(), calls.load(Ordering::SeqCst)), (200, 2));
+    assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "one two three");
+}
