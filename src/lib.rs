@@ -54,8 +54,8 @@
 //! shedding are known to [`classify::Errors`]). Off: `keyed` (one circuit a key), `hyper` and `h2` (their errors are known),
 //! `text` ([`classify::Messages`](classify): errors are judged by their text), `store` (state that survives the process), `audit` (a
 //! record of what was done), `http` (statuses, `Retry-After`, bodies that are sent again), `axum` (its bodies are among those),
-//! `grpc` (statuses in trailers, pushback, service configs), `tonic` (what that needs around its channels), `tower-http` (its
-//! classifiers judge).
+//! `grpc` (statuses in trailers, pushback, service configs), `tonic` (what that needs around its channels), `tower-http` and
+//! `tower-http-06` (classifiers of its versions 0.7 and 0.6 judge).
 //!
 //! # What it needs
 //!

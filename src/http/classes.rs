@@ -1,88 +1,123 @@
-use std::fmt;
+//! Classifiers of tower-http. Each of its versions has traits of its own: the same type is defined for each of them.
 
-use ::http::{Request, Response};
-use ::http_body::Body;
-use tower_http::classify::{ClassifiedResponse, ClassifyResponse, MakeClassifier};
+/// Defines `Classes` for one version of tower-http, with its crate in scope as `tower_http`.
+macro_rules! classes {
+    ($(#[$doc:meta])*) => {
+        use std::fmt;
 
-use super::{Remembered, drain, first_frame::broke_off, retry_after};
-use crate::{
-    Classifier, Sent, Verdict,
-    classify::{Errors, LetGo},
-    time::Instant,
-};
+        use ::http::{Request, Response};
+        use ::http_body::Body;
+        use tower_http::classify::{ClassifiedResponse, ClassifyResponse, MakeClassifier};
 
-/// Judges responses by a classifier of tower-http, the one that one's `TraceLayer` has, say: a closure makes verdicts of its classes of failure.
-///
-/// ```
-/// use tower_http::classify::{ServerErrorsAsFailures, ServerErrorsFailureClass, SharedClassifier};
-/// use tower_recourse::{RetryConfig, Verdict, http::Classes};
-///
-/// let make = SharedClassifier::new(ServerErrorsAsFailures::new());
-/// let config = RetryConfig::http().classifier(Classes::new(make, |class: &ServerErrorsFailureClass| match class {
-///     ServerErrorsFailureClass::StatusCode(status) if status.as_u16() == 501 => Verdict::permanent(),
-///     _ => Verdict::transient(),
-/// }));
-/// # let _ = config;
-/// ```
-///
-/// All else is as with [`Statuses`](super::Statuses): errors are judged by [`Errors`], a failure carries the delay that the server asks for,
-/// requests that aren't idempotent are sent again only if they weren't sent, and a [`Deadline`](super::Deadline) is honoured.
-///
-/// A response that tower-http's classifier can only judge at the end of its stream is a success: its head has nothing against it.
-#[derive(Clone, Copy)]
-pub struct Classes<M, F> {
-    make: M,
-    judge: F,
-}
-
-impl<M: MakeClassifier, F: Fn(&M::FailureClass) -> Verdict> Classes<M, F> {
-    /// Judges by what this makes for each request.
-    pub fn new(make: M, judge: F) -> Self {
-        Self { make, judge }
-    }
-}
-
-impl<M, F, B, R, E> Classifier<Request<B>, Response<R>, E> for Classes<M, F>
-where
-    M: MakeClassifier,
-    M::Classifier: Clone,
-    F: Fn(&M::FailureClass) -> Verdict,
-    R: Body + Send + 'static,
-    R::Data: Send,
-    E: 'static,
-{
-    type Memo = (Remembered, M::Classifier);
-
-    fn memo(&self, request: &Request<B>) -> Self::Memo {
-        (Remembered::of(request), self.make.make_classifier(request))
-    }
-
-    fn classify(&self, (remembered, classifier): &Self::Memo, outcome: Result<&Response<R>, &E>) -> Verdict {
-        let verdict = match outcome {
-            Ok(response) => match classifier.clone().classify_response(response) {
-                ClassifiedResponse::Ready(Err(class)) => {
-                    let verdict = (self.judge)(&class).sent(Sent::Yes);
-                    retry_after::asked(response.headers()).map_or(verdict, |asked| verdict.retry_after(asked))
-                }
-                _ if broke_off(response) => Verdict::transient().sent(Sent::Yes),
-                _ => Verdict::Success,
-            },
-            Err(_) => Classifier::<Request<B>, _, _>::classify(&Errors, &(), outcome),
+        use crate::{
+            Classifier, Sent, Verdict,
+            classify::{Errors, LetGo},
+            http::{Remembered, drain, first_frame::broke_off, retry_after},
+            time::Instant,
         };
-        remembered.mark(verdict)
-    }
 
-    fn deadline(&self, (remembered, _): &Self::Memo) -> Option<Instant> {
-        remembered.deadline
-    }
+        $(#[$doc])*
+        #[derive(Clone, Copy)]
+        pub struct Classes<M, F> {
+            make: M,
+            judge: F,
+        }
 
-    fn let_go(&self, outcome: Result<Response<R>, E>) -> Result<LetGo, Result<Response<R>, E>> {
-        outcome.map(|response| drain::up_to(response.into_body(), drain::MOST)).map_err(Err)
+        impl<M: MakeClassifier, F: Fn(&M::FailureClass) -> Verdict> Classes<M, F> {
+            /// Judges by what this makes for each request.
+            pub fn new(make: M, judge: F) -> Self {
+                Self { make, judge }
+            }
+        }
+
+        impl<M, F, B, R, E> Classifier<Request<B>, Response<R>, E> for Classes<M, F>
+        where
+            M: MakeClassifier,
+            M::Classifier: Clone,
+            F: Fn(&M::FailureClass) -> Verdict,
+            R: Body + Send + 'static,
+            R::Data: Send,
+            E: 'static,
+        {
+            type Memo = (Remembered, M::Classifier);
+
+            fn memo(&self, request: &Request<B>) -> Self::Memo {
+                (Remembered::of(request), self.make.make_classifier(request))
+            }
+
+            fn classify(&self, (remembered, classifier): &Self::Memo, outcome: Result<&Response<R>, &E>) -> Verdict {
+                let verdict = match outcome {
+                    Ok(response) => match classifier.clone().classify_response(response) {
+                        ClassifiedResponse::Ready(Err(class)) => {
+                            let verdict = (self.judge)(&class).sent(Sent::Yes);
+                            retry_after::asked(response.headers()).map_or(verdict, |asked| verdict.retry_after(asked))
+                        }
+                        _ if broke_off(response) => Verdict::transient().sent(Sent::Yes),
+                        _ => Verdict::Success,
+                    },
+                    Err(_) => Classifier::<Request<B>, _, _>::classify(&Errors, &(), outcome),
+                };
+                remembered.mark(verdict)
+            }
+
+            fn deadline(&self, (remembered, _): &Self::Memo) -> Option<Instant> {
+                remembered.deadline
+            }
+
+            fn let_go(&self, outcome: Result<Response<R>, E>) -> Result<LetGo, Result<Response<R>, E>> {
+                outcome.map(|response| drain::up_to(response.into_body(), drain::MOST)).map_err(Err)
+            }
+        }
+
+        impl<M: fmt::Debug, F> fmt::Debug for Classes<M, F> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct("Classes").field("make", &self.make).finish_non_exhaustive()
+            }
+        }
+    };
+}
+
+/// tower-http 0.7.
+#[cfg(feature = "tower-http")]
+pub(super) mod v07 {
+    classes! {
+        /// Judges responses by a classifier of tower-http, the one that one's `TraceLayer` has, say: a closure makes verdicts of its classes of failure.
+        ///
+        /// ```
+        /// use tower_http::classify::{ServerErrorsAsFailures, ServerErrorsFailureClass, SharedClassifier};
+        /// use tower_recourse::{RetryConfig, Verdict, http::Classes};
+        ///
+        /// let make = SharedClassifier::new(ServerErrorsAsFailures::new());
+        /// let config = RetryConfig::http().classifier(Classes::new(make, |class: &ServerErrorsFailureClass| match class {
+        ///     ServerErrorsFailureClass::StatusCode(status) if status.as_u16() == 501 => Verdict::permanent(),
+        ///     _ => Verdict::transient(),
+        /// }));
+        /// # let _ = config;
+        /// ```
+        ///
+        /// All else is as with [`Statuses`](crate::http::Statuses): errors are judged by [`Errors`], a failure carries the delay that the server asks for,
+        /// requests that aren't idempotent are sent again only if they weren't sent, and a [`Deadline`](crate::http::Deadline) is honoured.
+        ///
+        /// A response that tower-http's classifier can only judge at the end of its stream is a success: its head has nothing against it.
     }
 }
 
-impl<M: fmt::Debug, F> fmt::Debug for Classes<M, F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Classes").field("make", &self.make).finish_non_exhaustive()
+/// tower-http 0.6.
+#[cfg(feature = "tower-http-06")]
+pub(super) mod v06 {
+    use tower_http_06 as tower_http;
+
+    classes! {
+        /// Judges responses by a classifier of tower-http 0.6. With 0.7 there is `Classes` of [`http`](crate::http), which says the rest.
+        ///
+        /// ```
+        /// use tower_http_06::classify::{ServerErrorsAsFailures, ServerErrorsFailureClass, SharedClassifier};
+        /// use tower_recourse::{RetryConfig, Verdict, http::tower_http_06::Classes};
+        ///
+        /// let make = SharedClassifier::new(ServerErrorsAsFailures::new());
+        /// let classes = Classes::new(make, |_: &ServerErrorsFailureClass| Verdict::transient());
+        /// let config = RetryConfig::http().classifier(classes);
+        /// # let _ = config;
+        /// ```
     }
 }

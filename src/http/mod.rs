@@ -55,7 +55,8 @@
 //! - Where another layer, or the server's client library, retries already.
 //! - For responses that are judged by their body: give a classifier of your own, [first](crate::classify::first) in a chain with
 //!   [`Statuses`].
-//! - For classifiers of tower-http, which one may have for one's traces, there is `Classes` (feature `tower-http`).
+//! - For classifiers of tower-http, which one may have for one's traces, there is `Classes` (feature `tower-http`; for tower-http 0.6
+//!   `tower-http-06`).
 //!
 //! # With axum, hyper, reqwest
 //!
@@ -68,7 +69,7 @@
 //! `Infallible`: give a breaker [`Unavailable`] to answer with.
 
 pub mod at_end;
-#[cfg(feature = "tower-http")]
+#[cfg(any(feature = "tower-http", feature = "tower-http-06"))]
 mod classes;
 mod deadline;
 mod drain;
@@ -84,7 +85,7 @@ mod statuses;
 
 pub use at_end::BodyBreakerLayer;
 #[cfg(feature = "tower-http")]
-pub use classes::Classes;
+pub use classes::v07::Classes;
 pub use deadline::Deadline;
 pub use first_frame::FirstFrameLayer;
 pub use how::{HowFuture, HowLayer, HowService};
@@ -92,6 +93,12 @@ pub use method::is_idempotent;
 pub use problem::Unavailable;
 pub use replay::{Replay, Replayable};
 pub use statuses::{Health, Remembered, Statuses};
+
+/// Classifiers of tower-http 0.6. Those of 0.7 are judged by `Classes` of [`http`](crate::http).
+#[cfg(feature = "tower-http-06")]
+pub mod tower_http_06 {
+    pub use super::classes::v06::Classes;
+}
 
 use std::time::Duration;
 

@@ -3,7 +3,7 @@
 mod at_end;
 mod axum_layers;
 mod bodies;
-#[cfg(feature = "tower-http")]
+#[cfg(any(feature = "tower-http", feature = "tower-http-06"))]
 mod classes;
 mod delays;
 mod drained;
