@@ -74,7 +74,7 @@
     allow(rustdoc::broken_intra_doc_links)
 )]
 
-// Nouns: they import nothing of the crate but each other.
+// Nouns: they import nothing of the crate but each other and `time::Instant`.
 mod attempt;
 mod cause;
 mod elapsed;
