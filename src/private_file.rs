@@ -1,6 +1,8 @@
 //! Files that only their owner may read, unless the owner has given them another mode: created with mode 0600, replaced with the
 //! mode that was set, opened by their own name and never through a symbolic link.
 
+pub(crate) use lock::{Acquired, FileLock};
+
 use std::{
     fs::{self, File, Metadata, OpenOptions},
     io::{self, ErrorKind},
@@ -91,10 +93,12 @@ impl Access {
 }
 
 /// Whether this very file is at a path, not through a link.
-pub(crate) fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     system::is_at(file, path)
 }
 
+#[path = "private_file/lock.rs"]
+mod lock;
 #[cfg(unix)]
 #[path = "private_file/unix.rs"]
 mod system;

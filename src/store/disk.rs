@@ -4,8 +4,6 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read, Write},
     path::Path,
-    thread,
-    time::Duration,
 };
 
 use super::{
@@ -14,49 +12,21 @@ use super::{
     place::Place,
 };
 use crate::{
-    private_file::{self, Access},
+    private_file::{self, Access, Acquired, FileLock},
     sanitize,
     warning::warn,
 };
 
-/// Keeps everybody else out while it lives. The system lets go of it when the process ends, however it does.
-#[derive(Debug)]
-pub(super) struct Lock(File);
-
-impl Drop for Lock {
-    /// Not by closing the file alone: a child that another thread is just making has it open until it runs its own program.
-    fn drop(&mut self) {
-        let _ = fs4::FileExt::unlock(&self.0);
-    }
-}
-
-pub(super) fn lock(place: &Place) -> Result<Lock, StoreError> {
+/// Keeps everybody else out of the store while it lives.
+pub(super) fn lock(place: &Place) -> Result<FileLock, StoreError> {
     let path = place.lock();
     let made = private_file::create_folders(place.folder());
     made.map_err(StoreError::io("make the folder", place.folder()))?;
-    let mut options = OpenOptions::new();
-    options.read(true).write(true);
-    let opened = private_file::look_for_file(&path).and_then(|_| private_file::open_or_create(&path, &options));
-    let file = opened.map_err(StoreError::io("open the lock", &path))?;
-    // A backup tool may hold a lock for reading while it copies the file.
-    for _ in 0..100 {
-        match fs4::FileExt::try_lock(&file) {
-            Ok(()) => return Ok(Lock(file)),
-            Err(fs4::TryLockError::WouldBlock) if !is_only_read(&file) => return Err(StoreError::Held { path }),
-            Err(fs4::TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(10)),
-            Err(fs4::TryLockError::Error(error)) => return Err(StoreError::io("lock", path)(error)),
-        }
+    match FileLock::try_acquire(&path).map_err(StoreError::io("open the lock", &path))? {
+        Acquired::Locked(lock) => Ok(lock),
+        Acquired::Taken => Err(StoreError::Held { path }),
+        Acquired::Unsupported(error) => Err(StoreError::io("lock", path)(error)),
     }
-    Err(StoreError::Held { path })
-}
-
-/// Whether those who hold the lock hold it for reading: no store does.
-fn is_only_read(lock: &File) -> bool {
-    let is_read = fs4::FileExt::try_lock_shared(lock).is_ok();
-    if is_read {
-        let _ = fs4::FileExt::unlock(lock);
-    }
-    is_read
 }
 
 /// What was saved last; nothing if there is no file, or none that can be used, which is set aside then.
@@ -148,21 +118,4 @@ fn sync(folder: &Path) -> io::Result<()> {
 #[cfg(not(unix))]
 fn sync(_: &Path) -> io::Result<()> {
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_lock_for_reading_is_told_from_the_lock_of_a_store() {
-        let folder = tempfile::tempdir().unwrap();
-        let open = || OpenOptions::new().append(true).create(true).open(folder.path().join("lock")).unwrap();
-        let (ours, other) = (open(), open());
-        fs4::FileExt::try_lock_shared(&other).unwrap();
-        assert!(is_only_read(&ours));
-        fs4::FileExt::unlock(&other).unwrap();
-        fs4::FileExt::try_lock(&other).unwrap();
-        assert!(!is_only_read(&ours));
-    }
 }

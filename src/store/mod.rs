@@ -89,8 +89,8 @@
 //!
 //! The checksum is the CRC-32 of the parts as they stand there, so an editor damages the file. Dates are UTC, RFC 3339. The lock is that of
 //! the system (`flock`, `LockFileEx`), and ends with the process; on network file systems it is worth what they make of it. Only
-//! `name.lock` is ever locked, so that programs which lock the state while they read it stop no save. One that locks `name.lock` for
-//! reading delays [`FileStore::open`] for up to a second. Other than on Unix, folders aren't flushed, and modes don't exist.
+//! `name.lock` is ever locked, and on Unix, a lock for *reading* on it, of a backup tool say, keeps no store out: a new file takes its
+//! place. Other than on Unix, folders aren't flushed, and modes don't exist.
 //!
 //! # Errors
 //!

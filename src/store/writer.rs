@@ -7,14 +7,8 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use super::{
-    StoreError,
-    commits::Commits,
-    disk::{self, Lock},
-    parts::Parts,
-    place::Place,
-};
-use crate::{sanitize, warning::warn};
+use super::{StoreError, commits::Commits, disk, parts::Parts, place::Place};
+use crate::{private_file::FileLock, sanitize, warning::warn};
 
 /// What the thread and the handles share.
 #[derive(Debug)]
@@ -26,7 +20,7 @@ pub(super) struct Shared {
 }
 
 /// Saves until the store is closed, and holds the lock that long.
-pub(super) fn start(shared: Arc<Shared>, lock: Lock) -> io::Result<JoinHandle<()>> {
+pub(super) fn start(shared: Arc<Shared>, lock: FileLock) -> io::Result<JoinHandle<()>> {
     thread::Builder::new().name("store".to_owned()).spawn(move || {
         let _lock = lock;
         loop {

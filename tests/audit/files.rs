@@ -17,6 +17,7 @@ use super::lines;
 
 const PATH: &str = "RECOURSE_FILES_OF_A_CHILD";
 const READER: &str = "RECOURSE_READER_OF_A_CHILD";
+const ALONE: &str = "RECOURSE_READER_OF_A_CHILD_ALONE";
 
 fn mode(path: impl AsRef<Path>) -> u32 {
     fs::symlink_metadata(path).unwrap().mode() & 0o777
@@ -154,25 +155,45 @@ fn an_old_file_that_is_a_link_is_moved_and_not_written_through() {
     assert_eq!(lines(&path).len() + lines(&folder.path().join("a.1")).len(), 60);
 }
 
-/// What a child does; nothing if this is no child. Holds locks for reading, as a backup may, until it is killed.
+/// What a child does; nothing if this is no child. Holds locks until it is killed: for reading, as a backup may, or for itself.
 #[test]
 fn child_that_reads() {
     let Some(paths) = env::var_os(READER) else { return };
     let files: Vec<_> = env::split_paths(&paths).map(|path| fs::File::open(path).unwrap()).collect();
     for file in &files {
-        fs4::FileExt::lock_shared(file).unwrap();
+        match env::var_os(ALONE) {
+            None => fs4::FileExt::lock_shared(file).unwrap(),
+            Some(_) => fs4::FileExt::lock(file).unwrap(),
+        }
     }
     println!("locked {}", files.len());
     let _ = std::io::stdin().read_line(&mut String::new());
 }
 
-fn reader(paths: &[PathBuf]) -> Child {
+fn reader(paths: &[PathBuf], alone: bool) -> Child {
     let mut child = Command::new(env::current_exe().unwrap());
+    if alone {
+        child.env(ALONE, "");
+    }
     child.args(["--exact", "files::child_that_reads", "--nocapture"]).env(READER, env::join_paths(paths).unwrap());
     let mut child = child.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     assert!(lines.map(Result::unwrap).any(|line| line.contains("locked ")));
     child
+}
+
+#[test]
+fn a_reader_that_keeps_the_lock_stops_no_rotation() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a");
+    let audit = Audit::to_file_with(&path, small(999)).unwrap();
+    write(&audit, 1);
+    let mut reader = reader(&[path.clone(), folder.path().join("a.lock")], false);
+    write(&audit, 200);
+    assert!(audit.trouble().is_none() && audit.lost() == 0);
+    assert!(modes(folder.path()).len() > 3 && fs::metadata(&path).unwrap().len() <= 4096);
+    reader.kill().unwrap();
+    reader.wait().unwrap();
 }
 
 /// It has locked the audit; or all files, the lock of the audit too.
@@ -185,7 +206,7 @@ fn a_reader_with_a_lock_of_its_own_loses_no_line() {
         write(&audit, 1);
         let mut locked = vec![path.clone()];
         locked.extend(all.then(|| folder.path().join("audit.jsonl.lock")));
-        let mut reader = reader(&locked);
+        let mut reader = reader(&locked, false);
         for number in 0..5_000 {
             audit.record("line", |entry| entry.count("number", number));
             if number % 1_000 == 0 {
@@ -206,7 +227,7 @@ fn a_full_file_grows_on_while_its_lock_is_taken_and_is_rotated_then() {
     let path = folder.path().join("a");
     let audit = Audit::to_file_with(&path, small(999)).unwrap();
     write(&audit, 1);
-    let mut reader = reader(&[folder.path().join("a.lock")]);
+    let mut reader = reader(&[folder.path().join("a.lock")], true);
     // Would go on for ever if it weren't told. A line may be written before the flush asks.
     let mut told = 0;
     let error = loop {

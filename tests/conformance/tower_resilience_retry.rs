@@ -91,8 +91,7 @@ async fn told(config: RetryConfig, failures: usize) -> Vec<(&'static str, u32, D
         });
     });
     let _ = ServiceBuilder::new().layer(RetryLayer::new(config)).service(fails(failures).1).oneshot(()).await;
-    let told = told.lock().unwrap().clone();
-    told
+    told.lock().unwrap().clone()
 }
 
 #[tokio::test(start_paused = true)]

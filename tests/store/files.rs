@@ -235,13 +235,19 @@ fn a_reader_with_a_lock_of_its_own_stops_no_save() {
 }
 
 #[test]
-fn a_reader_that_keeps_the_lock_delays_opening_for_a_while() {
+fn a_reader_that_keeps_the_lock_stops_no_store() {
     let folder = tempfile::tempdir().unwrap();
     drop(counted(folder.path()));
     let mut reader = reader(folder.path());
-    let error = FileStore::open(folder.path(), "state").unwrap_err();
-    assert!(matches!(error, StoreError::Held { .. }), "{error:?}");
+    for count in 1..=3 {
+        let (store, counter, restored) = counted(folder.path());
+        assert_eq!(restored, count - 1);
+        let error = FileStore::open(folder.path(), "state").unwrap_err();
+        assert!(matches!(error, StoreError::Held { .. }), "one store at a time: {error:?}");
+        counter.set(count);
+        drop(store);
+    }
+    assert_eq!(names(folder.path()), ["state.json"]);
     reader.kill().unwrap();
     reader.wait().unwrap();
-    counted(folder.path());
 }

@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     AuditConfig,
-    lock::{FileLock, Locked},
+    lock::{AuditLock, Held},
     writer::Sink,
 };
 use crate::{
@@ -24,7 +24,7 @@ pub(super) struct LogFile {
     /// When it is full.
     size: Option<u64>,
     keep: u32,
-    lock: FileLock,
+    lock: AuditLock,
     /// Of the file that was there last: the next one gets it too.
     access: Option<Access>,
 }
@@ -44,13 +44,13 @@ impl LogFile {
     pub(super) fn new(path: &Path, config: &AuditConfig) -> io::Result<Self> {
         // Links are followed here and never again: what is meant now is meant later too, wherever the process goes.
         let path = resolve(path)?;
-        let mut file = Self { lock: FileLock::of(&path), path, size: config.size, keep: config.keep, access: None };
+        let mut file = Self { lock: AuditLock::of(&path), path, size: config.size, keep: config.keep, access: None };
         file.open(None)?;
         Ok(file)
     }
 
     /// Appends as many whole lines as belong into the file that there is. Done bytes, and what went wrong.
-    fn append_some(&mut self, lines: &[u8], lock: Option<&Locked>) -> (usize, io::Result<()>) {
+    fn append_some(&mut self, lines: &[u8], lock: Option<&Held>) -> (usize, io::Result<()>) {
         let mut opened = match self.open(lock) {
             Ok(opened) => opened,
             Err(error) => return (0, Err(error)),
@@ -71,7 +71,7 @@ impl LogFile {
         (done, written.and(rotated))
     }
 
-    fn open(&mut self, lock: Option<&Locked>) -> io::Result<Opened> {
+    fn open(&mut self, lock: Option<&Held>) -> io::Result<Opened> {
         let file = self.open_file()?;
         let metadata = file.metadata()?;
         let (is_regular, len) = (metadata.is_file(), metadata.len());

@@ -55,8 +55,9 @@
 //!
 //! Lines wait in a queue of 1 MiB, and one thread writes all that wait in one write. It needs no runtime. When a file is full (10 MiB),
 //! it becomes `….1`, that `….2`, up to 5; see [`AuditConfig`]. Processes may append to one file: they lock a file of its own beside it,
-//! `audit.jsonl.lock`, while they write. Programs that lock the audit while they read it stop nothing. While another program keeps the
-//! lock itself, lines are appended all the same, but a full file isn't rotated: it grows, and [`Audit::trouble`] says so. On systems
+//! `audit.jsonl.lock`, while they write. Programs that lock the audit, or its lock, for reading stop nothing. While another
+//! process keeps the lock for itself, lines are appended all the same, but a full file isn't rotated: it grows, and [`Audit::trouble`]
+//! says so. Processes of several users share an audit if both files have a mode that lets all of them write. On systems
 //! other than Unix, only one process may [rotate](AuditConfig::never_rotate) a file.
 //!
 //! New files have mode 0600, whatever the umask. A file keeps the mode, owner and group that it was given later, and the next one gets
