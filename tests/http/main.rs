@@ -12,6 +12,7 @@ mod faults;
 mod field_traps;
 mod first_frame;
 mod handlers;
+mod held_bodies;
 mod hostile;
 #[path = "../moments/mod.rs"]
 mod moments;

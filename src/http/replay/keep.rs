@@ -8,7 +8,7 @@ use ::http::{Extensions, HeaderMap, Method, Request, Uri, Version};
 use ::http_body::Body;
 use bytes::Bytes;
 
-use super::{Replayable, SharedBody, pool::Pool};
+use super::{Replayable, SharedBody, head, pool::Pool};
 use crate::{
     Attempt, Invalid,
     http::{Deadline, method::upgrades},
@@ -62,13 +62,29 @@ impl Replay {
         if upgrades(&request) {
             return request.map(SharedBody::once);
         }
-        request.map(|body| SharedBody::new(body, self))
+        let mut shared = request.map(|body| SharedBody::new(body, self));
+        if shared.body().is_recorded() {
+            let (uri, headers) = own_head(&shared);
+            (*shared.uri_mut(), *shared.headers_mut()) = (uri, headers);
+        }
+        shared
     }
 
     /// How many bytes are kept at this moment.
     pub fn memory(&self) -> usize {
         self.pool.used()
     }
+}
+
+#[inline]
+fn head<B>(request: &Request<B>) -> (Uri, HeaderMap) {
+    (request.uri().clone(), request.headers().clone())
+}
+
+// Not in line: most requests have no body to record.
+#[inline(never)]
+fn own_head<B>(request: &Request<B>) -> (Uri, HeaderMap) {
+    (head::uri(request.uri()), head::headers(request.headers()))
 }
 
 /// What is kept of a request.
@@ -92,11 +108,12 @@ impl<B: Replayable> Keep<Request<B>> for Replay {
             return None;
         }
         let body = request.body_mut().keep(self)?;
+        let (uri, headers) = if B::is_recorded(&body) { own_head(request) } else { head(request) };
         Some(KeptRequest {
             method: request.method().clone(),
-            uri: request.uri().clone(),
+            uri,
             version: request.version(),
-            headers: request.headers().clone(),
+            headers,
             extensions: request.extensions().clone(),
             body,
         })

@@ -1,7 +1,7 @@
 //! Sending a body again: it is kept while it is sent.
 //!
-//! A request whose body is a stream can't be cloned. So its chunks are kept as they pass, by reference count, and an attempt that
-//! follows gets them again, and then whatever the source still has: the server may answer before the body is sent.
+//! A request whose body is a stream can't be cloned. So its chunks are copied as they pass, and an attempt that follows gets
+//! them again, and then whatever the source still has: the server may answer before the body is sent.
 //!
 //! | body | |
 //! |---|---|
@@ -60,12 +60,16 @@
 //!
 //! # Limits
 //!
+//! What is counted is what is held: the chunks are copies, as a chunk of hyper's may hold on to the whole buffer that it was read into. The
+//! head of a request whose body is recorded is copied too, for the same reason. Heads and trailers aren't counted.
+//!
 //! Of one body, [64 KiB](Replay::max_body) are kept, and of all bodies together [64 MiB](Replay::max_memory). A body that announces more
 //! isn't kept at all; one that turns out to be longer goes on being sent, while what was kept of it is let go: then its request isn't
 //! retried. A request to upgrade the connection, and `CONNECT`, is never kept.
 //!
 //! An error of the body itself, that is, of the client that sends it, isn't retried: there is nothing to be sent again.
 
+mod head;
 mod keep;
 mod playing;
 mod pool;

@@ -9,7 +9,7 @@ use std::{
 use ::http_body::{Body, Frame, SizeHint};
 use bytes::Bytes;
 
-use super::tape::Reel;
+use super::tape::{Came, Next, Reel};
 use crate::http::sizes::with_read;
 
 /// A body that is sent and kept at once: what was kept comes first, then what the source still has.
@@ -31,65 +31,64 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Playing<B> {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let this = &mut *self;
-        let mut state = this.reel.state();
         if this.done {
             return Poll::Ready(None);
         }
-        if state.player != this.player {
+        let mut source = match this.reel.next(this.player, cx.waker()) {
+            Next::Chunk(chunk) => return Poll::Ready(Some(Ok(Frame::data(chunk)))),
+            Next::Source(source) => source,
+            Next::Busy => return Poll::Pending,
+            Next::End(trailers) => {
+                this.done = true;
+                return Poll::Ready(trailers.map(|trailers| Ok(Frame::trailers(trailers))));
+            }
+            Next::Over => {
+                this.done = true;
+                return Poll::Ready(Some(Err(PlayError::SentAgain(SentAgain))));
+            }
+            Next::Torn => {
+                this.done = true;
+                return Poll::Ready(Some(Err(PlayError::NotKept)));
+            }
+        };
+        let polled = Pin::new(source.get_mut()).poll_frame(cx);
+        let plays = match &polled {
+            Poll::Pending => source.give_back(Came::Nothing(cx.waker().clone())),
+            Poll::Ready(Some(Ok(frame))) => match (frame.data_ref(), frame.trailers_ref()) {
+                (Some(chunk), _) => source.give_back(Came::Data(chunk)),
+                (None, Some(trailers)) => {
+                    this.done = true;
+                    source.give_back(Came::Trailers(trailers.clone()))
+                }
+                (None, None) => source.give_back(Came::Unpolled),
+            },
+            Poll::Ready(Some(Err(_))) => {
+                this.done = true;
+                source.give_back(Came::Failed)
+            }
+            Poll::Ready(None) => {
+                this.done = true;
+                source.give_back(Came::End)
+            }
+        };
+        if !plays && polled.is_pending() {
+            // Another player has begun while the source was polled, and wakes nobody who waits from here on.
             this.done = true;
             return Poll::Ready(Some(Err(PlayError::SentAgain(SentAgain))));
         }
-        if let Some(chunk) = state.next_kept() {
-            return Poll::Ready(Some(Ok(Frame::data(chunk))));
-        }
-        state.forget_if_closed();
-        if state.ended {
-            this.done = true;
-            return Poll::Ready(state.trailers.clone().map(|trailers| Ok(Frame::trailers(trailers))));
-        }
-        match Pin::new(&mut state.source).poll_frame(cx) {
-            Poll::Pending => {
-                let former = state.wait(cx.waker());
-                drop(state);
-                drop(former);
-                Poll::Pending
-            }
-            Poll::Ready(Some(Ok(frame))) => {
-                if let Some(chunk) = frame.data_ref() {
-                    state.keep(chunk);
-                } else if let Some(trailers) = frame.trailers_ref() {
-                    state.trailers = Some(trailers.clone());
-                    state.ended = true;
-                    this.done = true;
-                }
-                Poll::Ready(Some(Ok(frame)))
-            }
-            Poll::Ready(Some(Err(error))) => {
-                state.lose();
-                this.done = true;
-                Poll::Ready(Some(Err(PlayError::Body(error))))
-            }
-            Poll::Ready(None) => {
-                state.ended = true;
-                this.done = true;
-                Poll::Ready(None)
-            }
-        }
+        polled.map(|frame| frame.map(|frame| frame.map_err(PlayError::Body)))
     }
 
     fn is_end_stream(&self) -> bool {
-        let state = self.reel.state();
-        let all_played = state.left() == 0;
         // One that is over has an error to tell first.
-        self.done || (state.player == self.player && all_played && state.nothing_comes())
+        self.done || (self.reel.is_played_by(self.player) && self.reel.left() == 0 && self.reel.nothing_comes())
     }
 
     fn size_hint(&self) -> SizeHint {
-        let state = self.reel.state();
         if self.done {
             return SizeHint::with_exact(0);
         }
-        with_read(state.left(), &state.size_to_come())
+        with_read(self.reel.left(), &self.reel.size_to_come())
     }
 }
 
@@ -107,8 +106,8 @@ pub enum PlayError<E> {
     Body(E),
     /// Another attempt is sending the body by now.
     SentAgain(SentAgain),
-    /// It was to be sent again, and there was more of it than is kept, or it had broken off. Only of a
-    /// [`SharedBody`](super::SharedBody).
+    /// It was to be sent again, and there was more of it than is kept, or it had broken off. Mostly of a
+    /// [`SharedBody`](super::SharedBody); of others, if it broke off in the moment in which another attempt began.
     NotKept,
 }
 
@@ -123,7 +122,7 @@ impl<E: From<SentAgain>> PlayError<E> {
         match self {
             Self::Body(error) => error,
             Self::SentAgain(again) => again.into(),
-            // Not of what plays a tape.
+            // The attempt before has broken the source off while this one began.
             Self::NotKept => SentAgain.into(),
         }
     }

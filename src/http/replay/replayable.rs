@@ -26,6 +26,13 @@ pub trait Replayable: Sized {
         true
     }
 
+    /// Whether its chunks are recorded when they pass: then the request's head is copied as well, rather than cloned. Not of an
+    /// empty body.
+    fn is_recorded(kept: &Self::Kept) -> bool {
+        let _ = kept;
+        false
+    }
+
     /// The body once more. `None`: it turned out too large, or broke off.
     fn again(kept: &mut Self::Kept) -> Option<Self>;
 }
@@ -77,6 +84,10 @@ macro_rules! recorded {
 
             fn is_kept(tape: &Tape<Self>) -> bool {
                 !tape.is_lost()
+            }
+
+            fn is_recorded(tape: &Tape<Self>) -> bool {
+                !tape.is_empty()
             }
 
             fn again(tape: &mut Tape<Self>) -> Option<Self> {

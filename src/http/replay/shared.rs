@@ -63,6 +63,12 @@ impl<B> SharedBody<B> {
     }
 }
 
+impl<B: Body> SharedBody<B> {
+    pub(super) fn is_recorded(&self) -> bool {
+        matches!(&self.part, Part::Whole(tape) if !tape.is_empty())
+    }
+}
+
 impl<B> Clone for SharedBody<B> {
     fn clone(&self) -> Self {
         Self { part: self.tape().map_or(Part::Missing { told: false }, Part::Whole) }

@@ -1,0 +1,340 @@
+//! What is held of bodies that are kept to be sent again, and whose code runs meanwhile.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
+    task::{Context, Poll, Wake, Waker},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::{BodyExt, Full};
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::{
+    client::legacy::Client,
+    rt::{TokioExecutor, TokioIo},
+    server::conn::auto,
+};
+use tokio::{net::TcpListener, sync::Notify};
+use tower_recourse::{
+    http::{Replay, replay::KeptRequest},
+    retry::Keep,
+};
+
+use crate::{
+    bodies::{Boxed, data, split},
+    replay_traps::Streamed,
+};
+
+type Kept = KeptRequest<Boxed>;
+
+fn again(replay: &Replay, kept: &mut Kept) -> Option<Boxed> {
+    Keep::<Request<Boxed>>::again(replay, kept).map(Request::into_body)
+}
+
+/// What the server has read so far.
+#[derive(Default)]
+struct Read {
+    bytes: AtomicUsize,
+    more: Notify,
+}
+
+/// Uploads so many bodies of 16 chunks through a hyper server, each chunk when the one before has arrived, and keeps all of them. (bytes that
+/// are counted, bytes that are held)
+fn held(http2: bool, uploads: usize, chunk: usize) -> (usize, usize) {
+    let replay = Replay::default().max_body(1 << 20);
+    let kept = Arc::new(Mutex::new(Vec::<Kept>::with_capacity(uploads)));
+    let run = |kept: Arc<Mutex<Vec<Kept>>>, uploads: usize| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(upload(replay.clone(), kept, http2, uploads, chunk));
+    };
+    // What the process makes once.
+    run(Arc::default(), 1);
+    let info = allocation_counter::measure(|| run(kept.clone(), uploads));
+    assert_eq!(kept.lock().unwrap().len(), uploads);
+    (replay.memory(), usize::try_from(info.bytes_current).unwrap())
+}
+
+async fn upload(replay: Replay, kept: Arc<Mutex<Vec<Kept>>>, http2: bool, uploads: usize, chunk: usize) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let read = Arc::new(Read::default());
+    let seen = read.clone();
+    let server = tokio::spawn(async move {
+        let service = service_fn(move |request: Request<Incoming>| {
+            let (replay, kept, seen) = (replay.clone(), kept.clone(), seen.clone());
+            async move {
+                let request = request.map(|body| body.map_err(io::Error::other).boxed_unsync());
+                let (sent, mine) = split(&replay, request);
+                let mut body = sent.into_body();
+                while let Some(frame) = body.frame().await {
+                    let bytes = frame?.into_data().map_or(0, |data| data.len());
+                    seen.bytes.fetch_add(bytes, Ordering::SeqCst);
+                    seen.more.notify_one();
+                }
+                kept.lock().unwrap().push(mine.unwrap());
+                Ok::<_, io::Error>(Response::new(Full::<Bytes>::default()))
+            }
+        });
+        let (socket, _) = listener.accept().await.unwrap();
+        auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(socket), service).await.unwrap();
+    });
+    let client = Client::builder(TokioExecutor::new()).http2_only(http2).build_http::<Streamed>();
+    let mut sent = 0;
+    for _ in 0..uploads {
+        let (frames, source) = Streamed::new();
+        let request = Request::post(format!("http://{address}/")).body(source).unwrap();
+        let response = tokio::spawn(client.request(request));
+        for _ in 0..16 {
+            frames.send(Ok(Frame::data(Bytes::from(vec![b'x'; chunk])))).unwrap();
+            sent += chunk;
+            while read.bytes.load(Ordering::SeqCst) < sent {
+                read.more.notified().await;
+            }
+        }
+        drop(frames);
+        response.await.unwrap().unwrap().into_body().collect().await.unwrap();
+    }
+    drop(client);
+    server.await.unwrap();
+}
+
+/// A chunk of hyper's may hold on to the whole buffer that it was read into.
+#[test]
+fn what_is_counted_of_bodies_is_what_is_held() {
+    const UPLOADS: usize = 100;
+    for http2 in [false, true] {
+        for chunk in [100, 1_024, 3_000, 10_000] {
+            let (counted, held) = held(http2, UPLOADS, chunk);
+            println!("{chunk} bytes, HTTP/2: {http2}: {counted} counted, {held} held");
+            assert_eq!(counted, UPLOADS * 16 * chunk);
+            // The heads, and what stands around a body, aren't counted.
+            let around = UPLOADS * 2_048;
+            assert!(held >= counted && held <= counted + counted / 10 + around, "{held} held, {counted} counted");
+        }
+    }
+}
+
+/// A body that does something while it is read.
+struct Acts<F>(F);
+
+impl<F: FnMut(&mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> + Unpin> Body for Acts<F> {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        (self.0)(cx)
+    }
+}
+
+/// Runs something on a thread of its own, and fails if it hangs.
+fn finishes(run: impl FnOnce() + Send + 'static) {
+    let (done, is_done) = mpsc::channel();
+    let thread = std::thread::spawn(move || {
+        run();
+        done.send(()).unwrap();
+    });
+    if let Err(mpsc::RecvTimeoutError::Timeout) = is_done.recv_timeout(Duration::from_secs(60)) {
+        panic!("it hangs");
+    }
+    thread.join().unwrap();
+}
+
+fn poll(body: &mut Boxed, waker: &Waker) -> Poll<Option<Result<Bytes, io::Error>>> {
+    let polled = Pin::new(body).poll_frame(&mut Context::from_waker(waker));
+    polled.map(|frame| frame.map(|frame| frame.map(|frame| frame.into_data().unwrap())))
+}
+
+fn ready(body: &mut Boxed) -> Option<Bytes> {
+    match poll(body, Waker::noop()) {
+        Poll::Ready(frame) => frame.map(Result::unwrap),
+        Poll::Pending => panic!("it has something"),
+    }
+}
+
+#[test]
+fn a_body_may_let_its_own_request_go_while_it_is_read() {
+    finishes(|| {
+        let replay = Replay::default();
+        let held = Arc::new(Mutex::new(None::<Kept>));
+        let (own, pool) = (held.clone(), replay.clone());
+        let source = Acts(move |_: &mut Context<'_>| {
+            let kept = own.lock().unwrap().take();
+            if let Some(kept) = kept {
+                assert!(Keep::<Request<Boxed>>::is_kept(&pool, &kept));
+                drop(kept);
+                return Poll::Ready(Some(data("a")));
+            }
+            Poll::Ready(None)
+        });
+        let (sent, kept) = split(&replay, Request::new(source.boxed_unsync()));
+        *held.lock().unwrap() = kept;
+        let mut body = sent.into_body();
+        assert_eq!(ready(&mut body).unwrap(), "a");
+        assert_eq!((ready(&mut body), replay.memory()), (None, 0));
+    });
+}
+
+/// The attempt that began meanwhile gets what this one has read for it.
+#[test]
+fn another_attempt_may_begin_while_the_body_is_read() {
+    for waits in [false, true] {
+        finishes(move || {
+            let replay = Replay::default();
+            let held = Arc::new(Mutex::new((None::<Kept>, None::<Boxed>)));
+            let (own, pool, mut turn) = (held.clone(), replay.clone(), 0);
+            let woken = Arc::new(Woken::default());
+            let waker = Waker::from(woken.clone());
+            let source = Acts(move |_: &mut Context<'_>| {
+                turn += 1;
+                if turn == 2 {
+                    let (kept, next) = &mut *own.lock().unwrap();
+                    let mut second = again(&pool, kept.as_mut().unwrap()).unwrap();
+                    assert_eq!(ready(&mut second).unwrap(), "a");
+                    // The source is out: the first attempt has it.
+                    assert!(poll(&mut second, &waker).is_pending());
+                    assert_eq!((second.size_hint().exact(), second.is_end_stream()), (None, false));
+                    *next = Some(second);
+                    if waits {
+                        return Poll::Pending;
+                    }
+                }
+                let frame = ["a", "b", "c", "d"].get(turn - 1).map(|text| data(text));
+                Poll::Ready(frame)
+            });
+            let (sent, kept) = split(&replay, Request::new(source.boxed_unsync()));
+            held.lock().unwrap().0 = kept;
+            let mut first = sent.into_body();
+            assert_eq!(ready(&mut first).unwrap(), "a");
+            assert_eq!(woken.times.load(Ordering::SeqCst), 0);
+            let polled = poll(&mut first, Waker::noop());
+            match waits {
+                true => assert!(matches!(polled, Poll::Ready(Some(Err(_)))), "it would be woken by nobody"),
+                false => assert_eq!(polled.map(|frame| frame.unwrap().unwrap()), Poll::Ready("b".into())),
+            }
+            assert_eq!(woken.times.load(Ordering::SeqCst), 1, "the source is there again");
+            let mut second = held.lock().unwrap().1.take().unwrap();
+            let expected: &[&str] = if waits { &["c", "d"] } else { &["b", "c", "d"] };
+            for text in expected {
+                assert_eq!(ready(&mut second).unwrap(), text);
+            }
+            assert_eq!(ready(&mut second), None);
+            assert!(matches!(poll(&mut first, Waker::noop()), Poll::Ready(Some(Err(_)) | None)));
+            drop((second, held));
+            assert_eq!(replay.memory(), 0);
+        });
+    }
+}
+
+/// An attempt that was given up breaks the source off while another one begins: that one breaks off too, and doesn't end early.
+#[test]
+fn an_attempt_whose_source_another_one_broke_off_does_not_end_early() {
+    finishes(|| {
+        let replay = Replay::default();
+        let held = Arc::new(Mutex::new((None::<Kept>, None::<Boxed>)));
+        let (own, pool, mut turn) = (held.clone(), replay.clone(), 0);
+        let source = Acts(move |_: &mut Context<'_>| {
+            turn += 1;
+            if turn == 1 {
+                return Poll::Ready(Some(data("a")));
+            }
+            let (kept, next) = &mut *own.lock().unwrap();
+            *next = again(&pool, kept.as_mut().unwrap());
+            Poll::Ready(Some(Err(io::Error::other("the client went away"))))
+        });
+        let (sent, kept) = split(&replay, Request::new(source.boxed_unsync()));
+        held.lock().unwrap().0 = kept;
+        let mut first = sent.into_body();
+        assert_eq!(ready(&mut first).unwrap(), "a");
+        assert!(matches!(poll(&mut first, Waker::noop()), Poll::Ready(Some(Err(_)))));
+        let mut second = held.lock().unwrap().1.take().unwrap();
+        assert!(matches!(poll(&mut second, Waker::noop()), Poll::Ready(Some(Err(_)))));
+        assert!(again(&replay, held.lock().unwrap().0.as_mut().unwrap()).is_none());
+        assert_eq!(replay.memory(), 0);
+    });
+}
+
+#[derive(Default)]
+struct Woken {
+    times: AtomicUsize,
+    /// What it lets go when it is woken, or dropped.
+    holds: Mutex<Option<(Boxed, Kept)>>,
+}
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.times.fetch_add(1, Ordering::SeqCst);
+        if let Some((body, kept)) = self.holds.lock().unwrap().take() {
+            let _ = (body.size_hint(), body.is_end_stream());
+            drop((body, kept));
+        }
+    }
+}
+
+/// A waker owns its task, and that the request, in all places where one is dropped or woken.
+#[test]
+fn a_waker_may_let_the_request_go_when_it_is_woken_or_dropped() {
+    for wakes in [true, false] {
+        finishes(move || {
+            let replay = Replay::default();
+            let source = Acts(|_: &mut Context<'_>| Poll::Pending);
+            let (sent, kept) = split(&replay, Request::new(source.boxed_unsync()));
+            let (mut body, mut kept) = (sent.into_body(), kept.unwrap());
+            let woken = Arc::new(Woken::default());
+            assert!(poll(&mut body, &Waker::from(woken.clone())).is_pending());
+            let second = again(&replay, &mut kept).unwrap();
+            let mut third = if wakes { again(&replay, &mut kept).unwrap() } else { second };
+            assert!(poll(&mut third, &Waker::from(woken.clone())).is_pending());
+            assert_eq!(woken.times.load(Ordering::SeqCst), 1);
+            if wakes {
+                let fourth = again(&replay, &mut kept);
+                assert_eq!(woken.times.load(Ordering::SeqCst), 2);
+                *woken.holds.lock().unwrap() = Some((third, kept));
+                assert!(poll(&mut fourth.unwrap(), &Waker::from(woken)).is_pending());
+            } else {
+                let weak = Arc::downgrade(&woken);
+                let mut other = again(&replay, &mut kept).unwrap();
+                assert!(poll(&mut other, &Waker::from(woken.clone())).is_pending());
+                *woken.holds.lock().unwrap() = Some((third, kept));
+                drop(woken);
+                // The tape's clone is the last one: replaced, it takes the request with it.
+                assert!(poll(&mut other, Waker::noop()).is_pending());
+                assert!(weak.upgrade().is_none());
+            }
+            assert_eq!(replay.memory(), 0);
+        });
+    }
+}
+
+/// As [`SizeHint`] of a body that is being read can't be asked for, it isn't known.
+#[test]
+fn a_bodys_size_is_asked_without_a_lock() {
+    struct Looks(Arc<Mutex<Option<Kept>>>);
+    impl Body for Looks {
+        type Data = Bytes;
+        type Error = io::Error;
+        fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+            Poll::Ready(None)
+        }
+        fn size_hint(&self) -> SizeHint {
+            drop(self.0.lock().unwrap().take());
+            SizeHint::with_exact(0)
+        }
+    }
+    finishes(|| {
+        let replay = Replay::default();
+        let held = Arc::new(Mutex::new(None));
+        let (sent, kept) = split(&replay, Request::new(Looks(held.clone()).boxed_unsync()));
+        *held.lock().unwrap() = kept;
+        assert_eq!(sent.body().size_hint().exact(), Some(0));
+        assert!(held.lock().unwrap().is_none());
+        assert_eq!(ready(&mut sent.into_body()), None);
+    });
+}
