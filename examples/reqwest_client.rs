@@ -16,7 +16,7 @@ use tower_recourse::{BreakerConfig, BreakerError, BreakerLayer, RetryConfig, Ret
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), BoxError> {
     let address = serve().await?;
-    // The error is boxed so that it can be looked into: a refused connection is known, and tried again even for a POST.
+    // The error is boxed so that the layers can look into it: they know a lost connection, a time-out, a refused connection.
     let reqwest = service_fn({
         let client = reqwest::Client::new();
         move |request: Request<Full<Bytes>>| {

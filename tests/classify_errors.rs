@@ -28,6 +28,9 @@ fn refused() -> io::Error {
 
 const NOT_SENT: Verdict = Verdict::transient().sent(Sent::No);
 
+/// What is left of that within an error of an unknown type: its client may have made another call before.
+const MAY_BE_SENT: Verdict = Verdict::transient();
+
 /// An error of a user's, with whatever it wraps as its source.
 #[derive(Debug)]
 struct Wrap<E>(E);
@@ -161,39 +164,54 @@ fn what_is_known_is_found_in_boxes_of_each_kind() {
     assert_eq!(said::<Arc<dyn Error + Send + Sync>>(Arc::new(refused())), Some(NOT_SENT));
     assert_eq!(said(Arc::new(refused())), Some(NOT_SENT));
     assert_eq!(said(BreakerError::Inner(refused())), Some(NOT_SENT));
-    assert_eq!(said(BreakerError::Inner::<BoxError>(Box::new(Wrap(refused())))), Some(NOT_SENT));
+    assert_eq!(said(BreakerError::Inner::<BoxError>(Box::new(Wrap(refused())))), Some(MAY_BE_SENT));
 }
 
 #[test]
 fn sources_are_followed_and_so_is_what_an_io_error_wraps() {
-    assert_eq!(said::<BoxError>(Box::new(Wrap(Wrap(refused())))), Some(NOT_SENT));
-    assert_eq!(said(io::Error::other(Wrap(refused()))), Some(NOT_SENT));
+    assert_eq!(said::<BoxError>(Box::new(Wrap(Wrap(refused())))), Some(MAY_BE_SENT));
+    assert_eq!(said(io::Error::other(Wrap(refused()))), Some(MAY_BE_SENT));
     assert_eq!(said(io::Error::other(io::Error::other(refused()))), Some(NOT_SENT));
-    assert_eq!(said::<BoxError>(Box::new(Wrap(io::Error::new(ErrorKind::NotFound, Wrap(refused()))))), Some(NOT_SENT));
+    let twice_wrapped = Wrap(io::Error::new(ErrorKind::NotFound, Wrap(refused())));
+    assert_eq!(said::<BoxError>(Box::new(twice_wrapped)), Some(MAY_BE_SENT));
     assert_eq!(said(io::Error::new(ErrorKind::NotFound, "no such key")), Some(Verdict::permanent()));
     assert_eq!(said(io::Error::new(ErrorKind::NotFound, Unknown)), Some(Verdict::permanent()));
 }
 
 #[test]
 fn sources_in_boxes_and_shared_ones_are_known() {
-    assert_eq!(along(Wrap(Box::new(refused()))), Some(NOT_SENT));
-    assert_eq!(along(Wrap(Arc::new(refused()))), Some(NOT_SENT));
+    assert_eq!(along(Wrap(Box::new(refused()))), Some(MAY_BE_SENT));
+    assert_eq!(along(Wrap(Arc::new(refused()))), Some(MAY_BE_SENT));
     let shared: Arc<dyn Error + Send + Sync> = Arc::new(refused());
-    assert_eq!(along(Wrap(shared)), Some(NOT_SENT));
+    assert_eq!(along(Wrap(shared)), Some(MAY_BE_SENT));
     let deeper: Arc<dyn Error + Send + Sync> = Arc::new(Wrap(refused()));
-    assert_eq!(along(Wrap(deeper)), Some(NOT_SENT));
+    assert_eq!(along(Wrap(deeper)), Some(MAY_BE_SENT));
 }
 
 #[test]
 fn an_error_of_ones_own_is_only_known_along_its_sources() {
     assert_eq!(said(Wrap(refused())), None);
-    assert_eq!(along(Wrap(refused())), Some(NOT_SENT));
-    assert_eq!(along(BreakerError::Inner(Wrap(refused()))), Some(NOT_SENT));
+    assert_eq!(along(Wrap(refused())), Some(MAY_BE_SENT));
+    assert_eq!(along(BreakerError::Inner(Wrap(refused()))), Some(MAY_BE_SENT));
     assert_eq!(along(Wrap(Unknown)), None);
 
     let judged = Classifier::<(), (), Wrap<Unknown>>::classify(&Sources(Errors), &(), Err(&Wrap(Unknown)));
     assert_eq!(judged, Verdict::transient());
     assert_eq!(Classifier::<(), (), Unknown>::classify(&Sources(Errors), &(), Ok(&())), Verdict::Success);
+}
+
+/// The error's type is unknown, so it may be of a client that follows redirects.
+#[test]
+fn an_unknown_error_around_a_refused_connection_proves_nothing() {
+    for error in [refused(), ErrorKind::AddrInUse.into(), ErrorKind::AddrNotAvailable.into()] {
+        assert_eq!(along(Wrap(error)), Some(MAY_BE_SENT));
+    }
+    let arc: Arc<dyn Error + Send + Sync> = Arc::new(Arc::new(refused()));
+    assert_eq!(said(arc), Some(NOT_SENT), "shared, and of a known type");
+    assert_eq!(along(BreakerError::Inner(refused())), Some(NOT_SENT), "a breaker makes one call");
+    assert_eq!(along(BreakerError::Inner(io::Error::other(refused()))), Some(NOT_SENT));
+    assert_eq!(along(BreakerError::Inner(Arc::new(refused()))), Some(NOT_SENT));
+    assert_eq!(along(Wrap(io::Error::from(ErrorKind::TimedOut))), Some(Verdict::timed_out()), "the kind stays");
 }
 
 #[test]
@@ -260,7 +278,7 @@ fn links_are_looked_at_up_to_a_bound() {
         }
         (0..times).fold(Box::new(refused()), |inside, _| Box::new(Link(inside)))
     }
-    assert_eq!(said(wrapped(63)), Some(NOT_SENT));
+    assert_eq!(said(wrapped(63)), Some(MAY_BE_SENT));
     assert_eq!(said(wrapped(64)), None);
 
     // What is wrapped in `io::Error`s counts as much: this is as deep as anybody can dig.

@@ -50,9 +50,16 @@ use crate::Verdict;
 /// The versions: tower 0.5, hyper 1, hyper-util 0.1, h2 0.4, tonic 0.14. An error of another version of one of these crates is another type,
 /// and isn't known.
 ///
+/// **Not sent** is concluded only where one call was made per request. An error of a type that isn't in these tables may be of a
+/// client that makes several: reqwest's follows redirects, and its refused connection may be that of the second host, after the first one
+/// has carried out a POST. So within an error of an unknown type, and of an error type of your own, all is found but the proof:
+/// "no" becomes "unknown". If your client makes one call per request, pass its knowledge on by a closure,
+/// `classify::errors(|error: &MyError| …)`, that returns `Verdict::transient().sent(Sent::No)`.
+///
 /// *When not to use it*: when some of your service's own errors are permanent (bad input, no such row), or when
-/// responses can be failures (HTTP statuses): then a closure, alone or [first](super::first) in a chain. And where one request
-/// makes several calls: that the second was refused doesn't prove that the first wasn't sent.
+/// responses can be failures (HTTP statuses): then a closure, alone or [first](super::first) in a chain. And where a service makes
+/// several calls per request and returns the error of one of them as it is, such as tower-http's `FollowRedirect`: see
+/// `http::Statuses::follows_redirects`.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Errors;
 

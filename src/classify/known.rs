@@ -46,8 +46,48 @@ fn by_others(link: &(dyn Error + 'static), walk: &mut Walk) -> Option<Verdict> {
     if is_known::<tonic::TimeoutExpired>(link) {
         return Some(Verdict::timed_out());
     }
+    #[cfg(feature = "tonic")]
+    if is_known::<tonic::transport::Error>(link) || is_known::<tonic::Status>(link) {
+        return walk.judge_sources_of_one_call(link);
+    }
     let _ = (link, walk);
     None
+}
+
+/// Whether this link, of which nothing else is known, belongs to a client that makes one call per request: then what its
+/// source proves about that call holds for the request.
+pub(super) fn makes_one_call(link: &(dyn Error + 'static)) -> bool {
+    is_plain::<std::io::Error>(link) || link.is::<Arc<dyn Error + Send + Sync>>() || is_of_other_crates(link)
+}
+
+/// Those of other crates, by their features.
+fn is_of_other_crates(link: &(dyn Error + 'static)) -> bool {
+    #[cfg(feature = "hyper")]
+    if is_plain::<hyper_util::client::legacy::Error>(link) || is_plain::<::hyper::Error>(link) {
+        return true;
+    }
+    #[cfg(feature = "h2")]
+    if is_plain::<::h2::Error>(link) {
+        return true;
+    }
+    #[cfg(feature = "tonic")]
+    if is_plain::<tonic::transport::Error>(link) || is_plain::<tonic::Status>(link) {
+        return true;
+    }
+    let _ = link;
+    false
+}
+
+/// If it is an `E`, or that of a breaker around it.
+fn is_plain<E: Error + 'static>(link: &(dyn Error + 'static)) -> bool {
+    #[cfg(feature = "breaker")]
+    if is_known::<crate::BreakerError<E>>(link)
+        || is_known::<crate::BreakerError<Box<E>>>(link)
+        || is_known::<crate::BreakerError<Arc<E>>>(link)
+    {
+        return true;
+    }
+    is_known::<E>(link)
 }
 
 /// If it is an `E`, or one in a box or shared, which is what a source often is.

@@ -29,9 +29,12 @@
 ///     }
 /// }
 ///
-/// // A refused connection is known, as in `Errors` for boxed errors.
+/// // A refused connection is known for one, and is transient.
 /// let config = RetryConfig::default().classifier(Sources(Errors));
 /// # let _ = config;
 /// ```
+///
+/// That a request wasn't sent is never concluded through an error type of your own, as its client may have made several calls: see
+/// [`Errors`](super::Errors).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Sources<C>(pub C);

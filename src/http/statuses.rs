@@ -3,7 +3,7 @@ use ::http_body::Body;
 
 use super::{Deadline, drain, first_frame::broke_off, is_idempotent, retry_after};
 use crate::{
-    Classifier, Sent, Verdict,
+    Classifier, FailureKind, Sent, Verdict,
     classify::{Errors, LetGo},
     time::Instant,
 };
@@ -32,12 +32,32 @@ use crate::{
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Statuses {
     retry_500: bool,
+    follows_redirects: bool,
 }
 
 impl Statuses {
     /// 500 is transient as well: for servers that say so when they mean 503.
     pub fn retry_500(self) -> Self {
-        Self { retry_500: true }
+        Self { retry_500: true, ..self }
+    }
+
+    /// The service within the retry follows redirects, or makes several calls per request for another reason: then no error
+    /// proves that the request wasn't sent, as it may be the error of a later hop. Needed around tower-http's
+    /// `FollowRedirect`; better is that layer around the retry, which then sees each hop as a request of its own.
+    ///
+    /// An error that a client of another crate wraps, such as reqwest's, proves nothing in any case.
+    pub fn follows_redirects(self) -> Self {
+        Self { follows_redirects: true, ..self }
+    }
+
+    fn judge_error<B, R, E: 'static>(self, error: &E) -> Verdict {
+        let verdict = Classifier::<Request<B>, Response<R>, E>::classify(&Errors, &(), Err(error));
+        match verdict {
+            Verdict::Failure(failure) if self.follows_redirects && failure.kind() != FailureKind::Rejected => {
+                verdict.sent(Sent::Unknown)
+            }
+            other => other,
+        }
     }
 
     fn judge(self, status: StatusCode, waits: bool) -> Verdict {
@@ -93,7 +113,7 @@ where
             }
             Ok(response) if broke_off(response) => Verdict::transient().sent(Sent::Yes),
             Ok(_) => Verdict::Success,
-            Err(_) => Classifier::<Request<B>, _, _>::classify(&Errors, &(), outcome),
+            Err(error) => self.judge_error::<B, R, E>(error),
         };
         memo.mark(verdict)
     }

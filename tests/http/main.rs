@@ -17,6 +17,7 @@ mod hostile;
 #[path = "../moments/mod.rs"]
 mod moments;
 mod passing;
+mod redirects;
 mod replay_traps;
 mod sent_again;
 mod shared_bodies;
