@@ -50,7 +50,7 @@ macro_rules! classes {
                     Ok(response) => match classifier.clone().classify_response(response) {
                         ClassifiedResponse::Ready(Err(class)) => {
                             let verdict = (self.judge)(&class).sent(Sent::Yes);
-                            retry_after::asked(response.headers()).map_or(verdict, |asked| verdict.retry_after(asked))
+                            retry_after::asked(response.status(), response.headers()).map_or(verdict, |asked| verdict.retry_after(asked))
                         }
                         _ if broke_off(response) => Verdict::transient().sent(Sent::Yes),
                         _ => Verdict::Success,

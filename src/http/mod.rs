@@ -40,9 +40,19 @@
 //!
 //! # Server's delay
 //!
-//! A failure's `Retry-After` (seconds or a date) is waited for, or else the reset of its `RateLimit`; up to
-//! [30 s](RetryConfig::longest_server_delay) unless set. Where it asks for more, or for more than is left until the deadline, the
-//! response is returned instead.
+//! A failed response may say in how long another attempt makes sense. The retry waits at least so long, up to
+//! [30 s](RetryConfig::longest_server_delay) unless set. Where the server asks for more, or for more than is left until the deadline, the
+//! response is returned instead. The first of these headers that can be read counts:
+//!
+//! | header | value |
+//! |---|---|
+//! | `retry-after-ms`, `x-ms-retry-after-ms` | milliseconds |
+//! | `Retry-After` | seconds, or a date (RFC 9110, 10.2.3) |
+//! | `RateLimit` with nothing left | `"policy";r=0;t=7` (IETF draft from number 8 on), `limit=100, remaining=0, reset=7` (draft 7) |
+//! | `RateLimit-Remaining: 0` and `RateLimit-Reset` (drafts 3 to 6), and the same with `X-RateLimit-`, `X-Rate-Limit-`, or with `-requests` and `-tokens` at the end | seconds from now, seconds or milliseconds since 1970, a date of HTTP or RFC 3339, or a span such as `1m30s` |
+//!
+//! With a 429, a reset without a remaining number counts too. A date is compared with the response's own `Date` (and `Age`), so that clocks may
+//! differ. What is negative, has a fraction, or can't be read is ignored. `X-Should-Retry` says whether to retry at all: see [`Statuses`].
 //!
 //! # Idempotent or not
 //!
@@ -77,7 +87,9 @@ pub mod first_frame;
 mod how;
 mod method;
 mod problem;
+mod rate_limit;
 mod remaining;
+mod remote_time;
 pub mod replay;
 mod retry_after;
 pub(crate) mod sizes;

@@ -1,44 +1,48 @@
-//! How long a server asks to be left alone.
+//! What a response says about another attempt: when, and whether at all.
 
 use std::time::Duration;
 
-use ::http::{HeaderMap, HeaderValue, header::RETRY_AFTER};
+use ::http::{HeaderMap, StatusCode, header::RETRY_AFTER};
 
-use crate::time::Wall;
+use super::{
+    rate_limit,
+    remote_time::{RemoteClock, http_date, whole_number},
+};
 
-/// What the headers of an answer ask for: `Retry-After` (RFC 9110, 10.2.3), or else the reset of a `RateLimit` (IETF draft
-/// httpapi-ratelimit-headers) that has nothing left. What can't be read is ignored; the first `Retry-After` counts.
-pub(super) fn asked(headers: &HeaderMap) -> Option<Duration> {
-    headers.get(RETRY_AFTER).and_then(|value| retry_after(value, Wall::now())).or_else(|| rate_limit(headers))
-}
-
-/// Seconds, or a date: one in the past means at once.
-fn retry_after(value: &HeaderValue, now: Wall) -> Option<Duration> {
-    let text = value.to_str().ok()?.trim();
-    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        // More digits than fit are more than anyone waits.
-        return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
-    }
-    let date = httpdate::parse_http_date(text).ok()?;
-    Some(now.until(date))
-}
-
-/// `RateLimit: "policy";r=0;t=7`: nothing remains, and more comes in 7 seconds. Of several that have nothing left, the latest.
-fn rate_limit(headers: &HeaderMap) -> Option<Duration> {
-    let lines: Vec<&str> =
-        headers.get_all("ratelimit").iter().map(HeaderValue::to_str).collect::<Result<_, _>>().ok()?;
-    if lines.is_empty() {
+/// The delay that the headers of a failed response ask for. In this order, the first that can be read counts: milliseconds,
+/// `Retry-After` (RFC 9110, 10.2.3), a rate limit that has nothing left. What can't be read is ignored.
+pub(super) fn asked(status: StatusCode, headers: &HeaderMap) -> Option<Duration> {
+    if headers.is_empty() {
         return None;
     }
-    let list: sfv::List = sfv::Parser::new(&lines.join(", ")).parse().ok()?;
-    list.iter().filter_map(reset_of).max()
+    let clock = RemoteClock::of(headers);
+    let throttled = status == StatusCode::TOO_MANY_REQUESTS;
+    milliseconds(headers)
+        .or_else(|| retry_after(headers, clock))
+        .or_else(|| rate_limit::reset_in(headers, clock, throttled))
 }
 
-fn reset_of(entry: &sfv::ListEntry) -> Option<Duration> {
-    let sfv::ListEntry::Item(item) = entry else { return None };
-    let number = |key| item.params.get(sfv::KeyRef::from_str(key).ok()?)?.as_integer().map(i64::from);
-    if number("r")? != 0 {
-        return None;
-    }
-    number("t").and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs)
+/// More precise than `Retry-After`, which the services that send them send too, rounded up.
+fn milliseconds(headers: &HeaderMap) -> Option<Duration> {
+    ["retry-after-ms", "x-ms-retry-after-ms"]
+        .into_iter()
+        .find_map(|name| whole_number(headers.get(name)?.to_str().ok()?.trim()))
+        .map(Duration::from_millis)
+}
+
+/// Seconds, or a date: one in the past means at once. The first line counts.
+fn retry_after(headers: &HeaderMap, clock: RemoteClock) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    whole_number(text).map(Duration::from_secs).or_else(|| http_date(text).map(|date| clock.until(date)))
+}
+
+/// Whether the server says that another attempt is worth it, or that it isn't.
+pub(super) fn should_retry(headers: &HeaderMap) -> Option<bool> {
+    ["x-should-retry", "stripe-should-retry"].into_iter().find_map(|name| {
+        let value = headers.get(name)?.as_bytes().trim_ascii();
+        if value.eq_ignore_ascii_case(b"true") {
+            return Some(true);
+        }
+        value.eq_ignore_ascii_case(b"false").then_some(false)
+    })
 }

@@ -74,6 +74,14 @@ impl Statuses {
     }
 }
 
+/// The server wants the request to be repeated: a failure that isn't worth it otherwise, and an answer that is none, is transient.
+fn or_transient(verdict: Verdict) -> Verdict {
+    match verdict {
+        Verdict::Failure(failure) if failure.kind() != FailureKind::Permanent => verdict,
+        _ => Verdict::transient().sent(Sent::Yes),
+    }
+}
+
 /// What is remembered of an HTTP request.
 #[derive(Debug, Clone, Copy)]
 pub struct Remembered {
@@ -107,9 +115,15 @@ where
     fn classify(&self, memo: &Remembered, outcome: Result<&Response<R>, &E>) -> Verdict {
         let verdict = match outcome {
             Ok(response) if response.status().is_client_error() || response.status().is_server_error() => {
-                let asked = retry_after::asked(response.headers());
+                let asked = retry_after::asked(response.status(), response.headers());
                 let verdict = self.judge(response.status(), asked.is_some());
-                asked.map_or(verdict, |asked| verdict.retry_after(asked))
+                match retry_after::should_retry(response.headers()) {
+                    Some(false) => memo.mark(verdict.never_retry()),
+                    Some(true) => {
+                        memo.mark(asked.map_or(or_transient(verdict), |asked| or_transient(verdict).retry_after(asked)))
+                    }
+                    None => memo.mark(asked.map_or(verdict, |asked| verdict.retry_after(asked))),
+                }
             }
             Ok(response) if broke_off(response) => Verdict::transient().sent(Sent::Yes),
             Ok(_) => Verdict::Success,
@@ -140,7 +154,7 @@ impl<B, R, E: 'static> Classifier<Request<B>, Response<R>, E> for Health {
     fn classify(&self, (): &(), outcome: Result<&Response<R>, &E>) -> Verdict {
         match outcome {
             Ok(response) if response.status().is_server_error() => {
-                let asked = retry_after::asked(response.headers());
+                let asked = retry_after::asked(response.status(), response.headers());
                 let verdict = Verdict::transient().sent(Sent::Yes);
                 asked.map_or(verdict, |asked| verdict.retry_after(asked))
             }

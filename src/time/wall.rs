@@ -27,10 +27,23 @@ impl Wall {
         Duration::from_millis(self.millis.saturating_sub(earlier.millis))
     }
 
+    /// So many milliseconds since 1970.
+    #[cfg(feature = "http")]
+    pub(crate) fn from_unix_millis(millis: u64) -> Self {
+        Self { millis: millis.min(Self::LATEST) }
+    }
+
+    /// The date that is later by this.
+    #[cfg(feature = "http")]
+    pub(crate) fn later_by(self, time: Duration) -> Self {
+        let time = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        Self::from_unix_millis(self.millis.saturating_add(time))
+    }
+
     /// The time until a date; nothing if it has passed.
     #[cfg(feature = "http")]
-    pub(crate) fn until(self, date: SystemTime) -> Duration {
-        Duration::from_millis(Self::from(date).millis.saturating_sub(self.millis))
+    pub(crate) fn until(self, date: Self) -> Duration {
+        Duration::from_millis(date.millis.saturating_sub(self.millis))
     }
 }
 

@@ -100,7 +100,25 @@ fn garbage_is_waited_for_no_longer_than_the_cap() {
         "\"?[a-z]{0,3}\"?(;[rtq]=-?[0-9]{0,17}){0,4}(, ?\"[a-z]\";r=0;t=[0-9]{0,17}){0,3}".prop_map(String::into_bytes),
         "\\((\"a\";r=0;t=[0-9]{0,16} ?){0,3}\\);r=0;t=[0-9]{1,16}".prop_map(String::into_bytes),
     ];
-    let headers = prop::collection::vec((prop_oneof![Just("retry-after"), Just("ratelimit")], value), 0..4);
+    let value = prop_oneof![
+        3 => value,
+        1 => "[0-9]{0,4}-[0-9]{1,2}-[0-9]{1,2}[T ][0-9:]{0,8}(\\.[0-9]{0,3})?(Z|[+-][0-9:]{0,6})".prop_map(String::into_bytes),
+        1 => "([0-9]{1,25}(\\.[0-9]{0,12})?(d|h|m|s|ms|us|ns|µs)?){0,4}".prop_map(String::into_bytes),
+        1 => "limit=[0-9]{1,3}, remaining=-?[0-9]{1,2}, reset=-?[0-9.]{1,17}".prop_map(String::into_bytes),
+        1 => Just(b"0".to_vec()),
+    ];
+    let names = [
+        "retry-after",
+        "retry-after-ms",
+        "ratelimit",
+        "ratelimit-remaining",
+        "ratelimit-reset",
+        "x-ratelimit-remaining",
+        "x-ratelimit-reset",
+        "date",
+        "age",
+    ];
+    let headers = prop::collection::vec((prop::sample::select(names.to_vec()), value), 0..5);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     proptest!(ProptestConfig::with_cases(4_000), |(headers in headers)| {
         let headers: Vec<_> = headers

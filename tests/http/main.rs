@@ -20,6 +20,7 @@ mod passing;
 mod redirects;
 mod replay_traps;
 mod sent_again;
+mod servers_delay;
 mod shared_bodies;
 mod sockets;
 mod statuses;

@@ -1,0 +1,72 @@
+//! When a rate limit that has nothing left is reset.
+
+use std::time::Duration;
+
+use ::http::{HeaderMap, HeaderValue};
+
+use super::remote_time::{self, RemoteClock, whole_number};
+
+/// The reset of a limit of which nothing remains. In this order, the first that says something counts:
+///
+/// 1. `RateLimit: "policy";r=0;t=7`, the IETF draft from number 8 on;
+/// 2. `RateLimit: limit=100, remaining=0, reset=7`, draft 7;
+/// 3. pairs of headers: `RateLimit-Remaining` and `RateLimit-Reset` (drafts 3 to 6), and those of the same meaning with `X-`.
+///
+/// Of several limits that have nothing left, the latest. `throttled` is for a response that says itself that a limit was hit: there, a
+/// reset without a remaining number counts too.
+pub(super) fn reset_in(headers: &HeaderMap, clock: RemoteClock, throttled: bool) -> Option<Duration> {
+    let lines: Option<Vec<&str>> =
+        headers.get_all("ratelimit").iter().map(|line| HeaderValue::to_str(line).ok()).collect();
+    let line = lines.filter(|lines| !lines.is_empty()).map(|lines| lines.join(", "));
+    let structured = line.and_then(|line| items(&line).or_else(|| dictionary(&line)));
+    structured.or_else(|| pairs(headers, clock, throttled))
+}
+
+fn items(line: &str) -> Option<Duration> {
+    let list: sfv::List = sfv::Parser::new(line).parse().ok()?;
+    list.iter().filter_map(reset_of).max()
+}
+
+fn reset_of(entry: &sfv::ListEntry) -> Option<Duration> {
+    let sfv::ListEntry::Item(item) = entry else { return None };
+    let number = |key| item.params.get(sfv::KeyRef::from_str(key).ok()?)?.as_integer().map(i64::from);
+    if number("r")? != 0 {
+        return None;
+    }
+    number("t").and_then(seconds)
+}
+
+fn dictionary(line: &str) -> Option<Duration> {
+    let dictionary: sfv::Dictionary = sfv::Parser::new(line).parse().ok()?;
+    let number = |key| match dictionary.get(sfv::KeyRef::from_str(key).ok()?)? {
+        sfv::ListEntry::Item(item) => item.bare_item.as_integer().map(i64::from),
+        sfv::ListEntry::InnerList(_) => None,
+    };
+    if number("remaining")? != 0 {
+        return None;
+    }
+    number("reset").and_then(seconds)
+}
+
+fn seconds(number: i64) -> Option<Duration> {
+    u64::try_from(number).ok().map(Duration::from_secs)
+}
+
+/// What remains, and when it is reset.
+const PAIRS: [(&str, &str); 5] = [
+    ("ratelimit-remaining", "ratelimit-reset"),
+    ("x-ratelimit-remaining", "x-ratelimit-reset"),
+    ("x-rate-limit-remaining", "x-rate-limit-reset"),
+    ("x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"),
+    ("x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"),
+];
+
+fn pairs(headers: &HeaderMap, clock: RemoteClock, throttled: bool) -> Option<Duration> {
+    let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
+    let exhausted = |name: &str| match text(name) {
+        Some(remaining) => whole_number(remaining) == Some(0),
+        None => throttled && !headers.contains_key(name),
+    };
+    let resets = PAIRS.iter().filter(|(remaining, _)| exhausted(remaining));
+    resets.filter_map(|(_, reset)| remote_time::reset(text(reset)?, clock)).max()
+}
