@@ -56,9 +56,11 @@
 //!
 //! # Idempotent or not
 //!
-//! A POST is sent again only if it provably wasn't sent: the connection was refused, the stream was refused by HTTP/2, or a pooled
-//! connection was dead before it was used. With an `Idempotency-Key` it is taken for what it says. A classifier of one's own is believed
-//! whatever the method, unless it asks [`is_idempotent`].
+//! A POST is sent again only if it provably wasn't processed: the connection was refused, the stream was refused by HTTP/2, a pooled
+//! connection was dead before it was used, or the status says so ([`Statuses`] has the table). The same holds for a PUT or DELETE with a precondition, such as
+//! `If-Match`. With an `Idempotency-Key` a request is taken for idempotent: [`IdempotencyKeyLayer`] sets one, and servers should know
+//! [when to trust it](Statuses#when-to-trust-an-idempotency-key). A custom classifier is believed whatever the method, unless it calls
+//! [`is_idempotent`].
 //!
 //! # When not to use it
 //!

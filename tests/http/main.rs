@@ -14,11 +14,13 @@ mod first_frame;
 mod handlers;
 mod held_bodies;
 mod hostile;
+
 #[path = "../moments/mod.rs"]
 mod moments;
 mod passing;
 mod redirects;
 mod replay_traps;
+mod resends;
 mod sent_again;
 mod servers_delay;
 mod shared_bodies;

@@ -26,7 +26,7 @@ async fn transient_statuses_are_retried_and_no_others() {
         let server = Scripted::new(move |_| answer(code));
         let retry = RetryLayer::new(config()).layer(server.service());
         assert_eq!(status(retry, request("GET", false)).await, code);
-        let retried = matches!(code, 408 | 425 | 429 | 502 | 503 | 504);
+        let retried = matches!(code, 408 | 421 | 425 | 429 | 502 | 503 | 504);
         assert_eq!(server.calls(), if retried { 3 } else { 1 }, "{code}");
     }
 }
@@ -76,15 +76,18 @@ fn of_which_kind_a_failure_is() {
     };
     let two_seconds = Duration::from_secs(2);
     for (code, verdict) in [
-        (408, Verdict::timed_out()),
-        (425, Verdict::transient()),
-        (429, Verdict::throttled()),
-        (500, Verdict::permanent()),
-        (503, Verdict::transient()),
-        (504, Verdict::transient()),
+        (408, Verdict::timed_out().sent(Sent::Yes)),
+        (413, Verdict::Success),
+        (421, Verdict::transient().sent(Sent::No)),
+        (425, Verdict::transient().sent(Sent::No)),
+        (429, Verdict::throttled().sent(Sent::No)),
+        (500, Verdict::permanent().sent(Sent::Yes)),
+        (503, Verdict::transient().sent(Sent::Yes)),
+        (504, Verdict::transient().sent(Sent::Yes)),
     ] {
-        assert_eq!(judge(code, false), verdict.sent(Sent::Yes), "{code}");
+        assert_eq!(judge(code, false), verdict, "{code}");
     }
+    assert_eq!(judge(413, true), Verdict::throttled().sent(Sent::No).retry_after(two_seconds));
     assert_eq!(judge(503, true), Verdict::throttled().sent(Sent::Yes).retry_after(two_seconds));
     assert_eq!(judge(502, true), Verdict::transient().sent(Sent::Yes).retry_after(two_seconds));
 }

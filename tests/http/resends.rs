@@ -1,0 +1,293 @@
+//! Which requests are sent again: by method, by precondition, by what the server says of them.
+
+use std::{convert::Infallible, io};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use tower::{Layer, ServiceExt, service_fn};
+use tower_recourse::{
+    RetryLayer,
+    http::{Statuses, is_idempotent},
+};
+
+use crate::{Answer, Scripted, answer, config, status};
+
+fn request(method: &str, headers: &[(&'static str, &str)]) -> Request<Full<Bytes>> {
+    let mut request = Request::builder().method(method).uri("/").body(Full::from("a body")).unwrap();
+    for (name, value) in headers {
+        request.headers_mut().insert(*name, value.parse().unwrap());
+    }
+    request
+}
+
+/// How often a request is sent to a server that answers all with this status.
+async fn sent(request: Request<Full<Bytes>>, code: u16, headers: &[(&'static str, &'static str)]) -> usize {
+    let headers = headers.to_vec();
+    let server = Scripted::new(move |_| {
+        let mut answer = answer(code);
+        for (name, value) in &headers {
+            answer.headers_mut().insert(*name, value.parse().unwrap());
+        }
+        answer
+    });
+    assert_eq!(status(RetryLayer::new(config()).layer(server.service()), request).await, code);
+    server.calls()
+}
+
+/// How often a request is sent that ends in this error.
+async fn sent_in_vain(request: Request<Full<Bytes>>, error: io::ErrorKind) -> usize {
+    let calls = std::sync::atomic::AtomicUsize::new(0);
+    let counted = &calls;
+    let service = service_fn(move |_: Request<Full<Bytes>>| {
+        counted.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        async move { Err::<Answer, _>(io::Error::from(error)) }
+    });
+    RetryLayer::new(config()).layer(service).oneshot(request).await.unwrap_err();
+    calls.into_inner()
+}
+
+/// The methods of IANA's registry, and some that aren't in it.
+#[tokio::test(start_paused = true)]
+async fn methods_that_iana_marks_idempotent_are_sent_again() {
+    let idempotent = [
+        "ACL",
+        "BASELINE-CONTROL",
+        "BIND",
+        "CHECKIN",
+        "CHECKOUT",
+        "COPY",
+        "DELETE",
+        "GET",
+        "HEAD",
+        "LABEL",
+        "LINK",
+        "MERGE",
+        "MKACTIVITY",
+        "MKCALENDAR",
+        "MKCOL",
+        "MKREDIRECTREF",
+        "MKWORKSPACE",
+        "MOVE",
+        "OPTIONS",
+        "ORDERPATCH",
+        "PRI",
+        "PROPFIND",
+        "PROPPATCH",
+        "PUT",
+        "QUERY",
+        "REBIND",
+        "REPORT",
+        "SEARCH",
+        "TRACE",
+        "UNBIND",
+        "UNCHECKOUT",
+        "UNLINK",
+        "UNLOCK",
+        "UPDATE",
+        "UPDATEREDIRECTREF",
+        "VERSION-CONTROL",
+    ];
+    for method in idempotent {
+        assert_eq!(sent(request(method, &[]), 503, &[]).await, 3, "{method}");
+        assert!(is_idempotent(&request(method, &[])), "{method}");
+    }
+    for method in ["CONNECT", "LOCK", "PATCH", "POST", "BREW", "PURGE", "query", "get"] {
+        assert_eq!(sent(request(method, &[]), 503, &[]).await, 1, "{method}");
+    }
+}
+
+const ETAG: &str = "\"1\"";
+const PRECONDITIONS: [(&str, &str); 7] = [
+    ("if-match", ETAG),
+    ("if-match", "*"),
+    ("if-none-match", "*"),
+    ("if-unmodified-since", "Sun, 29 Nov 2026 14:00:00 GMT"),
+    ("if", "([\"1\"])"),
+    ("x-goog-if-generation-match", "0"),
+    ("x-goog-if-metageneration-match", "3"),
+];
+
+/// icechunk#2099, slatedb#766: the second write would be answered with 412, as the first one took effect.
+#[tokio::test(start_paused = true)]
+async fn a_conditional_write_whose_answer_was_lost_is_sent_once() {
+    for header in PRECONDITIONS {
+        for method in ["PUT", "DELETE", "PROPPATCH", "MOVE"] {
+            let conditional = || request(method, &[header]);
+            assert!(!is_idempotent(&conditional()), "{method}, {header:?}");
+            for error in [io::ErrorKind::ConnectionReset, io::ErrorKind::UnexpectedEof, io::ErrorKind::TimedOut] {
+                assert_eq!(sent_in_vain(conditional(), error).await, 1, "{method}, {header:?}, {error:?}");
+            }
+            // A gateway may have forwarded it.
+            for code in [408, 502, 503, 504] {
+                assert_eq!(sent(conditional(), code, &[]).await, 1, "{method}, {header:?}, {code}");
+            }
+            assert_eq!(sent(conditional(), 503, &[("retry-after", "1")]).await, 1, "{method}, {header:?}");
+        }
+    }
+    assert_eq!(sent_in_vain(request("PUT", &[]), io::ErrorKind::ConnectionReset).await, 3, "without a precondition");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_conditional_write_that_was_not_processed_is_sent_again() {
+    for header in PRECONDITIONS {
+        assert_eq!(sent_in_vain(request("PUT", &[header]), io::ErrorKind::ConnectionRefused).await, 3, "{header:?}");
+        assert_eq!(sent(request("PUT", &[header]), 429, &[]).await, 3, "{header:?}");
+        let keyed = request("PUT", &[header, ("idempotency-key", "k")]);
+        assert_eq!(sent(keyed, 503, &[]).await, 3, "{header:?}: the server knows it again");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_conditional_read_is_sent_again() {
+    for header in PRECONDITIONS {
+        for method in ["GET", "HEAD", "OPTIONS", "PROPFIND", "QUERY"] {
+            assert_eq!(sent(request(method, &[header]), 503, &[]).await, 3, "{method}, {header:?}");
+            let lost = sent_in_vain(request(method, &[header]), io::ErrorKind::ConnectionReset).await;
+            assert_eq!(lost, 3, "{method}, {header:?}");
+        }
+    }
+    for header in [("if-modified-since", "Sun, 29 Nov 2026 14:00:00 GMT"), ("if-range", ETAG)] {
+        assert_eq!(sent(request("PUT", &[header]), 503, &[]).await, 3, "{header:?} is no precondition of a write");
+    }
+}
+
+/// RFC 9110, 15.5.14 and 15.5.20; RFC 8470, 5.2; RFC 6585, 4.
+#[tokio::test(start_paused = true)]
+async fn a_post_is_sent_again_if_the_server_did_nothing_with_it() {
+    let cases: [(u16, &[(&str, &str)], usize); 11] = [
+        (421, &[], 3),
+        (425, &[], 3),
+        (429, &[], 3),
+        (429, &[("retry-after", "1")], 3),
+        (413, &[("retry-after", "1")], 3),
+        (413, &[], 1),
+        (408, &[], 1),
+        (500, &[], 1),
+        (502, &[], 1),
+        (503, &[("retry-after", "1")], 1),
+        (504, &[], 1),
+    ];
+    for (code, headers, calls) in cases {
+        for method in ["POST", "PATCH"] {
+            assert_eq!(sent(request(method, &[]), code, headers).await, calls, "{method}, {code} {headers:?}");
+        }
+    }
+}
+
+/// RFC 8470, 5.2: who forwards a request from early data forwards the 425 too.
+#[tokio::test(start_paused = true)]
+async fn a_425_is_returned_to_a_client_that_sent_early_data() {
+    for method in ["GET", "POST"] {
+        let forwarded = || request(method, &[("early-data", "1")]);
+        assert_eq!(sent(forwarded(), 425, &[]).await, 1, "{method}");
+        assert_eq!(sent(forwarded(), 425, &[("retry-after", "1")]).await, 1, "{method}");
+        assert_eq!(sent(forwarded(), 429, &[]).await, 3, "{method}");
+    }
+}
+
+/// It answers for the last hop, and the first one may have carried out the request.
+#[tokio::test(start_paused = true)]
+async fn a_status_after_redirects_proves_nothing() {
+    for code in [421, 425, 429] {
+        let server = Scripted::new(move |_| answer(code));
+        let config = config().classifier(Statuses::default().follows_redirects());
+        assert_eq!(status(RetryLayer::new(config).layer(server.service()), request("POST", &[])).await, code);
+        assert_eq!(server.calls(), 1, "{code}");
+
+        let calls = std::sync::atomic::AtomicUsize::new(0);
+        let counted = &calls;
+        let service = service_fn(move |_: Request<Full<Bytes>>| {
+            counted.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            let answer = Response::builder().status(code).body(reqwest::Body::default()).unwrap();
+            async move { Ok::<_, Infallible>(answer) }
+        });
+        RetryLayer::new(self::config()).layer(service).oneshot(request("POST", &[])).await.unwrap();
+        assert_eq!(calls.into_inner(), 1, "{code}: reqwest follows redirects");
+    }
+}
+
+/// Any client can set the header, and the handler doesn't know it.
+#[tokio::test(start_paused = true)]
+async fn a_key_from_outside_is_only_trusted_if_told() {
+    for (statuses, calls) in [(Statuses::default(), 3), (Statuses::default().ignore_idempotency_key(), 1)] {
+        for method in ["POST", "PATCH", "LOCK"] {
+            let server = Scripted::new(|_| answer(503));
+            let retry = RetryLayer::new(config().classifier(statuses)).layer(server.service());
+            assert_eq!(status(retry, request(method, &[("idempotency-key", "k")])).await, 503);
+            assert_eq!(server.calls(), calls, "{method}");
+        }
+    }
+    let server = Scripted::new(|_| answer(503));
+    let retry = RetryLayer::new(config().classifier(Statuses::default().ignore_idempotency_key()));
+    status(retry.layer(server.service()), request("PUT", &[("idempotency-key", "k")])).await;
+    assert_eq!(server.calls(), 3, "a PUT needs no key");
+}
+
+/// Rows s51, s52, s56, s57 and s61 of the field's cases, with the settings of their project.
+mod of_seatbelt {
+    use std::time::Duration;
+
+    use tower_recourse::{BreakerConfig, Circuit, Classifier, State, Verdict, http::Health};
+
+    use super::*;
+
+    /// s51: ours doesn't retry a 5xx that the same request meets again: 500 only if set, 501 and 505 and above never.
+    #[tokio::test(start_paused = true)]
+    async fn s51_which_answers_to_a_get_are_retried() {
+        for (code, theirs, ours) in [
+            (408, true, true),
+            (429, true, true),
+            (500, true, true),
+            (501, true, false),
+            (502, true, true),
+            (503, true, true),
+            (504, true, true),
+            (505, true, false),
+            (599, true, false),
+            (400, false, false),
+            (404, false, false),
+            (200, false, false),
+        ] {
+            let server = Scripted::new(move |_| answer(code));
+            let config = config().classifier(Statuses::default().retry_500());
+            status(RetryLayer::new(config).layer(server.service()), request("GET", &[])).await;
+            assert_eq!(server.calls() > 1, ours, "s51: {code}, theirs: {theirs}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn s52_a_500_with_a_delay_is_waited_for() {
+        let server = Scripted::new(|call| {
+            let mut response = answer(if call == 0 { 500 } else { 200 });
+            response.headers_mut().insert("retry-after", "10".parse().unwrap());
+            response
+        });
+        let config = config().classifier(Statuses::default().retry_500());
+        assert_eq!(status(RetryLayer::new(config).layer(server.service()), request("GET", &[])).await, 200, "s52");
+        assert_eq!(server.first_gap(), Some(Duration::from_secs(10)), "s52");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn s56_a_post_has_the_first_answer() {
+        for code in [500, 503] {
+            let server = Scripted::new(move |call| answer(if call == 0 { code } else { 200 }));
+            let config = config().classifier(Statuses::default().retry_500());
+            let answer = status(RetryLayer::new(config).layer(server.service()), request("POST", &[])).await;
+            assert_eq!((answer.as_u16(), server.calls()), (code, 1), "s56: {code}");
+        }
+    }
+
+    #[test]
+    fn s57_5xx_open_a_circuit_and_4xx_do_not() {
+        for (code, state) in [(500, State::Open), (400, State::Closed)] {
+            let circuit = Circuit::new(BreakerConfig::http().unobserved());
+            for _ in 0..20 {
+                let answer = answer(code);
+                let verdict: Verdict = Classifier::<Request<()>, _, io::Error>::classify(&Health, &(), Ok(&answer));
+                circuit.admit().unwrap().end(verdict);
+            }
+            assert_eq!(circuit.state(), state, "s57: {code}");
+        }
+    }
+}
