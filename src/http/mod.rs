@@ -32,6 +32,7 @@
 //! | which outcomes are retried, and which requests | [`Statuses`] |
 //! | which outcomes count for a breaker | [`Health`] |
 //! | bodies that are sent again | [`replay`] |
+//! | a key by which a server knows a repeated POST | [`IdempotencyKeyLayer`] |
 //! | a request's own deadline | [`Deadline`] |
 //! | retrying what breaks off before the first byte of the body | [`first_frame`] |
 //! | a breaker that waits for the end of the response's body | [`at_end`] |
@@ -87,6 +88,7 @@ mod deadline;
 mod drain;
 pub mod first_frame;
 mod how;
+mod idempotency_key;
 mod method;
 mod problem;
 mod rate_limit;
@@ -103,6 +105,7 @@ pub use classes::v07::Classes;
 pub use deadline::Deadline;
 pub use first_frame::FirstFrameLayer;
 pub use how::{HowFuture, HowLayer, HowService};
+pub use idempotency_key::{IdempotencyKey, IdempotencyKeyLayer};
 pub use method::is_idempotent;
 pub use problem::Unavailable;
 pub use replay::{Replay, Replayable};

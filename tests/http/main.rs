@@ -14,6 +14,7 @@ mod first_frame;
 mod handlers;
 mod held_bodies;
 mod hostile;
+mod idempotency_key;
 
 #[path = "../moments/mod.rs"]
 mod moments;

@@ -1,0 +1,183 @@
+use std::{
+    fmt,
+    task::{Context, Poll},
+};
+
+use ::http::{HeaderName, HeaderValue, Method, Request};
+use rand::{TryRng, rngs::SysRng};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::method::{HasKey, KEY, has_key_in};
+use crate::random;
+
+/// Gives each POST and PATCH an `Idempotency-Key`, so that a retry further in may repeat it.
+///
+/// **For clients of services that store such keys**: a service that knows the key of a request answers the second one as the first. In front of
+/// any other service, a repeated POST takes effect twice.
+///
+/// ```
+/// use bytes::Bytes;
+/// use http_body_util::Full;
+/// use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+/// use tower::ServiceBuilder;
+/// use tower_recourse::{RetryConfig, RetryLayer, http::IdempotencyKeyLayer};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let client = ServiceBuilder::new()
+///     .layer(IdempotencyKeyLayer::new())                      // outside the retry
+///     .layer(RetryLayer::new(RetryConfig::http()))
+///     .service(Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>());
+/// # let _ = client;
+/// # }
+/// ```
+///
+/// # Order
+///
+/// Outside the retry, and outside a fallback that sends the request to the same service: then all attempts have one key. Inside the
+/// retry each attempt would have another, which proves nothing; the retry doesn't see it, and doesn't repeat a POST for it.
+///
+/// # The key
+///
+/// A request that has a key keeps it. Otherwise the key is a random UUID (version 4) from the operating system's generator, as a
+/// quoted string, which the [IETF draft](https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/) asks for.
+/// [`header`](Self::header) and [`generate`](Self::generate) set another name and other keys. For one that names a business event ("order 17 is paid"), set the
+/// header of the request yourself: such a key also survives a restart of the client.
+///
+/// # When not to use it
+///
+/// In servers and gateways, for requests that come from outside: what their handlers do isn't made repeatable by a header.
+///
+/// # Errors, cancel safety, clone
+///
+/// Those of the service. There is nothing to share.
+#[derive(Clone)]
+pub struct IdempotencyKeyLayer<F = fn() -> HeaderValue> {
+    header: HeaderName,
+    generate: F,
+}
+
+impl IdempotencyKeyLayer {
+    /// Random keys in the header `Idempotency-Key`.
+    pub fn new() -> Self {
+        Self { header: KEY, generate: random_key }
+    }
+}
+
+impl Default for IdempotencyKeyLayer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<F> IdempotencyKeyLayer<F> {
+    /// The header that the service reads the key from, if it isn't `Idempotency-Key`. A request that has a key in it is taken for idempotent as well.
+    ///
+    /// ```
+    /// use http::HeaderName;
+    /// use tower_recourse::http::IdempotencyKeyLayer;
+    ///
+    /// let layer = IdempotencyKeyLayer::new().header(HeaderName::from_static("paypal-request-id"));
+    /// # let _ = layer;
+    /// ```
+    pub fn header(self, header: HeaderName) -> Self {
+        Self { header, ..self }
+    }
+
+    /// Custom keys. They must be unique: two requests with one key are one request to the service.
+    ///
+    /// ```
+    /// use std::sync::atomic::{AtomicU64, Ordering};
+    /// use http::HeaderValue;
+    /// use tower_recourse::http::IdempotencyKeyLayer;
+    ///
+    /// static NEXT: AtomicU64 = AtomicU64::new(0);
+    /// let layer = IdempotencyKeyLayer::new().generate(|| HeaderValue::from(NEXT.fetch_add(1, Ordering::Relaxed)));
+    /// # let _ = layer;
+    /// ```
+    pub fn generate<G: Fn() -> HeaderValue>(self, generate: G) -> IdempotencyKeyLayer<G> {
+        IdempotencyKeyLayer { header: self.header, generate }
+    }
+}
+
+impl<S, F: Clone> Layer<S> for IdempotencyKeyLayer<F> {
+    type Service = IdempotencyKey<S, F>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        IdempotencyKey { inner, keys: self.clone() }
+    }
+}
+
+impl<F> fmt::Debug for IdempotencyKeyLayer<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IdempotencyKeyLayer").field("header", &self.header).finish_non_exhaustive()
+    }
+}
+
+/// A service whose POST and PATCH requests have a key. Made by [`IdempotencyKeyLayer`].
+#[derive(Debug, Clone)]
+pub struct IdempotencyKey<S, F = fn() -> HeaderValue> {
+    inner: S,
+    keys: IdempotencyKeyLayer<F>,
+}
+
+impl<S, F, B> Service<Request<B>> for IdempotencyKey<S, F>
+where
+    S: Service<Request<B>>,
+    F: Fn() -> HeaderValue,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let IdempotencyKeyLayer { header, generate } = &self.keys;
+        let mut has_key = has_key_in(request.headers(), header);
+        if !has_key && matches!(*request.method(), Method::POST | Method::PATCH) {
+            request.headers_mut().insert(header, generate());
+            has_key = true;
+        }
+        // A retry knows the header of the standard by itself.
+        if has_key && *header != KEY {
+            request.extensions_mut().insert(HasKey);
+        }
+        self.inner.call(request)
+    }
+}
+
+/// `"8e03978e-40d5-43e8-bc93-6894a57f9324"`, with the quotes.
+fn random_key() -> HeaderValue {
+    let mut bytes = [0; 16];
+    if SysRng.try_fill_bytes(&mut bytes).is_err() {
+        let halves = [random::fresh_seed(), random::fresh_seed()].map(u64::to_be_bytes);
+        bytes.copy_from_slice(halves.as_flattened());
+    }
+    HeaderValue::from_str(&quoted_uuid(bytes)).expect("hexadecimal digits, hyphens and quotes are a header's value")
+}
+
+/// As version 4 of RFC 9562.
+fn quoted_uuid(mut bytes: [u8; 16]) -> String {
+    bytes[6] = 0x40 | (bytes[6] & 0x0F);
+    bytes[8] = 0x80 | (bytes[8] & 0x3F);
+    let number = u128::from_be_bytes(bytes);
+    let part = |from: u32, digits: u32| (number >> (128 - 4 * (from + digits))) & ((1 << (4 * digits)) - 1);
+    format!("\"{:08x}-{:04x}-{:04x}-{:04x}-{:012x}\"", part(0, 8), part(8, 4), part(12, 4), part(16, 4), part(20, 12))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_uuid_has_its_version_and_variant() {
+        assert_eq!(quoted_uuid([0xFF; 16]), "\"ffffffff-ffff-4fff-bfff-ffffffffffff\"");
+        assert_eq!(quoted_uuid([0; 16]), "\"00000000-0000-4000-8000-000000000000\"");
+        let counted = std::array::from_fn(|place| u8::try_from(place).unwrap());
+        assert_eq!(quoted_uuid(counted), "\"00010203-0405-4607-8809-0a0b0c0d0e0f\"");
+    }
+}
