@@ -33,6 +33,7 @@
 //! | which outcomes count for a breaker | [`Health`] |
 //! | bodies that are sent again | [`replay`] |
 //! | a key by which a server knows a repeated POST | [`IdempotencyKeyLayer`] |
+//! | another connection after a 421 | [`ReconnectLayer`] |
 //! | a request's own deadline | [`Deadline`] |
 //! | retrying what breaks off before the first byte of the body | [`first_frame`] |
 //! | a breaker that waits for the end of the response's body | [`at_end`] |
@@ -92,6 +93,7 @@ mod idempotency_key;
 mod method;
 mod problem;
 mod rate_limit;
+mod reconnect;
 mod remaining;
 mod remote_time;
 pub mod replay;
@@ -108,6 +110,7 @@ pub use how::{HowFuture, HowLayer, HowService};
 pub use idempotency_key::{IdempotencyKey, IdempotencyKeyLayer};
 pub use method::is_idempotent;
 pub use problem::Unavailable;
+pub use reconnect::{Reconnect, ReconnectFuture, ReconnectLayer};
 pub use replay::{Replay, Replayable};
 pub use statuses::{Health, Remembered, Statuses};
 

@@ -15,7 +15,7 @@ mod handlers;
 mod held_bodies;
 mod hostile;
 mod idempotency_key;
-
+mod misdirected;
 #[path = "../moments/mod.rs"]
 mod moments;
 mod passing;

@@ -1,0 +1,107 @@
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use ::http::{Request, Response, StatusCode};
+use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
+use pin_project_lite::pin_project;
+use tower_layer::Layer;
+use tower_service::Service;
+
+/// After a 421 (Misdirected Request), the next attempt goes over another connection: for hyper-util's pooled client, directly around it.
+///
+/// A server answers 421 if the connection is the wrong one for the request's host, and any request may be repeated over another one
+/// ([RFC 9110, 15.5.20](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.20)). [`Statuses`](super::Statuses) retries it. Without this layer
+/// the pool may offer the same connection again, and the next attempt is answered with 421 as well. With other clients it does nothing.
+///
+/// ```
+/// use bytes::Bytes;
+/// use http_body_util::Full;
+/// use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+/// use tower::ServiceBuilder;
+/// use tower_recourse::{RetryConfig, RetryLayer, http::ReconnectLayer};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let client = ServiceBuilder::new()
+///     .layer(RetryLayer::new(RetryConfig::http()))
+///     .layer(ReconnectLayer)
+///     .service(Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>());
+/// # let _ = client;
+/// # }
+/// ```
+///
+/// # Cost
+///
+/// Two allocations per request.
+///
+/// # When not to use it
+///
+/// Where no server answers 421: one that serves a single host, or isn't behind a proxy that routes by connection.
+///
+/// # Cancel safety
+///
+/// Dropped, the call within is dropped.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ReconnectLayer;
+
+/// A service whose connections aren't used again after a 421. Made by [`ReconnectLayer`].
+#[derive(Debug, Clone)]
+pub struct Reconnect<S> {
+    inner: S,
+}
+
+impl<S> Layer<S> for ReconnectLayer {
+    type Service = Reconnect<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Reconnect { inner }
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for Reconnect<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = ReconnectFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let connection = capture_connection(&mut request);
+        ReconnectFuture { call: self.inner.call(request), connection }
+    }
+}
+
+pin_project! {
+    /// The future of [`Reconnect`].
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ReconnectFuture<F> {
+        #[pin]
+        call: F,
+        connection: CaptureConnection,
+    }
+}
+
+impl<F, R, Err> Future for ReconnectFuture<F>
+where
+    F: Future<Output = Result<Response<R>, Err>>,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let result = ready!(this.call.poll(cx));
+        if result.as_ref().is_ok_and(|response| response.status() == StatusCode::MISDIRECTED_REQUEST) {
+            if let Some(connection) = this.connection.connection_metadata().as_ref() {
+                connection.poison();
+            }
+        }
+        Poll::Ready(result)
+    }
+}
