@@ -153,7 +153,7 @@ pub struct Remembered {
 }
 
 impl Remembered {
-    #[cfg_attr(not(feature = "tower-http"), allow(dead_code))]
+    #[cfg_attr(not(any(feature = "tower-http", feature = "tower-http-06")), allow(dead_code))]
     pub(super) fn of<B>(request: &Request<B>) -> Self {
         Self::by(request, is_idempotent(request))
     }

@@ -21,7 +21,7 @@ use http_body_util::Full;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use tokio::{net::TcpListener, time::timeout};
 use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
-use tower_http::follow_redirect::{
+use tower_http_06::follow_redirect::{
     FollowRedirectLayer,
     policy::{Action, Attempt, Policy},
 };
