@@ -29,14 +29,15 @@ pub(super) fn lock(place: &Place) -> Result<FileLock, StoreError> {
     }
 }
 
-/// What was saved last; nothing if there is no file, or none that can be used, which is set aside then.
-pub(super) fn load(place: &Place) -> Result<Parts, StoreError> {
+/// What was saved last, and who may use the file. Nothing if there is no file, or none that can be used, which is set aside then.
+pub(super) fn load(place: &Place) -> Result<(Parts, Option<Access>), StoreError> {
     let data = place.data();
     // Of a process that was killed while it wrote.
     remove(&place.temporary()).map_err(StoreError::io("remove", place.temporary()))?;
-    let Some((bytes, _)) = read(&data).map_err(StoreError::io("read", &data))? else { return Ok(Parts::new()) };
+    let read = read(&data).map_err(StoreError::io("read", &data))?;
+    let Some((bytes, access)) = read else { return Ok((Parts::new(), None)) };
     let (reason, why) = match envelope::decode(&bytes) {
-        Ok(parts) => return Ok(parts),
+        Ok(parts) => return Ok((parts, Some(access))),
         Err(Unusable::Damaged(why)) => ("damaged", format!("is damaged ({why})")),
         Err(Unusable::Future(version)) => ("future", format!("is of version {version}, which is later than ours")),
     };
@@ -46,7 +47,7 @@ pub(super) fn load(place: &Place) -> Result<Parts, StoreError> {
     moved.map_err(StoreError::io("set aside", &data))?;
     let (data, aside) = (sanitize::path(&data), sanitize::path(&aside));
     warn(format_args!("the store {data} {why}; it is set aside as {aside}, and we begin with nothing"));
-    Ok(Parts::new())
+    Ok((Parts::new(), Some(access)))
 }
 
 /// A file, and who may use it; `None` if there is none. A link is refused.
@@ -78,12 +79,13 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 /// The whole file or nothing: a new one, flushed, put in the place of the old one, with
-/// its mode; and that flushed.
-pub(super) fn replace(place: &Place, bytes: &[u8]) -> Result<(), StoreError> {
+/// its mode; and that flushed. `access` is that of the last file, which may be gone.
+pub(super) fn replace(place: &Place, bytes: &[u8], access: &mut Option<Access>) -> Result<(), StoreError> {
     let (temporary, data) = (place.temporary(), place.data());
     let before = private_file::look_for_file(&data).map_err(StoreError::io("replace", &data))?;
+    *access = before.as_ref().map(Access::of).or(*access);
     remove(&temporary).map_err(StoreError::io("remove", &temporary))?;
-    if let Err(error) = write(&temporary, bytes, before.as_ref().map(Access::of)) {
+    if let Err(error) = write(&temporary, bytes, *access) {
         // Its room is wanted by others.
         let _ = remove(&temporary);
         return Err(StoreError::io("write", temporary)(error));

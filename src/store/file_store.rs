@@ -51,9 +51,10 @@ impl FileStore {
     pub fn open(folder: impl AsRef<Path>, name: &str) -> Result<Self, StoreError> {
         let place = Place::new(folder.as_ref(), name)?;
         let lock = disk::lock(&place)?;
-        let parts = Parts::new(disk::load(&place)?);
+        let (saved, access) = disk::load(&place)?;
+        let parts = Parts::new(saved);
         let shared = Arc::new(Shared { place, parts, commits: Arc::new(Commits::new()) });
-        let thread = writer::start(Arc::clone(&shared), lock)
+        let thread = writer::start(Arc::clone(&shared), lock, access)
             .map_err(StoreError::io("start the thread that writes", shared.place.data()))?;
         Ok(Self { inner: Arc::new(Inner { shared, thread: Mutex::new(Some(thread)) }) })
     }

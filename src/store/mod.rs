@@ -83,7 +83,7 @@
 //! | `name.json.future-1` … `-99` | a file of a later version |
 //!
 //! New files have mode 0600 and new folders 0700, whatever the umask. A state file keeps the mode, owner and group that it was given
-//! later, also where it is set aside; if its group can't be kept, the new group gets no more than everybody. ACLs and extended
+//! later: when it is set aside, and when another takes its place; if its group can't be kept, the new group gets no more than everybody. ACLs and extended
 //! attributes aren't kept. A file that is a symbolic link is refused, since it couldn't be replaced in one step and could point
 //! to somebody else's file; a link to the *folder* is fine.
 //!

@@ -8,7 +8,11 @@ use std::{
 };
 
 use super::{StoreError, commits::Commits, disk, parts::Parts, place::Place};
-use crate::{private_file::FileLock, sanitize, warning::warn};
+use crate::{
+    private_file::{Access, FileLock},
+    sanitize,
+    warning::warn,
+};
 
 /// What the thread and the handles share.
 #[derive(Debug)]
@@ -20,12 +24,13 @@ pub(super) struct Shared {
 }
 
 /// Saves until the store is closed, and holds the lock that long.
-pub(super) fn start(shared: Arc<Shared>, lock: FileLock) -> io::Result<JoinHandle<()>> {
+pub(super) fn start(shared: Arc<Shared>, lock: FileLock, mut access: Option<Access>) -> io::Result<JoinHandle<()>> {
     thread::Builder::new().name("store".to_owned()).spawn(move || {
         let _lock = lock;
         loop {
             let task = shared.commits.take();
-            let result = catch_unwind(AssertUnwindSafe(|| save(&shared))).unwrap_or_else(|_| Err(dropped()));
+            let result =
+                catch_unwind(AssertUnwindSafe(|| save(&shared, &mut access))).unwrap_or_else(|_| Err(dropped()));
             let said = result.as_ref().err().map(ToString::to_string);
             if shared.commits.answer(&task, result) {
                 let said = said.unwrap_or_default();
@@ -41,9 +46,9 @@ pub(super) fn start(shared: Arc<Shared>, lock: FileLock) -> io::Result<JoinHandl
     })
 }
 
-fn save(shared: &Shared) -> Result<(), StoreError> {
+fn save(shared: &Shared, access: &mut Option<Access>) -> Result<(), StoreError> {
     let (file, trouble) = shared.parts.encode()?;
-    disk::replace(&shared.place, &file)?;
+    disk::replace(&shared.place, &file, access)?;
     trouble.map_or(Ok(()), Err)
 }
 

@@ -88,7 +88,7 @@ fn a_file_keeps_the_mode_that_it_was_given() {
 }
 
 #[test]
-fn a_copy_that_is_set_aside_keeps_the_mode() {
+fn what_is_set_aside_and_what_comes_after_it_keep_the_mode() {
     let folder = tempfile::tempdir().unwrap();
     let store = FileStore::open(folder.path(), "state").unwrap();
     store.keep("counter", &Arc::new(Fixed(json!("no number")))).unwrap();
@@ -99,8 +99,13 @@ fn a_copy_that_is_set_aside_keeps_the_mode() {
     assert_eq!(mode(folder.path().join("state.json.damaged-1")), 0o640);
     drop(store);
     fs::write(folder.path().join("state.json"), "damaged").unwrap();
-    drop(FileStore::open(folder.path(), "state").unwrap());
+    let (store, ..) = counted(folder.path());
     assert_eq!(mode(folder.path().join("state.json.damaged-2")), 0o640);
+    for _ in 0..2 {
+        store.save().unwrap();
+        assert_eq!(mode(folder.path().join("state.json")), 0o640, "the next one gets it too");
+        fs::remove_file(folder.path().join("state.json")).unwrap();
+    }
 }
 
 /// A link, and what it points to, which must stay as it is.
