@@ -13,10 +13,11 @@ use std::{
 };
 
 use accounts::{at_once, counted, end_all, endings, open};
-use support::{Told, ms, secs};
+use support::{Oops, Told, ms, secs};
 use tokio_test::{assert_pending, task};
+use tower::{Layer, ServiceExt, service_fn};
 use tower_recourse::{
-    BreakerConfig, Circuit, Ratio, State, Verdict,
+    BreakerConfig, BreakerLayer, Circuit, Ratio, State, Verdict,
     breaker::{Dropped, OpenFor, OpenRule, Opening, Permit, Probes, Undecided, Window},
     time::ManualClock,
 };
@@ -428,4 +429,153 @@ fn a_reported_failure_is_one_of_a_call() {
     clock.advance(secs(30));
     circuit.report_failure();
     assert_eq!((circuit.state(), circuit.stats().openings_in_a_row), (State::Open, 2));
+}
+
+/// Half-open since now, with a probe on its way that never comes back, for a second at most.
+fn undecided(config: BreakerConfig, then: Undecided) -> (Circuit, ManualClock, Permit) {
+    let probes = Probes::one().within(secs(1), then).unwrap();
+    let (circuit, clock) = half_open(config.open_for(OpenFor::fixed(secs(5))).probes(probes));
+    let hangs = circuit.admit().unwrap();
+    (circuit, clock, hangs)
+}
+
+#[test]
+fn the_next_open_time_begins_when_the_limit_was_over() {
+    let looks: [fn(&Circuit); 4] = [
+        |circuit| drop(circuit.admit()),
+        |circuit| _ = circuit.state(),
+        |circuit| _ = circuit.retry_in(),
+        |circuit| drop(circuit.stats()),
+    ];
+    for look in looks {
+        let (circuit, clock, _hangs) = undecided(counted(), Undecided::Open);
+        clock.advance(ms(5_999));
+        look(&circuit);
+        assert_eq!(circuit.admit().unwrap_err().retry_in(), Some(ms(1)), "1 s half-open, 5 s open");
+        let (circuit, clock, _hangs) = undecided(counted(), Undecided::Open);
+        clock.advance(secs(8));
+        look(&circuit);
+        assert_eq!((circuit.state(), circuit.retry_in()), (State::HalfOpen, None));
+    }
+}
+
+#[test]
+fn one_call_a_minute_closes_a_circuit_that_was_undecided() {
+    let (circuit, clock, _hangs) = undecided(counted(), Undecided::Open);
+    clock.advance(secs(60));
+    circuit.admit().unwrap().success();
+    assert_eq!((circuit.state(), circuit.stats().openings_in_a_row), (State::Closed, 0));
+}
+
+#[tokio::test]
+async fn a_service_asked_once_a_minute_is_called_after_an_undecided_probe() {
+    let (circuit, clock, _hangs) = undecided(counted(), Undecided::Open);
+    let inner = service_fn(|()| async { Ok::<_, Oops>("hello") });
+    let service = BreakerLayer::on(&circuit).layer(inner);
+    clock.advance(secs(60));
+    assert_eq!(service.oneshot(()).await.unwrap(), "hello");
+    assert_eq!(circuit.state(), State::Closed);
+}
+
+#[test]
+fn the_ramp_of_an_undecided_circuit_begins_when_its_limit_was_over() {
+    let (circuit, clock, _hangs) = undecided(counted().ramp(secs(10)), Undecided::Close);
+    clock.advance(secs(11));
+    end_all(&circuit, Verdict::Success, 100);
+    assert_eq!((circuit.state(), circuit.stats().total_rejected), (State::Closed, 0));
+}
+
+#[test]
+fn looking_at_a_half_open_circuit_does_not_use_up_its_time() {
+    let probes = Probes::one().within(secs(1), Undecided::Open).unwrap();
+    let (circuit, clock) = half_open(counted().open_for(OpenFor::growing(secs(5))).probes(probes));
+    for _ in 0..60 {
+        clock.advance(secs(1));
+        assert_eq!((circuit.state(), circuit.stats().openings_in_a_row), (State::HalfOpen, 1));
+    }
+    circuit.admit().unwrap().success();
+    assert_eq!(circuit.state(), State::Closed);
+}
+
+#[test]
+fn an_open_time_ends_however_old_the_circuit_is() {
+    for years in [4, 5, 9, 10, 100, 500] {
+        let (circuit, clock) = timed(counted());
+        clock.advance(secs(years * 365 * 86_400));
+        open(&circuit);
+        assert_eq!(circuit.retry_in().unwrap().as_secs(), 30, "{years}");
+        clock.advance(ms(29_900));
+        assert_eq!(circuit.state(), State::Open, "{years}");
+        clock.advance(ms(101));
+        let _lost = circuit.admit().unwrap();
+        circuit.admit().unwrap_err();
+        clock.advance(ms(30_001));
+        circuit.admit().expect("the probe's lease is over").success();
+        assert_eq!(circuit.state(), State::Closed, "{years}");
+    }
+}
+
+#[test]
+fn a_limit_and_a_ramp_end_however_old_the_circuit_is() {
+    let years = secs(20 * 365 * 86_400);
+    let probes = Probes::one().within(secs(1), Undecided::Close).unwrap();
+    let (circuit, clock) = timed(counted().probes(probes).ramp(secs(10)));
+    clock.advance(years);
+    open(&circuit);
+    clock.advance(ms(30_001));
+    let _hangs = circuit.admit().unwrap();
+    clock.advance(ms(1_001));
+    assert_eq!(circuit.state(), State::Closed);
+    clock.advance(ms(10_001));
+    end_all(&circuit, Verdict::Success, 100);
+    assert_eq!(circuit.stats().total_rejected, 0);
+}
+
+/// What a circuit does in a paused runtime whose clock was advanced by 30 days, and after it.
+fn in_a_paused_runtime<T>(run: impl AsyncFnOnce() -> T) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        tokio::time::advance(secs(30 * 86_400)).await;
+        run().await
+    })
+}
+
+#[test]
+fn a_clock_set_back_by_30_days_does_not_keep_a_circuit_open() {
+    let config = || counted().open_when(at_once()).open_for(OpenFor::fixed(ms(20)));
+    let made_before = Circuit::new(config());
+    in_a_paused_runtime(async || open(&made_before));
+    let made_there = in_a_paused_runtime(async || {
+        let circuit = Circuit::new(config());
+        open(&circuit);
+        circuit
+    });
+    let opened_after = in_a_paused_runtime(async || Circuit::new(config()));
+    open(&opened_after);
+    for circuit in [made_before, made_there, opened_after] {
+        let mut tries = 0;
+        while circuit.admit().map(Permit::success).is_err() {
+            assert!(tries < 1_000, "open for ever");
+            std::thread::sleep(ms(5));
+            tries += 1;
+        }
+        assert_eq!(circuit.state(), State::Closed);
+    }
+}
+
+#[test]
+fn a_clock_set_back_by_30_days_does_not_stop_a_window_of_time() {
+    let window = Window::time(ms(100)).unwrap().minimum(2).unwrap();
+    let rule = OpenRule::Ratio { failing: Ratio::HALF, window };
+    let circuit = in_a_paused_runtime(async || {
+        let circuit = Circuit::new(BreakerConfig::default().unobserved().open_when(rule));
+        end_all(&circuit, Verdict::Success, 10);
+        circuit
+    });
+    end_all(&circuit, Verdict::transient(), 1);
+    std::thread::sleep(ms(150));
+    end_all(&circuit, Verdict::Success, 1);
+    assert!(circuit.stats().window.calls < 3, "{:?}", circuit.stats().window);
+    (0..10).for_each(|_| drop(circuit.admit().map(Permit::failure)));
+    assert_eq!(circuit.state(), State::Open);
 }

@@ -184,6 +184,7 @@ fn fewer_probes_at_a_time_hold_from_now_on() {
 fn a_limit_of_the_time_in_half_open_is_taken_away_or_holds_from_the_next_time_on() {
     let limited = Probes::one().within(secs(5), Undecided::Open).unwrap();
     let (circuit, clock) = half_open(limited);
+    let _hangs = circuit.admit().unwrap();
     circuit.reconfigure(counted().open_when(at_once()).probes(Probes::one()));
     clock.advance(secs(5));
     assert_eq!(circuit.state(), State::HalfOpen);
@@ -195,6 +196,7 @@ fn a_limit_of_the_time_in_half_open_is_taken_away_or_holds_from_the_next_time_on
     clock.advance(secs(5));
     circuit.admit().unwrap().failure();
     clock.advance(secs(30));
+    let _hangs = circuit.admit().unwrap();
     assert_eq!(circuit.state(), State::HalfOpen);
     clock.advance(secs(5));
     assert_eq!(circuit.state(), State::Open);

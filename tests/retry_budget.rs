@@ -289,3 +289,31 @@ async fn an_exhausted_budget_does_not_end_a_first_attempt() {
     assert_pending!(running.poll());
     assert_eq!(running.await, Ok("late"));
 }
+
+#[test]
+fn a_clock_set_back_by_30_days_does_not_stop_a_budget() {
+    let buckets = || [bucket(0.0, 10), Arc::new(TokenBucket::share(1.0).unwrap().reserve(0).ttl(secs(1)).unwrap())];
+    let paused = || tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let made_before = buckets();
+    let used_there = |buckets: &[Arc<TokenBucket>]| {
+        for bucket in buckets {
+            (0..20).for_each(|_| bucket.deposit());
+            while bucket.withdraw(FailureKind::Transient).is_some() {}
+        }
+    };
+    let made_there = paused().block_on(async {
+        tokio::time::advance(secs(30 * 86_400)).await;
+        used_there(&made_before);
+        let made_there = buckets();
+        used_there(&made_there);
+        made_there
+    });
+    for bucket in made_before.iter().chain(&made_there) {
+        let is_granted = (0..200).any(|_| {
+            bucket.deposit();
+            std::thread::sleep(ms(10));
+            bucket.withdraw(FailureKind::Transient).is_some()
+        });
+        assert!(is_granted, "{bucket:?}");
+    }
+}

@@ -15,8 +15,11 @@
 //! when the ramp began; and what the probes came back with. Times are written *before* the word that makes them count: who sees an open
 //! circuit sees its end.
 
+mod stamp;
 #[cfg(all(test, not(recourse_loom)))]
 mod tests;
+
+use stamp::Stamp;
 
 use super::{
     refused::Refused,
@@ -346,21 +349,40 @@ impl Cell {
     fn step_aside(&self, before: [u64; 4], word: Word, next: Word, going: Going<'_>) -> Option<Counts> {
         let counts = self.probe_counts(word.generation);
         let open_for = if next.phase == Phase::Open { (going.open_for)(next, counts) } else { 0 };
-        let stepped = self.step(before, word, next, going, open_for);
+        // The time in half-open was over at its limit, whenever that is noticed.
+        let since = self.half_open_limit(word).filter(|_| matches!(word.phase, Phase::HalfOpen { .. }));
+        let stepped = self.step_since(since, before, word, next, going, open_for);
         (stepped && next.generation != word.generation).then_some(counts)
     }
 
     /// From one word to the next, with the times that belong to it. `open_for`: if it opens. Whether nobody else was faster.
-    fn step(&self, before: [u64; 4], word: Word, mut next: Word, going: Going<'_>, open_for: u64) -> bool {
+    fn step(&self, before: [u64; 4], word: Word, next: Word, going: Going<'_>, open_for: u64) -> bool {
+        self.step_since(None, before, word, next, going, open_for)
+    }
+
+    /// The same, where the times of the next word began at an earlier time than now.
+    fn step_since(
+        &self,
+        since: Option<u64>,
+        before: [u64; 4],
+        word: Word,
+        mut next: Word,
+        going: Going<'_>,
+        open_for: u64,
+    ) -> bool {
         let [open_before, lease_before, limit_before, ramp_before] = before;
-        let after = |time: u64| (going.now)().saturating_add(time);
+        let after = |time: u64| since.unwrap_or_else(|| (going.now)()).saturating_add(time);
         let is_new = next.generation != word.generation;
         let written = match next.phase {
             Phase::Open => self.open_until.extend(open_before, next.generation, after(open_for)),
             Phase::HalfOpen { in_flight, .. } => {
+                let is_first = match word.phase {
+                    Phase::HalfOpen { admitted, counted, .. } => is_new || admitted == 0 && counted == 0,
+                    _ => true,
+                };
                 let limit = match going.probing.limit {
-                    // A new round goes on with the time of the old one.
-                    Some((limit, _)) if is_new => {
+                    // The first probe begins it, and a new round goes on with the time of the old one.
+                    Some((limit, _)) if is_first && in_flight > 0 => {
                         let until = self.half_open_limit(word).filter(|_| word.phase != Phase::Open);
                         Some(until.unwrap_or_else(|| after(limit)))
                     }
@@ -496,68 +518,6 @@ enum Comes {
     Admission,
     End,
     Look,
-}
-
-/// A time that belongs to a generation: 16 bits of the generation, 48 bits of microseconds (8.9 years; later is never).
-#[derive(Debug)]
-struct Stamp(AtomicU64);
-
-impl Stamp {
-    const TIME_BITS: u32 = 48;
-    const MAX_TIME: u64 = (1 << Self::TIME_BITS) - 1;
-
-    /// Time 0, which is as good as none, whichever generation has this tag: it is over, and anything is later.
-    const NONE: u64 = 0;
-
-    fn new() -> Self {
-        Self(AtomicU64::new(Self::NONE))
-    }
-
-    // Relaxed: the circuit that begins is published by its tenant.
-    fn clear(&self) {
-        self.0.store(Self::NONE, Ordering::Relaxed);
-    }
-
-    /// The time of `generation`, or nothing if there is none.
-    fn of(&self, generation: u32) -> Option<u64> {
-        Self::time(self.read(), generation)
-    }
-
-    /// What was read, if it is of `generation`.
-    fn time(stamp: u64, generation: u32) -> Option<u64> {
-        let time = stamp & Self::MAX_TIME;
-        let never = if time == Self::MAX_TIME { u64::MAX } else { time };
-        (stamp >> Self::TIME_BITS == tag(generation)).then_some(never)
-    }
-
-    fn read(&self) -> u64 {
-        self.0.load(Ordering::Acquire)
-    }
-
-    /// Sets the time of `generation`, or makes it later. `before` is what was read before the word was: if something
-    /// else was written since, for another generation, nothing is changed, and the word must be looked at again.
-    fn extend(&self, before: u64, generation: u32, time: u64) -> bool {
-        let time = time.min(Self::MAX_TIME);
-        let stamp = tag(generation) << Self::TIME_BITS | time;
-        let mut current = self.read();
-        loop {
-            let of_this_generation = current >> Self::TIME_BITS == tag(generation);
-            if of_this_generation && current & Self::MAX_TIME >= time {
-                return true;
-            }
-            if !of_this_generation && current != before {
-                return false;
-            }
-            match self.0.compare_exchange(current, stamp, Ordering::AcqRel, Ordering::Acquire) {
-                Ok(_) => return true,
-                Err(changed) => current = changed,
-            }
-        }
-    }
-}
-
-fn tag(generation: u32) -> u64 {
-    u64::from(generation & 0xFFFF)
 }
 
 /// Adds a probe's result to those of its generation. `None` if a later generation has begun to count.

@@ -81,8 +81,9 @@ impl Probes {
         Ok(self)
     }
 
-    /// After which time in half-open the circuit moves on undecided, and where to; seen at the next call, or look at it. Without
-    /// this limit, it stays half-open until enough probes have been made.
+    /// How long after its first probe a half-open circuit moves on undecided, and where to. The next call, or look at the circuit,
+    /// notices that; what begins then (the open time, or the ramp) began when this time was over. Without this limit, the circuit stays
+    /// half-open until enough probes have been made.
     ///
     /// # Errors
     ///

@@ -39,7 +39,7 @@ use super::{
 };
 use crate::{
     Name, random,
-    time::{Instant, since_base},
+    time::{Clock, Instant, SetBack, micros_since_base},
 };
 
 /// What a call holds on to.
@@ -86,7 +86,9 @@ pub(crate) struct Tenant {
     pub(crate) totals: Totals,
     /// Set for one circuit of many with the same settings.
     pub(crate) own_name: Option<Box<Name>>,
-    epoch: Instant,
+    /// When its time began, in microseconds since the process's base.
+    epoch: i64,
+    set_back: SetBack,
     /// The generation that it began with: permits of an earlier one are another tenant's.
     since: u32,
     /// Uses of randomness, each with a generator of its own; after four billion they begin again.
@@ -114,10 +116,10 @@ impl Tenant {
     pub(crate) fn new(settings: Arc<Settings>, own_name: Option<Name>) -> Arc<Self> {
         let shape = settings.shape;
         let core = free::take_or_make(shape);
-        let epoch = settings.clock.now();
+        let epoch = micros_since_base(settings.clock.now());
         let since = core.cell.begin();
         if let Some(first) = core.first() {
-            first.begin(since, since_base(epoch));
+            first.begin(since, epoch);
         }
         let in_use = core.in_use_for(shape);
         if in_use == InUse::Replacement {
@@ -130,6 +132,7 @@ impl Tenant {
             totals: Totals::default(),
             own_name: own_name.map(Box::new),
             epoch,
+            set_back: SetBack::new(),
             since,
             turns: AtomicU32::new(0),
         });
@@ -144,7 +147,7 @@ impl Tenant {
         Arc::make_mut(&mut settings).clock = self.settings.load().clock.clone();
         let (shape, core) = (settings.shape, self.core);
         let in_use = core.in_use_for(shape);
-        let window = || Window::begun(shape, core.cell.load().generation, self.epoch);
+        let window = || Window::begun(shape, core.cell.load().generation, self.began_at());
         let replacement = (in_use == InUse::Replacement).then(window);
         let flags = Flags::of(&settings, in_use);
         // The former settings are dropped after the lock: their observers and rules are the user's, and may exchange settings themselves.
@@ -170,16 +173,34 @@ impl Tenant {
 
     /// Microseconds since the circuit was made.
     pub(crate) fn now(&self, settings: &Settings) -> u64 {
-        self.at(settings.clock.now())
+        self.by(&settings.clock)
     }
 
     /// The same, for those who don't have the settings: mostly they needn't be looked for.
     pub(crate) fn now_alone(&self) -> u64 {
-        if self.core.flags().is_by_tokio() { self.at(Instant::now()) } else { self.now(&self.settings.load()) }
+        if self.core.flags().is_by_tokio() { self.by(&Clock::default()) } else { self.now(&self.settings.load()) }
     }
 
-    pub(crate) fn at(&self, instant: Instant) -> u64 {
-        micros(instant.saturating_duration_since(self.epoch))
+    /// The same, at an instant that `clock` was read at not long ago.
+    #[cfg(feature = "keyed")]
+    pub(crate) fn at(&self, instant: Instant, clock: &Clock) -> u64 {
+        let read_already = std::cell::Cell::new(Some(instant));
+        self.micros_by(|| read_already.take().unwrap_or_else(|| clock.now()))
+    }
+
+    fn by(&self, clock: &Clock) -> u64 {
+        self.micros_by(|| clock.now())
+    }
+
+    #[inline]
+    fn micros_by(&self, now: impl Fn() -> Instant) -> u64 {
+        let read = || micros_since_base(now()).saturating_sub(self.epoch);
+        self.set_back.correct::<1_000_000>(read, || self.core.begin_at(self.began_at()))
+    }
+
+    /// When its time began, in microseconds since the process's base: earlier, if its clock was set back since.
+    fn began_at(&self) -> i64 {
+        self.epoch.saturating_sub(self.set_back.seconds().saturating_mul(1_000_000))
     }
 
     /// With what the cell goes by, for the opening of a circuit whose failure asked for a delay.
@@ -260,6 +281,13 @@ impl Core {
         }
     }
 
+    /// The tenant's clock was set back: its time began earlier.
+    fn begin_at(&'static self, epoch: i64) {
+        if let Some(window) = self.window() {
+            window.begin_at(epoch);
+        }
+    }
+
     /// The shape that it was made for.
     fn shape(&self) -> Shape {
         self.first().map_or(Shape::default(), Window::shape)
@@ -323,9 +351,9 @@ impl Windows {
 
 impl Window {
     /// A new window for a circuit that began with this generation, at this time.
-    fn begun(shape: Shape, generation: u32, epoch: Instant) -> Arc<Self> {
+    fn begun(shape: Shape, generation: u32, epoch: i64) -> Arc<Self> {
         let window = Self::new(shape);
-        window.begin(generation, since_base(epoch));
+        window.begin(generation, epoch);
         Arc::new(window)
     }
 }

@@ -185,8 +185,8 @@ impl Plain {
                 if !says_nothing {
                     probes.results.push(Probe { failed: failed == Some(true), slow: slow == Some(true) });
                     match probes.decision(&self.settings) {
-                        Some(State::Open) => self.open(asked),
-                        Some(_) => self.close(),
+                        Some(State::Open) => self.open(asked, self.now),
+                        Some(_) => self.close(self.now),
                         None => {}
                     }
                 }
@@ -211,7 +211,7 @@ impl Plain {
     pub(crate) fn report_success(&mut self) {
         match &mut self.phase {
             Phase::Closed(closed) => closed.failures_in_a_row = 0,
-            Phase::Open { .. } | Phase::HalfOpen(_) if self.mode == Mode::Auto => self.close(),
+            Phase::Open { .. } | Phase::HalfOpen(_) if self.mode == Mode::Auto => self.close(self.now),
             Phase::Open { .. } | Phase::HalfOpen(_) => {}
         }
     }

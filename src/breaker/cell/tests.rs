@@ -208,20 +208,6 @@ fn chance_has_no_say_when_the_ramp_is_over() {
 }
 
 #[test]
-fn a_time_is_made_later_by_its_own_generation_and_written_over_what_was_read_by_another() {
-    let stamp = Stamp::new();
-    assert!(stamp.extend(Stamp::NONE, 3, 20));
-    assert!(stamp.extend(Stamp::NONE, 3, 10), "not earlier, whatever was read");
-    assert_eq!(stamp.of(3), Some(20));
-    assert!(stamp.extend(Stamp::NONE, 3, 30), "later, whatever was read");
-    assert_eq!(stamp.of(3), Some(30));
-    assert!(!stamp.extend(Stamp::NONE, 4, 40), "somebody has written since it was read");
-    assert_eq!((stamp.of(3), stamp.of(4)), (Some(30), None));
-    assert!(stamp.extend(stamp.read(), 4, 10));
-    assert_eq!((stamp.of(3), stamp.of(4)), (None, Some(10)));
-}
-
-#[test]
 fn a_word_that_looks_later_is_taken_for_an_empty_one_of_today() {
     let of_five = (5 << 33) | 7;
     let word = AtomicU64::new(of_five);

@@ -137,6 +137,6 @@ impl Tenant {
         // Whoever probes by their own means has this time to come, as requests aren't let in.
         let to_come = if settings.probing.own { micros(settings.lease) } else { 0 };
         let until = self.core.cell.rejects_until(word, to_come);
-        until == u64::MAX || self.at(now()) < until
+        until == u64::MAX || self.at(now(), &settings.clock) < until
     }
 }

@@ -17,6 +17,7 @@ fn by_calls(minimum: u32) -> Bench {
 /// A good call, as a permit ends it: by the window alone where that is enough.
 fn succeed(bench: &Bench, generation: u32, now: u64) -> Alone {
     let failures = bench.rules.failing.map_or(0, |share| share.least());
+    bench.window.arrive(now);
     let alone = match bench.cell.has_no_failure(generation) && bench.cell.is_automatic() {
         true => bench.window.succeed_below_by(|_| now, generation, failures),
         false => Alone::Nothing,

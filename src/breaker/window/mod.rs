@@ -113,11 +113,14 @@ impl Window {
             (None, _) => Some((0, 0)),
         };
         let (calls, failures) = match self.short_cut() {
-            Some((short_cut, slices)) if failed == Some(true) => {
+            Some((short_cut, slices)) if failed.is_some() => {
                 // One time for both, or the mark might be of the slice before.
-                let now = now();
-                short_cut.mark(slices.when(generation, now));
-                slices.record(generation, now, 1, 1)?
+                let (now, failed) = (now(), failed == Some(true));
+                short_cut.arrive(slices.number(now));
+                if failed {
+                    short_cut.mark(slices.when(generation, now));
+                }
+                slices.record(generation, now, 1, failed.into())?
             }
             _ => record(self.failures.as_ref(), failed)?,
         };
@@ -167,6 +170,21 @@ impl Window {
             (Some(Sums::Calls(marks)), _) => marks.add_below(generation, failures),
             (_, Some((short_cut, slices))) => succeed_in_time(now, short_cut, slices, generation, failures),
             _ => Alone::Nothing,
+        }
+    }
+
+    /// As after a call that was recorded the long way in the slice of `now`.
+    #[cfg(all(test, recourse_loom))]
+    pub(crate) fn arrive(&self, now: u64) {
+        if let Some((short_cut, slices)) = self.short_cut() {
+            short_cut.arrive(slices.number(now));
+        }
+    }
+
+    /// The circuit's time begins so many microseconds after the process's base.
+    pub(crate) fn begin_at(&self, epoch: i64) {
+        if let Some((short_cut, _)) = self.short_cut() {
+            short_cut.begin_at(epoch);
         }
     }
 

@@ -22,7 +22,8 @@ pub(crate) struct ShortCut {
     epoch: AtomicU64,
     /// The latest slice with a mark in it.
     marked: AtomicU64,
-    /// The slice that somebody was in lately, by its number: a guess, which is looked at before it is taken. So it is none of the models' words.
+    /// The number of the slice in which a call was last recorded the long way, by the circuit's own time: calls of another slice go
+    /// that way first, where it is seen if the clock was set back. None of the models' words, as it only says which way to go.
     lately: atomic::AtomicU64,
 }
 
@@ -32,39 +33,41 @@ impl ShortCut {
         Self { epoch: AtomicU64::new(0), marked: AtomicU64::new(u64::MAX), lately: atomic::AtomicU64::new(0) }
     }
 
-    /// Begins to work for a circuit whose time begins at this instant of tokio's clock, and which begins with this generation.
+    /// Begins to work for a circuit whose time begins so many microseconds after the process's base, and which begins with this
+    /// generation.
     pub(super) fn begin(&self, generation: u32, epoch: i64) {
-        // Relaxed: published by the flags that let calls come this way.
-        self.epoch.store(epoch as u64, Ordering::Relaxed);
+        self.begin_at(epoch);
         forget_what_comes_round(&self.marked, generation);
     }
 
-    /// Microseconds since the circuit's time began.
+    /// The circuit's time begins so many microseconds after the process's base.
+    pub(super) fn begin_at(&self, epoch: i64) {
+        // Relaxed: published by the flags that let calls come this way.
+        self.epoch.store(epoch.saturating_mul(1_000) as u64, Ordering::Relaxed);
+    }
+
+    /// Microseconds since the circuit's time began. A time before that is later than any slice.
     #[inline]
     pub(super) fn now(&self) -> u64 {
         let epoch = self.epoch.load(Ordering::Relaxed) as i64;
-        now_since_base().wrapping_sub(epoch).max(0) as u64 / 1_000
+        now_since_base().wrapping_sub(epoch) as u64 / 1_000
     }
 
-    /// The number of `now`'s slice. Mostly it is that of the call before: then what is found out of it needn't wait for the clock, and nothing is
-    /// divided after that.
-    #[inline]
-    fn number(&self, slices: &Slices, now: u64) -> u64 {
-        let lately = self.lately.load(Ordering::Relaxed);
-        if slices.is_number(lately, now) { lately } else { self.another(slices, now) }
-    }
-
-    #[cold]
-    fn another(&self, slices: &Slices, now: u64) -> u64 {
-        let number = slices.number(now);
-        self.lately.store(number, Ordering::Relaxed);
-        number
+    /// A call of this slice is recorded the long way.
+    pub(super) fn arrive(&self, number: u64) {
+        if self.lately.load(Ordering::Relaxed) != number {
+            self.lately.store(number, Ordering::Relaxed);
+        }
     }
 
     /// Counts a good call of `generation` if there are fewer marked ones in the window than this.
     #[inline]
     pub(super) fn add_below(&self, slices: &Slices, generation: u32, now: u64, marks: u32) -> Alone {
-        let number = self.number(slices, now);
+        // What follows from it needn't wait for the clock, and nothing is divided.
+        let number = self.lately.load(Ordering::Relaxed);
+        if !slices.is_number(number, now) {
+            return Alone::Nothing;
+        }
         let is_below = || {
             let may_be_marked = slices.reaches(self.marked.load(Ordering::Acquire), generation, number);
             !may_be_marked || slices.read_until(generation, number).1 < marks
@@ -82,7 +85,8 @@ impl ShortCut {
     pub(super) fn mark(&self, slice: u64) {
         let is_newer = |marked: u64| {
             if marked >> 33 == slice >> 33 {
-                slice > marked
+                // Numbers come round.
+                Slices::is_ahead(slice, marked)
             } else {
                 !is_later((marked >> 33) as u32, (slice >> 33) as u32)
             }

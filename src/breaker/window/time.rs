@@ -71,7 +71,7 @@ impl Slices {
     /// Whether this is the number of `now`'s slice.
     #[inline]
     pub(super) fn is_number(&self, number: u64, now: u64) -> bool {
-        let begins = number * self.length;
+        let begins = number.wrapping_mul(self.length);
         begins <= now && now - begins < self.length
     }
 
@@ -92,6 +92,13 @@ impl Slices {
     pub(super) fn reaches(&self, slice: u64, generation: u32, newest: u64) -> bool {
         let age = newest.wrapping_sub(slice) & Self::NUMBER_MASK;
         (slice >> 33) as u32 == generation && (age < self.ring.len() as u64 || age > Self::NUMBER_MASK - Self::LATEST)
+    }
+
+    /// Whether a slice is of a later time than another of its generation. One that is earlier by more than a thread may be late
+    /// is of a time before the numbers came round.
+    pub(super) fn is_ahead(slice: u64, of: u64) -> bool {
+        let ahead = slice.wrapping_sub(of) & Self::NUMBER_MASK;
+        ahead != 0 && ahead <= Self::NUMBER_MASK - Self::LATEST
     }
 
     #[inline]

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     FailureKind, Invalid,
-    time::{Clock, Instant},
+    time::{Clock, Instant, SetBack},
 };
 
 /// A share of the traffic, and a reserve of retries a second for those who have little. As in Finagle.
@@ -43,6 +43,7 @@ pub struct TokenBucket {
     counts: Counts,
     clock: Clock,
     epoch: Instant,
+    set_back: SetBack,
 }
 
 /// No slice has this number: at the end of half the clock's range they are far from it.
@@ -120,8 +121,12 @@ impl TokenBucket {
 
     /// Nanoseconds since the bucket was made. Half of the range is some 292 years.
     pub(super) fn now(&self) -> u64 {
-        let elapsed = self.clock.now().saturating_duration_since(self.epoch);
-        u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX).min(u64::MAX / 2)
+        let nanos = |time: Duration| i64::try_from(time.as_nanos()).unwrap_or(i64::MAX);
+        let read = || match self.clock.now() {
+            now if now < self.epoch => -nanos(self.epoch - now),
+            now => nanos(now - self.epoch),
+        };
+        self.set_back.correct::<1_000_000_000>(read, || {})
     }
 }
 
@@ -139,6 +144,7 @@ impl Default for TokenBucket {
             reserve: Reserve::new(per_second, Duration::from_secs(1)),
             counts: Counts::new(),
             epoch: clock.now(),
+            set_back: SetBack::new(),
             clock,
         }
     }

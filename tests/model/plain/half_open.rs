@@ -9,7 +9,8 @@ pub(super) struct HalfOpen {
     pub(super) on_their_way: u32,
     pub(super) results: Vec<Probe>,
     lease_until: u64,
-    /// When it moves on undecided, if there was such a limit when this round began.
+    has_sent: bool,
+    /// When it moves on undecided, if there was such a limit when this round's first probe began.
     limit_until: Option<u64>,
 }
 
@@ -19,10 +20,6 @@ pub(super) struct Probe {
 }
 
 impl HalfOpen {
-    pub(super) fn new(probing: &Probing, now: u64) -> Self {
-        Self { limit_until: probing.within.map(|(time, _)| now + time), ..Self::default() }
-    }
-
     pub(super) fn rejects(&self, probing: &Probing, now: u64) -> bool {
         !self.is_given_up(probing, now) && !self.has_room(probing)
     }
@@ -36,19 +33,24 @@ impl HalfOpen {
     pub(super) fn begin_again(&mut self, probing: &Probing, now: u64) {
         // "The limit of the whole time": a new round goes on with it.
         let limit_until = probing.within.map(|(time, _)| self.limit_until.unwrap_or(now + time));
-        *self = Self { limit_until, ..Self::default() };
+        *self = Self { limit_until, has_sent: true, ..Self::default() };
     }
 
     pub(super) fn send(&mut self, probing: &Probing, now: u64) {
+        // "How long after its first probe."
+        if !self.has_sent {
+            self.limit_until = probing.within.map(|(time, _)| now + time);
+        }
+        self.has_sent = true;
         self.on_their_way += 1;
         self.lease_until = self.lease_until.max(now + probing.lease);
     }
 
-    /// Where it goes now that its time is over, if it is.
-    pub(super) fn undecided(&self, probing: &Probing, now: u64) -> Option<State> {
+    /// Where it goes now that its time is over, if it is, and since when it should have.
+    pub(super) fn undecided(&self, probing: &Probing, now: u64) -> Option<(State, u64)> {
         let (_, closes) = probing.within?;
         let goes = if closes { State::Closed } else { State::Open };
-        self.limit_until.filter(|until| *until <= now).map(|_| goes)
+        self.limit_until.filter(|until| *until <= now).map(|until| (goes, until))
     }
 
     /// Until when it rejects, if no probe comes back.

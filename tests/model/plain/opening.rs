@@ -27,8 +27,11 @@ impl Plain {
                 closed.ramp_since = closed.ramp_since.filter(|since| since + ramp > self.now);
             }
             Phase::HalfOpen(probes) => match probes.undecided(&self.settings.probes, self.now) {
-                Some(State::Open) => self.open(0),
-                Some(_) => self.close(),
+                Some((State::Open, since)) => self.open(0, since),
+                Some((_, since)) => {
+                    self.close(since);
+                    self.settle();
+                }
                 None => {}
             },
             Phase::Open { .. } => {}
@@ -38,7 +41,7 @@ impl Plain {
     pub(super) fn half_open_if_time(&mut self) -> bool {
         let is_over = matches!(self.phase, Phase::Open { until } if until <= self.now);
         if is_over {
-            self.turn(Phase::HalfOpen(HalfOpen::new(&self.settings.probes, self.now)));
+            self.turn(Phase::HalfOpen(HalfOpen::default()));
         }
         is_over
     }
@@ -48,7 +51,7 @@ impl Plain {
         let opens = self.a_rule_opens();
         let Phase::Closed(closed) = &mut self.phase else { return };
         match self.mode {
-            Mode::Auto if opens => self.open(asked),
+            Mode::Auto if opens => self.open(asked, self.now),
             // "That is told, once."
             Mode::MetricsOnly if opens && !closed.has_told => {
                 closed.has_told = true;
@@ -58,16 +61,16 @@ impl Plain {
         }
     }
 
-    pub(super) fn open(&mut self, asked: u64) {
+    pub(super) fn open(&mut self, asked: u64, since: u64) {
         // "Counted up to 63."
         self.openings_in_a_row = (self.openings_in_a_row + 1).min(63);
-        let until = self.now.saturating_add(self.open_time(asked));
+        let until = since.saturating_add(self.open_time(asked));
         self.turn(Phase::Open { until });
     }
 
-    pub(super) fn close(&mut self) {
+    pub(super) fn close(&mut self, since: u64) {
         self.openings_in_a_row = 0;
-        let ramp_since = (self.settings.ramp > 0).then_some(self.now);
+        let ramp_since = (self.settings.ramp > 0).then_some(since);
         self.turn(Phase::Closed(Closed { ramp_since, ..Closed::default() }));
     }
 

@@ -24,11 +24,25 @@ fn the_latest_mark_stays() {
     assert_eq!(after(slice(3, 1)), slice(3, 1));
 }
 
+/// At the shortest slice they do after 99 days.
 #[test]
-fn the_number_of_a_slice_is_found_whatever_was_guessed() {
+fn marks_go_on_when_the_numbers_of_slices_come_round() {
+    let marks = ShortCut::new();
+    let last = (1 << 33) - 1;
+    for mark in [slice(3, last - 1), slice(3, last), slice(3, 0), slice(3, 1)] {
+        marks.mark(mark);
+        assert_eq!(marks.marked.load(Ordering::Relaxed), mark);
+    }
+    marks.mark(slice(3, last));
+    assert_eq!(marks.marked.load(Ordering::Relaxed), slice(3, 1), "of a thread that is late");
+}
+
+#[test]
+fn the_first_call_of_a_slice_goes_the_long_way() {
     let (short_cut, slices) = (ShortCut::new(), Slices::new(7, 3));
-    for now in [0, 6, 7, 700, 699, 706, 707, 0, u64::MAX, 0, 13, u64::MAX - 1, u64::MAX - 13] {
-        let numbers = [0; 2].map(|_| short_cut.number(&slices, now));
-        assert_eq!(numbers, [now / 7; 2], "{now}");
+    for now in [7, 700, 699, u64::MAX, 13] {
+        assert_eq!(short_cut.add_below(&slices, 0, now, 1), Alone::Nothing, "{now}");
+        short_cut.arrive(slices.number(now));
+        assert_eq!(short_cut.add_below(&slices, 0, now, 1), Alone::All, "{now}");
     }
 }

@@ -1,0 +1,124 @@
+//! A time that belongs to a generation, in one word.
+
+use crate::sync::{AtomicU64, Ordering};
+
+/// 16 bits of the generation, 48 bits of time. Times of the first 4.4 years are microseconds. Later ones, which have the highest of the 48
+/// bits set, are milliseconds, rounded up: they last for 4,459 years. After that is never.
+#[derive(Debug)]
+pub(super) struct Stamp(AtomicU64);
+
+impl Stamp {
+    const TIME_BITS: u32 = 48;
+    const TIME: u64 = (1 << Self::TIME_BITS) - 1;
+    const IN_MILLIS: u64 = 1 << (Self::TIME_BITS - 1);
+
+    /// Time 0, which is as good as none, whichever generation has this tag: it is over, and anything is later.
+    pub(super) const NONE: u64 = 0;
+
+    pub(super) fn new() -> Self {
+        Self(AtomicU64::new(Self::NONE))
+    }
+
+    // Relaxed: the circuit that begins is published by its tenant.
+    pub(super) fn clear(&self) {
+        self.0.store(Self::NONE, Ordering::Relaxed);
+    }
+
+    /// The time of `generation`, or nothing if there is none.
+    pub(super) fn of(&self, generation: u32) -> Option<u64> {
+        Self::time(self.read(), generation)
+    }
+
+    /// What was read, if it is of `generation`. Never is `u64::MAX`.
+    pub(super) fn time(stamp: u64, generation: u32) -> Option<u64> {
+        let time = match stamp & Self::TIME {
+            Self::TIME => u64::MAX,
+            time if time & Self::IN_MILLIS != 0 => (time ^ Self::IN_MILLIS) * 1_000,
+            micros => micros,
+        };
+        (stamp >> Self::TIME_BITS == tag(generation)).then_some(time)
+    }
+
+    pub(super) fn read(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// Sets the time of `generation`, or makes it later. `before` is what was read before the word was: if something
+    /// else was written since, for another generation, nothing is changed, and the word must be looked at again.
+    pub(super) fn extend(&self, before: u64, generation: u32, time: u64) -> bool {
+        let time = packed(time);
+        let stamp = tag(generation) << Self::TIME_BITS | time;
+        let mut current = self.read();
+        loop {
+            let of_this_generation = current >> Self::TIME_BITS == tag(generation);
+            if of_this_generation && current & Self::TIME >= time {
+                return true;
+            }
+            if !of_this_generation && current != before {
+                return false;
+            }
+            match self.0.compare_exchange(current, stamp, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => return true,
+                Err(changed) => current = changed,
+            }
+        }
+    }
+}
+
+/// Later times are larger.
+fn packed(micros: u64) -> u64 {
+    if micros < Stamp::IN_MILLIS {
+        return micros;
+    }
+    Stamp::IN_MILLIS | micros.div_ceil(1_000).min(Stamp::IN_MILLIS - 1)
+}
+
+fn tag(generation: u32) -> u64 {
+    u64::from(generation & 0xFFFF)
+}
+
+#[cfg(all(test, not(recourse_loom)))]
+mod tests {
+    use super::*;
+
+    const YEAR: u64 = 365 * 24 * 3_600 * 1_000_000;
+
+    fn stamped(time: u64) -> u64 {
+        let stamp = Stamp::new();
+        assert!(stamp.extend(Stamp::NONE, 7, time));
+        stamp.of(7).unwrap()
+    }
+
+    #[test]
+    fn times_are_exact_for_four_years_and_at_most_a_millisecond_late_after_them() {
+        for time in [0, 1, YEAR, 4 * YEAR, Stamp::IN_MILLIS - 1, Stamp::IN_MILLIS, 9 * YEAR, 4_000 * YEAR + 1] {
+            let late = stamped(time) - time;
+            assert!(late < if time < Stamp::IN_MILLIS { 1 } else { 1_000 }, "{time}: {late}");
+        }
+    }
+
+    #[test]
+    fn never_is_after_four_thousand_years() {
+        assert_eq!([u64::MAX, u64::MAX - 1, 5_000 * YEAR].map(stamped), [u64::MAX; 3]);
+    }
+
+    #[test]
+    fn a_later_time_is_a_larger_word() {
+        let times = [0, 5, YEAR, Stamp::IN_MILLIS - 1, Stamp::IN_MILLIS, 9 * YEAR, 4_000 * YEAR, u64::MAX];
+        assert!(times.map(packed).is_sorted_by(|one, next| one < next));
+    }
+
+    #[test]
+    fn a_time_is_made_later_by_its_own_generation_and_written_over_what_was_read_by_another() {
+        let stamp = Stamp::new();
+        assert!(stamp.extend(Stamp::NONE, 3, 20));
+        assert!(stamp.extend(Stamp::NONE, 3, 10), "not earlier, whatever was read");
+        assert_eq!(stamp.of(3), Some(20));
+        assert!(stamp.extend(Stamp::NONE, 3, 30), "later, whatever was read");
+        assert_eq!(stamp.of(3), Some(30));
+        assert!(!stamp.extend(Stamp::NONE, 4, 40), "somebody has written since it was read");
+        assert_eq!((stamp.of(3), stamp.of(4)), (Some(30), None));
+        assert!(stamp.extend(stamp.read(), 4, 10));
+        assert_eq!((stamp.of(3), stamp.of(4)), (None, Some(10)));
+    }
+}
