@@ -296,7 +296,7 @@ async fn a_refused_stream_of_requests_is_sent_again_for_nothing() {
 }
 
 /// After the first message it is the answer that counts to a breaker by heads. One at the end of bodies counts what breaks off, but doesn't
-/// read trailers.
+/// judge the status in trailers.
 #[tokio::test]
 async fn what_a_breaker_makes_of_a_stream_that_fails_later() {
     use raw::Reply::{Message, MessageThenReset};

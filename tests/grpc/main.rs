@@ -2,6 +2,7 @@
 
 mod a6;
 mod around;
+mod at_end;
 mod calls;
 mod generated;
 mod goaway;

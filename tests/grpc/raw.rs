@@ -22,6 +22,8 @@ pub(crate) enum Reply {
     Message(Headers),
     /// A message, and then nothing.
     MessageAlone,
+    /// So many bytes of a message and its prefix, then these trailers.
+    PartOfMessage(usize, Headers),
     /// A message, and a little later a reset.
     MessageThenReset(Reason),
     Reset(Reason),
@@ -85,6 +87,11 @@ async fn reply(reply: Reply, request: Request<h2::RecvStream>, mut respond: Send
             let mut stream = respond.send_response(head(&[]), false).unwrap();
             send_message(&mut stream, true);
         }
+        Reply::PartOfMessage(length, trailers) => {
+            let mut stream = respond.send_response(head(&[]), false).unwrap();
+            stream.send_data(message_frame().slice(..length), false).unwrap();
+            stream.send_trailers(map(trailers)).unwrap();
+        }
         Reply::MessageThenReset(reason) => {
             let mut stream = respond.send_response(head(&[]), false).unwrap();
             send_message(&mut stream, false);
@@ -110,12 +117,16 @@ async fn reply(reply: Reply, request: Request<h2::RecvStream>, mut respond: Send
 }
 
 fn send_message(stream: &mut SendStream<Bytes>, last: bool) {
+    stream.send_data(message_frame(), last).unwrap();
+}
+
+fn message_frame() -> Bytes {
     let message = greeting("answer").encode_to_vec();
     let mut frame = BytesMut::new();
     frame.put_u8(0);
     frame.put_u32(message.len() as u32);
     frame.put_slice(&message);
-    stream.send_data(frame.freeze(), last).unwrap();
+    frame.freeze()
 }
 
 fn map(headers: Headers) -> HeaderMap {

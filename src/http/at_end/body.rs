@@ -8,7 +8,8 @@ use ::http::Response;
 use ::http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use crate::{breaker::Permit, http::remaining::Remaining};
+use super::ending::Ending;
+use crate::breaker::Permit;
 
 pin_project! {
     /// The body of a response that holds the permit of its call until it has ended. See the [module](super).
@@ -17,33 +18,24 @@ pin_project! {
         body: B,
         // `None` once the call was judged.
         permit: Option<Permit>,
-        remaining: Remaining,
+        ending: Ending,
     }
 }
 
 impl<B: Body> JudgedBody<B> {
     /// The response with such a body.
     pub(super) fn of(response: Response<B>, permit: Option<Permit>) -> Response<Self> {
-        let remaining = if permit.is_some() { Remaining::of(&response) } else { Remaining::unknown() };
+        let ending = if permit.is_some() { Ending::of(&response) } else { Ending::unknown() };
         response.map(|body| {
-            let mut judged = Self { body, permit, remaining };
+            let mut judged = Self { body, permit, ending };
             // The caller may not poll for what isn't there.
-            if judged.body.is_end_stream() || remaining.is_complete() {
+            if ending.is_certain() || judged.body.is_end_stream() {
                 if let Some(permit) = judged.permit.take() {
-                    end(permit, remaining);
+                    ending.end(permit, None);
                 }
             }
             judged
         })
-    }
-}
-
-/// Nothing more comes.
-fn end(permit: Permit, remaining: Remaining) {
-    if remaining.is_incomplete() {
-        permit.failure();
-    } else {
-        permit.success();
     }
 }
 
@@ -57,7 +49,7 @@ impl<B> JudgedBody<B> {
 /// One of an answer that is made without a call: nothing waits for its end.
 impl<B: Default> Default for JudgedBody<B> {
     fn default() -> Self {
-        Self { body: B::default(), permit: None, remaining: Remaining::unknown() }
+        Self { body: B::default(), permit: None, ending: Ending::unknown() }
     }
 }
 
@@ -73,12 +65,12 @@ impl<B: Body> Body for JudgedBody<B> {
         let polled = this.body.as_mut().poll_frame(cx);
         match &polled {
             Poll::Ready(Some(Err(_))) => permit.failure(),
-            Poll::Ready(None) => end(permit, *this.remaining),
+            Poll::Ready(None) => this.ending.end(permit, None),
             Poll::Ready(Some(Ok(frame))) => {
-                this.remaining.count(frame);
+                this.ending.count(frame);
                 // A caller that knows that this was the last frame doesn't poll for another.
-                if frame.is_trailers() || this.remaining.is_complete() || this.body.is_end_stream() {
-                    end(permit, *this.remaining);
+                if frame.is_trailers() || this.ending.is_certain() || this.body.is_end_stream() {
+                    this.ending.end(permit, frame.trailers_ref());
                 } else {
                     permit.blame(false);
                     *this.permit = Some(permit);

@@ -10,7 +10,11 @@
 //! | the body comes to its end, with or without trailers | a success |
 //! | all of the announced length is there | a success |
 //! | the body breaks off, or ends with less than the announced length | a failure |
+//! | a gRPC body ends within a message, or without a status | a failure |
 //! | the body is dropped before | neither, as a call that is dropped: the caller has lost interest. [`dropped`](crate::BreakerConfig::dropped) can make it a failure |
+//!
+//! A gRPC response (content type `application/grpc`) announces no length. Its body is complete if it ends between two messages and has a
+//! `grpc-status` in its trailers, whatever the status.
 //!
 //! The announced length is that of the body's size hint, or else `Content-Length`. An HTTP/2 stream that its server
 //! resets with `NO_ERROR` ends without an error in hyper: without an announced length it looks complete.
@@ -67,8 +71,10 @@
 //! A call, or a body, that is dropped ends its permit; see the table.
 
 mod body;
+mod ending;
 mod ends;
 mod layer;
+mod messages;
 mod service;
 
 pub use body::JudgedBody;

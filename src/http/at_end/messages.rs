@@ -1,0 +1,64 @@
+use ::http::{HeaderMap, Response, header::CONTENT_TYPE};
+use ::http_body::Frame;
+use bytes::Buf;
+
+/// Where a gRPC body is in its messages: each has a prefix of a flag and four bytes of length.
+///
+/// Such a body is complete if it ends between two messages and has a status in its trailers. HTTP alone
+/// can't tell, as servers announce no length.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Messages {
+    /// How many bytes of a prefix have come.
+    prefix: u8,
+    /// What they say of the length.
+    length: u32,
+    /// How many bytes of a message are still to come.
+    left: u32,
+    /// A frame came whose bytes can't be read in place.
+    unknown: bool,
+}
+
+const STATUS: &str = "grpc-status";
+
+impl Messages {
+    /// Of a gRPC response whose status is still to come: not of one that has nothing but headers, nor of
+    /// gRPC-Web, whose status comes in the body.
+    pub(super) fn of<B>(response: &Response<B>) -> Option<Self> {
+        let content_type = response.headers().get(CONTENT_TYPE)?.as_bytes();
+        let (grpc, subtype) = content_type.split_at_checked(b"application/grpc".len())?;
+        let is_grpc =
+            grpc.eq_ignore_ascii_case(b"application/grpc") && matches!(subtype, [] | [b'+' | b';' | b' ', ..]);
+        let is_to_come = is_grpc && !response.headers().contains_key(STATUS);
+        is_to_come.then_some(Self { prefix: 0, length: 0, left: 0, unknown: false })
+    }
+
+    /// Reads a frame that has come.
+    pub(super) fn read<D: Buf>(&mut self, frame: &Frame<D>) {
+        let Some(data) = frame.data_ref() else { return };
+        let mut bytes = data.chunk();
+        self.unknown |= bytes.len() < data.remaining();
+        while let [first, rest @ ..] = bytes {
+            if self.left > 0 {
+                let read = bytes.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
+                self.left -= u32::try_from(read).unwrap_or(self.left);
+                bytes = &bytes[read..];
+                continue;
+            }
+            // The first byte is the flag.
+            if self.prefix > 0 {
+                self.length = self.length << 8 | u32::from(*first);
+            }
+            self.prefix += 1;
+            bytes = rest;
+            if self.prefix == 5 {
+                (self.prefix, self.left, self.length) = (0, self.length, 0);
+            }
+        }
+    }
+
+    /// Whether something is missing if this is all that comes.
+    pub(super) fn are_incomplete(&self, trailers: Option<&HeaderMap>) -> bool {
+        let within_one = !self.unknown && (self.prefix > 0 || self.left > 0);
+        within_one || trailers.is_none_or(|trailers| !trailers.contains_key(STATUS))
+    }
+}
