@@ -198,6 +198,20 @@ async fn an_error_of_the_body_is_never_sent_again() {
     assert!(Keep::<Request<Boxed>>::again(&replay, &mut kept).is_none());
 }
 
+/// Its sender has given up, as with an error: hyper reads a reset of an HTTP/2 stream with NO_ERROR as the end.
+#[tokio::test]
+async fn a_body_shorter_than_announced_is_never_sent_again() {
+    for (announced, trailers) in [(3, false), (3, true), (2, false), (2, true)] {
+        let replay = eight();
+        let end = trailers.then(|| Ok(Frame::trailers(HeaderMap::new())));
+        let (first, kept) = split(&replay, body([data("1"), data("2")].into_iter().chain(end), Some(announced)));
+        assert_eq!(text(first).await, "12");
+        let is_kept = Keep::<Request<Boxed>>::again(&replay, &mut kept.unwrap()).is_some();
+        assert_eq!(is_kept, announced == 2, "{announced}, {trailers}");
+        assert_eq!(replay.memory(), 0);
+    }
+}
+
 #[tokio::test]
 async fn all_bodies_together_have_a_limit_and_give_back_what_they_took() {
     let replay = Replay::default().max_body(8).max_memory(12).unwrap();

@@ -67,7 +67,8 @@
 //! isn't kept at all; one that turns out to be longer goes on being sent, while what was kept of it is let go: then its request isn't
 //! retried. A request to upgrade the connection, and `CONNECT`, is never kept.
 //!
-//! An error of the body itself, that is, of the client that sends it, isn't retried: there is nothing to be sent again.
+//! An error of the body itself, that is, of the client that sends it, isn't retried: there is nothing to be sent again. Nor is a body that
+//! ends with less than its size hint announced.
 
 mod head;
 mod keep;

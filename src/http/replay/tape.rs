@@ -28,6 +28,8 @@ pub(super) struct State<B> {
     trailers: Option<HeaderMap>,
     /// The source announced its length.
     exact: bool,
+    /// How many bytes the source still has to give, of those that it announced at least.
+    missing: u64,
     /// The source has come to its end.
     ended: bool,
     /// Who plays it: one that was begun earlier is over.
@@ -84,6 +86,7 @@ impl<B: Body<Data = Bytes>> Tape<B> {
         };
         let state = State {
             exact: source.size_hint().exact().is_some(),
+            missing: source.size_hint().lower(),
             source: Some(source),
             kept,
             trailers: None,
@@ -297,11 +300,12 @@ impl<B> Lent<'_, B> {
                 None
             }
             Came::Trailers(trailers) => {
-                (state.trailers, state.ended) = (Some(trailers), true);
+                state.trailers = Some(trailers);
+                state.end(plays);
                 None
             }
             Came::End => {
-                state.ended = true;
+                state.end(plays);
                 None
             }
             Came::Failed | Came::Panicked => {
@@ -330,6 +334,7 @@ impl<B> State<B> {
     /// Keeps what the source gave a player, if it may. One that isn't the newest has taken it from the one that is, and so it is kept for
     /// that one.
     fn keep(&mut self, chunk: &[u8], plays: bool) {
+        self.missing = self.missing.saturating_sub(chunk.len() as u64);
         let wanted = if plays { !self.lost && !self.closed } else { true };
         let kept = wanted && !self.lost && self.kept.add(chunk);
         if wanted && !kept {
@@ -339,6 +344,17 @@ impl<B> State<B> {
             self.place = Self::ALL;
         } else {
             self.kept.seal();
+        }
+    }
+
+    /// The source has come to its end. If it announced more, its sender has given up: what there is of the body is no request to be
+    /// sent again. Whoever plays what was kept goes on.
+    fn end(&mut self, plays: bool) {
+        self.ended = true;
+        match self.missing {
+            0 => {}
+            _ if plays => self.lose(plays),
+            _ => self.lost = true,
         }
     }
 
