@@ -16,6 +16,8 @@ pub struct How {
     /// The rejection of a breaker further in, where a retry had another reason to stop.
     rejection: Option<Cause>,
     asked: Option<Cause>,
+    /// The result contains the [`Rejection`](crate::Rejection).
+    pub(crate) is_held: bool,
 }
 
 /// What was done in vain, apart from the last thing.
@@ -41,6 +43,7 @@ impl How {
         failed: None,
         rejection: None,
         asked: None,
+        is_held: false,
     };
 
     /// How many attempts were made at the service itself, as the outermost retry around it counts them. 1 without a retry; also
@@ -102,6 +105,24 @@ impl How {
         Self { failed, rejection, ..self }
     }
 
+    /// Whether the result contains the [`Rejection`](crate::Rejection).
+    pub(crate) fn held(self, is_held: bool) -> Self {
+        Self { is_held, ..self }
+    }
+
+    /// The value itself says that it is this rejection.
+    pub(crate) fn with_rejection(self, cause: Cause) -> Self {
+        let how = if self.rejection().is_some() { self } else { self.with_failed(Some(cause)) };
+        Self { is_held: true, ..how }
+    }
+
+    /// What else there is to say of a result that is no rejection after all.
+    pub(crate) fn without_rejection(self) -> Option<Self> {
+        let failed = self.failed.filter(|cause| !cause.is_rejection());
+        let how = Self { failed, rejection: None, is_held: false, ..self };
+        (!how.is_plain()).then_some(how)
+    }
+
     pub(crate) fn with_attempts(self, attempts: u32) -> Self {
         Self { tried: Tried { attempts, ..self.tried }, ..self }
     }
@@ -131,13 +152,20 @@ impl Tried {
             passed_by: self.passed_by + passed_by,
             ..self
         };
-        How { tried, fallback: itself.fallback.or(Some(fallback)), failed: None, rejection: None, asked: Some(asked) }
+        How {
+            tried,
+            fallback: itself.fallback.or(Some(fallback)),
+            failed: None,
+            rejection: None,
+            asked: Some(asked),
+            is_held: false,
+        }
     }
 
-    /// After this, a fallback failed too.
-    pub(crate) fn in_vain(self, asked: Cause) -> How {
+    /// After this, a fallback failed too; the primary's outcome is returned, which may contain the rejection.
+    pub(crate) fn in_vain(self, asked: Cause, is_held: bool) -> How {
         let tried = Self { fallbacks_failed: self.fallbacks_failed + 1, ..self };
-        How { tried, fallback: None, failed: Some(asked), rejection: None, asked: None }
+        How { tried, fallback: None, failed: Some(asked), rejection: None, asked: None, is_held }
     }
 }
 

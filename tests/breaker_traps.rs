@@ -8,7 +8,7 @@ use accounts::{at_once, counted, end_all, endings, open};
 use tokio_test::{assert_pending, task};
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_recourse::{
-    BreakerConfig, BreakerLayer, Cause, Circuit, FallbackLayer, Ratio, State, Verdict,
+    BreakerConfig, BreakerError, BreakerLayer, Cause, Circuit, FallbackLayer, Ratio, State, Verdict,
     breaker::{OpenFor, OpenRule, Probes, Window},
     time::ManualClock,
 };
@@ -191,6 +191,10 @@ fn a_probe_that_is_dropped_or_neutral_gives_its_slot_back() {
     assert_eq!((circuit.state(), endings(&circuit)), (State::Closed, [1, 1, 300, 300]));
 }
 
+/// An error that the layers can't look into, and that contains the breaker's.
+#[derive(Debug, PartialEq)]
+struct Opaque(BreakerError<&'static str>);
+
 // tower-resilience (trap 7), and its like with breakers: a rejection further in is no failure of the service.
 #[tokio::test(start_paused = true)]
 async fn an_outer_breaker_does_not_count_the_rejections_of_an_inner_one() {
@@ -201,7 +205,7 @@ async fn an_outer_breaker_does_not_count_the_rejections_of_an_inner_one() {
     }));
     let mut service = ServiceBuilder::new()
         .layer(BreakerLayer::on(&outer))
-        .map_err(|_| "an error that says nothing of a rejection")
+        .map_err(Opaque)
         .layer(BreakerLayer::on(&inner))
         .service(service_fn(|()| async { Ok::<_, &str>(()) }));
     open(&inner);
@@ -244,10 +248,10 @@ async fn a_rejection_that_the_service_passes_on_is_the_cause_for_the_fallback() 
     open(&circuit);
     let expected = Cause::Rejected { retry_in: circuit.retry_in() };
     let stack = ServiceBuilder::new()
-        .layer(FallbackLayer::from_fn(|failed: tower_recourse::fallback::Failed<'_, Cause, &str>| {
+        .layer(FallbackLayer::from_fn(|failed: tower_recourse::fallback::Failed<'_, Cause, Opaque>| {
             std::future::ready(Ok::<_, &str>(failed.cause))
         }))
-        .map_err(|_| "unavailable")
+        .map_err(Opaque)
         .layer(BreakerLayer::on(&circuit))
         .service(service_fn(|()| async { Err::<Cause, _>("down") }));
     assert_eq!(stack.oneshot(()).await, Ok(expected));

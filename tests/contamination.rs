@@ -89,16 +89,80 @@ async fn a_later_failure_after_a_swallowed_rejection_is_the_handlers_own() {
     assert_eq!((ours.stats().total_failures, ours.stats().total_neutral), (4, 0));
 }
 
-/// Not to be told from middleware that turns a rejection into an error of its own. That it is one is the better guess:
-/// trying again at once would meet the same open circuit.
 #[tokio::test(start_paused = true)]
-async fn an_error_in_the_same_poll_as_a_rejection_is_taken_for_it() {
-    let (told, ours) = (Told::default(), circuit(1));
-    let retry = RetryLayer::new(at_once().observe(told.observer()));
+async fn failures_after_a_swallowed_rejection_are_counted() {
+    let (told, ours) = (Told::default(), circuit(99));
+    let retry = RetryLayer::new(at_once().retries(0).observe(told.observer()));
     let mut service = retry.layer(BreakerLayer::on(&ours).layer(handler(Then::FailsAtOnce)));
+    for _ in 0..50 {
+        assert!(ask(&mut service, ()).await.is_err());
+    }
+    assert!(told.last_has(&["RetryStopped", "AttemptsSpent { attempts: 1 }"]));
+    assert_eq!((ours.stats().total_failures, ours.stats().total_neutral), (50, 0));
+}
+
+/// The rejection is gone, and an error that doesn't contain it is an error like any other.
+#[tokio::test(start_paused = true)]
+async fn an_error_that_drops_the_rejection_is_an_ordinary_failure() {
+    let (theirs, ours) = (open(), circuit(99));
+    let client = BreakerLayer::on(&theirs).layer(Scripted::<&str>::new([Answer("not asked for")]));
+    let mut service = BreakerLayer::on(&ours).layer(tower::util::MapErr::new(client, |_| Oops(1)));
     assert!(ask(&mut service, ()).await.is_err());
-    assert!(told.last_has(&["RetryStopped", "attempt: 1", "Rejected"]));
-    assert_eq!((ours.stats().total_failures, ours.stats().total_neutral), (0, 1));
+    assert_eq!((ours.stats().total_failures, ours.stats().total_neutral), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn failures_with_the_type_of_a_swallowed_rejection_are_counted() {
+    let ours = circuit(99);
+    let client = rejecting();
+    let handler = service_fn(move |()| {
+        let mut client = client.clone();
+        async move {
+            assert!(ask(&mut client, ()).await.is_err());
+            Err::<(), _>(tower_recourse::BreakerError::Inner(Oops(1)))
+        }
+    });
+    let mut service = BreakerLayer::on(&ours).layer(handler);
+    for _ in 0..50 {
+        assert!(ask(&mut service, ()).await.is_err());
+    }
+    assert_eq!((ours.stats().total_failures, ours.stats().total_neutral), (50, 0));
+}
+
+#[test]
+fn blocking_failures_after_a_swallowed_rejection_are_counted() {
+    let (theirs, ours, told) = (open(), circuit(99), Told::default());
+    let retry = RetryLayer::new(at_once().retries(0).observe(told.observer()));
+    for _ in 0..50 {
+        let failed = retry.run_blocking(|_| {
+            ours.call_blocking(|| {
+                assert!(theirs.call_blocking(|| Ok::<_, Oops>(())).is_err());
+                assert!(theirs.admit().is_err());
+                Err::<(), _>(Oops(1))
+            })
+        });
+        assert_eq!(failed.unwrap_err().into_inner(), Some(Oops(1)));
+    }
+    assert!(told.last_has(&["RetryStopped", "AttemptsSpent { attempts: 1 }"]));
+    assert_eq!((ours.stats().total_failures, ours.stats().total_neutral), (50, 0));
+}
+
+/// Its classifier calls every error transient, and knows nothing of rejections.
+fn ignorant() -> RetryConfig<Ignorant> {
+    at_once().classifier(Ignorant)
+}
+
+#[derive(Clone, Copy)]
+struct Ignorant;
+
+impl<Req, Res, Err> tower_recourse::Classifier<Req, Res, Err> for Ignorant {
+    type Memo = ();
+
+    fn memo(&self, _: &Req) {}
+
+    fn classify(&self, (): &(), outcome: Result<&Res, &Err>) -> Verdict {
+        if outcome.is_ok() { Verdict::Success } else { Verdict::transient() }
+    }
 }
 
 /// The last word counts: what was said before the call that failed is forgotten.
@@ -292,4 +356,185 @@ async fn what_is_said_while_the_answerer_is_dropped_is_not_said_of_the_answer() 
     let rejecting = BreakerLayer::on(&open()).respond_when_open(respond).layer(Scripted::<&'static str>::new([Hang]));
     assert_eq!(ask(&mut BreakerLayer::on(&outer).layer(rejecting), ()).await.unwrap(), "made");
     assert_eq!((outer.stats().total_successes, outer.stats().total_neutral), (Some(0), 1));
+}
+
+/// In which way a result arrives in another poll than the one in which the breaker rejected.
+#[derive(Clone, Copy, Debug)]
+enum Arrives {
+    Later,
+    FromATask,
+    FromAThread,
+    FromBlocking,
+}
+
+const ALL: [Arrives; 4] = [Arrives::Later, Arrives::FromATask, Arrives::FromAThread, Arrives::FromBlocking];
+
+impl Arrives {
+    async fn after<T: Send + 'static>(self, call: impl Future<Output = T> + Send + 'static) -> T {
+        match self {
+            Self::Later => {
+                let result = call.await;
+                yield_now().await;
+                result
+            }
+            Self::FromATask => tokio::spawn(call).await.unwrap(),
+            Self::FromAThread => {
+                let runtime = tokio::runtime::Handle::current();
+                tokio::task::spawn_blocking(move || runtime.block_on(call)).await.unwrap()
+            }
+            Self::FromBlocking => tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(call)),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rejection_that_arrives_in_a_later_poll_is_not_retried() {
+    for arrives in ALL {
+        let (theirs, told, ours) = (open(), Told::default(), circuit(1));
+        let budget = Arc::new(TokenBucket::share(0.0).unwrap().reserve(0));
+        let breaker = BreakerLayer::on(&theirs).layer(Scripted::<u32>::new([Answer(1)]));
+        let inner = service_fn(move |()| {
+            let mut breaker = breaker.clone();
+            arrives.after(async move { ask(&mut breaker, ()).await })
+        });
+        let config = at_once().classify(|_: Result<&u32, &_>| Verdict::transient());
+        let mut service = tower::ServiceBuilder::new()
+            .layer(FallbackLayer::value(7).classify(|_: Result<&u32, &_>| Verdict::Success))
+            .layer(RetryLayer::new(config.shared_budget(budget.clone()).observe(told.observer())))
+            .layer(BreakerLayer::on(&ours))
+            .service(inner);
+        assert_eq!(ask(&mut service, ()).await.unwrap(), 7, "{arrives:?}");
+        assert!(told.last_has(&["RetryStopped", "attempt: 1", "Rejected"]), "{arrives:?}");
+        assert_eq!(theirs.stats().total_rejected, 1, "{arrives:?}");
+        assert_eq!((ours.stats().total_failures, ours.stats().total_neutral), (0, 1), "{arrives:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rejected_function_that_arrives_later_is_not_retried() {
+    for arrives in ALL {
+        let (theirs, told) = (open(), Told::default());
+        let retry = RetryLayer::new(ignorant().observe(told.observer()));
+        let run = retry.run(|_| {
+            let theirs = theirs.clone();
+            arrives.after(async move { theirs.call(|| async { Ok::<_, Oops>(()) }).await })
+        });
+        assert!(run.await.is_err());
+        assert!(told.last_has(&["RetryStopped", "attempt: 1", "Rejected"]), "{arrives:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rejection_by_hand_that_arrives_later_is_not_retried() {
+    for arrives in ALL {
+        let (theirs, told) = (open(), Told::default());
+        let retry = RetryLayer::new(ignorant().observe(told.observer()));
+        let run = retry.run(|_| {
+            let theirs = theirs.clone();
+            arrives.after(async move { theirs.admit().map(drop) })
+        });
+        assert!(run.await.is_err());
+        assert!(told.last_has(&["RetryStopped", "attempt: 1", "Rejected"]), "{arrives:?}");
+    }
+}
+
+#[test]
+fn a_rejection_from_another_thread_is_not_retried_by_run_blocking() {
+    let (theirs, told) = (open(), Told::default());
+    let retry = RetryLayer::new(ignorant().observe(told.observer()));
+    let elsewhere = || theirs.call_blocking(|| Ok::<_, Oops>(()));
+    let failed = retry.run_blocking(|_| std::thread::scope(|scope| scope.spawn(elsewhere).join().unwrap()));
+    assert!(failed.is_err());
+    assert!(told.last_has(&["RetryStopped", "attempt: 1", "Rejected"]));
+}
+
+/// An error of the caller's own, which the layers can't look into. That it contains the rejection is all that is known.
+#[derive(Debug)]
+enum AppError {
+    Client(tower_recourse::BreakerError<Oops>),
+    Other,
+}
+
+impl std::fmt::Display for AppError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the application failed")
+    }
+}
+
+impl std::error::Error for AppError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Client(error) => Some(error),
+            Self::Other => None,
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_that_wraps_the_rejection_is_not_retried() {
+    let (theirs, told, ours) = (open(), Told::default(), circuit(1));
+    let client = BreakerLayer::on(&theirs).layer(Scripted::<&str>::new([Answer("not asked for")]));
+    let mut service = tower::ServiceBuilder::new()
+        .layer(RetryLayer::new(ignorant().observe(told.observer())))
+        .layer(BreakerLayer::on(&ours))
+        .map_err(AppError::Client)
+        .service(client);
+    assert!(ask(&mut service, ()).await.is_err());
+    assert!(told.last_has(&["RetryStopped", "attempt: 1", "Rejected"]));
+    assert_eq!((ours.stats().total_failures, ours.stats().total_neutral), (0, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_whose_source_is_a_rejection_may_arrive_later() {
+    let (theirs, told) = (open(), Told::default());
+    let config = at_once().classifier(tower_recourse::classify::Sources(tower_recourse::classify::Errors));
+    let client = BreakerLayer::on(&theirs).layer(Scripted::<&str>::new([Answer("not asked for")]));
+    let mut service = RetryLayer::new(config.observe(told.observer())).layer(service_fn(move |()| {
+        let mut client = client.clone();
+        async move {
+            let result = ask(&mut client, ()).await.map_err(AppError::Client);
+            yield_now().await;
+            result
+        }
+    }));
+    assert!(ask(&mut service, ()).await.is_err());
+    assert!(told.last_has(&["RetryStopped", "attempt: 1", "Rejected"]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn failures_with_an_error_that_may_wrap_a_rejection_are_counted() {
+    let ours = circuit(99);
+    let client = rejecting();
+    let handler = service_fn(move |()| {
+        let mut client = client.clone();
+        async move {
+            assert!(ask(&mut client, ()).await.is_err());
+            Err::<(), _>(AppError::Other)
+        }
+    });
+    let mut service = BreakerLayer::on(&ours).layer(handler);
+    for _ in 0..50 {
+        assert!(ask(&mut service, ()).await.is_err());
+    }
+    assert_eq!((ours.stats().total_failures, ours.stats().total_neutral), (50, 0));
+}
+
+/// A boxed error can be inspected, and isn't one: also while the rejection is kept elsewhere.
+#[tokio::test(start_paused = true)]
+async fn failures_with_a_boxed_error_are_counted_while_a_rejection_is_kept() {
+    let ours = circuit(99);
+    let (client, kept) = (rejecting(), Arc::new(std::sync::Mutex::new(Vec::new())));
+    let handler = service_fn(move |()| {
+        let (mut client, kept) = (client.clone(), kept.clone());
+        async move {
+            let rejected = ask(&mut client, ()).await.map(drop);
+            kept.lock().unwrap().push(rejected);
+            Err::<(), _>(Box::<dyn std::error::Error + Send + Sync>::from("for another reason"))
+        }
+    });
+    let mut service = BreakerLayer::on(&ours).layer(handler);
+    for _ in 0..50 {
+        assert!(ask(&mut service, ()).await.is_err());
+    }
+    assert_eq!((ours.stats().total_failures, ours.stats().total_neutral), (50, 0));
 }

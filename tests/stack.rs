@@ -104,7 +104,11 @@ async fn a_policy_that_knows_nothing_of_rejections_does_not_hide_them() {
     assert!(told.last_has(&["FallbackAsked", "Rejected"]));
 }
 
-/// The error's type has been changed on the way; the word gets through.
+/// An error that the layers can't look into, and that contains the breaker's.
+#[derive(Debug)]
+struct Opaque(BreakerError<Oops>);
+
+/// The error's type has been changed on the way; it still contains the rejection.
 #[tokio::test(start_paused = true)]
 async fn a_rejection_is_known_through_middleware_that_changes_the_error() {
     let (circuit, budget) = (open(), one_token());
@@ -112,8 +116,9 @@ async fn a_rejection_is_known_through_middleware_that_changes_the_error() {
     let config = || RetryConfig::default().shared_budget(budget.clone());
     let breaker = BreakerLayer::on(&circuit).layer(inner.clone());
 
-    let numbered = MapErr::new(breaker.clone(), |_| 503_u16);
-    assert_eq!(ask(&mut RetryLayer::new(config().classify(ignorant())).layer(numbered), ()).await, Err(503));
+    let opaque = MapErr::new(breaker.clone(), Opaque);
+    let error = ask(&mut RetryLayer::new(config().classify(ignorant())).layer(opaque), ()).await.unwrap_err();
+    assert!(error.0.rejection().is_some());
     assert_eq!(circuit.stats().total_rejected, 1);
 
     let boxed = BoxCloneService::new(MapErr::new(breaker, BoxError::from));
@@ -184,13 +189,13 @@ async fn a_permanent_error_is_not_retried_through_a_breaker() {
 async fn an_attempt_cut_off_counts_as_a_failure_in_the_breaker_inside() {
     let circuit = circuit(2);
     let config = RetryConfig::default()
-        .timeouts(Timeouts::attempt(secs(1)).answer(|_| Err(Oops(408))))
+        .timeouts(Timeouts::attempt(secs(1)).answer(|_| Err(Opaque(BreakerError::Inner(Oops(408))))))
         .classify(ignorant())
         .retries(3);
     let breaker = BreakerLayer::on(&circuit).layer(Scripted::<&str>::new([Hang]));
-    let inner = MapErr::new(breaker, |error: BreakerError<Oops>| error.into_inner().unwrap_or(Oops(503)));
-    let mut service = RetryLayer::new(config).layer(inner);
-    assert_eq!(ask(&mut service, ()).await, Err(Oops(503)), "two are cut off, the third is rejected");
+    let mut service = RetryLayer::new(config).layer(MapErr::new(breaker, Opaque));
+    let error = ask(&mut service, ()).await.unwrap_err();
+    assert!(error.0.rejection().is_some(), "two are cut off, the third is rejected");
     let stats = circuit.stats();
     assert_eq!((stats.total_failures, stats.total_dropped, stats.total_rejected), (2, 0, 1));
 }

@@ -1,12 +1,12 @@
 use std::{
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use pin_project_lite::pin_project;
 
 use super::{Answered, Unanswered};
-use crate::call_context::result_note;
+use crate::call_context::result_note::{self, Note};
 
 /// Puts beside what a future gives how it was got: for `run` of a [`RetryLayer`](crate::RetryLayer), or the call of a service.
 ///
@@ -41,8 +41,8 @@ where
 pub fn answered_blocking<Res, Err>(
     function: impl FnOnce() -> Result<Res, Err>,
 ) -> Result<Answered<Res>, Unanswered<Err>> {
-    result_note::reset();
-    tell(function())
+    let (result, note) = result_note::call(function);
+    report(result, note)
 }
 
 pin_project! {
@@ -61,19 +61,16 @@ where
     type Output = Result<Answered<Res>, Unanswered<Err>>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        result_note::reset();
-        Poll::Ready(tell(ready!(self.project().future.poll(cx))))
+        let (polled, note) = result_note::poll(self.project().future, cx);
+        polled.map(|result| report(result, note))
     }
 }
 
-fn tell<Res, Err>(result: Result<Res, Err>) -> Result<Answered<Res>, Unanswered<Err>> {
-    let said = result_note::take(&result);
-    let how = said.unwrap_or_default();
-    let result = match result {
+fn report<Res, Err>(result: Result<Res, Err>, note: Note) -> Result<Answered<Res>, Unanswered<Err>> {
+    let noted = note.take(&result);
+    let how = noted.unwrap_or_default();
+    result_note::forward_mapped(result, noted, |result| match result {
         Ok(response) => Ok(Answered { response, how }),
         Err(error) => Err(Unanswered { error, how }),
-    };
-    // Whoever is further out hears it too.
-    result_note::forward(&result, said);
-    result
+    })
 }

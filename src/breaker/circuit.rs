@@ -10,7 +10,15 @@ use super::{
     state::Mode,
     window::Counts,
 };
-use crate::{Classifier, Name, call_context::result_note, classify::Errors, observe::Event};
+use crate::{
+    Classifier, Name,
+    call_context::result_note::{self, Note},
+    classify::{
+        Errors,
+        evidence::{examine, recognise},
+    },
+    observe::Event,
+};
 
 /// A circuit to watch and to steer, alone or under any number of layers and services: clones are handles of the same one.
 ///
@@ -64,6 +72,11 @@ impl<C> Circuit<C> {
 
     /// Asks for leave to make one call.
     ///
+    /// A layer around that gets an error which contains the [`Rejection`] (as it is, as a source, in a box) takes that error for the
+    /// rejection: a retry doesn't try again, an outer breaker doesn't count it. Code that drops the rejection and fails for another
+    /// reason has failed. So has code that drops it and returns an error which doesn't contain it: keep the rejection as the source. See
+    /// [the classifiers' page](crate::classify#rejections).
+    ///
     /// # Errors
     ///
     /// A [`Rejection`] if the circuit is open, or half-open with all its probes on their way, or if it admits only a share of the
@@ -88,7 +101,7 @@ impl<C> Circuit<C> {
     fn admit_unless_rejected(&self) -> Result<Permit, Rejection> {
         self.ask(Asking::Request).inspect_err(|rejection| {
             self.count_rejection(&self.tenant.settings.load(), rejection.name(), rejection.retry_in());
-            result_note::annotate_error(rejection.cause());
+            result_note::annotate_error::<Rejection>(rejection.cause());
         })
     }
 
@@ -139,8 +152,9 @@ impl<C> Circuit<C> {
     where
         F: Future<Output = Result<T, E>>,
         C: Classifier<(), T, E>,
+        E: 'static,
     {
-        let permit = self.admit().map_err(BreakerError::Rejected)?;
+        let permit = self.admit().map_err(rejected)?;
         self.call_with(permit, function).await
     }
 
@@ -162,12 +176,11 @@ impl<C> Circuit<C> {
     pub fn call_blocking<T, E>(&self, function: impl FnOnce() -> Result<T, E>) -> Result<T, BreakerError<E>>
     where
         C: Classifier<(), T, E>,
+        E: 'static,
     {
-        let permit = self.admit().map_err(BreakerError::Rejected)?;
-        result_note::reset();
-        let result = function();
-        self.end(permit, &result);
-        result.map_err(BreakerError::Inner)
+        let permit = self.admit().map_err(rejected)?;
+        let (result, note) = result_note::call(function);
+        self.end(permit, result, note)
     }
 
     /// Calls an async function as a probe of one's own, if the circuit wants one now: for circuits whose
@@ -184,8 +197,9 @@ impl<C> Circuit<C> {
     where
         F: Future<Output = Result<T, E>>,
         C: Classifier<(), T, E>,
+        E: 'static,
     {
-        let permit = self.ask(Asking::Probe).map_err(BreakerError::Rejected)?;
+        let permit = self.ask(Asking::Probe).map_err(rejected)?;
         self.call_with(permit, function).await
     }
 
@@ -203,6 +217,7 @@ impl<C> Circuit<C> {
     where
         F: Future<Output = Result<T, E>>,
         C: Classifier<(), T, E>,
+        E: 'static,
     {
         loop {
             let wait = match self.state() {
@@ -225,30 +240,32 @@ impl<C> Circuit<C> {
     where
         F: Future<Output = Result<T, E>>,
         C: Classifier<(), T, E>,
+        E: 'static,
     {
         let mut call = std::pin::pin!(function());
-        let result = std::future::poll_fn(|cx| {
-            result_note::reset();
+        let (result, note) = std::future::poll_fn(|cx| {
             permit.blame(true);
-            let polled = call.as_mut().poll(cx);
+            let (polled, note) = result_note::poll(call.as_mut(), cx);
             permit.blame(polled.is_ready());
-            polled
+            polled.map(|result| (result, note))
         })
         .await;
-        self.end(permit, &result);
-        result.map_err(BreakerError::Inner)
+        self.end(permit, result, note)
     }
 
     /// Ends the call of a function by what it came to. The memo is made only now: one that is held while the function runs names
     /// `E`, and if there is a lifetime in that, as in `Box<dyn Error>`, the compiler can't see that the call may be spawned.
-    fn end<T, E>(&self, permit: Permit, result: &Result<T, E>)
+    fn end<T, E>(&self, permit: Permit, result: Result<T, E>, note: Note) -> Result<T, BreakerError<E>>
     where
         C: Classifier<(), T, E>,
+        E: 'static,
     {
-        let said = result_note::take(result);
-        Judge::new(permit, &self.classifier, self.classifier.memo(&()), AtOnce).judge(result, said.as_ref());
-        // Whoever is further out hears it too.
-        result_note::forward(result, said);
+        let said = examine(&result, note, |outcome| self.classifier.origin(outcome));
+        Judge::new(permit, &self.classifier, self.classifier.memo(&()), AtOnce).judge(&result, said.as_ref());
+        if said.is_some_and(|how| how.is_held) {
+            recognise::<E>();
+        }
+        result_note::forward_mapped(result, said, |result| result.map_err(BreakerError::Inner))
     }
 
     /// The name given in the config.
@@ -404,6 +421,12 @@ impl<C> Circuit<C> {
     fn rejection(&self, settings: &Settings, refused: Refused) -> Rejection {
         Rejection::new(self.tenant.name(settings).clone(), refused)
     }
+}
+
+/// The error of a function that wasn't called.
+fn rejected<E: 'static>(rejection: Rejection) -> BreakerError<E> {
+    recognise::<E>();
+    BreakerError::Rejected(rejection)
 }
 
 impl Tenant {

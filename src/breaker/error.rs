@@ -1,7 +1,7 @@
 use std::{error::Error, fmt, time::Duration};
 
 use super::{State, refused::Refused};
-use crate::{Cause, Elapsed, Name};
+use crate::{Cause, Elapsed, Name, call_context::live_rejections::Counted};
 
 /// The breaker's no: the call wasn't made. It knows when to come back.
 #[derive(Clone, PartialEq, Eq)]
@@ -9,11 +9,12 @@ use crate::{Cause, Elapsed, Name};
 pub struct Rejection {
     name: Name,
     refused: Refused,
+    counted: Counted,
 }
 
 impl Rejection {
     pub(crate) fn new(name: Name, refused: Refused) -> Self {
-        Self { name, refused }
+        Self { name, refused, counted: Counted::new() }
     }
 
     /// The circuit's name.

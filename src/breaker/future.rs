@@ -11,12 +11,21 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{OnRejection, Permit, Rejection};
-use crate::{Classifier, How, Verdict, call_context::result_note, readiness::Readiness, seldom::Seldom};
+use crate::{
+    Classifier, How, Verdict,
+    call_context::{
+        live_rejections,
+        result_note::{self, Note},
+    },
+    classify::evidence::{examine, recognise},
+    readiness::Readiness,
+    seldom::Seldom,
+};
 
 pin_project! {
     /// One call through a circuit.
     ///
-    /// `F` is the service's future, `J` what judges it, `R` what is done about a rejection. There are no bounds on them, on
+    /// `F` is the service's future, `J` what judges it, `R` what answers a rejection. There are no bounds on them, on
     /// purpose: a spawned task holds this future, and the compiler can't prove bounds there for types with a lifetime in them,
     /// such as a boxed error.
     ///
@@ -89,7 +98,7 @@ impl<Res> Ends<Res> for AtOnce {
 pub(crate) type Future<S, C, R, Req, E> = ResponseFuture<
     <S as Service<Req>>::Future,
     Judge<C, <C as Classifier<Req, <S as Service<Req>>::Response, <S as Service<Req>>::Error>>::Memo, Req, E>,
-    R,
+    Rejecting<R, C>,
 >;
 
 const DONE: &str = "polled after completion";
@@ -102,13 +111,50 @@ impl<F, C, M, R, Req, E> ResponseFuture<F, Judge<C, M, Req, E>, R> {
     pub(super) fn unready(judge: Judge<C, M, Req, E>, readiness: Readiness) -> Self {
         Self { call: Call::Uncalled { why: Some(Uncalled::Unready(readiness)).into() }, judge: Some(judge.parked()) }
     }
+}
 
-    pub(super) fn rejected(rejection: Rejection, on_rejection: R) -> Self {
-        Self { call: Call::Uncalled { why: Some(Uncalled::Rejected(rejection, on_rejection)).into() }, judge: None }
+impl<F, C, M, R, Req, E> ResponseFuture<F, Judge<C, M, Req, E>, Rejecting<R, C>> {
+    pub(super) fn rejected(rejection: Rejection, on_rejection: R, classifier: C) -> Self {
+        let why = Uncalled::Rejected(rejection, Rejecting { on_rejection, classifier });
+        Self { call: Call::Uncalled { why: Some(why).into() }, judge: None }
     }
 }
 
-impl<F, C, R, Req, E, Res, Err> future::Future for ResponseFuture<F, Judge<C, C::Memo, Req, E>, R>
+/// What it takes to answer a call that was rejected.
+pub struct Rejecting<R, C> {
+    on_rejection: R,
+    classifier: C,
+}
+
+impl<R, C> Rejecting<R, C> {
+    /// What the caller gets: marked as a rejection if it is a response that can be.
+    fn reject<E, Req, Res, Err>(self, rejection: Rejection) -> Result<E::Answer, R::Error>
+    where
+        R: OnRejection<Res, Err>,
+        C: Classifier<Req, Res, Err>,
+        E: Ends<Res>,
+        Err: 'static,
+    {
+        let Self { on_rejection, classifier } = self;
+        let (cause, floor) = (rejection.cause(), live_rejections::without_one());
+        let mark = classifier.rejection_mark().map(|mark| (mark, rejection.clone()));
+        let result = on_rejection.reject(rejection).map(|mut response| {
+            if let Some((mark, rejection)) = mark {
+                mark(&mut response, rejection);
+            }
+            E::answer(response, None)
+        });
+        // Before the note is written: it is code from outside.
+        drop((on_rejection, classifier));
+        if result.is_err() {
+            recognise::<Err>();
+        }
+        result_note::annotate(&result, cause, floor);
+        result
+    }
+}
+
+impl<F, C, R, Req, E, Res, Err> future::Future for ResponseFuture<F, Judge<C, C::Memo, Req, E>, Rejecting<R, C>>
 where
     F: future::Future<Output = Result<Res, Err>>,
     C: Classifier<Req, Res, Err>,
@@ -120,30 +166,26 @@ where
 
     #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        result_note::reset();
         let this = self.project();
         match (this.call.project(), this.judge) {
             (CallProj::Running { future }, Some(judge)) if !judge.has_judged() => {
                 let blame = Blame(judge);
-                let polled = future.poll(cx);
+                let (polled, note) = result_note::poll(future, cx);
                 blame.lift();
                 // Where it is, until it is known to be a response: to take an outcome out of its poll is to move it.
                 match polled {
-                    Poll::Ready(Ok(response)) if result_note::is_empty() => {
+                    Poll::Ready(Ok(response))
+                        if note.is_empty() && !judge.classifier.origin(Ok(&response)).is_rejected() =>
+                    {
                         Poll::Ready(Ok(judge.settle_response::<_, Err>(response)))
                     }
-                    Poll::Ready(result) => Poll::Ready(judge.settle::<R, _, _>(result)),
+                    Poll::Ready(result) => Poll::Ready(judge.settle::<R, _, _>(result, note)),
                     Poll::Pending => Poll::Pending,
                 }
             }
             (CallProj::Uncalled { why }, judge) => match (why.take(), judge) {
-                (Some(Uncalled::Rejected(rejection, on_rejection)), _) => {
-                    let cause = rejection.cause();
-                    let result = on_rejection.reject(rejection).map(|response| E::answer(response, None));
-                    // Before anything is said, as it is somebody else's code.
-                    drop(on_rejection);
-                    result_note::annotate(&result, cause);
-                    Poll::Ready(result)
+                (Some(Uncalled::Rejected(rejection, rejecting)), _) => {
+                    Poll::Ready(rejecting.reject::<E, _, _, _>(rejection))
                 }
                 (Some(Uncalled::Unready(readiness)), Some(judge)) => {
                     Poll::Ready(judge.answer_unready::<R, _, _>(readiness))
@@ -208,17 +250,20 @@ impl<C, M, Req, E> Judge<C, M, Req, E> {
 
     /// Judges what the service has answered: what the caller gets. Whoever is further out hears what was said of it, too.
     #[cold]
-    fn settle<R, Res, Err>(&mut self, result: Result<Res, Err>) -> Result<E::Answer, R::Error>
+    fn settle<R, Res, Err>(&mut self, result: Result<Res, Err>, note: Note) -> Result<E::Answer, R::Error>
     where
         C: Classifier<Req, Res, Err, Memo = M>,
         R: OnRejection<Res, Err>,
         E: Ends<Res>,
+        Err: 'static,
     {
-        let said = result_note::take(&result);
+        let said = examine(&result, note, |outcome| self.classifier.origin(outcome));
         let permit = self.judge(&result, said.as_ref());
-        let result = result.map(|response| E::answer(response, permit));
-        result_note::forward(&result, said);
-        result.map_err(R::pass)
+        if said.is_some_and(|how| how.is_held) {
+            recognise::<Err>();
+        }
+        let map = |result: Result<Res, Err>| result.map(|response| E::answer(response, permit)).map_err(R::pass);
+        result_note::forward_mapped(result, said, map)
     }
 
     /// What the caller gets whose service wasn't ready.
@@ -231,7 +276,7 @@ impl<C, M, Req, E> Judge<C, M, Req, E> {
         Err: 'static,
     {
         let error = readiness.take_error().expect("`poll_ready` and `call` are of one request type");
-        self.settle::<R, _, _>(Err(error))
+        self.settle::<R, _, _>(Err(error), Note::NONE)
     }
 
     /// The permit, if the call goes on beyond its response; otherwise it has ended.

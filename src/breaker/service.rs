@@ -102,7 +102,10 @@ where
     R: Clone,
 {
     if let Some(refused) = gate.refused() {
-        return Elsewhere { made: ResponseFuture::rejected(circuit.reject(refused), on_rejection.clone()), _more: 0 };
+        return Elsewhere {
+            made: ResponseFuture::rejected(circuit.reject(refused), on_rejection.clone(), circuit.classifier.clone()),
+            _more: 0,
+        };
     }
     let (asked, readiness) = gate.enter(circuit);
     begin_as_asked(circuit, asked, (inner, readiness), (on_rejection, ends), request)
@@ -151,7 +154,7 @@ where
         Err(rejection) => {
             // A readiness error that no call was the outcome of would be held against the probe, much later.
             *readiness = Readiness::default();
-            ResponseFuture::rejected(rejection, on_rejection.clone())
+            ResponseFuture::rejected(rejection, on_rejection.clone(), circuit.classifier.clone())
         }
         Ok(permit) if !readiness.has_failed() => run(circuit, permit, inner, ends, request),
         Ok(permit) => {

@@ -1,6 +1,8 @@
 use std::fmt;
 
-use super::{Classifier, LetGo};
+#[cfg(feature = "breaker")]
+use super::RejectionMark;
+use super::{Classifier, LetGo, Origin};
 use crate::{Verdict, time::Instant};
 
 /// Begins a chain: the first one with an opinion wins.
@@ -93,6 +95,15 @@ where
     fn let_go(&self, outcome: Result<Res, Err>) -> Result<LetGo, Result<Res, Err>> {
         self.0.let_go(outcome)
     }
+
+    fn origin(&self, outcome: Result<&Res, &Err>) -> Origin {
+        self.0.origin(outcome)
+    }
+
+    #[cfg(feature = "breaker")]
+    fn rejection_mark(&self) -> Option<RejectionMark<Res>> {
+        self.0.rejection_mark()
+    }
 }
 
 /// One, or if it has no opinion another. See [`Chain::or`].
@@ -125,6 +136,15 @@ where
 
     fn let_go(&self, outcome: Result<Res, Err>) -> Result<LetGo, Result<Res, Err>> {
         self.0.let_go(outcome).or_else(|outcome| self.1.let_go(outcome))
+    }
+
+    fn origin(&self, outcome: Result<&Res, &Err>) -> Origin {
+        self.0.origin(outcome).or_else(|| self.1.origin(outcome))
+    }
+
+    #[cfg(feature = "breaker")]
+    fn rejection_mark(&self) -> Option<RejectionMark<Res>> {
+        self.0.rejection_mark().or_else(|| self.1.rejection_mark())
     }
 }
 
@@ -179,6 +199,15 @@ where
 
     fn let_go(&self, outcome: Result<Res, Err>) -> Result<LetGo, Result<Res, Err>> {
         self.said.let_go(outcome)
+    }
+
+    fn origin(&self, outcome: Result<&Res, &Err>) -> Origin {
+        self.said.origin(outcome)
+    }
+
+    #[cfg(feature = "breaker")]
+    fn rejection_mark(&self) -> Option<RejectionMark<Res>> {
+        self.said.rejection_mark()
     }
 }
 

@@ -1,5 +1,8 @@
 use std::pin::Pin;
 
+use super::Origin;
+#[cfg(feature = "breaker")]
+use crate::Rejection;
 use crate::{Verdict, time::Instant};
 
 /// Judges an outcome. It may look at the request before the call, without a copy of it: what it needs is its memo.
@@ -64,7 +67,29 @@ pub trait Classifier<Req, Res, Err> {
     fn let_go(&self, outcome: Result<Res, Err>) -> Result<LetGo, Result<Res, Err>> {
         Err(outcome)
     }
+
+    /// Whether a breaker made this outcome in place of the service, as far as the value itself says. The layers ask this
+    /// before [`classify`](Self::classify): a rejection isn't retried, and isn't counted by a breaker, whatever the verdict.
+    ///
+    /// [`Origin::Unknown`] unless it is written. Then an error is inspected by the layers themselves where they can (see
+    /// [the page](crate::classify#rejections)). To be written by classifiers of responses that can carry a mark, and of errors
+    /// that the layers can't look into.
+    fn origin(&self, outcome: Result<&Res, &Err>) -> Origin {
+        let _ = outcome;
+        Origin::Unknown
+    }
+
+    /// How to mark a response that a breaker has made in place of an answer, so that [`origin`](Self::origin) finds the
+    /// mark. `None` where responses can't carry one.
+    #[cfg(feature = "breaker")]
+    fn rejection_mark(&self) -> Option<RejectionMark<Res>> {
+        None
+    }
 }
+
+/// Puts a rejection into a response that stands for it.
+#[cfg(feature = "breaker")]
+pub type RejectionMark<Res> = fn(&mut Res, Rejection);
 
 /// Ends an outcome that isn't needed any more: reads a response to its end, say, so that its connection can be used again.
 pub type LetGo = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -98,5 +123,14 @@ where
 
     fn let_go(&self, outcome: Result<Res, Err>) -> Result<LetGo, Result<Res, Err>> {
         (**self).let_go(outcome)
+    }
+
+    fn origin(&self, outcome: Result<&Res, &Err>) -> Origin {
+        (**self).origin(outcome)
+    }
+
+    #[cfg(feature = "breaker")]
+    fn rejection_mark(&self) -> Option<RejectionMark<Res>> {
+        (**self).rejection_mark()
     }
 }

@@ -1,4 +1,4 @@
-use super::{Classifier, Sources, classifier::by_default, opened::opened, walk::Walk};
+use super::{Classifier, Origin, Sources, classifier::by_default, evidence, opened::opened, walk::Walk};
 use crate::Verdict;
 
 /// The default: a response is a success, an error is transient, unless more is known about it.
@@ -92,6 +92,10 @@ where
 
     fn opinion(&self, (): &(), outcome: Result<&Res, &Err>) -> Option<Verdict> {
         outcome.err().and_then(|error| known(error))
+    }
+
+    fn origin(&self, outcome: Result<&Res, &Err>) -> Origin {
+        outcome.err().map_or(Origin::Unknown, |error| evidence::of_chain(error))
     }
 }
 

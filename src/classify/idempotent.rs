@@ -1,6 +1,8 @@
 use std::fmt;
 
-use super::{Classifier, LetGo};
+#[cfg(feature = "breaker")]
+use super::RejectionMark;
+use super::{Classifier, LetGo, Origin};
 use crate::{Verdict, time::Instant};
 
 /// Another classifier, for a service some of whose requests must not take effect twice. The failures of those get the mark
@@ -62,6 +64,15 @@ where
 
     fn let_go(&self, outcome: Result<Res, Err>) -> Result<LetGo, Result<Res, Err>> {
         self.classifier.let_go(outcome)
+    }
+
+    fn origin(&self, outcome: Result<&Res, &Err>) -> Origin {
+        self.classifier.origin(outcome)
+    }
+
+    #[cfg(feature = "breaker")]
+    fn rejection_mark(&self) -> Option<RejectionMark<Res>> {
+        self.classifier.rejection_mark()
     }
 }
 

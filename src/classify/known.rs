@@ -91,7 +91,7 @@ fn is_plain<E: Error + 'static>(link: &(dyn Error + 'static)) -> bool {
 }
 
 /// If it is an `E`, or one in a box or shared, which is what a source often is.
-fn as_known<'a, E: Error + 'static>(link: &'a (dyn Error + 'static)) -> Option<&'a E> {
+pub(super) fn as_known<'a, E: Error + 'static>(link: &'a (dyn Error + 'static)) -> Option<&'a E> {
     link.downcast_ref::<E>()
         .or_else(|| link.downcast_ref::<Box<E>>().map(|boxed| &**boxed))
         .or_else(|| link.downcast_ref::<Arc<E>>().map(|shared| &**shared))

@@ -5,7 +5,7 @@ mod scan;
 use std::{any::Any, error::Error, fmt, sync::Arc};
 
 use self::rules::Rules;
-use super::{Classifier, Sources, opened::opened};
+use super::{Classifier, Origin, Sources, evidence, opened::opened};
 use crate::{Invalid, Verdict};
 
 /// Judges errors by their text: a list of patterns, each with a verdict. A last resort, for errors that say what they are in
@@ -126,6 +126,10 @@ where
 
     fn opinion(&self, (): &(), outcome: Result<&Res, &Err>) -> Option<Verdict> {
         outcome.err().and_then(|error| self.0.rules.judge_chain(error))
+    }
+
+    fn origin(&self, outcome: Result<&Res, &Err>) -> Origin {
+        outcome.err().map_or(Origin::Unknown, |error| evidence::of_chain(error))
     }
 }
 

@@ -24,7 +24,7 @@
 //! tower-recourse = "0.1"
 //! ```
 //!
-//! A breaker's rejection needs no line here: the layers know it before any classifier is asked.
+//! A breaker's rejection needs no line here: the layers recognise it before they ask a classifier.
 //!
 //! # Which one
 //!
@@ -116,6 +116,22 @@
 //! # }
 //! ```
 //!
+//! # Rejections
+//!
+//! A breaker's rejection isn't retried, isn't counted by an outer breaker, and calls the first fallback, whatever the classifier says. The
+//! layers recognise it by the result itself:
+//!
+//! | result | is a rejection if |
+//! |---|---|
+//! | [`BreakerError`](crate::BreakerError), [`Rejection`](crate::Rejection), a boxed error, any error that [`Errors`] looks into | it is one, or an error in its source chain is |
+//! | any [`Error`](std::error::Error), with [`Sources`] as the classifier | the same |
+//! | a response of HTTP or gRPC, with a classifier of `http` or `grpc`, alone or in a chain | the breaker has marked it: `http::rejection`. The mark is an extension, so it stays when a layer changes the body's type, on other tasks, and in later polls |
+//! | any other error | a breaker rejected in the same poll, and the error still contains the [`Rejection`](crate::Rejection) |
+//! | any other response | a breaker made it in the same poll, and it still has the type that the breaker returned |
+//!
+//! Everything else is an ordinary outcome. So keep the rejection when you make an error of your own of it, and put a closure that
+//! classifies HTTP responses [first] in a chain with `http::Statuses`, which reads the mark.
+//!
 //! # What a failure carries besides its kind
 //!
 //! - **A delay that the other side asked for**: [`Verdict::retry_after`](crate::Verdict::retry_after). It refines a retry and never makes one.
@@ -127,6 +143,7 @@
 mod chain;
 mod classifier;
 mod errors;
+pub(crate) mod evidence;
 mod from_fn;
 mod idempotent;
 mod into_opinion;
@@ -138,8 +155,11 @@ mod sources;
 mod walk;
 
 pub use chain::{Chain, Or, Otherwise, Refine, first};
+#[cfg(feature = "breaker")]
+pub use classifier::RejectionMark;
 pub use classifier::{Classifier, LetGo};
 pub use errors::Errors;
+pub use evidence::Origin;
 pub use from_fn::{FromErrorFn, FromFn, FromMemoFn, errors, outcomes, with_memo};
 pub use idempotent::Idempotent;
 pub use into_opinion::IntoOpinion;

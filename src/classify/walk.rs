@@ -57,7 +57,7 @@ fn without_proof(verdict: Verdict) -> Verdict {
 }
 
 /// The link after this one. A shared error hands out its own source and not the error that it shares.
-fn beneath<'a>(link: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+pub(super) fn beneath<'a>(link: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
     match link.downcast_ref::<Arc<dyn Error + Send + Sync>>() {
         Some(shared) => Some(&**shared),
         None => link.source(),

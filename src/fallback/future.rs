@@ -14,7 +14,8 @@ use tower_service::Service;
 use super::{Backup, Failed, layer::About, on_failure::OnFailure, standby::Standby};
 use crate::{
     Cause, Classifier, FailureKind, How, Verdict,
-    call_context::result_note,
+    call_context::result_note::{self, Note},
+    classify::evidence::examine,
     how::Tried,
     observe::Event,
     readiness::Readiness,
@@ -83,6 +84,8 @@ struct FailedPrimary<J, Res, Err> {
     on_failure: J,
     about: Arc<About>,
     tried: Tried,
+    /// Whether the result contains the rejection that is the cause.
+    is_held: bool,
     cause: Cause,
     result: Result<Res, Err>,
 }
@@ -134,11 +137,13 @@ where
         let this = self.as_mut().project();
         let then = match (this.step.project(), &mut *this.spare) {
             (StepProj::Primary { future }, Some(spare)) => {
-                result_note::reset();
+                let (polled, note) = result_note::poll(future, cx);
                 // Where it is, until it is known to be a response: to take an outcome out of its poll is to move it.
-                match future.poll(cx) {
+                match polled {
                     // The way of nearly every call. By value until that is known: what is lent to code elsewhere must lie in memory.
-                    Poll::Ready(Ok(response)) if result_note::is_empty() => {
+                    Poll::Ready(Ok(response))
+                        if note.is_empty() && !spare.classifier.origin(Ok(&response)).is_rejected() =>
+                    {
                         let verdict = spare.classifier.classify(&spare.memo, Ok(&response));
                         if !verdict.is_failure() {
                             result_note::reset();
@@ -147,7 +152,7 @@ where
                         }
                         Then::Follow(Ok(response), verdict)
                     }
-                    Poll::Ready(result) => Then::Judge(result),
+                    Poll::Ready(result) => Then::Judge(result, note),
                     Poll::Pending => return Poll::Pending,
                 }
             }
@@ -162,7 +167,7 @@ enum Then<R> {
     /// To look at the step: the primary isn't called, or isn't any more.
     Look,
     /// To judge what the primary came back with.
-    Judge(R),
+    Judge(R, Note),
     /// To do what this verdict asks for.
     Follow(R, Verdict),
 }
@@ -183,25 +188,21 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Result<Res, J::Error>> {
         let mut this = self.as_mut().project();
-        let (result, verdict) = match then {
-            Then::Judge(result) => (result, None),
-            Then::Follow(result, verdict) => (result, Some(verdict)),
+        let (result, note, verdict) = match then {
+            Then::Judge(result, note) => (result, note, None),
+            Then::Follow(result, verdict) => (result, Note::NONE, Some(verdict)),
             Then::Look => match this.step.as_mut().project() {
-                StepProj::Unready { readiness } => {
-                    result_note::reset();
-                    (Err(readiness.take_error().expect(DONE)), None)
-                }
+                StepProj::Unready { readiness } => (Err(readiness.take_error().expect(DONE)), Note::NONE, None),
                 StepProj::Backup { .. } => return self.poll_backup(cx),
                 StepProj::Primary { .. } | StepProj::Done => panic!("{DONE}"),
             },
         };
-        let said = result_note::take(&result);
         let Spare { standby, classifier, memo, kept, .. } = this.spare.take().expect(DONE);
+        let said = examine(&result, note, |outcome| classifier.origin(outcome));
         let judge = || verdict.unwrap_or_else(|| classifier.classify(&memo, result.as_ref()));
         let Some(cause) = why_ask(said, judge) else {
             let said = if result.is_ok() { said } else { Some(said.unwrap_or_default().passed_by()) };
-            result_note::forward(&result, said);
-            return Poll::Ready(result.map_err(J::pass));
+            return Poll::Ready(result_note::forward_mapped(result, said, |result| result.map_err(J::pass)));
         };
         // The primary's future goes before the backup is called: what it holds may be what the backup needs.
         this.step.set(Step::Done);
@@ -210,17 +211,18 @@ where
         let (backup, on_failure) = standby.take_place();
         let answer = backup.answer(kept, Failed { cause, outcome: result.as_ref() });
         this.step.set(Step::Backup { future: answer });
-        let (tried, about) = (said.unwrap_or_default().tried(), Arc::clone(about));
-        *this.failed = Some(FailedPrimary { on_failure, about, tried, cause, result });
+        let (how, about) = (said.unwrap_or_default(), Arc::clone(about));
+        let (tried, is_held) = (how.tried(), how.is_held);
+        *this.failed = Some(FailedPrimary { on_failure, about, tried, is_held, cause, result });
         self.poll_backup(cx)
     }
 
     fn poll_backup(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Res, J::Error>> {
-        result_note::reset();
         let this = self.project();
         let StepProj::Backup { future } = this.step.project() else { panic!("{DONE}") };
-        let answer = ready!(future.poll(cx));
-        let said = result_note::take(&answer);
+        let (polled, note) = result_note::poll(future, cx);
+        let answer = ready!(polled);
+        let said = note.take(&answer);
         Poll::Ready(this.failed.take().expect(DONE).settle(answer, said))
     }
 }
@@ -248,7 +250,7 @@ impl<J, Res, Err> FailedPrimary<J, Res, Err> {
     where
         J: OnFailure<Err, E>,
     {
-        let Self { on_failure, about, tried, cause, result } = self;
+        let Self { on_failure, about, tried, is_held, cause, result } = self;
         let backup = match answer {
             Ok(answer) => {
                 let fallback = about.name.as_literal().unwrap_or("fallback");
@@ -259,8 +261,9 @@ impl<J, Res, Err> FailedPrimary<J, Res, Err> {
             Err(error) => error,
         };
         about.observers.tell(Event::FallbackFailed { name: &about.name, cause });
-        result_note::forward(&result, Some(tried.in_vain(cause)));
-        result.map_err(|primary| on_failure.both(primary, backup, cause))
+        let how = tried.in_vain(cause, is_held);
+        let join = |result: Result<Res, Err>| result.map_err(|primary| on_failure.both(primary, backup, cause));
+        result_note::forward_mapped(result, Some(how), join)
     }
 }
 

@@ -6,7 +6,11 @@ use super::{
     fault::Fault,
     told::{Pushback, Seen, Told},
 };
-use crate::{Classifier, Failure, FailureKind, Sent, Verdict};
+use crate::{
+    Classifier, Failure, FailureKind, Sent, Verdict,
+    classify::{Origin, RejectionMark},
+    http::mark,
+};
 
 /// What the outcome of a gRPC call means to a breaker. A failure is what tells of a service that is down or broken:
 ///
@@ -48,6 +52,15 @@ where
             Verdict::Failure(failure) if failure.kind() != FailureKind::Rejected => by_fault(fault.code, failure),
             verdict => verdict,
         }
+    }
+
+    #[inline]
+    fn origin(&self, outcome: Result<&Response<R>, &E>) -> Origin {
+        mark::origin(outcome)
+    }
+
+    fn rejection_mark(&self) -> Option<RejectionMark<Response<R>>> {
+        Some(mark::mark_rejection)
     }
 }
 

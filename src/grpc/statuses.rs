@@ -8,7 +8,12 @@ use super::{
     timeout,
     told::{Pushback, Seen, Told},
 };
-use crate::{Classifier, FailureKind, Sent, Verdict, http::Deadline, time::Instant};
+use crate::{
+    Classifier, FailureKind, Sent, Verdict,
+    classify::{Origin, RejectionMark},
+    http::{Deadline, mark},
+    time::Instant,
+};
 
 /// What the outcome of a gRPC call means to a retry: by its status, from the headers or from the trailers that a
 /// [`PeekLayer`](super::PeekLayer) has seen, or by the error.
@@ -125,6 +130,15 @@ where
 
     fn deadline(&self, memo: &Option<Instant>) -> Option<Instant> {
         *memo
+    }
+
+    #[inline]
+    fn origin(&self, outcome: Result<&Response<R>, &E>) -> Origin {
+        mark::origin(outcome)
+    }
+
+    fn rejection_mark(&self) -> Option<RejectionMark<Response<R>>> {
+        Some(mark::mark_rejection)
     }
 }
 

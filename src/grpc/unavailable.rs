@@ -3,7 +3,7 @@ use std::time::Duration;
 use ::http::{HeaderValue, Response, header::CONTENT_TYPE};
 
 use super::{Code, told};
-use crate::{Rejection, breaker::OnRejection};
+use crate::{Rejection, breaker::OnRejection, http::mark_rejection};
 
 /// What a breaker answers in place of an error: UNAVAILABLE, without messages, with a `grpc-retry-pushback-ms` of the time after which
 /// a call may be admitted, if that is known. It is at least 1 ms: some clients hang on a pushback of 0.
@@ -38,6 +38,7 @@ impl<B: Default, Err> OnRejection<Response<B>, Err> for Unavailable {
         if let Some(retry_in) = rejection.retry_in() {
             headers.insert(told::PUSHBACK, milliseconds(retry_in).into());
         }
+        mark_rejection(&mut response, rejection);
         Ok(response)
     }
 

@@ -11,8 +11,8 @@ macro_rules! classes {
 
         use crate::{
             Classifier, Sent, Verdict,
-            classify::{Errors, LetGo},
-            http::{Remembered, drain, first_frame::broke_off, retry_after},
+            classify::{Errors, LetGo, Origin, RejectionMark},
+            http::{Remembered, drain, first_frame::broke_off, mark, retry_after},
             time::Instant,
         };
 
@@ -66,6 +66,15 @@ macro_rules! classes {
 
             fn let_go(&self, outcome: Result<Response<R>, E>) -> Result<LetGo, Result<Response<R>, E>> {
                 outcome.map(|response| drain::up_to(response.into_body(), drain::MOST)).map_err(Err)
+            }
+
+            #[inline]
+            fn origin(&self, outcome: Result<&Response<R>, &E>) -> Origin {
+                mark::origin(outcome)
+            }
+
+            fn rejection_mark(&self) -> Option<RejectionMark<Response<R>>> {
+                Some(mark::mark_rejection)
             }
         }
 

@@ -8,7 +8,8 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::call_context::result_note;
+use super::mark;
+use crate::{call_context::result_note, classify::evidence::correct};
 
 /// Puts [`How`](crate::How) the answer was got among the response's extensions. For the rest the response, and the error, stay what they are. To be
 /// the outermost of the layers that it is to tell of; see [`answered`](crate::answered) for what silences them.
@@ -83,14 +84,13 @@ where
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        result_note::reset();
-        let mut result = ready!(self.project().call.poll(cx));
-        let said = result_note::take(&result);
+        let (polled, note) = result_note::poll(self.project().call, cx);
+        let mut result = ready!(polled);
+        let how = correct(note.take(&result), mark::origin(result.as_ref()));
         if let Ok(response) = &mut result {
-            response.extensions_mut().insert(said.unwrap_or_default());
+            response.extensions_mut().insert(how.unwrap_or_default());
         }
-        // Whoever is further out hears it too.
-        result_note::forward(&result, said);
+        result_note::forward(&result, how);
         Poll::Ready(result)
     }
 }

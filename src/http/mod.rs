@@ -39,6 +39,7 @@
 //! | a breaker that waits for the end of the response's body | [`at_end`] |
 //! | how the answer was got, among the response's extensions | [`HowLayer`] |
 //! | what a breaker answers in place of a service that can't fail | [`Unavailable`] |
+//! | which responses a breaker has made | [`rejection`](rejection()) |
 //!
 //! # Server's delay
 //!
@@ -90,6 +91,7 @@ mod drain;
 pub mod first_frame;
 mod how;
 mod idempotency_key;
+pub(crate) mod mark;
 mod method;
 mod problem;
 mod rate_limit;
@@ -108,6 +110,7 @@ pub use deadline::Deadline;
 pub use first_frame::FirstFrameLayer;
 pub use how::{HowFuture, HowLayer, HowService};
 pub use idempotency_key::{IdempotencyKey, IdempotencyKeyLayer};
+pub use mark::{mark_rejection, rejection};
 pub use method::is_idempotent;
 pub use problem::Unavailable;
 pub use reconnect::{Reconnect, ReconnectFuture, ReconnectLayer};

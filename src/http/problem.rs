@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use ::http::{HeaderValue, Response, StatusCode, header};
 
+use super::mark_rejection;
 use crate::{Rejection, breaker::OnRejection};
 
 /// What a breaker answers in place of a service that can't fail: 503, with `Retry-After` in whole seconds, rounded up, and a small
@@ -43,6 +44,7 @@ impl<B: From<&'static str>, Err> OnRejection<Response<B>, Err> for Unavailable {
         if let Some(retry_in) = rejection.retry_in() {
             headers.insert(header::RETRY_AFTER, whole_seconds(retry_in).into());
         }
+        mark_rejection(&mut response, rejection);
         Ok(response)
     }
 

@@ -2,12 +2,12 @@ use ::http::{Request, Response, StatusCode};
 use ::http_body::Body;
 
 use super::{
-    Deadline, drain, first_frame::broke_off, is_idempotent, method::is_repeatable, method::was_in_early_data,
+    Deadline, drain, first_frame::broke_off, is_idempotent, mark, method::is_repeatable, method::was_in_early_data,
     retry_after,
 };
 use crate::{
     Classifier, FailureKind, Sent, Verdict,
-    classify::{Errors, LetGo},
+    classify::{Errors, LetGo, Origin, RejectionMark},
     time::Instant,
 };
 
@@ -201,6 +201,15 @@ where
             Err(error) => Err(Err(error)),
         }
     }
+
+    #[inline]
+    fn origin(&self, outcome: Result<&Response<R>, &E>) -> Origin {
+        mark::origin(outcome)
+    }
+
+    fn rejection_mark(&self) -> Option<RejectionMark<Response<R>>> {
+        Some(mark::mark_rejection)
+    }
 }
 
 /// What an HTTP outcome means to a breaker: 5xx and errors are failures, any other response is a success of the service. 429 is
@@ -224,5 +233,14 @@ impl<B, R, E: 'static> Classifier<Request<B>, Response<R>, E> for Health {
             Ok(_) => Verdict::Success,
             Err(_) => Classifier::<Request<B>, _, _>::classify(&Errors, &(), outcome),
         }
+    }
+
+    #[inline]
+    fn origin(&self, outcome: Result<&Response<R>, &E>) -> Origin {
+        mark::origin(outcome)
+    }
+
+    fn rejection_mark(&self) -> Option<RejectionMark<Response<R>>> {
+        Some(mark::mark_rejection)
     }
 }

@@ -16,8 +16,13 @@ use super::{
     waits::Waits,
 };
 use crate::{
-    Attempt, Cause, Classifier, Failure, FailureKind, Outcome, Sent, Verdict, call_context::budget_scope,
-    classify::LetGo, observe::Event, random, seldom::Seldom, time::Instant,
+    Attempt, Cause, Classifier, Failure, FailureKind, Outcome, Sent, Verdict,
+    call_context::budget_scope,
+    classify::{LetGo, Origin},
+    observe::Event,
+    random,
+    seldom::Seldom,
+    time::Instant,
 };
 
 /// What a [`RetryConfig`] keeps for one request.
@@ -111,6 +116,11 @@ where
 
     fn timed_out(&self, elapsed: Elapsed) -> Option<Result<Res, Err>> {
         self.answer.answer(elapsed)
+    }
+
+    #[inline]
+    fn origin(&self, outcome: Result<&Res, &Err>) -> Origin {
+        self.classifier.origin(outcome)
     }
 
     #[inline]

@@ -3,7 +3,12 @@
 use std::time::Duration;
 
 use super::{Decision, Elapsed, Limits, Policy, budget::AnyBudget};
-use crate::{Attempt, Cause, How, Outcome, call_context::result_note, time::Instant};
+use crate::{
+    Attempt, Cause, How, Outcome,
+    call_context::result_note::{self, Note},
+    classify::evidence::examine,
+    time::Instant,
+};
 
 /// What follows an outcome that isn't returned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,29 +59,30 @@ where
     (policy.decide(state, attempt, outcome), now)
 }
 
-/// What to do with an outcome: `None` to return it. Takes what was said of it, and says why it is returned.
+/// What to do with an outcome: `None` to return it, with a note that says why.
 pub(super) fn judge<P, Req, Res, Err>(
     policy: &P,
     state: &mut P::State,
     attempt: &Attempt,
-    result: &Result<Res, Err>,
+    (result, note): (&Result<Res, Err>, Note),
 ) -> Option<Next>
 where
     P: Policy<Req, Res, Err>,
+    Err: 'static,
 {
-    let said = result_note::take(result);
+    let said = examine(result, note, |outcome| policy.origin(outcome));
     let decided = decide(policy, state, attempt, result.as_ref(), said);
-    follow(policy, state, attempt, (result, said), decided)
+    follow(policy, state, attempt, said, decided).inspect_err(|&note| result_note::forward(result, note)).ok()
 }
 
-/// What comes of a decision: `None` to return the outcome. Says why it is returned.
+/// What comes of a decision: another attempt, or the note of the outcome, which is returned.
 pub(super) fn follow<P, Req, Res, Err>(
     policy: &P,
     state: &mut P::State,
     attempt: &Attempt,
-    (result, said): (&Result<Res, Err>, Option<How>),
+    said: Option<How>,
     (decision, now): (Decision, Option<Instant>),
-) -> Option<Next>
+) -> Result<Next, Option<How>>
 where
     P: Policy<Req, Res, Err>,
 {
@@ -85,33 +91,29 @@ where
         Decision::Resend => Next::Resend,
         Decision::Return(reason) => {
             let how = said.unwrap_or_default().with_failed(reason.cause()).with_attempts(attempt.number());
-            result_note::forward(result, (!how.is_plain()).then_some(how));
-            return None;
+            return Err((!how.is_plain()).then_some(how));
         }
     };
-    // For those who can't follow it.
-    result_note::forward(result, said);
     // Never sleep past the deadline, whatever the policy says.
     if now.and_then(|now| attempt.remaining(now)).is_some_and(|left| left <= next.delay()) {
-        refuse(policy, state, attempt, result, Cause::Deadline);
-        return None;
+        return Err(Some(refuse(policy, state, attempt, said, Cause::Deadline)));
     }
-    Some(next)
+    Ok(next)
 }
 
-/// The outcome is returned although the policy would have had another attempt. What was said of it is still known.
+/// The outcome is returned although the policy would have had another attempt: its note.
 pub(super) fn refuse<P, Req, Res, Err>(
     policy: &P,
     state: &mut P::State,
     attempt: &Attempt,
-    result: &Result<Res, Err>,
+    said: Option<How>,
     cause: Cause,
-) where
+) -> How
+where
     P: Policy<Req, Res, Err>,
 {
     policy.not_retried(state, attempt, cause);
-    let said = result_note::take(result).unwrap_or_default();
-    result_note::forward(result, Some(said.with_failed(Some(cause)).with_attempts(attempt.number())));
+    said.unwrap_or_default().with_failed(Some(cause)).with_attempts(attempt.number())
 }
 
 /// The first attempt of a request, and when it is cut off.

@@ -17,8 +17,12 @@ use tower_service::Service;
 use super::{Decision, Keep, Policy, Reason, course};
 use crate::{
     Attempt, Cause, How, Outcome,
-    call_context::{budget_scope::BudgetScope, result_note, timeout_scope},
-    classify::LetGo,
+    call_context::{
+        budget_scope::BudgetScope,
+        result_note::{self, Note},
+        timeout_scope,
+    },
+    classify::{LetGo, evidence::examine},
     readiness::Readiness,
     reservation::Release,
     seldom::Seldom,
@@ -115,7 +119,7 @@ enum Then<R> {
     /// To see whether the attempt's time is over.
     Limit,
     /// To judge what it came to.
-    Judge(R),
+    Judge(R, Note),
     /// To do what was decided about an untimed one.
     Follow(R, Decision),
 }
@@ -171,13 +175,13 @@ where
         let StepProj::Calling { future } = this.step.project() else { return otherwise(self, Then::Look, cx) };
         let Trying { policy, state, keep, kept, .. } = this.trying;
         let policy = &**policy;
-        result_note::reset();
         let within = BudgetScope::enter(course::budget(policy));
-        let polled = future.poll(cx);
+        let (polled, note) = result_note::poll(future, cx);
         this.attempt.account(within.is_some_and(BudgetScope::exit));
         match polled {
             Poll::Ready(Ok(response))
-                if result_note::is_empty()
+                if note.is_empty()
+                    && !policy.origin(Ok(&response)).is_rejected()
                     && this.attempt.is_plain()
                     && kept.as_ref().is_none_or(|kept| keep.is_kept(kept)) =>
             {
@@ -188,7 +192,7 @@ where
                 result_note::reset();
                 Poll::Ready(Ok(response))
             }
-            Poll::Ready(result) => otherwise(self, Then::Judge(result), cx),
+            Poll::Ready(result) => otherwise(self, Then::Judge(result, note), cx),
             // Nothing but the service can wake us.
             Poll::Pending if this.attempt.is_untimed() => Poll::Pending,
             Poll::Pending => otherwise(self, Then::Limit, cx),
@@ -205,10 +209,14 @@ where
         let mut steps = 0;
         loop {
             let answer = match then {
-                Then::Look => ready!(self.as_mut().poll_between(cx)).and_then(|came| self.as_mut().judge(came)),
+                Then::Look => {
+                    ready!(self.as_mut().poll_between(cx)).and_then(|came| self.as_mut().judge(came, Note::NONE))
+                }
                 // Without an answer to that it goes on, without a limit.
-                Then::Limit => ready!(self.as_mut().poll_limit(cx)).and_then(|came| self.as_mut().judge(came)),
-                Then::Judge(result) => self.as_mut().judge(Came::sent(result)),
+                Then::Limit => {
+                    ready!(self.as_mut().poll_limit(cx)).and_then(|came| self.as_mut().judge(came, Note::NONE))
+                }
+                Then::Judge(result, note) => self.as_mut().judge(Came::sent(result), note),
                 Then::Follow(result, decision) => self.as_mut().follow(Came::sent(result), None, (decision, None)),
             };
             if let Some(answer) = answer {
@@ -231,7 +239,6 @@ where
 
     /// The steps between two calls, and before the first one if the service wasn't ready. `None`: another step is to be looked at.
     fn poll_between(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<CameOf<S, K::Request>>> {
-        result_note::reset();
         let mut this = self.as_mut().project();
         let Trying { policy, keep, state, .. } = this.trying;
         let policy = &**policy;
@@ -316,15 +323,14 @@ where
                 _ => None,
             }
         });
-        result_note::reset();
         Poll::Ready(Some(Came { result, is_unsent, request }))
     }
 
     /// What the caller gets of an attempt that came to this, unless it is tried again.
-    fn judge(mut self: Pin<&mut Self>, came: CameOf<S, K::Request>) -> Option<Answer<S, K::Request>> {
+    fn judge(mut self: Pin<&mut Self>, came: CameOf<S, K::Request>, note: Note) -> Option<Answer<S, K::Request>> {
         let this = self.as_mut().project();
         let Trying { policy, keep, state, kept, .. } = this.trying;
-        let said = result_note::take(&came.result);
+        let said = examine(&came.result, note, |outcome| policy.origin(outcome));
         if came.is_unsent {
             // It may have reserved the call that isn't made, and others would wait for that until the next attempt.
             this.service.release();
@@ -347,15 +353,21 @@ where
         let policy = &**policy;
         let attempt = came.attempt(this.attempt, kept.is_some());
         let Came { result, request: unsent, .. } = came;
-        let Some(next) = course::follow(policy, state, &attempt, (&result, said), decided) else {
-            this.step.set(Step::Between);
-            return Some(result);
-        };
-        let again = || kept.as_mut().and_then(|kept| keep.again(kept));
-        let Some(request) = unsent.or_else(again) else {
-            course::refuse(policy, state, &attempt, &result, Cause::NotReplayable);
-            this.step.set(Step::Between);
-            return Some(result);
+        let next = course::follow(policy, state, &attempt, said, decided).and_then(|next| {
+            let again = || kept.as_mut().and_then(|kept| keep.again(kept));
+            match unsent.or_else(again) {
+                Some(request) => Ok((next, request)),
+                None => Err(Some(course::refuse(policy, state, &attempt, said, Cause::NotReplayable))),
+            }
+        });
+        let (next, request) = match next {
+            Ok(next) => next,
+            Err(note) => {
+                // Dropping the call runs other code, which may write notes of its own.
+                this.step.set(Step::Between);
+                result_note::forward(&result, note);
+                return Some(result);
+            }
         };
         // The failed outcome is let go before the wait, so that what it holds can be used meanwhile.
         let waiting = Before::Waiting { request, letting_go: policy.let_go(result) };

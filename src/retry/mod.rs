@@ -75,6 +75,14 @@
 //! once and for nothing. The reason is told to observers and to a fallback further out, and,
 //! through [`answered`](crate::answered), to the caller.
 //!
+//! # Rejections
+//!
+//! A [breaker](crate::breaker)'s rejection ends the request, and costs no budget, whatever the classifier says. It is recognised
+//! by what the result itself says; see [the classifiers' page](crate::classify#rejections) for the list. A result that doesn't say so is an ordinary
+//! outcome, and the classifier decides: an error into which a layer in between has made the rejection without keeping it
+//! (`map_err(|_| Down)`), or an error or response of a type that the layers can't look into and that arrives in another poll than the
+//! rejection. [`Sources`](crate::classify::Sources) looks into error types of your own.
+//!
 //! # Plain functions
 //!
 //! [`RetryLayer::run`] retries an async function and [`RetryLayer::run_blocking`] one that blocks, by the same policy, budget and

@@ -1,5 +1,9 @@
 use super::{Decision, Elapsed, Limits, budget::AnyBudget};
-use crate::{Attempt, Cause, Outcome, classify::LetGo, time::Instant};
+use crate::{
+    Attempt, Cause, Outcome,
+    classify::{LetGo, Origin},
+    time::Instant,
+};
 
 /// Decides what to do about each outcome. [`RetryConfig`](super::RetryConfig) is the one for most purposes; whatever
 /// implements this can be given to [`RetryLayer::with`](super::RetryLayer::with) instead.
@@ -79,6 +83,13 @@ pub trait Policy<Req, Res, Err> {
     fn timed_out(&self, elapsed: Elapsed) -> Option<Result<Res, Err>> {
         let _ = elapsed;
         None
+    }
+
+    /// Whether a breaker made this outcome in place of the service, as far as the value itself says: see
+    /// [`Classifier::origin`](crate::Classifier::origin). If so, [`Outcome::is_rejected`] is true of the outcome that is decided on.
+    fn origin(&self, outcome: Result<&Res, &Err>) -> Origin {
+        let _ = outcome;
+        Origin::Unknown
     }
 
     /// The budget that it draws on, so that a request which crosses several retries on one budget deposits once.

@@ -11,7 +11,10 @@ use tower_service::Service;
 use super::{Keep, Policy, RetryLayer, course, future};
 use crate::{
     Attempt,
-    call_context::{budget_scope::BudgetScope, result_note},
+    call_context::{
+        budget_scope::BudgetScope,
+        result_note::{self, Note},
+    },
     reservation::Release,
     time::Instant,
 };
@@ -105,6 +108,7 @@ impl<P, K> RetryLayer<P, K> {
     where
         P: Policy<(), Res, Err>,
         F: FnMut(Attempt) -> Result<Res, Err>,
+        Err: 'static,
     {
         self.run_blocking_for(&(), function)
     }
@@ -118,25 +122,25 @@ impl<P, K> RetryLayer<P, K> {
     where
         P: Policy<Req, Res, Err>,
         F: FnMut(Attempt) -> Result<Res, Err>,
+        Err: 'static,
     {
         let policy = &*self.policy;
         let mut state = policy.start(request);
         let (mut attempt, _) = course::first_attempt(policy, &state, true);
         loop {
-            result_note::reset();
-            let (result, is_unsent) = match too_late(policy, &attempt) {
-                Some(result) => (result, true),
+            let ((result, note), is_unsent) = match too_late(policy, &attempt) {
+                Some(result) => ((result, Note::NONE), true),
                 None => {
                     policy.attempt(&mut state, &attempt);
                     let made = attempt;
                     let within = BudgetScope::enter(course::budget(policy));
-                    let result = function(made);
+                    let noted = result_note::call(|| function(made));
                     attempt.account(within.is_some_and(BudgetScope::exit));
-                    (result, false)
+                    (noted, false)
                 }
             };
             let judged = attempt.with_unsent(is_unsent);
-            let Some(next) = course::judge(policy, &mut state, &judged, &result) else { return result };
+            let Some(next) = course::judge(policy, &mut state, &judged, (&result, note)) else { return result };
             // The failed outcome is let go before the wait, so that what it holds can be used meanwhile.
             drop(result);
             thread::sleep(next.delay());

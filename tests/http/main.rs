@@ -8,6 +8,7 @@ mod classes;
 mod delays;
 mod drained;
 mod early_answers;
+mod evidence;
 mod faults;
 mod field_traps;
 mod first_frame;

@@ -15,10 +15,12 @@ use super::{PeekedBody, Sending, body::First};
 use crate::{
     How,
     call_context::result_note,
+    classify::evidence::correct,
     grpc::{
         fault::Fault,
         told::{Seen, Told},
     },
+    http::mark,
 };
 
 pin_project! {
@@ -27,7 +29,7 @@ pin_project! {
     pub struct ResponseFuture<F, B> {
         #[pin]
         call: F,
-        // Headers are there, and were good; with what was said of them.
+        // Headers are there, and were good; with their note.
         response: Option<(Response<B>, Option<How>)>,
         #[pin]
         limit: Option<Sleep>,
@@ -52,18 +54,17 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        let (mut response, said) = match this.response.take() {
+        let (mut response, how) = match this.response.take() {
             Some(waiting) => waiting,
             None => {
-                result_note::reset();
-                let result = ready!(this.call.poll(cx));
-                let said = result_note::take(&result);
+                let (polled, note) = result_note::poll(this.call, cx);
+                let result = ready!(polled);
+                let how = correct(note.take(&result), mark::origin(result.as_ref()));
                 match result {
-                    Ok(response) if Told::by_head(&response).is_none() => (response, said),
-                    // Whoever is further out hears what was said of it.
+                    Ok(response) if Told::by_head(&response).is_none() => (response, how),
                     other => {
                         let other = other.map(|response| response.map(|body| PeekedBody::new(First::Nothing, body)));
-                        result_note::forward(&other, said);
+                        result_note::forward(&other, how);
                         return Poll::Ready(other);
                     }
                 }
@@ -80,7 +81,7 @@ where
                     }
                     let over = this.limit.as_mut().as_pin_mut().is_none_or(|limit| limit.poll(cx).is_ready());
                     if !over {
-                        *this.response = Some((response, said));
+                        *this.response = Some((response, how));
                         return Poll::Pending;
                     }
                 }
@@ -89,7 +90,7 @@ where
         };
         response.extensions_mut().insert(seen);
         let result = Ok(response.map(|body| PeekedBody::new(first, body)));
-        result_note::forward(&result, said);
+        result_note::forward(&result, how);
         Poll::Ready(result)
     }
 }

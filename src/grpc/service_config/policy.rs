@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     Attempt, Cause, Elapsed, Invalid, Outcome, RetryLayer,
-    classify::LetGo,
+    classify::{LetGo, Origin},
     grpc::Stamped,
     http::Deadline,
     retry::{Decision, Limits, Policy, budget::AnyBudget},
@@ -147,6 +147,11 @@ where
 
     fn let_go(&self, outcome: Result<Res, Err>) -> Option<LetGo> {
         self.base.let_go(outcome)
+    }
+
+    #[inline]
+    fn origin(&self, outcome: Result<&Res, &Err>) -> Origin {
+        self.base.origin(outcome)
     }
 
     fn limits(&self) -> Limits {

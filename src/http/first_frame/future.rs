@@ -15,7 +15,11 @@ use super::{Begun, BrokeOff};
 use crate::{
     How,
     call_context::result_note,
-    http::remaining::{Remaining, may_have_body},
+    classify::evidence::correct,
+    http::{
+        mark,
+        remaining::{Remaining, may_have_body},
+    },
 };
 
 pin_project! {
@@ -29,7 +33,7 @@ pin_project! {
         #[pin]
         future: F,
         waits: bool,
-        // The head is there, with what was said of it, and the body hasn't begun.
+        // The head is there, with its note, and the body hasn't begun.
         response: Option<(Response<B>, Option<How>)>,
     }
 }
@@ -49,18 +53,17 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let (mut response, said) = match this.response.take() {
+        let (mut response, how) = match this.response.take() {
             Some(waiting) => waiting,
             None => {
-                result_note::reset();
-                let result = ready!(this.future.poll(cx));
-                let said = result_note::take(&result);
+                let (polled, note) = result_note::poll(this.future, cx);
+                let result = ready!(polled);
+                let how = correct(note.take(&result), mark::origin(result.as_ref()));
                 match result {
-                    Ok(response) if *this.waits && is_good(&response) => (response, said),
-                    // Whoever is further out hears what was said of it.
+                    Ok(response) if *this.waits && is_good(&response) => (response, how),
                     other => {
                         let other = other.map(|response| response.map(Begun::not_yet));
-                        result_note::forward(&other, said);
+                        result_note::forward(&other, how);
                         return Poll::Ready(other);
                     }
                 }
@@ -69,7 +72,7 @@ where
         let announced = Remaining::of(&response);
         match poll_first(response.body_mut(), cx) {
             Poll::Pending => {
-                *this.response = Some((response, said));
+                *this.response = Some((response, how));
                 Poll::Pending
             }
             Poll::Ready(first) => {
@@ -79,7 +82,7 @@ where
                     response.extensions_mut().insert(BrokeOff);
                 }
                 let result = Ok(response.map(|body| Begun::with(first, body, incomplete)));
-                result_note::forward(&result, said);
+                result_note::forward(&result, how);
                 Poll::Ready(result)
             }
         }

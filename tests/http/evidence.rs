@@ -1,0 +1,287 @@
+//! Whether a response is a breaker's rejection is visible in the response: whatever is between the layers, and whenever it arrives.
+
+use std::{convert::Infallible, io, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
+use tokio::task::yield_now;
+use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
+use tower_recourse::{
+    BreakerConfig, BreakerLayer, Circuit, FallbackLayer, How, Rejection, RetryConfig, RetryLayer, State, Verdict,
+    breaker::{OpenFor, Probes},
+    classify,
+    fallback::Failed,
+    http::{BodyBreakerLayer, HowLayer, Statuses, Unavailable, mark_rejection, rejection},
+    retry::{Budget, TokenBucket},
+};
+
+use crate::{Answer, Scripted, answer, config};
+
+fn open() -> Circuit<tower_recourse::http::Health> {
+    let circuit = Circuit::new(BreakerConfig::http().unobserved());
+    circuit.force_open();
+    circuit
+}
+
+fn request() -> Request<Full<Bytes>> {
+    Request::new(Full::default())
+}
+
+/// A client whose circuit is open, which answers 503 then.
+fn rejecting() -> impl Service<Request<Full<Bytes>>, Response = Answer, Error = Infallible, Future: Send> + Clone + Send
+{
+    BreakerLayer::on(&open()).on_rejection(Unavailable).layer(Scripted::new(|_| answer(200)).service())
+}
+
+/// A handler whose client is rejected, and that answers from its cache: with a response of the same type, in the same poll.
+fn cached() -> impl Service<Request<Full<Bytes>>, Response = Answer, Error = Infallible, Future: Send> + Clone + Send {
+    let client = rejecting();
+    service_fn(move |request| {
+        let client = client.clone();
+        async move {
+            let rejected = client.oneshot(request).await?;
+            assert_eq!(rejected.status(), 503);
+            Ok(Response::new(Full::from("cached")))
+        }
+    })
+}
+
+/// The same as a middleware.
+fn cached_by_a_middleware()
+-> impl Service<Request<Full<Bytes>>, Response = Answer, Error = Infallible, Future: Send> + Clone + Send {
+    ServiceBuilder::new()
+        .map_response(|rejected: Answer| {
+            assert_eq!(rejected.status(), 503);
+            Response::new(Full::from("cached"))
+        })
+        .service(rejecting())
+}
+
+/// The same, in the very response that was rejected.
+fn cached_in_place()
+-> impl Service<Request<Full<Bytes>>, Response = Answer, Error = Infallible, Future: Send> + Clone + Send {
+    ServiceBuilder::new()
+        .map_response(|mut rejected: Answer| {
+            *rejected.status_mut() = StatusCode::OK;
+            rejected.map(|_| Full::from("cached"))
+        })
+        .service(rejecting())
+}
+
+async fn text(answer: Answer) -> Bytes {
+    answer.into_body().collect().await.unwrap().to_bytes()
+}
+
+macro_rules! check_cached {
+    ($inner:expr) => {
+        // By the default classifier, which can't look into responses, and by one that can.
+        let backup = || Response::new(Full::from("backup"));
+        let plain = FallbackLayer::value(backup()).unobserved().layer($inner);
+        assert_eq!(text(plain.oneshot(request()).await.unwrap()).await, "cached");
+        let by_status = FallbackLayer::value(backup()).unobserved().classifier(Statuses::default()).layer($inner);
+        assert_eq!(text(by_status.oneshot(request()).await.unwrap()).await, "cached");
+        let retried = FallbackLayer::value(backup()).unobserved().layer(RetryLayer::new(config()).layer($inner));
+        assert_eq!(text(retried.oneshot(request()).await.unwrap()).await, "cached");
+    };
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cached_answer_after_a_rejection_is_not_replaced() {
+    check_cached!(cached());
+    check_cached!(cached_by_a_middleware());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rejection_turned_into_an_answer_is_not_replaced() {
+    let by_status = FallbackLayer::value(answer(500)).unobserved().classifier(Statuses::default());
+    let answered = by_status.layer(cached_in_place()).oneshot(request()).await.unwrap();
+    assert_eq!(text(answered).await, "cached");
+}
+
+#[tokio::test(start_paused = true)]
+async fn cached_answers_close_a_half_open_circuit() {
+    macro_rules! check {
+        ($config:expr, $inner:expr) => {
+            let probes = Probes::successes(5).unwrap();
+            let config = $config.unobserved().probes(probes).open_for(OpenFor::fixed(Duration::from_secs(1)));
+            let circuit = Circuit::new(config.count_calls());
+            circuit.force_open();
+            circuit.set_mode(tower_recourse::breaker::Mode::Auto);
+            while circuit.state() == State::Closed {
+                circuit.admit().unwrap().failure();
+            }
+            tokio::time::advance(Duration::from_secs(1)).await;
+            for _ in 0..5 {
+                let service = BreakerLayer::on(&circuit).layer($inner);
+                assert_eq!(text(service.oneshot(request()).await.unwrap()).await, "cached");
+            }
+            assert_eq!((circuit.state(), circuit.stats().total_neutral), (State::Closed, 0));
+        };
+    }
+    check!(BreakerConfig::http(), cached());
+    check!(BreakerConfig::http(), cached_in_place());
+    check!(BreakerConfig::default(), cached());
+    check!(BreakerConfig::default(), cached_by_a_middleware());
+}
+
+type Boxed = UnsyncBoxBody<Bytes, io::Error>;
+
+fn boxed(answer: Answer) -> Response<Boxed> {
+    answer.map(|body| body.map_err(|never| match never {}).boxed_unsync())
+}
+
+fn backup<E>(_: Failed<'_, Response<Boxed>, E>) -> std::future::Ready<Result<Response<Boxed>, Infallible>> {
+    std::future::ready(Ok(boxed(answer(203))))
+}
+
+/// A circuit whose open time is short enough to be waited out by a retry, if it took its rejection for a failure.
+fn shortly_open() -> Circuit<tower_recourse::http::Health> {
+    let circuit = Circuit::new(BreakerConfig::http().unobserved().open_for(OpenFor::fixed(Duration::from_secs(5))));
+    while circuit.state() == State::Closed {
+        circuit.admit().unwrap().failure();
+    }
+    circuit
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rejection_whose_body_changed_its_type_is_not_retried() {
+    let (circuit, inner) = (shortly_open(), Scripted::new(|_| answer(200)));
+    let outer = Circuit::new(BreakerConfig::http().unobserved().count_calls());
+    let budget = Arc::new(TokenBucket::share(0.0).unwrap().reserve(9));
+    let service = ServiceBuilder::new()
+        .layer(FallbackLayer::from_fn(backup).unobserved())
+        .layer(RetryLayer::new(RetryConfig::http().unobserved().shared_budget(budget.clone())))
+        .layer(BreakerLayer::on(&outer))
+        .map_response(boxed)
+        .layer(BreakerLayer::on(&circuit).on_rejection(Unavailable))
+        .service(inner.service());
+    let answered = service.oneshot(request()).await.unwrap();
+    assert_eq!(answered.status(), 203, "the fallback is called, although its classifier can't look into responses");
+    assert_eq!((circuit.stats().total_rejected, inner.calls(), budget.balance()), (1, 0, 9));
+    assert_eq!(outer.stats().total_neutral, 1);
+}
+
+/// Calls on another task, and gives the answer on in a later poll.
+fn later<S>(
+    service: S,
+) -> impl Service<Request<Full<Bytes>>, Response = S::Response, Error = Infallible, Future: Send> + Clone
+where
+    S: Service<Request<Full<Bytes>>, Error = Infallible, Future: Send, Response: Send + 'static>
+        + Clone
+        + Send
+        + 'static,
+{
+    service_fn(move |request| {
+        let call = service.clone().oneshot(request);
+        async move {
+            let answer = tokio::spawn(call).await.unwrap();
+            yield_now().await;
+            answer
+        }
+    })
+}
+
+/// All layers around a service of which nothing is noted. Whether the rejection was known to all of them.
+macro_rules! is_known {
+    ($circuit:expr, $inner:expr) => {{
+        let outer = Circuit::new(BreakerConfig::http().unobserved().count_calls());
+        let budget = Arc::new(TokenBucket::share(0.0).unwrap().reserve(9));
+        let transient = classify::outcomes(|_: Result<&Answer, &Infallible>| Verdict::transient());
+        let retry = RetryConfig::http().classifier(classify::first(transient).or(Statuses::default()));
+        let service = ServiceBuilder::new()
+            .layer(HowLayer)
+            .layer(FallbackLayer::value(answer(203)).classifier(Statuses::default()).unobserved())
+            .layer(RetryLayer::new(retry.unobserved().shared_budget(budget.clone())))
+            .layer(RetryLayer::new(RetryConfig::http().unobserved().shared_budget(budget.clone())))
+            .layer(BreakerLayer::on(&outer).on_rejection(Unavailable))
+            .service($inner);
+        let answered = service.oneshot(request()).await.unwrap();
+        let how = *answered.extensions().get::<How>().unwrap();
+        assert_eq!((answered.status().as_u16(), budget.balance()), (203, 9));
+        assert_eq!(($circuit.stats().total_rejected, outer.stats().total_neutral), (1, 1));
+        assert!(how.cause().unwrap().is_rejection());
+    }};
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rejection_that_arrives_later_is_known() {
+    let circuit = shortly_open();
+    is_known!(circuit, later(BreakerLayer::on(&circuit).on_rejection(Unavailable).layer(never_called())));
+}
+
+fn never_called()
+-> impl Service<Request<Full<Bytes>>, Response = Answer, Error = Infallible, Future: Send> + Clone + Send {
+    service_fn(|_| async { unreachable!("the circuit is open") })
+}
+
+fn teapot(_: &Rejection) -> Answer {
+    answer(418)
+}
+
+/// By a status that no classifier takes for a failure.
+#[tokio::test(start_paused = true)]
+async fn a_custom_response_to_a_rejection_is_known() {
+    let circuit = shortly_open();
+    is_known!(circuit, later(BreakerLayer::on(&circuit).respond_when_open(teapot).layer(never_called())));
+    let circuit = shortly_open();
+    is_known!(circuit, later(BreakerLayer::on(&circuit).respond_when_open(|_| answer(200)).layer(never_called())));
+    let circuit = shortly_open();
+    let body_breaker = BodyBreakerLayer::on(&circuit).respond_when_open(teapot).layer(never_called());
+    is_known!(
+        circuit,
+        later(
+            ServiceBuilder::new().map_response(|made: Response<_>| made.map(|_| Full::default())).service(body_breaker)
+        )
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_response_marked_by_hand_is_known() {
+    let circuit = Circuit::new(BreakerConfig::default().unobserved());
+    circuit.force_open();
+    let respond = |rejection: &Rejection| {
+        let mut made = answer(503);
+        mark_rejection(&mut made, rejection.clone());
+        made
+    };
+    let service = BreakerLayer::on(&circuit).respond_when_open(respond).layer(never_called());
+    let made = service.clone().oneshot(request()).await.unwrap();
+    assert_eq!(rejection(&made).map(Rejection::state), Some(State::Open));
+    circuit.reset();
+    circuit.set_mode(tower_recourse::breaker::Mode::ForcedOpen);
+    let counted = circuit.stats().total_rejected;
+    let retry = RetryLayer::new(RetryConfig::http().unobserved());
+    retry.layer(later(service)).oneshot(request()).await.unwrap();
+    assert_eq!(circuit.stats().total_rejected - counted, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_mark_of_a_rejection_says_which_it_is() {
+    let rejected = rejecting().oneshot(request()).await.unwrap();
+    assert_eq!(rejection(&rejected).map(|rejection| rejection.name().to_string()), Some("http".to_owned()));
+    let cached = cached().oneshot(request()).await.unwrap();
+    assert!(rejection(&cached).is_none());
+    let cached = cached_in_place().oneshot(request()).await.unwrap();
+    assert!(rejection(&cached).is_none());
+}
+
+/// A response of the service itself is one, whatever was rejected while it was made.
+#[tokio::test(start_paused = true)]
+async fn a_503_of_the_service_after_a_rejection_is_a_failure() {
+    let client = rejecting();
+    let outer = Circuit::new(BreakerConfig::http().unobserved().count_calls());
+    let handler = service_fn(move |request| {
+        let client = client.clone();
+        async move {
+            drop(client.oneshot(request).await?);
+            Ok::<_, Infallible>(answer(503))
+        }
+    });
+    let service = BreakerLayer::on(&outer).layer(handler);
+    for _ in 0..50 {
+        service.clone().oneshot(request()).await.unwrap();
+        outer.reset();
+    }
+    assert_eq!((outer.stats().total_failures, outer.stats().total_neutral), (50, 0));
+}
