@@ -64,14 +64,14 @@ where
     }
 }
 
-fn by_status(Told { code, pushback, retry_info }: Told) -> Verdict {
+fn by_status(Told { code, pushback, delay }: Told) -> Verdict {
     let verdict = by_code(code).sent(Sent::Yes);
-    let delay = match pushback {
+    let asked = match pushback {
         Some(Pushback::After(delay)) => Some(delay),
         Some(Pushback::Never) => None,
-        None => retry_info,
+        None => delay,
     };
-    delay.map_or(verdict, |delay| verdict.retry_after(delay))
+    asked.map_or(verdict, |delay| verdict.retry_after(delay))
 }
 
 /// Never a success: the service hasn't answered.

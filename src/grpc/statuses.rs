@@ -50,7 +50,8 @@ use crate::{
 ///
 /// Without a pushback, the `google.rpc.RetryInfo` in `grpc-status-details-bin` counts: a retry waits at least its `retry_delay`, up to
 /// the same limit. A pushback takes precedence, whatever it says. Details that can't be read are ignored, and so are those longer than
-/// 16 KiB and delays that are negative.
+/// 16 KiB and delays that are negative. For a proxy's response that isn't gRPC, such as a 503, the delay that its headers ask for counts
+/// in the same way, as [with HTTP](crate::http#servers-delay).
 ///
 /// # Deadline
 ///
@@ -82,7 +83,7 @@ impl Statuses {
         let retried = self.codes.contains(told.code);
         let verdict = Verdict::failure(kind(told.code)).sent(Sent::Yes);
         let with_delay = retried || self.with_delay.contains(told.code);
-        match (told.pushback, told.retry_info) {
+        match (told.pushback, told.delay) {
             (Some(Pushback::After(delay)), _) if with_delay => verdict.retry_exactly_after(delay),
             (Some(Pushback::Never), _) if with_delay => verdict.never_retry(),
             (None, Some(delay)) if with_delay => verdict.retry_after(delay),

@@ -6,6 +6,7 @@ use ::http::{HeaderMap, HeaderValue, Response, StatusCode, header::CONTENT_TYPE}
 use ::http_body::Body;
 
 use super::{Code, fault::Fault, retry_info};
+use crate::http::retry_after;
 
 /// The code of a response, if it is known by now: from its headers, from the trailers that a [`PeekLayer`](super::PeekLayer) further in
 /// has seen, or from its HTTP status. `None`: the answer has begun, and its trailers will tell.
@@ -45,8 +46,9 @@ pub(super) enum Seen {
 pub(super) struct Told {
     pub(super) code: Code,
     pub(super) pushback: Option<Pushback>,
-    /// The delay of a `RetryInfo` among the details of the status.
-    pub(super) retry_info: Option<Duration>,
+    /// Without a pushback: the delay of a `RetryInfo` among the details of the status, or what the
+    /// headers of a proxy's response ask for.
+    pub(super) delay: Option<Duration>,
 }
 
 /// `grpc-retry-pushback-ms`.
@@ -80,7 +82,8 @@ impl Told {
             return Some(Self::of(headers));
         }
         if status != StatusCode::OK || !is_grpc(headers) {
-            return Some(Self { code: by_http(status), pushback: pushback(headers), retry_info: None });
+            let delay = retry_after::asked(status, headers);
+            return Some(Self { code: by_http(status), pushback: pushback(headers), delay });
         }
         let peeked = response.extensions().get::<Seen>().is_some();
         (!peeked && response.body().is_end_stream()).then(|| Self::of(headers))
@@ -89,8 +92,8 @@ impl Told {
     /// What trailers say, or the headers of a response that has nothing else.
     pub(super) fn of(headers: &HeaderMap) -> Self {
         let code = headers.get(STATUS).and_then(number).and_then(Code::from_number).unwrap_or(Code::Unknown);
-        let retry_info = if code == Code::Ok { None } else { retry_info::delay(headers) };
-        Self { code, pushback: pushback(headers), retry_info }
+        let delay = if code == Code::Ok { None } else { retry_info::delay(headers) };
+        Self { code, pushback: pushback(headers), delay }
     }
 }
 

@@ -99,7 +99,7 @@ mod reconnect;
 mod remaining;
 mod remote_time;
 pub mod replay;
-mod retry_after;
+pub(crate) mod retry_after;
 pub(crate) mod sizes;
 mod statuses;
 

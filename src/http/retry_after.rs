@@ -11,7 +11,7 @@ use super::{
 
 /// The delay that the headers of a failed response ask for. In this order, the first that can be read counts: milliseconds,
 /// `Retry-After` (RFC 9110, 10.2.3), a rate limit that has nothing left. What can't be read is ignored.
-pub(super) fn asked(status: StatusCode, headers: &HeaderMap) -> Option<Duration> {
+pub(crate) fn asked(status: StatusCode, headers: &HeaderMap) -> Option<Duration> {
     if headers.is_empty() {
         return None;
     }

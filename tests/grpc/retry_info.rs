@@ -151,6 +151,37 @@ async fn a_pushback_takes_precedence_over_the_details() {
     }
 }
 
+/// A proxy's response isn't gRPC: it asks by the headers of HTTP.
+#[tokio::test(start_paused = true)]
+async fn the_retry_after_of_a_proxy_is_waited_for() {
+    let proxy = |status: u16, headers: Vec<(&'static str, &'static str)>| {
+        let calls = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let seen = calls.clone();
+        let service = service_fn(move |_: Request<Full<Bytes>>| {
+            seen.lock().unwrap().push(Instant::now());
+            let mut response = Response::builder().status(status);
+            for &(name, value) in &headers {
+                response = response.header(name, value);
+            }
+            let response = response.body(Full::<Bytes>::from("busy")).unwrap();
+            async { Ok::<_, std::convert::Infallible>(response) }
+        });
+        let config = quick(RetryConfig::grpc()).retries(1).backoff(Backoff::fixed(50 * MS).jitter(Jitter::None));
+        async move {
+            retrying(config, service).oneshot(request("/test.Echo/Unary")).await.unwrap();
+            let calls = calls.lock().unwrap();
+            calls.get(1).map(|second| *second - calls[0])
+        }
+    };
+    assert_eq!(proxy(503, vec![("retry-after", "2")]).await, Some(2_000 * MS));
+    assert_eq!(proxy(429, vec![("retry-after", "3")]).await, Some(3_000 * MS));
+    assert_eq!(proxy(503, vec![]).await, Some(50 * MS));
+    assert_eq!(proxy(503, vec![("retry-after", "31")]).await, None, "above the limit");
+    assert_eq!(proxy(500, vec![("retry-after", "2")]).await, None, "UNKNOWN");
+    let both = vec![("retry-after", "2"), ("grpc-retry-pushback-ms", "100")];
+    assert_eq!(proxy(503, both).await, Some(100 * MS), "a pushback takes precedence");
+}
+
 /// Details that can't be read say nothing: an UNAVAILABLE is retried after the retry's own delay.
 #[tokio::test(start_paused = true)]
 async fn details_that_cannot_be_read_are_ignored() {
