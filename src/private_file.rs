@@ -1,5 +1,6 @@
-//! Files that only their owner may read, unless the owner has given them another mode: created with mode 0600, replaced with the
-//! mode that was set, opened by their own name and never through a symbolic link.
+//! Files that only their owner may read, unless the owner has given them another mode: created with
+//! mode 0600, replaced with the mode that was set, opened by their own name and never through a
+//! symbolic link.
 
 pub(crate) use lock::{Acquired, FileLock};
 
@@ -48,7 +49,7 @@ pub(crate) fn look_for_file(path: &Path) -> io::Result<Option<Metadata>> {
 
 /// Opens what is at a path, unless it is a link; `None` if there is nothing.
 pub(crate) fn open(path: &Path, options: &OpenOptions) -> io::Result<Option<File>> {
-    // Twice if somebody replaces it meanwhile. A third time would be on purpose.
+    // Again if another program replaces the file meanwhile.
     for _ in 0..3 {
         if look(path)?.is_none() {
             return Ok(None);
@@ -85,8 +86,8 @@ impl Access {
         Self(system::Access::of(metadata))
     }
 
-    /// Gives a file that was [created](create_new) the same access. Where its owner or group can't be set, nobody gets more than
-    /// before.
+    /// Gives a file that was [created](create_new) the same access. Where its owner or group can't
+    /// be set, the mode is narrowed so that no user gains access.
     pub(crate) fn give_to(self, file: &File) -> io::Result<()> {
         self.0.give_to(file)
     }

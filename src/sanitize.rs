@@ -1,5 +1,6 @@
-//! Text from outside, made safe to show in a log, an error or a label: escaped, so that it can't end a line or control a
-//! terminal, and cut, so that its length is bounded. Sanitizing a text twice changes nothing.
+//! Text from outside, made safe to show in a log, an error or a label: escaped, so that it can't
+//! end a line or control a terminal, and cut, so that its length is bounded. Sanitizing a text
+//! twice changes nothing.
 
 use std::{
     borrow::Cow,
@@ -66,7 +67,8 @@ impl<T: fmt::Display> fmt::Display for Sanitized<T> {
         let quote = if *is_quoted { "\"" } else { "" };
         f.write_str(quote)?;
         let mut writer = Writer { to: f, room: *longest, is_quoted: *is_quoted, state: State::Open };
-        // An error is ours if the text was cut, the formatter's, or the text's own. The last ends the text here.
+        // An error is ours if the text was cut, the formatter's, or the text's own. The last ends
+        // the text here.
         let _ = write!(writer, "{text}");
         match writer.state {
             State::Open => {}
@@ -143,8 +145,9 @@ fn escape(char: char, to: &mut [u8; 10]) -> &str {
     std::str::from_utf8(&to[..len]).unwrap_or_default()
 }
 
-/// Whether a character shows as itself. These don't: controls of a terminal (C1 among them), line ends that JSON allows, marks
-/// that turn the direction of text or are invisible, and accents that stack up on the character before them.
+/// Whether a character shows as itself. These don't: controls of a terminal (C1 among them), line
+/// ends that JSON allows, marks that turn the direction of text or are invisible, and accents that
+/// stack up on the character before them.
 pub(crate) fn is_plain(char: char) -> bool {
     match char {
         ' '..='~' => true,
@@ -154,8 +157,9 @@ pub(crate) fn is_plain(char: char) -> bool {
     }
 }
 
-/// A text of at most so many bytes, counted as it is written in JSON, and whether it was cut. The characters aren't escaped.
-/// Nothing beyond the limit is produced: a message of a megabyte costs no more than a short one.
+/// A text of at most so many bytes, counted as it is written in JSON, and whether it was cut. The
+/// characters aren't escaped. Nothing beyond the limit is produced: a message of a megabyte costs
+/// no more than a short one.
 pub(crate) fn cut(text: impl fmt::Display, longest: usize) -> (String, bool) {
     let mut cut = Cut { text: String::new(), room: longest, is_full: false };
     let _ = write!(cut, "{text}");
@@ -208,7 +212,8 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// Line ends, terminal controls, marks that turn the direction of text, invisible characters, stacking accents.
+    /// Line ends, terminal controls, marks that turn the direction of text, invisible characters,
+    /// stacking accents.
     pub(crate) const HOSTILE: &str = "\n\r\u{b}\u{c}\u{1b}[2J\u{7f}\u{85}\u{9b}31m\u{2028}\u{2029}\u{202e}\u{2066}\u{200b}\u{feff}\u{ad}\u{e0041}\u{300}";
 
     #[test]

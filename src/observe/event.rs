@@ -127,7 +127,7 @@ pub enum Event<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Booked<'a> {
-    /// The key.
+    /// The key, as it came with the request. Escape it where it is shown, as by `{:?}`.
     pub key: &'a str,
     /// Its retries.
     pub retries: u32,

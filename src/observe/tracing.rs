@@ -18,8 +18,8 @@ use crate::{Cause, sanitize::name_str};
 /// | a fallback that failed too | error |
 /// | a failure that a circuit counted | debug |
 ///
-/// Names and keys are strings, which a subscriber puts between quotes. They are escaped and cut at 256 bytes first, so that
-/// none that comes from outside can forge a line or a field.
+/// Names and keys are strings, which a subscriber puts between quotes. They are escaped and cut at
+/// 256 bytes first, so that none that comes from outside can forge a line or a field.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Tracing;
 

@@ -1,5 +1,5 @@
-//! A lock that one process holds, on a file of its own. Other programs' locks for reading don't keep it: a backup tool may
-//! hold one on every file.
+//! A lock that one process holds, on a file of its own. Other programs' locks for reading don't
+//! keep it: a backup tool may hold one on every file.
 
 use std::{
     ffi::OsString,
@@ -15,7 +15,8 @@ use std::{
 pub(crate) struct FileLock(File);
 
 impl Drop for FileLock {
-    /// Closing the file isn't enough: a child that another thread has just forked keeps it open until it runs its own program.
+    /// Closing the file isn't enough: a child that another thread has just forked keeps it open
+    /// until it runs its own program.
     fn drop(&mut self) {
         let _ = fs4::FileExt::unlock(&self.0);
     }
@@ -55,10 +56,12 @@ impl FileLock {
         Ok(Acquired::Taken)
     }
 
-    /// Puts a new file, locked, in the place of one that is only locked for reading; `None` if another process was faster.
+    /// Puts a new file, locked, in the place of one that is only locked for reading; `None` if
+    /// another process was faster.
     ///
-    /// `self` is locked for reading too, until the new file is in place, so no process can meanwhile lock the old one for itself.
-    /// The lock of the new file keeps all others out that would replace it.
+    /// `self` is locked for reading too, until the new file is in place, so no process can
+    /// meanwhile lock the old one for itself. The lock of the new file keeps all others out that
+    /// would replace it.
     fn replace(self, path: &Path) -> io::Result<Option<Self>> {
         let mut new_path = OsString::from(path);
         new_path.push(".new");
@@ -142,7 +145,7 @@ mod tests {
                 scope.spawn(|| {
                     for _ in 0..200 {
                         let Some(lock) = is_locked(&path) else { continue };
-                        assert_eq!(holders.fetch_add(1, Ordering::SeqCst), 0, "somebody else holds it");
+                        assert_eq!(holders.fetch_add(1, Ordering::SeqCst), 0, "another thread holds it");
                         thread::yield_now();
                         holders.fetch_sub(1, Ordering::SeqCst);
                         drop(lock);

@@ -13,7 +13,8 @@ pub(super) fn folder_for_owner_only(builder: &mut DirBuilder) {
     builder.mode(0o700);
 }
 
-/// Whatever the umask has removed. A file system without modes refuses it, and has nothing to protect.
+/// Sets the exact mode, including what the umask has removed. A file system without modes refuses
+/// this; the error is ignored.
 pub(super) fn set_mode(file: &File, mode: u32) {
     if file.metadata().is_ok_and(|metadata| metadata.mode() & 0o777 != mode) {
         let _ = file.set_permissions(Permissions::from_mode(mode));
@@ -49,7 +50,7 @@ impl Access {
             let _ = fchown(file, Some(user), None);
         }
         if now.gid() != group && fchown(file, None, Some(group)).is_err() {
-            // The group that it has instead gets no more than everybody.
+            // The group that it has instead gets no more than all other users.
             mode &= 0o707 | ((mode & 0o007) << 3);
         }
         set_mode(file, mode);

@@ -17,7 +17,7 @@ use crate::{
     warning::warn,
 };
 
-/// Keeps everybody else out of the store while it lives.
+/// Locks the store. No other process can open it until the lock is dropped.
 pub(super) fn lock(place: &Place) -> Result<FileLock, StoreError> {
     let path = place.lock();
     let made = private_file::create_folders(place.folder());
@@ -29,7 +29,8 @@ pub(super) fn lock(place: &Place) -> Result<FileLock, StoreError> {
     }
 }
 
-/// What was saved last, and who may use the file. Nothing if there is no file, or none that can be used, which is set aside then.
+/// Reads the saved parts and the access of the file. An unusable file is set aside; then, or if
+/// there is none, the parts are empty.
 pub(super) fn load(place: &Place) -> Result<(Parts, Option<Access>), StoreError> {
     let data = place.data();
     // Of a process that was killed while it wrote.

@@ -82,15 +82,17 @@
 //! | `name.json.damaged-1` … `-99` | a file that couldn't be read, or whose checksum was wrong; the last of them is used again |
 //! | `name.json.future-1` … `-99` | a file of a later version |
 //!
-//! New files have mode 0600 and new folders 0700, whatever the umask. A state file keeps the mode, owner and group that it was given
-//! later: when it is set aside, and when another takes its place; if its group can't be kept, the new group gets no more than everybody. ACLs and extended
-//! attributes aren't kept. A file that is a symbolic link is refused, since it couldn't be replaced in one step and could point
-//! to somebody else's file; a link to the *folder* is fine.
+//! New files have mode 0600 and new folders 0700, whatever the umask. A state file keeps the mode,
+//! owner and group that it was given later: when it is set aside, and when another takes its place;
+//! if its group can't be kept, the new group gets no more than all other users. ACLs and extended
+//! attributes aren't kept. A file that is a symbolic link is refused, since it couldn't be replaced
+//! in one step and could point to a file of another user; a link to the *folder* is fine.
 //!
-//! The checksum is the CRC-32 of the parts as they stand there, so an editor damages the file. Dates are UTC, RFC 3339. The lock is that of
-//! the system (`flock`, `LockFileEx`), and ends with the process; on network file systems it is worth what they make of it. Only
-//! `name.lock` is ever locked, and on Unix, a lock for *reading* on it, of a backup tool say, keeps no store out: a new file takes its
-//! place. Other than on Unix, folders aren't flushed, and modes don't exist.
+//! The checksum is the CRC-32 of the parts as they stand there, so an editor damages the file.
+//! Dates are UTC, RFC 3339. The lock is that of the system (`flock`, `LockFileEx`), and ends with
+//! the process; on network file systems it is worth what they make of it. Only `name.lock` is ever
+//! locked, and on Unix, a lock for *reading* on it, of a backup tool say, keeps no store out: a new
+//! file takes its place. Other than on Unix, folders aren't flushed, and modes don't exist.
 //!
 //! # Errors
 //!

@@ -1,4 +1,5 @@
-//! Modes, links and locks of the audit's files: with real files, and processes with a umask and a lock of their own.
+//! Modes, links and locks of the audit's files: with real files, and processes with a umask and a
+//! lock of their own.
 #![cfg(unix)]
 
 use std::{
@@ -127,7 +128,7 @@ fn a_link_that_appears_later_is_not_written_through() {
     for dangling in [true, false] {
         fs::remove_file(&path).unwrap();
         if !dangling {
-            fs::write(&target, "somebody's").unwrap();
+            fs::write(&target, "other text").unwrap();
         }
         symlink(&target, &path).unwrap();
         audit.record("line", |entry| entry);
@@ -136,7 +137,7 @@ fn a_link_that_appears_later_is_not_written_through() {
         assert_eq!(fs::read_link(&path).unwrap(), target);
         assert_eq!(target.exists(), !dangling);
     }
-    assert_eq!(fs::read(&target).unwrap(), b"somebody's");
+    assert_eq!(fs::read(&target).unwrap(), b"other text");
     fs::remove_file(&path).unwrap();
     audit.flush().unwrap();
     assert_eq!((lines(&path).len(), audit.lost()), (2, 0), "the lines have waited");
@@ -146,16 +147,17 @@ fn a_link_that_appears_later_is_not_written_through() {
 fn an_old_file_that_is_a_link_is_moved_and_not_written_through() {
     let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (path, target) = (folder.path().join("a"), elsewhere.path().join("target"));
-    fs::write(&target, "somebody's").unwrap();
+    fs::write(&target, "other text").unwrap();
     symlink(&target, folder.path().join("a.1")).unwrap();
     let audit = Audit::to_file_with(&path, small(2)).unwrap();
     write(&audit, 60);
-    assert_eq!(fs::read(&target).unwrap(), b"somebody's");
+    assert_eq!(fs::read(&target).unwrap(), b"other text");
     assert_eq!(fs::read_link(folder.path().join("a.2")).unwrap(), target);
     assert_eq!(lines(&path).len() + lines(&folder.path().join("a.1")).len(), 60);
 }
 
-/// What a child does; nothing if this is no child. Holds locks until it is killed: for reading, as a backup may, or for itself.
+/// What a child does; nothing if this is no child. Holds locks until it is killed: for reading, as
+/// a backup may, or for itself.
 #[test]
 fn child_that_reads() {
     let Some(paths) = env::var_os(READER) else { return };
@@ -222,17 +224,17 @@ fn a_reader_with_a_lock_of_its_own_loses_no_line() {
 }
 
 #[test]
-fn a_full_file_grows_on_while_its_lock_is_taken_and_is_rotated_then() {
+fn a_full_file_grows_while_its_lock_is_taken() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a");
     let audit = Audit::to_file_with(&path, small(999)).unwrap();
     write(&audit, 1);
     let mut reader = reader(&[folder.path().join("a.lock")], true);
-    // Would go on for ever if it weren't told. A line may be written before the flush asks.
-    let mut told = 0;
+    // Ends when a flush reports the error. A line may be written before the flush begins.
+    let mut written_before = 0;
     let error = loop {
         write_some(&audit, 50);
-        told += 50;
+        written_before += 50;
         if let Err(error) = audit.flush() {
             break error;
         }
@@ -244,6 +246,6 @@ fn a_full_file_grows_on_while_its_lock_is_taken_and_is_rotated_then() {
     assert!(audit.trouble().is_none());
     let files = modes(folder.path()).into_keys().filter(|name| name != "a.lock");
     let written: usize = files.map(|name| lines(&folder.path().join(name)).len()).sum();
-    assert_eq!((written, audit.lost()), (1 + told + 200, 0));
+    assert_eq!((written, audit.lost()), (1 + written_before + 200, 0));
     assert!(fs::metadata(&path).unwrap().len() <= 4096);
 }

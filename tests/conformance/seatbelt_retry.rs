@@ -1,5 +1,6 @@
-//! seatbelt 0.11: its retry middleware, its back-off, and what its I/O detection takes for recoverable. Waits are without jitter and
-//! without a budget, as theirs are. Rows s17 and s18 ask for a random number of their own: `src/retry/backoff/tests.rs`.
+//! seatbelt 0.11: its retry middleware, its back-off, and what its I/O detection takes for
+//! recoverable. Waits are without jitter and without a budget, as theirs are. Rows s17 and s18 ask
+//! for a random number of their own: `src/retry/backoff/tests.rs`.
 
 use std::{
     cell::{Cell, RefCell},
@@ -150,8 +151,8 @@ async fn which_io_errors_are_retried() {
         PermissionDenied,
         InvalidInput,
     ];
-    // Theirs retries `QuotaExceeded`. Ours takes it for what `StorageFull` is, which theirs doesn't know: neither a full
-    // disk nor a used-up quota passes while a caller waits.
+    // Theirs retries `QuotaExceeded`. Ours takes it for what `StorageFull` is, which theirs doesn't
+    // know: neither a full disk nor a used-up quota passes while a caller waits.
     let differs = [QuotaExceeded, StorageFull];
     let rows = retried.map(|kind| ("s21", kind, 2)).into_iter();
     let rows = rows.chain(not_retried.map(|kind| ("s23", kind, 1))).chain(differs.map(|kind| ("s21, ours", kind, 1)));

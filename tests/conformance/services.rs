@@ -128,7 +128,8 @@ async fn a_cache_stands_in_for_the_keys_that_it_has() {
     assert_eq!(service.clone().oneshot("key1").await, Ok("cached value"), "t48");
     let error = service.oneshot("key3").await.unwrap_err();
     assert_eq!(error.backup(), Some(&Text("not in cache")), "t48");
-    // Theirs returns the backup's error alone. Ours has both: what went wrong first is what has to be mended.
+    // Theirs returns the backup's error alone. Ours has both: what went wrong first is what has to
+    // be mended.
     assert_eq!(error.primary(), &Text("primary"), "t48");
     assert_eq!(error.to_string(), "the call failed, and the fallback failed: not in cache", "t48");
 }

@@ -1,5 +1,5 @@
-//! tower-resilience 0.13 and 0.14: its retry layer, its back-off, its events, and their order with a time limit. Waits are without
-//! jitter and without a budget, as theirs are.
+//! tower-resilience 0.13 and 0.14: its retry layer, its back-off, its events, and their order with
+//! a time limit. Waits are without jitter and without a budget, as theirs are.
 
 use std::{
     convert::Infallible,
@@ -78,7 +78,7 @@ fn multipliers() {
     assert_eq!(third(s(60)), Some(s(60)), "t7, with a cap");
 }
 
-/// What is told of a request to a service that fails so often.
+/// The events of one request to a service that fails `failures` times.
 async fn told(config: RetryConfig, failures: usize) -> Vec<(&'static str, u32, Duration)> {
     let told = Arc::new(Mutex::new(Vec::new()));
     let hears = Arc::clone(&told);
@@ -102,8 +102,8 @@ async fn what_an_observer_receives() {
     assert_eq!(seen, [("retry", 1, ms(10)), ("retry", 2, ms(10)), ("stopped", 3, ms(0))], "t11");
 }
 
-/// t14: attempts take 500 ms and fail, the wait is 100 ms, and the caller gives it 1 s in all: by tower's time-out around the
-/// retry, as theirs is, or by the retry's own limit.
+/// t14: attempts take 500 ms and fail, the wait is 100 ms, and the caller gives it 1 s in all: by
+/// tower's time-out around the retry, as theirs is, or by the retry's own limit.
 #[tokio::test(start_paused = true)]
 async fn a_time_limit_around_all_attempts_ends_the_second() {
     let slow = || {
@@ -135,8 +135,9 @@ async fn a_time_limit_around_all_attempts_ends_the_second() {
     assert_eq!((began.elapsed(), calls.load(Ordering::Relaxed)), (s(1), 2), "t14, the retry's own limit");
 }
 
-/// t16: three listeners, of which the second panics. Theirs catches the panic, and goes on. Ours passes it on to the caller whose
-/// event it was: an observer that panics has a bug, which must not be hidden. It costs this call and no other.
+/// t16: three listeners, of which the second panics. Theirs catches the panic, and goes on. Ours
+/// passes it on to the caller whose event it was: an observer that panics has a bug, which must not
+/// be hidden. It costs this call and no other.
 #[tokio::test(start_paused = true)]
 async fn a_listener_that_panics() {
     let heard = Arc::new(Mutex::new(Vec::new()));

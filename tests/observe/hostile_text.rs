@@ -1,11 +1,13 @@
-//! Names, keys and errors that come from outside: whatever is in them, they forge no line of a log and no other text.
+//! Names, keys and errors that come from outside: whatever is in them, they forge no line of a log
+//! and no other text.
 
 use std::{convert::Infallible, error::Error, fmt};
 
 use tower::{ServiceBuilder, ServiceExt, service_fn};
 use tower_recourse::{BreakerConfig, BreakerError, Cause, Circuit, FallbackError, FallbackLayer, How, Name};
 
-/// Line ends, terminal controls, marks that turn the direction of text, and a line and a field that look like ours.
+/// Line ends, terminal controls, marks that turn the direction of text, and a line and a field that
+/// look like ours.
 const HOSTILE: &str = "a\nERROR circuit opened\r\n\u{1b}[2J\u{9b}31m\u{2028}\u{202e}\u{0} attempt=99 \"} forged=\"1";
 
 fn hostile() -> String {

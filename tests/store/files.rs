@@ -1,4 +1,5 @@
-//! Modes, links and locks of the store's files: with real files, and processes with a umask and a lock of their own.
+//! Modes, links and locks of the store's files: with real files, and processes with a umask and a
+//! lock of their own.
 #![cfg(unix)]
 
 use std::{
@@ -25,7 +26,8 @@ fn set_mode(path: impl AsRef<Path>, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
 
-/// What a child does; nothing if this is no child. Two saves, a restart, and a file that is damaged.
+/// What a child does; nothing if this is no child. Two saves, a restart, and a file that is
+/// damaged.
 #[test]
 fn child_that_saves() {
     let Some(folder) = env::var_os(FOLDER) else { return };
@@ -117,14 +119,14 @@ struct Link {
 impl Link {
     fn at(link: std::path::PathBuf, elsewhere: &Path) -> Self {
         let target = elsewhere.join("target");
-        fs::write(&target, "somebody's").unwrap();
+        fs::write(&target, "other text").unwrap();
         symlink(&target, &link).unwrap();
         Self { link, target }
     }
 
     #[track_caller]
     fn target_is_untouched(&self) {
-        assert_eq!(fs::read(&self.target).unwrap(), b"somebody's");
+        assert_eq!(fs::read(&self.target).unwrap(), b"other text");
     }
 
     #[track_caller]
@@ -204,7 +206,8 @@ fn what_is_set_aside_follows_no_link() {
     }
 }
 
-/// What a child does; nothing if this is no child. Holds locks for reading on all files, as a backup may, until it is killed.
+/// What a child does; nothing if this is no child. Holds locks for reading on all files, as a
+/// backup may, until it is killed.
 #[test]
 fn child_that_reads() {
     let Some(folder) = env::var_os("RECOURSE_READER_OF_A_CHILD") else { return };

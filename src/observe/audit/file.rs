@@ -17,8 +17,9 @@ use crate::{
     sanitize,
 };
 
-/// Opened anew for each batch: it may have been moved away, by this process or by others. Processes that write to the same file
-/// hold a lock meanwhile, so that they neither rotate it at once nor cut off each other's lines.
+/// Opened anew for each batch: it may have been moved away, by this process or by others. Processes
+/// that write to the same file hold a lock meanwhile, so that they neither rotate it at once nor
+/// cut off each other's lines.
 pub(super) struct LogFile {
     path: PathBuf,
     /// When it is full.
@@ -42,14 +43,16 @@ struct Opened {
 impl LogFile {
     /// Makes the file if there is none, so that what is wrong with the path shows at once.
     pub(super) fn new(path: &Path, config: &AuditConfig) -> io::Result<Self> {
-        // Links are followed here and never again: what is meant now is meant later too, wherever the process goes.
+        // Links are followed here and never again: what is meant now is meant later too, wherever
+        // the process goes.
         let path = resolve(path)?;
         let mut file = Self { lock: AuditLock::of(&path), path, size: config.size, keep: config.keep, access: None };
         file.open(None)?;
         Ok(file)
     }
 
-    /// Appends as many whole lines as belong into the file that there is. Done bytes, and what went wrong.
+    /// Appends as many whole lines as belong into the file that there is. Done bytes, and what went
+    /// wrong.
     fn append_some(&mut self, lines: &[u8], lock: Option<&Held>) -> (usize, io::Result<()>) {
         let mut opened = match self.open(lock) {
             Ok(opened) => opened,
@@ -108,7 +111,8 @@ impl LogFile {
         }
     }
 
-    /// Whether other processes may write to the file meanwhile: not to a pipe or a device, which have no lock.
+    /// Whether other processes may write to the file meanwhile: not to a pipe or a device, which
+    /// have no lock.
     fn is_shared(&self) -> bool {
         private_file::look(&self.path).is_ok_and(|looked| looked.is_none_or(|metadata| metadata.is_file()))
     }

@@ -6,7 +6,8 @@ use serde_json::ser::Formatter;
 
 use crate::sanitize::is_plain;
 
-/// Compact JSON in which every character that isn't plain is escaped. Whatever JSON itself requires is escaped by serde_json.
+/// Compact JSON in which every character that isn't plain is escaped. Whatever JSON itself requires
+/// is escaped by serde_json.
 pub(super) struct Sanitizing;
 
 impl Formatter for Sanitizing {

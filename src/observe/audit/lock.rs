@@ -1,4 +1,5 @@
-//! The lock of an audit file, on a file of its own: readers of the audit lock nothing that its writers need.
+//! The lock of an audit file, on a file of its own: readers of the audit lock nothing that its
+//! writers need.
 
 use std::{
     ffi::OsString,
@@ -33,8 +34,9 @@ impl AuditLock {
         Self { path: name.into(), is_taken: false }
     }
 
-    /// Waits for other processes, which hold it for a batch; but only once for one that doesn't give it back. `None` if it
-    /// can't be had: its file can't be made, or another process keeps it.
+    /// Waits for other processes, which hold it for a batch; but only once for one that doesn't
+    /// give it back. `None` if it can't be had: its file can't be made, or another process keeps
+    /// it.
     pub(super) fn acquire(&mut self) -> Option<Held> {
         let tries = if self.is_taken { 1 } else { Self::PATIENCE };
         self.is_taken = false;

@@ -53,17 +53,20 @@
 //!
 //! # Where it goes
 //!
-//! Lines wait in a queue of 1 MiB, and one thread writes all that wait in one write. It needs no runtime. When a file is full (10 MiB),
-//! it becomes `….1`, that `….2`, up to 5; see [`AuditConfig`]. Processes may append to one file: they lock a file of its own beside it,
-//! `audit.jsonl.lock`, while they write. Programs that lock the audit, or its lock, for reading stop nothing. While another
-//! process keeps the lock for itself, lines are appended all the same, but a full file isn't rotated: it grows, and [`Audit::trouble`]
-//! says so. Processes of several users share an audit if both files have a mode that lets all of them write. On systems
-//! other than Unix, only one process may [rotate](AuditConfig::never_rotate) a file.
+//! Lines wait in a queue of 1 MiB, and one thread writes all that wait in one write. It needs no
+//! runtime. When a file is full (10 MiB), it becomes `….1`, that `….2`, up to 5; see
+//! [`AuditConfig`]. Processes may append to one file: they lock a file of its own beside it,
+//! `audit.jsonl.lock`, while they write. Programs that lock the audit, or its lock, for reading
+//! stop nothing. While another process keeps the lock for itself, lines are appended all the same,
+//! but a full file isn't rotated: it grows, and [`Audit::trouble`] says so. Processes of several
+//! users share an audit if both files have a mode that lets all of them write. On systems other
+//! than Unix, only one process may [rotate](AuditConfig::never_rotate) a file.
 //!
-//! New files have mode 0600, whatever the umask. A file keeps the mode, owner and group that it was given later, and the next one gets
-//! them too, after a rotation and where somebody else has moved it away. If the path is a symbolic link, it is followed once, when the
-//! audit is opened, and stays a link: files are rotated beside its target. A link that appears later in place of the file isn't
-//! followed; lines wait until it is gone.
+//! New files have mode 0600, whatever the umask. A file keeps the mode, owner and group that it was
+//! given later, and the next one gets them too, after a rotation and after another program has
+//! moved it away. If the path is a symbolic link, it is followed once, when the audit is opened,
+//! and stays a link: files are rotated beside its target. A link that appears later in place of the
+//! file isn't followed; lines wait until it is gone.
 //!
 //! # Errors
 //!

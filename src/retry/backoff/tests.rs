@@ -96,9 +96,10 @@ fn bounded_jitter_of_a_linear_delay() {
     }
 }
 
-/// seatbelt 0.11 (s18): a line of 10 s that is capped at 1 s, a quarter less or more, at random ½. Theirs spreads first and caps
-/// then, so that three delays are all 1 s, and so is each that is longer than the cap. Ours fits the whole spread under the cap:
-/// cut off there, half of all clients would come back at the same moment. So it is in the middle, at 1 s / 1.25.
+/// seatbelt 0.11 (s18): a line of 10 s that is capped at 1 s, a quarter less or more, at random ½.
+/// Theirs spreads first and caps then, so that three delays are all 1 s, and so is each that is
+/// longer than the cap. Ours fits the whole spread under the cap: cut off there, half of all
+/// clients would come back at the same moment. So it is in the middle, at 1 s / 1.25.
 #[test]
 fn bounded_jitter_of_a_delay_that_is_capped() {
     let backoff = Backoff::linear(s(10), s(10)).max(s(1)).jitter(Jitter::Bounded(Ratio::percent(25).unwrap()));
