@@ -302,6 +302,36 @@ async fn any_other_end_of_the_peers_leaves_it_unknown() {
     }
 }
 
+/// The request isn't one of HTTP/2, which h2 finds before anything is sent.
+#[tokio::test]
+async fn a_request_that_http2_does_not_have_is_the_callers_mistake() {
+    let (near, far) = duplex(4096);
+    tokio::spawn(serve(far, |_, _| {}));
+    let (sender, connection) = h2::client::handshake(near).await.unwrap();
+    tokio::spawn(connection);
+    let no_host = Request::builder().version(http::Version::HTTP_2).uri("/").body(()).unwrap();
+    let connection_header = Request::builder().uri("http://a/").header("connection", "close").body(()).unwrap();
+    for request in [no_host, connection_header] {
+        let what = format!("{request:?}");
+        let mut sender = sender.clone().ready().await.unwrap();
+        let error = sender.send_request(request, true).map(drop).unwrap_err();
+        assert_eq!(said(error), Some(Verdict::Neutral), "{what}");
+    }
+}
+
+/// More streams than the peer takes at a time, without waiting for it: none is opened.
+#[tokio::test]
+async fn a_stream_that_could_not_be_opened_is_not_sent() {
+    let (near, _far) = duplex(4096);
+    let (mut sender, _connection) =
+        h2::client::Builder::new().initial_max_send_streams(0).handshake::<_, Bytes>(near).await.unwrap();
+    let request = || Request::get("http://a/").body(()).unwrap();
+    let _first = sender.send_request(request(), true).unwrap();
+    let error = sender.send_request(request(), true).map(drop).unwrap_err();
+    assert_eq!(error.to_string(), "user error: rejected");
+    assert_eq!(said(error), Some(NOT_SENT));
+}
+
 #[test]
 fn what_the_peer_did_not_say_proves_nothing() {
     for reason in [h2::Reason::NO_ERROR, h2::Reason::REFUSED_STREAM, h2::Reason::ENHANCE_YOUR_CALM, h2::Reason::CANCEL]

@@ -34,14 +34,17 @@ use crate::Verdict;
 /// | tower's time-out, `timeout::error::Elapsed` (feature `tower`) | timed out | unknown | |
 /// | tower's `load_shed::error::Overloaded` (feature `tower`) | throttled | no | shed before the service was called |
 /// | hyper-util's client, `is_connect` (feature `hyper`) | by its source | no | there was no connection |
+/// | hyper-util's client: `UserAbsoluteUriRequired`, `UserUnsupportedVersion`, `UserUnsupportedRequestMethod`; a URI that its connector doesn't take (feature `hyper`) | neutral | | the caller's mistake: it says nothing of the other side, and another attempt would end in the same way |
 /// | `hyper::Error`: `is_canceled`, `is_closed` (feature `hyper`) | transient | no | the connection was gone before the request was begun: a stale one out of a pool |
-/// | `hyper::Error`: `is_user` (feature `hyper`) | neutral | | the request's own body broke off, or the request is none: it says nothing of the other side, and isn't tried again |
+/// | `hyper::Error`: "dispatch task is gone" (feature `hyper`) | transient | unknown | the task that drives the connection was dropped or panicked: a lost connection, although hyper blames the user |
+/// | `hyper::Error`: `is_user`, any other (feature `hyper`) | neutral | | the request's own body broke off, or the request isn't valid: it says nothing of the other side, and isn't tried again |
 /// | `hyper::Error`, any other (feature `hyper`) | by its source | unknown, or as h2 says | |
 /// | h2: stream reset by the peer with `REFUSED_STREAM` (feature `h2`) | transient | no | the peer says so ([RFC 9113, 8.7](https://www.rfc-editor.org/rfc/rfc9113#section-8.7)) |
 /// | h2: `GOAWAY` of the peer, `NO_ERROR` (feature `h2`) | transient | no; within a `hyper::Error` unknown | a graceful end; h2 gives this to the streams above the last one that the peer will answer, and to those it never opened ([RFC 9113, 6.8](https://www.rfc-editor.org/rfc/rfc9113#section-6.8)); hyper's client now and then to one that it has just sent, too |
 /// | h2: `ENHANCE_YOUR_CALM` of the peer (feature `h2`) | throttled | unknown | |
 /// | h2: `HTTP_1_1_REQUIRED`, `INADEQUATE_SECURITY` of the peer (feature `h2`) | permanent | unknown | the same connection settings give the same answer |
 /// | h2: reset by the sender itself (feature `h2`) | neutral | | the request's own body broke off |
+/// | h2: "user error" (feature `h2`) | neutral; transient if the connection or the stream was used up | no, if no stream could be opened | the request isn't valid: a header that HTTP/2 doesn't have, no host |
 /// | h2: any other reset by the peer (feature `h2`) | transient | yes | it had the stream, and gave it up |
 /// | h2: any other `GOAWAY` (feature `h2`) | transient | unknown | which was the last stream isn't visible |
 /// | tonic's `TimeoutExpired` (feature `tonic`) | timed out | unknown | |

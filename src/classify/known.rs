@@ -5,11 +5,15 @@ mod h2;
 #[cfg(feature = "hyper")]
 mod hyper;
 mod io;
+#[cfg(any(feature = "hyper", feature = "h2"))]
+mod text;
 #[cfg(feature = "tower")]
 mod tower;
 
 use std::{error::Error, sync::Arc};
 
+#[cfg(any(feature = "hyper", feature = "h2"))]
+use self::text::begins_with;
 use super::walk::Walk;
 use crate::Verdict;
 

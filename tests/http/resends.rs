@@ -291,3 +291,39 @@ mod of_seatbelt {
         }
     }
 }
+
+/// s61: theirs has a circuit per scheme and authority, with the port that the scheme implies.
+#[cfg(feature = "keyed")]
+#[tokio::test]
+async fn s61_one_circuit_per_origin() {
+    use http::Uri;
+    use tower_recourse::{BreakerConfig, BreakerLayer, breaker::OpenRule};
+
+    /// Ours leaves the key to a function. This is the function that gives theirs.
+    fn origin(uri: &Uri) -> Option<(String, String, u16)> {
+        let (scheme, host) = (uri.scheme_str()?, uri.host()?);
+        let port = uri.port_u16().unwrap_or(if scheme == "https" { 443 } else { 80 });
+        Some((scheme.to_owned(), host.to_owned(), port))
+    }
+
+    let rule = OpenRule::consecutive(1).unwrap();
+    let config = BreakerConfig::http().open_when(rule).unobserved();
+    let layer = BreakerLayer::keyed(config, |request: &Request<()>| origin(request.uri()));
+    let service = layer.layer(service_fn(|_: Request<()>| async { Ok::<_, Infallible>(answer(503)) }));
+    let called = async |uri: &str| {
+        let request = Request::get(uri).body(()).unwrap();
+        service.clone().oneshot(request).await.is_ok()
+    };
+    let cases = [
+        ("https://h/p?q", true),
+        ("https://h:443", false),
+        ("http://h:80", true),
+        ("http://h/", false),
+        ("https://h:8443", true),
+        ("/relative", true),
+        ("/another", false),
+    ];
+    for (uri, first) in cases {
+        assert_eq!(called(uri).await, first, "s61: {uri}: the first call of a circuit opens it");
+    }
+}

@@ -1,5 +1,6 @@
 use h2::{Error, Reason};
 
+use super::begins_with;
 use crate::{Sent, Verdict, classify::walk::Walk};
 
 pub(super) fn judge(h2: &Error, walk: &mut Walk) -> Verdict {
@@ -11,8 +12,20 @@ pub(super) fn judge(h2: &Error, walk: &mut Walk) -> Verdict {
         Some(reason) if h2.is_remote() => by_peer(reason, h2.is_reset()),
         // Reset by who sends: the request's own body broke off.
         Some(_) if h2.is_reset() && !h2.is_library() => Verdict::Neutral,
+        None if begins_with(h2, "user error: ") => by_caller(h2),
         _ => Verdict::transient(),
     }
+}
+
+/// What h2 calls an error of its user: most are requests that aren't valid, but two are the connection's state.
+fn by_caller(h2: &Error) -> Verdict {
+    let is = |kind| begins_with(h2, kind);
+    // No stream could be opened, as the connection has no number left, or the handle's last stream still waits to be opened.
+    if is("user error: stream ID overflowed") || is("user error: rejected") {
+        return Verdict::transient().sent(Sent::No);
+    }
+    // The stream had ended already.
+    if is("user error: inactive stream") { Verdict::transient() } else { Verdict::Neutral }
 }
 
 /// `reset` is of one stream, otherwise it is the connection's `GOAWAY`.

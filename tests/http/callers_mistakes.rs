@@ -1,0 +1,140 @@
+//! What the caller did wrong: one attempt, and nothing that a circuit counts. And what only looks like it.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{Method, Request, Version};
+use http_body_util::Full;
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+    sync::Notify,
+    task::AbortHandle,
+    time::timeout,
+};
+use tower::{Layer, ServiceBuilder, ServiceExt};
+use tower_recourse::{BreakerConfig, BreakerLayer, Circuit, RetryLayer, State};
+
+use crate::config;
+
+const LONGEST: Duration = Duration::from_secs(20);
+
+type Sent = Request<Full<Bytes>>;
+
+fn request(method: Method, uri: &str, version: Version) -> Sent {
+    Request::builder().method(method).uri(uri).version(version).body(Full::from("a body")).unwrap()
+}
+
+/// A server that answers 200 to everything.
+async fn server() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let uri = format!("http://{}/", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, axum::Router::new().fallback(|| async { "" })).await });
+    uri
+}
+
+/// 30 requests through a retry and a circuit end in errors: the attempts, the failures that the circuit counted, and its state.
+async fn seen(http2: bool, request: impl Fn() -> Sent) -> (usize, u64, State) {
+    let circuit = Circuit::new(BreakerConfig::http().unobserved());
+    let attempts = Arc::new(AtomicUsize::new(0));
+    let counted = attempts.clone();
+    let service = ServiceBuilder::new()
+        .layer(RetryLayer::new(config()))
+        .layer(BreakerLayer::on(&circuit))
+        .map_request(move |request: Sent| {
+            counted.fetch_add(1, Ordering::SeqCst);
+            request
+        })
+        .service(Client::builder(TokioExecutor::new()).http2_only(http2).build_http::<Full<Bytes>>());
+    for _ in 0..30 {
+        timeout(LONGEST, service.clone().oneshot(request())).await.unwrap().unwrap_err();
+    }
+    (attempts.load(Ordering::SeqCst), circuit.stats().total_failures, circuit.state())
+}
+
+#[tokio::test]
+async fn a_request_that_is_not_valid_is_sent_once_and_not_counted() {
+    let uri = &*server().await;
+    let https = &*uri.replace("http:", "https:");
+    let (get, put, connect) = (Method::GET, Method::PUT, Method::CONNECT);
+    let cases = [
+        ("no host", false, get.clone(), "/relative", Version::HTTP_11),
+        ("no host", false, put, "/relative", Version::HTTP_11),
+        ("version", false, get.clone(), uri, Version::HTTP_09),
+        ("version", false, get.clone(), uri, Version::HTTP_3),
+        ("version of the connection", false, get.clone(), uri, Version::HTTP_2),
+        ("CONNECT of HTTP/1.0", false, connect.clone(), uri, Version::HTTP_10),
+        ("scheme that the connector lacks", false, get.clone(), https, Version::HTTP_11),
+        ("unknown scheme", false, get, "ftp://127.0.0.1/", Version::HTTP_11),
+        ("CONNECT with a body", true, connect, uri, Version::HTTP_2),
+    ];
+    for (what, http2, method, uri, version) in cases {
+        let seen = seen(http2, || request(method.clone(), uri, version)).await;
+        assert_eq!(seen, (30, 0, State::Closed), "{what}: {method} {uri} {version:?}");
+    }
+}
+
+/// Spawns connections, and can end their tasks.
+#[derive(Clone, Default)]
+struct Tasks(Arc<Mutex<Vec<AbortHandle>>>);
+
+impl<F> hyper::rt::Executor<F> for Tasks
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    fn execute(&self, task: F) {
+        self.0.lock().unwrap().push(tokio::spawn(task).abort_handle());
+    }
+}
+
+/// hyper#2112: the task of the connection is gone, for which hyper blames the user.
+#[tokio::test]
+async fn a_connection_whose_task_is_gone_is_a_lost_one() {
+    for (method, requests) in [("GET", 2), ("PUT", 2), ("POST", 1)] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let uri = format!("http://{}/", listener.local_addr().unwrap());
+        let (tasks, received) = (Tasks::default(), Arc::new(Notify::new()));
+        let client = Client::builder(tasks.clone()).build_http::<Full<Bytes>>();
+        let seen = Arc::new(AtomicUsize::new(0));
+        let serving = tokio::spawn({
+            let (received, seen) = (received.clone(), seen.clone());
+            async move {
+                let mut first = None;
+                loop {
+                    let (mut socket, _) = listener.accept().await.unwrap();
+                    let _ = socket.read(&mut [0; 4096]).await.unwrap();
+                    seen.fetch_add(1, Ordering::SeqCst);
+                    if first.is_none() {
+                        received.notify_one();
+                        first = Some(socket);
+                    } else {
+                        socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+                    }
+                }
+            }
+        });
+        let end = async {
+            received.notified().await;
+            tasks.0.lock().unwrap().iter().for_each(AbortHandle::abort);
+        };
+        let request = Request::builder().method(method).uri(uri).body(Full::from("a body")).unwrap();
+        let answering = RetryLayer::new(config()).layer(client).oneshot(request);
+        let (answer, ()) = timeout(LONGEST, async { tokio::join!(answering, end) }).await.unwrap();
+        match answer {
+            Ok(answer) => assert_eq!(answer.status(), 200, "{method}"),
+            Err(error) => {
+                let source = std::error::Error::source(&error).unwrap().to_string();
+                assert_eq!((method, &*source), ("POST", "dispatch task is gone"));
+            }
+        }
+        assert_eq!(seen.load(Ordering::SeqCst), requests, "{method}");
+        serving.abort();
+    }
+}
