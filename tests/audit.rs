@@ -419,6 +419,51 @@ fn a_writer_that_panics_loses_its_lines_and_not_those_that_follow() {
     assert_eq!((kinds, audit.lost()), (vec!["audit_lost".to_owned(), "second".to_owned()], 1));
 }
 
+/// The audit keeps the last error, and drops the one before.
+#[test]
+fn an_error_of_a_writer_may_use_the_audit_while_it_is_dropped() {
+    type Held = Arc<Mutex<Option<Audit>>>;
+    #[derive(Debug)]
+    struct Uses(Held);
+    impl std::fmt::Display for Uses {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("no room")
+        }
+    }
+    impl std::error::Error for Uses {}
+    impl Drop for Uses {
+        fn drop(&mut self) {
+            let audit = self.0.lock().unwrap().clone();
+            if let Some(audit) = audit {
+                assert!(audit.trouble().is_some());
+            }
+        }
+    }
+    struct Fails(Held);
+    impl Write for Fails {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::Error::other(Uses(self.0.clone())))
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let (done, is_done) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let held = Held::default();
+        let audit = Audit::to_writer(Fails(held.clone()), AuditConfig::default()).unwrap();
+        *held.lock().unwrap() = Some(audit.clone());
+        for _ in 0..5 {
+            audit.record("line", |entry| entry);
+            audit.flush().unwrap_err();
+        }
+        held.lock().unwrap().take();
+        done.send(()).unwrap();
+    });
+    is_done.recv_timeout(Duration::from_secs(60)).expect("it hangs");
+}
+
 #[cfg(target_os = "linux")]
 #[tokio::test(start_paused = true)]
 async fn a_full_disk_stops_no_call() {

@@ -19,6 +19,8 @@ mod ledgers;
 mod little_room;
 #[cfg(feature = "tracing")]
 mod logged;
+#[path = "store/reentrant.rs"]
+mod reentrant;
 
 use std::{
     fs,

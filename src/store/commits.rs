@@ -1,6 +1,7 @@
 //! Between those who want to have something saved and the thread that saves: one write for all who ask meanwhile.
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
     time::Duration,
@@ -81,15 +82,23 @@ impl Commits {
     }
 
     pub(super) fn poll(&self, asked: u64, cx: &Context<'_>) -> Poll<Result<(), StoreError>> {
+        // Wakers are others' code: they are cloned, dropped and woken without the lock.
+        let waker = cx.waker().clone();
         let mut state = self.lock();
         if let Some(answer) = state.answer(asked) {
+            drop(state);
             return Poll::Ready(answer);
         }
         // Those of waits that were dropped go with the next answer.
-        match state.wakers.iter_mut().find(|(known, _)| *known == asked) {
-            Some((_, waker)) => waker.clone_from(cx.waker()),
-            None => state.wakers.push((asked, cx.waker().clone())),
-        }
+        let former = match state.wakers.iter_mut().find(|(known, _)| *known == asked) {
+            Some((_, known)) => Some(std::mem::replace(known, waker)),
+            None => {
+                state.wakers.push((asked, waker));
+                None
+            }
+        };
+        drop(state);
+        drop(former);
         Poll::Pending
     }
 
@@ -135,7 +144,10 @@ impl Commits {
         let wakers = std::mem::take(&mut state.wakers);
         drop(state);
         self.done.notify_all();
-        wakers.into_iter().for_each(|(_, waker)| waker.wake());
+        for (_, waker) in wakers {
+            // A waker that panics must not end the writer, nor keep others from being woken.
+            let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+        }
         is_new
     }
 

@@ -81,8 +81,10 @@ impl Parts {
     /// Whether there was one.
     pub(super) fn forget(&self, name: &str) -> bool {
         let mut known = self.lock();
-        let was_kept = known.kept.remove(name).is_some();
-        known.saved.remove(name).is_some() || was_kept
+        let (kept, was_saved) = (known.kept.remove(name), known.saved.remove(name).is_some());
+        drop(known);
+        // The part is the user's, and is dropped after the lock.
+        kept.is_some() || was_saved
     }
 
     /// The file as it is to be now; and what of it is older than that, because a part couldn't be taken down.
@@ -116,7 +118,8 @@ impl Parts {
 
 impl fmt::Debug for Parts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.lock().saved.keys().map(sanitize::quoted)).finish()
+        let names: Vec<_> = self.lock().saved.keys().cloned().collect();
+        f.debug_set().entries(names.iter().map(sanitize::quoted)).finish()
     }
 }
 

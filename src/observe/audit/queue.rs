@@ -129,8 +129,11 @@ impl Queue {
             state.flushed = task.asked;
         }
         let is_new = trouble.is_some() && state.trouble.is_none();
-        state.trouble = trouble.map(Arc::new);
+        let former = std::mem::replace(&mut state.trouble, trouble.map(Arc::new));
+        drop(state);
         self.done.notify_all();
+        // It may be an error of the user's writer, and is dropped after the lock.
+        drop(former);
         is_new
     }
 
