@@ -23,6 +23,7 @@ mod moments;
 mod passing;
 mod redirects;
 mod replay_traps;
+mod reqwest_bodies;
 mod resends;
 mod sent_again;
 mod servers_delay;
