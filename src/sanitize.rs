@@ -2,6 +2,9 @@
 //! end a line or control a terminal, and cut, so that its length is bounded. Sanitizing a text
 //! twice changes nothing.
 
+#[cfg(any(feature = "audit", feature = "store"))]
+pub(crate) mod json;
+
 use std::{
     borrow::Cow,
     fmt::{self, Write},

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::{sanitize, time::Wall};
+use crate::{
+    sanitize::{self, json},
+    time::Wall,
+};
 
 /// The format that is written. A file of a later one is none of ours.
 const VERSION: u64 = 1;
@@ -45,11 +48,21 @@ struct Versioned {
 }
 
 pub(super) fn encode(parts: &Parts, saved_at: Wall) -> serde_json::Result<Vec<u8>> {
-    let parts = serde_json::value::to_raw_value(parts)?;
+    let parts = raw(parts)?;
     let envelope = Envelope { version: VERSION, saved_at, checksum: checksum(&parts), parts: &parts };
-    let mut bytes = serde_json::to_vec(&envelope)?;
+    let mut bytes = Vec::new();
+    json::append(&envelope, &mut bytes)?;
     bytes.push(b'\n');
     Ok(bytes)
+}
+
+/// A value as JSON in which text from outside, such as a key, can't control the terminal that shows
+/// the file.
+pub(super) fn raw(value: &impl Serialize) -> serde_json::Result<Box<RawValue>> {
+    let mut bytes = Vec::new();
+    json::append(value, &mut bytes)?;
+    let text = String::from_utf8(bytes).map_err(serde::ser::Error::custom)?;
+    RawValue::from_string(text)
 }
 
 pub(super) fn decode(bytes: &[u8]) -> Result<Parts, Unusable> {

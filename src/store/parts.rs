@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 
 use super::{
     Persist, StoreError,
@@ -130,7 +130,7 @@ trait Kept: Send + Sync {
 
 impl<P: Persist> Kept for P {
     fn snapshot(&self) -> Result<Box<RawValue>, String> {
-        match catch_unwind(AssertUnwindSafe(|| to_raw_value(&Persist::snapshot(self)))) {
+        match catch_unwind(AssertUnwindSafe(|| envelope::raw(&Persist::snapshot(self)))) {
             Ok(state) => state.map_err(|error| sanitize::message(error).to_string()),
             Err(_) => Err("its snapshot panicked".to_owned()),
         }

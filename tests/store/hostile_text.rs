@@ -5,12 +5,9 @@ use std::{fs, sync::Arc};
 use serde_json::json;
 use tower_recourse::store::{FileStore, Persist, Restored, StoreError};
 
-use super::Counter;
 #[cfg(feature = "tracing")]
-use super::{
-    Fixed,
-    logged::{listen, logged},
-};
+use super::logged::{listen, logged};
+use super::{Counter, Fixed};
 
 const HOSTILE: &str = "a\nERROR forged\r\u{1b}[2J\u{202e}\u{2028}";
 
@@ -64,6 +61,21 @@ fn a_hostile_part_name_is_escaped_in_errors() {
     all_is_harmless(&store.save().unwrap_err());
     is_harmless(&format!("{store:?}"));
     all_is_harmless(&FileStore::open(folder.path(), &name).unwrap_err());
+}
+
+#[test]
+fn a_hostile_key_in_a_state_file_is_escaped_and_read_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = json!({ HOSTILE: [HOSTILE, "\u{9b}31m\u{7f}"] });
+    let store = FileStore::open(folder.path(), "state").unwrap();
+    store.keep(HOSTILE, &Arc::new(Fixed(state.clone()))).unwrap();
+    for _ in 0..2 {
+        store.save().unwrap();
+        let file = fs::read_to_string(folder.path().join("state.json")).unwrap();
+        is_harmless(file.strip_suffix('\n').unwrap());
+        let file: serde_json::Value = serde_json::from_str(&file).unwrap();
+        assert_eq!(file["parts"][HOSTILE]["state"], state);
+    }
 }
 
 #[cfg(feature = "tracing")]

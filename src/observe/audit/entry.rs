@@ -2,8 +2,10 @@ use std::fmt;
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
-use super::json::Sanitizing;
-use crate::{sanitize::cut, time::Wall};
+use crate::{
+    sanitize::{cut, json},
+    time::Wall,
+};
 
 /// One line, while it is made: what [`Audit::record`](super::Audit::record) hands to its closure.
 ///
@@ -86,8 +88,7 @@ impl Entry {
     /// The whole line, with its end.
     pub(super) fn line(&self, time: Wall, context: &Fields) -> Vec<u8> {
         let mut line = Vec::with_capacity(256);
-        let mut serializer = serde_json::Serializer::with_formatter(&mut line, Sanitizing);
-        let written = Line { entry: self, time, context }.serialize(&mut serializer);
+        let written = json::append(&Line { entry: self, time, context }, &mut line);
         debug_assert!(written.is_ok(), "texts and numbers under texts, written into memory");
         line.push(b'\n');
         line

@@ -84,7 +84,6 @@ mod config;
 mod entry;
 mod file;
 mod handle;
-mod json;
 mod lock;
 mod queue;
 mod stream;

@@ -2,13 +2,14 @@
 
 use std::io;
 
-use serde_json::ser::Formatter;
+use serde::Serialize;
+use serde_json::{Serializer, ser::Formatter};
 
-use crate::sanitize::is_plain;
+use super::is_plain;
 
 /// Compact JSON in which every character that isn't plain is escaped. Whatever JSON itself requires
 /// is escaped by serde_json.
-pub(super) struct Sanitizing;
+struct Sanitizing;
 
 impl Formatter for Sanitizing {
     fn write_string_fragment<W: ?Sized + io::Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
@@ -24,17 +25,20 @@ impl Formatter for Sanitizing {
     }
 }
 
+/// Appends a value to a text as compact JSON.
+pub(crate) fn append(value: &impl Serialize, to: &mut Vec<u8>) -> serde_json::Result<()> {
+    value.serialize(&mut Serializer::with_formatter(to, Sanitizing))
+}
+
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-    use serde::Serialize;
-
     use super::*;
     use crate::sanitize::{json_len, tests::HOSTILE};
+    use proptest::prelude::*;
 
     fn written(text: &str) -> String {
         let mut bytes = Vec::new();
-        text.serialize(&mut serde_json::Serializer::with_formatter(&mut bytes, Sanitizing)).unwrap();
+        append(&text, &mut bytes).unwrap();
         String::from_utf8(bytes).unwrap()
     }
 
