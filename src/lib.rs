@@ -102,7 +102,7 @@ mod private_file;
 mod random;
 #[cfg(any(feature = "retry", feature = "breaker", feature = "fallback"))]
 mod readiness;
-#[cfg(feature = "retry")]
+#[cfg(any(feature = "retry", feature = "breaker", feature = "fallback"))]
 mod reservation;
 #[cfg(any(feature = "retry", feature = "breaker", feature = "fallback"))]
 mod seldom;

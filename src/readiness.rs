@@ -24,19 +24,30 @@ pub(crate) struct Readiness {
 }
 
 impl Readiness {
-    /// Ready when the service is, or when it has failed to be.
+    /// Ready when the service is, or when it has failed to be. A service that fails gives up what it has reserved, by `release`: it won't be
+    /// called.
     #[inline]
-    pub(crate) fn poll<S, Req>(&mut self, service: &mut S, cx: &mut Context<'_>) -> Poll<()>
+    pub(crate) fn poll<S, Req>(
+        &mut self,
+        service: &mut S,
+        release: impl FnOnce(&mut S),
+        cx: &mut Context<'_>,
+    ) -> Poll<()>
     where
         S: Service<Req>,
         S::Error: Send + 'static,
     {
-        if self.has_failed() { Poll::Ready(()) } else { self.ask(service, cx).map(drop) }
+        if self.has_failed() { Poll::Ready(()) } else { self.ask(service, release, cx).map(drop) }
     }
 
     /// Asks a service of which no failure is kept: whether it is ready, or has failed now.
     #[inline]
-    pub(crate) fn ask<S, Req>(&mut self, service: &mut S, cx: &mut Context<'_>) -> Poll<bool>
+    pub(crate) fn ask<S, Req>(
+        &mut self,
+        service: &mut S,
+        release: impl FnOnce(&mut S),
+        cx: &mut Context<'_>,
+    ) -> Poll<bool>
     where
         S: Service<Req>,
         S::Error: Send + 'static,
@@ -45,6 +56,7 @@ impl Readiness {
             Ok(()) => true,
             Err(error) => {
                 self.fail(error);
+                release(service);
                 false
             }
         })

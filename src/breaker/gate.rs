@@ -7,20 +7,22 @@ use super::{
     refused::Refused,
     waiting::{Granted, Waiting},
 };
-use crate::readiness::Readiness;
+use crate::{readiness::Readiness, reservation::Releaser};
 
 /// What stands before a service: its readiness, and its circuit's leave. A service that rejects is ready without being asked.
-#[derive(Default)]
-pub(crate) struct Gate {
+pub(crate) struct Gate<S> {
     readiness: Readiness,
     ready: Ready,
+    releaser: Releaser<S>,
 }
 
 /// What the last look found.
 #[derive(Default)]
 enum Ready {
-    /// The service may be called, if the circuit lets it.
+    /// The service wasn't polled since it was made or released, so it has reserved nothing.
     #[default]
+    Released,
+    /// The service may be called, if the circuit lets it.
     Service,
     /// The same, but the service has failed to get ready: that is the call's outcome.
     Failed,
@@ -32,11 +34,11 @@ enum Ready {
     Waiting(Waiting),
 }
 
-impl Gate {
+impl<S> Gate<S> {
     /// Ready at once while the circuit rejects, otherwise when the service is. If it `waits`, ready when the service is and the circuit has
     /// given a permit.
     #[inline(always)]
-    pub(crate) fn poll<S, C, Req>(
+    pub(crate) fn poll<C, Req>(
         &mut self,
         circuit: &Circuit<C>,
         inner: &mut S,
@@ -51,6 +53,7 @@ impl Gate {
             return self.poll_granted(circuit, inner, cx);
         }
         if let Err(refused) = circuit.peek() {
+            self.release(inner);
             self.ready = Ready::Refused(refused);
             return Poll::Ready(());
         }
@@ -61,10 +64,18 @@ impl Gate {
                 return Poll::Ready(());
             }
         }
-        if !ready!(self.readiness.ask(inner, cx)) {
+        if !ready!(self.readiness.ask(inner, |inner| self.releaser.release(inner), cx)) {
             self.ready = Ready::Failed;
         }
         Poll::Ready(())
+    }
+
+    /// Gives up what the service may have reserved when it was polled. A readiness error is kept.
+    #[inline]
+    fn release(&mut self, inner: &mut S) {
+        if let Ready::Service = self.ready {
+            self.releaser.release(inner);
+        }
     }
 
     /// As who is about to call the service has it.
@@ -72,7 +83,7 @@ impl Gate {
         if self.readiness.has_failed() { Ready::Failed } else { Ready::Service }
     }
 
-    fn poll_granted<S, C, Req>(&mut self, circuit: &Circuit<C>, inner: &mut S, cx: &mut Context<'_>) -> Poll<()>
+    fn poll_granted<C, Req>(&mut self, circuit: &Circuit<C>, inner: &mut S, cx: &mut Context<'_>) -> Poll<()>
     where
         S: Service<Req>,
         S::Error: Send + 'static,
@@ -83,18 +94,27 @@ impl Gate {
             }
             if let Ready::Waiting(waiting) = &mut self.ready {
                 ready!(waiting.poll(cx));
-                self.ready = self.to_call();
+                self.ready = Ready::Released;
             }
             let asked = match circuit.peek() {
                 Ok(()) => {
-                    ready!(self.readiness.poll(inner, cx));
+                    if let Ready::Released | Ready::Refused(_) = self.ready {
+                        self.ready = Ready::Service;
+                    }
+                    ready!(self.readiness.poll(inner, |inner| self.releaser.release(inner), cx));
                     circuit.grant().map_err(|rejection| rejection.retry_in())
                 }
                 Err(refused) => Err(refused.retry_in()),
             };
             self.ready = match asked {
                 Ok(granted) => Ready::Granted(granted),
-                Err(retry_in) => Ready::Waiting(Waiting::on(retry_in)),
+                Err(retry_in) => {
+                    // A service that waits for its circuit keeps no place that others could use. A readiness error would be held against
+                    // the call that follows, much later.
+                    self.release(inner);
+                    self.readiness = Readiness::default();
+                    Ready::Waiting(Waiting::on(retry_in))
+                }
             };
         }
     }
@@ -111,21 +131,37 @@ impl Gate {
     #[inline]
     pub(crate) fn refused(&mut self) -> Option<Refused> {
         let Ready::Refused(refused) = self.ready else { return None };
-        (self.ready, self.readiness) = (Ready::Service, Readiness::default());
+        (self.ready, self.readiness) = (Ready::Released, Readiness::default());
         Some(refused)
     }
 
     /// The permit for one call, or the rejection of it; and the readiness error that is the call's outcome, if there was one.
     #[cold]
-    pub(crate) fn enter<C>(&mut self, circuit: &Circuit<C>) -> (Result<Permit, Rejection>, &mut Readiness) {
+    pub(crate) fn enter<C>(
+        &mut self,
+        circuit: &Circuit<C>,
+    ) -> (Result<Permit, Rejection>, &mut Readiness, &Releaser<S>) {
         // A failure to get ready stays told until it is the outcome of a call, also if what follows panics.
         let ready = self.to_call();
         let asked = match std::mem::replace(&mut self.ready, ready) {
             Ready::Granted(granted) => Ok(granted.use_it()),
             // Whoever was refused is asked before, or asks anew.
-            Ready::Service | Ready::Failed | Ready::Refused(_) => circuit.admit(),
+            Ready::Released | Ready::Service | Ready::Failed | Ready::Refused(_) => circuit.admit(),
             Ready::Waiting(_) => panic!("called without having been ready"),
         };
-        (asked, &mut self.readiness)
+        (asked, &mut self.readiness, &self.releaser)
+    }
+}
+
+impl<S> Default for Gate<S> {
+    fn default() -> Self {
+        Self { readiness: Readiness::default(), ready: Ready::default(), releaser: Releaser::default() }
+    }
+}
+
+/// A clone isn't ready yet.
+impl<S: Clone> Clone for Gate<S> {
+    fn clone(&self) -> Self {
+        Self { readiness: Readiness::default(), ready: Ready::default(), releaser: self.releaser.clone() }
     }
 }

@@ -10,12 +10,16 @@ use super::{
     future::{self, AtOnce, Judge, ResponseFuture},
     gate::Gate,
 };
-use crate::{Classifier, readiness::Readiness};
+use crate::{Classifier, readiness::Readiness, reservation::Releaser};
 
 /// A service behind a circuit. Made by [`BreakerLayer`](super::BreakerLayer).
 ///
 /// While the circuit rejects, it is ready without asking the service, and answers with a rejection; or it isn't ready, if the
 /// layer is to [wait](super::BreakerLayer::wait_when_open).
+///
+/// If the circuit opens between `poll_ready` and `call`, what the service has reserved is given up, by replacing it with a clone: a place in a
+/// queue, say, that others wait for. That needs a service that is `Clone`, and a breaker that was cloned once: this is how it learns to clone
+/// a service that need not be `Clone`.
 ///
 /// # Clone
 ///
@@ -24,7 +28,7 @@ pub struct Breaker<S, C, R = Fail> {
     inner: S,
     circuit: Circuit<C>,
     on_rejection: R,
-    gate: Gate,
+    gate: Gate<S>,
 }
 
 impl<S, C, R> Breaker<S, C, R> {
@@ -71,7 +75,7 @@ where
 /// [`Elsewhere`].
 #[inline(always)]
 pub(crate) fn begin<S, C, R, Req, E>(
-    gate: &mut Gate,
+    gate: &mut Gate<S>,
     circuit: &Circuit<C>,
     inner: &mut S,
     (on_rejection, ends): (&R, E),
@@ -90,7 +94,7 @@ where
 
 #[cold]
 fn begin_otherwise<S, C, R, Req, E>(
-    gate: &mut Gate,
+    gate: &mut Gate<S>,
     circuit: &Circuit<C>,
     inner: &mut S,
     (on_rejection, ends): (&R, E),
@@ -107,8 +111,8 @@ where
             _more: 0,
         };
     }
-    let (asked, readiness) = gate.enter(circuit);
-    begin_as_asked(circuit, asked, (inner, readiness), (on_rejection, ends), request)
+    let (asked, readiness, releaser) = gate.enter(circuit);
+    begin_as_asked(circuit, asked, (inner, readiness, releaser), (on_rejection, ends), request)
 }
 
 /// Makes a call that is admitted. A panic in here drops the permit while the thread panics: a failure.
@@ -141,7 +145,7 @@ pub(crate) struct Elsewhere<S: Service<Req>, C: Classifier<Req, S::Response, S::
 pub(crate) fn begin_as_asked<S, C, R, Req, E>(
     circuit: &Circuit<C>,
     asked: Result<Permit, Rejection>,
-    (inner, readiness): (&mut S, &mut Readiness),
+    (inner, readiness, releaser): (&mut S, &mut Readiness, &Releaser<S>),
     (on_rejection, ends): (&R, E),
     request: Req,
 ) -> Elsewhere<S, C, R, Req, E>
@@ -154,6 +158,8 @@ where
         Err(rejection) => {
             // A readiness error that no call was the outcome of would be held against the probe, much later.
             *readiness = Readiness::default();
+            // Nor does the service keep what it has reserved for this call: it may not be called for a long time.
+            releaser.release(inner);
             ResponseFuture::rejected(rejection, on_rejection.clone(), circuit.classifier.clone())
         }
         Ok(permit) if !readiness.has_failed() => run(circuit, permit, inner, ends, request),
@@ -168,7 +174,12 @@ where
 
 impl<S: Clone, C: Clone, R: Clone> Clone for Breaker<S, C, R> {
     fn clone(&self) -> Self {
-        Self::new(self.inner.clone(), self.circuit.clone(), self.on_rejection.clone())
+        Self {
+            inner: self.inner.clone(),
+            circuit: self.circuit.clone(),
+            on_rejection: self.on_rejection.clone(),
+            gate: self.gate.clone(),
+        }
     }
 }
 

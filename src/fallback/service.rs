@@ -10,7 +10,7 @@ use super::{
     on_failure::{Both, OnFailure},
     standby::Standby,
 };
-use crate::{Classifier, readiness::Readiness, shared::Shared};
+use crate::{Classifier, readiness::Readiness, reservation::Releaser, shared::Shared};
 
 /// A service with a fallback. Made by [`FallbackLayer`].
 ///
@@ -25,6 +25,7 @@ pub struct Fallback<S, B, C, J = Both> {
     classifier: C,
     standby: Shared<Standby<B, J>>,
     readiness: Readiness,
+    releaser: Releaser<S>,
 }
 
 impl<S, B, C, J> Fallback<S, B, C, J> {
@@ -35,7 +36,14 @@ impl<S, B, C, J> Fallback<S, B, C, J> {
         J: Clone,
     {
         let (backup, classifier) = (layer.backup.clone(), layer.classifier.clone());
-        Self { primary, backup, classifier, standby: Standby::of(layer), readiness: Readiness::default() }
+        Self {
+            primary,
+            backup,
+            classifier,
+            standby: Standby::of(layer),
+            readiness: Readiness::default(),
+            releaser: Releaser::default(),
+        }
     }
 
     /// The primary.
@@ -59,12 +67,12 @@ where
     /// Ready when the primary is; the backup is made ready when it is needed. Never an error: the backup is asked for the
     /// call that follows.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.readiness.poll(&mut self.primary, cx).map(Ok)
+        self.readiness.poll(&mut self.primary, |primary| self.releaser.release(primary), cx).map(Ok)
     }
 
     #[inline(always)]
     fn call(&mut self, request: Req) -> Self::Future {
-        let Self { primary, backup, classifier, standby, readiness } = self;
+        let Self { primary, backup, classifier, standby, readiness, .. } = self;
         future::start((primary, readiness), (&*backup, &*classifier, &*standby), request)
     }
 }
@@ -77,6 +85,7 @@ impl<S: Clone, B: Clone, C: Clone, J> Clone for Fallback<S, B, C, J> {
             classifier: self.classifier.clone(),
             standby: self.standby.clone(),
             readiness: Readiness::default(),
+            releaser: self.releaser.clone(),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::{
 use tower_service::Service;
 
 use super::{Cloned, Keep, Policy, future};
-use crate::{readiness::Readiness, shared::Shared};
+use crate::{readiness::Readiness, reservation::Release, shared::Shared};
 
 /// A service that tries again. Made by [`RetryLayer`](super::RetryLayer).
 ///
@@ -51,7 +51,7 @@ where
     /// Ready when the service is. Never an error: a readiness error is the outcome of the first attempt of the call that
     /// follows.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.readiness.poll(&mut self.inner, cx).map(Ok)
+        self.readiness.poll(&mut self.inner, S::release, cx).map(Ok)
     }
 
     #[inline(always)]

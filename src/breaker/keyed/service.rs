@@ -15,7 +15,7 @@ use super::{
     },
     Circuits,
 };
-use crate::{Classifier, classify::Errors, readiness::Readiness};
+use crate::{Classifier, classify::Errors, readiness::Readiness, reservation::Releaser};
 
 impl<C> BreakerLayer<C> {
     /// One circuit a key, which a function takes from the request. See [`keyed`](super).
@@ -73,13 +73,15 @@ where
     type Service = KeyedBreaker<S, Self>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        KeyedBreaker { inner, layer: self.clone(), readiness: Readiness::default() }
+        KeyedBreaker { inner, layer: self.clone(), readiness: Readiness::default(), releaser: Releaser::default() }
     }
 }
 
 /// A service with one circuit a key. Made by [`KeyedBreakerLayer`].
 ///
 /// It is ready when the service is: whose circuit is asked, only the request can tell.
+///
+/// What the service has reserved for a call that is rejected is given up, as by [`Breaker`](super::super::Breaker).
 ///
 /// # Clone
 ///
@@ -89,6 +91,7 @@ pub struct KeyedBreaker<S, L> {
     inner: S,
     layer: L,
     readiness: Readiness,
+    releaser: Releaser<S>,
 }
 
 impl<S, F, K, C, R, Req> Service<Req> for KeyedBreaker<S, KeyedBreakerLayer<F, K, C, R>>
@@ -105,19 +108,19 @@ where
     type Future = future::Future<S, C, R, Req, AtOnce>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.readiness.poll(&mut self.inner, cx).map(Ok)
+        self.readiness.poll(&mut self.inner, |inner| self.releaser.release(inner), cx).map(Ok)
     }
 
     #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
-        let Self { inner, layer, readiness } = self;
+        let Self { inner, layer, readiness, releaser } = self;
         let KeyedBreakerLayer { key, circuits, on_rejection } = layer;
         let circuit = Circuit::of(circuits.tenant(&key(&request)), circuits.classifier.clone());
         match circuit.admit_at_once() {
             Some(permit) if !readiness.has_failed() => run(&circuit, permit, inner, AtOnce, request),
             permit => {
                 let asked = permit.map_or_else(|| circuit.admit(), Ok);
-                begin_as_asked(&circuit, asked, (inner, readiness), (&*on_rejection, AtOnce), request).made
+                begin_as_asked(&circuit, asked, (inner, readiness, &*releaser), (&*on_rejection, AtOnce), request).made
             }
         }
     }

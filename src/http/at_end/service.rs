@@ -24,7 +24,7 @@ pub struct BodyBreaker<S, C, R = Fail> {
     inner: S,
     circuit: Circuit<C>,
     on_rejection: R,
-    gate: Gate,
+    gate: Gate<S>,
 }
 
 impl<S, C, R> BodyBreaker<S, C, R> {
@@ -68,7 +68,12 @@ where
 
 impl<S: Clone, C: Clone, R: Clone> Clone for BodyBreaker<S, C, R> {
     fn clone(&self) -> Self {
-        Self::new(self.inner.clone(), self.circuit.clone(), self.on_rejection.clone())
+        Self {
+            inner: self.inner.clone(),
+            circuit: self.circuit.clone(),
+            on_rejection: self.on_rejection.clone(),
+            gate: self.gate.clone(),
+        }
     }
 }
 
