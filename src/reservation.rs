@@ -7,21 +7,11 @@
 #[cfg(any(feature = "breaker", feature = "fallback"))]
 use std::sync::OnceLock;
 
-/// A service that can give up what its readiness has reserved.
-///
-/// `pub`, since it is a bound on the implementation of a public future; not reachable from outside.
+/// Gives up what a service has reserved. It must be polled ready again before it is called.
 #[cfg(feature = "retry")]
-pub trait Release {
-    /// Gives up what was reserved. The service must be polled ready again before it is called.
-    fn release(&mut self);
-}
-
-#[cfg(feature = "retry")]
-impl<S: Clone> Release for S {
-    #[cold]
-    fn release(&mut self) {
-        *self = self.clone();
-    }
+#[cold]
+pub(crate) fn release<S: Clone>(service: &mut S) {
+    *service = service.clone();
 }
 
 /// How to release a service whose type isn't known to be `Clone`.

@@ -18,31 +18,50 @@ use std::{
 const PLACES: usize = 16;
 
 /// What a service has. Its clones count in one place: a service is cloned less often than it is called.
-pub(crate) struct Shared<T>(Arc<Places<T>>);
+///
+/// `B` is what else the calls share that not all of a layer's services do.
+pub(crate) struct Shared<T, B = ()>(Arc<Places<T, B>>);
 
 /// Read by every call, and so not where clones are counted.
 #[repr(align(128))]
-struct Places<T> {
+struct Places<T, B> {
     value: Arc<T>,
+    beside: Arc<B>,
     /// Made when a thread first calls.
-    places: [OnceLock<Share<T>>; PLACES],
+    places: [OnceLock<Share<T, B>>; PLACES],
 }
 
 /// What a call has.
-pub(crate) struct Share<T>(Arc<Place<T>>);
+pub(crate) struct Share<T, B = ()>(Arc<Place<T, B>>);
 
 /// On cache lines of its own: two, as they are fetched in pairs.
 #[repr(align(128))]
-struct Place<T>(Arc<T>);
+struct Place<T, B> {
+    value: Arc<T>,
+    beside: Arc<B>,
+}
 
 impl<T> Shared<T> {
     pub(crate) fn new(value: T) -> Self {
-        Self(Arc::new(Places { value: Arc::new(value), places: [const { OnceLock::new() }; PLACES] }))
+        Self::both(Arc::new(value), ())
+    }
+
+    /// The same value, with something beside it.
+    #[cfg_attr(not(feature = "retry"), allow(dead_code))]
+    pub(crate) fn with<B>(&self, beside: B) -> Shared<T, B> {
+        Shared::both(Arc::clone(&self.0.value), beside)
+    }
+}
+
+impl<T, B> Shared<T, B> {
+    fn both(value: Arc<T>, beside: B) -> Self {
+        let places = [const { OnceLock::new() }; PLACES];
+        Self(Arc::new(Places { value, beside: Arc::new(beside), places }))
     }
 
     /// A share for one call, counted where this thread counts.
     #[inline]
-    pub(crate) fn share(&self) -> Share<T> {
+    pub(crate) fn share(&self) -> Share<T, B> {
         let place = &self.0.places[place()];
         match place.get() {
             Some(Share(counted)) => Share(Arc::clone(counted)),
@@ -51,25 +70,27 @@ impl<T> Shared<T> {
     }
 
     #[cold]
-    fn first_in(&self, place: &OnceLock<Share<T>>) -> Share<T> {
-        let Share(counted) = place.get_or_init(|| Share(Arc::new(Place(Arc::clone(&self.0.value)))));
+    fn first_in(&self, place: &OnceLock<Share<T, B>>) -> Share<T, B> {
+        let Places { value, beside, .. } = &*self.0;
+        let make = || Share(Arc::new(Place { value: Arc::clone(value), beside: Arc::clone(beside) }));
+        let Share(counted) = place.get_or_init(make);
         Share(Arc::clone(counted))
     }
 }
 
-impl<T> Clone for Shared<T> {
+impl<T, B> Clone for Shared<T, B> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 }
 
-impl<T: fmt::Debug> fmt::Debug for Shared<T> {
+impl<T: fmt::Debug, B> fmt::Debug for Shared<T, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)
     }
 }
 
-impl<T> Deref for Shared<T> {
+impl<T, B> Deref for Shared<T, B> {
     type Target = T;
 
     #[inline]
@@ -78,12 +99,21 @@ impl<T> Deref for Shared<T> {
     }
 }
 
-impl<T> Deref for Share<T> {
+impl<T, B> Deref for Share<T, B> {
     type Target = T;
 
     #[inline]
     fn deref(&self) -> &T {
-        &self.0.0
+        &self.0.value
+    }
+}
+
+impl<T, B> Share<T, B> {
+    /// What is beside the value.
+    #[inline]
+    #[cfg_attr(not(feature = "retry"), allow(dead_code))]
+    pub(crate) fn beside(&self) -> &B {
+        &self.0.beside
     }
 }
 
@@ -111,7 +141,7 @@ mod tests {
 
     use super::*;
 
-    fn place_of<T>(share: &Share<T>) -> *const Place<T> {
+    fn place_of<T>(share: &Share<T>) -> *const Place<T, ()> {
         Arc::as_ptr(&share.0)
     }
 
@@ -141,7 +171,7 @@ mod tests {
     #[test]
     fn it_takes_half_a_kilobyte_and_a_quarter_for_each_thread() {
         // With the counts, which take what their neighbour's alignment leaves them.
-        assert_eq!((128 + size_of::<Places<()>>(), 128 + size_of::<Place<()>>()), (512, 256));
+        assert_eq!((128 + size_of::<Places<(), ()>>(), 128 + size_of::<Place<(), ()>>()), (512, 256));
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 #[path = "retry_ready/reservations.rs"]
 mod reservations;
+#[path = "retry_ready/spares.rs"]
+mod spares;
 mod support;
 
 use std::{pin::pin, task::Poll};

@@ -14,7 +14,7 @@ use pin_project_lite::pin_project;
 use tokio::time::{Sleep, sleep, sleep_until};
 use tower_service::Service;
 
-use super::{Decision, Keep, Policy, Reason, course};
+use super::{Decision, Keep, Policy, Reason, course, spare::Instances};
 use crate::{
     Attempt, Cause, How, Outcome,
     call_context::{
@@ -24,7 +24,6 @@ use crate::{
     },
     classify::{LetGo, evidence::examine},
     readiness::Readiness,
-    reservation::Release,
     seldom::Seldom,
     shared::Share,
     time::Instant,
@@ -46,12 +45,12 @@ pin_project! {
     ///
     /// Dropped at any point, it drops the attempt that is under way and gives back what it had reserved in the budget and the ledger.
     ///
-    /// `S` is the service, `F` its future, `H` what makes a request ready to be sent again, and `T` how it is tried. There are no
+    /// `I` is the instance for later attempts, `F` the service's future, `H` what makes a request ready to be sent again, and `T` how it is tried. There are no
     /// bounds on them, and no projections of them within, on purpose: a spawned task holds this future, and the compiler can't prove
     /// bounds there for types with a lifetime in them, such as a boxed error.
     #[must_use = "futures do nothing unless polled"]
-    pub struct ResponseFuture<S, F, H, T, Q> {
-        service: S,
+    pub struct ResponseFuture<I, F, H, T, Q> {
+        instance: I,
         trying: T,
         attempt: Attempt,
         #[pin]
@@ -65,8 +64,8 @@ pin_project! {
 }
 
 /// How a request is tried: the policy with its state, and what is kept of the request.
-pub struct Trying<P, St, K, Kept, Req> {
-    policy: Share<P>,
+pub struct Trying<P, B, St, K, Kept, Req> {
+    policy: Share<P, B>,
     keep: K,
     state: St,
     kept: Option<Kept>,
@@ -96,10 +95,11 @@ pin_project! {
     }
 }
 
-impl<S, P, K, Req> future::Future
-    for ResponseFuture<S, S::Future, K::Prepared, Trying<P, P::State, K, K::Kept, Req>, K::Request>
+impl<I, S, B, P, K, Req> future::Future
+    for ResponseFuture<I, S::Future, K::Prepared, Trying<P, B, P::State, K, K::Kept, Req>, K::Request>
 where
-    S: Service<K::Request> + Release,
+    I: Instances<B, Service = S>,
+    S: Service<K::Request>,
     S::Error: 'static,
     P: Policy<Req, S::Response, S::Error>,
     K: Keep<Req>,
@@ -153,9 +153,10 @@ type CameOf<S, Q> = Came<Answer<S, Q>, Q>;
 /// What a service of requests `Q` answers.
 type Answer<S, Q> = Result<<S as Service<Q>>::Response, <S as Service<Q>>::Error>;
 
-impl<S, P, K, Req> ResponseFuture<S, S::Future, K::Prepared, Trying<P, P::State, K, K::Kept, Req>, K::Request>
+impl<I, S, B, P, K, Req> ResponseFuture<I, S::Future, K::Prepared, Trying<P, B, P::State, K, K::Kept, Req>, K::Request>
 where
-    S: Service<K::Request> + Release,
+    I: Instances<B, Service = S>,
+    S: Service<K::Request>,
     S::Error: 'static,
     P: Policy<Req, S::Response, S::Error>,
     K: Keep<Req>,
@@ -240,8 +241,8 @@ where
     /// The steps between two calls, and before the first one if the service wasn't ready. `None`: another step is to be looked at.
     fn poll_between(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<CameOf<S, K::Request>>> {
         let mut this = self.as_mut().project();
-        let Trying { policy, keep, state, .. } = this.trying;
-        let policy = &**policy;
+        let Trying { policy: shared, keep, state, .. } = this.trying;
+        let policy = &**shared;
         let mut before = this.before.as_mut().expect(DONE).as_mut();
         match before.as_mut().project() {
             BeforeProj::Waiting { letting_go, .. } => {
@@ -266,23 +267,28 @@ where
             },
 
             // Ready before every call, on the very instance that is called.
-            BeforeProj::Readying { .. } => match this.service.poll_ready(cx) {
-                Poll::Pending => return self.poll_limit(cx),
-                // Ready too late is not ready: nothing is sent after its time.
-                Poll::Ready(Ok(())) if course::is_over(course::cut_off_at(policy, this.attempt)) => {
+            BeforeProj::Readying { .. } => {
+                let Poll::Ready(service) = this.instance.poll_get(shared.beside(), cx) else {
                     return self.poll_limit(cx);
-                }
-                Poll::Ready(ready) => {
-                    let owned = before.as_mut().project_replace(Before::Nothing);
-                    let BeforeOwned::Readying { request } = owned else { return Poll::Ready(None) };
-                    if let Err(error) = ready {
-                        return Poll::Ready(Some(Came::unsent(Err(error), request)));
+                };
+                match service.poll_ready(cx) {
+                    Poll::Pending => return self.poll_limit(cx),
+                    // Ready too late is not ready: nothing is sent after its time.
+                    Poll::Ready(Ok(())) if course::is_over(course::cut_off_at(policy, this.attempt)) => {
+                        return self.poll_limit(cx);
                     }
-                    let ends_at = course::ends_at(policy, this.attempt);
-                    let future = send((policy, &*keep), state, (this.attempt, ends_at), this.service, request);
-                    this.step.set(Step::Calling { future });
+                    Poll::Ready(ready) => {
+                        let owned = before.as_mut().project_replace(Before::Nothing);
+                        let BeforeOwned::Readying { request } = owned else { return Poll::Ready(None) };
+                        if let Err(error) = ready {
+                            return Poll::Ready(Some(Came::unsent(Err(error), request)));
+                        }
+                        let ends_at = course::ends_at(policy, this.attempt);
+                        let future = send((policy, &*keep), state, (this.attempt, ends_at), service, request);
+                        this.step.set(Step::Calling { future });
+                    }
                 }
-            },
+            }
 
             BeforeProj::Uncalled { .. } => {
                 let owned = before.as_mut().project_replace(Before::Nothing);
@@ -333,7 +339,7 @@ where
         let said = examine(&came.result, note, |outcome| policy.origin(outcome));
         if came.is_unsent {
             // It may have reserved the call that isn't made, and others would wait for that until the next attempt.
-            this.service.release();
+            this.instance.release();
         }
         let attempt = came.attempt(this.attempt, kept.as_ref().is_some_and(|kept| keep.is_kept(kept)));
         let decided = course::decide(&**policy, state, &attempt, came.result.as_ref(), said);

@@ -99,6 +99,6 @@ impl<S, P, K: Clone> Layer<S> for RetryLayer<P, K> {
     type Service = Retry<S, P, K>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Retry::new(inner, self.policy.clone(), self.keep.clone())
+        Retry::new(inner, &self.policy, self.keep.clone())
     }
 }

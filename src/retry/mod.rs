@@ -52,8 +52,10 @@
 //!                             └──── wait ◀── let go of the outcome ◀────────┘ retry
 //! ```
 //!
-//! A readiness error and a time-out are outcomes like any other. The instance that was ready makes the first attempt where it is; a clone of
-//! it, made after that call, goes with the request and makes all others, and is made ready before each of them.
+//! A readiness error and a time-out are outcomes like any other. The instance that was ready makes the first attempt. A request that is
+//! retried makes its later attempts with a clone of the service, which is polled ready before each of them. The clone is made of one spare
+//! instance that all clones of a [`Retry`] share: the first call, and the first one after a retry, leave a clone of the instance that they have
+//! called. So a state that the service has in itself, such as a counter or a connection, is that of the last of these calls.
 //! Nothing stays reserved during a wait: if an attempt ends before its call, by a time-out or a readiness error, the instance is replaced
 //! with a clone, which holds no permit and no place in a queue.
 //!
@@ -121,6 +123,7 @@ pub mod ledger;
 mod policy;
 mod run;
 mod service;
+mod spare;
 mod switch;
 mod timeouts;
 mod waits;

@@ -8,14 +8,13 @@ use std::{
 
 use tower_service::Service;
 
-use super::{Keep, Policy, RetryLayer, course, future};
+use super::{Keep, Policy, RetryLayer, course, future, spare::Instances};
 use crate::{
     Attempt,
     call_context::{
         budget_scope::BudgetScope,
         result_note::{self, Note},
     },
-    reservation::Release,
     time::Instant,
 };
 
@@ -179,8 +178,14 @@ where
     }
 }
 
-/// It is always ready, and reserves nothing.
-impl<F> Release for Function<F> {
+/// It is always ready, reserves nothing, and makes all attempts itself.
+impl<F> Instances<()> for Function<F> {
+    type Service = Self;
+
+    fn poll_get(&mut self, (): &(), _: &mut Context<'_>) -> Poll<&mut Self> {
+        Poll::Ready(self)
+    }
+
     fn release(&mut self) {}
 }
 

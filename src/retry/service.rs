@@ -5,25 +5,25 @@ use std::{
 
 use tower_service::Service;
 
-use super::{Cloned, Keep, Policy, future};
-use crate::{readiness::Readiness, reservation::Release, shared::Shared};
+use super::{Cloned, Keep, Policy, future, spare::Spare};
+use crate::{readiness::Readiness, reservation::release, shared::Shared};
 
 /// A service that tries again. Made by [`RetryLayer`](super::RetryLayer).
 ///
 /// # Clone
 ///
-/// A clone shares the policy and its budget: one reference count, and what a clone of the service costs. Every call costs as much: the
-/// instance that was ready is called, and a clone of it makes the attempts that may follow, when it is ready.
+/// A clone shares the policy and its budget: one reference count, and what a clone of the service costs. A call makes no clone: the instance
+/// that was ready makes the first attempt. A request that is retried clones an instance that all clones of this service share.
 pub struct Retry<S, P, K = Cloned> {
     inner: S,
-    policy: Shared<P>,
+    policy: Shared<P, Spare<S>>,
     keep: K,
     readiness: Readiness,
 }
 
 impl<S, P, K> Retry<S, P, K> {
-    pub(super) fn new(inner: S, policy: Shared<P>, keep: K) -> Self {
-        Self { inner, policy, keep, readiness: Readiness::default() }
+    pub(super) fn new(inner: S, policy: &Shared<P>, keep: K) -> Self {
+        Self { inner, policy: policy.with(Spare::new()), keep, readiness: Readiness::default() }
     }
 
     /// The service within.
@@ -51,7 +51,7 @@ where
     /// Ready when the service is. Never an error: a readiness error is the outcome of the first attempt of the call that
     /// follows.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.readiness.poll(&mut self.inner, S::release, cx).map(Ok)
+        self.readiness.poll(&mut self.inner, release, cx).map(Ok)
     }
 
     #[inline(always)]
@@ -62,7 +62,12 @@ where
 
 impl<S: Clone, P, K: Clone> Clone for Retry<S, P, K> {
     fn clone(&self) -> Self {
-        Self::new(self.inner.clone(), self.policy.clone(), self.keep.clone())
+        Self {
+            inner: self.inner.clone(),
+            policy: self.policy.clone(),
+            keep: self.keep.clone(),
+            readiness: Readiness::default(),
+        }
     }
 }
 

@@ -5,7 +5,10 @@ use std::marker::PhantomData;
 use tower_service::Service;
 
 use super::{
-    super::{Keep, Policy, course},
+    super::{
+        Keep, Policy, course,
+        spare::{Instances, Later, Spare},
+    },
     Before, ResponseFuture, Step, Trying,
 };
 use crate::{
@@ -17,12 +20,14 @@ use crate::{
     time::Instant,
 };
 
-pub(in crate::retry) type Future<S, P, K, Req> = ResponseFuture<
-    S,
+/// The future of a request: of `S` are the calls, of `I` the instances for later ones, and `B` is what all requests share.
+pub(in crate::retry) type FutureOf<S, I, B, P, K, Req> = ResponseFuture<
+    I,
     <S as Service<<K as Keep<Req>>::Request>>::Future,
     <K as Keep<Req>>::Prepared,
     Trying<
         P,
+        B,
         <P as Policy<
             Req,
             <S as Service<<K as Keep<Req>>::Request>>::Response,
@@ -35,15 +40,17 @@ pub(in crate::retry) type Future<S, P, K, Req> = ResponseFuture<
     <K as Keep<Req>>::Request,
 >;
 
-/// Begins a request: mostly the service was ready, and is called at once. The instance that was ready is called, and a clone of it goes with
-/// the call, for the attempts that may follow.
+pub(in crate::retry) type Future<S, P, K, Req> = FutureOf<S, Later<S>, Spare<S>, P, K, Req>;
+
+/// Begins a request: mostly the service was ready, and is called at once. The instance that was ready is called, and if there is no spare one
+/// for the attempts that may follow, a clone of it is kept.
 ///
 /// There are no ways to what is made here but those in these lines: so it is written once, where it will stay, in the future of whatever layer is
 /// around. A function that isn't compiled in line would have it lie in memory, and be copied from there, each time. And what is large, as
 /// requests are, is moved as rarely as can be: nothing is put together before all of it is there.
 #[inline(always)]
 pub(in crate::retry) fn start<S, P, K, Req>(
-    (policy, keep): (&Shared<P>, &K),
+    (policy, keep): (&Shared<P, Spare<S>>, &K),
     (service, readiness): (&mut S, &mut Readiness),
     mut request: Req,
 ) -> Future<S, P, K, Req>
@@ -60,7 +67,7 @@ where
         return ResponseFuture {
             attempt,
             // The very instance goes with the call: it may have to be asked again whether it is ready.
-            service: std::mem::replace(service, service.clone()),
+            instance: Later::is(std::mem::replace(service, service.clone())),
             step: Step::Between,
             before: Some(Box::pin(Before::Uncalled {
                 readiness: std::mem::take(readiness),
@@ -72,9 +79,10 @@ where
         };
     }
     let future = send((policy, keep), &mut state, (&mut attempt, ends_at), service, keep.sent(request));
+    share.beside().keep(service);
     ResponseFuture {
         attempt,
-        service: service.clone(),
+        instance: Later::NONE,
         step: Step::Calling { future },
         trying: Trying { policy: share, keep: keep.clone(), state, kept, request: PhantomData },
         before: Seldom::NONE,
@@ -84,15 +92,15 @@ where
 
 /// Begins a run of a function, which is always ready, and goes with the call.
 #[inline]
-pub(in crate::retry) fn run<S, P, K, Req>(
+pub(in crate::retry) fn run<I, P, K, Req>(
     (policy, mut state): (Share<P>, P::State),
     keep: K,
-    mut service: S,
+    mut instance: I,
     (request, kept): (K::Request, K::Kept),
-) -> Future<S, P, K, Req>
+) -> FutureOf<I, I, (), P, K, Req>
 where
-    S: Service<K::Request>,
-    P: Policy<Req, S::Response, S::Error>,
+    I: Service<K::Request> + Instances<(), Service = I>,
+    P: Policy<Req, I::Response, I::Error>,
     K: Keep<Req>,
 {
     let (mut attempt, ends_at) = course::first_attempt(&*policy, &state, true);
@@ -100,11 +108,11 @@ where
     if course::came_too_late(&attempt) {
         let before = Some(Box::pin(Before::Uncalled { readiness: Readiness::default(), request })).into();
         let trying = Trying { policy, keep, state, kept, request: PhantomData };
-        return ResponseFuture { attempt, service, step: Step::Between, trying, before, timer: None };
+        return ResponseFuture { attempt, instance, step: Step::Between, trying, before, timer: None };
     }
-    let future = send((&*policy, &keep), &mut state, (&mut attempt, ends_at), &mut service, request);
+    let future = send((&*policy, &keep), &mut state, (&mut attempt, ends_at), &mut instance, request);
     let trying = Trying { policy, keep, state, kept, request: PhantomData };
-    ResponseFuture { attempt, service, step: Step::Calling { future }, trying, before: Seldom::NONE, timer: None }
+    ResponseFuture { attempt, instance, step: Step::Calling { future }, trying, before: Seldom::NONE, timer: None }
 }
 
 /// Makes an attempt: the service is ready.
