@@ -18,7 +18,9 @@ use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use tokio::net::TcpListener;
 use tower::ServiceBuilder;
 use tower_recourse::{
-    BreakerConfig, BreakerLayer, Circuit, RetryConfig, RetryLayer, breaker::OpenRule, http::Unavailable,
+    BreakerConfig, BreakerLayer, Circuit, RetryConfig, RetryLayer,
+    breaker::OpenRule,
+    http::{Statuses, Unavailable},
 };
 
 /// Takes a document at the second attempt, and none when it is told to be down.
@@ -37,7 +39,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let circuit = Circuit::new(BreakerConfig::http().open_when(OpenRule::consecutive(3)?));
     let app = Router::new().route("/document", put(store)).with_state(Arc::default()).layer(
         ServiceBuilder::new()
-            .layer(RetryLayer::new(RetryConfig::http()))
+            // Any client can set an `Idempotency-Key`, and the handler doesn't store keys.
+            .layer(RetryLayer::new(RetryConfig::http().classifier(Statuses::default().ignore_idempotency_key())))
             .layer(BreakerLayer::on(&circuit).on_rejection(Unavailable)),
     );
     let listener = TcpListener::bind("127.0.0.1:0").await?;
