@@ -19,6 +19,7 @@ mod service_config;
 mod serving;
 mod statuses;
 mod streams;
+mod transport;
 
 use std::{
     convert::Infallible,

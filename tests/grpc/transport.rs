@@ -1,0 +1,90 @@
+//! Errors of the transport beneath a tonic client: the caller's mistakes, and connections whose task is gone.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{Empty, Full};
+use hyper_util::{
+    client::legacy::Client,
+    rt::{TokioExecutor, TokioIo},
+};
+use tokio_test::{assert_pending, task::spawn};
+use tower::{Service, ServiceBuilder, service_fn};
+use tower_recourse::{
+    BreakerConfig, BreakerLayer, Circuit, Classifier, RetryLayer, Verdict,
+    grpc::{Code, Health, PeekLayer, Statuses},
+};
+
+use crate::{config, greeter::greeter_client::GreeterClient, in_time, name};
+
+/// hyper-util's client needs a URI with an authority, and `GreeterClient::new` gives it none: `with_origin` would. Another attempt can't
+/// do better, and the server has no part in it.
+#[tokio::test]
+async fn a_client_without_an_origin_makes_one_attempt() {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = calls.clone();
+    let client = Client::builder(TokioExecutor::new()).http2_only(true).build_http::<tonic::body::Body>();
+    let client = service_fn(move |request: Request<tonic::body::Body>| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        client.clone().call(request)
+    });
+    let circuit = Circuit::new(BreakerConfig::grpc().unobserved());
+    let stack = ServiceBuilder::new()
+        .layer(RetryLayer::new(config()))
+        .layer(BreakerLayer::on(&circuit))
+        .layer(PeekLayer::new())
+        .service(client);
+    let mut client = GreeterClient::new(stack);
+    in_time(client.greet(name("Ann"))).await.unwrap_err();
+    let stats = circuit.stats();
+    assert_eq!((calls.load(Ordering::SeqCst), stats.total_neutral, stats.total_failures), (1, 1, 0));
+}
+
+/// The error of a call whose connection's task is dropped, as with its runtime, while the call waits for its answer.
+async fn dispatch_gone() -> hyper::Error {
+    let (near, _far) = tokio::io::duplex(1024);
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(near)).await.unwrap();
+    let mut connection = spawn(connection);
+    let mut calling = spawn(sender.send_request(Request::new(Empty::<Bytes>::new())));
+    assert_pending!(calling.poll());
+    assert_pending!(connection.poll());
+    drop(connection);
+    calling.await.unwrap_err()
+}
+
+/// A lost connection is UNAVAILABLE, whoever has lost it.
+#[tokio::test]
+async fn a_connection_whose_task_is_gone_is_unavailable() {
+    type Answer = Response<Full<Bytes>>;
+    type BoxError = Box<dyn std::error::Error + Send + Sync>;
+    let error = dispatch_gone().await;
+    assert!(error.to_string().contains("dispatch task is gone"), "{error}");
+    let boxed: BoxError = error.into();
+    let judge = |codes: &[Code]| {
+        let statuses = Statuses::default().retry_codes(codes.iter().copied());
+        Classifier::<Request<()>, Answer, BoxError>::classify(&statuses, &None, Err(&boxed))
+    };
+    assert_eq!((judge(&[Code::Unavailable]), judge(&[Code::Unknown])), (Verdict::transient(), Verdict::permanent()));
+    let to_breaker = Classifier::<Request<()>, Answer, BoxError>::classify(&Health, &(), Err(&boxed));
+    assert_eq!(to_breaker, Verdict::transient());
+
+    // Through a client of tonic: the call is retried.
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = calls.clone();
+    let service = service_fn(move |_: Request<tonic::body::Body>| {
+        let call = counted.fetch_add(1, Ordering::SeqCst);
+        async move {
+            if call == 0 {
+                return Err::<Answer, BoxError>(dispatch_gone().await.into());
+            }
+            Ok(Response::builder().header("grpc-status", "5").body(Full::default()).unwrap())
+        }
+    });
+    let stack = ServiceBuilder::new().layer(RetryLayer::new(config())).layer(PeekLayer::new()).service(service);
+    let status = in_time(GreeterClient::new(stack).greet(name("Ann"))).await.unwrap_err();
+    assert_eq!((status.code(), calls.load(Ordering::SeqCst)), (tonic::Code::NotFound, 2));
+}
