@@ -8,7 +8,7 @@ use base64::{
 };
 use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::{Empty, Full};
+use http_body_util::{BodyExt, Empty, Full};
 use prost::Message;
 use tokio::time::Instant;
 use tonic::{
@@ -19,6 +19,7 @@ use tower::{ServiceExt, service_fn};
 use tower_recourse::{
     BreakerConfig, Circuit, RetryConfig,
     breaker::{OpenFor, OpenRule},
+    grpc::PeekLayer,
     retry::{Backoff, Jitter},
 };
 
@@ -149,6 +150,29 @@ async fn a_pushback_takes_precedence_over_the_details() {
         headers.push(("grpc-retry-pushback-ms", pushback.to_owned()));
         assert_eq!(waited(headers).await, expected, "{pushback}");
     }
+}
+
+/// A status that comes after the headers has its details in the trailers, where a `PeekLayer` finds them.
+#[tokio::test(start_paused = true)]
+async fn the_details_in_trailers_are_waited_for_too() {
+    let calls = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let seen = calls.clone();
+    let service = service_fn(move |_: Request<Full<Bytes>>| {
+        seen.lock().unwrap().push(Instant::now());
+        let details = status(EXHAUSTED, vec![retry_info(4, 0)]);
+        let mut trailers = http::HeaderMap::new();
+        for (name, value) in headers(EXHAUSTED, &details) {
+            trailers.append(name, value.parse().unwrap());
+        }
+        let body = Empty::<Bytes>::new().with_trailers(std::future::ready(Some(Ok(trailers))));
+        let response = Response::builder().header("content-type", "application/grpc").body(body).unwrap();
+        async { Ok::<_, std::convert::Infallible>(response) }
+    });
+    let service = tower::Layer::layer(&PeekLayer::new(), service);
+    let config = quick(RetryConfig::grpc()).retries(1);
+    retrying(config, service).oneshot(request("/test.Echo/Unary")).await.unwrap();
+    let calls = calls.lock().unwrap();
+    assert_eq!(calls[1] - calls[0], 4_000 * MS);
 }
 
 /// A proxy's response isn't gRPC: it asks by the headers of HTTP.
