@@ -49,6 +49,13 @@ struct Entry<K, V> {
     visits: AtomicU8,
 }
 
+/// A key that may make room.
+struct Idle<'a, K, V> {
+    visits: u8,
+    bucket: &'a Bucket<K, V>,
+    entry: Arc<Entry<K, V>>,
+}
+
 impl<K, V> Table<K, V> {
     pub(super) fn capacity(&self) -> usize {
         self.capacity
@@ -139,7 +146,7 @@ impl<K: Hash + Eq + Clone, V: Clone> Table<K, V> {
 
     /// Forgets a key that isn't pinned, whose place the caller then has. One that is idle, if there is one among those that are looked at.
     fn evict(&self, pinned: impl Fn(&V) -> bool) -> bool {
-        let (mut idlest, mut looks): (Option<(u8, &Bucket<K, V>, Arc<Entry<K, V>>)>, usize) = (None, 0);
+        let (mut idlest, mut looks): (Option<Idle<'_, K, V>>, usize) = (None, 0);
         for turn in 0..self.buckets.len() {
             if looks + turn >= MOST_LOOKS {
                 break;
@@ -156,12 +163,12 @@ impl<K: Hash + Eq + Clone, V: Clone> Table<K, V> {
                 if visits == 0 && take_out(bucket, entry) {
                     return true;
                 }
-                if idlest.as_ref().is_none_or(|(least, ..)| visits < *least) {
-                    idlest = Some((visits, bucket, Arc::clone(entry)));
+                if idlest.as_ref().is_none_or(|idle| visits < idle.visits) {
+                    idlest = Some(Idle { visits, bucket, entry: Arc::clone(entry) });
                 }
             }
         }
-        idlest.is_some_and(|(_, bucket, entry)| take_out(bucket, &entry))
+        idlest.is_some_and(|idle| take_out(idle.bucket, &idle.entry))
     }
 }
 
