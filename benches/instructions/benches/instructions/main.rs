@@ -39,7 +39,7 @@ expect! {
     breaker_with_failures_in_its_window: 271,
     breaker_with_a_window_of_time: 335,
     breaker_rejecting: 434,
-    keyed: 273,
+    keyed: 300,
     fallback: 54,
     stack: 404,
 }
