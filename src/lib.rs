@@ -130,6 +130,7 @@ pub mod http;
 
 // How it went, for callers who ask.
 pub mod answered;
+pub mod boundary;
 
 // Pages without code: all of them use every layer.
 #[cfg(all(any(doc, doctest), feature = "retry", feature = "breaker", feature = "fallback"))]
