@@ -17,6 +17,9 @@ const REPLAYABLE: u32 = 1;
 const UNSENT: u32 = 2;
 const ACCOUNTED: u32 = 4;
 const UNLIMITED: u32 = 8;
+const CARRIES_DEPOSITS: u32 = 16;
+/// From this bit on, the number by which what is called in a timed attempt is known.
+const SCOPE: u32 = 16;
 
 /// Of a timed attempt. Together, as most have none: that is one thing to say and to see.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -93,6 +96,30 @@ impl Attempt {
     #[inline]
     pub(crate) fn account(&mut self, accounted: bool) {
         self.is |= if accounted { ACCOUNTED } else { 0 };
+    }
+
+    /// The number of its timeout scope; 0 if it has no limit.
+    #[cfg_attr(not(feature = "retry"), allow(dead_code))]
+    #[inline]
+    pub(crate) fn scope(&self) -> u16 {
+        (self.is >> SCOPE) as u16
+    }
+
+    #[cfg_attr(not(feature = "retry"), allow(dead_code))]
+    pub(crate) fn in_scope(self, number: u16) -> Self {
+        Self { is: (self.is & ((1 << SCOPE) - 1)) | (u32::from(number) << SCOPE), ..self }
+    }
+
+    /// Whether its request carries which budgets have got their deposit.
+    #[cfg_attr(not(feature = "retry"), allow(dead_code))]
+    #[inline]
+    pub(crate) fn carries_deposits(&self) -> bool {
+        self.is & CARRIES_DEPOSITS != 0
+    }
+
+    #[cfg_attr(not(feature = "retry"), allow(dead_code))]
+    pub(crate) fn carry_deposits(&mut self) {
+        self.is |= CARRIES_DEPOSITS;
     }
 
     /// It has reached its limit, and there is no answer to that: it goes on.

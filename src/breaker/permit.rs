@@ -22,7 +22,8 @@ mod tests;
 /// nothing but the totals.
 ///
 /// A dropped permit counts as neither a success nor a failure, with two exceptions: the thread is panicking (the call
-/// panicked, which is a failure), or a retry further out has cut the call off because it took too long (which is one too).
+/// panicked, which is a failure), or a retry further out drops the attempt in which the permit was given because it took too long
+/// (which is one too).
 ///
 /// ```
 /// use tower_recourse::{BreakerConfig, Circuit};
@@ -37,25 +38,31 @@ mod tests;
 pub struct Permit {
     core: &'static Core,
     generation: u32,
-    /// A success has nothing to write besides the windows.
-    plain: bool,
-    /// Whether its admission was counted. If not, its success isn't either, and another ending counts both: so the totals add up,
-    /// whenever counting is switched on or off.
-    counted: bool,
-    /// A panic while this permit is alive is the call's own.
-    blamed: bool,
+    /// `PLAIN`, `COUNTED`, `BLAMED`: in one byte, as each call through a breaker holds a permit.
+    is: u8,
     ended: bool,
+    /// The attempt of a retry around that the call belongs to, if it has a time limit; 0 is none.
+    attempt: u16,
     /// When the call began, in the tenant's microseconds; `UNTIMED` if no rule asks.
     started: u64,
 }
 
 const UNTIMED: u64 = u64::MAX;
 
+/// A success has nothing to write besides the windows.
+const PLAIN: u8 = 1;
+/// Its admission was counted. If not, its success isn't either, and another ending counts both: so the totals add up, whenever counting
+/// is switched on or off.
+const COUNTED: u8 = 2;
+/// A panic while this permit is alive is the call's own.
+const BLAMED: u8 = 4;
+
 impl Permit {
     /// For a call that is admitted by a circuit which has nothing to remember of it.
     #[inline]
     pub(crate) fn plain(core: &'static Core, generation: u32) -> Self {
-        Self { core, generation, plain: true, counted: false, blamed: true, ended: false, started: UNTIMED }
+        let attempt = timeout_scope::current();
+        Self { core, generation, is: PLAIN | BLAMED, ended: false, attempt, started: UNTIMED }
     }
 
     /// For any other.
@@ -67,8 +74,13 @@ impl Permit {
             tenant.totals.admitted.add();
         }
         // While settings are exchanged, the flags may be those of the other settings.
-        let plain = flags.is_plain() && !counted;
-        Self { plain, counted, started, core: tenant.core, generation, blamed: true, ended: false }
+        let is = match counted {
+            true => COUNTED | BLAMED,
+            false if flags.is_plain() => PLAIN | BLAMED,
+            false => BLAMED,
+        };
+        let attempt = timeout_scope::current();
+        Self { core: tenant.core, generation, is, ended: false, attempt, started }
     }
 
     /// The call did what it was for.
@@ -122,6 +134,7 @@ impl Permit {
 
     /// The call begins now: its circuit let it in some time ago.
     pub(crate) fn begin(&mut self) {
+        self.attempt = timeout_scope::current();
         if self.started != UNTIMED {
             if let Some(tenant) = self.core.tenant_of(self.generation) {
                 self.started = tenant.now(&tenant.settings.load());
@@ -138,13 +151,13 @@ impl Permit {
 
     /// Whose panic it is if the thread panics now: the call's while it is polled, somebody else's otherwise.
     pub(crate) fn blame(&mut self, blamed: bool) {
-        self.blamed = blamed;
+        self.is = if blamed { self.is | BLAMED } else { self.is & !BLAMED };
     }
 
     #[inline]
     fn finish(&mut self, end: End) {
         self.ended = true;
-        if !matches!(end, End::Success) || !self.plain {
+        if !matches!(end, End::Success) || self.is & PLAIN == 0 {
             return self.record(end, false);
         }
         match self.core.succeed_at_once(self.generation) {
@@ -166,10 +179,11 @@ impl Permit {
             End::Neutral => (&tenant.totals.neutral, Ending::Neither, None),
             End::Dropped => (&tenant.totals.dropped, Ending::Neither, None),
         };
-        if self.counted || end.is_always_counted() {
+        let admission_counted = self.is & COUNTED != 0;
+        if admission_counted || end.is_always_counted() {
             total.add();
         }
-        if !self.counted && end.is_always_counted() {
+        if !admission_counted && end.is_always_counted() {
             tenant.totals.admitted.add();
         }
         let window = self.core.window();
@@ -207,7 +221,11 @@ impl Permit {
     #[cold]
     fn end_dropped(&mut self) {
         let panicking = std::thread::panicking();
-        let end = if timeout_scope::is_active() || (self.blamed && panicking) { End::FAILURE } else { End::Dropped };
+        let end = if timeout_scope::is_over(self.attempt) || (self.is & BLAMED != 0 && panicking) {
+            End::FAILURE
+        } else {
+            End::Dropped
+        };
         if panicking {
             // An observer that panics now, too, would end the process.
             let _ = catch_unwind(AssertUnwindSafe(|| self.finish(end)));

@@ -8,13 +8,15 @@
 //! |---|---|---|---|---|---|
 //! | [`result_note`] | how a result came about | the layer that returns it | the layer around it | outwards | until that layer reads it, in the same `poll` or blocking call |
 //! | [`live_rejections`] | how many `Rejection`s exist on this thread | each `Rejection` | `result_note` | outwards | within one `poll` or blocking call |
-//! | [`timeout_scope`] | an attempt is dropped because its time is over | the retry that drops it | a breaker's permit inside that attempt | inwards | while the attempt is dropped |
+//! | [`timeout_scope`] | which attempt a call belongs to | a retry with a time limit | a breaker's permit inside that attempt | inwards | while that retry calls or polls the attempt |
+//! | [`timeout_scope`] | this attempt is dropped because its time is over | the same | the same | inwards | while the attempt is dropped |
 //! | [`budget_scope`] | the request has paid its deposit into this budget | the retry on that budget | a retry further in on the same budget | inwards | while that retry calls or polls the inner service |
 //! | [`budget_scope`] | this budget knows the attempt's outcome | the innermost retry on that budget | the next retry out on the same budget | outwards | the same |
 //!
 //! None of them crosses to another task (`tower::buffer`, a spawned call).
 #![cfg_attr(not(all(feature = "retry", feature = "breaker", feature = "fallback")), allow(dead_code))]
 
+#[cfg(feature = "retry")]
 pub(crate) mod budget_scope;
 pub(crate) mod live_rejections;
 pub(crate) mod result_note;

@@ -5,7 +5,10 @@ use std::time::Duration;
 use super::{Decision, Elapsed, Limits, Policy, budget::AnyBudget};
 use crate::{
     Attempt, Cause, How, Outcome,
-    call_context::result_note::{self, Note},
+    call_context::{
+        result_note::{self, Note},
+        timeout_scope,
+    },
     classify::evidence::examine,
     time::Instant,
 };
@@ -131,7 +134,7 @@ where
         return (Attempt::untimed(replayable), None);
     }
     let (now, deadline) = begun_now(limits.total, asked);
-    let attempt = Attempt::timed(now, deadline, replayable);
+    let attempt = Attempt::timed(now, deadline, replayable).in_scope(timeout_scope::number());
     (attempt, ends_at(policy, &attempt))
 }
 

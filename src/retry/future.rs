@@ -20,7 +20,7 @@ use crate::{
     call_context::{
         budget_scope::BudgetScope,
         result_note::{self, Note},
-        timeout_scope,
+        timeout_scope::{self, TimeoutScope},
     },
     classify::{LetGo, evidence::examine},
     readiness::Readiness,
@@ -177,7 +177,9 @@ where
         let Trying { policy, state, keep, kept, .. } = this.trying;
         let policy = &**policy;
         let within = BudgetScope::enter(course::budget(policy));
+        let timed = TimeoutScope::enter(this.attempt.scope());
         let (polled, note) = result_note::poll(future, cx);
+        drop(timed);
         this.attempt.account(within.is_some_and(BudgetScope::exit));
         match polled {
             Poll::Ready(Ok(response))
@@ -322,7 +324,7 @@ where
         };
         let is_unsent = !matches!(this.step.as_mut().project(), StepProj::Calling { .. });
         // A breaker in there is to know that this wasn't the caller's change of mind.
-        let request = timeout_scope::enter(|| {
+        let request = timeout_scope::end(this.attempt.scope(), || {
             this.step.set(Step::Between);
             match this.before.as_mut()?.as_mut().project_replace(Before::Nothing) {
                 BeforeOwned::Readying { request } => Some(request),

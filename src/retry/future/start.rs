@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     Attempt,
-    call_context::budget_scope::BudgetScope,
+    call_context::{budget_scope::BudgetScope, timeout_scope::TimeoutScope},
     readiness::Readiness,
     seldom::Seldom,
     shared::{Share, Shared},
@@ -132,7 +132,9 @@ where
     policy.attempt(state, attempt);
     keep.stamp(&mut request, attempt, ends_at);
     let within = BudgetScope::enter(course::budget(policy));
+    let timed = TimeoutScope::enter(attempt.scope());
     let future = service.call(request);
+    drop(timed);
     attempt.account(within.is_some_and(BudgetScope::exit));
     future
 }
