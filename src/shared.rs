@@ -29,6 +29,8 @@ struct Places<T, B> {
     beside: Arc<B>,
     /// Made when a thread first calls.
     places: [OnceLock<Share<T, B>>; PLACES],
+    /// How many were made of this value by [`with`](Shared::with).
+    services: Arc<AtomicUsize>,
 }
 
 /// What a call has.
@@ -43,20 +45,29 @@ struct Place<T, B> {
 
 impl<T> Shared<T> {
     pub(crate) fn new(value: T) -> Self {
-        Self::both(Arc::new(value), ())
+        Self::both(Arc::new(value), (), Arc::default())
     }
 
     /// The same value, with something beside it.
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
     pub(crate) fn with<B>(&self, beside: B) -> Shared<T, B> {
-        Shared::both(Arc::clone(&self.0.value), beside)
+        let services = Arc::clone(&self.0.services);
+        // Relaxed: only the number matters.
+        services.fetch_add(1, Ordering::Relaxed);
+        Shared::both(Arc::clone(&self.0.value), beside, services)
     }
 }
 
 impl<T, B> Shared<T, B> {
-    fn both(value: Arc<T>, beside: B) -> Self {
+    /// Whether more than one was made of this value by [`with`](Shared::with).
+    #[cfg_attr(not(feature = "retry"), allow(dead_code))]
+    pub(crate) fn has_services(&self) -> bool {
+        self.0.services.load(Ordering::Relaxed) > 1
+    }
+
+    fn both(value: Arc<T>, beside: B, services: Arc<AtomicUsize>) -> Self {
         let places = [const { OnceLock::new() }; PLACES];
-        Self(Arc::new(Places { value, beside: Arc::new(beside), places }))
+        Self(Arc::new(Places { value, beside: Arc::new(beside), places, services }))
     }
 
     /// A share for one call, counted where this thread counts.

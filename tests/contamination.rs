@@ -538,3 +538,141 @@ async fn failures_with_a_boxed_error_are_counted_while_a_rejection_is_kept() {
     }
     assert_eq!((ours.stats().total_failures, ours.stats().total_neutral), (50, 0));
 }
+
+/// A call that hangs, and holds something that is dropped with it.
+fn hangs_with<T: Send + 'static>(
+    held: impl Fn() -> T + Clone,
+) -> impl Service<(), Response = &'static str, Error = Oops> + Clone {
+    service_fn(move |()| {
+        let held = held();
+        async move {
+            let _held = held;
+            std::future::pending().await
+        }
+    })
+}
+
+/// Runs a call through a breaker on this circuit until a retry around cuts it off.
+async fn cut_off(circuit: &Circuit, inner: impl Service<(), Response = &'static str, Error = Oops> + Clone) {
+    let limits = Timeouts::attempt(secs(1)).answer(|_| Err(tower_recourse::BreakerError::Inner(Oops(408))));
+    let retry = RetryLayer::new(at_once().timeouts(limits).retries(0));
+    let mut service = retry.layer(BreakerLayer::on(circuit).layer(inner));
+    assert!(ask(&mut service, ()).await.is_err());
+}
+
+fn ends(circuit: &Circuit) -> (u64, u64) {
+    (circuit.stats().total_failures, circuit.stats().total_dropped)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_timed_out_call_does_not_charge_a_permit_given_outside() {
+    let (ours, theirs) = (circuit(9), circuit(9));
+    let permit = Arc::new(std::sync::Mutex::new(theirs.admit().ok()));
+    cut_off(&ours, hangs_with(move || permit.lock().unwrap().take())).await;
+    assert_eq!((ends(&ours), ends(&theirs)), ((1, 0), (0, 1)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_timed_out_call_charges_a_permit_given_inside() {
+    let (ours, theirs) = (circuit(9), circuit(9));
+    let asked = theirs.clone();
+    cut_off(&ours, hangs_with(move || asked.admit())).await;
+    assert_eq!((ends(&ours), ends(&theirs)), ((1, 0), (1, 0)));
+}
+
+/// Another call, with a time limit of its own, that is under way and was begun elsewhere.
+#[tokio::test(start_paused = true)]
+async fn a_timed_out_call_does_not_charge_another_timed_call() {
+    let (ours, theirs) = (circuit(9), circuit(9));
+    let limits = Timeouts::attempt(secs(60)).answer(|_| Err(tower_recourse::BreakerError::Inner(Oops(408))));
+    let client = BreakerLayer::on(&theirs).layer(Scripted::<&str>::new([Hang]));
+    let mut client = RetryLayer::new(at_once().timeouts(limits)).layer(client);
+    let mut call = Box::pin(client.call_when_ready(()));
+    assert_pending!(spawn(&mut call).poll());
+    let call = Arc::new(std::sync::Mutex::new(Some(call)));
+    cut_off(&ours, hangs_with(move || call.lock().unwrap().take())).await;
+    assert_eq!((ends(&ours), ends(&theirs)), ((1, 0), (0, 1)));
+}
+
+/// A destructor that asks a circuit, within the drop of a call that took too long.
+#[tokio::test(start_paused = true)]
+async fn a_timed_out_call_does_not_charge_a_permit_given_in_its_drop() {
+    struct Asks(Circuit);
+
+    impl Drop for Asks {
+        fn drop(&mut self) {
+            drop(self.0.admit());
+        }
+    }
+
+    let (ours, theirs) = (circuit(9), circuit(9));
+    let asked = theirs.clone();
+    cut_off(&ours, hangs_with(move || Asks(asked.clone()))).await;
+    assert_eq!((ends(&ours), ends(&theirs)), ((1, 0), (0, 1)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outer_time_limit_charges_the_calls_of_an_inner_one() {
+    let theirs = circuit(9);
+    let limits = |time| Timeouts::attempt(time).answer(|_| Err(tower_recourse::BreakerError::Inner(Oops(408))));
+    let mut service = tower::ServiceBuilder::new()
+        .layer(RetryLayer::new(at_once().timeouts(limits(secs(1))).retries(0)))
+        .layer(RetryLayer::new(at_once().timeouts(limits(secs(9))).retries(0)))
+        .layer(BreakerLayer::on(&theirs))
+        .service(Scripted::<&str>::new([Hang]));
+    assert!(ask(&mut service, ()).await.is_err());
+    assert_eq!(ends(&theirs), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_boundary_keeps_notes_from_the_layers_around() {
+    use tower_recourse::{
+        answered::{AnsweredLayer, answered_blocking},
+        boundary::{BoundaryLayer, boundary_blocking},
+    };
+
+    let failing = || RetryLayer::new(at_once().retries(2)).layer(Scripted::<&str>::new([Fail(Oops(1))]));
+    let mut noted = AnsweredLayer.layer(failing());
+    assert_eq!(ask(&mut noted, ()).await.unwrap_err().how.attempts(), 3);
+    let mut bounded = AnsweredLayer.layer(BoundaryLayer.layer(failing()));
+    let unanswered = ask(&mut bounded, ()).await.unwrap_err();
+    assert_eq!((unanswered.how.attempts(), unanswered.how.cause()), (1, None));
+
+    let retry = RetryLayer::new(at_once().retries(2));
+    let run = || retry.run_blocking(|_| Err::<(), _>(Oops(1)));
+    assert_eq!(answered_blocking(run).unwrap_err().how.attempts(), 3);
+    assert_eq!(answered_blocking(|| boundary_blocking(run)).unwrap_err().how.attempts(), 1);
+}
+
+/// An answer of the same type as the made one, which can't be told from it: but with a boundary.
+#[tokio::test(start_paused = true)]
+async fn a_boundary_keeps_a_made_response_from_the_layers_around() {
+    let client =
+        BreakerLayer::on(&open()).respond_when_open(|_: &Rejection| "made").layer(Scripted::<&str>::new([Hang]));
+    let handler = service_fn(move |()| {
+        let mut client = client.clone();
+        async move { ask(&mut client, ()).await.map(|_| "cached") }
+    });
+    let mut service = FallbackLayer::value("backup").layer(tower_recourse::boundary::BoundaryLayer.layer(handler));
+    assert_eq!(ask(&mut service, ()).await.unwrap(), "cached");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rejection_goes_through_a_boundary() {
+    let told = Told::default();
+    let client = BreakerLayer::on(&open()).layer(Scripted::<&str>::new([Hang]));
+    let retry = RetryLayer::new(at_once().observe(told.observer()));
+    assert!(ask(&mut retry.layer(tower_recourse::boundary::BoundaryLayer.layer(client)), ()).await.is_err());
+    assert!(told.last_has(&["RetryStopped", "attempt: 1", "Rejected"]));
+}
+
+/// Of requests that can't carry anything, only a setting can say that they have paid.
+#[tokio::test(start_paused = true)]
+async fn a_retry_without_deposits_leaves_them_to_the_one_around() {
+    let budget = Arc::new(TokenBucket::share(1.0).unwrap().reserve(0));
+    let config = || at_once().shared_budget(budget.clone());
+    let inner = RetryLayer::new(config().without_deposits()).layer(Scripted::<_>::new([Answer("yes")]));
+    let mut service = RetryLayer::new(config()).layer(tower::buffer::Buffer::new(inner, 8));
+    assert_eq!(ask(&mut service, ()).await.unwrap(), "yes");
+    assert_eq!(budget.balance(), 1);
+}

@@ -12,6 +12,52 @@ use std::cell::Cell;
 /// How many nested budgets are known. A request that crosses more of them deposits once more.
 const MAX_BUDGETS: usize = 4;
 
+/// Budgets that a request has paid its deposit into, the innermost first; 0 is none. A request that can carry them takes them to
+/// another task: see [`Keep::carry_deposits`](crate::retry::Keep::carry_deposits).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Deposits([usize; MAX_BUDGETS]);
+
+impl Deposits {
+    /// Those of the retries around, and this one.
+    pub(crate) fn with(budget: usize) -> Self {
+        let (innermost, [second, third, _]) = SCOPES.with(|scopes| (scopes.innermost.get(), scopes.outer.get()));
+        let [second, third] = if innermost == 0 { [0; 2] } else { [second, third] };
+        Self([budget, innermost, second, third])
+    }
+
+    /// These, and after them others.
+    pub(crate) fn and(self, others: Self) -> Self {
+        let mut all = self.0.into_iter().chain(others.0).filter(|&budget| budget != 0);
+        Self(std::array::from_fn(|_| all.next().unwrap_or(0)))
+    }
+
+    /// Until the returned guard is dropped, these are the budgets around.
+    pub(crate) fn enter(self) -> Option<DepositsScope> {
+        let [innermost, second, third, fourth] = self.0;
+        (innermost != 0).then(|| {
+            SCOPES.with(|scopes| DepositsScope {
+                innermost: scopes.innermost.replace(innermost),
+                outer: scopes.outer.replace([second, third, fourth]),
+            })
+        })
+    }
+}
+
+/// Restores the budgets that were around before.
+pub(crate) struct DepositsScope {
+    innermost: usize,
+    outer: [usize; MAX_BUDGETS - 1],
+}
+
+impl Drop for DepositsScope {
+    fn drop(&mut self) {
+        SCOPES.with(|scopes| {
+            scopes.innermost.set(self.innermost);
+            scopes.outer.set(self.outer);
+        });
+    }
+}
+
 thread_local! {
     static SCOPES: Scopes = const {
         Scopes {

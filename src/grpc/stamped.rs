@@ -6,7 +6,7 @@ use super::timeout;
 use crate::{
     Attempt,
     http::{Deadline, Replay, Replayable, replay::KeptRequest},
-    retry::Keep,
+    retry::{Deposits, Keep},
     time::Instant,
 };
 
@@ -71,5 +71,19 @@ impl<B: Replayable> Keep<Request<B>> for Stamped {
         if let Some(ends_at) = ends_at {
             headers.insert(timeout::TIMEOUT, timeout::written(Deadline::new(ends_at).left()));
         }
+    }
+
+    #[inline]
+    fn carries_deposits(&self) -> bool {
+        true
+    }
+
+    fn carry_deposits(&self, request: &mut Request<B>, deposits: Deposits) {
+        self.replay.carry_deposits(request, deposits);
+    }
+
+    #[inline]
+    fn deposits(&self, request: &Request<B>) -> Deposits {
+        self.replay.deposits(request)
     }
 }

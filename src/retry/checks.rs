@@ -58,7 +58,7 @@ where
 
     #[inline(always)]
     fn start(&self, request: &Req) -> Self::State {
-        if let Some(budget) = &self.terms.budget {
+        if let Some(budget) = self.terms.budget.as_ref().filter(|_| self.terms.deposits) {
             budget.deposit_once();
         }
         Progress { memo: self.classifier.memo(request), account: self.ledger.open(request), again: Seldom::NONE }

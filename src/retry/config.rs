@@ -51,6 +51,8 @@ pub(super) struct Terms {
     pub(super) retries: u32,
     pub(super) backoff: Backoff,
     pub(super) budget: Option<AnyBudget>,
+    /// Whether a request deposits here.
+    pub(super) deposits: bool,
     pub(super) switch: Option<Switch>,
     pub(super) longest_server_delay: Duration,
     pub(super) limits: Limits,
@@ -68,6 +70,7 @@ impl Default for RetryConfig {
             retries: 3,
             backoff: Backoff::exponential(Duration::from_secs(1)).jitter(Jitter::Bounded(Ratio::HALF)),
             budget: Some(Arc::new(TokenBucket::default()).into()),
+            deposits: true,
             switch: None,
             longest_server_delay: Duration::from_secs(30),
             limits: Limits::default(),
@@ -108,6 +111,14 @@ impl<C, A, L, K> RetryConfig<C, A, L, K> {
     /// A budget that others draw on too: an `Arc` of one, whatever kind it is.
     pub fn shared_budget(mut self, budget: impl Into<AnyBudget>) -> Self {
         self.terms.budget = Some(budget.into());
+        self
+    }
+
+    /// Requests come through another retry on the same budget, which deposits for them. To be set on the inner one of two retries with
+    /// another task in between (`tower::buffer`, a spawned call): there a request can't be known for one that has paid. On one task
+    /// it is known, and so it is for requests of HTTP and gRPC, which carry it.
+    pub fn without_deposits(mut self) -> Self {
+        self.terms.deposits = false;
         self
     }
 

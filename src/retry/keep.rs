@@ -3,6 +3,7 @@ use std::{
     future::{Ready, ready},
 };
 
+pub use crate::call_context::budget_scope::Deposits;
 use crate::{Attempt, time::Instant};
 
 /// Keeps what it takes to send a request again.
@@ -47,6 +48,25 @@ pub trait Keep<Req> {
     /// place to write its number or its deadline into it.
     fn stamp(&self, request: &mut Self::Request, attempt: &Attempt, ends_at: Option<Instant>) {
         let _ = (request, attempt, ends_at);
+    }
+
+    /// Whether requests carry which budgets have got their deposit, by the two methods below. A retry further in on the same
+    /// budget then doesn't deposit once more, also on another task: behind a `tower::buffer`, say. HTTP's and gRPC's do.
+    #[inline]
+    fn carries_deposits(&self) -> bool {
+        false
+    }
+
+    /// Writes into a request, before it is sent, which budgets have got their deposit.
+    fn carry_deposits(&self, request: &mut Self::Request, deposits: Deposits) {
+        let _ = (request, deposits);
+    }
+
+    /// The budgets that have got their deposit, as a retry further out has written it into the request.
+    #[inline]
+    fn deposits(&self, request: &Req) -> Deposits {
+        let _ = request;
+        Deposits::default()
     }
 }
 
@@ -150,6 +170,18 @@ where
 
     fn stamp(&self, request: &mut Self::Request, attempt: &Attempt, ends_at: Option<Instant>) {
         self.keep.stamp(request, attempt, ends_at);
+    }
+
+    fn carries_deposits(&self) -> bool {
+        self.keep.carries_deposits()
+    }
+
+    fn carry_deposits(&self, request: &mut Self::Request, deposits: Deposits) {
+        self.keep.carry_deposits(request, deposits);
+    }
+
+    fn deposits(&self, request: &Req) -> Deposits {
+        self.keep.deposits(request)
     }
 }
 

@@ -134,7 +134,7 @@ pub use budget::{Budget, BudgetStats, CostBucket, RetryThrottle, TokenBucket};
 pub use checks::Progress;
 pub use config::RetryConfig;
 pub use decision::{Decision, Reason};
-pub use keep::{Cloned, FromFn, Keep, Prepared};
+pub use keep::{Cloned, Deposits, FromFn, Keep, Prepared};
 pub use layer::RetryLayer;
 pub use ledger::{Ledger, Spent};
 pub use policy::Policy;

@@ -4,6 +4,7 @@ mod a6;
 mod around;
 mod at_end;
 mod calls;
+mod evidence;
 mod generated;
 mod goaway;
 #[allow(unreachable_pub, missing_docs, reason = "generated")]

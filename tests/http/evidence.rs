@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use tokio::task::yield_now;
-use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
+use tower::{Layer, Service, ServiceBuilder, ServiceExt, buffer::Buffer, service_fn, util::BoxCloneService};
 use tower_recourse::{
     BreakerConfig, BreakerLayer, Circuit, FallbackLayer, How, Rejection, RetryConfig, RetryLayer, State, Verdict,
     breaker::{OpenFor, Probes},
@@ -284,4 +284,61 @@ async fn a_503_of_the_service_after_a_rejection_is_a_failure() {
         outer.reset();
     }
     assert_eq!((outer.stats().total_failures, outer.stats().total_neutral), (50, 0));
+}
+
+/// Around a task of its own, as a `tower::buffer` has it.
+fn buffered<S>(inner: S) -> Buffer<Request<Full<Bytes>>, S::Future>
+where
+    S: Service<Request<Full<Bytes>>, Error = Infallible, Future: Send + 'static> + Send + 'static,
+{
+    Buffer::new(inner, 8)
+}
+
+/// How many deposits three requests make.
+macro_rules! deposits {
+    ($budget:expr, $service:expr) => {{
+        let service = $service;
+        for _ in 0..3 {
+            let answered = service.clone().oneshot(request()).await.unwrap();
+            assert_eq!(answered.status(), 200);
+        }
+        $budget.balance()
+    }};
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_through_buffers_deposits_once() {
+    let inner = || Scripted::new(|_| answer(200)).service();
+    let budget = Arc::new(TokenBucket::share(1.0).unwrap().reserve(0));
+    let retry = || RetryLayer::new(RetryConfig::http().unobserved().shared_budget(budget.clone()));
+    assert_eq!(deposits!(budget, retry().layer(buffered(retry().layer(inner())))), 3);
+    // A third one further in, and one on another budget in between.
+    let other = Arc::new(TokenBucket::share(1.0).unwrap().reserve(0));
+    let between = RetryLayer::new(RetryConfig::http().unobserved().shared_budget(other.clone()));
+    let innermost = BoxCloneService::new(buffered(retry().layer(inner())).map_err(never));
+    let middle = BoxCloneService::new(buffered(between.layer(innermost)).map_err(never));
+    assert_eq!(deposits!(budget, retry().layer(middle)), 6);
+    assert_eq!(other.balance(), 3);
+}
+
+fn never(error: tower::BoxError) -> Infallible {
+    panic!("{error}")
+}
+
+/// One layer twice, and one config twice.
+#[tokio::test(start_paused = true)]
+async fn a_request_through_one_retry_twice_deposits_once() {
+    let inner = || Scripted::new(|_| answer(200)).service();
+    let budget = Arc::new(TokenBucket::share(1.0).unwrap().reserve(0));
+    let config = RetryConfig::http().unobserved().shared_budget(budget.clone());
+    let (one, other) = (RetryLayer::new(config.clone()), RetryLayer::new(config));
+    assert_eq!(deposits!(budget, one.layer(buffered(other.layer(inner())))), 3);
+    let weak = Arc::downgrade(&budget);
+    let layer = RetryLayer::new(RetryConfig::http().unobserved().shared_budget(budget));
+    let balance = || weak.upgrade().unwrap().balance();
+    let service = layer.layer(buffered(layer.layer(inner())));
+    for requests in 4..7 {
+        service.clone().oneshot(request()).await.unwrap();
+        assert_eq!(balance(), requests);
+    }
 }

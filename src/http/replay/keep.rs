@@ -12,7 +12,7 @@ use super::{Replayable, SharedBody, head, pool::Pool};
 use crate::{
     Attempt, Invalid,
     http::{Deadline, method::upgrades},
-    retry::Keep,
+    retry::{Deposits, Keep},
     time::Instant,
 };
 
@@ -149,6 +149,22 @@ impl<B: Replayable> Keep<Request<B>> for Replay {
 
     fn prepare(&self, request: Request<B>, _: &Attempt) -> Ready<Request<B>> {
         ready(request)
+    }
+
+    #[inline]
+    fn carries_deposits(&self) -> bool {
+        true
+    }
+
+    /// As an extension.
+    fn carry_deposits(&self, request: &mut Request<B>, deposits: Deposits) {
+        let carried = request.extensions().get().copied().unwrap_or_default();
+        request.extensions_mut().insert(deposits.and(carried));
+    }
+
+    #[inline]
+    fn deposits(&self, request: &Request<B>) -> Deposits {
+        request.extensions().get().copied().unwrap_or_default()
     }
 }
 

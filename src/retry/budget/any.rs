@@ -34,6 +34,14 @@ impl AnyBudget {
         self.address
     }
 
+    /// Whether other retries may draw on it too. One that it was given to alone has no handle but its own.
+    pub(crate) fn is_shared(&self) -> bool {
+        match &self.kind {
+            Kind::Bucket(bucket) => Arc::strong_count(bucket) > 1,
+            Kind::Other(budget) => Arc::strong_count(budget) > 1,
+        }
+    }
+
     /// A request has come, through this retry first.
     #[inline]
     pub(crate) fn deposit_once(&self) {

@@ -64,8 +64,9 @@
 //! ```
 //!
 //! A request may cross several retries on one budget. It deposits once, and the outcome of an attempt is told once: by the
-//! innermost retry, which made it. A task in between (`tower::buffer`, a spawned call) hides the outer one, and the request
-//! deposits again.
+//! innermost retry, which made it. With a task in between (`tower::buffer`, a spawned call), a request of HTTP or gRPC carries along
+//! that it has deposited; for others, set [`without_deposits`](crate::RetryConfig::without_deposits) on the inner retry. There, the
+//! outcome of an attempt is told by both.
 //!
 //! # Across restarts
 //!

@@ -13,7 +13,10 @@ use super::{
 };
 use crate::{
     Attempt,
-    call_context::{budget_scope::BudgetScope, timeout_scope::TimeoutScope},
+    call_context::{
+        budget_scope::{BudgetScope, Deposits},
+        timeout_scope::TimeoutScope,
+    },
     readiness::Readiness,
     seldom::Seldom,
     shared::{Share, Shared},
@@ -59,10 +62,16 @@ where
     P: Policy<Req, S::Response, S::Error>,
     K: Keep<Req> + Clone,
 {
-    let (share, policy) = (policy.share(), &**policy);
+    let (share, shared, policy) = (policy.share(), policy, &**policy);
+    let deposits = if keep.carries_deposits() { keep.deposits(&request).enter() } else { None };
     let mut state = policy.start(&request);
+    drop(deposits);
     let kept = keep.keep(&mut request);
     let (mut attempt, ends_at) = course::first_attempt(policy, &state, kept.is_some());
+    // Not for every request: what it carries is allocated.
+    if keep.carries_deposits() && policy.budget().is_some_and(|budget| shared.has_services() || budget.is_shared()) {
+        attempt.carry_deposits();
+    }
     if readiness.has_failed() || course::came_too_late(&attempt) {
         return ResponseFuture {
             attempt,
@@ -131,6 +140,9 @@ where
 {
     policy.attempt(state, attempt);
     keep.stamp(&mut request, attempt, ends_at);
+    if keep.carries_deposits() && attempt.carries_deposits() {
+        keep.carry_deposits(&mut request, Deposits::with(course::budget(policy)));
+    }
     let within = BudgetScope::enter(course::budget(policy));
     let timed = TimeoutScope::enter(attempt.scope());
     let future = service.call(request);

@@ -1,0 +1,126 @@
+//! Whether an answer is a breaker's rejection is visible in the answer, as with HTTP; here its status is always 200.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
+use tower::{Layer, Service, ServiceBuilder, ServiceExt, buffer::Buffer, service_fn};
+use tower_recourse::{
+    BreakerConfig, BreakerLayer, Circuit, Rejection, RetryConfig, RetryLayer, State,
+    breaker::{OpenFor, OpenRule},
+    grpc::{Code, Health, PeekLayer, Unavailable, code},
+    retry::{Budget, TokenBucket},
+};
+
+type Answer = Response<Full<Bytes>>;
+
+fn answer(code: &'static str) -> Answer {
+    let answer = Response::builder().header("content-type", "application/grpc").header("grpc-status", code);
+    answer.body(Full::default()).unwrap()
+}
+
+fn request() -> Request<Full<Bytes>> {
+    Request::post("/greeter.Greeter/Greet").body(Full::from("body")).unwrap()
+}
+
+fn open() -> Circuit<Health> {
+    let config = BreakerConfig::grpc().open_when(OpenRule::consecutive(1).unwrap()).unobserved();
+    let circuit = Circuit::new(config.open_for(OpenFor::fixed(Duration::from_secs(5))));
+    circuit.admit().unwrap().failure();
+    assert_eq!(circuit.state(), State::Open);
+    circuit
+}
+
+fn never_called()
+-> impl Service<Request<Full<Bytes>>, Response = Answer, Error = Infallible, Future: Send> + Clone + Send {
+    service_fn(|_| async { unreachable!("the circuit is open") })
+}
+
+/// A retry that waits as long as the pushback says, and an outer breaker, around a service that is rejected. Both know it.
+macro_rules! is_known {
+    ($circuit:expr, $inner:expr) => {{
+        let budget = Arc::new(TokenBucket::share(0.0).unwrap().reserve(9));
+        let outer = Circuit::new(BreakerConfig::grpc().unobserved().count_calls());
+        let service = ServiceBuilder::new()
+            .layer(RetryLayer::new(RetryConfig::grpc().unobserved().shared_budget(budget.clone())))
+            .layer(BreakerLayer::on(&outer).on_rejection(Unavailable))
+            .layer(PeekLayer::new())
+            .service($inner);
+        let answered = service.oneshot(request()).await.unwrap();
+        assert_eq!(code(&answered), Some(Code::Unavailable));
+        assert_eq!(($circuit.stats().total_rejected, budget.balance()), (1, 9));
+        assert_eq!((outer.stats().total_neutral, outer.stats().total_failures), (1, 0));
+    }};
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rejection_whose_body_changed_its_type_is_not_retried() {
+    let circuit = open();
+    let rejecting = BreakerLayer::on(&circuit).on_rejection(Unavailable).layer(never_called());
+    type Boxed = UnsyncBoxBody<Bytes, Infallible>;
+    let boxing = |answer: Answer| -> Response<Boxed> { answer.map(BodyExt::boxed_unsync) };
+    is_known!(circuit, ServiceBuilder::new().map_response(boxing).service(rejecting));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rejection_that_arrives_later_is_not_retried() {
+    let circuit = open();
+    let rejecting = BreakerLayer::on(&circuit).on_rejection(Unavailable).layer(never_called());
+    let later = service_fn(move |request| {
+        let call = rejecting.clone().oneshot(request);
+        async move {
+            let answer = tokio::spawn(call).await.unwrap();
+            tokio::task::yield_now().await;
+            answer
+        }
+    });
+    is_known!(circuit, later);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_custom_answer_to_a_rejection_is_not_retried() {
+    let circuit = open();
+    let respond = |_: &Rejection| answer("14");
+    let rejecting = BreakerLayer::on(&circuit).respond_when_open(respond).layer(never_called());
+    let later = service_fn(move |request| {
+        let call = rejecting.clone().oneshot(request);
+        async move { tokio::spawn(call).await.unwrap() }
+    });
+    is_known!(circuit, later);
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_and_failures_after_a_rejection_are_counted() {
+    for (code, counted) in [("0", (50, 0)), ("14", (0, 50))] {
+        let rejecting = BreakerLayer::on(&open()).on_rejection(Unavailable).layer(never_called());
+        let outer = Circuit::new(BreakerConfig::grpc().unobserved().count_calls());
+        let handler = service_fn(move |request| {
+            let rejecting = rejecting.clone();
+            async move {
+                drop(rejecting.oneshot(request).await?);
+                Ok::<_, Infallible>(answer(code))
+            }
+        });
+        let service = BreakerLayer::on(&outer).layer(handler);
+        for _ in 0..50 {
+            service.clone().oneshot(request()).await.unwrap();
+            outer.reset();
+        }
+        let stats = outer.stats();
+        assert_eq!(((stats.total_successes.unwrap(), stats.total_failures), stats.total_neutral), (counted, 0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_through_a_buffer_deposits_once() {
+    let budget = Arc::new(TokenBucket::share(1.0).unwrap().reserve(0));
+    let retry = || RetryLayer::new(RetryConfig::grpc().unobserved().shared_budget(budget.clone()));
+    let good = service_fn(|_: Request<Full<Bytes>>| async { Ok::<_, Infallible>(answer("0")) });
+    let buffered = Buffer::new(retry().layer(good), 8);
+    let service = RetryLayer::new(RetryConfig::grpc().unobserved().shared_budget(budget.clone())).layer(buffered);
+    for requests in 1..4 {
+        service.clone().oneshot(request()).await.unwrap();
+        assert_eq!(budget.balance(), requests);
+    }
+}
