@@ -579,3 +579,50 @@ fn a_clock_set_back_by_30_days_does_not_stop_a_window_of_time() {
     (0..10).for_each(|_| drop(circuit.admit().map(Permit::failure)));
     assert_eq!(circuit.state(), State::Open);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_custom_probe_that_hangs_is_abandoned_when_its_lease_is_over() {
+    let probes = Probes::one().lease(secs(10)).unwrap().of_ones_own();
+    let config = counted().probes(probes).open_for(OpenFor::fixed(secs(5))).open_when(at_once());
+    let circuit = Circuit::new(config);
+    let (probed, mut probe) = (circuit.clone(), 0);
+    let probing = tokio::spawn(async move {
+        let hangs_once = || {
+            probe += 1;
+            let hangs = probe == 1;
+            async move { if hangs { pending().await } else { Ok::<_, &str>(()) } }
+        };
+        match probed.keep_probing(hangs_once).await {}
+    });
+    open(&circuit);
+    tokio::time::sleep(ms(5_100)).await;
+    assert_eq!(circuit.state(), State::HalfOpen);
+    tokio::time::sleep(secs(10)).await;
+    assert_eq!((circuit.state(), circuit.stats().openings_in_a_row), (State::Open, 2), "it is a failure");
+    tokio::time::sleep(secs(6)).await;
+    assert_eq!((circuit.state(), circuit.stats().total_failures), (State::Closed, 2));
+    probing.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_custom_probe_that_hangs_does_not_miss_the_next_opening() {
+    let config = counted().probes(Probes::one().of_ones_own()).open_when(at_once());
+    let circuit = Circuit::new(config);
+    let (probed, mut probe) = (circuit.clone(), 0);
+    let probing = tokio::spawn(async move {
+        let hangs_once = || {
+            probe += 1;
+            let hangs = probe == 1;
+            async move { if hangs { pending().await } else { Ok::<_, &str>(()) } }
+        };
+        match probed.keep_probing(hangs_once).await {}
+    });
+    open(&circuit);
+    tokio::time::sleep(secs(31)).await;
+    assert_eq!(circuit.state(), State::HalfOpen);
+    circuit.reset();
+    open(&circuit);
+    tokio::time::sleep(secs(32)).await;
+    assert_eq!((circuit.state(), circuit.stats().total_failures), (State::Closed, 2));
+    probing.abort();
+}

@@ -1,4 +1,4 @@
-use std::{convert::Infallible, fmt, sync::Arc, time::Duration};
+use std::{convert::Infallible, fmt, sync::Arc, task::Poll, time::Duration};
 
 use super::{
     BreakerConfig, BreakerError, Permit, Rejection, State, Stats,
@@ -208,7 +208,8 @@ impl<C> Circuit<C> {
     ///
     /// There is no interval: a probe that fails opens the circuit, and the open time is the pause before the next. One that succeeds, where
     /// [several](super::Probes::successes) are needed, or says nothing, is followed by another after a millisecond. A function that is
-    /// dear, or whose answers are to lie further apart, waits before it asks.
+    /// dear, or whose answers are to lie further apart, waits before it asks. A probe that hangs is dropped, and is a failure, when its
+    /// [lease](super::Probes::lease) is over.
     ///
     /// # Cancel safety
     ///
@@ -224,7 +225,7 @@ impl<C> Circuit<C> {
                 // Once open, it is so for about the base time: looking as often is soon enough.
                 State::Closed => self.tenant.settings.load().open_for.base(),
                 State::Open => self.retry_in().unwrap_or(Duration::MAX),
-                State::HalfOpen => match self.probe(&mut function).await {
+                State::HalfOpen => match self.probe_for_a_lease(&mut function).await {
                     Err(BreakerError::Rejected(rejection)) => rejection.retry_in().unwrap_or(Duration::MAX),
                     _ => Duration::ZERO,
                 },
@@ -233,6 +234,63 @@ impl<C> Circuit<C> {
             // time of nothing, would otherwise turn this into a loop that leaves its thread to nobody else.
             let (shortest, longest) = (Duration::from_millis(1), Duration::from_secs(1));
             tokio::time::sleep(wait.clamp(shortest, longest)).await;
+        }
+    }
+
+    /// [`probe`](Self::probe), for as long as it has its slot. One that hangs beyond its lease is a failure; one whose circuit has moved
+    /// on is of no use any more.
+    async fn probe_for_a_lease<F, T, E>(&self, function: impl FnOnce() -> F) -> Result<(), BreakerError<E>>
+    where
+        F: Future<Output = Result<T, E>>,
+        C: Classifier<(), T, E>,
+    {
+        let mut permit = self.ask(Asking::Probe).map_err(BreakerError::Rejected)?;
+        let mut call = Box::pin(function());
+        let mut next_look = std::pin::pin!(tokio::time::sleep(Duration::ZERO));
+        let result = std::future::poll_fn(|cx| {
+            result_note::reset();
+            permit.blame(true);
+            let polled = call.as_mut().poll(cx);
+            permit.blame(polled.is_ready());
+            if let Poll::Ready(result) = polled {
+                return Poll::Ready(Ok(result));
+            }
+            while next_look.as_mut().poll(cx).is_ready() {
+                let left = match self.lease_of(&permit) {
+                    Lease::Left(left) => left.clamp(Duration::from_millis(1), Duration::from_secs(1)),
+                    over => return Poll::Ready(Err(over)),
+                };
+                next_look.as_mut().reset(tokio::time::Instant::now() + left);
+            }
+            Poll::Pending
+        })
+        .await;
+        match result {
+            Ok(result) => {
+                self.end(permit, &result);
+                result.map(drop).map_err(BreakerError::Inner)
+            }
+            Err(over) => {
+                drop(call);
+                match over {
+                    Lease::Over => permit.failure(),
+                    Lease::Left(_) | Lease::OfAnotherGeneration => drop(permit),
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn lease_of(&self, permit: &Permit) -> Lease {
+        let tenant = &*self.tenant;
+        let word = tenant.core.cell.load();
+        if !permit.is_of(word.generation) {
+            return Lease::OfAnotherGeneration;
+        }
+        let until = tenant.core.cell.moves_on_at(word).unwrap_or(u64::MAX);
+        match until.saturating_sub(tenant.now(&tenant.settings.load())) {
+            0 => Lease::Over,
+            left => Lease::Left(Duration::from_micros(left)),
         }
     }
 
@@ -427,6 +485,13 @@ impl<C> Circuit<C> {
 fn rejected<E: 'static>(rejection: Rejection) -> BreakerError<E> {
     recognise::<E>();
     BreakerError::Rejected(rejection)
+}
+
+/// How long a probe still has its slot.
+enum Lease {
+    Left(Duration),
+    Over,
+    OfAnotherGeneration,
 }
 
 impl Tenant {

@@ -128,6 +128,10 @@ impl Permit {
         std::mem::replace(self, ended)
     }
 
+    pub(crate) fn is_of(&self, generation: u32) -> bool {
+        self.generation == generation
+    }
+
     pub(crate) fn has_ended(&self) -> bool {
         self.ended
     }
