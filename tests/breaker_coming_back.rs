@@ -15,7 +15,7 @@ use std::{
 use accounts::{at_once, counted, end_all, endings, open};
 use support::{Oops, Told, ms, secs};
 use tokio_test::{assert_pending, task};
-use tower::{Layer, ServiceExt, service_fn};
+use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
 use tower_recourse::{
     BreakerConfig, BreakerLayer, Circuit, Ratio, State, Verdict,
     breaker::{Dropped, OpenFor, OpenRule, Opening, Permit, Probes, Undecided, Window},
@@ -625,4 +625,145 @@ async fn a_custom_probe_that_hangs_does_not_miss_the_next_opening() {
     tokio::time::sleep(secs(32)).await;
     assert_eq!((circuit.state(), circuit.stats().total_failures), (State::Closed, 2));
     probing.abort();
+}
+
+#[test]
+fn a_circuit_whose_calls_are_all_dropped_opens() {
+    let (clock, told) = (ManualClock::new(), Told::default());
+    let circuit = Circuit::new(BreakerConfig::default().unobserved().observe(told.observer()).clock(clock.clone()));
+    (0..4).for_each(|_| drop(circuit.admit().unwrap()));
+    assert_eq!(circuit.state(), State::Closed);
+    drop(circuit.admit().unwrap());
+    assert_eq!((circuit.state(), circuit.stats().total_dropped), (State::Open, 5));
+    assert!(told.last_has(&["CircuitOpened", "failures_in_a_row: 5, calls: 5, failures: 5"]));
+}
+
+#[test]
+fn a_burst_of_dropped_calls_does_not_open_a_healthy_circuit() {
+    let clock = ManualClock::new();
+    let circuit = Circuit::new(counted().clock(clock.clone()));
+    end_all(&circuit, Verdict::Success, 1);
+    (0..100).for_each(|_| drop(circuit.admit().unwrap()));
+    clock.advance(secs(29));
+    (0..100).for_each(|_| drop(circuit.admit().unwrap()));
+    assert_eq!(circuit.state(), State::Closed);
+    end_all(&circuit, Verdict::Success, 1);
+    clock.advance(secs(29));
+    (0..100).for_each(|_| drop(circuit.admit().unwrap()));
+    assert_eq!(circuit.state(), State::Closed, "one was answered");
+}
+
+#[test]
+fn a_healthy_circuit_opens_when_every_call_is_dropped_for_long() {
+    let clock = ManualClock::new();
+    let circuit = Circuit::new(counted().clock(clock.clone()));
+    end_all(&circuit, Verdict::Success, 1_000);
+    for _ in 0..6 {
+        assert_eq!(circuit.state(), State::Closed);
+        drop(circuit.admit().unwrap());
+        clock.advance(secs(5));
+    }
+    drop(circuit.admit().unwrap());
+    assert_eq!(circuit.state(), State::Open);
+}
+
+#[test]
+fn neutral_answers_among_dropped_calls_keep_it_closed() {
+    let (circuit, _clock) = timed(counted());
+    for _ in 0..100 {
+        drop(circuit.admit().unwrap());
+        drop(circuit.admit().unwrap());
+        circuit.admit().unwrap().neutral();
+    }
+    assert_eq!(circuit.state(), State::Closed);
+}
+
+#[test]
+fn dropped_calls_say_nothing_if_so_set() {
+    let (circuit, clock) = timed(counted().dropped(Dropped::Neutral));
+    for _ in 0..100 {
+        drop(circuit.admit().unwrap());
+        clock.advance(secs(5));
+    }
+    assert_eq!(circuit.state(), State::Closed);
+    open(&circuit);
+    clock.advance(HALF_A_MINUTE);
+    (0..100).for_each(|_| drop(circuit.admit().unwrap()));
+    assert_eq!(circuit.state(), State::HalfOpen);
+}
+
+#[test]
+fn probes_that_are_always_dropped_reopen_the_circuit() {
+    let (circuit, clock) = half_open(counted());
+    (0..2).for_each(|_| drop(circuit.admit().unwrap()));
+    assert_eq!(circuit.state(), State::HalfOpen, "two of them may be chance");
+    drop(circuit.admit().unwrap());
+    assert_eq!((circuit.state(), circuit.stats().openings_in_a_row), (State::Open, 2));
+    clock.advance(HALF_A_MINUTE);
+    (0..2).for_each(|_| drop(circuit.admit().unwrap()));
+    circuit.admit().unwrap().neutral();
+    (0..2).for_each(|_| drop(circuit.admit().unwrap()));
+    assert_eq!(circuit.state(), State::HalfOpen, "one was answered");
+    circuit.admit().unwrap().success();
+    assert_eq!(circuit.state(), State::Closed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_that_time_out_outside_the_breaker_open_it() {
+    let circuit = Circuit::new(counted());
+    let hangs = service_fn(|()| pending::<Result<(), Oops>>());
+    let service = ServiceBuilder::new().timeout(secs(1)).layer(BreakerLayer::on(&circuit)).service(hangs);
+    for _ in 0..5 {
+        service.clone().oneshot(()).await.unwrap_err();
+    }
+    assert_eq!(circuit.state(), State::Open);
+}
+
+/// A hedge sends the request again if there is no answer yet.
+async fn hedged<S>(service: S, after: Duration) -> Result<S::Response, S::Error>
+where
+    S: tower::Service<()> + Clone,
+{
+    let second = async {
+        tokio::time::sleep(after).await;
+        service.clone().oneshot(()).await
+    };
+    tokio::select! {
+        biased;
+        answer = service.clone().oneshot(()) => answer,
+        answer = second => answer,
+    }
+}
+
+/// Half-open, around a healthy service that takes longer than the hedge waits.
+async fn half_open_under_a_hedge(probes: Probes, calls: u32) -> Circuit {
+    let circuit = Circuit::new(counted().open_when(at_once()).probes(probes));
+    open(&circuit);
+    tokio::time::sleep(HALF_A_MINUTE).await;
+    let slow = service_fn(|()| async { Ok::<_, Oops>(tokio::time::sleep(ms(50)).await) });
+    let service = BreakerLayer::on(&circuit).layer(slow);
+    for _ in 0..calls {
+        let _ = hedged(service.clone(), ms(10)).await;
+    }
+    circuit
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hedge_around_a_breaker_does_not_keep_it_half_open() {
+    let two = Probes::successes(2).unwrap().at_a_time(2).unwrap();
+    for (probes, calls) in [(Probes::one(), 3), (two, 4)] {
+        let circuit = half_open_under_a_hedge(probes, calls).await;
+        assert_eq!((circuit.state(), circuit.stats().openings_in_a_row), (State::Open, 2), "{probes:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hedge_inside_a_breaker_lets_it_close() {
+    let circuit = Circuit::new(counted().open_when(at_once()));
+    open(&circuit);
+    tokio::time::sleep(HALF_A_MINUTE).await;
+    let slow = service_fn(|()| async { Ok::<_, Oops>(tokio::time::sleep(ms(50)).await) });
+    let service = BreakerLayer::on(&circuit).layer(service_fn(move |()| hedged(slow, ms(10))));
+    service.oneshot(()).await.unwrap();
+    assert_eq!(circuit.state(), State::Closed);
 }

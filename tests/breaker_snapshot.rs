@@ -107,6 +107,7 @@ fn a_limit_of_half_open_begins_anew() {
     open(&circuit);
     circuit.restore(&circuit.snapshot(), A_YEAR);
     assert_eq!(circuit.state(), State::HalfOpen);
+    let _hangs = circuit.admit().unwrap();
     clock.advance(10 * SECOND);
     assert_eq!(circuit.state(), State::Open);
 }

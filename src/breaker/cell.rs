@@ -3,8 +3,9 @@
 //! ```text
 //!  63                       33 32      27 26  24 23   22 21                        0
 //! ┌───────────────────────────┬──────────┬──────┬───────┬───────────────────────────┐
-//! │ generation 31             │ streak 6 │ mode │ phase │ closed: ramping 1 ·       │
-//! │                           │          │    3 │     2 │   failures in a row 20    │
+//! │ generation 31             │ streak 6 │ mode │ phase │ closed: answered 1 ·      │
+//! │                           │          │    3 │     2 │   ramping 1 · failures in │
+//! │                           │          │      │       │   a row 20                │
 //! │                           │          │      │       │ half-open: in flight 8 ·  │
 //! │                           │          │      │       │   counted 8 · admitted 6  │
 //! └───────────────────────────┴──────────┴──────┴───────┴───────────────────────────┘
@@ -12,9 +13,11 @@
 //!
 //! Beside it lie words that carry the generation they belong to, so that none of them has to be cleared, and one that is
 //! late can't be taken for one of today: when the open time ends, the lease of the newest probe, and the time in half-open;
-//! when the ramp began; and what the probes came back with. Times are written *before* the word that makes them count: who sees an open
+//! when the ramp began; and what the probes came back with. While closed, the word of the probes counts the calls in a row that were
+//! dropped, and that of the open time says since when, if others had ended before them. Times are written *before* the word that makes them count: who sees an open
 //! circuit sees its end.
 
+mod drops;
 mod stamp;
 #[cfg(all(test, not(recourse_loom)))]
 mod tests;
@@ -35,9 +38,13 @@ pub(crate) const GENERATION_MASK: u32 = (1 << 31) - 1;
 /// Failures in a row are counted up to this.
 pub(crate) const MAX_FAILURES_IN_A_ROW: u32 = (1 << 20) - 1;
 
+/// An open time that is longer, 8.9 years, never ends.
+const LONGEST: u64 = (1 << 48) - 2;
+
 // Bits of the word. A phase without any is closed, a mode without any is automatic.
 const FAILURES_IN_A_ROW: u64 = MAX_FAILURES_IN_A_ROW as u64;
 const RAMPING: u64 = 1 << 20;
+const ANSWERED: u64 = 1 << 21;
 const PHASE: u64 = 0b11 << 22;
 const OPEN: u64 = 1 << 22;
 const MODE: u64 = 0b111 << 24;
@@ -61,6 +68,8 @@ pub(crate) struct Going<'a> {
     pub(crate) lease: u64,
     /// 0 for no ramp.
     pub(crate) ramp: u64,
+    /// For how long every call must have been dropped to count as a failure, if others had ended before.
+    pub(crate) silence: u64,
     pub(crate) now: &'a dyn Fn() -> u64,
     /// For how long to open, given the word that opens it, and the counts.
     pub(crate) open_for: &'a dyn Fn(Word, Counts) -> u64,
@@ -92,8 +101,9 @@ pub(crate) enum Ended {
 impl Cell {
     pub(crate) fn new() -> Self {
         let phase = Phase::Closed { failures_in_a_row: 0, ramping: false };
+        let word = Word { generation: 0, mode: Mode::Auto, streak: 0, phase, answered: false };
         Self {
-            word: AtomicU64::new(pack(Word { generation: 0, mode: Mode::Auto, streak: 0, phase })),
+            word: AtomicU64::new(pack(word)),
             open_until: Stamp::new(),
             lease_until: Stamp::new(),
             half_open_until: Stamp::new(),
@@ -119,11 +129,12 @@ impl Cell {
         self.read() & PHASE == 0
     }
 
-    /// Whether it is closed, of this generation, and the last call was no failure: one more success changes nothing.
+    /// Whether it is closed, of this generation, and the last call was neither a failure nor dropped: one more success changes
+    /// nothing.
     #[inline]
     pub(crate) fn has_no_failure(&self, generation: u32) -> bool {
         let word = self.read();
-        generation_of(word) == generation && word & (PHASE | FAILURES_IN_A_ROW) == 0
+        generation_of(word) == generation && word & (PHASE | FAILURES_IN_A_ROW | ANSWERED) == ANSWERED
     }
 
     /// Whether nobody steers it.
@@ -204,33 +215,42 @@ impl Cell {
             return Ended::Stays;
         }
         let is_slow = slow == Some(true);
-        if ending == Ending::Neither && is_slow {
+        if matches!(ending, Ending::Neither | Ending::Dropped) && is_slow {
             ending = Ending::Slow;
         }
         let failed = match ending {
             Ending::Success => Some(false),
             Ending::Failure => Some(true),
-            Ending::Slow | Ending::Neither => None,
+            Ending::Slow | Ending::Neutral | Ending::Dropped | Ending::Neither => None,
         };
         let counts = match (word.phase, counting) {
-            _ if ending == Ending::Neither => Some(Counts::default()),
+            _ if failed.is_none() && ending != Ending::Slow => Some(Counts::default()),
             (Phase::HalfOpen { .. }, _) => record_probe(&self.probes, generation, ending, is_slow),
             (_, Counting::In(window)) => window.record(generation, failed, slow, going.now),
             (_, Counting::Before(window)) => Some(window.counts(generation, going.now)),
             (_, Counting::Nowhere) => Some(Counts::default()),
         };
         let Some(mut counts) = counts else { return Ended::Late };
+        if ending == Ending::Neutral {
+            drops::forget_probes(&self.probes, generation);
+        }
+        let mut is_counted = false;
         loop {
             let before = self.times(going, Comes::End);
             let word = self.load();
             if word.generation != generation {
                 return Ended::Late;
             }
-            if let Phase::HalfOpen { .. } = word.phase {
+            if ending == Ending::Dropped {
+                match self.drop_in_a_row(before[0], word, going, &mut is_counted) {
+                    Some(row) => counts = row,
+                    None => continue,
+                }
+            } else if let Phase::HalfOpen { .. } = word.phase {
                 // Of two probes that end at once, the one that comes last here sees the results of both.
                 counts = self.probe_counts(generation);
             }
-            if let Phase::Closed { failures_in_a_row, .. } = word.phase {
+            if let (Phase::Closed { failures_in_a_row, .. }, true) = (word.phase, ending != Ending::Dropped) {
                 counts.in_a_row = rule::row(failures_in_a_row, ending);
             }
             let next = rule::end(going.rules, going.probing, word, ending, counts);
@@ -246,6 +266,30 @@ impl Cell {
                 };
             }
         }
+    }
+
+    /// Counts a dropped call, once: the calls in a row that were all dropped, as failures, or none if that isn't enough to go by. `None`
+    /// if the word must be looked at again.
+    fn drop_in_a_row(&self, before: u64, word: Word, going: Going<'_>, is_counted: &mut bool) -> Option<Counts> {
+        let (generation, now) = (word.generation, going.now);
+        let calls = match word.phase {
+            Phase::Open => 0,
+            Phase::Closed { .. } if word.answered => {
+                if !self.open_until.extend(before, generation, now()) {
+                    return None;
+                }
+                drops::begin(&self.probes, generation);
+                0
+            }
+            _ if !std::mem::replace(is_counted, true) => drops::add(&self.probes, generation, word.state()),
+            _ => drops::of(&self.probes, generation, word.state()),
+        };
+        let lasts = || {
+            let since = self.open_until.of(generation);
+            since.is_some_and(|since| now().saturating_sub(since) >= going.silence)
+        };
+        let calls = if drops::follow_others(&self.probes, generation, word.state()) && !lasts() { 0 } else { calls };
+        Some(Counts { calls, failures: calls, in_a_row: calls, ..Counts::default() })
     }
 
     /// The refusal of a circuit that is open, and whose time isn't over: what [`peek`](Self::peek) says too, with fewer words.
@@ -374,7 +418,10 @@ impl Cell {
         let after = |time: u64| since.unwrap_or_else(|| (going.now)()).saturating_add(time);
         let is_new = next.generation != word.generation;
         let written = match next.phase {
-            Phase::Open => self.open_until.extend(open_before, next.generation, after(open_for)),
+            Phase::Open => {
+                let until = if open_for > LONGEST { u64::MAX } else { after(open_for) };
+                self.open_until.extend(open_before, next.generation, until)
+            }
             Phase::HalfOpen { in_flight, .. } => {
                 let is_first = match word.phase {
                     Phase::HalfOpen { admitted, counted, .. } => is_new || admitted == 0 && counted == 0,
@@ -569,7 +616,8 @@ pub(crate) fn is_later(this: u32, that: u32) -> bool {
 fn pack(word: Word) -> u64 {
     let (phase, rest) = match word.phase {
         Phase::Closed { failures_in_a_row, ramping } => {
-            (0, u64::from(ramping) << 20 | u64::from(failures_in_a_row.min(MAX_FAILURES_IN_A_ROW)))
+            let answered = if word.answered { ANSWERED } else { 0 };
+            (0, answered | u64::from(ramping) << 20 | u64::from(failures_in_a_row.min(MAX_FAILURES_IN_A_ROW)))
         }
         Phase::Open => (1, 0),
         Phase::HalfOpen { in_flight, counted, admitted } => {
@@ -605,5 +653,6 @@ fn unpack(word: u64) -> Word {
         3 => Mode::MetricsOnly,
         _ => Mode::Disabled,
     };
-    Word { generation: generation_of(word), mode, streak: (word >> 27 & 0x3F) as u8, phase }
+    let answered = word & PHASE == 0 && word & ANSWERED != 0;
+    Word { generation: generation_of(word), mode, streak: (word >> 27 & 0x3F) as u8, phase, answered }
 }

@@ -44,12 +44,22 @@ pub struct BreakerConfig<C = Errors> {
     pub(crate) classifier: C,
 }
 
-/// What a call counts as that is dropped before it has ended. One that a retry cuts off because its time is over is a failure
+/// What a call counts as that is dropped before it has ended: by a caller that gives up, a `tower::timeout` or a hedge around the breaker. One that a retry cuts off because its time is over is a failure
 /// whatever is set here, and so is one that panics.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Dropped {
-    /// Neither a success nor a failure: its caller has lost interest.
+    /// A failure while every call is dropped, neutral otherwise: a caller that loses interest says nothing of the service, but a service
+    /// whose callers all give up is as good as down.
+    ///
+    /// - Closed: as many dropped calls in a row as it takes failures to open the circuit do so, and never fewer than three: from the
+    ///   beginning on (the circuit was made, or it closed), or, if other calls have ended since, when the row has lasted 30 s, or the time
+    ///   of the window of failures.
+    /// - Half-open: as many dropped probes in a row as results are needed, and never fewer than three, reopen the circuit.
+    ///
+    /// A call whose response has come, and whose body is dropped, was answered.
     #[default]
+    FailureIfAll,
+    /// Neither a success nor a failure, even if every call is dropped: for calls that always end so, such as waits for a message.
     Neutral,
     /// A failure.
     Failure,
@@ -77,6 +87,14 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
+    /// For how many microseconds all calls must have been dropped to count as failures, if others have ended before.
+    pub(super) fn silence(&self) -> u64 {
+        match self.shape.failures {
+            Span::Time { slice, slices } => slice * u64::from(slices),
+            Span::None | Span::Calls(_) => 30_000_000,
+        }
+    }
+
     /// With how many failures in the window a good call may open the circuit, if there is one window, and a clock that it knows; otherwise 0.
     pub(super) fn opens_from(&self) -> u32 {
         let is_alone = matches!(self.shape, Shape { slow: Span::None, requests: Span::None, .. });
@@ -98,7 +116,7 @@ impl Default for BreakerConfig {
             slow_after: None,
             throttle: None,
             ramp: Duration::ZERO,
-            dropped: Dropped::Neutral,
+            dropped: Dropped::default(),
             open_for: OpenFor::fixed(Duration::from_secs(30)),
             probing,
             lease,
@@ -155,7 +173,7 @@ impl<C> BreakerConfig<C> {
         self
     }
 
-    /// What a call counts as that is dropped before it has ended. Neutral unless set.
+    /// What a call counts as that is dropped before it has ended. A failure [if all are](Dropped::FailureIfAll), unless set.
     pub fn dropped(mut self, dropped: Dropped) -> Self {
         self.settings().dropped = dropped;
         self

@@ -303,7 +303,7 @@ impl<C, M, Req, E> Judge<C, M, Req, E> {
         let verdict = blame.0.classifier.classify(&blame.0.memo, result);
         blame.lift();
         match result {
-            Ok(response) if self.ends.goes_on(response, verdict) => Some(self.permit.take()),
+            Ok(response) if self.ends.goes_on(response, verdict) => Some(self.permit.take().answered()),
             _ => {
                 self.permit.end_in_place(verdict);
                 None

@@ -34,6 +34,7 @@ use crate::{Ratio, sync::check};
 
 const OPEN_FOR: u64 = 10;
 const LEASE: u64 = 5;
+const SILENCE: u64 = 30;
 
 /// When everything that ends by itself has ended.
 const FAR: u64 = 1_000;
@@ -92,7 +93,15 @@ impl Bench {
 
     fn going<T>(&self, now: u64, with: impl FnOnce(Going<'_>) -> T) -> T {
         let (rules, probing) = (&self.rules, &self.probing);
-        with(Going { rules, probing, lease: LEASE, ramp: self.ramp, now: &|| now, open_for: &|_, _| OPEN_FOR })
+        with(Going {
+            rules,
+            probing,
+            lease: LEASE,
+            ramp: self.ramp,
+            silence: SILENCE,
+            now: &|| now,
+            open_for: &|_, _| OPEN_FOR,
+        })
     }
 
     fn end(&self, generation: u32, ending: Ending, now: u64) -> Ended {

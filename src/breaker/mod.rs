@@ -44,7 +44,9 @@
 //! - Where every call must be tried whatever the odds. Then a time-out is the better tool.
 //! - Without any time-out: a call that hangs has no outcome. Put one inside the breaker (`tower::timeout`), or use those of a
 //!   retry around it, which count here. A `tower::timeout` *between* retry and breaker only drops the call, and a dropped call
-//!   is no failure unless [`dropped`](BreakerConfig::dropped) says so.
+//!   is a failure only while every call is dropped, unless [`dropped`](BreakerConfig::dropped) says otherwise.
+//! - Inside a hedge (`tower::hedge`, or callers that race two calls): while the circuit is half-open, the second call is rejected at once, the
+//!   hedge takes that for its answer, and drops the probe. Put the hedge inside the breaker.
 //!
 //! # The states
 //!
@@ -72,8 +74,8 @@
 //! |---|---|---|
 //! | success | ends the row of failures; counts in windows | counts towards closing |
 //! | failure, of any kind | counts | reopens, or counts towards the share |
-//! | neutral | nothing | gives the slot back |
-//! | dropped by its caller | nothing; [a slow call](OpenRule::Slow), or [a failure](BreakerConfig::dropped) if so set | gives the slot back; or as a slow one, or a failure |
+//! | neutral | nothing; calls aren't all dropped | gives the slot back |
+//! | dropped by its caller | a failure [while all are](Dropped::FailureIfAll); [a slow call](OpenRule::Slow); otherwise nothing, or as set | gives the slot back; reopens if all are dropped; or as a slow one, or as set |
 //! | cut off by a retry's time-out, or panicked | a failure | a failure |
 //!
 //! # Which rule when

@@ -14,8 +14,7 @@ use crate::{Invalid, Ratio, random};
 /// | [`by`](Self::by) a function | refused | none | yes |
 /// | [`until_reset`](Self::until_reset) | refused | none | none, but of a `max` |
 ///
-/// Each may be [as the service asks](Self::as_asked) instead. A time that would end later than 4,459 years after the circuit was made
-/// never does.
+/// Each may be [as the service asks](Self::as_asked) instead. A time of more than 8.9 years never ends.
 ///
 /// ```
 /// use std::time::Duration;

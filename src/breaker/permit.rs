@@ -21,9 +21,9 @@ mod tests;
 /// An ending that comes after its circuit has moved on (it opened, half-opened, closed or was reset since) changes
 /// nothing but the totals.
 ///
-/// A dropped permit counts as neither a success nor a failure, with two exceptions: the thread is panicking (the call
-/// panicked, which is a failure), or a retry further out drops the attempt in which the permit was given because it took too long
-/// (which is one too).
+/// A dropped permit counts as [`BreakerConfig::dropped`](super::BreakerConfig::dropped) says, with two exceptions: the thread is
+/// panicking (the call panicked, which is a failure), or a retry further out drops the attempt in which the permit was given because it
+/// took too long (which is one too).
 ///
 /// ```
 /// use tower_recourse::{BreakerConfig, Circuit};
@@ -38,7 +38,7 @@ mod tests;
 pub struct Permit {
     core: &'static Core,
     generation: u32,
-    /// `PLAIN`, `COUNTED`, `BLAMED`: in one byte, as each call through a breaker holds a permit.
+    /// `PLAIN`, `COUNTED`, `BLAMED`, `ANSWERED`: in one byte, as each call through a breaker holds a permit.
     is: u8,
     ended: bool,
     /// The attempt of a retry around that the call belongs to, if it has a time limit; 0 is none.
@@ -56,6 +56,8 @@ const PLAIN: u8 = 1;
 const COUNTED: u8 = 2;
 /// A panic while this permit is alive is the call's own.
 const BLAMED: u8 = 4;
+/// The call was answered, and goes on with what came in the answer.
+const ANSWERED: u8 = 8;
 
 impl Permit {
     /// For a call that is admitted by a circuit which has nothing to remember of it.
@@ -116,7 +118,7 @@ impl Permit {
     fn end_otherwise(&mut self, verdict: Verdict) {
         match verdict {
             Verdict::Success => self.finish(End::Success),
-            Verdict::Failure(failure) if failure.kind() == FailureKind::Rejected => self.finish(End::Neutral),
+            Verdict::Failure(failure) if failure.kind() == FailureKind::Rejected => self.finish(End::Unused),
             Verdict::Failure(failure) => self.finish(End::Failure { asked: failure.retry_after() }),
             Verdict::Neutral => self.finish(End::Neutral),
         }
@@ -150,7 +152,13 @@ impl Permit {
     #[cold]
     pub(crate) fn unused(mut self) {
         self.started = UNTIMED;
-        self.neutral();
+        self.finish(End::Unused);
+    }
+
+    /// The call was answered, and goes on with what came in the answer: dropped from now on, it isn't one without an answer.
+    pub(crate) fn answered(mut self) -> Self {
+        self.is |= ANSWERED;
+        self
     }
 
     /// Whose panic it is if the thread panics now: the call's while it is polled, somebody else's otherwise.
@@ -180,7 +188,12 @@ impl Permit {
         let (total, ending, asked) = match end {
             End::Success => (&tenant.totals.successes, Ending::Success, None),
             End::Failure { asked } => (&tenant.totals.failures, Ending::Failure, asked),
-            End::Neutral => (&tenant.totals.neutral, Ending::Neither, None),
+            End::Neutral => (&tenant.totals.neutral, Ending::Neutral, None),
+            End::Unused => (&tenant.totals.neutral, Ending::Neither, None),
+            End::AnsweredAndDropped => (&tenant.totals.dropped, Ending::Neutral, None),
+            End::Dropped if settings.dropped == Dropped::FailureIfAll => {
+                (&tenant.totals.dropped, Ending::Dropped, None)
+            }
             End::Dropped => (&tenant.totals.dropped, Ending::Neither, None),
         };
         let admission_counted = self.is & COUNTED != 0;
@@ -197,7 +210,7 @@ impl Permit {
         }
         // What was judged neutral says nothing, however long it took; what was given up after that time does.
         let slow = match end {
-            End::Neutral => None,
+            End::Neutral | End::Unused => None,
             _ => ran.zip(settings.slow_after).map(|(ran, limit)| ran > micros(limit)),
         };
         let counting = match window {
@@ -227,6 +240,8 @@ impl Permit {
         let panicking = std::thread::panicking();
         let end = if timeout_scope::is_over(self.attempt) || (self.is & BLAMED != 0 && panicking) {
             End::FAILURE
+        } else if self.is & ANSWERED != 0 {
+            End::AnsweredAndDropped
         } else {
             End::Dropped
         };
@@ -257,9 +272,14 @@ impl fmt::Debug for Permit {
 #[derive(Clone, Copy)]
 enum End {
     Success,
-    Failure { asked: Option<Duration> },
+    Failure {
+        asked: Option<Duration>,
+    },
     Neutral,
+    /// No call was made, or only to a breaker further in, which rejected it.
+    Unused,
     Dropped,
+    AnsweredAndDropped,
 }
 
 impl End {
@@ -273,8 +293,10 @@ impl End {
     /// What a dropped call counts as, given how long it ran.
     fn or_by(self, dropped: Dropped, ran: Option<u64>) -> Self {
         match (self, dropped) {
-            (Self::Dropped, Dropped::Failure) => Self::FAILURE,
-            (Self::Dropped, Dropped::FailureAfter(limit)) if ran.is_some_and(|ran| ran > micros(limit)) => {
+            (Self::Dropped | Self::AnsweredAndDropped, Dropped::Failure) => Self::FAILURE,
+            (Self::Dropped | Self::AnsweredAndDropped, Dropped::FailureAfter(limit))
+                if ran.is_some_and(|ran| ran > micros(limit)) =>
+            {
                 Self::FAILURE
             }
             _ => self,

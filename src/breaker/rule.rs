@@ -72,6 +72,8 @@ pub(crate) struct Word {
     /// Openings without a closing in between; stays at the largest that fits.
     pub(crate) streak: u8,
     pub(crate) phase: Phase,
+    /// Closed: since the last call that was dropped, or since it closed, another one has ended.
+    pub(crate) answered: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,7 +101,11 @@ pub(crate) enum Ending {
     Failure,
     /// Neither, but it had taken too long when it was dropped.
     Slow,
-    /// Neither: judged neutral, or dropped.
+    /// Answered, and judged neutral.
+    Neutral,
+    /// Dropped, where that is a failure as long as every call is.
+    Dropped,
+    /// Neither: the call wasn't made, or it was dropped where that says nothing.
     Neither,
 }
 
@@ -190,18 +196,30 @@ pub(crate) fn end(rules: &Rules, probing: &Probing, word: Word, ending: Ending, 
                 return word;
             }
             let failures_in_a_row = row(failures_in_a_row, ending);
-            let stays = Word { phase: Phase::Closed { failures_in_a_row, ramping }, ..word };
+            let answered = ending != Ending::Dropped && (word.answered || ending != Ending::Slow);
+            let stays = Word { phase: Phase::Closed { failures_in_a_row, ramping }, answered, ..word };
+            let opens = match ending {
+                Ending::Neutral => false,
+                // As if these were all the calls that there are.
+                Ending::Dropped => counts.calls >= ALL_DROPPED && rules.open(counts.in_a_row, counts),
+                _ => rules.open(failures_in_a_row, counts),
+            };
             match word.mode {
-                Mode::Auto if rules.open(failures_in_a_row, counts) => word.open(),
+                Mode::Auto if opens => word.open(),
                 // Told once a generation: the streak, which a closed circuit has no use for, remembers it.
-                Mode::MetricsOnly if rules.open(failures_in_a_row, counts) => Word { streak: 1, ..stays },
+                Mode::MetricsOnly if opens => Word { streak: 1, ..stays },
                 _ => stays,
             }
         }
         Phase::HalfOpen { in_flight, counted, admitted } => {
             let in_flight = in_flight.saturating_sub(1);
-            if ending == Ending::Neither {
-                return Word { phase: Phase::HalfOpen { in_flight, counted, admitted }, ..word };
+            let all_dropped = counts.calls >= ALL_DROPPED.max(probing.needed().into());
+            match ending {
+                Ending::Dropped if all_dropped => return word.open(),
+                Ending::Dropped | Ending::Neutral | Ending::Neither => {
+                    return Word { phase: Phase::HalfOpen { in_flight, counted, admitted }, ..word };
+                }
+                Ending::Success | Ending::Failure | Ending::Slow => {}
             }
             let counted = counted.saturating_add(1);
             match probing.decide(rules, counted, counts) {
@@ -215,12 +233,15 @@ pub(crate) fn end(rules: &Rules, probing: &Probing, word: Word, ending: Ending, 
     }
 }
 
+/// With fewer dropped calls than this, nobody can say that all calls are dropped.
+const ALL_DROPPED: u32 = 3;
+
 /// The failures in a row after one more call.
 pub(crate) fn row(failures_in_a_row: u32, ending: Ending) -> u32 {
     match ending {
         Ending::Success => 0,
         Ending::Failure => failures_in_a_row.saturating_add(1),
-        Ending::Slow | Ending::Neither => failures_in_a_row,
+        Ending::Slow | Ending::Neutral | Ending::Dropped | Ending::Neither => failures_in_a_row,
     }
 }
 
@@ -303,7 +324,7 @@ impl Word {
 
     /// The same circuit in a new generation.
     pub(crate) fn then(self, phase: Phase) -> Self {
-        Self { generation: self.next_generation(), phase, ..self }
+        Self { generation: self.next_generation(), phase, answered: false, ..self }
     }
 
     pub(crate) fn next_generation(self) -> u32 {
@@ -341,7 +362,7 @@ impl Word {
     pub(crate) fn succeeded(self) -> Self {
         match (self.phase, self.mode) {
             (Phase::Closed { ramping, .. }, _) => {
-                Self { phase: Phase::Closed { failures_in_a_row: 0, ramping }, ..self }
+                Self { phase: Phase::Closed { failures_in_a_row: 0, ramping }, answered: true, ..self }
             }
             (_, Mode::Auto) => self.closed(),
             _ => self,
@@ -378,7 +399,8 @@ impl Word {
 
     /// A new beginning in a mode.
     pub(crate) fn in_mode(self, mode: Mode) -> Self {
-        let closed = Self { mode, ..self.closed() };
+        // Nothing is counted while it is disabled: no call has anything to write there.
+        let closed = Self { mode, answered: mode == Mode::Disabled, ..self.closed() };
         if mode == Mode::ForcedOpen { Self { phase: Phase::Open, ..closed } } else { closed }
     }
 

@@ -215,6 +215,7 @@ impl Tenant {
             probing: &settings.probing,
             lease: micros(settings.lease),
             ramp: micros(settings.ramp),
+            silence: settings.silence(),
             now: &|| self.now(settings),
             open_for: &|word, counts| micros(self.open_time(settings, word, counts, asked)),
         })

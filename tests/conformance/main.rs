@@ -13,6 +13,7 @@ mod polly;
 mod readiness;
 mod resilience4j;
 mod retry;
+mod seatbelt_breaker;
 mod seatbelt_retry;
 mod services;
 mod smaller;

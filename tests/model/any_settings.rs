@@ -70,7 +70,8 @@ fn any_over() -> impl Strategy<Value = Over> {
 
 fn any_dropping() -> impl Strategy<Value = Dropping> {
     prop_oneof![
-        4 => Just(Dropping::Neutral),
+        4 => Just(Dropping::FailureIfAll),
+        2 => Just(Dropping::Neutral),
         1 => Just(Dropping::Failure),
         2 => any_time().prop_map(Dropping::FailureAfter),
     ]

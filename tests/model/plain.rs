@@ -8,7 +8,7 @@ use std::time::Duration;
 use tower_recourse::{State, breaker::Mode};
 
 use crate::{
-    settings::{Dropping, Settings},
+    settings::{Dropping, SECOND, Settings, Span},
     steps::End,
     tally::Tally,
     view::{Totals, View},
@@ -42,6 +42,39 @@ struct Closed {
     requests: Tally,
     ramp_since: Option<u64>,
     has_told: bool,
+    dropped: DroppedRow,
+}
+
+/// Calls in a row that were dropped.
+#[derive(Default)]
+pub(crate) struct DroppedRow {
+    pub(crate) calls: u32,
+    /// When it began, if other calls had ended before it.
+    since: Option<u64>,
+    others_ended: bool,
+}
+
+impl DroppedRow {
+    fn add(&mut self, now: u64) {
+        if self.others_ended {
+            *self = Self { calls: 0, since: Some(now), others_ended: false };
+        }
+        self.calls += 1;
+    }
+
+    fn end(&mut self) {
+        *self = Self { others_ended: true, ..Self::default() };
+    }
+
+    /// "As many as it takes failures to open the circuit, and never fewer than three: from the beginning on, or when the row has lasted
+    /// 30 s, or the time of the window of failures."
+    fn are_all(&self, settings: &Settings, now: u64) -> bool {
+        let lasts = match settings.windows()[0] {
+            Some(Span::Time { time, slices }) => time / u64::from(slices) * u64::from(slices),
+            _ => 30 * SECOND,
+        };
+        self.calls >= 3 && self.since.is_none_or(|since| now - since >= lasts)
+    }
 }
 
 /// What a call that wants in is told.
@@ -174,15 +207,40 @@ impl Plain {
         // "One that was given up by its caller after that time was slow too. Those judged neutral don't count."
         let says_nothing = failed.is_none() && !(matches!(end, End::Dropped) && slow == Some(true));
         let asked = if let End::Asks(delay) = end { delay } else { 0 };
+        let is_dropped = says_nothing && matches!(end, End::Dropped) && self.settings.dropped == Dropping::FailureIfAll;
         match &mut self.phase {
-            Phase::Closed(_) if says_nothing => {}
+            Phase::Closed(closed) if is_dropped => {
+                closed.dropped.add(self.now);
+                if closed.dropped.are_all(&self.settings, self.now) {
+                    self.open_if_a_rule_says_so(0, Some(closed_row(&self.phase)));
+                }
+            }
+            Phase::Closed(closed) if says_nothing => {
+                if matches!(end, End::Neutral) {
+                    closed.dropped.end();
+                }
+            }
             Phase::Closed(closed) => {
+                // A slow call that was dropped is in the window of slow ones, and neither in the row nor its end.
+                if !matches!(end, End::Dropped) {
+                    closed.dropped.end();
+                }
                 closed.count(failed, slow, self.now);
-                self.open_if_a_rule_says_so(asked);
+                self.open_if_a_rule_says_so(asked, None);
             }
             Phase::HalfOpen(probes) => {
                 probes.on_their_way -= 1;
-                if !says_nothing {
+                probes.dropped = match end {
+                    End::Dropped if is_dropped => probes.dropped + 1,
+                    End::Rejected | End::Dropped if says_nothing => probes.dropped,
+                    _ => 0,
+                };
+                // "As many dropped probes in a row as results are needed, and never fewer than three."
+                let all = self.settings.probes.needed.max(3);
+                if is_dropped && probes.dropped >= all {
+                    let dropped = probes.dropped;
+                    self.open_by(0, self.now, Some(dropped));
+                } else if !says_nothing {
                     probes.results.push(Probe { failed: failed == Some(true), slow: slow == Some(true) });
                     match probes.decision(&self.settings) {
                         Some(State::Open) => self.open(asked, self.now),
@@ -210,7 +268,10 @@ impl Plain {
     /// "An open circuit closes, a closed one forgets its failures in a row."
     pub(crate) fn report_success(&mut self) {
         match &mut self.phase {
-            Phase::Closed(closed) => closed.failures_in_a_row = 0,
+            Phase::Closed(closed) => {
+                closed.failures_in_a_row = 0;
+                closed.dropped.end();
+            }
             Phase::Open { .. } | Phase::HalfOpen(_) if self.mode == Mode::Auto => self.close(self.now),
             Phase::Open { .. } | Phase::HalfOpen(_) => {}
         }
@@ -295,6 +356,10 @@ impl Closed {
             self.slow.add(now, slow);
         }
     }
+}
+
+fn closed_row(phase: &Phase) -> u32 {
+    if let Phase::Closed(closed) = phase { closed.dropped.calls } else { 0 }
 }
 
 fn add(total: &mut Option<u64>) {

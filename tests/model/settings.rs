@@ -62,6 +62,7 @@ pub(crate) struct Throttling {
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Dropping {
+    FailureIfAll,
     Neutral,
     Failure,
     FailureAfter(u64),
@@ -95,7 +96,7 @@ impl Default for Settings {
         Self {
             rules: Rules { consecutive: Some(5), ..Rules::default() },
             throttle: None,
-            dropped: Dropping::Neutral,
+            dropped: Dropping::FailureIfAll,
             open_for: 30 * SECOND,
             growth: Growth::None,
             longest: None,
@@ -115,6 +116,7 @@ impl Settings {
         let config = others.iter().fold(config, |config, rule| config.or_when(rule.clone()));
         let config = config.open_for(self.open_time()).probes(self.probes.probes()).ramp(time(self.ramp));
         let config = config.dropped(match self.dropped {
+            Dropping::FailureIfAll => Dropped::FailureIfAll,
             Dropping::Neutral => Dropped::Neutral,
             Dropping::Failure => Dropped::Failure,
             Dropping::FailureAfter(limit) => Dropped::FailureAfter(time(limit)),

@@ -2,13 +2,13 @@
 
 use crate::sync::{AtomicU64, Ordering};
 
-/// 16 bits of the generation, 48 bits of time. Times of the first 4.4 years are microseconds. Later ones, which have the highest of the 48
-/// bits set, are milliseconds, rounded up: they last for 4,459 years. After that is never.
+/// 15 bits of the generation, 49 bits of time. Times of the first 8.9 years are microseconds. Later ones, which have the highest of the 49
+/// bits set, are milliseconds, rounded up: they last for 8,919 years. After that is never.
 #[derive(Debug)]
 pub(super) struct Stamp(AtomicU64);
 
 impl Stamp {
-    const TIME_BITS: u32 = 48;
+    const TIME_BITS: u32 = 49;
     const TIME: u64 = (1 << Self::TIME_BITS) - 1;
     const IN_MILLIS: u64 = 1 << (Self::TIME_BITS - 1);
 
@@ -74,7 +74,7 @@ fn packed(micros: u64) -> u64 {
 }
 
 fn tag(generation: u32) -> u64 {
-    u64::from(generation & 0xFFFF)
+    u64::from(generation & 0x7FFF)
 }
 
 #[cfg(all(test, not(recourse_loom)))]
@@ -90,16 +90,16 @@ mod tests {
     }
 
     #[test]
-    fn times_are_exact_for_four_years_and_at_most_a_millisecond_late_after_them() {
-        for time in [0, 1, YEAR, 4 * YEAR, Stamp::IN_MILLIS - 1, Stamp::IN_MILLIS, 9 * YEAR, 4_000 * YEAR + 1] {
+    fn times_are_exact_for_eight_years_and_a_millisecond_late_at_most_after_them() {
+        for time in [0, 1, YEAR, 8 * YEAR, Stamp::IN_MILLIS - 1, Stamp::IN_MILLIS, 9 * YEAR, 8_000 * YEAR + 1] {
             let late = stamped(time) - time;
             assert!(late < if time < Stamp::IN_MILLIS { 1 } else { 1_000 }, "{time}: {late}");
         }
     }
 
     #[test]
-    fn never_is_after_four_thousand_years() {
-        assert_eq!([u64::MAX, u64::MAX - 1, 5_000 * YEAR].map(stamped), [u64::MAX; 3]);
+    fn never_is_after_eight_thousand_years() {
+        assert_eq!([u64::MAX, u64::MAX - 1, 9_000 * YEAR].map(stamped), [u64::MAX; 3]);
     }
 
     #[test]

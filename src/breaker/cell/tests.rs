@@ -17,7 +17,7 @@ fn going<T>(
     (now, lease, open_for): (u64, u64, u64),
     with: impl FnOnce(Going<'_>) -> T,
 ) -> T {
-    with(Going { rules, probing, lease, ramp: 0, now: &|| now, open_for: &|_, _| open_for })
+    with(Going { rules, probing, lease, ramp: 0, silence: 0, now: &|| now, open_for: &|_, _| open_for })
 }
 
 fn admit(cell: &Cell, probing: &Probing, now: u64, lease: u64) -> Result<u32, Refused> {
@@ -56,7 +56,8 @@ proptest! {
             Mode::Disabled,
         ]),
     ) {
-        let word = Word { generation, mode, streak, phase };
+        let answered = streak % 2 == 1 && matches!(phase, Phase::Closed { .. });
+        let word = Word { generation, mode, streak, phase, answered };
         prop_assert_eq!(unpack(pack(word)), word);
     }
 
@@ -199,7 +200,15 @@ fn chance_has_no_say_when_the_ramp_is_over() {
             asked.set(Some(share));
             true
         };
-        let ramp = Going { rules: &rules, probing: &ONE_PROBE, lease: 5, ramp: 20, now: &clock, open_for: &|_, _| 0 };
+        let ramp = Going {
+            rules: &rules,
+            probing: &ONE_PROBE,
+            lease: 5,
+            ramp: 20,
+            silence: 0,
+            now: &clock,
+            open_for: &|_, _| 0,
+        };
         let generation = cell.admit(ramp, Asking::Request, chance, |_, _| {}).unwrap();
         cell.end(ramp, Counting::Nowhere, generation, (Ending::Success, None));
         asked.get()

@@ -44,6 +44,7 @@ fn any_word() -> impl Strategy<Value = Word> {
         generation,
         mode,
         streak,
+        answered: generation % 2 == 1 && matches!(phase, Phase::Closed { .. }),
         phase,
     })
 }
@@ -57,7 +58,14 @@ fn any_asking() -> impl Strategy<Value = Asking> {
 }
 
 fn any_ending() -> impl Strategy<Value = Ending> {
-    prop_oneof![Just(Ending::Success), Just(Ending::Failure), Just(Ending::Slow), Just(Ending::Neither)]
+    prop_oneof![
+        Just(Ending::Success),
+        Just(Ending::Failure),
+        Just(Ending::Slow),
+        Just(Ending::Neutral),
+        Just(Ending::Dropped),
+        Just(Ending::Neither)
+    ]
 }
 
 fn any_counts() -> impl Strategy<Value = Counts> {

@@ -10,6 +10,8 @@ pub(super) struct HalfOpen {
     pub(super) results: Vec<Probe>,
     lease_until: u64,
     has_sent: bool,
+    /// In a row.
+    pub(super) dropped: u32,
     /// When it moves on undecided, if there was such a limit when this round's first probe began.
     limit_until: Option<u64>,
 }

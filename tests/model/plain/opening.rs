@@ -47,11 +47,12 @@ impl Plain {
     }
 
     /// `asked`: the delay that the failure asks for that opens it; 0 if it doesn't.
-    pub(super) fn open_if_a_rule_says_so(&mut self, asked: u64) {
-        let opens = self.a_rule_opens();
+    /// `dropped`: the calls in a row that were all dropped, as if these were failures and all the calls that there are.
+    pub(super) fn open_if_a_rule_says_so(&mut self, asked: u64, dropped: Option<u32>) {
+        let opens = self.a_rule_opens(dropped);
         let Phase::Closed(closed) = &mut self.phase else { return };
         match self.mode {
-            Mode::Auto if opens => self.open(asked, self.now),
+            Mode::Auto if opens => self.open_by(asked, self.now, dropped),
             // "That is told, once."
             Mode::MetricsOnly if opens && !closed.has_told => {
                 closed.has_told = true;
@@ -62,9 +63,13 @@ impl Plain {
     }
 
     pub(super) fn open(&mut self, asked: u64, since: u64) {
+        self.open_by(asked, since, None);
+    }
+
+    pub(super) fn open_by(&mut self, asked: u64, since: u64, dropped: Option<u32>) {
         // "Counted up to 63."
         self.openings_in_a_row = (self.openings_in_a_row + 1).min(63);
-        let until = since.saturating_add(self.open_time(asked));
+        let until = since.saturating_add(self.open_time(asked, dropped));
         self.turn(Phase::Open { until });
     }
 
@@ -109,9 +114,13 @@ impl Plain {
         self.phase = phase;
     }
 
-    fn a_rule_opens(&self) -> bool {
+    fn a_rule_opens(&self, dropped: Option<u32>) -> bool {
         let Phase::Closed(Closed { failures_in_a_row, .. }) = self.phase else { return false };
-        let [failures, slow_ones] = self.held();
+        let failures_in_a_row = dropped.unwrap_or(failures_in_a_row);
+        let [failures, slow_ones] = match dropped {
+            Some(calls) => [Held { calls, marked: calls }, Held::default()],
+            None => self.held(),
+        };
         let rules = &self.settings.rules;
         let by_the_row = rules.consecutive.is_some_and(|limit| failures_in_a_row >= limit);
         let by_failures = rules.window.is_some_and(|window| {
@@ -125,7 +134,7 @@ impl Plain {
         by_the_row || by_failures || by_slow
     }
 
-    fn open_time(&self, asked: u64) -> u64 {
+    fn open_time(&self, asked: u64, dropped: Option<u32>) -> u64 {
         const FIVE_MINUTES: u64 = 300 * SECOND;
         let settings = &self.settings;
         let longest = settings.longest.unwrap_or(NEVER);
@@ -144,6 +153,7 @@ impl Plain {
             Growth::UntilReset => (NEVER, NEVER),
             Growth::ByFunction => {
                 let [failures, _] = self.held();
+                let failures = dropped.map_or(failures, |calls| Held { calls, marked: calls });
                 let minutes = if failures.marked * 2 > failures.calls { 60 * SECOND } else { 0 };
                 (base + in_a_row * SECOND + minutes, NEVER)
             }

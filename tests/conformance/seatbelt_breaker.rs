@@ -1,0 +1,204 @@
+//! The breakers of seatbelt 0.11 (`s`) and tower-resilience 0.13/0.14 (`t`).
+//!
+//! seatbelt counts a window of 30 s and opens for 5 s. A call that its caller has dropped is `D` here.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use tower::{Layer, Service, ServiceExt, service_fn};
+use tower_recourse::{
+    BreakerConfig, BreakerLayer, Circuit, Ratio, State,
+    breaker::{Dropped, Mode, OpenFor, OpenRule, Window},
+};
+
+use crate::play::{Played, play};
+
+fn window(minimum: u32) -> Window {
+    Window::time(Duration::from_secs(30)).unwrap().minimum(minimum).unwrap()
+}
+
+fn last(calls: u32, minimum: u32) -> Window {
+    Window::count(calls).unwrap().minimum(minimum).unwrap()
+}
+
+fn failing(percent: u32, window: Window) -> OpenRule {
+    OpenRule::Ratio { failing: Ratio::percent(percent).unwrap(), window }
+}
+
+/// seatbelt's: opens for 5 s when so many percent of at least so many calls within 30 s have failed.
+fn seatbelt(percent: u32, minimum: u32) -> BreakerConfig {
+    BreakerConfig::default()
+        .open_when(failing(percent, window(minimum)))
+        .open_for(OpenFor::fixed(Duration::from_secs(5)))
+}
+
+/// Its policy that counts every dropped call as a failure.
+fn drops_are_failures(percent: u32, minimum: u32) -> BreakerConfig {
+    seatbelt(percent, minimum).dropped(Dropped::Failure)
+}
+
+#[test]
+fn the_share_of_failures_opens() {
+    play(seatbelt(10, 20), &[("s24, 21 calls", "S*19 F F", "C 2/21"), ("s24, at 22", "F", "O 3/22 for 5s")]);
+    play(seatbelt(50, 10), &[("s26", "F*6 S*3", "C 6/9"), ("s26, at 10", "F", "O 7/10 for 5s")]);
+    play(seatbelt(50, 5), &[("s28, below the minimum", "F*3", "C 3/3")]);
+    play(seatbelt(50, 5), &[("s28, at 5", "S F*4", "O 4/5 for 5s")]);
+}
+
+#[test]
+fn calls_leave_the_window_with_their_slice() {
+    let ten_slices = Window::time(Duration::from_secs(10)).unwrap();
+    let steps = "S +100ms ".repeat(30);
+    // Theirs holds 11: a slice begins with its first call and leaves when it is older than 10 s. Ours are cut from when the circuit was
+    // made, so the window holds between nine and ten tenths of its time: calls of the third second have left at 12 s.
+    play(
+        BreakerConfig::default().open_when(failing(50, ten_slices)),
+        &[("s30, within 3 s", &steps, "C 0/30"), ("s30, at 12 s", "+9s S", "C 0/1")],
+    );
+}
+
+#[test]
+fn an_open_circuit_admits_when_its_time_is_over() {
+    let config = seatbelt(50, 3).open_for(OpenFor::fixed(Duration::from_millis(100)));
+    play(config, &[("s32, at 99 ms", "F*3 +99ms R", "O 3/3 for 100ms"), ("s32, at 101 ms", "+2ms S", "C 0/0")]);
+}
+
+#[test]
+fn a_dropped_probe_gives_its_slot_back_or_is_a_failure() {
+    play(seatbelt(50, 3), &[("s34, dropped", "F*3 +5s D", "H 0/0"), ("s34, 3 s later", "+3s S", "C 0/0")]);
+    play(drops_are_failures(50, 3), &[("s35", "F*3 +5s D", "O 1/1 for 5s")]);
+}
+
+#[test]
+fn dropped_calls_are_failures_if_so_set_or_if_all_are() {
+    play(drops_are_failures(50, 5), &[("s39, below the minimum", "S S D D", "C 2/4"), ("s39", "D", "O 3/5 for 5s")]);
+    play(seatbelt(10, 3), &[("s36, all dropped", "D D", "C 0/0"), ("s36, all dropped", "D", "O 3/3 for 5s")]);
+    play(seatbelt(10, 3), &[("s36, s37, one success", "S D*10", "C 0/1")]);
+    play(seatbelt(10, 5), &[("s36, two failures", "F F D D D", "C 2/2")]);
+}
+
+/// s42.
+#[tokio::test(start_paused = true)]
+async fn calls_dropped_before_their_first_poll_open_it() {
+    for config in [drops_are_failures(50, 3), seatbelt(50, 3)] {
+        let circuit = Circuit::new(config);
+        let mut service = BreakerLayer::on(&circuit).layer(service_fn(|()| async { Ok::<_, String>(()) }));
+        for _ in 0..3 {
+            assert_eq!(circuit.state(), State::Closed, "s42");
+            drop(service.ready().await.unwrap().call(()));
+        }
+        assert_eq!(circuit.state(), State::Open, "s42");
+    }
+}
+
+#[test]
+fn calls_of_an_earlier_state_change_nothing() {
+    play(
+        drops_are_failures(50, 3),
+        &[
+            ("s43, a probe is under way", "< < F*3 +5s <", "H 0/0"),
+            ("s43, a failure and a drop from before", ">F >D", "H 0/0"),
+            ("s43, the probe", ">S", "C 0/0"),
+        ],
+    );
+    let mut played = Played::new(seatbelt(50, 3));
+    played.row(("s44, a probe", "F*3 +5s", "H 0/0"));
+    let late = played.circuit.admit().unwrap();
+    played.row(("s44, another closes it", "+30s S", "C 0/0"));
+    late.failure();
+    played.row(("s44, the late failure isn't held", "", "C 0/0"));
+    played.row(("s44, below the minimum", "F F", "C 2/2"));
+}
+
+#[test]
+fn a_call_of_exactly_the_limit_is_not_slow() {
+    let slow = |longer_than| OpenRule::Slow { longer_than, share: Ratio::HALF, window: last(5, 5) };
+    // Theirs is slow from the limit on; ours, like resilience4j's, if it takes longer. A microsecond less is theirs.
+    let limit = Duration::from_millis(100);
+    let (ours, theirs) = (slow(limit), slow(limit - Duration::from_micros(1)));
+    let steps = "< +100ms >S ".repeat(5);
+    play(BreakerConfig::default().open_when(ours), &[("t17, longer than 100 ms", &steps, "C 0/0")]);
+    play(BreakerConfig::default().open_when(theirs), &[("t17, from 100 ms on", &steps, "O 0/5 slow 5 for 30s")]);
+}
+
+#[test]
+fn rules_together_open_by_one_of_them() {
+    let minute = Window::time(Duration::from_secs(60)).unwrap().minimum(10).unwrap();
+    let slow =
+        OpenRule::Slow { longer_than: Duration::from_millis(100), share: Ratio::percent(60).unwrap(), window: minute };
+    let steps = format!("F*3 {} S*2 {}", "< +101ms >F ".repeat(3), "< +101ms >S ".repeat(2));
+    play(
+        BreakerConfig::default().open_when(failing(70, minute)).or_when(slow),
+        &[("t19, 6 and 5 of 10", &steps, "C 6/10 slow 5")],
+    );
+    let two_in_a_row = OpenRule::consecutive(2).unwrap();
+    play(
+        BreakerConfig::default().open_when(failing(99, last(1_000, 1_000))).or_when(two_in_a_row),
+        &[("t22", "F F", "O 2/2 for 30s")],
+    );
+}
+
+#[test]
+fn a_success_may_complete_what_opens_it() {
+    let minute = Window::time(Duration::from_secs(60)).unwrap().minimum(5).unwrap();
+    play(
+        BreakerConfig::default().open_when(failing(60, minute)),
+        &[("t21, below the minimum", "F F F S", "C 3/4"), ("t21", "S", "O 3/5 for 30s")],
+    );
+}
+
+/// t24.
+#[test]
+fn the_readiness_of_the_service_is_not_polled_while_the_circuit_is_open() {
+    struct Counts(Arc<AtomicU32>);
+    impl Service<()> for Counts {
+        type Response = ();
+        type Error = String;
+        type Future = std::future::Ready<Result<(), String>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), String>> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, (): ()) -> Self::Future {
+            std::future::ready(Ok(()))
+        }
+    }
+    let mut played = Played::new(BreakerConfig::default().open_when(failing(50, last(4, 4))));
+    let polls = Arc::new(AtomicU32::new(0));
+    let mut service = BreakerLayer::on(&played.circuit).layer(Counts(Arc::clone(&polls)));
+    let cx = &mut Context::from_waker(Waker::noop());
+    assert!(service.poll_ready(cx).is_ready());
+    played.row(("t24", "F F S S", "O 2/4 for 30s"));
+    let before = polls.load(Ordering::Relaxed);
+    assert!(service.poll_ready(cx).is_ready(), "t24");
+    assert_eq!(polls.load(Ordering::Relaxed), before, "t24");
+}
+
+#[test]
+fn a_reset_forgets_what_was_counted() {
+    let mut played = Played::new(BreakerConfig::default().open_when(failing(50, last(10, 5))));
+    played.row(("t27", "F*4", "C 4/4"));
+    played.circuit.reset();
+    played.row(("t27, reset", "F*4", "C 4/4"));
+    played.row(("t27, the fifth", "F", "O 5/5 for 30s"));
+}
+
+#[test]
+fn forced_closed_admits_and_stays_so() {
+    let mut played = Played::new(BreakerConfig::default().open_when(failing(50, last(10, 5))));
+    played.steps("t30", "F*5");
+    assert_eq!(played.circuit.state(), State::Open, "t30");
+    played.circuit.force_closed();
+    // Theirs closes once, and opens again by its rules. Ours is a mode, which stays until it is changed.
+    played.row(("t30, forced closed", "F*10", "C 10/10"));
+    played.circuit.set_mode(Mode::Auto);
+    played.row(("t30, left to its rules", "F*5", "O 5/5 for 30s"));
+}
