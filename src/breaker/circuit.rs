@@ -243,17 +243,17 @@ impl<C> Circuit<C> {
     where
         F: Future<Output = Result<T, E>>,
         C: Classifier<(), T, E>,
+        E: 'static,
     {
-        let mut permit = self.ask(Asking::Probe).map_err(BreakerError::Rejected)?;
+        let mut permit = self.ask(Asking::Probe).map_err(rejected)?;
         let mut call = Box::pin(function());
         let mut next_look = std::pin::pin!(tokio::time::sleep(Duration::ZERO));
         let result = std::future::poll_fn(|cx| {
-            result_note::reset();
             permit.blame(true);
-            let polled = call.as_mut().poll(cx);
+            let (polled, note) = result_note::poll(call.as_mut(), cx);
             permit.blame(polled.is_ready());
             if let Poll::Ready(result) = polled {
-                return Poll::Ready(Ok(result));
+                return Poll::Ready(Ok((result, note)));
             }
             while next_look.as_mut().poll(cx).is_ready() {
                 let left = match self.lease_of(&permit) {
@@ -266,10 +266,7 @@ impl<C> Circuit<C> {
         })
         .await;
         match result {
-            Ok(result) => {
-                self.end(permit, &result);
-                result.map(drop).map_err(BreakerError::Inner)
-            }
+            Ok((result, note)) => self.end(permit, result, note).map(drop),
             Err(over) => {
                 drop(call);
                 match over {
