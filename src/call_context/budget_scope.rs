@@ -26,6 +26,7 @@ impl Deposits {
     }
 
     /// These, and after them others.
+    #[cfg_attr(not(feature = "http"), allow(dead_code))]
     pub(crate) fn and(self, others: Self) -> Self {
         let mut all = self.0.into_iter().chain(others.0).filter(|&budget| budget != 0);
         Self(std::array::from_fn(|_| all.next().unwrap_or(0)))
