@@ -89,6 +89,7 @@ pub(crate) fn of_chain(error: &(dyn Error + 'static)) -> Origin {
 mod breakers {
     use std::{
         any::{Any, TypeId},
+        cell::Cell,
         error::Error,
         io,
         sync::Arc,
@@ -103,6 +104,11 @@ mod breakers {
 
     /// How to read the `BreakerError<E>`s of this program, by their types: one entry for each `E` of which a call was rejected.
     static READERS: ArcSwapOption<Vec<(TypeId, Read)>> = ArcSwapOption::const_empty();
+
+    thread_local! {
+        /// The type that this thread has looked for last: it is known.
+        static NEWEST: Cell<Option<TypeId>> = const { Cell::new(None) };
+    }
 
     fn read<E: 'static>(error: &dyn Any) -> Origin {
         match error.downcast_ref() {
@@ -119,7 +125,8 @@ mod breakers {
     /// From now on, the rejections of breakers around a service with such errors are recognised.
     pub(crate) fn recognise<E: 'static>() {
         let error = TypeId::of::<BreakerError<E>>();
-        if reader_of(error).is_none() {
+        // Each rejection comes here, and mostly of the same type as the one before.
+        if NEWEST.with(|newest| newest.replace(Some(error))) != Some(error) && reader_of(error).is_none() {
             add(error, read::<E>);
         }
     }
