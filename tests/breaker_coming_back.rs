@@ -740,7 +740,10 @@ async fn half_open_under_a_hedge(probes: Probes, calls: u32) -> Circuit {
     let circuit = Circuit::new(counted().open_when(at_once()).probes(probes));
     open(&circuit);
     tokio::time::sleep(HALF_A_MINUTE).await;
-    let slow = service_fn(|()| async { Ok::<_, Oops>(tokio::time::sleep(ms(50)).await) });
+    let slow = service_fn(|()| async {
+        tokio::time::sleep(ms(50)).await;
+        Ok::<_, Oops>(())
+    });
     let service = BreakerLayer::on(&circuit).layer(slow);
     for _ in 0..calls {
         let _ = hedged(service.clone(), ms(10)).await;
@@ -762,7 +765,10 @@ async fn a_hedge_inside_a_breaker_lets_it_close() {
     let circuit = Circuit::new(counted().open_when(at_once()));
     open(&circuit);
     tokio::time::sleep(HALF_A_MINUTE).await;
-    let slow = service_fn(|()| async { Ok::<_, Oops>(tokio::time::sleep(ms(50)).await) });
+    let slow = service_fn(|()| async {
+        tokio::time::sleep(ms(50)).await;
+        Ok::<_, Oops>(())
+    });
     let service = BreakerLayer::on(&circuit).layer(service_fn(move |()| hedged(slow, ms(10))));
     service.oneshot(()).await.unwrap();
     assert_eq!(circuit.state(), State::Closed);

@@ -152,10 +152,12 @@ async fn a_conditional_read_is_sent_again() {
     }
 }
 
+type Headers = &'static [(&'static str, &'static str)];
+
 /// RFC 9110, 15.5.14 and 15.5.20; RFC 8470, 5.2; RFC 6585, 4.
 #[tokio::test(start_paused = true)]
 async fn a_post_is_sent_again_if_the_server_did_nothing_with_it() {
-    let cases: [(u16, &[(&str, &str)], usize); 11] = [
+    let cases: [(u16, Headers, usize); 11] = [
         (421, &[], 3),
         (425, &[], 3),
         (429, &[], 3),

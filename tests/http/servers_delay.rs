@@ -29,13 +29,15 @@ async fn wait(status: u16, headers: &[(&'static str, &str)]) -> Option<Duration>
     server.first_gap()
 }
 
+type Headers = &'static [(&'static str, &'static str)];
+
 const DATE: &str = "Sun, 29 Nov 2026 14:00:00 GMT";
 const LATER_BY_7: &str = "Sun, 29 Nov 2026 14:00:07 GMT";
 
 /// The machine's clock says another year, and it doesn't matter.
 #[tokio::test(start_paused = true)]
 async fn a_date_is_compared_with_the_servers_own_clock() {
-    let cases: [(&[(&str, &str)], Option<Duration>); 7] = [
+    let cases: [(Headers, Option<Duration>); 7] = [
         (&[("date", DATE), ("retry-after", LATER_BY_7)], Some(7 * SECOND)),
         (&[("date", LATER_BY_7), ("retry-after", DATE)], Some(OWN)),
         (&[("date", DATE), ("retry-after", DATE)], Some(OWN)),
@@ -52,7 +54,7 @@ async fn a_date_is_compared_with_the_servers_own_clock() {
 
 #[tokio::test(start_paused = true)]
 async fn milliseconds_count_before_seconds() {
-    let cases: [(&[(&str, &str)], Option<Duration>); 8] = [
+    let cases: [(Headers, Option<Duration>); 8] = [
         (&[("retry-after-ms", "1500")], Some(Duration::from_millis(1_500))),
         (&[("retry-after-ms", "1500"), ("retry-after", "2")], Some(Duration::from_millis(1_500))),
         (&[("x-ms-retry-after-ms", "300"), ("retry-after", "1")], Some(Duration::from_millis(300))),
@@ -99,7 +101,7 @@ async fn the_reset_of_a_rate_limit_is_read_in_all_its_notations() {
 
 #[tokio::test(start_paused = true)]
 async fn a_rate_limit_counts_if_nothing_is_left_of_it() {
-    let cases: [(u16, &[(&str, &str)], Duration); 11] = [
+    let cases: [(u16, Headers, Duration); 11] = [
         (503, &[("x-ratelimit-remaining", "5"), ("x-ratelimit-reset", "7")], OWN),
         (429, &[("x-ratelimit-remaining", "5"), ("x-ratelimit-reset", "7")], OWN),
         (503, &[("x-ratelimit-reset", "7")], OWN),

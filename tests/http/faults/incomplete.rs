@@ -132,12 +132,15 @@ async fn counted(version: Version, server: &Server, request: Request<Boxed>) -> 
     (stats.total_successes.unwrap(), stats.total_failures)
 }
 
+/// The frames of each response.
+type Frames = &'static [&'static [Frame]];
+
 const SUCCESS: (u64, u64) = (1, 0);
 const FAILURE: (u64, u64) = (0, 1);
 
 #[tokio::test]
 async fn an_incomplete_http2_response_is_a_failure_at_its_end() {
-    let cases: [(&str, &'static [&'static [Frame]], &str, (u64, u64)); 15] = [
+    let cases: [(&str, Frames, &str, (u64, u64)); 15] = [
         ("all of it", &[&[Head(200, Some(10), false), Data(10, true)]], "GET", SUCCESS),
         ("all of it, then a reset", &[&[Head(200, Some(10), false), Data(10, false), Reset(0)]], "GET", SUCCESS),
         ("nothing announced", &[&[Head(200, None, false), Data(10, true)]], "GET", SUCCESS),
