@@ -143,6 +143,7 @@
 mod chain;
 mod classifier;
 mod errors;
+#[cfg_attr(not(any(feature = "retry", feature = "breaker", feature = "fallback")), allow(dead_code))]
 pub(crate) mod evidence;
 mod from_fn;
 mod idempotent;
