@@ -94,6 +94,8 @@ mod verdict;
 
 // What the layers share, besides words.
 mod call_context;
+#[cfg(any(feature = "retry", feature = "fallback"))]
+mod clone_source;
 #[cfg(any(feature = "audit", feature = "store"))]
 // Each of the two uses its own part.
 #[cfg_attr(not(all(feature = "audit", feature = "store")), allow(dead_code))]

@@ -5,9 +5,16 @@ mod support;
 use std::{
     convert::Infallible,
     error::Error,
+    future::{Ready, ready},
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering::SeqCst},
+        mpsc,
+    },
     task::{Context, Poll, Waker},
+    thread,
 };
 
 use support::*;
@@ -383,4 +390,74 @@ fn layers_and_services_are_shown() {
     assert!(shown.contains("a function of the request") && shown.contains("one error of both"), "{shown}");
     let shown = format!("{:?}", FallbackLayer::value(7).layer("a service"));
     assert!(shown.contains("a service") && shown.contains('7'), "{shown}");
+}
+
+/// A backup whose `Clone` runs this.
+struct Cloning(Arc<dyn Fn() + Send + Sync>);
+
+impl Clone for Cloning {
+    fn clone(&self) -> Self {
+        (self.0)();
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl Service<()> for Cloning {
+    type Response = &'static str;
+    type Error = Oops;
+    type Future = Ready<Result<&'static str, Oops>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Oops>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, (): ()) -> Self::Future {
+        ready(Ok("backup"))
+    }
+}
+
+/// A backup's slow `Clone` delays the calls that need one, but blocks no thread.
+#[tokio::test]
+async fn a_call_waits_as_a_task_while_another_one_clones_the_backup() {
+    let (entered, begun) = mpsc::channel();
+    let (leave, left) = mpsc::channel::<()>();
+    let left = Mutex::new(left);
+    let is_slow = Arc::new(AtomicBool::new(false));
+    let slow = Arc::clone(&is_slow);
+    let backup = Cloning(Arc::new(move || {
+        if slow.swap(false, SeqCst) {
+            entered.send(()).unwrap();
+            left.lock().unwrap().recv().unwrap();
+        }
+    }));
+    let primary = Scripted::<&str>::new([Fail(Oops(1)), Fail(Oops(2))]);
+    let mut service = FallbackLayer::new(backup).layer(primary);
+    let mut other = service.clone();
+    is_slow.store(true, SeqCst);
+    let first = service.call_when_ready(());
+    let cloning = thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(first)
+    });
+    begun.recv().unwrap();
+    let mut waits = spawn(other.call_when_ready(()));
+    assert!(waits.poll().is_pending(), "it doesn't block");
+    leave.send(()).unwrap();
+    assert_eq!(cloning.join().unwrap(), Ok("backup"));
+    assert!(waits.is_woken());
+    assert_eq!(waits.await, Ok("backup"));
+}
+
+#[tokio::test]
+async fn a_panic_while_the_backup_is_cloned_costs_one_call() {
+    let panics = Arc::new(AtomicBool::new(false));
+    let asked = Arc::clone(&panics);
+    let backup = Cloning(Arc::new(move || assert!(!asked.load(SeqCst), "as the test wants it")));
+    let primary = Scripted::<&str>::new([Fail(Oops(1)), Fail(Oops(2))]);
+    let mut service = FallbackLayer::new(backup).layer(primary);
+    panics.store(true, SeqCst);
+    let mut call = spawn(service.call_when_ready(()));
+    assert!(catch_unwind(AssertUnwindSafe(|| call.poll())).is_err());
+    panics.store(false, SeqCst);
+    assert_eq!(ask(&mut service, ()).await, Ok("backup"));
 }

@@ -49,6 +49,8 @@ pin_project! {
         Primary { #[pin] future: F },
         // The primary wasn't ready.
         Unready { readiness: Readiness },
+        // The primary has failed, and another call clones the backup.
+        Asking,
         Backup { #[pin] future: G },
         Done,
     }
@@ -81,7 +83,8 @@ pub(super) type Future<S, B, C, J, Req> = ResponseFuture<
 
 /// What the primary came back with: kept, since it is the better answer if the backup fails too.
 struct FailedPrimary<J, Res, Err> {
-    on_failure: J,
+    /// There once the backup is called.
+    on_failure: Option<J>,
     about: Arc<About>,
     tried: Tried,
     /// Whether the result contains the rejection that is the cause.
@@ -193,27 +196,39 @@ where
             Then::Follow(result, verdict) => (result, Note::NONE, Some(verdict)),
             Then::Look => match this.step.as_mut().project() {
                 StepProj::Unready { readiness } => (Err(readiness.take_error().expect(DONE)), Note::NONE, None),
+                StepProj::Asking => return self.ask(cx),
                 StepProj::Backup { .. } => return self.poll_backup(cx),
                 StepProj::Primary { .. } | StepProj::Done => panic!("{DONE}"),
             },
         };
-        let Spare { standby, classifier, memo, kept, .. } = this.spare.take().expect(DONE);
+        let Spare { standby, classifier, memo, .. } = this.spare.as_ref().expect(DONE);
         let said = examine(&result, note, |outcome| classifier.origin(outcome));
-        let judge = || verdict.unwrap_or_else(|| classifier.classify(&memo, result.as_ref()));
+        let judge = || verdict.unwrap_or_else(|| classifier.classify(memo, result.as_ref()));
         let Some(cause) = why_ask(said, judge) else {
+            *this.spare = None;
             let said = if result.is_ok() { said } else { Some(said.unwrap_or_default().passed_by()) };
             return Poll::Ready(result_note::forward_mapped(result, said, |result| result.map_err(J::pass)));
         };
         // The primary's future goes before the backup is called: what it holds may be what the backup needs.
-        this.step.set(Step::Done);
-        let about = &standby.about;
+        this.step.set(Step::Asking);
+        let about = Arc::clone(&standby.about);
         about.observers.tell(Event::FallbackAsked { name: &about.name, cause });
-        let (backup, on_failure) = standby.take_place();
-        let answer = backup.answer(kept, Failed { cause, outcome: result.as_ref() });
-        this.step.set(Step::Backup { future: answer });
-        let (how, about) = (said.unwrap_or_default(), Arc::clone(about));
+        let how = said.unwrap_or_default();
         let (tried, is_held) = (how.tried(), how.is_held);
-        *this.failed = Some(FailedPrimary { on_failure, about, tried, is_held, cause, result });
+        *this.failed = Some(FailedPrimary { on_failure: None, about, tried, is_held, cause, result });
+        self.ask(cx)
+    }
+
+    /// Calls a clone of the backup, as soon as there is one.
+    fn ask(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Res, J::Error>> {
+        let mut this = self.as_mut().project();
+        let standby = &this.spare.as_ref().expect(DONE).standby;
+        let (backup, on_failure) = ready!(standby.poll_take_place(cx));
+        let Spare { kept, .. } = this.spare.take().expect(DONE);
+        let failed = this.failed.as_mut().expect(DONE);
+        let answer = backup.answer(kept, Failed { cause: failed.cause, outcome: failed.result.as_ref() });
+        failed.on_failure = Some(on_failure);
+        this.step.set(Step::Backup { future: answer });
         self.poll_backup(cx)
     }
 
@@ -262,6 +277,7 @@ impl<J, Res, Err> FailedPrimary<J, Res, Err> {
         };
         about.observers.tell(Event::FallbackFailed { name: &about.name, cause });
         let how = tried.in_vain(cause, is_held);
+        let on_failure = on_failure.expect("the backup was called");
         let join = |result: Result<Res, Err>| result.map_err(|primary| on_failure.both(primary, backup, cause));
         result_note::forward_mapped(result, Some(how), join)
     }
