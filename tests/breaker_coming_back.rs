@@ -1,6 +1,8 @@
 //! Open for how long, probed by whom, and back how fast.
 
 mod accounts;
+#[path = "breaker_coming_back/hedges.rs"]
+mod hedges;
 mod support;
 
 use std::{
@@ -717,59 +719,4 @@ async fn calls_that_time_out_outside_the_breaker_open_it() {
         service.clone().oneshot(()).await.unwrap_err();
     }
     assert_eq!(circuit.state(), State::Open);
-}
-
-/// A hedge sends the request again if there is no answer yet.
-async fn hedged<S>(service: S, after: Duration) -> Result<S::Response, S::Error>
-where
-    S: tower::Service<()> + Clone,
-{
-    let second = async {
-        tokio::time::sleep(after).await;
-        service.clone().oneshot(()).await
-    };
-    tokio::select! {
-        biased;
-        answer = service.clone().oneshot(()) => answer,
-        answer = second => answer,
-    }
-}
-
-/// Half-open, around a healthy service that takes longer than the hedge waits.
-async fn half_open_under_a_hedge(probes: Probes, calls: u32) -> Circuit {
-    let circuit = Circuit::new(counted().open_when(at_once()).probes(probes));
-    open(&circuit);
-    tokio::time::sleep(HALF_A_MINUTE).await;
-    let slow = service_fn(|()| async {
-        tokio::time::sleep(ms(50)).await;
-        Ok::<_, Oops>(())
-    });
-    let service = BreakerLayer::on(&circuit).layer(slow);
-    for _ in 0..calls {
-        let _ = hedged(service.clone(), ms(10)).await;
-    }
-    circuit
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_hedge_around_a_breaker_does_not_keep_it_half_open() {
-    let two = Probes::successes(2).unwrap().at_a_time(2).unwrap();
-    for (probes, calls) in [(Probes::one(), 3), (two, 4)] {
-        let circuit = half_open_under_a_hedge(probes, calls).await;
-        assert_eq!((circuit.state(), circuit.stats().openings_in_a_row), (State::Open, 2), "{probes:?}");
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_hedge_inside_a_breaker_lets_it_close() {
-    let circuit = Circuit::new(counted().open_when(at_once()));
-    open(&circuit);
-    tokio::time::sleep(HALF_A_MINUTE).await;
-    let slow = service_fn(|()| async {
-        tokio::time::sleep(ms(50)).await;
-        Ok::<_, Oops>(())
-    });
-    let service = BreakerLayer::on(&circuit).layer(service_fn(move |()| hedged(slow, ms(10))));
-    service.oneshot(()).await.unwrap();
-    assert_eq!(circuit.state(), State::Closed);
 }

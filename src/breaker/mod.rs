@@ -46,7 +46,8 @@
 //!   retry around it, which count here. A `tower::timeout` *between* retry and breaker only drops the call, and a dropped call
 //!   is a failure only while every call is dropped, unless [`dropped`](BreakerConfig::dropped) says otherwise.
 //! - Inside a hedge (`tower::hedge`, or callers that race two calls): while the circuit is half-open, the second call is rejected at once, the
-//!   hedge takes that for its answer, and drops the probe. Put the hedge inside the breaker.
+//!   hedge takes that for its answer, and drops the probe. Probes that are all dropped [reopen the circuit](Dropped::FailureIfAll), and it closes only once one is
+//!   answered before the second call is made. Put the hedge inside the breaker: then the answer to either call closes the circuit.
 //!
 //! # The states
 //!
