@@ -24,6 +24,12 @@
 //! # }
 //! ```
 //!
+//! ```toml
+//! [dependencies]
+//! tower = { version = "0.5", features = ["util"] }
+//! tower-recourse = "0.1"
+//! ```
+//!
 //! What the result itself says goes through: an error with a breaker's rejection in its source chain is still a rejection, and so is a
 //! response that carries its mark ([the list](crate::classify#rejections)).
 //!
