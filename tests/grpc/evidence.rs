@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, buffer::Buffer, service_fn};
+use tower_http::trace::TraceLayer;
 use tower_recourse::{
     BreakerConfig, BreakerLayer, Circuit, Rejection, RetryConfig, RetryLayer, State,
     breaker::{OpenFor, OpenRule},
@@ -61,6 +62,23 @@ async fn a_rejection_whose_body_changed_its_type_is_not_retried() {
     type Boxed = UnsyncBoxBody<Bytes, Infallible>;
     let boxing = |answer: Answer| -> Response<Boxed> { answer.map(BodyExt::boxed_unsync) };
     is_known!(circuit, ServiceBuilder::new().map_response(boxing).service(rejecting));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rejection_through_a_trace_layer_is_not_retried() {
+    let circuit = open();
+    let budget = Arc::new(TokenBucket::share(0.0).unwrap().reserve(9));
+    let outer = Circuit::new(BreakerConfig::grpc().unobserved().count_calls());
+    let service = ServiceBuilder::new()
+        .layer(RetryLayer::new(RetryConfig::grpc().unobserved().shared_budget(budget.clone())))
+        .layer(BreakerLayer::on(&outer))
+        .layer(PeekLayer::new())
+        .layer(TraceLayer::new_for_grpc())
+        .layer(BreakerLayer::on(&circuit).on_rejection(Unavailable))
+        .service(never_called());
+    assert_eq!(code(&service.oneshot(request()).await.unwrap()), Some(Code::Unavailable));
+    assert_eq!((circuit.stats().total_rejected, budget.balance()), (1, 9));
+    assert_eq!((outer.stats().total_neutral, outer.stats().total_failures), (1, 0));
 }
 
 #[tokio::test(start_paused = true)]

@@ -30,6 +30,7 @@ mod servers_delay;
 mod shared_bodies;
 mod sockets;
 mod statuses;
+mod tower_http_layers;
 
 use std::{
     convert::Infallible,

@@ -1,0 +1,86 @@
+//! tower-http's layers that change the type of the body, between a retry and a breaker.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::Request;
+use http_body_util::{BodyExt, Full};
+use tower::{ServiceBuilder, ServiceExt};
+use tower_http::{
+    compression::{CompressionLayer, predicate::SizeAbove},
+    trace::TraceLayer,
+};
+use tower_recourse::{
+    BreakerConfig, BreakerLayer, Circuit, How, RetryConfig, RetryLayer, State,
+    breaker::OpenFor,
+    http::{BodyBreakerLayer, Health, HowLayer, Unavailable},
+    retry::{Budget, TokenBucket},
+};
+
+use crate::{Scripted, answer};
+
+/// A circuit that is open for a time that a retry could wait.
+fn open() -> Circuit<Health> {
+    let open_for = OpenFor::fixed(Duration::from_secs(5));
+    let circuit = Circuit::new(BreakerConfig::http().unobserved().open_for(open_for));
+    while circuit.state() == State::Closed {
+        circuit.admit().unwrap().failure();
+    }
+    circuit
+}
+
+fn request() -> Request<Full<Bytes>> {
+    Request::builder().header("accept-encoding", "gzip").body(Full::default()).unwrap()
+}
+
+/// Compresses every response.
+fn compression() -> CompressionLayer<SizeAbove> {
+    CompressionLayer::new().compress_when(SizeAbove::new(0))
+}
+
+/// Calls a circuit that is open, and then the service itself, which answers 503, too.
+macro_rules! only_the_services_own_503_is_retried {
+    ($Breaker:ident: $($between:expr),+) => {{
+        let (circuit, server) = (open(), Scripted::new(|_| answer(503)));
+        let outer = Circuit::new(BreakerConfig::http().unobserved().count_calls());
+        let budget = Arc::new(TokenBucket::share(0.0).unwrap().reserve(9));
+        let service = ServiceBuilder::new()
+            .layer(HowLayer)
+            .layer(RetryLayer::new(RetryConfig::http().unobserved().shared_budget(budget.clone())))
+            .layer($Breaker::on(&outer))
+            $(.layer($between))+
+            .layer($Breaker::on(&circuit).on_rejection(Unavailable))
+            .service(server.service());
+
+        let rejected = service.clone().oneshot(request()).await.unwrap();
+        assert_eq!(rejected.status(), 503);
+        assert!(rejected.extensions().get::<How>().unwrap().cause().unwrap().is_rejection());
+        let gzip = rejected.headers().get("content-encoding").is_some();
+        rejected.into_body().collect().await.unwrap();
+        assert_eq!((circuit.stats().total_rejected, server.calls(), budget.balance()), (1, 0, 9));
+        assert_eq!((outer.stats().total_neutral, outer.stats().total_failures), (1, 0));
+
+        circuit.reset();
+        let failed = service.oneshot(request()).await.unwrap();
+        assert_eq!(failed.status(), 503);
+        drop(failed);
+        assert_eq!((server.calls(), budget.balance()), (3, 7));
+        assert_eq!((outer.stats().total_neutral, outer.stats().total_failures), (1, 3));
+        gzip
+    }};
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rejection_through_a_trace_layer_is_not_retried() {
+    only_the_services_own_503_is_retried!(BreakerLayer: TraceLayer::new_for_http());
+    only_the_services_own_503_is_retried!(BodyBreakerLayer: TraceLayer::new_for_http());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rejection_through_a_compression_layer_is_not_retried() {
+    assert!(only_the_services_own_503_is_retried!(BreakerLayer: compression()));
+    assert!(only_the_services_own_503_is_retried!(BodyBreakerLayer: compression()));
+    let trace = TraceLayer::new_for_http;
+    assert!(only_the_services_own_503_is_retried!(BreakerLayer: trace(), compression()));
+    assert!(only_the_services_own_503_is_retried!(BreakerLayer: compression(), trace()));
+}
