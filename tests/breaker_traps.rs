@@ -10,6 +10,7 @@ use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_recourse::{
     BreakerConfig, BreakerError, BreakerLayer, Cause, Circuit, FallbackLayer, Ratio, State, Verdict,
     breaker::{OpenFor, OpenRule, Probes, Window},
+    classify,
     time::ManualClock,
 };
 
@@ -191,18 +192,30 @@ fn a_probe_that_is_dropped_or_neutral_gives_its_slot_back() {
     assert_eq!((circuit.state(), endings(&circuit)), (State::Closed, [1, 1, 300, 300]));
 }
 
-/// An error that the layers can't look into, and that contains the breaker's.
+/// An error that only `Sources` can look into, and that contains the breaker's.
 #[derive(Debug, PartialEq)]
 struct Opaque(BreakerError<&'static str>);
+
+impl std::fmt::Display for Opaque {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("opaque")
+    }
+}
+
+impl std::error::Error for Opaque {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.rejection().map(|rejection| rejection as _)
+    }
+}
 
 // tower-resilience (trap 7), and its like with breakers: a rejection further in is no failure of the service.
 #[tokio::test(start_paused = true)]
 async fn an_outer_breaker_does_not_count_the_rejections_of_an_inner_one() {
     let inner = Circuit::new(counted().open_for(OpenFor::fixed(Duration::from_secs(3_600))));
-    let outer = Circuit::new(counted().open_when(at_once()).classify(|outcome: Result<&(), _>| match outcome {
-        Ok(()) => Verdict::Success,
-        Err(_) => Verdict::permanent(),
-    }));
+    let permanent = classify::errors(|_: &Opaque| Verdict::permanent());
+    let outer = Circuit::new(
+        counted().open_when(at_once()).classifier(classify::first(permanent).or(classify::Sources(classify::Errors))),
+    );
     let mut service = ServiceBuilder::new()
         .layer(BreakerLayer::on(&outer))
         .map_err(Opaque)
@@ -248,9 +261,12 @@ async fn a_rejection_that_the_service_passes_on_is_the_cause_for_the_fallback() 
     open(&circuit);
     let expected = Cause::Rejected { retry_in: circuit.retry_in() };
     let stack = ServiceBuilder::new()
-        .layer(FallbackLayer::from_fn(|failed: tower_recourse::fallback::Failed<'_, Cause, Opaque>| {
-            std::future::ready(Ok::<_, &str>(failed.cause))
-        }))
+        .layer(
+            FallbackLayer::from_fn(|failed: tower_recourse::fallback::Failed<'_, Cause, Opaque>| {
+                std::future::ready(Ok::<_, &str>(failed.cause))
+            })
+            .classifier(classify::Sources(classify::Errors)),
+        )
         .map_err(Opaque)
         .layer(BreakerLayer::on(&circuit))
         .service(service_fn(|()| async { Err::<Cause, _>("down") }));

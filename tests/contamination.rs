@@ -448,7 +448,7 @@ fn a_rejection_from_another_thread_is_not_retried_by_run_blocking() {
     assert!(told.last_has(&["RetryStopped", "attempt: 1", "Rejected"]));
 }
 
-/// An error of the caller's own, which the layers can't look into. That it contains the rejection is all that is known.
+/// An error of the caller's own. Only `Sources` looks into it.
 #[derive(Debug)]
 enum AppError {
     Client(tower_recourse::BreakerError<Oops>),
@@ -470,18 +470,134 @@ impl std::error::Error for AppError {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn an_error_that_wraps_the_rejection_is_not_retried() {
-    let (theirs, told, ours) = (open(), Told::default(), circuit(1));
-    let client = BreakerLayer::on(&theirs).layer(Scripted::<&str>::new([Answer("not asked for")]));
+/// One call through a retry and a breaker with these classifiers, of a client whose rejection is the source of the error. Returns
+/// what the retry says at last, and how many failures and neutral calls the breaker has counted.
+async fn wrapped<R, B>(retry: R, breaker: B) -> (Told, (u64, u64))
+where
+    R: tower_recourse::Classifier<(), &'static str, tower_recourse::BreakerError<AppError>> + Clone,
+    B: tower_recourse::Classifier<(), &'static str, AppError> + Clone,
+{
+    let told = Told::default();
+    let config = BreakerConfig::default().open_when(OpenRule::consecutive(9).unwrap());
+    let ours = Circuit::new(config.classifier(breaker));
+    let client = BreakerLayer::on(&open()).layer(Scripted::<&str>::new([Answer("not asked for")]));
     let mut service = tower::ServiceBuilder::new()
-        .layer(RetryLayer::new(ignorant().observe(told.observer())))
+        .layer(RetryLayer::new(at_once().classifier(retry).observe(told.observer())))
         .layer(BreakerLayer::on(&ours))
         .map_err(AppError::Client)
         .service(client);
     assert!(ask(&mut service, ()).await.is_err());
+    (told, (ours.stats().total_failures, ours.stats().total_neutral))
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_own_error_around_a_rejection_is_an_ordinary_failure() {
+    let (told, counted) = wrapped(Ignorant, Ignorant).await;
+    assert!(told.last_has(&["RetryStopped", "AttemptsSpent { attempts: 4 }"]));
+    assert_eq!(counted, (4, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn sources_recognise_an_own_error_around_a_rejection() {
+    use tower_recourse::classify::{Errors, Sources, first, outcomes};
+
+    let (told, counted) = wrapped(Sources(Errors), Sources(Errors)).await;
     assert!(told.last_has(&["RetryStopped", "attempt: 1", "Rejected"]));
-    assert_eq!((ours.stats().total_failures, ours.stats().total_neutral), (0, 1));
+    assert_eq!(counted, (0, 1));
+
+    let transient = outcomes(|_: Result<&&str, &AppError>| Verdict::transient());
+    let (told, counted) = wrapped(Ignorant, first(transient).or(Sources(Errors))).await;
+    assert!(told.last_has(&["RetryStopped", "attempt: 1", "Rejected"]), "the breaker passes it on");
+    assert_eq!(counted, (0, 1));
+}
+
+/// The failure has another type than the rejection, and can't be inspected.
+#[derive(Debug)]
+struct Unrelated;
+
+#[tokio::test(start_paused = true)]
+async fn a_rejection_kept_elsewhere_does_not_explain_another_error() {
+    for by_hand in [true, false] {
+        let (theirs, ours, told) = (open(), circuit(99), Told::default());
+        let (log, kept) = std::sync::mpsc::channel();
+        let asked = theirs.clone();
+        let handler = service_fn(move |()| {
+            let (theirs, log) = (asked.clone(), log.clone());
+            async move {
+                let rejection = if by_hand {
+                    theirs.admit().unwrap_err()
+                } else {
+                    theirs.call(|| async { Ok::<_, Oops>(()) }).await.unwrap_err().rejection().unwrap().clone()
+                };
+                log.send(rejection).unwrap();
+                Err::<(), _>(Unrelated)
+            }
+        });
+        let retry = RetryLayer::new(ignorant().observe(told.observer()));
+        assert!(ask(&mut retry.layer(BreakerLayer::on(&ours).layer(handler)), ()).await.is_err());
+        assert!(told.last_has(&["RetryStopped", "AttemptsSpent { attempts: 4 }"]), "{by_hand}");
+        assert_eq!((ours.stats().total_failures, ours.stats().total_neutral), (4, 0), "{by_hand}");
+        assert_eq!(kept.try_iter().count(), 4);
+    }
+}
+
+#[test]
+fn a_rejection_kept_elsewhere_does_not_explain_a_blocking_error() {
+    let (theirs, ours, told) = (open(), circuit(99), Told::default());
+    let (log, kept) = std::sync::mpsc::channel();
+    let retry = RetryLayer::new(ignorant().observe(told.observer()));
+    let asks = |_: tower_recourse::Attempt| {
+        log.send(theirs.admit().unwrap_err()).unwrap();
+        Err::<(), _>(Unrelated)
+    };
+    assert!(retry.run_blocking(asks).is_err());
+    assert!(told.last_has(&["RetryStopped", "AttemptsSpent { attempts: 4 }"]));
+    assert!(retry.run_blocking(|made| ours.call_blocking(|| asks(made))).is_err());
+    assert!(told.last_has(&["RetryStopped", "AttemptsSpent { attempts: 4 }"]));
+    assert_eq!((ours.stats().total_failures, ours.stats().total_neutral), (4, 0));
+    assert_eq!(kept.try_iter().count(), 8);
+}
+
+/// An error of the caller's own that a breaker returns in place of its rejections. It can't be inspected.
+#[derive(Debug, PartialEq)]
+enum Own {
+    Open(Rejection),
+    Other,
+}
+
+#[derive(Clone)]
+struct AsOwn;
+
+impl<Res> tower_recourse::breaker::OnRejection<Res, Oops> for AsOwn {
+    type Error = Own;
+
+    fn reject(&self, rejection: Rejection) -> Result<Res, Own> {
+        Err(Own::Open(rejection))
+    }
+
+    fn pass(_: Oops) -> Own {
+        Own::Other
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_opaque_rejection_is_known_by_the_type_the_breaker_returned() {
+    let told = Told::default();
+    let client = BreakerLayer::on(&open()).on_rejection(AsOwn).layer(Scripted::<&str>::new([Answer("not asked for")]));
+    let retry = RetryLayer::new(ignorant().observe(told.observer()));
+    assert!(matches!(ask(&mut retry.layer(client.clone()), ()).await, Err(Own::Open(_))));
+    assert!(told.last_has(&["RetryStopped", "attempt: 1", "Rejected"]));
+
+    // It is dropped, and the call fails for another reason, with the same type.
+    let handler = service_fn(move |()| {
+        let mut client = client.clone();
+        async move {
+            assert!(ask(&mut client, ()).await.is_err());
+            Err::<(), _>(Own::Other)
+        }
+    });
+    assert_eq!(ask(&mut retry.layer(handler), ()).await, Err(Own::Other));
+    assert!(told.last_has(&["RetryStopped", "AttemptsSpent { attempts: 4 }"]));
 }
 
 #[tokio::test(start_paused = true)]

@@ -15,6 +15,7 @@ use tower_recourse::{
     Attempt, BreakerConfig, BreakerError, BreakerLayer, Circuit, FallbackError, FallbackLayer, Outcome, RetryConfig,
     RetryLayer, State, Verdict,
     breaker::OpenRule,
+    classify::{Errors, Sources},
     fallback::Failed,
     retry::{Backoff, Budget, Decision, Policy, Reason, Timeouts, TokenBucket},
 };
@@ -104,11 +105,23 @@ async fn a_policy_that_knows_nothing_of_rejections_does_not_hide_them() {
     assert!(told.last_has(&["FallbackAsked", "Rejected"]));
 }
 
-/// An error that the layers can't look into, and that contains the breaker's.
+/// An error that only `Sources` can look into, and that contains the breaker's.
 #[derive(Debug)]
 struct Opaque(BreakerError<Oops>);
 
-/// The error's type has been changed on the way; it still contains the rejection.
+impl std::fmt::Display for Opaque {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("opaque")
+    }
+}
+
+impl std::error::Error for Opaque {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
+/// The error's type has been changed on the way; the rejection is in its source chain.
 #[tokio::test(start_paused = true)]
 async fn a_rejection_is_known_through_middleware_that_changes_the_error() {
     let (circuit, budget) = (open(), one_token());
@@ -117,7 +130,7 @@ async fn a_rejection_is_known_through_middleware_that_changes_the_error() {
     let breaker = BreakerLayer::on(&circuit).layer(inner.clone());
 
     let opaque = MapErr::new(breaker.clone(), Opaque);
-    let error = ask(&mut RetryLayer::new(config().classify(ignorant())).layer(opaque), ()).await.unwrap_err();
+    let error = ask(&mut RetryLayer::new(config().classifier(Sources(Errors))).layer(opaque), ()).await.unwrap_err();
     assert!(error.0.rejection().is_some());
     assert_eq!(circuit.stats().total_rejected, 1);
 
@@ -190,7 +203,7 @@ async fn an_attempt_cut_off_counts_as_a_failure_in_the_breaker_inside() {
     let circuit = circuit(2);
     let config = RetryConfig::default()
         .timeouts(Timeouts::attempt(secs(1)).answer(|_| Err(Opaque(BreakerError::Inner(Oops(408))))))
-        .classify(ignorant())
+        .classifier(Sources(Errors))
         .retries(3);
     let breaker = BreakerLayer::on(&circuit).layer(Scripted::<&str>::new([Hang]));
     let mut service = RetryLayer::new(config).layer(MapErr::new(breaker, Opaque));

@@ -72,10 +72,10 @@ impl<C> Circuit<C> {
 
     /// Asks for leave to make one call.
     ///
-    /// A layer around that gets an error which contains the [`Rejection`] (as it is, as a source, in a box) takes that error for the
-    /// rejection: a retry doesn't try again, an outer breaker doesn't count it. Code that drops the rejection and fails for another
-    /// reason has failed. So has code that drops it and returns an error which doesn't contain it: keep the rejection as the source. See
-    /// [the classifiers' page](crate::classify#rejections).
+    /// A layer around that gets the [`Rejection`], as it is or in a box, or in the source chain of a boxed error, takes it for one: a
+    /// retry doesn't try again, an outer breaker doesn't count it. An error type of your own is an ordinary failure, also if it
+    /// contains the rejection: return the rejection as its source, and classify with [`Sources`](crate::classify::Sources). Code that
+    /// drops or keeps the rejection and fails for another reason has failed. See [the classifiers' page](crate::classify#rejections).
     ///
     /// # Errors
     ///

@@ -14,8 +14,7 @@
 //! |---|---|
 //! | anything about a response | the result is a response of the same type |
 //! | details about an error | the result is an error |
-//! | a rejection, and the result contained the [`Rejection`](crate::Rejection) | that `Rejection` still exists |
-//! | a rejection, and the result didn't contain it | the result has exactly the same type |
+//! | a rejection | the result has exactly the same type, and the [`Rejection`](crate::Rejection) that it contained still exists, if there was one |
 //!
 //! What the value itself says overrules the note: see [`evidence`](crate::classify).
 
@@ -74,12 +73,6 @@ impl About {
             Err(_) => Self::Error(type_name::<Err>()),
         }
     }
-
-    /// Whether both are responses of HTTP, whose bodies may have different types.
-    fn are_http(self, other: Self) -> bool {
-        let is_http = |about| matches!(about, Self::Response(name) if name.starts_with("http::response::Response<"));
-        is_http(self) && is_http(other)
-    }
 }
 
 /// What the layer within wrote about the result that it has just returned. It is to be taken before any other code runs.
@@ -137,15 +130,11 @@ fn take_about(this: About) -> Option<How> {
         }
         let still_exists = note.floor.get().map(live_rejections::exceed);
         let how = how.held(still_exists == Some(true));
+        let fits = about == this && still_exists != Some(false);
         match (about, this) {
-            (About::Error(_), About::Error(_)) if still_exists.unwrap_or(about == this) => Some(how),
-            // The rejection was handled; of the error that came of it, only details are known.
+            _ if fits => Some(how),
+            // Of another error, or one that came of a handled rejection, only details are known.
             (About::Error(_), About::Error(_)) => how.without_rejection(),
-            (About::Response(_), About::Response(_)) => match still_exists {
-                Some(still_exists) => still_exists && (about == this || about.are_http(this)),
-                None => about == this,
-            }
-            .then_some(how),
             _ => None,
         }
     })

@@ -126,11 +126,15 @@
 //! | [`BreakerError`](crate::BreakerError), [`Rejection`](crate::Rejection), a boxed error, any error that [`Errors`] looks into | it is one, or an error in its source chain is |
 //! | any [`Error`](std::error::Error), with [`Sources`] as the classifier | the same |
 //! | a response of HTTP or gRPC, with a classifier of `http` or `grpc`, alone or in a chain | the breaker has marked it: `http::rejection`. The mark is an extension, so it stays when a layer changes the body's type, on other tasks, and in later polls |
-//! | any other error | a breaker rejected in the same poll, and the error still contains the [`Rejection`](crate::Rejection) |
-//! | any other response | a breaker made it in the same poll, and it still has the type that the breaker returned |
+//! | any other error or response | a breaker returned a rejection in the same poll as exactly this type, and the [`Rejection`](crate::Rejection) in it still exists, if there was one |
 //!
-//! Everything else is an ordinary outcome. So keep the rejection when you make an error of your own of it, and put a closure that
-//! classifies HTTP responses [first] in a chain with `http::Statuses`, which reads the mark.
+//! Everything else is an ordinary outcome, also an error of your own that contains the rejection: the layers can't look into it, and
+//! a rejection that is kept elsewhere says nothing about another error. So:
+//!
+//! - When `?` or `map_err` makes an error of your own of a rejection, return the rejection as its
+//!   [source](std::error::Error::source), and classify with [`Sources`]. Put a closure [first] in a chain:
+//!   `classify::first(classify::errors(judge)).or(Sources(Errors))`.
+//! - Put a closure that classifies HTTP responses first in a chain with `http::Statuses`, which reads the mark.
 //!
 //! # What a failure carries besides its kind
 //!

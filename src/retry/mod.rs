@@ -82,8 +82,9 @@
 //! A [breaker](crate::breaker)'s rejection ends the request, and costs no budget, whatever the classifier says. It is recognised
 //! by what the result itself says; see [the classifiers' page](crate::classify#rejections) for the list. A result that doesn't say so is an ordinary
 //! outcome, and the classifier decides: an error into which a layer in between has made the rejection without keeping it
-//! (`map_err(|_| Down)`), or an error or response of a type that the layers can't look into and that arrives in another poll than the
-//! rejection. [`Sources`](crate::classify::Sources) looks into error types of your own.
+//! (`map_err(|_| Down)`), an error of your own that contains it (`map_err(AppError::Client)`), or an error or response of a type that the
+//! layers can't look into and that arrives in another poll than the rejection. [`Sources`](crate::classify::Sources) looks into the source
+//! chain of error types of your own.
 //!
 //! # Plain functions
 //!
