@@ -14,7 +14,7 @@ use tower_recourse::{
     BreakerConfig, BreakerLayer, Circuit, How, RetryConfig, RetryLayer, State,
     breaker::OpenFor,
     http::{BodyBreakerLayer, Health, HowLayer, Unavailable},
-    retry::{Budget, TokenBucket},
+    retry::{Backoff, Budget, TokenBucket},
 };
 
 use crate::{Scripted, answer};
@@ -44,9 +44,11 @@ macro_rules! only_the_services_own_503_is_retried {
         let (circuit, server) = (open(), Scripted::new(|_| answer(503)));
         let outer = Circuit::new(BreakerConfig::http().unobserved().count_calls());
         let budget = Arc::new(TokenBucket::share(0.0).unwrap().reserve(9));
+        // The budget is refilled in time, so the retries don't wait.
+        let retries = RetryConfig::http().unobserved().backoff(Backoff::none());
         let service = ServiceBuilder::new()
             .layer(HowLayer)
-            .layer(RetryLayer::new(RetryConfig::http().unobserved().shared_budget(budget.clone())))
+            .layer(RetryLayer::new(retries.shared_budget(budget.clone())))
             .layer($Breaker::on(&outer))
             $(.layer($between))+
             .layer($Breaker::on(&circuit).on_rejection(Unavailable))
