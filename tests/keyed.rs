@@ -268,6 +268,82 @@ fn threads_that_make_up_keys_never_exceed_the_capacity() {
     }
 }
 
+#[test]
+fn threads_that_make_up_keys_evict_no_open_circuit() {
+    let (circuits, _) = circuits(10);
+    (0..10).for_each(|key| fail(&circuits, key));
+    std::thread::scope(|scope| {
+        for thread in 1..=4u32 {
+            let circuits = &circuits;
+            scope.spawn(move || {
+                for key in 0..1_000 {
+                    circuits.get(&(key * 4 + 10 * thread)).admit().unwrap().success();
+                    assert_eq!(circuits.len(), 10);
+                }
+            });
+        }
+    });
+    assert_eq!(circuits.states().len(), 10);
+    assert!((0..10).all(|key| circuits.get(&key).state() == State::Open));
+}
+
+#[test]
+fn threads_that_bring_the_same_new_key_evict_no_other() {
+    for round in 0..1_000 {
+        let (circuits, _) = after_five(2);
+        calls_that_fail(&circuits, 1, 4);
+        let start = Barrier::new(3);
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    start.wait();
+                    circuits.get(&2);
+                });
+            }
+        });
+        calls_that_fail(&circuits, 1, 1);
+        assert_eq!((circuits.get(&1).state(), circuits.len()), (State::Open, 2), "round {round}");
+    }
+}
+
+/// The same without threads: while a key is being inserted, its `Clone` inserts an equal one.
+#[test]
+fn a_key_that_is_inserted_twice_at_once_evicts_no_other() {
+    let circuits = Circuits::with_capacity(BreakerConfig::default().unobserved(), 2).unwrap();
+    let plain = |id| Hooked(id, Box::new(|| ()));
+    (0..4).for_each(|_| circuits.get(&plain(1)).admit().unwrap().failure());
+    let inner = circuits.clone();
+    let twice = Hooked(2, Box::new(move || drop(inner.get(&plain(2)))));
+    circuits.get(&twice);
+    assert_eq!(circuits.len(), 2);
+    circuits.get(&plain(1)).admit().unwrap().failure();
+    assert_eq!(circuits.get(&plain(1)).state(), State::Open);
+}
+
+/// A key that runs something when it is cloned.
+struct Hooked(u32, Box<dyn Fn() + Send + Sync>);
+
+impl Hash for Hooked {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
+impl PartialEq for Hooked {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl Eq for Hooked {}
+
+impl Clone for Hooked {
+    fn clone(&self) -> Self {
+        (self.1)();
+        Self(self.0, Box::new(|| ()))
+    }
+}
+
 /// A dashboard asks for all states once a day: that moves circuits whose open time is over on to half-open.
 #[test]
 fn over_a_year_half_open_circuits_that_are_not_probed_expire() {
@@ -430,6 +506,47 @@ fn a_key_that_panics_takes_no_room() {
         open(&circuits.get(&Panics(key)));
     }
     assert!((0..10).all(|key| circuits.get(&Panics(key)).state() == State::Open));
+}
+
+#[test]
+fn a_key_whose_drop_panics_leaves_its_place_to_another() {
+    let remove = |circuits: &Circuits<PanicsInDrop>| circuits.remove(&PanicsInDrop(1, false));
+    let evict = |circuits: &Circuits<PanicsInDrop>| drop(circuits.get(&PanicsInDrop(2, false)));
+    for leave in [&remove as &dyn Fn(&Circuits<PanicsInDrop>), &evict] {
+        let circuits = Circuits::with_capacity(config(&ManualClock::new()), 1).unwrap();
+        circuits.get(&PanicsInDrop(1, false));
+        catch_unwind(AssertUnwindSafe(|| leave(&circuits))).unwrap_err();
+        open(&circuits.get(&PanicsInDrop(2, false)));
+        assert_eq!((circuits.len(), circuits.get(&PanicsInDrop(2, false)).state()), (1, State::Open));
+    }
+}
+
+/// The clone of key 1 that the circuits keep panics when it is dropped.
+#[derive(Eq)]
+struct PanicsInDrop(u32, bool);
+
+impl Hash for PanicsInDrop {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
+impl PartialEq for PanicsInDrop {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl Clone for PanicsInDrop {
+    fn clone(&self) -> Self {
+        Self(self.0, self.0 == 1)
+    }
+}
+
+impl Drop for PanicsInDrop {
+    fn drop(&mut self) {
+        assert!(!self.1, "by design");
+    }
 }
 
 #[test]

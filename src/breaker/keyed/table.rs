@@ -4,6 +4,10 @@
 //! So no code of the user's (a key's `Hash`, `Eq`, `Clone` and `Drop`) runs under a lock, calls write to no memory that others read, and the
 //! capacity holds for all keys together.
 //!
+//! A new key first enters its bucket, and then another key is evicted if there are too many: threads that bring the same new key evict no more than
+//! one thread would. Until then the entry is *new*: it isn't listed, and no thread but
+//! the one that inserted it evicts it. [`Table::len`] never says more than the capacity. So for a moment the table holds one more entry for each thread that is inserting a key.
+//!
 //! Which key makes room is decided by a hand that goes round the buckets (CLOCK, with up to [`MOST_VISITS`] chances a key). A
 //! key begins without a visit: so keys that came once leave first.
 
@@ -11,7 +15,7 @@ use std::{
     hash::{BuildHasher, Hash, RandomState},
     sync::{
         Arc,
-        atomic::{AtomicU8, AtomicUsize, Ordering},
+        atomic::{AtomicIsize, AtomicU8, AtomicUsize, Ordering},
     },
 };
 
@@ -19,6 +23,9 @@ use arc_swap::ArcSwapOption;
 
 /// So often the hand passes a key that was busy.
 const MOST_VISITS: u8 = 3;
+
+/// In place of the visits, while an entry has no place of its own yet.
+const NEW: u8 = u8::MAX;
 
 /// So many buckets, or keys, are looked at for room at most.
 const MOST_LOOKS: usize = 4_096;
@@ -33,8 +40,8 @@ pub(super) struct Table<K, V> {
     buckets: Box<[Bucket<K, V>]>,
     hasher: RandomState,
     capacity: usize,
-    /// How many keys it holds, and those that are about to be inserted.
-    len: AtomicUsize,
+    /// How many entries the buckets hold. Signed, as an entry may be removed before it has been counted.
+    len: AtomicIsize,
     /// The bucket at which the next search for room begins.
     hand: AtomicUsize,
 }
@@ -62,7 +69,27 @@ impl<K, V> Table<K, V> {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.len.load(Ordering::Relaxed)
+        // Relaxed: a count, which guards nothing.
+        let entries = usize::try_from(self.len.load(Ordering::Relaxed)).unwrap_or(0);
+        entries.min(self.capacity)
+    }
+
+    /// Takes an entry out of its bucket. Whether it was there.
+    fn take_out(&self, bucket: &Bucket<K, V>, entry: &Arc<Entry<K, V>>) -> bool {
+        loop {
+            let before = bucket.load();
+            let is_there = entries(before.as_deref()).iter().any(|other| Arc::ptr_eq(other, entry));
+            if !is_there {
+                return false;
+            }
+            let rest = entries(before.as_deref()).iter().filter(|other| !Arc::ptr_eq(other, entry)).cloned();
+            let after = Some(rest.collect::<Entries<K, V>>()).filter(|rest| !rest.is_empty());
+            if replace(bucket, &before, after.map(Arc::new)) {
+                // Before the key is dropped, which may panic.
+                self.len.fetch_sub(1, Ordering::Relaxed);
+                return true;
+            }
+        }
     }
 }
 
@@ -73,7 +100,7 @@ impl<K: Hash + Eq + Clone, V: Clone> Table<K, V> {
             buckets: (0..buckets).map(|_| ArcSwapOption::empty()).collect(),
             hasher: RandomState::new(),
             capacity,
-            len: AtomicUsize::new(0),
+            len: AtomicIsize::new(0),
             hand: AtomicUsize::new(0),
         }
     }
@@ -95,9 +122,8 @@ impl<K: Hash + Eq + Clone, V: Clone> Table<K, V> {
 
     /// The value of a key; or this one, which is remembered if there is room, or another key makes some. Keys whose values are `pinned` don't.
     pub(super) fn get_or_insert(&self, key: &K, value: V, pinned: impl Fn(&V) -> bool) -> V {
-        let Some(reserved) = self.reserve(pinned) else { return value };
         let (bucket, tag) = self.place(key);
-        let entry = Arc::new(Entry { key: key.clone(), value, tag, visits: AtomicU8::new(0) });
+        let entry = Arc::new(Entry { key: key.clone(), value, tag, visits: AtomicU8::new(NEW) });
         // With an end: a key's own `Eq` may change the bucket each time that it is called.
         for _ in 0..MOST_TRIES {
             let before = bucket.load();
@@ -106,7 +132,7 @@ impl<K: Hash + Eq + Clone, V: Clone> Table<K, V> {
             }
             let after = entries(before.as_deref()).iter().chain([&entry]).cloned().collect();
             if replace(bucket, &before, Some(Arc::new(after))) {
-                reserved.use_it();
+                self.make_room(bucket, &entry, pinned);
                 break;
             }
         }
@@ -116,8 +142,8 @@ impl<K: Hash + Eq + Clone, V: Clone> Table<K, V> {
     pub(super) fn remove(&self, key: &K) {
         let (bucket, tag) = self.place(key);
         let entry = find(bucket.load().as_deref(), tag, key).cloned();
-        if entry.is_some_and(|entry| take_out(bucket, &entry)) {
-            self.len.fetch_sub(1, Ordering::Relaxed);
+        if let Some(entry) = entry {
+            self.take_out(bucket, &entry);
         }
     }
 
@@ -126,7 +152,8 @@ impl<K: Hash + Eq + Clone, V: Clone> Table<K, V> {
         let mut all = Vec::with_capacity(self.len());
         for bucket in &self.buckets {
             let bucket = bucket.load();
-            all.extend(entries(bucket.as_deref()).iter().map(|entry| (entry.key.clone(), of(&entry.value))));
+            let entries = entries(bucket.as_deref()).iter().filter(|entry| !entry.is_new());
+            all.extend(entries.map(|entry| (entry.key.clone(), of(&entry.value))));
         }
         all
     }
@@ -136,16 +163,20 @@ impl<K: Hash + Eq + Clone, V: Clone> Table<K, V> {
         (&self.buckets[hash as usize & (self.buckets.len() - 1)], (hash >> 32) as u32)
     }
 
-    /// A place for one more key. `None` if all others are pinned.
-    fn reserve(&self, pinned: impl Fn(&V) -> bool) -> Option<Reserved<'_>> {
-        // Relaxed: a count, which guards nothing.
-        let more = |len: usize| (len < self.capacity).then_some(len + 1);
-        let is_room = self.len.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok();
-        (is_room || self.evict(pinned)).then(|| Reserved(Some(&self.len)))
+    /// Counts an entry that was just inserted. If there are too many now, another one makes room, or else this one is taken out again.
+    fn make_room(&self, bucket: &Bucket<K, V>, entry: &Arc<Entry<K, V>>, pinned: impl Fn(&V) -> bool) {
+        let others = self.len.fetch_add(1, Ordering::Relaxed);
+        let newcomer = Newcomer { table: self, bucket, entry };
+        let is_full = usize::try_from(others).is_ok_and(|others| others >= self.capacity);
+        let evicted = if is_full { self.evict(pinned) } else { None };
+        if !is_full || evicted.is_some() {
+            newcomer.stays();
+        }
+        // `evicted` is dropped last: its key's `Drop` may panic.
     }
 
-    /// Forgets a key that isn't pinned, whose place the caller then has. One that is idle, if there is one among those that are looked at.
-    fn evict(&self, pinned: impl Fn(&V) -> bool) -> bool {
+    /// Takes out a key that isn't pinned. One that is idle, if there is one among those that are looked at.
+    fn evict(&self, pinned: impl Fn(&V) -> bool) -> Option<Arc<Entry<K, V>>> {
         let (mut idlest, mut looks): (Option<Idle<'_, K, V>>, usize) = (None, 0);
         for turn in 0..self.buckets.len() {
             if looks + turn >= MOST_LOOKS {
@@ -156,24 +187,29 @@ impl<K: Hash + Eq + Clone, V: Clone> Table<K, V> {
             let before = bucket.load();
             for entry in entries(before.as_deref()) {
                 looks += 1;
-                if pinned(&entry.value) {
+                if entry.is_new() || pinned(&entry.value) {
                     continue;
                 }
                 let visits = entry.age();
-                if visits == 0 && take_out(bucket, entry) {
-                    return true;
+                if visits == 0 && self.take_out(bucket, entry) {
+                    return Some(Arc::clone(entry));
                 }
                 if idlest.as_ref().is_none_or(|idle| visits < idle.visits) {
                     idlest = Some(Idle { visits, bucket, entry: Arc::clone(entry) });
                 }
             }
         }
-        idlest.is_some_and(|idle| take_out(idle.bucket, &idle.entry))
+        let idle = idlest?;
+        self.take_out(idle.bucket, &idle.entry).then_some(idle.entry)
     }
 }
 
 impl<K, V> Entry<K, V> {
-    /// Nothing is written of a key that is busy. Relaxed: a visit more or less doesn't matter.
+    fn is_new(&self) -> bool {
+        self.visits.load(Ordering::Relaxed) == NEW
+    }
+
+    /// Nothing is written of a key that is busy or new. Relaxed: a visit more or less doesn't matter.
     fn visit(&self) {
         let visits = self.visits.load(Ordering::Relaxed);
         if visits < MOST_VISITS {
@@ -189,19 +225,23 @@ impl<K, V> Entry<K, V> {
     }
 }
 
-/// A place that is counted already, and given back unless it is used: a key's `Eq` and `Clone` may panic.
-struct Reserved<'a>(Option<&'a AtomicUsize>);
+/// A new entry, which is taken out again unless it stays: a clock that is asked meanwhile may panic.
+struct Newcomer<'a, K, V> {
+    table: &'a Table<K, V>,
+    bucket: &'a Bucket<K, V>,
+    entry: &'a Arc<Entry<K, V>>,
+}
 
-impl Reserved<'_> {
-    fn use_it(mut self) {
-        self.0 = None;
+impl<K, V> Newcomer<'_, K, V> {
+    fn stays(self) {
+        self.entry.visits.store(0, Ordering::Relaxed);
     }
 }
 
-impl Drop for Reserved<'_> {
+impl<K, V> Drop for Newcomer<'_, K, V> {
     fn drop(&mut self) {
-        if let Some(len) = self.0 {
-            len.fetch_sub(1, Ordering::Relaxed);
+        if self.entry.is_new() {
+            self.table.take_out(self.bucket, self.entry);
         }
     }
 }
@@ -214,22 +254,6 @@ fn entries<K, V>(entries: Option<&Entries<K, V>>) -> &[Arc<Entry<K, V>>] {
 
 fn find<'a, K: Eq, V>(among: Option<&'a Entries<K, V>>, tag: u32, key: &K) -> Option<&'a Arc<Entry<K, V>>> {
     entries(among).iter().find(|entry| entry.tag == tag && entry.key == *key)
-}
-
-/// Takes an entry out of its bucket. Whether it was there.
-fn take_out<K, V>(bucket: &Bucket<K, V>, entry: &Arc<Entry<K, V>>) -> bool {
-    loop {
-        let before = bucket.load();
-        let is_there = entries(before.as_deref()).iter().any(|other| Arc::ptr_eq(other, entry));
-        if !is_there {
-            return false;
-        }
-        let rest = entries(before.as_deref()).iter().filter(|other| !Arc::ptr_eq(other, entry)).cloned();
-        let after = Some(rest.collect::<Entries<K, V>>()).filter(|rest| !rest.is_empty());
-        if replace(bucket, &before, after.map(Arc::new)) {
-            return true;
-        }
-    }
 }
 
 /// Whether the bucket held `before`, and has been replaced.
