@@ -5,6 +5,7 @@
 
 use std::{
     mem,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
 };
@@ -45,7 +46,15 @@ impl<T> CloneSource<T> {
     where
         T: Clone,
     {
-        let mut taken = self.lock().take();
+        let mut taken = {
+            let mut stock = self.lock();
+            let taken = stock.take();
+            // A task that is polled again while it waits is woken by the waker that is already here.
+            if matches!(taken, Taken::Out) && stock.waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
+                return Poll::Pending;
+            }
+            taken
+        };
         if let Taken::Out = taken {
             // Made without the lock, as wakers are the executor's code.
             let waker = cx.waker().clone();
@@ -74,7 +83,12 @@ impl<T> CloneSource<T> {
             }
             (other, mem::take(&mut stock.waiting))
         };
-        waiting.into_iter().for_each(Waker::wake);
+        for waker in waiting {
+            // A waker that panics doesn't keep the others asleep. The hook has reported it, and dropping it could panic again.
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
+                mem::forget(panic);
+            }
+        }
         drop(other);
     }
 

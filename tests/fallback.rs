@@ -13,7 +13,7 @@ use std::{
         atomic::{AtomicBool, Ordering::SeqCst},
         mpsc,
     },
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, Wake, Waker},
     thread,
 };
 
@@ -446,6 +446,46 @@ async fn a_call_waits_as_a_task_while_another_one_clones_the_backup() {
     assert_eq!(cloning.join().unwrap(), Ok("backup"));
     assert!(waits.is_woken());
     assert_eq!(waits.await, Ok("backup"));
+}
+
+/// Panics when it is woken.
+struct Panics;
+
+impl Wake for Panics {
+    fn wake(self: Arc<Self>) {
+        panic!("by design");
+    }
+}
+
+#[tokio::test]
+async fn a_waker_that_panics_leaves_no_other_call_asleep() {
+    let (entered, begun) = mpsc::channel();
+    let (leave, left) = mpsc::channel::<()>();
+    let left = Mutex::new(left);
+    let is_slow = Arc::new(AtomicBool::new(false));
+    let slow = Arc::clone(&is_slow);
+    let backup = Cloning(Arc::new(move || {
+        if slow.swap(false, SeqCst) {
+            entered.send(()).unwrap();
+            left.lock().unwrap().recv().unwrap();
+        }
+    }));
+    let primary = Scripted::<&str>::new([Fail(Oops(1)), Fail(Oops(2)), Fail(Oops(3))]);
+    let mut service = FallbackLayer::new(backup).layer(primary);
+    let (mut other, mut third) = (service.clone(), service.clone());
+    is_slow.store(true, SeqCst);
+    let mut first = Box::pin(service.call_when_ready(()));
+    let cloning = thread::spawn(move || first.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready());
+    begun.recv().unwrap();
+    let mut panics = pin!(other.call_when_ready(()));
+    let waker = Waker::from(Arc::new(Panics));
+    assert!(panics.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    let mut waits = spawn(third.call_when_ready(()));
+    assert!(waits.poll().is_pending());
+    leave.send(()).unwrap();
+    assert!(cloning.join().unwrap(), "the call that cloned is answered");
+    assert!(waits.is_woken());
+    assert_eq!((panics.await, waits.await), (Ok("backup"), Ok("backup")));
 }
 
 #[tokio::test]

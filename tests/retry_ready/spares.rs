@@ -8,7 +8,7 @@ use std::{
         atomic::{AtomicBool, AtomicU32, Ordering::SeqCst},
         mpsc,
     },
-    task::{Context, Poll},
+    task::{Context, Poll, Wake, Waker},
     thread,
 };
 
@@ -156,6 +156,73 @@ async fn a_request_waits_as_a_task_while_another_one_clones() {
     assert!(cloning.join().unwrap().is_ok());
     assert!(waits.is_woken());
     assert!(waits.await.is_ok());
+}
+
+struct Woken {
+    times: AtomicU32,
+    panics: bool,
+}
+
+impl Woken {
+    fn new(panics: bool) -> Arc<Self> {
+        Arc::new(Self { times: AtomicU32::new(0), panics })
+    }
+}
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.times.fetch_add(1, SeqCst);
+        assert!(!self.panics, "by design");
+    }
+}
+
+/// Two requests that wait while another one clones: one with each waker. They are polled `polls` times.
+fn two_wait_while_one_clones(wakers: &[Arc<Woken>; 2], polls: u32) {
+    let (entered, begun) = mpsc::channel();
+    let (leave, left) = mpsc::channel::<()>();
+    let left = Mutex::new(left);
+    let is_slow = Arc::new(AtomicBool::new(false));
+    let slow = Arc::clone(&is_slow);
+    let (inner, failures) = Cloning::new(move || {
+        if slow.swap(false, SeqCst) {
+            entered.send(()).unwrap();
+            left.lock().unwrap().recv().unwrap();
+        }
+    });
+    let mut service: Retried = RetryLayer::new(at_once()).layer(inner);
+    failures.store(3, SeqCst);
+    let [mut first, second, third] = [(); 3].map(|()| Box::pin(service.call(())));
+    is_slow.store(true, SeqCst);
+    let cloning = thread::spawn(move || first.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready());
+    begun.recv().unwrap();
+    let mut waiting = [second, third];
+    for _ in 0..polls {
+        for (request, waker) in waiting.iter_mut().zip(wakers) {
+            let waker = Waker::from(Arc::clone(waker));
+            assert!(request.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        }
+    }
+    // The test has one, and the spare another.
+    assert!(wakers.iter().all(|waker| Arc::strong_count(waker) == 2), "a waker is kept once");
+    leave.send(()).unwrap();
+    assert!(cloning.join().unwrap());
+    for request in &mut waiting {
+        assert!(request.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready());
+    }
+}
+
+#[test]
+fn a_waker_that_panics_leaves_no_other_request_asleep() {
+    let wakers = [true, false].map(Woken::new);
+    two_wait_while_one_clones(&wakers, 1);
+    assert!(wakers.iter().all(|waker| waker.times.load(SeqCst) == 1));
+}
+
+#[test]
+fn a_request_polled_again_while_it_waits_is_woken_once() {
+    let wakers = [false, false].map(Woken::new);
+    two_wait_while_one_clones(&wakers, 100);
+    assert!(wakers.iter().all(|waker| waker.times.load(SeqCst) == 1));
 }
 
 /// No lock is held while a service is cloned.
