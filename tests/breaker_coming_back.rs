@@ -634,10 +634,43 @@ fn a_circuit_whose_calls_are_all_dropped_opens() {
     let (clock, told) = (ManualClock::new(), Told::default());
     let circuit = Circuit::new(BreakerConfig::default().unobserved().observe(told.observer()).clock(clock.clone()));
     (0..4).for_each(|_| drop(circuit.admit().unwrap()));
+    clock.advance(secs(30));
     assert_eq!(circuit.state(), State::Closed);
     drop(circuit.admit().unwrap());
     assert_eq!((circuit.state(), circuit.stats().total_dropped), (State::Open, 5));
     assert!(told.last_has(&["CircuitOpened", "failures_in_a_row: 5, calls: 5, failures: 5"]));
+}
+
+/// Nothing has ended yet, because answers take long.
+#[test]
+fn dropped_calls_do_not_open_a_new_circuit_while_others_run() {
+    let clock = ManualClock::new();
+    let circuit = Circuit::new(counted().clock(clock.clone()));
+    let mut calls: Vec<_> = (0..200).map(|_| circuit.admit().unwrap()).collect();
+    calls.drain(..100).for_each(drop);
+    clock.advance(secs(20));
+    calls.into_iter().for_each(Permit::success);
+    assert_eq!(circuit.state(), State::Closed);
+}
+
+/// A dropped call once overwrote the open time that another thread had just written, and the circuit stayed open for ever.
+#[test]
+fn calls_dropped_while_others_open_the_circuit_leave_its_open_time() {
+    let config = counted().open_when(at_once()).open_for(OpenFor::fixed(Duration::from_micros(1)));
+    let circuit = Circuit::new(config);
+    let ends = |thread: usize| {
+        for _ in 0..20_000 {
+            let _ = circuit.admit().map(Permit::success);
+            drop(circuit.admit());
+            if thread == 0 {
+                let _ = circuit.admit().map(Permit::failure);
+            }
+        }
+    };
+    std::thread::scope(|scope| (0..4).for_each(|thread| drop(scope.spawn(move || ends(thread)))));
+    let never_ends = circuit.state() == State::Open && circuit.retry_in().is_none();
+    std::thread::sleep(ms(2));
+    assert!(!(never_ends && circuit.state() == State::Open), "{:?}", circuit.stats());
 }
 
 #[test]
@@ -715,7 +748,8 @@ async fn calls_that_time_out_outside_the_breaker_open_it() {
     let circuit = Circuit::new(counted());
     let hangs = service_fn(|()| pending::<Result<(), Oops>>());
     let service = ServiceBuilder::new().timeout(secs(1)).layer(BreakerLayer::on(&circuit)).service(hangs);
-    for _ in 0..5 {
+    for _ in 0..31 {
+        assert_eq!(circuit.state(), State::Closed);
         service.clone().oneshot(()).await.unwrap_err();
     }
     assert_eq!(circuit.state(), State::Open);

@@ -54,6 +54,8 @@ const MODE: u64 = 0b111 << 24;
 pub(crate) struct Cell {
     word: AtomicU64,
     open_until: Stamp,
+    /// Half-open: until when the probes have a lease. Closed: when the row of dropped calls began. No thread that leaves the
+    /// closed state writes it, unlike `open_until`: two writers of different generations would overwrite each other.
     lease_until: Stamp,
     half_open_until: Stamp,
     ramp_since: Stamp,
@@ -68,7 +70,7 @@ pub(crate) struct Going<'a> {
     pub(crate) lease: u64,
     /// 0 for no ramp.
     pub(crate) ramp: u64,
-    /// For how long every call must have been dropped to count as a failure, if others had ended before.
+    /// For how long every call must have been dropped for dropped calls to count as failures.
     pub(crate) silence: u64,
     pub(crate) now: &'a dyn Fn() -> u64,
     /// For how long to open, given the word that opens it, and the counts.
@@ -237,12 +239,13 @@ impl Cell {
         let mut is_counted = false;
         loop {
             let before = self.times(going, Comes::End);
+            let row_before = self.lease_until.read();
             let word = self.load();
             if word.generation != generation {
                 return Ended::Late;
             }
             if ending == Ending::Dropped {
-                match self.drop_in_a_row(before[0], word, going, &mut is_counted) {
+                match self.drop_in_a_row(row_before, word, going, &mut is_counted) {
                     Some(row) => counts = row,
                     None => continue,
                 }
@@ -268,27 +271,31 @@ impl Cell {
         }
     }
 
-    /// Counts a dropped call, once: the calls in a row that were all dropped, as failures, or none if that isn't enough to go by. `None`
-    /// if the word must be looked at again.
+    /// Counts a dropped call, once. Returns the row of dropped calls as failures, or no calls while the row is too short to go by.
+    /// `None` if the word must be read again.
     fn drop_in_a_row(&self, before: u64, word: Word, going: Going<'_>, is_counted: &mut bool) -> Option<Counts> {
-        let (generation, now) = (word.generation, going.now);
+        let (generation, state, now) = (word.generation, word.state(), going.now);
+        let row = || drops::of(&self.probes, generation, state);
         let calls = match word.phase {
             Phase::Open => 0,
-            Phase::Closed { .. } if word.answered => {
-                if !self.open_until.extend(before, generation, now()) {
+            // Another call has ended since the last dropped one, or this is the first: a row begins.
+            Phase::Closed { .. } if word.answered || row() == 0 => {
+                if !self.lease_until.extend(before, generation, now()) {
                     return None;
                 }
                 drops::begin(&self.probes, generation);
-                0
+                *is_counted = true;
+                1
             }
-            _ if !std::mem::replace(is_counted, true) => drops::add(&self.probes, generation, word.state()),
-            _ => drops::of(&self.probes, generation, word.state()),
+            _ if !std::mem::replace(is_counted, true) => drops::add(&self.probes, generation, state),
+            _ => row(),
         };
+        // A burst of cancellations says nothing of the service, also not in a circuit that has just begun.
         let lasts = || {
-            let since = self.open_until.of(generation);
+            let since = self.lease_until.of(generation);
             since.is_some_and(|since| now().saturating_sub(since) >= going.silence)
         };
-        let calls = if drops::follow_others(&self.probes, generation, word.state()) && !lasts() { 0 } else { calls };
+        let calls = if state == State::Closed && !lasts() { 0 } else { calls };
         Some(Counts { calls, failures: calls, in_a_row: calls, ..Counts::default() })
     }
 

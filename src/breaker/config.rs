@@ -51,9 +51,8 @@ pub enum Dropped {
     /// A failure while every call is dropped, neutral otherwise: a caller that loses interest says nothing of the service, but a service
     /// whose callers all give up is as good as down.
     ///
-    /// - Closed: as many dropped calls in a row as it takes failures to open the circuit do so, and never fewer than three: from the
-    ///   beginning on (the circuit was made, or it closed), or, if other calls have ended since, when the row has lasted 30 s, or the time
-    ///   of the window of failures.
+    /// - Closed: as many dropped calls in a row as it takes failures to open the circuit do so, and never fewer than three, once
+    ///   the row has lasted 30 s, or the time of the window of failures: a burst of cancellations opens no healthy circuit.
     /// - Half-open: as many dropped probes in a row as results are needed, and never fewer than three, reopen the circuit.
     ///
     /// A call whose response has come, and whose body is dropped, was answered.
@@ -87,7 +86,7 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// For how many microseconds all calls must have been dropped to count as failures, if others have ended before.
+    /// For how many microseconds all calls must have been dropped to count as failures.
     pub(super) fn silence(&self) -> u64 {
         match self.shape.failures {
             Span::Time { slice, slices } => slice * u64::from(slices),

@@ -9,6 +9,7 @@
 //! four or five stops, and of three by three.
 
 mod closed;
+mod drops;
 mod exchanged;
 mod half_open;
 mod limit;

@@ -49,31 +49,30 @@ struct Closed {
 #[derive(Default)]
 pub(crate) struct DroppedRow {
     pub(crate) calls: u32,
-    /// When it began, if other calls had ended before it.
-    since: Option<u64>,
-    others_ended: bool,
+    /// When it began.
+    since: u64,
 }
 
 impl DroppedRow {
     fn add(&mut self, now: u64) {
-        if self.others_ended {
-            *self = Self { calls: 0, since: Some(now), others_ended: false };
+        if self.calls == 0 {
+            self.since = now;
         }
         self.calls += 1;
     }
 
     fn end(&mut self) {
-        *self = Self { others_ended: true, ..Self::default() };
+        *self = Self::default();
     }
 
-    /// "As many as it takes failures to open the circuit, and never fewer than three: from the beginning on, or when the row has lasted
-    /// 30 s, or the time of the window of failures."
+    /// "As many as it takes failures to open the circuit, and never fewer than three, once the row has lasted 30 s, or the time of
+    /// the window of failures."
     fn are_all(&self, settings: &Settings, now: u64) -> bool {
         let lasts = match settings.windows()[0] {
             Some(Span::Time { time, slices }) => time / u64::from(slices) * u64::from(slices),
             _ => 30 * SECOND,
         };
-        self.calls >= 3 && self.since.is_none_or(|since| now - since >= lasts)
+        self.calls >= 3 && now - self.since >= lasts
     }
 }
 

@@ -1,20 +1,24 @@
 //! How many calls in a row were dropped: in the word of the probes, which has no other use while a circuit is closed.
 //!
 //! ```text
-//! closed:     generation 31 · others ended before 1 · dropped 32
+//! closed:     generation 31 · unused 1 · dropped 32
 //! half-open:  generation 31 · unused 1 · dropped 8 · slow 8 · failed 8 · counted 8
 //! ```
 
 use super::{State, is_later};
 use crate::sync::{AtomicU64, Ordering};
 
-const FOLLOW_OTHERS: u64 = 1 << 32;
 const DROPPED: u64 = u32::MAX as u64;
 const DROPPED_PROBES: u64 = 0xFF << 24;
 
-/// A dropped call begins a row, after others that have ended.
+/// A dropped call begins a row. Of a generation that is over, it changes nothing.
 pub(super) fn begin(word: &AtomicU64, generation: u32) {
-    word.store(u64::from(generation) << 33 | FOLLOW_OTHERS | 1, Ordering::Release);
+    let first = |current: u64| {
+        let writer = (current >> 33) as u32;
+        (!is_later(writer, generation)).then_some(u64::from(generation) << 33 | 1)
+    };
+    // `Err`: a later generation counts there.
+    let _ = word.fetch_update(Ordering::AcqRel, Ordering::Acquire, first);
 }
 
 /// One more in the row of `generation`: how many there are.
@@ -42,12 +46,6 @@ pub(super) fn of(word: &AtomicU64, generation: u32, state: State) -> u32 {
         State::Closed => word as u32,
         _ => (word as u32 & DROPPED_PROBES as u32) >> 24,
     }
-}
-
-/// Whether other calls of the generation had ended before the row began.
-pub(super) fn follow_others(word: &AtomicU64, generation: u32, state: State) -> bool {
-    let word = word.load(Ordering::Acquire);
-    state == State::Closed && (word >> 33) as u32 == generation && word & FOLLOW_OTHERS != 0
 }
 
 /// A probe was answered, although that says nothing about health: those dropped before it are no row any more.

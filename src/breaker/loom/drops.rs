@@ -1,0 +1,29 @@
+//! Calls that are dropped while others end.
+
+use super::*;
+use Ending::{Dropped, Failure, Success};
+
+#[test]
+fn a_circuit_that_opens_while_a_call_is_dropped_has_an_open_time() {
+    model(|| {
+        let bench = Bench::closed(consecutive(1));
+        // The dropped call begins a row.
+        bench.end(0, Success, 0);
+        let (bench, ..) = both(
+            bench,
+            |bench| bench.end(0, Failure, 0),
+            |bench| matches!(bench.end(0, Dropped, 0), Ended::Became(..)),
+        );
+        assert_eq!(bench.phase(), Phase::Open);
+        assert_eq!(bench.cell.moves_on_at(bench.cell.load()), Some(OPEN_FOR));
+    });
+}
+
+#[test]
+fn a_late_dropped_call_leaves_the_results_of_probes() {
+    bounded(3, || {
+        let bench = Bench::half_open(successes(2, 2), 2);
+        let (bench, ..) = both(bench, |bench| bench.end(2, Failure, OPEN_FOR), |bench| bench.end(0, Dropped, OPEN_FOR));
+        assert_eq!(bench.phase(), Phase::Open);
+    });
+}
