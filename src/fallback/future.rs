@@ -212,7 +212,6 @@ where
         // The primary's future goes before the backup is called: what it holds may be what the backup needs.
         this.step.set(Step::Asking);
         let about = Arc::clone(&standby.about);
-        about.observers.tell(Event::FallbackAsked { name: &about.name, cause });
         let how = said.unwrap_or_default();
         let (tried, is_held) = (how.tried(), how.is_held);
         *this.failed = Some(FailedPrimary { on_failure: None, about, tried, is_held, cause, result });
@@ -226,6 +225,8 @@ where
         let (backup, on_failure) = ready!(standby.poll_take_place(cx));
         let Spare { kept, .. } = this.spare.take().expect(DONE);
         let failed = this.failed.as_mut().expect(DONE);
+        let (about, cause) = (&failed.about, failed.cause);
+        about.observers.tell(Event::FallbackAsked { name: &about.name, cause });
         let answer = backup.answer(kept, Failed { cause: failed.cause, outcome: failed.result.as_ref() });
         failed.on_failure = Some(on_failure);
         this.step.set(Step::Backup { future: answer });
