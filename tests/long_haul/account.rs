@@ -43,6 +43,8 @@ pub(crate) struct Account {
     /// How often each request has come to the server, and how often it was looked at and not refused.
     came: Box<[AtomicU8]>,
     seen: Box<[AtomicU8]>,
+    /// How often the server did something with it: it was neither refused nor answered with 429.
+    done: Box<[AtomicU8]>,
     /// Which request a call was of, what the server did to it, how often it was seen, and what came of it.
     call_of: Box<[AtomicU32]>,
     call_fault: Box<[AtomicU8]>,
@@ -90,6 +92,7 @@ impl Account {
             answered: row(requests, AtomicU8::default),
             came: row(requests, AtomicU8::default),
             seen: row(requests, AtomicU8::default),
+            done: row(requests, AtomicU8::default),
             call_of: row(calls, AtomicU32::default),
             call_fault: row(calls, AtomicU8::default),
             call_seen: row(calls, AtomicU8::default),
@@ -130,6 +133,7 @@ impl Account {
         if fault != Fault::Refused {
             self.seen[id as usize].fetch_add(1, SeqCst);
             self.call_seen[call].fetch_add(1, SeqCst);
+            self.done[id as usize].fetch_add(u8::from(fault.status() != Some(429)), SeqCst);
         }
         self.call_fault[call].store(fault as u8, SeqCst);
         self.played[fault as usize].fetch_add(1, SeqCst);
@@ -164,9 +168,10 @@ impl Account {
 
     fn nothing_was_done_twice(&self, requests: u32) {
         for id in 0..requests {
-            let seen = self.seen[id as usize].load(SeqCst);
+            let [seen, done] = [&self.seen, &self.done].map(|times| times[id as usize].load(SeqCst));
             let most = if self.plan.kind(id) == Kind::Post { 1 } else { 3 };
-            assert!(seen <= most, "request {id}, {:?}, was seen {seen} times", self.plan.kind(id));
+            let kind = self.plan.kind(id);
+            assert!(seen <= 3 && done <= most, "request {id}, {kind:?}, was seen {seen} times, and done {done} times");
         }
         assert_eq!(self.corrupt.load(SeqCst), 0, "bodies that weren't those that were sent");
     }
