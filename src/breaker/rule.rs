@@ -233,7 +233,7 @@ pub(crate) fn end(rules: &Rules, probing: &Probing, word: Word, ending: Ending, 
     }
 }
 
-/// With fewer dropped calls than this, nobody can say that all calls are dropped.
+/// Fewer dropped calls than this don't count as "all calls are dropped".
 const ALL_DROPPED: u32 = 3;
 
 /// The failures in a row after one more call.

@@ -116,7 +116,7 @@ mod tests {
         assert_eq!(stamp.of(3), Some(20));
         assert!(stamp.extend(Stamp::NONE, 3, 30), "later, whatever was read");
         assert_eq!(stamp.of(3), Some(30));
-        assert!(!stamp.extend(Stamp::NONE, 4, 40), "somebody has written since it was read");
+        assert!(!stamp.extend(Stamp::NONE, 4, 40), "another thread has written since it was read");
         assert_eq!((stamp.of(3), stamp.of(4)), (Some(30), None));
         assert!(stamp.extend(stamp.read(), 4, 10));
         assert_eq!((stamp.of(3), stamp.of(4)), (None, Some(10)));

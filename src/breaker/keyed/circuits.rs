@@ -134,7 +134,7 @@ impl Tenant {
             return false;
         }
         let settings = self.settings.load();
-        // Whoever probes by their own means has this time to come, as requests aren't let in.
+        // A custom probe has this time to run, because requests aren't admitted.
         let to_come = if settings.probing.own { micros(settings.lease) } else { 0 };
         let until = self.core.cell.rejects_until(word, to_come);
         until == u64::MAX || self.at(now(), &settings.clock) < until

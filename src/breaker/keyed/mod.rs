@@ -42,7 +42,7 @@
 //! together: as many circuits as the capacity can be open at a time. When it is reached, keys that came only once leave first, then
 //! idle ones; their circuits are closed when they come again.
 //!
-//! Some circuits don't leave, so nobody can have one forgotten by making up keys:
+//! These circuits are not evicted, so made-up keys can't reset a circuit:
 //!
 //! - an open one, until its open time is over;
 //! - a half-open one with probes on their way, until their [lease](super::Probes::lease) is over;

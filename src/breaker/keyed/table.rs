@@ -51,7 +51,7 @@ type Bucket<K, V> = ArcSwapOption<Box<[Arc<Entry<K, V>>]>>;
 struct Entry<K, V> {
     key: K,
     value: V,
-    /// Of the hash: most keys are told apart without `Eq`.
+    /// A part of the hash. It distinguishes most keys without calling `Eq`.
     tag: u32,
     visits: AtomicU8,
 }

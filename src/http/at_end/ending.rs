@@ -18,7 +18,7 @@ impl Ending {
         Self { remaining: Remaining::of(response), messages: Messages::of(response) }
     }
 
-    /// Of a body that nobody judges.
+    /// For a body that no breaker tracks.
     pub(super) const fn unknown() -> Self {
         Self { remaining: Remaining::unknown(), messages: None }
     }

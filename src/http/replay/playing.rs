@@ -72,7 +72,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Playing<B> {
             }
         };
         if !plays && polled.is_pending() {
-            // Another player has begun while the source was polled, and wakes nobody who waits from here on.
+            // A newer player has begun while the source was polled. It wakes no task that starts to wait after this.
             this.done = true;
             return Poll::Ready(Some(Err(PlayError::SentAgain(SentAgain))));
         }

@@ -18,11 +18,12 @@ pub struct Tape<B> {
 
 /// The body and what was kept of it: of one tape and of those that play it.
 ///
-/// The body is the user's code, and is never called under this lock: whoever calls it takes it [out](Reel::lend) meanwhile.
+/// The body is the user's code and is never polled under this lock: the task that polls it takes it [out](Reel::lend)
+/// meanwhile.
 pub(super) struct Reel<B>(Mutex<State<B>>);
 
 pub(super) struct State<B> {
-    /// `None` while somebody calls it.
+    /// `None` while a task polls it.
     source: Option<B>,
     kept: Kept,
     trailers: Option<HeaderMap>,
@@ -38,7 +39,7 @@ pub(super) struct State<B> {
     place: usize,
     /// Who plays it waits for the source.
     waiting: Option<Waker>,
-    /// It waits because somebody else was calling the source.
+    /// It waits because another task was polling the source.
     busy: bool,
     /// It won't be played again, as there is too much of it, or it broke off.
     lost: bool,
