@@ -47,7 +47,9 @@ enum Wish {
 pub enum FailureKind {
     /// Another attempt may do better.
     Transient,
-    /// The other side is there and asks for less.
+    /// The other side, or a queue in front of it, asks for fewer calls. A retry waits longer. A
+    /// breaker doesn't count it as a failure by default, because the other side works;
+    /// `BreakerConfig::on_throttled` has the details.
     Throttled,
     /// No answer came in time.
     TimedOut,
@@ -83,7 +85,16 @@ impl Verdict {
         Self::failure(FailureKind::Permanent)
     }
 
-    /// The other side asks for fewer calls.
+    /// The other side asks for fewer calls. A breaker doesn't count this as a failure by default,
+    /// but `OpenRule::Throttle` counts it as a request that wasn't accepted. State
+    /// `.sent(Sent::Yes)` if it is an answer of the service: such an answer to a probe of a
+    /// half-open breaker closes it.
+    ///
+    /// | by a layer | effect |
+    /// |---|---|
+    /// | retry | retried, with [the delay that was asked for](Self::retry_after) |
+    /// | breaker | neutral for the rules about health; not accepted for `OpenRule::Throttle`; a failure with `BreakerConfig::on_throttled` |
+    /// | fallback | a failure like any other |
     pub const fn throttled() -> Self {
         Self::failure(FailureKind::Throttled)
     }

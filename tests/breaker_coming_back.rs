@@ -40,7 +40,7 @@ fn half_open(config: BreakerConfig) -> (Circuit, ManualClock) {
 }
 
 fn asking(delay: Duration) -> Verdict {
-    Verdict::throttled().retry_after(delay)
+    Verdict::transient().retry_after(delay)
 }
 
 #[test]

@@ -22,6 +22,7 @@ use crate::{
 /// | [`open_for`](Self::open_for) | 30 s | long enough for a restart, short enough that nobody is called at night to reset it |
 /// | [`probes`](Self::probes) | one; one success closes | a service that has just come back gets one call, not all of them |
 /// | classifier | [`Errors`] | errors count, responses don't |
+/// | [`on_throttled`](Self::on_throttled) | neutral | a service that asks for fewer calls works |
 /// | observers | `tracing`, with that feature | openings should be seen without asking for it |
 ///
 /// ```
@@ -66,6 +67,34 @@ pub enum Dropped {
     FailureAfter(Duration),
 }
 
+/// What a throttled call counts as: one that ended with a failure of the kind
+/// [`Throttled`](crate::FailureKind::Throttled), such as HTTP 429, 503 with a `Retry-After`, gRPC
+/// RESOURCE_EXHAUSTED, or a full queue (`tower::load_shed`).
+///
+/// [`OpenRule::Throttle`] counts such a call as a request that wasn't accepted, whatever is set
+/// here.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ThrottledCalls {
+    /// Neither a success nor a failure: a service that asks for fewer calls works, and opening the
+    /// circuit would also reject the calls that it still accepts.
+    ///
+    /// - Closed: the call doesn't count in a window, and doesn't end a row of failures.
+    /// - Half-open: a probe tests whether the service answers. A throttled answer
+    ///   ([`Sent::Yes`](crate::Sent::Yes)) counts as a success of the probe, because the same
+    ///   answer wouldn't open a closed circuit. If the classifier doesn't state that it is an
+    ///   answer of the service (a full queue on this side, for instance), the probe is neutral:
+    ///   another one is admitted.
+    ///
+    /// In both states it counts in [`Stats::total_neutral`](super::Stats::total_neutral), and no
+    /// [`Event::CallFailed`](crate::observe::Event::CallFailed) is emitted.
+    #[default]
+    Neutral,
+    /// A failure like any other. With [`OpenFor::as_asked`](super::OpenFor::as_asked), the circuit
+    /// then stays open for as long as the server asks for.
+    Failure,
+}
+
 /// Everything but the classifier.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
@@ -76,6 +105,7 @@ pub(crate) struct Settings {
     pub(crate) throttle: Option<Throttle>,
     pub(crate) ramp: Duration,
     pub(crate) dropped: Dropped,
+    pub(crate) throttled: ThrottledCalls,
     pub(crate) open_for: OpenFor,
     pub(crate) probing: Probing,
     pub(crate) lease: Duration,
@@ -116,6 +146,7 @@ impl Default for BreakerConfig {
             throttle: None,
             ramp: Duration::ZERO,
             dropped: Dropped::default(),
+            throttled: ThrottledCalls::default(),
             open_for: OpenFor::fixed(Duration::from_secs(30)),
             probing,
             lease,
@@ -178,8 +209,32 @@ impl<C> BreakerConfig<C> {
         self
     }
 
-    /// Judges outcomes by a closure: `|outcome: Result<&Res, &Err>| …`. Every failure counts, of whatever kind; what
-    /// shouldn't is [`Verdict::Neutral`](crate::Verdict::Neutral).
+    /// Sets what a throttled call counts as: a failure of the kind
+    /// [`Throttled`](crate::FailureKind::Throttled). [Neutral](ThrottledCalls::Neutral) unless set,
+    /// because a service that asks for fewer calls works.
+    ///
+    /// To reject calls for as long as the server asks for, count throttled calls as failures:
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_recourse::{BreakerConfig, breaker::{OpenFor, OpenRule, ThrottledCalls}};
+    ///
+    /// // One 429 with `Retry-After: 7` opens the circuit for 7 s; without the header, for 1 s.
+    /// let config = BreakerConfig::default()
+    ///     .on_throttled(ThrottledCalls::Failure)
+    ///     .open_when(OpenRule::consecutive(1)?)
+    ///     .open_for(OpenFor::fixed(Duration::from_secs(1)).as_asked(Duration::from_secs(60)));
+    /// # let _ = config;
+    /// # Ok::<(), tower_recourse::Invalid>(())
+    /// ```
+    pub fn on_throttled(mut self, throttled: ThrottledCalls) -> Self {
+        self.settings().throttled = throttled;
+        self
+    }
+
+    /// Judges outcomes by a closure: `|outcome: Result<&Res, &Err>| …`. Every failure counts, but
+    /// for [throttled calls](Self::on_throttled) and rejections; an outcome that shouldn't count is
+    /// [`Verdict::Neutral`](crate::Verdict::Neutral).
     pub fn classify<F, Res, Err, V>(self, judge: F) -> BreakerConfig<FromFn<F>>
     where
         F: Fn(Result<&Res, &Err>) -> V,

@@ -74,7 +74,9 @@
 //! | ending of a call | closed | half-open |
 //! |---|---|---|
 //! | success | ends the row of failures; counts in windows | counts towards closing |
-//! | failure, of any kind | counts | reopens, or counts towards the share |
+//! | failure, of any kind but the next two | counts | reopens, or counts towards the share |
+//! | [throttled](crate::FailureKind::Throttled) failure | nothing, as a neutral one; [`Throttle`](OpenRule::Throttle) counts it as not accepted; or a failure [as set](BreakerConfig::on_throttled) | an answer of the service: a success; otherwise as a neutral one |
+//! | [rejected](crate::FailureKind::Rejected) by a breaker further in | nothing | gives the slot back |
 //! | neutral | nothing; calls aren't all dropped | gives the slot back |
 //! | dropped by its caller | a failure [while all are](Dropped::FailureIfAll); [a slow call](OpenRule::Slow); otherwise nothing, or as set | gives the slot back; reopens if all are dropped; or as a slow one, or as set |
 //! | cut off by a retry's time-out, or panicked | a failure | a failure |
@@ -190,7 +192,7 @@ mod waiting;
 mod window;
 
 pub use circuit::Circuit;
-pub use config::{BreakerConfig, Dropped};
+pub use config::{BreakerConfig, Dropped, ThrottledCalls};
 pub use error::{BreakerError, Rejection};
 pub use layer::BreakerLayer;
 pub use on_rejection::{Fail, OnRejection, Respond, Wait};

@@ -109,6 +109,10 @@ impl OpenFor {
     /// Opens for as long as the failure that opens it asks, if it does ([`Verdict::retry_after`](crate::Verdict::retry_after)), but
     /// never for longer than `at_most`, nor than [`max`](Self::max) if that was given. Jitter isn't added to it. To be asked for nothing is
     /// not to be asked: the time is the circuit's own then.
+    ///
+    /// By default, an answer with which the server asks for fewer calls (429, 503 with a
+    /// `Retry-After`) isn't a failure of the breaker, and opens nothing.
+    /// [`BreakerConfig::on_throttled`](super::BreakerConfig::on_throttled) makes it one.
     pub const fn as_asked(mut self, at_most: Duration) -> Self {
         self.asked_max = Some(at_most);
         self

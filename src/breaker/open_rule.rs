@@ -47,7 +47,9 @@ pub enum OpenRule {
     /// doesn't accept: max(0, (requests − k × accepts) / (requests + 1)), from Google's *Site Reliability Engineering*,
     /// chapter 21. Some calls always get through, so that recovery is seen.
     ///
-    /// Requests are those that were rejected, and those that came back with a success, which are the accepted ones, or a failure.
+    /// Requests are those that were rejected, those that came back with a success, which are the
+    /// accepted ones, and those that came back with a failure,
+    /// [throttled](crate::FailureKind::Throttled) ones included.
     /// Calls that are on their way, neutral and dropped ones don't count. After a long outage about one call a window gets
     /// through, and with k = 2 some five times as many with each window that follows: a shorter window
     /// ([`Throttle::over`]) recovers sooner.

@@ -6,12 +6,12 @@ use std::{
 
 use super::{
     cell::{Counting, Ended, Going},
-    config::{Dropped, Settings},
+    config::{Dropped, Settings, ThrottledCalls},
     rule::Ending,
     slab::{Core, Tenant, micros},
     window::{Alone, Window},
 };
-use crate::{FailureKind, Verdict, call_context::timeout_scope, observe::Event};
+use crate::{FailureKind, Sent, Verdict, call_context::timeout_scope, observe::Event};
 
 #[cfg(all(test, not(recourse_loom)))]
 mod tests;
@@ -100,7 +100,11 @@ impl Permit {
         self.end(Verdict::Neutral);
     }
 
-    /// Ends with a verdict. A rejection by another breaker further in is neutral.
+    /// Ends the call with a verdict. A rejection by another breaker further in is neutral. A
+    /// failure of the kind [`Throttled`](FailureKind::Throttled) counts as
+    /// [`BreakerConfig::on_throttled`](super::BreakerConfig::on_throttled) defines: neutral for the
+    /// rules about health by default, and not accepted for
+    /// [`OpenRule::Throttle`](super::OpenRule::Throttle).
     #[inline]
     pub fn end(mut self, verdict: Verdict) {
         self.end_in_place(verdict);
@@ -119,6 +123,9 @@ impl Permit {
         match verdict {
             Verdict::Success => self.finish(End::Success),
             Verdict::Failure(failure) if failure.kind() == FailureKind::Rejected => self.finish(End::Unused),
+            Verdict::Failure(failure) if failure.kind() == FailureKind::Throttled => {
+                self.finish(End::Throttled { asked: failure.retry_after(), answered: failure.sent() == Sent::Yes });
+            }
             Verdict::Failure(failure) => self.finish(End::Failure { asked: failure.retry_after() }),
             Verdict::Neutral => self.finish(End::Neutral),
         }
@@ -184,11 +191,17 @@ impl Permit {
         let Some(tenant) = self.core.tenant_of(self.generation) else { return };
         let settings = tenant.settings.load();
         let ran = (self.started != UNTIMED).then(|| tenant.now(&settings).saturating_sub(self.started));
-        let end = end.or_by(settings.dropped, ran);
+        let end = end.or_by(settings.dropped, settings.throttled, ran);
         let (total, ending, asked) = match end {
             End::Success => (&tenant.totals.successes, Ending::Success, None),
             End::Failure { asked } => (&tenant.totals.failures, Ending::Failure, asked),
-            End::Neutral => (&tenant.totals.neutral, Ending::Neutral, None),
+            // The service answered, which is what a probe tests. A generation never changes from
+            // closed to half-open: if the circuit moves on meanwhile, the ending comes too late and
+            // changes nothing.
+            End::Throttled { answered: true, .. } if !self.core.cell.is_closed() => {
+                (&tenant.totals.neutral, Ending::Success, None)
+            }
+            End::Neutral | End::Throttled { .. } => (&tenant.totals.neutral, Ending::Neutral, None),
             End::Unused => (&tenant.totals.neutral, Ending::Neither, None),
             End::AnsweredAndDropped => (&tenant.totals.dropped, Ending::Neutral, None),
             End::Dropped if settings.dropped == Dropped::FailureIfAll => {
@@ -205,12 +218,12 @@ impl Permit {
         }
         let window = self.core.window();
         let window = window.as_deref();
-        if let (Some(window), Some(_), Ending::Success | Ending::Failure) = (window, settings.throttle, ending) {
-            window.request(self.generation, tenant.now(&settings), ending == Ending::Success);
+        if let (Some(window), Some(_), Some(accepted)) = (window, settings.throttle, end.is_accepted()) {
+            window.request(self.generation, tenant.now(&settings), accepted);
         }
         // What was judged neutral says nothing, however long it took; what was given up after that time does.
         let slow = match end {
-            End::Neutral | End::Unused => None,
+            End::Neutral | End::Unused | End::Throttled { .. } => None,
             _ => ran.zip(settings.slow_after).map(|(ran, limit)| ran > micros(limit)),
         };
         let counting = match window {
@@ -276,6 +289,12 @@ enum End {
         asked: Option<Duration>,
     },
     Neutral,
+    /// The service, or a queue in front of it, asked for fewer calls. `answered`: the service
+    /// itself did, in an answer.
+    Throttled {
+        asked: Option<Duration>,
+        answered: bool,
+    },
     /// No call was made, or only to a breaker further in, which rejected it.
     Unused,
     Dropped,
@@ -290,8 +309,21 @@ impl End {
         !matches!(self, Self::Success)
     }
 
-    /// What a dropped call counts as, given how long it ran.
-    fn or_by(self, dropped: Dropped, ran: Option<u64>) -> Self {
+    /// Whether the service accepted the request, as
+    /// [`OpenRule::Throttle`](super::OpenRule::Throttle) counts it. `None`: it doesn't count.
+    fn is_accepted(self) -> Option<bool> {
+        match self {
+            Self::Success => Some(true),
+            Self::Failure { .. } | Self::Throttled { .. } => Some(false),
+            Self::Neutral | Self::Unused | Self::Dropped | Self::AnsweredAndDropped => None,
+        }
+    }
+
+    /// What a dropped or throttled call counts as by the settings, given how long it ran.
+    fn or_by(self, dropped: Dropped, throttled: ThrottledCalls, ran: Option<u64>) -> Self {
+        if let (Self::Throttled { asked, .. }, ThrottledCalls::Failure) = (self, throttled) {
+            return Self::Failure { asked };
+        }
         match (self, dropped) {
             (Self::Dropped | Self::AnsweredAndDropped, Dropped::Failure) => Self::FAILURE,
             (Self::Dropped | Self::AnsweredAndDropped, Dropped::FailureAfter(limit))

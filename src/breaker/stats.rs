@@ -29,7 +29,8 @@ pub struct Stats {
     pub total_failures: u64,
     /// Calls counted as successes, of those that were let in while `count_calls` was set. `None` unless it is.
     pub total_successes: Option<u64>,
-    /// Calls judged neutral.
+    /// Calls judged neutral, and throttled calls, unless these [count as
+    /// failures](super::BreakerConfig::on_throttled).
     pub total_neutral: u64,
     /// Calls that were dropped before they ended, and not because of a time-out.
     pub total_dropped: u64,

@@ -1,10 +1,10 @@
-use ::http::{Request, Response};
+use ::http::{Request, Response, StatusCode};
 use ::http_body::Body;
 
 use super::{
     Code,
     fault::Fault,
-    told::{Pushback, Seen, Told},
+    told::{Pushback, STATUS, Seen, Told},
 };
 use crate::{
     Classifier, Failure, FailureKind, Sent, Verdict,
@@ -16,19 +16,23 @@ use crate::{
 ///
 /// | outcome | verdict | why |
 /// |---|---|---|
-/// | UNAVAILABLE | failure | it isn't there |
+/// | UNAVAILABLE with a delay: a pushback, a `RetryInfo`, or a proxy's `Retry-After`; a proxy's HTTP 429 | throttled | it answers, and asks for fewer calls |
+/// | UNAVAILABLE without one, or with a pushback that forbids retries | failure | it isn't there |
 /// | INTERNAL, DATA_LOSS | failure | it is broken |
 /// | UNKNOWN | failure | servers return it for a panic; it also stands for a response without a status, and for one that isn't gRPC |
 /// | DEADLINE_EXCEEDED | failure | it is too slow |
 /// | CANCELLED | neutral | the caller's doing |
-/// | RESOURCE_EXHAUSTED | success | who asks for less is up; a quota is of one caller |
+/// | RESOURCE_EXHAUSTED | throttled | it works, and asks for fewer calls |
 /// | UNIMPLEMENTED | success | of one method; the others work |
 /// | any other | success | an answer about the request |
 /// | an answer whose messages have begun | success | |
-/// | an error | failure; neutral if gRPC has CANCELLED or RESOURCE_EXHAUSTED for it: see [`Statuses`](super::Statuses) | nothing was answered |
+/// | an error | failure; neutral if its code is CANCELLED, and throttled if it is RESOURCE_EXHAUSTED: see [`Statuses`](super::Statuses) | nothing was answered |
 ///
-/// [`OpenFor::as_asked`](crate::breaker::OpenFor::as_asked) uses the pushback, or without one the delay of a `RetryInfo`: see
-/// [`Statuses`](super::Statuses).
+/// A throttled call is neutral for the rules about health, and counts as not accepted for
+/// [`OpenRule::Throttle`](crate::breaker::OpenRule::Throttle).
+/// [`BreakerConfig::on_throttled`](crate::BreakerConfig::on_throttled) makes it a failure: then
+/// [`OpenFor::as_asked`](crate::breaker::OpenFor::as_asked) uses the pushback, or without one the
+/// delay of a `RetryInfo` or of a proxy's headers.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Health;
 
@@ -44,7 +48,7 @@ where
     fn classify(&self, (): &(), outcome: Result<&Response<R>, &E>) -> Verdict {
         let fault = match outcome.map(Seen::of) {
             Ok(Seen::Begun) => return Verdict::Success,
-            Ok(Seen::Told(told)) => return by_status(told),
+            Ok(Seen::Told(told)) => return by_status(told, outcome.is_ok_and(is_too_many_requests)),
             Ok(Seen::Broke(fault)) => fault,
             Err(error) => Fault::of(error),
         };
@@ -64,20 +68,31 @@ where
     }
 }
 
-fn by_status(Told { code, pushback, delay }: Told) -> Verdict {
-    let verdict = by_code(code).sent(Sent::Yes);
+/// Whether a proxy answered with HTTP 429 in place of a gRPC status. Its code is UNAVAILABLE, which
+/// loses the meaning.
+fn is_too_many_requests<R>(response: &Response<R>) -> bool {
+    response.status() == StatusCode::TOO_MANY_REQUESTS && !response.headers().contains_key(STATUS)
+}
+
+fn by_status(Told { code, pushback, delay }: Told, too_many: bool) -> Verdict {
     let asked = match pushback {
         Some(Pushback::After(delay)) => Some(delay),
         Some(Pushback::Never) => None,
         None => delay,
     };
+    let verdict = match code {
+        Code::Unavailable if asked.is_some() || too_many => Verdict::throttled(),
+        _ => by_code(code),
+    };
+    let verdict = verdict.sent(Sent::Yes);
     asked.map_or(verdict, |delay| verdict.retry_after(delay))
 }
 
 /// Never a success: the service hasn't answered.
 fn by_fault(code: Code, failure: Failure) -> Verdict {
     let verdict = match code {
-        Code::Cancelled | Code::ResourceExhausted => Verdict::Neutral,
+        Code::Cancelled => Verdict::Neutral,
+        Code::ResourceExhausted => Verdict::throttled(),
         Code::DeadlineExceeded => Verdict::timed_out(),
         _ => Verdict::transient(),
     };
@@ -89,6 +104,7 @@ fn by_code(code: Code) -> Verdict {
         Code::Unavailable | Code::Internal | Code::DataLoss | Code::Unknown => Verdict::transient(),
         Code::DeadlineExceeded => Verdict::timed_out(),
         Code::Cancelled => Verdict::Neutral,
+        Code::ResourceExhausted => Verdict::throttled(),
         _ => Verdict::Success,
     }
 }

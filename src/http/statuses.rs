@@ -212,8 +212,19 @@ where
     }
 }
 
-/// What an HTTP outcome means to a breaker: 5xx and errors are failures, any other response is a success of the service. 429 is
-/// one too: a service that asks for less is up.
+/// What an HTTP outcome means to a breaker.
+///
+/// | outcome | verdict | why |
+/// |---|---|---|
+/// | 429; 503 with a [delay that can be read](super#servers-delay), such as a `Retry-After` | throttled | the service works, and asks for fewer calls |
+/// | any other 5xx | transient | the service is down or broken |
+/// | any other response | success | 4xx too: the request is wrong, and the service works |
+/// | a response whose body broke off before its first frame, where a [`FirstFrameLayer`](super::FirstFrameLayer) finds it out | transient | |
+/// | an error | by [`Errors`]; a full queue in front of the service (`tower::load_shed`) is throttled | |
+///
+/// A throttled call is neutral for the rules about health, and counts as not accepted for
+/// [`OpenRule::Throttle`](crate::breaker::OpenRule::Throttle).
+/// [`BreakerConfig::on_throttled`](crate::BreakerConfig::on_throttled) makes it a failure.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Health;
 
@@ -224,9 +235,14 @@ impl<B, R, E: 'static> Classifier<Request<B>, Response<R>, E> for Health {
 
     fn classify(&self, (): &(), outcome: Result<&Response<R>, &E>) -> Verdict {
         match outcome {
-            Ok(response) if response.status().is_server_error() => {
+            Ok(response) if is_failed(response.status()) => {
                 let asked = retry_after::asked(response.status(), response.headers());
-                let verdict = Verdict::transient().sent(Sent::Yes);
+                let verdict = match response.status() {
+                    StatusCode::TOO_MANY_REQUESTS => Verdict::throttled(),
+                    StatusCode::SERVICE_UNAVAILABLE if asked.is_some() => Verdict::throttled(),
+                    _ => Verdict::transient(),
+                };
+                let verdict = verdict.sent(Sent::Yes);
                 asked.map_or(verdict, |asked| verdict.retry_after(asked))
             }
             Ok(response) if broke_off(response) => Verdict::transient().sent(Sent::Yes),
@@ -243,4 +259,9 @@ impl<B, R, E: 'static> Classifier<Request<B>, Response<R>, E> for Health {
     fn rejection_mark(&self) -> Option<RejectionMark<Response<R>>> {
         Some(mark::mark_rejection)
     }
+}
+
+/// Whether [`Health`] judges this status something else than a success.
+fn is_failed(status: StatusCode) -> bool {
+    status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS
 }

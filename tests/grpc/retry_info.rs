@@ -18,7 +18,7 @@ use tonic::{
 use tower::{ServiceExt, service_fn};
 use tower_recourse::{
     BreakerConfig, Circuit, RetryConfig,
-    breaker::{OpenFor, OpenRule},
+    breaker::{OpenFor, OpenRule, ThrottledCalls},
     grpc::PeekLayer,
     retry::{Backoff, Jitter},
 };
@@ -304,7 +304,8 @@ async fn a_rate_limit_of_a_tonic_server_is_waited_out() {
 /// A circuit that stays open for as long as it is asked to.
 #[tokio::test(start_paused = true)]
 async fn a_circuit_stays_open_for_the_delay_of_the_details() {
-    let config = BreakerConfig::grpc().open_when(OpenRule::consecutive(1).unwrap()).unobserved();
+    let config = BreakerConfig::grpc().on_throttled(ThrottledCalls::Failure).unobserved();
+    let config = config.open_when(OpenRule::consecutive(1).unwrap());
     let circuit =
         Circuit::new(config.open_for(OpenFor::fixed(Duration::from_secs(1)).as_asked(Duration::from_secs(60))));
     let details = status(UNAVAILABLE, vec![retry_info(7, 0)]);

@@ -48,6 +48,7 @@ fn every_code() {
     let permanent = Verdict::permanent().sent(Sent::Yes);
     let transient = Verdict::transient().sent(Sent::Yes);
     let timed_out = Verdict::timed_out().sent(Sent::Yes);
+    let throttled = Verdict::throttled().sent(Sent::Yes);
     for (number, name, retry, breaker) in [
         (0, "OK", Success, Success),
         (1, "CANCELLED", Neutral, Neutral),
@@ -57,7 +58,7 @@ fn every_code() {
         (5, "NOT_FOUND", Neutral, Success),
         (6, "ALREADY_EXISTS", Neutral, Success),
         (7, "PERMISSION_DENIED", Neutral, Success),
-        (8, "RESOURCE_EXHAUSTED", permanent, Success),
+        (8, "RESOURCE_EXHAUSTED", permanent, throttled),
         (9, "FAILED_PRECONDITION", Neutral, Success),
         (10, "ABORTED", Neutral, Success),
         (11, "OUT_OF_RANGE", Neutral, Success),
@@ -142,7 +143,29 @@ fn a_pushback_refines_what_is_retried() {
     assert_eq!(to_retry(&proxied), Verdict::transient().sent(Sent::Yes).retry_exactly_after(ms));
     // A breaker may go by it.
     let busy = answer(200, &[("grpc-status", "14"), ("grpc-retry-pushback-ms", "250")], "");
-    assert_eq!(to_breaker(&busy), Verdict::transient().sent(Sent::Yes).retry_after(ms));
+    assert_eq!(to_breaker(&busy), Verdict::throttled().sent(Sent::Yes).retry_after(ms));
+}
+
+#[test]
+fn to_a_breaker_a_server_that_asks_for_less_works() {
+    let throttled = Verdict::throttled().sent(Sent::Yes);
+    let failed = Verdict::transient().sent(Sent::Yes);
+    let pushback = "grpc-retry-pushback-ms";
+    for (name, answer, expected) in [
+        ("exhausted", answer(200, &[("grpc-status", "8")], ""), throttled),
+        ("unavailable", answer(200, &[("grpc-status", "14")], ""), failed),
+        ("unavailable, for good", answer(200, &[("grpc-status", "14"), (pushback, "-1")], ""), failed),
+        ("a proxy's 429", answer(429, &[], ""), throttled),
+        ("a proxy's 503", answer(503, &[], ""), failed),
+        (
+            "a proxy's 503 with a delay",
+            answer(503, &[("retry-after", "7")], ""),
+            throttled.retry_after(Duration::from_secs(7)),
+        ),
+        ("internal", answer(200, &[("grpc-status", "13")], ""), failed),
+    ] {
+        assert_eq!(to_breaker(&answer), expected, "{name}");
+    }
 }
 
 #[test]
@@ -194,7 +217,7 @@ fn an_error_is_never_a_success_to_a_breaker() {
     type BoxError = Box<dyn std::error::Error + Send + Sync>;
     let shed: BoxError = tower::load_shed::error::Overloaded::new().into();
     let judge = |error: BoxError| Classifier::<Asked, Answer, BoxError>::classify(&Health, &(), Err(&error));
-    assert_eq!(judge(shed), Verdict::Neutral);
+    assert_eq!(judge(shed), Verdict::throttled().sent(Sent::No));
     let lost = |kind: io::ErrorKind| judge(io::Error::from(kind).into());
     assert_eq!(lost(io::ErrorKind::ConnectionReset), Verdict::transient());
     assert_eq!(lost(io::ErrorKind::ConnectionRefused), Verdict::transient().sent(Sent::No));

@@ -5,11 +5,12 @@ use std::{convert::Infallible, time::Duration};
 use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
-use tower::Layer;
+use tower::{Layer, ServiceExt};
 use tower_recourse::{
-    BreakerConfig, Circuit, Classifier, RetryLayer, Sent, Verdict,
+    BreakerConfig, BreakerLayer, Circuit, Classifier, RetryLayer, Sent, State, Verdict,
+    breaker::OpenRule,
     classify::{self, Idempotent},
-    http::{Statuses, is_idempotent},
+    http::{Health, Statuses, is_idempotent},
 };
 
 use crate::{Answer, Scripted, answer, config, status};
@@ -138,17 +139,58 @@ async fn an_upgrade_is_sent_once() {
     assert_eq!(server.calls(), 1);
 }
 
+/// What a response means to a breaker.
+fn to_breaker(answer: &Answer) -> Verdict {
+    Classifier::<Request<()>, _, std::io::Error>::classify(&Health, &(), Ok(answer))
+}
+
+fn answer_with(code: u16, header: (&'static str, &str)) -> Answer {
+    let mut answer = answer(code);
+    answer.headers_mut().insert(header.0, header.1.parse().unwrap());
+    answer
+}
+
 #[test]
-fn to_a_breaker_5xx_is_a_failure_and_what_the_client_caused_is_none() {
+fn to_a_breaker_5xx_fails_and_429_is_neutral() {
     let circuit = Circuit::new(BreakerConfig::http().unobserved().count_calls());
-    let health = tower_recourse::http::Health;
     for code in [200, 301, 400, 404, 408, 429, 500, 501, 503, 599] {
-        let verdict: Verdict = Classifier::<Request<()>, _, std::io::Error>::classify(&health, &(), Ok(&answer(code)));
-        assert_eq!(verdict.is_failure(), code >= 500, "{code}");
+        let verdict = to_breaker(&answer(code));
+        assert_eq!(verdict.is_failure(), code >= 500 || code == 429, "{code}");
         circuit.admit().unwrap().end(verdict);
     }
     let stats = circuit.stats();
-    assert_eq!((stats.total_successes, stats.total_failures), (Some(6), 4));
+    assert_eq!((stats.total_successes, stats.total_failures, stats.total_neutral), (Some(5), 4, 1));
+}
+
+#[test]
+fn to_a_breaker_503_with_a_delay_is_throttled() {
+    let throttled = Verdict::throttled().sent(Sent::Yes);
+    let seconds = Duration::from_secs;
+    for (code, header, expected) in [
+        (503, ("retry-after", "7"), throttled.retry_after(seconds(7))),
+        (503, ("retry-after-ms", "7000"), throttled.retry_after(seconds(7))),
+        (503, ("retry-after", "soon"), Verdict::transient().sent(Sent::Yes)),
+        (429, ("retry-after", "7"), throttled.retry_after(seconds(7))),
+        (429, ("retry-after", "soon"), throttled),
+        (500, ("retry-after", "7"), Verdict::transient().sent(Sent::Yes).retry_after(seconds(7))),
+    ] {
+        assert_eq!(to_breaker(&answer_with(code, header)), expected, "{code} {header:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rate_limit_does_not_open_the_circuit() {
+    let circuit = Circuit::new(BreakerConfig::http().open_when(OpenRule::consecutive(1).unwrap()).unobserved());
+    let server = Scripted::new(|call| match call % 2 {
+        0 => answer(429),
+        _ => answer_with(503, ("retry-after", "1")),
+    });
+    for _ in 0..300 {
+        let breaker = BreakerLayer::on(&circuit).layer(server.service());
+        let answer = breaker.oneshot(request("GET", false)).await.unwrap();
+        assert!(matches!(answer.status().as_u16(), 429 | 503));
+    }
+    assert_eq!((circuit.state(), circuit.stats().total_neutral), (State::Closed, 300));
 }
 
 #[test]

@@ -112,7 +112,7 @@ impl Pair {
         match end {
             End::Success => permit.success(),
             End::Failure => permit.failure(),
-            End::Asks(delay) => permit.end(Verdict::throttled().retry_after(Duration::from_micros(delay))),
+            End::Asks(delay) => permit.end(Verdict::transient().retry_after(Duration::from_micros(delay))),
             End::Neutral => permit.neutral(),
             End::Rejected => permit.end(Verdict::rejected(None)),
             End::Dropped => drop(permit),
