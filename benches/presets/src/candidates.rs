@@ -1,0 +1,157 @@
+//! The candidates: settings of retry and breaker.
+
+use std::time::Duration;
+
+use tower_recourse::{
+    BreakerConfig, Ratio, RetryConfig,
+    breaker::{OpenFor, OpenRule, Probes, Throttle, Window, WindowStats},
+};
+
+use crate::{
+    model::{trickle, wait_out},
+    stack::{Breaker, Guard, LimitedBy, Parts, Retry},
+};
+
+pub struct Candidate {
+    pub name: &'static str,
+    pub parts: Parts,
+    /// It runs all scenarios.
+    pub is_central: bool,
+    /// Its results are shown in detail.
+    pub is_detailed: bool,
+}
+
+/// The client without retry and breaker, to which all others are compared.
+pub const BARE: &str = "bare client";
+/// The presets.
+pub const B: &str = "preset B";
+
+const fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+const fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+pub fn all() -> Vec<Candidate> {
+    vec![
+        Candidate::new(BARE, Guard::Nothing).without_retry().central(),
+        Candidate::new("retry alone", Guard::Nothing).central(),
+        Candidate::new("retry alone, no budget", Guard::Nothing).retry(|retry| retry.without_budget()),
+        breaker("50 % of 100 calls, 30 s", || rate(calls(100), 50), || OpenFor::fixed(seconds(30))).detailed(),
+        breaker("5 in a row, 30 s", || row(5), || OpenFor::fixed(seconds(30))).detailed(),
+        breaker("50 % of 10 s, 30 s", || rate(time(10), 50), || OpenFor::fixed(seconds(30))).detailed(),
+        breaker("90 % of 10 s, 30 s", || rate(time(10), 90), || OpenFor::fixed(seconds(30))),
+        breaker("50 % of 100 calls, 0.1–5 s", || rate(calls(100), 50), || doubling(5)),
+        breaker("50 % of 10 s, 0.1–5 s", || rate(time(10), 50), || doubling(5)),
+        breaker("90 % of 10 s, 0.1–5 s", || rate(time(10), 90), || doubling(5)).detailed(),
+        breaker("5 in a row, 0.1–5 s", || row(5), || doubling(5)),
+        breaker("5 in a row, 0.1–30 s", || row(5), || doubling(30)),
+        breaker("5 in a row for 1 s, 0.1–5 s", || row_for(5, ms(1_000)), || doubling(5)),
+        configured("5 in a row, 0.1–5 s, 10 probes", || {
+            let probes = Probes::successes(10).expect("within 1..=255");
+            BreakerConfig::http().open_when(row(5)).open_for(doubling(5)).probes(probes)
+        }),
+        configured("5 in a row, 0.1–5 s, ramp of 1 s", || {
+            BreakerConfig::http().open_when(row(5)).open_for(doubling(5)).ramp(seconds(1))
+        }),
+        configured("throttle over 10 s", || throttle(10)).detailed(),
+        configured("throttle over 120 s", || throttle(120)),
+        Candidate::new(B, model(5, 500, 0.1, 2_000, WAIT_OUT)).central(),
+        Candidate::new("B, no waiting out", model(5, 500, 0.1, 2_000, NO_WAIT)).detailed(),
+        Candidate::new("B without retry", model(5, 500, 0.1, 2_000, NO_WAIT)).without_retry(),
+        Candidate::new("B, time limits in the client", model(5, 500, 0.1, 2_000, WAIT_OUT)).limited_by_client(),
+        Candidate::new("B, at most 1 s", model(5, 500, 0.1, 1_000, WAIT_OUT)),
+        Candidate::new("B, row of 300 ms", model(5, 300, 0.1, 2_000, WAIT_OUT)),
+        Candidate::new("B, row of 1 s", model(5, 1_000, 0.1, 2_000, WAIT_OUT)),
+        Candidate::new("B, row of 10", model(10, 500, 0.1, 2_000, WAIT_OUT)),
+        Candidate::new("B, 5 %", model(5, 500, 0.05, 2_000, WAIT_OUT)),
+        Candidate::new("B, waits 1 s", model(5, 500, 0.1, 2_000, LONG_WAIT)),
+    ]
+}
+
+impl Candidate {
+    fn new(name: &'static str, breaker: Guard) -> Self {
+        let retry = Box::new(RetryConfig::http);
+        let parts = Parts { retry: Some(retry), breaker, limits: LimitedBy::Retry };
+        Self { name, parts, is_central: false, is_detailed: false }
+    }
+
+    fn central(self) -> Self {
+        Self { is_central: true, ..self.detailed() }
+    }
+
+    fn detailed(self) -> Self {
+        Self { is_detailed: true, ..self }
+    }
+
+    fn retry(mut self, change: fn(Retry) -> Retry) -> Self {
+        self.parts.retry = Some(Box::new(move || change(RetryConfig::http())));
+        self
+    }
+
+    fn limited_by_client(mut self) -> Self {
+        self.parts.limits = LimitedBy::Client;
+        self
+    }
+
+    fn without_retry(mut self) -> Self {
+        self.parts.retry = None;
+        self
+    }
+}
+
+fn configured(name: &'static str, config: fn() -> Breaker) -> Candidate {
+    Candidate::new(name, Guard::Breaker(Box::new(config)))
+}
+
+fn breaker(name: &'static str, rule: fn() -> OpenRule, open_for: fn() -> OpenFor) -> Candidate {
+    let config = move || BreakerConfig::http().open_when(rule()).open_for(open_for()).probes(Probes::one());
+    Candidate::new(name, Guard::Breaker(Box::new(config)))
+}
+
+fn row(failures: u32) -> OpenRule {
+    OpenRule::consecutive(failures).expect("a row")
+}
+
+/// A row that lasts: no call of the last `time` succeeded.
+fn row_for(failures: u32, time: Duration) -> OpenRule {
+    let window = Window::time(time).and_then(|window| window.minimum(1)).expect("a window");
+    OpenRule::custom(window, move |row: u32, window: &WindowStats| row >= failures && window.failures == window.calls)
+}
+
+fn rate(window: Window, percent: u32) -> OpenRule {
+    OpenRule::Ratio { failing: share(percent), window: window.minimum(20).expect("a minimum") }
+}
+
+fn calls(count: u32) -> Window {
+    Window::count(count).expect("a window")
+}
+
+fn time(secs: u64) -> Window {
+    Window::time(seconds(secs)).expect("a window")
+}
+
+fn share(percent: u32) -> Ratio {
+    Ratio::percent(percent).expect("a share")
+}
+
+/// 100 ms, and twice as long with each opening in a row, up to a longest time; jitter of 20 %.
+fn doubling(longest: u64) -> OpenFor {
+    OpenFor::growing(ms(100)).max(seconds(longest)).jitter(share(20))
+}
+
+fn throttle(over: u64) -> Breaker {
+    let throttle = Throttle::GOOGLE.over(seconds(over)).expect("a window");
+    BreakerConfig::http().open_when(OpenRule::Throttle(throttle))
+}
+
+const NO_WAIT: wait_out::Settings = wait_out::Settings { longest: Duration::ZERO, window: Duration::ZERO };
+const WAIT_OUT: wait_out::Settings = wait_out::Settings { longest: ms(250), window: ms(300) };
+const LONG_WAIT: wait_out::Settings = wait_out::Settings { longest: ms(1_000), window: ms(1_980) };
+
+fn model(failures: u32, lasting: u64, share: f64, max: u64, wait_out: wait_out::Settings) -> Guard {
+    let breaker = trickle::Settings { failures, lasting: ms(lasting), share, min: ms(100), max: ms(max), jitter: 0.2 };
+    Guard::Model(breaker, wait_out)
+}

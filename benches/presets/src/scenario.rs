@@ -1,0 +1,118 @@
+//! A scenario: the traffic, and the fault that it meets.
+
+use std::{fmt, time::Duration};
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Scenario {
+    pub fault: Fault,
+    /// How long the fault lasts.
+    pub lasts: Duration,
+    /// Calls per second of all clients together.
+    pub rate: f64,
+    /// How many clients send these calls. Each has its own stack: circuit, budget and all.
+    pub clients: usize,
+    pub calls: Calls,
+    /// Whether the clients start just before the fault, with nothing deposited in their budgets.
+    pub is_cold: bool,
+}
+
+/// What happens to the upstream.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Fault {
+    /// It refuses every call after 1 ms, and breaks those in flight.
+    Refuses,
+    /// It never answers a call that arrives meanwhile, nor those in flight.
+    Hangs,
+    /// It answers this share of the calls with 503, after 10 ms.
+    Fails(f64),
+    /// It answers with 429 what exceeds this share of the demand.
+    LimitsRate(f64),
+    /// It has a queue and 8 workers, who can answer 800 calls per second. All of them hang.
+    PoolHangs,
+    /// The same pool meets a demand of 1,200 calls per second.
+    Surge,
+}
+
+/// What kind of calls the clients make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Calls {
+    /// Answered after 10 ms.
+    Short,
+    /// Headers after 10 ms, and a body that takes 3 s on average. A body that breaks off is a lost call. The
+    /// breaker's verdict is made at the headers.
+    Streams,
+    /// Answered after 3 s on average: the verdict is as late as for a breaker that waits for the body's end.
+    Long,
+}
+
+/// How long the body of a stream, and a long call, take on average.
+pub const LONG: Duration = Duration::from_secs(3);
+
+/// The demand of [`Fault::Surge`], in calls per second.
+pub const SURGE: f64 = 1_200.0;
+
+impl Scenario {
+    pub const fn new(fault: Fault, lasts: Duration, rate: f64, clients: usize) -> Self {
+        Self { fault, lasts, rate, clients, calls: Calls::Short, is_cold: false }
+    }
+
+    /// Healthy traffic before the fault: fills budgets and windows.
+    pub fn warm_up(&self) -> Duration {
+        if self.is_cold {
+            return Duration::from_millis(200);
+        }
+        // A bucket of 100 tokens is full after 500 calls of its client; the longest window is 10 s.
+        let bucket = 450.0 * self.clients as f64 / self.rate;
+        Duration::from_secs_f64(bucket.clamp(11.0, 60.0))
+    }
+
+    /// A run ends when no call was lost for this time after the fault's end.
+    pub fn quiet(&self) -> Duration {
+        let calls = (20 * self.clients).max(100);
+        Duration::from_secs_f64((calls as f64 / self.rate).max(5.0))
+    }
+
+    /// The longest observed time after the fault's end.
+    pub const LONGEST_AFTER: Duration = Duration::from_secs(60);
+
+    /// Limits of an attempt and of a whole request.
+    pub fn limits(&self) -> (Duration, Duration) {
+        let seconds = Duration::from_secs;
+        if self.calls == Calls::Long { (seconds(20), seconds(40)) } else { (seconds(1), seconds(2)) }
+    }
+
+    /// Whether no call can succeed while the fault lasts.
+    pub fn is_dead(&self) -> bool {
+        matches!(self.fault, Fault::Refuses | Fault::Hangs) || self.fault == Fault::Fails(1.0)
+    }
+
+    /// Whether the upstream's capacity is limited, so that retries can keep it down.
+    pub fn is_overload(&self) -> bool {
+        matches!(self.fault, Fault::PoolHangs | Fault::Surge)
+    }
+
+    /// Roughly how many calls one run has.
+    pub fn size(&self) -> f64 {
+        self.rate * (self.warm_up() + self.lasts + self.quiet()).as_secs_f64()
+    }
+}
+
+impl fmt::Display for Scenario {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.calls {
+            Calls::Short => {}
+            Calls::Streams => write!(f, "streams, ")?,
+            Calls::Long => write!(f, "long calls, ")?,
+        }
+        match self.fault {
+            Fault::Refuses => write!(f, "refuses")?,
+            Fault::Hangs => write!(f, "hangs")?,
+            Fault::Fails(share) => write!(f, "{:.0} % fail", share * 100.0)?,
+            Fault::LimitsRate(share) => write!(f, "limits the rate to {:.0} %", share * 100.0)?,
+            Fault::PoolHangs => write!(f, "pool hangs")?,
+            Fault::Surge => write!(f, "surge of {SURGE}/s")?,
+        }
+        let start = if self.is_cold { ", cold start" } else { "" };
+        write!(f, " for {:?}, {}/s from {}{start}", self.lasts, self.rate, self.clients)
+    }
+}

@@ -1,0 +1,91 @@
+//! The scenarios, and how many seeds each is run with.
+
+use std::time::Duration;
+
+use crate::scenario::{Calls, Fault, Scenario};
+
+const fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+/// Fault durations, in milliseconds.
+const DURATIONS: [u64; 13] = [10, 20, 80, 150, 300, 500, 1_000, 2_000, 5_000, 12_000, 30_000, 120_000, 300_000];
+const RATES: [f64; 4] = [5.0, 50.0, 500.0, 5_000.0];
+const CLIENTS: [usize; 3] = [1, 4, 16];
+/// Shares of calls that fail for a minute.
+const SHARES: [f64; 8] = [0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 0.95, 1.0];
+/// Demands on the pool that can answer 800 calls per second.
+const POOL: [f64; 3] = [500.0, 700.0, 760.0];
+
+/// All of them: minutes.
+pub fn sweep() -> Vec<Scenario> {
+    let mut all = Vec::new();
+    for (rate, clients) in pairs(&RATES, &CLIENTS) {
+        for millis in DURATIONS {
+            all.push(Scenario::new(Fault::Refuses, ms(millis), rate, clients));
+            all.push(Scenario::new(Fault::Hangs, ms(millis), rate, clients));
+        }
+        for share in SHARES {
+            all.push(Scenario::new(Fault::Fails(share), ms(60_000), rate, clients));
+        }
+        all.push(Scenario::new(Fault::LimitsRate(0.7), ms(60_000), rate, clients));
+        all.push(Scenario::new(Fault::LimitsRate(0.3), ms(60_000), rate, clients));
+    }
+    for (rate, clients) in pairs(&POOL, &CLIENTS) {
+        all.push(Scenario::new(Fault::PoolHangs, ms(5_000), rate, clients));
+        all.push(Scenario { is_cold: true, ..Scenario::new(Fault::PoolHangs, ms(5_000), rate, clients) });
+    }
+    for clients in CLIENTS {
+        all.push(Scenario::new(Fault::Surge, ms(30_000), 500.0, clients));
+        for millis in [10, 80, 300, 1_000] {
+            all.push(Scenario { is_cold: true, ..Scenario::new(Fault::Refuses, ms(millis), 500.0, clients) });
+        }
+    }
+    for (rate, clients) in pairs(&[5.0, 50.0, 500.0], &[1, 16]) {
+        for (fault, millis) in
+            [(Fault::Refuses, 80), (Fault::Refuses, 1_000), (Fault::Refuses, 12_000), (Fault::Hangs, 5_000)]
+        {
+            for calls in [Calls::Streams, Calls::Long] {
+                all.push(Scenario { calls, ..Scenario::new(fault, ms(millis), rate, clients) });
+            }
+        }
+    }
+    all
+}
+
+/// A few that come near to the rule's bounds: seconds.
+pub fn check() -> Vec<Scenario> {
+    let mut all = Vec::new();
+    for (rate, clients) in pairs(&[50.0, 500.0], &[1, 16]) {
+        for millis in [80, 1_000, 5_000, 30_000] {
+            all.push(Scenario::new(Fault::Refuses, ms(millis), rate, clients));
+            all.push(Scenario::new(Fault::Hangs, ms(millis), rate, clients));
+        }
+        all.push(Scenario::new(Fault::Fails(0.3), ms(60_000), rate, clients));
+        all.push(Scenario::new(Fault::Fails(0.7), ms(60_000), rate, clients));
+    }
+    for rate in POOL {
+        all.push(Scenario::new(Fault::PoolHangs, ms(5_000), rate, 4));
+    }
+    all
+}
+
+/// Calls in a cell, roughly: few calls per run need many seeds.
+const CALLS: f64 = 15_000.0;
+
+/// Whether all candidates run it. The others are only run by the central ones, as they take long and
+/// tell little more.
+pub fn is_for_all(scenario: &Scenario) -> bool {
+    let is_main_duration = !matches!(scenario.lasts.as_millis(), 20 | 150 | 500 | 2_000 | 120_000 | 300_000);
+    scenario.size() < 130_000.0 && (scenario.clients != 4 || scenario.is_overload()) && is_main_duration
+}
+
+/// The seeds of a cell.
+pub fn seeds(scenario: &Scenario, times: f64) -> std::ops::RangeInclusive<u64> {
+    let runs = (times * CALLS / scenario.size()).ceil();
+    1..=(runs as u64).clamp(1, 20)
+}
+
+fn pairs<'a>(rates: &'a [f64], clients: &'a [usize]) -> impl Iterator<Item = (f64, usize)> + 'a {
+    rates.iter().flat_map(|&rate| clients.iter().map(move |&clients| (rate, clients)))
+}

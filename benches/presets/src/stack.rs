@@ -1,0 +1,86 @@
+//! A client's stack: retry around breaker around the upstream, of the crate's own layers.
+
+use std::io;
+
+use tower::{Layer, Service, ServiceExt, util::BoxCloneSyncService};
+use tower_recourse::{
+    BreakerConfig, BreakerError, BreakerLayer, RetryConfig, RetryLayer,
+    http::{Health, Replay, Statuses},
+    retry::{NoTimeouts, Timeouts, ledger::NoLedger},
+};
+
+use crate::{
+    model::{
+        trickle::{self, Trickle},
+        wait_out::{self, WaitOut},
+    },
+    scenario::Scenario,
+    upstream::{Request, Response, Upstream},
+};
+
+pub type Stack = BoxCloneSyncService<Request, Response, BreakerError<io::Error>>;
+
+/// The HTTP preset's type, with whatever settings.
+pub type Retry = RetryConfig<Statuses, NoTimeouts, NoLedger, Replay>;
+pub type Breaker = BreakerConfig<Health>;
+
+/// The parts of a stack. They are made once for each client.
+pub struct Parts {
+    pub retry: Option<Box<dyn Fn() -> Retry + Send + Sync>>,
+    pub breaker: Guard,
+    pub limits: LimitedBy,
+}
+
+/// What guards the upstream.
+pub enum Guard {
+    Nothing,
+    Breaker(Box<dyn Fn() -> Breaker + Send + Sync>),
+    Model(trickle::Settings, wait_out::Settings),
+}
+
+/// Which part of the stack limits the time of calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LimitedBy {
+    /// The retry limits attempts and requests, so it knows when a request began.
+    Retry,
+    /// The client limits each call, within the breaker: the retry reads the clock only after a
+    /// failure.
+    Client,
+}
+
+impl Parts {
+    pub fn stack(&self, scenario: &Scenario, upstream: &Upstream, seed: u64) -> Stack {
+        let upstream = match (&self.retry, self.limits) {
+            (Some(_), LimitedBy::Retry) => upstream.clone(),
+            _ => upstream.limited(scenario.limits().0),
+        };
+        match &self.breaker {
+            Guard::Nothing => self.with_retry(scenario, seed, upstream.map_err(BreakerError::Inner)),
+            Guard::Breaker(config) => {
+                let layer = BreakerLayer::new(config().unobserved().seed(seed));
+                self.with_retry(scenario, seed, layer.layer(upstream))
+            }
+            &Guard::Model(breaker, wait_out) => {
+                let breaker = Trickle::new(breaker, seed, upstream);
+                self.with_retry(scenario, seed, WaitOut::new(wait_out, seed, breaker))
+            }
+        }
+    }
+
+    fn with_retry<S>(&self, scenario: &Scenario, seed: u64, inner: S) -> Stack
+    where
+        S: Service<Request, Response = Response, Error = BreakerError<io::Error>, Future: Send + 'static>,
+        S: Clone + Send + Sync + 'static,
+    {
+        let Some(config) = &self.retry else { return BoxCloneSyncService::new(inner) };
+        let config = config().unobserved().seed(seed);
+        let (attempt, total) = scenario.limits();
+        match self.limits {
+            LimitedBy::Retry => {
+                let limits = Timeouts::attempt(attempt).total(total);
+                BoxCloneSyncService::new(RetryLayer::new(config.timeouts(limits)).layer(inner))
+            }
+            LimitedBy::Client => BoxCloneSyncService::new(RetryLayer::new(config).layer(inner)),
+        }
+    }
+}
