@@ -1,0 +1,196 @@
+//! Open-loop load: requests arrive at a fixed rate, whatever the answers are.
+
+use std::{collections::BTreeMap, future::Future, time::Duration};
+
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep_until, timeout},
+};
+
+/// The load of one client.
+#[derive(Debug, Clone)]
+pub struct Load {
+    /// The names of the operations, such as `GET`. They take turns: request `i` is of operation `i
+    /// % operations.len()`.
+    pub operations: &'static [&'static str],
+    /// Arrivals per second, all operations together.
+    pub per_second: f64,
+    /// For how long requests arrive.
+    pub lasting: Duration,
+    /// How long a caller waits for its answer, all attempts and waits included. Then the request is
+    /// lost.
+    pub patience: Duration,
+}
+
+impl Load {
+    fn arrivals(&self) -> u32 {
+        (self.per_second * self.lasting.as_secs_f64()).round() as u32
+    }
+
+    fn due(&self, id: u32) -> Duration {
+        Duration::from_secs_f64(f64::from(id) / self.per_second)
+    }
+}
+
+/// One request of the load.
+#[derive(Debug, Clone, Copy)]
+pub struct Call {
+    /// Unique among the requests of a client; it is sent along so that the upstream can count
+    /// executions.
+    pub id: u32,
+    /// Index into [`Load::operations`].
+    pub operation: usize,
+}
+
+/// Why a request counts as lost: a short text, such as `502` or `rejected`. Equal reasons are
+/// counted together.
+pub type Lost = String;
+
+/// What became of one request.
+#[derive(Debug)]
+pub struct Record {
+    pub call: Call,
+    /// When the request arrived, from the start of the load.
+    pub due: Duration,
+    /// When its call ended, from the start of the load.
+    pub ended: Duration,
+    pub lost: Option<Lost>,
+}
+
+/// The records of all requests of a client, in the order of their arrival.
+#[derive(Debug)]
+pub struct Records {
+    pub records: Vec<Record>,
+    /// The longest time by which a request was sent later than it was due.
+    pub late: Duration,
+}
+
+/// Sends the load from `start` on, a task for each request, and waits until all calls have ended.
+pub async fn drive<F, Fut>(load: &Load, start: Instant, call: F) -> Records
+where
+    F: Fn(Call) -> Fut,
+    Fut: Future<Output = Result<(), Lost>> + Send + 'static,
+{
+    let mut calls = JoinSet::new();
+    let mut late = Duration::ZERO;
+    for id in 0..load.arrivals() {
+        let due = load.due(id);
+        sleep_until(start + due).await;
+        late = late.max(start.elapsed().saturating_sub(due));
+        let made = Call { id, operation: id as usize % load.operations.len() };
+        let (answer, patience) = (call(made), load.patience);
+        calls.spawn(async move {
+            let lost = match timeout(patience, answer).await {
+                Ok(answered) => answered.err(),
+                Err(_) => Some("unanswered".to_owned()),
+            };
+            Record { call: made, due, ended: start.elapsed(), lost }
+        });
+    }
+    let mut records = calls.join_all().await;
+    records.sort_by_key(|record| record.call.id);
+    Records { records, late }
+}
+
+impl Records {
+    /// How many requests of an operation arrived.
+    pub fn offered(&self, operation: usize) -> u32 {
+        self.count(|record| record.call.operation == operation)
+    }
+
+    /// How many requests of an operation were lost.
+    pub fn lost(&self, operation: usize) -> u32 {
+        self.count(|record| record.call.operation == operation && record.lost.is_some())
+    }
+
+    /// How many requests arrived from `from` until `to`.
+    pub fn arrived(&self, from: Duration, to: Duration) -> u32 {
+        self.count(|record| record.due >= from && record.due < to)
+    }
+
+    fn count(&self, which: impl Fn(&Record) -> bool) -> u32 {
+        self.records.iter().filter(|record| which(record)).count() as u32
+    }
+
+    /// How long after `end` the upstream's service is back: from which arrival on at most 1 of any
+    /// 100 consecutive arrivals is lost. `None` if this didn't happen while requests arrived.
+    pub fn recovered_after(&self, end: Duration) -> Option<Duration> {
+        let after: Vec<_> = self.records.iter().filter(|record| record.due >= end).collect();
+        let lost: Vec<_> = (0..after.len()).filter(|&place| after[place].lost.is_some()).collect();
+        // The last lost request that another one follows within the next 99 arrivals.
+        let last = lost.windows(2).filter(|pair| pair[1] - pair[0] < 100).map(|pair| pair[1]).next_back();
+        match last {
+            None => Some(Duration::ZERO),
+            Some(place) if place + 100 > after.len() => None,
+            Some(place) => Some(after[place].due - end),
+        }
+    }
+
+    /// The longest time between the arrival of a request and the end of its call.
+    pub fn longest(&self) -> Duration {
+        self.records.iter().map(|record| record.ended.saturating_sub(record.due)).max().unwrap_or_default()
+    }
+
+    /// The reasons for which requests were lost, most frequent first, each with its number.
+    pub fn reasons(&self) -> Vec<(&str, u32)> {
+        let mut reasons = BTreeMap::new();
+        for reason in self.records.iter().filter_map(|record| record.lost.as_deref()) {
+            *reasons.entry(reason).or_insert(0) += 1;
+        }
+        let mut reasons: Vec<_> = reasons.into_iter().collect();
+        reasons.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
+        reasons
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn records(count: u32, lost: impl Fn(u32) -> bool) -> Records {
+        let record = |id| Record {
+            call: Call { id, operation: 0 },
+            due: Duration::from_millis(10 * u64::from(id)),
+            ended: Duration::ZERO,
+            lost: lost(id).then(|| "502".to_owned()),
+        };
+        Records { records: (0..count).map(record).collect(), late: Duration::ZERO }
+    }
+
+    #[test]
+    fn a_single_loss_is_no_outage() {
+        let records = records(1000, |id| id == 500 || id == 620);
+        assert_eq!(records.recovered_after(Duration::from_secs(2)), Some(Duration::ZERO));
+    }
+
+    #[test]
+    fn recovery_is_the_last_of_two_near_losses() {
+        let records = records(1000, |id| id == 300 || id == 350 || id == 800);
+        assert_eq!(records.recovered_after(Duration::from_secs(2)), Some(Duration::from_millis(1500)));
+    }
+
+    #[test]
+    fn losses_until_the_end_are_no_recovery() {
+        let records = records(1000, |id| id > 300);
+        assert_eq!(records.recovered_after(Duration::from_secs(2)), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_answer_does_not_delay_arrivals() {
+        let load = Load {
+            operations: &["GET", "PUT"],
+            per_second: 100.0,
+            lasting: Duration::from_secs(1),
+            patience: Duration::from_millis(300),
+        };
+        let records = drive(&load, Instant::now(), |call| async move {
+            let takes = if call.operation == 0 { 200 } else { 400 };
+            tokio::time::sleep(Duration::from_millis(takes)).await;
+            Ok(())
+        })
+        .await;
+        assert_eq!((records.offered(0), records.offered(1)), (50, 50));
+        assert_eq!((records.lost(0), records.lost(1)), (0, 50));
+        assert_eq!(records.reasons(), [("unanswered", 50)]);
+    }
+}

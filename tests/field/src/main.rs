@@ -1,0 +1,97 @@
+//! Runs tower-recourse's presets against real servers on loopback, beside a client without retries
+//! and the client library's own retries, and prints what each of them has lost. README.md tells how
+//! to read the tables.
+
+mod attempts;
+mod clients;
+mod load;
+mod options;
+mod proxy;
+mod rule;
+mod scenarios;
+mod servers;
+mod table;
+mod upstream;
+
+use std::process::ExitCode;
+
+use options::Options;
+use tokio::signal::unix::{SignalKind, signal};
+
+type Error = Box<dyn std::error::Error + Send + Sync>;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let options = match Options::parse(std::env::args_os().skip(1)) {
+        Ok(options) => options,
+        Err(error) => {
+            eprintln!("{error}\n{}", options::USAGE);
+            return ExitCode::from(2);
+        }
+    };
+    // The servers are stopped when their values are dropped, so a signal must end the run, and not
+    // the process.
+    let ended = tokio::select! {
+        ended = run(&options) => ended,
+        signal = stopped() => signal.and_then(|()| Err("stopped by a signal".into())),
+    };
+    match ended {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn stopped() -> Result<(), Error> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+/// Runs what is selected and returns whether the short rule holds, where it is asked for.
+async fn run(options: &Options) -> Result<bool, Error> {
+    if options.help {
+        println!("{}", options::USAGE);
+        return Ok(true);
+    }
+    let scenarios = scenarios::all().into_iter();
+    let mut selected =
+        scenarios.filter(|scenario| options.selects(scenario.name) && (scenario.short || !options.short)).peekable();
+    if selected.peek().is_none() {
+        return Err("no scenario has this name; --list prints all names".into());
+    }
+    let mut text = String::new();
+    let mut broken = Vec::new();
+    for scenario in selected {
+        if options.list {
+            println!("{}", scenario.name);
+            continue;
+        }
+        let name = scenario.name;
+        let report = (scenario.run)().await.map_err(|error| format!("{name}: {error}"))?;
+        let section = report.markdown();
+        println!("{section}");
+        text.push_str(&section);
+        text.push('\n');
+        for row in &report.rows {
+            let parts = rule::broken_anywhere(&report, row);
+            broken.extend(parts.into_iter().map(|part| format!("{name}, {}: {part}", row.client)));
+        }
+        // What has been measured so far is kept if a later scenario fails.
+        if let Some(path) = &options.markdown {
+            std::fs::write(path, &text).map_err(|error| format!("{}: {error}", path.display()))?;
+        }
+    }
+    if options.short {
+        for part in &broken {
+            eprintln!("broken: {part}");
+        }
+    }
+    Ok(!options.short || broken.is_empty())
+}

@@ -1,0 +1,131 @@
+//! A TCP proxy between a client and an upstream, which damages connections on command.
+
+use std::{net::SocketAddr, time::Duration};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{
+        TcpListener, TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    sync::watch,
+    task::{JoinHandle, JoinSet},
+    time::sleep,
+};
+
+use crate::{
+    Error,
+    servers::{free_port, local},
+};
+
+/// What the proxy does with what the upstream sends. It holds for connections that exist, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Line {
+    /// Passes all bytes on.
+    Passes,
+    /// Passes the first `after` bytes of the next answer on, and then closes both connections.
+    Cuts { after: usize },
+    /// Passes all bytes on, each portion this much later.
+    Delays(Duration),
+    /// Ends the stream of bytes to the client in place of passing an answer on, and goes on reading
+    /// from it.
+    HalfCloses,
+    /// Passes nothing on in either direction, and closes nothing.
+    Swallows,
+}
+
+/// A running proxy. Dropping it closes its listener and its connections.
+#[derive(Debug)]
+pub struct Proxy {
+    address: SocketAddr,
+    line: watch::Sender<Line>,
+    accepting: JoinHandle<()>,
+}
+
+impl Proxy {
+    /// # Errors
+    ///
+    /// No port is free.
+    pub async fn start(upstream: SocketAddr) -> Result<Self, Error> {
+        let address = local(free_port()?);
+        let listener = TcpListener::bind(address).await?;
+        let line = watch::channel(Line::Passes).0;
+        let state = line.subscribe();
+        let accepting = tokio::spawn(async move {
+            let mut connections = JoinSet::new();
+            while let Ok((client, _)) = listener.accept().await {
+                connections.spawn(connect(client, upstream, state.clone()));
+                while connections.try_join_next().is_some() {}
+            }
+        });
+        Ok(Self { address, line, accepting })
+    }
+
+    /// Where clients connect.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Changes what it does from now on.
+    pub fn set(&self, line: Line) {
+        self.line.send_replace(line);
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+async fn connect(client: TcpStream, upstream: SocketAddr, line: watch::Receiver<Line>) {
+    // The client sees a closed connection if the upstream refuses.
+    let Ok(server) = TcpStream::connect(upstream).await else { return };
+    _ = (client.set_nodelay(true), server.set_nodelay(true));
+    let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
+    // Both connections are closed when one direction has ended.
+    tokio::select! {
+        () = requests(from_client, to_server, line.clone()) => {}
+        () = answers(from_server, to_client, line) => {}
+    }
+}
+
+async fn requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut line: watch::Receiver<Line>) {
+    let mut buffer = vec![0; 16 * 1024];
+    while let Ok(length @ 1..) = from.read(&mut buffer).await {
+        if *line.borrow_and_update() == Line::Swallows {
+            continue;
+        }
+        if to.write_all(&buffer[..length]).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn answers(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, line: watch::Receiver<Line>) {
+    let mut buffer = vec![0; 16 * 1024];
+    while let Ok(length @ 1..) = from.read(&mut buffer).await {
+        let answer = &buffer[..length];
+        let now = *line.borrow();
+        let passed = match now {
+            Line::Passes => to.write_all(answer).await,
+            Line::Cuts { after } => {
+                _ = to.write_all(&answer[..after.min(length)]).await;
+                return;
+            }
+            Line::Delays(time) => {
+                sleep(time).await;
+                to.write_all(answer).await
+            }
+            Line::HalfCloses => {
+                _ = to.shutdown().await;
+                // The other direction stays open until the client closes it.
+                return std::future::pending().await;
+            }
+            Line::Swallows => Ok(()),
+        };
+        if passed.is_err() {
+            return;
+        }
+    }
+}

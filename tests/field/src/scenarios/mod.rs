@@ -1,0 +1,23 @@
+//! What happens to the servers, by protocol. A scenario runs all of its clients at the same time
+//! and returns a [`Report`].
+
+mod http;
+
+use futures_util::future::BoxFuture;
+
+use crate::{Error, table::Report};
+
+/// A named scenario, ready to run.
+pub struct Scenario {
+    /// Unique; `--only` selects by it.
+    pub name: &'static str,
+    /// Whether it belongs to the selection of `--short`.
+    pub short: bool,
+    /// Starts its servers, runs all clients, and stops the servers.
+    pub run: Box<dyn FnOnce() -> BoxFuture<'static, Result<Report, Error>>>,
+}
+
+/// All scenarios, in the order of the table.
+pub fn all() -> Vec<Scenario> {
+    http::scenarios()
+}

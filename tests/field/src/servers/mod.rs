@@ -1,0 +1,142 @@
+//! Servers on loopback, each with a configuration of its own in a temporary folder. A server is
+//! killed when its value is dropped, also by a panic.
+
+pub mod haproxy;
+pub mod nginx;
+
+use std::{
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    os::unix::process::CommandExt,
+    path::Path,
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::atomic::{AtomicU16, Ordering},
+    time::Duration,
+};
+
+pub use rustix::process::Signal;
+use rustix::process::{Pid, kill_process, kill_process_group};
+use tokio::{
+    net::TcpStream,
+    time::{Instant, sleep},
+};
+
+use crate::Error;
+
+/// A free port on loopback. It is below the range from which Linux takes the ports of outgoing
+/// connections (32768 on, unless set): while the server of such a port is down, a client could be
+/// given that very port, and connect to itself.
+///
+/// # Errors
+///
+/// All ports from 21000 to 31999 are in use.
+pub fn free_port() -> Result<u16, Error> {
+    const FIRST: u16 = 21_000;
+    const COUNT: u16 = 11_000;
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    // Two runs at a time begin at different places.
+    let offset = (std::process::id() % u32::from(COUNT)) as u16;
+    for _ in 0..COUNT {
+        let next = NEXT.fetch_add(1, Ordering::Relaxed);
+        let port = FIRST + (offset + next % COUNT) % COUNT;
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    Err("all ports from 21000 to 31999 are in use".into())
+}
+
+/// The loopback address of a port.
+pub fn local(port: u16) -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, port).into()
+}
+
+/// A child process in a process group of its own. The whole group is killed when this is dropped.
+#[derive(Debug)]
+pub struct Process {
+    name: &'static str,
+    child: Child,
+    ended: bool,
+}
+
+impl Process {
+    /// Starts `program` with its output in `log`. `package` is the Debian package that has the
+    /// program.
+    ///
+    /// # Errors
+    ///
+    /// The program isn't installed, or can't be started.
+    pub fn start(program: &'static str, package: &str, command: &mut Command, log: &Path) -> Result<Self, Error> {
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(log)?;
+        let started = command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).process_group(0).spawn();
+        match started {
+            Ok(child) => Ok(Self { name: program, child, ended: false }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                Err(format!("{program} isn't installed; on Debian: apt-get install {package}").into())
+            }
+            Err(error) => Err(format!("{program} can't be started: {error}").into()),
+        }
+    }
+
+    /// Sends a signal to the process itself, not to its group.
+    pub fn signal(&self, signal: Signal) -> Result<(), Error> {
+        Ok(kill_process(Pid::from_child(&self.child), signal)?)
+    }
+
+    /// Sends `SIGKILL` to the whole group and waits for the process.
+    pub fn kill(&mut self) -> Result<(), Error> {
+        kill_process_group(Pid::from_child(&self.child), Signal::KILL)?;
+        self.child.wait()?;
+        self.ended = true;
+        Ok(())
+    }
+
+    /// Waits until the process has ended.
+    ///
+    /// # Errors
+    ///
+    /// It still runs after `patience`.
+    pub async fn ended(&mut self, patience: Duration) -> Result<ExitStatus, Error> {
+        let deadline = Instant::now() + patience;
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                self.ended = true;
+                return Ok(status);
+            }
+            if Instant::now() >= deadline {
+                return Err(format!("{} still runs after {patience:?}", self.name).into());
+            }
+            sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    /// Waits until `address` accepts connections.
+    ///
+    /// # Errors
+    ///
+    /// The process has ended, or the address doesn't accept after 10 s. The message has the end of
+    /// `log`.
+    pub async fn accepts(&mut self, address: SocketAddr, log: &Path) -> Result<(), Error> {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while TcpStream::connect(address).await.is_err() {
+            let ended = self.child.try_wait()?;
+            if ended.is_some() || Instant::now() >= deadline {
+                let log = std::fs::read_to_string(log).unwrap_or_default();
+                let end: Vec<_> = log.lines().rev().take(5).collect();
+                let end = end.into_iter().rev().collect::<Vec<_>>().join("\n");
+                return Err(format!("{} doesn't accept connections on {address} ({ended:?}):\n{end}", self.name).into());
+            }
+            sleep(Duration::from_millis(2)).await;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if !self.ended {
+            // An error means that the group is gone.
+            _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
+            _ = self.child.wait();
+        }
+    }
+}
