@@ -7,7 +7,8 @@ pub trait OnRejection<Res, Err> {
     /// The error of the service behind the breaker.
     type Error;
 
-    /// Whether to stay not-ready instead, so that no call comes that must be rejected.
+    /// Whether the service stays not-ready instead, so that no call comes that must be rejected. A
+    /// keyed breaker can't: only the request names its circuit.
     const WAITS: bool = false;
 
     /// What the caller gets instead of an answer of the service.

@@ -11,6 +11,8 @@ mod goaway;
 mod greeter;
 mod host;
 mod hostile;
+#[cfg(feature = "keyed")]
+mod keyed;
 #[path = "../moments/mod.rs"]
 mod moments;
 mod peek;

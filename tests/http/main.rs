@@ -17,6 +17,8 @@ mod handlers;
 mod held_bodies;
 mod hostile;
 mod idempotency_key;
+#[cfg(feature = "keyed")]
+mod keyed;
 mod misdirected;
 #[path = "../moments/mod.rs"]
 mod moments;

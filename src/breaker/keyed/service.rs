@@ -52,12 +52,46 @@ impl<F, K, C> KeyedBreakerLayer<F, K, C> {
 }
 
 impl<F, K, C, R> KeyedBreakerLayer<F, K, C, R> {
-    /// Answers a call that its circuit rejects with a response of one's own making. The service's error type stays what it is.
+    /// Answers a call that its circuit rejects with a response that a function makes. The error
+    /// type stays that of the service.
     pub fn respond_when_open<G, Res>(self, respond: G) -> KeyedBreakerLayer<F, K, C, Respond<G>>
     where
         G: Fn(&Rejection) -> Res,
     {
-        KeyedBreakerLayer { key: self.key, circuits: self.circuits, on_rejection: Respond(respond) }
+        self.on_rejection(Respond(respond))
+    }
+
+    /// Sets what happens to a call that its circuit rejects: [`Fail`] unless set, an
+    /// [`Unavailable`](crate::http::Unavailable) of `http` or `grpc`, or an [`OnRejection`] of your
+    /// own.
+    ///
+    /// ```
+    /// # #[cfg(feature = "http")] {
+    /// use http::Request;
+    /// use tower_recourse::{BreakerConfig, BreakerLayer, http::Unavailable};
+    ///
+    /// // A circuit per host. A rejected call is answered with 503, and the error type stays that of the service.
+    /// let by_host = |request: &Request<()>| request.uri().authority().cloned();
+    /// let layer = BreakerLayer::keyed(BreakerConfig::http(), by_host).on_rejection(Unavailable);
+    /// # let _ = layer;
+    /// # }
+    /// ```
+    ///
+    /// [`Wait`](super::super::Wait) isn't possible, and neither is another [`OnRejection`] that
+    /// [waits](OnRejection::WAITS): only the request names the circuit, and `poll_ready` comes
+    /// before the request. Such a layer doesn't compile once a call is made through its service:
+    ///
+    /// ```compile_fail,E0080
+    /// use std::convert::Infallible;
+    /// use tower::{Layer, Service, service_fn};
+    /// use tower_recourse::{BreakerConfig, BreakerLayer, breaker::Wait};
+    ///
+    /// let layer = BreakerLayer::keyed(BreakerConfig::default(), |key: &u32| *key).on_rejection(Wait);
+    /// let mut service = layer.layer(service_fn(|key: u32| async move { Ok::<_, Infallible>(key) }));
+    /// let _ = service.call(1);
+    /// ```
+    pub fn on_rejection<O>(self, on_rejection: O) -> KeyedBreakerLayer<F, K, C, O> {
+        KeyedBreakerLayer { key: self.key, circuits: self.circuits, on_rejection }
     }
 
     /// The circuits that it is on.
@@ -113,6 +147,7 @@ where
 
     #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
+        const { assert!(!R::WAITS, "a keyed breaker can't wait: only the request names its circuit") };
         let Self { inner, layer, readiness, releaser } = self;
         let KeyedBreakerLayer { key, circuits, on_rejection } = layer;
         let circuit = Circuit::of(circuits.tenant(&key(&request)), circuits.classifier.clone());

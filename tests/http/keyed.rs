@@ -1,0 +1,64 @@
+//! A circuit per host around the routes of axum, whose errors stay `Infallible`.
+
+use std::{net::SocketAddr, time::Duration};
+
+use axum::{
+    Router,
+    extract::Request,
+    http::{HeaderValue, StatusCode, header},
+    routing::get,
+};
+use bytes::Bytes;
+use http_body_util::Empty;
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use tokio::net::TcpListener;
+use tower_recourse::{
+    BreakerConfig, BreakerLayer, State,
+    breaker::{OpenFor, OpenRule},
+    http::{Unavailable, rejection},
+};
+
+/// The status and the `Retry-After` that a client on a socket gets.
+async fn ask(address: SocketAddr, host: &str) -> (StatusCode, Option<HeaderValue>) {
+    let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
+    let request = http::Request::get(format!("http://{address}/")).header(header::HOST, host);
+    let answer = client.request(request.body(Empty::new()).unwrap()).await.unwrap();
+    (answer.status(), answer.headers().get(header::RETRY_AFTER).cloned())
+}
+
+async fn tenant(headers: axum::http::HeaderMap) -> StatusCode {
+    if headers[header::HOST] == "down" { StatusCode::BAD_GATEWAY } else { StatusCode::OK }
+}
+
+#[tokio::test]
+async fn a_circuit_per_host_answers_for_the_host_that_is_down() {
+    let config = BreakerConfig::http().open_when(OpenRule::consecutive(2).unwrap()).unobserved();
+    let config = config.open_for(OpenFor::fixed(Duration::from_secs(30)));
+    let layer = BreakerLayer::keyed(config, |request: &Request| request.headers().get(header::HOST).cloned())
+        .on_rejection(Unavailable);
+    let circuits = layer.circuits().clone();
+    let app: Router = Router::new().route("/", get(tenant)).layer(layer);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let serving = tokio::spawn(async { axum::serve(listener, app).await });
+
+    for _ in 0..2 {
+        assert_eq!(ask(address, "down").await, (StatusCode::BAD_GATEWAY, None));
+    }
+    let (status, retry_after) = ask(address, "down").await;
+    assert_eq!((status, retry_after.is_some()), (StatusCode::SERVICE_UNAVAILABLE, true));
+    assert_eq!(ask(address, "up").await, (StatusCode::OK, None));
+    let state = |host| circuits.get(&Some(HeaderValue::from_static(host))).state();
+    assert_eq!((state("down"), state("up")), (State::Open, State::Closed));
+    serving.abort();
+}
+
+#[tokio::test]
+async fn the_answer_of_a_keyed_breaker_is_marked_as_a_rejection() {
+    let layer = BreakerLayer::keyed(BreakerConfig::http().unobserved(), |_: &Request| ()).on_rejection(Unavailable);
+    layer.circuits().get(&()).force_open();
+    let app: Router = Router::new().route("/", get(|| async { "never" })).layer(layer);
+    let request = Request::get("/").body(axum::body::Body::empty()).unwrap();
+    let answer = tower::ServiceExt::oneshot(app, request).await.unwrap();
+    assert!(rejection(&answer).is_some());
+}
