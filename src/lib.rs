@@ -76,6 +76,8 @@
 
 // Nouns: they import nothing of the crate but each other and `time::Instant`.
 mod attempt;
+#[cfg(feature = "http")]
+mod body_elapsed;
 mod cause;
 mod elapsed;
 mod how;

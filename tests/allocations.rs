@@ -164,3 +164,52 @@ fn opening_and_closing_leaves_nothing_behind() {
     let counted = allocation_counter::measure(|| (0..1_000).for_each(|_| round()));
     assert_eq!((counted.count_total, counted.bytes_current), (0, 0));
 }
+
+/// A body that lets its consumer wait for each frame.
+#[cfg(feature = "http")]
+struct Waits {
+    is_pending: bool,
+}
+
+#[cfg(feature = "http")]
+impl http_body::Body for Waits {
+    type Data = bytes::Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: std::pin::Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<bytes::Bytes>, Self::Error>>> {
+        self.is_pending = !self.is_pending;
+        if self.is_pending {
+            return Poll::Pending;
+        }
+        Poll::Ready(Some(Ok(http_body::Frame::data(bytes::Bytes::from_static(b"x")))))
+    }
+}
+
+#[cfg(feature = "http")]
+#[tokio::test(start_paused = true)]
+async fn time_limits_of_a_body_allocate_once_for_all_its_frames() {
+    use http_body::Body;
+    use tower_recourse::http::BodyTimeoutLayer;
+
+    let limits = BodyTimeoutLayer::new().idle(Duration::from_secs(1)).unwrap();
+    let limits = limits.total(Duration::from_secs(9)).unwrap();
+    let server = |_: http::Request<()>| {
+        ready(Ok::<_, std::convert::Infallible>(http::Response::new(Waits { is_pending: false })))
+    };
+    let mut service = limits.layer(service_fn(server));
+    let mut body = pin!(service.call(http::Request::new(())).await.unwrap().into_body());
+    let mut context = Context::from_waker(Waker::noop());
+    let mut allocations = |frames: usize| {
+        let mut read = || {
+            for _ in 0..frames {
+                assert!(body.as_mut().poll_frame(&mut context).is_pending());
+                assert!(body.as_mut().poll_frame(&mut context).is_ready());
+            }
+        };
+        allocation_counter::measure(&mut read).count_total
+    };
+    assert_eq!((allocations(1), allocations(40)), (1, 0));
+}

@@ -30,6 +30,7 @@ use crate::Verdict;
 /// | error | verdict | sent | why |
 /// |---|---|---|---|
 /// | this crate's [`Elapsed`](crate::Elapsed), tokio's `Elapsed` | timed out | unknown | |
+/// | this crate's `http::body_timeout::BodyElapsed` (feature `http`) | timed out | yes | the head of the response came |
 /// | this crate's `Rejection` (feature `breaker`) | rejected | no | the service wasn't asked |
 /// | tower's time-out, `timeout::error::Elapsed` (feature `tower`) | timed out | unknown | |
 /// | tower's `load_shed::error::Overloaded` (feature `tower`) | throttled | no | shed before the service was called |

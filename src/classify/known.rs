@@ -15,6 +15,8 @@ use std::{error::Error, sync::Arc};
 #[cfg(any(feature = "hyper", feature = "h2"))]
 use self::text::begins_with;
 use super::walk::Walk;
+#[cfg(feature = "http")]
+use crate::Sent;
 use crate::Verdict;
 
 /// The verdict on one link. `walk` is for those that say more of what is inside them than that it is their source.
@@ -24,6 +26,10 @@ pub(super) fn judge(link: &(dyn Error + 'static), walk: &mut Walk) -> Option<Ver
     }
     if is_known::<tokio::time::error::Elapsed>(link) || is_known::<crate::Elapsed>(link) {
         return Some(Verdict::timed_out());
+    }
+    #[cfg(feature = "http")]
+    if is_known::<crate::body_elapsed::BodyElapsed>(link) {
+        return Some(Verdict::timed_out().sent(Sent::Yes));
     }
     #[cfg(feature = "breaker")]
     if let Some(rejection) = as_known::<crate::Rejection>(link) {

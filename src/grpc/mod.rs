@@ -44,6 +44,7 @@
 //! | which codes are retried; pushback; `RetryInfo`; deadlines | [`Statuses`] |
 //! | which codes count for a breaker | [`Health`] |
 //! | statuses that come after the headers | [`PeekLayer`] |
+//! | time limits of streams | [`http::BodyTimeoutLayer`](crate::http::BodyTimeoutLayer) |
 //! | what is sent again, and what is written into it | [`Stamped`] |
 //! | retries as the service's owner publishes them | [`ServiceConfig`] |
 //! | what a breaker answers in place of an error | [`Unavailable`] |

@@ -37,7 +37,9 @@ use crate::{
 ///
 /// A stream that was reset has the code of its reason: CANCEL is CANCELLED, ENHANCE_YOUR_CALM is RESOURCE_EXHAUSTED,
 /// INADEQUATE_SECURITY is PERMISSION_DENIED, any other INTERNAL. A time that was over, of an attempt or of the channel, is
-/// DEADLINE_EXCEEDED: **time-outs of attempts are only retried if that code is**. A lost connection is UNAVAILABLE, and so is
+/// DEADLINE_EXCEEDED, and so is a [time limit of the body](crate::http::BodyTimeoutLayer) before
+/// the first message: **time-outs of attempts are only retried if that code is**. A lost connection
+/// is UNAVAILABLE, and so is
 /// one that ended with a GOAWAY, whatever its reason. What provably wasn't sent is retried whatever the codes.
 ///
 /// # Pushback

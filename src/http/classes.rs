@@ -12,7 +12,7 @@ macro_rules! classes {
         use crate::{
             Classifier, Sent, Verdict,
             classify::{Errors, LetGo, Origin, RejectionMark},
-            http::{Remembered, drain, first_frame::broke_off, mark, retry_after},
+            http::{Remembered, drain, first_frame, mark, retry_after},
             time::Instant,
         };
 
@@ -52,8 +52,7 @@ macro_rules! classes {
                             let verdict = (self.judge)(&class).sent(Sent::Yes);
                             retry_after::asked(response.status(), response.headers()).map_or(verdict, |asked| verdict.retry_after(asked))
                         }
-                        _ if broke_off(response) => Verdict::transient().sent(Sent::Yes),
-                        _ => Verdict::Success,
+                        _ => first_frame::verdict(response).unwrap_or(Verdict::Success),
                     },
                     Err(_) => Classifier::<Request<B>, _, _>::classify(&Errors, &(), outcome),
                 };

@@ -37,6 +37,7 @@
 //! | a request's own deadline | [`Deadline`] |
 //! | retrying what breaks off before the first byte of the body | [`first_frame`] |
 //! | a breaker that waits for the end of the response's body | [`at_end`] |
+//! | time limits of the response's body | [`body_timeout`] |
 //! | how the answer was got, among the response's extensions | [`HowLayer`] |
 //! | what a breaker answers in place of a service that can't fail | [`Unavailable`] |
 //! | which responses a breaker has made | [`rejection`](rejection()) |
@@ -56,6 +57,18 @@
 //!
 //! With a 429, a reset without a remaining number counts too. A date is compared with the response's own `Date` (and `Age`), so that clocks may
 //! differ. What is negative, has a fraction, or can't be read is ignored. `X-Should-Retry` says whether to retry at all: see [`Statuses`].
+//!
+//! # Time limits
+//!
+//! | part of a request | limited by |
+//! |---|---|
+//! | readiness and the response's head, of each attempt | [`Timeouts::attempt`](crate::retry::Timeouts::attempt) |
+//! | the same of all attempts, with the waits between them | [`Timeouts::total`](crate::retry::Timeouts::total), a [`Deadline`] of the request |
+//! | the first frame of the body | the same limits, if a [`FirstFrameLayer`] is within the retry |
+//! | the rest of the body | [`BodyTimeoutLayer`] |
+//!
+//! A body without a limit of its own can hold its caller for ever, whatever the limits of the
+//! retry.
 //!
 //! # Idempotent or not
 //!
@@ -84,6 +97,7 @@
 //! `Infallible`: give a breaker [`Unavailable`] to answer with.
 
 pub mod at_end;
+pub mod body_timeout;
 #[cfg(any(feature = "tower-http", feature = "tower-http-06"))]
 mod classes;
 mod deadline;
@@ -104,6 +118,7 @@ pub(crate) mod sizes;
 mod statuses;
 
 pub use at_end::BodyBreakerLayer;
+pub use body_timeout::BodyTimeoutLayer;
 #[cfg(feature = "tower-http")]
 pub use classes::v07::Classes;
 pub use deadline::Deadline;

@@ -2,8 +2,7 @@ use ::http::{Request, Response, StatusCode};
 use ::http_body::Body;
 
 use super::{
-    Deadline, drain, first_frame::broke_off, is_idempotent, mark, method::is_repeatable, method::was_in_early_data,
-    retry_after,
+    Deadline, drain, first_frame, is_idempotent, mark, method::is_repeatable, method::was_in_early_data, retry_after,
 };
 use crate::{
     Classifier, FailureKind, Sent, Verdict,
@@ -23,7 +22,7 @@ use crate::{
 /// | 503 with a `Retry-After` | throttled | yes, as far as is known |
 /// | 502, 503, 504 | transient | yes, as far as is known |
 /// | 500, any other 5xx | permanent: a fault of the server that the same request meets again; 500 is transient if [asked for](Self::retry_500) | yes |
-/// | any other, whose body broke off before its first frame | transient, where a [`FirstFrameLayer`](super::FirstFrameLayer) finds it out | yes |
+/// | any other, whose body broke off before its first frame | transient, where a [`FirstFrameLayer`](super::FirstFrameLayer) finds it out; timed out if a [`BodyTimeoutLayer`](super::BodyTimeoutLayer) ended it | yes |
 /// | any other | success, 4xx included: what the client caused is no failure of the service | |
 /// | an error | as [`Errors`] has it | |
 ///
@@ -114,7 +113,7 @@ impl Statuses {
     fn judge_response<R>(self, memo: &Remembered, response: &Response<R>) -> Verdict {
         let status = response.status();
         if !status.is_client_error() && !status.is_server_error() {
-            return if broke_off(response) { Verdict::transient().sent(Sent::Yes) } else { Verdict::Success };
+            return first_frame::verdict(response).unwrap_or(Verdict::Success);
         }
         let asked = retry_after::asked(status, response.headers());
         let verdict = self.judge_status(status, asked.is_some(), memo, !self.follows_redirects && !is_reqwests::<R>());
@@ -219,7 +218,7 @@ where
 /// | 429; 503 with a [delay that can be read](super#servers-delay), such as a `Retry-After` | throttled | the service works, and asks for fewer calls |
 /// | any other 5xx | transient | the service is down or broken |
 /// | any other response | success | 4xx too: the request is wrong, and the service works |
-/// | a response whose body broke off before its first frame, where a [`FirstFrameLayer`](super::FirstFrameLayer) finds it out | transient | |
+/// | a response whose body broke off before its first frame, where a [`FirstFrameLayer`](super::FirstFrameLayer) finds it out | transient; timed out if a [`BodyTimeoutLayer`](super::BodyTimeoutLayer) ended it | |
 /// | an error | by [`Errors`]; a full queue in front of the service (`tower::load_shed`) is throttled | |
 ///
 /// A throttled call is neutral for the rules about health, and counts as not accepted for
@@ -245,8 +244,7 @@ impl<B, R, E: 'static> Classifier<Request<B>, Response<R>, E> for Health {
                 let verdict = verdict.sent(Sent::Yes);
                 asked.map_or(verdict, |asked| verdict.retry_after(asked))
             }
-            Ok(response) if broke_off(response) => Verdict::transient().sent(Sent::Yes),
-            Ok(_) => Verdict::Success,
+            Ok(response) => first_frame::verdict(response).unwrap_or(Verdict::Success),
             Err(_) => Classifier::<Request<B>, _, _>::classify(&Errors, &(), outcome),
         }
     }

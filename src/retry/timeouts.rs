@@ -3,11 +3,22 @@ use std::{fmt, time::Duration};
 use crate::Elapsed;
 
 /// How long an attempt, and a request with all its attempts and waits, may take. What isn't ready in its time isn't sent.
+///
+/// An attempt ends when the service's future is ready. For HTTP and gRPC that is when the head of
+/// the response is there, so the body isn't covered:
+///
+/// | time | covered |
+/// |---|---|
+/// | waiting for readiness, connecting, sending, waiting for the response's head | yes |
+/// | waits between attempts | yes, by the total |
+/// | the first frame of the body | yes, with an `http::FirstFrameLayer` within the retry; with a `grpc::PeekLayer` within its wait |
+/// | the rest of the body, messages of a stream | no: `http::BodyTimeoutLayer` limits them |
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Limits {
-    /// Of each attempt, waiting for readiness included. It is never more than what is left of the whole.
+    /// Of each attempt, waiting for readiness included, until the service's future is ready. It is
+    /// never more than what is left of the whole.
     pub attempt: Option<Duration>,
-    /// Of everything together.
+    /// Of all attempts and the waits between them, until the last attempt's future is ready.
     pub total: Option<Duration>,
 }
 
@@ -19,7 +30,8 @@ impl Limits {
     }
 }
 
-/// Limits, and what is answered when one is reached.
+/// Limits, and what is answered when one is reached. [`Limits`] lists what they cover: of a
+/// response of HTTP or gRPC the head, and not the body.
 ///
 /// Time runs from the call. The timer is tokio's, of the runtime in which the request's future is polled, and is made when the service lets it
 /// wait: what is answered at once needs none.

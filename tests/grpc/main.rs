@@ -3,6 +3,7 @@
 mod a6;
 mod around;
 mod at_end;
+mod body_timeout;
 mod calls;
 mod evidence;
 mod generated;

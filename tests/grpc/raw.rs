@@ -1,6 +1,6 @@
 //! A server by hand on HTTP/2, which does what it is told.
 
-use std::time::Duration;
+use std::{future::poll_fn, time::Duration};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use h2::{Reason, SendStream, server::SendResponse};
@@ -24,6 +24,10 @@ pub(crate) enum Reply {
     MessageAlone,
     /// So many bytes of a message and its prefix, then these trailers.
     PartOfMessage(usize, Headers),
+    /// Headers, and then nothing until the client resets the stream.
+    HeadersThenHang,
+    /// A message, and then nothing until the client resets the stream.
+    MessageThenHang,
     /// A message, and a little later a reset.
     MessageThenReset(Reason),
     Reset(Reason),
@@ -91,6 +95,15 @@ async fn reply(reply: Reply, request: Request<h2::RecvStream>, mut respond: Send
             let mut stream = respond.send_response(head(&[]), false).unwrap();
             stream.send_data(message_frame().slice(..length), false).unwrap();
             stream.send_trailers(map(trailers)).unwrap();
+        }
+        Reply::HeadersThenHang => {
+            let mut stream = respond.send_response(head(&[]), false).unwrap();
+            let _ = poll_fn(|cx| stream.poll_reset(cx)).await;
+        }
+        Reply::MessageThenHang => {
+            let mut stream = respond.send_response(head(&[]), false).unwrap();
+            send_message(&mut stream, false);
+            let _ = poll_fn(|cx| stream.poll_reset(cx)).await;
         }
         Reply::MessageThenReset(reason) => {
             let mut stream = respond.send_response(head(&[]), false).unwrap();

@@ -3,6 +3,7 @@
 mod at_end;
 mod axum_layers;
 mod bodies;
+mod body_timeout;
 mod callers_mistakes;
 #[cfg(any(feature = "tower-http", feature = "tower-http-06"))]
 mod classes;

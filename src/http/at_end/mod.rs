@@ -19,6 +19,9 @@
 //! The announced length is that of the body's size hint, or else `Content-Length`. An HTTP/2 stream that its server
 //! resets with `NO_ERROR` ends without an error in hyper: without an announced length it looks complete.
 //!
+//! A body that stalls has no end: a [`BodyTimeoutLayer`](super::BodyTimeoutLayer) within this layer
+//! gives it one, which is a failure.
+//!
 //! The time that a rule for [slow](crate::breaker::OpenRule) calls asks for is that until the end of the body.
 //!
 //! ```text

@@ -48,6 +48,7 @@ impl<F, B, Err> future::Future for ResponseFuture<F, B>
 where
     F: future::Future<Output = Result<Response<B>, Err>>,
     B: Body + Unpin,
+    B::Error: 'static,
 {
     type Output = Result<Response<Begun<B>>, Err>;
 
@@ -78,8 +79,9 @@ where
             Poll::Ready(first) => {
                 let is_end = first.as_ref().is_none_or(|first| first.as_ref().is_ok_and(Frame::is_trailers));
                 let incomplete = is_end && announced.is_incomplete();
-                if incomplete || matches!(first, Some(Err(_))) {
-                    response.extensions_mut().insert(BrokeOff);
+                let error = first.as_ref().and_then(|first| first.as_ref().err());
+                if incomplete || error.is_some() {
+                    response.extensions_mut().insert(BrokeOff::by(error));
                 }
                 let result = Ok(response.map(|body| Begun::with(first, body, incomplete)));
                 result_note::forward(&result, how);

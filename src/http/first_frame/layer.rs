@@ -44,6 +44,7 @@ impl<S, Q, B> Service<Request<Q>> for FirstFrame<S>
 where
     S: Service<Request<Q>, Response = Response<B>>,
     B: Body + Unpin,
+    B::Error: 'static,
 {
     type Response = Response<Begun<B>>;
     type Error = S::Error;

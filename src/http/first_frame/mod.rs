@@ -35,11 +35,14 @@
 //!
 //! A response whose body broke off before its first frame is a response still, with the head that it had; its body begins with the error,
 //! or ends.
-//! [`Statuses`](crate::http::Statuses) and [`Health`](crate::http::Health) judge it a transient failure; a classifier of one's own asks
+//! [`Statuses`](crate::http::Statuses) and [`Health`](crate::http::Health) judge it a transient
+//! failure, or timed out if a [time limit](crate::http::BodyTimeoutLayer) ended the body; a custom
+//! classifier calls
 //! [`broke_off`]. So where it isn't retried (the method isn't idempotent, the attempts are spent), the caller gets what it would have got
 //! without the layer. The request was sent: a POST isn't sent again.
 //!
-//! The time-out of an attempt covers the first frame too.
+//! The time-out of an attempt covers the first frame too. The rest of the body is limited by a
+//! [`BodyTimeoutLayer`](crate::http::BodyTimeoutLayer).
 //!
 //! # When not to use it
 //!
@@ -69,11 +72,36 @@ pub use layer::{FirstFrame, FirstFrameLayer};
 
 use ::http::Response;
 
+use crate::{Classifier, FailureKind, Sent, Verdict, classify::Errors};
+
 /// Whether the body of this response broke off before its first frame, as a [`FirstFrameLayer`] has found.
 pub fn broke_off<B>(response: &Response<B>) -> bool {
     response.extensions().get::<BrokeOff>().is_some()
 }
 
+/// What such a response means: the body timed out, or the connection was lost. `None` for any other
+/// response.
+pub(super) fn verdict<B>(response: &Response<B>) -> Option<Verdict> {
+    let BrokeOff { timed_out } = *response.extensions().get()?;
+    let verdict = if timed_out { Verdict::timed_out() } else { Verdict::transient() };
+    Some(verdict.sent(Sent::Yes))
+}
+
 /// The mark of such a response.
 #[derive(Debug, Clone, Copy)]
-struct BrokeOff;
+struct BrokeOff {
+    /// The body ended with the error of a time limit.
+    timed_out: bool,
+}
+
+impl BrokeOff {
+    /// By the error that the body ended with, if there was one.
+    fn by<E: 'static>(error: Option<&E>) -> Self {
+        let verdict = error.map(|error| Classifier::<(), (), E>::classify(&Errors, &(), Err(error)));
+        let timed_out = match verdict {
+            Some(Verdict::Failure(failure)) => failure.kind() == FailureKind::TimedOut,
+            _ => false,
+        };
+        Self { timed_out }
+    }
+}

@@ -1,0 +1,108 @@
+use std::{
+    error::Error,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use ::http::{Request, Response};
+use ::http_body::Body;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::{TimeoutBody, future::ResponseFuture};
+use crate::Invalid;
+
+/// Limits the time that response bodies take. See the [module](super).
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_recourse::http::BodyTimeoutLayer;
+///
+/// let layer = BodyTimeoutLayer::new().idle(Duration::from_secs(5))?.total(Duration::from_secs(60))?;
+/// # let _ = layer;
+/// # Ok::<(), tower_recourse::Invalid>(())
+/// ```
+#[derive(Debug, Clone, Copy, Default)]
+pub struct BodyTimeoutLayer {
+    limits: Limits,
+}
+
+/// `None`: no limit.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Limits {
+    pub(super) idle: Option<Duration>,
+    pub(super) total: Option<Duration>,
+}
+
+impl BodyTimeoutLayer {
+    /// No limits.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the longest wait for one frame, the first one included. Time in which the consumer
+    /// doesn't read doesn't count.
+    ///
+    /// # Errors
+    ///
+    /// If `limit` is zero.
+    pub fn idle(mut self, limit: Duration) -> Result<Self, Invalid> {
+        self.limits.idle = Some(positive("idle", limit)?);
+        Ok(self)
+    }
+
+    /// Sets the longest time from the response's head to the end of its body.
+    ///
+    /// # Errors
+    ///
+    /// If `limit` is zero.
+    pub fn total(mut self, limit: Duration) -> Result<Self, Invalid> {
+        self.limits.total = Some(positive("total", limit)?);
+        Ok(self)
+    }
+}
+
+fn positive(field: &'static str, limit: Duration) -> Result<Duration, Invalid> {
+    if limit.is_zero() { Err(Invalid::new(field, limit, "more than 0")) } else { Ok(limit) }
+}
+
+impl<S> Layer<S> for BodyTimeoutLayer {
+    type Service = BodyTimeout<S>;
+
+    fn layer(&self, inner: S) -> BodyTimeout<S> {
+        BodyTimeout { inner, limits: self.limits }
+    }
+}
+
+/// A service whose response bodies have time limits. Made by [`BodyTimeoutLayer`].
+#[derive(Debug, Clone)]
+pub struct BodyTimeout<S> {
+    inner: S,
+    limits: Limits,
+}
+
+impl<S> BodyTimeout<S> {
+    /// The service within.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+}
+
+impl<S, Q, B> Service<Request<Q>> for BodyTimeout<S>
+where
+    S: Service<Request<Q>, Response = Response<B>>,
+    B: Body,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    type Response = Response<TimeoutBody<B>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<Q>) -> Self::Future {
+        ResponseFuture::new(self.inner.call(request), self.limits)
+    }
+}
