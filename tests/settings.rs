@@ -53,6 +53,8 @@ fn a_rule_of_failures_in_a_row_needs_one() {
         (OpenRule::consecutive(u32::MAX), "`consecutive` is 4294967295, but must be within 1..=1048575"),
     ]);
     accept([("one", OpenRule::consecutive(1)), ("the most", OpenRule::consecutive(1_048_575))]);
+    let too_long = OpenRule::consecutive(1).unwrap().lasting(Duration::MAX);
+    refuse([(too_long, "`lasting` is 18446744073709551615.999999999s, but must be at most 8.9 years")]);
 }
 
 #[test]

@@ -11,17 +11,29 @@
 //! └───────────────────────────┴──────────┴──────┴───────┴───────────────────────────┘
 //! ```
 //!
-//! Beside it lie words that carry the generation they belong to, so that none of them has to be cleared, and one that is
-//! late can't be taken for one of today: when the open time ends, the lease of the newest probe, and the time in half-open;
-//! when the ramp began; and what the probes came back with. While closed, the word of the probes counts the calls in a row that were
-//! dropped, and that of the open time says since when, if others had ended before them. Times are written *before* the word that makes them count: who sees an open
-//! circuit sees its end.
+//! The other words carry the generation that they belong to. So no word has to be cleared, and a
+//! value that was written late can't be taken for one of the present generation:
+//!
+//! | word | holds |
+//! |---|---|
+//! | `open_until` | open: the end of the open time |
+//! | `lease_until` | half-open: the newest probe's lease. Closed: the row of dropped calls |
+//! | `probes` | half-open: the probes' results. Closed: the length of the dropped row |
+//! | `failing_since` | since when calls have been failing ([`failing`]) |
+//! | `optional` | the limit of half-open, and the start of the ramp ([`optional_times`]) |
+//!
+//! Times are written *before* the word that makes them count: a thread that sees an open circuit
+//! sees the end of its open time.
 
 mod drops;
+mod failing;
+mod optional_times;
 mod stamp;
 #[cfg(all(test, not(recourse_loom)))]
 mod tests;
 
+use failing::{FailingSince, Since};
+use optional_times::OptionalTimes;
 use stamp::Stamp;
 
 use super::{
@@ -39,7 +51,7 @@ pub(crate) const GENERATION_MASK: u32 = (1 << 31) - 1;
 pub(crate) const MAX_FAILURES_IN_A_ROW: u32 = (1 << 20) - 1;
 
 /// An open time that is longer, 8.9 years, never ends.
-const LONGEST: u64 = (1 << 48) - 2;
+pub(crate) const LONGEST: u64 = (1 << 48) - 2;
 
 // Bits of the word. A phase without any is closed, a mode without any is automatic.
 const FAILURES_IN_A_ROW: u64 = MAX_FAILURES_IN_A_ROW as u64;
@@ -57,8 +69,8 @@ pub(crate) struct Cell {
     /// Half-open: until when the probes have a lease. Closed: when the row of dropped calls began. No thread that leaves the
     /// closed state writes it, unlike `open_until`: two writers of different generations would overwrite each other.
     lease_until: Stamp,
-    half_open_until: Stamp,
-    ramp_since: Stamp,
+    failing_since: FailingSince,
+    optional: OptionalTimes,
     probes: AtomicU64,
 }
 
@@ -73,8 +85,43 @@ pub(crate) struct Going<'a> {
     /// For how long every call must have been dropped for dropped calls to count as failures.
     pub(crate) silence: u64,
     pub(crate) now: &'a dyn Fn() -> u64,
-    /// For how long to open, given the word that opens it, and the counts.
-    pub(crate) open_for: &'a dyn Fn(Word, Counts) -> u64,
+    /// Whether a rule or the open time needs the time at which a row of failures began.
+    pub(crate) times_rows: bool,
+    /// For how long to open, given the word that opens it, the counts, and for how long calls have
+    /// been failing.
+    pub(crate) open_for: &'a dyn Fn(Word, Counts, u64) -> u64,
+}
+
+/// A change of state, and what led to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Transition {
+    pub(crate) word: Word,
+    pub(crate) counts: Counts,
+    /// For how long the circuit is open, in microseconds, if it has opened. `u64::MAX`: until it is
+    /// closed by hand.
+    pub(crate) open_for: u64,
+}
+
+/// The times as they were before the word was read.
+#[derive(Debug, Clone, Copy)]
+struct Before {
+    open: u64,
+    lease: u64,
+    limit: u64,
+    ramp: u64,
+    failing: u64,
+}
+
+/// What belongs to the next word and must be written before it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Times {
+    /// For how long it opens.
+    open_for: u64,
+    /// When the times began, if that was earlier than now.
+    began: Option<u64>,
+    /// Since when calls have been failing: of a word that opens the circuit, or that begins a row
+    /// of failures.
+    failing: Option<Since>,
 }
 
 /// Where a call is counted when it ends.
@@ -94,8 +141,8 @@ pub(crate) enum Ended {
     Stays,
     /// The call's generation is over; nothing changed.
     Late,
-    /// This ending changed the state to this word, because of these counts.
-    Became(Word, Counts),
+    /// This ending changed the state.
+    Became(Transition),
     /// It would have, if the mode let it.
     WouldOpen(Counts),
 }
@@ -108,8 +155,8 @@ impl Cell {
             word: AtomicU64::new(pack(word)),
             open_until: Stamp::new(),
             lease_until: Stamp::new(),
-            half_open_until: Stamp::new(),
-            ramp_since: Stamp::new(),
+            failing_since: FailingSince::new(),
+            optional: OptionalTimes::new(),
             probes: AtomicU64::new(0),
         }
     }
@@ -159,7 +206,7 @@ impl Cell {
         going: Going<'_>,
         asking: Asking,
         chance: impl FnOnce(f64) -> bool,
-        mut changed: impl FnMut(Word, Counts),
+        mut changed: impl FnMut(Transition),
     ) -> Result<u32, Refused> {
         if let Some(generation) = self.plainly_closed() {
             return Ok(generation);
@@ -185,16 +232,16 @@ impl Cell {
                     }
                 }
                 Admission::Probe(next) => {
-                    if self.step(before, word, next, going, 0) {
+                    if self.step(before, word, next, going, Times::default()) {
                         if next.generation != word.generation && word.phase == Phase::Open {
-                            changed(next, Counts::default());
+                            changed(Transition { word: next, counts: Counts::default(), open_for: 0 });
                         }
                         return Ok(next.generation);
                     }
                 }
                 Admission::Move(next) => {
-                    if let Some(counts) = self.step_aside(before, word, next, going) {
-                        changed(next, counts);
+                    if let Some(transition) = self.step_aside(before, word, next, going) {
+                        changed(transition);
                     }
                 }
             }
@@ -256,14 +303,19 @@ impl Cell {
             if let (Phase::Closed { failures_in_a_row, .. }, true) = (word.phase, ending != Ending::Dropped) {
                 counts.in_a_row = rule::row(failures_in_a_row, ending);
             }
-            let next = rule::end(going.rules, going.probing, word, ending, counts);
+            let row = self.row(before, word, ending, going);
+            let next = rule::end(going.rules, going.probing, word, ending, (counts, row.lasted));
             if next == word {
                 return Ended::Stays;
             }
-            let open_for = if next.phase == Phase::Open { (going.open_for)(next, counts) } else { 0 };
-            if self.step(before, word, next, going, open_for) {
+            let times = match next.phase {
+                Phase::Open => self.opening(before, word, next, going, (counts, row.since, None)),
+                _ => Times { failing: row.since.filter(|_| row.begins), ..Times::default() },
+            };
+            if self.step(before, word, next, going, times) {
+                let open_for = times.open_for;
                 return match next {
-                    next if next.generation != generation => Ended::Became(next, counts),
+                    next if next.generation != generation => Ended::Became(Transition { word: next, counts, open_for }),
                     next if next.streak != word.streak => Ended::WouldOpen(counts),
                     _ => Ended::Stays,
                 };
@@ -334,14 +386,14 @@ impl Cell {
     }
 
     /// Looks whether the circuit's own time is over, and moves it on if so: to this word, after probes that came to this.
-    pub(crate) fn look(&self, going: Going<'_>) -> Option<(Word, Counts)> {
+    pub(crate) fn look(&self, going: Going<'_>) -> Option<Transition> {
         let before = self.times(going, Comes::Look);
         let word = self.load();
         if let Phase::Closed { ramping: false, .. } = word.phase {
             return None;
         }
         let next = rule::look(going.probing, word, self.over(word, (going.now)(), (going.probing, going.ramp)))?;
-        self.step_aside(before, word, next, going).map(|counts| (next, counts))
+        self.step_aside(before, word, next, going)
     }
 
     /// Makes the word another one, whatever it is. Before, and after.
@@ -361,21 +413,28 @@ impl Cell {
             let before = self.times(going, Comes::Look);
             let word = self.load();
             let next = word.succeeded();
-            if next == word || self.step(before, word, next, going, 0) {
+            if next == word || self.step(before, word, next, going, Times::default()) {
                 return (word, next);
             }
         }
     }
 
-    /// Makes the word another one, whatever it is: open for so long, if it is open then. Before, and after.
-    pub(crate) fn restore(&self, going: Going<'_>, next: impl Fn(Word) -> Word, open_for: u64) -> (Word, Word) {
+    /// Makes the word another one, whatever it is. If that is open: for so long, of a circuit that
+    /// has been failing for so long. Before, and after.
+    pub(crate) fn restore(
+        &self,
+        going: Going<'_>,
+        next: impl Fn(Word) -> Word,
+        (open_for, failing_for): (u64, u64),
+    ) -> (Word, Word) {
         // What is restored as closed has been so for long.
         let going = Going { ramp: 0, ..going };
         loop {
             let before = self.times(going, Comes::End);
             let word = self.load();
             let next = next(word);
-            if self.step(before, word, next, going, open_for) {
+            let failing = Some(Since::before((going.now)(), failing_for)).filter(|_| next.state() != State::Closed);
+            if self.step(before, word, next, going, Times { open_for, began: None, failing }) {
                 return (word, next);
             }
         }
@@ -384,50 +443,61 @@ impl Cell {
     /// Makes a closed circuit count anew. If it ramps up, it goes on with that.
     pub(crate) fn renew(&self) {
         loop {
-            let before = self.ramp_since.read();
+            let before = self.optional.ramp_since();
             let word = self.load();
             let next = word.renewed();
             let since = self.ramp_began_at(word).filter(|_| matches!(next.phase, Phase::Closed { ramping: true, .. }));
-            let written = since.is_none_or(|since| self.ramp_since.extend(before, next.generation, since));
+            let written = since.is_none_or(|since| self.optional.extend_ramp_since(before, next.generation, since));
             if next == word || written && self.replace(word, next) {
                 return;
             }
         }
     }
 
-    /// From one word to the next because the circuit's own time is over. What its probes had come to, if that was a transition
-    /// and nobody else was faster.
-    fn step_aside(&self, before: [u64; 4], word: Word, next: Word, going: Going<'_>) -> Option<Counts> {
+    /// From one word to the next because the circuit's own time is over. `None` unless that was a
+    /// transition, and this thread made it.
+    fn step_aside(&self, before: Before, word: Word, next: Word, going: Going<'_>) -> Option<Transition> {
         let counts = self.probe_counts(word.generation);
-        let open_for = if next.phase == Phase::Open { (going.open_for)(next, counts) } else { 0 };
         // The time in half-open was over at its limit, whenever that is noticed.
-        let since = self.half_open_limit(word).filter(|_| matches!(word.phase, Phase::HalfOpen { .. }));
-        let stepped = self.step_since(since, before, word, next, going, open_for);
-        (stepped && next.generation != word.generation).then_some(counts)
+        let began = self.half_open_limit(word).filter(|_| matches!(word.phase, Phase::HalfOpen { .. }));
+        let times = match next.phase {
+            Phase::Open => self.opening(before, word, next, going, (counts, None, began)),
+            _ => Times { began, ..Times::default() },
+        };
+        let stepped = self.step(before, word, next, going, times);
+        let open_for = times.open_for;
+        (stepped && next.generation != word.generation).then_some(Transition { word: next, counts, open_for })
     }
 
-    /// From one word to the next, with the times that belong to it. `open_for`: if it opens. Whether nobody else was faster.
-    fn step(&self, before: [u64; 4], word: Word, next: Word, going: Going<'_>, open_for: u64) -> bool {
-        self.step_since(None, before, word, next, going, open_for)
-    }
-
-    /// The same, where the times of the next word began at an earlier time than now.
-    fn step_since(
+    /// The times of a word that opens the circuit. `row`: when the row of failures began that opens
+    /// it.
+    fn opening(
         &self,
-        since: Option<u64>,
-        before: [u64; 4],
+        before: Before,
         word: Word,
-        mut next: Word,
+        next: Word,
         going: Going<'_>,
-        open_for: u64,
-    ) -> bool {
-        let [open_before, lease_before, limit_before, ramp_before] = before;
-        let after = |time: u64| since.unwrap_or_else(|| (going.now)()).saturating_add(time);
+        (counts, row, began): (Counts, Option<Since>, Option<u64>),
+    ) -> Times {
+        let now = began.unwrap_or_else(|| (going.now)());
+        let carried_on = || failing::carried_on(before.failing).filter(|_| word.state() != State::Closed);
+        let failing = row.or_else(carried_on).unwrap_or(Since::at(now));
+        Times { open_for: (going.open_for)(next, counts, failing.elapsed(now)), began, failing: Some(failing) }
+    }
+
+    /// From one word to the next, with the times that belong to it. Whether no other thread was
+    /// faster.
+    fn step(&self, before: Before, word: Word, mut next: Word, going: Going<'_>, times: Times) -> bool {
+        let after = |time: u64| times.began.unwrap_or_else(|| (going.now)()).saturating_add(time);
         let is_new = next.generation != word.generation;
+        let failing = |since: Since| self.failing_since.extend(before.failing, next.generation, since);
+        if !times.failing.is_none_or(failing) {
+            return false;
+        }
         let written = match next.phase {
             Phase::Open => {
-                let until = if open_for > LONGEST { u64::MAX } else { after(open_for) };
-                self.open_until.extend(open_before, next.generation, until)
+                let until = if times.open_for > LONGEST { u64::MAX } else { after(times.open_for) };
+                self.open_until.extend(before.open, next.generation, until)
             }
             Phase::HalfOpen { in_flight, .. } => {
                 let is_first = match word.phase {
@@ -442,15 +512,16 @@ impl Cell {
                     }
                     _ => None,
                 };
-                if !limit.is_none_or(|until| self.half_open_until.extend(limit_before, next.generation, until)) {
+                let extend = |until| self.optional.extend_half_open_until(before.limit, next.generation, until);
+                if !limit.is_none_or(extend) {
                     return false;
                 }
                 let ends = matches!(word.phase, Phase::HalfOpen { in_flight: had, .. } if had >= in_flight && !is_new);
-                ends || in_flight == 0 || self.lease_until.extend(lease_before, next.generation, after(going.lease))
+                ends || in_flight == 0 || self.lease_until.extend(before.lease, next.generation, after(going.lease))
             }
             Phase::Closed { .. } if is_new && going.ramp > 0 && word.mode == Mode::Auto => {
                 next = next.ramping();
-                self.ramp_since.extend(ramp_before, next.generation, after(0))
+                self.optional.extend_ramp_since(before.ramp, next.generation, after(0))
             }
             Phase::Closed { .. } => true,
         };
@@ -458,15 +529,17 @@ impl Cell {
     }
 
     /// The times that may be written by what comes next, as they are before the word is read.
-    fn times(&self, going: Going<'_>, comes: Comes) -> [u64; 4] {
+    fn times(&self, going: Going<'_>, comes: Comes) -> Before {
         let limited = going.probing.limit.is_some();
-        let read = |stamp: &Stamp, wanted: bool| if wanted { stamp.read() } else { 0 };
-        [
-            read(&self.open_until, comes == Comes::End || limited),
-            read(&self.lease_until, comes == Comes::Admission),
-            read(&self.half_open_until, limited),
-            read(&self.ramp_since, going.ramp > 0),
-        ]
+        let opens = comes == Comes::End || limited;
+        let read = |wanted: bool, stamp: &dyn Fn() -> u64| if wanted { stamp() } else { 0 };
+        Before {
+            open: read(opens, &|| self.open_until.read()),
+            lease: read(comes == Comes::Admission, &|| self.lease_until.read()),
+            limit: read(limited, &|| self.optional.half_open_until()),
+            ramp: read(going.ramp > 0, &|| self.optional.ramp_since()),
+            failing: read(opens, &|| self.failing_since.read()),
+        }
     }
 
     fn over(&self, word: Word, now: u64, (probing, ramp): (&Probing, u64)) -> Over {
@@ -503,23 +576,25 @@ impl Cell {
     /// When the ramp began. Who makes the circuit count anew goes on with the same time, and may lose the word to a call that
     /// ends just then: so it doesn't matter which of the two generations it is written for.
     fn ramp_began_at(&self, word: Word) -> Option<u64> {
-        let since = self.ramp_since.read();
+        let since = self.optional.ramp_since();
         Stamp::time(since, word.generation).or_else(|| Stamp::time(since, word.next_generation()))
     }
 
     /// Until when a circuit may be half-open. The next round goes on with the same time, so it doesn't matter which of the
     /// two has written it.
     fn half_open_limit(&self, word: Word) -> Option<u64> {
-        let limit = self.half_open_until.read();
+        let limit = self.optional.half_open_until();
         Stamp::time(limit, word.generation).or_else(|| Stamp::time(limit, word.next_generation()))
     }
 
     /// Begins to work for another circuit, whose time begins at 0, and says with which generation. The times of the one before,
     /// counted from another beginning, would come up again after as many generations as their tags can tell apart.
     pub(crate) fn begin(&self) -> u32 {
-        for stamp in [&self.open_until, &self.lease_until, &self.half_open_until, &self.ramp_since] {
+        for stamp in [&self.open_until, &self.lease_until] {
             stamp.clear();
         }
+        self.failing_since.clear();
+        self.optional.clear();
         let generation = self.load().generation;
         forget_what_comes_round(&self.probes, generation);
         generation

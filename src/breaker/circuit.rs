@@ -2,6 +2,7 @@ use std::{convert::Infallible, fmt, sync::Arc, task::Poll, time::Duration};
 
 use super::{
     BreakerConfig, BreakerError, Permit, Rejection, State, Stats,
+    cell::Transition,
     config::Settings,
     future::{AtOnce, Judge},
     refused::Refused,
@@ -116,7 +117,7 @@ impl<C> Circuit<C> {
                     going,
                     asking,
                     |share| tenant.chance(&settings, share),
-                    |word, counts| changes.push((word, counts)),
+                    |transition| changes.push(transition),
                 )
             })
         });
@@ -129,9 +130,9 @@ impl<C> Circuit<C> {
             }
             Err(refused) => Err(refused),
         };
-        for &(word, counts) in &changes {
+        for &transition in &changes {
             tenant.totals.transitions.add();
-            tenant.tell_of(&settings, word, counts, None);
+            tenant.tell_of(&settings, transition);
         }
         let mut permit = permit.map_err(|refused| self.rejection(&settings, refused))?;
         permit.blame(true);
@@ -443,7 +444,8 @@ impl<C> Circuit<C> {
         let tenant = &*self.tenant;
         if before.state() != after.state() {
             tenant.totals.transitions.add();
-            tenant.tell_of(&tenant.settings.load(), after, Counts::default(), None);
+            let transition = Transition { word: after, counts: Counts::default(), open_for: u64::MAX };
+            tenant.tell_of(&tenant.settings.load(), transition);
         }
     }
 
@@ -454,9 +456,9 @@ impl<C> Circuit<C> {
             return;
         }
         let settings = tenant.settings.load();
-        while let Some((word, counts)) = tenant.going(&settings, None, |going| tenant.core.cell.look(going)) {
+        while let Some(transition) = tenant.going(&settings, None, |going| tenant.core.cell.look(going)) {
             tenant.totals.transitions.add();
-            tenant.tell_of(&settings, word, counts, None);
+            tenant.tell_of(&settings, transition);
         }
     }
 

@@ -124,6 +124,11 @@ impl Settings {
         }
     }
 
+    /// Whether a rule or the open time needs the time at which a row of failures began.
+    pub(super) fn times_rows(&self) -> bool {
+        self.rules.consecutive.is_some_and(|rule| rule.lasting > 0) || self.open_for.needs_failing_time()
+    }
+
     /// With how many failures in the window a good call may open the circuit, if there is one window, and a clock that it knows; otherwise 0.
     pub(super) fn opens_from(&self) -> u32 {
         let is_alone = matches!(self.shape, Shape { slow: Span::None, requests: Span::None, .. });
@@ -156,7 +161,8 @@ impl Default for BreakerConfig {
             seed: None,
         };
         let five = NonZeroU32::MIN.saturating_add(4);
-        Self { settings: Arc::new(settings), classifier: Errors }.open_when(OpenRule::Consecutive(five))
+        Self { settings: Arc::new(settings), classifier: Errors }
+            .open_when(OpenRule::Consecutive { failures: five, lasting: Duration::ZERO })
     }
 }
 

@@ -26,9 +26,9 @@ use std::sync::Arc;
 
 use super::{
     State,
-    cell::{Cell, Counting, Ended, Going},
+    cell::{Cell, Counting, Ended, Going, Transition},
     refused::Refused,
-    rule::{Asking, Ending, Phase, ProbeVerdict, Probing, Rules, Share, Word},
+    rule::{Asking, Consecutive, Ending, Phase, ProbeVerdict, Probing, Rules, Share, Word},
     window::{Alone, Counts, Shape, Slices, Span, Window},
 };
 use crate::{Ratio, sync::check};
@@ -55,6 +55,8 @@ struct Bench {
     rules: Rules,
     probing: Probing,
     ramp: u64,
+    /// The open time is longer by the failing time, then.
+    times_rows: bool,
 }
 
 impl Bench {
@@ -62,7 +64,7 @@ impl Bench {
     fn closed(rules: Rules) -> Self {
         let calls = |share: Option<Share>| share.map_or(Span::None, |share| Span::Calls(share.minimum as u16));
         let shape = Shape { failures: calls(rules.failing), slow: calls(rules.slow), requests: Span::None };
-        Self { cell: Cell::new(), window: Window::new(shape), rules, probing: ONE_PROBE, ramp: 0 }
+        Self { cell: Cell::new(), window: Window::new(shape), rules, probing: ONE_PROBE, ramp: 0, times_rows: false }
     }
 
     /// Open since time 0 and until [`OPEN_FOR`], in generation 1.
@@ -83,7 +85,7 @@ impl Bench {
 
     fn admit(&self, now: u64) -> Result<Admitted, Refused> {
         let mut half_opened = false;
-        let told = |word: Word, _| half_opened = matches!(word.phase, Phase::HalfOpen { .. });
+        let told = |told: Transition| half_opened = matches!(told.word.phase, Phase::HalfOpen { .. });
         let admitted = self.going(now, |going| self.cell.admit(going, Asking::Request, |_| true, told));
         admitted.map(|generation| Admitted { generation, half_opened })
     }
@@ -101,7 +103,8 @@ impl Bench {
             ramp: self.ramp,
             silence: SILENCE,
             now: &|| now,
-            open_for: &|_, _| OPEN_FOR,
+            times_rows: self.times_rows,
+            open_for: &|_, _, failing_for| OPEN_FOR + if self.times_rows { failing_for } else { 0 },
         })
     }
 
@@ -121,7 +124,7 @@ impl Bench {
             asked.set(Some(share));
             true
         };
-        let _ = self.going(now, |going| self.cell.admit(going, Asking::Request, chance, |_, _| {}));
+        let _ = self.going(now, |going| self.cell.admit(going, Asking::Request, chance, |_| {}));
         asked.get()
     }
 
@@ -184,7 +187,7 @@ fn bounded(stops: usize, model: impl Fn() + Sync + Send + Copy + 'static) {
 }
 
 fn consecutive(failures: u32) -> Rules {
-    Rules { consecutive: Some(failures), ..Rules::default() }
+    Rules { consecutive: Some(Consecutive { failures, lasting: 0 }), ..Rules::default() }
 }
 
 /// Opens when half of the last `calls` have failed.

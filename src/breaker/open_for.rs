@@ -11,6 +11,7 @@ use crate::{Invalid, Ratio, random};
 /// | [`fixed`](Self::fixed) | refused | none | yes |
 /// | [`growing`](Self::growing) | 2 unless set | 5 minutes | yes |
 /// | [`stepwise`](Self::stepwise) | refused | 5 minutes | yes |
+/// | [`share_of_failing_time`](Self::share_of_failing_time) | refused | 2 s | yes |
 /// | [`by`](Self::by) a function | refused | none | yes |
 /// | [`until_reset`](Self::until_reset) | refused | none | none, but of a `max` |
 ///
@@ -33,6 +34,8 @@ pub struct OpenFor {
     /// The first opening's time.
     base: Duration,
     growth: Growth,
+    /// The shortest time of a share of the failing time.
+    min: Duration,
     /// The longest time, if one was given.
     max: Option<Duration>,
     jitter: Option<Ratio>,
@@ -48,6 +51,10 @@ pub struct Opening {
     pub in_a_row: u32,
     /// The share of failures in the window, or among the probes; `None` if no rule asks for a window.
     pub failing: Option<f64>,
+    /// For how long calls have been failing: since the first failure of the row that opened the
+    /// circuit, across all openings until it closes. Zero at the first opening if no call of that
+    /// row failed before, as where a window opened the circuit.
+    pub failing_for: Duration,
     /// The delay that the failure which opens it asked for.
     pub(crate) asked: Option<Duration>,
 }
@@ -59,6 +66,8 @@ enum Growth {
     Factor(f64),
     /// The k-th opening in a row lasts k times the base.
     Linear,
+    /// This much of the time for which calls have been failing.
+    OfFailingTime(Ratio),
     By(Arc<dyn Fn(Opening) -> Duration + Send + Sync>),
 }
 
@@ -76,6 +85,33 @@ impl OpenFor {
     /// The k-th opening in a row lasts k × `base`; at most 5 minutes. This is how Envoy ejects hosts.
     pub const fn stepwise(base: Duration) -> Self {
         Self::new(base, Growth::Linear)
+    }
+
+    /// This share of the time for which calls have been failing: from the first failure of the row
+    /// that opened the circuit until this opening. At least 100 ms unless [`min`](Self::min) is
+    /// set, and at most 2 s unless [`max`](Self::max) is set.
+    ///
+    /// After a fault, the circuit stays open for about this share of the fault's duration at most.
+    /// So a short fault stays short, and a long one causes few probes. The time is measured across
+    /// all openings until the circuit closes. If a window opens the circuit, it is measured from
+    /// the failures in a row before that, if there are any, and otherwise from the opening.
+    ///
+    /// The first failure of a row reads the clock and writes one word for this; a success does
+    /// neither.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_recourse::{Ratio, breaker::OpenFor};
+    ///
+    /// // An upstream that has been failing for 10 s is tried again after 1 s; for 30 s, after 2 s.
+    /// let open_for = OpenFor::share_of_failing_time(Ratio::percent(10)?);
+    /// assert_eq!(open_for.base(), Duration::from_millis(100));
+    /// # Ok::<(), tower_recourse::Invalid>(())
+    /// ```
+    pub const fn share_of_failing_time(share: Ratio) -> Self {
+        let mut open_for = Self::new(Self::SHORTEST_SHARE, Growth::OfFailingTime(share));
+        open_for.min = Self::SHORTEST_SHARE;
+        open_for
     }
 
     /// Until it is [reset](super::Circuit::reset), or a success is [reported](super::Circuit::report_success): for failures
@@ -96,14 +132,22 @@ impl OpenFor {
     /// # let _ = open_for;
     /// ```
     pub fn by(time: impl Fn(Opening) -> Duration + Send + Sync + 'static) -> Self {
-        let first = time(Opening { in_a_row: 1, failing: None, asked: None });
+        let first = time(Opening { in_a_row: 1, failing: None, failing_for: Duration::ZERO, asked: None });
         Self::new(first, Growth::By(Arc::new(time)))
     }
 
     const FIVE_MINUTES: Duration = Duration::from_secs(300);
 
+    /// Recovery from the shortest faults is noticed within this time, and an upstream gets at most
+    /// ten probes a second.
+    const SHORTEST_SHARE: Duration = Duration::from_millis(100);
+
+    /// Recovery from the longest faults is noticed within this time. A longer one would save an
+    /// upstream less than one probe per second.
+    const LONGEST_SHARE: Duration = Duration::from_secs(2);
+
     const fn new(base: Duration, growth: Growth) -> Self {
-        Self { base, growth, max: None, jitter: None, asked_max: None }
+        Self { base, growth, min: Duration::ZERO, max: None, jitter: None, asked_max: None }
     }
 
     /// Opens for as long as the failure that opens it asks, if it does ([`Verdict::retry_after`](crate::Verdict::retry_after)), but
@@ -133,6 +177,23 @@ impl OpenFor {
         }
     }
 
+    /// The shortest time of a [share of the failing time](Self::share_of_failing_time), before
+    /// jitter. 100 ms unless set. A shorter [`max`](Self::max) that is set later wins.
+    ///
+    /// # Errors
+    ///
+    /// If `min` is more than the longest time, which is 2 s unless `max` was set before, or the
+    /// time isn't a share of the failing time.
+    pub fn min(self, min: Duration) -> Result<Self, Invalid> {
+        match self.growth {
+            Growth::OfFailingTime(_) if min > self.longest() => {
+                Err(Invalid::new("min", min, "at most the longest time"))
+            }
+            Growth::OfFailingTime(_) => Ok(Self { base: min, min, ..self }),
+            _ => Err(Invalid::new("min", min, "that of a share of the failing time")),
+        }
+    }
+
     /// The longest that it stays open, whoever says so and jitter included: with [`until_reset`](Self::until_reset) too, it is tried again
     /// after this time.
     pub const fn max(mut self, max: Duration) -> Self {
@@ -140,8 +201,10 @@ impl OpenFor {
         self
     }
 
-    /// Each time is longer or shorter by up to this share at random, so that many clients of one service don't come
-    /// back at the same moment.
+    /// Each time is longer or shorter by up to this share at random, so that many clients of one
+    /// service don't come back at the same moment. A [share of the failing
+    /// time](Self::share_of_failing_time) is then at most `max / (1 + jitter)` before jitter, so
+    /// that jitter also spreads the longest times.
     pub const fn jitter(mut self, jitter: Ratio) -> Self {
         self.jitter = Some(jitter);
         self
@@ -167,11 +230,12 @@ impl OpenFor {
             Growth::By(time) => time(opening),
             Growth::None => self.base,
             Growth::Linear => self.base.saturating_mul(streak),
+            Growth::OfFailingTime(share) => times(opening.failing_for, share.as_f64()).max(self.min),
             // Without this, nothing times infinity is not a number, and would pass for an overflow.
             Growth::Factor(_) if self.base.is_zero() => Duration::ZERO,
             Growth::Factor(factor) => times(self.base, factor.powi(before)),
         };
-        let capped = grown.min(self.longest());
+        let capped = grown.min(self.longest_mean());
         match self.jitter {
             // For ever is for ever.
             Some(share) if capped < Duration::MAX => {
@@ -186,8 +250,24 @@ impl OpenFor {
         match (self.max, &self.growth) {
             (Some(max), _) => max,
             (None, Growth::Factor(_) | Growth::Linear) => Self::FIVE_MINUTES,
+            (None, Growth::OfFailingTime(_)) => Self::LONGEST_SHARE,
             (None, Growth::None | Growth::By(_)) => Duration::MAX,
         }
+    }
+
+    /// The longest time before jitter. A share of the failing time reaches the longest time in
+    /// every long fault. Jitter must still spread the clients then, so it needs room below the
+    /// longest time.
+    fn longest_mean(&self) -> Duration {
+        match (&self.growth, self.jitter) {
+            (Growth::OfFailingTime(_), Some(share)) => times(self.longest(), 1.0 / (1.0 + share.as_f64())),
+            _ => self.longest(),
+        }
+    }
+
+    /// Whether the time depends on for how long calls have been failing.
+    pub(crate) const fn needs_failing_time(&self) -> bool {
+        matches!(self.growth, Growth::OfFailingTime(_) | Growth::By(_))
     }
 }
 
@@ -202,6 +282,7 @@ impl fmt::Debug for Growth {
             Self::None => f.write_str("none"),
             Self::Factor(factor) => write!(f, "times {factor}"),
             Self::Linear => f.write_str("linear"),
+            Self::OfFailingTime(share) => write!(f, "{share:?} of the failing time"),
             Self::By(_) => f.write_str("by a function"),
         }
     }

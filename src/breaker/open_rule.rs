@@ -2,9 +2,10 @@ use std::{fmt, num::NonZeroU32, sync::Arc, time::Duration};
 
 use super::{
     Window,
-    cell::MAX_FAILURES_IN_A_ROW,
+    cell::{LONGEST, MAX_FAILURES_IN_A_ROW},
     config::Settings,
-    rule::{Custom, Share},
+    rule::{Consecutive, Custom, Share},
+    slab::micros,
     stats::WindowStats,
     window::Span,
 };
@@ -23,9 +24,18 @@ use crate::{Invalid, Ratio};
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum OpenRule {
-    /// So many failures in a row. Calls judged neutral, and dropped ones, neither count nor break the row. No more than 1,048,575 are
-    /// counted, so a larger number means that many; [`consecutive`](Self::consecutive) refuses it.
-    Consecutive(NonZeroU32),
+    /// So many failures in a row, over so much time. Calls judged neutral, and dropped ones,
+    /// neither count nor break the row. [`consecutive`](Self::consecutive) and
+    /// [`lasting`](Self::lasting) make it and check its numbers.
+    Consecutive {
+        /// At least so many. No more than 1,048,575 are counted, so a larger number means that
+        /// many.
+        failures: NonZeroU32,
+        /// The circuit opens at the end of a failed call if the first failure of the row ended at
+        /// least this long ago. Zero: no matter how long ago. With more than 8.9 years it never
+        /// opens.
+        lasting: Duration,
+    },
     /// This share or more of the window's calls failed.
     Ratio {
         /// The share. With 0, one of them is enough.
@@ -122,7 +132,8 @@ impl Throttle {
 }
 
 impl OpenRule {
-    /// [`OpenRule::Consecutive`] from a plain number.
+    /// [`OpenRule::Consecutive`] from a plain number. However long the row has lasted, unless
+    /// [`lasting`](Self::lasting) is set.
     ///
     /// # Errors
     ///
@@ -130,8 +141,50 @@ impl OpenRule {
     pub fn consecutive(failures: u32) -> Result<Self, Invalid> {
         NonZeroU32::new(failures)
             .filter(|failures| failures.get() <= MAX_FAILURES_IN_A_ROW)
-            .map(Self::Consecutive)
+            .map(|failures| Self::Consecutive { failures, lasting: Duration::ZERO })
             .ok_or_else(|| Invalid::new("consecutive", failures, "within 1..=1048575"))
+    }
+
+    /// Opens only once the row of failures has lasted for this long: a short fault that hits many
+    /// calls at once doesn't open the circuit.
+    ///
+    /// The circuit opens at the end of a failed call. The row lasts from the end of its first
+    /// failure, so a row of one failure has lasted for no time. Calls that are
+    /// [dropped](super::Dropped::FailureIfAll) open the circuit once their row has lasted for this
+    /// long, too.
+    ///
+    /// The first failure of a row reads the clock and writes one word; each further failure reads
+    /// the clock. A success does neither.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_recourse::{BreakerConfig, Circuit, State, breaker::OpenRule, time::ManualClock};
+    ///
+    /// let clock = ManualClock::new();
+    /// let rule = OpenRule::consecutive(5)?.lasting(Duration::from_millis(500))?;
+    /// let circuit = Circuit::new(BreakerConfig::default().open_when(rule).clock(clock.clone()));
+    ///
+    /// for _ in 0..100 {
+    ///     circuit.admit()?.failure();
+    /// }
+    /// assert_eq!(circuit.state(), State::Closed, "a hundred calls failed, but within an instant");
+    /// clock.advance(Duration::from_millis(500));
+    /// circuit.admit()?.failure();
+    /// assert_eq!(circuit.state(), State::Open);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the rule isn't [`Consecutive`](Self::Consecutive), or `time` is more than 8.9 years.
+    pub fn lasting(self, time: Duration) -> Result<Self, Invalid> {
+        match self {
+            Self::Consecutive { failures, .. } if micros(time) <= LONGEST => {
+                Ok(Self::Consecutive { failures, lasting: time })
+            }
+            Self::Consecutive { .. } => Err(Invalid::new("lasting", time, "at most 8.9 years")),
+            _ => Err(Invalid::new("lasting", time, "that of a rule for consecutive failures")),
+        }
     }
 
     /// [`OpenRule::Custom`] from a closure.
@@ -142,8 +195,9 @@ impl OpenRule {
     pub(crate) fn add_to(self, settings: &mut Settings) {
         let Settings { rules, shape, slow_after, throttle, .. } = settings;
         match self {
-            Self::Consecutive(failures) => {
-                rules.consecutive = Some(failures.get().min(MAX_FAILURES_IN_A_ROW));
+            Self::Consecutive { failures, lasting } => {
+                let failures = failures.get().min(MAX_FAILURES_IN_A_ROW);
+                rules.consecutive = Some(Consecutive { failures, lasting: micros(lasting) });
             }
             Self::Ratio { failing, window } => {
                 rules.failing = Some(Share { at_least: failing, minimum: window.minimum });
@@ -177,7 +231,8 @@ impl OpenRule {
 impl fmt::Debug for OpenRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Consecutive(failures) => write!(f, "Consecutive({failures})"),
+            Self::Consecutive { failures, lasting } if lasting.is_zero() => write!(f, "Consecutive({failures})"),
+            Self::Consecutive { failures, lasting } => write!(f, "Consecutive({failures} lasting {lasting:?})"),
             Self::Ratio { failing, window } => write!(f, "Ratio({failing:?} of {window:?})"),
             Self::Slow { longer_than, share, window } => {
                 write!(f, "Slow({share:?} over {longer_than:?} of {window:?})")

@@ -241,7 +241,7 @@ impl Permit {
             settings.observers.tell(Event::CallFailed { name: tenant.name(&settings) });
         }
         match ended {
-            Ended::Became(word, counts) => tenant.tell_of(&settings, word, counts, asked),
+            Ended::Became(transition) => tenant.tell_of(&settings, transition),
             Ended::WouldOpen(counts) => tenant.tell_would_open(&settings, counts),
             Ended::Stays | Ended::Late => {}
         }

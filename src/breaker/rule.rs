@@ -15,10 +15,17 @@ use crate::Ratio;
 /// When a closed circuit opens. Several rules can stand together; the first that says so opens.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Rules {
-    pub(crate) consecutive: Option<u32>,
+    pub(crate) consecutive: Option<Consecutive>,
     pub(crate) failing: Option<Share>,
     pub(crate) slow: Option<Share>,
     pub(crate) custom: Option<Custom>,
+}
+
+/// So many failures in a row, of which the first ended at least so many microseconds ago.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Consecutive {
+    pub(crate) failures: u32,
+    pub(crate) lasting: u64,
 }
 
 /// A rule of the user's own, over what the window holds once there are enough calls in it.
@@ -187,9 +194,16 @@ pub(crate) fn look(probing: &Probing, word: Word, over: Over) -> Option<Word> {
     }
 }
 
-/// The word after a call of its own generation ended. `counts`: of the window while closed, of the probes while half-open,
-/// this ending included.
-pub(crate) fn end(rules: &Rules, probing: &Probing, word: Word, ending: Ending, counts: Counts) -> Word {
+/// The word after a call of its own generation ended. `counts`: of the window while closed, of the
+/// probes while half-open, this ending included. `lasted`: for how many microseconds the row of
+/// failures, or of dropped calls, has lasted.
+pub(crate) fn end(
+    rules: &Rules,
+    probing: &Probing,
+    word: Word,
+    ending: Ending,
+    (counts, lasted): (Counts, u64),
+) -> Word {
     match word.phase {
         Phase::Closed { failures_in_a_row, ramping } => {
             if ending == Ending::Neither {
@@ -201,8 +215,8 @@ pub(crate) fn end(rules: &Rules, probing: &Probing, word: Word, ending: Ending, 
             let opens = match ending {
                 Ending::Neutral => false,
                 // As if these were all the calls that there are.
-                Ending::Dropped => counts.calls >= ALL_DROPPED && rules.open(counts.in_a_row, counts),
-                _ => rules.open(failures_in_a_row, counts),
+                Ending::Dropped => counts.calls >= ALL_DROPPED && rules.open((counts.in_a_row, lasted), counts),
+                _ => rules.open((failures_in_a_row, lasted), counts),
             };
             match word.mode {
                 Mode::Auto if opens => word.open(),
@@ -246,8 +260,8 @@ pub(crate) fn row(failures_in_a_row: u32, ending: Ending) -> u32 {
 }
 
 impl Rules {
-    fn open(&self, failures_in_a_row: u32, counts: Counts) -> bool {
-        self.consecutive.is_some_and(|limit| failures_in_a_row >= limit)
+    fn open(&self, (failures_in_a_row, lasted): (u32, u64), counts: Counts) -> bool {
+        self.consecutive.is_some_and(|rule| failures_in_a_row >= rule.failures && lasted >= rule.lasting)
             || self.failing.is_some_and(|share| share.is_reached_by(counts.failures, counts.calls))
             || self.slow.is_some_and(|share| share.is_reached_by(counts.slow, counts.timed))
             || self.custom.as_ref().is_some_and(|custom| custom.opens(failures_in_a_row, counts))

@@ -159,6 +159,9 @@ impl Tenant {
                 core.replace_window(replacement);
             }
             core.flags.store(flags.0, Ordering::Release);
+            if settings.times_rows() && !former.times_rows() {
+                core.cell.begin_row(self.now(&settings));
+            }
             if counts_anew {
                 core.cell.renew();
             } else if settings.rules != former.rules || settings.slow_after != former.slow_after {
@@ -217,7 +220,8 @@ impl Tenant {
             ramp: micros(settings.ramp),
             silence: settings.silence(),
             now: &|| self.now(settings),
-            open_for: &|word, counts| micros(self.open_time(settings, word, counts, asked)),
+            times_rows: settings.times_rows(),
+            open_for: &|word, counts, failing_for| micros(self.open_time(settings, word, (counts, failing_for), asked)),
         })
     }
 
@@ -228,19 +232,21 @@ impl Tenant {
         random::unit(&mut random::generator(self.seed(settings), turn.into())) < probability
     }
 
-    /// For how long this word opens the circuit: the same for everybody who asks.
-    pub(crate) fn open_time(
+    /// For how long this word opens the circuit.
+    fn open_time(
         &self,
         settings: &Settings,
         word: Word,
-        counts: Counts,
+        (counts, failing_for): (Counts, u64),
         asked: Option<Duration>,
     ) -> Duration {
         let failing = (counts.calls > 0).then(|| f64::from(counts.failures) / f64::from(counts.calls));
         // Memory that was used before doesn't begin with generation 0.
         let age = word.generation.wrapping_sub(self.since) & cell::GENERATION_MASK;
         let mut generator = random::generator(!self.seed(settings), age.into());
-        settings.open_for.time(Opening { in_a_row: word.streak.into(), failing, asked }, &mut generator)
+        let failing_for = Duration::from_micros(failing_for);
+        let opening = Opening { in_a_row: word.streak.into(), failing, failing_for, asked };
+        settings.open_for.time(opening, &mut generator)
     }
 }
 

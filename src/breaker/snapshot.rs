@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::{
     Circuit,
-    cell::MAX_FAILURES_IN_A_ROW,
+    cell::{MAX_FAILURES_IN_A_ROW, Transition},
     rule::{Phase, Word},
     slab::micros,
     state::{Mode, State},
@@ -30,6 +30,10 @@ pub struct Snapshot {
     pub openings_in_a_row: u32,
     /// While open: how much of the open time was left. `None` if it is open until somebody closes it, or isn't open.
     pub open_for: Option<Duration>,
+    /// While open or half-open: for how long calls had been failing, from the first failure of the
+    /// row that opened the circuit. `None` while closed, if the circuit was forced open, or in a
+    /// snapshot of an earlier version of this crate.
+    pub failing_for: Option<Duration>,
 }
 
 impl<C> Circuit<C> {
@@ -37,12 +41,12 @@ impl<C> Circuit<C> {
     /// no time left.
     pub fn snapshot(&self) -> Snapshot {
         let cell = &self.tenant.core.cell;
-        let (word, until) = loop {
+        let (word, until, failing_since) = loop {
             let word = cell.load();
-            let until = cell.moves_on_at(word);
-            // The time is another word's if it was changed in between.
+            let (until, failing_since) = (cell.moves_on_at(word), cell.failing_since());
+            // The times are another word's if it was changed in between.
             if cell.load() == word {
-                break (word, until);
+                break (word, until, failing_since);
             }
         };
         let now = self.tenant.now(&self.tenant.settings.load());
@@ -58,6 +62,9 @@ impl<C> Circuit<C> {
             open_for: until
                 .filter(|&until| is_open && until < u64::MAX)
                 .map(|until| Duration::from_micros(until.saturating_sub(now))),
+            failing_for: failing_since
+                .filter(|_| word.state() != State::Closed && word.mode == Mode::Auto)
+                .map(|since| Duration::from_micros(since.elapsed(now))),
         }
     }
 
@@ -72,14 +79,19 @@ impl<C> Circuit<C> {
     /// | closed | closed, with as many failures in a row |
     /// | steered by a mode | in that mode |
     ///
+    /// A circuit that isn't closed goes on with the time for which calls have been failing,
+    /// `elapsed` included. The row of failures of a closed one begins to
+    /// [last](super::OpenRule::lasting) at its next failure.
+    ///
     /// The time left is never more than it was, whatever `elapsed` says. What was counted before is forgotten, calls on their way no
     /// longer count, and observers are told what has changed.
     pub fn restore(&self, snapshot: &Snapshot, elapsed: Duration) {
         let tenant = &*self.tenant;
         let settings = tenant.settings.load();
         let left = snapshot.open_for.map_or(Duration::MAX, |left| left.saturating_sub(elapsed));
+        let failing_for = micros(snapshot.failing_for.unwrap_or_default().saturating_add(elapsed));
         let (before, after) = tenant.going(&settings, None, |going| {
-            tenant.core.cell.restore(going, |word| word.restored(snapshot, left), micros(left))
+            tenant.core.cell.restore(going, |word| word.restored(snapshot, left), (micros(left), failing_for))
         });
         let name = tenant.name(&settings);
         if before.state() != after.state() {
@@ -95,7 +107,10 @@ impl<C> Circuit<C> {
                     failures: 0,
                     slow: 0,
                 }),
-                _ => tenant.tell_of(&settings, after, Counts::default(), None),
+                _ => {
+                    let transition = Transition { word: after, counts: Counts::default(), open_for: u64::MAX };
+                    tenant.tell_of(&settings, transition);
+                }
             }
         }
         if before.mode != after.mode {

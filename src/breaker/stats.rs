@@ -63,7 +63,7 @@ impl Stats {
             state: word.state(),
             mode: word.mode,
             failures_in_a_row,
-            threshold: settings.rules.consecutive,
+            threshold: settings.rules.consecutive.map(|rule| rule.failures),
             open_for: settings.open_for.base(),
             openings_in_a_row: if word.state() == State::Closed { 0 } else { word.streak.into() },
             retry_in,

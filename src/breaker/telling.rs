@@ -2,13 +2,7 @@
 
 use std::time::Duration;
 
-use super::{
-    config::Settings,
-    rule::{Phase, Word},
-    slab::Tenant,
-    state::Mode,
-    window::Counts,
-};
+use super::{cell::Transition, config::Settings, rule::Phase, slab::Tenant, state::Mode, window::Counts};
 use crate::{Name, observe::Event};
 
 impl Tenant {
@@ -16,16 +10,16 @@ impl Tenant {
         self.own_name.as_deref().unwrap_or(&settings.name)
     }
 
-    /// That the circuit has become this, and is counted already.
-    pub(crate) fn tell_of(&self, settings: &Settings, word: Word, counts: Counts, asked: Option<Duration>) {
+    /// Emits the event of a transition that is counted already.
+    pub(crate) fn tell_of(&self, settings: &Settings, Transition { word, counts, open_for }: Transition) {
         let name = self.name(settings);
         let (calls, failures) = counted(counts);
         settings.observers.tell(match word.phase {
             Phase::Open => Event::CircuitOpened {
                 name,
-                open_for: match word.mode {
-                    Mode::ForcedOpen => Duration::MAX,
-                    _ => self.open_time(settings, word, counts, asked),
+                open_for: match (word.mode, open_for) {
+                    (Mode::ForcedOpen, _) | (_, u64::MAX) => Duration::MAX,
+                    (_, micros) => Duration::from_micros(micros),
                 },
                 openings_in_a_row: word.streak.into(),
                 failures_in_a_row: counts.in_a_row,

@@ -31,12 +31,16 @@ impl Stamp {
 
     /// What was read, if it is of `generation`. Never is `u64::MAX`.
     pub(super) fn time(stamp: u64, generation: u32) -> Option<u64> {
-        let time = match stamp & Self::TIME {
+        (stamp >> Self::TIME_BITS == tag(generation)).then_some(Self::any_time(stamp))
+    }
+
+    /// The time that was read, of whichever generation.
+    pub(super) fn any_time(stamp: u64) -> u64 {
+        match stamp & Self::TIME {
             Self::TIME => u64::MAX,
             time if time & Self::IN_MILLIS != 0 => (time ^ Self::IN_MILLIS) * 1_000,
             micros => micros,
-        };
-        (stamp >> Self::TIME_BITS == tag(generation)).then_some(time)
+        }
     }
 
     pub(super) fn read(&self) -> u64 {

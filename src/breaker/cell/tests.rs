@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::State;
-use crate::breaker::rule::ProbeVerdict;
+use crate::breaker::rule::{Consecutive, ProbeVerdict};
 
 const ONE_PROBE: Probing = Probing::new(1, ProbeVerdict::Successes(1));
 
@@ -17,16 +17,17 @@ fn going<T>(
     (now, lease, open_for): (u64, u64, u64),
     with: impl FnOnce(Going<'_>) -> T,
 ) -> T {
-    with(Going { rules, probing, lease, ramp: 0, silence: 0, now: &|| now, open_for: &|_, _| open_for })
+    let open_for = &|_, _, _| open_for;
+    with(Going { rules, probing, lease, ramp: 0, silence: 0, times_rows: false, now: &|| now, open_for })
 }
 
 fn admit(cell: &Cell, probing: &Probing, now: u64, lease: u64) -> Result<u32, Refused> {
     let rules = Rules::default();
-    going((&rules, probing), (now, lease, 0), |going| cell.admit(going, Asking::Request, |_| true, |_, _| {}))
+    going((&rules, probing), (now, lease, 0), |going| cell.admit(going, Asking::Request, |_| true, |_| {}))
 }
 
 fn consecutive(failures: u32) -> Rules {
-    Rules { consecutive: Some(failures), ..Rules::default() }
+    Rules { consecutive: Some(Consecutive { failures, lasting: 0 }), ..Rules::default() }
 }
 
 fn any_phase() -> impl Strategy<Value = Phase> {
@@ -207,9 +208,10 @@ fn chance_has_no_say_when_the_ramp_is_over() {
             ramp: 20,
             silence: 0,
             now: &clock,
-            open_for: &|_, _| 0,
+            times_rows: false,
+            open_for: &|_, _, _| 0,
         };
-        let generation = cell.admit(ramp, Asking::Request, chance, |_, _| {}).unwrap();
+        let generation = cell.admit(ramp, Asking::Request, chance, |_| {}).unwrap();
         cell.end(ramp, Counting::Nowhere, generation, (Ending::Success, None));
         asked.get()
     };

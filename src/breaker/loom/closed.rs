@@ -87,8 +87,8 @@ fn two_failures_at_once_that_fill_the_window_open_it_exactly_once_and_know_of_ea
         let fail = |bench: &Bench| bench.end(0, Failure, 0);
         let (bench, one, other) = both(Bench::closed(half_of(2)), fail, fail);
         let counts = match (one, other) {
-            (Ended::Became(_, counts), Ended::Stays | Ended::Late) => counts,
-            (Ended::Stays | Ended::Late, Ended::Became(_, counts)) => counts,
+            (Ended::Became(opened), Ended::Stays | Ended::Late) => opened.counts,
+            (Ended::Stays | Ended::Late, Ended::Became(opened)) => opened.counts,
             both => panic!("not exactly one transition: {both:?}"),
         };
         // Whoever comes first may already see both calls, but only one failure of them: a half, which is enough.
@@ -151,7 +151,7 @@ fn a_reset_at_the_same_time_as_the_last_failure_leaves_it_closed_and_forgetful()
         // The reset came first and the failure is late, or the failure opened what the reset closed again.
         match ended {
             Ended::Late => assert_eq!(before.phase, Phase::Closed { failures_in_a_row: 0, ramping: false }),
-            Ended::Became(word, _) => assert_eq!(before, word),
+            Ended::Became(transition) => assert_eq!(before, transition.word),
             Ended::WouldOpen(_) => panic!("the mode lets it open"),
             Ended::Stays => panic!("a failure at the threshold changed nothing"),
         }

@@ -90,7 +90,7 @@ fn a_probe_has_no_say_in_a_circuit_that_was_forced_open_and_let_go_meanwhile() {
 fn whoever_steers_it_and_whoever_moves_it_on_each_begin_a_generation_of_their_own() {
     bounded(3, || {
         let become_of = |ended: Ended| match ended {
-            Ended::Became(word, _) => Some(word.generation),
+            Ended::Became(transition) => Some(transition.word.generation),
             _ => None,
         };
         let (bench, forced, failed, succeeded) = all(

@@ -12,7 +12,8 @@ fn two_probes_that_end_at_once_decide_exactly_once_with_both_results() {
             |bench| bench.end(2, Failure, OPEN_FOR),
         );
         let (word, counts) = match (success, failure) {
-            (Ended::Became(word, counts), Ended::Stays) | (Ended::Stays, Ended::Became(word, counts)) => (word, counts),
+            (Ended::Became(Transition { word, counts, .. }), Ended::Stays)
+            | (Ended::Stays, Ended::Became(Transition { word, counts, .. })) => (word, counts),
             both => panic!("not exactly one decision: {both:?}"),
         };
         assert_eq!((counts.calls, counts.failures), (2, 1));
@@ -55,7 +56,7 @@ fn three_probes_that_end_at_once_are_all_in_the_decision() {
         let (bench, one, other, third) = all(Bench::half_open(half_of_probes(3), 3), succeed, fail, fail);
         let decided: Vec<Ended> = [one, other, third].into_iter().filter(is_transition).collect();
         match decided[..] {
-            [Ended::Became(word, counts)] => {
+            [Ended::Became(Transition { word, counts, .. })] => {
                 assert_eq!((counts.calls, counts.failures), (3, 2));
                 assert_eq!((word, word.phase), (bench.cell.load(), Phase::Open));
             }

@@ -12,7 +12,8 @@ fn any_share() -> impl Strategy<Value = Option<Share>> {
 }
 
 fn any_rules() -> impl Strategy<Value = Rules> {
-    (proptest::option::of(1..10_u32), any_share(), any_share()).prop_map(|(consecutive, failing, slow)| Rules {
+    let consecutive = (1..10_u32, 0..3_u64).prop_map(|(failures, lasting)| Consecutive { failures, lasting });
+    (proptest::option::of(consecutive), any_share(), any_share()).prop_map(|(consecutive, failing, slow)| Rules {
         consecutive,
         failing,
         slow,
@@ -100,9 +101,9 @@ proptest! {
     #[test]
     fn a_change_of_state_begins_the_next_generation_and_nothing_else_does(
         rules in any_rules(), probing in any_probing(), word in any_word(), ending in any_ending(), counts in any_counts(),
-        over in any_over(),
+        over in any_over(), lasted in 0..3_u64,
     ) {
-        assert_turned(word, end(&rules, &probing, word, ending, counts))?;
+        assert_turned(word, end(&rules, &probing, word, ending, (counts, lasted)))?;
         assert_turned(word, look(&probing, word, over).unwrap_or(word))?;
     }
 
@@ -112,7 +113,7 @@ proptest! {
     ) {
         let Phase::HalfOpen { in_flight, counted, admitted } = word.phase else { return Ok(()) };
         let freed = Phase::HalfOpen { in_flight: in_flight.saturating_sub(1), counted, admitted };
-        prop_assert_eq!(end(&rules, &probing, word, Ending::Neither, counts), Word { phase: freed, ..word });
+        prop_assert_eq!(end(&rules, &probing, word, Ending::Neither, (counts, 0)), Word { phase: freed, ..word });
     }
 
     /// Whatever the settings were when the others were admitted.

@@ -1,0 +1,60 @@
+//! Times that only some settings need: the limit of the time in half-open, and the start of the
+//! ramp.
+//!
+//! The first write allocates both. There may be a million circuits, and most of them need neither.
+
+use once_cell::race::OnceBox;
+
+use super::stamp::Stamp;
+
+/// The times of one cell, if it has any.
+#[derive(Debug)]
+pub(super) struct OptionalTimes(OnceBox<Times>);
+
+#[derive(Debug)]
+struct Times {
+    half_open_until: Stamp,
+    ramp_since: Stamp,
+}
+
+impl OptionalTimes {
+    pub(super) fn new() -> Self {
+        let times = Self(OnceBox::new());
+        // Loom refuses an atomic that a thread of the model allocates and another one reads.
+        #[cfg(all(test, recourse_loom))]
+        times.allocated();
+        times
+    }
+
+    // Relaxed: the circuit that begins is published by its tenant.
+    pub(super) fn clear(&self) {
+        if let Some(times) = self.0.get() {
+            times.half_open_until.clear();
+            times.ramp_since.clear();
+        }
+    }
+
+    /// The stamp of the limit of the time in half-open.
+    pub(super) fn half_open_until(&self) -> u64 {
+        self.0.get().map_or(Stamp::NONE, |times| times.half_open_until.read())
+    }
+
+    /// As [`Stamp::extend`].
+    pub(super) fn extend_half_open_until(&self, before: u64, generation: u32, time: u64) -> bool {
+        self.allocated().half_open_until.extend(before, generation, time)
+    }
+
+    /// The stamp of the start of the ramp.
+    pub(super) fn ramp_since(&self) -> u64 {
+        self.0.get().map_or(Stamp::NONE, |times| times.ramp_since.read())
+    }
+
+    /// As [`Stamp::extend`].
+    pub(super) fn extend_ramp_since(&self, before: u64, generation: u32, time: u64) -> bool {
+        self.allocated().ramp_since.extend(before, generation, time)
+    }
+
+    fn allocated(&self) -> &Times {
+        self.0.get_or_init(|| Box::new(Times { half_open_until: Stamp::new(), ramp_since: Stamp::new() }))
+    }
+}
