@@ -32,7 +32,8 @@ impl<E: Error + 'static> Primitive<E> {
         let backoff = Backoff::exponential(base).max(Duration::from_secs(60)).jitter(Jitter::Bounded(Ratio::HALF));
         let judge = classify::first(Sources(Errors)).or(Sources(Messages::service_calls()));
         // 20 % of traffic, and 10 a second however little there is: the default, written out.
-        let retry = RetryConfig::default().name(name).retries(3).backoff(backoff).budget(TokenBucket::default());
+        let retry =
+            RetryConfig::default().name(name).idempotent().retries(3).backoff(backoff).budget(TokenBucket::default());
         let circuit = BreakerConfig::default().name(name).open_for(OpenFor::fixed(Duration::from_secs(60)));
         Self {
             name,

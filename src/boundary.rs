@@ -13,7 +13,7 @@
 //! # #[tokio::main(flavor = "current_thread", start_paused = true)]
 //! # async fn main() {
 //! let handler = service_fn(|_: ()| async {
-//!     let client = RetryLayer::new(RetryConfig::default().retries(2));
+//!     let client = RetryLayer::new(RetryConfig::default().idempotent().retries(2));
 //!     let _ = client.run(|_| async { Err::<(), _>(io::Error::from(io::ErrorKind::ConnectionReset)) }).await;
 //!     Err::<(), _>(io::Error::other("for a reason of its own"))
 //! });

@@ -14,7 +14,7 @@
 //!
 //! let mut service = ServiceBuilder::new()
 //!     .layer(FallbackLayer::new(cache))                           // what retries can't save
-//!     .layer(RetryLayer::new(RetryConfig::default()))             // a few more attempts, within a budget
+//!     .layer(RetryLayer::new(RetryConfig::default().idempotent())) // a few more attempts, within a budget
 //!     .layer(BreakerLayer::new(BreakerConfig::default()))         // none at all while it is down
 //!     .service(client);
 //!

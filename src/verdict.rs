@@ -28,8 +28,16 @@ pub struct Failure {
     kind: FailureKind,
     wish: Wish,
     sent: Sent,
-    repeatable: bool,
+    repeatable: Repeatable,
     refused: bool,
+}
+
+/// Whether the request may be processed more than once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Repeatable {
+    Yes,
+    No,
+    Unknown,
 }
 
 /// When the other side would have us back.
@@ -186,9 +194,51 @@ impl Verdict {
     /// let Verdict::Failure(refused) = Verdict::transient().unsafe_to_resend().sent(Sent::No) else { unreachable!() };
     /// assert!(refused.is_safe_to_resend());
     /// ```
+    ///
+    /// [`RetryConfig::idempotent`](crate::RetryConfig::idempotent) overrides this mark.
     pub const fn unsafe_to_resend(self) -> Self {
+        self.repeatable(Repeatable::No)
+    }
+
+    /// The same failure, from a classifier that doesn't know whether the request may be processed more than once. A retry sends
+    /// such a request again only if it provably wasn't sent ([`Sent::No`]), or if
+    /// [`RetryConfig::idempotent`](crate::RetryConfig::idempotent) states that every request is idempotent. On a success or a
+    /// neutral verdict it has no effect.
+    ///
+    /// [`classify::Errors`](crate::classify::Errors) marks its failures like this, and so do the defaults of closures and of
+    /// `Messages`. Breakers and fallbacks ignore the mark.
+    ///
+    /// ```
+    /// use tower_recourse::{Sent, Verdict};
+    ///
+    /// let Verdict::Failure(lost) = Verdict::transient().idempotency_unknown() else { unreachable!() };
+    /// assert!(lost.is_idempotency_unknown() && !lost.is_safe_to_resend());
+    /// ```
+    pub const fn idempotency_unknown(self) -> Self {
+        self.repeatable(Repeatable::Unknown)
+    }
+
+    /// The same failure, of a request that may be processed more than once: replaces the mark of
+    /// [`unsafe_to_resend`](Self::unsafe_to_resend) or [`idempotency_unknown`](Self::idempotency_unknown). On a success or a
+    /// neutral verdict it has no effect.
+    ///
+    /// This is the state of a new verdict, such as [`Verdict::transient()`]: a classifier that makes one is believed.
+    pub const fn safe_to_resend(self) -> Self {
+        self.repeatable(Repeatable::Yes)
+    }
+
+    /// The same failure, from a classifier of errors that doesn't see the request. The kinds that are never retried have no
+    /// mark, so they stay equal to `Verdict::permanent()` and `Verdict::rejected(…)`.
+    pub(crate) fn of_any_request(self) -> Self {
         match self {
-            Self::Failure(failure) => Self::Failure(Failure { repeatable: false, ..failure }),
+            Self::Failure(Failure { kind: FailureKind::Permanent | FailureKind::Rejected, .. }) => self,
+            other => other.idempotency_unknown(),
+        }
+    }
+
+    const fn repeatable(self, repeatable: Repeatable) -> Self {
+        match self {
+            Self::Failure(failure) => Self::Failure(Failure { repeatable, ..failure }),
             other => other,
         }
     }
@@ -206,7 +256,7 @@ impl Verdict {
 
 impl Failure {
     const fn of(kind: FailureKind) -> Self {
-        Self { kind, wish: Wish::None, sent: Sent::Unknown, repeatable: true, refused: false }
+        Self { kind, wish: Wish::None, sent: Sent::Unknown, repeatable: Repeatable::Yes, refused: false }
     }
 
     /// Its kind.
@@ -242,9 +292,15 @@ impl Failure {
         self.sent
     }
 
-    /// Whether the request may be sent again. It may, unless the classifier said
-    /// [`unsafe_to_resend`](Verdict::unsafe_to_resend); and even then if it provably wasn't sent.
+    /// Whether the request may be sent again: it provably wasn't sent, or the verdict has neither the mark
+    /// [`unsafe_to_resend`](Verdict::unsafe_to_resend) nor [`idempotency_unknown`](Verdict::idempotency_unknown).
     pub const fn is_safe_to_resend(&self) -> bool {
-        self.repeatable || matches!(self.sent, Sent::No)
+        matches!(self.repeatable, Repeatable::Yes) || matches!(self.sent, Sent::No)
+    }
+
+    /// Whether the classifier didn't know if the request may be processed more than once. See
+    /// [`Verdict::idempotency_unknown`].
+    pub const fn is_idempotency_unknown(&self) -> bool {
+        matches!(self.repeatable, Repeatable::Unknown)
     }
 }

@@ -79,7 +79,7 @@ fn a_failure_that_is_counted_allocates_nothing() {
 
 #[test]
 fn a_healthy_call_through_a_retry_allocates_nothing() {
-    for config in [RetryConfig::default(), RetryConfig::default().without_budget()] {
+    for config in [RetryConfig::default().idempotent(), RetryConfig::default().idempotent().without_budget()] {
         assert_eq!(allocations(RetryLayer::new(config).layer(service_fn(succeeds)), Result::is_ok), 0);
     }
 }
@@ -87,7 +87,7 @@ fn a_healthy_call_through_a_retry_allocates_nothing() {
 #[test]
 fn a_healthy_call_with_all_that_a_retry_has_allocates_nothing() {
     let ledger = Ledger::new().per_key(3).in_all(9);
-    let config = RetryConfig::default().switch(&Switch::on()).ledger(&ledger, |request: &u64| *request);
+    let config = RetryConfig::default().idempotent().switch(&Switch::on()).ledger(&ledger, |request: &u64| *request);
     let layer = RetryLayer::new(config).before_resend(|request: u64, _| ready(request));
     assert_eq!(allocations(layer.layer(service_fn(succeeds)), Result::is_ok), 0);
     let run = service_fn(move |request| layer.run_for(&request, move |_| succeeds(request)));
@@ -106,7 +106,7 @@ fn a_healthy_call_through_a_fallback_allocates_nothing() {
 fn a_healthy_call_through_all_three_allocates_nothing() {
     let stack = ServiceBuilder::new()
         .layer(FallbackLayer::value(0))
-        .layer(RetryLayer::new(RetryConfig::default()))
+        .layer(RetryLayer::new(RetryConfig::default().idempotent()))
         .layer(BreakerLayer::new(BreakerConfig::default()))
         .service(service_fn(succeeds));
     assert_eq!(allocations(stack, |answer| *answer == Ok(7)), 0);
@@ -145,7 +145,7 @@ fn an_answer_from_the_fallback_behind_an_open_circuit_allocates_nothing() {
     open(&circuit);
     let stack = ServiceBuilder::new()
         .layer(FallbackLayer::value(0))
-        .layer(RetryLayer::new(RetryConfig::default()))
+        .layer(RetryLayer::new(RetryConfig::default().idempotent()))
         .layer(BreakerLayer::on(&circuit))
         .service(service_fn(succeeds));
     assert_eq!(allocations(stack, |answer| *answer == Ok(0)), 0);

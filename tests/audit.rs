@@ -54,7 +54,7 @@ async fn every_retry_and_every_opening_is_a_line() {
     let audit = Audit::to_file(&path).unwrap().with("batch", "b-17");
     let config = BreakerConfig::default().name("db").open_when(OpenRule::consecutive(2).unwrap());
     let circuit = Circuit::new(config.unobserved().observe(audit.clone()));
-    let config = RetryConfig::default().retries(1).backoff(Backoff::fixed(Duration::from_secs(1)));
+    let config = RetryConfig::default().idempotent().retries(1).backoff(Backoff::fixed(Duration::from_secs(1)));
     let service = RetryLayer::new(config.unobserved().observe(audit.clone())).layer(service_fn(|()| {
         let circuit = circuit.clone();
         async move { circuit.call(|| async { Err::<(), _>("down".to_owned()) }).await }
@@ -93,7 +93,7 @@ async fn a_line_of_a_retry_has_what_the_ledger_holds() {
     let path = folder.path().join("audit.jsonl");
     let audit = Audit::to_file(&path).unwrap();
     let ledger = Ledger::new().per_key(1);
-    let config = RetryConfig::default().backoff(Backoff::fixed(Duration::from_secs(1))).unobserved();
+    let config = RetryConfig::default().idempotent().backoff(Backoff::fixed(Duration::from_secs(1))).unobserved();
     let layer = RetryLayer::new(config.ledger(&ledger, |item: &&str| *item).observe(audit.clone()));
     layer.run_for(&"i\n1", |_| async { Err::<(), _>("down".to_owned()) }).await.unwrap_err();
     audit.flush().unwrap();
@@ -109,7 +109,7 @@ async fn a_refused_call_that_is_sent_again_is_a_line() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.jsonl");
     let audit = Audit::to_file(&path).unwrap();
-    let config = RetryConfig::default().retries(0).unobserved().observe(audit.clone());
+    let config = RetryConfig::default().idempotent().retries(0).unobserved().observe(audit.clone());
     let layer = RetryLayer::new(config.classify_errors(|_: &&str| Verdict::refused()));
     layer.run(|_| async { Err::<(), _>("refused") }).await.unwrap_err();
     audit.flush().unwrap();

@@ -89,7 +89,7 @@ async fn a_made_response_comes_without_asking_the_service_even_when_it_opens_in_
 async fn a_made_response_is_not_retried_and_costs_no_budget_though_it_is_judged_a_failure() {
     let (circuit, told) = (opened(), Told::default());
     let budget = Arc::new(TokenBucket::share(0.0).unwrap().reserve(1));
-    let retry = RetryConfig::default().shared_budget(budget.clone()).observe(told.observer());
+    let retry = RetryConfig::default().idempotent().shared_budget(budget.clone()).observe(told.observer());
     let failing = |outcome: Result<&u16, &Oops>| match outcome {
         Ok(500..) | Err(_) => Verdict::transient(),
         Ok(_) => Verdict::Success,
@@ -113,7 +113,7 @@ async fn a_fallback_around_a_made_response_knows_what_it_is() {
     };
     let mut service = ServiceBuilder::new()
         .layer(FallbackLayer::from_fn(backup))
-        .layer(RetryLayer::new(RetryConfig::default()))
+        .layer(RetryLayer::new(RetryConfig::default().idempotent()))
         .layer(BreakerLayer::on(&circuit).respond_when_open(|_: &Rejection| Cause::Permanent))
         .service(Scripted::<_>::new([Hang]));
     let expected = Cause::Rejected { retry_in: Some(HALF_A_MINUTE) };

@@ -126,6 +126,7 @@ async fn whole_stack_given_up_after(ticks: u32, limit: Duration) -> bool {
     let budget = Arc::new(Out::default());
     let circuit = Circuit::new(BreakerConfig::default().open_when(OpenRule::consecutive(99).unwrap()).count_calls());
     let config = RetryConfig::default()
+        .idempotent()
         .retries(2)
         .backoff(Backoff::fixed(3 * TICK))
         .shared_budget(budget.clone())
@@ -186,7 +187,8 @@ async fn a_probe_can_be_given_up_at_every_point() {
         advance(secs(30)).await;
         assert_eq!(circuit.state(), State::HalfOpen);
         let inner = Slow::answering(Ok("yes"));
-        let mut service = RetryLayer::new(RetryConfig::default()).layer(BreakerLayer::on(&circuit).layer(inner));
+        let mut service =
+            RetryLayer::new(RetryConfig::default().idempotent()).layer(BreakerLayer::on(&circuit).layer(inner));
         let answer = give_up_after(ticks, ask(&mut service, ())).await;
         if answer.is_some() {
             assert_eq!(circuit.state(), State::Closed);
@@ -204,7 +206,7 @@ async fn a_request_can_be_given_up_before_it_is_polled() {
     let inner = Scripted::<&str>::new([Hang]);
     let mut service = ServiceBuilder::new()
         .layer(FallbackLayer::value("backup"))
-        .layer(RetryLayer::new(RetryConfig::default()))
+        .layer(RetryLayer::new(RetryConfig::default().idempotent()))
         .layer(BreakerLayer::on(&circuit))
         .service(inner.clone());
     let call = ServiceExt::<()>::ready(&mut service).await.unwrap().call(());

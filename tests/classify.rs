@@ -39,6 +39,31 @@ fn what_is_unsafe_to_resend_is_safe_only_if_provably_not_sent() {
 }
 
 #[test]
+fn unknown_idempotency_is_unsafe_unless_provably_not_sent() {
+    let marked = Verdict::transient().idempotency_unknown();
+    assert!(failure(marked).is_idempotency_unknown() && !failure(marked).is_safe_to_resend());
+    assert!(!failure(marked.sent(Sent::Yes)).is_safe_to_resend());
+    assert!(failure(marked.sent(Sent::No)).is_safe_to_resend());
+    assert_eq!(marked.safe_to_resend(), Verdict::transient());
+    assert_eq!(marked.unsafe_to_resend(), Verdict::transient().unsafe_to_resend(), "the last mark holds");
+    assert_eq!(Verdict::Neutral.idempotency_unknown(), Verdict::Neutral);
+    assert_eq!(Verdict::Success.safe_to_resend(), Verdict::Success);
+}
+
+#[test]
+fn a_predicate_replaces_unknown_idempotency_only() {
+    let by_method = |request: &&str| *request == "get";
+    let unknown = Idempotent::new(Errors, by_method);
+    let marks = classify::errors(|_: &Oops| Verdict::transient().unsafe_to_resend());
+    let marks = Idempotent::new(marks, by_method);
+    let get = Classifier::<&str, (), Oops>::memo(&unknown, &"get");
+    assert_eq!(Classifier::<&str, (), _>::classify(&unknown, &get, Err(&Oops(1))), Verdict::transient());
+    let get = Classifier::<&str, (), Oops>::memo(&marks, &"get");
+    let said = Classifier::<&str, (), _>::classify(&marks, &get, Err(&Oops(1)));
+    assert_eq!(said, Verdict::transient().unsafe_to_resend(), "the classifier that marks a failure itself is believed");
+}
+
+#[test]
 fn what_is_said_of_a_failure_is_kept_whatever_is_said_after() {
     let verdict = Verdict::throttled().sent(Sent::Yes).retry_after(secs(3)).unsafe_to_resend();
     assert_eq!(verdict, Verdict::throttled().unsafe_to_resend().retry_after(secs(3)).sent(Sent::Yes));
@@ -123,7 +148,7 @@ where
 #[tokio::test(start_paused = true)]
 async fn closures_of_each_shape_with_their_types() {
     let retry = |config| RetryLayer::new(config);
-    let by_outcome = retry(RetryConfig::default()).layer(service_fn(one));
+    let by_outcome = retry(RetryConfig::default().idempotent()).layer(service_fn(one));
     assert_eq!(ask(&mut serve(by_outcome), 0).await, Ok(1));
 
     let config = RetryConfig::default().classify_errors(|error: &Oops| match error {
@@ -153,17 +178,21 @@ async fn closures_of_each_shape_with_their_types() {
 async fn a_closure_that_says_nothing_leaves_it_at_the_default() {
     let inner = Scripted::new([Fail(Oops(1)), Fail(Oops(9)), Answer("yes")]);
     let config = RetryConfig::default().classify_errors(|error: &Oops| (error.0 == 9).then(Verdict::permanent));
+    let config = config.idempotent();
     assert_eq!(ask(&mut RetryLayer::new(config).layer(inner.clone()), ()).await, Err(Oops(9)));
     assert_eq!(inner.calls(), 2, "of 1 nothing was said, so it is transient");
 
     let nothing = classify::outcomes(|_: Result<&u8, &Oops>| None);
     assert_eq!(Classifier::<(), _, _>::classify(&nothing, &(), Ok(&1)), Verdict::Success);
-    assert_eq!(Classifier::<(), _, _>::classify(&nothing, &(), Err(&Oops(1))), Verdict::transient());
+    assert_eq!(
+        Classifier::<(), _, _>::classify(&nothing, &(), Err(&Oops(1))),
+        Verdict::transient().idempotency_unknown()
+    );
     assert_eq!(Classifier::<(), _, _>::opinion(&nothing, &(), Ok(&1)), None);
 
     let nothing = classify::with_memo(|request: &u8| *request, |_: &u8, _: Result<&u8, &Oops>| None);
     assert_eq!(nothing.classify(&1, Ok(&1)), Verdict::Success);
-    assert_eq!(nothing.classify(&1, Err(&Oops(1))), Verdict::transient());
+    assert_eq!(nothing.classify(&1, Err(&Oops(1))), Verdict::transient().idempotency_unknown());
     assert_eq!(nothing.opinion(&1, Err(&Oops(1))), None);
 }
 
@@ -235,7 +264,7 @@ fn those_after_an_opinion_are_not_asked() {
 #[test]
 fn without_an_end_the_last_ones_default_holds() {
     let chain = classify::first(only(1, Verdict::throttled())).or(Errors);
-    assert_eq!(judged(&chain, Err(5)), Verdict::transient());
+    assert_eq!(judged(&chain, Err(5)), Verdict::transient().idempotency_unknown());
     assert_eq!(judged(&chain, Ok(5)), Verdict::Success);
     assert_eq!(chain.opinion(&chain.memo(&()), Err(&5)), None, "a default is no opinion: chains can be links");
     let longer = classify::first(chain).or(only(5, Verdict::permanent()));
@@ -262,7 +291,7 @@ fn a_later_one_sees_what_was_said() {
     let chain = chain.or(only(2, Verdict::permanent())).or(Errors);
     assert_eq!(judged(&chain, Err(1)), Verdict::throttled().retry_after(secs(1)));
     assert_eq!(judged(&chain, Err(2)), Verdict::permanent());
-    assert_eq!(judged(&chain, Err(3)), Verdict::transient());
+    assert_eq!(judged(&chain, Err(3)), Verdict::transient().idempotency_unknown());
 
     // At the end of a chain, it sees the default too.
     let all = classify::first(only(1, Verdict::throttled())).or(Errors).refine(|said, _| said.unsafe_to_resend());
@@ -281,7 +310,7 @@ fn links_of_a_chain_may_remember_the_request() {
     let judged = |request: u8, error| chain.classify(&chain.memo(&request), Err(&Oops(error)));
     assert_eq!(judged(10, 1), Verdict::throttled());
     assert_eq!(judged(10, 2), Verdict::permanent());
-    assert_eq!(judged(1, 2), Verdict::transient());
+    assert_eq!(judged(1, 2), Verdict::transient().idempotency_unknown());
 }
 
 /// Has an opinion of every error, and knows by when each request is to be answered. One that anybody might write.

@@ -8,18 +8,27 @@ use std::{
 };
 
 use tower_recourse::{
-    BreakerConfig, BreakerError, Circuit, Classifier, Elapsed, Sent, Verdict,
+    BreakerConfig, BreakerError, Circuit, Classifier, Elapsed, FailureKind, Sent, Verdict,
     classify::{Errors, Sources},
 };
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
+/// The verdict without the mark that every retryable failure of `Errors` has.
+fn unmarked(verdict: Verdict) -> Verdict {
+    if let Verdict::Failure(failure) = verdict {
+        let is_retryable = !matches!(failure.kind(), FailureKind::Permanent | FailureKind::Rejected);
+        assert_eq!(failure.is_idempotency_unknown(), is_retryable, "{verdict:?}");
+    }
+    verdict.safe_to_resend()
+}
+
 fn said<E: 'static>(error: E) -> Option<Verdict> {
-    Classifier::<(), (), E>::opinion(&Errors, &(), Err(&error))
+    Classifier::<(), (), E>::opinion(&Errors, &(), Err(&error)).map(unmarked)
 }
 
 fn along<E: Error + 'static>(error: E) -> Option<Verdict> {
-    Classifier::<(), (), E>::opinion(&Sources(Errors), &(), Err(&error))
+    Classifier::<(), (), E>::opinion(&Sources(Errors), &(), Err(&error)).map(unmarked)
 }
 
 fn refused() -> io::Error {
@@ -137,7 +146,7 @@ fn a_real_file_error_that_cannot_pass_is_tried_once() {
     ];
     for (name, operation) in operations {
         let calls = std::cell::Cell::new(0);
-        let layer = RetryLayer::new(RetryConfig::default().without_budget());
+        let layer = RetryLayer::new(RetryConfig::default().idempotent().without_budget());
         let call = |_| {
             calls.set(calls.get() + 1);
             operation()
@@ -154,7 +163,10 @@ fn of_an_io_error_that_was_made_by_hand_nothing_is_known_but_what_it_wraps() {
     assert_eq!((said(by_hand()), along(by_hand()), along(Wrap(by_hand()))), (None, None, None));
     assert_eq!(said::<BoxError>(Box::new(io::Error::from(ErrorKind::Other))), None);
     assert_eq!(said(io::Error::other(refused())), Some(NOT_SENT));
-    assert_eq!(Classifier::<(), (), io::Error>::classify(&Errors, &(), Err(&by_hand())), Verdict::transient());
+    assert_eq!(
+        Classifier::<(), (), io::Error>::classify(&Errors, &(), Err(&by_hand())),
+        Verdict::transient().idempotency_unknown()
+    );
 }
 
 #[test]
@@ -196,7 +208,7 @@ fn an_error_of_ones_own_is_only_known_along_its_sources() {
     assert_eq!(along(Wrap(Unknown)), None);
 
     let judged = Classifier::<(), (), Wrap<Unknown>>::classify(&Sources(Errors), &(), Err(&Wrap(Unknown)));
-    assert_eq!(judged, Verdict::transient());
+    assert_eq!(judged, Verdict::transient().idempotency_unknown());
     assert_eq!(Classifier::<(), (), Unknown>::classify(&Sources(Errors), &(), Ok(&())), Verdict::Success);
 }
 
@@ -299,6 +311,7 @@ async fn time_outs_of_this_crate_are_known() {
     use tower_recourse::{RetryConfig, RetryLayer, retry::Timeouts};
 
     let config = RetryConfig::default()
+        .idempotent()
         .retries(0)
         .timeouts(Timeouts::attempt(std::time::Duration::from_secs(1)).answer(|elapsed: Elapsed| Err(elapsed)));
     let mut service = RetryLayer::new(config).layer(service_fn(|()| std::future::pending::<Result<(), Elapsed>>()));

@@ -40,7 +40,8 @@ fn said<E: Error + Send + Sync + 'static>(error: E) -> Option<Verdict> {
     assert_eq!(along, by_type, "its type is known by name: {error:?}");
     let boxed: BoxError = Box::new(error);
     assert_eq!(Classifier::<(), (), BoxError>::opinion(&Errors, &(), Err(&boxed)), along);
-    along
+    // Without the mark that every retryable failure of `Errors` has.
+    along.map(Verdict::safe_to_resend)
 }
 
 // The pooled client, over real sockets.

@@ -195,7 +195,7 @@ fn nothing_is_allocated_to_judge() {
     let counted = allocation_counter::measure(|| {
         verdict = Classifier::<(), (), BoxError>::opinion(&messages, &(), Err(&error));
     });
-    assert_eq!((verdict, counted.count_total), (Some(Verdict::transient()), 0));
+    assert_eq!((verdict, counted.count_total), (Some(Verdict::transient().idempotency_unknown()), 0));
 }
 
 #[test]
@@ -232,7 +232,7 @@ fn no_opinion_and_a_default_are_two_things() {
     let messages = list(&["reset"]).unwrap().otherwise(Verdict::permanent());
     assert_eq!(said(&messages, "what?"), None);
     assert_eq!(judged(&messages, "what?"), Verdict::permanent());
-    assert_eq!(judged(&list(&["reset"]).unwrap(), "what?"), Verdict::transient());
+    assert_eq!(judged(&list(&["reset"]).unwrap(), "what?"), Verdict::transient().idempotency_unknown());
     let response = Classifier::<(), u8, String>::classify(&messages, &(), Ok(&1));
     assert_eq!(response, Verdict::Success);
     assert_eq!(Classifier::<(), u8, String>::opinion(&messages, &(), Ok(&1)), None);
@@ -246,9 +246,9 @@ fn in_a_chain_the_type_may_know_better_than_the_text() {
     assert_eq!(judged(Box::new(missing)), Verdict::permanent());
     assert_eq!(
         judged(Box::new(io::Error::from(io::ErrorKind::ConnectionRefused))),
-        Verdict::transient().sent(Sent::No)
+        Verdict::transient().sent(Sent::No).idempotency_unknown()
     );
-    assert_eq!(judged("connection lost".into()), Verdict::transient());
+    assert_eq!(judged("connection lost".into()), Verdict::transient().idempotency_unknown());
     assert_eq!(judged("what?".into()), Verdict::permanent());
 }
 
@@ -274,7 +274,7 @@ fn the_list_of_what_clients_of_services_say() {
         ("resource temporarily unavailable", Verdict::transient()),
         ("connection to the disk server", Verdict::transient()),
     ] {
-        assert_eq!(judged(&messages, text), verdict, "{text}");
+        assert_eq!(judged(&messages, text), marked(verdict), "{text}");
     }
 }
 
@@ -307,8 +307,20 @@ fn the_list_of_what_jobs_on_nodes_say() {
         ("connection: host not found", Verdict::permanent()),
         ("invalid job: node not found", Verdict::permanent()),
     ] {
-        assert_eq!(judged(&messages, text), verdict, "{text}");
+        assert_eq!(judged(&messages, text), marked(verdict), "{text}");
     }
+}
+
+/// The ready-made lists don't know whether a request is idempotent.
+fn marked(verdict: Verdict) -> Verdict {
+    if verdict == Verdict::permanent() { verdict } else { verdict.idempotency_unknown() }
+}
+
+#[test]
+fn your_own_rules_are_believed_to_allow_a_retry() {
+    let own = Messages::new([("reset", Verdict::transient())]).unwrap();
+    assert_eq!(said(&own, "connection reset".to_owned()), Some(Verdict::transient()));
+    assert_eq!(judged(&own.otherwise(Verdict::transient()), "what?"), Verdict::transient());
 }
 
 /// What the matcher must be equal to: every pattern looked for in every text, one after the other.

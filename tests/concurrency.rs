@@ -115,14 +115,16 @@ async fn every_request_of_the_full_stack_has_one_answer() {
     let told = Arc::clone(&events);
     let asked = Arc::new(AtomicU64::new(0));
     let sees = Arc::clone(&asked);
-    let retry =
-        RetryConfig::default().unobserved().without_budget().backoff(Backoff::exponential(Duration::ZERO)).observe(
-            move |event: &Event<'_>| {
-                if let Event::RetryScheduled { .. } = event {
-                    told[0].fetch_add(1, Ordering::Relaxed);
-                }
-            },
-        );
+    let retry = RetryConfig::default()
+        .idempotent()
+        .unobserved()
+        .without_budget()
+        .backoff(Backoff::exponential(Duration::ZERO))
+        .observe(move |event: &Event<'_>| {
+            if let Event::RetryScheduled { .. } = event {
+                told[0].fetch_add(1, Ordering::Relaxed);
+            }
+        });
     let told = Arc::clone(&events);
     let fallback = FallbackLayer::value(u64::MAX).unobserved().observe(move |event: &Event<'_>| {
         if let Event::FallbackAsked { .. } = event {

@@ -59,7 +59,7 @@ fn handler(then: Then) -> impl Service<(), Response = &'static str, Error = Oops
 }
 
 fn at_once() -> RetryConfig {
-    RetryConfig::default().backoff(Backoff::none())
+    RetryConfig::default().idempotent().backoff(Backoff::none())
 }
 
 #[tokio::test(start_paused = true)]

@@ -127,7 +127,7 @@ async fn the_backup_is_told_the_cause() {
         async { Ok::<_, Infallible>("backup") }
     });
     let failing = || Scripted::<&str>::new([Fail(Oops(1))]);
-    let retry = || RetryConfig::default().backoff(Backoff::fixed(secs(1)));
+    let retry = || RetryConfig::default().idempotent().backoff(Backoff::fixed(secs(1)));
 
     let _ = ask(&mut fallback.layer(failing()), ()).await;
     let _ = ask(&mut fallback.layer(Scripted::<&str>::new([Unready(Oops(1))])), ()).await;
@@ -311,7 +311,7 @@ async fn the_last_rung_is_told_what_the_first_one_was() {
     let mut ladder = ServiceBuilder::new()
         .layer(FallbackLayer::value("third").observe(told.observer()))
         .layer(FallbackLayer::new(failing()))
-        .layer(RetryLayer::new(RetryConfig::default()))
+        .layer(RetryLayer::new(RetryConfig::default().idempotent()))
         .service(failing());
     assert_eq!(ask(&mut ladder, ()).await, Ok("third"));
     assert!(told.last_has(&["FallbackAsked", "AttemptsSpent { attempts: 4 }"]));

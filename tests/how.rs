@@ -15,7 +15,7 @@ use tower_recourse::{
 };
 
 fn config() -> RetryConfig {
-    RetryConfig::default().backoff(Backoff::none()).without_budget().unobserved()
+    RetryConfig::default().idempotent().backoff(Backoff::none()).without_budget().unobserved()
 }
 
 fn open() -> Circuit {

@@ -119,7 +119,7 @@ async fn a_service_that_rejects_tells_of_each_rejection_once() {
 #[tokio::test(start_paused = true)]
 async fn the_stack_tells_who_did_what_in_order() {
     let log = Log::default();
-    let retry = RetryConfig::default().retries(1).backoff(Backoff::fixed(Duration::from_secs(1)));
+    let retry = RetryConfig::default().idempotent().retries(1).backoff(Backoff::fixed(Duration::from_secs(1)));
     let breaker = BreakerConfig::default().open_when(OpenRule::consecutive(2).unwrap());
     let stack = ServiceBuilder::new()
         .layer(FallbackLayer::value(()).unobserved().observe(log.clone()))
@@ -153,7 +153,7 @@ async fn the_stack_tells_who_did_what_in_order() {
 async fn a_retry_that_helped_and_a_fallback_that_did_not_are_told() {
     let log = Log::default();
     let mut fails_once = true;
-    let config = RetryConfig::default().backoff(Backoff::fixed(Duration::from_secs(1)));
+    let config = RetryConfig::default().idempotent().backoff(Backoff::fixed(Duration::from_secs(1)));
     let mut service = RetryLayer::new(config.unobserved().observe(log.clone())).layer(service_fn(move |()| {
         let result = if std::mem::take(&mut fails_once) { Err("down".to_owned()) } else { Ok(()) };
         async { result }
@@ -175,7 +175,7 @@ async fn a_retry_that_helped_and_a_fallback_that_did_not_are_told() {
 #[tokio::test(start_paused = true)]
 async fn a_refused_call_that_is_sent_again_is_told_and_is_no_retry() {
     let log = Log::default();
-    let config = RetryConfig::default().retries(1).backoff(Backoff::fixed(Duration::from_secs(1)));
+    let config = RetryConfig::default().idempotent().retries(1).backoff(Backoff::fixed(Duration::from_secs(1)));
     let config = config.unobserved().observe(log.clone()).classify_errors(|error: &&str| match *error {
         "refused" => Verdict::refused(),
         _ => Verdict::transient(),

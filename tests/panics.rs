@@ -292,7 +292,7 @@ fn a_retry_goes_on_after_a_failed_call_that_panics_as_it_is_dropped() {
         let is_first = calls.fetch_add(1, Ordering::Relaxed) == 0;
         Dropped(is_first.then(|| Arc::clone(&drops)))
     });
-    let mut retry = RetryLayer::new(RetryConfig::default().backoff(Backoff::none())).layer(service);
+    let mut retry = RetryLayer::new(RetryConfig::default().idempotent().backoff(Backoff::none())).layer(service);
     let mut call = task::spawn(retry.call(()));
     assert!(panics(|| call.poll().is_ready()));
     assert_eq!(call.poll(), Poll::Ready(Ok(7)));

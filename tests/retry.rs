@@ -1,5 +1,7 @@
 //! Retry: what is tried again, how often, why not, and after which wait.
 
+#[path = "retry/idempotency.rs"]
+mod idempotency;
 mod support;
 #[path = "retry/yields.rs"]
 mod yields;
@@ -30,7 +32,7 @@ fn judged_by(verdict: Verdict) -> RetryConfig<impl Classifier<(), &'static str, 
 async fn a_success_passes_through_with_one_call() {
     let inner = Scripted::<_>::new([Answer("yes")]);
     let told = Told::default();
-    let config = RetryConfig::default().observe(told.observer());
+    let config = RetryConfig::default().idempotent().observe(told.observer());
     let mut retry = RetryLayer::new(config).layer(inner.clone());
     let before = Instant::now();
     assert_eq!(ask(&mut retry, ()).await, Ok("yes"));
@@ -42,7 +44,7 @@ async fn a_success_passes_through_with_one_call() {
 async fn a_success_ends_the_attempts() {
     let inner = Scripted::new([Fail(Oops(1)), Fail(Oops(2)), Answer("yes")]);
     let told = Told::default();
-    let config = RetryConfig::default().observe(told.observer());
+    let config = RetryConfig::default().idempotent().observe(told.observer());
     let mut retry = RetryLayer::new(config).layer(inner.clone());
     assert_eq!(ask(&mut retry, ()).await, Ok("yes"));
     assert_eq!((inner.calls(), told.count("RetryScheduled")), (3, 2));
@@ -53,7 +55,7 @@ async fn a_success_ends_the_attempts() {
 async fn the_last_error_comes_back_unchanged() {
     let inner = Scripted::<&str>::new([Fail(Oops(1)), Fail(Oops(2)), Fail(Oops(3)), Fail(Oops(4)), Fail(Oops(5))]);
     let told = Told::default();
-    let config = RetryConfig::default().observe(told.observer());
+    let config = RetryConfig::default().idempotent().observe(told.observer());
     let mut retry = RetryLayer::new(config).layer(inner.clone());
     assert_eq!(ask(&mut retry, ()).await, Err(Oops(4)));
     assert_eq!(inner.calls(), 4, "three retries are four attempts");
@@ -63,7 +65,7 @@ async fn the_last_error_comes_back_unchanged() {
 #[tokio::test(start_paused = true)]
 async fn no_retries_are_one_attempt() {
     let inner = Scripted::<&str>::new([Fail(Oops(1))]);
-    let mut retry = RetryLayer::new(RetryConfig::default().retries(0)).layer(inner.clone());
+    let mut retry = RetryLayer::new(RetryConfig::default().idempotent().retries(0)).layer(inner.clone());
     assert_eq!(ask(&mut retry, ()).await, Err(Oops(1)));
     assert_eq!(inner.calls(), 1);
 }
@@ -231,7 +233,8 @@ async fn a_policy_of_ones_own_decides() {
 async fn the_waits_are_those_of_the_backoff() {
     let backoff = Backoff::exponential(ms(100)).max(ms(300)).jitter(Jitter::None);
     let inner = Scripted::<&str>::new([Fail(Oops(1))]);
-    let mut retry = RetryLayer::new(RetryConfig::default().retries(4).backoff(backoff)).layer(inner.clone());
+    let mut retry =
+        RetryLayer::new(RetryConfig::default().idempotent().retries(4).backoff(backoff)).layer(inner.clone());
     assert_eq!(ask(&mut retry, ()).await, Err(Oops(1)));
     assert_eq!(inner.gaps(), [ms(100), ms(200), ms(300), ms(300)]);
 }
@@ -240,11 +243,8 @@ async fn the_waits_are_those_of_the_backoff() {
 #[tokio::test(start_paused = true)]
 async fn a_retry_without_a_wait_is_made_at_once() {
     tokio::time::advance(std::time::Duration::from_micros(500)).await;
-    let mut retry = RetryLayer::new(RetryConfig::default().backoff(Backoff::none())).layer(Scripted::new([
-        Fail(Oops(1)),
-        Fail(Oops(2)),
-        Answer("yes"),
-    ]));
+    let mut retry = RetryLayer::new(RetryConfig::default().idempotent().backoff(Backoff::none()))
+        .layer(Scripted::new([Fail(Oops(1)), Fail(Oops(2)), Answer("yes")]));
     let mut call = tokio_test::task::spawn(ask(&mut retry, ()));
     assert_eq!(tokio_test::assert_ready!(call.poll()), Ok("yes"));
 }
@@ -257,7 +257,8 @@ async fn the_waits_of_a_request_are_those_that_its_backoff_tells_beforehand() {
         for seed in 0..20 {
             let waits = Arc::new(Mutex::new(Vec::new()));
             let log = Arc::clone(&waits);
-            let config = RetryConfig::default().retries(5).backoff(backoff.clone()).seed(seed).without_budget();
+            let config =
+                RetryConfig::default().idempotent().retries(5).backoff(backoff.clone()).seed(seed).without_budget();
             let config = config.observe(move |event: &Event<'_>| {
                 if let Event::RetryScheduled { delay, .. } = event {
                     log.lock().unwrap().push(*delay);
@@ -285,7 +286,7 @@ async fn gaps_of(requests: usize, config: RetryConfig) -> Vec<Vec<std::time::Dur
 #[tokio::test(start_paused = true)]
 async fn no_two_requests_share_their_jitter() {
     let spread = Backoff::exponential(secs(100)).max(secs(1000)).jitter(Jitter::Bounded(Ratio::HALF));
-    let all = gaps_of(20, RetryConfig::default().backoff(spread).seed(1)).await;
+    let all = gaps_of(20, RetryConfig::default().idempotent().backoff(spread).seed(1)).await;
     let mut firsts: Vec<_> = all.iter().map(|gaps| gaps[0]).collect();
     assert!(firsts.iter().all(|first| (secs(50)..=secs(150)).contains(first)), "{firsts:?}");
     firsts.sort();
@@ -295,13 +296,13 @@ async fn no_two_requests_share_their_jitter() {
 
 #[tokio::test(start_paused = true)]
 async fn a_seed_makes_the_jitter_repeatable() {
-    let config = || RetryConfig::default().seed(7);
+    let config = || RetryConfig::default().idempotent().seed(7);
     assert_eq!(gaps_of(3, config()).await, gaps_of(3, config()).await);
     assert_ne!(gaps_of(3, config()).await, gaps_of(3, config().seed(8)).await);
-    let used = RetryConfig::default();
+    let used = RetryConfig::default().idempotent();
     let unseeded = gaps_of(3, used.clone()).await;
     assert_eq!(gaps_of(3, used.seed(7)).await, gaps_of(3, config()).await, "it begins anew");
-    assert_ne!(unseeded, gaps_of(3, RetryConfig::default()).await);
+    assert_ne!(unseeded, gaps_of(3, RetryConfig::default().idempotent()).await);
 }
 
 /// Trap 9 (tower-resilience): the failed response is kept alive during the sleep.

@@ -17,7 +17,7 @@ use tower_recourse::{
 };
 
 fn config() -> RetryConfig {
-    RetryConfig::default().backoff(Backoff::none())
+    RetryConfig::default().idempotent().backoff(Backoff::none())
 }
 
 fn bucket(share: f64, reserve: u32) -> Arc<TokenBucket> {
@@ -206,7 +206,9 @@ async fn a_budget_in_between_does_not_hide_the_one_around_it() {
 async fn retries_that_wait_are_counted() {
     let inner = Scripted::<&str>::new([Fail(Oops(1))]);
     let budget = bucket(0.0, 3);
-    let layer = RetryLayer::new(RetryConfig::default().backoff(Backoff::fixed(secs(1))).shared_budget(budget.clone()));
+    let layer = RetryLayer::new(
+        RetryConfig::default().idempotent().backoff(Backoff::fixed(secs(1))).shared_budget(budget.clone()),
+    );
     let mut services: Vec<_> = (0..10).map(|_| layer.layer(inner.clone())).collect();
     let mut calls: Vec<_> = services.iter_mut().map(|service| spawn(ask(service, ()))).collect();
     let waiting = calls.iter_mut().filter_map(|call| call.poll().is_pending().then_some(())).count();
@@ -216,7 +218,7 @@ async fn retries_that_wait_are_counted() {
 #[tokio::test(start_paused = true)]
 async fn what_was_reserved_for_a_wait_goes_back_when_the_caller_gives_up() {
     for budget in [holding(3), bucket(0.0, 3)] {
-        let config = RetryConfig::default().backoff(Backoff::fixed(secs(1))).shared_budget(budget.clone());
+        let config = RetryConfig::default().idempotent().backoff(Backoff::fixed(secs(1))).shared_budget(budget.clone());
         let mut retry = RetryLayer::new(config).layer(Scripted::<&str>::new([Fail(Oops(1))]));
         let mut call = spawn(ask(&mut retry, ()));
         assert_pending!(call.poll());
@@ -229,7 +231,7 @@ async fn what_was_reserved_for_a_wait_goes_back_when_the_caller_gives_up() {
 #[tokio::test(start_paused = true)]
 async fn what_was_spent_is_kept_when_the_caller_gives_up() {
     let budget = holding(2);
-    let config = RetryConfig::default().backoff(Backoff::fixed(secs(1))).shared_budget(budget.clone());
+    let config = RetryConfig::default().idempotent().backoff(Backoff::fixed(secs(1))).shared_budget(budget.clone());
     let inner = Scripted::<&str>::new([Fail(Oops(1)), Hang]);
     let mut retry = RetryLayer::new(config).layer(inner.clone());
     let mut call = spawn(ask(&mut retry, ()));

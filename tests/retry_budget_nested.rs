@@ -59,7 +59,7 @@ impl Budget for Log {
 }
 
 fn retry_on(budget: &Arc<Log>, retries: u32) -> RetryLayer<RetryConfig> {
-    let config = RetryConfig::default().backoff(Backoff::none());
+    let config = RetryConfig::default().idempotent().backoff(Backoff::none());
     RetryLayer::new(config.retries(retries).shared_budget(budget.clone()))
 }
 

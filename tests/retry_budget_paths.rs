@@ -36,7 +36,7 @@ fn buckets() -> [Arc<dyn Budget>; 4] {
 }
 
 fn on(budget: &Arc<dyn Budget>) -> RetryConfig {
-    RetryConfig::default().backoff(Backoff::fixed(secs(1))).shared_budget(budget.clone())
+    RetryConfig::default().idempotent().backoff(Backoff::fixed(secs(1))).shared_budget(budget.clone())
 }
 
 /// (tokens left, attempts paid for)
@@ -226,7 +226,7 @@ async fn one_budget_is_shared_by_many_layers() {
 async fn a_refund_is_not_a_token_given_back() {
     let bucket = Arc::new(CostBucket::capacity(25).unwrap());
     let inner = Scripted::new([Fail(Oops(1)), Answer("yes")]);
-    let config = RetryConfig::default().backoff(Backoff::none()).shared_budget(bucket.clone());
+    let config = RetryConfig::default().idempotent().backoff(Backoff::none()).shared_budget(bucket.clone());
     assert_eq!(ask(&mut RetryLayer::new(config).layer(inner), ()).await, Ok("yes"));
     assert_eq!((bucket.tokens(), bucket.stats().granted), (25, 1));
 }
@@ -271,7 +271,7 @@ impl Budget for Heard {
 /// What a budget hears of a request whose errors are judged so.
 async fn heard(steps: impl IntoIterator<Item = Step<&'static str, Oops>>, judge: fn(&Oops) -> Verdict) -> Vec<String> {
     let budget = Arc::new(Heard::default());
-    let config = RetryConfig::default().backoff(Backoff::none()).retries(1).shared_budget(budget.clone());
+    let config = RetryConfig::default().idempotent().backoff(Backoff::none()).retries(1).shared_budget(budget.clone());
     let mut retry = RetryLayer::new(config.classify_errors(judge)).layer(Scripted::new(steps));
     let _ = ask(&mut retry, ()).await;
     std::mem::take(&mut *budget.0.lock().unwrap())
@@ -301,7 +301,7 @@ async fn what_was_not_made_is_given_back_once() {
 async fn a_throttle_counts_failures_and_no_rejections() {
     let throttle = Arc::new(RetryThrottle::max_tokens(10).unwrap());
     let breaker = BreakerLayer::new(BreakerConfig::default().open_when(OpenRule::consecutive(2).unwrap()));
-    let config = RetryConfig::default().backoff(Backoff::none()).shared_budget(throttle.clone());
+    let config = RetryConfig::default().idempotent().backoff(Backoff::none()).shared_budget(throttle.clone());
     let mut service = ServiceBuilder::new()
         .layer(RetryLayer::new(config))
         .layer(breaker)
@@ -317,7 +317,7 @@ async fn a_first_attempt_that_a_breaker_rejects_is_no_failure_to_a_throttle() {
     let throttle = Arc::new(RetryThrottle::max_tokens(10).unwrap());
     let circuit = Circuit::new(BreakerConfig::default());
     circuit.force_open();
-    let config = RetryConfig::default().backoff(Backoff::none()).shared_budget(throttle.clone());
+    let config = RetryConfig::default().idempotent().backoff(Backoff::none()).shared_budget(throttle.clone());
     let mut service = ServiceBuilder::new()
         .layer(RetryLayer::new(config))
         .layer(BreakerLayer::on(&circuit))

@@ -18,7 +18,7 @@ fn limited(
     limits: Timeouts,
     backoff: Duration,
 ) -> RetryConfig<tower_recourse::classify::Errors, impl tower_recourse::retry::Answer<&'static str, Oops>> {
-    RetryConfig::default().backoff(Backoff::fixed(backoff)).timeouts(limits.answer(|_| Err(TIMED_OUT)))
+    RetryConfig::default().idempotent().backoff(Backoff::fixed(backoff)).timeouts(limits.answer(|_| Err(TIMED_OUT)))
 }
 
 /// Traps (reqwest-retry): the total is checked before the next wait is added; (linkerd#2369): retries outlive the deadline.
@@ -101,7 +101,7 @@ async fn the_last_attempt_has_what_is_left() {
     let inner = Scripted::<&str, Elapsed>::new([Hang]);
     let before = Instant::now();
     let limits = Timeouts::attempt(secs(4)).total(secs(11)).answer(Err::<&str, _>);
-    let config = RetryConfig::default().backoff(Backoff::fixed(secs(1))).timeouts(limits);
+    let config = RetryConfig::default().idempotent().backoff(Backoff::fixed(secs(1))).timeouts(limits);
     let elapsed = ask(&mut RetryLayer::new(config).layer(inner.clone()), ()).await.unwrap_err();
     assert_eq!((elapsed.is_deadline(), elapsed.limit()), (true, secs(11)));
     assert_eq!((inner.calls(), before.elapsed()), (3, secs(11)), "4 + 1 + 4 + 1, and 1 is left");
@@ -110,8 +110,9 @@ async fn the_last_attempt_has_what_is_left() {
 #[tokio::test(start_paused = true)]
 async fn a_time_out_says_which_limit_it_was() {
     let limits = Timeouts::attempt(secs(4)).total(secs(10)).answer(Err::<&str, _>);
-    let mut retry = RetryLayer::new(RetryConfig::default().retries(0).timeouts(limits))
-        .layer(Scripted::<&str, Elapsed>::new([Hang]));
+    let mut retry =
+        RetryLayer::new(RetryConfig::default().idempotent().retries(0).timeouts(limits))
+            .layer(Scripted::<&str, Elapsed>::new([Hang]));
     let elapsed = ask(&mut retry, ()).await.unwrap_err();
     assert_eq!((elapsed.is_deadline(), elapsed.limit()), (false, secs(4)));
     assert_eq!(elapsed.to_string(), "no answer within the attempt's 4s");
@@ -121,7 +122,7 @@ async fn a_time_out_says_which_limit_it_was() {
 async fn a_time_out_can_be_answered_with_a_response() {
     let limits = Timeouts::attempt(secs(1)).answer(|_| Ok::<_, Oops>("too slow"));
     let inner = Scripted::new([Hang]);
-    let mut retry = RetryLayer::new(RetryConfig::default().timeouts(limits)).layer(inner.clone());
+    let mut retry = RetryLayer::new(RetryConfig::default().idempotent().timeouts(limits)).layer(inner.clone());
     assert_eq!(ask(&mut retry, ()).await, Ok("too slow"));
     assert_eq!(inner.calls(), 1, "a response is a success unless the classifier knows better");
 }
@@ -142,7 +143,8 @@ async fn a_time_out_becomes_a_boxed_error_by_itself() {
         }
     }
     let told = Told::default();
-    let config = RetryConfig::default().retries(1).timeouts(Timeouts::attempt(secs(1))).observe(told.observer());
+    let config =
+        RetryConfig::default().idempotent().retries(1).timeouts(Timeouts::attempt(secs(1))).observe(told.observer());
     let error = ask(&mut RetryLayer::new(config).layer(Never), ()).await.unwrap_err();
     assert_eq!(error.downcast_ref::<Elapsed>().map(Elapsed::limit), Some(secs(1)));
     assert!(told.last_has(&["AttemptsSpent { attempts: 2 }"]));
@@ -224,7 +226,7 @@ async fn an_io_time_out_is_retried_and_a_missing_file_is_not() {
     for (kind, calls) in [(io::ErrorKind::TimedOut, 4), (io::ErrorKind::NotFound, 1), (io::ErrorKind::Other, 4)] {
         let count = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
         let seen = count.clone();
-        let mut retry = RetryLayer::new(RetryConfig::default()).layer(tower::service_fn(move |()| {
+        let mut retry = RetryLayer::new(RetryConfig::default().idempotent()).layer(tower::service_fn(move |()| {
             seen.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             async move { Err::<(), _>(io::Error::from(kind)) }
         }));

@@ -14,7 +14,7 @@ use tower_recourse::{
 };
 
 fn config() -> RetryConfig {
-    RetryConfig::default().backoff(Backoff::fixed(ms(10))).without_budget().unobserved()
+    RetryConfig::default().idempotent().backoff(Backoff::fixed(ms(10))).without_budget().unobserved()
 }
 
 fn down() -> io::Error {

@@ -24,7 +24,7 @@ use tower_recourse::{
 };
 
 fn config() -> RetryConfig {
-    RetryConfig::default().backoff(Backoff::fixed(ms(100))).without_budget().unobserved()
+    RetryConfig::default().idempotent().backoff(Backoff::fixed(ms(100))).without_budget().unobserved()
 }
 
 fn circuit(failures: u32) -> Circuit {

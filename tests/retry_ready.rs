@@ -18,7 +18,7 @@ use tower_recourse::{
 use tower_test::mock;
 
 fn at_once() -> RetryConfig {
-    RetryConfig::default().backoff(Backoff::none())
+    RetryConfig::default().idempotent().backoff(Backoff::none())
 }
 
 /// Can't be cloned.
@@ -193,7 +193,7 @@ impl<S: Service<Upload, Error = tower::BoxError>> Service<Upload> for FirstReady
 async fn a_place_is_free_while_a_retry_waits() {
     let inner = Scripted::new([Fail(Oops(1)), Answer("other"), Answer("first")]);
     let limit = ConcurrencyLimit::new(inner.clone(), 1);
-    let config = RetryConfig::default().backoff(Backoff::fixed(secs(1))).budget(TokenBucket::default());
+    let config = RetryConfig::default().idempotent().backoff(Backoff::fixed(secs(1))).budget(TokenBucket::default());
     let layer = RetryLayer::new(config);
     let (mut first, mut other) = (layer.layer(limit.clone()), layer.layer(limit));
     let (first, other) = tokio::join!(ask(&mut first, ()), async {

@@ -42,7 +42,8 @@ fn settings_show_what_was_set_and_where_it_was_a_function() {
     has(&limits, &["total: Some(9s)", "answer: a function"]);
     let ledger = Ledger::new().per_key(7);
     has(&ledger, &["Ledger", "per_key: Some(7)", "in_all: 0"]);
-    let config = RetryConfig::default().name("orders").retries(5).timeouts(limits).ledger(&ledger, |(): &()| "key");
+    let config =
+        RetryConfig::default().idempotent().name("orders").retries(5).timeouts(limits).ledger(&ledger, |(): &()| "key");
     let parts = ["RetryConfig", "orders", "retries: 5", "TokenBucket", "total: Some(9s)", "Errors", "per_key: Some(7)"];
     has(&config, &parts);
     let layer = RetryLayer::new(config).keep(|(): &()| Some(()));

@@ -22,7 +22,7 @@ use tower_recourse::{
 };
 
 fn config() -> RetryConfig {
-    RetryConfig::default().backoff(Backoff::fixed(ms(100))).without_budget().unobserved()
+    RetryConfig::default().idempotent().backoff(Backoff::fixed(ms(100))).without_budget().unobserved()
 }
 
 fn late() -> Timeouts<AnswerWith<impl Fn(Elapsed) -> Result<&'static str, Oops>>> {

@@ -44,7 +44,7 @@ fn a_breaker_service_adds_at_most_128_bytes() {
 #[test]
 fn a_retry_adds_at_most_96_bytes_beside_what_it_keeps_and_its_timer() {
     let kept = size_of::<Request>() + size_of::<Sleep>();
-    let mut service = RetryLayer::new(RetryConfig::default()).layer(inner());
+    let mut service = RetryLayer::new(RetryConfig::default().idempotent()).layer(inner());
     let added = added("retry", service.call(String::new()));
     println!("retry: {kept} of them for the request and the timer ({})", size_of::<Sleep>());
     assert!(added <= kept + 96);
@@ -62,7 +62,7 @@ fn a_fallback_adds_at_most_40_bytes_beside_the_failed_outcome_and_its_answer() {
 fn the_stack_adds_what_its_layers_add() {
     let mut stack = ServiceBuilder::new()
         .layer(FallbackLayer::value([0u64; 4]))
-        .layer(RetryLayer::new(RetryConfig::default()))
+        .layer(RetryLayer::new(RetryConfig::default().idempotent()))
         .layer(BreakerLayer::new(BreakerConfig::default()))
         .service(inner());
     let kept = size_of::<Request>() + size_of::<Sleep>() + size_of::<Answer>() + size_of::<[u64; 4]>();

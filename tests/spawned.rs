@@ -12,7 +12,7 @@ fn boxed() -> BoxCloneService<u32, u32, BoxError> {
 }
 
 fn retry() -> RetryConfig {
-    RetryConfig::default().unobserved().retries(0)
+    RetryConfig::default().idempotent().unobserved().retries(0)
 }
 
 #[tokio::test]

@@ -51,7 +51,7 @@ async fn the_paved_order() {
     let inner = Scripted::<&str, _>::new([Fail(Oops(1))]);
     let mut service = ServiceBuilder::new()
         .layer(FallbackLayer::value("from the fallback"))
-        .layer(RetryLayer::new(RetryConfig::default()))
+        .layer(RetryLayer::new(RetryConfig::default().idempotent()))
         .layer(BreakerLayer::on(&circuit))
         .service(inner.clone());
     assert_eq!(ask(&mut service, "hello").await, Ok("from the fallback"));
@@ -69,7 +69,7 @@ async fn the_paved_order() {
 async fn a_rejection_is_not_retried_and_costs_no_budget() {
     let (circuit, budget, told) = (open(), one_token(), Told::default());
     let inner = Scripted::<_>::new([Answer("not asked for")]);
-    let config = || RetryConfig::default().shared_budget(budget.clone()).observe(told.observer());
+    let config = || RetryConfig::default().idempotent().shared_budget(budget.clone()).observe(told.observer());
     let breaker = BreakerLayer::on(&circuit).layer(inner.clone());
 
     let by_default = ask(&mut RetryLayer::new(config()).layer(breaker.clone()), ()).await;
@@ -126,7 +126,7 @@ impl std::error::Error for Opaque {
 async fn a_rejection_is_known_through_middleware_that_changes_the_error() {
     let (circuit, budget) = (open(), one_token());
     let inner = Scripted::<_>::new([Answer("not asked for")]);
-    let config = || RetryConfig::default().shared_budget(budget.clone());
+    let config = || RetryConfig::default().idempotent().shared_budget(budget.clone());
     let breaker = BreakerLayer::on(&circuit).layer(inner.clone());
 
     let opaque = MapErr::new(breaker.clone(), Opaque);
@@ -151,7 +151,7 @@ async fn a_rejection_is_known_from_the_chain_where_another_task_stands_between()
     });
     let mut service = ServiceBuilder::new()
         .layer(FallbackLayer::value(304).observe(told.observer()))
-        .layer(RetryLayer::new(RetryConfig::default().shared_budget(budget.clone())))
+        .layer(RetryLayer::new(RetryConfig::default().idempotent().shared_budget(budget.clone())))
         .service(spawned);
     assert_eq!(ask(&mut service, ()).await.unwrap(), 304);
     assert_eq!((circuit.stats().total_rejected, budget.balance()), (1, 1));
@@ -161,7 +161,7 @@ async fn a_rejection_is_known_from_the_chain_where_another_task_stands_between()
 #[tokio::test(start_paused = true)]
 async fn a_rejection_is_known_from_a_breaker_inside_a_buffer() {
     let (circuit, budget) = (open(), one_token());
-    let config = || RetryConfig::default().shared_budget(budget.clone());
+    let config = || RetryConfig::default().idempotent().shared_budget(budget.clone());
     let breaker = BreakerLayer::on(&circuit).layer(Scripted::<_>::new([Answer("not asked for")]));
     let buffer: Buffer<(), _> = Buffer::new(breaker, 8);
     assert!(ask(&mut RetryLayer::new(config()).layer(buffer.clone()), ()).await.is_err());
@@ -175,7 +175,8 @@ async fn a_breaker_around_a_buffer_counts_and_rejects() {
     let circuit = circuit(2);
     let inner = Scripted::<&str>::new([Fail(Oops(1))]);
     let buffer: Buffer<(), _> = Buffer::new(inner.clone(), 8);
-    let mut service = RetryLayer::new(RetryConfig::default()).layer(BreakerLayer::on(&circuit).layer(buffer));
+    let mut service =
+        RetryLayer::new(RetryConfig::default().idempotent()).layer(BreakerLayer::on(&circuit).layer(buffer));
     assert!(matches!(ask(&mut service, ()).await, Err(BreakerError::Rejected(_))));
     assert_eq!((inner.calls(), circuit.state()), (2, State::Open));
 }
@@ -185,7 +186,7 @@ async fn a_breaker_around_a_buffer_counts_and_rejects() {
 async fn a_permanent_error_is_not_retried_through_a_breaker() {
     let circuit = circuit(100);
     let failing = |kind: io::ErrorKind| tower::service_fn(move |()| async move { Err::<(), _>(io::Error::from(kind)) });
-    let retry = || RetryLayer::new(RetryConfig::default());
+    let retry = || RetryLayer::new(RetryConfig::default().idempotent());
     let breaker = || BreakerLayer::on(&circuit);
 
     let _ = ask(&mut retry().layer(breaker().layer(failing(io::ErrorKind::NotFound))), ()).await;
@@ -204,6 +205,7 @@ async fn an_attempt_cut_off_counts_as_a_failure_in_the_breaker_inside() {
     let config = RetryConfig::default()
         .timeouts(Timeouts::attempt(secs(1)).answer(|_| Err(Opaque(BreakerError::Inner(Oops(408))))))
         .classifier(Sources(Errors))
+        .idempotent()
         .retries(3);
     let breaker = BreakerLayer::on(&circuit).layer(Scripted::<&str>::new([Hang]));
     let mut service = RetryLayer::new(config).layer(MapErr::new(breaker, Opaque));
@@ -216,8 +218,9 @@ async fn an_attempt_cut_off_counts_as_a_failure_in_the_breaker_inside() {
 #[tokio::test(start_paused = true)]
 async fn an_attempt_dropped_by_its_caller_counts_as_nothing() {
     let circuit = circuit(1);
-    let config =
-        RetryConfig::default().timeouts(Timeouts::attempt(secs(5)).answer(|_| Err(BreakerError::Inner(Oops(408)))));
+    let config = RetryConfig::default()
+        .idempotent()
+        .timeouts(Timeouts::attempt(secs(5)).answer(|_| Err(BreakerError::Inner(Oops(408)))));
     let mut service = RetryLayer::new(config).layer(BreakerLayer::on(&circuit).layer(Scripted::<&str>::new([Hang])));
     let mut call = spawn(ask(&mut service, ()));
     assert_pending!(call.poll());
@@ -231,7 +234,8 @@ async fn an_attempt_dropped_by_its_caller_counts_as_nothing() {
 async fn a_breaker_outside_a_retry_counts_what_all_attempts_came_to() {
     let circuit = circuit(2);
     let inner = Scripted::<&str>::new([Fail(Oops(1)), Answer("yes"), Fail(Oops(2))]);
-    let mut service = BreakerLayer::on(&circuit).layer(RetryLayer::new(RetryConfig::default()).layer(inner.clone()));
+    let mut service =
+        BreakerLayer::on(&circuit).layer(RetryLayer::new(RetryConfig::default().idempotent()).layer(inner.clone()));
     assert_eq!(ask(&mut service, ()).await, Ok("yes"));
     assert_eq!(circuit.stats().total_failures, 0);
     for _ in 0..2 {
@@ -247,7 +251,7 @@ async fn a_breaker_does_not_count_another_ones_rejection() {
     let (outer, inner) = (circuit(1), open());
     let mut service = ServiceBuilder::new()
         .layer(BreakerLayer::on(&outer))
-        .layer(RetryLayer::new(RetryConfig::default()))
+        .layer(RetryLayer::new(RetryConfig::default().idempotent()))
         .layer(BreakerLayer::on(&inner))
         .service(Scripted::<_>::new([Answer("not asked for")]));
     let error = ask(&mut service, ()).await.unwrap_err();
@@ -262,7 +266,7 @@ async fn a_retry_outside_a_fallback_asks_both_again() {
     let primary = Scripted::<&str>::new([Fail(Oops(1))]);
     let backup = Scripted::new([Fail(Oops(2)), Answer("backup")]);
     let pair = FallbackLayer::new(backup.clone()).layer(primary.clone());
-    let mut service = RetryLayer::new(RetryConfig::default().backoff(Backoff::none())).layer(pair);
+    let mut service = RetryLayer::new(RetryConfig::default().idempotent().backoff(Backoff::none())).layer(pair);
     assert_eq!(ask(&mut service, ()).await, Ok("backup"));
     assert_eq!((primary.calls(), backup.calls()), (2, 2));
 }
@@ -273,7 +277,7 @@ async fn a_retry_outside_a_fallback_does_not_retry_a_rejection() {
     let circuit = open();
     let backup = Scripted::<&str>::new([Fail(Oops(2))]);
     let mut service = ServiceBuilder::new()
-        .layer(RetryLayer::new(RetryConfig::default()))
+        .layer(RetryLayer::new(RetryConfig::default().idempotent()))
         .layer(FallbackLayer::new(backup.clone()))
         .layer(BreakerLayer::on(&circuit))
         .service(Scripted::<_>::new([Answer("not asked for")]));
@@ -308,7 +312,7 @@ async fn what_the_backup_met_is_not_told_of_the_primary() {
         let elsewhere = elsewhere.clone();
         async move { elsewhere.call(|| async { Ok::<_, Infallible>("cache") }).await }
     });
-    let config = RetryConfig::default().retries(1).observe(told.observer());
+    let config = RetryConfig::default().idempotent().retries(1).observe(told.observer());
     let mut service = RetryLayer::new(config).layer(backup.layer(Scripted::<&str>::new([Fail(Oops(1))])));
     assert!(ask(&mut service, ()).await.is_err());
     assert_eq!(told.count("RetryScheduled"), 1);
@@ -320,7 +324,7 @@ async fn a_rejection_waits_for_nobody() {
     let circuit = open();
     let mut service = ServiceBuilder::new()
         .layer(FallbackLayer::value("backup"))
-        .layer(RetryLayer::new(RetryConfig::default()))
+        .layer(RetryLayer::new(RetryConfig::default().idempotent()))
         .layer(BreakerLayer::on(&circuit))
         .service(Scripted::<&str>::new([Stuck]));
     let mut call = spawn(async { ServiceExt::<()>::ready(&mut service).await.unwrap().call(()).await });

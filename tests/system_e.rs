@@ -21,7 +21,7 @@ fn judge(text: &str) -> Verdict {
 }
 
 fn config() -> RetryConfig<Messages> {
-    RetryConfig::default().unobserved().retries(3).backoff(schedule()).classifier(Messages::node_jobs())
+    RetryConfig::default().idempotent().unobserved().retries(3).backoff(schedule()).classifier(Messages::node_jobs())
 }
 
 #[tokio::test(start_paused = true)]
@@ -51,9 +51,9 @@ fn system_e_point_2_kinds_by_text() {
     let transient =
         ["connection lost", "unavailable", "temporary", "network", "refused", "host unreachable", "no route to host"];
     for text in transient.into_iter().chain(["connection reset by peer", "broken pipe", "node offline"]) {
-        assert_eq!(judge(text), Verdict::transient(), "{text}");
+        assert_eq!(judge(text), Verdict::transient().idempotency_unknown(), "{text}");
     }
-    assert_eq!(judge("timeout"), Verdict::timed_out());
+    assert_eq!(judge("timeout"), Verdict::timed_out().idempotency_unknown());
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn system_e_point_2_the_permanent_list_comes_first() {
 /// The fault: `not found` was in the list that comes first, so "node not found" was permanent, which nobody meant.
 #[tokio::test(start_paused = true)]
 async fn system_e_corrected_node_not_found_is_transient() {
-    assert_eq!(judge("Node not found: b-7"), Verdict::transient());
+    assert_eq!(judge("Node not found: b-7"), Verdict::transient().idempotency_unknown());
     assert_eq!(judge("file not found"), Verdict::permanent());
     let layer = RetryLayer::new(config());
     let joined = |attempt: tower_recourse::Attempt| async move {
@@ -81,6 +81,9 @@ async fn system_e_corrected_node_not_found_is_transient() {
 fn system_e_corrected_what_the_type_says_comes_before_the_text() {
     let judge = classify::first(Errors).or(Messages::node_jobs());
     let judge = |error: io::Error| Classifier::<(), (), io::Error>::classify(&judge, &((), ()), Err(&error));
-    assert_eq!(judge(io::Error::new(io::ErrorKind::ConnectionReset, "invalid state")), Verdict::transient());
+    assert_eq!(
+        judge(io::Error::new(io::ErrorKind::ConnectionReset, "invalid state")),
+        Verdict::transient().idempotency_unknown()
+    );
     assert_eq!(judge(io::Error::other("validation failed")), Verdict::permanent());
 }

@@ -58,7 +58,8 @@ impl Client {
 
     /// A client that has met nobody yet: connections, budget and circuit are its own.
     pub(crate) fn service(self, script: &Script) -> Result<BoxClient, Invalid> {
-        let at_once = || RetryConfig::default().retries(ATTEMPTS - 1).backoff(Backoff::none()).without_budget();
+        let at_once =
+            || RetryConfig::default().idempotent().retries(ATTEMPTS - 1).backoff(Backoff::none()).without_budget();
         let spread = || at_once().backoff(Backoff::exponential(BACKOFF).jitter(Jitter::Full)).seed(script.seed);
         Ok(match self {
             Client::Bare => around_transport(at_once().retries(0)),

@@ -59,7 +59,8 @@ impl Batch {
         store.keep("circuit", &circuit)?;
         let (consent, item): (_, fn(&&str) -> String) = (Switch::on(), |item| (*item).to_owned());
         // The ledger bounds what all retries may cost, so there is no budget besides.
-        let retry = RetryConfig::default().name(id.to_owned()).retries(3).backoff(backoff).without_budget();
+        let retry =
+            RetryConfig::default().name(id.to_owned()).idempotent().retries(3).backoff(backoff).without_budget();
         let retry = retry.switch(&consent).ledger(&ledger, item).classifier(Judge(circuit.clone()));
         let retry = RetryLayer::new(retry.observe(store.observer()));
         Ok(Self { ledger, circuit, consent, audit, store, retry })

@@ -16,7 +16,7 @@ use crate::call_context::result_note::{self, Note};
 ///
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
 /// # async fn main() {
-/// let layer = RetryLayer::new(RetryConfig::default().retries(1));
+/// let layer = RetryLayer::new(RetryConfig::default().idempotent().retries(1));
 /// let run = layer.run(|_| async { Err::<(), _>(io::Error::from(io::ErrorKind::ConnectionReset)) });
 /// let unanswered = answered(run).await.unwrap_err();
 /// assert_eq!(unanswered.how.cause(), Some(Cause::AttemptsSpent { attempts: 2 }));

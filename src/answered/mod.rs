@@ -13,7 +13,7 @@
 //!     .layer(AnsweredLayer)
 //!     .layer(FallbackLayer::value("as of yesterday".to_owned()).name("degraded"))
 //!     .layer(FallbackLayer::new(replica).name("replica"))
-//!     .layer(RetryLayer::new(RetryConfig::default().retries(2)))
+//!     .layer(RetryLayer::new(RetryConfig::default().idempotent().retries(2)))
 //!     .service(primary);
 //!
 //! let answered = service.ready().await.unwrap().call("prices").await.unwrap();

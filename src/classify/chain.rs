@@ -8,8 +8,8 @@ use crate::{Verdict, time::Instant};
 /// Begins a chain: the first one with an opinion wins.
 ///
 /// Each is asked for its [`opinion`](Classifier::opinion), in order, until one has it. If none has, the verdict is what the last
-/// one says by default, which for [`Errors`](super::Errors) and closures is: a response is a success, an error transient.
-/// [`otherwise`](Chain::otherwise) sets another.
+/// one says by default, which for [`Errors`](super::Errors) and closures is: a response is a success, an error transient with the mark
+/// [`idempotency_unknown`](Verdict::idempotency_unknown). [`otherwise`](Chain::otherwise) sets another.
 ///
 /// ```
 /// use std::io;
@@ -50,14 +50,13 @@ impl<C> Chain<C> {
     ///
     /// ```
     /// use std::{io, time::Duration};
-    /// use tower_recourse::{RetryConfig, Verdict, classify::{self, Errors}};
-    ///
-    /// struct Busy;
+    /// use tower_recourse::{FailureKind, RetryConfig, Verdict, classify::{self, Errors}};
     ///
     /// // Time-outs of this service come from overload: then it wants a pause.
     /// let config = RetryConfig::default().classifier(
-    ///     classify::first(Errors).refine(|said: Verdict, _outcome: Result<&(), &io::Error>| {
-    ///         if said == Verdict::timed_out() { said.retry_after(Duration::from_secs(5)) } else { said }
+    ///     classify::first(Errors).refine(|said: Verdict, _outcome: Result<&(), &io::Error>| match said {
+    ///         Verdict::Failure(failure) if failure.kind() == FailureKind::TimedOut => said.retry_after(Duration::from_secs(5)),
+    ///         other => other,
     ///     }),
     /// );
     /// # let _ = config;

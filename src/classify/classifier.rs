@@ -94,9 +94,10 @@ pub type RejectionMark<Res> = fn(&mut Res, Rejection);
 /// Ends an outcome that isn't needed any more: reads a response to its end, say, so that its connection can be used again.
 pub type LetGo = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// What an outcome means that nobody has an opinion on: errors are worth another attempt, responses are successes.
+/// The verdict on an outcome that no classifier has an opinion on: a response is a success, an error is transient. Whether the
+/// request is idempotent isn't known.
 pub(crate) fn by_default<Res, Err>(outcome: Result<&Res, &Err>) -> Verdict {
-    if outcome.is_ok() { Verdict::Success } else { Verdict::transient() }
+    if outcome.is_ok() { Verdict::Success } else { Verdict::transient().idempotency_unknown() }
 }
 
 impl<C, Req, Res, Err> Classifier<Req, Res, Err> for &C

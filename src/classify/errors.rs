@@ -9,6 +9,24 @@ use crate::Verdict;
 ///
 /// An error type of your own can't be looked into like that. Where it is an [`Error`](std::error::Error), [`Sources`] does it.
 ///
+/// # Idempotency
+///
+/// `Errors` doesn't see requests, so it doesn't know which of them may be processed more than once. It marks its failures as
+/// [`idempotency_unknown`](Verdict::idempotency_unknown): a retry sends such a request again only if the error proves that it wasn't
+/// sent ("sent: no" in the tables). Otherwise the failure is returned with
+/// [`Cause::UnsafeToResend`](crate::Cause::UnsafeToResend). A lost connection, for example, doesn't show whether Redis has
+/// executed an `INCR`.
+///
+/// State what holds for your requests:
+///
+/// | requests | write |
+/// |---|---|
+/// | every one may be processed more than once | `RetryConfig::idempotent` |
+/// | some may | [`Idempotent::new`](super::Idempotent::new)`(Errors, \|request: &Req\| …)` |
+/// | a failure shows that nothing was done (a rolled-back transaction) | a closure that returns [`Verdict::transient()`] for it |
+///
+/// Breakers and fallbacks ignore the mark.
+///
 /// # What is known of `io::Error`, by kind
 ///
 /// | kind | verdict | sent | why |
@@ -73,12 +91,13 @@ impl<Req, Res, Err: 'static> Classifier<Req, Res, Err> for Errors {
     fn memo(&self, _: &Req) {}
 
     fn classify(&self, (): &(), outcome: Result<&Res, &Err>) -> Verdict {
-        outcome.err().and_then(known_within).unwrap_or_else(|| by_default(outcome))
+        let opinion = Classifier::<Req, Res, Err>::opinion(self, &(), outcome);
+        opinion.unwrap_or_else(|| by_default(outcome))
     }
 
     /// What is known of the error. Nothing of a response.
     fn opinion(&self, (): &(), outcome: Result<&Res, &Err>) -> Option<Verdict> {
-        outcome.err().and_then(known_within)
+        outcome.err().and_then(known_within).map(Verdict::of_any_request)
     }
 }
 
@@ -91,15 +110,25 @@ where
     fn memo(&self, _: &Req) {}
 
     fn classify(&self, (): &(), outcome: Result<&Res, &Err>) -> Verdict {
-        outcome.err().and_then(|error| known(error)).unwrap_or_else(|| by_default(outcome))
+        let opinion = Classifier::<Req, Res, Err>::opinion(self, &(), outcome);
+        opinion.unwrap_or_else(|| by_default(outcome))
     }
 
     fn opinion(&self, (): &(), outcome: Result<&Res, &Err>) -> Option<Verdict> {
-        outcome.err().and_then(|error| known(error))
+        outcome.err().and_then(|error| known(error)).map(Verdict::of_any_request)
     }
 
     fn origin(&self, outcome: Result<&Res, &Err>) -> Origin {
         outcome.err().map_or(Origin::Unknown, |error| evidence::of_chain(error))
+    }
+}
+
+impl Errors {
+    /// The verdict on an error, for classifiers that know whether the request is idempotent: without the mark
+    /// [`idempotency_unknown`](Verdict::idempotency_unknown).
+    #[cfg_attr(not(feature = "http"), allow(dead_code))]
+    pub(crate) fn judge<Err: 'static>(error: &Err) -> Verdict {
+        known_within(error).unwrap_or(Verdict::transient())
     }
 }
 

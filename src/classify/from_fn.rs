@@ -6,7 +6,8 @@ use crate::Verdict;
 /// Judges outcomes by a closure: `|outcome: Result<&Res, &Err>| …`.
 ///
 /// It returns a [`Verdict`], or an `Option` of one: `None` leaves the outcome to the next of a [`Chain`](super::Chain). Where
-/// there is none, a response is a success then, and an error transient.
+/// there is none, a response is a success then, and an error transient with the mark
+/// [`idempotency_unknown`](Verdict::idempotency_unknown).
 ///
 /// The configs have this as their `classify`.
 pub fn outcomes<F, Res, Err, V>(judge: F) -> FromFn<F>
@@ -21,7 +22,7 @@ where
 /// [`Chain`](super::Chain) knows better.
 ///
 /// It returns a [`Verdict`], or an `Option` of one: `None` leaves the error to the next of the chain. Where there is none, it is
-/// transient then.
+/// transient then, with the mark [`idempotency_unknown`](Verdict::idempotency_unknown).
 ///
 /// The configs have this as their `classify_errors`.
 pub fn errors<F, Err, V>(judge: F) -> FromErrorFn<F>

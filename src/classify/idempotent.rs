@@ -21,8 +21,8 @@ use crate::{Verdict, time::Instant};
 /// # let _ = config;
 /// ```
 ///
-/// With it the gain of [`Errors`](super::Errors) shows: an `Add` whose connection was refused is tried again, one whose connection
-/// was lost isn't.
+/// With [`Errors`](super::Errors), a `Get` is tried again after any transient failure. An `Add` is tried again if its connection was
+/// refused, and isn't if its connection was lost. Where every request is idempotent, `RetryConfig::idempotent` states that.
 #[derive(Clone, Copy)]
 pub struct Idempotent<C, F> {
     classifier: C,
@@ -76,8 +76,13 @@ where
     }
 }
 
+/// What the predicate returns replaces an unknown. A classifier that marks a failure as unsafe to resend itself is believed.
 fn marked(idempotent: bool, verdict: Verdict) -> Verdict {
-    if idempotent { verdict } else { verdict.unsafe_to_resend() }
+    match verdict {
+        Verdict::Failure(failure) if idempotent && failure.is_idempotency_unknown() => verdict.safe_to_resend(),
+        _ if idempotent => verdict,
+        _ => verdict.unsafe_to_resend(),
+    }
 }
 
 impl<C: fmt::Debug, F> fmt::Debug for Idempotent<C, F> {

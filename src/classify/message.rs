@@ -48,6 +48,13 @@ use crate::{Invalid, Verdict};
 ///
 /// A breaker's rejection is one, whatever its text says.
 ///
+/// # Idempotency
+///
+/// The verdicts of your own rules are believed: a rule that says `Verdict::transient()` allows a retry to send the request again. The
+/// ready-made lists ([`service_calls`](Self::service_calls), [`node_jobs`](Self::node_jobs)) don't know your requests, so they mark
+/// their failures as [`idempotency_unknown`](Verdict::idempotency_unknown), as [`Errors`](super::Errors) does. Use them with
+/// `RetryConfig::idempotent` or [`Idempotent`](super::Idempotent).
+///
 /// *When not to use it*: when the type of the error knows better. Then that comes first:
 /// `classify::first(Errors).or(Messages::service_calls())`. And never alone where others write the text: whoever can put `not
 /// found` in an error can stop its retries.
@@ -70,10 +77,11 @@ impl Messages {
     /// verdict is found wherever it is: `not found` before `node not found`.
     pub fn new<P: AsRef<str>>(rules: impl IntoIterator<Item = (P, Verdict)>) -> Result<Self, Invalid> {
         let rules = Rules::new(rules)?;
-        Ok(Self { rules: Arc::new(rules), otherwise: Verdict::transient() })
+        Ok(Self { rules: Arc::new(rules), otherwise: Verdict::transient().idempotency_unknown() })
     }
 
-    /// The verdict on errors in which nothing is found, where nobody comes after. Transient unless set.
+    /// The verdict on errors in which nothing is found, if no other classifier of a chain follows. Unless set: transient, with the
+    /// mark [`idempotency_unknown`](Verdict::idempotency_unknown).
     pub fn otherwise(mut self, verdict: Verdict) -> Self {
         self.otherwise = verdict;
         self

@@ -90,7 +90,8 @@
 //! # Opinions and defaults
 //!
 //! A classifier always has a verdict. Of that, its [`opinion`](Classifier::opinion) is what it knows, and the rest its default: the
-//! default of [`Errors`] and of closures is that a response is a success, and an error transient. A chain asks for opinions, in
+//! default of [`Errors`] and of closures is that a response is a success, and an error transient with the mark
+//! [`idempotency_unknown`](crate::Verdict::idempotency_unknown). A chain asks for opinions, in
 //! order, and the default is that of its last link.
 //!
 //! ```toml
@@ -143,6 +144,9 @@
 //!   nobody can know.
 //! - **That it must not be sent twice**: [`Verdict::unsafe_to_resend`](crate::Verdict::unsafe_to_resend). Such a request is
 //!   tried again only if it provably wasn't sent.
+//! - **That the classifier doesn't know whether the request is idempotent**:
+//!   [`Verdict::idempotency_unknown`](crate::Verdict::idempotency_unknown). [`Errors`] sets this mark. Such a request is tried again only if it
+//!   provably wasn't sent, or if `RetryConfig::idempotent` states that all requests are idempotent.
 
 mod chain;
 mod classifier;

@@ -4,7 +4,7 @@ use std::error::Error;
 
 use super::Code;
 use crate::{
-    Classifier, FailureKind, Sent, Verdict,
+    FailureKind, Sent, Verdict,
     classify::{Errors, opened},
 };
 
@@ -20,7 +20,7 @@ pub(super) struct Fault {
 
 impl Fault {
     pub(super) fn of<E: 'static>(error: &E) -> Self {
-        let verdict = Classifier::<(), (), E>::classify(&Errors, &(), Err(error));
+        let verdict = Errors::judge(error);
         let Verdict::Failure(failure) = verdict else { return Self { code: Code::Unknown, verdict, refused: false } };
         let (code, left_over) = opened(error).map_or((None, false), look_into);
         let by_kind = match failure.kind() {

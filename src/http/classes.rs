@@ -54,7 +54,7 @@ macro_rules! classes {
                         }
                         _ => first_frame::verdict(response).unwrap_or(Verdict::Success),
                     },
-                    Err(_) => Classifier::<Request<B>, _, _>::classify(&Errors, &(), outcome),
+                    Err(error) => Errors::judge(error),
                 };
                 remembered.mark(verdict)
             }

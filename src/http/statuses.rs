@@ -83,10 +83,11 @@ impl Statuses {
         Self { follows_redirects: true, ..self }
     }
 
-    fn judge_error<B, R, E: 'static>(self, error: &E) -> Verdict {
-        let verdict = Classifier::<Request<B>, Response<R>, E>::classify(&Errors, &(), Err(error));
-        match verdict {
-            Verdict::Failure(failure) if self.follows_redirects && failure.kind() != FailureKind::Rejected => {
+    fn judge_error<E: 'static>(self, error: &E) -> Verdict {
+        match Errors::judge(error) {
+            verdict @ Verdict::Failure(failure)
+                if self.follows_redirects && failure.kind() != FailureKind::Rejected =>
+            {
                 verdict.sent(Sent::Unknown)
             }
             other => other,
@@ -183,7 +184,7 @@ where
     fn classify(&self, memo: &Remembered, outcome: Result<&Response<R>, &E>) -> Verdict {
         let verdict = match outcome {
             Ok(response) => self.judge_response(memo, response),
-            Err(error) => self.judge_error::<B, R, E>(error),
+            Err(error) => self.judge_error(error),
         };
         memo.mark(verdict)
     }

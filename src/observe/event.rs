@@ -41,6 +41,13 @@ pub enum Event<'a> {
         /// The retry's name.
         name: &'a Name,
     },
+    /// A failure isn't retried, since the request may have been processed and the retry's classifier doesn't know whether it is
+    /// idempotent. State it: [`RetryConfig::idempotent`](crate::RetryConfig::idempotent), or
+    /// [`classify::Idempotent`](crate::classify::Idempotent). Emitted once per retry.
+    IdempotencyUnknown {
+        /// The retry's name.
+        name: &'a Name,
+    },
     /// A request succeeded after it had failed.
     RetrySucceeded {
         /// The retry's name.

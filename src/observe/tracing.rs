@@ -14,6 +14,7 @@ use crate::{Cause, sanitize::name_str};
 /// | a permanent failure, attempts spent, budget empty, deadline | error |
 /// | a request that a circuit rejected, or that can't be sent again | debug |
 /// | the first of those that can't be sent again | warn |
+/// | the first failure whose request isn't known to be idempotent | warn |
 /// | a fallback asked, a circuit half-open or closed, a retry that helped, a refused request that is sent again | info |
 /// | a fallback that failed too | error |
 /// | a failure that a circuit counted | debug |
@@ -66,6 +67,14 @@ impl Observer for Tracing {
                 warn!(
                     name = &*name.sanitized(),
                     "a request failed that can't be sent again, as nothing was kept of it; this is said once"
+                );
+            }
+            Event::IdempotencyUnknown { name } => {
+                warn!(
+                    name = &*name.sanitized(),
+                    "a failure isn't retried: the request may have been processed, and the classifier doesn't know whether it is \
+                     idempotent; if every request is, use RetryConfig::idempotent, else classify::Idempotent; \
+                     this is logged once"
                 );
             }
             Event::RetrySucceeded { name, attempt } => {

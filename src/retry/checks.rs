@@ -203,7 +203,8 @@ impl<C, A, L, K> RetryConfig<C, A, L, K> {
         if !attempt.is_replayable() {
             return Err(Reason::NotReplayable);
         }
-        if !failure.is_safe_to_resend() && !attempt.is_unsent() {
+        if !terms.idempotent && !failure.is_safe_to_resend() && !attempt.is_unsent() {
+            terms.hint_at_idempotency(failure);
             return Err(Reason::UnsafeToResend);
         }
         let exact = failure.is_delay_exact();
@@ -303,6 +304,15 @@ impl Terms {
                 budget.failed(failure.kind());
                 budget_scope::mark_reported(budget.address());
             }
+        }
+    }
+
+    /// Emits an event about a failure that isn't retried because the classifier didn't know whether its request is idempotent. Once:
+    /// the configuration is to be completed.
+    fn hint_at_idempotency(&self, failure: Failure) {
+        // Relaxed: all that matters is that it is emitted once.
+        if failure.is_idempotency_unknown() && !self.told_idempotency_unknown.swap(true, Ordering::Relaxed) {
+            self.observers.tell(Event::IdempotencyUnknown { name: &self.name });
         }
     }
 

@@ -31,6 +31,7 @@ use crate::{
 /// | [`timeouts`](Self::timeouts) | none | what is too long only you know |
 /// | [`switch`](Self::switch), [`ledger`](Self::ledger) | none | for batches and operators |
 /// | classifier | [`Errors`] | errors are transient unless known not to be |
+/// | [`idempotent`](Self::idempotent) | not stated | a failed call may have been processed: with [`Errors`], only a request that provably wasn't sent is sent again |
 ///
 /// # Clone
 ///
@@ -54,6 +55,8 @@ pub(super) struct Terms {
     /// Whether a request deposits here.
     pub(super) deposits: bool,
     pub(super) switch: Option<Switch>,
+    /// Every request may be processed more than once.
+    pub(super) idempotent: bool,
     pub(super) longest_server_delay: Duration,
     pub(super) limits: Limits,
     pub(super) observers: Observers,
@@ -61,6 +64,8 @@ pub(super) struct Terms {
     pub(super) turns: Arc<AtomicU64>,
     /// Whether it was told that requests can't be sent again.
     pub(super) told_not_replayable: Arc<AtomicBool>,
+    /// Whether the event about unknown idempotency was emitted.
+    pub(super) told_idempotency_unknown: Arc<AtomicBool>,
 }
 
 impl Default for RetryConfig {
@@ -72,12 +77,14 @@ impl Default for RetryConfig {
             budget: Some(Arc::new(TokenBucket::default()).into()),
             deposits: true,
             switch: None,
+            idempotent: false,
             longest_server_delay: Duration::from_secs(30),
             limits: Limits::default(),
             observers: Observers::default(),
             seed: random::fresh_seed(),
             turns: Arc::default(),
             told_not_replayable: Arc::default(),
+            told_idempotency_unknown: Arc::default(),
         };
         Self { terms, answer: NoTimeouts, classifier: Errors, ledger: NoLedger, keep: Cloned }
     }
@@ -94,6 +101,44 @@ impl<C, A, L, K> RetryConfig<C, A, L, K> {
     /// never.
     pub fn retries(mut self, retries: u32) -> Self {
         self.terms.retries = retries;
+        self
+    }
+
+    /// States that every request may be processed more than once: reads, and writes that have the same effect when they are repeated.
+    /// Then a failed request is sent again even if it may have been processed. Not stated by default.
+    ///
+    /// | classifier | without it | with it |
+    /// |---|---|---|
+    /// | [`Errors`], the default | only what provably wasn't sent is sent again ([`Sent::No`](crate::Sent::No)) | every transient failure is |
+    /// | a closure, your own [`Classifier`](crate::Classifier) | its verdicts are believed | the same, and [`unsafe_to_resend`](crate::Verdict::unsafe_to_resend) is ignored |
+    /// | `http::Statuses` (of `RetryConfig::http()`) | only idempotent methods, and what provably wasn't processed | every method, POST included |
+    /// | `grpc::Statuses` (of `RetryConfig::grpc()`) | gRPC's codes decide | the same |
+    ///
+    /// Without it, the failure is returned with [`Cause::UnsafeToResend`](crate::Cause::UnsafeToResend). If the classifier doesn't know
+    /// whether requests are idempotent, the first such failure also emits
+    /// [`Event::IdempotencyUnknown`](crate::observe::Event::IdempotencyUnknown).
+    ///
+    /// ```
+    /// use std::io;
+    /// use tower_recourse::{RetryConfig, RetryLayer};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// let lost = || io::Error::from(io::ErrorKind::ConnectionReset);
+    ///
+    /// // The connection was lost. The service may have processed the call, so the error is returned.
+    /// let retry = RetryLayer::new(RetryConfig::default());
+    /// assert!(retry.run(|attempt| async move { if attempt.number() == 1 { Err(lost()) } else { Ok(()) } }).await.is_err());
+    ///
+    /// // A read may be repeated.
+    /// let retry = RetryLayer::new(RetryConfig::default().idempotent());
+    /// assert!(retry.run(|attempt| async move { if attempt.number() == 1 { Err(lost()) } else { Ok(()) } }).await.is_ok());
+    /// # }
+    /// ```
+    ///
+    /// *When not to use it*: when some requests aren't idempotent. [`classify::Idempotent`] decides by the request.
+    pub fn idempotent(mut self) -> Self {
+        self.terms.idempotent = true;
         self
     }
 

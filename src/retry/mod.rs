@@ -38,8 +38,9 @@
 //!
 //! # When not to use it
 //!
-//! - Where the call isn't idempotent: a failure may mean that the answer was lost, not the request. Judge such requests by
-//!   a [`Classifier`](crate::Classifier) that looks at them.
+//! - For calls that must not be processed twice, together with a classifier that allows it: a failure may mean that the answer was lost, not
+//!   the request. The default classifier allows a retry only if the request provably wasn't sent. State what may be repeated:
+//!   [`RetryConfig::idempotent`] if every request may, [`classify::Idempotent`](crate::classify::Idempotent) to decide by the request.
 //! - In more than one layer of a call chain: three layers with 4 attempts each are 64 calls at the bottom. Retry where most is
 //!   known, once.
 //! - Against overload without a [budget]: it keeps the overload up.
@@ -69,7 +70,7 @@
 //! 6. the number of attempts;
 //! 7. the wait that the other side asked for: longer than allowed;
 //! 8. whether the request can be sent again,
-//! 9. and whether that is safe;
+//! 9. and whether that is safe, unless [`RetryConfig::idempotent`] states that every request is;
 //! 10. the deadline: a wait is never begun that would cross it;
 //! 11. the [budget], last, so that nothing is taken for an attempt that something else forbids.
 //!

@@ -27,7 +27,8 @@ impl<P, K> RetryLayer<P, K> {
     ///
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() -> io::Result<()> {
-    /// let retry = RetryLayer::new(RetryConfig::default());
+    /// // The function is a read, so it may run again after a failure.
+    /// let retry = RetryLayer::new(RetryConfig::default().idempotent());
     /// let answer = retry.run(|attempt| async move {
     ///     if attempt.number() < 3 { Err(io::Error::from(io::ErrorKind::ConnectionReset)) } else { Ok(42) }
     /// });
@@ -35,6 +36,10 @@ impl<P, K> RetryLayer<P, K> {
     /// # Ok(())
     /// # }
     /// ```
+    ///
+    /// Without [`idempotent`](super::RetryConfig::idempotent), the default classifier repeats the function only after an error which proves that
+    /// nothing was sent: the error of an `INCR` may mean that only its answer was lost. See
+    /// [`Errors`](crate::classify::Errors#idempotency).
     ///
     /// There is no request to be kept or changed: what [`before_resend`](Self::before_resend) would do, the function does itself when
     /// the attempt's number is above 1.
@@ -88,6 +93,8 @@ impl<P, K> RetryLayer<P, K> {
 
     /// Retries a function that blocks; waits by putting the thread to sleep. Not for async code: there it would hold up all that
     /// runs on the thread.
+    ///
+    /// It repeats the function under the same conditions as [`run`](Self::run).
     ///
     /// An attempt that blocks can't be cut off: of the [time-outs](super::Timeouts), only the deadline of the whole holds, between
     /// attempts. The function may ask [`Attempt::remaining`] how long it has.

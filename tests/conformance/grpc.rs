@@ -67,7 +67,7 @@ fn a_failure_takes_one_and_a_success_gives_the_ratio() {
 #[tokio::test(start_paused = true)]
 async fn retries_stop_at_half() {
     let budget = std::sync::Arc::new(throttle(10, 0.5));
-    let config = RetryConfig::default().retries(2).backoff(Backoff::none()).shared_budget(budget.clone());
+    let config = RetryConfig::default().idempotent().retries(2).backoff(Backoff::none()).shared_budget(budget.clone());
     let layer = RetryLayer::new(config);
     let calls = std::cell::Cell::new(0);
     // (what the service does, attempts, tokens left)

@@ -86,7 +86,7 @@ fn never_ready(_: u32) -> Poll<Result<(), BoxError>> {
 }
 
 fn three_attempts() -> RetryConfig {
-    RetryConfig::default().retries(2).backoff(Backoff::none()).without_budget()
+    RetryConfig::default().idempotent().retries(2).backoff(Backoff::none()).without_budget()
 }
 
 fn poll_ready<S: Service<()>>(service: &mut S) -> Poll<bool> {

@@ -32,7 +32,7 @@ async fn a_retry_of_7_around_a_breaker_of_3() {
     let counted = Arc::clone(&executions);
     let layer = BreakerLayer::new(BreakerConfig::default().open_when(OpenRule::consecutive(3).unwrap()));
     let service = ServiceBuilder::new()
-        .layer(RetryLayer::new(RetryConfig::default().retries(6).without_budget()))
+        .layer(RetryLayer::new(RetryConfig::default().idempotent().retries(6).without_budget()))
         .layer(layer.clone())
         .service(service_fn(move |()| {
             counted.fetch_add(1, Ordering::Relaxed);
@@ -50,7 +50,7 @@ async fn a_retry_of_7_around_a_breaker_of_3() {
 async fn an_attempt_has_its_own_time_or_what_remains() {
     for (attempt, remaining, effective) in [(s(4), s(2), s(2)), (s(2), s(4), s(2)), (s(2), s(2), s(2))] {
         let limits = Timeouts::attempt(attempt).total(remaining);
-        let config = RetryConfig::default().retries(0).timeouts(limits);
+        let config = RetryConfig::default().idempotent().retries(0).timeouts(limits);
         let began = Instant::now();
         let elapsed = never_answers(config).await;
         assert_eq!(began.elapsed(), effective, "({attempt:?}, {remaining:?})");
@@ -63,7 +63,8 @@ async fn an_attempt_has_its_own_time_or_what_remains() {
 #[tokio::test(start_paused = true)]
 async fn the_last_attempt_gets_what_is_left() {
     let limits = Timeouts::attempt(s(4)).total(s(10));
-    let config = RetryConfig::default().backoff(Backoff::fixed(Duration::from_millis(500))).timeouts(limits);
+    let config =
+        RetryConfig::default().idempotent().backoff(Backoff::fixed(Duration::from_millis(500))).timeouts(limits);
     let began = Instant::now();
     let elapsed = never_answers(config).await;
     assert_eq!(began.elapsed(), s(10));
@@ -80,8 +81,11 @@ async fn a_delay_longer_than_what_remains_stops_at_once() {
         (s(2), s(3), s(2), 2),
         (Duration::MAX, s(2), s(0), 1),
     ] {
-        let config =
-            RetryConfig::default().retries(5).backoff(Backoff::fixed(delay)).timeouts(Timeouts::request(total));
+        let config = RetryConfig::default()
+            .idempotent()
+            .retries(5)
+            .backoff(Backoff::fixed(delay))
+            .timeouts(Timeouts::request(total));
         assert_eq!(fails_at_once(config).await, (takes, attempts), "({delay:?}, {total:?})");
         assert_eq!(
             fails_at_once(Always { delay, total }).await,

@@ -56,11 +56,11 @@ async fn waits(config: RetryConfig, mut verdicts: impl FnMut(u32) -> Verdict) ->
 #[tokio::test(start_paused = true)]
 async fn how_often_and_after_which_waits() {
     let transient = |_| Verdict::transient();
-    let calls = waits(RetryConfig::default(), transient).await.len() + 1;
+    let calls = waits(RetryConfig::default().idempotent(), transient).await.len() + 1;
     assert_eq!(calls, 4, "s1: the defaults");
 
     let linear = Backoff::linear(ms(10), ms(10));
-    let config = || RetryConfig::default().without_budget();
+    let config = || RetryConfig::default().idempotent().without_budget();
     let seen = waits(config().retries(4).backoff(linear), transient).await;
     assert_eq!(seen, [ms(10), ms(20), ms(30), ms(40)], "s2");
 
@@ -78,7 +78,7 @@ async fn how_often_and_after_which_waits() {
 async fn which_attempt_it_is() {
     let told = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
     let hears = std::sync::Arc::clone(&told);
-    let config = RetryConfig::default().without_budget().retries(4).observe(move |event: &Event<'_>| {
+    let config = RetryConfig::default().idempotent().without_budget().retries(4).observe(move |event: &Event<'_>| {
         if let Event::RetryScheduled { attempt, .. } = event {
             hears.lock().unwrap().push(*attempt);
         }
@@ -158,7 +158,7 @@ async fn which_io_errors_are_retried() {
     let rows = rows.chain(not_retried.map(|kind| ("s23", kind, 1))).chain(differs.map(|kind| ("s21, ours", kind, 1)));
     for (row, kind, calls) in rows {
         let made = RefCell::new(0);
-        let layer = RetryLayer::new(RetryConfig::default().without_budget().retries(1));
+        let layer = RetryLayer::new(RetryConfig::default().idempotent().without_budget().retries(1));
         let call = |_| {
             *made.borrow_mut() += 1;
             std::future::ready(Err::<(), _>(io::Error::from(kind)))

@@ -28,7 +28,7 @@ const fn s(seconds: u64) -> Duration {
 }
 
 fn attempts(attempts: u32) -> RetryConfig {
-    RetryConfig::default().without_budget().retries(attempts - 1).backoff(Backoff::fixed(ms(10)))
+    RetryConfig::default().idempotent().without_budget().retries(attempts - 1).backoff(Backoff::fixed(ms(10)))
 }
 
 fn reset() -> io::Error {

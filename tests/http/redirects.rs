@@ -182,7 +182,7 @@ async fn along_its_sources_reqwests_error_proves_nothing() {
     let client = no_proxy().build().unwrap();
     let error = client.post(format!("http://{}/", dead().await)).send().await.unwrap_err();
     let verdict = tower_recourse::Classifier::<(), (), _>::classify(&Sources(Errors), &(), Err(&error));
-    assert_eq!(verdict, Verdict::transient());
+    assert_eq!(verdict, Verdict::transient().idempotency_unknown());
 }
 
 /// Follows every redirect, with a copy of the body.

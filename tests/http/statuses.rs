@@ -40,6 +40,14 @@ async fn a_500_is_retried_if_asked() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_post_is_sent_again_where_every_request_is_idempotent() {
+    let server = Scripted::new(|_| answer(503));
+    let retry = RetryLayer::new(config().idempotent()).layer(server.service());
+    assert_eq!(status(retry, request("POST", false)).await, 503);
+    assert_eq!(server.calls(), 3);
+}
+
+#[tokio::test(start_paused = true)]
 async fn only_idempotent_requests_are_sent_again_once_they_were_answered() {
     let cases = [
         ("GET", false, 3),

@@ -210,7 +210,7 @@ mod log {
         circuit.reset();
         let breaker = BreakerLayer::new(BreakerConfig::default().name(hostile()));
         let backoff = Backoff::fixed(Duration::from_secs(1));
-        let config = RetryConfig::default().retries(1).backoff(backoff).name(hostile());
+        let config = RetryConfig::default().idempotent().retries(1).backoff(backoff).name(hostile());
         let retry = RetryLayer::new(config.clone().ledger(&Ledger::new(), |_: &()| hostile()));
         let broken = service_fn(|()| async { Err::<(), _>(Quotes(String::new())) });
         let backup = service_fn(|()| async { Err::<(), _>(Quotes(hostile())) });

@@ -19,7 +19,7 @@ use crate::support::*;
 
 /// Without delay, budget and end.
 fn at_once() -> RetryConfig {
-    RetryConfig::default().retries(u32::MAX).backoff(Backoff::none()).without_budget()
+    RetryConfig::default().idempotent().retries(u32::MAX).backoff(Backoff::none()).without_budget()
 }
 
 /// More attempts than any single poll may make.

@@ -32,7 +32,7 @@ fn fails((): ()) -> Ready<Result<(), BoxError>> {
 
 /// One second for each attempt, ten seconds between two.
 fn config() -> RetryConfig<Errors, FromElapsed> {
-    RetryConfig::default().backoff(Backoff::fixed(secs(10))).timeouts(Timeouts::attempt(secs(1)))
+    RetryConfig::default().idempotent().backoff(Backoff::fixed(secs(10))).timeouts(Timeouts::attempt(secs(1)))
 }
 
 /// Whether a caller gets ready within a second.
@@ -158,7 +158,7 @@ async fn a_request_past_its_deadline_gives_its_place_back() {
 #[tokio::test(start_paused = true)]
 async fn a_place_is_free_while_a_request_is_prepared() {
     let limit = ConcurrencyLimit::new(service_fn(fails), 1);
-    let config = RetryConfig::default().backoff(Backoff::fixed(secs(10)));
+    let config = RetryConfig::default().idempotent().backoff(Backoff::fixed(secs(10)));
     let mut retry = RetryLayer::new(config).before_resend(|(): (), _| pending()).layer(limit.clone());
     let caller = tokio::spawn(retry.call_when_ready(()));
     sleep(secs(11)).await;

@@ -22,7 +22,7 @@ use tower_recourse::{
 use crate::support::*;
 
 fn at_once() -> RetryConfig {
-    RetryConfig::default().backoff(Backoff::none()).without_budget()
+    RetryConfig::default().idempotent().backoff(Backoff::none()).without_budget()
 }
 
 /// Runs `on_clone` when it is cloned, and fails as often as `failures` says.

@@ -19,7 +19,7 @@ async fn no_key_gets_its_retries_twice_because_of_a_restart() {
     for (item, expected) in [(7, (3, 3)), (7, (3, 3)), (8, (2, 5)), (8, (2, 5))] {
         let store = FileStore::open(folder.path(), "state").unwrap();
         let ledger = ledger(&store);
-        let config = RetryConfig::default().backoff(Backoff::fixed(Duration::from_secs(1))).unobserved();
+        let config = RetryConfig::default().idempotent().backoff(Backoff::fixed(Duration::from_secs(1))).unobserved();
         let layer = RetryLayer::new(config.ledger(&ledger, |item: &u32| *item).observe(store.observer()));
         layer.run_for(&item, |_| async { Err::<(), _>("down".to_owned()) }).await.unwrap_err();
         assert_eq!((ledger.retries_of(&item.to_string()), ledger.retries_in_all()), expected);
@@ -31,7 +31,7 @@ async fn a_retry_is_written_by_itself() {
     let folder = tempfile::tempdir().unwrap();
     let store = FileStore::open(folder.path(), "state").unwrap().write_every(Duration::from_millis(1));
     let ledger = ledger(&store);
-    let config = RetryConfig::default().backoff(Backoff::fixed(Duration::from_secs(1))).unobserved();
+    let config = RetryConfig::default().idempotent().backoff(Backoff::fixed(Duration::from_secs(1))).unobserved();
     let layer = RetryLayer::new(config.ledger(&ledger, |item: &u32| *item).observe(store.observer()));
     layer.run_for(&7, |_| async { Err::<(), _>("down".to_owned()) }).await.unwrap_err();
     let path = folder.path().join("state.json");

@@ -73,6 +73,8 @@ impl Messages {
     }
 
     fn ready<const N: usize>(rules: [(&str, Verdict); N]) -> Self {
+        // The lists don't know whether the requests are idempotent.
+        let rules = rules.map(|(pattern, verdict)| (pattern, verdict.of_any_request()));
         Self::new(rules).expect("each list is made in a test").otherwise(Verdict::permanent())
     }
 }

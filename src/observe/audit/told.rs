@@ -23,7 +23,7 @@ pub(super) fn entry(event: &Event<'_>) -> Entry {
         Event::RetryStopped { name, attempt, cause, booked } => {
             of_ledger(because(entry.name(name.as_str()), cause).count("attempt", attempt.into()), booked)
         }
-        Event::NothingToRetry { name } => entry.name(name.as_str()),
+        Event::NothingToRetry { name } | Event::IdempotencyUnknown { name } => entry.name(name.as_str()),
         Event::Resent { name, attempt } | Event::RetrySucceeded { name, attempt } => {
             entry.name(name.as_str()).count("attempt", attempt.into())
         }
@@ -57,6 +57,7 @@ fn kind(event: &Event<'_>) -> &'static str {
         Event::Resent { .. } => "resent",
         Event::RetryStopped { .. } => "retry_stopped",
         Event::NothingToRetry { .. } => "nothing_to_retry",
+        Event::IdempotencyUnknown { .. } => "idempotency_unknown",
         Event::RetrySucceeded { .. } => "retry_succeeded",
         Event::CircuitOpened { .. } => "circuit_opened",
         Event::CircuitWouldOpen { .. } => "circuit_would_open",

@@ -67,7 +67,7 @@ pub fn retry() -> Calls {
 }
 
 pub fn retry_spent() -> Calls {
-    of(RetryLayer::new(at_once(RetryConfig::default().without_budget())).layer(service_fn(fails)))
+    of(RetryLayer::new(at_once(RetryConfig::default().idempotent().without_budget())).layer(service_fn(fails)))
 }
 
 pub fn breaker() -> Calls {

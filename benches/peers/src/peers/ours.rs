@@ -11,7 +11,7 @@ use tower_recourse::{
 
 /// Two retries, at once.
 pub fn retry() -> RetryConfig {
-    RetryConfig::default().retries(2).backoff(Backoff::none())
+    RetryConfig::default().idempotent().retries(2).backoff(Backoff::none())
 }
 
 /// Half of the last hundred calls, if they are as many.
