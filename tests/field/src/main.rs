@@ -13,9 +13,11 @@ mod servers;
 mod table;
 mod upstream;
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use options::Options;
+use scenarios::Scenario;
+use table::Report;
 use tokio::signal::unix::{SignalKind, signal};
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -54,6 +56,20 @@ async fn stopped() -> Result<(), Error> {
     Ok(())
 }
 
+/// Runs a scenario, again if this machine had no time to send the load: then nothing was measured.
+async fn measure(scenario: &Scenario) -> Result<Report, Error> {
+    const RUNS: u32 = 4;
+    const LATE: Duration = Duration::from_millis(250);
+    for run in 1..RUNS {
+        let report = (scenario.run)().await?;
+        if report.late <= LATE {
+            return Ok(report);
+        }
+        eprintln!("{}: run {run} sent requests up to {} ms late; again", scenario.name, report.late.as_millis());
+    }
+    (scenario.run)().await
+}
+
 /// Runs what is selected and returns whether the short rule holds, where it is asked for.
 async fn run(options: &Options) -> Result<bool, Error> {
     if options.help {
@@ -74,7 +90,7 @@ async fn run(options: &Options) -> Result<bool, Error> {
             continue;
         }
         let name = scenario.name;
-        let report = (scenario.run)().await.map_err(|error| format!("{name}: {error}"))?;
+        let report = measure(&scenario).await.map_err(|error| format!("{name}: {error}"))?;
         let section = report.markdown();
         println!("{section}");
         text.push_str(&section);

@@ -109,7 +109,13 @@ mod tests {
 
     fn report(terms: Terms) -> Report {
         let terms = Terms { per_second: 200.0, once: &["POST"], ..terms };
-        Report { scenario: "test", about: String::new(), terms, rows: vec![row("bare", [100, 100], 0)] }
+        Report {
+            scenario: "test",
+            about: String::new(),
+            terms,
+            rows: vec![row("bare", [100, 100], 0)],
+            late: Duration::ZERO,
+        }
     }
 
     #[test]

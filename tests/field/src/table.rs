@@ -59,6 +59,9 @@ pub struct Report {
     pub about: String,
     pub terms: Terms,
     pub rows: Vec<Row>,
+    /// The longest time by which a request was sent later than it was due: this machine had no time
+    /// for it. Zero where the load isn't sent at a rate.
+    pub late: Duration,
 }
 
 /// What the [rule](crate::rule) needs to know of a scenario.

@@ -233,6 +233,15 @@ const CASES: &[Case] = &[
         ..BASE
     },
     Case {
+        name: "direct-dead-5s-slow-traffic",
+        about: "the upstream is dead for 5 s (connections refused), without a gateway, 4/s of each method",
+        path: Path::Direct,
+        per_second: 4.0,
+        fault: Fault::Dead(ms(5000)),
+        after: ms(15_000),
+        ..BASE
+    },
+    Case {
         name: "nginx-hang-1500ms",
         about: "the upstream hangs for 1.5 s, nginx answers 504 after 1 s, 300/s of each method",
         short: true,
@@ -401,6 +410,13 @@ struct Span {
     to: Duration,
 }
 
+/// What one client and its servers have come to.
+struct Lane {
+    row: Row,
+    span: Span,
+    late: Duration,
+}
+
 impl World {
     async fn new(case: &Case) -> Result<Self, Error> {
         let executions = Executions::default();
@@ -514,19 +530,20 @@ impl Case {
         let start = Instant::now() + ms(50);
         let lanes = worlds.into_iter().map(|(kind, world)| self.lane(kind, world, start));
         let lanes = try_join_all(lanes).await?;
-        let longest = lanes.iter().map(|(_, span)| span.to - span.from).max();
+        let longest = lanes.iter().map(|lane| lane.span.to - lane.span.from).max();
+        let late = lanes.iter().map(|lane| lane.late).max().unwrap_or_default();
         let terms = Terms {
             per_second: self.load().per_second,
             fault: longest.filter(|_| self.ends()),
             once: &["POST"],
             repeatable: self.repeatable,
         };
-        let rows = lanes.into_iter().map(|(row, _)| row).collect();
-        Ok(Report { scenario: self.name, about: self.about.to_owned(), terms, rows })
+        let rows = lanes.into_iter().map(|lane| lane.row).collect();
+        Ok(Report { scenario: self.name, about: self.about.to_owned(), terms, rows, late })
     }
 
     /// One client and its servers.
-    async fn lane(&self, kind: Kind, mut world: World, start: Instant) -> Result<(Row, Span), Error> {
+    async fn lane(&self, kind: Kind, mut world: World, start: Instant) -> Result<Lane, Error> {
         let client = Client::new(kind, world.address(), self.setup)?;
         let attempts = client.attempts().clone();
         let load = self.load();
@@ -549,7 +566,7 @@ impl Case {
             }),
             notes: notes(&records),
         };
-        Ok((row, span))
+        Ok(Lane { row, span, late: records.late })
     }
 
     fn recovered(&self, records: &Records, span: Span) -> Recovered {

@@ -14,7 +14,7 @@ pub struct Scenario {
     /// Whether it belongs to the selection of `--short`.
     pub short: bool,
     /// Starts its servers, runs all clients, and stops the servers.
-    pub run: Box<dyn FnOnce() -> BoxFuture<'static, Result<Report, Error>>>,
+    pub run: Box<dyn Fn() -> BoxFuture<'static, Result<Report, Error>>>,
 }
 
 /// All scenarios, in the order of the table.

@@ -5,7 +5,7 @@ use std::{fmt::Write as _, net::SocketAddr, process::Command, time::Duration};
 
 use tempfile::TempDir;
 
-use super::{Process, free_port, local};
+use super::{Process, free_port, local, program};
 use crate::Error;
 
 /// What differs from one scenario to another.
@@ -68,8 +68,9 @@ impl Haproxy {
         let (config, log) = (folder.path().join("haproxy.cfg"), folder.path().join("log"));
         let address = local(free_port()?);
         std::fs::write(&config, settings.config(address.port()))?;
-        let mut process =
-            Process::start("haproxy", "haproxy", Command::new("haproxy").arg("-db").arg("-f").arg(&config), &log)?;
+        let mut command = Command::new(program("haproxy"));
+        command.arg("-db").arg("-f").arg(&config);
+        let mut process = Process::start("haproxy", "haproxy", &mut command, &log)?;
         process.accepts(address, &log).await?;
         Ok(Self { _process: process, _folder: folder, address })
     }

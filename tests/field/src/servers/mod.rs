@@ -7,7 +7,7 @@ pub mod nginx;
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener},
     os::unix::process::CommandExt,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::atomic::{AtomicU16, Ordering},
     time::Duration,
@@ -48,6 +48,13 @@ pub fn free_port() -> Result<u16, Error> {
 /// The loopback address of a port.
 pub fn local(port: u16) -> SocketAddr {
     (Ipv4Addr::LOCALHOST, port).into()
+}
+
+/// The path of a server's program. Debian installs servers to `/usr/sbin`, which isn't in the `PATH` of
+/// every user.
+pub fn program(name: &str) -> PathBuf {
+    let path = Path::new("/usr/sbin").join(name);
+    if path.exists() { path } else { name.into() }
 }
 
 /// A child process in a process group of its own. The whole group is killed when this is dropped.

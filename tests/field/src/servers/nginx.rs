@@ -4,7 +4,7 @@ use std::{fmt::Write as _, net::SocketAddr, path::PathBuf, process::Command, tim
 
 use tempfile::TempDir;
 
-use super::{Process, Signal, free_port, local};
+use super::{Process, Signal, free_port, local, program};
 use crate::Error;
 
 /// What differs from one scenario to another.
@@ -122,7 +122,7 @@ impl Nginx {
 
     fn spawn(folder: &TempDir) -> Result<Process, Error> {
         let path = folder.path();
-        let mut command = Command::new("nginx");
+        let mut command = Command::new(program("nginx"));
         command.arg("-p").arg(path).arg("-c").arg(path.join("nginx.conf")).arg("-e").arg(path.join("error.log"));
         Process::start("nginx", "nginx-light", &mut command, &Self::log(folder))
     }
