@@ -10,8 +10,9 @@ use tokio::{
 /// The load of one client.
 #[derive(Debug, Clone)]
 pub struct Load {
-    /// The names of the operations, such as `GET`. They take turns: request `i` is of operation `i
-    /// % operations.len()`.
+    /// The names of the operations, such as `GET`. Each round of as many requests has every operation
+    /// once, in an order that changes from round to round: a server that refuses every third request
+    /// then doesn't refuse one method alone.
     pub operations: &'static [&'static str],
     /// Arrivals per second, all operations together.
     pub per_second: f64,
@@ -25,6 +26,15 @@ pub struct Load {
 impl Load {
     fn arrivals(&self) -> u32 {
         (self.per_second * self.lasting.as_secs_f64()).round() as u32
+    }
+
+    /// The operation of a request: the same in every run and for every client.
+    fn operation(&self, id: u32) -> usize {
+        let count = self.operations.len();
+        let (round, turn) = (id as usize / count, id as usize % count);
+        // A multiplicative hash of the round.
+        let first = (round as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        (turn + first as usize) % count
     }
 
     fn due(&self, id: u32) -> Duration {
@@ -77,7 +87,7 @@ where
         let due = load.due(id);
         sleep_until(start + due).await;
         late = late.max(start.elapsed().saturating_sub(due));
-        let made = Call { id, operation: id as usize % load.operations.len() };
+        let made = Call { id, operation: load.operation(id) };
         let (answer, patience) = (call(made), load.patience);
         calls.spawn(async move {
             let lost = match timeout(patience, answer).await {
@@ -173,6 +183,20 @@ mod tests {
     fn losses_until_the_end_are_no_recovery() {
         let records = records(1000, |id| id > 300);
         assert_eq!(records.recovered_after(Duration::from_secs(2)), None);
+    }
+
+    #[test]
+    fn each_round_has_every_operation_once() {
+        let load = Load {
+            operations: &["GET", "PUT", "POST"],
+            per_second: 1.0,
+            lasting: Duration::ZERO,
+            patience: Duration::ZERO,
+        };
+        let rounds: Vec<_> = (0..100).map(|round| [0, 1, 2].map(|turn| load.operation(3 * round + turn))).collect();
+        assert!(rounds.iter().all(|round| round.iter().sum::<usize>() == 3 && round[0] != round[1]));
+        let begin = |first| rounds.iter().filter(|round| round[0] == first).count();
+        assert!((0..3).all(|first| (20..50).contains(&begin(first))), "{:?}", [begin(0), begin(1), begin(2)]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -56,7 +56,7 @@ async fn stopped() -> Result<(), Error> {
     Ok(())
 }
 
-/// Runs a scenario, again if this machine had no time to send the load: then nothing was measured.
+/// Runs a scenario, again if the machine had no time to send the load: then nothing was measured.
 async fn measure(scenario: &Scenario) -> Result<Report, Error> {
     const RUNS: u32 = 4;
     const LATE: Duration = Duration::from_millis(250);

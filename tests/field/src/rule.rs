@@ -6,7 +6,7 @@ use crate::table::{Recovered, Report, Row};
 
 /// The share of the bare client's losses that a client may lose.
 const LOSS: f64 = 1.1;
-/// What arrives within this time may be lost besides: real servers and this machine's scheduler are
+/// What arrives within this time may be lost besides: real servers and the scheduler are
 /// noisy.
 const NOISE: Duration = Duration::from_millis(50);
 /// The share of the bare client's losses that repeatable operations may lose where another attempt

@@ -59,7 +59,7 @@ pub struct Report {
     pub about: String,
     pub terms: Terms,
     pub rows: Vec<Row>,
-    /// The longest time by which a request was sent later than it was due: this machine had no time
+    /// The longest time by which a request was sent later than it was due: the machine had no time
     /// for it. Zero where the load isn't sent at a rate.
     pub late: Duration,
 }

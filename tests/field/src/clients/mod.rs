@@ -43,6 +43,9 @@ pub enum Kind {
     Ours,
     /// Retry → Breaker with the presets, around reqwest.
     OursOverReqwest,
+    /// Like `Ours`, and bodies are watched: a body that breaks off before its first byte or stalls is a
+    /// failure to the breaker and the retry.
+    OursWithBodies,
     /// The preset of the retry alone, around hyper-util's client.
     RetryAlone,
 }
@@ -55,6 +58,7 @@ impl Kind {
             Self::Library => "library",
             Self::Ours => "ours",
             Self::OursOverReqwest => "ours (reqwest)",
+            Self::OursWithBodies => "ours (bodies)",
             Self::RetryAlone => "retry alone",
         }
     }
@@ -80,7 +84,7 @@ pub struct Client {
 impl Client {
     /// # Errors
     ///
-    /// reqwest can't be set up.
+    /// reqwest can't be set up, or the limit of an attempt is none that a body can have.
     pub fn new(kind: Kind, target: SocketAddr, setup: Setup) -> Result<Self, Error> {
         let attempts = Attempts::new();
         let service = match kind {
@@ -88,6 +92,7 @@ impl Client {
             Kind::Library => library::service(setup, &attempts)?,
             Kind::Ours => ours::over_hyper(setup, &attempts),
             Kind::OursOverReqwest => ours::over_reqwest(setup, &attempts)?,
+            Kind::OursWithBodies => ours::with_bodies(setup, &attempts)?,
             Kind::RetryAlone => ours::retry_alone(setup, &attempts),
         };
         Ok(Self { service, target, attempts })

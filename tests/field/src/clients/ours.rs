@@ -1,8 +1,14 @@
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
 use tower::{BoxError, ServiceBuilder, service_fn};
-use tower_recourse::{BreakerConfig, BreakerError, BreakerLayer, RetryConfig, RetryLayer, retry::Timeouts};
+use tower_recourse::{
+    BreakerConfig, BreakerError, BreakerLayer, RetryConfig, RetryLayer,
+    http::{BodyBreakerLayer, BodyTimeoutLayer, FirstFrameLayer},
+    retry::Timeouts,
+};
 
 use super::{Service, Setup, boxed, pooled, reqwest_builder};
 use crate::{Error, attempts::Attempts};
@@ -41,6 +47,21 @@ pub(super) fn over_reqwest(setup: Setup, attempts: &Attempts) -> Result<Service,
         }
     });
     Ok(stack!(setup, send))
+}
+
+/// The stack that the page of hyper recommends for bodies. Their idle time is limited as attempts are.
+pub(super) fn with_bodies(setup: Setup, attempts: &Attempts) -> Result<Service, Error> {
+    let limit = setup.attempt.unwrap_or(Duration::from_secs(10));
+    let stack = ServiceBuilder::new()
+        .map_request(|request: Request<Bytes>| request.map(Full::new))
+        .map_response(boxed)
+        .map_err(BreakerError::into_boxed)
+        .layer(RetryLayer::new(RetryConfig::http().timeouts(Timeouts::attempt(limit))))
+        .layer(BodyBreakerLayer::new(BreakerConfig::http()))
+        .layer(FirstFrameLayer::new())
+        .layer(BodyTimeoutLayer::new().idle(limit)?)
+        .service(hyper(setup, attempts));
+    Ok(Service::new(stack))
 }
 
 pub(super) fn retry_alone(setup: Setup, attempts: &Attempts) -> Service {

@@ -87,6 +87,7 @@ const SETTLED: Duration = ms(5000);
 const THREE: &[Kind] = &[Kind::Bare, Kind::Library, Kind::Ours];
 const WITH_REQWEST: &[Kind] = &[Kind::Bare, Kind::Library, Kind::Ours, Kind::OursOverReqwest];
 const WITH_RETRY_ALONE: &[Kind] = &[Kind::Bare, Kind::Library, Kind::Ours, Kind::RetryAlone];
+const WITH_BODIES: &[Kind] = &[Kind::Bare, Kind::Library, Kind::Ours, Kind::OursWithBodies];
 
 const NGINX: Path = Path::Nginx(|_| ());
 
@@ -243,10 +244,10 @@ const CASES: &[Case] = &[
     },
     Case {
         name: "nginx-hang-1500ms",
-        about: "the upstream hangs for 1.5 s, nginx answers 504 after 1 s, 300/s of each method",
+        about: "the upstream hangs for 1.5 s, nginx answers 504 after 1 s, 150/s of each method",
         short: true,
         path: Path::Nginx(|nginx| nginx.read_timeout = ms(1000)),
-        per_second: 300.0,
+        per_second: 150.0,
         fault: Fault::Unwell(Health::Hangs, ms(1500)),
         after: ms(4000),
         clients: WITH_RETRY_ALONE,
@@ -355,6 +356,7 @@ const CASES: &[Case] = &[
         path: Path::Proxy,
         length: 8000,
         fault: Fault::Line(Line::Cuts { after: 1000 }, ms(300)),
+        clients: WITH_BODIES,
         ..BASE
     },
     Case {
@@ -379,6 +381,7 @@ const CASES: &[Case] = &[
         fault: Fault::Unwell(Health::StallsBody, ms(1000)),
         patience: ms(4000),
         setup: Setup { http2: false, attempt: Some(ms(1500)) },
+        clients: WITH_BODIES,
         ..BASE
     },
 ];
