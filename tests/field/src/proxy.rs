@@ -129,3 +129,62 @@ async fn answers(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, line: watch::R
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::timeout;
+
+    use super::*;
+
+    /// A connection through a proxy to an upstream that sends back what it receives.
+    async fn echo() -> (Proxy, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let upstream = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let (mut from, mut to) = socket.split();
+            tokio::io::copy(&mut from, &mut to).await
+        });
+        let proxy = Proxy::start(upstream).await.unwrap();
+        let mut client = TcpStream::connect(proxy.address()).await.unwrap();
+        // The connection to the upstream exists before the line changes.
+        assert_eq!(exchange(&mut client, b"first", 5).await, b"first");
+        (proxy, client)
+    }
+
+    /// Sends a text and reads up to so many bytes, or as many as come before the end.
+    async fn exchange(client: &mut TcpStream, text: &[u8], most: u64) -> Vec<u8> {
+        client.write_all(text).await.unwrap();
+        let mut answer = Vec::new();
+        _ = client.take(most).read_to_end(&mut answer).await;
+        answer
+    }
+
+    #[tokio::test]
+    async fn a_cut_line_passes_the_first_bytes_and_closes() {
+        let (proxy, mut client) = echo().await;
+        proxy.set(Line::Cuts { after: 3 });
+        assert_eq!(exchange(&mut client, b"second", 100).await, b"sec");
+        assert!(client.write_all(b"third").await.is_err() || client.read_u8().await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_half_closed_line_still_takes_requests() {
+        let (proxy, mut client) = echo().await;
+        proxy.set(Line::HalfCloses);
+        assert_eq!(exchange(&mut client, b"second", 100).await, b"");
+        client.write_all(b"third").await.unwrap();
+        sleep(Duration::from_millis(20)).await;
+        client.write_all(b"fourth").await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_swallowing_line_answers_and_closes_nothing() {
+        let (proxy, mut client) = echo().await;
+        proxy.set(Line::Swallows);
+        let answered = timeout(Duration::from_millis(50), exchange(&mut client, b"second", 6)).await;
+        assert!(answered.is_err());
+        proxy.set(Line::Passes);
+        assert_eq!(exchange(&mut client, b"third", 5).await, b"third");
+    }
+}

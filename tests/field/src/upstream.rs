@@ -201,3 +201,52 @@ pub async fn accepts(address: SocketAddr) -> Result<(), Error> {
     };
     timeout(Duration::from_secs(10), tries).await.map_err(|_| format!("{address} doesn't accept connections").into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        clients::{Client, Kind, Setup},
+        load::Call,
+    };
+
+    fn client(upstream: &Upstream) -> Client {
+        Client::new(Kind::Bare, upstream.address(), Setup::default()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn executions_are_counted_by_the_id_of_the_request() {
+        let executions = Executions::default();
+        let upstream = Upstream::start(Duration::ZERO, 10, &executions).await.unwrap();
+        for id in [1, 2, 2] {
+            client(&upstream).call(Call { id, operation: 2 }).await.unwrap();
+        }
+        assert_eq!([0, 1, 2].map(|id| executions.of(id)), [0, 1, 2]);
+    }
+
+    #[tokio::test]
+    async fn a_dead_upstream_refuses_until_it_is_revived() {
+        let mut upstream = Upstream::start(Duration::ZERO, 10, &Executions::default()).await.unwrap();
+        let client = client(&upstream);
+        let call = Call { id: 1, operation: 0 };
+        client.clone().call(call).await.unwrap();
+        upstream.die().await;
+        assert_eq!(client.clone().call(call).await, Err("ConnectionRefused".to_owned()));
+        upstream.revive().await.unwrap();
+        client.call(call).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_hanging_upstream_answers_when_it_is_well() {
+        let executions = Executions::default();
+        let upstream = Upstream::start(Duration::ZERO, 10, &executions).await.unwrap();
+        upstream.set(Health::Hangs);
+        let call = tokio::spawn(client(&upstream).call(Call { id: 7, operation: 0 }));
+        while executions.of(7) == 0 {
+            sleep(Duration::from_millis(1)).await;
+        }
+        assert!(!call.is_finished());
+        upstream.set(Health::AnswersAfter(Duration::ZERO));
+        call.await.unwrap().unwrap();
+    }
+}

@@ -147,3 +147,64 @@ impl Drop for Process {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn start(program: &'static str, arguments: &[&str]) -> Result<Process, Error> {
+        let mut command = Command::new(program);
+        Process::start(program, "the-package", command.args(arguments), Path::new("/dev/null"))
+    }
+
+    fn runs(pid: Pid) -> bool {
+        rustix::process::test_kill_process(pid).is_ok()
+    }
+
+    #[test]
+    fn a_missing_server_names_its_package() {
+        let error = start("no-such-server", &[]).unwrap_err().to_string();
+        assert_eq!(error, "no-such-server isn't installed; on Debian: apt-get install the-package");
+    }
+
+    #[tokio::test]
+    async fn a_panic_kills_the_server_and_its_children() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("pid");
+        let script = format!("sleep 100 & echo $! > {}; wait", file.display());
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let panicked = tokio::spawn(async move {
+            let server = start("sh", &["-c", &script]).unwrap();
+            sender.send(Pid::from_child(&server.child)).unwrap();
+            while !std::fs::read_to_string(&file).is_ok_and(|pid| pid.ends_with('\n')) {
+                sleep(Duration::from_millis(2)).await;
+            }
+            let child: i32 = std::fs::read_to_string(&file).unwrap().trim().parse().unwrap();
+            sender.send(Pid::from_raw(child).unwrap()).unwrap();
+            panic!("expected by the test");
+        });
+        assert!(panicked.await.unwrap_err().is_panic());
+        let [server, child] = [receiver.recv().unwrap(), receiver.recv().unwrap()];
+        assert!(!runs(server));
+        // The child is an orphan now: it is gone as soon as init has waited for it.
+        while runs(child) && !is_zombie(child) {
+            sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    fn is_zombie(pid: Pid) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
+        stat.contains(") Z ")
+    }
+
+    #[tokio::test]
+    async fn a_server_that_ends_early_shows_its_log() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log");
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo wrong setting; exit 1"]);
+        let mut server = Process::start("sh", "dash", &mut command, &log).unwrap();
+        let error = server.accepts(local(free_port().unwrap()), &log).await.unwrap_err().to_string();
+        assert!(error.ends_with("wrong setting"), "{error}");
+    }
+}
