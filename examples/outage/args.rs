@@ -1,4 +1,4 @@
-//! The command line: three options, each with a default, and errors that say what would have been right.
+//! The command line: four options, each with a default, and errors that name what is allowed.
 
 use std::{
     ffi::OsString,
@@ -12,30 +12,39 @@ use std::{
 
 use lexopt::Arg;
 
-use crate::script::Script;
+use crate::{
+    clients::Client,
+    script::{Plot, Script},
+};
 
-/// In less the outage is over before the queue is full, and nothing is to be seen; longer is no use to anyone.
+/// In less time the fault ends before the queue is full, and shows nothing. More time shows nothing
+/// new.
 const SECONDS: RangeInclusive<f64> = 5.0..=600.0;
 
+const DEFAULT_PLOT: Plot = Plot::Outage;
 const DEFAULT_SECONDS: f64 = 10.0;
 const DEFAULT_SEED: u64 = 1;
 const DEFAULT_OUT: &str = "target/outage.html";
 
 /// What `--help` prints.
 pub(crate) fn help() -> String {
+    let scripts = Plot::ALL.map(|plot| format!("                       {:<10} {}\n", plot.name(), plot.summary()));
     format!(
         "\
-Plays one outage to five clients, one after the other, and shows who recovers.
+Plays one script of faults to {} clients, one after the other, and compares them.
 
-Usage: cargo run --release --example outage [-- OPTIONS]
+Usage: cargo run --release --features http --example outage [-- OPTIONS]
 
 Options:
-      --seed N       Seeds the arrivals, the errors and the jitter [default: {DEFAULT_SEED}]
-      --seconds S    Seconds that each client is watched, {} to {} [default: {DEFAULT_SECONDS}]
-      --out PATH     Where the page with the curves goes; missing folders are made
+      --script NAME  What happens to the upstream [default: {DEFAULT_PLOT}]
+{}      --seed N       Seeds the arrivals, the errors and the jitter [default: {DEFAULT_SEED}]
+      --seconds S    Seconds for which each client is observed, {} to {} [default: {DEFAULT_SECONDS}]
+      --out PATH     The file for the page with the curves; missing folders are created
                      [default: {DEFAULT_OUT}]
   -h, --help         Prints this
 ",
+        Client::ALL.len(),
+        scripts.concat(),
         SECONDS.start(),
         SECONDS.end(),
     )
@@ -47,8 +56,9 @@ pub(crate) enum Asked {
     Run { script: Script, out: PathBuf },
 }
 
-/// Reads the arguments, and makes sure that the page can be written while that is still cheap to say.
+/// Reads the arguments, and checks before the run that the page can be written.
 pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Asked, BadArgument> {
+    let mut plot = DEFAULT_PLOT;
     let mut seed = DEFAULT_SEED;
     let mut seconds = DEFAULT_SECONDS;
     let mut out = PathBuf::from(DEFAULT_OUT);
@@ -56,6 +66,11 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Asked, B
     let mut args = lexopt::Parser::from_iter(args);
     while let Some(arg) = args.next()? {
         match arg {
+            Arg::Long("script") => {
+                let value = args.value()?;
+                let known = value.to_str().and_then(|text| text.parse().ok());
+                plot = known.ok_or_else(|| bad("--script", &value, &Plot::ALL.map(Plot::name).join(", ")))?;
+            }
             Arg::Long("seed") => {
                 let value = args.value()?;
                 let number = value.to_str().and_then(|text| text.parse().ok());
@@ -76,10 +91,10 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Asked, B
     }
     check_writable(&out)
         .map_err(|error| bad("--out", out.as_os_str(), &format!("the path of a file that can be written ({error})")))?;
-    Ok(Asked::Run { script: Script { length: Duration::from_secs_f64(seconds), seed }, out })
+    Ok(Asked::Run { script: Script { plot, length: Duration::from_secs_f64(seconds), seed }, out })
 }
 
-/// An argument that can't be used, in words for whoever typed it.
+/// An argument that can't be used, as a message for the user.
 #[derive(Debug)]
 pub(crate) struct BadArgument(String);
 
@@ -93,7 +108,7 @@ impl std::error::Error for BadArgument {}
 
 impl From<lexopt::Error> for BadArgument {
     fn from(error: lexopt::Error) -> Self {
-        Self(format!("{error}; allowed: --seed N, --seconds S, --out PATH, --help"))
+        Self(format!("{error}; allowed: --script NAME, --seed N, --seconds S, --out PATH, --help"))
     }
 }
 
@@ -101,7 +116,7 @@ fn bad(option: &str, value: &std::ffi::OsStr, allowed: &str) -> BadArgument {
     BadArgument(format!("{option} can't be {value:?}; allowed: {allowed}"))
 }
 
-/// Opens the file as the end of the run will, and leaves no trace of having tried.
+/// Opens the file as the end of the run will do. Leaves no new file behind.
 fn check_writable(path: &Path) -> io::Result<()> {
     let existed = path.exists();
     if let Some(folder) = path.parent() {

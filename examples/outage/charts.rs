@@ -14,13 +14,14 @@ use crate::{
     script::{Phase, Script},
 };
 
-/// One colour a client, from Okabe and Ito's palette, which colour-blind readers can tell apart.
+/// One colour per client, from Okabe and Ito's palette, which colour-blind readers can tell apart.
 pub(crate) fn colour(client: Client) -> RGBColor {
     match client {
         Client::Bare => RGBColor(0, 0, 0),
         Client::Naive => RGBColor(213, 94, 0),
         Client::Jitter => RGBColor(230, 159, 0),
         Client::Budget => RGBColor(0, 114, 178),
+        Client::LongBreaker => RGBColor(204, 121, 167),
         Client::Stack => RGBColor(0, 158, 115),
     }
 }
@@ -38,7 +39,7 @@ pub(crate) struct Curve {
     pub(crate) figure: fn(&Slice<'_>) -> f64,
 }
 
-/// One curve a client, in one picture.
+/// One curve per client, in one picture.
 pub(crate) fn together(records: &[Record], script: &Script, curve: &Curve) -> Result<String, DrawingError> {
     let curves: Vec<_> = records.iter().map(|record| (colour(record.client), points(record, curve.figure))).collect();
     let values = curves.iter().flat_map(|(_, points)| points.iter().map(|(_, value)| *value));
@@ -82,7 +83,7 @@ pub(crate) type DrawingError = Box<dyn Error>;
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
-/// Points of a curve: always so many, so that every length of the script gives the same picture.
+/// Points of a curve, whatever the length of the script.
 const POINTS: u32 = 40;
 /// Room for the names of the phases above the highest value.
 const HEADROOM: f64 = 1.2;
@@ -134,7 +135,7 @@ fn mark_phases(chart: &mut Chart<'_, '_>, script: &Script, top: f64) -> Result<(
         let (from, to) = (span.start.as_secs_f64(), span.end.as_secs_f64());
         let shade = match phase {
             Phase::Healthy | Phase::Back => 0.0,
-            Phase::Errors => 0.07,
+            Phase::Errors | Phase::HalfDead => 0.07,
             Phase::Dead => 0.15,
         };
         let band = Rectangle::new([(from, 0.0), (to, top)], BLACK.mix(shade).filled());

@@ -1,26 +1,26 @@
-//! The five clients: one hyper client each, and ever more around it.
+//! The clients: one hyper client each, and more and more layers around it.
 
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
 use tower::{ServiceBuilder, util::BoxCloneService};
 use tower_recourse::{
-    BreakerConfig, BreakerError, BreakerLayer, FallbackError, FallbackLayer, Invalid, Ratio, RetryConfig, RetryLayer,
-    Verdict,
-    breaker::{OpenFor, OpenRule, Window},
+    BreakerConfig, BreakerError, BreakerLayer, FallbackError, FallbackLayer, Invalid, RetryConfig, RetryLayer, Verdict,
+    breaker::{OpenFor, OpenRule},
+    http::Health,
     retry::{Backoff, Elapsed, Jitter, Policy, Timeouts, TokenBucket},
 };
 
 use crate::{
     script::{
-        ATTEMPT_TIMEOUT, ATTEMPTS, BACKOFF, BREAKER_MINIMUM, BREAKER_OPEN, BREAKER_SHARE, BREAKER_WINDOW,
-        BUDGET_PER_SECOND, BUDGET_SHARE, Script,
+        ATTEMPT_TIMEOUT, ATTEMPTS, BACKOFF, BUDGET_PER_SECOND, BUDGET_SHARE, LONG_BREAKER_FAILURES, LONG_BREAKER_OPEN,
+        Script,
     },
-    transport::{ClientError, transport},
+    transport::{Answer, ClientError, transport},
 };
 
 /// What every client is to its callers.
-pub(crate) type BoxClient = BoxCloneService<Request<Full<Bytes>>, Response<Bytes>, ClientError>;
+pub(crate) type BoxClient = BoxCloneService<Request<Full<Bytes>>, Answer, ClientError>;
 
 /// What a client does when an attempt fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +33,11 @@ pub(crate) enum Client {
     Jitter,
     /// The same, as long as retries are a small share of the requests.
     Budget,
-    /// The same, but asks a breaker before every attempt, and a fallback when nothing helped.
+    /// The whole stack, but with a breaker that opens after few failures and for long, as most
+    /// libraries configure it by default.
+    LongBreaker,
+    /// A fallback around the crate's presets for HTTP: `RetryConfig::http` around
+    /// `BreakerConfig::http`.
     Stack,
 }
 
@@ -43,20 +47,22 @@ pub(crate) struct FromFallback;
 
 impl Client {
     /// In the order in which they are played.
-    pub(crate) const ALL: [Client; 5] = [Client::Bare, Client::Naive, Client::Jitter, Client::Budget, Client::Stack];
+    pub(crate) const ALL: [Client; 6] =
+        [Client::Bare, Client::Naive, Client::Jitter, Client::Budget, Client::LongBreaker, Client::Stack];
 
-    /// As the table calls it.
+    /// The name in the table.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Client::Bare => "bare",
             Client::Naive => "naive retries",
             Client::Jitter => "back-off, full jitter",
             Client::Budget => "budget",
+            Client::LongBreaker => "stack, 30 s breaker",
             Client::Stack => "the whole stack",
         }
     }
 
-    /// A client that has met nobody yet: connections, budget and circuit are its own.
+    /// A new client: connections, budget and circuit are its own.
     pub(crate) fn service(self, script: &Script) -> Result<BoxClient, Invalid> {
         let at_once =
             || RetryConfig::default().idempotent().retries(ATTEMPTS - 1).backoff(Backoff::none()).without_budget();
@@ -66,50 +72,46 @@ impl Client {
             Client::Naive => around_transport(at_once()),
             Client::Jitter => around_transport(spread()),
             Client::Budget => around_transport(spread().budget(budget()?)),
-            Client::Stack => stack(spread().budget(budget()?), breaker()?),
+            Client::LongBreaker => stack(script, long_breaker()?),
+            Client::Stack => stack(script, BreakerConfig::http()),
         })
     }
 }
 
 /// Only retries, if any, around the hyper client.
 fn around_transport(retry: RetryConfig) -> BoxClient {
-    let retry = judged(retry, |_| ClientError::TimedOut);
-    BoxCloneService::new(ServiceBuilder::new().layer(RetryLayer::with(retry)).service(transport()))
+    BoxCloneService::new(ServiceBuilder::new().layer(RetryLayer::with(judged(retry))).service(transport()))
 }
 
-/// Everything, in the order that fits most purposes.
-fn stack(retry: RetryConfig, breaker: BreakerConfig) -> BoxClient {
-    let mut stale = Response::new(Bytes::from_static(b"what it was before"));
+/// Everything, in the order that fits most purposes. The retry is the preset for HTTP; only the
+/// time limit of an attempt, which the preset leaves to the user, and the seed are added.
+fn stack(script: &Script, breaker: BreakerConfig<Health>) -> BoxClient {
+    let mut stale = Response::new(Full::from("what it was before"));
     stale.extensions_mut().insert(FromFallback);
 
-    let retry = judged(retry, |_| BreakerError::Inner(ClientError::TimedOut));
+    let timed_out = |_: Elapsed| Err(BreakerError::Inner(ClientError::TimedOut));
+    let retry = RetryConfig::http().timeouts(Timeouts::attempt(ATTEMPT_TIMEOUT).answer(timed_out)).seed(script.seed);
     let service = ServiceBuilder::new()
         .map_err(|error: FallbackError<_, _>| match error.into_primary() {
             BreakerError::Inner(error) => error,
             BreakerError::Rejected(rejection) => ClientError::Rejected(rejection),
         })
-        .layer(FallbackLayer::value(stale).classify(judge))
-        .layer(RetryLayer::with(retry))
-        .layer(BreakerLayer::new(breaker.classify(judge)))
+        .layer(FallbackLayer::value(stale).classifier(Health))
+        .layer(RetryLayer::new(retry))
+        .layer(BreakerLayer::new(breaker))
         .service(transport());
     BoxCloneService::new(service)
 }
 
-/// Every client has the same time-out and the same notion of a failure, the bare one too.
-fn judged<E>(
+/// Every client has the same time limit and counts the same answers as failures, the bare one too.
+fn judged(
     retry: RetryConfig,
-    timed_out: fn(Elapsed) -> E,
-) -> impl Policy<Request<Full<Bytes>>, Response<Bytes>, E, State: Send> + Send + Sync + 'static
-where
-    E: 'static,
-{
-    retry
-        .timeouts(Timeouts::attempt(ATTEMPT_TIMEOUT).answer(move |elapsed| Err(timed_out(elapsed))))
-        .classify(judge::<E>)
+) -> impl Policy<Request<Full<Bytes>>, Answer, ClientError, State: Send> + Send + Sync + 'static {
+    retry.timeouts(Timeouts::attempt(ATTEMPT_TIMEOUT).answer(|_: Elapsed| Err(ClientError::TimedOut))).classify(judge)
 }
 
-/// The request only reads, so whatever went wrong, another attempt is allowed.
-fn judge<E>(outcome: Result<&Response<Bytes>, &E>) -> Verdict {
+/// The request only reads, so another attempt is allowed after any failure.
+fn judge(outcome: Result<&Answer, &ClientError>) -> Verdict {
     match outcome {
         Ok(response) if response.status().is_success() => Verdict::Success,
         _ => Verdict::transient(),
@@ -120,9 +122,8 @@ fn budget() -> Result<TokenBucket, Invalid> {
     Ok(TokenBucket::share(BUDGET_SHARE)?.reserve(BUDGET_PER_SECOND))
 }
 
-fn breaker() -> Result<BreakerConfig, Invalid> {
-    let window = Window::count(BREAKER_WINDOW)?.minimum(BREAKER_MINIMUM)?;
-    Ok(BreakerConfig::default()
-        .open_when(OpenRule::Ratio { failing: Ratio::new(BREAKER_SHARE)?, window })
-        .open_for(OpenFor::fixed(BREAKER_OPEN)))
+fn long_breaker() -> Result<BreakerConfig<Health>, Invalid> {
+    Ok(BreakerConfig::http()
+        .open_when(OpenRule::consecutive(LONG_BREAKER_FAILURES)?)
+        .open_for(OpenFor::fixed(LONG_BREAKER_OPEN)))
 }

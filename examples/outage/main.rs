@@ -1,9 +1,10 @@
-//! One outage, five clients: who recovers, and who keeps the upstream down?
+//! One fault, six clients: which of them recover, and which keep the upstream down?
 //!
-//! `cargo run --release --example outage` starts an upstream with a finite capacity on loopback and plays one script to
-//! five clients in turn: healthy, 30 % errors, dead, back again. The clients differ only in what they do when an attempt
-//! fails. It ends with a table, and writes a page with the curves. `--help` lists what can be changed; the script and its
-//! numbers are in `script.rs`.
+//! `cargo run --release --features http --example outage` starts an upstream with a finite capacity
+//! on loopback, and plays one script to six clients in turn: healthy, 30 % errors, dead, back
+//! again. The clients differ only in what they do when an attempt fails. It ends with a table, and
+//! writes a page with the curves. `--script blip` and `--script half-dead` play shorter and smaller
+//! faults. `--help` lists the options. The scripts and their numbers are in `script.rs`.
 
 mod args;
 mod charts;
@@ -47,7 +48,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Every client in turn, then the table and the page.
+/// Plays the script to each client in turn, then prints the table and writes the page.
 async fn run(script: Script, out: &Path) -> Result<(), Box<dyn Error>> {
     let mut progress = Progress::new(script);
     let mut records = Vec::new();

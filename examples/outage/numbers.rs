@@ -1,39 +1,45 @@
-//! The script's numbers in words, so that the page can be read without the source.
+//! The script's numbers in words, so that the page needs no source code.
 
 use crate::script::{
-    ATTEMPT_TIMEOUT, ATTEMPTS, BACKOFF, BREAKER_OPEN, BREAKER_SHARE, BREAKER_WINDOW, BUDGET_PER_SECOND, BUDGET_SHARE,
-    DEMAND, ERROR_SHARE, QUEUE, Script, WORK, WORKERS,
+    ATTEMPT_TIMEOUT, ATTEMPTS, BACKOFF, BUDGET_PER_SECOND, BUDGET_SHARE, DEAD_BACKEND_SHARE, DEMAND, ERROR_SHARE,
+    LONG_BREAKER_FAILURES, LONG_BREAKER_OPEN, Phase, QUEUE, Script, WORK, WORKERS,
 };
 
-/// Answers a second that the workers can give at most.
+/// Answers per second that the workers can give at most.
 pub(crate) fn capacity() -> f64 {
     WORKERS as f64 / WORK.as_secs_f64()
 }
 
 /// Each number with its name.
-pub(crate) fn numbers(script: &Script) -> [(&'static str, String); 12] {
-    let phases = script.phases().map(|(phase, span)| {
-        format!("{} from {:.1} s to {:.1} s", phase.name(), span.start.as_secs_f64(), span.end.as_secs_f64())
+pub(crate) fn numbers(script: &Script) -> Vec<(&'static str, String)> {
+    let phases = script.phases().into_iter().map(|(phase, span)| {
+        format!("{} from {:.2} s to {:.2} s", phase.name(), span.start.as_secs_f64(), span.end.as_secs_f64())
     });
-    [
+    let mut numbers = vec![
+        ("script", script.plot.to_string()),
         ("seed", script.seed.to_string()),
-        ("phases", phases.join(", ")),
-        ("demand", format!("{DEMAND} requests a second, a Poisson process, whatever becomes of them")),
+        ("phases", phases.collect::<Vec<_>>().join(", ")),
+        ("demand", format!("{DEMAND} requests per second, a Poisson process, whatever the answers")),
         (
             "upstream",
-            format!("{WORKERS} workers, {} ms a job, so at most {:.0} answers a second", WORK.as_millis(), capacity()),
+            format!(
+                "{WORKERS} workers, {} ms per job, so at most {:.0} answers per second",
+                WORK.as_millis(),
+                capacity()
+            ),
         ),
         (
             "queue",
             format!(
-                "{QUEUE} jobs, which is {:.0} ms of work; the next is turned away with a 503",
+                "{QUEUE} jobs, which is {:.0} ms of work; the next one is answered with 503",
                 1000.0 * QUEUE as f64 / capacity()
             ),
         ),
-        ("errors", format!("{:.0} % of the jobs, at full cost", 100.0 * ERROR_SHARE)),
-        ("dead", "workers hang until the phase ends, then the jobs that they hold fail".to_owned()),
-        ("time-out", format!("{} ms an attempt, for every client", ATTEMPT_TIMEOUT.as_millis())),
-        ("retries", format!("{ATTEMPTS} attempts at most, for all but the bare client")),
+    ];
+    numbers.extend(script.phases().into_iter().filter_map(|(phase, _)| Some((fault(phase)?, meaning(phase)))));
+    numbers.extend([
+        ("time limit", format!("{} ms per attempt, for every client", ATTEMPT_TIMEOUT.as_millis())),
+        ("retries", format!("at most {ATTEMPTS} attempts; the stacks have those of RetryConfig::http()")),
         (
             "back-off",
             format!(
@@ -44,18 +50,45 @@ pub(crate) fn numbers(script: &Script) -> [(&'static str, String); 12] {
         (
             "budget",
             format!(
-                "retries up to {:.0} % of the requests plus {BUDGET_PER_SECOND} a second, on top of the back-off",
+                "retries up to {:.0} % of the requests plus {BUDGET_PER_SECOND} per second, in addition to the back-off",
                 100.0 * BUDGET_SHARE
             ),
         ),
         (
-            "whole stack",
+            "stack, 30 s breaker",
             format!(
-                "a fallback around retries with a budget around a breaker, which opens at {:.0} % failures of the last \
-                 {BREAKER_WINDOW} attempts and probes after {} ms",
-                100.0 * BREAKER_SHARE,
-                BREAKER_OPEN.as_millis()
+                "a fallback around RetryConfig::http() around a breaker that opens after {LONG_BREAKER_FAILURES} failures \
+                 in a row, for {} s",
+                LONG_BREAKER_OPEN.as_secs()
             ),
         ),
-    ]
+        (
+            "the whole stack",
+            "a fallback around RetryConfig::http() around a breaker with BreakerConfig::http(), both unchanged".to_owned(),
+        ),
+    ]);
+    numbers
+}
+
+/// The name of a fault.
+fn fault(phase: Phase) -> Option<&'static str> {
+    match phase {
+        Phase::Healthy | Phase::Back => None,
+        Phase::Errors => Some("errors"),
+        Phase::Dead => Some("dead"),
+        Phase::HalfDead => Some("half dead"),
+    }
+}
+
+fn meaning(phase: Phase) -> String {
+    match phase {
+        Phase::Healthy | Phase::Back => String::new(),
+        Phase::Errors => format!("{:.0} % of the jobs fail with 502, at full cost", 100.0 * ERROR_SHARE),
+        Phase::Dead => "workers hang until the phase ends, then the jobs that they hold fail with 502".to_owned(),
+        Phase::HalfDead => format!(
+            "{:.0} % of the requests go to the dead backend and fail with 502 at once; the other backend has all the \
+             workers",
+            100.0 * DEAD_BACKEND_SHARE
+        ),
+    }
 }

@@ -1,4 +1,4 @@
-//! The page: one HTML file with the curves, the table and the numbers in it, and nothing to load from elsewhere.
+//! The page: one HTML file that contains the curves, the table and the numbers, and loads nothing.
 
 use plotters::style::RGBColor;
 
@@ -7,7 +7,7 @@ use crate::{
     clients::Client,
     numbers::{capacity, numbers},
     record::{Record, Recovery, by_upstream},
-    script::{DEMAND, Script},
+    script::{DEMAND, Plot, Script},
     table,
 };
 
@@ -25,17 +25,39 @@ th:first-child, td:first-child, .words td { text-align: left }
 .key i { display: inline-block; width: 1.4em; height: .6em; margin-right: .4em }
 ";
 
-const LEAD: &str = "\
-Five clients live through the same outage, one after the other, each with a fresh upstream. The upstream has few workers and \
-a bounded queue, and a job that it has taken costs a worker even if the caller has left. Callers want the same answers at the \
-same times from every client; what differs is what a client does when an attempt fails.";
+/// The introduction of the page.
+fn lead() -> String {
+    format!(
+        "{} clients go through the same fault, one after the other, each with a fresh upstream. The upstream has few \
+         workers and a bounded queue. A job that it has accepted costs a worker even if the caller has left. Callers send \
+         the same requests at the same times to every client. The clients differ in what they do when an attempt fails.",
+        Client::ALL.len()
+    )
+}
 
-const TRAP: &str = "\
-A full queue takes longer to drain than a client waits. So once the outage has filled it, every answer comes too late, and \
-only fewer attempts can end that. A client that answers each failure with three more attempts, at once or after a jittered \
-wait, sends more than the workers can do: the cause is gone, the outage stays. A budget keeps the attempts below what the \
-upstream can do, so the queue drains; a breaker stops calling altogether, and a fallback answers meanwhile. Retries are not \
-bad in themselves: while only some of the jobs fail, they mend nearly all of it.";
+/// What this script shows.
+fn lesson(plot: Plot) -> &'static str {
+    match plot {
+        Plot::Outage => {
+            "A full queue takes longer to drain than a client waits. So once the fault has filled it, every answer comes \
+             too late, and only fewer attempts can end that. A client that answers each failure with three more attempts, \
+             at once or after a jittered wait, sends more than the workers can do: the cause is gone, and the outage \
+             stays. A budget keeps the attempts below what the upstream can do, so the queue drains. A breaker stops \
+             nearly all calls, and a fallback answers meanwhile. While only some of the jobs fail, retries answer nearly \
+             all requests."
+        }
+        Plot::Blip => {
+            "The upstream is dead for less time than a caller waits for one attempt. Retries answer nearly all requests \
+             that it failed. A breaker that opens after a few failures in a row turns this blip into an outage of 30 s: \
+             the upstream works, and is not called. A breaker that first waits whether the failures last does no harm."
+        }
+        Plot::HalfDead => {
+            "One of two backends is dead, and the load balancer doesn't notice. Half of the attempts succeed, so retries \
+             answer most requests. A breaker that opens on a few failures in a row, or on a failure rate, also rejects \
+             the half that would succeed. A breaker that opens only while every call fails does no harm."
+        }
+    }
+}
 
 /// The whole page.
 pub(crate) fn html(records: &[Record], script: &Script) -> Result<String, DrawingError> {
@@ -51,27 +73,30 @@ pub(crate) fn html(records: &[Record], script: &Script) -> Result<String, Drawin
 <html lang=\"en\">
 <meta charset=\"utf-8\">
 <meta name=\"viewport\" content=\"width=device-width\">
-<title>One outage, five clients</title>
+<title>{title}</title>
 <style>
 {STYLE}</style>
-<h1>One outage, five clients</h1>
-<p>{LEAD}</p>
-<p>{TRAP}</p>
+<h1>{title}</h1>
+<p>{lead}</p>
+<p>{lesson}</p>
 <p>{seen}</p>
 {figures}<p>{note}</p>
-<h2>What became of the requests</h2>
-<p>By the time at which they came.</p>
+<h2>How requests ended</h2>
+<p>By the time of their arrival.</p>
 {ends_key}{ends}
 <h2>Upstream load</h2>
-<p>Attempts that reached the upstream, for each request that a caller made then. The workers can do {can:.2}.</p>
+<p>Attempts that reached the upstream, per request that a caller made at that time. The workers can do {can:.2}.</p>
 {clients_key}{load}
 <h2>The slowest hundredth</h2>
-<p>How long callers waited for an answer or an error, the 99th percentile, by the time at which they came. A line near the
-ground is good only where requests are answered: being turned away by a full queue is quick too.</p>
+<p>How long callers waited for an answer or an error, the 99th percentile, by the time of their arrival. A low value is good
+only where requests are answered: an error of a full queue is quick too.</p>
 {clients_key}{wait}
 <h2>The script's numbers</h2>
 {numbers}</html>
 ",
+        title = format_args!("One fault, {} clients: {}", Client::ALL.len(), script.plot),
+        lead = lead(),
+        lesson = lesson(script.plot),
         seen = seen(records),
         figures = rows(records),
         note = table::NOTE.replace('\n', "<br>\n"),
@@ -96,7 +121,7 @@ fn seen(records: &[Record]) -> String {
         })
         .collect();
     format!(
-        "In this run, counted from the end of the outage, the upstream answered 99 % of the requests again: {}.",
+        "In this run, counted from the end of the fault, the upstream answered 99 % of the requests again: {}.",
         clients.join("; ")
     )
 }

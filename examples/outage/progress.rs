@@ -1,4 +1,4 @@
-//! How far the run is: a bar on a terminal, plain lines where there is none.
+//! The progress of the run: a bar on a terminal, plain lines elsewhere.
 
 use std::{
     io::{IsTerminal, stderr},
@@ -13,7 +13,7 @@ use crate::{
     script::{Phase, Script},
 };
 
-/// Tells the user, on standard error, what is going on.
+/// Shows on standard error what is going on.
 pub(crate) struct Progress {
     script: Script,
     show: Show,
@@ -31,7 +31,7 @@ impl Progress {
     pub(crate) fn new(script: Script) -> Self {
         let show = if stderr().is_terminal() {
             let bar = ProgressBar::new((script.length * Client::ALL.len() as u32).as_millis() as u64);
-            // Only a template with a mistake in it is refused; the default bar is still a bar.
+            // A template with a mistake leaves the default bar.
             if let Ok(style) = ProgressStyle::with_template("{elapsed:>4} [{bar:40}] {percent:>3} %  {msg}") {
                 bar.set_style(style.progress_chars("=> "));
             }
@@ -42,7 +42,7 @@ impl Progress {
         Self { script, show, done: 0, phase: None }
     }
 
-    /// A client sets out.
+    /// A client begins.
     pub(crate) fn begin(&mut self, client: Client) {
         self.phase = None;
         self.line(&format!("{}/{} {}", self.done + 1, Client::ALL.len(), client.name()));
@@ -54,7 +54,7 @@ impl Progress {
         let changed = self.phase.replace(phase) != Some(phase);
         match &self.show {
             Show::Bar(bar) => {
-                // A client may need a little longer than the script: it must not eat into the next one's share.
+                // A client may need a little longer than the script: the bar stops at its share.
                 let elapsed = self.script.length * self.done as u32 + time.min(self.script.length);
                 bar.set_position(elapsed.as_millis() as u64);
                 if changed {
@@ -69,18 +69,18 @@ impl Progress {
         }
     }
 
-    /// A client is through.
+    /// A client is done.
     pub(crate) fn end(&mut self, record: &Record) {
         self.done += 1;
         let whole = record.whole();
         self.line(&format!(
-            "    {:.1} % answered, {:.2} attempts a request",
+            "    {:.1} % answered, {:.2} attempts per request",
             100.0 * whole.share(answered),
             whole.load()
         ));
     }
 
-    /// Everybody is through.
+    /// All clients are done.
     pub(crate) fn finish(self) {
         if let Show::Bar(bar) = self.show {
             bar.finish_and_clear();

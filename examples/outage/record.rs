@@ -33,12 +33,12 @@ pub(crate) struct Record {
     attempts: Vec<Duration>,
 }
 
-/// When a client was well again after the outage.
+/// When a client worked again after the fault.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Recovery {
-    /// So long after its end.
+    /// This long after its end.
     After(Duration),
-    /// Not while it was watched.
+    /// Not before the script ended.
     Never,
 }
 
@@ -63,15 +63,17 @@ impl Record {
         self.during(Duration::ZERO..self.script.length)
     }
 
-    /// Seconds from the end of the outage until 99 % of the requests end as `counts` wants: in the next half second, and
+    /// The time from the end of the fault until 99 % of the requests end as `counts` wants: in the
+    /// next half second, and
     /// in all that is left of the script.
     ///
-    /// The half second alone would praise a client that flaps, all that is left would hide a slow start behind a good end.
+    /// The half second alone would favour a client that flaps. All that is left would hide a slow
+    /// start behind a good end.
     pub(crate) fn recovery(&self, counts: fn(End) -> bool) -> Recovery {
         const STEP: Duration = Duration::from_millis(50);
         const WINDOW: Duration = Duration::from_millis(500);
 
-        let cause_gone = self.script.outage_end();
+        let cause_gone = self.script.fault_end();
         let mut from = cause_gone;
         while from + WINDOW <= self.script.length {
             let well = |until| self.during(from..until).share(counts) >= 0.99;

@@ -10,7 +10,7 @@ pub(crate) const HEADER: [&str; 8] =
 pub(crate) const NOTE: &str = "\
 p50, p99: how long callers waited, for an answer or for an error.
 load: attempts that reached the upstream, as a multiple of the demand.
-99 % again: from the end of the outage until 99 % of the requests are answered, and stay so;
+99 % again: from the end of the fault until 99 % of the requests are answered, and stay so.
 upstream 99 %: the same without the fallback's answers.";
 
 /// One client's row.

@@ -12,6 +12,9 @@ use hyper_util::{
 use tower::{Service, service_fn};
 use tower_recourse::Rejection;
 
+/// A response whose body was read.
+pub(crate) type Answer = Response<Full<Bytes>>;
+
 /// Why a request had no answer.
 #[derive(Debug)]
 pub(crate) enum ClientError {
@@ -27,7 +30,7 @@ impl fmt::Display for ClientError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ClientError::TimedOut => f.write_str("no answer in time"),
-            ClientError::Rejected(_) => f.write_str("the upstream was not asked"),
+            ClientError::Rejected(_) => f.write_str("the breaker rejected the call"),
             ClientError::Broken(_) => f.write_str("the exchange with the upstream broke"),
         }
     }
@@ -43,10 +46,9 @@ impl std::error::Error for ClientError {
     }
 }
 
-/// A hyper client that reads the whole body, so that a time-out around it spans the body too.
+/// A hyper client that reads the whole body, so that a time limit around it covers the body too.
 pub(crate) fn transport()
--> impl Service<Request<Full<Bytes>>, Response = Response<Bytes>, Error = ClientError, Future: Send> + Clone + Send + 'static
-{
+-> impl Service<Request<Full<Bytes>>, Response = Answer, Error = ClientError, Future: Send> + Clone + Send + 'static {
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);
     let client: legacy::Client<_, Full<Bytes>> =
@@ -57,7 +59,7 @@ pub(crate) fn transport()
         async move {
             let (head, body) = sent.await.map_err(|error| ClientError::Broken(error.into()))?.into_parts();
             let body = body.collect().await.map_err(|error| ClientError::Broken(error.into()))?;
-            Ok(Response::from_parts(head, body.to_bytes()))
+            Ok(Response::from_parts(head, Full::new(body.to_bytes())))
         }
     })
 }

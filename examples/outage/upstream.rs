@@ -1,7 +1,8 @@
 //! The upstream: an axum server with a bounded number of workers and a bounded queue.
 //!
-//! A job belongs to the upstream once it is queued. A client that gives up takes its connection along, not the job: a
-//! worker still spends its time on it. Real services do so too, and it is half of what keeps one down.
+//! A job belongs to the upstream once it is queued. A client that gives up closes its connection,
+//! but the job stays: a worker still spends its time on it. Real services work like this too, and
+//! it is half of the reason why they stay down.
 
 use std::{
     io,
@@ -18,7 +19,10 @@ use tokio::{
     time::{Instant, sleep, sleep_until},
 };
 
-use crate::script::{Phase, QUEUE, Script, WORK, WORKERS};
+use crate::script::{DEAD_BACKEND_SHARE, ERROR_SHARE, Phase, QUEUE, Script, WORK, WORKERS};
+
+/// The answer of a gateway whose backend failed.
+const FAILED: StatusCode = StatusCode::BAD_GATEWAY;
 
 /// A running upstream on a port of its own.
 pub(crate) struct Upstream {
@@ -50,7 +54,7 @@ impl Upstream {
         format!("http://{}/", self.address)
     }
 
-    /// Stops listening and tells when each attempt arrived.
+    /// Stops listening. Returns when each attempt arrived.
     pub(crate) fn close(self) -> Vec<Duration> {
         self.server.abort();
         std::mem::take(&mut *self.floor.attempts.lock().unwrap_or_else(PoisonError::into_inner))
@@ -62,24 +66,34 @@ struct Floor {
     script: Script,
     start: Instant,
     queue: Arc<Semaphore>,
-    /// Semaphores are fair, so whoever waits for a worker is served in the order of arrival.
+    /// Semaphores are fair, so jobs get a worker in the order of their arrival.
     workers: Semaphore,
-    fails: Mutex<Box<dyn FnMut() -> bool + Send>>,
+    fails: Mutex<Box<dyn FnMut(f64) -> bool + Send>>,
     attempts: Mutex<Vec<Duration>>,
 }
 
 impl Floor {
     async fn work(&self) -> StatusCode {
         let failed = match self.script.phase_at(self.start.elapsed()) {
-            Phase::Healthy | Phase::Back => false,
-            Phase::Errors => self.fails.lock().unwrap_or_else(PoisonError::into_inner)(),
+            Phase::Healthy | Phase::HalfDead | Phase::Back => false,
+            Phase::Errors => self.fails(ERROR_SHARE),
             Phase::Dead => {
-                sleep_until(self.start + self.script.outage_end()).await;
-                return StatusCode::INTERNAL_SERVER_ERROR;
+                sleep_until(self.start + self.script.fault_end()).await;
+                return FAILED;
             }
         };
         sleep(WORK).await;
-        if failed { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::OK }
+        if failed { FAILED } else { StatusCode::OK }
+    }
+
+    /// Whether the request goes to the dead one of two backends. A load balancer without health
+    /// checks sends it there.
+    fn meets_dead_backend(&self) -> bool {
+        self.script.phase_at(self.start.elapsed()) == Phase::HalfDead && self.fails(DEAD_BACKEND_SHARE)
+    }
+
+    fn fails(&self, share: f64) -> bool {
+        self.fails.lock().unwrap_or_else(PoisonError::into_inner)(share)
     }
 }
 
@@ -87,6 +101,9 @@ impl Floor {
 async fn take(State(floor): State<Arc<Floor>>) -> StatusCode {
     floor.attempts.lock().unwrap_or_else(PoisonError::into_inner).push(floor.start.elapsed());
 
+    if floor.meets_dead_backend() {
+        return FAILED;
+    }
     let Ok(place) = Arc::clone(&floor.queue).try_acquire_owned() else {
         return StatusCode::SERVICE_UNAVAILABLE;
     };
@@ -97,8 +114,8 @@ async fn take(State(floor): State<Arc<Floor>>) -> StatusCode {
         drop(place);
         let status = floor.work().await;
         drop(worker);
-        // Nobody listens if the client has given up; the work is done all the same.
+        // The receiver is gone if the client has given up; the work is done all the same.
         let _ = report.send(status);
     });
-    done.await.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    done.await.unwrap_or(FAILED)
 }
