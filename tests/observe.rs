@@ -238,6 +238,35 @@ fn an_opening_is_in_the_log_unasked() {
     );
 }
 
+#[test]
+fn reopenings_are_logged_at_debug() {
+    #[derive(Clone, Default)]
+    struct Levels(Arc<Mutex<Vec<tracing::Level>>>);
+    impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Levels {
+        fn on_event(&self, event: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
+            if event.metadata().fields().field("openings_in_a_row").is_some() {
+                self.0.lock().unwrap().push(*event.metadata().level());
+            }
+        }
+    }
+    let levels = Levels::default();
+    let subscriber = tracing_subscriber::layer::SubscriberExt::with(tracing_subscriber::registry(), levels.clone());
+    tracing::subscriber::with_default(subscriber, || {
+        let clock = ManualClock::new();
+        let open_for = OpenFor::fixed(Duration::from_secs(1));
+        let rule = OpenRule::consecutive(1).unwrap();
+        let circuit = Circuit::new(BreakerConfig::default().open_when(rule).open_for(open_for).clock(clock.clone()));
+        for _ in 0..3 {
+            circuit.admit().unwrap().failure();
+            clock.advance(Duration::from_secs(1));
+        }
+        circuit.admit().unwrap().success();
+        circuit.admit().unwrap().failure();
+    });
+    let (debug, error) = (tracing::Level::DEBUG, tracing::Level::ERROR);
+    assert_eq!(*levels.0.lock().unwrap(), [error, debug, debug, error]);
+}
+
 /// The figures of the last event: failures in a row, calls, failures, slow calls.
 fn figures(log: &Log, kind: &str) -> String {
     let event = log.take().pop().unwrap();

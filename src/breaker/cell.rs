@@ -31,10 +31,12 @@ mod optional_times;
 mod stamp;
 #[cfg(all(test, not(recourse_loom)))]
 mod tests;
+mod trickle;
 
 use failing::{FailingSince, Since};
 use optional_times::OptionalTimes;
 use stamp::Stamp;
+use trickle::Claim;
 
 use super::{
     refused::Refused,
@@ -87,6 +89,8 @@ pub(crate) struct Going<'a> {
     pub(crate) now: &'a dyn Fn() -> u64,
     /// Whether a rule or the open time needs the time at which a row of failures began.
     pub(crate) times_rows: bool,
+    /// For how long the failure asks to open, if the open time goes by that.
+    pub(crate) asked_for: Option<u64>,
     /// For how long to open, given the word that opens it, the counts, and for how long calls have
     /// been failing.
     pub(crate) open_for: &'a dyn Fn(Word, Counts, u64) -> u64,
@@ -122,6 +126,8 @@ struct Times {
     /// Since when calls have been failing: of a word that opens the circuit, or that begins a row
     /// of failures.
     failing: Option<Since>,
+    /// For how long the next probe is admitted alone.
+    lease: u64,
 }
 
 /// Where a call is counted when it ends.
@@ -212,11 +218,14 @@ impl Cell {
             return Ok(generation);
         }
         let now = (going.now)();
+        let mut claim = None;
         loop {
             // Read before the word: times that were changed since can't be taken for those of this word's time.
             let before = self.times(going, Comes::Admission);
             let word = self.load();
-            match rule::admit(going.probing, word, self.over(word, now, (going.probing, going.ramp)), asking) {
+            let mut over = self.over(word, now, (going.probing, going.ramp));
+            over.timer |= claim.is_some_and(|claim: Claim| claim.holds(word));
+            match rule::admit(going.probing, word, over, asking) {
                 Admission::Admit => return Ok(word.generation),
                 Admission::Ramp => {
                     let since = self.ramp_began_at(word).unwrap_or(now);
@@ -232,7 +241,9 @@ impl Cell {
                     }
                 }
                 Admission::Probe(next) => {
-                    if self.step(before, word, next, going, Times::default()) {
+                    let times = self.admitting(before, word, next, going);
+                    claim = Claim::of(word).filter(|_| going.probing.trickles());
+                    if self.step(before, word, next, going, times) {
                         if next.generation != word.generation && word.phase == Phase::Open {
                             changed(Transition { word: next, counts: Counts::default(), open_for: 0 });
                         }
@@ -280,6 +291,14 @@ impl Cell {
             (_, Counting::Nowhere) => Some(Counts::default()),
         };
         let Some(mut counts) = counts else { return Ended::Late };
+        if matches!(word.phase, Phase::HalfOpen { .. })
+            && going.probing.trickles()
+            && is_slow
+            && going.rules.slow.is_some()
+        {
+            // A slow success doesn't close the circuit.
+            ending = Ending::Slow;
+        }
         if ending == Ending::Neutral {
             drops::forget_probes(&self.probes, generation);
         }
@@ -434,7 +453,7 @@ impl Cell {
             let word = self.load();
             let next = next(word);
             let failing = Some(Since::before((going.now)(), failing_for)).filter(|_| next.state() != State::Closed);
-            if self.step(before, word, next, going, Times { open_for, began: None, failing }) {
+            if self.step(before, word, next, going, Times { open_for, failing, ..Times::default() }) {
                 return (word, next);
             }
         }
@@ -480,9 +499,13 @@ impl Cell {
         (counts, row, began): (Counts, Option<Since>, Option<u64>),
     ) -> Times {
         let now = began.unwrap_or_else(|| (going.now)());
-        let carried_on = || failing::carried_on(before.failing).filter(|_| word.state() != State::Closed);
-        let failing = row.or_else(carried_on).unwrap_or(Since::at(now));
-        Times { open_for: (going.open_for)(next, counts, failing.elapsed(now)), began, failing: Some(failing) }
+        let failing = row.or_else(|| self.carried_on(before, word)).unwrap_or(Since::at(now));
+        let open_for = (going.open_for)(next, counts, failing.elapsed(now));
+        let open_for = match self.interval_end(word, going) {
+            Some(end) if began.is_none() && open_for <= LONGEST => going.asked_for.unwrap_or(end.saturating_sub(now)),
+            _ => open_for,
+        };
+        Times { open_for, began: Some(now), failing: Some(failing), lease: 0 }
     }
 
     /// From one word to the next, with the times that belong to it. Whether no other thread was
@@ -517,7 +540,7 @@ impl Cell {
                     return false;
                 }
                 let ends = matches!(word.phase, Phase::HalfOpen { in_flight: had, .. } if had >= in_flight && !is_new);
-                ends || in_flight == 0 || self.lease_until.extend(before.lease, next.generation, after(going.lease))
+                ends || in_flight == 0 || self.lease_until.extend(before.lease, next.generation, after(times.lease))
             }
             Phase::Closed { .. } if is_new && going.ramp > 0 && word.mode == Mode::Auto => {
                 next = next.ramping();
@@ -538,7 +561,7 @@ impl Cell {
             lease: read(comes == Comes::Admission, &|| self.lease_until.read()),
             limit: read(limited, &|| self.optional.half_open_until()),
             ramp: read(going.ramp > 0, &|| self.optional.ramp_since()),
-            failing: read(opens, &|| self.failing_since.read()),
+            failing: read(opens || going.probing.trickles(), &|| self.failing_since.read()),
         }
     }
 
@@ -658,9 +681,10 @@ fn record_probe(probes: &AtomicU64, generation: u32, ending: Ending, slow: bool)
             None if is_later((current >> 33) as u32, generation) => return None,
             None => Counts::default(),
         };
-        counts.calls += 1;
-        counts.failures += u32::from(ending == Ending::Failure);
-        counts.slow += u32::from(slow);
+        // Probes that trickle may be more than fit.
+        counts.calls = (counts.calls + 1).min(0xFF);
+        counts.failures = (counts.failures + u32::from(ending == Ending::Failure)).min(0xFF);
+        counts.slow = (counts.slow + u32::from(slow)).min(0xFF);
         let next = u64::from(generation) << 33
             | u64::from(counts.slow) << 16
             | u64::from(counts.failures) << 8

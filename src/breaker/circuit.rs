@@ -7,7 +7,7 @@ use super::{
     future::{AtOnce, Judge},
     refused::Refused,
     rule::{Asking, Word},
-    slab::Tenant,
+    slab::{Tenant, micros},
     state::Mode,
     window::Counts,
 };
@@ -247,6 +247,7 @@ impl<C> Circuit<C> {
         E: 'static,
     {
         let mut permit = self.ask(Asking::Probe).map_err(rejected)?;
+        let began = self.tenant.now(&self.tenant.settings.load());
         let mut call = Box::pin(function());
         let mut next_look = std::pin::pin!(tokio::time::sleep(Duration::ZERO));
         let result = std::future::poll_fn(|cx| {
@@ -257,7 +258,7 @@ impl<C> Circuit<C> {
                 return Poll::Ready(Ok((result, note)));
             }
             while next_look.as_mut().poll(cx).is_ready() {
-                let left = match self.lease_of(&permit) {
+                let left = match self.lease_of(&permit, began) {
                     Lease::Left(left) => left.clamp(Duration::from_millis(1), Duration::from_secs(1)),
                     over => return Poll::Ready(Err(over)),
                 };
@@ -279,14 +280,19 @@ impl<C> Circuit<C> {
         }
     }
 
-    fn lease_of(&self, permit: &Permit) -> Lease {
+    fn lease_of(&self, permit: &Permit, began: u64) -> Lease {
         let tenant = &*self.tenant;
         let word = tenant.core.cell.load();
         if !permit.is_of(word.generation) {
             return Lease::OfAnotherGeneration;
         }
-        let until = tenant.core.cell.moves_on_at(word).unwrap_or(u64::MAX);
-        match until.saturating_sub(tenant.now(&tenant.settings.load())) {
+        let settings = tenant.settings.load();
+        let until = match word.state() {
+            // Its interval may be shorter than a health check takes.
+            State::HalfOpen if settings.probing.trickles() => began.saturating_add(micros(settings.lease)),
+            _ => tenant.core.cell.moves_on_at(word).unwrap_or(u64::MAX),
+        };
+        match until.saturating_sub(tenant.now(&settings)) {
             0 => Lease::Over,
             left => Lease::Left(Duration::from_micros(left)),
         }
@@ -335,7 +341,8 @@ impl<C> Circuit<C> {
         self.tenant.core.cell.load().state()
     }
 
-    /// After which time a call may be admitted; `None` while calls are.
+    /// After which time a retry makes sense, as in [`Rejection::retry_in`]; `None` while calls are
+    /// admitted. While half-open, each call returns another time.
     pub fn retry_in(&self) -> Option<Duration> {
         self.peek().err().and_then(|refused| refused.retry_in())
     }

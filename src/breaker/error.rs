@@ -27,8 +27,12 @@ impl Rejection {
         self.refused.state()
     }
 
-    /// After which time a call may be admitted: what is left of the open time, or, in a half-open circuit whose probes
-    /// are all on their way, of their lease (they may well be back before). `None` if that can't be known.
+    /// After which time a retry makes sense. `None` if that can't be known.
+    ///
+    /// - Open: what is left of the open time.
+    /// - Half-open: 50 to 150 ms at random, or less if another probe is admitted before. A probe
+    ///   may close the circuit at any moment, and callers that were rejected together must not come
+    ///   back together.
     pub fn retry_in(&self) -> Option<Duration> {
         self.refused.retry_in()
     }

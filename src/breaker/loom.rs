@@ -11,6 +11,7 @@
 mod closed;
 mod drops;
 mod exchanged;
+mod failing;
 mod half_open;
 mod limit;
 mod marks;
@@ -20,6 +21,7 @@ mod ramps;
 mod short_cut;
 mod slices;
 mod steered;
+mod trickle;
 
 use ::loom::thread;
 use std::sync::Arc;
@@ -104,6 +106,7 @@ impl Bench {
             silence: SILENCE,
             now: &|| now,
             times_rows: self.times_rows,
+            asked_for: None,
             open_for: &|_, _, failing_for| OPEN_FOR + if self.times_rows { failing_for } else { 0 },
         })
     }

@@ -66,10 +66,11 @@
 //!                                         a few calls are admitted as probes
 //! ```
 //!
-//! Every transition begins a new generation, and a [`Permit`] belongs to the generation that gave it: a call that began
-//! before the circuit opened can neither close nor reopen it when it comes back late. Which probes are sent is limited twice: by
-//! how many may be on their way at a time, and by how many results are needed at all. A probe that never comes back loses its slot
-//! when its lease is over.
+//! Every transition begins a new generation, and a [`Permit`] belongs to the generation that gave
+//! it: a call that began before the circuit opened can neither close nor reopen it when it comes
+//! back late. Two limits apply to probes: how many may be on their way at a time, and how many
+//! results are needed at all. A probe that never comes back loses its slot when its lease is over.
+//! Probes that [trickle](Probes::trickle) are limited by time alone.
 //!
 //! | ending of a call | closed | half-open |
 //! |---|---|---|
@@ -85,7 +86,7 @@
 //!
 //! | rule | good for | its limits |
 //! |---|---|---|
-//! | [`OpenRule::Consecutive`] | low traffic; what is up or down | where half of the calls fail, 5 in a row come after 62 calls on average, where a fifth does, after 3,900: it opens late, and by chance |
+//! | [`OpenRule::Consecutive`] | low traffic; what is up or down; with [`lasting`](OpenRule::lasting) also high traffic | where half of the calls fail, 5 in a row come after 62 calls on average, where a fifth does, after 3,900: it opens late, and by chance |
 //! | [`OpenRule::Ratio`], last N calls | steady traffic, partial failure | after a quiet night the window holds yesterday's calls; below its minimum it says nothing |
 //! | [`OpenRule::Ratio`], last T of time | traffic that comes and goes | low traffic never reaches the minimum; a write and a clock read a call |
 //! | [`OpenRule::Slow`] | answers that come too late to be of use | a long tail that is normal needs a share above it; fan-out to many shards makes one slow shard everybody's; calls that hang are seen when they are dropped, not before |
@@ -111,12 +112,18 @@
 //!
 //! # Opening and coming back
 //!
-//! [`OpenFor`] says for how long: fixed, growing, by a function, as the service asks, or until somebody resets it; with jitter, so
-//! that many clients don't come back together. [`Probes`] says how it is tried then: how many, how many at a time, what closes it,
-//! for how long at most, or by a health check of one's own instead of users' requests. [`ramp`](BreakerConfig::ramp) lets the traffic
-//! grow again after closing.
+//! [`OpenFor`] sets the open time: fixed, growing, a share of the time for which calls have been
+//! failing, by a function, as the service asks, or until the circuit is reset. Jitter keeps clients
+//! from coming back together. [`Probes`] sets how the service is probed then: how many probes, how
+//! many at a time or [one per interval](Probes::trickle), what closes the circuit, for how long at
+//! most, or by your own health check instead of users' requests. [`ramp`](BreakerConfig::ramp) lets
+//! the traffic grow again after closing.
 //!
 //! # Rejecting
+//!
+//! A [`Rejection`] carries the time after which a retry makes sense. An open circuit returns the
+//! rest of the open time. A half-open one returns 50 to 150 ms at random, because a probe may close
+//! it at any moment, and callers that were rejected together must not come back together.
 //!
 //! By default a rejected call fails with [`BreakerError::Rejected`]. The layer may instead
 //! [answer with a response](BreakerLayer::respond_when_open), which keeps the service's error type, or

@@ -47,7 +47,8 @@ pub struct OpenFor {
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct Opening {
-    /// Openings without a closing in between, with this one: 1 is the first. Counted up to 63.
+    /// Openings without a closing in between, with this one: 1 is the first. Counted up to 63. Each
+    /// further interval of probes that [trickle](super::Probes::trickle) counts, too.
     pub in_a_row: u32,
     /// The share of failures in the window, or among the probes; `None` if no rule asks for a window.
     pub failing: Option<f64>,
@@ -215,14 +216,17 @@ impl OpenFor {
         self.base.min(self.longest())
     }
 
+    /// The time that a failure asks for, if this goes by it.
+    pub(crate) fn asked_time(&self, asked: Option<Duration>) -> Option<Duration> {
+        // A request for no time is ignored, or the circuit wouldn't open at all.
+        let (asked, at_most) = asked.filter(|asked| !asked.is_zero()).zip(self.asked_max)?;
+        Some(asked.min(at_most).min(self.max.unwrap_or(Duration::MAX)))
+    }
+
     /// The time of this opening.
     pub(crate) fn time(&self, opening: Opening, generator: &mut SmallRng) -> Duration {
-        match (opening.asked, self.asked_max) {
-            // For nothing, the circuit wouldn't open at all.
-            (Some(asked), Some(at_most)) if !asked.is_zero() => {
-                return asked.min(at_most).min(self.max.unwrap_or(Duration::MAX));
-            }
-            _ => {}
+        if let Some(asked) = self.asked_time(opening.asked) {
+            return asked;
         }
         let streak = opening.in_a_row.max(1);
         let before = i32::try_from(streak - 1).unwrap_or(i32::MAX);

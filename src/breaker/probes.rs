@@ -58,17 +58,69 @@ impl Probes {
         Ok(Self { probing: Probing::new(of, ProbeVerdict::Share { of, failing }), ..Self::one() })
     }
 
+    /// One probe per interval, even while earlier ones haven't come back; the first success closes
+    /// the circuit.
+    ///
+    /// An interval is an open time ([`OpenFor`](super::OpenFor)). It begins when a probe is
+    /// admitted, and ends by time alone: a probe that comes back, or is dropped, doesn't let the
+    /// next one in earlier. With one exclusive probe at a time, a probe that hangs with the
+    /// upstream keeps the circuit from closing after the upstream has recovered; here the next
+    /// probe finds out.
+    ///
+    /// - The success of any probe closes the circuit.
+    /// - The failure of the only probe on its way opens it again, until the end of the interval
+    ///   that the newest probe began; or for as long as the failure
+    ///   [asks](super::OpenFor::as_asked).
+    /// - A failure while other probes are on their way only counts.
+    /// - Each interval after the first counts as one more
+    ///   [opening in a row](super::Opening::in_a_row), so that growing open times grow.
+    ///
+    /// If 255 probes are on their way, the next begins a new round, and the results of the earlier
+    /// ones are ignored. If the open time never ends, an interval is a [lease](Self::lease).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_recourse::breaker::{OpenFor, OpenRule, Probes};
+    /// use tower_recourse::{BreakerConfig, Circuit, State, time::ManualClock};
+    ///
+    /// let (clock, second) = (ManualClock::new(), Duration::from_secs(1));
+    /// let config = BreakerConfig::default()
+    ///     .open_when(OpenRule::consecutive(1)?)
+    ///     .open_for(OpenFor::fixed(second))
+    ///     .probes(Probes::trickle())
+    ///     .clock(clock.clone());
+    /// let circuit = Circuit::new(config);
+    /// circuit.admit()?.failure();
+    ///
+    /// clock.advance(second);
+    /// let hangs = circuit.admit()?;
+    /// assert!(circuit.admit().is_err(), "one probe per interval");
+    /// clock.advance(second);
+    /// circuit.admit()?.success();
+    /// assert_eq!(circuit.state(), State::Closed);
+    /// # drop(hangs);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub const fn trickle() -> Self {
+        Self { probing: Probing::new(u8::MAX, ProbeVerdict::Trickle), lease: Self::LEASE }
+    }
+
     /// How many probes may be on their way at a time. It never is more than are still needed to decide.
     ///
     /// # Errors
     ///
-    /// If `probes` isn't within 1..=255.
+    /// If `probes` isn't within 1..=255, or the probes [trickle](Self::trickle).
     pub fn at_a_time(mut self, probes: u32) -> Result<Self, Invalid> {
+        if self.probing.trickles() {
+            return Err(Invalid::new("at_a_time", probes, "left out for probes that trickle"));
+        }
         self.probing.at_a_time = small("at_a_time", probes)?;
         Ok(self)
     }
 
-    /// After which time a probe that has not come back loses its slot. 30 s unless set.
+    /// After which time a probe that has not come back loses its slot. 30 s unless set. Probes that
+    /// [trickle](Self::trickle) have no slots; for them, it is only the time after which
+    /// [`Circuit::keep_probing`](super::Circuit::keep_probing) drops a probe.
     ///
     /// # Errors
     ///

@@ -69,6 +69,8 @@ pub(crate) enum ProbeVerdict {
     Successes(u8),
     /// After so many results, the shares decide.
     Share { of: u8, failing: Ratio },
+    /// The first success closes it. Probes are admitted by time alone, one per interval.
+    Trickle,
 }
 
 /// What the state word says. A generation is what a permit belongs to: every transition begins a new one.
@@ -95,8 +97,9 @@ pub(crate) enum Phase {
         in_flight: u8,
         /// Probes that ended with a success or a failure.
         counted: u8,
-        /// Probes admitted, modulo a few bits: makes two words differ that would otherwise be alike, although a probe
-        /// ended and another began in between.
+        /// Probes admitted: 0 before the first, and from 1 to 63 again and again. Makes two words
+        /// differ that would otherwise be alike, although a probe ended and another began in
+        /// between.
         admitted: u8,
     },
 }
@@ -158,6 +161,18 @@ pub(crate) fn admit(probing: &Probing, word: Word, over: Over, asking: Asking) -
         Phase::Closed { .. } => Admission::Admit,
         Phase::Open if word.mode == Mode::ForcedOpen || barred => Admission::Reject,
         Phase::HalfOpen { .. } if barred => Admission::Reject,
+        Phase::HalfOpen { in_flight, counted, admitted } if probing.trickles() => {
+            match (over.timer || admitted == 0, in_flight.checked_add(1)) {
+                (false, _) => Admission::Reject,
+                (true, Some(in_flight)) => {
+                    let word = if admitted == 0 { word } else { word.opened_once_more() };
+                    let admitted = one_more(admitted);
+                    Admission::Probe(Word { phase: Phase::HalfOpen { in_flight, counted, admitted }, ..word })
+                }
+                // No more can be counted. Those on their way have no say in the new round.
+                (true, None) => Admission::Probe(word.opened_once_more().new_round()),
+            }
+        }
         // The open time is over: the first probe. Or probes are on their way, but have had their time: a new round, in
         // which they have no say.
         Phase::Open | Phase::HalfOpen { in_flight: 1.., .. } if over.timer => Admission::Probe(word.new_round()),
@@ -167,11 +182,16 @@ pub(crate) fn admit(probing: &Probing, word: Word, over: Over, asking: Asking) -
             Admission::Probe(word.new_round())
         }
         Phase::HalfOpen { in_flight, counted, admitted } if probing.has_room(in_flight, counted) => {
-            let admitted = admitted.wrapping_add(1);
+            let admitted = one_more(admitted);
             Admission::Probe(Word { phase: Phase::HalfOpen { in_flight: in_flight + 1, counted, admitted }, ..word })
         }
         Phase::Open | Phase::HalfOpen { .. } => Admission::Reject,
     }
+}
+
+/// The admitted probes after one more. 0 is left for a circuit that hasn't admitted any yet.
+fn one_more(admitted: u8) -> u8 {
+    if admitted >= Word::MAX_ADMITTED { 1 } else { admitted + 1 }
 }
 
 /// Where a circuit goes although nobody was admitted and nobody ended.
@@ -228,6 +248,19 @@ pub(crate) fn end(
         Phase::HalfOpen { in_flight, counted, admitted } => {
             let in_flight = in_flight.saturating_sub(1);
             let all_dropped = counts.calls >= ALL_DROPPED.max(probing.needed().into());
+            if probing.trickles() {
+                let (failed, is_result) = match ending {
+                    Ending::Success => return word.closed(),
+                    Ending::Failure | Ending::Slow => (true, 1),
+                    Ending::Dropped => (all_dropped, 0),
+                    Ending::Neutral | Ending::Neither => (false, 0),
+                };
+                let counted = counted.saturating_add(is_result);
+                return match in_flight {
+                    0 if failed => word.open(),
+                    _ => Word { phase: Phase::HalfOpen { in_flight, counted, admitted }, ..word },
+                };
+            }
             match ending {
                 Ending::Dropped if all_dropped => return word.open(),
                 Ending::Dropped | Ending::Neutral | Ending::Neither => {
@@ -307,7 +340,13 @@ impl Probing {
     pub(crate) fn needed(&self) -> u8 {
         match self.verdict {
             ProbeVerdict::Successes(needed) | ProbeVerdict::Share { of: needed, .. } => needed,
+            ProbeVerdict::Trickle => 1,
         }
+    }
+
+    /// Whether one probe is admitted per interval, however many are on their way.
+    pub(crate) fn trickles(&self) -> bool {
+        self.verdict == ProbeVerdict::Trickle
     }
 
     /// A probe that can't matter any more isn't sent: those in flight may be enough to decide.
@@ -323,6 +362,8 @@ impl Probing {
             ProbeVerdict::Successes(_) if counts.failures > 0 || slow > 0 => Some(State::Open),
             ProbeVerdict::Successes(needed) => (counted >= needed).then_some(State::Closed),
             ProbeVerdict::Share { of, .. } if counted < of => None,
+            // `end` decides without the counts.
+            ProbeVerdict::Trickle => None,
             ProbeVerdict::Share { failing, .. } => {
                 let too_slow = rules.slow.is_some_and(|share| share.at_least.is_reached_by(slow, counts.timed));
                 let bad = failing.is_reached_by(counts.failures, counts.calls) || too_slow;
@@ -335,6 +376,14 @@ impl Probing {
 impl Word {
     /// The largest streak that fits into the word.
     pub(crate) const MAX_STREAK: u8 = 63;
+
+    /// After this, admitted probes are counted from 1 again.
+    pub(crate) const MAX_ADMITTED: u8 = 63;
+
+    /// One more interval without a success, which counts like an opening.
+    pub(crate) fn opened_once_more(self) -> Self {
+        Self { streak: (self.streak + 1).min(Self::MAX_STREAK), ..self }
+    }
 
     /// The same circuit in a new generation.
     pub(crate) fn then(self, phase: Phase) -> Self {
@@ -351,7 +400,7 @@ impl Word {
     }
 
     pub(crate) fn open(self) -> Self {
-        Self { streak: (self.streak + 1).min(Self::MAX_STREAK), ..self.then(Phase::Open) }
+        self.opened_once_more().then(Phase::Open)
     }
 
     pub(crate) fn half_open(self) -> Self {

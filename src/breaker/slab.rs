@@ -33,7 +33,7 @@ use super::{
     cell::{self, Cell, Going},
     config::{Dropped, Settings},
     open_for::Opening,
-    rule::Word,
+    rule::{Phase, Word},
     state::Mode,
     window::{Counts, Shape, Window},
 };
@@ -221,6 +221,7 @@ impl Tenant {
             silence: settings.silence(),
             now: &|| self.now(settings),
             times_rows: settings.times_rows(),
+            asked_for: settings.open_for.asked_time(asked).map(micros),
             open_for: &|word, counts, failing_for| micros(self.open_time(settings, word, (counts, failing_for), asked)),
         })
     }
@@ -243,7 +244,13 @@ impl Tenant {
         let failing = (counts.calls > 0).then(|| f64::from(counts.failures) / f64::from(counts.calls));
         // Memory that was used before doesn't begin with generation 0.
         let age = word.generation.wrapping_sub(self.since) & cell::GENERATION_MASK;
-        let mut generator = random::generator(!self.seed(settings), age.into());
+        // The intervals of probes that trickle are of one generation.
+        let interval = match word.phase {
+            Phase::HalfOpen { admitted, .. } => admitted,
+            Phase::Closed { .. } | Phase::Open => 0,
+        };
+        let turn = u64::from(interval) << 32 | u64::from(age);
+        let mut generator = random::generator(!self.seed(settings), turn);
         let failing_for = Duration::from_micros(failing_for);
         let opening = Opening { in_a_row: word.streak.into(), failing, failing_for, asked };
         settings.open_for.time(opening, &mut generator)

@@ -21,7 +21,8 @@ pub struct Stats {
     pub open_for: Duration,
     /// Openings without a closing in between; counted up to 63.
     pub openings_in_a_row: u32,
-    /// When a call may be admitted again; `None` while calls are admitted.
+    /// After which time a retry makes sense, as in
+    /// [`Rejection::retry_in`](super::Rejection::retry_in); `None` while calls are admitted.
     pub retry_in: Option<Duration>,
     /// What the present window holds; of the probes, while half-open.
     pub window: WindowStats,

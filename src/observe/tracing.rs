@@ -10,7 +10,7 @@ use crate::{Cause, sanitize::name_str};
 /// | event | level |
 /// |---|---|
 /// | a retry, with attempt and delay | warn |
-/// | a circuit opened | error |
+/// | a circuit opened | error; debug from the second opening in a row on |
 /// | a permanent failure, attempts spent, budget empty, deadline | error |
 /// | a request that a circuit rejected, or that can't be sent again | debug |
 /// | the first of those that can't be sent again | warn |
@@ -79,6 +79,22 @@ impl Observer for Tracing {
             }
             Event::RetrySucceeded { name, attempt } => {
                 info!(name = &*name.sanitized(), attempt, "succeeded after retrying")
+            }
+            // The first opening has reported the outage. Later ones come once per open time for as
+            // long as it lasts.
+            Event::CircuitOpened {
+                name, open_for, openings_in_a_row: in_a_row @ 2.., calls, failures, slow, ..
+            } => {
+                let open_for = OpenFor(open_for);
+                debug!(
+                    name = &*name.sanitized(),
+                    ?open_for,
+                    openings_in_a_row = in_a_row,
+                    calls,
+                    failures,
+                    slow,
+                    "circuit opened again"
+                );
             }
             Event::CircuitOpened { name, open_for, openings_in_a_row, failures_in_a_row, calls, failures, slow } => {
                 let open_for = OpenFor(open_for);

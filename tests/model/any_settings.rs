@@ -17,7 +17,7 @@ pub(crate) fn any_settings() -> impl Strategy<Value = Settings> {
                 WayBack::Ramp(ramp) => (None, ramp),
                 WayBack::Throttled(throttle) => (Some(throttle), 0),
             };
-            if rules == Rules::default() && throttle.is_none() {
+            if (Rules { lasting: 0, ..rules.clone() }) == Rules::default() && throttle.is_none() {
                 rules.consecutive = Some(2);
             }
             Settings { rules, throttle, dropped, open_for, growth, longest, as_asked, probes, ramp, count_calls }
@@ -47,13 +47,15 @@ fn any_rules() -> impl Strategy<Value = Rules> {
     let share = || prop_oneof![4 => select(vec![0, 1, 250, 333, 500, 667, 1_000]), 1 => 0..=1_000_u32];
     let of_failures = (any_over(), option::of(share()), rarely((0..=3_u32, 1..=4_u32)));
     let slow = (any_time(), share(), any_over());
-    (option::of(1..=5_u32), option::of(of_failures), option::of(slow)).prop_map(|(consecutive, of_failures, slow)| {
+    let consecutive = option::of((1..=5_u32, prop_oneof![2 => Just(0), 1 => any_time()]));
+    (consecutive, option::of(of_failures), option::of(slow)).prop_map(|(consecutive, of_failures, slow)| {
+        let (consecutive, lasting) = consecutive.map_or((None, 0), |(failures, lasting)| (Some(failures), lasting));
         let (window, failing, custom) = match of_failures {
             Some((window, None, None)) => (Some(window), Some(500), None),
             Some((window, failing, custom)) => (Some(window), failing, custom),
             None => (None, None, None),
         };
-        Rules { consecutive, window, failing, custom, slow }
+        Rules { consecutive, lasting, window, failing, custom, slow }
     })
 }
 
@@ -84,6 +86,7 @@ fn any_growth() -> impl Strategy<Value = Growth> {
         3 => Just(Growth::Stepwise),
         1 => Just(Growth::UntilReset),
         1 => Just(Growth::ByFunction),
+        3 => select(vec![0, 1, 100, 500, 1_000]).prop_map(Growth::OfFailingTime),
     ]
 }
 
@@ -91,10 +94,11 @@ fn any_probing() -> impl Strategy<Value = Probing> {
     let needed = prop_oneof![9 => 1..=5_u32, 1 => Just(255)];
     let at_a_time = prop_oneof![9 => 1..=4_u32, 1 => Just(255)];
     let within = rarely((any_time(), any::<bool>()));
-    (needed, option::of(0..=1_000_u32), option::of(at_a_time), any_time(), within).prop_map(
-        |(needed, failing, at_a_time, lease, within)| {
+    let trickle = prop_oneof![2 => Just(false), 1 => Just(true)];
+    (trickle, needed, option::of(0..=1_000_u32), option::of(at_a_time), any_time(), within).prop_map(
+        |(trickle, needed, failing, at_a_time, lease, within)| {
             let within = within.map(|(time, closes)| (time.max(1_000), closes));
-            Probing { needed, failing, at_a_time, lease: lease.max(1_000), within }
+            Probing { trickle, needed, failing, at_a_time, lease: lease.max(1_000), within }
         },
     )
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use proptest::prelude::*;
-use tower_recourse::{BreakerConfig, Circuit, Verdict, breaker::Permit, observe::Event, time::ManualClock};
+use tower_recourse::{BreakerConfig, Circuit, State, Verdict, breaker::Permit, observe::Event, time::ManualClock};
 
 use crate::{
     plain::{self, Answer, Plain},
@@ -50,8 +50,8 @@ impl Pair {
                 let micros = self.length_of(wait);
                 self.clock.advance(Duration::from_micros(micros));
                 self.plain.wait(micros);
-                prop_assert_eq!(self.circuit.retry_in(), self.plain.retry_in());
-                return Ok(());
+                let retry_in = self.circuit.retry_in();
+                return agree_on_the_hint(retry_in, self.plain.retry_in(), self.plain.state());
             }
             Step::Admit => self.admit()?,
             Step::End(which, end) if !self.permits.is_empty() => self.end(which.index(self.permits.len()), end),
@@ -85,7 +85,10 @@ impl Pair {
             }
             Step::Replace => self.replace(),
         }
-        prop_assert_eq!(View::of(self.circuit.stats(), self.would_open.load(Relaxed)), self.plain.view());
+        let (mut seen, plain) = (View::of(self.circuit.stats(), self.would_open.load(Relaxed)), self.plain.view());
+        agree_on_the_hint(seen.retry_in, plain.retry_in, plain.state)?;
+        seen.retry_in = plain.retry_in;
+        prop_assert_eq!(seen, plain);
         Ok(())
     }
 
@@ -94,7 +97,7 @@ impl Pair {
             (Ok(permit), Answer::In | Answer::Perhaps) => self.permits.push((permit, Some(self.plain.admit()))),
             (Err(rejection), Answer::Out(retry_in)) => {
                 self.plain.reject();
-                prop_assert_eq!(rejection.retry_in(), retry_in);
+                agree_on_the_hint(rejection.retry_in(), retry_in, self.plain.state())?;
                 prop_assert_eq!(rejection.state(), self.plain.state());
             }
             (Err(rejection), Answer::Perhaps) => {
@@ -153,6 +156,7 @@ impl Pair {
             Wait::UntilJustBefore => until_it_moves.saturating_sub(1),
             Wait::OpenTime => settings.open_for,
             Wait::Lease => settings.probes.lease,
+            Wait::Lasting => settings.rules.lasting,
             Wait::Limit => settings.probes.within.map_or(0, |(time, _)| time),
             Wait::HalfTheRamp => settings.ramp.div_ceil(2),
             Wait::SlowTime => settings.rules.slow.map_or(0, |(longer_than, ..)| longer_than),
@@ -162,6 +166,19 @@ impl Pair {
             Wait::SixtyDays => SIXTY_DAYS,
         }
     }
+}
+
+/// "Half-open: 50 to 150 ms at random, or less if another probe is admitted before."
+fn agree_on_the_hint(hint: Option<Duration>, admits_in: Option<Duration>, state: State) -> Result<(), TestCaseError> {
+    let (shortest, longest) = (Duration::from_millis(50), Duration::from_millis(150));
+    match (state, admits_in) {
+        (State::HalfOpen, Some(admits_in)) => {
+            let allowed = shortest.min(admits_in)..=longest.min(admits_in);
+            prop_assert!(hint.is_some_and(|hint| allowed.contains(&hint)), "{:?} is not within {:?}", hint, allowed);
+        }
+        _ => prop_assert_eq!(hint, admits_in),
+    }
+    Ok(())
 }
 
 fn configs(settings: &[Settings], clock: &ManualClock, would_open: &Arc<AtomicU64>) -> Vec<BreakerConfig> {

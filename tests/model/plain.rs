@@ -24,6 +24,8 @@ pub(crate) struct Plain {
     /// Every transition begins a new one, and every new round of probes. A permit belongs to one.
     generation: u32,
     openings_in_a_row: u32,
+    /// While it isn't closed: since when calls have been failing.
+    failing_since: u64,
     totals: Totals,
 }
 
@@ -36,6 +38,8 @@ enum Phase {
 #[derive(Default)]
 struct Closed {
     failures_in_a_row: u32,
+    /// When the first of them ended, or a config came that wants to know.
+    row_since: u64,
     failures: Tally,
     slow: Tally,
     /// For throttling; the accepted ones are marked.
@@ -105,6 +109,7 @@ impl Plain {
             phase: Phase::Closed(Closed::default()),
             generation: 0,
             openings_in_a_row: 0,
+            failing_since: 0,
             totals: Totals { admitted: Some(0), successes: Some(0), ..Totals::default() },
         }
     }
@@ -156,13 +161,17 @@ impl Plain {
 
     pub(crate) fn admit(&mut self) -> Permit {
         self.half_open_if_time();
+        let interval = self.next_interval();
         if let Phase::HalfOpen(probes) = &mut self.phase {
+            if self.settings.probes.trickle && probes.has_sent {
+                self.openings_in_a_row = (self.openings_in_a_row + 1).min(63);
+            }
             if probes.is_given_up(&self.settings.probes, self.now) {
                 // "Begins a new round: what the round has brought so far is forgotten, and what they bring is ignored."
                 self.generation += 1;
                 probes.begin_again(&self.settings.probes, self.now);
             }
-            probes.send(&self.settings.probes, self.now);
+            probes.send(&self.settings.probes, self.now, interval);
         }
         if self.settings.count_calls {
             add(&mut self.totals.admitted);
@@ -211,7 +220,7 @@ impl Plain {
             Phase::Closed(closed) if is_dropped => {
                 closed.dropped.add(self.now);
                 if closed.dropped.are_all(&self.settings, self.now) {
-                    self.open_if_a_rule_says_so(0, Some(closed_row(&self.phase)));
+                    self.open_if_a_rule_says_so(0, Some(closed_row(&self.phase)), false);
                 }
             }
             Phase::Closed(closed) if says_nothing => {
@@ -225,7 +234,7 @@ impl Plain {
                     closed.dropped.end();
                 }
                 closed.count(failed, slow, self.now);
-                self.open_if_a_rule_says_so(asked, None);
+                self.open_if_a_rule_says_so(asked, None, failed == Some(true));
             }
             Phase::HalfOpen(probes) => {
                 probes.on_their_way -= 1;
@@ -236,13 +245,17 @@ impl Plain {
                 };
                 // "As many dropped probes in a row as results are needed, and never fewer than three."
                 let all = self.settings.probes.needed.max(3);
+                let all = if self.settings.probes.trickle { 3 } else { all };
+                let may_open = !self.settings.probes.trickle || probes.on_their_way == 0;
                 if is_dropped && probes.dropped >= all {
                     let dropped = probes.dropped;
-                    self.open_by(0, self.now, Some(dropped));
+                    if may_open {
+                        self.open_by(0, self.now, Some(dropped), true);
+                    }
                 } else if !says_nothing {
                     probes.results.push(Probe { failed: failed == Some(true), slow: slow == Some(true) });
                     match probes.decision(&self.settings) {
-                        Some(State::Open) => self.open(asked, self.now),
+                        Some(State::Open) => self.open_by(asked, self.now, None, true),
                         Some(_) => self.close(self.now),
                         None => {}
                     }
@@ -283,6 +296,9 @@ impl Plain {
     pub(crate) fn reconfigure(&mut self, settings: &Settings, is_the_same: bool) {
         let before = std::mem::replace(&mut self.settings, settings.clone());
         let Phase::Closed(closed) = &mut self.phase else { return };
+        if settings.times_rows() && !before.times_rows() {
+            closed.row_since = self.now;
+        }
         if before.windows() != settings.windows() {
             self.generation += 1;
             *closed = Closed { ramp_since: closed.ramp_since, ..Closed::default() };
@@ -347,6 +363,9 @@ impl Plain {
 impl Closed {
     fn count(&mut self, failed: Option<bool>, slow: Option<bool>, now: u64) {
         if let Some(failed) = failed {
+            if failed && self.failures_in_a_row == 0 {
+                self.row_since = now;
+            }
             self.failures_in_a_row = if failed { self.failures_in_a_row + 1 } else { 0 };
             self.failures.add(now, failed);
             self.requests.add(now, !failed);

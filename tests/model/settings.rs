@@ -31,6 +31,8 @@ pub(crate) struct Settings {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Rules {
     pub(crate) consecutive: Option<u32>,
+    /// The minimum duration of the row of failures.
+    pub(crate) lasting: u64,
     /// What `failing` and `custom` share.
     pub(crate) window: Option<Over>,
     pub(crate) failing: Option<u32>,
@@ -74,12 +76,18 @@ pub(crate) enum Growth {
     Factor(u32),
     Stepwise,
     UntilReset,
-    /// A second longer with each opening in a row, and a minute more if over half of the calls had failed.
+    /// So many thousandths of the failing time.
+    OfFailingTime(u32),
+    /// A second longer with each opening in a row, a minute more if over half of the calls had
+    /// failed, and a quarter of the failing time.
     ByFunction,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Probing {
+    /// One per interval; the first success closes. Then the other fields but the lease and the
+    /// limit don't matter.
+    pub(crate) trickle: bool,
     pub(crate) needed: u32,
     /// Which share of the probes reopens it; one failure, if none.
     pub(crate) failing: Option<u32>,
@@ -92,7 +100,8 @@ pub(crate) struct Probing {
 /// As the table of `BreakerConfig` has them.
 impl Default for Settings {
     fn default() -> Self {
-        let probes = Probing { needed: 1, failing: None, at_a_time: None, lease: 30 * SECOND, within: None };
+        let probes =
+            Probing { trickle: false, needed: 1, failing: None, at_a_time: None, lease: 30 * SECOND, within: None };
         Self {
             rules: Rules { consecutive: Some(5), ..Rules::default() },
             throttle: None,
@@ -135,6 +144,7 @@ impl Settings {
         let (share, longer_than) = other.rules.slow.map_or((1, 0), |(longer_than, share, _)| (share, longer_than));
         other.rules = Rules {
             consecutive: other.rules.consecutive.or(self.rules.consecutive),
+            lasting: other.rules.lasting,
             window,
             failing: of_failures.and_then(|(_, failing, _)| failing),
             custom: of_failures.and_then(|(.., custom)| custom),
@@ -150,10 +160,18 @@ impl Settings {
         other
     }
 
+    /// Whether the time of a row of failures matters.
+    pub(crate) fn times_rows(&self) -> bool {
+        let by_growth = matches!(self.growth, Growth::OfFailingTime(_) | Growth::ByFunction);
+        by_growth || self.rules.consecutive.is_some() && self.rules.lasting > 0
+    }
+
     fn open_rules(&self) -> Vec<OpenRule> {
-        let Rules { consecutive, window, failing, custom, slow } = self.rules;
+        let Rules { consecutive, lasting, window, failing, custom, slow } = self.rules;
         let mut rules = Vec::new();
-        rules.extend(consecutive.map(|failures| OpenRule::consecutive(failures).unwrap()));
+        rules.extend(
+            consecutive.map(|failures| OpenRule::consecutive(failures).unwrap().lasting(time(lasting)).unwrap()),
+        );
         if let Some(window) = window.map(Over::window) {
             rules.extend(failing.map(|failing| OpenRule::Ratio { failing: ratio(failing), window }));
             rules.extend(custom.map(|(in_a_row, failures)| {
@@ -177,13 +195,19 @@ impl Settings {
         let base = time(self.open_for);
         let by = move |opening: Opening| {
             let minutes = u32::from(opening.failing > Some(0.5));
-            base + time(SECOND) * opening.in_a_row + time(60 * SECOND) * minutes
+            base + time(SECOND) * opening.in_a_row + time(60 * SECOND) * minutes + opening.failing_for / 4
         };
         let mut open_for = match self.growth {
             Growth::None => OpenFor::fixed(base),
             Growth::Factor(factor) => OpenFor::growing(base).factor(factor.into()).unwrap(),
             Growth::Stepwise => OpenFor::stepwise(base),
             Growth::UntilReset => OpenFor::until_reset(),
+            Growth::OfFailingTime(share) => {
+                let longest = time(self.longest.unwrap_or(2 * SECOND));
+                let open_for = OpenFor::share_of_failing_time(ratio(share));
+                let open_for = if self.longest.is_some() { open_for.max(longest) } else { open_for };
+                open_for.min(base.min(longest)).unwrap()
+            }
             Growth::ByFunction => OpenFor::by(by),
         };
         if let Some(longest) = self.longest {
@@ -209,10 +233,11 @@ impl Over {
 impl Probing {
     fn probes(self) -> Probes {
         let mut probes = match self.failing {
+            _ if self.trickle => Probes::trickle(),
             None => Probes::successes(self.needed).unwrap(),
             Some(failing) => Probes::share_of(self.needed, ratio(failing)).unwrap(),
         };
-        if let Some(at_a_time) = self.at_a_time {
+        if let Some(at_a_time) = self.at_a_time.filter(|_| !self.trickle) {
             probes = probes.at_a_time(at_a_time).unwrap();
         }
         if let Some((limit, closes)) = self.within {
@@ -227,6 +252,6 @@ fn time(micros: u64) -> Duration {
     Duration::from_micros(micros)
 }
 
-fn ratio(thousandths: u32) -> Ratio {
+pub(crate) fn ratio(thousandths: u32) -> Ratio {
     Ratio::new(f64::from(thousandths) / 1_000.0).unwrap()
 }

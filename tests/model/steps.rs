@@ -45,6 +45,8 @@ pub(crate) enum Wait {
     /// The first opening's time.
     OpenTime,
     Lease,
+    /// For as long as a row of failures must last.
+    Lasting,
     /// The time that it may be half-open.
     Limit,
     HalfTheRamp,
@@ -110,6 +112,7 @@ fn any_wait() -> impl Strategy<Value = Wait> {
         2 => Just(Wait::UntilJustBefore),
         2 => Just(Wait::OpenTime),
         2 => Just(Wait::Lease),
+        2 => Just(Wait::Lasting),
         1 => Just(Wait::Limit),
         2 => Just(Wait::HalfTheRamp),
         2 => Just(Wait::SlowTime),

@@ -15,7 +15,10 @@
 //! never older.
 
 use super::{Before, Cell, Going, stamp::Stamp};
-use crate::breaker::rule::{Ending, Phase, Word};
+use crate::breaker::{
+    State,
+    rule::{Ending, Phase, Word},
+};
 
 /// Stored times are later than the circuit's by this much (2.2 years), in microseconds. So 0 is no
 /// time, and a circuit can have been failing since before it was made: one that was restored.
@@ -100,6 +103,11 @@ impl Cell {
         }
     }
 
+    /// Since when a circuit has been failing that isn't closed.
+    pub(super) fn carried_on(&self, before: Before, word: Word) -> Option<Since> {
+        carried_on(before.failing).filter(|_| word.state() != State::Closed)
+    }
+
     /// Makes the row of failures of a closed circuit begin now, for settings that need its time
     /// where the former ones didn't.
     pub(crate) fn begin_row(&self, now: u64) {
@@ -126,6 +134,6 @@ fn row_began(stamp: u64, word: Word) -> Option<Since> {
 }
 
 /// Since when a circuit has been failing that isn't closed.
-pub(super) fn carried_on(stamp: u64) -> Option<Since> {
+fn carried_on(stamp: u64) -> Option<Since> {
     (stamp != Stamp::NONE).then(|| Since(Stamp::any_time(stamp)))
 }

@@ -18,7 +18,17 @@ fn going<T>(
     with: impl FnOnce(Going<'_>) -> T,
 ) -> T {
     let open_for = &|_, _, _| open_for;
-    with(Going { rules, probing, lease, ramp: 0, silence: 0, times_rows: false, now: &|| now, open_for })
+    with(Going {
+        rules,
+        probing,
+        lease,
+        ramp: 0,
+        silence: 0,
+        times_rows: false,
+        asked_for: None,
+        now: &|| now,
+        open_for,
+    })
 }
 
 fn admit(cell: &Cell, probing: &Probing, now: u64, lease: u64) -> Result<u32, Refused> {
@@ -209,6 +219,7 @@ fn chance_has_no_say_when_the_ramp_is_over() {
             silence: 0,
             now: &clock,
             times_rows: false,
+            asked_for: None,
             open_for: &|_, _, _| 0,
         };
         let generation = cell.admit(ramp, Asking::Request, chance, |_| {}).unwrap();

@@ -7,7 +7,7 @@ const PLAIN: Phase = Phase::Closed { failures_in_a_row: 0, ramping: false };
 
 /// Asks by settings that are not those of the bench.
 fn ask_by(bench: &Bench, probing: &Probing, now: u64) -> bool {
-    bench.going(now, |going| bench.cell.admit(Going { probing, ..going }, Asking::Request, |_| true, |_, _| {})).is_ok()
+    bench.going(now, |going| bench.cell.admit(Going { probing, ..going }, Asking::Request, |_| true, |_| {})).is_ok()
 }
 
 #[test]

@@ -20,7 +20,7 @@ fn of_two_that_ask_when_the_open_time_ends_one_gets_the_probe_and_one_hears_of_i
             both => panic!("not exactly one probe: {both:?}"),
         };
         assert_eq!(admitted, Admitted { generation: 2, half_opened: true });
-        assert_eq!(refused.wait(), Some(LEASE));
+        assert_eq!(refused.wait(), Some(LEASE), "it is shorter than any hint");
         assert_eq!(in_flight(&bench), 1);
     });
 }

@@ -25,6 +25,7 @@ fn any_probing() -> impl Strategy<Value = Probing> {
     let verdict = prop_oneof![
         (1..=u8::MAX).prop_map(ProbeVerdict::Successes),
         (1..=u8::MAX, any_ratio()).prop_map(|(of, failing)| ProbeVerdict::Share { of, failing }),
+        Just(ProbeVerdict::Trickle),
     ];
     let undecided = prop_oneof![Just(Undecided::Open), Just(Undecided::Close)];
     (1..=u8::MAX, verdict, proptest::option::of((any::<u64>(), undecided)), any::<bool>())
@@ -139,7 +140,14 @@ proptest! {
             (Phase::Open, Admission::Reject) => {
                 prop_assert!(!over.timer || barred || word.mode == Mode::ForcedOpen);
             }
-            (Phase::HalfOpen { in_flight, .. }, Admission::Reject) => prop_assert!(barred || in_flight > 0 && !over.timer),
+            (Phase::HalfOpen { in_flight, .. }, Admission::Reject) => {
+                prop_assert!(barred || (in_flight > 0 || probing.trickles()) && !over.timer);
+            }
+            (Phase::HalfOpen { admitted, .. }, Admission::Probe(next)) if probing.trickles() => {
+                let Phase::HalfOpen { in_flight, admitted: now_admitted, .. } = next.phase else { panic!("{next:?}") };
+                prop_assert!(!barred && in_flight >= 1 && now_admitted >= 1 && (over.timer || admitted == 0));
+                prop_assert_ne!(next, word);
+            }
             (Phase::Open | Phase::HalfOpen { .. }, Admission::Probe(next)) => {
                 let Phase::HalfOpen { in_flight, counted, .. } = next.phase else { panic!("{next:?}") };
                 prop_assert!(!barred && in_flight >= 1 && in_flight <= probing.at_a_time);

@@ -8,8 +8,9 @@ use crate::settings::{Probing, Settings};
 pub(super) struct HalfOpen {
     pub(super) on_their_way: u32,
     pub(super) results: Vec<Probe>,
-    lease_until: u64,
-    has_sent: bool,
+    /// Or the end of the interval that the newest probe began.
+    pub(super) lease_until: u64,
+    pub(super) has_sent: bool,
     /// In a row.
     pub(super) dropped: u32,
     /// When it moves on undecided, if there was such a limit when this round's first probe began.
@@ -23,12 +24,19 @@ pub(super) struct Probe {
 
 impl HalfOpen {
     pub(super) fn rejects(&self, probing: &Probing, now: u64) -> bool {
+        if probing.trickle {
+            return self.has_sent && self.lease_until > now;
+        }
         !self.is_given_up(probing, now) && !self.has_room(probing)
     }
 
     /// "When the lease of the newest probe is over, and probes have still not come back." Or settings were exchanged, and enough
     /// have come back for the new ones.
     pub(super) fn is_given_up(&self, probing: &Probing, now: u64) -> bool {
+        if probing.trickle {
+            // "If 255 probes are on their way, the next begins a new round."
+            return self.on_their_way == 255 && !self.rejects(probing, now);
+        }
         if self.on_their_way > 0 { self.lease_until <= now } else { self.results.len() >= probing.needed as usize }
     }
 
@@ -38,14 +46,15 @@ impl HalfOpen {
         *self = Self { limit_until, has_sent: true, ..Self::default() };
     }
 
-    pub(super) fn send(&mut self, probing: &Probing, now: u64) {
+    /// `interval`: for how long it is admitted alone, if probes trickle.
+    pub(super) fn send(&mut self, probing: &Probing, now: u64, interval: u64) {
         // "How long after its first probe."
         if !self.has_sent {
             self.limit_until = probing.within.map(|(time, _)| now + time);
         }
         self.has_sent = true;
         self.on_their_way += 1;
-        self.lease_until = self.lease_until.max(now + probing.lease);
+        self.lease_until = self.lease_until.max(now + if probing.trickle { interval } else { probing.lease });
     }
 
     /// Where it goes now that its time is over, if it is, and since when it should have.
@@ -67,6 +76,11 @@ impl HalfOpen {
         // "Where a rule for slow calls stands, a slow probe is as bad as a failed one; with `share_of`, slow ones reopen the circuit
         // from that rule's own share on."
         let slow = self.results.iter().filter(|probe| probe.slow && settings.rules.slow.is_some()).count();
+        if settings.probes.trickle {
+            let newest = self.results.last().expect("a result");
+            let bad = newest.failed || newest.slow && settings.rules.slow.is_some();
+            return if !bad { Some(State::Closed) } else { (self.on_their_way == 0).then_some(State::Open) };
+        }
         let all_back = results >= settings.probes.needed as usize;
         let bad = match settings.probes.failing {
             None => failed + slow > 0,
