@@ -121,7 +121,7 @@ async fn every_request_of_the_full_stack_has_one_answer() {
         .without_budget()
         .backoff(Backoff::exponential(Duration::ZERO))
         .observe(move |event: &Event<'_>| {
-            if let Event::RetryScheduled { .. } = event {
+            if let Event::RetryScheduled { .. } | Event::RejectionWait { .. } = event {
                 told[0].fetch_add(1, Ordering::Relaxed);
             }
         });

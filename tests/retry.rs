@@ -2,6 +2,8 @@
 
 #[path = "retry/idempotency.rs"]
 mod idempotency;
+#[path = "retry/rejections.rs"]
+mod rejections;
 mod support;
 #[path = "retry/yields.rs"]
 mod yields;

@@ -25,6 +25,15 @@ pub enum Event<'a> {
         /// The number of the attempt that is made once more: 1 is the first.
         attempt: u32,
     },
+    /// A breaker rejected an attempt for a short time. The retry waits, and then makes the same attempt.
+    RejectionWait {
+        /// The retry's name.
+        name: &'a Name,
+        /// The number of the attempt: 1 is the first.
+        attempt: u32,
+        /// The wait before it is made.
+        delay: Duration,
+    },
     /// A request failed and isn't tried again.
     RetryStopped {
         /// The retry's name.

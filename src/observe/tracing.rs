@@ -12,7 +12,7 @@ use crate::{Cause, sanitize::name_str};
 /// | a retry, with attempt and delay | warn |
 /// | a circuit opened | error; debug from the second opening in a row on |
 /// | a permanent failure, attempts spent, budget empty, deadline | error |
-/// | a request that a circuit rejected, or that can't be sent again | debug |
+/// | a request that a circuit rejected, or that can't be sent again; a wait for the end of a rejection | debug |
 /// | the first of those that can't be sent again | warn |
 /// | the first failure whose request isn't known to be idempotent | warn |
 /// | a fallback asked, a circuit half-open or closed, a retry that helped, a refused request that is sent again | info |
@@ -51,6 +51,9 @@ impl Observer for Tracing {
                 );
             }
             Event::Resent { name, attempt } => info!(name = &*name.sanitized(), attempt, "refused, sent again at once"),
+            Event::RejectionWait { name, attempt, delay } => {
+                debug!(name = &*name.sanitized(), attempt, ?delay, "rejected by a circuit, waiting");
+            }
             Event::RetryStopped {
                 name,
                 attempt,

@@ -4,7 +4,8 @@
 //! 1. the switch, 2. the ledger in all, 3. the circuit's rejection, 4. a permanent failure, 5. the ledger per key, 6. attempts,
 //! 7. the server's delay, 8. whether the request can be sent again, 9. and safely so, 10. the deadline, 11. the budget.
 //!
-//! A call that was refused is sent again before any of that, once, unless retrying is switched off.
+//! Before any of that, unless retrying is switched off: a call that was refused is sent again, once, and a short rejection is waited
+//! out.
 
 use std::{sync::atomic::Ordering, time::Duration};
 
@@ -13,6 +14,7 @@ use super::{
     budget::{AnyBudget, Reservation, Token},
     config::Terms,
     ledger::Accounts,
+    rejection_wait::Age,
     waits::Waits,
 };
 use crate::{
@@ -40,6 +42,7 @@ struct Again {
     waits: Waits,
     /// Held from the decision to retry until the attempt is made.
     reservation: Reservation,
+    age: Age,
 }
 
 impl<M, B> Progress<M, B> {
@@ -142,10 +145,15 @@ impl<C, A, L, K> RetryConfig<C, A, L, K> {
         L: Accounts<Req>,
     {
         if failure.is_refused() && self.resends(progress, attempt) {
-            progress.again().waits.resent = true;
+            let again = progress.again();
+            again.waits.resent = true;
+            again.age.begin_if_timed(attempt);
             let Terms { name, observers, .. } = &self.terms;
             observers.tell(Event::Resent { name, attempt: attempt.number() });
             return Decision::Resend;
+        }
+        if let Some(delay) = self.wait_for_rejection(progress, attempt, failure) {
+            return self.wait_out::<Req, _>(progress, attempt, paid, delay);
         }
         self.terms.failed(attempt, paid, failure);
         if costs_nothing(failure) {
@@ -165,6 +173,47 @@ impl<C, A, L, K> RetryConfig<C, A, L, K> {
             && attempt.is_replayable()
             && !attempt.is_unsent()
             && !crosses_deadline(attempt, Duration::ZERO)
+    }
+
+    /// How long to wait for a rejection to end, if it is waited out.
+    fn wait_for_rejection<M, B>(
+        &self,
+        progress: &Progress<M, B>,
+        attempt: &Attempt,
+        failure: Failure,
+    ) -> Option<Duration> {
+        let Terms { rejection_wait, .. } = &self.terms;
+        let retry_in = failure.retry_after().filter(|_| costs_nothing(failure))?;
+        // What a later attempt has paid went back already, if the service wasn't ready for it.
+        let is_paid = attempt.number() == 1 || !attempt.is_unsent();
+        if rejection_wait.is_none() || !self.terms.is_on() || !attempt.is_replayable() || !is_paid {
+            return None;
+        }
+        let age = progress.again.as_ref().map_or_else(Age::default, |again| again.age).of(attempt);
+        let delay = rejection_wait.delay(retry_in, age, || self.terms.random())?;
+        (!crosses_deadline(attempt, delay)).then_some(delay)
+    }
+
+    /// Waits out a rejection. What the attempt has paid is held, as the same attempt follows.
+    fn wait_out<Req, M>(
+        &self,
+        progress: &mut Progress<M, L::Account>,
+        attempt: &Attempt,
+        paid: Option<Token>,
+        delay: Duration,
+    ) -> Decision
+    where
+        L: Accounts<Req>,
+    {
+        let Terms { name, observers, budget, .. } = &self.terms;
+        let again = progress.again();
+        again.age.wait(attempt, delay);
+        if let (Some(budget), Some(paid)) = (budget, paid) {
+            again.reservation = budget.hold(paid);
+        }
+        self.ledger.hold(&mut progress.account);
+        observers.tell(Event::RejectionWait { name, attempt: attempt.number(), delay });
+        Decision::WaitOut { delay }
     }
 
     /// Whether to try again, and after which wait: the checks in their order.
@@ -229,7 +278,13 @@ impl<C, A, L, K> RetryConfig<C, A, L, K> {
                 }
             }
         }
-        let waits = &mut progress.again().waits;
+        let again = progress.again();
+        if delay.is_zero() {
+            again.age.begin_if_timed(attempt);
+        } else if !terms.rejection_wait.is_none() {
+            again.age.begin(attempt);
+        }
+        let waits = &mut again.waits;
         if exact {
             waits.begin_after(attempt.number());
         } else {
@@ -324,10 +379,14 @@ impl Terms {
 
     /// The delay of retry number `retry`: 1 is the first.
     fn next_delay(&self, previous: Option<Duration>, retry: u32) -> Duration {
-        // Relaxed: only that no two get the same turn matters.
+        self.backoff.delay(retry.saturating_sub(1), previous, self.random())
+    }
+
+    /// The next random number, within 0..1.
+    fn random(&self) -> f64 {
+        // Relaxed: all that matters is that no two get the same turn.
         let turn = self.turns.fetch_add(1, Ordering::Relaxed);
-        let random = random::unit(&mut random::generator(self.seed, turn));
-        self.backoff.delay(retry.saturating_sub(1), previous, random)
+        random::unit(&mut random::generator(self.seed, turn))
     }
 }
 

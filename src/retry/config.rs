@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    Backoff, Cloned, Jitter, Ledger, Switch,
+    Backoff, Cloned, Jitter, Ledger, RejectionWait, Switch,
     budget::{AnyBudget, Budget, TokenBucket},
     ledger::{Ledgered, NoLedger},
     timeouts::{Limits, NoTimeouts, Timeouts},
@@ -27,7 +27,8 @@ use crate::{
 /// |---|---|---|
 /// | [`retries`](Self::retries) | 3 | most transient failures are over by the second; the fourth attempt rarely does what three didn't |
 /// | [`backoff`](Self::backoff) | 1 s, 2 s, 4 s … up to 60 s, each × 0.5–1.5 | gives a dependency time to restart, and spreads those who wait |
-/// | [`budget`](Self::budget) | 20 % of traffic plus 10 a second | nothing else keeps retries from making an outage longer |
+/// | [`budget`](Self::budget) | 20 % of traffic plus 10 a second, and 100 retries at the start | nothing else keeps retries from making an outage longer |
+/// | [`wait_out_rejections`](Self::wait_out_rejections) | of up to 250 ms, in a request's first 300 ms | without it, a breaker that opens for 100 ms fails calls that a bare client would have saved by waiting |
 /// | [`timeouts`](Self::timeouts) | none | what is too long only you know |
 /// | [`switch`](Self::switch), [`ledger`](Self::ledger) | none | for batches and operators |
 /// | classifier | [`Errors`] | errors are transient unless known not to be |
@@ -58,6 +59,7 @@ pub(super) struct Terms {
     /// Every request may be processed more than once.
     pub(super) idempotent: bool,
     pub(super) longest_server_delay: Duration,
+    pub(super) rejection_wait: RejectionWait,
     pub(super) limits: Limits,
     pub(super) observers: Observers,
     pub(super) seed: u64,
@@ -79,6 +81,7 @@ impl Default for RetryConfig {
             switch: None,
             idempotent: false,
             longest_server_delay: Duration::from_secs(30),
+            rejection_wait: RejectionWait::default(),
             limits: Limits::default(),
             observers: Observers::default(),
             seed: random::fresh_seed(),
@@ -260,6 +263,26 @@ impl<C, A, L, K> RetryConfig<C, A, L, K> {
     /// a server that asks all its clients for the same is to spread them itself.
     pub fn longest_server_delay(mut self, longest: Duration) -> Self {
         self.terms.longest_server_delay = longest;
+        self
+    }
+
+    /// Which rejections of a breaker further in are waited out. Unless set, those whose
+    /// [`retry_in`](crate::Rejection::retry_in) is at most 250 ms, if the wait ends within the first 300 ms of the request.
+    ///
+    /// - The wait is `retry_in` plus 10 to 100 ms at random, so that the waiting requests don't return together.
+    /// - It neither crosses the deadline nor the end of the window: a rejection for which it would is returned.
+    /// - After it, the same attempt is sent: its number stays, and it isn't counted as one of the [`retries`](Self::retries). It costs neither
+    ///   budget nor quota. What a later attempt has paid before its rejection is held during the wait.
+    /// - What the attempt has reserved in the service, such as a permit, is given up before the wait.
+    /// - A rejection without a `retry_in` is returned at once, as is every rejection while the [`switch`](Self::switch) is off.
+    ///
+    /// The age of a request with a limit or a deadline counts from its start. For other requests the clock isn't read at the start: their age
+    /// counts from the end of their first attempt that is followed by a wait.
+    ///
+    /// *When not to use it*: in front of a service that queues its callers anyway, or for callers that would rather use a fallback at
+    /// once. [`RejectionWait::NONE`] switches it off.
+    pub fn wait_out_rejections(mut self, wait: RejectionWait) -> Self {
+        self.terms.rejection_wait = wait;
         self
     }
 

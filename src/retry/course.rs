@@ -20,12 +20,14 @@ pub(super) enum Next {
     Retry(Duration),
     /// The same attempt once more: what came of it counts for nothing.
     Resend,
+    /// The same attempt once more, after a breaker's rejection and this wait.
+    WaitOut(Duration),
 }
 
 impl Next {
     pub(super) fn delay(self) -> Duration {
         match self {
-            Self::Retry(delay) => delay,
+            Self::Retry(delay) | Self::WaitOut(delay) => delay,
             Self::Resend => Duration::ZERO,
         }
     }
@@ -34,7 +36,7 @@ impl Next {
     pub(super) fn attempt(self, before: Attempt) -> Attempt {
         match self {
             Self::Retry(_) => before.next(),
-            Self::Resend => before.once_more(),
+            Self::Resend | Self::WaitOut(_) => before.once_more(),
         }
     }
 }
@@ -92,6 +94,7 @@ where
     let next = match decision {
         Decision::Retry { delay, .. } => Next::Retry(delay),
         Decision::Resend => Next::Resend,
+        Decision::WaitOut { delay } => Next::WaitOut(delay),
         Decision::Return(reason) => {
             let how = said.unwrap_or_default().with_failed(reason.cause()).with_attempts(attempt.number());
             return Err((!how.is_plain()).then_some(how));

@@ -17,6 +17,11 @@ pub enum Decision {
     },
     /// Let it go and send the request again at once, as the same attempt: it was refused before anything was done with it.
     Resend,
+    /// Wait out a breaker's rejection, and then send the request again as the same attempt: the call wasn't made.
+    WaitOut {
+        /// The time to wait.
+        delay: Duration,
+    },
 }
 
 /// Why a [`Decision`] is what it is.

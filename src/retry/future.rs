@@ -14,7 +14,11 @@ use pin_project_lite::pin_project;
 use tokio::time::{Sleep, sleep, sleep_until};
 use tower_service::Service;
 
-use super::{Decision, Keep, Policy, Reason, course, spare::Instances};
+use super::{
+    Decision, Keep, Policy, Reason,
+    course::{self, Next},
+    spare::Instances,
+};
 use crate::{
     Attempt, Cause, How, Outcome,
     call_context::{
@@ -377,6 +381,10 @@ where
                 return Some(result);
             }
         };
+        if matches!(next, Next::WaitOut(_)) && !attempt.is_unsent() {
+            // The breaker rejected the call after the instance had reserved it in the services within.
+            this.instance.release();
+        }
         // The failed outcome is let go before the wait, so that what it holds can be used meanwhile.
         let waiting = Before::Waiting { request, letting_go: policy.let_go(result) };
         match this.before.as_mut() {

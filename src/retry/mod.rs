@@ -74,14 +74,19 @@
 //! 10. the deadline: a wait is never begun that would cross it;
 //! 11. the [budget], last, so that nothing is taken for an attempt that something else forbids.
 //!
-//! A success and a neutral outcome are returned before any of that, and a call that was [refused](crate::Verdict::refused) is sent again,
-//! once and for nothing. The reason is told to observers and to a fallback further out, and,
-//! through [`answered`](crate::answered), to the caller.
+//! Three outcomes don't reach these checks:
+//!
+//! - A success and a neutral outcome are returned.
+//! - A call that was [refused](crate::Verdict::refused) is sent again, once per request and without cost, unless the switch is off.
+//! - A short rejection is [waited out](RejectionWait), unless the switch is off.
+//!
+//! Observers and a fallback further out receive the reason. The caller gets it through [`answered`](crate::answered).
 //!
 //! # Rejections
 //!
-//! A [breaker](crate::breaker)'s rejection ends the request, and costs no budget, whatever the classifier says. It is recognised
-//! by what the result itself says; see [the classifiers' page](crate::classify#rejections) for the list. A result that doesn't say so is an ordinary
+//! A [breaker](crate::breaker)'s rejection costs no budget and isn't retried, whatever the classifier returns. If its `retry_in` is at most 250 ms,
+//! the retry waits it out in the request's first 300 ms, and sends the same attempt again ([`RejectionWait`]). Any other rejection ends the
+//! request. The retry recognises a rejection by what the result itself says; see [the classifiers' page](crate::classify#rejections) for the list. A result that doesn't say so is an ordinary
 //! outcome, and the classifier decides: an error into which a layer in between has made the rejection without keeping it
 //! (`map_err(|_| Down)`), an error of your own that contains it (`map_err(AppError::Client)`), or an error or response of a type that the
 //! layers can't look into and that arrives in another poll than the rejection. [`Sources`](crate::classify::Sources) looks into the source
@@ -94,8 +99,8 @@
 //!
 //! # Other orders
 //!
-//! Outside of a [breaker](crate::breaker), every attempt is admitted and counted for itself, and a rejection ends the request
-//! at once: the paved order. Inside of it, the breaker sees a request once, after all its retries; it opens later, and
+//! Outside of a [breaker](crate::breaker), every attempt is admitted and counted for itself, and a rejection ends the request,
+//! unless it is short enough to be waited out: the paved order. Inside of it, the breaker sees a request once, after all its retries; it opens later, and
 //! retries go on against a service that is down. Outside of a [fallback](crate::fallback), it never sees the failures that the
 //! fallback has answered.
 //!
@@ -123,6 +128,7 @@ mod keep;
 mod layer;
 pub mod ledger;
 mod policy;
+mod rejection_wait;
 mod run;
 mod service;
 mod spare;
@@ -140,6 +146,7 @@ pub use keep::{Cloned, Deposits, FromFn, Keep, Prepared};
 pub use layer::RetryLayer;
 pub use ledger::{Ledger, Spent};
 pub use policy::Policy;
+pub use rejection_wait::RejectionWait;
 pub use service::Retry;
 pub use switch::Switch;
 pub use timeouts::{Answer, AnswerWith, FromElapsed, Limits, NoTimeouts, Timeouts};

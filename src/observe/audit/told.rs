@@ -10,7 +10,7 @@ use crate::{
 
 /// Whether it is told of every call that fails or is rejected, of which an outage has as many as there is traffic.
 pub(super) fn is_of_every_call(event: &Event<'_>) -> bool {
-    matches!(event, Event::CallFailed { .. } | Event::CallRejected { .. })
+    matches!(event, Event::CallFailed { .. } | Event::CallRejected { .. } | Event::RejectionWait { .. })
 }
 
 pub(super) fn entry(event: &Event<'_>) -> Entry {
@@ -19,6 +19,9 @@ pub(super) fn entry(event: &Event<'_>) -> Entry {
         Event::RetryScheduled { name, attempt, delay, booked } => {
             let entry = entry.name(name.as_str()).count("attempt", attempt.into()).count("delay_ms", millis(delay));
             of_ledger(entry, booked)
+        }
+        Event::RejectionWait { name, attempt, delay } => {
+            entry.name(name.as_str()).count("attempt", attempt.into()).count("delay_ms", millis(delay))
         }
         Event::RetryStopped { name, attempt, cause, booked } => {
             of_ledger(because(entry.name(name.as_str()), cause).count("attempt", attempt.into()), booked)
@@ -55,6 +58,7 @@ fn kind(event: &Event<'_>) -> &'static str {
     match event {
         Event::RetryScheduled { .. } => "retry_scheduled",
         Event::Resent { .. } => "resent",
+        Event::RejectionWait { .. } => "rejection_wait",
         Event::RetryStopped { .. } => "retry_stopped",
         Event::NothingToRetry { .. } => "nothing_to_retry",
         Event::IdempotencyUnknown { .. } => "idempotency_unknown",

@@ -1,6 +1,6 @@
 use std::{any::Any, fmt, ops::Deref, sync::Arc};
 
-use super::{Budget, Reservation, TokenBucket, contract::address};
+use super::{Budget, Reservation, Token, TokenBucket, contract::address};
 use crate::{FailureKind, call_context::budget_scope};
 
 /// A budget of any kind, shared: made of an `Arc` of one.
@@ -70,11 +70,16 @@ impl AnyBudget {
     /// Takes what another attempt costs, to be given back unless it is made. `None`: it can't be afforded.
     pub(crate) fn reserve(&self, kind: FailureKind) -> Option<Reservation> {
         let token = self.withdraw(kind)?;
+        Some(self.hold(token))
+    }
+
+    /// Holds a token of this budget, to be given back unless the attempt is made.
+    pub(crate) fn hold(&self, token: Token) -> Reservation {
         let budget: Arc<dyn Budget> = match &self.kind {
             Kind::Bucket(bucket) => bucket.clone(),
             Kind::Other(budget) => budget.clone(),
         };
-        Some(Reservation::of(token, budget))
+        Reservation::of(token, budget)
     }
 }
 

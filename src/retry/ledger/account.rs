@@ -29,6 +29,9 @@ pub trait Accounts<Req> {
     /// A breaker rejected what was made: it costs nothing. Strikes out the retry that was spent last, if it was one.
     fn rejected(&self, account: &mut Self::Account);
 
+    /// A breaker rejected what was made, and the same attempt follows. The retry stays entered, and is struck out if the attempt isn't made.
+    fn hold(&self, account: &mut Self::Account);
+
     /// What is known of the request's key.
     fn booked<'a>(&self, account: &'a mut Self::Account) -> Option<Booked<'a>>;
 }
@@ -59,6 +62,8 @@ impl<Req> Accounts<Req> for NoLedger {
     fn spend(&self, (): &mut ()) {}
 
     fn rejected(&self, (): &mut ()) {}
+
+    fn hold(&self, (): &mut ()) {}
 
     fn booked<'a>(&self, (): &'a mut ()) -> Option<Booked<'a>> {
         None
@@ -132,6 +137,12 @@ where
     fn rejected(&self, account: &mut Account<K>) {
         if let Some(entry) = account.entry.take() {
             entry.strike();
+        }
+    }
+
+    fn hold(&self, account: &mut Account<K>) {
+        if let Some(entry) = &mut account.entry {
+            entry.hold();
         }
     }
 

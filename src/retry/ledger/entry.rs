@@ -32,6 +32,11 @@ impl Entry {
         self.is_spent = true;
     }
 
+    /// The retry was rejected, and follows later.
+    pub(super) fn hold(&mut self) {
+        self.is_spent = false;
+    }
+
     pub(super) fn is_spent(&self) -> bool {
         self.is_spent
     }

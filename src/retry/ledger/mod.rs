@@ -10,7 +10,7 @@
 //! # #[tokio::main(flavor = "current_thread", start_paused = true)]
 //! # async fn main() {
 //! let ledger = Ledger::new().per_key(3).in_all(50);
-//! let layer = RetryLayer::new(RetryConfig::default().ledger(&ledger, |item: &u32| *item));
+//! let layer = RetryLayer::new(RetryConfig::default().idempotent().ledger(&ledger, |item: &u32| *item));
 //!
 //! let down = |_| async { Err::<(), _>(io::Error::from(io::ErrorKind::ConnectionReset)) };
 //! layer.run_for(&7, down).await.unwrap_err();

