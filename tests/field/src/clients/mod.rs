@@ -2,6 +2,7 @@
 //! them alike.
 
 mod bare;
+pub mod grpc;
 mod library;
 mod ours;
 

@@ -1,7 +1,11 @@
 //! What happens to the servers, by protocol. A scenario runs all of its clients at the same time
 //! and returns a [`Report`].
 
+mod grpc;
+mod half_open;
 mod http;
+mod postgres;
+mod redis;
 
 use futures_util::future::BoxFuture;
 
@@ -19,5 +23,10 @@ pub struct Scenario {
 
 /// All scenarios, in the order of the table.
 pub fn all() -> Vec<Scenario> {
-    http::scenarios()
+    let mut scenarios = http::scenarios();
+    scenarios.extend(grpc::scenarios());
+    scenarios.push(half_open::scenario());
+    scenarios.extend(redis::scenarios());
+    scenarios.extend(postgres::scenarios());
+    scenarios
 }

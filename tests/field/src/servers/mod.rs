@@ -1,14 +1,18 @@
 //! Servers on loopback, each with a configuration of its own in a temporary folder. A server is
 //! killed when its value is dropped, also by a panic.
 
+pub mod grpc;
 pub mod haproxy;
 pub mod nginx;
+pub mod postgres;
+pub mod python;
+pub mod redis;
 
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener},
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio},
     sync::atomic::{AtomicU16, Ordering},
     time::Duration,
 };
@@ -74,8 +78,27 @@ impl Process {
     /// The program isn't installed, or can't be started.
     pub fn start(program: &'static str, package: &str, command: &mut Command, log: &Path) -> Result<Self, Error> {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(log)?;
-        let started = command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).process_group(0).spawn();
-        match started {
+        Self::spawn(program, package, command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log))
+    }
+
+    /// Starts `program` with pipes to its standard input and from its standard output.
+    ///
+    /// # Errors
+    ///
+    /// The program isn't installed, or can't be started.
+    pub fn piped(
+        program: &'static str,
+        package: &str,
+        command: &mut Command,
+    ) -> Result<(Self, ChildStdin, ChildStdout), Error> {
+        let mut process = Self::spawn(program, package, command.stdin(Stdio::piped()).stdout(Stdio::piped()))?;
+        let pipes = process.child.stdin.take().zip(process.child.stdout.take());
+        let (input, output) = pipes.ok_or("a child process has no pipes")?;
+        Ok((process, input, output))
+    }
+
+    fn spawn(program: &'static str, package: &str, command: &mut Command) -> Result<Self, Error> {
+        match command.process_group(0).spawn() {
             Ok(child) => Ok(Self { name: program, child, ended: false }),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 Err(format!("{program} isn't installed; on Debian: apt-get install {package}").into())
