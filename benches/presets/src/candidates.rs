@@ -5,6 +5,7 @@ use std::time::Duration;
 use tower_recourse::{
     BreakerConfig, Ratio, RetryConfig,
     breaker::{OpenFor, OpenRule, Probes, Throttle, Window, WindowStats},
+    retry::RejectionWait,
 };
 
 use crate::{
@@ -42,32 +43,35 @@ pub fn all() -> Vec<Candidate> {
         breaker("50 % of 100 calls, 30 s", || rate(calls(100), 50), || OpenFor::fixed(seconds(30))).detailed(),
         breaker("5 in a row, 30 s", || row(5), || OpenFor::fixed(seconds(30))).detailed(),
         breaker("50 % of 10 s, 30 s", || rate(time(10), 50), || OpenFor::fixed(seconds(30))).detailed(),
-        breaker("90 % of 10 s, 30 s", || rate(time(10), 90), || OpenFor::fixed(seconds(30))),
         breaker("50 % of 100 calls, 0.1–5 s", || rate(calls(100), 50), || doubling(5)),
         breaker("50 % of 10 s, 0.1–5 s", || rate(time(10), 50), || doubling(5)),
         breaker("90 % of 10 s, 0.1–5 s", || rate(time(10), 90), || doubling(5)).detailed(),
         breaker("5 in a row, 0.1–5 s", || row(5), || doubling(5)),
-        breaker("5 in a row, 0.1–30 s", || row(5), || doubling(30)),
         breaker("5 in a row for 1 s, 0.1–5 s", || row_for(5, ms(1_000)), || doubling(5)),
         configured("5 in a row, 0.1–5 s, 10 probes", || {
             let probes = Probes::successes(10).expect("within 1..=255");
             BreakerConfig::http().open_when(row(5)).open_for(doubling(5)).probes(probes)
         }),
         configured("5 in a row, 0.1–5 s, ramp of 1 s", || {
-            BreakerConfig::http().open_when(row(5)).open_for(doubling(5)).ramp(seconds(1))
+            BreakerConfig::http().open_when(row(5)).open_for(doubling(5)).probes(Probes::one()).ramp(seconds(1))
         }),
         configured("throttle over 10 s", || throttle(10)).detailed(),
-        configured("throttle over 120 s", || throttle(120)),
-        Candidate::new(B, model(5, 500, 0.1, 2_000, WAIT_OUT)).central(),
-        Candidate::new("B, no waiting out", model(5, 500, 0.1, 2_000, NO_WAIT)).detailed(),
-        Candidate::new("B without retry", model(5, 500, 0.1, 2_000, NO_WAIT)).without_retry(),
-        Candidate::new("B, time limits in the client", model(5, 500, 0.1, 2_000, WAIT_OUT)).limited_by_client(),
-        Candidate::new("B, at most 1 s", model(5, 500, 0.1, 1_000, WAIT_OUT)),
-        Candidate::new("B, row of 300 ms", model(5, 300, 0.1, 2_000, WAIT_OUT)),
-        Candidate::new("B, row of 1 s", model(5, 1_000, 0.1, 2_000, WAIT_OUT)),
-        Candidate::new("B, row of 10", model(10, 500, 0.1, 2_000, WAIT_OUT)),
-        Candidate::new("B, 5 %", model(5, 500, 0.05, 2_000, WAIT_OUT)),
-        Candidate::new("B, waits 1 s", model(5, 500, 0.1, 2_000, LONG_WAIT)),
+        preset(B).central(),
+        Candidate::new("B, hand-written", Guard::Model(HAND_WRITTEN, WAIT_OUT))
+            .retry(|retry| retry.wait_out_rejections(RejectionWait::NONE)),
+        preset("B, no waiting out").retry(|retry| retry.wait_out_rejections(RejectionWait::NONE)).detailed(),
+        preset("B, waits 1 s").retry(|retry| retry.wait_out_rejections(waiting(1_000, 2_000))).detailed(),
+        preset("B without retry").without_retry(),
+        preset("B, time limits in the client").limited_by_client().detailed(),
+        preset("B, one probe at a time").breaker(|breaker| breaker.probes(Probes::one())).detailed(),
+        preset("B, row of 300 ms").breaker(|breaker| breaker.open_when(lasting_row(5, 300))),
+        preset("B, row of 1 s").breaker(|breaker| breaker.open_when(lasting_row(5, 1_000))),
+        preset("B, row of 10").breaker(|breaker| breaker.open_when(lasting_row(10, 500))),
+        preset("B, 5 %").breaker(|breaker| breaker.open_for(failing_time(5, 2_000))),
+        preset("B, 12 %").breaker(|breaker| breaker.open_for(failing_time(12, 2_000))),
+        preset("B, 20 %").breaker(|breaker| breaker.open_for(failing_time(20, 2_000))),
+        preset("B, at most 1 s").breaker(|breaker| breaker.open_for(failing_time(10, 1_000))),
+        preset("B, at most 10 s").breaker(|breaker| breaker.open_for(failing_time(10, 10_000))),
     ]
 }
 
@@ -88,6 +92,11 @@ impl Candidate {
 
     fn retry(mut self, change: fn(Retry) -> Retry) -> Self {
         self.parts.retry = Some(Box::new(move || change(RetryConfig::http())));
+        self
+    }
+
+    fn breaker(mut self, change: fn(Breaker) -> Breaker) -> Self {
+        self.parts.breaker = Guard::Breaker(Box::new(move || change(b())));
         self
     }
 
@@ -147,11 +156,36 @@ fn throttle(over: u64) -> Breaker {
     BreakerConfig::http().open_when(OpenRule::Throttle(throttle))
 }
 
-const NO_WAIT: wait_out::Settings = wait_out::Settings { longest: Duration::ZERO, window: Duration::ZERO };
-const WAIT_OUT: wait_out::Settings = wait_out::Settings { longest: ms(250), window: ms(300) };
-const LONG_WAIT: wait_out::Settings = wait_out::Settings { longest: ms(1_000), window: ms(1_980) };
-
-fn model(failures: u32, lasting: u64, share: f64, max: u64, wait_out: wait_out::Settings) -> Guard {
-    let breaker = trickle::Settings { failures, lasting: ms(lasting), share, min: ms(100), max: ms(max), jitter: 0.2 };
-    Guard::Model(breaker, wait_out)
+/// The crate's presets.
+fn preset(name: &'static str) -> Candidate {
+    Candidate::new(name, Guard::Breaker(Box::new(b)))
 }
+
+/// The breaker of preset B.
+fn b() -> Breaker {
+    BreakerConfig::http().open_when(lasting_row(5, 500)).open_for(failing_time(10, 2_000)).probes(Probes::trickle())
+}
+
+fn lasting_row(failures: u32, millis: u64) -> OpenRule {
+    row(failures).lasting(ms(millis)).expect("a row that lasts")
+}
+
+fn failing_time(percent: u32, longest: u64) -> OpenFor {
+    OpenFor::share_of_failing_time(share(percent)).max(ms(longest)).jitter(share(20))
+}
+
+fn waiting(longest: u64, within: u64) -> RejectionWait {
+    RejectionWait::new(ms(longest), ms(within)).expect("a short wait")
+}
+
+/// The same settings for the hand-written parts.
+const HAND_WRITTEN: trickle::Settings = trickle::Settings {
+    failures: 5,
+    lasting: ms(500),
+    share: 0.1,
+    min: ms(100),
+    max: ms(2_000),
+    jitter: 0.2,
+    short_hints: true,
+};
+const WAIT_OUT: wait_out::Settings = wait_out::Settings { longest: ms(250), window: ms(300) };

@@ -10,6 +10,7 @@ mod plot;
 mod random;
 mod results;
 mod rule;
+mod saved;
 mod scenario;
 mod scenarios;
 mod simulation;
@@ -21,6 +22,7 @@ use std::{fs, io, process::ExitCode};
 
 use candidates::{B, BARE};
 use options::{Options, USAGE};
+use saved::Saved;
 
 fn main() -> ExitCode {
     let options = match Options::parse(std::env::args_os().skip(1)) {
@@ -30,11 +32,9 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    if options.check {
-        return check();
-    }
-    match run(&options) {
-        Ok(()) => ExitCode::SUCCESS,
+    match if options.check { check() } else { run(&options) } {
+        Ok(is_kept) if is_kept => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("{error}");
             ExitCode::FAILURE
@@ -42,12 +42,12 @@ fn main() -> ExitCode {
     }
 }
 
-/// Prints where preset B breaks the rule, and fails if it does.
-fn check() -> ExitCode {
+/// Prints where preset B breaks the rule. Whether it keeps it.
+fn check() -> io::Result<bool> {
     let mut candidates = candidates::all();
     candidates.retain(|candidate| [BARE, B].contains(&candidate.name));
     let scenarios = scenarios::check();
-    let results = results::run(&candidates, &scenarios, 1.0);
+    let results = results::run(&candidates, &scenarios, 1.0, None)?;
     let cells = results.cells(B, |_| true);
     let findings: Vec<_> = cells
         .iter()
@@ -59,14 +59,15 @@ fn check() -> ExitCode {
         broken += 1;
     }
     println!("{B}: {} of {} bounds kept, {} calls simulated", findings.len() - broken, findings.len(), results.calls());
-    if broken == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    Ok(broken == 0)
 }
 
-fn run(options: &Options) -> io::Result<()> {
+fn run(options: &Options) -> io::Result<bool> {
     let mut candidates = candidates::all();
     candidates.retain(|candidate| candidate.name == BARE || candidate.name.contains(&options.only));
     let scenarios = scenarios::sweep();
-    let results = results::run(&candidates, &scenarios, options.times);
+    let saved = options.saved.as_deref().map(Saved::open).transpose()?;
+    let results = results::run(&candidates, &scenarios, options.times, saved)?;
     let tables = format!("{} calls were simulated.\n\n{}", results.calls(), tables::all(&results));
     println!("{tables}");
     if let Some(path) = &options.plot {
@@ -75,5 +76,5 @@ fn run(options: &Options) -> io::Result<()> {
     if let Some(path) = &options.page {
         page::update(path, &tables)?;
     }
-    Ok(())
+    Ok(true)
 }

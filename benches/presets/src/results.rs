@@ -2,9 +2,10 @@
 
 use std::{
     collections::HashMap,
+    io,
     num::NonZero,
     sync::{
-        Mutex, PoisonError,
+        Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     thread,
@@ -14,6 +15,7 @@ use crate::{
     candidates::{BARE, Candidate},
     measures::Measures,
     rule::{Finding, judge},
+    saved::Saved,
     scenario::Scenario,
     scenarios, simulation,
 };
@@ -50,8 +52,14 @@ struct Job {
     seed: u64,
 }
 
-/// Runs everything on all cores. `times` is how many seeds a cell gets, relative to the usual number.
-pub fn run<'a>(candidates: &'a [Candidate], scenarios: &'a [Scenario], times: f64) -> Results<'a> {
+/// Runs everything on all cores. `times` is how many seeds a cell gets, relative to the usual
+/// number. Runs that are saved aren't repeated, and new ones are saved.
+pub fn run<'a>(
+    candidates: &'a [Candidate],
+    scenarios: &'a [Scenario],
+    times: f64,
+    saved: Option<Saved>,
+) -> io::Result<Results<'a>> {
     let mut jobs = Vec::new();
     for (candidate, of) in candidates.iter().enumerate() {
         for (scenario, cell) in scenarios.iter().enumerate() {
@@ -62,22 +70,33 @@ pub fn run<'a>(candidates: &'a [Candidate], scenarios: &'a [Scenario], times: f6
     }
     // The longest first, so that no core waits at the end.
     jobs.sort_by(|one, other| scenarios[other.scenario].size().total_cmp(&scenarios[one.scenario].size()));
-    let cells = Mutex::new(HashMap::<_, Measures>::new());
+    let cells = Mutex::new((HashMap::<_, Measures>::new(), saved));
     let next = AtomicUsize::new(0);
-    thread::scope(|scope| {
-        for _ in 0..thread::available_parallelism().map_or(1, NonZero::get) {
-            scope.spawn(|| {
-                while let Some(&job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let measures =
-                        simulation::run(&candidates[job.candidate].parts, &scenarios[job.scenario], job.seed);
-                    let mut cells = cells.lock().unwrap_or_else(PoisonError::into_inner);
-                    cells.entry((job.candidate, job.scenario)).or_default().add(&measures);
-                }
-            });
+    let work = || -> io::Result<()> {
+        while let Some(&job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let (candidate, scenario) = (&candidates[job.candidate], &scenarios[job.scenario]);
+            let described = scenario.to_string();
+            let done = lock(&cells).1.as_ref().and_then(|saved| saved.get(candidate.name, &described, job.seed));
+            let measures = done.unwrap_or_else(|| simulation::run(&candidate.parts, scenario, job.seed));
+            let (cells, saved) = &mut *lock(&cells);
+            cells.entry((job.candidate, job.scenario)).or_default().add(&measures);
+            if let (Some(saved), None) = (saved, done) {
+                saved.add(candidate.name, &described, job.seed, &measures)?;
+            }
         }
-    });
-    let cells = cells.into_inner().unwrap_or_else(PoisonError::into_inner);
-    Results { candidates, scenarios, cells }
+        Ok(())
+    };
+    thread::scope(|scope| {
+        let cores = thread::available_parallelism().map_or(1, NonZero::get);
+        let workers: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().try_for_each(|worker| worker.join().expect("a worker doesn't panic"))
+    })?;
+    let (cells, _) = cells.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Ok(Results { candidates, scenarios, cells })
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl<'a> Results<'a> {

@@ -83,3 +83,33 @@ pub fn is_protected(scenario: &Scenario) -> bool {
 pub fn is_partial(scenario: &Scenario) -> bool {
     matches!(scenario.fault, Fault::Fails(share) if share < 1.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        candidates::{self, B, BARE},
+        results,
+    };
+
+    /// The clauses that this candidate breaks in a refusal of one second.
+    fn broken(name: &str) -> Vec<Clause> {
+        let mut candidates = candidates::all();
+        candidates.retain(|candidate| [BARE, name].contains(&candidate.name));
+        let scenarios = [Scenario::new(Fault::Refuses, Duration::from_secs(1), 50.0, 1)];
+        let results = results::run(&candidates, &scenarios, 0.1, None).unwrap();
+        let cell = results.cells(name, |_| true)[0];
+        let broken = cell.findings().into_iter().filter(|finding| !finding.is_met());
+        broken.map(|finding| finding.clause).collect()
+    }
+
+    #[test]
+    fn an_open_time_of_30_s_breaks_the_rule() {
+        assert_eq!(broken("5 in a row, 30 s"), [Clause::Loss, Clause::Recovery]);
+    }
+
+    #[test]
+    fn preset_b_keeps_the_rule() {
+        assert_eq!(broken(B), []);
+    }
+}

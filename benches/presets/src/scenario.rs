@@ -38,15 +38,16 @@ pub enum Fault {
 pub enum Calls {
     /// Answered after 10 ms.
     Short,
-    /// Headers after 10 ms, and a body that takes 3 s on average. A body that breaks off is a lost call. The
-    /// breaker's verdict is made at the headers.
+    /// Headers after 10 ms, and a body that takes 1 to 5 s. A body that breaks off is a lost call.
+    /// The breaker's verdict is made at the headers.
     Streams,
-    /// Answered after 3 s on average: the verdict is as late as for a breaker that waits for the body's end.
+    /// Answered after 1 to 5 s: the verdict is as late as for a breaker that waits for the body's
+    /// end.
     Long,
 }
 
-/// How long the body of a stream, and a long call, take on average.
-pub const LONG: Duration = Duration::from_secs(3);
+/// The shortest and the longest time of a stream's body, and of a long call, in seconds.
+pub const LONG: (f64, f64) = (1.0, 5.0);
 
 /// The demand of [`Fault::Surge`], in calls per second.
 pub const SURGE: f64 = 1_200.0;
@@ -78,7 +79,7 @@ impl Scenario {
     /// Limits of an attempt and of a whole request.
     pub fn limits(&self) -> (Duration, Duration) {
         let seconds = Duration::from_secs;
-        if self.calls == Calls::Long { (seconds(20), seconds(40)) } else { (seconds(1), seconds(2)) }
+        if self.calls == Calls::Long { (seconds(8), seconds(16)) } else { (seconds(1), seconds(2)) }
     }
 
     /// Whether no call can succeed while the fault lasts.

@@ -31,6 +31,7 @@ pub fn sweep() -> Vec<Scenario> {
         all.push(Scenario::new(Fault::LimitsRate(0.7), ms(60_000), rate, clients));
         all.push(Scenario::new(Fault::LimitsRate(0.3), ms(60_000), rate, clients));
     }
+    all.retain(|scenario| scenario.rate < 5_000.0 || is_worth_the_time(scenario));
     for (rate, clients) in pairs(&POOL, &CLIENTS) {
         all.push(Scenario::new(Fault::PoolHangs, ms(5_000), rate, clients));
         all.push(Scenario { is_cold: true, ..Scenario::new(Fault::PoolHangs, ms(5_000), rate, clients) });
@@ -71,13 +72,28 @@ pub fn check() -> Vec<Scenario> {
 }
 
 /// Calls in a cell, roughly: few calls per run need many seeds.
-const CALLS: f64 = 15_000.0;
+const CALLS: f64 = 8_000.0;
 
-/// Whether all candidates run it. The others are only run by the central ones, as they take long and
-/// tell little more.
+/// At 5,000 calls per second, a run takes seconds: some durations and shares are enough.
+fn is_worth_the_time(scenario: &Scenario) -> bool {
+    let lasts = scenario.lasts.as_millis();
+    let is_main = match scenario.fault {
+        Fault::Fails(share) => [0.1, 0.5, 0.95].contains(&share),
+        Fault::LimitsRate(share) => share == 0.7,
+        _ => [10, 80, 300, 1_000, 5_000, 12_000, 300_000].contains(&lasts),
+    };
+    is_main && scenario.clients != 4
+}
+
+/// Whether all candidates run it. The others are only run by the central ones, as they take long
+/// and tell little more.
 pub fn is_for_all(scenario: &Scenario) -> bool {
-    let is_main_duration = !matches!(scenario.lasts.as_millis(), 20 | 150 | 500 | 2_000 | 120_000 | 300_000);
-    scenario.size() < 130_000.0 && (scenario.clients != 4 || scenario.is_overload()) && is_main_duration
+    let lasts = scenario.lasts.as_millis();
+    let is_main = match scenario.rate {
+        5_000.0 => scenario.fault == Fault::Refuses && [80, 1_000].contains(&lasts),
+        _ => ![20, 150, 500, 2_000, 120_000, 300_000].contains(&lasts),
+    };
+    is_main && (scenario.clients != 4 || scenario.is_overload())
 }
 
 /// The seeds of a cell.

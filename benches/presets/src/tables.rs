@@ -15,6 +15,7 @@ pub fn all(results: &Results<'_>) -> String {
         summary(results),
         nearest(results),
         by_duration(results),
+        retried(results),
         by_share(results),
         overload(results),
         cold(results),
@@ -197,6 +198,27 @@ fn by_duration(results: &Results<'_>) -> String {
     })
 }
 
+/// How much of the bare client's loss remains where the fault is shorter than a second.
+fn retried(results: &Results<'_>) -> String {
+    let durations = [10, 20, 80, 150, 300, 500].map(Duration::from_millis);
+    let heads = durations.map(|lasts| format!("{lasts:?}")).join(" | ");
+    let mut table = format!(
+        "### {B} in cuts shorter than a second: lost ÷ bare (one client)\n\n| calls | {heads} |\n|---|{}\n",
+        "---:|".repeat(6)
+    );
+    for rate in [5.0, 50.0, 500.0, 5_000.0] {
+        let losses = durations.map(|lasts| {
+            let cells = results.cells(B, |scenario| {
+                let is_refusal = is_usual(scenario) && scenario.fault == Fault::Refuses && scenario.clients == 1;
+                is_refusal && scenario.rate == rate && scenario.lasts == lasts
+            });
+            number(worst_of(&cells, Cell::loss))
+        });
+        writeln!(table, "| {rate}/s | {} |", losses.join(" | ")).ok();
+    }
+    table
+}
+
 fn by_share(results: &Results<'_>) -> String {
     let columns: Vec<_> = [0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 0.95]
         .map(|share| column(format!("{:.0} %", share * 100.0), move |scenario| scenario.fault == Fault::Fails(share)))
@@ -259,7 +281,7 @@ fn long(results: &Results<'_>) -> String {
             })
         })
         .collect();
-    by_scenario(results, "Streams and long calls of 3 s: lost ÷ bare, and recovery", &columns, |cells| {
+    by_scenario(results, "Streams and long calls of 1 to 5 s: lost ÷ bare, and recovery", &columns, |cells| {
         let recovery = worst_of(cells, |cell| cell.ours.recovery.as_secs_f64());
         format!("{}, {} s", number(worst_of(cells, Cell::loss)), number(recovery))
     })

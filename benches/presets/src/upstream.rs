@@ -132,7 +132,7 @@ impl Server {
     fn answer(&mut self, now: Instant) -> Outcome {
         let long = match self.scenario.calls {
             Calls::Short => Duration::ZERO,
-            _ => Duration::from_secs_f64(self.random.exponential(LONG.as_secs_f64())),
+            _ => Duration::from_secs_f64(LONG.0 + (LONG.1 - LONG.0) * self.random.unit()),
         };
         let (at, ends) = match self.scenario.calls {
             Calls::Long => (now + long, now + long),

@@ -32,6 +32,9 @@ pub struct Settings {
     pub max: Duration,
     /// The open time varies by this share.
     pub jitter: f64,
+    /// While a probe is in flight, a rejection asks callers to return after 50 to 150 ms, in place
+    /// of the time until the next probe.
+    pub short_hints: bool,
 }
 
 #[derive(Debug)]
@@ -44,6 +47,7 @@ struct State {
     failing_since: Option<Instant>,
     /// When the next probe is admitted; `None` while closed.
     next_probe: Option<Instant>,
+    probes_in_flight: u32,
 }
 
 impl State {
@@ -53,6 +57,7 @@ impl State {
                 return Err(next - now);
             }
             self.next_probe = Some(now + self.interval(now));
+            self.probes_in_flight += 1;
         }
         Ok(self.generation)
     }
@@ -67,7 +72,10 @@ impl State {
             if self.next_probe.take().is_some() {
                 self.generation += 1;
             }
-        } else if self.next_probe.is_none() {
+            self.probes_in_flight = 0;
+        } else if self.next_probe.is_some() {
+            self.probes_in_flight -= 1;
+        } else {
             self.row += 1;
             let since = *self.failing_since.get_or_insert(now);
             if self.row >= self.settings.failures && now - since >= self.settings.lasting {
@@ -97,7 +105,15 @@ pub struct Trickle<S> {
 impl<S> Trickle<S> {
     pub fn new(settings: Settings, seed: u64, inner: S) -> Self {
         let random = Random::new(Purpose::Trickle, seed);
-        let state = State { settings, random, generation: 0, row: 0, failing_since: None, next_probe: None };
+        let state = State {
+            settings,
+            random,
+            generation: 0,
+            row: 0,
+            failing_since: None,
+            next_probe: None,
+            probes_in_flight: 0,
+        };
         let rejecting = Circuit::new(BreakerConfig::default().unobserved());
         rejecting.force_open();
         Self { state: Arc::new(Mutex::new(state)), rejecting, inner }
@@ -111,10 +127,15 @@ impl<S> Trickle<S> {
         self.rejecting.admit().expect_err("it is forced open")
     }
 
-    /// In how long the next probe is admitted.
+    /// When a rejected caller should return.
     pub fn retry_in(&self) -> Duration {
-        let next = self.lock().next_probe;
-        next.map_or(Duration::ZERO, |next| next.saturating_duration_since(Instant::now()))
+        let mut state = self.lock();
+        let remaining = state.next_probe.map_or(Duration::ZERO, |next| next.saturating_duration_since(Instant::now()));
+        if state.settings.short_hints && state.probes_in_flight > 0 {
+            let hint = Duration::from_secs_f64(0.05 + 0.1 * state.random.unit());
+            return remaining.min(hint);
+        }
+        remaining
     }
 }
 
