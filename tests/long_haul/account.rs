@@ -205,6 +205,8 @@ impl Account {
             match outcome {
                 CUT_OFF => calls.cut_off += 1,
                 ERROR => calls.errors += 1,
+                429 => calls.throttled += 1,
+                503 if fault.is_throttling() => calls.throttled += 1,
                 500.. => calls.answered_5xx += 1,
                 _ => calls.answered += 1,
             }
@@ -260,13 +262,14 @@ impl Account {
         assert_eq!(stats.total_failures, told_of(&told.failed));
         assert_eq!(stats.total_successes, Some(calls.answered), "those that were answered well");
         assert_eq!(stats.total_failures, calls.answered_5xx + calls.errors + calls.cut_off, "and those that weren't");
-        assert_eq!((stats.total_neutral, stats.total_dropped), (0, 0));
+        assert_eq!((stats.total_neutral, stats.total_dropped), (calls.throttled, 0), "throttled, or given up");
         assert_eq!(stats.transitions, told_of(&told.transitions));
 
         // The server.
         let seen: u64 = self.seen.iter().map(|seen| u64::from(seen.load(SeqCst))).sum();
         assert_eq!(seen, calls.seen, "by request and by call");
-        assert!(seen >= calls.answered + calls.answered_5xx && seen <= called, "{seen} of {called} calls");
+        let answered = calls.answered + calls.answered_5xx + calls.throttled;
+        assert!(seen >= answered && seen <= called, "{seen} of {called} calls");
     }
 
     /// What was played so far.
@@ -278,7 +281,10 @@ impl Account {
 #[derive(Default, Debug)]
 struct Calls {
     answered: u64,
+    /// 5xx, but for throttled ones.
     answered_5xx: u64,
+    /// 429, and 503 with a `Retry-After`.
+    throttled: u64,
     errors: u64,
     cut_off: u64,
     seen: u64,

@@ -118,6 +118,12 @@ impl Fault {
         }
     }
 
+    /// Whether its answer asks for fewer calls.
+    pub(crate) fn is_throttling(self) -> bool {
+        use Fault::{Throttled, ThrottledASecond, ThrottledForEver, ThrottledInThePast};
+        matches!(self, Throttled | ThrottledASecond | ThrottledInThePast | ThrottledForEver)
+    }
+
     pub(crate) fn breaks_bodies(self) -> bool {
         matches!(self, Self::ResetInBody | Self::CloseInBody)
     }

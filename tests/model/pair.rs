@@ -9,7 +9,9 @@ use std::{
 };
 
 use proptest::prelude::*;
-use tower_recourse::{BreakerConfig, Circuit, State, Verdict, breaker::Permit, observe::Event, time::ManualClock};
+use tower_recourse::{
+    BreakerConfig, Circuit, Sent, State, Verdict, breaker::Permit, observe::Event, time::ManualClock,
+};
 
 use crate::{
     plain::{self, Answer, Plain},
@@ -116,6 +118,9 @@ impl Pair {
             End::Success => permit.success(),
             End::Failure => permit.failure(),
             End::Asks(delay) => permit.end(Verdict::transient().retry_after(Duration::from_micros(delay))),
+            End::Throttled(answered) => {
+                permit.end(Verdict::throttled().sent(if answered { Sent::Yes } else { Sent::Unknown }));
+            }
             End::Neutral => permit.neutral(),
             End::Rejected => permit.end(Verdict::rejected(None)),
             End::Dropped => drop(permit),

@@ -203,12 +203,15 @@ impl Plain {
         if permit.generation != self.generation || self.mode == Mode::Disabled {
             return;
         }
-        let failed = match end {
-            End::Success => Some(false),
-            End::Failure | End::Asks(_) => Some(true),
-            End::Neutral | End::Rejected | End::Dropped => None,
+        let failed = match (end, &self.phase) {
+            (End::Success, _) => Some(false),
+            // "A throttled answer counts as a success of the probe."
+            (End::Throttled(true), Phase::HalfOpen(_)) => Some(false),
+            (End::Failure | End::Asks(_), _) => Some(true),
+            (End::Neutral | End::Throttled(_) | End::Rejected | End::Dropped, _) => None,
         };
         let slow = match (took, self.settings.rules.slow) {
+            _ if matches!(end, End::Throttled(_)) => None,
             (Some(took), Some((longer_than, ..))) => Some(took > longer_than),
             _ => None,
         };
@@ -224,8 +227,12 @@ impl Plain {
                 }
             }
             Phase::Closed(closed) if says_nothing => {
-                if matches!(end, End::Neutral) {
+                if matches!(end, End::Neutral | End::Throttled(_)) {
                     closed.dropped.end();
+                }
+                // "Counts such a call as a request that wasn't accepted."
+                if matches!(end, End::Throttled(_)) {
+                    closed.requests.add(self.now, false);
                 }
             }
             Phase::Closed(closed) => {
@@ -354,7 +361,7 @@ impl Plain {
             End::Success if permit.is_counted => add(&mut self.totals.successes),
             End::Success => {}
             End::Failure | End::Asks(_) => self.totals.failures += 1,
-            End::Neutral | End::Rejected => self.totals.neutral += 1,
+            End::Neutral | End::Throttled(_) | End::Rejected => self.totals.neutral += 1,
             End::Dropped => self.totals.dropped += 1,
         }
     }

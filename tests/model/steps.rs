@@ -29,6 +29,8 @@ pub(crate) enum End {
     Failure,
     /// A failure that asks for a delay.
     Asks(u64),
+    /// The service asked for fewer calls; whether it is known that it answered.
+    Throttled(bool),
     Neutral,
     /// By another breaker further in.
     Rejected,
@@ -98,6 +100,7 @@ fn any_end() -> impl Strategy<Value = End> {
         8 => Just(End::Success),
         9 => Just(End::Failure),
         1 => any_time().prop_map(End::Asks),
+        2 => any::<bool>().prop_map(End::Throttled),
         2 => Just(End::Neutral),
         2 => Just(End::Rejected),
         2 => Just(End::Dropped),
