@@ -91,8 +91,12 @@ impl<Req, Res, Err: 'static> Classifier<Req, Res, Err> for Errors {
     fn memo(&self, _: &Req) {}
 
     fn classify(&self, (): &(), outcome: Result<&Res, &Err>) -> Verdict {
-        let opinion = Classifier::<Req, Res, Err>::opinion(self, &(), outcome);
-        opinion.unwrap_or_else(|| by_default(outcome))
+        // The healthy path of each layer. The compiler inlines this match, and didn't inline a call of
+        // `opinion`: 24 instructions more per call of each layer (`benches/instructions`).
+        match outcome {
+            Ok(_) => Verdict::Success,
+            Err(error) => known_within(error).map_or_else(|| by_default(outcome), Verdict::of_any_request),
+        }
     }
 
     /// What is known of the error. Nothing of a response.
