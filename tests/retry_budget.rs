@@ -319,3 +319,45 @@ fn a_clock_set_back_by_30_days_does_not_stop_a_budget() {
         assert!(is_granted, "{bucket:?}");
     }
 }
+
+/// A burst right after the start, in which each request fails once.
+#[tokio::test(start_paused = true)]
+async fn the_default_budget_pays_for_a_burst_of_single_failures() {
+    for calls in [60, 110] {
+        let layer = RetryLayer::new(RetryConfig::default().idempotent().unobserved());
+        let call = |_| {
+            let inner = Scripted::new([Fail(Oops(503)), Answer("yes")]);
+            tokio::spawn(layer.layer(inner).call_when_ready(()))
+        };
+        let started: Vec<_> = (0..calls).map(call).collect();
+        for call in started {
+            assert_eq!(call.await.unwrap(), Ok("yes"));
+        }
+    }
+}
+
+#[test]
+fn a_bucket_holds_its_initial_tokens_at_first() {
+    assert_eq!(TokenBucket::default().balance(), 110, "100, and a reserve of 10");
+    assert_eq!(TokenBucket::share(0.2).unwrap().balance(), 10);
+    let bucket = || TokenBucket::share(0.2).unwrap().reserve(0);
+    assert_eq!(bucket().initial(7).unwrap().balance(), 7);
+    assert_eq!(bucket().initial(7).unwrap().capacity(5).unwrap().balance(), 5);
+    assert_eq!(bucket().capacity(500).unwrap().initial(500).unwrap().balance(), 500);
+    let ageing = bucket().ttl(secs(10)).unwrap().initial(7).unwrap();
+    assert_eq!(ageing.balance(), 7);
+    assert!((0..8).map(|_| ageing.withdraw(FailureKind::Transient)).filter(Option::is_some).count() == 7);
+    let refused = bucket().initial(101).unwrap_err();
+    assert_eq!(refused.to_string(), "`initial` is 101, but must be at most the bucket's capacity");
+}
+
+#[test]
+fn initial_tokens_age_like_deposits() {
+    let clock = ManualClock::new();
+    let bucket = TokenBucket::share(0.2).unwrap().reserve(0).ttl(secs(10)).unwrap().initial(7).unwrap();
+    let bucket = bucket.clock(clock.clone());
+    clock.advance(secs(8));
+    assert_eq!(bucket.balance(), 7);
+    clock.advance(secs(3));
+    assert_eq!(bucket.balance(), 0);
+}

@@ -6,9 +6,9 @@ use bytes::Bytes;
 use h2::Reason;
 use http_body_util::{Empty, Full};
 use tonic::Code;
-use tower::ServiceExt;
+use tower::{Layer, ServiceExt};
 use tower_recourse::{
-    RetryConfig,
+    RetryConfig, RetryLayer,
     grpc::{Stamped, Statuses},
     http::{Deadline, Replay},
     retry::{Backoff, RetryThrottle},
@@ -157,7 +157,7 @@ async fn a_request_above_the_buffer_is_not_retried() {
 
 /// Waits, on paused time.
 #[tokio::test(start_paused = true)]
-async fn a_pushback_is_waited_for_exactly_and_the_back_off_begins_anew() {
+async fn a_pushback_is_waited_for_and_the_backoff_begins_anew() {
     let ms = Duration::from_millis;
     let (log, service) = answers(&[
         &[("grpc-status", "14")],
@@ -264,5 +264,19 @@ async fn which_codes_are_retried_can_be_chosen() {
         let config = config().classifier(Statuses::default().retry_codes(codes.clone()));
         retrying(config, service).oneshot(request("/test.Echo/Unary")).await.unwrap();
         assert_eq!(log.lock().unwrap().len(), sends, "{codes:?}, {status}");
+    }
+}
+
+/// As grpcio, which answers all of them.
+#[tokio::test(start_paused = true)]
+async fn a_burst_of_calls_that_are_each_unavailable_once_is_answered() {
+    const ONCE: &[&[(&str, &str)]] = &[&[("grpc-status", "14")], &[("grpc-status", "0")]];
+    let layer = RetryLayer::new(RetryConfig::grpc().unobserved());
+    let tasks = tokio::task::LocalSet::new();
+    let call = |_| tasks.spawn_local(layer.layer(answers(ONCE).1).oneshot(request("/test.Echo/Unary")));
+    let calls: Vec<_> = (0..60).map(call).collect();
+    tasks.await;
+    for call in calls {
+        assert_eq!(call.await.unwrap().unwrap().headers()["grpc-status"], "0");
     }
 }

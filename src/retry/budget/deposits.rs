@@ -25,14 +25,16 @@ impl Deposits {
     /// Ten, as in Finagle's: what is put in is there for nine tenths of the time at least, and never longer than all of it.
     const SLICES: u8 = 10;
 
-    pub(super) fn new(capacity: u32, ttl: Option<Duration>) -> Self {
+    /// Holds `initial` tokens at time zero.
+    pub(super) fn new(capacity: u32, ttl: Option<Duration>, initial: u32) -> Self {
         match ttl {
-            None => Self::Kept(Level::empty(u64::from(capacity) * WHOLE)),
-            Some(ttl) => Self::Ageing {
-                fraction: AtomicU64::new(0),
-                slices: Slices::new(Self::SLICES, capacity),
-                length: ttl.as_nanos() as u64 / u64::from(Self::SLICES),
-            },
+            None => Self::Kept(Level::with(u64::from(initial) * WHOLE, u64::from(capacity) * WHOLE)),
+            Some(ttl) => {
+                let length = ttl.as_nanos() as u64 / u64::from(Self::SLICES);
+                let slices = Slices::new(Self::SLICES, capacity);
+                slices.put(initial.into(), slice_at(0, length));
+                Self::Ageing { fraction: AtomicU64::new(0), slices, length }
+            }
         }
     }
 

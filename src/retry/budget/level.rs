@@ -11,8 +11,9 @@ pub(super) struct Level {
 }
 
 impl Level {
-    pub(super) fn empty(capacity: u64) -> Self {
-        Self { amount: AtomicU64::new(0), capacity }
+    /// Holds `amount` at first, or as much as there is room for.
+    pub(super) fn with(amount: u64, capacity: u64) -> Self {
+        Self { amount: AtomicU64::new(amount.min(capacity)), capacity }
     }
 
     pub(super) fn full(capacity: u64) -> Self {

@@ -109,7 +109,7 @@ fn the_reserve_is_given_once_and_what_comes_back_is_given_again() {
 fn a_level_is_never_above_its_capacity_nor_below_nothing() {
     check(None, || {
         let put = |level: &Level| level.put(2);
-        let (level, one, other) = both(Level::empty(3), put, put);
+        let (level, one, other) = both(Level::with(0, 3), put, put);
         assert_eq!((level.amount(), one + other), (3, 3));
     });
     check(None, || {

@@ -34,7 +34,7 @@ impl Slices {
     pub(super) fn new(slices: u8, capacity: u32) -> Self {
         let ring: Box<[_]> = (0..slices.max(1)).map(|_| AtomicU64::new(0)).collect();
         let fair = u64::from(capacity).div_ceil(ring.len() as u64);
-        Self { held: Level::empty(capacity.into()), fair, ring }
+        Self { held: Level::with(0, capacity.into()), fair, ring }
     }
 
     /// How many there are in the time of slice `now`.

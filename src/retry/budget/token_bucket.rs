@@ -22,6 +22,7 @@ use crate::{
 /// | [`share`](Self::share) | 0.2 | Finagle's; the service sees at most 1.2 times the demand |
 /// | [`reserve`](Self::reserve) | 10 a second | Finagle's; a client with five requests a minute may still retry them |
 /// | [`capacity`](Self::capacity) | 100 | the burst after a long healthy time stays small next to a service's queue |
+/// | [`initial`](Self::initial) | 100 in [`default()`](Self::default), 0 after [`share`](Self::share) | a burst of single failures right after the start doesn't use it up; the AWS SDKs' bucket starts with 100 retries, too |
 /// | [`ttl`](Self::ttl) | none: deposits don't age | to age them, each deposit must read the clock, which costs more than the rest of it; the capacity bounds what is stale |
 ///
 /// ```
@@ -36,6 +37,7 @@ pub struct TokenBucket {
     /// In billionths of a token.
     deposit: u64,
     capacity: u32,
+    initial: u32,
     ttl: Option<Duration>,
     per_second: u32,
     pub(super) deposits: Deposits,
@@ -51,7 +53,8 @@ const FROM_RESERVE: Token = Token::new(u64::MAX);
 
 impl TokenBucket {
     /// A bucket into which each request puts `share` of a token: 0.2 allows one retry for five requests, 2.0 two retries
-    /// for each. Counted in billionths, so 0.6 is 0.6. 10 retries a second in reserve unless set.
+    /// for each. Counted in billionths, so 0.6 is 0.6. 10 retries a second in reserve unless set. It holds no tokens at first, unless
+    /// [`initial`](Self::initial) is set.
     ///
     /// # Errors
     ///
@@ -62,13 +65,13 @@ impl TokenBucket {
         if is_lost || !(0.0..=1000.0).contains(&share) {
             return Err(Invalid::new("share", share, "0, or within 0.000000001..=1000"));
         }
-        Ok(Self { deposit: deposit as u64, ..Self::default() })
+        Ok(Self { deposit: deposit as u64, initial: 0, ..Self::default() }.renewed())
     }
 
     /// How many retries a second are allowed beside the share; 0 for none. What comes in one second is held, or, if deposits
     /// [age](Self::ttl), what comes in their time.
     pub fn reserve(self, per_second: u32) -> Self {
-        Self { per_second, ..self }.emptied()
+        Self { per_second, ..self }.renewed()
     }
 
     /// How many tokens are kept at most, besides the reserve.
@@ -80,7 +83,22 @@ impl TokenBucket {
         if tokens == 0 {
             return Err(Invalid::new("capacity", tokens, "at least 1"));
         }
-        Ok(Self { capacity: tokens, ..self }.emptied())
+        Ok(Self { capacity: tokens, initial: self.initial.min(tokens), ..self }.renewed())
+    }
+
+    /// How many tokens it holds at first, besides the reserve. They allow retries before enough requests have deposited: right after the
+    /// start, a burst of calls may fail once each. If deposits [age](Self::ttl), these do as well.
+    ///
+    /// [`capacity`](Self::capacity) cuts them to what there is room for, so call it first.
+    ///
+    /// # Errors
+    ///
+    /// If `tokens` is more than the [`capacity`](Self::capacity), which is 100 unless set.
+    pub fn initial(self, tokens: u32) -> Result<Self, Invalid> {
+        if tokens > self.capacity {
+            return Err(Invalid::new("initial", tokens, "at most the bucket's capacity"));
+        }
+        Ok(Self { initial: tokens, ..self }.renewed())
     }
 
     /// Lets what requests put in age: after this time it is void. For clients whose traffic comes and goes: a burst of requests
@@ -95,18 +113,18 @@ impl TokenBucket {
         if !(Duration::from_secs(1)..=Duration::from_secs(60)).contains(&ttl) {
             return Err(Invalid::new("ttl", ttl, "within 1..=60 s"));
         }
-        Ok(Self { ttl: Some(ttl), ..self }.emptied())
+        Ok(Self { ttl: Some(ttl), ..self }.renewed())
     }
 
     /// The clock by which the reserve refills and deposits age: tokio's unless set.
     pub fn clock(self, clock: impl Into<Clock>) -> Self {
         let clock = clock.into();
-        Self { epoch: clock.now(), clock, ..self }.emptied()
+        Self { epoch: clock.now(), clock, ..self }.renewed()
     }
 
-    /// With these settings, and as it is at first: nothing in it but the reserve.
-    fn emptied(self) -> Self {
-        let deposits = Deposits::new(self.capacity, self.ttl);
+    /// With these settings, in its first state: with the initial tokens and a full reserve.
+    fn renewed(self) -> Self {
+        let deposits = Deposits::new(self.capacity, self.ttl, self.initial);
         let reserve = Reserve::new(self.per_second, self.ttl.unwrap_or(Duration::from_secs(1)));
         Self { deposits, reserve, counts: Counts::new(), ..self }
     }
@@ -130,17 +148,18 @@ impl TokenBucket {
     }
 }
 
-/// 20 % and 10 a second.
+/// 20 % and 10 a second. It starts with 100 tokens.
 impl Default for TokenBucket {
     fn default() -> Self {
         let clock = Clock::default();
-        let (capacity, per_second) = (100, 10);
+        let (capacity, initial, per_second) = (100, 100, 10);
         Self {
             deposit: WHOLE / 5,
             capacity,
+            initial,
             ttl: None,
             per_second,
-            deposits: Deposits::new(capacity, None),
+            deposits: Deposits::new(capacity, None, initial),
             reserve: Reserve::new(per_second, Duration::from_secs(1)),
             counts: Counts::new(),
             epoch: clock.now(),
