@@ -46,6 +46,8 @@ enum Wish {
     None,
     AtLeast(Duration),
     Exactly(Duration),
+    /// At least this long, and the backoff begins anew.
+    Pushback(Duration),
     Never,
 }
 
@@ -140,7 +142,8 @@ impl Verdict {
     /// The same verdict with the delay that the other side asked for. It refines a failure and never makes one:
     /// on a success or a neutral verdict it has no effect.
     ///
-    /// A retry waits at least so long: its own delay, if that is longer.
+    /// A retry waits at least so long: its own delay, if that is longer. It adds a random part, so that clients don't return
+    /// together: see [`RetryConfig::server_delay_jitter`](crate::RetryConfig::server_delay_jitter).
     pub const fn retry_after(self, delay: Duration) -> Self {
         self.wishing(Wish::AtLeast(delay))
     }
@@ -148,6 +151,12 @@ impl Verdict {
     /// As [`retry_after`](Self::retry_after), but a retry waits exactly so long, and its own delays begin anew after that.
     pub const fn retry_exactly_after(self, delay: Duration) -> Self {
         self.wishing(Wish::Exactly(delay))
+    }
+
+    /// As [`retry_after`](Self::retry_after), but the delay replaces the retry's own one, and the backoff begins anew after it:
+    /// gRPC's pushback (A6). Unlike [`retry_exactly_after`](Self::retry_exactly_after), the retry adds a random part to it.
+    pub const fn retry_after_pushback(self, delay: Duration) -> Self {
+        self.wishing(Wish::Pushback(delay))
     }
 
     /// The same failure, whatever its kind, of which the other side said that it isn't to be tried again. On a success or a
@@ -267,7 +276,7 @@ impl Failure {
     /// The delay that the other side asked for, as it asked: not yet capped.
     pub const fn retry_after(&self) -> Option<Duration> {
         match self.wish {
-            Wish::AtLeast(delay) | Wish::Exactly(delay) => Some(delay),
+            Wish::AtLeast(delay) | Wish::Exactly(delay) | Wish::Pushback(delay) => Some(delay),
             Wish::None | Wish::Never => None,
         }
     }
@@ -275,6 +284,12 @@ impl Failure {
     /// Whether the delay that the other side asked for is to be kept exactly. See [`Verdict::retry_exactly_after`].
     pub const fn is_delay_exact(&self) -> bool {
         matches!(self.wish, Wish::Exactly(_))
+    }
+
+    /// Whether the delay that the other side asked for replaces the retry's own one. See [`Verdict::retry_exactly_after`] and
+    /// [`Verdict::retry_after_pushback`].
+    pub const fn replaces_backoff(&self) -> bool {
+        matches!(self.wish, Wish::Exactly(_) | Wish::Pushback(_))
     }
 
     /// Whether the other side said that this isn't to be tried again. See [`Verdict::never_retry`].

@@ -8,7 +8,7 @@ use support::*;
 use tokio::time::Instant;
 use tower::{BoxError, Layer};
 use tower_recourse::{
-    Attempt, Cause, Outcome, RetryConfig, RetryLayer, Verdict,
+    Attempt, Cause, Outcome, Ratio, RetryConfig, RetryLayer, Verdict,
     retry::{Backoff, Decision, Elapsed, Limits, Policy, Reason, Timeouts},
 };
 
@@ -184,8 +184,8 @@ async fn the_policy_learns_how_long_an_attempt_took() {
 }
 
 fn throttled(asked: Duration) -> RetryConfig<impl tower_recourse::Classifier<(), &'static str, Oops>> {
-    RetryConfig::default().backoff(Backoff::fixed(secs(2))).classify(move |outcome: Result<&&str, &Oops>| match outcome
-    {
+    let exact = RetryConfig::default().backoff(Backoff::fixed(secs(2))).server_delay_jitter(Ratio::new(0.0).unwrap());
+    exact.classify(move |outcome: Result<&&str, &Oops>| match outcome {
         Ok(_) => Verdict::Success.retry_after(asked),
         Err(_) => Verdict::throttled().retry_after(asked),
     })

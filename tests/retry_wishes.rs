@@ -5,8 +5,8 @@ use std::{cell::RefCell, sync::Arc, time::Duration};
 use tokio::time::Instant;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_recourse::{
-    RetryConfig, RetryLayer, Verdict,
-    retry::{Backoff, Budget, Jitter, RetryThrottle, Switch},
+    FailureKind, Ratio, RetryConfig, RetryLayer, Verdict,
+    retry::{Answer, Backoff, Budget, Jitter, RetryThrottle, Switch, Timeouts},
 };
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
@@ -19,13 +19,15 @@ fn config() -> RetryConfig<impl tower_recourse::Classifier<(), (), Verdict, Memo
         .backoff(backoff)
         .without_budget()
         .unobserved()
+        .server_delay_jitter(Ratio::new(0.0).unwrap())
         .classify_errors(|verdict: &Verdict| *verdict)
 }
 
 /// The waits between the calls that these errors lead to; then it succeeds.
-async fn waits<C>(config: RetryConfig<C>, errors: &[Verdict]) -> Vec<Duration>
+async fn waits<C, A>(config: RetryConfig<C, A>, errors: &[Verdict]) -> Vec<Duration>
 where
     C: tower_recourse::Classifier<(), (), Verdict>,
+    A: Answer<(), Verdict>,
 {
     let calls = RefCell::new(Vec::new());
     let service = service_fn(|()| {
@@ -48,6 +50,81 @@ async fn an_exact_delay_replaces_the_back_off_which_begins_anew() {
     assert_eq!(waits(config(), &[failure, exactly, failure]).await, [MS(50), MS(10), MS(50)]);
     let too_long = failure.retry_exactly_after(Duration::from_secs(31));
     assert_eq!(waits(config(), &[too_long]).await, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pushback_replaces_the_backoff_which_begins_anew() {
+    let failure = Verdict::transient();
+    let pushback = failure.retry_after_pushback(MS(10));
+    assert_eq!(waits(config(), &[failure, pushback, failure]).await, [MS(50), MS(10), MS(50)]);
+    let wait = waits(config().server_delay_jitter(fifth()), &[pushback]).await[0];
+    assert!((MS(10)..=MS(21)).contains(&wait), "{wait:?}");
+}
+
+fn fifth() -> Ratio {
+    Ratio::new(0.2).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_servers_delay_is_spread_and_never_shortened() {
+    for (asked, most) in [(MS(10_000), MS(12_001)), (MS(60), MS(73)), (MS(51), MS(63))] {
+        let mut seen = Vec::new();
+        for seed in 0..100 {
+            let config = config().server_delay_jitter(fifth()).seed(seed);
+            seen.push(waits(config, &[Verdict::transient().retry_after(asked)]).await[0]);
+        }
+        let (first, last) = (*seen.iter().min().unwrap(), *seen.iter().max().unwrap());
+        assert!(first >= asked && last <= most, "{first:?} to {last:?}");
+        assert!(last - first > (most - asked) / 2, "{first:?} to {last:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exact_or_zero_delay_is_not_spread() {
+    let config = || config().server_delay_jitter(Ratio::new(1.0).unwrap());
+    assert_eq!(waits(config(), &[Verdict::transient().retry_exactly_after(MS(70))]).await, [MS(70)]);
+    assert_eq!(waits(config(), &[Verdict::transient().retry_after_pushback(MS(0))]).await, [MS(0)]);
+    assert_eq!(waits(config(), &[Verdict::transient().retry_after(MS(0))]).await, [MS(50)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_spread_delay_does_not_cross_the_deadline() {
+    let asked = Verdict::transient().retry_after(MS(950));
+    for seed in 0..50 {
+        let limit = Timeouts::request(MS(1_000)).answer(|_| Err(Verdict::timed_out()));
+        let config = config().server_delay_jitter(fifth()).seed(seed).timeouts(limit);
+        let wait = waits(config, &[asked]).await[0];
+        assert!((MS(950)..=MS(976)).contains(&wait), "{wait:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_longest_server_delay_is_compared_without_the_spread() {
+    let config = config().server_delay_jitter(fifth());
+    let thirty = Verdict::transient().retry_after(Duration::from_secs(30));
+    assert!(waits(config, &[thirty]).await[0] >= Duration::from_secs(30));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_throttled_failure_is_retried_after_a_second_or_so() {
+    let throttled = Verdict::throttled();
+    let gaps = waits(config(), &[throttled, throttled, Verdict::transient()]).await;
+    assert!((MS(500)..=MS(1_001)).contains(&gaps[0]), "{gaps:?}");
+    assert!((MS(1_000)..=MS(2_001)).contains(&gaps[1]), "{gaps:?}");
+    assert_eq!(gaps[2], MS(200), "another kind of failure");
+
+    let fixed = config().throttled_backoff(Backoff::fixed(MS(400)));
+    assert_eq!(waits(fixed, &[throttled]).await, [MS(400)]);
+    let longer = config().backoff(Backoff::fixed(MS(5_000)));
+    assert_eq!(waits(longer, &[throttled]).await, [MS(5_000)], "the backoff is longer");
+    let off = config().throttled_backoff(Backoff::none());
+    assert_eq!(waits(off, &[throttled]).await, [MS(50)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_names_a_delay_overrides_the_throttled_backoff() {
+    let asked = Verdict::failure(FailureKind::Throttled).retry_after(MS(100));
+    assert_eq!(waits(config(), &[asked]).await, [MS(100)]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -96,4 +173,28 @@ fn what_blocks_is_sent_again_too() {
         }
     });
     assert_eq!((answer, attempts), (Ok(()), vec![1, 1, 2]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_conflicting_transaction_is_repeated_up_to_20_times() {
+    let conflict = |code: &u32| *code == 40_001;
+    let failing = |times: u32, code: u32| {
+        let calls = RefCell::new(0);
+        let layer = RetryLayer::new(RetryConfig::transactions(conflict).unobserved());
+        async move {
+            let begun = Instant::now();
+            let transaction = |_| {
+                *calls.borrow_mut() += 1;
+                let answer = if *calls.borrow() <= times { Err(code) } else { Ok(()) };
+                async move { answer }
+            };
+            let answer = layer.run(transaction).await;
+            (answer, *calls.borrow(), begun.elapsed())
+        }
+    };
+    let (answer, calls, waited) = failing(20, 40_001).await;
+    assert_eq!((answer, calls), (Ok(()), 21));
+    assert!(waited < Duration::from_secs(8), "{waited:?}");
+    assert_eq!(failing(21, 40_001).await.0, Err(40_001));
+    assert_eq!((failing(1, 23_505).await.0, failing(1, 23_505).await.1), (Err(23_505), 1));
 }

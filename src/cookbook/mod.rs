@@ -10,6 +10,7 @@
 //! | [`batch_runner`] | retries that are limited over all runs of a batch, whatever crashes | `system_a_batch` |
 //! | [`coordinator`] | loops that must not spin on what fails: one circuit a worker | `system_b_coordinator` |
 //! | [`primitive`] | one wrapper round any function, async or blocking | `system_c_primitive` |
+//! | [`transactions`] | database transactions that conflict with each other | |
 //! | [`ladder`] | several ways to an answer, one after the other, the last one a person | `system_d_ladder` |
 //! | [`worker`] | jobs on nodes: which errors, and when again. The engine that outlives the process isn't there yet | |
 //!
@@ -32,6 +33,9 @@ pub mod coordinator {}
 #[cfg(all(feature = "text", feature = "tracing"))]
 #[doc = include_str!("primitive.md")]
 pub mod primitive {}
+
+#[doc = include_str!("transactions.md")]
+pub mod transactions {}
 
 #[doc = include_str!("ladder.md")]
 pub mod ladder {}

@@ -44,8 +44,9 @@ use crate::{
 ///
 /// # Pushback
 ///
-/// `grpc-retry-pushback-ms` beside a code that is retried is waited for exactly, up to
-/// [30 s](crate::RetryConfig::longest_server_delay) unless set; the back-off begins anew after it. Negative, unreadable or given twice, it
+/// `grpc-retry-pushback-ms` beside a code that is retried is waited for, up to
+/// [30 s](crate::RetryConfig::longest_server_delay) unless set; the back-off begins anew after it. A6 waits exactly as long. This retry adds
+/// [up to 20 %](crate::RetryConfig::server_delay_jitter) at random, so that clients don't return together. Negative, unreadable or given twice, it
 /// ends the retries, as [A6](https://github.com/grpc/proposal/blob/master/A6-client-retries.md) has it.
 ///
 /// # `RetryInfo`
@@ -86,7 +87,7 @@ impl Statuses {
         let verdict = Verdict::failure(kind(told.code)).sent(Sent::Yes);
         let with_delay = retried || self.with_delay.contains(told.code);
         match (told.pushback, told.delay) {
-            (Some(Pushback::After(delay)), _) if with_delay => verdict.retry_exactly_after(delay),
+            (Some(Pushback::After(delay)), _) if with_delay => verdict.retry_after_pushback(delay),
             (Some(Pushback::Never), _) if with_delay => verdict.never_retry(),
             (None, Some(delay)) if with_delay => verdict.retry_after(delay),
             _ if retried => verdict,

@@ -45,7 +45,7 @@
 //! # Server's delay
 //!
 //! A failed response may say in how long another attempt makes sense. The retry waits at least so long, up to
-//! [30 s](RetryConfig::longest_server_delay) unless set. Where the server asks for more, or for more than is left until the deadline, the
+//! [30 s](RetryConfig::longest_server_delay) unless set. It adds up to [20 %](RetryConfig::server_delay_jitter) at random. Where the server asks for more, or for more than is left until the deadline, the
 //! response is returned instead. The first of these headers that can be read counts:
 //!
 //! | header | value |

@@ -256,16 +256,18 @@ impl<C, A, L, K> RetryConfig<C, A, L, K> {
             terms.hint_at_idempotency(failure);
             return Err(Reason::UnsafeToResend);
         }
-        let exact = failure.is_delay_exact();
+        let begins_anew = failure.replaces_backoff();
         let waits = progress.again.as_ref().map(|again| again.waits).unwrap_or_default();
-        let own_delay = match exact {
+        let own_delay = match begins_anew {
             true => Duration::ZERO,
-            false => terms.next_delay(waits.previous(), waits.retry_after(attempt.number())),
+            false => terms.next_delay(failure, waits.previous(), waits.retry_after(attempt.number())),
         };
-        let delay = own_delay.max(asked);
-        if crosses_deadline(attempt, delay) {
+        let least = own_delay.max(asked);
+        if crosses_deadline(attempt, least) {
             return Err(Reason::Deadline);
         }
+        let spread = if failure.is_delay_exact() { asked } else { terms.spread(asked, attempt) };
+        let delay = own_delay.max(spread);
         // Entered at once with the last look at the limits, which others may have reached meanwhile. A budget that says no strikes
         // it out again.
         ledger.take(&mut progress.account).map_err(Reason::Ledger)?;
@@ -285,7 +287,7 @@ impl<C, A, L, K> RetryConfig<C, A, L, K> {
             again.age.begin(attempt);
         }
         let waits = &mut again.waits;
-        if exact {
+        if begins_anew {
             waits.begin_after(attempt.number());
         } else {
             waits.waited(own_delay);
@@ -378,8 +380,28 @@ impl Terms {
     }
 
     /// The delay of retry number `retry`: 1 is the first.
-    fn next_delay(&self, previous: Option<Duration>, retry: u32) -> Duration {
-        self.backoff.delay(retry.saturating_sub(1), previous, self.random())
+    fn next_delay(&self, failure: Failure, previous: Option<Duration>, retry: u32) -> Duration {
+        let (nth, random) = (retry.saturating_sub(1), self.random());
+        let delay = self.backoff.delay(nth, previous, random);
+        match failure.kind() {
+            FailureKind::Throttled if failure.retry_after().is_none() => {
+                delay.max(self.throttled_backoff.delay(nth, previous, random))
+            }
+            _ => delay,
+        }
+    }
+
+    /// A wait that the other side asked for, prolonged at random. The attempt after it gets at least half of the time that the deadline
+    /// leaves.
+    fn spread(&self, asked: Duration, attempt: &Attempt) -> Duration {
+        let share = self.server_delay_jitter.as_f64();
+        if asked.is_zero() || share <= 0.0 {
+            return asked;
+        }
+        let left = attempt.deadline().map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let spare = left.map_or(Duration::MAX, |left| left.saturating_sub(asked) / 2);
+        let most = asked.mul_f64(share).max(Duration::from_millis(10)).min(spare);
+        asked.saturating_add(most.mul_f64(self.random()))
     }
 
     /// The next random number, within 0..1.

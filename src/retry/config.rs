@@ -14,7 +14,7 @@ use super::{
     timeouts::{Limits, NoTimeouts, Timeouts},
 };
 use crate::{
-    Name, Ratio,
+    Name, Ratio, Verdict,
     classify::{self, Errors, FromErrorFn, FromFn, FromMemoFn, IntoOpinion},
     observe::{Observer, Observers},
     random,
@@ -27,6 +27,8 @@ use crate::{
 /// |---|---|---|
 /// | [`retries`](Self::retries) | 3 | most transient failures are over by the second; the fourth attempt rarely does what three didn't |
 /// | [`backoff`](Self::backoff) | 1 s, 2 s, 4 s … up to 60 s, each × 0.5–1.5 | gives a dependency time to restart, and spreads those who wait |
+/// | [`throttled_backoff`](Self::throttled_backoff) | 1 s, 2 s, 4 s … up to 20 s, each × 0.5–1 | a limit of requests per second or minute isn't over after 50 ms |
+/// | [`server_delay_jitter`](Self::server_delay_jitter) | up to 20 % more than asked | clients that got the same answer don't return together |
 /// | [`budget`](Self::budget) | 20 % of traffic plus 10 a second, and 100 retries at the start | nothing else keeps retries from making an outage longer |
 /// | [`wait_out_rejections`](Self::wait_out_rejections) | of up to 250 ms, in a request's first 300 ms | without it, a breaker that opens for 100 ms fails calls that a bare client would have saved by waiting |
 /// | [`timeouts`](Self::timeouts) | none | what is too long only you know |
@@ -58,7 +60,9 @@ pub(super) struct Terms {
     pub(super) switch: Option<Switch>,
     /// Every request may be processed more than once.
     pub(super) idempotent: bool,
+    pub(super) throttled_backoff: Backoff,
     pub(super) longest_server_delay: Duration,
+    pub(super) server_delay_jitter: Ratio,
     pub(super) rejection_wait: RejectionWait,
     pub(super) limits: Limits,
     pub(super) observers: Observers,
@@ -80,7 +84,9 @@ impl Default for RetryConfig {
             deposits: true,
             switch: None,
             idempotent: false,
+            throttled_backoff: throttled_backoff(),
             longest_server_delay: Duration::from_secs(30),
+            server_delay_jitter: Ratio::new(0.2).expect("a fifth is a ratio"),
             rejection_wait: RejectionWait::default(),
             limits: Limits::default(),
             observers: Observers::default(),
@@ -91,6 +97,56 @@ impl Default for RetryConfig {
         };
         Self { terms, answer: NoTimeouts, classifier: Errors, ledger: NoLedger, keep: Cloned }
     }
+}
+
+impl RetryConfig {
+    /// A retry of database transactions that conflict with each other: `is_conflict` tells the errors after which the database has rolled
+    /// the transaction back, such as SQLSTATE 40001 (serialization failure) and 40P01 (deadlock). Every other error is returned.
+    ///
+    /// | setting | here | why |
+    /// |---|---|---|
+    /// | retries | 20 | under contention, a transaction loses to others several times before it wins |
+    /// | backoff | 5 ms doubling to 500 ms, full jitter | a conflict is over when the other transaction ends; the jitter separates the two |
+    /// | budget | none | a conflict says nothing about the database's health, and only retries resolve it |
+    /// | classifier | `is_conflict`, believed | the database has undone the transaction, so it may run again |
+    ///
+    /// The function that is [run](super::RetryLayer::run) must make the whole transaction, from `BEGIN` to `COMMIT`, as the database reports a
+    /// conflict in any of its statements. The [cookbook](crate::cookbook::transactions) has a page about it.
+    ///
+    /// ```
+    /// use tower_recourse::{RetryConfig, RetryLayer};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), DbError> {
+    /// #[derive(Debug)]
+    /// struct DbError { sqlstate: &'static str }
+    ///
+    /// let conflicts = |error: &DbError| matches!(error.sqlstate, "40001" | "40P01");
+    /// let retry = RetryLayer::new(RetryConfig::transactions(conflicts));
+    /// let transfer = |attempt: tower_recourse::Attempt| async move {
+    ///     if attempt.number() < 9 { Err(DbError { sqlstate: "40001" }) } else { Ok("committed") }
+    /// };
+    /// assert_eq!(retry.run(transfer).await?, "committed");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// *When not to use it*: for a lost connection during `COMMIT`. The transaction may have been committed, so `is_conflict` must not
+    /// accept such an error.
+    pub fn transactions<F, Err>(is_conflict: F) -> RetryConfig<FromErrorFn<impl Fn(&Err) -> Verdict + Clone>>
+    where
+        F: Fn(&Err) -> bool + Clone,
+    {
+        let backoff =
+            Backoff::exponential(Duration::from_millis(5)).max(Duration::from_millis(500)).jitter(Jitter::Full);
+        let judge = move |error: &Err| if is_conflict(error) { Verdict::transient() } else { Verdict::permanent() };
+        Self::default().name("transactions").retries(20).backoff(backoff).without_budget().classify_errors(judge)
+    }
+}
+
+/// 1 s, 2 s, 4 s … up to 20 s, each × 0.5–1.
+fn throttled_backoff() -> Backoff {
+    Backoff::exponential(Duration::from_secs(1)).max(Duration::from_secs(20)).jitter(Jitter::Equal)
 }
 
 impl<C, A, L, K> RetryConfig<C, A, L, K> {
@@ -148,6 +204,18 @@ impl<C, A, L, K> RetryConfig<C, A, L, K> {
     /// How long to wait before each retry.
     pub fn backoff(mut self, backoff: Backoff) -> Self {
         self.terms.backoff = backoff;
+        self
+    }
+
+    /// The least wait after a failure of the kind [`Throttled`](crate::FailureKind::Throttled) for which the other side asked for no
+    /// delay: a 429 without `Retry-After`, a shed call. The retry waits for this or for its [`backoff`](Self::backoff), whichever is
+    /// longer. [`Backoff::none()`] switches it off.
+    ///
+    /// Unless set: 1 s, doubling up to 20 s, each × 0.5–1. The AWS SDKs' standard mode also begins with 1 s for throttling
+    /// errors and with 50 ms for others ([smithy-rs#4638](https://github.com/smithy-lang/smithy-rs/pull/4638)). They use full jitter, whose
+    /// delays can be near zero; here, half of each delay is certain.
+    pub fn throttled_backoff(mut self, backoff: Backoff) -> Self {
+        self.terms.throttled_backoff = backoff;
         self
     }
 
@@ -256,13 +324,23 @@ impl<C, A, L, K> RetryConfig<C, A, L, K> {
     }
 
     /// The longest wait that a failure's [`retry_after`](crate::Verdict::retry_after) may ask for; 30 s unless set. When it
-    /// asks for more, the failure is returned.
+    /// asks for more, the failure is returned. What is compared is the time that was asked for, without
+    /// [jitter](Self::server_delay_jitter).
     ///
-    /// The wait is the longer one of the own delay and the one that was asked for, to the letter: it isn't cut short, as the AWS SDKs
-    /// do (5 s over their own delay at most), since to come back before one is wanted only costs an attempt. Nor is it spread:
-    /// a server that asks all its clients for the same is to spread them itself.
+    /// The retry waits at least as long as it is asked to, or for its own delay if that is longer. It doesn't cut the wait short, as the AWS SDKs
+    /// do (5 s over their own delay at most), since an attempt before that time is likely to fail, too.
     pub fn longest_server_delay(mut self, longest: Duration) -> Self {
         self.terms.longest_server_delay = longest;
+        self
+    }
+
+    /// The largest share by which a wait that the other side asked for is prolonged at random; 0.2 unless set. 0 keeps it exact.
+    ///
+    /// A server often sends the same `Retry-After` to all its clients. Without jitter they would return in the same moment. The
+    /// wait is never shorter than asked. Up to 10 ms are added to the shortest waits, nothing to a wait of zero. Of the time that
+    /// the deadline leaves after the wait, at most half is added. [`Verdict::retry_exactly_after`](crate::Verdict::retry_exactly_after) has none.
+    pub fn server_delay_jitter(mut self, share: Ratio) -> Self {
+        self.terms.server_delay_jitter = share;
         self
     }
 

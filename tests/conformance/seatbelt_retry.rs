@@ -12,7 +12,7 @@ use std::{
 use tokio::time::Instant;
 use tower::{ServiceBuilder, ServiceExt, service_fn};
 use tower_recourse::{
-    RetryConfig, RetryLayer, Verdict,
+    Ratio, RetryConfig, RetryLayer, Verdict,
     observe::Event,
     retry::{Backoff, Jitter},
 };
@@ -60,7 +60,8 @@ async fn how_often_and_after_which_waits() {
     assert_eq!(calls, 4, "s1: the defaults");
 
     let linear = Backoff::linear(ms(10), ms(10));
-    let config = || RetryConfig::default().idempotent().without_budget();
+    let exact = Ratio::new(0.0).unwrap();
+    let config = || RetryConfig::default().idempotent().without_budget().server_delay_jitter(exact);
     let seen = waits(config().retries(4).backoff(linear), transient).await;
     assert_eq!(seen, [ms(10), ms(20), ms(30), ms(40)], "s2");
 

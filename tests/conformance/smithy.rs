@@ -11,7 +11,7 @@ use std::{
 use tokio::time::Instant;
 use tower::{ServiceBuilder, ServiceExt, service_fn};
 use tower_recourse::{
-    FailureKind, RetryConfig, RetryLayer, Verdict,
+    FailureKind, Ratio, RetryConfig, RetryLayer, Verdict,
     observe::Event,
     retry::{Backoff, Budget, CostBucket, Jitter},
 };
@@ -42,6 +42,8 @@ async fn play(row: Row) {
     let config = RetryConfig::default()
         .retries(attempts - 1)
         .backoff(Backoff::exponential(ms(base)).max(ms(longest)).jitter(Jitter::None))
+        .throttled_backoff(Backoff::none())
+        .server_delay_jitter(Ratio::new(0.0).unwrap())
         .shared_budget(bucket.clone())
         .observe(move |event: &Event<'_>| {
             if let Event::RetryScheduled { delay, .. } = event {

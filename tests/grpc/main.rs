@@ -39,7 +39,7 @@ use tokio::time::{Instant, timeout};
 use tonic::transport::{Channel, Endpoint};
 use tower::{Layer, Service, ServiceBuilder, service_fn};
 use tower_recourse::{
-    RetryConfig, RetryLayer,
+    Ratio, RetryConfig, RetryLayer,
     grpc::{PeekLayer, Stamped, Statuses},
     retry::{Backoff, NoTimeouts, ledger::NoLedger},
 };
@@ -57,7 +57,11 @@ fn config() -> Config {
 }
 
 fn quick(config: Config) -> Config {
-    config.without_budget().unobserved()
+    config
+        .throttled_backoff(Backoff::none())
+        .server_delay_jitter(Ratio::new(0.0).unwrap())
+        .without_budget()
+        .unobserved()
 }
 
 fn name(name: impl Into<String>) -> Name {

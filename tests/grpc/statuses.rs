@@ -131,8 +131,8 @@ fn a_pushback_refines_what_is_retried() {
         to_retry(&answer(200, &[("grpc-status", code), ("grpc-retry-pushback-ms", pushback)], ""))
     };
     let ms = Duration::from_millis(250);
-    assert_eq!(pushed("14", "250"), Verdict::transient().sent(Sent::Yes).retry_exactly_after(ms));
-    assert_eq!(pushed("8", "250"), Verdict::throttled().sent(Sent::Yes).retry_exactly_after(ms));
+    assert_eq!(pushed("14", "250"), Verdict::transient().sent(Sent::Yes).retry_after_pushback(ms));
+    assert_eq!(pushed("8", "250"), Verdict::throttled().sent(Sent::Yes).retry_after_pushback(ms));
     for unreadable in ["-1", "xxx", "", "1.5", "+5", "99999999999999999999999"] {
         assert_eq!(pushed("14", unreadable), Verdict::transient().sent(Sent::Yes).never_retry(), "{unreadable:?}");
     }
@@ -140,7 +140,7 @@ fn a_pushback_refines_what_is_retried() {
     assert_eq!(pushed("13", "250"), Verdict::permanent().sent(Sent::Yes));
     // Of a proxy that knows gRPC.
     let proxied = answer(503, &[("grpc-retry-pushback-ms", "250")], "");
-    assert_eq!(to_retry(&proxied), Verdict::transient().sent(Sent::Yes).retry_exactly_after(ms));
+    assert_eq!(to_retry(&proxied), Verdict::transient().sent(Sent::Yes).retry_after_pushback(ms));
     // A breaker may go by it.
     let busy = answer(200, &[("grpc-status", "14"), ("grpc-retry-pushback-ms", "250")], "");
     assert_eq!(to_breaker(&busy), Verdict::throttled().sent(Sent::Yes).retry_after(ms));

@@ -190,7 +190,7 @@ async fn the_error_is_judged_timed_out() {
     let (_frames, body) = Streamed::new();
     let error = through(idle(ms(1)), body).await.frame().await.unwrap().unwrap_err();
     let verdict = Classifier::<(), (), BoxError>::classify(&Errors, &(), Err(&error));
-    assert_eq!(verdict, Verdict::timed_out().sent(Sent::Yes));
+    assert_eq!(verdict, Verdict::timed_out().sent(Sent::Yes).idempotency_unknown());
     let answer = Response::new(());
     let health = |error| Classifier::<Request<()>, Response<()>, BoxError>::classify(&Health, &(), error);
     assert_eq!((health(Err(&error)), health(Ok(&answer))), (verdict, Verdict::Success));

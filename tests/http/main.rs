@@ -48,7 +48,7 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use tower::{Service, ServiceExt, service_fn};
-use tower_recourse::{RetryConfig, http::Statuses, retry::Backoff};
+use tower_recourse::{Ratio, RetryConfig, http::Statuses, retry::Backoff};
 
 pub(crate) type Answer = Response<Full<Bytes>>;
 
@@ -63,7 +63,12 @@ pub(crate) fn config() -> RetryConfig<
     tower_recourse::retry::ledger::NoLedger,
     tower_recourse::http::Replay,
 > {
-    RetryConfig::http().backoff(Backoff::fixed(Duration::from_millis(50))).without_budget().unobserved()
+    RetryConfig::http()
+        .backoff(Backoff::fixed(Duration::from_millis(50)))
+        .throttled_backoff(Backoff::none())
+        .server_delay_jitter(Ratio::new(0.0).unwrap())
+        .without_budget()
+        .unobserved()
 }
 
 /// Gives these answers, one after the other, the last one for ever. The times of its calls.

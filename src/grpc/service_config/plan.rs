@@ -36,6 +36,8 @@ pub(super) fn plan(base: &Plan, policy: Option<&RetryPolicy>, most_attempts: u32
     base.clone()
         .retries(attempts - 1)
         .backoff(policy.backoff(attempts))
+        // A6 names one backoff for all codes.
+        .throttled_backoff(Backoff::none())
         .classifier(Statuses::default().retry_codes(policy.codes.iter().copied()))
 }
 
