@@ -176,7 +176,9 @@ impl Tour {
     fn new(title: &str, rule: OpenRule, settings: impl FnOnce(BreakerConfig) -> BreakerConfig) -> Self {
         println!("\n# {title}");
         let clock = ManualClock::new();
-        let config = BreakerConfig::default().unobserved().open_when(rule).clock(clock.clone()).observe(tell);
+        let config = BreakerConfig::default().unobserved().open_when(rule);
+        let config = config.open_for(OpenFor::fixed(Duration::from_secs(30))).probes(Probes::one());
+        let config = config.clock(clock.clone()).observe(tell);
         Self { circuit: Circuit::new(settings(config)), clock, upstream: Cell::new(Up), calls: Cell::new(0) }
     }
 

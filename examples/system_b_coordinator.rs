@@ -11,7 +11,10 @@ use std::{
 };
 
 use tokio::time::{Instant, sleep};
-use tower_recourse::{BreakerConfig, BreakerError, Circuit, breaker::Stats};
+use tower_recourse::{
+    BreakerConfig, BreakerError, Circuit,
+    breaker::{OpenFor, OpenRule, Probes, Stats},
+};
 use tracing::{info, warn};
 use tracing_subscriber::fmt::{format::Writer, time::FormatTime};
 
@@ -96,8 +99,11 @@ pub(crate) async fn keep_working<F, T, E>(
 async fn main() {
     let started = Instant::now();
     tracing_subscriber::fmt().with_timer(Since(started)).with_target(false).with_ansi(false).init();
-    // 5 failures in a row, 30 s, one test call: the defaults.
-    let coordinator = Arc::new(Coordinator::new(BreakerConfig::default()));
+    let config = BreakerConfig::default()
+        .open_when(OpenRule::consecutive(5).expect("5 failures can be counted"))
+        .open_for(OpenFor::fixed(Duration::from_secs(30)))
+        .probes(Probes::one());
+    let coordinator = Arc::new(Coordinator::new(config));
 
     info!("`mailer` is well; `indexer` is down until 45 s; `billing` until somebody mends it, at 70 s, and says so");
     for (agent, every, mended) in [("mailer", 10, 0), ("indexer", 1, 45), ("billing", 5, 70)] {

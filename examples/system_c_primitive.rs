@@ -8,7 +8,7 @@ use std::{error::Error, io, time::Duration};
 use tower_recourse::{
     BreakerConfig, BreakerError, Circuit, Ratio, RetryConfig, RetryLayer, Verdict,
     answered::{Answered, Unanswered, answered, answered_blocking},
-    breaker::OpenFor,
+    breaker::{OpenFor, OpenRule, Probes},
     classify::{self, Chain, Errors, FromErrorFn, Messages, Or, Sources},
     retry::{Backoff, Jitter, TokenBucket},
 };
@@ -34,7 +34,11 @@ impl<E: Error + 'static> Primitive<E> {
         // 20 % of traffic, and 10 a second however little there is: the default, written out.
         let retry =
             RetryConfig::default().name(name).idempotent().retries(3).backoff(backoff).budget(TokenBucket::default());
-        let circuit = BreakerConfig::default().name(name).open_for(OpenFor::fixed(Duration::from_secs(60)));
+        let circuit = BreakerConfig::default()
+            .name(name)
+            .open_when(OpenRule::consecutive(5).expect("5 failures can be counted"))
+            .open_for(OpenFor::fixed(Duration::from_secs(60)))
+            .probes(Probes::one());
         Self {
             name,
             retry: RetryLayer::new(retry.classifier(judge)),

@@ -154,7 +154,7 @@ fn an_answer_from_the_fallback_behind_an_open_circuit_allocates_nothing() {
 // recloser leaked on every transition: 1.29 MB in 20,000 calls.
 #[test]
 fn opening_and_closing_leaves_nothing_behind() {
-    let circuit = Circuit::new(both_rules(BreakerConfig::default().unobserved()));
+    let circuit = Circuit::new(both_rules(accounts::plain().unobserved()));
     let round = || {
         open(&circuit);
         circuit.reset();

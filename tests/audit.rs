@@ -2,11 +2,13 @@
 
 #[path = "audit/files.rs"]
 mod files;
+mod fixed_numbers;
 #[path = "audit/processes.rs"]
 mod processes;
 #[path = "audit/tmpfs.rs"]
 mod tmpfs;
 
+use fixed_numbers::FixedNumbers as _;
 use std::{
     fs,
     io::{self, Write},
@@ -52,7 +54,7 @@ async fn every_retry_and_every_opening_is_a_line() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.jsonl");
     let audit = Audit::to_file(&path).unwrap().with("batch", "b-17");
-    let config = BreakerConfig::default().name("db").open_when(OpenRule::consecutive(2).unwrap());
+    let config = BreakerConfig::default().fixed().name("db").open_when(OpenRule::consecutive(2).unwrap());
     let circuit = Circuit::new(config.unobserved().observe(audit.clone()));
     let config = RetryConfig::default().idempotent().retries(1).backoff(Backoff::fixed(Duration::from_secs(1)));
     let service = RetryLayer::new(config.unobserved().observe(audit.clone())).layer(service_fn(|()| {
@@ -126,7 +128,7 @@ fn single_calls_are_only_told_if_asked_for() {
     {
         let path = folder.path().join(name);
         let audit = Audit::to_file_with(&path, config).unwrap();
-        let config = BreakerConfig::default().open_when(OpenRule::consecutive(1).unwrap());
+        let config = BreakerConfig::default().fixed().open_when(OpenRule::consecutive(1).unwrap());
         let circuit = Circuit::new(config.unobserved().observe(audit.clone()));
         circuit.admit().unwrap().failure();
         circuit.admit().unwrap_err();
@@ -143,7 +145,8 @@ fn hostile_text_stays_one_line_that_is_cut() {
     let hostile_name = "\"\n\u{1b}\u{2028}";
     let megabyte = "\u{1b}\n".repeat(1 << 19);
     let audit = Audit::to_file(&path).unwrap().with(hostile_name, hostile);
-    let circuit = Circuit::new(BreakerConfig::default().unobserved().name(hostile.to_owned()).observe(audit.clone()));
+    let circuit =
+        Circuit::new(BreakerConfig::default().fixed().unobserved().name(hostile.to_owned()).observe(audit.clone()));
     circuit.force_open();
     audit.record(hostile, |entry| entry.key(hostile).count(hostile_name, 1).reason(hostile).message(&megabyte));
     audit.record("many", |mut entry| {
@@ -256,7 +259,7 @@ fn the_last_handle_writes_what_waits() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a");
     let audit = Audit::to_file(&path).unwrap();
-    let circuit = Circuit::new(BreakerConfig::default().unobserved().observe(audit.clone()));
+    let circuit = Circuit::new(BreakerConfig::default().fixed().unobserved().observe(audit.clone()));
     audit.record("first", |entry| entry);
     drop(audit);
     circuit.force_open();
@@ -469,7 +472,7 @@ fn an_error_of_a_writer_may_use_the_audit_while_it_is_dropped() {
 async fn a_full_disk_stops_no_call() {
     let config = AuditConfig::default().queue(64 << 10).unwrap();
     let Ok(audit) = Audit::to_file_with("/dev/full", config) else { return eprintln!("skipped: no /dev/full here") };
-    let config = BreakerConfig::default().open_when(OpenRule::consecutive(1_000).unwrap());
+    let config = BreakerConfig::default().fixed().open_when(OpenRule::consecutive(1_000).unwrap());
     let circuit = Circuit::new(config.unobserved().observe(audit.clone()));
     for _ in 0..2_000 {
         circuit.force_open();

@@ -1,7 +1,9 @@
 //! The breaker around a service, and its circuit in the hand.
 
 mod accounts;
+mod fixed_numbers;
 
+use fixed_numbers::FixedNumbers as _;
 use std::{
     error::Error,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -96,7 +98,7 @@ async fn a_readiness_error_is_the_outcome_of_the_call_that_follows() {
 /// Of a circuit that counts nothing, calls go in the shortest way that there is.
 #[tokio::test]
 async fn a_readiness_error_is_the_outcome_where_calls_are_not_counted_too() {
-    let circuit = Circuit::new(BreakerConfig::default());
+    let circuit = Circuit::new(BreakerConfig::default().fixed());
     let (mut service, mut handle) = around_a_mock(&circuit);
     handle.send_error("no connection");
     assert_ready_ok!(service.poll_ready());
@@ -108,7 +110,7 @@ async fn a_readiness_error_is_the_outcome_where_calls_are_not_counted_too() {
 /// It was ready because it rejects: the service wasn't asked.
 #[tokio::test]
 async fn a_circuit_that_closes_between_ready_and_call_still_rejects_that_call() {
-    for config in [counted(), BreakerConfig::default()] {
+    for config in [counted(), BreakerConfig::default().fixed()] {
         let circuit = Circuit::new(config);
         let (mut service, mut handle) = around_a_mock(&circuit);
         handle.allow(0);
@@ -122,7 +124,7 @@ async fn a_circuit_that_closes_between_ready_and_call_still_rejects_that_call() 
 
 #[tokio::test]
 async fn who_asks_again_after_it_has_closed_is_served() {
-    for config in [counted(), BreakerConfig::default()] {
+    for config in [counted(), BreakerConfig::default().fixed()] {
         let circuit = Circuit::new(config);
         let (mut service, mut handle) = around_a_mock(&circuit);
         circuit.force_open();
@@ -236,7 +238,7 @@ fn stats_tell_all_of_it() {
 
 #[test]
 fn calls_that_nobody_asked_to_count_are_not_known() {
-    let circuit = Circuit::new(BreakerConfig::default().unobserved());
+    let circuit = Circuit::new(BreakerConfig::default().fixed().unobserved());
     end_all(&circuit, Verdict::Success, 3);
     end_all(&circuit, Verdict::transient(), 1);
     let stats = circuit.stats();
@@ -301,7 +303,7 @@ fn handles_services_and_calls_move_between_threads() {
 #[test]
 fn a_function_that_blocks_is_called_and_judged_or_not_called() {
     let clock = ManualClock::new();
-    let config = BreakerConfig::default().open_when(OpenRule::consecutive(2).unwrap()).clock(clock.clone());
+    let config = BreakerConfig::default().fixed().open_when(OpenRule::consecutive(2).unwrap()).clock(clock.clone());
     let circuit = Circuit::new(config.classify_errors(|&oops: &u32| (oops == 0).then_some(Verdict::Neutral)));
     assert_eq!(circuit.call_blocking(|| Ok::<_, u32>(7)), Ok(7));
     for oops in [1, 0, 2] {
@@ -316,7 +318,7 @@ fn a_function_that_blocks_is_called_and_judged_or_not_called() {
 
 #[tokio::test]
 async fn who_asks_again_after_a_readiness_error_gets_that_error() {
-    for config in [counted(), BreakerConfig::default()] {
+    for config in [counted(), BreakerConfig::default().fixed()] {
         let circuit = Circuit::new(config);
         let mut first = true;
         let flaky = as_ready_as(move || if std::mem::take(&mut first) { Err("down") } else { Ok(()) });
@@ -330,7 +332,7 @@ async fn who_asks_again_after_a_readiness_error_gets_that_error() {
 
 #[tokio::test]
 async fn a_readiness_error_is_the_outcome_after_a_rejection_that_nobody_took() {
-    let circuit = Circuit::new(BreakerConfig::default());
+    let circuit = Circuit::new(BreakerConfig::default().fixed());
     let mut first = true;
     let flaky = as_ready_as(move || if std::mem::take(&mut first) { Err("down") } else { Ok(()) });
     let mut service = BreakerLayer::on(&circuit).layer(flaky);
@@ -344,7 +346,7 @@ async fn a_readiness_error_is_the_outcome_after_a_rejection_that_nobody_took() {
 
 #[test]
 fn a_rejection_is_shown_with_its_fields() {
-    let circuit = Circuit::new(BreakerConfig::default().name("x"));
+    let circuit = Circuit::new(BreakerConfig::default().fixed().name("x"));
     circuit.force_open();
     let rejection = circuit.admit().unwrap_err();
     assert_eq!(

@@ -1,10 +1,12 @@
 //! Open for how long, probed by whom, and back how fast.
 
 mod accounts;
+mod fixed_numbers;
 #[path = "breaker_coming_back/hedges.rs"]
 mod hedges;
 mod support;
 
+use fixed_numbers::FixedNumbers as _;
 use std::{
     future::{pending, ready},
     sync::{
@@ -424,7 +426,7 @@ fn a_dropped_probe_counts_as_set_and_a_neutral_one_never_does() {
 #[test]
 fn a_reported_failure_is_one_of_a_call() {
     let (clock, told) = (ManualClock::new(), Told::default());
-    let config = BreakerConfig::default().open_when(OpenRule::consecutive(2).unwrap()).clock(clock.clone());
+    let config = BreakerConfig::default().fixed().open_when(OpenRule::consecutive(2).unwrap()).clock(clock.clone());
     let circuit = Circuit::new(config.unobserved().observe(told.observer()));
     circuit.report_failure();
     circuit.report_success();
@@ -576,7 +578,7 @@ fn a_clock_set_back_by_30_days_does_not_stop_a_window_of_time() {
     let window = Window::time(ms(100)).unwrap().minimum(2).unwrap();
     let rule = OpenRule::Ratio { failing: Ratio::HALF, window };
     let circuit = in_a_paused_runtime(async || {
-        let circuit = Circuit::new(BreakerConfig::default().unobserved().open_when(rule));
+        let circuit = Circuit::new(BreakerConfig::default().fixed().unobserved().open_when(rule));
         end_all(&circuit, Verdict::Success, 10);
         circuit
     });
@@ -638,7 +640,8 @@ async fn a_custom_probe_that_hangs_does_not_miss_the_next_opening() {
 #[test]
 fn a_circuit_whose_calls_are_all_dropped_opens() {
     let (clock, told) = (ManualClock::new(), Told::default());
-    let circuit = Circuit::new(BreakerConfig::default().unobserved().observe(told.observer()).clock(clock.clone()));
+    let circuit =
+        Circuit::new(BreakerConfig::default().fixed().unobserved().observe(told.observer()).clock(clock.clone()));
     (0..4).for_each(|_| drop(circuit.admit().unwrap()));
     clock.advance(secs(30));
     assert_eq!(circuit.state(), State::Closed);

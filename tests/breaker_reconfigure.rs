@@ -1,8 +1,10 @@
 //! Settings exchanged while running (resilience4j#975).
 
 mod accounts;
+mod fixed_numbers;
 mod support;
 
+use fixed_numbers::FixedNumbers as _;
 use std::time::Duration;
 
 use accounts::{at_once, counted, end_all, endings, open};
@@ -255,7 +257,7 @@ fn what_only_measures_tells_again_of_another_rule_of_ones_own() {
 // Switched on late, calls on their way ended that had never been admitted, and failures of before were nobody's.
 #[test]
 fn every_call_that_was_admitted_has_ended_once_whenever_counting_is_switched_on_or_off() {
-    let (counts, does_not) = (counted(), BreakerConfig::default().unobserved());
+    let (counts, does_not) = (counted(), BreakerConfig::default().fixed().unobserved());
     let circuit = Circuit::new(does_not.clone());
     let one_of_each = || {
         circuit.admit().unwrap().success();

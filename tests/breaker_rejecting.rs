@@ -1,6 +1,7 @@
 //! What a layer does about calls that its circuit rejects: a response of one's own, or waiting.
 
 mod accounts;
+mod fixed_numbers;
 #[path = "breaker_rejecting/reservations.rs"]
 mod reservations;
 mod support;

@@ -1,6 +1,9 @@
 //! Good calls are counted by a short cut, as long as too few have failed for them to change anything. With a rule of one's own it can't be known
 //! what is too few, so there is none. Side by side, nobody can tell them apart.
 
+mod fixed_numbers;
+
+use fixed_numbers::FixedNumbers as _;
 use std::time::Duration;
 
 use proptest::{prelude::*, sample::Index};
@@ -65,6 +68,7 @@ fn config(over: Over, many: bool) -> (BreakerConfig, Window) {
     };
     let window = window.minimum(if many && !matches!(over, Over::Calls(..10)) { 10 } else { 2 }).unwrap();
     let config = BreakerConfig::default()
+        .fixed()
         .unobserved()
         .open_when(OpenRule::Ratio { failing: Ratio::percent(40).unwrap(), window })
         .open_for(OpenFor::fixed(SLICE * 2));

@@ -1,7 +1,9 @@
 //! A circuit that goes on where it was.
 
 mod accounts;
+mod fixed_numbers;
 
+use fixed_numbers::FixedNumbers as _;
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
@@ -209,7 +211,7 @@ fn restoring_while_calls_are_made_leaves_a_circuit_that_works() {
 
 #[test]
 fn what_is_restored_as_closed_has_been_so_for_long_and_does_not_ramp_up() {
-    let config = BreakerConfig::default().unobserved().ramp(100 * SECOND).seed(1);
+    let config = BreakerConfig::default().fixed().unobserved().ramp(100 * SECOND).seed(1);
     let circuit = Circuit::new(config.open_when(OpenRule::consecutive(1).unwrap()));
     let closed = circuit.snapshot();
     circuit.admit().unwrap().failure();

@@ -1,7 +1,9 @@
 //! The caller gives up at every point of a request's way; what was counted is exact afterwards.
 
+mod fixed_numbers;
 mod support;
 
+use fixed_numbers::FixedNumbers as _;
 use std::{
     future::Future,
     pin::Pin,
@@ -124,7 +126,8 @@ async fn give_up_after<F: Future>(ticks: u32, call: F) -> Option<F::Output> {
 async fn whole_stack_given_up_after(ticks: u32, limit: Duration) -> bool {
     let (primary, backup) = (Slow::answering(Err(Oops(1))), Slow::answering(Ok("backup")));
     let budget = Arc::new(Out::default());
-    let circuit = Circuit::new(BreakerConfig::default().open_when(OpenRule::consecutive(99).unwrap()).count_calls());
+    let circuit =
+        Circuit::new(BreakerConfig::default().fixed().open_when(OpenRule::consecutive(99).unwrap()).count_calls());
     let config = RetryConfig::default()
         .idempotent()
         .retries(2)
@@ -182,7 +185,7 @@ async fn a_request_whose_attempts_are_cut_off_can_be_given_up_at_every_point() {
 #[tokio::test(start_paused = true)]
 async fn a_probe_can_be_given_up_at_every_point() {
     for ticks in 0..8 {
-        let circuit = Circuit::new(BreakerConfig::default().open_when(OpenRule::consecutive(1).unwrap()));
+        let circuit = Circuit::new(BreakerConfig::default().fixed().open_when(OpenRule::consecutive(1).unwrap()));
         circuit.admit().unwrap().failure();
         advance(secs(30)).await;
         assert_eq!(circuit.state(), State::HalfOpen);
@@ -202,7 +205,7 @@ async fn a_probe_can_be_given_up_at_every_point() {
 /// A call that is never polled has been made all the same.
 #[tokio::test(start_paused = true)]
 async fn a_request_can_be_given_up_before_it_is_polled() {
-    let circuit = Circuit::new(BreakerConfig::default().count_calls());
+    let circuit = Circuit::new(BreakerConfig::default().fixed().count_calls());
     let inner = Scripted::<&str>::new([Hang]);
     let mut service = ServiceBuilder::new()
         .layer(FallbackLayer::value("backup"))

@@ -1,7 +1,9 @@
 //! Verdicts: what they carry, closures of every shape that make them, and what the layers do with them.
 
+mod fixed_numbers;
 mod support;
 
+use fixed_numbers::FixedNumbers as _;
 use std::sync::Mutex;
 
 use support::*;
@@ -121,9 +123,9 @@ async fn closures_of_each_shape_without_a_type() {
     assert_eq!(ask(&mut RetryLayer::new(by_error).layer(service_fn(one)), 3).await, Err(Oops(3)));
     assert_eq!(ask(&mut RetryLayer::new(by_memo).layer(service_fn(one)), 0).await, Ok(1));
 
-    let by_outcome = BreakerConfig::default().classify(|_| Verdict::Success);
-    let by_error = BreakerConfig::default().classify_errors(|_| Verdict::transient());
-    let by_memo = BreakerConfig::default().classify_with(|_| (), |(), _| Verdict::Neutral);
+    let by_outcome = BreakerConfig::default().fixed().classify(|_| Verdict::Success);
+    let by_error = BreakerConfig::default().fixed().classify_errors(|_| Verdict::transient());
+    let by_memo = BreakerConfig::default().fixed().classify_with(|_| (), |(), _| Verdict::Neutral);
     assert!(ask(&mut BreakerLayer::new(by_outcome).layer(service_fn(one)), 3).await.is_err());
     assert!(ask(&mut BreakerLayer::new(by_error).layer(service_fn(one)), 3).await.is_err());
     assert!(ask(&mut BreakerLayer::new(by_memo).layer(service_fn(one)), 0).await.is_ok());
@@ -198,7 +200,7 @@ async fn a_closure_that_says_nothing_leaves_it_at_the_default() {
 
 #[tokio::test]
 async fn a_circuit_takes_closures_over_errors() {
-    let circuit = Circuit::new(BreakerConfig::default().classify_errors(|_: &Oops| Verdict::Neutral));
+    let circuit = Circuit::new(BreakerConfig::default().fixed().classify_errors(|_: &Oops| Verdict::Neutral));
     for _ in 0..10 {
         let _ = circuit.call(|| async { Err::<(), _>(Oops(1)) }).await;
     }

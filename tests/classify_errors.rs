@@ -1,5 +1,8 @@
 //! What is known of errors, and how far it is looked for.
 
+mod fixed_numbers;
+
+use fixed_numbers::FixedNumbers as _;
 use std::{
     error::Error,
     fmt,
@@ -323,7 +326,7 @@ async fn time_outs_of_this_crate_are_known() {
 
 #[tokio::test]
 async fn a_rejection_is_known() {
-    let circuit = Circuit::new(BreakerConfig::default());
+    let circuit = Circuit::new(BreakerConfig::default().fixed());
     circuit.force_open();
     let rejection = circuit.admit().unwrap_err();
     let rejected = Verdict::rejected(rejection.retry_in());

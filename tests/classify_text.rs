@@ -1,5 +1,8 @@
 //! Verdicts by text: which rule wins, what is read, and the lists that ship.
 
+mod fixed_numbers;
+
+use fixed_numbers::FixedNumbers as _;
 use std::{
     error::Error,
     fmt, io,
@@ -116,7 +119,7 @@ fn a_breaker_around_it_hides_nothing() {
 
 #[tokio::test]
 async fn a_rejection_is_one_whatever_its_text_says() {
-    let circuit = Circuit::new(BreakerConfig::default().name("network"));
+    let circuit = Circuit::new(BreakerConfig::default().fixed().name("network"));
     circuit.force_open();
     let rejection = circuit.admit().unwrap_err();
     let rejected = Some(Verdict::rejected(rejection.retry_in()));

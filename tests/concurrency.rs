@@ -1,7 +1,9 @@
 //! Ten thousand calls on two threads: afterwards, the sums are exact.
 
 mod accounts;
+mod fixed_numbers;
 
+use fixed_numbers::FixedNumbers as _;
 use std::{
     io,
     sync::{
@@ -161,7 +163,7 @@ async fn every_request_of_the_full_stack_has_one_answer() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_more_probes_are_out_than_there_may_be() {
     let probes = Probes::successes(200).unwrap().at_a_time(3).unwrap();
-    let config = BreakerConfig::default().unobserved().open_for(OpenFor::fixed(Duration::ZERO)).probes(probes);
+    let config = BreakerConfig::default().fixed().unobserved().open_for(OpenFor::fixed(Duration::ZERO)).probes(probes);
     let circuit = Circuit::new(config);
     for _ in 0..5 {
         circuit.admit().unwrap().failure();
@@ -222,8 +224,8 @@ fn handles_made_and_dropped_on_two_threads_never_mix_up_their_circuits() {
 
 #[test]
 fn totals_add_up_when_counting_is_switched_under_load() {
-    let on = BreakerConfig::default().unobserved().count_calls();
-    let off = BreakerConfig::default().unobserved();
+    let on = BreakerConfig::default().fixed().unobserved().count_calls();
+    let off = BreakerConfig::default().fixed().unobserved();
     let circuit = Circuit::new(off.clone());
     let switching = AtomicU64::new(0);
     std::thread::scope(|scope| {

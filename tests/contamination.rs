@@ -1,8 +1,10 @@
 //! What one call was told is not believed of another: handlers that call through layers of their own, swallow what those
 //! said, and come to an answer, or to a failure, of their own.
 
+mod fixed_numbers;
 mod support;
 
+use fixed_numbers::FixedNumbers as _;
 use std::sync::Arc;
 
 use support::*;
@@ -16,7 +18,7 @@ use tower_recourse::{
 };
 
 fn circuit(failures: u32) -> Circuit {
-    Circuit::new(BreakerConfig::default().open_when(OpenRule::consecutive(failures).unwrap()).count_calls())
+    Circuit::new(BreakerConfig::default().fixed().open_when(OpenRule::consecutive(failures).unwrap()).count_calls())
 }
 
 fn open() -> Circuit {
@@ -331,7 +333,7 @@ async fn what_is_said_to_who_judges_is_not_said_of_the_answer() {
         };
     }
     check!(RetryLayer::new(RetryConfig::default().classify(judge.clone())).layer(inner()));
-    check!(BreakerLayer::on(&Circuit::new(BreakerConfig::default().classify(judge.clone()))).layer(inner()));
+    check!(BreakerLayer::on(&Circuit::new(BreakerConfig::default().fixed().classify(judge.clone()))).layer(inner()));
     check!(FallbackLayer::value("backup").classify(judge).layer(inner()));
 }
 
@@ -478,7 +480,7 @@ where
     B: tower_recourse::Classifier<(), &'static str, AppError> + Clone,
 {
     let told = Told::default();
-    let config = BreakerConfig::default().open_when(OpenRule::consecutive(9).unwrap());
+    let config = BreakerConfig::default().fixed().open_when(OpenRule::consecutive(9).unwrap());
     let ours = Circuit::new(config.classifier(breaker));
     let client = BreakerLayer::on(&open()).layer(Scripted::<&str>::new([Answer("not asked for")]));
     let mut service = tower::ServiceBuilder::new()

@@ -1,7 +1,9 @@
 //! Fallback: when the backup is asked, what it is told, and what comes back when it fails too.
 
+mod fixed_numbers;
 mod support;
 
+use fixed_numbers::FixedNumbers as _;
 use std::{
     convert::Infallible,
     error::Error,
@@ -163,7 +165,7 @@ async fn the_backup_is_told_the_cause() {
 
 #[tokio::test(start_paused = true)]
 async fn the_backup_is_told_of_a_rejection_and_when_to_come_back() {
-    let circuit = Circuit::new(BreakerConfig::default().open_when(OpenRule::consecutive(1).unwrap()));
+    let circuit = Circuit::new(BreakerConfig::default().fixed().open_when(OpenRule::consecutive(1).unwrap()));
     circuit.admit().unwrap().failure();
     tokio::time::advance(secs(10)).await;
     let told = Told::default();
@@ -350,7 +352,7 @@ async fn an_error_that_a_rung_is_not_asked_for_is_passed_on_as_it_is() {
 /// A rejection asks whatever the predicate says, but once another rung has failed for it, the error is that rung's too.
 #[tokio::test]
 async fn what_a_rung_made_of_a_rejection_is_judged() {
-    let circuit = Circuit::new(BreakerConfig::default().open_when(OpenRule::consecutive(1).unwrap()));
+    let circuit = Circuit::new(BreakerConfig::default().fixed().open_when(OpenRule::consecutive(1).unwrap()));
     circuit.admit().unwrap().failure();
     let replica = Scripted::<&str>::new([Fail(Oops(1)), Fail(Oops(2))]);
     let rejected = BreakerLayer::on(&circuit).layer(Scripted::<_>::new([Answer("primary")]));

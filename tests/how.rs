@@ -1,7 +1,9 @@
 //! How an answer was got, where it could be mistaken for how another one was.
 
+mod fixed_numbers;
 mod support;
 
+use fixed_numbers::FixedNumbers as _;
 use std::{convert::Infallible, sync::Arc};
 
 use support::{Oops, Scripted, Step::*, ask, ms};
@@ -19,7 +21,7 @@ fn config() -> RetryConfig {
 }
 
 fn open() -> Circuit {
-    let circuit = Circuit::new(BreakerConfig::default().unobserved());
+    let circuit = Circuit::new(BreakerConfig::default().fixed().unobserved());
     circuit.force_open();
     circuit
 }

@@ -1,7 +1,9 @@
 //! One circuit a key.
 
 mod accounts;
+mod fixed_numbers;
 
+use fixed_numbers::FixedNumbers as _;
 use std::{
     cell::{Cell, RefCell},
     convert::Infallible,
@@ -29,7 +31,7 @@ use tower_recourse::{
 };
 
 fn config(clock: &ManualClock) -> BreakerConfig {
-    BreakerConfig::default().unobserved().open_when(at_once()).clock(clock.clone())
+    BreakerConfig::default().fixed().unobserved().open_when(at_once()).clock(clock.clone())
 }
 
 fn circuits(keys: usize) -> (Circuits<u32>, ManualClock) {
@@ -196,7 +198,7 @@ fn a_call_through_a_closed_circuit_allocates_nothing() {
 /// Five failures open a circuit.
 fn after_five(keys: usize) -> (Circuits<u32>, ManualClock) {
     let clock = ManualClock::new();
-    let config = BreakerConfig::default().unobserved().clock(clock.clone());
+    let config = BreakerConfig::default().fixed().unobserved().clock(clock.clone());
     (Circuits::with_capacity(config, keys).unwrap(), clock)
 }
 
@@ -309,7 +311,7 @@ fn threads_that_bring_the_same_new_key_evict_no_other() {
 /// The same without threads: while a key is being inserted, its `Clone` inserts an equal one.
 #[test]
 fn a_key_that_is_inserted_twice_at_once_evicts_no_other() {
-    let circuits = Circuits::with_capacity(BreakerConfig::default().unobserved(), 2).unwrap();
+    let circuits = Circuits::with_capacity(BreakerConfig::default().fixed().unobserved(), 2).unwrap();
     let plain = |id| Hooked(id, Box::new(|| ()));
     (0..4).for_each(|_| circuits.get(&plain(1)).admit().unwrap().failure());
     let inner = circuits.clone();
@@ -389,7 +391,7 @@ fn a_circuit_with_a_probe_on_its_way_stays_for_the_probes_lease() {
 fn a_circuit_that_waits_for_a_probe_of_its_own_stays_for_a_lease() {
     let clock = ManualClock::new();
     let probes = Probes::one().of_ones_own();
-    let config = BreakerConfig::default().unobserved().open_when(at_once()).probes(probes).clock(clock.clone());
+    let config = BreakerConfig::default().fixed().unobserved().open_when(at_once()).probes(probes).clock(clock.clone());
     for observed in [false, true] {
         let circuits = Circuits::with_capacity(config.clone(), 1).unwrap();
         fail(&circuits, 1);
@@ -551,7 +553,7 @@ impl Drop for PanicsInDrop {
 
 #[test]
 fn no_keys_at_all_is_refused() {
-    let refused = Circuits::<u32>::with_capacity(BreakerConfig::default(), 0).unwrap_err();
+    let refused = Circuits::<u32>::with_capacity(BreakerConfig::default().fixed(), 0).unwrap_err();
     assert_eq!(refused.to_string(), "`keys` is 0, but must be at least 1");
 }
 

@@ -1,9 +1,11 @@
 //! What the layers tell their observers: every event once, in order, with its figures.
 
 mod accounts;
+mod fixed_numbers;
 #[path = "observe/hostile_text.rs"]
 mod hostile_text;
 
+use fixed_numbers::FixedNumbers as _;
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
@@ -41,6 +43,7 @@ fn a_circuit_tells_its_story() {
     let (log, clock) = (Log::default(), ManualClock::new());
     let window = Window::count(4).unwrap();
     let config = BreakerConfig::default()
+        .fixed()
         .unobserved()
         .observe(log.clone())
         .name("db")
@@ -89,7 +92,7 @@ fn a_circuit_tells_its_story() {
 fn the_jitter_that_is_told_is_the_one_that_is_waited() {
     let (log, clock) = (Log::default(), ManualClock::new());
     let open_for = OpenFor::fixed(Duration::from_secs(30)).jitter(Ratio::HALF);
-    let config = BreakerConfig::default().open_when(at_once()).open_for(open_for).clock(clock);
+    let config = BreakerConfig::default().fixed().open_when(at_once()).open_for(open_for).clock(clock);
     let circuit = Circuit::new(config.unobserved().observe(log.clone()));
     open(&circuit);
     let told = log.take().pop().unwrap();
@@ -101,7 +104,7 @@ fn the_jitter_that_is_told_is_the_one_that_is_waited() {
 #[tokio::test(start_paused = true)]
 async fn a_service_that_rejects_tells_of_each_rejection_once() {
     let log = Log::default();
-    let layer = BreakerLayer::new(BreakerConfig::default().unobserved().observe(log.clone()));
+    let layer = BreakerLayer::new(BreakerConfig::default().fixed().unobserved().observe(log.clone()));
     open(layer.circuit());
     log.take();
     let mut service = layer.layer(service_fn(|()| async { Ok::<_, String>(()) }));
@@ -120,7 +123,7 @@ async fn a_service_that_rejects_tells_of_each_rejection_once() {
 async fn the_stack_tells_who_did_what_in_order() {
     let log = Log::default();
     let retry = RetryConfig::default().idempotent().retries(1).backoff(Backoff::fixed(Duration::from_secs(1)));
-    let breaker = BreakerConfig::default().open_when(OpenRule::consecutive(2).unwrap());
+    let breaker = BreakerConfig::default().fixed().open_when(OpenRule::consecutive(2).unwrap());
     let stack = ServiceBuilder::new()
         .layer(FallbackLayer::value(()).unobserved().observe(log.clone()))
         .layer(RetryLayer::new(retry.unobserved().observe(log.clone())))
@@ -203,7 +206,8 @@ fn observers_are_told_in_the_order_they_were_added_and_unobserved_takes_all_away
     let (first, second) = (Log::default(), Log::default());
     let shared = Arc::clone(&first.0);
     let after = move |_: &Event<'_>| assert_eq!(shared.lock().unwrap().len(), 1, "the first one was told before");
-    let config = BreakerConfig::default().unobserved().observe(first.clone()).observe(after).observe(second.clone());
+    let config =
+        BreakerConfig::default().fixed().unobserved().observe(first.clone()).observe(after).observe(second.clone());
     Circuit::new(config.clone()).admit().unwrap().failure();
     assert_eq!((first.take().len(), second.take().len()), (1, 1));
     open(&Circuit::new(config.unobserved()));
@@ -229,7 +233,7 @@ fn an_opening_is_in_the_log_unasked() {
     let writer = written.clone();
     let subscriber =
         tracing_subscriber::fmt().with_ansi(false).without_time().with_writer(move || writer.clone()).finish();
-    tracing::subscriber::with_default(subscriber, || open(&Circuit::new(BreakerConfig::default().name("db"))));
+    tracing::subscriber::with_default(subscriber, || open(&Circuit::new(BreakerConfig::default().fixed().name("db"))));
     let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
     assert_eq!(
         text.trim_end(),
@@ -255,7 +259,8 @@ fn reopenings_are_logged_at_debug() {
         let clock = ManualClock::new();
         let open_for = OpenFor::fixed(Duration::from_secs(1));
         let rule = OpenRule::consecutive(1).unwrap();
-        let circuit = Circuit::new(BreakerConfig::default().open_when(rule).open_for(open_for).clock(clock.clone()));
+        let circuit =
+            Circuit::new(BreakerConfig::default().fixed().open_when(rule).open_for(open_for).clock(clock.clone()));
         for _ in 0..3 {
             circuit.admit().unwrap().failure();
             clock.advance(Duration::from_secs(1));
@@ -276,7 +281,7 @@ fn figures(log: &Log, kind: &str) -> String {
 
 #[test]
 fn six_failures_in_a_row_are_reported_as_six_failures() {
-    let six = || BreakerConfig::default().unobserved().open_when(OpenRule::consecutive(6).unwrap());
+    let six = || BreakerConfig::default().fixed().unobserved().open_when(OpenRule::consecutive(6).unwrap());
     let window = Window::count(100).unwrap();
     let slow = OpenRule::Slow { longer_than: Duration::from_secs(1), share: Ratio::HALF, window };
     let failing = OpenRule::Ratio { failing: Ratio::HALF, window };
@@ -299,7 +304,7 @@ fn six_failures_in_a_row_are_reported_as_six_failures() {
 #[test]
 fn a_circuit_opened_by_hand_reports_no_failures() {
     let log = Log::default();
-    let circuit = Circuit::new(BreakerConfig::default().unobserved().observe(log.clone()));
+    let circuit = Circuit::new(BreakerConfig::default().fixed().unobserved().observe(log.clone()));
     circuit.force_open();
     let opened = log.take().into_iter().find(|event| event.starts_with("CircuitOpened")).unwrap();
     assert!(opened.ends_with("failures_in_a_row: 0, calls: 0, failures: 0, slow: 0 }"), "{opened}");

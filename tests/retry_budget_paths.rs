@@ -1,7 +1,9 @@
 //! What was reserved for an attempt that is never made goes back, whatever the reason; what was spent doesn't.
 
+mod fixed_numbers;
 mod support;
 
+use fixed_numbers::FixedNumbers as _;
 use std::{
     future::{Ready, ready},
     panic::{AssertUnwindSafe, catch_unwind},
@@ -140,7 +142,7 @@ async fn the_request_turns_out_to_be_lost() {
 async fn a_breaker_rejects_the_attempt() {
     for budget in buckets() {
         let inner = Scripted::<&str>::new([Fail(Oops(1))]);
-        let breaker = BreakerLayer::new(BreakerConfig::default().open_when(OpenRule::consecutive(1).unwrap()));
+        let breaker = BreakerLayer::new(BreakerConfig::default().fixed().open_when(OpenRule::consecutive(1).unwrap()));
         let mut service =
             ServiceBuilder::new().layer(RetryLayer::new(on(&budget))).layer(breaker).service(inner.clone());
         assert!(ask(&mut service, ()).await.is_err());
@@ -300,7 +302,7 @@ async fn what_was_not_made_is_given_back_once() {
 #[tokio::test(start_paused = true)]
 async fn a_throttle_counts_failures_and_no_rejections() {
     let throttle = Arc::new(RetryThrottle::max_tokens(10).unwrap());
-    let breaker = BreakerLayer::new(BreakerConfig::default().open_when(OpenRule::consecutive(2).unwrap()));
+    let breaker = BreakerLayer::new(BreakerConfig::default().fixed().open_when(OpenRule::consecutive(2).unwrap()));
     let config = RetryConfig::default().idempotent().backoff(Backoff::none()).shared_budget(throttle.clone());
     let mut service = ServiceBuilder::new()
         .layer(RetryLayer::new(config))
@@ -315,7 +317,7 @@ async fn a_throttle_counts_failures_and_no_rejections() {
 #[tokio::test(start_paused = true)]
 async fn a_first_attempt_that_a_breaker_rejects_is_no_failure_to_a_throttle() {
     let throttle = Arc::new(RetryThrottle::max_tokens(10).unwrap());
-    let circuit = Circuit::new(BreakerConfig::default());
+    let circuit = Circuit::new(BreakerConfig::default().fixed());
     circuit.force_open();
     let config = RetryConfig::default().idempotent().backoff(Backoff::none()).shared_budget(throttle.clone());
     let mut service = ServiceBuilder::new()

@@ -1,7 +1,9 @@
 //! Limits that outlive a request, and the switch.
 
+mod fixed_numbers;
 mod support;
 
+use fixed_numbers::FixedNumbers as _;
 use std::{io, sync::Arc};
 
 use support::{Oops, Scripted, Step::*, ask, ms};
@@ -202,7 +204,8 @@ async fn a_switch_that_is_turned_off_in_a_wait_lets_that_retry_be_made_and_no_ot
 async fn the_first_check_that_says_no_is_the_reason() {
     let switch = Switch::off();
     let ledger = Ledger::new().per_key(0).in_all(0);
-    let circuit = Circuit::new(BreakerConfig::default().open_when(OpenRule::consecutive(1).unwrap()).unobserved());
+    let circuit =
+        Circuit::new(BreakerConfig::default().fixed().open_when(OpenRule::consecutive(1).unwrap()).unobserved());
     circuit.admit().unwrap().failure();
     let judge = |permanent: bool| {
         move |result: Result<&(), &tower_recourse::BreakerError<Oops>>| match result {

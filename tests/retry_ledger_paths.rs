@@ -1,7 +1,9 @@
 //! Ledgers: what isn't made after all isn't counted, whatever comes in between; and keys that do harm.
 
+mod fixed_numbers;
 mod support;
 
+use fixed_numbers::FixedNumbers as _;
 use std::{
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -28,7 +30,7 @@ fn config() -> RetryConfig {
 }
 
 fn circuit(failures: u32) -> Circuit {
-    Circuit::new(BreakerConfig::default().open_when(OpenRule::consecutive(failures).unwrap()).unobserved())
+    Circuit::new(BreakerConfig::default().fixed().open_when(OpenRule::consecutive(failures).unwrap()).unobserved())
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,7 +1,9 @@
 //! The order of the checks: of any two that both say no, the earlier one gives the reason, wherever it is told.
 
+mod fixed_numbers;
 mod support;
 
+use fixed_numbers::FixedNumbers as _;
 use std::sync::{Arc, Mutex};
 
 use support::{Oops, Scripted, Step::*, Told, ask, ms, secs};
@@ -45,7 +47,8 @@ fn retry(
     if says_no("ledger_key") {
         ledger = ledger.per_key(0);
     }
-    let circuit = Circuit::new(BreakerConfig::default().open_when(OpenRule::consecutive(99).unwrap()).unobserved());
+    let circuit =
+        Circuit::new(BreakerConfig::default().fixed().open_when(OpenRule::consecutive(99).unwrap()).unobserved());
     if says_no("rejected") {
         circuit.force_open();
     }

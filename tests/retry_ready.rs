@@ -1,5 +1,6 @@
 //! Retry: readiness before every call, and requests that can't be cloned.
 
+mod fixed_numbers;
 #[path = "retry_ready/reservations.rs"]
 mod reservations;
 #[path = "retry_ready/spares.rs"]

@@ -1,7 +1,9 @@
 //! Plain functions, a change before each resend, and how answers were got.
 
+mod fixed_numbers;
 mod support;
 
+use fixed_numbers::FixedNumbers as _;
 use std::{
     io,
     sync::{Arc, Mutex},
@@ -82,7 +84,8 @@ async fn a_run_shares_the_budget_of_the_services_and_cancelled_gives_back() {
 
 #[tokio::test(start_paused = true)]
 async fn a_rejection_of_a_circuit_inside_a_run_is_not_retried() {
-    let circuit = Circuit::new(BreakerConfig::default().open_when(OpenRule::consecutive(3).unwrap()).unobserved());
+    let circuit =
+        Circuit::new(BreakerConfig::default().fixed().open_when(OpenRule::consecutive(3).unwrap()).unobserved());
     let layer = RetryLayer::new(config().retries(7));
     let run = answered(layer.run(|_| circuit.call(|| async { Err::<(), _>(Oops(1)) })));
     let failed = run.await.unwrap_err();
@@ -176,7 +179,8 @@ async fn requests_that_cannot_be_sent_again_are_told_of_once() {
 }
 
 async fn how(inner: Scripted<&'static str>, replica: Scripted<&'static str>) -> (&'static str, How) {
-    let circuit = Circuit::new(BreakerConfig::default().open_when(OpenRule::consecutive(9).unwrap()).unobserved());
+    let circuit =
+        Circuit::new(BreakerConfig::default().fixed().open_when(OpenRule::consecutive(9).unwrap()).unobserved());
     let mut service = ServiceBuilder::new()
         .layer(AnsweredLayer)
         .layer(FallbackLayer::value("degraded").name("degraded").unobserved())
@@ -229,9 +233,10 @@ async fn without_an_answer_the_caller_learns_why() {
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_of_a_fallback_is_none_of_a_rejection_to_those_further_out() {
-    let circuit = Circuit::new(BreakerConfig::default().open_when(OpenRule::consecutive(1).unwrap()).unobserved());
+    let circuit =
+        Circuit::new(BreakerConfig::default().fixed().open_when(OpenRule::consecutive(1).unwrap()).unobserved());
     circuit.admit().unwrap().failure();
-    let outer = Circuit::new(BreakerConfig::default().unobserved().count_calls());
+    let outer = Circuit::new(BreakerConfig::default().fixed().unobserved().count_calls());
     let mut service = ServiceBuilder::new()
         .layer(AnsweredLayer)
         .layer(BreakerLayer::on(&outer))

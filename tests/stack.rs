@@ -1,7 +1,9 @@
 //! The layers around one another: what they know of each other's words, in the paved order and in others.
 
+mod fixed_numbers;
 mod support;
 
+use fixed_numbers::FixedNumbers as _;
 use std::{convert::Infallible, io};
 
 use support::*;
@@ -22,7 +24,7 @@ use tower_recourse::{
 
 /// Opens after so many failures in a row.
 fn circuit(failures: u32) -> Circuit {
-    Circuit::new(BreakerConfig::default().open_when(OpenRule::consecutive(failures).unwrap()))
+    Circuit::new(BreakerConfig::default().fixed().open_when(OpenRule::consecutive(failures).unwrap()))
 }
 
 fn open() -> Circuit {

@@ -1,12 +1,13 @@
 //! State that survives: whole or not at all, by one process at a time, whatever the disk does.
 
-#[cfg(feature = "breaker")]
 #[path = "store/circuits.rs"]
 mod circuits;
 #[path = "store/counter.rs"]
 mod counter;
 #[path = "store/files.rs"]
 mod files;
+#[cfg(feature = "breaker")]
+mod fixed_numbers;
 #[path = "store/full.rs"]
 mod full;
 #[path = "store/hostile_text.rs"]

@@ -2,6 +2,7 @@
 
 #[path = "../examples/system_a_batch/batch.rs"]
 mod example;
+mod fixed_numbers;
 #[path = "system_a/full.rs"]
 mod full;
 #[path = "system_a/killed.rs"]
@@ -10,6 +11,7 @@ mod little_room;
 #[path = "../examples/system_a_batch/operator.rs"]
 mod operator;
 
+use fixed_numbers::FixedNumbers as _;
 use std::{
     fs,
     io::{self, ErrorKind},
@@ -347,7 +349,7 @@ async fn system_a_corrected_until_reset_is_one_of_the_open_rules() {
         (OpenFor::fixed(Duration::from_secs(60)), State::HalfOpen),
         (OpenFor::growing(Duration::from_secs(60)).max(Duration::from_secs(600)), State::HalfOpen),
     ] {
-        let circuit = Circuit::new(BreakerConfig::default().open_for(open_for));
+        let circuit = Circuit::new(BreakerConfig::default().fixed().open_for(open_for));
         (0..5).for_each(|_| circuit.admit().unwrap().failure());
         advance(month).await;
         assert_eq!(circuit.state(), expected);

@@ -3,9 +3,11 @@
 #[path = "../examples/system_b_coordinator.rs"]
 #[allow(dead_code, reason = "the example's own story isn't told here")]
 mod example;
+mod fixed_numbers;
 mod logged;
 mod support;
 
+use fixed_numbers::FixedNumbers as _;
 use std::{
     io,
     sync::{
@@ -27,7 +29,7 @@ use tower_recourse::{BreakerConfig, BreakerError, State, time::ManualClock};
 fn coordinator() -> (Coordinator, ManualClock) {
     listen();
     let clock = ManualClock::new();
-    (Coordinator::new(BreakerConfig::default().clock(clock.clone())), clock)
+    (Coordinator::new(BreakerConfig::default().fixed().clock(clock.clone())), clock)
 }
 
 async fn succeed(coordinator: &Coordinator, agent: &str) -> Result<(), BreakerError<Oops>> {
@@ -251,7 +253,7 @@ async fn system_b_corrected_half_open_admits_exactly_one() {
 #[tokio::test(start_paused = true)]
 async fn system_b_corrected_it_goes_by_a_monotonic_clock_and_not_by_the_time_of_day() {
     listen();
-    let coordinator = Coordinator::new(BreakerConfig::default());
+    let coordinator = Coordinator::new(BreakerConfig::default().fixed());
     fail(&coordinator, "mailer", 5).await;
     advance(secs(29)).await;
     assert_eq!(coordinator.circuit("mailer").retry_in(), Some(secs(1)));
@@ -298,7 +300,7 @@ async fn system_b_corrected_late_results_do_not_count() {
 async fn system_b_the_loop_does_not_spin_on_what_fails() {
     listen();
     let told = Told::default();
-    let coordinator = Coordinator::new(BreakerConfig::default().observe(told.observer()));
+    let coordinator = Coordinator::new(BreakerConfig::default().fixed().observe(told.observer()));
     let mut calls = 0;
     let call = || {
         calls += 1;

@@ -12,7 +12,7 @@ use tokio::task::spawn_blocking;
 use tower_recourse::{
     Attempt, BreakerConfig, Cause, Circuit, RetryConfig, RetryLayer,
     answered::{Unanswered, answered},
-    breaker::OpenFor,
+    breaker::{OpenFor, OpenRule, Probes},
     observe::Audit,
     retry::{Backoff, Ledger, NoTimeouts, Switch, ledger::Ledgered},
     store::FileStore,
@@ -51,7 +51,11 @@ impl Batch {
         // First of all, as this refuses ids that are paths, and keeps other processes out.
         let store = FileStore::open(folder, id)?;
         let audit = Audit::to_file(folder.join(format!("{id}.audit.jsonl")))?.with("batch", id);
-        let circuit = BreakerConfig::default().name(id.to_owned()).open_for(OpenFor::until_reset());
+        let circuit = BreakerConfig::default()
+            .name(id.to_owned())
+            .open_when(OpenRule::consecutive(5)?)
+            .open_for(OpenFor::until_reset())
+            .probes(Probes::one());
         let circuit =
             Circuit::new(circuit.observe(store.observer()).observe(operator(id.to_owned(), audit.clone(), console)));
         let ledger = Ledger::new().per_key(3).in_all(50);

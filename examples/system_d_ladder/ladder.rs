@@ -7,6 +7,7 @@ use tower::{Service, ServiceBuilder, service_fn};
 use tower_recourse::{
     BreakerConfig, BreakerError, Circuit, FallbackLayer, RetryConfig, RetryLayer, Verdict,
     answered::{Answered, AnsweredLayer, Unanswered},
+    breaker::{OpenFor, OpenRule, Probes},
     classify::FromErrorFn,
     fallback::Failed,
     observe::Observer,
@@ -51,7 +52,12 @@ impl Provider {
             Trouble::Final(_) => Verdict::Neutral,
             _ => Verdict::transient(),
         };
-        let circuit = Circuit::new(BreakerConfig::default().name(name).classify_errors(blame));
+        let config = BreakerConfig::default()
+            .name(name)
+            .open_when(OpenRule::consecutive(5).expect("5 failures can be counted"))
+            .open_for(OpenFor::fixed(Duration::from_secs(30)))
+            .probes(Probes::one());
+        let circuit = Circuit::new(config.classify_errors(blame));
         Self { name, role, work, circuit }
     }
 

@@ -28,10 +28,14 @@ use crate::{
 ///
 /// ```
 /// use std::time::Duration;
-/// use tower_recourse::{BreakerConfig, Circuit, State, breaker::OpenRule, time::ManualClock};
+/// use tower_recourse::breaker::{OpenFor, OpenRule};
+/// use tower_recourse::{BreakerConfig, Circuit, State, time::ManualClock};
 ///
 /// let clock = ManualClock::new();
-/// let config = BreakerConfig::default().open_when(OpenRule::consecutive(2)?).clock(clock.clone());
+/// let config = BreakerConfig::default()
+///     .open_when(OpenRule::consecutive(2)?)
+///     .open_for(OpenFor::fixed(Duration::from_secs(30)))
+///     .clock(clock.clone());
 /// let circuit = Circuit::new(config);
 ///
 /// circuit.admit()?.failure();

@@ -114,9 +114,13 @@ impl RetryConfig<Statuses, NoTimeouts, NoLedger, Stamped> {
 }
 
 impl BreakerConfig<Health> {
-    /// A breaker for gRPC: opens when half of the last 100 calls, of at least 20, have failed as [`Health`] has it. A share, as
-    /// single failures are nothing unusual where many call; at least 20, as fewer say little.
+    /// A breaker for gRPC.
+    ///
+    /// | setting | here | why |
+    /// |---|---|---|
+    /// | numbers | [the defaults](BreakerConfig) | as [`http`](BreakerConfig::http) |
+    /// | classifier | [`Health`] | statuses that show an unhealthy service are failures |
     pub fn grpc() -> Self {
-        BreakerConfig::http().name("grpc").classifier(Health)
+        BreakerConfig::default().name("grpc").classifier(Health)
     }
 }

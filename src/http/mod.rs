@@ -141,8 +141,7 @@ pub mod tower_http_06 {
 use std::time::Duration;
 
 use crate::{
-    BreakerConfig, Ratio, RetryConfig,
-    breaker::{OpenRule, Window},
+    BreakerConfig, RetryConfig,
     retry::{Backoff, Jitter, NoTimeouts, ledger::NoLedger},
 };
 
@@ -168,13 +167,13 @@ impl RetryConfig<Statuses, NoTimeouts, NoLedger, Replay> {
 }
 
 impl BreakerConfig<Health> {
-    /// A breaker for HTTP: opens when half of the last 100 calls, of at least 20, were 5xx or errors. A share, as
-    /// single failures are nothing unusual where many call; at least 20, as fewer say little.
+    /// A breaker for HTTP.
+    ///
+    /// | setting | here | why |
+    /// |---|---|---|
+    /// | numbers | [the defaults](BreakerConfig) | windows of calls open within milliseconds at high traffic |
+    /// | classifier | [`Health`] | 5xx and errors are failures |
     pub fn http() -> Self {
-        let window = Window::count(100).and_then(|window| window.minimum(20)).expect("20 of 100 are a window");
-        BreakerConfig::default()
-            .name("http")
-            .open_when(OpenRule::Ratio { failing: Ratio::HALF, window })
-            .classifier(Health)
+        BreakerConfig::default().name("http").classifier(Health)
     }
 }

@@ -16,12 +16,13 @@ use super::Instant;
 ///
 /// let clock = ManualClock::new();
 /// let circuit = Circuit::new(BreakerConfig::default().clock(clock.clone()));
-/// for _ in 0..5 {
+/// for _ in 0..6 {
 ///     circuit.admit().unwrap().failure();
+///     clock.advance(Duration::from_millis(100));
 /// }
 /// assert_eq!(circuit.state(), State::Open);
 ///
-/// clock.advance(Duration::from_secs(30));
+/// clock.advance(Duration::from_secs(2));
 /// assert_eq!(circuit.state(), State::HalfOpen);
 /// ```
 #[derive(Debug, Clone)]

@@ -4,14 +4,26 @@
 use std::{
     future::{Ready, ready},
     task::{Context, Poll},
+    time::Duration,
 };
 
 use tower::Service;
-use tower_recourse::{BreakerConfig, Circuit, State, Verdict, breaker::OpenRule};
+use tower_recourse::{
+    BreakerConfig, Circuit, State, Verdict,
+    breaker::{OpenFor, OpenRule, Probes},
+};
 
-/// Nobody listens, and everything is counted.
+/// No observer, every call counted; five failures in a row, 30 s, one probe.
 pub(crate) fn counted() -> BreakerConfig {
-    BreakerConfig::default().unobserved().count_calls()
+    plain().unobserved().count_calls()
+}
+
+/// Opens after five failures in a row, however fast, for 30 s; one probe.
+pub(crate) fn plain() -> BreakerConfig {
+    BreakerConfig::default()
+        .open_when(OpenRule::consecutive(5).unwrap())
+        .open_for(OpenFor::fixed(Duration::from_secs(30)))
+        .probes(Probes::one())
 }
 
 /// Opens at the first failure.

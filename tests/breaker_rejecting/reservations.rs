@@ -1,5 +1,6 @@
 //! What the service has reserved in `poll_ready` is given up when the circuit rejects the call that was to follow.
 
+use crate::fixed_numbers::FixedNumbers as _;
 use std::{
     future::{Ready, ready},
     sync::Arc,
@@ -141,7 +142,7 @@ async fn a_keyed_breaker_that_rejects_keeps_no_place() {
 #[tokio::test(start_paused = true)]
 async fn a_body_breaker_that_rejects_keeps_no_place() {
     let (place, limit) = place();
-    let circuit = Circuit::new(BreakerConfig::http());
+    let circuit = Circuit::new(BreakerConfig::http().fixed_share());
     let server = service_fn(|_: Request<()>| ready(Ok::<_, Oops>(Response::new(Empty::<bytes::Bytes>::new()))));
     let mut service = BodyBreakerLayer::on(&circuit).layer(limit.layer(server)).clone();
     assert!(service.poll_ready(&mut Context::from_waker(Waker::noop())).is_ready());

@@ -1,5 +1,6 @@
 //! Envoy, outlier detection: `outlier_detection_impl_test.cc` and the documents.
 
+use crate::fixed_numbers::FixedNumbers as _;
 use std::time::Duration;
 
 use tower_recourse::{
@@ -12,7 +13,8 @@ use crate::play::{Played, play};
 #[test]
 fn a_threshold_of_85_percent() {
     let window = Window::count(400).unwrap().minimum(100).unwrap();
-    let config = BreakerConfig::default().open_when(OpenRule::Ratio { failing: Ratio::percent(85).unwrap(), window });
+    let config =
+        BreakerConfig::default().fixed().open_when(OpenRule::Ratio { failing: Ratio::percent(85).unwrap(), window });
     play(
         config,
         &[
@@ -29,6 +31,7 @@ fn a_threshold_of_85_percent() {
 fn the_kth_opening_lasts_k_times_as_long() {
     let mut played = Played::new(
         BreakerConfig::default()
+            .fixed()
             .open_when(OpenRule::consecutive(5).unwrap())
             .open_for(OpenFor::stepwise(Duration::from_secs(10))),
     );

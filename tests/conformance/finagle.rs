@@ -1,5 +1,6 @@
 //! Finagle, `FailureAccrualFactoryTest` and `FailureAccrualPolicyTest`.
 
+use crate::fixed_numbers::FixedNumbers as _;
 use tower_recourse::{
     BreakerConfig, Ratio,
     breaker::{OpenRule, Window},
@@ -9,7 +10,7 @@ use crate::play::play;
 
 #[test]
 fn three_in_a_row() {
-    let config = BreakerConfig::default().open_when(OpenRule::consecutive(3).unwrap());
+    let config = BreakerConfig::default().fixed().open_when(OpenRule::consecutive(3).unwrap());
     play(
         config.clone(),
         &[
@@ -31,6 +32,7 @@ fn three_in_a_row() {
 #[test]
 fn half_of_a_hundred() {
     let config = BreakerConfig::default()
+        .fixed()
         .open_when(OpenRule::Ratio { failing: Ratio::HALF, window: Window::count(100).unwrap() });
     play(
         config,

@@ -1,5 +1,6 @@
 //! gobreaker v2, `gobreaker_test.go`: more than 5 failures in a row open for 60 s.
 
+use crate::fixed_numbers::FixedNumbers as _;
 use std::time::Duration;
 
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
@@ -12,6 +13,7 @@ use crate::play::{Played, play};
 
 fn theirs() -> BreakerConfig {
     BreakerConfig::default()
+        .fixed()
         .open_when(OpenRule::consecutive(6).unwrap())
         .open_for(OpenFor::fixed(Duration::from_secs(60)))
 }
@@ -86,7 +88,7 @@ fn a_call_counts_in_the_generation_that_it_began_in_or_not_at_all() {
 #[tokio::test]
 async fn a_panic_is_one_call_and_one_failure() {
     let all_of_two = OpenRule::Ratio { failing: Ratio::percent(100).unwrap(), window: Window::count(2).unwrap() };
-    let circuit = Circuit::new(BreakerConfig::default().open_when(all_of_two));
+    let circuit = Circuit::new(BreakerConfig::default().fixed().open_when(all_of_two));
     let counts = |circuit: &Circuit| {
         let window = circuit.stats().window;
         (window.calls, window.failures)

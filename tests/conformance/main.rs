@@ -2,6 +2,8 @@
 //! one test, its origin stands beside it, and a row that fails says its name. Where we differ on purpose the row stays,
 //! with what we do instead and why.
 
+#[path = "../fixed_numbers/mod.rs"]
+mod fixed_numbers;
 mod play;
 
 mod budget;

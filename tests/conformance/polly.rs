@@ -1,5 +1,6 @@
 //! Polly v8 and v7: `AdvancedCircuitBehaviorTests`, `CircuitStateControllerTests`, `CircuitBreakerSpecs`.
 
+use crate::fixed_numbers::FixedNumbers as _;
 use std::{
     io,
     sync::{Arc, Mutex},
@@ -19,7 +20,7 @@ use crate::play::{Played, play};
 
 fn a_tenth_of_at_least_ten() -> BreakerConfig {
     let window = Window::count(20).unwrap().minimum(10).unwrap();
-    BreakerConfig::default().open_when(OpenRule::Ratio { failing: Ratio::percent(10).unwrap(), window })
+    BreakerConfig::default().fixed().open_when(OpenRule::Ratio { failing: Ratio::percent(10).unwrap(), window })
 }
 
 #[test]
@@ -34,13 +35,15 @@ fn break_or_not() {
     play(a_tenth_of_at_least_ten(), &[("p23, two of eleven", "F F S*8", "O 2/10 for 30s")]);
     // The nearest that an eleventh call can be the one: a share that wasn't reached by ten.
     let window = Window::count(20).unwrap().minimum(10).unwrap();
-    let fifteen = BreakerConfig::default().open_when(OpenRule::Ratio { failing: Ratio::percent(15).unwrap(), window });
+    let fifteen =
+        BreakerConfig::default().fixed().open_when(OpenRule::Ratio { failing: Ratio::percent(15).unwrap(), window });
     play(fifteen, &[("p23, one of ten", "S*9 F", "C 1/10"), ("p23, two of eleven", "F", "O 2/11 for 30s")]);
 }
 
 #[test]
 fn a_failing_probe_breaks_again_for_as_long() {
     let config = BreakerConfig::default()
+        .fixed()
         .open_when(OpenRule::consecutive(2).unwrap())
         .open_for(OpenFor::fixed(Duration::from_secs(10)));
     let played = play(
@@ -72,7 +75,7 @@ fn the_break_generator_is_told_how_many_there_were() {
         Duration::from_secs(10 * u64::from(opening.in_a_row))
     });
     let mut played =
-        Played::new(BreakerConfig::default().open_when(OpenRule::consecutive(2).unwrap()).open_for(open_for));
+        Played::new(BreakerConfig::default().fixed().open_when(OpenRule::consecutive(2).unwrap()).open_for(open_for));
     // Steps and no rows: the stats of a row ask what a first break would be.
     played.steps("p26", "F F +9s R +1s F +19s R +1s F +29s R +1s X F +39s R +1s F +49s R +1s");
     assert_eq!(half_open_attempts(), [0, 1, 2, 3, 4], "p26");
@@ -98,7 +101,7 @@ fn a_break_may_be_as_long_as_it_likes() {
         {
             let rule = OpenRule::consecutive(1).unwrap();
             let circuit = Circuit::new(
-                BreakerConfig::default().open_when(rule).open_for(open_for.clone()).clock(ManualClock::new()),
+                BreakerConfig::default().fixed().open_when(rule).open_for(open_for.clone()).clock(ManualClock::new()),
             );
             circuit.admit().unwrap().failure();
             assert_eq!(circuit.state(), State::Open, "p27, {name}, {open_for:?}");
@@ -111,7 +114,7 @@ fn a_break_may_be_as_long_as_it_likes() {
 #[test]
 fn no_break_stays_none() {
     let open_for = OpenFor::growing(Duration::ZERO).factor(f64::MAX).unwrap();
-    let config = BreakerConfig::default().open_when(OpenRule::consecutive(1).unwrap()).open_for(open_for);
+    let config = BreakerConfig::default().fixed().open_when(OpenRule::consecutive(1).unwrap()).open_for(open_for);
     let circuit = Circuit::new(config.clock(ManualClock::new()));
     for opening in 1..=5 {
         circuit.admit().unwrap_or_else(|rejection| panic!("opening {opening}: {rejection}")).failure();
@@ -144,7 +147,7 @@ fn a_probe_that_never_returns() {
 async fn a_late_failure_is_its_callers_alone() {
     let openings = Arc::new(Mutex::new(0));
     let counted = Arc::clone(&openings);
-    let circuit = Circuit::new(BreakerConfig::default().open_when(OpenRule::consecutive(2).unwrap()).observe(
+    let circuit = Circuit::new(BreakerConfig::default().fixed().open_when(OpenRule::consecutive(2).unwrap()).observe(
         move |event: &Event<'_>| *counted.lock().unwrap() += u32::from(matches!(event, Event::CircuitOpened { .. })),
     ));
     let mut service = ServiceBuilder::new()

@@ -1,5 +1,6 @@
 //! tower-resilience 0.13 and 0.14, their tests of tower's contract: which instance is polled ready, when, and which one is called.
 
+use crate::fixed_numbers::FixedNumbers as _;
 use std::{
     future::{Future, Ready, pending, ready},
     pin::{Pin, pin},
@@ -100,7 +101,7 @@ fn poll_once<T>(future: Pin<&mut impl Future<Output = T>>) -> Poll<T> {
 /// Breaker, contract. Open, inner never ready: ready twice, then called, and the same of a clone.
 #[tokio::test(start_paused = true)]
 async fn an_open_breaker_is_ready_without_its_service() {
-    let circuit = Circuit::new(BreakerConfig::default());
+    let circuit = Circuit::new(BreakerConfig::default().fixed());
     let inner = Watched::new(never_ready, |_| Ok(0));
     let counts = Arc::clone(&inner.counts);
     let mut original = BreakerLayer::on(&circuit).layer(inner);
@@ -119,7 +120,7 @@ async fn an_open_breaker_is_ready_without_its_service() {
 #[tokio::test(start_paused = true)]
 async fn a_waiter_gets_the_slot_of_a_cancelled_probe() {
     let open_for = OpenFor::fixed(Duration::from_millis(300));
-    let config = BreakerConfig::default().open_when(OpenRule::consecutive(1).unwrap()).open_for(open_for);
+    let config = BreakerConfig::default().fixed().open_when(OpenRule::consecutive(1).unwrap()).open_for(open_for);
     let circuit = Circuit::new(config);
     let hangs = service_fn(|()| pending::<Result<(), BoxError>>());
     let layer = BreakerLayer::on(&circuit).wait_when_open();

@@ -3,6 +3,7 @@
 //! Theirs is a time window of 20 s, here it is the last 20 calls, except where the tests say so: nothing leaves either of them
 //! within these sequences.
 
+use crate::fixed_numbers::FixedNumbers as _;
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
@@ -89,7 +90,7 @@ fn slow_calls_open_by_their_share_too() {
 #[test]
 fn the_rate_follows_a_window_of_four_calls() {
     let all_of_four = OpenRule::Ratio { failing: Ratio::percent(100).unwrap(), window: Window::count(4).unwrap() };
-    let mut played = play(BreakerConfig::default().open_when(all_of_four), &[]);
+    let mut played = play(BreakerConfig::default().fixed().open_when(all_of_four), &[]);
     for (row, shows, percent) in
         [("F", "C 1/1", 100.0), ("S", "C 1/2", 50.0), ("S", "C 1/3", 33.3), ("S", "C 1/4", 25.0), ("S", "C 0/4", 0.0)]
     {
@@ -105,7 +106,7 @@ fn calls_leave_a_window_of_time_a_slice_at_a_time() {
     let window = Window::time(Duration::from_secs(5)).unwrap().slices(5).unwrap().minimum(5).unwrap();
     let half_of_them = OpenRule::Ratio { failing: Ratio::HALF, window };
     play(
-        BreakerConfig::default().open_when(half_of_them),
+        BreakerConfig::default().fixed().open_when(half_of_them),
         &[
             ("r15", "F +100ms S +100ms S", "C 1/3"),
             ("r15", "+1s S +1s S +1s F +1s S", "C 2/7"),

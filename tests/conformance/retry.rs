@@ -1,5 +1,6 @@
 //! Failsafe for Java: a retry around what rejects. Google's gax: the time-out of an attempt, and the deadline.
 
+use crate::fixed_numbers::FixedNumbers as _;
 use std::{
     convert::Infallible,
     future::pending,
@@ -30,7 +31,7 @@ const fn s(seconds: u64) -> Duration {
 async fn a_retry_of_7_around_a_breaker_of_3() {
     let executions = Arc::new(AtomicU32::new(0));
     let counted = Arc::clone(&executions);
-    let layer = BreakerLayer::new(BreakerConfig::default().open_when(OpenRule::consecutive(3).unwrap()));
+    let layer = BreakerLayer::new(BreakerConfig::default().fixed().open_when(OpenRule::consecutive(3).unwrap()));
     let service = ServiceBuilder::new()
         .layer(RetryLayer::new(RetryConfig::default().idempotent().retries(6).without_budget()))
         .layer(layer.clone())

@@ -2,6 +2,7 @@
 //!
 //! seatbelt counts a window of 30 s and opens for 5 s. A call that its caller has dropped is `D` here.
 
+use crate::fixed_numbers::FixedNumbers as _;
 use std::{
     sync::{
         Arc,
@@ -34,6 +35,7 @@ fn failing(percent: u32, window: Window) -> OpenRule {
 /// seatbelt's: opens for 5 s when so many percent of at least so many calls within 30 s have failed.
 fn seatbelt(percent: u32, minimum: u32) -> BreakerConfig {
     BreakerConfig::default()
+        .fixed()
         .open_when(failing(percent, window(minimum)))
         .open_for(OpenFor::fixed(Duration::from_secs(5)))
 }
@@ -58,7 +60,7 @@ fn calls_leave_the_window_with_their_slice() {
     // Theirs holds 11: a slice begins with its first call and leaves when it is older than 10 s. Ours are cut from when the circuit was
     // made, so the window holds between nine and ten tenths of its time: calls of the third second have left at 12 s.
     play(
-        BreakerConfig::default().open_when(failing(50, ten_slices)),
+        BreakerConfig::default().fixed().open_when(failing(50, ten_slices)),
         &[("s30, within 3 s", &steps, "C 0/30"), ("s30, at 12 s", "+9s S", "C 0/1")],
     );
 }
@@ -126,8 +128,11 @@ fn a_call_of_exactly_the_limit_is_not_slow() {
     let limit = Duration::from_millis(100);
     let (ours, theirs) = (slow(limit), slow(limit - Duration::from_micros(1)));
     let steps = "< +100ms >S ".repeat(5);
-    play(BreakerConfig::default().open_when(ours), &[("t17, longer than 100 ms", &steps, "C 0/0")]);
-    play(BreakerConfig::default().open_when(theirs), &[("t17, from 100 ms on", &steps, "O 0/5 slow 5 for 30s")]);
+    play(BreakerConfig::default().fixed().open_when(ours), &[("t17, longer than 100 ms", &steps, "C 0/0")]);
+    play(
+        BreakerConfig::default().fixed().open_when(theirs),
+        &[("t17, from 100 ms on", &steps, "O 0/5 slow 5 for 30s")],
+    );
 }
 
 #[test]
@@ -137,12 +142,12 @@ fn rules_together_open_by_one_of_them() {
         OpenRule::Slow { longer_than: Duration::from_millis(100), share: Ratio::percent(60).unwrap(), window: minute };
     let steps = format!("F*3 {} S*2 {}", "< +101ms >F ".repeat(3), "< +101ms >S ".repeat(2));
     play(
-        BreakerConfig::default().open_when(failing(70, minute)).or_when(slow),
+        BreakerConfig::default().fixed().open_when(failing(70, minute)).or_when(slow),
         &[("t19, 6 and 5 of 10", &steps, "C 6/10 slow 5")],
     );
     let two_in_a_row = OpenRule::consecutive(2).unwrap();
     play(
-        BreakerConfig::default().open_when(failing(99, last(1_000, 1_000))).or_when(two_in_a_row),
+        BreakerConfig::default().fixed().open_when(failing(99, last(1_000, 1_000))).or_when(two_in_a_row),
         &[("t22", "F F", "O 2/2 for 30s")],
     );
 }
@@ -151,7 +156,7 @@ fn rules_together_open_by_one_of_them() {
 fn a_success_may_complete_what_opens_it() {
     let minute = Window::time(Duration::from_secs(60)).unwrap().minimum(5).unwrap();
     play(
-        BreakerConfig::default().open_when(failing(60, minute)),
+        BreakerConfig::default().fixed().open_when(failing(60, minute)),
         &[("t21, below the minimum", "F F F S", "C 3/4"), ("t21", "S", "O 3/5 for 30s")],
     );
 }
@@ -174,7 +179,7 @@ fn the_readiness_of_the_service_is_not_polled_while_the_circuit_is_open() {
             std::future::ready(Ok(()))
         }
     }
-    let mut played = Played::new(BreakerConfig::default().open_when(failing(50, last(4, 4))));
+    let mut played = Played::new(BreakerConfig::default().fixed().open_when(failing(50, last(4, 4))));
     let polls = Arc::new(AtomicU32::new(0));
     let mut service = BreakerLayer::on(&played.circuit).layer(Counts(Arc::clone(&polls)));
     let cx = &mut Context::from_waker(Waker::noop());
@@ -187,7 +192,7 @@ fn the_readiness_of_the_service_is_not_polled_while_the_circuit_is_open() {
 
 #[test]
 fn a_reset_forgets_what_was_counted() {
-    let mut played = Played::new(BreakerConfig::default().open_when(failing(50, last(10, 5))));
+    let mut played = Played::new(BreakerConfig::default().fixed().open_when(failing(50, last(10, 5))));
     played.row(("t27", "F*4", "C 4/4"));
     played.circuit.reset();
     played.row(("t27, reset", "F*4", "C 4/4"));
@@ -196,7 +201,7 @@ fn a_reset_forgets_what_was_counted() {
 
 #[test]
 fn forced_closed_admits_and_stays_so() {
-    let mut played = Played::new(BreakerConfig::default().open_when(failing(50, last(10, 5))));
+    let mut played = Played::new(BreakerConfig::default().fixed().open_when(failing(50, last(10, 5))));
     played.steps("t30", "F*5");
     assert_eq!(played.circuit.state(), State::Open, "t30");
     played.circuit.force_closed();

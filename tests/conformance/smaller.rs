@@ -1,5 +1,6 @@
 //! Smaller sets of cases: Failsafe for Java, linkerd, hystrix, recloser.
 
+use crate::fixed_numbers::FixedNumbers as _;
 use std::time::Duration;
 
 use tower_recourse::{
@@ -12,8 +13,10 @@ use crate::play::play;
 /// Failsafe for Java: 3 in a row, 3 successes to close. (A retry around it is in `retry.rs`.)
 #[test]
 fn failsafe() {
-    let config =
-        BreakerConfig::default().open_when(OpenRule::consecutive(3).unwrap()).probes(Probes::successes(3).unwrap());
+    let config = BreakerConfig::default()
+        .fixed()
+        .open_when(OpenRule::consecutive(3).unwrap())
+        .probes(Probes::successes(3).unwrap());
     play(
         config,
         &[
@@ -29,6 +32,7 @@ fn failsafe() {
 #[test]
 fn linkerd() {
     let config = BreakerConfig::default()
+        .fixed()
         .open_when(OpenRule::consecutive(2).unwrap())
         .open_for(OpenFor::growing(Duration::from_secs(1)).max(Duration::from_secs(100)));
     play(
@@ -59,7 +63,7 @@ fn linkerd() {
 /// hystrix, `HystrixCircuitBreakerTest`: a probe that is given up doesn't close.
 #[test]
 fn hystrix() {
-    let config = BreakerConfig::default().open_when(OpenRule::consecutive(3).unwrap());
+    let config = BreakerConfig::default().fixed().open_when(OpenRule::consecutive(3).unwrap());
     play(
         config,
         &[
@@ -75,6 +79,7 @@ fn hystrix() {
 #[test]
 fn recloser() {
     let config = BreakerConfig::default()
+        .fixed()
         .open_when(OpenRule::Ratio { failing: Ratio::HALF, window: Window::count(10).unwrap() });
     play(
         config,

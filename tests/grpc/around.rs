@@ -1,5 +1,6 @@
 //! What is around a tonic client, and what goes over the wire because of it: breakers, deadlines, throttles, connections.
 
+use crate::fixed_numbers::FixedNumbers as _;
 use std::{
     sync::{
         Arc,
@@ -41,7 +42,8 @@ use crate::{
 #[tokio::test]
 async fn a_breaker_opens_and_rejects() {
     let (serving, host) = Host::playing(&[AtOnce]).await;
-    let circuit = Circuit::new(BreakerConfig::grpc().open_when(OpenRule::consecutive(3).unwrap()).unobserved());
+    let circuit =
+        Circuit::new(BreakerConfig::grpc().fixed_share().open_when(OpenRule::consecutive(3).unwrap()).unobserved());
     let service = ServiceBuilder::new()
         .layer(RetryLayer::new(config()))
         .layer(BreakerLayer::on(&circuit))
@@ -60,7 +62,8 @@ async fn a_breaker_opens_and_rejects() {
 #[tokio::test]
 async fn a_rejection_can_be_an_answer() {
     let (serving, host) = Host::playing(&[Well]).await;
-    let circuit = Circuit::new(BreakerConfig::grpc().open_when(OpenRule::consecutive(1).unwrap()).unobserved());
+    let circuit =
+        Circuit::new(BreakerConfig::grpc().fixed_share().open_when(OpenRule::consecutive(1).unwrap()).unobserved());
     let service = ServiceBuilder::new()
         .layer(HowLayer)
         .layer(RetryLayer::new(config()))
@@ -87,7 +90,8 @@ async fn a_rejection_can_be_an_answer() {
 #[tokio::test]
 async fn a_breaker_around_a_server_answers_its_clients() {
     let host = Host::new(&[AtOnce, Well]);
-    let circuit = Circuit::new(BreakerConfig::grpc().open_when(OpenRule::consecutive(1).unwrap()).unobserved());
+    let circuit =
+        Circuit::new(BreakerConfig::grpc().fixed_share().open_when(OpenRule::consecutive(1).unwrap()).unobserved());
     let (layer, service) = (BreakerLayer::on(&circuit).on_rejection(Unavailable), GreeterServer::new(host.clone()));
     let serving = Serving::by(|listener| async move {
         let server = Server::builder().layer(layer).add_service(service);
@@ -120,7 +124,7 @@ async fn interceptors_go_around_and_within() {
     });
     let service = ServiceBuilder::new()
         .layer(RetryLayer::new(config()))
-        .layer(BreakerLayer::new(BreakerConfig::grpc()).on_rejection(Unavailable))
+        .layer(BreakerLayer::new(BreakerConfig::grpc().fixed_share()).on_rejection(Unavailable))
         .layer(PeekLayer::new())
         .layer(InterceptorLayer::new(within))
         .service(channel(serving.address));
@@ -145,7 +149,7 @@ async fn how_an_answer_was_got_is_among_its_extensions() {
 #[tokio::test]
 async fn a_breaker_counts_what_is_in_trailers() {
     let (serving, host) = Host::playing(&[InTrailers, InTrailers, Well]).await;
-    let circuit = Circuit::new(BreakerConfig::grpc().count_calls().unobserved());
+    let circuit = Circuit::new(BreakerConfig::grpc().fixed_share().count_calls().unobserved());
     let service = ServiceBuilder::new()
         .layer(RetryLayer::new(config()))
         .layer(BreakerLayer::on(&circuit))
@@ -196,7 +200,7 @@ async fn the_channels_time_out_is_of_each_attempt() {
         let (serving, _) = Host::playing(&[Never]).await;
         let endpoint = Endpoint::from_shared(format!("http://{}", serving.address)).unwrap();
         let channel = endpoint.timeout(Duration::from_millis(30)).connect_lazy();
-        let circuit = Circuit::new(BreakerConfig::grpc().unobserved());
+        let circuit = Circuit::new(BreakerConfig::grpc().fixed_share().unobserved());
         let service = ServiceBuilder::new()
             .layer(RetryLayer::new(config().classifier(Statuses::default().retry_codes(codes))))
             .layer(BreakerLayer::on(&circuit).on_rejection(Unavailable))
@@ -304,7 +308,7 @@ async fn what_a_breaker_makes_of_a_stream_that_fails_later() {
         [(&[raw::OK], 0, 0), (&[Message(raw::UNAVAILABLE)], 0, 0), (&[MessageThenReset(Reason::INTERNAL_ERROR)], 0, 1)];
     for (replies, by_head, by_end) in cases {
         let (serving, _) = raw::serve(replies).await;
-        let circuits = [(); 2].map(|()| Circuit::new(BreakerConfig::grpc().unobserved()));
+        let circuits = [(); 2].map(|()| Circuit::new(BreakerConfig::grpc().fixed_share().unobserved()));
         let service = ServiceBuilder::new()
             .layer(BreakerLayer::on(&circuits[0]).on_rejection(Unavailable))
             .layer(BodyBreakerLayer::on(&circuits[1]))
@@ -335,7 +339,7 @@ async fn a_reset_has_the_code_of_its_reason() {
     for (replies, code, failures) in cases {
         for (codes, sends) in [(vec![], 1), (vec![code], 2)] {
             let (serving, log) = raw::serve(replies).await;
-            let circuit = Circuit::new(BreakerConfig::grpc().unobserved());
+            let circuit = Circuit::new(BreakerConfig::grpc().fixed_share().unobserved());
             let service = ServiceBuilder::new()
                 .layer(RetryLayer::new(config().classifier(Statuses::default().retry_codes(codes))))
                 .layer(BreakerLayer::on(&circuit).on_rejection(Unavailable))
@@ -365,6 +369,6 @@ fn it_is_what_generated_clients_take() {
     takes(|| stack(config(), "127.0.0.1:1".parse().unwrap()));
     takes(|| {
         let inner = PeekLayer::new().layer(channel("127.0.0.1:1".parse().unwrap()));
-        RetryLayer::new(config()).layer(BreakerLayer::new(BreakerConfig::grpc()).layer(inner))
+        RetryLayer::new(config()).layer(BreakerLayer::new(BreakerConfig::grpc().fixed_share()).layer(inner))
     });
 }

@@ -1,6 +1,7 @@
 //! A breaker that waits for the end of bodies, around calls of gRPC: what counts is that all of the messages and a status have come.
 //! The status itself counts if it comes before the first message.
 
+use crate::fixed_numbers::FixedNumbers as _;
 use std::{convert::Infallible, io};
 
 use bytes::Bytes;
@@ -36,7 +37,7 @@ fn counts<C>(circuit: &Circuit<C>) -> Counts {
 }
 
 fn circuit() -> Circuit<grpc::Health> {
-    Circuit::new(BreakerConfig::grpc().unobserved().count_calls())
+    Circuit::new(BreakerConfig::grpc().fixed_share().unobserved().count_calls())
 }
 
 /// One call with a stream of answers that is read to its end, with and without a `PeekLayer`.
@@ -98,7 +99,7 @@ async fn messages_are_followed_across_frames() {
             (TWO.len() - 3, Some(trailers(Some("0"))), FAILURE),
             (5, Some(trailers(Some("0"))), FAILURE),
         ] {
-            let circuit = Circuit::new(BreakerConfig::http().unobserved().count_calls());
+            let circuit = Circuit::new(BreakerConfig::http().fixed_share().unobserved().count_calls());
             let chunks = TWO[..sent].chunks(size).map(|chunk| Frame::data(Bytes::from_static(chunk)));
             let frames: Vec<Result<_, io::Error>> = chunks.chain(end).map(Ok).collect();
             let body = StreamBody::new(tokio_stream::iter(frames));
@@ -114,7 +115,7 @@ async fn messages_are_followed_across_frames() {
     }
     // Of gRPC-Web the status comes in the body, of other types there is none.
     for content_type in ["application/grpc-web+proto", "application/json"] {
-        let circuit = Circuit::new(BreakerConfig::http().unobserved().count_calls());
+        let circuit = Circuit::new(BreakerConfig::http().fixed_share().unobserved().count_calls());
         let service = service_fn(move |_: Request<Empty<Bytes>>| async move {
             let body = http_body_util::Full::<Bytes>::from("\x01");
             Ok::<_, Infallible>(Response::builder().header("content-type", content_type).body(body).unwrap())

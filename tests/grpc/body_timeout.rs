@@ -1,5 +1,6 @@
 //! Time limits of the streams of gRPC. A server sends headers, or a message, and then nothing.
 
+use crate::fixed_numbers::FixedNumbers as _;
 use std::{error::Error, time::Duration};
 
 use tonic::{Code, Status, Streaming};
@@ -25,7 +26,7 @@ fn idle(millis: u64) -> BodyTimeoutLayer {
 }
 
 fn circuit() -> Circuit<grpc::Health> {
-    Circuit::new(BreakerConfig::grpc().unobserved().count_calls())
+    Circuit::new(BreakerConfig::grpc().fixed_share().unobserved().count_calls())
 }
 
 /// The limit that ended the call with this status.

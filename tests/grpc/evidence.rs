@@ -1,5 +1,6 @@
 //! Whether an answer is a breaker's rejection is visible in the answer, as with HTTP; here its status is always 200.
 
+use crate::fixed_numbers::FixedNumbers as _;
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use bytes::Bytes;
@@ -26,7 +27,7 @@ fn request() -> Request<Full<Bytes>> {
 }
 
 fn open() -> Circuit<Health> {
-    let config = BreakerConfig::grpc().open_when(OpenRule::consecutive(1).unwrap()).unobserved();
+    let config = BreakerConfig::grpc().fixed_share().open_when(OpenRule::consecutive(1).unwrap()).unobserved();
     let circuit = Circuit::new(config.open_for(OpenFor::fixed(Duration::from_secs(5))));
     circuit.admit().unwrap().failure();
     assert_eq!(circuit.state(), State::Open);
@@ -42,7 +43,7 @@ fn never_called()
 macro_rules! is_known {
     ($circuit:expr, $inner:expr) => {{
         let budget = Arc::new(TokenBucket::share(0.0).unwrap().reserve(9));
-        let outer = Circuit::new(BreakerConfig::grpc().unobserved().count_calls());
+        let outer = Circuit::new(BreakerConfig::grpc().fixed_share().unobserved().count_calls());
         let service = ServiceBuilder::new()
             .layer(RetryLayer::new(RetryConfig::grpc().unobserved().shared_budget(budget.clone())))
             .layer(BreakerLayer::on(&outer).on_rejection(Unavailable))
@@ -68,7 +69,7 @@ async fn a_rejection_whose_body_changed_its_type_is_not_retried() {
 async fn a_rejection_through_a_trace_layer_is_not_retried() {
     let circuit = open();
     let budget = Arc::new(TokenBucket::share(0.0).unwrap().reserve(9));
-    let outer = Circuit::new(BreakerConfig::grpc().unobserved().count_calls());
+    let outer = Circuit::new(BreakerConfig::grpc().fixed_share().unobserved().count_calls());
     let service = ServiceBuilder::new()
         .layer(RetryLayer::new(RetryConfig::grpc().unobserved().shared_budget(budget.clone())))
         .layer(BreakerLayer::on(&outer))
@@ -112,7 +113,7 @@ async fn a_custom_answer_to_a_rejection_is_not_retried() {
 async fn answers_and_failures_after_a_rejection_are_counted() {
     for (code, counted) in [("0", (50, 0)), ("14", (0, 50))] {
         let rejecting = BreakerLayer::on(&open()).on_rejection(Unavailable).layer(never_called());
-        let outer = Circuit::new(BreakerConfig::grpc().unobserved().count_calls());
+        let outer = Circuit::new(BreakerConfig::grpc().fixed_share().unobserved().count_calls());
         let handler = service_fn(move |request| {
             let rejecting = rejecting.clone();
             async move {

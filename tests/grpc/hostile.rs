@@ -1,5 +1,6 @@
 //! What nobody should send, and callers who give up or blow up at every moment: nothing hangs, and nothing is left over.
 
+use crate::fixed_numbers::FixedNumbers as _;
 use std::{
     convert::Infallible,
     future::Future,
@@ -190,7 +191,8 @@ async fn a_request_that_was_let_go_is_as_good_as_sent() {
 /// In the wrong order too a rejection stays one.
 #[tokio::test(start_paused = true)]
 async fn a_rejection_is_heard_through_a_peek() {
-    let circuit = Circuit::new(BreakerConfig::grpc().open_when(OpenRule::consecutive(1).unwrap()).unobserved());
+    let circuit =
+        Circuit::new(BreakerConfig::grpc().fixed_share().open_when(OpenRule::consecutive(1).unwrap()).unobserved());
     circuit.admit().unwrap().failure();
     let (log, service) = answers(&[&[("grpc-status", "0")]]);
     let service = ServiceBuilder::new()
@@ -295,7 +297,7 @@ struct Everything {
 
 impl Everything {
     fn panicking_at(panics_at: usize) -> Self {
-        let config = BreakerConfig::grpc().open_when(OpenRule::consecutive(3).unwrap());
+        let config = BreakerConfig::grpc().fixed_share().open_when(OpenRule::consecutive(3).unwrap());
         Self {
             replay: Replay::default(),
             circuit: Circuit::new(config.unobserved()),

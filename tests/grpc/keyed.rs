@@ -1,5 +1,6 @@
 //! A circuit per method around a channel of tonic.
 
+use crate::fixed_numbers::FixedNumbers as _;
 use http::Request;
 use tonic::{Code, body::Body};
 use tower::ServiceBuilder;
@@ -19,7 +20,8 @@ use crate::{
 #[tokio::test]
 async fn a_circuit_per_method_rejects_with_unavailable() {
     let (serving, host) = Host::playing(&[AtOnce]).await;
-    let config_of_breaker = BreakerConfig::grpc().open_when(OpenRule::consecutive(3).unwrap()).unobserved();
+    let config_of_breaker =
+        BreakerConfig::grpc().fixed_share().open_when(OpenRule::consecutive(3).unwrap()).unobserved();
     let layer = BreakerLayer::keyed(config_of_breaker, |request: &Request<Body>| request.uri().path().to_owned())
         .on_rejection(Unavailable);
     let circuits = layer.circuits().clone();

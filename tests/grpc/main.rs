@@ -6,6 +6,8 @@ mod at_end;
 mod body_timeout;
 mod calls;
 mod evidence;
+#[path = "../fixed_numbers/mod.rs"]
+mod fixed_numbers;
 mod generated;
 mod goaway;
 #[allow(unreachable_pub, missing_docs, reason = "generated")]

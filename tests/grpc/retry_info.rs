@@ -1,5 +1,6 @@
 //! `google.rpc.RetryInfo` among the details of a status: encoded by prost, as tonic-types does, and carried by tonic.
 
+use crate::fixed_numbers::FixedNumbers as _;
 use std::{sync::Arc, time::Duration};
 
 use base64::{
@@ -304,7 +305,7 @@ async fn a_rate_limit_of_a_tonic_server_is_waited_out() {
 /// A circuit that stays open for as long as it is asked to.
 #[tokio::test(start_paused = true)]
 async fn a_circuit_stays_open_for_the_delay_of_the_details() {
-    let config = BreakerConfig::grpc().on_throttled(ThrottledCalls::Failure).unobserved();
+    let config = BreakerConfig::grpc().fixed_share().on_throttled(ThrottledCalls::Failure).unobserved();
     let config = config.open_when(OpenRule::consecutive(1).unwrap());
     let circuit =
         Circuit::new(config.open_for(OpenFor::fixed(Duration::from_secs(1)).as_asked(Duration::from_secs(60))));

@@ -1,5 +1,6 @@
 //! What statuses, headers and errors mean: to a retry, and to a breaker.
 
+use crate::fixed_numbers::FixedNumbers as _;
 use std::{io, time::Duration};
 
 use bytes::Bytes;
@@ -204,7 +205,7 @@ async fn a_call_that_found_its_connection_dead_was_refused() {
 /// By whatever is around, as it isn't the service's.
 #[test]
 fn a_rejection_stays_one() {
-    let circuit = Circuit::new(BreakerConfig::grpc().unobserved());
+    let circuit = Circuit::new(BreakerConfig::grpc().fixed_share().unobserved());
     circuit.force_open();
     let error: BreakerError<io::Error> = BreakerError::Rejected(circuit.admit().unwrap_err());
     let to_breaker = Classifier::<Asked, Answer, _>::classify(&Health, &(), Err(&error));

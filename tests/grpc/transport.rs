@@ -1,5 +1,6 @@
 //! Errors of the transport beneath a tonic client: the caller's mistakes, and connections whose task is gone.
 
+use crate::fixed_numbers::FixedNumbers as _;
 use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering},
@@ -32,7 +33,7 @@ async fn a_client_without_an_origin_makes_one_attempt() {
         counted.fetch_add(1, Ordering::SeqCst);
         client.clone().call(request)
     });
-    let circuit = Circuit::new(BreakerConfig::grpc().unobserved());
+    let circuit = Circuit::new(BreakerConfig::grpc().fixed_share().unobserved());
     let stack = ServiceBuilder::new()
         .layer(RetryLayer::new(config()))
         .layer(BreakerLayer::on(&circuit))

@@ -1,5 +1,6 @@
 //! A breaker that waits for the end of the response's body.
 
+use crate::fixed_numbers::FixedNumbers as _;
 use std::{
     convert::Infallible,
     io,
@@ -28,7 +29,7 @@ use crate::{Scripted, answer, bodies::data, config, replay_traps::Streamed};
 type Frames = mpsc::UnboundedSender<io::Result<Frame<Bytes>>>;
 
 fn circuit() -> Circuit<Health> {
-    let config = BreakerConfig::http().open_when(OpenRule::consecutive(1).unwrap());
+    let config = BreakerConfig::http().fixed_share().open_when(OpenRule::consecutive(1).unwrap());
     Circuit::new(config.clock(ManualClock::new()).unobserved().count_calls())
 }
 
@@ -230,7 +231,7 @@ async fn a_call_is_as_slow_as_its_body() {
     let clock = ManualClock::new();
     let window = Window::count(10).unwrap().minimum(1).unwrap();
     let slow = OpenRule::Slow { longer_than: Duration::from_secs(1), share: tower_recourse::Ratio::HALF, window };
-    let circuit = Circuit::new(BreakerConfig::http().open_when(slow).clock(clock.clone()).unobserved());
+    let circuit = Circuit::new(BreakerConfig::http().fixed_share().open_when(slow).clock(clock.clone()).unobserved());
     let (frames, mut body) = begun(&circuit, Response::builder()).await;
     clock.advance(Duration::from_secs(2));
     assert_eq!(circuit.state(), State::Closed);
@@ -243,7 +244,11 @@ async fn a_call_is_as_slow_as_its_body() {
 #[tokio::test]
 async fn a_probe_closes_the_circuit_with_the_end_of_its_body() {
     let clock = ManualClock::new();
-    let config = BreakerConfig::http().open_when(OpenRule::consecutive(1).unwrap()).clock(clock.clone()).unobserved();
+    let config = BreakerConfig::http()
+        .fixed_share()
+        .open_when(OpenRule::consecutive(1).unwrap())
+        .clock(clock.clone())
+        .unobserved();
     for (breaks, state) in [(false, State::Closed), (true, State::Open)] {
         let circuit = Circuit::new(config.clone());
         circuit.admit().unwrap().failure();

@@ -1,5 +1,6 @@
 //! In axum: on a router, its errors stay `Infallible`.
 
+use crate::fixed_numbers::FixedNumbers as _;
 use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering},
@@ -42,7 +43,8 @@ async fn a_router_retries_with_the_body() {
 
 #[tokio::test(start_paused = true)]
 async fn a_rejection_is_503_with_retry_after_and_a_problem() {
-    let circuit = Circuit::new(BreakerConfig::http().open_when(OpenRule::consecutive(1).unwrap()).unobserved());
+    let circuit =
+        Circuit::new(BreakerConfig::http().fixed_share().open_when(OpenRule::consecutive(1).unwrap()).unobserved());
     let calls = Arc::default();
     let app = app(&calls)
         .route("/other", post(|| async { "never" }))
@@ -68,7 +70,8 @@ async fn a_rejection_is_503_with_retry_after_and_a_problem() {
 /// There is nowhere else to go in axum, so the request waits.
 #[tokio::test(start_paused = true)]
 async fn a_breaker_that_is_not_ready_keeps_its_requests_waiting() {
-    let circuit = Circuit::new(BreakerConfig::http().open_when(OpenRule::consecutive(1).unwrap()).unobserved());
+    let circuit =
+        Circuit::new(BreakerConfig::http().fixed_share().open_when(OpenRule::consecutive(1).unwrap()).unobserved());
     circuit.admit().unwrap().failure();
     let calls = Arc::new(AtomicUsize::new(1));
     let app = app(&calls).layer(BreakerLayer::on(&circuit).wait_when_open());
@@ -79,7 +82,8 @@ async fn a_breaker_that_is_not_ready_keeps_its_requests_waiting() {
 
 #[tokio::test(start_paused = true)]
 async fn the_breakers_own_answer_is_not_retried() {
-    let circuit = Circuit::new(BreakerConfig::http().open_when(OpenRule::consecutive(1).unwrap()).unobserved());
+    let circuit =
+        Circuit::new(BreakerConfig::http().fixed_share().open_when(OpenRule::consecutive(1).unwrap()).unobserved());
     circuit.admit().unwrap().failure();
     let calls = Arc::default();
     let app = app(&calls).layer(

@@ -1,5 +1,6 @@
 //! Time limits of response bodies: in paused time by hand, and against servers that stall.
 
+use crate::fixed_numbers::FixedNumbers as _;
 use std::{
     convert::Infallible,
     error::Error,
@@ -307,7 +308,7 @@ async fn a_stall_before_the_first_byte_is_retried_for_a_get() {
 #[tokio::test]
 async fn calls_that_stall_all_end_and_count_for_a_breaker() {
     let server = serve(&[Play::Stall]).await;
-    let config = BreakerConfig::http().open_when(OpenRule::consecutive(300).unwrap());
+    let config = BreakerConfig::http().fixed_share().open_when(OpenRule::consecutive(300).unwrap());
     let circuit = Circuit::new(config.unobserved().count_calls());
     let stack = ServiceBuilder::new().layer(BodyBreakerLayer::on(&circuit)).layer(total(ms(1_500))).service(client());
     let mut calls = JoinSet::new();

@@ -1,5 +1,6 @@
 //! What the caller did wrong: one attempt, and nothing that a circuit counts. And what only looks like it.
 
+use crate::fixed_numbers::FixedNumbers as _;
 use std::{
     sync::{
         Arc, Mutex,
@@ -42,7 +43,7 @@ async fn server() -> String {
 
 /// 30 requests through a retry and a circuit end in errors: the attempts, the failures that the circuit counted, and its state.
 async fn seen(http2: bool, request: impl Fn() -> Sent) -> (usize, u64, State) {
-    let circuit = Circuit::new(BreakerConfig::http().unobserved());
+    let circuit = Circuit::new(BreakerConfig::http().fixed_share().unobserved());
     let attempts = Arc::new(AtomicUsize::new(0));
     let counted = attempts.clone();
     let service = ServiceBuilder::new()

@@ -1,5 +1,6 @@
 //! Servers that answer before the body is sent, over HTTP/1 and HTTP/2.
 
+use crate::fixed_numbers::FixedNumbers as _;
 use std::{
     net::SocketAddr,
     sync::{
@@ -134,7 +135,7 @@ async fn a_body_that_breaks_off_is_not_retried() {
         let (frames, source) = Streamed::new();
         frames.send(Ok(Frame::data("half".into()))).unwrap();
         let request = Request::put(format!("http://{address}/")).body(source.boxed_unsync()).unwrap();
-        let circuit = Circuit::new(BreakerConfig::http().unobserved().count_calls());
+        let circuit = Circuit::new(BreakerConfig::http().fixed_share().unobserved().count_calls());
         let service = RetryLayer::new(config()).layer(BreakerLayer::on(&circuit).layer(client(version)));
         let answering = tokio::spawn(async move { service.oneshot(request).await });
         let counted = calls.clone();

@@ -1,5 +1,6 @@
 //! Whether a response is a breaker's rejection is visible in the response: whatever is between the layers, and whenever it arrives.
 
+use crate::fixed_numbers::FixedNumbers as _;
 use std::{convert::Infallible, io, sync::Arc, time::Duration};
 
 use bytes::Bytes;
@@ -19,7 +20,7 @@ use tower_recourse::{
 use crate::{Answer, Scripted, answer, config};
 
 fn open() -> Circuit<tower_recourse::http::Health> {
-    let circuit = Circuit::new(BreakerConfig::http().unobserved());
+    let circuit = Circuit::new(BreakerConfig::http().fixed_share().unobserved());
     circuit.force_open();
     circuit
 }
@@ -119,10 +120,10 @@ async fn cached_answers_close_a_half_open_circuit() {
             assert_eq!((circuit.state(), circuit.stats().total_neutral), (State::Closed, 0));
         };
     }
-    check!(BreakerConfig::http(), cached());
-    check!(BreakerConfig::http(), cached_in_place());
-    check!(BreakerConfig::default(), cached());
-    check!(BreakerConfig::default(), cached_by_a_middleware());
+    check!(BreakerConfig::http().fixed_share(), cached());
+    check!(BreakerConfig::http().fixed_share(), cached_in_place());
+    check!(BreakerConfig::default().fixed(), cached());
+    check!(BreakerConfig::default().fixed(), cached_by_a_middleware());
 }
 
 type Boxed = UnsyncBoxBody<Bytes, io::Error>;
@@ -137,7 +138,8 @@ fn backup<E>(_: Failed<'_, Response<Boxed>, E>) -> std::future::Ready<Result<Res
 
 /// A circuit whose open time is short enough to be waited out by a retry, if it took its rejection for a failure.
 fn shortly_open() -> Circuit<tower_recourse::http::Health> {
-    let circuit = Circuit::new(BreakerConfig::http().unobserved().open_for(OpenFor::fixed(Duration::from_secs(5))));
+    let circuit =
+        Circuit::new(BreakerConfig::http().fixed_share().unobserved().open_for(OpenFor::fixed(Duration::from_secs(5))));
     while circuit.state() == State::Closed {
         circuit.admit().unwrap().failure();
     }
@@ -147,7 +149,7 @@ fn shortly_open() -> Circuit<tower_recourse::http::Health> {
 #[tokio::test(start_paused = true)]
 async fn a_rejection_whose_body_changed_its_type_is_not_retried() {
     let (circuit, inner) = (shortly_open(), Scripted::new(|_| answer(200)));
-    let outer = Circuit::new(BreakerConfig::http().unobserved().count_calls());
+    let outer = Circuit::new(BreakerConfig::http().fixed_share().unobserved().count_calls());
     let budget = Arc::new(TokenBucket::share(0.0).unwrap().reserve(9));
     let service = ServiceBuilder::new()
         .layer(FallbackLayer::from_fn(backup).unobserved())
@@ -185,7 +187,7 @@ where
 /// All layers around a service of which nothing is noted. Whether the rejection was known to all of them.
 macro_rules! is_known {
     ($circuit:expr, $inner:expr) => {{
-        let outer = Circuit::new(BreakerConfig::http().unobserved().count_calls());
+        let outer = Circuit::new(BreakerConfig::http().fixed_share().unobserved().count_calls());
         let budget = Arc::new(TokenBucket::share(0.0).unwrap().reserve(9));
         let transient = classify::outcomes(|_: Result<&Answer, &Infallible>| Verdict::transient());
         let retry = RetryConfig::http().classifier(classify::first(transient).or(Statuses::default()));
@@ -238,7 +240,7 @@ async fn a_custom_response_to_a_rejection_is_known() {
 
 #[tokio::test(start_paused = true)]
 async fn a_response_marked_by_hand_is_known() {
-    let circuit = Circuit::new(BreakerConfig::default().unobserved());
+    let circuit = Circuit::new(BreakerConfig::default().fixed().unobserved());
     circuit.force_open();
     let respond = |rejection: &Rejection| {
         let mut made = answer(503);
@@ -270,7 +272,7 @@ async fn the_mark_of_a_rejection_says_which_it_is() {
 #[tokio::test(start_paused = true)]
 async fn a_503_of_the_service_after_a_rejection_is_a_failure() {
     let client = rejecting();
-    let outer = Circuit::new(BreakerConfig::http().unobserved().count_calls());
+    let outer = Circuit::new(BreakerConfig::http().fixed_share().unobserved().count_calls());
     let handler = service_fn(move |request| {
         let client = client.clone();
         async move {

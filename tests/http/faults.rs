@@ -5,6 +5,7 @@ mod incomplete;
 mod reqwest;
 mod server;
 
+use crate::fixed_numbers::FixedNumbers as _;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -144,7 +145,7 @@ async fn to_a_breaker_at_the_end_of_bodies_a_reset_in_the_body_is_a_failure() {
     for (script, expected) in cases {
         let script: &'static [Fault] = script;
         let server = Server::playing(script).await;
-        let circuit = Circuit::new(BreakerConfig::http().unobserved().count_calls());
+        let circuit = Circuit::new(BreakerConfig::http().fixed_share().unobserved().count_calls());
         let service = BodyBreakerLayer::on(&circuit).layer(client(http::Version::HTTP_11));
         if let Ok(answer) = timeout(LONGEST, service.oneshot(request("POST", &server))).await.unwrap() {
             let _ = timeout(LONGEST, answer.into_body().collect()).await.unwrap();
@@ -156,7 +157,7 @@ async fn to_a_breaker_at_the_end_of_bodies_a_reset_in_the_body_is_a_failure() {
     }
 
     let server = Server::playing(&[Fault::Endless(200)]).await;
-    let circuit = Circuit::new(BreakerConfig::http().unobserved().count_calls());
+    let circuit = Circuit::new(BreakerConfig::http().fixed_share().unobserved().count_calls());
     let service = BodyBreakerLayer::on(&circuit).layer(client(http::Version::HTTP_11));
     let answer = timeout(LONGEST, service.oneshot(request("GET", &server))).await.unwrap().unwrap();
     let mut body = answer.into_body();

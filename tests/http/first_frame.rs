@@ -1,5 +1,6 @@
 //! Answers that are given once their body has begun. What sockets have to say of it is in `faults`.
 
+use crate::fixed_numbers::FixedNumbers as _;
 use std::{convert::Infallible, io, time::Duration};
 
 use bytes::Bytes;
@@ -119,7 +120,7 @@ async fn attempts(
     method: &str,
     bodies: &'static [&'static [Option<&'static str>]],
 ) -> (usize, Result<Bytes, io::Error>) {
-    let circuit = Circuit::new(BreakerConfig::http().unobserved().count_calls());
+    let circuit = Circuit::new(BreakerConfig::http().fixed_share().unobserved().count_calls());
     let calls = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let counted = calls.clone();
     let server = service_fn(move |_: Request<Full<Bytes>>| {

@@ -1,5 +1,6 @@
 //! Callers who give up, and parts that blow up, at every moment: nothing is left over, and the accounts are right.
 
+use crate::fixed_numbers::FixedNumbers as _;
 use std::{
     future::Future,
     io,
@@ -41,7 +42,7 @@ impl Everything {
         let rule = OpenRule::consecutive(9).unwrap();
         Self {
             replay: Replay::default(),
-            circuit: Circuit::new(BreakerConfig::http().open_when(rule).count_calls().unobserved()),
+            circuit: Circuit::new(BreakerConfig::http().fixed_share().open_when(rule).count_calls().unobserved()),
             held: Arc::default(),
             moments: Moments { passed: Arc::default(), panics_at },
         }
@@ -132,7 +133,7 @@ async fn a_probe_may_be_dropped_at_every_moment() {
     let waker = Waker::noop();
     for polls in 0..20 {
         let mut everything = Everything::panicking_at(usize::MAX);
-        let config = BreakerConfig::http().open_when(OpenRule::consecutive(1).unwrap()).unobserved();
+        let config = BreakerConfig::http().fixed_share().open_when(OpenRule::consecutive(1).unwrap()).unobserved();
         everything.circuit = Circuit::new(config);
         everything.circuit.admit().unwrap().failure();
         tokio::time::sleep(std::time::Duration::from_secs(31)).await;

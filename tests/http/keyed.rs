@@ -1,5 +1,6 @@
 //! A circuit per host around the routes of axum, whose errors stay `Infallible`.
 
+use crate::fixed_numbers::FixedNumbers as _;
 use std::{net::SocketAddr, time::Duration};
 
 use axum::{
@@ -32,7 +33,7 @@ async fn tenant(headers: axum::http::HeaderMap) -> StatusCode {
 
 #[tokio::test]
 async fn a_circuit_per_host_answers_for_the_host_that_is_down() {
-    let config = BreakerConfig::http().open_when(OpenRule::consecutive(2).unwrap()).unobserved();
+    let config = BreakerConfig::http().fixed_share().open_when(OpenRule::consecutive(2).unwrap()).unobserved();
     let config = config.open_for(OpenFor::fixed(Duration::from_secs(30)));
     let layer = BreakerLayer::keyed(config, |request: &Request| request.headers().get(header::HOST).cloned())
         .on_rejection(Unavailable);
@@ -55,7 +56,8 @@ async fn a_circuit_per_host_answers_for_the_host_that_is_down() {
 
 #[tokio::test]
 async fn the_answer_of_a_keyed_breaker_is_marked_as_a_rejection() {
-    let layer = BreakerLayer::keyed(BreakerConfig::http().unobserved(), |_: &Request| ()).on_rejection(Unavailable);
+    let layer = BreakerLayer::keyed(BreakerConfig::http().fixed_share().unobserved(), |_: &Request| ())
+        .on_rejection(Unavailable);
     layer.circuits().get(&()).force_open();
     let app: Router = Router::new().route("/", get(|| async { "never" })).layer(layer);
     let request = Request::get("/").body(axum::body::Body::empty()).unwrap();

@@ -14,6 +14,8 @@ mod evidence;
 mod faults;
 mod field_traps;
 mod first_frame;
+#[path = "../fixed_numbers/mod.rs"]
+mod fixed_numbers;
 mod handlers;
 mod held_bodies;
 mod hostile;

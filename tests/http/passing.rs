@@ -1,5 +1,6 @@
 //! What passes through the layers unharmed: HEAD, upgrades, and streams of events. On a socket, as hyper has its part in all of them.
 
+use crate::fixed_numbers::FixedNumbers as _;
 use std::{convert::Infallible, net::SocketAddr, time::Duration};
 
 use axum::{Router, body::Body, extract::Request, http::StatusCode, response::IntoResponse, routing::get};
@@ -30,7 +31,7 @@ async fn serve(app: Router) -> SocketAddr {
     let app = app.layer(
         ServiceBuilder::new()
             .layer(RetryLayer::new(config()))
-            .layer(BreakerLayer::new(BreakerConfig::http().unobserved()).on_rejection(Unavailable)),
+            .layer(BreakerLayer::new(BreakerConfig::http().fixed_share().unobserved()).on_rejection(Unavailable)),
     );
     tokio::spawn(async move { axum::serve(listener, app).await });
     address
@@ -122,7 +123,7 @@ async fn an_upgraded_connection_is_the_callers_own() {
 /// On one route, on a router, in a `ServiceBuilder`, and on a router within another: always the one circuit, and errors that can't be.
 #[tokio::test]
 async fn wherever_it_is_put_it_is_the_one_breaker() {
-    let circuit = Circuit::new(BreakerConfig::http().unobserved());
+    let circuit = Circuit::new(BreakerConfig::http().fixed_share().unobserved());
     let layer = || BreakerLayer::on(&circuit).on_rejection(Unavailable);
     let ok = || async { "ok" };
     let inner = Router::new().route("/router", get(ok)).route("/other", get(ok)).layer(layer());

@@ -1,5 +1,6 @@
 //! Which requests are sent again: by method, by precondition, by what the server says of them.
 
+use crate::fixed_numbers::FixedNumbers as _;
 use std::{convert::Infallible, io};
 
 use bytes::Bytes;
@@ -283,7 +284,7 @@ mod of_seatbelt {
     #[test]
     fn s57_5xx_open_a_circuit_and_4xx_do_not() {
         for (code, state) in [(500, State::Open), (400, State::Closed)] {
-            let circuit = Circuit::new(BreakerConfig::http().unobserved());
+            let circuit = Circuit::new(BreakerConfig::http().fixed_share().unobserved());
             for _ in 0..20 {
                 let answer = answer(code);
                 let verdict: Verdict = Classifier::<Request<()>, _, io::Error>::classify(&Health, &(), Ok(&answer));
@@ -309,7 +310,7 @@ async fn s61_one_circuit_per_origin() {
     }
 
     let rule = OpenRule::consecutive(1).unwrap();
-    let config = BreakerConfig::http().open_when(rule).unobserved();
+    let config = BreakerConfig::http().fixed_share().open_when(rule).unobserved();
     let layer = BreakerLayer::keyed(config, |request: &Request<()>| origin(request.uri()));
     let service = layer.layer(service_fn(|_: Request<()>| async { Ok::<_, Infallible>(answer(503)) }));
     let called = async |uri: &str| {

@@ -1,5 +1,6 @@
 //! What is retried, and what isn't.
 
+use crate::fixed_numbers::FixedNumbers as _;
 use std::{convert::Infallible, time::Duration};
 
 use bytes::Bytes;
@@ -160,7 +161,7 @@ fn answer_with(code: u16, header: (&'static str, &str)) -> Answer {
 
 #[test]
 fn to_a_breaker_5xx_fails_and_429_is_neutral() {
-    let circuit = Circuit::new(BreakerConfig::http().unobserved().count_calls());
+    let circuit = Circuit::new(BreakerConfig::http().fixed_share().unobserved().count_calls());
     for code in [200, 301, 400, 404, 408, 429, 500, 501, 503, 599] {
         let verdict = to_breaker(&answer(code));
         assert_eq!(verdict.is_failure(), code >= 500 || code == 429, "{code}");
@@ -188,7 +189,8 @@ fn to_a_breaker_503_with_a_delay_is_throttled() {
 
 #[tokio::test(start_paused = true)]
 async fn a_rate_limit_does_not_open_the_circuit() {
-    let circuit = Circuit::new(BreakerConfig::http().open_when(OpenRule::consecutive(1).unwrap()).unobserved());
+    let circuit =
+        Circuit::new(BreakerConfig::http().fixed_share().open_when(OpenRule::consecutive(1).unwrap()).unobserved());
     let server = Scripted::new(|call| match call % 2 {
         0 => answer(429),
         _ => answer_with(503, ("retry-after", "1")),
@@ -203,7 +205,7 @@ async fn a_rate_limit_does_not_open_the_circuit() {
 
 #[test]
 fn a_breaker_opens_when_half_of_at_least_20_fail() {
-    let circuit = Circuit::new(BreakerConfig::http().unobserved());
+    let circuit = Circuit::new(BreakerConfig::http().fixed_share().unobserved());
     for call in 0..19 {
         assert!(
             circuit.admit().is_ok_and(|permit| {

@@ -1,5 +1,6 @@
 //! tower-http's layers that change the type of the body, between a retry and a breaker.
 
+use crate::fixed_numbers::FixedNumbers as _;
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
@@ -22,7 +23,7 @@ use crate::{Scripted, answer};
 /// A circuit that is open for a time that a retry could wait.
 fn open() -> Circuit<Health> {
     let open_for = OpenFor::fixed(Duration::from_secs(5));
-    let circuit = Circuit::new(BreakerConfig::http().unobserved().open_for(open_for));
+    let circuit = Circuit::new(BreakerConfig::http().fixed_share().unobserved().open_for(open_for));
     while circuit.state() == State::Closed {
         circuit.admit().unwrap().failure();
     }
@@ -42,7 +43,7 @@ fn compression() -> CompressionLayer<SizeAbove> {
 macro_rules! only_the_services_own_503_is_retried {
     ($Breaker:ident: $($between:expr),+) => {{
         let (circuit, server) = (open(), Scripted::new(|_| answer(503)));
-        let outer = Circuit::new(BreakerConfig::http().unobserved().count_calls());
+        let outer = Circuit::new(BreakerConfig::http().fixed_share().unobserved().count_calls());
         let budget = Arc::new(TokenBucket::share(0.0).unwrap().reserve(9));
         // The budget is refilled in time, so the retries don't wait.
         let retries = RetryConfig::http().unobserved().backoff(Backoff::none());

@@ -1,6 +1,7 @@
 //! Names, keys and errors that come from outside: whatever is in them, they forge no line of a log
 //! and no other text.
 
+use crate::fixed_numbers::FixedNumbers as _;
 use std::{convert::Infallible, error::Error, fmt};
 
 use tower::{ServiceBuilder, ServiceExt, service_fn};
@@ -45,7 +46,7 @@ impl Error for Quotes {}
 
 #[test]
 fn a_rejection_shows_a_hostile_circuit_name_escaped() {
-    let circuit = Circuit::new(BreakerConfig::default().unobserved().name(hostile()));
+    let circuit = Circuit::new(BreakerConfig::default().fixed().unobserved().name(hostile()));
     circuit.force_open();
     let rejection = circuit.admit().unwrap_err();
     assert!(rejection.to_string().starts_with(r"circuit `a\nERROR circuit opened\r\n\u{1b}[2J"), "{rejection}");
@@ -93,7 +94,7 @@ async fn a_report_shows_a_hostile_fallback_name_escaped() {
 fn the_circuit_of_a_hostile_key_has_a_short_escaped_name() {
     use tower_recourse::breaker::keyed::Circuits;
 
-    let circuits = Circuits::new(BreakerConfig::default().unobserved().name("hosts")).named();
+    let circuits = Circuits::new(BreakerConfig::default().fixed().unobserved().name("hosts")).named();
     let circuit = circuits.get(&hostile());
     circuit.force_open();
     let rejection = circuit.admit().unwrap_err();
@@ -125,7 +126,7 @@ fn a_service_config_error_shows_a_hostile_value_escaped() {
 fn what_clients_are_answered_does_not_contain_the_circuit_name() {
     use tower_recourse::breaker::OnRejection;
 
-    let circuit = Circuit::new(BreakerConfig::default().unobserved().name(hostile()));
+    let circuit = Circuit::new(BreakerConfig::default().fixed().unobserved().name(hostile()));
     circuit.force_open();
     let rejection = || circuit.admit().unwrap_err();
     let unavailable = tower_recourse::http::Unavailable;
@@ -203,12 +204,12 @@ mod log {
             tracing_subscriber::fmt::layer().with_ansi(false).without_time().with_writer(move || writer.clone());
         let guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(received.clone()).with(lines));
 
-        let circuit = Circuit::new(BreakerConfig::default().name(hostile()));
+        let circuit = Circuit::new(BreakerConfig::default().fixed().name(hostile()));
         circuit.admit().unwrap().failure();
         circuit.force_open();
         circuit.admit().unwrap_err();
         circuit.reset();
-        let breaker = BreakerLayer::new(BreakerConfig::default().name(hostile()));
+        let breaker = BreakerLayer::new(BreakerConfig::default().fixed().name(hostile()));
         let backoff = Backoff::fixed(Duration::from_secs(1));
         let config = RetryConfig::default().idempotent().retries(1).backoff(backoff).name(hostile());
         let retry = RetryLayer::new(config.clone().ledger(&Ledger::new(), |_: &()| hostile()));

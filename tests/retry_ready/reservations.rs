@@ -1,5 +1,6 @@
 //! What a service has reserved in `poll_ready` is given up before the retry waits.
 
+use crate::fixed_numbers::FixedNumbers as _;
 use std::{
     future::{Ready, pending, ready},
     sync::Arc,
@@ -169,7 +170,7 @@ async fn a_place_is_free_while_a_request_is_prepared() {
 /// The readiness of a breaker that waits is a permit of its circuit, a probe's slot too.
 #[tokio::test(start_paused = true)]
 async fn a_probe_slot_that_came_too_late_is_free_at_once() {
-    let circuit = Circuit::new(BreakerConfig::default().open_when(OpenRule::consecutive(1).unwrap()));
+    let circuit = Circuit::new(BreakerConfig::default().fixed().open_when(OpenRule::consecutive(1).unwrap()));
     let breaker = BreakerLayer::on(&circuit).wait_when_open().layer(service_fn(fails));
     let mut call = task::spawn(RetryLayer::new(config()).layer(breaker.clone()).call_when_ready(()));
     assert_pending!(call.poll(), "the backoff after the first attempt");

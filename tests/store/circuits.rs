@@ -1,11 +1,12 @@
 //! Circuits as parts.
 
+use crate::fixed_numbers::FixedNumbers as _;
 use tower_recourse::{BreakerConfig, Circuit, State, breaker::OpenRule};
 
 use super::*;
 
 fn circuit(store: &FileStore) -> (Circuit, Restored) {
-    let config = BreakerConfig::default().unobserved().open_when(OpenRule::consecutive(2).unwrap());
+    let config = BreakerConfig::default().fixed().unobserved().open_when(OpenRule::consecutive(2).unwrap());
     let circuit = Circuit::new(config.observe(store.observer()));
     let restored = store.keep("upstream", &circuit).unwrap();
     (circuit, restored)

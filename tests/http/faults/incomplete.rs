@@ -1,6 +1,7 @@
 //! Responses that end before all of their body has come, on sockets: what a breaker at the end of bodies counts, and what a retry
 //! behind a `FirstFrameLayer` makes of those that end before their first byte.
 
+use crate::fixed_numbers::FixedNumbers as _;
 use std::{
     io,
     sync::{Arc, atomic::Ordering},
@@ -122,7 +123,7 @@ async fn h1_server(answers: &'static [&'static str]) -> Server {
 
 /// What one request comes to at a breaker at the end of bodies: successes and failures.
 async fn counted(version: Version, server: &Server, request: Request<Boxed>) -> (u64, u64) {
-    let circuit = Circuit::new(BreakerConfig::http().unobserved().count_calls());
+    let circuit = Circuit::new(BreakerConfig::http().fixed_share().unobserved().count_calls());
     let service = BodyBreakerLayer::on(&circuit).layer(client(version));
     if let Ok(answer) = timeout(LONGEST, service.oneshot(request)).await.expect("it hangs") {
         let _ = timeout(LONGEST, answer.into_body().collect()).await.expect("it hangs");

@@ -1,5 +1,6 @@
 //! The same server and reqwest, as the docs have it: what its errors come to.
 
+use crate::fixed_numbers::FixedNumbers as _;
 use std::{
     sync::{
         Arc,
@@ -45,7 +46,7 @@ fn request(method: &str, uri: &str) -> Sent {
 
 /// What a caller gets, and the failures that a circuit within has seen.
 async fn got(client: reqwest::Client, retries: u32, request: Sent) -> (String, u64) {
-    let circuit = Circuit::new(BreakerConfig::http().unobserved());
+    let circuit = Circuit::new(BreakerConfig::http().fixed_share().unobserved());
     let config = config().retries(retries).backoff(Backoff::fixed(Duration::from_millis(5)));
     let service = RetryLayer::new(config).layer(BreakerLayer::on(&circuit).layer(send(client)));
     let answering = async {
@@ -121,7 +122,8 @@ async fn a_request_that_is_none_is_no_failure_to_who_asks_its_error() {
                 BreakerError::Inner(error) => within(error),
                 BreakerError::Rejected(_) => None,
             };
-            let breaker = BreakerConfig::http().classifier(classify::first(classify::errors(within)).or(Health));
+            let breaker =
+                BreakerConfig::http().fixed_share().classifier(classify::first(classify::errors(within)).or(Health));
             let circuit = Circuit::new(breaker.unobserved());
             let judge = classify::first(classify::errors(around)).or(Statuses::default());
             let service = ServiceBuilder::new()

@@ -1,0 +1,30 @@
+//! Breakers whose numbers don't depend on the presets.
+#![allow(dead_code)]
+
+use std::time::Duration;
+
+use tower_recourse::{
+    BreakerConfig, Ratio,
+    breaker::{OpenFor, OpenRule, Probes, Window},
+};
+
+pub(crate) trait FixedNumbers {
+    /// Opens after five failures in a row, however fast, for 30 s; one probe.
+    fn fixed(self) -> Self;
+
+    /// Opens if half of the last 100 calls, of at least 20, have failed, for 30 s; one probe.
+    fn fixed_share(self) -> Self;
+}
+
+impl<C> FixedNumbers for BreakerConfig<C> {
+    fn fixed(self) -> Self {
+        self.open_when(OpenRule::consecutive(5).unwrap())
+            .open_for(OpenFor::fixed(Duration::from_secs(30)))
+            .probes(Probes::one())
+    }
+
+    fn fixed_share(self) -> Self {
+        let window = Window::count(100).unwrap().minimum(20).unwrap();
+        self.fixed().open_when(OpenRule::Ratio { failing: Ratio::HALF, window })
+    }
+}
