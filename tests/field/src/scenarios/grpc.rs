@@ -92,7 +92,6 @@ const CASES: &[Case] = &[
         about: "the server is restarted twice (TERM, 50 ms later the next process listens), 100 calls/s",
         fault: Fault::RestartsTwice(End::Gracefully),
         short: true,
-        repeatable: true,
         ..BASE
     },
     Case {

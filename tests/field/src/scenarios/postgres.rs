@@ -17,8 +17,7 @@ use tokio::{spawn, time::Instant};
 use tokio_postgres::{Client, NoTls, error::SqlState};
 use tower_recourse::{
     RetryConfig, RetryLayer, Verdict,
-    classify::FromErrorFn,
-    retry::{Backoff, Jitter},
+    retry::{Backoff, Jitter, Policy},
 };
 
 use super::Scenario;
@@ -48,9 +47,9 @@ enum Kind {
     Bare,
     /// `RetryConfig::default()` with a closure that knows conflicts.
     Default,
-    /// The recipe for conflicts.
+    /// `RetryConfig::transactions`.
     Transactions,
-    /// Settings that the recipe was chosen from: retries, first and longest delay in milliseconds.
+    /// Settings that it was chosen from: retries, first and longest delay in milliseconds.
     Settings(&'static str, u32, u64, u64),
 }
 
@@ -115,6 +114,28 @@ async fn run(
 }
 
 async fn row(server: &PostgresServer, workload: Workload, kind: Kind) -> Result<Row, Error> {
+    let default = RetryConfig::default();
+    match kind {
+        Kind::Bare => measure(server, workload, kind, default.retries(0).classify_errors(judge)).await,
+        Kind::Default => measure(server, workload, kind, default.classify_errors(judge)).await,
+        Kind::Transactions => measure(server, workload, kind, RetryConfig::transactions(is_conflict)).await,
+        Kind::Settings(_, retries, first, longest) => {
+            let backoff = Backoff::exponential(Duration::from_millis(first)).max(Duration::from_millis(longest));
+            let config = default.retries(retries).backoff(backoff.jitter(Jitter::Full)).without_budget();
+            measure(server, workload, kind, config.classify_errors(judge)).await
+        }
+    }
+}
+
+async fn measure<C>(
+    server: &PostgresServer,
+    workload: Workload,
+    kind: Kind,
+    config: RetryConfig<C>,
+) -> Result<Row, Error>
+where
+    RetryConfig<C>: Policy<(), (), tokio_postgres::Error, State: Send> + Send + Sync + 'static,
+{
     let admin = connect(server).await?;
     admin
         .batch_execute(
@@ -125,7 +146,7 @@ async fn row(server: &PostgresServer, workload: Workload, kind: Kind) -> Result<
         )
         .await?;
     let attempts = Arc::new(AtomicU32::new(0));
-    let retry = kind.retry();
+    let retry = RetryLayer::new(config);
     let clients = try_join_all((0..CONNECTIONS).map(|_| connect(server))).await?;
     let start = Instant::now();
     let lanes = clients.into_iter().zip(0..).map(|(client, lane): (Client, u32)| {
@@ -166,30 +187,16 @@ impl Kind {
             Self::Settings(name, ..) => name,
         }
     }
-
-    fn retry(self) -> Retry {
-        let (retries, first, longest) = match self {
-            Self::Bare => return RetryLayer::new(RetryConfig::default().retries(0).classify_errors(judge as Judge)),
-            Self::Default => return RetryLayer::new(RetryConfig::default().classify_errors(judge as Judge)),
-            Self::Transactions => (20, 5, 500),
-            Self::Settings(_, retries, first, longest) => (retries, first, longest),
-        };
-        let backoff = Backoff::exponential(Duration::from_millis(first)).max(Duration::from_millis(longest));
-        let config = RetryConfig::default().retries(retries).backoff(backoff.jitter(Jitter::Full)).without_budget();
-        RetryLayer::new(config.classify_errors(judge as Judge))
-    }
 }
-
-type Judge = fn(&tokio_postgres::Error) -> Verdict;
-type Retry = RetryLayer<RetryConfig<FromErrorFn<Judge>>>;
 
 /// The server has rolled a transaction back that conflicted with another one. The same transaction
 /// may succeed after that one.
+fn is_conflict(error: &tokio_postgres::Error) -> bool {
+    matches!(error.code(), Some(&SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED))
+}
+
 fn judge(error: &tokio_postgres::Error) -> Verdict {
-    match error.code() {
-        Some(&SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED) => Verdict::transient(),
-        _ => Verdict::permanent(),
-    }
+    if is_conflict(error) { Verdict::transient() } else { Verdict::permanent() }
 }
 
 async fn connect(server: &PostgresServer) -> Result<Client, Error> {
