@@ -93,8 +93,8 @@ impl RetryConfig<Statuses, NoTimeouts, NoLedger, Stamped> {
     ///
     /// | setting | here | why |
     /// |---|---|---|
-    /// | retries | 2 | 3 attempts in all: callers wait |
-    /// | back-off | 50 ms doubling to 20 s, full jitter | as [`http`](Self::http); full jitter spreads best |
+    /// | retries | 3 | as [`http`](Self::http) |
+    /// | backoff | 50 ms, 150 ms, 450 ms … up to 20 s, each × 0.5–1.5 | as [`http`](Self::http) |
     /// | budget | the default one | [`RetryThrottle`](crate::retry::RetryThrottle) is gRPC's own |
     /// | classifier | [`Statuses`] | |
     /// | keeps | [`Stamped`] | |

@@ -45,7 +45,7 @@ macro_rules! is_known {
         let budget = Arc::new(TokenBucket::share(0.0).unwrap().reserve(9));
         let outer = Circuit::new(BreakerConfig::grpc().fixed_share().unobserved().count_calls());
         let service = ServiceBuilder::new()
-            .layer(RetryLayer::new(RetryConfig::grpc().unobserved().shared_budget(budget.clone())))
+            .layer(RetryLayer::new(RetryConfig::grpc().retries(2).unobserved().shared_budget(budget.clone())))
             .layer(BreakerLayer::on(&outer).on_rejection(Unavailable))
             .layer(PeekLayer::new())
             .service($inner);
@@ -71,7 +71,7 @@ async fn a_rejection_through_a_trace_layer_is_not_retried() {
     let budget = Arc::new(TokenBucket::share(0.0).unwrap().reserve(9));
     let outer = Circuit::new(BreakerConfig::grpc().fixed_share().unobserved().count_calls());
     let service = ServiceBuilder::new()
-        .layer(RetryLayer::new(RetryConfig::grpc().unobserved().shared_budget(budget.clone())))
+        .layer(RetryLayer::new(RetryConfig::grpc().retries(2).unobserved().shared_budget(budget.clone())))
         .layer(BreakerLayer::on(&outer))
         .layer(PeekLayer::new())
         .layer(TraceLayer::new_for_grpc())
@@ -134,10 +134,11 @@ async fn answers_and_failures_after_a_rejection_are_counted() {
 #[tokio::test(start_paused = true)]
 async fn a_request_through_a_buffer_deposits_once() {
     let budget = Arc::new(TokenBucket::share(1.0).unwrap().reserve(0));
-    let retry = || RetryLayer::new(RetryConfig::grpc().unobserved().shared_budget(budget.clone()));
+    let retry = || RetryLayer::new(RetryConfig::grpc().retries(2).unobserved().shared_budget(budget.clone()));
     let good = service_fn(|_: Request<Full<Bytes>>| async { Ok::<_, Infallible>(answer("0")) });
     let buffered = Buffer::new(retry().layer(good), 8);
-    let service = RetryLayer::new(RetryConfig::grpc().unobserved().shared_budget(budget.clone())).layer(buffered);
+    let service =
+        RetryLayer::new(RetryConfig::grpc().retries(2).unobserved().shared_budget(budget.clone())).layer(buffered);
     for requests in 1..4 {
         service.clone().oneshot(request()).await.unwrap();
         assert_eq!(budget.balance(), requests);

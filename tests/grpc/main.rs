@@ -55,7 +55,7 @@ type Config = RetryConfig<Statuses, NoTimeouts, NoLedger, Stamped>;
 
 /// Without the randomness, the budget and the noise.
 fn config() -> Config {
-    quick(RetryConfig::grpc()).backoff(Backoff::fixed(Duration::from_millis(5)))
+    quick(RetryConfig::grpc().retries(2)).backoff(Backoff::fixed(Duration::from_millis(5)))
 }
 
 fn quick(config: Config) -> Config {

@@ -94,7 +94,7 @@ async fn waited(headers: Vec<(&'static str, String)>) -> Option<Duration> {
         async { Ok::<_, std::convert::Infallible>(response) }
     });
     let backoff = Backoff::fixed(Duration::from_millis(50)).jitter(Jitter::None);
-    let config = quick(RetryConfig::grpc()).retries(1).backoff(backoff);
+    let config = quick(RetryConfig::grpc().retries(2)).retries(1).backoff(backoff);
     retrying(config, service).oneshot(request("/test.Echo/Unary")).await.unwrap();
     let calls = calls.lock().unwrap();
     calls.get(1).map(|second| *second - calls[0])
@@ -170,7 +170,7 @@ async fn the_details_in_trailers_are_waited_for_too() {
         async { Ok::<_, std::convert::Infallible>(response) }
     });
     let service = tower::Layer::layer(&PeekLayer::new(), service);
-    let config = quick(RetryConfig::grpc()).retries(1);
+    let config = quick(RetryConfig::grpc().retries(2)).retries(1);
     retrying(config, service).oneshot(request("/test.Echo/Unary")).await.unwrap();
     let calls = calls.lock().unwrap();
     assert_eq!(calls[1] - calls[0], 4_000 * MS);
@@ -191,7 +191,8 @@ async fn the_retry_after_of_a_proxy_is_waited_for() {
             let response = response.body(Full::<Bytes>::from("busy")).unwrap();
             async { Ok::<_, std::convert::Infallible>(response) }
         });
-        let config = quick(RetryConfig::grpc()).retries(1).backoff(Backoff::fixed(50 * MS).jitter(Jitter::None));
+        let config =
+            quick(RetryConfig::grpc().retries(2)).retries(1).backoff(Backoff::fixed(50 * MS).jitter(Jitter::None));
         async move {
             retrying(config, service).oneshot(request("/test.Echo/Unary")).await.unwrap();
             let calls = calls.lock().unwrap();

@@ -153,7 +153,7 @@ async fn a_rejection_whose_body_changed_its_type_is_not_retried() {
     let budget = Arc::new(TokenBucket::share(0.0).unwrap().reserve(9));
     let service = ServiceBuilder::new()
         .layer(FallbackLayer::from_fn(backup).unobserved())
-        .layer(RetryLayer::new(RetryConfig::http().unobserved().shared_budget(budget.clone())))
+        .layer(RetryLayer::new(RetryConfig::http().retries(2).unobserved().shared_budget(budget.clone())))
         .layer(BreakerLayer::on(&outer))
         .map_response(boxed)
         .layer(BreakerLayer::on(&circuit).on_rejection(Unavailable))
@@ -190,12 +190,12 @@ macro_rules! is_known {
         let outer = Circuit::new(BreakerConfig::http().fixed_share().unobserved().count_calls());
         let budget = Arc::new(TokenBucket::share(0.0).unwrap().reserve(9));
         let transient = classify::outcomes(|_: Result<&Answer, &Infallible>| Verdict::transient());
-        let retry = RetryConfig::http().classifier(classify::first(transient).or(Statuses::default()));
+        let retry = RetryConfig::http().retries(2).classifier(classify::first(transient).or(Statuses::default()));
         let service = ServiceBuilder::new()
             .layer(HowLayer)
             .layer(FallbackLayer::value(answer(203)).classifier(Statuses::default()).unobserved())
             .layer(RetryLayer::new(retry.unobserved().shared_budget(budget.clone())))
-            .layer(RetryLayer::new(RetryConfig::http().unobserved().shared_budget(budget.clone())))
+            .layer(RetryLayer::new(RetryConfig::http().retries(2).unobserved().shared_budget(budget.clone())))
             .layer(BreakerLayer::on(&outer).on_rejection(Unavailable))
             .service($inner);
         let answered = service.oneshot(request()).await.unwrap();
@@ -253,7 +253,7 @@ async fn a_response_marked_by_hand_is_known() {
     circuit.reset();
     circuit.set_mode(tower_recourse::breaker::Mode::ForcedOpen);
     let counted = circuit.stats().total_rejected;
-    let retry = RetryLayer::new(RetryConfig::http().unobserved());
+    let retry = RetryLayer::new(RetryConfig::http().retries(2).unobserved());
     retry.layer(later(service)).oneshot(request()).await.unwrap();
     assert_eq!(circuit.stats().total_rejected - counted, 1);
 }
@@ -312,11 +312,11 @@ macro_rules! deposits {
 async fn a_request_through_buffers_deposits_once() {
     let inner = || Scripted::new(|_| answer(200)).service();
     let budget = Arc::new(TokenBucket::share(1.0).unwrap().reserve(0));
-    let retry = || RetryLayer::new(RetryConfig::http().unobserved().shared_budget(budget.clone()));
+    let retry = || RetryLayer::new(RetryConfig::http().retries(2).unobserved().shared_budget(budget.clone()));
     assert_eq!(deposits!(budget, retry().layer(buffered(retry().layer(inner())))), 3);
     // A third one further in, and one on another budget in between.
     let other = Arc::new(TokenBucket::share(1.0).unwrap().reserve(0));
-    let between = RetryLayer::new(RetryConfig::http().unobserved().shared_budget(other.clone()));
+    let between = RetryLayer::new(RetryConfig::http().retries(2).unobserved().shared_budget(other.clone()));
     let innermost = BoxCloneService::new(buffered(retry().layer(inner())).map_err(never));
     let middle = BoxCloneService::new(buffered(between.layer(innermost)).map_err(never));
     assert_eq!(deposits!(budget, retry().layer(middle)), 6);
@@ -332,11 +332,11 @@ fn never(error: tower::BoxError) -> Infallible {
 async fn a_request_through_one_retry_twice_deposits_once() {
     let inner = || Scripted::new(|_| answer(200)).service();
     let budget = Arc::new(TokenBucket::share(1.0).unwrap().reserve(0));
-    let config = RetryConfig::http().unobserved().shared_budget(budget.clone());
+    let config = RetryConfig::http().retries(2).unobserved().shared_budget(budget.clone());
     let (one, other) = (RetryLayer::new(config.clone()), RetryLayer::new(config));
     assert_eq!(deposits!(budget, one.layer(buffered(other.layer(inner())))), 3);
     let weak = Arc::downgrade(&budget);
-    let layer = RetryLayer::new(RetryConfig::http().unobserved().shared_budget(budget));
+    let layer = RetryLayer::new(RetryConfig::http().retries(2).unobserved().shared_budget(budget));
     let balance = || weak.upgrade().unwrap().balance();
     let service = layer.layer(buffered(layer.layer(inner())));
     for requests in 4..7 {

@@ -26,7 +26,7 @@ macro_rules! stack {
         ServiceBuilder::new()
             .map_err(BreakerError::into_boxed)
             .map_response(|response: Response<_>| response.map(Body::new))
-            .layer(RetryLayer::new(RetryConfig::http().timeouts(Timeouts::attempt(Duration::from_secs(5)))))
+            .layer(RetryLayer::new(RetryConfig::http().retries(2).timeouts(Timeouts::attempt(Duration::from_secs(5)))))
             .layer(BreakerLayer::new(BreakerConfig::http()))
             .map_err(BoxError::from)
             .service(Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>())

@@ -66,6 +66,7 @@ pub(crate) fn config() -> RetryConfig<
     tower_recourse::http::Replay,
 > {
     RetryConfig::http()
+        .retries(2)
         .backoff(Backoff::fixed(Duration::from_millis(50)))
         .throttled_backoff(Backoff::none())
         .server_delay_jitter(Ratio::new(0.0).unwrap())

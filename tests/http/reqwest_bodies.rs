@@ -35,7 +35,7 @@ async fn a_box_body_is_sent_again_through_reqwest() {
             Ok::<_, BoxError>(Response::<reqwest::Body>::from(reqwest.execute(request).await?))
         }
     });
-    let mut client = ServiceBuilder::new().layer(RetryLayer::new(RetryConfig::http())).service(send);
+    let mut client = ServiceBuilder::new().layer(RetryLayer::new(RetryConfig::http().retries(2))).service(send);
 
     let poem = Either::<_, Empty<Bytes>>::Left(Full::<Bytes>::from("a poem"));
     let request = Request::put(format!("http://{address}/")).body(BoxBody::new(poem)).unwrap();

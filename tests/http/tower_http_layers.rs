@@ -46,7 +46,7 @@ macro_rules! only_the_services_own_503_is_retried {
         let outer = Circuit::new(BreakerConfig::http().fixed_share().unobserved().count_calls());
         let budget = Arc::new(TokenBucket::share(0.0).unwrap().reserve(9));
         // The budget is refilled in time, so the retries don't wait.
-        let retries = RetryConfig::http().unobserved().backoff(Backoff::none());
+        let retries = RetryConfig::http().retries(2).unobserved().backoff(Backoff::none());
         let service = ServiceBuilder::new()
             .layer(HowLayer)
             .layer(RetryLayer::new(retries.shared_budget(budget.clone())))
