@@ -7,7 +7,7 @@ use http::Request;
 use http_body_util::Full;
 use tokio::time::Instant;
 use tower::{Layer, ServiceExt};
-use tower_recourse::{RetryLayer, http::Deadline};
+use tower_recourse::{RetryConfig, RetryLayer, http::Deadline};
 
 use crate::{Scripted, answer, config};
 
@@ -205,4 +205,20 @@ async fn the_deadline_is_lowered_for_each_attempt() {
     request.extensions_mut().insert(Deadline::within(Duration::from_millis(1_080)));
     RetryLayer::new(config().timeouts(limits)).layer(server).oneshot(request).await.unwrap();
     assert_eq!(*seen.lock().unwrap(), [Some(1_000), Some(1_050), Some(1_080)]);
+}
+
+/// A fault of half a second is bridged: the last attempt comes 325 to 975 ms after the first one.
+#[tokio::test(start_paused = true)]
+async fn the_preset_makes_four_attempts_within_a_second() {
+    for seed in 0..50 {
+        let server = Scripted::new(|_| answer(502));
+        let preset = RetryConfig::http().unobserved().seed(seed);
+        let response = RetryLayer::new(preset).layer(server.service()).oneshot(get()).await.unwrap();
+        assert_eq!(response.status(), 502);
+        let gaps: Vec<u128> = server.gaps().iter().map(Duration::as_millis).collect();
+        let [first, second, third] = gaps[..] else { panic!("{gaps:?}") };
+        assert!((25..=75).contains(&first), "{gaps:?}");
+        assert!((75..=225).contains(&second), "{gaps:?}");
+        assert!((225..=675).contains(&third), "{gaps:?}");
+    }
 }

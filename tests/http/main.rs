@@ -91,9 +91,13 @@ impl Scripted {
         self.calls.load(Ordering::SeqCst)
     }
 
+    /// The times between its calls.
+    pub(crate) fn gaps(&self) -> Vec<Duration> {
+        self.at.lock().unwrap().windows(2).map(|at| at[1] - at[0]).collect()
+    }
+
     pub(crate) fn first_gap(&self) -> Option<Duration> {
-        let at = self.at.lock().unwrap();
-        Some(*at.get(1)? - at[0])
+        self.gaps().first().copied()
     }
 
     pub(crate) fn service<B: Send + 'static>(
