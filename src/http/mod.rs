@@ -141,7 +141,7 @@ pub mod tower_http_06 {
 use std::time::Duration;
 
 use crate::{
-    BreakerConfig, RetryConfig,
+    BreakerConfig, Ratio, RetryConfig,
     retry::{Backoff, Jitter, NoTimeouts, ledger::NoLedger},
 };
 
