@@ -5,7 +5,7 @@ use std::time::Duration;
 use tower_recourse::{
     BreakerConfig, Ratio, RetryConfig,
     breaker::{OpenFor, OpenRule, Probes, Throttle, Window, WindowStats},
-    retry::RejectionWait,
+    retry::{RejectionWait, TokenBucket},
 };
 
 use crate::{
@@ -40,6 +40,9 @@ pub fn all() -> Vec<Candidate> {
         Candidate::new(BARE, Guard::Nothing).without_retry().central(),
         Candidate::new("retry alone", Guard::Nothing).central(),
         Candidate::new("retry alone, no budget", Guard::Nothing).retry(|retry| retry.without_budget()),
+        Candidate::new("retry alone, bucket empty at the start", Guard::Nothing)
+            .retry(|retry| retry.budget(TokenBucket::share(0.2).expect("a share")))
+            .detailed(),
         breaker("50 % of 100 calls, 30 s", || rate(calls(100), 50), || OpenFor::fixed(seconds(30))).detailed(),
         breaker("5 in a row, 30 s", || row(5), || OpenFor::fixed(seconds(30))).detailed(),
         breaker("50 % of 10 s, 30 s", || rate(time(10), 50), || OpenFor::fixed(seconds(30))).detailed(),
@@ -96,7 +99,7 @@ impl Candidate {
     }
 
     fn breaker(mut self, change: fn(Breaker) -> Breaker) -> Self {
-        self.parts.breaker = Guard::Breaker(Box::new(move || change(b())));
+        self.parts.breaker = Guard::Breaker(Box::new(move || change(BreakerConfig::http())));
         self
     }
 
@@ -158,12 +161,7 @@ fn throttle(over: u64) -> Breaker {
 
 /// The crate's presets.
 fn preset(name: &'static str) -> Candidate {
-    Candidate::new(name, Guard::Breaker(Box::new(b)))
-}
-
-/// The breaker of preset B.
-fn b() -> Breaker {
-    BreakerConfig::http().open_when(lasting_row(5, 500)).open_for(failing_time(10, 2_000)).probes(Probes::trickle())
+    Candidate::new(name, Guard::Breaker(Box::new(BreakerConfig::http)))
 }
 
 fn lasting_row(failures: u32, millis: u64) -> OpenRule {
