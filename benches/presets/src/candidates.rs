@@ -60,8 +60,11 @@ pub fn all() -> Vec<Candidate> {
         }),
         configured("throttle over 10 s", || throttle(10)).detailed(),
         preset(B).central(),
-        Candidate::new("B, hand-written", Guard::Model(HAND_WRITTEN, WAIT_OUT))
-            .retry(|retry| retry.wait_out_rejections(RejectionWait::NONE)),
+        hand_written("B, hand-written", HAND_WRITTEN),
+        hand_written(
+            "B, hand-written, hints until the next probe",
+            trickle::Settings { short_hints: false, ..HAND_WRITTEN },
+        ),
         preset("B, no waiting out").retry(|retry| retry.wait_out_rejections(RejectionWait::NONE)).detailed(),
         preset("B, waits 1 s").retry(|retry| retry.wait_out_rejections(waiting(1_000, 2_000))).detailed(),
         preset("B without retry").without_retry(),
@@ -83,6 +86,11 @@ impl Candidate {
         let retry = Box::new(RetryConfig::http);
         let parts = Parts { retry: Some(retry), breaker, limits: LimitedBy::Retry };
         Self { name, parts, is_central: false, is_detailed: false }
+    }
+
+    /// Whether it differs from preset B in one number.
+    pub fn is_variant(&self) -> bool {
+        self.name.starts_with("B, ")
     }
 
     fn central(self) -> Self {
@@ -162,6 +170,11 @@ fn throttle(over: u64) -> Breaker {
 /// The crate's presets.
 fn preset(name: &'static str) -> Candidate {
     Candidate::new(name, Guard::Breaker(Box::new(BreakerConfig::http)))
+}
+
+fn hand_written(name: &'static str, breaker: trickle::Settings) -> Candidate {
+    let candidate = Candidate::new(name, Guard::Model(breaker, WAIT_OUT));
+    candidate.retry(|retry| retry.wait_out_rejections(RejectionWait::NONE)).detailed()
 }
 
 fn lasting_row(failures: u32, millis: u64) -> OpenRule {

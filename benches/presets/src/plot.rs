@@ -43,7 +43,9 @@ struct Dot<'a> {
 pub fn of(results: &Results<'_>) -> String {
     let across = Axis { values: (0.01, 400.0), at: (LEFT, RIGHT) };
     let up = Axis { values: (0.9, 3_000.0), at: (BOTTOM, TOP) };
-    let mut dots: Vec<_> = results.candidates.iter().filter_map(|candidate| Dot::of(results, candidate.name)).collect();
+    // Most variants of preset B are at its place.
+    let plotted = results.candidates.iter().filter(|candidate| candidate.is_detailed || !candidate.is_variant());
+    let mut dots: Vec<_> = plotted.filter_map(|candidate| Dot::of(results, candidate.name)).collect();
     dots.sort_by(|one, other| other.harm.total_cmp(&one.harm));
 
     let mut svg = String::new();

@@ -7,6 +7,7 @@ use crate::{
     results::{Cell, Results},
     rule::{CLAUSES, Clause, Finding, is_partial, is_protected},
     scenario::{Calls, Fault, Scenario},
+    scenarios::is_for_all,
 };
 
 /// All tables.
@@ -58,7 +59,8 @@ fn worst_of<'a>(cells: &[Cell<'a>], value: impl Fn(&Cell<'a>) -> f64) -> Option<
     cells.iter().map(value).reduce(f64::max)
 }
 
-/// The worst cells of a candidate. `None` where no scenario is of that kind.
+/// The worst cells of a candidate, of the scenarios that all candidates run. `None` where no scenario
+/// is of that kind.
 #[derive(Debug, Default)]
 pub struct Summary {
     /// Seconds of traffic lost beyond the bare client's loss, in cuts of up to 1 s.
@@ -81,17 +83,20 @@ pub struct Summary {
 
 impl Summary {
     pub fn of(results: &Results<'_>, name: &str) -> Self {
-        let loss = |is_of_kind: fn(&Scenario) -> bool| worst_of(&results.cells(name, is_of_kind), Cell::loss);
+        let cells = |is_of_kind: &dyn Fn(&Scenario) -> bool| {
+            results.cells(name, |scenario| is_for_all(scenario) && is_of_kind(scenario))
+        };
+        let loss = |is_of_kind: fn(&Scenario) -> bool| worst_of(&cells(&is_of_kind), Cell::loss);
         let excess = |cell: &Cell<'_>| cell.ours.excess(&cell.bare, cell.scenario.rate);
-        let recovering = results.cells(name, |scenario| is_usual(scenario) && !scenario.is_overload());
+        let recovering = cells(&|scenario| is_usual(scenario) && !scenario.is_overload());
         let reach = |from: f64, to: f64| {
             let is_of_kind = |scenario: &Scenario| {
                 is_usual(scenario) && is_protected(scenario) && (from..to).contains(&per_client(scenario))
             };
-            worst_of(&results.cells(name, is_of_kind), |cell| 100.0 * cell.ours.reach())
+            worst_of(&cells(&is_of_kind), |cell| 100.0 * cell.ours.reach())
         };
         Self {
-            excess: worst_of(&results.cells(name, is_short_cut), excess),
+            excess: worst_of(&cells(&is_short_cut), excess),
             short: loss(is_short_cut),
             long: loss(is_long_cut),
             partial: loss(is_partial),
@@ -112,7 +117,7 @@ impl Summary {
 
 fn summary(results: &Results<'_>) -> String {
     let mut table = String::from(
-        "### All candidates\n\n\
+        "### All candidates, in the scenarios that all of them run\n\n\
          | candidate | seconds lost beyond bare, cuts ≤ 1 s | lost ÷ bare, cuts > 1 s | 10–95 % failing | rate limit | \
          overload | latest recovery | attempts ÷ demand, ≥ 100/s per client | 12–50/s | \
          cells outside the rule (loss, recovery, protection, storm) |\n\
@@ -136,23 +141,29 @@ fn summary(results: &Results<'_>) -> String {
     table
 }
 
-fn findings<'a>(results: &Results<'a>, name: &str, clause: Clause) -> Vec<(&'a Scenario, Finding)> {
-    let cells = results.cells(name, is_usual);
+fn findings<'a>(
+    results: &Results<'a>,
+    name: &str,
+    clause: Clause,
+    is_of_kind: impl Fn(&Scenario) -> bool,
+) -> Vec<(&'a Scenario, Finding)> {
+    let cells = results.cells(name, is_of_kind);
     let findings = cells.iter().flat_map(|cell| cell.findings().into_iter().map(|finding| (cell.scenario, finding)));
     findings.filter(|(_, finding)| finding.clause == clause).collect()
 }
 
 fn count_outside(results: &Results<'_>, name: &str, clause: Clause) -> usize {
-    findings(results, name, clause).iter().filter(|(_, finding)| !finding.is_met()).count()
+    let findings = findings(results, name, clause, |scenario| is_usual(scenario) && is_for_all(scenario));
+    findings.iter().filter(|(_, finding)| !finding.is_met()).count()
 }
 
 /// The cells of preset B that come nearest to a bound.
 fn nearest(results: &Results<'_>) -> String {
     let mut table = format!(
-        "### Where {B} comes nearest to the rule's bounds\n\n| clause | scenario | result | ÷ bound |\n|---|---|---|---:|\n"
+        "### Where {B} comes nearest to the rule's bounds, in all scenarios\n\n| clause | scenario | result | ÷ bound |\n|---|---|---|---:|\n"
     );
     for clause in CLAUSES {
-        let mut findings = findings(results, B, clause);
+        let mut findings = findings(results, B, clause, is_usual);
         findings.sort_by(|(_, one), (_, other)| other.of_bound().total_cmp(&one.of_bound()));
         for (scenario, finding) in findings.iter().take(6) {
             writeln!(table, "| {clause:?} | {scenario} | {finding} | {:.2} |", finding.of_bound()).ok();
