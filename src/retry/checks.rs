@@ -182,8 +182,11 @@ impl<C, A, L, K> RetryConfig<C, A, L, K> {
         attempt: &Attempt,
         failure: Failure,
     ) -> Option<Duration> {
+        if !costs_nothing(failure) {
+            return None;
+        }
         let Terms { rejection_wait, .. } = &self.terms;
-        let retry_in = failure.retry_after().filter(|_| costs_nothing(failure))?;
+        let retry_in = failure.retry_after()?;
         // What a later attempt has paid went back already, if the service wasn't ready for it.
         let is_paid = attempt.number() == 1 || !attempt.is_unsent();
         if rejection_wait.is_none() || !self.terms.is_on() || !attempt.is_replayable() || !is_paid {
@@ -266,8 +269,10 @@ impl<C, A, L, K> RetryConfig<C, A, L, K> {
         if crosses_deadline(attempt, least) {
             return Err(Reason::Deadline);
         }
-        let spread = if failure.is_delay_exact() { asked } else { terms.spread(asked, attempt) };
-        let delay = own_delay.max(spread);
+        let delay = match asked.is_zero() || failure.is_delay_exact() {
+            true => least,
+            false => own_delay.max(terms.spread(asked, attempt)),
+        };
         // Entered at once with the last look at the limits, which others may have reached meanwhile. A budget that says no strikes
         // it out again.
         ledger.take(&mut progress.account).map_err(Reason::Ledger)?;
@@ -383,19 +388,23 @@ impl Terms {
     fn next_delay(&self, failure: Failure, previous: Option<Duration>, retry: u32) -> Duration {
         let (nth, random) = (retry.saturating_sub(1), self.random());
         let delay = self.backoff.delay(nth, previous, random);
-        match failure.kind() {
-            FailureKind::Throttled if failure.retry_after().is_none() => {
-                delay.max(self.throttled_backoff.delay(nth, previous, random))
-            }
-            _ => delay,
+        if failure.kind() == FailureKind::Throttled && failure.retry_after().is_none() {
+            return self.slowed_down(delay, (nth, previous, random));
         }
+        delay
     }
 
-    /// A wait that the other side asked for, prolonged at random. The attempt after it gets at least half of the time that the deadline
-    /// leaves.
+    #[cold]
+    fn slowed_down(&self, delay: Duration, (nth, previous, random): (u32, Option<Duration>, f64)) -> Duration {
+        delay.max(self.throttled_backoff.delay(nth, previous, random))
+    }
+
+    /// A wait that the other side asked for, prolonged at random. The attempt after it gets at least
+    /// half of the time that the deadline leaves.
+    #[cold]
     fn spread(&self, asked: Duration, attempt: &Attempt) -> Duration {
         let share = self.server_delay_jitter.as_f64();
-        if asked.is_zero() || share <= 0.0 {
+        if share <= 0.0 {
             return asked;
         }
         let left = attempt.deadline().map(|deadline| deadline.saturating_duration_since(Instant::now()));

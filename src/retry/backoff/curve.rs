@@ -100,7 +100,7 @@ impl Backoff {
     /// The delay before retry number `retry` (0 is the first), after a delay of `previous`, where `random` is from 0 to 1.
     pub(crate) fn delay(&self, retry: u32, previous: Option<Duration>, random: f64) -> Duration {
         let plain = self.curve.at(retry).min(self.jitter.fitted(self.max));
-        self.jitter.spread(plain, self.curve.at(0).min(self.max), previous, random).min(self.max)
+        self.jitter.spread(plain, || self.curve.at(0).min(self.max), previous, random).min(self.max)
     }
 }
 

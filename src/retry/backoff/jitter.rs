@@ -28,14 +28,22 @@ impl Jitter {
         }
     }
 
-    /// `random` is from 0 to 1; `first` is the curve's first delay, `previous` the one before this, jitter included.
-    pub(super) fn spread(self, plain: Duration, first: Duration, previous: Option<Duration>, random: f64) -> Duration {
+    /// `random` is from 0 to 1; `first` computes the curve's first delay, `previous` is the delay before
+    /// this one, jitter included.
+    pub(super) fn spread(
+        self,
+        plain: Duration,
+        first: impl FnOnce() -> Duration,
+        previous: Option<Duration>,
+        random: f64,
+    ) -> Duration {
         match self {
             Self::None => plain,
             Self::Full => times(plain, random),
             Self::Equal => times(plain, 0.5 + random / 2.0),
             Self::Bounded(share) => times(plain, 1.0 + share.as_f64() * (2.0 * random - 1.0)),
             Self::Decorrelated => {
+                let first = first();
                 let longest = previous.unwrap_or(first).saturating_mul(3).max(first);
                 first.saturating_add(times(longest - first, random))
             }

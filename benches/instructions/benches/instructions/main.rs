@@ -38,7 +38,7 @@ expect! {
     breaker_with_a_window_of_calls: 96,
     breaker_with_failures_in_its_window: 278,
     breaker_with_a_window_of_time: 339,
-    breaker_rejecting: 616,
+    breaker_rejecting: 604,
     keyed: 310,
     fallback: 55,
     stack: 423,

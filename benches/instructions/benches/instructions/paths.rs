@@ -11,7 +11,7 @@ use std::{
 use tower::{Layer, Service, ServiceBuilder, service_fn};
 use tower_recourse::{
     BreakerConfig, BreakerLayer, Circuit, FallbackLayer, Ratio, RetryConfig, RetryLayer,
-    breaker::{OpenFor, OpenRule, Window},
+    breaker::{OpenFor, OpenRule, State, Window},
     retry::{Backoff, Jitter},
 };
 
@@ -91,9 +91,10 @@ pub fn breaker_with_a_window_of_time() -> Calls {
 }
 
 pub fn breaker_rejecting() -> Calls {
-    let circuit =
-        Circuit::new(BreakerConfig::default().unobserved().open_for(OpenFor::fixed(Duration::from_secs(600))));
+    let config = BreakerConfig::default().open_when(OpenRule::consecutive(5).unwrap());
+    let circuit = Circuit::new(config.unobserved().open_for(OpenFor::fixed(Duration::from_secs(600))));
     (0..5).for_each(|_| circuit.admit().unwrap().failure());
+    assert_eq!(circuit.state(), State::Open);
     of(BreakerLayer::on(&circuit).layer(service_fn(succeeds)))
 }
 
