@@ -116,11 +116,11 @@ impl RetryConfig {
     /// ```
     /// use tower_recourse::{RetryConfig, RetryLayer};
     ///
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), DbError> {
     /// #[derive(Debug)]
     /// struct DbError { sqlstate: &'static str }
     ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), DbError> {
     /// let conflicts = |error: &DbError| matches!(error.sqlstate, "40001" | "40P01");
     /// let retry = RetryLayer::new(RetryConfig::transactions(conflicts));
     /// let transfer = |attempt: tower_recourse::Attempt| async move {

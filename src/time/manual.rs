@@ -17,8 +17,8 @@ use super::Instant;
 /// let clock = ManualClock::new();
 /// let circuit = Circuit::new(BreakerConfig::default().clock(clock.clone()));
 /// for _ in 0..6 {
-///     circuit.admit().unwrap().failure();
 ///     clock.advance(Duration::from_millis(100));
+///     circuit.admit().unwrap().failure();
 /// }
 /// assert_eq!(circuit.state(), State::Open);
 ///

@@ -3,13 +3,15 @@
 //! ```
 //! use std::io;
 //! use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
-//! use tower_recourse::{BreakerConfig, BreakerError, BreakerLayer, State};
+//! use tower_recourse::{BreakerConfig, BreakerLayer, State, breaker::OpenRule};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! struct Request { host: &'static str }
 //!
-//! let layer = BreakerLayer::keyed(BreakerConfig::default(), |request: &Request| request.host);
+//! // Without a minimum duration, which the default has, so that five calls at once open a circuit.
+//! let config = BreakerConfig::default().open_when(OpenRule::consecutive(5)?);
+//! let layer = BreakerLayer::keyed(config, |request: &Request| request.host);
 //! let circuits = layer.circuits().clone();
 //! let mut service = ServiceBuilder::new().layer(layer).service(service_fn(|request: Request| async move {
 //!     if request.host == "b" { Err(io::Error::from(io::ErrorKind::ConnectionRefused)) } else { Ok(()) }
