@@ -20,6 +20,7 @@ mod keyed;
 mod moments;
 mod peek;
 mod raw;
+mod rejections;
 mod retry_info;
 mod service_config;
 mod serving;

@@ -27,6 +27,7 @@ mod misdirected;
 mod moments;
 mod passing;
 mod redirects;
+mod rejections;
 mod replay_traps;
 mod reqwest_bodies;
 mod resends;

@@ -336,3 +336,26 @@ async fn a_caller_that_gives_up_ends_the_wait() {
     }
     assert_eq!(inner.calls(), 1);
 }
+
+#[cfg(feature = "keyed")]
+#[tokio::test(start_paused = true)]
+async fn a_keyed_circuits_rejection_is_waited_out() {
+    let config = BreakerConfig::default().open_when(OpenRule::consecutive(1).unwrap()).unobserved();
+    let layer = BreakerLayer::keyed(config.open_for(OpenFor::fixed(ms(100))), |key: &&'static str| *key);
+    let circuits = layer.circuits().clone();
+    circuits.get(&"down").report_failure();
+    let numbers = Arc::new(AtomicU32::new(0));
+    let counted = numbers.clone();
+    let inner = tower::service_fn(move |key: &'static str| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        ready(Ok::<_, Oops>(key))
+    });
+    let mut service = RetryLayer::new(RetryConfig::default().unobserved()).layer(layer.layer(inner));
+
+    let begun = Instant::now();
+    assert_eq!(ask(&mut service, "up").await.unwrap(), "up");
+    assert_eq!(begun.elapsed(), ms(0), "another key's call doesn't wait");
+    assert_eq!(ask(&mut service, "down").await.unwrap(), "down");
+    assert!((ms(110)..=ms(201)).contains(&begun.elapsed()), "{:?}", begun.elapsed());
+    assert_eq!((numbers.load(Ordering::Relaxed), circuits.get(&"down").state()), (2, State::Closed));
+}
