@@ -2,8 +2,11 @@
 //!
 //! All probes of one stay in half-open belong to the same generation, so a thread that wants to
 //! admit one makes the lease later before it changes the word. If it loses the word to a probe that
-//! ends, it finds the lease that it wrote itself. Its [`Claim`] tells it to try again: the interval
+//! ends, it finds the lease that it wrote itself. Its [`Claim`] lets it try again: the interval
 //! was over, and no other thread has admitted a probe since.
+//!
+//! If the probe that ends is the only one and fails, the circuit opens until the end of an interval
+//! that no probe began. Then the thread is rejected, and no probe is sent for that one interval.
 
 use super::{Before, Cell, Going, LONGEST, Times};
 use crate::breaker::rule::{Phase, Word};

@@ -43,20 +43,31 @@ fn one_of_two_calls_at_the_end_of_the_open_time_is_admitted() {
     });
 }
 
+/// A call that loses the word to the failure of the only probe may have written the end of its own
+/// interval before. The circuit is open until then, so no probe is sent for one interval at most.
+/// At most five stops: every order takes too long for each run.
 #[test]
-fn a_probe_that_fails_meanwhile_takes_no_admission() {
-    model(|| {
+fn a_probe_that_fails_meanwhile_delays_the_next_by_one_interval() {
+    bounded(5, || {
         let fail = |bench: &Bench| bench.end(2, Failure, INTERVAL_ENDS);
         let ask = |bench: &Bench| bench.admit(INTERVAL_ENDS);
         let (bench, failed, asked) = both(half_open(), fail, ask);
-        match failed {
+        match (failed, asked) {
+            (Ended::Became(_), Err(refused)) => {
+                assert_eq!((refused.state(), refused.wait()), (State::Open, Some(OPEN_FOR)));
+            }
             // The only one on its way failed: open until the interval ends, which is now.
-            Ended::Became(_) => assert_eq!(asked, Ok(Admitted { generation: 4, half_opened: true })),
-            _ => assert_eq!(asked, Ok(Admitted { generation: 2, half_opened: false })),
+            (Ended::Became(_), asked) => {
+                assert_eq!(asked, Ok(Admitted { generation: 4, half_opened: true }));
+                assert_eq!(in_flight(&bench), 1);
+            }
+            (_, asked) => {
+                assert_eq!(asked, Ok(Admitted { generation: 2, half_opened: false }));
+                assert_eq!(in_flight(&bench), 1);
+            }
         }
-        assert_eq!(in_flight(&bench), 1);
         assert!(bench.admit(INTERVAL_ENDS + OPEN_FOR - 1).is_err());
-        bench.assert_not_wedged();
+        assert!(bench.admit(INTERVAL_ENDS + OPEN_FOR).is_ok());
     });
 }
 
