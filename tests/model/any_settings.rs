@@ -9,8 +9,9 @@ const DAY: u64 = 24 * 3_600 * SECOND;
 pub(crate) fn any_settings() -> impl Strategy<Value = Settings> {
     let opening = (any_time(), any_growth(), rarely(any_time()), rarely(any_time()));
     let coming_back = (any_probing(), any_way_back());
-    (any_rules(), any_dropping(), opening, coming_back, any::<bool>()).prop_map(
-        |(mut rules, dropped, opening, (probes, way_back), count_calls)| {
+    let throttled_fail = prop_oneof![3 => Just(false), 1 => Just(true)];
+    (any_rules(), (any_dropping(), throttled_fail), opening, coming_back, any::<bool>()).prop_map(
+        |(mut rules, (dropped, throttled_fail), opening, (probes, way_back), count_calls)| {
             let (open_for, growth, longest, as_asked) = opening;
             let (throttle, ramp) = match way_back {
                 WayBack::AtOnce => (None, 0),
@@ -20,7 +21,19 @@ pub(crate) fn any_settings() -> impl Strategy<Value = Settings> {
             if (Rules { lasting: 0, ..rules.clone() }) == Rules::default() && throttle.is_none() {
                 rules.consecutive = Some(2);
             }
-            Settings { rules, throttle, dropped, open_for, growth, longest, as_asked, probes, ramp, count_calls }
+            Settings {
+                rules,
+                throttle,
+                dropped,
+                throttled_fail,
+                open_for,
+                growth,
+                longest,
+                as_asked,
+                probes,
+                ramp,
+                count_calls,
+            }
         },
     )
 }

@@ -195,6 +195,7 @@ impl Plain {
         let took = permit.started.map(|started| self.now - started);
         let end = match (end, self.settings.dropped) {
             (End::Dropped, Dropping::Failure) => End::Failure,
+            (End::Throttled(_), _) if self.settings.throttled_fail => End::Failure,
             (End::Dropped, Dropping::FailureAfter(limit)) if took > Some(limit) => End::Failure,
             _ => end,
         };

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tower_recourse::{
     BreakerConfig, Ratio,
-    breaker::{Dropped, OpenFor, OpenRule, Opening, Probes, Throttle, Undecided, Window, WindowStats},
+    breaker::{Dropped, OpenFor, OpenRule, Opening, Probes, Throttle, ThrottledCalls, Undecided, Window, WindowStats},
     observe::Observer,
     time::ManualClock,
 };
@@ -17,6 +17,8 @@ pub(crate) struct Settings {
     pub(crate) rules: Rules,
     pub(crate) throttle: Option<Throttling>,
     pub(crate) dropped: Dropping,
+    /// Throttled calls count as failures; as neutral, if not.
+    pub(crate) throttled_fail: bool,
     pub(crate) open_for: u64,
     pub(crate) growth: Growth,
     pub(crate) longest: Option<u64>,
@@ -97,7 +99,7 @@ pub(crate) struct Probing {
     pub(crate) within: Option<(u64, bool)>,
 }
 
-/// As the table of `BreakerConfig` has them.
+/// Five failures in a row open it for 30 s; one probe.
 impl Default for Settings {
     fn default() -> Self {
         let probes =
@@ -106,6 +108,7 @@ impl Default for Settings {
             rules: Rules { consecutive: Some(5), ..Rules::default() },
             throttle: None,
             dropped: Dropping::FailureIfAll,
+            throttled_fail: false,
             open_for: 30 * SECOND,
             growth: Growth::None,
             longest: None,
@@ -130,6 +133,8 @@ impl Settings {
             Dropping::Failure => Dropped::Failure,
             Dropping::FailureAfter(limit) => Dropped::FailureAfter(time(limit)),
         });
+        let throttled = if self.throttled_fail { ThrottledCalls::Failure } else { ThrottledCalls::Neutral };
+        let config = config.on_throttled(throttled);
         let config = if self.count_calls { config.count_calls() } else { config };
         config.clock(clock.clone()).unobserved().observe(observer)
     }
