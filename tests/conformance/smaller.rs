@@ -75,6 +75,33 @@ fn hystrix() {
     );
 }
 
+/// hystrix, `HystrixCircuitBreakerTest.testMultipleTimeWindowRetriesBeforeClosingCircuit`: one
+/// attempt per sleep window, counted from the attempt before, until one succeeds.
+#[test]
+fn hystrix_sleep_windows() {
+    let config = BreakerConfig::default()
+        .fixed()
+        .open_when(OpenRule::consecutive(4).unwrap())
+        .open_for(OpenFor::fixed(Duration::from_millis(200)))
+        .probes(Probes::trickle());
+    play(
+        config,
+        &[
+            ("four failures", "F*4 R", "O 4/4 for 200ms"),
+            ("the window's attempt", "+250ms <", "H 0/0"),
+            ("one attempt per window", "R", "H 0/0"),
+            // Its window began when it was admitted.
+            ("a failed attempt", "+50ms >F", "O 1/1 for 150ms"),
+            ("the rest of the window", "+149ms R", "O 1/1 for 150ms"),
+            ("the next window", "+1ms F", "O 1/1 for 200ms"),
+            ("an attempt without an answer", "+200ms <", "H 0/0"),
+            ("the window after it", "+199ms R +1ms <", "H 0/0"),
+            ("one attempt again", "R", "H 0/0"),
+            ("the earlier attempt's success", ">S", "C 0 in a row"),
+        ],
+    );
+}
+
 /// recloser: half of the last 10.
 #[test]
 fn recloser() {
