@@ -150,11 +150,46 @@ impl RetryConfig<Statuses, NoTimeouts, NoLedger, Replay> {
     ///
     /// | setting | here | why |
     /// |---|---|---|
-    /// | retries | 3 | 4 attempts in total, which span 0.3 to 1 s: an attempt may succeed after a fault of half a second |
-    /// | backoff | 50 ms, 150 ms, 450 ms … up to 20 s, each × 0.5–1.5 | with 50 ms doubling, full jitter and 3 attempts, as in the AWS SDKs, a fault of 80 ms fails every fifth idempotent request that it hits; here none, in `benches/presets` |
-    /// | budget | the default one | |
-    /// | classifier | [`Statuses`] | |
-    /// | keeps | [`Replay`] | |
+    /// | [`retries`](Self::retries) | 3 | 4 attempts in total, which span 0.3 to 1 s: an attempt may succeed after a fault of half a second |
+    /// | [`backoff`](Self::backoff) | 50 ms, 150 ms, 450 ms … up to 20 s, each × 0.5–1.5 | with 50 ms doubling, full jitter and 3 attempts, as in the AWS SDKs, a fault of 80 ms fails every fifth idempotent request that it hits; here none, in `benches/presets` |
+    /// | [`throttled_backoff`](Self::throttled_backoff) | 1 s, 2 s, 4 s … up to 20 s, each × 0.5–1 | a 429 without a delay: a limit of requests per second isn't over after 50 ms |
+    /// | [`longest_server_delay`](Self::longest_server_delay) | 30 s | a caller seldom waits longer, and the response names the delay |
+    /// | [`server_delay_jitter`](Self::server_delay_jitter) | up to 20 % more than asked | clients that got the same `Retry-After` don't return together |
+    /// | [`budget`](Self::budget) | 20 % of the requests plus 10 retries per second | retries add at most that to the load of an upstream that fails |
+    /// | its [initial tokens](crate::retry::TokenBucket::initial) | 100 | a burst of failures right after the start can be retried |
+    /// | [`wait_out_rejections`](Self::wait_out_rejections) | of up to 250 ms, in a request's first 300 ms | the preset breaker opens for 100 ms at first; a rejected request waits for that instead of failing |
+    /// | [`idempotent`](Self::idempotent) | not stated | [`Statuses`] decides by the method: any other request is resent only if it provably wasn't processed |
+    /// | [`timeouts`](Self::timeouts) | none | the right limits depend on the call. Set them: a server that hangs has no outcome to retry |
+    /// | classifier | [`Statuses`] | the statuses and errors that RFC 9110 and gateways use for temporary failures |
+    /// | keeps | [`Replay`] | bodies of up to 64 KiB can be sent again |
+    ///
+    /// # Which traffic it fits
+    ///
+    /// - The caller waits for a second or longer.
+    /// - Usual faults last up to half a second: a lost connection, a pause of a process, a change of
+    ///   the leader.
+    /// - The upstream has tens of clients, not thousands. `benches/presets` simulates up to 16.
+    ///
+    /// For other traffic, change these three numbers first:
+    ///
+    /// | number | depends on | change |
+    /// |---|---|---|
+    /// | retries and backoff | the caller's patience, and the length of usual faults | the waits add up to 0.3–1 s. For a caller that waits for 300 ms, 2 retries: they add up to 0.1–0.3 s. For restarts of 5 s and callers that wait for them, a first delay of 400 ms: 2.6–7.8 s |
+    /// | budget | the number of clients, since each has a budget of its own | 1,000 clients may send 10,000 retries per second and 100,000 after the start. With many small clients, make the reserve and the initial tokens small |
+    /// | [`RejectionWait`](crate::retry::RejectionWait) | how long the breaker opens at first, and whether there is a fallback | a little longer than the shortest open time. `NONE` if the caller would rather have the fallback's answer at once |
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_recourse::{RetryConfig, retry::{RejectionWait, TokenBucket}};
+    ///
+    /// // One of 1,000 clients, whose callers wait for 300 ms, and then get a fallback's answer.
+    /// let config = RetryConfig::http()
+    ///     .retries(2)
+    ///     .budget(TokenBucket::share(0.1)?.reserve(1).initial(5)?)
+    ///     .wait_out_rejections(RejectionWait::NONE);
+    /// # let _ = config;
+    /// # Ok::<(), tower_recourse::Invalid>(())
+    /// ```
     pub fn http() -> Self {
         let backoff = Backoff::exponential(Duration::from_millis(50))
             .factor(3.0)

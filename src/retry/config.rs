@@ -25,16 +25,23 @@ use crate::{
 ///
 /// | setting | default | why |
 /// |---|---|---|
-/// | [`retries`](Self::retries) | 3 | most transient failures are over by the second; the fourth attempt rarely does what three didn't |
+/// | [`retries`](Self::retries) | 3 | 4 attempts in total. What still fails after 7 s is seldom transient |
 /// | [`backoff`](Self::backoff) | 1 s, 2 s, 4 s … up to 60 s, each × 0.5–1.5 | gives a dependency time to restart, and spreads those who wait |
-/// | [`throttled_backoff`](Self::throttled_backoff) | 1 s, 2 s, 4 s … up to 20 s, each × 0.5–1 | a limit of requests per second or minute isn't over after 50 ms |
+/// | [`throttled_backoff`](Self::throttled_backoff) | 1 s, 2 s, 4 s … up to 20 s, each × 0.5–1 | a limit of requests per second or minute isn't over after a shorter wait |
+/// | [`longest_server_delay`](Self::longest_server_delay) | 30 s | a caller seldom waits longer |
 /// | [`server_delay_jitter`](Self::server_delay_jitter) | up to 20 % more than asked | clients that got the same answer don't return together |
-/// | [`budget`](Self::budget) | 20 % of traffic plus 10 a second, and 100 retries at the start | nothing else keeps retries from making an outage longer |
+/// | [`budget`](Self::budget) | 20 % of the requests plus 10 retries per second | retries add at most that to the load of a dependency that fails |
+/// | its [initial tokens](TokenBucket::initial) | 100 | a burst of failures right after the start can be retried |
 /// | [`wait_out_rejections`](Self::wait_out_rejections) | of up to 250 ms, in a request's first 300 ms | without it, a breaker that opens for 100 ms fails calls that a bare client would have saved by waiting |
-/// | [`timeouts`](Self::timeouts) | none | what is too long only you know |
+/// | [`timeouts`](Self::timeouts) | none | the right limits depend on the call |
 /// | [`switch`](Self::switch), [`ledger`](Self::ledger) | none | for batches and operators |
 /// | classifier | [`Errors`] | errors are transient unless known not to be |
 /// | [`idempotent`](Self::idempotent) | not stated | a failed call may have been processed: with [`Errors`], only a request that provably wasn't sent is sent again |
+///
+/// # Which traffic it fits
+///
+/// Work that no user waits for, such as jobs and messages: the waits add up to 3.5–10.5 s. For calls that a user waits
+/// for, use shorter delays, such as those of `http()`, which also says which numbers depend on what.
 ///
 /// # Clone
 ///
