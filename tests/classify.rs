@@ -98,7 +98,9 @@ async fn a_servers_delay_never_makes_a_retry() {
     assert_eq!(inner.calls(), 1);
 
     let inner = Scripted::<&str>::new([Fail(Oops(1)), Answer("yes")]);
-    let refined = RetryConfig::default().classify_errors(|_| Verdict::transient().retry_after(secs(7)));
+    let refined = RetryConfig::default()
+        .server_delay_jitter(Ratio::new(0.0).unwrap())
+        .classify_errors(|_| Verdict::transient().retry_after(secs(7)));
     assert_eq!(ask(&mut RetryLayer::new(refined).layer(inner.clone()), ()).await, Ok("yes"));
     assert_eq!(inner.gaps(), [secs(7)]);
 }
