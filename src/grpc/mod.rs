@@ -101,7 +101,7 @@ impl RetryConfig<Statuses, NoTimeouts, NoLedger, Stamped> {
     /// | [`budget`](Self::budget) | 20 % of the calls plus 10 retries per second | retries add at most that to the load of an upstream that fails. [`RetryThrottle`](crate::retry::RetryThrottle) is the budget of gRPC's A6 |
     /// | its [initial tokens](crate::retry::TokenBucket::initial) | 100 | a lost connection fails all its calls at once, also right after the start |
     /// | [`wait_out_rejections`](Self::wait_out_rejections) | of up to 250 ms, in a call's first 300 ms | the preset breaker opens for 100 ms at first; a rejected call waits for that instead of failing |
-    /// | [`idempotent`](Self::idempotent) | not stated, and without effect | [`Statuses`] decides by the code, whatever the method |
+    /// | [`idempotent`](Self::idempotent) | not stated | a call on a lost connection [may have been processed](Statuses#lost-connections). A status of the server's is retried by its code |
     /// | [`timeouts`](Self::timeouts) | none | a call's own `grpc-timeout` limits it |
     /// | classifier | [`Statuses`] | UNAVAILABLE, and what provably wasn't sent |
     /// | keeps | [`Stamped`] | requests of up to 64 KiB can be sent again |

@@ -33,6 +33,15 @@ use crate::{
 /// Which codes are retried is set by [`retry_codes`](Self::retry_codes). They are retried whatever the method does: gRPC knows no
 /// idempotent ones. So don't have a code retried that may come after the call took effect, unless all methods can bear that.
 ///
+/// # Lost connections
+///
+/// No code of the server's says that a call on a lost connection wasn't processed. So by default it is
+/// sent again only if it provably wasn't sent (a refused connection, a refused stream), or if
+/// [`RetryConfig::idempotent`](crate::RetryConfig::idempotent) states that every call may be processed
+/// more than once. [`retry_codes`](Self::retry_codes) and the retry policies of a
+/// [service config](super::ServiceConfig) state it for the calls that they are for: there a lost
+/// connection is retried as UNAVAILABLE, as gRPC's own clients do.
+///
 /// # Errors of the transport
 ///
 /// A stream that was reset has the code of its reason: CANCEL is CANCELLED, ENHANCE_YOUR_CALM is RESOURCE_EXHAUSTED,
@@ -64,19 +73,24 @@ pub struct Statuses {
     codes: Codes,
     /// Retried only where the server says when.
     with_delay: Codes,
+    /// Whether the user has stated the codes, and so that a call with one of them may be repeated.
+    are_stated: bool,
 }
 
 impl Default for Statuses {
     fn default() -> Self {
         let codes = Codes::default().with(Code::Unavailable);
-        Self { codes, with_delay: Codes::default().with(Code::ResourceExhausted) }
+        Self { codes, with_delay: Codes::default().with(Code::ResourceExhausted), are_stated: false }
     }
 }
 
 impl Statuses {
     /// The codes that are retried, instead of UNAVAILABLE, and RESOURCE_EXHAUSTED with a pushback or a `RetryInfo`.
+    ///
+    /// With UNAVAILABLE among them, calls on lost connections are retried, too: see
+    /// [Lost connections](Self#lost-connections).
     pub fn retry_codes(self, codes: impl IntoIterator<Item = Code>) -> Self {
-        Self { codes: codes.into_iter().collect(), with_delay: Codes::default() }
+        Self { codes: codes.into_iter().collect(), with_delay: Codes::default(), are_stated: true }
     }
 
     fn judge(&self, told: Told) -> Verdict {
@@ -102,7 +116,10 @@ impl Statuses {
             FailureKind::Rejected | FailureKind::Permanent => fault.verdict,
             _ if fault.refused => Verdict::refused(),
             _ if failure.sent() == Sent::No => fault.verdict,
-            _ if self.codes.contains(fault.code) => Verdict::failure(kind(fault.code)).sent(failure.sent()),
+            _ if self.codes.contains(fault.code) => {
+                let verdict = Verdict::failure(kind(fault.code)).sent(failure.sent());
+                if self.are_stated { verdict } else { verdict.idempotency_unknown() }
+            }
             _ => Verdict::permanent().sent(failure.sent()),
         }
     }

@@ -178,7 +178,7 @@ impl<C, A, L, K> RetryConfig<C, A, L, K> {
     /// | [`Errors`], the default | only what provably wasn't sent is sent again ([`Sent::No`](crate::Sent::No)) | every transient failure is |
     /// | a closure, your own [`Classifier`](crate::Classifier) | its verdicts are believed | the same, and [`unsafe_to_resend`](crate::Verdict::unsafe_to_resend) is ignored |
     /// | `http::Statuses` (of `RetryConfig::http()`) | only idempotent methods, and what provably wasn't processed | every method, POST included |
-    /// | `grpc::Statuses` (of `RetryConfig::grpc()`) | gRPC's codes decide | the same |
+    /// | `grpc::Statuses` (of `RetryConfig::grpc()`) | gRPC's codes decide; after a lost connection, only what provably wasn't processed | every call after a lost connection, too |
     ///
     /// Without it, the failure is returned with [`Cause::UnsafeToResend`](crate::Cause::UnsafeToResend). If the classifier doesn't know
     /// whether requests are idempotent, the first such failure also emits

@@ -137,7 +137,7 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
 async fn comes_to(script: &'static [Fate], retries: u32) -> (Code, usize, f64) {
     let throttle = Arc::new(RetryThrottle::max_tokens(10).unwrap());
     let (serving, calls) = playing(script).await;
-    let mut client = client(config().retries(retries).shared_budget(throttle.clone()), &serving);
+    let mut client = client(config().idempotent().retries(retries).shared_budget(throttle.clone()), &serving);
     let code = match in_time(client.greet(name("Ann"))).await {
         Ok(answer) => {
             assert_eq!(answer.into_inner(), greeting("answer"));
@@ -161,6 +161,20 @@ async fn a_call_whose_connection_ended_is_a_failure_like_another() {
         assert_ne!(code, Code::Ok, "{script:?}");
         assert_eq!((calls, tokens), (1, 9.0), "{script:?}");
         assert_eq!(comes_to(script, 1).await, (Code::Ok, 2, 9.1), "{script:?}");
+    }
+}
+
+/// The call may have been processed, and the preset doesn't know whether it may be processed again.
+#[tokio::test]
+async fn a_call_on_a_lost_connection_is_not_sent_again_unasked() {
+    for script in [&[GoAwayBelow, Well], &[GoAwayAt, Well], &[GoAwayBroken, Well]] {
+        let script: &'static [Fate] = script;
+        let (serving, calls) = playing(script).await;
+        let mut client = client(config().retries(1), &serving);
+        in_time(client.greet(name("Ann"))).await.unwrap_err();
+        drop(client);
+        serving.ends().await;
+        assert_eq!(calls.load(Ordering::SeqCst), 1, "{script:?}");
     }
 }
 

@@ -177,8 +177,10 @@ fn errors_have_the_code_that_grpc_has_for_them() {
     let default = Statuses::default();
     let nothing = Statuses::default().retry_codes([]);
     let slow = Statuses::default().retry_codes([Code::DeadlineExceeded]);
+    let unavailable = Statuses::default().retry_codes([Code::Unavailable]);
     for (name, verdict, expected) in [
-        ("lost", judge(default, io::ErrorKind::ConnectionReset), Verdict::transient()),
+        ("lost", judge(default, io::ErrorKind::ConnectionReset), Verdict::transient().idempotency_unknown()),
+        ("lost, asked for", judge(unavailable, io::ErrorKind::ConnectionReset), Verdict::transient()),
         ("lost, not asked for", judge(nothing, io::ErrorKind::ConnectionReset), Verdict::permanent()),
         ("refused", judge(nothing, io::ErrorKind::ConnectionRefused), Verdict::transient().sent(Sent::No)),
         ("too late", judge(default, io::ErrorKind::TimedOut), Verdict::permanent()),

@@ -35,7 +35,7 @@ async fn a_client_without_an_origin_makes_one_attempt() {
     });
     let circuit = Circuit::new(BreakerConfig::grpc().fixed_share().unobserved());
     let stack = ServiceBuilder::new()
-        .layer(RetryLayer::new(config()))
+        .layer(RetryLayer::new(config().idempotent()))
         .layer(BreakerLayer::on(&circuit))
         .layer(PeekLayer::new())
         .service(client);
@@ -85,7 +85,8 @@ async fn a_connection_whose_task_is_gone_is_unavailable() {
             Ok(Response::builder().header("grpc-status", "5").body(Full::default()).unwrap())
         }
     });
-    let stack = ServiceBuilder::new().layer(RetryLayer::new(config())).layer(PeekLayer::new()).service(service);
+    let stack =
+        ServiceBuilder::new().layer(RetryLayer::new(config().idempotent())).layer(PeekLayer::new()).service(service);
     let status = in_time(GreeterClient::new(stack).greet(name("Ann"))).await.unwrap_err();
     assert_eq!((status.code(), calls.load(Ordering::SeqCst)), (tonic::Code::NotFound, 2));
 }
