@@ -141,7 +141,8 @@ fn a_rejection_under_a_name_that_was_made_allocates_nothing_either() {
 
 #[test]
 fn an_answer_from_the_fallback_behind_an_open_circuit_allocates_nothing() {
-    let circuit = Circuit::new(BreakerConfig::default());
+    // Open for so long that the retry doesn't wait.
+    let circuit = Circuit::new(accounts::plain());
     open(&circuit);
     let stack = ServiceBuilder::new()
         .layer(FallbackLayer::value(0))

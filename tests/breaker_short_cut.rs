@@ -115,8 +115,13 @@ impl Side {
         }
     }
 
+    /// Without the hint of a half-open circuit, which is random.
     fn stats(&self) -> Stats {
-        self.circuit.stats()
+        let mut stats = self.circuit.stats();
+        if stats.state == State::HalfOpen {
+            stats.retry_in = stats.retry_in.map(|_| Duration::ZERO);
+        }
+        stats
     }
 }
 

@@ -100,7 +100,8 @@ async fn who_waits_for_a_probe_to_come_back_is_left_alone_meanwhile() {
             assert_pending!(ready.poll());
         }
     }
-    assert!((1..=10).contains(&woken), "woken {woken} times within a second");
+    // A half-open circuit asks for waits of at least 50 ms.
+    assert!((1..=20).contains(&woken), "woken {woken} times within a second");
     probe.success();
     tokio::time::advance(101 * MILLI).await;
     assert!(ready.is_woken());
