@@ -13,9 +13,10 @@ fn two_failures_at_once_that_reach_the_threshold_open_it_exactly_once() {
     });
 }
 
+// At most five stops, so that a run stays short.
 #[test]
 fn of_two_failures_at_once_beyond_the_threshold_one_opens_it_and_one_is_late() {
-    model(|| {
+    bounded(5, || {
         let fail = |bench: &Bench| bench.end(0, Failure, 0);
         let (bench, one, other) = both(Bench::closed(consecutive(1)), fail, fail);
         assert!(is_transition(&one) != is_transition(&other), "{one:?}, {other:?}");
@@ -97,9 +98,10 @@ fn two_failures_at_once_that_fill_the_window_open_it_exactly_once_and_know_of_ea
     });
 }
 
+// At most five stops, so that a run stays short.
 #[test]
 fn a_success_and_a_failure_at_once_that_fill_the_window_with_its_share_open_it_exactly_once() {
-    model(|| {
+    bounded(5, || {
         let (bench, success, failure) =
             both(Bench::closed(half_of(2)), |bench| bench.end(0, Success, 0), |bench| bench.end(0, Failure, 0));
         assert!(is_transition(&success) != is_transition(&failure), "{success:?}, {failure:?}");

@@ -62,7 +62,7 @@ fn a_success_and_two_failures_at_once_leave_no_old_start() {
     });
 }
 
-// Every order would take minutes.
+// At most five stops, so that a run stays short.
 #[test]
 fn of_two_failures_that_open_one_passes_the_start_on() {
     bounded(5, || {

@@ -45,7 +45,7 @@ fn one_of_two_calls_at_the_end_of_the_open_time_is_admitted() {
 
 /// A call that loses the word to the failure of the only probe may have written the end of its own
 /// interval before. The circuit is open until then, so no probe is sent for one interval at most.
-/// At most five stops: every order takes too long for each run.
+/// At most five stops, so that a run stays short.
 #[test]
 fn a_probe_that_fails_meanwhile_delays_the_next_by_one_interval() {
     bounded(5, || {
