@@ -68,6 +68,8 @@ pub(crate) struct Told {
     scheduled: AtomicU64,
     stopped: AtomicU64,
     stopped_by_budget: AtomicU64,
+    /// Rejections that the retry waited out: the same attempt is made again.
+    waited_out: AtomicU64,
     /// Retries, not first attempts, that the breaker rejected.
     retries_rejected: AtomicU64,
     succeeded_later: AtomicU64,
@@ -246,11 +248,12 @@ impl Account {
         assert_eq!(calls.good_later, told_of(&told.succeeded_later), "succeeded after retrying");
         assert_eq!(told_of(&told.other), 0, "events of another kind");
 
-        // The retry: each request is asked once, and once more for each retry.
+        // The retry: it calls the breaker once for each request, for each retry, and for each
+        // rejection that it has waited out.
         let budgeted = budget.stats();
         let retries = budgeted.granted + told_of(&told.retries_rejected);
         assert_eq!(told_of(&told.scheduled), retries, "what the budget has paid for, and what came back to it");
-        assert_eq!(asked, requests + retries, "attempts");
+        assert_eq!(asked, requests + retries + told_of(&told.waited_out), "attempts");
         assert_eq!(told_of(&told.stopped_by_budget), budgeted.refused, "what the budget has refused");
         // Each request has brought a fifth of a token.
         assert_eq!(budgeted.balance, (requests / 5).saturating_sub(budgeted.granted), "what is left in the budget");
@@ -309,6 +312,7 @@ impl Observer for Tells {
                 };
                 more(&told.stopped)
             }
+            Event::RejectionWait { .. } => more(&told.waited_out),
             Event::RetrySucceeded { .. } => more(&told.succeeded_later),
             Event::CircuitOpened { .. } | Event::CircuitHalfOpened { .. } | Event::CircuitClosed { .. } => {
                 more(&told.transitions)

@@ -76,6 +76,7 @@ fn client(shared: &Shared, version: Version) -> Client {
         .observe(Tells(account.clone()));
     let limits = Timeouts::attempt(ATTEMPT).answer(|_: Elapsed| Ok::<_, Error>(by_hand(504)));
     let retry = RetryConfig::http()
+        .retries(2)
         .shared_budget(shared.budget.clone())
         .backoff(Backoff::exponential(Duration::from_millis(2)).jitter(Jitter::Full))
         .timeouts(limits)
