@@ -57,9 +57,10 @@ fn a_new_round_goes_on_with_the_time_of_the_old_one_whatever_comes_back() {
     });
 }
 
+// At most five stops, so that a run stays short.
 #[test]
 fn a_probe_that_fails_when_the_time_is_over_and_whoever_sees_that_open_it_once() {
-    model(|| {
+    bounded(5, || {
         let fail = |bench: &Bench| is_transition(&bench.end(2, Failure, OPEN_FOR + LIMIT));
         let look = |bench: &Bench| bench.tick(OPEN_FOR + LIMIT);
         let (bench, failed, moved_on) = both(Bench::half_open(within(Undecided::Open, ONE_PROBE), 1), fail, look);
