@@ -7,6 +7,7 @@
 //! | page | for | example |
 //! |---|---|---|
 //! | [`how_much`] | choosing retries, back-off, budget and time-outs | `outage` |
+//! | [`presets`] | which settings of retry and breaker do no harm, and which numbers to change | |
 //! | [`batch_runner`] | retries that are limited over all runs of a batch, whatever crashes | `system_a_batch` |
 //! | [`coordinator`] | loops that must not spin on what fails: one circuit a worker | `system_b_coordinator` |
 //! | [`primitive`] | one wrapper round any function, async or blocking | `system_c_primitive` |
@@ -22,6 +23,11 @@
 
 #[doc = include_str!("how_much.md")]
 pub mod how_much {}
+
+#[doc = include_str!("presets.md")]
+#[doc = include_str!("presets.svg")]
+#[doc = include_str!("presets_after_plot.md")]
+pub mod presets {}
 
 #[cfg(all(feature = "store", feature = "audit"))]
 #[doc = include_str!("batch_runner.md")]

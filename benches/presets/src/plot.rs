@@ -88,18 +88,18 @@ pub fn of(results: &Results<'_>) -> String {
         text(&mut svg, "legend", (RIGHT + 24.0, TOP + 12.0 + LINE * index as f64), &format!("{label}  {}", dot.name));
     }
     format!(
-        r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" role="img">
+        r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" role="img" class="harm">
 <title>Harm of each candidate against the protection that it gives</title>
 <style>
-text {{ font: 12px ui-sans-serif, system-ui, sans-serif; fill: #7a828c }}
-.title {{ font-size: 15px; font-weight: 600 }}
-.middle {{ text-anchor: middle }}
-.end {{ text-anchor: end }}
-.grid {{ stroke: #7a828c; stroke-opacity: .25; fill: none }}
-.rule {{ fill: #2da44e; fill-opacity: .15 }}
-.ours {{ fill: #2f81f7 }}
-.bare {{ fill: #d55e00 }}
-.other {{ fill: #9aa4af }}
+.harm text {{ font: 12px ui-sans-serif, system-ui, sans-serif; fill: #7a828c }}
+.harm .title {{ font-size: 15px; font-weight: 600 }}
+.harm .middle {{ text-anchor: middle }}
+.harm .end {{ text-anchor: end }}
+.harm .grid {{ stroke: #7a828c; stroke-opacity: .25; fill: none }}
+.harm .rule {{ fill: #2da44e; fill-opacity: .15 }}
+.harm .ours {{ fill: #2f81f7 }}
+.harm .bare {{ fill: #d55e00 }}
+.harm .other {{ fill: #9aa4af }}
 </style>
 {svg}</svg>
 "#
