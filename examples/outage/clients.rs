@@ -13,8 +13,8 @@ use tower_recourse::{
 
 use crate::{
     script::{
-        ATTEMPT_TIMEOUT, ATTEMPTS, BACKOFF, BUDGET_PER_SECOND, BUDGET_SHARE, LONG_BREAKER_FAILURES, LONG_BREAKER_OPEN,
-        Script,
+        ATTEMPT_TIMEOUT, ATTEMPTS, BACKOFF, BUDGET_AT_START, BUDGET_PER_SECOND, BUDGET_SHARE, LONG_BREAKER_FAILURES,
+        LONG_BREAKER_OPEN, Script,
     },
     transport::{Answer, ClientError, transport},
 };
@@ -119,7 +119,7 @@ fn judge(outcome: Result<&Answer, &ClientError>) -> Verdict {
 }
 
 fn budget() -> Result<TokenBucket, Invalid> {
-    Ok(TokenBucket::share(BUDGET_SHARE)?.reserve(BUDGET_PER_SECOND))
+    TokenBucket::share(BUDGET_SHARE)?.reserve(BUDGET_PER_SECOND).initial(BUDGET_AT_START)
 }
 
 fn long_breaker() -> Result<BreakerConfig<Health>, Invalid> {

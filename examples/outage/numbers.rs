@@ -1,8 +1,8 @@
 //! The script's numbers in words, so that the page needs no source code.
 
 use crate::script::{
-    ATTEMPT_TIMEOUT, ATTEMPTS, BACKOFF, BUDGET_PER_SECOND, BUDGET_SHARE, DEAD_BACKEND_SHARE, DEMAND, ERROR_SHARE,
-    LONG_BREAKER_FAILURES, LONG_BREAKER_OPEN, Phase, QUEUE, Script, WORK, WORKERS,
+    ATTEMPT_TIMEOUT, ATTEMPTS, BACKOFF, BUDGET_AT_START, BUDGET_PER_SECOND, BUDGET_SHARE, DEAD_BACKEND_SHARE, DEMAND,
+    ERROR_SHARE, LONG_BREAKER_FAILURES, LONG_BREAKER_OPEN, Phase, QUEUE, Script, WORK, WORKERS,
 };
 
 /// Answers per second that the workers can give at most.
@@ -50,7 +50,8 @@ pub(crate) fn numbers(script: &Script) -> Vec<(&'static str, String)> {
         (
             "budget",
             format!(
-                "retries up to {:.0} % of the requests plus {BUDGET_PER_SECOND} per second, in addition to the back-off",
+                "retries up to {:.0} % of the requests plus {BUDGET_PER_SECOND} per second, and {BUDGET_AT_START} at the \
+                 start, in addition to the backoff",
                 100.0 * BUDGET_SHARE
             ),
         ),

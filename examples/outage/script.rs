@@ -33,6 +33,8 @@ pub(crate) const BACKOFF: Duration = Duration::from_millis(50);
 pub(crate) const BUDGET_SHARE: f64 = 0.2;
 /// … and so many per second on top, so that a client with few requests may retry too.
 pub(crate) const BUDGET_PER_SECOND: u32 = 10;
+/// With this many tokens at the start, the budget is that of the presets.
+pub(crate) const BUDGET_AT_START: u32 = 100;
 /// A breaker as most libraries configure it by default: it opens after so many failures in a row …
 pub(crate) const LONG_BREAKER_FAILURES: u32 = 5;
 /// … for this time.
