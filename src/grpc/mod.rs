@@ -93,21 +93,21 @@ impl RetryConfig<Statuses, NoTimeouts, NoLedger, Stamped> {
     ///
     /// | setting | here | why |
     /// |---|---|---|
-    /// | [`retries`](Self::retries) | 3 | 4 attempts in total, which span 0.3 to 1 s: an attempt may succeed after a fault of half a second |
+    /// | [`retries`](Self::retries) | 3 | 4 attempts in total, whose waits add up to 0.3 to 1 s: an attempt may succeed after a fault of half a second, if the budget pays for it |
     /// | [`backoff`](Self::backoff) | 50 ms, 150 ms, 450 ms … up to 20 s, each × 0.5–1.5 | as [`http`](Self::http) |
     /// | [`throttled_backoff`](Self::throttled_backoff) | 1 s, 2 s, 4 s … up to 20 s, each × 0.5–1 | applies if RESOURCE_EXHAUSTED is one of the [codes](Statuses::retry_codes) and comes without a pushback: a limit isn't over after 50 ms |
-    /// | [`longest_server_delay`](Self::longest_server_delay) | 30 s | a caller seldom waits longer; a longer pushback is returned |
+    /// | [`longest_server_delay`](Self::longest_server_delay) | 30 s | a longer pushback is returned. Set a deadline, or 1 s here, if a user waits |
     /// | [`server_delay_jitter`](Self::server_delay_jitter) | up to 20 % more than asked | clients that got the same pushback don't return together |
-    /// | [`budget`](Self::budget) | 20 % of the calls plus 10 retries per second | retries add at most that to the load of an upstream that fails. [`RetryThrottle`](crate::retry::RetryThrottle) is the budget of gRPC's A6 |
+    /// | [`budget`](Self::budget) | 20 % of the calls plus 10 retries per second | it bounds the load that retries add to an upstream that fails. [`RetryThrottle`](crate::retry::RetryThrottle) is the budget of gRPC's retry proposal (A6) |
     /// | its [initial tokens](crate::retry::TokenBucket::initial) | 100 | a lost connection fails all its calls at once, also right after the start |
     /// | [`wait_out_rejections`](Self::wait_out_rejections) | of up to 250 ms, in a call's first 300 ms | the preset breaker opens for 100 ms at first; a rejected call waits for that instead of failing |
     /// | [`idempotent`](Self::idempotent) | not stated | a call on a lost connection [may have been processed](Statuses#lost-connections). A status of the server's is retried by its code |
-    /// | [`timeouts`](Self::timeouts) | none | a call's own `grpc-timeout` limits it |
-    /// | classifier | [`Statuses`] | UNAVAILABLE, and what provably wasn't sent |
+    /// | [`timeouts`](Self::timeouts) | none | a call's own `grpc-timeout` limits it, if the caller sets one: set it |
+    /// | classifier | [`Statuses`] | UNAVAILABLE, RESOURCE_EXHAUSTED with a delay, and what provably wasn't sent |
     /// | keeps | [`Stamped`] | requests of up to 64 KiB can be sent again |
     ///
-    /// The preset fits callers that wait for a second or longer, faults of up to half a second, and an
-    /// upstream with tens of clients. For other traffic change the retries and the backoff, the budget,
+    /// The preset fits callers that wait for 2 s or longer, faults of up to half a second, and an
+    /// upstream with few clients (up to 16 were simulated). For other traffic change the retries and the backoff, the budget,
     /// and the wait for rejections: [`http`](Self::http) has the table.
     pub fn grpc() -> Self {
         RetryConfig::http().name("grpc").classifier(Statuses::default()).keeping(Stamped::default())

@@ -150,12 +150,12 @@ impl RetryConfig<Statuses, NoTimeouts, NoLedger, Replay> {
     ///
     /// | setting | here | why |
     /// |---|---|---|
-    /// | [`retries`](Self::retries) | 3 | 4 attempts in total, which span 0.3 to 1 s: an attempt may succeed after a fault of half a second |
-    /// | [`backoff`](Self::backoff) | 50 ms, 150 ms, 450 ms … up to 20 s, each × 0.5–1.5 | with 50 ms doubling, full jitter and 3 attempts, as in the AWS SDKs, a fault of 80 ms fails every fifth idempotent request that it hits; here none, in `benches/presets` |
+    /// | [`retries`](Self::retries) | 3 | 4 attempts in total, whose waits add up to 0.3 to 1 s: an attempt may succeed after a fault of half a second, if the budget pays for it. A rejection that isn't waited out ends the request, whatever retries are left |
+    /// | [`backoff`](Self::backoff) | 50 ms, 150 ms, 450 ms … up to 20 s, each × 0.5–1.5 | with 50 ms doubling, full jitter and 3 attempts, as in the AWS SDKs, a fault of 80 ms fails 0.2 to 0.4 of the idempotent requests that it hits; here none, at up to 500 requests per second (`benches/presets`) |
     /// | [`throttled_backoff`](Self::throttled_backoff) | 1 s, 2 s, 4 s … up to 20 s, each × 0.5–1 | a 429 without a delay: a limit of requests per second isn't over after 50 ms |
-    /// | [`longest_server_delay`](Self::longest_server_delay) | 30 s | a caller seldom waits longer, and the response names the delay |
+    /// | [`longest_server_delay`](Self::longest_server_delay) | 30 s | a longer delay is returned with the response. Three such waits take up to 108 s: set `Timeouts::total`, or 1 s here, if a user waits |
     /// | [`server_delay_jitter`](Self::server_delay_jitter) | up to 20 % more than asked | clients that got the same `Retry-After` don't return together |
-    /// | [`budget`](Self::budget) | 20 % of the requests plus 10 retries per second | retries add at most that to the load of an upstream that fails |
+    /// | [`budget`](Self::budget) | 20 % of the requests plus 10 retries per second; up to 100 tokens are saved | it bounds the load that retries add to an upstream that fails. A client with 10 requests per second may double its load |
     /// | its [initial tokens](crate::retry::TokenBucket::initial) | 100 | a burst of failures right after the start can be retried |
     /// | [`wait_out_rejections`](Self::wait_out_rejections) | of up to 250 ms, in a request's first 300 ms | the preset breaker opens for 100 ms at first; a rejected request waits for that instead of failing |
     /// | [`idempotent`](Self::idempotent) | not stated | [`Statuses`] decides by the method: any other request is resent only if it provably wasn't processed |
@@ -165,18 +165,21 @@ impl RetryConfig<Statuses, NoTimeouts, NoLedger, Replay> {
     ///
     /// # Which traffic it fits
     ///
-    /// - The caller waits for a second or longer.
-    /// - Usual faults last up to half a second: a lost connection, a pause of a process, a change of
-    ///   the leader.
-    /// - The upstream has tens of clients, not thousands. `benches/presets` simulates up to 16.
+    /// - The caller waits for 2 s or longer, as in the simulation (1 s per attempt, 2 s in total).
+    /// - Usual faults last up to half a second and fail up to some 100 requests per client, which the
+    ///   budget pays for: a lost connection, a pause of a process, a change of the leader.
+    /// - The upstream has few clients: up to 16 were simulated.
     ///
-    /// For other traffic, change these three numbers first:
+    /// [The page on the presets](crate::cookbook::presets) has the measurements and the exceptions.
+    ///
+    /// Set time limits first, as there are none by default. For other traffic, change these three
+    /// numbers:
     ///
     /// | number | depends on | change |
     /// |---|---|---|
-    /// | retries and backoff | the caller's patience, and the length of usual faults | the waits add up to 0.3–1 s. For a caller that waits for 300 ms, 2 retries: they add up to 0.1–0.3 s. For restarts of 5 s and callers that wait for them, a first delay of 400 ms: 2.6–7.8 s |
+    /// | retries and backoff | the caller's patience, and the length of usual faults | the waits add up to 0.3–1 s. For a caller that waits for 300 ms, 1 retry (25–75 ms) and `Timeouts::attempt(100 ms).total(300 ms)`. Longer waits help only as long as the breaker is closed: it opens after 500 ms without a success |
     /// | budget | the number of clients, since each has a budget of its own | 1,000 clients may send 10,000 retries per second and 100,000 after the start. With many small clients, make the reserve and the initial tokens small |
-    /// | [`RejectionWait`](crate::retry::RejectionWait) | how long the breaker opens at first, and whether there is a fallback | a little longer than the shortest open time. `NONE` if the caller would rather have the fallback's answer at once |
+    /// | [`RejectionWait`](crate::retry::RejectionWait) | how long the breaker opens at first, and whether there is a fallback | at least 1.2 × the shortest open time. `NONE` if the caller would rather have the fallback's answer at once |
     ///
     /// ```
     /// use std::time::Duration;
@@ -184,7 +187,7 @@ impl RetryConfig<Statuses, NoTimeouts, NoLedger, Replay> {
     ///
     /// // One of 1,000 clients, whose callers wait for 300 ms, and then get a fallback's answer.
     /// let config = RetryConfig::http()
-    ///     .retries(2)
+    ///     .retries(1)
     ///     .budget(TokenBucket::share(0.1)?.reserve(1).initial(5)?)
     ///     .wait_out_rejections(RejectionWait::NONE);
     /// # let _ = config;
@@ -210,8 +213,8 @@ impl BreakerConfig<Health> {
     ///
     /// | setting | here | why |
     /// |---|---|---|
-    /// | numbers | [the defaults](BreakerConfig) | windows of calls open within milliseconds at high traffic |
-    /// | classifier | [`Health`] | 5xx and errors are failures |
+    /// | numbers | [the defaults](BreakerConfig): opens after 5 failures in a row over at least 500 ms, for 10 % of the failing time | a window of calls would open within milliseconds at high traffic |
+    /// | classifier | [`Health`] | 5xx and errors are failures; 429 and 503 with a delay are [neutral](BreakerConfig::on_throttled) |
     pub fn http() -> Self {
         BreakerConfig::default().name("http").classifier(Health)
     }

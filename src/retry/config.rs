@@ -28,7 +28,7 @@ use crate::{
 /// | [`retries`](Self::retries) | 3 | 4 attempts in total. What still fails after 7 s is seldom transient |
 /// | [`backoff`](Self::backoff) | 1 s, 2 s, 4 s … up to 60 s, each × 0.5–1.5 | gives a dependency time to restart, and spreads those who wait |
 /// | [`throttled_backoff`](Self::throttled_backoff) | 1 s, 2 s, 4 s … up to 20 s, each × 0.5–1 | a limit of requests per second or minute isn't over after a shorter wait |
-/// | [`longest_server_delay`](Self::longest_server_delay) | 30 s | a caller seldom waits longer |
+/// | [`longest_server_delay`](Self::longest_server_delay) | 30 s | a longer delay is returned with the failure |
 /// | [`server_delay_jitter`](Self::server_delay_jitter) | up to 20 % more than asked | clients that got the same answer don't return together |
 /// | [`budget`](Self::budget) | 20 % of the requests plus 10 retries per second | retries add at most that to the load of a dependency that fails |
 /// | its [initial tokens](TokenBucket::initial) | 100 | a burst of failures right after the start can be retried |
