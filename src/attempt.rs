@@ -18,6 +18,10 @@ const UNSENT: u32 = 2;
 const ACCOUNTED: u32 = 4;
 const UNLIMITED: u32 = 8;
 const CARRIES_DEPOSITS: u32 = 16;
+/// Its call was pending: work may have been done before the outcome.
+const PENDED: u32 = 32;
+/// It calls a function, whose earlier steps the retry can't see.
+const FUNCTION: u32 = 64;
 /// From this bit on, the number by which what is called in a timed attempt is known.
 const SCOPE: u32 = 16;
 
@@ -64,7 +68,25 @@ impl Attempt {
     /// Once more, and no further attempt: the one before counts for nothing.
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
     pub(crate) fn once_more(self) -> Self {
-        Self { is: self.is & !(ACCOUNTED | UNLIMITED), ..self }
+        Self { is: self.is & !(ACCOUNTED | UNLIMITED | PENDED), ..self }
+    }
+
+    #[cfg_attr(not(feature = "retry"), allow(dead_code))]
+    pub(crate) fn of_function(self) -> Self {
+        self.with(FUNCTION, true)
+    }
+
+    /// Its call is pending.
+    #[cfg_attr(not(feature = "retry"), allow(dead_code))]
+    #[inline]
+    pub(crate) fn pend(&mut self) {
+        self.is |= PENDED;
+    }
+
+    /// Whether work may have been done before a rejection: the call was pending, or it is a function.
+    #[cfg_attr(not(feature = "retry"), allow(dead_code))]
+    pub(crate) fn may_have_worked(&self) -> bool {
+        self.is & (PENDED | FUNCTION) != 0
     }
 
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]

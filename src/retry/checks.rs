@@ -189,7 +189,17 @@ impl<C, A, L, K> RetryConfig<C, A, L, K> {
         let retry_in = failure.retry_after()?;
         // What a later attempt has paid went back already, if the service wasn't ready for it.
         let is_paid = attempt.number() == 1 || !attempt.is_unsent();
-        if rejection_wait.is_none() || !self.terms.is_on() || !attempt.is_replayable() || !is_paid {
+        // A retry further in has made a call in this attempt.
+        let is_made = attempt.is_accounted();
+        // The rejection may be that of a later step, so that an earlier one would be repeated.
+        let is_safe = self.terms.idempotent || !attempt.may_have_worked();
+        if rejection_wait.is_none()
+            || !self.terms.is_on()
+            || !attempt.is_replayable()
+            || !is_paid
+            || is_made
+            || !is_safe
+        {
             return None;
         }
         let age = progress.again.as_ref().map_or_else(Age::default, |again| again.age).of(attempt);
@@ -261,8 +271,8 @@ impl<C, A, L, K> RetryConfig<C, A, L, K> {
         }
         let begins_anew = failure.replaces_backoff();
         let waits = progress.again.as_ref().map(|again| again.waits).unwrap_or_default();
-        let own_delay = match begins_anew {
-            true => Duration::ZERO,
+        let (own_delay, backoff) = match begins_anew {
+            true => (Duration::ZERO, Duration::ZERO),
             false => terms.next_delay(failure, waits.previous(), waits.retry_after(attempt.number())),
         };
         let least = own_delay.max(asked);
@@ -295,7 +305,7 @@ impl<C, A, L, K> RetryConfig<C, A, L, K> {
         if begins_anew {
             waits.begin_after(attempt.number());
         } else {
-            waits.waited(own_delay);
+            waits.waited(backoff);
         }
         Ok(delay)
     }
@@ -385,13 +395,13 @@ impl Terms {
     }
 
     /// The delay of retry number `retry`: 1 is the first.
-    fn next_delay(&self, failure: Failure, previous: Option<Duration>, retry: u32) -> Duration {
+    fn next_delay(&self, failure: Failure, previous: Option<Duration>, retry: u32) -> (Duration, Duration) {
         let (nth, random) = (retry.saturating_sub(1), self.random());
         let delay = self.backoff.delay(nth, previous, random);
-        if failure.kind() == FailureKind::Throttled && failure.retry_after().is_none() {
-            return self.slowed_down(delay, (nth, previous, random));
+        if failure.kind() == FailureKind::Throttled && failure.retry_after().is_none_or(|asked| asked.is_zero()) {
+            return (self.slowed_down(delay, (nth, previous, random)), delay);
         }
-        delay
+        (delay, delay)
     }
 
     #[cold]
@@ -409,7 +419,8 @@ impl Terms {
         }
         let left = attempt.deadline().map(|deadline| deadline.saturating_duration_since(Instant::now()));
         let spare = left.map_or(Duration::MAX, |left| left.saturating_sub(asked) / 2);
-        let most = asked.mul_f64(share).max(Duration::from_millis(10)).min(spare);
+        let added = Duration::try_from_secs_f64(asked.as_secs_f64() * share).unwrap_or(Duration::MAX);
+        let most = added.max(Duration::from_millis(10)).min(spare);
         asked.saturating_add(most.mul_f64(self.random()))
     }
 

@@ -354,7 +354,11 @@ impl<C, A, L, K> RetryConfig<C, A, L, K> {
     /// Which rejections of a breaker further in are waited out. Unless set, those whose
     /// [`retry_in`](crate::Rejection::retry_in) is at most 250 ms, if the wait ends within the first 300 ms of the request.
     ///
-    /// - The wait is `retry_in` plus 10 to 100 ms at random, so that the waiting requests don't return together.
+    /// - The attempt must have ended in its first poll: a breaker directly inside rejects at once, and nothing was done before. After
+    ///   a pending call, and in [`run`](super::RetryLayer::run) and [`run_blocking`](super::RetryLayer::run_blocking), an earlier step may have
+    ///   been carried out: there, rejections are waited out only if requests are [`idempotent`](Self::idempotent).
+    /// - The wait is `retry_in` plus 10 to 100 ms at random, less if the window ends before, so that the waiting requests don't
+    ///   return together.
     /// - It neither crosses the deadline nor the end of the window: a rejection for which it would is returned.
     /// - After it, the same attempt is sent: its number stays, and it isn't counted as one of the [`retries`](Self::retries). It costs neither
     ///   budget nor quota. What a later attempt has paid before its rejection is held during the wait.

@@ -201,8 +201,10 @@ where
             }
             Poll::Ready(result) => otherwise(self, Then::Judge(result, note), cx),
             // Nothing but the service can wake us.
-            Poll::Pending if this.attempt.is_untimed() => Poll::Pending,
-            Poll::Pending => otherwise(self, Then::Limit, cx),
+            Poll::Pending => {
+                this.attempt.pend();
+                if this.attempt.is_untimed() { Poll::Pending } else { otherwise(self, Then::Limit, cx) }
+            }
         }
     }
 

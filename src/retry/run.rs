@@ -132,7 +132,8 @@ impl<P, K> RetryLayer<P, K> {
     {
         let policy = &*self.policy;
         let mut state = policy.start(request);
-        let (mut attempt, _) = course::first_attempt(policy, &state, true);
+        let (attempt, _) = course::first_attempt(policy, &state, true);
+        let mut attempt = attempt.of_function();
         loop {
             let ((result, note), is_unsent) = match too_late(policy, &attempt) {
                 Some(result) => ((result, Note::NONE), true),

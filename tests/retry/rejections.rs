@@ -107,6 +107,7 @@ async fn all_waits_end_within_the_window() {
 #[tokio::test(start_paused = true)]
 async fn a_timed_request_ages_from_its_start() {
     let late = || Scripted::new([Late(ms(200), Err(Oops(100))), Answer("yes")]);
+    let config = || config().idempotent();
     let timed = config().timeouts(Timeouts::attempt(secs(1)).answer(|_| Err(Oops(408))));
     assert_eq!(ask(&mut RetryLayer::new(timed).layer(late()), ()).await, Err(Oops(100)));
     // The clock isn't read at the start of a request that isn't timed.
@@ -297,10 +298,10 @@ async fn a_forced_open_breakers_rejection_is_returned() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_waits_out_a_rejection() {
+async fn an_idempotent_run_waits_out_a_rejection() {
     let circuit = circuit();
     circuit.report_failure();
-    let layer = RetryLayer::new(RetryConfig::default());
+    let layer = RetryLayer::new(RetryConfig::default().idempotent());
     let numbers = Cell::new(0);
     let answer = layer.run(|attempt| {
         numbers.set(numbers.get() * 10 + attempt.number());
@@ -311,15 +312,47 @@ async fn a_run_waits_out_a_rejection() {
 }
 
 #[test]
-fn a_blocking_run_waits_out_a_rejection() {
+fn an_idempotent_blocking_run_waits_out_a_rejection() {
     let circuit = circuit();
     circuit.report_failure();
     let mut numbers = Vec::new();
-    let answer = RetryLayer::new(RetryConfig::default()).run_blocking(|attempt| {
+    let answer = RetryLayer::new(RetryConfig::default().idempotent()).run_blocking(|attempt| {
         numbers.push(attempt.number());
         circuit.call_blocking(|| Ok::<_, io::Error>("yes"))
     });
     assert_eq!((answer.unwrap(), numbers), ("yes", vec![1, 1]));
+}
+
+/// The first step of a function has been carried out when its second step is rejected.
+#[tokio::test(start_paused = true)]
+async fn steps_before_a_rejection_are_not_repeated() {
+    let circuit = circuit();
+    circuit.report_failure();
+    let inserts = Cell::new(0);
+    let step = || inserts.set(inserts.get() + 1);
+    let layer = RetryLayer::new(RetryConfig::default());
+    let ran = layer.run(|_| {
+        step();
+        circuit.call(|| async { Ok::<_, io::Error>("yes") })
+    });
+    assert!(ran.await.is_err());
+    assert_eq!(inserts.replace(0), 1);
+
+    let ran = layer.run_blocking(|_| {
+        step();
+        circuit.call_blocking(|| Ok::<_, io::Error>("yes"))
+    });
+    assert!(ran.is_err());
+    assert_eq!(inserts.replace(0), 1);
+
+    // A service that was pending may have done work before its rejection.
+    let late = || Scripted::new([Late(ms(1), Err(Oops(100))), Answer("yes")]);
+    let inner = late();
+    assert_eq!(ask(&mut RetryLayer::new(config()).layer(inner.clone()), ()).await, Err(Oops(100)));
+    assert_eq!(inner.calls(), 1);
+    let inner = late();
+    assert_eq!(ask(&mut RetryLayer::new(config().idempotent()).layer(inner.clone()), ()).await, Ok("yes"));
+    assert_eq!(inner.calls(), 2);
 }
 
 #[tokio::test(start_paused = true)]

@@ -112,7 +112,8 @@ where
     P: Policy<Req, I::Response, I::Error>,
     K: Keep<Req>,
 {
-    let (mut attempt, ends_at) = course::first_attempt(&*policy, &state, true);
+    let (attempt, ends_at) = course::first_attempt(&*policy, &state, true);
+    let mut attempt = attempt.of_function();
     let kept = Some(kept);
     if course::came_too_late(&attempt) {
         let before = Some(Box::pin(Before::Uncalled { readiness: Readiness::default(), request })).into();
