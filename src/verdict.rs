@@ -65,8 +65,8 @@ pub enum FailureKind {
     TimedOut,
     /// Another attempt would fail the same way.
     Permanent,
-    /// A breaker further in rejected the call, so the service wasn't asked. Not retried, not counted by another
-    /// breaker; a fallback is asked.
+    /// A breaker further in rejected the call, so the service wasn't called. A retry returns it, or waits it out if it is
+    /// short. Another breaker doesn't count it. A fallback is called.
     Rejected,
 }
 

@@ -77,8 +77,8 @@ impl<C> Circuit<C> {
 
     /// Asks for leave to make one call.
     ///
-    /// A layer around that gets the [`Rejection`], as it is or in a box, or in the source chain of a boxed error, takes it for one: a
-    /// retry doesn't try again, an outer breaker doesn't count it. An error type of your own is an ordinary failure, also if it
+    /// A layer around that gets the [`Rejection`], as it is or in a box, or in the source chain of a boxed error, recognises it: a
+    /// retry returns it, or waits it out if it is short (`RetryConfig::wait_out_rejections`), and an outer breaker doesn't count it. An error type of your own is an ordinary failure, also if it
     /// contains the rejection: return the rejection as its source, and classify with [`Sources`](crate::classify::Sources). Code that
     /// drops or keeps the rejection and fails for another reason has failed. See [the classifiers' page](crate::classify#rejections).
     ///

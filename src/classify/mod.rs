@@ -119,8 +119,8 @@
 //!
 //! # Rejections
 //!
-//! A breaker's rejection isn't retried, isn't counted by an outer breaker, and calls the first fallback, whatever the classifier says. The
-//! layers recognise it by the result itself:
+//! A breaker's rejection is returned by a retry, or waited out if it is short; it isn't counted by an outer breaker, and it calls the first
+//! fallback, whatever the classifier says. The layers recognise it by the result itself:
 //!
 //! | result | is a rejection if |
 //! |---|---|

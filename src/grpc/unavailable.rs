@@ -18,7 +18,7 @@ use crate::{Rejection, breaker::OnRejection, http::mark_rejection};
 /// # let _ = layer;
 /// ```
 ///
-/// A retry around knows it for a rejection all the same, and doesn't retry it. Around a server's service it tells the clients when to
+/// A retry around it recognises the rejection all the same: it returns it, or waits it out if it is short. Around a server's service it tells the clients when to
 /// come back.
 ///
 /// The circuit's name isn't told: it is no business of those outside. For an answer of one's own there is

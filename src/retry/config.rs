@@ -163,8 +163,8 @@ impl<C, A, L, K> RetryConfig<C, A, L, K> {
         self
     }
 
-    /// How often a request is tried again at most, after its first attempt: with 3, there are 4 attempts in all. 0 for
-    /// never.
+    /// How often a request is tried again at most, after its first attempt: with 3, there are 4 attempts in total. 0 for
+    /// never; short rejections are [waited out](Self::wait_out_rejections) nonetheless.
     pub fn retries(mut self, retries: u32) -> Self {
         self.terms.retries = retries;
         self

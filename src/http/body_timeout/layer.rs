@@ -40,8 +40,8 @@ impl BodyTimeoutLayer {
         Self::default()
     }
 
-    /// Sets the longest wait for one frame, the first one included. Time in which the consumer
-    /// doesn't read doesn't count.
+    /// Sets the longest wait for one frame, the first one included. The time runs from the
+    /// first poll that found no frame, also while the consumer doesn't poll again.
     ///
     /// # Errors
     ///

@@ -6,8 +6,8 @@
 //!
 //! | limit | measured | includes |
 //! |---|---|---|
-//! | [`idle`](BodyTimeoutLayer::idle) | from the moment at which the consumer waits for a frame, until it comes | the time that the server takes for one frame, the first one included; time in which the consumer doesn't read is left out |
-//! | [`total`](BodyTimeoutLayer::total) | from the response's head to the end of the body | everything, also the time that the consumer takes to read |
+//! | [`idle`](BodyTimeoutLayer::idle) | from the first poll that found no frame, until a frame comes | the time that the server takes for one frame, the first one included; also the time until the consumer polls again, if it stops in between |
+//! | [`total`](BodyTimeoutLayer::total) | from the response's head to the end of the body | everything, also the time that the consumer takes to read: a slow reader can exceed it, which [`BodyBreakerLayer`](super::BodyBreakerLayer) counts as a failure |
 //!
 //! No limit is set by default: how long a body may take depends on its size, and streams of events
 //! may be silent for hours. For requests of an API, an idle limit of the size of an attempt's time
