@@ -177,7 +177,7 @@ async fn a_waiting_service_is_not_ready_while_open_and_leaves_the_inner_one_alon
     tokio::time::advance(HALF_A_MINUTE - ms(1)).await;
     assert_pending!(service.poll_ready());
     assert_eq!(circuit.stats().total_rejected, 0, "no call was made");
-    tokio::time::advance(ms(101)).await;
+    tokio::time::advance(ms(151)).await;
     assert!(service.is_woken());
     assert_ready_ok!(service.poll_ready());
     assert_eq!((circuit.state(), circuit.stats().total_admitted), (State::HalfOpen, Some(2)), "with the probe's slot");
@@ -270,7 +270,7 @@ async fn a_waiting_service_wakes_by_itself_when_the_circuit_is_reset() {
     tokio::time::sleep(secs(3_600)).await;
     assert!(!call.is_finished());
     circuit.set_mode(Mode::Auto);
-    tokio::time::sleep(ms(101)).await;
+    tokio::time::sleep(ms(151)).await;
     assert!(call.is_finished());
 }
 

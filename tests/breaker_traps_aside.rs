@@ -103,7 +103,7 @@ async fn who_waits_for_a_probe_to_come_back_is_left_alone_meanwhile() {
     // A half-open circuit asks for waits of at least 50 ms.
     assert!((1..=20).contains(&woken), "woken {woken} times within a second");
     probe.success();
-    tokio::time::advance(101 * MILLI).await;
+    tokio::time::advance(151 * MILLI).await;
     assert!(ready.is_woken());
     assert_ready!(ready.poll()).unwrap();
 }

@@ -407,14 +407,6 @@ impl Word {
         self.then(Phase::HalfOpen { in_flight: 0, counted: 0, admitted: 0 })
     }
 
-    /// Half-open without a probe, if it is half-open; anything else stays what it is.
-    pub(crate) fn probed_anew(self) -> Self {
-        match self.phase {
-            Phase::HalfOpen { admitted: 1.., .. } => self.half_open(),
-            _ => self,
-        }
-    }
-
     /// Half-open, with its first probe.
     fn new_round(self) -> Self {
         self.then(Phase::HalfOpen { in_flight: 1, counted: 0, admitted: 1 })

@@ -167,10 +167,6 @@ impl Tenant {
             } else if settings.rules != former.rules || settings.slow_after != former.slow_after {
                 core.cell.change(Word::untold);
             }
-            // The lease of the former settings is no interval: it may be long, or nobody may hold it.
-            if settings.probing.trickles() && !former.probing.trickles() {
-                core.cell.change(Word::probed_anew);
-            }
             if in_use != InUse::Replacement {
                 core.replace_window(None);
             }

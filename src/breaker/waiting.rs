@@ -46,8 +46,9 @@ impl<C> Circuit<C> {
 pub(super) struct Waiting(Mutex<Pin<Box<Sleep>>>);
 
 impl Waiting {
-    /// Probes come back, and circuits are reset, before their time: nobody is woken for that, so it is looked at as often.
-    const LONGEST: Duration = Duration::from_millis(100);
+    /// A probe may end, or a circuit may be reset, before that time without waking a waiter. So a waiter looks at the circuit at
+    /// least this often. It is the longest hint of a half-open circuit, so that the hints' jitter spreads the waiters.
+    const LONGEST: Duration = Duration::from_millis(150);
 
     pub(super) fn on(retry_in: Option<Duration>) -> Self {
         let wait = retry_in.unwrap_or(Self::LONGEST);
