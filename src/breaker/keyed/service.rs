@@ -79,7 +79,7 @@ impl<F, K, C, R> KeyedBreakerLayer<F, K, C, R> {
     ///
     /// [`Wait`](super::super::Wait) isn't possible, and neither is another [`OnRejection`] that
     /// [waits](OnRejection::WAITS): only the request names the circuit, and `poll_ready` comes
-    /// before the request. Such a layer doesn't compile once a call is made through its service:
+    /// before the request. A call through the service of such a layer doesn't compile:
     ///
     /// ```compile_fail,E0080
     /// use std::convert::Infallible;

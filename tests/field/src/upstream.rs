@@ -44,7 +44,7 @@ pub enum Health {
 }
 
 /// How often the upstream has executed each request. A request is executed as soon as it has been
-/// received completely: whoever hasn't heard the answer can't know that it wasn't.
+/// received completely: a client that got no answer can't know whether it was executed.
 #[derive(Debug, Clone, Default)]
 pub struct Executions {
     by_id: Arc<Mutex<HashMap<u32, u32>>>,
