@@ -12,7 +12,7 @@ macro_rules! codes {
         impl Code {
             const ALL: [Self; 17] = [$(Self::$code),*];
 
-            /// Its name as the standard writes it: `NOT_FOUND`.
+            /// The code's name in the gRPC specification, such as `NOT_FOUND`.
             pub const fn name(self) -> &'static str {
                 match self {
                     $(Self::$code => $name,)*
@@ -23,49 +23,50 @@ macro_rules! codes {
 }
 
 codes! {
-    /// It went well.
+    /// Success.
     Ok = 0, "OK";
-    /// The caller gave up.
+    /// The operation was cancelled, usually by the caller.
     Cancelled = 1, "CANCELLED";
-    /// Anything that has no code of its own, and what comes without a code.
+    /// An error without a more specific code. Also stands for a missing or unknown code.
     Unknown = 2, "UNKNOWN";
-    /// The request makes no sense.
+    /// The request is invalid, whatever the state of the system is.
     InvalidArgument = 3, "INVALID_ARGUMENT";
-    /// It took too long.
+    /// The deadline passed before the call ended.
     DeadlineExceeded = 4, "DEADLINE_EXCEEDED";
-    /// There is no such thing.
+    /// The requested entity doesn't exist.
     NotFound = 5, "NOT_FOUND";
-    /// There is one already.
+    /// The entity to create exists already.
     AlreadyExists = 6, "ALREADY_EXISTS";
-    /// The caller may not.
+    /// The caller isn't allowed to execute the operation.
     PermissionDenied = 7, "PERMISSION_DENIED";
-    /// A quota is used up, or a server is full.
+    /// A quota is used up, or the server is overloaded.
     ResourceExhausted = 8, "RESOURCE_EXHAUSTED";
-    /// The system isn't in the state that it takes.
+    /// The system isn't in the state that the operation requires.
     FailedPrecondition = 9, "FAILED_PRECONDITION";
-    /// Somebody else was faster: to be tried again from further up.
+    /// The operation was aborted, for example by a concurrent transaction. Retry the whole
+    /// transaction.
     Aborted = 10, "ABORTED";
-    /// Past the end.
+    /// The request goes past the valid range, such as a read past the end of a file.
     OutOfRange = 11, "OUT_OF_RANGE";
-    /// There is no such method.
+    /// The server doesn't implement or support the method.
     Unimplemented = 12, "UNIMPLEMENTED";
-    /// Something is broken.
+    /// An internal error: an invariant of the system is broken.
     Internal = 13, "INTERNAL";
-    /// Not there at the moment.
+    /// The service is currently unavailable.
     Unavailable = 14, "UNAVAILABLE";
-    /// Data is lost for good.
+    /// Unrecoverable data loss or corruption.
     DataLoss = 15, "DATA_LOSS";
-    /// Who is the caller?
+    /// The request has no valid credentials.
     Unauthenticated = 16, "UNAUTHENTICATED";
 }
 
 impl Code {
-    /// The code with this number.
+    /// Returns the code with this number, 0 to 16.
     pub fn from_number(number: u64) -> Option<Self> {
         usize::try_from(number).ok().and_then(|number| Self::ALL.get(number).copied())
     }
 
-    /// The code with this name: `NOT_FOUND`.
+    /// Returns the code with this name, such as `NOT_FOUND`.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|code| code.name() == name)
     }
@@ -77,7 +78,7 @@ impl fmt::Display for Code {
     }
 }
 
-/// Some of the codes.
+/// A set of codes.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Codes(u32);
 

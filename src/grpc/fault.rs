@@ -1,4 +1,4 @@
-//! What an error of the transport is to gRPC.
+//! Maps transport errors to gRPC status codes.
 
 use std::error::Error;
 
@@ -8,13 +8,14 @@ use crate::{
     classify::{Errors, opened},
 };
 
-/// An error of the transport, as the code that a gRPC library would make of it.
+/// A transport error, with the code that a gRPC library would return for it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Fault {
     pub(super) code: Code,
-    /// What [`Errors`] says of it.
+    /// How [`Errors`] classifies the error.
     pub(super) verdict: Verdict,
-    /// Refused by HTTP/2, or left over when its connection ended: provably nothing was done, and it isn't the call's fault.
+    /// The server provably didn't process the call, and the call didn't cause the error: the server
+    /// refused the HTTP/2 stream, or the connection ended before the request was sent on it.
     pub(super) refused: bool,
 }
 
@@ -33,11 +34,12 @@ impl Fault {
     }
 }
 
-/// The code of an HTTP/2 error, if it has one of its own; and whether an existing connection failed.
+/// Searches the source chain. Returns the code of an HTTP/2 error, if it has a specific one, and
+/// whether an existing connection failed.
 fn look_into(error: &(dyn Error + 'static)) -> (Option<Code>, bool) {
     let mut next = Some(error);
     let mut left_over = false;
-    // A chain may be built to have no end.
+    // Bounded, because a source chain could be a cycle.
     for _ in 0..64 {
         let Some(link) = next else { break };
         if let Some(h2) = link.downcast_ref::<h2::Error>() {
@@ -51,8 +53,8 @@ fn look_into(error: &(dyn Error + 'static)) -> (Option<Code>, bool) {
     (None, left_over)
 }
 
-/// A reset has the code of its reason. To the calls on a connection that ends with a GOAWAY the
-/// connection is lost, whatever the reason: they are UNAVAILABLE.
+/// A stream reset has the code of its reason. A GOAWAY ends the connection, so its calls are
+/// UNAVAILABLE, whatever the reason is.
 fn by_http2(error: &h2::Error) -> Option<Code> {
     if error.is_go_away() {
         return Some(Code::Unavailable);
@@ -60,7 +62,7 @@ fn by_http2(error: &h2::Error) -> Option<Code> {
     error.reason().filter(|_| error.is_reset()).map(by_reset)
 }
 
-/// As the gRPC protocol over HTTP/2 maps them, under "Errors".
+/// The mapping in the gRPC specification, "gRPC over HTTP2", section "Errors".
 fn by_reset(reason: h2::Reason) -> Code {
     match reason {
         h2::Reason::REFUSED_STREAM => Code::Unavailable,
@@ -76,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn resets_are_codes_as_the_protocol_maps_them() {
+    fn reset_reasons_map_to_codes() {
         for (reason, code) in [
             (h2::Reason::REFUSED_STREAM, Code::Unavailable),
             (h2::Reason::CANCEL, Code::Cancelled),

@@ -12,27 +12,28 @@ use crate::{
     http::mark,
 };
 
-/// What the outcome of a gRPC call means to a breaker. A failure is what tells of a service that is down or broken:
+/// Classifies the outcomes of gRPC calls for a breaker. A failure is an outcome of a service that
+/// is down or broken:
 ///
 /// | outcome | verdict | why |
 /// |---|---|---|
-/// | UNAVAILABLE with a delay: a pushback, a `RetryInfo`, or a proxy's `Retry-After`; a proxy's HTTP 429 | throttled | it answers, and asks for fewer calls |
-/// | UNAVAILABLE without one, or with a pushback that forbids retries | failure | it isn't there |
-/// | INTERNAL, DATA_LOSS | failure | it is broken |
-/// | UNKNOWN | failure | servers return it for a panic; it also stands for a response without a status, and for one that isn't gRPC |
-/// | DEADLINE_EXCEEDED | failure | it is too slow |
-/// | CANCELLED | neutral | the caller's doing |
-/// | RESOURCE_EXHAUSTED | throttled | it works, and asks for fewer calls |
-/// | UNIMPLEMENTED | success | of one method; the others work |
-/// | any other | success | an answer about the request |
-/// | an answer whose messages have begun | success | |
-/// | an error | failure; neutral if its code is CANCELLED, and throttled if it is RESOURCE_EXHAUSTED: see [`Statuses`](super::Statuses) | nothing was answered |
+/// | UNAVAILABLE with a delay: a pushback, a `RetryInfo`, or a proxy's `Retry-After`; a proxy's HTTP 429 | throttled | the service works, and asks for fewer calls |
+/// | UNAVAILABLE without a delay, or with a pushback that forbids retries | failure | the service is down |
+/// | INTERNAL, DATA_LOSS | failure | the service is broken |
+/// | UNKNOWN | failure | servers return it for a panic; it also stands for a response without a status, and for a response that isn't gRPC |
+/// | DEADLINE_EXCEEDED | failure | the service is too slow |
+/// | CANCELLED | neutral | the caller cancels calls |
+/// | RESOURCE_EXHAUSTED | throttled | the service works, and asks for fewer calls |
+/// | UNIMPLEMENTED | success | only this method is missing |
+/// | any other | success | the status is about the request |
+/// | a response whose first message has arrived | success | |
+/// | an error | failure; neutral if its code is CANCELLED, and throttled if it is RESOURCE_EXHAUSTED: see [`Statuses`](super::Statuses) | there is no response |
 ///
 /// A throttled call is neutral for the rules about health, and counts as not accepted for
 /// [`OpenRule::Throttle`](crate::breaker::OpenRule::Throttle).
-/// [`BreakerConfig::on_throttled`](crate::BreakerConfig::on_throttled) makes it a failure: then
-/// [`OpenFor::as_asked`](crate::breaker::OpenFor::as_asked) uses the pushback, or without one the
-/// delay of a `RetryInfo` or of a proxy's headers.
+/// [`BreakerConfig::on_throttled`](crate::BreakerConfig::on_throttled) can make it a failure. Then
+/// [`OpenFor::as_asked`](crate::breaker::OpenFor::as_asked) uses the pushback as the open time, or
+/// without one the delay of a `RetryInfo` or of a proxy's headers.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Health;
 
@@ -68,8 +69,8 @@ where
     }
 }
 
-/// Whether a proxy answered with HTTP 429 in place of a gRPC status. Its code is UNAVAILABLE, which
-/// loses the meaning.
+/// Whether a proxy answered with HTTP 429 instead of a gRPC status. gRPC maps 429 to UNAVAILABLE,
+/// which hides that the call was throttled.
 fn is_too_many_requests<R>(response: &Response<R>) -> bool {
     response.status() == StatusCode::TOO_MANY_REQUESTS && !response.headers().contains_key(STATUS)
 }
@@ -88,7 +89,7 @@ fn by_status(Told { code, pushback, delay }: Told, too_many: bool) -> Verdict {
     asked.map_or(verdict, |delay| verdict.retry_after(delay))
 }
 
-/// Never a success: the service hasn't answered.
+/// Never a success, because there is no response.
 fn by_fault(code: Code, failure: Failure) -> Verdict {
     let verdict = match code {
         Code::Cancelled => Verdict::Neutral,

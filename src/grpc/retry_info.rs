@@ -1,7 +1,8 @@
-//! `google.rpc.RetryInfo` among the details of a status: `grpc-status-details-bin`.
+//! Reads `google.rpc.RetryInfo` from the status details in `grpc-status-details-bin`.
 //!
-//! The header holds a `google.rpc.Status`, which has `google.protobuf.Any`s, one of which may be a
-//! `RetryInfo`. This reads the four messages that lead to the delay, and skips everything else.
+//! The header contains a `google.rpc.Status`, whose details are `google.protobuf.Any`s, one of
+//! which may be a `RetryInfo`. This module reads the four messages on the path to the delay, and
+//! skips all other fields.
 
 use std::time::Duration;
 
@@ -14,17 +15,18 @@ use base64::{
 
 const DETAILS: &str = "grpc-status-details-bin";
 
-/// Longer headers aren't read. It is the default limit of HTTP/2 implementations for all headers.
+/// Longer headers are ignored. HTTP/2 implementations usually limit all headers together to this
+/// size.
 const MOST: usize = 16 << 10;
 
-/// gRPC's binary headers are padded or not.
+/// The gRPC specification allows binary headers with and without padding.
 const BASE64: GeneralPurpose = {
     let either = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
     GeneralPurpose::new(&STANDARD, either)
 };
 
-/// The delay that a status asks for. `None` if there is none, or if the details can't be read: they
-/// refine a status, and never invalidate it.
+/// The delay that the status details ask for. `None` if there is none, or if the details can't be
+/// parsed: they refine a status, and never invalidate it.
 pub(super) fn delay(headers: &HeaderMap) -> Option<Duration> {
     let mut given = headers.get_all(DETAILS).iter();
     let details = given.next().filter(|details| details.len() <= MOST)?;
@@ -34,7 +36,7 @@ pub(super) fn delay(headers: &HeaderMap) -> Option<Duration> {
     in_status(&BASE64.decode(details).ok()?).ok().flatten()
 }
 
-/// Not a message of Protocol Buffers, or not one of these.
+/// The bytes aren't Protocol Buffers, or aren't the expected message.
 struct Malformed;
 
 type Read<T> = Result<T, Malformed>;
@@ -51,8 +53,8 @@ fn in_status(status: &[u8]) -> Read<Option<Duration>> {
     Ok(delay)
 }
 
-/// `google.protobuf.Any`: a type URL (field 1), whose last segment names the message, and the message
-/// (field 2).
+/// `google.protobuf.Any`: a type URL (field 1), whose last segment is the message's name, and the
+/// message (field 2).
 fn in_any(any: &[u8]) -> Read<Option<Duration>> {
     let mut fields = Fields(any);
     let (mut type_url, mut message): (&[u8], &[u8]) = (&[], &[]);
@@ -90,15 +92,15 @@ fn duration(duration: &[u8]) -> Read<Duration> {
             _ => {}
         }
     }
-    // A negative number is a large one here.
+    // A negative number is encoded as a large unsigned one.
     let nanos = u32::try_from(nanos).ok().filter(|&nanos| nanos < 1_000_000_000).ok_or(Malformed)?;
     if seconds > MOST_SECONDS { Err(Malformed) } else { Ok(Duration::new(seconds, nanos)) }
 }
 
-/// The fields of a message that are still to be read.
+/// The fields of a message that haven't been read yet.
 struct Fields<'a>(&'a [u8]);
 
-/// The value of a field, as far as it matters.
+/// The value of a field.
 #[derive(Clone, Copy)]
 enum Value<'a> {
     Number(u64),
@@ -120,19 +122,20 @@ impl<'a> Fields<'a> {
                 Value::Bytes(self.bytes(length)?)
             }
             5 => self.bytes(4).map(|_| Value::Other)?,
-            // Groups, which these messages never had.
+            // Groups, which these messages never contain.
             _ => return Err(Malformed),
         };
         Ok(Some((key >> 3, value)))
     }
 
-    /// Seven bits per byte, the lowest first; the highest bit says that more follow.
+    /// Reads a varint: seven bits per byte, lowest bits first. The highest bit of a byte is set if
+    /// more bytes follow.
     fn number(&mut self) -> Read<u64> {
         let mut number = 0;
         for place in 0..10 {
             let (&byte, rest) = self.0.split_first().ok_or(Malformed)?;
             self.0 = rest;
-            // The tenth byte has one bit left.
+            // Only one bit of the tenth byte fits into 64 bits.
             if place == 9 && byte > 1 {
                 break;
             }
@@ -166,7 +169,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever comes from outside is read, skipped or refused, within its bounds.
+        /// Bytes from outside are read, skipped or rejected within the length of the input.
         #[test]
         fn any_bytes_are_read_without_a_panic(
             before in prop::collection::vec(any::<u8>(), 0..40),

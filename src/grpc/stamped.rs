@@ -10,27 +10,27 @@ use crate::{
     time::Instant,
 };
 
-/// Keeps gRPC requests as [`Replay`] does, and stamps them: with `grpc-previous-rpc-attempts` from the first retry on, and with a
-/// `grpc-timeout` of what is left, for each attempt that has a time to end at.
+/// Copies gRPC requests like [`Replay`], and sets their headers: `grpc-previous-rpc-attempts` on
+/// each retry, and, if an attempt has a deadline, the time that is left as `grpc-timeout`.
 ///
 /// ```
 /// use tower_recourse::{RetryConfig, grpc::Stamped, http::Replay};
 ///
-/// // Requests up to 1 MiB can be sent again.
+/// // Requests of up to 1 MiB can be resent.
 /// let config = RetryConfig::grpc().keeping(Stamped::new(Replay::default().max_body(1 << 20)));
 /// # let _ = config;
 /// ```
 ///
 /// # Clone
 ///
-/// A clone shares the memory that is allowed for all bodies.
+/// Clones share the memory limit for all bodies.
 #[derive(Debug, Clone, Default)]
 pub struct Stamped {
     replay: Replay,
 }
 
 impl Stamped {
-    /// Keeps bodies within these limits.
+    /// Stores bodies within the limits of `replay`.
     pub fn new(replay: Replay) -> Self {
         Self { replay }
     }

@@ -15,65 +15,77 @@ use crate::{
     time::Instant,
 };
 
-/// What the outcome of a gRPC call means to a retry: by its status, from the headers or from the trailers that a
-/// [`PeekLayer`](super::PeekLayer) has seen, or by the error.
+/// Classifies the outcomes of gRPC calls for a retry: responses by status code, from the headers or
+/// from the trailers that a [`PeekLayer`](super::PeekLayer) has read, and errors by the code that
+/// gRPC maps them to.
 ///
 /// | outcome | verdict |
 /// |---|---|
-/// | OK, and an answer whose messages have begun | success |
+/// | OK, and a response whose first message has arrived | success |
 /// | UNAVAILABLE | transient |
 /// | RESOURCE_EXHAUSTED with a pushback or a `RetryInfo` | throttled |
 /// | RESOURCE_EXHAUSTED without either, UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, DATA_LOSS | permanent |
-/// | CANCELLED, INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS, PERMISSION_DENIED, FAILED_PRECONDITION, ABORTED, OUT_OF_RANGE, UNAUTHENTICATED | neutral: an answer about the request, and no failure of the service |
-/// | no status, or none that can be read | by the HTTP status: 400 is INTERNAL, 401 UNAUTHENTICATED, 403 PERMISSION_DENIED, 404 UNIMPLEMENTED, 429, 502, 503 and 504 UNAVAILABLE, any other UNKNOWN |
-/// | HTTP status 200 and a content type that doesn't begin with `application/grpc` | as UNKNOWN |
-/// | a stream refused by HTTP/2, or left over when its connection ended | [refused](Verdict::refused): sent again once for nothing |
-/// | any other error | by the code that gRPC has for it (below), if [`Errors`](crate::classify::Errors) doesn't know it for permanent |
+/// | CANCELLED, INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS, PERMISSION_DENIED, FAILED_PRECONDITION, ABORTED, OUT_OF_RANGE, UNAUTHENTICATED | neutral: the status is about the request, and the service works |
+/// | a missing status | by the HTTP status: 400 is INTERNAL, 401 UNAUTHENTICATED, 403 PERMISSION_DENIED, 404 UNIMPLEMENTED, 429, 502, 503 and 504 UNAVAILABLE, any other UNKNOWN |
+/// | HTTP status 200 and a content type that doesn't start with `application/grpc`; a status that can't be parsed | as UNKNOWN |
+/// | a stream that the server refused, or that was left over when its connection ended | [unprocessed](Verdict::refused): resent once, without budget |
+/// | any other error | by its code (below), unless [`Errors`](crate::classify::Errors) classifies it as permanent |
 ///
-/// Which codes are retried is set by [`retry_codes`](Self::retry_codes). They are retried whatever the method does: gRPC knows no
-/// idempotent ones. So don't have a code retried that may come after the call took effect, unless all methods can bear that.
+/// [`retry_codes`](Self::retry_codes) sets the retried codes. They are retried for every method,
+/// because gRPC doesn't declare methods idempotent. So don't retry a code that the server may
+/// return after it has executed a call, unless all methods are idempotent.
 ///
 /// # Lost connections
 ///
-/// No code of the server's says that a call on a lost connection wasn't processed. So by default it is
-/// sent again only if it provably wasn't sent (a refused connection, a refused stream), or if
-/// [`RetryConfig::idempotent`](crate::RetryConfig::idempotent) states that every call may be processed
-/// more than once. [`retry_codes`](Self::retry_codes) and the retry policies of a
-/// [service config](super::ServiceConfig) state it for the calls that they are for: there a lost
-/// connection is retried as UNAVAILABLE, as gRPC's own clients do.
+/// A status of the server shows that a call was processed or not; a lost connection doesn't. So by
+/// default a call on a lost connection is resent only if it provably wasn't sent (a refused
+/// connection, a refused stream), or if [`RetryConfig::idempotent`](crate::RetryConfig::idempotent)
+/// states that every call may be processed more than once. [`retry_codes`](Self::retry_codes) and
+/// the retry policies of a [service config](super::ServiceConfig) also state it for their calls:
+/// there, a lost connection is retried as UNAVAILABLE, as in gRPC's own clients.
 ///
-/// # Errors of the transport
+/// # Transport errors
 ///
-/// A stream that was reset has the code of its reason: CANCEL is CANCELLED, ENHANCE_YOUR_CALM is RESOURCE_EXHAUSTED,
-/// INADEQUATE_SECURITY is PERMISSION_DENIED, any other INTERNAL. A time that was over, of an attempt or of the channel, is
-/// DEADLINE_EXCEEDED, and so is a [time limit of the body](crate::http::BodyTimeoutLayer) before
-/// the first message: **time-outs of attempts are only retried if that code is**. A lost connection
-/// is UNAVAILABLE, and so is
-/// one that ended with a GOAWAY, whatever its reason. What provably wasn't sent is retried whatever the codes.
+/// | error | code |
+/// |---|---|
+/// | a stream reset with CANCEL | CANCELLED |
+/// | with ENHANCE_YOUR_CALM | RESOURCE_EXHAUSTED |
+/// | with INADEQUATE_SECURITY | PERMISSION_DENIED |
+/// | with REFUSED_STREAM | UNAVAILABLE |
+/// | with any other reason | INTERNAL |
+/// | a timeout of an attempt, of the channel, or of a [body](crate::http::BodyTimeoutLayer) before the first message | DEADLINE_EXCEEDED |
+/// | a lost connection, also after a GOAWAY for any reason | UNAVAILABLE |
+///
+/// **A timeout of an attempt is retried only if DEADLINE_EXCEEDED is a retried code.** An error
+/// that proves that the call wasn't sent is retried whatever the codes are.
 ///
 /// # Pushback
 ///
-/// `grpc-retry-pushback-ms` beside a code that is retried is waited for, up to
-/// [30 s](crate::RetryConfig::longest_server_delay) unless set; the back-off begins anew after it. A6 waits exactly as long. This retry adds
-/// [up to 20 %](crate::RetryConfig::server_delay_jitter) at random, so that clients don't return together. Negative, unreadable or given twice, it
-/// ends the retries, as [A6](https://github.com/grpc/proposal/blob/master/A6-client-retries.md) has it.
+/// If a retried code comes with a `grpc-retry-pushback-ms`, the retry waits for it, if it is at
+/// most [30 s](crate::RetryConfig::longest_server_delay) (the default). After it, the backoff
+/// starts again from its first delay. A6 waits exactly as long; this retry adds [up to 20
+/// %](crate::RetryConfig::server_delay_jitter) at random, so that clients don't return together. A
+/// pushback that is negative, can't be parsed, or is repeated prevents further retries, as
+/// [A6](https://github.com/grpc/proposal/blob/master/A6-client-retries.md) requires.
 ///
 /// # `RetryInfo`
 ///
-/// Without a pushback, the `google.rpc.RetryInfo` in `grpc-status-details-bin` counts: a retry waits at least its `retry_delay`, up to
-/// the same limit. A pushback takes precedence, whatever it says. Details that can't be read are ignored, and so are those longer than
-/// 16 KiB and delays that are negative. For a proxy's response that isn't gRPC, such as a 503, the delay that its headers ask for counts
-/// in the same way, as [with HTTP](crate::http#servers-delay).
+/// Without a pushback, the `google.rpc.RetryInfo` in `grpc-status-details-bin` counts: the retry
+/// waits at least its `retry_delay`, up to the same limit. Details that are longer than 16 KiB or
+/// can't be parsed are ignored, and so is a negative delay. If a proxy answers with a response that
+/// isn't gRPC, such as a 503, the delay in its headers counts in the same way, as for
+/// [HTTP](crate::http#servers-delay).
 ///
 /// # Deadline
 ///
-/// `grpc-timeout` and a [`Deadline`] of the request, whichever is earlier.
+/// The earlier one of `grpc-timeout` and the [`Deadline`] of the request.
 #[derive(Debug, Clone, Copy)]
 pub struct Statuses {
     codes: Codes,
-    /// Retried only where the server says when.
+    /// Retried only if the server sends a delay.
     with_delay: Codes,
-    /// Whether the user has stated the codes, and so that a call with one of them may be repeated.
+    /// Whether the user has set the codes, and so has stated that a call with one of them may be
+    /// repeated.
     are_stated: bool,
 }
 
@@ -85,10 +97,11 @@ impl Default for Statuses {
 }
 
 impl Statuses {
-    /// The codes that are retried, instead of UNAVAILABLE, and RESOURCE_EXHAUSTED with a pushback or a `RetryInfo`.
+    /// Sets the codes that are retried. The default is UNAVAILABLE, and RESOURCE_EXHAUSTED with a
+    /// pushback or a `RetryInfo`.
     ///
-    /// With UNAVAILABLE among them, calls on lost connections are retried, too: see
-    /// [Lost connections](Self#lost-connections).
+    /// With UNAVAILABLE among them, calls on lost connections are retried as well: see [Lost
+    /// connections](Self#lost-connections).
     pub fn retry_codes(self, codes: impl IntoIterator<Item = Code>) -> Self {
         Self { codes: codes.into_iter().collect(), with_delay: Codes::default(), are_stated: true }
     }
@@ -130,7 +143,7 @@ where
     R: Body,
     E: 'static,
 {
-    /// When the call must be answered.
+    /// The deadline of the call.
     type Memo = Option<Instant>;
 
     fn memo(&self, request: &Request<B>) -> Option<Instant> {
@@ -171,7 +184,7 @@ fn kind(code: Code) -> FailureKind {
     }
 }
 
-/// The service is up and has said no.
+/// Whether the status is about the request: the service works, and has rejected the request.
 pub(super) fn is_about_the_request(code: Code) -> bool {
     matches!(
         code,

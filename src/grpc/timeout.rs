@@ -1,4 +1,4 @@
-//! `grpc-timeout`: how long a call may take, as a number of at most eight digits and a unit.
+//! `grpc-timeout`: the time limit of a call, as a number of at most eight digits and a unit.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ pub(super) const TIMEOUT: &str = "grpc-timeout";
 
 const MOST: u128 = 99_999_999;
 
-/// What the header says; `None` if it isn't there or can't be read.
+/// Parses the header. `None` if there is none, or if it isn't valid.
 pub(super) fn read(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(TIMEOUT)?.to_str().ok()?;
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
@@ -27,14 +27,15 @@ pub(super) fn read(headers: &HeaderMap) -> Option<Duration> {
     })
 }
 
-/// In the finest unit that eight digits do for, rounded down: the server must not go on for longer than we wait. The least is a
-/// nanosecond, as nothing isn't a number that the protocol has.
+/// Formats a time in the finest unit that needs at most eight digits. Rounded down, so that the
+/// server doesn't work longer than the client waits. At least 1 ns, because the specification has
+/// no zero.
 pub(super) fn written(time: Duration) -> HeaderValue {
     let nanos = time.as_nanos().max(1);
     let units = [(1, "n"), (1_000, "u"), (1_000_000, "m"), (1_000_000_000, "S"), (60_000_000_000, "M")];
     let fits = units.into_iter().map(|(unit, name)| (nanos / unit, name)).find(|&(number, _)| number <= MOST);
     let (number, unit) = fits.unwrap_or(((nanos / 3_600_000_000_000).min(MOST), "H"));
-    HeaderValue::try_from(format!("{number}{unit}")).expect("digits and a letter are a header's value")
+    HeaderValue::try_from(format!("{number}{unit}")).expect("digits and a letter are a valid header value")
 }
 
 #[cfg(test)]
@@ -42,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_read() {
+    fn timeouts_are_parsed() {
         for (text, nanos) in [
             ("1n", Some(1)),
             ("99999999u", Some(99_999_999_000)),
@@ -65,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written() {
+    fn timeouts_are_written_in_the_finest_unit() {
         for (time, text) in [
             (Duration::ZERO, "1n"),
             (Duration::from_nanos(99_999_999), "99999999n"),

@@ -1,4 +1,4 @@
-//! What a response says of how it went.
+//! The status of a response, as far as it is known.
 
 use std::time::Duration;
 
@@ -8,12 +8,13 @@ use ::http_body::Body;
 use super::{Code, fault::Fault, retry_info};
 use crate::http::retry_after;
 
-/// The code of a response, if it is known by now: from its headers, from the trailers that a [`PeekLayer`](super::PeekLayer) further in
-/// has seen, or from its HTTP status. `None`: the answer has begun, and its trailers will tell.
+/// Returns the status code of a response, if it is known: from its headers, from the trailers that
+/// a [`PeekLayer`](super::PeekLayer) further in has read, or from its HTTP status. `None` if the
+/// first message has arrived and the status is still to come.
 ///
-/// A response is [`Code::Unknown`] if it ends without a status, if its status can't be read, or if it
-/// isn't a gRPC response: HTTP status 200 with a content type that doesn't begin with
-/// `application/grpc`, such as the HTML page of a proxy.
+/// The code is [`Code::Unknown`] if the response ends without a status, if the status can't be
+/// parsed, or if the response isn't gRPC: HTTP status 200 with a content type that doesn't start
+/// with `application/grpc`, such as the HTML page of a proxy.
 ///
 /// ```
 /// use http::Response;
@@ -31,31 +32,32 @@ pub fn code<B: Body>(response: &Response<B>) -> Option<Code> {
     }
 }
 
-/// How far a response is known. An extension of those that were peeked at.
+/// What is known of a response. A [`PeekLayer`](super::PeekLayer) stores it as a response
+/// extension.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Seen {
     Told(Told),
-    /// The body broke off before anything of it was there.
+    /// The body failed before its first frame.
     Broke(Fault),
-    /// There are messages to come, or may be.
+    /// The first message has arrived, or may still arrive.
     Begun,
 }
 
-/// A status, and what it says of another attempt.
+/// A status, and what the response says about another attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Told {
     pub(super) code: Code,
     pub(super) pushback: Option<Pushback>,
-    /// Without a pushback: the delay of a `RetryInfo` among the details of the status, or what the
-    /// headers of a proxy's response ask for.
+    /// Used if there is no pushback: the delay of a `RetryInfo` in the status details, or the delay
+    /// that the headers of a proxy's response ask for.
     pub(super) delay: Option<Duration>,
 }
 
-/// `grpc-retry-pushback-ms`.
+/// The value of `grpc-retry-pushback-ms`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pushback {
     After(Duration),
-    /// Negative, not a number, or given twice.
+    /// The value is negative, isn't a number, or the header is repeated.
     Never,
 }
 
@@ -72,10 +74,11 @@ impl Seen {
 }
 
 impl Told {
-    /// What the head of a response says on its own. `None`: the body, or what was read of it, decides.
+    /// Reads the status from the head of a response. `None` if the body decides.
     ///
-    /// A `grpc-status` counts whatever else the head says, as gRPC's `http-grpc-status-mapping`
-    /// demands. Without one, the response must be a gRPC response to be worth reading.
+    /// A `grpc-status` takes precedence over the rest of the head, as gRPC's
+    /// `http-grpc-status-mapping` requires. Without a `grpc-status`, a response that isn't gRPC
+    /// gets a code from its HTTP status.
     pub(super) fn by_head<B: Body>(response: &Response<B>) -> Option<Self> {
         let (headers, status) = (response.headers(), response.status());
         if headers.contains_key(STATUS) {
@@ -89,7 +92,7 @@ impl Told {
         (!peeked && response.body().is_end_stream()).then(|| Self::of(headers))
     }
 
-    /// What trailers say, or the headers of a response that has nothing else.
+    /// Reads the status from trailers, or from the headers of a response without messages.
     pub(super) fn of(headers: &HeaderMap) -> Self {
         let code = headers.get(STATUS).and_then(number).and_then(Code::from_number).unwrap_or(Code::Unknown);
         let delay = if code == Code::Ok { None } else { retry_info::delay(headers) };
@@ -99,7 +102,7 @@ impl Told {
 
 fn number(value: &HeaderValue) -> Option<u64> {
     let text = value.to_str().ok()?;
-    // `parse` would take a sign.
+    // `parse` would accept a sign.
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 
@@ -110,9 +113,9 @@ fn pushback(headers: &HeaderMap) -> Option<Pushback> {
     Some(readable.map_or(Pushback::Never, |milliseconds| Pushback::After(Duration::from_millis(milliseconds))))
 }
 
-/// Whether the content type begins with `application/grpc`, as the protocol demands. `grpc-web`, which
-/// a client's own layer translates, begins with it too. A response without a content type proves
-/// nothing, and clients such as tonic accept it: its body decides.
+/// Whether the content type starts with `application/grpc`, as the specification requires.
+/// `grpc-web` does too; another layer of the client translates it. Clients such as tonic accept a
+/// response without a content type, so its body decides.
 fn is_grpc(headers: &HeaderMap) -> bool {
     const PREFIX: &[u8] = b"application/grpc";
     headers.get(CONTENT_TYPE).is_none_or(|content_type| {
@@ -120,8 +123,8 @@ fn is_grpc(headers: &HeaderMap) -> bool {
     })
 }
 
-/// The code of a response without `grpc-status`, by gRPC's `http-grpc-status-mapping`. 200 isn't in it:
-/// such a response is UNKNOWN.
+/// The code of a response without `grpc-status`, as in gRPC's `http-grpc-status-mapping`. That
+/// mapping doesn't contain 200, so such a response is UNKNOWN.
 fn by_http(status: StatusCode) -> Code {
     match status.as_u16() {
         400 => Code::Internal,

@@ -5,11 +5,12 @@ use ::http::{HeaderValue, Response, header::CONTENT_TYPE};
 use super::{Code, told};
 use crate::{Rejection, breaker::OnRejection, http::mark_rejection};
 
-/// What a breaker answers in place of an error: UNAVAILABLE, without messages, with a `grpc-retry-pushback-ms` of the time after which
-/// a call may be admitted, if that is known. It is at least 1 ms: some clients hang on a pushback of 0.
+/// The response of a breaker that rejects a call: UNAVAILABLE without messages. If the time is
+/// known after which a call may be admitted, it is sent as `grpc-retry-pushback-ms`, at least 1 ms,
+/// because some clients hang on a pushback of 0.
 ///
-/// Without it a rejection is an error of the channel, for which tonic has no code but UNKNOWN; and the breaker's error type is not
-/// the channel's.
+/// Without it, a rejection is an error of the channel, which tonic converts to UNKNOWN, and the
+/// error type of the stack differs from that of the channel.
 ///
 /// ```
 /// use tower_recourse::{BreakerConfig, BreakerLayer, grpc::Unavailable};
@@ -18,11 +19,11 @@ use crate::{Rejection, breaker::OnRejection, http::mark_rejection};
 /// # let _ = layer;
 /// ```
 ///
-/// A retry around it recognises the rejection all the same: it returns it, or waits it out if it is short. Around a server's service it tells the clients when to
-/// come back.
+/// A retry around the breaker still recognises the rejection: it waits out a short one, and returns
+/// any other. In a server, the pushback tells clients when to retry.
 ///
-/// The circuit's name isn't told: it is no business of those outside. For an answer of one's own there is
-/// [`BreakerLayer::respond_when_open`](crate::BreakerLayer::respond_when_open).
+/// The response doesn't contain the circuit's name, because clients shouldn't learn it. For another
+/// response, use [`BreakerLayer::respond_when_open`](crate::BreakerLayer::respond_when_open).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Unavailable;
 
@@ -47,8 +48,8 @@ impl<B: Default, Err> OnRejection<Response<B>, Err> for Unavailable {
     }
 }
 
-/// Rounded up, as a call that comes earlier is rejected again. At least 1: grpcio takes 0 for no time at
-/// all and waits until its deadline. At most what other libraries can read.
+/// Rounded up, because an earlier call would be rejected again. At least 1: grpcio treats 0 as no
+/// time and waits until its deadline. At most `i32::MAX`, which all libraries can parse.
 fn milliseconds(time: Duration) -> u64 {
     let rounded = time.as_nanos().div_ceil(1_000_000);
     u64::try_from(rounded).unwrap_or(u64::MAX).clamp(1, i32::MAX as u64)
@@ -59,15 +60,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_rounded_up_and_can_be_read_by_all() {
-        for (time, told) in [
+    fn the_pushback_is_rounded_up_and_bounded() {
+        for (time, pushback) in [
             (Duration::ZERO, 1),
             (Duration::from_nanos(1), 1),
             (Duration::from_millis(30_000), 30_000),
             (Duration::from_micros(1_500), 2),
             (Duration::MAX, i32::MAX as u64),
         ] {
-            assert_eq!(milliseconds(time), told, "{time:?}");
+            assert_eq!(milliseconds(time), pushback, "{time:?}");
         }
     }
 }

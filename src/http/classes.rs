@@ -1,6 +1,8 @@
-//! Classifiers of tower-http. Each of its versions has traits of its own: the same type is defined for each of them.
+//! Classifiers of tower-http. Each tower-http version has its own traits, so a macro defines the
+//! same type once per version.
 
-/// Defines `Classes` for one version of tower-http, with its crate in scope as `tower_http`.
+/// Defines `Classes` for one version of tower-http. The caller has that version in scope as
+/// `tower_http`.
 macro_rules! classes {
     ($(#[$doc:meta])*) => {
         use std::fmt;
@@ -24,7 +26,8 @@ macro_rules! classes {
         }
 
         impl<M: MakeClassifier, F: Fn(&M::FailureClass) -> Verdict> Classes<M, F> {
-            /// Judges by what this makes for each request.
+            /// `make` makes a classifier for each request; `judge` turns its failure classes into
+            /// verdicts.
             pub fn new(make: M, judge: F) -> Self {
                 Self { make, judge }
             }
@@ -89,7 +92,8 @@ macro_rules! classes {
 #[cfg(feature = "tower-http")]
 pub(super) mod v07 {
     classes! {
-        /// Judges responses by a classifier of tower-http, the one that one's `TraceLayer` has, say: a closure makes verdicts of its classes of failure.
+        /// Classifies responses with a classifier of tower-http, such as the one that your
+        /// `TraceLayer` uses. A closure turns its failure classes into verdicts.
         ///
         /// ```
         /// use tower_http::classify::{ServerErrorsAsFailures, ServerErrorsFailureClass, SharedClassifier};
@@ -103,10 +107,13 @@ pub(super) mod v07 {
         /// # let _ = config;
         /// ```
         ///
-        /// All else is as with [`Statuses`](crate::http::Statuses): errors are judged by [`Errors`], a failure carries the delay that the server asks for,
-        /// requests that aren't idempotent are sent again only if they weren't sent, and a [`Deadline`](crate::http::Deadline) is honoured.
+        /// The rest is as with [`Statuses`](crate::http::Statuses): [`Errors`] classifies errors, a
+        /// failure carries the delay that the server asks for, requests that aren't idempotent are
+        /// resent only if they weren't sent, and the retry honours a
+        /// [`Deadline`](crate::http::Deadline).
         ///
-        /// A response that tower-http's classifier can only judge at the end of its stream is a success: its head has nothing against it.
+        /// A response that tower-http's classifier can classify only at the end of its stream
+        /// counts as a success, because its head shows no failure.
     }
 }
 
@@ -116,7 +123,8 @@ pub(super) mod v06 {
     use tower_http_06 as tower_http;
 
     classes! {
-        /// Judges responses by a classifier of tower-http 0.6. With 0.7 there is `Classes` of [`http`](crate::http), which says the rest.
+        /// Classifies responses with a classifier of tower-http 0.6. For the details, and for
+        /// tower-http 0.7, see `Classes` in [`http`](crate::http).
         ///
         /// ```
         /// use tower_http_06::classify::{ServerErrorsAsFailures, ServerErrorsFailureClass, SharedClassifier};

@@ -2,11 +2,13 @@ use std::time::Duration;
 
 use crate::time::Instant;
 
-/// When a request must be answered: an extension of the request. It is honoured by a retry that judges by
-/// [`Statuses`](super::Statuses), and lowered for each attempt to the time that the attempt has.
+/// The time at which a request must be answered, as a request extension.
 ///
-/// No wait crosses it. An attempt that is under way is cut off at it only if the retry has [`Timeouts`](crate::retry::Timeouts) with an
-/// answer: without one there is nothing to answer with.
+/// A retry with [`Statuses`](super::Statuses) as its classifier honours it: no wait ends after the
+/// deadline. For each attempt, the retry lowers the extension to the attempt's own deadline. The
+/// retry cuts off a running attempt at the deadline only if it has
+/// [`Timeouts`](crate::retry::Timeouts) with an outcome for this case; without them it has nothing
+/// to return.
 ///
 /// ```
 /// use std::time::Duration;
@@ -20,23 +22,23 @@ use crate::time::Instant;
 pub struct Deadline(Instant);
 
 impl Deadline {
-    /// At this time.
+    /// A deadline at this time.
     pub fn new(at: Instant) -> Self {
         Self(at)
     }
 
-    /// So long from now. `Duration::MAX` and the like are some 30 years.
+    /// A deadline after this time from now. Longer times, such as `Duration::MAX`, become 30 years.
     pub fn within(time: Duration) -> Self {
         const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
         Self(Instant::now() + time.min(FAR))
     }
 
-    /// The time.
+    /// The time of the deadline.
     pub fn at(&self) -> Instant {
         self.0
     }
 
-    /// What is left of it; zero once it has passed.
+    /// The time that is left; zero if the deadline has passed.
     pub fn left(&self) -> Duration {
         self.0.saturating_duration_since(Instant::now())
     }

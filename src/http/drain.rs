@@ -1,4 +1,4 @@
-//! Letting a response go so that its connection can be used again.
+//! Reads the rest of a discarded response, so that its HTTP/1 connection can be reused.
 
 use ::http_body::Body;
 use ::http_body_util::BodyExt;
@@ -6,10 +6,11 @@ use bytes::Buf;
 
 use crate::classify::LetGo;
 
-/// How much of a body is read at most: what servers say with an error is short.
+/// The most bytes that are read of one body. Error responses are usually shorter.
 pub(super) const MOST: usize = 16 << 10;
 
-/// Reads a body to its end, if that isn't too far. Dropped, it drops the body. One that announces more is dropped at once.
+/// Reads the body to its end, up to `most` bytes. Drops a body that announces more at once.
+/// Dropping the future drops the body.
 pub(super) fn up_to<B>(body: B, most: usize) -> LetGo
 where
     B: Body + Send + 'static,
@@ -24,7 +25,7 @@ where
         let mut left = most;
         while let Some(Ok(frame)) = body.frame().await {
             let length = frame.data_ref().map_or(0, Buf::remaining);
-            // An empty frame counts as well: there may be no end of them.
+            // An empty frame counts as one byte: a server could send empty frames without end.
             match left.checked_sub(length.max(1)) {
                 Some(less) => left = less,
                 None => break,

@@ -11,8 +11,9 @@ use tower_service::Service;
 use super::mark;
 use crate::{call_context::result_note, classify::evidence::correct};
 
-/// Puts [`How`](crate::How) the answer was got among the response's extensions. For the rest the response, and the error, stay what they are. To be
-/// the outermost of the layers that it is to tell of; see [`answered`](crate::answered) for what silences them.
+/// Adds a [`How`](crate::How) to the extensions of each response: a report on how the response was
+/// obtained. The layer changes nothing else in responses and errors. Put it outside all layers that
+/// it should report on; [`answered`](crate::answered) lists what hides a layer from it.
 ///
 /// ```
 /// use http::Response;
@@ -31,13 +32,21 @@ use crate::{call_context::result_note, classify::evidence::correct};
 /// # let _ = how::<()>;
 /// ```
 ///
+/// # Errors
+///
+/// The layer adds none. An error has no extensions, so the layer doesn't report on errors.
+///
+/// # Clone
+///
+/// The layer has no state.
+///
 /// # Cancel safety
 ///
-/// Dropped, the call within is dropped.
+/// Dropping the future drops the inner call.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct HowLayer;
 
-/// A service whose responses tell how they were got. Made by [`HowLayer`].
+/// Adds a report to the extensions of each response. Made by [`HowLayer`].
 #[derive(Debug, Clone)]
 pub struct HowService<S> {
     inner: S,

@@ -11,10 +11,16 @@ use tower_service::Service;
 use super::method::{HasKey, KEY, has_key_in};
 use crate::random;
 
-/// Gives each POST and PATCH an `Idempotency-Key`, so that a retry further in may repeat it.
+/// Adds an `Idempotency-Key` to each POST and PATCH, so that a retry further in may resend it.
 ///
-/// **For clients of services that store such keys**: a service that knows the key of a request answers the second one as the first. In front of
-/// any other service, a repeated POST takes effect twice.
+/// **Use it only with services that store such keys.** A service that stores keys answers the
+/// second request with the same key like the first, without executing it again. Any other service
+/// executes a repeated POST twice.
+///
+/// ```text
+/// request ─▶ IdempotencyKey ─▶ Retry ─▶ client
+///            one key per request   all attempts have this key
+/// ```
 ///
 /// ```
 /// use bytes::Bytes;
@@ -26,7 +32,7 @@ use crate::random;
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {
 /// let client = ServiceBuilder::new()
-///     .layer(IdempotencyKeyLayer::new())                      // outside the retry
+///     .layer(IdempotencyKeyLayer::new())                      // one key for all attempts
 ///     .layer(RetryLayer::new(RetryConfig::http()))
 ///     .service(Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>());
 /// # let _ = client;
@@ -35,23 +41,45 @@ use crate::random;
 ///
 /// # Order
 ///
-/// Outside the retry, and outside a fallback that sends the request to the same service: then all attempts have one key. Inside the
-/// retry each attempt would have another, which proves nothing; the retry doesn't see it, and doesn't repeat a POST for it.
+/// Put it outside the retry, and outside a fallback that sends the request to the same service:
+/// then all attempts have the same key. Inside the retry, each attempt would have a different key;
+/// the retry doesn't see it, and doesn't resend a POST because of it:
+///
+/// ```
+/// # use tower::ServiceBuilder;
+/// # use tower_recourse::{RetryConfig, RetryLayer, http::IdempotencyKeyLayer};
+/// let stack = ServiceBuilder::new()                           // wrong: one key per attempt
+///     .layer(RetryLayer::new(RetryConfig::http()))
+///     .layer(IdempotencyKeyLayer::new());
+/// # let _ = stack;
+/// ```
 ///
 /// # The key
 ///
-/// A request that has a key keeps it. Otherwise the key is a random UUID (version 4) from the operating system's generator, as a
-/// quoted string, which the [IETF draft](https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/) asks for.
-/// [`header`](Self::header) and [`generate`](Self::generate) set another name and other keys. For one that names a business event ("order 17 is paid"), set the
-/// header of the request yourself: such a key also survives a restart of the client.
+/// A request that already has a key keeps it. Otherwise the layer sets a random UUID (version 4)
+/// from the operating system's generator, as a quoted string, as the [IETF
+/// draft](https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/) requires.
+/// [`header`](Self::header) sets another header name, and [`generate`](Self::generate) another
+/// generator. If the key should name a business event ("order 17 is paid"), set the header on the
+/// request yourself: such a key also survives a restart of the client.
 ///
 /// # When not to use it
 ///
-/// In servers and gateways, for requests that come from outside: what their handlers do isn't made repeatable by a header.
+/// In servers and gateways, for requests from outside: a header doesn't make their handlers
+/// idempotent.
 ///
-/// # Errors, cancel safety, clone
+/// # Errors
 ///
-/// Those of the service. There is nothing to share.
+/// The layer adds none. If the operating system's generator fails, the layer falls back to a
+/// generator in the process.
+///
+/// # Clone
+///
+/// The layer has no shared state; keys are independent of each other.
+///
+/// # Cancel safety
+///
+/// The future is that of the inner service.
 #[derive(Clone)]
 pub struct IdempotencyKeyLayer<F = fn() -> HeaderValue> {
     header: HeaderName,
@@ -59,7 +87,7 @@ pub struct IdempotencyKeyLayer<F = fn() -> HeaderValue> {
 }
 
 impl IdempotencyKeyLayer {
-    /// Random keys in the header `Idempotency-Key`.
+    /// Sets random keys in the header `Idempotency-Key`.
     pub fn new() -> Self {
         Self { header: KEY, generate: random_key }
     }
@@ -72,7 +100,8 @@ impl Default for IdempotencyKeyLayer {
 }
 
 impl<F> IdempotencyKeyLayer<F> {
-    /// The header that the service reads the key from, if it isn't `Idempotency-Key`. A request that has a key in it is taken for idempotent as well.
+    /// Sets the name of the header that the service reads the key from; `Idempotency-Key` by
+    /// default. A request that has a key in this header counts as idempotent as well.
     ///
     /// ```
     /// use http::HeaderName;
@@ -85,7 +114,8 @@ impl<F> IdempotencyKeyLayer<F> {
         Self { header, ..self }
     }
 
-    /// Custom keys. They must be unique: two requests with one key are one request to the service.
+    /// Sets a function that makes the keys. They must be unique: the service takes two requests
+    /// with the same key for one.
     ///
     /// ```
     /// use std::sync::atomic::{AtomicU64, Ordering};
@@ -115,7 +145,7 @@ impl<F> fmt::Debug for IdempotencyKeyLayer<F> {
     }
 }
 
-/// A service whose POST and PATCH requests have a key. Made by [`IdempotencyKeyLayer`].
+/// Adds a key to POST and PATCH requests. Made by [`IdempotencyKeyLayer`].
 #[derive(Debug, Clone)]
 pub struct IdempotencyKey<S, F = fn() -> HeaderValue> {
     inner: S,
@@ -142,7 +172,8 @@ where
             request.headers_mut().insert(header, generate());
             has_key = true;
         }
-        // A retry knows the header of the standard by itself.
+        // The retry reads the standard header by itself; for any other header it needs this
+        // extension.
         if has_key && *header != KEY {
             request.extensions_mut().insert(HasKey);
         }
@@ -150,17 +181,17 @@ where
     }
 }
 
-/// `"8e03978e-40d5-43e8-bc93-6894a57f9324"`, with the quotes.
+/// For example `"8e03978e-40d5-43e8-bc93-6894a57f9324"`, with the quotes.
 fn random_key() -> HeaderValue {
     let mut bytes = [0; 16];
     if SysRng.try_fill_bytes(&mut bytes).is_err() {
         let halves = [random::fresh_seed(), random::fresh_seed()].map(u64::to_be_bytes);
         bytes.copy_from_slice(halves.as_flattened());
     }
-    HeaderValue::from_str(&quoted_uuid(bytes)).expect("hexadecimal digits, hyphens and quotes are a header's value")
+    HeaderValue::from_str(&quoted_uuid(bytes)).expect("a quoted UUID is a valid header value")
 }
 
-/// As version 4 of RFC 9562.
+/// Formats a version 4 UUID (RFC 9562).
 fn quoted_uuid(mut bytes: [u8; 16]) -> String {
     bytes[6] = 0x40 | (bytes[6] & 0x0F);
     bytes[8] = 0x80 | (bytes[8] & 0x3F);

@@ -2,11 +2,11 @@ use ::http::{Response, StatusCode};
 
 use crate::{Rejection, classify::Origin};
 
-/// The mark of a response that a breaker has made in place of an answer.
+/// Response extension: a breaker made this response instead of calling the service.
 #[derive(Debug, Clone)]
 struct Mark {
     rejection: Rejection,
-    /// As it was made.
+    /// The status when the mark was set.
     status: StatusCode,
     is_grpc: bool,
 }
@@ -14,7 +14,8 @@ struct Mark {
 const GRPC_STATUS: &str = "grpc-status";
 
 impl Mark {
-    /// Whether the response still is what the breaker made. A layer may turn it into another answer in place.
+    /// Whether the response is still the breaker's. A layer may have turned it into another answer
+    /// in place.
     fn holds_for<B>(&self, response: &Response<B>) -> bool {
         if self.is_grpc {
             return response.headers().get(GRPC_STATUS).is_some_and(|code| code != "0");
@@ -24,11 +25,14 @@ impl Mark {
     }
 }
 
-/// Marks a response as made by a breaker in place of an answer. The layers then know it for a rejection: also after a layer has
-/// changed the type of its body, on another task, and whenever it arrives. The mark is one of the response's extensions.
+/// Marks a response as made by a breaker that rejected the call. The layers of this crate then
+/// recognise it as a rejection, also after a layer has changed its body type, on another task, and
+/// in a later poll. The mark is a response extension.
 ///
-/// [`Unavailable`](super::Unavailable) does this, and so does a breaker with one of the classifiers of HTTP or gRPC, whatever makes its
-/// responses. It is needed for a [`respond_when_open`](crate::BreakerLayer::respond_when_open) with another classifier:
+/// [`Unavailable`](super::Unavailable) sets the mark, and so does a breaker with one of the HTTP or
+/// gRPC classifiers, for any response that it makes. Call this function in
+/// [`respond_when_open`](crate::BreakerLayer::respond_when_open) if the breaker has another
+/// classifier:
 ///
 /// ```
 /// use http::{Response, StatusCode};
@@ -47,15 +51,16 @@ pub fn mark_rejection<B>(response: &mut Response<B>, rejection: Rejection) {
     response.extensions_mut().insert(Mark { rejection, status, is_grpc });
 }
 
-/// The rejection that this response stands for, if a breaker has made it in place of an answer.
+/// Returns the rejection that this response stands for, if a breaker made the response.
 ///
-/// The mark counts as long as the response is what the breaker made: one whose status was changed to a success is an answer.
+/// The mark is valid while the response has the status that the breaker gave it, or another error
+/// status: a layer that changes the status to a success has made another answer.
 pub fn rejection<B>(response: &Response<B>) -> Option<&Rejection> {
     let mark: &Mark = response.extensions().get()?;
     mark.holds_for(response).then_some(&mark.rejection)
 }
 
-/// What a response says about where it comes from.
+/// Where this outcome comes from, as far as the response shows it.
 #[inline]
 pub(crate) fn origin<B, E>(outcome: Result<&Response<B>, &E>) -> Origin {
     match outcome {

@@ -1,21 +1,25 @@
-//! What the method and the headers of a request say: whether it may be carried out twice, and what becomes of its connection.
+//! Properties of a request that follow from its method and headers: idempotency, early data,
+//! upgrades.
 
 use ::http::{HeaderMap, HeaderName, Method, Request, header};
 
-/// Whether a request may be carried out twice.
+/// Whether a request is idempotent: whether executing it twice has the same effect as executing it
+/// once.
 ///
-/// | request | may be repeated |
+/// | request | idempotent |
 /// |---|---|
-/// | a method that [IANA's registry](https://www.iana.org/assignments/http-methods) marks safe: GET, HEAD, OPTIONS, TRACE, QUERY, PROPFIND, REPORT, SEARCH, PRI | yes |
-/// | one that it marks idempotent: PUT, DELETE, and of WebDAV and its extensions all but LOCK | yes, without a precondition |
-/// | any other: POST, PATCH, LOCK, CONNECT, methods that aren't registered | no |
-/// | whatever the method, with an `Idempotency-Key` (IETF draft; an empty one is none), or a key that an [`IdempotencyKeyLayer`](super::IdempotencyKeyLayer) has set | yes |
+/// | a method that [IANA's registry](https://www.iana.org/assignments/http-methods) lists as safe: GET, HEAD, OPTIONS, TRACE, QUERY, PROPFIND, REPORT, SEARCH, PRI | yes |
+/// | a method that it lists as idempotent: PUT, DELETE, and the methods of WebDAV and its extensions except LOCK | yes, without a precondition |
+/// | any other method: POST, PATCH, LOCK, CONNECT, unregistered methods | no |
+/// | any method, with a non-empty `Idempotency-Key` (IETF draft), or with a key that an [`IdempotencyKeyLayer`](super::IdempotencyKeyLayer) has set | yes |
 ///
-/// A precondition is an `If-Match`, `If-None-Match`, `If-Unmodified-Since`, WebDAV's `If`, or Google Cloud Storage's
-/// `x-goog-if-generation-match` and `x-goog-if-metageneration-match`. A write that has one isn't repeatable: if the first one took effect, the second one
-/// is answered with 412 (Precondition Failed), and the caller takes its own write for that of another.
+/// A precondition is `If-Match`, `If-None-Match`, `If-Unmodified-Since`, WebDAV's `If`, or Google
+/// Cloud Storage's `x-goog-if-generation-match` and `x-goog-if-metageneration-match`. A write with
+/// a precondition isn't idempotent: if the first attempt took effect, the second gets a 412
+/// (Precondition Failed), and the caller concludes that another client has changed the resource.
 ///
-/// [`Statuses`](super::Statuses) calls it. A custom classifier is believed of any request, unless it calls it too:
+/// [`Statuses`](super::Statuses) calls this function. The verdict of a custom classifier applies to
+/// any request, unless the classifier calls it too:
 ///
 /// ```
 /// use bytes::Bytes;
@@ -23,7 +27,7 @@ use ::http::{HeaderMap, HeaderName, Method, Request, header};
 /// use http_body_util::Full;
 /// use tower_recourse::{RetryConfig, Verdict, classify::{self, Idempotent}, http::{Statuses, is_idempotent}};
 ///
-/// // This service says 200 when it means 503.
+/// // This service answers 200 with a header where 503 is meant.
 /// let busy = classify::outcomes(|outcome: Result<&Response<Full<Bytes>>, &std::io::Error>| {
 ///     outcome.ok()?.headers().contains_key("x-busy").then(Verdict::transient)
 /// });
@@ -35,7 +39,7 @@ pub fn is_idempotent<B>(request: &Request<B>) -> bool {
     is_repeatable(request, true)
 }
 
-/// [`is_idempotent`], where a key counts only if it is trusted.
+/// [`is_idempotent`], but a key counts only if `trusts_keys`.
 pub(super) fn is_repeatable<B>(request: &Request<B>, trusts_keys: bool) -> bool {
     let keyed = || trusts_keys && has_key(request);
     match *request.method() {
@@ -56,7 +60,7 @@ enum Registered {
     No,
 }
 
-/// The other methods, as IANA's registry has them.
+/// How IANA's registry lists the methods that `is_repeatable` doesn't name.
 fn registered(method: &str) -> Registered {
     match method {
         "PRI" | "PROPFIND" | "QUERY" | "REPORT" | "SEARCH" => Registered::Safe,
@@ -84,7 +88,7 @@ fn has_precondition(headers: &HeaderMap) -> bool {
     !headers.is_empty() && PRECONDITIONS.iter().any(|name| headers.contains_key(name))
 }
 
-/// A request that has an idempotency key in a header of another name: an extension.
+/// Request extension: the request has an idempotency key in a header of another name.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct HasKey;
 
@@ -92,18 +96,19 @@ fn has_key<B>(request: &Request<B>) -> bool {
     has_key_in(request.headers(), &KEY) || request.extensions().get::<HasKey>().is_some()
 }
 
-/// Whether this header has a key. An empty one, or an empty string, is none.
+/// Whether this header has a key. An empty value or an empty quoted string counts as no key.
 pub(super) fn has_key_in(headers: &HeaderMap, name: &HeaderName) -> bool {
     headers.get(name).is_some_and(|key| !matches!(key.as_bytes(), b"" | b"\"\""))
 }
 
-/// Whether the request was received in early data, and is forwarded: then the client repeats it
-/// ([RFC 8470, 5.2](https://www.rfc-editor.org/rfc/rfc8470#section-5.2)).
+/// Whether a request that was received in early data is being forwarded. Then the client must
+/// repeat it ([RFC 8470, 5.2](https://www.rfc-editor.org/rfc/rfc8470#section-5.2)).
 pub(super) fn was_in_early_data(headers: &HeaderMap) -> bool {
     headers.contains_key(EARLY_DATA)
 }
 
-/// Whether the connection is to become something else: then what follows isn't a request and its answer.
+/// Whether the request turns its connection into something else, so that no ordinary response
+/// follows.
 pub(super) fn upgrades<B>(request: &Request<B>) -> bool {
     request.method() == Method::CONNECT || request.headers().contains_key(header::UPGRADE)
 }

@@ -1,100 +1,187 @@
-//! HTTP as it is: [`RetryConfig::http`] and [`BreakerConfig::http`](crate::BreakerConfig::http).
+//! Retry and breaker presets for HTTP, and layers for request and response bodies.
 //!
+//! [`RetryConfig::http`] and [`BreakerConfig::http`](crate::BreakerConfig::http) classify responses
+//! by status and errors by type. They work around any tower service that takes an `http::Request`
+//! and returns an `http::Response`: a hyper client, an axum router, a reqwest client.
+//!
+//! ```text
+//! request ─▶ Fallback ─▶ Retry ─▶ Breaker ─▶ client
 //! ```
-//! use bytes::Bytes;
-//! use http_body_util::Full;
-//! use hyper_util::{client::legacy::Client, rt::TokioExecutor};
-//! use tower::ServiceBuilder;
-//! use tower_recourse::{BreakerConfig, BreakerLayer, RetryConfig, RetryLayer};
 //!
+//! This client retries, stops calling a service that fails, and asks a replica if both don't help:
+//!
+//! ```no_run
+//! use std::time::Duration;
+//! use bytes::Bytes;
+//! use http::{Request, Uri};
+//! use http_body_util::{BodyExt, Full};
+//! use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+//! use tower::{BoxError, Service, ServiceBuilder, ServiceExt};
+//! # #[cfg(feature = "fallback")]
+//! use tower_recourse::{
+//!     BreakerConfig, BreakerError, BreakerLayer, FallbackLayer, RetryConfig, RetryLayer,
+//!     http::Health, retry::Timeouts,
+//! };
+//!
+//! # #[cfg(feature = "fallback")]
 //! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() {
+//! # async fn main() -> Result<(), BoxError> {
 //! let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
-//! let client = ServiceBuilder::new()
-//!     .layer(RetryLayer::new(RetryConfig::http()))
+//! let replica = ServiceBuilder::new()
+//!     .map_request(|mut request: Request<Full<Bytes>>| {
+//!         *request.uri_mut() = Uri::from_static("http://replica.example/prices");
+//!         request
+//!     })
+//!     .map_err(BoxError::from)
+//!     .service(client.clone());
+//!
+//! let timeouts = Timeouts::attempt(Duration::from_secs(1)).total(Duration::from_secs(3));
+//! let mut client = ServiceBuilder::new()
+//!     .layer(
+//!         FallbackLayer::new(replica)
+//!             .classifier(Health)                             // for 429, 5xx, and errors
+//!             .join_errors(|error: BoxError, _: BoxError| error),
+//!     )
+//!     .map_err(BreakerError::into_boxed)
+//!     .layer(RetryLayer::new(RetryConfig::http().timeouts(timeouts)))
 //!     .layer(BreakerLayer::new(BreakerConfig::http()))
+//!     .map_err(BoxError::from)                                // so that a timeout has an error type
 //!     .service(client);
-//! # let _ = client;
+//!
+//! let request = Request::get("http://prices.example/prices").body(Full::default())?;
+//! let response = client.ready().await?.call(request).await?;
+//! let body = response.into_body().collect().await?.to_bytes();
+//! # let _ = body;
+//! # Ok(())
 //! # }
+//! # #[cfg(not(feature = "fallback"))]
+//! # fn main() {}
 //! ```
 //!
 //! ```toml
 //! [dependencies]
 //! bytes = "1"
+//! http = "1"
 //! http-body-util = "0.1"
 //! hyper-util = { version = "0.1", features = ["client-legacy", "http1", "tokio"] }
+//! tokio = { version = "1", features = ["full"] }
 //! tower = { version = "0.5", features = ["util"] }
 //! tower-recourse = { version = "0.1", features = ["http"] }
 //! ```
 //!
-//! | what | page |
+//! # Where to read on
+//!
+//! | subject | page |
 //! |---|---|
-//! | which outcomes are retried, and which requests | [`Statuses`] |
-//! | which outcomes count for a breaker | [`Health`] |
-//! | bodies that are sent again | [`replay`] |
-//! | a key by which a server knows a repeated POST | [`IdempotencyKeyLayer`] |
-//! | another connection after a 421 | [`ReconnectLayer`] |
-//! | a request's own deadline | [`Deadline`] |
-//! | retrying what breaks off before the first byte of the body | [`first_frame`] |
-//! | a breaker that waits for the end of the response's body | [`at_end`] |
-//! | time limits of the response's body | [`body_timeout`] |
-//! | how the answer was got, among the response's extensions | [`HowLayer`] |
-//! | what a breaker answers in place of a service that can't fail | [`Unavailable`] |
-//! | which responses a breaker has made | [`rejection`](rejection()) |
+//! | which outcomes and which requests are retried | [`Statuses`] |
+//! | which outcomes a breaker counts as failures | [`Health`] |
+//! | resending request bodies | [`replay`] |
+//! | idempotency keys for POST and PATCH | [`IdempotencyKeyLayer`] |
+//! | a new connection after a 421 | [`ReconnectLayer`] |
+//! | the deadline of a request | [`Deadline`] |
+//! | retrying a response that breaks off before the first byte of its body | [`first_frame`] |
+//! | a breaker that records a call at the end of the response body | [`at_end`] |
+//! | time limits for response bodies | [`body_timeout`] |
+//! | a report on how the response was obtained, as a response extension | [`HowLayer`] |
+//! | the response of a breaker that rejects, for services that can't fail | [`Unavailable`] |
+//! | recognising the response of a breaker | [`rejection`](rejection()) |
 //!
 //! # Server's delay
 //!
-//! A failed response may say in how long another attempt makes sense. The retry waits at least so long, up to
-//! [30 s](RetryConfig::longest_server_delay) unless set. It adds up to [20 %](RetryConfig::server_delay_jitter) at random. Where the server asks for more, or for more than is left until the deadline, the
-//! response is returned instead. The first of these headers that can be read counts:
+//! A failed response may ask for a delay before the next attempt. The retry waits at least this
+//! long, if the delay is at most [30 s](RetryConfig::longest_server_delay) (the default), and adds
+//! up to [20 %](RetryConfig::server_delay_jitter) at random. If the delay is longer, or ends after
+//! the deadline, the retry returns the response instead. The first header in this table that can be
+//! parsed counts:
 //!
 //! | header | value |
 //! |---|---|
 //! | `retry-after-ms`, `x-ms-retry-after-ms` | milliseconds |
 //! | `Retry-After` | seconds, or a date (RFC 9110, 10.2.3) |
-//! | `RateLimit` with nothing left | `"policy";r=0;t=7` (IETF draft from number 8 on), `limit=100, remaining=0, reset=7` (draft 7) |
-//! | `RateLimit-Remaining: 0` and `RateLimit-Reset` (drafts 3 to 6), and the same with `X-RateLimit-`, `X-Rate-Limit-`, or with `-requests` and `-tokens` at the end | seconds from now, seconds or milliseconds since 1970, a date of HTTP or RFC 3339, or a span such as `1m30s` |
+//! | `RateLimit` with nothing left | `"policy";r=0;t=7` (IETF draft, version 8 and later), `limit=100, remaining=0, reset=7` (version 7) |
+//! | `RateLimit-Remaining: 0` and `RateLimit-Reset` (versions 3 to 6); the same with the prefix `X-RateLimit-` or `X-Rate-Limit-`, or with the suffix `-requests` or `-tokens` | seconds from now, seconds or milliseconds since 1970, an HTTP or RFC 3339 date, or a duration such as `1m30s` |
 //!
-//! With a 429, a reset without a remaining number counts too. A date is compared with the response's own `Date` (and `Age`), so that clocks may
-//! differ. What is negative, has a fraction, or can't be read is ignored. `X-Should-Retry` says whether to retry at all: see [`Statuses`].
+//! On a 429, a reset without a remaining count counts too. A date is compared with the `Date` (and
+//! `Age`) of the same response, so the clocks of client and server may differ. Values that are
+//! negative, have a fraction, or can't be parsed are ignored. The header `X-Should-Retry` decides
+//! whether to retry at all: see [`Statuses`].
 //!
 //! # Time limits
 //!
 //! | part of a request | limited by |
 //! |---|---|
-//! | readiness and the response's head, of each attempt | [`Timeouts::attempt`](crate::retry::Timeouts::attempt) |
-//! | the same of all attempts, with the waits between them | [`Timeouts::total`](crate::retry::Timeouts::total), a [`Deadline`] of the request |
-//! | the first frame of the body | the same limits, if a [`FirstFrameLayer`] is within the retry |
+//! | readiness and response head of each attempt | [`Timeouts::attempt`](crate::retry::Timeouts::attempt) |
+//! | the same for all attempts together, and the waits between them | [`Timeouts::total`](crate::retry::Timeouts::total), and the [`Deadline`] of the request |
+//! | the first frame of the body | the same limits, with a [`FirstFrameLayer`] inside the retry |
 //! | the rest of the body | [`BodyTimeoutLayer`] |
 //!
-//! A body without a limit of its own can hold its caller for ever, whatever the limits of the
-//! retry.
+//! The time limits of a retry don't cover the body. Without a limit of its own, a body that stalls
+//! blocks its caller forever.
 //!
-//! # Idempotent or not
+//! # Idempotency
 //!
-//! A POST is sent again only if it provably wasn't processed: the connection was refused, the stream was refused by HTTP/2, a pooled
-//! connection was dead before it was used, or the status says so ([`Statuses`] has the table). The same holds for a PUT or DELETE with a precondition, such as
-//! `If-Match`. With an `Idempotency-Key` a request is taken for idempotent: [`IdempotencyKeyLayer`] sets one, and servers should know
-//! [when to trust it](Statuses#when-to-trust-an-idempotency-key). A custom classifier is believed whatever the method, unless it calls
-//! [`is_idempotent`].
+//! The retry resends a POST only if the server provably didn't process it: the server refused the
+//! connection, the server refused the HTTP/2 stream, a pooled connection was dead before it was
+//! used, or the status proves it ([`Statuses`] has the table). The same holds for a PUT or DELETE
+//! with a precondition such as `If-Match`. A request with an `Idempotency-Key` counts as
+//! idempotent: [`IdempotencyKeyLayer`] sets a key, and servers and gateways must decide [when to
+//! trust it](Statuses#when-to-trust-an-idempotency-key). The verdict of a custom classifier applies
+//! to every method; call [`is_idempotent`] in it if the method matters.
 //!
 //! # When not to use it
 //!
-//! - Where another layer, or the server's client library, retries already.
-//! - For responses that are judged by their body: give a classifier of your own, [first](crate::classify::first) in a chain with
-//!   [`Statuses`].
-//! - For classifiers of tower-http, which one may have for one's traces, there is `Classes` (feature `tower-http`; for tower-http 0.6
-//!   `tower-http-06`).
+//! - If another layer, or the client library of the server, retries already.
+//! - If responses must be classified by their body. Write a custom classifier, and put it
+//!   [first](crate::classify::first) in a chain with [`Statuses`].
+//!
+//! A classifier of tower-http that you use for tracing can classify for this crate too: see
+//! `Classes` (feature `tower-http`; for tower-http 0.6 `tower-http-06`).
+//!
+//! # Common mistakes
+//!
+//! No time limit. A server that accepts a request and never answers has no outcome, so the retry
+//! waits forever. A limit per attempt turns it into a failure:
+//!
+//! ```
+//! use std::time::Duration;
+//! use tower_recourse::{RetryConfig, retry::Timeouts};
+//!
+//! let wrong = RetryConfig::http();
+//! let limits = Timeouts::attempt(Duration::from_secs(1)).total(Duration::from_secs(3));
+//! let right = RetryConfig::http().timeouts(limits);
+//! # let _ = (wrong, right);
+//! ```
+//!
+//! The breaker around the retry. It sees one outcome per request instead of one per attempt, so it
+//! opens late, and the retry multiplies its probes. The retry belongs around the breaker:
+//!
+//! ```
+//! use tower::ServiceBuilder;
+//! use tower_recourse::{BreakerConfig, BreakerLayer, RetryConfig, RetryLayer};
+//!
+//! let wrong = ServiceBuilder::new()
+//!     .layer(BreakerLayer::new(BreakerConfig::http()))
+//!     .layer(RetryLayer::new(RetryConfig::http()));
+//! let right = ServiceBuilder::new()
+//!     .layer(RetryLayer::new(RetryConfig::http()))
+//!     .layer(BreakerLayer::new(BreakerConfig::http()));
+//! # let _ = (wrong, right);
+//! ```
+//!
+//! # Events
+//!
+//! The presets emit the events of [`retry`](crate::retry) and [`breaker`](crate::breaker), under
+//! the name `http`. The other layers of this module emit no events.
 //!
 //! # With axum, hyper, reqwest
 //!
 #![cfg_attr(
     feature = "fallback",
-    doc = "There is [a page for each of them](crate::integrations): which layers, in which order, and what to know before.\n"
+    doc = "[Integrations](crate::integrations) has a page for each: which layers to use, their order, and known limitations.\n"
 )]
-//!
-//! The feature `axum` makes axum's `Body` one that can be sent again; the layers go into `Router::layer` as they are. There, errors are
-//! `Infallible`: give a breaker [`Unavailable`] to answer with.
+//! With the feature `axum`, the retry can resend axum's `Body`, and the layers fit into
+//! `Router::layer` unchanged. The error type of an axum service is `Infallible`, so give the
+//! breaker [`Unavailable`] to answer with.
 
 pub mod at_end;
 pub mod body_timeout;
@@ -132,7 +219,7 @@ pub use reconnect::{Reconnect, ReconnectFuture, ReconnectLayer};
 pub use replay::{Replay, Replayable};
 pub use statuses::{Health, Remembered, Statuses};
 
-/// Classifiers of tower-http 0.6. Those of 0.7 are judged by `Classes` of [`http`](crate::http).
+/// Classifier for tower-http 0.6. For tower-http 0.7, [`http`](crate::http) has `Classes`.
 #[cfg(feature = "tower-http-06")]
 pub mod tower_http_06 {
     pub use super::classes::v06::Classes;
@@ -146,46 +233,46 @@ use crate::{
 };
 
 impl RetryConfig<Statuses, NoTimeouts, NoLedger, Replay> {
-    /// A retry of HTTP requests.
+    /// Preset for HTTP requests.
     ///
     /// | setting | here | why |
     /// |---|---|---|
-    /// | [`retries`](Self::retries) | 3 | 4 attempts in total, whose waits add up to 0.3 to 1 s: an attempt may succeed after a fault of half a second, if the budget pays for it. A rejection that isn't waited out ends the request, whatever retries are left |
-    /// | [`backoff`](Self::backoff) | 50 ms, 150 ms, 450 ms … up to 20 s, each × 0.5–1.5 | with 50 ms doubling, full jitter and 3 attempts, as in the AWS SDKs, a fault of 80 ms fails 0.2 to 0.4 of the idempotent requests that it hits; here none, at up to 500 requests per second (`benches/presets`) |
-    /// | [`throttled_backoff`](Self::throttled_backoff) | 1 s, 2 s, 4 s … up to 20 s, each × 0.5–1 | a 429 without a delay: a limit of requests per second isn't over after 50 ms |
-    /// | [`longest_server_delay`](Self::longest_server_delay) | 30 s | a longer delay is returned with the response. Three such waits take up to 108 s: set `Timeouts::total`, or 1 s here, if a user waits |
-    /// | [`server_delay_jitter`](Self::server_delay_jitter) | up to 20 % more than asked | clients that got the same `Retry-After` don't return together |
-    /// | [`budget`](Self::budget) | 20 % of the requests plus 10 retries per second; up to 100 tokens are saved | it bounds the load that retries add to an upstream that fails. A client with 10 requests per second may double its load |
+    /// | [`retries`](Self::retries) | 3 | 4 attempts in total. The waits add up to 0.3–1 s, so an attempt may succeed after a fault of half a second, if the budget has tokens. A rejection that isn't waited out ends the request, whatever retries are left |
+    /// | [`backoff`](Self::backoff) | 50 ms, 150 ms, 450 ms … up to 20 s, each × 0.5–1.5 | with the settings of the AWS SDKs (50 ms doubling, full jitter, 3 attempts), a fault of 80 ms fails 20 to 40 % of the idempotent requests that it affects; with these, it fails none at up to 500 requests per second (`benches/presets`) |
+    /// | [`throttled_backoff`](Self::throttled_backoff) | 1 s, 2 s, 4 s … up to 20 s, each × 0.5–1 | applies to a 429 without a delay: a limit of requests per second isn't over after 50 ms |
+    /// | [`longest_server_delay`](Self::longest_server_delay) | 30 s | the retry returns a response that asks for a longer delay. Three such waits take up to 108 s: set `Timeouts::total`, or 1 s here, if a user waits |
+    /// | [`server_delay_jitter`](Self::server_delay_jitter) | up to 20 % more than the server asks for | clients that got the same `Retry-After` don't return together |
+    /// | [`budget`](Self::budget) | 20 % of the requests plus 10 retries per second; up to 100 tokens are saved | it bounds the load that retries add to a failing upstream. A client with 10 requests per second may double its load |
     /// | its [initial tokens](crate::retry::TokenBucket::initial) | 100 | a burst of failures right after the start can be retried |
     /// | [`wait_out_rejections`](Self::wait_out_rejections) | of up to 250 ms, in a request's first 300 ms | the preset breaker opens for 100 ms at first; a rejected request waits for that instead of failing |
-    /// | [`idempotent`](Self::idempotent) | not stated | [`Statuses`] decides by the method: any other request is resent only if it provably wasn't processed |
-    /// | [`timeouts`](Self::timeouts) | none | the right limits depend on the call. Set them: a server that hangs has no outcome to retry |
+    /// | [`idempotent`](Self::idempotent) | not set | [`Statuses`] decides by method: the retry resends other requests only if the server provably didn't process them |
+    /// | [`timeouts`](Self::timeouts) | none | the right limits depend on the call. Set them: a server that hangs produces no outcome to retry |
     /// | classifier | [`Statuses`] | the statuses and errors that RFC 9110 and gateways use for temporary failures |
-    /// | keeps | [`Replay`] | bodies of up to 64 KiB can be sent again |
+    /// | request copies | [`Replay`] | bodies of up to 64 KiB can be resent |
     ///
     /// # Which traffic it fits
     ///
-    /// - The caller waits for 2 s or longer, as in the simulation (1 s per attempt, 2 s in total).
-    /// - Usual faults last up to half a second and fail up to some 100 requests per client, which the
-    ///   budget pays for: a lost connection, a pause of a process, a change of the leader.
-    /// - The upstream has few clients: up to 16 were simulated.
+    /// - The caller waits for at least 2 s. The simulation used 1 s per attempt and 2 s in total.
+    /// - Usual faults last up to half a second and fail up to 100 requests per client, which is
+    ///   what the budget pays for: a lost connection, a paused process, a leader change.
+    /// - The upstream has few clients. The simulation had up to 16.
     ///
     /// [The page on the presets](crate::cookbook::presets) has the measurements and the exceptions.
     ///
-    /// Set time limits first, as there are none by default. For other traffic, change these three
-    /// numbers:
+    /// Set time limits first, because there are none by default. For other traffic, change these
+    /// three settings:
     ///
-    /// | number | depends on | change |
+    /// | setting | depends on | change |
     /// |---|---|---|
-    /// | retries and backoff | the caller's patience, and the length of usual faults | the waits add up to 0.3–1 s. For a caller that waits for 300 ms, 1 retry (25–75 ms) and `Timeouts::attempt(100 ms).total(300 ms)`. Longer waits help only as long as the breaker is closed: it opens after 500 ms without a success |
-    /// | budget | the number of clients, since each has a budget of its own | 1,000 clients may send 10,000 retries per second and 100,000 after the start. With many small clients, make the reserve and the initial tokens small |
-    /// | [`RejectionWait`](crate::retry::RejectionWait) | how long the breaker opens at first, and whether there is a fallback | at least 1.2 × the shortest open time. `NONE` if the caller would rather have the fallback's answer at once |
+    /// | retries and backoff | how long the caller waits, and how long faults usually last | the waits add up to 0.3–1 s. For a caller that waits for 300 ms, use 1 retry (25–75 ms) and `Timeouts::attempt(100 ms).total(300 ms)`. Longer waits help only while the breaker is closed: it opens after 500 ms without a success |
+    /// | budget | the number of clients, because each has its own budget | 1,000 clients may send 10,000 retries per second, and 100,000 right after they start. With many small clients, reduce the reserve and the initial tokens |
+    /// | [`RejectionWait`](crate::retry::RejectionWait) | the breaker's first open time, and whether there is a fallback | at least 1.2 × the shortest open time. `NONE` if the fallback should answer at once |
     ///
     /// ```
     /// use std::time::Duration;
     /// use tower_recourse::{RetryConfig, retry::{RejectionWait, TokenBucket}};
     ///
-    /// // One of 1,000 clients, whose callers wait for 300 ms, and then get a fallback's answer.
+    /// // One of 1,000 clients. Its callers wait for 300 ms, and a fallback answers after that.
     /// let config = RetryConfig::http()
     ///     .retries(1)
     ///     .budget(TokenBucket::share(0.1)?.reserve(1).initial(5)?)
@@ -196,7 +283,7 @@ impl RetryConfig<Statuses, NoTimeouts, NoLedger, Replay> {
     pub fn http() -> Self {
         let backoff = Backoff::exponential(Duration::from_millis(50))
             .factor(3.0)
-            .expect("a factor of at least 1")
+            .expect("3 is a valid factor")
             .max(Duration::from_secs(20))
             .jitter(Jitter::Bounded(Ratio::HALF));
         RetryConfig::default()
@@ -209,12 +296,12 @@ impl RetryConfig<Statuses, NoTimeouts, NoLedger, Replay> {
 }
 
 impl BreakerConfig<Health> {
-    /// A breaker for HTTP.
+    /// Preset for a breaker around an HTTP service.
     ///
     /// | setting | here | why |
     /// |---|---|---|
-    /// | numbers | [the defaults](BreakerConfig): opens after 5 failures in a row over at least 500 ms, for 10 % of the failing time | a window of calls would open within milliseconds at high traffic |
-    /// | classifier | [`Health`] | 5xx and errors are failures; 429 and 503 with a delay are [neutral](BreakerConfig::on_throttled) |
+    /// | thresholds | [the defaults](BreakerConfig): opens after 5 consecutive failures over at least 500 ms, for 10 % of the time that the service has been failing | a window of calls would open within milliseconds at high traffic |
+    /// | classifier | [`Health`] | 5xx and errors are failures; 429, and 503 with a delay, are [neutral](BreakerConfig::on_throttled) |
     pub fn http() -> Self {
         BreakerConfig::default().name("http").classifier(Health)
     }

@@ -5,8 +5,9 @@ use ::http::{HeaderValue, Response, StatusCode, header};
 use super::mark_rejection;
 use crate::{Rejection, breaker::OnRejection};
 
-/// What a breaker answers in place of a service that can't fail: 503, with `Retry-After` in whole seconds, rounded up, and a small
-/// body as [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) has it.
+/// The response of a breaker that rejects, for services whose error type is `Infallible`: 503, with
+/// `Retry-After` in whole seconds, rounded up, and a small [problem
+/// details](https://www.rfc-editor.org/rfc/rfc9457) body.
 ///
 /// ```text
 /// HTTP/1.1 503 Service Unavailable
@@ -23,8 +24,8 @@ use crate::{Rejection, breaker::OnRejection};
 /// # let _ = layer;
 /// ```
 ///
-/// The circuit's name isn't told: it is no business of those outside. For an answer of one's own there is
-/// [`BreakerLayer::respond_when_open`](crate::BreakerLayer::respond_when_open).
+/// The response doesn't contain the circuit's name, because clients shouldn't learn it. For another
+/// response, use [`BreakerLayer::respond_when_open`](crate::BreakerLayer::respond_when_open).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Unavailable;
 
@@ -53,7 +54,8 @@ impl<B: From<&'static str>, Err> OnRejection<Response<B>, Err> for Unavailable {
     }
 }
 
-/// Rounded up: who comes back earlier is rejected again.
+/// Rounded up: a client that returned earlier would be rejected again. At least 1, so that clients
+/// don't return at once.
 fn whole_seconds(time: Duration) -> u64 {
     time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0)).max(1)
 }
@@ -63,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_rounded_up_to_at_least_a_second() {
+    fn retry_after_is_rounded_up_to_at_least_1_s() {
         for (milliseconds, seconds) in [(0, 1), (1, 1), (1_000, 1), (1_001, 2), (29_500, 30), (30_000, 30)] {
             assert_eq!(whole_seconds(Duration::from_millis(milliseconds)), seconds, "{milliseconds}");
         }

@@ -1,4 +1,4 @@
-//! When a rate limit that has nothing left is reset.
+//! The time until an exhausted rate limit is reset.
 
 use std::time::Duration;
 
@@ -6,14 +6,16 @@ use ::http::{HeaderMap, HeaderValue};
 
 use super::remote_time::{self, RemoteClock, whole_number};
 
-/// The reset of a limit of which nothing remains. In this order, the first that says something counts:
+/// The reset time of a limit with nothing left. The first source with a result counts, in this
+/// order:
 ///
-/// 1. `RateLimit: "policy";r=0;t=7`, the IETF draft from number 8 on;
-/// 2. `RateLimit: limit=100, remaining=0, reset=7`, draft 7;
-/// 3. pairs of headers: `RateLimit-Remaining` and `RateLimit-Reset` (drafts 3 to 6), and those of the same meaning with `X-`.
+/// 1. `RateLimit: "policy";r=0;t=7`, the IETF draft, version 8 and later;
+/// 2. `RateLimit: limit=100, remaining=0, reset=7`, version 7;
+/// 3. pairs of headers: `RateLimit-Remaining` and `RateLimit-Reset` (versions 3 to 6), and the
+///    equivalents with `X-`.
 ///
-/// Of several limits that have nothing left, the latest. `throttled` is for a response that says itself that a limit was hit: there, a
-/// reset without a remaining number counts too.
+/// If several limits are exhausted, the latest reset counts. `throttled`: the status itself reports
+/// an exceeded limit, so a reset without a remaining count counts too.
 pub(super) fn reset_in(headers: &HeaderMap, clock: RemoteClock, throttled: bool) -> Option<Duration> {
     let lines: Option<Vec<&str>> =
         headers.get_all("ratelimit").iter().map(|line| HeaderValue::to_str(line).ok()).collect();
@@ -52,7 +54,7 @@ fn seconds(number: i64) -> Option<Duration> {
     u64::try_from(number).ok().map(Duration::from_secs)
 }
 
-/// What remains, and when it is reset.
+/// Headers for the remaining count and the reset time.
 const PAIRS: [(&str, &str); 5] = [
     ("ratelimit-remaining", "ratelimit-reset"),
     ("x-ratelimit-remaining", "x-ratelimit-reset"),

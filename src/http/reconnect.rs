@@ -9,11 +9,20 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-/// After a 421 (Misdirected Request), the next attempt goes over another connection: for hyper-util's pooled client, directly around it.
+/// Makes the next attempt use another connection after a 421 (Misdirected Request). Put it directly
+/// around hyper-util's pooled client.
 ///
-/// A server answers 421 if the connection is the wrong one for the request's host, and any request may be repeated over another one
-/// ([RFC 9110, 15.5.20](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.20)). [`Statuses`](super::Statuses) retries it. Without this layer
-/// the pool may offer the same connection again, and the next attempt is answered with 421 as well. With other clients it does nothing.
+/// A server answers 421 if the connection is the wrong one for the request's host; the client may
+/// repeat any request over another connection ([RFC 9110,
+/// 15.5.20](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.20)). [`Statuses`](super::Statuses)
+/// classifies it as transient. Without this layer, the pool may use the same connection for the
+/// next attempt, which then gets another 421. With this layer, a 421 closes the connection to
+/// further requests. Around other clients the layer has no effect.
+///
+/// ```text
+/// Retry ─▶ Reconnect ─▶ hyper-util's client
+///            └ 421: marks the connection as unusable
+/// ```
 ///
 /// ```
 /// use bytes::Bytes;
@@ -32,21 +41,30 @@ use tower_service::Service;
 /// # }
 /// ```
 ///
+/// # When not to use it
+///
+/// If no server answers 421: a server with a single host name, or one that isn't behind a proxy
+/// that routes by connection.
+///
 /// # Cost
 ///
 /// Two allocations per request.
 ///
-/// # When not to use it
+/// # Errors
 ///
-/// Where no server answers 421: one that serves a single host, or isn't behind a proxy that routes by connection.
+/// The layer adds none.
+///
+/// # Clone
+///
+/// The layer has no state. A cloned service has a clone of the inner service.
 ///
 /// # Cancel safety
 ///
-/// Dropped, the call within is dropped.
+/// Dropping the future drops the inner call.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ReconnectLayer;
 
-/// A service whose connections aren't used again after a 421. Made by [`ReconnectLayer`].
+/// Closes connections to further requests after a 421. Made by [`ReconnectLayer`].
 #[derive(Debug, Clone)]
 pub struct Reconnect<S> {
     inner: S,

@@ -1,4 +1,4 @@
-//! Points in time and spans of time, as servers write them into headers, and the server's own clock.
+//! Times and durations in response headers, relative to the server's clock.
 
 use std::time::Duration;
 
@@ -6,9 +6,9 @@ use ::http::{HeaderMap, header};
 
 use crate::time::Wall;
 
-/// What the server's clock showed when the response was received: its `Date`, and the `Age` that caches have added. This machine's clock
-/// if the response has no `Date` that can be read. A date of the server is compared with it, so that a difference between the two
-/// clocks changes nothing.
+/// The server's clock when the response was received: its `Date`, plus the `Age` that caches have
+/// added. Falls back to the local clock if the response has no `Date` that can be parsed. Comparing
+/// the server's dates with the server's clock makes a difference between the clocks irrelevant.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RemoteClock {
     now: Wall,
@@ -22,34 +22,34 @@ impl RemoteClock {
         Self { now: date.later_by(Duration::from_secs(age)) }
     }
 
-    /// The time until a date of the server's; zero if it has passed.
+    /// The time until a date of the server; zero if it has passed.
     pub(super) fn until(self, date: Wall) -> Duration {
         self.now.until(date)
     }
 }
 
-/// A number without sign or fraction. More digits than fit are the largest number.
+/// Parses a number without sign or fraction. A number that doesn't fit becomes `u64::MAX`.
 pub(super) fn whole_number(text: &str) -> Option<u64> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| text.parse().unwrap_or(u64::MAX))
 }
 
-/// A date in one of HTTP's three formats.
+/// Parses a date in one of HTTP's three formats.
 pub(super) fn http_date(text: &str) -> Option<Wall> {
     httpdate::parse_http_date(text).ok().map(Wall::from)
 }
 
-/// When a limit is reset, in the notations that servers use for it:
+/// Parses the time until a rate limit is reset, in the notations that servers use:
 ///
 /// | value | meaning |
 /// |---|---|
 /// | below 10⁹ | seconds from now |
 /// | below 10¹¹ | seconds since 1970 |
 /// | below 10¹⁴ | milliseconds since 1970 |
-/// | a date of HTTP or of RFC 3339 | that date |
-/// | `1h2m3.5s`, `120ms` | a span of time |
+/// | an HTTP or RFC 3339 date | that date |
+/// | `1h2m3.5s`, `120ms` | a duration |
 ///
-/// Anything else is ignored: negative and fractional numbers, numbers without a unit that are larger, text.
+/// Anything else is ignored: negative and fractional numbers, larger numbers without a unit, text.
 pub(super) fn reset(text: &str, clock: RemoteClock) -> Option<Duration> {
     const SECONDS_SINCE_1970: u64 = 1_000_000_000;
     const MILLIS_SINCE_1970: u64 = 100_000_000_000;
@@ -66,7 +66,7 @@ pub(super) fn reset(text: &str, clock: RemoteClock) -> Option<Duration> {
     http_date(text).or_else(|| rfc3339(text)).map(|date| clock.until(date)).or_else(|| span(text))
 }
 
-/// A span as Go and many servers write it: numbers with units, the numbers possibly with a fraction.
+/// Parses a duration in Go's notation: numbers with units, optionally with a fraction.
 fn span(text: &str) -> Option<Duration> {
     const UNITS: [(&str, u64); 8] = [
         ("d", 86_400_000_000_000),
@@ -94,7 +94,7 @@ fn span(text: &str) -> Option<Duration> {
     (!text.is_empty()).then(|| Duration::from_nanos(nanos))
 }
 
-/// The digits after a decimal point, of a unit. Those beyond the ninth are ignored.
+/// Nanoseconds of a fraction of a unit. Digits beyond the ninth are ignored.
 fn fraction_of(nanos: u64, digits: &str) -> Option<u64> {
     whole_number(digits)?;
     let mut unit = nanos;
@@ -104,7 +104,8 @@ fn fraction_of(nanos: u64, digits: &str) -> Option<u64> {
     }))
 }
 
-/// `2026-11-29T14:00:00Z`, also with a fraction, which is ignored, or an offset from UTC.
+/// Parses `2026-11-29T14:00:00Z`, also with an offset from UTC, or with a fraction, which is
+/// ignored.
 fn rfc3339(text: &str) -> Option<Wall> {
     let number = |from: usize, to: usize| text.get(from..to).and_then(whole_number);
     let sign_at =
@@ -126,7 +127,7 @@ fn rfc3339(text: &str) -> Option<Wall> {
     Some(Wall::from_unix_millis(u64::try_from(utc).unwrap_or_default().saturating_mul(1_000)))
 }
 
-/// `Z`, or `+01:00` in seconds.
+/// Parses `Z`, or an offset such as `+01:00`, as seconds.
 fn offset(zone: &str) -> Option<i64> {
     if matches!(zone, "Z" | "z") {
         return Some(0);
@@ -141,7 +142,8 @@ fn offset(zone: &str) -> Option<i64> {
     (hours < 24 && minutes < 60).then(|| east * to_i64(hours * 3_600 + minutes * 60))
 }
 
-/// By the Gregorian calendar, with years that begin in March: so the leap day is the last one.
+/// Days in the Gregorian calendar. The year starts in March here, so that the leap day is its last
+/// day.
 fn days_since_1970(year: u64, month: u64, day: u64) -> i64 {
     let year = if month <= 2 { to_i64(year) - 1 } else { to_i64(year) };
     let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
@@ -149,7 +151,7 @@ fn days_since_1970(year: u64, month: u64, day: u64) -> i64 {
     era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
 }
 
-/// Of numbers with at most five digits.
+/// For numbers of at most five digits, which always fit.
 fn to_i64(small: u64) -> i64 {
     i64::try_from(small).unwrap_or(i64::MAX)
 }
@@ -159,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dates_of_rfc_3339_are_those_of_http() {
+    fn rfc_3339_dates_equal_http_dates() {
         for (text, same) in [
             ("1970-01-01T00:00:00Z", "Thu, 01 Jan 1970 00:00:00 GMT"),
             ("2000-02-29T12:34:56Z", "Tue, 29 Feb 2000 12:34:56 GMT"),
@@ -183,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn spans_are_read_with_their_units() {
+    fn durations_are_parsed_with_their_units() {
         for (text, nanos) in [
             ("1h2m3.5s", 3_723_500_000_000),
             ("120ms", 120_000_000),

@@ -1,4 +1,5 @@
-//! What a response says about another attempt: when, and whether at all.
+//! What the headers of a response say about another attempt: the delay, and whether to retry at
+//! all.
 
 use std::time::Duration;
 
@@ -9,8 +10,9 @@ use super::{
     remote_time::{RemoteClock, http_date, whole_number},
 };
 
-/// The delay that the headers of a failed response ask for. In this order, the first that can be read counts: milliseconds,
-/// `Retry-After` (RFC 9110, 10.2.3), a rate limit that has nothing left. What can't be read is ignored.
+/// The delay that the headers of a failed response ask for. The first source that can be parsed
+/// counts, in this order: a delay in milliseconds, `Retry-After` (RFC 9110, 10.2.3), an exhausted
+/// rate limit.
 pub(crate) fn asked(status: StatusCode, headers: &HeaderMap) -> Option<Duration> {
     if headers.is_empty() {
         return None;
@@ -22,7 +24,8 @@ pub(crate) fn asked(status: StatusCode, headers: &HeaderMap) -> Option<Duration>
         .or_else(|| rate_limit::reset_in(headers, clock, throttled))
 }
 
-/// More precise than `Retry-After`, which the services that send them send too, rounded up.
+/// These come first because they are more precise: services that send them also send `Retry-After`,
+/// rounded up to seconds.
 fn milliseconds(headers: &HeaderMap) -> Option<Duration> {
     ["retry-after-ms", "x-ms-retry-after-ms"]
         .into_iter()
@@ -30,13 +33,13 @@ fn milliseconds(headers: &HeaderMap) -> Option<Duration> {
         .map(Duration::from_millis)
 }
 
-/// Seconds, or a date: one in the past means at once. The first line counts.
+/// Seconds, or a date; a date in the past means a delay of zero. Only the first header line counts.
 fn retry_after(headers: &HeaderMap, clock: RemoteClock) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     whole_number(text).map(Duration::from_secs).or_else(|| http_date(text).map(|date| clock.until(date)))
 }
 
-/// Whether the server says that another attempt is worth it, or that it isn't.
+/// Whether the server asks for a retry, or asks not to retry.
 pub(super) fn should_retry(headers: &HeaderMap) -> Option<bool> {
     ["x-should-retry", "stripe-should-retry"].into_iter().find_map(|name| {
         let value = headers.get(name)?.as_bytes().trim_ascii();

@@ -1,6 +1,6 @@
 use ::http_body::SizeHint;
 
-/// The size of a body of which so many bytes were read already, and come again before the rest.
+/// The size hint of a body that first yields `read` buffered bytes and then `rest`.
 pub(crate) fn with_read(read: u64, rest: &SizeHint) -> SizeHint {
     let mut hint = SizeHint::new();
     hint.set_lower(rest.lower().saturating_add(read));

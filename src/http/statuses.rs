@@ -10,43 +10,49 @@ use crate::{
     time::Instant,
 };
 
-/// What an HTTP outcome means to a retry: by the status of the response, or by the error.
+/// Classifies HTTP outcomes for a retry: responses by status, errors by type.
+///
+/// The last column tells whether the server may have processed the request.
 ///
 /// | outcome | verdict | processed |
 /// |---|---|---|
-/// | 408 | timed out | yes, as far as is known |
+/// | 408 | timed out | maybe |
 /// | 413 with a `Retry-After` | throttled: the condition is temporary ([RFC 9110, 15.5.14](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.14)) | no |
 /// | 421 | transient: any method may be repeated on another connection ([RFC 9110, 15.5.20](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.20)) | no |
-/// | 425 | transient: repeated outside of early data ([RFC 8470, 5.2](https://www.rfc-editor.org/rfc/rfc8470#section-5.2)); returned if the request has an `Early-Data` header, since its client repeats it | no |
-/// | 429 | throttled: one request too many ([RFC 6585, 4](https://www.rfc-editor.org/rfc/rfc6585#section-4)) | no |
-/// | 503 with a `Retry-After` | throttled | yes, as far as is known |
-/// | 502, 503, 504 | transient | yes, as far as is known |
-/// | 500, any other 5xx | permanent: a fault of the server that the same request meets again; 500 is transient if [asked for](Self::retry_500) | yes |
-/// | any other, whose body broke off before its first frame | transient, where a [`FirstFrameLayer`](super::FirstFrameLayer) finds it out; timed out if a [`BodyTimeoutLayer`](super::BodyTimeoutLayer) ended it | yes |
-/// | any other | success, 4xx included: what the client caused is no failure of the service | |
-/// | an error | as [`Errors`] has it | |
+/// | 425 | transient: repeated outside of early data ([RFC 8470, 5.2](https://www.rfc-editor.org/rfc/rfc8470#section-5.2)); never retried if the request has an `Early-Data` header, because its sender repeats it | no |
+/// | 429 | throttled: too many requests ([RFC 6585, 4](https://www.rfc-editor.org/rfc/rfc6585#section-4)) | no |
+/// | 503 with a `Retry-After` | throttled | maybe |
+/// | 502, 503, 504 | transient | maybe |
+/// | 500, any other 5xx | permanent: the same request would fail again; 500 is transient with [`retry_500`](Self::retry_500) | maybe |
+/// | any other status, and the body broke off before its first frame | transient, or timed out if a [`BodyTimeoutLayer`](super::BodyTimeoutLayer) ended it. Only a [`FirstFrameLayer`](super::FirstFrameLayer) detects it | maybe |
+/// | any other status | success, also 4xx: an error of the client is no failure of the service | |
+/// | an error | as [`Errors`] classifies it | |
 ///
-/// With `X-Should-Retry: false` a failure isn't retried; with `true`, any 4xx or 5xx is transient. (`Stripe-Should-Retry` is read too.)
+/// `X-Should-Retry: false` prevents the retry of a failure. With `X-Should-Retry: true`, any 4xx or
+/// 5xx is transient. `Stripe-Should-Retry` has the same effect.
 ///
-/// A failure carries the [delay that the server asked for](super#servers-delay). It refines the failure, and never makes one: the
-/// `Retry-After` of a redirect is ignored.
+/// A failure carries the [delay that the server asks for](super#servers-delay). The delay alone
+/// doesn't make an outcome a failure: the `Retry-After` of a redirect is ignored.
 ///
-/// # Which requests are sent again
+/// # Which requests are resent
 ///
-/// [Idempotent](super::is_idempotent) ones. Any other is only sent again if it provably wasn't processed: a refused connection, a
-/// stream refused by HTTP/2, a pooled connection that had died before, or a status of which the table says so. A
-/// 502, 503 or 504 is no proof: a gateway sends it as well when it has forwarded the request and lost the connection before the answer. So a POST,
-/// and a PUT with an `If-Match`, isn't sent again after it.
+/// [Idempotent](super::is_idempotent) requests are. Any other request is resent only if the server
+/// provably didn't process it: the server refused the connection, the server refused the HTTP/2
+/// stream, a pooled connection was already dead, or the table has "no" for the status. A 502, 503
+/// or 504 is no proof, because a gateway also sends it after it has forwarded the request and lost
+/// the connection. So a POST, or a PUT with an `If-Match`, isn't resent after it.
 ///
-/// A response that is retried is let go: up to 16 KiB of it are read during the wait, so that its HTTP/1 connection can be used
-/// again. That of a 421 isn't read.
+/// The retry reads up to 16 KiB of a discarded response during the wait, so that its HTTP/1
+/// connection can be reused. It doesn't read a 421, because its connection is the wrong one.
 ///
 /// # When to trust an `Idempotency-Key`
 ///
-/// A request with a key is taken for idempotent. That holds if **the server behind this retry** stores keys. In a client, the code
-/// that sets the header knows. In a server or gateway whose requests come from outside, the header proves nothing: any client can set
-/// it, and a retry in front of a handler that doesn't know keys would carry out its POST twice. There, use
-/// [`ignore_idempotency_key`](Self::ignore_idempotency_key), unless what is behind the retry stores keys.
+/// A request with a key counts as idempotent. This is correct if **the server behind this retry**
+/// stores keys. In a client, the code that sets the header knows this. In a server or gateway that
+/// receives requests from outside, the header proves nothing: any client can set it, and a retry in
+/// front of a handler that ignores keys would execute a POST twice. There, use
+/// [`ignore_idempotency_key`](Self::ignore_idempotency_key), unless the service behind the retry
+/// stores keys.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Statuses {
     retry_500: bool,
@@ -55,13 +61,14 @@ pub struct Statuses {
 }
 
 impl Statuses {
-    /// 500 is transient as well: for servers that say so when they mean 503.
+    /// Classifies 500 as transient, for servers that send 500 where 503 is meant.
     pub fn retry_500(self) -> Self {
         Self { retry_500: true, ..self }
     }
 
-    /// A request isn't taken for idempotent for its `Idempotency-Key`: for servers and gateways whose requests come from outside. A key that an
-    /// [`IdempotencyKeyLayer`](super::IdempotencyKeyLayer) has set isn't trusted either.
+    /// Doesn't count a request as idempotent because of its `Idempotency-Key`: for servers and
+    /// gateways that receive requests from outside. This also applies to keys that an
+    /// [`IdempotencyKeyLayer`](super::IdempotencyKeyLayer) sets.
     ///
     /// ```
     /// use tower_recourse::{RetryConfig, http::Statuses};
@@ -73,12 +80,14 @@ impl Statuses {
         Self { ignores_keys: true, ..self }
     }
 
-    /// The service within the retry follows redirects, or makes several calls per request for another reason: then no error and no
-    /// status proves that the request wasn't processed, as it may be that of a later hop. Needed around tower-http's
-    /// `FollowRedirect`; better is that layer around the retry, which then sees each hop as a request of its own.
+    /// States that the inner service follows redirects, or makes several calls per request for
+    /// another reason. Then no error and no status proves that the request wasn't processed,
+    /// because the error may belong to a later hop. Use it around tower-http's `FollowRedirect`.
+    /// Better, put `FollowRedirect` around the retry, which then handles each hop as a separate
+    /// request.
     ///
-    /// An error that a client of another crate wraps, such as reqwest's, proves nothing in any case, and neither does a response with
-    /// reqwest's body.
+    /// An error that is wrapped by a client of another crate, such as reqwest, never proves that
+    /// the request wasn't processed. Neither does a response with reqwest's body type.
     pub fn follows_redirects(self) -> Self {
         Self { follows_redirects: true, ..self }
     }
@@ -94,7 +103,7 @@ impl Statuses {
         }
     }
 
-    /// `one_hop`: the response is to the request itself, and not to that of a later hop.
+    /// `one_hop`: the response answers this request and not a later hop.
     fn judge_status(self, status: StatusCode, waits: bool, memo: &Remembered, one_hop: bool) -> Verdict {
         let unprocessed = if one_hop { Sent::No } else { Sent::Yes };
         match status.as_u16() {
@@ -130,13 +139,14 @@ impl Statuses {
     }
 }
 
-/// Whether this is a body of reqwest, whose client follows redirects: its response may be that of a later hop. The name of a type
-/// isn't reliable, but what it decides here is only whether one more proof is dropped.
+/// Whether the response body is reqwest's, whose client follows redirects: the response may answer
+/// a later hop. A type's name isn't guaranteed to be stable, but a false result only affects one
+/// proof.
 fn is_reqwests<R>() -> bool {
     std::any::type_name::<R>().contains("reqwest::")
 }
 
-/// The server wants the request to be repeated: a failure that isn't worth it otherwise, and an answer that is none, is transient.
+/// For a response with `X-Should-Retry: true`: a permanent failure or a success becomes transient.
 fn or_transient(verdict: Verdict) -> Verdict {
     match verdict {
         Verdict::Failure(failure) if failure.kind() != FailureKind::Permanent => verdict,
@@ -144,7 +154,7 @@ fn or_transient(verdict: Verdict) -> Verdict {
     }
 }
 
-/// What is remembered of an HTTP request.
+/// What [`Statuses`] records about a request before the first attempt.
 #[derive(Debug, Clone, Copy)]
 pub struct Remembered {
     idempotent: bool,
@@ -163,7 +173,7 @@ impl Remembered {
         Self { idempotent, forwards_early_data: was_in_early_data(request.headers()), deadline }
     }
 
-    /// A failure of a request that isn't idempotent says so.
+    /// Marks the failure of a request that isn't idempotent as unsafe to resend.
     pub(super) fn mark(&self, verdict: Verdict) -> Verdict {
         if self.idempotent { verdict } else { verdict.unsafe_to_resend() }
     }
@@ -195,7 +205,7 @@ where
 
     fn let_go(&self, outcome: Result<Response<R>, E>) -> Result<LetGo, Result<Response<R>, E>> {
         match outcome {
-            // Its connection is the wrong one for the request.
+            // The connection is the wrong one for this request, so it isn't drained for reuse.
             Ok(response) if response.status() == StatusCode::MISDIRECTED_REQUEST => Err(Ok(response)),
             Ok(response) => Ok(drain::up_to(response.into_body(), drain::MOST)),
             Err(error) => Err(Err(error)),
@@ -212,19 +222,19 @@ where
     }
 }
 
-/// What an HTTP outcome means to a breaker.
+/// Classifies HTTP outcomes for a breaker.
 ///
 /// | outcome | verdict | why |
 /// |---|---|---|
-/// | 429; 503 with a [delay that can be read](super#servers-delay), such as a `Retry-After` | throttled | the service works, and asks for fewer calls |
+/// | 429; 503 with a [delay that can be parsed](super#servers-delay), such as a `Retry-After` | throttled | the service works, and asks for fewer calls |
 /// | any other 5xx | transient | the service is down or broken |
-/// | any other response | success | 4xx too: the request is wrong, and the service works |
-/// | a response whose body broke off before its first frame, where a [`FirstFrameLayer`](super::FirstFrameLayer) finds it out | transient; timed out if a [`BodyTimeoutLayer`](super::BodyTimeoutLayer) ended it | |
-/// | an error | by [`Errors`]; a full queue in front of the service (`tower::load_shed`) is throttled | |
+/// | any other response | success | this includes 4xx: the request is wrong, and the service works |
+/// | a response whose body broke off before its first frame | transient, or timed out if a [`BodyTimeoutLayer`](super::BodyTimeoutLayer) ended it | only a [`FirstFrameLayer`](super::FirstFrameLayer) detects it |
+/// | an error | as [`Errors`] classifies it | a full queue in front of the service (`tower::load_shed`) is throttled |
 ///
 /// A throttled call is neutral for the rules about health, and counts as not accepted for
 /// [`OpenRule::Throttle`](crate::breaker::OpenRule::Throttle).
-/// [`BreakerConfig::on_throttled`](crate::BreakerConfig::on_throttled) makes it a failure.
+/// [`BreakerConfig::on_throttled`](crate::BreakerConfig::on_throttled) can make it a failure.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Health;
 
@@ -260,7 +270,7 @@ impl<B, R, E: 'static> Classifier<Request<B>, Response<R>, E> for Health {
     }
 }
 
-/// Whether [`Health`] judges this status something else than a success.
+/// Whether [`Health`] classifies this status as anything but a success.
 fn is_failed(status: StatusCode) -> bool {
     status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS
 }

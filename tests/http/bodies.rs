@@ -161,7 +161,7 @@ async fn what_was_not_yet_sent_comes_from_the_source() {
     let error = first.frame().await.unwrap().unwrap_err();
     let again = error.get_ref().unwrap();
     assert!(again.is::<SentAgain>(), "it must not look like its end");
-    assert_eq!(again.to_string(), "the request is being sent again");
+    assert_eq!(again.to_string(), "a later attempt is sending the request body");
     assert!(first.frame().await.is_none());
 }
 
@@ -298,10 +298,10 @@ async fn a_body_that_can_be_cloned_is() {
 #[test]
 fn why_a_body_is_not_played_is_a_sentence_with_its_cause() {
     let broken = PlayError::Body(io::Error::other("reset"));
-    assert_eq!(broken.to_string(), "the request body broke off");
+    assert_eq!(broken.to_string(), "the request body failed");
     assert_eq!(std::error::Error::source(&broken).unwrap().to_string(), "reset");
     let lost = PlayError::<io::Error>::NotKept;
-    assert_eq!(lost.to_string(), "the request body wasn't kept to be sent again");
+    assert_eq!(lost.to_string(), "the request body is no longer stored, so it can't be resent");
     assert!(std::error::Error::source(&lost).is_none());
     let shown = format!("{:?}", Replay::default().max_body(8));
     assert!(shown.contains("max_body: 8") && shown.contains("memory: 0"), "{shown}");

@@ -11,21 +11,22 @@ use pin_project_lite::pin_project;
 use crate::http::sizes::with_read;
 
 pin_project! {
-    /// The body of an answer whose first frame may have been read: it comes first, then what follows.
+    /// A response body whose first frame may already have been read. It yields that frame, and then
+    /// the rest.
     pub struct PeekedBody<B: Body> {
         first: First<B::Data, B::Error>,
-        // `None`: there never was one.
+        // `None` in a body that was made by `default()`.
         #[pin]
         body: Option<B>,
     }
 }
 
-/// What was read of it.
+/// What has been read of the body.
 pub(super) enum First<D, E> {
     Nothing,
     Frame(Frame<D>),
     Error(E),
-    /// It has come to its end.
+    /// The body has ended.
     End,
 }
 
@@ -35,8 +36,8 @@ impl<B: Body> PeekedBody<B> {
     }
 }
 
-/// An empty one, of answers that are made without the service. Whatever the body within is: that of tonic's interceptors, who want this,
-/// has no such thing itself.
+/// An empty body, for responses that are made without a call. There is no `B: Default` bound,
+/// because the body of tonic's interceptors requires this impl but has no default itself.
 impl<B: Body> Default for PeekedBody<B> {
     fn default() -> Self {
         Self { first: First::End, body: None }
@@ -58,7 +59,7 @@ impl<B: Body> Body for PeekedBody<B> {
             First::Error(error) => Some(Err(error)),
             First::End => None,
         };
-        // What has ended isn't asked again, whatever it would say.
+        // The inner body isn't polled again after its end.
         if !matches!(&read, Some(Ok(frame)) if !frame.is_trailers()) {
             *this.first = First::End;
         }

@@ -24,12 +24,12 @@ use crate::{
 };
 
 pin_project! {
-    /// One call, and the first frame of its answer.
+    /// Waits for the headers of a response and the first frame of its body.
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<F, B> {
         #[pin]
         call: F,
-        // Headers are there, and were good; with their note.
+        // The response while its first frame is awaited, with the result note of its head.
         response: Option<(Response<B>, Option<How>)>,
         #[pin]
         limit: Option<Sleep>,
@@ -95,12 +95,13 @@ where
     }
 }
 
-/// No server sends more than one before its trailers, with good intentions.
+/// An honest server sends at most one empty frame before its trailers.
 const MOST_EMPTY: usize = 16;
 
 type Read<B> = Option<Result<Frame<<B as Body>::Data>, <B as Body>::Error>>;
 
-/// The first frame with something in it: empty ones are nothing of a message. There may be no end of them.
+/// Polls for the first frame that isn't empty. Bounded, because a server could send empty frames
+/// without end.
 fn first_frame<B: Body + Unpin>(body: &mut B, cx: &mut Context<'_>) -> Poll<Read<B>> {
     let mut polled = ready!(Pin::new(&mut *body).poll_frame(cx));
     for _ in 0..MOST_EMPTY {

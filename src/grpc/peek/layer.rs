@@ -10,25 +10,50 @@ use tower_service::Service;
 
 use super::{PeekedBody, ResponseFuture, Watched};
 
-/// Waits for the first frame of each answer, so that a status in its trailers is known to the retry and the breaker around. The
-/// innermost layer, next to the channel.
+/// Waits for the first frame of each response, so that the retry and the breaker see a status that
+/// the server sends in trailers. Put it innermost, next to the channel.
 ///
-/// A server may send headers, fail, and say so in trailers. Without this such an answer passes for a success: its headers were
-/// good. With it the first frame is waited for: if it is trailers, or the end, the status is told, and the call can be tried again;
-/// if it is of a message, the answer is handed on, and nothing that comes later is retried.
+/// A server may send headers, fail, and report the failure in trailers. Without this layer, such a
+/// call counts as a success, because its headers contain no error. With this layer, the first frame
+/// decides:
 ///
-/// # What isn't waited for
+/// - If it is trailers, or the body ends, the status is known, and the retry may make another
+///   attempt.
+/// - If it is part of a message, the layer returns the response, and nothing that follows is
+///   retried.
 ///
-/// - Anything while the request is still being sent: a client that streams may wait for the headers before it goes on. Then what
-///   is there at once is looked at, and no more.
-/// - Longer than [a second](Self::longest), unless set: a stream of events may have nothing to tell for hours, and its caller may
-///   need the headers.
+/// ```text
+///           headers        trailers: UNAVAILABLE
+/// without: ──┴─▶ caller ────┴─▶ caller             the retry counts a success
+/// with:    ──┴──────────────┴─▶ retry: attempt 2
+/// ```
 ///
-/// Then the answer is handed on as it is. What was read of a body is put back: the caller gets all of it.
+/// # When it doesn't wait
+///
+/// - While the request is still being sent: a streaming client may wait for the headers before it
+///   continues. The layer then reads only what is available at once.
+/// - Longer than [one second](Self::longest) by default: an event stream may be silent for hours,
+///   and its caller may need the headers.
+///
+/// The layer then returns the response as it is. Bytes that it has read are put back: the caller
+/// gets the whole body.
+///
+/// # When not to use it
+///
+/// Around a server: the layer would delay the headers of its responses. Statuses in trailers matter
+/// to clients, which retry.
+///
+/// # Errors
+///
+/// The errors of the inner service.
+///
+/// # Clone
+///
+/// The layer has no shared state.
 ///
 /// # Cancel safety
 ///
-/// Dropped, it drops the call and what was read of its answer.
+/// Dropping the future drops the call, and what has been read of its response.
 #[derive(Debug, Clone, Copy)]
 pub struct PeekLayer {
     longest: Duration,
@@ -41,12 +66,12 @@ impl Default for PeekLayer {
 }
 
 impl PeekLayer {
-    /// With a longest wait of a second.
+    /// Makes a layer that waits for up to one second.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// How long the first frame is waited for at most. `Duration::MAX`: until it is there.
+    /// Sets the longest wait for the first frame. `Duration::MAX` waits without limit.
     pub fn longest(self, longest: Duration) -> Self {
         Self { longest }
     }
@@ -60,7 +85,7 @@ impl<S> Layer<S> for PeekLayer {
     }
 }
 
-/// A service that waits for the first frame of its answers. Made by [`PeekLayer`].
+/// Returns each response together with the first frame of its body. Made by [`PeekLayer`].
 #[derive(Debug, Clone)]
 pub struct Peek<S> {
     inner: S,

@@ -1,4 +1,4 @@
-//! Waiting for the first frame of an answer, so that what its trailers say is known when it is judged.
+//! Waits for the first frame of a response, so that a status in its trailers is known in time.
 
 mod body;
 mod future;

@@ -14,30 +14,32 @@ use ::http_body_util::{
 };
 use bytes::{Buf, Bytes};
 
-/// A request's body whose end can be known from outside: the service within gets one of the very type that came in.
+/// A request body whose end can be observed from outside. The inner service gets a body of the same
+/// type.
 #[diagnostic::on_unimplemented(
-    message = "when a request body `{Self}` has been sent can't be known",
-    label = "this body can't be watched",
+    message = "the end of a request body of type `{Self}` can't be observed",
+    label = "this body can't be observed",
     note = "`Full`, `Empty`, `UnsyncBoxBody` and `BoxBody` can; axum's `Body` with the feature `axum`, tonic's with `tonic`"
 )]
 pub trait Watched: Sized {
-    /// The same body, and whether it has been sent.
+    /// Returns the body, and a handle that shows whether it has been sent.
     fn watched(self) -> (Self, Sending);
 }
 
-/// Whether a request has been sent to its end.
+/// Shows whether a request body has been sent.
 #[derive(Debug, Clone)]
 pub struct Sending(Option<Arc<AtomicBool>>);
 
 impl Sending {
-    /// It was there as a whole from the beginning.
+    /// For a body that is complete from the beginning.
     pub const fn whole() -> Self {
         Self(None)
     }
 
-    /// Whether nothing of it is to come any more.
+    /// Whether the whole body has been sent, or was dropped.
     pub fn has_ended(&self) -> bool {
-        // Relaxed: it guards nothing, and who sees it late peeks less.
+        // Relaxed: the flag orders no other memory, and a late read only means that the layer peeks
+        // less.
         self.0.as_ref().is_none_or(|ended| ended.load(Ordering::Relaxed))
     }
 }
@@ -85,7 +87,8 @@ struct Watching<B> {
     ended: Arc<AtomicBool>,
 }
 
-/// A server may answer without reading all of it: whoever sent it has let it go, and nothing more is to come.
+/// A server may answer without reading the whole request. Its client then drops the body, and
+/// nothing more is sent.
 impl<B> Drop for Watching<B> {
     fn drop(&mut self) {
         self.ended.store(true, Ordering::Relaxed);
@@ -98,7 +101,7 @@ impl<B: Body + Unpin> Body for Watching<B> {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let polled = Pin::new(&mut self.body).poll_frame(cx);
-        // Who sends it may ask for no more once it says that it has ended.
+        // The sender may not poll again if `is_end_stream` is true after the last frame.
         let last = match &polled {
             Poll::Pending => false,
             Poll::Ready(Some(Ok(frame))) => frame.is_trailers() || self.body.is_end_stream(),

@@ -1,4 +1,5 @@
-/// Which methods a `methodConfig` is for. In this order, the first that fits a method is taken.
+/// The methods that a `methodConfig` applies to. The order is from specific to general: the first
+/// match applies.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Name {
     Method { service: String, method: String },
@@ -7,7 +8,7 @@ pub(super) enum Name {
 }
 
 impl Name {
-    /// Whether a path is of these: `/package.Service/Method`.
+    /// Whether a request path, `/package.Service/Method`, matches.
     pub(super) fn fits(&self, path: &str) -> bool {
         let called = path.strip_prefix('/').and_then(|path| path.rsplit_once('/'));
         match (self, called) {

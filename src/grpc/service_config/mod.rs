@@ -1,4 +1,4 @@
-//! gRPC's service config: how each method is retried, as its owner publishes it.
+//! gRPC's service config: retry policies per method, published by the owner of a service.
 
 mod method;
 mod plan;

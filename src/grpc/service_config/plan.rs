@@ -6,18 +6,18 @@ use crate::{
     retry::{Backoff, Jitter, NoTimeouts, ledger::NoLedger},
 };
 
-/// How the methods of one `methodConfig` are retried.
+/// The retry policy of the methods of one `methodConfig`.
 pub(super) type Plan = RetryConfig<Statuses, NoTimeouts, NoLedger, Stamped>;
 
-/// A `methodConfig`, checked.
+/// A valid `methodConfig`.
 #[derive(Debug, Clone)]
 pub(super) struct MethodConfig {
     pub(super) retry: Option<RetryPolicy>,
-    /// The time for all attempts and waits of one call.
+    /// The time limit of a call, for all attempts and waits.
     pub(super) timeout: Option<Duration>,
 }
 
-/// A `retryPolicy`, checked.
+/// A valid `retryPolicy`.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct RetryPolicy {
     pub(super) max_attempts: u32,
@@ -27,7 +27,7 @@ pub(super) struct RetryPolicy {
     pub(super) codes: Vec<Code>,
 }
 
-/// The plan of a policy, or of methods that have none: those aren't retried.
+/// Makes the retry config of a policy. Methods without a policy aren't retried.
 pub(super) fn plan(base: &Plan, policy: Option<&RetryPolicy>, most_attempts: u32) -> Plan {
     let Some(policy) = policy else {
         return base.clone().retries(0).classifier(Statuses::default().retry_codes([]));
@@ -36,23 +36,23 @@ pub(super) fn plan(base: &Plan, policy: Option<&RetryPolicy>, most_attempts: u32
     base.clone()
         .retries(attempts - 1)
         .backoff(policy.backoff(attempts))
-        // A6 names one backoff for all codes.
+        // A6 has one backoff for all codes.
         .throttled_backoff(Backoff::none())
         .classifier(Statuses::default().retry_codes(policy.codes.iter().copied()))
 }
 
 impl RetryPolicy {
-    /// `min(initialBackoff * backoffMultiplier^(n-1), maxBackoff)`, times 0.8 to 1.2, as A6 has it; the spread stays below
-    /// `maxBackoff`. A multiplier may be less than 1.
+    /// The delays of A6: `min(initialBackoff * backoffMultiplier^(n-1), maxBackoff)`, times 0.8 to
+    /// 1.2. The product stays below `maxBackoff`. A multiplier may be less than 1.
     fn backoff(&self, attempts: u32) -> Backoff {
         let nth = |n: u32| {
             let times = self.multiplier.powi(i32::try_from(n).unwrap_or(i32::MAX));
             let delay = Duration::try_from_secs_f64(self.initial_backoff.as_secs_f64() * times);
             delay.unwrap_or(Duration::MAX).min(self.max_backoff)
         };
-        // More of them than anyone tries again are as good as all.
+        // Precompute at most 99 delays. After them, the last one repeats.
         let delays: Vec<Duration> = (0..attempts.clamp(2, 100) - 1).map(nth).collect();
-        let jitter = Jitter::Bounded(Ratio::new(0.2).expect("a fifth is a ratio"));
-        Backoff::schedule(delays).expect("there is at least one").max(self.max_backoff).jitter(jitter)
+        let jitter = Jitter::Bounded(Ratio::new(0.2).expect("0.2 is a valid ratio"));
+        Backoff::schedule(delays).expect("the schedule has at least one delay").max(self.max_backoff).jitter(jitter)
     }
 }

@@ -16,8 +16,9 @@ use crate::{
     time::Instant,
 };
 
-/// Retries by gRPC's service config: each method by the `retryPolicy` of the `methodConfig` that fits it, all of them by its
-/// `retryThrottling`. Made by [`RetryConfig::from_service_config`](crate::RetryConfig::from_service_config).
+/// Retries calls as a gRPC service config describes: each method by the `retryPolicy` of the
+/// matching `methodConfig`, with one budget for all methods, the `retryThrottling`. Made by
+/// [`RetryConfig::from_service_config`](crate::RetryConfig::from_service_config).
 ///
 /// ```
 /// use tower_recourse::{Invalid, RetryConfig};
@@ -40,25 +41,33 @@ use crate::{
 /// # Ok::<(), Invalid>(())
 /// ```
 ///
-/// The most specific name wins: service and method, then the service alone, then `{}`. What has no `retryPolicy`, or no
-/// `methodConfig`, isn't retried. Only the codes that are named are, a pushback beside them is waited for.
+/// The most specific name applies: service and method, then the service alone, then `{}`. Methods
+/// without a `methodConfig`, or without a `retryPolicy` in it, aren't retried. Only the codes in
+/// `retryableStatusCodes` are retried; the retry waits for a pushback that comes with one of them.
 ///
-/// A `timeout` is the deadline of a call, all attempts and waits included, unless the call brings an earlier one. Each attempt
-/// sends what is left of it as `grpc-timeout`, which tonic's channel enforces.
+/// A `timeout` is the deadline of a call, including all attempts and waits. An earlier deadline of
+/// the call takes precedence. Each attempt sends the time that is left as `grpc-timeout`, which
+/// tonic's channel enforces.
 ///
-/// Everything else is as [`RetryConfig::grpc`](crate::RetryConfig::grpc) has it, the default budget included where there is no
-/// `retryThrottling`. Fields for other things (load balancing, `waitForReady`, hedging) are left alone.
+/// All other settings are those of [`RetryConfig::grpc`](crate::RetryConfig::grpc). Its budget
+/// applies if there is no `retryThrottling`. Fields for other purposes (load balancing,
+/// `waitForReady`, hedging) are ignored.
+///
+/// # Errors, clone, cancel safety
+///
+/// As for [`RetryLayer`].
 #[derive(Debug, Clone)]
 pub struct ServiceConfig {
     base: Plan,
     methods: Vec<(Name, MethodConfig)>,
     most_attempts: u32,
-    /// In the order of the methods; the last one is for methods that have no config.
+    /// In the order of `methods`. The last one applies to methods without a config.
     plans: Arc<[Plan]>,
 }
 
 impl ServiceConfig {
-    /// As gRPC's libraries have it: who publishes a config shouldn't have all clients try a hundred times.
+    /// The limit of gRPC's libraries: the publisher of a config must not make all clients retry a
+    /// hundred times.
     const MOST_ATTEMPTS: u32 = 5;
 
     pub(crate) fn read(base: Plan, json: &str) -> Result<Self, Invalid> {
@@ -71,20 +80,20 @@ impl ServiceConfig {
         Ok(Self { base, methods, most_attempts: Self::MOST_ATTEMPTS, plans: Arc::new([]) }.planned())
     }
 
-    /// The most attempts that any method gets, whatever the config says; 5 unless set.
+    /// Sets the most attempts of any method, whatever the config contains; 5 by default.
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.most_attempts = attempts;
         self.planned()
     }
 
-    /// Changes what all methods have in common: names, observers, a switch, the longest delay. Attempts, back-off and codes
-    /// are those of the config all the same.
+    /// Changes the settings that all methods share: names, observers, the retry switch, the longest
+    /// delay. Attempts, backoff and codes remain those of the service config.
     pub fn each(mut self, change: impl FnOnce(Plan) -> Plan) -> Self {
         self.base = change(self.base);
         self.planned()
     }
 
-    /// The layer.
+    /// Makes the layer.
     pub fn layer(self) -> RetryLayer<Self, Stamped> {
         let keep = self.base.keep.clone();
         RetryLayer::with(self).keeping(keep)
@@ -101,18 +110,18 @@ impl ServiceConfig {
         self.methods.iter().position(|(name, _)| name.fits(path)).unwrap_or(self.methods.len())
     }
 
-    /// When a call of a method that begins now must have ended.
+    /// The deadline of a call that starts now.
     fn deadline(&self, place: usize) -> Option<Instant> {
         let (_, config) = self.methods.get(place)?;
         config.timeout.map(|timeout| Deadline::within(timeout).at())
     }
 }
 
-/// What a [`ServiceConfig`] keeps for one request.
+/// The state of one request.
 #[derive(Debug)]
 pub struct Progress<P> {
     plan: usize,
-    /// By the method's `timeout`.
+    /// From the method's `timeout`.
     deadline: Option<Instant>,
     progress: P,
 }

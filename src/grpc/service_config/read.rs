@@ -1,4 +1,4 @@
-//! From the document to what it says. What can't be used is refused with the path to it.
+//! Parses and validates the JSON document. An error contains the path of the field.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -15,7 +15,7 @@ pub(super) struct Document {
     pub(super) throttle: Option<RetryThrottle>,
 }
 
-/// A value and the way to it; `None` where there is none.
+/// A value and its path. The value is `None` if the field is missing or null.
 #[derive(Clone)]
 struct At<'a> {
     path: String,
@@ -24,7 +24,7 @@ struct At<'a> {
 
 pub(super) fn document(json: &str) -> Result<Document, Invalid> {
     let root: Value = serde_json::from_str(json)
-        .map_err(|error| Invalid::at("service config".to_owned(), error.to_string(), "JSON"))?;
+        .map_err(|error| Invalid::at("service config".to_owned(), error.to_string(), "valid JSON"))?;
     let root = At { path: String::new(), value: Some(&root) };
     if !root.value.is_some_and(Value::is_object) {
         return Err(root.refused("an object"));
@@ -39,7 +39,7 @@ pub(super) fn document(json: &str) -> Result<Document, Invalid> {
         for name in method_config.field("name").items()? {
             let read = method_name(&name)?;
             if !names.insert(format!("{read:?}")) {
-                return Err(name.refused("there once"));
+                return Err(name.refused("unique"));
             }
             methods.push((read, config.clone()));
         }
@@ -55,7 +55,7 @@ fn method_name(at: &At<'_>) -> Result<Name, Invalid> {
     let (service, method) = (at.field("service").text()?, at.field("method").text()?);
     match (service, method) {
         (None, None) => Ok(Name::Any),
-        (None, Some(_)) => Err(at.field("service").refused("there, as a method is")),
+        (None, Some(_)) => Err(at.field("service").refused("present, because `method` is")),
         (Some(service), None) => Ok(Name::Service(service.to_owned())),
         (Some(service), Some(method)) => Ok(Name::Method { service: service.to_owned(), method: method.to_owned() }),
     }
@@ -78,7 +78,7 @@ fn retry_policy(at: At<'_>) -> Result<RetryPolicy, Invalid> {
 fn codes(at: &At<'_>) -> Result<Vec<Code>, Invalid> {
     let items = at.items()?;
     if items.is_empty() {
-        return Err(at.refused("at least one code"));
+        return Err(at.refused("a list of at least one code"));
     }
     let code = |item: &At<'_>| {
         let code = match item.value? {
@@ -88,7 +88,7 @@ fn codes(at: &At<'_>) -> Result<Vec<Code>, Invalid> {
         };
         code.filter(|&code| code != Code::Ok)
     };
-    items.iter().map(|item| code(item).ok_or_else(|| item.refused("the name or the number of a failure"))).collect()
+    items.iter().map(|item| code(item).ok_or_else(|| item.refused("the name or number of an error code"))).collect()
 }
 
 fn retry_throttling(at: At<'_>) -> Result<RetryThrottle, Invalid> {
@@ -96,7 +96,7 @@ fn retry_throttling(at: At<'_>) -> Result<RetryThrottle, Invalid> {
     let whole = tokens.value.and_then(Value::as_u64).and_then(|tokens| u32::try_from(tokens).ok());
     let throttle = whole.and_then(|tokens| RetryThrottle::max_tokens(tokens).ok());
     let throttle = throttle.ok_or_else(|| tokens.refused("a whole number within 1..=1000"))?;
-    // A6 counts three decimals.
+    // A6 uses three decimals.
     let earned = ratio.positive().and_then(|ratio| throttle.ratio(ratio).ok());
     earned.ok_or_else(|| ratio.refused("a number of at least 0.001"))
 }
@@ -111,7 +111,7 @@ impl<'a> At<'a> {
         self.value.is_some().then_some(self)
     }
 
-    /// Of a list; of none, nothing.
+    /// The items of a list. A missing field counts as an empty list.
     fn items(&self) -> Result<Vec<Self>, Invalid> {
         let Some(value) = self.value else { return Ok(Vec::new()) };
         let list = value.as_array().ok_or_else(|| self.refused("a list"))?;
@@ -119,10 +119,10 @@ impl<'a> At<'a> {
         Ok(list.iter().enumerate().map(item).collect())
     }
 
-    /// An empty one is as good as none.
+    /// An empty string counts as missing.
     fn text(&self) -> Result<Option<&'a str>, Invalid> {
         let Some(value) = self.value else { return Ok(None) };
-        let text = value.as_str().ok_or_else(|| self.refused("a text"))?;
+        let text = value.as_str().ok_or_else(|| self.refused("a string"))?;
         Ok(Some(text).filter(|text| !text.is_empty()))
     }
 
@@ -132,12 +132,12 @@ impl<'a> At<'a> {
 
     fn duration(&self) -> Result<Duration, Invalid> {
         let duration = self.value.and_then(Value::as_str).and_then(duration).filter(|duration| !duration.is_zero());
-        duration.ok_or_else(|| self.refused("a duration above 0, as \"1.5s\""))
+        duration.ok_or_else(|| self.refused("a duration above 0, such as \"1.5s\""))
     }
 
     fn refused(&self, allowed: &'static str) -> Invalid {
         let mut value = self.value.map_or_else(|| "missing".to_owned(), Value::to_string);
-        // Nobody reads on, and the document comes from outside.
+        // The document comes from outside, so the length of the error text is bounded.
         if let Some((end, _)) = value.char_indices().nth(100) {
             value.truncate(end);
         }
@@ -146,8 +146,8 @@ impl<'a> At<'a> {
     }
 }
 
-/// A duration of proto3's JSON form: seconds with up to nine decimals, and an `s`. Before decimals the
-/// whole seconds may be missing, as grpc-go writes it (`.01s`).
+/// Parses a duration in proto3's JSON form: seconds with up to nine decimals, and `s`. The integer
+/// part may be empty, as in grpc-go's `.01s`.
 fn duration(text: &str) -> Option<Duration> {
     let number = text.strip_suffix('s')?;
     let (whole, part) = match number.split_once('.') {

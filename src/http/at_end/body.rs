@@ -12,23 +12,23 @@ use super::ending::Ending;
 use crate::breaker::Permit;
 
 pin_project! {
-    /// The body of a response that holds the permit of its call until it has ended. See the [module](super).
+    /// A response body that holds the permit of its call until it ends. See the [module](super).
     pub struct JudgedBody<B> {
         #[pin]
         body: B,
-        // `None` once the call was judged.
+        // `None` after the call has been recorded.
         permit: Option<Permit>,
         ending: Ending,
     }
 }
 
 impl<B: Body> JudgedBody<B> {
-    /// The response with such a body.
+    /// Wraps the body of the response.
     pub(super) fn of(response: Response<B>, permit: Option<Permit>) -> Response<Self> {
         let ending = if permit.is_some() { Ending::of(&response) } else { Ending::unknown() };
         response.map(|body| {
             let mut judged = Self { body, permit, ending };
-            // The caller may not poll for what isn't there.
+            // The caller may not poll a body that is already at its end.
             if ending.is_certain() || judged.body.is_end_stream() {
                 if let Some(permit) = judged.permit.take() {
                     ending.end(permit, None);
@@ -40,13 +40,13 @@ impl<B: Body> JudgedBody<B> {
 }
 
 impl<B> JudgedBody<B> {
-    /// The body within.
+    /// The inner body.
     pub fn get_ref(&self) -> &B {
         &self.body
     }
 }
 
-/// One of an answer that is made without a call: nothing waits for its end.
+/// The body of a response that is made without a call: nothing is recorded at its end.
 impl<B: Default> Default for JudgedBody<B> {
     fn default() -> Self {
         Self { body: B::default(), permit: None, ending: Ending::unknown() }
@@ -59,7 +59,8 @@ impl<B: Body> Body for JudgedBody<B> {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let mut this = self.project();
-        // On the stack while the body works: if it panics, the permit sees it.
+        // The permit is on the stack while the body is polled: if the body panics, dropping the
+        // permit records a failure.
         let Some(mut permit) = this.permit.take() else { return this.body.poll_frame(cx) };
         permit.blame(true);
         let polled = this.body.as_mut().poll_frame(cx);
@@ -68,7 +69,7 @@ impl<B: Body> Body for JudgedBody<B> {
             Poll::Ready(None) => this.ending.end(permit, None),
             Poll::Ready(Some(Ok(frame))) => {
                 this.ending.count(frame);
-                // A caller that knows that this was the last frame doesn't poll for another.
+                // A caller that sees that this is the last frame may not poll again.
                 if frame.is_trailers() || this.ending.is_certain() || this.body.is_end_stream() {
                     this.ending.end(permit, frame.trailers_ref());
                 } else {

@@ -5,11 +5,11 @@ use bytes::Buf;
 use super::messages::Messages;
 use crate::{breaker::Permit, http::remaining::Remaining};
 
-/// What has come of a body, and whether it is complete if nothing more comes.
+/// How much of a body has been received, and whether the body is complete if it ends here.
 #[derive(Clone, Copy)]
 pub(super) struct Ending {
     remaining: Remaining,
-    /// Of a gRPC response.
+    /// `Some` for a gRPC response.
     messages: Option<Messages>,
 }
 
@@ -18,12 +18,12 @@ impl Ending {
         Self { remaining: Remaining::of(response), messages: Messages::of(response) }
     }
 
-    /// For a body that no breaker tracks.
+    /// For a body without a permit.
     pub(super) const fn unknown() -> Self {
         Self { remaining: Remaining::unknown(), messages: None }
     }
 
-    /// Counts a frame that has come.
+    /// Counts a received frame.
     pub(super) fn count<D: Buf>(&mut self, frame: &Frame<D>) {
         self.remaining.count(frame);
         if let Some(messages) = &mut self.messages {
@@ -31,12 +31,12 @@ impl Ending {
         }
     }
 
-    /// Whether all of the announced length has come, and nothing matters that comes after it.
+    /// Whether the announced length has been received, and no trailers have to follow.
     pub(super) fn is_certain(&self) -> bool {
         self.remaining.is_complete() && self.messages.is_none()
     }
 
-    /// Ends a call of whose body nothing more comes than these trailers.
+    /// Ends the permit of a call whose body has ended with these trailers.
     pub(super) fn end(&self, permit: Permit, trailers: Option<&HeaderMap>) {
         let is_cut = self.messages.is_some_and(|messages| messages.are_incomplete(trailers));
         if is_cut || self.remaining.is_incomplete() {

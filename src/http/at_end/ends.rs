@@ -8,10 +8,10 @@ use crate::{
     http::remaining::may_have_body,
 };
 
-/// When a call ends whose response was good: with the end of its body, if it has one.
+/// Ends a successful call at the end of its response body, if there is a body.
 #[derive(Debug, Clone, Copy)]
 pub struct AtEnd {
-    /// The request is answered without a body.
+    /// The response to this request has no body.
     pub(super) head_only: bool,
 }
 

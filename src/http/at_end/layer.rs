@@ -7,11 +7,12 @@ use crate::{
     http::Health,
 };
 
-/// Puts a breaker around a service that judges a call when the body of its response has ended. See the [module](super).
+/// Puts a breaker around a service, and records each call when its response body ends. See the
+/// [module](super).
 ///
 /// # Clone
 ///
-/// A clone is on the same circuit.
+/// Clones share the circuit.
 #[derive(Debug, Clone)]
 pub struct BodyBreakerLayer<C = Health, R = Fail> {
     circuit: Circuit<C>,
@@ -19,22 +20,22 @@ pub struct BodyBreakerLayer<C = Health, R = Fail> {
 }
 
 impl<C> BodyBreakerLayer<C> {
-    /// A breaker with a circuit of its own.
+    /// Makes a layer with a new circuit.
     pub fn new(config: BreakerConfig<C>) -> Self {
         Self { circuit: Circuit::new(config), on_rejection: Fail }
     }
 }
 
 impl<C: Clone> BodyBreakerLayer<C> {
-    /// A breaker on a circuit that is shared with others, or watched.
+    /// Makes a layer on an existing circuit, which other layers may share or an observer may watch.
     pub fn on(circuit: &Circuit<C>) -> Self {
         Self { circuit: circuit.clone(), on_rejection: Fail }
     }
 }
 
 impl<C, R> BodyBreakerLayer<C, R> {
-    /// Answers a call that the circuit rejects with a response of one's own making, as
-    /// [`BreakerLayer::respond_when_open`](crate::BreakerLayer::respond_when_open).
+    /// Answers rejected calls with a response that `respond` makes, as
+    /// [`BreakerLayer::respond_when_open`](crate::BreakerLayer::respond_when_open) does.
     pub fn respond_when_open<F, Res>(self, respond: F) -> BodyBreakerLayer<C, Respond<F>>
     where
         F: Fn(&Rejection) -> Res,
@@ -42,17 +43,19 @@ impl<C, R> BodyBreakerLayer<C, R> {
         self.on_rejection(Respond(respond))
     }
 
-    /// Isn't ready while the circuit rejects, as [`BreakerLayer::wait_when_open`](crate::BreakerLayer::wait_when_open).
+    /// Waits in `poll_ready` while the circuit rejects, as
+    /// [`BreakerLayer::wait_when_open`](crate::BreakerLayer::wait_when_open) does.
     pub fn wait_when_open(self) -> BodyBreakerLayer<C, Wait> {
         self.on_rejection(Wait)
     }
 
-    /// Does what this says about a call that the circuit rejects: [`Unavailable`](crate::http::Unavailable), say.
+    /// Sets how rejected calls are answered, for example by
+    /// [`Unavailable`](crate::http::Unavailable).
     pub fn on_rejection<O>(self, on_rejection: O) -> BodyBreakerLayer<C, O> {
         BodyBreakerLayer { circuit: self.circuit, on_rejection }
     }
 
-    /// The circuit that it is on.
+    /// The circuit of this layer.
     pub fn circuit(&self) -> &Circuit<C> {
         &self.circuit
     }

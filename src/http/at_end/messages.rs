@@ -2,27 +2,27 @@ use ::http::{HeaderMap, Response, header::CONTENT_TYPE};
 use ::http_body::Frame;
 use bytes::Buf;
 
-/// Where a gRPC body is in its messages: each has a prefix of a flag and four bytes of length.
+/// The position in a gRPC body. A gRPC message has a prefix of one flag byte and four length bytes.
 ///
-/// Such a body is complete if it ends between two messages and has a status in its trailers. HTTP alone
-/// can't tell, as servers announce no length.
+/// A gRPC body is complete if it ends between two messages and has a status in its trailers. HTTP
+/// alone can't detect an incomplete body, because servers announce no length.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Messages {
-    /// How many bytes of a prefix have come.
+    /// How many bytes of the prefix have been received.
     prefix: u8,
-    /// What they say of the length.
+    /// The length in the received part of the prefix.
     length: u32,
-    /// How many bytes of a message are still to come.
+    /// How many bytes of the message are still to come.
     left: u32,
-    /// A frame came whose bytes can't be read in place.
+    /// A frame wasn't contiguous, so its bytes weren't read.
     unknown: bool,
 }
 
 const STATUS: &str = "grpc-status";
 
 impl Messages {
-    /// Of a gRPC response whose status is still to come: not of one that has nothing but headers, nor of
-    /// gRPC-Web, whose status comes in the body.
+    /// For a gRPC response whose status is still to come. `None` if the status is in the headers,
+    /// and for gRPC-Web, which sends the status in the body.
     pub(super) fn of<B>(response: &Response<B>) -> Option<Self> {
         let content_type = response.headers().get(CONTENT_TYPE)?.as_bytes();
         let (grpc, subtype) = content_type.split_at_checked(b"application/grpc".len())?;
@@ -32,7 +32,7 @@ impl Messages {
         is_to_come.then_some(Self { prefix: 0, length: 0, left: 0, unknown: false })
     }
 
-    /// Reads a frame that has come.
+    /// Reads a received frame.
     pub(super) fn read<D: Buf>(&mut self, frame: &Frame<D>) {
         let Some(data) = frame.data_ref() else { return };
         let mut bytes = data.chunk();
@@ -44,7 +44,7 @@ impl Messages {
                 bytes = &bytes[read..];
                 continue;
             }
-            // The first byte is the flag.
+            // The first byte of the prefix is the flag.
             if self.prefix > 0 {
                 self.length = self.length << 8 | u32::from(*first);
             }
@@ -56,7 +56,7 @@ impl Messages {
         }
     }
 
-    /// Whether something is missing if this is all that comes.
+    /// Whether the body would be incomplete if it ended with these trailers.
     pub(super) fn are_incomplete(&self, trailers: Option<&HeaderMap>) -> bool {
         let within_one = !self.unknown && (self.prefix > 0 || self.left > 0);
         within_one || trailers.is_none_or(|trailers| !trailers.contains_key(STATUS))

@@ -1,28 +1,31 @@
-//! A breaker whose calls end when the response's body has ended.
+//! A breaker that records each call when its response body ends.
 //!
-//! [`BreakerLayer`](crate::BreakerLayer) judges a call by its head. A server that answers 200 at once, and then breaks off, or takes a minute
-//! for the body, is a healthy one to it. This layer keeps the permit until the body is over:
+//! [`BreakerLayer`](crate::BreakerLayer) classifies a call by the head of its response. If a server
+//! sends a 200 head and then breaks off, or takes a minute for the body, it counts a success.
+//! [`BodyBreakerLayer`] keeps the permit until the body ends:
 //!
-//! | how it ends | counts as |
+//! | end of the call | recorded as |
 //! |---|---|
-//! | a head that the classifier judges a failure, or neutral; an error | that, at once |
-//! | a good answer to HEAD, and one that has no body (204, 304, 1xx) | a success, at once |
-//! | the body comes to its end, with or without trailers | a success |
-//! | all of the announced length is there | a success |
-//! | the body breaks off, or ends with less than the announced length | a failure |
-//! | a gRPC body ends within a message, or without a status | a failure |
-//! | the body is dropped before | neither, as a call that is dropped: the caller has lost interest. [`dropped`](crate::BreakerConfig::dropped) can make it a failure |
+//! | the classifier counts the head, or the error, as a failure or as neutral | that, at once |
+//! | success without a body: the response to HEAD, 204, 304, 1xx | success, at once |
+//! | the body ends, with or without trailers | success |
+//! | all bytes of the announced length have been received | success |
+//! | the body fails, or ends before the announced length | failure |
+//! | a gRPC body ends within a message, or without a status | failure |
+//! | the body is dropped before its end | neutral, as for a dropped call: the caller has cancelled. [`dropped`](crate::BreakerConfig::dropped) can make it a failure |
 //!
-//! A gRPC response (content type `application/grpc`) announces no length. Its body is complete if it ends between two messages and has a
-//! `grpc-status` in its trailers, whatever the status.
+//! A gRPC response (content type `application/grpc`) announces no length. Its body is complete if
+//! it ends between two messages and has a `grpc-status` in its trailers, whatever the status is.
 //!
-//! The announced length is that of the body's size hint, or else `Content-Length`. An HTTP/2 stream that its server
-//! resets with `NO_ERROR` ends without an error in hyper: without an announced length it looks complete.
+//! The announced length is the exact size hint of the body, or else `Content-Length`. If a server
+//! resets an HTTP/2 stream with `NO_ERROR`, hyper reports no error: without an announced length,
+//! the body looks complete.
 //!
-//! A body that stalls has no end: a [`BodyTimeoutLayer`](super::BodyTimeoutLayer) within this layer
-//! gives it one, which is a failure.
+//! A body that stalls doesn't end. Put a [`BodyTimeoutLayer`](super::BodyTimeoutLayer) inside this
+//! layer: it ends the body, which counts as a failure.
 //!
-//! The time that a rule for [slow](crate::breaker::OpenRule) calls asks for is that until the end of the body.
+//! For rules about [slow](crate::breaker::OpenRule) calls, the duration of a call includes its
+//! body.
 //!
 //! ```text
 //!            head                         frame  frame  end
@@ -53,25 +56,32 @@
 //! tower-recourse = { version = "0.1", features = ["http"] }
 //! ```
 //!
-//! The circuit is one like any other: it may be shared with a [`BreakerLayer`](crate::BreakerLayer), steered, saved.
+//! The circuit is an ordinary one: it can be shared with a [`BreakerLayer`](crate::BreakerLayer),
+//! controlled by hand, and saved.
 //!
 //! # When not to use it
 //!
-//! - For streams without an end (server-sent events): their calls count when they are over, which may be never. A probe holds its slot for
-//!   as long, or until its [lease](crate::breaker::Probes) is over.
-//! - Where callers read heads alone: what they drop says nothing.
+//! - For streams without an end (server-sent events): their calls are recorded when the stream
+//!   ends, which may be never. A probe occupies its slot until then, or until its
+//!   [lease](crate::breaker::Probes) ends.
+//! - If callers read only the heads: dropped bodies count neither as successes nor as failures.
+//!
+//! # Events
+//!
+//! The events of the [`breaker`](crate::breaker).
 //!
 //! # Errors
 //!
-//! As of [`BreakerLayer`](crate::BreakerLayer): [`BreakerError`](crate::BreakerError), unless an answer is given to rejected calls.
+//! As [`BreakerLayer`](crate::BreakerLayer): [`BreakerError`](crate::BreakerError), unless the
+//! layer has an answer for rejected calls.
 //!
 //! # Clone
 //!
-//! A [`BodyBreakerLayer`] is one circuit, however many services it makes and however often they are cloned.
+//! A [`BodyBreakerLayer`] is one circuit. All services that it makes, and their clones, share it.
 //!
 //! # Cancel safety
 //!
-//! A call, or a body, that is dropped ends its permit; see the table.
+//! Dropping the future or the body ends the permit, as in the table.
 
 mod body;
 mod ending;

@@ -14,12 +14,13 @@ use crate::{
     http::remaining::expects_body,
 };
 
-/// A service behind a circuit that waits for the end of its responses' bodies. Made by
+/// A service behind a circuit that records each call when its response body ends. Made by
 /// [`BodyBreakerLayer`](super::BodyBreakerLayer).
 ///
 /// # Clone
 ///
-/// A clone is on the same circuit: one reference count, and what a clone of the service costs. It isn't ready yet.
+/// A clone shares the circuit, and has to be polled ready. It costs one reference count and a clone
+/// of the inner service.
 pub struct BodyBreaker<S, C, R = Fail> {
     inner: S,
     circuit: Circuit<C>,
@@ -32,12 +33,12 @@ impl<S, C, R> BodyBreaker<S, C, R> {
         Self { inner, circuit, on_rejection, gate: Gate::default() }
     }
 
-    /// The circuit that it is on.
+    /// The circuit of this service.
     pub fn circuit(&self) -> &Circuit<C> {
         &self.circuit
     }
 
-    /// The service within.
+    /// The inner service.
     pub fn get_ref(&self) -> &S {
         &self.inner
     }
@@ -55,7 +56,7 @@ where
     type Error = R::Error;
     type Future = future::Future<S, C, R, Request<Q>, AtEnd>;
 
-    /// As of [`Breaker`](crate::breaker::Breaker).
+    /// As for [`Breaker`](crate::breaker::Breaker).
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.gate.poll(&self.circuit, &mut self.inner, R::WAITS, cx).map(Ok)
     }

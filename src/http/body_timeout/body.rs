@@ -13,7 +13,7 @@ use super::{layer::Limits, timer::Timer};
 pin_project! {
     /// A response body with time limits. See the [module](super).
     pub struct TimeoutBody<B> {
-        // `None` once a limit was exceeded, and where there never was one.
+        // `None` after a limit was exceeded, and in a body that was made by `default()`.
         #[pin]
         body: Option<B>,
         timer: Timer,
@@ -29,14 +29,14 @@ impl<B: Body> TimeoutBody<B> {
 }
 
 impl<B> TimeoutBody<B> {
-    /// The body within. `None` once a limit was exceeded.
+    /// The inner body. `None` after a limit was exceeded.
     pub fn get_ref(&self) -> Option<&B> {
         self.body.as_ref()
     }
 }
 
-/// An empty body, for answers that are made without a call. The inner body needs no default: that
-/// of tonic's interceptors, which require one here, has none.
+/// An empty body, for responses that are made without a call. There is no `B: Default` bound,
+/// because the body of tonic's interceptors requires this impl but has no default itself.
 impl<B> Default for TimeoutBody<B> {
     fn default() -> Self {
         Self { body: None, timer: Timer::unlimited(), exceeded: false }
@@ -54,11 +54,12 @@ where
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, Self::Error>>> {
         let mut this = self.project();
         let Some(mut body) = this.body.as_mut().as_pin_mut() else { return Poll::Ready(None) };
-        // The body first: what is there in time isn't lost because the consumer came late for it.
+        // Poll the body before the timer: a frame that arrived in time is delivered, even if the
+        // consumer polls late.
         let elapsed = match body.as_mut().poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 let elapsed = this.timer.came();
-                // If this is the end, the body is complete.
+                // At the end of the stream the body is complete, so the limit no longer matters.
                 match elapsed.filter(|_| frame.is_data() && !body.is_end_stream()) {
                     None => return Poll::Ready(Some(Ok(frame))),
                     Some(elapsed) => elapsed,
@@ -69,7 +70,7 @@ where
             Poll::Pending => std::task::ready!(this.timer.poll(cx)),
         };
         *this.exceeded = true;
-        // Its connection can't be used any more: HTTP/1 closes it, HTTP/2 resets the stream.
+        // Dropping the body makes HTTP/1 close the connection and HTTP/2 reset the stream.
         this.body.set(None);
         Poll::Ready(Some(Err(elapsed.into())))
     }
@@ -81,7 +82,7 @@ where
     fn size_hint(&self) -> SizeHint {
         match &self.body {
             Some(body) => body.size_hint(),
-            // Nothing that a server could take for the length of a complete body.
+            // No exact size: a server could take it for the length of a complete body.
             None if self.exceeded => SizeHint::default(),
             None => SizeHint::with_exact(0),
         }

@@ -12,11 +12,11 @@ use super::{TimeoutBody, layer::Limits};
 use crate::{call_context::result_note, classify::evidence::correct, http::mark};
 
 pin_project! {
-    /// One call, until the head of its response is there. The limits of the body begin with it.
+    /// Waits for the response's head. The limits of the body start when it arrives.
     ///
     /// # Cancel safety
     ///
-    /// Dropped, it drops the service's call.
+    /// Dropping the future drops the inner call.
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<F> {
         #[pin]

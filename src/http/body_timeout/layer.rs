@@ -12,7 +12,7 @@ use tower_service::Service;
 use super::{TimeoutBody, future::ResponseFuture};
 use crate::Invalid;
 
-/// Limits the time that response bodies take. See the [module](super).
+/// Limits the time that response bodies may take. See the [module](super).
 ///
 /// ```
 /// use std::time::Duration;
@@ -27,7 +27,7 @@ pub struct BodyTimeoutLayer {
     limits: Limits,
 }
 
-/// `None`: no limit.
+/// The limits that are set. `None` means no limit.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Limits {
     pub(super) idle: Option<Duration>,
@@ -35,13 +35,14 @@ pub(super) struct Limits {
 }
 
 impl BodyTimeoutLayer {
-    /// No limits.
+    /// Makes a layer without limits.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Sets the longest wait for one frame, the first one included. The time runs from the
-    /// first poll that found no frame, also while the consumer doesn't poll again.
+    /// Sets the longest wait for one frame, the first one included. By default there is no limit.
+    /// The time starts with the first poll that returns `Pending`. It continues while the consumer
+    /// doesn't poll.
     ///
     /// # Errors
     ///
@@ -51,7 +52,8 @@ impl BodyTimeoutLayer {
         Ok(self)
     }
 
-    /// Sets the longest time from the response's head to the end of its body.
+    /// Sets the longest time from the response's head to the end of its body. By default there is
+    /// no limit.
     ///
     /// # Errors
     ///
@@ -74,7 +76,7 @@ impl<S> Layer<S> for BodyTimeoutLayer {
     }
 }
 
-/// A service whose response bodies have time limits. Made by [`BodyTimeoutLayer`].
+/// Adds time limits to response bodies. Made by [`BodyTimeoutLayer`].
 #[derive(Debug, Clone)]
 pub struct BodyTimeout<S> {
     inner: S,
@@ -82,7 +84,7 @@ pub struct BodyTimeout<S> {
 }
 
 impl<S> BodyTimeout<S> {
-    /// The service within.
+    /// The inner service.
     pub fn get_ref(&self) -> &S {
         &self.inner
     }

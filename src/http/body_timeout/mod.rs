@@ -1,20 +1,20 @@
-//! Limits for the time that a response body takes.
+//! Time limits for response bodies.
 //!
 //! The time limits of a retry ([`Timeouts`](crate::retry::Timeouts)) and `tower::timeout` end with
-//! the response's head. A server that sends a head, and then nothing, or a byte per minute, holds
-//! its caller for as long as it likes. [`BodyTimeoutLayer`] limits the body:
+//! the response's head. A server that sends a head and then stalls, or sends one byte per minute,
+//! blocks its caller without limit. [`BodyTimeoutLayer`] limits the body:
 //!
 //! | limit | measured | includes |
 //! |---|---|---|
-//! | [`idle`](BodyTimeoutLayer::idle) | from the first poll that found no frame, until a frame comes | the time that the server takes for one frame, the first one included; also the time until the consumer polls again, if it stops in between |
-//! | [`total`](BodyTimeoutLayer::total) | from the response's head to the end of the body | everything, also the time that the consumer takes to read: a slow reader can exceed it, which [`BodyBreakerLayer`](super::BodyBreakerLayer) counts as a failure |
+//! | [`idle`](BodyTimeoutLayer::idle) | from the first poll that returns `Pending` to the next frame | the time that the server takes for one frame, the first one included; also the time until the consumer polls again, if it stops in between |
+//! | [`total`](BodyTimeoutLayer::total) | from the response's head to the end of the body | everything, also the time that the consumer takes to read. A slow reader can exceed it; [`BodyBreakerLayer`](super::BodyBreakerLayer) then counts a failure |
 //!
-//! No limit is set by default: how long a body may take depends on its size, and streams of events
-//! may be silent for hours. For requests of an API, an idle limit of the size of an attempt's time
-//! limit is a good start.
+//! By default there is no limit: the right one depends on the size of the body, and an event stream
+//! may be silent for hours. For API requests, start with an idle limit equal to the time limit of
+//! an attempt.
 //!
-//! When a limit is exceeded, the body ends with a [`BodyElapsed`] in a boxed error. The inner body
-//! is dropped at once: HTTP/1 closes its connection, HTTP/2 resets its stream. An error of the
+//! When a limit is exceeded, the body ends with a [`BodyElapsed`] in a boxed error. The layer drops
+//! the inner body at once: HTTP/1 closes its connection, HTTP/2 resets its stream. An error of the
 //! inner body passes through in the box.
 //!
 //! ```
@@ -51,46 +51,51 @@
 //! tower-recourse = { version = "0.1", features = ["http"] }
 //! ```
 //!
-//! # What the other layers do about it
+//! # Effect on other layers
 //!
-//! The layer goes innermost, next to the client or the channel.
+//! Put this layer innermost, next to the client or the channel.
 //!
-//! | layer around it | a limit before the first frame | a limit after it |
+//! | layer around it | limit exceeded before the first frame | limit exceeded later |
 //! |---|---|---|
-//! | [`RetryLayer`](crate::RetryLayer) with a [`FirstFrameLayer`](super::FirstFrameLayer) | the attempt timed out: idempotent requests are retried | nothing: the caller has the response |
-//! | [`RetryLayer`](crate::RetryLayer) alone | nothing: the caller has the response | nothing |
-//! | [`BodyBreakerLayer`](super::BodyBreakerLayer) | a failure | a failure |
-//! | [`BreakerLayer`](crate::BreakerLayer) | a failure with a [`FirstFrameLayer`](super::FirstFrameLayer) within, otherwise nothing | nothing |
-//! | [`PeekLayer`](crate::grpc::PeekLayer) of gRPC | DEADLINE_EXCEEDED, if the limit is shorter than the [wait](crate::grpc::PeekLayer::longest) | as above; tonic makes a status UNKNOWN of it, with the [`BodyElapsed`] as its source |
+//! | [`RetryLayer`](crate::RetryLayer) with a [`FirstFrameLayer`](super::FirstFrameLayer) | the attempt timed out: idempotent requests are retried | no retry, because the caller has the response |
+//! | [`RetryLayer`](crate::RetryLayer) alone | no retry, because the caller has the response | no retry |
+//! | [`BodyBreakerLayer`](super::BodyBreakerLayer) | failure | failure |
+//! | [`BreakerLayer`](crate::BreakerLayer) | failure with a [`FirstFrameLayer`](super::FirstFrameLayer) inside, otherwise none | none |
+//! | [`PeekLayer`](crate::grpc::PeekLayer) for gRPC | DEADLINE_EXCEEDED, if the limit is shorter than the [wait](crate::grpc::PeekLayer::longest) | as above; tonic turns it into an UNKNOWN status with the [`BodyElapsed`] as its source |
 //!
-//! A retry doesn't let a discarded response hold it up: what it reads of one to reuse the
-//! connection is bounded anyway.
+//! A discarded response doesn't delay a retry: the retry reads a bounded number of bytes of it,
+//! during its wait.
 //!
-//! # What it costs
+//! # Cost
 //!
-//! A body that is complete with its head (`is_end_stream`) costs nothing. The timer is made when
-//! the consumer has to wait for the first time: one allocation per body, none per frame. With a
-//! `total` limit the clock is read at the head and at each frame.
+//! A body that is complete with its head (`is_end_stream`) costs nothing. The layer makes the timer
+//! when the consumer has to wait for the first time: one allocation per body, none per frame. With
+//! a `total` limit it reads the clock at the head and at each frame.
 //!
 //! # When not to use it
 //!
-//! - `total`, for streams without an end (server-sent events, subscriptions). `idle` fits if the
+//! - `total`: for streams without an end (server-sent events, subscriptions). Use `idle` if the
 //!   server sends something regularly.
-//! - `total`, for downloads of any size over lines of any speed: use `idle`.
+//! - `total`: for downloads of any size over connections of any speed. Use `idle`.
 //!
 //! # Errors
 //!
-//! Calls fail with the service's own errors. [`BodyTimeoutLayer::idle`] and
-//! [`total`](BodyTimeoutLayer::total) refuse a limit of zero.
+//! The call fails with the errors of the inner service. The body fails with [`BodyElapsed`], or
+//! with the error of the inner body, in a box. [`BodyTimeoutLayer::idle`] and
+//! [`total`](BodyTimeoutLayer::total) return an error for a limit of zero.
 //!
 //! # Clone
 //!
-//! There is nothing to share.
+//! The layer has no shared state. Each body has its own limits.
 //!
 //! # Cancel safety
 //!
-//! A call, or a body, that is dropped drops the inner one. Reading needs a tokio runtime with its
-//! time driver enabled, of the task that polls the body.
+//! Dropping the future or the body drops the inner one.
+//!
+//! # Panics
+//!
+//! A body with a limit that has to wait panics outside of a tokio runtime, or in a runtime without
+//! a time driver.
 
 mod body;
 mod future;

@@ -1,4 +1,4 @@
-//! When the limits of one body are exceeded.
+//! The timer of one body.
 
 use std::{
     future::Future,
@@ -11,41 +11,42 @@ use tokio::time::{Sleep, sleep_until};
 use super::{BodyElapsed, BodyLimit, layer::Limits};
 use crate::time::Instant;
 
-/// One tokio timer serves both limits. It is made when the consumer has to wait for the first time.
-/// A frame doesn't move it: it may fire early, and is moved then. So a frame costs no access to
-/// tokio's timer wheel.
+/// One tokio timer for both limits, made when the consumer has to wait for the first time.
+///
+/// A frame doesn't reset the timer. It may fire early, and is then moved to the limit that applies.
+/// So a frame doesn't access tokio's timer wheel.
 #[derive(Debug)]
 pub(super) struct Timer {
     limits: Limits,
     /// When the total limit is exceeded.
     ends: Option<Instant>,
-    /// When the present wait for a frame exceeds the idle limit.
+    /// When the current wait for a frame exceeds the idle limit.
     idle_until: Option<Instant>,
-    // In a box, so that the body is `Unpin` if the inner body is.
+    // Boxed, so that the body is `Unpin` if the inner body is.
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
 impl Timer {
-    /// Of a body whose head came now.
+    /// For a body whose head has just arrived.
     pub(super) fn new(limits: Limits) -> Self {
-        // A limit beyond the clock's range is never exceeded.
+        // `checked_add` fails beyond the clock's range; such a limit is never exceeded.
         let ends = limits.total.and_then(|total| Instant::now().checked_add(total));
         Self { limits, ends, idle_until: None, sleep: None }
     }
 
-    /// Of a body that nothing is to come of.
+    /// For a body that is already complete.
     pub(super) fn unlimited() -> Self {
         Self { limits: Limits::default(), ends: None, idle_until: None, sleep: None }
     }
 
-    /// A frame came. Returns the total limit if it came too late.
+    /// Ends the wait for a frame. Returns the total limit if the frame came after it.
     pub(super) fn came(&mut self) -> Option<BodyElapsed> {
         self.idle_until = None;
         let limit = self.limits.total?;
         (Instant::now() >= self.ends?).then_some(BodyElapsed::new(BodyLimit::Total, limit))
     }
 
-    /// No frame is there: waits until a limit is exceeded.
+    /// Waits until a limit is exceeded.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<BodyElapsed> {
         if let (Some(idle), None) = (self.limits.idle, self.idle_until) {
             self.idle_until = Instant::now().checked_add(idle);
@@ -63,7 +64,7 @@ impl Timer {
             if sleep.deadline() >= until {
                 return Poll::Ready(BodyElapsed::new(kind, limit));
             }
-            // It was set for the wait for an earlier frame.
+            // The timer was set for the wait for an earlier frame.
             sleep.as_mut().reset(until);
         }
     }

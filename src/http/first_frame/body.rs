@@ -9,13 +9,13 @@ use bytes::Buf;
 
 use crate::http::sizes::with_read;
 
-/// A body whose first frame is there already, if it was waited for. See the [module](super).
+/// A body whose first frame may already have been read. See the [module](super).
 pub struct Begun<B: Body> {
     first: Option<Result<Frame<B::Data>, B::Error>>,
     body: B,
-    /// It ended, or broke off, before its first frame.
+    /// The body ended or failed before its first frame.
     over: bool,
-    /// It ended, but the response announced more: it must not look like a complete body.
+    /// The body ended although the response announced more, so it must not look complete.
     incomplete: bool,
 }
 
@@ -29,13 +29,13 @@ impl<B: Body> Begun<B> {
         Self { first, body, over, incomplete }
     }
 
-    /// The body within, without its first frame.
+    /// The inner body, without the first frame.
     pub fn get_ref(&self) -> &B {
         &self.body
     }
 }
 
-/// A frame that waits here isn't pinned.
+/// The buffered frame is never pinned.
 impl<B: Body + Unpin> Unpin for Begun<B> {}
 
 impl<B: Body + Unpin> Body for Begun<B> {
@@ -58,7 +58,7 @@ impl<B: Body + Unpin> Body for Begun<B> {
     fn size_hint(&self) -> SizeHint {
         let first = match &self.first {
             Some(Ok(frame)) => frame.data_ref().map_or(0, |data| data.remaining() as u64),
-            // Nothing that a server could take for the length of a body that is complete.
+            // No exact size: a server could take it for the length of a complete body.
             Some(Err(_)) => return SizeHint::default(),
             None if self.incomplete => return SizeHint::default(),
             None if self.over => return SizeHint::with_exact(0),

@@ -23,17 +23,17 @@ use crate::{
 };
 
 pin_project! {
-    /// One call, until the first frame of its response's body is there.
+    /// Waits for the head of the response and the first frame of its body.
     ///
     /// # Cancel safety
     ///
-    /// Dropped, it drops the service's call, or the response.
+    /// Dropping the future drops the inner call, or the response.
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<F, B> {
         #[pin]
         future: F,
         waits: bool,
-        // The head is there, with its note, and the body hasn't begun.
+        // The response while its first frame is awaited, with the result note of its head.
         response: Option<(Response<B>, Option<How>)>,
     }
 }
@@ -91,19 +91,21 @@ where
     }
 }
 
-/// Whether it is an answer with something to wait for. An error's body is no use, and is let go if there is another attempt.
+/// Whether the first frame should be awaited. The body of an error response doesn't matter, and a
+/// retry drains it.
 fn is_good<B: Body>(response: &Response<B>) -> bool {
     let status = response.status();
     let is_empty = response.body().is_end_stream() && !Remaining::of(response).is_incomplete();
     !status.is_client_error() && !status.is_server_error() && may_have_body(status) && !is_empty
 }
 
-/// A server sends no more empty frames than this before a body, unless it means harm.
+/// An honest server sends fewer empty frames before a body.
 const MOST_EMPTY: usize = 16;
 
 type First<B> = Option<Result<Frame<<B as Body>::Data>, <B as Body>::Error>>;
 
-/// The first frame that isn't empty, as empty ones don't show that a body comes.
+/// Polls for the first frame that isn't empty. An empty frame doesn't show that the body has
+/// started.
 fn poll_first<B: Body + Unpin>(body: &mut B, cx: &mut Context<'_>) -> Poll<First<B>> {
     let mut first = ready!(Pin::new(&mut *body).poll_frame(cx));
     for _ in 0..MOST_EMPTY {

@@ -8,12 +8,12 @@ use tower_service::Service;
 use super::{Begun, future::ResponseFuture};
 use crate::http::{method::upgrades, remaining::expects_body};
 
-/// Answers once the first frame of the body is there. See the [module](super).
+/// Waits for the first frame of the response body. See the [module](super).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct FirstFrameLayer(());
 
 impl FirstFrameLayer {
-    /// There is nothing to set.
+    /// Makes the layer. It has no settings.
     pub fn new() -> Self {
         Self(())
     }
@@ -27,14 +27,14 @@ impl<S> Layer<S> for FirstFrameLayer {
     }
 }
 
-/// A service that answers once the first frame of the body is there. Made by [`FirstFrameLayer`].
+/// Returns each response together with the first frame of its body. Made by [`FirstFrameLayer`].
 #[derive(Debug, Clone)]
 pub struct FirstFrame<S> {
     inner: S,
 }
 
 impl<S> FirstFrame<S> {
-    /// The service within.
+    /// The inner service.
     pub fn get_ref(&self) -> &S {
         &self.inner
     }

@@ -1,8 +1,16 @@
-//! Retrying what breaks off before the first byte of the body.
+//! Retries for responses that break off before the first byte of their body.
 //!
-//! A server may say 200 and die before it has sent anything. To a retry that was a success: the head is with the caller, and the caller gets
-//! an error where the body should be. This layer, innermost in the stack, answers only once the first frame of the body is there, so that an
-//! error before it can still be retried. After the first frame nothing is: the caller has it.
+//! A server may send a 200 head and fail before it sends any of the body. A retry that sees only
+//! the head counts a success and returns the response, and the caller gets an error from the body.
+//! Put [`FirstFrameLayer`] innermost in the stack: it returns a response only when the first frame
+//! of its body has arrived, so the retry still sees an earlier error. After the first frame there
+//! is no retry, because the caller has the response.
+//!
+//! ```text
+//!           head         error
+//! without: ──┴─▶ caller ──┴─▶ caller             the retry counts a success
+//! with:    ──┴────────────┴─▶ retry: attempt 2
+//! ```
 //!
 //! ```
 //! use bytes::Bytes;
@@ -30,38 +38,42 @@
 //! tower-recourse = { version = "0.1", features = ["http"] }
 //! ```
 //!
-//! A body that ends before its first byte although the response announced more breaks off too: hyper reports the reset of an HTTP/2
-//! stream with `NO_ERROR` as the end of the body. Empty frames don't count as a beginning.
+//! A body also breaks off if it ends before its first byte although the response announced a
+//! length: hyper reports an HTTP/2 stream that was reset with `NO_ERROR` as the end of the body.
+//! Empty frames don't count as the first frame.
 //!
-//! A response whose body broke off before its first frame is a response still, with the head that it had; its body begins with the error,
-//! or ends.
-//! [`Statuses`](crate::http::Statuses) and [`Health`](crate::http::Health) judge it a transient
-//! failure, or timed out if a [time limit](crate::http::BodyTimeoutLayer) ended the body; a custom
-//! classifier calls
-//! [`broke_off`]. So where it isn't retried (the method isn't idempotent, the attempts are spent), the caller gets what it would have got
-//! without the layer. The request was sent: a POST isn't sent again.
+//! If the body broke off, the layer still returns the response with its original head. Its body
+//! yields the error, or ends. [`Statuses`](crate::http::Statuses) and
+//! [`Health`](crate::http::Health) classify it as a transient failure, or as timed out if a [time
+//! limit](crate::http::BodyTimeoutLayer) ended the body. A custom classifier calls [`broke_off`].
+//! If the retry makes no further attempt, because the method isn't idempotent or no attempts are
+//! left, the caller gets the same response as without this layer. The request counts as sent, so a
+//! POST isn't resent.
 //!
-//! The time-out of an attempt covers the first frame too. The rest of the body is limited by a
-//! [`BodyTimeoutLayer`](crate::http::BodyTimeoutLayer).
+//! The time limit of an attempt includes the first frame. A
+//! [`BodyTimeoutLayer`](crate::http::BodyTimeoutLayer) limits the rest of the body.
+//!
+//! The layer doesn't wait for the first frame of responses with a 4xx or 5xx status, of responses
+//! without a body, and of responses to `HEAD`, `CONNECT` and upgrade requests.
 //!
 //! # When not to use it
 //!
-//! - For streams whose first frame may take long, as server-sent events: heads wait for it.
-//! - Where the other side sends nothing before it has got more of the request, and the caller sends no more before it has the head.
-//!
-//! Responses with a status that is an error, those without a body, and those to `HEAD`, `CONNECT` and upgrades aren't waited for.
+//! - For streams whose first frame may take long, such as server-sent events: the head waits for
+//!   the first frame.
+//! - If the server sends nothing before it has received more of the request, and the client sends
+//!   no more before it has the head: both wait forever.
 //!
 //! # Errors
 //!
-//! The service's own.
+//! The errors of the inner service.
 //!
 //! # Clone
 //!
-//! There is nothing to share.
+//! The layer has no shared state.
 //!
 //! # Cancel safety
 //!
-//! A call that is dropped drops the service's call, or the response.
+//! Dropping the future drops the inner call, or the response.
 
 mod body;
 pub mod future;
@@ -74,28 +86,28 @@ use ::http::Response;
 
 use crate::{Classifier, FailureKind, Sent, Verdict, classify::Errors};
 
-/// Whether the body of this response broke off before its first frame, as a [`FirstFrameLayer`] has found.
+/// Whether the body of this response broke off before its first frame. Only a [`FirstFrameLayer`]
+/// detects it.
 pub fn broke_off<B>(response: &Response<B>) -> bool {
     response.extensions().get::<BrokeOff>().is_some()
 }
 
-/// What such a response means: the body timed out, or the connection was lost. `None` for any other
-/// response.
+/// The verdict for a response whose body broke off. `None` for any other response.
 pub(super) fn verdict<B>(response: &Response<B>) -> Option<Verdict> {
     let BrokeOff { timed_out } = *response.extensions().get()?;
     let verdict = if timed_out { Verdict::timed_out() } else { Verdict::transient() };
     Some(verdict.sent(Sent::Yes))
 }
 
-/// The mark of such a response.
+/// Response extension: the body broke off before its first frame.
 #[derive(Debug, Clone, Copy)]
 struct BrokeOff {
-    /// The body ended with the error of a time limit.
+    /// The error of the body is a timeout.
     timed_out: bool,
 }
 
 impl BrokeOff {
-    /// By the error that the body ended with, if there was one.
+    /// `error` is what the body failed with, if it didn't just end.
     fn by<E: 'static>(error: Option<&E>) -> Self {
         let verdict = error.map(|error| Classifier::<(), (), E>::classify(&Errors, &(), Err(error)));
         let timed_out = match verdict {

@@ -1,5 +1,7 @@
-//! Copies of a request's head. hyper makes header values and URIs of pieces of the buffer that it has read, so a clone that is kept
-//! keeps that buffer, of 8 KiB and more.
+//! Deep copies of a request's head.
+//!
+//! hyper's header values and URIs are slices of the buffer that it has read, so a stored clone
+//! would keep that buffer (8 KiB or more) alive.
 
 use ::http::{
     HeaderMap, HeaderValue, Uri,
@@ -7,7 +9,7 @@ use ::http::{
 };
 use bytes::Bytes;
 
-/// The same headers, in memory of their own: one allocation for all values.
+/// Copies headers into new memory: one allocation for all values.
 pub(super) fn headers(of: &HeaderMap) -> HeaderMap {
     let mut values = Vec::with_capacity(of.values().map(HeaderValue::len).sum());
     of.values().for_each(|value| values.extend_from_slice(value.as_bytes()));
@@ -15,7 +17,7 @@ pub(super) fn headers(of: &HeaderMap) -> HeaderMap {
     let mut own = HeaderMap::with_capacity(of.len());
     for (name, value) in of {
         let copy = HeaderValue::from_maybe_shared(values.split_to(value.len()));
-        // It was a value before, and so it is one.
+        // Never fails, because the bytes come from a valid value.
         let mut copy = copy.unwrap_or_else(|_| value.clone());
         copy.set_sensitive(value.is_sensitive());
         own.append(name.clone(), copy);
@@ -23,7 +25,7 @@ pub(super) fn headers(of: &HeaderMap) -> HeaderMap {
     own
 }
 
-/// The same URI, in memory of its own.
+/// Copies a URI into new memory.
 pub(super) fn uri(of: &Uri) -> Uri {
     let mut parts = of.clone().into_parts();
     parts.authority = parts.authority.map(|own| Authority::try_from(own.as_str()).unwrap_or(own));
@@ -36,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_copied_head_says_the_same() {
+    fn a_copied_head_equals_the_original() {
         let mut of = HeaderMap::new();
         for (name, value) in [("x-a", "1"), ("x-b", ""), ("x-a", "two"), ("cookie", "secret")] {
             of.append(name, value.parse().unwrap());

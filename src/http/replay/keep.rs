@@ -16,11 +16,12 @@ use crate::{
     time::Instant,
 };
 
-/// Keeps HTTP requests: their head is cloned, their body kept while it is sent. See the [module](super).
+/// Copies HTTP requests so that they can be resent: clones the head, and records the body while it
+/// is sent. See the [module](super).
 ///
 /// # Clone
 ///
-/// A clone shares the memory that is allowed for all bodies.
+/// Clones share the memory limit for all bodies.
 #[derive(Clone)]
 pub struct Replay {
     pub(super) max_body: usize,
@@ -36,18 +37,19 @@ impl Default for Replay {
 }
 
 impl Replay {
-    /// How many bytes of a body are kept at most; 64 KiB unless set, as linkerd has it. 0: only empty bodies are.
+    /// Sets how many bytes of one body are stored at most: 64 KiB by default, like linkerd. With 0,
+    /// only empty bodies can be resent.
     pub fn max_body(mut self, bytes: usize) -> Self {
         self.max_body = bytes;
         self
     }
 
-    /// How many bytes are kept at most of all bodies together, of all that share this and its clones made from here on; 64 MiB
-    /// unless set.
+    /// Sets how many bytes of all bodies together are stored at most: 64 MiB by default. The limit
+    /// is shared with clones that are made after this call.
     ///
     /// # Errors
     ///
-    /// If it is less than one body may have.
+    /// If `bytes` is less than [`max_body`](Self::max_body).
     pub fn max_memory(mut self, bytes: usize) -> Result<Self, Invalid> {
         if bytes < self.max_body {
             return Err(Invalid::new("max_memory", bytes, "at least `max_body`"));
@@ -57,7 +59,7 @@ impl Replay {
         Ok(self)
     }
 
-    /// The request with a body that can be cloned, and is kept once for whoever does. See [`SharedBody`].
+    /// Makes the request's body cloneable. All clones share one stored copy. See [`SharedBody`].
     pub fn share<B: Body<Data = Bytes>>(&self, request: Request<B>) -> Request<SharedBody<B>> {
         if upgrades(&request) {
             return request.map(SharedBody::once);
@@ -70,7 +72,7 @@ impl Replay {
         shared
     }
 
-    /// How many bytes are kept at this moment.
+    /// The number of bytes that are stored now.
     pub fn memory(&self) -> usize {
         self.pool.used()
     }
@@ -81,13 +83,13 @@ fn head<B>(request: &Request<B>) -> (Uri, HeaderMap) {
     (request.uri().clone(), request.headers().clone())
 }
 
-// Not in line: most requests have no body to record.
+// Out of line, because most requests have no body to record.
 #[inline(never)]
 fn own_head<B>(request: &Request<B>) -> (Uri, HeaderMap) {
     (head::uri(request.uri()), head::headers(request.headers()))
 }
 
-/// What is kept of a request.
+/// The stored copy of a request.
 pub struct KeptRequest<B: Replayable> {
     method: Method,
     uri: Uri,
@@ -138,10 +140,10 @@ impl<B: Replayable> Keep<Request<B>> for Replay {
         Some(request)
     }
 
-    /// Lowers the request's [`Deadline`] to what the attempt has.
+    /// Lowers the request's [`Deadline`] to the attempt's.
     fn stamp(&self, request: &mut Request<B>, _: &Attempt, ends_at: Option<Instant>) {
         if let Some(ends_at) = ends_at.map(Deadline::new) {
-            // A classifier that knows nothing of deadlines leaves the request's own out of account: it is never raised.
+            // A custom classifier may ignore the request's own deadline. It is never raised here.
             let deadline = request.extensions().get().map_or(ends_at, |own: &Deadline| ends_at.min(*own));
             request.extensions_mut().insert(deadline);
         }
@@ -156,7 +158,7 @@ impl<B: Replayable> Keep<Request<B>> for Replay {
         true
     }
 
-    /// As an extension.
+    /// Stores them in a request extension.
     fn carry_deposits(&self, request: &mut Request<B>, deposits: Deposits) {
         let carried = request.extensions().get().copied().unwrap_or_default();
         request.extensions_mut().insert(deposits.and(carried));

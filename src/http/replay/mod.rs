@@ -1,20 +1,29 @@
-//! Sending a body again: it is kept while it is sent.
+//! Resending request bodies: [`Replay`] records a body while it is sent.
 //!
-//! A request whose body is a stream can't be cloned. So its chunks are copied as they pass, and an attempt that follows gets
-//! them again, and then whatever the source still has: the server may answer before the body is sent.
+//! A streaming body can't be cloned. So [`Replay`] copies its chunks as the client reads them. A
+//! later attempt gets these chunks first, and then the rest from the source: a server may answer
+//! before the whole body has been sent.
 //!
-//! | body | |
+//! ```text
+//! source ─▶ recorded chunks ─▶ attempt 1 (fails after 2 chunks)
+//!              chunk 1 ──────▶ attempt 2
+//!              chunk 2 ──────▶
+//! source ─▶    chunk 3 ──────▶
+//! ```
+//!
+//! | body | how it is resent |
 //! |---|---|
 //! | `Full`, `Empty` of http-body-util | cloned; nothing is recorded |
 //! | [`SharedBody`] | cloned; all clones share one record |
 //! | axum's `Body` (feature `axum`), tonic's `Body` (feature `tonic`), `UnsyncBoxBody`, `BoxBody` | recorded |
 //!
-//! The service within gets a body of the very type that came in.
+//! The inner service gets a body of the same type that the caller sent.
 //!
-//! # With a fallback around it
+//! # With a fallback
 //!
-//! A fallback that [asks another service](crate::FallbackLayer::new) clones the request, and a stream can't be cloned: share it first. A
-//! [`SharedBody`] is kept once for both layers, and cloning it is cheap.
+//! A fallback to [another service](crate::FallbackLayer::new) clones the request, and a stream
+//! can't be cloned. Call [`Replay::share`] on the request first. A [`SharedBody`] is stored once
+//! for both layers, and a clone of it is cheap.
 //!
 //! ```
 //! # #[cfg(feature = "fallback")]
@@ -55,20 +64,38 @@
 //! tower-recourse = { version = "0.1", features = ["http"] }
 //! ```
 //!
-//! The limits are those of the `Replay` that shares. A body that is too large is sent all the same; the retry knows that there is no other
-//! attempt, and to the fallback's service it [breaks off](PlayError::NotKept) before its first byte.
+//! The limits are those of the `Replay` that shares the body. A body that is too large is still
+//! sent. The retry then makes no further attempt, and the body that the fallback's service gets
+//! [fails](PlayError::NotKept) before its first byte.
 //!
 //! # Limits
 //!
-//! What is counted is what is held: the chunks are copies, as a chunk of hyper's may hold on to the whole buffer that it was read into. The
-//! head of a request whose body is recorded is copied too, for the same reason. Heads and trailers aren't counted.
+//! A `Replay` stores up to [64 KiB](Replay::max_body) of one body, and up to [64
+//! MiB](Replay::max_memory) of all bodies together. It doesn't record a body that announces more.
+//! If a body turns out to be longer, it is still sent, but the record is dropped and the request
+//! isn't retried. Requests to upgrade the connection, and `CONNECT`, are never stored.
 //!
-//! Of one body, [64 KiB](Replay::max_body) are kept, and of all bodies together [64 MiB](Replay::max_memory). A body that announces more
-//! isn't kept at all; one that turns out to be longer goes on being sent, while what was kept of it is let go: then its request isn't
-//! retried. A request to upgrade the connection, and `CONNECT`, is never kept.
+//! The limits count the memory that is held. The stored chunks are copies, because a chunk of hyper
+//! may keep alive the whole buffer that it was read into. For the same reason the head of a request
+//! with a recorded body is copied. Heads and trailers don't count.
 //!
-//! An error of the body itself, that is, of the client that sends it, isn't retried: there is nothing to be sent again. Nor is a body that
-//! ends with less than its size hint announced.
+//! A request whose own body fails isn't retried, because the rest of the body is missing. The same
+//! applies to a body that ends before the length that its size hint announced.
+//!
+//! # When not to use it
+//!
+//! For uploads that are larger than the limits: raise them, or let the caller retry the whole
+//! upload.
+//!
+//! # Errors
+//!
+//! [`PlayError`] for a [`SharedBody`], and the body's own error type for other bodies, which can
+//! then contain [`SentAgain`].
+//!
+//! # Cancel safety
+//!
+//! Dropping a body that is being sent drops its stored copy only if no later attempt or clone needs
+//! it.
 
 mod head;
 mod keep;

@@ -12,7 +12,8 @@ use bytes::Bytes;
 use super::tape::{Came, Next, Reel};
 use crate::http::sizes::with_read;
 
-/// A body that is sent and kept at once: what was kept comes first, then what the source still has.
+/// A body that yields the recorded chunks first, and then records and yields the rest of the
+/// source.
 pub struct Playing<B> {
     reel: Arc<Reel<B>>,
     player: u32,
@@ -72,7 +73,8 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Playing<B> {
             }
         };
         if !plays && polled.is_pending() {
-            // A newer player has begun while the source was polled. It wakes no task that starts to wait after this.
+            // A newer reader started while the source was being polled. Its start wakes only
+            // readers that were already waiting, so end here instead of waiting.
             this.done = true;
             return Poll::Ready(Some(Err(PlayError::SentAgain(SentAgain))));
         }
@@ -80,7 +82,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Playing<B> {
     }
 
     fn is_end_stream(&self) -> bool {
-        // One that is over has an error to tell first.
+        // A superseded reader has to yield its error first, so it isn't at the end yet.
         self.done || (self.reel.is_played_by(self.player) && self.reel.left() == 0 && self.reel.nothing_comes())
     }
 
@@ -98,31 +100,32 @@ impl<B> fmt::Debug for Playing<B> {
     }
 }
 
-/// Why a body broke off while it was sent.
+/// Why a recorded body failed while it was being sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PlayError<E> {
     /// The body's own error. Its request isn't retried.
     Body(E),
-    /// Another attempt is sending the body by now.
+    /// A later attempt is sending the body, and this attempt was abandoned.
     SentAgain(SentAgain),
-    /// It was to be sent again, and there was more of it than is kept, or it had broken off. Mostly of a
-    /// [`SharedBody`](super::SharedBody); of others, if it broke off in the moment in which another attempt began.
+    /// The recorded chunks were dropped, because the body was longer than the limit or had failed.
+    /// This happens to clones of a [`SharedBody`]. Other bodies fail with it only if the source
+    /// fails while a new attempt starts.
     NotKept,
 }
 
-/// Another attempt is sending the body by now: this one was given up.
+/// A later attempt is sending the body, and this attempt was abandoned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SentAgain;
 
 impl<E: From<SentAgain>> PlayError<E> {
-    /// As an error of the body's own type.
+    /// Converts it into the body's own error type.
     pub(super) fn flatten(self) -> E {
         match self {
             Self::Body(error) => error,
             Self::SentAgain(again) => again.into(),
-            // The attempt before has broken the source off while this one began.
+            // The earlier attempt hit an error of the source while this one started.
             Self::NotKept => SentAgain.into(),
         }
     }
@@ -131,9 +134,9 @@ impl<E: From<SentAgain>> PlayError<E> {
 impl<E> fmt::Display for PlayError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Body(_) => f.write_str("the request body broke off"),
+            Self::Body(_) => f.write_str("the request body failed"),
             Self::SentAgain(again) => again.fmt(f),
-            Self::NotKept => f.write_str("the request body wasn't kept to be sent again"),
+            Self::NotKept => f.write_str("the request body is no longer stored, so it can't be resent"),
         }
     }
 }
@@ -149,7 +152,7 @@ impl<E: Error + 'static> Error for PlayError<E> {
 
 impl fmt::Display for SentAgain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the request is being sent again")
+        f.write_str("a later attempt is sending the request body")
     }
 }
 

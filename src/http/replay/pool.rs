@@ -1,6 +1,6 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// How many bytes are kept for all requests together.
+/// The memory limit that all recorded bodies share.
 #[derive(Debug)]
 pub(super) struct Pool {
     limit: usize,
@@ -16,7 +16,8 @@ impl Pool {
         self.used.load(Ordering::Relaxed)
     }
 
-    /// Whether there was room; then it is taken. Relaxed throughout: it is a count, and guards nothing.
+    /// Reserves memory. Returns whether there was enough. All accesses are relaxed: the count
+    /// orders no other memory.
     pub(super) fn take(&self, bytes: usize) -> bool {
         let more = |used: usize| used.checked_add(bytes).filter(|&used| used <= self.limit);
         self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()

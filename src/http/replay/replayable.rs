@@ -6,7 +6,7 @@ use bytes::{Buf, Bytes};
 
 use super::{Replay, SentAgain, Tape};
 
-/// A body that can be sent again.
+/// A request body that can be resent.
 #[diagnostic::on_unimplemented(
     message = "a request with a body `{Self}` can't be sent again",
     label = "this body can be neither cloned nor wrapped",
@@ -14,26 +14,28 @@ use super::{Replay, SentAgain, Tape};
     note = "box it, outside of the retry: `.map_request(|request: http::Request<{Self}>| request.map(|body| body.map_err(BoxError::from).boxed_unsync()))`"
 )]
 pub trait Replayable: Sized {
-    /// What is kept of it.
+    /// The stored copy of the body.
     type Kept;
 
-    /// What is kept of it. It may put another body in its own place, which is kept while it is sent. `None`: it is too large.
+    /// Makes a copy of the body for later attempts. May replace the body by one that is recorded
+    /// while it is sent. Returns `None` if the body is too large.
     fn keep(&mut self, replay: &Replay) -> Option<Self::Kept>;
 
-    /// Whether the body can still be had once more.
+    /// Whether the body can still be resent.
     fn is_kept(kept: &Self::Kept) -> bool {
         let _ = kept;
         true
     }
 
-    /// Whether its chunks are recorded when they pass: then the request's head is copied as well, rather than cloned. Not of an
-    /// empty body.
+    /// Whether the body's chunks are recorded while it is sent. Then the request's head is
+    /// deep-copied instead of cloned. `false` for an empty body.
     fn is_recorded(kept: &Self::Kept) -> bool {
         let _ = kept;
         false
     }
 
-    /// The body once more. `None`: it turned out too large, or broke off.
+    /// Makes the body of another attempt. Returns `None` if the body turned out to be too large, or
+    /// failed.
     fn again(kept: &mut Self::Kept) -> Option<Self>;
 }
 
@@ -69,10 +71,10 @@ macro_rules! recorded {
             type Kept = Tape<Self>;
 
             fn keep(&mut self, replay: &Replay) -> Option<Tape<Self>> {
-                // A box of nothing takes no memory.
+                // `take` leaves an empty boxed body behind, which doesn't allocate.
                 match Tape::record(std::mem::take(self), replay) {
                     Ok(tape) => {
-                        *self = $wrap(tape.play().expect("a fresh tape can be played"));
+                        *self = $wrap(tape.play().expect("a new buffer can be read"));
                         Some(tape)
                     }
                     Err(body) => {

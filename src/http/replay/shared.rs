@@ -10,28 +10,30 @@ use bytes::Bytes;
 
 use super::{PlayError, Playing, Replay, Replayable, Tape};
 
-/// A body of which a clone is the same body once more, from its beginning: for requests that must be `Clone`, as those of a
-/// [fallback](crate::FallbackLayer::new). Made by [`Replay::share`].
+/// A body whose clones each yield the whole body, for requests that must be `Clone`, such as those
+/// of a [fallback](crate::FallbackLayer::new). Made by [`Replay::share`].
 ///
-/// All clones share what is kept. It is kept for as long as there is a clone that nobody has begun to read; so whoever doesn't clone it
-/// keeps nothing. Whoever begins to read is the one who sends it: the one before is told, by [`SentAgain`](super::SentAgain), that it is
-/// over.
+/// All clones share one record. Chunks are recorded while there is a clone that hasn't been polled
+/// yet; a body without clones isn't recorded. When a clone is polled for the first time, it
+/// becomes the one that is sent, and the clone before it fails with
+/// [`SentAgain`](super::SentAgain).
 ///
 /// # Clone
 ///
-/// One reference count. The clone of a body that can't be sent again breaks off at once, with [`PlayError::NotKept`].
+/// Increments a reference count. The clone of a body that can't be resent fails on its first poll,
+/// with [`PlayError::NotKept`].
 pub struct SharedBody<B> {
     part: Part<B>,
 }
 
 enum Part<B> {
-    /// Nobody has begun to read this one.
+    /// Not polled yet.
     Whole(Arc<Tape<B>>),
-    /// It is being read; the others may still hold the tape.
+    /// Being read. Other clones may still own the buffer.
     Begun { playing: Playing<B>, tape: Weak<Tape<B>> },
-    /// It isn't kept, and is sent by whoever has this.
+    /// Not recorded: only this instance can send the body.
     Once(B),
-    /// It can't be had.
+    /// The clone of a body that can't be resent.
     Missing { told: bool },
 }
 
@@ -49,7 +51,8 @@ impl<B: Body<Data = Bytes>> SharedBody<B> {
 }
 
 impl<B> SharedBody<B> {
-    /// Whether a clone of it is the whole body: it isn't too large, has not broken off, and is still kept.
+    /// Whether a clone would yield the whole body. `false` if the body is too large, has failed, or
+    /// is no longer recorded.
     pub fn can_be_sent_again(&self) -> bool {
         self.tape().is_some_and(|tape| !tape.is_lost())
     }
@@ -83,13 +86,13 @@ impl<B: Body<Data = Bytes> + Unpin> Body for SharedBody<B> {
         let part = &mut self.part;
         if let Part::Whole(tape) = part {
             *part = match tape.play() {
-                // The tape may be the last one: then nothing is kept from here on.
+                // Downgrade: if no other clone owns the buffer, recording stops.
                 Some(playing) => Part::Begun { playing, tape: Arc::downgrade(tape) },
                 None => Part::Missing { told: false },
             };
         }
         match part {
-            Part::Whole(_) => unreachable!("it was begun"),
+            Part::Whole(_) => unreachable!("replaced above"),
             Part::Begun { playing, .. } => Pin::new(playing).poll_frame(cx),
             Part::Once(source) => Pin::new(source).poll_frame(cx).map_err(PlayError::Body),
             Part::Missing { told } if *told => Poll::Ready(None),
@@ -119,7 +122,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for SharedBody<B> {
     }
 }
 
-/// A retry takes a clone: what the fallback around it keeps isn't kept twice.
+/// A retry stores a clone, so the body isn't recorded a second time inside a fallback.
 impl<B> Replayable for SharedBody<B> {
     type Kept = Self;
 

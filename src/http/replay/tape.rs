@@ -11,15 +11,16 @@ use http::HeaderMap;
 use super::{Playing, Replay, pool::Pool};
 use crate::http::sizes::with_read;
 
-/// What is kept of a body while it is sent. Dropped, it is forgotten: the request has been answered.
+/// Records a body while it is sent. Dropping the buffer, when the request has been answered, stops
+/// the recording.
 pub struct Tape<B> {
     pub(super) reel: Arc<Reel<B>>,
 }
 
-/// The body and what was kept of it: of one tape and of those that play it.
+/// State that a buffer shares with the bodies that read from it.
 ///
-/// The body is the user's code and is never polled under this lock: the task that polls it takes it [out](Reel::lend)
-/// meanwhile.
+/// The source is user code and is never polled under this lock: the task that polls it [takes it
+/// out](Reel::lend) meanwhile.
 pub(super) struct Reel<B>(Mutex<State<B>>);
 
 pub(super) struct State<B> {
@@ -27,53 +28,55 @@ pub(super) struct State<B> {
     source: Option<B>,
     kept: Kept,
     trailers: Option<HeaderMap>,
-    /// The source announced its length.
+    /// Whether the source announced an exact length.
     exact: bool,
-    /// How many bytes the source still has to give, of those that it announced at least.
+    /// How many bytes of the announced lower bound the source hasn't yielded yet.
     missing: u64,
-    /// The source has come to its end.
+    /// Whether the source has ended.
     ended: bool,
-    /// Who plays it: one that was begun earlier is over.
+    /// Number of the newest reader. Older readers are superseded.
     player: u32,
-    /// Which of the kept chunks comes next.
+    /// Index of the next recorded chunk for the newest reader.
     place: usize,
-    /// Who plays it waits for the source.
+    /// The waker of the newest reader, if it waits for the source.
     waiting: Option<Waker>,
-    /// It waits because another task was polling the source.
+    /// The newest reader waits because another task has the source.
     busy: bool,
-    /// It won't be played again, as there is too much of it, or it broke off.
+    /// No further reader can start: the body is too large, or it failed.
     lost: bool,
-    /// What was kept is gone before who plays it now has had it.
+    /// Recorded chunks were dropped before the newest reader got them.
     torn: bool,
-    /// It won't be played again, as nobody asks for it any more.
+    /// The buffer was dropped, so no further reader will start.
     closed: bool,
 }
 
-/// The chunks that went by: copies, as a chunk may hold on to the whole buffer that it was read into. So what is counted is what is held.
+/// The recorded chunks. They are copies, because a chunk of the source may keep a larger buffer
+/// alive. So the count equals the memory that is held.
 struct Kept {
     chunks: Vec<Bytes>,
-    /// What follows them. It grows as long as it is [small](Self::SMALL).
+    /// The chunk after these, which still grows. It is sealed when it reaches
+    /// [`SMALL`](Self::SMALL) bytes.
     last: Vec<u8>,
     bytes: usize,
     most: usize,
     pool: Arc<Pool>,
 }
 
-/// What comes next for a player.
+/// What a reader has to do next.
 pub(super) enum Next<'a, B> {
     Chunk(Bytes),
     Source(Lent<'a, B>),
-    /// Another player has the source at this moment; this one is woken when it is given back.
+    /// Another reader has the source now. This reader is woken when the source is returned.
     Busy,
     End(Option<HeaderMap>),
-    /// Another player has begun since.
+    /// A newer reader has started.
     Over,
-    /// Some of it is gone.
+    /// Recorded chunks are missing.
     Torn,
 }
 
 impl<B: Body<Data = Bytes>> Tape<B> {
-    /// A tape of this body, or the body as it was if it announces more than is kept.
+    /// Starts a recording. Returns the body unchanged if it announces more than the limit.
     pub(super) fn record(source: B, replay: &Replay) -> Result<Self, B> {
         if source.size_hint().lower() > replay.max_body as u64 {
             return Err(source);
@@ -103,8 +106,8 @@ impl<B: Body<Data = Bytes>> Tape<B> {
         Ok(Self { reel: Arc::new(Reel(Mutex::new(state))) })
     }
 
-    /// The body from its beginning, the first time or once more. Whoever played it before is over. `None` if it can't be sent
-    /// again.
+    /// Starts a reader at the beginning of the body, which supersedes the reader before it. Returns
+    /// `None` if the body can't be resent.
     pub(super) fn play(&self) -> Option<Playing<B>> {
         let mut state = self.reel.state();
         if state.lost {
@@ -116,8 +119,8 @@ impl<B: Body<Data = Bytes>> Tape<B> {
         let (player, over) = (state.player, state.waiting.take());
         state.busy = false;
         drop(state);
-        // From here on the source wakes somebody else: nothing but this tells who waits for it that there is nothing to wait for, and
-        // its connection would be kept for as long.
+        // A body source wakes only the task that polled it last. Wake the superseded reader here,
+        // so that it ends; otherwise it would keep its connection open until the peer closes it.
         if let Some(over) = over {
             over.wake();
         }
@@ -126,21 +129,21 @@ impl<B: Body<Data = Bytes>> Tape<B> {
 }
 
 impl<B> Tape<B> {
-    /// Whether it can't be played again.
+    /// Whether no further reader can start.
     pub(super) fn is_lost(&self) -> bool {
         self.reel.state().lost
     }
 }
 
 impl<B: Body> Tape<B> {
-    /// The size of the whole, as far as it is known.
+    /// The size hint of the whole body.
     pub(super) fn size_hint(&self) -> SizeHint {
         let to_come = self.reel.size_to_come();
         let state = self.reel.state();
         if state.lost { SizeHint::default() } else { with_read(state.kept.bytes as u64, &to_come) }
     }
 
-    /// Whether there is nothing in it, and nothing to come.
+    /// Whether the body is known to be empty.
     pub(super) fn is_empty(&self) -> bool {
         let state = self.reel.state();
         let is_empty = !state.lost && state.kept.bytes == 0;
@@ -162,7 +165,8 @@ impl<B> Reel<B> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What comes next for this player. `waker`: to be woken if the source is out.
+    /// Returns what the reader has to do next. If another task has the source, `waker` is woken
+    /// when the source is returned.
     pub(super) fn next(&self, player: u32, waker: &Waker) -> Next<'_, B> {
         let mut own = None;
         loop {
@@ -192,7 +196,7 @@ impl<B> Reel<B> {
                     drop(former);
                     return Next::Busy;
                 }
-                // Wakers are cloned without the lock, too.
+                // `clone` is user code, so it runs without the lock. Then look again.
                 None => {
                     drop(state);
                     own = Some(waker.clone());
@@ -201,7 +205,7 @@ impl<B> Reel<B> {
         }
     }
 
-    /// How many of the kept bytes are still to be played, by whom that is.
+    /// How many recorded bytes the newest reader hasn't read yet.
     pub(super) fn left(&self) -> u64 {
         let state = self.state();
         state.kept.left(state.place)
@@ -211,7 +215,7 @@ impl<B> Reel<B> {
         self.state().player == player
     }
 
-    /// The source, to be called without the lock. `None` if another one has it.
+    /// Takes the source out, to call it without the lock. `None` if another task has it.
     fn lend(&self) -> Option<Lent<'_, B>> {
         let mut state = self.state();
         let (player, source) = (state.player, state.source.take()?);
@@ -220,12 +224,13 @@ impl<B> Reel<B> {
 }
 
 impl<B: Body> Reel<B> {
-    /// The size of what comes after what was kept.
+    /// The size hint of what follows the recorded chunks.
     pub(super) fn size_to_come(&self) -> SizeHint {
         let state = self.state();
         match state.trailers {
             _ if !state.ended => {}
-            // HTTP/1 has no trailers after a body that announces its length: it doesn't announce one now that it didn't before.
+            // HTTP/1 sends no trailers after a body with an exact length. The source announced
+            // none, so the reader doesn't announce one either.
             Some(_) if !state.exact => return SizeHint::default(),
             _ => return SizeHint::with_exact(0),
         }
@@ -233,7 +238,7 @@ impl<B: Body> Reel<B> {
         self.lend().map_or_else(SizeHint::default, |lent| lent.look(Body::size_hint))
     }
 
-    /// Whether nothing comes after what was kept.
+    /// Whether nothing follows the recorded chunks.
     pub(super) fn nothing_comes(&self) -> bool {
         let state = self.state();
         if state.ended {
@@ -244,30 +249,30 @@ impl<B: Body> Reel<B> {
     }
 }
 
-/// The source, taken out to be called, and given back by being dropped. If it panics, it isn't played again; who goes on reading it
-/// finds out for itself.
+/// The source while a task calls it. Dropping this returns the source. If the source panics, no
+/// further reader can start; the newest reader polls it again and handles the outcome itself.
 pub(super) struct Lent<'a, B> {
     reel: &'a Reel<B>,
     player: u32,
     source: Option<B>,
 }
 
-/// What a source had for the player that called it.
+/// What a call of the source returned.
 pub(super) enum Came<'a> {
-    /// Nothing yet: this wakes the player.
+    /// Pending. The waker wakes the reader that polled.
     Nothing(Waker),
     Data(&'a [u8]),
     Trailers(HeaderMap),
     End,
     Failed,
     Panicked,
-    /// It wasn't polled.
+    /// The source wasn't polled.
     Unpolled,
 }
 
 impl<B> Lent<'_, B> {
     pub(super) fn get_mut(&mut self) -> &mut B {
-        self.source.as_mut().expect("it is given back once")
+        self.source.as_mut().expect("the source is returned once")
     }
 
     fn look<T>(mut self, look: impl FnOnce(&B) -> T) -> T {
@@ -276,7 +281,8 @@ impl<B> Lent<'_, B> {
         seen
     }
 
-    /// Gives it back, after this came of it. Whether the player is still the one that plays.
+    /// Returns the source and records what it yielded. Returns whether the reader is still the
+    /// newest.
     pub(super) fn give_back(mut self, came: Came<'_>) -> bool {
         self.put(came)
     }
@@ -285,9 +291,10 @@ impl<B> Lent<'_, B> {
         let Some(source) = self.source.take() else { return false };
         let mut state = self.reel.state();
         let plays = state.player == self.player;
-        // Who found it missing meanwhile is to look again.
+        // A newer reader found the source missing meanwhile: let it look again.
         let missed = if std::mem::take(&mut state.busy) { state.waiting.take() } else { None };
-        // A source that has ended isn't polled again: what it holds, such as its connection's buffers, is let go.
+        // A source that has ended isn't polled again. Drop it now to free what it holds, such as
+        // the buffers of its connection.
         let is_over = matches!(came, Came::Trailers(_) | Came::End | Came::Failed);
         let over = if is_over { Some(source) } else { state.source.replace(source) };
         let dropped = match came {
@@ -316,7 +323,7 @@ impl<B> Lent<'_, B> {
             Came::Unpolled => None,
         };
         drop(state);
-        // Sources and wakers are others' code, and may own whatever they like: not under the lock.
+        // Sources and wakers are user code, so they are dropped and woken without the lock.
         drop((over, dropped));
         if let Some(missed) = missed {
             missed.wake();
@@ -332,8 +339,8 @@ impl<B> Drop for Lent<'_, B> {
 }
 
 impl<B> State<B> {
-    /// Keeps what the source gave a player, if it may. One that isn't the newest has taken it from the one that is, and so it is kept for
-    /// that one.
+    /// Records a chunk, if it may be needed. A superseded reader has taken the chunk from the
+    /// newest one, so that reader needs it in any case.
     fn keep(&mut self, chunk: &[u8], plays: bool) {
         self.missing = self.missing.saturating_sub(chunk.len() as u64);
         let wanted = if plays { !self.lost && !self.closed } else { true };
@@ -348,8 +355,9 @@ impl<B> State<B> {
         }
     }
 
-    /// The source has come to its end. If it announced more, its sender has given up: what there is of the body is no request to be
-    /// sent again. Whoever plays what was kept goes on.
+    /// Records the end of the source. If the source announced more, the sender of the body has
+    /// given up, and an incomplete request must not be resent. The current reader continues with
+    /// what was recorded.
     fn end(&mut self, plays: bool) {
         self.ended = true;
         match self.missing {
@@ -359,7 +367,7 @@ impl<B> State<B> {
         }
     }
 
-    /// It can't be played again.
+    /// Drops the recording.
     fn lose(&mut self, plays: bool) {
         self.lost = true;
         self.torn |= !plays;
@@ -367,7 +375,7 @@ impl<B> State<B> {
         self.place = 0;
     }
 
-    /// What went by is of no use once all of it was played and nobody will ask for it again.
+    /// Frees the chunks when they have all been read and no further reader will start.
     fn forget_if_closed(&mut self) {
         if self.closed && self.place >= self.kept.chunks.len() {
             self.kept.clear();
@@ -375,12 +383,12 @@ impl<B> State<B> {
         }
     }
 
-    /// The place of a player that has had everything.
+    /// The index for a reader that has read all recorded chunks.
     const ALL: usize = usize::MAX;
 }
 
 impl Kept {
-    /// Chunks below this are put together.
+    /// Chunks shorter than this are joined.
     const SMALL: usize = 1024;
 
     fn add(&mut self, chunk: &[u8]) -> bool {
@@ -391,20 +399,20 @@ impl Kept {
         if self.last.len() >= Self::SMALL || chunk.len() >= Self::SMALL {
             self.seal();
         }
-        // Exactly, or more would be held than is counted.
+        // `reserve_exact`, so that the count equals the memory that is held.
         self.last.reserve_exact(chunk.len());
         self.last.extend_from_slice(chunk);
         true
     }
 
-    /// Nothing is added any more to what is there.
+    /// Finishes the growing chunk.
     fn seal(&mut self) {
         if !self.last.is_empty() {
             self.chunks.push(Bytes::from(std::mem::take(&mut self.last)));
         }
     }
 
-    /// Of those that are sealed.
+    /// Only sealed chunks have an index.
     fn chunk(&self, place: usize) -> Option<Bytes> {
         self.chunks.get(place).cloned()
     }
