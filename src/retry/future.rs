@@ -1,10 +1,7 @@
-//! The future of [`Retry`](super::Retry): the story of one request, from its first call on.
-
-mod start;
+//! The future of [`Retry`](super::Retry): one request, from its first call to its result.
 
 use std::{
-    future,
-    marker::PhantomData,
+    future::Future,
     pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
@@ -16,91 +13,65 @@ use tower_service::Service;
 
 use super::{
     Decision, Keep, Policy, Reason,
-    course::{self, Next},
-    spare::Instances,
+    attempt_flow::{AfterAttempt, AttemptOutcome, after_attempt, in_attempt, send},
+    attempt_time::{attempt_deadline, begin, enforced_deadline, is_over, reached_limit},
+    request_context::{FutureOf, PreAttempt, PreAttemptProj, RequestContext},
+    spare_instance::Instances,
 };
 use crate::{
-    Attempt, Cause, How, Outcome,
+    Attempt, Outcome,
     call_context::{
-        budget_scope::BudgetScope,
         result_note::{self, Note},
-        timeout_scope::{self, TimeoutScope},
+        timeout_scope,
     },
-    classify::{LetGo, evidence::examine},
-    readiness::Readiness,
-    seldom::Seldom,
-    shared::Share,
-    time::Instant,
 };
 
-use start::send;
-pub(super) use start::{Future, run, start};
+/// A request with many attempts and no delays between them makes at most this many in one poll, so that other tasks of the thread can run. tokio's
+/// own budget covers only tokio's resources and its runtime. This limit holds in any executor.
+const ATTEMPTS_PER_POLL: u32 = 32;
 
-const DONE: &str = "polled after completion";
-
-/// Some thirty attempts: each takes up to four steps. Without a wait between them, all attempts of a request would be made in one poll, and no
-/// other task of the thread would run meanwhile. tokio's own budget is for tokio's resources and its runtime; this holds in any executor.
-const STEPS_PER_POLL: u32 = 128;
+const POLLED_AFTER_COMPLETION: &str = "polled after completion";
 
 pin_project! {
-    /// One request, with all its attempts and waits.
+    /// The future of one request, with all its attempts and the waits between them.
+    ///
+    /// `Fut` is the future of the inner service. `Ctx` is private to this crate.
     ///
     /// # Cancel safety
     ///
-    /// Dropped at any point, it drops the attempt that is under way and gives back what it had reserved in the budget and the ledger.
-    ///
-    /// `I` is the instance for later attempts, `F` the service's future, `H` what makes a request ready to be sent again, and `T` how it is tried. There are no
-    /// bounds on them, and no projections of them within, on purpose: a spawned task holds this future, and the compiler can't prove
-    /// bounds there for types with a lifetime in them, such as a boxed error.
+    /// It can be dropped at any point. The drop cancels the attempt that is under way, and gives back what the request holds in the budget and
+    /// the ledger.
+    // Its type has neither bounds nor projections: the compiler can't prove them in a spawned task for types that contain a lifetime, such as a
+    // boxed error (`tests/spawned.rs`).
     #[must_use = "futures do nothing unless polled"]
-    pub struct ResponseFuture<I, F, H, T, Q> {
-        instance: I,
-        trying: T,
-        attempt: Attempt,
+    pub struct ResponseFuture<Fut, Ctx> {
+        pub(super) context: Ctx,
+        pub(super) attempt: Attempt,
+        // The call of the current attempt. `None` before it, and when the request has its result.
         #[pin]
-        step: Step<F>,
-        // What comes before an attempt: most requests never need it, so it is made when one does, and then kept.
-        before: Seldom<Pin<Box<Before<H, Q>>>>,
-        // The wait before an attempt, or what is left of the attempt's time.
+        pub(super) call: Option<Fut>,
+        // Before a call: the delay. From then on: the limit of the attempt's time.
         #[pin]
-        timer: Option<Sleep>,
+        pub(super) timer: Option<Sleep>,
     }
 }
 
-/// How a request is tried: the policy with its state, and what is kept of the request.
-pub struct Trying<P, B, St, K, Kept, Req> {
-    policy: Share<P, B>,
-    keep: K,
-    state: St,
-    kept: Option<Kept>,
-    request: PhantomData<fn(Req)>,
+/// The result of a service `S` that is called with requests `Q`.
+type ResultOf<S, Q> = Result<<S as Service<Q>>::Response, <S as Service<Q>>::Error>;
+
+type OutcomeOf<S, Q> = AttemptOutcome<<S as Service<Q>>::Response, <S as Service<Q>>::Error, Q>;
+
+/// Where the slow path begins.
+enum SlowPath<Ended> {
+    /// There is no call yet.
+    PreAttempt,
+    /// The call is pending, and its time is limited.
+    TimeLimit,
+    /// The attempt has ended, and isn't a plain success.
+    Ended(Ended),
 }
 
-pin_project! {
-    #[project = StepProj]
-    enum Step<F> {
-        Calling { #[pin] future: F },
-        // What comes before a call lies beside this; if nothing does, all is done.
-        Between,
-    }
-}
-
-pin_project! {
-    #[project = BeforeProj]
-    #[project_replace = BeforeOwned]
-    enum Before<H, Q> {
-        // No attempt was begun yet: the service had failed to get ready, or the request came too late, which is as if it weren't ready in time.
-        Uncalled { readiness: Readiness, request: Q },
-        Waiting { request: Q, letting_go: Option<LetGo> },
-        Preparing { #[pin] prepared: H },
-        Readying { request: Q },
-        // A call is under way, or all is done.
-        Nothing,
-    }
-}
-
-impl<I, S, B, P, K, Req> future::Future
-    for ResponseFuture<I, S::Future, K::Prepared, Trying<P, B, P::State, K, K::Kept, Req>, K::Request>
+impl<I, S, B, P, K, Req> Future for FutureOf<S, I, B, P, K, Req>
 where
     I: Instances<B, Service = S>,
     S: Service<K::Request>,
@@ -110,54 +81,41 @@ where
 {
     type Output = Result<S::Response, S::Error>;
 
+    /// The fast path, which nearly every request takes: the first attempt was called at once, has no time limit, and succeeds.
+    ///
+    /// The response is held by value until that is known: whatever a function that isn't inlined gets by reference must lie in memory.
     #[inline(always)]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.poll_call(cx, Self::go_on)
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.as_mut().project();
+        let Some(call) = this.call.as_pin_mut() else { return self.poll_slow(SlowPath::PreAttempt, cx) };
+        let RequestContext { policy, state, stored, .. } = this.context;
+        let policy = &**policy;
+        let (polled, note) = in_attempt(policy, this.attempt, || result_note::poll(call, cx));
+        match polled {
+            Poll::Ready(Ok(response))
+                if note.is_empty()
+                    && !policy.origin(Ok(&response)).is_rejected()
+                    && this.attempt.is_plain()
+                    && stored.is_replayable() =>
+            {
+                let decision = policy.decide(state, this.attempt, Outcome::new(Ok(&response)));
+                if !matches!(decision, Decision::Return(Reason::Success)) {
+                    let outcome = AttemptOutcome::decided(Ok(response), decision);
+                    return self.poll_slow(SlowPath::Ended(outcome), cx);
+                }
+                result_note::reset();
+                Poll::Ready(Ok(response))
+            }
+            Poll::Ready(result) => self.poll_slow(SlowPath::Ended(AttemptOutcome::called(result, note)), cx),
+            Poll::Pending => {
+                this.attempt.pend();
+                if this.attempt.is_untimed() { Poll::Pending } else { self.poll_slow(SlowPath::TimeLimit, cx) }
+            }
+        }
     }
 }
 
-/// What there is to do if an answer isn't just passed on.
-enum Then<R> {
-    /// To look at the step: there was no call to poll.
-    Look,
-    /// To see whether the attempt's time is over.
-    Limit,
-    /// To judge what it came to.
-    Judge(R, Note),
-    /// To do what was decided about an untimed one.
-    Follow(R, Decision),
-}
-
-/// What an attempt came to.
-struct Came<R, Q> {
-    result: R,
-    /// The request wasn't sent.
-    is_unsent: bool,
-    /// Then it is here, unless it was being changed.
-    request: Option<Q>,
-}
-
-impl<R, Q> Came<R, Q> {
-    fn sent(result: R) -> Self {
-        Self { result, is_unsent: false, request: None }
-    }
-
-    fn unsent(result: R, request: Q) -> Self {
-        Self { result, is_unsent: true, request: Some(request) }
-    }
-
-    /// The attempt, as it is known by now.
-    fn attempt(&self, attempt: &Attempt, is_kept: bool) -> Attempt {
-        attempt.with_replayable(is_kept || self.request.is_some()).with_unsent(self.is_unsent)
-    }
-}
-
-type CameOf<S, Q> = Came<Answer<S, Q>, Q>;
-
-/// What a service of requests `Q` answers.
-type Answer<S, Q> = Result<<S as Service<Q>>::Response, <S as Service<Q>>::Error>;
-
-impl<I, S, B, P, K, Req> ResponseFuture<I, S::Future, K::Prepared, Trying<P, B, P::State, K, K::Kept, Req>, K::Request>
+impl<I, S, B, P, K, Req> FutureOf<S, I, B, P, K, Req>
 where
     I: Instances<B, Service = S>,
     S: Service<K::Request>,
@@ -165,238 +123,171 @@ where
     P: Policy<Req, S::Response, S::Error>,
     K: Keep<Req>,
 {
-    /// The way of nearly every request, and all of it: the first attempt is called, untimed, and succeeds. If there is more to do,
-    /// `otherwise` does it.
-    ///
-    /// The response is held by value until that is known, as what is lent to code elsewhere must lie in memory. So must what is either
-    /// this or that: hence no result that says what there is to do.
-    #[inline(always)]
-    fn poll_call(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        otherwise: impl FnOnce(Pin<&mut Self>, Then<Answer<S, K::Request>>, &mut Context<'_>) -> Poll<Answer<S, K::Request>>,
-    ) -> Poll<Answer<S, K::Request>> {
-        let this = self.as_mut().project();
-        let StepProj::Calling { future } = this.step.project() else { return otherwise(self, Then::Look, cx) };
-        let Trying { policy, state, keep, kept, .. } = this.trying;
-        let policy = &**policy;
-        let within = BudgetScope::enter(course::budget(policy));
-        let timed = TimeoutScope::enter(this.attempt.scope());
-        let (polled, note) = result_note::poll(future, cx);
-        drop(timed);
-        this.attempt.account(within.is_some_and(BudgetScope::exit));
-        match polled {
-            Poll::Ready(Ok(response))
-                if note.is_empty()
-                    && !policy.origin(Ok(&response)).is_rejected()
-                    && this.attempt.is_plain()
-                    && kept.as_ref().is_none_or(|kept| keep.is_kept(kept)) =>
-            {
-                let decision = policy.decide(state, this.attempt, Outcome::new(Ok(&response)));
-                if !matches!(decision, Decision::Return(Reason::Success)) {
-                    return otherwise(self, Then::Follow(Ok(response), decision), cx);
-                }
-                result_note::reset();
-                Poll::Ready(Ok(response))
-            }
-            Poll::Ready(result) => otherwise(self, Then::Judge(result, note), cx),
-            // Nothing but the service can wake us.
-            Poll::Pending => {
-                this.attempt.pend();
-                if this.attempt.is_untimed() { Poll::Pending } else { otherwise(self, Then::Limit, cx) }
-            }
-        }
-    }
-
-    /// The way of all others.
+    /// All other requests: polls attempts until one of them has the result.
     #[cold]
-    fn go_on(
+    fn poll_slow(
         mut self: Pin<&mut Self>,
-        mut then: Then<Answer<S, K::Request>>,
+        begin_at: SlowPath<OutcomeOf<S, K::Request>>,
         cx: &mut Context<'_>,
-    ) -> Poll<Answer<S, K::Request>> {
-        let mut steps = 0;
-        loop {
-            let answer = match then {
-                Then::Look => {
-                    ready!(self.as_mut().poll_between(cx)).and_then(|came| self.as_mut().judge(came, Note::NONE))
-                }
-                // Without an answer to that it goes on, without a limit.
-                Then::Limit => {
-                    ready!(self.as_mut().poll_limit(cx)).and_then(|came| self.as_mut().judge(came, Note::NONE))
-                }
-                Then::Judge(result, note) => self.as_mut().judge(Came::sent(result), note),
-                Then::Follow(result, decision) => self.as_mut().follow(Came::sent(result), None, (decision, None)),
+    ) -> Poll<ResultOf<S, K::Request>> {
+        let mut ended = match begin_at {
+            SlowPath::PreAttempt => None,
+            SlowPath::TimeLimit => ready!(self.as_mut().poll_time_limit(cx)),
+            SlowPath::Ended(outcome) => Some(outcome),
+        };
+        for _ in 0..ATTEMPTS_PER_POLL {
+            let outcome = match ended.take() {
+                Some(outcome) => outcome,
+                None => ready!(self.as_mut().poll_attempt(cx)),
             };
-            if let Some(answer) = answer {
-                return Poll::Ready(answer);
+            if let Some(result) = self.as_mut().finish_attempt(outcome) {
+                return Poll::Ready(result);
             }
-            steps += 1;
-            if steps == STEPS_PER_POLL {
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Polls the current attempt to its end: the stages before the call, and the call.
+    fn poll_attempt(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<OutcomeOf<S, K::Request>> {
+        loop {
+            let is_called = self.call.is_some();
+            let polled = if is_called { self.as_mut().poll_call(cx) } else { self.as_mut().poll_pre_attempt(cx) };
+            if let Some(outcome) = ready!(polled) {
+                return Poll::Ready(outcome);
             }
-            let mut more = None;
-            let polled = self.as_mut().poll_call(cx, |_, then, _| {
-                more = Some(then);
-                Poll::Pending
-            });
-            let Some(more) = more else { return polled };
-            then = more;
         }
     }
 
-    /// The steps between two calls, and before the first one if the service wasn't ready. `None`: another step is to be looked at.
-    fn poll_between(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<CameOf<S, K::Request>>> {
+    /// Polls the current stage before the call. `Ready(None)`: the next stage follows.
+    fn poll_pre_attempt(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<OutcomeOf<S, K::Request>>> {
         let mut this = self.as_mut().project();
-        let Trying { policy: shared, keep, state, .. } = this.trying;
-        let policy = &**shared;
-        let mut before = this.before.as_mut().expect(DONE).as_mut();
-        match before.as_mut().project() {
-            BeforeProj::Waiting { letting_go, .. } => {
-                if letting_go.as_mut().is_some_and(|still| still.as_mut().poll(cx).is_ready()) {
-                    *letting_go = None;
+        let RequestContext { policy, state, instance, stored, pre_attempt } = this.context;
+        let mut stage = pre_attempt.as_mut().expect(POLLED_AFTER_COMPLETION).as_mut();
+        match stage.as_mut().project() {
+            PreAttemptProj::NotBegun { readiness, .. } => {
+                // `None`: the request came too late, or the error is that of a service of another request type. Then it is polled ready.
+                let error = readiness.take_error();
+                let request = stage.as_mut().take_request().expect("this stage holds the request");
+                if let Some(error) = error {
+                    return Poll::Ready(Some(AttemptOutcome::unsent(Err(error), Some(request))));
                 }
-                if let Some(wait) = this.timer.as_mut().as_pin_mut() {
-                    ready!(wait.poll(cx));
-                }
-                let BeforeOwned::Waiting { request, .. } = before.as_mut().project_replace(Before::Nothing) else {
-                    return Poll::Ready(None);
-                };
-                let attempt = course::begun(*this.attempt);
-                *this.attempt = attempt;
-                this.timer.set(course::ends_at(policy, &attempt).map(sleep_until));
-                before.set(Before::Preparing { prepared: keep.prepare(request, &attempt) });
+                stage.set(PreAttempt::Readying { request });
             }
 
-            BeforeProj::Preparing { prepared } => match prepared.poll(cx) {
-                Poll::Pending => return self.poll_limit(cx),
-                Poll::Ready(request) => before.set(Before::Readying { request }),
+            PreAttemptProj::Waiting { discarding, .. } => {
+                if discarding.as_mut().is_some_and(|discarding| discarding.as_mut().poll(cx).is_ready()) {
+                    *discarding = None;
+                }
+                if let Some(delay) = this.timer.as_mut().as_pin_mut() {
+                    ready!(delay.poll(cx));
+                }
+                let request = stage.as_mut().take_request().expect("this stage holds the request");
+                *this.attempt = begin(*this.attempt);
+                this.timer.set(attempt_deadline(&**policy, this.attempt).map(sleep_until));
+                stage.set(PreAttempt::Preparing { preparing: stored.replay.prepare(request, this.attempt) });
+            }
+
+            PreAttemptProj::Preparing { preparing } => match preparing.poll(cx) {
+                Poll::Pending => return self.poll_time_limit(cx),
+                Poll::Ready(request) => stage.set(PreAttempt::Readying { request }),
             },
 
-            // Ready before every call, on the very instance that is called.
-            BeforeProj::Readying { .. } => {
-                let Poll::Ready(service) = this.instance.poll_get(shared.beside(), cx) else {
-                    return self.poll_limit(cx);
+            // The instance that is polled ready is the one that is called.
+            PreAttemptProj::Readying { .. } => {
+                let Poll::Ready(service) = instance.poll_get(policy.beside(), cx) else {
+                    return self.poll_time_limit(cx);
                 };
-                match service.poll_ready(cx) {
-                    Poll::Pending => return self.poll_limit(cx),
-                    // Ready too late is not ready: nothing is sent after its time.
-                    Poll::Ready(Ok(())) if course::is_over(course::cut_off_at(policy, this.attempt)) => {
-                        return self.poll_limit(cx);
+                let ready = match service.poll_ready(cx) {
+                    Poll::Pending => return self.poll_time_limit(cx),
+                    // Nothing is sent after its time.
+                    Poll::Ready(Ok(())) if is_over(enforced_deadline(&**policy, this.attempt)) => {
+                        return self.poll_time_limit(cx);
                     }
-                    Poll::Ready(ready) => {
-                        let owned = before.as_mut().project_replace(Before::Nothing);
-                        let BeforeOwned::Readying { request } = owned else { return Poll::Ready(None) };
-                        if let Err(error) = ready {
-                            return Poll::Ready(Some(Came::unsent(Err(error), request)));
-                        }
-                        let ends_at = course::ends_at(policy, this.attempt);
-                        let future = send((policy, &*keep), state, (this.attempt, ends_at), service, request);
-                        this.step.set(Step::Calling { future });
-                    }
+                    Poll::Ready(ready) => ready,
+                };
+                let request = stage.as_mut().take_request().expect("this stage holds the request");
+                if let Err(error) = ready {
+                    return Poll::Ready(Some(AttemptOutcome::unsent(Err(error), Some(request))));
                 }
+                let call = send(&**policy, state, &stored.replay, this.attempt, service, request);
+                this.call.set(Some(call));
             }
 
-            BeforeProj::Uncalled { .. } => {
-                let owned = before.as_mut().project_replace(Before::Nothing);
-                let BeforeOwned::Uncalled { mut readiness, request } = owned else { return Poll::Ready(None) };
-                match readiness.take_error() {
-                    Some(error) => return Poll::Ready(Some(Came::unsent(Err(error), request))),
-                    // An error of another request type is none of this one: it is asked again.
-                    None => before.set(Before::Readying { request }),
-                }
-            }
-
-            BeforeProj::Nothing => panic!("{DONE}"),
+            PreAttemptProj::Done => panic!("{POLLED_AFTER_COMPLETION}"),
         }
         Poll::Ready(None)
     }
 
-    /// Cuts off an attempt whose time is over. `None`: there is no answer to that, and so no limit any more.
-    fn poll_limit(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<CameOf<S, K::Request>>> {
+    /// Polls the call. `Ready(None)`: its time is no longer limited.
+    fn poll_call(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<OutcomeOf<S, K::Request>>> {
+        let this = self.as_mut().project();
+        let call = this.call.as_pin_mut().expect(POLLED_AFTER_COMPLETION);
+        let (polled, note) = in_attempt(&*this.context.policy, this.attempt, || result_note::poll(call, cx));
+        match polled {
+            Poll::Ready(result) => Poll::Ready(Some(AttemptOutcome::called(result, note))),
+            Poll::Pending => {
+                this.attempt.pend();
+                if this.attempt.is_untimed() { Poll::Pending } else { self.poll_time_limit(cx) }
+            }
+        }
+    }
+
+    /// Ends an attempt whose time is over. `Ready(None)`: the policy has no result for that, and the attempt goes on without a limit.
+    fn poll_time_limit(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<OutcomeOf<S, K::Request>>> {
         let mut this = self.project();
-        let policy = &*this.trying.policy;
+        let policy = &*this.context.policy;
+        // A first attempt gets its timer when it is first pending. Most have returned by then.
         if this.timer.is_none() {
-            // That of the first attempt is made when it is needed: most are answered at once, or never need it.
-            this.timer.set(course::cut_off_at(policy, this.attempt).map(sleep_until));
+            this.timer.set(enforced_deadline(policy, this.attempt).map(sleep_until));
         }
         let Some(limit) = this.timer.as_mut().as_pin_mut() else { return Poll::Pending };
         ready!(limit.poll(cx));
         this.timer.set(None);
-        let Some(result) = policy.timed_out(course::elapsed(policy, this.attempt)) else {
+        let Some(result) = policy.timed_out(reached_limit(policy, this.attempt)) else {
             this.attempt.unlimit();
             return Poll::Ready(None);
         };
-        let is_unsent = !matches!(this.step.as_mut().project(), StepProj::Calling { .. });
-        // A breaker in there is to know that this wasn't the caller's change of mind.
+        let is_called = this.call.is_some();
+        // A breaker further in counts a call that is dropped in here as a failure, and not as a cancellation.
         let request = timeout_scope::end(this.attempt.scope(), || {
-            this.step.set(Step::Between);
-            match this.before.as_mut()?.as_mut().project_replace(Before::Nothing) {
-                BeforeOwned::Readying { request } => Some(request),
-                _ => None,
-            }
+            this.call.set(None);
+            this.context.pre_attempt.as_mut()?.as_mut().take_request()
         });
-        Poll::Ready(Some(Came { result, is_unsent, request }))
+        Poll::Ready(Some(match is_called {
+            true => AttemptOutcome::called(result, Note::NONE),
+            false => AttemptOutcome::unsent(result, request),
+        }))
     }
 
-    /// What the caller gets of an attempt that came to this, unless it is tried again.
-    fn judge(mut self: Pin<&mut Self>, came: CameOf<S, K::Request>, note: Note) -> Option<Answer<S, K::Request>> {
-        let this = self.as_mut().project();
-        let Trying { policy, keep, state, kept, .. } = this.trying;
-        let said = examine(&came.result, note, |outcome| policy.origin(outcome));
-        if came.is_unsent {
-            // It may have reserved the call that isn't made, and others would wait for that until the next attempt.
-            this.instance.release();
-        }
-        let attempt = came.attempt(this.attempt, kept.as_ref().is_some_and(|kept| keep.is_kept(kept)));
-        let decided = course::decide(&**policy, state, &attempt, came.result.as_ref(), said);
-        self.follow(came, said, decided)
-    }
-
-    /// What the caller gets after this decision, unless it is to try again: then the outcome is let go, and the next attempt waited for. An
-    /// outcome is returned if the request can't be sent again.
-    fn follow(
-        self: Pin<&mut Self>,
-        came: CameOf<S, K::Request>,
-        said: Option<How>,
-        decided: (Decision, Option<Instant>),
-    ) -> Option<Answer<S, K::Request>> {
+    /// Returns the result for the caller, or prepares another attempt and returns `None`.
+    fn finish_attempt(self: Pin<&mut Self>, mut outcome: OutcomeOf<S, K::Request>) -> Option<ResultOf<S, K::Request>> {
         let mut this = self.project();
-        let Trying { policy, keep, state, kept, .. } = this.trying;
-        let policy = &**policy;
-        let attempt = came.attempt(this.attempt, kept.is_some());
-        let Came { result, request: unsent, .. } = came;
-        let next = course::follow(policy, state, &attempt, said, decided).and_then(|next| {
-            let again = || kept.as_mut().and_then(|kept| keep.again(kept));
-            match unsent.or_else(again) {
-                Some(request) => Ok((next, request)),
-                None => Err(Some(course::refuse(policy, state, &attempt, said, Cause::NotReplayable))),
-            }
-        });
-        let (next, request) = match next {
-            Ok(next) => next,
-            Err(note) => {
-                // Dropping the call runs other code, which may write notes of its own.
-                this.step.set(Step::Between);
-                result_note::forward(&result, note);
-                return Some(result);
-            }
-        };
-        if matches!(next, Next::WaitOut(_)) && !attempt.is_unsent() {
-            // The breaker rejected the call after the instance had reserved it in the services within.
-            this.instance.release();
+        let context = this.context;
+        if outcome.is_unsent {
+            // The instance may have reserved the call that isn't made. Others would wait for that until the next attempt.
+            context.instance.release();
         }
-        // The failed outcome is let go before the wait, so that what it holds can be used meanwhile.
-        let waiting = Before::Waiting { request, letting_go: policy.let_go(result) };
-        match this.before.as_mut() {
-            Some(before) => before.set(waiting),
-            None => *this.before = Some(Box::pin(waiting)).into(),
+        match after_attempt(&*context.policy, &mut context.state, &mut context.stored, this.attempt, &mut outcome) {
+            AfterAttempt::Return(report) => {
+                // The note is written last: the drop of the call runs other code, which may write notes.
+                this.call.set(None);
+                result_note::forward(&outcome.result, report);
+                Some(outcome.result)
+            }
+            AfterAttempt::Repeat(next) => {
+                if next.is_after_rejection && !outcome.is_unsent {
+                    // The breaker has rejected the call after the instance had reserved it in the services within.
+                    context.instance.release();
+                }
+                // The outcome and the call are dropped before the delay, so that others can use what they hold.
+                let discarding = context.policy.let_go(outcome.result);
+                context.set_pre_attempt(PreAttempt::Waiting { discarding, request: next.request });
+                this.call.set(None);
+                *this.attempt = next.attempt;
+                this.timer.set((next.delay > Duration::ZERO).then(|| sleep(next.delay)));
+                None
+            }
         }
-        this.step.set(Step::Between);
-        *this.attempt = next.attempt(*this.attempt);
-        let delay = next.delay();
-        this.timer.set((delay > Duration::ZERO).then(|| sleep(delay)));
-        None
     }
 }

@@ -117,36 +117,42 @@
 //! The future can be dropped at any point: the attempt that is under way is dropped, and what was reserved for one that was
 //! not made goes back to the budget and the ledger.
 
+mod attempt_flow;
+mod attempt_time;
 pub mod backoff;
+mod backoff_state;
 pub mod budget;
-mod checks;
 mod config;
-mod course;
 mod decision;
+mod default_policy;
+mod function_service;
 pub mod future;
-mod keep;
 mod layer;
 pub mod ledger;
 mod policy;
 mod rejection_wait;
+mod request_age;
+mod request_context;
+mod request_replay;
 mod run;
+mod run_blocking;
 mod service;
-mod spare;
+mod spare_instance;
+mod stored_copy;
 mod switch;
 mod timeouts;
-mod waits;
 
 pub use crate::Elapsed;
 pub use backoff::{Backoff, Jitter};
 pub use budget::{Budget, BudgetStats, CostBucket, RetryThrottle, TokenBucket};
-pub use checks::Progress;
 pub use config::RetryConfig;
 pub use decision::{Decision, Reason};
-pub use keep::{Cloned, Deposits, FromFn, Keep, Prepared};
+pub use default_policy::Progress;
 pub use layer::RetryLayer;
 pub use ledger::{Ledger, Spent};
 pub use policy::Policy;
 pub use rejection_wait::RejectionWait;
+pub use request_replay::{Cloned, Deposits, FromFn, Keep, Prepared};
 pub use service::Retry;
 pub use switch::Switch;
 pub use timeouts::{Answer, AnswerWith, FromElapsed, Limits, NoTimeouts, Timeouts};

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::{Attempt, Invalid, time::Instant};
+use crate::Invalid;
 
 /// Which of a breaker's rejections a retry waits out: those with a short [`retry_in`](crate::Rejection::retry_in), early in a
 /// request. See [`RetryConfig::wait_out_rejections`](super::RetryConfig::wait_out_rejections).
@@ -81,38 +81,6 @@ impl RejectionWait {
 impl Default for RejectionWait {
     fn default() -> Self {
         Self { longest: Duration::from_millis(250), within: Duration::from_millis(300) }
-    }
-}
-
-/// What the retry knows of a request's age.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Age {
-    since: Option<Instant>,
-    /// The sum of all waits for rejections.
-    waited: Duration,
-}
-
-impl Age {
-    /// Counts from the start of a request that is timed, without reading the clock.
-    pub(super) fn begin_if_timed(&mut self, attempt: &Attempt) {
-        self.since = self.since.or(attempt.started());
-    }
-
-    /// Counts from the start of a request that is timed, and from now for any other.
-    pub(super) fn begin(&mut self, attempt: &Attempt) {
-        self.since = self.since.or(attempt.started()).or_else(|| Some(Instant::now()));
-    }
-
-    /// The age. At least the sum of the waits, so that they end although a clock that is set by hand stands still.
-    pub(super) fn of(&self, attempt: &Attempt) -> Duration {
-        let since = self.since.or(attempt.started());
-        let age = since.map_or(Duration::ZERO, |since| Instant::now().saturating_duration_since(since));
-        age.max(self.waited)
-    }
-
-    pub(super) fn wait(&mut self, attempt: &Attempt, delay: Duration) {
-        self.begin(attempt);
-        self.waited = self.waited.saturating_add(delay);
     }
 }
 

@@ -1,22 +1,15 @@
-//! Retrying plain functions, by the same policy, budget and events as services.
+//! Retries of an async function: [`RetryLayer::run`].
 
-use std::{
-    future::{Ready, ready},
-    task::{Context, Poll},
-    thread,
+use super::{
+    Policy, RetryLayer,
+    attempt_flow::send,
+    attempt_time::{came_too_late, first_attempt},
+    function_service::{AttemptAsRequest, FunctionService},
+    future::ResponseFuture,
+    request_context::{PreAttempt, RequestContext},
+    stored_copy::StoredCopy,
 };
-
-use tower_service::Service;
-
-use super::{Keep, Policy, RetryLayer, course, future, spare::Instances};
-use crate::{
-    Attempt,
-    call_context::{
-        budget_scope::BudgetScope,
-        result_note::{self, Note},
-    },
-    time::Instant,
-};
+use crate::{Attempt, readiness::Readiness, seldom::Seldom};
 
 impl<P, K> RetryLayer<P, K> {
     /// Retries an async function, which is told the [`Attempt`] that it makes.
@@ -86,142 +79,20 @@ impl<P, K> RetryLayer<P, K> {
         Fut: Future<Output = Result<Res, Err>>,
         Err: 'static,
     {
-        let policy = self.policy.share();
-        let state = policy.start(request);
-        future::run::<_, _, _, Req>((policy, state), EachAttempt, Function(function), (Attempt::new(1), ()))
-    }
-
-    /// Retries a function that blocks; waits by putting the thread to sleep. Not for async code: there it would hold up all that
-    /// runs on the thread.
-    ///
-    /// It repeats the function under the same conditions as [`run`](Self::run).
-    ///
-    /// An attempt that blocks can't be cut off: of the [time-outs](super::Timeouts), only the deadline of the whole holds, between
-    /// attempts. The function may ask [`Attempt::remaining`] how long it has.
-    ///
-    /// ```
-    /// use std::{fs, time::Duration};
-    /// use tower_recourse::{RetryConfig, RetryLayer, retry::Backoff};
-    ///
-    /// let retry = RetryLayer::new(RetryConfig::default().backoff(Backoff::fixed(Duration::from_millis(1))));
-    /// assert!(retry.run_blocking(|_| fs::read("no such file")).is_err());
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// The function's own, of its last attempt.
-    pub fn run_blocking<F, Res, Err>(&self, function: F) -> Result<Res, Err>
-    where
-        P: Policy<(), Res, Err>,
-        F: FnMut(Attempt) -> Result<Res, Err>,
-        Err: 'static,
-    {
-        self.run_blocking_for(&(), function)
-    }
-
-    /// [`run_blocking`](Self::run_blocking) for a request that the classifier and the [ledger](super::ledger) look at.
-    ///
-    /// # Errors
-    ///
-    /// The function's own, of its last attempt.
-    pub fn run_blocking_for<Req, F, Res, Err>(&self, request: &Req, mut function: F) -> Result<Res, Err>
-    where
-        P: Policy<Req, Res, Err>,
-        F: FnMut(Attempt) -> Result<Res, Err>,
-        Err: 'static,
-    {
-        let policy = &*self.policy;
+        let share = self.policy.share();
+        let policy = &*share;
         let mut state = policy.start(request);
-        let (attempt, _) = course::first_attempt(policy, &state, true);
-        let mut attempt = attempt.of_function();
-        loop {
-            let ((result, note), is_unsent) = match too_late(policy, &attempt) {
-                Some(result) => ((result, Note::NONE), true),
-                None => {
-                    policy.attempt(&mut state, &attempt);
-                    let made = attempt;
-                    let within = BudgetScope::enter(course::budget(policy));
-                    let noted = result_note::call(|| function(made));
-                    attempt.account(within.is_some_and(BudgetScope::exit));
-                    (noted, false)
-                }
-            };
-            let judged = attempt.with_unsent(is_unsent);
-            let Some(next) = course::judge(policy, &mut state, &judged, (&result, note)) else { return result };
-            // The failed outcome is let go before the wait, so that what it holds can be used meanwhile.
-            drop(result);
-            thread::sleep(next.delay());
-            attempt = course::begun(next.attempt(attempt));
-        }
-    }
-}
-
-/// The deadline may have passed before the first attempt, or by a sleep that took longer than it should have.
-fn too_late<Req, Res, Err>(policy: &impl Policy<Req, Res, Err>, attempt: &Attempt) -> Option<Result<Res, Err>> {
-    let is_late = match attempt.number() {
-        1 => course::came_too_late(attempt),
-        _ => course::is_over(attempt.deadline()),
-    };
-    if is_late { policy.timed_out(course::elapsed(policy, attempt)) } else { None }
-}
-
-/// A function as a service, whose requests are the attempts.
-struct Function<F>(F);
-
-impl<F, Fut, Res, Err> Service<Attempt> for Function<F>
-where
-    F: FnMut(Attempt) -> Fut,
-    Fut: Future<Output = Result<Res, Err>>,
-{
-    type Response = Res;
-    type Error = Err;
-    type Future = Fut;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Err>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, attempt: Attempt) -> Fut {
-        (self.0)(attempt)
-    }
-}
-
-/// It is always ready, reserves nothing, and makes all attempts itself.
-impl<F> Instances<()> for Function<F> {
-    type Service = Self;
-
-    fn poll_get(&mut self, (): &(), _: &mut Context<'_>) -> Poll<&mut Self> {
-        Poll::Ready(self)
-    }
-
-    fn release(&mut self) {}
-}
-
-/// What is sent is the attempt, whatever the request is; so nothing is kept.
-struct EachAttempt;
-
-impl<Req> Keep<Req> for EachAttempt {
-    type Request = Attempt;
-    type Kept = ();
-    type Prepared = Ready<Attempt>;
-
-    fn keep(&self, _: &mut Req) -> Option<()> {
-        Some(())
-    }
-
-    fn sent(&self, _: Req) -> Attempt {
-        Attempt::new(1)
-    }
-
-    fn again(&self, (): &mut ()) -> Option<Attempt> {
-        Some(Attempt::new(1))
-    }
-
-    fn prepare(&self, request: Attempt, _: &Attempt) -> Ready<Attempt> {
-        ready(request)
-    }
-
-    fn stamp(&self, request: &mut Attempt, attempt: &Attempt, _: Option<Instant>) {
-        *request = *attempt;
+        let mut attempt = first_attempt(policy, &state, true).of_function();
+        let (first, mut service) = (attempt, FunctionService(function));
+        let (call, pre_attempt) = if came_too_late(&attempt) {
+            let pre_attempt = PreAttempt::NotBegun { readiness: Readiness::default(), request: first };
+            (None, pre_attempt.boxed())
+        } else {
+            let call = send::<_, _, _, Req>(policy, &mut state, &AttemptAsRequest, &mut attempt, &mut service, first);
+            (Some(call), Seldom::NONE)
+        };
+        let stored = StoredCopy::<_, _, Req>::new(AttemptAsRequest, Some(()));
+        let context = RequestContext { policy: share, state, instance: service, stored, pre_attempt };
+        ResponseFuture { attempt, call, context, timer: None }
     }
 }

@@ -1,32 +1,43 @@
+//! The service.
+
 use std::{
-    fmt,
+    fmt, mem,
     task::{Context, Poll},
 };
 
 use tower_service::Service;
 
-use super::{Cloned, Keep, Policy, future, spare::Spare};
-use crate::{readiness::Readiness, reservation::release, shared::Shared};
+use super::{
+    Cloned, Keep, Policy,
+    attempt_flow::send,
+    attempt_time::{came_too_late, first_attempt},
+    future::ResponseFuture,
+    request_context::{FutureOf, PreAttempt, RequestContext},
+    spare_instance::{LaterInstance, SpareInstance},
+    stored_copy::StoredCopy,
+};
+use crate::{readiness::Readiness, reservation::release, seldom::Seldom, shared::Shared};
 
-/// A service that tries again. Made by [`RetryLayer`](super::RetryLayer).
+/// A service that retries requests. [`RetryLayer`](super::RetryLayer) makes it.
 ///
 /// # Clone
 ///
-/// A clone shares the policy and its budget: one reference count, and what a clone of the service costs. A call makes no clone: the instance
-/// that was ready makes the first attempt. A request that is retried clones an instance that all clones of this service share.
+/// A clone shares the policy and its budget. It costs one reference count and a clone of the inner service. A call clones no service: the
+/// instance that was polled ready makes the first attempt. A request that is retried clones one spare instance, which all clones of this
+/// service share.
 pub struct Retry<S, P, K = Cloned> {
     inner: S,
-    policy: Shared<P, Spare<S>>,
-    keep: K,
+    policy: Shared<P, SpareInstance<S>>,
+    replay: K,
     readiness: Readiness,
 }
 
 impl<S, P, K> Retry<S, P, K> {
-    pub(super) fn new(inner: S, policy: &Shared<P>, keep: K) -> Self {
-        Self { inner, policy: policy.with(Spare::new()), keep, readiness: Readiness::default() }
+    pub(super) fn new(inner: S, policy: &Shared<P>, replay: K) -> Self {
+        Self { inner, policy: policy.with(SpareInstance::new()), replay, readiness: Readiness::default() }
     }
 
-    /// The service within.
+    /// The inner service.
     pub fn get_ref(&self) -> &S {
         &self.inner
     }
@@ -46,17 +57,61 @@ where
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = future::Future<S, P, K, Req>;
+    type Future = FutureOf<S, LaterInstance<S>, SpareInstance<S>, P, K, Req>;
 
-    /// Ready when the service is. Never an error: a readiness error is the outcome of the first attempt of the call that
-    /// follows.
+    /// Ready when the inner service is. It returns no error: a readiness error is the outcome of the first attempt of the call that follows.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.readiness.poll(&mut self.inner, release, cx).map(Ok)
     }
 
+    // The future is written once, in the future of the layer around it, because each branch makes it in one expression, after the call
+    // (ARCHITECTURE, "The healthy path").
     #[inline(always)]
-    fn call(&mut self, request: Req) -> Self::Future {
-        future::start((&self.policy, &self.keep), (&mut self.inner, &mut self.readiness), request)
+    fn call(&mut self, mut request: Req) -> Self::Future {
+        let Self { inner, policy: shared, replay, readiness } = self;
+        let (share, policy) = (shared.share(), &**shared);
+        let deposits = if replay.carries_deposits() { replay.deposits(&request).enter() } else { None };
+        let mut state = policy.start(&request);
+        drop(deposits);
+        let kept = replay.keep(&mut request);
+        let mut attempt = first_attempt(policy, &state, kept.is_some());
+        // Only if another retry may draw on the budget: the request allocates memory for the list of its deposits.
+        if replay.carries_deposits()
+            && policy.budget().is_some_and(|budget| shared.has_services() || budget.is_shared())
+        {
+            attempt.carry_deposits();
+        }
+        if readiness.has_failed() || came_too_late(&attempt) {
+            // The instance moves into the future, which may have to poll it ready once more.
+            let instance = mem::replace(inner, inner.clone());
+            let pre_attempt = PreAttempt::NotBegun { readiness: mem::take(readiness), request: replay.sent(request) };
+            return ResponseFuture {
+                attempt,
+                context: RequestContext {
+                    policy: share,
+                    state,
+                    instance: LaterInstance::new(instance),
+                    stored: StoredCopy::new(replay.clone(), kept),
+                    pre_attempt: pre_attempt.boxed(),
+                },
+                call: None,
+                timer: None,
+            };
+        }
+        let call = send(policy, &mut state, replay, &mut attempt, inner, replay.sent(request));
+        share.beside().store_clone_if_wanted(inner);
+        ResponseFuture {
+            attempt,
+            call: Some(call),
+            context: RequestContext {
+                policy: share,
+                state,
+                instance: LaterInstance::NONE,
+                stored: StoredCopy::new(replay.clone(), kept),
+                pre_attempt: Seldom::NONE,
+            },
+            timer: None,
+        }
     }
 }
 
@@ -65,7 +120,7 @@ impl<S: Clone, P, K: Clone> Clone for Retry<S, P, K> {
         Self {
             inner: self.inner.clone(),
             policy: self.policy.clone(),
-            keep: self.keep.clone(),
+            replay: self.replay.clone(),
             readiness: Readiness::default(),
         }
     }

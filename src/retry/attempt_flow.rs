@@ -1,0 +1,168 @@
+//! One attempt: how the service is called, and what follows its outcome.
+//!
+//! [`ResponseFuture`](super::future::ResponseFuture), which also drives [`run`](super::RetryLayer::run), and
+//! [`run_blocking`](super::RetryLayer::run_blocking) share this flow. They differ in how they wait.
+
+use std::time::Duration;
+
+use tower_service::Service;
+
+use super::{Decision, Keep, Policy, attempt_time::attempt_deadline, budget::AnyBudget, stored_copy::StoredCopy};
+use crate::{
+    Attempt, Cause, How, Outcome,
+    call_context::{
+        budget_scope::{BudgetScope, Deposits},
+        result_note::Note,
+        timeout_scope::TimeoutScope,
+    },
+    classify::evidence::examine,
+    time::Instant,
+};
+
+/// Makes an attempt: calls the service, which is ready.
+#[inline(always)]
+pub(super) fn send<S, P, K, Req>(
+    policy: &P,
+    state: &mut P::State,
+    replay: &K,
+    attempt: &mut Attempt,
+    service: &mut S,
+    mut request: K::Request,
+) -> S::Future
+where
+    S: Service<K::Request>,
+    P: Policy<Req, S::Response, S::Error>,
+    K: Keep<Req>,
+{
+    policy.attempt(state, attempt);
+    replay.stamp(&mut request, attempt, attempt_deadline(policy, attempt));
+    if replay.carries_deposits() && attempt.carries_deposits() {
+        replay.carry_deposits(&mut request, Deposits::with(budget_address(policy)));
+    }
+    in_attempt(policy, attempt, || service.call(request))
+}
+
+/// Calls or polls the service, while the layers within can see which attempt and which budget they belong to.
+#[inline(always)]
+pub(super) fn in_attempt<P, Req, Res, Err, T>(policy: &P, attempt: &mut Attempt, run: impl FnOnce() -> T) -> T
+where
+    P: Policy<Req, Res, Err>,
+{
+    let budget_scope = BudgetScope::enter(budget_address(policy));
+    let timeout_scope = TimeoutScope::enter(attempt.scope());
+    let returned = run();
+    drop(timeout_scope);
+    attempt.account(budget_scope.is_some_and(BudgetScope::exit));
+    returned
+}
+
+/// The address of the policy's budget; 0 without a budget.
+#[inline]
+fn budget_address<Req, Res, Err>(policy: &impl Policy<Req, Res, Err>) -> usize {
+    policy.budget().map_or(0, AnyBudget::address)
+}
+
+/// An attempt that has ended. `Sent` is the type of the requests that the service gets.
+pub(super) struct AttemptOutcome<Res, Err, Sent> {
+    pub(super) result: Result<Res, Err>,
+    /// What the layers within wrote about the result.
+    note: Note,
+    /// The policy's decision, if it has already been made.
+    decision: Option<Decision>,
+    /// The attempt ended before the service was called.
+    pub(super) is_unsent: bool,
+    /// The request of an unsent attempt, unless the attempt ended while the request was prepared.
+    request: Option<Sent>,
+}
+
+impl<Res, Err, Sent> AttemptOutcome<Res, Err, Sent> {
+    /// The call returned.
+    pub(super) fn called(result: Result<Res, Err>, note: Note) -> Self {
+        Self { result, note, decision: None, is_unsent: false, request: None }
+    }
+
+    /// The call returned a result without a note, and the policy has made its decision.
+    pub(super) fn decided(result: Result<Res, Err>, decision: Decision) -> Self {
+        Self { decision: Some(decision), ..Self::called(result, Note::NONE) }
+    }
+
+    /// The service wasn't called: it failed to become ready, or the time was over.
+    pub(super) fn unsent(result: Result<Res, Err>, request: Option<Sent>) -> Self {
+        Self { is_unsent: true, request, ..Self::called(result, Note::NONE) }
+    }
+}
+
+/// What follows an attempt.
+pub(super) enum AfterAttempt<Sent> {
+    /// The caller gets the result, with this note.
+    Return(Option<How>),
+    /// Another call follows.
+    Repeat(NextCall<Sent>),
+}
+
+/// A call that follows another one of the same request.
+pub(super) struct NextCall<Sent> {
+    pub(super) delay: Duration,
+    /// It [begins](super::attempt_time::begin) after the delay.
+    pub(super) attempt: Attempt,
+    pub(super) request: Sent,
+    /// The delay waits out a breaker's rejection.
+    pub(super) is_after_rejection: bool,
+}
+
+/// Finds out what follows an attempt.
+///
+/// The policy decides. Two rules hold for every policy: no wait crosses the deadline, and nothing is repeated without a request to
+/// send.
+pub(super) fn after_attempt<P, K, Req, Res, Err>(
+    policy: &P,
+    state: &mut P::State,
+    stored: &mut StoredCopy<K, K::Kept, Req>,
+    attempt: &Attempt,
+    outcome: &mut AttemptOutcome<Res, Err, K::Request>,
+) -> AfterAttempt<K::Request>
+where
+    P: Policy<Req, Res, Err>,
+    K: Keep<Req>,
+    Err: 'static,
+{
+    // First, since the code below may call other layers, which write notes too.
+    let report = examine(&outcome.result, outcome.note, |result| policy.origin(result));
+    let report_with = |cause| report.unwrap_or_default().with_failed(cause).with_attempts(attempt.number());
+
+    // What the policy sees of the attempt. An attempt without limits has no start, and costs no look at the clock.
+    let is_replayable = outcome.request.is_some() || stored.is_replayable();
+    let seen = attempt.with_replayable(is_replayable).with_unsent(outcome.is_unsent);
+    let started_and_now = attempt.started().map(|started| (started, Instant::now()));
+
+    let decision = outcome.decision.unwrap_or_else(|| {
+        let inner_cause = report.and_then(|report| report.rejection().or(report.failed()));
+        let elapsed = started_and_now.map(|(started, now)| now - started);
+        let result = outcome.result.as_ref();
+        policy.decide(state, &seen, Outcome::new(result).with_elapsed(elapsed).with_cause(inner_cause))
+    });
+    let (delay, next) = match decision {
+        Decision::Return(reason) => {
+            let report = report_with(reason.cause());
+            return AfterAttempt::Return((!report.is_plain()).then_some(report));
+        }
+        Decision::Retry { delay, .. } => (delay, attempt.next()),
+        Decision::Resend => (Duration::ZERO, attempt.once_more()),
+        Decision::WaitOut { delay } => (delay, attempt.once_more()),
+    };
+
+    let left = started_and_now.and_then(|(_, now)| attempt.remaining(now));
+    let obstacle = if left.is_some_and(|left| left <= delay) {
+        Cause::Deadline
+    } else {
+        match outcome.request.take().or_else(|| stored.copy()) {
+            Some(request) => {
+                let is_after_rejection = matches!(decision, Decision::WaitOut { .. });
+                return AfterAttempt::Repeat(NextCall { delay, attempt: next, request, is_after_rejection });
+            }
+            None => Cause::NotReplayable,
+        }
+    };
+    policy.not_retried(state, &seen, obstacle);
+    AfterAttempt::Return(Some(report_with(Some(obstacle))))
+}

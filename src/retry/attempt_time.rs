@@ -1,0 +1,96 @@
+//! When attempts begin, and when their time is over.
+//!
+//! A request is timed if its policy has [`Limits`] or a deadline. The clock isn't read for other requests.
+
+use std::time::Duration;
+
+use super::{Elapsed, Limits, Policy};
+use crate::{Attempt, call_context::timeout_scope, time::Instant};
+
+/// The first attempt of a request.
+#[inline(always)]
+pub(super) fn first_attempt<P, Req, Res, Err>(policy: &P, state: &P::State, is_replayable: bool) -> Attempt
+where
+    P: Policy<Req, Res, Err>,
+{
+    let (limits, requested) = (policy.limits(), policy.deadline(state));
+    if limits.is_none() && requested.is_none() {
+        return Attempt::untimed(is_replayable);
+    }
+    let Start { now, deadline } = start_now(limits.total, requested);
+    Attempt::timed(now, deadline, is_replayable).in_scope(timeout_scope::number())
+}
+
+/// The start of a timed request.
+struct Start {
+    now: Instant,
+    deadline: Option<Instant>,
+}
+
+#[cold]
+fn start_now(total: Option<Duration>, requested: Option<Instant>) -> Start {
+    let now = Instant::now();
+    Start { now, deadline: earlier(total.and_then(|total| now.checked_add(total)), requested) }
+}
+
+/// Begins an attempt that follows another one, after the wait.
+pub(super) fn begin(attempt: Attempt) -> Attempt {
+    if attempt.started().is_some() { attempt.begun_at(Instant::now()) } else { attempt }
+}
+
+/// When the time of an attempt is over: at its own limit or at the request's deadline, whichever is earlier.
+#[inline]
+pub(super) fn attempt_deadline<P, Req, Res, Err>(policy: &P, attempt: &Attempt) -> Option<Instant>
+where
+    P: Policy<Req, Res, Err>,
+{
+    let own = attempt.started().zip(policy.limits().attempt).and_then(|(started, limit)| started.checked_add(limit));
+    earlier(own, attempt.deadline())
+}
+
+/// The [`attempt_deadline`], as long as it is enforced. It isn't any more after the policy has had no result for an attempt that
+/// had reached it.
+pub(super) fn enforced_deadline<P, Req, Res, Err>(policy: &P, attempt: &Attempt) -> Option<Instant>
+where
+    P: Policy<Req, Res, Err>,
+{
+    if attempt.is_unlimited() { None } else { attempt_deadline(policy, attempt) }
+}
+
+#[inline]
+fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}
+
+/// Whether the deadline that a request carries had passed before the request came. A total limit of zero isn't such a deadline: the
+/// first attempt is made.
+#[inline]
+pub(super) fn came_too_late(first: &Attempt) -> bool {
+    first.deadline().zip(first.started()).is_some_and(|(deadline, started)| deadline < started)
+}
+
+/// Whether a deadline has passed.
+pub(super) fn is_over(deadline: Option<Instant>) -> bool {
+    deadline.is_some_and(|deadline| deadline <= Instant::now())
+}
+
+/// Which limit an attempt has reached whose time is over. For a deadline that the request carries, it is the time that
+/// the last attempt had.
+pub(super) fn reached_limit<P, Req, Res, Err>(policy: &P, attempt: &Attempt) -> Elapsed
+where
+    P: Policy<Req, Res, Err>,
+{
+    let limits = policy.limits();
+    match (attempt.deadline().filter(|&deadline| is_over(Some(deadline))), limits) {
+        (Some(deadline), Limits { total: None, .. }) => {
+            let had = attempt.started().map(|started| deadline.saturating_duration_since(started));
+            Elapsed::request(had.unwrap_or_default())
+        }
+        (Some(_), Limits { total: Some(total), .. }) => Elapsed::request(total),
+        (None, Limits { attempt: Some(own), .. }) => Elapsed::attempt(own),
+        (None, Limits { total, .. }) => Elapsed::request(total.unwrap_or_default()),
+    }
+}

@@ -1,0 +1,45 @@
+//! Setters for the classifier.
+
+use super::super::RetryConfig;
+use crate::classify::{self, FromErrorFn, FromFn, FromMemoFn, IntoOpinion};
+
+impl<C, A, L, K> RetryConfig<C, A, L, K> {
+    /// Judges outcomes by a closure: `|outcome: Result<&Res, &Err>| …`. See [`classify::outcomes`](crate::classify::outcomes).
+    pub fn classify<F, Res, Err, V>(self, judge: F) -> RetryConfig<FromFn<F>, A, L, K>
+    where
+        F: Fn(Result<&Res, &Err>) -> V,
+        V: IntoOpinion,
+    {
+        self.classifier(classify::outcomes(judge))
+    }
+
+    /// Judges errors by a closure, and takes responses for successes: `|error: &Err| …`. See
+    /// [`classify::errors`](crate::classify::errors).
+    pub fn classify_errors<F, Err, V>(self, judge: F) -> RetryConfig<FromErrorFn<F>, A, L, K>
+    where
+        F: Fn(&Err) -> V,
+        V: IntoOpinion,
+    {
+        self.classifier(classify::errors(judge))
+    }
+
+    /// Judges outcomes by a closure that knows what another one remembered of the request: `|request: &Req| memo`, and
+    /// `|memo: &Memo, outcome: Result<&Res, &Err>| …`. See [`classify::with_memo`](crate::classify::with_memo).
+    pub fn classify_with<M, F, Req, Memo, Res, Err, V>(
+        self,
+        remember: M,
+        judge: F,
+    ) -> RetryConfig<FromMemoFn<M, F>, A, L, K>
+    where
+        M: Fn(&Req) -> Memo,
+        F: Fn(&Memo, Result<&Res, &Err>) -> V,
+        V: IntoOpinion,
+    {
+        self.classifier(classify::with_memo(remember, judge))
+    }
+
+    /// Judges outcomes by a [`Classifier`](crate::Classifier), which may look at the request too.
+    pub fn classifier<D>(self, classifier: D) -> RetryConfig<D, A, L, K> {
+        RetryConfig { settings: self.settings, answer: self.answer, classifier, ledger: self.ledger, keep: self.keep }
+    }
+}

@@ -1,0 +1,70 @@
+//! The settings of a [`RetryConfig`](super::RetryConfig) that don't depend on the types of the service.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64},
+    },
+    time::Duration,
+};
+
+use super::super::{
+    Backoff, Jitter, Limits, RejectionWait, Switch,
+    budget::{AnyBudget, TokenBucket},
+};
+use crate::{Name, Ratio, observe::Observers, random};
+
+/// What doesn't depend on what is called.
+#[derive(Clone)]
+pub(in crate::retry) struct Settings {
+    pub(in crate::retry) name: Name,
+    pub(in crate::retry) retries: u32,
+    pub(in crate::retry) backoff: Backoff,
+    pub(in crate::retry) budget: Option<AnyBudget>,
+    /// Whether a request deposits here.
+    pub(in crate::retry) deposits: bool,
+    pub(in crate::retry) switch: Option<Switch>,
+    /// Every request may be processed more than once.
+    pub(in crate::retry) idempotent: bool,
+    pub(in crate::retry) throttled_backoff: Backoff,
+    pub(in crate::retry) longest_server_delay: Duration,
+    pub(in crate::retry) server_delay_jitter: Ratio,
+    pub(in crate::retry) rejection_wait: RejectionWait,
+    pub(in crate::retry) limits: Limits,
+    pub(in crate::retry) observers: Observers,
+    pub(in crate::retry) seed: u64,
+    pub(in crate::retry) turns: Arc<AtomicU64>,
+    /// Whether it was told that requests can't be sent again.
+    pub(in crate::retry) told_not_replayable: Arc<AtomicBool>,
+    /// Whether the event about unknown idempotency was emitted.
+    pub(in crate::retry) told_idempotency_unknown: Arc<AtomicBool>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            name: Name::literal("retry"),
+            retries: 3,
+            backoff: Backoff::exponential(Duration::from_secs(1)).jitter(Jitter::Bounded(Ratio::HALF)),
+            budget: Some(Arc::new(TokenBucket::default()).into()),
+            deposits: true,
+            switch: None,
+            idempotent: false,
+            throttled_backoff: throttled_backoff(),
+            longest_server_delay: Duration::from_secs(30),
+            server_delay_jitter: Ratio::new(0.2).expect("a fifth is a ratio"),
+            rejection_wait: RejectionWait::default(),
+            limits: Limits::default(),
+            observers: Observers::default(),
+            seed: random::fresh_seed(),
+            turns: Arc::default(),
+            told_not_replayable: Arc::default(),
+            told_idempotency_unknown: Arc::default(),
+        }
+    }
+}
+
+/// 1 s, 2 s, 4 s … up to 20 s, each × 0.5–1.
+fn throttled_backoff() -> Backoff {
+    Backoff::exponential(Duration::from_secs(1)).max(Duration::from_secs(20)).jitter(Jitter::Equal)
+}

@@ -1,0 +1,131 @@
+//! [`RetryConfig`] as a [`Policy`].
+
+mod after_failure;
+mod budget_reports;
+mod checks;
+mod retry_delay;
+mod wait_out;
+
+use super::{
+    Answer, Decision, Elapsed, Limits, Policy, Reason, RetryConfig,
+    backoff_state::BackoffState,
+    budget::{AnyBudget, Reservation},
+    ledger::Accounts,
+    request_age::RequestAge,
+};
+use crate::{
+    Attempt, Cause, Classifier, Outcome, Verdict,
+    classify::{LetGo, Origin},
+    seldom::Seldom,
+    time::Instant,
+};
+
+/// The state of a [`RetryConfig`] for one request.
+#[derive(Debug)]
+pub struct Progress<M, B> {
+    memo: M,
+    account: B,
+    /// Boxed, since nearly every request succeeds without it. Then nothing is written, moved or dropped.
+    after_failure: Seldom<Box<AfterFailure>>,
+}
+
+/// What is needed after a failure that isn't returned.
+#[derive(Debug, Default)]
+struct AfterFailure {
+    backoff: BackoffState,
+    /// The budget's token, held from the decision to retry until the attempt is made.
+    reservation: Reservation,
+    age: RequestAge,
+    /// The request was resent without cost.
+    is_resent: bool,
+}
+
+impl<M, B> Progress<M, B> {
+    fn after_failure(&mut self) -> &mut AfterFailure {
+        self.after_failure.get_or_insert_with(Box::default)
+    }
+}
+
+impl<C, A, L, K, Req, Res, Err> Policy<Req, Res, Err> for RetryConfig<C, A, L, K>
+where
+    C: Classifier<Req, Res, Err>,
+    A: Answer<Res, Err>,
+    L: Accounts<Req>,
+{
+    type State = Progress<C::Memo, L::Account>;
+
+    #[inline(always)]
+    fn start(&self, request: &Req) -> Self::State {
+        if let Some(budget) = self.settings.budget.as_ref().filter(|_| self.settings.deposits) {
+            budget.deposit_once();
+        }
+        let (memo, account) = (self.classifier.memo(request), self.ledger.open(request));
+        Progress { memo, account, after_failure: Seldom::NONE }
+    }
+
+    #[inline]
+    fn attempt(&self, progress: &mut Self::State, _: &Attempt) {
+        if let Some(after_failure) = progress.after_failure.as_mut() {
+            after_failure.reservation.spend();
+        }
+        self.ledger.spend(&mut progress.account);
+    }
+
+    #[inline(always)]
+    fn decide(&self, progress: &mut Self::State, attempt: &Attempt, outcome: Outcome<'_, Res, Err>) -> Decision {
+        // What an attempt has reserved that wasn't made, as the service didn't become ready, is given back first.
+        let after_failure = progress.after_failure.as_mut();
+        let paid = after_failure.and_then(|after_failure| after_failure.reservation.settle(attempt.number()));
+        self.ledger.give_back(&mut progress.account);
+
+        let verdict = match outcome.cause() {
+            Some(Cause::Rejected { retry_in }) => Verdict::rejected(retry_in),
+            _ => self.classifier.classify(&progress.memo, outcome.result()),
+        };
+        match verdict {
+            Verdict::Success => {
+                self.settings.report_success(attempt, paid);
+                Decision::Return(Reason::Success)
+            }
+            Verdict::Neutral => Decision::Return(Reason::Neutral),
+            Verdict::Failure(failure) => self.decide_after_failure::<Req, _>(progress, attempt, paid, failure),
+        }
+    }
+
+    fn not_retried(&self, progress: &mut Self::State, attempt: &Attempt, cause: Cause) {
+        // Here, and not when the caller drops the future.
+        if let Some(after_failure) = progress.after_failure.as_mut() {
+            after_failure.reservation.give_back();
+        }
+        self.ledger.give_back(&mut progress.account);
+        self.emit_stopped::<Req, _>(progress, attempt, cause);
+    }
+
+    #[inline]
+    fn deadline(&self, progress: &Self::State) -> Option<Instant> {
+        self.classifier.deadline(&progress.memo)
+    }
+
+    fn let_go(&self, outcome: Result<Res, Err>) -> Option<LetGo> {
+        self.classifier.let_go(outcome).ok()
+    }
+
+    #[inline]
+    fn limits(&self) -> Limits {
+        self.settings.limits
+    }
+
+    fn timed_out(&self, elapsed: Elapsed) -> Option<Result<Res, Err>> {
+        self.answer.answer(elapsed)
+    }
+
+    #[inline]
+    fn origin(&self, outcome: Result<&Res, &Err>) -> Origin {
+        self.classifier.origin(outcome)
+    }
+
+    #[inline]
+    fn budget(&self) -> Option<&AnyBudget> {
+        self.settings.budget.as_ref()
+    }
+}

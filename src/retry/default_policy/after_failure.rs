@@ -1,0 +1,97 @@
+//! What a [`RetryConfig`] decides after a failed attempt.
+//!
+//! Two cases come before the [checks](super::checks), unless retrying is switched off: a call that the peer refused before it processed anything is
+//! resent once, and a short rejection is waited out. Neither costs budget or quota.
+
+use std::{sync::atomic::Ordering, time::Duration};
+
+use super::{
+    super::{Decision, Reason, RetryConfig, budget::Token, config::Settings, ledger::Accounts},
+    Progress,
+};
+use crate::{Attempt, Cause, Failure, FailureKind, Sent, observe::Event, time::Instant};
+
+impl<C, A, L, K> RetryConfig<C, A, L, K> {
+    /// `paid` is the token that the budget gave for this attempt.
+    #[cold]
+    pub(super) fn decide_after_failure<Req, M>(
+        &self,
+        progress: &mut Progress<M, L::Account>,
+        attempt: &Attempt,
+        paid: Option<Token>,
+        failure: Failure,
+    ) -> Decision
+    where
+        L: Accounts<Req>,
+    {
+        let Settings { name, observers, .. } = &self.settings;
+        let number = attempt.number();
+
+        if failure.is_refused() && self.may_resend(progress, attempt) {
+            let after_failure = progress.after_failure();
+            after_failure.is_resent = true;
+            after_failure.age.begin_if_timed(attempt);
+            observers.tell(Event::Resent { name, attempt: number });
+            return Decision::Resend;
+        }
+
+        if let Some(delay) = self.rejection_delay(progress, attempt, failure) {
+            self.hold_for_rejection::<Req, _>(progress, attempt, paid, delay);
+            observers.tell(Event::RejectionWait { name, attempt: number, delay });
+            return Decision::WaitOut { delay };
+        }
+
+        self.settings.report_failure(attempt, paid, failure);
+        if is_unmade(failure) {
+            self.ledger.rejected(&mut progress.account);
+        }
+        match self.check::<Req, _>(progress, attempt, failure) {
+            Ok(delay) => {
+                let booked = self.ledger.booked(&mut progress.account);
+                observers.tell(Event::RetryScheduled { name, attempt: number, delay, booked });
+                Decision::Retry { delay, reason: Reason::Transient }
+            }
+            Err(reason) => {
+                if let Some(cause) = reason.cause() {
+                    self.emit_stopped::<Req, _>(progress, attempt, cause);
+                }
+                Decision::Return(reason)
+            }
+        }
+    }
+
+    /// Whether a call that the peer refused is resent without cost. Only once, since a peer that refuses every call would be called
+    /// without end. The checks decide about a request that can't be sent again, or wasn't sent.
+    fn may_resend<M, B>(&self, progress: &Progress<M, B>, attempt: &Attempt) -> bool {
+        self.settings.is_on()
+            && progress.after_failure.as_ref().is_none_or(|after_failure| !after_failure.is_resent)
+            && attempt.is_replayable()
+            && !attempt.is_unsent()
+            && !crosses_deadline(attempt, Duration::ZERO)
+    }
+
+    /// Emits the events of a failure that isn't retried.
+    pub(super) fn emit_stopped<Req, M>(&self, progress: &mut Progress<M, L::Account>, attempt: &Attempt, cause: Cause)
+    where
+        L: Accounts<Req>,
+    {
+        let Settings { name, observers, told_not_replayable, .. } = &self.settings;
+        // Relaxed: all that matters is that the event is emitted once.
+        if cause == Cause::NotReplayable && !told_not_replayable.swap(true, Ordering::Relaxed) {
+            observers.tell(Event::NothingToRetry { name });
+        }
+        let booked = self.ledger.booked(&mut progress.account);
+        observers.tell(Event::RetryStopped { name, attempt: attempt.number(), cause, booked });
+    }
+}
+
+/// Whether a delay wouldn't end before the deadline.
+pub(super) fn crosses_deadline(attempt: &Attempt, delay: Duration) -> bool {
+    attempt.deadline().is_some_and(|deadline| deadline.saturating_duration_since(Instant::now()) <= delay)
+}
+
+/// Whether a breaker rejected the attempt, so that no call was made. A classifier may also return
+/// [`FailureKind::Rejected`] for a call that was made.
+pub(super) fn is_unmade(failure: Failure) -> bool {
+    failure.kind() == FailureKind::Rejected && failure.sent() == Sent::No
+}

@@ -1,0 +1,48 @@
+//! What the budget is told about outcomes.
+
+use super::{
+    super::{
+        budget::{AnyBudget, Token},
+        config::Settings,
+    },
+    after_failure::is_unmade,
+};
+use crate::{Attempt, Failure, call_context::budget_scope, observe::Event};
+
+impl Settings {
+    /// Reports a success to the budget, and emits its event if a retry led to it.
+    #[inline]
+    pub(super) fn report_success(&self, attempt: &Attempt, paid: Option<Token>) {
+        if let Some(budget) = self.unreported_budget(attempt) {
+            if paid.is_some() {
+                budget.succeeded(paid);
+                budget_scope::mark_reported(budget.address());
+            } else {
+                budget.succeeded_at_once();
+            }
+        }
+        let number = attempt.number();
+        if number > 1 {
+            self.observers.tell(Event::RetrySucceeded { name: &self.name, attempt: number });
+        }
+    }
+
+    /// Reports a failure to the budget. After a rejection, no attempt was made, so the token is refunded.
+    pub(super) fn report_failure(&self, attempt: &Attempt, paid: Option<Token>, failure: Failure) {
+        let Some(budget) = self.unreported_budget(attempt) else { return };
+        match paid {
+            Some(paid) if is_unmade(failure) => budget.give_back(paid),
+            None if is_unmade(failure) => {}
+            _ => {
+                budget.failed(failure.kind());
+                budget_scope::mark_reported(budget.address());
+            }
+        }
+    }
+
+    /// The budget, unless a retry further in has reported the outcome of this attempt to it.
+    #[inline]
+    fn unreported_budget(&self, attempt: &Attempt) -> Option<&AnyBudget> {
+        self.budget.as_ref().filter(|_| !attempt.is_accounted())
+    }
+}

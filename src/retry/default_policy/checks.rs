@@ -1,0 +1,112 @@
+//! The checks that a failure must pass to be retried. Their order is documented in [`retry`](super::super): the first check that
+//! fails gives the reason. The budget is last, so that nothing is withdrawn for an attempt that another check forbids.
+
+use std::{sync::atomic::Ordering, time::Duration};
+
+use super::{
+    super::{Reason, RetryConfig, config::Settings, ledger::Accounts},
+    Progress,
+    after_failure::crosses_deadline,
+    retry_delay::OwnDelay,
+};
+use crate::{Attempt, Failure, FailureKind, observe::Event};
+
+impl<C, A, L, K> RetryConfig<C, A, L, K> {
+    /// The delay before the next attempt, or why there is none.
+    pub(super) fn check<Req, M>(
+        &self,
+        progress: &mut Progress<M, L::Account>,
+        attempt: &Attempt,
+        failure: Failure,
+    ) -> Result<Duration, Reason>
+    where
+        L: Accounts<Req>,
+    {
+        let Self { settings, ledger, .. } = self;
+        if !settings.is_on() {
+            return Err(Reason::SwitchedOff);
+        }
+        if let Some(spent) = ledger.spent_in_all() {
+            return Err(Reason::Ledger(spent));
+        }
+        match failure.kind() {
+            FailureKind::Rejected => return Err(Reason::Rejected { retry_in: failure.retry_after() }),
+            FailureKind::Permanent => return Err(Reason::Permanent),
+            _ if failure.is_final() => return Err(Reason::Permanent),
+            _ => {}
+        }
+        if let Some(spent) = ledger.spent_by_key(&mut progress.account) {
+            return Err(Reason::Ledger(spent));
+        }
+        if attempt.number() > settings.retries {
+            return Err(Reason::AttemptsSpent { attempts: attempt.number() });
+        }
+        let asked = failure.retry_after().unwrap_or_default();
+        if asked > settings.longest_server_delay {
+            return Err(Reason::ServerDelay { asked });
+        }
+        if !attempt.is_replayable() {
+            return Err(Reason::NotReplayable);
+        }
+        if !settings.idempotent && !failure.is_safe_to_resend() && !attempt.is_unsent() {
+            settings.emit_if_idempotency_unknown(failure);
+            return Err(Reason::UnsafeToResend);
+        }
+        let own = match failure.replaces_backoff() {
+            true => OwnDelay::default(),
+            false => {
+                let state = progress.after_failure.as_ref().map(|state| state.backoff).unwrap_or_default();
+                settings.own_delay(failure, attempt, &state)
+            }
+        };
+        // Without jitter, so that the jitter doesn't decide whether the wait crosses the deadline.
+        let least = own.delay.max(asked);
+        if crosses_deadline(attempt, least) {
+            return Err(Reason::Deadline);
+        }
+        let delay = match asked.is_zero() || failure.is_delay_exact() {
+            true => least,
+            false => own.delay.max(settings.with_server_delay_jitter(asked, attempt)),
+        };
+        // The ledger's limits are checked once more as the retry is entered, since other requests may have reached them meanwhile. A budget
+        // that is empty gives the entry back.
+        ledger.take(&mut progress.account).map_err(Reason::Ledger)?;
+        if let Some(budget) = &settings.budget {
+            match budget.reserve(failure.kind()) {
+                Some(reservation) => progress.after_failure().reservation = reservation,
+                None => {
+                    ledger.give_back(&mut progress.account);
+                    return Err(Reason::Budget);
+                }
+            }
+        }
+
+        let after_failure = progress.after_failure();
+        if delay.is_zero() {
+            after_failure.age.begin_if_timed(attempt);
+        } else if !settings.rejection_wait.is_none() {
+            after_failure.age.begin(attempt);
+        }
+        if failure.replaces_backoff() {
+            after_failure.backoff.restart_after(attempt.number());
+        } else {
+            after_failure.backoff.record(own.backoff);
+        }
+        Ok(delay)
+    }
+}
+
+impl Settings {
+    #[inline]
+    pub(super) fn is_on(&self) -> bool {
+        self.switch.as_ref().is_none_or(|switch| switch.is_on())
+    }
+
+    /// Emits an event, once, if the classifier doesn't know whether requests are idempotent: then the configuration should state it.
+    fn emit_if_idempotency_unknown(&self, failure: Failure) {
+        // Relaxed: all that matters is that the event is emitted once.
+        if failure.is_idempotency_unknown() && !self.told_idempotency_unknown.swap(true, Ordering::Relaxed) {
+            self.observers.tell(Event::IdempotencyUnknown { name: &self.name });
+        }
+    }
+}

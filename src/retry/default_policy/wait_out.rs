@@ -1,0 +1,59 @@
+//! Waiting out a breaker's rejection. See [`RetryConfig::wait_out_rejections`] for the rules.
+
+use std::time::Duration;
+
+use super::{
+    super::{RetryConfig, budget::Token, config::Settings, ledger::Accounts, request_age::RequestAge},
+    Progress,
+    after_failure::{crosses_deadline, is_unmade},
+};
+use crate::{Attempt, Failure};
+
+impl<C, A, L, K> RetryConfig<C, A, L, K> {
+    /// How long to wait until the same attempt is made again; `None` if the failure isn't a rejection that is waited out.
+    pub(super) fn rejection_delay<M, B>(
+        &self,
+        progress: &Progress<M, B>,
+        attempt: &Attempt,
+        failure: Failure,
+    ) -> Option<Duration> {
+        let Settings { rejection_wait, idempotent, .. } = &self.settings;
+        if !is_unmade(failure) || rejection_wait.is_none() || !self.settings.is_on() || !attempt.is_replayable() {
+            return None;
+        }
+        let retry_in = failure.retry_after()?;
+        // If the service wasn't ready for a later attempt, what that attempt had paid was given back.
+        if attempt.number() > 1 && attempt.is_unsent() {
+            return None;
+        }
+        // A retry further in has made a call in this attempt.
+        if attempt.is_accounted() {
+            return None;
+        }
+        // The rejection may be that of a later step of the call. Then an earlier step would be repeated.
+        if !idempotent && attempt.may_have_worked() {
+            return None;
+        }
+        let age = progress.after_failure.as_ref().map_or_else(RequestAge::default, |state| state.age).at(attempt);
+        let delay = rejection_wait.delay(retry_in, age, || self.settings.random())?;
+        (!crosses_deadline(attempt, delay)).then_some(delay)
+    }
+
+    /// Holds during the wait what the attempt has paid, as the same attempt follows.
+    pub(super) fn hold_for_rejection<Req, M>(
+        &self,
+        progress: &mut Progress<M, L::Account>,
+        attempt: &Attempt,
+        paid: Option<Token>,
+        delay: Duration,
+    ) where
+        L: Accounts<Req>,
+    {
+        let after_failure = progress.after_failure();
+        after_failure.age.add_wait(attempt, delay);
+        if let (Some(budget), Some(paid)) = (&self.settings.budget, paid) {
+            after_failure.reservation = budget.hold(paid);
+        }
+        self.ledger.hold(&mut progress.account);
+    }
+}

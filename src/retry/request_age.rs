@@ -1,0 +1,38 @@
+//! How old a request is, for the [window](super::RejectionWait::within) in which rejections are waited out.
+
+use std::time::Duration;
+
+use crate::{Attempt, time::Instant};
+
+/// What is known of a request's age. The clock isn't read at the start of a request that has no time limit.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct RequestAge {
+    since: Option<Instant>,
+    /// The sum of all waits for rejections.
+    waited: Duration,
+}
+
+impl RequestAge {
+    /// Counts from the start of a timed request. Reads no clock.
+    pub(super) fn begin_if_timed(&mut self, attempt: &Attempt) {
+        self.since = self.since.or(attempt.started());
+    }
+
+    /// Counts from the start of a timed request, or from now.
+    pub(super) fn begin(&mut self, attempt: &Attempt) {
+        self.since = self.since.or(attempt.started()).or_else(|| Some(Instant::now()));
+    }
+
+    /// The age: at least the sum of the waits, so that they end although a manual clock stands still.
+    pub(super) fn at(&self, attempt: &Attempt) -> Duration {
+        let since = self.since.or(attempt.started());
+        let age = since.map_or(Duration::ZERO, |since| Instant::now().saturating_duration_since(since));
+        age.max(self.waited)
+    }
+
+    /// Adds a wait for a rejection.
+    pub(super) fn add_wait(&mut self, attempt: &Attempt, delay: Duration) {
+        self.begin(attempt);
+        self.waited = self.waited.saturating_add(delay);
+    }
+}

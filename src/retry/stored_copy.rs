@@ -1,0 +1,36 @@
+//! What is stored of a request, to send it again.
+
+use std::marker::PhantomData;
+
+use super::Keep;
+
+/// What a [`Keep`] has stored of a request of type `Req`.
+///
+/// `pub`, since it is a part of a public future's type; not reachable from outside.
+pub struct StoredCopy<K, Stored, Req> {
+    pub(super) replay: K,
+    /// `None`: the request can be sent once.
+    pub(super) stored: Option<Stored>,
+    request: PhantomData<fn(Req)>,
+}
+
+impl<K, Req> StoredCopy<K, K::Kept, Req>
+where
+    K: Keep<Req>,
+{
+    #[inline(always)]
+    pub(super) fn new(replay: K, stored: Option<K::Kept>) -> Self {
+        Self { replay, stored, request: PhantomData }
+    }
+
+    /// Whether [`copy`](Self::copy) has a request to return.
+    #[inline(always)]
+    pub(super) fn is_replayable(&self) -> bool {
+        self.stored.as_ref().is_some_and(|stored| self.replay.is_kept(stored))
+    }
+
+    /// The request once more.
+    pub(super) fn copy(&mut self) -> Option<K::Request> {
+        self.replay.again(self.stored.as_mut()?)
+    }
+}
