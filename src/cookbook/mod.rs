@@ -1,21 +1,22 @@
-//! Whole programs, each of which takes the place of one that a team wrote by hand, and how much retrying is right.
+//! Complete programs for common tasks, and guides on how much to retry.
 //!
-//! A page says what the program does, shows it, tells what is corrected relative to what it replaces, what to tune, and when not to
-//! use it. The programs are compiled and run with the tests; longer ones that print what happens lie in `examples/`, and every point
-//! that is promised has a test of its own.
+//! Each program replaces one that a team wrote by hand. Its page states what the program does, shows
+//! the code, lists what is corrected relative to the original and what to tune, and says when not to
+//! use it. The test suite compiles and runs the code of all pages. Longer programs that print what
+//! happens are in `examples/`, and a test covers each property that they promise.
 //!
 //! | page | for | example |
 //! |---|---|---|
-//! | [`how_much`] | choosing retries, back-off, budget and time-outs | `outage` |
-//! | [`presets`] | which settings of retry and breaker do no harm, and which numbers to change | |
-//! | [`batch_runner`] | retries that are limited over all runs of a batch, whatever crashes | `system_a_batch` |
-//! | [`coordinator`] | loops that must not spin on what fails: one circuit a worker | `system_b_coordinator` |
-//! | [`primitive`] | one wrapper round any function, async or blocking | `system_c_primitive` |
+//! | [`how_much`] | choosing retries, backoff, budget and timeouts | `outage` |
+//! | [`presets`] | all defaults in one table, the measurements behind them, and which numbers to change | |
+//! | [`batch_runner`] | retry limits that hold across all runs of a batch, including crashes | `system_a_batch` |
+//! | [`coordinator`] | loops that must not spin on a failing worker: one circuit per worker | `system_b_coordinator` |
+//! | [`primitive`] | one wrapper around any function, async or blocking | `system_c_primitive` |
 //! | [`transactions`] | database transactions that conflict with each other | |
-//! | [`ladder`] | several ways to an answer, one after the other, the last one a person | `system_d_ladder` |
-//! | [`worker`] | jobs on nodes: which errors, and when again. The engine that outlives the process isn't there yet | |
+//! | [`ladder`] | a chain of fallbacks that ends with a person | `system_d_ladder` |
+//! | [`worker`] | which errors of a job to retry, and when. Durable retries aren't implemented yet | |
 //!
-//! These pages are documentation only; nothing of them is compiled into a program.
+//! These pages contain documentation only and add no code to a program.
 #![cfg_attr(
     not(all(feature = "store", feature = "audit", feature = "text", feature = "tracing")),
     allow(rustdoc::broken_intra_doc_links)

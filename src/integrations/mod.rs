@@ -1,17 +1,17 @@
-//! With axum, tonic, hyper and reqwest: which layers, in which order, and what to know before.
+//! Guides for axum, tonic, hyper and reqwest: which layers to use, in which order, and the pitfalls.
 //!
-//! | page | for | example that runs |
+//! | page | for | example |
 //! |---|---|---|
-//! | `axum` (feature `axum`) | routes of a server, and what their handlers call | `axum_app` |
+//! | `axum` (feature `axum`) | routes of a server, and the services that their handlers call | `axum_app` |
 //! | `tonic` (feature `tonic`) | gRPC clients, and servers | `tonic_client` |
 //! | [`hyper`] | hyper-util's pooled client, over HTTP/1 and HTTP/2 | `hyper_client` |
 //! | [`reqwest`] | reqwest's client | `reqwest_client` |
 //!
-//! What they have in common is told by the pages of the edges: `http` for methods, statuses, delays and bodies, `grpc` for codes, trailers
-//! and pushback.
+//! The pages of the protocol modules describe what these guides have in common: `http` covers methods,
+//! statuses, delays and bodies; `grpc` covers codes, trailers and pushback.
 //!
-//! These pages are documentation only; nothing of them is compiled into a program.
-// The pages link to one another and to what other features bring.
+//! These pages contain documentation only and add no code to a program.
+// Without these features, some links of the pages have no target.
 #![cfg_attr(
     not(all(feature = "axum", feature = "tonic", feature = "keyed", feature = "tracing")),
     allow(rustdoc::broken_intra_doc_links)
