@@ -1,11 +1,14 @@
-//! What a keyed breaker costs a call with 1, 1,000 and 1,000,000 keys: `cargo bench --features keyed --bench keyed`.
+//! The cost per call of a keyed breaker with 1, 1,000 and 1,000,000 keys:
+//! `cargo bench --features keyed --bench keyed`.
 //!
-//! Keys are drawn at random: from a thousand, which shows what the number of keys costs that are held, and from all, which shows what memory
-//! costs that no longer fits into the caches. Beside it stand plain
-//! `HashMap`s with the same keys, drawn in the same order: one of numbers, and one of boxes as large as a circuit's part that calls read.
-//! What grows there is the memory's own, and no breaker's.
+//! The bench draws keys at random. Drawing from a thousand of the stored keys shows the cost of
+//! storing more keys; drawing from all keys shows the cost of memory that doesn't fit into the
+//! caches. For comparison, it looks up the same keys in the same order in plain `HashMap`s: one of
+//! numbers, and one of boxes as large as the part of a circuit that calls read. Costs that grow
+//! there too come from the memory, not from the breaker.
 //!
-//! Rounds are short, all take turns, and of each the fastest counts: so others who use the machine disturb as little as may be.
+//! Rounds are short and alternate, and the fastest one of each kind counts, so that other programs
+//! disturb the result as little as possible.
 
 use std::{
     collections::HashMap,
@@ -20,11 +23,11 @@ const CALLS: u32 = 200_000;
 const ROUNDS: u32 = 40;
 
 fn main() {
-    println!("ns a call, the fastest of {ROUNDS} rounds of {CALLS} calls\n");
-    println!("{:>9}  {:>9}  {:>9}  {:>9}  {:>13}", "keys", "of them", "a breaker", "a HashMap", "one of boxes");
-    println!("{:>9}  {:>9}", "held", "called");
+    println!("ns per call, the fastest of {ROUNDS} rounds of {CALLS} calls\n");
+    println!("{:>9}  {:>9}  {:>9}  {:>9}  {:>13}", "keys", "keys", "keyed", "HashMap of", "HashMap of");
+    println!("{:>9}  {:>9}  {:>9}  {:>9}  {:>13}", "stored", "called", "breaker", "numbers", "boxes");
     for (keys, called) in [(1u32, 1u32), (1_000, 1_000), (1_000_000, 1_000), (1_000_000, 1_000_000)] {
-        // Room to spare: the shards fill unevenly.
+        // Twice the capacity, because the shards fill unevenly.
         let circuits = Circuits::with_capacity(BreakerConfig::default().unobserved(), keys as usize * 2 + 100).unwrap();
         (0..keys).for_each(|key| drop(circuits.get(&key)));
         assert_eq!(circuits.len(), keys as usize);
@@ -49,13 +52,13 @@ fn main() {
     }
 }
 
-/// Nanoseconds a call, with the keys of a round.
+/// Nanoseconds per call, with the keys of a round.
 fn time(keys: u32, round: u32, mut call: impl FnMut(u32)) -> f64 {
     let mut random = 0x9E37_79B9u32.wrapping_mul(round + 1);
     let start = Instant::now();
     for _ in 0..CALLS {
         random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        // The high bits: the low ones of such a generator repeat soon.
+        // Use the high bits: the low bits of a linear congruential generator have short periods.
         call(((u64::from(random) * u64::from(keys)) >> 32) as u32);
     }
     start.elapsed().as_secs_f64() * 1e9 / f64::from(CALLS)

@@ -1,9 +1,9 @@
 //! Complete programs for common tasks, and guides on how much to retry.
 //!
-//! Each program replaces one that a team wrote by hand. Its page states what the program does, shows
-//! the code, lists what is corrected relative to the original and what to tune, and says when not to
-//! use it. The test suite compiles and runs the code of all pages. Longer programs that print what
-//! happens are in `examples/`, and a test covers each property that they promise.
+//! Each program replaces one that a team wrote by hand. Its page states what the program does,
+//! shows the code, lists what is corrected relative to the original and what to tune, and says when
+//! not to use it. The test suite compiles and runs the code of all pages. Longer programs that
+//! print what happens are in `examples/`, and a test covers each property that they promise.
 //!
 //! | page | for | example |
 //! |---|---|---|

@@ -1,4 +1,5 @@
-//! Guides for axum, tonic, hyper and reqwest: which layers to use, in which order, and the pitfalls.
+//! Guides for axum, tonic, hyper and reqwest: which layers to use, in which order, and the
+//! pitfalls.
 //!
 //! | page | for | example |
 //! |---|---|---|
@@ -7,8 +8,8 @@
 //! | [`hyper`] | hyper-util's pooled client, over HTTP/1 and HTTP/2 | `hyper_client` |
 //! | [`reqwest`] | reqwest's client | `reqwest_client` |
 //!
-//! The pages of the protocol modules describe what these guides have in common: `http` covers methods,
-//! statuses, delays and bodies; `grpc` covers codes, trailers and pushback.
+//! The pages of the protocol modules describe what these guides have in common: `http` covers
+//! methods, statuses, delays and bodies; `grpc` covers codes, trailers and pushback.
 //!
 //! These pages contain documentation only and add no code to a program.
 // Without these features, some links of the pages have no target.

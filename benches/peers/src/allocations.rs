@@ -1,4 +1,5 @@
-//! Counts what is allocated, of one thread, while it is asked to. While it isn't, an allocation costs one load more than it would.
+//! Counts the allocations of one thread while counting is on. While it is off, an allocation costs
+//! one extra atomic load.
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
@@ -12,7 +13,7 @@ pub struct Allocations {
     pub bytes: u64,
 }
 
-/// What `work` allocates. One at a time.
+/// Counts what `work` allocates. Only one call at a time.
 pub fn of(work: impl FnOnce()) -> Allocations {
     MADE.set(Allocations::default());
     COUNTING.store(true, Ordering::Relaxed);
@@ -30,7 +31,7 @@ static COUNTED: Counted = Counted;
 
 struct Counted;
 
-// SAFETY: all of it is the system's allocator, which is asked for exactly what we are asked for.
+// SAFETY: every call is forwarded unchanged to the system's allocator.
 unsafe impl GlobalAlloc for Counted {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {

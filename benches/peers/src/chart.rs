@@ -1,5 +1,5 @@
-//! The main rows as bars. Each case has a scale of its own, as they are worlds apart; the text is of a grey that can be read on light
-//! and on dark.
+//! The main rows as a bar chart. Each case has its own scale, because the times differ by orders of
+//! magnitude. The grey of the text is readable on light and dark backgrounds.
 
 use std::fmt::Write;
 
@@ -31,7 +31,7 @@ const LINE: f64 = 20.0;
 pub fn of(figures: &[Figure]) -> String {
     let mut bars = String::new();
     let mut y = 30.0;
-    text(&mut bars, "title", (MARGIN, y), "ns a call over the bare service; each group has a scale of its own");
+    text(&mut bars, "title", (MARGIN, y), "ns per call over the bare service; each group has its own scale");
     for case in CASES {
         let of_case = figures.iter().filter(|figure| figure.case == case && figure.name != BARE);
         let of_case: Vec<_> = of_case.map(|figure| (figure.name, figure.over_bare.median)).collect();
@@ -56,7 +56,7 @@ pub fn of(figures: &[Figure]) -> String {
     let height = y + LINE;
     format!(
         r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" role="img">
-<title>ns a call over the bare service, ours beside the others</title>
+<title>ns per call over the bare service: tower-recourse and the alternatives</title>
 <style>
 text {{ font: 13px ui-sans-serif, system-ui, sans-serif; fill: #7a828c }}
 .title {{ font-size: 15px; font-weight: 600 }}

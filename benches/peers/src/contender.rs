@@ -1,10 +1,10 @@
-//! Who is measured, and at what.
+//! The contenders and the cases in which they compete.
 
 use tower::Service;
 
 use crate::upstream::{Request, call};
 
-/// Makes so many calls, one after the other.
+/// Makes a number of calls, one after the other.
 pub type Calls = Box<dyn FnMut(u64) + Send>;
 
 pub const BARE: &str = "bare";
@@ -12,23 +12,23 @@ pub const OURS: &str = "tower-recourse";
 
 pub struct Contender {
     pub name: &'static str,
-    /// One for each thread.
+    /// One element per thread.
     pub calls: Vec<Calls>,
-    /// The size of a call's future.
+    /// The size of a call's future, in bytes.
     pub future: Option<usize>,
-    /// What is done around the calls of a turn, and isn't measured.
+    /// Wraps the calls of a turn; the time of the wrapper isn't measured.
     pub around: fn(&mut dyn FnMut()),
 }
 
-/// Of services that threads share: when each is cloned.
+/// When a service that threads share is cloned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cloned {
-    OnceAThread,
-    OnceACall,
+    PerThread,
+    PerCall,
 }
 
 impl Contender {
-    /// Something that is called, whatever it is.
+    /// A contender that is any function.
     pub fn of<T>(name: &'static str, mut once: impl FnMut() -> T + Send + 'static) -> Self {
         let calls = move |calls| {
             for _ in 0..calls {
@@ -46,26 +46,26 @@ impl Contender {
         Self { future: Some(future), ..Self::of(name, move || call(&mut service, 7)) }
     }
 
-    /// A service that so many threads share.
+    /// A service that `threads` threads share.
     pub fn shared<S>(name: &'static str, mut service: S, threads: usize, cloned: Cloned) -> Self
     where
         S: Service<Request> + Clone + Send + 'static,
     {
         let future = Some(size_of_val(&service.call(7)));
         let thread = |mut own: S| match cloned {
-            Cloned::OnceAThread => Self::of(name, move || call(&mut own, 7)),
-            Cloned::OnceACall => Self::of(name, move || call(&mut own.clone(), 7)),
+            Cloned::PerThread => Self::of(name, move || call(&mut own, 7)),
+            Cloned::PerCall => Self::of(name, move || call(&mut own.clone(), 7)),
         };
         let calls = (0..threads).flat_map(|_| thread(service.clone()).calls).collect();
         Self { calls, future, ..Self::of(name, || ()) }
     }
 }
 
-/// Contenders for the same thing: the bare service first, then ours, then the others.
+/// Contenders for the same task: the bare service first, then tower-recourse, then the others.
 pub struct Case {
     pub name: &'static str,
     pub threads: usize,
-    /// Calls are made in multiples of this.
+    /// The number of calls of a turn is a multiple of this.
     pub step: u64,
     contenders: Box<dyn FnOnce() -> Vec<Contender>>,
 }

@@ -1,4 +1,5 @@
-//! A hyper client that calls axum over loopback: bare, and behind all three layers. Rounds take turns.
+//! A hyper client calls an axum server over loopback, bare and behind all three layers, in
+//! alternating rounds.
 
 use std::{fmt::Write, net::SocketAddr, sync::Arc, thread, time::Duration};
 
@@ -19,18 +20,18 @@ use tower_recourse::{BreakerConfig, BreakerLayer, FallbackLayer, RetryConfig, Re
 
 use crate::{options::Size, spread::Spread, table::nanos};
 
-/// Requests that are under way at a time, each on a connection of its own.
+/// Concurrent requests, each on its own connection.
 const AT_A_TIME: usize = 16;
 
-/// If other programs keep the cores busy.
+/// Ends the measurement early if other programs keep the cores busy.
 const AT_MOST: Duration = Duration::from_secs(30);
 
 pub struct EndToEnd {
     bare: Rounds,
     stacked: Rounds,
-    /// Requests a second behind the layers, as a share of those of the bare client, round by round.
+    /// Requests per second behind the layers, relative to the bare client in the same round.
     pub throughput: Spread,
-    /// By how many microseconds the 99th percentile is later behind the layers, round by round.
+    /// The added 99th percentile behind the layers in the same round, in microseconds.
     pub later: Spread,
 }
 
@@ -51,7 +52,7 @@ pub fn measure(size: Size) -> EndToEnd {
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let bare = client();
-        // The backup is a client like it: of a replica, say.
+        // The backup is another client, as for a replica.
         let stacked = FallbackLayer::new(client()).layer(
             RetryLayer::new(RetryConfig::http()).layer(BreakerLayer::new(BreakerConfig::http()).layer(client())),
         );
@@ -61,7 +62,7 @@ pub fn measure(size: Size) -> EndToEnd {
             if since.elapsed() > AT_MOST {
                 break;
             }
-            // The first ones connect.
+            // The first two rounds open the connections.
             let counts = round >= 2;
             if round % 2 == 0 {
                 of_bare.add(counts, one(&bare, address, requests).await);
@@ -80,18 +81,18 @@ pub fn measure(size: Size) -> EndToEnd {
     })
 }
 
-/// A server on a thread of its own, for as long as the program runs.
+/// Starts a server on a separate thread. It runs until the program ends.
 fn serve() -> SocketAddr {
-    let (tell, told) = oneshot::channel();
+    let (sender, receiver) = oneshot::channel();
     thread::spawn(move || {
         let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-            tell.send(listener.local_addr().expect("an address")).expect("somebody waits");
+            sender.send(listener.local_addr().expect("an address")).expect("the receiver waits");
             axum::serve(listener, Router::new().route("/", get(|| async { "hello" }))).await.expect("serves");
         });
     });
-    told.blocking_recv().expect("the server is up")
+    receiver.blocking_recv().expect("the server is up")
 }
 
 fn client() -> Client<HttpConnector, Empty<Bytes>> {
@@ -100,7 +101,8 @@ fn client() -> Client<HttpConnector, Empty<Bytes>> {
     Client::builder(TokioExecutor::new()).build(connector)
 }
 
-/// One round: so many requests one after the other, on each connection. Requests a second, and the 99th percentile in microseconds.
+/// One round: makes `requests` requests in sequence on each connection. Returns the requests per
+/// second, and the 99th percentile in microseconds.
 async fn one<S, B>(service: &S, address: SocketAddr, requests: usize) -> (f64, f64)
 where
     S: Service<Outgoing, Response = Response<B>, Error: std::fmt::Debug, Future: Send> + Clone + Send + 'static,
@@ -144,7 +146,7 @@ impl Rounds {
 }
 
 impl EndToEnd {
-    /// Half of the range in which the middle half of the bare client's own percentiles lie, in microseconds.
+    /// Half of the interquartile range of the bare client's 99th percentiles, in microseconds.
     pub fn noise(&self) -> f64 {
         let p99 = Spread::of(self.bare.p99.clone());
         (p99.upper - p99.lower) / 2.0
@@ -154,10 +156,10 @@ impl EndToEnd {
         self.later.median <= self.noise()
     }
 
-    /// As a Markdown table.
+    /// Formats the result as a Markdown table.
     pub fn table(&self) -> String {
         let mut table = String::from(
-            "| end to end | requests a second | middle half | p99 | middle half |\n|---|---:|---:|---:|---:|\n",
+            "| end to end | requests per second | middle half | p99 | middle half |\n|---|---:|---:|---:|---:|\n",
         );
         for (name, rounds) in [("bare", &self.bare), ("all three stacked", &self.stacked)] {
             let (speed, p99) = (Spread::of(rounds.per_second.clone()), Spread::of(rounds.p99.clone()));

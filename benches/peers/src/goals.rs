@@ -1,4 +1,4 @@
-//! What ours is to come to, held against the others in the same run.
+//! The performance goals, relative to other contenders in the same run.
 
 use std::fmt::Write;
 
@@ -12,13 +12,13 @@ use crate::{
     table::{nanos, times},
 };
 
-/// Finds what a goal is made of. `None` where a case wasn't measured.
+/// Looks up the figures that a goal needs; `None` if a case wasn't measured.
 struct Figures<'a> {
     all: &'a [Figure],
     of: fn(&Spread) -> f64,
 }
 
-/// What ours is, and what it may be, in nanoseconds over bare.
+/// The measured time and its limit, in nanoseconds over bare.
 struct Reached {
     ours: f64,
     limit: f64,
@@ -29,7 +29,7 @@ type Goal = fn(&Figures<'_>) -> Option<Reached>;
 const GOALS: [(&str, &str, Goal); 12] = [
     (
         "retry, success, no budget",
-        "≤ `tower::retry` + one reference count + one service clone (of nothing)",
+        "≤ `tower::retry` + one reference count + one clone of a zero-sized service",
         |figures| {
             let limit = figures.of(retry::NO_BUDGET, retry::TOWER)? + figures.of(FLOORS, COUNTED)?;
             figures.within(retry::NO_BUDGET, limit)
@@ -61,7 +61,7 @@ const GOALS: [(&str, &str, Goal); 12] = [
     ("all three stacked, success", "≤ 1/10 of tower-resilience's", |figures| {
         figures.share(stacked::SUCCESS, breaker::RESILIENCE, 10.0)
     }),
-    ("breaker closed, two threads, cloned once a thread", "≤ 1.5 × its one-thread cost", |figures| {
+    ("breaker closed, two threads, cloned per thread", "≤ 1.5 × its one-thread cost", |figures| {
         let limit = 1.5 * figures.of(breaker::CONSECUTIVE, OURS)?;
         figures.within(threads::BREAKER, limit)
     }),
@@ -70,17 +70,17 @@ const GOALS: [(&str, &str, Goal); 12] = [
     }),
 ];
 
-/// The goals as a Markdown table.
+/// Formats the goals as a Markdown table.
 pub fn of(figures: &[Figure], end_to_end: Option<&EndToEnd>) -> String {
     let mut table =
-        String::from("| path | goal | limit | ours | met | by the fastest rounds |\n|---|---|---:|---:|---|---|\n");
+        String::from("| path | goal | limit | ours | met | met by the fastest rounds |\n|---|---|---:|---:|---|---|\n");
     let medians = Figures { all: figures, of: |spread| spread.median };
     let fastest = Figures { all: figures, of: |spread| spread.fastest };
     for (path, goal, reached) in GOALS {
         let (Some(by_median), Some(by_fastest)) = (reached(&medians), reached(&fastest)) else { continue };
         let Reached { ours, limit } = by_median;
         let (shown_limit, shown_ours) = (nanos(limit), nanos(ours));
-        let (met, at_best) = (by_median.told(), by_fastest.told());
+        let (met, at_best) = (by_median.verdict(), by_fastest.verdict());
         writeln!(table, "| {path} | {goal} | {shown_limit} ns | {shown_ours} ns | {met} | {at_best} |").ok();
     }
     if let Some(end_to_end) = end_to_end {
@@ -88,7 +88,7 @@ pub fn of(figures: &[Figure], end_to_end: Option<&EndToEnd>) -> String {
         let (later, is_noise) = (end_to_end.later.median, end_to_end.is_noise());
         writeln!(
             table,
-            "| end to end, requests a second | ≥ 0.98 of bare | 0.98 | {throughput:.3} | {} | |\n\
+            "| end to end, requests per second | ≥ 0.98 of bare | 0.98 | {throughput:.3} | {} | |\n\
              | end to end, p99 | within noise | {} µs | {later:+.1} µs | {} | |",
             yes_or_no(is_enough),
             nanos(end_to_end.noise()),
@@ -116,14 +116,14 @@ impl Figures<'_> {
         Some(Reached { ours: self.of(case, OURS)?, limit })
     }
 
-    /// At most one of so many parts of what another takes.
+    /// The limit is `1 / parts` of another contender's time.
     fn share(&self, case: &str, other: &str, parts: f64) -> Option<Reached> {
         self.within(case, self.of(case, other)? / parts)
     }
 }
 
 impl Reached {
-    fn told(&self) -> String {
+    fn verdict(&self) -> String {
         let Self { ours, limit } = *self;
         if ours <= limit { "yes".to_owned() } else { format!("no, {} × the limit", times(ours / limit)) }
     }

@@ -1,4 +1,4 @@
-//! What tower-recourse costs a call, beside those that one would use instead: one run, one table.
+//! Measures the cost per call of tower-recourse and of alternative crates in one run.
 
 mod allocations;
 mod cases;

@@ -1,4 +1,5 @@
-//! Many short rounds, in each of which every contender has its turn: so what disturbs one disturbs all.
+//! Measures in many short rounds. Every contender has a turn in each round, so a disturbance
+//! affects all of them.
 
 use std::time::Duration;
 
@@ -14,19 +15,20 @@ use crate::{
 #[derive(Debug, Clone, Copy)]
 pub struct Effort {
     pub rounds: usize,
-    /// For how long a contender has its turn.
+    /// The length of a contender's turn.
     pub turn: Duration,
-    /// For how long a case is measured at most, if its contenders are slow or other programs keep the cores busy.
+    /// The longest time for a case, if its contenders are slow or other programs keep the cores
+    /// busy.
     pub at_most: Duration,
 }
 
-/// What was measured of a contender. Times are nanoseconds a call.
+/// The result of a contender. Times are nanoseconds per call.
 #[derive(Debug, Clone)]
 pub struct Figure {
     pub case: &'static str,
     pub name: &'static str,
     pub total: Spread,
-    /// Over the bare service, round by round; the fastest of all over its fastest.
+    /// Minus the bare service in the same round; `fastest` is the difference of the fastest rounds.
     pub over_bare: Spread,
     pub allocations: f64,
     pub bytes: f64,
@@ -56,8 +58,8 @@ pub fn case(case: Case, effort: Effort) -> Vec<Figure> {
     figures.collect()
 }
 
-/// For each contender, its time in each round, where it counts. `time` says whether it does: two threads aren't always found running at
-/// the same time.
+/// Returns each contender's time per round, or `None` for a round that doesn't count. `time`
+/// returns whether a turn counts: two threads don't always run at the same time.
 fn rounds(
     contenders: usize,
     step: u64,
@@ -67,7 +69,7 @@ fn rounds(
     let turn = effort.turn.as_nanos() as f64;
     let mut calls = vec![step; contenders];
     let mut times = vec![vec![None; effort.rounds]; contenders];
-    // Those first find out how many calls a turn is.
+    // The warm-up determines the number of calls per turn.
     let warm_up = 10 + effort.rounds / 10;
     let since = Instant::now();
     for round in 0..warm_up + effort.rounds {
@@ -80,7 +82,7 @@ fn rounds(
             if let (Some(round), true) = (round.checked_sub(warm_up), counts) {
                 times[which][round] = Some(taken);
             }
-            // At most twice as many as before, so that one lucky turn doesn't make for a long one.
+            // At most doubles, so that one unusually fast turn doesn't cause a long one.
             let fitting = (turn / taken.max(0.1)).min(2.0 * calls[which] as f64);
             calls[which] = (fitting as u64).div_ceil(step).max(1) * step;
         }
@@ -98,7 +100,7 @@ fn time(contender: &mut Contender, count: u64) -> f64 {
     taken.as_nanos() as f64 / count as f64
 }
 
-/// Each contender's calls of this thread, and of the other one.
+/// Splits each contender's calls into those of this thread and those of the other one.
 fn halves(contenders: &mut [Contender]) -> (Vec<Calls>, Vec<Calls>) {
     let halves = contenders.iter_mut().map(|contender| {
         let other = contender.calls.pop().expect("two threads");
@@ -108,11 +110,11 @@ fn halves(contenders: &mut [Contender]) -> (Vec<Calls>, Vec<Calls>) {
     halves.unzip()
 }
 
-/// Allocations a call, and their bytes.
+/// Allocations per call, and their bytes.
 fn allocated(contender: &mut Contender, step: u64) -> (f64, f64) {
     let calls = &mut contender.calls[0];
     let count = 2 * step.max(50);
-    // Those first fill windows, and make what is made once a thread.
+    // Fills the windows, and makes the allocations that happen once per thread.
     calls(3 * count);
     let mut allocations = Allocations::default();
     (contender.around)(&mut || allocations = allocations::of(|| calls(count)));

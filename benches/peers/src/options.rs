@@ -2,18 +2,18 @@ use std::{ffi::OsString, path::PathBuf};
 
 use lexopt::prelude::*;
 
-/// How much is measured.
+/// The number and length of the rounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Size {
     Full,
-    /// Enough to see that it works: its figures say little.
+    /// A smoke test, whose figures are inexact.
     Quick,
 }
 
 #[derive(Debug)]
 pub struct Options {
     pub size: Size,
-    /// Only cases with this in their name.
+    /// Measures only the cases with this text in their names.
     pub only: String,
     pub chart: Option<PathBuf>,
     pub page: Option<PathBuf>,
@@ -22,11 +22,11 @@ pub struct Options {
 
 pub const USAGE: &str = "\
 usage: peers [--quick] [--only PART] [--out CHART.svg] [--markdown PAGE.md] [--costs PAGE.md]
-  --quick          a few short rounds: shows that it works, not what is how fast
-  --only PART      only the cases with PART in their name
-  --out FILE       writes the bar chart there
-  --markdown FILE  puts the tables between the markers of that page
-  --costs FILE     puts what ours costs between the markers of that one";
+  --quick          runs a few short rounds, as a smoke test
+  --only PART      measures only the cases with PART in their names
+  --out FILE       writes the bar chart to FILE
+  --markdown FILE  writes the tables between the markers in FILE
+  --costs FILE     writes the figures of tower-recourse between the markers in FILE";
 
 impl Options {
     pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Self, lexopt::Error> {

@@ -1,4 +1,4 @@
-//! Two threads that call at the same time.
+//! Measures calls that two threads make at the same time.
 
 use std::{
     hint::spin_loop,
@@ -13,28 +13,29 @@ use tokio::time::Instant;
 
 use crate::contender::Calls;
 
-/// The thread that measures, and another one beside it.
+/// The measuring thread and the other thread.
 pub struct Pair<'a> {
     shared: &'a Shared,
 }
 
 struct Shared {
     epoch: Instant,
-    /// Wakes the other thread. What follows needs more exactness than waking has.
+    /// Wakes the other thread. Waking is inexact, so both threads then spin on `arrived`.
     barrier: Barrier,
     arrived: AtomicUsize,
     is_over: AtomicBool,
     which: AtomicUsize,
     calls: AtomicU64,
-    /// When the other thread began, and ended, in nanoseconds.
+    /// When the other thread began and ended, in nanoseconds since `epoch`.
     other: Mutex<(u64, u64)>,
 }
 
-/// How much of a turn both must have been at it, or it doesn't count.
+/// The share of a turn for which both threads must have run, or the turn doesn't count.
 const TOGETHER: f64 = 0.85;
 
 impl Pair<'_> {
-    /// The other thread calls `others`, each at the turn of its contender.
+    /// Runs `measure` while the other thread makes the calls of `others`, each in its contender's
+    /// turn.
     pub fn with<T: Send>(mut others: Vec<Calls>, measure: impl FnOnce(&Pair<'_>) -> T + Send) -> T {
         let shared = Shared {
             epoch: Instant::now(),
@@ -45,7 +46,8 @@ impl Pair<'_> {
             calls: AtomicU64::new(0),
             other: Mutex::new((0, 0)),
         };
-        // On one core they would take turns. Threads of their own, as others of this program may run where they like.
+        // On one core the two would alternate, so each thread is pinned. Both are new threads, so
+        // that the main thread stays unpinned.
         let mut cores = core_affinity::get_core_ids().unwrap_or_default().into_iter();
         let (core, other_core) = (cores.next(), cores.next());
         let shared = &shared;
@@ -74,10 +76,10 @@ impl Pair<'_> {
         })
     }
 
-    /// Nanoseconds a call of each of the two, and whether they were at it together.
+    /// Returns the nanoseconds per call of each thread, and whether the turn counts.
     pub fn time(&self, which: usize, own: &mut Calls, calls: u64) -> (f64, bool) {
         let Self { shared } = self;
-        // Relaxed: the barrier tells the other thread.
+        // Relaxed: the barrier orders these stores before the other thread's loads.
         shared.which.store(which, Ordering::Relaxed);
         shared.calls.store(calls, Ordering::Relaxed);
         shared.arrived.store(0, Ordering::Relaxed);
@@ -92,13 +94,13 @@ impl Pair<'_> {
 }
 
 impl Shared {
-    /// Waits until both are here, and calls.
+    /// Waits until both threads have arrived, then makes the calls.
     fn turn(&self, calls: &mut Calls, count: u64) -> (u64, u64) {
         self.arrived.fetch_add(1, Ordering::AcqRel);
         let mut spins = 0u32;
         while self.arrived.load(Ordering::Acquire) < 2 {
             spins += 1;
-            // The other one may need this core.
+            // The other thread may need this core.
             if spins % 1_000 == 0 { thread::yield_now() } else { spin_loop() }
         }
         let began = self.epoch.elapsed().as_nanos() as u64;

@@ -1,5 +1,5 @@
-//! What our layers add to a call's future: for a request with room for the tag of an `Option`, as most have it, and a service whose own
-//! future is larger than nothing.
+//! The bytes that the layers add to a call's future. The request type has a niche for the tag of an
+//! `Option`, as most types do, and the future of the service isn't zero-sized.
 
 use std::{
     future::{Ready, ready},
@@ -29,7 +29,7 @@ impl Service<String> for Plain {
     }
 }
 
-/// What is added, and how much that may be.
+/// The added bytes and their limit.
 pub struct Added {
     pub what: &'static str,
     pub goal: &'static str,

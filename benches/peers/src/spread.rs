@@ -1,4 +1,4 @@
-/// What one figure was over all rounds.
+/// The distribution of one figure over all rounds.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Spread {
     pub fastest: f64,

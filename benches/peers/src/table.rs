@@ -1,4 +1,4 @@
-//! The figures as a Markdown table.
+//! Formats the figures as Markdown tables.
 
 use std::fmt::Write;
 
@@ -9,7 +9,7 @@ use crate::{
 
 pub fn of(figures: &[Figure]) -> String {
     let mut table = String::from(
-        "| case | | ns a call over bare | middle half | fastest | × ours | allocations a call | bytes of the future |\n\
+        "| case | | ns per call over bare | middle half | fastest | × ours | allocations per call | bytes of the future |\n\
          |---|---|---:|---:|---:|---:|---:|---:|\n",
     );
     let find = |case, name| figures.iter().find(|figure| figure.case == case && figure.name == name);
@@ -27,7 +27,7 @@ pub fn of(figures: &[Figure]) -> String {
             Some((future, bare)) => format!("{:+}", future as i64 - bare as i64),
             None => String::new(),
         };
-        let name = if is_bare { "bare, in all".to_owned() } else { figure.name.to_owned() };
+        let name = if is_bare { "bare, total".to_owned() } else { figure.name.to_owned() };
         let (median, fastest) = (nanos(spread.median), nanos(spread.fastest));
         let half = format!("{}–{}", nanos(spread.lower), nanos(spread.upper));
         let allocations = allocations(figure);
@@ -36,17 +36,17 @@ pub fn of(figures: &[Figure]) -> String {
     table
 }
 
-/// What ours costs, and nothing else.
+/// The figures of tower-recourse alone.
 pub fn of_ours(figures: &[Figure]) -> String {
-    let mut table = String::from("| | ns a call | allocations |\n|---|---:|---:|\n");
-    // Those about `tracing` begin with what others have shown.
+    let mut table = String::from("| | ns per call | allocations |\n|---|---:|---:|\n");
+    // Skips the `tracing` cases, whose first row repeats another case.
     for figure in figures.iter().filter(|figure| figure.name == OURS && !figure.case.starts_with("tracing")) {
         writeln!(table, "| {} | {} | {} |", figure.case, nanos(figure.over_bare.median), allocations(figure)).ok();
     }
     table
 }
 
-/// Nanoseconds, with as many digits as mean something.
+/// Nanoseconds with their significant digits.
 pub fn nanos(time: f64) -> String {
     match time {
         time if time.is_nan() => "?".to_owned(),
@@ -64,7 +64,7 @@ fn thousands(number: f64) -> String {
 
 pub fn times(ratio: f64) -> String {
     match ratio {
-        // Ours was lost in the noise.
+        // The time of tower-recourse is below the noise.
         ratio if !(0.0..=99_999.0).contains(&ratio) => "?".to_owned(),
         ratio if ratio < 10.0 => format!("{ratio:.1}"),
         ratio => thousands(ratio),

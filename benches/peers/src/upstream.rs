@@ -1,4 +1,4 @@
-//! The services that everybody calls, and how they are called.
+//! The services that all contenders call, and how the bench calls them.
 
 use std::{
     cell::Cell,
@@ -16,7 +16,7 @@ use tower::Service;
 pub type Request = u64;
 pub type Answer = Result<u64, Down>;
 
-/// What a service that is down answers.
+/// The error of a service that is down.
 #[derive(Debug, Clone, Copy)]
 pub struct Down;
 
@@ -28,7 +28,7 @@ impl fmt::Display for Down {
 
 impl Error for Down {}
 
-/// Takes no room, needs no time, and is always ready.
+/// Every call succeeds.
 #[derive(Debug, Clone, Copy)]
 pub enum Healthy {}
 
@@ -55,7 +55,7 @@ impl Health for Broken {
     }
 }
 
-/// Of the calls that a thread makes, one in so many fails.
+/// One of every `CALLS` calls of a thread fails.
 #[derive(Debug, Clone, Copy)]
 pub enum FailsOnceIn<const CALLS: u64> {}
 
@@ -64,7 +64,7 @@ impl<const CALLS: u64> Health for FailsOnceIn<CALLS> {
     fn fails() -> bool {
         thread_local!(static CALLED: Cell<u64> = const { Cell::new(0) });
         let called = CALLED.get() + 1;
-        // One count for all of these services, whose numbers differ.
+        // All instances share this count, also those with another `CALLS`.
         CALLED.set(if called >= CALLS { 0 } else { called });
         called >= CALLS
     }
@@ -101,8 +101,9 @@ impl<H: Health> Service<Request> for Upstream<H> {
     }
 }
 
-/// Readies and calls a service, and polls the call to its end by hand: nothing of a runtime is measured. Whether it succeeded.
-// Always, so that nobody pays for a call that others don't.
+/// Polls a service ready, calls it, and polls the future by hand to completion, so that no runtime
+/// is measured. Returns whether the call succeeded.
+// Always inlined, so that no contender pays for a function call that others don't.
 #[inline(always)]
 pub fn call<S: Service<Request>>(service: &mut S, request: Request) -> bool {
     let mut context = Context::from_waker(Waker::noop());
@@ -110,14 +111,15 @@ pub fn call<S: Service<Request>>(service: &mut S, request: Request) -> bool {
     at_once(|| service.call(black_box(request)), Result::is_ok)
 }
 
-/// The bare service's answer, for those who call a function.
+/// The bare service's response, for contenders that call a function.
 #[inline(always)]
 pub fn answer<H: Health>() -> Answer {
     at_once(|| Upstream::<H>::new().call(black_box(7)), |answer| *answer)
 }
 
-/// What is seen of a future that needs one poll. It is polled where it is made, and its output is looked at where it comes out: neither is
-/// moved. One that waits for another thread is polled until that has moved on: to park, and to be woken, would take it longer.
+/// Polls a future in place and passes its output to `look` by reference, so that neither is moved.
+/// A future that waits for another thread is polled until it is ready, because parking and waking
+/// would take longer.
 #[inline(always)]
 pub fn at_once<F: Future, T>(make: impl FnOnce() -> F, look: impl FnOnce(&F::Output) -> T) -> T {
     let mut future = pin!(make());
@@ -133,8 +135,8 @@ fn again<F: Future>(mut future: Pin<&mut F>) -> F::Output {
         if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             return output;
         }
-        // The other one may need this core.
+        // The other thread may need this core.
         if polls % 1_000 == 0 { thread::yield_now() } else { spin_loop() }
     }
-    panic!("a future that waits for nobody here")
+    panic!("the future never became ready")
 }

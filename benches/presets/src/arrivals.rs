@@ -1,4 +1,4 @@
-//! Arrivals: a Poisson process, in which each call comes from one of the clients.
+//! Arrivals: a Poisson process. Each call comes from a random client.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ impl Arrivals {
         Self { scenario, random: Random::new(Purpose::Arrivals, seed), at: 0.0 }
     }
 
-    /// When the next call arrives, counted from the start, and from which client.
+    /// Returns the next call's arrival time since the start, and its client.
     pub fn next(&mut self) -> (Duration, usize) {
         self.at += self.random.exponential(1.0 / self.rate());
         (Duration::from_secs_f64(self.at), self.random.below(self.scenario.clients))

@@ -16,9 +16,9 @@ use crate::{
 pub struct Candidate {
     pub name: &'static str,
     pub parts: Parts,
-    /// It runs all scenarios.
+    /// Whether it runs all scenarios.
     pub is_central: bool,
-    /// Its results are shown in detail.
+    /// Whether the tables show its results in detail.
     pub is_detailed: bool,
 }
 
@@ -135,7 +135,7 @@ fn row(failures: u32) -> OpenRule {
     OpenRule::consecutive(failures).expect("a row")
 }
 
-/// A row that lasts: no call of the last `time` succeeded.
+/// Opens after `failures` failures in a row, if no call of the last `time` succeeded.
 fn row_for(failures: u32, time: Duration) -> OpenRule {
     let window = Window::time(time).and_then(|window| window.minimum(1)).expect("a window");
     OpenRule::custom(window, move |row: u32, window: &WindowStats| row >= failures && window.failures == window.calls)
@@ -189,7 +189,7 @@ fn waiting(longest: u64, within: u64) -> RejectionWait {
     RejectionWait::new(ms(longest), ms(within)).expect("a short wait")
 }
 
-/// The same settings for the hand-written parts.
+/// The settings of preset B for the hand-written parts.
 const HAND_WRITTEN: trickle::Settings = trickle::Settings {
     failures: 5,
     lasting: ms(500),

@@ -1,4 +1,4 @@
-//! Which settings of retry and breaker do no harm, and still protect? See README.md.
+//! Simulates which settings of retry and breaker do no harm and still protect. See README.md.
 
 mod arrivals;
 mod candidates;
@@ -42,7 +42,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Prints where preset B breaks the rule. Whether it keeps it.
+/// Prints where preset B breaks the rule. Returns whether it keeps the rule.
 fn check() -> io::Result<bool> {
     let mut candidates = candidates::all();
     candidates.retain(|candidate| [BARE, B].contains(&candidate.name));

@@ -1,4 +1,4 @@
-//! What is measured of a run, and of all runs of a cell.
+//! The measures of a run, and their sums over all runs of a cell.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::{
 pub struct Call {
     /// When it arrived.
     pub at: Instant,
-    /// It wasn't answered, or not in full.
+    /// It got no complete response.
     pub is_lost: bool,
 }
 
@@ -23,10 +23,11 @@ pub struct Call {
 pub struct Measures {
     pub calls: u64,
     pub lost: u64,
-    /// After the fault's end, the time until 99 of 100 calls are answered: the longest of all runs.
+    /// The time from the fault's end until 99 of 100 calls are answered: the longest of all runs.
     pub recovery: Duration,
-    /// Calls that arrived while protection was due, and attempts that reached the upstream then.
+    /// Calls that arrived while protection was due.
     pub demand: u64,
+    /// Attempts that reached the upstream while protection was due.
     pub attempts: u64,
     /// How long protection was due.
     pub protected: Duration,
@@ -58,12 +59,12 @@ impl Measures {
         self.runs += other.runs;
     }
 
-    /// Lost calls per call that the bare client loses; 1 if neither loses any.
+    /// Lost calls divided by those of the bare client; 1 if both lose the same number.
     pub fn loss(&self, bare: &Self) -> f64 {
         if self.lost == bare.lost { 1.0 } else { self.lost as f64 / bare.lost as f64 }
     }
 
-    /// Seconds of traffic that are lost in a run beyond what the bare client loses.
+    /// Seconds of traffic per run that are lost in addition to the bare client's loss.
     pub fn excess(&self, bare: &Self, rate: f64) -> f64 {
         (self.lost as f64 - bare.lost as f64) / rate / f64::from(self.runs)
     }
@@ -74,10 +75,10 @@ impl Measures {
     }
 }
 
-/// How many calls the share of 99 % is counted over.
+/// The number of consecutive calls of which 99 % must be answered.
 const OF: usize = 100;
 
-/// The time from `end` until the last moment at which 2 of the next 100 calls are lost.
+/// The time from `end` until the last moment from which 2 of the next 100 calls are lost.
 fn recovery(calls: &[Call], end: Instant) -> Duration {
     let after = &calls[calls.partition_point(|call| call.at < end)..];
     let lost: Vec<usize> = (0..after.len()).filter(|&index| after[index].is_lost).collect();
@@ -91,7 +92,7 @@ fn recovery(calls: &[Call], end: Instant) -> Duration {
 mod tests {
     use super::*;
 
-    /// Ten calls per second, of which those are lost.
+    /// Ten calls per second, with the indices of the lost ones.
     fn calls(lost: &[usize], of: usize) -> (Vec<Call>, Instant) {
         let start = Instant::now();
         let at = |index: usize| start + Duration::from_millis(100) * index as u32;

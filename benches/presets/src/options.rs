@@ -4,13 +4,13 @@ use lexopt::prelude::*;
 
 #[derive(Debug)]
 pub struct Options {
-    /// Only a few scenarios, and only preset B: is the rule met?
+    /// Runs a few scenarios with preset B, and checks the rule.
     pub check: bool,
-    /// Only candidates with this in their names, and the bare client.
+    /// Runs only the bare client and the candidates with this text in their names.
     pub only: String,
     /// How many seeds each cell gets, relative to the usual number.
     pub times: f64,
-    /// A file of measured runs, which aren't repeated.
+    /// A file of measured runs, which the program doesn't repeat.
     pub saved: Option<PathBuf>,
     pub plot: Option<PathBuf>,
     pub page: Option<PathBuf>,
@@ -19,13 +19,13 @@ pub struct Options {
 pub const USAGE: &str = "\
 usage: presets [--check] [--only PART] [--times N] [--saved RUNS.tsv]
                [--out PLOT.svg] [--markdown PAGE.md]
-  --check          a short run of the presets; fails if they break the rule
-  --only PART      only the bare client and the candidates with PART in their name
-  --times N        N times as many seeds per scenario; fewer than usual if N is below 1
-  --saved FILE     reads measured runs from that file, and adds new ones; delete it when the crate or
+  --check          runs a few scenarios with the presets; fails if they break the rule
+  --only PART      runs only the bare client and the candidates with PART in their names
+  --times N        multiplies the number of seeds per scenario by N, which may be below 1
+  --saved FILE     reads measured runs from FILE, and adds new ones; delete FILE when the crate or
                    the simulation changes
-  --out FILE       writes the plot there
-  --markdown FILE  puts the tables between the markers of that page";
+  --out FILE       writes the plot to FILE
+  --markdown FILE  writes the tables between the markers in FILE";
 
 impl Options {
     pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Self, lexopt::Error> {

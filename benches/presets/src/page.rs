@@ -1,4 +1,4 @@
-//! A page that contains the tables, between two markers.
+//! Writes the tables into a Markdown page, between two markers.
 
 use std::{fs, io, path::Path};
 

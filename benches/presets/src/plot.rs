@@ -1,5 +1,5 @@
-//! Harm against protection, one dot per candidate, as an SVG. The text is of a grey that can be read
-//! on light and on dark.
+//! Plots harm against protection as an SVG, one dot per candidate. The grey of the text is readable
+//! on light and dark backgrounds.
 
 use std::fmt::Write;
 
@@ -20,8 +20,9 @@ const LINE: f64 = 16.0;
 
 /// A logarithmic axis.
 struct Axis {
-    /// The values at its ends, and where these are.
+    /// The values at its two ends.
     values: (f64, f64),
+    /// The positions of its two ends.
     at: (f64, f64),
 }
 
@@ -43,7 +44,7 @@ struct Dot<'a> {
 pub fn of(results: &Results<'_>) -> String {
     let across = Axis { values: (0.01, 400.0), at: (LEFT, RIGHT) };
     let up = Axis { values: (0.9, 3_000.0), at: (BOTTOM, TOP) };
-    // Most variants of preset B are at its place.
+    // Most variants of preset B coincide with it.
     let plotted = results.candidates.iter().filter(|candidate| candidate.is_detailed || !candidate.is_variant());
     let mut dots: Vec<_> = plotted.filter_map(|candidate| Dot::of(results, candidate.name)).collect();
     dots.sort_by(|one, other| other.harm.total_cmp(&one.harm));
@@ -76,7 +77,7 @@ pub fn of(results: &Results<'_>) -> String {
             BARE => "bare",
             _ => "other",
         };
-        // Numbers of dots at nearly the same place stand side by side.
+        // Moves a number to the right if it would overlap another one.
         let mut number = (x + 12.0, y + 4.0);
         while taken.iter().any(|&(x, y)| (x - number.0).abs() < 18.0 && (y - number.1).abs() < 11.0) {
             number.0 += 18.0;
@@ -89,7 +90,7 @@ pub fn of(results: &Results<'_>) -> String {
     }
     format!(
         r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" role="img" class="harm">
-<title>Harm of each candidate against the protection that it gives</title>
+<title>Harm of each candidate against its protection</title>
 <style>
 .harm text {{ font: 12px ui-sans-serif, system-ui, sans-serif; fill: #7a828c }}
 .harm .title {{ font-size: 15px; font-weight: 600 }}

@@ -1,4 +1,4 @@
-//! Runs all candidates through all scenarios, and holds what was measured.
+//! Runs all candidates through all scenarios, and stores the measures.
 
 use std::{
     collections::HashMap,
@@ -26,7 +26,7 @@ pub struct Results<'a> {
     cells: HashMap<(usize, usize), Measures>,
 }
 
-/// A candidate in a scenario, and the bare client in the same one.
+/// The measures of a candidate and of the bare client in one scenario.
 #[derive(Debug, Clone, Copy)]
 pub struct Cell<'a> {
     pub scenario: &'a Scenario,
@@ -52,8 +52,8 @@ struct Job {
     seed: u64,
 }
 
-/// Runs everything on all cores. `times` is how many seeds a cell gets, relative to the usual
-/// number. Runs that are saved aren't repeated, and new ones are saved.
+/// Runs everything on all cores. `times` multiplies the usual number of seeds per cell. Saved runs
+/// aren't repeated, and new runs are saved.
 pub fn run<'a>(
     candidates: &'a [Candidate],
     scenarios: &'a [Scenario],
@@ -68,7 +68,7 @@ pub fn run<'a>(
             }
         }
     }
-    // The longest first, so that no core waits at the end.
+    // Starts the longest runs first, so that no core is idle at the end.
     jobs.sort_by(|one, other| scenarios[other.scenario].size().total_cmp(&scenarios[one.scenario].size()));
     let cells = Mutex::new((HashMap::<_, Measures>::new(), saved));
     let next = AtomicUsize::new(0);
@@ -100,7 +100,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl<'a> Results<'a> {
-    /// The candidate's cells whose scenarios are of this kind.
+    /// The candidate's cells whose scenarios match `is_of_kind`.
     pub fn cells(&self, name: &str, is_of_kind: impl Fn(&Scenario) -> bool) -> Vec<Cell<'a>> {
         let (Some(ours), Some(bare)) = (self.position(name), self.position(BARE)) else { return Vec::new() };
         let of_kind = self.scenarios.iter().enumerate().filter(|(_, scenario)| is_of_kind(scenario));
@@ -115,7 +115,7 @@ impl<'a> Results<'a> {
         self.candidates.iter().position(|candidate| candidate.name == name)
     }
 
-    /// All simulated calls.
+    /// The number of simulated calls.
     pub fn calls(&self) -> u64 {
         self.cells.values().map(|measures| measures.calls).sum()
     }

@@ -12,7 +12,8 @@ use crate::{
 pub enum Clause {
     /// The stack loses at most 1.1 times as many calls as the bare client.
     Loss,
-    /// 99 of 100 calls are answered within 12 % of the fault's duration after its end, at most 2.3 s.
+    /// 99 of 100 calls are answered within 12 % of the fault's duration after its end, and within
+    /// 2.3 s.
     Recovery,
     /// After 5 s, a dead upstream receives at most 10 % of the demand, or 1 attempt per second and
     /// client, whichever is more.
@@ -38,7 +39,7 @@ impl Finding {
         self.value <= self.bound
     }
 
-    /// 1 is at the bound.
+    /// The value divided by the bound.
     pub fn of_bound(&self) -> f64 {
         if self.value == 0.0 { 0.0 } else { self.value / self.bound }
     }
@@ -55,7 +56,7 @@ impl fmt::Display for Finding {
     }
 }
 
-/// What the rule demands of this cell.
+/// Checks a cell against each clause of the rule that applies.
 pub fn judge(scenario: &Scenario, ours: &Measures, bare: &Measures) -> Vec<Finding> {
     let mut findings = vec![Finding { clause: Clause::Loss, value: ours.lost as f64, bound: 1.1 * bare.lost as f64 }];
     let recovery = ours.recovery.as_secs_f64();
@@ -74,7 +75,7 @@ pub fn judge(scenario: &Scenario, ours: &Measures, bare: &Measures) -> Vec<Findi
     findings
 }
 
-/// Whether the upstream is dead for so long that it must be protected.
+/// Whether the fault lasts long enough that protection is due.
 pub fn is_protected(scenario: &Scenario) -> bool {
     scenario.is_dead() && scenario.lasts > PROTECTED_AFTER
 }
@@ -92,7 +93,8 @@ mod tests {
         results,
     };
 
-    /// The clauses that this candidate breaks in a refusal of one second.
+    /// Returns the clauses that this candidate breaks while the upstream refuses calls for one
+    /// second.
     fn broken(name: &str) -> Vec<Clause> {
         let mut candidates = candidates::all();
         candidates.retain(|candidate| [BARE, name].contains(&candidate.name));

@@ -1,4 +1,4 @@
-//! Measured cells in a file, so that a sweep can be made in parts.
+//! Stores measured runs in a file, so that a sweep can be run in parts.
 
 use std::{
     collections::HashMap,
@@ -10,7 +10,8 @@ use std::{
 
 use crate::measures::Measures;
 
-/// The cells of a file. Each line is one run: candidate, scenario, seed, and measures, by tabs.
+/// The runs of a file. Each line is one run: candidate, scenario, seed, and measures, separated by
+/// tabs.
 pub struct Saved {
     runs: HashMap<Key, Measures>,
     file: File,
@@ -24,7 +25,7 @@ impl Saved {
     ///
     /// # Errors
     ///
-    /// If the file can't be read or written, or a line isn't one of a run.
+    /// If the file can't be read or written, or a line can't be parsed.
     pub fn open(path: &Path) -> io::Result<Self> {
         let file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
         let mut runs = HashMap::new();

@@ -1,4 +1,4 @@
-//! A scenario: the traffic, and the fault that it meets.
+//! A scenario: the traffic and the fault.
 
 use std::{fmt, time::Duration};
 
@@ -9,40 +9,40 @@ pub struct Scenario {
     pub lasts: Duration,
     /// Calls per second of all clients together.
     pub rate: f64,
-    /// How many clients send these calls. Each has its own stack: circuit, budget and all.
+    /// The number of clients. Each has its own stack, with its own circuit and budget.
     pub clients: usize,
     pub calls: Calls,
-    /// Whether the clients start just before the fault, with nothing deposited in their budgets.
+    /// Whether the clients start just before the fault, without deposits in their budgets.
     pub is_cold: bool,
 }
 
 /// What happens to the upstream.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Fault {
-    /// It refuses every call after 1 ms, and breaks those in flight.
+    /// It refuses every call after 1 ms, and breaks calls in flight.
     Refuses,
-    /// It never answers a call that arrives meanwhile, nor those in flight.
+    /// It never answers calls that arrive during the fault or are in flight when it begins.
     Hangs,
     /// It answers this share of the calls with 503, after 10 ms.
     Fails(f64),
-    /// It answers with 429 what exceeds this share of the demand.
+    /// It answers calls above this share of the demand with 429.
     LimitsRate(f64),
-    /// It has a queue and 8 workers, who can answer 800 calls per second. All of them hang.
+    /// It has a queue and 8 workers that can answer 800 calls per second. All workers hang.
     PoolHangs,
-    /// The same pool meets a demand of 1,200 calls per second.
+    /// The same pool receives 1,200 calls per second.
     Surge,
 }
 
-/// What kind of calls the clients make.
+/// The kind of calls that the clients make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Calls {
     /// Answered after 10 ms.
     Short,
-    /// Headers after 10 ms, and a body that takes 1 to 5 s. A body that breaks off is a lost call.
-    /// The breaker's verdict is made at the headers.
+    /// Headers after 10 ms, and a body that takes 1 to 5 s. A call whose body breaks off is lost.
+    /// The breaker classifies the headers.
     Streams,
-    /// Answered after 1 to 5 s: the verdict is as late as for a breaker that waits for the body's
-    /// end.
+    /// Answered after 1 to 5 s. The breaker classifies the call as late as one that waits for the
+    /// end of the body.
     Long,
 }
 
@@ -57,7 +57,7 @@ impl Scenario {
         Self { fault, lasts, rate, clients, calls: Calls::Short, is_cold: false }
     }
 
-    /// Healthy traffic before the fault: fills budgets and windows.
+    /// The time of healthy traffic before the fault. It fills budgets and windows.
     pub fn warm_up(&self) -> Duration {
         if self.is_cold {
             return Duration::from_millis(200);
@@ -92,7 +92,7 @@ impl Scenario {
         matches!(self.fault, Fault::PoolHangs | Fault::Surge)
     }
 
-    /// Roughly how many calls one run has.
+    /// The approximate number of calls of one run.
     pub fn size(&self) -> f64 {
         self.rate * (self.warm_up() + self.lasts + self.quiet()).as_secs_f64()
     }

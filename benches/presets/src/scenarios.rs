@@ -1,4 +1,4 @@
-//! The scenarios, and how many seeds each is run with.
+//! The scenarios and the number of seeds for each.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ const SHARES: [f64; 8] = [0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 0.95, 1.0];
 /// Demands on the pool that can answer 800 calls per second.
 const POOL: [f64; 3] = [500.0, 700.0, 760.0];
 
-/// All of them: minutes.
+/// All scenarios. They take minutes.
 pub fn sweep() -> Vec<Scenario> {
     let mut all = Vec::new();
     for (rate, clients) in pairs(&RATES, &CLIENTS) {
@@ -54,9 +54,9 @@ pub fn sweep() -> Vec<Scenario> {
     all
 }
 
-/// A few that come near to the rule's bounds: seconds.
-/// A fault of 12 s isn't among them: clients with few calls break the protection there, as recovery
-/// and protection contradict each other (see README.md).
+/// A few scenarios whose results are near the rule's bounds. They take seconds. A fault of 12 s
+/// isn't among them: there, clients with few calls break the protection, because recovery and
+/// protection contradict each other (see README.md).
 pub fn check() -> Vec<Scenario> {
     let mut all = Vec::new();
     for (rate, clients) in pairs(&[50.0, 500.0], &[1, 16]) {
@@ -73,10 +73,10 @@ pub fn check() -> Vec<Scenario> {
     all
 }
 
-/// Calls in a cell, roughly: few calls per run need many seeds.
+/// The approximate number of calls of a cell: runs with few calls need many seeds.
 const CALLS: f64 = 8_000.0;
 
-/// At 5,000 calls per second, a run takes seconds: some durations and shares are enough.
+/// At 5,000 calls per second, a run takes seconds, so only some durations and shares are included.
 fn is_worth_the_time(scenario: &Scenario) -> bool {
     let lasts = scenario.lasts.as_millis();
     let is_main = match scenario.fault {
@@ -87,8 +87,8 @@ fn is_worth_the_time(scenario: &Scenario) -> bool {
     is_main && scenario.clients != 4
 }
 
-/// Whether all candidates run it. The others are only run by the central ones, as they take long
-/// and tell little more.
+/// Whether all candidates run the scenario. Only the central candidates run the others, because
+/// those take long and add little information.
 pub fn is_for_all(scenario: &Scenario) -> bool {
     let lasts = scenario.lasts.as_millis();
     let is_main = match scenario.rate {

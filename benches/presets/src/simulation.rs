@@ -1,5 +1,5 @@
-//! One run: the clients of one scenario call one upstream, in tokio's paused time. Arrivals, time
-//! limits, retries, circuits, budgets and the upstream all read this one clock.
+//! One run: the clients of one scenario call one upstream in tokio's paused time. Arrivals, time
+//! limits, retries, circuits, budgets and the upstream read the same clock.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -20,7 +20,7 @@ use crate::{
     upstream::{BreaksOff, PROTECTED_AFTER, Request, Span, Upstream},
 };
 
-/// What the clients saw.
+/// The calls as the clients observed them.
 #[derive(Debug, Default)]
 struct Seen {
     /// In the order of arrival.
@@ -30,7 +30,7 @@ struct Seen {
     last_lost: Option<Instant>,
 }
 
-/// Runs a scenario. The same seed brings the same arrivals to all candidates.
+/// Runs a scenario. With the same seed, all candidates receive the same arrivals.
 pub fn run(parts: &Parts, scenario: &Scenario, seed: u64) -> Measures {
     let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
     runtime.block_on(play(parts, scenario, seed))
@@ -67,7 +67,7 @@ async fn play(parts: &Parts, scenario: &Scenario, seed: u64) -> Measures {
         };
         tokio::spawn(call(stacks[client].clone(), request, seen.clone(), index));
     }
-    // Time limits end the last ones.
+    // Time limits end the last calls.
     while lock(&seen).in_flight > 0 {
         sleep(PROTECTED_AFTER / 50).await;
     }
@@ -88,7 +88,7 @@ async fn call(stack: Stack, request: Request, seen: Arc<Mutex<Seen>>, index: usi
     }
 }
 
-/// Whether the fault is over, and what it led to as well.
+/// Whether the fault and its consequences are over.
 fn is_over(scenario: &Scenario, fault: Span, last_lost: Option<Instant>, now: Instant) -> bool {
     let quiet_since = last_lost.map_or(fault.to, |lost| lost.max(fault.to));
     now > fault.to + Scenario::LONGEST_AFTER || now > quiet_since + scenario.quiet()
@@ -133,14 +133,14 @@ mod tests {
         }
     }
 
-    /// How many attempts of one call reach an upstream that refuses all.
+    /// Returns how many attempts of one call reach an upstream that refuses all calls.
     fn attempts_of_a_call(open_for: Duration) -> u64 {
         let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
         runtime.block_on(async {
             let from = Instant::now();
             let scenario = Scenario::new(Fault::Refuses, Duration::from_secs(1), 1.0, 1);
             let fault = Span { from, to: from + scenario.lasts };
-            // Attempts are counted in the second half.
+            // The upstream counts attempts in the second half of the fault.
             sleep(ms(600)).await;
             let upstream = Upstream::new(scenario, fault, 1);
             let stack = parts(open_for).stack(&scenario, &upstream, 1);
@@ -157,7 +157,8 @@ mod tests {
         assert_eq!(attempts_of_a_call(ms(210)), 1, "the circuit is still open");
     }
 
-    /// Rejections by a half-open circuit ask for a random time that no seed repeats: here is none.
+    /// Without a breaker, because the hints of a half-open circuit are random and a seed doesn't
+    /// repeat them.
     #[test]
     fn a_seed_repeats_a_run_without_probes() {
         let retry = Parts { breaker: Guard::Nothing, ..parts(ms(100)) };

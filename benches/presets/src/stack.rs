@@ -1,4 +1,4 @@
-//! A client's stack: retry around breaker around the upstream, of the crate's own layers.
+//! A client's stack, built from the crate's layers: retry around breaker around the upstream.
 
 use std::io;
 
@@ -20,18 +20,18 @@ use crate::{
 
 pub type Stack = BoxCloneSyncService<Request, Response, BreakerError<io::Error>>;
 
-/// The HTTP preset's type, with whatever settings.
+/// The type of the HTTP preset, with any settings.
 pub type Retry = RetryConfig<Statuses, NoTimeouts, NoLedger, Replay>;
 pub type Breaker = BreakerConfig<Health>;
 
-/// The parts of a stack. They are made once for each client.
+/// The parts of a stack. Each client builds its own stack from them.
 pub struct Parts {
     pub retry: Option<Box<dyn Fn() -> Retry + Send + Sync>>,
     pub breaker: Guard,
     pub limits: LimitedBy,
 }
 
-/// What guards the upstream.
+/// What limits the calls to the upstream.
 pub enum Guard {
     Nothing,
     Breaker(Box<dyn Fn() -> Breaker + Send + Sync>),
@@ -41,9 +41,9 @@ pub enum Guard {
 /// Which part of the stack limits the time of calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LimitedBy {
-    /// The retry limits attempts and requests, so it knows when a request began.
+    /// The retry limits attempts and requests, so it reads the clock when a request begins.
     Retry,
-    /// The client limits each call, within the breaker: the retry reads the clock only after a
+    /// The client, inside the breaker, limits each call. The retry reads the clock only after a
     /// failure.
     Client,
 }

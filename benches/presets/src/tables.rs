@@ -1,4 +1,4 @@
-//! The results as Markdown tables.
+//! Formats the results as Markdown tables.
 
 use std::{fmt::Write, time::Duration};
 
@@ -25,7 +25,7 @@ pub fn all(results: &Results<'_>) -> String {
     .join("\n")
 }
 
-/// The candidates for which the details are shown.
+/// The candidates that the detailed tables show.
 fn shown<'a>(results: &Results<'a>) -> impl Iterator<Item = &'a str> {
     results.candidates.iter().filter(|candidate| candidate.is_detailed).map(|candidate| candidate.name)
 }
@@ -59,7 +59,7 @@ fn worst_of<'a>(cells: &[Cell<'a>], value: impl Fn(&Cell<'a>) -> f64) -> Option<
     cells.iter().map(value).reduce(f64::max)
 }
 
-/// The worst cells of a candidate, of the scenarios that all candidates run. `None` where no scenario
+/// The worst cells of a candidate in the scenarios that all candidates run; `None` if no scenario
 /// is of that kind.
 #[derive(Debug, Default)]
 pub struct Summary {
@@ -73,11 +73,11 @@ pub struct Summary {
     overload: Option<f64>,
     /// Seconds.
     recovery: Option<f64>,
-    /// Attempts in percent of the demand, from clients with at least 100 calls per second,
+    /// Attempts in percent of the demand, from clients with at least 100 calls per second.
     pub reach: Option<f64>,
-    /// and from those with 12 to 50.
+    /// The same, from clients with 12 to 50 calls per second.
     reach_of_slow: Option<f64>,
-    /// How many cells break each clause of the rule.
+    /// The number of cells that break each clause of the rule.
     outside: [usize; 4],
 }
 
@@ -109,7 +109,7 @@ impl Summary {
         }
     }
 
-    /// The worst loss of all, relative to the bare client's.
+    /// The worst loss, relative to the bare client's.
     pub fn harm(&self) -> Option<f64> {
         [self.short, self.long, self.partial, self.limit, self.overload].into_iter().flatten().reduce(f64::max)
     }
@@ -172,7 +172,7 @@ fn nearest(results: &Results<'_>) -> String {
     table
 }
 
-/// A table of one value of the detailed candidates, by scenario.
+/// A table of one value per detailed candidate and scenario.
 fn by_scenario(results: &Results<'_>, title: &str, columns: &[Column], show: impl Fn(&[Cell<'_>]) -> String) -> String {
     let heads: Vec<&str> = columns.iter().map(|column| column.head.as_str()).collect();
     let mut table =
@@ -184,7 +184,7 @@ fn by_scenario(results: &Results<'_>, title: &str, columns: &[Column], show: imp
     table
 }
 
-/// The scenarios that a column of a table is about.
+/// The scenarios of one column of a table.
 struct Column {
     head: String,
     is_of_kind: Box<dyn Fn(&Scenario) -> bool>,
@@ -209,7 +209,7 @@ fn by_duration(results: &Results<'_>) -> String {
     })
 }
 
-/// How much of the bare client's loss remains where the fault is shorter than a second.
+/// The remaining share of the bare client's loss, in faults shorter than one second.
 fn retried(results: &Results<'_>) -> String {
     let durations = [10, 20, 80, 150, 300, 500].map(Duration::from_millis);
     let heads = durations.map(|lasts| format!("{lasts:?}")).join(" | ");

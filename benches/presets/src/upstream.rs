@@ -1,4 +1,4 @@
-//! The upstream: a model of a server, as a tower service.
+//! The upstream: a model of a server that is a tower service.
 
 use std::{
     collections::VecDeque,
@@ -24,32 +24,32 @@ use crate::{
 pub type Request = http::Request<Empty<Bytes>>;
 pub type Response = http::Response<Empty<Bytes>>;
 
-/// How long a refusal takes.
+/// The duration of a refused call.
 const REFUSAL: Duration = Duration::from_millis(1);
-/// How long a good answer takes.
+/// The duration of a successful call.
 const ANSWER: Duration = Duration::from_millis(10);
 const WORKERS: usize = 8;
 const QUEUE: usize = 1_000;
 
-/// One handle on the upstream. Clones are handles on the same one.
+/// A handle to the upstream. Clones are handles to the same upstream.
 #[derive(Clone)]
 pub struct Upstream {
     server: Arc<Mutex<Server>>,
-    /// The client's own limit of a call, for stacks without a limit.
+    /// The client's time limit per call, for stacks that have none.
     limit: Option<Duration>,
 }
 
 struct Server {
     scenario: Scenario,
     fault: Span,
-    /// Attempts within this span are counted for the protection.
+    /// The server counts attempts within this span, for the protection.
     counted: Span,
     attempts: u64,
     random: Random,
-    /// What the rate limit lets through now, and when that was computed.
+    /// The tokens of the rate limit at `refilled`.
     tokens: f64,
     refilled: Instant,
-    /// When each worker is free.
+    /// When each worker becomes free.
     free: [Instant; WORKERS],
     /// When each queued call starts.
     queue: VecDeque<Instant>,
@@ -68,11 +68,11 @@ impl Span {
     }
 }
 
-/// The body of this response breaks off.
+/// A response extension: the body breaks off.
 #[derive(Debug, Clone, Copy)]
 pub struct BreaksOff;
 
-/// What the server makes of a call. `at` is `None` if it never answers.
+/// The server's response and its time. `at` is `None` if it never responds.
 struct Outcome {
     at: Option<Instant>,
     result: Result<Response, io::ErrorKind>,
@@ -95,12 +95,12 @@ impl Upstream {
         Self { server: Arc::new(Mutex::new(server)), limit: None }
     }
 
-    /// A handle whose calls end with an error after this time.
+    /// A handle whose calls fail after this time.
     pub fn limited(&self, limit: Duration) -> Self {
         Self { limit: Some(limit), ..self.clone() }
     }
 
-    /// Attempts that it received while protection was due.
+    /// The attempts that it received while protection was due.
     pub fn attempts(&self) -> u64 {
         self.lock().attempts
     }
@@ -138,7 +138,7 @@ impl Server {
             Calls::Long => (now + long, now + long),
             _ => (now + ANSWER, now + ANSWER + long),
         };
-        // Calls in flight share the fate of those that arrive later.
+        // A fault also ends the calls in flight.
         let starts_before = now < self.fault.from;
         match self.scenario.fault {
             Fault::Refuses if starts_before && at > self.fault.from => broken(self.fault.from),
@@ -154,7 +154,7 @@ impl Server {
         }
     }
 
-    /// A token bucket that holds a tenth of a second's calls.
+    /// A token bucket that holds the calls of a tenth of a second.
     fn limit_rate(&mut self, now: Instant, rate: f64) -> Outcome {
         let refill = rate * (now - self.refilled).as_secs_f64();
         (self.tokens, self.refilled) = ((self.tokens + refill).min((0.1 * rate).max(2.0)), now);
@@ -165,7 +165,8 @@ impl Server {
         self.answer(now)
     }
 
-    /// First in, first out. A call that its client has abandoned takes a worker's time all the same.
+    /// Queues calls first in, first out. A call that its client has abandoned still takes a
+    /// worker's time.
     fn enqueue(&mut self, now: Instant) -> Outcome {
         while self.queue.front().is_some_and(|&start| start <= now) {
             self.queue.pop_front();

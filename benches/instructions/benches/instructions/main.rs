@@ -1,11 +1,12 @@
-//! Instructions of a thousand calls on each of the main paths, as callgrind counts them. See this package's `README.md`.
+//! Counts the instructions of a thousand calls on each main path with callgrind. See `README.md` of
+//! this package.
 
 mod paths;
 
 use gungraun::{Callgrind, EventKind, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main};
 use paths::{CALLS, Calls};
 
-/// What a thousand calls are expected to take, and 3 % more.
+/// Limits a thousand calls to the expected instructions plus 3 %.
 fn at_most(instructions: u64) -> LibraryBenchmarkConfig {
     let mut callgrind = Callgrind::with_args(["--cache-sim=no"]);
     callgrind.hard_limits([(EventKind::Ir, instructions * CALLS * 103 / 100)]);
@@ -28,7 +29,7 @@ macro_rules! expect {
     };
 }
 
-// Instructions a call. Lower them when the code gets better.
+// Expected instructions per call. Lower them when the code gets cheaper.
 expect! {
     bare: 7,
     retry_without_budget: 142,

@@ -1,4 +1,4 @@
-//! The main paths: each is a service that is called a thousand times.
+//! The main paths: each calls one service a thousand times.
 
 use std::{
     future::{Ready, ready},
@@ -27,7 +27,8 @@ fn fails(_: u64) -> Ready<Answer> {
     ready(Err(black_box("down")))
 }
 
-/// A thousand calls of a service that has made as many before: what is made once a thread, or fills up at first, isn't counted.
+/// A thousand calls of a service, after a thousand uncounted ones that make the allocations per
+/// thread and fill windows and budgets.
 pub type Calls = Box<dyn FnMut()>;
 
 pub fn of<S: Service<u64> + 'static>(mut service: S) -> Calls {
@@ -35,10 +36,10 @@ pub fn of<S: Service<u64> + 'static>(mut service: S) -> Calls {
         let mut context = Context::from_waker(Waker::noop());
         for request in 0..CALLS {
             assert!(service.poll_ready(&mut context).is_ready());
-            // Looked at where it comes out: what moves it is not what is counted.
+            // Inspects the result in place, so that moving it isn't counted.
             match &pin!(service.call(black_box(request))).poll(&mut context) {
                 Poll::Ready(result) => black_box(result.is_ok()),
-                Poll::Pending => panic!("a service that answers at once"),
+                Poll::Pending => panic!("the service responds at once"),
             };
         }
     };
@@ -78,7 +79,7 @@ pub fn breaker_with_a_window_of_calls() -> Calls {
     of(BreakerLayer::new(window(Window::count(100).unwrap())).layer(service_fn(succeeds)))
 }
 
-/// One of a hundred has failed lately, as in most services.
+/// A window of 4,000 calls with ten failures: too few to open the circuit.
 pub fn breaker_with_failures_in_its_window() -> Calls {
     let circuit = Circuit::new(window(Window::count(4_000).unwrap()).unobserved());
     let service = BreakerLayer::on(&circuit).layer(service_fn(succeeds));

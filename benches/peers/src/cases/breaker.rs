@@ -76,7 +76,7 @@ pub fn cases() -> Vec<Case> {
             contenders.extend(reclosed::<Broken>(recloser::opens_at_once));
             contenders
         }),
-        Case::new("breaker opens, and a probe closes it, in turn", || {
+        Case::new("breaker opens and a probe closes it, alternating", || {
             vec![
                 bare::<FailsOnceIn<2>>(),
                 our::<FailsOnceIn<2>>(ours::opens_at_once()),

@@ -10,7 +10,7 @@ use crate::{
 pub const SUCCESS: &str = "fallback, success";
 
 pub fn cases() -> Vec<Case> {
-    vec![Case::new(SUCCESS, contenders::<Healthy>), Case::new("fallback, a value answers", contenders::<Broken>)]
+    vec![Case::new(SUCCESS, contenders::<Healthy>), Case::new("fallback returns a value", contenders::<Broken>)]
 }
 
 fn contenders<H: Health>() -> Vec<Contender> {

@@ -1,4 +1,4 @@
-//! What the machine takes for the things that calls are made of.
+//! The cost of the primitive operations that calls consist of, on this machine.
 
 use std::sync::{
     Arc,

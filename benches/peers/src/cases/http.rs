@@ -1,4 +1,5 @@
-//! All three layers as HTTP's presets have them, around a service that answers at once: what of the whole way over a socket is theirs.
+//! All three layers with the HTTP presets, around a service that responds at once: the layers'
+//! share of the end-to-end time.
 
 use std::{
     future::{Ready, ready},
@@ -21,7 +22,7 @@ use crate::{
 type Outgoing = Request<Empty<Bytes>>;
 
 pub fn cases() -> Vec<Case> {
-    vec![Case::new("HTTP's presets, all three stacked, success", || {
+    vec![Case::new("HTTP presets, all three stacked, success", || {
         let stacked = FallbackLayer::new(Web)
             .layer(RetryLayer::new(RetryConfig::http()).layer(BreakerLayer::new(BreakerConfig::http()).layer(Web)));
         vec![contender(BARE, Web), contender(OURS, stacked)]
@@ -45,7 +46,7 @@ impl Service<Outgoing> for Web {
     }
 }
 
-/// Each call is made with a request of its own, which is a copy.
+/// Each call receives a clone of the request.
 fn contender<S>(name: &'static str, mut service: S) -> Contender
 where
     S: Service<Outgoing, Response = Response<Empty<Bytes>>> + Send + 'static,

@@ -1,4 +1,5 @@
-//! One circuit a key. None of the others has that, so beside it stands a plain map, in which the same keys are looked up.
+//! One circuit per key. No other crate has this, so the bench compares it with lookups of the same
+//! keys in a `HashMap`.
 
 use std::collections::HashMap;
 
@@ -27,7 +28,7 @@ pub fn cases(size: Size) -> Vec<Case> {
 }
 
 fn contenders(keys: u64) -> Vec<Contender> {
-    // Room to spare: the shards fill unevenly.
+    // Twice the capacity, because the shards fill unevenly.
     let circuits = Circuits::with_capacity(BreakerConfig::default(), keys as usize * 2 + 100).expect("at least 1");
     (0..keys).for_each(|key| drop(circuits.get(&key)));
     let map: HashMap<u64, u64> = (0..keys).map(|key| (key, key)).collect();
@@ -40,7 +41,7 @@ fn contenders(keys: u64) -> Vec<Contender> {
     vec![
         drawing(BARE, keys, Upstream::<Healthy>::new()),
         drawing(OURS, keys, KeyedBreakerLayer::on(&circuits, |key: &u64| *key).layer(Upstream::<Healthy>::new())),
-        Contender::of("a HashMap's look-up", looked_up),
+        Contender::of("a HashMap lookup", looked_up),
     ]
 }
 
@@ -53,7 +54,7 @@ where
     Contender { future, ..Contender::of(name, move || call(&mut service, drawn.next())) }
 }
 
-/// Keys at random, the same for all.
+/// Random keys, the same sequence for all contenders.
 struct Drawn {
     state: u32,
     keys: u64,
@@ -66,7 +67,7 @@ impl Drawn {
 
     fn next(&mut self) -> u64 {
         self.state = self.state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        // The high bits: the low ones of such a generator repeat soon.
+        // Use the high bits: the low bits of a linear congruential generator have short periods.
         (u64::from(self.state) * self.keys) >> 32
     }
 }

@@ -1,4 +1,4 @@
-//! What is measured: for each case, the bare service, ours, and the others who can do it.
+//! The cases: each compares the bare service, tower-recourse, and the crates with the same feature.
 
 pub mod breaker;
 pub mod fallback;

@@ -70,7 +70,8 @@ fn backed_on<H: Health>() -> Contender {
     Contender { future, ..Contender::of("backon", || at_once(|| backon::retry(up::<H>()), Result::is_ok)) }
 }
 
-/// For one that sleeps, on tokio's timer: in real time, as it can't be hurried.
+/// A contender that sleeps on tokio's timer. It runs in real time: pausing the clock would change
+/// what is measured.
 fn sleeping<S>(name: &'static str, mut service: S) -> Contender
 where
     S: Service<Request> + Send + 'static,

@@ -1,4 +1,4 @@
-//! What threads share, with the service cloned once a thread and once a call.
+//! Calls from two threads, with the service cloned per thread and per call.
 
 use ::failsafe::futures::CircuitBreaker as _;
 use tower::{Layer, Service};
@@ -8,7 +8,7 @@ use crate::{
     cases::retry::{RESILIENCE, TOWER_BUDGET},
     contender::{
         BARE, Case,
-        Cloned::{self, OnceACall, OnceAThread},
+        Cloned::{self, PerCall, PerThread},
         Contender, OURS,
     },
     peers::{failsafe, ours, recloser, tower_resilience, tower_retry},
@@ -24,15 +24,15 @@ type Contenders = fn(usize, Cloned) -> Vec<Contender>;
 
 pub fn cases() -> Vec<Case> {
     let two: [(_, Contenders); 4] = [(RETRY, retry), (BREAKER, breaker), (BREAKER_COUNT, counting), (STACK, stack)];
-    let two = two.map(|(name, of)| Case::new(name, move || of(2, OnceAThread)).on_threads(2));
+    let two = two.map(|(name, of)| Case::new(name, move || of(2, PerThread)).on_threads(2));
     let one_cloning: [(_, Contenders); 2] =
-        [("breaker closed, cloned once a call", breaker), ("all three stacked, cloned once a call", stack)];
-    let one_cloning = one_cloning.map(|(name, of)| Case::new(name, move || of(1, OnceACall)));
+        [("breaker closed, cloned per call", breaker), ("all three stacked, cloned per call", stack)];
+    let one_cloning = one_cloning.map(|(name, of)| Case::new(name, move || of(1, PerCall)));
     let two_cloning: [(_, Contenders); 2] = [
-        ("breaker closed, two threads, cloned once a call", breaker),
-        ("all three stacked, two threads, cloned once a call", stack),
+        ("breaker closed, two threads, cloned per call", breaker),
+        ("all three stacked, two threads, cloned per call", stack),
     ];
-    let two_cloning = two_cloning.map(|(name, of)| Case::new(name, move || of(2, OnceACall)).on_threads(2));
+    let two_cloning = two_cloning.map(|(name, of)| Case::new(name, move || of(2, PerCall)).on_threads(2));
     two.into_iter().chain(one_cloning).chain(two_cloning).collect()
 }
 
@@ -52,8 +52,8 @@ fn retry(threads: usize, cloned: Cloned) -> Vec<Contender> {
 fn breaker(threads: usize, cloned: Cloned) -> Vec<Contender> {
     let safe = |breaker: failsafe::Consecutive| {
         Contender::of("failsafe", move || match cloned {
-            OnceAThread => at_once(|| breaker.call(up().call(7)), Result::is_ok),
-            OnceACall => at_once(|| breaker.clone().call(up().call(7)), Result::is_ok),
+            PerThread => at_once(|| breaker.call(up().call(7)), Result::is_ok),
+            PerCall => at_once(|| breaker.clone().call(up().call(7)), Result::is_ok),
         })
     };
     vec![
@@ -86,7 +86,7 @@ fn stack(threads: usize, cloned: Cloned) -> Vec<Contender> {
     ]
 }
 
-/// What isn't a service, with a clone for each thread.
+/// A breaker that isn't a service, with one clone per thread.
 fn on_each<B: Clone>(threads: usize, breaker: B, contender: impl Fn(B) -> Contender) -> Contender {
     let mut all: Vec<Contender> = (0..threads).map(|_| contender(breaker.clone())).collect();
     let calls = all.iter_mut().flat_map(|contender| contender.calls.pop()).collect();

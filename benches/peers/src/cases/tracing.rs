@@ -1,5 +1,5 @@
-//! What it costs that events are told: to nobody, through `tracing` without a subscriber, to one that wants none of them, and to
-//! one that takes them all. Calls that succeed at once tell nothing.
+//! The cost of events through `tracing`: without a subscriber, with one that disables all events,
+//! and with one that records them. Calls that succeed at once emit none.
 
 use tower::{Layer, Service};
 use tower_recourse::{BreakerLayer, FallbackLayer, RetryLayer};
@@ -15,58 +15,58 @@ pub fn cases() -> Vec<Case> {
     vec![
         Case::new("tracing: all three stacked, success", || {
             let stack = || ours::stack(&tower_recourse::Circuit::new(Default::default()), Upstream::<Healthy>::new());
-            told::<Healthy>(stack(), stack(), stack())
+            subscribed::<Healthy>(stack(), stack(), stack())
         }),
         Case::new("tracing: breaker rejecting", || {
             let rejecting = || BreakerLayer::on(&ours::open()).layer(Upstream::<Healthy>::new());
-            told::<Healthy>(rejecting(), rejecting(), rejecting())
+            subscribed::<Healthy>(rejecting(), rejecting(), rejecting())
         }),
         Case::new("tracing: retry, three attempts fail", || {
             let failing = || RetryLayer::new(ours::retry().without_budget()).layer(Upstream::<Broken>::new());
-            told::<Broken>(failing(), failing(), failing())
+            subscribed::<Broken>(failing(), failing(), failing())
         }),
-        Case::new("tracing: fallback, a value answers", || {
+        Case::new("tracing: fallback returns a value", || {
             let answering = || FallbackLayer::value(0).layer(Upstream::<Broken>::new());
-            told::<Broken>(answering(), answering(), answering())
+            subscribed::<Broken>(answering(), answering(), answering())
         }),
     ]
 }
 
-fn told<H: crate::upstream::Health>(
-    unheard: impl Service<Request> + Send + 'static,
-    unwanted: impl Service<Request> + Send + 'static,
-    taken: impl Service<Request> + Send + 'static,
+fn subscribed<H: crate::upstream::Health>(
+    unsubscribed: impl Service<Request> + Send + 'static,
+    disabled: impl Service<Request> + Send + 'static,
+    recorded: impl Service<Request> + Send + 'static,
 ) -> Vec<Contender> {
     vec![
         Contender::service(BARE, Upstream::<H>::new()),
-        Contender::service(OURS, unheard),
+        Contender::service(OURS, unsubscribed),
         Contender {
-            around: |calls| within(Takes { all: false }, calls),
-            ..Contender::service("a subscriber that wants none", unwanted)
+            around: |calls| within(Recorder { enabled: false }, calls),
+            ..Contender::service("a subscriber that disables all events", disabled)
         },
         Contender {
-            around: |calls| within(Takes { all: true }, calls),
-            ..Contender::service("a subscriber that takes all", taken)
+            around: |calls| within(Recorder { enabled: true }, calls),
+            ..Contender::service("a subscriber that records all events", recorded)
         },
     ]
 }
 
-/// With a subscriber for as long as the calls take.
-fn within(subscriber: Takes, calls: &mut dyn FnMut()) {
+/// Runs the calls with a subscriber.
+fn within(subscriber: Recorder, calls: &mut dyn FnMut()) {
     let dispatch = Dispatch::new(subscriber);
     dispatcher::with_default(&dispatch, calls);
     drop(dispatch);
-    // What callsites have heard of it is forgotten with it.
+    // Callsites cache the interest of the dropped subscriber.
     tracing::callsite::rebuild_interest_cache();
 }
 
-struct Takes {
-    all: bool,
+struct Recorder {
+    enabled: bool,
 }
 
-impl Subscriber for Takes {
+impl Subscriber for Recorder {
     fn enabled(&self, _: &Metadata<'_>) -> bool {
-        self.all
+        self.enabled
     }
 
     fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {

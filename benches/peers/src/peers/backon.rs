@@ -1,4 +1,4 @@
-//! backon 1.6: retries of a function. Its sleeper, which may be one's own, is one that doesn't sleep.
+//! backon 1.6: retries of a function, with a custom sleeper that doesn't sleep.
 
 use std::{
     future::{Future, Ready, ready},
@@ -10,7 +10,7 @@ use tower::Service;
 
 use crate::upstream::{Answer, Health, Upstream};
 
-/// Three attempts, with no wait in between.
+/// Three attempts without waits.
 pub fn retry<H: Health>(mut inner: Upstream<H>) -> impl Future<Output = Answer> {
     let backoff = ConstantBuilder::new().with_delay(Duration::ZERO).with_max_times(2);
     let attempt = move || inner.call(std::hint::black_box(7));

@@ -1,4 +1,4 @@
-//! failsafe 1.3: futures behind a circuit breaker.
+//! failsafe 1.3: a circuit breaker for futures.
 
 use std::time::Duration;
 
@@ -22,7 +22,8 @@ pub fn consecutive() -> Consecutive {
     Config::new().failure_policy(failure_policy::consecutive_failures(5, backoff)).build()
 }
 
-/// Four of five calls of the last 30 s must succeed, and of five in a row at least one.
+/// The default: opens if fewer than four of five calls of the last 30 s succeed, or after five
+/// failures in a row.
 pub fn by_default() -> ByDefault {
     Config::new().build()
 }

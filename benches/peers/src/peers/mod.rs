@@ -1,4 +1,4 @@
-//! Each peer, set up as its own documentation has it; where that says nothing, by its defaults.
+//! Each peer with the settings that its documentation shows, or else with its defaults.
 
 pub mod backon;
 pub mod failsafe;

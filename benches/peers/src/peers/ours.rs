@@ -1,32 +1,32 @@
-//! tower-recourse. With its observers, as by default: failures are told through `tracing`.
+//! tower-recourse, with its default observer, which reports failures through `tracing`.
 
 use std::time::Duration;
 
 use tower::Layer;
 use tower_recourse::{
-    BreakerConfig, BreakerLayer, Circuit, FallbackLayer, Ratio, RetryConfig, RetryLayer,
+    BreakerConfig, BreakerLayer, Circuit, FallbackLayer, Ratio, RetryConfig, RetryLayer, State,
     breaker::{OpenFor, OpenRule, Window},
     retry::Backoff,
 };
 
-/// Two retries, at once.
+/// Two retries without waits.
 pub fn retry() -> RetryConfig {
     RetryConfig::default().idempotent().retries(2).backoff(Backoff::none())
 }
 
-/// Half of the last hundred calls, if they are as many.
+/// Opens if half of the last hundred calls failed, once there were a hundred.
 pub fn count_window() -> BreakerConfig {
     let window = Window::count(100).and_then(|window| window.minimum(100)).expect("within bounds");
     BreakerConfig::default().open_when(OpenRule::Ratio { failing: Ratio::HALF, window })
 }
 
-/// Half of the calls of the last second.
+/// Opens if half of the calls of the last second failed, once there were a hundred.
 pub fn time_window() -> BreakerConfig {
     let window = Window::time(Duration::from_secs(1)).and_then(|window| window.minimum(100)).expect("within bounds");
     BreakerConfig::default().open_when(OpenRule::Ratio { failing: Ratio::HALF, window })
 }
 
-/// Every failure opens it, and it is half-open at once.
+/// Opens after every failure, for a time of zero.
 pub fn opens_at_once() -> BreakerConfig {
     BreakerConfig::default()
         .open_when(OpenRule::consecutive(1).expect("at least 1"))
@@ -35,12 +35,15 @@ pub fn opens_at_once() -> BreakerConfig {
 
 pub fn open() -> Circuit {
     let hour = OpenFor::fixed(Duration::from_secs(3_600));
-    let circuit = Circuit::new(BreakerConfig::default().open_for(hour));
+    let rule = OpenRule::consecutive(5).expect("at least 1");
+    let circuit = Circuit::new(BreakerConfig::default().open_when(rule).open_for(hour));
     (0..5).for_each(|_| circuit.report_failure());
+    assert_eq!(circuit.state(), State::Open);
     circuit
 }
 
-/// A value in place of a failure, retries within the default budget, and a circuit: all by default, but for the waits.
+/// A fallback value, retries with the default budget, and a circuit: all defaults, except for the
+/// waits.
 pub fn stack<S>(
     circuit: &Circuit,
     inner: S,

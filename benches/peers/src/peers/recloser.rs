@@ -1,4 +1,4 @@
-//! recloser 1.4: functions behind a circuit breaker, or futures. It counts the last calls, and nothing else.
+//! recloser 1.4: a circuit breaker for functions and futures, with a count window.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use recloser::Recloser;
 
 use crate::upstream::Down;
 
-/// Its default: half of the last hundred calls.
+/// The default: opens if half of the last hundred calls failed.
 pub fn count_window() -> Recloser {
     Recloser::custom().build()
 }

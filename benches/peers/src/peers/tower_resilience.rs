@@ -1,4 +1,4 @@
-//! tower-resilience 0.14, without its own `tracing` and `metrics` features: off is its default.
+//! tower-resilience 0.14, without its features `tracing` and `metrics`, which are off by default.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tower_resilience_retry::{Retry, RetryBudgetBuilder, RetryConfigBuilder, Retr
 
 use crate::upstream::{Down, Request, at_once};
 
-/// Three attempts, with no wait in between. It sleeps all the same, for a tick of the timer, if it retries.
+/// Three attempts without waits. If it retries, it still sleeps for one tick of the timer.
 pub fn retry<E>() -> RetryConfigBuilder<Request, u64, E> {
     RetryLayer::builder().max_attempts(3).fixed_backoff(Duration::ZERO)
 }
@@ -20,7 +20,7 @@ pub fn without_budget<S>(inner: S) -> Retry<S, Request, u64, Down> {
     retry().build().layer(inner)
 }
 
-/// The token bucket of its documentation.
+/// The token bucket that its documentation shows.
 pub fn with_budget<S>(inner: S) -> Retry<S, Request, u64, Down> {
     let budget = RetryBudgetBuilder::new().token_bucket().build().expect("its defaults");
     retry().budget(budget).build().layer(inner)
@@ -40,12 +40,12 @@ pub fn consecutive<S>(inner: S) -> Breaker<S> {
     layered(breaker().consecutive_failures(5), inner)
 }
 
-/// Its default: half of the last hundred calls.
+/// The default: opens if half of the last hundred calls failed.
 pub fn count_window<S>(inner: S) -> Breaker<S> {
     layered(breaker(), inner)
 }
 
-/// Half of the calls of the last second.
+/// Opens if half of the calls of the last second failed, once there were a hundred.
 pub fn time_window<S>(inner: S) -> Breaker<S> {
     let builder = breaker()
         .sliding_window_type(SlidingWindowType::TimeBased)
@@ -69,7 +69,7 @@ pub fn fallback<S>(inner: S) -> Fallback<S, Request, u64, Down> {
     FallbackLayer::value(0).layer(inner)
 }
 
-/// All three, by their defaults but for the waits.
+/// All three layers with their defaults, except for the waits.
 pub fn stack<S>(
     breaker: Breaker<S>,
 ) -> impl Service<Request, Response = u64, Error: Send, Future: Send> + Clone + Send + 'static

@@ -1,4 +1,5 @@
-//! `tower::retry`, with the policies that its documentation shows: so many attempts, and so many within a `TpsBudget`.
+//! `tower::retry` with the policies that its documentation shows: a number of attempts, with and
+//! without a `TpsBudget`.
 
 use std::{
     future::{Ready, ready},

@@ -1,4 +1,4 @@
-//! Hand-written parts, to which the crate's own are compared.
+//! Hand-written parts, with which the simulation compares those of the crate.
 
 pub mod trickle;
 pub mod wait_out;

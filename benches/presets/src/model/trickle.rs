@@ -1,4 +1,4 @@
-//! A breaker with the rules of preset B, written down as plainly as possible.
+//! A simple implementation of a breaker with the rules of preset B.
 
 use std::{
     future::Future,
@@ -20,20 +20,20 @@ use crate::{
 
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
-    /// Opens after so many failures in a row,
+    /// Failures in a row that open the circuit.
     pub failures: u32,
-    /// of which the first is this old.
+    /// The minimum age of the first of them.
     pub lasting: Duration,
-    /// Stays open for this share of the time for which it has been failing,
+    /// The open time as a share of the time for which calls have been failing.
     pub share: f64,
-    /// but no shorter than this,
+    /// The shortest open time.
     pub min: Duration,
-    /// and no longer than this.
+    /// The longest open time.
     pub max: Duration,
-    /// The open time varies by this share.
+    /// The share by which the open time varies.
     pub jitter: f64,
-    /// While a probe is in flight, a rejection asks callers to return after 50 to 150 ms, in place
-    /// of the time until the next probe.
+    /// Whether a rejection hints at 50 to 150 ms while a probe is in flight, instead of the time
+    /// until the next probe.
     pub short_hints: bool,
 }
 
@@ -41,11 +41,11 @@ pub struct Settings {
 struct State {
     settings: Settings,
     random: Random,
-    /// Starts anew at each opening and closing; an ending of another generation is ignored.
+    /// Incremented when the circuit opens or closes. Endings of other generations are ignored.
     generation: u32,
     row: u32,
     failing_since: Option<Instant>,
-    /// When the next probe is admitted; `None` while closed.
+    /// When the circuit admits the next probe; `None` while closed.
     next_probe: Option<Instant>,
     probes_in_flight: u32,
 }
@@ -93,11 +93,11 @@ impl State {
     }
 }
 
-/// A service behind this breaker. Clones are behind the same one.
+/// A service behind this breaker. Clones share the breaker.
 #[derive(Clone)]
 pub struct Trickle<S> {
     state: Arc<Mutex<State>>,
-    /// Makes the rejections, which only a circuit can.
+    /// Creates the rejections: only a circuit can.
     rejecting: Circuit,
     inner: S,
 }
@@ -143,7 +143,8 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// An admitted call. Dropping it is a failure: only time limits drop calls here.
+/// An admitted call. Dropping it unfinished counts as a failure, because only time limits drop
+/// calls here.
 struct Permit {
     state: Arc<Mutex<State>>,
     generation: u32,

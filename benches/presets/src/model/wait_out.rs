@@ -1,4 +1,4 @@
-//! Waits out short rejections, within a request's first moments.
+//! Waits out short rejections within a request's first milliseconds.
 
 use std::{
     future::{Future, poll_fn},
@@ -23,11 +23,11 @@ use crate::{
 pub struct Settings {
     /// The longest rejection that is waited out.
     pub longest: Duration,
-    /// It must be over this time after the request's arrival.
+    /// The wait must end within this time after the request's arrival.
     pub window: Duration,
 }
 
-/// When the request arrived: an extension.
+/// A request extension: when the request arrived.
 #[derive(Debug, Clone, Copy)]
 pub struct Arrived(pub Instant);
 
