@@ -1,4 +1,4 @@
-//! The command line: four options, each with a default, and errors that name what is allowed.
+//! The command line: four options, each with a default. Errors name the allowed values.
 
 use std::{
     ffi::OsString,
@@ -14,34 +14,34 @@ use lexopt::Arg;
 
 use crate::{
     clients::Client,
-    script::{Plot, Script},
+    script::{Scenario, Script},
 };
 
-/// In less time the fault ends before the queue is full, and shows nothing. More time shows nothing
-/// new.
+/// In less time, the fault would end before the queue is full. More time adds no information.
 const SECONDS: RangeInclusive<f64> = 5.0..=600.0;
 
-const DEFAULT_PLOT: Plot = Plot::Outage;
+const DEFAULT_SCENARIO: Scenario = Scenario::Outage;
 const DEFAULT_SECONDS: f64 = 10.0;
 const DEFAULT_SEED: u64 = 1;
 const DEFAULT_OUT: &str = "target/outage.html";
 
-/// What `--help` prints.
+/// The text of `--help`.
 pub(crate) fn help() -> String {
-    let scripts = Plot::ALL.map(|plot| format!("                       {:<10} {}\n", plot.name(), plot.summary()));
+    let scripts = Scenario::ALL
+        .map(|scenario| format!("                       {:<10} {}\n", scenario.name(), scenario.summary()));
     format!(
         "\
-Plays one script of faults to {} clients, one after the other, and compares them.
+Runs one script of faults against {} clients, one after the other, and compares them.
 
 Usage: cargo run --release --features http --example outage [-- OPTIONS]
 
 Options:
-      --script NAME  What happens to the upstream [default: {DEFAULT_PLOT}]
-{}      --seed N       Seeds the arrivals, the errors and the jitter [default: {DEFAULT_SEED}]
-      --seconds S    Seconds for which each client is observed, {} to {} [default: {DEFAULT_SECONDS}]
-      --out PATH     The file for the page with the curves; missing folders are created
+      --script NAME  The fault of the upstream [default: {DEFAULT_SCENARIO}]
+{}      --seed N       The seed of the arrivals, the errors and the jitter [default: {DEFAULT_SEED}]
+      --seconds S    The observation time per client in seconds, {} to {} [default: {DEFAULT_SECONDS}]
+      --out PATH     The file for the page with the charts; missing folders are created
                      [default: {DEFAULT_OUT}]
-  -h, --help         Prints this
+  -h, --help         Prints this help
 ",
         Client::ALL.len(),
         scripts.concat(),
@@ -50,15 +50,15 @@ Options:
     )
 }
 
-/// What the user asked for.
-pub(crate) enum Asked {
+/// The result of parsing the arguments.
+pub(crate) enum Command {
     Help,
     Run { script: Script, out: PathBuf },
 }
 
-/// Reads the arguments, and checks before the run that the page can be written.
-pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Asked, BadArgument> {
-    let mut plot = DEFAULT_PLOT;
+/// Parses the arguments, and checks before the run that the page can be written.
+pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, BadArgument> {
+    let mut scenario = DEFAULT_SCENARIO;
     let mut seed = DEFAULT_SEED;
     let mut seconds = DEFAULT_SECONDS;
     let mut out = PathBuf::from(DEFAULT_OUT);
@@ -69,7 +69,8 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Asked, B
             Arg::Long("script") => {
                 let value = args.value()?;
                 let known = value.to_str().and_then(|text| text.parse().ok());
-                plot = known.ok_or_else(|| bad("--script", &value, &Plot::ALL.map(Plot::name).join(", ")))?;
+                scenario =
+                    known.ok_or_else(|| bad("--script", &value, &Scenario::ALL.map(Scenario::name).join(", ")))?;
             }
             Arg::Long("seed") => {
                 let value = args.value()?;
@@ -85,16 +86,16 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Asked, B
                 })?;
             }
             Arg::Long("out") => out = args.value()?.into(),
-            Arg::Long("help") | Arg::Short('h') => return Ok(Asked::Help),
+            Arg::Long("help") | Arg::Short('h') => return Ok(Command::Help),
             other => return Err(other.unexpected().into()),
         }
     }
     check_writable(&out)
         .map_err(|error| bad("--out", out.as_os_str(), &format!("the path of a file that can be written ({error})")))?;
-    Ok(Asked::Run { script: Script { plot, length: Duration::from_secs_f64(seconds), seed }, out })
+    Ok(Command::Run { script: Script { scenario, length: Duration::from_secs_f64(seconds), seed }, out })
 }
 
-/// An argument that can't be used, as a message for the user.
+/// The message about an invalid argument.
 #[derive(Debug)]
 pub(crate) struct BadArgument(String);
 
@@ -116,13 +117,13 @@ fn bad(option: &str, value: &std::ffi::OsStr, allowed: &str) -> BadArgument {
     BadArgument(format!("{option} can't be {value:?}; allowed: {allowed}"))
 }
 
-/// Opens the file as the end of the run will do. Leaves no new file behind.
+/// Opens the file in the same way as at the end of the run. Removes the file again if it is new.
 fn check_writable(path: &Path) -> io::Result<()> {
     let existed = path.exists();
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    // Appending leaves an earlier page as it is until there is a new one.
+    // Opens in append mode, so that an earlier page is kept until a new one exists.
     OpenOptions::new().append(true).create(true).open(path)?;
     if existed { Ok(()) } else { fs::remove_file(path) }
 }

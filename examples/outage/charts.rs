@@ -1,4 +1,4 @@
-//! The curves, drawn with plotters as SVG text.
+//! Draws the charts with plotters as SVG text.
 
 use std::error::Error;
 
@@ -14,7 +14,7 @@ use crate::{
     script::{Phase, Script},
 };
 
-/// One colour per client, from Okabe and Ito's palette, which colour-blind readers can tell apart.
+/// One colour per client, from Okabe and Ito's palette, which colour-blind readers can distinguish.
 pub(crate) fn colour(client: Client) -> RGBColor {
     match client {
         Client::Bare => RGBColor(0, 0, 0),
@@ -26,20 +26,20 @@ pub(crate) fn colour(client: Client) -> RGBColor {
     }
 }
 
-/// What became of the requests: by the upstream, by the fallback, with an error.
+/// How requests ended, with a colour for each.
 pub(crate) const ENDS: [(&str, RGBColor); 3] = [
     ("answered by the upstream", RGBColor(120, 190, 150)),
     ("answered by the fallback", RGBColor(134, 180, 233)),
     ("failed", RGBColor(240, 140, 110)),
 ];
 
-/// A figure over time: what it is of the requests, and attempts, of a short span.
+/// A figure over time, computed from the requests and attempts of each short time span.
 pub(crate) struct Curve {
     pub(crate) unit: &'static str,
     pub(crate) figure: fn(&Slice<'_>) -> f64,
 }
 
-/// One curve per client, in one picture.
+/// Draws one curve per client in one chart.
 pub(crate) fn together(records: &[Record], script: &Script, curve: &Curve) -> Result<String, DrawingError> {
     let curves: Vec<_> = records.iter().map(|record| (colour(record.client), points(record, curve.figure))).collect();
     let values = curves.iter().flat_map(|(_, points)| points.iter().map(|(_, value)| *value));
@@ -57,7 +57,7 @@ pub(crate) fn together(records: &[Record], script: &Script, curve: &Curve) -> Re
     Ok(text)
 }
 
-/// What became of one client's requests, stacked up to all of them.
+/// Draws how one client's requests ended, as a stacked area chart.
 pub(crate) fn ends(record: &Record) -> Result<String, DrawingError> {
     let all = points(record, |_| 100.0);
     let good = points(record, |slice| 100.0 * slice.share(answered));
@@ -67,7 +67,7 @@ pub(crate) fn ends(record: &Record) -> Result<String, DrawingError> {
     let mut text = String::new();
     let area = SVGBackend::with_string(&mut text, (960, 180)).into_drawing_area();
     let mut chart = axes(&area, &record.script, top, "% of requests")?;
-    // From the back to the front: each covers the foot of the one before.
+    // Draws from back to front: each area covers the lower part of the previous one.
     for (points, (_, colour)) in [all, good, upstream].into_iter().zip(ENDS.iter().rev()) {
         chart.draw_series(AreaSeries::new(points, 0.0, colour.filled()))?;
     }
@@ -77,20 +77,20 @@ pub(crate) fn ends(record: &Record) -> Result<String, DrawingError> {
     Ok(text)
 }
 
-/// Why a picture could not be drawn.
+/// The error of a chart that can't be drawn.
 pub(crate) type DrawingError = Box<dyn Error>;
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
-/// Points of a curve, whatever the length of the script.
+/// The number of points of a curve.
 const POINTS: u32 = 40;
-/// Room for the names of the phases above the highest value.
+/// The space above the highest value, for the names of the phases.
 const HEADROOM: f64 = 1.2;
 const FONT: &str = "sans-serif";
 const INK: RGBColor = RGBColor(60, 60, 60);
 
-/// The figure of each span of the script, at the middle of the span.
+/// Returns the figure of each time span, at the middle of the span.
 fn points(record: &Record, figure: fn(&Slice<'_>) -> f64) -> Vec<(f64, f64)> {
     let step = record.script.length / POINTS;
     let point = |n| {
@@ -123,12 +123,12 @@ fn axes<'a, 'b>(area: &Area<'b>, script: &Script, top: f64, unit: &str) -> Resul
     Ok(chart)
 }
 
-/// As short as it is exact to a tenth: `3`, `2.5`.
+/// Rounds to a tenth: `3`, `2.5`.
 fn short(value: &f64) -> String {
     ((value * 10.0).round() / 10.0).to_string()
 }
 
-/// Shades the times when the upstream is not well, and names every phase.
+/// Shades the phases with a fault, and names every phase.
 fn mark_phases(chart: &mut Chart<'_, '_>, script: &Script, top: f64) -> Result<(), DrawingError> {
     let label = (FONT, 13, &INK).into_text_style(chart.plotting_area()).pos(Pos::new(HPos::Center, VPos::Top));
     for (phase, span) in script.phases() {

@@ -1,4 +1,4 @@
-//! The clients: one hyper client each, and more and more layers around it.
+//! The clients: a hyper client with an increasing number of layers around it.
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -19,7 +19,7 @@ use crate::{
     transport::{Answer, ClientError, transport},
 };
 
-/// What every client is to its callers.
+/// The service type of all clients.
 pub(crate) type BoxClient = BoxCloneService<Request<Full<Bytes>>, Answer, ClientError>;
 
 /// What a client does when an attempt fails.
@@ -27,26 +27,26 @@ pub(crate) type BoxClient = BoxCloneService<Request<Full<Bytes>>, Answer, Client
 pub(crate) enum Client {
     /// Returns the failure.
     Bare,
-    /// Tries again at once.
+    /// Retries at once.
     Naive,
-    /// Tries again after a random wait.
+    /// Retries after a random wait.
     Jitter,
-    /// The same, as long as retries are a small share of the requests.
+    /// The same, within a retry budget.
     Budget,
-    /// The whole stack, but with a breaker that opens after few failures and for long, as most
-    /// libraries configure it by default.
+    /// The whole stack, but with a breaker that opens after few failures and for a long time, as
+    /// most libraries configure it by default.
     LongBreaker,
     /// A fallback around the crate's presets for HTTP: `RetryConfig::http` around
     /// `BreakerConfig::http`.
     Stack,
 }
 
-/// Marks the fallback's responses, so that they can be counted.
+/// Marks the fallback's responses, so that the example can count them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FromFallback;
 
 impl Client {
-    /// In the order in which they are played.
+    /// All clients, in the order of the run.
     pub(crate) const ALL: [Client; 6] =
         [Client::Bare, Client::Naive, Client::Jitter, Client::Budget, Client::LongBreaker, Client::Stack];
 
@@ -55,14 +55,14 @@ impl Client {
         match self {
             Client::Bare => "bare",
             Client::Naive => "naive retries",
-            Client::Jitter => "back-off, full jitter",
+            Client::Jitter => "backoff, full jitter",
             Client::Budget => "budget",
             Client::LongBreaker => "stack, 30 s breaker",
             Client::Stack => "the whole stack",
         }
     }
 
-    /// A new client: connections, budget and circuit are its own.
+    /// Creates a client with its own connections, budget and circuit.
     pub(crate) fn service(self, script: &Script) -> Result<BoxClient, Invalid> {
         let at_once =
             || RetryConfig::default().idempotent().retries(ATTEMPTS - 1).backoff(Backoff::none()).without_budget();
@@ -78,15 +78,15 @@ impl Client {
     }
 }
 
-/// Only retries, if any, around the hyper client.
+/// Puts only a retry around the hyper client.
 fn around_transport(retry: RetryConfig) -> BoxClient {
     BoxCloneService::new(ServiceBuilder::new().layer(RetryLayer::with(judged(retry))).service(transport()))
 }
 
-/// Everything, in the order that fits most purposes. The retry is the preset for HTTP; only the
-/// time limit of an attempt, which the preset leaves to the user, and the seed are added.
+/// Puts all layers around the hyper client, in the recommended order. The retry is the HTTP preset
+/// plus a seed and a time limit per attempt, which the preset leaves to the user.
 fn stack(script: &Script, breaker: BreakerConfig<Health>) -> BoxClient {
-    let mut stale = Response::new(Full::from("what it was before"));
+    let mut stale = Response::new(Full::from("a stale response"));
     stale.extensions_mut().insert(FromFallback);
 
     let timed_out = |_: Elapsed| Err(BreakerError::Inner(ClientError::TimedOut));
@@ -103,14 +103,14 @@ fn stack(script: &Script, breaker: BreakerConfig<Health>) -> BoxClient {
     BoxCloneService::new(service)
 }
 
-/// Every client has the same time limit and counts the same answers as failures, the bare one too.
+/// Adds the time limit and the classifier that all clients share, including the bare one.
 fn judged(
     retry: RetryConfig,
 ) -> impl Policy<Request<Full<Bytes>>, Answer, ClientError, State: Send> + Send + Sync + 'static {
     retry.timeouts(Timeouts::attempt(ATTEMPT_TIMEOUT).answer(|_: Elapsed| Err(ClientError::TimedOut))).classify(judge)
 }
 
-/// The request only reads, so another attempt is allowed after any failure.
+/// Classifies every failure as transient: the request only reads, so a retry is always safe.
 fn judge(outcome: Result<&Answer, &ClientError>) -> Verdict {
     match outcome {
         Ok(response) if response.status().is_success() => Verdict::Success,

@@ -1,10 +1,10 @@
-//! One fault, six clients: which of them recover, and which keep the upstream down?
+//! Compares six clients during one fault: which recover, and which keep the upstream down?
 //!
-//! `cargo run --release --features http --example outage` starts an upstream with a finite capacity
-//! on loopback, and plays one script to six clients in turn: healthy, 30 % errors, dead, back
-//! again. The clients differ only in what they do when an attempt fails. It ends with a table, and
-//! writes a page with the curves. `--script blip` and `--script half-dead` play shorter and smaller
-//! faults. `--help` lists the options. The scripts and their numbers are in `script.rs`.
+//! `cargo run --release --features http --example outage` starts an upstream with a limited
+//! capacity on loopback, and runs one script against six clients in turn: healthy, 30 % errors,
+//! dead, recovered. The clients differ in what they do when an attempt fails. The example prints a
+//! table, and writes a page with charts. `--script blip` and `--script half-dead` run a shorter and
+//! a partial fault. `--help` lists the options. The scripts and their numbers are in `script.rs`.
 
 mod args;
 mod charts;
@@ -21,7 +21,7 @@ mod upstream;
 
 use std::{error::Error, fs, path::Path, process::ExitCode};
 
-use args::Asked;
+use args::Command;
 use clients::Client;
 use progress::Progress;
 use script::Script;
@@ -29,8 +29,8 @@ use script::Script;
 #[tokio::main]
 async fn main() -> ExitCode {
     let (script, out) = match args::parse(std::env::args_os()) {
-        Ok(Asked::Run { script, out }) => (script, out),
-        Ok(Asked::Help) => {
+        Ok(Command::Run { script, out }) => (script, out),
+        Ok(Command::Help) => {
             print!("{}", args::help());
             return ExitCode::SUCCESS;
         }
@@ -48,7 +48,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Plays the script to each client in turn, then prints the table and writes the page.
+/// Runs the script with each client in turn, then prints the table and writes the page.
 async fn run(script: Script, out: &Path) -> Result<(), Box<dyn Error>> {
     let mut progress = Progress::new(script);
     let mut records = Vec::new();
@@ -63,6 +63,6 @@ async fn run(script: Script, out: &Path) -> Result<(), Box<dyn Error>> {
     let rows: Vec<_> = records.iter().map(table::row).collect();
     println!("{}\n{}\n", table::text(&rows), table::NOTE);
     fs::write(out, page::html(&records, &script)?)?;
-    println!("The curves are in {}", out.display());
+    println!("The charts are in {}", out.display());
     Ok(())
 }

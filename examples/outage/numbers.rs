@@ -1,29 +1,29 @@
-//! The script's numbers in words, so that the page needs no source code.
+//! Describes the script's numbers for the page.
 
 use crate::script::{
     ATTEMPT_TIMEOUT, ATTEMPTS, BACKOFF, BUDGET_AT_START, BUDGET_PER_SECOND, BUDGET_SHARE, DEAD_BACKEND_SHARE, DEMAND,
     ERROR_SHARE, LONG_BREAKER_FAILURES, LONG_BREAKER_OPEN, Phase, QUEUE, Script, WORK, WORKERS,
 };
 
-/// Answers per second that the workers can give at most.
+/// The number of requests per second that the workers can serve.
 pub(crate) fn capacity() -> f64 {
     WORKERS as f64 / WORK.as_secs_f64()
 }
 
-/// Each number with its name.
+/// Returns the names and values of all numbers.
 pub(crate) fn numbers(script: &Script) -> Vec<(&'static str, String)> {
     let phases = script.phases().into_iter().map(|(phase, span)| {
         format!("{} from {:.2} s to {:.2} s", phase.name(), span.start.as_secs_f64(), span.end.as_secs_f64())
     });
     let mut numbers = vec![
-        ("script", script.plot.to_string()),
+        ("script", script.scenario.to_string()),
         ("seed", script.seed.to_string()),
         ("phases", phases.collect::<Vec<_>>().join(", ")),
-        ("demand", format!("{DEMAND} requests per second, a Poisson process, whatever the answers")),
+        ("demand", format!("{DEMAND} requests per second, a Poisson process, whatever the responses are")),
         (
             "upstream",
             format!(
-                "{WORKERS} workers, {} ms per job, so at most {:.0} answers per second",
+                "{WORKERS} workers, {} ms per job: at most {:.0} responses per second",
                 WORK.as_millis(),
                 capacity()
             ),
@@ -31,7 +31,7 @@ pub(crate) fn numbers(script: &Script) -> Vec<(&'static str, String)> {
         (
             "queue",
             format!(
-                "{QUEUE} jobs, which is {:.0} ms of work; the next one is answered with 503",
+                "{QUEUE} jobs, which is {:.0} ms of work; the upstream answers further requests with 503",
                 1000.0 * QUEUE as f64 / capacity()
             ),
         ),
@@ -39,11 +39,11 @@ pub(crate) fn numbers(script: &Script) -> Vec<(&'static str, String)> {
     numbers.extend(script.phases().into_iter().filter_map(|(phase, _)| Some((fault(phase)?, meaning(phase)))));
     numbers.extend([
         ("time limit", format!("{} ms per attempt, for every client", ATTEMPT_TIMEOUT.as_millis())),
-        ("retries", format!("at most {ATTEMPTS} attempts; the stacks have those of RetryConfig::http()")),
+        ("retries", format!("at most {ATTEMPTS} attempts; the stacks use RetryConfig::http()")),
         (
-            "back-off",
+            "backoff",
             format!(
-                "a random time up to {} ms, doubled at every retry; the naive client has none",
+                "a random time up to {} ms, doubled at every retry; the naive client doesn't wait",
                 BACKOFF.as_millis()
             ),
         ),
@@ -85,7 +85,7 @@ fn meaning(phase: Phase) -> String {
     match phase {
         Phase::Healthy | Phase::Back => String::new(),
         Phase::Errors => format!("{:.0} % of the jobs fail with 502, at full cost", 100.0 * ERROR_SHARE),
-        Phase::Dead => "workers hang until the phase ends, then the jobs that they hold fail with 502".to_owned(),
+        Phase::Dead => "workers hang until the phase ends, then their jobs fail with 502".to_owned(),
         Phase::HalfDead => format!(
             "{:.0} % of the requests go to the dead backend and fail with 502 at once; the other backend has all the \
              workers",

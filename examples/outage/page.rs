@@ -1,4 +1,5 @@
-//! The page: one HTML file that contains the curves, the table and the numbers, and loads nothing.
+//! Writes the page: one HTML file with the charts, the table and the numbers. It loads no other
+//! files.
 
 use plotters::style::RGBColor;
 
@@ -7,7 +8,7 @@ use crate::{
     clients::Client,
     numbers::{capacity, numbers},
     record::{Record, Recovery, by_upstream},
-    script::{DEMAND, Plot, Script},
+    script::{DEMAND, Scenario, Script},
     table,
 };
 
@@ -26,34 +27,35 @@ th:first-child, td:first-child, .words td { text-align: left }
 ";
 
 /// The introduction of the page.
-fn lead() -> String {
+fn introduction() -> String {
     format!(
-        "{} clients go through the same fault, one after the other, each with a fresh upstream. The upstream has few \
-         workers and a bounded queue. A job that it has accepted costs a worker even if the caller has left. Callers send \
-         the same requests at the same times to every client. The clients differ in what they do when an attempt fails.",
+        "{} clients run through the same fault, one after the other, each with a new upstream. The upstream has few \
+         workers and a bounded queue. An accepted job takes a worker's time even if the caller has given up. Every client \
+         receives the same requests at the same times. The clients differ in what they do when an attempt fails.",
         Client::ALL.len()
     )
 }
 
-/// What this script shows.
-fn lesson(plot: Plot) -> &'static str {
-    match plot {
-        Plot::Outage => {
-            "A full queue takes longer to drain than a client waits. So once the fault has filled it, every answer comes \
-             too late, and only fewer attempts can end that. A client that answers each failure with three more attempts, \
-             at once or after a jittered wait, sends more than the workers can do: the cause is gone, and the outage \
-             stays. A budget keeps the attempts below what the upstream can do, so the queue drains. A breaker stops \
-             nearly all calls, and a fallback answers meanwhile. While only some of the jobs fail, retries answer nearly \
-             all requests."
+/// The explanation of a script's results.
+fn explanation(scenario: Scenario) -> &'static str {
+    match scenario {
+        Scenario::Outage => {
+            "A full queue takes longer to drain than a client waits. Once the fault has filled the queue, every response \
+             comes too late, and only fewer attempts can end this. A client that makes up to three more attempts after each \
+             failure, at once or after a jittered wait, sends more than the workers can serve: the outage continues after \
+             its cause is fixed. A budget keeps the attempts below the upstream's capacity, so the queue drains. A breaker \
+             stops nearly all calls, and a fallback answers the requests during that time. While only some of the jobs \
+             fail, retries answer nearly all requests."
         }
-        Plot::Blip => {
+        Scenario::Blip => {
             "The upstream is dead for less time than a caller waits for one attempt. Retries answer nearly all requests \
-             that it failed. A breaker that opens after a few failures in a row turns this blip into an outage of 30 s: \
-             the upstream works, and is not called. A breaker that first waits whether the failures last does no harm."
+             that failed. A breaker that opens after a few failures in a row turns this blip into an outage of 30 s: it \
+             doesn't call the upstream, which works again. A breaker that opens only if the failures last for a minimum \
+             time does no harm."
         }
-        Plot::HalfDead => {
-            "One of two backends is dead, and the load balancer doesn't notice. Half of the attempts succeed, so retries \
-             answer most requests. A breaker that opens on a few failures in a row, or on a failure rate, also rejects \
+        Scenario::HalfDead => {
+            "One of two backends is dead, and the load balancer doesn't detect it. Half of the attempts succeed, so retries \
+             answer most requests. A breaker that opens after a few failures in a row, or on a failure rate, also rejects \
              the half that would succeed. A breaker that opens only while every call fails does no harm."
         }
     }
@@ -77,27 +79,27 @@ pub(crate) fn html(records: &[Record], script: &Script) -> Result<String, Drawin
 <style>
 {STYLE}</style>
 <h1>{title}</h1>
-<p>{lead}</p>
-<p>{lesson}</p>
-<p>{seen}</p>
+<p>{introduction}</p>
+<p>{explanation}</p>
+<p>{recoveries}</p>
 {figures}<p>{note}</p>
 <h2>How requests ended</h2>
-<p>By the time of their arrival.</p>
+<p>By time of arrival.</p>
 {ends_key}{ends}
 <h2>Upstream load</h2>
-<p>Attempts that reached the upstream, per request that a caller made at that time. The workers can do {can:.2}.</p>
+<p>Attempts that reached the upstream, per request that a caller made at that time. The workers can serve {can:.2}.</p>
 {clients_key}{load}
-<h2>The slowest hundredth</h2>
-<p>How long callers waited for an answer or an error, the 99th percentile, by the time of their arrival. A low value is good
-only where requests are answered: an error of a full queue is quick too.</p>
+<h2>99th percentile of the waits</h2>
+<p>How long callers waited for a response or an error, by time of arrival. A low value is good only if requests are answered:
+a full queue also returns errors quickly.</p>
 {clients_key}{wait}
 <h2>The script's numbers</h2>
 {numbers}</html>
 ",
-        title = format_args!("One fault, {} clients: {}", Client::ALL.len(), script.plot),
-        lead = lead(),
-        lesson = lesson(script.plot),
-        seen = seen(records),
+        title = format_args!("One fault, {} clients: {}", Client::ALL.len(), script.scenario),
+        introduction = introduction(),
+        explanation = explanation(script.scenario),
+        recoveries = recoveries(records),
         figures = rows(records),
         note = table::NOTE.replace('\n', "<br>\n"),
         ends_key = key(ENDS),
@@ -109,8 +111,8 @@ only where requests are answered: an error of a full queue is quick too.</p>
     ))
 }
 
-/// One sentence about this very run.
-fn seen(records: &[Record]) -> String {
+/// One sentence about the recovery in this run.
+fn recoveries(records: &[Record]) -> String {
     let clients: Vec<_> = records
         .iter()
         .map(|record| match record.recovery(by_upstream) {

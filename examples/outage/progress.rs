@@ -13,7 +13,7 @@ use crate::{
     script::{Phase, Script},
 };
 
-/// Shows on standard error what is going on.
+/// Shows the progress on standard error.
 pub(crate) struct Progress {
     script: Script,
     show: Show,
@@ -27,11 +27,11 @@ enum Show {
 }
 
 impl Progress {
-    /// A bar if standard error is a terminal.
+    /// Uses a bar if standard error is a terminal.
     pub(crate) fn new(script: Script) -> Self {
         let show = if stderr().is_terminal() {
             let bar = ProgressBar::new((script.length * Client::ALL.len() as u32).as_millis() as u64);
-            // A template with a mistake leaves the default bar.
+            // If the template is invalid, the default bar is used.
             if let Ok(style) = ProgressStyle::with_template("{elapsed:>4} [{bar:40}] {percent:>3} %  {msg}") {
                 bar.set_style(style.progress_chars("=> "));
             }
@@ -42,19 +42,19 @@ impl Progress {
         Self { script, show, done: 0, phase: None }
     }
 
-    /// A client begins.
+    /// Shows that a client begins.
     pub(crate) fn begin(&mut self, client: Client) {
         self.phase = None;
         self.line(&format!("{}/{} {}", self.done + 1, Client::ALL.len(), client.name()));
     }
 
-    /// The script is at this time.
+    /// Shows the current time of the script.
     pub(crate) fn at(&mut self, time: Duration) {
         let phase = self.script.phase_at(time);
         let changed = self.phase.replace(phase) != Some(phase);
         match &self.show {
             Show::Bar(bar) => {
-                // A client may need a little longer than the script: the bar stops at its share.
+                // A client may take longer than the script, so its part of the bar is limited.
                 let elapsed = self.script.length * self.done as u32 + time.min(self.script.length);
                 bar.set_position(elapsed.as_millis() as u64);
                 if changed {
@@ -69,7 +69,7 @@ impl Progress {
         }
     }
 
-    /// A client is done.
+    /// Shows the result of a client.
     pub(crate) fn end(&mut self, record: &Record) {
         self.done += 1;
         let whole = record.whole();
@@ -80,7 +80,7 @@ impl Progress {
         ));
     }
 
-    /// All clients are done.
+    /// Removes the bar.
     pub(crate) fn finish(self) {
         if let Show::Bar(bar) = self.show {
             bar.finish_and_clear();

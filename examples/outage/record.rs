@@ -1,4 +1,4 @@
-//! What one client lived through, and the figures that sum it up.
+//! The results of one client and their summary figures.
 
 use std::{ops::Range, time::Duration};
 
@@ -7,68 +7,67 @@ use crate::{clients::Client, script::Script};
 /// How a request ended, for its caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
-    /// With a good answer from the upstream.
+    /// With a successful response from the upstream.
     Upstream,
-    /// With a good answer from the fallback.
+    /// With a response from the fallback.
     Fallback,
     /// With an error.
     Failed,
 }
 
-/// One request: when it came, how it ended, and how long its caller waited for that.
+/// One request: when it arrived, how it ended, and how long its caller waited.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Fate {
+pub(crate) struct Outcome {
     pub(crate) arrival: Duration,
     pub(crate) end: End,
     pub(crate) wait: Duration,
 }
 
-/// Everything seen while one client lived through the script.
+/// The requests and attempts of one client during the script.
 pub(crate) struct Record {
     pub(crate) client: Client,
     pub(crate) script: Script,
     /// In the order of arrival.
-    fates: Vec<Fate>,
-    /// When each attempt reached the upstream, in order.
+    outcomes: Vec<Outcome>,
+    /// The times at which attempts reached the upstream, in order.
     attempts: Vec<Duration>,
 }
 
-/// When a client worked again after the fault.
+/// When a client recovered after the fault.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Recovery {
-    /// This long after its end.
+    /// This long after the end of the fault.
     After(Duration),
-    /// Not before the script ended.
+    /// Not before the end of the script.
     Never,
 }
 
 impl Record {
-    /// From what the callers and the upstream saw.
-    pub(crate) fn new(client: Client, script: Script, mut fates: Vec<Fate>, mut attempts: Vec<Duration>) -> Self {
-        fates.sort_by_key(|fate| fate.arrival);
+    /// Creates a record of the requests and the attempts.
+    pub(crate) fn new(client: Client, script: Script, mut outcomes: Vec<Outcome>, mut attempts: Vec<Duration>) -> Self {
+        outcomes.sort_by_key(|outcome| outcome.arrival);
         attempts.sort();
-        Self { client, script, fates, attempts }
+        Self { client, script, outcomes, attempts }
     }
 
-    /// The part that falls into a span of time: requests by their arrival, attempts by theirs.
+    /// The requests and the attempts that arrived during a time span.
     pub(crate) fn during(&self, span: Range<Duration>) -> Slice<'_> {
         Slice {
-            fates: within(&self.fates, |fate| fate.arrival, &span),
+            outcomes: within(&self.outcomes, |outcome| outcome.arrival, &span),
             attempts: within(&self.attempts, |at| *at, &span).len(),
         }
     }
 
-    /// All of it, from the beginning of the script to its end.
+    /// The requests and attempts of the whole script.
     pub(crate) fn whole(&self) -> Slice<'_> {
         self.during(Duration::ZERO..self.script.length)
     }
 
-    /// The time from the end of the fault until 99 % of the requests end as `counts` wants: in the
-    /// next half second, and
-    /// in all that is left of the script.
+    /// The time from the end of the fault until 99 % of the requests satisfy `counts`, both in the
+    /// next half second and in the rest of the script.
     ///
-    /// The half second alone would favour a client that flaps. All that is left would hide a slow
-    /// start behind a good end.
+    /// The half second alone would favour a client that flaps. The rest of the script alone would
+    /// hide a slow start.
     pub(crate) fn recovery(&self, counts: fn(End) -> bool) -> Recovery {
         const STEP: Duration = Duration::from_millis(50);
         const WINDOW: Duration = Duration::from_millis(500);
@@ -88,42 +87,42 @@ impl Record {
 
 /// A part of a record.
 pub(crate) struct Slice<'a> {
-    fates: &'a [Fate],
+    outcomes: &'a [Outcome],
     attempts: usize,
 }
 
 impl Slice<'_> {
-    /// Share of the requests that ended so, 0 to 1; 0 if there was none.
+    /// The share of the requests that satisfy `counts`, from 0 to 1; 0 if there are no requests.
     pub(crate) fn share(&self, counts: fn(End) -> bool) -> f64 {
-        let counted = self.fates.iter().filter(|fate| counts(fate.end)).count();
-        counted as f64 / self.fates.len().max(1) as f64
+        let counted = self.outcomes.iter().filter(|outcome| counts(outcome.end)).count();
+        counted as f64 / self.outcomes.len().max(1) as f64
     }
 
-    /// The wait that this share of the callers did not exceed, whether they got an answer or an error.
+    /// A quantile of the callers' waits, for responses and errors.
     pub(crate) fn wait(&self, quantile: f64) -> Duration {
-        let mut waits: Vec<_> = self.fates.iter().map(|fate| fate.wait).collect();
+        let mut waits: Vec<_> = self.outcomes.iter().map(|outcome| outcome.wait).collect();
         waits.sort();
         let rank = (quantile * waits.len() as f64).ceil() as usize;
         waits.get(rank.saturating_sub(1)).copied().unwrap_or_default()
     }
 
-    /// Attempts that reached the upstream for each request that a caller made.
+    /// The number of attempts that reached the upstream, per request of a caller.
     pub(crate) fn load(&self) -> f64 {
-        self.attempts as f64 / self.fates.len().max(1) as f64
+        self.attempts as f64 / self.outcomes.len().max(1) as f64
     }
 }
 
-/// A good answer, wherever it came from.
+/// Whether the upstream or the fallback answered.
 pub(crate) fn answered(end: End) -> bool {
     end != End::Failed
 }
 
-/// A good answer from the upstream.
+/// Whether the upstream answered.
 pub(crate) fn by_upstream(end: End) -> bool {
     end == End::Upstream
 }
 
-/// A good answer from the fallback.
+/// Whether the fallback answered.
 pub(crate) fn by_fallback(end: End) -> bool {
     end == End::Fallback
 }

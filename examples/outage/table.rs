@@ -1,4 +1,4 @@
-//! The figures side by side: the same cells for the terminal and for the page.
+//! The table of figures, for the terminal and the page.
 
 use crate::record::{Record, Recovery, answered, by_fallback, by_upstream};
 
@@ -6,12 +6,12 @@ use crate::record::{Record, Recovery, answered, by_fallback, by_upstream};
 pub(crate) const HEADER: [&str; 8] =
     ["client", "answered", "by fallback", "p50", "p99", "load", "99 % again", "upstream 99 %"];
 
-/// What the columns mean; a line each.
+/// The meaning of the columns, one line each.
 pub(crate) const NOTE: &str = "\
-p50, p99: how long callers waited, for an answer or for an error.
+p50, p99: how long callers waited for a response or an error.
 load: attempts that reached the upstream, as a multiple of the demand.
-99 % again: from the end of the fault until 99 % of the requests are answered, and stay so.
-upstream 99 %: the same without the fallback's answers.";
+99 % again: the time from the end of the fault from which on 99 % of the requests are answered.
+upstream 99 %: the same, counting only responses of the upstream.";
 
 /// One client's row.
 pub(crate) fn row(record: &Record) -> [String; HEADER.len()] {
@@ -28,7 +28,7 @@ pub(crate) fn row(record: &Record) -> [String; HEADER.len()] {
     ]
 }
 
-/// Aligned for a terminal: names to the left, figures to the right.
+/// Formats the table for a terminal, with names left-aligned and figures right-aligned.
 pub(crate) fn text(rows: &[[String; HEADER.len()]]) -> String {
     let header = HEADER.map(str::to_owned);
     let all = || std::iter::once(&header).chain(rows);

@@ -1,4 +1,4 @@
-//! The innermost service of every client: one hyper client, and one attempt is one request on the wire.
+//! The innermost service of every client: a hyper client that sends one request per attempt.
 
 use std::fmt;
 
@@ -15,23 +15,23 @@ use tower_recourse::Rejection;
 /// A response whose body was read.
 pub(crate) type Answer = Response<Full<Bytes>>;
 
-/// Why a request had no answer.
+/// The error of a request without a response.
 #[derive(Debug)]
 pub(crate) enum ClientError {
-    /// The attempt took too long.
+    /// The attempt timed out.
     TimedOut,
-    /// The breaker is open.
+    /// The breaker rejected the request.
     Rejected(Rejection),
-    /// The connection or the message broke.
+    /// The connection failed, or the message was invalid.
     Broken(Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl fmt::Display for ClientError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            ClientError::TimedOut => f.write_str("no answer in time"),
+            ClientError::TimedOut => f.write_str("the attempt timed out"),
             ClientError::Rejected(_) => f.write_str("the breaker rejected the call"),
-            ClientError::Broken(_) => f.write_str("the exchange with the upstream broke"),
+            ClientError::Broken(_) => f.write_str("the connection to the upstream failed"),
         }
     }
 }
@@ -46,7 +46,8 @@ impl std::error::Error for ClientError {
     }
 }
 
-/// A hyper client that reads the whole body, so that a time limit around it covers the body too.
+/// Creates a hyper client that reads the whole body, so that a time limit around it includes the
+/// body.
 pub(crate) fn transport()
 -> impl Service<Request<Full<Bytes>>, Response = Answer, Error = ClientError, Future: Send> + Clone + Send + 'static {
     let mut connector = HttpConnector::new();

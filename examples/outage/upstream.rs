@@ -1,8 +1,8 @@
-//! The upstream: an axum server with a bounded number of workers and a bounded queue.
+//! The upstream: an axum server with a fixed number of workers and a bounded queue.
 //!
-//! A job belongs to the upstream once it is queued. A client that gives up closes its connection,
-//! but the job stays: a worker still spends its time on it. Real services work like this too, and
-//! it is half of the reason why they stay down.
+//! A queued job stays in the queue if its client gives up and closes the connection, and a worker
+//! still spends time on it. Many real services work like this, which is one reason why overloads
+//! persist.
 
 use std::{
     io,
@@ -21,22 +21,22 @@ use tokio::{
 
 use crate::script::{DEAD_BACKEND_SHARE, ERROR_SHARE, Phase, QUEUE, Script, WORK, WORKERS};
 
-/// The answer of a gateway whose backend failed.
+/// The response of a gateway whose backend failed.
 const FAILED: StatusCode = StatusCode::BAD_GATEWAY;
 
-/// A running upstream on a port of its own.
+/// A running upstream with its own port.
 pub(crate) struct Upstream {
     address: SocketAddr,
-    floor: Arc<Floor>,
+    pool: Arc<Pool>,
     server: JoinHandle<io::Result<()>>,
 }
 
 impl Upstream {
-    /// Listens on loopback; the script counts from `start`.
+    /// Listens on loopback. The script begins at `start`.
     pub(crate) async fn open(script: Script, start: Instant) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
-        let floor = Arc::new(Floor {
+        let pool = Arc::new(Pool {
             script,
             start,
             queue: Arc::new(Semaphore::new(QUEUE)),
@@ -44,35 +44,35 @@ impl Upstream {
             fails: Mutex::new(Box::new(script.errors())),
             attempts: Mutex::default(),
         });
-        let app = Router::new().route("/", get(take)).with_state(Arc::clone(&floor));
+        let app = Router::new().route("/", get(take)).with_state(Arc::clone(&pool));
         let server = tokio::spawn(async move { axum::serve(listener, app).await });
-        Ok(Self { address, floor, server })
+        Ok(Self { address, pool, server })
     }
 
-    /// Where to send requests.
+    /// The URI for requests.
     pub(crate) fn uri(&self) -> String {
         format!("http://{}/", self.address)
     }
 
-    /// Stops listening. Returns when each attempt arrived.
+    /// Stops listening, and returns the arrival times of all attempts.
     pub(crate) fn close(self) -> Vec<Duration> {
         self.server.abort();
-        std::mem::take(&mut *self.floor.attempts.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.pool.attempts.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-/// Where the work is done.
-struct Floor {
+/// The state that handlers and jobs share.
+struct Pool {
     script: Script,
     start: Instant,
     queue: Arc<Semaphore>,
-    /// Semaphores are fair, so jobs get a worker in the order of their arrival.
+    /// The semaphore is fair, so jobs get a worker in the order of their arrival.
     workers: Semaphore,
     fails: Mutex<Box<dyn FnMut(f64) -> bool + Send>>,
     attempts: Mutex<Vec<Duration>>,
 }
 
-impl Floor {
+impl Pool {
     async fn work(&self) -> StatusCode {
         let failed = match self.script.phase_at(self.start.elapsed()) {
             Phase::Healthy | Phase::HalfDead | Phase::Back => false,
@@ -86,8 +86,8 @@ impl Floor {
         if failed { FAILED } else { StatusCode::OK }
     }
 
-    /// Whether the request goes to the dead one of two backends. A load balancer without health
-    /// checks sends it there.
+    /// Whether the load balancer, which has no health checks, sends the request to the dead
+    /// backend.
     fn meets_dead_backend(&self) -> bool {
         self.script.phase_at(self.start.elapsed()) == Phase::HalfDead && self.fails(DEAD_BACKEND_SHARE)
     }
@@ -97,24 +97,25 @@ impl Floor {
     }
 }
 
-/// Turns a request into a job and waits for its end.
-async fn take(State(floor): State<Arc<Floor>>) -> StatusCode {
-    floor.attempts.lock().unwrap_or_else(PoisonError::into_inner).push(floor.start.elapsed());
+/// Queues a job for a request, and waits for its end.
+async fn take(State(pool): State<Arc<Pool>>) -> StatusCode {
+    pool.attempts.lock().unwrap_or_else(PoisonError::into_inner).push(pool.start.elapsed());
 
-    if floor.meets_dead_backend() {
+    if pool.meets_dead_backend() {
         return FAILED;
     }
-    let Ok(place) = Arc::clone(&floor.queue).try_acquire_owned() else {
+    let Ok(place) = Arc::clone(&pool.queue).try_acquire_owned() else {
         return StatusCode::SERVICE_UNAVAILABLE;
     };
     let (report, done) = oneshot::channel();
-    // A task of its own, so that it outlives this handler, which ends with the client's connection.
+    // A separate task, so that the job outlives this handler, which ends with the client's
+    // connection.
     tokio::spawn(async move {
-        let worker = floor.workers.acquire().await;
+        let worker = pool.workers.acquire().await;
         drop(place);
-        let status = floor.work().await;
+        let status = pool.work().await;
         drop(worker);
-        // The receiver is gone if the client has given up; the work is done all the same.
+        // The receiver is dropped if the client has given up.
         let _ = report.send(status);
     });
     done.await.unwrap_or(FAILED)

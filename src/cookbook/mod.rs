@@ -9,11 +9,11 @@
 //! |---|---|---|
 //! | [`how_much`] | choosing retries, backoff, budget and timeouts | `outage` |
 //! | [`presets`] | all defaults in one table, the measurements behind them, and which numbers to change | |
-//! | [`batch_runner`] | retry limits that hold across all runs of a batch, including crashes | `system_a_batch` |
-//! | [`coordinator`] | loops that must not spin on a failing worker: one circuit per worker | `system_b_coordinator` |
-//! | [`primitive`] | one wrapper around any function, async or blocking | `system_c_primitive` |
+//! | [`batch_runner`] | retry limits that hold across all runs of a batch, including crashes | `batch_runner` |
+//! | [`coordinator`] | loops that must not spin on a failing worker: one circuit per worker | `coordinator` |
+//! | [`primitive`] | one wrapper around any function, async or blocking | `function_wrapper` |
 //! | [`transactions`] | database transactions that conflict with each other | |
-//! | [`ladder`] | a chain of fallbacks that ends with a person | `system_d_ladder` |
+//! | [`ladder`] | a chain of fallbacks that ends with a person | `provider_ladder` |
 //! | [`worker`] | which errors of a job to retry, and when. Durable retries aren't implemented yet | |
 //!
 //! These pages contain documentation only and add no code to a program.

@@ -5,7 +5,7 @@ use std::{
 
 use tokio::time::Instant;
 
-/// When a client made its attempts. Clones share what they record.
+/// The times of a client's attempts. Clones share them.
 #[derive(Debug, Clone)]
 pub struct Attempts {
     at: Arc<Mutex<Vec<Instant>>>,
@@ -16,17 +16,17 @@ impl Attempts {
         Self { at: Arc::default() }
     }
 
-    /// Records an attempt that is made now.
+    /// Records an attempt at the current time.
     pub fn record(&self) {
         self.at.lock().unwrap().push(Instant::now());
     }
 
-    /// How many attempts were made.
+    /// The number of attempts.
     pub fn total(&self) -> u32 {
         self.at.lock().unwrap().len() as u32
     }
 
-    /// How many attempts were made between two times, counted from `start`.
+    /// The number of attempts between two times relative to `start`.
     pub fn between(&self, start: Instant, from: Duration, to: Duration) -> u32 {
         let within = |at: &&Instant| **at >= start + from && **at < start + to;
         self.at.lock().unwrap().iter().filter(within).count() as u32

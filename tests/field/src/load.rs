@@ -1,4 +1,4 @@
-//! Open-loop load: requests arrive at a fixed rate, whatever the answers are.
+//! Open-loop load: requests arrive at a fixed rate, whatever the responses are.
 
 use std::{collections::BTreeMap, future::Future, time::Duration};
 
@@ -10,16 +10,16 @@ use tokio::{
 /// The load of one client.
 #[derive(Debug, Clone)]
 pub struct Load {
-    /// The names of the operations, such as `GET`. Each round of as many requests has every operation
-    /// once, in an order that changes from round to round: a server that refuses every third request
-    /// then doesn't refuse one method alone.
+    /// The names of the operations, such as `GET`. A round has one request per operation, in an
+    /// order that changes from round to round, so that a server which refuses every third request
+    /// doesn't refuse a single method only.
     pub operations: &'static [&'static str],
     /// Arrivals per second, all operations together.
     pub per_second: f64,
-    /// For how long requests arrive.
+    /// The time during which requests arrive.
     pub lasting: Duration,
-    /// How long a caller waits for its answer, all attempts and waits included. Then the request is
-    /// lost.
+    /// How long a caller waits for its response, including all attempts and waits. After that, the
+    /// request is lost.
     pub patience: Duration,
 }
 
@@ -28,7 +28,7 @@ impl Load {
         (self.per_second * self.lasting.as_secs_f64()).round() as u32
     }
 
-    /// The operation of a request: the same in every run and for every client.
+    /// The operation of a request. It is the same in every run and for every client.
     fn operation(&self, id: u32) -> usize {
         let count = self.operations.len();
         let (round, turn) = (id as usize / count, id as usize % count);
@@ -45,24 +45,23 @@ impl Load {
 /// One request of the load.
 #[derive(Debug, Clone, Copy)]
 pub struct Call {
-    /// Unique among the requests of a client; it is sent along so that the upstream can count
-    /// executions.
+    /// Unique among the requests of a client. The request carries it, so that the upstream can
+    /// count executions.
     pub id: u32,
     /// Index into [`Load::operations`].
     pub operation: usize,
 }
 
-/// Why a request counts as lost: a short text, such as `502` or `rejected`. Equal reasons are
-/// counted together.
+/// Why a request is lost: a short text, such as `502` or `rejected`. The notes count equal texts.
 pub type Lost = String;
 
-/// What became of one request.
+/// The result of one request.
 #[derive(Debug)]
 pub struct Record {
     pub call: Call,
-    /// When the request arrived, from the start of the load.
+    /// The arrival time of the request since the start of the load.
     pub due: Duration,
-    /// When its call ended, from the start of the load.
+    /// The end of its call since the start of the load.
     pub ended: Duration,
     pub lost: Option<Lost>,
 }
@@ -75,7 +74,7 @@ pub struct Records {
     pub late: Duration,
 }
 
-/// Sends the load from `start` on, a task for each request, and waits until all calls have ended.
+/// Sends the load from `start` on, with one task per request, and waits until all calls have ended.
 pub async fn drive<F, Fut>(load: &Load, start: Instant, call: F) -> Records
 where
     F: Fn(Call) -> Fut,
@@ -103,17 +102,17 @@ where
 }
 
 impl Records {
-    /// How many requests of an operation arrived.
+    /// The number of requests of an operation that arrived.
     pub fn offered(&self, operation: usize) -> u32 {
         self.count(|record| record.call.operation == operation)
     }
 
-    /// How many requests of an operation were lost.
+    /// The number of requests of an operation that were lost.
     pub fn lost(&self, operation: usize) -> u32 {
         self.count(|record| record.call.operation == operation && record.lost.is_some())
     }
 
-    /// How many requests arrived from `from` until `to`.
+    /// The number of requests that arrived from `from` until `to`.
     pub fn arrived(&self, from: Duration, to: Duration) -> u32 {
         self.count(|record| record.due >= from && record.due < to)
     }
@@ -122,12 +121,12 @@ impl Records {
         self.records.iter().filter(|record| which(record)).count() as u32
     }
 
-    /// How long after `end` the upstream's service is back: from which arrival on at most 1 of any
-    /// 100 consecutive arrivals is lost. `None` if this didn't happen while requests arrived.
+    /// The time from `end` to the arrival from which at most 1 of any 100 consecutive arrivals is
+    /// lost. `None` if there is no such arrival.
     pub fn recovered_after(&self, end: Duration) -> Option<Duration> {
         let after: Vec<_> = self.records.iter().filter(|record| record.due >= end).collect();
         let lost: Vec<_> = (0..after.len()).filter(|&place| after[place].lost.is_some()).collect();
-        // The last lost request that another one follows within the next 99 arrivals.
+        // The last lost request that has another lost one within the 99 arrivals before it.
         let last = lost.windows(2).filter(|pair| pair[1] - pair[0] < 100).map(|pair| pair[1]).next_back();
         match last {
             None => Some(Duration::ZERO),
@@ -141,7 +140,7 @@ impl Records {
         self.records.iter().map(|record| record.ended.saturating_sub(record.due)).max().unwrap_or_default()
     }
 
-    /// The reasons for which requests were lost, most frequent first, each with its number.
+    /// The reasons of losses and their numbers, most frequent first.
     pub fn reasons(&self) -> Vec<(&str, u32)> {
         let mut reasons = BTreeMap::new();
         for reason in self.records.iter().filter_map(|record| record.lost.as_deref()) {

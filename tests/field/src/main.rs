@@ -1,6 +1,6 @@
-//! Runs tower-recourse's presets against real servers on loopback, beside a client without retries
-//! and the client library's own retries, and prints what each of them has lost. README.md tells how
-//! to read the tables.
+//! Runs tower-recourse's presets, a client without retries, and the client library's own retries
+//! against real servers on loopback, and prints the losses of each. README.md explains how to read
+//! the tables.
 
 mod attempts;
 mod clients;
@@ -31,8 +31,7 @@ async fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    // The servers are stopped when their values are dropped, so a signal must end the run, and not
-    // the process.
+    // Dropping the server values stops the servers, so a signal must end the run, not the process.
     let ended = tokio::select! {
         ended = run(&options) => ended,
         signal = stopped() => signal.and_then(|()| Err("stopped by a signal".into())),
@@ -56,7 +55,7 @@ async fn stopped() -> Result<(), Error> {
     Ok(())
 }
 
-/// Runs a scenario, again if the machine had no time to send the load: then nothing was measured.
+/// Runs a scenario. Repeats it if the load was late, because the measurement is invalid then.
 async fn measure(scenario: &Scenario) -> Result<Report, Error> {
     const RUNS: u32 = 4;
     const LATE: Duration = Duration::from_millis(250);
@@ -65,12 +64,13 @@ async fn measure(scenario: &Scenario) -> Result<Report, Error> {
         if report.late <= LATE {
             return Ok(report);
         }
-        eprintln!("{}: run {run} sent requests up to {} ms late; again", scenario.name, report.late.as_millis());
+        eprintln!("{}: run {run} sent requests up to {} ms late; repeating", scenario.name, report.late.as_millis());
     }
     (scenario.run)().await
 }
 
-/// Runs what is selected and returns whether the short rule holds, where it is asked for.
+/// Runs the selected scenarios. With `--short`, returns whether the short rule holds; otherwise
+/// true.
 async fn run(options: &Options) -> Result<bool, Error> {
     if options.help {
         println!("{}", options::USAGE);
@@ -99,7 +99,7 @@ async fn run(options: &Options) -> Result<bool, Error> {
             let parts = rule::broken_anywhere(&report, row);
             broken.extend(parts.into_iter().map(|part| format!("{name}, {}: {part}", row.client)));
         }
-        // What has been measured so far is kept if a later scenario fails.
+        // Writes the file after each scenario, so that a later failure doesn't lose the results.
         if let Some(path) = &options.markdown {
             std::fs::write(path, &text).map_err(|error| format!("{}: {error}", path.display()))?;
         }

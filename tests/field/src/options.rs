@@ -4,30 +4,30 @@ use lexopt::prelude::*;
 
 pub const USAGE: &str = "\
 usage: tower-recourse-field [--only NAME,...] [--short] [--markdown FILE] [--list]
-  --only NAME,...  runs only the scenarios whose name contains one of these texts
-  --short          runs the short selection; exit code 1 unless the short rule holds (README.md)
-  --markdown FILE  writes the tables to that file as well
-  --list           prints the names of the scenarios, and runs none";
+  --only NAME,...  runs only the scenarios whose names contain one of these texts
+  --short          runs the short selection; exits with 1 unless the short rule holds (README.md)
+  --markdown FILE  also writes the tables to FILE
+  --list           prints the names of the scenarios and runs none";
 
-/// What the command line asks for.
+/// The command-line options.
 #[derive(Debug, Default)]
 pub struct Options {
-    /// Run only scenarios whose name contains one of these. Empty: no restriction.
+    /// Run only scenarios whose names contain one of these texts. Empty: no restriction.
     pub only: Vec<String>,
     /// Run the short selection, and fail unless the short rule holds.
     pub short: bool,
     /// Also write the tables to this file.
     pub markdown: Option<PathBuf>,
-    /// Print the names of the scenarios, and run none.
+    /// Print the names of the scenarios and run none.
     pub list: bool,
-    /// Print the usage, and run nothing.
+    /// Print the usage and run nothing.
     pub help: bool,
 }
 
 impl Options {
     /// # Errors
     ///
-    /// An option that isn't in [`USAGE`], or one whose value is missing or isn't Unicode.
+    /// An option isn't in [`USAGE`], or its value is missing or isn't Unicode.
     pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Self, lexopt::Error> {
         let mut options = Self::default();
         let mut parser = lexopt::Parser::from_args(args);

@@ -18,19 +18,19 @@ use crate::{
     servers::{free_port, local},
 };
 
-/// What the proxy does with what the upstream sends. It holds for connections that exist, too.
+/// What the proxy does with bytes. A change also applies to existing connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Line {
-    /// Passes all bytes on.
+    /// Forwards all bytes.
     Passes,
-    /// Passes the first `after` bytes of the next answer on, and then closes both connections.
+    /// Forwards the first `after` bytes of the next response, then closes both connections.
     Cuts { after: usize },
-    /// Passes all bytes on, each portion this much later.
+    /// Forwards all bytes, with this delay for each chunk of a response.
     Delays(Duration),
-    /// Ends the stream of bytes to the client in place of passing an answer on, and goes on reading
-    /// from it.
+    /// Closes the direction to the client instead of forwarding a response, and continues to read
+    /// from the client.
     HalfCloses,
-    /// Passes nothing on in either direction, and closes nothing.
+    /// Discards the bytes of both directions, and keeps the connections open.
     Swallows,
 }
 
@@ -61,12 +61,12 @@ impl Proxy {
         Ok(Self { address, line, accepting })
     }
 
-    /// Where clients connect.
+    /// The address to which clients connect.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Changes what it does from now on.
+    /// Changes its behaviour from now on.
     pub fn set(&self, line: Line) {
         self.line.send_replace(line);
     }
@@ -79,11 +79,11 @@ impl Drop for Proxy {
 }
 
 async fn connect(client: TcpStream, upstream: SocketAddr, line: watch::Receiver<Line>) {
-    // The client sees a closed connection if the upstream refuses.
+    // If the upstream refuses the connection, the client's connection is closed.
     let Ok(server) = TcpStream::connect(upstream).await else { return };
     _ = (client.set_nodelay(true), server.set_nodelay(true));
     let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
-    // Both connections are closed when one direction has ended.
+    // Closes both connections when one direction has ended.
     tokio::select! {
         () = requests(from_client, to_server, line.clone()) => {}
         () = answers(from_server, to_client, line) => {}
@@ -136,7 +136,7 @@ mod tests {
 
     use super::*;
 
-    /// A connection through a proxy to an upstream that sends back what it receives.
+    /// A connection through a proxy to an echo server.
     async fn echo() -> (Proxy, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let upstream = listener.local_addr().unwrap();
@@ -152,7 +152,7 @@ mod tests {
         (proxy, client)
     }
 
-    /// Sends a text and reads up to so many bytes, or as many as come before the end.
+    /// Sends a text, then reads up to `most` bytes or to the end of the stream.
     async fn exchange(client: &mut TcpStream, text: &[u8], most: u64) -> Vec<u8> {
         client.write_all(text).await.unwrap();
         let mut answer = Vec::new();

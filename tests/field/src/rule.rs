@@ -1,4 +1,4 @@
-//! The rule that the presets must meet, as code. README.md has it in words.
+//! Implements the rule that the presets must meet. README.md describes it.
 
 use std::time::Duration;
 
@@ -6,28 +6,27 @@ use crate::table::{Recovered, Report, Row};
 
 /// The share of the bare client's losses that a client may lose.
 const LOSS: f64 = 1.1;
-/// What arrives within this time may be lost besides: real servers and the scheduler are
-/// noisy.
+/// The requests that arrive within this time may be lost in addition, because real servers and the
+/// scheduler are noisy.
 const NOISE: Duration = Duration::from_millis(50);
-/// The share of the bare client's losses that repeatable operations may lose where another attempt
+/// The share of the bare client's losses that repeatable operations may lose if another attempt
 /// could succeed.
 const REPEATED: f64 = 0.1;
 /// 99 % are answered within this share of the fault, and within [`RECOVERY_MOST`], after its end.
 const RECOVERY: f64 = 0.12;
 const RECOVERY_MOST: Duration = Duration::from_millis(2300);
-/// Real servers take this long besides.
+/// The additional time that real servers may take.
 const RECOVERY_NOISE: Duration = Duration::from_millis(300);
 /// The share of the demand that a dead upstream may receive after its first 5 s, or 1 attempt per
 /// second.
 const REACHED: f64 = 0.1;
 
-/// Whether the rule is for this client: it isn't for those that `ours` is compared with.
+/// Whether the rule applies to this client: only to `ours` and its variants.
 pub fn applies_to(row: &Row) -> bool {
     row.client == "ours" || row.client.starts_with("ours ")
 }
 
-/// Which parts of the rule a client breaks: a sentence each. Empty if the rule holds, or isn't for
-/// this client.
+/// The clauses that a client breaks, as one text each. Empty if the rule holds or doesn't apply.
 pub fn broken(report: &Report, row: &Row) -> Vec<String> {
     if !applies_to(row) {
         return Vec::new();
@@ -37,8 +36,8 @@ pub fn broken(report: &Report, row: &Row) -> Vec<String> {
     parts.into_iter().flatten().collect()
 }
 
-/// The parts that are asserted on any machine: losses relative to the bare client of the same run,
-/// and executions.
+/// The broken clauses that don't depend on the speed of the machine: losses relative to the bare
+/// client of the same run, and executions.
 pub fn broken_anywhere(report: &Report, row: &Row) -> Vec<String> {
     if !applies_to(row) {
         return Vec::new();

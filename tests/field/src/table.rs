@@ -1,4 +1,4 @@
-//! What a scenario has measured, and how it is printed.
+//! The results of a scenario, and their format as Markdown.
 
 use std::{fmt::Write as _, time::Duration};
 
@@ -7,11 +7,11 @@ use crate::rule;
 /// One operation of one client in one scenario.
 #[derive(Debug, Clone)]
 pub struct Operation {
-    /// `GET`, `PUT`, `POST`, or what else was called.
+    /// The name, such as `GET`, `PUT` or `POST`.
     pub name: &'static str,
     /// Requests that arrived.
     pub offered: u32,
-    /// Requests without a good answer.
+    /// Requests without a successful response.
     pub lost: u32,
     /// Requests that the upstream executed more than once. `None` if the upstream can't count them.
     pub twice: Option<u32>,
@@ -25,19 +25,19 @@ pub struct Row {
     pub recovered: Recovered,
     /// Attempts per request. `None` if they can't be counted.
     pub attempts: Option<f64>,
-    /// What a dead upstream received after the first 5 s of the fault.
+    /// The attempts that reached a dead upstream after the first 5 s of the fault.
     pub reached: Option<Reached>,
-    /// What else a reader should know, such as the reasons of losses.
+    /// Additional information, such as the reasons of losses.
     pub notes: String,
 }
 
-/// How long after the end of the fault 99 % were answered again.
+/// The time from the end of the fault until 99 % of the requests are answered.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Recovered {
-    /// The fault has no end, or none that is known.
+    /// The fault has no known end.
     NotMeasured,
     After(Duration),
-    /// Not within the time that was observed after the fault.
+    /// Not within the observed time after the fault.
     NotWithin(Duration),
 }
 
@@ -45,36 +45,36 @@ pub enum Recovered {
 #[derive(Debug, Clone, Copy)]
 pub struct Reached {
     pub attempts: u32,
-    /// Requests that arrived in the same time.
+    /// Requests that arrived during the same time.
     pub demand: u32,
-    /// That time.
+    /// The observed time.
     pub during: Duration,
 }
 
-/// All clients of one scenario, and what the rule needs to know of it.
+/// The results of all clients of one scenario, and the terms of the rule.
 #[derive(Debug, Clone)]
 pub struct Report {
     pub scenario: &'static str,
-    /// One line: what happens to the upstream, at which rate.
+    /// One line: the fault and the rate of requests.
     pub about: String,
     pub terms: Terms,
     pub rows: Vec<Row>,
-    /// The longest time by which a request was sent later than it was due: the machine had no time
-    /// for it. Zero where the load isn't sent at a rate.
+    /// The longest time by which a request was sent later than it was due. Zero if the load has no
+    /// rate.
     pub late: Duration,
 }
 
-/// What the [rule](crate::rule) needs to know of a scenario.
+/// The parameters of a scenario that the [rule](crate::rule) needs.
 #[derive(Debug, Clone, Default)]
 pub struct Terms {
     /// Arrivals per second and client, all operations together. 0 if they don't arrive at a rate.
     pub per_second: f64,
-    /// How long the fault lasts, if it has an end after which the upstream is well.
+    /// The duration of the fault, if it has an end after which the upstream is healthy.
     pub fault: Option<Duration>,
-    /// Operations that mustn't be executed twice: for HTTP, `POST`.
+    /// Operations that must not be executed twice: for HTTP, `POST`.
     pub once: &'static [&'static str],
-    /// Another attempt within a second could succeed, so operations that may be repeated lose at
-    /// most a tenth.
+    /// Whether another attempt within one second could succeed, so that repeatable operations may
+    /// lose at most a tenth.
     pub repeatable: bool,
 }
 
@@ -91,12 +91,12 @@ impl Row {
 }
 
 impl Report {
-    /// The row of the client without retries, to which the rule compares the others.
+    /// The row of the client without retries, with which the rule compares the others.
     pub fn bare(&self) -> Option<&Row> {
         self.rows.iter().find(|row| row.client == "bare")
     }
 
-    /// The scenario as a Markdown section with one table.
+    /// Formats the scenario as a Markdown section with one table.
     pub fn markdown(&self) -> String {
         let operations: Vec<_> =
             self.rows.first().map_or(&[][..], |row| &row.operations).iter().map(|o| o.name).collect();

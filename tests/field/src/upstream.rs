@@ -1,5 +1,4 @@
-//! The upstream: an HTTP server of the range's own that counts executions by the request's id, and
-//! that fails on command.
+//! The upstream: an HTTP server that counts executions by the request's id and fails on command.
 
 use std::{
     collections::HashMap,
@@ -29,22 +28,22 @@ use crate::{
     servers::{free_port, local},
 };
 
-/// The request header that has the id of the request: the same for all of its attempts.
+/// The request header with the id of the request, which all of its attempts share.
 pub const REQUEST_ID: &str = "x-request-id";
 
 /// How the upstream treats requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Health {
-    /// Answers after this time.
+    /// Responds after this time.
     AnswersAfter(Duration),
-    /// Receives requests, and answers them when it is well again.
+    /// Receives requests, and responds when it is healthy again.
     Hangs,
-    /// Answers with a head at once, and never sends the body that it has announced.
+    /// Sends the headers at once, and never sends the announced body.
     StallsBody,
 }
 
-/// How often the upstream has executed each request. A request is executed as soon as it has been
-/// received completely: a client that got no answer can't know whether it was executed.
+/// The number of executions of each request. The upstream executes a request as soon as it has
+/// received it completely, so a client without a response can't know whether it was executed.
 #[derive(Debug, Clone, Default)]
 pub struct Executions {
     by_id: Arc<Mutex<HashMap<u32, u32>>>,
@@ -55,7 +54,7 @@ impl Executions {
         *self.by_id.lock().unwrap().entry(id).or_insert(0) += 1;
     }
 
-    /// How often the request with this id was executed.
+    /// The number of executions of the request with this id.
     pub fn of(&self, id: u32) -> u32 {
         self.by_id.lock().unwrap().get(&id).copied().unwrap_or(0)
     }
@@ -73,7 +72,7 @@ pub struct Upstream {
 }
 
 impl Upstream {
-    /// Starts an upstream that answers after `latency` with a body of `length` bytes.
+    /// Starts an upstream that responds after `latency` with a body of `length` bytes.
     ///
     /// # Errors
     ///
@@ -94,16 +93,17 @@ impl Upstream {
         self.address
     }
 
-    /// Changes how it treats requests from now on. Those that hang are answered if it is well.
+    /// Changes how it treats requests from now on. When it becomes healthy, it responds to hanging
+    /// requests.
     pub fn set(&self, health: Health) {
         self.health.send_replace(health);
     }
 
-    /// Closes the listener and all connections, as the kernel does for a process that is killed.
+    /// Closes the listener and all connections, as the kernel does for a killed process.
     pub async fn die(&mut self) {
         if let Some(accepting) = self.accepting.take() {
             accepting.abort();
-            // The listener is closed when the task is gone.
+            // The listener is closed when the task has ended.
             _ = accepting.await;
         }
     }
@@ -138,7 +138,7 @@ impl Drop for Upstream {
 async fn serve(socket: TcpStream, health: watch::Receiver<Health>, executions: Executions, body: Bytes) {
     _ = socket.set_nodelay(true);
     let service = service_fn(move |request| answer(request, health.clone(), executions.clone(), body.clone()));
-    // An error ends the connection: the peer closed it, and that is part of the scenarios.
+    // Ignores errors: some scenarios close connections.
     _ = Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(socket), service).await;
 }
 
@@ -166,7 +166,7 @@ async fn answer(
     Ok(Response::new(Either::Left(Full::new(body))))
 }
 
-/// A body that announces its length and has no frame, for ever.
+/// A body that announces its length and never yields a frame.
 #[derive(Debug)]
 struct Stalled {
     length: u64,

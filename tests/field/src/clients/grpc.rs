@@ -1,4 +1,4 @@
-//! gRPC clients. Each is a function of the same type, so that a scenario treats them alike.
+//! gRPC clients. All have the same function type, so that a scenario can treat them uniformly.
 
 use std::{collections::HashMap, io::Write, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -30,8 +30,7 @@ use crate::{
 pub const METHODS: &[&str] = &["Get", "Add"];
 const PATHS: [&str; 2] = ["/field.Store/Get", "/field.Store/Add"];
 
-/// The service config of the clients that have one. The policy is the example of gRPC's proposal
-/// A6.
+/// The service config of the clients that use one. The policy is the example of gRPC's proposal A6.
 const SERVICE_CONFIG: &str = r#"{"methodConfig": [{
     "name": [{"service": "field.Store", "method": "Get"}],
     "retryPolicy": {
@@ -45,7 +44,7 @@ const SERVICE_CONFIG: &str = r#"{"methodConfig": [{
 
 const SCRIPT: &str = include_str!("grpcio_client.py");
 
-/// Which client.
+/// The kind of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// tonic's channel.
@@ -61,7 +60,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Its name in the table. The rule is for those that begin with `ours`.
+    /// Its name in the table. The rule applies to names that begin with `ours`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Bare => "bare",
@@ -73,13 +72,14 @@ impl Kind {
     }
 }
 
-/// How a client calls.
+/// The settings of a client.
 #[derive(Debug, Clone, Copy)]
 pub struct Setup {
-    /// The deadline of each call, all attempts and waits together.
+    /// The deadline of each call, for all attempts and waits together.
     pub deadline: Duration,
-    /// tonic sends a ping every 100 ms, and closes a connection whose ping isn't answered in 200
-    /// ms. grpcio has no such times: it sends pings every 5 minutes at most.
+    /// Whether tonic sends a ping every 100 ms, and closes a connection whose ping gets no response
+    /// in 200 ms. grpcio doesn't support such short intervals: it sends pings at most every 5
+    /// minutes.
     pub pings: bool,
 }
 
@@ -88,12 +88,12 @@ pub struct Setup {
 pub struct Client {
     kind: Kind,
     call: Caller,
-    /// `None` for grpcio, whose attempts only the server can count.
+    /// `None` for grpcio: only the server can count its attempts.
     attempts: Option<Attempts>,
 }
 
 type Answer = BoxFuture<'static, Result<(), Lost>>;
-/// Makes a call by the number of its operation and its request id.
+/// Makes a call, given its operation and its request id.
 type Caller = Arc<dyn Fn(usize, String) -> Answer + Send + Sync>;
 type Service = BoxCloneSyncService<http::Request<Body>, http::Response<Body>, transport::Error>;
 
@@ -121,7 +121,7 @@ impl Client {
         self.attempts.as_ref()
     }
 
-    /// With what the ids of its requests begin, as the server logs them.
+    /// The prefix of its request ids in the server's log.
     pub fn prefix(&self) -> String {
         format!("{:?}-", self.kind)
     }
@@ -130,7 +130,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Why the call is lost: its code, or that a breaker rejected it.
+    /// The reason of the loss: the status code, or `rejected` by a breaker.
     pub async fn call(self, call: Call) -> Result<(), Lost> {
         let id = format!("{}{}", self.prefix(), call.id);
         (self.call)(call.operation, id).await
@@ -185,7 +185,7 @@ async fn unary(service: Service, operation: usize, id: String, deadline: Duratio
     })
 }
 
-/// Each call is a line to the Python process, whose answer is a line.
+/// Starts a Python process. Each call and each result is one line.
 async fn grpcio(target: SocketAddr, deadline: Duration) -> Result<Client, Error> {
     type Waiting = HashMap<String, oneshot::Sender<String>>;
     let waiting = Arc::new(std::sync::Mutex::new(Waiting::new()));
@@ -216,7 +216,7 @@ async fn grpcio(target: SocketAddr, deadline: Duration) -> Result<Client, Error>
     Ok(Client { kind: Kind::Library, call: Arc::new(call), attempts: None })
 }
 
-/// Messages as bytes.
+/// A codec that passes messages as bytes.
 #[derive(Debug, Clone, Copy, Default)]
 struct Raw;
 

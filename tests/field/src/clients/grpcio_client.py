@@ -1,4 +1,4 @@
-"""A gRPC client for the field range with grpcio's own retries, set by a service config.
+"""A gRPC client for the field tests with grpcio's own retries, configured by a service config.
 
     grpcio_client.py PORT SERVICE_CONFIG DEADLINE_MS
 

@@ -6,8 +6,8 @@ use tower_recourse::http::is_idempotent;
 use super::{Service, Setup, boxed, reqwest_builder};
 use crate::{Error, attempts::Attempts};
 
-/// reqwest with a retry policy as its documentation shows it: idempotent methods, errors and 502 to
-/// 504, its default of 2 retries and a budget of 20 %. It waits before no retry, and reads no
+/// reqwest with a retry policy as in its documentation: idempotent methods, errors and 502 to 504,
+/// and the defaults of 2 retries and a budget of 20 %. It doesn't wait before retries or read
 /// `Retry-After`.
 pub(super) fn service(setup: Setup, attempts: &Attempts) -> Result<Service, Error> {
     let policy = reqwest::retry::for_host(CountedHost(attempts.clone())).classify_fn(|attempt| {
@@ -18,8 +18,8 @@ pub(super) fn service(setup: Setup, attempts: &Attempts) -> Result<Service, Erro
     });
     let mut builder = reqwest_builder(setup).retry(policy);
     if let Some(limit) = setup.attempt {
-        // reqwest has no limit of an attempt: this one is of the request, from connecting to the
-        // end of the body.
+        // reqwest has no time limit per attempt. This limit covers the request, from connecting to
+        // the end of the body.
         builder = builder.timeout(limit);
     }
     let (client, attempts) = (builder.build()?, attempts.clone());
@@ -34,8 +34,8 @@ pub(super) fn service(setup: Setup, attempts: &Attempts) -> Result<Service, Erro
     })))
 }
 
-/// Any host. reqwest compares the host once before each retry, and has no other place where retries
-/// can be counted.
+/// Matches any host and counts retries: reqwest compares the host once before each retry, and
+/// offers no other hook for counting.
 struct CountedHost(Attempts);
 
 impl PartialEq<&str> for CountedHost {

@@ -1,5 +1,4 @@
-//! The clients that are compared. Each is a service of the same type, so that a scenario treats
-//! them alike.
+//! The HTTP clients. All have the same service type, so that a scenario can treat them uniformly.
 
 mod bare;
 pub mod grpc;
@@ -32,11 +31,11 @@ pub const METHODS: &[&str] = &["GET", "PUT", "POST"];
 type Answer = Response<UnsyncBoxBody<Bytes, BoxError>>;
 type Service = BoxCloneSyncService<Request<Bytes>, Answer, BoxError>;
 
-/// Which client.
+/// The kind of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// hyper-util's pooled client. It only repeats what it couldn't send over a connection that was
-    /// closed before.
+    /// hyper-util's pooled client. It repeats only requests that it couldn't send because the
+    /// connection was already closed.
     Bare,
     /// reqwest with its own retry policy.
     Library,
@@ -44,15 +43,15 @@ pub enum Kind {
     Ours,
     /// Retry → Breaker with the presets, around reqwest.
     OursOverReqwest,
-    /// Like `Ours`, and bodies are watched: a body that breaks off before its first byte or stalls is a
-    /// failure to the breaker and the retry.
+    /// Like `Ours`, with body layers: the breaker and the retry classify a body that stalls, or
+    /// breaks off before its first byte, as a failure.
     OursWithBodies,
     /// The preset of the retry alone, around hyper-util's client.
     RetryAlone,
 }
 
 impl Kind {
-    /// Its name in the table. The rule is for those that begin with `ours`.
+    /// Its name in the table. The rule applies to names that begin with `ours`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Bare => "bare",
@@ -65,12 +64,12 @@ impl Kind {
     }
 }
 
-/// How a client connects.
+/// The settings of a client.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Setup {
-    /// HTTP/2 without TLS in place of HTTP/1.
+    /// HTTP/2 without TLS instead of HTTP/1.
     pub http2: bool,
-    /// A limit of each attempt.
+    /// The time limit of each attempt.
     pub attempt: Option<Duration>,
 }
 
@@ -85,7 +84,7 @@ pub struct Client {
 impl Client {
     /// # Errors
     ///
-    /// reqwest can't be set up, or the limit of an attempt is none that a body can have.
+    /// reqwest can't be set up, or the attempt's time limit isn't valid for a body.
     pub fn new(kind: Kind, target: SocketAddr, setup: Setup) -> Result<Self, Error> {
         let attempts = Attempts::new();
         let service = match kind {
@@ -103,11 +102,11 @@ impl Client {
         &self.attempts
     }
 
-    /// Sends a request and reads its answer to the end.
+    /// Sends a request and reads the response to its end.
     ///
     /// # Errors
     ///
-    /// Why the request is lost: the status if it isn't 2xx, or what kind of error came.
+    /// The reason of the loss: a status that isn't 2xx, or the kind of the error.
     pub async fn call(self, call: Call) -> Result<(), Lost> {
         let method: Method = METHODS[call.operation].parse().expect("the names of the methods are valid");
         let body = if method == Method::GET { Bytes::new() } else { Bytes::from_static(b"a document") };
@@ -135,7 +134,7 @@ where
     Pooled::builder(TokioExecutor::new()).http2_only(setup.http2).build(connector)
 }
 
-/// reqwest's client, without the proxies that the environment may name.
+/// reqwest's client, without proxies from environment variables.
 fn reqwest_builder(setup: Setup) -> reqwest::ClientBuilder {
     let builder = reqwest::Client::builder().no_proxy();
     if setup.http2 { builder.http2_prior_knowledge() } else { builder }
@@ -148,7 +147,7 @@ where
     response.map(|body| body.map_err(Into::into).boxed_unsync())
 }
 
-/// The kind of an error in a word or two.
+/// The kind of an error as a short text.
 fn reason(error: &(dyn StdError + 'static)) -> Lost {
     let mut innermost = error;
     let mut next = Some(error);

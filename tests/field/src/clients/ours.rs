@@ -13,8 +13,7 @@ use tower_recourse::{
 use super::{Service, Setup, boxed, pooled, reqwest_builder};
 use crate::{Error, attempts::Attempts};
 
-/// Retry → Breaker with the presets around a client, which is anything that sends a request of
-/// HTTP.
+/// Puts Retry → Breaker with the presets around an HTTP client.
 macro_rules! stack {
     ($setup:expr, $client:expr) => {{
         let outside = ServiceBuilder::new()
@@ -49,7 +48,8 @@ pub(super) fn over_reqwest(setup: Setup, attempts: &Attempts) -> Result<Service,
     Ok(stack!(setup, send))
 }
 
-/// The stack that the page of hyper recommends for bodies. Their idle time is limited as attempts are.
+/// The stack that the hyper page recommends for bodies. The idle time of a body has the same limit
+/// as an attempt.
 pub(super) fn with_bodies(setup: Setup, attempts: &Attempts) -> Result<Service, Error> {
     let limit = setup.attempt.unwrap_or(Duration::from_secs(10));
     let stack = ServiceBuilder::new()
@@ -77,7 +77,7 @@ pub(super) fn retry_alone(setup: Setup, attempts: &Attempts) -> Service {
     }
 }
 
-/// hyper-util's client with a boxed error, which a time-out can be, too.
+/// hyper-util's client with a boxed error, to which a timeout converts.
 fn hyper(
     setup: Setup,
     attempts: &Attempts,

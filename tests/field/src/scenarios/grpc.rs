@@ -1,5 +1,5 @@
-//! gRPC: tonic and grpcio against a server of grpcio, directly or through the range's own proxy.
-//! All clients of a scenario call the same server at the same time.
+//! gRPC: tonic and grpcio clients call a grpcio server, directly or through the proxy of this
+//! package. All clients of a scenario call the same server at the same time.
 
 use std::time::Duration;
 
@@ -27,35 +27,35 @@ struct Case {
     about: &'static str,
     short: bool,
     fault: Fault,
-    /// For how long calls arrive after the fault.
+    /// The time during which calls arrive after the fault.
     after: Duration,
     /// The deadline of each call.
     deadline: Duration,
     clients: &'static [Kind],
-    /// Another attempt within a second could succeed.
+    /// Whether another attempt within one second could succeed.
     repeatable: bool,
 }
 
-/// What happens, one second after the first call.
+/// The fault. Unless noted, it begins one second after the first call.
 #[derive(Debug, Clone, Copy)]
 enum Fault {
-    /// The server ends by this signal, and the next process listens 50 ms after that; again 3 s
-    /// later.
+    /// The server ends by this signal, and the next process listens 50 ms later. This happens again
+    /// 3 s later.
     RestartsTwice(End),
-    /// The server is killed, and the next process listens after so long.
+    /// The server is killed, and the next process listens after this time.
     Dead(Duration),
-    /// From the beginning, the server treats calls like this, and so many arrive at once.
+    /// From the beginning, the server has this mode. The given number of calls arrive at once.
     Burst(u32, Mode),
-    /// From the beginning, the server treats calls like this, and they arrive for so long.
+    /// From the beginning, the server has this mode. Calls arrive for this time.
     Settings(Mode, Duration),
-    /// The proxy does this for so long.
+    /// The proxy is in this state for this time.
     Line(Line, Duration),
 }
 
 /// How the server ends.
 #[derive(Debug, Clone, Copy)]
 enum End {
-    /// SIGTERM: it finishes its calls.
+    /// SIGTERM: the server finishes its calls.
     Gracefully,
     /// SIGKILL.
     Killed,
@@ -68,7 +68,7 @@ const fn ms(milliseconds: u64) -> Duration {
 const BEFORE: Duration = ms(1000);
 const RESTART: Duration = ms(50);
 const BETWEEN_RESTARTS: Duration = ms(3000);
-/// After this time of a fault, attempts on a dead upstream are counted for the rule.
+/// The rule counts attempts on a dead upstream after this time of a fault.
 const SETTLED: Duration = ms(5000);
 /// Arrivals per second and client, both methods together.
 const PER_SECOND: f64 = 100.0;
@@ -151,33 +151,33 @@ const CASES: &[Case] = &[
     },
     Case {
         name: "grpc-limit",
-        about: "the server answers 70 calls/s per client, and others with RESOURCE_EXHAUSTED, 100 calls/s",
+        about: "the server accepts 70 calls/s per client and rejects the others with RESOURCE_EXHAUSTED, 100 calls/s",
         fault: Fault::Settings(Mode::Limit(70, Pushback::Absent), ms(5000)),
         ..BASE
     },
     Case {
         name: "grpc-limit-pushback",
-        about: "the server answers 70 calls/s per client, and others with RESOURCE_EXHAUSTED and a pushback of 200 ms, \
+        about: "the server accepts 70 calls/s per client and rejects the others with RESOURCE_EXHAUSTED and a pushback of 200 ms, \
                 100 calls/s",
         fault: Fault::Settings(Mode::Limit(70, Pushback::After(ms(200))), ms(5000)),
         ..BASE
     },
     Case {
         name: "grpc-cut",
-        about: "a proxy cuts connections 10 bytes into an answer for 300 ms, 100 calls/s",
+        about: "a proxy cuts connections 10 bytes into a response for 300 ms, 100 calls/s",
         fault: Fault::Line(Line::Cuts { after: 10 }, ms(300)),
         ..BASE
     },
     Case {
         name: "grpc-half-close",
-        about: "a proxy ends the connection's answers in place of passing them on for 300 ms, 100 calls/s",
+        about: "a proxy closes the response direction instead of forwarding responses for 300 ms, 100 calls/s",
         fault: Fault::Line(Line::HalfCloses, ms(300)),
         ..BASE
     },
     Case {
         name: "grpc-blackhole",
-        about: "a proxy swallows all bytes for 2 s, calls have a deadline of 500 ms, tonic sends a ping every \
-                100 ms and waits 200 ms for its answer, 100 calls/s",
+        about: "a proxy discards all bytes for 2 s, calls have a deadline of 500 ms, tonic sends a ping every \
+                100 ms and waits 200 ms for the response, 100 calls/s",
         fault: Fault::Line(Line::Swallows, ms(2000)),
         deadline: ms(500),
         ..BASE
@@ -194,7 +194,7 @@ pub fn scenarios() -> Vec<Scenario> {
     CASES.iter().map(scenario).collect()
 }
 
-/// When the fault began and ended, from the first call.
+/// The begin and end of the fault, relative to the first call.
 #[derive(Debug, Clone, Copy)]
 struct Span {
     from: Duration,
@@ -210,7 +210,7 @@ impl Case {
             // 800 calls.
             Fault::RestartsTwice(_) => (PER_SECOND, ms(8000)),
         };
-        // The deadline ends calls; this only ends what ignores its deadline.
+        // The deadline ends calls. The patience ends only calls that ignore their deadline.
         Load { operations: METHODS, per_second, lasting, patience: self.deadline + ms(2000) }
     }
 
@@ -253,7 +253,7 @@ impl Case {
         Ok(Report { scenario: self.name, about: self.about.to_owned(), terms, rows, late })
     }
 
-    /// Lets the fault happen. Returns when its last part began and ended, if it has an end.
+    /// Runs the fault. Returns the begin and end of its last part, if it has an end.
     async fn suffer(&self, server: &mut GrpcServer, proxy: &Proxy, start: Instant) -> Result<Option<Span>, Error> {
         match self.fault {
             Fault::Burst(..) | Fault::Settings(..) => Ok(None),
@@ -287,7 +287,7 @@ impl Case {
             let attempts = client.attempts()?.between(start, from, span.to);
             Some(Reached { attempts, demand: records.arrived(from, span.to), during: span.to - from })
         });
-        // The first call of all, which opened the connection, isn't part of the load.
+        // Subtracts the warm-up call, which isn't part of the load.
         let attempts = client.attempts().map_or_else(|| log.received(&prefix), Attempts::total) - 1;
         Row {
             client: client.kind().name(),
@@ -303,7 +303,7 @@ impl Case {
     }
 }
 
-/// Ends the serving process, and lets the next one listen after `dead`.
+/// Ends the serving process, and makes the next one listen after `dead`.
 async fn restart(server: &mut GrpcServer, end: End, dead: Duration, start: Instant) -> Result<Span, Error> {
     let from = start.elapsed();
     match end {
@@ -315,7 +315,7 @@ async fn restart(server: &mut GrpcServer, end: End, dead: Duration, start: Insta
     Ok(Span { from, to: start.elapsed() })
 }
 
-/// One call of each client, so that the load begins on open connections.
+/// Makes one call per client, so that the load begins on open connections.
 pub(super) async fn warm_up(clients: &[Client]) -> Result<(), Error> {
     for client in clients {
         let call = client.clone().call(Call { id: u32::MAX, operation: 0 }).await;

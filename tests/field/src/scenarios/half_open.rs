@@ -1,4 +1,5 @@
-//! Six gRPC clients call a gateway whose breaker is half-open: when is each of them answered?
+//! Measures when calls to a gateway end whose breaker is half-open. Four gRPC clients make six
+//! calls each.
 
 use std::{convert::Infallible, net::SocketAddr, time::Duration};
 
@@ -36,9 +37,9 @@ use crate::{
 };
 
 const CLIENTS: &[Kind] = &[Kind::Bare, Kind::Library, Kind::Ours, Kind::OursByServiceConfig];
-/// Only `Get`: the service config has no retries of `Add`.
+/// Only `Get`, because the service config has no retry policy for `Add`.
 const OPERATIONS: &[&str] = &["Get"];
-/// How long the probe takes.
+/// The duration of the probe.
 const PROBE: Duration = Duration::from_millis(900);
 
 pub fn scenario() -> Scenario {
@@ -50,7 +51,7 @@ async fn run() -> Result<Report, Error> {
     let gateway = Gateway::start(server.address()).await?;
     let mut clients = Vec::new();
     for &kind in CLIENTS {
-        // Longer than the longest wait that a gateway may ask for.
+        // Longer than any pushback of the gateway.
         let setup = Setup { deadline: Duration::from_secs(60), pings: false };
         clients.push(Client::new(kind, gateway.address, setup).await?);
     }
@@ -70,7 +71,7 @@ async fn run() -> Result<Report, Error> {
     let probe = tokio::spawn(prober.call(Call { id: u32::MAX - 1, operation: 0 }));
     sleep(Duration::from_millis(100)).await;
 
-    // Six calls of each client within 6 ms.
+    // Each client makes six calls within 6 ms.
     let load = Load {
         operations: OPERATIONS,
         per_second: 1000.0,
@@ -85,8 +86,8 @@ async fn run() -> Result<Report, Error> {
     Ok(Report {
         scenario: "grpc-half-open",
         about: format!(
-            "six calls of each client at once to a gateway whose breaker was open for {:.1} s and is half-open: its probe takes 0.9 s \
-             and began 0.1 s before ({})",
+            "each client makes six calls at once to a gateway whose breaker was open for {:.1} s and is half-open; \
+             the probe takes 0.9 s and began 0.1 s earlier ({})",
             open.unwrap_or_default().as_secs_f64(),
             if probe.is_ok() { "it succeeds" } else { "it was rejected" },
         ),
@@ -100,7 +101,7 @@ fn row(kind: Kind, records: &Records) -> Row {
     let times: Vec<_> = records.records.iter().map(|record| record.ended - record.due).collect();
     let (first, last) = (times.iter().min(), times.iter().max());
     let seconds = |time: Option<&Duration>| time.map_or(0.0, Duration::as_secs_f64);
-    let reasons: Vec<_> = records.reasons().iter().map(|(reason, count)| format!("{reason} × {count}")).collect();
+    let reasons: String = records.reasons().iter().map(|(reason, count)| format!(", {reason} × {count}")).collect();
     Row {
         client: kind.name(),
         operations: vec![Operation {
@@ -112,11 +113,11 @@ fn row(kind: Kind, records: &Records) -> Row {
         recovered: Recovered::NotMeasured,
         attempts: None,
         reached: None,
-        notes: format!("ended after {:.2} to {:.2} s {}", seconds(first), seconds(last), reasons.join(", ")),
+        notes: format!("ended after {:.2} to {:.2} s{reasons}", seconds(first), seconds(last)),
     }
 }
 
-/// A gRPC gateway with a breaker of its own, which rejects with a pushback.
+/// A gRPC gateway with its own breaker, whose rejections have a pushback.
 struct Gateway {
     address: SocketAddr,
     circuit: Circuit<Health>,
@@ -133,7 +134,7 @@ impl Gateway {
             .layer(BreakerLayer::on(&circuit).on_rejection(Unavailable))
             .layer(PeekLayer::new())
             .service(channel);
-        // A server has to answer: an error of the channel is a status.
+        // A server must respond, so an error of the channel becomes a status.
         let service = service_fn(move |request| {
             let answer = stack.clone().oneshot(request);
             async {
@@ -148,7 +149,7 @@ impl Gateway {
             while let Ok((socket, _)) = listener.accept().await {
                 _ = socket.set_nodelay(true);
                 let service = TowerToHyperService::new(service.clone());
-                // It ends with the runtime of the range, or with its client.
+                // The task ends with the runtime or with its client.
                 tokio::spawn(async move {
                     let builder = Builder::new(TokioExecutor::new());
                     _ = builder.serve_connection(TokioIo::new(socket), service).await;

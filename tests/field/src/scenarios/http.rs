@@ -1,4 +1,4 @@
-//! HTTP through nginx, HAProxy, the range's own proxy, or directly.
+//! HTTP through nginx, HAProxy, the proxy of this package, or directly.
 
 use std::time::Duration;
 
@@ -30,23 +30,23 @@ struct Case {
     short: bool,
     path: Path,
     upstreams: usize,
-    /// How long an upstream that is well takes for an answer.
+    /// The response time of a healthy upstream.
     latency: Duration,
-    /// The length of an answer's body in bytes.
+    /// The length of a response's body in bytes.
     length: usize,
     /// Arrivals per second of each method.
     per_second: f64,
     fault: Fault,
-    /// For how long requests arrive after the fault.
+    /// The time during which requests arrive after the fault.
     after: Duration,
     patience: Duration,
     setup: Setup,
     clients: &'static [Kind],
-    /// Another attempt within a second could succeed.
+    /// Whether another attempt within one second could succeed.
     repeatable: bool,
 }
 
-/// What is between the client and the upstreams.
+/// The gateway or proxy between the client and the upstreams.
 #[derive(Debug, Clone, Copy)]
 enum Path {
     Direct,
@@ -55,24 +55,24 @@ enum Path {
     Haproxy(fn(&mut haproxy::Settings)),
 }
 
-/// What happens, one second after the first request.
+/// The fault. Unless noted, it begins one second after the first request.
 #[derive(Debug, Clone, Copy)]
 enum Fault {
-    /// Nothing: the settings of the server are the fault, and requests arrive for so long.
+    /// The settings of the server are the fault, from the beginning. Requests arrive for this time.
     Settings(Duration),
-    /// The upstreams are dead for so long: they listen no more, and their connections are closed.
+    /// The upstreams are dead for this time: they don't listen, and their connections are closed.
     Dead(Duration),
-    /// The second of two upstreams is dead from the beginning, and requests arrive for so long.
+    /// The second of two upstreams is dead from the beginning. Requests arrive for this time.
     HalfDead(Duration),
-    /// The upstreams treat requests like this for so long.
+    /// The upstreams have this health for this time.
     Unwell(Health, Duration),
-    /// The proxy does this for so long.
+    /// The proxy is in this state for this time.
     Line(Line, Duration),
     /// The upstream is killed and started again at once.
     UpstreamRestarts,
     NginxReloads,
     NginxRestarts,
-    /// nginx is killed, and started again after so long.
+    /// nginx is killed, and started again after this time.
     NginxIsKilled(Duration),
 }
 
@@ -81,7 +81,7 @@ const fn ms(milliseconds: u64) -> Duration {
 }
 
 const BEFORE: Duration = ms(1000);
-/// After this time of a fault, attempts on a dead upstream are counted for the rule.
+/// The rule counts attempts on a dead upstream after this time of a fault.
 const SETTLED: Duration = ms(5000);
 
 const THREE: &[Kind] = &[Kind::Bare, Kind::Library, Kind::Ours];
@@ -91,7 +91,7 @@ const WITH_BODIES: &[Kind] = &[Kind::Bare, Kind::Library, Kind::Ours, Kind::Ours
 
 const NGINX: Path = Path::Nginx(|_| ());
 
-/// What most scenarios have in common.
+/// The settings that most scenarios share.
 const BASE: Case = Case {
     name: "",
     about: "",
@@ -112,7 +112,7 @@ const BASE: Case = Case {
 const CASES: &[Case] = &[
     Case {
         name: "nginx-reload",
-        about: "`nginx -s reload`, 100/s of each method",
+        about: "nginx reloads its configuration (`nginx -s reload`), 100/s of each method",
         fault: Fault::NginxReloads,
         clients: WITH_REQWEST,
         repeatable: true,
@@ -120,7 +120,7 @@ const CASES: &[Case] = &[
     },
     Case {
         name: "nginx-restart",
-        about: "nginx ends gracefully (QUIT) and is started again, 100/s of each method",
+        about: "nginx stops gracefully (QUIT) and is started again, 100/s of each method",
         short: true,
         fault: Fault::NginxRestarts,
         after: ms(3000),
@@ -255,7 +255,7 @@ const CASES: &[Case] = &[
     },
     Case {
         name: "proxy-blackhole",
-        about: "a proxy swallows all bytes for 2 s, attempts are limited to 500 ms, 100/s of each method",
+        about: "a proxy discards all bytes for 2 s, attempts are limited to 500 ms, 100/s of each method",
         path: Path::Proxy,
         fault: Fault::Line(Line::Swallows, ms(2000)),
         setup: Setup { http2: false, attempt: Some(ms(500)) },
@@ -264,7 +264,7 @@ const CASES: &[Case] = &[
     },
     Case {
         name: "nginx-half-dead",
-        about: "one of the two upstreams behind nginx is dead, no health check, 130/s of each method",
+        about: "one of two upstreams behind nginx is dead, no health check, 130/s of each method",
         short: true,
         upstreams: 2,
         per_second: 130.0,
@@ -274,7 +274,7 @@ const CASES: &[Case] = &[
     },
     Case {
         name: "haproxy-half-dead",
-        about: "one of the two upstreams behind HAProxy is dead, no health check, 130/s of each method",
+        about: "one of two upstreams behind HAProxy is dead, no health check, 130/s of each method",
         path: Path::Haproxy(|_| ()),
         upstreams: 2,
         per_second: 130.0,
@@ -283,7 +283,7 @@ const CASES: &[Case] = &[
     },
     Case {
         name: "slow",
-        about: "the upstream takes 50 ms in place of 5 ms for 3 s, 130/s of each method",
+        about: "the upstream takes 50 ms instead of 5 ms for 3 s, 130/s of each method",
         latency: ms(5),
         per_second: 130.0,
         fault: Fault::Unwell(Health::AnswersAfter(ms(50)), ms(3000)),
@@ -304,20 +304,20 @@ const CASES: &[Case] = &[
     },
     Case {
         name: "nginx-limit-503",
-        about: "nginx limits 300/s to 200/s by a 503 without Retry-After",
+        about: "nginx limits 300/s to 200/s with a 503 without Retry-After",
         short: true,
         path: Path::Nginx(|nginx| nginx.limit = Some(Limit { rate: 200, status: 503, retry_after: None })),
         ..BASE
     },
     Case {
         name: "nginx-limit-503-retry-after",
-        about: "nginx limits 300/s to 200/s by a 503 with Retry-After: 1",
+        about: "nginx limits 300/s to 200/s with a 503 with Retry-After: 1",
         path: Path::Nginx(|nginx| nginx.limit = Some(Limit { rate: 200, status: 503, retry_after: Some(1) })),
         ..BASE
     },
     Case {
         name: "nginx-limit-429-retry-after",
-        about: "nginx limits 300/s to 200/s by a 429 with Retry-After: 1",
+        about: "nginx limits 300/s to 200/s with a 429 with Retry-After: 1",
         path: Path::Nginx(|nginx| nginx.limit = Some(Limit { rate: 200, status: 429, retry_after: Some(1) })),
         ..BASE
     },
@@ -332,7 +332,7 @@ const CASES: &[Case] = &[
     },
     Case {
         name: "h2c-10-requests",
-        about: "nginx speaks HTTP/2 and takes 10 requests per connection (GOAWAY), 100/s of each method",
+        about: "nginx serves HTTP/2 and accepts 10 requests per connection (GOAWAY), 100/s of each method",
         path: Path::Nginx(|nginx| {
             nginx.http2 = true;
             nginx.requests_per_connection = 10;
@@ -344,7 +344,7 @@ const CASES: &[Case] = &[
     },
     Case {
         name: "proxy-cut-head",
-        about: "a proxy cuts answers off within the head for 300 ms, 100/s of each method",
+        about: "a proxy cuts off responses within the headers for 300 ms, 100/s of each method",
         path: Path::Proxy,
         fault: Fault::Line(Line::Cuts { after: 10 }, ms(300)),
         clients: WITH_REQWEST,
@@ -352,7 +352,7 @@ const CASES: &[Case] = &[
     },
     Case {
         name: "proxy-cut-body",
-        about: "a proxy cuts answers off within the body for 300 ms, 100/s of each method",
+        about: "a proxy cuts off responses within the body for 300 ms, 100/s of each method",
         path: Path::Proxy,
         length: 8000,
         fault: Fault::Line(Line::Cuts { after: 1000 }, ms(300)),
@@ -361,7 +361,7 @@ const CASES: &[Case] = &[
     },
     Case {
         name: "proxy-delay",
-        about: "a proxy delays answers by 200 ms for 2 s, 100/s of each method",
+        about: "a proxy delays responses by 200 ms for 2 s, 100/s of each method",
         path: Path::Proxy,
         fault: Fault::Line(Line::Delays(ms(200)), ms(2000)),
         after: ms(2000),
@@ -369,14 +369,14 @@ const CASES: &[Case] = &[
     },
     Case {
         name: "proxy-half-close",
-        about: "a proxy ends the connection's answers in place of passing them on for 300 ms, 100/s of each method",
+        about: "a proxy closes the response direction instead of forwarding responses for 300 ms, 100/s of each method",
         path: Path::Proxy,
         fault: Fault::Line(Line::HalfCloses, ms(300)),
         ..BASE
     },
     Case {
         name: "stalled-body",
-        about: "the upstream sends heads and no bodies for 1 s, attempts are limited to 1.5 s, 100/s of each method",
+        about: "the upstream sends headers and no bodies for 1 s, attempts are limited to 1.5 s, 100/s of each method",
         path: Path::Direct,
         fault: Fault::Unwell(Health::StallsBody, ms(1000)),
         patience: ms(4000),
@@ -396,8 +396,7 @@ pub fn scenarios() -> Vec<Scenario> {
     CASES.iter().map(scenario).collect()
 }
 
-/// The servers of one client: what happens to one client's servers doesn't depend on another
-/// client.
+/// The servers of one client. Each client has its own, so that clients don't affect each other.
 struct World {
     upstreams: Vec<Upstream>,
     executions: Executions,
@@ -406,14 +405,14 @@ struct World {
     proxy: Option<Proxy>,
 }
 
-/// When the fault began and ended, from the first request.
+/// The begin and end of the fault, relative to the first request.
 #[derive(Debug, Clone, Copy)]
 struct Span {
     from: Duration,
     to: Duration,
 }
 
-/// What one client and its servers have come to.
+/// The result of one client and its servers.
 struct Lane {
     row: Row,
     span: Span,
@@ -460,7 +459,7 @@ impl World {
         self.nginx.as_mut().ok_or_else(|| "the scenario has no nginx".into())
     }
 
-    /// Lets the fault happen, from its beginning to its end.
+    /// Runs the fault from its beginning to its end.
     async fn suffer(&mut self, fault: Fault, latency: Duration) -> Result<(), Error> {
         match fault {
             Fault::Settings(_) | Fault::HalfDead(_) => {}
@@ -492,7 +491,7 @@ impl World {
             }
             Fault::NginxReloads => {
                 self.nginx()?.reload()?;
-                // The new workers have taken over by then.
+                // The new workers need some time to take over.
                 sleep(ms(200)).await;
             }
             Fault::NginxRestarts => self.nginx()?.restart().await?,
@@ -518,7 +517,7 @@ impl Case {
         Load { operations: METHODS, per_second, lasting, patience: self.patience }
     }
 
-    /// Whether the fault has an end, after which the upstream is well.
+    /// Whether the fault has an end after which the upstream is healthy.
     fn ends(&self) -> bool {
         !matches!(self.fault, Fault::Settings(_) | Fault::HalfDead(_))
     }
@@ -545,7 +544,7 @@ impl Case {
         Ok(Report { scenario: self.name, about: self.about.to_owned(), terms, rows, late })
     }
 
-    /// One client and its servers.
+    /// Runs one client and its servers.
     async fn lane(&self, kind: Kind, mut world: World, start: Instant) -> Result<Lane, Error> {
         let client = Client::new(kind, world.address(), self.setup)?;
         let attempts = client.attempts().clone();
@@ -580,8 +579,8 @@ impl Case {
         records.recovered_after(span.to).map_or(Recovered::NotWithin(observed), Recovered::After)
     }
 
-    /// The demand on an upstream that is dead for longer than [`SETTLED`], and the time in which it
-    /// is counted.
+    /// The demand on an upstream that is dead for longer than [`SETTLED`], and the counted time
+    /// span.
     fn reached(&self, records: &Records, span: Span) -> Option<(u32, Duration, Duration)> {
         let from = span.from + SETTLED;
         let dead = matches!(self.fault, Fault::Dead(time) if time > SETTLED);

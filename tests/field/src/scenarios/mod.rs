@@ -1,5 +1,4 @@
-//! What happens to the servers, by protocol. A scenario runs all of its clients at the same time
-//! and returns a [`Report`].
+//! The scenarios, by protocol. A scenario runs its clients, and returns a [`Report`].
 
 mod grpc;
 mod half_open;
@@ -13,7 +12,7 @@ use crate::{Error, table::Report};
 
 /// A named scenario, ready to run.
 pub struct Scenario {
-    /// Unique; `--only` selects by it.
+    /// The unique name, by which `--only` selects.
     pub name: &'static str,
     /// Whether it belongs to the selection of `--short`.
     pub short: bool,
@@ -21,7 +20,7 @@ pub struct Scenario {
     pub run: Box<dyn Fn() -> BoxFuture<'static, Result<Report, Error>>>,
 }
 
-/// All scenarios, in the order of the table.
+/// All scenarios, in the order of the tables.
 pub fn all() -> Vec<Scenario> {
     let mut scenarios = http::scenarios();
     scenarios.extend(grpc::scenarios());

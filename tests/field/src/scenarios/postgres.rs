@@ -1,5 +1,5 @@
-//! PostgreSQL: 50 connections make 500 transactions that conflict. The clients of a scenario run
-//! one after another, as they would conflict with one another.
+//! PostgreSQL: 50 connections make 500 transactions that conflict. The clients of a scenario run in
+//! sequence, because their transactions would also conflict.
 
 use std::{
     sync::{
@@ -30,14 +30,14 @@ use crate::{
 const CONNECTIONS: u32 = 50;
 const EACH: u32 = 10;
 
-/// What the transactions do.
+/// The statements of a transaction.
 #[derive(Debug, Clone, Copy)]
 enum Workload {
-    /// SERIALIZABLE: reads the sum of 10 rows, and adds 1 to one of them. Any two at a time
-    /// conflict (40001).
+    /// SERIALIZABLE: reads the sum of 10 rows, and adds 1 to one of them. Any two concurrent
+    /// transactions conflict (40001).
     Sum,
-    /// READ COMMITTED: adds 1 to each of two of 20 rows, in any order. Two at a time may wait for
-    /// one another (40P01).
+    /// READ COMMITTED: adds 1 to each of two of 20 rows, in varying order. Two concurrent
+    /// transactions may wait for each other (40P01).
     Pairs,
 }
 
@@ -45,11 +45,12 @@ enum Workload {
 #[derive(Debug, Clone, Copy)]
 enum Kind {
     Bare,
-    /// `RetryConfig::default()` with a closure that knows conflicts.
+    /// `RetryConfig::default()` with a closure that recognises conflicts.
     Default,
     /// `RetryConfig::transactions`.
     Transactions,
-    /// Settings that it was chosen from: retries, first and longest delay in milliseconds.
+    /// Settings from which the preset was chosen: a name, the retries, and the first and longest
+    /// delay in milliseconds.
     Settings(&'static str, u32, u64, u64),
 }
 
@@ -75,14 +76,14 @@ pub fn scenarios() -> Vec<Scenario> {
         scenario(
             "postgres-conflicts",
             true,
-            "50 connections make 10 SERIALIZABLE transactions each, of which any two at a time conflict (40001)",
+            "50 connections make 10 SERIALIZABLE transactions each; any two concurrent ones conflict (40001)",
             Workload::Sum,
             ALL,
         ),
         scenario(
             "postgres-deadlocks",
             false,
-            "50 connections make 10 transactions each, which lock two of 20 rows in any order (40P01)",
+            "50 connections make 10 transactions each, which lock two of 20 rows in varying order (40P01)",
             Workload::Pairs,
             ALL,
         ),
@@ -174,7 +175,7 @@ where
         recovered: Recovered::NotMeasured,
         attempts: Some(f64::from(attempts.load(Ordering::Relaxed)) / f64::from(offered)),
         reached: None,
-        notes: format!("{} answered in {:.2} s", offered - lost, took.as_secs_f64()),
+        notes: format!("{} committed in {:.2} s", offered - lost, took.as_secs_f64()),
     })
 }
 
@@ -189,8 +190,8 @@ impl Kind {
     }
 }
 
-/// The server has rolled a transaction back that conflicted with another one. The same transaction
-/// may succeed after that one.
+/// Whether the server rolled the transaction back because it conflicted with another one. It may
+/// succeed when the other one has ended.
 fn is_conflict(error: &tokio_postgres::Error) -> bool {
     matches!(error.code(), Some(&SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED))
 }
@@ -201,7 +202,7 @@ fn judge(error: &tokio_postgres::Error) -> Verdict {
 
 async fn connect(server: &PostgresServer) -> Result<Client, Error> {
     let (client, connection) = tokio_postgres::connect(&server.settings(), NoTls).await?;
-    // It ends when the client is dropped; its error is the client's, too.
+    // The task ends when the client is dropped. The client also returns its error.
     spawn(connection);
     Ok(client)
 }
@@ -217,7 +218,7 @@ async fn transaction(client: &Client, workload: Workload, id: u32) -> Result<(),
             }
             Workload::Pairs => {
                 client.batch_execute("BEGIN").await?;
-                // Each pair of the 20 rows comes in both orders.
+                // Each pair of the 20 rows occurs in both orders.
                 let (first, second) = (id % 20, (id % 20 + 1 + id / 20 % 19) % 20);
                 for counter in [first, second] {
                     client.batch_execute(&format!("UPDATE counters SET n = n + 1 WHERE id = {counter}")).await?;
@@ -229,7 +230,7 @@ async fn transaction(client: &Client, workload: Workload, id: u32) -> Result<(),
     match done.await {
         Ok(()) => Ok(()),
         Err(error) => {
-            // An error here means that the connection is lost, and then so is the transaction.
+            // An error here means that the connection is lost, which also ends the transaction.
             _ = client.batch_execute("ROLLBACK").await;
             Err(error)
         }

@@ -1,4 +1,4 @@
-//! Redis through restarts: `GET`, which may be repeated, and `INCR`, which mustn't. All clients of
+//! Redis through restarts: `GET`, which may be repeated, and `INCR`, which must not. All clients of
 //! a scenario call the same server at the same time.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -31,13 +31,14 @@ const BEFORE: Duration = Duration::from_secs(1);
 const AFTER: Duration = Duration::from_secs(3);
 const PULSE: Duration = Duration::from_millis(100);
 
-/// What happens, one second after the first call.
+/// The fault that begins one second after the first call.
 #[derive(Debug, Clone, Copy)]
 enum Fault {
-    /// The server is killed and started again at once, so often, every second.
+    /// The server is killed and started again at once. This happens the given number of times,
+    /// every second.
     Restarts(u32),
-    /// The proxy closes connections in place of passing an answer on, for 10 ms, so often, every
-    /// 100 ms: the commands were executed.
+    /// For 10 ms, the proxy closes connections instead of forwarding a response, after the server
+    /// has executed the command. This happens the given number of times, every 100 ms.
     AnswersLost(u32),
 }
 
@@ -58,7 +59,7 @@ pub fn scenarios() -> Vec<Scenario> {
         scenario(
             "redis-answers-lost",
             true,
-            "a proxy closes connections in place of passing an answer on, 20 times for 10 ms, 200 calls/s",
+            "a proxy closes connections instead of forwarding the response, 20 times for 10 ms, 200 calls/s",
             Fault::AnswersLost(20),
         ),
     ]
@@ -116,11 +117,10 @@ async fn run(scenario: &'static str, about: &'static str, fault: Fault) -> Resul
     Ok(Report { scenario, about: about.to_owned(), terms, rows, late })
 }
 
-/// Which client.
+/// The kind of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// The redis crate's connection manager, which connects again when a call needs it, and tries
-    /// that once.
+    /// The redis crate's connection manager, which reconnects when a call needs it, with one try.
     Bare,
     /// The redis crate's connection manager with its defaults: it tries 6 times to connect, and
     /// calls wait for that. It repeats no command.
@@ -128,7 +128,7 @@ enum Kind {
     /// `RetryLayer::run` around `Circuit::call` with the defaults, around the bare client. `GET` is
     /// idempotent.
     Ours,
-    /// The same with a closure for `INCR` that knows redis's refused connections.
+    /// The same with a closure for `INCR` that recognises refused connections.
     OursByClosure,
     /// `RetryLayer::run` with the defaults, without a breaker, around the bare client.
     RetryAlone,
@@ -145,7 +145,7 @@ impl Kind {
         }
     }
 
-    /// Where the `INCR` of one call counts.
+    /// The key that the `INCR` of one call increments.
     fn key(self, id: u32) -> String {
         format!("{self:?}:{id}")
     }
@@ -241,7 +241,7 @@ fn reason(error: &RedisError) -> Lost {
     }
 }
 
-/// How often the server has executed each `INCR` of a client.
+/// The number of executions of each `INCR` of a client.
 async fn executions(server: SocketAddr, kind: Kind, records: &Records) -> Result<Vec<i64>, Error> {
     let mut connection = redis::Client::open(format!("redis://{server}"))?.get_multiplexed_async_connection().await?;
     let increments = records.records.iter().filter(|record| record.call.operation == 1);

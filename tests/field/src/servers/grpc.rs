@@ -1,7 +1,7 @@
-//! A gRPC server in Python (grpcio), which logs each attempt.
+//! A gRPC server in Python (grpcio) that logs each attempt.
 //!
-//! The next process loads its modules before it is needed, and opens the port when it is. So the
-//! time between two servers is what the scenario sets, and not Python's start-up time.
+//! The next process loads its modules in advance, and opens the port on command. The time between
+//! two servers is therefore set by the scenario, not by Python's start-up time.
 
 use std::{
     collections::HashMap,
@@ -20,13 +20,13 @@ const SCRIPT: &str = include_str!("grpc_server.py");
 /// What the server does with each attempt.
 #[derive(Clone, Copy, Debug)]
 pub enum Mode {
-    /// Refuses the first attempt of each request id with a code, and answers the others.
+    /// Fails the first attempt of each request id with a code, and accepts the others.
     Once(&'static str, Pushback),
-    /// Refuses every attempt with a code.
+    /// Fails every attempt with a code.
     Always(&'static str, Pushback),
-    /// Answers so many calls per second and client, and refuses the others with RESOURCE_EXHAUSTED.
+    /// Accepts this many calls per second and client, and fails the others with RESOURCE_EXHAUSTED.
     Limit(u32, Pushback),
-    /// Answers after this time.
+    /// Responds after this time.
     Slow(Duration),
 }
 
@@ -35,9 +35,9 @@ pub enum Mode {
 pub enum Pushback {
     /// No such header.
     Absent,
-    /// Asks for no retry (-1).
+    /// Forbids a retry (-1).
     Never,
-    /// Asks for a retry after this time.
+    /// Requests a retry after this time.
     After(Duration),
 }
 
@@ -54,12 +54,12 @@ struct Attempt {
 pub struct Log(Arc<Mutex<Vec<Attempt>>>);
 
 impl Log {
-    /// How many attempts were received from the client whose request ids begin with `prefix`.
+    /// The number of attempts of the client whose request ids begin with `prefix`.
     pub fn received(&self, prefix: &str) -> u32 {
         self.attempts(|attempts| attempts.filter(|attempt| attempt.id.starts_with(prefix)).count() as u32)
     }
 
-    /// How many requests of one client and one method were executed more than once.
+    /// The number of requests of one client and one method that were executed more than once.
     pub fn executed_twice(&self, prefix: &str, method: &str) -> u32 {
         self.attempts(|attempts| {
             let mut executions: HashMap<&str, u32> = HashMap::new();
@@ -81,7 +81,7 @@ impl Log {
     }
 }
 
-/// The server. Its processes are killed when it is dropped.
+/// The server. Dropping it kills its processes.
 #[derive(Debug)]
 pub struct GrpcServer {
     address: SocketAddr,
@@ -104,7 +104,7 @@ impl GrpcServer {
         Ok(server)
     }
 
-    /// Where it listens: the same for all of its processes.
+    /// The address on which all of its processes listen.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -114,7 +114,7 @@ impl GrpcServer {
         self.log.clone()
     }
 
-    /// Sets what the serving process does from now on. A new process answers each call after 5 ms.
+    /// Sets the mode of the serving process. A new process responds to each call after 5 ms.
     ///
     /// # Errors
     ///
@@ -133,7 +133,7 @@ impl GrpcServer {
         self.serving.take().map_or(Ok(()), |mut python| python.process().kill())
     }
 
-    /// Ends the serving process by `SIGTERM`: it refuses new calls, and finishes those in flight.
+    /// Ends the serving process by `SIGTERM`: it refuses new calls and finishes those in flight.
     ///
     /// # Errors
     ///
@@ -145,7 +145,7 @@ impl GrpcServer {
         Ok(())
     }
 
-    /// Starts the process that [`listen`](Self::listen) will need.
+    /// Starts the process that [`listen`](Self::listen) uses.
     ///
     /// # Errors
     ///
@@ -159,7 +159,7 @@ impl GrpcServer {
         Ok(())
     }
 
-    /// Lets the prepared process serve.
+    /// Makes the prepared process serve.
     ///
     /// # Errors
     ///

@@ -1,19 +1,20 @@
-"""A gRPC server for the field range: bytes in, bytes out, no generated code.
+"""A gRPC server for the field tests. It returns the bytes that it receives.
 
 It reads commands from standard input, one per line, and exits when standard input closes:
 
     listen              opens the port
-    mode ok             answers every call after 5 ms, as all calls that aren't refused
-    mode once CODE MS   answers CODE to the first attempt of each request id, then answers
-    mode always CODE MS answers CODE to every attempt
-    mode limit RATE MS  answers RESOURCE_EXHAUSTED above RATE calls per second and client
-    mode slow MS        answers after MS milliseconds
+    mode ok             responds to every call after 5 ms
+    mode once CODE MS   fails the first attempt of each request id with CODE, accepts the others
+    mode always CODE MS fails every attempt with CODE
+    mode limit RATE MS  fails calls above RATE per second and client with RESOURCE_EXHAUSTED
+    mode slow MS        responds after MS milliseconds
 
-MS of `once`, `always` and `limit` is the value of grpc-retry-pushback-ms, or `none`.
+It responds to accepted calls after 5 ms, unless the mode is `slow`. MS of `once`, `always` and
+`limit` is the value of grpc-retry-pushback-ms, or `none`.
 
 It writes one line per event to standard output: `ready`, `listening`, and for each attempt either
-`+ ID METHOD` (the call took effect) or `- ID METHOD CODE` (it was refused). A line is written before
-the answer, by one write to the pipe, so the log also survives a kill -9.
+`+ ID METHOD` (executed) or `- ID METHOD CODE` (failed). It writes the line before it responds, with
+one write to the pipe, so the log also survives a kill -9.
 """
 
 import asyncio
@@ -27,7 +28,7 @@ import grpc
 
 
 class Store(grpc.GenericRpcHandler):
-    """Answers every method of every service by the current mode."""
+    """Handles every method of every service according to the current mode."""
 
     def __init__(self):
         self.mode = ["ok"]
@@ -47,7 +48,7 @@ class Store(grpc.GenericRpcHandler):
                 code, pushback = refusal
                 write(f"- {identity} {method} {code}")
                 trailers = () if pushback == "none" else (("grpc-retry-pushback-ms", pushback),)
-                await context.abort(grpc.StatusCode[code], "by the field range", trailers)
+                await context.abort(grpc.StatusCode[code], "by the field tests", trailers)
             write(f"+ {identity} {method}")
             latency = int(self.mode[1]) if self.mode[0] == "slow" else 5
             await asyncio.sleep(latency / 1000)
@@ -56,7 +57,7 @@ class Store(grpc.GenericRpcHandler):
         return grpc.unary_unary_rpc_method_handler(answer)
 
     def refusal(self, identity):
-        """The code and the pushback of this attempt's refusal, or None."""
+        """Returns the code and the pushback if this attempt fails, or None."""
         kind, *rest = self.mode
         if kind == "always":
             return rest
@@ -82,7 +83,7 @@ def write(line):
 async def main(port):
     loop = asyncio.get_running_loop()
     store = Store()
-    # Without SO_REUSEPORT a second process can't open the port while the first has it.
+    # Without SO_REUSEPORT, a second process can't open the port while the first one uses it.
     server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
     server.add_generic_rpc_handlers((store,))
     stopped = asyncio.Event()

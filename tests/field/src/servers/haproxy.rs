@@ -1,5 +1,4 @@
-//! HAProxy as a gateway in front of upstreams, without health checks and without retries of its
-//! own.
+//! HAProxy as a gateway in front of upstreams, without health checks and without its own retries.
 
 use std::{fmt::Write as _, net::SocketAddr, process::Command, time::Duration};
 
@@ -8,14 +7,14 @@ use tempfile::TempDir;
 use super::{Process, free_port, local, program};
 use crate::Error;
 
-/// What differs from one scenario to another.
+/// The settings that differ between scenarios.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The upstreams behind it, by turns.
+    /// The upstreams, used round-robin.
     pub upstreams: Vec<SocketAddr>,
-    /// How many requests an upstream works on at a time. What exceeds it waits in a queue.
+    /// Concurrent requests per upstream. Further requests wait in a queue.
     pub concurrency: u32,
-    /// How long a request waits in that queue before it is answered 503.
+    /// How long a request waits in that queue before HAProxy answers 503.
     pub queue: Duration,
 }
 
@@ -75,7 +74,7 @@ impl Haproxy {
         Ok(Self { _process: process, _folder: folder, address })
     }
 
-    /// Where clients connect.
+    /// The address to which clients connect.
     pub fn address(&self) -> SocketAddr {
         self.address
     }

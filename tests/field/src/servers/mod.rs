@@ -1,5 +1,5 @@
-//! Servers on loopback, each with a configuration of its own in a temporary folder. A server is
-//! killed when its value is dropped, also by a panic.
+//! Servers on loopback, each with its own configuration in a temporary folder. Dropping a server's
+//! value, including during a panic, kills the server.
 
 pub mod grpc;
 pub mod haproxy;
@@ -26,9 +26,9 @@ use tokio::{
 
 use crate::Error;
 
-/// A free port on loopback. It is below the range from which Linux takes the ports of outgoing
-/// connections (32768 on, unless set): while the server of such a port is down, a client could be
-/// given that very port, and connect to itself.
+/// A free port on loopback, below the range of ephemeral ports (from 32768 on Linux by default).
+/// While the server of an ephemeral port is down, the kernel could assign that port to a client,
+/// which would then connect to itself.
 ///
 /// # Errors
 ///
@@ -37,7 +37,7 @@ pub fn free_port() -> Result<u16, Error> {
     const FIRST: u16 = 21_000;
     const COUNT: u16 = 11_000;
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    // Two runs at a time begin at different places.
+    // Concurrent runs begin at different ports.
     let offset = (std::process::id() % u32::from(COUNT)) as u16;
     for _ in 0..COUNT {
         let next = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -54,14 +54,14 @@ pub fn local(port: u16) -> SocketAddr {
     (Ipv4Addr::LOCALHOST, port).into()
 }
 
-/// The path of a server's program. Debian installs servers to `/usr/sbin`, which isn't in the `PATH` of
-/// every user.
+/// The path of a server's program. Debian installs servers in `/usr/sbin`, which isn't in every
+/// user's `PATH`.
 pub fn program(name: &str) -> PathBuf {
     let path = Path::new("/usr/sbin").join(name);
     if path.exists() { path } else { name.into() }
 }
 
-/// A child process in a process group of its own. The whole group is killed when this is dropped.
+/// A child process in its own process group. Dropping it kills the whole group.
 #[derive(Debug)]
 pub struct Process {
     name: &'static str,
@@ -70,8 +70,7 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts `program` with its output in `log`. `package` is the Debian package that has the
-    /// program.
+    /// Starts `program` with its output in `log`. `package` is the Debian package of the program.
     ///
     /// # Errors
     ///
@@ -143,8 +142,8 @@ impl Process {
     ///
     /// # Errors
     ///
-    /// The process has ended, or the address doesn't accept after 10 s. The message has the end of
-    /// `log`.
+    /// The process has ended, or the address doesn't accept connections within 10 s. The message
+    /// contains the end of `log`.
     pub async fn accepts(&mut self, address: SocketAddr, log: &Path) -> Result<(), Error> {
         let deadline = Instant::now() + Duration::from_secs(10);
         while TcpStream::connect(address).await.is_err() {

@@ -7,30 +7,30 @@ use tempfile::TempDir;
 use super::{Process, Signal, free_port, local, program};
 use crate::Error;
 
-/// What differs from one scenario to another.
+/// The settings that differ between scenarios.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The upstreams behind it, by turns.
+    /// The upstreams, used round-robin.
     pub upstreams: Vec<SocketAddr>,
-    /// nginx answers 504 when the upstream doesn't answer for so long.
+    /// nginx answers 504 if the upstream doesn't respond within this time.
     pub read_timeout: Duration,
     /// How long nginx keeps an idle connection of a client.
     pub keepalive: Duration,
-    /// How many requests nginx takes on one connection of a client.
+    /// The number of requests that nginx accepts on one connection of a client.
     pub requests_per_connection: u32,
-    /// HTTP/2 without TLS in place of HTTP/1.
+    /// HTTP/2 without TLS instead of HTTP/1.
     pub http2: bool,
     pub limit: Option<Limit>,
 }
 
-/// A limit of the rate of requests.
+/// A rate limit.
 #[derive(Debug, Clone, Copy)]
 pub struct Limit {
     /// Requests per second.
     pub rate: u32,
-    /// The status that what exceeds the limit is answered with.
+    /// The status of responses to requests above the limit.
     pub status: u16,
-    /// Seconds of the `Retry-After` of that answer. `None`: it has no such header.
+    /// The `Retry-After` of those responses in seconds. `None`: they have no such header.
     pub retry_after: Option<u32>,
 }
 
@@ -46,7 +46,7 @@ impl Settings {
         }
     }
 
-    /// nginx itself tries no other upstream and takes none out of use, so that the clients see each
+    /// nginx neither tries another upstream nor marks one as failed, so that clients see each
     /// failure.
     fn config(&self, folder: &str, port: u16) -> String {
         let mut servers = String::new();
@@ -115,7 +115,7 @@ impl Nginx {
         Ok(nginx)
     }
 
-    /// Where clients connect.
+    /// The address to which clients connect.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -135,27 +135,28 @@ impl Nginx {
         self.process.accepts(self.address, &Self::log(&self.folder)).await
     }
 
-    /// Reloads the configuration: new workers take over, the old ones end when they have answered.
+    /// Reloads the configuration: new workers take over, and the old ones end after their
+    /// responses.
     pub fn reload(&self) -> Result<(), Error> {
         self.process.signal(Signal::HUP)
     }
 
-    /// Lets it answer what it has accepted, and starts it again once it has ended. Nothing listens
-    /// in between.
+    /// Stops nginx after it has answered all accepted requests, then starts it again. Meanwhile no
+    /// process listens.
     pub async fn restart(&mut self) -> Result<(), Error> {
         self.process.signal(Signal::QUIT)?;
         self.process.ended(Duration::from_secs(10)).await?;
         self.start_again().await
     }
 
-    /// Kills it, workers included.
+    /// Kills nginx and its workers.
     pub fn kill(&mut self) -> Result<(), Error> {
         self.process.kill()
     }
 
-    /// Starts it after it was killed.
+    /// Starts nginx after it was killed.
     pub async fn start_again(&mut self) -> Result<(), Error> {
-        // A killed nginx leaves its file behind.
+        // A killed nginx leaves its pid file behind.
         _ = std::fs::remove_file(self.folder.path().join("pid"));
         self.process = Self::spawn(&self.folder)?;
         self.accepts().await

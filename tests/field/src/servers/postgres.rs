@@ -1,4 +1,4 @@
-//! PostgreSQL with a database of its own.
+//! PostgreSQL with its own database.
 
 use std::{
     fs,
@@ -20,9 +20,10 @@ const PACKAGE: &str = "postgresql";
 
 /// A PostgreSQL server.
 ///
-/// It runs as the user `postgres` if this process runs as root, since PostgreSQL refuses to run as
-/// root, and as the current user otherwise. `fsync` is off, so that the disk of the machine doesn't
-/// decide how long transactions overlap. It looks for deadlocks after 50 ms in place of 1 s.
+/// If this process runs as root, the server runs as the user `postgres`, because PostgreSQL refuses
+/// to run as root; otherwise as the current user. `fsync` is off, so that the disk doesn't
+/// influence how long transactions overlap. The server checks for deadlocks after 50 ms instead of
+/// 1 s.
 #[derive(Debug)]
 pub struct PostgresServer {
     address: SocketAddr,
@@ -31,7 +32,7 @@ pub struct PostgresServer {
 }
 
 impl PostgresServer {
-    /// Creates a database, starts a server on a free port, and waits until it answers.
+    /// Creates a database, starts a server on a free port, and waits until it accepts transactions.
     ///
     /// # Errors
     ///
@@ -69,7 +70,7 @@ impl PostgresServer {
         Ok(server)
     }
 
-    /// Waits until it takes transactions: it accepts connections earlier.
+    /// Waits until it accepts transactions, which is later than it accepts connections.
     async fn answers(&self) -> Result<(), Error> {
         let deadline = Instant::now() + Duration::from_secs(10);
         while let Err(error) = tokio_postgres::connect(&self.settings(), NoTls).await {
@@ -81,12 +82,12 @@ impl PostgresServer {
         Ok(())
     }
 
-    /// The settings of a connection.
+    /// The connection settings.
     pub fn settings(&self) -> String {
         format!("host={} port={} user=field dbname=postgres", self.address.ip(), self.address.port())
     }
 
-    /// Ends the server by `SIGQUIT`, which also frees its shared memory. `SIGKILL` wouldn't.
+    /// Ends the server by `SIGQUIT`, which also frees its shared memory, unlike `SIGKILL`.
     ///
     /// # Errors
     ///
@@ -98,7 +99,7 @@ impl PostgresServer {
     }
 }
 
-/// Debian's folder of the newest PostgreSQL.
+/// The program folder of the newest PostgreSQL, as Debian installs it.
 fn programs() -> Result<PathBuf, Error> {
     let missing =
         || format!("/usr/lib/postgresql/*/bin/postgres isn't installed; on Debian: apt-get install {PACKAGE}");
@@ -116,7 +117,7 @@ fn programs() -> Result<PathBuf, Error> {
 #[derive(Debug, Clone, Copy)]
 enum User {
     Current,
-    /// `postgres`, by its numbers.
+    /// `postgres`, with its user and group ids.
     Postgres {
         user: u32,
         group: u32,

@@ -1,4 +1,4 @@
-//! Python scripts with grpcio, which read commands from standard input and write lines.
+//! Python scripts with grpcio that read commands from standard input and write lines.
 
 use std::{
     io::{BufRead, BufReader},
@@ -15,7 +15,7 @@ use crate::Error;
 
 const PACKAGE: &str = "python3-grpcio";
 
-/// A running script. It is killed when this is dropped.
+/// A running script. Dropping it kills the script.
 #[derive(Debug)]
 pub struct Python {
     process: Process,
@@ -24,8 +24,8 @@ pub struct Python {
 }
 
 impl Python {
-    /// Starts a script. `consume` gets each line that it writes; lines for which it returns false
-    /// are for [`expect`](Self::expect).
+    /// Starts a script. `consume` receives each line that the script writes. If it returns false,
+    /// [`expect`](Self::expect) receives the line.
     ///
     /// # Errors
     ///
@@ -35,7 +35,8 @@ impl Python {
         arguments: &[&str],
         mut consume: impl FnMut(&str) -> bool + Send + 'static,
     ) -> Result<Self, Error> {
-        // Debian's Python sees Debian's packages. Another one may come first on the search path.
+        // Debian's Python finds Debian's packages. Another Python may come first on the search
+        // path.
         let debian = Path::new("/usr/bin/python3");
         let mut command = Command::new(if debian.exists() { debian } else { Path::new("python3") });
         command.arg("-c").arg(script).args(arguments);
@@ -55,7 +56,7 @@ impl Python {
         &mut self.process
     }
 
-    /// Where commands are written.
+    /// The standard input of the script.
     pub fn input(&mut self) -> &mut ChildStdin {
         &mut self.input
     }
@@ -69,7 +70,7 @@ impl Python {
         match timeout(Duration::from_secs(20), self.lines.recv()).await {
             Ok(Some(read)) if read == line => Ok(()),
             other => Err(format!(
-                "a Python script has written {other:?} in place of `{line}`; is grpcio installed? On Debian: \
+                "a Python script wrote {other:?} instead of `{line}`; is grpcio installed? On Debian: \
                  apt-get install {PACKAGE}"
             )
             .into()),

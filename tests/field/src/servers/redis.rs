@@ -1,5 +1,5 @@
-//! redis-server with an append-only file that is synced before each answer: what it has answered is
-//! kept, also after kill -9.
+//! redis-server with an append-only file that it syncs before each response, so that it loses
+//! nothing that it has confirmed, even after kill -9.
 
 use std::{net::SocketAddr, process::Command};
 
@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use super::{Process, free_port, local};
 use crate::Error;
 
-/// A Redis server with a folder of its own.
+/// A Redis server with its own folder.
 #[derive(Debug)]
 pub struct RedisServer {
     address: SocketAddr,
@@ -28,7 +28,7 @@ impl RedisServer {
         Ok(server)
     }
 
-    /// Where it listens.
+    /// The address on which it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -42,7 +42,7 @@ impl RedisServer {
         self.serving.take().map_or(Ok(()), |mut process| process.kill())
     }
 
-    /// Starts the server with the data that it had.
+    /// Starts the server with its previous data.
     ///
     /// # Errors
     ///
