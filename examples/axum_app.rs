@@ -1,6 +1,6 @@
-//! An axum app in front of an upstream that fails: a retry that keeps the body, a breaker whose rejection is an answer, and errors that
-//! stay `Infallible`. It starts both, and ends by itself.
-//! `cargo run --example axum_app --features axum`
+//! An axum app whose handler fails: a retry resends the body, a breaker answers rejections with a
+//! response, and the error type stays `Infallible`. The example starts its own server and exits
+//! when done. `cargo run --example axum_app --features axum`
 
 use std::{
     net::SocketAddr,
@@ -23,7 +23,7 @@ use tower_recourse::{
     http::{Statuses, Unavailable},
 };
 
-/// Takes a document at the second attempt, and none when it is told to be down.
+/// Stores a document at the second attempt. Fails every attempt for the document "down".
 async fn store(State(attempts): State<Arc<AtomicUsize>>, document: String) -> Result<String, StatusCode> {
     let attempt = attempts.fetch_add(1, Ordering::SeqCst) + 1;
     println!("  attempt {attempt}: {document:?}");
@@ -55,7 +55,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// What a client gets, who knows nothing of it.
+/// Sends a document with a plain client, and prints the response.
 async fn answer(address: SocketAddr, document: &'static str) -> Result<(), Box<dyn std::error::Error>> {
     let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
     let request = Request::put(format!("http://{address}/document")).body(Full::from(document))?;

@@ -1,6 +1,7 @@
-//! What each rule of the breaker does, step by step, against an upstream that fails: `cargo run --example breaker_tour`.
+//! Shows step by step what each breaker rule does while an upstream fails: `cargo run --example
+//! breaker_tour`.
 //!
-//! The circuits go by a manual clock, so that it takes no time.
+//! The circuits use a manual clock, so the example takes no time.
 
 use std::{cell::Cell, error::Error, time::Duration};
 
@@ -14,7 +15,7 @@ use tower_recourse::{
 use Upstream::{Down, Flaky, Slow, Up};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    println!("Each line is a call, and what became of it. `→` is what the circuit tells its observers.");
+    println!("Each line shows a call and its result. `→` marks an event of the circuit.");
     consecutive()?;
     ratio_of_calls()?;
     ratio_of_time()?;
@@ -28,33 +29,33 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn consecutive() -> Result<(), Box<dyn Error>> {
-    let tour = Tour::new("Opens at 3 failures in a row, for 30 s", OpenRule::consecutive(3)?, |config| config);
+    let tour = Tour::new("Opens after 3 failures in a row, for 30 s", OpenRule::consecutive(3)?, |config| config);
     tour.upstream(Down).calls(2);
     tour.upstream(Up).calls(1);
-    tour.note("a success ends the row: the next three count anew");
+    tour.note("a success resets the count");
     tour.upstream(Down).calls(5);
     tour.wait(30).calls(1);
-    tour.note("the probe has failed: open again, without three of them");
+    tour.note("the probe failed: the circuit opens again after one failure");
     tour.wait(30).upstream(Up).calls(2);
     Ok(())
 }
 
 fn ratio_of_calls() -> Result<(), Box<dyn Error>> {
     let rule = OpenRule::Ratio { failing: Ratio::HALF, window: Window::count(10)?.minimum(4)? };
-    let tour = Tour::new("Opens if half of the last 10 calls failed, once there were 4", rule, |config| config);
+    let tour = Tour::new("Opens if half of the last 10 calls failed, after at least 4 calls", rule, |config| config);
     tour.upstream(Up).calls(3);
     tour.upstream(Flaky).calls(10);
-    tour.note("never two in a row: a rule of failures in a row would have seen nothing");
+    tour.note("there were never two failures in a row, so a rule of failures in a row wouldn't open");
     Ok(())
 }
 
 fn ratio_of_time() -> Result<(), Box<dyn Error>> {
     let rule = OpenRule::Ratio { failing: Ratio::HALF, window: Window::time(Duration::from_secs(10))?.minimum(4)? };
     let tour =
-        Tour::new("Opens if half of the calls of the last 10 s failed, once there were 4", rule, |config| config);
+        Tour::new("Opens if half of the calls of the last 10 s failed, after at least 4 calls", rule, |config| config);
     tour.upstream(Down).calls(3);
     tour.wait(11);
-    tour.note("those three have left the window: three more are too few again");
+    tour.note("those three calls have left the window, so three more are too few");
     tour.calls(5);
     Ok(())
 }
@@ -64,19 +65,19 @@ fn slow() -> Result<(), Box<dyn Error>> {
     let tour = Tour::new("Opens if half of the last 4 calls took longer than 1 s", rule, |config| config);
     tour.upstream(Up).calls(3);
     tour.upstream(Slow).calls(3);
-    tour.note("every call succeeded, but too late to be of use");
+    tour.note("every call succeeded, but too slowly");
     tour.wait(30).calls(1);
-    tour.note("so did the probe: a slow one is as bad as a failed one");
+    tour.note("a slow probe counts like a failed one");
     Ok(())
 }
 
 fn custom() -> Result<(), Box<dyn Error>> {
     let both = |in_a_row: u32, window: &WindowStats| in_a_row >= 2 && window.failure_rate() >= Some(0.4);
     let rule = OpenRule::custom(Window::count(10)?.minimum(1)?, both);
-    let tour = Tour::new("A rule of one's own: 2 in a row, and 40 % of the last 10", rule, |config| config);
+    let tour = Tour::new("A custom rule: 2 failures in a row, and 40 % of the last 10 calls", rule, |config| config);
     tour.upstream(Up).calls(4);
     tour.upstream(Down).calls(2);
-    tour.note("two in a row, but a third of the calls");
+    tour.note("two failures in a row, but only a third of the calls");
     tour.calls(2);
     Ok(())
 }
@@ -84,7 +85,7 @@ fn custom() -> Result<(), Box<dyn Error>> {
 fn throttle() -> Result<(), Box<dyn Error>> {
     let rule = OpenRule::Throttle(Throttle::GOOGLE);
     let tour =
-        Tour::new("Throttles: rejects by chance what isn't accepted, and never opens", rule, |config| config.seed(1));
+        Tour::new("Throttles: rejects a random share of the calls, and never opens", rule, |config| config.seed(1));
     for accepted in [100, 60, 20, 0, 100] {
         let admitted = (0..1_000)
             .filter_map(|call| Some((call, tour.circuit.admit().ok()?)))
@@ -92,34 +93,36 @@ fn throttle() -> Result<(), Box<dyn Error>> {
                 permit.end(if call % 100 < accepted { Verdict::Success } else { Verdict::transient() })
             })
             .count();
-        println!("  of 1000 calls the upstream would accept {accepted:>3} %: {admitted:>4} are admitted");
-        // Two minutes are its window: it begins anew.
+        println!("  the upstream accepts {accepted:>3} % of the calls: {admitted:>4} of 1000 are admitted");
+        // Longer than the window of two minutes, so that the next round begins with an empty one.
         tour.clock.advance(Duration::from_secs(150));
     }
-    tour.note(
-        "where less than half is accepted it rejects; some calls get through all the same, so that a recovery is seen",
-    );
+    tour.note("it rejects calls if the upstream accepts less than half; it still admits some, to detect a recovery");
     Ok(())
 }
 
 fn growing_and_probes() -> Result<(), Box<dyn Error>> {
     let (open_for, probes) = (OpenFor::growing(Duration::from_secs(1)), Probes::successes(2)?);
-    let tour = Tour::new("Open for 1 s, 2 s, 4 s …; two probes must succeed", OpenRule::consecutive(1)?, |config| {
-        config.open_for(open_for).probes(probes)
-    });
+    let tour = Tour::new(
+        "Stays open for 1 s, 2 s, 4 s …; closes after two successful probes",
+        OpenRule::consecutive(1)?,
+        |config| config.open_for(open_for).probes(probes),
+    );
     tour.upstream(Down).calls(1);
     tour.wait(1).calls(1);
     tour.wait(2).upstream(Up).calls(1);
-    tour.note("one good probe is not enough, and the next one fails");
+    tour.note("one successful probe isn't enough, and the next one fails");
     tour.upstream(Down).calls(1);
     tour.wait(4).upstream(Up).calls(2);
     Ok(())
 }
 
 fn ramp() -> Result<(), Box<dyn Error>> {
-    let tour = Tour::new("Closed again, it admits a share that grows over 10 s", OpenRule::consecutive(1)?, |config| {
-        config.ramp(Duration::from_secs(10)).seed(1)
-    });
+    let tour = Tour::new(
+        "After closing, admits a share of the calls that grows over 10 s",
+        OpenRule::consecutive(1)?,
+        |config| config.ramp(Duration::from_secs(10)).seed(1),
+    );
     tour.upstream(Down).calls(1);
     tour.wait(30).upstream(Up).calls(1);
     for (wait, second) in [(1, 1), (4, 5), (4, 9), (1, 10)] {
@@ -131,22 +134,23 @@ fn ramp() -> Result<(), Box<dyn Error>> {
 }
 
 fn until_reset() -> Result<(), Box<dyn Error>> {
-    let tour = Tour::new("Open until somebody has looked into it", OpenRule::consecutive(1)?, |config| {
+    let tour = Tour::new("Stays open until it is reset", OpenRule::consecutive(1)?, |config| {
         config.open_for(OpenFor::until_reset())
     });
     tour.upstream(Down).calls(1);
     tour.wait(60 * 60 * 24).upstream(Up).calls(1);
-    tour.note("`reset` is called");
+    tour.note("an operator calls `reset`");
     tour.circuit.reset();
     tour.calls(1);
     Ok(())
 }
 
 fn modes() -> Result<(), Box<dyn Error>> {
-    let tour =
-        Tour::new("Steered from outside: 2 failures in a row would open it", OpenRule::consecutive(2)?, |config| {
-            config
-        });
+    let tour = Tour::new(
+        "Modes that override the rule, which opens after 2 failures in a row",
+        OpenRule::consecutive(2)?,
+        |config| config,
+    );
     tour.upstream(Down);
     for mode in [Mode::MetricsOnly, Mode::ForcedOpen, Mode::Disabled, Mode::Auto] {
         tour.circuit.set_mode(mode);
@@ -178,7 +182,7 @@ impl Tour {
         let clock = ManualClock::new();
         let config = BreakerConfig::default().unobserved().open_when(rule);
         let config = config.open_for(OpenFor::fixed(Duration::from_secs(30))).probes(Probes::one());
-        let config = config.clock(clock.clone()).observe(tell);
+        let config = config.clock(clock.clone()).observe(print_event);
         Self { circuit: Circuit::new(settings(config)), clock, upstream: Cell::new(Up), calls: Cell::new(0) }
     }
 
@@ -219,7 +223,7 @@ impl Tour {
     fn wait(&self, seconds: u64) -> &Self {
         println!("  -- {seconds} s later");
         self.clock.advance(Duration::from_secs(seconds));
-        // Looked at, it moves on; the next call would do that too.
+        // Reading the state makes the circuit half-open now; otherwise the next call would.
         self.circuit.state();
         self
     }
@@ -229,10 +233,10 @@ impl Tour {
     }
 }
 
-fn tell(event: &Event<'_>) {
+fn print_event(event: &Event<'_>) {
     match event {
         Event::CircuitOpened { open_for: Duration::MAX, .. } => {
-            println!("           → open until it is reset, or steered")
+            println!("           → open until it is reset or its mode changes")
         }
         Event::CircuitOpened { open_for, failures_in_a_row, calls, failures, slow, .. } => {
             let of = format!("{failures} of {calls} failed, {slow} were slow");

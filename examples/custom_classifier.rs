@@ -1,6 +1,6 @@
-//! A service that says 200 whatever happens, and in the body what did: a classifier of one's own reads it, and leaves the rest to
-//! `Statuses` and `Health`. It starts the server that it talks to, and ends by itself.
-//! `cargo run --example custom_classifier --features http`
+//! A service that reports errors with status 200 and a JSON body. A custom classifier reads the
+//! body, and leaves other responses to `Statuses` and `Health`. The example starts its own server
+//! and exits when done. `cargo run --example custom_classifier --features http`
 
 use std::{io, net::SocketAddr, time::Duration};
 
@@ -18,7 +18,7 @@ use tower_recourse::{
     http::{Health, Statuses},
 };
 
-/// What the service says, one answer after the other.
+/// The status and body of each response, in order.
 const ANSWERS: [(u16, &str); 6] = [
     (200, r#"{"error":"overloaded","retry_in_ms":20}"#),
     (200, r#"{"error":"overloaded","retry_in_ms":40}"#),
@@ -28,23 +28,24 @@ const ANSWERS: [(u16, &str); 6] = [
     (200, r#"{"error":"out of order"}"#),
 ];
 
-/// The verdict on what only the body tells; none on all the rest.
+/// Classifies errors in the body. Returns `None` for other responses.
 fn by_body<E>(outcome: Result<&Response<String>, &E>) -> Option<Verdict> {
     let answer: serde_json::Value = serde_json::from_str(outcome.ok()?.body()).ok()?;
     match answer["error"].as_str()? {
-        // This service looks at its queue before it does anything: what it turned away may come again, whatever the method.
+        // The service checks its queue before it processes a request, so a rejected request may be
+        // resent whatever its method.
         "overloaded" => {
             let pause = Duration::from_millis(answer["retry_in_ms"].as_u64().unwrap_or(100));
             Some(Verdict::throttled().retry_after(pause).sent(Sent::No))
         }
-        // Its own fault, and no other attempt mends it.
+        // A failure of the service that no other attempt can fix.
         "out of order" => Some(Verdict::permanent()),
-        // The caller's fault: the service is well.
+        // An error of the caller: the service is healthy.
         _ => Some(Verdict::Success),
     }
 }
 
-/// The body as text, so that it can be looked at: it is small here.
+/// Reads the body as text, so that the classifier can inspect it. The bodies are small here.
 async fn read(response: Response<hyper::body::Incoming>) -> io::Result<Response<String>> {
     let (head, body) = response.into_parts();
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
@@ -56,7 +57,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = serve().await?;
     let counted = classify::first(classify::outcomes(by_body::<io::Error>)).or(Health);
     let circuit = Circuit::new(BreakerConfig::http().count_calls().classifier(counted));
-    // Around the breaker, the error is the breaker's.
+    // Outside the breaker, the error type is the breaker's.
     let retried = classify::first(classify::outcomes(by_body::<BreakerError<io::Error>>)).or(Statuses::default());
     let mut orders = ServiceBuilder::new()
         .layer(RetryLayer::new(RetryConfig::http().classifier(retried)))
@@ -65,18 +66,20 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .map_err(io::Error::other)
         .service(Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>());
 
-    for (method, what) in [("POST", "an order"), ("POST", "an order for nothing"), ("PUT", "an order, once more")] {
+    for (method, what) in
+        [("POST", "an order"), ("POST", "an order for an unknown article"), ("PUT", "a changed order")]
+    {
         println!("{method} {what}");
         let request = Request::builder().method(method).uri(format!("http://{address}/")).body(Full::from(what))?;
         let answer = orders.ready().await?.call(request).await?;
-        println!("  the caller has {} {}", answer.status(), answer.body());
+        println!("  the caller receives {} {}", answer.status(), answer.body());
     }
     let stats = circuit.stats();
     println!("the breaker counted {} failures and {:?} successes", stats.total_failures, stats.total_successes);
     Ok(())
 }
 
-/// A connection an answer.
+/// Starts a server that sends one response per connection.
 async fn serve() -> io::Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
@@ -84,7 +87,7 @@ async fn serve() -> io::Result<SocketAddr> {
         for (status, body) in ANSWERS {
             let (mut socket, _) = listener.accept().await?;
             let _length = socket.read(&mut [0; 4096]).await?;
-            println!("  the service says {status} {body}");
+            println!("  the service sends {status} {body}");
             let length = body.len();
             let answer = format!("HTTP/1.1 {status} So\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}");
             socket.write_all(answer.as_bytes()).await?;

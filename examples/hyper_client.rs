@@ -1,6 +1,7 @@
-//! hyper-util's client with a retry, a breaker at the end of bodies, and a retry of what breaks off before its first byte. It starts the
-//! server that it talks to, and ends by itself.
-//! `cargo run --example hyper_client --features http`
+//! hyper-util's client with a retry and a breaker that classifies a call at the end of its body.
+//! `FirstFrameLayer` lets the retry resend a request whose response breaks off before its first
+//! byte. The example starts its own server and exits when done. `cargo run --example hyper_client
+//! --features http`
 
 use std::net::SocketAddr;
 
@@ -18,14 +19,14 @@ use tower_recourse::{
     http::{BodyBreakerLayer, FirstFrameLayer},
 };
 
-/// Fails in a different way each time, and then doesn't.
+/// A description and the bytes of each response: three different failures, then a success.
 const ANSWERS: [(&str, &str); 4] = [
     (
-        "503, come back in a second",
+        "503 with Retry-After: 1",
         "HTTP/1.1 503 Busy\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
     ),
-    ("nothing", ""),
-    ("a head, and no body", "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n"),
+    ("nothing, and closes the connection", ""),
+    ("headers without a body", "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n"),
     ("200", "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 5\r\n\r\nhello"),
 ];
 
@@ -47,7 +48,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// A connection an answer.
+/// Starts a server that sends one response per connection.
 async fn serve() -> std::io::Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
@@ -55,7 +56,7 @@ async fn serve() -> std::io::Result<SocketAddr> {
         for (what, answer) in ANSWERS {
             let (mut socket, _) = listener.accept().await?;
             let _length = socket.read(&mut [0; 4096]).await?;
-            println!("  the server says {what}");
+            println!("  the server sends {what}");
             socket.write_all(answer.as_bytes()).await?;
             socket.shutdown().await?;
         }

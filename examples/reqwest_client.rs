@@ -1,5 +1,5 @@
-//! reqwest behind a retry and a breaker, as a service of `http`'s requests. It starts the server that it talks to, and ends by itself.
-//! `cargo run --example reqwest_client --features http`
+//! reqwest behind a retry and a breaker, wrapped as a service of `http::Request`. The example
+//! starts its own server and exits when done. `cargo run --example reqwest_client --features http`
 
 use std::net::SocketAddr;
 
@@ -16,7 +16,8 @@ use tower_recourse::{BreakerConfig, BreakerError, BreakerLayer, RetryConfig, Ret
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), BoxError> {
     let address = serve().await?;
-    // The error is boxed so that the layers can look into it: they know a lost connection, a time-out, a refused connection.
+    // Boxes the error, so that the layers can recognise lost connections, timeouts and refused
+    // connections.
     let reqwest = service_fn({
         let client = reqwest::Client::new();
         move |request: Request<Full<Bytes>>| {
@@ -28,7 +29,7 @@ async fn main() -> Result<(), BoxError> {
         }
     });
     let mut client = ServiceBuilder::new()
-        // A breaker's error around a boxed one is no `Error`, as boxes of errors aren't.
+        // A `BreakerError` around a box doesn't implement `Error`, because boxed errors don't.
         .map_err(BreakerError::into_boxed)
         .layer(RetryLayer::new(RetryConfig::http()))
         .layer(BreakerLayer::new(BreakerConfig::http()))
@@ -43,7 +44,7 @@ async fn main() -> Result<(), BoxError> {
     Ok(())
 }
 
-/// Every second request fails. A PUT is sent again, a POST isn't.
+/// Starts a server that fails every second request. The retry resends a PUT, but not a POST.
 async fn serve() -> std::io::Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
@@ -51,7 +52,7 @@ async fn serve() -> std::io::Result<SocketAddr> {
         for status in [503, 200].into_iter().cycle() {
             let (mut socket, _) = listener.accept().await?;
             let _length = socket.read(&mut [0; 4096]).await?;
-            println!("  the server says {status}");
+            println!("  the server sends {status}");
             let answer = format!("HTTP/1.1 {status} Whatever\r\nconnection: close\r\ncontent-length: 2\r\n\r\nhi");
             socket.write_all(answer.as_bytes()).await?;
         }

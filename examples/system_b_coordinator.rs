@@ -1,7 +1,8 @@
-//! System B, a coordinator whose agents must not spin on what fails: one circuit an agent, with its name.
-//! `cargo run --example system_b_coordinator`
+//! System B, a coordinator whose agents must not spin on what fails: one circuit an agent, with its
+//! name. `cargo run --example system_b_coordinator`
 //!
-//! Time is paused: tokio moves its clock on whenever everybody waits, so that two minutes take none.
+//! Time is paused: tokio moves its clock on whenever everybody waits, so that two minutes take
+//! none.
 
 use std::{
     collections::BTreeMap,
@@ -30,7 +31,8 @@ impl Coordinator {
         Self { config: config.count_calls(), circuits: Mutex::default() }
     }
 
-    /// Calls any async function, if the agent's circuit lets it. Changes of the circuit are logged by its default observer.
+    /// Calls any async function, if the agent's circuit lets it. Changes of the circuit are logged
+    /// by its default observer.
     pub(crate) async fn execute<F, T, E>(&self, agent: &str, function: impl FnOnce() -> F) -> Result<T, BreakerError<E>>
     where
         F: Future<Output = Result<T, E>>,

@@ -1,7 +1,8 @@
-//! System C, a wrapper round any function, sync or async: retries, a breaker, a budget, and a fallback.
-//! `cargo run --example system_c_primitive --features text`
+//! System C, a wrapper round any function, sync or async: retries, a breaker, a budget, and a
+//! fallback. `cargo run --example system_c_primitive --features text`
 //!
-//! Time is paused: tokio moves its clock on whenever everybody waits. The functions that block wait for real, a hundredth as long.
+//! Time is paused: tokio moves its clock on whenever everybody waits. The functions that block wait
+//! for real, a hundredth as long.
 
 use std::{error::Error, io, time::Duration};
 
@@ -19,7 +20,8 @@ type Judge = Chain<Or<Sources<Errors>, Sources<Messages>>>;
 /// Which errors the circuit counts: those that aren't [`Verdict::Neutral`].
 pub(crate) type Blame<E> = fn(&E) -> Verdict;
 
-/// For as many functions as share a fate: they share the circuit and the budget, within this process.
+/// For as many functions as share a fate: they share the circuit and the budget, within this
+/// process.
 pub(crate) struct Primitive<E> {
     name: &'static str,
     retry: RetryLayer<RetryConfig<Judge>>,
@@ -27,7 +29,8 @@ pub(crate) struct Primitive<E> {
 }
 
 impl<E: Error + 'static> Primitive<E> {
-    /// 3 retries after `base`, twice and four times that, each times 0.5 to 1.5, of which none is over 60 s.
+    /// 3 retries after `base`, twice and four times that, each times 0.5 to 1.5, of which none is
+    /// over 60 s.
     pub(crate) fn new(name: &'static str, base: Duration, blame: Blame<E>) -> Self {
         let backoff = Backoff::exponential(base).max(Duration::from_secs(60)).jitter(Jitter::Bounded(Ratio::HALF));
         let judge = classify::first(Sources(Errors)).or(Sources(Messages::service_calls()));
@@ -46,7 +49,8 @@ impl<E: Error + 'static> Primitive<E> {
         }
     }
 
-    /// Calls an async function. What fails in the end comes back as it is: the last error, or the circuit's rejection.
+    /// Calls an async function. What fails in the end comes back as it is: the last error, or the
+    /// circuit's rejection.
     pub(crate) async fn call<T, F>(&self, function: impl Fn() -> F) -> Result<T, BreakerError<E>>
     where
         F: Future<Output = Result<T, E>>,
@@ -67,7 +71,8 @@ impl<E: Error + 'static> Primitive<E> {
         })
     }
 
-    /// [`call`](Self::call), and the fallback's answer when nothing is tried again. It is told why, and may give the error back.
+    /// [`call`](Self::call), and the fallback's answer when nothing is tried again. It is told why,
+    /// and may give the error back.
     pub(crate) async fn call_or<T, F>(
         &self,
         function: impl Fn() -> F,

@@ -1,4 +1,4 @@
-//! A tonic client that isn't told of an outage: its server is down at first, then busy, then there.
+//! A tonic client that retries: its server is unavailable at first, then overloaded, then works.
 //!
 //! ```sh
 //! cargo run --example tonic_client --features tonic
@@ -31,7 +31,7 @@ use self::greeter::{
     greeter_server::{Greeter, GreeterServer},
 };
 
-/// What is generated from `tests/grpc/greeter.proto`.
+/// The code that tonic generates from `tests/grpc/greeter.proto`.
 #[allow(unreachable_pub, missing_docs, reason = "generated")]
 #[path = "../tests/grpc/greeter.rs"]
 mod greeter;
@@ -50,20 +50,20 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut client = GreeterClient::new(service);
 
     let mut request = Request::new(Name { name: "Ann".to_owned() });
-    // Of all attempts and waits together; each of them is told what is left.
+    // The deadline covers all attempts and waits. Each attempt sends the remaining time.
     request.set_timeout(Duration::from_secs(5));
     println!("answered: {:?}", client.greet(request).await?.into_inner().text);
-    println!("the server was asked {} times", host.calls.swap(0, Ordering::Relaxed));
-    println!("the breaker has seen {} failure: who asks for less is up", circuit.stats().total_failures);
+    println!("the server received {} attempts", host.calls.swap(0, Ordering::Relaxed));
+    println!("the breaker counted {} failure: a throttled call is neutral", circuit.stats().total_failures);
 
-    // A stream of requests: what the first two attempts have sent of it is sent again.
+    // A request stream: each attempt resends it from the beginning.
     let names = tokio_stream::iter(["Ann", "Ben"].map(|name| Name { name: name.to_owned() }));
     println!("answered: {:?}", client.greet_all(names).await?.into_inner().text);
-    println!("the server was asked {} times", host.calls.load(Ordering::Relaxed));
+    println!("the server received {} attempts", host.calls.load(Ordering::Relaxed));
     Ok(())
 }
 
-/// Not there for the first call, and busy for the second: it says when to come back.
+/// Fails the first call as unavailable, and the second one as overloaded with a pushback.
 #[derive(Clone, Default)]
 struct Host {
     calls: Arc<AtomicUsize>,
