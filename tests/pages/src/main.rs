@@ -1,13 +1,14 @@
 //! Compiles every code block of every page as a reader would paste it.
 //!
-//! A page names its dependencies in a `toml` block. That block and the code that belongs to it become a package: the code
-//! after it up to the next such block and, for the first of a page, also the code before it. Each code block is a binary of
-//! its package. It contains only the lines that the rendered page shows: the hidden `# ` lines of rustdoc are left out.
-//! Statements without a `main` are put into an async function that returns a boxed error
-//! (tower's `BoxError`).
+//! A page lists its dependencies in a `toml` block. Such a block and its code become a package. Its
+//! code is everything up to the next `toml` block and, for the first block of a page, also the code
+//! before it. Each code block is a binary of its package. It contains only the lines that the
+//! rendered page shows, without rustdoc's hidden `# ` lines. Statements without a `main` are put
+//! into an async function that returns a boxed error (tower's `BoxError`).
 //!
-//! Packages are checked one after the other, because a common build would also unify their features and so hide a feature
-//! that a page forgot. They share a target directory, and the versions are those of the crate's `Cargo.lock`.
+//! The packages are checked one after the other, because a common build would unify their features
+//! and hide a feature that a page forgot. They share a target directory, and use the versions of
+//! the crate's `Cargo.lock`.
 //!
 //! `cargo run --manifest-path tests/pages/Cargo.toml [PART OF A PAGE'S PATH]`
 
@@ -63,7 +64,7 @@ fn check(root: &Path, only: &str) -> io::Result<usize> {
     Ok(faults)
 }
 
-/// The README, and everything below `src` that can have documentation.
+/// The README and all Markdown and Rust files below `src`.
 fn paths(root: &Path) -> io::Result<Vec<PathBuf>> {
     let mut paths = vec![root.join("README.md")];
     let mut folders = vec![root.join("src")];

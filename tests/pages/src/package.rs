@@ -1,4 +1,4 @@
-//! A part of a page as a package, and what the compiler says of it.
+//! Writes a part of a page as a package, and checks it with the compiler.
 
 use std::{
     fs, io,
@@ -8,13 +8,13 @@ use std::{
 
 use crate::page::{Page, Part};
 
-/// One package for each part of a page, in `target/pages`.
+/// A workspace in `target/pages` with one package per part of a page.
 pub struct Workspace {
     folder: PathBuf,
 }
 
 impl Workspace {
-    /// Writes the packages, and a lock file with the versions of the crate's own.
+    /// Writes the packages, and a lock file with the versions of the crate's lock file.
     pub fn write(root: &Path, pages: &[Page]) -> io::Result<Self> {
         let folder = root.join("target/pages");
         let parts = || pages.iter().flat_map(|page| &page.parts);
@@ -39,12 +39,12 @@ impl Workspace {
         let unknown = packages(&needed)
             .find(|package| package.contains("\nsource") && !packages(&known).any(|known| known == *package));
         match unknown.and_then(|package| package.lines().next()) {
-            Some(name) => Err(io::Error::other(format!("a page needs what Cargo.lock doesn't have: {name}"))),
+            Some(name) => Err(io::Error::other(format!("a page needs a package that isn't in Cargo.lock: {name}"))),
             None => Ok(workspace),
         }
     }
 
-    /// Compiles the blocks of a part, and returns a text for each that doesn't do what it should.
+    /// Compiles the blocks of a part, and returns a message per block with an unexpected result.
     pub fn check(&self, page: &Page, part: &Part) -> io::Result<Vec<String>> {
         if part.dependencies.is_empty() {
             return Ok(Vec::new());
@@ -52,8 +52,8 @@ impl Workspace {
         let package = &part.package;
         let output =
             self.cargo(&["check", "--quiet", "--locked", "--keep-going", "--bins", "--package", package]).output()?;
-        let said = String::from_utf8_lossy(&output.stderr);
-        let failed = |line| said.contains(&format!("error: could not compile `{package}` (bin {:?})", binary(line)));
+        let errors = String::from_utf8_lossy(&output.stderr);
+        let failed = |line| errors.contains(&format!("error: could not compile `{package}` (bin {:?})", binary(line)));
 
         let mut faults = Vec::new();
         let mut expected = 0;
@@ -61,7 +61,7 @@ impl Workspace {
             let at = format!("{}:{}", page.path, block.line);
             match (failed(block.line), block.must_fail) {
                 (true, false) => faults.push(format!("{at}: this block doesn't compile as the page shows it")),
-                (false, true) => faults.push(format!("{at}: this block compiles, and shouldn't")),
+                (false, true) => faults.push(format!("{at}: this block compiles, but is marked `compile_fail`")),
                 (true, true) => expected += 1,
                 (false, false) => {}
             }
@@ -71,7 +71,7 @@ impl Workspace {
         }
         if let Some(last) = faults.last_mut() {
             last.push('\n');
-            last.push_str(&said);
+            last.push_str(&errors);
         }
         Ok(faults)
     }
@@ -114,7 +114,7 @@ fn packages(lock: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Leaves a file alone that has its content already, so that cargo doesn't build it again.
+/// Writes a file unless it already has this content, so that cargo doesn't rebuild it.
 fn write(path: &Path, text: &str) -> io::Result<()> {
     if fs::read_to_string(path).is_ok_and(|old| old == text) {
         return Ok(());

@@ -1,13 +1,13 @@
-//! A page: its dependencies and its code blocks, as a reader sees them.
+//! Parses a page into its dependencies and code blocks, as a reader sees them.
 
 use std::{fs, io, path::Path};
 
 /// A Markdown file, or the module documentation of a Rust file.
 pub struct Page {
-    /// From the root of the repository, with `/`.
+    /// The path from the root of the repository, with `/` as the separator.
     pub path: String,
     pub parts: Vec<Part>,
-    /// What is wrong with the page before anything is compiled.
+    /// The faults that are found without compiling.
     pub faults: Vec<String>,
 }
 
@@ -23,7 +23,7 @@ pub struct Part {
 
 /// A Rust block.
 pub struct Block {
-    /// The line at which it begins in the file, counted from 1.
+    /// The line of the file in which it begins, counted from 1.
     pub line: usize,
     pub must_fail: bool,
     /// The lines that the rendered page shows.
@@ -80,13 +80,14 @@ impl Page {
         }
         let tags: Vec<&str> = info.split(',').map(str::trim).filter(|tag| !tag.is_empty()).collect();
         if !tags.iter().all(|tag| ["rust", "no_run", "should_panic", "compile_fail", "ignore"].contains(tag)) {
-            return; // another language
+            return; // A block in another language.
         }
         if tags.contains(&"ignore") {
-            self.faults.push(format!("{}:{line}: an ignored block, which no test compiles", self.path));
+            self.faults.push(format!("{}:{line}: the block is ignored, so no test compiles it", self.path));
         }
         if self.path == "README.md" && content.iter().any(|text| is_hidden(text)) {
-            self.faults.push(format!("{}:{line}: hidden lines, which are shown outside of rustdoc", self.path));
+            self.faults
+                .push(format!("{}:{line}: the block has hidden lines, which are visible outside rustdoc", self.path));
         }
         let shown = content.iter().filter(|text| !is_hidden(text)).map(|text| text.replacen("##", "#", escaped(text)));
         let shown = shown.collect::<Vec<_>>().join("\n");
@@ -111,12 +112,12 @@ impl Block {
     }
 }
 
-/// The text of a line of module documentation.
+/// Returns the text of a line of module documentation.
 fn documentation(line: &str) -> Option<String> {
     if let Some(text) = line.strip_prefix("//!") {
         return Some(text.strip_prefix(' ').unwrap_or(text).to_owned());
     }
-    // A fence that depends on a feature. Its variant without the feature ignores the block.
+    // A fence that depends on a feature. Without the feature, the block is ignored.
     (line.starts_with("#![cfg_attr(") && line.ends_with("doc = \"```\")]")).then(|| "```".to_owned())
 }
 
@@ -125,7 +126,7 @@ fn is_hidden(line: &str) -> bool {
     line == "#" || line.starts_with("# ")
 }
 
-/// How many `##` at the beginning of a line stand for a `#`: one or none.
+/// The number of `##` at the beginning of a line that rustdoc shows as `#`: one or zero.
 fn escaped(line: &str) -> usize {
     usize::from(line.trim_start().starts_with("##"))
 }
