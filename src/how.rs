@@ -10,7 +10,7 @@ use crate::{Cause, sanitize};
 /// a future gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct How {
-    tried: Tried,
+    steps: StepCounts,
     fallback: Option<&'static str>,
     failed: Option<Cause>,
     /// The rejection of a breaker further in, where a retry had another reason to stop.
@@ -22,11 +22,11 @@ pub struct How {
 
 /// What was done in vain, apart from the last thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Tried {
+pub(crate) struct StepCounts {
     attempts: u32,
     fallbacks_failed: u32,
     /// Fallbacks that weren't asked, as the error wasn't one for them.
-    passed_by: u32,
+    fallbacks_skipped: u32,
 }
 
 /// By the service, at the first attempt.
@@ -38,7 +38,7 @@ impl Default for How {
 
 impl How {
     pub(crate) const PLAIN: Self = Self {
-        tried: Tried { attempts: 1, fallbacks_failed: 0, passed_by: 0 },
+        steps: StepCounts { attempts: 1, fallbacks_failed: 0, fallbacks_skipped: 0 },
         fallback: None,
         failed: None,
         rejection: None,
@@ -49,7 +49,7 @@ impl How {
     /// How many attempts were made at the service itself, as the outermost retry around it counts them. 1 without a retry; also
     /// if a breaker rejected the only one.
     pub fn attempts(&self) -> u32 {
-        self.tried.attempts
+        self.steps.attempts
     }
 
     /// The name of the fallback that answered, if one did. Names that aren't literals are told as `fallback`.
@@ -60,12 +60,12 @@ impl How {
     /// Which rung of the ladder answered: 0 is the service itself, 1 the innermost fallback, 2 the one around it, and so on;
     /// those that weren't asked count. Without an answer, the last one.
     pub fn rung(&self) -> u32 {
-        self.tried.fallbacks_failed + self.tried.passed_by + u32::from(self.fallback.is_some())
+        self.steps.fallbacks_failed + self.steps.fallbacks_skipped + u32::from(self.fallback.is_some())
     }
 
     /// How many fallbacks were asked in vain.
     pub fn fallbacks_failed(&self) -> u32 {
-        self.tried.fallbacks_failed
+        self.steps.fallbacks_failed
     }
 
     /// Why the service's own answer isn't the one: why the fallback was asked, or, if there is no answer, why nothing
@@ -110,7 +110,7 @@ impl How {
         Self { is_held, ..self }
     }
 
-    /// The value itself says that it is this rejection.
+    /// The value backup says that it is this rejection.
     pub(crate) fn with_rejection(self, cause: Cause) -> Self {
         let how = if self.rejection().is_some() { self } else { self.with_failed(Some(cause)) };
         Self { is_held: true, ..how }
@@ -124,16 +124,16 @@ impl How {
     }
 
     pub(crate) fn with_attempts(self, attempts: u32) -> Self {
-        Self { tried: Tried { attempts, ..self.tried }, ..self }
+        Self { steps: StepCounts { attempts, ..self.steps }, ..self }
     }
 
     /// It isn't one that the next fallback is asked for.
-    pub(crate) fn passed_by(self) -> Self {
-        Self { tried: Tried { passed_by: self.tried.passed_by + 1, ..self.tried }, ..self }
+    pub(crate) fn skipped_fallback(self) -> Self {
+        Self { steps: StepCounts { fallbacks_skipped: self.steps.fallbacks_skipped + 1, ..self.steps }, ..self }
     }
 
-    pub(crate) fn tried(&self) -> Tried {
-        self.tried
+    pub(crate) fn steps(&self) -> StepCounts {
+        self.steps
     }
 
     /// Whether there is anything to say.
@@ -143,18 +143,18 @@ impl How {
 }
 
 #[cfg_attr(not(feature = "fallback"), allow(dead_code))]
-impl Tried {
-    /// After this, a fallback answered, itself in some way.
-    pub(crate) fn answered_by(self, fallback: &'static str, asked: Cause, itself: How) -> How {
-        let Self { fallbacks_failed, passed_by, .. } = itself.tried;
-        let tried = Self {
-            fallbacks_failed: self.fallbacks_failed + fallbacks_failed + u32::from(itself.fallback.is_some()),
-            passed_by: self.passed_by + passed_by,
+impl StepCounts {
+    /// After this, a fallback answered, backup in some way.
+    pub(crate) fn answered_by_fallback(self, fallback: &'static str, asked: Cause, backup: How) -> How {
+        let Self { fallbacks_failed, fallbacks_skipped, .. } = backup.steps;
+        let steps = Self {
+            fallbacks_failed: self.fallbacks_failed + fallbacks_failed + u32::from(backup.fallback.is_some()),
+            fallbacks_skipped: self.fallbacks_skipped + fallbacks_skipped,
             ..self
         };
         How {
-            tried,
-            fallback: itself.fallback.or(Some(fallback)),
+            steps,
+            fallback: backup.fallback.or(Some(fallback)),
             failed: None,
             rejection: None,
             asked: Some(asked),
@@ -163,9 +163,9 @@ impl Tried {
     }
 
     /// After this, a fallback failed too; the primary's outcome is returned, which may contain the rejection.
-    pub(crate) fn in_vain(self, asked: Cause, is_held: bool) -> How {
-        let tried = Self { fallbacks_failed: self.fallbacks_failed + 1, ..self };
-        How { tried, fallback: None, failed: Some(asked), rejection: None, asked: None, is_held }
+    pub(crate) fn after_failed_fallback(self, asked: Cause, is_held: bool) -> How {
+        let steps = Self { fallbacks_failed: self.fallbacks_failed + 1, ..self };
+        How { steps, fallback: None, failed: Some(asked), rejection: None, asked: None, is_held }
     }
 }
 
@@ -174,8 +174,8 @@ impl fmt::Display for How {
         match (self.fallback, self.failed) {
             (Some(fallback), _) => write!(f, "`{}` answered, rung {}", sanitize::name(fallback), self.rung())?,
             (None, Some(_)) => f.write_str("not answered")?,
-            (None, None) if self.tried.attempts == 1 => return f.write_str("answered at once"),
-            (None, None) => return write!(f, "answered by attempt {}", self.tried.attempts),
+            (None, None) if self.steps.attempts == 1 => return f.write_str("answered at once"),
+            (None, None) => return write!(f, "answered by attempt {}", self.steps.attempts),
         }
         match self.cause() {
             Some(cause) => write!(f, ": {cause}"),

@@ -98,6 +98,8 @@ mod verdict;
 mod call_context;
 #[cfg(any(feature = "retry", feature = "fallback"))]
 mod clone_source;
+#[cfg(any(feature = "retry", feature = "breaker", feature = "fallback"))]
+mod cold_option;
 #[cfg(any(feature = "audit", feature = "store"))]
 // Each of the two uses its own part.
 #[cfg_attr(not(all(feature = "audit", feature = "store")), allow(dead_code))]
@@ -108,12 +110,19 @@ mod random;
 mod readiness;
 #[cfg(any(feature = "retry", feature = "breaker", feature = "fallback"))]
 mod reservation;
+// The old names, until every layer uses the new ones.
 #[cfg(any(feature = "retry", feature = "breaker", feature = "fallback"))]
-mod seldom;
+mod seldom {
+    pub(crate) use crate::cold_option::ColdOption as Seldom;
+}
 #[cfg(any(feature = "retry", feature = "fallback"))]
-mod shared;
+mod shared {
+    pub(crate) use crate::sharded_arc::{ArcShard as Share, ShardedArc as Shared};
+}
 #[cfg(any(feature = "audit", feature = "store"))]
-mod warning;
+mod background_log;
+#[cfg(any(feature = "retry", feature = "fallback"))]
+mod sharded_arc;
 
 // Judges.
 pub mod classify;

@@ -11,7 +11,7 @@ use std::{
 
 use tower_service::Service;
 
-use crate::seldom::Seldom;
+use crate::cold_option::ColdOption;
 
 /// The readiness error of the service beside it. The type is erased, since a service's error depends on the request
 /// type, which the service's own type doesn't name. Boxed twice, so that it is one word in every service and future; the
@@ -20,7 +20,7 @@ use crate::seldom::Seldom;
 /// The mutex is never locked: it makes the layers' services `Sync`, as axum wants them, whatever the error is.
 #[derive(Default)]
 pub(crate) struct Readiness {
-    failed: Seldom<Box<Mutex<Box<dyn Any + Send>>>>,
+    failed: ColdOption<Box<Mutex<Box<dyn Any + Send>>>>,
 }
 
 impl Readiness {

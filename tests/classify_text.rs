@@ -68,7 +68,7 @@ fn lists_that_cannot_be_meant_are_refused() {
     };
     refuse(&[], "`patterns` is [], but must be at least one");
     refuse(&["a", ""], r#"`pattern` is "", but must be at least one character"#);
-    let different = "different from those before it, upper and lower case aside";
+    let different = "different from those before it, regardless of case";
     refuse(&["a", "b", "A"], &format!(r#"`pattern` is "A", but must be {different}"#));
     let before = "before every pattern that is a part of it";
     refuse(&["not found", "Node Not Found"], &format!(r#"`pattern` is "Node Not Found", but must be {before}"#));

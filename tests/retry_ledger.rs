@@ -12,7 +12,7 @@ use tower_recourse::{
     BreakerConfig, BreakerLayer, Cause, Circuit, RetryConfig, RetryLayer, Verdict,
     answered::{answered, answered_blocking},
     breaker::OpenRule,
-    retry::{Backoff, Budget, Ledger, Spent, Switch, TokenBucket, ledger::Snapshot},
+    retry::{Backoff, Budget, Ledger, Spent, Switch, TokenBucket, quota::Snapshot},
 };
 
 fn config() -> RetryConfig {
@@ -72,7 +72,7 @@ fn many_threads_never_pass_a_limit() {
         let one = |key: &'static str| {
             let ledger = &ledger;
             move || {
-                (0..1000).filter(|_| ledger.take(key).map(tower_recourse::retry::ledger::Entry::spend).is_ok()).count()
+                (0..1000).filter(|_| ledger.take(key).map(tower_recourse::retry::quota::Entry::spend).is_ok()).count()
             }
         };
         let threads = [scope.spawn(one("a")), scope.spawn(one("a")), scope.spawn(one("b")), scope.spawn(one("c"))];

@@ -22,7 +22,7 @@ use tower_recourse::{
     answered::answered,
     breaker::OpenRule,
     observe::Event,
-    retry::{Backoff, Budget, Ledger, TokenBucket, ledger::Snapshot},
+    retry::{Backoff, Budget, Ledger, TokenBucket, quota::Snapshot},
 };
 
 fn config() -> RetryConfig {

@@ -28,7 +28,7 @@ use serde_json::Value;
 use tokio::time::advance;
 use tower_recourse::{
     State,
-    retry::{Backoff, ledger::Snapshot},
+    retry::{Backoff, quota::Snapshot},
     store::StoreError,
 };
 

@@ -14,7 +14,7 @@ use tower_recourse::{
     answered::{Unanswered, answered},
     breaker::{OpenFor, OpenRule, Probes},
     observe::Audit,
-    retry::{Backoff, Ledger, NoTimeouts, Switch, ledger::Ledgered},
+    retry::{Backoff, Ledger, NoTimeouts, Switch, quota::Ledgered},
     store::FileStore,
 };
 

@@ -1,4 +1,4 @@
-use super::{Classifier, Origin, Sources, classifier::by_default, evidence, opened::opened, walk::Walk};
+use super::{Classifier, Origin, Sources, classifier::by_default, evidence, inspect::inspect, source_walk};
 use crate::Verdict;
 
 /// The default: a response is a success, an error is transient, unless more is known about it.
@@ -137,9 +137,9 @@ impl Errors {
 }
 
 fn known_within<Err: 'static>(error: &Err) -> Option<Verdict> {
-    opened(error).and_then(known)
+    inspect(error).and_then(known)
 }
 
 fn known(error: &(dyn std::error::Error + 'static)) -> Option<Verdict> {
-    Walk::new().judge(error)
+    source_walk::verdict_of(error)
 }

@@ -150,30 +150,35 @@
 
 mod chain;
 mod classifier;
+#[cfg(feature = "breaker")]
+mod error_readers;
 mod errors;
 #[cfg_attr(not(any(feature = "retry", feature = "breaker", feature = "fallback")), allow(dead_code))]
 pub(crate) mod evidence;
 mod from_fn;
 mod idempotent;
 mod into_opinion;
-mod known;
+mod known_errors;
+mod links;
+
+mod inspect;
 #[cfg(feature = "text")]
-mod message;
-mod opened;
+mod messages;
+mod origin;
+mod source_walk;
 mod sources;
-mod walk;
 
 pub use chain::{Chain, Or, Otherwise, Refine, first};
 #[cfg(feature = "breaker")]
 pub use classifier::RejectionMark;
 pub use classifier::{Classifier, LetGo};
 pub use errors::Errors;
-pub use evidence::Origin;
 pub use from_fn::{FromErrorFn, FromFn, FromMemoFn, errors, outcomes, with_memo};
 pub use idempotent::Idempotent;
+#[cfg(feature = "grpc")]
+pub(crate) use inspect::inspect as opened;
 pub use into_opinion::IntoOpinion;
 #[cfg(feature = "text")]
-pub use message::Messages;
-#[cfg(feature = "grpc")]
-pub(crate) use opened::opened;
+pub use messages::Messages;
+pub use origin::Origin;
 pub use sources::Sources;

@@ -1,54 +1,58 @@
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
 use tower_layer::Layer;
 
 use super::{
-    Failed, Fallback,
-    backup::{FromFn, ServiceBackup, Value, WithRequest},
-    on_failure::{Both, Joined},
+    backup::Failed,
+    backup_kinds::{FromFn, ServiceBackup, Value, WithRequest},
+    error_merge::{Both, Joined},
+    only_when::Asked,
+    reporter::Reporter,
+    service::Fallback,
 };
 use crate::{
-    Classifier, Name, Verdict,
+    Name,
     classify::{self, Errors, FromErrorFn, FromMemoFn, IntoOpinion},
-    observe::{Observer, Observers},
+    observe::Observer,
 };
 
-/// Puts a fallback around a service.
+/// Wraps a service in a fallback. See the [module](crate::fallback).
+///
+/// | setting | default | why |
+/// |---|---|---|
+/// | [`classify`](Self::classify), [`when`](Self::when), … | [`Errors`]: every error is a failure, every response a success | only your code knows which responses are failures |
+/// | [`join_errors`](Self::join_errors) | [`Both`]: a [`FallbackError`](super::FallbackError) with both errors | no error is lost |
+/// | [`name`](Self::name) | `fallback` | |
+/// | [`observe`](Self::observe) | with the feature `tracing`, an observer that logs | a fallback that nobody notices hides an outage |
 ///
 /// # Clone
 ///
 /// A clone has a clone of the backup, and the same observers.
 #[derive(Debug, Clone)]
-pub struct FallbackLayer<B, C = Errors, J = Both> {
-    pub(super) backup: B,
-    pub(super) classifier: C,
-    pub(super) on_failure: J,
-    pub(super) about: Arc<About>,
+pub struct FallbackLayer<B, C = Errors, Merge = Both> {
+    backup: B,
+    classifier: C,
+    merge: Merge,
+    reporter: Arc<Reporter>,
 }
 
-/// What only matters once the primary has failed.
-#[derive(Debug, Clone)]
-pub(super) struct About {
-    pub(super) name: Name,
-    pub(super) observers: Observers,
-}
-
-impl<B> FallbackLayer<ServiceBackup<B>> {
-    /// Another service answers. It gets a clone of the request, made before the primary is called.
-    pub fn new(backup: B) -> Self {
+impl<S> FallbackLayer<ServiceBackup<S>> {
+    /// Calls another service, with a clone of the request that is made before the primary is
+    /// called.
+    pub fn new(backup: S) -> Self {
         Self::with(ServiceBackup(backup))
     }
 }
 
 impl<T> FallbackLayer<Value<T>> {
-    /// A clone of this value is the answer. The request isn't kept.
+    /// Answers with a clone of a value. The request isn't copied.
     pub fn value(value: T) -> Self {
         Self::with(Value(Arc::new(value)))
     }
 }
 
 impl<F> FallbackLayer<FromFn<F>> {
-    /// A function of what went wrong makes the answer. The request isn't kept.
+    /// Calls a function of the failure. The request isn't copied.
     ///
     /// ```
     /// use std::io;
@@ -60,93 +64,97 @@ impl<F> FallbackLayer<FromFn<F>> {
     /// });
     /// # let _ = layer;
     /// ```
-    pub fn from_fn<Fut, Res, Err, E>(function: F) -> Self
+    pub fn from_fn<Fut, Res, Err, BackupErr>(function: F) -> Self
     where
         F: Fn(Failed<'_, Res, Err>) -> Fut,
-        Fut: Future<Output = Result<Res, E>>,
+        Fut: Future<Output = Result<Res, BackupErr>>,
     {
         Self::with(FromFn(function))
     }
 }
 
 impl<F> FallbackLayer<WithRequest<F>> {
-    /// A function of the request and of what went wrong makes the answer. It gets a clone of the request, made before the
-    /// primary is called.
-    pub fn with_request<Fut, Req, Res, Err, E>(function: F) -> Self
+    /// Calls a function of the request and the failure, with a clone of the request that is made
+    /// before the primary is called.
+    pub fn with_request<Fut, Req, Res, Err, BackupErr>(function: F) -> Self
     where
         F: Fn(Req, Failed<'_, Res, Err>) -> Fut,
-        Fut: Future<Output = Result<Res, E>>,
+        Fut: Future<Output = Result<Res, BackupErr>>,
     {
         Self::with(WithRequest(function))
     }
 }
 
 impl<B> FallbackLayer<B> {
-    /// A [`Backup`](super::Backup) of one's own.
+    /// Uses a custom [`Backup`](super::Backup).
     pub fn with(backup: B) -> Self {
-        let about = About { name: Name::literal("fallback"), observers: Observers::default() };
-        Self { backup, classifier: Errors, on_failure: Both, about: Arc::new(about) }
+        Self { backup, classifier: Errors, merge: Both, reporter: Arc::default() }
     }
 }
 
-impl<B, C, J> FallbackLayer<B, C, J> {
-    /// The name in events. `fallback` unless set.
+impl<B, C, Merge> FallbackLayer<B, C, Merge> {
+    /// Sets the name that events contain. `fallback` unless set.
     pub fn name(mut self, name: impl Into<Name>) -> Self {
-        Arc::make_mut(&mut self.about).name = name.into();
+        Arc::make_mut(&mut self.reporter).name = name.into();
         self
     }
 
-    /// Judges the primary's outcomes by a closure: `|outcome: Result<&Res, &Err>| …`. The backup is asked for a failure of
-    /// any kind.
-    pub fn classify<F, Res, Err, V>(self, judge: F) -> FallbackLayer<B, classify::FromFn<F>, J>
+    /// Classifies the primary's outcomes by a closure: `|outcome: Result<&Res, &Err>| …`. A failure
+    /// of any kind calls the backup.
+    pub fn classify<F, Res, Err, V>(self, classify: F) -> FallbackLayer<B, classify::FromFn<F>, Merge>
     where
         F: Fn(Result<&Res, &Err>) -> V,
         V: IntoOpinion,
     {
-        self.classifier(classify::outcomes(judge))
+        self.classifier(classify::outcomes(classify))
     }
 
-    /// Judges errors by a closure, and takes responses for successes: `|error: &Err| …`. See
+    /// Classifies errors by a closure, `|error: &Err| …`; every response is a success. See
     /// [`classify::errors`](crate::classify::errors).
-    pub fn classify_errors<F, Err, V>(self, judge: F) -> FallbackLayer<B, FromErrorFn<F>, J>
+    pub fn classify_errors<F, Err, V>(self, classify: F) -> FallbackLayer<B, FromErrorFn<F>, Merge>
     where
         F: Fn(&Err) -> V,
         V: IntoOpinion,
     {
-        self.classifier(classify::errors(judge))
+        self.classifier(classify::errors(classify))
     }
 
-    /// Judges outcomes by a closure that knows what another one remembered of the request: `|request: &Req| memo`, and
-    /// `|memo: &Memo, outcome: Result<&Res, &Err>| …`. See [`classify::with_memo`](crate::classify::with_memo).
+    /// Classifies outcomes by two closures, one of which reads the request before the call:
+    /// `|request: &Req| memo`, and `|memo: &Memo, outcome: Result<&Res, &Err>| …`. See
+    /// [`classify::with_memo`](crate::classify::with_memo).
     pub fn classify_with<M, F, Req, Memo, Res, Err, V>(
         self,
         remember: M,
-        judge: F,
-    ) -> FallbackLayer<B, FromMemoFn<M, F>, J>
+        classify: F,
+    ) -> FallbackLayer<B, FromMemoFn<M, F>, Merge>
     where
         M: Fn(&Req) -> Memo,
         F: Fn(&Memo, Result<&Res, &Err>) -> V,
         V: IntoOpinion,
     {
-        self.classifier(classify::with_memo(remember, judge))
+        self.classifier(classify::with_memo(remember, classify))
     }
 
-    /// Asks the backup when this says so: `|outcome: Result<&Res, &Err>| -> bool`. A breaker's rejection needs no line, unless another
-    /// fallback was asked for it in vain.
-    pub fn when<F, Res, Err>(self, asked: F) -> FallbackLayer<B, Asked<F>, J>
+    /// Calls the backup if a predicate returns `true`: `|outcome: Result<&Res, &Err>| -> bool`.
+    ///
+    /// A breaker's rejection calls the first fallback around the breaker without this predicate. If
+    /// that fallback fails, the predicate of the next one decides.
+    pub fn when<F, Res, Err>(self, predicate: F) -> FallbackLayer<B, Asked<F>, Merge>
     where
         F: Fn(Result<&Res, &Err>) -> bool,
     {
-        self.classifier(Asked(asked))
+        self.classifier(Asked(predicate))
     }
 
-    /// Judges the primary's outcomes by a [`Classifier`].
-    pub fn classifier<D>(self, classifier: D) -> FallbackLayer<B, D, J> {
-        FallbackLayer { backup: self.backup, classifier, on_failure: self.on_failure, about: self.about }
+    /// Classifies the primary's outcomes by a [`Classifier`](crate::Classifier).
+    pub fn classifier<D>(self, classifier: D) -> FallbackLayer<B, D, Merge> {
+        FallbackLayer { backup: self.backup, classifier, merge: self.merge, reporter: self.reporter }
     }
 
-    /// Makes one error of both when the backup has failed too, the primary's before the backup's, so that the service's error type
-    /// stays what it is. For ladders, whose every rung then has the same one:
+    /// Merges the errors into one of the primary's type if both fail: `|primary, backup| …`.
+    ///
+    /// The service's error type doesn't change then, so several fallbacks can be stacked with one
+    /// error type:
     ///
     /// ```
     /// use std::{convert::Infallible, io};
@@ -156,63 +164,42 @@ impl<B, C, J> FallbackLayer<B, C, J> {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
     /// let down = |_: u32| async { Err::<u32, _>(io::Error::from(io::ErrorKind::ConnectionRefused)) };
-    /// let worth_asking = |outcome: Result<&u32, &io::Error>| outcome.is_err_and(|e| e.kind() != io::ErrorKind::InvalidInput);
+    /// let is_outage = |outcome: Result<&u32, &io::Error>| outcome.is_err_and(|e| e.kind() != io::ErrorKind::InvalidInput);
     ///
     /// let mut ladder = ServiceBuilder::new()
-    ///     .layer(FallbackLayer::value(0).when(worth_asking).join_errors(|primary, _: Infallible| primary))
-    ///     .layer(FallbackLayer::new(service_fn(down)).when(worth_asking).join_errors(|_, replica| replica))
+    ///     .layer(FallbackLayer::value(0).when(is_outage).join_errors(|primary, _: Infallible| primary))
+    ///     .layer(FallbackLayer::new(service_fn(down)).when(is_outage).join_errors(|_, replica| replica))
     ///     .service(service_fn(down));
     /// let answer: Result<u32, io::Error> = ladder.ready().await.unwrap().call(1).await;
     /// assert_eq!(answer.unwrap(), 0);
     /// # }
     /// ```
-    pub fn join_errors<F, Err, E>(self, join: F) -> FallbackLayer<B, C, Joined<F>>
+    pub fn join_errors<F, Err, BackupErr>(self, merge: F) -> FallbackLayer<B, C, Joined<F>>
     where
-        F: Fn(Err, E) -> Err,
+        F: Fn(Err, BackupErr) -> Err,
     {
-        FallbackLayer { backup: self.backup, classifier: self.classifier, on_failure: Joined(join), about: self.about }
+        let merge = Joined(merge);
+        FallbackLayer { backup: self.backup, classifier: self.classifier, merge, reporter: self.reporter }
     }
 
-    /// One more observer of its events.
+    /// Adds an observer.
     pub fn observe(mut self, observer: impl Observer) -> Self {
-        Arc::make_mut(&mut self.about).observers.add(observer);
+        Arc::make_mut(&mut self.reporter).observers.add(observer);
         self
     }
 
-    /// No observers, the default one included.
+    /// Removes all observers, including the default one.
     pub fn unobserved(mut self) -> Self {
-        Arc::make_mut(&mut self.about).observers.clear();
+        Arc::make_mut(&mut self.reporter).observers.clear();
         self
     }
 }
 
-impl<S, B: Clone, C: Clone, J: Clone> Layer<S> for FallbackLayer<B, C, J> {
-    type Service = Fallback<S, B, C, J>;
+impl<S, B: Clone, C: Clone, Merge: Clone> Layer<S> for FallbackLayer<B, C, Merge> {
+    type Service = Fallback<S, B, C, Merge>;
 
     fn layer(&self, primary: S) -> Self::Service {
-        Fallback::new(primary, self)
-    }
-}
-
-/// A predicate of one's own as a classifier. See [`FallbackLayer::when`].
-#[derive(Clone, Copy)]
-pub struct Asked<F>(F);
-
-impl<F, Req, Res, Err> Classifier<Req, Res, Err> for Asked<F>
-where
-    F: Fn(Result<&Res, &Err>) -> bool,
-{
-    type Memo = ();
-
-    fn memo(&self, _: &Req) {}
-
-    fn classify(&self, (): &(), outcome: Result<&Res, &Err>) -> Verdict {
-        if (self.0)(outcome) { Verdict::transient() } else { Verdict::Success }
-    }
-}
-
-impl<F> fmt::Debug for Asked<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a predicate")
+        let Self { backup, classifier, merge, reporter } = self;
+        Fallback::new(primary, backup.clone(), classifier.clone(), merge.clone(), Arc::clone(reporter))
     }
 }

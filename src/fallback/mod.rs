@@ -68,15 +68,20 @@
 //! Dropped at any point, the future drops the call that is under way.
 
 mod backup;
+mod backup_kinds;
 mod error;
+mod error_merge;
 pub mod future;
 mod layer;
-mod on_failure;
+mod only_when;
+mod reporter;
 mod service;
-mod standby;
+mod shared_backup;
 
-pub use backup::{Backup, Failed, FromFn, ServiceBackup, Value, WithRequest};
+pub use backup::{Backup, Failed};
+pub use backup_kinds::{FromFn, ServiceBackup, Value, WithRequest};
 pub use error::FallbackError;
-pub use layer::{Asked, FallbackLayer};
-pub use on_failure::{Both, Joined, OnFailure};
+pub use error_merge::{Both, Joined, OnFailure};
+pub use layer::FallbackLayer;
+pub use only_when::Asked;
 pub use service::Fallback;

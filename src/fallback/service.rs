@@ -1,46 +1,47 @@
 use std::{
     fmt,
+    marker::PhantomData,
+    sync::Arc,
     task::{Context, Poll},
 };
 
 use tower_service::Service;
 
 use super::{
-    Backup, FallbackLayer, future,
-    on_failure::{Both, OnFailure},
-    standby::Standby,
+    backup::Backup,
+    error_merge::{Both, OnFailure},
+    future::{CallState, Pending, ResponseFuture, Step},
+    reporter::Reporter,
+    shared_backup::SharedBackup,
 };
-use crate::{Classifier, readiness::Readiness, reservation::Releaser, shared::Shared};
+use crate::{Classifier, readiness::Readiness, reservation::Releaser, sharded_arc::ShardedArc};
 
-/// A service with a fallback. Made by [`FallbackLayer`].
+/// A service with a fallback. Made by [`FallbackLayer`](super::FallbackLayer).
 ///
 /// # Clone
 ///
-/// A clone has clones of the primary and of the backup. A call costs one reference count; it makes a clone of the backup when its primary
-/// has failed.
-pub struct Fallback<S, B, C, J = Both> {
+/// A clone has a clone of the primary and shares the backup. A successful call doesn't clone the
+/// backup; it counts one reference to it.
+pub struct Fallback<S, B, C, Merge = Both> {
     primary: S,
-    /// Keeps what is needed of requests.
+    /// Copies what the backup needs from each request, without an access to shared memory.
     backup: B,
     classifier: C,
-    standby: Shared<Standby<B, J>>,
+    shared: ShardedArc<SharedBackup<B, Merge>>,
     readiness: Readiness,
     releaser: Releaser<S>,
 }
 
-impl<S, B, C, J> Fallback<S, B, C, J> {
-    pub(super) fn new(primary: S, layer: &FallbackLayer<B, C, J>) -> Self
+impl<S, B, C, Merge> Fallback<S, B, C, Merge> {
+    pub(super) fn new(primary: S, backup: B, classifier: C, merge: Merge, reporter: Arc<Reporter>) -> Self
     where
         B: Clone,
-        C: Clone,
-        J: Clone,
     {
-        let (backup, classifier) = (layer.backup.clone(), layer.classifier.clone());
         Self {
             primary,
+            shared: ShardedArc::new(SharedBackup::new(backup.clone(), merge, reporter)),
             backup,
             classifier,
-            standby: Standby::of(layer),
             readiness: Readiness::default(),
             releaser: Releaser::default(),
         }
@@ -52,45 +53,72 @@ impl<S, B, C, J> Fallback<S, B, C, J> {
     }
 }
 
-impl<S, B, C, J, Req> Service<Req> for Fallback<S, B, C, J>
+impl<S, B, C, Merge, Req> Service<Req> for Fallback<S, B, C, Merge>
 where
     S: Service<Req>,
     S::Error: Send + 'static,
     B: Backup<Req, S::Response, S::Error> + Clone,
     C: Classifier<Req, S::Response, S::Error> + Clone,
-    J: OnFailure<S::Error, B::Error> + Clone,
+    Merge: OnFailure<S::Error, B::Error> + Clone,
 {
     type Response = S::Response;
-    type Error = J::Error;
-    type Future = future::Future<S, B, C, J, Req>;
+    type Error = Merge::Error;
+    type Future =
+        ResponseFuture<S::Future, B::Future, CallState<B, C, Merge, C::Memo, B::Kept, Req, S::Response, S::Error>>;
 
-    /// Ready when the primary is; the backup is made ready when it is needed. Never an error: the backup is asked for the
-    /// call that follows.
+    /// Ready when the primary is. It never fails: a readiness error of the primary is kept, and is
+    /// the primary's outcome in the call that follows. The backup is polled ready when it is
+    /// needed.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.readiness.poll(&mut self.primary, |primary| self.releaser.release(primary), cx).map(Ok)
     }
 
     #[inline(always)]
     fn call(&mut self, request: Req) -> Self::Future {
-        let Self { primary, backup, classifier, standby, readiness, .. } = self;
-        future::start((primary, readiness), (&*backup, &*classifier, &*standby), request)
+        let memo = self.classifier.memo(&request);
+        let kept = self.backup.keep(&request);
+        let backup = self.shared.share();
+        if self.readiness.has_failed() {
+            let classifier = self.classifier.clone();
+            return ResponseFuture {
+                step: Step::Unready { readiness: std::mem::take(&mut self.readiness) },
+                state: CallState {
+                    pending: Some(Pending { backup, classifier, memo, kept, request: PhantomData }),
+                    failed: None,
+                },
+            };
+        }
+        // One expression, after the call of the primary: the parts are written where they stay.
+        ResponseFuture {
+            step: Step::Primary { future: self.primary.call(request) },
+            state: CallState {
+                pending: Some(Pending {
+                    backup,
+                    classifier: self.classifier.clone(),
+                    memo,
+                    kept,
+                    request: PhantomData,
+                }),
+                failed: None,
+            },
+        }
     }
 }
 
-impl<S: Clone, B: Clone, C: Clone, J> Clone for Fallback<S, B, C, J> {
+impl<S: Clone, B: Clone, C: Clone, Merge> Clone for Fallback<S, B, C, Merge> {
     fn clone(&self) -> Self {
         Self {
             primary: self.primary.clone(),
             backup: self.backup.clone(),
             classifier: self.classifier.clone(),
-            standby: self.standby.clone(),
+            shared: self.shared.clone(),
             readiness: Readiness::default(),
             releaser: self.releaser.clone(),
         }
     }
 }
 
-impl<S: fmt::Debug, B: fmt::Debug, C, J> fmt::Debug for Fallback<S, B, C, J> {
+impl<S: fmt::Debug, B: fmt::Debug, C, Merge> fmt::Debug for Fallback<S, B, C, Merge> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Fallback").field("primary", &self.primary).field("backup", &self.backup).finish_non_exhaustive()
     }

@@ -119,7 +119,7 @@ pub use unavailable::Unavailable;
 
 use crate::{
     BreakerConfig, Invalid, RetryConfig,
-    retry::{NoTimeouts, ledger::NoLedger},
+    retry::{NoTimeouts, quota::NoLedger},
 };
 
 impl RetryConfig<Statuses, NoTimeouts, NoLedger, Stamped> {

@@ -229,7 +229,7 @@ use std::time::Duration;
 
 use crate::{
     BreakerConfig, Ratio, RetryConfig,
-    retry::{Backoff, Jitter, NoTimeouts, ledger::NoLedger},
+    retry::{Backoff, Jitter, NoTimeouts, quota::NoLedger},
 };
 
 impl RetryConfig<Statuses, NoTimeouts, NoLedger, Replay> {

@@ -27,6 +27,8 @@
 pub mod audit;
 mod event;
 mod observer;
+#[cfg(any(feature = "retry", feature = "breaker", feature = "fallback"))]
+mod observers;
 #[cfg(feature = "tracing")]
 mod tracing;
 
@@ -35,6 +37,6 @@ pub use audit::Audit;
 pub use event::{Booked, Event};
 pub use observer::Observer;
 #[cfg(any(feature = "retry", feature = "breaker", feature = "fallback"))]
-pub(crate) use observer::Observers;
+pub(crate) use observers::Observers;
 #[cfg(feature = "tracing")]
 pub use tracing::Tracing;

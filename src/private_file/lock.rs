@@ -1,5 +1,6 @@
-//! A lock that one process holds, on a file of its own. Other programs' locks for reading don't
-//! keep it: a backup tool may hold one on every file.
+//! A lock file that one process holds exclusively.
+//!
+//! Shared locks of other programs don't prevent it. A backup tool may hold one on every file.
 
 use std::{
     ffi::OsString,
@@ -10,39 +11,45 @@ use std::{
     time::Duration,
 };
 
-/// Releases the lock when it is dropped. The system does so when the process ends, however it does.
+use super::{
+    open::{look_for_file, open_or_create},
+    system,
+};
+
+/// An exclusive lock. Dropping it releases the lock; when the process ends, the system does.
 #[derive(Debug)]
 pub(crate) struct FileLock(File);
 
 impl Drop for FileLock {
-    /// Closing the file isn't enough: a child that another thread has just forked keeps it open
-    /// until it runs its own program.
+    /// Unlocks explicitly, because closing the file isn't enough: a child process that another
+    /// thread has just forked keeps the file open until it executes its own program.
     fn drop(&mut self) {
         let _ = fs4::FileExt::unlock(&self.0);
     }
 }
 
-/// What came of trying to lock.
+/// The result of an attempt to lock.
 pub(crate) enum Acquired {
     Locked(FileLock),
-    /// Another process holds it, or another handle of this process.
+    /// Another process, or another handle of this process, holds the lock.
     Taken,
-    /// The file system has no locks.
+    /// The file system doesn't support locks.
     Unsupported(io::Error),
 }
 
 impl FileLock {
-    /// Fails if the file can't be opened or created.
+    /// Tries to lock the file at this path without waiting. Fails if the file can't be opened or
+    /// created.
     pub(crate) fn try_acquire(path: &Path) -> io::Result<Acquired> {
-        // Again if another process replaces the file meanwhile.
+        // Repeated if another process replaces the file between the open and the lock.
         for _ in 0..10 {
             let lock = Self(open(path)?);
             match fs4::FileExt::try_lock(&lock.0) {
-                Ok(()) if super::is_at(&lock.0, path)? => return Ok(Acquired::Locked(lock)),
+                Ok(()) if system::is_at(&lock.0, path)? => return Ok(Acquired::Locked(lock)),
                 Ok(()) => {}
                 Err(fs4::TryLockError::Error(error)) => return Ok(Acquired::Unsupported(error)),
                 Err(fs4::TryLockError::WouldBlock) => {
-                    // Files of other systems can't be compared, which replacing one needs.
+                    // Replacing a file requires a comparison of files, which only Unix supports.
                     if !cfg!(unix) || fs4::FileExt::try_lock_shared(&lock.0).is_err() {
                         return Ok(Acquired::Taken);
                     }
@@ -56,21 +63,21 @@ impl FileLock {
         Ok(Acquired::Taken)
     }
 
-    /// Puts a new file, locked, in the place of one that is only locked for reading; `None` if
-    /// another process was faster.
+    /// Replaces a file on which others hold shared locks by a new one, which this process locks
+    /// exclusively. `None` if another process was faster.
     ///
-    /// `self` is locked for reading too, until the new file is in place, so no process can
-    /// meanwhile lock the old one for itself. The lock of the new file keeps all others out that
-    /// would replace it.
+    /// `self` holds a shared lock on the old file until the new one is in place, so no process can
+    /// lock the old one exclusively meanwhile. The lock on the new file excludes other processes
+    /// that want to replace the old one.
     fn replace(self, path: &Path) -> io::Result<Option<Self>> {
         let mut new_path = OsString::from(path);
         new_path.push(".new");
         let new_path = PathBuf::from(new_path);
         let new = Self(open(&new_path)?);
-        if fs4::FileExt::try_lock(&new.0).is_err() || !super::is_at(&new.0, &new_path)? {
+        if fs4::FileExt::try_lock(&new.0).is_err() || !system::is_at(&new.0, &new_path)? {
             return Ok(None);
         }
-        if !super::is_at(&self.0, path)? {
+        if !system::is_at(&self.0, path)? {
             fs::remove_file(new_path)?;
             return Ok(None);
         }
@@ -79,17 +86,17 @@ impl FileLock {
     }
 }
 
-/// Windows locks nothing that is only appended to.
+/// Opened for writing, because Windows can't lock a file that is opened only for appending.
 fn open(path: &Path) -> io::Result<File> {
-    super::look_for_file(path)?;
-    super::open_or_create(path, OpenOptions::new().read(true).write(true))
+    look_for_file(path)?;
+    open_or_create(path, OpenOptions::new().read(true).write(true))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn is_locked(path: &Path) -> Option<FileLock> {
+    fn try_lock(path: &Path) -> Option<FileLock> {
         match FileLock::try_acquire(path).unwrap() {
             Acquired::Locked(lock) => Some(lock),
             Acquired::Taken => None,
@@ -98,40 +105,40 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_is_held_once() {
+    fn a_lock_has_one_holder() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lock");
-        let lock = is_locked(&path).unwrap();
-        assert!(is_locked(&path).is_none());
+        let lock = try_lock(&path).unwrap();
+        assert!(try_lock(&path).is_none());
         drop(lock);
-        assert!(is_locked(&path).is_some());
+        assert!(try_lock(&path).is_some());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[cfg(unix)]
     #[test]
-    fn a_lock_for_reading_does_not_keep_it() {
+    fn a_shared_lock_of_another_program_does_not_prevent_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lock");
-        drop(is_locked(&path));
+        drop(try_lock(&path));
         let reader = File::open(&path).unwrap();
         fs4::FileExt::try_lock_shared(&reader).unwrap();
-        let lock = is_locked(&path).unwrap();
-        assert!(is_locked(&path).is_none(), "it is held once");
+        let lock = try_lock(&path).unwrap();
+        assert!(try_lock(&path).is_none(), "the lock has one holder");
         drop(lock);
-        assert!(is_locked(&path).is_some());
+        assert!(try_lock(&path).is_some());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
-    /// Threads that lock through handles of their own are like processes.
+    /// Threads with separate handles compete like processes do.
     #[cfg(unix)]
     #[test]
-    fn among_readers_and_many_that_try_one_at_a_time_holds_it() {
+    fn a_lock_has_one_holder_among_many_readers() {
         use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lock");
-        drop(is_locked(&path));
+        drop(try_lock(&path));
         let (holders, is_over) = (AtomicU32::new(0), AtomicBool::new(false));
         thread::scope(|scope| {
             scope.spawn(|| {
@@ -144,7 +151,7 @@ mod tests {
             let all = [(); 3].map(|()| {
                 scope.spawn(|| {
                     for _ in 0..200 {
-                        let Some(lock) = is_locked(&path) else { continue };
+                        let Some(lock) = try_lock(&path) else { continue };
                         assert_eq!(holders.fetch_add(1, Ordering::SeqCst), 0, "another thread holds it");
                         thread::yield_now();
                         holders.fetch_sub(1, Ordering::SeqCst);
@@ -156,6 +163,6 @@ mod tests {
             is_over.store(true, Ordering::SeqCst);
             joined.into_iter().for_each(|joined| joined.unwrap());
         });
-        assert!(is_locked(&path).is_some());
+        assert!(try_lock(&path).is_some());
     }
 }

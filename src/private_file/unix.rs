@@ -13,14 +13,15 @@ pub(super) fn folder_for_owner_only(builder: &mut DirBuilder) {
     builder.mode(0o700);
 }
 
-/// Sets the exact mode, including what the umask has removed. A file system without modes refuses
-/// this; the error is ignored.
+/// Sets the exact mode, including bits that the umask has removed. A file system without modes
+/// returns an error, which is ignored.
 pub(super) fn set_mode(file: &File, mode: u32) {
     if file.metadata().is_ok_and(|metadata| metadata.mode() & 0o777 != mode) {
         let _ = file.set_permissions(Permissions::from_mode(mode));
     }
 }
 
+/// Whether `file` is what is at `path`, and not through a link.
 pub(super) fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     let ours = file.metadata()?;
     match fs::symlink_metadata(path) {
@@ -46,11 +47,11 @@ impl Access {
         let Self { mut mode, user, group } = self;
         let now = file.metadata()?;
         if now.uid() != user {
-            // Only root can.
+            // Only root may change the owner.
             let _ = fchown(file, Some(user), None);
         }
         if now.gid() != group && fchown(file, None, Some(group)).is_err() {
-            // The group that it has instead gets no more than all other users.
+            // The group that the file keeps gets no more rights than all other users.
             mode &= 0o707 | ((mode & 0o007) << 3);
         }
         set_mode(file, mode);

@@ -7,7 +7,7 @@ mod transactions;
 
 use std::fmt;
 
-use super::{Cloned, NoTimeouts, ledger::NoLedger};
+use super::{Cloned, NoTimeouts, quota::NoLedger};
 use crate::classify::Errors;
 
 pub(super) use settings::Settings;

@@ -10,7 +10,7 @@ use super::{
     Answer, Decision, Elapsed, Limits, Policy, Reason, RetryConfig,
     backoff_state::BackoffState,
     budget::{AnyBudget, Reservation},
-    ledger::Accounts,
+    quota::Accounts,
     request_age::RequestAge,
 };
 use crate::{

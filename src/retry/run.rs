@@ -58,7 +58,7 @@ impl<P, K> RetryLayer<P, K> {
         self.run_for(&(), function)
     }
 
-    /// [`run`](Self::run) for a request that the classifier and the [ledger](super::ledger) look at.
+    /// [`run`](Self::run) for a request that the classifier and the [ledger](super::quota) look at.
     ///
     /// # Errors
     ///

@@ -40,7 +40,7 @@ impl<P, K> RetryLayer<P, K> {
         self.run_blocking_for(&(), function)
     }
 
-    /// [`run_blocking`](Self::run_blocking) for a request that the classifier and the [ledger](super::ledger) look at.
+    /// [`run_blocking`](Self::run_blocking) for a request that the classifier and the [ledger](super::quota) look at.
     ///
     /// # Errors
     ///

@@ -9,16 +9,16 @@ use std::{
 use super::{
     StoreError,
     envelope::{self, Parts, Unusable},
-    place::Place,
+    paths::Paths,
 };
 use crate::{
+    background_log::warn,
     private_file::{self, Access, Acquired, FileLock},
     sanitize,
-    warning::warn,
 };
 
 /// Locks the store. No other process can open it until the lock is dropped.
-pub(super) fn lock(place: &Place) -> Result<FileLock, StoreError> {
+pub(super) fn lock(place: &Paths) -> Result<FileLock, StoreError> {
     let path = place.lock();
     let made = private_file::create_folders(place.folder());
     made.map_err(StoreError::io("make the folder", place.folder()))?;
@@ -31,7 +31,7 @@ pub(super) fn lock(place: &Place) -> Result<FileLock, StoreError> {
 
 /// Reads the saved parts and the access of the file. An unusable file is set aside; then, or if
 /// there is none, the parts are empty.
-pub(super) fn load(place: &Place) -> Result<(Parts, Option<Access>), StoreError> {
+pub(super) fn load(place: &Paths) -> Result<(Parts, Option<Access>), StoreError> {
     let data = place.data();
     // Of a process that was killed while it wrote.
     remove(&place.temporary()).map_err(StoreError::io("remove", place.temporary()))?;
@@ -62,7 +62,7 @@ fn read(path: &Path) -> io::Result<Option<(Vec<u8>, Access)>> {
 }
 
 /// Keeps a copy of a file of which not all can be used.
-pub(super) fn copy_aside(place: &Place, why: &str) {
+pub(super) fn copy_aside(place: &Paths, why: &str) {
     let (data, aside) = (place.data(), place.aside("damaged"));
     let copied = copy(&data, &aside);
     let (data, aside) = (sanitize::path(&data), sanitize::path(&aside));
@@ -81,7 +81,7 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
 
 /// The whole file or nothing: a new one, flushed, put in the place of the old one, with
 /// its mode; and that flushed. `access` is that of the last file, which may be gone.
-pub(super) fn replace(place: &Place, bytes: &[u8], access: &mut Option<Access>) -> Result<(), StoreError> {
+pub(super) fn replace(place: &Paths, bytes: &[u8], access: &mut Option<Access>) -> Result<(), StoreError> {
     let (temporary, data) = (place.temporary(), place.data());
     let before = private_file::look_for_file(&data).map_err(StoreError::io("replace", &data))?;
     *access = before.as_ref().map(Access::of).or(*access);

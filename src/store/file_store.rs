@@ -8,11 +8,10 @@ use std::{
 };
 
 use super::{
-    Persist, StoreError,
-    commits::Commits,
-    disk,
+    Persist, StoreError, disk,
+    group_commit::GroupCommit,
     parts::{Parts, Restored},
-    place::Place,
+    paths::Paths,
     writer::{self, Shared},
 };
 use crate::{
@@ -49,11 +48,11 @@ impl FileStore {
     /// [`StoreError::Name`] if the name isn't plainly that of a file: paths are refused. [`StoreError::Held`] if somebody else has it
     /// open. [`StoreError::Io`] if the folder or the files can't be used, or a file is a symbolic link.
     pub fn open(folder: impl AsRef<Path>, name: &str) -> Result<Self, StoreError> {
-        let place = Place::new(folder.as_ref(), name)?;
+        let place = Paths::new(folder.as_ref(), name)?;
         let lock = disk::lock(&place)?;
         let (saved, access) = disk::load(&place)?;
         let parts = Parts::new(saved);
-        let shared = Arc::new(Shared { place, parts, commits: Arc::new(Commits::new()) });
+        let shared = Arc::new(Shared { place, parts, commits: Arc::new(GroupCommit::new()) });
         let thread = writer::start(Arc::clone(&shared), lock, access)
             .map_err(StoreError::io("start the thread that writes", shared.place.data()))?;
         Ok(Self { inner: Arc::new(Inner { shared, thread: Mutex::new(Some(thread)) }) })
@@ -132,7 +131,7 @@ impl FileStore {
         self.commits().trouble()
     }
 
-    fn commits(&self) -> &Arc<Commits> {
+    fn commits(&self) -> &Arc<GroupCommit> {
         &self.inner.shared.commits
     }
 }
@@ -161,7 +160,7 @@ impl Drop for Inner {
 
 /// Says that something has changed.
 #[derive(Clone)]
-struct Changes(Arc<Commits>);
+struct Changes(Arc<GroupCommit>);
 
 impl Observer for Changes {
     fn on_event(&self, event: &Event<'_>) {

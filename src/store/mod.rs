@@ -105,14 +105,14 @@
 //!
 //! [`FileStore::flush`] may be dropped at any time; the save is made. Dropping the last handle blocks until everything is saved.
 
-mod commits;
 mod disk;
 mod envelope;
 mod error;
 mod file_store;
+mod group_commit;
 mod parts;
+mod paths;
 mod persist;
-mod place;
 mod writer;
 
 pub use error::StoreError;

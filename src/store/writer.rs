@@ -7,20 +7,20 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use super::{StoreError, commits::Commits, disk, parts::Parts, place::Place};
+use super::{StoreError, disk, group_commit::GroupCommit, parts::Parts, paths::Paths};
 use crate::{
+    background_log::warn,
     private_file::{Access, FileLock},
     sanitize,
-    warning::warn,
 };
 
 /// What the thread and the handles share.
 #[derive(Debug)]
 pub(super) struct Shared {
-    pub(super) place: Place,
+    pub(super) place: Paths,
     pub(super) parts: Parts,
     /// Held by observers too, which circuits hold, which are parts: they must not hold the parts.
-    pub(super) commits: Arc<Commits>,
+    pub(super) commits: Arc<GroupCommit>,
 }
 
 /// Saves until the store is closed, and holds the lock that long.

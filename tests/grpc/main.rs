@@ -44,7 +44,7 @@ use tower::{Layer, Service, ServiceBuilder, service_fn};
 use tower_recourse::{
     Ratio, RetryConfig, RetryLayer,
     grpc::{PeekLayer, Stamped, Statuses},
-    retry::{Backoff, NoTimeouts, ledger::NoLedger},
+    retry::{Backoff, NoTimeouts, quota::NoLedger},
 };
 
 use self::{

@@ -63,7 +63,7 @@ pub(crate) fn answer(status: u16) -> Answer {
 pub(crate) fn config() -> RetryConfig<
     Statuses,
     tower_recourse::retry::NoTimeouts,
-    tower_recourse::retry::ledger::NoLedger,
+    tower_recourse::retry::quota::NoLedger,
     tower_recourse::http::Replay,
 > {
     RetryConfig::http()

@@ -93,7 +93,7 @@ fn request(method: &str, address: SocketAddr) -> Sent {
 fn retry() -> tower_recourse::RetryConfig<
     Statuses,
     tower_recourse::retry::NoTimeouts,
-    tower_recourse::retry::ledger::NoLedger,
+    tower_recourse::retry::quota::NoLedger,
     tower_recourse::http::Replay,
 > {
     config().backoff(Backoff::none())

@@ -6,7 +6,7 @@ use tower::{Layer, Service, ServiceExt, util::BoxCloneSyncService};
 use tower_recourse::{
     BreakerConfig, BreakerError, BreakerLayer, RetryConfig, RetryLayer,
     http::{Health, Replay, Statuses},
-    retry::{NoTimeouts, Timeouts, ledger::NoLedger},
+    retry::{NoTimeouts, Timeouts, quota::NoLedger},
 };
 
 use crate::{

@@ -3,7 +3,7 @@ use std::time::Duration;
 use crate::{
     Ratio, RetryConfig,
     grpc::{Code, Stamped, Statuses},
-    retry::{Backoff, Jitter, NoTimeouts, ledger::NoLedger},
+    retry::{Backoff, Jitter, NoTimeouts, quota::NoLedger},
 };
 
 /// The retry policy of the methods of one `methodConfig`.

@@ -9,10 +9,10 @@ use super::{
     AuditConfig, Entry,
     entry::{Fields, add_field},
     file::LogFile,
+    from_event,
     queue::Queue,
-    stream::Stream,
-    told,
     writer::{self, Sink},
+    writer_sink::WriterSink,
 };
 use crate::{
     observe::{Event, Observer},
@@ -70,7 +70,7 @@ impl Audit {
     ///
     /// If its thread can't be started.
     pub fn to_writer(writer: impl io::Write + Send + 'static, config: AuditConfig) -> io::Result<Self> {
-        Self::to_sink(Stream(writer), &config)
+        Self::to_sink(WriterSink(writer), &config)
     }
 
     fn to_sink(sink: impl Sink, config: &AuditConfig) -> io::Result<Self> {
@@ -137,8 +137,8 @@ impl Audit {
 
 impl Observer for Audit {
     fn on_event(&self, event: &Event<'_>) {
-        if self.thread.every_call || !told::is_of_every_call(event) {
-            self.write(&told::entry(event));
+        if self.thread.every_call || !from_event::is_of_every_call(event) {
+            self.write(&from_event::entry(event));
         }
     }
 }

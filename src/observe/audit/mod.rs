@@ -83,12 +83,12 @@
 mod config;
 mod entry;
 mod file;
+mod from_event;
 mod handle;
 mod lock;
 mod queue;
-mod stream;
-mod told;
 mod writer;
+mod writer_sink;
 
 pub use config::AuditConfig;
 pub use entry::Entry;

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{Entry, queue::Queue};
-use crate::{time::Wall, warning::warn};
+use crate::{background_log::warn, time::Wall};
 
 /// Where lines go.
 pub(super) trait Sink: Send + 'static {

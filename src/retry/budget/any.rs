@@ -1,6 +1,6 @@
 use std::{any::Any, fmt, ops::Deref, sync::Arc};
 
-use super::{Budget, Reservation, Token, TokenBucket, contract::address};
+use super::{Budget, Reservation, Token, TokenBucket, budget::address};
 use crate::{FailureKind, call_context::budget_scope};
 
 /// A budget of any kind, shared: made of an `Arc` of one.

@@ -89,7 +89,7 @@
 //! - In place of a [breaker](crate::breaker): a budget ends retries and not first attempts.
 
 mod any;
-mod contract;
+mod budget;
 mod cost_bucket;
 mod counts;
 mod deposits;
@@ -104,7 +104,7 @@ mod snapshot;
 mod token_bucket;
 
 pub use any::AnyBudget;
-pub use contract::{Budget, BudgetStats, Token};
+pub use budget::{Budget, BudgetStats, Token};
 pub use cost_bucket::CostBucket;
 pub(crate) use reservation::Reservation;
 pub use retry_throttle::RetryThrottle;

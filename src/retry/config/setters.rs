@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use super::super::{
-    Backoff, Budget, Ledger, RejectionWait, RetryConfig, Switch, Timeouts, budget::AnyBudget, ledger::Ledgered,
+    Backoff, Budget, Ledger, RejectionWait, RetryConfig, Switch, Timeouts, budget::AnyBudget, quota::Ledgered,
 };
 use crate::{Name, Ratio, observe::Observer};
 // For the links in the docs.

@@ -6,7 +6,7 @@
 use std::{sync::atomic::Ordering, time::Duration};
 
 use super::{
-    super::{Decision, Reason, RetryConfig, budget::Token, config::Settings, ledger::Accounts},
+    super::{Decision, Reason, RetryConfig, budget::Token, config::Settings, quota::Accounts},
     Progress,
 };
 use crate::{Attempt, Cause, Failure, FailureKind, Sent, observe::Event, time::Instant};

@@ -4,7 +4,7 @@
 use std::{sync::atomic::Ordering, time::Duration};
 
 use super::{
-    super::{Reason, RetryConfig, config::Settings, ledger::Accounts},
+    super::{Reason, RetryConfig, config::Settings, quota::Accounts},
     Progress,
     after_failure::crosses_deadline,
     retry_delay::OwnDelay,

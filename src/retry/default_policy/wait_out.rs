@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    super::{RetryConfig, budget::Token, config::Settings, ledger::Accounts, request_age::RequestAge},
+    super::{RetryConfig, budget::Token, config::Settings, quota::Accounts, request_age::RequestAge},
     Progress,
     after_failure::{crosses_deadline, is_unmade},
 };

@@ -1,0 +1,48 @@
+use std::error::Error;
+
+use crate::{Sent, Verdict};
+
+/// What the type of one link of an error chain shows.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::classify) enum Finding<'a> {
+    /// The link has a verdict.
+    Verdict(Verdict),
+    /// An error inside the link decides.
+    Inside {
+        error: &'a (dyn Error + 'static),
+        /// The link's client makes one call per request, so that what `error` proves about the call
+        /// also holds for the request.
+        one_call: bool,
+        /// The verdict if `error` isn't known. `None` continues with the next link.
+        otherwise: Option<Verdict>,
+        /// What the link shows about whether the request was sent. It replaces what `error` shows.
+        sent: Option<Sent>,
+    },
+}
+
+impl<'a> Finding<'a> {
+    /// The verdict on the error inside the link, or `otherwise` if that isn't known.
+    pub(super) fn inside(error: &'a (dyn Error + 'static), otherwise: Option<Verdict>) -> Self {
+        Self::Inside { error, one_call: false, otherwise, sent: None }
+    }
+
+    /// The verdict on the source of `link`, or a transient failure if that isn't known.
+    #[cfg(feature = "hyper")]
+    pub(super) fn source_of(link: &'a (dyn Error + 'static)) -> Self {
+        match link.source() {
+            Some(source) => Self::inside(source, Some(Verdict::transient())),
+            None => Self::Verdict(Verdict::transient()),
+        }
+    }
+
+    /// Sets whether the request was sent.
+    #[cfg(any(feature = "hyper", feature = "h2"))]
+    pub(super) fn with_sent(self, known: Sent) -> Self {
+        match self {
+            Self::Verdict(verdict) => Self::Verdict(verdict.sent(known)),
+            Self::Inside { error, one_call, otherwise, .. } => {
+                Self::Inside { error, one_call, otherwise, sent: Some(known) }
+            }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! The backups that come with the crate.
+
+use std::{
+    convert::Infallible,
+    fmt,
+    future::{Ready, ready},
+    sync::Arc,
+};
+
+use tower_service::Service;
+
+use super::{
+    backup::{Backup, Failed},
+    future::ReadyCall,
+};
+
+/// Another service. See [`FallbackLayer::new`](super::FallbackLayer::new).
+#[derive(Debug, Clone)]
+pub struct ServiceBackup<S>(pub(super) S);
+
+#[diagnostic::do_not_recommend]
+impl<S, Req, Err> Backup<Req, S::Response, Err> for ServiceBackup<S>
+where
+    S: Service<Req>,
+    Req: Clone,
+{
+    type Kept = Req;
+    type Error = S::Error;
+    type Future = ReadyCall<S, Req, S::Future>;
+
+    fn keep(&self, request: &Req) -> Req {
+        request.clone()
+    }
+
+    fn answer(self, request: Req, _: Failed<'_, S::Response, Err>) -> Self::Future {
+        ReadyCall::new(self.0, request)
+    }
+}
+
+/// A value. See [`FallbackLayer::value`](super::FallbackLayer::value).
+///
+/// The value is behind an `Arc`, so cloning the backup for a call doesn't clone the value.
+#[derive(Debug)]
+pub struct Value<T>(pub(super) Arc<T>);
+
+impl<T> Clone for Value<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<Req, Res: Clone, Err> Backup<Req, Res, Err> for Value<Res> {
+    type Kept = ();
+    type Error = Infallible;
+    type Future = Ready<Result<Res, Infallible>>;
+
+    fn keep(&self, _: &Req) {}
+
+    fn answer(self, (): (), _: Failed<'_, Res, Err>) -> Self::Future {
+        ready(Ok(Arc::unwrap_or_clone(self.0)))
+    }
+}
+
+/// A function of the failure. See [`FallbackLayer::from_fn`](super::FallbackLayer::from_fn).
+#[derive(Clone)]
+pub struct FromFn<F>(pub(super) F);
+
+impl<F, Fut, Req, Res, Err, BackupErr> Backup<Req, Res, Err> for FromFn<F>
+where
+    F: FnOnce(Failed<'_, Res, Err>) -> Fut,
+    Fut: Future<Output = Result<Res, BackupErr>>,
+{
+    type Kept = ();
+    type Error = BackupErr;
+    type Future = Fut;
+
+    fn keep(&self, _: &Req) {}
+
+    fn answer(self, (): (), failed: Failed<'_, Res, Err>) -> Fut {
+        (self.0)(failed)
+    }
+}
+
+impl<F> fmt::Debug for FromFn<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FromFn(..)")
+    }
+}
+
+/// A function of the request and the failure. See
+/// [`FallbackLayer::with_request`](super::FallbackLayer::with_request).
+#[derive(Clone)]
+pub struct WithRequest<F>(pub(super) F);
+
+impl<F, Fut, Req, Res, Err, BackupErr> Backup<Req, Res, Err> for WithRequest<F>
+where
+    F: FnOnce(Req, Failed<'_, Res, Err>) -> Fut,
+    Fut: Future<Output = Result<Res, BackupErr>>,
+    Req: Clone,
+{
+    type Kept = Req;
+    type Error = BackupErr;
+    type Future = Fut;
+
+    fn keep(&self, request: &Req) -> Req {
+        request.clone()
+    }
+
+    fn answer(self, request: Req, failed: Failed<'_, Res, Err>) -> Fut {
+        (self.0)(request, failed)
+    }
+}
+
+impl<F> fmt::Debug for WithRequest<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WithRequest(..)")
+    }
+}

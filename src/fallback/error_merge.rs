@@ -1,0 +1,58 @@
+use std::fmt;
+
+use super::FallbackError;
+use crate::Cause;
+
+/// Makes the error of a call that the primary failed: [`Both`] or [`Joined`].
+pub trait OnFailure<Err, BackupErr> {
+    /// The error of the service with the fallback.
+    type Error;
+
+    /// The error if the backup wasn't called: the primary's.
+    fn pass(error: Err) -> Self::Error;
+
+    /// The error if both failed. `cause` is the reason why the backup was called.
+    fn both(&self, primary: Err, backup: BackupErr, cause: Cause) -> Self::Error;
+}
+
+/// Keeps both errors in a [`FallbackError`]. The default.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Both;
+
+impl<Err, BackupErr> OnFailure<Err, BackupErr> for Both {
+    type Error = FallbackError<Err, BackupErr>;
+
+    fn pass(error: Err) -> Self::Error {
+        FallbackError::Primary(error)
+    }
+
+    fn both(&self, primary: Err, backup: BackupErr, cause: Cause) -> Self::Error {
+        FallbackError::Both { primary, backup, cause }
+    }
+}
+
+/// Merges both errors into one of the primary's type, by a function. See
+/// [`FallbackLayer::join_errors`](super::FallbackLayer::join_errors).
+#[derive(Clone, Copy)]
+pub struct Joined<F>(pub(super) F);
+
+impl<F, Err, BackupErr> OnFailure<Err, BackupErr> for Joined<F>
+where
+    F: Fn(Err, BackupErr) -> Err,
+{
+    type Error = Err;
+
+    fn pass(error: Err) -> Err {
+        error
+    }
+
+    fn both(&self, primary: Err, backup: BackupErr, _: Cause) -> Err {
+        (self.0)(primary, backup)
+    }
+}
+
+impl<F> fmt::Debug for Joined<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Joined(..)")
+    }
+}

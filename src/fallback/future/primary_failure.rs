@@ -1,0 +1,112 @@
+use std::sync::Arc;
+
+use crate::{
+    Cause, Classifier, FailureKind, How, Verdict,
+    call_context::result_note::{self, Note},
+    classify::evidence::examine,
+    fallback::{Failed, error_merge::OnFailure, reporter::Reporter},
+    how::StepCounts,
+};
+
+/// The primary's outcome after it was classified.
+pub(super) enum PrimaryOutcome<Res, Err> {
+    /// The fallback returns it, with this report.
+    Return(Result<Res, Err>, Option<How>),
+    /// The fallback calls the backup.
+    Failed(PrimaryFailure<Res, Err>),
+}
+
+/// A primary's failure. The result is kept, because it is returned if the backup fails too.
+pub(super) struct PrimaryFailure<Res, Err> {
+    steps: StepCounts,
+    /// Whether the result contains the rejection that is the cause.
+    holds_rejection: bool,
+    cause: Cause,
+    result: Result<Res, Err>,
+}
+
+impl<Res, Err: 'static> PrimaryOutcome<Res, Err> {
+    /// Classifies the primary's outcome, unless `verdict` is known already.
+    pub(super) fn of<Req, C>(
+        result: Result<Res, Err>,
+        note: Note,
+        verdict: Option<Verdict>,
+        classifier: &C,
+        memo: &C::Memo,
+    ) -> Self
+    where
+        C: Classifier<Req, Res, Err>,
+    {
+        let report = examine(&result, note, |outcome| classifier.origin(outcome));
+        let classify = || verdict.unwrap_or_else(|| classifier.classify(memo, result.as_ref()));
+        match cause_to_fall_back(report, classify) {
+            Some(cause) => {
+                let report = report.unwrap_or_default();
+                let (steps, holds_rejection) = (report.steps(), report.is_held);
+                Self::Failed(PrimaryFailure { steps, holds_rejection, cause, result })
+            }
+            None if result.is_ok() => Self::Return(result, report),
+            None => Self::Return(result, Some(report.unwrap_or_default().skipped_fallback())),
+        }
+    }
+}
+
+/// Why the backup is called; `None` if it isn't.
+///
+/// The report of an inner layer has more detail than the verdict. A rejection calls the first
+/// fallback without asking the classifier. If a fallback was already called for it and failed, the
+/// classifier decides about the next one.
+fn cause_to_fall_back(report: Option<How>, classify: impl FnOnce() -> Verdict) -> Option<Cause> {
+    let failed = report.and_then(|report| report.failed());
+    if report.is_some_and(|report| report.rejection().is_some() && report.fallbacks_failed() == 0) {
+        return failed;
+    }
+    match classify() {
+        Verdict::Success | Verdict::Neutral => None,
+        Verdict::Failure(failure) => Some(failed.unwrap_or(match failure.kind() {
+            FailureKind::Rejected => Cause::Rejected { retry_in: failure.retry_after() },
+            FailureKind::Permanent => Cause::Permanent,
+            _ => Cause::Failure,
+        })),
+    }
+}
+
+impl<Res, Err> PrimaryFailure<Res, Err> {
+    pub(super) fn cause(&self) -> Cause {
+        self.cause
+    }
+
+    /// What the backup receives.
+    pub(super) fn as_failed(&self) -> Failed<'_, Res, Err> {
+        Failed { cause: self.cause, outcome: self.result.as_ref() }
+    }
+
+    /// The result of the whole call: the backup's response if it has one, otherwise the primary's
+    /// response or the merged errors.
+    pub(super) fn settle<BackupErr, Merge>(
+        self,
+        answer: Result<Res, BackupErr>,
+        report: Option<How>,
+        merge: &Merge,
+        reporter: &Arc<Reporter>,
+    ) -> Result<Res, Merge::Error>
+    where
+        Merge: OnFailure<Err, BackupErr>,
+    {
+        let Self { steps, holds_rejection, cause, result } = self;
+        let backup = match answer {
+            Ok(answer) => {
+                let name = reporter.literal_name();
+                let answer = Ok(answer);
+                let report = steps.answered_by_fallback(name, cause, report.unwrap_or_default());
+                result_note::forward(&answer, Some(report));
+                return answer;
+            }
+            Err(error) => error,
+        };
+        reporter.backup_failed(cause);
+        let report = steps.after_failed_fallback(cause, holds_rejection);
+        let merged = |result: Result<Res, Err>| result.map_err(|primary| merge.both(primary, backup, cause));
+        result_note::forward_mapped(result, Some(report), merged)
+    }
+}

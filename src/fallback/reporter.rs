@@ -1,0 +1,32 @@
+use crate::{
+    Cause, Name,
+    observe::{Event, Observers},
+};
+
+/// A fallback's name and observers. Only failed calls use it, so all calls share one.
+#[derive(Debug, Clone)]
+pub(super) struct Reporter {
+    pub(super) name: Name,
+    pub(super) observers: Observers,
+}
+
+impl Default for Reporter {
+    fn default() -> Self {
+        Self { name: Name::literal("fallback"), observers: Observers::default() }
+    }
+}
+
+impl Reporter {
+    /// The name that a report of the call contains, which can only hold a literal.
+    pub(super) fn literal_name(&self) -> &'static str {
+        self.name.as_literal().unwrap_or("fallback")
+    }
+
+    pub(super) fn backup_called(&self, cause: Cause) {
+        self.observers.tell(Event::FallbackAsked { name: &self.name, cause });
+    }
+
+    pub(super) fn backup_failed(&self, cause: Cause) {
+        self.observers.tell(Event::FallbackFailed { name: &self.name, cause });
+    }
+}

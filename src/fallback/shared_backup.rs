@@ -1,0 +1,33 @@
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use super::reporter::Reporter;
+use crate::clone_source::CloneSource;
+
+/// The backup and the error merge, shared by all clones of a service and by their calls.
+///
+/// A call that succeeds clones neither: it holds this by a sharded reference count, and a call
+/// whose primary has failed clones them on demand.
+pub(super) struct SharedBackup<B, Merge> {
+    source: CloneSource<(B, Merge)>,
+    pub(super) reporter: Arc<Reporter>,
+}
+
+impl<B, Merge> SharedBackup<B, Merge> {
+    pub(super) fn new(backup: B, merge: Merge, reporter: Arc<Reporter>) -> Self {
+        Self { source: CloneSource::new(Some((backup, merge))), reporter }
+    }
+
+    /// A backup for one call, and what merges the errors if the backup fails too. Pending while
+    /// another call clones them.
+    #[cold]
+    pub(super) fn poll_clone(&self, cx: &mut Context<'_>) -> Poll<(B, Merge)>
+    where
+        B: Clone,
+        Merge: Clone,
+    {
+        self.source.poll_clone(cx)
+    }
+}

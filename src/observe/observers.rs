@@ -1,0 +1,43 @@
+use std::{fmt, sync::Arc};
+
+#[cfg(feature = "tracing")]
+use super::Tracing;
+use super::{Event, Observer};
+
+/// All observers of one layer.
+#[derive(Clone)]
+pub(crate) struct Observers(Vec<Arc<dyn Observer>>);
+
+impl Observers {
+    pub(crate) fn add(&mut self, observer: impl Observer) {
+        self.0.push(Arc::new(observer));
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    #[inline]
+    pub(crate) fn tell(&self, event: Event<'_>) {
+        for observer in &self.0 {
+            observer.on_event(&event);
+        }
+    }
+}
+
+/// With the feature `tracing`, everything is written through it; otherwise nobody listens.
+impl Default for Observers {
+    fn default() -> Self {
+        #[cfg(feature = "tracing")]
+        let default: Vec<Arc<dyn Observer>> = vec![Arc::new(Tracing)];
+        #[cfg(not(feature = "tracing"))]
+        let default = Vec::new();
+        Self(default)
+    }
+}
+
+impl fmt::Debug for Observers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} observers", self.0.len())
+    }
+}

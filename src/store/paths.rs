@@ -1,0 +1,113 @@
+//! Where a store lives: a few files in one folder, whose names begin alike.
+
+use std::path::{Path, PathBuf};
+
+use crate::Invalid;
+
+#[derive(Debug)]
+pub(super) struct Paths {
+    folder: PathBuf,
+    name: String,
+}
+
+impl Paths {
+    /// Refuses whatever isn't plainly the name of a file, on any system: it may come from outside.
+    pub(super) fn new(folder: &Path, name: &str) -> Result<Self, Invalid> {
+        const ALLOWED: &str = "1 to 100 of A-Z, a-z, 0-9, `-`, `_` and `.`, with no dot first, and no name of a device";
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        let is_name = (1..=100).contains(&name.len()) && name.bytes().all(is_allowed) && !name.starts_with('.');
+        if !is_name || is_device(name) {
+            let shown: String = name.chars().take(100).collect();
+            return Err(Invalid::new("store", shown, ALLOWED));
+        }
+        Ok(Self { folder: folder.to_owned(), name: name.to_owned() })
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub(super) fn data(&self) -> PathBuf {
+        self.file("json")
+    }
+
+    /// What is being written.
+    pub(super) fn temporary(&self) -> PathBuf {
+        self.file("json.tmp")
+    }
+
+    pub(super) fn lock(&self) -> PathBuf {
+        self.file("lock")
+    }
+
+    /// The first free place for a file that can't be used, for this reason. Only the last of 99 is ever used twice.
+    pub(super) fn aside(&self, reason: &str) -> PathBuf {
+        let path = |number: u32| self.file(&format!("json.{reason}-{number}"));
+        path((1..99).find(|&number| path(number).symlink_metadata().is_err()).unwrap_or(99))
+    }
+
+    fn file(&self, ending: &str) -> PathBuf {
+        self.folder.join(format!("{}.{ending}", self.name))
+    }
+}
+
+/// Windows finds devices under these names in every folder, whatever follows their first dot.
+fn is_device(name: &str) -> bool {
+    let stem = name.split('.').next().unwrap_or_default().to_ascii_lowercase();
+    let is_port = |port: &str| stem.strip_prefix(port).is_some_and(|number| number.len() == 1 && number != "0");
+    matches!(stem.as_str(), "con" | "prn" | "aux" | "nul") || is_port("com") || is_port("lpt")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_are_paths_are_refused() {
+        let long = "x".repeat(101);
+        let names = [
+            "",
+            ".",
+            "..",
+            "../up",
+            "a/b",
+            "/etc/passwd",
+            "a\\b",
+            "..\\up",
+            "c:up",
+            "C:\\up",
+            ".hidden",
+            "nul",
+            "a\0b",
+            "a b",
+            "a\nb",
+            "ä",
+            "\u{202e}a",
+            "com1",
+            "Aux.txt",
+            "~",
+            "a*",
+            "a:b",
+            &long,
+        ];
+        for name in names {
+            let error = Paths::new(Path::new("folder"), name).unwrap_err();
+            assert_eq!((error.field(), error.value().len() < 200), ("store", true), "{name:?}");
+        }
+        assert!(
+            Paths::new(Path::new("folder"), "/up")
+                .unwrap_err()
+                .to_string()
+                .starts_with("`store` is \"/up\", but must be 1 to")
+        );
+    }
+
+    #[test]
+    fn names_of_files_are_fine() {
+        let long = "x".repeat(100);
+        for name in ["b-17", "Batch_2026.11.22", "a..b", "com", "com10", "null", "0", &long] {
+            let place = Paths::new(Path::new("folder"), name).unwrap();
+            assert_eq!(place.data(), Path::new("folder").join(format!("{name}.json")));
+        }
+    }
+}
