@@ -1,6 +1,5 @@
 //! Envoy, outlier detection: `outlier_detection_impl_test.cc` and the documents.
 
-use crate::fixed_numbers::FixedNumbers as _;
 use std::time::Duration;
 
 use tower_recourse::{
@@ -8,6 +7,7 @@ use tower_recourse::{
     breaker::{OpenFor, OpenRule, Window},
 };
 
+use crate::fixed_numbers::FixedNumbers as _;
 use crate::play::{Played, play};
 
 #[test]

@@ -1,11 +1,11 @@
 //! Finagle, `FailureAccrualFactoryTest` and `FailureAccrualPolicyTest`.
 
-use crate::fixed_numbers::FixedNumbers as _;
 use tower_recourse::{
     BreakerConfig, Ratio,
     breaker::{OpenRule, Window},
 };
 
+use crate::fixed_numbers::FixedNumbers as _;
 use crate::play::play;
 
 #[test]

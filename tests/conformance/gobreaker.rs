@@ -1,6 +1,5 @@
 //! gobreaker v2, `gobreaker_test.go`: more than 5 failures in a row open for 60 s.
 
-use crate::fixed_numbers::FixedNumbers as _;
 use std::time::Duration;
 
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
@@ -9,6 +8,7 @@ use tower_recourse::{
     breaker::{OpenFor, OpenRule, Probes, Window},
 };
 
+use crate::fixed_numbers::FixedNumbers as _;
 use crate::play::{Played, play};
 
 fn theirs() -> BreakerConfig {

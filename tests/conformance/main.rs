@@ -2,7 +2,7 @@
 //! one test, its origin stands beside it, and a row that fails says its name. Where we differ on purpose the row stays,
 //! with what we do instead and why.
 
-#[path = "../fixed_numbers/mod.rs"]
+#[path = "../support/fixed_numbers.rs"]
 mod fixed_numbers;
 mod play;
 

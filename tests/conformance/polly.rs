@@ -1,6 +1,5 @@
 //! Polly v8 and v7: `AdvancedCircuitBehaviorTests`, `CircuitStateControllerTests`, `CircuitBreakerSpecs`.
 
-use crate::fixed_numbers::FixedNumbers as _;
 use std::{
     io,
     sync::{Arc, Mutex},
@@ -16,6 +15,7 @@ use tower_recourse::{
     time::ManualClock,
 };
 
+use crate::fixed_numbers::FixedNumbers as _;
 use crate::play::{Played, play};
 
 fn a_tenth_of_at_least_ten() -> BreakerConfig {

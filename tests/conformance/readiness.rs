@@ -1,6 +1,5 @@
 //! tower-resilience 0.13 and 0.14, their tests of tower's contract: which instance is polled ready, when, and which one is called.
 
-use crate::fixed_numbers::FixedNumbers as _;
 use std::{
     future::{Future, Ready, pending, ready},
     pin::{Pin, pin},
@@ -19,6 +18,8 @@ use tower_recourse::{
     breaker::{OpenFor, OpenRule},
     retry::Backoff,
 };
+
+use crate::fixed_numbers::FixedNumbers as _;
 
 /// What happened to all clones of a service.
 #[derive(Default)]

@@ -3,7 +3,6 @@
 //! Theirs is a time window of 20 s, here it is the last 20 calls, except where the tests say so: nothing leaves either of them
 //! within these sequences.
 
-use crate::fixed_numbers::FixedNumbers as _;
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
@@ -15,6 +14,7 @@ use tower_recourse::{
     observe::Event,
 };
 
+use crate::fixed_numbers::FixedNumbers as _;
 use crate::play::{Played, play};
 
 fn theirs() -> BreakerConfig {

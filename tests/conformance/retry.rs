@@ -1,6 +1,5 @@
 //! Failsafe for Java: a retry around what rejects. Google's gax: the time-out of an attempt, and the deadline.
 
-use crate::fixed_numbers::FixedNumbers as _;
 use std::{
     convert::Infallible,
     future::pending,
@@ -19,6 +18,8 @@ use tower_recourse::{
     breaker::OpenRule,
     retry::{Answer, Backoff, Decision, Elapsed, FromElapsed, Limits, Policy, Reason, Timeouts},
 };
+
+use crate::fixed_numbers::FixedNumbers as _;
 
 const fn s(seconds: u64) -> Duration {
     Duration::from_secs(seconds)

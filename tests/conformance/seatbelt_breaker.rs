@@ -2,7 +2,6 @@
 //!
 //! seatbelt counts a window of 30 s and opens for 5 s. A call that its caller has dropped is `D` here.
 
-use crate::fixed_numbers::FixedNumbers as _;
 use std::{
     sync::{
         Arc,
@@ -18,6 +17,7 @@ use tower_recourse::{
     breaker::{Dropped, Mode, OpenFor, OpenRule, Window},
 };
 
+use crate::fixed_numbers::FixedNumbers as _;
 use crate::play::{Played, play};
 
 fn window(minimum: u32) -> Window {

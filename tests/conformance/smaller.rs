@@ -1,6 +1,5 @@
 //! Smaller sets of cases: Failsafe for Java, linkerd, hystrix, recloser.
 
-use crate::fixed_numbers::FixedNumbers as _;
 use std::time::Duration;
 
 use tower_recourse::{
@@ -8,6 +7,7 @@ use tower_recourse::{
     breaker::{OpenFor, OpenRule, Probes, Window},
 };
 
+use crate::fixed_numbers::FixedNumbers as _;
 use crate::play::play;
 
 /// Failsafe for Java: 3 in a row, 3 successes to close. (A retry around it is in `retry.rs`.)

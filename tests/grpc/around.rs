@@ -1,6 +1,5 @@
 //! What is around a tonic client, and what goes over the wire because of it: breakers, deadlines, throttles, connections.
 
-use crate::fixed_numbers::FixedNumbers as _;
 use std::{
     sync::{
         Arc,
@@ -25,6 +24,7 @@ use tower_recourse::{
     retry::RetryThrottle,
 };
 
+use crate::fixed_numbers::FixedNumbers as _;
 use crate::{
     LONGEST, channel, client, config,
     greeter::{greeter_client::GreeterClient, greeter_server::GreeterServer},

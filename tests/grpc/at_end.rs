@@ -1,7 +1,6 @@
 //! A breaker that waits for the end of bodies, around calls of gRPC: what counts is that all of the messages and a status have come.
 //! The status itself counts if it comes before the first message.
 
-use crate::fixed_numbers::FixedNumbers as _;
 use std::{convert::Infallible, io};
 
 use bytes::Bytes;
@@ -17,6 +16,7 @@ use tower_recourse::{
     http::BodyBreakerLayer,
 };
 
+use crate::fixed_numbers::FixedNumbers as _;
 use crate::{
     channel,
     greeter::greeter_client::GreeterClient,

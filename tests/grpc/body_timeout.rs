@@ -1,6 +1,5 @@
 //! Time limits of the streams of gRPC. A server sends headers, or a message, and then nothing.
 
-use crate::fixed_numbers::FixedNumbers as _;
 use std::{error::Error, time::Duration};
 
 use tonic::{Code, Status, Streaming};
@@ -14,6 +13,7 @@ use tower_recourse::{
     },
 };
 
+use crate::fixed_numbers::FixedNumbers as _;
 use crate::{
     channel, config,
     greeter::{Greeting, greeter_client::GreeterClient},

@@ -1,6 +1,5 @@
 //! Whether an answer is a breaker's rejection is visible in the answer, as with HTTP; here its status is always 200.
 
-use crate::fixed_numbers::FixedNumbers as _;
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use bytes::Bytes;
@@ -14,6 +13,8 @@ use tower_recourse::{
     grpc::{Code, Health, PeekLayer, Unavailable, code},
     retry::{Budget, TokenBucket},
 };
+
+use crate::fixed_numbers::FixedNumbers as _;
 
 type Answer = Response<Full<Bytes>>;
 

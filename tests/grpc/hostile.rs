@@ -1,6 +1,5 @@
 //! What nobody should send, and callers who give up or blow up at every moment: nothing hangs, and nothing is left over.
 
-use crate::fixed_numbers::FixedNumbers as _;
 use std::{
     convert::Infallible,
     future::Future,
@@ -29,10 +28,11 @@ use tower_recourse::{
     retry::Backoff,
 };
 
+use crate::fixed_numbers::FixedNumbers as _;
 use crate::{
-    answers, config, gaps,
-    moments::{Moments, Stuttering},
-    quick, request, retrying,
+    answers,
+    await_points::{Moments, Stuttering},
+    config, gaps, quick, request, retrying,
 };
 
 type Boxed = UnsyncBoxBody<Bytes, io::Error>;

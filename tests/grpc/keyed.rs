@@ -1,6 +1,5 @@
 //! A circuit per method around a channel of tonic.
 
-use crate::fixed_numbers::FixedNumbers as _;
 use http::Request;
 use tonic::{Code, body::Body};
 use tower::ServiceBuilder;
@@ -10,6 +9,7 @@ use tower_recourse::{
     grpc::{PeekLayer, Unavailable},
 };
 
+use crate::fixed_numbers::FixedNumbers as _;
 use crate::{
     channel, config,
     greeter::greeter_client::GreeterClient,

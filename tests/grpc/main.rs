@@ -3,10 +3,12 @@
 mod a6;
 mod around;
 mod at_end;
+#[path = "../support/await_points.rs"]
+mod await_points;
 mod body_timeout;
 mod calls;
 mod evidence;
-#[path = "../fixed_numbers/mod.rs"]
+#[path = "../support/fixed_numbers.rs"]
 mod fixed_numbers;
 mod generated;
 mod goaway;
@@ -16,8 +18,6 @@ mod host;
 mod hostile;
 #[cfg(feature = "keyed")]
 mod keyed;
-#[path = "../moments/mod.rs"]
-mod moments;
 mod peek;
 mod raw;
 mod rejections;

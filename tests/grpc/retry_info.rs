@@ -1,6 +1,5 @@
 //! `google.rpc.RetryInfo` among the details of a status: encoded by prost, as tonic-types does, and carried by tonic.
 
-use crate::fixed_numbers::FixedNumbers as _;
 use std::{sync::Arc, time::Duration};
 
 use base64::{
@@ -24,6 +23,7 @@ use tower_recourse::{
     retry::{Backoff, Jitter},
 };
 
+use crate::fixed_numbers::FixedNumbers as _;
 use crate::{
     client, config,
     greeter::{

@@ -1,6 +1,5 @@
 //! What statuses, headers and errors mean: to a retry, and to a breaker.
 
-use crate::fixed_numbers::FixedNumbers as _;
 use std::{io, time::Duration};
 
 use bytes::Bytes;
@@ -11,6 +10,8 @@ use tower_recourse::{
     grpc::{Code, Health, Statuses, code},
     http::Deadline,
 };
+
+use crate::fixed_numbers::FixedNumbers as _;
 
 type Answer = Response<UnsyncBoxBody<Bytes, io::Error>>;
 type Asked = Request<()>;

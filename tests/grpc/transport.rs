@@ -1,6 +1,5 @@
 //! Errors of the transport beneath a tonic client: the caller's mistakes, and connections whose task is gone.
 
-use crate::fixed_numbers::FixedNumbers as _;
 use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering},
@@ -20,6 +19,7 @@ use tower_recourse::{
     grpc::{Code, Health, PeekLayer, Statuses},
 };
 
+use crate::fixed_numbers::FixedNumbers as _;
 use crate::{config, greeter::greeter_client::GreeterClient, in_time, name};
 
 /// hyper-util's client needs a URI with an authority, and `GreeterClient::new` gives it none: `with_origin` would. Another attempt can't

@@ -1,6 +1,5 @@
 //! A breaker that waits for the end of the response's body.
 
-use crate::fixed_numbers::FixedNumbers as _;
 use std::{
     convert::Infallible,
     io,
@@ -24,6 +23,7 @@ use tower_recourse::{
     time::ManualClock,
 };
 
+use crate::fixed_numbers::FixedNumbers as _;
 use crate::{Scripted, answer, bodies::data, config, replay_traps::Streamed};
 
 type Frames = mpsc::UnboundedSender<io::Result<Frame<Bytes>>>;

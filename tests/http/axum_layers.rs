@@ -1,6 +1,5 @@
 //! In axum: on a router, its errors stay `Infallible`.
 
-use crate::fixed_numbers::FixedNumbers as _;
 use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering},
@@ -17,6 +16,7 @@ use tower_recourse::{
 };
 
 use crate::config;
+use crate::fixed_numbers::FixedNumbers as _;
 
 /// Fails the first time, then gives back the body.
 async fn flaky(State(calls): State<Arc<AtomicUsize>>, body: String) -> Result<String, StatusCode> {

@@ -1,6 +1,5 @@
 //! Time limits of response bodies: in paused time by hand, and against servers that stall.
 
-use crate::fixed_numbers::FixedNumbers as _;
 use std::{
     convert::Infallible,
     error::Error,
@@ -37,6 +36,7 @@ use tower_recourse::{
     },
 };
 
+use crate::fixed_numbers::FixedNumbers as _;
 use crate::{bodies::data, config, replay_traps::Streamed};
 
 type BoxError = Box<dyn Error + Send + Sync>;

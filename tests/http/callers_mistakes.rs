@@ -1,6 +1,5 @@
 //! What the caller did wrong: one attempt, and nothing that a circuit counts. And what only looks like it.
 
-use crate::fixed_numbers::FixedNumbers as _;
 use std::{
     sync::{
         Arc, Mutex,
@@ -24,6 +23,7 @@ use tower::{Layer, ServiceBuilder, ServiceExt};
 use tower_recourse::{BreakerConfig, BreakerLayer, Circuit, RetryLayer, State};
 
 use crate::config;
+use crate::fixed_numbers::FixedNumbers as _;
 
 const LONGEST: Duration = Duration::from_secs(20);
 

@@ -1,6 +1,5 @@
 //! Servers that answer before the body is sent, over HTTP/1 and HTTP/2.
 
-use crate::fixed_numbers::FixedNumbers as _;
 use std::{
     net::SocketAddr,
     sync::{
@@ -23,6 +22,7 @@ use tokio::{net::TcpListener, time::timeout};
 use tower::{Layer, ServiceExt};
 use tower_recourse::{BreakerConfig, BreakerLayer, Circuit, RetryLayer, http::Replay};
 
+use crate::fixed_numbers::FixedNumbers as _;
 use crate::{bodies::Boxed, config, replay_traps::Streamed};
 
 const LONGEST: Duration = Duration::from_secs(20);

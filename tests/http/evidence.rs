@@ -1,6 +1,5 @@
 //! Whether a response is a breaker's rejection is visible in the response: whatever is between the layers, and whenever it arrives.
 
-use crate::fixed_numbers::FixedNumbers as _;
 use std::{convert::Infallible, io, sync::Arc, time::Duration};
 
 use bytes::Bytes;
@@ -17,6 +16,7 @@ use tower_recourse::{
     retry::{Budget, TokenBucket},
 };
 
+use crate::fixed_numbers::FixedNumbers as _;
 use crate::{Answer, Scripted, answer, config};
 
 fn open() -> Circuit<tower_recourse::http::Health> {

@@ -5,7 +5,6 @@ mod incomplete;
 mod reqwest;
 mod server;
 
-use crate::fixed_numbers::FixedNumbers as _;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -21,6 +20,8 @@ use tower_recourse::{
 };
 
 use self::server::{Fault, LONGEST, Server};
+
+use crate::fixed_numbers::FixedNumbers as _;
 use crate::{bodies::Boxed, config, replay_traps::Streamed};
 
 type Answer = Response<UnsyncBoxBody<Bytes, hyper::Error>>;
@@ -304,7 +305,7 @@ async fn a_stream_that_the_peer_gave_up_is_sent_again_only_if_that_is_safe() {
 }
 
 /// The peer says that it did nothing, but hyper's client says the same of a stream that was on its way when the end came: a POST isn't
-/// sent again. By h2 alone it is known (`tests/classify_http.rs`).
+/// sent again. By h2 alone it is known (`tests/classify/http_errors.rs`).
 #[tokio::test]
 async fn streams_above_the_last_one_of_a_goaway_are_sent_again_only_if_that_is_safe() {
     use h2::Fault::{GoAwayBelow, None};

@@ -1,6 +1,5 @@
 //! Answers that are given once their body has begun. What sockets have to say of it is in `faults`.
 
-use crate::fixed_numbers::FixedNumbers as _;
 use std::{convert::Infallible, io, time::Duration};
 
 use bytes::Bytes;
@@ -18,6 +17,7 @@ use tower_recourse::{
     retry::Timeouts,
 };
 
+use crate::fixed_numbers::FixedNumbers as _;
 use crate::{bodies::data, config, replay_traps::Streamed};
 
 async fn through(request: Request<()>, response: Response<Streamed>) -> Response<Begun<Streamed>> {

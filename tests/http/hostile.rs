@@ -1,6 +1,5 @@
 //! Callers who give up, and parts that blow up, at every moment: nothing is left over, and the accounts are right.
 
-use crate::fixed_numbers::FixedNumbers as _;
 use std::{
     future::Future,
     io,
@@ -22,10 +21,11 @@ use tower_recourse::{
     retry::Backoff,
 };
 
+use crate::fixed_numbers::FixedNumbers as _;
 use crate::{
+    await_points::{Moments, Stuttering},
     bodies::Boxed,
     config,
-    moments::{Moments, Stuttering},
 };
 
 /// What must be as before once a call is over, however it was.

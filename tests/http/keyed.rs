@@ -1,6 +1,5 @@
 //! A circuit per host around the routes of axum, whose errors stay `Infallible`.
 
-use crate::fixed_numbers::FixedNumbers as _;
 use std::{net::SocketAddr, time::Duration};
 
 use axum::{
@@ -18,6 +17,8 @@ use tower_recourse::{
     breaker::{OpenFor, OpenRule},
     http::{Unavailable, rejection},
 };
+
+use crate::fixed_numbers::FixedNumbers as _;
 
 /// The status and the `Retry-After` that a client on a socket gets.
 async fn ask(address: SocketAddr, host: &str) -> (StatusCode, Option<HeaderValue>) {

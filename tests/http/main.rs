@@ -1,6 +1,8 @@
 //! HTTP, on real sockets where a user has them.
 
 mod at_end;
+#[path = "../support/await_points.rs"]
+mod await_points;
 mod axum_layers;
 mod bodies;
 mod body_timeout;
@@ -14,7 +16,7 @@ mod evidence;
 mod faults;
 mod field_traps;
 mod first_frame;
-#[path = "../fixed_numbers/mod.rs"]
+#[path = "../support/fixed_numbers.rs"]
 mod fixed_numbers;
 mod handlers;
 mod held_bodies;
@@ -23,8 +25,6 @@ mod idempotency_key;
 #[cfg(feature = "keyed")]
 mod keyed;
 mod misdirected;
-#[path = "../moments/mod.rs"]
-mod moments;
 mod passing;
 mod redirects;
 mod rejections;

@@ -1,6 +1,5 @@
 //! What passes through the layers unharmed: HEAD, upgrades, and streams of events. On a socket, as hyper has its part in all of them.
 
-use crate::fixed_numbers::FixedNumbers as _;
 use std::{convert::Infallible, net::SocketAddr, time::Duration};
 
 use axum::{Router, body::Body, extract::Request, http::StatusCode, response::IntoResponse, routing::get};
@@ -21,6 +20,7 @@ use tower::{Layer, ServiceBuilder, ServiceExt};
 use tower_recourse::{BreakerConfig, BreakerLayer, Circuit, RetryLayer, http::Unavailable};
 
 use crate::config;
+use crate::fixed_numbers::FixedNumbers as _;
 
 const LONGEST: Duration = Duration::from_secs(20);
 

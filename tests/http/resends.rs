@@ -1,6 +1,5 @@
 //! Which requests are sent again: by method, by precondition, by what the server says of them.
 
-use crate::fixed_numbers::FixedNumbers as _;
 use std::{convert::Infallible, io};
 
 use bytes::Bytes;
@@ -12,6 +11,7 @@ use tower_recourse::{
     http::{Statuses, is_idempotent},
 };
 
+use crate::fixed_numbers::FixedNumbers as _;
 use crate::{Answer, Scripted, answer, config, status};
 
 fn request(method: &str, headers: &[(&'static str, &str)]) -> Request<Full<Bytes>> {

@@ -1,6 +1,5 @@
 //! What is retried, and what isn't.
 
-use crate::fixed_numbers::FixedNumbers as _;
 use std::{convert::Infallible, time::Duration};
 
 use bytes::Bytes;
@@ -14,6 +13,7 @@ use tower_recourse::{
     http::{Health, Statuses, is_idempotent},
 };
 
+use crate::fixed_numbers::FixedNumbers as _;
 use crate::{Answer, Scripted, answer, config, status};
 
 fn request(method: &str, key: bool) -> Request<Full<Bytes>> {

@@ -1,6 +1,5 @@
 //! tower-http's layers that change the type of the body, between a retry and a breaker.
 
-use crate::fixed_numbers::FixedNumbers as _;
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
@@ -18,6 +17,7 @@ use tower_recourse::{
     retry::{Backoff, Budget, TokenBucket},
 };
 
+use crate::fixed_numbers::FixedNumbers as _;
 use crate::{Scripted, answer};
 
 /// A circuit that is open for a time that a retry could wait.

@@ -1,11 +1,12 @@
 //! Names, keys and errors that come from outside: whatever is in them, they forge no line of a log
 //! and no other text.
 
-use crate::fixed_numbers::FixedNumbers as _;
 use std::{convert::Infallible, error::Error, fmt};
 
 use tower::{ServiceBuilder, ServiceExt, service_fn};
 use tower_recourse::{BreakerConfig, BreakerError, Cause, Circuit, FallbackError, FallbackLayer, How, Name};
+
+use crate::fixed_numbers::FixedNumbers as _;
 
 /// Line ends, terminal controls, marks that turn the direction of text, and a line and a field that
 /// look like ours.

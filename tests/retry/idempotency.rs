@@ -9,7 +9,7 @@ use tower_recourse::{
     retry::{Backoff, Timeouts},
 };
 
-use crate::support::*;
+use crate::scripted::*;
 
 fn config() -> RetryConfig {
     RetryConfig::default().backoff(Backoff::none()).without_budget()

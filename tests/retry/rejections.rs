@@ -23,7 +23,7 @@ use tower_recourse::{
     retry::{Backoff, Budget, Ledger, RejectionWait, Switch, Timeouts, TokenBucket},
 };
 
-use crate::support::*;
+use crate::scripted::*;
 
 /// `Oops(n)` is a rejection for n ms, and `Oops(0)` is a transient failure.
 fn verdict(error: &Oops) -> Verdict {

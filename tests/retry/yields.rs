@@ -15,7 +15,7 @@ use tower_recourse::{
     retry::{Backoff, Decision, Policy, Reason},
 };
 
-use crate::support::*;
+use crate::scripted::*;
 
 /// Without delay, budget and end.
 fn at_once() -> RetryConfig {

@@ -1,9 +1,10 @@
 //! Circuits as parts.
 
-use crate::fixed_numbers::FixedNumbers as _;
 use tower_recourse::{BreakerConfig, Circuit, State, breaker::OpenRule};
 
 use super::*;
+
+use crate::fixed_numbers::FixedNumbers as _;
 
 fn circuit(store: &FileStore) -> (Circuit, Restored) {
     let config = BreakerConfig::default().fixed().unobserved().open_when(OpenRule::consecutive(2).unwrap());

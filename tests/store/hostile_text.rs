@@ -6,7 +6,7 @@ use serde_json::json;
 use tower_recourse::store::{FileStore, Persist, Restored, StoreError};
 
 #[cfg(feature = "tracing")]
-use super::logged::{listen, logged};
+use super::thread_log::{listen, logged};
 use super::{Counter, Fixed};
 
 const HOSTILE: &str = "a\nERROR forged\r\u{1b}[2J\u{202e}\u{2028}";

@@ -1,7 +1,6 @@
 //! Responses that end before all of their body has come, on sockets: what a breaker at the end of bodies counts, and what a retry
 //! behind a `FirstFrameLayer` makes of those that end before their first byte.
 
-use crate::fixed_numbers::FixedNumbers as _;
 use std::{
     io,
     sync::{Arc, atomic::Ordering},
@@ -24,6 +23,8 @@ use super::{
     Got, client, got, request,
     server::{Counts, LONGEST, Server},
 };
+
+use crate::fixed_numbers::FixedNumbers as _;
 use crate::{bodies::Boxed, config};
 
 const END_STREAM: u8 = 1;

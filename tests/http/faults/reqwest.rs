@@ -1,6 +1,5 @@
 //! The same server and reqwest, as the docs have it: what its errors come to.
 
-use crate::fixed_numbers::FixedNumbers as _;
 use std::{
     sync::{
         Arc,
@@ -24,7 +23,9 @@ use super::server::{
     Fault::{self, Close, ResetBeforeHeaders, ResetInBody, SlowLoris},
     LONGEST, Server,
 };
+
 use crate::config;
+use crate::fixed_numbers::FixedNumbers as _;
 
 type Sent = Request<Full<Bytes>>;
 

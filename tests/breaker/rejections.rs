@@ -1,0 +1,299 @@
+//! What a layer does about calls that its circuit rejects: a response of one's own, or waiting.
+
+use std::{
+    convert::Infallible,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+use tokio_test::{assert_pending, assert_ready_ok, task};
+use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
+use tower_recourse::{
+    BreakerLayer, Cause, Circuit, FallbackLayer, Ratio, Rejection, RetryConfig, RetryLayer, State, Verdict,
+    breaker::{Breaker, Dropped, Mode, OpenRule, Probes, Undecided, Wait, Window},
+    fallback::Failed,
+    retry::{Budget, TokenBucket},
+};
+use tower_test::mock;
+
+use crate::circuits::{at_once, counted, endings, open};
+use crate::scripted::*;
+
+const HALF_A_MINUTE: Duration = secs(30);
+
+fn opened() -> Circuit {
+    let circuit = Circuit::new(counted().open_when(at_once()));
+    open(&circuit);
+    circuit
+}
+
+fn unavailable(rejection: &Rejection) -> u16 {
+    assert_eq!(rejection.state(), State::Open);
+    503
+}
+
+type Waiting<S> = Breaker<S, tower_recourse::classify::Errors, Wait>;
+
+fn waiting<S>(circuit: &Circuit, inner: S) -> Waiting<S> {
+    BreakerLayer::on(circuit).wait_when_open().layer(inner)
+}
+
+type WaitingMock = mock::Spawn<Waiting<mock::Mock<u32, u32>>>;
+
+fn waiting_mock(circuit: &Circuit) -> (WaitingMock, mock::Handle<u32, u32>) {
+    mock::spawn_layer(BreakerLayer::on(circuit).wait_when_open())
+}
+
+async fn ready<S: Service<(), Error: std::fmt::Debug>>(service: &mut S) -> &mut S {
+    service.ready().await.unwrap()
+}
+
+fn poll_ready<S: Service<()>>(service: &mut S, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+    service.poll_ready(cx)
+}
+
+// axum#2292, tower-http#270: a service that can't fail still can't.
+#[tokio::test(start_paused = true)]
+async fn a_made_response_leaves_the_error_type_alone() {
+    let circuit = opened();
+    let cannot_fail = service_fn(|()| async { Ok::<u16, Infallible>(200) });
+    let mut service = BreakerLayer::on(&circuit).respond_when_open(unavailable).layer(cannot_fail);
+    let Ok(answer) = ask(&mut service, ()).await;
+    assert_eq!((answer, circuit.stats().total_rejected), (503, 1));
+    tokio::time::advance(HALF_A_MINUTE).await;
+    let Ok(answer) = ask(&mut service, ()).await;
+    assert_eq!((answer, circuit.state()), (200, State::Closed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_made_response_comes_without_asking_the_service_even_when_it_opens_in_between() {
+    let circuit = Circuit::new(counted().open_when(at_once()));
+    let inner = Scripted::<u16>::new([Answer(200)]);
+    let mut service = BreakerLayer::on(&circuit).respond_when_open(unavailable).layer(inner.clone());
+    let ready = ready(&mut service).await;
+    open(&circuit);
+    assert_eq!(ready.call(()).await, Ok(503));
+    let mut stuck = BreakerLayer::on(&circuit).respond_when_open(unavailable).layer(Scripted::<u16>::new([Stuck]));
+    assert_eq!(ask(&mut stuck, ()).await, Ok(503), "nor whether it is ready");
+    assert_eq!(inner.calls(), 0);
+}
+
+// tower-resilience (trap 7), in the dress of a response.
+#[tokio::test(start_paused = true)]
+async fn a_made_response_is_not_retried_and_costs_no_budget_though_it_is_judged_a_failure() {
+    let (circuit, told) = (opened(), Told::default());
+    let budget = Arc::new(TokenBucket::share(0.0).unwrap().reserve(1));
+    let retry = RetryConfig::default().idempotent().shared_budget(budget.clone()).observe(told.observer());
+    let failing = |outcome: Result<&u16, &Oops>| match outcome {
+        Ok(500..) | Err(_) => Verdict::transient(),
+        Ok(_) => Verdict::Success,
+    };
+    let inner = Scripted::<u16>::new([Answer(200)]);
+    let mut service = ServiceBuilder::new()
+        .layer(RetryLayer::new(retry.classify(failing)))
+        .layer(BreakerLayer::on(&circuit).respond_when_open(unavailable))
+        .service(inner.clone());
+    assert_eq!(ask(&mut service, ()).await, Ok(503));
+    assert_eq!((circuit.stats().total_rejected, inner.calls(), budget.balance()), (1, 0, 1));
+    assert!(told.last_has(&["RetryStopped", "attempt: 1", "Rejected"]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fallback_around_a_made_response_knows_what_it_is() {
+    let circuit = opened();
+    let backup = |failed: Failed<'_, Cause, Oops>| {
+        assert_eq!(failed.outcome, Ok(&Cause::Permanent));
+        std::future::ready(Ok::<_, Oops>(failed.cause))
+    };
+    let mut service = ServiceBuilder::new()
+        .layer(FallbackLayer::from_fn(backup))
+        .layer(RetryLayer::new(RetryConfig::default().idempotent()))
+        .layer(BreakerLayer::on(&circuit).respond_when_open(|_: &Rejection| Cause::Permanent))
+        .service(Scripted::<_>::new([Hang]));
+    let expected = Cause::Rejected { retry_in: Some(HALF_A_MINUTE) };
+    assert_eq!(ask(&mut service, ()).await.unwrap(), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_made_response_is_no_success_of_a_breaker_further_out() {
+    let (inner, outer) = (opened(), Circuit::new(counted()));
+    let mut service = ServiceBuilder::new()
+        .layer(BreakerLayer::on(&outer))
+        .layer(BreakerLayer::on(&inner).respond_when_open(unavailable))
+        .service(Scripted::<u16>::new([Hang]));
+    assert_eq!(ask(&mut service, ()).await.unwrap(), 503);
+    assert_eq!(endings(&outer), [0, 0, 1, 0]);
+}
+
+/// A handler whose client was rejected, and who answers from its cache.
+#[tokio::test(start_paused = true)]
+async fn a_made_response_that_was_used_up_says_nothing_of_the_answer() {
+    let (circuit, outer) = (opened(), Circuit::new(counted()));
+    let client = BreakerLayer::on(&circuit).respond_when_open(unavailable).layer(Scripted::<u16>::new([Hang]));
+    let handler = service_fn(move |()| {
+        let mut client = client.clone();
+        async move { ask(&mut client, ()).await.map(|status| format!("from the cache, as it is {status} there")) }
+    });
+    let mut service = ServiceBuilder::new()
+        .layer(FallbackLayer::value("from the fallback".to_string()))
+        .layer(BreakerLayer::on(&outer))
+        .service(handler);
+    assert_eq!(ask(&mut service, ()).await.unwrap(), "from the cache, as it is 503 there");
+    assert_eq!(endings(&outer), [1, 0, 0, 0]);
+}
+
+// resilience4j#935 where nobody ever asks to be let in: a breaker that only peeks.
+#[tokio::test(start_paused = true)]
+async fn a_service_that_is_called_again_and_again_gets_past_a_half_open_limit() {
+    let probes = Probes::one().lease(secs(100)).unwrap().within(secs(5), Undecided::Open).unwrap();
+    let circuit = Circuit::new(counted().open_when(at_once()).probes(probes));
+    open(&circuit);
+    tokio::time::advance(HALF_A_MINUTE).await;
+    let _lost = circuit.admit().unwrap();
+    let mut service = BreakerLayer::on(&circuit).layer(Scripted::<_>::new([Answer("back")]));
+    let mut tried = 0;
+    while ask(&mut service, ()).await.is_err() && tried < 99 {
+        tokio::time::advance(secs(1)).await;
+        tried += 1;
+    }
+    assert_eq!((tried, circuit.state()), (35, State::Closed), "half-open for 5 s, open for 30 s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_waiting_service_is_not_ready_while_open_and_leaves_the_inner_one_alone() {
+    let circuit = Circuit::new(counted().open_when(at_once()));
+    let (mut service, mut handle) = waiting_mock(&circuit);
+    handle.allow(0);
+    open(&circuit);
+    assert_pending!(service.poll_ready());
+    handle.send_error("polled behind an open circuit");
+    tokio::time::advance(HALF_A_MINUTE - ms(1)).await;
+    assert_pending!(service.poll_ready());
+    assert_eq!(circuit.stats().total_rejected, 0, "no call was made");
+    tokio::time::advance(ms(151)).await;
+    assert!(service.is_woken());
+    assert_ready_ok!(service.poll_ready());
+    assert_eq!((circuit.state(), circuit.stats().total_admitted), (State::HalfOpen, Some(2)), "with the probe's slot");
+    let error = service.call(1).await.unwrap_err();
+    assert_eq!((error.to_string().as_str(), circuit.state()), ("polled behind an open circuit", State::Open));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_waiting_service_takes_no_slot_while_the_inner_one_is_not_ready() {
+    let circuit = opened();
+    tokio::time::advance(HALF_A_MINUTE).await;
+    let (mut service, mut handle) = waiting_mock(&circuit);
+    handle.allow(0);
+    assert_pending!(service.poll_ready());
+    circuit.admit().unwrap().success();
+    assert_eq!(circuit.state(), State::Closed);
+    handle.allow(1);
+    assert_ready_ok!(service.poll_ready());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slot_taken_with_readiness_is_given_back_when_it_is_not_used() {
+    let circuit = opened();
+    tokio::time::advance(HALF_A_MINUTE).await;
+    let mut service = waiting(&circuit, Scripted::<&str>::new([Answer("back")]));
+    ready(&mut service).await;
+    ready(&mut service).await;
+    circuit.admit().unwrap_err();
+    drop(service);
+    circuit.admit().unwrap().success();
+    assert_eq!((circuit.state(), endings(&circuit)), (State::Closed, [1, 1, 1, 0]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_between_ready_and_call_is_not_the_calls() {
+    let slow = OpenRule::Slow { longer_than: secs(1), share: Ratio::HALF, window: Window::count(1).unwrap() };
+    for (mode, used) in [(Mode::Auto, true), (Mode::Auto, false), (Mode::ForcedClosed, false)] {
+        let config = counted().open_when(slow.clone()).dropped(Dropped::FailureAfter(secs(1)));
+        let circuit = Circuit::new(config);
+        circuit.set_mode(mode);
+        let mut service = waiting(&circuit, Scripted::<&str>::new([Answer("at once")]));
+        ready(&mut service).await;
+        tokio::time::advance(secs(9)).await;
+        if used {
+            service.call(()).await.unwrap();
+        }
+        drop(service);
+        assert_eq!((circuit.state(), circuit.stats().window.slow), (State::Closed, 0));
+        assert_eq!(endings(&circuit), if used { [1, 0, 0, 0] } else { [0, 0, 1, 0] });
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn readiness_is_kept_until_it_is_used_and_clones_begin_without() {
+    let circuit = Circuit::new(counted().open_when(at_once()));
+    let mut service = task::spawn(waiting(&circuit, Scripted::<&str>::new([Answer("done")])));
+    assert_ready_ok!(service.enter(|cx, mut service| poll_ready(&mut *service, cx)));
+    open(&circuit);
+    let mut clone = task::spawn(service.clone());
+    assert_pending!(clone.enter(|cx, mut clone| poll_ready(&mut *clone, cx)));
+    assert_ready_ok!(service.enter(|cx, mut service| poll_ready(&mut *service, cx)));
+    let call = service.enter(|_, mut service| service.call(()));
+    assert_eq!(call.await, Ok("done"), "what was granted is kept");
+    assert_eq!(circuit.state(), State::Open, "and comes too late to say anything");
+    assert_pending!(service.enter(|cx, mut service| poll_ready(&mut *service, cx)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_many_that_wait_one_gets_the_probe_and_the_others_follow_its_success() {
+    let circuit = opened();
+    let began = Instant::now();
+    let inner = Scripted::<&str>::new([Late(secs(5), Ok("probed")), Answer("back")]);
+    let service = waiting(&circuit, inner.clone());
+    let calls: Vec<_> = (0..20).map(|_| tokio::spawn(service.clone().oneshot(()))).collect();
+    tokio::time::sleep(secs(34)).await;
+    assert_eq!(inner.calls(), 1);
+    for call in calls {
+        call.await.unwrap().unwrap();
+    }
+    assert_eq!((inner.calls(), circuit.state()), (20, State::Closed));
+    assert!(began.elapsed() < secs(36), "{:?}", began.elapsed());
+    assert_eq!(circuit.stats().total_rejected, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_waiting_service_wakes_by_itself_when_the_circuit_is_reset() {
+    let circuit = opened();
+    circuit.force_open();
+    let call = tokio::spawn(waiting(&circuit, Scripted::<&str>::new([Answer("back")])).oneshot(()));
+    tokio::time::sleep(secs(3_600)).await;
+    assert!(!call.is_finished());
+    circuit.set_mode(Mode::Auto);
+    tokio::time::sleep(ms(151)).await;
+    assert!(call.is_finished());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_waiting_service_works_behind_a_buffer() {
+    let circuit = opened();
+    let inner = Scripted::<&str>::new([Fail(Oops(1)), Answer("back")]);
+    let service = ServiceBuilder::new().buffer(8).service(waiting(&circuit, inner.clone()));
+    let calls: Vec<_> = (0..3).map(|_| tokio::spawn(service.clone().oneshot(()))).collect();
+    let mut answers = Vec::new();
+    for call in calls {
+        answers.push(call.await.unwrap().map_err(|error| error.to_string()));
+    }
+    assert_eq!(answers, [Err("oops 1".to_string()), Ok("back"), Ok("back")]);
+    assert_eq!((inner.calls(), circuit.stats().total_rejected), (3, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_balancer_goes_where_the_circuit_is_closed() {
+    let (down, up) = (opened(), Circuit::new(counted()));
+    let inner = [Scripted::<&str>::new([Answer("was down")]), Scripted::new([Answer("up")])];
+    let mut services = [waiting(&down, inner[0].clone()), waiting(&up, inner[1].clone())];
+    for _ in 0..9 {
+        let [one, other] = &mut services;
+        let ready = tokio::select! { biased; ready = ready(one) => ready, ready = ready(other) => ready };
+        assert_eq!(ready.call(()).await, Ok("up"));
+    }
+    tokio::time::advance(HALF_A_MINUTE + ms(100)).await;
+    assert_eq!(ask(&mut services[0], ()).await, Ok("was down"));
+    assert_eq!((inner[0].calls(), inner[1].calls(), down.state()), (1, 9, State::Closed));
+}

@@ -1,0 +1,176 @@
+//! Back bit by bit: after closing, a growing share of the calls is admitted.
+
+use std::time::Duration;
+
+use tower::{Layer, Service, ServiceExt, service_fn};
+use tower_recourse::{
+    BreakerConfig, BreakerLayer, Circuit, State, Verdict,
+    breaker::{Mode, OpenFor, OpenRule, Probes, Undecided},
+    time::ManualClock,
+};
+
+use crate::circuits::{at_once, counted, end_all, endings, open};
+
+const HALF_A_MINUTE: Duration = Duration::from_secs(30);
+const RAMP: Duration = Duration::from_secs(100);
+
+fn ramping() -> BreakerConfig {
+    counted().open_when(at_once()).open_for(OpenFor::growing(HALF_A_MINUTE)).ramp(RAMP).seed(7)
+}
+
+/// A circuit that has just closed, and its clock.
+fn just_closed(config: BreakerConfig) -> (Circuit, ManualClock) {
+    let clock = ManualClock::new();
+    let circuit = Circuit::new(config.clock(clock.clone()));
+    open(&circuit);
+    clock.advance(circuit.retry_in().unwrap());
+    circuit.admit().unwrap().success();
+    assert_eq!(circuit.state(), State::Closed);
+    (circuit, clock)
+}
+
+/// How many of a thousand calls are admitted.
+fn of_a_thousand(circuit: &Circuit) -> u32 {
+    (0..1_000).map(|_| circuit.admit().map_or(0, |permit| (permit.success(), 1).1)).sum()
+}
+
+// Hystrix#1647: a slow recovery, instead of everybody at once.
+#[test]
+fn the_share_of_admitted_calls_grows_evenly_from_none_to_all() {
+    let (circuit, clock) = just_closed(ramping());
+    assert_eq!(of_a_thousand(&circuit), 0);
+    for tenth in 1..10 {
+        clock.advance(RAMP / 10);
+        let admitted = of_a_thousand(&circuit);
+        assert!(admitted.abs_diff(100 * tenth) < 60, "{admitted} after {tenth} tenths");
+    }
+    clock.advance(RAMP / 10 - Duration::from_millis(1));
+    assert!(of_a_thousand(&circuit) > 990);
+    clock.advance(Duration::from_millis(1));
+    assert_eq!(of_a_thousand(&circuit), 1_000);
+    assert_eq!(circuit.stats().transitions, 3, "the end of the ramp is no transition");
+}
+
+#[test]
+fn a_circuit_that_has_never_opened_or_has_no_ramp_admits_all() {
+    assert_eq!(of_a_thousand(&Circuit::new(ramping())), 1_000);
+    let (circuit, _clock) = just_closed(counted().open_when(at_once()));
+    assert_eq!(of_a_thousand(&circuit), 1_000);
+}
+
+#[test]
+fn a_seed_makes_the_same_calls_the_lucky_ones() {
+    let lucky = |seed| {
+        let (circuit, clock) = just_closed(ramping().seed(seed));
+        clock.advance(RAMP / 2);
+        (0..64).fold(0, |calls: u64, _| calls << 1 | u64::from(circuit.admit().is_ok()))
+    };
+    assert_eq!(lucky(1), lucky(1));
+    assert_ne!(lucky(1), lucky(2));
+}
+
+#[test]
+fn a_call_out_of_luck_is_told_so() {
+    let (circuit, _clock) = just_closed(ramping());
+    let rejection = circuit.admit().unwrap_err();
+    assert_eq!((rejection.state(), rejection.retry_in()), (State::Closed, None));
+    assert_eq!(rejection.to_string(), "circuit `breaker` admits only a share of the calls");
+    assert_eq!((circuit.state(), circuit.retry_in()), (State::Closed, None));
+    assert_eq!(circuit.stats().total_rejected, 1);
+}
+
+#[test]
+fn a_relapse_opens_it_again_and_the_next_closing_ramps_up_anew() {
+    let (circuit, clock) = just_closed(ramping());
+    clock.advance(RAMP / 2);
+    let lucky = std::iter::from_fn(|| Some(circuit.admit())).find_map(Result::ok).unwrap();
+    lucky.failure();
+    let stats = circuit.stats();
+    assert_eq!((stats.state, stats.openings_in_a_row, stats.retry_in), (State::Open, 1, Some(HALF_A_MINUTE)));
+    clock.advance(HALF_A_MINUTE);
+    circuit.admit().unwrap().success();
+    assert_eq!(of_a_thousand(&circuit), 0, "from the beginning");
+    clock.advance(RAMP / 4);
+    assert!(of_a_thousand(&circuit).abs_diff(250) < 60);
+}
+
+#[test]
+fn failures_in_a_row_are_remembered_when_the_ramp_ends() {
+    let (circuit, clock) = just_closed(ramping().open_when(OpenRule::consecutive(2).unwrap()));
+    clock.advance(RAMP - Duration::from_millis(1));
+    end_all(&circuit, Verdict::transient(), 1);
+    let of_the_ramp = circuit.admit().unwrap();
+    clock.advance(Duration::from_millis(1));
+    assert_eq!(circuit.state(), State::Closed);
+    of_the_ramp.failure();
+    assert_eq!(circuit.state(), State::Open, "a call of the ramp is one of the same circuit");
+}
+
+#[test]
+fn closing_undecided_ramps_up_too() {
+    let clock = ManualClock::new();
+    let probes = Probes::one().within(Duration::from_secs(8), Undecided::Close).unwrap();
+    let circuit = Circuit::new(ramping().probes(probes).clock(clock.clone()));
+    open(&circuit);
+    clock.advance(HALF_A_MINUTE);
+    let _lost = circuit.admit().unwrap();
+    clock.advance(Duration::from_secs(8));
+    assert_eq!(of_a_thousand(&circuit), 0);
+    clock.advance(RAMP / 2);
+    assert!(of_a_thousand(&circuit).abs_diff(500) < 60);
+}
+
+#[test]
+fn steering_ends_the_ramp() {
+    for mode in [Mode::ForcedClosed, Mode::MetricsOnly, Mode::Disabled] {
+        let (circuit, _clock) = just_closed(ramping());
+        circuit.set_mode(mode);
+        circuit.admit().unwrap().success();
+        circuit.reset();
+        circuit.admit().unwrap().success();
+        assert_eq!(endings(&circuit), [3, 1, 0, 0]);
+    }
+    let (circuit, _clock) = just_closed(ramping());
+    circuit.reset();
+    assert_eq!(of_a_thousand(&circuit), 1_000);
+}
+
+#[test]
+fn a_ramp_that_has_begun_goes_by_the_settings_of_today() {
+    let (circuit, clock) = just_closed(ramping());
+    clock.advance(RAMP / 4);
+    circuit.reconfigure(ramping().ramp(RAMP / 2));
+    assert!(of_a_thousand(&circuit).abs_diff(500) < 60, "half of the shorter one is over");
+    circuit.reconfigure(ramping().ramp(2 * RAMP));
+    assert!(of_a_thousand(&circuit).abs_diff(125) < 60);
+    circuit.reconfigure(ramping().ramp(Duration::ZERO));
+    assert_eq!(of_a_thousand(&circuit), 1_000);
+}
+
+#[test]
+fn a_ramp_goes_on_when_windows_are_exchanged() {
+    let (circuit, clock) = just_closed(ramping());
+    clock.advance(RAMP / 4);
+    let window = tower_recourse::breaker::Window::count(10).unwrap();
+    let rule = OpenRule::Ratio { failing: tower_recourse::Ratio::HALF, window };
+    circuit.reconfigure(ramping().or_when(rule));
+    assert!(of_a_thousand(&circuit).abs_diff(250) < 60);
+    clock.advance(RAMP / 4);
+    assert!(of_a_thousand(&circuit).abs_diff(500) < 60);
+    clock.advance(RAMP / 2);
+    assert_eq!(of_a_thousand(&circuit), 1_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_waiting_service_gets_in_sooner_or_later() {
+    let circuit = Circuit::new(ramping());
+    open(&circuit);
+    let echo = service_fn(|()| async { Ok::<_, &str>(()) });
+    let mut service = BreakerLayer::on(&circuit).wait_when_open().layer(echo);
+    service.ready().await.unwrap().call(()).await.unwrap();
+    assert_eq!(circuit.state(), State::Closed);
+    let closed = tokio::time::Instant::now();
+    service.ready().await.unwrap().call(()).await.unwrap();
+    assert!((Duration::ZERO..RAMP).contains(&closed.elapsed()), "{:?}", closed.elapsed());
+    assert_eq!(circuit.stats().total_rejected, 0);
+}

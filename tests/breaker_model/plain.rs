@@ -1,0 +1,394 @@
+//! The circuit as its documentation tells it, for one thread: lists of what happened, and nothing clever.
+
+mod half_open;
+mod opening;
+
+use std::time::Duration;
+
+use tower_recourse::{State, breaker::Mode};
+
+use half_open::{HalfOpen, Probe};
+
+use crate::{
+    settings::{Dropping, SECOND, Settings, Span},
+    steps::End,
+    tally::Tally,
+    view::{Totals, View},
+};
+
+/// Times are microseconds since the circuit was made.
+pub(crate) struct Plain {
+    settings: Settings,
+    now: u64,
+    mode: Mode,
+    phase: Phase,
+    /// Every transition begins a new one, and every new round of probes. A permit belongs to one.
+    generation: u32,
+    openings_in_a_row: u32,
+    /// While it isn't closed: since when calls have been failing.
+    failing_since: u64,
+    totals: Totals,
+}
+
+enum Phase {
+    Closed(Closed),
+    Open { until: u64 },
+    HalfOpen(HalfOpen),
+}
+
+#[derive(Default)]
+struct Closed {
+    failures_in_a_row: u32,
+    /// When the first of them ended, or a config came that wants to know.
+    row_since: u64,
+    failures: Tally,
+    slow: Tally,
+    /// For throttling; the accepted ones are marked.
+    requests: Tally,
+    ramp_since: Option<u64>,
+    has_told: bool,
+    dropped: DroppedRow,
+}
+
+/// Calls in a row that were dropped.
+#[derive(Default)]
+pub(crate) struct DroppedRow {
+    pub(crate) calls: u32,
+    /// When it began.
+    since: u64,
+}
+
+impl DroppedRow {
+    fn add(&mut self, now: u64) {
+        if self.calls == 0 {
+            self.since = now;
+        }
+        self.calls += 1;
+    }
+
+    fn end(&mut self) {
+        *self = Self::default();
+    }
+
+    /// "As many as it takes failures to open the circuit, and never fewer than three, once the row has lasted 30 s, or the time of
+    /// the window of failures."
+    fn are_all(&self, settings: &Settings, now: u64) -> bool {
+        let lasts = match settings.windows()[0] {
+            Some(Span::Time { time, slices }) => time / u64::from(slices) * u64::from(slices),
+            _ => 30 * SECOND,
+        };
+        self.calls >= 3 && now - self.since >= lasts
+    }
+}
+
+/// What a call that wants in is told.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    In,
+    /// By chance: neither never nor always.
+    Perhaps,
+    /// Not before this time, if that is known.
+    Out(Option<Duration>),
+}
+
+#[derive(Debug)]
+pub(crate) struct Permit {
+    generation: u32,
+    /// When the call began, if somebody wanted to know then how long it takes.
+    started: Option<u64>,
+    is_counted: bool,
+}
+
+const NEVER: u64 = u64::MAX;
+
+impl Plain {
+    pub(crate) fn new(settings: &Settings) -> Self {
+        Self {
+            settings: settings.clone(),
+            now: 0,
+            mode: Mode::Auto,
+            phase: Phase::Closed(Closed::default()),
+            generation: 0,
+            openings_in_a_row: 0,
+            failing_since: 0,
+            totals: Totals { admitted: Some(0), successes: Some(0), ..Totals::default() },
+        }
+    }
+
+    pub(crate) fn wait(&mut self, micros: u64) {
+        self.now += micros;
+    }
+
+    pub(crate) fn now(&self) -> u64 {
+        self.now
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub(crate) fn state(&self) -> State {
+        match self.phase {
+            Phase::Closed(_) => State::Closed,
+            Phase::Open { .. } => State::Open,
+            Phase::HalfOpen(_) => State::HalfOpen,
+        }
+    }
+
+    /// Asks for a way in. Who is told `Perhaps` says what came of it, with `admit` or `reject`.
+    pub(crate) fn ask(&mut self) -> Answer {
+        self.settle();
+        match &self.phase {
+            Phase::Closed(closed) => match (closed.ramp_since, self.settings.throttle) {
+                // "Which grows evenly from none to all."
+                (Some(since), _) if since == self.now => Answer::Out(None),
+                (Some(_), _) => Answer::Perhaps,
+                (None, Some(throttle)) if self.mode == Mode::Auto => {
+                    let requests = closed.requests.held(Some(throttle.span()), self.now);
+                    // max(0, (requests − k × accepts) / (requests + 1)), which never is 1.
+                    let is_throttled = requests.calls * 1_000 > throttle.k * requests.marked;
+                    if is_throttled { Answer::Perhaps } else { Answer::In }
+                }
+                (None, _) => Answer::In,
+            },
+            Phase::Open { until } if *until > self.now => Answer::Out(self.comes_back_in()),
+            Phase::Open { .. } => Answer::In,
+            Phase::HalfOpen(probes) if probes.rejects(&self.settings.probes, self.now) => {
+                Answer::Out(self.comes_back_in())
+            }
+            Phase::HalfOpen(_) => Answer::In,
+        }
+    }
+
+    pub(crate) fn admit(&mut self) -> Permit {
+        self.half_open_if_time();
+        let interval = self.next_interval();
+        if let Phase::HalfOpen(probes) = &mut self.phase {
+            if self.settings.probes.trickle && probes.has_sent {
+                self.openings_in_a_row = (self.openings_in_a_row + 1).min(63);
+            }
+            if probes.is_given_up(&self.settings.probes, self.now) {
+                // "Begins a new round: what the round has brought so far is forgotten, and what they bring is ignored."
+                self.generation += 1;
+                probes.begin_again(&self.settings.probes, self.now);
+            }
+            probes.send(&self.settings.probes, self.now, interval);
+        }
+        if self.settings.count_calls {
+            add(&mut self.totals.admitted);
+        }
+        let is_timed = self.settings.rules.slow.is_some() || matches!(self.settings.dropped, Dropping::FailureAfter(_));
+        Permit {
+            generation: self.generation,
+            started: is_timed.then_some(self.now),
+            is_counted: self.settings.count_calls,
+        }
+    }
+
+    pub(crate) fn reject(&mut self) {
+        self.totals.rejected += 1;
+        if let Phase::Closed(Closed { ramp_since: None, requests, .. }) = &mut self.phase {
+            requests.add(self.now, false);
+        }
+    }
+
+    pub(crate) fn end(&mut self, permit: Permit, end: End) {
+        let took = permit.started.map(|started| self.now - started);
+        let end = match (end, self.settings.dropped) {
+            (End::Dropped, Dropping::Failure) => End::Failure,
+            (End::Throttled(_), _) if self.settings.throttled_fail => End::Failure,
+            (End::Dropped, Dropping::FailureAfter(limit)) if took > Some(limit) => End::Failure,
+            _ => end,
+        };
+        self.count(&permit, end);
+        // "An ending that comes after its circuit has moved on changes nothing but the totals."
+        if permit.generation != self.generation || self.mode == Mode::Disabled {
+            return;
+        }
+        let failed = match (end, &self.phase) {
+            (End::Success, _) => Some(false),
+            // "A throttled answer counts as a success of the probe."
+            (End::Throttled(true), Phase::HalfOpen(_)) => Some(false),
+            (End::Failure | End::Asks(_), _) => Some(true),
+            (End::Neutral | End::Throttled(_) | End::Rejected | End::Dropped, _) => None,
+        };
+        let slow = match (took, self.settings.rules.slow) {
+            _ if matches!(end, End::Throttled(_)) => None,
+            (Some(took), Some((longer_than, ..))) => Some(took > longer_than),
+            _ => None,
+        };
+        // "One that was given up by its caller after that time was slow too. Those judged neutral don't count."
+        let says_nothing = failed.is_none() && !(matches!(end, End::Dropped) && slow == Some(true));
+        let asked = if let End::Asks(delay) = end { delay } else { 0 };
+        let is_dropped = says_nothing && matches!(end, End::Dropped) && self.settings.dropped == Dropping::FailureIfAll;
+        match &mut self.phase {
+            Phase::Closed(closed) if is_dropped => {
+                closed.dropped.add(self.now);
+                if closed.dropped.are_all(&self.settings, self.now) {
+                    self.open_if_a_rule_says_so(0, Some(closed_row(&self.phase)), false);
+                }
+            }
+            Phase::Closed(closed) if says_nothing => {
+                if matches!(end, End::Neutral | End::Throttled(_)) {
+                    closed.dropped.end();
+                }
+                // "Counts such a call as a request that wasn't accepted."
+                if matches!(end, End::Throttled(_)) {
+                    closed.requests.add(self.now, false);
+                }
+            }
+            Phase::Closed(closed) => {
+                // A slow call that was dropped is in the window of slow ones, and neither in the row nor its end.
+                if !matches!(end, End::Dropped) {
+                    closed.dropped.end();
+                }
+                closed.count(failed, slow, self.now);
+                self.open_if_a_rule_says_so(asked, None, failed == Some(true));
+            }
+            Phase::HalfOpen(probes) => {
+                probes.on_their_way -= 1;
+                probes.dropped = match end {
+                    End::Dropped if is_dropped => probes.dropped + 1,
+                    End::Rejected | End::Dropped if says_nothing => probes.dropped,
+                    _ => 0,
+                };
+                // "As many dropped probes in a row as results are needed, and never fewer than three."
+                let all = self.settings.probes.needed.max(3);
+                let all = if self.settings.probes.trickle { 3 } else { all };
+                let may_open = !self.settings.probes.trickle || probes.on_their_way == 0;
+                if is_dropped && probes.dropped >= all {
+                    let dropped = probes.dropped;
+                    if may_open {
+                        self.open_by(0, self.now, Some(dropped), true);
+                    }
+                } else if !says_nothing {
+                    probes.results.push(Probe { failed: failed == Some(true), slow: slow == Some(true) });
+                    match probes.decision(&self.settings) {
+                        Some(State::Open) => self.open_by(asked, self.now, None, true),
+                        Some(_) => self.close(self.now),
+                        None => {}
+                    }
+                }
+            }
+            Phase::Open { .. } => {}
+        }
+    }
+
+    /// "Closes the circuit at once, without a ramp. One that is forced open stays so."
+    pub(crate) fn reset(&mut self) {
+        self.begin_anew(self.mode);
+    }
+
+    /// "To set the mode that it is in does nothing."
+    pub(crate) fn steer(&mut self, mode: Mode) {
+        if self.mode != mode {
+            self.begin_anew(mode);
+        }
+    }
+
+    /// "An open circuit closes, a closed one forgets its failures in a row."
+    pub(crate) fn report_success(&mut self) {
+        match &mut self.phase {
+            Phase::Closed(closed) => {
+                closed.failures_in_a_row = 0;
+                closed.dropped.end();
+            }
+            Phase::Open { .. } | Phase::HalfOpen(_) if self.mode == Mode::Auto => self.close(self.now),
+            Phase::Open { .. } | Phase::HalfOpen(_) => {}
+        }
+    }
+
+    /// "What was counted stays if the windows are the same as before; otherwise a closed circuit begins to count anew."
+    ///
+    /// Whether the config is the one that holds already matters where there is a rule of one's own: nobody can say of two functions that
+    /// they are the same.
+    pub(crate) fn reconfigure(&mut self, settings: &Settings, is_the_same: bool) {
+        let before = std::mem::replace(&mut self.settings, settings.clone());
+        let Phase::Closed(closed) = &mut self.phase else { return };
+        if settings.times_rows() && !before.times_rows() {
+            closed.row_since = self.now;
+        }
+        if before.windows() != settings.windows() {
+            self.generation += 1;
+            *closed = Closed { ramp_since: closed.ramp_since, ..Closed::default() };
+        } else if before.rules != settings.rules || settings.rules.custom.is_some() && !is_the_same {
+            closed.has_told = false;
+        }
+    }
+
+    /// "Reading it moves on a circuit whose time is over."
+    pub(crate) fn view(&mut self) -> View {
+        self.look();
+        let [failures, slow] = self.held();
+        let failures_in_a_row = if let Phase::Closed(closed) = &self.phase { closed.failures_in_a_row } else { 0 };
+        let counted = |total: Option<u64>| total.filter(|_| self.settings.count_calls);
+        let Totals { admitted, successes, .. } = self.totals;
+        View {
+            state: self.state(),
+            mode: self.mode,
+            failures_in_a_row,
+            openings_in_a_row: self.openings_in_a_row,
+            retry_in: self.comes_back_in(),
+            window: [failures.calls, failures.marked, slow.calls, slow.marked],
+            totals: Totals { admitted: counted(admitted), successes: counted(successes), ..self.totals.clone() },
+        }
+    }
+
+    /// "After which time a call may be admitted; `None` while calls are." Not a look: it moves no open circuit on.
+    pub(crate) fn retry_in(&mut self) -> Option<Duration> {
+        if self.state() == State::HalfOpen {
+            self.look();
+        }
+        self.comes_back_in()
+    }
+
+    fn comes_back_in(&self) -> Option<Duration> {
+        let until = match &self.phase {
+            Phase::Closed(_) => return None,
+            Phase::Open { until } => *until,
+            Phase::HalfOpen(probes) if probes.rejects(&self.settings.probes, self.now) => {
+                probes.until(&self.settings.probes)
+            }
+            Phase::HalfOpen(_) => return None,
+        };
+        (until > self.now && until != NEVER).then(|| Duration::from_micros(until - self.now))
+    }
+
+    /// "A call counts there if it was to be counted when it was admitted"; what isn't a success always does.
+    fn count(&mut self, permit: &Permit, end: End) {
+        if !permit.is_counted && !matches!(end, End::Success) {
+            add(&mut self.totals.admitted);
+        }
+        match end {
+            End::Success if permit.is_counted => add(&mut self.totals.successes),
+            End::Success => {}
+            End::Failure | End::Asks(_) => self.totals.failures += 1,
+            End::Neutral | End::Throttled(_) | End::Rejected => self.totals.neutral += 1,
+            End::Dropped => self.totals.dropped += 1,
+        }
+    }
+}
+
+impl Closed {
+    fn count(&mut self, failed: Option<bool>, slow: Option<bool>, now: u64) {
+        if let Some(failed) = failed {
+            if failed && self.failures_in_a_row == 0 {
+                self.row_since = now;
+            }
+            self.failures_in_a_row = if failed { self.failures_in_a_row + 1 } else { 0 };
+            self.failures.add(now, failed);
+            self.requests.add(now, !failed);
+        }
+        if let Some(slow) = slow {
+            self.slow.add(now, slow);
+        }
+    }
+}
+
+fn closed_row(phase: &Phase) -> u32 {
+    if let Phase::Closed(closed) = phase { closed.dropped.calls } else { 0 }
+}
+
+fn add(total: &mut Option<u64>) {
+    *total = total.map(|total| total + 1);
+}

@@ -1,0 +1,50 @@
+//! What a window holds: a list of calls, and what it says of the last ones.
+
+use crate::settings::{Over, Span};
+/// When each call ended, and whether it was marked (as failed, as slow, as accepted).
+#[derive(Debug, Default)]
+pub(crate) struct Tally(Vec<(u64, bool)>);
+
+/// What is in the window.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Held {
+    pub(crate) calls: u32,
+    pub(crate) marked: u32,
+}
+
+impl Tally {
+    pub(crate) fn add(&mut self, now: u64, mark: bool) {
+        self.0.push((now, mark));
+    }
+
+    pub(crate) fn held(&self, span: Option<Span>, now: u64) -> Held {
+        match span {
+            None => Held::default(),
+            Some(Span::Calls(calls)) => Held::of(self.0.iter().rev().take(calls as usize)),
+            // "Calls leave the window a slice at a time." Slices are cut from when the circuit was made.
+            Some(Span::Time { time, slices }) => {
+                let slice = time / u64::from(slices);
+                Held::of(self.0.iter().filter(|(at, _)| now / slice - at / slice < slices.into()))
+            }
+        }
+    }
+}
+
+impl Held {
+    fn of<'a>(calls: impl Iterator<Item = &'a (u64, bool)>) -> Self {
+        calls.fold(Self::default(), |held, (_, mark)| Self {
+            calls: held.calls + 1,
+            marked: held.marked + u32::from(*mark),
+        })
+    }
+
+    /// "It says nothing before it has seen its minimum."
+    pub(crate) fn is_enough(self, over: Over) -> bool {
+        self.calls >= over.minimum
+    }
+
+    /// "This share or more." None of them is no share at all.
+    pub(crate) fn is_share(self, thousandths: u32) -> bool {
+        self.marked > 0 && self.marked * 1_000 >= thousandths * self.calls
+    }
+}

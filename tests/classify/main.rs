@@ -1,0 +1,13 @@
+//! Tests of verdicts and of the classifiers that return them.
+
+mod errors;
+#[cfg(all(feature = "hyper", feature = "h2"))]
+mod http_errors;
+#[cfg(feature = "text")]
+mod messages;
+mod verdicts;
+
+#[path = "../support/fixed_numbers.rs"]
+mod fixed_numbers;
+#[path = "../support/scripted.rs"]
+mod scripted;

@@ -1,0 +1,35 @@
+//! A disk that is really full, for whoever may make no more of a file than this: a child with a limit.
+#![cfg(unix)]
+
+use std::{env, path::Path};
+
+use super::{Batch, fail, passing, succeed};
+use tower_recourse::retry::Backoff;
+
+use crate::file_size_limit::in_little_room;
+
+const FOLDER: &str = "RECOURSE_FULL_BATCH_OF_A_CHILD";
+
+/// What the child does; nothing if this is no child. Neither the state nor the audit file may be longer than 4 blocks.
+#[tokio::test]
+async fn child() {
+    let Some(folder) = env::var_os(FOLDER) else { return };
+    let batch = Batch::open(Path::new(&folder), "b-17", Backoff::none(), |_| {}).unwrap();
+    for item in 0..16 {
+        let item = format!("{item}-{}", "x".repeat(250));
+        let (calls, not_done) = fail(&batch, &item, passing).await;
+        assert_eq!((calls, not_done.reason, not_done.retries), (4, "attempts exhausted", 3));
+        succeed(&batch, &item).await;
+    }
+    assert_eq!(batch.ledger.retries_in_all(), 48);
+    assert!(batch.audit.trouble().is_some(), "or this proves nothing");
+    println!("all is well");
+}
+
+#[test]
+fn system_a_point_7_a_full_disk_never_stops_the_batch() {
+    let folder = tempfile::tempdir().unwrap();
+    in_little_room("batch_runner::full_disk::child", (FOLDER, folder.path().as_os_str()));
+    // What is there is whole, and what fitted when there was room.
+    assert!(Batch::open(folder.path(), "b-17", Backoff::none(), |_| {}).unwrap().ledger.retries_in_all() > 0);
+}

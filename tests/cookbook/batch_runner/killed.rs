@@ -1,0 +1,143 @@
+//! A batch whose process is killed in the middle of it, 50 times at random moments.
+#![cfg(unix)]
+
+use std::{
+    collections::BTreeMap,
+    env,
+    fs::{self, OpenOptions},
+    hash::{BuildHasher, RandomState},
+    io::{BufRead, BufReader, Write},
+    os::unix::process::ExitStatusExt,
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::Mutex,
+    thread,
+    time::Duration,
+};
+
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+use tower_recourse::{Attempt, retry::Backoff, store::StoreError};
+
+use super::{Batch, passing};
+
+const FOLDER: &str = "RECOURSE_BATCH_OF_A_CHILD";
+const ID: &str = "RECOURSE_BATCH_ID_OF_A_CHILD";
+const KILLS: u32 = 50;
+const PER_ITEM: u32 = 3;
+const IN_ALL: u64 = 50;
+/// Items that a child works on at a time.
+const AT_A_TIME: u64 = 3;
+
+/// What a child does; nothing if this is no child. Works on items of which most fail, until it is killed, or there are no retries left.
+#[test]
+fn child() {
+    let Some(folder) = env::var_os(FOLDER) else { return };
+    let (folder, id) = (Path::new(&folder), env::var(ID).unwrap());
+    let batch = match Batch::open(folder, &id, Backoff::none(), |_| {}) {
+        Ok(batch) => batch,
+        Err(error) if matches!(error.downcast_ref(), Some(StoreError::Held { .. })) => return println!("held {error}"),
+        Err(error) => panic!("{error}"),
+    };
+    // Nobody's but this test's: each line is with the system as soon as it is written.
+    let log = OpenOptions::new().create(true).append(true).open(folder.join(format!("{id}.log"))).unwrap();
+    let random = Mutex::new(StdRng::seed_from_u64(RandomState::new().hash_one(&id)));
+    let one = async || {
+        while batch.ledger.retries_in_all() < IN_ALL {
+            let item = format!("item-{}", random.lock().unwrap().random_range(0..30));
+            let work = |attempt: Attempt| {
+                if attempt.number() > 1 {
+                    (&log).write_all(format!("{item}\n").as_bytes()).unwrap();
+                    println!("retry");
+                }
+                let fails = random.lock().unwrap().random_bool(0.6);
+                async move { if fails { Err(passing()) } else { Ok(()) } }
+            };
+            let _ = batch.process(&item, work).await;
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async { tokio::join!(one(), one(), one()) });
+    println!("spent");
+}
+
+fn spawn(folder: &Path, id: &str) -> Child {
+    let mut child = Command::new(env::current_exe().unwrap());
+    child.args(["--exact", "batch_runner::killed::child", "--nocapture"]).env(FOLDER, folder).env(ID, id);
+    child.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+#[test]
+fn system_a_point_6_killed_50_times_no_count_is_lost_or_above_its_limit() {
+    let folder = tempfile::tempdir().unwrap();
+    let seed = RandomState::new().hash_one("moments");
+    println!("seed {seed}");
+    let mut moments = StdRng::seed_from_u64(seed);
+    let (mut kills, mut batches, mut made_in_all) = (0, 0, 0);
+    while kills < KILLS {
+        batches += 1;
+        let id = format!("b-{batches}");
+        let mut killed_here = 0;
+        loop {
+            let mut child = spawn(folder.path(), &id);
+            let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+            let retries = moments.random_range(0..8);
+            let seen = lines.by_ref().filter(|line| line.ends_with("retry")).take(retries).count();
+            if seen == retries {
+                thread::sleep(Duration::from_micros(moments.random_range(0..6_000)));
+                child.kill().unwrap();
+            }
+            // The pipe may be full.
+            lines.for_each(drop);
+            let status = child.wait().unwrap();
+            let was_killed = status.signal() == Some(9);
+            assert!(was_killed || status.success(), "the child failed by itself: {status}");
+            killed_here += u32::from(was_killed);
+            nothing_is_lost(folder.path(), &id, killed_here);
+            if !was_killed || kills + killed_here == KILLS {
+                break;
+            }
+        }
+        kills += killed_here;
+        made_in_all += fs::read_to_string(folder.path().join(format!("{id}.log"))).unwrap_or_default().lines().count();
+    }
+    println!("{kills} kills in {batches} batches, {made_in_all} retries made");
+    let damaged = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert_eq!(damaged.filter(|name| name.contains("damaged")).count(), 0);
+}
+
+/// What was really made, by the log, against what the batch knows of.
+fn nothing_is_lost(folder: &Path, id: &str, kills: u32) {
+    let log = fs::read_to_string(folder.join(format!("{id}.log"))).unwrap_or_default();
+    let mut made: BTreeMap<&str, u32> = BTreeMap::new();
+    log.lines().for_each(|item| *made.entry(item).or_default() += 1);
+    let made_in_all = log.lines().count() as u64;
+
+    let batch = Batch::open(folder, id, Backoff::none(), |_| {}).unwrap();
+    let known = batch.ledger.snapshot();
+    let context = format!("{id} after {kills} kills: {known:?}, and really {made:?}");
+    assert!(known.in_all >= made_in_all && made_in_all <= IN_ALL && known.in_all <= IN_ALL, "{context}");
+    for (item, &made) in &made {
+        assert!(made <= PER_ITEM && batch.ledger.retries_of(item) >= made, "{item}, {context}");
+    }
+    assert!(known.keys.iter().all(|&(_, retries)| retries <= PER_ITEM), "{context}");
+    assert_eq!(known.keys.iter().map(|&(_, retries)| u64::from(retries)).sum::<u64>(), known.in_all, "{context}");
+    // Those that were entered and not made yet: of each item in the works one, at most, when it was killed.
+    assert!(known.in_all <= made_in_all + u64::from(kills) * AT_A_TIME, "{context}");
+
+    let audit = fs::read_to_string(folder.join(format!("{id}.audit.jsonl"))).unwrap();
+    let told = audit.lines().filter(|line| line.contains("\"kind\":\"retry\"")).count() as u64;
+    assert!(told >= made_in_all, "{told} lines in the audit, {context}");
+}
+
+/// The fault: two processes read the same file, and each wrote over the other's counts.
+#[test]
+fn system_a_corrected_two_processes_on_one_state_file_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let batch = Batch::open(folder.path(), "b-17", Backoff::none(), |_| {}).unwrap();
+    let refused = spawn(folder.path(), "b-17").wait_with_output().unwrap();
+    let said = String::from_utf8(refused.stdout).unwrap();
+    assert!(said.contains("b-17.lock\" is locked: another process uses this store"), "{said}");
+    assert!(!said.contains("retry"), "{said}");
+    drop(batch);
+    assert!(spawn(folder.path(), "b-17").wait().unwrap().success(), "once the first is done, the next may");
+}

@@ -1,0 +1,291 @@
+//! System C, the error-recovery primitive: every point that it has, and every fault that is corrected, shown on the example.
+
+#[path = "../../examples/function_wrapper.rs"]
+#[allow(dead_code, reason = "the example's own story isn't told here")]
+mod example;
+
+use std::{
+    cell::Cell,
+    error::Error,
+    fmt,
+    io::{self, ErrorKind},
+    sync::Mutex,
+    time::Duration,
+};
+
+use example::{Blame, Primitive};
+use tokio::time::{Instant, advance};
+use tower_recourse::{
+    BreakerError, Cause, State, Verdict,
+    store::{FileStore, Restored, StoreError},
+};
+
+use crate::scripted::{Oops, secs};
+use crate::thread_log::{listen, logged};
+
+/// An error whose type is known to nobody, so that its text is all there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Text(&'static str);
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl Error for Text {}
+
+fn nobodys_fault<E>(_: &E) -> Verdict {
+    Verdict::Neutral
+}
+
+/// A wrapper whose circuit counts nothing.
+fn primitive<E: Error + 'static>(base: Duration) -> Primitive<E> {
+    listen();
+    Primitive::new("prices", base, nobodys_fault as Blame<E>)
+}
+
+/// One whose circuit counts everything.
+fn counting<E: Error + 'static>() -> Primitive<E> {
+    listen();
+    Primitive::new("prices", Duration::ZERO, |_| Verdict::transient())
+}
+
+/// How often it is called when it fails like this.
+async fn calls<E: Error + 'static>(error: impl Fn() -> E) -> u32 {
+    let calls = Cell::new(0);
+    let failing = || {
+        calls.set(calls.get() + 1);
+        let error = error();
+        async { Err::<(), _>(error) }
+    };
+    primitive(Duration::ZERO).call(failing).await.unwrap_err();
+    calls.get()
+}
+
+/// The times between the calls of one that always fails.
+async fn gaps(primitive: &Primitive<Text>) -> Vec<Duration> {
+    let made = Mutex::new(Vec::new());
+    let failing = || {
+        made.lock().unwrap().push(Instant::now());
+        async { Err::<(), _>(Text("timeout")) }
+    };
+    primitive.call(failing).await.unwrap_err();
+    made.into_inner().unwrap().windows(2).map(|pair| pair[1] - pair[0]).collect()
+}
+
+/// Seconds, with room for tokio's timer, which counts milliseconds.
+fn within(gap: Duration, from: f64, to: f64) -> bool {
+    (from..to + 0.002).contains(&gap.as_secs_f64())
+}
+
+#[tokio::test(start_paused = true)]
+async fn system_c_point_1_three_retries_after_1_2_and_4_seconds_each_times_a_half_to_one_and_a_half() {
+    let mut firsts = Vec::new();
+    for _ in 0..50 {
+        let gaps = gaps(&primitive(secs(1))).await;
+        assert_eq!(gaps.len(), 3);
+        assert!(within(gaps[0], 0.5, 1.5) && within(gaps[1], 1.0, 3.0) && within(gaps[2], 2.0, 6.0), "{gaps:?}");
+        firsts.push(gaps[0]);
+    }
+    assert!(firsts.iter().any(|gap| *gap < secs(1)) && firsts.iter().any(|gap| *gap > secs(1)), "{firsts:?}");
+}
+
+/// The fault: the cap was applied first, and the jitter then made 90 s of 60.
+#[tokio::test(start_paused = true)]
+async fn system_c_corrected_the_jitter_never_carries_a_delay_over_its_cap() {
+    let mut lasts = Vec::new();
+    for _ in 0..50 {
+        let gaps = gaps(&primitive(secs(30))).await;
+        assert!(gaps.iter().all(|gap| within(*gap, 15.0, 60.0)), "{gaps:?}");
+        lasts.push(gaps[2]);
+    }
+    assert!(lasts.iter().filter(|gap| **gap < secs(59)).count() > 25, "nor are they all at the cap: {lasts:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn system_c_point_2_kinds_by_text() {
+    let again = ["Connection lost", "read timeout", "network is down", "rate limit", "Too Many Requests", "HTTP 429"];
+    let again = again.into_iter().chain(["temporary failure", "Service Unavailable", "status 503"]);
+    for text in again {
+        assert_eq!(calls(|| Text(text)).await, 4, "{text}");
+    }
+    for text in ["out of memory", "disk full", "no such resource", "division by zero", ""] {
+        assert_eq!(calls(|| Text(text)).await, 1, "{text}");
+    }
+}
+
+/// The fault: text alone decided.
+#[tokio::test(start_paused = true)]
+async fn system_c_corrected_what_the_type_says_comes_before_the_text() {
+    assert_eq!(calls(|| io::Error::new(ErrorKind::NotFound, "no connection of this name")).await, 1);
+    assert_eq!(calls(|| io::Error::new(ErrorKind::ConnectionReset, "while reading a resource")).await, 4);
+    assert_eq!(calls(|| io::Error::from(ErrorKind::StorageFull)).await, 1);
+    // Where the type says nothing, the text does.
+    assert_eq!(calls(|| io::Error::other("disk full")).await, 1);
+    assert_eq!(calls(|| io::Error::other("connection lost")).await, 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn system_c_point_3_a_fallback_answers_when_retries_are_used_up() {
+    let primitive = primitive(secs(1));
+    let down = || async { Err(Text("connection lost")) };
+    let told = Cell::new(None);
+    let answer = primitive.call_or(down, |unanswered| {
+        told.set(unanswered.how.cause());
+        Ok(42)
+    });
+    assert_eq!(answer.await, Ok(42));
+    assert_eq!(told.get(), Some(Cause::AttemptsSpent { attempts: 4 }));
+    let answer = primitive.call_or(|| async { Ok(7) }, |_| panic!("nobody needs it"));
+    assert_eq!(answer.await, Ok(7));
+    let given_back = primitive.call_or(down, |unanswered| Err::<u32, _>(unanswered.error)).await;
+    assert_eq!(given_back, Err(BreakerError::Inner(Text("connection lost"))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn system_c_point_3_without_a_fallback_the_last_error_comes_back_unchanged() {
+    let texts = ["timeout 1", "timeout 2", "timeout 3", "timeout 4"];
+    let calls = Cell::new(0);
+    let failing = || {
+        let text = texts[calls.replace(calls.get() + 1)];
+        async move { Err::<(), _>(Text(text)) }
+    };
+    assert_eq!(primitive(secs(1)).call(failing).await, Err(BreakerError::Inner(Text("timeout 4"))));
+}
+
+#[test]
+fn system_c_point_3_functions_that_block_are_wrapped_the_same_way() {
+    let primitive = counting();
+    let calls = Cell::new(0);
+    let third_time = || {
+        calls.set(calls.get() + 1);
+        if calls.get() < 3 { Err(Text("timeout")) } else { Ok(calls.get()) }
+    };
+    assert_eq!(primitive.call_blocking(third_time), Ok(3));
+    assert_eq!(primitive.circuit.stats().failures_in_a_row, 0, "its success ended the row");
+    let down = || Err::<u32, _>(Text("network is down"));
+    assert_eq!(primitive.call_blocking(down), Err(BreakerError::Inner(Text("network is down"))));
+    let told = Cell::new(None);
+    let answer = primitive.call_blocking_or(down, |unanswered| {
+        told.set(unanswered.how.cause());
+        Ok(42)
+    });
+    assert_eq!((answer, primitive.circuit.state()), (Ok(42), State::Open));
+    assert!(told.get().unwrap().is_rejection(), "after the fifth failure it isn't called");
+}
+
+#[tokio::test(start_paused = true)]
+async fn system_c_point_4_retries_are_warnings_a_permanent_failure_an_error_the_fallback_is_info() {
+    let primitive = primitive(secs(1));
+    let log = logged(async {
+        primitive.call_or(|| async { Err(Text("timeout")) }, |_| Ok(())).await.unwrap();
+    })
+    .await;
+    let lines: Vec<_> = log.lines().map(str::trim_start).collect();
+    for (number, line) in (1..).zip(&lines[..3]) {
+        assert!(
+            line.starts_with(&format!("WARN attempt failed, retrying name=\"prices\" attempt={number} delay=")),
+            "{log}"
+        );
+    }
+    assert_eq!(lines[3], "ERROR not retried name=\"prices\" attempt=4 cause=all 4 attempts failed");
+    assert_eq!(lines[4..], ["INFO fallback asked name=prices why=not answered: all 4 attempts failed"]);
+
+    let log = logged(async {
+        primitive.call(|| async { Err::<(), _>(Text("disk full")) }).await.unwrap_err();
+    })
+    .await;
+    assert_eq!(log.trim(), "ERROR not retried name=\"prices\" attempt=1 cause=the failure is permanent");
+}
+
+#[tokio::test(start_paused = true)]
+async fn system_c_point_5_five_failures_open_it_for_60_seconds() {
+    let primitive = counting();
+    let permanent = || async { Err::<(), _>(Text("division by zero")) };
+    for _ in 0..4 {
+        primitive.call(permanent).await.unwrap_err();
+    }
+    assert_eq!(primitive.circuit.state(), State::Closed);
+    assert_eq!(primitive.call(permanent).await, Err(BreakerError::Inner(Text("division by zero"))));
+    let rejected = primitive.call(|| async { Ok(()) }).await.unwrap_err();
+    assert_eq!(rejected.rejection().unwrap().retry_in(), Some(secs(60)));
+    advance(secs(60)).await;
+    primitive.call(|| async { Ok(()) }).await.unwrap();
+    assert_eq!(primitive.circuit.state(), State::Closed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn system_c_point_5_it_counts_only_the_errors_that_it_is_told_to() {
+    listen();
+    let blame: Blame<Oops> = |oops| if oops.0 == 404 { Verdict::Neutral } else { Verdict::transient() };
+    let primitive = Primitive::new("prices", secs(1), blame);
+    for _ in 0..20 {
+        primitive.call(|| async { Err::<(), _>(Oops(404)) }).await.unwrap_err();
+    }
+    assert_eq!((primitive.circuit.state(), primitive.circuit.stats().failures_in_a_row), (State::Closed, 0));
+    for _ in 0..5 {
+        primitive.call(|| async { Err::<(), _>(Oops(500)) }).await.unwrap_err();
+    }
+    assert_eq!(primitive.circuit.state(), State::Open);
+}
+
+#[tokio::test(start_paused = true)]
+async fn system_c_point_6_a_budget_bounds_the_retries_of_all_calls() {
+    let primitive = primitive(Duration::ZERO);
+    let calls = Cell::new(0);
+    let mut refused = 0;
+    for _ in 0..1_000 {
+        let failing = || {
+            calls.set(calls.get() + 1);
+            async { Err(Text("timeout")) }
+        };
+        let told = |unanswered: tower_recourse::answered::Unanswered<_>| {
+            refused += u32::from(unanswered.how.cause() == Some(Cause::Budget));
+            Ok(())
+        };
+        primitive.call_or(failing, told).await.unwrap();
+    }
+    // A fifth of the traffic, and what was there at the start; without a budget there would be 3,000 retries.
+    let retries = calls.get() - 1_000;
+    assert!((200..=400).contains(&retries) && refused > 800, "{retries} retries, {refused} refused");
+}
+
+#[tokio::test(start_paused = true)]
+async fn system_c_point_6_every_attempt_has_a_span() {
+    let primitive = primitive(secs(1));
+    let log = logged(async {
+        let failing = || async {
+            tracing::info!("called");
+            Err::<(), _>(Text("timeout"))
+        };
+        primitive.call(failing).await.unwrap_err();
+        let failing = || {
+            tracing::info!("called");
+            Err::<(), _>(Text("disk full"))
+        };
+        primitive.call_blocking(failing).unwrap_err();
+    })
+    .await;
+    let called: Vec<_> = log.lines().map(str::trim_start).filter(|line| line.ends_with("called")).collect();
+    let span = |number| format!("INFO attempt{{name=prices number={number}}}: called");
+    assert_eq!(called, [span(1), span(2), span(3), span(4), span(1)]);
+}
+
+/// What there is of it, and what there isn't: state is handed on from one process to the next, and not shared.
+#[tokio::test]
+async fn system_c_point_6_between_processes_a_store_belongs_to_one_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, other) = (counting::<Text>(), counting::<Text>());
+    let store = FileStore::open(folder.path(), "prices").unwrap();
+    assert_eq!(store.keep("circuit", &one.circuit).unwrap(), Restored::Nothing);
+    assert!(matches!(FileStore::open(folder.path(), "prices"), Err(StoreError::Held { .. })));
+    for _ in 0..5 {
+        one.call(|| async { Err::<(), _>(Text("division by zero")) }).await.unwrap_err();
+    }
+    assert_eq!((one.circuit.state(), other.circuit.state()), (State::Open, State::Closed), "it isn't told");
+    drop(store);
+    let store = FileStore::open(folder.path(), "prices").unwrap();
+    store.keep("circuit", &other.circuit).unwrap();
+    assert_eq!(other.circuit.state(), State::Open);
+}

@@ -1,0 +1,503 @@
+//! Fallback: when the backup is asked, what it is told, and what comes back when it fails too.
+
+use std::{
+    convert::Infallible,
+    error::Error,
+    future::{Ready, ready},
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering::SeqCst},
+        mpsc,
+    },
+    task::{Context, Poll, Wake, Waker},
+    thread,
+};
+
+use tokio_test::{assert_pending, assert_ready, task::spawn};
+use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
+use tower_recourse::{
+    BreakerConfig, BreakerError, BreakerLayer, Cause, Circuit, FallbackError, FallbackLayer, RetryConfig, RetryLayer,
+    Verdict,
+    answered::AnsweredLayer,
+    breaker::OpenRule,
+    fallback::Failed,
+    retry::{Backoff, Timeouts, TokenBucket},
+};
+use tower_test::mock;
+
+use crate::fixed_numbers::FixedNumbers as _;
+use crate::scripted::*;
+
+/// Can't be cloned.
+#[derive(Debug, PartialEq)]
+struct Upload(&'static str);
+
+#[tokio::test]
+async fn a_success_passes_through_and_the_backup_is_not_asked() {
+    let (primary, backup) = (Scripted::<_>::new([Answer("primary")]), Scripted::<_>::new([Answer("backup")]));
+    let told = Told::default();
+    let layer = FallbackLayer::new(backup.clone()).observe(told.observer());
+    assert_eq!(ask(&mut layer.layer(primary), ()).await, Ok("primary"));
+    assert_eq!((backup.calls(), told.count("")), (0, 0));
+}
+
+#[tokio::test]
+async fn a_neutral_outcome_passes_through_as_it_is() {
+    let primary = Scripted::<&str>::new([Fail(Oops(1))]);
+    let neutral = FallbackLayer::value("backup").classify(|_: Result<&&str, &Oops>| Verdict::Neutral);
+    let error = ask(&mut neutral.layer(primary), ()).await.unwrap_err();
+    assert_eq!(error, FallbackError::Primary(Oops(1)));
+    assert_eq!((error.primary(), error.backup()), (&Oops(1), None));
+}
+
+#[tokio::test]
+async fn a_failure_asks_the_backup_with_the_same_request() {
+    let primary = Scripted::<&str>::new([Fail(Oops(1))]);
+    let backup = service_fn(|request: &'static str| async move { Ok::<_, Infallible>(request) });
+    let told = Told::default();
+    let layer = FallbackLayer::new(backup).name("prices").observe(told.observer());
+    assert_eq!(ask(&mut layer.layer(primary.clone()), "hello").await, Ok("hello"));
+    assert_eq!(primary.calls(), 1);
+    assert!(told.last_has(&["FallbackAsked", "prices", "Failure"]));
+}
+
+/// Trap (tower-fallback): a readiness error of the primary never falls back.
+#[tokio::test]
+async fn a_readiness_error_asks_the_backup() {
+    let primary = Scripted::new([Unready(Oops(1)), Answer("primary")]);
+    let mut service = FallbackLayer::value("backup").layer(primary.clone());
+    assert_eq!(ask(&mut service, ()).await, Ok("backup"));
+    assert_eq!(primary.calls(), 0);
+    assert_eq!(ask(&mut service, ()).await, Ok("primary"), "the error belonged to one call");
+}
+
+#[tokio::test]
+async fn it_is_ready_when_the_primary_is() {
+    let (mut service, mut handle) = mock::spawn_layer::<(), &str, _>(FallbackLayer::value("backup"));
+    handle.allow(0);
+    assert_pending!(service.poll_ready());
+    handle.allow(1);
+    assert!(service.is_woken());
+    assert!(service.poll_ready().is_ready());
+}
+
+/// Trap 10 (tower-resilience): the request is cloned on every success. Here it couldn't be.
+#[tokio::test]
+async fn values_and_functions_need_no_copy_of_the_request() {
+    let primary = || Scripted::<&str>::new([Fail(Oops(1))]);
+    let mut value = FallbackLayer::value("value").layer(primary());
+    assert_eq!(ask(&mut value, Upload("file")).await, Ok("value"));
+    let function = |_: Failed<'_, &'static str, Oops>| async { Ok::<_, Infallible>("function") };
+    let mut function = FallbackLayer::from_fn(function).layer(primary());
+    assert_eq!(ask(&mut function, Upload("file")).await, Ok("function"));
+}
+
+#[tokio::test]
+async fn a_function_may_see_the_request_and_what_went_wrong() {
+    let layer = FallbackLayer::with_request(|request: &'static str, failed: Failed<'_, String, Oops>| {
+        let answer = format!("{request}: {}, {:?}", failed.cause, failed.outcome);
+        async move { Ok::<_, Infallible>(answer) }
+    });
+    let mut service = layer.layer(Scripted::<String>::new([Fail(Oops(1))]));
+    assert_eq!(ask(&mut service, "hello").await.unwrap(), "hello: the call failed, Err(Oops(1))");
+}
+
+/// As a classifier's rejection, where no breaker has said anything.
+#[tokio::test]
+async fn a_classifier_can_say_that_the_primary_rejected() {
+    let verdict = Verdict::rejected(Some(secs(3)));
+    let told = FallbackLayer::from_fn(|failed: Failed<'_, Cause, Oops>| {
+        let cause = failed.cause;
+        async move { Ok::<_, Infallible>(cause) }
+    });
+    let layer = told.classify(move |_: Result<&Cause, &Oops>| verdict);
+    let answer = ask(&mut layer.layer(Scripted::<Cause>::new([Fail(Oops(1))])), ()).await;
+    assert_eq!(answer, Ok(Cause::Rejected { retry_in: Some(secs(3)) }));
+}
+
+/// What the fallback is told by everything that can be inside.
+#[tokio::test(start_paused = true)]
+async fn the_backup_is_told_the_cause() {
+    let causes = Arc::new(Mutex::new(Vec::new()));
+    let heard = causes.clone();
+    let fallback = FallbackLayer::from_fn(move |failed: Failed<'_, &'static str, Oops>| {
+        heard.lock().unwrap().push(failed.cause);
+        async { Ok::<_, Infallible>("backup") }
+    });
+    let failing = || Scripted::<&str>::new([Fail(Oops(1))]);
+    let retry = || RetryConfig::default().idempotent().backoff(Backoff::fixed(secs(1)));
+
+    let _ = ask(&mut fallback.layer(failing()), ()).await;
+    let _ = ask(&mut fallback.layer(Scripted::<&str>::new([Unready(Oops(1))])), ()).await;
+    let permanent = |_: Result<&&'static str, &Oops>| Verdict::permanent();
+    let _ = ask(&mut fallback.clone().classify(permanent).layer(failing()), ()).await;
+    let _ = ask(&mut fallback.layer(RetryLayer::new(retry()).layer(failing())), ()).await;
+    let _ = ask(&mut fallback.layer(RetryLayer::new(retry().retries(1)).layer(failing())), ()).await;
+    let _ = ask(&mut fallback.layer(RetryLayer::new(retry().classify(permanent)).layer(failing())), ()).await;
+    let broke = retry().budget(TokenBucket::share(0.0).unwrap().reserve(0));
+    let _ = ask(&mut fallback.layer(RetryLayer::new(broke).layer(failing())), ()).await;
+    let late = retry().timeouts(Timeouts::request(secs(1)).answer(|_| Err(Oops(408))));
+    let _ = ask(&mut fallback.layer(RetryLayer::new(late.clone()).layer(failing())), ()).await;
+    let _ = ask(&mut fallback.layer(RetryLayer::new(late).layer(Scripted::<&str>::new([Hang]))), ()).await;
+    let once = RetryLayer::new(retry()).keep(|(): &()| None);
+    let _ = ask(&mut fallback.layer(once.layer(failing())), ()).await;
+
+    assert_eq!(
+        *causes.lock().unwrap(),
+        [
+            Cause::Failure,
+            Cause::Failure,
+            Cause::Permanent,
+            Cause::AttemptsSpent { attempts: 4 },
+            Cause::AttemptsSpent { attempts: 2 },
+            Cause::Permanent,
+            Cause::Budget,
+            Cause::Deadline,
+            Cause::Deadline,
+            Cause::NotReplayable,
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_backup_is_told_of_a_rejection_and_when_to_come_back() {
+    let circuit = Circuit::new(BreakerConfig::default().fixed().open_when(OpenRule::consecutive(1).unwrap()));
+    circuit.admit().unwrap().failure();
+    tokio::time::advance(secs(10)).await;
+    let told = Told::default();
+    // It would judge everything a success: a rejection is known before any classifier is asked.
+    let layer = FallbackLayer::value("backup").when(|_: Result<_, &_>| false).observe(told.observer());
+    let mut service = layer.layer(BreakerLayer::on(&circuit).layer(Scripted::<_>::new([Answer("primary")])));
+    assert_eq!(ask(&mut service, ()).await, Ok("backup"));
+    assert!(told.last_has(&["FallbackAsked", "Rejected { retry_in: Some(20s) }"]), "{told:?}");
+}
+
+#[tokio::test]
+async fn a_predicate_says_when() {
+    let primary = Scripted::<u16>::new([Answer(404), Answer(503), Fail(Oops(1)), Fail(Oops(2))]);
+    let layer = FallbackLayer::value(0).when(|outcome: Result<&u16, &Oops>| matches!(outcome, Ok(503) | Err(Oops(2))));
+    let mut service = layer.layer(primary);
+    assert_eq!(ask(&mut service, ()).await, Ok(404));
+    assert_eq!(ask(&mut service, ()).await, Ok(0));
+    assert_eq!(ask(&mut service, ()).await, Err(FallbackError::Primary(Oops(1))));
+    assert_eq!(ask(&mut service, ()).await, Ok(0));
+}
+
+#[tokio::test]
+async fn the_backup_is_called_when_it_is_ready() {
+    let (backup, mut handle) = mock::pair::<&str, &str>();
+    handle.allow(0);
+    let mut service = FallbackLayer::new(backup).layer(Scripted::<&str>::new([Fail(Oops(1))]));
+    let mut call = spawn(ask(&mut service, "hello"));
+    assert_pending!(call.poll());
+    let mut cx = Context::from_waker(Waker::noop());
+    assert_pending!(pin!(handle.next_request()).as_mut().poll(&mut cx), "not called before it is ready");
+    handle.allow(1);
+    assert!(call.is_woken());
+    assert_pending!(call.poll());
+    let (request, respond) = handle.next_request().await.unwrap();
+    assert_eq!(request, "hello");
+    respond.send_response("backup");
+    assert_eq!(assert_ready!(call.poll()).unwrap(), "backup");
+}
+
+/// Trap 10: callers queue behind a mutex until the backup is ready.
+#[tokio::test]
+async fn two_callers_do_not_queue_for_the_backup() {
+    let backup = Scripted::<_>::new([Answer("backup")]);
+    let primary = Scripted::<&str>::new([Fail(Oops(1))]);
+    let layer = FallbackLayer::new(FirstStuck { inner: backup, stuck: Arc::new(Mutex::new(true)) });
+    let (mut one, mut other) = (layer.layer(primary.clone()), layer.layer(primary));
+    let mut first = spawn(ask(&mut one, ()));
+    assert_pending!(first.poll());
+    assert_eq!(ask(&mut other, ()).await, Ok("backup"));
+    assert_pending!(first.poll());
+}
+
+/// The first instance that is asked is never ready; the others are when the service is.
+#[derive(Clone)]
+struct FirstStuck<S> {
+    inner: S,
+    stuck: Arc<Mutex<bool>>,
+}
+
+impl<S: Service<()>> Service<()> for FirstStuck<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        if std::mem::replace(&mut *self.stuck.lock().unwrap(), false) {
+            self.stuck = Arc::new(Mutex::new(true));
+            return Poll::Pending;
+        }
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: ()) -> S::Future {
+        self.inner.call(request)
+    }
+}
+
+/// Trap (tower-fallback): the first error is dropped.
+#[tokio::test]
+async fn both_errors_are_in_reach() {
+    let told = Told::default();
+    for backup in [Scripted::<&str>::new([Fail(Oops(2))]), Scripted::<&str>::new([Unready(Oops(2))])] {
+        let layer = FallbackLayer::new(backup).observe(told.observer());
+        let error = ask(&mut layer.layer(Scripted::<&str>::new([Fail(Oops(1))])), ()).await.unwrap_err();
+        assert_eq!((error.primary(), error.backup()), (&Oops(1), Some(&Oops(2))));
+        assert_eq!(error.to_string(), "the call failed, and the fallback failed: oops 2");
+        assert_eq!(error.source().unwrap().to_string(), "oops 1");
+        assert_eq!(error.into_primary(), Oops(1));
+        assert!(told.last_has(&["FallbackFailed", "Failure"]));
+    }
+}
+
+#[tokio::test]
+async fn a_failed_response_comes_back_when_the_backup_fails() {
+    let layer = FallbackLayer::new(Scripted::<u16>::new([Fail(Oops(2))])).when(|r: Result<&u16, &Oops>| r == Ok(&503));
+    let mut service = layer.layer(Scripted::<u16>::new([Answer(503)]));
+    assert_eq!(ask(&mut service, ()).await, Ok(503), "it says more than the backup's error");
+}
+
+/// What the primary held is free when the backup is asked.
+#[tokio::test]
+async fn the_primary_is_let_go_before_the_backup_is_asked() {
+    let held = Arc::new(());
+    let seen = Arc::downgrade(&held);
+    let primary = service_fn(Held);
+    let backup = move |_: Failed<'_, usize, Oops>| {
+        let holders = seen.strong_count();
+        async move { Ok::<_, Infallible>(holders) }
+    };
+    assert_eq!(ask(&mut FallbackLayer::from_fn(backup).layer(primary), held).await, Ok(0));
+}
+
+/// A future that fails at once, and holds on to something until it is dropped.
+struct Held(#[allow(dead_code, reason = "held")] Arc<()>);
+
+impl Future for Held {
+    type Output = Result<usize, Oops>;
+
+    fn poll(self: std::pin::Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+        Poll::Ready(Err(Oops(1)))
+    }
+}
+
+#[tokio::test]
+async fn a_ladder_of_three_takes_the_first_that_answers() {
+    let failing = || Scripted::<&str>::new([Fail(Oops(1))]);
+    let told = Told::default();
+    let ladder = |second: Scripted<&'static str>| {
+        ServiceBuilder::new()
+            .layer(FallbackLayer::value("third").name("outer").observe(told.observer()))
+            .layer(FallbackLayer::new(second))
+            .service(failing())
+    };
+    assert_eq!(ask(&mut ladder(Scripted::new([Answer("second")])), ()).await, Ok("second"));
+    assert_eq!(told.count(""), 0);
+    assert_eq!(ask(&mut ladder(failing()), ()).await, Ok("third"));
+    assert!(told.last_has(&["FallbackAsked", "outer"]));
+}
+
+/// The cause climbs the ladder.
+#[tokio::test(start_paused = true)]
+async fn the_last_rung_is_told_what_the_first_one_was() {
+    let failing = || Scripted::<&str>::new([Fail(Oops(1))]);
+    let told = Told::default();
+    let mut ladder = ServiceBuilder::new()
+        .layer(FallbackLayer::value("third").observe(told.observer()))
+        .layer(FallbackLayer::new(failing()))
+        .layer(RetryLayer::new(RetryConfig::default().idempotent()))
+        .service(failing());
+    assert_eq!(ask(&mut ladder, ()).await, Ok("third"));
+    assert!(told.last_has(&["FallbackAsked", "AttemptsSpent { attempts: 4 }"]));
+}
+
+#[tokio::test]
+async fn joined_errors_keep_the_error_type_of_the_service_on_every_rung() {
+    let failing = |n| Scripted::<&str>::new([Fail(Oops(n))]);
+    let told = Told::default();
+    let mut ladder = ServiceBuilder::new()
+        .layer(FallbackLayer::new(failing(3)).name("outer").observe(told.observer()).join_errors(|_, last| last))
+        .layer(
+            FallbackLayer::new(failing(2)).join_errors(|primary: Oops, backup: Oops| Oops(primary.0 * 10 + backup.0)),
+        )
+        .service(failing(1));
+    let error: Result<&str, Oops> = ask(&mut ladder, ()).await;
+    assert_eq!(error, Err(Oops(3)));
+    assert!(told.last_has(&["FallbackFailed", "outer"]));
+    let joined =
+        FallbackLayer::new(failing(2)).join_errors(|primary: Oops, backup: Oops| Oops(primary.0 * 10 + backup.0));
+    assert_eq!(ask(&mut joined.layer(failing(1)), ()).await, Err(Oops(12)), "the primary's comes first");
+}
+
+#[tokio::test]
+async fn an_error_that_a_rung_is_not_asked_for_is_passed_on_as_it_is() {
+    let replica = Scripted::<&str>::new([Answer("replica")]);
+    let layer =
+        FallbackLayer::new(replica.clone()).when(|_: Result<&_, &Oops>| false).join_errors(|_, _: Oops| Oops(99));
+    let ladder =
+        ServiceBuilder::new().layer(AnsweredLayer).layer(FallbackLayer::value("last").name("last")).layer(layer);
+    let answered = ask(&mut ladder.service(Scripted::<&str>::new([Fail(Oops(1))])), ()).await.unwrap();
+    assert_eq!((answered.response, replica.calls()), ("last", 0));
+    assert_eq!((answered.how.rung(), answered.how.fallbacks_failed()), (2, 0), "the rung that wasn't asked is one");
+}
+
+/// A rejection asks whatever the predicate says, but once another rung has failed for it, the error is that rung's too.
+#[tokio::test]
+async fn what_a_rung_made_of_a_rejection_is_judged() {
+    let circuit = Circuit::new(BreakerConfig::default().fixed().open_when(OpenRule::consecutive(1).unwrap()));
+    circuit.admit().unwrap().failure();
+    let replica = Scripted::<&str>::new([Fail(Oops(1)), Fail(Oops(2))]);
+    let rejected = BreakerLayer::on(&circuit).layer(Scripted::<_>::new([Answer("primary")]));
+    let hopeful = |outcome: Result<&_, &BreakerError<Oops>>| outcome != Err(&BreakerError::Inner(Oops(2)));
+    let mut ladder = ServiceBuilder::new()
+        .layer(FallbackLayer::value("last").when(hopeful).join_errors(|primary, _: Infallible| primary))
+        .layer(
+            FallbackLayer::new(replica)
+                .when(|_: Result<_, &_>| false)
+                .join_errors(|_, replica| BreakerError::Inner(replica)),
+        )
+        .service(rejected);
+    assert_eq!(ask(&mut ladder, ()).await, Ok("last"));
+    assert_eq!(ask(&mut ladder, ()).await, Err(BreakerError::Inner(Oops(2))));
+}
+
+/// axum's services can't fail: their error stays `Infallible`.
+#[tokio::test]
+async fn what_cannot_fail_still_cannot() {
+    let primary = service_fn(|()| async { Ok::<_, Infallible>(503) });
+    let backup = service_fn(|()| async { Err::<u16, _>(Oops(2)) });
+    let layer = FallbackLayer::new(backup).when(|outcome: Result<&u16, &Infallible>| outcome == Ok(&503));
+    let mut service = layer.layer(primary).map_err(Infallible::from);
+    let answer: Result<u16, Infallible> = ask(&mut service, ()).await;
+    assert_eq!(answer, Ok(503));
+}
+
+#[test]
+fn layers_and_services_are_shown() {
+    let answers = |_: Failed<'_, (), Oops>| async { Ok::<_, Infallible>(()) };
+    let layer = FallbackLayer::from_fn(answers).when(|_: Result<&(), &Oops>| true);
+    let shown = format!("{layer:?}");
+    assert!(shown.contains("FromFn(..)") && shown.contains("Asked(..)"), "{shown}");
+    let joined = FallbackLayer::with_request(|(), _: Failed<'_, (), Oops>| async { Err(Oops(2)) });
+    let joined = joined.join_errors(|primary: Oops, _: Oops| primary);
+    let shown = format!("{joined:?}");
+    assert!(shown.contains("WithRequest(..)") && shown.contains("Joined(..)"), "{shown}");
+    let shown = format!("{:?}", FallbackLayer::value(7).layer("a service"));
+    assert!(shown.contains("a service") && shown.contains('7'), "{shown}");
+}
+
+/// A backup whose `Clone` runs this.
+struct Cloning(Arc<dyn Fn() + Send + Sync>);
+
+impl Clone for Cloning {
+    fn clone(&self) -> Self {
+        (self.0)();
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl Service<()> for Cloning {
+    type Response = &'static str;
+    type Error = Oops;
+    type Future = Ready<Result<&'static str, Oops>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Oops>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, (): ()) -> Self::Future {
+        ready(Ok("backup"))
+    }
+}
+
+/// A backup's slow `Clone` delays the calls that need one, but blocks no thread.
+#[tokio::test]
+async fn a_call_waits_as_a_task_while_another_one_clones_the_backup() {
+    let (entered, begun) = mpsc::channel();
+    let (leave, left) = mpsc::channel::<()>();
+    let left = Mutex::new(left);
+    let is_slow = Arc::new(AtomicBool::new(false));
+    let slow = Arc::clone(&is_slow);
+    let backup = Cloning(Arc::new(move || {
+        if slow.swap(false, SeqCst) {
+            entered.send(()).unwrap();
+            left.lock().unwrap().recv().unwrap();
+        }
+    }));
+    let primary = Scripted::<&str>::new([Fail(Oops(1)), Fail(Oops(2))]);
+    let mut service = FallbackLayer::new(backup).layer(primary);
+    let mut other = service.clone();
+    is_slow.store(true, SeqCst);
+    let first = service.call_when_ready(());
+    let cloning = thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(first)
+    });
+    begun.recv().unwrap();
+    let mut waits = spawn(other.call_when_ready(()));
+    assert!(waits.poll().is_pending(), "it doesn't block");
+    leave.send(()).unwrap();
+    assert_eq!(cloning.join().unwrap(), Ok("backup"));
+    assert!(waits.is_woken());
+    assert_eq!(waits.await, Ok("backup"));
+}
+
+/// Panics when it is woken.
+struct Panics;
+
+impl Wake for Panics {
+    fn wake(self: Arc<Self>) {
+        panic!("by design");
+    }
+}
+
+#[tokio::test]
+async fn a_waker_that_panics_leaves_no_other_call_asleep() {
+    let (entered, begun) = mpsc::channel();
+    let (leave, left) = mpsc::channel::<()>();
+    let left = Mutex::new(left);
+    let is_slow = Arc::new(AtomicBool::new(false));
+    let slow = Arc::clone(&is_slow);
+    let backup = Cloning(Arc::new(move || {
+        if slow.swap(false, SeqCst) {
+            entered.send(()).unwrap();
+            left.lock().unwrap().recv().unwrap();
+        }
+    }));
+    let primary = Scripted::<&str>::new([Fail(Oops(1)), Fail(Oops(2)), Fail(Oops(3))]);
+    let mut service = FallbackLayer::new(backup).layer(primary);
+    let (mut other, mut third) = (service.clone(), service.clone());
+    is_slow.store(true, SeqCst);
+    let mut first = Box::pin(service.call_when_ready(()));
+    let cloning = thread::spawn(move || first.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready());
+    begun.recv().unwrap();
+    let mut panics = pin!(other.call_when_ready(()));
+    let waker = Waker::from(Arc::new(Panics));
+    assert!(panics.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    let mut waits = spawn(third.call_when_ready(()));
+    assert!(waits.poll().is_pending());
+    leave.send(()).unwrap();
+    assert!(cloning.join().unwrap(), "the call that cloned is answered");
+    assert!(waits.is_woken());
+    assert_eq!((panics.await, waits.await), (Ok("backup"), Ok("backup")));
+}
+
+#[tokio::test]
+async fn a_panic_while_the_backup_is_cloned_costs_one_call() {
+    let panics = Arc::new(AtomicBool::new(false));
+    let asked = Arc::clone(&panics);
+    let backup = Cloning(Arc::new(move || assert!(!asked.load(SeqCst), "as the test wants it")));
+    let primary = Scripted::<&str>::new([Fail(Oops(1)), Fail(Oops(2))]);
+    let mut service = FallbackLayer::new(backup).layer(primary);
+    panics.store(true, SeqCst);
+    let mut call = spawn(service.call_when_ready(()));
+    assert!(catch_unwind(AssertUnwindSafe(|| call.poll())).is_err());
+    panics.store(false, SeqCst);
+    assert_eq!(ask(&mut service, ()).await, Ok("backup"));
+}

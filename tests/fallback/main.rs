@@ -1,0 +1,8 @@
+//! Tests of the fallback.
+
+mod calls;
+
+#[path = "../support/fixed_numbers.rs"]
+mod fixed_numbers;
+#[path = "../support/scripted.rs"]
+mod scripted;

@@ -1,0 +1,307 @@
+//! What the layers tell their observers: every event once, in order, with its figures.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
+use tower_recourse::{
+    BreakerConfig, BreakerLayer, Circuit, FallbackLayer, Ratio, RetryConfig, RetryLayer, State, Verdict,
+    breaker::{Mode, OpenFor, OpenRule, Window},
+    observe::{Event, Observer},
+    retry::Backoff,
+    time::ManualClock,
+};
+
+use crate::circuits::{at_once, open};
+use crate::fixed_numbers::FixedNumbers as _;
+
+/// Writes down what it is told.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<String>>>);
+
+impl Log {
+    /// What was told since it was asked last.
+    fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+impl Observer for Log {
+    fn on_event(&self, event: &Event<'_>) {
+        self.0.lock().unwrap().push(format!("{event:?}"));
+    }
+}
+
+#[test]
+fn a_circuit_tells_its_story() {
+    let (log, clock) = (Log::default(), ManualClock::new());
+    let window = Window::count(4).unwrap();
+    let config = BreakerConfig::default()
+        .fixed()
+        .unobserved()
+        .observe(log.clone())
+        .name("db")
+        .open_when(OpenRule::Ratio { failing: Ratio::HALF, window })
+        .open_for(OpenFor::growing(Duration::from_secs(10)))
+        .clock(clock.clone());
+    let circuit = Circuit::new(config);
+    for _ in 0..2 {
+        circuit.admit().unwrap().success();
+        circuit.admit().unwrap().neutral();
+        drop(circuit.admit().unwrap());
+    }
+    assert!(log.take().is_empty(), "all is well");
+
+    let late = circuit.admit().unwrap();
+    circuit.admit().unwrap().failure();
+    circuit.admit().unwrap().failure();
+    circuit.admit().unwrap_err();
+    late.failure();
+    let failed = r#"CallFailed { name: "db" }"#;
+    let opened = r#"CircuitOpened { name: "db", open_for: 10s, openings_in_a_row: 1, failures_in_a_row: 2, calls: 4, failures: 2, slow: 0 }"#;
+    let rejected = r#"CallRejected { name: "db", retry_in: Some(10s) }"#;
+    assert_eq!(log.take(), [failed, failed, opened, rejected, failed]);
+
+    clock.advance(Duration::from_secs(10));
+    circuit.admit().unwrap().failure();
+    let half_opened = r#"CircuitHalfOpened { name: "db" }"#;
+    let reopened = r#"CircuitOpened { name: "db", open_for: 20s, openings_in_a_row: 2, failures_in_a_row: 0, calls: 1, failures: 1, slow: 0 }"#;
+    assert_eq!(log.take(), [half_opened, failed, reopened]);
+
+    clock.advance(Duration::from_secs(20));
+    assert_eq!((circuit.state(), circuit.state()), (State::HalfOpen, State::HalfOpen));
+    circuit.admit().unwrap().success();
+    let closed = r#"CircuitClosed { name: "db" }"#;
+    assert_eq!(log.take(), [half_opened, closed]);
+
+    circuit.reset();
+    assert!(log.take().is_empty(), "nothing changed");
+    open(&circuit);
+    log.take();
+    circuit.reset();
+    assert_eq!(log.take(), [closed]);
+}
+
+#[test]
+fn the_jitter_that_is_told_is_the_one_that_is_waited() {
+    let (log, clock) = (Log::default(), ManualClock::new());
+    let open_for = OpenFor::fixed(Duration::from_secs(30)).jitter(Ratio::HALF);
+    let config = BreakerConfig::default().fixed().open_when(at_once()).open_for(open_for).clock(clock);
+    let circuit = Circuit::new(config.unobserved().observe(log.clone()));
+    open(&circuit);
+    let told = log.take().pop().unwrap();
+    let micros = Duration::from_micros(circuit.retry_in().unwrap().as_micros() as u64);
+    let digits = format!("{micros:?}");
+    assert!(told.contains(digits.trim_end_matches('s')), "{told} and {digits}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_rejects_tells_of_each_rejection_once() {
+    let log = Log::default();
+    let layer = BreakerLayer::new(BreakerConfig::default().fixed().unobserved().observe(log.clone()));
+    open(layer.circuit());
+    log.take();
+    let mut service = layer.layer(service_fn(|()| async { Ok::<_, String>(()) }));
+    for _ in 0..2 {
+        service.ready().await.unwrap();
+        service.ready().await.unwrap();
+        service.call(()).await.unwrap_err();
+        assert_eq!(log.take().len(), 1);
+    }
+    service.ready().await.unwrap();
+    drop(service.call(()));
+    assert_eq!((log.take().len(), layer.circuit().stats().total_rejected), (1, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_stack_tells_who_did_what_in_order() {
+    let log = Log::default();
+    let retry = RetryConfig::default().idempotent().retries(1).backoff(Backoff::fixed(Duration::from_secs(1)));
+    let breaker = BreakerConfig::default().fixed().open_when(OpenRule::consecutive(2).unwrap());
+    let stack = ServiceBuilder::new()
+        .layer(FallbackLayer::value(()).unobserved().observe(log.clone()))
+        .layer(RetryLayer::new(retry.unobserved().observe(log.clone())))
+        .layer(BreakerLayer::new(breaker.unobserved().observe(log.clone())))
+        .service(service_fn(|()| async { Err::<(), _>("down".to_owned()) }));
+    stack.clone().oneshot(()).await.unwrap();
+    assert_eq!(
+        log.take(),
+        [
+            r#"CallFailed { name: "breaker" }"#,
+            r#"RetryScheduled { name: "retry", attempt: 1, delay: 1s, booked: None }"#,
+            r#"CallFailed { name: "breaker" }"#,
+            r#"CircuitOpened { name: "breaker", open_for: 30s, openings_in_a_row: 1, failures_in_a_row: 2, calls: 2, failures: 2, slow: 0 }"#,
+            r#"RetryStopped { name: "retry", attempt: 2, cause: AttemptsSpent { attempts: 2 }, booked: None }"#,
+            r#"FallbackAsked { name: "fallback", cause: AttemptsSpent { attempts: 2 } }"#,
+        ]
+    );
+    stack.oneshot(()).await.unwrap();
+    assert_eq!(
+        log.take(),
+        [
+            r#"CallRejected { name: "breaker", retry_in: Some(30s) }"#,
+            r#"RetryStopped { name: "retry", attempt: 1, cause: Rejected { retry_in: Some(30s) }, booked: None }"#,
+            r#"FallbackAsked { name: "fallback", cause: Rejected { retry_in: Some(30s) } }"#,
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_that_helped_and_a_fallback_that_did_not_are_told() {
+    let log = Log::default();
+    let mut fails_once = true;
+    let config = RetryConfig::default().idempotent().backoff(Backoff::fixed(Duration::from_secs(1)));
+    let mut service = RetryLayer::new(config.unobserved().observe(log.clone())).layer(service_fn(move |()| {
+        let result = if std::mem::take(&mut fails_once) { Err("down".to_owned()) } else { Ok(()) };
+        async { result }
+    }));
+    // The instance that was ready makes all attempts of its call.
+    service.ready().await.unwrap().call(()).await.unwrap();
+    assert_eq!(log.take().last().unwrap(), r#"RetrySucceeded { name: "retry", attempt: 2 }"#);
+
+    let backup = service_fn(|()| async { Err::<(), _>("too".to_owned()) });
+    let fallback = FallbackLayer::new(backup).name("cache").unobserved().observe(log.clone());
+    let service = fallback.layer(service_fn(|()| async { Err::<(), _>("down".to_owned()) }));
+    service.oneshot(()).await.unwrap_err();
+    let told =
+        [r#"FallbackAsked { name: "cache", cause: Failure }"#, r#"FallbackFailed { name: "cache", cause: Failure }"#];
+    assert_eq!(log.take(), told);
+}
+
+/// A server that refuses what it can't do now is seen by whoever watches, also where nothing comes of it.
+#[tokio::test(start_paused = true)]
+async fn a_refused_call_that_is_sent_again_is_told_and_is_no_retry() {
+    let log = Log::default();
+    let config = RetryConfig::default().idempotent().retries(1).backoff(Backoff::fixed(Duration::from_secs(1)));
+    let config = config.unobserved().observe(log.clone()).classify_errors(|error: &&str| match *error {
+        "refused" => Verdict::refused(),
+        _ => Verdict::transient(),
+    });
+    let layer = RetryLayer::new(config);
+    let outcomes = |outcomes: &'static [Result<(), &'static str>]| {
+        let mut outcomes = outcomes.iter();
+        layer.layer(service_fn(move |()| std::future::ready(*outcomes.next().unwrap())))
+    };
+    let resent = |attempt: u32| format!(r#"Resent {{ name: "retry", attempt: {attempt} }}"#);
+    let scheduled = r#"RetryScheduled { name: "retry", attempt: 1, delay: 1s, booked: None }"#;
+    let succeeded = r#"RetrySucceeded { name: "retry", attempt: 2 }"#;
+
+    outcomes(&[Err("refused"), Ok(())]).ready().await.unwrap().call(()).await.unwrap();
+    assert_eq!(log.take(), [resent(1)]);
+    outcomes(&[Err("down"), Err("refused"), Ok(())]).ready().await.unwrap().call(()).await.unwrap();
+    assert_eq!(log.take(), [scheduled, &resent(2), succeeded]);
+    // The second time it is a failure like another.
+    outcomes(&[Err("refused"), Err("refused"), Ok(())]).ready().await.unwrap().call(()).await.unwrap();
+    assert_eq!(log.take(), [&resent(1), scheduled, succeeded]);
+}
+
+#[test]
+fn observers_are_told_in_the_order_they_were_added_and_unobserved_takes_all_away() {
+    let (first, second) = (Log::default(), Log::default());
+    let shared = Arc::clone(&first.0);
+    let after = move |_: &Event<'_>| assert_eq!(shared.lock().unwrap().len(), 1, "the first one was told before");
+    let config =
+        BreakerConfig::default().fixed().unobserved().observe(first.clone()).observe(after).observe(second.clone());
+    Circuit::new(config.clone()).admit().unwrap().failure();
+    assert_eq!((first.take().len(), second.take().len()), (1, 1));
+    open(&Circuit::new(config.unobserved()));
+    assert_eq!((first.take().len(), second.take().len()), (0, 0));
+}
+
+#[cfg(feature = "tracing")]
+#[test]
+fn an_opening_is_in_the_log_unasked() {
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+    impl std::io::Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let written = Written::default();
+    let writer = written.clone();
+    let subscriber =
+        tracing_subscriber::fmt().with_ansi(false).without_time().with_writer(move || writer.clone()).finish();
+    tracing::subscriber::with_default(subscriber, || open(&Circuit::new(BreakerConfig::default().fixed().name("db"))));
+    let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+    assert_eq!(
+        text.trim_end(),
+        "ERROR tower_recourse::observe::tracing: circuit opened name=\"db\" open_for=30s openings_in_a_row=1 failures_in_a_row=5 calls=5 \
+         failures=5 slow=0"
+    );
+}
+
+#[test]
+fn reopenings_are_logged_at_debug() {
+    #[derive(Clone, Default)]
+    struct Levels(Arc<Mutex<Vec<tracing::Level>>>);
+    impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Levels {
+        fn on_event(&self, event: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
+            if event.metadata().fields().field("openings_in_a_row").is_some() {
+                self.0.lock().unwrap().push(*event.metadata().level());
+            }
+        }
+    }
+    let levels = Levels::default();
+    let subscriber = tracing_subscriber::layer::SubscriberExt::with(tracing_subscriber::registry(), levels.clone());
+    tracing::subscriber::with_default(subscriber, || {
+        let clock = ManualClock::new();
+        let open_for = OpenFor::fixed(Duration::from_secs(1));
+        let rule = OpenRule::consecutive(1).unwrap();
+        let circuit =
+            Circuit::new(BreakerConfig::default().fixed().open_when(rule).open_for(open_for).clock(clock.clone()));
+        for _ in 0..3 {
+            circuit.admit().unwrap().failure();
+            clock.advance(Duration::from_secs(1));
+        }
+        circuit.admit().unwrap().success();
+        circuit.admit().unwrap().failure();
+    });
+    let (debug, error) = (tracing::Level::DEBUG, tracing::Level::ERROR);
+    assert_eq!(*levels.0.lock().unwrap(), [error, debug, debug, error]);
+}
+
+/// The figures of the last event: failures in a row, calls, failures, slow calls.
+fn figures(log: &Log, kind: &str) -> String {
+    let event = log.take().pop().unwrap();
+    assert!(event.starts_with(kind), "{event}");
+    event[event.find("failures_in_a_row").unwrap()..].to_owned()
+}
+
+#[test]
+fn six_failures_in_a_row_are_reported_as_six_failures() {
+    let six = || BreakerConfig::default().fixed().unobserved().open_when(OpenRule::consecutive(6).unwrap());
+    let window = Window::count(100).unwrap();
+    let slow = OpenRule::Slow { longer_than: Duration::from_secs(1), share: Ratio::HALF, window };
+    let failing = OpenRule::Ratio { failing: Ratio::HALF, window };
+    for (config, figures_then) in [
+        (six(), "failures_in_a_row: 6, calls: 6, failures: 6, slow: 0 }"),
+        (six().or_when(slow), "failures_in_a_row: 6, calls: 8, failures: 6, slow: 0 }"),
+        (six().or_when(failing), "failures_in_a_row: 6, calls: 8, failures: 6, slow: 0 }"),
+    ] {
+        for (mode, kind) in [(Mode::Auto, "CircuitOpened"), (Mode::MetricsOnly, "CircuitWouldOpen")] {
+            let log = Log::default();
+            let circuit = Circuit::new(config.clone().observe(log.clone()).clock(ManualClock::new()));
+            circuit.set_mode(mode);
+            crate::circuits::end_all(&circuit, Verdict::Success, 2);
+            crate::circuits::end_all(&circuit, Verdict::transient(), 6);
+            assert_eq!(figures(&log, kind), figures_then);
+        }
+    }
+}
+
+#[test]
+fn a_circuit_opened_by_hand_reports_no_failures() {
+    let log = Log::default();
+    let circuit = Circuit::new(BreakerConfig::default().fixed().unobserved().observe(log.clone()));
+    circuit.force_open();
+    let opened = log.take().into_iter().find(|event| event.starts_with("CircuitOpened")).unwrap();
+    assert!(opened.ends_with("failures_in_a_row: 0, calls: 0, failures: 0, slow: 0 }"), "{opened}");
+}

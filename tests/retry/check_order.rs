@@ -1,0 +1,132 @@
+//! The order of the checks: of any two that both say no, the earlier one gives the reason, wherever it is told.
+
+use std::sync::{Arc, Mutex};
+
+use tower::{Layer, Service, ServiceBuilder};
+use tower_recourse::{
+    BreakerConfig, BreakerError, BreakerLayer, Cause, Circuit, FallbackLayer, RetryConfig, RetryLayer, Verdict,
+    answered::AnsweredLayer,
+    breaker::OpenRule,
+    fallback::Failed,
+    retry::{Backoff, Ledger, Switch, Timeouts, TokenBucket},
+};
+
+use crate::fixed_numbers::FixedNumbers as _;
+use crate::scripted::{Oops, Scripted, Step::*, Told, ask, ms, secs};
+
+type Error = BreakerError<Oops>;
+
+/// The labels of the causes, in the order in which they are looked at.
+const ORDER: [&str; 11] = [
+    "switched_off",
+    "ledger_in_all",
+    "rejected",
+    "permanent",
+    "ledger_key",
+    "attempts_spent",
+    "server_delay",
+    "not_replayable",
+    "unsafe_to_resend",
+    "deadline",
+    "budget",
+];
+
+/// A retry around a breaker around what always fails, of which these checks say no.
+fn retry(
+    saying_no: &[&str],
+    told: &Told,
+) -> impl Service<(), Response = (), Error = Error, Future: Send + 'static> + Clone + use<> {
+    let no: Vec<bool> = ORDER.iter().map(|check| saying_no.contains(check)).collect();
+    let says_no = move |check: &str| no[ORDER.iter().position(|&known| known == check).unwrap()];
+    let mut ledger = Ledger::new();
+    if says_no("ledger_in_all") {
+        ledger = ledger.in_all(0);
+    }
+    if says_no("ledger_key") {
+        ledger = ledger.per_key(0);
+    }
+    let circuit =
+        Circuit::new(BreakerConfig::default().fixed().open_when(OpenRule::consecutive(99).unwrap()).unobserved());
+    if says_no("rejected") {
+        circuit.force_open();
+    }
+    let mut config = RetryConfig::default()
+        .backoff(Backoff::fixed(secs(5)))
+        .retries(if says_no("attempts_spent") { 0 } else { 3 })
+        .switch(&if says_no("switched_off") { Switch::off() } else { Switch::on() })
+        .ledger(&ledger, |(): &()| "key")
+        .timeouts(Timeouts::request(if says_no("deadline") { secs(3) } else { secs(300) }).answer(|_| Err(late())))
+        .unobserved()
+        .observe(told.observer());
+    if says_no("budget") {
+        config = config.budget(TokenBucket::share(0.0).unwrap().reserve(0));
+    }
+    let is_kept = !says_no("not_replayable");
+    let judge = move |outcome: Result<&(), &Error>| {
+        let mut verdict = match outcome {
+            Ok(()) => return Verdict::Success,
+            Err(_) if says_no("permanent") => Verdict::permanent(),
+            Err(_) => Verdict::transient(),
+        };
+        if says_no("server_delay") {
+            verdict = verdict.retry_after(secs(31));
+        }
+        if says_no("unsafe_to_resend") { verdict.unsafe_to_resend() } else { verdict }
+    };
+    ServiceBuilder::new()
+        .layer(RetryLayer::new(config.classify(judge)).keep(move |(): &()| is_kept.then_some(())))
+        .layer(BreakerLayer::on(&circuit))
+        .service(Scripted::new([Late(ms(1), Err(Oops(1)))]))
+}
+
+fn late() -> Error {
+    BreakerError::Inner(Oops(99))
+}
+
+/// What observers, a fallback, and the caller are told: without a fallback, and with one.
+async fn causes(saying_no: &[&str]) -> [&'static str; 4] {
+    let told = Told::default();
+    let stack = retry(saying_no, &told);
+    let alone = ask(&mut AnsweredLayer.layer(stack.clone()), ()).await.unwrap_err().how.cause().unwrap();
+    let observed = ORDER.into_iter().find(|label| told.last_has(&["RetryStopped", &debug_name(label)]));
+
+    let asked = Arc::new(Mutex::new(None::<Cause>));
+    let learned = Arc::clone(&asked);
+    let fallback = FallbackLayer::from_fn(move |failed: Failed<'_, (), Error>| {
+        *learned.lock().unwrap() = Some(failed.cause);
+        async { Ok::<_, Oops>(()) }
+    });
+    let mut with_fallback = ServiceBuilder::new().layer(AnsweredLayer).layer(fallback).service(stack);
+    let answered = ask(&mut with_fallback, ()).await.unwrap().how.cause().unwrap();
+    let asked = asked.lock().unwrap().unwrap();
+    [observed.unwrap(), alone.label(), asked.label(), answered.label()]
+}
+
+/// `ledger_key` is `LedgerKey`.
+fn debug_name(label: &str) -> String {
+    let capital = |word: &str| word[..1].to_uppercase() + &word[1..];
+    label.split('_').map(capital).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_check_gives_its_reason_alone() {
+    for check in ORDER {
+        assert_eq!(causes(&[check]).await, [check; 4]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_any_two_checks_that_say_no_the_earlier_one_gives_the_reason() {
+    for (place, earlier) in ORDER.into_iter().enumerate() {
+        for later in &ORDER[place + 1..] {
+            assert_eq!(causes(&[earlier, later]).await, [earlier; 4], "{earlier}, {later}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn from_each_check_on_all_may_say_no() {
+    for (place, earliest) in ORDER.into_iter().enumerate() {
+        assert_eq!(causes(&ORDER[place..]).await, [earliest; 4]);
+    }
+}

@@ -1,0 +1,62 @@
+//! What can be read of a retry, in a log or a debugger: reasons are sentences, and settings show what was set.
+
+use std::future::ready;
+
+use tower::Layer;
+use tower_recourse::{
+    Cause, Elapsed, Name, Outcome, RetryConfig, RetryLayer,
+    retry::{Ledger, Reason, Spent, Timeouts},
+};
+
+use crate::scripted::{Oops, Scripted, Step::Answer, secs};
+
+#[test]
+fn a_reason_is_a_sentence() {
+    let ledger = Ledger::new().per_key(2);
+    (0..2).for_each(|_| ledger.take("key").unwrap().spend());
+    let spent = ledger.take("key").unwrap_err();
+    assert_eq!(spent.to_string(), "all 2 retries of the key were made");
+    for (reason, sentence) in [
+        (Reason::Success, "it succeeded"),
+        (Reason::Neutral, "it is neither a success nor a failure"),
+        (Reason::Transient, "the call failed"),
+        (Reason::AttemptsSpent { attempts: 4 }, "all 4 attempts failed"),
+        (Reason::Ledger(spent), "all 2 retries of the key were made"),
+        (Reason::Ledger(Spent::InAll { limit: 50 }), "all 50 retries of the ledger were made"),
+    ] {
+        assert_eq!(reason.to_string(), sentence);
+    }
+}
+
+fn has<T: std::fmt::Debug>(shown: &T, parts: &[&str]) {
+    let shown = format!("{shown:?}");
+    for part in parts {
+        assert!(shown.contains(part), "no `{part}` in {shown}");
+    }
+}
+
+#[test]
+fn settings_show_what_was_set_and_where_it_was_a_function() {
+    let limits = Timeouts::request(secs(9)).answer(|_: Elapsed| Err::<&str, _>(Oops(1)));
+    has(&limits, &["total: Some(9s)", "answer: a function"]);
+    let ledger = Ledger::new().per_key(7);
+    has(&ledger, &["Ledger", "per_key: Some(7)", "in_all: 0"]);
+    let config =
+        RetryConfig::default().idempotent().name("orders").retries(5).timeouts(limits).ledger(&ledger, |(): &()| "key");
+    let parts = ["RetryConfig", "orders", "retries: 5", "TokenBucket", "total: Some(9s)", "Errors", "per_key: Some(7)"];
+    has(&config, &parts);
+    let layer = RetryLayer::new(config).keep(|(): &()| Some(()));
+    has(&layer, &["RetryLayer", "orders", "keep: a function"]);
+    let layer = layer.before_resend(|(), _| ready(()));
+    has(&layer, &["Prepared", "keep: a function"]);
+    has(&layer.layer(Scripted::<_>::new([Answer("yes")])), &["Retry", "inner: Scripted", "orders"]);
+}
+
+#[test]
+fn an_outcome_is_a_rejection_only_if_it_was_said_to_be() {
+    let outcome = || Outcome::new(Err::<&(), _>(&Oops(1)));
+    assert!(!outcome().is_rejected() && !outcome().with_cause(Some(Cause::Failure)).is_rejected());
+    assert!(outcome().with_cause(Some(Cause::Rejected { retry_in: None })).is_rejected());
+    assert_ne!(Name::from("a"), Name::from("b"));
+    assert_eq!(Name::from("a"), Name::from("a".to_owned()), "however it was made");
+}

@@ -1,0 +1,27 @@
+//! Tests of the retry, its budgets and its quota.
+
+mod attempts;
+mod budget;
+mod budget_refunds;
+mod budget_snapshot;
+mod check_order;
+mod deadline;
+mod debug_output;
+mod idempotency;
+mod nested_budgets;
+mod properties;
+mod quota;
+mod quota_refunds;
+mod readiness;
+mod rejections;
+mod reservations;
+mod run;
+mod server_delays;
+mod spare_clones;
+mod time_limits;
+mod yields;
+
+#[path = "../support/fixed_numbers.rs"]
+mod fixed_numbers;
+#[path = "../support/scripted.rs"]
+mod scripted;

@@ -1,0 +1,250 @@
+//! Limits that outlive a request, and the switch.
+
+use std::{io, sync::Arc};
+
+use tower::{Layer, ServiceBuilder};
+use tower_recourse::{
+    BreakerConfig, BreakerLayer, Cause, Circuit, RetryConfig, RetryLayer, Verdict,
+    answered::{answered, answered_blocking},
+    breaker::OpenRule,
+    retry::{Backoff, Budget, Ledger, Spent, Switch, TokenBucket, quota::Snapshot},
+};
+
+use crate::fixed_numbers::FixedNumbers as _;
+use crate::scripted::{Oops, Scripted, Step::*, ask, ms};
+
+fn config() -> RetryConfig {
+    RetryConfig::default().idempotent().backoff(Backoff::fixed(ms(10))).without_budget().unobserved()
+}
+
+fn down() -> io::Error {
+    io::ErrorKind::ConnectionReset.into()
+}
+
+#[test]
+fn a_key_has_its_limit_and_all_keys_have_theirs() {
+    let ledger = Ledger::new().per_key(2).in_all(3);
+    for key in ["a", "a", "b"] {
+        ledger.take(key).unwrap().spend();
+    }
+    assert_eq!((ledger.retries_of("a"), ledger.retries_of("b"), ledger.retries_in_all()), (2, 1, 3));
+    assert_eq!(ledger.take("b").unwrap_err(), Spent::InAll { limit: 3 });
+    assert_eq!(ledger.take("a").unwrap_err(), Spent::InAll { limit: 3 }, "the limit in all comes first");
+    ledger.forget("a");
+    assert_eq!((ledger.retries_of("a"), ledger.retries_in_all()), (0, 3), "what is forgotten counts in all");
+    ledger.reset();
+    ledger.take("a").unwrap().spend();
+    ledger.take("a").unwrap().spend();
+    assert_eq!(ledger.take("a").unwrap_err(), Spent::Key { limit: 2 });
+}
+
+#[test]
+fn an_entry_that_is_dropped_is_struck_out() {
+    let ledger = Ledger::new().per_key(1);
+    let entry = ledger.take("a").unwrap();
+    assert_eq!((ledger.retries_of("a"), ledger.take("a").unwrap_err()), (1, Spent::Key { limit: 1 }));
+    drop(entry);
+    assert_eq!((ledger.retries_of("a"), ledger.retries_in_all(), ledger.known_keys()), (0, 0, 0));
+}
+
+#[test]
+fn an_entry_from_before_its_key_was_forgotten_takes_nothing_from_the_new_one() {
+    let ledger = Ledger::new();
+    let old = ledger.take("a").unwrap();
+    ledger.forget("a");
+    ledger.take("a").unwrap().spend();
+    drop(old);
+    assert_eq!((ledger.retries_of("a"), ledger.retries_in_all()), (1, 1));
+
+    let old = ledger.take("a").unwrap();
+    ledger.reset();
+    ledger.take("a").unwrap().spend();
+    drop(old);
+    assert_eq!((ledger.retries_of("a"), ledger.retries_in_all()), (1, 1));
+}
+
+#[test]
+fn many_threads_never_pass_a_limit() {
+    let ledger = Ledger::new().per_key(300).in_all(500);
+    let taken = std::thread::scope(|scope| {
+        let one = |key: &'static str| {
+            let ledger = &ledger;
+            move || {
+                (0..1000).filter(|_| ledger.take(key).map(tower_recourse::retry::quota::Entry::spend).is_ok()).count()
+            }
+        };
+        let threads = [scope.spawn(one("a")), scope.spawn(one("a")), scope.spawn(one("b")), scope.spawn(one("c"))];
+        threads.map(|thread| thread.join().unwrap())
+    });
+    assert_eq!(taken.iter().sum::<usize>(), 500);
+    assert!(taken[0] + taken[1] <= 300);
+    assert_eq!(ledger.retries_in_all(), 500);
+}
+
+#[test]
+fn keys_that_were_not_retried_for_long_leave() {
+    let ledger = Ledger::new().keys(100).unwrap();
+    ledger.take("first").unwrap().spend();
+    for key in 0..99 {
+        ledger.take(&key.to_string()).unwrap().spend();
+    }
+    ledger.take("first").unwrap().spend();
+    ledger.take("one more").unwrap().spend();
+    assert_eq!((ledger.retries_of("first"), ledger.retries_of("0"), ledger.retries_of("98")), (2, 0, 1));
+    for key in 0..100_000 {
+        ledger.take(&key.to_string()).unwrap().spend();
+        assert!(ledger.known_keys() <= 100);
+    }
+    assert_eq!(ledger.retries_in_all(), 100_102);
+    assert_eq!(Ledger::new().keys(0).unwrap_err().to_string(), "`keys` is 0, but must be at least 1");
+}
+
+/// Not one by one, each of which would have to be looked for among all.
+#[test]
+fn when_one_more_key_comes_an_eighth_leaves_at_once() {
+    let ledger = Ledger::new().keys(84).unwrap();
+    (0..84).for_each(|key| ledger.take(&key.to_string()).unwrap().spend());
+    assert_eq!(ledger.known_keys(), 84);
+    ledger.take("one more").unwrap().spend();
+    assert_eq!((ledger.known_keys(), ledger.retries_of("9"), ledger.retries_of("10")), (84 - 10 + 1, 0, 1));
+}
+
+#[test]
+fn of_a_key_the_first_256_bytes_count() {
+    let ledger = Ledger::new().per_key(1);
+    let long = "ä".repeat(1_000_000);
+    ledger.take(&long).unwrap().spend();
+    assert_eq!(ledger.snapshot().keys, [("ä".repeat(128), 1)]);
+    assert_eq!((ledger.retries_of(&long), ledger.take(&long).unwrap_err()), (1, Spent::Key { limit: 1 }));
+}
+
+#[test]
+fn a_snapshot_restores_the_counts_and_keeps_the_bound() {
+    let ledger = Ledger::new();
+    for key in ["a", "b", "b", "c"] {
+        ledger.take(key).unwrap().spend();
+    }
+    ledger.take("a").unwrap().spend();
+    let snapshot = ledger.snapshot();
+    assert_eq!(snapshot, Snapshot::new(5, vec![("b".into(), 2), ("c".into(), 1), ("a".into(), 2)]));
+
+    let two = Ledger::new().keys(2).unwrap();
+    two.take("z").unwrap().spend();
+    two.restore(snapshot);
+    assert_eq!((two.retries_in_all(), two.retries_of("a"), two.retries_of("b"), two.retries_of("z")), (5, 2, 0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn retries_are_counted_across_requests() {
+    let ledger = Ledger::new().per_key(3).in_all(5);
+    let layer = RetryLayer::new(config().retries(2).ledger(&ledger, |request: &&'static str| *request));
+    let inner = Scripted::new([Fail::<(), _>(Oops(1))]);
+    let mut stack = layer.layer(inner.clone());
+    let mut causes = Vec::new();
+    for key in ["a", "a", "b", "b", "c"] {
+        causes.push(answered(ask(&mut stack, key)).await.unwrap_err().how.cause().unwrap());
+    }
+    let (attempts, key, all) =
+        (Cause::AttemptsSpent { attempts: 3 }, Cause::LedgerKey { limit: 3 }, Cause::LedgerInAll { limit: 5 });
+    assert_eq!(causes, [attempts, key, all, all, all]);
+    assert_eq!((inner.calls(), ledger.retries_of("a"), ledger.retries_of("b")), (5 + 5, 3, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_that_is_cancelled_in_its_wait_is_struck_out() {
+    let ledger = Ledger::new().per_key(1);
+    let layer = RetryLayer::new(config().ledger(&ledger, |_: &()| "key"));
+    let inner = Scripted::new([Fail::<(), _>(Oops(1))]);
+    let mut stack = layer.layer(inner.clone());
+    let waiting = tokio::time::timeout(ms(5), ask(&mut stack, ()));
+    assert!(waiting.await.is_err(), "it waits");
+    assert_eq!((inner.calls(), ledger.retries_of("key")), (1, 0));
+    ask(&mut stack, ()).await.unwrap_err();
+    assert_eq!((inner.calls(), ledger.retries_of("key")), (3, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_for_which_the_service_was_not_ready_counts_once_at_most() {
+    let ledger = Ledger::new().per_key(1);
+    let layer = RetryLayer::new(config().ledger(&ledger, |_: &()| "key"));
+    let inner = Scripted::new([Fail(Oops(1)), Unready(Oops(2)), Answer("yes")]);
+    assert_eq!(ask(&mut layer.layer(inner), ()).await, Ok("yes"));
+    assert_eq!((ledger.retries_of("key"), ledger.retries_in_all()), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_budget_refuses_is_not_entered() {
+    let ledger = Ledger::new().per_key(9);
+    let budget = Arc::new(TokenBucket::share(0.0).unwrap().reserve(0));
+    let layer = RetryLayer::new(config().shared_budget(budget.clone()).ledger(&ledger, |_: &()| "key"));
+    let inner = Scripted::new([Fail::<(), _>(Oops(1))]);
+    let failed = answered(ask(&mut layer.layer(inner), ())).await.unwrap_err();
+    assert_eq!((failed.how.cause(), ledger.retries_in_all()), (Some(Cause::Budget), 0));
+    assert_eq!((budget.stats().granted, budget.stats().refused), (0, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_switch_that_is_turned_off_in_a_wait_lets_that_retry_be_made_and_no_other() {
+    let consent = Switch::on();
+    let inner = Scripted::new([Fail::<(), _>(Oops(1))]);
+    let mut service = RetryLayer::new(config().switch(&consent)).layer(inner.clone());
+    let revoked = async {
+        tokio::time::sleep(ms(5)).await;
+        consent.turn_off();
+    };
+    let (failed, ()) = tokio::join!(answered(ask(&mut service, ())), revoked);
+    assert_eq!((failed.unwrap_err().how.cause(), inner.calls()), (Some(Cause::SwitchedOff), 2));
+    assert!(!consent.is_on());
+}
+
+/// The order of system A: switch, limit in all, breaker, permanent failure, limit of the key.
+#[tokio::test(start_paused = true)]
+async fn the_first_check_that_says_no_is_the_reason() {
+    let switch = Switch::off();
+    let ledger = Ledger::new().per_key(0).in_all(0);
+    let circuit =
+        Circuit::new(BreakerConfig::default().fixed().open_when(OpenRule::consecutive(1).unwrap()).unobserved());
+    circuit.admit().unwrap().failure();
+    let judge = |permanent: bool| {
+        move |result: Result<&(), &tower_recourse::BreakerError<Oops>>| match result {
+            Ok(()) => Verdict::Success,
+            Err(_) if permanent => Verdict::permanent(),
+            Err(_) => Verdict::transient(),
+        }
+    };
+    let reason = async |ledger: &Ledger, permanent, retries| {
+        let config = config().retries(retries).switch(&switch).ledger(ledger, |_: &()| 1).classify(judge(permanent));
+        let mut stack = ServiceBuilder::new()
+            .layer(RetryLayer::new(config))
+            .layer(BreakerLayer::on(&circuit))
+            .service(Scripted::new([Fail::<(), _>(Oops(1))]));
+        answered(ask(&mut stack, ())).await.unwrap_err().how.cause().unwrap().label()
+    };
+    assert_eq!(reason(&ledger, true, 0).await, "switched_off");
+    switch.turn_on();
+    assert_eq!(reason(&ledger, true, 0).await, "ledger_in_all");
+    let ledger = Ledger::new().per_key(0);
+    assert_eq!(reason(&ledger, true, 0).await, "rejected");
+    assert_eq!(circuit.stats().total_rejected, 3);
+    circuit.force_closed();
+    assert_eq!(reason(&ledger, true, 0).await, "permanent");
+    assert_eq!(reason(&ledger, false, 0).await, "ledger_key");
+    let ledger = Ledger::new();
+    assert_eq!(reason(&ledger, false, 0).await, "attempts_spent");
+    assert_eq!(reason(&ledger, false, 1).await, "attempts_spent");
+}
+
+#[test]
+fn a_run_that_blocks_is_counted_too() {
+    let ledger = Ledger::new().per_key(1);
+    let layer = RetryLayer::new(config().backoff(Backoff::fixed(ms(0))).ledger(&ledger, |key: &&'static str| *key));
+    let mut seen = Vec::new();
+    let failed = answered_blocking(|| {
+        layer.run_blocking_for(&"a", |attempt| {
+            seen.push(attempt.number());
+            Err::<(), _>(down())
+        })
+    });
+    assert_eq!(failed.unwrap_err().how.cause(), Some(Cause::LedgerKey { limit: 1 }));
+    assert_eq!((seen, ledger.retries_of("a")), (vec![1, 2], 1));
+}

@@ -1,0 +1,305 @@
+//! Ledgers: what isn't made after all isn't counted, whatever comes in between; and keys that do harm.
+
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    task::{Context, Waker},
+};
+
+use tower::{Layer, Service, ServiceBuilder, service_fn};
+use tower_recourse::{
+    BreakerConfig, BreakerError, BreakerLayer, Cause, Circuit, RetryConfig, RetryLayer, Sent, Verdict,
+    answered::answered,
+    breaker::OpenRule,
+    observe::Event,
+    retry::{Backoff, Budget, Ledger, TokenBucket, quota::Snapshot},
+};
+
+use crate::fixed_numbers::FixedNumbers as _;
+use crate::scripted::{CallWhenReady, Oops, Scripted, Step::*, Told, ask, ms, secs};
+
+fn config() -> RetryConfig {
+    RetryConfig::default().idempotent().backoff(Backoff::fixed(ms(100))).without_budget().unobserved()
+}
+
+fn circuit(failures: u32) -> Circuit {
+    Circuit::new(BreakerConfig::default().fixed().open_when(OpenRule::consecutive(failures).unwrap()).unobserved())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_that_a_breaker_rejects_is_struck_out_as_its_token_goes_back() {
+    let (ledger, told) = (Ledger::new().per_key(1).in_all(1), Told::default());
+    let budget = Arc::new(TokenBucket::share(0.0).unwrap().reserve(1));
+    let config = config().shared_budget(budget.clone()).observe(told.observer()).ledger(&ledger, |(): &()| "key");
+    let mut stack = ServiceBuilder::new()
+        .layer(RetryLayer::new(config))
+        .layer(BreakerLayer::on(&circuit(1)))
+        .service(Scripted::new([Fail::<(), _>(Oops(1))]));
+    let failed = answered(ask(&mut stack, ())).await.unwrap_err();
+    assert!(failed.how.cause().unwrap().is_rejection(), "and not that the ledger is full: {:?}", failed.how);
+    assert_eq!((budget.balance(), budget.stats().granted), (1, 0));
+    assert_eq!((ledger.retries_of("key"), ledger.retries_in_all(), ledger.known_keys()), (0, 0, 0));
+    assert!(told.last_has(&["RetryStopped", "retries: 0, in_all: 0"]), "observers hear the same");
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_the_retry_that_was_rejected_is_struck_out() {
+    let ledger = Ledger::new();
+    let mut stack = ServiceBuilder::new()
+        .layer(RetryLayer::new(config().retries(9).ledger(&ledger, |(): &()| "key")))
+        .layer(BreakerLayer::on(&circuit(3)))
+        .service(Scripted::new([Fail::<(), _>(Oops(1))]));
+    ask(&mut stack, ()).await.unwrap_err();
+    assert_eq!(ledger.retries_of("key"), 2, "three attempts were made");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_attempt_that_is_rejected_takes_nothing_from_others() {
+    let ledger = Ledger::new();
+    ledger.take("key").unwrap().spend();
+    let circuit = circuit(1);
+    circuit.force_open();
+    let mut stack = ServiceBuilder::new()
+        .layer(RetryLayer::new(config().ledger(&ledger, |(): &()| "key")))
+        .layer(BreakerLayer::on(&circuit))
+        .service(Scripted::new([Fail::<(), _>(Oops(1))]));
+    ask(&mut stack, ()).await.unwrap_err();
+    assert_eq!(ledger.retries_of("key"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_that_is_given_up_while_it_is_made_stays_entered() {
+    let ledger = Ledger::new();
+    let layer = RetryLayer::new(config().ledger(&ledger, |(): &()| "key"));
+    let mut stack = layer.layer(Scripted::<(), _>::new([Fail(Oops(1)), Hang]));
+    assert!(tokio::time::timeout(secs(1), ask(&mut stack, ())).await.is_err());
+    assert_eq!((ledger.retries_of("key"), ledger.retries_in_all()), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_whose_request_is_lost_is_struck_out_before_the_future_goes() {
+    let (ledger, told) = (Ledger::new(), Told::default());
+    let copies = Arc::new(AtomicU32::new(0));
+    let once = move |(): &()| (copies.fetch_add(1, Ordering::Relaxed) == 0).then_some(());
+    let layer = RetryLayer::new(config().observe(told.observer()).ledger(&ledger, |(): &()| "key")).keep(once);
+    let mut service = layer.layer(service_fn(|()| async { Err::<(), _>(Oops(1)) }));
+    let mut future = pin!(answered(service.call(())));
+    let failed = future.as_mut().await.unwrap_err();
+    assert_eq!((failed.how.cause(), failed.how.attempts()), (Some(Cause::NotReplayable), 1));
+    assert_eq!((ledger.retries_of("key"), ledger.retries_in_all()), (0, 0));
+    assert!(told.last_has(&["RetryStopped", "retries: 0, in_all: 0"]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_that_was_not_made_is_struck_out_whatever_is_thought_of_that() {
+    let ledger = Ledger::new();
+    let judge = |outcome: Result<&(), &Oops>| match outcome {
+        Err(Oops(1)) => Verdict::transient(),
+        _ => Verdict::Neutral,
+    };
+    let layer = RetryLayer::new(config().classify(judge).ledger(&ledger, |(): &()| "key"));
+    let mut service = layer.layer(Scripted::<()>::new([Fail(Oops(1)), Unready(Oops(2))]));
+    let mut future = pin!(service.call_when_ready(()));
+    assert_eq!(future.as_mut().await, Err(Oops(2)));
+    assert_eq!(ledger.retries_in_all(), 0);
+}
+
+struct Hostile(fn(&mut fmt::Formatter<'_>) -> fmt::Result);
+
+impl fmt::Display for Hostile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (self.0)(f)
+    }
+}
+
+async fn keyed_by(text: fn(&mut fmt::Formatter<'_>) -> fmt::Result) -> (Ledger, Result<(), Oops>, Told) {
+    let (ledger, told) = (Ledger::new(), Told::default());
+    let config = config().retries(1).observe(told.observer()).ledger(&ledger, move |(): &()| Hostile(text));
+    let result = ask(&mut RetryLayer::new(config).layer(Scripted::new([Fail(Oops(1))])), ()).await;
+    (ledger, result, told)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_cannot_be_written_is_what_was_written_of_it() {
+    let (ledger, result, _) = keyed_by(|f| f.write_str("half").and(Err(fmt::Error))).await;
+    assert_eq!((result, ledger.snapshot().keys), (Err(Oops(1)), vec![("half".into(), 1)]));
+    let (ledger, result, _) = keyed_by(|_| Ok(())).await;
+    assert_eq!((result, ledger.snapshot().keys), (Err(Oops(1)), vec![(String::new(), 1)]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_without_an_end_is_cut_while_it_is_written() {
+    let (ledger, result, told) = keyed_by(|f| {
+        loop {
+            f.write_str("aä")?;
+        }
+    })
+    .await;
+    let longest = format!("{}a", "aä".repeat(85));
+    assert_eq!(longest.len(), 256);
+    assert_eq!((result, ledger.snapshot().keys), (Err(Oops(1)), vec![(longest.clone(), 1)]));
+    assert_eq!(told.count(&format!("key: \"{longest}\"")), 2, "observers hear no more of it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_is_cut_in_one_place_however_it_is_written() {
+    let (ledger, _, _) = keyed_by(|f| {
+        // The letter has no room; what comes after it has, but the key ends there.
+        let _ = f.write_str(&"x".repeat(255)).and(f.write_str("ä"));
+        let _ = f.write_str("z");
+        Ok(())
+    })
+    .await;
+    assert_eq!(ledger.retries_of(&format!("{}äz", "x".repeat(255))), 1);
+    assert_eq!(ledger.snapshot().keys[0].0, "x".repeat(255));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_key_is_taken_once_a_request() {
+    let ledger = Ledger::new();
+    let asked = Arc::new(AtomicU32::new(0));
+    let counts = asked.clone();
+    let layer = RetryLayer::new(config().retries(5).ledger(&ledger, move |(): &()| {
+        counts.fetch_add(1, Ordering::Relaxed);
+        "key"
+    }));
+    ask(&mut layer.layer(Scripted::new([Fail::<(), _>(Oops(1))])), ()).await.unwrap_err();
+    layer.run(|_| async { Err::<(), _>(Oops(1)) }).await.unwrap_err();
+    assert_eq!((asked.load(Ordering::Relaxed), ledger.retries_in_all()), (2, 10));
+}
+
+#[test]
+fn a_snapshot_from_outside_is_cut_and_what_is_one_key_then_is_added_up() {
+    let ledger = Ledger::new();
+    let long = "x".repeat(300);
+    let keys =
+        vec![(long.clone(), 2), ("a".into(), 0), (long.clone() + "y", 3), ("b".into(), 1), ("b".into(), u32::MAX)];
+    ledger.restore(Snapshot::new(7, keys));
+    assert_eq!((ledger.retries_of(&long), ledger.retries_of("b"), ledger.known_keys()), (5, u32::MAX, 2));
+    assert!(ledger.snapshot().keys.iter().all(|(key, _)| key.len() <= 256));
+}
+
+#[test]
+fn the_bound_counts_keys_and_not_lines_of_the_snapshot() {
+    let ledger = Ledger::new().keys(2).unwrap();
+    let keys = [("a", 1), ("b", 1), ("b", 1), ("b", 1)];
+    ledger.restore(Snapshot::new(4, keys.map(|(key, retries)| (key.into(), retries)).into()));
+    assert_eq!((ledger.retries_of("a"), ledger.retries_of("b")), (1, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn counts_restored_while_a_retry_waits_are_not_changed_by_it() {
+    let ledger = Ledger::new();
+    let layer = RetryLayer::new(config().ledger(&ledger, |(): &()| "key"));
+    let mut service = layer.layer(Scripted::new([Fail::<(), _>(Oops(1))]));
+    {
+        let mut waiting = pin!(ask(&mut service, ()));
+        assert!(tokio::time::timeout(ms(50), waiting.as_mut()).await.is_err());
+        assert_eq!(ledger.retries_of("key"), 1);
+        ledger.restore(Snapshot::new(9, vec![("key".into(), 4)]));
+    }
+    assert_eq!((ledger.retries_of("key"), ledger.retries_in_all()), (4, 9));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_left_while_a_retry_waited_is_not_struck_out_twice() {
+    let ledger = Ledger::new().keys(1).unwrap();
+    let layer = RetryLayer::new(config().ledger(&ledger, |(): &()| "key"));
+    let mut service = layer.layer(Scripted::new([Fail::<(), _>(Oops(1))]));
+    {
+        let mut waiting = pin!(ask(&mut service, ()));
+        assert!(tokio::time::timeout(ms(50), waiting.as_mut()).await.is_err());
+        ledger.take("other").unwrap().spend();
+        assert_eq!((ledger.retries_of("key"), ledger.known_keys()), (0, 1));
+        ledger.take("key").unwrap().spend();
+    }
+    assert_eq!((ledger.retries_of("key"), ledger.retries_in_all()), (1, 2));
+}
+
+/// One panic after the other, each in the place that it names: nothing is held any more once the future is gone.
+#[test]
+fn a_panic_before_the_attempt_is_made_strikes_it_out() {
+    enum At {
+        Classifier,
+        Observer,
+        Key,
+        Resend,
+        Resending,
+    }
+    for at in [At::Classifier, At::Observer, At::Key, At::Resend, At::Resending] {
+        let ledger = Ledger::new();
+        let budget = Arc::new(TokenBucket::share(0.0).unwrap().reserve(5));
+        let (classifier, observer) = (matches!(at, At::Classifier), matches!(at, At::Observer));
+        let (key, resend, resending) = (matches!(at, At::Key), matches!(at, At::Resend), matches!(at, At::Resending));
+        let config = RetryConfig::default()
+            .backoff(Backoff::none())
+            .shared_budget(budget.clone())
+            .unobserved()
+            .observe(move |event: &Event<'_>| {
+                assert!(!observer || !matches!(event, Event::RetryScheduled { .. }), "on purpose");
+            })
+            .classify_errors(move |_: &Oops| {
+                assert!(!classifier, "on purpose");
+                Verdict::transient()
+            })
+            .ledger(&ledger, move |(): &()| {
+                assert!(!key, "on purpose");
+                "key"
+            });
+        let layer = RetryLayer::new(config).before_resend(move |(): (), _| {
+            assert!(!resend, "on purpose");
+            async move { assert!(!resending, "on purpose") }
+        });
+        let mut service = layer.layer(service_fn(|()| async { Err::<(), _>(Oops(1)) }));
+        let panicked = catch_unwind(AssertUnwindSafe(|| {
+            let _ = pin!(service.call(())).poll(&mut Context::from_waker(Waker::noop()));
+        }));
+        assert!(panicked.is_err());
+        assert_eq!((ledger.retries_in_all(), ledger.known_keys()), (0, 0));
+        assert_eq!((budget.balance(), budget.stats().granted), (5, 0));
+        // And the ledger goes on.
+        ledger.take("key").unwrap().spend();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_given_up_while_it_is_changed_gives_back_what_it_held() {
+    let ledger = Ledger::new();
+    let budget = Arc::new(TokenBucket::share(0.0).unwrap().reserve(1));
+    let config = config().shared_budget(budget.clone()).ledger(&ledger, |(): &()| "key");
+    let layer = RetryLayer::new(config).before_resend(|(): (), _| std::future::pending());
+    let inner = Scripted::new([Fail::<(), _>(Oops(1))]);
+    let mut service = layer.layer(inner.clone());
+    assert!(tokio::time::timeout(secs(5), ask(&mut service, ())).await.is_err());
+    assert_eq!((inner.calls(), ledger.retries_in_all(), budget.balance()), (1, 0, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_breaker_error_of_a_run_that_was_rejected_is_struck_out_too() {
+    let (ledger, circuit) = (Ledger::new(), circuit(1));
+    let layer = RetryLayer::new(config().ledger(&ledger, |(): &()| "key"));
+    let run = layer.run(|_| circuit.call(|| async { Err::<(), _>(Oops(1)) }));
+    assert!(matches!(run.await, Err(BreakerError::Rejected(_))));
+    assert_eq!(ledger.retries_in_all(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_that_was_made_counts_though_a_classifier_calls_it_rejected() {
+    let ledger = Ledger::new();
+    let budget = Arc::new(TokenBucket::share(0.0).unwrap().reserve(9));
+    let attempts = AtomicU32::new(0);
+    let judge = move |_: Result<&(), &Oops>| {
+        let first = attempts.fetch_add(1, Ordering::Relaxed) == 0;
+        if first { Verdict::transient() } else { Verdict::rejected(None).sent(Sent::Unknown) }
+    };
+    let config = RetryConfig::default().unobserved().shared_budget(budget.clone()).classify(judge);
+    let layer = RetryLayer::new(config.ledger(&ledger, |_: &()| "key"));
+    let inner = Scripted::new([Fail::<(), _>(Oops(1))]);
+    ask(&mut layer.layer(inner.clone()), ()).await.unwrap_err();
+    assert_eq!((inner.calls(), ledger.retries_of("key"), budget.stats().granted), (2, 1, 1));
+}

@@ -1,0 +1,199 @@
+//! Retry: readiness before every call, and requests that can't be cloned.
+
+use std::{pin::pin, task::Poll};
+
+use tokio_test::{assert_pending, assert_ready, assert_ready_ok};
+use tower::{Layer, Service, ServiceExt, limit::ConcurrencyLimit};
+use tower_recourse::{
+    RetryConfig, RetryLayer,
+    retry::{Backoff, Timeouts, TokenBucket},
+};
+use tower_test::mock;
+
+use crate::scripted::*;
+
+fn at_once() -> RetryConfig {
+    RetryConfig::default().idempotent().backoff(Backoff::none())
+}
+
+/// Can't be cloned.
+#[derive(Debug, PartialEq)]
+struct Upload(&'static str);
+
+/// `Scripted` panics when it is called unready, and its clones start unready; so does every other test with it.
+/// Trap (tonic-xds): a fresh clone is called, unreadied.
+#[tokio::test(start_paused = true)]
+async fn each_attempt_is_made_by_the_instance_that_was_ready() {
+    let inner = Scripted::<&str>::new([Fail(Oops(1))]);
+    let mut retry = RetryLayer::new(at_once()).layer(inner.clone());
+    for _ in 0..3 {
+        assert_eq!(ask(&mut retry, ()).await, Err(Oops(1)));
+    }
+    assert_eq!(inner.calls(), 12);
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_ready_when_the_service_is() {
+    let (mut retry, mut handle) = mock::spawn_layer::<(), &str, _>(RetryLayer::new(at_once()));
+    handle.allow(0);
+    assert_pending!(retry.poll_ready());
+    handle.allow(1);
+    assert!(retry.is_woken());
+    assert_ready_ok!(retry.poll_ready());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_waits_until_the_service_is_ready_again() {
+    let (mut retry, mut handle) = mock::spawn_layer::<&str, &str, _>(RetryLayer::new(at_once()));
+    handle.allow(1);
+    assert_ready_ok!(retry.poll_ready());
+    let mut call = tokio_test::task::spawn(retry.call("hello"));
+    assert_pending!(call.poll());
+    handle.next_request().await.unwrap().1.send_error("no");
+    assert_pending!(call.poll());
+    assert_pending!(pin!(handle.next_request()).as_mut().poll(&mut noop()), "no call before it is ready");
+    handle.allow(1);
+    assert!(call.is_woken());
+    assert_pending!(call.poll());
+    let (request, respond) = handle.next_request().await.unwrap();
+    assert_eq!(request, "hello");
+    respond.send_response("yes");
+    assert_eq!(assert_ready!(call.poll()).unwrap(), "yes");
+}
+
+fn noop() -> std::task::Context<'static> {
+    std::task::Context::from_waker(std::task::Waker::noop())
+}
+
+/// Trap 13 (tower 0.5): readiness errors bypass the policy.
+#[tokio::test(start_paused = true)]
+async fn a_readiness_error_is_an_outcome_that_is_retried() {
+    let inner = Scripted::new([Unready(Oops(1)), Unready(Oops(2)), Answer("yes")]);
+    let told = Told::default();
+    let mut retry = RetryLayer::new(at_once().observe(told.observer())).layer(inner.clone());
+    assert_eq!(ask(&mut retry, ()).await, Ok("yes"));
+    assert_eq!((inner.calls(), told.count("RetryScheduled")), (1, 2));
+    assert!(told.last_has(&["RetrySucceeded", "attempt: 3"]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn readiness_errors_use_up_the_attempts() {
+    let inner = Scripted::<&str>::new([Unready(Oops(1))]);
+    let mut retry = RetryLayer::new(at_once()).layer(inner.clone());
+    assert_eq!(ask(&mut retry, ()).await, Err(Oops(1)));
+    assert_eq!(inner.calls(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_readiness_error_belongs_to_one_call_only() {
+    let inner = Scripted::new([Unready(Oops(1)), Answer("yes")]);
+    let told = Told::default();
+    let mut retry = RetryLayer::new(at_once().observe(told.observer())).layer(inner.clone());
+    ServiceExt::<()>::ready(&mut retry).await.unwrap();
+    let mut twin = retry.clone();
+    assert_eq!(ask(&mut twin, ()).await, Ok("yes"), "a clone has met no error");
+    assert_eq!(told.count(""), 0);
+    assert_eq!(retry.call(()).await, Ok("yes"));
+    assert_eq!(told.count("RetryScheduled"), 1);
+    assert_eq!(ask(&mut retry, ()).await, Ok("yes"));
+    assert_eq!(told.count("RetryScheduled"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_need_not_be_clone() {
+    let inner = Scripted::new([Fail(Oops(1)), Answer("yes")]);
+    let layer = RetryLayer::new(at_once()).keep(|upload: &Upload| Some(Upload(upload.0)));
+    assert_eq!(ask(&mut layer.layer(inner.clone()), Upload("file")).await, Ok("yes"));
+    assert_eq!(inner.calls(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_was_not_kept_is_sent_once() {
+    let inner = Scripted::new([Fail(Oops(1)), Answer("not asked for")]);
+    let told = Told::default();
+    let config = at_once().observe(told.observer());
+    let layer = RetryLayer::new(config).keep(|_: &Upload| None);
+    assert_eq!(ask(&mut layer.layer(inner.clone()), Upload("file")).await, Err(Oops(1)));
+    assert_eq!(inner.calls(), 1);
+    assert!(told.last_has(&["RetryStopped", "NotReplayable"]));
+}
+
+/// Trap 13: it was never sent, so it can still be sent, however little of it was kept.
+#[tokio::test(start_paused = true)]
+async fn a_request_that_was_never_sent_can_be_sent_although_it_was_not_kept() {
+    let inner = Scripted::new([Unready(Oops(1)), Unready(Oops(2)), Fail(Oops(3)), Answer("not asked for")]);
+    let told = Told::default();
+    let layer = RetryLayer::new(at_once().observe(told.observer())).keep(|_: &Upload| None);
+    assert_eq!(ask(&mut layer.layer(inner.clone()), Upload("file")).await, Err(Oops(3)));
+    assert_eq!(inner.calls(), 1, "once sent, it can't be sent again");
+    assert!(told.last_has(&["RetryStopped", "NotReplayable", "attempt: 3"]));
+}
+
+/// The same when the time for getting ready is over.
+#[tokio::test(start_paused = true)]
+async fn a_request_cut_off_before_it_was_sent_can_be_sent() {
+    let (service, mut handle) = mock::pair::<Upload, &str>();
+    handle.allow(0);
+    let limits = Timeouts::attempt(secs(1));
+    let layer = RetryLayer::new(at_once().timeouts(limits)).keep(|_: &Upload| None);
+    let inner = FirstReady::new(service);
+    let mut call = tokio_test::task::spawn(ask_now(layer.layer(inner), Upload("file")));
+    assert_pending!(call.poll());
+    tokio::time::advance(ms(1500)).await;
+    assert_pending!(call.poll());
+    handle.allow(1);
+    assert_pending!(call.poll());
+    let (request, respond) = handle.next_request().await.unwrap();
+    assert_eq!(request, Upload("file"));
+    respond.send_response("yes");
+    assert_eq!(assert_ready!(call.poll()).unwrap(), "yes");
+}
+
+async fn ask_now<S: Service<Upload>>(mut service: S, request: Upload) -> Result<S::Response, S::Error> {
+    service.ready().await?.call(request).await
+}
+
+/// Its first readiness is an error, so that the call is under way while the service is waited for.
+#[derive(Clone)]
+struct FirstReady<S> {
+    inner: S,
+    failed: bool,
+}
+
+impl<S> FirstReady<S> {
+    fn new(inner: S) -> Self {
+        Self { inner, failed: false }
+    }
+}
+
+impl<S: Service<Upload, Error = tower::BoxError>> Service<Upload> for FirstReady<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut std::task::Context<'_>) -> Poll<Result<(), S::Error>> {
+        if !std::mem::replace(&mut self.failed, true) {
+            return Poll::Ready(Err("not yet".into()));
+        }
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Upload) -> S::Future {
+        self.inner.call(request)
+    }
+}
+
+/// What the failed attempt held is free during the wait: here, the one place of a limit.
+#[tokio::test(start_paused = true)]
+async fn a_place_is_free_while_a_retry_waits() {
+    let inner = Scripted::new([Fail(Oops(1)), Answer("other"), Answer("first")]);
+    let limit = ConcurrencyLimit::new(inner.clone(), 1);
+    let config = RetryConfig::default().idempotent().backoff(Backoff::fixed(secs(1))).budget(TokenBucket::default());
+    let layer = RetryLayer::new(config);
+    let (mut first, mut other) = (layer.layer(limit.clone()), layer.layer(limit));
+    let (first, other) = tokio::join!(ask(&mut first, ()), async {
+        tokio::time::sleep(ms(500)).await;
+        ask(&mut other, ()).await
+    });
+    assert_eq!((first, other), (Ok("first"), Ok("other")));
+}

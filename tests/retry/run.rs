@@ -1,0 +1,248 @@
+//! Plain functions, a change before each resend, and how answers were got.
+
+use std::{
+    io,
+    sync::{Arc, Mutex},
+    thread,
+};
+
+use tokio::time::{Instant, sleep, timeout};
+use tower::{Layer, ServiceBuilder, service_fn};
+use tower_recourse::{
+    Attempt, BreakerConfig, BreakerLayer, Cause, Circuit, Elapsed, FallbackLayer, How, RetryConfig, RetryLayer, State,
+    answered::{AnsweredLayer, answered},
+    breaker::OpenRule,
+    retry::{Backoff, Budget, Timeouts, TokenBucket},
+};
+
+use crate::fixed_numbers::FixedNumbers as _;
+use crate::scripted::{Oops, Scripted, Step::*, Told, ask, ms, secs};
+
+fn config() -> RetryConfig {
+    RetryConfig::default().idempotent().backoff(Backoff::fixed(ms(100))).without_budget().unobserved()
+}
+
+fn down() -> io::Error {
+    io::ErrorKind::ConnectionReset.into()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_function_is_told_its_attempt() {
+    let begun = Instant::now();
+    let layer = RetryLayer::new(config().timeouts(Timeouts::request(secs(10))));
+    let run = layer.run(|attempt: Attempt| async move {
+        if attempt.number() < 3 { Err(down()) } else { Ok((attempt.number(), attempt.deadline().unwrap() - begun)) }
+    });
+    // The layer isn't needed while it runs.
+    drop(layer);
+    assert_eq!(run.await.unwrap(), (3, secs(10)));
+    assert_eq!(begun.elapsed(), ms(200));
+}
+
+/// The clock isn't read for nothing.
+#[tokio::test(start_paused = true)]
+async fn an_attempt_knows_when_it_began_if_something_goes_by_the_time() {
+    let second =
+        |attempt: Attempt| async move { if attempt.number() < 2 { Err(down()) } else { Ok(attempt.started()) } };
+    assert_eq!(RetryLayer::new(config()).run(second).await.unwrap(), None);
+    let limited = config().timeouts(Timeouts::request(secs(10)));
+    assert_eq!(RetryLayer::new(limited).run(second).await.unwrap(), Some(Instant::now()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_may_be_spawned_whatever_the_error_is() {
+    let layer = RetryLayer::new(config());
+    let run = layer.run(|_| async { Err::<(), Box<dyn std::error::Error + Send + Sync>>("down".into()) });
+    assert_eq!(tokio::spawn(run).await.unwrap().unwrap_err().to_string(), "down");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_of_a_function_is_cut_off_at_its_limit() {
+    let layer = RetryLayer::new(config().retries(1).timeouts(Timeouts::attempt(secs(1))));
+    let begun = Instant::now();
+    let run = layer.run(|_| std::future::pending::<io::Result<()>>());
+    let error = run.await.unwrap_err();
+    assert!(error.get_ref().unwrap().is::<Elapsed>());
+    assert_eq!(begun.elapsed(), ms(2_100));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_shares_the_budget_of_the_services_and_cancelled_gives_back() {
+    let budget = Arc::new(TokenBucket::share(0.0).unwrap().reserve(1));
+    let layer = RetryLayer::new(config().shared_budget(budget.clone()));
+    let fails = || layer.run(|_| async { Err::<(), _>(down()) });
+    assert!(timeout(ms(50), fails()).await.is_err(), "it waits");
+    assert_eq!((budget.balance(), budget.stats().granted), (1, 0));
+    fails().await.unwrap_err();
+    assert_eq!((budget.balance(), budget.stats().granted, budget.stats().refused), (0, 1, 1));
+    let mut service = layer.layer(service_fn(|()| async { Err::<(), _>(down()) }));
+    let failed = answered(ask(&mut service, ())).await.unwrap_err();
+    assert_eq!(failed.how.cause(), Some(Cause::Budget));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rejection_of_a_circuit_inside_a_run_is_not_retried() {
+    let circuit =
+        Circuit::new(BreakerConfig::default().fixed().open_when(OpenRule::consecutive(3).unwrap()).unobserved());
+    let layer = RetryLayer::new(config().retries(7));
+    let run = answered(layer.run(|_| circuit.call(|| async { Err::<(), _>(Oops(1)) })));
+    let failed = run.await.unwrap_err();
+    assert_eq!((circuit.state(), circuit.stats().total_rejected), (State::Open, 1));
+    assert!(failed.how.cause().unwrap().is_rejection());
+    assert_eq!(failed.how.attempts(), 4);
+}
+
+#[test]
+fn a_function_that_blocks_is_retried_and_sleeps() {
+    let layer = RetryLayer::new(config().retries(2).backoff(Backoff::fixed(ms(1))));
+    let mut seen = Vec::new();
+    let error = layer.run_blocking(|attempt| {
+        seen.push(attempt.number());
+        Err::<(), _>(Oops(attempt.number()))
+    });
+    assert_eq!((error, seen), (Err(Oops(3)), vec![1, 2, 3]));
+    assert_eq!(layer.run_blocking(|_| Ok::<_, Oops>(7)), Ok(7));
+}
+
+#[test]
+fn a_run_that_blocks_begins_nothing_after_the_deadline() {
+    let told = Told::default();
+    let limits = Timeouts::request(ms(30)).answer(|_| Err::<(), _>(Oops(99)));
+    let layer = RetryLayer::new(config().backoff(Backoff::fixed(ms(1))).timeouts(limits).observe(told.observer()));
+    let mut attempts = 0;
+    let error = layer.run_blocking(|attempt| {
+        attempts += 1;
+        thread::sleep(attempt.remaining(Instant::now()).unwrap() + ms(1));
+        Err(Oops(1))
+    });
+    assert_eq!((error, attempts), (Err(Oops(1)), 1));
+    assert!(told.last_has(&["RetryStopped", "Deadline"]));
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Request {
+    token: &'static str,
+    attempt: u32,
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_sent_again_is_changed_and_what_is_sent_first_is_not() {
+    let sent = Arc::new(Mutex::new(Vec::new()));
+    let log = sent.clone();
+    let inner = service_fn(move |request: Request| {
+        log.lock().unwrap().push((request, Instant::now()));
+        async { Err::<(), _>(Oops(1)) }
+    });
+    let layer = RetryLayer::new(config().retries(2)).before_resend(|_: Request, attempt: Attempt| async move {
+        sleep(ms(30)).await;
+        Request { token: "fresh", attempt: attempt.number() }
+    });
+    let begun = Instant::now();
+    ask(&mut layer.layer(inner), Request { token: "old", attempt: 1 }).await.unwrap_err();
+    let sent: Vec<_> = sent.lock().unwrap().iter().map(|(r, at)| (r.token, r.attempt, *at - begun)).collect();
+    assert_eq!(sent, [("old", 1, ms(0)), ("fresh", 2, ms(130)), ("fresh", 3, ms(260))], "after the wait");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_changes_a_request_takes_of_the_attempts_time() {
+    let limits =
+        Timeouts::attempt(secs(1)).answer(|elapsed: Elapsed| Err::<(), _>(Oops(elapsed.limit().as_secs() as u32)));
+    let budget = Arc::new(TokenBucket::share(0.0).unwrap().reserve(1));
+    let layer = RetryLayer::new(config().retries(2).timeouts(limits).shared_budget(budget.clone())).before_resend(
+        |request: u8, _| async move {
+            std::future::pending::<()>().await;
+            request
+        },
+    );
+    let inner = Scripted::new([Fail(Oops(7))]);
+    let begun = Instant::now();
+    assert_eq!(ask(&mut layer.layer(inner.clone()), 1).await, Err(Oops(1)));
+    assert_eq!((inner.calls(), begun.elapsed()), (1, ms(100) + secs(1) + ms(100) + secs(1)));
+    assert_eq!(budget.balance(), 1, "no retry was made");
+
+    assert!(timeout(ms(500), ask(&mut layer.layer(inner), 1)).await.is_err(), "cancelled while the request is changed");
+    tokio::time::advance(secs(1)).await;
+    assert_eq!(budget.balance(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_that_cannot_be_sent_again_are_told_of_once() {
+    let told = Told::default();
+    let layer = RetryLayer::new(config().observe(told.observer())).keep(|_: &u8| None);
+    let mut service = layer.layer(Scripted::new([Fail::<(), _>(Oops(1))]));
+    for _ in 0..3 {
+        assert_eq!(ask(&mut service, 1).await, Err(Oops(1)));
+    }
+    assert_eq!((told.count("NothingToRetry"), told.count("NotReplayable")), (1, 3));
+}
+
+async fn how(inner: Scripted<&'static str>, replica: Scripted<&'static str>) -> (&'static str, How) {
+    let circuit =
+        Circuit::new(BreakerConfig::default().fixed().open_when(OpenRule::consecutive(9).unwrap()).unobserved());
+    let mut service = ServiceBuilder::new()
+        .layer(AnsweredLayer)
+        .layer(FallbackLayer::value("degraded").name("degraded").unobserved())
+        .layer(FallbackLayer::new(RetryLayer::new(config().retries(1)).layer(replica)).name("replica").unobserved())
+        .layer(RetryLayer::new(config().retries(2)))
+        .layer(BreakerLayer::on(&circuit))
+        .service(inner);
+    let answered = ask(&mut service, ()).await.unwrap();
+    (answered.response, answered.how)
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_caller_learns_how_the_answer_was_got() {
+    let (yes, no) = (|| Scripted::new([Answer("yes")]), || Scripted::new([Fail(Oops(1))]));
+    let spent = Some(Cause::AttemptsSpent { attempts: 3 });
+
+    let (answer, primary) = how(yes(), no()).await;
+    assert_eq!((answer, primary), ("yes", How::default()));
+    assert_eq!((primary.rung(), primary.attempts(), primary.fallback(), primary.cause()), (0, 1, None, None));
+    assert_eq!(primary.to_string(), "answered at once");
+
+    let (answer, third) = how(Scripted::new([Fail(Oops(1)), Fail(Oops(2)), Answer("late")]), no()).await;
+    assert_eq!((answer, third.rung(), third.attempts(), third.cause()), ("late", 0, 3, None));
+    assert_eq!(third.to_string(), "answered by attempt 3");
+
+    let (answer, replica) = how(no(), Scripted::new([Fail(Oops(1)), Answer("replica's")])).await;
+    assert_eq!((answer, replica.rung(), replica.attempts(), replica.cause()), ("replica's", 1, 3, spent));
+    assert_eq!((replica.fallback(), replica.fallbacks_failed()), (Some("replica"), 0));
+
+    let (answer, degraded) = how(no(), no()).await;
+    assert_eq!(
+        (answer, degraded.rung(), degraded.fallback(), degraded.fallbacks_failed()),
+        ("degraded", 2, Some("degraded"), 1)
+    );
+    assert_eq!((degraded.attempts(), degraded.cause()), (3, spent));
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_an_answer_the_caller_learns_why() {
+    let layers = (AnsweredLayer, RetryLayer::new(config().retries(0)));
+    let mut service =
+        ServiceBuilder::new().layer(layers.0).layer(layers.1).service(Scripted::new([Fail::<(), _>(Oops(5))]));
+    let unanswered = ask(&mut service, ()).await.unwrap_err();
+    assert_eq!((unanswered.error, unanswered.how.cause()), (Oops(5), Some(Cause::AttemptsSpent { attempts: 1 })));
+    assert_eq!(unanswered.to_string(), "not answered: the only attempt failed");
+    assert_eq!(std::error::Error::source(&unanswered).unwrap().to_string(), "oops 5");
+    let unretried = answered(std::future::ready(Err::<(), _>(Oops(6)))).await.unwrap_err();
+    assert_eq!(unretried.to_string(), "not answered", "and nobody said why");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_of_a_fallback_is_none_of_a_rejection_to_those_further_out() {
+    let circuit =
+        Circuit::new(BreakerConfig::default().fixed().open_when(OpenRule::consecutive(1).unwrap()).unobserved());
+    circuit.admit().unwrap().failure();
+    let outer = Circuit::new(BreakerConfig::default().fixed().unobserved().count_calls());
+    let mut service = ServiceBuilder::new()
+        .layer(AnsweredLayer)
+        .layer(BreakerLayer::on(&outer))
+        .layer(FallbackLayer::value("cached").name("cache").unobserved())
+        .layer(BreakerLayer::on(&circuit))
+        .service(Scripted::<_>::new([Answer("not asked")]));
+    let answered = ask(&mut service, ()).await.unwrap();
+    assert_eq!((answered.response, answered.how.fallback()), ("cached", Some("cache")));
+    assert!(answered.how.cause().unwrap().is_rejection());
+    assert_eq!((outer.stats().total_successes, outer.stats().total_neutral), (Some(1), 0));
+}

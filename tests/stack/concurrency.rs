@@ -1,0 +1,250 @@
+//! Ten thousand calls on two threads: afterwards, the sums are exact.
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::task::{JoinSet, yield_now};
+use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
+use tower_recourse::{
+    BreakerConfig, BreakerLayer, Circuit, FallbackLayer, Ratio, RetryConfig, RetryLayer, State, Verdict,
+    breaker::{OpenFor, OpenRule, Probes, Window},
+    observe::Event,
+    retry::Backoff,
+};
+
+use crate::circuits::{counted, endings};
+use crate::fixed_numbers::FixedNumbers as _;
+
+const CALLS: u64 = 10_000;
+
+/// What becomes of call number `n`.
+async fn answer(n: u64) -> io::Result<u64> {
+    for _ in 0..n % 3 {
+        yield_now().await;
+    }
+    match n % 7 {
+        0 | 1 => Err(io::ErrorKind::ConnectionReset.into()),
+        2 => Err(io::ErrorKind::NotFound.into()),
+        3 => std::future::pending().await,
+        _ => Ok(n),
+    }
+}
+
+/// Runs all calls at once; those that don't end are dropped after a while. The answers.
+async fn run_all<S>(service: S) -> Vec<Option<Result<u64, S::Error>>>
+where
+    S: Service<u64, Response = u64> + Clone + Send + 'static,
+    S::Error: Send,
+    S::Future: Send,
+{
+    let mut calls = JoinSet::new();
+    for n in 0..CALLS {
+        let service = service.clone();
+        calls.spawn(async move {
+            let mut call = Box::pin(service.oneshot(n));
+            for _ in 0..10 {
+                match poll_once(&mut call).await {
+                    Some(answer) => return Some(answer),
+                    None => yield_now().await,
+                }
+            }
+            None
+        });
+    }
+    calls.join_all().await
+}
+
+/// Polls once; what it is ready with.
+async fn poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
+    std::future::poll_fn(|cx| match std::pin::Pin::new(&mut *future).poll(cx) {
+        std::task::Poll::Ready(output) => std::task::Poll::Ready(Some(output)),
+        std::task::Poll::Pending => std::task::Poll::Ready(None),
+    })
+    .await
+}
+
+/// A circuit that opens and closes all the time.
+fn restless() -> BreakerConfig {
+    let window = Window::count(20).unwrap().minimum(5).unwrap();
+    counted()
+        .open_when(OpenRule::Ratio { failing: Ratio::percent(40).unwrap(), window })
+        .or_when(OpenRule::consecutive(4).unwrap())
+        .open_for(OpenFor::fixed(Duration::ZERO))
+        .probes(Probes::successes(2).unwrap().at_a_time(2).unwrap().lease(Duration::from_millis(1)).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_call_of_a_breaker_is_admitted_or_rejected_and_ends_once() {
+    let circuit = Circuit::new(restless().classify(|outcome: Result<&u64, &io::Error>| match outcome {
+        Ok(_) => Verdict::Success,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Verdict::Neutral,
+        Err(_) => Verdict::transient(),
+    }));
+    let asked = Arc::new(AtomicU64::new(0));
+    let counts = Arc::clone(&asked);
+    let service = ServiceBuilder::new().layer(BreakerLayer::on(&circuit)).service(service_fn(move |n| {
+        counts.fetch_add(1, Ordering::Relaxed);
+        answer(n)
+    }));
+    let answers = run_all(service).await;
+
+    let answered = || answers.iter().flatten();
+    let rejected = answered().flat_map(|answer| answer.as_ref().err()?.rejection()).count() as u64;
+    let succeeded = answered().flatten().count() as u64;
+    let given_up = CALLS - answered().count() as u64;
+    let [successes, failures, neutral, dropped] = endings(&circuit);
+    let stats = circuit.stats();
+    assert_eq!(stats.total_rejected, rejected);
+    assert_eq!(stats.total_admitted, Some(CALLS - rejected));
+    assert_eq!(stats.total_admitted, Some(asked.load(Ordering::Relaxed)));
+    assert_eq!((successes, dropped), (succeeded, given_up));
+    assert_eq!(successes + failures + neutral + dropped + rejected, CALLS);
+    assert!(stats.transitions > 2 && rejected > 0, "the trial is one: {stats:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_request_of_the_full_stack_has_one_answer() {
+    let circuit = Circuit::new(restless());
+    let events = Arc::new([const { AtomicU64::new(0) }; 2]);
+    let told = Arc::clone(&events);
+    let asked = Arc::new(AtomicU64::new(0));
+    let sees = Arc::clone(&asked);
+    let retry = RetryConfig::default()
+        .idempotent()
+        .unobserved()
+        .without_budget()
+        .backoff(Backoff::exponential(Duration::ZERO))
+        .observe(move |event: &Event<'_>| {
+            if let Event::RetryScheduled { .. } | Event::RejectionWait { .. } = event {
+                told[0].fetch_add(1, Ordering::Relaxed);
+            }
+        });
+    let told = Arc::clone(&events);
+    let fallback = FallbackLayer::value(u64::MAX).unobserved().observe(move |event: &Event<'_>| {
+        if let Event::FallbackAsked { .. } = event {
+            told[1].fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    let stack =
+        ServiceBuilder::new().layer(fallback).layer(RetryLayer::new(retry)).layer(BreakerLayer::on(&circuit)).service(
+            service_fn(move |n| {
+                sees.fetch_add(1, Ordering::Relaxed);
+                answer(n)
+            }),
+        );
+    let answers = run_all(stack).await;
+
+    assert_eq!(answers.len() as u64, CALLS);
+    assert!(answers.iter().flatten().all(Result::is_ok), "the fallback answers whatever the service doesn't");
+    let from_fallback = answers.iter().flatten().flatten().filter(|answer| **answer == u64::MAX).count() as u64;
+    let from_service = answers.iter().flatten().flatten().filter(|answer| **answer != u64::MAX).count() as u64;
+    let given_up = answers.iter().filter(|answer| answer.is_none()).count() as u64;
+    let stats = circuit.stats();
+    let [successes, ..] = endings(&circuit);
+    assert_eq!(from_fallback, events[1].load(Ordering::Relaxed));
+    assert_eq!(from_service, successes);
+    assert_eq!(from_fallback + from_service + given_up, CALLS);
+    assert_eq!(stats.total_admitted, Some(asked.load(Ordering::Relaxed)));
+    // A retry that was scheduled is an attempt that the circuit saw, unless the caller gave up while it waited.
+    let attempts = stats.total_admitted.unwrap() + stats.total_rejected;
+    let scheduled = CALLS + events[0].load(Ordering::Relaxed);
+    assert!((scheduled - given_up..=scheduled).contains(&attempts), "{attempts} attempts of {scheduled}");
+    assert!(stats.transitions > 2, "the trial is one: {stats:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_more_probes_are_out_than_there_may_be() {
+    let probes = Probes::successes(200).unwrap().at_a_time(3).unwrap();
+    let config = BreakerConfig::default().fixed().unobserved().open_for(OpenFor::fixed(Duration::ZERO)).probes(probes);
+    let circuit = Circuit::new(config);
+    for _ in 0..5 {
+        circuit.admit().unwrap().failure();
+    }
+    assert_eq!(circuit.state(), State::HalfOpen);
+    let out = Arc::new(AtomicU64::new(0));
+    let mut calls = JoinSet::new();
+    for n in 0..CALLS {
+        let (circuit, out) = (circuit.clone(), Arc::clone(&out));
+        calls.spawn(async move {
+            let Ok(permit) = circuit.admit() else { return };
+            assert!(out.fetch_add(1, Ordering::SeqCst) < 3 || circuit.state() == State::Closed);
+            yield_now().await;
+            out.fetch_sub(1, Ordering::SeqCst);
+            if n % 2 == 0 { permit.success() } else { drop(permit) }
+        });
+    }
+    while let Some(call) = calls.join_next().await {
+        call.unwrap();
+    }
+    assert_eq!(out.load(Ordering::SeqCst), 0);
+}
+
+#[test]
+fn every_failure_of_a_row_counts_whichever_thread_it_is_from() {
+    for _ in 0..50 {
+        let circuit = Circuit::new(counted().open_when(OpenRule::consecutive(2_000).unwrap()));
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| (0..1_000).for_each(|_| circuit.admit().unwrap().failure()));
+            }
+        });
+        assert_eq!((circuit.state(), circuit.stats().transitions), (State::Open, 1));
+        assert_eq!(endings(&circuit), [0, 2_000, 0, 0]);
+    }
+}
+
+#[test]
+fn handles_made_and_dropped_on_two_threads_never_mix_up_their_circuits() {
+    std::thread::scope(|scope| {
+        for thread in 0..2_u64 {
+            scope.spawn(move || {
+                let mut late = Vec::new();
+                for round in 0..5_000 {
+                    let circuit = Circuit::new(counted());
+                    late.push(circuit.admit().unwrap());
+                    circuit.admit().unwrap().failure();
+                    if round % 16 == thread {
+                        late.drain(..).for_each(|permit| permit.failure());
+                    }
+                    let stats = circuit.stats();
+                    assert!(stats.total_failures <= 2 && stats.state == State::Closed, "{stats:?}");
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn totals_add_up_when_counting_is_switched_under_load() {
+    let on = BreakerConfig::default().fixed().unobserved().count_calls();
+    let off = BreakerConfig::default().fixed().unobserved();
+    let circuit = Circuit::new(off.clone());
+    let switching = AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        for n in 0..3_u64 {
+            let (circuit, switching) = (&circuit, &switching);
+            scope.spawn(move || {
+                while switching.load(Ordering::Relaxed) < 20_000 {
+                    let permit = circuit.admit().unwrap();
+                    match n {
+                        0 => permit.neutral(),
+                        _ => permit.success(),
+                    }
+                }
+            });
+        }
+        for _ in 0..10_000 {
+            circuit.reconfigure(on.clone());
+            circuit.reconfigure(off.clone());
+            switching.fetch_add(2, Ordering::Relaxed);
+        }
+    });
+    circuit.reconfigure(on);
+    endings(&circuit);
+}

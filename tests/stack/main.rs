@@ -1,0 +1,17 @@
+//! Tests of whole stacks: what the layers do around one another, on several tasks and threads.
+
+mod call_isolation;
+mod call_report;
+mod cancellation;
+mod concurrency;
+mod invalid_config;
+mod layer_order;
+mod panics;
+mod spawned;
+
+#[path = "../support/circuits.rs"]
+mod circuits;
+#[path = "../support/fixed_numbers.rs"]
+mod fixed_numbers;
+#[path = "../support/scripted.rs"]
+mod scripted;

@@ -1,0 +1,63 @@
+//! A disk that is really full, for whoever may make no more of a file than this: a child with a limit.
+#![cfg(unix)]
+
+use std::{
+    env,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use tower_recourse::store::{FileStore, Persist, StoreError};
+
+use super::{counted, file_size_limit::in_little_room, names};
+
+const FOLDER: &str = "RECOURSE_FULL_STORE_OF_A_CHILD";
+
+#[derive(Clone, Default)]
+struct Text(Arc<Mutex<String>>);
+
+impl Persist for Text {
+    type Snapshot = String;
+
+    fn snapshot(&self) -> String {
+        self.0.lock().unwrap().clone()
+    }
+
+    fn restore(&self, text: String, _: Duration) {
+        *self.0.lock().unwrap() = text;
+    }
+}
+
+/// What the child does; nothing if this is no child. No file of it may be longer than 4 blocks.
+#[test]
+fn child() {
+    let Some(folder) = env::var_os(FOLDER) else { return };
+    let store = FileStore::open(&folder, "state").unwrap();
+    let text = Text::default();
+    store.keep("text", &text).unwrap();
+    *text.0.lock().unwrap() = "small".to_owned();
+    store.save().unwrap();
+    for _ in 0..3 {
+        *text.0.lock().unwrap() = "large".repeat(10_000);
+        let error = store.save().unwrap_err();
+        assert!(matches!(&error, StoreError::Io { doing: "write", .. }), "{error:?}");
+        let saved: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(std::path::Path::new(&folder).join("state.json")).unwrap()).unwrap();
+        assert!(["small", "again"].map(serde_json::Value::from).contains(&saved["parts"]["text"]["state"]), "whole");
+        assert!(names(folder.as_ref()) == ["state.json"], "what was half written is gone");
+        *text.0.lock().unwrap() = "again".to_owned();
+        store.save().unwrap();
+        assert!(store.trouble().is_none());
+    }
+    println!("all is well");
+}
+
+#[test]
+fn a_disk_without_room_keeps_the_old_state_and_goes_on_when_it_fits() {
+    let folder = tempfile::tempdir().unwrap();
+    in_little_room("full_disk::child", (FOLDER, folder.path().as_os_str()));
+    let (store, ..) = counted(folder.path());
+    let text = Text::default();
+    store.keep("text", &text).unwrap();
+    assert_eq!(*text.0.lock().unwrap(), "again");
+}

@@ -1,0 +1,390 @@
+//! State that survives: whole or not at all, by one process at a time, whatever the disk does.
+
+mod circuits;
+mod counter;
+#[path = "../support/file_size_limit.rs"]
+mod file_size_limit;
+mod files;
+#[cfg(feature = "breaker")]
+#[path = "../support/fixed_numbers.rs"]
+mod fixed_numbers;
+mod full_disk;
+mod hostile_text;
+mod killed;
+#[cfg(feature = "retry")]
+mod quotas;
+mod reentrant;
+#[cfg(feature = "tracing")]
+#[path = "../support/thread_log.rs"]
+mod thread_log;
+
+use std::{
+    fs,
+    io::Write,
+    path::Path,
+    sync::{
+        Arc, Barrier, Condvar, Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use counter::Counter;
+use serde_json::{Value, json};
+use tower_recourse::store::{FileStore, Persist, Restored, StoreError};
+
+fn file(folder: &Path) -> Value {
+    serde_json::from_slice(&fs::read(folder.join("state.json")).unwrap()).unwrap()
+}
+
+/// Names of what is in a folder, without the lock.
+fn names(folder: &Path) -> Vec<String> {
+    let name = |entry: std::io::Result<fs::DirEntry>| entry.unwrap().file_name().into_string().unwrap();
+    let mut names: Vec<_> = fs::read_dir(folder).unwrap().map(name).filter(|name| name != "state.lock").collect();
+    names.sort();
+    names
+}
+
+/// A store of one counter, and what it was restored to.
+fn counted(folder: &Path) -> (FileStore, Counter, u64) {
+    let store = FileStore::open(folder, "state").unwrap();
+    let counter = Counter::default();
+    store.keep("counter", &counter).unwrap();
+    let restored = counter.get();
+    (store, counter, restored)
+}
+
+#[test]
+fn what_was_saved_is_there_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, counter, restored) = counted(&folder.path().join("made/for/it"));
+    assert_eq!(restored, 0);
+    counter.set(17);
+    store.save().unwrap();
+    counter.set(18);
+    // Without a word of it: the last handle saves.
+    drop(store.clone());
+    drop(store);
+    let (store, _, restored) = counted(&folder.path().join("made/for/it"));
+    assert_eq!(restored, 18);
+    assert!(store.trouble().is_none());
+}
+
+#[test]
+fn the_file_is_what_the_page_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, counter, _) = counted(folder.path());
+    counter.set(3);
+    store.save().unwrap();
+    let file = file(folder.path());
+    assert_eq!((&file["version"], &file["parts"]["counter"]["state"]), (&json!(1), &json!(3)));
+    for date in [&file["saved_at"], &file["parts"]["counter"]["saved_at"]] {
+        assert_eq!(date.as_str().unwrap().len(), "2026-11-22T19:19:12.345Z".len());
+    }
+    assert_eq!(file["checksum"].as_str().unwrap().len(), 8);
+    assert_eq!(names(folder.path()), ["state.json"], "and nothing besides");
+}
+
+#[test]
+fn parts_that_this_run_does_not_know_are_kept_to_the_byte() {
+    let folder = tempfile::tempdir().unwrap();
+    let odd = json!({ "big": 12_345_678_901_234_567_890_u64, "text": "\u{2028}\"" });
+    let store = FileStore::open(folder.path(), "state").unwrap();
+    store.keep("other", &Arc::new(Fixed(odd.clone()))).unwrap();
+    drop(store);
+    let before = file(folder.path())["parts"]["other"].clone();
+    for _ in 0..3 {
+        let (store, counter, _) = counted(folder.path());
+        counter.set(counter.get() + 1);
+        store.save().unwrap();
+    }
+    assert_eq!(file(folder.path())["parts"]["other"], before, "its date too: that is when it was taken down");
+    let store = FileStore::open(folder.path(), "state").unwrap();
+    assert!(matches!(store.keep("other", &Arc::new(Fixed(Value::Null))).unwrap(), Restored::State { .. }));
+    assert!(store.forget("counter") && !store.forget("counter"));
+    drop(store);
+    assert_eq!(file(folder.path())["parts"].as_object().unwrap().len(), 1);
+}
+
+/// Always the same.
+struct Fixed(Value);
+
+impl Persist for Fixed {
+    type Snapshot = Value;
+
+    fn snapshot(&self) -> Value {
+        self.0.clone()
+    }
+
+    fn restore(&self, _: Value, _: Duration) {}
+}
+
+#[test]
+fn a_second_one_is_kept_out_until_the_first_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, ..) = counted(folder.path());
+    let error = FileStore::open(folder.path(), "state").unwrap_err();
+    assert!(matches!(&error, StoreError::Held { path } if path.ends_with("state.lock")), "{error:?}");
+    assert!(error.to_string().contains("state.lock\" is locked: another process uses this store"), "{error}");
+    FileStore::open(folder.path(), "another").unwrap();
+    drop(store);
+    counted(folder.path());
+}
+
+#[test]
+fn a_name_that_is_a_path_is_refused_and_makes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let inside = folder.path().join("inside");
+    for name in ["../state", "a/b", "..", "", "/tmp/state", "a\\b", ".state", "a\0b"] {
+        let error = FileStore::open(&inside, name).unwrap_err();
+        assert!(matches!(&error, StoreError::Name(invalid) if invalid.field() == "store"), "{name:?}: {error:?}");
+    }
+    assert!(!inside.exists());
+}
+
+#[test]
+fn a_damaged_file_is_set_aside_and_work_goes_on_from_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, counter, _) = counted(folder.path());
+    counter.set(5);
+    drop(store);
+    let path = folder.path().join("state.json");
+    let whole = fs::read(&path).unwrap();
+    let half = whole[..whole.len() / 2].to_vec();
+    let forged = String::from_utf8(whole).unwrap().replace("\"state\":5", "\"state\":6").into_bytes();
+    for (number, bytes) in [half, forged, Vec::new(), b"\xff\x00garbage".to_vec()].into_iter().enumerate() {
+        fs::write(&path, &bytes).unwrap();
+        let (store, counter, restored) = counted(folder.path());
+        assert_eq!(restored, 0);
+        counter.set(1);
+        store.save().unwrap();
+        let aside = folder.path().join(format!("state.json.damaged-{}", number + 1));
+        assert_eq!(fs::read(aside).unwrap(), bytes, "as it was, and beside those of before");
+    }
+    assert_eq!(names(folder.path()).len(), 5);
+    assert_eq!(counted(folder.path()).2, 1);
+}
+
+#[test]
+fn a_file_of_a_later_version_is_set_aside() {
+    let folder = tempfile::tempdir().unwrap();
+    let later = br#"{"version":2,"what":"we don't know"}"#;
+    fs::write(folder.path().join("state.json"), later).unwrap();
+    assert_eq!(counted(folder.path()).2, 0);
+    assert_eq!(fs::read(folder.path().join("state.json.future-1")).unwrap(), later);
+    assert_eq!(names(folder.path()), ["state.json", "state.json.future-1"]);
+}
+
+#[test]
+fn what_is_set_aside_has_a_bound() {
+    let folder = tempfile::tempdir().unwrap();
+    for number in 0..103 {
+        fs::write(folder.path().join("state.json"), number.to_string()).unwrap();
+        FileStore::open(folder.path(), "state").unwrap();
+    }
+    assert_eq!(names(folder.path()).len(), 1 + 99);
+    assert_eq!(fs::read(folder.path().join("state.json.damaged-1")).unwrap(), b"0");
+    assert_eq!(fs::read(folder.path().join("state.json.damaged-99")).unwrap(), b"102");
+}
+
+#[test]
+fn a_part_that_cannot_read_what_another_has_saved_begins_anew_and_there_is_a_copy() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = FileStore::open(folder.path(), "state").unwrap();
+    store.keep("counter", &Arc::new(Fixed(json!("no number")))).unwrap();
+    drop(store);
+    let before = fs::read(folder.path().join("state.json")).unwrap();
+    let store = FileStore::open(folder.path(), "state").unwrap();
+    assert_eq!(store.keep("counter", &Counter::default()).unwrap(), Restored::Unreadable);
+    store.save().unwrap();
+    assert_eq!(fs::read(folder.path().join("state.json.damaged-1")).unwrap(), before);
+    assert_eq!(file(folder.path())["parts"]["counter"]["state"], 0);
+}
+
+#[test]
+fn two_parts_of_one_name_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, ..) = counted(folder.path());
+    let error = store.keep("counter", &Counter::default()).unwrap_err();
+    assert_eq!(error.to_string(), "`part` is \"counter\", but must be a name that no other part of the store has");
+}
+
+#[test]
+fn the_leftover_of_a_killed_writer_is_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("state.json.tmp"), "{\"version\":1,").unwrap();
+    let store = FileStore::open(folder.path(), "state").unwrap();
+    assert!(names(folder.path()).is_empty());
+    drop(store);
+    assert_eq!(names(folder.path()), ["state.json"]);
+}
+
+#[test]
+fn something_in_the_way_keeps_the_old_state_and_is_told_until_it_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, counter, _) = counted(folder.path());
+    counter.set(1);
+    store.save().unwrap();
+    let before = fs::read(folder.path().join("state.json")).unwrap();
+    let in_the_way = folder.path().join("state.json.tmp");
+    fs::create_dir(&in_the_way).unwrap();
+    counter.set(2);
+    let error = store.save().unwrap_err();
+    assert!(matches!(&error, StoreError::Io { path, .. } if path.ends_with("state.json.tmp")), "{error:?}");
+    assert_eq!(store.trouble().unwrap().to_string(), error.to_string());
+    assert_eq!(fs::read(folder.path().join("state.json")).unwrap(), before);
+    fs::remove_dir(&in_the_way).unwrap();
+    store.save().unwrap();
+    assert!(store.trouble().is_none());
+    assert_eq!(file(folder.path())["parts"]["counter"]["state"], 2);
+}
+
+/// Panics while it is told to.
+#[derive(Default)]
+struct Fragile {
+    panics: AtomicBool,
+    count: AtomicU64,
+}
+
+impl Persist for Fragile {
+    type Snapshot = u64;
+
+    fn snapshot(&self) -> u64 {
+        assert!(!self.panics.load(Ordering::SeqCst), "this snapshot panics");
+        self.count.load(Ordering::SeqCst)
+    }
+
+    fn restore(&self, count: u64, _: Duration) {
+        assert!(!self.panics.load(Ordering::SeqCst), "this restore panics");
+        self.count.store(count, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn a_part_that_panics_keeps_what_was_saved_of_it_and_no_other_from_being_saved() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, counter, _) = counted(folder.path());
+    let fragile = Arc::new(Fragile::default());
+    store.keep("fragile", &fragile).unwrap();
+    fragile.count.store(7, Ordering::SeqCst);
+    store.save().unwrap();
+    fragile.panics.store(true, Ordering::SeqCst);
+    fragile.count.store(8, Ordering::SeqCst);
+    counter.set(9);
+    let error = store.save().unwrap_err();
+    assert_eq!(error.to_string(), "the part \"fragile\" can't be saved: its snapshot panicked");
+    let saved = |name: &str| file(folder.path())["parts"][name]["state"].clone();
+    assert_eq!((saved("fragile"), saved("counter")), (json!(7), json!(9)));
+    fragile.panics.store(false, Ordering::SeqCst);
+    store.save().unwrap();
+    assert_eq!(saved("fragile"), 8);
+
+    drop(store);
+    let store = FileStore::open(folder.path(), "state").unwrap();
+    fragile.panics.store(true, Ordering::SeqCst);
+    let restored = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| store.keep("fragile", &fragile)));
+    assert!(restored.is_err(), "a panic of a restore is its caller's");
+    drop(store);
+    assert_eq!(saved("fragile"), 8, "and what was saved is still there");
+}
+
+/// A snapshot waits here until it is let go.
+#[derive(Default)]
+struct Slow {
+    taken: AtomicU64,
+    gate: (Mutex<bool>, Condvar),
+}
+
+impl Slow {
+    fn open(&self) {
+        *self.gate.0.lock().unwrap() = true;
+        self.gate.1.notify_all();
+    }
+}
+
+impl Persist for Slow {
+    type Snapshot = u64;
+
+    fn snapshot(&self) -> u64 {
+        let number = self.taken.fetch_add(1, Ordering::SeqCst) + 1;
+        drop(self.gate.1.wait_while(self.gate.0.lock().unwrap(), |is_open| !*is_open).unwrap());
+        number
+    }
+
+    fn restore(&self, _: u64, _: Duration) {}
+}
+
+#[test]
+fn all_who_wait_at_a_time_share_one_write() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = FileStore::open(folder.path(), "state").unwrap();
+    let slow = Arc::new(Slow::default());
+    store.keep("slow", &slow).unwrap();
+    store.changed();
+    while slow.taken.load(Ordering::SeqCst) == 0 {
+        std::thread::yield_now();
+    }
+    // Its snapshot is being taken: what is asked for now is the next one's matter.
+    let asking = Barrier::new(9);
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                asking.wait();
+                store.save().unwrap();
+                assert!(slow.taken.load(Ordering::SeqCst) >= 2, "one that began before is not enough");
+            });
+        }
+        asking.wait();
+        slow.open();
+    });
+    // At most one for each that came when the one before had begun; all at once if they came in time.
+    assert!(slow.taken.load(Ordering::SeqCst) <= 9);
+}
+
+#[tokio::test]
+async fn a_flush_that_is_dropped_is_made_all_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = FileStore::open(folder.path(), "state").unwrap();
+    let slow = Arc::new(Slow::default());
+    store.keep("slow", &slow).unwrap();
+    {
+        let mut flush = std::pin::pin!(store.flush());
+        assert!(poll(flush.as_mut()).is_pending());
+        assert!(poll(flush.as_mut()).is_pending());
+    }
+    slow.open();
+    store.flush().await.unwrap();
+    assert!(slow.taken.load(Ordering::SeqCst) >= 1);
+    let (one, two) = tokio::join!(store.flush(), store.flush());
+    one.and(two).unwrap();
+    assert!(file(folder.path())["parts"]["slow"]["state"].as_u64().unwrap() >= 2);
+}
+
+fn poll<F: Future>(future: std::pin::Pin<&mut F>) -> std::task::Poll<F::Output> {
+    future.poll(&mut std::task::Context::from_waker(std::task::Waker::noop()))
+}
+
+#[test]
+fn a_change_is_written_without_waiting_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, counter, _) = counted(folder.path());
+    let store = store.write_every(Duration::from_millis(1));
+    for count in 1..=20 {
+        counter.set(count);
+        store.changed();
+        // Would go on for ever if nobody wrote.
+        while !folder.path().join("state.json").exists() || file(folder.path())["parts"]["counter"]["state"] != count {
+            std::thread::yield_now();
+        }
+    }
+}
+
+#[test]
+fn a_file_that_somebody_appended_to_is_damaged() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(counted(folder.path()));
+    let path = folder.path().join("state.json");
+    fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{}").unwrap();
+    drop(counted(folder.path()));
+    assert_eq!(names(folder.path()), ["state.json", "state.json.damaged-1"]);
+}
