@@ -1,7 +1,8 @@
 //! One attempt: how the service is called, and what follows its outcome.
 //!
-//! [`ResponseFuture`](super::future::ResponseFuture), which also drives [`run`](super::RetryLayer::run), and
-//! [`run_blocking`](super::RetryLayer::run_blocking) share this flow. They differ in how they wait.
+//! [`ResponseFuture`](super::future::ResponseFuture), which also drives
+//! [`run`](super::RetryLayer::run), and [`run_blocking`](super::RetryLayer::run_blocking) share
+//! this flow. They differ in how they wait.
 
 use std::time::Duration;
 
@@ -42,7 +43,8 @@ where
     in_attempt(policy, attempt, || service.call(request))
 }
 
-/// Calls or polls the service, while the layers within can see which attempt and which budget they belong to.
+/// Calls or polls the service, while the layers within can see which attempt and which budget they
+/// belong to.
 #[inline(always)]
 pub(super) fn in_attempt<P, Req, Res, Err, T>(policy: &P, attempt: &mut Attempt, run: impl FnOnce() -> T) -> T
 where
@@ -112,8 +114,8 @@ pub(super) struct NextCall<Sent> {
 
 /// Finds out what follows an attempt.
 ///
-/// The policy decides. Two rules hold for every policy: no wait crosses the deadline, and nothing is repeated without a request to
-/// send.
+/// The policy decides. Two rules hold for every policy: no wait crosses the deadline, and nothing
+/// is repeated without a request to send.
 pub(super) fn after_attempt<P, K, Req, Res, Err>(
     policy: &P,
     state: &mut P::State,
@@ -130,7 +132,8 @@ where
     let report = examine(&outcome.result, outcome.note, |result| policy.origin(result));
     let report_with = |cause| report.unwrap_or_default().with_failed(cause).with_attempts(attempt.number());
 
-    // What the policy sees of the attempt. An attempt without limits has no start, and costs no look at the clock.
+    // What the policy sees of the attempt. An attempt without limits has no start, and costs no
+    // look at the clock.
     let is_replayable = outcome.request.is_some() || stored.is_replayable();
     let seen = attempt.with_replayable(is_replayable).with_unsent(outcome.is_unsent);
     let started_and_now = attempt.started().map(|started| (started, Instant::now()));

@@ -1,6 +1,7 @@
 //! When attempts begin, and when their time is over.
 //!
-//! A request is timed if its policy has [`Limits`] or a deadline. The clock isn't read for other requests.
+//! A request is timed if its policy has [`Limits`] or a deadline. The clock isn't read for other
+//! requests.
 
 use std::time::Duration;
 
@@ -38,7 +39,8 @@ pub(super) fn begin(attempt: Attempt) -> Attempt {
     if attempt.started().is_some() { attempt.begun_at(Instant::now()) } else { attempt }
 }
 
-/// When the time of an attempt is over: at its own limit or at the request's deadline, whichever is earlier.
+/// When the time of an attempt is over: at its own limit or at the request's deadline, whichever is
+/// earlier.
 #[inline]
 pub(super) fn attempt_deadline<P, Req, Res, Err>(policy: &P, attempt: &Attempt) -> Option<Instant>
 where
@@ -48,8 +50,8 @@ where
     earlier(own, attempt.deadline())
 }
 
-/// The [`attempt_deadline`], as long as it is enforced. It isn't any more after the policy has had no result for an attempt that
-/// had reached it.
+/// The [`attempt_deadline`], as long as it is enforced. It isn't any more after the policy has had
+/// no result for an attempt that had reached it.
 pub(super) fn enforced_deadline<P, Req, Res, Err>(policy: &P, attempt: &Attempt) -> Option<Instant>
 where
     P: Policy<Req, Res, Err>,
@@ -65,8 +67,8 @@ fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
     }
 }
 
-/// Whether the deadline that a request carries had passed before the request came. A total limit of zero isn't such a deadline: the
-/// first attempt is made.
+/// Whether the deadline that a request carries had passed before the request came. A total limit of
+/// zero isn't such a deadline: the first attempt is made.
 #[inline]
 pub(super) fn came_too_late(first: &Attempt) -> bool {
     first.deadline().zip(first.started()).is_some_and(|(deadline, started)| deadline < started)
@@ -77,8 +79,8 @@ pub(super) fn is_over(deadline: Option<Instant>) -> bool {
     deadline.is_some_and(|deadline| deadline <= Instant::now())
 }
 
-/// Which limit an attempt has reached whose time is over. For a deadline that the request carries, it is the time that
-/// the last attempt had.
+/// Which limit an attempt has reached whose time is over. For a deadline that the request carries,
+/// it is the time that the last attempt had.
 pub(super) fn reached_limit<P, Req, Res, Err>(policy: &P, attempt: &Attempt) -> Elapsed
 where
     P: Policy<Req, Res, Err>,

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct BackoffState {
-    /// The backoff's latest delay. `None` before the first retry, and after a restart of the backoff.
+    /// The backoff's latest delay. `None` before the first retry, and after a restart of the
+    /// backoff.
     previous: Option<Duration>,
     /// The attempt after which the backoff was restarted; 0 if it never was.
     restarted_after: u32,
@@ -15,7 +16,8 @@ impl BackoffState {
         self.previous
     }
 
-    /// The number of the retry that would follow attempt `attempt`, counted from the latest restart: 1 is the first.
+    /// The number of the retry that would follow attempt `attempt`, counted from the latest
+    /// restart: 1 is the first.
     pub(super) fn retry_after(&self, attempt: u32) -> u32 {
         attempt.saturating_sub(self.restarted_after).max(1)
     }

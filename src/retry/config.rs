@@ -1,4 +1,4 @@
-//! [`RetryConfig`].
+//! The default policy's configuration: [`RetryConfig`].
 
 mod classifiers;
 mod setters;
@@ -12,32 +12,33 @@ use crate::classify::Errors;
 
 pub(super) use settings::Settings;
 
-/// What a retry goes by: the [`Policy`](super::Policy) for most purposes. Made of parts that were checked when they were
-/// made, so it is always usable.
+/// The configuration of a retry, and the [`Policy`](super::Policy) for most purposes. Values that
+/// could be invalid are checked by their own types, so every configuration is valid.
 ///
 /// | setting | default | why |
 /// |---|---|---|
-/// | [`retries`](Self::retries) | 3 | 4 attempts in total. What still fails after 7 s is seldom transient |
-/// | [`backoff`](Self::backoff) | 1 s, 2 s, 4 s … up to 60 s, each × 0.5–1.5 | gives a dependency time to restart, and spreads those who wait |
-/// | [`throttled_backoff`](Self::throttled_backoff) | 1 s, 2 s, 4 s … up to 20 s, each × 0.5–1 | a limit of requests per second or minute isn't over after a shorter wait |
-/// | [`longest_server_delay`](Self::longest_server_delay) | 30 s | a longer delay is returned with the failure |
-/// | [`server_delay_jitter`](Self::server_delay_jitter) | up to 20 % more than asked | clients that got the same answer don't return together |
+/// | [`retries`](Self::retries) | 3 | 4 attempts in total. A failure that lasts longer than 7 s is seldom transient |
+/// | [`backoff`](Self::backoff) | 1 s, 2 s, 4 s … up to 60 s, each × 0.5–1.5 | gives a dependency time to restart, and spreads the waiting requests |
+/// | [`throttled_backoff`](Self::throttled_backoff) | 1 s, 2 s, 4 s … up to 20 s, each × 0.5–1 | a limit of requests per second or minute isn't over after a shorter delay |
+/// | [`longest_server_delay`](Self::longest_server_delay) | 30 s | if the server requests a longer delay, the failure is returned |
+/// | [`server_delay_jitter`](Self::server_delay_jitter) | up to 20 % longer than requested | clients that got the same response don't return together |
 /// | [`budget`](Self::budget) | 20 % of the requests plus 10 retries per second | retries add at most that to the load of a dependency that fails |
 /// | its [initial tokens](TokenBucket::initial) | 100 | a burst of failures right after the start can be retried |
-/// | [`wait_out_rejections`](Self::wait_out_rejections) | of up to 250 ms, in a request's first 300 ms | without it, a breaker that opens for 100 ms fails calls that a bare client would have saved by waiting |
+/// | [`wait_out_rejections`](Self::wait_out_rejections) | of up to 250 ms, in a request's first 300 ms | without it, a breaker that opens for 100 ms fails calls that would succeed after a short wait |
 /// | [`timeouts`](Self::timeouts) | none | the right limits depend on the call |
-/// | [`switch`](Self::switch), [`ledger`](Self::ledger) | none | for batches and operators |
-/// | classifier | [`Errors`] | errors are transient unless known not to be |
-/// | [`idempotent`](Self::idempotent) | not stated | a failed call may have been processed: with [`Errors`], only a request that provably wasn't sent is sent again |
+/// | [`switch`](Self::switch), [`ledger`](Self::ledger) | none | only batch jobs and operators need them |
+/// | classifier | [`Errors`] | an error is transient unless it is known not to be |
+/// | [`idempotent`](Self::idempotent) | not stated | a failed call may have been processed; with [`Errors`], only a request that provably wasn't sent is sent again |
 ///
 /// # Which traffic it fits
 ///
-/// Work that no user waits for, such as jobs and messages: the waits add up to 3.5–10.5 s. For calls that a user waits
-/// for, use shorter delays, such as those of `http()`, which also says which numbers depend on what.
+/// Work that no user waits for, such as jobs and messages: the delays add up to 3.5–10.5 s. For
+/// calls that a user waits for, use shorter delays, such as those of `RetryConfig::http()`, whose
+/// documentation also lists what each number depends on.
 ///
 /// # Clone
 ///
-/// A clone shares the budget, and draws its jitter from the same sequence.
+/// A clone shares the budget, the switch, and the sequence of the jitter.
 #[derive(Clone)]
 pub struct RetryConfig<C = Errors, A = NoTimeouts, L = NoLedger, K = Cloned> {
     pub(super) settings: Settings,

@@ -1,72 +1,77 @@
+//! What a policy decides, and why.
+
 use std::{fmt, time::Duration};
 
 use super::Spent;
 use crate::Cause;
 
-/// What to do about an outcome, and why.
+/// What to do after an outcome, and why. A [`Policy`](super::Policy) makes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
-    /// Return it to the caller.
+    /// Return the outcome to the caller.
     Return(Reason),
-    /// Let it go, wait, and try again.
+    /// Discard the outcome, wait, and make another attempt.
     Retry {
-        /// How long to wait first.
+        /// The time to wait before the attempt. Zero: none.
         delay: Duration,
-        /// Why another attempt is worth it.
+        /// Why another attempt makes sense.
         reason: Reason,
     },
-    /// Let it go and send the request again at once, as the same attempt: it was refused before anything was done with it.
+    /// Discard the outcome and send the request again at once, as the same attempt: the peer
+    /// refused the request before it processed any part of it.
     Resend,
-    /// Wait out a breaker's rejection, and then send the request again as the same attempt: the call wasn't made.
+    /// Discard a breaker's rejection, wait, and send the request again as the same attempt: the
+    /// call wasn't made.
     WaitOut {
-        /// The time to wait.
+        /// The time to wait before the attempt.
         delay: Duration,
     },
 }
 
-/// Why a [`Decision`] is what it is.
+/// The reason for a [`Decision`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason {
-    /// It succeeded.
+    /// The attempt succeeded.
     Success,
-    /// It is neither a success nor a failure.
+    /// The outcome is neither a success nor a failure.
     Neutral,
-    /// It failed in a way that another attempt may mend.
+    /// The attempt failed, and another one may succeed.
     Transient,
     /// A breaker further in rejected the call.
     Rejected {
-        /// When the circuit may admit a call again.
+        /// The time until the circuit may admit a call. `None` if it isn't known.
         retry_in: Option<Duration>,
     },
-    /// It failed in a way that no other attempt mends.
+    /// The attempt failed, and any other would fail in the same way.
     Permanent,
-    /// All attempts were made.
+    /// The number of attempts is used up.
     AttemptsSpent {
-        /// How many.
+        /// The number of attempts that were made.
         attempts: u32,
     },
-    /// The other side asked for a longer wait than is allowed.
+    /// The server requested a longer delay than is allowed.
     ServerDelay {
-        /// What it asked for.
+        /// The delay that it requested.
         asked: Duration,
     },
     /// The request can't be sent again.
     NotReplayable,
-    /// The wait would have crossed the deadline, or the deadline has passed.
+    /// The delay would cross the deadline, or the deadline has passed.
     Deadline,
-    /// The budget is empty.
+    /// The budget has no token for another attempt.
     Budget,
-    /// The request may have been carried out, and to do so twice would be wrong.
+    /// The request may have been processed, and it isn't known to be idempotent.
     UnsafeToResend,
-    /// Retrying is switched off.
+    /// The [`Switch`](super::Switch) is off.
     SwitchedOff,
-    /// The [ledger](super::Ledger) allows no more retries, of this key or in all.
+    /// The [quota](super::Ledger) allows no more retries, for the request's key or in total.
     Ledger(Spent),
 }
 
 impl Reason {
-    /// What a fallback is told, when this is why a failure was returned. `None` if it wasn't one.
+    /// The reason as the [`Cause`] that a fallback gets if the failure is returned. `None` for
+    /// [`Success`](Self::Success) and [`Neutral`](Self::Neutral), which aren't failures.
     pub fn cause(&self) -> Option<Cause> {
         match *self {
             Self::Success | Self::Neutral => None,
@@ -88,8 +93,8 @@ impl Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Success => f.write_str("it succeeded"),
-            Self::Neutral => f.write_str("it is neither a success nor a failure"),
+            Self::Success => f.write_str("the attempt succeeded"),
+            Self::Neutral => f.write_str("the outcome is neither a success nor a failure"),
             other => match other.cause() {
                 Some(cause) => cause.fmt(f),
                 None => Ok(()),

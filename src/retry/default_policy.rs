@@ -25,7 +25,8 @@ use crate::{
 pub struct Progress<M, B> {
     memo: M,
     account: B,
-    /// Boxed, since nearly every request succeeds without it. Then nothing is written, moved or dropped.
+    /// Boxed, since nearly every request succeeds without it. Then nothing is written, moved or
+    /// dropped.
     after_failure: Seldom<Box<AfterFailure>>,
 }
 
@@ -73,7 +74,8 @@ where
 
     #[inline(always)]
     fn decide(&self, progress: &mut Self::State, attempt: &Attempt, outcome: Outcome<'_, Res, Err>) -> Decision {
-        // What an attempt has reserved that wasn't made, as the service didn't become ready, is given back first.
+        // What an attempt has reserved that wasn't made, as the service didn't become ready, is
+        // given back first.
         let after_failure = progress.after_failure.as_mut();
         let paid = after_failure.and_then(|after_failure| after_failure.reservation.settle(attempt.number()));
         self.ledger.give_back(&mut progress.account);

@@ -26,8 +26,9 @@ use crate::{
     },
 };
 
-/// A request with many attempts and no delays between them makes at most this many in one poll, so that other tasks of the thread can run. tokio's
-/// own budget covers only tokio's resources and its runtime. This limit holds in any executor.
+/// A request with many attempts and no delays between them makes at most this many in one poll, so
+/// that other tasks of the thread can run. tokio's own budget covers only tokio's resources and its
+/// runtime. This limit holds in any executor.
 const ATTEMPTS_PER_POLL: u32 = 32;
 
 const POLLED_AFTER_COMPLETION: &str = "polled after completion";
@@ -39,10 +40,10 @@ pin_project! {
     ///
     /// # Cancel safety
     ///
-    /// It can be dropped at any point. The drop cancels the attempt that is under way, and gives back what the request holds in the budget and
-    /// the ledger.
-    // Its type has neither bounds nor projections: the compiler can't prove them in a spawned task for types that contain a lifetime, such as a
-    // boxed error (`tests/spawned.rs`).
+    /// It can be dropped at any point. The drop cancels the attempt that is under way, and gives
+    /// back what the request holds in the budget and the quota.
+    // Its type has neither bounds nor projections: the compiler can't prove them in a spawned task
+    // for types that contain a lifetime, such as a boxed error (`tests/spawned.rs`).
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<Fut, Ctx> {
         pub(super) context: Ctx,
@@ -81,9 +82,11 @@ where
 {
     type Output = Result<S::Response, S::Error>;
 
-    /// The fast path, which nearly every request takes: the first attempt was called at once, has no time limit, and succeeds.
+    /// The fast path, which nearly every request takes: the first attempt was called at once, has
+    /// no time limit, and succeeds.
     ///
-    /// The response is held by value until that is known: whatever a function that isn't inlined gets by reference must lie in memory.
+    /// The response is held by value until that is known: whatever a function that isn't inlined
+    /// gets by reference must lie in memory.
     #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.as_mut().project();
@@ -166,7 +169,8 @@ where
         let mut stage = pre_attempt.as_mut().expect(POLLED_AFTER_COMPLETION).as_mut();
         match stage.as_mut().project() {
             PreAttemptProj::NotBegun { readiness, .. } => {
-                // `None`: the request came too late, or the error is that of a service of another request type. Then it is polled ready.
+                // `None`: the request came too late, or the error is that of a service of another
+                // request type. Then it is polled ready.
                 let error = readiness.take_error();
                 let request = stage.as_mut().take_request().expect("this stage holds the request");
                 if let Some(error) = error {
@@ -233,7 +237,8 @@ where
         }
     }
 
-    /// Ends an attempt whose time is over. `Ready(None)`: the policy has no result for that, and the attempt goes on without a limit.
+    /// Ends an attempt whose time is over. `Ready(None)`: the policy has no result for that, and
+    /// the attempt goes on without a limit.
     fn poll_time_limit(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<OutcomeOf<S, K::Request>>> {
         let mut this = self.project();
         let policy = &*this.context.policy;
@@ -249,7 +254,8 @@ where
             return Poll::Ready(None);
         };
         let is_called = this.call.is_some();
-        // A breaker further in counts a call that is dropped in here as a failure, and not as a cancellation.
+        // A breaker further in counts a call that is dropped in here as a failure, and not as a
+        // cancellation.
         let request = timeout_scope::end(this.attempt.scope(), || {
             this.call.set(None);
             this.context.pre_attempt.as_mut()?.as_mut().take_request()
@@ -265,22 +271,26 @@ where
         let mut this = self.project();
         let context = this.context;
         if outcome.is_unsent {
-            // The instance may have reserved the call that isn't made. Others would wait for that until the next attempt.
+            // The instance may have reserved the call that isn't made. Others would wait for that
+            // until the next attempt.
             context.instance.release();
         }
         match after_attempt(&*context.policy, &mut context.state, &mut context.stored, this.attempt, &mut outcome) {
             AfterAttempt::Return(report) => {
-                // The note is written last: the drop of the call runs other code, which may write notes.
+                // The note is written last: the drop of the call runs other code, which may write
+                // notes.
                 this.call.set(None);
                 result_note::forward(&outcome.result, report);
                 Some(outcome.result)
             }
             AfterAttempt::Repeat(next) => {
                 if next.is_after_rejection && !outcome.is_unsent {
-                    // The breaker has rejected the call after the instance had reserved it in the services within.
+                    // The breaker has rejected the call after the instance had reserved it in the
+                    // services within.
                     context.instance.release();
                 }
-                // The outcome and the call are dropped before the delay, so that others can use what they hold.
+                // The outcome and the call are dropped before the delay, so that others can use
+                // what they hold.
                 let discarding = context.policy.let_go(outcome.result);
                 context.set_pre_attempt(PreAttempt::Waiting { discarding, request: next.request });
                 this.call.set(None);

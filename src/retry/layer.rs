@@ -1,9 +1,12 @@
+//! The layer.
+
 use tower_layer::Layer;
 
 use super::{Cloned, FromFn, Prepared, Retry, RetryConfig};
 use crate::{Attempt, shared::Shared};
 
-/// Puts a retry around a service. Everything that the layer makes shares its policy, and so its budget.
+/// Wraps a service in a [`Retry`]. All services that a layer makes share its policy, and so its
+/// budget.
 ///
 /// # Clone
 ///
@@ -15,7 +18,7 @@ pub struct RetryLayer<P, K = Cloned> {
 }
 
 impl<C, A, L, K: Clone> RetryLayer<RetryConfig<C, A, L, K>, K> {
-    /// A retry by a [`RetryConfig`].
+    /// Retries as a [`RetryConfig`] says.
     pub fn new(config: RetryConfig<C, A, L, K>) -> Self {
         let keep = config.keep.clone();
         Self { policy: Shared::new(config), keep }
@@ -23,21 +26,22 @@ impl<C, A, L, K: Clone> RetryLayer<RetryConfig<C, A, L, K>, K> {
 }
 
 impl<P> RetryLayer<P> {
-    /// A retry by any [`Policy`](super::Policy). Requests are kept as clones.
+    /// Retries as any [`Policy`](super::Policy) decides. Requests are stored as clones.
     pub fn with(policy: P) -> Self {
         Self { policy: Shared::new(policy), keep: Cloned }
     }
 }
 
 impl<P, K> RetryLayer<P, K> {
-    /// Copies requests by a function, for those that aren't `Clone`. Where it returns `None`, the request is sent once.
+    /// Copies requests with a function. For requests that aren't `Clone`, or not always. If the
+    /// function returns `None`, the request is sent once.
     ///
     /// ```
     /// use tower_recourse::{RetryConfig, RetryLayer};
     ///
     /// struct Upload { name: String, file: Option<std::fs::File> }
     ///
-    /// // An upload without its file can be sent again, one with it can't.
+    /// // An upload without a file can be sent again. An upload with a file can't.
     /// let layer = RetryLayer::new(RetryConfig::default()).keep(|upload: &Upload| match upload.file {
     ///     None => Some(Upload { name: upload.name.clone(), file: None }),
     ///     Some(_) => None,
@@ -51,15 +55,19 @@ impl<P, K> RetryLayer<P, K> {
         self.keeping(FromFn(copy))
     }
 
-    /// Keeps requests by a [`Keep`](super::Keep).
+    /// Stores requests with a [`Keep`](super::Keep).
     pub fn keeping<N>(self, keep: N) -> RetryLayer<P, N> {
         RetryLayer { policy: self.policy, keep }
     }
 
-    /// Changes a request before each attempt but the first, by an async function: a fresh token, a header with the number of the
-    /// attempt. It is called after the wait, and takes of the attempt's time. A request for which the service didn't get ready
-    /// is changed once more, so set things, rather than append them. Functions that are [run](Self::run) get no request, and are told
-    /// their attempt.
+    /// Changes a request each time that it is sent again, with an async function: for example, sets
+    /// a fresh token, or a header with the number of the attempt.
+    ///
+    /// The function is called after the delay, within the attempt's time limit. If the service then
+    /// fails to become ready, the function is called again for the next attempt with the request
+    /// that it has already changed. So replace values, and don't append them.
+    ///
+    /// [`run`](Self::run) doesn't call it: a function that is run gets the attempt, and no request.
     ///
     /// ```
     /// use tower_recourse::{Attempt, RetryConfig, RetryLayer};
@@ -74,7 +82,8 @@ impl<P, K> RetryLayer<P, K> {
     /// # let _ = layer;
     /// ```
     ///
-    /// It can't fail: where no fresh token is to be had, send the old one, and let the service's answer be judged.
+    /// It can't fail. If there is no fresh token, send the old one, and let the classifier decide
+    /// about the service's response.
     pub fn before_resend<F, Fut, Req>(self, prepare: F) -> RetryLayer<P, Prepared<K, F>>
     where
         F: Fn(Req, Attempt) -> Fut,

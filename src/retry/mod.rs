@@ -1,4 +1,4 @@
-//! Try again, within limits: [`RetryLayer`].
+//! Retries failed requests, within limits: [`RetryLayer`].
 //!
 //! ```
 //! use std::time::Duration;
@@ -38,84 +38,204 @@
 //!
 //! # When not to use it
 //!
-//! - For calls that must not be processed twice, together with a classifier that allows it: a failure may mean that the answer was lost, not
-//!   the request. The default classifier allows a retry only if the request provably wasn't sent. State what may be repeated:
-//!   [`RetryConfig::idempotent`] if every request may, [`classify::Idempotent`](crate::classify::Idempotent) to decide by the request.
-//! - In more than one layer of a call chain: three layers with 4 attempts each are 64 calls at the bottom. Retry where most is
-//!   known, once.
-//! - Against overload without a [budget]: it keeps the overload up.
+//! - For calls that must not be processed twice, with a classifier that allows retries of them:
+//!   after a failure, the request may have been processed, and only its response lost. The default
+//!   classifier allows a retry only if the request provably wasn't sent. State which requests may
+//!   be repeated: [`RetryConfig::idempotent`] if all may,
+//!   [`classify::Idempotent`](crate::classify::Idempotent) to decide by the request.
+//! - In more than one layer of a call chain: three layers with 4 attempts each make up to 64 calls
+//!   at the bottom. Retry once, in the layer that knows most about the failure.
+//! - Against overload without a [budget]: the retries keep the overload up.
 //!
-//! # The way of one request
+//! # How a request is retried
 //!
 //! ```text
-//! request ─▶ keep a copy ─▶ ready ─▶ call ─▶ outcome ─▶ verdict ─▶ decision ─┬─▶ return it
-//!                             ▲                                             │
-//!                             └──── wait ◀── let go of the outcome ◀────────┘ retry
+//! request ─▶ store a copy ─▶ ready ─▶ call ─▶ outcome ─▶ verdict ─▶ decision ─┬─▶ return
+//!                              ▲                                              │
+//!                              └──── delay ◀──── discard the outcome ◀────────┘ retry
 //! ```
 //!
-//! A readiness error and a time-out are outcomes like any other. The instance that was ready makes the first attempt. A request that is
-//! retried makes its later attempts with a clone of the service, which is polled ready before each of them. The clone is made of one spare
-//! instance that all clones of a [`Retry`] share: the first call, and the first one after a retry, leave a clone of the instance that they have
-//! called. So a state that the service has in itself, such as a counter or a connection, is that of the last of these calls.
-//! Nothing stays reserved during a wait: if an attempt ends before its call, by a time-out or a readiness error, the instance is replaced
-//! with a clone, which holds no permit and no place in a queue.
+//! 1. The [`Keep`] stores what is needed to send the request again. By default, it clones the
+//!    request.
+//! 2. The service instance that was polled ready makes the first attempt.
+//! 3. The classifier turns the outcome into a [verdict](crate::Verdict), and the [`Policy`] makes
+//!    the [`Decision`]. A readiness error and a time-out are outcomes, too.
+//! 4. Before a retry, the layer discards the outcome and waits. Nothing stays reserved during the
+//!    delay: if an attempt ends before its call, the layer replaces the instance with a clone,
+//!    which holds no permit and no place in a queue.
+//! 5. A clone of the service makes all later attempts. It is polled ready before each of them.
 //!
-//! [`RetryConfig`] checks in this order, and the first that says no gives the [`Reason`]:
+//! Calls that succeed clone no service. All clones of a [`Retry`] share one spare instance: the
+//! first call, and the first call after a retry, store a clone of the instance that they have
+//! called. So the state that a service keeps in itself, such as a counter or a connection, is that
+//! of the latest of these calls.
+//!
+//! [`RetryConfig`] checks in this order. The first check that fails gives the [`Reason`]:
 //!
 //! 1. the [`Switch`], if there is one;
-//! 2. the [ledger] over all keys;
+//! 2. the [quota] over all keys;
 //! 3. a breaker further in rejected the call;
 //! 4. the failure is permanent;
-//! 5. the ledger of the request's key;
+//! 5. the quota of the request's key;
 //! 6. the number of attempts;
-//! 7. the wait that the other side asked for: longer than allowed;
-//! 8. whether the request can be sent again,
-//! 9. and whether that is safe, unless [`RetryConfig::idempotent`] states that every request is;
-//! 10. the deadline: a wait is never begun that would cross it;
-//! 11. the [budget], last, so that nothing is taken for an attempt that something else forbids.
+//! 7. the server requested a delay that is longer than allowed;
+//! 8. whether the request can be sent again;
+//! 9. whether that is safe, unless [`RetryConfig::idempotent`] states that every request is;
+//! 10. the deadline: a delay that would cross it isn't begun;
+//! 11. the [budget]. It is last, so that nothing is withdrawn for an attempt that another check
+//!     forbids.
 //!
 //! Three outcomes don't reach these checks:
 //!
 //! - A success and a neutral outcome are returned.
-//! - A call that was [refused](crate::Verdict::refused) is sent again, once per request and without cost, unless the switch is off.
+//! - A call that the peer [refused](crate::Verdict::refused) before it processed anything is sent
+//!   again, at most once per request and without cost, unless the switch is off.
 //! - A short rejection is [waited out](RejectionWait), unless the switch is off.
 //!
-//! Observers and a fallback further out receive the reason. The caller gets it through [`answered`](crate::answered).
+//! Observers and a fallback further out receive the reason. The caller gets it through
+//! [`answered`](crate::answered).
+//!
+//! # Defaults
+//!
+//! [`RetryConfig`] lists each setting of its default with the reason. It fits work that no user
+//! waits for. `RetryConfig::http()` and `RetryConfig::grpc()` fit calls that a user waits for, and
+//! [`RetryConfig::transactions`] fits conflicting database transactions.
+//!
+//! # Events
+//!
+//! | [event](crate::observe::Event) | when |
+//! |---|---|
+//! | `RetryScheduled` | an attempt failed, and another one follows after a delay |
+//! | `RetrySucceeded` | an attempt after the first succeeded |
+//! | `RetryStopped` | a failure is returned; the event contains the cause |
+//! | `Resent` | a refused call is sent again without cost |
+//! | `RejectionWait` | the retry waits for the end of a short rejection |
+//! | `NothingToRetry` | once per configuration: a request couldn't be retried because it can't be sent again |
+//! | `IdempotencyUnknown` | once per configuration: a failure wasn't retried because the classifier doesn't know whether the request is idempotent |
+//!
+//! A request whose first attempt succeeds emits no event. Without a setting, events go to
+//! `tracing`.
+//!
+//! # Anti-patterns
+//!
+//! **A configuration per request.** Each has its own budget, which starts with 100 tokens. So the
+//! budget never ends a retry.
+//!
+//! ```
+//! # use tower_recourse::{RetryConfig, RetryLayer};
+//! # async fn load(_: u32) -> std::io::Result<u32> { Ok(7) }
+//! // Wrong: every request gets a new budget.
+//! async fn handle(id: u32) -> std::io::Result<u32> {
+//!     RetryLayer::new(RetryConfig::default().idempotent()).run(|_| load(id)).await
+//! }
+//!
+//! // Right: all requests share the budget of one layer.
+//! struct Loader { retry: RetryLayer<RetryConfig> }
+//!
+//! impl Loader {
+//!     async fn handle(&self, id: u32) -> std::io::Result<u32> {
+//!         self.retry.run(|_| load(id)).await
+//!     }
+//! }
+//! # let _ = (handle, Loader::handle);
+//! ```
+//!
+//! **A retry inside a breaker.** The breaker sees a request once, after all its attempts. So it
+//! opens late, and the retries still call a service that is down.
+//!
+//! ```
+//! # #[cfg(feature = "breaker")] {
+//! # use tower::ServiceBuilder;
+//! # use tower_recourse::{BreakerConfig, BreakerLayer, RetryConfig, RetryLayer};
+//! // Wrong: the breaker is outside.
+//! let stack = ServiceBuilder::new()
+//!     .layer(BreakerLayer::new(BreakerConfig::default()))
+//!     .layer(RetryLayer::new(RetryConfig::default()));
+//!
+//! // Right: the breaker sees every attempt, and a rejection ends the request.
+//! let stack = ServiceBuilder::new()
+//!     .layer(RetryLayer::new(RetryConfig::default()))
+//!     .layer(BreakerLayer::new(BreakerConfig::default()));
+//! # let _ = stack;
+//! # }
+//! ```
+//!
+//! **Writes declared idempotent.** A write whose response was lost is processed twice.
+//!
+//! ```
+//! # use tower_recourse::{RetryConfig, classify::{Errors, Idempotent}};
+//! enum Command { Get(u64), Add(u64) }
+//!
+//! // Wrong: `Add` may be added twice.
+//! let config = RetryConfig::default().idempotent();
+//!
+//! // Right: `Add` is sent again only if it provably wasn't sent.
+//! let config = RetryConfig::default()
+//!     .classifier(Idempotent::new(Errors, |command: &Command| matches!(command, Command::Get(_))));
+//! # let _ = (config, Command::Add(1), Command::Get(1));
+//! ```
+//!
+//! **Neither delay nor budget.** The clients multiply the load of a service that is already
+//! overloaded.
+//!
+//! ```
+//! # use std::time::Duration;
+//! # use tower_recourse::{RetryConfig, retry::Backoff};
+//! // Wrong: while everything fails, the service gets four times the demand at once.
+//! let config = RetryConfig::default().backoff(Backoff::none()).without_budget();
+//!
+//! // Right: short delays with jitter, and the default budget.
+//! let config = RetryConfig::default().backoff(Backoff::exponential(Duration::from_millis(50)));
+//! # let _ = config;
+//! ```
 //!
 //! # Rejections
 //!
-//! A [breaker](crate::breaker)'s rejection costs no budget and isn't retried, whatever the classifier returns. If its `retry_in` is at most 250 ms,
-//! the retry waits it out in the request's first 300 ms, and sends the same attempt again ([`RejectionWait`]). Any other rejection ends the
-//! request. The retry recognises a rejection by what the result itself says; see [the classifiers' page](crate::classify#rejections) for the list. A result that doesn't say so is an ordinary
-//! outcome, and the classifier decides: an error into which a layer in between has made the rejection without keeping it
-//! (`map_err(|_| Down)`), an error of your own that contains it (`map_err(AppError::Client)`), or an error or response of a type that the
-//! layers can't look into and that arrives in another poll than the rejection. [`Sources`](crate::classify::Sources) looks into the source
-//! chain of error types of your own.
+//! A [breaker](crate::breaker)'s rejection costs no budget and isn't retried, whatever the
+//! classifier returns. If its `retry_in` is at most 250 ms and the request is younger than 300 ms,
+//! the layer waits it out and makes the same attempt again ([`RejectionWait`] has the exact rule).
+//! Any other rejection ends the request.
+//!
+//! The layer recognises a rejection by what the result itself contains;
+//! [`classify`](crate::classify#rejections) has the list. The classifier decides about a result
+//! that doesn't show that it is a rejection:
+//!
+//! - an error into which a layer in between has turned the rejection without keeping it
+//!   (`map_err(|_| Down)`);
+//! - an error of your own that contains it (`map_err(AppError::Client)`);
+//! - an error or a response of a type that the layers can't inspect, if it arrives in another poll
+//!   than the rejection.
+//!
+//! [`Sources`](crate::classify::Sources) inspects the source chain of your own error types.
 //!
 //! # Plain functions
 //!
-//! [`RetryLayer::run`] retries an async function and [`RetryLayer::run_blocking`] one that blocks, by the same policy, budget and
-//! events as services. With `run_for`, the classifier and the ledger get a request to look at.
+//! [`RetryLayer::run`] retries an async function, and [`RetryLayer::run_blocking`] a function that
+//! blocks. Both use the same policy, budget, and events as services. `run_for` and
+//! `run_blocking_for` also take a request for the classifier and the quota.
 //!
 //! # Other orders
 //!
-//! Outside of a [breaker](crate::breaker), every attempt is admitted and counted for itself, and a rejection ends the request,
-//! unless it is short enough to be waited out: the paved order. Inside of it, the breaker sees a request once, after all its retries; it opens later, and
-//! retries go on against a service that is down. Outside of a [fallback](crate::fallback), it never sees the failures that the
-//! fallback has answered.
+//! - Outside of a [breaker](crate::breaker), which is the recommended order: the breaker admits and
+//!   counts each attempt, and a rejection ends the request unless it is waited out.
+//! - Inside of a breaker: see the anti-pattern above.
+//! - Outside of a [fallback](crate::fallback): the retry doesn't see a failure for which the
+//!   fallback has returned a response.
 //!
 //! # Errors
 //!
-//! The service's own, unchanged: that of the last attempt.
+//! The service's own error of the last attempt, unchanged. A time limit adds the error that
+//! [`Timeouts`] makes.
 //!
 //! # Clone
 //!
-//! A [`RetryLayer`] and everything that it makes share one policy, and so one budget.
+//! A clone of a [`RetryLayer`], and every service that a layer makes, share one policy. So they
+//! share one budget.
 //!
 //! # Cancel safety
 //!
-//! The future can be dropped at any point: the attempt that is under way is dropped, and what was reserved for one that was
-//! not made goes back to the budget and the ledger.
+//! The future can be dropped at any point. The drop cancels the attempt that is under way. It gives
+//! back what the request holds in the budget and the quota for an attempt that wasn't made.
 
 mod attempt_flow;
 mod attempt_time;

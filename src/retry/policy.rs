@@ -1,3 +1,5 @@
+//! What decides about retries.
+
 use super::{Decision, Elapsed, Limits, budget::AnyBudget};
 use crate::{
     Attempt, Cause, Outcome,
@@ -5,14 +7,17 @@ use crate::{
     time::Instant,
 };
 
-/// Decides what to do about each outcome. [`RetryConfig`](super::RetryConfig) is the one for most purposes; whatever
-/// implements this can be given to [`RetryLayer::with`](super::RetryLayer::with) instead.
+/// Decides what to do after each attempt. [`RetryConfig`](super::RetryConfig) is the policy for
+/// most purposes. Pass your own policy to [`RetryLayer::with`](super::RetryLayer::with).
+///
+/// All methods are called by the task that calls or polls the request. One request calls them one
+/// at a time.
 ///
 /// ```
 /// use std::time::Duration;
 /// use tower_recourse::{Attempt, Outcome, RetryLayer, retry::{Decision, Policy, Reason}};
 ///
-/// /// One more try, at once, whatever went wrong.
+/// /// Retries every error once, without a delay.
 /// struct Twice;
 ///
 /// impl<Req, Res, Err> Policy<Req, Res, Err> for Twice {
@@ -34,65 +39,72 @@ use crate::{
 /// # let _ = layer;
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no retry policy for requests `{Req}` with outcomes `Result<{Res}, {Err}>`",
-    label = "not a policy of this service",
-    note = "`RetryConfig` is one, if its classifier judges this error and its time-outs can be made into it",
+    message = "`{Self}` is not a retry policy for requests `{Req}` with outcomes `Result<{Res}, {Err}>`",
+    label = "not a policy for this service",
+    note = "`RetryConfig` is one if its classifier accepts this outcome and its time-outs can be turned into this error",
     note = "around a breaker, the error is `BreakerError<E>`"
 )]
 pub trait Policy<Req, Res, Err> {
-    /// What is kept for one request from its start to its end. Dropped with it, also when the caller gives up.
+    /// The state of one request. It is dropped with the request's future.
     type State;
 
-    /// A request has come.
+    /// A request begins. Called once per request, before the first attempt.
     fn start(&self, request: &Req) -> Self::State;
 
-    /// An attempt is about to be made, the first one included.
+    /// An attempt is about to be made. Called right before each call of the service, the first one
+    /// included.
     fn attempt(&self, state: &mut Self::State, attempt: &Attempt) {
         let _ = (state, attempt);
     }
 
-    /// An attempt has come to this.
+    /// Decides what to do after an attempt.
     fn decide(&self, state: &mut Self::State, attempt: &Attempt, outcome: Outcome<'_, Res, Err>) -> Decision;
 
-    /// The request isn't sent again, although the policy would have: it can't be, or the wait would cross the deadline.
-    /// For policies that look at [`Attempt::is_replayable`] and [`Attempt::deadline`] themselves this is the exception.
+    /// The layer overrules a decision to retry and returns the outcome: the request can't be sent
+    /// again, or the delay would cross the deadline. It rarely happens to a policy that reads
+    /// [`Attempt::is_replayable`] and [`Attempt::deadline`].
     fn not_retried(&self, state: &mut Self::State, attempt: &Attempt, cause: Cause) {
         let _ = (state, attempt, cause);
     }
 
-    /// When this request must be answered, if the request says so itself; an earlier end by the [`limits`](Self::limits) holds. No
-    /// wait crosses it, and if [`timed_out`](Self::timed_out) has an answer, no attempt does.
+    /// The deadline that the request itself carries. The total limit of [`limits`](Self::limits)
+    /// applies if it is earlier. No delay crosses the deadline. An attempt doesn't either, if
+    /// [`timed_out`](Self::timed_out) returns an outcome.
     fn deadline(&self, state: &Self::State) -> Option<Instant> {
         let _ = state;
         None
     }
 
-    /// An outcome is let go, as another attempt follows. What is returned is polled during the wait, and dropped with it.
+    /// Discards an outcome after which another attempt follows. The future that it returns is
+    /// polled during the delay and dropped at its end.
     fn let_go(&self, outcome: Result<Res, Err>) -> Option<LetGo> {
         drop(outcome);
         None
     }
 
-    /// How long things may take: the same whenever it is asked. No limits unless given; with some, [`timed_out`](Self::timed_out) must
-    /// answer.
+    /// The time limits. It must always return the same ones. By default, there are none. A policy
+    /// with limits must return an outcome from [`timed_out`](Self::timed_out).
     fn limits(&self) -> Limits {
         Limits::default()
     }
 
-    /// The outcome of an attempt that was cut off at a limit. Without an answer, the attempt goes on.
+    /// The outcome of an attempt that has reached a limit. `None`: the attempt goes on without a
+    /// limit.
     fn timed_out(&self, elapsed: Elapsed) -> Option<Result<Res, Err>> {
         let _ = elapsed;
         None
     }
 
-    /// Whether a breaker made this outcome in place of the service, as far as the value itself says: see
-    /// [`Classifier::origin`](crate::Classifier::origin). If so, [`Outcome::is_rejected`] is true of the outcome that is decided on.
+    /// Whether a breaker made this outcome in place of the service, as far as the value itself
+    /// shows; see [`Classifier::origin`](crate::Classifier::origin). If it did,
+    /// [`Outcome::is_rejected`] is true in [`decide`](Self::decide).
     fn origin(&self, outcome: Result<&Res, &Err>) -> Origin {
         let _ = outcome;
         Origin::Unknown
     }
 
-    /// The budget that it draws on, so that a request which crosses several retries on one budget deposits once.
+    /// The budget of this policy. With it, a request that crosses several retries on the same
+    /// budget deposits once.
     fn budget(&self) -> Option<&AnyBudget> {
         None
     }

@@ -1,17 +1,21 @@
+//! Which rejections are waited out.
+
 use std::time::Duration;
 
 use crate::Invalid;
 
-/// Which of a breaker's rejections a retry waits out: those with a short [`retry_in`](crate::Rejection::retry_in), early in a
-/// request. See [`RetryConfig::wait_out_rejections`](super::RetryConfig::wait_out_rejections).
+/// Which rejections of a breaker the retry waits out: those with a short
+/// [`retry_in`](crate::Rejection::retry_in), early in a request. See
+/// [`RetryConfig::wait_out_rejections`](super::RetryConfig::wait_out_rejections).
 ///
 /// | setting | default | why |
 /// |---|---|---|
 /// | `longest` | 250 ms | a fault of some 100 ms keeps a circuit open for about as long; the request waits instead of failing |
 /// | `within` | 300 ms | waiting requests come back together: with one second, their crowd kept an overloaded upstream down |
 ///
-/// Both numbers come from a simulation of 79 breaker settings. There, requests that waited for up to one second lost 6.4 times as much as
-/// requests without a retry while an upstream recovered at 87 % load. With these numbers they lost no more.
+/// Both numbers come from a simulation of 79 breaker settings. There, requests that waited for up
+/// to one second lost 6.4 times as much as requests without a retry while an upstream recovered at
+/// 87 % load. With these numbers they lost no more.
 ///
 /// ```
 /// use std::time::Duration;
@@ -33,15 +37,18 @@ impl RejectionWait {
     /// No rejection is waited out.
     pub const NONE: Self = Self { longest: Duration::ZERO, within: Duration::ZERO };
 
-    /// The least and the most that is added to the time that the breaker gives, so that waiting requests don't return together.
+    /// The least and the most time that is added to `retry_in`, so that waiting requests don't
+    /// return together.
     const SPREAD: [Duration; 2] = [Duration::from_millis(10), Duration::from_millis(100)];
 
-    /// Waits out a rejection whose `retry_in` is at most `longest`, if the wait ends within the first `within` of the request.
+    /// Waits out a rejection whose `retry_in` is at most `longest`, if the wait ends within the
+    /// first `within` of the request.
     ///
     /// # Errors
     ///
-    /// If `longest` is zero (see [`NONE`](Self::NONE)), or `within` is less than 10 ms longer than `longest`: then no wait of
-    /// `longest` could end in time, as at least 10 ms are added to it.
+    /// If `longest` is zero (see [`NONE`](Self::NONE)), or if `within` is less than 10 ms longer
+    /// than `longest`: at least 10 ms are added to each wait, so no wait of `longest` could end in
+    /// time.
     pub fn new(longest: Duration, within: Duration) -> Result<Self, Invalid> {
         if longest.is_zero() {
             return Err(Invalid::new("longest", longest, "above zero; `RejectionWait::NONE` waits out no rejection"));
@@ -66,9 +73,11 @@ impl RejectionWait {
         self.within.is_zero()
     }
 
-    /// How long to wait, if at all, in a request of this age. `random` is within 0..1.
+    /// The wait for a rejection in a request of this age; `None` if it isn't waited out. `random`
+    /// returns 0 to 1.
     ///
-    /// The spread is cut to what is left, so that whether a rejection is waited out depends on its time alone.
+    /// The random part is at most the rest of the window. So it doesn't decide whether a rejection
+    /// is waited out.
     pub(super) fn delay(&self, retry_in: Duration, age: Duration, random: impl FnOnce() -> f64) -> Option<Duration> {
         let [least, most] = Self::SPREAD;
         let delay = retry_in.checked_add(least).filter(|_| retry_in <= self.longest)?;
@@ -99,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn the_spread_is_cut_at_the_end_of_the_window() {
+    fn the_random_part_ends_with_the_window() {
         let wait = RejectionWait::default();
         assert_eq!(wait.delay(250 * MS, Duration::ZERO, || 1.0), Some(300 * MS));
         assert_eq!(wait.delay(250 * MS, 40 * MS, || 1.0), Some(260 * MS));
@@ -118,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_refused() {
+    fn new_rejects_invalid_times() {
         let refused = |longest, within| RejectionWait::new(longest, within).unwrap_err().to_string();
         assert_eq!(
             refused(Duration::ZERO, MS),

@@ -1,10 +1,12 @@
-//! How old a request is, for the [window](super::RejectionWait::within) in which rejections are waited out.
+//! How old a request is, for the [window](super::RejectionWait::within) in which rejections are
+//! waited out.
 
 use std::time::Duration;
 
 use crate::{Attempt, time::Instant};
 
-/// What is known of a request's age. The clock isn't read at the start of a request that has no time limit.
+/// What is known of a request's age. The clock isn't read at the start of a request that has no
+/// time limit.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct RequestAge {
     since: Option<Instant>,
@@ -23,7 +25,8 @@ impl RequestAge {
         self.since = self.since.or(attempt.started()).or_else(|| Some(Instant::now()));
     }
 
-    /// The age: at least the sum of the waits, so that they end although a manual clock stands still.
+    /// The age: at least the sum of the waits, so that they end although a manual clock stands
+    /// still.
     pub(super) fn at(&self, attempt: &Attempt) -> Duration {
         let since = self.since.or(attempt.started());
         let age = since.map_or(Duration::ZERO, |since| Instant::now().saturating_duration_since(since));

@@ -10,7 +10,8 @@ use crate::{classify::LetGo, readiness::Readiness, seldom::Seldom, shared::Share
 
 /// The part of a [`ResponseFuture`] that doesn't change from poll to poll, except after a failure.
 ///
-/// - `P` is the policy and `B` the spare instance, which all requests share, and `St` is the policy's state for this request.
+/// - `P` is the policy and `B` the spare instance, which all requests share, and `St` is the
+///   policy's state for this request.
 /// - `I` provides the service instance for later attempts.
 /// - `Copy` is the request's [`StoredCopy`], and `Pre` its [`PreAttempt`].
 ///
@@ -24,14 +25,15 @@ pub struct RequestContext<P, B, St, I, Copy, Pre> {
 }
 
 pin_project! {
-    /// What precedes a call, by stages. Most requests are sent at once and need none of them. So it is boxed, and allocated for the first
-    /// call that isn't made at once.
+    /// What precedes a call, by stages. Most requests are sent at once and need none of them. So it
+    /// is boxed, and allocated for the first call that isn't made at once.
     ///
     /// `Prep` prepares a request of type `Sent`.
     #[project = PreAttemptProj]
     #[project_replace = PreAttemptOwned]
     pub enum PreAttempt<Prep, Sent> {
-        // The first attempt wasn't begun: the service failed to become ready, or the request came after its deadline.
+        // The first attempt wasn't begun: the service failed to become ready, or the request came
+        // after its deadline.
         NotBegun { readiness: Readiness, request: Sent },
         // The delay before the attempt. Meanwhile the outcome of the one before is discarded.
         Waiting { discarding: Option<LetGo>, request: Sent },

@@ -1,3 +1,5 @@
+//! How a request is stored, to send it again.
+
 use std::{
     fmt,
     future::{Ready, ready},
@@ -6,63 +8,70 @@ use std::{
 pub use crate::call_context::budget_scope::Deposits;
 use crate::{Attempt, time::Instant};
 
-/// Keeps what it takes to send a request again.
+/// Stores what is needed to send a request again.
 ///
-/// What the service gets may be of another type than the request: a body that is kept while it is sent is wrapped.
+/// The service may get another type than the caller's request: for example, a request whose body is
+/// wrapped, so that it is stored while it is sent.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` can't keep a `{Req}` for another attempt",
+    message = "`{Self}` can't store a `{Req}` for another attempt",
     label = "this request can't be sent twice",
-    note = "by default a request is cloned: make `{Req}` `Clone`",
-    note = "or say how to copy it, where that can be done at all: `RetryLayer::new(…).keep(|request: &{Req}| -> Option<{Req}> {{ … }})`"
+    note = "by default, requests are cloned: implement `Clone` for `{Req}`",
+    note = "or copy it with a function: `RetryLayer::new(…).keep(|request: &{Req}| -> Option<{Req}> {{ … }})`"
 )]
 pub trait Keep<Req> {
-    /// What the service gets.
+    /// The request that the service gets.
     type Request;
-    /// What is kept.
+    /// What is stored of a request.
     type Kept;
-    /// Makes a request ready to be sent again; [`Ready`] where there is nothing to do.
+    /// The future of [`prepare`](Self::prepare): [`Ready`] if there is nothing to do.
     type Prepared: Future<Output = Self::Request>;
 
-    /// What is kept of a request, before the first attempt. It may change the request: have a part of it kept while it is sent, say. `None`: it
-    /// can't be sent again.
+    /// Stores a request before the first attempt. It may change the request, for example so that
+    /// its body is stored while it is sent. `None`: the request can't be sent again.
     fn keep(&self, request: &mut Req) -> Option<Self::Kept>;
 
-    /// What the service gets, of a request that was [kept](Self::keep), or that can't be.
+    /// Turns a request, after [`keep`](Self::keep), into what the service gets in the first
+    /// attempt.
     fn sent(&self, request: Req) -> Self::Request;
 
-    /// Whether there still is a request to be had from what was kept. Asked of each attempt that has come back, so cheap: what is
-    /// kept while it is sent may turn out to be too much.
+    /// Whether [`again`](Self::again) can still return a request. A body that is stored while it is
+    /// sent may have become too large. Called after each attempt, so it must be cheap.
     fn is_kept(&self, kept: &Self::Kept) -> bool {
         let _ = kept;
         true
     }
 
-    /// The request once more, from what was kept. `None`: it can't be sent again any more. Asked before the wait, so that a
-    /// failure is only let go if there is something to be sent after it.
+    /// The request once more. `None`: it can't be sent again any more. Called before the delay,
+    /// since a failure is only discarded if there is a request to send after it.
     fn again(&self, kept: &mut Self::Kept) -> Option<Self::Request>;
 
-    /// Makes what [`again`](Self::again) gave ready to be sent, after the wait: a fresh token, say. It takes of the attempt's time.
+    /// Changes the request that [`again`](Self::again) has returned, for example sets a fresh
+    /// token. Called after the delay, within the attempt's time limit. Not called before the first
+    /// call.
     fn prepare(&self, request: Self::Request, attempt: &Attempt) -> Self::Prepared;
 
-    /// An attempt is about to be made with this request, the first one included, and is cut off at `ends_at` if it is given: the
-    /// place to write its number or its deadline into it.
-    fn stamp(&self, request: &mut Self::Request, attempt: &Attempt, ends_at: Option<Instant>) {
-        let _ = (request, attempt, ends_at);
+    /// Writes the number of the attempt or its deadline into the request. Called right before each
+    /// attempt, the first one included. At `deadline`, the attempt's time is over; `None` without a
+    /// limit.
+    fn stamp(&self, request: &mut Self::Request, attempt: &Attempt, deadline: Option<Instant>) {
+        let _ = (request, attempt, deadline);
     }
 
-    /// Whether requests carry which budgets have got their deposit, by the two methods below. A retry further in on the same
-    /// budget then doesn't deposit once more, also on another task: behind a `tower::buffer`, say. HTTP's and gRPC's do.
+    /// Whether a request carries the list of budgets that have received its deposit, with the two
+    /// methods below. Then a retry further in on the same budget doesn't deposit again, even on
+    /// another task, such as behind a `tower::buffer`. HTTP and gRPC requests carry it.
     #[inline]
     fn carries_deposits(&self) -> bool {
         false
     }
 
-    /// Writes into a request, before it is sent, which budgets have got their deposit.
+    /// Writes the list of budgets that have received their deposit into a request, before it is
+    /// sent.
     fn carry_deposits(&self, request: &mut Self::Request, deposits: Deposits) {
         let _ = (request, deposits);
     }
 
-    /// The budgets that have got their deposit, as a retry further out has written it into the request.
+    /// Reads the list that a retry further out has written into the request.
     #[inline]
     fn deposits(&self, request: &Req) -> Deposits {
         let _ = request;
@@ -70,7 +79,7 @@ pub trait Keep<Req> {
     }
 }
 
-/// Keeps a clone. The default.
+/// Stores a clone of the request. The default.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Cloned;
 
@@ -99,7 +108,8 @@ impl<Req: Clone> Keep<Req> for Cloned {
     }
 }
 
-/// Keeps a copy made by a function, where it makes one.
+/// Stores a copy of the request that a function makes. See
+/// [`RetryLayer::keep`](super::RetryLayer::keep).
 #[derive(Clone, Copy)]
 pub struct FromFn<F>(pub(crate) F);
 
@@ -129,7 +139,8 @@ where
     }
 }
 
-/// Keeps as another [`Keep`] does, and changes what is sent again by an async function.
+/// Stores requests with another [`Keep`], and changes them before later attempts with an async
+/// function. See [`RetryLayer::before_resend`](super::RetryLayer::before_resend).
 #[derive(Clone, Copy)]
 pub struct Prepared<K, F> {
     pub(crate) keep: K,
@@ -168,8 +179,8 @@ where
         (self.prepare)(request, *attempt)
     }
 
-    fn stamp(&self, request: &mut Self::Request, attempt: &Attempt, ends_at: Option<Instant>) {
-        self.keep.stamp(request, attempt, ends_at);
+    fn stamp(&self, request: &mut Self::Request, attempt: &Attempt, deadline: Option<Instant>) {
+        self.keep.stamp(request, attempt, deadline);
     }
 
     fn carries_deposits(&self) -> bool {

@@ -12,7 +12,7 @@ use super::{
 use crate::{Attempt, readiness::Readiness, seldom::Seldom};
 
 impl<P, K> RetryLayer<P, K> {
-    /// Retries an async function, which is told the [`Attempt`] that it makes.
+    /// Retries an async function. It gets the [`Attempt`] as its argument.
     ///
     /// ```
     /// use std::io;
@@ -20,7 +20,7 @@ impl<P, K> RetryLayer<P, K> {
     ///
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() -> io::Result<()> {
-    /// // The function is a read, so it may run again after a failure.
+    /// // The function only reads, so it may be called again after any transient failure.
     /// let retry = RetryLayer::new(RetryConfig::default().idempotent());
     /// let answer = retry.run(|attempt| async move {
     ///     if attempt.number() < 3 { Err(io::Error::from(io::ErrorKind::ConnectionReset)) } else { Ok(42) }
@@ -30,20 +30,23 @@ impl<P, K> RetryLayer<P, K> {
     /// # }
     /// ```
     ///
-    /// Without [`idempotent`](super::RetryConfig::idempotent), the default classifier repeats the function only after an error which proves that
-    /// nothing was sent: the error of an `INCR` may mean that only its answer was lost. See
+    /// Without [`idempotent`](super::RetryConfig::idempotent), the default classifier allows a
+    /// retry only after an error which proves that nothing was sent. After any other error of an
+    /// `INCR`, say, the server may have executed it, and only the response was lost. See
     /// [`Errors`](crate::classify::Errors#idempotency).
     ///
-    /// There is no request to be kept or changed: what [`before_resend`](Self::before_resend) would do, the function does itself when
-    /// the attempt's number is above 1.
+    /// [`before_resend`](Self::before_resend) has no effect. Change later attempts in the function
+    /// itself, if the attempt's number is above 1.
     ///
     /// # Errors
     ///
-    /// The function's own, of its last attempt.
+    /// The function's own error of the last attempt, or what the [time-outs](super::Timeouts)
+    /// return.
     ///
     /// # Cancel safety
     ///
-    /// Dropped, the attempt that is under way is dropped, and what was reserved for one that wasn't made goes back.
+    /// The future can be dropped at any point. The drop cancels the attempt that is under way, and
+    /// gives back what was reserved for an attempt that wasn't made.
     #[inline]
     pub fn run<F, Fut, Res, Err>(
         &self,
@@ -58,15 +61,16 @@ impl<P, K> RetryLayer<P, K> {
         self.run_for(&(), function)
     }
 
-    /// [`run`](Self::run) for a request that the classifier and the [ledger](super::quota) look at.
+    /// [`run`](Self::run) with a request for the classifier and the [quota](super::quota). The
+    /// function doesn't get it.
     ///
     /// # Errors
     ///
-    /// The function's own, of its last attempt.
+    /// Same as [`run`](Self::run).
     ///
     /// # Cancel safety
     ///
-    /// As [`run`](Self::run).
+    /// Same as [`run`](Self::run).
     #[inline]
     pub fn run_for<Req, F, Fut, Res, Err>(
         &self,

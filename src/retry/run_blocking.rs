@@ -12,13 +12,14 @@ use super::{
 use crate::{Attempt, call_context::result_note};
 
 impl<P, K> RetryLayer<P, K> {
-    /// Retries a function that blocks; waits by putting the thread to sleep. Not for async code: there it would hold up all that
-    /// runs on the thread.
+    /// Retries a function that blocks. The thread sleeps during the delays. Don't call it in async
+    /// code, where it would block all other tasks of the thread.
     ///
-    /// It repeats the function under the same conditions as [`run`](Self::run).
+    /// It retries under the same conditions as [`run`](Self::run).
     ///
-    /// An attempt that blocks can't be cut off: of the [time-outs](super::Timeouts), only the deadline of the whole holds, between
-    /// attempts. The function may ask [`Attempt::remaining`] how long it has.
+    /// An attempt that blocks can't be cancelled. So of the [time-outs](super::Timeouts), only the
+    /// total limit is enforced, and only between attempts. The function can get the time that is
+    /// left from [`Attempt::remaining`].
     ///
     /// ```
     /// use std::{fs, time::Duration};
@@ -30,7 +31,8 @@ impl<P, K> RetryLayer<P, K> {
     ///
     /// # Errors
     ///
-    /// The function's own, of its last attempt.
+    /// The function's own error of the last attempt. If the total limit is over before an attempt,
+    /// what the [time-outs](super::Timeouts) return.
     pub fn run_blocking<F, Res, Err>(&self, function: F) -> Result<Res, Err>
     where
         P: Policy<(), Res, Err>,
@@ -40,11 +42,12 @@ impl<P, K> RetryLayer<P, K> {
         self.run_blocking_for(&(), function)
     }
 
-    /// [`run_blocking`](Self::run_blocking) for a request that the classifier and the [ledger](super::quota) look at.
+    /// [`run_blocking`](Self::run_blocking) with a request for the classifier and the
+    /// [quota](super::quota). The function doesn't get it.
     ///
     /// # Errors
     ///
-    /// The function's own, of its last attempt.
+    /// Same as [`run_blocking`](Self::run_blocking).
     pub fn run_blocking_for<Req, F, Res, Err>(&self, request: &Req, mut function: F) -> Result<Res, Err>
     where
         P: Policy<Req, Res, Err>,
@@ -72,7 +75,8 @@ impl<P, K> RetryLayer<P, K> {
                     return outcome.result;
                 }
                 AfterAttempt::Repeat(next) => {
-                    // The outcome is dropped before the delay, so that others can use what it holds.
+                    // The outcome is dropped before the delay, so that others can use what it
+                    // holds.
                     drop(outcome);
                     thread::sleep(next.delay);
                     attempt = begin(next.attempt);
@@ -82,8 +86,8 @@ impl<P, K> RetryLayer<P, K> {
     }
 }
 
-/// The policy's result for an attempt that can't be made any more: the deadline had passed before the request came, or has passed
-/// during a sleep that took longer than it should have.
+/// The policy's result for an attempt that can't be made any more: the deadline had passed before
+/// the request came, or has passed during a sleep that took longer than it should have.
 fn result_if_too_late<P, Req, Res, Err>(policy: &P, attempt: &Attempt) -> Option<Result<Res, Err>>
 where
     P: Policy<Req, Res, Err>,

@@ -22,9 +22,9 @@ use crate::{readiness::Readiness, reservation::release, seldom::Seldom, shared::
 ///
 /// # Clone
 ///
-/// A clone shares the policy and its budget. It costs one reference count and a clone of the inner service. A call clones no service: the
-/// instance that was polled ready makes the first attempt. A request that is retried clones one spare instance, which all clones of this
-/// service share.
+/// A clone shares the policy and its budget. It costs one reference count and a clone of the inner
+/// service. A call clones no service: the instance that was polled ready makes the first attempt. A
+/// request that is retried clones one spare instance, which all clones of this service share.
 pub struct Retry<S, P, K = Cloned> {
     inner: S,
     policy: Shared<P, SpareInstance<S>>,
@@ -59,13 +59,14 @@ where
     type Error = S::Error;
     type Future = FutureOf<S, LaterInstance<S>, SpareInstance<S>, P, K, Req>;
 
-    /// Ready when the inner service is. It returns no error: a readiness error is the outcome of the first attempt of the call that follows.
+    /// Ready when the inner service is. It returns no error: a readiness error is the outcome of
+    /// the first attempt of the call that follows.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.readiness.poll(&mut self.inner, release, cx).map(Ok)
     }
 
-    // The future is written once, in the future of the layer around it, because each branch makes it in one expression, after the call
-    // (ARCHITECTURE, "The healthy path").
+    // The future is written once, in the future of the layer around it, because each branch makes
+    // it in one expression, after the call (ARCHITECTURE, "The healthy path").
     #[inline(always)]
     fn call(&mut self, mut request: Req) -> Self::Future {
         let Self { inner, policy: shared, replay, readiness } = self;
@@ -75,7 +76,8 @@ where
         drop(deposits);
         let kept = replay.keep(&mut request);
         let mut attempt = first_attempt(policy, &state, kept.is_some());
-        // Only if another retry may draw on the budget: the request allocates memory for the list of its deposits.
+        // Only if another retry may draw on the budget: the request allocates memory for the list
+        // of its deposits.
         if replay.carries_deposits()
             && policy.budget().is_some_and(|budget| shared.has_services() || budget.is_shared())
         {

@@ -1,8 +1,9 @@
 //! The service instance that makes the attempts after the first.
 //!
-//! The first attempt is made by the instance that was polled ready. Its caller keeps that instance, so later attempts need another
-//! one. Most requests have no later attempt. So a call clones no service: all calls of a service share one spare instance, and a
-//! request that is retried takes a clone of it. A clone for each call would take 401 instead of 379 instructions of a stacked call
+//! The first attempt is made by the instance that was polled ready. Its caller keeps that instance,
+//! so later attempts need another one. Most requests have no later attempt. So a call clones no
+//! service: all calls of a service share one spare instance, and a request that is retried takes a
+//! clone of it. A clone for each call would take 401 instead of 379 instructions of a stacked call
 //! (`benches/instructions`), and as much more as the service's own `Clone` takes.
 
 use std::{
@@ -27,7 +28,8 @@ pub trait Instances<B> {
     fn release(&mut self);
 }
 
-/// The instance for the later attempts of one request: a clone of the spare one, made when it is needed.
+/// The instance for the later attempts of one request: a clone of the spare one, made when it is
+/// needed.
 pub struct LaterInstance<S>(Seldom<Box<S>>);
 
 impl<S> LaterInstance<S> {
@@ -57,8 +59,9 @@ impl<S: Clone> Instances<SpareInstance<S>> for LaterInstance<S> {
 
 /// The instance that later attempts are cloned from.
 ///
-/// It is a clone of an instance that has just been called, so it contains the state that the service keeps in itself, such as a
-/// connection. After a retry has used it, the next call replaces it. So it is never older than the last retry.
+/// It is a clone of an instance that has just been called, so it contains the state that the
+/// service keeps in itself, such as a connection. After a retry has used it, the next call replaces
+/// it. So it is never older than the last retry.
 pub struct SpareInstance<S> {
     /// The next call puts an instance here: there is none, or it was used.
     is_wanted: AtomicBool,
@@ -70,8 +73,8 @@ impl<S> SpareInstance<S> {
         Self { is_wanted: AtomicBool::new(true), source: CloneSource::new(None) }
     }
 
-    /// Stores a clone of a service that has just been called, if one is wanted. After this there is one, or another request is
-    /// cloning it.
+    /// Stores a clone of a service that has just been called, if one is wanted. After this there is
+    /// one, or another request is cloning it.
     #[inline]
     pub(super) fn store_clone_if_wanted(&self, service: &S)
     where
@@ -83,8 +86,9 @@ impl<S> SpareInstance<S> {
         }
     }
 
-    /// It doesn't unwind. If it could, the caller's future, which has just been made, would need an address, and each call would copy
-    /// it (433 instead of 379 instructions of a stacked call; ARCHITECTURE, "The healthy path").
+    /// It doesn't unwind. If it could, the caller's future, which has just been made, would need an
+    /// address, and each call would copy it (433 instead of 379 instructions of a stacked call;
+    /// ARCHITECTURE, "The healthy path").
     #[cold]
     #[inline]
     fn store_clone(&self, service: &S)
@@ -94,7 +98,8 @@ impl<S> SpareInstance<S> {
         let stored = catch_unwind(AssertUnwindSafe(|| self.source.put(service.clone(), true)));
         match stored {
             Ok(()) => self.is_wanted.store(false, Ordering::Relaxed),
-            // The panic hook has reported it. A request that needs the clone panics then. To drop the payload could panic again.
+            // The panic hook has reported it. A request that needs the clone panics then. To drop
+            // the payload could panic again.
             Err(panic) => mem::forget(panic),
         }
     }

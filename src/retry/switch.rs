@@ -1,9 +1,12 @@
+//! A switch that turns retries off at run time.
+
 use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},
 };
 
-/// Turns retrying off and on while it runs. Off beats everything else: a failure is returned, whatever it is.
+/// Turns retries off and on at run time. While it is off, every failure is returned: it is the
+/// first of the [checks](super#how-a-request-is-retried).
 ///
 /// ```
 /// use tower_recourse::{RetryConfig, retry::Switch};
@@ -15,7 +18,8 @@ use std::sync::{
 /// # let _ = config;
 /// ```
 ///
-/// A retry that was decided on before, and waits for its time, is still made: the failure that it would return was let go.
+/// A retry whose delay has begun is still made, since the failure that it could return was
+/// discarded.
 ///
 /// # Clone
 ///
@@ -34,17 +38,17 @@ impl Switch {
         Self(Arc::new(AtomicBool::new(false)))
     }
 
-    /// Turns it on.
+    /// Turns retries on. Takes effect with the next decision, on every thread.
     pub fn turn_on(&self) {
         self.0.store(true, Ordering::Release);
     }
 
-    /// Turns it off.
+    /// Turns retries off. Takes effect with the next decision, on every thread.
     pub fn turn_off(&self) {
         self.0.store(false, Ordering::Release);
     }
 
-    /// Whether it is on.
+    /// Whether retries are on.
     pub fn is_on(&self) -> bool {
         self.0.load(Ordering::Acquire)
     }

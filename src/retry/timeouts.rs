@@ -1,53 +1,59 @@
+//! Time limits, and the outcome of an attempt that reaches one.
+
 use std::{fmt, time::Duration};
 
 use crate::Elapsed;
 
-/// How long an attempt, and a request with all its attempts and waits, may take. What isn't ready in its time isn't sent.
+/// The time limits of an attempt, and of a request with all its attempts and delays. If the service
+/// isn't ready before the limit, the request isn't sent.
 ///
-/// An attempt ends when the service's future is ready. For HTTP and gRPC that is when the head of
-/// the response is there, so the body isn't covered:
+/// An attempt ends when the service's future is ready. For HTTP and gRPC, this is when the head of
+/// the response has arrived. So the limits don't cover the body:
 ///
 /// | time | covered |
 /// |---|---|
-/// | waiting for readiness, connecting, sending, waiting for the response's head | yes |
-/// | waits between attempts | yes, by the total |
-/// | the first frame of the body | yes, with an `http::FirstFrameLayer` within the retry; with a `grpc::PeekLayer` within its wait |
+/// | readiness, connecting, sending, waiting for the response's head | yes |
+/// | delays between attempts | yes, by the total |
+/// | the first frame of the body | yes, with an `http::FirstFrameLayer` inside the retry; with a `grpc::PeekLayer`, for at most as long as it waits |
 /// | the rest of the body, messages of a stream | no: `http::BodyTimeoutLayer` limits them |
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Limits {
-    /// Of each attempt, waiting for readiness included, until the service's future is ready. It is
-    /// never more than what is left of the whole.
+    /// The limit of each attempt. It begins with the wait for readiness and ends when the service's
+    /// future is ready. An attempt never gets more time than is left of the total.
     pub attempt: Option<Duration>,
-    /// Of all attempts and the waits between them, until the last attempt's future is ready.
+    /// The limit of all attempts and the delays between them, until the last attempt's future is
+    /// ready.
     pub total: Option<Duration>,
 }
 
 impl Limits {
-    /// Whether the clock has to be read.
+    /// Whether there is no limit, so that the clock isn't read.
     #[inline]
     pub(crate) fn is_none(&self) -> bool {
         self.attempt.is_none() && self.total.is_none()
     }
 }
 
-/// Limits, and what is answered when one is reached. [`Limits`] lists what they cover: of a
-/// response of HTTP or gRPC the head, and not the body.
+/// Time limits, and the outcome of an attempt that reaches one. [`Limits`] lists what they cover:
+/// of an HTTP or gRPC response the head, but not the body.
 ///
-/// Time runs from the call. The timer is tokio's, of the runtime in which the request's future is polled, and is made when the service lets it
-/// wait: what is answered at once needs none.
+/// The time starts with the call of the [`Retry`](super::Retry). The timer belongs to the tokio
+/// runtime that polls the request's future. A first attempt that is ready at its first poll needs
+/// no timer.
 ///
-/// The service's error type stays what it is, so a time-out must be made into one: by default with `From<Elapsed>`
-/// (`io::Error` and tower's `BoxError` have it, and a `BreakerError` of one of them), or by a function of one's own.
+/// The layer doesn't change the service's error type. So a time-out must be turned into that type:
+/// by default with `From<Elapsed>`, which `io::Error`, tower's `BoxError`, and a `BreakerError` of
+/// one of them implement, or with a custom function.
 ///
 /// ```
 /// use std::time::Duration;
 /// use tower_recourse::{Elapsed, RetryConfig, retry::Timeouts};
 ///
-/// // For an error that is `From<Elapsed>`:
+/// // For an error type that implements `From<Elapsed>`:
 /// let limits = Timeouts::attempt(Duration::from_secs(2)).total(Duration::from_secs(10));
 /// let config = RetryConfig::default().timeouts(limits);
 ///
-/// // For any other, or for an answer that is a response:
+/// // For any other error type, or to return a response:
 /// enum DbError { TooSlow, Refused }
 /// let answered = RetryConfig::default().timeouts(limits.answer(|_: Elapsed| Err::<u32, _>(DbError::TooSlow)));
 /// # let _ = (config, answered, DbError::Refused);
@@ -59,25 +65,25 @@ pub struct Timeouts<A = FromElapsed> {
 }
 
 impl Timeouts {
-    /// A limit of each attempt.
+    /// Limits each attempt.
     pub fn attempt(limit: Duration) -> Self {
         Self { limits: Limits { attempt: Some(limit), total: None }, answer: FromElapsed }
     }
 
-    /// A limit of the whole request: a deadline counted from its first attempt.
+    /// Limits the whole request: the deadline is this long after the call.
     pub fn request(limit: Duration) -> Self {
         Self { limits: Limits { attempt: None, total: Some(limit) }, answer: FromElapsed }
     }
 }
 
 impl<A> Timeouts<A> {
-    /// A limit of the whole request as well.
+    /// Also limits the whole request.
     pub fn total(mut self, limit: Duration) -> Self {
         self.limits.total = Some(limit);
         self
     }
 
-    /// What is answered when a limit is reached: an error, or a response.
+    /// Sets the function that makes the outcome when a limit is reached: an error, or a response.
     pub fn answer<F, Res, Err>(self, answer: F) -> Timeouts<AnswerWith<F>>
     where
         F: Fn(Elapsed) -> Result<Res, Err>,
@@ -86,18 +92,19 @@ impl<A> Timeouts<A> {
     }
 }
 
-/// Makes the outcome of an attempt that was cut off. It is judged like any other.
+/// Makes the outcome of an attempt that has reached a limit. The classifier gets it like any other
+/// outcome.
 #[diagnostic::on_unimplemented(
-    message = "a time-out can't be made into `Result<{Res}, {Err}>`",
-    label = "`{Err}` has no `From<Elapsed>`",
-    note = "say what is answered when the time is up: `Timeouts::attempt(…).answer(|elapsed| Err(…))`"
+    message = "a time-out can't be turned into `Result<{Res}, {Err}>`",
+    label = "`{Err}` doesn't implement `From<Elapsed>`",
+    note = "set the outcome of a time-out with a function: `Timeouts::attempt(…).answer(|elapsed| Err(…))`"
 )]
 pub trait Answer<Res, Err> {
-    /// The outcome. `None` where there are no limits.
+    /// The outcome. `None`: the attempt goes on.
     fn answer(&self, elapsed: Elapsed) -> Option<Result<Res, Err>>;
 }
 
-/// No limits, so nothing to answer.
+/// No limits. A deadline that a request carries doesn't end an attempt either.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoTimeouts;
 
@@ -107,7 +114,7 @@ impl<Res, Err> Answer<Res, Err> for NoTimeouts {
     }
 }
 
-/// An error made with `From<Elapsed>`.
+/// The outcome is an error made with `From<Elapsed>`.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct FromElapsed;
 
@@ -118,7 +125,7 @@ impl<Res, Err: From<Elapsed>> Answer<Res, Err> for FromElapsed {
     }
 }
 
-/// An outcome made by a function.
+/// A function makes the outcome.
 #[derive(Clone, Copy)]
 pub struct AnswerWith<F>(F);
 

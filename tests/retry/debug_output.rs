@@ -17,8 +17,8 @@ fn a_reason_is_a_sentence() {
     let spent = ledger.take("key").unwrap_err();
     assert_eq!(spent.to_string(), "all 2 retries of the key were made");
     for (reason, sentence) in [
-        (Reason::Success, "it succeeded"),
-        (Reason::Neutral, "it is neither a success nor a failure"),
+        (Reason::Success, "the attempt succeeded"),
+        (Reason::Neutral, "the outcome is neither a success nor a failure"),
         (Reason::Transient, "the call failed"),
         (Reason::AttemptsSpent { attempts: 4 }, "all 4 attempts failed"),
         (Reason::Ledger(spent), "all 2 retries of the key were made"),

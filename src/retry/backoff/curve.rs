@@ -1,9 +1,12 @@
+//! The delay of each retry, before jitter and with it.
+
 use std::{sync::Arc, time::Duration};
 
 use super::Jitter;
 use crate::{Invalid, random};
 
-/// The delays before the second attempt, the third, and so on.
+/// The delays before the second attempt, the third, and so on: a curve, a maximum, and a
+/// [`Jitter`].
 ///
 /// ```
 /// use std::time::Duration;
@@ -32,31 +35,36 @@ enum Curve {
 impl Backoff {
     const MAX: Duration = Duration::from_secs(60);
 
-    /// No wait at all. A client that does this to a service that is overloaded keeps it so.
+    /// No delay.
+    ///
+    /// *When not to use it*: for a service that may be overloaded. Retries without delay keep it
+    /// overloaded.
     pub const fn none() -> Self {
         Self::fixed(Duration::ZERO)
     }
 
-    /// The same delay, always; no cap and no jitter unless set.
+    /// The same delay each time. No maximum and no jitter unless set.
     pub const fn fixed(delay: Duration) -> Self {
         Self { curve: Curve::Fixed(delay), max: Duration::MAX, jitter: Jitter::None }
     }
 
-    /// `base`, and twice as long each time; at most 60 s, [full jitter](Jitter::Full) unless set.
+    /// `base` first, and twice as long each time. At most 60 s and [full jitter](Jitter::Full)
+    /// unless set.
     pub const fn exponential(base: Duration) -> Self {
         Self { curve: Curve::Exponential { base, factor: 2.0 }, max: Self::MAX, jitter: Jitter::Full }
     }
 
-    /// `first`, and `step` longer each time; at most 60 s, no jitter unless set.
+    /// `first`, and `step` longer each time. At most 60 s and no jitter unless set.
     pub const fn linear(first: Duration, step: Duration) -> Self {
         Self { curve: Curve::Linear { first, step }, max: Self::MAX, jitter: Jitter::None }
     }
 
-    /// These delays, one after the other; the last one repeats. No cap and no jitter unless set.
+    /// These delays, one after the other; the last one repeats. No maximum and no jitter unless
+    /// set.
     ///
     /// # Errors
     ///
-    /// If there are none.
+    /// If there is no delay.
     pub fn schedule(delays: impl IntoIterator<Item = Duration>) -> Result<Self, Invalid> {
         let delays: Arc<[Duration]> = delays.into_iter().collect();
         if delays.is_empty() {
@@ -65,11 +73,12 @@ impl Backoff {
         Ok(Self { curve: Curve::Schedule(delays), max: Duration::MAX, jitter: Jitter::None })
     }
 
-    /// By how much an exponential delay grows; the other curves have no factor and stay what they are.
+    /// The factor by which an exponential delay grows. Default: 2. It has no effect on other
+    /// curves.
     ///
     /// # Errors
     ///
-    /// If `factor` is below 1, or not a finite number.
+    /// If `factor` is below 1 or isn't a finite number.
     pub fn factor(mut self, factor: f64) -> Result<Self, Invalid> {
         if !factor.is_finite() || factor < 1.0 {
             return Err(Invalid::new("factor", factor, "a finite number of at least 1"));
@@ -86,18 +95,19 @@ impl Backoff {
         self
     }
 
-    /// How the delays are spread.
+    /// How the delays are spread at random.
     pub fn jitter(mut self, jitter: Jitter) -> Self {
         self.jitter = jitter;
         self
     }
 
-    /// The delays of one request, without end; the same for the same seed.
+    /// The delays of one request, without end. The same seed gives the same delays.
     pub fn delays(&self, seed: u64) -> Delays {
         Delays { backoff: self.clone(), seed, retry: 0, previous: None }
     }
 
-    /// The delay before retry number `retry` (0 is the first), after a delay of `previous`, where `random` is from 0 to 1.
+    /// The delay before retry number `retry` (0 is the first), after a delay of `previous`.
+    /// `random` is from 0 to 1.
     pub(crate) fn delay(&self, retry: u32, previous: Option<Duration>, random: f64) -> Duration {
         let plain = self.curve.at(retry).min(self.jitter.fitted(self.max));
         self.jitter.spread(plain, || self.curve.at(0).min(self.max), previous, random).min(self.max)
@@ -108,11 +118,12 @@ impl Curve {
     fn at(&self, retry: u32) -> Duration {
         match self {
             Self::Fixed(delay) => *delay,
-            // Without this, nothing times infinity is not a number, and would pass for an overflow.
+            // Zero times infinity is NaN, which the overflow rule below would turn into the longest
+            // delay.
             Self::Exponential { base, .. } if base.is_zero() => Duration::ZERO,
             Self::Exponential { base, factor } => {
                 let times = factor.powi(i32::try_from(retry).unwrap_or(i32::MAX));
-                // Overflow, infinity included, is longer than any cap.
+                // An overflow, infinity included, exceeds any maximum.
                 Duration::try_from_secs_f64(base.as_secs_f64() * times).unwrap_or(Duration::MAX)
             }
             Self::Linear { first, step } => first.saturating_add(step.saturating_mul(retry)),
@@ -124,7 +135,7 @@ impl Curve {
     }
 }
 
-/// The delays of one request. See [`Backoff::delays`].
+/// The delays of one request. Returned by [`Backoff::delays`].
 #[derive(Debug, Clone)]
 pub struct Delays {
     backoff: Backoff,

@@ -1,26 +1,31 @@
+//! How a delay is spread at random.
+
 use std::time::Duration;
 
 use crate::Ratio;
 
-/// How a delay is spread at random. The names and formulas are those of the AWS architecture blog, "Exponential Backoff And
-/// Jitter" (2015), where v is the delay by the curve.
+/// How a delay is spread at random. Below, v is the delay of the curve. The names and formulas are
+/// those of the AWS architecture blog, "Exponential Backoff And Jitter" (2015), except
+/// [`Bounded`](Self::Bounded).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Jitter {
-    /// v.
+    /// Exactly v.
     None,
-    /// Anything from 0 to v. Spreads best.
+    /// From 0 to v. It spreads the clients best.
     Full,
-    /// Anything from v/2 to v: never comes back at once.
+    /// From v/2 to v. No client returns at once.
     Equal,
-    /// Up to this share less or more: with a half, v × 0.5 to v × 1.5. At the cap, v is so much smaller that the whole spread
-    /// fits under it: cut off there, half of all clients would come back at the same moment.
+    /// Up to this share less or more: with a half, from v × 0.5 to v × 1.5. At the maximum, v is
+    /// reduced so that the whole range fits below it. If the range were cut off at the maximum,
+    /// half of all clients would return at the same moment.
     Bounded(Ratio),
-    /// Anything from the first delay to three times the previous one, whatever the curve says, up to the cap.
+    /// From the first delay to three times the previous one, up to the maximum. The curve has no
+    /// effect on later delays.
     Decorrelated,
 }
 
 impl Jitter {
-    /// The largest v whose spread fits under the cap.
+    /// The largest v whose range fits below the maximum.
     pub(super) fn fitted(self, max: Duration) -> Duration {
         match self {
             Self::Bounded(share) => times(max, 1.0 / (1.0 + share.as_f64())),
@@ -28,8 +33,8 @@ impl Jitter {
         }
     }
 
-    /// `random` is from 0 to 1; `first` computes the curve's first delay, `previous` is the delay before
-    /// this one, jitter included.
+    /// Spreads the curve's delay `plain`. `random` is from 0 to 1. `first` computes the curve's
+    /// first delay. `previous` is the delay before this one, jitter included.
     pub(super) fn spread(
         self,
         plain: Duration,

@@ -1,7 +1,8 @@
-//! How long to wait before the next attempt: pure, no clock, no sleep.
+//! The delays between attempts. Pure functions: they read no clock and don't sleep.
 //!
-//! Jitter matters more than the curve: clients that failed at the same moment must not come back at the same moment. But
-//! neither of them ends an overload that retries keep up: that takes a [budget](super::budget).
+//! Jitter matters more than the curve: clients that failed at the same moment must not return at
+//! the same moment. But neither ends an overload that retries keep up. That takes a
+//! [budget](super::budget).
 
 mod curve;
 mod jitter;

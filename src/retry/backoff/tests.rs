@@ -33,7 +33,7 @@ fn linear_delays_add_up_to_the_longest() {
 }
 
 #[test]
-fn doubling_goes_on_without_overflow() {
+fn a_doubling_delay_stops_at_the_maximum() {
     let backoff = Backoff::exponential(s(1)).max(s(300)).jitter(Jitter::None);
     for (attempt, delay) in [(8, s(256)), (9, s(300)), (63, s(300)), (128, s(300)), (u32::MAX, s(300))] {
         assert_eq!(backoff.delay(attempt, None, 0.0), delay, "retry {attempt}");
@@ -63,7 +63,7 @@ fn no_curve_overflows_at_any_retry() {
     }
 }
 
-/// Nothing doubled is nothing, however often: also where the doubling alone has left the numbers behind.
+/// Also when the factor to the power of the retry is infinite.
 #[test]
 fn a_base_of_zero_stays_zero() {
     let backoff = Backoff::exponential(Duration::ZERO).jitter(Jitter::None);
@@ -80,28 +80,29 @@ fn a_schedule_repeats_its_last_delay() {
 }
 
 #[test]
-fn bounded_jitter_of_a_quarter() {
+fn bounded_jitter_spreads_a_fixed_delay() {
     let backoff = Backoff::fixed(s(1)).max(s(2)).jitter(Jitter::Bounded(Ratio::percent(25).unwrap()));
     for (random, delay) in [(0.0, ms(750)), (0.4, ms(950)), (0.6, ms(1_050)), (1.0, ms(1_250))] {
         assert_eq!(at(&backoff, random), delay, "random {random}");
     }
 }
 
-/// seatbelt 0.11 (s17): the third delay of a line of 1 s, a quarter less or more.
+/// As seatbelt 0.11 computes it (s17): the third delay of a linear backoff of 1 s, with a jitter of
+/// 25 %.
 #[test]
-fn bounded_jitter_of_a_linear_delay() {
+fn bounded_jitter_spreads_a_linear_delay() {
     let backoff = Backoff::linear(s(1), s(1)).jitter(Jitter::Bounded(Ratio::percent(25).unwrap()));
     for (random, delay) in [(0.0, 2_250), (0.4, 2_850), (0.6, 3_150), (1.0, 3_750)] {
         assert_eq!(backoff.delay(2, None, random), ms(delay), "s17, random {random}");
     }
 }
 
-/// seatbelt 0.11 (s18): a line of 10 s that is capped at 1 s, a quarter less or more, at random ½.
-/// Theirs spreads first and caps then, so that three delays are all 1 s, and so is each that is
-/// longer than the cap. Ours fits the whole spread under the cap: cut off there, half of all
-/// clients would come back at the same moment. So it is in the middle, at 1 s / 1.25.
+/// A case of seatbelt 0.11 (s18): a linear backoff of 10 s with a maximum of 1 s and a jitter of 25
+/// %, at random number 0.5. seatbelt applies the maximum after the jitter, so the three delays are
+/// 1 s each, and so is every delay above the maximum. Here, the whole range fits below the maximum,
+/// and the delay is in its middle, at 1 s / 1.25.
 #[test]
-fn bounded_jitter_of_a_delay_that_is_capped() {
+fn bounded_jitter_reduces_a_delay_above_the_maximum() {
     let backoff = Backoff::linear(s(10), s(10)).max(s(1)).jitter(Jitter::Bounded(Ratio::percent(25).unwrap()));
     for retry in 0..3 {
         assert_eq!(backoff.delay(retry, None, 0.5), ms(800), "s18, retry {retry}");
@@ -109,9 +110,9 @@ fn bounded_jitter_of_a_delay_that_is_capped() {
     }
 }
 
-/// All of the spread lies under the cap: were it cut off there, half of all clients would come back at the same moment.
+/// If the range were cut off at the maximum, half of all clients would return at the same moment.
 #[test]
-fn bounded_jitter_at_the_cap_is_spread_below_it() {
+fn bounded_jitter_fits_its_range_below_the_maximum() {
     let backoff = Backoff::fixed(s(100)).max(s(60)).jitter(Jitter::Bounded(Ratio::HALF));
     for (random, delay) in [(0.0, s(20)), (0.25, s(30)), (0.5, s(40)), (0.75, s(50)), (1.0, s(60))] {
         assert_eq!(at(&backoff, random), delay, "random {random}");
@@ -119,16 +120,17 @@ fn bounded_jitter_at_the_cap_is_spread_below_it() {
 }
 
 #[test]
-fn full_jitter_of_ten_seconds() {
+fn full_jitter_spreads_from_zero_to_the_delay() {
     let backoff = Backoff::fixed(s(10)).jitter(Jitter::Full);
     for (random, delay) in [(0.0, s(0)), (0.5, s(5)), (1.0, s(10))] {
         assert_eq!(at(&backoff, random), delay, "random {random}");
     }
 }
 
-/// The formulas of the AWS architecture blog, v = min(cap, base · 2ⁿ): here base 1 s, cap 10 s.
+/// The formulas of the AWS architecture blog, v = min(cap, base · 2ⁿ), with a base of 1 s and a cap
+/// of 10 s.
 #[test]
-fn the_formulas_by_aws() {
+fn delays_follow_the_formulas_of_aws() {
     let backoff = |jitter| Backoff::exponential(s(1)).max(s(10)).jitter(jitter);
     // (jitter, retry, previous) → from, to
     for (jitter, retry, previous, from, to) in [
@@ -140,12 +142,12 @@ fn the_formulas_by_aws() {
         (Jitter::Equal, 0, None, ms(500), s(1)),
         (Jitter::Equal, 3, None, s(4), s(8)),
         (Jitter::Equal, 4, None, s(5), s(10)),
-        // min(cap, U(base, 3 · previous)); theirs begins with a previous of base
+        // min(cap, U(base, 3 · previous)); in the blog, the first previous is the base
         (Jitter::Decorrelated, 0, None, s(1), s(3)),
         (Jitter::Decorrelated, 1, Some(s(1)), s(1), s(3)),
         (Jitter::Decorrelated, 2, Some(s(3)), s(1), s(9)),
         (Jitter::Decorrelated, 3, Some(s(9)), s(1), s(10)),
-        // Whatever the curve says by then.
+        // The curve has no effect.
         (Jitter::Decorrelated, 30, Some(s(1)), s(1), s(3)),
     ] {
         let backoff = backoff(jitter);
@@ -156,12 +158,13 @@ fn the_formulas_by_aws() {
     assert_eq!(backoff(Jitter::Decorrelated).delay(2, Some(s(2)), 0.5), ms(3_500), "halfway from 1 s to 6 s");
 }
 
-/// 10,000 first delays, of as many seeds that are neighbours, in 20 drawers of equal width: with 19 degrees of freedom
-/// chi-square exceeds 43.8 once in a thousand times. The seeds are fixed, so it either does or doesn't.
+/// Delays for 10,000 consecutive seeds, in 20 bins of equal width. With 19 degrees of freedom,
+/// chi-square exceeds 43.8 in one of a thousand experiments. The seeds are fixed, so the test
+/// always has the same result.
 #[test]
 fn jitter_is_spread_evenly_over_its_range() {
     const SEEDS: u64 = 10_000;
-    const DRAWERS: usize = 20;
+    const BINS: usize = 20;
     for (jitter, from, to) in [
         (Jitter::Full, s(0), s(10)),
         (Jitter::Equal, s(5), s(10)),
@@ -170,35 +173,35 @@ fn jitter_is_spread_evenly_over_its_range() {
     ] {
         let backoff = Backoff::fixed(s(10)).max(s(60)).jitter(jitter);
         for retry in [0, 5] {
-            let mut drawers = [0_u32; DRAWERS];
+            let mut bins = [0_u32; BINS];
             for seed in 0..SEEDS {
-                // By the number of the retry alone: a previous delay would move the range of decorrelated jitter.
+                // Without a previous delay, which would move the range of decorrelated jitter.
                 let random = crate::random::unit(&mut crate::random::generator(seed, retry));
                 let delay = backoff.delay(retry as u32, None, random);
                 assert!((from..to).contains(&delay), "{jitter:?}: {delay:?}");
-                drawers[((delay - from).as_secs_f64() / (to - from).as_secs_f64() * DRAWERS as f64) as usize] += 1;
+                bins[((delay - from).as_secs_f64() / (to - from).as_secs_f64() * BINS as f64) as usize] += 1;
             }
-            let expected = SEEDS as f64 / DRAWERS as f64;
-            let chi_square: f64 = drawers.iter().map(|&seen| (f64::from(seen) - expected).powi(2) / expected).sum();
-            assert!(chi_square < 43.8, "{jitter:?}, retry {retry}: chi-square {chi_square} of {drawers:?}");
+            let expected = SEEDS as f64 / BINS as f64;
+            let chi_square: f64 = bins.iter().map(|&seen| (f64::from(seen) - expected).powi(2) / expected).sum();
+            assert!(chi_square < 43.8, "{jitter:?}, retry {retry}: chi-square {chi_square} of {bins:?}");
         }
     }
 }
 
 #[test]
-fn one_seed_is_one_sequence() {
+fn a_seed_determines_the_sequence() {
     for jitter in [Jitter::Full, Jitter::Equal, Jitter::Bounded(Ratio::HALF), Jitter::Decorrelated] {
         let backoff = Backoff::exponential(ms(50)).max(s(20)).jitter(jitter);
         let sequence = |seed| backoff.delays(seed).take(8).collect::<Vec<_>>();
         assert_eq!(sequence(7), sequence(7), "{jitter:?}");
         let different: HashSet<_> = (0..1_000).map(sequence).collect();
-        assert_eq!(different.len(), 1_000, "{jitter:?}: each seed has a sequence of its own");
+        assert_eq!(different.len(), 1_000, "{jitter:?}: each seed has a different sequence");
     }
 }
 
-/// Two clients whose seeds are neighbours must not wait equally long, at whatever retry either of them is.
+/// Two clients with consecutive seeds must not wait equally long, at any of their retries.
 #[test]
-fn no_delay_of_one_seed_comes_up_at_another() {
+fn different_seeds_share_no_delay() {
     let backoff = Backoff::fixed(s(1_000)).jitter(Jitter::Full);
     let delays: HashSet<_> = (0..1_000).flat_map(|seed| backoff.delays(seed).take(8)).collect();
     assert_eq!(delays.len(), 8_000);
@@ -213,6 +216,6 @@ fn jitter_never_exceeds_the_longest_delay() {
             longest = backoff.delays(seed).take(50).fold(longest, Duration::max);
         }
         assert!(longest <= s(5), "{jitter:?}: {longest:?}");
-        assert!(longest > s(4), "{jitter:?}: {longest:?} never comes near it");
+        assert!(longest > s(4), "{jitter:?}: {longest:?} is far below the maximum");
     }
 }

@@ -4,7 +4,8 @@ use super::super::RetryConfig;
 use crate::classify::{self, FromErrorFn, FromFn, FromMemoFn, IntoOpinion};
 
 impl<C, A, L, K> RetryConfig<C, A, L, K> {
-    /// Judges outcomes by a closure: `|outcome: Result<&Res, &Err>| …`. See [`classify::outcomes`](crate::classify::outcomes).
+    /// Classifies outcomes with a closure: `|outcome: Result<&Res, &Err>| …`. See
+    /// [`classify::outcomes`](crate::classify::outcomes).
     pub fn classify<F, Res, Err, V>(self, judge: F) -> RetryConfig<FromFn<F>, A, L, K>
     where
         F: Fn(Result<&Res, &Err>) -> V,
@@ -13,7 +14,7 @@ impl<C, A, L, K> RetryConfig<C, A, L, K> {
         self.classifier(classify::outcomes(judge))
     }
 
-    /// Judges errors by a closure, and takes responses for successes: `|error: &Err| …`. See
+    /// Classifies errors with a closure: `|error: &Err| …`. Every response is a success. See
     /// [`classify::errors`](crate::classify::errors).
     pub fn classify_errors<F, Err, V>(self, judge: F) -> RetryConfig<FromErrorFn<F>, A, L, K>
     where
@@ -23,8 +24,9 @@ impl<C, A, L, K> RetryConfig<C, A, L, K> {
         self.classifier(classify::errors(judge))
     }
 
-    /// Judges outcomes by a closure that knows what another one remembered of the request: `|request: &Req| memo`, and
-    /// `|memo: &Memo, outcome: Result<&Res, &Err>| …`. See [`classify::with_memo`](crate::classify::with_memo).
+    /// Classifies outcomes with two closures: `|request: &Req| memo` remembers what is needed of
+    /// the request, and `|memo: &Memo, outcome: Result<&Res, &Err>| …` classifies. See
+    /// [`classify::with_memo`](crate::classify::with_memo).
     pub fn classify_with<M, F, Req, Memo, Res, Err, V>(
         self,
         remember: M,
@@ -38,7 +40,8 @@ impl<C, A, L, K> RetryConfig<C, A, L, K> {
         self.classifier(classify::with_memo(remember, judge))
     }
 
-    /// Judges outcomes by a [`Classifier`](crate::Classifier), which may look at the request too.
+    /// Classifies outcomes with a [`Classifier`](crate::Classifier). It can use the request, too.
+    /// Default: [`Errors`](crate::classify::Errors).
     pub fn classifier<D>(self, classifier: D) -> RetryConfig<D, A, L, K> {
         RetryConfig { settings: self.settings, answer: self.answer, classifier, ledger: self.ledger, keep: self.keep }
     }

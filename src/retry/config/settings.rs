@@ -1,4 +1,5 @@
-//! The settings of a [`RetryConfig`](super::RetryConfig) that don't depend on the types of the service.
+//! The settings of a [`RetryConfig`](super::RetryConfig) that don't depend on the types of the
+//! service.
 
 use std::{
     sync::{
@@ -14,17 +15,17 @@ use super::super::{
 };
 use crate::{Name, Ratio, observe::Observers, random};
 
-/// What doesn't depend on what is called.
+/// The settings with a type that doesn't depend on the service.
 #[derive(Clone)]
 pub(in crate::retry) struct Settings {
     pub(in crate::retry) name: Name,
     pub(in crate::retry) retries: u32,
     pub(in crate::retry) backoff: Backoff,
     pub(in crate::retry) budget: Option<AnyBudget>,
-    /// Whether a request deposits here.
+    /// Whether a request makes its deposit here, if no retry further out has made it.
     pub(in crate::retry) deposits: bool,
     pub(in crate::retry) switch: Option<Switch>,
-    /// Every request may be processed more than once.
+    /// The user states that every request may be processed more than once.
     pub(in crate::retry) idempotent: bool,
     pub(in crate::retry) throttled_backoff: Backoff,
     pub(in crate::retry) longest_server_delay: Duration,
@@ -33,11 +34,12 @@ pub(in crate::retry) struct Settings {
     pub(in crate::retry) limits: Limits,
     pub(in crate::retry) observers: Observers,
     pub(in crate::retry) seed: u64,
+    /// How many random numbers were drawn. Clones share it, so that they draw different numbers.
     pub(in crate::retry) turns: Arc<AtomicU64>,
-    /// Whether it was told that requests can't be sent again.
-    pub(in crate::retry) told_not_replayable: Arc<AtomicBool>,
-    /// Whether the event about unknown idempotency was emitted.
-    pub(in crate::retry) told_idempotency_unknown: Arc<AtomicBool>,
+    /// Whether `Event::NothingToRetry` was emitted.
+    pub(in crate::retry) emitted_not_replayable: Arc<AtomicBool>,
+    /// Whether `Event::IdempotencyUnknown` was emitted.
+    pub(in crate::retry) emitted_idempotency_unknown: Arc<AtomicBool>,
 }
 
 impl Default for Settings {
@@ -52,14 +54,14 @@ impl Default for Settings {
             idempotent: false,
             throttled_backoff: throttled_backoff(),
             longest_server_delay: Duration::from_secs(30),
-            server_delay_jitter: Ratio::new(0.2).expect("a fifth is a ratio"),
+            server_delay_jitter: Ratio::new(0.2).expect("0.2 is a ratio"),
             rejection_wait: RejectionWait::default(),
             limits: Limits::default(),
             observers: Observers::default(),
             seed: random::fresh_seed(),
             turns: Arc::default(),
-            told_not_replayable: Arc::default(),
-            told_idempotency_unknown: Arc::default(),
+            emitted_not_replayable: Arc::default(),
+            emitted_idempotency_unknown: Arc::default(),
         }
     }
 }

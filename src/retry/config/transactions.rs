@@ -6,18 +6,20 @@ use super::super::{Backoff, Jitter, RetryConfig};
 use crate::{Verdict, classify::FromErrorFn};
 
 impl RetryConfig {
-    /// A retry of database transactions that conflict with each other: `is_conflict` tells the errors after which the database has rolled
-    /// the transaction back, such as SQLSTATE 40001 (serialization failure) and 40P01 (deadlock). Every other error is returned.
+    /// Retries database transactions that conflict with each other. `is_conflict` returns `true`
+    /// for errors after which the database has rolled the transaction back, such as SQLSTATE 40001
+    /// (serialization failure) and 40P01 (deadlock). Every other error is returned.
     ///
     /// | setting | here | why |
     /// |---|---|---|
-    /// | retries | 20 | under contention, a transaction loses to others several times before it wins |
+    /// | retries | 20 | under contention, a transaction may conflict several times before it succeeds |
     /// | backoff | 5 ms doubling to 500 ms, full jitter | a conflict is over when the other transaction ends; the jitter separates the two |
     /// | budget | none | a conflict says nothing about the database's health, and only retries resolve it |
-    /// | classifier | `is_conflict`, believed | the database has undone the transaction, so it may run again |
+    /// | classifier | `is_conflict` | the database has undone the transaction, so it may run again |
     ///
-    /// The function that is [run](super::RetryLayer::run) must make the whole transaction, from `BEGIN` to `COMMIT`, as the database reports a
-    /// conflict in any of its statements. The [cookbook](crate::cookbook::transactions) has a page about it.
+    /// The function that you [`run`](super::super::RetryLayer::run) must make the whole
+    /// transaction, from `BEGIN` to `COMMIT`, since the database may report a conflict in any of
+    /// its statements. See the [cookbook](crate::cookbook::transactions).
     ///
     /// ```
     /// use tower_recourse::{RetryConfig, RetryLayer};
@@ -37,15 +39,15 @@ impl RetryConfig {
     /// # }
     /// ```
     ///
-    /// *When not to use it*: for a lost connection during `COMMIT`. The transaction may have been committed, so `is_conflict` must not
-    /// accept such an error.
+    /// *When not to use it*: for a lost connection during `COMMIT`. The transaction may have been
+    /// committed, so `is_conflict` must not accept such an error.
     pub fn transactions<F, Err>(is_conflict: F) -> RetryConfig<FromErrorFn<impl Fn(&Err) -> Verdict + Clone>>
     where
         F: Fn(&Err) -> bool + Clone,
     {
         let backoff =
             Backoff::exponential(Duration::from_millis(5)).max(Duration::from_millis(500)).jitter(Jitter::Full);
-        let judge = move |error: &Err| if is_conflict(error) { Verdict::transient() } else { Verdict::permanent() };
-        Self::default().name("transactions").retries(20).backoff(backoff).without_budget().classify_errors(judge)
+        let classify = move |error: &Err| if is_conflict(error) { Verdict::transient() } else { Verdict::permanent() };
+        Self::default().name("transactions").retries(20).backoff(backoff).without_budget().classify_errors(classify)
     }
 }

@@ -1,7 +1,8 @@
 //! What a [`RetryConfig`] decides after a failed attempt.
 //!
-//! Two cases come before the [checks](super::checks), unless retrying is switched off: a call that the peer refused before it processed anything is
-//! resent once, and a short rejection is waited out. Neither costs budget or quota.
+//! Two cases come before the [checks](super::checks), unless retrying is switched off: a call that
+//! the peer refused before it processed anything is resent once, and a short rejection is waited
+//! out. Neither costs budget or quota.
 
 use std::{sync::atomic::Ordering, time::Duration};
 
@@ -60,8 +61,9 @@ impl<C, A, L, K> RetryConfig<C, A, L, K> {
         }
     }
 
-    /// Whether a call that the peer refused is resent without cost. Only once, since a peer that refuses every call would be called
-    /// without end. The checks decide about a request that can't be sent again, or wasn't sent.
+    /// Whether a call that the peer refused is resent without cost. Only once, since a peer that
+    /// refuses every call would be called without end. The checks decide about a request that can't
+    /// be sent again, or wasn't sent.
     fn may_resend<M, B>(&self, progress: &Progress<M, B>, attempt: &Attempt) -> bool {
         self.settings.is_on()
             && progress.after_failure.as_ref().is_none_or(|after_failure| !after_failure.is_resent)
@@ -75,9 +77,9 @@ impl<C, A, L, K> RetryConfig<C, A, L, K> {
     where
         L: Accounts<Req>,
     {
-        let Settings { name, observers, told_not_replayable, .. } = &self.settings;
+        let Settings { name, observers, emitted_not_replayable, .. } = &self.settings;
         // Relaxed: all that matters is that the event is emitted once.
-        if cause == Cause::NotReplayable && !told_not_replayable.swap(true, Ordering::Relaxed) {
+        if cause == Cause::NotReplayable && !emitted_not_replayable.swap(true, Ordering::Relaxed) {
             observers.tell(Event::NothingToRetry { name });
         }
         let booked = self.ledger.booked(&mut progress.account);

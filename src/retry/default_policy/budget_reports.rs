@@ -27,7 +27,8 @@ impl Settings {
         }
     }
 
-    /// Reports a failure to the budget. After a rejection, no attempt was made, so the token is refunded.
+    /// Reports a failure to the budget. After a rejection, no attempt was made, so the token is
+    /// refunded.
     pub(super) fn report_failure(&self, attempt: &Attempt, paid: Option<Token>, failure: Failure) {
         let Some(budget) = self.unreported_budget(attempt) else { return };
         match paid {

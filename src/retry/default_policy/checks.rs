@@ -1,5 +1,6 @@
-//! The checks that a failure must pass to be retried. Their order is documented in [`retry`](super::super): the first check that
-//! fails gives the reason. The budget is last, so that nothing is withdrawn for an attempt that another check forbids.
+//! The checks that a failure must pass to be retried. Their order is documented in
+//! [`retry`](super::super): the first check that fails gives the reason. The budget is last, so
+//! that nothing is withdrawn for an attempt that another check forbids.
 
 use std::{sync::atomic::Ordering, time::Duration};
 
@@ -68,8 +69,8 @@ impl<C, A, L, K> RetryConfig<C, A, L, K> {
             true => least,
             false => own.delay.max(settings.with_server_delay_jitter(asked, attempt)),
         };
-        // The ledger's limits are checked once more as the retry is entered, since other requests may have reached them meanwhile. A budget
-        // that is empty gives the entry back.
+        // The quota is checked once more as the retry takes its part, since other requests
+        // may have reached them meanwhile. A budget that is empty gives the entry back.
         ledger.take(&mut progress.account).map_err(Reason::Ledger)?;
         if let Some(budget) = &settings.budget {
             match budget.reserve(failure.kind()) {
@@ -102,10 +103,11 @@ impl Settings {
         self.switch.as_ref().is_none_or(|switch| switch.is_on())
     }
 
-    /// Emits an event, once, if the classifier doesn't know whether requests are idempotent: then the configuration should state it.
+    /// Emits an event, once, if the classifier doesn't know whether requests are idempotent: then
+    /// the configuration should state it.
     fn emit_if_idempotency_unknown(&self, failure: Failure) {
         // Relaxed: all that matters is that the event is emitted once.
-        if failure.is_idempotency_unknown() && !self.told_idempotency_unknown.swap(true, Ordering::Relaxed) {
+        if failure.is_idempotency_unknown() && !self.emitted_idempotency_unknown.swap(true, Ordering::Relaxed) {
             self.observers.tell(Event::IdempotencyUnknown { name: &self.name });
         }
     }

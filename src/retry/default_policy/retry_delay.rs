@@ -15,8 +15,8 @@ pub(super) struct OwnDelay {
 }
 
 impl Settings {
-    /// The delay after this failure. A throttled call for which the server requested no delay waits for the throttled backoff, if
-    /// that is longer. Both draw from one random number.
+    /// The delay after this failure. A throttled call for which the server requested no delay waits
+    /// for the throttled backoff, if that is longer. Both draw from one random number.
     pub(super) fn own_delay(&self, failure: Failure, attempt: &Attempt, state: &BackoffState) -> OwnDelay {
         let (retry, previous) = (state.retry_after(attempt.number()) - 1, state.previous());
         let random = self.random();
@@ -30,8 +30,8 @@ impl Settings {
         OwnDelay { backoff, delay }
     }
 
-    /// A delay that the server has requested, prolonged at random. The attempt after it gets at least half of the time that the
-    /// deadline leaves.
+    /// A delay that the server has requested, prolonged at random. The attempt after it gets at
+    /// least half of the time that the deadline leaves.
     pub(super) fn with_server_delay_jitter(&self, requested: Duration, attempt: &Attempt) -> Duration {
         let share = self.server_delay_jitter.as_f64();
         if share <= 0.0 {

@@ -10,7 +10,8 @@ use super::{
 use crate::{Attempt, Failure};
 
 impl<C, A, L, K> RetryConfig<C, A, L, K> {
-    /// How long to wait until the same attempt is made again; `None` if the failure isn't a rejection that is waited out.
+    /// How long to wait until the same attempt is made again; `None` if the failure isn't a
+    /// rejection that is waited out.
     pub(super) fn rejection_delay<M, B>(
         &self,
         progress: &Progress<M, B>,
@@ -22,7 +23,8 @@ impl<C, A, L, K> RetryConfig<C, A, L, K> {
             return None;
         }
         let retry_in = failure.retry_after()?;
-        // If the service wasn't ready for a later attempt, what that attempt had paid was given back.
+        // If the service wasn't ready for a later attempt, what that attempt had paid was given
+        // back.
         if attempt.number() > 1 && attempt.is_unsent() {
             return None;
         }
@@ -30,7 +32,8 @@ impl<C, A, L, K> RetryConfig<C, A, L, K> {
         if attempt.is_accounted() {
             return None;
         }
-        // The rejection may be that of a later step of the call. Then an earlier step would be repeated.
+        // The rejection may be that of a later step of the call. Then an earlier step would be
+        // repeated.
         if !idempotent && attempt.may_have_worked() {
             return None;
         }
