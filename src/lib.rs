@@ -115,10 +115,6 @@ mod reservation;
 mod seldom {
     pub(crate) use crate::cold_option::ColdOption as Seldom;
 }
-#[cfg(any(feature = "retry", feature = "fallback"))]
-mod shared {
-    pub(crate) use crate::sharded_arc::{ArcShard as Share, ShardedArc as Shared};
-}
 #[cfg(any(feature = "audit", feature = "store"))]
 mod background_log;
 #[cfg(any(feature = "retry", feature = "fallback"))]

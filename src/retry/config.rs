@@ -23,7 +23,7 @@ pub(super) use settings::Settings;
 /// | [`longest_server_delay`](Self::longest_server_delay) | 30 s | if the server requests a longer delay, the failure is returned |
 /// | [`server_delay_jitter`](Self::server_delay_jitter) | up to 20 % longer than requested | clients that got the same response don't return together |
 /// | [`budget`](Self::budget) | 20 % of the requests plus 10 retries per second | retries add at most that to the load of a dependency that fails |
-/// | its [initial tokens](TokenBucket::initial) | 100 | a burst of failures right after the start can be retried |
+/// | its [initial tokens](super::TokenBucket::initial) | 100 | a burst of failures right after the start can be retried |
 /// | [`wait_out_rejections`](Self::wait_out_rejections) | of up to 250 ms, in a request's first 300 ms | without it, a breaker that opens for 100 ms fails calls that would succeed after a short wait |
 /// | [`timeouts`](Self::timeouts) | none | the right limits depend on the call |
 /// | [`switch`](Self::switch), [`ledger`](Self::ledger) | none | only batch jobs and operators need them |

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     Attempt, Cause, Classifier, Outcome, Verdict,
     classify::{LetGo, Origin},
-    seldom::Seldom,
+    cold_option::ColdOption,
     time::Instant,
 };
 
@@ -27,7 +27,7 @@ pub struct Progress<M, B> {
     account: B,
     /// Boxed, since nearly every request succeeds without it. Then nothing is written, moved or
     /// dropped.
-    after_failure: Seldom<Box<AfterFailure>>,
+    after_failure: ColdOption<Box<AfterFailure>>,
 }
 
 /// What is needed after a failure that isn't returned.
@@ -61,7 +61,7 @@ where
             budget.deposit_once();
         }
         let (memo, account) = (self.classifier.memo(request), self.ledger.open(request));
-        Progress { memo, account, after_failure: Seldom::NONE }
+        Progress { memo, account, after_failure: ColdOption::NONE }
     }
 
     #[inline]

@@ -3,7 +3,7 @@
 use tower_layer::Layer;
 
 use super::{Cloned, FromFn, Prepared, Retry, RetryConfig};
-use crate::{Attempt, shared::Shared};
+use crate::{Attempt, sharded_arc::ShardedArc};
 
 /// Wraps a service in a [`Retry`]. All services that a layer makes share its policy, and so its
 /// budget.
@@ -13,7 +13,7 @@ use crate::{Attempt, shared::Shared};
 /// A clone shares the policy.
 #[derive(Debug)]
 pub struct RetryLayer<P, K = Cloned> {
-    pub(super) policy: Shared<P>,
+    pub(super) policy: ShardedArc<P>,
     keep: K,
 }
 
@@ -21,14 +21,14 @@ impl<C, A, L, K: Clone> RetryLayer<RetryConfig<C, A, L, K>, K> {
     /// Retries as a [`RetryConfig`] says.
     pub fn new(config: RetryConfig<C, A, L, K>) -> Self {
         let keep = config.keep.clone();
-        Self { policy: Shared::new(config), keep }
+        Self { policy: ShardedArc::new(config), keep }
     }
 }
 
 impl<P> RetryLayer<P> {
     /// Retries as any [`Policy`](super::Policy) decides. Requests are stored as clones.
     pub fn with(policy: P) -> Self {
-        Self { policy: Shared::new(policy), keep: Cloned }
+        Self { policy: ShardedArc::new(policy), keep: Cloned }
     }
 }
 

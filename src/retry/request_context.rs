@@ -6,7 +6,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{Keep, Policy, future::ResponseFuture, stored_copy::StoredCopy};
-use crate::{classify::LetGo, readiness::Readiness, seldom::Seldom, shared::Share};
+use crate::{classify::LetGo, cold_option::ColdOption, readiness::Readiness, sharded_arc::ArcShard};
 
 /// The part of a [`ResponseFuture`] that doesn't change from poll to poll, except after a failure.
 ///
@@ -17,11 +17,11 @@ use crate::{classify::LetGo, readiness::Readiness, seldom::Seldom, shared::Share
 ///
 /// `pub`, since it is a part of a public future's type; not reachable from outside.
 pub struct RequestContext<P, B, St, I, Copy, Pre> {
-    pub(super) policy: Share<P, B>,
+    pub(super) policy: ArcShard<P, B>,
     pub(super) state: St,
     pub(super) instance: I,
     pub(super) stored: Copy,
-    pub(super) pre_attempt: Seldom<Pin<Box<Pre>>>,
+    pub(super) pre_attempt: ColdOption<Pin<Box<Pre>>>,
 }
 
 pin_project! {
@@ -47,7 +47,7 @@ pin_project! {
 }
 
 impl<Prep, Sent> PreAttempt<Prep, Sent> {
-    pub(super) fn boxed(self) -> Seldom<Pin<Box<Self>>> {
+    pub(super) fn boxed(self) -> ColdOption<Pin<Box<Self>>> {
         Some(Box::pin(self)).into()
     }
 

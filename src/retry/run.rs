@@ -9,7 +9,7 @@ use super::{
     request_context::{PreAttempt, RequestContext},
     stored_copy::StoredCopy,
 };
-use crate::{Attempt, readiness::Readiness, seldom::Seldom};
+use crate::{Attempt, cold_option::ColdOption, readiness::Readiness};
 
 impl<P, K> RetryLayer<P, K> {
     /// Retries an async function. It gets the [`Attempt`] as its argument.
@@ -93,7 +93,7 @@ impl<P, K> RetryLayer<P, K> {
             (None, pre_attempt.boxed())
         } else {
             let call = send::<_, _, _, Req>(policy, &mut state, &AttemptAsRequest, &mut attempt, &mut service, first);
-            (Some(call), Seldom::NONE)
+            (Some(call), ColdOption::NONE)
         };
         let stored = StoredCopy::<_, _, Req>::new(AttemptAsRequest, Some(()));
         let context = RequestContext { policy: share, state, instance: service, stored, pre_attempt };

@@ -16,7 +16,7 @@ use super::{
     spare_instance::{LaterInstance, SpareInstance},
     stored_copy::StoredCopy,
 };
-use crate::{readiness::Readiness, reservation::release, seldom::Seldom, shared::Shared};
+use crate::{cold_option::ColdOption, readiness::Readiness, reservation::release, sharded_arc::ShardedArc};
 
 /// A service that retries requests. [`RetryLayer`](super::RetryLayer) makes it.
 ///
@@ -27,13 +27,13 @@ use crate::{readiness::Readiness, reservation::release, seldom::Seldom, shared::
 /// request that is retried clones one spare instance, which all clones of this service share.
 pub struct Retry<S, P, K = Cloned> {
     inner: S,
-    policy: Shared<P, SpareInstance<S>>,
+    policy: ShardedArc<P, SpareInstance<S>>,
     replay: K,
     readiness: Readiness,
 }
 
 impl<S, P, K> Retry<S, P, K> {
-    pub(super) fn new(inner: S, policy: &Shared<P>, replay: K) -> Self {
+    pub(super) fn new(inner: S, policy: &ShardedArc<P>, replay: K) -> Self {
         Self { inner, policy: policy.with(SpareInstance::new()), replay, readiness: Readiness::default() }
     }
 
@@ -110,7 +110,7 @@ where
                 state,
                 instance: LaterInstance::NONE,
                 stored: StoredCopy::new(replay.clone(), kept),
-                pre_attempt: Seldom::NONE,
+                pre_attempt: ColdOption::NONE,
             },
             timer: None,
         }

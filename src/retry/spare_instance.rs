@@ -13,7 +13,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use crate::{clone_source::CloneSource, reservation, seldom::Seldom};
+use crate::{clone_source::CloneSource, cold_option::ColdOption, reservation};
 
 /// Provides the instance for the later attempts of one request. `B` is what all requests share.
 ///
@@ -30,10 +30,10 @@ pub trait Instances<B> {
 
 /// The instance for the later attempts of one request: a clone of the spare one, made when it is
 /// needed.
-pub struct LaterInstance<S>(Seldom<Box<S>>);
+pub struct LaterInstance<S>(ColdOption<Box<S>>);
 
 impl<S> LaterInstance<S> {
-    pub(super) const NONE: Self = Self(Seldom::NONE);
+    pub(super) const NONE: Self = Self(ColdOption::NONE);
 
     pub(super) fn new(service: S) -> Self {
         Self(Some(Box::new(service)).into())

@@ -69,8 +69,8 @@ impl<C, A, L, K> RetryConfig<C, A, L, K> {
             true => least,
             false => own.delay.max(settings.with_server_delay_jitter(asked, attempt)),
         };
-        // The quota is checked once more as the retry takes its part, since other requests
-        // may have reached them meanwhile. A budget that is empty gives the entry back.
+        // `take` checks the quota once more, since other requests may have used it up meanwhile. If
+        // the budget is empty, the quota gets back what was taken.
         ledger.take(&mut progress.account).map_err(Reason::Ledger)?;
         if let Some(budget) = &settings.budget {
             match budget.reserve(failure.kind()) {
