@@ -1,4 +1,4 @@
-//! The ladder: what is asked, in which order, and what the caller learns of it.
+//! The ladder: the order of the fallbacks, and what the caller learns about its answer.
 
 use std::{future::ready, sync::Arc, time::Duration};
 
@@ -26,7 +26,8 @@ pub(crate) struct Answer {
     pub(crate) text: &'static str,
 }
 
-/// Only what is known to pass is recoverable: `Final` says itself that it isn't, and of `Unknown` nobody knows.
+/// The errors. Only `Passing` is recoverable: `Final` is permanent, and `Unknown` errors count as
+/// permanent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Trouble {
     Passing(&'static str),
@@ -37,7 +38,7 @@ pub(crate) enum Trouble {
 type Work = dyn Fn(Task) -> Result<&'static str, Trouble> + Send + Sync;
 type Blame = FromErrorFn<fn(&Trouble) -> Verdict>;
 
-/// A service, and the circuit that counts its failures in a row and forgets them on success.
+/// A service with a circuit, which counts its failures in a row and resets the count on success.
 pub(crate) struct Provider {
     name: &'static str,
     role: &'static str,
@@ -47,7 +48,7 @@ pub(crate) struct Provider {
 
 impl Provider {
     pub(crate) fn new(name: &'static str, role: &'static str, work: Box<Work>) -> Self {
-        // No service is to blame for a task that can't be done.
+        // A task that can't be done isn't a failure of the service.
         let blame: fn(&Trouble) -> Verdict = |trouble| match trouble {
             Trouble::Final(_) => Verdict::Neutral,
             _ => Verdict::transient(),
@@ -65,12 +66,13 @@ impl Provider {
         let call = || async { (self.work)(task).map(|text| Answer { by: self.name, text }) };
         self.circuit.call(call).await.map_err(|error| match error {
             BreakerError::Inner(trouble) => trouble,
-            BreakerError::Rejected(_) => Trouble::Passing("down for some time"),
+            BreakerError::Rejected(_) => Trouble::Passing("the circuit is open"),
         })
     }
 }
 
-/// Who may be asked: the services, what is remembered, and a person, who is told the task and the trouble.
+/// All sources of answers: the services, stored answers, and a person, who receives the task and
+/// the error.
 pub(crate) struct House {
     pub(crate) providers: Vec<Provider>,
     pub(crate) memory: fn(Task) -> Result<Answer, Trouble>,
@@ -85,12 +87,12 @@ impl House {
 
     fn ask_person(&self, task: Task, trouble: Option<Trouble>) -> Result<Answer, Trouble> {
         let asked = self.desk.send((task, trouble));
-        asked.map_err(|_| Trouble::Final("nobody is at the desk"))?;
+        asked.map_err(|_| Trouble::Final("the desk is closed"))?;
         Ok(Answer { by: "desk", text: "a person will answer" })
     }
 }
 
-/// The last rung comes first, as it is around all others.
+/// Builds the ladder. The last level comes first, because it is the outermost layer.
 pub(crate) fn ladder(
     house: &Arc<House>,
     observer: impl Observer + Clone,
@@ -102,7 +104,7 @@ pub(crate) fn ladder(
     let person =
         move |task, failed: Failed<'_, Answer, Trouble>| ready(desk.ask_person(task, failed.outcome.err().cloned()));
 
-    let delays = Backoff::schedule([1, 2, 4].map(Duration::from_secs)).expect("there are some");
+    let delays = Backoff::schedule([1, 2, 4].map(Duration::from_secs)).expect("the schedule isn't empty");
     let retry = RetryConfig::default().retries(3).backoff(delays).classify_errors(judge).observe(observer.clone());
     let person = FallbackLayer::with_request(person).name("person").observe(observer.clone());
     let degraded = FallbackLayer::new(memory).name("degraded").observe(observer.clone());
@@ -127,7 +129,7 @@ fn is_recoverable(outcome: Result<&Answer, &Trouble>) -> bool {
     matches!(outcome, Err(Trouble::Passing(_)))
 }
 
-/// The trouble that came last says whether to go on.
+/// Keeps the newest error, which decides whether the next fallback is called.
 fn last(_: Trouble, last: Trouble) -> Trouble {
     last
 }
@@ -141,7 +143,7 @@ pub(crate) enum Got {
     Intervention,
 }
 
-/// How an answer was got. Its message is `answered.how.to_string()`.
+/// Converts how an answer was obtained. Its text is `answered.how.to_string()`.
 pub(crate) fn got(answered: &Answered<Answer>) -> Got {
     match (answered.how.fallback(), answered.how.attempts()) {
         (None, 1) => Got::AtOnce,

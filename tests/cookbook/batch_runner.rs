@@ -307,16 +307,16 @@ async fn system_a_point_8_opening_tells_the_operator_what_happened_and_how_to_re
     };
     let batch = Batch::open(folder.path(), "b-17", Backoff::none(), told()).unwrap();
     open_circuit(&batch).await;
-    let message = "batch `b-17` tries nothing again: 5 failures in a row. Mend the cause, and call `resume`; \
-                   the next item that succeeds resumes it too";
+    let message = "batch `b-17` makes no retries: 5 failures in a row. Fix the cause and call `resume`; \
+                   the next successful item also resumes retries";
     assert_eq!(said.lock().unwrap().drain(..).collect::<Vec<_>>(), [message]);
     drop(batch);
     // Whoever starts it again is told, too.
     let batch = Batch::open(folder.path(), "b-17", Backoff::none(), told()).unwrap();
     batch.resume();
     let messages: Vec<_> = said.lock().unwrap().drain(..).collect();
-    assert!(messages[0].contains("stopped in an earlier run, and not resumed since. Mend the cause"), "{messages:?}");
-    assert_eq!(messages[1..], ["batch `b-17` tries again"]);
+    assert!(messages[0].contains("stopped in an earlier run and not resumed since. Fix the cause"), "{messages:?}");
+    assert_eq!(messages[1..], ["batch `b-17` resumes retries"]);
 }
 
 /// The fault: the file was replaced without being flushed. Here the retry is on the disk before it is made.

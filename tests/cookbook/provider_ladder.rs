@@ -250,7 +250,7 @@ async fn system_d_point_5_so_is_the_last_one_and_then_the_caller_learns_the_erro
     let mut scene = Scene::new([Err(FINAL)], Ok("not asked"), remembered);
     scene.desk.close();
     let unanswered = scene.ask(TASK).await.unwrap_err();
-    assert_eq!(unanswered.error, Trouble::Final("nobody is at the desk"));
+    assert_eq!(unanswered.error, Trouble::Final("the desk is closed"));
     assert_eq!(unanswered.how.cause(), Some(Cause::Permanent));
     assert_eq!(scene.rungs(), ["person", "person failed"]);
 }
