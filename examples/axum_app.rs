@@ -13,6 +13,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use axum::{Router, body::Body, extract::State, http::StatusCode, routing::put};
@@ -24,7 +25,7 @@ use tokio::net::TcpListener;
 use tower::ServiceBuilder;
 use tower_recourse::{
     BreakerConfig, BreakerLayer, Circuit, RetryConfig, RetryLayer,
-    breaker::OpenRule,
+    breaker::{OpenFor, OpenRule},
     http::{Statuses, Unavailable},
 };
 
@@ -41,7 +42,10 @@ async fn store(State(attempts): State<Arc<AtomicUsize>>, document: String) -> Re
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let circuit = Circuit::new(BreakerConfig::http().open_when(OpenRule::consecutive(3)?));
+    // With the preset, the first open time is so short that the retry waits out the rejection.
+    let breaker =
+        BreakerConfig::http().open_when(OpenRule::consecutive(3)?).open_for(OpenFor::fixed(Duration::from_secs(30)));
+    let circuit = Circuit::new(breaker);
     let app = Router::new().route("/document", put(store)).with_state(Arc::default()).layer(
         ServiceBuilder::new()
             // Any client can set an `Idempotency-Key`, and the handler doesn't store keys.
