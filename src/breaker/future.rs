@@ -2,7 +2,6 @@
 
 use std::{
     future,
-    marker::PhantomData,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -10,17 +9,13 @@ use std::{
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::{OnRejection, Permit, Rejection};
-use crate::{
-    Classifier, How, Verdict,
-    call_context::{
-        live_rejections,
-        result_note::{self, Note},
-    },
-    classify::evidence::{examine, recognise},
-    readiness::Readiness,
-    seldom::Seldom,
+use super::{
+    call::Blame,
+    rejection::{OnRejection, Rejection},
 };
+use crate::{Classifier, call_context::result_note, readiness::Readiness, seldom::Seldom};
+
+pub use super::call::{AtOnce, Ends, Judge, Rejecting};
 
 pin_project! {
     /// One call through a circuit.
@@ -58,43 +53,6 @@ enum Uncalled<R> {
     Rejected(Rejection, R),
 }
 
-/// What it takes to judge the call, and to end it.
-pub struct Judge<C, M, Req, E> {
-    permit: Permit,
-    classifier: C,
-    memo: M,
-    ends: E,
-    request: PhantomData<fn(Req)>,
-}
-
-/// When a call ends: with its response, or later, with something of the response that takes the permit along.
-pub trait Ends<Res> {
-    /// What the caller gets.
-    type Answer;
-
-    /// Whether the call goes on beyond this response, which was judged so.
-    fn goes_on(&self, response: &Res, verdict: Verdict) -> bool;
-
-    /// What the caller gets for a response, with the permit of a call that goes on.
-    fn answer(response: Res, permit: Option<Permit>) -> Self::Answer;
-}
-
-/// With its response.
-#[derive(Debug, Clone, Copy)]
-pub struct AtOnce;
-
-impl<Res> Ends<Res> for AtOnce {
-    type Answer = Res;
-
-    fn goes_on(&self, _: &Res, _: Verdict) -> bool {
-        false
-    }
-
-    fn answer(response: Res, _: Option<Permit>) -> Res {
-        response
-    }
-}
-
 pub(crate) type Future<S, C, R, Req, E> = ResponseFuture<
     <S as Service<Req>>::Future,
     Judge<C, <C as Classifier<Req, <S as Service<Req>>::Response, <S as Service<Req>>::Error>>::Memo, Req, E>,
@@ -115,42 +73,8 @@ impl<F, C, M, R, Req, E> ResponseFuture<F, Judge<C, M, Req, E>, R> {
 
 impl<F, C, M, R, Req, E> ResponseFuture<F, Judge<C, M, Req, E>, Rejecting<R, C>> {
     pub(super) fn rejected(rejection: Rejection, on_rejection: R, classifier: C) -> Self {
-        let why = Uncalled::Rejected(rejection, Rejecting { on_rejection, classifier });
+        let why = Uncalled::Rejected(rejection, Rejecting::new(on_rejection, classifier));
         Self { call: Call::Uncalled { why: Some(why).into() }, judge: None }
-    }
-}
-
-/// What it takes to answer a call that was rejected.
-pub struct Rejecting<R, C> {
-    on_rejection: R,
-    classifier: C,
-}
-
-impl<R, C> Rejecting<R, C> {
-    /// What the caller gets: marked as a rejection if it is a response that can be.
-    fn reject<E, Req, Res, Err>(self, rejection: Rejection) -> Result<E::Answer, R::Error>
-    where
-        R: OnRejection<Res, Err>,
-        C: Classifier<Req, Res, Err>,
-        E: Ends<Res>,
-        Err: 'static,
-    {
-        let Self { on_rejection, classifier } = self;
-        let (cause, floor) = (rejection.cause(), live_rejections::without_one());
-        let mark = classifier.rejection_mark().map(|mark| (mark, rejection.clone()));
-        let result = on_rejection.reject(rejection).map(|mut response| {
-            if let Some((mark, rejection)) = mark {
-                mark(&mut response, rejection);
-            }
-            E::answer(response, None)
-        });
-        // Before the note is written: it is code from outside.
-        drop((on_rejection, classifier));
-        if result.is_err() {
-            recognise::<Err>();
-        }
-        result_note::annotate(&result, cause, floor);
-        result
     }
 }
 
@@ -169,14 +93,12 @@ where
         let this = self.project();
         match (this.call.project(), this.judge) {
             (CallProj::Running { future }, Some(judge)) if !judge.has_judged() => {
-                let blame = Blame(judge);
+                let blame = Blame::new(judge);
                 let (polled, note) = result_note::poll(future, cx);
                 blame.lift();
                 // Where it is, until it is known to be a response: to take an outcome out of its poll is to move it.
                 match polled {
-                    Poll::Ready(Ok(response))
-                        if note.is_empty() && !judge.classifier.origin(Ok(&response)).is_rejected() =>
-                    {
+                    Poll::Ready(Ok(response)) if note.is_empty() && !judge.is_rejection::<_, Err>(&response) => {
                         Poll::Ready(Ok(judge.settle_response::<_, Err>(response)))
                     }
                     Poll::Ready(result) => Poll::Ready(judge.settle::<R, _, _>(result, note)),
@@ -193,121 +115,6 @@ where
                 _ => panic!("{DONE}"),
             },
             _ => panic!("{DONE}"),
-        }
-    }
-}
-
-/// Held while the service works: if it panics, the permit ends while the thread is panicking, which is a failure. Between two polls, a
-/// panic of the thread is somebody else's.
-struct Blame<'a, C, M, Req, E>(&'a mut Judge<C, M, Req, E>);
-
-impl<C, M, Req, E> Blame<'_, C, M, Req, E> {
-    fn lift(self) {
-        std::mem::forget(self);
-    }
-}
-
-impl<C, M, Req, E> Drop for Blame<'_, C, M, Req, E> {
-    #[inline]
-    fn drop(&mut self) {
-        end_blamed(&mut self.0.permit);
-    }
-}
-
-#[cold]
-fn end_blamed(permit: &mut Permit) {
-    let mut permit = permit.take();
-    permit.blame(true);
-}
-
-impl<C, M, Req, E> Judge<C, M, Req, E> {
-    pub(super) fn new(permit: Permit, classifier: C, memo: M, ends: E) -> Self {
-        Self { permit, classifier, memo, ends, request: PhantomData }
-    }
-
-    /// Between two polls, a panic of the thread is somebody else's.
-    fn parked(mut self) -> Self {
-        self.permit.blame(false);
-        self
-    }
-
-    fn has_judged(&self) -> bool {
-        self.permit.has_ended()
-    }
-
-    /// Judges a response of which nothing was said, as nearly every one is. It is held by value, and so are errors that come to
-    /// [`settle`](Self::settle): what is lent to code elsewhere must lie in memory.
-    #[inline(always)]
-    fn settle_response<Res, Err>(&mut self, response: Res) -> E::Answer
-    where
-        C: Classifier<Req, Res, Err, Memo = M>,
-        E: Ends<Res>,
-    {
-        let permit = self.end::<_, Err>(Ok(&response));
-        result_note::reset();
-        E::answer(response, permit)
-    }
-
-    /// Judges what the service has answered: what the caller gets. Whoever is further out hears what was said of it, too.
-    #[cold]
-    fn settle<R, Res, Err>(&mut self, result: Result<Res, Err>, note: Note) -> Result<E::Answer, R::Error>
-    where
-        C: Classifier<Req, Res, Err, Memo = M>,
-        R: OnRejection<Res, Err>,
-        E: Ends<Res>,
-        Err: 'static,
-    {
-        let said = examine(&result, note, |outcome| self.classifier.origin(outcome));
-        let permit = self.judge(&result, said.as_ref());
-        if said.is_some_and(|how| how.is_held) {
-            recognise::<Err>();
-        }
-        let map = |result: Result<Res, Err>| result.map(|response| E::answer(response, permit)).map_err(R::pass);
-        result_note::forward_mapped(result, said, map)
-    }
-
-    /// What the caller gets whose service wasn't ready.
-    #[cold]
-    fn answer_unready<R, Res, Err>(&mut self, mut readiness: Readiness) -> Result<E::Answer, R::Error>
-    where
-        C: Classifier<Req, Res, Err, Memo = M>,
-        R: OnRejection<Res, Err>,
-        E: Ends<Res>,
-        Err: 'static,
-    {
-        let error = readiness.take_error().expect("`poll_ready` and `call` are of one request type");
-        self.settle::<R, _, _>(Err(error), Note::NONE)
-    }
-
-    /// The permit, if the call goes on beyond its response; otherwise it has ended.
-    pub(super) fn judge<Res, Err>(&mut self, result: &Result<Res, Err>, said: Option<&How>) -> Option<Permit>
-    where
-        C: Classifier<Req, Res, Err, Memo = M>,
-        E: Ends<Res>,
-    {
-        if said.is_some_and(|how| how.rejection().is_some()) {
-            // Another breaker further in: its service wasn't asked, so nothing is known of it.
-            self.permit.end_in_place(Verdict::Neutral);
-            return None;
-        }
-        self.end(result.as_ref())
-    }
-
-    #[inline(always)]
-    fn end<Res, Err>(&mut self, result: Result<&Res, &Err>) -> Option<Permit>
-    where
-        C: Classifier<Req, Res, Err, Memo = M>,
-        E: Ends<Res>,
-    {
-        let blame = Blame(self);
-        let verdict = blame.0.classifier.classify(&blame.0.memo, result);
-        blame.lift();
-        match result {
-            Ok(response) if self.ends.goes_on(response, verdict) => Some(self.permit.take().answered()),
-            _ => {
-                self.permit.end_in_place(verdict);
-                None
-            }
         }
     }
 }

@@ -1,10 +1,14 @@
 use tower_layer::Layer;
 
-use super::{
-    Breaker, BreakerConfig, Circuit, Rejection,
-    on_rejection::{Fail, Respond, Wait},
+use crate::{
+    breaker::{
+        circuit::Circuit,
+        config::BreakerConfig,
+        rejection::{Fail, Rejection, Respond, Wait},
+        service::Breaker,
+    },
+    classify::Errors,
 };
-use crate::classify::Errors;
 
 /// Puts a breaker around a service: one circuit for everything that the layer makes, however many services that are.
 ///

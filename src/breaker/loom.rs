@@ -29,8 +29,8 @@ use std::sync::Arc;
 use super::{
     State,
     cell::{Cell, Counting, Ended, Going, Transition},
-    refused::Refused,
-    rule::{Asking, Consecutive, Ending, Phase, ProbeVerdict, Probing, Rules, Share, Word},
+    rejection::Refused,
+    transition::{Asking, Consecutive, Ending, Phase, ProbeVerdict, Probing, Rules, Share, Word},
     window::{Alone, Counts, Shape, Slices, Span, Window},
 };
 use crate::{Ratio, sync::check};

@@ -170,46 +170,36 @@
 //!
 //! A call that is dropped ends its permit; see the table.
 
-pub(crate) mod cell;
+mod admission;
+mod call;
+mod cell;
 mod circuit;
 mod config;
-mod error;
+mod core;
 pub mod future;
-pub(crate) mod gate;
+mod generation;
 #[cfg(feature = "keyed")]
 pub mod keyed;
 mod layer;
 #[cfg(all(test, recourse_loom))]
 mod loom;
-mod on_rejection;
-mod open_for;
-mod open_rule;
+mod micros;
 mod permit;
-mod probes;
-mod refused;
-mod rule;
-pub(crate) mod service;
-mod slab;
-mod snapshot;
-mod span;
+mod rejection;
+mod service;
 mod state;
-mod stats;
-mod telling;
-mod waiting;
+mod transition;
 mod window;
 
-pub use circuit::Circuit;
-pub use config::{BreakerConfig, Dropped, ThrottledCalls};
-pub use error::{BreakerError, Rejection};
+pub use circuit::{Circuit, Snapshot, Stats};
+pub use config::{BreakerConfig, Dropped, OpenFor, OpenRule, Opening, Probes, Throttle, ThrottledCalls, Window};
 pub use layer::BreakerLayer;
-pub use on_rejection::{Fail, OnRejection, Respond, Wait};
-pub use open_for::{OpenFor, Opening};
-pub use open_rule::{OpenRule, Rule, Throttle};
 pub use permit::Permit;
-pub use probes::Probes;
-pub use rule::Undecided;
+pub use rejection::{BreakerError, Fail, OnRejection, Rejection, Respond, Wait};
 pub use service::Breaker;
-pub use snapshot::Snapshot;
-pub use span::Window;
 pub use state::{Mode, State};
-pub use stats::{Stats, WindowStats};
+pub use transition::{Rule, Undecided};
+pub use window::WindowStats;
+
+#[cfg(feature = "http")]
+pub(crate) use {admission::Gate, service::begin};

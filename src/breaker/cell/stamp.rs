@@ -2,6 +2,9 @@
 
 use crate::sync::{AtomicU64, Ordering};
 
+/// An open time that is longer, 8.9 years, never ends.
+pub(crate) const LONGEST: u64 = (1 << 48) - 2;
+
 /// 15 bits of the generation, 49 bits of time. Times of the first 8.9 years are microseconds. Later ones, which have the highest of the 49
 /// bits set, are milliseconds, rounded up: they last for 8,919 years. After that is never.
 #[derive(Debug)]

@@ -1,8 +1,21 @@
 use proptest::prelude::*;
 
-use super::*;
-use crate::State;
-use crate::breaker::rule::{Consecutive, ProbeVerdict};
+use super::{
+    packed_word::{pack, unpack},
+    probe_counts::{record_probe, unpack_probes},
+    *,
+};
+use crate::{
+    State,
+    breaker::{
+        generation::{GENERATION_MASK, forget_what_comes_round, is_later},
+        rejection::Refused,
+        state::Mode,
+        transition::{Asking, Consecutive, Ending, Phase, ProbeVerdict, Probing, Rules, Undecided, Word},
+        window::Counts,
+    },
+    sync::{AtomicU64, Ordering},
+};
 
 const ONE_PROBE: Probing = Probing::new(1, ProbeVerdict::Successes(1));
 
@@ -42,7 +55,7 @@ fn consecutive(failures: u32) -> Rules {
 
 fn any_phase() -> impl Strategy<Value = Phase> {
     prop_oneof![
-        (0..=MAX_FAILURES_IN_A_ROW)
+        (0..=Word::MAX_FAILURES_IN_A_ROW)
             .prop_map(|failures_in_a_row| Phase::Closed { failures_in_a_row, ramping: failures_in_a_row % 2 == 1 }),
         Just(Phase::Open),
         any::<[u8; 3]>().prop_map(|[in_flight, counted, admitted]| Phase::HalfOpen {
@@ -109,11 +122,11 @@ fn an_open_time_that_does_not_fit_is_for_ever() {
 #[test]
 fn failures_in_a_row_stay_at_the_largest_that_fits() {
     let cell = Cell::new();
-    let row = Phase::Closed { failures_in_a_row: MAX_FAILURES_IN_A_ROW, ramping: false };
+    let row = Phase::Closed { failures_in_a_row: Word::MAX_FAILURES_IN_A_ROW, ramping: false };
     cell.word.store(pack(Word { phase: row, ..cell.load() }), Ordering::Relaxed);
     assert_eq!(fail(&cell, &Rules::default(), 0), Ended::Stays);
     assert_eq!(cell.load().phase, row);
-    assert!(matches!(fail(&cell, &consecutive(MAX_FAILURES_IN_A_ROW), 0), Ended::Became(..)));
+    assert!(matches!(fail(&cell, &consecutive(Word::MAX_FAILURES_IN_A_ROW), 0), Ended::Became(..)));
 }
 
 /// A circuit begins where the memory's last one has stopped; the tags of its times come round again.

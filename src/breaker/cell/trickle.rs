@@ -8,8 +8,13 @@
 //! If the probe that ends is the only one and fails, the circuit opens until the end of an interval
 //! that no probe began. Then the thread is rejected, and no probe is sent for that one interval.
 
-use super::{Before, Cell, Going, LONGEST, Times};
-use crate::breaker::rule::{Phase, Word};
+use super::{
+    context::Going,
+    stamp::LONGEST,
+    state_cell::Cell,
+    step::{Before, Times},
+};
+use crate::breaker::transition::{Phase, Word};
 
 /// A thread has found the interval over while so many probes had been admitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

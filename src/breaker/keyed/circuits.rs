@@ -1,14 +1,19 @@
 use std::{cell::OnceCell, fmt, hash::Hash, sync::Arc};
 
-use super::{
-    super::{
-        BreakerConfig, Circuit, State,
-        config::Settings,
-        slab::{Tenant, micros},
+use super::table::Table;
+use crate::{
+    Invalid, Name,
+    breaker::{
+        circuit::Circuit,
+        config::{BreakerConfig, Settings},
+        core::Tenant,
+        micros::micros,
+        state::State,
     },
-    table::Table,
+    classify::Errors,
+    sanitize,
+    time::Instant,
 };
-use crate::{Invalid, Name, classify::Errors, sanitize, time::Instant};
 
 /// The circuits of a keyed breaker: a handle to list and to steer them. Clones are handles of the same ones.
 pub struct Circuits<K, C = Errors> {

@@ -59,8 +59,10 @@
 //! looks at 4,096 others at most to find room.
 
 mod circuits;
+mod layer;
 mod service;
 mod table;
 
 pub use circuits::Circuits;
-pub use service::{KeyedBreaker, KeyedBreakerLayer};
+pub use layer::KeyedBreakerLayer;
+pub use service::KeyedBreaker;

@@ -1,7 +1,7 @@
 //! Circuits that may be half-open for so long only.
 
 use super::*;
-use crate::breaker::rule::Undecided;
+use crate::breaker::transition::Undecided;
 use Ending::{Failure, Neither, Success};
 
 const LIMIT: u64 = 20;

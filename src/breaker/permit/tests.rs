@@ -1,11 +1,11 @@
 //! What a good call finds nothing to write for can't be seen from outside: it is only faster.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use super::*;
+use super::{outcome::End, permit::Permit};
 use crate::{
     BreakerConfig, Ratio,
-    breaker::{OpenRule, State, Window},
+    breaker::{OpenRule, State, Window, core::Tenant, window::Alone},
 };
 
 fn tenant(config: BreakerConfig) -> Arc<Tenant> {

@@ -10,7 +10,7 @@ use tower_service::Service;
 use super::{AtEnd, JudgedBody};
 use crate::{
     Circuit, Classifier,
-    breaker::{Fail, OnRejection, future, gate::Gate, service::begin},
+    breaker::{Fail, Gate, OnRejection, begin, future},
     http::remaining::expects_body,
 };
 

@@ -1,0 +1,10 @@
+//! The state of one call: how its outcome is classified, and when its permit ends.
+
+mod call_state;
+mod completion;
+mod reject_state;
+
+pub(crate) use call_state::Blame;
+pub use call_state::Judge;
+pub use completion::{AtOnce, Ends};
+pub use reject_state::Rejecting;

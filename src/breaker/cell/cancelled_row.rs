@@ -1,0 +1,104 @@
+//! How many calls in a row were dropped: in the word of the probes, which has no other use while a circuit is closed.
+//!
+//! ```text
+//! closed:     generation 31 · unused 1 · dropped 32
+//! half-open:  generation 31 · unused 1 · dropped 8 · slow 8 · failed 8 · counted 8
+//! ```
+
+use super::{context::Going, state_cell::Cell};
+use crate::{
+    breaker::{
+        generation::is_later,
+        state::State,
+        transition::{Phase, Word},
+        window::Counts,
+    },
+    sync::{AtomicU64, Ordering},
+};
+
+const DROPPED: u64 = u32::MAX as u64;
+
+const DROPPED_PROBES: u64 = 0xFF << 24;
+
+impl Cell {
+    /// Counts a dropped call, once. Returns the row of dropped calls as failures, or no calls while the row is too short to go by.
+    /// `None` if the word must be read again.
+    pub(super) fn drop_in_a_row(
+        &self,
+        before: u64,
+        word: Word,
+        going: Going<'_>,
+        is_counted: &mut bool,
+    ) -> Option<Counts> {
+        let (generation, state, now) = (word.generation, word.state(), going.now);
+        let row = || of(&self.probes, generation, state);
+        let calls = match word.phase {
+            Phase::Open => 0,
+            // Another call has ended since the last dropped one, or this is the first: a row begins.
+            Phase::Closed { .. } if word.answered || row() == 0 => {
+                if !self.lease_until.extend(before, generation, now()) {
+                    return None;
+                }
+                begin(&self.probes, generation);
+                *is_counted = true;
+                1
+            }
+            _ if !std::mem::replace(is_counted, true) => add(&self.probes, generation, state),
+            _ => row(),
+        };
+        // A burst of cancellations says nothing of the service, also not in a circuit that has just begun.
+        let lasts = || {
+            let since = self.lease_until.of(generation);
+            since.is_some_and(|since| now().saturating_sub(since) >= going.silence)
+        };
+        let calls = if state == State::Closed && !lasts() { 0 } else { calls };
+        Some(Counts { calls, failures: calls, in_a_row: calls, ..Counts::default() })
+    }
+}
+
+/// A dropped call begins a row. Of a generation that is over, it changes nothing.
+fn begin(word: &AtomicU64, generation: u32) {
+    let first = |current: u64| {
+        let writer = (current >> 33) as u32;
+        (!is_later(writer, generation)).then_some(u64::from(generation) << 33 | 1)
+    };
+    // `Err`: a later generation counts there.
+    let _ = word.fetch_update(Ordering::AcqRel, Ordering::Acquire, first);
+}
+
+/// One more in the row of `generation`: how many there are.
+fn add(word: &AtomicU64, generation: u32, state: State) -> u32 {
+    let one_more = |current: u64| {
+        let writer = (current >> 33) as u32;
+        if is_later(writer, generation) {
+            return None;
+        }
+        let current = if writer == generation { current } else { u64::from(generation) << 33 };
+        let (row, one) = if state == State::Closed { (DROPPED, 1) } else { (DROPPED_PROBES, 1 << 24) };
+        // It stays at the largest that fits.
+        Some(if current & row == row { current } else { current + one })
+    };
+    // `Err`: a later generation counts there.
+    let _ = word.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more);
+    of(word, generation, state)
+}
+
+/// How many there are.
+fn of(word: &AtomicU64, generation: u32, state: State) -> u32 {
+    let word = word.load(Ordering::Acquire);
+    match state {
+        _ if (word >> 33) as u32 != generation => 0,
+        State::Closed => word as u32,
+        _ => (word as u32 & DROPPED_PROBES as u32) >> 24,
+    }
+}
+
+/// A probe was answered, although that says nothing about health: those dropped before it are no row any more.
+pub(super) fn forget_probes(word: &AtomicU64, generation: u32) {
+    let forget = |current: u64| {
+        let is_mine = (current >> 33) as u32 == generation && current & DROPPED_PROBES != 0;
+        is_mine.then_some(current & !DROPPED_PROBES)
+    };
+    // `Err`: there is nothing to forget.
+    let _ = word.fetch_update(Ordering::AcqRel, Ordering::Acquire, forget);
+}

@@ -1,0 +1,42 @@
+use super::state_cell::Cell;
+use crate::{
+    breaker::{generation::is_later, transition::Ending, window::Counts},
+    sync::{AtomicU64, Ordering},
+};
+
+impl Cell {
+    /// What this generation's probes came back with.
+    pub(crate) fn probe_counts(&self, generation: u32) -> Counts {
+        unpack_probes(self.probes.load(Ordering::Acquire), generation).unwrap_or_default()
+    }
+}
+
+/// Adds a probe's result to those of its generation. `None` if a later generation has begun to count.
+pub(super) fn record_probe(probes: &AtomicU64, generation: u32, ending: Ending, slow: bool) -> Option<Counts> {
+    let mut current = probes.load(Ordering::Acquire);
+    loop {
+        let mut counts = match unpack_probes(current, generation) {
+            Some(counts) => counts,
+            None if is_later((current >> 33) as u32, generation) => return None,
+            None => Counts::default(),
+        };
+        // Probes that trickle may be more than fit.
+        counts.calls = (counts.calls + 1).min(0xFF);
+        counts.failures = (counts.failures + u32::from(ending == Ending::Failure)).min(0xFF);
+        counts.slow = (counts.slow + u32::from(slow)).min(0xFF);
+        let next = u64::from(generation) << 33
+            | u64::from(counts.slow) << 16
+            | u64::from(counts.failures) << 8
+            | u64::from(counts.calls);
+        match probes.compare_exchange(current, next, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => return unpack_probes(next, generation),
+            Err(changed) => current = changed,
+        }
+    }
+}
+
+pub(super) fn unpack_probes(probes: u64, generation: u32) -> Option<Counts> {
+    let byte = |shift: u32| (probes >> shift) as u32 & 0xFF;
+    let counts = Counts { calls: byte(0), failures: byte(8), timed: byte(0), slow: byte(16), in_a_row: 0 };
+    ((probes >> 33) as u32 == generation).then_some(counts)
+}

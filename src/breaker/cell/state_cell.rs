@@ -1,0 +1,108 @@
+use super::{
+    failing_since::FailingSince,
+    optional_times::OptionalTimes,
+    packed_word::{ANSWERED, FAILURES_IN_A_ROW, MODE, PHASE, RAMPING, generation_of, pack, unpack},
+    stamp::Stamp,
+};
+use crate::{
+    breaker::{
+        generation::forget_what_comes_round,
+        state::Mode,
+        transition::{Phase, Word},
+    },
+    sync::{AtomicU64, Ordering},
+};
+
+/// The state of one circuit, in atomics. Times are microseconds since the circuit's epoch.
+#[derive(Debug)]
+pub(crate) struct Cell {
+    pub(super) word: AtomicU64,
+    pub(super) open_until: Stamp,
+    /// Half-open: until when the probes have a lease. Closed: when the row of dropped calls began. No thread that leaves the
+    /// closed state writes it, unlike `open_until`: two writers of different generations would overwrite each other.
+    pub(super) lease_until: Stamp,
+    pub(super) failing_since: FailingSince,
+    pub(super) optional: OptionalTimes,
+    pub(super) probes: AtomicU64,
+}
+
+impl Cell {
+    pub(crate) fn new() -> Self {
+        let phase = Phase::Closed { failures_in_a_row: 0, ramping: false };
+        let word = Word { generation: 0, mode: Mode::Auto, streak: 0, phase, answered: false };
+        Self {
+            word: AtomicU64::new(pack(word)),
+            open_until: Stamp::new(),
+            lease_until: Stamp::new(),
+            failing_since: FailingSince::new(),
+            optional: OptionalTimes::new(),
+            probes: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn load(&self) -> Word {
+        unpack(self.read())
+    }
+
+    /// The generation of a circuit that is closed and admits every call: all that a call needs to know, mostly.
+    #[inline]
+    pub(crate) fn plainly_closed(&self) -> Option<u32> {
+        let word = self.read();
+        (word & (PHASE | RAMPING) == 0).then_some(generation_of(word))
+    }
+
+    /// Whether it is closed.
+    #[inline]
+    pub(crate) fn is_closed(&self) -> bool {
+        self.read() & PHASE == 0
+    }
+
+    /// Whether it is closed, of this generation, and the last call was neither a failure nor dropped: one more success changes
+    /// nothing.
+    #[inline]
+    pub(crate) fn has_no_failure(&self, generation: u32) -> bool {
+        let word = self.read();
+        generation_of(word) == generation && word & (PHASE | FAILURES_IN_A_ROW | ANSWERED) == ANSWERED
+    }
+
+    /// Whether nobody steers it.
+    #[inline]
+    pub(crate) fn is_automatic(&self) -> bool {
+        self.read() & MODE == 0
+    }
+
+    /// Makes the word another one, whatever it is. Before, and after.
+    pub(crate) fn change(&self, next: impl Fn(Word) -> Word) -> (Word, Word) {
+        loop {
+            let word = self.load();
+            let next = next(word);
+            if next == word || self.replace(word, next) {
+                return (word, next);
+            }
+        }
+    }
+
+    /// Begins to work for another circuit, whose time begins at 0, and says with which generation. The times of the one before,
+    /// counted from another beginning, would come up again after as many generations as their tags can tell apart.
+    pub(crate) fn begin(&self) -> u32 {
+        for stamp in [&self.open_until, &self.lease_until] {
+            stamp.clear();
+        }
+        self.failing_since.clear();
+        self.optional.clear();
+        let generation = self.load().generation;
+        forget_what_comes_round(&self.probes, generation);
+        generation
+    }
+
+    // Acquire: who sees a word sees the times that were written before it.
+    #[inline]
+    pub(super) fn read(&self) -> u64 {
+        self.word.load(Ordering::Acquire)
+    }
+
+    // AcqRel: publishes the times written before, and sees those of whoever made the word that is replaced.
+    pub(super) fn replace(&self, word: Word, next: Word) -> bool {
+        self.word.compare_exchange(pack(word), pack(next), Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+}

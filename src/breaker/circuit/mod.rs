@@ -1,0 +1,13 @@
+//! Circuits: the handles of callers and operators.
+
+mod calls;
+#[expect(clippy::module_inception, reason = "the room's main type")]
+mod circuit;
+mod control;
+mod health_probe;
+mod snapshot;
+mod stats;
+
+pub use circuit::Circuit;
+pub use snapshot::Snapshot;
+pub use stats::Stats;

@@ -1,0 +1,277 @@
+use std::{fmt, sync::Arc, time::Duration};
+
+use rand::rngs::SmallRng;
+
+use super::open_context::Opening;
+use crate::{Invalid, Ratio, random};
+
+/// For how long an opened circuit stays open.
+///
+/// | time | [`factor`](Self::factor) | [`max`](Self::max) unless set | [`jitter`](Self::jitter) |
+/// |---|---|---|---|
+/// | [`fixed`](Self::fixed) | refused | none | yes |
+/// | [`growing`](Self::growing) | 2 unless set | 5 minutes | yes |
+/// | [`stepwise`](Self::stepwise) | refused | 5 minutes | yes |
+/// | [`share_of_failing_time`](Self::share_of_failing_time) | refused | 2 s | yes |
+/// | [`by`](Self::by) a function | refused | none | yes |
+/// | [`until_reset`](Self::until_reset) | refused | none | none, but of a `max` |
+///
+/// Each may be [as the service asks](Self::as_asked) instead. A time of more than 8.9 years never ends.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_recourse::{Ratio, breaker::OpenFor};
+///
+/// // 1 s, then 2 s, 4 s … up to 100 s while it doesn't recover; each 10 % longer or shorter at random.
+/// let open_for = OpenFor::growing(Duration::from_secs(1))
+///     .factor(2.0)?
+///     .max(Duration::from_secs(100))
+///     .jitter(Ratio::percent(10)?);
+/// # let _ = open_for;
+/// # Ok::<(), tower_recourse::Invalid>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct OpenFor {
+    /// The first opening's time.
+    base: Duration,
+    growth: Growth,
+    /// The shortest time of a share of the failing time.
+    min: Duration,
+    /// The longest time, if one was given.
+    max: Option<Duration>,
+    jitter: Option<Ratio>,
+    /// The longest time that the service itself may ask for.
+    asked_max: Option<Duration>,
+}
+
+#[derive(Clone)]
+enum Growth {
+    None,
+    /// Times this much with each opening in a row.
+    Factor(f64),
+    /// The k-th opening in a row lasts k times the base.
+    Linear,
+    /// This much of the time for which calls have been failing.
+    OfFailingTime(Ratio),
+    By(Arc<dyn Fn(Opening) -> Duration + Send + Sync>),
+}
+
+impl OpenFor {
+    /// The same time, always.
+    pub const fn fixed(time: Duration) -> Self {
+        Self::new(time, Growth::None)
+    }
+
+    /// `base` the first time, and twice as long each time it opens again without having closed; at most 5 minutes.
+    pub const fn growing(base: Duration) -> Self {
+        Self::new(base, Growth::Factor(2.0))
+    }
+
+    /// The k-th opening in a row lasts k × `base`; at most 5 minutes. This is how Envoy ejects hosts.
+    pub const fn stepwise(base: Duration) -> Self {
+        Self::new(base, Growth::Linear)
+    }
+
+    /// This share of the time for which calls have been failing: from the first failure of the row
+    /// that opened the circuit until this opening. At least 100 ms unless [`min`](Self::min) is
+    /// set, and at most 2 s unless [`max`](Self::max) is set.
+    ///
+    /// After a fault, the circuit stays open for about this share of the fault's duration at most.
+    /// So a short fault stays short, and a long one causes few probes. The time is measured across
+    /// all openings until the circuit closes. If a window opens the circuit, it is measured from
+    /// the failures in a row before that, if there are any, and otherwise from the opening.
+    ///
+    /// The first failure of a row reads the clock and writes one word for this; a success does
+    /// neither.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_recourse::{Ratio, breaker::OpenFor};
+    ///
+    /// // An upstream that has been failing for 10 s is tried again after 1 s; for 30 s, after 2 s.
+    /// let open_for = OpenFor::share_of_failing_time(Ratio::percent(10)?);
+    /// assert_eq!(open_for.base(), Duration::from_millis(100));
+    /// # Ok::<(), tower_recourse::Invalid>(())
+    /// ```
+    pub const fn share_of_failing_time(share: Ratio) -> Self {
+        let mut open_for = Self::new(Self::SHORTEST_SHARE, Growth::OfFailingTime(share));
+        open_for.min = Self::SHORTEST_SHARE;
+        open_for
+    }
+
+    /// Until it is [reset](crate::Circuit::reset), or a success is [reported](crate::Circuit::report_success): for failures
+    /// that somebody must look into.
+    pub const fn until_reset() -> Self {
+        Self::new(Duration::MAX, Growth::None)
+    }
+
+    /// As long as a function says, which must be quick, pure, and not panic. It is asked at every opening, and once here, for the
+    /// [first opening's time](Self::base).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_recourse::breaker::{OpenFor, Opening};
+    ///
+    /// // Longer, the more of the calls failed.
+    /// let open_for = OpenFor::by(|opening: Opening| Duration::from_secs(10).mul_f64(1.0 + opening.failing.unwrap_or(0.0)));
+    /// # let _ = open_for;
+    /// ```
+    pub fn by(time: impl Fn(Opening) -> Duration + Send + Sync + 'static) -> Self {
+        let first = time(Opening { in_a_row: 1, failing: None, failing_for: Duration::ZERO, asked: None });
+        Self::new(first, Growth::By(Arc::new(time)))
+    }
+
+    const FIVE_MINUTES: Duration = Duration::from_secs(300);
+
+    /// Recovery from the shortest faults is noticed within this time, and an upstream gets at most
+    /// ten probes a second.
+    const SHORTEST_SHARE: Duration = Duration::from_millis(100);
+
+    /// Recovery from the longest faults is noticed within this time. A longer one would save an
+    /// upstream less than one probe per second.
+    const LONGEST_SHARE: Duration = Duration::from_secs(2);
+
+    const fn new(base: Duration, growth: Growth) -> Self {
+        Self { base, growth, min: Duration::ZERO, max: None, jitter: None, asked_max: None }
+    }
+
+    /// Opens for as long as the failure that opens it asks, if it does ([`Verdict::retry_after`](crate::Verdict::retry_after)), but
+    /// never for longer than `at_most`, nor than [`max`](Self::max) if that was given. Jitter isn't added to it. To be asked for nothing is
+    /// not to be asked: the time is the circuit's own then.
+    ///
+    /// By default, an answer with which the server asks for fewer calls (429, 503 with a
+    /// `Retry-After`) isn't a failure of the breaker, and opens nothing.
+    /// [`BreakerConfig::on_throttled`](super::BreakerConfig::on_throttled) makes it one.
+    pub const fn as_asked(mut self, at_most: Duration) -> Self {
+        self.asked_max = Some(at_most);
+        self
+    }
+
+    /// By how much each opening in a row of a [growing](Self::growing) time is longer than the one before.
+    ///
+    /// # Errors
+    ///
+    /// If `factor` is below 1, or not a finite number, or the time isn't a growing one.
+    pub fn factor(self, factor: f64) -> Result<Self, Invalid> {
+        if !factor.is_finite() || factor < 1.0 {
+            return Err(Invalid::new("factor", factor, "a finite number of at least 1"));
+        }
+        match self.growth {
+            Growth::Factor(_) => Ok(Self { growth: Growth::Factor(factor), ..self }),
+            _ => Err(Invalid::new("factor", factor, "that of a growing time")),
+        }
+    }
+
+    /// The shortest time of a [share of the failing time](Self::share_of_failing_time), before
+    /// jitter. 100 ms unless set. A shorter [`max`](Self::max) that is set later wins.
+    ///
+    /// # Errors
+    ///
+    /// If `min` is more than the longest time, which is 2 s unless `max` was set before, or the
+    /// time isn't a share of the failing time.
+    pub fn min(self, min: Duration) -> Result<Self, Invalid> {
+        match self.growth {
+            Growth::OfFailingTime(_) if min > self.longest() => {
+                Err(Invalid::new("min", min, "at most the longest time"))
+            }
+            Growth::OfFailingTime(_) => Ok(Self { base: min, min, ..self }),
+            _ => Err(Invalid::new("min", min, "that of a share of the failing time")),
+        }
+    }
+
+    /// The longest that it stays open, whoever says so and jitter included: with [`until_reset`](Self::until_reset) too, it is tried again
+    /// after this time.
+    pub const fn max(mut self, max: Duration) -> Self {
+        self.max = Some(max);
+        self
+    }
+
+    /// Each time is longer or shorter by up to this share at random, so that many clients of one
+    /// service don't come back at the same moment. A [share of the failing
+    /// time](Self::share_of_failing_time) is then at most `max / (1 + jitter)` before jitter, so
+    /// that jitter also spreads the longest times.
+    pub const fn jitter(mut self, jitter: Ratio) -> Self {
+        self.jitter = Some(jitter);
+        self
+    }
+
+    /// The first opening's time, without jitter.
+    pub fn base(&self) -> Duration {
+        self.base.min(self.longest())
+    }
+
+    /// The time that a failure asks for, if this goes by it.
+    pub(crate) fn asked_time(&self, asked: Option<Duration>) -> Option<Duration> {
+        // A request for no time is ignored, or the circuit wouldn't open at all.
+        let (asked, at_most) = asked.filter(|asked| !asked.is_zero()).zip(self.asked_max)?;
+        Some(asked.min(at_most).min(self.max.unwrap_or(Duration::MAX)))
+    }
+
+    /// The time of this opening.
+    pub(crate) fn time(&self, opening: Opening, generator: &mut SmallRng) -> Duration {
+        if let Some(asked) = self.asked_time(opening.asked) {
+            return asked;
+        }
+        let streak = opening.in_a_row.max(1);
+        let before = i32::try_from(streak - 1).unwrap_or(i32::MAX);
+        let grown = match &self.growth {
+            Growth::By(time) => time(opening),
+            Growth::None => self.base,
+            Growth::Linear => self.base.saturating_mul(streak),
+            Growth::OfFailingTime(share) => times(opening.failing_for, share.as_f64()).max(self.min),
+            // Without this, nothing times infinity is not a number, and would pass for an overflow.
+            Growth::Factor(_) if self.base.is_zero() => Duration::ZERO,
+            Growth::Factor(factor) => times(self.base, factor.powi(before)),
+        };
+        let capped = grown.min(self.longest_mean());
+        match self.jitter {
+            // For ever is for ever.
+            Some(share) if capped < Duration::MAX => {
+                let spread = share.as_f64() * (2.0 * random::unit(generator) - 1.0);
+                times(capped, 1.0 + spread).min(self.longest())
+            }
+            _ => capped,
+        }
+    }
+
+    const fn longest(&self) -> Duration {
+        match (self.max, &self.growth) {
+            (Some(max), _) => max,
+            (None, Growth::Factor(_) | Growth::Linear) => Self::FIVE_MINUTES,
+            (None, Growth::OfFailingTime(_)) => Self::LONGEST_SHARE,
+            (None, Growth::None | Growth::By(_)) => Duration::MAX,
+        }
+    }
+
+    /// The longest time before jitter. A share of the failing time reaches the longest time in
+    /// every long fault. Jitter must still spread the clients then, so it needs room below the
+    /// longest time.
+    fn longest_mean(&self) -> Duration {
+        match (&self.growth, self.jitter) {
+            (Growth::OfFailingTime(_), Some(share)) => times(self.longest(), 1.0 / (1.0 + share.as_f64())),
+            _ => self.longest(),
+        }
+    }
+
+    /// Whether the time depends on for how long calls have been failing.
+    pub(crate) const fn needs_failing_time(&self) -> bool {
+        matches!(self.growth, Growth::OfFailingTime(_) | Growth::By(_))
+    }
+}
+
+/// Saturates instead of panicking on overflow.
+fn times(time: Duration, factor: f64) -> Duration {
+    Duration::try_from_secs_f64(time.as_secs_f64() * factor).unwrap_or(Duration::MAX)
+}
+
+impl fmt::Debug for Growth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("none"),
+            Self::Factor(factor) => write!(f, "times {factor}"),
+            Self::Linear => f.write_str("linear"),
+            Self::OfFailingTime(share) => write!(f, "{share:?} of the failing time"),
+            Self::By(_) => f.write_str("by a function"),
+        }
+    }
+}

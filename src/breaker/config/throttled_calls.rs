@@ -1,0 +1,27 @@
+/// What a throttled call counts as: one that ended with a failure of the kind
+/// [`Throttled`](crate::FailureKind::Throttled), such as HTTP 429, 503 with a `Retry-After`, gRPC
+/// RESOURCE_EXHAUSTED, or a full queue (`tower::load_shed`).
+///
+/// [`OpenRule::Throttle`](super::OpenRule::Throttle) counts such a call as a request that wasn't accepted, whatever is set
+/// here.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ThrottledCalls {
+    /// Neither a success nor a failure: a service that asks for fewer calls works, and opening the
+    /// circuit would also reject the calls that it still accepts.
+    ///
+    /// - Closed: the call doesn't count in a window, and doesn't end a row of failures.
+    /// - Half-open: a probe tests whether the service answers. A throttled answer
+    ///   ([`Sent::Yes`](crate::Sent::Yes)) counts as a success of the probe, because the same
+    ///   answer wouldn't open a closed circuit. If the classifier doesn't state that it is an
+    ///   answer of the service (a full queue on this side, for instance), the probe is neutral:
+    ///   another one is admitted.
+    ///
+    /// In both states it counts in [`Stats::total_neutral`](crate::breaker::Stats::total_neutral), and no
+    /// [`Event::CallFailed`](crate::observe::Event::CallFailed) is emitted.
+    #[default]
+    Neutral,
+    /// A failure like any other. With [`OpenFor::as_asked`](super::OpenFor::as_asked), the circuit
+    /// then stays open for as long as the server asks for.
+    Failure,
+}

@@ -1,0 +1,95 @@
+use std::time::Duration;
+
+use crate::{
+    Invalid,
+    breaker::window::{MAX_CALLS, Span},
+};
+
+/// Which calls a share is taken of: the last N, or those of the last while. It slides with every call, and says nothing
+/// before it has seen its minimum.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_recourse::breaker::Window;
+///
+/// let calls = Window::count(100)?.minimum(20)?;
+/// let time = Window::time(Duration::from_secs(60))?.slices(30)?.minimum(20)?;
+/// assert_eq!(
+///     Window::count(0).unwrap_err().to_string(),
+///     "`window` is 0, but must be within 1..=4096 calls",
+/// );
+/// # let _ = (calls, time);
+/// # Ok::<(), tower_recourse::Invalid>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    pub(super) span: Span,
+    pub(super) minimum: u32,
+}
+
+impl Window {
+    const MIN_SLICE: u64 = 1_000;
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+    /// The last `calls` calls, of which all must have been seen before a share of them counts; see
+    /// [`minimum`](Self::minimum).
+    ///
+    /// # Errors
+    ///
+    /// If `calls` isn't within 1..=4096.
+    pub fn count(calls: u32) -> Result<Self, Invalid> {
+        match u16::try_from(calls) {
+            Ok(span @ 1..=MAX_CALLS) => Ok(Self { span: Span::Calls(span), minimum: calls }),
+            _ => Err(Invalid::new("window", calls, "within 1..=4096 calls")),
+        }
+    }
+
+    /// The calls that ended within the last `time`, in ten slices unless set: calls leave the window a slice at a time, so it
+    /// holds between nine and ten tenths of it; slices are cut from when the circuit was made. 10 calls must have been seen before a share of them counts, unless set.
+    ///
+    /// Each call reads the clock, and writes: dearer than a window of calls.
+    ///
+    /// # Errors
+    ///
+    /// If `time` isn't within 10 ms and 24 hours.
+    pub fn time(time: Duration) -> Result<Self, Invalid> {
+        if time < Duration::from_millis(10) || time > Self::DAY {
+            return Err(Invalid::new("window", time, "within 10 ms and 24 h"));
+        }
+        let slice = (time.as_micros() / 10) as u64;
+        Ok(Self { span: Span::Time { slice, slices: 10 }, minimum: 10 })
+    }
+
+    /// Into how many slices a window of time is cut. A window of calls has none, and stays what it is.
+    ///
+    /// # Errors
+    ///
+    /// If `slices` isn't within 1..=60, or they would be shorter than 1 ms.
+    pub fn slices(self, slices: u32) -> Result<Self, Invalid> {
+        const ALLOWED: &str = "within 1..=60, and each at least 1 ms";
+        let Span::Time { slice, slices: before } = self.span else { return Ok(self) };
+        let Ok(count @ 1..=60) = u8::try_from(slices) else {
+            return Err(Invalid::new("slices", slices, ALLOWED));
+        };
+        let slice = slice * u64::from(before) / u64::from(count);
+        if slice < Self::MIN_SLICE {
+            return Err(Invalid::new("slices", slices, ALLOWED));
+        }
+        Ok(Self { span: Span::Time { slice, slices: count }, ..self })
+    }
+
+    /// How many calls must have been seen before a share of them counts. With too few, one failure of two calls would
+    /// be a half.
+    ///
+    /// # Errors
+    ///
+    /// If `calls` is 0, or more than a window of calls holds.
+    pub fn minimum(self, calls: u32) -> Result<Self, Invalid> {
+        let most = if let Span::Calls(span) = self.span { span.into() } else { u32::MAX };
+        if (1..=most).contains(&calls) {
+            Ok(Self { minimum: calls, ..self })
+        } else {
+            Err(Invalid::new("minimum", calls, "at least 1, and at most the calls of the window"))
+        }
+    }
+}

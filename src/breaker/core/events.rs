@@ -1,0 +1,53 @@
+//! What a circuit tells its observers.
+
+use std::time::Duration;
+
+use super::tenant::Tenant;
+use crate::{
+    breaker::{cell::Transition, config::Settings, state::Mode, transition::Phase, window::Counts},
+    observe::Event,
+};
+
+impl Tenant {
+    /// Emits the event of a transition that is counted already.
+    pub(crate) fn tell_of(&self, settings: &Settings, Transition { word, counts, open_for }: Transition) {
+        let name = self.name(settings);
+        let (calls, failures) = counted(counts);
+        settings.observers.tell(match word.phase {
+            Phase::Open => Event::CircuitOpened {
+                name,
+                open_for: match (word.mode, open_for) {
+                    (Mode::ForcedOpen, _) | (_, u64::MAX) => Duration::MAX,
+                    (_, micros) => Duration::from_micros(micros),
+                },
+                openings_in_a_row: word.streak.into(),
+                failures_in_a_row: counts.in_a_row,
+                calls,
+                failures,
+                slow: counts.slow,
+            },
+            Phase::HalfOpen { .. } => Event::CircuitHalfOpened { name },
+            Phase::Closed { .. } => Event::CircuitClosed { name },
+        });
+    }
+
+    pub(crate) fn tell_would_open(&self, settings: &Settings, counts: Counts) {
+        let (calls, failures) = counted(counts);
+        settings.observers.tell(Event::CircuitWouldOpen {
+            name: self.name(settings),
+            failures_in_a_row: counts.in_a_row,
+            calls,
+            failures,
+            slow: counts.slow,
+        });
+    }
+}
+
+/// The calls, and the failures among them, that an event reports. Where no window counts failures, the row of failures is all
+/// that is known of them.
+fn counted(counts: Counts) -> (u32, u32) {
+    match counts.calls {
+        0 => (counts.timed.max(counts.in_a_row), counts.in_a_row),
+        calls => (calls.max(counts.timed), counts.failures),
+    }
+}

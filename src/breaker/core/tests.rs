@@ -1,0 +1,69 @@
+//! Memory that has seen so many generations that they come round.
+
+use std::{sync::Arc, time::Duration};
+
+use super::*;
+use crate::{
+    BreakerConfig, Circuit, Ratio, State,
+    breaker::{OpenRule, Window, generation::GENERATION_MASK, transition::Word},
+    time::ManualClock,
+};
+
+/// Of more than half of all generations ago: it looks later than today.
+const LONG_AGO: u32 = (1 << 30) + 5;
+
+/// A window that no other test has, so that its memory is this test's.
+fn config(window: Window) -> BreakerConfig {
+    let rules = BreakerConfig::default().unobserved().open_when(OpenRule::Ratio { failing: Ratio::HALF, window });
+    rules.clock(ManualClock::new())
+}
+
+fn tenant(circuit: &Circuit) -> Arc<Tenant> {
+    let core = circuit.tenant().core;
+    core.tenant_of(core.cell.load().generation).expect("the circuit is there")
+}
+
+/// As if the circuit had gone through so many.
+fn live_through(circuit: &Circuit, generations: u32) {
+    circuit
+        .tenant()
+        .core
+        .cell
+        .change(|word| Word { generation: word.generation.wrapping_add(generations) & GENERATION_MASK, ..word });
+}
+
+fn fails(circuit: &Circuit, calls: u32) {
+    (0..calls).for_each(|_| circuit.admit().unwrap().failure());
+}
+
+#[test]
+fn what_a_tenant_of_long_ago_has_left_does_not_stand_in_the_way_of_the_next() {
+    let minute = Duration::from_secs(60);
+    let windows = [Window::count(2_001).unwrap(), Window::time(minute).unwrap().slices(59).unwrap()];
+    for window in windows.map(|window| window.minimum(3).unwrap()) {
+        let old = Circuit::new(config(window));
+        fails(&old, 2);
+        live_through(&old, LONG_AGO);
+        drop(old);
+        let next = Circuit::new(config(window));
+        fails(&next, 2);
+        assert_eq!((next.stats().window.calls, next.stats().window.failures), (2, 2));
+        fails(&next, 1);
+        assert_eq!(next.state(), State::Open);
+    }
+}
+
+#[test]
+fn a_circuit_still_hears_its_calls_after_half_of_all_generations() {
+    let circuit = Circuit::new(config(Window::count(2_002).unwrap()).or_when(OpenRule::consecutive(2).unwrap()));
+    live_through(&circuit, LONG_AGO);
+    assert!(Arc::ptr_eq(&tenant(&circuit), circuit.tenant()));
+    let of_before = circuit.admit().unwrap();
+    live_through(&circuit, LONG_AGO / 2);
+    of_before.failure();
+    assert_eq!(
+        (circuit.stats().total_failures, circuit.stats().failures_in_a_row),
+        (1, 0),
+        "late, and counted as such"
+    );
+}

@@ -1,0 +1,10 @@
+//! Permits: the permission to make one call.
+
+mod outcome;
+#[expect(clippy::module_inception, reason = "the room's main type")]
+mod permit;
+mod record;
+#[cfg(all(test, not(recourse_loom)))]
+mod tests;
+
+pub use permit::Permit;

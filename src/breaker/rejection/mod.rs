@@ -1,0 +1,13 @@
+//! Rejections: what a caller gets for a call that its circuit rejects.
+
+mod breaker_error;
+mod on_rejection;
+mod packed_rejection;
+#[expect(clippy::module_inception, reason = "the room's main type")]
+mod rejection;
+
+pub use breaker_error::BreakerError;
+pub use on_rejection::{Fail, OnRejection, Respond, Wait};
+pub use rejection::Rejection;
+
+pub(crate) use packed_rejection::Refused;

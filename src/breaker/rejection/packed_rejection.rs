@@ -1,0 +1,78 @@
+use std::{cell::Cell, fmt, ops::RangeInclusive, time::Duration};
+
+use crate::breaker::state::State;
+
+/// For how many microseconds a caller should stay away from a half-open circuit, at random.
+///
+/// A probe takes about as long as a call, so the circuit may close long before the probe's lease is
+/// over: a caller that waits for the lease is served much later than it could be. With these waits,
+/// a caller asks at most 20 times per second, and callers that were rejected at the same moment come
+/// back spread over 100 ms.
+const HINTS: RangeInclusive<u64> = 50_000..=150_000;
+
+/// A call isn't in: the state that the circuit was in, and in how many microseconds it may admit again. One word, as it goes through what is
+/// made of every rejection, and is copied there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Refused(u64);
+
+impl Refused {
+    const WAIT_BITS: u32 = 62;
+    /// A wait that can't be known. One that is longer than that, 146,000 years, can't either.
+    const UNKNOWN: u64 = (1 << Self::WAIT_BITS) - 1;
+
+    /// By a circuit in this state, which admits again at a time, or at `u64::MAX` if that can't be
+    /// known. By a half-open one, for a short time at random if it doesn't admit again before.
+    #[inline]
+    pub(crate) fn new(state: State, until: u64, now: u64) -> Self {
+        let wait = if until < u64::MAX { until.saturating_sub(now) } else { u64::MAX };
+        let wait = if state == State::HalfOpen { wait.min(hint(now)) } else { wait };
+        Self((state as u64) << Self::WAIT_BITS | wait.min(Self::UNKNOWN))
+    }
+
+    /// The state that the circuit was in.
+    pub(crate) fn state(self) -> State {
+        match self.0 >> Self::WAIT_BITS {
+            state if state == State::Closed as u64 => State::Closed,
+            state if state == State::Open as u64 => State::Open,
+            _ => State::HalfOpen,
+        }
+    }
+
+    /// In how many microseconds it may admit again, if that is known.
+    pub(crate) fn wait(self) -> Option<u64> {
+        let wait = self.0 & Self::UNKNOWN;
+        (wait < Self::UNKNOWN).then_some(wait)
+    }
+
+    /// The same, as everybody gets it.
+    pub(crate) fn retry_in(self) -> Option<Duration> {
+        self.wait().map(Duration::from_micros)
+    }
+}
+
+/// One of [`HINTS`]. It differs between callers at the same microsecond, and no memory is written
+/// that threads share.
+#[cold]
+fn hint(now: u64) -> u64 {
+    thread_local!(static TURN: Cell<u64> = const { Cell::new(0) });
+    let turn = TURN.with(|turn| {
+        turn.set(turn.get().wrapping_add(1));
+        // The address tells threads apart.
+        turn.get() ^ (std::ptr::from_ref(turn).addr() as u64) << 20
+    });
+    let spread = HINTS.end() - HINTS.start() + 1;
+    HINTS.start() + mix(now ^ turn.rotate_left(40)) % spread
+}
+
+/// The finaliser of SplitMix64: inputs that differ in one bit have unrelated results.
+fn mix(mut bits: u64) -> u64 {
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    bits ^ (bits >> 31)
+}
+
+impl fmt::Debug for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Refused").field("state", &self.state()).field("wait", &self.wait()).finish()
+    }
+}

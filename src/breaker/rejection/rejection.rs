@@ -1,0 +1,70 @@
+use std::{error::Error, fmt, time::Duration};
+
+use super::packed_rejection::Refused;
+use crate::{Cause, Name, State, call_context::live_rejections::Counted};
+
+/// The breaker's no: the call wasn't made. It knows when to come back.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Rejection {
+    name: Name,
+    refused: Refused,
+    counted: Counted,
+}
+
+impl Rejection {
+    pub(crate) fn new(name: Name, refused: Refused) -> Self {
+        Self { name, refused, counted: Counted::new() }
+    }
+
+    /// The circuit's name.
+    pub fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// The state that the circuit was in.
+    pub fn state(&self) -> State {
+        self.refused.state()
+    }
+
+    /// After which time a retry makes sense. `None` if that can't be known.
+    ///
+    /// - Open: what is left of the open time.
+    /// - Half-open: 50 to 150 ms at random, or less if another probe is admitted before. A probe
+    ///   may close the circuit at any moment, and callers that were rejected together must not come
+    ///   back together.
+    pub fn retry_in(&self) -> Option<Duration> {
+        self.refused.retry_in()
+    }
+
+    #[inline]
+    pub(crate) fn cause(&self) -> Cause {
+        Cause::Rejected { retry_in: self.retry_in() }
+    }
+}
+
+impl fmt::Debug for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rejection")
+            .field("name", &self.name)
+            .field("state", &self.state())
+            .field("retry_in", &self.retry_in())
+            .finish()
+    }
+}
+
+/// The circuit's name is escaped, and cut at 256 bytes.
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.state() {
+            State::Closed => write!(f, "circuit `{}` admits only a share of the calls", self.name)?,
+            state => write!(f, "circuit `{}` is {state}", self.name)?,
+        }
+        match self.retry_in() {
+            Some(retry_in) => write!(f, "; retry in {:.1} s", retry_in.as_secs_f64()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Error for Rejection {}

@@ -1,0 +1,90 @@
+use std::{fmt, sync::Arc};
+
+use crate::{
+    Ratio,
+    breaker::window::{Counts, WindowStats},
+};
+
+/// When a closed circuit opens. Several rules can stand together; the first that says so opens.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Rules {
+    pub(crate) consecutive: Option<Consecutive>,
+    pub(crate) failing: Option<Share>,
+    pub(crate) slow: Option<Share>,
+    pub(crate) custom: Option<Custom>,
+}
+
+/// So many failures in a row, of which the first ended at least so many microseconds ago.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Consecutive {
+    pub(crate) failures: u32,
+    pub(crate) lasting: u64,
+}
+
+/// A rule of the user's own, over what the window holds once there are enough calls in it.
+#[derive(Clone)]
+pub(crate) struct Custom {
+    pub(crate) rule: Arc<dyn Rule>,
+    pub(crate) minimum: u32,
+}
+
+/// A rule of one's own: pure, quick, and never panicking. A closure is one.
+pub trait Rule: Send + Sync + 'static {
+    /// Whether the circuit opens, given the failures since the last success and what the window holds.
+    fn opens(&self, failures_in_a_row: u32, window: &WindowStats) -> bool;
+}
+
+impl<F> Rule for F
+where
+    F: Fn(u32, &WindowStats) -> bool + Send + Sync + 'static,
+{
+    fn opens(&self, failures_in_a_row: u32, window: &WindowStats) -> bool {
+        self(failures_in_a_row, window)
+    }
+}
+
+/// A share of the calls in a window, once there are enough of them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Share {
+    pub(crate) at_least: Ratio,
+    pub(crate) minimum: u32,
+}
+
+impl Rules {
+    pub(super) fn open(&self, (failures_in_a_row, lasted): (u32, u64), counts: Counts) -> bool {
+        self.consecutive.is_some_and(|rule| failures_in_a_row >= rule.failures && lasted >= rule.lasting)
+            || self.failing.is_some_and(|share| share.is_reached_by(counts.failures, counts.calls))
+            || self.slow.is_some_and(|share| share.is_reached_by(counts.slow, counts.timed))
+            || self.custom.as_ref().is_some_and(|custom| custom.opens(failures_in_a_row, counts))
+    }
+}
+
+impl Custom {
+    fn opens(&self, failures_in_a_row: u32, counts: Counts) -> bool {
+        counts.calls >= self.minimum && self.rule.opens(failures_in_a_row, &counts.into())
+    }
+}
+
+/// Two rules are the same if they are one: what they say can't be compared.
+impl PartialEq for Custom {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.rule, &other.rule) && self.minimum == other.minimum
+    }
+}
+
+impl fmt::Debug for Custom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a rule of one's own")
+    }
+}
+
+impl Share {
+    /// With fewer than this it can't be reached, however many calls there are.
+    pub(crate) fn least(self) -> u32 {
+        self.at_least.least_of(self.minimum)
+    }
+
+    fn is_reached_by(self, part: u32, whole: u32) -> bool {
+        whole >= self.minimum && self.at_least.is_reached_by(part, whole)
+    }
+}
