@@ -10,12 +10,12 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{
-    call::Blame,
+    call::PanicGuard,
     rejection::{OnRejection, Rejection},
 };
 use crate::{Classifier, call_context::result_note, readiness::Readiness, seldom::Seldom};
 
-pub use super::call::{AtOnce, Ends, Judge, Rejecting};
+pub use super::call::{AtOnce, CallState, Ends, RejectState};
 
 pin_project! {
     /// One call through a circuit.
@@ -33,7 +33,7 @@ pin_project! {
         #[pin]
         call: Call<F, R>,
         // `None` for a call that was rejected, and for one that has been judged.
-        judge: Option<J>,
+        state: Option<J>,
     }
 }
 
@@ -42,12 +42,12 @@ pin_project! {
     enum Call<F, R> {
         Running { #[pin] future: F },
         // Until it is answered.
-        Uncalled { why: Seldom<Uncalled<R>> },
+        NotCalled { why: Seldom<NotCalled<R>> },
     }
 }
 
 /// Why a call wasn't made.
-enum Uncalled<R> {
+enum NotCalled<R> {
     /// The service wasn't ready.
     Unready(Readiness),
     Rejected(Rejection, R),
@@ -55,30 +55,30 @@ enum Uncalled<R> {
 
 pub(crate) type Future<S, C, R, Req, E> = ResponseFuture<
     <S as Service<Req>>::Future,
-    Judge<C, <C as Classifier<Req, <S as Service<Req>>::Response, <S as Service<Req>>::Error>>::Memo, Req, E>,
-    Rejecting<R, C>,
+    CallState<C, <C as Classifier<Req, <S as Service<Req>>::Response, <S as Service<Req>>::Error>>::Memo, Req, E>,
+    RejectState<R, C>,
 >;
 
 const DONE: &str = "polled after completion";
 
-impl<F, C, M, R, Req, E> ResponseFuture<F, Judge<C, M, Req, E>, R> {
-    pub(super) fn running(judge: Judge<C, M, Req, E>, future: F) -> Self {
-        Self { call: Call::Running { future }, judge: Some(judge.parked()) }
+impl<F, C, M, R, Req, E> ResponseFuture<F, CallState<C, M, Req, E>, R> {
+    pub(super) fn running(state: CallState<C, M, Req, E>, future: F) -> Self {
+        Self { call: Call::Running { future }, state: Some(state.parked()) }
     }
 
-    pub(super) fn unready(judge: Judge<C, M, Req, E>, readiness: Readiness) -> Self {
-        Self { call: Call::Uncalled { why: Some(Uncalled::Unready(readiness)).into() }, judge: Some(judge.parked()) }
+    pub(super) fn unready(state: CallState<C, M, Req, E>, readiness: Readiness) -> Self {
+        Self { call: Call::NotCalled { why: Some(NotCalled::Unready(readiness)).into() }, state: Some(state.parked()) }
     }
 }
 
-impl<F, C, M, R, Req, E> ResponseFuture<F, Judge<C, M, Req, E>, Rejecting<R, C>> {
+impl<F, C, M, R, Req, E> ResponseFuture<F, CallState<C, M, Req, E>, RejectState<R, C>> {
     pub(super) fn rejected(rejection: Rejection, on_rejection: R, classifier: C) -> Self {
-        let why = Uncalled::Rejected(rejection, Rejecting::new(on_rejection, classifier));
-        Self { call: Call::Uncalled { why: Some(why).into() }, judge: None }
+        let why = NotCalled::Rejected(rejection, RejectState::new(on_rejection, classifier));
+        Self { call: Call::NotCalled { why: Some(why).into() }, state: None }
     }
 }
 
-impl<F, C, R, Req, E, Res, Err> future::Future for ResponseFuture<F, Judge<C, C::Memo, Req, E>, Rejecting<R, C>>
+impl<F, C, R, Req, E, Res, Err> future::Future for ResponseFuture<F, CallState<C, C::Memo, Req, E>, RejectState<R, C>>
 where
     F: future::Future<Output = Result<Res, Err>>,
     C: Classifier<Req, Res, Err>,
@@ -91,26 +91,26 @@ where
     #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        match (this.call.project(), this.judge) {
-            (CallProj::Running { future }, Some(judge)) if !judge.has_judged() => {
-                let blame = Blame::new(judge);
+        match (this.call.project(), this.state) {
+            (CallProj::Running { future }, Some(state)) if !state.is_done() => {
+                let guard = PanicGuard::new(state);
                 let (polled, note) = result_note::poll(future, cx);
-                blame.lift();
+                guard.disarm();
                 // Where it is, until it is known to be a response: to take an outcome out of its poll is to move it.
                 match polled {
-                    Poll::Ready(Ok(response)) if note.is_empty() && !judge.is_rejection::<_, Err>(&response) => {
-                        Poll::Ready(Ok(judge.settle_response::<_, Err>(response)))
+                    Poll::Ready(Ok(response)) if note.is_empty() && !state.is_rejection::<_, Err>(&response) => {
+                        Poll::Ready(Ok(state.complete_response::<_, Err>(response)))
                     }
-                    Poll::Ready(result) => Poll::Ready(judge.settle::<R, _, _>(result, note)),
+                    Poll::Ready(result) => Poll::Ready(state.complete::<R, _, _>(result, note)),
                     Poll::Pending => Poll::Pending,
                 }
             }
-            (CallProj::Uncalled { why }, judge) => match (why.take(), judge) {
-                (Some(Uncalled::Rejected(rejection, rejecting)), _) => {
-                    Poll::Ready(rejecting.reject::<E, _, _, _>(rejection))
+            (CallProj::NotCalled { why }, state) => match (why.take(), state) {
+                (Some(NotCalled::Rejected(rejection, reject_state)), _) => {
+                    Poll::Ready(reject_state.reject::<E, _, _, _>(rejection))
                 }
-                (Some(Uncalled::Unready(readiness)), Some(judge)) => {
-                    Poll::Ready(judge.answer_unready::<R, _, _>(readiness))
+                (Some(NotCalled::Unready(readiness)), Some(state)) => {
+                    Poll::Ready(state.complete_unready::<R, _, _>(readiness))
                 }
                 _ => panic!("{DONE}"),
             },

@@ -4,7 +4,7 @@
 //! RUSTFLAGS="--cfg recourse_loom" cargo test --lib --release loom
 //! ```
 //!
-//! These are the real [`Cell`] and [`Window`] on loom's atomics; only the clock is made up: every call says what time it
+//! These are the real [`StateCell`] and [`Window`] on loom's atomics; only the clock is made up: every call says what time it
 //! is. Models are tried in every order, except where that takes seconds, or hours: those are [`bounded`], of two threads by
 //! four or five stops, and of three by three.
 
@@ -28,10 +28,13 @@ use std::sync::Arc;
 
 use super::{
     State,
-    cell::{Cell, Counting, Ended, Going, Transition},
-    rejection::Refused,
-    transition::{Asking, Consecutive, Ending, Phase, ProbeVerdict, Probing, Rules, Share, Word},
-    window::{Alone, Counts, Shape, Slices, Span, Window},
+    cell::{EndEffect, StateCell, Transition, TransitionContext, WindowUse},
+    rejection::PackedRejection,
+    transition::{
+        AdmissionKind, CallResult, CloseCondition, ConsecutiveThreshold, Phase, ProbePolicy, RateThreshold, Rules,
+        StateWord,
+    },
+    window::{Counts, FastRecord, TimeRing, WindowKind, WindowLayout, WindowState},
 };
 use crate::{Ratio, sync::check};
 
@@ -42,7 +45,7 @@ const SILENCE: u64 = 30;
 /// When everything that ends by itself has ended.
 const FAR: u64 = 1_000;
 
-const ONE_PROBE: Probing = Probing::new(1, ProbeVerdict::Successes(1));
+const ONE_PROBE: ProbePolicy = ProbePolicy::new(1, CloseCondition::Successes(1));
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Admitted {
@@ -52,72 +55,85 @@ struct Admitted {
 
 /// A cell with what it goes by.
 struct Bench {
-    cell: Cell,
-    window: Window,
+    cell: StateCell,
+    window: WindowState,
     rules: Rules,
-    probing: Probing,
-    ramp: u64,
+    probes: ProbePolicy,
+    slow_start: u64,
     /// The open time is longer by the failing time, then.
-    times_rows: bool,
+    times_failure_rows: bool,
 }
 
 impl Bench {
     /// Closed, in generation 0. A window holds just the calls that a rule needs.
     fn closed(rules: Rules) -> Self {
-        let calls = |share: Option<Share>| share.map_or(Span::None, |share| Span::Calls(share.minimum as u16));
-        let shape = Shape { failures: calls(rules.failing), slow: calls(rules.slow), requests: Span::None };
-        Self { cell: Cell::new(), window: Window::new(shape), rules, probing: ONE_PROBE, ramp: 0, times_rows: false }
+        let calls = |share: Option<RateThreshold>| {
+            share.map_or(WindowKind::None, |share| WindowKind::Calls(share.minimum as u16))
+        };
+        let layout =
+            WindowLayout { failures: calls(rules.failing), slow: calls(rules.slow), requests: WindowKind::None };
+        Self {
+            cell: StateCell::new(),
+            window: WindowState::new(layout),
+            rules,
+            probes: ONE_PROBE,
+            slow_start: 0,
+            times_failure_rows: false,
+        }
     }
 
     /// Open since time 0 and until [`OPEN_FOR`], in generation 1.
-    fn open(probing: Probing) -> Self {
-        let bench = Self { probing, ..Self::closed(consecutive(1)) };
-        assert!(matches!(bench.end(0, Ending::Failure, 0), Ended::Became(..)));
+    fn open(probes: ProbePolicy) -> Self {
+        let bench = Self { probes, ..Self::closed(consecutive(1)) };
+        assert!(matches!(bench.end(0, CallResult::Failure, 0), EndEffect::Transitioned(..)));
         bench
     }
 
     /// Half-open since [`OPEN_FOR`] with so many probes on their way, in generation 2.
-    fn half_open(probing: Probing, probes: u8) -> Self {
-        let bench = Self::open(probing);
-        for _ in 0..probes {
+    fn half_open(probes: ProbePolicy, in_flight: u8) -> Self {
+        let bench = Self::open(probes);
+        for _ in 0..in_flight {
             assert_eq!(bench.admit(OPEN_FOR).unwrap().generation, 2);
         }
         bench
     }
 
-    fn admit(&self, now: u64) -> Result<Admitted, Refused> {
+    fn admit(&self, now: u64) -> Result<Admitted, PackedRejection> {
         let mut half_opened = false;
         let told = |told: Transition| half_opened = matches!(told.word.phase, Phase::HalfOpen { .. });
-        let admitted = self.going(now, |going| self.cell.admit(going, Asking::Request, |_| true, told));
+        let admitted =
+            self.with_context(now, |context| self.cell.admit(context, AdmissionKind::Request, |_| true, told));
         admitted.map(|generation| Admitted { generation, half_opened })
     }
 
     fn tick(&self, now: u64) -> bool {
-        self.going(now, |going| self.cell.look(going)).is_some()
+        self.with_context(now, |context| self.cell.advance_by_time(context)).is_some()
     }
 
-    fn going<T>(&self, now: u64, with: impl FnOnce(Going<'_>) -> T) -> T {
-        let (rules, probing) = (&self.rules, &self.probing);
-        with(Going {
+    fn with_context<T>(&self, now: u64, with: impl FnOnce(TransitionContext<'_>) -> T) -> T {
+        let (rules, probes) = (&self.rules, &self.probes);
+        with(TransitionContext {
             rules,
-            probing,
+            probes,
             lease: LEASE,
-            ramp: self.ramp,
-            silence: SILENCE,
+            slow_start: self.slow_start,
+            cancelled_row_time: SILENCE,
             now: &|| now,
-            times_rows: self.times_rows,
-            asked_for: None,
-            open_for: &|_, _, failing_for| OPEN_FOR + if self.times_rows { failing_for } else { 0 },
+            times_failure_rows: self.times_failure_rows,
+            requested_open_time: None,
+            open_for: &|_, _, failing_for| OPEN_FOR + if self.times_failure_rows { failing_for } else { 0 },
         })
     }
 
-    fn end(&self, generation: u32, ending: Ending, now: u64) -> Ended {
-        self.end_timed(generation, ending, false, now)
+    fn end(&self, generation: u32, result: CallResult, now: u64) -> EndEffect {
+        self.end_timed(generation, result, false, now)
     }
 
-    fn end_timed(&self, generation: u32, ending: Ending, slow: bool, now: u64) -> Ended {
+    fn end_timed(&self, generation: u32, result: CallResult, slow: bool, now: u64) -> EndEffect {
         let slow = self.rules.slow.is_some().then_some(slow);
-        self.going(now, |going| self.cell.end(going, Counting::In(&self.window), generation, (ending, slow)))
+        self.with_context(now, |context| {
+            self.cell.end_call(context, WindowUse::Record(&self.window), generation, result, slow)
+        })
     }
 
     /// The share of calls that is admitted at this time, if it ramps up.
@@ -127,7 +143,7 @@ impl Bench {
             asked.set(Some(share));
             true
         };
-        let _ = self.going(now, |going| self.cell.admit(going, Asking::Request, chance, |_| {}));
+        let _ = self.with_context(now, |context| self.cell.admit(context, AdmissionKind::Request, chance, |_| {}));
         asked.get()
     }
 
@@ -190,28 +206,28 @@ fn bounded(stops: usize, model: impl Fn() + Sync + Send + Copy + 'static) {
 }
 
 fn consecutive(failures: u32) -> Rules {
-    Rules { consecutive: Some(Consecutive { failures, lasting: 0 }), ..Rules::default() }
+    Rules { consecutive: Some(ConsecutiveThreshold { failures, lasting: 0 }), ..Rules::default() }
 }
 
 /// Opens when half of the last `calls` have failed.
 fn half_of(calls: u32) -> Rules {
-    Rules { failing: Some(Share { at_least: Ratio::HALF, minimum: calls }), ..Rules::default() }
+    Rules { failing: Some(RateThreshold { at_least: Ratio::HALF, minimum: calls }), ..Rules::default() }
 }
 
 /// Failures in the last two slices of time, each one long.
-fn two_slices() -> Window {
-    Window::new(Shape { failures: Span::Time { slice: 1, slices: 2 }, ..Shape::default() })
+fn two_slices() -> WindowState {
+    WindowState::new(WindowLayout { failures: WindowKind::Time { slice: 1, slices: 2 }, ..WindowLayout::default() })
 }
 
-fn successes(needed: u8, at_a_time: u8) -> Probing {
-    Probing::new(at_a_time, ProbeVerdict::Successes(needed))
+fn successes(needed: u8, max_concurrent: u8) -> ProbePolicy {
+    ProbePolicy::new(max_concurrent, CloseCondition::Successes(needed))
 }
 
 /// Half of so many probes reopen it; all on their way at a time.
-fn half_of_probes(of: u8) -> Probing {
-    Probing::new(of, ProbeVerdict::Share { of, failing: Ratio::HALF })
+fn half_of_probes(of: u8) -> ProbePolicy {
+    ProbePolicy::new(of, CloseCondition::FailureRate { of, failing: Ratio::HALF })
 }
 
-fn is_transition(ended: &Ended) -> bool {
-    matches!(ended, Ended::Became(..))
+fn is_transition(ended: &EndEffect) -> bool {
+    matches!(ended, EndEffect::Transitioned(..))
 }

@@ -38,7 +38,7 @@
 //!
 //! # When not to use it
 //!
-//! - Where failures are about the request and not the service: what one caller does wrong must not stop the others. Judge such
+//! - Where failures are about the request and not the service: what one caller does wrong must not stop the others. CallState such
 //!   failures [neutral](crate::Verdict::Neutral).
 //! - Around many hosts at once: one that is down opens the circuit for all. One circuit a host.
 //! - Where every call must be tried whatever the odds. Then a time-out is the better tool.
@@ -72,7 +72,7 @@
 //! results are needed at all. A probe that never comes back loses its slot when its lease is over.
 //! Probes that [trickle](Probes::trickle) are limited by time alone.
 //!
-//! | ending of a call | closed | half-open |
+//! | result of a call | closed | half-open |
 //! |---|---|---|
 //! | success | ends the row of failures; counts in windows | counts towards closing |
 //! | failure, of any kind but the next two | counts | reopens, or counts towards the share |
@@ -119,7 +119,7 @@
 //! most, or by your own health check instead of users' requests. [`ramp`](BreakerConfig::ramp) lets
 //! the traffic grow again after closing.
 //!
-//! # Rejecting
+//! # RejectState
 //!
 //! A [`Rejection`] carries the time after which a retry makes sense. An open circuit returns the
 //! rest of the open time. A half-open one returns 50 to 150 ms at random, because a probe may close
@@ -202,4 +202,4 @@ pub use transition::{Rule, Undecided};
 pub use window::WindowStats;
 
 #[cfg(feature = "http")]
-pub(crate) use {admission::Gate, service::begin};
+pub(crate) use {admission::AdmissionGate, service::start_call};

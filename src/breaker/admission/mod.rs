@@ -4,4 +4,4 @@ mod gate;
 mod held_permit;
 mod retry_timer;
 
-pub(crate) use gate::Gate;
+pub(crate) use gate::{AdmissionGate, Entry};

@@ -11,14 +11,14 @@ use tokio::time::{Sleep, sleep};
 
 /// The time until it is worth looking again. The box is made once a wait; the mutex, which is never locked, keeps the service
 /// `Sync`.
-pub(super) struct Waiting(Mutex<Pin<Box<Sleep>>>);
+pub(super) struct RetryTimer(Mutex<Pin<Box<Sleep>>>);
 
-impl Waiting {
+impl RetryTimer {
     /// A probe may end, or a circuit may be reset, before that time without waking a waiter. So a waiter looks at the circuit at
     /// least this often. It is the longest hint of a half-open circuit, so that the hints' jitter spreads the waiters.
     const LONGEST: Duration = Duration::from_millis(150);
 
-    pub(super) fn on(retry_in: Option<Duration>) -> Self {
+    pub(super) fn new(retry_in: Option<Duration>) -> Self {
         let wait = retry_in.unwrap_or(Self::LONGEST);
         Self(Mutex::new(Box::pin(sleep(wait.clamp(Duration::from_millis(1), Self::LONGEST)))))
     }

@@ -4,7 +4,7 @@ mod call_state;
 mod completion;
 mod reject_state;
 
-pub(crate) use call_state::Blame;
-pub use call_state::Judge;
+pub use call_state::CallState;
+pub(crate) use call_state::PanicGuard;
 pub use completion::{AtOnce, Ends};
-pub use reject_state::Rejecting;
+pub use reject_state::RejectState;

@@ -7,12 +7,12 @@ use crate::{
 };
 
 /// What it takes to answer a call that was rejected.
-pub struct Rejecting<R, C> {
+pub struct RejectState<R, C> {
     on_rejection: R,
     classifier: C,
 }
 
-impl<R, C> Rejecting<R, C> {
+impl<R, C> RejectState<R, C> {
     pub(crate) fn new(on_rejection: R, classifier: C) -> Self {
         Self { on_rejection, classifier }
     }

@@ -1,66 +1,70 @@
 use super::{
-    context::{Going, Transition},
+    context::{Transition, TransitionContext},
     packed_word::{MODE, OPEN, PHASE, generation_of},
-    state_cell::Cell,
-    step::Comes,
-    trickle::Claim,
+    state_cell::StateCell,
+    step::Operation,
+    trickle::IntervalClaim,
 };
 use crate::breaker::{
-    rejection::Refused,
+    rejection::PackedRejection,
     state::{Mode, State},
-    transition::{self, Admission, Asking, Phase, Probing, Undecided, Word},
+    transition::{self, AdmissionDecision, AdmissionKind, Phase, ProbePolicy, StateWord, Undecided},
     window::Counts,
 };
 
-impl Cell {
+impl StateCell {
     /// Asks for a way in, and says which generation lets it in. The clock is only read when the circuit isn't just closed. `chance`
     /// is asked whether a call is among the share that is admitted while the circuit ramps up. `changed` is told each
     /// transition that this call made, and what the probes before it had come to.
     pub(crate) fn admit(
         &self,
-        going: Going<'_>,
-        asking: Asking,
+        context: TransitionContext<'_>,
+        kind: AdmissionKind,
         chance: impl FnOnce(f64) -> bool,
         mut changed: impl FnMut(Transition),
-    ) -> Result<u32, Refused> {
-        if let Some(generation) = self.plainly_closed() {
+    ) -> Result<u32, PackedRejection> {
+        if let Some(generation) = self.generation_if_admitting_all() {
             return Ok(generation);
         }
-        let now = (going.now)();
+        let now = (context.now)();
         let mut claim = None;
         loop {
             // Read before the word: times that were changed since can't be taken for those of this word's time.
-            let before = self.times(going, Comes::Admission);
+            let before = self.read_stamps(context, Operation::Admission);
             let word = self.load();
-            let mut over = self.over(word, now, (going.probing, going.ramp));
-            over.timer |= claim.is_some_and(|claim: Claim| claim.holds(word));
-            match transition::admit(going.probing, word, over, asking) {
-                Admission::Admit => return Ok(word.generation),
-                Admission::Ramp => {
-                    let since = self.ramp_began_at(word).unwrap_or(now);
-                    let share = now.saturating_sub(since) as f64 / going.ramp.max(1) as f64;
-                    let refused = Refused::new(word.state(), u64::MAX, now);
-                    return if chance(share) { Ok(word.generation) } else { Err(refused) };
+            let mut elapsed = self.elapsed_timers(word, now, context.probes, context.slow_start);
+            elapsed.timer |= claim.is_some_and(|claim: IntervalClaim| claim.holds(word));
+            match transition::decide_admission(context.probes, word, elapsed, kind) {
+                AdmissionDecision::Admit => return Ok(word.generation),
+                AdmissionDecision::AdmitByChance => {
+                    let since = self.slow_start_began_at(word).unwrap_or(now);
+                    let share = now.saturating_sub(since) as f64 / context.slow_start.max(1) as f64;
+                    let packed = PackedRejection::new(word.state(), u64::MAX, now);
+                    return if chance(share) { Ok(word.generation) } else { Err(packed) };
                 }
-                Admission::Reject => {
-                    let refused = Refused::new(word.state(), self.admits_at(going.probing, word, now, asking), now);
+                AdmissionDecision::Reject => {
+                    let packed = PackedRejection::new(
+                        word.state(),
+                        self.next_admission_at(context.probes, word, now, kind),
+                        now,
+                    );
                     // A time may have been missing because it is there for a word that came since.
                     if self.load() == word {
-                        return Err(refused);
+                        return Err(packed);
                     }
                 }
-                Admission::Probe(next) => {
-                    let times = self.admitting(before, word, next, going);
-                    claim = Claim::of(word).filter(|_| going.probing.trickles());
-                    if self.step(before, word, next, going, times) {
+                AdmissionDecision::Probe(next) => {
+                    let times = self.probe_times(before, word, next, context);
+                    claim = IntervalClaim::of(word).filter(|_| context.probes.trickles());
+                    if self.try_step(before, word, next, context, times) {
                         if next.generation != word.generation && word.phase == Phase::Open {
                             changed(Transition { word: next, counts: Counts::default(), open_for: 0 });
                         }
                         return Ok(next.generation);
                     }
                 }
-                Admission::Move(next) => {
-                    if let Some(transition) = self.step_aside(before, word, next, going) {
+                AdmissionDecision::Advance(next) => {
+                    if let Some(transition) = self.step_by_time(before, word, next, context) {
                         changed(transition);
                     }
                 }
@@ -68,53 +72,62 @@ impl Cell {
         }
     }
 
-    /// The refusal of a circuit that is open, and whose time isn't over: what [`peek`](Self::peek) says too, with fewer words.
+    /// The refusal of a circuit that is open, and whose time isn't elapsed: what [`peek`](Self::peek) says too, with fewer words.
     #[inline]
-    pub(crate) fn peek_open(&self, now: impl FnOnce() -> u64) -> Option<Refused> {
+    pub(crate) fn peek_open(&self, now: impl FnOnce() -> u64) -> Option<PackedRejection> {
         let word = self.read();
         if word & (PHASE | MODE) != OPEN {
             return None;
         }
         let until = self.open_until.of(generation_of(word))?;
         let now = now();
-        (now < until).then(|| Refused::new(State::Open, until, now))
+        (now < until).then(|| PackedRejection::new(State::Open, until, now))
     }
 
     /// What would be said to a request that wants in now, by chance or not.
-    pub(crate) fn peek(&self, probing: &Probing, now: impl FnOnce() -> u64) -> Result<(), Refused> {
+    pub(crate) fn peek(&self, probes: &ProbePolicy, now: impl FnOnce() -> u64) -> Result<(), PackedRejection> {
         if self.is_closed() {
             return Ok(());
         }
         let now = now();
         loop {
             let word = self.load();
-            let refused = match transition::admit(probing, word, self.over(word, now, (probing, 0)), Asking::Request) {
-                Admission::Reject => {
-                    Refused::new(word.state(), self.admits_at(probing, word, now, Asking::Request), now)
+            let packed = match transition::decide_admission(
+                probes,
+                word,
+                self.elapsed_timers(word, now, probes, 0),
+                AdmissionKind::Request,
+            ) {
+                AdmissionDecision::Reject => PackedRejection::new(
+                    word.state(),
+                    self.next_admission_at(probes, word, now, AdmissionKind::Request),
+                    now,
+                ),
+                AdmissionDecision::Advance(next) if next.phase == Phase::Open => {
+                    PackedRejection::new(next.state(), u64::MAX, now)
                 }
-                Admission::Move(next) if next.phase == Phase::Open => Refused::new(next.state(), u64::MAX, now),
                 _ => return Ok(()),
             };
             // As in `admit`.
             if self.load() == word {
-                return Err(refused);
+                return Err(packed);
             }
         }
     }
 
     /// When somebody who is rejected now may be admitted; `u64::MAX` if that can't be known.
-    fn admits_at(&self, probing: &Probing, word: Word, now: u64, asking: Asking) -> u64 {
-        let barred = probing.own && asking == Asking::Request;
+    fn next_admission_at(&self, probes: &ProbePolicy, word: StateWord, now: u64, kind: AdmissionKind) -> u64 {
+        let barred = probes.external_only && kind == AdmissionKind::Request;
         let by_time = match word.phase {
             Phase::Open if word.mode == Mode::ForcedOpen => None,
             Phase::HalfOpen { .. } if barred => None,
-            _ => self.moves_on_at(word),
+            _ => self.timer_ends_at(word),
         };
-        let undecided = match (word.phase, probing.limit) {
-            (Phase::HalfOpen { .. }, Some((_, Undecided::Close))) => self.half_open_limit(word),
+        let undecided = match (word.phase, probes.limit) {
+            (Phase::HalfOpen { .. }, Some((_, Undecided::Close))) => self.half_open_ends_at(word),
             _ => None,
         };
-        // A time that is over already has let nobody in: it waits for a probe of the user's own.
+        // A time that is elapsed already has let nobody in: it waits for a probe of the user's own.
         [by_time, undecided].into_iter().flatten().filter(|&at| at > now).min().unwrap_or(u64::MAX)
     }
 }

@@ -5,12 +5,12 @@
 //! half-open:  generation 31 · unused 1 · dropped 8 · slow 8 · failed 8 · counted 8
 //! ```
 
-use super::{context::Going, state_cell::Cell};
+use super::{context::TransitionContext, state_cell::StateCell};
 use crate::{
     breaker::{
         generation::is_later,
         state::State,
-        transition::{Phase, Word},
+        transition::{Phase, StateWord},
         window::Counts,
     },
     sync::{AtomicU64, Ordering},
@@ -20,17 +20,17 @@ const DROPPED: u64 = u32::MAX as u64;
 
 const DROPPED_PROBES: u64 = 0xFF << 24;
 
-impl Cell {
+impl StateCell {
     /// Counts a dropped call, once. Returns the row of dropped calls as failures, or no calls while the row is too short to go by.
     /// `None` if the word must be read again.
-    pub(super) fn drop_in_a_row(
+    pub(super) fn record_cancelled(
         &self,
         before: u64,
-        word: Word,
-        going: Going<'_>,
+        word: StateWord,
+        context: TransitionContext<'_>,
         is_counted: &mut bool,
     ) -> Option<Counts> {
-        let (generation, state, now) = (word.generation, word.state(), going.now);
+        let (generation, state, now) = (word.generation, word.state(), context.now);
         let row = || of(&self.probes, generation, state);
         let calls = match word.phase {
             Phase::Open => 0,
@@ -49,7 +49,7 @@ impl Cell {
         // A burst of cancellations says nothing of the service, also not in a circuit that has just begun.
         let lasts = || {
             let since = self.lease_until.of(generation);
-            since.is_some_and(|since| now().saturating_sub(since) >= going.silence)
+            since.is_some_and(|since| now().saturating_sub(since) >= context.cancelled_row_time)
         };
         let calls = if state == State::Closed && !lasts() { 0 } else { calls };
         Some(Counts { calls, failures: calls, in_a_row: calls, ..Counts::default() })

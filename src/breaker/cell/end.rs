@@ -1,70 +1,71 @@
 use super::{
     cancelled_row,
-    context::{Counting, Ended, Going, Transition},
+    context::{EndEffect, Transition, TransitionContext, WindowUse},
     probe_counts::record_probe,
-    state_cell::Cell,
-    step::{Comes, Times},
+    state_cell::StateCell,
+    step::{NewTimes, Operation, Trip},
 };
 use crate::breaker::{
     state::Mode,
-    transition::{self, Ending, Phase},
+    transition::{self, CallResult, Phase},
     window::Counts,
 };
 
-impl Cell {
+impl StateCell {
     /// Ends a call of `generation`.
-    pub(crate) fn end(
+    pub(crate) fn end_call(
         &self,
-        going: Going<'_>,
-        counting: Counting<'_>,
+        context: TransitionContext<'_>,
+        window_use: WindowUse<'_>,
         generation: u32,
-        (mut ending, slow): (Ending, Option<bool>),
-    ) -> Ended {
+        mut result: CallResult,
+        slow: Option<bool>,
+    ) -> EndEffect {
         let word = self.load();
         if word.generation != generation {
-            return Ended::Late;
+            return EndEffect::Stale;
         }
         if word.mode == Mode::Disabled {
-            return Ended::Stays;
+            return EndEffect::Unchanged;
         }
         let is_slow = slow == Some(true);
-        if matches!(ending, Ending::Neither | Ending::Dropped) && is_slow {
-            ending = Ending::Slow;
+        if matches!(result, CallResult::Ignored | CallResult::Cancelled) && is_slow {
+            result = CallResult::Slow;
         }
-        let failed = match ending {
-            Ending::Success => Some(false),
-            Ending::Failure => Some(true),
-            Ending::Slow | Ending::Neutral | Ending::Dropped | Ending::Neither => None,
+        let failed = match result {
+            CallResult::Success => Some(false),
+            CallResult::Failure => Some(true),
+            CallResult::Slow | CallResult::Neutral | CallResult::Cancelled | CallResult::Ignored => None,
         };
-        let counts = match (word.phase, counting) {
-            _ if failed.is_none() && ending != Ending::Slow => Some(Counts::default()),
-            (Phase::HalfOpen { .. }, _) => record_probe(&self.probes, generation, ending, is_slow),
-            (_, Counting::In(window)) => window.record(generation, failed, slow, going.now),
-            (_, Counting::Before(window)) => Some(window.counts(generation, going.now)),
-            (_, Counting::Nowhere) => Some(Counts::default()),
+        let counts = match (word.phase, window_use) {
+            _ if failed.is_none() && result != CallResult::Slow => Some(Counts::default()),
+            (Phase::HalfOpen { .. }, _) => record_probe(&self.probes, generation, result, is_slow),
+            (_, WindowUse::Record(window)) => window.record(generation, failed, slow, context.now),
+            (_, WindowUse::AlreadyRecorded(window)) => Some(window.counts(generation, context.now)),
+            (_, WindowUse::NoWindow) => Some(Counts::default()),
         };
-        let Some(mut counts) = counts else { return Ended::Late };
+        let Some(mut counts) = counts else { return EndEffect::Stale };
         if matches!(word.phase, Phase::HalfOpen { .. })
-            && going.probing.trickles()
+            && context.probes.trickles()
             && is_slow
-            && going.rules.slow.is_some()
+            && context.rules.slow.is_some()
         {
             // A slow success doesn't close the circuit.
-            ending = Ending::Slow;
+            result = CallResult::Slow;
         }
-        if ending == Ending::Neutral {
+        if result == CallResult::Neutral {
             cancelled_row::forget_probes(&self.probes, generation);
         }
         let mut is_counted = false;
         loop {
-            let before = self.times(going, Comes::End);
+            let before = self.read_stamps(context, Operation::End);
             let row_before = self.lease_until.read();
             let word = self.load();
             if word.generation != generation {
-                return Ended::Late;
+                return EndEffect::Stale;
             }
-            if ending == Ending::Dropped {
-                match self.drop_in_a_row(row_before, word, going, &mut is_counted) {
+            if result == CallResult::Cancelled {
+                match self.record_cancelled(row_before, word, context, &mut is_counted) {
                     Some(row) => counts = row,
                     None => continue,
                 }
@@ -72,24 +73,29 @@ impl Cell {
                 // Of two probes that end at once, the one that comes last here sees the results of both.
                 counts = self.probe_counts(generation);
             }
-            if let (Phase::Closed { failures_in_a_row, .. }, true) = (word.phase, ending != Ending::Dropped) {
-                counts.in_a_row = transition::row(failures_in_a_row, ending);
+            if let (Phase::Closed { failures_in_a_row, .. }, true) = (word.phase, result != CallResult::Cancelled) {
+                counts.in_a_row = transition::failures_in_a_row_after(failures_in_a_row, result);
             }
-            let row = self.row(before, word, ending, going);
-            let next = transition::end(going.rules, going.probing, word, ending, (counts, row.lasted));
+            let row = self.failure_row(before, word, result, context);
+            let next = transition::after_call(context.rules, context.probes, word, result, counts, row.lasted);
             if next == word {
-                return Ended::Stays;
+                return EndEffect::Unchanged;
             }
             let times = match next.phase {
-                Phase::Open => self.opening(before, word, next, going, (counts, row.since, None)),
-                _ => Times { failing: row.since.filter(|_| row.begins), ..Times::default() },
+                Phase::Open => {
+                    let trip = Trip { counts, failing_since: row.since, began: None };
+                    self.opening_times(before, word, next, context, trip)
+                }
+                _ => NewTimes { failing: row.since.filter(|_| row.begins), ..NewTimes::default() },
             };
-            if self.step(before, word, next, going, times) {
+            if self.try_step(before, word, next, context, times) {
                 let open_for = times.open_for;
                 return match next {
-                    next if next.generation != generation => Ended::Became(Transition { word: next, counts, open_for }),
-                    next if next.streak != word.streak => Ended::WouldOpen(counts),
-                    _ => Ended::Stays,
+                    next if next.generation != generation => {
+                        EndEffect::Transitioned(Transition { word: next, counts, open_for })
+                    }
+                    next if next.streak != word.streak => EndEffect::WouldOpen(counts),
+                    _ => EndEffect::Unchanged,
                 };
             }
         }

@@ -4,7 +4,7 @@
 //!  63                       33 32      27 26  24 23   22 21                        0
 //! ┌───────────────────────────┬──────────┬──────┬───────┬───────────────────────────┐
 //! │ generation 31             │ streak 6 │ mode │ phase │ closed: answered 1 ·      │
-//! │                           │          │    3 │     2 │   ramping 1 · failures in │
+//! │                           │          │    3 │     2 │   slow_start 1 · failures in │
 //! │                           │          │      │       │   a row 20                │
 //! │                           │          │      │       │ half-open: in flight 8 ·  │
 //! │                           │          │      │       │   counted 8 · admitted 6  │
@@ -30,6 +30,7 @@ mod cancelled_row;
 mod context;
 mod end;
 mod failing_since;
+mod failure_row;
 mod optional_times;
 mod packed_word;
 mod probe_counts;
@@ -43,7 +44,7 @@ mod trickle;
 mod update;
 
 pub(crate) use {
-    context::{Counting, Ended, Going, Transition},
+    context::{EndEffect, Transition, TransitionContext, WindowUse},
     stamp::LONGEST,
-    state_cell::Cell,
+    state_cell::StateCell,
 };

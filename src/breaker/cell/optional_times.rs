@@ -14,7 +14,7 @@ pub(super) struct OptionalTimes(OnceBox<Times>);
 #[derive(Debug)]
 struct Times {
     half_open_until: Stamp,
-    ramp_since: Stamp,
+    slow_start_since: Stamp,
 }
 
 impl OptionalTimes {
@@ -30,7 +30,7 @@ impl OptionalTimes {
     pub(super) fn clear(&self) {
         if let Some(times) = self.0.get() {
             times.half_open_until.clear();
-            times.ramp_since.clear();
+            times.slow_start_since.clear();
         }
     }
 
@@ -45,16 +45,16 @@ impl OptionalTimes {
     }
 
     /// The stamp of the start of the ramp.
-    pub(super) fn ramp_since(&self) -> u64 {
-        self.0.get().map_or(Stamp::NONE, |times| times.ramp_since.read())
+    pub(super) fn slow_start_since(&self) -> u64 {
+        self.0.get().map_or(Stamp::NONE, |times| times.slow_start_since.read())
     }
 
     /// As [`Stamp::extend`].
-    pub(super) fn extend_ramp_since(&self, before: u64, generation: u32, time: u64) -> bool {
-        self.allocated().ramp_since.extend(before, generation, time)
+    pub(super) fn extend_slow_start_since(&self, before: u64, generation: u32, time: u64) -> bool {
+        self.allocated().slow_start_since.extend(before, generation, time)
     }
 
     fn allocated(&self) -> &Times {
-        self.0.get_or_init(|| Box::new(Times { half_open_until: Stamp::new(), ramp_since: Stamp::new() }))
+        self.0.get_or_init(|| Box::new(Times { half_open_until: Stamp::new(), slow_start_since: Stamp::new() }))
     }
 }

@@ -1,21 +1,26 @@
 use crate::breaker::{
     state::Mode,
-    transition::{Phase, Word},
+    transition::{Phase, StateWord},
 };
 
 // Bits of the word. A phase without any is closed, a mode without any is automatic.
-pub(super) const FAILURES_IN_A_ROW: u64 = Word::MAX_FAILURES_IN_A_ROW as u64;
-pub(super) const RAMPING: u64 = 1 << 20;
+pub(super) const FAILURES_IN_A_ROW: u64 = StateWord::MAX_FAILURES_IN_A_ROW as u64;
+pub(super) const SLOW_START: u64 = 1 << 20;
 pub(super) const ANSWERED: u64 = 1 << 21;
 pub(super) const PHASE: u64 = 0b11 << 22;
 pub(super) const OPEN: u64 = 1 << 22;
 pub(super) const MODE: u64 = 0b111 << 24;
 
-pub(super) fn pack(word: Word) -> u64 {
+pub(super) fn pack(word: StateWord) -> u64 {
     let (phase, rest) = match word.phase {
-        Phase::Closed { failures_in_a_row, ramping } => {
+        Phase::Closed { failures_in_a_row, slow_start } => {
             let answered = if word.answered { ANSWERED } else { 0 };
-            (0, answered | u64::from(ramping) << 20 | u64::from(failures_in_a_row.min(Word::MAX_FAILURES_IN_A_ROW)))
+            (
+                0,
+                answered
+                    | u64::from(slow_start) << 20
+                    | u64::from(failures_in_a_row.min(StateWord::MAX_FAILURES_IN_A_ROW)),
+            )
         }
         Phase::Open => (1, 0),
         Phase::HalfOpen { in_flight, counted, admitted } => {
@@ -37,10 +42,10 @@ pub(super) fn generation_of(word: u64) -> u32 {
     (word >> 33) as u32
 }
 
-pub(super) fn unpack(word: u64) -> Word {
+pub(super) fn unpack(word: u64) -> StateWord {
     let byte = |shift: u32| (word >> shift) as u8;
     let phase = match word >> 22 & 0b11 {
-        0 => Phase::Closed { failures_in_a_row: (word & FAILURES_IN_A_ROW) as u32, ramping: word & RAMPING != 0 },
+        0 => Phase::Closed { failures_in_a_row: (word & FAILURES_IN_A_ROW) as u32, slow_start: word & SLOW_START != 0 },
         1 => Phase::Open,
         _ => Phase::HalfOpen { in_flight: byte(14), counted: byte(6), admitted: byte(0) & 0x3F },
     };
@@ -52,5 +57,5 @@ pub(super) fn unpack(word: u64) -> Word {
         _ => Mode::Disabled,
     };
     let answered = word & PHASE == 0 && word & ANSWERED != 0;
-    Word { generation: generation_of(word), mode, streak: (word >> 27 & 0x3F) as u8, phase, answered }
+    StateWord { generation: generation_of(word), mode, streak: (word >> 27 & 0x3F) as u8, phase, answered }
 }

@@ -1,10 +1,10 @@
-use super::state_cell::Cell;
+use super::state_cell::StateCell;
 use crate::{
-    breaker::{generation::is_later, transition::Ending, window::Counts},
+    breaker::{generation::is_later, transition::CallResult, window::Counts},
     sync::{AtomicU64, Ordering},
 };
 
-impl Cell {
+impl StateCell {
     /// What this generation's probes came back with.
     pub(crate) fn probe_counts(&self, generation: u32) -> Counts {
         unpack_probes(self.probes.load(Ordering::Acquire), generation).unwrap_or_default()
@@ -12,7 +12,7 @@ impl Cell {
 }
 
 /// Adds a probe's result to those of its generation. `None` if a later generation has begun to count.
-pub(super) fn record_probe(probes: &AtomicU64, generation: u32, ending: Ending, slow: bool) -> Option<Counts> {
+pub(super) fn record_probe(probes: &AtomicU64, generation: u32, result: CallResult, slow: bool) -> Option<Counts> {
     let mut current = probes.load(Ordering::Acquire);
     loop {
         let mut counts = match unpack_probes(current, generation) {
@@ -22,7 +22,7 @@ pub(super) fn record_probe(probes: &AtomicU64, generation: u32, ending: Ending, 
         };
         // Probes that trickle may be more than fit.
         counts.calls = (counts.calls + 1).min(0xFF);
-        counts.failures = (counts.failures + u32::from(ending == Ending::Failure)).min(0xFF);
+        counts.failures = (counts.failures + u32::from(result == CallResult::Failure)).min(0xFF);
         counts.slow = (counts.slow + u32::from(slow)).min(0xFF);
         let next = u64::from(generation) << 33
             | u64::from(counts.slow) << 16

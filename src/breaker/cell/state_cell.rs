@@ -1,54 +1,54 @@
 use super::{
-    failing_since::FailingSince,
+    failing_since::FailingStamp,
     optional_times::OptionalTimes,
-    packed_word::{ANSWERED, FAILURES_IN_A_ROW, MODE, PHASE, RAMPING, generation_of, pack, unpack},
+    packed_word::{ANSWERED, FAILURES_IN_A_ROW, MODE, PHASE, SLOW_START, generation_of, pack, unpack},
     stamp::Stamp,
 };
 use crate::{
     breaker::{
-        generation::forget_what_comes_round,
+        generation::reset_if_wrapped,
         state::Mode,
-        transition::{Phase, Word},
+        transition::{Phase, StateWord},
     },
     sync::{AtomicU64, Ordering},
 };
 
 /// The state of one circuit, in atomics. Times are microseconds since the circuit's epoch.
 #[derive(Debug)]
-pub(crate) struct Cell {
+pub(crate) struct StateCell {
     pub(super) word: AtomicU64,
     pub(super) open_until: Stamp,
     /// Half-open: until when the probes have a lease. Closed: when the row of dropped calls began. No thread that leaves the
     /// closed state writes it, unlike `open_until`: two writers of different generations would overwrite each other.
     pub(super) lease_until: Stamp,
-    pub(super) failing_since: FailingSince,
+    pub(super) failing_since: FailingStamp,
     pub(super) optional: OptionalTimes,
     pub(super) probes: AtomicU64,
 }
 
-impl Cell {
+impl StateCell {
     pub(crate) fn new() -> Self {
-        let phase = Phase::Closed { failures_in_a_row: 0, ramping: false };
-        let word = Word { generation: 0, mode: Mode::Auto, streak: 0, phase, answered: false };
+        let phase = Phase::Closed { failures_in_a_row: 0, slow_start: false };
+        let word = StateWord { generation: 0, mode: Mode::Auto, streak: 0, phase, answered: false };
         Self {
             word: AtomicU64::new(pack(word)),
             open_until: Stamp::new(),
             lease_until: Stamp::new(),
-            failing_since: FailingSince::new(),
+            failing_since: FailingStamp::new(),
             optional: OptionalTimes::new(),
             probes: AtomicU64::new(0),
         }
     }
 
-    pub(crate) fn load(&self) -> Word {
+    pub(crate) fn load(&self) -> StateWord {
         unpack(self.read())
     }
 
     /// The generation of a circuit that is closed and admits every call: all that a call needs to know, mostly.
     #[inline]
-    pub(crate) fn plainly_closed(&self) -> Option<u32> {
+    pub(crate) fn generation_if_admitting_all(&self) -> Option<u32> {
         let word = self.read();
-        (word & (PHASE | RAMPING) == 0).then_some(generation_of(word))
+        (word & (PHASE | SLOW_START) == 0).then_some(generation_of(word))
     }
 
     /// Whether it is closed.
@@ -60,7 +60,7 @@ impl Cell {
     /// Whether it is closed, of this generation, and the last call was neither a failure nor dropped: one more success changes
     /// nothing.
     #[inline]
-    pub(crate) fn has_no_failure(&self, generation: u32) -> bool {
+    pub(crate) fn success_changes_nothing(&self, generation: u32) -> bool {
         let word = self.read();
         generation_of(word) == generation && word & (PHASE | FAILURES_IN_A_ROW | ANSWERED) == ANSWERED
     }
@@ -71,12 +71,12 @@ impl Cell {
         self.read() & MODE == 0
     }
 
-    /// Makes the word another one, whatever it is. Before, and after.
-    pub(crate) fn change(&self, next: impl Fn(Word) -> Word) -> (Word, Word) {
+    /// Makes the word another one, whatever it is. StampReadings, and after.
+    pub(crate) fn update(&self, next: impl Fn(StateWord) -> StateWord) -> (StateWord, StateWord) {
         loop {
             let word = self.load();
             let next = next(word);
-            if next == word || self.replace(word, next) {
+            if next == word || self.compare_exchange(word, next) {
                 return (word, next);
             }
         }
@@ -84,14 +84,14 @@ impl Cell {
 
     /// Begins to work for another circuit, whose time begins at 0, and says with which generation. The times of the one before,
     /// counted from another beginning, would come up again after as many generations as their tags can tell apart.
-    pub(crate) fn begin(&self) -> u32 {
+    pub(crate) fn start_tenant(&self) -> u32 {
         for stamp in [&self.open_until, &self.lease_until] {
             stamp.clear();
         }
         self.failing_since.clear();
         self.optional.clear();
         let generation = self.load().generation;
-        forget_what_comes_round(&self.probes, generation);
+        reset_if_wrapped(&self.probes, generation);
         generation
     }
 
@@ -102,7 +102,7 @@ impl Cell {
     }
 
     // AcqRel: publishes the times written before, and sees those of whoever made the word that is replaced.
-    pub(super) fn replace(&self, word: Word, next: Word) -> bool {
+    pub(super) fn compare_exchange(&self, word: StateWord, next: StateWord) -> bool {
         self.word.compare_exchange(pack(word), pack(next), Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 }

@@ -8,55 +8,62 @@ use super::{
 use crate::{
     State,
     breaker::{
-        generation::{GENERATION_MASK, forget_what_comes_round, is_later},
-        rejection::Refused,
+        generation::{GENERATION_MASK, is_later, reset_if_wrapped},
+        rejection::PackedRejection,
         state::Mode,
-        transition::{Asking, Consecutive, Ending, Phase, ProbeVerdict, Probing, Rules, Undecided, Word},
+        transition::{
+            AdmissionKind, CallResult, CloseCondition, ConsecutiveThreshold, Phase, ProbePolicy, Rules, StateWord,
+            Undecided,
+        },
         window::Counts,
     },
     sync::{AtomicU64, Ordering},
 };
 
-const ONE_PROBE: Probing = Probing::new(1, ProbeVerdict::Successes(1));
+const ONE_PROBE: ProbePolicy = ProbePolicy::new(1, CloseCondition::Successes(1));
 
-fn fail(cell: &Cell, rules: &Rules, open_for: u64) -> Ended {
+fn fail(cell: &StateCell, rules: &Rules, open_for: u64) -> EndEffect {
     let generation = cell.load().generation;
-    let failure = (Ending::Failure, None);
-    going((rules, &ONE_PROBE), (0, 0, open_for), |going| cell.end(going, Counting::Nowhere, generation, failure))
+    with_context(rules, &ONE_PROBE, 0, 0, open_for, |context| {
+        cell.end_call(context, WindowUse::NoWindow, generation, CallResult::Failure, None)
+    })
 }
 
-fn going<T>(
-    (rules, probing): (&Rules, &Probing),
-    (now, lease, open_for): (u64, u64, u64),
-    with: impl FnOnce(Going<'_>) -> T,
+fn with_context<T>(
+    rules: &Rules,
+    probes: &ProbePolicy,
+    now: u64,
+    lease: u64,
+    open_for: u64,
+    with: impl FnOnce(TransitionContext<'_>) -> T,
 ) -> T {
     let open_for = &|_, _, _| open_for;
-    with(Going {
+    with(TransitionContext {
         rules,
-        probing,
+        probes,
         lease,
-        ramp: 0,
-        silence: 0,
-        times_rows: false,
-        asked_for: None,
+        slow_start: 0,
+        cancelled_row_time: 0,
+        times_failure_rows: false,
+        requested_open_time: None,
         now: &|| now,
         open_for,
     })
 }
 
-fn admit(cell: &Cell, probing: &Probing, now: u64, lease: u64) -> Result<u32, Refused> {
+fn admit(cell: &StateCell, probes: &ProbePolicy, now: u64, lease: u64) -> Result<u32, PackedRejection> {
     let rules = Rules::default();
-    going((&rules, probing), (now, lease, 0), |going| cell.admit(going, Asking::Request, |_| true, |_| {}))
+    with_context(&rules, probes, now, lease, 0, |context| cell.admit(context, AdmissionKind::Request, |_| true, |_| {}))
 }
 
 fn consecutive(failures: u32) -> Rules {
-    Rules { consecutive: Some(Consecutive { failures, lasting: 0 }), ..Rules::default() }
+    Rules { consecutive: Some(ConsecutiveThreshold { failures, lasting: 0 }), ..Rules::default() }
 }
 
 fn any_phase() -> impl Strategy<Value = Phase> {
     prop_oneof![
-        (0..=Word::MAX_FAILURES_IN_A_ROW)
-            .prop_map(|failures_in_a_row| Phase::Closed { failures_in_a_row, ramping: failures_in_a_row % 2 == 1 }),
+        (0..=StateWord::MAX_FAILURES_IN_A_ROW)
+            .prop_map(|failures_in_a_row| Phase::Closed { failures_in_a_row, slow_start: failures_in_a_row % 2 == 1 }),
         Just(Phase::Open),
         any::<[u8; 3]>().prop_map(|[in_flight, counted, admitted]| Phase::HalfOpen {
             in_flight,
@@ -70,7 +77,7 @@ proptest! {
     #[test]
     fn a_word_is_unpacked_as_it_was_packed(
         generation in 0..=GENERATION_MASK,
-        streak in 0..=Word::MAX_STREAK,
+        streak in 0..=StateWord::MAX_STREAK,
         phase in any_phase(),
         mode in proptest::sample::select(vec![
             Mode::Auto,
@@ -81,7 +88,7 @@ proptest! {
         ]),
     ) {
         let answered = streak % 2 == 1 && matches!(phase, Phase::Closed { .. });
-        let word = Word { generation, mode, streak, phase, answered };
+        let word = StateWord { generation, mode, streak, phase, answered };
         prop_assert_eq!(unpack(pack(word)), word);
     }
 
@@ -89,15 +96,15 @@ proptest! {
     fn what_probes_came_back_with_is_that_of_their_generation(generation in 1..GENERATION_MASK / 2, failed in any::<[bool; 4]>()) {
         let probes = AtomicU64::new(0);
         for failed in failed {
-            let ending = if failed { Ending::Failure } else { Ending::Success };
-            record_probe(&probes, generation, ending, failed);
+            let result = if failed { CallResult::Failure } else { CallResult::Success };
+            record_probe(&probes, generation, result, failed);
         }
         let bad = failed.into_iter().filter(|failed| *failed).count() as u32;
         let counts = Counts { calls: 4, failures: bad, timed: 4, slow: bad, ..Counts::default() };
         let probes_now = probes.load(Ordering::Relaxed);
         prop_assert_eq!(unpack_probes(probes_now, generation), Some(counts));
         prop_assert_eq!(unpack_probes(probes_now, generation - 1), None);
-        prop_assert_eq!(record_probe(&probes, generation - 1, Ending::Success, false), None);
+        prop_assert_eq!(record_probe(&probes, generation - 1, CallResult::Success, false), None);
     }
 
     #[test]
@@ -112,49 +119,50 @@ proptest! {
 
 #[test]
 fn an_open_time_that_does_not_fit_is_for_ever() {
-    let cell = Cell::new();
+    let cell = StateCell::new();
     fail(&cell, &consecutive(1), u64::MAX);
-    assert_eq!(cell.moves_on_at(cell.load()), Some(u64::MAX));
-    let refused = admit(&cell, &ONE_PROBE, 1 << 60, 0).unwrap_err();
-    assert_eq!((refused.state(), refused.wait()), (State::Open, None));
+    assert_eq!(cell.timer_ends_at(cell.load()), Some(u64::MAX));
+    let packed = admit(&cell, &ONE_PROBE, 1 << 60, 0).unwrap_err();
+    assert_eq!((packed.state(), packed.wait()), (State::Open, None));
 }
 
 #[test]
 fn failures_in_a_row_stay_at_the_largest_that_fits() {
-    let cell = Cell::new();
-    let row = Phase::Closed { failures_in_a_row: Word::MAX_FAILURES_IN_A_ROW, ramping: false };
-    cell.word.store(pack(Word { phase: row, ..cell.load() }), Ordering::Relaxed);
-    assert_eq!(fail(&cell, &Rules::default(), 0), Ended::Stays);
+    let cell = StateCell::new();
+    let row = Phase::Closed { failures_in_a_row: StateWord::MAX_FAILURES_IN_A_ROW, slow_start: false };
+    cell.word.store(pack(StateWord { phase: row, ..cell.load() }), Ordering::Relaxed);
+    assert_eq!(fail(&cell, &Rules::default(), 0), EndEffect::Unchanged);
     assert_eq!(cell.load().phase, row);
-    assert!(matches!(fail(&cell, &consecutive(Word::MAX_FAILURES_IN_A_ROW), 0), Ended::Became(..)));
+    assert!(matches!(fail(&cell, &consecutive(StateWord::MAX_FAILURES_IN_A_ROW), 0), EndEffect::Transitioned(..)));
 }
 
 /// A circuit begins where the memory's last one has stopped; the tags of its times come round again.
 #[test]
 fn the_next_circuit_of_a_cell_knows_nothing_of_times_with_the_same_tag() {
     const DAY: u64 = 24 * 3_600 * 1_000_000;
-    let cell = Cell::new();
+    let cell = StateCell::new();
     fail(&cell, &consecutive(1), DAY);
     while cell.load().generation < 1 << 16 {
-        cell.change(Word::reset);
+        cell.update(StateWord::reset);
     }
-    cell.begin();
+    cell.start_tenant();
     fail(&cell, &consecutive(1), 10);
-    assert_eq!((cell.load().generation, cell.moves_on_at(cell.load())), ((1 << 16) + 1, Some(10)));
+    assert_eq!((cell.load().generation, cell.timer_ends_at(cell.load())), ((1 << 16) + 1, Some(10)));
 }
 
 /// Somebody found the lease over and wrote the next one, and then lost the word to a probe that came back: the models have
 /// found it, here it is step by step.
 #[test]
 fn a_round_that_was_given_up_stays_over_when_no_other_came_of_it() {
-    let two = Probing::new(2, ProbeVerdict::Successes(2));
-    let (cell, rules) = (Cell::new(), consecutive(1));
+    let two = ProbePolicy::new(2, CloseCondition::Successes(2));
+    let (cell, rules) = (StateCell::new(), consecutive(1));
     fail(&cell, &rules, 0);
     let round = [(); 2].map(|()| admit(&cell, &two, 0, 10).unwrap())[1];
     assert!(cell.lease_until.extend(cell.lease_until.read(), round + 1, 20));
-    let success = (Ending::Success, None);
-    let success = going((&rules, &two), (10, 10, 0), |going| cell.end(going, Counting::Nowhere, round, success));
-    assert_eq!(success, Ended::Stays);
+    let success = with_context(&rules, &two, 10, 10, 0, |context| {
+        cell.end_call(context, WindowUse::NoWindow, round, CallResult::Success, None)
+    });
+    assert_eq!(success, EndEffect::Unchanged);
     // The other probe is lost.
     assert_eq!(admit(&cell, &two, 10, 10), Ok(round + 1));
 }
@@ -163,31 +171,31 @@ fn a_round_that_was_given_up_stays_over_when_no_other_came_of_it() {
 #[test]
 fn whoever_peeks_at_a_circuit_that_is_half_open_for_too_long_sees_where_it_goes() {
     for (undecided, admits) in [(Undecided::Open, false), (Undecided::Close, true)] {
-        let probing = Probing { limit: Some((20, undecided)), ..ONE_PROBE };
-        let cell = Cell::new();
+        let probes = ProbePolicy { limit: Some((20, undecided)), ..ONE_PROBE };
+        let cell = StateCell::new();
         fail(&cell, &consecutive(1), 10);
-        assert_eq!(admit(&cell, &probing, 10, 100), Ok(2));
-        let in_time = cell.peek(&probing, || 29).unwrap_err();
+        assert_eq!(admit(&cell, &probes, 10, 100), Ok(2));
+        let in_time = cell.peek(&probes, || 29).unwrap_err();
         let moves_on_at = if admits { 30 } else { 110 };
         assert_eq!((in_time.state(), in_time.wait()), (State::HalfOpen, Some(moves_on_at - 29)));
-        let too_late = cell.peek(&probing, || 30).map_err(|refused| (refused.state(), refused.wait()));
+        let too_late = cell.peek(&probes, || 30).map_err(|packed| (packed.state(), packed.wait()));
         assert_eq!(too_late, if admits { Ok(()) } else { Err((State::Open, None)) });
     }
 }
 
 /// Open since time 0 in generation 1, and for no time.
-fn open() -> Cell {
-    let cell = Cell::new();
+fn open() -> StateCell {
+    let cell = StateCell::new();
     fail(&cell, &consecutive(1), 0);
     cell
 }
 
 #[test]
 fn the_lease_is_that_of_the_newest_probe_in_every_round() {
-    let (cell, two) = (open(), Probing::new(2, ProbeVerdict::Successes(2)));
+    let (cell, two) = (open(), ProbePolicy::new(2, CloseCondition::Successes(2)));
     for (round, now) in [(2, 0), (3, 100), (4, 200)] {
         assert_eq!(admit(&cell, &two, now, 5), Ok(round));
-        assert_eq!(cell.moves_on_at(cell.load()), Some(now + 5));
+        assert_eq!(cell.timer_ends_at(cell.load()), Some(now + 5));
         assert_eq!(admit(&cell, &two, now + 3, 5), Ok(round));
         assert_eq!(admit(&cell, &two, now + 7, 5).unwrap_err().wait(), Some(1));
     }
@@ -195,23 +203,23 @@ fn the_lease_is_that_of_the_newest_probe_in_every_round() {
 
 #[test]
 fn a_limit_that_comes_while_it_is_half_open_does_not_begin_with_the_next_probe() {
-    let (cell, two) = (open(), Probing::new(2, ProbeVerdict::Successes(2)));
-    let limited = Probing { limit: Some((20, Undecided::Open)), ..two };
+    let (cell, two) = (open(), ProbePolicy::new(2, CloseCondition::Successes(2)));
+    let limited = ProbePolicy { limit: Some((20, Undecided::Open)), ..two };
     assert_eq!(admit(&cell, &two, 0, 5), Ok(2));
     assert_eq!(admit(&cell, &limited, 1, 5), Ok(2));
-    assert_eq!(going((&consecutive(1), &limited), (100, 5, 0), |going| cell.look(going)), None);
+    assert_eq!(with_context(&consecutive(1), &limited, 100, 5, 0, |context| cell.advance_by_time(context)), None);
 }
 
 #[test]
 fn nobody_is_told_a_time_of_long_ago_by_a_circuit_that_is_forced_open() {
-    let cell = Cell::new();
+    let cell = StateCell::new();
     fail(&cell, &consecutive(1), 1_000);
     // The tags of times have come round when it is generation 1 again for them.
     while cell.load().generation < 1 << 16 {
-        cell.change(Word::reset);
+        cell.update(StateWord::reset);
     }
-    cell.change(|word| word.in_mode(Mode::ForcedOpen));
-    assert_eq!(cell.moves_on_at(cell.load()), Some(1_000));
+    cell.update(|word| word.in_mode(Mode::ForcedOpen));
+    assert_eq!(cell.timer_ends_at(cell.load()), Some(1_000));
     assert_eq!(admit(&cell, &ONE_PROBE, 10, 0).unwrap_err().wait(), None);
 }
 
@@ -224,19 +232,19 @@ fn chance_has_no_say_when_the_ramp_is_over() {
             asked.set(Some(share));
             true
         };
-        let ramp = Going {
+        let ramp = TransitionContext {
             rules: &rules,
-            probing: &ONE_PROBE,
+            probes: &ONE_PROBE,
             lease: 5,
-            ramp: 20,
-            silence: 0,
+            slow_start: 20,
+            cancelled_row_time: 0,
             now: &clock,
-            times_rows: false,
-            asked_for: None,
+            times_failure_rows: false,
+            requested_open_time: None,
             open_for: &|_, _, _| 0,
         };
-        let generation = cell.admit(ramp, Asking::Request, chance, |_| {}).unwrap();
-        cell.end(ramp, Counting::Nowhere, generation, (Ending::Success, None));
+        let generation = cell.admit(ramp, AdmissionKind::Request, chance, |_| {}).unwrap();
+        cell.end_call(ramp, WindowUse::NoWindow, generation, CallResult::Success, None);
         asked.get()
     };
     assert_eq!([0, 0, 5, 19, 20, 5].map(ask), [None, Some(0.0), Some(0.25), Some(0.95), None, None]);
@@ -247,10 +255,10 @@ fn a_word_that_looks_later_is_taken_for_an_empty_one_of_today() {
     let of_five = (5 << 33) | 7;
     let word = AtomicU64::new(of_five);
     for today in [5, 6, (1 << 30) + 2] {
-        assert!(!forget_what_comes_round(&word, today), "{today}");
+        assert!(!reset_if_wrapped(&word, today), "{today}");
         assert_eq!(word.load(Ordering::Relaxed), of_five);
     }
     let today = (1 << 30) + 10;
-    assert!(forget_what_comes_round(&word, today));
+    assert!(reset_if_wrapped(&word, today));
     assert_eq!(word.load(Ordering::Relaxed), u64::from(today) << 33);
 }

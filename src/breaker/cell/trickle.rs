@@ -2,29 +2,29 @@
 //!
 //! All probes of one stay in half-open belong to the same generation, so a thread that wants to
 //! admit one makes the lease later before it changes the word. If it loses the word to a probe that
-//! ends, it finds the lease that it wrote itself. Its [`Claim`] lets it try again: the interval
+//! ends, it finds the lease that it wrote itself. Its [`IntervalClaim`] lets it try again: the interval
 //! was over, and no other thread has admitted a probe since.
 //!
 //! If the probe that ends is the only one and fails, the circuit opens until the end of an interval
 //! that no probe began. Then the thread is rejected, and no probe is sent for that one interval.
 
 use super::{
-    context::Going,
+    context::TransitionContext,
     stamp::LONGEST,
-    state_cell::Cell,
-    step::{Before, Times},
+    state_cell::StateCell,
+    step::{NewTimes, StampReadings},
 };
-use crate::breaker::transition::{Phase, Word};
+use crate::breaker::transition::{Phase, StateWord};
 
 /// A thread has found the interval over while so many probes had been admitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Claim {
+pub(super) struct IntervalClaim {
     generation: u32,
     admitted: u8,
 }
 
-impl Claim {
-    pub(super) fn of(word: Word) -> Option<Self> {
+impl IntervalClaim {
+    pub(super) fn of(word: StateWord) -> Option<Self> {
         match word.phase {
             Phase::HalfOpen { admitted, .. } => Some(Self { generation: word.generation, admitted }),
             Phase::Closed { .. } | Phase::Open => None,
@@ -32,29 +32,35 @@ impl Claim {
     }
 
     /// Whether no probe has been admitted since.
-    pub(super) fn holds(self, word: Word) -> bool {
+    pub(super) fn holds(self, word: StateWord) -> bool {
         Self::of(word) == Some(self)
     }
 }
 
-impl Cell {
+impl StateCell {
     /// The times of a word that admits a probe.
-    pub(super) fn admitting(&self, before: Before, word: Word, next: Word, going: Going<'_>) -> Times {
-        if !going.probing.trickles() {
-            return Times { lease: going.lease, ..Times::default() };
+    pub(super) fn probe_times(
+        &self,
+        before: StampReadings,
+        word: StateWord,
+        next: StateWord,
+        context: TransitionContext<'_>,
+    ) -> NewTimes {
+        if !context.probes.trickles() {
+            return NewTimes { lease: context.lease, ..NewTimes::default() };
         }
-        let now = (going.now)();
-        let failing_for = self.carried_on(before, word).map_or(0, |since| since.elapsed(now));
+        let now = (context.now)();
+        let failing_for = self.failing_since_before(before, word).map_or(0, |since| since.elapsed(now));
         let counts = self.probe_counts(word.generation);
         // Its failure would open the circuit for this time.
-        let interval = (going.open_for)(next.opened_once_more(), counts, failing_for);
-        let lease = if interval > LONGEST { going.lease } else { interval };
-        Times { lease, ..Times::default() }
+        let interval = (context.open_for)(next.with_longer_streak(), counts, failing_for);
+        let lease = if interval > LONGEST { context.lease } else { interval };
+        NewTimes { lease, ..NewTimes::default() }
     }
 
     /// When the interval ends that the newest probe began.
-    pub(super) fn interval_end(&self, word: Word, going: Going<'_>) -> Option<u64> {
-        let trickles = going.probing.trickles() && matches!(word.phase, Phase::HalfOpen { .. });
+    pub(super) fn interval_end(&self, word: StateWord, context: TransitionContext<'_>) -> Option<u64> {
+        let trickles = context.probes.trickles() && matches!(word.phase, Phase::HalfOpen { .. });
         if trickles { self.lease_until.of(word.generation) } else { None }
     }
 }

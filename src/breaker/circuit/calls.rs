@@ -2,10 +2,10 @@ use super::circuit::Circuit;
 use crate::{
     Classifier,
     breaker::{
-        call::{AtOnce, Judge},
+        call::{AtOnce, CallState},
         permit::Permit,
         rejection::{BreakerError, Rejection},
-        transition::Asking,
+        transition::AdmissionKind,
     },
     call_context::result_note::{self, Note},
     classify::evidence::{examine, recognise},
@@ -73,7 +73,7 @@ impl<C> Circuit<C> {
         C: Classifier<(), T, E>,
         E: 'static,
     {
-        let permit = self.ask(Asking::Probe).map_err(rejected)?;
+        let permit = self.acquire(AdmissionKind::Probe).map_err(rejected)?;
         self.call_with(permit, function).await
     }
 
@@ -85,9 +85,9 @@ impl<C> Circuit<C> {
     {
         let mut call = std::pin::pin!(function());
         let (result, note) = std::future::poll_fn(|cx| {
-            permit.blame(true);
+            permit.attribute_panics(true);
             let (polled, note) = result_note::poll(call.as_mut(), cx);
-            permit.blame(polled.is_ready());
+            permit.attribute_panics(polled.is_ready());
             polled.map(|result| (result, note))
         })
         .await;
@@ -101,12 +101,13 @@ impl<C> Circuit<C> {
         C: Classifier<(), T, E>,
         E: 'static,
     {
-        let said = examine(&result, note, |outcome| self.classifier.origin(outcome));
-        Judge::new(permit, &self.classifier, self.classifier.memo(&()), AtOnce).judge(&result, said.as_ref());
-        if said.is_some_and(|how| how.is_held) {
+        let report = examine(&result, note, |outcome| self.classifier.origin(outcome));
+        CallState::new(permit, &self.classifier, self.classifier.memo(&()), AtOnce)
+            .classify_and_end(&result, report.as_ref());
+        if report.is_some_and(|how| how.is_held) {
             recognise::<E>();
         }
-        result_note::forward_mapped(result, said, |result| result.map_err(BreakerError::Inner))
+        result_note::forward_mapped(result, report, |result| result.map_err(BreakerError::Inner))
     }
 }
 

@@ -6,9 +6,9 @@ use crate::{
         config::{BreakerConfig, Settings},
         core::Tenant,
         permit::Permit,
-        rejection::{Refused, Rejection},
+        rejection::{PackedRejection, Rejection},
         state::State,
-        transition::Asking,
+        transition::AdmissionKind,
     },
     call_context::result_note,
     classify::Errors,
@@ -82,38 +82,38 @@ impl<C> Circuit<C> {
     /// calls and this is none of them.
     #[inline]
     pub fn admit(&self) -> Result<Permit, Rejection> {
-        match self.admit_at_once() {
+        match self.admit_fast() {
             Some(permit) => Ok(permit),
-            None => self.admit_unless_rejected(),
+            None => self.admit_slow(),
         }
     }
 
     /// The permit of a circuit that is closed and has nothing to remember of a call before it ends. `None` says nothing.
     #[inline]
-    pub(crate) fn admit_at_once(&self) -> Option<Permit> {
+    pub(crate) fn admit_fast(&self) -> Option<Permit> {
         let core = self.tenant.core;
-        let generation = core.cell.plainly_closed()?;
+        let generation = core.cell.generation_if_admitting_all()?;
         core.flags().is_plain().then(|| Permit::plain(core, generation))
     }
 
     #[cold]
-    fn admit_unless_rejected(&self) -> Result<Permit, Rejection> {
-        self.ask(Asking::Request).inspect_err(|rejection| {
-            self.count_rejection(&self.tenant.settings.load(), rejection.name(), rejection.retry_in());
+    fn admit_slow(&self) -> Result<Permit, Rejection> {
+        self.acquire(AdmissionKind::Request).inspect_err(|rejection| {
+            self.report_rejection(&self.tenant.settings.load(), rejection.name(), rejection.retry_in());
             result_note::annotate_error::<Rejection>(rejection.cause());
         })
     }
 
     /// [`admit`](Self::admit), but nobody is told of a rejection, and it isn't counted.
-    pub(crate) fn ask(&self, asking: Asking) -> Result<Permit, Rejection> {
+    pub(crate) fn acquire(&self, kind: AdmissionKind) -> Result<Permit, Rejection> {
         let tenant = &*self.tenant;
         let settings = tenant.settings.load();
         let mut changes = Vec::new();
         let admitted = tenant.throttle(&settings).and_then(|()| {
-            tenant.going(&settings, None, |going| {
+            tenant.with_context(&settings, None, |context| {
                 tenant.core.cell.admit(
-                    going,
-                    asking,
+                    context,
+                    kind,
                     |share| tenant.chance(&settings, share),
                     |transition| changes.push(transition),
                 )
@@ -121,57 +121,57 @@ impl<C> Circuit<C> {
         });
         let permit = match admitted {
             Ok(generation) => {
-                let mut permit = Permit::remembering(tenant, &settings, generation);
+                let mut permit = Permit::with_bookkeeping(tenant, &settings, generation);
                 // An observer that panics loses the call, not the probe's slot.
-                permit.blame(false);
+                permit.attribute_panics(false);
                 Ok(permit)
             }
-            Err(refused) => Err(refused),
+            Err(packed) => Err(packed),
         };
         for &transition in &changes {
             tenant.totals.transitions.add();
-            tenant.tell_of(&settings, transition);
+            tenant.emit_transition(&settings, transition);
         }
-        let mut permit = permit.map_err(|refused| self.rejection(&settings, refused))?;
-        permit.blame(true);
+        let mut permit = permit.map_err(|packed| self.rejection(&settings, packed))?;
+        permit.attribute_panics(true);
         Ok(permit)
     }
 
-    /// Whether a call would be admitted now, without asking for it; by chance counts as yes.
+    /// Whether a call would be admitted now, without kind for it; by chance counts as yes.
     #[inline]
-    pub(crate) fn peek(&self) -> Result<(), Refused> {
-        if self.tenant.core.cell.is_closed() { Ok(()) } else { self.peek_into_open() }
+    pub(crate) fn peek(&self) -> Result<(), PackedRejection> {
+        if self.tenant.core.cell.is_closed() { Ok(()) } else { self.peek_slow() }
     }
 
     #[cold]
-    fn peek_into_open(&self) -> Result<(), Refused> {
+    fn peek_slow(&self) -> Result<(), PackedRejection> {
         let tenant = &*self.tenant;
-        if let Some(refused) = tenant.core.cell.peek_open(|| tenant.now_alone()) {
-            return Err(refused);
+        if let Some(packed) = tenant.core.cell.peek_open(|| tenant.now_fast()) {
+            return Err(packed);
         }
         let settings = tenant.settings.load();
         // Its time may be over. Who only peeks, and stays away, would leave it there for ever.
         if tenant.core.cell.load().state() == State::HalfOpen {
-            self.look();
+            self.advance_by_time();
         }
-        tenant.core.cell.peek(&settings.probing, || tenant.now(&settings))
+        tenant.core.cell.peek(&settings.probes, || tenant.now(&settings))
     }
 
-    /// The rejection of a call that a look at the circuit has [refused](Self::peek): counted, and told.
-    pub(crate) fn reject(&self, refused: Refused) -> Rejection {
+    /// The rejection of a call that a look at the circuit has [packed](Self::peek): counted, and told.
+    pub(crate) fn reject(&self, packed: PackedRejection) -> Rejection {
         let settings = self.tenant.settings.load();
-        self.count_rejection(&settings, self.tenant.name(&settings), refused.retry_in());
+        self.report_rejection(&settings, self.tenant.name(&settings), packed.retry_in());
         // Made when all else is done, where it will stay.
-        self.rejection(&settings, refused)
+        self.rejection(&settings, packed)
     }
 
-    fn count_rejection(&self, settings: &Settings, name: &Name, retry_in: Option<Duration>) {
+    fn report_rejection(&self, settings: &Settings, name: &Name, retry_in: Option<Duration>) {
         self.tenant.totals.rejected.add();
         settings.observers.tell(Event::CallRejected { name, retry_in });
     }
 
-    fn rejection(&self, settings: &Settings, refused: Refused) -> Rejection {
-        Rejection::new(self.tenant.name(settings).clone(), refused)
+    fn rejection(&self, settings: &Settings, packed: PackedRejection) -> Rejection {
+        Rejection::new(self.tenant.name(settings).clone(), packed)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
         cell::Transition,
         config::BreakerConfig,
         state::{Mode, State},
-        transition::{Asking, Word},
+        transition::{AdmissionKind, StateWord},
         window::Counts,
     },
     observe::Event,
@@ -21,19 +21,19 @@ impl<C> Circuit<C> {
 
     /// What it is doing. Reading it moves on a circuit whose time is over: from open to half-open.
     pub fn state(&self) -> State {
-        self.look();
+        self.advance_by_time();
         self.tenant.core.cell.load().state()
     }
 
     /// After which time a retry makes sense, as in [`Rejection::retry_in`]; `None` while calls are
     /// admitted. While half-open, each call returns another time.
     pub fn retry_in(&self) -> Option<Duration> {
-        self.peek().err().and_then(|refused| refused.retry_in())
+        self.peek().err().and_then(|packed| packed.retry_in())
     }
 
     /// Everything that there is to know. Reading it moves on a circuit whose time is over, as [`state`](Self::state) does.
     pub fn stats(&self) -> Stats {
-        self.look();
+        self.advance_by_time();
         let settings = self.tenant.settings.load();
         Stats::of(&self.tenant, &settings, self.retry_in())
     }
@@ -41,7 +41,7 @@ impl<C> Circuit<C> {
     /// Closes the circuit at once, without a ramp, and forgets what was counted, whatever its state. Calls on their way no longer count; totals and the
     /// mode stay: one that is forced open stays so.
     pub fn reset(&self) {
-        self.change(Word::reset);
+        self.update(StateWord::reset);
     }
 
     /// Says that a success was seen of which the circuit knows nothing: an open circuit closes, a closed one forgets its failures in a
@@ -50,13 +50,14 @@ impl<C> Circuit<C> {
     pub fn report_success(&self) {
         let tenant = &*self.tenant;
         let settings = tenant.settings.load();
-        self.changed(tenant.going(&settings, None, |going| tenant.core.cell.succeed(going)));
+        let (before, after) = tenant.with_context(&settings, None, |context| tenant.core.cell.report_success(context));
+        self.emit_change(before, after);
     }
 
     /// Says that a failure was seen of which the circuit knows nothing: it counts as that of a call. An open circuit takes no notice, a
     /// half-open one that has a probe to spare opens. Nobody is told of a rejection.
     pub fn report_failure(&self) {
-        if let Ok(permit) = self.ask(Asking::Request) {
+        if let Ok(permit) = self.acquire(AdmissionKind::Request) {
             permit.failure();
         }
     }
@@ -74,7 +75,7 @@ impl<C> Circuit<C> {
         if self.mode() == mode {
             return;
         }
-        self.change(|word| word.in_mode(mode));
+        self.update(|word| word.in_mode(mode));
         let settings = self.tenant.settings.load();
         let (name, mode) = (self.tenant.name(&settings), mode.as_str());
         settings.observers.tell(Event::CircuitSteered { name, mode });
@@ -104,32 +105,35 @@ impl<C> Circuit<C> {
     /// The circuit keeps the window that its memory was made with, and at most one other, which takes the place of the one before.
     /// Recording a call in that other window takes some 5 ns more.
     pub fn reconfigure<D>(&self, config: BreakerConfig<D>) {
-        self.tenant.exchange(config.settings);
+        self.tenant.reconfigure(config.settings);
     }
 
-    fn change(&self, next: impl Fn(Word) -> Word) {
-        self.changed(self.tenant.core.cell.change(next));
+    fn update(&self, next: impl Fn(StateWord) -> StateWord) {
+        let (before, after) = self.tenant.core.cell.update(next);
+        self.emit_change(before, after);
     }
 
-    fn changed(&self, (before, after): (Word, Word)) {
+    fn emit_change(&self, before: StateWord, after: StateWord) {
         let tenant = &*self.tenant;
         if before.state() != after.state() {
             tenant.totals.transitions.add();
             let transition = Transition { word: after, counts: Counts::default(), open_for: u64::MAX };
-            tenant.tell_of(&tenant.settings.load(), transition);
+            tenant.emit_transition(&tenant.settings.load(), transition);
         }
     }
 
     /// Moves on a circuit whose own time is over.
-    pub(super) fn look(&self) {
+    pub(super) fn advance_by_time(&self) {
         let tenant = &*self.tenant;
-        if tenant.core.cell.load().is_plainly_closed() {
+        if tenant.core.cell.load().admits_all() {
             return;
         }
         let settings = tenant.settings.load();
-        while let Some(transition) = tenant.going(&settings, None, |going| tenant.core.cell.look(going)) {
+        while let Some(transition) =
+            tenant.with_context(&settings, None, |context| tenant.core.cell.advance_by_time(context))
+        {
             tenant.totals.transitions.add();
-            tenant.tell_of(&settings, transition);
+            tenant.emit_transition(&settings, transition);
         }
     }
 }

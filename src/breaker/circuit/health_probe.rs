@@ -3,7 +3,7 @@ use std::{convert::Infallible, task::Poll, time::Duration};
 use super::{calls::rejected, circuit::Circuit};
 use crate::{
     Classifier,
-    breaker::{micros::micros, permit::Permit, rejection::BreakerError, state::State, transition::Asking},
+    breaker::{micros::micros, permit::Permit, rejection::BreakerError, state::State, transition::AdmissionKind},
     call_context::result_note,
 };
 
@@ -30,7 +30,7 @@ impl<C> Circuit<C> {
                 // Once open, it is so for about the base time: looking as often is soon enough.
                 State::Closed => self.tenant.settings.load().open_for.base(),
                 State::Open => self.retry_in().unwrap_or(Duration::MAX),
-                State::HalfOpen => match self.probe_for_a_lease(&mut function).await {
+                State::HalfOpen => match self.probe_within_lease(&mut function).await {
                     Err(BreakerError::Rejected(rejection)) => rejection.retry_in().unwrap_or(Duration::MAX),
                     _ => Duration::ZERO,
                 },
@@ -44,25 +44,25 @@ impl<C> Circuit<C> {
 
     /// [`probe`](Self::probe), for as long as it has its slot. One that hangs beyond its lease is a failure; one whose circuit has moved
     /// on is of no use any more.
-    async fn probe_for_a_lease<F, T, E>(&self, function: impl FnOnce() -> F) -> Result<(), BreakerError<E>>
+    async fn probe_within_lease<F, T, E>(&self, function: impl FnOnce() -> F) -> Result<(), BreakerError<E>>
     where
         F: Future<Output = Result<T, E>>,
         C: Classifier<(), T, E>,
         E: 'static,
     {
-        let mut permit = self.ask(Asking::Probe).map_err(rejected)?;
+        let mut permit = self.acquire(AdmissionKind::Probe).map_err(rejected)?;
         let began = self.tenant.now(&self.tenant.settings.load());
         let mut call = Box::pin(function());
         let mut next_look = std::pin::pin!(tokio::time::sleep(Duration::ZERO));
         let result = std::future::poll_fn(|cx| {
-            permit.blame(true);
+            permit.attribute_panics(true);
             let (polled, note) = result_note::poll(call.as_mut(), cx);
-            permit.blame(polled.is_ready());
+            permit.attribute_panics(polled.is_ready());
             if let Poll::Ready(result) = polled {
                 return Poll::Ready(Ok((result, note)));
             }
             while next_look.as_mut().poll(cx).is_ready() {
-                let left = match self.lease_of(&permit, began) {
+                let left = match self.lease_left(&permit, began) {
                     Lease::Left(left) => left.clamp(Duration::from_millis(1), Duration::from_secs(1)),
                     over => return Poll::Ready(Err(over)),
                 };
@@ -84,17 +84,17 @@ impl<C> Circuit<C> {
         }
     }
 
-    fn lease_of(&self, permit: &Permit, began: u64) -> Lease {
+    fn lease_left(&self, permit: &Permit, began: u64) -> Lease {
         let tenant = &*self.tenant;
         let word = tenant.core.cell.load();
-        if !permit.is_of(word.generation) {
+        if !permit.belongs_to(word.generation) {
             return Lease::OfAnotherGeneration;
         }
         let settings = tenant.settings.load();
         let until = match word.state() {
             // Its interval may be shorter than a health check takes.
-            State::HalfOpen if settings.probing.trickles() => began.saturating_add(micros(settings.lease)),
-            _ => tenant.core.cell.moves_on_at(word).unwrap_or(u64::MAX),
+            State::HalfOpen if settings.probes.trickles() => began.saturating_add(micros(settings.lease)),
+            _ => tenant.core.cell.timer_ends_at(word).unwrap_or(u64::MAX),
         };
         match until.saturating_sub(tenant.now(&settings)) {
             0 => Lease::Over,

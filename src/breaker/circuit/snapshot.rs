@@ -6,7 +6,7 @@ use crate::{
         cell::Transition,
         micros::micros,
         state::{Mode, State},
-        transition::{Phase, Word},
+        transition::{Phase, StateWord},
         window::Counts,
     },
     observe::Event,
@@ -14,7 +14,7 @@ use crate::{
 
 /// What a circuit needs to go on where it was, as plain data: after a restart, or in another process.
 ///
-/// Windows aren't in it, nor are totals: a window says what calls came to lately, and after a restart that isn't so any more. A ramp
+/// Windows aren't in it, nor are totals: a window says what calls came to current_slot, and after a restart that isn't so any more. A ramp
 /// isn't gone on with either.
 ///
 /// With the feature `store` it can be serialised, and a `FileStore` keeps it.
@@ -45,7 +45,7 @@ impl<C> Circuit<C> {
         let cell = &self.tenant.core.cell;
         let (word, until, failing_since) = loop {
             let word = cell.load();
-            let (until, failing_since) = (cell.moves_on_at(word), cell.failing_since());
+            let (until, failing_since) = (cell.timer_ends_at(word), cell.failing_since());
             // The times are another word's if it was changed in between.
             if cell.load() == word {
                 break (word, until, failing_since);
@@ -92,8 +92,8 @@ impl<C> Circuit<C> {
         let settings = tenant.settings.load();
         let left = snapshot.open_for.map_or(Duration::MAX, |left| left.saturating_sub(elapsed));
         let failing_for = micros(snapshot.failing_for.unwrap_or_default().saturating_add(elapsed));
-        let (before, after) = tenant.going(&settings, None, |going| {
-            tenant.core.cell.restore(going, |word| word.restored(snapshot, left), (micros(left), failing_for))
+        let (before, after) = tenant.with_context(&settings, None, |context| {
+            tenant.core.cell.restore(context, |word| word.restored(snapshot, left), micros(left), failing_for)
         });
         let name = tenant.name(&settings);
         if before.state() != after.state() {
@@ -111,7 +111,7 @@ impl<C> Circuit<C> {
                 }),
                 _ => {
                     let transition = Transition { word: after, counts: Counts::default(), open_for: u64::MAX };
-                    tenant.tell_of(&settings, transition);
+                    tenant.emit_transition(&settings, transition);
                 }
             }
         }
@@ -121,7 +121,7 @@ impl<C> Circuit<C> {
     }
 }
 
-impl Word {
+impl StateWord {
     /// This circuit in a new generation, as it was, with so much of the open time left.
     fn restored(self, snapshot: &Snapshot, left: Duration) -> Self {
         let fresh = self.in_mode(snapshot.mode);
@@ -132,7 +132,7 @@ impl Word {
             (Mode::Auto, State::Open | State::HalfOpen) => Phase::HalfOpen { in_flight: 0, counted: 0, admitted: 0 },
             _ => {
                 let failures_in_a_row = snapshot.failures_in_a_row.min(Self::MAX_FAILURES_IN_A_ROW);
-                return Self { phase: Phase::Closed { failures_in_a_row, ramping: false }, ..fresh };
+                return Self { phase: Phase::Closed { failures_in_a_row, slow_start: false }, ..fresh };
             }
         };
         Self { phase, streak, ..fresh }

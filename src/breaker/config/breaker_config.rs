@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     Name, Ratio,
-    breaker::{transition::Rules, window::Shape},
+    breaker::{transition::Rules, window::WindowLayout},
     classify::{self, Errors, FromErrorFn, FromFn, FromMemoFn, IntoOpinion},
     observe::{Observer, Observers},
     time::Clock,
@@ -21,7 +21,7 @@ use crate::{
 /// | `probes` | one per open time, the first success closes | a hanging probe delays no recovery |
 /// | classifier | [`Errors`] | errors count, responses don't |
 /// | [`on_throttled`](Self::on_throttled) | neutral | a service that asks for fewer calls works |
-/// | observers | `tracing`, with that feature | openings should be seen without asking for it |
+/// | observers | `tracing`, with that feature | openings should be seen without kind for it |
 ///
 /// Measured against other settings: in simulation by `benches/presets`, and on real servers by
 /// `tests/field`. A service that fails a part of its calls isn't cut off by these defaults, because
@@ -74,19 +74,19 @@ pub struct BreakerConfig<C = Errors> {
 
 impl Default for BreakerConfig {
     fn default() -> Self {
-        let (probing, lease) = Probes::trickle().parts();
+        let (probes, lease) = Probes::trickle().parts();
         let percent = |value| Ratio::percent(value).expect("at most 100");
         let settings = Settings {
             name: Name::literal("breaker"),
             rules: Rules::default(),
-            shape: Shape::default(),
+            layout: WindowLayout::default(),
             slow_after: None,
             throttle: None,
-            ramp: Duration::ZERO,
+            slow_start: Duration::ZERO,
             dropped: Dropped::default(),
             throttled: ThrottledCalls::default(),
             open_for: OpenFor::share_of_failing_time(percent(10)).jitter(percent(20)),
-            probing,
+            probes,
             lease,
             count_calls: false,
             clock: Clock::default(),
@@ -110,7 +110,7 @@ impl<C> BreakerConfig<C> {
     pub fn open_when(mut self, rule: OpenRule) -> Self {
         let settings = self.settings();
         settings.rules = Rules::default();
-        settings.shape = Shape::default();
+        settings.layout = WindowLayout::default();
         settings.slow_after = None;
         settings.throttle = None;
         self.or_when(rule)
@@ -131,14 +131,14 @@ impl<C> BreakerConfig<C> {
     /// How a half-open circuit is tried, and what closes it.
     pub fn probes(mut self, probes: Probes) -> Self {
         let settings = self.settings();
-        (settings.probing, settings.lease) = probes.parts();
+        (settings.probes, settings.lease) = probes.parts();
         self
     }
 
     /// For how long a circuit that has closed admits only a share of the calls, which grows evenly from none to all: a service that
     /// has just come back isn't met by everybody at once. No such time unless set. Its rules hold meanwhile.
     pub fn ramp(mut self, time: Duration) -> Self {
-        self.settings().ramp = time;
+        self.settings().slow_start = time;
         self
     }
 

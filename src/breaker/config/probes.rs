@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use crate::{
     Invalid, Ratio,
-    breaker::transition::{ProbeVerdict, Probing, Undecided},
+    breaker::transition::{CloseCondition, ProbePolicy, Undecided},
 };
 
 /// How a half-open circuit is tried, and what closes it.
@@ -27,7 +27,7 @@ use crate::{
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Probes {
-    probing: Probing,
+    probes: ProbePolicy,
     lease: Duration,
 }
 
@@ -36,7 +36,7 @@ impl Probes {
 
     /// One probe; its success closes the circuit, its failure reopens it.
     pub const fn one() -> Self {
-        Self { probing: Probing::new(1, ProbeVerdict::Successes(1)), lease: Self::LEASE }
+        Self { probes: ProbePolicy::new(1, CloseCondition::Successes(1)), lease: Self::LEASE }
     }
 
     /// So many successes close the circuit; one failure reopens it. One probe at a time, unless set.
@@ -46,7 +46,7 @@ impl Probes {
     /// If `needed` isn't within 1..=255.
     pub fn successes(needed: u32) -> Result<Self, Invalid> {
         let needed = small("successes", needed)?;
-        Ok(Self { probing: Probing::new(1, ProbeVerdict::Successes(needed)), ..Self::one() })
+        Ok(Self { probes: ProbePolicy::new(1, CloseCondition::Successes(needed)), ..Self::one() })
     }
 
     /// After so many results the share of failures decides: `failing` or more reopens the circuit. All of them may be
@@ -57,7 +57,7 @@ impl Probes {
     /// If `results` isn't within 1..=255.
     pub fn share_of(results: u32, failing: Ratio) -> Result<Self, Invalid> {
         let of = small("results", results)?;
-        Ok(Self { probing: Probing::new(of, ProbeVerdict::Share { of, failing }), ..Self::one() })
+        Ok(Self { probes: ProbePolicy::new(of, CloseCondition::FailureRate { of, failing }), ..Self::one() })
     }
 
     /// One probe per interval, even while earlier ones haven't come back; the first success closes
@@ -104,7 +104,7 @@ impl Probes {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub const fn trickle() -> Self {
-        Self { probing: Probing::new(u8::MAX, ProbeVerdict::Trickle), lease: Self::LEASE }
+        Self { probes: ProbePolicy::new(u8::MAX, CloseCondition::Trickle), lease: Self::LEASE }
     }
 
     /// How many probes may be on their way at a time. It never is more than are still needed to decide.
@@ -113,10 +113,10 @@ impl Probes {
     ///
     /// If `probes` isn't within 1..=255, or the probes [trickle](Self::trickle).
     pub fn at_a_time(mut self, probes: u32) -> Result<Self, Invalid> {
-        if self.probing.trickles() {
+        if self.probes.trickles() {
             return Err(Invalid::new("at_a_time", probes, "left out for probes that trickle"));
         }
-        self.probing.at_a_time = small("at_a_time", probes)?;
+        self.probes.max_concurrent = small("at_a_time", probes)?;
         Ok(self)
     }
 
@@ -146,19 +146,19 @@ impl Probes {
         if time < Duration::from_millis(1) {
             return Err(Invalid::new("within", time, "at least 1 ms"));
         }
-        self.probing.limit = Some((u64::try_from(time.as_micros()).unwrap_or(u64::MAX), undecided));
+        self.probes.limit = Some((u64::try_from(time.as_micros()).unwrap_or(u64::MAX), undecided));
         Ok(self)
     }
 
     /// Users' requests aren't probes: they are rejected until a probe of one's own has closed the circuit. See
     /// [`Circuit::probe`](crate::Circuit::probe) and [`Circuit::keep_probing`](crate::Circuit::keep_probing).
     pub const fn of_ones_own(mut self) -> Self {
-        self.probing.own = true;
+        self.probes.external_only = true;
         self
     }
 
-    pub(crate) fn parts(&self) -> (Probing, Duration) {
-        (self.probing, self.lease)
+    pub(crate) fn parts(&self) -> (ProbePolicy, Duration) {
+        (self.probes, self.lease)
     }
 }
 

@@ -1,18 +1,18 @@
 use std::time::Duration;
 
 use super::window::Window;
-use crate::{Invalid, breaker::window::Span};
+use crate::{Invalid, breaker::window::WindowKind};
 
 /// How [`OpenRule::Throttle`](super::OpenRule::Throttle) rejects.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Throttle {
     k: f64,
-    pub(crate) span: Span,
+    pub(crate) kind: WindowKind,
 }
 
 impl Throttle {
     /// k = 2, over two minutes in slices of 12 s, as Google has it: rejecting begins when less than half of the calls is accepted.
-    pub const GOOGLE: Self = Self { k: 2.0, span: Span::Time { slice: 12_000_000, slices: 10 } };
+    pub const GOOGLE: Self = Self { k: 2.0, kind: WindowKind::Time { slice: 12_000_000, slices: 10 } };
 
     /// How many calls may be made for each that is accepted before rejecting begins.
     ///
@@ -32,7 +32,7 @@ impl Throttle {
     ///
     /// As [`Window::time`].
     pub fn over(self, time: Duration) -> Result<Self, Invalid> {
-        Ok(Self { span: Window::time(time)?.span, ..self })
+        Ok(Self { kind: Window::time(time)?.kind, ..self })
     }
 
     /// The probability with which the next call is rejected.

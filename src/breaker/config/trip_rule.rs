@@ -6,7 +6,7 @@ use crate::{
     breaker::{
         cell::LONGEST,
         micros::micros,
-        transition::{Rule, Word},
+        transition::{Rule, StateWord},
     },
 };
 
@@ -85,7 +85,7 @@ impl OpenRule {
     /// If `failures` isn't within 1..=1048575.
     pub fn consecutive(failures: u32) -> Result<Self, Invalid> {
         NonZeroU32::new(failures)
-            .filter(|failures| failures.get() <= Word::MAX_FAILURES_IN_A_ROW)
+            .filter(|failures| failures.get() <= StateWord::MAX_FAILURES_IN_A_ROW)
             .map(|failures| Self::Consecutive { failures, lasting: Duration::ZERO })
             .ok_or_else(|| Invalid::new("consecutive", failures, "within 1..=1048575"))
     }

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use crate::{
     Invalid,
-    breaker::window::{MAX_CALLS, Span},
+    breaker::window::{MAX_CALLS, WindowKind},
 };
 
 /// Which calls a share is taken of: the last N, or those of the last while. It slides with every call, and says nothing
@@ -23,7 +23,7 @@ use crate::{
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
-    pub(super) span: Span,
+    pub(super) kind: WindowKind,
     pub(super) minimum: u32,
 }
 
@@ -39,7 +39,7 @@ impl Window {
     /// If `calls` isn't within 1..=4096.
     pub fn count(calls: u32) -> Result<Self, Invalid> {
         match u16::try_from(calls) {
-            Ok(span @ 1..=MAX_CALLS) => Ok(Self { span: Span::Calls(span), minimum: calls }),
+            Ok(kind @ 1..=MAX_CALLS) => Ok(Self { kind: WindowKind::Calls(kind), minimum: calls }),
             _ => Err(Invalid::new("window", calls, "within 1..=4096 calls")),
         }
     }
@@ -57,7 +57,7 @@ impl Window {
             return Err(Invalid::new("window", time, "within 10 ms and 24 h"));
         }
         let slice = (time.as_micros() / 10) as u64;
-        Ok(Self { span: Span::Time { slice, slices: 10 }, minimum: 10 })
+        Ok(Self { kind: WindowKind::Time { slice, slices: 10 }, minimum: 10 })
     }
 
     /// Into how many slices a window of time is cut. A window of calls has none, and stays what it is.
@@ -67,7 +67,7 @@ impl Window {
     /// If `slices` isn't within 1..=60, or they would be shorter than 1 ms.
     pub fn slices(self, slices: u32) -> Result<Self, Invalid> {
         const ALLOWED: &str = "within 1..=60, and each at least 1 ms";
-        let Span::Time { slice, slices: before } = self.span else { return Ok(self) };
+        let WindowKind::Time { slice, slices: before } = self.kind else { return Ok(self) };
         let Ok(count @ 1..=60) = u8::try_from(slices) else {
             return Err(Invalid::new("slices", slices, ALLOWED));
         };
@@ -75,7 +75,7 @@ impl Window {
         if slice < Self::MIN_SLICE {
             return Err(Invalid::new("slices", slices, ALLOWED));
         }
-        Ok(Self { span: Span::Time { slice, slices: count }, ..self })
+        Ok(Self { kind: WindowKind::Time { slice, slices: count }, ..self })
     }
 
     /// How many calls must have been seen before a share of them counts. With too few, one failure of two calls would
@@ -85,7 +85,7 @@ impl Window {
     ///
     /// If `calls` is 0, or more than a window of calls holds.
     pub fn minimum(self, calls: u32) -> Result<Self, Invalid> {
-        let most = if let Span::Calls(span) = self.span { span.into() } else { u32::MAX };
+        let most = if let WindowKind::Calls(kind) = self.kind { kind.into() } else { u32::MAX };
         if (1..=most).contains(&calls) {
             Ok(Self { minimum: calls, ..self })
         } else {

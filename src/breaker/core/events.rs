@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::tenant::Tenant;
+use super::core::Tenant;
 use crate::{
     breaker::{cell::Transition, config::Settings, state::Mode, transition::Phase, window::Counts},
     observe::Event,
@@ -10,7 +10,7 @@ use crate::{
 
 impl Tenant {
     /// Emits the event of a transition that is counted already.
-    pub(crate) fn tell_of(&self, settings: &Settings, Transition { word, counts, open_for }: Transition) {
+    pub(crate) fn emit_transition(&self, settings: &Settings, Transition { word, counts, open_for }: Transition) {
         let name = self.name(settings);
         let (calls, failures) = counted(counts);
         settings.observers.tell(match word.phase {
@@ -31,7 +31,7 @@ impl Tenant {
         });
     }
 
-    pub(crate) fn tell_would_open(&self, settings: &Settings, counts: Counts) {
+    pub(crate) fn emit_would_open(&self, settings: &Settings, counts: Counts) {
         let (calls, failures) = counted(counts);
         settings.observers.tell(Event::CircuitWouldOpen {
             name: self.name(settings),

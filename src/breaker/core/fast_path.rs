@@ -1,44 +1,48 @@
+//! The fast path: most successes are recorded without the settings and without the transition
+//! function.
+
 use super::core::Core;
-use crate::breaker::window::{Alone, Window};
+use crate::breaker::window::{FastRecord, TimeFastPath, WindowState};
 
 impl Core {
-    /// What can be done about a success of `generation` if it has nothing to write, or nothing but its place in the window.
+    /// Records a success of `generation` if it can't change the state: no rule has to be evaluated then.
     #[inline]
-    pub(crate) fn succeed_at_once(&'static self, generation: u32) -> Alone {
-        if !self.cell.has_no_failure(generation) {
-            return Alone::Nothing;
+    pub(crate) fn record_success(&'static self, generation: u32) -> FastRecord {
+        if !self.cell.success_changes_nothing(generation) {
+            return FastRecord::NotRecorded;
         }
         let flags = self.flags();
-        if !flags.has_window() || flags.has_calls_alone() && self.is_quiet_at_once(generation) {
-            return Alone::All;
+        if !flags.has_window() || flags.has_only_count_window() && self.ignores_success_inline(generation) {
+            return FastRecord::Done;
         }
-        self.succeed_within(generation)
+        self.record_success_in_window(generation)
     }
 
-    // Not in line: most circuits have none.
+    // Outlined, because most circuits have no window.
     #[inline(never)]
-    fn succeed_within(&'static self, generation: u32) -> Alone {
-        match self.first_window() {
-            Some(window) => self.succeed_in(window, generation),
-            None => self.succeed_in_replacement(generation),
+    fn record_success_in_window(&'static self, generation: u32) -> FastRecord {
+        match self.active_original_window() {
+            Some(window) => self.record_success_in(window, generation),
+            None => self.record_success_in_replacement(generation),
         }
     }
 
-    fn succeed_in(&self, window: &Window, generation: u32) -> Alone {
-        if window.is_quiet(generation) { Alone::All } else { self.succeed_among_others(window, generation) }
+    // Outlined, because the guard of a replacement costs the original window about 40 instructions.
+    #[inline(never)]
+    fn record_success_in_replacement(&'static self, generation: u32) -> FastRecord {
+        self.window().map_or(FastRecord::Done, |window| self.record_success_in(&window, generation))
     }
 
-    #[inline(never)]
-    fn succeed_in_replacement(&'static self, generation: u32) -> Alone {
-        self.window().map_or(Alone::All, |window| self.succeed_in(&window, generation))
-    }
-
-    // Nor this: a full window without a failure is left as it is.
-    #[inline(never)]
-    fn succeed_among_others(&self, window: &Window, generation: u32) -> Alone {
-        match self.flags().opens_from() {
-            failures if failures > 0 && self.cell.is_automatic() => window.succeed_below(generation, failures),
-            _ => Alone::Nothing,
+    #[inline]
+    fn record_success_in(&self, window: &WindowState, generation: u32) -> FastRecord {
+        if window.ignores_success(generation) {
+            return FastRecord::Done;
+        }
+        match self.flags().trip_threshold() {
+            threshold if threshold > 0 && self.cell.is_automatic() => {
+                window.record_success_below(generation, threshold, TimeFastPath::now)
+            }
+            _ => FastRecord::NotRecorded,
         }
     }
 }

@@ -6,7 +6,7 @@
 //! old one change nothing. `free_list` bounds how many cores the process keeps.
 //!
 //! A core keeps the window that it was made with. A circuit whose settings ask for another one, because it got the core of another
-//! circuit or because they were exchanged, stores that window in `Windows::replacement` and frees it with the next exchange.
+//! circuit or because they were exchanged, stores that window in `CoreWindows::replacement` and frees it with the next exchange.
 //! Reading it there costs a call some 5 ns (`ArcSwap`).
 //!
 //! Generations come round after 2^31. Which of two is later can be said as long as fewer than 2^30 lie between them: what an earlier
@@ -20,12 +20,13 @@ mod events;
 mod fast_flags;
 mod fast_path;
 mod free_list;
-mod tenant;
 mod tenant_clock;
 mod tenant_context;
+mod tenant_lifecycle;
 #[cfg(all(test, not(recourse_loom)))]
 mod tests;
 mod throttling;
 mod totals;
+mod window_access;
 
-pub(crate) use {self::core::Core, tenant::Tenant};
+pub(crate) use self::core::{Core, Tenant};

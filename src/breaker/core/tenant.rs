@@ -5,10 +5,10 @@ use std::sync::{
 
 use arc_swap::ArcSwap;
 
-use super::{core::Core, core_windows::InUse, fast_flags::Flags, free_list, totals::Totals};
+use super::{core::Core, core_windows::ActiveWindow, fast_flags::FastFlags, free_list, totals::Totals};
 use crate::{
     Name,
-    breaker::{config::Settings, state::Mode, transition::Word, window::Window},
+    breaker::{config::Settings, state::Mode, transition::StateWord, window::WindowState},
     time::{SetBack, micros_since_base},
 };
 
@@ -20,30 +20,30 @@ pub(crate) struct Tenant {
     pub(crate) totals: Totals,
     /// Set for one circuit of many with the same settings.
     pub(crate) own_name: Option<Box<Name>>,
-    /// When its time began, in microseconds since the process's base.
+    /// When its time began, in microseconds first_generation the process's base.
     pub(super) epoch: i64,
     pub(super) set_back: SetBack,
     /// The generation that it began with: permits of an earlier one are another tenant's.
-    pub(super) since: u32,
+    pub(super) first_generation: u32,
     /// Uses of randomness, each with a generator of its own; after four billion they begin again.
-    pub(super) turns: AtomicU32,
+    pub(super) random_turns: AtomicU32,
 }
 
 impl Tenant {
     /// Takes a free core, or makes one. Locks the list of free cores; circuits are made and dropped outside of any call.
     pub(crate) fn new(settings: Arc<Settings>, own_name: Option<Name>) -> Arc<Self> {
-        let shape = settings.shape;
-        let core = free_list::take_or_make(shape);
+        let layout = settings.layout;
+        let core = free_list::take_or_allocate(layout);
         let epoch = micros_since_base(settings.clock.now());
-        let since = core.cell.begin();
-        if let Some(first) = core.first() {
-            first.begin(since, epoch);
+        let first_generation = core.cell.start_tenant();
+        if let Some(original) = core.original_window() {
+            original.start_tenant(first_generation, epoch);
         }
-        let in_use = core.in_use_for(shape);
-        if in_use == InUse::Replacement {
-            core.replace_window(Some(Window::begun(shape, since, epoch)));
+        let active = core.window_for(layout);
+        if active == ActiveWindow::Replacement {
+            core.replace_window(Some(WindowState::begun(layout, first_generation, epoch)));
         }
-        core.flags.store(Flags::of(&settings, in_use).0, Ordering::Release);
+        core.flags.store(FastFlags::of(&settings, active).0, Ordering::Release);
         let tenant = Arc::new(Self {
             core,
             settings: ArcSwap::new(settings),
@@ -51,41 +51,41 @@ impl Tenant {
             own_name: own_name.map(Box::new),
             epoch,
             set_back: SetBack::new(),
-            since,
-            turns: AtomicU32::new(0),
+            first_generation,
+            random_turns: AtomicU32::new(0),
         });
         core.tenant.store(Arc::downgrade(&tenant));
         tenant
     }
 
     /// Goes on with other settings. The clock stays: times are counted by it.
-    pub(crate) fn exchange(&self, mut settings: Arc<Settings>) {
+    pub(crate) fn reconfigure(&self, mut settings: Arc<Settings>) {
         // One at a time, whichever circuit it is: otherwise the settings of one exchange could meet the window of another.
-        static EXCHANGING: Mutex<()> = Mutex::new(());
+        static RECONFIGURING: Mutex<()> = Mutex::new(());
         Arc::make_mut(&mut settings).clock = self.settings.load().clock.clone();
-        let (shape, core) = (settings.shape, self.core);
-        let in_use = core.in_use_for(shape);
-        let window = || Window::begun(shape, core.cell.load().generation, self.began_at());
-        let replacement = (in_use == InUse::Replacement).then(window);
-        let flags = Flags::of(&settings, in_use);
+        let (layout, core) = (settings.layout, self.core);
+        let active = core.window_for(layout);
+        let window = || WindowState::begun(layout, core.cell.load().generation, self.effective_epoch());
+        let replacement = (active == ActiveWindow::Replacement).then(window);
+        let flags = FastFlags::of(&settings, active);
         // The former settings are dropped after the lock: their observers and rules are the user's, and may exchange settings themselves.
         let _former = {
-            let _one_at_a_time = EXCHANGING.lock().unwrap_or_else(PoisonError::into_inner);
+            let _one_at_a_time = RECONFIGURING.lock().unwrap_or_else(PoisonError::into_inner);
             let former = self.settings.swap(Arc::clone(&settings));
-            let counts_anew = shape != former.shape;
-            if counts_anew && in_use == InUse::Replacement {
+            let counts_anew = layout != former.layout;
+            if counts_anew && active == ActiveWindow::Replacement {
                 core.replace_window(replacement);
             }
             core.flags.store(flags.0, Ordering::Release);
-            if settings.times_rows() && !former.times_rows() {
-                core.cell.begin_row(self.now(&settings));
+            if settings.times_failure_rows() && !former.times_failure_rows() {
+                core.cell.start_failure_row(self.now(&settings));
             }
             if counts_anew {
-                core.cell.renew();
+                core.cell.clear_counts();
             } else if settings.rules != former.rules || settings.slow_after != former.slow_after {
-                core.cell.change(Word::untold);
+                core.cell.update(StateWord::with_would_open_unreported);
             }
-            if in_use != InUse::Replacement {
+            if active != ActiveWindow::Replacement {
                 core.replace_window(None);
             }
             former
@@ -100,8 +100,8 @@ impl Tenant {
 impl Drop for Tenant {
     fn drop(&mut self) {
         self.core.tenant.store(Weak::new());
-        self.core.cell.change(|word| word.in_mode(Mode::Auto));
+        self.core.cell.update(|word| word.in_mode(Mode::Auto));
         self.core.replace_window(None);
-        free_list::put(self.core);
+        free_list::give_back(self.core);
     }
 }

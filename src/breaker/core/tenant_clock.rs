@@ -1,4 +1,4 @@
-use super::tenant::Tenant;
+use super::core::Tenant;
 use crate::{
     breaker::config::Settings,
     time::{Clock, Instant, micros_since_base},
@@ -7,33 +7,37 @@ use crate::{
 impl Tenant {
     /// Microseconds since the circuit was made.
     pub(crate) fn now(&self, settings: &Settings) -> u64 {
-        self.by(&settings.clock)
+        self.now_by(&settings.clock)
     }
 
     /// The same, for those who don't have the settings: mostly they needn't be looked for.
-    pub(crate) fn now_alone(&self) -> u64 {
-        if self.core.flags().is_by_tokio() { self.by(&Clock::default()) } else { self.now(&self.settings.load()) }
+    pub(crate) fn now_fast(&self) -> u64 {
+        if self.core.flags().uses_tokio_clock() {
+            self.now_by(&Clock::default())
+        } else {
+            self.now(&self.settings.load())
+        }
     }
 
     /// The same, at an instant that `clock` was read at not long ago.
     #[cfg(feature = "keyed")]
-    pub(crate) fn at(&self, instant: Instant, clock: &Clock) -> u64 {
+    pub(crate) fn time_at(&self, instant: Instant, clock: &Clock) -> u64 {
         let read_already = std::cell::Cell::new(Some(instant));
-        self.micros_by(|| read_already.take().unwrap_or_else(|| clock.now()))
+        self.micros_since_start(|| read_already.take().unwrap_or_else(|| clock.now()))
     }
 
-    fn by(&self, clock: &Clock) -> u64 {
-        self.micros_by(|| clock.now())
+    fn now_by(&self, clock: &Clock) -> u64 {
+        self.micros_since_start(|| clock.now())
     }
 
     #[inline]
-    fn micros_by(&self, now: impl Fn() -> Instant) -> u64 {
+    fn micros_since_start(&self, now: impl Fn() -> Instant) -> u64 {
         let read = || micros_since_base(now()).saturating_sub(self.epoch);
-        self.set_back.correct::<1_000_000>(read, || self.core.begin_at(self.began_at()))
+        self.set_back.correct::<1_000_000>(read, || self.core.set_epoch(self.effective_epoch()))
     }
 
     /// When its time began, in microseconds since the process's base: earlier, if its clock was set back since.
-    pub(super) fn began_at(&self) -> i64 {
+    pub(super) fn effective_epoch(&self) -> i64 {
         self.epoch.saturating_sub(self.set_back.seconds().saturating_mul(1_000_000))
     }
 }

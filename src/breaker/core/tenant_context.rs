@@ -1,13 +1,13 @@
 use std::{sync::atomic::Ordering, time::Duration};
 
-use super::tenant::Tenant;
+use super::core::Tenant;
 use crate::{
     breaker::{
-        cell::Going,
+        cell::TransitionContext,
         config::{Opening, Settings},
         generation::GENERATION_MASK,
         micros::micros,
-        transition::{Phase, Word},
+        transition::{Phase, StateWord},
         window::Counts,
     },
     random,
@@ -15,29 +15,29 @@ use crate::{
 
 impl Tenant {
     /// With what the cell goes by, for the opening of a circuit whose failure asked for a delay.
-    pub(crate) fn going<T>(
+    pub(crate) fn with_context<T>(
         &self,
         settings: &Settings,
         asked: Option<Duration>,
-        with: impl FnOnce(Going<'_>) -> T,
+        with: impl FnOnce(TransitionContext<'_>) -> T,
     ) -> T {
-        with(Going {
+        with(TransitionContext {
             rules: &settings.rules,
-            probing: &settings.probing,
+            probes: &settings.probes,
             lease: micros(settings.lease),
-            ramp: micros(settings.ramp),
-            silence: settings.silence(),
+            slow_start: micros(settings.slow_start),
+            cancelled_row_time: settings.cancelled_row_time(),
             now: &|| self.now(settings),
-            times_rows: settings.times_rows(),
-            asked_for: settings.open_for.asked_time(asked).map(micros),
-            open_for: &|word, counts, failing_for| micros(self.open_time(settings, word, (counts, failing_for), asked)),
+            times_failure_rows: settings.times_failure_rows(),
+            requested_open_time: settings.open_for.asked_time(asked).map(micros),
+            open_for: &|word, counts, failing_for| micros(self.open_time(settings, word, counts, failing_for, asked)),
         })
     }
 
     /// Whether something that happens with this probability happens now.
     pub(crate) fn chance(&self, settings: &Settings, probability: f64) -> bool {
         // Relaxed: only that no two get the same turn matters.
-        let turn = self.turns.fetch_add(1, Ordering::Relaxed);
+        let turn = self.random_turns.fetch_add(1, Ordering::Relaxed);
         random::unit(&mut random::generator(self.seed(settings), turn.into())) < probability
     }
 
@@ -45,13 +45,14 @@ impl Tenant {
     fn open_time(
         &self,
         settings: &Settings,
-        word: Word,
-        (counts, failing_for): (Counts, u64),
+        word: StateWord,
+        counts: Counts,
+        failing_for: u64,
         asked: Option<Duration>,
     ) -> Duration {
         let failing = (counts.calls > 0).then(|| f64::from(counts.failures) / f64::from(counts.calls));
         // Memory that was used before doesn't begin with generation 0.
-        let age = word.generation.wrapping_sub(self.since) & GENERATION_MASK;
+        let age = word.generation.wrapping_sub(self.first_generation) & GENERATION_MASK;
         // The intervals of probes that trickle are of one generation.
         let interval = match word.phase {
             Phase::HalfOpen { admitted, .. } => admitted,
@@ -64,9 +65,9 @@ impl Tenant {
         settings.open_for.time(opening, &mut generator)
     }
 
-    /// Every circuit's own, unless one was set. Made of where it lives and since when, which no two circuits have in common, so
+    /// Every circuit's own, unless one was set. Made of where it lives and first_generation when, which no two circuits have in common, so
     /// that it needs no room.
     fn seed(&self, settings: &Settings) -> u64 {
-        settings.seed.unwrap_or_else(|| random::seed_of((std::ptr::from_ref(self.core).addr(), self.since)))
+        settings.seed.unwrap_or_else(|| random::seed_of((std::ptr::from_ref(self.core).addr(), self.first_generation)))
     }
 }

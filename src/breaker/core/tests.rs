@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use super::*;
 use crate::{
     BreakerConfig, Circuit, Ratio, State,
-    breaker::{OpenRule, Window, generation::GENERATION_MASK, transition::Word},
+    breaker::{OpenRule, Window, generation::GENERATION_MASK, transition::StateWord},
     time::ManualClock,
 };
 
@@ -29,7 +29,7 @@ fn live_through(circuit: &Circuit, generations: u32) {
         .tenant()
         .core
         .cell
-        .change(|word| Word { generation: word.generation.wrapping_add(generations) & GENERATION_MASK, ..word });
+        .update(|word| StateWord { generation: word.generation.wrapping_add(generations) & GENERATION_MASK, ..word });
 }
 
 fn fails(circuit: &Circuit, calls: u32) {

@@ -140,8 +140,8 @@ impl Tenant {
         }
         let settings = self.settings.load();
         // A custom probe has this time to run, because requests aren't admitted.
-        let to_come = if settings.probing.own { micros(settings.lease) } else { 0 };
+        let to_come = if settings.probes.external_only { micros(settings.lease) } else { 0 };
         let until = self.core.cell.rejects_until(word, to_come);
-        until == u64::MAX || self.at(now(), &settings.clock) < until
+        until == u64::MAX || self.time_at(now(), &settings.clock) < until
     }
 }

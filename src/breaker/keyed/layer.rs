@@ -1,8 +1,6 @@
 use std::{fmt, hash::Hash};
 
-use tower_layer::Layer;
-
-use super::{circuits::Circuits, service::KeyedBreaker};
+use super::circuits::Circuits;
 use crate::{
     breaker::{
         config::BreakerConfig,
@@ -10,8 +8,6 @@ use crate::{
         rejection::{Fail, Rejection, Respond},
     },
     classify::Errors,
-    readiness::Readiness,
-    reservation::Releaser,
 };
 
 impl<C> BreakerLayer<C> {
@@ -94,17 +90,6 @@ impl<F, K, C, R> KeyedBreakerLayer<F, K, C, R> {
     /// The circuits that it is on.
     pub fn circuits(&self) -> &Circuits<K, C> {
         &self.circuits
-    }
-}
-
-impl<S, F, K, C, R> Layer<S> for KeyedBreakerLayer<F, K, C, R>
-where
-    Self: Clone,
-{
-    type Service = KeyedBreaker<S, Self>;
-
-    fn layer(&self, inner: S) -> Self::Service {
-        KeyedBreaker { inner, layer: self.clone(), readiness: Readiness::default(), releaser: Releaser::default() }
     }
 }
 

@@ -4,25 +4,38 @@ use std::{
     task::{Context, Poll},
 };
 
+use tower_layer::Layer;
 use tower_service::Service;
 
 use super::layer::KeyedBreakerLayer;
 use crate::{
     Classifier,
     breaker::{
+        admission::Entry,
         call::AtOnce,
         circuit::Circuit,
         future,
         rejection::OnRejection,
-        service::{begin_as_asked, run},
+        service::{call_inner, start_call_outlined},
     },
     readiness::Readiness,
     reservation::Releaser,
 };
 
+impl<S, F, K, C, R> Layer<S> for KeyedBreakerLayer<F, K, C, R>
+where
+    Self: Clone,
+{
+    type Service = KeyedBreaker<S, Self>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        KeyedBreaker { inner, layer: self.clone(), readiness: Readiness::default(), releaser: Releaser::default() }
+    }
+}
+
 /// A service with one circuit a key. Made by [`KeyedBreakerLayer`].
 ///
-/// It is ready when the service is: whose circuit is asked, only the request can tell.
+/// It is ready when the service is: whose circuit is admitted, only the request can tell.
 ///
 /// What the service has reserved for a call that is rejected is given up, as by [`Breaker`](super::super::Breaker).
 ///
@@ -31,10 +44,10 @@ use crate::{
 /// A clone is on the same circuits.
 #[derive(Clone)]
 pub struct KeyedBreaker<S, L> {
-    pub(super) inner: S,
-    pub(super) layer: L,
-    pub(super) readiness: Readiness,
-    pub(super) releaser: Releaser<S>,
+    inner: S,
+    layer: L,
+    readiness: Readiness,
+    releaser: Releaser<S>,
 }
 
 impl<S, F, K, C, R, Req> Service<Req> for KeyedBreaker<S, KeyedBreakerLayer<F, K, C, R>>
@@ -60,11 +73,19 @@ where
         let Self { inner, layer, readiness, releaser } = self;
         let KeyedBreakerLayer { key, circuits, on_rejection } = layer;
         let circuit = Circuit::of(circuits.tenant(&key(&request)), circuits.classifier.clone());
-        match circuit.admit_at_once() {
-            Some(permit) if !readiness.has_failed() => run(&circuit, permit, inner, AtOnce, request),
+        match circuit.admit_fast() {
+            Some(permit) if !readiness.has_failed() => call_inner(&circuit, permit, inner, AtOnce, request),
             permit => {
-                let asked = permit.map_or_else(|| circuit.admit(), Ok);
-                begin_as_asked(&circuit, asked, (inner, readiness, &*releaser), (&*on_rejection, AtOnce), request).made
+                let admitted = permit.map_or_else(|| circuit.admit(), Ok);
+                start_call_outlined(
+                    Entry { admitted, readiness, releaser },
+                    &circuit,
+                    inner,
+                    on_rejection,
+                    AtOnce,
+                    request,
+                )
+                .into_inner()
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Endings while the circuit is closed, and whoever looks at it meanwhile.
 
 use super::*;
-use Ending::{Failure, Success};
+use CallResult::{Failure, Success};
 
 #[test]
 fn two_failures_at_once_that_reach_the_threshold_open_it_exactly_once() {
@@ -20,7 +20,7 @@ fn of_two_failures_at_once_beyond_the_threshold_one_opens_it_and_one_is_late() {
         let fail = |bench: &Bench| bench.end(0, Failure, 0);
         let (bench, one, other) = both(Bench::closed(consecutive(1)), fail, fail);
         assert!(is_transition(&one) != is_transition(&other), "{one:?}, {other:?}");
-        assert!(one == Ended::Late || other == Ended::Late, "{one:?}, {other:?}");
+        assert!(one == EndEffect::Stale || other == EndEffect::Stale, "{one:?}, {other:?}");
         let word = bench.cell.load();
         assert_eq!((word.generation, word.streak, word.phase), (1, 1, Phase::Open));
     });
@@ -34,7 +34,7 @@ fn whoever_is_rejected_by_an_open_circuit_is_told_until_when() {
         let (_, _, _, asked) = all(Bench::closed(consecutive(2)), fail, fail, ask);
         match asked {
             Ok(admitted) => assert_eq!((admitted.generation, admitted.half_opened), (0, false)),
-            Err(refused) => assert_eq!((refused.state(), refused.wait()), (State::Open, Some(1))),
+            Err(packed) => assert_eq!((packed.state(), packed.wait()), (State::Open, Some(1))),
         }
     });
 }
@@ -45,11 +45,11 @@ fn nobody_half_opens_it_before_the_open_time_is_over() {
         let fail = |bench: &Bench| bench.end(0, Failure, 0);
         let look = |bench: &Bench| {
             let half_opened = bench.tick(OPEN_FOR - 1);
-            (half_opened, bench.cell.peek(&bench.probing, || OPEN_FOR - 1))
+            (half_opened, bench.cell.peek(&bench.probes, || OPEN_FOR - 1))
         };
         let (_, _, (half_opened, peeked)) = both(Bench::closed(consecutive(1)), fail, look);
         assert!(!half_opened);
-        assert_eq!(peeked.map_err(|refused| refused.wait()), peeked.and(Ok(())).or(Err(Some(1))));
+        assert_eq!(peeked.map_err(|packed| packed.wait()), peeked.and(Ok(())).or(Err(Some(1))));
     });
 }
 
@@ -61,7 +61,7 @@ fn a_success_and_a_failure_at_once_leave_at_most_the_one_failure_in_a_row() {
         let (bench, _, _) = both(bench, |bench| bench.end(0, Success, 0), |bench| bench.end(0, Failure, 0));
         // The success ended the row before the failure, or after it.
         assert!(
-            matches!(bench.phase(), Phase::Closed { failures_in_a_row: 0 | 1, ramping: false }),
+            matches!(bench.phase(), Phase::Closed { failures_in_a_row: 0 | 1, slow_start: false }),
             "a failure before the success was kept: {:?}",
             bench.phase()
         );
@@ -75,9 +75,9 @@ fn a_success_at_the_same_time_as_the_last_failure_ends_the_row_or_is_late() {
         bench.end(0, Failure, 0);
         let (bench, success, failure) = both(bench, |bench| bench.end(0, Success, 0), |bench| bench.end(0, Failure, 0));
         match success {
-            Ended::Stays => assert!(matches!(bench.phase(), Phase::Closed { .. }), "{failure:?}"),
-            Ended::Late => assert_eq!((bench.phase(), is_transition(&failure)), (Phase::Open, true)),
-            Ended::Became(..) | Ended::WouldOpen(_) => panic!("a success opened it"),
+            EndEffect::Unchanged => assert!(matches!(bench.phase(), Phase::Closed { .. }), "{failure:?}"),
+            EndEffect::Stale => assert_eq!((bench.phase(), is_transition(&failure)), (Phase::Open, true)),
+            EndEffect::Transitioned(..) | EndEffect::WouldOpen(_) => panic!("a success opened it"),
         }
     });
 }
@@ -88,8 +88,8 @@ fn two_failures_at_once_that_fill_the_window_open_it_exactly_once_and_know_of_ea
         let fail = |bench: &Bench| bench.end(0, Failure, 0);
         let (bench, one, other) = both(Bench::closed(half_of(2)), fail, fail);
         let counts = match (one, other) {
-            (Ended::Became(opened), Ended::Stays | Ended::Late) => opened.counts,
-            (Ended::Stays | Ended::Late, Ended::Became(opened)) => opened.counts,
+            (EndEffect::Transitioned(opened), EndEffect::Unchanged | EndEffect::Stale) => opened.counts,
+            (EndEffect::Unchanged | EndEffect::Stale, EndEffect::Transitioned(opened)) => opened.counts,
             both => panic!("not exactly one transition: {both:?}"),
         };
         // Whoever comes first may already see both calls, but only one failure of them: a half, which is enough.
@@ -112,7 +112,7 @@ fn a_success_and_a_failure_at_once_that_fill_the_window_with_its_share_open_it_e
 #[test]
 fn a_slow_success_and_a_fast_failure_at_once_open_it_exactly_once_by_whichever_rule() {
     bounded(5, || {
-        let all_slow = Share { at_least: Ratio::HALF, minimum: 2 };
+        let all_slow = RateThreshold { at_least: Ratio::HALF, minimum: 2 };
         let rules = Rules { slow: Some(all_slow), ..half_of(2) };
         let (bench, slow, failure) = both(
             Bench::closed(rules),
@@ -126,9 +126,9 @@ fn a_slow_success_and_a_fast_failure_at_once_open_it_exactly_once_by_whichever_r
 
 #[test]
 fn a_late_ending_never_changes_what_came_after_it() {
-    for ending in [Success, Failure] {
+    for result in [Success, Failure] {
         bounded(3, move || {
-            let late: fn(&Bench) -> Ended = match ending {
+            let late: fn(&Bench) -> EndEffect = match result {
                 Success => |bench| bench.end(0, Success, 0),
                 _ => |bench| bench.end(0, Failure, 0),
             };
@@ -148,17 +148,17 @@ fn a_reset_at_the_same_time_as_the_last_failure_leaves_it_closed_and_forgetful()
         let (bench, ended, before) = both(
             Bench::closed(consecutive(1)),
             |bench| bench.end(0, Failure, 0),
-            |bench| bench.cell.change(Word::reset).0,
+            |bench| bench.cell.update(StateWord::reset).0,
         );
         // The reset came first and the failure is late, or the failure opened what the reset closed again.
         match ended {
-            Ended::Late => assert_eq!(before.phase, Phase::Closed { failures_in_a_row: 0, ramping: false }),
-            Ended::Became(transition) => assert_eq!(before, transition.word),
-            Ended::WouldOpen(_) => panic!("the mode lets it open"),
-            Ended::Stays => panic!("a failure at the threshold changed nothing"),
+            EndEffect::Stale => assert_eq!(before.phase, Phase::Closed { failures_in_a_row: 0, slow_start: false }),
+            EndEffect::Transitioned(transition) => assert_eq!(before, transition.word),
+            EndEffect::WouldOpen(_) => panic!("the mode lets it open"),
+            EndEffect::Unchanged => panic!("a failure at the threshold changed nothing"),
         }
         let word = bench.cell.load();
-        assert_eq!((word.streak, word.phase), (0, Phase::Closed { failures_in_a_row: 0, ramping: false }));
+        assert_eq!((word.streak, word.phase), (0, Phase::Closed { failures_in_a_row: 0, slow_start: false }));
     });
 }
 
@@ -169,7 +169,7 @@ fn a_failure_that_a_reset_overtakes_is_not_in_the_window_after_it() {
             Bench::closed(half_of(3)),
             |bench| bench.end(0, Failure, 0),
             |bench| {
-                bench.cell.change(Word::reset).0;
+                bench.cell.update(StateWord::reset).0;
                 bench.end(1, Failure, 0)
             },
         );

@@ -1,7 +1,7 @@
 //! Calls that are dropped while others end.
 
 use super::*;
-use Ending::{Dropped, Failure, Success};
+use CallResult::{Cancelled, Failure, Success};
 
 #[test]
 fn a_circuit_that_opens_while_a_call_is_dropped_has_an_open_time() {
@@ -12,10 +12,10 @@ fn a_circuit_that_opens_while_a_call_is_dropped_has_an_open_time() {
         let (bench, ..) = both(
             bench,
             |bench| bench.end(0, Failure, 0),
-            |bench| matches!(bench.end(0, Dropped, 0), Ended::Became(..)),
+            |bench| matches!(bench.end(0, Cancelled, 0), EndEffect::Transitioned(..)),
         );
         assert_eq!(bench.phase(), Phase::Open);
-        assert_eq!(bench.cell.moves_on_at(bench.cell.load()), Some(OPEN_FOR));
+        assert_eq!(bench.cell.timer_ends_at(bench.cell.load()), Some(OPEN_FOR));
     });
 }
 
@@ -23,7 +23,8 @@ fn a_circuit_that_opens_while_a_call_is_dropped_has_an_open_time() {
 fn a_late_dropped_call_leaves_the_results_of_probes() {
     bounded(3, || {
         let bench = Bench::half_open(successes(2, 2), 2);
-        let (bench, ..) = both(bench, |bench| bench.end(2, Failure, OPEN_FOR), |bench| bench.end(0, Dropped, OPEN_FOR));
+        let (bench, ..) =
+            both(bench, |bench| bench.end(2, Failure, OPEN_FOR), |bench| bench.end(0, Cancelled, OPEN_FOR));
         assert_eq!(bench.phase(), Phase::Open);
     });
 }

@@ -1,23 +1,23 @@
-//! Since when calls have been failing: rows of failures, the openings that they lead to, and what
+//! FailingSince when calls have been failing: rows of failures, the openings that they lead to, and what
 //! ends them.
 
 use super::*;
-use Ending::{Failure, Success};
+use CallResult::{Failure, Success};
 
 /// Opens after two failures in a row of which the first ended 5 or more ago.
 fn two_lasting_five() -> Bench {
-    let rules = Rules { consecutive: Some(Consecutive { failures: 2, lasting: 5 }), ..Rules::default() };
-    Bench { times_rows: true, ..Bench::closed(rules) }
+    let rules = Rules { consecutive: Some(ConsecutiveThreshold { failures: 2, lasting: 5 }), ..Rules::default() };
+    Bench { times_failure_rows: true, ..Bench::closed(rules) }
 }
 
-fn fails(bench: &Bench, now: u64) -> Ended {
+fn fails(bench: &Bench, now: u64) -> EndEffect {
     bench.end(0, Failure, now)
 }
 
 /// The failing time that an opening went by.
-fn failing_for(ended: &Ended) -> Option<u64> {
+fn failing_for(ended: &EndEffect) -> Option<u64> {
     match ended {
-        Ended::Became(opened) => Some(opened.open_for - OPEN_FOR),
+        EndEffect::Transitioned(opened) => Some(opened.open_for - OPEN_FOR),
         _ => None,
     }
 }
@@ -26,7 +26,7 @@ fn failing_for(ended: &Ended) -> Option<u64> {
 fn the_row_of_two_first_failures_starts_at_one_of_them() {
     model(|| {
         let (bench, ..) = both(two_lasting_five(), |bench| fails(bench, 10), |bench| fails(bench, 12));
-        assert_eq!(fails(&bench, 14), Ended::Stays, "not even the earlier one is old enough");
+        assert_eq!(fails(&bench, 14), EndEffect::Unchanged, "not even the earlier one is old enough");
         let failing_for = failing_for(&fails(&bench, 17));
         assert!(matches!(failing_for, Some(5 | 7)), "{failing_for:?}");
     });
@@ -41,7 +41,7 @@ fn a_success_and_a_failure_at_once_leave_no_old_start() {
         match failing_for(&failed) {
             Some(failing_for) => assert_eq!(failing_for, 100, "the failure came first"),
             None => {
-                assert_eq!(fails(&bench, 103), Ended::Stays, "the row is at most 3 old");
+                assert_eq!(fails(&bench, 103), EndEffect::Unchanged, "the row is at most 3 old");
                 assert!(failing_for(&fails(&bench, 108)).is_some_and(|time| time == 8 || time == 5));
             }
         }
@@ -57,7 +57,7 @@ fn a_success_and_two_failures_at_once_leave_no_old_start() {
         let (bench, _, one, other) = all(bench, succeed, |bench| fails(bench, 100), |bench| fails(bench, 101));
         match failing_for(&one).or(failing_for(&other)) {
             Some(time) => assert!(time == 100 || time == 101, "the failure came first: {time}"),
-            None => assert_eq!(fails(&bench, 104), Ended::Stays, "the row is at most 4 old"),
+            None => assert_eq!(fails(&bench, 104), EndEffect::Unchanged, "the row is at most 4 old"),
         }
     });
 }
@@ -78,7 +78,7 @@ fn of_two_failures_that_open_one_passes_the_start_on() {
 #[test]
 fn of_two_probes_that_fail_one_passes_the_start_on() {
     bounded(3, || {
-        let bench = Bench { times_rows: true, ..Bench::half_open(successes(2, 2), 2) };
+        let bench = Bench { times_failure_rows: true, ..Bench::half_open(successes(2, 2), 2) };
         let (bench, one, other) = both(bench, |bench| bench.end(2, Failure, 30), |bench| bench.end(2, Failure, 31));
         assert!(is_transition(&one) != is_transition(&other), "{one:?}, {other:?}");
         assert!(matches!((failing_for(&one), failing_for(&other)), (Some(30), None) | (None, Some(31))));
@@ -89,14 +89,14 @@ fn of_two_probes_that_fail_one_passes_the_start_on() {
 #[test]
 fn a_row_after_a_closing_has_its_own_start() {
     model(|| {
-        let bench = Bench { times_rows: true, ..Bench::half_open(ONE_PROBE, 1) };
-        let rules = Rules { consecutive: Some(Consecutive { failures: 2, lasting: 5 }), ..Rules::default() };
+        let bench = Bench { times_failure_rows: true, ..Bench::half_open(ONE_PROBE, 1) };
+        let rules = Rules { consecutive: Some(ConsecutiveThreshold { failures: 2, lasting: 5 }), ..Rules::default() };
         let bench = Bench { rules, ..bench };
         let close = |bench: &Bench| bench.end(2, Success, 100);
         let fail = |bench: &Bench| bench.end(3, Failure, 100);
         let (bench, _, failed) = both(bench, close, fail);
-        let row = u64::from(failed != Ended::Late);
-        assert_eq!(bench.end(3, Failure, 103), Ended::Stays);
+        let row = u64::from(failed != EndEffect::Stale);
+        assert_eq!(bench.end(3, Failure, 103), EndEffect::Unchanged);
         assert_eq!(failing_for(&bench.end(3, Failure, 108)), Some(5 + 3 * row));
     });
 }

@@ -1,7 +1,7 @@
 //! Who gets in as a probe, and what a lease is good for.
 
 use super::*;
-use Ending::{Failure, Neither, Success};
+use CallResult::{Failure, Ignored, Success};
 
 fn in_flight(bench: &Bench) -> u8 {
     match bench.phase() {
@@ -15,12 +15,12 @@ fn of_two_that_ask_when_the_open_time_ends_one_gets_the_probe_and_one_hears_of_i
     model(|| {
         let ask = |bench: &Bench| bench.admit(OPEN_FOR);
         let (bench, one, other) = both(Bench::open(ONE_PROBE), ask, ask);
-        let (admitted, refused) = match (one, other) {
-            (Ok(admitted), Err(refused)) | (Err(refused), Ok(admitted)) => (admitted, refused),
+        let (admitted, packed) = match (one, other) {
+            (Ok(admitted), Err(packed)) | (Err(packed), Ok(admitted)) => (admitted, packed),
             both => panic!("not exactly one probe: {both:?}"),
         };
         assert_eq!(admitted, Admitted { generation: 2, half_opened: true });
-        assert_eq!(refused.wait(), Some(LEASE), "it is shorter than any hint");
+        assert_eq!(packed.wait(), Some(LEASE), "it is shorter than any hint");
         assert_eq!(in_flight(&bench), 1);
     });
 }
@@ -33,14 +33,14 @@ fn looking_at_it_when_the_open_time_ends_half_opens_it_once_and_takes_nobodys_pr
         let (bench, one, other, asked) = all(Bench::open(ONE_PROBE), look, look, ask);
         assert_eq!([one, other, asked.half_opened].into_iter().filter(|half_opened| *half_opened).count(), 1);
         assert_eq!((asked.generation, in_flight(&bench)), (2, 1));
-        assert_eq!(bench.cell.moves_on_at(bench.cell.load()), Some(OPEN_FOR + LEASE));
+        assert_eq!(bench.cell.timer_ends_at(bench.cell.load()), Some(OPEN_FOR + LEASE));
     });
 }
 
 #[test]
 fn the_slot_of_a_dropped_probe_is_taken_by_one_of_those_who_ask() {
     bounded(3, || {
-        let drop = |bench: &Bench| bench.end(2, Neither, OPEN_FOR);
+        let drop = |bench: &Bench| bench.end(2, Ignored, OPEN_FOR);
         let ask = |bench: &Bench| bench.admit(OPEN_FOR).is_ok();
         let (bench, _, one, other) = all(Bench::half_open(ONE_PROBE, 1), drop, ask, ask);
         assert!(!(one && other), "two probes at a time");
@@ -82,24 +82,24 @@ fn the_lease_is_that_of_the_newest_probe() {
             |bench| bench.admit(OPEN_FOR + 2).is_ok(),
         );
         assert!(early && late);
-        assert_eq!(bench.cell.moves_on_at(bench.cell.load()), Some(OPEN_FOR + 2 + LEASE));
+        assert_eq!(bench.cell.timer_ends_at(bench.cell.load()), Some(OPEN_FOR + 2 + LEASE));
     });
 }
 
 #[test]
 fn a_probe_that_comes_back_when_its_lease_ends_counts_or_is_late() {
-    for ending in [Success, Failure, Neither] {
+    for result in [Success, Failure, Ignored] {
         model(move || {
-            let end: fn(&Bench) -> Ended = match ending {
+            let end: fn(&Bench) -> EndEffect = match result {
                 Success => |bench| bench.end(2, Success, OPEN_FOR + LEASE),
                 Failure => |bench| bench.end(2, Failure, OPEN_FOR + LEASE),
-                _ => |bench| bench.end(2, Neither, OPEN_FOR + LEASE),
+                _ => |bench| bench.end(2, Ignored, OPEN_FOR + LEASE),
             };
             let ask = |bench: &Bench| bench.admit(OPEN_FOR + LEASE);
             let (bench, ended, asked) = both(Bench::half_open(ONE_PROBE, 1), end, ask);
             let round = Phase::HalfOpen { in_flight: 1, counted: 0, admitted: 1 };
-            match (ending, ended) {
-                (_, Ended::Late) => assert_eq!((asked.unwrap().generation, bench.phase()), (3, round)),
+            match (result, ended) {
+                (_, EndEffect::Stale) => assert_eq!((asked.unwrap().generation, bench.phase()), (3, round)),
                 (Success, _) => assert_eq!(asked.unwrap().generation, bench.generation()),
                 (Failure, _) => assert_eq!(asked.unwrap_err().wait(), Some(OPEN_FOR)),
                 (_, _) => assert_eq!((asked.unwrap().generation, in_flight(&bench)), (2, 1)),
@@ -111,11 +111,11 @@ fn a_probe_that_comes_back_when_its_lease_ends_counts_or_is_late() {
 
 #[test]
 fn a_probe_that_comes_back_when_the_round_is_given_up_takes_nobodys_lease_away() {
-    for ending in [Success, Neither] {
+    for result in [Success, Ignored] {
         model(move || {
-            let end: fn(&Bench) -> Ended = match ending {
+            let end: fn(&Bench) -> EndEffect = match result {
                 Success => |bench| bench.end(2, Success, OPEN_FOR + LEASE),
-                _ => |bench| bench.end(2, Neither, OPEN_FOR + LEASE),
+                _ => |bench| bench.end(2, Ignored, OPEN_FOR + LEASE),
             };
             let ask = |bench: &Bench| bench.admit(OPEN_FOR + LEASE);
             let (bench, _, asked) = both(Bench::half_open(successes(2, 2), 2), end, ask);
@@ -128,16 +128,16 @@ fn a_probe_that_comes_back_when_the_round_is_given_up_takes_nobodys_lease_away()
 
 #[test]
 fn nobody_is_rejected_without_being_told_until_when() {
-    fn told(asked: Result<(), Refused>) -> bool {
-        asked.is_ok_and(|()| true) || asked.is_err_and(|refused| refused.wait().is_some_and(|wait| wait <= FAR))
+    fn told(asked: Result<(), PackedRejection>) -> bool {
+        asked.is_ok_and(|()| true) || asked.is_err_and(|packed| packed.wait().is_some_and(|wait| wait <= FAR))
     }
     model(|| {
         let ask = |bench: &Bench| bench.admit(OPEN_FOR + LEASE);
-        let look = |bench: &Bench| bench.cell.peek(&bench.probing, || OPEN_FOR + LEASE);
+        let look = |bench: &Bench| bench.cell.peek(&bench.probes, || OPEN_FOR + LEASE);
         let (_, _, seen) = both(Bench::half_open(successes(2, 2), 2), ask, look);
         assert!(told(seen), "{seen:?}");
     });
-    for look in [(|bench| bench.admit(0).map(drop)) as fn(&Bench) -> _, |bench| bench.cell.peek(&bench.probing, || 0)] {
+    for look in [(|bench| bench.admit(0).map(drop)) as fn(&Bench) -> _, |bench| bench.cell.peek(&bench.probes, || 0)] {
         model(move || {
             let reopen = |bench: &Bench| {
                 let probe = bench.admit(OPEN_FOR).unwrap();
@@ -153,7 +153,7 @@ fn nobody_is_rejected_without_being_told_until_when() {
 fn of_two_that_ask_when_the_lease_ends_one_begins_the_new_round_whatever_comes_back() {
     bounded(3, || {
         let ask = |bench: &Bench| bench.admit(OPEN_FOR + LEASE);
-        let drop = |bench: &Bench| bench.end(2, Neither, OPEN_FOR + LEASE);
+        let drop = |bench: &Bench| bench.end(2, Ignored, OPEN_FOR + LEASE);
         let (bench, one, other, _) = all(Bench::half_open(ONE_PROBE, 1), ask, ask, drop);
         assert!(one.is_ok() != other.is_ok(), "{one:?}, {other:?}");
         assert_eq!(in_flight(&bench), 1);
@@ -177,12 +177,12 @@ fn of_two_probes_one_lost_and_one_back_the_next_round_has_no_more_than_may_be() 
 fn a_reset_while_somebody_asks_for_the_probe_leaves_it_closed() {
     model(|| {
         let ask = |bench: &Bench| bench.admit(OPEN_FOR).unwrap();
-        let (bench, asked, before) = both(Bench::open(ONE_PROBE), ask, |bench| bench.cell.change(Word::reset).0);
-        assert_eq!(bench.phase(), Phase::Closed { failures_in_a_row: 0, ramping: false });
+        let (bench, asked, before) = both(Bench::open(ONE_PROBE), ask, |bench| bench.cell.update(StateWord::reset).0);
+        assert_eq!(bench.phase(), Phase::Closed { failures_in_a_row: 0, slow_start: false });
         assert_eq!(asked.half_opened, matches!(before.phase, Phase::HalfOpen { .. }));
         // What a probe brings back is of no interest any more.
         if asked.half_opened {
-            assert_eq!(bench.end(asked.generation, Failure, OPEN_FOR), Ended::Late);
+            assert_eq!(bench.end(asked.generation, Failure, OPEN_FOR), EndEffect::Stale);
         }
     });
 }
@@ -202,7 +202,7 @@ fn one_that_was_about_to_open_it_leaves_a_later_opening_alone() {
         assert!(opened_twice);
         let word = bench.cell.load();
         assert_eq!((word.generation, word.streak, word.phase), (3, 2, Phase::Open));
-        assert_eq!(bench.cell.moves_on_at(word), Some(1 + OPEN_FOR + OPEN_FOR));
+        assert_eq!(bench.cell.timer_ends_at(word), Some(1 + OPEN_FOR + OPEN_FOR));
     });
 }
 
@@ -214,7 +214,7 @@ fn one_that_was_about_to_half_open_it_takes_no_later_lease_away() {
             |bench| bench.admit(OPEN_FOR + LEASE),
             |bench| (bench.admit(OPEN_FOR), bench.admit(OPEN_FOR + LEASE)),
         );
-        assert_eq!(bench.cell.moves_on_at(bench.cell.load()), Some(OPEN_FOR + LEASE + LEASE));
+        assert_eq!(bench.cell.timer_ends_at(bench.cell.load()), Some(OPEN_FOR + LEASE + LEASE));
         bench.assert_not_wedged();
     });
 }
@@ -235,6 +235,6 @@ fn one_that_was_about_to_begin_a_round_leaves_a_later_one_alone() {
         // Two rounds of the one, or one of the other.
         assert_eq!(word.generation, later.map_or(3, |probe| probe.generation));
         let since = if later.is_some() { OPEN_FOR + LEASE + OPEN_FOR } else { OPEN_FOR + LEASE };
-        assert_eq!((in_flight(&bench), bench.cell.moves_on_at(word)), (1, Some(since + LEASE)));
+        assert_eq!((in_flight(&bench), bench.cell.timer_ends_at(word)), (1, Some(since + LEASE)));
     });
 }

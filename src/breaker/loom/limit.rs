@@ -2,12 +2,12 @@
 
 use super::*;
 use crate::breaker::transition::Undecided;
-use Ending::{Failure, Neither, Success};
+use CallResult::{Failure, Ignored, Success};
 
 const LIMIT: u64 = 20;
 
-fn within(undecided: Undecided, probing: Probing) -> Probing {
-    Probing { limit: Some((LIMIT, undecided)), ..probing }
+fn within(undecided: Undecided, probes: ProbePolicy) -> ProbePolicy {
+    ProbePolicy { limit: Some((LIMIT, undecided)), ..probes }
 }
 
 /// It isn't over before, and it is then.
@@ -22,13 +22,13 @@ fn of_all_who_see_the_time_over_and_a_probe_that_comes_back_one_moves_it_on() {
         bounded(3, move || {
             let look = |bench: &Bench| bench.tick(OPEN_FOR + LIMIT);
             let succeed = |bench: &Bench| is_transition(&bench.end(2, Success, OPEN_FOR + LIMIT));
-            let probing = within(undecided, ONE_PROBE);
-            let (bench, one, other, success) = all(Bench::half_open(probing, 1), look, look, succeed);
+            let probes = within(undecided, ONE_PROBE);
+            let (bench, one, other, success) = all(Bench::half_open(probes, 1), look, look, succeed);
             assert_eq!([one, other, success].into_iter().filter(|moved| *moved).count(), 1);
             assert_eq!(bench.generation(), 3);
             let opened = (one || other) && undecided == Undecided::Open;
             assert_eq!(bench.phase() == Phase::Open, opened);
-            assert_eq!(bench.cell.moves_on_at(bench.cell.load()), opened.then_some(OPEN_FOR + LIMIT + OPEN_FOR));
+            assert_eq!(bench.cell.timer_ends_at(bench.cell.load()), opened.then_some(OPEN_FOR + LIMIT + OPEN_FOR));
         });
     }
 }
@@ -49,9 +49,9 @@ fn the_time_in_half_open_begins_once_whoever_half_opens_it() {
 fn a_new_round_goes_on_with_the_time_of_the_old_one_whatever_comes_back() {
     bounded(3, || {
         let ask = |bench: &Bench| bench.admit(OPEN_FOR + LEASE).is_ok();
-        let drop = |bench: &Bench| bench.end(2, Neither, OPEN_FOR + LEASE);
-        let probing = within(Undecided::Open, successes(2, 2));
-        let (bench, one, other, _) = all(Bench::half_open(probing, 2), ask, ask, drop);
+        let drop = |bench: &Bench| bench.end(2, Ignored, OPEN_FOR + LEASE);
+        let probes = within(Undecided::Open, successes(2, 2));
+        let (bench, one, other, _) = all(Bench::half_open(probes, 2), ask, ask, drop);
         assert!(one || other);
         assert_over_at(&bench, OPEN_FOR + LIMIT);
     });
@@ -67,7 +67,7 @@ fn a_probe_that_fails_when_the_time_is_over_and_whoever_sees_that_open_it_once()
         assert!(failed != moved_on, "opened twice, or not at all");
         let word = bench.cell.load();
         assert_eq!((word.generation, word.streak, word.phase), (3, 2, Phase::Open));
-        assert_eq!(bench.cell.moves_on_at(word), Some(OPEN_FOR + LIMIT + OPEN_FOR));
+        assert_eq!(bench.cell.timer_ends_at(word), Some(OPEN_FOR + LIMIT + OPEN_FOR));
     });
 }
 
@@ -76,11 +76,11 @@ fn nobody_is_a_probe_any_more_when_the_time_is_over_whatever_slot_is_free() {
     for undecided in [Undecided::Open, Undecided::Close] {
         bounded(3, move || {
             let ask = |bench: &Bench| bench.admit(OPEN_FOR + LIMIT);
-            let drop = |bench: &Bench| bench.end(2, Neither, OPEN_FOR + LIMIT);
+            let drop = |bench: &Bench| bench.end(2, Ignored, OPEN_FOR + LIMIT);
             let (bench, one, other, _) = all(Bench::half_open(within(undecided, ONE_PROBE), 1), ask, ask, drop);
             for asked in [one, other] {
                 match (undecided, asked) {
-                    (Undecided::Open, Err(refused)) => assert_eq!(refused.wait(), Some(OPEN_FOR)),
+                    (Undecided::Open, Err(packed)) => assert_eq!(packed.wait(), Some(OPEN_FOR)),
                     (Undecided::Close, Ok(admitted)) => assert_eq!(admitted.generation, 3),
                     _ => panic!("{undecided:?}: {asked:?}"),
                 }
@@ -95,7 +95,7 @@ fn one_that_was_about_to_half_open_it_takes_no_later_limit_away() {
     bounded(4, || {
         let ask = |bench: &Bench| bench.admit(OPEN_FOR).is_ok();
         let reset_and_open = |bench: &Bench| {
-            let since = bench.cell.change(Word::reset).1.generation;
+            let since = bench.cell.update(StateWord::reset).1.generation;
             bench.end(since, Failure, OPEN_FOR);
             bench.admit(OPEN_FOR + OPEN_FOR).unwrap()
         };

@@ -4,12 +4,12 @@ use ::loom::thread;
 use std::sync::Arc;
 
 use super::{bounded, model};
-use crate::breaker::window::Marks;
+use crate::breaker::window::CountRing;
 
 /// Makes these calls at the same time, a thread each: (generation, marked).
-fn record(marks: Marks, threads: &'static [&'static [(u32, bool)]]) -> Arc<Marks> {
+fn record(marks: CountRing, threads: &'static [&'static [(u32, bool)]]) -> Arc<CountRing> {
     let marks = Arc::new(marks);
-    let run = |marks: &Marks, calls: &[(u32, bool)]| {
+    let run = |marks: &CountRing, calls: &[(u32, bool)]| {
         for (generation, marked) in calls {
             if let Some((calls, marked)) = marks.record(*generation, *marked) {
                 assert!(marked <= calls, "{marked} of {calls}");
@@ -30,7 +30,7 @@ fn record(marks: Marks, threads: &'static [&'static [(u32, bool)]]) -> Arc<Marks
 }
 
 /// The sum is right, and this many calls are in the window.
-fn assert_sum(marks: &Marks, generation: u32, calls: u32) -> u32 {
+fn assert_sum(marks: &CountRing, generation: u32, calls: u32) -> u32 {
     let (seen, marked) = marks.read(generation);
     assert_eq!((seen, marked), (calls, marks.marked_places(generation)));
     marked
@@ -39,7 +39,7 @@ fn assert_sum(marks: &Marks, generation: u32, calls: u32) -> u32 {
 #[test]
 fn calls_at_once_are_all_in_the_sum() {
     bounded(3, || {
-        let marks = record(Marks::new(4), &[&[(0, true)], &[(0, true)], &[(0, false)]]);
+        let marks = record(CountRing::new(4), &[&[(0, true)], &[(0, true)], &[(0, false)]]);
         assert_eq!(assert_sum(&marks, 0, 3), 2);
     });
 }
@@ -47,11 +47,11 @@ fn calls_at_once_are_all_in_the_sum() {
 #[test]
 fn a_window_of_one_call_holds_one_of_those_that_came_at_once() {
     model(|| {
-        let marks = record(Marks::new(1), &[&[(0, true)], &[(0, false)]]);
+        let marks = record(CountRing::new(1), &[&[(0, true)], &[(0, false)]]);
         assert_sum(&marks, 0, 1);
     });
     bounded(3, || {
-        let marks = record(Marks::new(1), &[&[(0, true)], &[(0, false)], &[(0, true)]]);
+        let marks = record(CountRing::new(1), &[&[(0, true)], &[(0, false)], &[(0, true)]]);
         assert_sum(&marks, 0, 1);
     });
 }
@@ -59,11 +59,11 @@ fn a_window_of_one_call_holds_one_of_those_that_came_at_once() {
 #[test]
 fn a_window_of_two_calls_that_is_overrun_holds_two() {
     bounded(5, || {
-        let marks = record(Marks::new(2), &[&[(0, true), (0, false)], &[(0, true), (0, true)]]);
+        let marks = record(CountRing::new(2), &[&[(0, true), (0, false)], &[(0, true), (0, true)]]);
         assert_sum(&marks, 0, 2);
     });
     bounded(3, || {
-        let marks = record(Marks::new(2), &[&[(0, true)], &[(0, false)], &[(0, true)]]);
+        let marks = record(CountRing::new(2), &[&[(0, true)], &[(0, false)], &[(0, true)]]);
         assert_sum(&marks, 0, 2);
     });
 }
@@ -71,7 +71,7 @@ fn a_window_of_two_calls_that_is_overrun_holds_two() {
 #[test]
 fn two_that_put_and_take_one_mark_never_lose_it() {
     model(|| {
-        let marks = Marks::new(1);
+        let marks = CountRing::new(1);
         marks.record(0, true);
         let marks = record(marks, &[&[(0, false)], &[(0, true)]]);
         assert_sum(&marks, 0, 1);
@@ -84,7 +84,7 @@ fn two_that_put_and_take_one_mark_never_lose_it() {
 #[test]
 fn a_mark_that_is_in_the_sum_can_be_taken_out() {
     model(|| {
-        let marks = Arc::new(Marks::new(1));
+        let marks = Arc::new(CountRing::new(1));
         let there = Arc::clone(&marks);
         let success = thread::spawn(move || {
             let is_marked = there.read(0) == (1, 1);
@@ -101,9 +101,9 @@ fn a_mark_that_is_in_the_sum_can_be_taken_out() {
 #[test]
 fn a_good_call_that_writes_nothing_hides_no_failure() {
     model(|| {
-        let marks = Marks::new(1);
+        let marks = CountRing::new(1);
         marks.record(0, false);
-        assert!(marks.is_quiet(0));
+        assert!(marks.ignores_success(0));
         let marks = record(marks, &[&[(0, false)], &[(0, true)]]);
         assert_sum(&marks, 0, 1);
     });
@@ -112,7 +112,7 @@ fn a_good_call_that_writes_nothing_hides_no_failure() {
 #[test]
 fn whoever_is_last_sees_every_failure() {
     model(|| {
-        let marks = Arc::new(Marks::new(2));
+        let marks = Arc::new(CountRing::new(2));
         let there = Arc::clone(&marks);
         let one = thread::spawn(move || there.record(0, true));
         let other = marks.record(0, true);
@@ -124,7 +124,7 @@ fn whoever_is_last_sees_every_failure() {
 #[test]
 fn no_call_of_another_generation_is_counted() {
     bounded(3, || {
-        let marks = record(Marks::new(4), &[&[(0, true)], &[(1, true)], &[(1, false)]]);
+        let marks = record(CountRing::new(4), &[&[(0, true)], &[(1, true)], &[(1, false)]]);
         assert_eq!(assert_sum(&marks, 1, 2), 1);
         assert_eq!(marks.read(0), (0, 0));
         assert_eq!(marks.record(0, true), None);
@@ -134,7 +134,7 @@ fn no_call_of_another_generation_is_counted() {
 #[test]
 fn the_marks_of_a_full_window_are_gone_with_its_generation() {
     model(|| {
-        let marks = Marks::new(2);
+        let marks = CountRing::new(2);
         marks.record(0, true);
         marks.record(0, true);
         let marks = record(marks, &[&[(0, false)], &[(1, false), (1, true)]]);
@@ -145,7 +145,7 @@ fn the_marks_of_a_full_window_are_gone_with_its_generation() {
 #[test]
 fn one_that_takes_the_place_of_a_generation_that_ends_meanwhile_leaves_no_mark() {
     bounded(3, || {
-        let marks = record(Marks::new(1), &[&[(0, true)], &[(1, false)], &[(2, true)]]);
+        let marks = record(CountRing::new(1), &[&[(0, true)], &[(1, false)], &[(2, true)]]);
         assert_eq!(assert_sum(&marks, 2, 1), 1);
         marks.record(2, false);
         assert_eq!(marks.read(2), (1, 0));

@@ -2,24 +2,24 @@
 
 use super::*;
 use crate::breaker::state::Mode;
-use Ending::{Failure, Success};
+use CallResult::{Failure, Success};
 
-const PLAIN: Phase = Phase::Closed { failures_in_a_row: 0, ramping: false };
+const PLAIN: Phase = Phase::Closed { failures_in_a_row: 0, slow_start: false };
 
 fn force_open(bench: &Bench) -> u32 {
-    bench.cell.change(|word| word.in_mode(Mode::ForcedOpen)).1.generation
+    bench.cell.update(|word| word.in_mode(Mode::ForcedOpen)).1.generation
 }
 
 fn let_go(bench: &Bench) -> u32 {
-    bench.cell.change(|word| word.in_mode(Mode::Auto)).1.generation
+    bench.cell.update(|word| word.in_mode(Mode::Auto)).1.generation
 }
 
 fn only_measure(bench: &Bench) -> u32 {
-    bench.cell.change(|word| word.in_mode(Mode::MetricsOnly)).1.generation
+    bench.cell.update(|word| word.in_mode(Mode::MetricsOnly)).1.generation
 }
 
-fn would_open(ended: &Ended) -> bool {
-    matches!(ended, Ended::WouldOpen(_))
+fn would_open(ended: &EndEffect) -> bool {
+    matches!(ended, EndEffect::WouldOpen(_))
 }
 
 #[test]
@@ -30,7 +30,7 @@ fn of_two_failures_at_once_that_would_have_opened_it_one_says_so() {
         let fail = |bench: &Bench| bench.end(1, Failure, 0);
         let (bench, one, other) = both(bench, fail, fail);
         assert!(would_open(&one) != would_open(&other), "{one:?}, {other:?}");
-        assert_eq!((bench.generation(), bench.phase()), (1, Phase::Closed { failures_in_a_row: 2, ramping: false }));
+        assert_eq!((bench.generation(), bench.phase()), (1, Phase::Closed { failures_in_a_row: 2, slow_start: false }));
     });
 }
 
@@ -45,8 +45,8 @@ fn a_failure_that_a_mode_overtakes_is_not_among_those_that_would_have_opened_it(
                 bench.end(generation, Failure, 0)
             },
         );
-        assert!(matches!(before, Ended::Stays | Ended::Late), "{before:?}");
-        assert_eq!(after, Ended::Stays);
+        assert!(matches!(before, EndEffect::Unchanged | EndEffect::Stale), "{before:?}");
+        assert_eq!(after, EndEffect::Unchanged);
         assert_eq!(bench.window.counts(1, || 0), Counts { calls: 1, failures: 1, ..Counts::default() });
     });
 }
@@ -59,7 +59,7 @@ fn whoever_asks_while_it_is_let_go_gets_in_or_is_told_that_it_was_forced_open() 
         let (bench, asked, _) = both(bench, |bench| bench.admit(0), let_go);
         match asked {
             Ok(admitted) => assert_eq!(admitted, Admitted { generation: 2, half_opened: false }),
-            Err(refused) => assert_eq!((refused.state(), refused.wait()), (State::Open, None)),
+            Err(packed) => assert_eq!((packed.state(), packed.wait()), (State::Open, None)),
         }
         assert!(bench.admit(0).is_ok());
     });
@@ -89,8 +89,8 @@ fn a_probe_has_no_say_in_a_circuit_that_was_forced_open_and_let_go_meanwhile() {
 #[test]
 fn whoever_steers_it_and_whoever_moves_it_on_each_begin_a_generation_of_their_own() {
     bounded(3, || {
-        let become_of = |ended: Ended| match ended {
-            Ended::Became(transition) => Some(transition.word.generation),
+        let become_of = |ended: EndEffect| match ended {
+            EndEffect::Transitioned(transition) => Some(transition.word.generation),
             _ => None,
         };
         let (bench, forced, failed, succeeded) = all(

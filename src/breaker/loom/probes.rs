@@ -1,7 +1,7 @@
 //! What several probes come back with at once.
 
 use super::*;
-use Ending::{Failure, Neither, Success};
+use CallResult::{Failure, Ignored, Success};
 
 #[test]
 fn two_probes_that_end_at_once_decide_exactly_once_with_both_results() {
@@ -12,14 +12,14 @@ fn two_probes_that_end_at_once_decide_exactly_once_with_both_results() {
             |bench| bench.end(2, Failure, OPEN_FOR),
         );
         let (word, counts) = match (success, failure) {
-            (Ended::Became(Transition { word, counts, .. }), Ended::Stays)
-            | (Ended::Stays, Ended::Became(Transition { word, counts, .. })) => (word, counts),
+            (EndEffect::Transitioned(Transition { word, counts, .. }), EndEffect::Unchanged)
+            | (EndEffect::Unchanged, EndEffect::Transitioned(Transition { word, counts, .. })) => (word, counts),
             both => panic!("not exactly one decision: {both:?}"),
         };
         assert_eq!((counts.calls, counts.failures), (2, 1));
         assert_eq!(word, bench.cell.load());
         assert_eq!((word.phase, word.generation, word.streak), (Phase::Open, 3, 2));
-        assert_eq!(bench.cell.moves_on_at(word), Some(OPEN_FOR + OPEN_FOR));
+        assert_eq!(bench.cell.timer_ends_at(word), Some(OPEN_FOR + OPEN_FOR));
     });
 }
 
@@ -31,7 +31,7 @@ fn two_successes_at_once_close_it_exactly_once() {
         assert!(is_transition(&one) != is_transition(&other), "{one:?}, {other:?}");
         let word = bench.cell.load();
         assert_eq!((word.generation, word.streak), (3, 0));
-        assert_eq!(word.phase, Phase::Closed { failures_in_a_row: 0, ramping: false });
+        assert_eq!(word.phase, Phase::Closed { failures_in_a_row: 0, slow_start: false });
     });
 }
 
@@ -54,9 +54,9 @@ fn three_probes_that_end_at_once_are_all_in_the_decision() {
         let succeed = |bench: &Bench| bench.end(2, Success, OPEN_FOR);
         let fail = |bench: &Bench| bench.end(2, Failure, OPEN_FOR);
         let (bench, one, other, third) = all(Bench::half_open(half_of_probes(3), 3), succeed, fail, fail);
-        let decided: Vec<Ended> = [one, other, third].into_iter().filter(is_transition).collect();
+        let decided: Vec<EndEffect> = [one, other, third].into_iter().filter(is_transition).collect();
         match decided[..] {
-            [Ended::Became(Transition { word, counts, .. })] => {
+            [EndEffect::Transitioned(Transition { word, counts, .. })] => {
                 assert_eq!((counts.calls, counts.failures), (3, 2));
                 assert_eq!((word, word.phase), (bench.cell.load(), Phase::Open));
             }
@@ -70,10 +70,10 @@ fn a_probe_that_is_dropped_while_another_fails_is_not_held_against_anybody() {
     model(|| {
         let (bench, dropped, failed) = both(
             Bench::half_open(half_of_probes(2), 2),
-            |bench| bench.end(2, Neither, OPEN_FOR),
+            |bench| bench.end(2, Ignored, OPEN_FOR),
             |bench| bench.end(2, Failure, OPEN_FOR),
         );
-        assert_eq!((dropped, failed), (Ended::Stays, Ended::Stays));
+        assert_eq!((dropped, failed), (EndEffect::Unchanged, EndEffect::Unchanged));
         assert_eq!(bench.phase(), Phase::HalfOpen { in_flight: 0, counted: 1, admitted: 2 });
         assert_eq!(bench.cell.probe_counts(2), Counts { calls: 1, failures: 1, timed: 1, ..Counts::default() });
     });

@@ -1,13 +1,13 @@
 //! Circuits that ramp up, while calls come and go.
 
 use super::*;
-use Ending::{Failure, Success};
+use CallResult::{Failure, Success};
 
 const RAMP: u64 = 20;
 
 /// It has closed at [`OPEN_FOR`], in generation 3.
-fn ramping(rules: Rules) -> Bench {
-    let bench = Bench { ramp: RAMP, rules, ..Bench::half_open(ONE_PROBE, 1) };
+fn slow_start(rules: Rules) -> Bench {
+    let bench = Bench { slow_start: RAMP, rules, ..Bench::half_open(ONE_PROBE, 1) };
     assert!(is_transition(&bench.end(2, Success, OPEN_FOR)));
     bench
 }
@@ -17,11 +17,11 @@ fn whoever_asks_while_it_relapses_gets_in_by_chance_or_is_told_until_when() {
     model(|| {
         let ask = |bench: &Bench| bench.admit(OPEN_FOR + 2);
         let fail = |bench: &Bench| bench.end(3, Failure, OPEN_FOR + 2);
-        let (bench, asked, failed) = both(ramping(consecutive(1)), ask, fail);
+        let (bench, asked, failed) = both(slow_start(consecutive(1)), ask, fail);
         match asked {
             Ok(admitted) => assert_eq!((admitted.generation, admitted.half_opened), (3, false)),
-            Err(refused) => {
-                assert_eq!((refused.state(), refused.wait()), (State::Open, Some(OPEN_FOR)));
+            Err(packed) => {
+                assert_eq!((packed.state(), packed.wait()), (State::Open, Some(OPEN_FOR)));
             }
         }
         assert!(is_transition(&failed));
@@ -34,11 +34,11 @@ fn a_failure_is_not_lost_when_the_ramp_ends_just_then() {
     model(|| {
         let fail = |bench: &Bench| bench.end(3, Failure, OPEN_FOR + RAMP);
         let look = |bench: &Bench| bench.tick(OPEN_FOR + RAMP);
-        let (bench, failed, moved_on) = both(ramping(consecutive(2)), fail, look);
-        assert_eq!((failed, moved_on), (Ended::Stays, false), "the end of a ramp is no transition");
+        let (bench, failed, moved_on) = both(slow_start(consecutive(2)), fail, look);
+        assert_eq!((failed, moved_on), (EndEffect::Unchanged, false), "the end of a ramp is no transition");
         // Whoever looked may have lost the word to the failure; the next one ends the ramp then.
         assert_eq!(bench.share(OPEN_FOR + RAMP), None);
-        let one = Phase::Closed { failures_in_a_row: 1, ramping: false };
+        let one = Phase::Closed { failures_in_a_row: 1, slow_start: false };
         assert_eq!((bench.generation(), bench.phase()), (3, one));
     });
 }
@@ -46,10 +46,10 @@ fn a_failure_is_not_lost_when_the_ramp_ends_just_then() {
 #[test]
 fn of_a_probe_and_a_success_from_elsewhere_one_closes_it_and_the_ramp_has_a_beginning() {
     model(|| {
-        let bench = Bench { ramp: RAMP, ..Bench::half_open(ONE_PROBE, 1) };
+        let bench = Bench { slow_start: RAMP, ..Bench::half_open(ONE_PROBE, 1) };
         let probe = |bench: &Bench| is_transition(&bench.end(2, Success, OPEN_FOR + 1));
         let report = |bench: &Bench| {
-            let (before, after) = bench.going(OPEN_FOR + 3, |going| bench.cell.succeed(going));
+            let (before, after) = bench.with_context(OPEN_FOR + 3, |context| bench.cell.report_success(context));
             before.generation != after.generation
         };
         let (bench, by_probe, by_report) = both(bench, probe, report);
@@ -64,10 +64,10 @@ fn of_a_probe_and_a_success_from_elsewhere_one_closes_it_and_the_ramp_has_a_begi
 #[test]
 fn one_that_was_about_to_close_it_leaves_a_later_ramp_alone() {
     bounded(4, || {
-        let bench = Bench { ramp: RAMP, ..Bench::half_open(ONE_PROBE, 1) };
+        let bench = Bench { slow_start: RAMP, ..Bench::half_open(ONE_PROBE, 1) };
         let close = |bench: &Bench| bench.end(2, Success, OPEN_FOR);
         let close_twice = |bench: &Bench| {
-            bench.going(OPEN_FOR, |going| bench.cell.succeed(going));
+            bench.with_context(OPEN_FOR, |context| bench.cell.report_success(context));
             let relapse = bench.end(3, Failure, OPEN_FOR);
             let probe = bench.admit(OPEN_FOR + OPEN_FOR).unwrap();
             (relapse, bench.end(probe.generation, Success, OPEN_FOR + OPEN_FOR))

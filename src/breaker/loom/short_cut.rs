@@ -1,7 +1,7 @@
 //! Good calls that their window alone counts: none is lost, and of those that end at once the last one sees what they come to.
 
 use super::*;
-use Ending::{Failure, Success};
+use CallResult::{Failure, Success};
 
 /// Opens when half of so many calls have failed, in the last two slices.
 fn by_time(minimum: u32) -> Bench {
@@ -10,24 +10,24 @@ fn by_time(minimum: u32) -> Bench {
 
 /// The same of the last calls.
 fn by_calls(minimum: u32) -> Bench {
-    let window = Window::new(Shape { failures: Span::Calls(4), ..Shape::default() });
+    let window = WindowState::new(WindowLayout { failures: WindowKind::Calls(4), ..WindowLayout::default() });
     Bench { window, ..Bench::closed(half_of(minimum)) }
 }
 
 /// A good call, as a permit ends it: by the window alone where that is enough.
-fn succeed(bench: &Bench, generation: u32, now: u64) -> Alone {
+fn succeed(bench: &Bench, generation: u32, now: u64) -> FastRecord {
     let failures = bench.rules.failing.map_or(0, |share| share.least());
-    bench.window.arrive(now);
-    let alone = match bench.cell.has_no_failure(generation) && bench.cell.is_automatic() {
-        true => bench.window.succeed_below_by(|_| now, generation, failures),
-        false => Alone::Nothing,
+    bench.window.set_current_slot(now);
+    let alone = match bench.cell.success_changes_nothing(generation) && bench.cell.is_automatic() {
+        true => bench.window.record_success_below(generation, failures, |_| now),
+        false => FastRecord::NotRecorded,
     };
-    let counting = match alone {
-        Alone::All => return alone,
-        Alone::Counted => Counting::Before(&bench.window),
-        Alone::Nothing => Counting::In(&bench.window),
+    let window_use = match alone {
+        FastRecord::Done => return alone,
+        FastRecord::NeedsEvaluation => WindowUse::AlreadyRecorded(&bench.window),
+        FastRecord::NotRecorded => WindowUse::Record(&bench.window),
     };
-    bench.going(now, |going| bench.cell.end(going, counting, generation, (Success, None)));
+    bench.with_context(now, |context| bench.cell.end_call(context, window_use, generation, Success, None));
     alone
 }
 
@@ -39,7 +39,7 @@ fn good_calls_at_once_are_all_counted() {
         let bench = by_time(9);
         bench.end(0, Success, 5);
         let (bench, one, other) = both(bench, good, good);
-        assert_eq!((one, other), (Alone::All, Alone::All), "nothing has failed");
+        assert_eq!((one, other), (FastRecord::Done, FastRecord::Done), "nothing has failed");
         assert_eq!(bench.window.counts(0, || 5), Counts { calls: 3, ..Counts::default() });
     });
     bounded(3, || {
@@ -87,7 +87,7 @@ fn a_good_call_of_a_generation_that_is_over_changes_nothing() {
         let bench = by_time(1);
         let (bench, ..) = both(bench, |bench| succeed(bench, 0, 5), |bench| bench.end(0, Failure, 5));
         assert_eq!((bench.generation(), bench.phase()), (1, Phase::Open));
-        assert_eq!(succeed(&bench, 0, 6), Alone::Nothing);
+        assert_eq!(succeed(&bench, 0, 6), FastRecord::NotRecorded);
         assert_eq!(bench.window.counts(1, || 6), Counts::default());
     });
 }

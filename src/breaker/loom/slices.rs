@@ -1,14 +1,14 @@
 //! The window of time: sums are exact, and of no time but their own.
 
 use super::*;
-use Ending::Failure;
+use CallResult::Failure;
 
 /// One marked call: (generation, time).
 type Call = (u32, u64);
 
 /// Makes one marked call a thread, at the same time. What each is told.
-fn record<const N: usize>(slices: &Arc<Slices>, calls: [Call; N]) -> [Option<(u32, u32)>; N] {
-    let run = |slices: &Slices, (generation, now): Call| slices.record(generation, now, 1, 1);
+fn record<const N: usize>(slices: &Arc<TimeRing>, calls: [Call; N]) -> [Option<(u32, u32)>; N] {
+    let run = |slices: &TimeRing, (generation, now): Call| slices.record(generation, now, 1, 1);
     let threads = calls.map(|call| {
         let slices = Arc::clone(slices);
         thread::spawn(move || run(&slices, call))
@@ -19,9 +19,9 @@ fn record<const N: usize>(slices: &Arc<Slices>, calls: [Call; N]) -> [Option<(u3
 /// After how many slices the tags of one generation come round.
 const TAGS: u64 = 1 << 16;
 
-/// Slices of length 1: a time is the number of its slice.
-fn slices(count: u8) -> Arc<Slices> {
-    Arc::new(Slices::new(1, count))
+/// TimeRing of length 1: a time is the number of its slice.
+fn slices(count: u8) -> Arc<TimeRing> {
+    Arc::new(TimeRing::new(1, count))
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn a_call_that_comes_late_is_not_in_a_slice_of_the_same_tag() {
 
 /// Opens when both of two calls have failed within two slices.
 fn both_of_two() -> Bench {
-    let share = Share { at_least: Ratio::percent(100).unwrap(), minimum: 2 };
+    let share = RateThreshold { at_least: Ratio::percent(100).unwrap(), minimum: 2 };
     let rules = Rules { failing: Some(share), ..Rules::default() };
     Bench { window: two_slices(), ..Bench::closed(rules) }
 }

@@ -1,9 +1,9 @@
 //! Probes that trickle: one per interval, whatever comes back meanwhile.
 
 use super::*;
-use Ending::{Failure, Success};
+use CallResult::{Failure, Success};
 
-const TRICKLE: Probing = Probing::new(u8::MAX, ProbeVerdict::Trickle);
+const TRICKLE: ProbePolicy = ProbePolicy::new(u8::MAX, CloseCondition::Trickle);
 
 /// Half-open with one probe on its way, in generation 2. Its interval ends at this time.
 const INTERVAL_ENDS: u64 = 2 * OPEN_FOR;
@@ -53,11 +53,11 @@ fn a_probe_that_fails_meanwhile_delays_the_next_by_one_interval() {
         let ask = |bench: &Bench| bench.admit(INTERVAL_ENDS);
         let (bench, failed, asked) = both(half_open(), fail, ask);
         match (failed, asked) {
-            (Ended::Became(_), Err(refused)) => {
-                assert_eq!((refused.state(), refused.wait()), (State::Open, Some(OPEN_FOR)));
+            (EndEffect::Transitioned(_), Err(packed)) => {
+                assert_eq!((packed.state(), packed.wait()), (State::Open, Some(OPEN_FOR)));
             }
             // The only one on its way failed: open until the interval ends, which is now.
-            (Ended::Became(_), asked) => {
+            (EndEffect::Transitioned(_), asked) => {
                 assert_eq!(asked, Ok(Admitted { generation: 4, half_opened: true }));
                 assert_eq!(in_flight(&bench), 1);
             }
@@ -108,7 +108,7 @@ fn the_last_of_two_probes_that_fail_opens_it_until_the_interval_ends() {
         let (bench, one, other) = both(bench, fail, fail);
         assert!(is_transition(&one) != is_transition(&other), "{one:?}, {other:?}");
         assert_eq!(bench.phase(), Phase::Open);
-        assert_eq!(bench.cell.moves_on_at(bench.cell.load()), Some(INTERVAL_ENDS + OPEN_FOR));
+        assert_eq!(bench.cell.timer_ends_at(bench.cell.load()), Some(INTERVAL_ENDS + OPEN_FOR));
     });
 }
 

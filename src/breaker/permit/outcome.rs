@@ -6,7 +6,7 @@ use crate::breaker::{
 };
 
 #[derive(Clone, Copy)]
-pub(super) enum End {
+pub(super) enum PermitOutcome {
     Success,
     Failure {
         asked: Option<Duration>,
@@ -20,11 +20,11 @@ pub(super) enum End {
     },
     /// No call was made, or only to a breaker further in, which rejected it.
     Unused,
-    Dropped,
-    AnsweredAndDropped,
+    Cancelled,
+    CancelledAfterResponse,
 }
 
-impl End {
+impl PermitOutcome {
     pub(super) const FAILURE: Self = Self::Failure { asked: None };
 
     /// All but successes are rare enough.
@@ -34,22 +34,22 @@ impl End {
 
     /// Whether the service accepted the request, as
     /// [`OpenRule::Throttle`](super::OpenRule::Throttle) counts it. `None`: it doesn't count.
-    pub(super) fn is_accepted(self) -> Option<bool> {
+    pub(super) fn accepted_by_service(self) -> Option<bool> {
         match self {
             Self::Success => Some(true),
             Self::Failure { .. } | Self::Throttled { .. } => Some(false),
-            Self::Neutral | Self::Unused | Self::Dropped | Self::AnsweredAndDropped => None,
+            Self::Neutral | Self::Unused | Self::Cancelled | Self::CancelledAfterResponse => None,
         }
     }
 
     /// What a dropped or throttled call counts as by the settings, given how long it ran.
-    pub(super) fn or_by(self, dropped: Dropped, throttled: ThrottledCalls, ran: Option<u64>) -> Self {
+    pub(super) fn resolve(self, dropped: Dropped, throttled: ThrottledCalls, ran: Option<u64>) -> Self {
         if let (Self::Throttled { asked, .. }, ThrottledCalls::Failure) = (self, throttled) {
             return Self::Failure { asked };
         }
         match (self, dropped) {
-            (Self::Dropped | Self::AnsweredAndDropped, Dropped::Failure) => Self::FAILURE,
-            (Self::Dropped | Self::AnsweredAndDropped, Dropped::FailureAfter(limit))
+            (Self::Cancelled | Self::CancelledAfterResponse, Dropped::Failure) => Self::FAILURE,
+            (Self::Cancelled | Self::CancelledAfterResponse, Dropped::FailureAfter(limit))
                 if ran.is_some_and(|ran| ran > micros(limit)) =>
             {
                 Self::FAILURE

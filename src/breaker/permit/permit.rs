@@ -3,20 +3,20 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use super::outcome::End;
+use super::outcome::PermitOutcome;
 use crate::{
     FailureKind, Sent, Verdict,
     breaker::{
         config::Settings,
         core::{Core, Tenant},
-        window::Alone,
+        window::FastRecord,
     },
     call_context::timeout_scope,
 };
 
 /// A circuit's leave to make one call. It ends exactly once: with a verdict, or by being dropped.
 ///
-/// An ending that comes after its circuit has moved on (it opened, half-opened, closed or was reset since) changes
+/// An result that comes after its circuit has moved on (it opened, half-opened, closed or was reset since) changes
 /// nothing but the totals.
 ///
 /// A dropped permit counts as [`BreakerConfig::dropped`](super::BreakerConfig::dropped) says, with two exceptions: the thread is
@@ -36,8 +36,8 @@ use crate::{
 pub struct Permit {
     pub(super) core: &'static Core,
     pub(super) generation: u32,
-    /// `PLAIN`, `COUNTED`, `BLAMED`, `ANSWERED`: in one byte, as each call through a breaker holds a permit.
-    pub(super) is: u8,
+    /// `PLAIN`, `COUNTED`, `OWNS_PANICS`, `ANSWERED`: in one byte, as each call through a breaker holds a permit.
+    pub(super) flags: u8,
     pub(super) ended: bool,
     /// The attempt of a retry around that the call belongs to, if it has a time limit; 0 is none.
     pub(super) attempt: u16,
@@ -50,12 +50,12 @@ pub(super) const UNTIMED: u64 = u64::MAX;
 /// A success has nothing to write besides the windows.
 const PLAIN: u8 = 1;
 
-/// Its admission was counted. If not, its success isn't either, and another ending counts both: so the totals add up, whenever counting
+/// Its admission was counted. If not, its success isn't either, and another result counts both: so the totals add up, whenever window_use
 /// is switched on or off.
 pub(super) const COUNTED: u8 = 2;
 
 /// A panic while this permit is alive is the call's own.
-const BLAMED: u8 = 4;
+const OWNS_PANICS: u8 = 4;
 
 /// The call was answered, and goes on with what came in the answer.
 const ANSWERED: u8 = 8;
@@ -65,11 +65,11 @@ impl Permit {
     #[inline]
     pub(crate) fn plain(core: &'static Core, generation: u32) -> Self {
         let attempt = timeout_scope::current();
-        Self { core, generation, is: PLAIN | BLAMED, ended: false, attempt, started: UNTIMED }
+        Self { core, generation, flags: PLAIN | OWNS_PANICS, ended: false, attempt, started: UNTIMED }
     }
 
     /// For any other.
-    pub(crate) fn remembering(tenant: &Tenant, settings: &Settings, generation: u32) -> Self {
+    pub(crate) fn with_bookkeeping(tenant: &Tenant, settings: &Settings, generation: u32) -> Self {
         let flags = tenant.core.flags();
         let started = if flags.is_timed() { tenant.now(settings) } else { UNTIMED };
         let counted = settings.count_calls;
@@ -77,13 +77,13 @@ impl Permit {
             tenant.totals.admitted.add();
         }
         // While settings are exchanged, the flags may be those of the other settings.
-        let is = match counted {
-            true => COUNTED | BLAMED,
-            false if flags.is_plain() => PLAIN | BLAMED,
-            false => BLAMED,
+        let flag_bits = match counted {
+            true => COUNTED | OWNS_PANICS,
+            false if flags.is_plain() => PLAIN | OWNS_PANICS,
+            false => OWNS_PANICS,
         };
         let attempt = timeout_scope::current();
-        Self { core: tenant.core, generation, is, ended: false, attempt, started }
+        Self { core: tenant.core, generation, flags: flag_bits, ended: false, attempt, started }
     }
 
     /// The call did what it was for.
@@ -108,27 +108,30 @@ impl Permit {
     /// [`OpenRule::Throttle`](super::OpenRule::Throttle).
     #[inline]
     pub fn end(mut self, verdict: Verdict) {
-        self.end_in_place(verdict);
+        self.end_with(verdict);
     }
 
     #[inline]
-    pub(crate) fn end_in_place(&mut self, verdict: Verdict) {
+    pub(crate) fn end_with(&mut self, verdict: Verdict) {
         match verdict {
-            Verdict::Success => self.finish(End::Success),
-            other => self.end_otherwise(other),
+            Verdict::Success => self.finish(PermitOutcome::Success),
+            other => self.end_slow(other),
         }
     }
 
     #[cold]
-    fn end_otherwise(&mut self, verdict: Verdict) {
+    fn end_slow(&mut self, verdict: Verdict) {
         match verdict {
-            Verdict::Success => self.finish(End::Success),
-            Verdict::Failure(failure) if failure.kind() == FailureKind::Rejected => self.finish(End::Unused),
+            Verdict::Success => self.finish(PermitOutcome::Success),
+            Verdict::Failure(failure) if failure.kind() == FailureKind::Rejected => self.finish(PermitOutcome::Unused),
             Verdict::Failure(failure) if failure.kind() == FailureKind::Throttled => {
-                self.finish(End::Throttled { asked: failure.retry_after(), answered: failure.sent() == Sent::Yes });
+                self.finish(PermitOutcome::Throttled {
+                    asked: failure.retry_after(),
+                    answered: failure.sent() == Sent::Yes,
+                });
             }
-            Verdict::Failure(failure) => self.finish(End::Failure { asked: failure.retry_after() }),
-            Verdict::Neutral => self.finish(End::Neutral),
+            Verdict::Failure(failure) => self.finish(PermitOutcome::Failure { asked: failure.retry_after() }),
+            Verdict::Neutral => self.finish(PermitOutcome::Neutral),
         }
     }
 
@@ -138,7 +141,7 @@ impl Permit {
         std::mem::replace(self, ended)
     }
 
-    pub(crate) fn is_of(&self, generation: u32) -> bool {
+    pub(crate) fn belongs_to(&self, generation: u32) -> bool {
         self.generation == generation
     }
 
@@ -147,7 +150,7 @@ impl Permit {
     }
 
     /// The call begins now: its circuit let it in some time ago.
-    pub(crate) fn begin(&mut self) {
+    pub(crate) fn start_call(&mut self) {
         self.attempt = timeout_scope::current();
         if self.started != UNTIMED {
             if let Some(tenant) = self.core.tenant_of(self.generation) {
@@ -158,44 +161,44 @@ impl Permit {
 
     /// There was no call, so how long the permit was held says nothing.
     #[cold]
-    pub(crate) fn unused(mut self) {
+    pub(crate) fn end_unused(mut self) {
         self.started = UNTIMED;
-        self.finish(End::Unused);
+        self.finish(PermitOutcome::Unused);
     }
 
     /// The call was answered, and goes on with what came in the answer: dropped from now on, it isn't one without an answer.
-    pub(crate) fn answered(mut self) -> Self {
-        self.is |= ANSWERED;
+    pub(crate) fn keep_after_response(mut self) -> Self {
+        self.flags |= ANSWERED;
         self
     }
 
     /// Whose panic it is if the thread panics now: the call's while it is polled, somebody else's otherwise.
-    pub(crate) fn blame(&mut self, blamed: bool) {
-        self.is = if blamed { self.is | BLAMED } else { self.is & !BLAMED };
+    pub(crate) fn attribute_panics(&mut self, attributed: bool) {
+        self.flags = if attributed { self.flags | OWNS_PANICS } else { self.flags & !OWNS_PANICS };
     }
 
     #[inline]
-    fn finish(&mut self, end: End) {
+    fn finish(&mut self, end: PermitOutcome) {
         self.ended = true;
-        if !matches!(end, End::Success) || self.is & PLAIN == 0 {
+        if !matches!(end, PermitOutcome::Success) || self.flags & PLAIN == 0 {
             return self.record(end, false);
         }
-        match self.core.succeed_at_once(self.generation) {
-            Alone::All => {}
-            rest => self.record(end, rest == Alone::Counted),
+        match self.core.record_success(self.generation) {
+            FastRecord::Done => {}
+            rest => self.record(end, rest == FastRecord::NeedsEvaluation),
         }
     }
 
     // Most have ended when they are dropped.
     #[cold]
-    fn end_dropped(&mut self) {
+    fn end_cancelled(&mut self) {
         let panicking = std::thread::panicking();
-        let end = if timeout_scope::is_over(self.attempt) || (self.is & BLAMED != 0 && panicking) {
-            End::FAILURE
-        } else if self.is & ANSWERED != 0 {
-            End::AnsweredAndDropped
+        let end = if timeout_scope::is_over(self.attempt) || (self.flags & OWNS_PANICS != 0 && panicking) {
+            PermitOutcome::FAILURE
+        } else if self.flags & ANSWERED != 0 {
+            PermitOutcome::CancelledAfterResponse
         } else {
-            End::Dropped
+            PermitOutcome::Cancelled
         };
         if panicking {
             // An observer that panics now, too, would end the process.
@@ -210,7 +213,7 @@ impl Drop for Permit {
     #[inline]
     fn drop(&mut self) {
         if !self.ended {
-            self.end_dropped();
+            self.end_cancelled();
         }
     }
 }

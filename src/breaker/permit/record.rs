@@ -1,13 +1,13 @@
 use super::{
-    outcome::End,
+    outcome::PermitOutcome,
     permit::{COUNTED, Permit, UNTIMED},
 };
 use crate::{
     breaker::{
-        cell::{Counting, Ended, Going},
+        cell::{EndEffect, TransitionContext, WindowUse},
         config::Dropped,
         micros::micros,
-        transition::Ending,
+        transition::CallResult,
     },
     observe::Event,
 };
@@ -15,29 +15,31 @@ use crate::{
 impl Permit {
     /// The endings that have something to write.
     #[cold]
-    pub(super) fn record(&self, end: End, is_counted: bool) {
+    pub(super) fn record(&self, end: PermitOutcome, is_counted: bool) {
         let Some(tenant) = self.core.tenant_of(self.generation) else { return };
         let settings = tenant.settings.load();
         let ran = (self.started != UNTIMED).then(|| tenant.now(&settings).saturating_sub(self.started));
-        let end = end.or_by(settings.dropped, settings.throttled, ran);
-        let (total, ending, asked) = match end {
-            End::Success => (&tenant.totals.successes, Ending::Success, None),
-            End::Failure { asked } => (&tenant.totals.failures, Ending::Failure, asked),
+        let end = end.resolve(settings.dropped, settings.throttled, ran);
+        let (total, result, asked) = match end {
+            PermitOutcome::Success => (&tenant.totals.successes, CallResult::Success, None),
+            PermitOutcome::Failure { asked } => (&tenant.totals.failures, CallResult::Failure, asked),
             // The service answered, which is what a probe tests. A generation never changes from
-            // closed to half-open: if the circuit moves on meanwhile, the ending comes too late and
+            // closed to half-open: if the circuit moves on meanwhile, the result comes too late and
             // changes nothing.
-            End::Throttled { answered: true, .. } if !self.core.cell.is_closed() => {
-                (&tenant.totals.neutral, Ending::Success, None)
+            PermitOutcome::Throttled { answered: true, .. } if !self.core.cell.is_closed() => {
+                (&tenant.totals.neutral, CallResult::Success, None)
             }
-            End::Neutral | End::Throttled { .. } => (&tenant.totals.neutral, Ending::Neutral, None),
-            End::Unused => (&tenant.totals.neutral, Ending::Neither, None),
-            End::AnsweredAndDropped => (&tenant.totals.dropped, Ending::Neutral, None),
-            End::Dropped if settings.dropped == Dropped::FailureIfAll => {
-                (&tenant.totals.dropped, Ending::Dropped, None)
+            PermitOutcome::Neutral | PermitOutcome::Throttled { .. } => {
+                (&tenant.totals.neutral, CallResult::Neutral, None)
             }
-            End::Dropped => (&tenant.totals.dropped, Ending::Neither, None),
+            PermitOutcome::Unused => (&tenant.totals.neutral, CallResult::Ignored, None),
+            PermitOutcome::CancelledAfterResponse => (&tenant.totals.dropped, CallResult::Neutral, None),
+            PermitOutcome::Cancelled if settings.dropped == Dropped::FailureIfAll => {
+                (&tenant.totals.dropped, CallResult::Cancelled, None)
+            }
+            PermitOutcome::Cancelled => (&tenant.totals.dropped, CallResult::Ignored, None),
         };
-        let admission_counted = self.is & COUNTED != 0;
+        let admission_counted = self.flags & COUNTED != 0;
         if admission_counted || end.is_always_counted() {
             total.add();
         }
@@ -46,32 +48,34 @@ impl Permit {
         }
         let window = self.core.window();
         let window = window.as_deref();
-        if let (Some(window), Some(_), Some(accepted)) = (window, settings.throttle, end.is_accepted()) {
-            window.request(self.generation, tenant.now(&settings), accepted);
+        if let (Some(window), Some(_), Some(accepted)) = (window, settings.throttle, end.accepted_by_service()) {
+            window.record_request(self.generation, tenant.now(&settings), accepted);
         }
         // What was judged neutral says nothing, however long it took; what was given up after that time does.
         let slow = match end {
-            End::Neutral | End::Unused | End::Throttled { .. } => None,
+            PermitOutcome::Neutral | PermitOutcome::Unused | PermitOutcome::Throttled { .. } => None,
             _ => ran.zip(settings.slow_after).map(|(ran, limit)| ran > micros(limit)),
         };
-        let counting = match window {
-            None => Counting::Nowhere,
-            Some(window) if is_counted => Counting::Before(window),
-            Some(window) => Counting::In(window),
+        let window_use = match window {
+            None => WindowUse::NoWindow,
+            Some(window) if is_counted => WindowUse::AlreadyRecorded(window),
+            Some(window) => WindowUse::Record(window),
         };
-        let ends = |going: Going<'_>| self.core.cell.end(going, counting, self.generation, (ending, slow));
-        let ended = tenant.going(&settings, asked, ends);
+        let ends = |context: TransitionContext<'_>| {
+            self.core.cell.end_call(context, window_use, self.generation, result, slow)
+        };
+        let ended = tenant.with_context(&settings, asked, ends);
         // Everything is counted before anybody is told: an observer may panic.
-        if let Ended::Became(..) = ended {
+        if let EndEffect::Transitioned(..) = ended {
             tenant.totals.transitions.add();
         }
-        if ending == Ending::Failure {
+        if result == CallResult::Failure {
             settings.observers.tell(Event::CallFailed { name: tenant.name(&settings) });
         }
         match ended {
-            Ended::Became(transition) => tenant.tell_of(&settings, transition),
-            Ended::WouldOpen(counts) => tenant.tell_would_open(&settings, counts),
-            Ended::Stays | Ended::Late => {}
+            EndEffect::Transitioned(transition) => tenant.emit_transition(&settings, transition),
+            EndEffect::WouldOpen(counts) => tenant.emit_would_open(&settings, counts),
+            EndEffect::Unchanged | EndEffect::Stale => {}
         }
     }
 }

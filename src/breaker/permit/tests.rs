@@ -2,10 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{outcome::End, permit::Permit};
+use super::{outcome::PermitOutcome, permit::Permit};
 use crate::{
     BreakerConfig, Ratio,
-    breaker::{OpenRule, State, Window, core::Tenant, window::Alone},
+    breaker::{OpenRule, State, Window, core::Tenant, window::FastRecord},
 };
 
 fn tenant(config: BreakerConfig) -> Arc<Tenant> {
@@ -20,24 +20,25 @@ fn generation(tenant: &Tenant) -> u32 {
     tenant.core.cell.load().generation
 }
 
-fn is_quiet(tenant: &Tenant) -> bool {
+fn ignores_success(tenant: &Tenant) -> bool {
     let generation = generation(tenant);
     let window = tenant.core.window();
-    tenant.core.cell.has_no_failure(generation) && window.as_deref().is_none_or(|window| window.is_quiet(generation))
+    tenant.core.cell.success_changes_nothing(generation)
+        && window.as_deref().is_none_or(|window| window.ignores_success(generation))
 }
 
 #[test]
 fn a_good_call_has_nothing_to_write_unless_the_one_before_has_failed() {
     let tenant = tenant(BreakerConfig::default());
-    assert!(!is_quiet(&tenant));
+    assert!(!ignores_success(&tenant));
     call(&tenant).success();
-    assert!(is_quiet(&tenant), "from the first answer on");
+    assert!(ignores_success(&tenant), "from the first answer on");
     call(&tenant).failure();
-    assert!(!is_quiet(&tenant));
+    assert!(!ignores_success(&tenant));
     call(&tenant).success();
-    assert!(is_quiet(&tenant));
-    let of_another = tenant.core.succeed_at_once(generation(&tenant) + 1);
-    assert_eq!(of_another, Alone::Nothing, "another generation's call says so itself");
+    assert!(ignores_success(&tenant));
+    let of_another = tenant.core.record_success(generation(&tenant) + 1);
+    assert_eq!(of_another, FastRecord::NotRecorded, "another generation's call says so itself");
 }
 
 #[test]
@@ -45,16 +46,16 @@ fn a_good_call_has_nothing_to_write_in_a_full_window_without_a_failure() {
     let window = Window::count(3).unwrap().minimum(3).unwrap();
     let tenant = tenant(BreakerConfig::default().open_when(OpenRule::Ratio { failing: Ratio::HALF, window }));
     for _ in 0..3 {
-        assert!(!is_quiet(&tenant));
+        assert!(!ignores_success(&tenant));
         call(&tenant).success();
     }
-    assert!(is_quiet(&tenant));
+    assert!(ignores_success(&tenant));
     call(&tenant).failure();
     for _ in 0..3 {
-        assert!(!is_quiet(&tenant));
+        assert!(!ignores_success(&tenant));
         call(&tenant).success();
     }
-    assert!(is_quiet(&tenant));
+    assert!(ignores_success(&tenant));
 }
 
 /// As when a failure has come in while a good call was counted by the window alone.
@@ -71,7 +72,7 @@ fn a_good_call_that_is_counted_already_is_judged_and_not_counted_again() {
         assert_eq!(before, [1, 2]);
         let mut permit = call(&tenant);
         permit.ended = true;
-        permit.record(End::Success, true);
+        permit.record(PermitOutcome::Success, true);
         assert_eq!(tenant.core.cell.load().state() == State::Open, opens, "one of two has failed; it takes {minimum}");
         if !opens {
             assert_eq!(window.counts(generation, || 0).calls, 2);
@@ -86,14 +87,14 @@ fn what_is_seen_at_once_is_a_window_of_calls_alone_and_the_first_of_its_memory()
     let half = |window| OpenRule::Ratio { failing: Ratio::HALF, window };
     let slow = OpenRule::Slow { longer_than: Duration::from_secs(1), share: Ratio::HALF, window: calls(7) };
     let config = |rule| BreakerConfig::default().open_when(rule).unobserved();
-    let is_seen = |config: BreakerConfig| Tenant::new(config.settings, None).core.flags().has_calls_alone();
+    let is_seen = |config: BreakerConfig| Tenant::new(config.settings, None).core.flags().has_only_count_window();
     assert!(is_seen(config(half(calls(7)))));
     assert!(!is_seen(BreakerConfig::default()));
     assert!(!is_seen(config(half(Window::time(Duration::from_secs(7)).unwrap()))));
     assert!(!is_seen(config(half(calls(7))).or_when(slow)));
     let tenant = tenant(config(half(calls(7))));
-    tenant.exchange(config(half(calls(9))).settings);
-    assert!(!tenant.core.flags().has_calls_alone());
+    tenant.reconfigure(config(half(calls(9))).settings);
+    assert!(!tenant.core.flags().has_only_count_window());
 }
 
 /// The settings are exchanged first, and the flags after them.
@@ -102,6 +103,6 @@ fn settings_seen_before_their_flags_count_the_whole_call() {
     let tenant = tenant(BreakerConfig::default());
     tenant.settings.store(BreakerConfig::default().unobserved().count_calls().settings);
     let settings = tenant.settings.load();
-    Permit::remembering(&tenant, &settings, generation(&tenant)).success();
+    Permit::with_bookkeeping(&tenant, &settings, generation(&tenant)).success();
     assert_eq!((tenant.totals.admitted.get(), tenant.totals.successes.get()), (1, 1));
 }

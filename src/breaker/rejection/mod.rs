@@ -10,4 +10,4 @@ pub use breaker_error::BreakerError;
 pub use on_rejection::{Fail, OnRejection, Respond, Wait};
 pub use rejection::Rejection;
 
-pub(crate) use packed_rejection::Refused;
+pub(crate) use packed_rejection::PackedRejection;

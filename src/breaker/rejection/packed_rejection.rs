@@ -13,9 +13,9 @@ const HINTS: RangeInclusive<u64> = 50_000..=150_000;
 /// A call isn't in: the state that the circuit was in, and in how many microseconds it may admit again. One word, as it goes through what is
 /// made of every rejection, and is copied there.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Refused(u64);
+pub(crate) struct PackedRejection(u64);
 
-impl Refused {
+impl PackedRejection {
     const WAIT_BITS: u32 = 62;
     /// A wait that can't be known. One that is longer than that, 146,000 years, can't either.
     const UNKNOWN: u64 = (1 << Self::WAIT_BITS) - 1;
@@ -71,8 +71,8 @@ fn mix(mut bits: u64) -> u64 {
     bits ^ (bits >> 31)
 }
 
-impl fmt::Debug for Refused {
+impl fmt::Debug for PackedRejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Refused").field("state", &self.state()).field("wait", &self.wait()).finish()
+        f.debug_struct("PackedRejection").field("state", &self.state()).field("wait", &self.wait()).finish()
     }
 }

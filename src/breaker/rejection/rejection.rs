@@ -1,6 +1,6 @@
 use std::{error::Error, fmt, time::Duration};
 
-use super::packed_rejection::Refused;
+use super::packed_rejection::PackedRejection;
 use crate::{Cause, Name, State, call_context::live_rejections::Counted};
 
 /// The breaker's no: the call wasn't made. It knows when to come back.
@@ -8,13 +8,13 @@ use crate::{Cause, Name, State, call_context::live_rejections::Counted};
 #[non_exhaustive]
 pub struct Rejection {
     name: Name,
-    refused: Refused,
+    rejection: PackedRejection,
     counted: Counted,
 }
 
 impl Rejection {
-    pub(crate) fn new(name: Name, refused: Refused) -> Self {
-        Self { name, refused, counted: Counted::new() }
+    pub(crate) fn new(name: Name, rejection: PackedRejection) -> Self {
+        Self { name, rejection, counted: Counted::new() }
     }
 
     /// The circuit's name.
@@ -24,7 +24,7 @@ impl Rejection {
 
     /// The state that the circuit was in.
     pub fn state(&self) -> State {
-        self.refused.state()
+        self.rejection.state()
     }
 
     /// After which time a retry makes sense. `None` if that can't be known.
@@ -34,7 +34,7 @@ impl Rejection {
     ///   may close the circuit at any moment, and callers that were rejected together must not come
     ///   back together.
     pub fn retry_in(&self) -> Option<Duration> {
-        self.refused.retry_in()
+        self.rejection.retry_in()
     }
 
     #[inline]

@@ -5,11 +5,11 @@ use std::{
 
 use tower_service::Service;
 
-use super::start_call::begin;
+use super::start_call::start_call;
 use crate::{
     Classifier,
     breaker::{
-        admission::Gate,
+        admission::AdmissionGate,
         call::AtOnce,
         circuit::Circuit,
         future,
@@ -19,7 +19,7 @@ use crate::{
 
 /// A service behind a circuit. Made by [`BreakerLayer`](super::BreakerLayer).
 ///
-/// While the circuit rejects, it is ready without asking the service, and answers with a rejection; or it isn't ready, if the
+/// While the circuit rejects, it is ready without kind the service, and answers with a rejection; or it isn't ready, if the
 /// layer is to [wait](super::BreakerLayer::wait_when_open).
 ///
 /// If the circuit opens between `poll_ready` and `call`, what the service has reserved is given up, by replacing it with a clone: a place in a
@@ -33,12 +33,12 @@ pub struct Breaker<S, C, R = Fail> {
     inner: S,
     circuit: Circuit<C>,
     on_rejection: R,
-    gate: Gate<S>,
+    gate: AdmissionGate<S>,
 }
 
 impl<S, C, R> Breaker<S, C, R> {
     pub(crate) fn new(inner: S, circuit: Circuit<C>, on_rejection: R) -> Self {
-        Self { inner, circuit, on_rejection, gate: Gate::default() }
+        Self { inner, circuit, on_rejection, gate: AdmissionGate::default() }
     }
 
     /// The circuit that it is on.
@@ -72,7 +72,7 @@ where
 
     #[inline(always)]
     fn call(&mut self, request: Req) -> Self::Future {
-        begin(&mut self.gate, &self.circuit, &mut self.inner, (&self.on_rejection, AtOnce), request)
+        start_call(&mut self.gate, &self.circuit, &mut self.inner, &self.on_rejection, AtOnce, request)
     }
 }
 

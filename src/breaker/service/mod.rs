@@ -1,11 +1,12 @@
 //! The breaker as a service.
 
 mod breaker;
+mod out_of_line;
 mod start_call;
 
 pub use breaker::Breaker;
 
 #[cfg(feature = "http")]
-pub(crate) use start_call::begin;
+pub(crate) use start_call::start_call;
 #[cfg(feature = "keyed")]
-pub(crate) use start_call::{begin_as_asked, run};
+pub(crate) use start_call::{call_inner, start_call_outlined};

@@ -1,20 +1,20 @@
 use super::{
-    probing::{Probing, Undecided},
-    word::{Phase, Word},
+    probing::{ProbePolicy, Undecided},
+    word::{Phase, StateWord},
 };
 use crate::breaker::state::Mode;
 
 /// Who wants in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Asking {
+pub(crate) enum AdmissionKind {
     Request,
     /// A probe of the user's own.
     Probe,
 }
 
-/// What of a circuit's own time is over.
+/// What of a circuit's own time is elapsed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Over {
+pub(crate) struct ElapsedTimers {
     /// Open: the open time. Half-open: the lease of the newest probe. Closed: the ramp.
     pub(crate) timer: bool,
     /// Half-open: the limit of the whole time in it.
@@ -23,77 +23,90 @@ pub(crate) struct Over {
 
 /// What the circuit answers to a call that wants in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Admission {
+pub(crate) enum AdmissionDecision {
     /// Closed: in, and nothing changes.
     Admit,
     /// Closed not long ago: in by chance.
-    Ramp,
+    AdmitByChance,
     /// In, as a probe, if the word can be made this one.
-    Probe(Word),
-    /// Ask again when the word is this one: the circuit's own time was over.
-    Move(Word),
+    Probe(StateWord),
+    /// Ask again when the word is this one: the circuit's own time was elapsed.
+    Advance(StateWord),
     /// Not now.
     Reject,
 }
 
-pub(crate) fn admit(probing: &Probing, word: Word, over: Over, asking: Asking) -> Admission {
-    if let Some(next) = by_itself(probing, word, over) {
-        return Admission::Move(next);
+pub(crate) fn decide_admission(
+    probes: &ProbePolicy,
+    word: StateWord,
+    elapsed: ElapsedTimers,
+    kind: AdmissionKind,
+) -> AdmissionDecision {
+    if let Some(next) = advance_by_time(probes, word, elapsed) {
+        return AdmissionDecision::Advance(next);
     }
-    let barred = probing.own && asking == Asking::Request;
+    let barred = probes.external_only && kind == AdmissionKind::Request;
     match word.phase {
-        Phase::Closed { ramping: true, .. } => Admission::Ramp,
-        Phase::Closed { .. } => Admission::Admit,
-        Phase::Open if word.mode == Mode::ForcedOpen || barred => Admission::Reject,
-        Phase::HalfOpen { .. } if barred => Admission::Reject,
-        Phase::HalfOpen { in_flight, counted, admitted } if probing.trickles() => {
-            match (over.timer || admitted == 0, in_flight.checked_add(1)) {
-                (false, _) => Admission::Reject,
+        Phase::Closed { slow_start: true, .. } => AdmissionDecision::AdmitByChance,
+        Phase::Closed { .. } => AdmissionDecision::Admit,
+        Phase::Open if word.mode == Mode::ForcedOpen || barred => AdmissionDecision::Reject,
+        Phase::HalfOpen { .. } if barred => AdmissionDecision::Reject,
+        Phase::HalfOpen { in_flight, counted, admitted } if probes.trickles() => {
+            match (elapsed.timer || admitted == 0, in_flight.checked_add(1)) {
+                (false, _) => AdmissionDecision::Reject,
                 (true, Some(in_flight)) => {
-                    let word = if admitted == 0 { word } else { word.opened_once_more() };
-                    let admitted = one_more(admitted);
-                    Admission::Probe(Word { phase: Phase::HalfOpen { in_flight, counted, admitted }, ..word })
+                    let word = if admitted == 0 { word } else { word.with_longer_streak() };
+                    let admitted = next_probe_number(admitted);
+                    AdmissionDecision::Probe(StateWord {
+                        phase: Phase::HalfOpen { in_flight, counted, admitted },
+                        ..word
+                    })
                 }
                 // No more can be counted. Those on their way have no say in the new round.
-                (true, None) => Admission::Probe(word.opened_once_more().new_round()),
+                (true, None) => AdmissionDecision::Probe(word.with_longer_streak().new_probe_round()),
             }
         }
-        // The open time is over: the first probe. Or probes are on their way, but have had their time: a new round, in
+        // The open time is elapsed: the first probe. Or probes are on their way, but have had their time: a new round, in
         // which they have no say.
-        Phase::Open | Phase::HalfOpen { in_flight: 1.., .. } if over.timer => Admission::Probe(word.new_round()),
+        Phase::Open | Phase::HalfOpen { in_flight: 1.., .. } if elapsed.timer => {
+            AdmissionDecision::Probe(word.new_probe_round())
+        }
         // Settings were exchanged, and the new ones need no more results than there are: nobody is on the way who would
         // decide.
-        Phase::HalfOpen { in_flight: 0, counted, .. } if counted >= probing.needed() => {
-            Admission::Probe(word.new_round())
+        Phase::HalfOpen { in_flight: 0, counted, .. } if counted >= probes.results_needed() => {
+            AdmissionDecision::Probe(word.new_probe_round())
         }
-        Phase::HalfOpen { in_flight, counted, admitted } if probing.has_room(in_flight, counted) => {
-            let admitted = one_more(admitted);
-            Admission::Probe(Word { phase: Phase::HalfOpen { in_flight: in_flight + 1, counted, admitted }, ..word })
+        Phase::HalfOpen { in_flight, counted, admitted } if probes.has_room(in_flight, counted) => {
+            let admitted = next_probe_number(admitted);
+            AdmissionDecision::Probe(StateWord {
+                phase: Phase::HalfOpen { in_flight: in_flight + 1, counted, admitted },
+                ..word
+            })
         }
-        Phase::Open | Phase::HalfOpen { .. } => Admission::Reject,
+        Phase::Open | Phase::HalfOpen { .. } => AdmissionDecision::Reject,
     }
 }
 
 /// The admitted probes after one more. 0 is left for a circuit that hasn't admitted any yet.
-fn one_more(admitted: u8) -> u8 {
-    if admitted >= Word::MAX_ADMITTED { 1 } else { admitted + 1 }
+fn next_probe_number(admitted: u8) -> u8 {
+    if admitted >= StateWord::MAX_ADMITTED { 1 } else { admitted + 1 }
 }
 
-/// What a look at the circuit changes, without a call: its open time, or its time in half-open, may be over.
-pub(crate) fn look(probing: &Probing, word: Word, over: Over) -> Option<Word> {
+/// What a look at the circuit changes, without a call: its open time, or its time in half-open, may be elapsed.
+pub(crate) fn after_time(probes: &ProbePolicy, word: StateWord, elapsed: ElapsedTimers) -> Option<StateWord> {
     match word.phase {
-        Phase::Open if over.timer && word.mode == Mode::Auto => Some(word.half_open()),
-        _ => by_itself(probing, word, over),
+        Phase::Open if elapsed.timer && word.mode == Mode::Auto => Some(word.half_opened()),
+        _ => advance_by_time(probes, word, elapsed),
     }
 }
 
 /// Where a circuit goes although nobody was admitted and nobody ended.
-fn by_itself(probing: &Probing, word: Word, over: Over) -> Option<Word> {
-    match (word.phase, probing.limit) {
-        (Phase::HalfOpen { .. }, Some((_, Undecided::Open))) if over.limit => Some(word.open()),
-        (Phase::HalfOpen { .. }, Some((_, Undecided::Close))) if over.limit => Some(word.closed()),
-        (Phase::Closed { failures_in_a_row, ramping: true }, _) if over.timer => {
-            Some(Word { phase: Phase::Closed { failures_in_a_row, ramping: false }, ..word })
+fn advance_by_time(probes: &ProbePolicy, word: StateWord, elapsed: ElapsedTimers) -> Option<StateWord> {
+    match (word.phase, probes.limit) {
+        (Phase::HalfOpen { .. }, Some((_, Undecided::Open))) if elapsed.limit => Some(word.opened()),
+        (Phase::HalfOpen { .. }, Some((_, Undecided::Close))) if elapsed.limit => Some(word.closed()),
+        (Phase::Closed { failures_in_a_row, slow_start: true }, _) if elapsed.timer => {
+            Some(StateWord { phase: Phase::Closed { failures_in_a_row, slow_start: false }, ..word })
         }
         _ => None,
     }

@@ -1,7 +1,7 @@
 use super::{
-    probing::Probing,
+    probing::ProbePolicy,
     rules::Rules,
-    word::{Phase, Word},
+    word::{Phase, StateWord},
 };
 use crate::breaker::{
     state::{Mode, State},
@@ -10,7 +10,7 @@ use crate::breaker::{
 
 /// What a call's end says to the circuit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ending {
+pub(crate) enum CallResult {
     Success,
     Failure,
     /// Neither, but it had taken too long when it was dropped.
@@ -18,70 +18,73 @@ pub(crate) enum Ending {
     /// Answered, and judged neutral.
     Neutral,
     /// Dropped, where that is a failure as long as every call is.
-    Dropped,
+    Cancelled,
     /// Neither: the call wasn't made, or it was dropped where that says nothing.
-    Neither,
+    Ignored,
 }
 
 /// The word after a call of its own generation ended. `counts`: of the window while closed, of the
-/// probes while half-open, this ending included. `lasted`: for how many microseconds the row of
+/// probes while half-open, this result included. `lasted`: for how many microseconds the row of
 /// failures, or of dropped calls, has lasted.
-pub(crate) fn end(
+pub(crate) fn after_call(
     rules: &Rules,
-    probing: &Probing,
-    word: Word,
-    ending: Ending,
-    (counts, lasted): (Counts, u64),
-) -> Word {
+    probes: &ProbePolicy,
+    word: StateWord,
+    result: CallResult,
+    counts: Counts,
+    row_lasted: u64,
+) -> StateWord {
     match word.phase {
-        Phase::Closed { failures_in_a_row, ramping } => {
-            if ending == Ending::Neither {
+        Phase::Closed { failures_in_a_row, slow_start } => {
+            if result == CallResult::Ignored {
                 return word;
             }
-            let failures_in_a_row = row(failures_in_a_row, ending);
-            let answered = ending != Ending::Dropped && (word.answered || ending != Ending::Slow);
-            let stays = Word { phase: Phase::Closed { failures_in_a_row, ramping }, answered, ..word };
-            let opens = match ending {
-                Ending::Neutral => false,
+            let failures_in_a_row = failures_in_a_row_after(failures_in_a_row, result);
+            let answered = result != CallResult::Cancelled && (word.answered || result != CallResult::Slow);
+            let stays = StateWord { phase: Phase::Closed { failures_in_a_row, slow_start }, answered, ..word };
+            let opens = match result {
+                CallResult::Neutral => false,
                 // As if these were all the calls that there are.
-                Ending::Dropped => counts.calls >= ALL_DROPPED && rules.open((counts.in_a_row, lasted), counts),
-                _ => rules.open((failures_in_a_row, lasted), counts),
+                CallResult::Cancelled => {
+                    counts.calls >= MIN_ALL_CANCELLED && rules.open(counts.in_a_row, row_lasted, counts)
+                }
+                _ => rules.open(failures_in_a_row, row_lasted, counts),
             };
             match word.mode {
-                Mode::Auto if opens => word.open(),
+                Mode::Auto if opens => word.opened(),
                 // Told once a generation: the streak, which a closed circuit has no use for, remembers it.
-                Mode::MetricsOnly if opens => Word { streak: 1, ..stays },
+                Mode::MetricsOnly if opens => StateWord { streak: 1, ..stays },
                 _ => stays,
             }
         }
         Phase::HalfOpen { in_flight, counted, admitted } => {
             let in_flight = in_flight.saturating_sub(1);
-            let all_dropped = counts.calls >= ALL_DROPPED.max(probing.needed().into());
-            if probing.trickles() {
-                let (failed, is_result) = match ending {
-                    Ending::Success => return word.closed(),
-                    Ending::Failure | Ending::Slow => (true, 1),
-                    Ending::Dropped => (all_dropped, 0),
-                    Ending::Neutral | Ending::Neither => (false, 0),
+            let all_cancelled = counts.calls >= MIN_ALL_CANCELLED.max(probes.results_needed().into());
+            if probes.trickles() {
+                let (failed, is_result) = match result {
+                    CallResult::Success => return word.closed(),
+                    CallResult::Failure | CallResult::Slow => (true, 1),
+                    CallResult::Cancelled => (all_cancelled, 0),
+                    CallResult::Neutral | CallResult::Ignored => (false, 0),
                 };
                 let counted = counted.saturating_add(is_result);
                 return match in_flight {
-                    0 if failed => word.open(),
-                    _ => Word { phase: Phase::HalfOpen { in_flight, counted, admitted }, ..word },
+                    0 if failed => word.opened(),
+                    _ => StateWord { phase: Phase::HalfOpen { in_flight, counted, admitted }, ..word },
                 };
             }
-            match ending {
-                Ending::Dropped if all_dropped => return word.open(),
-                Ending::Dropped | Ending::Neutral | Ending::Neither => {
-                    return Word { phase: Phase::HalfOpen { in_flight, counted, admitted }, ..word };
+            match result {
+                CallResult::Cancelled if all_cancelled => return word.opened(),
+                CallResult::Cancelled | CallResult::Neutral | CallResult::Ignored => {
+                    return StateWord { phase: Phase::HalfOpen { in_flight, counted, admitted }, ..word };
                 }
-                Ending::Success | Ending::Failure | Ending::Slow => {}
+                CallResult::Success | CallResult::Failure | CallResult::Slow => {}
             }
             let counted = counted.saturating_add(1);
-            match probing.decide(rules, counted, counts) {
-                Some(State::Open) => word.open(),
+            match probes.decide(rules, counted, counts) {
+                Some(State::Open) => word.opened(),
                 Some(_) => word.closed(),
-                None => Word { phase: Phase::HalfOpen { in_flight, counted, admitted }, ..word },
+                None => StateWord { phase: Phase::HalfOpen { in_flight, counted, admitted }, ..word },
             }
         }
         // No permit belongs to an open generation.
@@ -90,13 +93,13 @@ pub(crate) fn end(
 }
 
 /// Fewer dropped calls than this don't count as "all calls are dropped".
-const ALL_DROPPED: u32 = 3;
+const MIN_ALL_CANCELLED: u32 = 3;
 
 /// The failures in a row after one more call.
-pub(crate) fn row(failures_in_a_row: u32, ending: Ending) -> u32 {
-    match ending {
-        Ending::Success => 0,
-        Ending::Failure => failures_in_a_row.saturating_add(1),
-        Ending::Slow | Ending::Neutral | Ending::Dropped | Ending::Neither => failures_in_a_row,
+pub(crate) fn failures_in_a_row_after(failures_in_a_row: u32, result: CallResult) -> u32 {
+    match result {
+        CallResult::Success => 0,
+        CallResult::Failure => failures_in_a_row.saturating_add(1),
+        CallResult::Slow | CallResult::Neutral | CallResult::Cancelled | CallResult::Ignored => failures_in_a_row,
     }
 }

@@ -12,9 +12,9 @@ pub use probing::Undecided;
 pub use rules::Rule;
 
 pub(crate) use {
-    admission::{Admission, Asking, Over, admit, look},
-    end::{Ending, end, row},
-    probing::{ProbeVerdict, Probing},
-    rules::{Consecutive, Custom, Rules, Share},
-    word::{Phase, Word},
+    admission::{AdmissionDecision, AdmissionKind, ElapsedTimers, after_time, decide_admission},
+    end::{CallResult, after_call, failures_in_a_row_after},
+    probing::{CloseCondition, ProbePolicy},
+    rules::{ConsecutiveThreshold, CustomRule, RateThreshold, Rules},
+    word::{Phase, StateWord},
 };

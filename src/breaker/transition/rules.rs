@@ -8,22 +8,22 @@ use crate::{
 /// When a closed circuit opens. Several rules can stand together; the first that says so opens.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Rules {
-    pub(crate) consecutive: Option<Consecutive>,
-    pub(crate) failing: Option<Share>,
-    pub(crate) slow: Option<Share>,
-    pub(crate) custom: Option<Custom>,
+    pub(crate) consecutive: Option<ConsecutiveThreshold>,
+    pub(crate) failing: Option<RateThreshold>,
+    pub(crate) slow: Option<RateThreshold>,
+    pub(crate) custom: Option<CustomRule>,
 }
 
 /// So many failures in a row, of which the first ended at least so many microseconds ago.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Consecutive {
+pub(crate) struct ConsecutiveThreshold {
     pub(crate) failures: u32,
     pub(crate) lasting: u64,
 }
 
-/// A rule of the user's own, over what the window holds once there are enough calls in it.
+/// A rule of the user's external_only, elapsed what the window holds once there are enough calls in it.
 #[derive(Clone)]
-pub(crate) struct Custom {
+pub(crate) struct CustomRule {
     pub(crate) rule: Arc<dyn Rule>,
     pub(crate) minimum: u32,
 }
@@ -45,40 +45,40 @@ where
 
 /// A share of the calls in a window, once there are enough of them.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Share {
+pub(crate) struct RateThreshold {
     pub(crate) at_least: Ratio,
     pub(crate) minimum: u32,
 }
 
 impl Rules {
-    pub(super) fn open(&self, (failures_in_a_row, lasted): (u32, u64), counts: Counts) -> bool {
-        self.consecutive.is_some_and(|rule| failures_in_a_row >= rule.failures && lasted >= rule.lasting)
+    pub(super) fn open(&self, failures_in_a_row: u32, row_lasted: u64, counts: Counts) -> bool {
+        self.consecutive.is_some_and(|rule| failures_in_a_row >= rule.failures && row_lasted >= rule.lasting)
             || self.failing.is_some_and(|share| share.is_reached_by(counts.failures, counts.calls))
             || self.slow.is_some_and(|share| share.is_reached_by(counts.slow, counts.timed))
             || self.custom.as_ref().is_some_and(|custom| custom.opens(failures_in_a_row, counts))
     }
 }
 
-impl Custom {
+impl CustomRule {
     fn opens(&self, failures_in_a_row: u32, counts: Counts) -> bool {
         counts.calls >= self.minimum && self.rule.opens(failures_in_a_row, &counts.into())
     }
 }
 
 /// Two rules are the same if they are one: what they say can't be compared.
-impl PartialEq for Custom {
+impl PartialEq for CustomRule {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.rule, &other.rule) && self.minimum == other.minimum
     }
 }
 
-impl fmt::Debug for Custom {
+impl fmt::Debug for CustomRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a rule of one's own")
     }
 }
 
-impl Share {
+impl RateThreshold {
     /// With fewer than this it can't be reached, however many calls there are.
     pub(crate) fn least(self) -> u32 {
         self.at_least.least_of(self.minimum)

@@ -5,7 +5,7 @@ use crate::breaker::{
 
 /// What the state word says. A generation is what a permit belongs to: every transition begins a new one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Word {
+pub(crate) struct StateWord {
     pub(crate) generation: u32,
     pub(crate) mode: Mode,
     /// Openings without a closing in between; stays at the largest that fits.
@@ -20,7 +20,7 @@ pub(crate) enum Phase {
     Closed {
         failures_in_a_row: u32,
         /// It has just closed, and admits a growing share.
-        ramping: bool,
+        slow_start: bool,
     },
     Open,
     HalfOpen {
@@ -34,7 +34,7 @@ pub(crate) enum Phase {
     },
 }
 
-impl Word {
+impl StateWord {
     /// Failures in a row are counted up to this.
     pub(crate) const MAX_FAILURES_IN_A_ROW: u32 = (1 << 20) - 1;
 
@@ -45,12 +45,12 @@ impl Word {
     pub(crate) const MAX_ADMITTED: u8 = 63;
 
     /// One more interval without a success, which counts like an opening.
-    pub(crate) fn opened_once_more(self) -> Self {
+    pub(crate) fn with_longer_streak(self) -> Self {
         Self { streak: (self.streak + 1).min(Self::MAX_STREAK), ..self }
     }
 
     /// The same circuit in a new generation.
-    pub(crate) fn then(self, phase: Phase) -> Self {
+    pub(crate) fn in_next_generation(self, phase: Phase) -> Self {
         Self { generation: self.next_generation(), phase, answered: false, ..self }
     }
 
@@ -59,25 +59,25 @@ impl Word {
     }
 
     #[cfg(feature = "keyed")]
-    pub(crate) fn former_generation(self) -> u32 {
+    pub(crate) fn previous_generation(self) -> u32 {
         self.generation.wrapping_sub(1) & GENERATION_MASK
     }
 
-    pub(crate) fn open(self) -> Self {
-        self.opened_once_more().then(Phase::Open)
+    pub(crate) fn opened(self) -> Self {
+        self.with_longer_streak().in_next_generation(Phase::Open)
     }
 
-    pub(crate) fn half_open(self) -> Self {
-        self.then(Phase::HalfOpen { in_flight: 0, counted: 0, admitted: 0 })
+    pub(crate) fn half_opened(self) -> Self {
+        self.in_next_generation(Phase::HalfOpen { in_flight: 0, counted: 0, admitted: 0 })
     }
 
     /// Half-open, with its first probe.
-    pub(super) fn new_round(self) -> Self {
-        self.then(Phase::HalfOpen { in_flight: 1, counted: 0, admitted: 1 })
+    pub(super) fn new_probe_round(self) -> Self {
+        self.in_next_generation(Phase::HalfOpen { in_flight: 1, counted: 0, admitted: 1 })
     }
 
     pub(crate) fn closed(self) -> Self {
-        Self { streak: 0, ..self.then(Phase::Closed { failures_in_a_row: 0, ramping: false }) }
+        Self { streak: 0, ..self.in_next_generation(Phase::Closed { failures_in_a_row: 0, slow_start: false }) }
     }
 
     /// Closed, whatever it was: what a reset makes of it. A circuit that is forced open stays so.
@@ -86,10 +86,10 @@ impl Word {
     }
 
     /// What a success makes of it that nobody had a permit for.
-    pub(crate) fn succeeded(self) -> Self {
+    pub(crate) fn after_reported_success(self) -> Self {
         match (self.phase, self.mode) {
-            (Phase::Closed { ramping, .. }, _) => {
-                Self { phase: Phase::Closed { failures_in_a_row: 0, ramping }, answered: true, ..self }
+            (Phase::Closed { slow_start, .. }, _) => {
+                Self { phase: Phase::Closed { failures_in_a_row: 0, slow_start }, answered: true, ..self }
             }
             (_, Mode::Auto) => self.closed(),
             _ => self,
@@ -97,27 +97,27 @@ impl Word {
     }
 
     /// Closed, and admitting a growing share at first.
-    pub(crate) fn ramping(self) -> Self {
+    pub(crate) fn with_slow_start(self) -> Self {
         match self.phase {
             Phase::Closed { failures_in_a_row, .. } => {
-                Self { phase: Phase::Closed { failures_in_a_row, ramping: true }, ..self }
+                Self { phase: Phase::Closed { failures_in_a_row, slow_start: true }, ..self }
             }
             Phase::Open | Phase::HalfOpen { .. } => self,
         }
     }
 
     /// Closed once more, with nothing counted; anything else stays what it is, and so does a ramp.
-    pub(crate) fn renewed(self) -> Self {
+    pub(crate) fn with_counts_cleared(self) -> Self {
         match self.phase {
-            Phase::Closed { ramping, .. } => {
-                Self { streak: 0, ..self.then(Phase::Closed { failures_in_a_row: 0, ramping }) }
+            Phase::Closed { slow_start, .. } => {
+                Self { streak: 0, ..self.in_next_generation(Phase::Closed { failures_in_a_row: 0, slow_start }) }
             }
             Phase::Open | Phase::HalfOpen { .. } => self,
         }
     }
 
     /// Closed, and it wasn't told yet that it would have opened; anything else stays what it is.
-    pub(crate) fn untold(self) -> Self {
+    pub(crate) fn with_would_open_unreported(self) -> Self {
         match self.phase {
             Phase::Closed { .. } => Self { streak: 0, ..self },
             Phase::Open | Phase::HalfOpen { .. } => self,
@@ -132,8 +132,8 @@ impl Word {
     }
 
     /// Closed, and every call is admitted.
-    pub(crate) fn is_plainly_closed(self) -> bool {
-        matches!(self.phase, Phase::Closed { ramping: false, .. })
+    pub(crate) fn admits_all(self) -> bool {
+        matches!(self.phase, Phase::Closed { slow_start: false, .. })
     }
 
     pub(crate) fn state(self) -> State {

@@ -8,9 +8,9 @@
 //! Nothing is cleared when a generation ends. Every word of the ring carries the generation that wrote it, and one of
 //! another generation reads as unmarked.
 
-use super::{layout::Span, window_state::Alone};
+use super::{fast_record::FastRecord, layout::WindowKind};
 use crate::{
-    breaker::generation::{GENERATION_MASK, forget_what_comes_round, is_later},
+    breaker::generation::{GENERATION_MASK, is_later, reset_if_wrapped},
     sync::{AtomicU64, Ordering},
 };
 
@@ -21,7 +21,7 @@ mod tests;
 pub(crate) const MAX_CALLS: u16 = 4_096;
 
 #[derive(Debug)]
-pub(crate) struct Marks {
+pub(crate) struct CountRing {
     head: AtomicU64,
     ring: Box<[AtomicU64]>,
     /// How many calls it spans.
@@ -36,7 +36,7 @@ struct Head {
     marked: u16,
 }
 
-impl Marks {
+impl CountRing {
     /// Each word of the ring: 31 bits of generation, 1 unused, 32 marks.
     const PER_WORD: u16 = 32;
 
@@ -45,14 +45,14 @@ impl Marks {
         Self { head: AtomicU64::new(0), ring, span }
     }
 
-    pub(crate) fn span(&self) -> Span {
-        Span::Calls(self.span)
+    pub(crate) fn kind(&self) -> WindowKind {
+        WindowKind::Calls(self.span)
     }
 
-    /// See [`forget_what_comes_round`].
-    pub(crate) fn begin(&self, generation: u32) {
+    /// See [`reset_if_wrapped`].
+    pub(crate) fn start_tenant(&self, generation: u32) {
         for word in self.ring.iter().chain([&self.head]) {
-            forget_what_comes_round(word, generation);
+            reset_if_wrapped(word, generation);
         }
     }
 
@@ -71,8 +71,8 @@ impl Marks {
                 }
                 continue;
             }
-            if head.is_quiet() && !mark {
-                return Some(self.totals(head));
+            if head.ignores_success() && !mark {
+                return Some(self.counts(head));
             }
             let wraps = head.next + 1 == self.span;
             let next = Head { next: if wraps { 0 } else { head.next + 1 }, full: head.full || wraps, ..head };
@@ -85,37 +85,37 @@ impl Marks {
                 Err(current) => head = current,
             }
         };
-        match (self.put(place, generation, mark)?, mark) {
+        match (self.set_bit(place, generation, mark)?, mark) {
             // Wrapping: who takes a mark out may come before whoever put it in has added it.
-            (false, true) => self.add(generation, head, |marked| marked.wrapping_add(1)),
-            (true, false) => self.add(generation, head, |marked| marked.wrapping_sub(1)),
-            _ => Some(self.totals(head)),
+            (false, true) => self.adjust_marked(generation, head, |marked| marked.wrapping_add(1)),
+            (true, false) => self.adjust_marked(generation, head, |marked| marked.wrapping_sub(1)),
+            _ => Some(self.counts(head)),
         }
     }
 
     /// Adds an unmarked call of `generation` if there are fewer marks than this.
-    pub(super) fn add_below(&self, generation: u32, marks: u32) -> Alone {
+    pub(super) fn record_success_below(&self, generation: u32, marks: u32) -> FastRecord {
         let head = self.load();
         if head.generation != generation || u32::from(head.marked) >= marks {
-            return Alone::Nothing;
+            return FastRecord::NotRecorded;
         }
         match self.record(generation, false) {
             // Whoever has added its mark after this has seen this call.
-            Some((_, marked)) if marked >= marks => Alone::Counted,
+            Some((_, marked)) if marked >= marks => FastRecord::NeedsEvaluation,
             // `None` is a call of a generation that is over.
-            _ => Alone::All,
+            _ => FastRecord::Done,
         }
     }
 
     /// (calls, marked calls) of `generation` in the window.
     pub(crate) fn read(&self, generation: u32) -> (u32, u32) {
         let head = self.load();
-        if head.generation == generation { self.totals(head) } else { (0, 0) }
+        if head.generation == generation { self.counts(head) } else { (0, 0) }
     }
 
     /// Whether an unmarked call of `generation` would change nothing.
     #[inline]
-    pub(crate) fn is_quiet(&self, generation: u32) -> bool {
+    pub(crate) fn ignores_success(&self, generation: u32) -> bool {
         let quiet = Head { generation, next: 0, full: true, marked: 0 };
         self.head.load(Ordering::Acquire) >> NEXT_BITS == pack(quiet) >> NEXT_BITS
     }
@@ -133,7 +133,7 @@ impl Marks {
     }
 
     /// Sets the bit of a place, and says what it was.
-    fn put(&self, place: u16, generation: u32, mark: bool) -> Option<bool> {
+    fn set_bit(&self, place: u16, generation: u32, mark: bool) -> Option<bool> {
         let word = &self.ring[usize::from(place / Self::PER_WORD)];
         let bit = 1u64 << (place % Self::PER_WORD);
         let mut current = word.load(Ordering::Acquire);
@@ -155,20 +155,20 @@ impl Marks {
         }
     }
 
-    fn add(&self, generation: u32, mut head: Head, sum: impl Fn(u16) -> u16) -> Option<(u32, u32)> {
+    fn adjust_marked(&self, generation: u32, mut head: Head, sum: impl Fn(u16) -> u16) -> Option<(u32, u32)> {
         loop {
             if head.generation != generation {
                 return None;
             }
             let next = Head { marked: sum(head.marked), ..head };
             match self.replace(head, next) {
-                Ok(()) => return Some(self.totals(next)),
+                Ok(()) => return Some(self.counts(next)),
                 Err(current) => head = current,
             }
         }
     }
 
-    fn totals(&self, head: Head) -> (u32, u32) {
+    fn counts(&self, head: Head) -> (u32, u32) {
         let calls = if head.full { self.span } else { head.next };
         // While somebody is at it, the sum may be a few below zero, or above the calls.
         let marked = (head.marked as i16).clamp(0, calls as i16);
@@ -189,7 +189,7 @@ impl Marks {
 
 impl Head {
     /// A full window without a mark stays what it is when an unmarked call comes: nothing is written.
-    fn is_quiet(&self) -> bool {
+    fn ignores_success(&self) -> bool {
         self.full && self.marked == 0
     }
 }

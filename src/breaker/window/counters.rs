@@ -1,31 +1,31 @@
-use super::{count_ring::Marks, layout::Span, time_ring::Slices};
+use super::{count_ring::CountRing, layout::WindowKind, time_ring::TimeRing};
 
 #[derive(Debug)]
-pub(super) enum Sums {
-    Calls(Marks),
-    Time(Slices),
+pub(super) enum Counters {
+    Calls(CountRing),
+    Time(TimeRing),
 }
 
-impl Sums {
-    pub(super) fn new(span: Span) -> Option<Self> {
-        match span {
-            Span::None => None,
-            Span::Calls(calls) => Some(Self::Calls(Marks::new(calls))),
-            Span::Time { slice, slices } => Some(Self::Time(Slices::new(slice, slices))),
+impl Counters {
+    pub(super) fn new(kind: WindowKind) -> Option<Self> {
+        match kind {
+            WindowKind::None => None,
+            WindowKind::Calls(calls) => Some(Self::Calls(CountRing::new(calls))),
+            WindowKind::Time { slice, slices } => Some(Self::Time(TimeRing::new(slice, slices))),
         }
     }
 
-    pub(super) fn span(&self) -> Span {
+    pub(super) fn kind(&self) -> WindowKind {
         match self {
-            Self::Calls(marks) => marks.span(),
-            Self::Time(slices) => slices.span(),
+            Self::Calls(marks) => marks.kind(),
+            Self::Time(slices) => slices.kind(),
         }
     }
 
-    pub(super) fn begin(&self, generation: u32) {
+    pub(super) fn start_tenant(&self, generation: u32) {
         match self {
-            Self::Calls(marks) => marks.begin(generation),
-            Self::Time(slices) => slices.begin(generation),
+            Self::Calls(marks) => marks.start_tenant(generation),
+            Self::Time(slices) => slices.start_tenant(generation),
         }
     }
 
@@ -44,9 +44,9 @@ impl Sums {
     }
 
     /// In a window of time, every call counts.
-    pub(super) fn is_quiet(&self, generation: u32) -> bool {
+    pub(super) fn ignores_success(&self, generation: u32) -> bool {
         match self {
-            Self::Calls(marks) => marks.is_quiet(generation),
+            Self::Calls(marks) => marks.ignores_success(generation),
             Self::Time(_) => false,
         }
     }

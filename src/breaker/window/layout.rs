@@ -1,14 +1,14 @@
-/// What a window is made of: a circuit can use the window of another one of the same shape.
+/// What a window is made of: a circuit can use the window of another one of the same layout.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Shape {
-    pub(crate) failures: Span,
-    pub(crate) slow: Span,
-    pub(crate) requests: Span,
+pub(crate) struct WindowLayout {
+    pub(crate) failures: WindowKind,
+    pub(crate) slow: WindowKind,
+    pub(crate) requests: WindowKind,
 }
 
 /// Over what something is counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Span {
+pub(crate) enum WindowKind {
     /// No rule asks.
     #[default]
     None,
@@ -18,14 +18,14 @@ pub(crate) enum Span {
     Time { slice: u64, slices: u8 },
 }
 
-impl Shape {
+impl WindowLayout {
     /// A window of calls for the failures, and no other.
-    pub(crate) fn is_calls_alone(self) -> bool {
-        matches!(self, Self { failures: Span::Calls(_), slow: Span::None, requests: Span::None })
+    pub(crate) fn is_only_count_window(self) -> bool {
+        matches!(self, Self { failures: WindowKind::Calls(_), slow: WindowKind::None, requests: WindowKind::None })
     }
 
     /// A window of time for the failures, and no other.
-    pub(crate) fn is_time_alone(self) -> bool {
-        matches!(self, Self { failures: Span::Time { .. }, slow: Span::None, requests: Span::None })
+    pub(crate) fn is_only_time_window(self) -> bool {
+        matches!(self, Self { failures: WindowKind::Time { .. }, slow: WindowKind::None, requests: WindowKind::None })
     }
 }

@@ -3,6 +3,7 @@
 mod count_ring;
 mod counters;
 mod counts;
+mod fast_record;
 mod layout;
 mod time_fast_path;
 mod time_ring;
@@ -12,12 +13,14 @@ mod window_state;
 pub use counts::WindowStats;
 
 #[cfg(all(test, recourse_loom))]
-pub(crate) use count_ring::Marks;
+pub(crate) use count_ring::CountRing;
 #[cfg(all(test, recourse_loom))]
-pub(crate) use time_ring::Slices;
+pub(crate) use time_ring::TimeRing;
 pub(crate) use {
     count_ring::MAX_CALLS,
     counts::Counts,
-    layout::{Shape, Span},
-    window_state::{Alone, Window},
+    fast_record::FastRecord,
+    layout::{WindowKind, WindowLayout},
+    time_fast_path::TimeFastPath,
+    window_state::WindowState,
 };

@@ -1,31 +1,38 @@
-use super::time_ring::Slices;
 use crate::{
     breaker::generation::is_later,
     sync::{AtomicU64, Ordering},
 };
 
 #[derive(Debug)]
-pub(super) struct Slice {
+pub(super) struct TimeSlot {
     /// 31 bits of generation, 33 of slice number: at the shortest slice, 1 ms, they come round after 99 days.
-    pub(super) when: AtomicU64,
+    pub(super) slot_id: AtomicU64,
     /// 16 bits of tag, 24 of calls, 24 of marked calls. Full at 16 million calls a slice: then the share stays.
     pub(super) sums: AtomicU64,
 }
 
-impl Slice {
+impl TimeSlot {
+    pub(super) const NUMBER_MASK: u64 = (1 << 33) - 1;
+
+    pub(super) const SUM_MASK: u64 = (1 << 24) - 1;
+
+    /// By how many slices a thread may be late: 17 minutes of the shortest. Numbers come round, and a slice that is ahead by more
+    /// is one of long ago.
+    pub(super) const MAX_LATENESS: u64 = 1 << 20;
+
     #[inline]
     pub(super) fn add(&self, mine: u64, calls: u32, marked: u32) -> Option<()> {
         loop {
-            // The sums first: as long as `when` is ours afterwards, they were not of a later time.
+            // The sums first: as long as `slot_id` is ours afterwards, they were not of a later time.
             let sums = self.sums.load(Ordering::Acquire);
-            let current = self.when.load(Ordering::Acquire);
+            let current = self.slot_id.load(Ordering::Acquire);
             if current != mine {
                 if is_later((current >> 33) as u32, (mine >> 33) as u32) {
                     return None;
                 }
                 let same_generation = current >> 33 == mine >> 33;
-                let ahead = current.wrapping_sub(mine) & Slices::NUMBER_MASK;
-                if same_generation && ahead <= Slices::LATEST {
+                let ahead = current.wrapping_sub(mine) & Self::NUMBER_MASK;
+                if same_generation && ahead <= Self::MAX_LATENESS {
                     // This thread was asleep for the whole length of the window: what it brings is out of it.
                     return Some(());
                 }
@@ -34,7 +41,7 @@ impl Slice {
             }
             let (has_calls, has_marked) = if sums >> 48 == tag(mine) { unpack(sums) } else { (0, 0) };
             let (calls, marked) = (has_calls + u64::from(calls), has_marked + u64::from(marked));
-            let full = calls > Slices::SUM_MASK || marked > Slices::SUM_MASK;
+            let full = calls > Self::SUM_MASK || marked > Self::SUM_MASK;
             let next = tag(mine) << 48 | calls << 24 | marked;
             if full || self.sums.compare_exchange(sums, next, Ordering::AcqRel, Ordering::Acquire).is_ok() {
                 return Some(());
@@ -44,13 +51,13 @@ impl Slice {
 
     /// One step of it: the caller looks again, also if somebody else was faster.
     fn take_over(&self, current: u64, mine: u64, sums: u64) {
-        let before = just_before(mine);
+        let before = previous_slot_id(mine);
         if sums >> 48 != tag(mine) {
-            let _ = self.when.compare_exchange(current, mine, Ordering::AcqRel, Ordering::Acquire);
+            let _ = self.slot_id.compare_exchange(current, mine, Ordering::AcqRel, Ordering::Acquire);
         } else if current != before {
             // Left by a slice of another time that has the same tag. Calls of that time may still be on their way: they are
             // late before the sums are emptied, or they would begin them anew, under a tag that is ours as well.
-            let _ = self.when.compare_exchange(current, before, Ordering::AcqRel, Ordering::Acquire);
+            let _ = self.slot_id.compare_exchange(current, before, Ordering::AcqRel, Ordering::Acquire);
         } else {
             let emptied = (tag(mine) ^ 1) << 48;
             let _ = self.sums.compare_exchange(sums, emptied, Ordering::AcqRel, Ordering::Acquire);
@@ -59,7 +66,7 @@ impl Slice {
 
     pub(super) fn sums_of(&self, wanted: u64) -> (u32, u32) {
         // Before and after: read before the slice was taken over, sums of another time with the same tag would pass for its own.
-        let is_wanted = || self.when.load(Ordering::Acquire) == wanted;
+        let is_wanted = || self.slot_id.load(Ordering::Acquire) == wanted;
         if !is_wanted() {
             return (0, 0);
         }
@@ -70,22 +77,22 @@ impl Slice {
 }
 
 #[inline]
-pub(super) fn when(generation: u32, number: u64) -> u64 {
-    u64::from(generation) << 33 | (number & Slices::NUMBER_MASK)
+pub(super) fn slot_id(generation: u32, number: u64) -> u64 {
+    u64::from(generation) << 33 | (number & TimeSlot::NUMBER_MASK)
 }
 
 /// The slice of time before this one, in the same generation.
-fn just_before(when: u64) -> u64 {
-    when & !Slices::NUMBER_MASK | when.wrapping_sub(1) & Slices::NUMBER_MASK
+fn previous_slot_id(slot_id: u64) -> u64 {
+    slot_id & !TimeSlot::NUMBER_MASK | slot_id.wrapping_sub(1) & TimeSlot::NUMBER_MASK
 }
 
-/// 16 bits that differ for neighbouring slices and neighbouring generations.
+/// 16 bits that differ for neighbouring ring and neighbouring generations.
 #[inline]
-pub(super) fn tag(when: u64) -> u64 {
-    (when ^ (when >> 33).wrapping_mul(0x9E37)) & 0xFFFF
+pub(super) fn tag(slot_id: u64) -> u64 {
+    (slot_id ^ (slot_id >> 33).wrapping_mul(0x9E37)) & 0xFFFF
 }
 
 #[inline]
 fn unpack(sums: u64) -> (u64, u64) {
-    (sums >> 24 & Slices::SUM_MASK, sums & Slices::SUM_MASK)
+    (sums >> 24 & TimeSlot::SUM_MASK, sums & TimeSlot::SUM_MASK)
 }

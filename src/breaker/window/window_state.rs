@@ -1,58 +1,50 @@
 use super::{
-    counters::Sums,
+    counters::Counters,
     counts::Counts,
-    layout::{Shape, Span},
-    time_fast_path::ShortCut,
-    time_ring::Slices,
+    fast_record::FastRecord,
+    layout::{WindowKind, WindowLayout},
+    time_fast_path::TimeFastPath,
+    time_ring::TimeRing,
 };
 
 /// The window of one circuit: what its rules need, and no more.
 #[derive(Debug)]
-pub(crate) struct Window {
-    failures: Option<Sums>,
+pub(crate) struct WindowState {
+    failures: Option<Counters>,
     // These are boxed, as few circuits have them, and there may be a million circuits.
-    slow: Option<Box<Sums>>,
-    aside: Option<Box<Aside>>,
+    slow: Option<Box<Counters>>,
+    extras: Option<Box<TimeExtras>>,
 }
 
 /// What some windows have beside their sums. Never both: a throttled circuit has something to write for every call.
 #[derive(Debug)]
-enum Aside {
+enum TimeExtras {
     /// Requests, and those of them that were accepted: for throttling.
-    Requests(Slices),
+    Requests(TimeRing),
     /// For a window of time, and no other.
-    ShortCut(ShortCut),
+    FastPath(TimeFastPath),
 }
 
-/// What a window alone has done about a good call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Alone {
-    /// Nothing: it takes more than the window.
-    Nothing,
-    /// Counted it, and there is nothing that it could change.
-    All,
-    /// Counted it, but others have failed meanwhile: the circuit is to be asked what they come to together.
-    Counted,
-}
-
-impl Window {
-    pub(crate) fn new(shape: Shape) -> Self {
-        let aside = match shape {
-            Shape { requests: Span::Time { slice, slices }, .. } => Some(Aside::Requests(Slices::new(slice, slices))),
-            shape if shape.is_time_alone() => Some(Aside::ShortCut(ShortCut::new())),
+impl WindowState {
+    pub(crate) fn new(layout: WindowLayout) -> Self {
+        let extras = match layout {
+            WindowLayout { requests: WindowKind::Time { slice, slices }, .. } => {
+                Some(TimeExtras::Requests(TimeRing::new(slice, slices)))
+            }
+            layout if layout.is_only_time_window() => Some(TimeExtras::FastPath(TimeFastPath::new())),
             _ => None,
         };
-        let slow = Sums::new(shape.slow).map(Box::new);
-        Self { failures: Sums::new(shape.failures), slow, aside: aside.map(Box::new) }
+        let slow = Counters::new(layout.slow).map(Box::new);
+        Self { failures: Counters::new(layout.failures), slow, extras: extras.map(Box::new) }
     }
 
-    /// The shape that it was made from.
-    pub(crate) fn shape(&self) -> Shape {
-        let span = |sums: Option<&Sums>| sums.map_or(Span::None, Sums::span);
-        Shape {
-            failures: span(self.failures.as_ref()),
-            slow: span(self.slow.as_deref()),
-            requests: self.throttling().map_or(Span::None, Slices::span),
+    /// The layout that it was made from.
+    pub(crate) fn layout(&self) -> WindowLayout {
+        let kind = |sums: Option<&Counters>| sums.map_or(WindowKind::None, Counters::kind);
+        WindowLayout {
+            failures: kind(self.failures.as_ref()),
+            slow: kind(self.slow.as_deref()),
+            requests: self.throttle_ring().map_or(WindowKind::None, TimeRing::kind),
         }
     }
 
@@ -65,18 +57,18 @@ impl Window {
         slow: Option<bool>,
         now: impl Fn() -> u64,
     ) -> Option<Counts> {
-        let record = |sums: Option<&Sums>, mark| match (sums, mark) {
+        let record = |sums: Option<&Counters>, mark| match (sums, mark) {
             (Some(sums), Some(mark)) => sums.record(generation, mark, &now),
             (Some(sums), None) => Some(sums.read(generation, &now)),
             (None, _) => Some((0, 0)),
         };
-        let (calls, failures) = match self.short_cut() {
-            Some((short_cut, slices)) if failed.is_some() => {
+        let (calls, failures) = match self.fast_path() {
+            Some((fast_path, slices)) if failed.is_some() => {
                 // One time for both, or the mark might be of the slice before.
                 let (now, failed) = (now(), failed == Some(true));
-                short_cut.arrive(slices.number(now));
+                fast_path.set_current_slot(slices.slot_number(now));
                 if failed {
-                    short_cut.mark(slices.when(generation, now));
+                    fast_path.mark(slices.slot_id(generation, now));
                 }
                 slices.record(generation, now, 1, failed.into())?
             }
@@ -88,7 +80,7 @@ impl Window {
 
     /// What it holds of `generation`.
     pub(crate) fn counts(&self, generation: u32, now: impl Fn() -> u64) -> Counts {
-        let read = |sums: Option<&Sums>| sums.map_or((0, 0), |sums| sums.read(generation, &now));
+        let read = |sums: Option<&Counters>| sums.map_or((0, 0), |sums| sums.read(generation, &now));
         let (calls, failures) = read(self.failures.as_ref());
         let (timed, slow) = read(self.slow.as_deref());
         Counts { calls, failures, timed, slow, in_a_row: 0 }
@@ -96,91 +88,79 @@ impl Window {
 
     /// Begins to count for another circuit, whose time begins at this instant of tokio's clock: what looks later than its first
     /// generation is of long ago.
-    pub(crate) fn begin(&self, generation: u32, epoch: i64) {
-        self.failures.iter().chain(self.slow.as_deref()).for_each(|sums| sums.begin(generation));
-        self.throttling().iter().for_each(|requests| requests.begin(generation));
-        if let Some((short_cut, _)) = self.short_cut() {
-            short_cut.begin(generation, epoch);
+    pub(crate) fn start_tenant(&self, generation: u32, epoch: i64) {
+        self.failures.iter().chain(self.slow.as_deref()).for_each(|sums| sums.start_tenant(generation));
+        self.throttle_ring().iter().for_each(|requests| requests.start_tenant(generation));
+        if let Some((fast_path, _)) = self.fast_path() {
+            fast_path.start_tenant(generation, epoch);
         }
     }
 
     /// Whether a good, fast call of `generation` would change nothing.
-    pub(crate) fn is_quiet(&self, generation: u32) -> bool {
-        let quiet = |sums: Option<&Sums>| sums.is_none_or(|sums| sums.is_quiet(generation));
+    pub(crate) fn ignores_success(&self, generation: u32) -> bool {
+        let quiet = |sums: Option<&Counters>| sums.is_none_or(|sums| sums.ignores_success(generation));
         quiet(self.failures.as_ref()) && quiet(self.slow.as_deref())
     }
 
     /// Whether a good call of `generation` would change nothing, as can be seen at once of a window of calls for the failures.
     #[inline]
-    pub(crate) fn is_quiet_at_once(&self, generation: u32) -> bool {
-        matches!(&self.failures, Some(Sums::Calls(marks)) if marks.is_quiet(generation))
+    pub(crate) fn ignores_success_inline(&self, generation: u32) -> bool {
+        matches!(&self.failures, Some(Counters::Calls(marks)) if marks.ignores_success(generation))
     }
 
-    /// Counts a good call of `generation` if fewer have failed than this: then there is nothing that it could change.
-    pub(crate) fn succeed_below(&self, generation: u32, failures: u32) -> Alone {
-        self.succeed_below_by(ShortCut::now, generation, failures)
-    }
-
-    /// The same, by another clock.
-    #[inline]
-    pub(crate) fn succeed_below_by(&self, now: impl FnOnce(&ShortCut) -> u64, generation: u32, failures: u32) -> Alone {
-        match (&self.failures, self.short_cut()) {
-            (Some(Sums::Calls(marks)), _) => marks.add_below(generation, failures),
-            (_, Some((short_cut, slices))) => succeed_in_time(now, short_cut, slices, generation, failures),
-            _ => Alone::Nothing,
+    /// Records a success of `generation` if the window holds fewer than `threshold` failures: then it can't open the circuit. `now` is
+    /// `TimeFastPath::now`, except in models.
+    pub(crate) fn record_success_below(
+        &self,
+        generation: u32,
+        threshold: u32,
+        now: impl FnOnce(&TimeFastPath) -> u64,
+    ) -> FastRecord {
+        match (&self.failures, self.fast_path()) {
+            (Some(Counters::Calls(ring)), _) => ring.record_success_below(generation, threshold),
+            (_, Some((fast_path, ring))) => fast_path.record_success_below(ring, generation, threshold, now),
+            _ => FastRecord::NotRecorded,
         }
     }
 
     /// As after a call that was recorded the long way in the slice of `now`.
     #[cfg(all(test, recourse_loom))]
-    pub(crate) fn arrive(&self, now: u64) {
-        if let Some((short_cut, slices)) = self.short_cut() {
-            short_cut.arrive(slices.number(now));
+    pub(crate) fn set_current_slot(&self, now: u64) {
+        if let Some((fast_path, slices)) = self.fast_path() {
+            fast_path.set_current_slot(slices.slot_number(now));
         }
     }
 
     /// The circuit's time begins so many microseconds after the process's base.
-    pub(crate) fn begin_at(&self, epoch: i64) {
-        if let Some((short_cut, _)) = self.short_cut() {
-            short_cut.begin_at(epoch);
+    pub(crate) fn set_epoch(&self, epoch: i64) {
+        if let Some((fast_path, _)) = self.fast_path() {
+            fast_path.set_epoch(epoch);
         }
     }
 
-    fn short_cut(&self) -> Option<(&ShortCut, &Slices)> {
-        match (self.aside.as_deref(), &self.failures) {
-            (Some(Aside::ShortCut(short_cut)), Some(Sums::Time(slices))) => Some((short_cut, slices)),
+    fn fast_path(&self) -> Option<(&TimeFastPath, &TimeRing)> {
+        match (self.extras.as_deref(), &self.failures) {
+            (Some(TimeExtras::FastPath(fast_path)), Some(Counters::Time(slices))) => Some((fast_path, slices)),
             _ => None,
         }
     }
 
-    fn throttling(&self) -> Option<&Slices> {
-        match self.aside.as_deref() {
-            Some(Aside::Requests(requests)) => Some(requests),
+    fn throttle_ring(&self) -> Option<&TimeRing> {
+        match self.extras.as_deref() {
+            Some(TimeExtras::Requests(requests)) => Some(requests),
             _ => None,
         }
     }
 
     /// (requests, accepted ones) of `generation`.
-    pub(crate) fn requests(&self, generation: u32, now: u64) -> (u32, u32) {
-        self.throttling().map_or((0, 0), |requests| requests.read(generation, now))
+    pub(crate) fn request_counts(&self, generation: u32, now: u64) -> (u32, u32) {
+        self.throttle_ring().map_or((0, 0), |requests| requests.read(generation, now))
     }
 
     /// Counts a request, which was accepted by the service or wasn't.
-    pub(crate) fn request(&self, generation: u32, now: u64, accepted: bool) {
-        if let Some(requests) = self.throttling() {
+    pub(crate) fn record_request(&self, generation: u32, now: u64, accepted: bool) {
+        if let Some(requests) = self.throttle_ring() {
             requests.record(generation, now, 1, accepted.into());
         }
     }
-}
-
-/// Apart, so that windows of calls don't pay for what it takes.
-#[inline(never)]
-fn succeed_in_time(
-    now: impl FnOnce(&ShortCut) -> u64,
-    short_cut: &ShortCut,
-    slices: &Slices,
-    generation: u32,
-    failures: u32,
-) -> Alone {
-    short_cut.add_below(slices, generation, now(short_cut), failures)
 }

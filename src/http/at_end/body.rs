@@ -62,7 +62,7 @@ impl<B: Body> Body for JudgedBody<B> {
         // The permit is on the stack while the body is polled: if the body panics, dropping the
         // permit records a failure.
         let Some(mut permit) = this.permit.take() else { return this.body.poll_frame(cx) };
-        permit.blame(true);
+        permit.attribute_panics(true);
         let polled = this.body.as_mut().poll_frame(cx);
         match &polled {
             Poll::Ready(Some(Err(_))) => permit.failure(),
@@ -73,12 +73,12 @@ impl<B: Body> Body for JudgedBody<B> {
                 if frame.is_trailers() || this.ending.is_certain() || this.body.is_end_stream() {
                     this.ending.end(permit, frame.trailers_ref());
                 } else {
-                    permit.blame(false);
+                    permit.attribute_panics(false);
                     *this.permit = Some(permit);
                 }
             }
             Poll::Pending => {
-                permit.blame(false);
+                permit.attribute_panics(false);
                 *this.permit = Some(permit);
             }
         }

@@ -10,7 +10,7 @@ use tower_service::Service;
 use super::{AtEnd, JudgedBody};
 use crate::{
     Circuit, Classifier,
-    breaker::{Fail, Gate, OnRejection, begin, future},
+    breaker::{AdmissionGate, Fail, OnRejection, future, start_call},
     http::remaining::expects_body,
 };
 
@@ -25,12 +25,12 @@ pub struct BodyBreaker<S, C, R = Fail> {
     inner: S,
     circuit: Circuit<C>,
     on_rejection: R,
-    gate: Gate<S>,
+    gate: AdmissionGate<S>,
 }
 
 impl<S, C, R> BodyBreaker<S, C, R> {
     pub(super) fn new(inner: S, circuit: Circuit<C>, on_rejection: R) -> Self {
-        Self { inner, circuit, on_rejection, gate: Gate::default() }
+        Self { inner, circuit, on_rejection, gate: AdmissionGate::default() }
     }
 
     /// The circuit of this service.
@@ -63,7 +63,7 @@ where
 
     fn call(&mut self, request: Request<Q>) -> Self::Future {
         let ends = AtEnd { head_only: !expects_body(&request) };
-        begin(&mut self.gate, &self.circuit, &mut self.inner, (&self.on_rejection, ends), request)
+        start_call(&mut self.gate, &self.circuit, &mut self.inner, &self.on_rejection, ends, request)
     }
 }
 

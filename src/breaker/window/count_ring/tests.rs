@@ -2,7 +2,7 @@ use super::*;
 
 #[test]
 fn a_place_is_marked_again_after_its_mark_was_taken_out() {
-    let marks = Marks::new(2);
+    let marks = CountRing::new(2);
     for _ in 0..3 {
         assert_eq!(marks.record(0, true).map(|(_, marked)| marked), Some(1));
         marks.record(0, false);
@@ -15,10 +15,10 @@ fn a_place_is_marked_again_after_its_mark_was_taken_out() {
 
 #[test]
 fn only_a_full_window_without_a_mark_is_quiet_and_only_in_its_generation() {
-    let marks = Marks::new(2);
+    let marks = CountRing::new(2);
     for (mark, quiet) in [(false, false), (false, true), (true, false), (false, false), (false, true)] {
         marks.record(1, mark);
-        assert_eq!(marks.is_quiet(1), quiet);
+        assert_eq!(marks.ignores_success(1), quiet);
     }
-    assert!(!marks.is_quiet(0) && !marks.is_quiet(2));
+    assert!(!marks.ignores_success(0) && !marks.ignores_success(2));
 }

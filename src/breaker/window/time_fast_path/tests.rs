@@ -9,7 +9,7 @@ fn slice(generation: u64, number: u64) -> u64 {
 
 #[test]
 fn the_latest_mark_stays() {
-    let marks = ShortCut::new();
+    let marks = TimeFastPath::new();
     let after = |mark| {
         marks.mark(mark);
         marks.marked.load(Ordering::Relaxed)
@@ -27,7 +27,7 @@ fn the_latest_mark_stays() {
 /// At the shortest slice they do after 99 days.
 #[test]
 fn marks_go_on_when_the_numbers_of_slices_come_round() {
-    let marks = ShortCut::new();
+    let marks = TimeFastPath::new();
     let last = (1 << 33) - 1;
     for mark in [slice(3, last - 1), slice(3, last), slice(3, 0), slice(3, 1)] {
         marks.mark(mark);
@@ -39,10 +39,10 @@ fn marks_go_on_when_the_numbers_of_slices_come_round() {
 
 #[test]
 fn the_first_call_of_a_slice_goes_the_long_way() {
-    let (short_cut, slices) = (ShortCut::new(), Slices::new(7, 3));
+    let (fast_path, ring) = (TimeFastPath::new(), TimeRing::new(7, 3));
     for now in [7, 700, 699, u64::MAX, 13] {
-        assert_eq!(short_cut.add_below(&slices, 0, now, 1), Alone::Nothing, "{now}");
-        short_cut.arrive(slices.number(now));
-        assert_eq!(short_cut.add_below(&slices, 0, now, 1), Alone::All, "{now}");
+        assert_eq!(fast_path.record_success_below(&ring, 0, 1, |_| now), FastRecord::NotRecorded, "{now}");
+        fast_path.set_current_slot(ring.slot_number(now));
+        assert_eq!(fast_path.record_success_below(&ring, 0, 1, |_| now), FastRecord::Done, "{now}");
     }
 }

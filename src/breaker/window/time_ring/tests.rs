@@ -2,21 +2,21 @@
 
 use super::{super::time_slot::tag, *};
 
-/// Slices of one microsecond: a time is the number of its slice.
-fn slices(count: u8) -> Slices {
-    Slices::new(1, count)
+/// TimeRing of one microsecond: a time is the number of its slice.
+fn slices(count: u8) -> TimeRing {
+    TimeRing::new(1, count)
 }
 
 /// How far apart two slices are whose numbers have the same 33 bits.
-const ROUND: u64 = Slices::NUMBER_MASK + 1;
+const ROUND: u64 = TimeSlot::NUMBER_MASK + 1;
 
 #[test]
 fn sums_of_another_time_with_the_same_tag_are_nobodys() {
     for generation in 0..50 {
         for other in 0..50 {
             // The slice of `other` that has the tag of slice 0 of `generation`.
-            let number = tag(when(other, 0)) ^ tag(when(generation, 0));
-            assert_eq!(tag(when(other, number)), tag(when(generation, 0)));
+            let number = tag(slot_id(other, 0)) ^ tag(slot_id(generation, 0));
+            assert_eq!(tag(slot_id(other, number)), tag(slot_id(generation, 0)));
             if other <= generation && (other, number) != (generation, 0) {
                 let slices = slices(1);
                 slices.record(other, number, 7, 7);
@@ -31,7 +31,7 @@ fn sums_of_another_time_with_the_same_tag_are_nobodys() {
 fn a_slice_of_the_same_generation_with_the_same_tag_is_taken_over_empty() {
     for number in 0..20 {
         let (slices, later) = (slices(1), number + (1 << 16));
-        assert_eq!(tag(when(0, number)), tag(when(0, later)));
+        assert_eq!(tag(slot_id(0, number)), tag(slot_id(0, later)));
         slices.record(0, number, 7, 7);
         assert_eq!(slices.record(0, later, 1, 0), Some((1, 0)), "{number}");
         assert_eq!(slices.record(0, later, 1, 1), Some((2, 1)), "{number}");
@@ -43,7 +43,7 @@ fn a_slice_of_the_same_generation_with_the_same_tag_is_taken_over_empty() {
 fn a_slice_that_was_taken_over_and_not_yet_counted_in_is_empty() {
     let slices = slices(1);
     slices.record(0, 5, 7, 7);
-    slices.ring[0].when.store(when(0, 6), Ordering::Relaxed);
+    slices.ring[0].slot_id.store(slot_id(0, 6), Ordering::Relaxed);
     assert_eq!(slices.read(0, 6), (0, 0));
     assert_eq!(slices.record(0, 6, 1, 0), Some((1, 0)));
 }
@@ -52,9 +52,9 @@ fn a_slice_that_was_taken_over_and_not_yet_counted_in_is_empty() {
 fn neighbours_have_different_tags() {
     for number in [0, 1, 77, 65_535, 65_536, ROUND - 2] {
         for generation in [0, 1, 65_535, u32::MAX >> 1] {
-            let own = tag(when(generation, number));
-            (1..60).for_each(|later| assert_ne!(own, tag(when(generation, number + later))));
-            (1..60).for_each(|later| assert_ne!(own, tag(when(generation.wrapping_add(later), number))));
+            let own = tag(slot_id(generation, number));
+            (1..60).for_each(|later| assert_ne!(own, tag(slot_id(generation, number + later))));
+            (1..60).for_each(|later| assert_ne!(own, tag(slot_id(generation.wrapping_add(later), number))));
         }
     }
 }
@@ -68,9 +68,9 @@ fn a_thread_that_comes_late_takes_nothing_over() {
         assert_eq!(slices.record(2, late, 1, 1), None, "so is its generation");
     }
     assert_eq!(slices.read(3, 100), (1, 1));
-    assert_eq!(slices.record(3, 100 + Slices::LATEST, 1, 0), Some((1, 0)));
+    assert_eq!(slices.record(3, 100 + TimeSlot::MAX_LATENESS, 1, 0), Some((1, 0)));
     assert_eq!(slices.record(3, 100, 1, 1), Some((0, 0)), "as late as can be");
-    assert_eq!(slices.read(3, 100 + Slices::LATEST), (1, 0));
+    assert_eq!(slices.read(3, 100 + TimeSlot::MAX_LATENESS), (1, 0));
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn numbers_that_come_round_go_on() {
 #[test]
 fn whatever_the_idle_time_short_of_a_round_the_slice_is_taken_over() {
     for power in 4..33 {
-        for idle in [(1 << power) - 1, 1 << power, (1 << power) + 1, ROUND - Slices::LATEST - 1] {
+        for idle in [(1 << power) - 1, 1 << power, (1 << power) + 1, ROUND - TimeSlot::MAX_LATENESS - 1] {
             let slices = slices(1);
             slices.record(5, 9, 3, 3);
             assert_eq!(slices.record(5, 9 + idle, 1, 0), Some((1, 0)), "idle for {idle} slices");
@@ -97,7 +97,7 @@ fn whatever_the_idle_time_short_of_a_round_the_slice_is_taken_over() {
 #[test]
 fn a_full_slice_stays_full() {
     let slices = slices(2);
-    let full = Slices::SUM_MASK as u32;
+    let full = TimeSlot::SUM_MASK as u32;
     slices.record(1, 6, full - 1, full / 2);
     assert_eq!(slices.record(1, 6, 1, 1), Some((full, full / 2 + 1)));
     assert_eq!(slices.record(1, 6, 1, 1), Some((full, full / 2 + 1)), "one more is one too many");
@@ -117,17 +117,21 @@ fn generations_that_come_round_go_on() {
 
 #[test]
 fn it_knows_what_it_was_made_of() {
-    assert_eq!(Slices::new(1_234, 60).span(), Span::Time { slice: 1_234, slices: 60 });
+    assert_eq!(TimeRing::new(1_234, 60).kind(), WindowKind::Time { slice: 1_234, slices: 60 });
 }
 
 #[test]
 fn a_window_reaches_back_to_its_oldest_slice_and_ahead_of_a_thread_that_is_late() {
     let (window, now) = (slices(3), 1_000_000);
-    let reaches = |number| window.reaches(when(7, number), 7, now);
-    assert!(reaches(now) && reaches(now - 2) && !reaches(now - 3));
-    assert!(reaches(now + 1) && reaches(now + Slices::LATEST - 1) && !reaches(now + Slices::LATEST + 1));
-    assert!(!window.reaches(when(6, now), 7, now) && !window.reaches(when(8, now), 7, now));
+    let in_window = |number| window.in_window(slot_id(7, number), 7, now);
+    assert!(in_window(now) && in_window(now - 2) && !in_window(now - 3));
+    assert!(
+        in_window(now + 1)
+            && in_window(now + TimeSlot::MAX_LATENESS - 1)
+            && !in_window(now + TimeSlot::MAX_LATENESS + 1)
+    );
+    assert!(!window.in_window(slot_id(6, now), 7, now) && !window.in_window(slot_id(8, now), 7, now));
     // Also where the numbers come round.
-    let reaches = |number| window.reaches(when(7, number), 7, ROUND);
-    assert!(reaches(ROUND) && reaches(ROUND - 2) && !reaches(ROUND - 3) && reaches(ROUND + 1));
+    let in_window = |number| window.in_window(slot_id(7, number), 7, ROUND);
+    assert!(in_window(ROUND) && in_window(ROUND - 2) && !in_window(ROUND - 3) && in_window(ROUND + 1));
 }

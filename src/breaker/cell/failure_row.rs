@@ -1,0 +1,86 @@
+//! The row of failures that leads to an opening, and when it began.
+
+use super::{
+    context::TransitionContext, failing_since::FailingSince, stamp::Stamp, state_cell::StateCell, step::StampReadings,
+};
+use crate::breaker::{
+    state::State,
+    transition::{CallResult, Phase, StateWord},
+};
+
+/// The row of failures that an result belongs to, as far as a rule or the open time needs its time.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct FailureRow {
+    /// When its first failure ended.
+    pub(super) since: Option<FailingSince>,
+    /// For how long it has lasted at the end of a failed or dropped call, in microseconds.
+    pub(super) lasted: u64,
+    /// This failure is the first, so its time must be written.
+    pub(super) begins: bool,
+}
+
+impl StateCell {
+    pub(super) fn failure_row(
+        &self,
+        before: StampReadings,
+        word: StateWord,
+        result: CallResult,
+        context: TransitionContext<'_>,
+    ) -> FailureRow {
+        let Phase::Closed { failures_in_a_row, .. } = word.phase else { return FailureRow::default() };
+        if !context.times_failure_rows {
+            return FailureRow::default();
+        }
+        let began = || row_began(before.failing, word).filter(|_| failures_in_a_row > 0);
+        match result {
+            CallResult::Failure => {
+                let now = (context.now)();
+                let began = began();
+                let since = began.unwrap_or(FailingSince::at(now));
+                FailureRow { since: Some(since), lasted: since.elapsed(now), begins: began.is_none() }
+            }
+            // Dropped calls have a row of their own.
+            CallResult::Cancelled => {
+                let now = (context.now)();
+                let since = FailingSince::at(self.lease_until.of(word.generation).unwrap_or(now));
+                FailureRow { since: Some(since), lasted: since.elapsed(now), begins: false }
+            }
+            CallResult::Slow => FailureRow { since: began(), ..FailureRow::default() },
+            CallResult::Success | CallResult::Neutral | CallResult::Ignored => FailureRow::default(),
+        }
+    }
+
+    /// FailingSince when a circuit has been failing that isn't closed.
+    pub(super) fn failing_since_before(&self, before: StampReadings, word: StateWord) -> Option<FailingSince> {
+        failing_since_of(before.failing).filter(|_| word.state() != State::Closed)
+    }
+
+    /// Makes the row of failures of a closed circuit begin now, for settings that need its time
+    /// where the former ones didn't.
+    pub(crate) fn start_failure_row(&self, now: u64) {
+        loop {
+            let before = self.failing_since.read();
+            let word = self.load();
+            let is_closed = matches!(word.phase, Phase::Closed { .. });
+            if !is_closed || self.failing_since.extend(before, word.generation, FailingSince::at(now)) {
+                return;
+            }
+        }
+    }
+
+    /// FailingSince when calls have been failing, if the circuit isn't closed.
+    pub(crate) fn failing_since(&self) -> Option<FailingSince> {
+        failing_since_of(self.failing_since.read())
+    }
+}
+
+/// When the row of failures of a closed generation began, if that was written.
+fn row_began(stamp: u64, word: StateWord) -> Option<FailingSince> {
+    let time = Stamp::time(stamp, word.generation).or_else(|| Stamp::time(stamp, word.next_generation()));
+    time.filter(|_| stamp != Stamp::NONE).map(FailingSince)
+}
+
+/// FailingSince when a circuit has been failing that isn't closed.
+fn failing_since_of(stamp: u64) -> Option<FailingSince> {
+    (stamp != Stamp::NONE).then(|| FailingSince(Stamp::any_time(stamp)))
+}

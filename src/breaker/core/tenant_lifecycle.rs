@@ -1,0 +1,90 @@
+use std::sync::{
+    Arc, Mutex, PoisonError, Weak,
+    atomic::{AtomicU32, Ordering},
+};
+
+use arc_swap::ArcSwap;
+
+use super::{core::Tenant, core_windows::ActiveWindow, fast_flags::FastFlags, free_list, totals::Totals};
+use crate::{
+    Name,
+    breaker::{config::Settings, state::Mode, transition::StateWord, window::WindowState},
+    time::{SetBack, micros_since_base},
+};
+
+impl Tenant {
+    /// Takes a free core, or makes one. Locks the list of free cores; circuits are made and dropped outside of any call.
+    pub(crate) fn new(settings: Arc<Settings>, own_name: Option<Name>) -> Arc<Self> {
+        let layout = settings.layout;
+        let core = free_list::take_or_allocate(layout);
+        let epoch = micros_since_base(settings.clock.now());
+        let first_generation = core.cell.start_tenant();
+        if let Some(original) = core.original_window() {
+            original.start_tenant(first_generation, epoch);
+        }
+        let active = core.window_for(layout);
+        if active == ActiveWindow::Replacement {
+            core.replace_window(Some(WindowState::begun(layout, first_generation, epoch)));
+        }
+        core.flags.store(FastFlags::of(&settings, active).0, Ordering::Release);
+        let tenant = Arc::new(Self {
+            core,
+            settings: ArcSwap::new(settings),
+            totals: Totals::default(),
+            own_name: own_name.map(Box::new),
+            epoch,
+            set_back: SetBack::new(),
+            first_generation,
+            random_turns: AtomicU32::new(0),
+        });
+        core.tenant.store(Arc::downgrade(&tenant));
+        tenant
+    }
+
+    /// Goes on with other settings. The clock stays: times are counted by it.
+    pub(crate) fn reconfigure(&self, mut settings: Arc<Settings>) {
+        // One at a time, whichever circuit it is: otherwise the settings of one exchange could meet the window of another.
+        static RECONFIGURING: Mutex<()> = Mutex::new(());
+        Arc::make_mut(&mut settings).clock = self.settings.load().clock.clone();
+        let (layout, core) = (settings.layout, self.core);
+        let active = core.window_for(layout);
+        let window = || WindowState::begun(layout, core.cell.load().generation, self.effective_epoch());
+        let replacement = (active == ActiveWindow::Replacement).then(window);
+        let flags = FastFlags::of(&settings, active);
+        // The former settings are dropped after the lock: their observers and rules are the user's, and may exchange settings themselves.
+        let _former = {
+            let _one_at_a_time = RECONFIGURING.lock().unwrap_or_else(PoisonError::into_inner);
+            let former = self.settings.swap(Arc::clone(&settings));
+            let counts_anew = layout != former.layout;
+            if counts_anew && active == ActiveWindow::Replacement {
+                core.replace_window(replacement);
+            }
+            core.flags.store(flags.0, Ordering::Release);
+            if settings.times_failure_rows() && !former.times_failure_rows() {
+                core.cell.start_failure_row(self.now(&settings));
+            }
+            if counts_anew {
+                core.cell.clear_counts();
+            } else if settings.rules != former.rules || settings.slow_after != former.slow_after {
+                core.cell.update(StateWord::with_would_open_unreported);
+            }
+            if active != ActiveWindow::Replacement {
+                core.replace_window(None);
+            }
+            former
+        };
+    }
+
+    pub(crate) fn name<'a>(&'a self, settings: &'a Settings) -> &'a Name {
+        self.own_name.as_deref().unwrap_or(&settings.name)
+    }
+}
+
+impl Drop for Tenant {
+    fn drop(&mut self) {
+        self.core.tenant.store(Weak::new());
+        self.core.cell.update(|word| word.in_mode(Mode::Auto));
+        self.core.replace_window(None);
+        free_list::give_back(self.core);
+    }
+}

@@ -1,0 +1,69 @@
+//! The windows of a core.
+
+use std::sync::Arc;
+
+use super::{
+    core::Core,
+    core_windows::{ActiveWindow, CoreWindows, WindowRef},
+};
+use crate::breaker::window::{WindowLayout, WindowState};
+
+impl Core {
+    /// The layout that it was made for.
+    pub(super) fn layout(&self) -> WindowLayout {
+        self.original_window().map_or(WindowLayout::default(), WindowState::layout)
+    }
+
+    /// The window in use. `None`: no rule asks for one.
+    #[inline]
+    pub(crate) fn window(&'static self) -> Option<WindowRef> {
+        match self.flags().active_window() {
+            ActiveWindow::None => None,
+            ActiveWindow::Original => self.original_window().map(WindowRef::Original),
+            ActiveWindow::Replacement => {
+                let replacement = self.windows.get()?.replacement.load();
+                // Empty only for a call that has outlived its circuit.
+                replacement.is_some().then_some(WindowRef::Replacement(replacement))
+            }
+        }
+    }
+
+    #[inline]
+    pub(super) fn original_window(&self) -> Option<&WindowState> {
+        self.windows.get()?.original.as_ref()
+    }
+
+    /// Whether a good call of `generation` would change nothing in a window of calls, the original that this memory had.
+    #[inline]
+    pub(crate) fn ignores_success_inline(&self, generation: u32) -> bool {
+        self.original_window().is_some_and(|window| window.ignores_success_inline(generation))
+    }
+
+    /// The window in use, if it is the one that the core was made with.
+    #[inline]
+    pub(super) fn active_original_window(&self) -> Option<&WindowState> {
+        if self.flags().active_window() == ActiveWindow::Original { self.original_window() } else { None }
+    }
+
+    pub(super) fn window_for(&self, layout: WindowLayout) -> ActiveWindow {
+        match layout {
+            layout if layout == WindowLayout::default() => ActiveWindow::None,
+            layout if layout == self.layout() => ActiveWindow::Original,
+            _ => ActiveWindow::Replacement,
+        }
+    }
+
+    pub(super) fn replace_window(&self, window: Option<Arc<WindowState>>) {
+        match window {
+            Some(window) => self.windows.get_or_init(|| CoreWindows::new(None)).replacement.store(Some(window)),
+            None => self.windows.get().into_iter().for_each(|windows| windows.replacement.store(None)),
+        }
+    }
+
+    /// The tenant's clock was set back: its time began earlier.
+    pub(super) fn set_epoch(&'static self, epoch: i64) {
+        if let Some(window) = self.window() {
+            window.set_epoch(epoch);
+        }
+    }
+}
