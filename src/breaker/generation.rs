@@ -1,20 +1,23 @@
-//! Generations: 31-bit counters that wrap.
+//! Generation arithmetic. Every transition of a circuit starts a new generation. A permit belongs
+//! to the generation that issued it, and its result is ignored in any other.
 
 use crate::sync::{AtomicU64, Ordering};
 
-/// Generations are counted modulo 2^31.
+/// A generation has 31 bits and wraps around.
 pub(crate) const GENERATION_MASK: u32 = (1 << 31) - 1;
 
-/// Whether `this` generation began after `that` one, modulo 2^31.
+/// Returns whether `this` generation began after `that` one. The answer is right while fewer than
+/// 2^30 generations lie between them.
 #[inline]
 pub(crate) fn is_later(this: u32, that: u32) -> bool {
     let ahead = this.wrapping_sub(that) & GENERATION_MASK;
     ahead != 0 && ahead <= GENERATION_MASK / 2
 }
 
-/// Of a word whose upper 31 bits are a generation: takes it for one of `generation`, with nothing in it, if it looks later. For memory
-/// that nobody of a later one can have written: then it is of more than 2^30 generations ago. Whether it was.
-// Relaxed: the circuit that begins is published by its tenant.
+/// Resets a word whose upper 31 bits are a generation, if that generation appears to be later than
+/// `generation`. The payload becomes 0. Call this only when no later generation can exist: then the
+/// word is left over from before the counter wrapped. Returns whether the word was reset.
+// Relaxed is enough: storing the tenant in its core publishes the word.
 pub(crate) fn reset_if_wrapped(word: &AtomicU64, generation: u32) -> bool {
     let is_of_long_ago = is_later((word.load(Ordering::Relaxed) >> 33) as u32, generation);
     if is_of_long_ago {

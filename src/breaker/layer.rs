@@ -10,34 +10,35 @@ use crate::{
     classify::Errors,
 };
 
-/// Puts a breaker around a service: one circuit for everything that the layer makes, however many services that are.
+/// A layer that puts a breaker around a service. All services that one layer makes share one
+/// circuit.
 ///
 /// # Clone
 ///
-/// A clone is on the same circuit.
+/// A clone uses the same circuit.
 #[derive(Debug, Clone)]
-pub struct BreakerLayer<C = Errors, R = Fail> {
+pub struct BreakerLayer<C = Errors, Reject = Fail> {
     circuit: Circuit<C>,
-    on_rejection: R,
+    on_rejection: Reject,
 }
 
 impl<C> BreakerLayer<C> {
-    /// A breaker with a circuit of its own.
+    /// Makes a breaker with a new circuit.
     pub fn new(config: BreakerConfig<C>) -> Self {
         Self { circuit: Circuit::new(config), on_rejection: Fail }
     }
 }
 
 impl<C: Clone> BreakerLayer<C> {
-    /// A breaker on a circuit that is shared with others, or watched.
+    /// Makes a breaker on an existing circuit, to share or watch it.
     pub fn on(circuit: &Circuit<C>) -> Self {
         Self { circuit: circuit.clone(), on_rejection: Fail }
     }
 }
 
-impl<C, R> BreakerLayer<C, R> {
-    /// Answers a call that the circuit rejects with a response of one's own making. The service's error type stays what it is, so
-    /// that a service which can't fail still can't.
+impl<C, Reject> BreakerLayer<C, Reject> {
+    /// Answers rejected calls with a response from a function. The error type stays that of the
+    /// service, so a service that can't fail still can't.
     ///
     /// ```
     /// use tower_recourse::{BreakerConfig, BreakerLayer, Rejection};
@@ -46,33 +47,35 @@ impl<C, R> BreakerLayer<C, R> {
     ///     .respond_when_open(|rejection: &Rejection| format!("come back in {:?}", rejection.retry_in()));
     /// # let _ = layer;
     /// ```
-    pub fn respond_when_open<F, Res>(self, respond: F) -> BreakerLayer<C, Respond<F>>
+    pub fn respond_when_open<Function, Res>(self, respond: Function) -> BreakerLayer<C, Respond<Function>>
     where
-        F: Fn(&Rejection) -> Res,
+        Function: Fn(&Rejection) -> Res,
     {
         BreakerLayer { circuit: self.circuit, on_rejection: Respond(respond) }
     }
 
-    /// Isn't ready while the circuit rejects, so that a load balancer goes elsewhere. The service's error type stays what it is.
+    /// Makes services that aren't ready while the circuit rejects, so that a load balancer uses
+    /// another one. The error type stays that of the service.
     ///
-    /// Readiness is a permit: a service that was ready and isn't called keeps it, a probe's slot too, until it is dropped.
+    /// Readiness holds a permit. A service that was ready and isn't called keeps the permit, and
+    /// with it the slot of a probe, until it is dropped.
     pub fn wait_when_open(self) -> BreakerLayer<C, Wait> {
         BreakerLayer { circuit: self.circuit, on_rejection: Wait }
     }
 
-    /// Does what this says about a call that the circuit rejects: an [`OnRejection`](super::OnRejection) of one's own.
-    pub fn on_rejection<O>(self, on_rejection: O) -> BreakerLayer<C, O> {
+    /// Sets what happens with rejected calls. The default is [`Fail`].
+    pub fn on_rejection<Other>(self, on_rejection: Other) -> BreakerLayer<C, Other> {
         BreakerLayer { circuit: self.circuit, on_rejection }
     }
 
-    /// The circuit that it is on.
+    /// Returns the circuit.
     pub fn circuit(&self) -> &Circuit<C> {
         &self.circuit
     }
 }
 
-impl<S, C: Clone, R: Clone> Layer<S> for BreakerLayer<C, R> {
-    type Service = Breaker<S, C, R>;
+impl<S, C: Clone, Reject: Clone> Layer<S> for BreakerLayer<C, Reject> {
+    type Service = Breaker<S, C, Reject>;
 
     fn layer(&self, inner: S) -> Self::Service {
         Breaker::new(inner, self.circuit.clone(), self.on_rejection.clone())

@@ -1,12 +1,13 @@
-//! Models of what threads can do to one circuit: loom tries the orders of their loads and stores.
+//! Models of what threads can do to one circuit. Loom tries the orders of their loads and stores.
 //!
 //! ```text
 //! RUSTFLAGS="--cfg recourse_loom" cargo test --lib --release loom
 //! ```
 //!
-//! These are the real [`StateCell`] and [`Window`] on loom's atomics; only the clock is made up: every call says what time it
-//! is. Models are tried in every order, except where that takes seconds, or hours: those are [`bounded`], of two threads by
-//! four or five stops, and of three by three.
+//! The models use the real [`StateCell`] and [`WindowState`] on loom's atomics. Only the clock is
+//! replaced: every call states the time. A model tries every order, unless that takes seconds or
+//! hours. Such a model is [`bounded`]: with two threads to four or five preemptions, with three
+//! threads to three.
 
 mod closed;
 mod drops;
@@ -42,7 +43,7 @@ const OPEN_FOR: u64 = 10;
 const LEASE: u64 = 5;
 const SILENCE: u64 = 30;
 
-/// When everything that ends by itself has ended.
+/// A time after the end of every timer.
 const FAR: u64 = 1_000;
 
 const ONE_PROBE: ProbePolicy = ProbePolicy::new(1, CloseCondition::Successes(1));
@@ -53,14 +54,14 @@ struct Admitted {
     half_opened: bool,
 }
 
-/// A cell with what it goes by.
+/// A cell with its settings.
 struct Bench {
     cell: StateCell,
     window: WindowState,
     rules: Rules,
     probes: ProbePolicy,
     slow_start: u64,
-    /// The open time is longer by the failing time, then.
+    /// Then the open time is longer by the failing time.
     times_failure_rows: bool,
 }
 
@@ -89,7 +90,7 @@ impl Bench {
         bench
     }
 
-    /// Half-open since [`OPEN_FOR`] with so many probes on their way, in generation 2.
+    /// Half-open since [`OPEN_FOR`], with `in_flight` probes, in generation 2.
     fn half_open(probes: ProbePolicy, in_flight: u8) -> Self {
         let bench = Self::open(probes);
         for _ in 0..in_flight {
@@ -136,7 +137,7 @@ impl Bench {
         })
     }
 
-    /// The share of calls that is admitted at this time, if it ramps up.
+    /// The share of calls that is admitted at `now`, if the circuit is in slow start.
     fn share(&self, now: u64) -> Option<f64> {
         let asked = std::cell::Cell::new(None);
         let chance = |share| {
@@ -155,13 +156,13 @@ impl Bench {
         self.cell.load().generation
     }
 
-    /// Whatever happened before: when every timer is over, a call gets in.
+    /// Whatever happened before: when every timer is over, a call is admitted.
     fn assert_not_wedged(&self) {
         assert!(self.admit(FAR).is_ok(), "nobody gets in any more: {:?}", self.cell.load());
     }
 }
 
-/// Does both on one circuit at the same time.
+/// Runs both functions on one circuit at the same time.
 fn both<A, B>(bench: Bench, one: fn(&Bench) -> A, other: fn(&Bench) -> B) -> (Arc<Bench>, A, B)
 where
     A: 'static,
@@ -174,7 +175,7 @@ where
     (bench, one, other)
 }
 
-/// Does all three on one circuit at the same time.
+/// Runs all three functions on one circuit at the same time.
 fn all<A, B, C>(
     bench: Bench,
     one: fn(&Bench) -> A,
@@ -200,7 +201,7 @@ fn model(model: impl Fn() + Sync + Send + Copy + 'static) {
     check(None, model);
 }
 
-/// Tries the orders with at most so many stops.
+/// Tries the orders with at most this many preemptions.
 fn bounded(stops: usize, model: impl Fn() + Sync + Send + Copy + 'static) {
     check(Some(stops), model);
 }
@@ -214,7 +215,7 @@ fn half_of(calls: u32) -> Rules {
     Rules { failing: Some(RateThreshold { at_least: Ratio::HALF, minimum: calls }), ..Rules::default() }
 }
 
-/// Failures in the last two slices of time, each one long.
+/// Failures in the last two slots, each of length 1.
 fn two_slices() -> WindowState {
     WindowState::new(WindowLayout { failures: WindowKind::Time { slice: 1, slices: 2 }, ..WindowLayout::default() })
 }
@@ -223,7 +224,7 @@ fn successes(needed: u8, max_concurrent: u8) -> ProbePolicy {
     ProbePolicy::new(max_concurrent, CloseCondition::Successes(needed))
 }
 
-/// Half of so many probes reopen it; all on their way at a time.
+/// After `of` probes, a failed half reopens the circuit. All probes may be in flight at a time.
 fn half_of_probes(of: u8) -> ProbePolicy {
     ProbePolicy::new(of, CloseCondition::FailureRate { of, failing: Ratio::HALF })
 }

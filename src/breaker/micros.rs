@@ -1,4 +1,4 @@
-//! Durations as microseconds.
+//! Durations as microseconds, the unit of all times in a circuit.
 
 use std::time::Duration;
 

@@ -1,4 +1,9 @@
-//! Stop calling what is down: [`BreakerLayer`] around a shared [`Circuit`].
+//! Stops calling a service that is down: [`BreakerLayer`] around a shared [`Circuit`].
+//!
+//! A circuit breaker counts the failures of a service. When a rule is met, it opens: calls fail at
+//! once, without reaching the service. After the open time, a few calls test the service as probes,
+//! and the breaker closes when they succeed. So callers don't wait for a service that is down, and
+//! the service isn't loaded while it recovers.
 //!
 //! ```
 //! use std::{io, time::Duration};
@@ -22,7 +27,7 @@
 //! }
 //! assert_eq!(circuit.state(), State::Open);
 //!
-//! // The service isn't asked any more, not even whether it is ready.
+//! // The breaker rejects the call without calling or polling the service.
 //! let error = service.ready().await?.call(()).await.unwrap_err();
 //! let rejection = error.rejection().expect("rejected");
 //! assert_eq!(rejection.to_string(), "circuit `inventory` is open; retry in 10.0 s");
@@ -38,21 +43,25 @@
 //!
 //! # When not to use it
 //!
-//! - Where failures are about the request and not the service: what one caller does wrong must not stop the others. CallState such
-//!   failures [neutral](crate::Verdict::Neutral).
-//! - Around many hosts at once: one that is down opens the circuit for all. One circuit a host.
-//! - Where every call must be tried whatever the odds. Then a time-out is the better tool.
-//! - Without any time-out: a call that hangs has no outcome. Put one inside the breaker (`tower::timeout`), or use those of a
-//!   retry around it, which count here. A `tower::timeout` *between* retry and breaker only drops the call, and a dropped call
-//!   is a failure only while every call is dropped, unless [`dropped`](BreakerConfig::dropped) says otherwise.
-//! - Inside a hedge (`tower::hedge`, or callers that race two calls): while the circuit is half-open, the second call is rejected at once, the
-//!   hedge takes that for its answer, and drops the probe. Probes that are all dropped [reopen the circuit](Dropped::FailureIfAll), and it closes only once one is
-//!   answered before the second call is made. Put the hedge inside the breaker: then the answer to either call closes the circuit.
+//! - If failures are caused by the request and not by the service: one caller's mistakes must not
+//!   stop the other callers. Classify such failures as [neutral](crate::Verdict::Neutral).
+//! - Around many hosts at once: one host that is down would open the circuit for all. Use
+//!   [one circuit per key](#one-circuit-per-key).
+//! - If every call must be tried, whatever the odds. Use a timeout instead.
+//! - Without any timeout: a call that hangs has no outcome. Put one inside the breaker
+//!   (`tower::timeout`), or use the timeouts of a retry around it, which the breaker counts as
+//!   failures. A `tower::timeout` *between* retry and breaker only drops the call, and a dropped
+//!   call is a failure only while every call is dropped, unless
+//!   [`dropped`](BreakerConfig::dropped) is set.
+//! - Inside a hedge (`tower::hedge`, or callers that race two calls). While the circuit is
+//!   half-open, it rejects the second call at once; the hedge returns that rejection and drops the
+//!   probe. If all probes are dropped, [the circuit reopens](Dropped::FailureIfAll). Put the hedge
+//!   inside the breaker: then the answer to either call closes the circuit.
 //!
-//! # The states
+//! # States
 //!
 //! ```text
-//!                      a rule says so
+//!                      a rule is met
 //!          ┌────────┐ ─────────────────▶ ┌────────┐
 //!          │ closed │                    │  open  │ ◀─────────────┐
 //!          └────────┘ ◀──┐               └────────┘               │
@@ -66,109 +75,196 @@
 //!                                         a few calls are admitted as probes
 //! ```
 //!
-//! Every transition begins a new generation, and a [`Permit`] belongs to the generation that gave
-//! it: a call that began before the circuit opened can neither close nor reopen it when it comes
-//! back late. Two limits apply to probes: how many may be on their way at a time, and how many
-//! results are needed at all. A probe that never comes back loses its slot when its lease is over.
-//! Probes that [trickle](Probes::trickle) are limited by time alone.
+//! Every transition starts a new generation, and a [`Permit`] belongs to the generation that issued
+//! it. So a call that began before the circuit opened can neither close nor reopen it when it ends
+//! late. Two limits apply to probes: how many may be in flight at a time, and how many results are
+//! needed. A probe that never ends loses its slot when its lease is over. Probes that
+//! [trickle](Probes::trickle) are limited by time alone.
 //!
 //! | result of a call | closed | half-open |
 //! |---|---|---|
 //! | success | ends the row of failures; counts in windows | counts towards closing |
 //! | failure, of any kind but the next two | counts | reopens, or counts towards the share |
-//! | [throttled](crate::FailureKind::Throttled) failure | nothing, as a neutral one; [`Throttle`](OpenRule::Throttle) counts it as not accepted; or a failure [as set](BreakerConfig::on_throttled) | an answer of the service: a success; otherwise as a neutral one |
-//! | [rejected](crate::FailureKind::Rejected) by a breaker further in | nothing | gives the slot back |
-//! | neutral | nothing; calls aren't all dropped | gives the slot back |
-//! | dropped by its caller | a failure [while all are](Dropped::FailureIfAll); [a slow call](OpenRule::Slow); otherwise nothing, or as set | gives the slot back; reopens if all are dropped; or as a slow one, or as set |
-//! | cut off by a retry's time-out, or panicked | a failure | a failure |
+//! | [throttled](crate::FailureKind::Throttled) failure | neutral; [`Throttle`](OpenRule::Throttle) counts it as not accepted; a failure [if set so](BreakerConfig::on_throttled) | an answer of the service is a success; otherwise neutral |
+//! | [rejected](crate::FailureKind::Rejected) by a breaker further in | no effect | frees the slot |
+//! | neutral | no effect, except that not all calls are dropped | frees the slot |
+//! | dropped by its caller | a failure [while all calls are dropped](Dropped::FailureIfAll), unless set otherwise; may count as [slow](OpenRule::Slow) | frees the slot; reopens if all probes are dropped, unless set otherwise; may count as slow |
+//! | timed out by a retry, or panicked | a failure | a failure |
 //!
-//! # Which rule when
+//! # Rules
 //!
-//! | rule | good for | its limits |
+//! | rule | good for | limits |
 //! |---|---|---|
-//! | [`OpenRule::Consecutive`] | low traffic; what is up or down; with [`lasting`](OpenRule::lasting) also high traffic | where half of the calls fail, 5 in a row come after 62 calls on average, where a fifth does, after 3,900: it opens late, and by chance |
-//! | [`OpenRule::Ratio`], last N calls | steady traffic, partial failure | after a quiet night the window holds yesterday's calls; below its minimum it says nothing |
-//! | [`OpenRule::Ratio`], last T of time | traffic that comes and goes | low traffic never reaches the minimum; a write and a clock read a call |
-//! | [`OpenRule::Slow`] | answers that come too late to be of use | a long tail that is normal needs a share above it; fan-out to many shards makes one slow shard everybody's; calls that hang are seen when they are dropped, not before |
-//! | [`OpenRule::Throttle`] | a service that is overloaded, not down; many clients of one service | what is down for long is still asked, once in a while, by everybody |
-//! | [`OpenRule::Custom`] | what these can't say | its window is that of `Ratio` |
+//! | [`OpenRule::Consecutive`] | low traffic; services that are up or down; with [`lasting`](OpenRule::lasting) also high traffic | If half of the calls fail, 5 failures in a row take 62 calls on average; if a fifth fails, 3,900. So it opens late, and by chance. |
+//! | [`OpenRule::Ratio`], last N calls | steady traffic, partial failure | After a quiet night, the window holds yesterday's calls. Below its minimum it has no effect. |
+//! | [`OpenRule::Ratio`], last T of time | bursts of traffic | Low traffic never reaches the minimum. Each call writes and reads the clock. |
+//! | [`OpenRule::Slow`] | answers that come too late to be useful | A long tail that is normal needs a higher share. With fan-out to many shards, one slow shard makes all requests slow. A call that hangs counts only when it is dropped. |
+//! | [`OpenRule::Throttle`] | a service that is overloaded, not down; many clients of one service | A service that is down for long still gets a call from each client now and then. |
+//! | [`OpenRule::Custom`] | conditions that the others don't cover | It shares its window with `Ratio`. |
 //!
-//! Several can stand together ([`or_when`](BreakerConfig::or_when)): a row of failures beside a ratio opens at once when all fails, and
-//! in time when half does.
+//! Rules can be combined with [`or_when`](BreakerConfig::or_when). For example, a row of failures
+//! opens the circuit at once if all calls fail, and a ratio opens it if half of them do.
 //!
-//! Three things no rule is good at:
+//! Three situations defeat every rule:
 //!
-//! - **Low traffic.** With a call a minute, a window that reaches its minimum reaches into another hour. Failures in a row need the
-//!   fewest calls, and a time-out does more than any circuit.
-//! - **Long tails.** Where the slowest 2 % take ten times as long on a good day, a share of 1 % opens a healthy circuit. Measure
-//!   first: in [`Mode::MetricsOnly`] a circuit tells when it would have opened, and opens nothing.
-//! - **Fan-out.** A request that asks 100 shards, each of which is slow once in 100 times, is slow 63 times in 100. A circuit around
-//!   the whole sees a sick service where one around each shard sees a hundred healthy ones.
+//! - **Low traffic.** With one call per minute, a window of 100 calls covers 100 minutes. Failures in
+//!   a row need the fewest calls. A timeout does more than any circuit here.
+//! - **Long tails.** If the slowest 2 % of calls always take ten times as long, a share of 1 %
+//!   opens a healthy circuit. Measure first: in [`Mode::MetricsOnly`], a circuit reports when it
+//!   would open, and stays closed.
+//! - **Fan-out.** If a request calls 100 shards, and each is slow once in 100 times, 63 % of the
+//!   requests are slow. One circuit around the whole sees a sick service; a circuit around each
+//!   shard sees healthy shards.
 //!
-//! No rule helps where one circuit stands for many things that fail apart: use one circuit a host, or a
-//! [keyed breaker](#one-circuit-a-key).
+//! If one circuit covers many things that fail separately, no rule helps. Use a
+//! [keyed breaker](#one-circuit-per-key).
 //!
-//! `cargo run --example breaker_tour` prints what each of them does, step by step, against an upstream that fails.
+//! `cargo run --example breaker_tour` shows each rule, step by step, against an upstream that fails.
 //!
-//! # Opening and coming back
+//! # Defaults
 //!
-//! [`OpenFor`] sets the open time: fixed, growing, a share of the time for which calls have been
-//! failing, by a function, as the service asks, or until the circuit is reset. Jitter keeps clients
-//! from coming back together. [`Probes`] sets how the service is probed then: how many probes, how
+//! [`BreakerConfig`] lists all settings with their defaults and reasons. In short: the circuit opens
+//! after 5 failures in a row that last 500 ms; it stays open for 10 % of the failing time, between
+//! 100 ms and 2 s; one probe per open time tests the service, and the first success closes the
+//! circuit. `benches/presets` and `tests/field` compare these defaults with others.
+//!
+//! [`OpenFor`] sets the open time. [`Probes`] sets how the service is probed: how many probes, how
 //! many at a time or [one per interval](Probes::trickle), what closes the circuit, for how long at
-//! most, or by your own health check instead of users' requests. [`ramp`](BreakerConfig::ramp) lets
-//! the traffic grow again after closing.
+//! most, or your own health checks instead of users' requests. [`ramp`](BreakerConfig::ramp) lets
+//! the traffic grow slowly after closing.
 //!
-//! # RejectState
+//! # Rejections
 //!
 //! A [`Rejection`] carries the time after which a retry makes sense. An open circuit returns the
 //! rest of the open time. A half-open one returns 50 to 150 ms at random, because a probe may close
-//! it at any moment, and callers that were rejected together must not come back together.
+//! it at any moment, and callers that were rejected together must not return together.
 //!
-//! By default a rejected call fails with [`BreakerError::Rejected`]. The layer may instead
-//! [answer with a response](BreakerLayer::respond_when_open), which keeps the service's error type, or
-//! [stay not-ready](BreakerLayer::wait_when_open), so that a load balancer goes elsewhere.
+//! By default, a rejected call fails with [`BreakerError::Rejected`]. The layer can instead
+//! [answer with a response](BreakerLayer::respond_when_open), which keeps the error type of the
+//! service, or [stay not-ready](BreakerLayer::wait_when_open), so that a load balancer uses another
+//! service.
 //!
-//! # Steering
+//! # Events
+//!
+//! Every [observer](BreakerConfig::observe) receives these [`Event`](crate::observe::Event)s. By
+//! default, the `tracing` observer logs them.
+//!
+//! | event | when |
+//! |---|---|
+//! | [`CircuitOpened`](crate::observe::Event::CircuitOpened) | the circuit opened; with the open time and the counts that led to it |
+//! | [`CircuitHalfOpened`](crate::observe::Event::CircuitHalfOpened) | the open time is over, and the first probe was admitted or the state was read |
+//! | [`CircuitClosed`](crate::observe::Event::CircuitClosed) | probes succeeded, or the circuit was closed by hand |
+//! | [`CircuitWouldOpen`](crate::observe::Event::CircuitWouldOpen) | a rule was met in [`Mode::MetricsOnly`] |
+//! | [`CircuitSteered`](crate::observe::Event::CircuitSteered) | the mode changed |
+//! | [`CallFailed`](crate::observe::Event::CallFailed) | a call counted as a failure |
+//! | [`CallRejected`](crate::observe::Event::CallRejected) | the circuit rejected a call |
+//!
+//! Successful calls emit no event.
+//!
+//! # Modes
 //!
 //! | [`Mode`] | calls | counting | opens |
 //! |---|---|---|---|
-//! | `Auto` | as the state says | yes | yes |
+//! | `Auto` | depends on the state | yes | yes |
 //! | `ForcedOpen` | rejected | rejections | is open |
 //! | `ForcedClosed` | admitted | yes | no |
-//! | `MetricsOnly` | admitted | yes | no, but tells that it would: once, until it is reset or its rules are exchanged |
+//! | `MetricsOnly` | admitted | yes | no; reports once that it would, until it is reset or its rules change |
 //! | `Disabled` | admitted | totals only | no |
 //!
-//! A mode stays until it is changed; changing it forgets what was counted. [`Circuit::reset`] closes and forgets, within the mode.
-//! [`Circuit::reconfigure`] exchanges the config while calls go on.
+//! A mode stays until it is changed. Changing it forgets the counts in the windows.
+//! [`Circuit::reset`] closes the circuit and forgets these counts, within the mode.
+//! [`Circuit::reconfigure`] replaces the config while calls go on.
 //!
 //! # After a restart
 //!
-//! [`Circuit::snapshot`] takes its state down as plain data, and [`Circuit::restore`] takes it up, with the open time that is left. With
-//! the feature `store`, a `FileStore` does both.
+//! [`Circuit::snapshot`] returns the state as plain data, and [`Circuit::restore`] continues from
+//! it, with the rest of the open time. With the feature `store`, a `FileStore` does both.
 //!
-//! # One circuit a key
+//! # One circuit per key
 //!
-//! With the feature `keyed`, `BreakerLayer::keyed` keeps a circuit for each host, method or tenant, a bounded number of them.
+//! With the feature `keyed`, `BreakerLayer::keyed` keeps one circuit per host, method or tenant, and
+//! a bounded number of them.
 //!
-//! # What it costs
+//! # Anti-patterns
 //!
-//! While the circuit is closed and nothing fails, a call reads two words of memory and writes none: no lock, no allocation, no
-//! clock (unless [`OpenRule::Slow`] asks), no reference count. The circuit's memory is never freed but used again, so that a call
-//! can hold it without counting; as much is kept as there were ever circuits at a time. What each rule adds is on the page of
-//! [costs](crate::costs).
+//! **A new circuit per request.** It never sees two calls, so it never opens. Make the layer once,
+//! and clone it or the service.
+//!
+//! ```
+//! # use tower::{Layer, ServiceBuilder, service_fn};
+//! # use tower_recourse::{BreakerConfig, BreakerLayer};
+//! # let client = service_fn(|_: ()| async { Ok::<(), std::io::Error>(()) });
+//! // Wrong: inside the function that handles a request.
+//! let service = BreakerLayer::new(BreakerConfig::default()).layer(client);
+//!
+//! // Right: once, when the program starts.
+//! let breaker = BreakerLayer::new(BreakerConfig::default());
+//! // For each request:
+//! let service = breaker.layer(client);
+//! # let _ = service;
+//! ```
+//!
+//! **The breaker outside of the retry.** It sees one outcome per request instead of one per attempt,
+//! so it opens later, and an attempt can't be rejected. Put the breaker inside the retry.
+//!
+//! ```
+//! # use tower::{Layer, ServiceBuilder, service_fn};
+//! # use tower_recourse::{BreakerConfig, BreakerLayer};
+//! # #[cfg(feature = "retry")] {
+//! # use tower_recourse::{RetryConfig, RetryLayer};
+//! # let client = service_fn(|_: ()| async { Ok::<(), std::io::Error>(()) });
+//! let retry = RetryLayer::new(RetryConfig::default());
+//! let breaker = BreakerLayer::new(BreakerConfig::default());
+//!
+//! // Wrong: the breaker is the outer layer.
+//! let service = ServiceBuilder::new().layer(breaker.clone()).layer(retry.clone()).service(client);
+//!
+//! // Right: the breaker is the inner layer.
+//! let service = ServiceBuilder::new().layer(retry).layer(breaker).service(client);
+//! # let _ = service;
+//! # }
+//! ```
+//!
+//! **A caller's error counts as a failure.** Invalid requests of one caller then open the circuit for
+//! all. Classify them as neutral.
+//!
+//! ```
+//! # use std::io;
+//! # use tower_recourse::{BreakerConfig, Verdict};
+//! // Wrong: every error counts.
+//! let config = BreakerConfig::default();
+//!
+//! // Right: invalid input doesn't count.
+//! let config = BreakerConfig::default().classify_errors(|error: &io::Error| match error.kind() {
+//!     io::ErrorKind::InvalidInput => Verdict::Neutral,
+//!     _ => Verdict::transient(),
+//! });
+//! # let _ = config;
+//! ```
+//!
+//! # Cost
+//!
+//! While the circuit is closed and no call fails, a call reads two words of memory and writes none:
+//! no lock, no allocation, no reference count, and no clock unless a rule needs it. A circuit's
+//! memory is recycled instead of freed, so calls can reference it without a reference count. Memory
+//! use is bounded by about twice the peak number of live circuits. The page on
+//! [costs](crate::costs) lists what each rule adds.
 //!
 //! # Errors
 //!
-//! [`BreakerError`]: rejected, or the service's own.
+//! A call returns [`BreakerError`]: [`Rejected`](BreakerError::Rejected) if the circuit rejected the
+//! call, or [`Inner`](BreakerError::Inner) with the service's own error. Readiness errors of the
+//! service are outcomes of the next call. The constructors of settings return
+//! [`Invalid`](crate::Invalid) for numbers out of range.
 //!
 //! # Clone
 //!
-//! A [`BreakerLayer`] is one circuit, however many services it makes and however often they are cloned.
+//! A [`BreakerLayer`] and all its clones have one circuit, however many services they make and
+//! however often these are cloned.
 //!
 //! # Cancel safety
 //!
-//! A call that is dropped ends its permit; see the table.
+//! A call can be dropped at any time. Its permit ends then, as the table in [States](#states) shows.
 
 mod admission;
 mod call;

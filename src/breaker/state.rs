@@ -1,14 +1,14 @@
 use std::fmt;
 
-/// What a circuit is doing.
+/// The state of a circuit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "store", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum State {
-    /// Calls are admitted, and counted.
+    /// The circuit admits calls and records their outcomes.
     Closed,
-    /// Calls are rejected until the open time is over.
+    /// The circuit rejects calls until the open time is over.
     Open,
-    /// A few calls are admitted as probes; what becomes of them decides.
+    /// The circuit admits a few calls as probes. Their outcomes close or reopen it.
     HalfOpen,
 }
 
@@ -22,21 +22,22 @@ impl fmt::Display for State {
     }
 }
 
-/// Who decides about a circuit's state. A mode stays until it is changed.
+/// What controls the state of a circuit. A mode stays in effect until it is changed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "store", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Mode {
-    /// Its rules.
+    /// The rules of the config change the state.
     #[default]
     Auto,
-    /// Calls are rejected, whatever they would come to.
+    /// The circuit rejects every call.
     ForcedOpen,
-    /// Calls are admitted and counted, but never open it.
+    /// The circuit admits every call and records its outcome. No rule opens it.
     ForcedClosed,
-    /// Calls are admitted and counted; when a rule would open it, that is told, once until the next reset or
-    /// another rule.
+    /// The circuit admits every call and records its outcome. When a rule would open it, it emits
+    /// [`Event::CircuitWouldOpen`](crate::observe::Event::CircuitWouldOpen) instead, once until the
+    /// next reset or change of rules.
     MetricsOnly,
-    /// Calls are admitted, and nothing is counted but the totals.
+    /// The circuit admits every call and records only totals.
     Disabled,
 }
 

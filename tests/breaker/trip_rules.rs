@@ -246,7 +246,7 @@ fn a_rule_of_ones_own_stands_beside_the_others() {
 #[test]
 fn a_config_that_is_looked_at_says_that_a_rule_is_ones_own() {
     let (rule, _) = at_failures(2, last(3));
-    assert!(format!("{:?}", counted().open_when(rule)).contains("a rule of one's own"));
+    assert!(format!("{:?}", counted().open_when(rule)).contains("custom rule"));
 }
 
 // The window that is given last counts for both: a minimum of the other one's might be more than it ever holds.

@@ -1,3 +1,5 @@
+//! Readiness and admission.
+
 use std::task::{Context, Poll, ready};
 
 use tower_service::Service;
@@ -13,7 +15,8 @@ use crate::{
     reservation::Releaser,
 };
 
-/// What stands before a service: its readiness, and its circuit's leave. A service that rejects is ready without being admitted.
+/// The readiness of a breaker: the readiness of the inner service, and the admission by the
+/// circuit. While the circuit rejects, the breaker is ready without polling the inner service.
 pub(crate) struct AdmissionGate<S> {
     readiness: Readiness,
     ready: GateState,
@@ -28,27 +31,27 @@ pub(crate) struct Entry<'a, S> {
     pub(crate) releaser: &'a Releaser<S>,
 }
 
-/// What the last look found.
+/// What the last poll found.
 #[derive(Default)]
 enum GateState {
     /// The service wasn't polled since it was made or released, so it has reserved nothing.
     #[default]
     Released,
-    /// The service may be called, if the circuit lets it.
+    /// The service is ready. The circuit decides at the call.
     InnerReady,
-    /// The same, but the service has failed to get ready: that is the call's outcome.
+    /// The service failed to become ready. That is the outcome of the next call.
     InnerFailed,
-    /// The service may be called: here is the permit.
+    /// The service is ready, and the circuit has issued this permit.
     Permitted(HeldPermit),
-    /// The service wasn't admitted: the circuit rejects.
+    /// The circuit rejects. The service wasn't polled.
     Rejecting(PackedRejection),
-    /// Not yet.
+    /// The breaker waits until the circuit may admit a call.
     Waiting(RetryTimer),
 }
 
 impl<S> AdmissionGate<S> {
-    /// GateState at once while the circuit rejects, otherwise when the service is. If it `waits`, ready when the service is and the circuit has
-    /// given a permit.
+    /// Ready at once while the circuit rejects, otherwise when the service is. If `waits` is set:
+    /// ready when the service is and the circuit has issued a permit.
     #[inline(always)]
     pub(crate) fn poll<C, Req>(
         &mut self,
@@ -69,7 +72,7 @@ impl<S> AdmissionGate<S> {
             self.ready = GateState::Rejecting(packed);
             return Poll::Ready(());
         }
-        // Not written if it is so already: to assign is to look for something to drop.
+        // Assigned only on a change: each assignment has to drop the former value.
         if !matches!(self.ready, GateState::InnerReady) {
             self.ready = self.ready_to_call();
             if let GateState::InnerFailed = self.ready {
@@ -82,7 +85,7 @@ impl<S> AdmissionGate<S> {
         Poll::Ready(())
     }
 
-    /// Gives up what the service may have reserved when it was polled. A readiness error is kept.
+    /// Gives up what the service may have reserved when it was polled. Keeps a readiness error.
     #[inline]
     fn release(&mut self, inner: &mut S) {
         if let GateState::InnerReady = self.ready {
@@ -90,7 +93,7 @@ impl<S> AdmissionGate<S> {
         }
     }
 
-    /// As who is about to call the service has it.
+    /// The gate's state before a call of the service.
     fn ready_to_call(&self) -> GateState {
         if self.readiness.has_failed() { GateState::InnerFailed } else { GateState::InnerReady }
     }
@@ -121,8 +124,8 @@ impl<S> AdmissionGate<S> {
             self.ready = match admitted {
                 Ok(held) => GateState::Permitted(held),
                 Err(retry_in) => {
-                    // A service that waits for its circuit keeps no place that others could use. A readiness error would be held against
-                    // the call that follows, much later.
+                    // A service that waits for its circuit must not hold a place that others could
+                    // use. Its readiness error would be the outcome of a much later call.
                     self.release(inner);
                     self.readiness = Readiness::default();
                     GateState::Waiting(RetryTimer::new(retry_in))
@@ -131,15 +134,15 @@ impl<S> AdmissionGate<S> {
         }
     }
 
-    /// The permit for one call, if that can be said without more ado: the service was ready, and the circuit is closed. `None` says
-    /// nothing.
+    /// Returns the permit for one call if the service was ready and the circuit is closed. `None`
+    /// decides nothing.
     #[inline]
     pub(crate) fn try_enter_fast<C>(&mut self, circuit: &Circuit<C>) -> Option<Permit> {
         if let GateState::InnerReady = self.ready { circuit.admit_fast() } else { None }
     }
 
-    /// Why one call is rejected, if the service wasn't admitted whether it is ready, as the circuit rejects. A readiness error that no call was
-    /// the outcome of is forgotten: it would be held against the probe, much later.
+    /// Returns the rejection of one call, if the last poll found one. This forgets a readiness
+    /// error that no call has returned: it would be the outcome of a much later probe.
     #[inline]
     pub(crate) fn take_rejection(&mut self) -> Option<PackedRejection> {
         let GateState::Rejecting(packed) = self.ready else { return None };
@@ -147,14 +150,15 @@ impl<S> AdmissionGate<S> {
         Some(packed)
     }
 
-    /// The permit for one call, or the rejection of it; and the readiness error that is the call's outcome, if there was one.
+    /// Asks the circuit for one call.
     #[cold]
     pub(crate) fn enter<C>(&mut self, circuit: &Circuit<C>) -> Entry<'_, S> {
-        // A failure to get ready stays told until it is the outcome of a call, also if what follows panics.
+        // A readiness error is kept until it is the outcome of a call, even if the code below
+        // panics.
         let ready = self.ready_to_call();
         let admitted = match std::mem::replace(&mut self.ready, ready) {
             GateState::Permitted(held) => Ok(held.start_call()),
-            // Whoever was packed is admitted before, or asks anew.
+            // `take_rejection` handles a rejection before this point; ask the circuit nonetheless.
             GateState::Released | GateState::InnerReady | GateState::InnerFailed | GateState::Rejecting(_) => {
                 circuit.admit()
             }

@@ -1,6 +1,9 @@
+//! Permits that readiness holds before there is a call.
+
 use crate::breaker::{circuit::Circuit, permit::Permit, rejection::Rejection, transition::AdmissionKind};
 
-/// A permit that came with readiness, before there was a call. Given up unused, it says nothing of the service.
+/// A permit that was issued with readiness, before the call. Dropped unused, it has no effect on
+/// the circuit's health.
 pub(super) struct HeldPermit(Option<Permit>);
 
 impl HeldPermit {
@@ -22,7 +25,7 @@ impl Drop for HeldPermit {
 }
 
 impl<C> Circuit<C> {
-    /// A permit, if there is one. A rejection isn't counted: no call was made.
+    /// Asks for a permit. A rejection isn't counted, because there was no call.
     pub(super) fn hold_permit(&self) -> Result<HeldPermit, Rejection> {
         let mut permit = self.acquire(AdmissionKind::Request)?;
         permit.attribute_panics(false);

@@ -1,4 +1,4 @@
-//! Admission before a call: readiness of the inner service, and the permission of the circuit.
+//! Admission before a call: the readiness of the inner service, and the decision of the circuit.
 
 mod gate;
 mod held_permit;

@@ -1,4 +1,4 @@
-//! Staying not-ready while a circuit rejects.
+//! The wait of a breaker that isn't ready while its circuit rejects.
 
 use std::{
     pin::Pin,
@@ -9,13 +9,14 @@ use std::{
 
 use tokio::time::{Sleep, sleep};
 
-/// The time until it is worth looking again. The box is made once a wait; the mutex, which is never locked, keeps the service
-/// `Sync`.
+/// The time until the circuit should be checked again. Each wait allocates one timer. The mutex is
+/// never locked; it makes the service `Sync`.
 pub(super) struct RetryTimer(Mutex<Pin<Box<Sleep>>>);
 
 impl RetryTimer {
-    /// A probe may end, or a circuit may be reset, before that time without waking a waiter. So a waiter looks at the circuit at
-    /// least this often. It is the longest hint of a half-open circuit, so that the hints' jitter spreads the waiters.
+    /// A probe may end, or a circuit may be reset, before that time, and neither wakes a waiting
+    /// service. So a waiting service checks the circuit at least this often. It is the longest hint
+    /// of a half-open circuit, so the jitter of the hints spreads the waiting services.
     const LONGEST: Duration = Duration::from_millis(150);
 
     pub(super) fn new(retry_in: Option<Duration>) -> Self {

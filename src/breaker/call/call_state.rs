@@ -1,3 +1,5 @@
+//! The state of a call in progress.
+
 use std::marker::PhantomData;
 
 use super::completion::Ends;
@@ -9,21 +11,21 @@ use crate::{
     readiness::Readiness,
 };
 
-/// What it takes to state the call, and to end it.
-pub struct CallState<C, M, Req, E> {
+/// What is needed to classify the outcome of a call, and to end its permit.
+pub struct CallState<C, Memo, Req, Done> {
     permit: Permit,
     classifier: C,
-    memo: M,
-    ends: E,
+    memo: Memo,
+    completion: Done,
     request: PhantomData<fn(Req)>,
 }
 
-impl<C, M, Req, E> CallState<C, M, Req, E> {
-    pub(crate) fn new(permit: Permit, classifier: C, memo: M, ends: E) -> Self {
-        Self { permit, classifier, memo, ends, request: PhantomData }
+impl<C, Memo, Req, Done> CallState<C, Memo, Req, Done> {
+    pub(crate) fn new(permit: Permit, classifier: C, memo: Memo, completion: Done) -> Self {
+        Self { permit, classifier, memo, completion, request: PhantomData }
     }
 
-    /// Between two polls, a panic of the thread is somebody else's.
+    /// Panics between two polls don't belong to this call.
     pub(crate) fn parked(mut self) -> Self {
         self.permit.attribute_panics(false);
         self
@@ -36,31 +38,36 @@ impl<C, M, Req, E> CallState<C, M, Req, E> {
     #[inline(always)]
     pub(crate) fn is_rejection<Res, Err>(&self, response: &Res) -> bool
     where
-        C: Classifier<Req, Res, Err, Memo = M>,
+        C: Classifier<Req, Res, Err, Memo = Memo>,
     {
         self.classifier.origin(Ok(response)).is_rejected()
     }
 
-    /// Judges a response of which nothing was report, as nearly every one is. It is held by value, and so are errors that come to
-    /// [`settle`](Self::complete): what is lent to code elsewhere must lie in memory.
+    /// Completes a call with an ordinary response, the common case. The response is passed by
+    /// value: a reference to it, passed to an outlined function, would force it onto the stack.
     #[inline(always)]
-    pub(crate) fn complete_response<Res, Err>(&mut self, response: Res) -> E::Answer
+    pub(crate) fn complete_response<Res, Err>(&mut self, response: Res) -> Done::Answer
     where
-        C: Classifier<Req, Res, Err, Memo = M>,
-        E: Ends<Res>,
+        C: Classifier<Req, Res, Err, Memo = Memo>,
+        Done: Ends<Res>,
     {
         let permit = self.end::<_, Err>(Ok(&response));
         result_note::reset();
-        E::answer(response, permit)
+        Done::answer(response, permit)
     }
 
-    /// Judges what the service has answered: what the caller gets. Whoever is further out hears what was report of it, too.
+    /// Completes a call with any outcome. Returns what the caller gets, and forwards the note about
+    /// it.
     #[cold]
-    pub(crate) fn complete<R, Res, Err>(&mut self, result: Result<Res, Err>, note: Note) -> Result<E::Answer, R::Error>
+    pub(crate) fn complete<Reject, Res, Err>(
+        &mut self,
+        result: Result<Res, Err>,
+        note: Note,
+    ) -> Result<Done::Answer, Reject::Error>
     where
-        C: Classifier<Req, Res, Err, Memo = M>,
-        R: OnRejection<Res, Err>,
-        E: Ends<Res>,
+        C: Classifier<Req, Res, Err, Memo = Memo>,
+        Reject: OnRejection<Res, Err>,
+        Done: Ends<Res>,
         Err: 'static,
     {
         let report = examine(&result, note, |outcome| self.classifier.origin(outcome));
@@ -68,35 +75,40 @@ impl<C, M, Req, E> CallState<C, M, Req, E> {
         if report.is_some_and(|how| how.is_held) {
             recognise::<Err>();
         }
-        let map = |result: Result<Res, Err>| result.map(|response| E::answer(response, permit)).map_err(R::pass);
+        let map =
+            |result: Result<Res, Err>| result.map(|response| Done::answer(response, permit)).map_err(Reject::pass);
         result_note::forward_mapped(result, report, map)
     }
 
-    /// What the caller gets whose service wasn't ready.
+    /// Completes a call whose service wasn't ready.
     #[cold]
-    pub(crate) fn complete_unready<R, Res, Err>(&mut self, mut readiness: Readiness) -> Result<E::Answer, R::Error>
+    pub(crate) fn complete_unready<Reject, Res, Err>(
+        &mut self,
+        mut readiness: Readiness,
+    ) -> Result<Done::Answer, Reject::Error>
     where
-        C: Classifier<Req, Res, Err, Memo = M>,
-        R: OnRejection<Res, Err>,
-        E: Ends<Res>,
+        C: Classifier<Req, Res, Err, Memo = Memo>,
+        Reject: OnRejection<Res, Err>,
+        Done: Ends<Res>,
         Err: 'static,
     {
         let error = readiness.take_error().expect("`poll_ready` and `call` are of one request type");
-        self.complete::<R, _, _>(Err(error), Note::NONE)
+        self.complete::<Reject, _, _>(Err(error), Note::NONE)
     }
 
-    /// The permit, if the call goes on beyond its response; otherwise it has ended.
+    /// Classifies the outcome and ends the permit. Returns the permit instead if the call continues
+    /// after its response.
     pub(crate) fn classify_and_end<Res, Err>(
         &mut self,
         result: &Result<Res, Err>,
         report: Option<&How>,
     ) -> Option<Permit>
     where
-        C: Classifier<Req, Res, Err, Memo = M>,
-        E: Ends<Res>,
+        C: Classifier<Req, Res, Err, Memo = Memo>,
+        Done: Ends<Res>,
     {
         if report.is_some_and(|how| how.rejection().is_some()) {
-            // Another breaker further in: its service wasn't asked, so nothing is known of it.
+            // A breaker further in rejected the call, so nothing is known about the service.
             self.permit.end_with(Verdict::Neutral);
             return None;
         }
@@ -106,14 +118,16 @@ impl<C, M, Req, E> CallState<C, M, Req, E> {
     #[inline(always)]
     fn end<Res, Err>(&mut self, result: Result<&Res, &Err>) -> Option<Permit>
     where
-        C: Classifier<Req, Res, Err, Memo = M>,
-        E: Ends<Res>,
+        C: Classifier<Req, Res, Err, Memo = Memo>,
+        Done: Ends<Res>,
     {
         let guard = PanicGuard(self);
         let verdict = guard.0.classifier.classify(&guard.0.memo, result);
         guard.disarm();
         match result {
-            Ok(response) if self.ends.goes_on(response, verdict) => Some(self.permit.take().keep_after_response()),
+            Ok(response) if self.completion.goes_on(response, verdict) => {
+                Some(self.permit.take().keep_after_response())
+            }
             _ => {
                 self.permit.end_with(verdict);
                 None
@@ -122,12 +136,12 @@ impl<C, M, Req, E> CallState<C, M, Req, E> {
     }
 }
 
-/// Held while the service works: if it panics, the permit ends while the thread is panicking, which is a failure. Between two polls, a
-/// panic of the thread is somebody else's.
-pub(crate) struct PanicGuard<'a, C, M, Req, E>(&'a mut CallState<C, M, Req, E>);
+/// Held while user code runs. If that code panics, the guard ends the permit as a failure. Between
+/// two polls, a panic of the thread doesn't belong to this call.
+pub(crate) struct PanicGuard<'a, C, Memo, Req, Done>(&'a mut CallState<C, Memo, Req, Done>);
 
-impl<'a, C, M, Req, E> PanicGuard<'a, C, M, Req, E> {
-    pub(crate) fn new(state: &'a mut CallState<C, M, Req, E>) -> Self {
+impl<'a, C, Memo, Req, Done> PanicGuard<'a, C, Memo, Req, Done> {
+    pub(crate) fn new(state: &'a mut CallState<C, Memo, Req, Done>) -> Self {
         Self(state)
     }
 
@@ -136,7 +150,7 @@ impl<'a, C, M, Req, E> PanicGuard<'a, C, M, Req, E> {
     }
 }
 
-impl<C, M, Req, E> Drop for PanicGuard<'_, C, M, Req, E> {
+impl<C, Memo, Req, Done> Drop for PanicGuard<'_, C, Memo, Req, Done> {
     #[inline]
     fn drop(&mut self) {
         fail_on_panic(&mut self.0.permit);

@@ -1,18 +1,22 @@
+//! When a call ends.
+
 use crate::{Verdict, breaker::permit::Permit};
 
-/// When a call ends: with its response, or later, with something of the response that takes the permit along.
+/// When a call ends: with its response, or later, with a part of the response that takes the permit
+/// along.
 pub trait Ends<Res> {
     /// What the caller gets.
     type Answer;
 
-    /// Whether the call goes on beyond this response, which was judged so.
+    /// Returns whether the call continues after this response. `verdict`: how the response was
+    /// classified.
     fn goes_on(&self, response: &Res, verdict: Verdict) -> bool;
 
-    /// What the caller gets for a response, with the permit of a call that goes on.
+    /// Makes what the caller gets of a response. `permit`: the permit of a call that continues.
     fn answer(response: Res, permit: Option<Permit>) -> Self::Answer;
 }
 
-/// With its response.
+/// The call ends with its response.
 #[derive(Debug, Clone, Copy)]
 pub struct AtOnce;
 

@@ -1,4 +1,4 @@
-//! The state of one call: how its outcome is classified, and when its permit ends.
+//! One call: how its outcome is classified, and when its permit ends.
 
 mod call_state;
 mod completion;

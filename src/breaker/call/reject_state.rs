@@ -1,3 +1,5 @@
+//! The answer to a rejected call.
+
 use super::completion::Ends;
 use crate::{
     Classifier,
@@ -6,23 +8,23 @@ use crate::{
     classify::evidence::recognise,
 };
 
-/// What it takes to answer a call that was rejected.
-pub struct RejectState<R, C> {
-    on_rejection: R,
+/// What is needed to answer a call that was rejected.
+pub struct RejectState<Reject, C> {
+    on_rejection: Reject,
     classifier: C,
 }
 
-impl<R, C> RejectState<R, C> {
-    pub(crate) fn new(on_rejection: R, classifier: C) -> Self {
+impl<Reject, C> RejectState<Reject, C> {
+    pub(crate) fn new(on_rejection: Reject, classifier: C) -> Self {
         Self { on_rejection, classifier }
     }
 
-    /// What the caller gets: marked as a rejection if it is a response that can be.
-    pub(crate) fn reject<E, Req, Res, Err>(self, rejection: Rejection) -> Result<E::Answer, R::Error>
+    /// Makes what the caller gets. A response is marked as a rejection, if its type can be marked.
+    pub(crate) fn reject<Done, Req, Res, Err>(self, rejection: Rejection) -> Result<Done::Answer, Reject::Error>
     where
-        R: OnRejection<Res, Err>,
+        Reject: OnRejection<Res, Err>,
         C: Classifier<Req, Res, Err>,
-        E: Ends<Res>,
+        Done: Ends<Res>,
         Err: 'static,
     {
         let Self { on_rejection, classifier } = self;
@@ -32,9 +34,9 @@ impl<R, C> RejectState<R, C> {
             if let Some((mark, rejection)) = mark {
                 mark(&mut response, rejection);
             }
-            E::answer(response, None)
+            Done::answer(response, None)
         });
-        // Before the note is written: it is code from outside.
+        // These run user code, so they are dropped before the note is written.
         drop((on_rejection, classifier));
         if result.is_err() {
             recognise::<Err>();

@@ -1,3 +1,5 @@
+//! Admission of calls.
+
 use super::{
     context::{Transition, TransitionContext},
     packed_word::{MODE, OPEN, PHASE, generation_of},
@@ -13,9 +15,9 @@ use crate::breaker::{
 };
 
 impl StateCell {
-    /// Asks for a way in, and says which generation lets it in. The clock is only read when the circuit isn't just closed. `chance`
-    /// is asked whether a call is among the share that is admitted while the circuit ramps up. `changed` is told each
-    /// transition that this call made, and what the probes before it had come to.
+    /// Decides whether a call is admitted. Returns the generation that admits it. The clock is read
+    /// only if the circuit isn't simply closed. `chance` decides about one call in slow start,
+    /// given the share of calls to admit. `changed` receives each transition that this call made.
     pub(crate) fn admit(
         &self,
         context: TransitionContext<'_>,
@@ -29,7 +31,8 @@ impl StateCell {
         let now = (context.now)();
         let mut claim = None;
         loop {
-            // Read before the word: times that were changed since can't be taken for those of this word's time.
+            // Read before the word. Stamps that change later then can't be taken for those of this
+            // word.
             let before = self.read_stamps(context, Operation::Admission);
             let word = self.load();
             let mut elapsed = self.elapsed_timers(word, now, context.probes, context.slow_start);
@@ -48,7 +51,8 @@ impl StateCell {
                         self.next_admission_at(context.probes, word, now, kind),
                         now,
                     );
-                    // A time may have been missing because it is there for a word that came since.
+                    // A stamp may have been missing because it was already written for a later
+                    // word.
                     if self.load() == word {
                         return Err(packed);
                     }
@@ -72,7 +76,8 @@ impl StateCell {
         }
     }
 
-    /// The refusal of a circuit that is open, and whose time isn't elapsed: what [`peek`](Self::peek) says too, with fewer words.
+    /// Returns the rejection of an open circuit whose open time isn't over. This is the common case
+    /// of [`peek`](Self::peek), without the settings.
     #[inline]
     pub(crate) fn peek_open(&self, now: impl FnOnce() -> u64) -> Option<PackedRejection> {
         let word = self.read();
@@ -84,7 +89,8 @@ impl StateCell {
         (now < until).then(|| PackedRejection::new(State::Open, until, now))
     }
 
-    /// What would be said to a request that wants in now, by chance or not.
+    /// Returns the rejection that a request would get now. A request that chance would decide about
+    /// gets none.
     pub(crate) fn peek(&self, probes: &ProbePolicy, now: impl FnOnce() -> u64) -> Result<(), PackedRejection> {
         if self.is_closed() {
             return Ok(());
@@ -115,7 +121,7 @@ impl StateCell {
         }
     }
 
-    /// When somebody who is rejected now may be admitted; `u64::MAX` if that can't be known.
+    /// When a call that is rejected now may be admitted; `u64::MAX` if that is unknown.
     fn next_admission_at(&self, probes: &ProbePolicy, word: StateWord, now: u64, kind: AdmissionKind) -> u64 {
         let barred = probes.external_only && kind == AdmissionKind::Request;
         let by_time = match word.phase {
@@ -127,7 +133,8 @@ impl StateCell {
             (Phase::HalfOpen { .. }, Some((_, Undecided::Close))) => self.half_open_ends_at(word),
             _ => None,
         };
-        // A time that is elapsed already has let nobody in: it waits for a probe of the user's own.
+        // A timer that is over didn't admit the call: the circuit waits for a health probe of the
+        // user.
         [by_time, undecided].into_iter().flatten().filter(|&at| at > now).min().unwrap_or(u64::MAX)
     }
 }

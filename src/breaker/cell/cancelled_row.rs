@@ -1,8 +1,9 @@
-//! How many calls in a row were dropped: in the word of the probes, which has no other use while a circuit is closed.
+//! Counts cancelled calls in a row. The count shares a word with the results of the probes, which a
+//! closed circuit doesn't need.
 //!
 //! ```text
-//! closed:     generation 31 · unused 1 · dropped 32
-//! half-open:  generation 31 · unused 1 · dropped 8 · slow 8 · failed 8 · counted 8
+//! closed:     generation 31 · unused 1 · cancelled 32
+//! half-open:  generation 31 · unused 1 · cancelled 8 · slow 8 · failed 8 · counted 8
 //! ```
 
 use super::{context::TransitionContext, state_cell::StateCell};
@@ -21,8 +22,8 @@ const DROPPED: u64 = u32::MAX as u64;
 const DROPPED_PROBES: u64 = 0xFF << 24;
 
 impl StateCell {
-    /// Counts a dropped call, once. Returns the row of dropped calls as failures, or no calls while the row is too short to go by.
-    /// `None` if the word must be read again.
+    /// Counts a cancelled call, once. Returns the row of cancelled calls as failures, or no calls
+    /// while the row is too short to count. Returns `None` if the word must be read again.
     pub(super) fn record_cancelled(
         &self,
         before: u64,
@@ -34,7 +35,8 @@ impl StateCell {
         let row = || of(&self.probes, generation, state);
         let calls = match word.phase {
             Phase::Open => 0,
-            // Another call has ended since the last dropped one, or this is the first: a row begins.
+            // Another call has ended since the last cancelled one, or this is the first: a row
+            // begins.
             Phase::Closed { .. } if word.answered || row() == 0 => {
                 if !self.lease_until.extend(before, generation, now()) {
                     return None;
@@ -46,7 +48,8 @@ impl StateCell {
             _ if !std::mem::replace(is_counted, true) => add(&self.probes, generation, state),
             _ => row(),
         };
-        // A burst of cancellations says nothing of the service, also not in a circuit that has just begun.
+        // A short burst of cancellations doesn't mean that the service is down, also in a circuit
+        // that has just begun.
         let lasts = || {
             let since = self.lease_until.of(generation);
             since.is_some_and(|since| now().saturating_sub(since) >= context.cancelled_row_time)
@@ -56,17 +59,17 @@ impl StateCell {
     }
 }
 
-/// A dropped call begins a row. Of a generation that is over, it changes nothing.
+/// Starts a row with one cancelled call. Does nothing if the generation is over.
 fn begin(word: &AtomicU64, generation: u32) {
     let first = |current: u64| {
         let writer = (current >> 33) as u32;
         (!is_later(writer, generation)).then_some(u64::from(generation) << 33 | 1)
     };
-    // `Err`: a later generation counts there.
+    // `Err`: a later generation uses the word.
     let _ = word.fetch_update(Ordering::AcqRel, Ordering::Acquire, first);
 }
 
-/// One more in the row of `generation`: how many there are.
+/// Adds one call to the row of `generation`, and returns its length.
 fn add(word: &AtomicU64, generation: u32, state: State) -> u32 {
     let one_more = |current: u64| {
         let writer = (current >> 33) as u32;
@@ -75,15 +78,15 @@ fn add(word: &AtomicU64, generation: u32, state: State) -> u32 {
         }
         let current = if writer == generation { current } else { u64::from(generation) << 33 };
         let (row, one) = if state == State::Closed { (DROPPED, 1) } else { (DROPPED_PROBES, 1 << 24) };
-        // It stays at the largest that fits.
+        // The count saturates.
         Some(if current & row == row { current } else { current + one })
     };
-    // `Err`: a later generation counts there.
+    // `Err`: a later generation uses the word.
     let _ = word.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more);
     of(word, generation, state)
 }
 
-/// How many there are.
+/// The length of the row.
 fn of(word: &AtomicU64, generation: u32, state: State) -> u32 {
     let word = word.load(Ordering::Acquire);
     match state {
@@ -93,12 +96,12 @@ fn of(word: &AtomicU64, generation: u32, state: State) -> u32 {
     }
 }
 
-/// A probe was answered, although that says nothing about health: those dropped before it are no row any more.
+/// Ends the row of cancelled probes, because a probe was answered, although with a neutral result.
 pub(super) fn forget_probes(word: &AtomicU64, generation: u32) {
     let forget = |current: u64| {
         let is_mine = (current >> 33) as u32 == generation && current & DROPPED_PROBES != 0;
         is_mine.then_some(current & !DROPPED_PROBES)
     };
-    // `Err`: there is nothing to forget.
+    // `Err`: there is no row.
     let _ = word.fetch_update(Ordering::AcqRel, Ordering::Acquire, forget);
 }

@@ -1,57 +1,59 @@
+//! What the cell needs to know, and what it returns.
+
 use crate::breaker::{
     transition::{ProbePolicy, Rules, StateWord},
     window::{Counts, WindowState},
 };
 
-/// What a cell goes by. Times are in microseconds.
+/// The settings and functions that the cell needs. Times are in microseconds.
 #[derive(Clone, Copy)]
 pub(crate) struct TransitionContext<'a> {
     pub(crate) rules: &'a Rules,
     pub(crate) probes: &'a ProbePolicy,
     pub(crate) lease: u64,
-    /// 0 for no ramp.
+    /// The length of the slow start; 0 for none.
     pub(crate) slow_start: u64,
-    /// For how long every call must have been dropped for dropped calls to count as failures.
+    /// How long every call must have been cancelled before cancelled calls count as failures.
     pub(crate) cancelled_row_time: u64,
     pub(crate) now: &'a dyn Fn() -> u64,
-    /// Whether a rule or the open time needs the time at which a row of failures began.
+    /// Whether a rule or the open time needs the start of a row of failures.
     pub(crate) times_failure_rows: bool,
-    /// For how long the failure asks to open, if the open time goes by that.
+    /// The open time that the failure requests, if the settings honor it.
     pub(crate) requested_open_time: Option<u64>,
-    /// For how long to open, given the word that opens it, the counts, and for how long calls have
-    /// been failing.
+    /// Returns the open time, given the word that opens the circuit, the counts, and how long calls
+    /// have been failing.
     pub(crate) open_for: &'a dyn Fn(StateWord, Counts, u64) -> u64,
 }
 
-/// A change of state, and what led to it.
+/// A change of the state, and what led to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Transition {
     pub(crate) word: StateWord,
     pub(crate) counts: Counts,
-    /// For how long the circuit is open, in microseconds, if it has opened. `u64::MAX`: until it is
-    /// closed by hand.
+    /// The open time in microseconds, if the circuit opened. `u64::MAX`: until it is closed by
+    /// hand.
     pub(crate) open_for: u64,
 }
 
-/// Where a call is counted when it ends.
+/// Whether the end of a call is recorded in a window.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum WindowUse<'a> {
     /// No rule has a window.
     NoWindow,
     Record(&'a WindowState),
-    /// It is in there already.
+    /// The fast path has recorded the call already.
     AlreadyRecorded(&'a WindowState),
 }
 
-/// What became of an result.
+/// What the end of a call changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum EndEffect {
-    /// Counted, or nothing to count; the state stays.
+    /// The state is the same. The call may have been counted.
     Unchanged,
-    /// The call's generation is over; nothing changed.
+    /// The call's generation is over, so nothing changed.
     Stale,
-    /// This result changed the state.
+    /// This call changed the state.
     Transitioned(Transition),
-    /// It would have, if the mode let it.
+    /// A rule would have opened the circuit, but its mode prevents that.
     WouldOpen(Counts),
 }

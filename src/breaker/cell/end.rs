@@ -1,3 +1,5 @@
+//! The end of a call.
+
 use super::{
     cancelled_row,
     context::{EndEffect, Transition, TransitionContext, WindowUse},
@@ -12,7 +14,8 @@ use crate::breaker::{
 };
 
 impl StateCell {
-    /// Ends a call of `generation`.
+    /// Ends a call of `generation`. `slow`: whether the call was slow, or `None` if it doesn't
+    /// count as timed.
     pub(crate) fn end_call(
         &self,
         context: TransitionContext<'_>,
@@ -50,7 +53,7 @@ impl StateCell {
             && is_slow
             && context.rules.slow.is_some()
         {
-            // A slow success doesn't close the circuit.
+            // A slow success doesn't close a circuit with trickling probes.
             result = CallResult::Slow;
         }
         if result == CallResult::Neutral {
@@ -70,7 +73,7 @@ impl StateCell {
                     None => continue,
                 }
             } else if let Phase::HalfOpen { .. } = word.phase {
-                // Of two probes that end at once, the one that comes last here sees the results of both.
+                // If two probes end at once, the one that gets here last sees both results.
                 counts = self.probe_counts(generation);
             }
             if let (Phase::Closed { failures_in_a_row, .. }, true) = (word.phase, result != CallResult::Cancelled) {

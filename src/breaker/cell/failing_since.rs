@@ -1,4 +1,4 @@
-//! FailingSince when calls have been failing: one stamp, which each opening passes on.
+//! How long calls have been failing: one stamp, which each opening carries forward.
 //!
 //! | state | time | written by |
 //! |---|---|---|
@@ -6,18 +6,18 @@
 //! | open, half-open | the first failure of the row that opened the circuit | each opening |
 //!
 //! A closed circuit reads the stamp of its own generation, or of the next one: a thread that opens
-//! the circuit writes the time before it changes the word, and may lose the word to another result.
-//! While the circuit isn't closed, the tag doesn't matter: the first opening has written the time,
-//! and each reopening writes the same time again.
+//! the circuit writes the time before it changes the word, and another call may change the word
+//! first. While the circuit isn't closed, the tag doesn't matter: the first opening has written the
+//! time, and each reopening writes the same time again.
 //!
 //! A success leaves the stamp in place. The next row writes a later time, and a stamp only gets
-//! later within a generation. So threads that race may make the row look younger than it is, but
-//! never older.
+//! later within a generation. So racing threads may make the row look younger than it is, but never
+//! older.
 
 use super::stamp::Stamp;
 
-/// Stored times are later than the circuit's by this much (2.2 years), in microseconds. So 0 is no
-/// time, and a circuit can have been failing since before it was made: one that was restored.
+/// Stored times are later than the circuit's by this much (2.2 years), in microseconds. So 0 means
+/// no time, and a restored circuit can have been failing since before it was made.
 const OFFSET: u64 = 1 << 46;
 
 /// When calls began to fail, in microseconds since the circuit's epoch, plus [`OFFSET`].
@@ -29,8 +29,7 @@ impl FailingSince {
         Self(now.saturating_add(OFFSET))
     }
 
-    /// Failing for so long at `now`. More than 2.2 years before the circuit was made is no longer
-    /// than 2.2 years.
+    /// Failing for this long at `now`. The start is at most 2.2 years before the circuit was made.
     pub(super) fn before(now: u64, failing_for: u64) -> Self {
         Self(now.saturating_add(OFFSET).saturating_sub(failing_for).max(1))
     }
@@ -57,7 +56,7 @@ impl FailingStamp {
         self.0.read()
     }
 
-    /// As [`Stamp::extend`].
+    /// See [`Stamp::extend`].
     pub(super) fn extend(&self, before: u64, generation: u32, since: FailingSince) -> bool {
         self.0.extend(before, generation, since.0)
     }

@@ -8,14 +8,15 @@ use crate::breaker::{
     transition::{CallResult, Phase, StateWord},
 };
 
-/// The row of failures that an result belongs to, as far as a rule or the open time needs its time.
+/// The row of failures that a result belongs to. Empty if neither a rule nor the open time needs
+/// it.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct FailureRow {
     /// When its first failure ended.
     pub(super) since: Option<FailingSince>,
-    /// For how long it has lasted at the end of a failed or dropped call, in microseconds.
+    /// How long the row has lasted at the end of a failed or cancelled call, in microseconds.
     pub(super) lasted: u64,
-    /// This failure is the first, so its time must be written.
+    /// This failure is the first of the row, so its time must be written.
     pub(super) begins: bool,
 }
 
@@ -39,7 +40,7 @@ impl StateCell {
                 let since = began.unwrap_or(FailingSince::at(now));
                 FailureRow { since: Some(since), lasted: since.elapsed(now), begins: began.is_none() }
             }
-            // Dropped calls have a row of their own.
+            // Cancelled calls have their own row.
             CallResult::Cancelled => {
                 let now = (context.now)();
                 let since = FailingSince::at(self.lease_until.of(word.generation).unwrap_or(now));
@@ -50,13 +51,13 @@ impl StateCell {
         }
     }
 
-    /// FailingSince when a circuit has been failing that isn't closed.
+    /// When calls began to fail, if the circuit isn't closed.
     pub(super) fn failing_since_before(&self, before: StampReadings, word: StateWord) -> Option<FailingSince> {
         failing_since_of(before.failing).filter(|_| word.state() != State::Closed)
     }
 
-    /// Makes the row of failures of a closed circuit begin now, for settings that need its time
-    /// where the former ones didn't.
+    /// Starts the row of failures of a closed circuit now. A reconfiguration needs this if only the
+    /// new settings need the start of a row.
     pub(crate) fn start_failure_row(&self, now: u64) {
         loop {
             let before = self.failing_since.read();
@@ -68,7 +69,7 @@ impl StateCell {
         }
     }
 
-    /// FailingSince when calls have been failing, if the circuit isn't closed.
+    /// When calls began to fail, if the circuit isn't closed.
     pub(crate) fn failing_since(&self) -> Option<FailingSince> {
         failing_since_of(self.failing_since.read())
     }
@@ -80,7 +81,7 @@ fn row_began(stamp: u64, word: StateWord) -> Option<FailingSince> {
     time.filter(|_| stamp != Stamp::NONE).map(FailingSince)
 }
 
-/// FailingSince when a circuit has been failing that isn't closed.
+/// When calls began to fail, of a circuit that isn't closed.
 fn failing_since_of(stamp: u64) -> Option<FailingSince> {
     (stamp != Stamp::NONE).then(|| FailingSince(Stamp::any_time(stamp)))
 }

@@ -1,29 +1,30 @@
-//! The circuit's shared state: one packed atomic word, and the only file that changes it.
+//! The shared state of one circuit, in atomics. Only this module changes the state. All of it is
+//! one packed word:
 //!
 //! ```text
 //!  63                       33 32      27 26  24 23   22 21                        0
 //! ┌───────────────────────────┬──────────┬──────┬───────┬───────────────────────────┐
 //! │ generation 31             │ streak 6 │ mode │ phase │ closed: answered 1 ·      │
-//! │                           │          │    3 │     2 │   slow_start 1 · failures in │
-//! │                           │          │      │       │   a row 20                │
+//! │                           │          │    3 │     2 │  slow start 1 · failures  │
+//! │                           │          │      │       │  in a row 20              │
 //! │                           │          │      │       │ half-open: in flight 8 ·  │
 //! │                           │          │      │       │   counted 8 · admitted 6  │
 //! └───────────────────────────┴──────────┴──────┴───────┴───────────────────────────┘
 //! ```
 //!
-//! The other words carry the generation that they belong to. So no word has to be cleared, and a
-//! value that was written late can't be taken for one of the present generation:
+//! The other words carry their generation. So no word has to be cleared, and a value that is
+//! written late isn't taken for one of the present generation:
 //!
 //! | word | holds |
 //! |---|---|
 //! | `open_until` | open: the end of the open time |
-//! | `lease_until` | half-open: the newest probe's lease. Closed: the row of dropped calls |
-//! | `probes` | half-open: the probes' results. Closed: the length of the dropped row |
-//! | `failing_since` | since when calls have been failing ([`failing`]) |
-//! | `optional` | the limit of half-open, and the start of the ramp ([`optional_times`]) |
+//! | `lease_until` | half-open: the lease of the newest probe. Closed: the start of the row of cancelled calls |
+//! | `probes` | half-open: the results of the probes. Closed: the length of the row of cancelled calls |
+//! | `failing_since` | when calls began to fail (`failing_since`) |
+//! | `optional` | the limit of half-open, and the start of the slow start (`optional_times`) |
 //!
-//! Times are written *before* the word that makes them count: a thread that sees an open circuit
-//! sees the end of its open time.
+//! A thread writes the times *before* the word that makes them count. So a thread that sees an open
+//! circuit also sees the end of its open time.
 
 mod admit;
 mod cancelled_row;

@@ -1,5 +1,5 @@
 //! Times that only some settings need: the limit of the time in half-open, and the start of the
-//! ramp.
+//! slow start.
 //!
 //! The first write allocates both. There may be a million circuits, and most of them need neither.
 
@@ -7,7 +7,7 @@ use once_cell::race::OnceBox;
 
 use super::stamp::Stamp;
 
-/// The times of one cell, if it has any.
+/// The optional times of one cell.
 #[derive(Debug)]
 pub(super) struct OptionalTimes(OnceBox<Times>);
 
@@ -20,13 +20,13 @@ struct Times {
 impl OptionalTimes {
     pub(super) fn new() -> Self {
         let times = Self(OnceBox::new());
-        // Loom refuses an atomic that a thread of the model allocates and another one reads.
+        // Loom rejects an atomic that one thread of the model allocates and another one reads.
         #[cfg(all(test, recourse_loom))]
         times.allocated();
         times
     }
 
-    // Relaxed: the circuit that begins is published by its tenant.
+    // Relaxed is enough: storing the tenant in its core publishes the stamps.
     pub(super) fn clear(&self) {
         if let Some(times) = self.0.get() {
             times.half_open_until.clear();
@@ -39,17 +39,17 @@ impl OptionalTimes {
         self.0.get().map_or(Stamp::NONE, |times| times.half_open_until.read())
     }
 
-    /// As [`Stamp::extend`].
+    /// See [`Stamp::extend`].
     pub(super) fn extend_half_open_until(&self, before: u64, generation: u32, time: u64) -> bool {
         self.allocated().half_open_until.extend(before, generation, time)
     }
 
-    /// The stamp of the start of the ramp.
+    /// The stamp of the start of the slow start.
     pub(super) fn slow_start_since(&self) -> u64 {
         self.0.get().map_or(Stamp::NONE, |times| times.slow_start_since.read())
     }
 
-    /// As [`Stamp::extend`].
+    /// See [`Stamp::extend`].
     pub(super) fn extend_slow_start_since(&self, before: u64, generation: u32, time: u64) -> bool {
         self.allocated().slow_start_since.extend(before, generation, time)
     }

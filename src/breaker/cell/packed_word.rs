@@ -1,9 +1,11 @@
+//! The state word as 64 bits.
+
 use crate::breaker::{
     state::Mode,
     transition::{Phase, StateWord},
 };
 
-// Bits of the word. A phase without any is closed, a mode without any is automatic.
+// The bits of the word. Phase 0 is closed, and mode 0 is automatic.
 pub(super) const FAILURES_IN_A_ROW: u64 = StateWord::MAX_FAILURES_IN_A_ROW as u64;
 pub(super) const SLOW_START: u64 = 1 << 20;
 pub(super) const ANSWERED: u64 = 1 << 21;

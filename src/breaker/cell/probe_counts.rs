@@ -1,3 +1,5 @@
+//! The results of the probes of one generation.
+
 use super::state_cell::StateCell;
 use crate::{
     breaker::{generation::is_later, transition::CallResult, window::Counts},
@@ -5,13 +7,14 @@ use crate::{
 };
 
 impl StateCell {
-    /// What this generation's probes came back with.
+    /// Returns the results of the probes of `generation`.
     pub(crate) fn probe_counts(&self, generation: u32) -> Counts {
         unpack_probes(self.probes.load(Ordering::Acquire), generation).unwrap_or_default()
     }
 }
 
-/// Adds a probe's result to those of its generation. `None` if a later generation has begun to count.
+/// Adds the result of a probe to those of its generation. Returns `None` if a later generation has
+/// begun.
 pub(super) fn record_probe(probes: &AtomicU64, generation: u32, result: CallResult, slow: bool) -> Option<Counts> {
     let mut current = probes.load(Ordering::Acquire);
     loop {
@@ -20,7 +23,7 @@ pub(super) fn record_probe(probes: &AtomicU64, generation: u32, result: CallResu
             None if is_later((current >> 33) as u32, generation) => return None,
             None => Counts::default(),
         };
-        // Probes that trickle may be more than fit.
+        // Trickling probes may be more than fit; the counts saturate.
         counts.calls = (counts.calls + 1).min(0xFF);
         counts.failures = (counts.failures + u32::from(result == CallResult::Failure)).min(0xFF);
         counts.slow = (counts.slow + u32::from(slow)).min(0xFF);

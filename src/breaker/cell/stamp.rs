@@ -2,11 +2,12 @@
 
 use crate::sync::{AtomicU64, Ordering};
 
-/// An open time that is longer, 8.9 years, never ends.
+/// The longest open time, 8.9 years. A longer one never ends.
 pub(crate) const LONGEST: u64 = (1 << 48) - 2;
 
-/// 15 bits of the generation, 49 bits of time. Times of the first 8.9 years are microseconds. Later ones, which have the highest of the 49
-/// bits set, are milliseconds, rounded up: they last for 8,919 years. After that is never.
+/// 15 bits of generation and 49 bits of time. Times of the first 8.9 years are in microseconds.
+/// Later times have the highest of the 49 bits set; they are in milliseconds, rounded up, and reach
+/// 8,919 years. Any later time means "never".
 #[derive(Debug)]
 pub(super) struct Stamp(AtomicU64);
 
@@ -15,29 +16,30 @@ impl Stamp {
     const TIME: u64 = (1 << Self::TIME_BITS) - 1;
     const IN_MILLIS: u64 = 1 << (Self::TIME_BITS - 1);
 
-    /// Time 0, which is as good as none, whichever generation has this tag: it is over, and anything is later.
+    /// Time 0, which means the same as no time for every generation: it is over, and any other time
+    /// is later.
     pub(super) const NONE: u64 = 0;
 
     pub(super) fn new() -> Self {
         Self(AtomicU64::new(Self::NONE))
     }
 
-    // Relaxed: the circuit that begins is published by its tenant.
+    // Relaxed is enough: storing the tenant in its core publishes the stamp.
     pub(super) fn clear(&self) {
         self.0.store(Self::NONE, Ordering::Relaxed);
     }
 
-    /// The time of `generation`, or nothing if there is none.
+    /// Returns the time of `generation`, if the stamp has one.
     pub(super) fn of(&self, generation: u32) -> Option<u64> {
         Self::time(self.read(), generation)
     }
 
-    /// What was read, if it is of `generation`. Never is `u64::MAX`.
+    /// Returns the time in `stamp`, if it is of `generation`. "Never" is `u64::MAX`.
     pub(super) fn time(stamp: u64, generation: u32) -> Option<u64> {
         (stamp >> Self::TIME_BITS == tag(generation)).then_some(Self::any_time(stamp))
     }
 
-    /// The time that was read, of whichever generation.
+    /// Returns the time in `stamp`, of any generation.
     pub(super) fn any_time(stamp: u64) -> u64 {
         match stamp & Self::TIME {
             Self::TIME => u64::MAX,
@@ -50,8 +52,9 @@ impl Stamp {
         self.0.load(Ordering::Acquire)
     }
 
-    /// Sets the time of `generation`, or makes it later. `before` is what was read before the word was: if something
-    /// else was written since, for another generation, nothing is changed, and the word must be looked at again.
+    /// Sets the time of `generation`, or makes it later. `before` is the stamp as it was before the
+    /// word was read. If another generation has written the stamp since, nothing changes and this
+    /// returns `false`: the caller must read the word again.
     pub(super) fn extend(&self, before: u64, generation: u32, time: u64) -> bool {
         let time = packed(time);
         let stamp = tag(generation) << Self::TIME_BITS | time;
@@ -72,7 +75,7 @@ impl Stamp {
     }
 }
 
-/// Later times are larger.
+/// A later time has a larger number.
 fn packed(micros: u64) -> u64 {
     if micros < Stamp::IN_MILLIS {
         return micros;

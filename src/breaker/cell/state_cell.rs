@@ -1,3 +1,5 @@
+//! The words of one circuit.
+
 use super::{
     failing_since::FailingStamp,
     optional_times::OptionalTimes,
@@ -18,8 +20,9 @@ use crate::{
 pub(crate) struct StateCell {
     pub(super) word: AtomicU64,
     pub(super) open_until: Stamp,
-    /// Half-open: until when the probes have a lease. Closed: when the row of dropped calls began. No thread that leaves the
-    /// closed state writes it, unlike `open_until`: two writers of different generations would overwrite each other.
+    /// Half-open: the end of the lease of the probes. Closed: the start of the row of cancelled
+    /// calls. A thread that leaves the closed state doesn't write it, unlike `open_until`;
+    /// otherwise writers of two generations would overwrite each other.
     pub(super) lease_until: Stamp,
     pub(super) failing_since: FailingStamp,
     pub(super) optional: OptionalTimes,
@@ -44,34 +47,35 @@ impl StateCell {
         unpack(self.read())
     }
 
-    /// The generation of a circuit that is closed and admits every call: all that a call needs to know, mostly.
+    /// Returns the generation, if the circuit is closed and admits every call. Most calls need
+    /// nothing else.
     #[inline]
     pub(crate) fn generation_if_admitting_all(&self) -> Option<u32> {
         let word = self.read();
         (word & (PHASE | SLOW_START) == 0).then_some(generation_of(word))
     }
 
-    /// Whether it is closed.
+    /// Returns whether the circuit is closed.
     #[inline]
     pub(crate) fn is_closed(&self) -> bool {
         self.read() & PHASE == 0
     }
 
-    /// Whether it is closed, of this generation, and the last call was neither a failure nor dropped: one more success changes
-    /// nothing.
+    /// Returns whether a success of `generation` leaves the word as it is: the circuit is closed,
+    /// the generation is current, and the last call neither failed nor was cancelled.
     #[inline]
     pub(crate) fn success_changes_nothing(&self, generation: u32) -> bool {
         let word = self.read();
         generation_of(word) == generation && word & (PHASE | FAILURES_IN_A_ROW | ANSWERED) == ANSWERED
     }
 
-    /// Whether nobody steers it.
+    /// Returns whether the rules control the state.
     #[inline]
     pub(crate) fn is_automatic(&self) -> bool {
         self.read() & MODE == 0
     }
 
-    /// Makes the word another one, whatever it is. StampReadings, and after.
+    /// Replaces the word, whatever it is. Returns the words before and after.
     pub(crate) fn update(&self, next: impl Fn(StateWord) -> StateWord) -> (StateWord, StateWord) {
         loop {
             let word = self.load();
@@ -82,8 +86,9 @@ impl StateCell {
         }
     }
 
-    /// Begins to work for another circuit, whose time begins at 0, and says with which generation. The times of the one before,
-    /// counted from another beginning, would come up again after as many generations as their tags can tell apart.
+    /// Prepares the cell for a new tenant, whose time starts at 0. Returns its first generation.
+    /// The times of the former tenant have another epoch, and their tags would match again after
+    /// some generations, so they are cleared.
     pub(crate) fn start_tenant(&self) -> u32 {
         for stamp in [&self.open_until, &self.lease_until] {
             stamp.clear();
@@ -95,13 +100,14 @@ impl StateCell {
         generation
     }
 
-    // Acquire: who sees a word sees the times that were written before it.
+    // Acquire: a thread that sees a word also sees the times that were written before it.
     #[inline]
     pub(super) fn read(&self) -> u64 {
         self.word.load(Ordering::Acquire)
     }
 
-    // AcqRel: publishes the times written before, and sees those of whoever made the word that is replaced.
+    // AcqRel: publishes the times that were written before, and acquires those of the thread that
+    // wrote the replaced word.
     pub(super) fn compare_exchange(&self, word: StateWord, next: StateWord) -> bool {
         self.word.compare_exchange(pack(word), pack(next), Ordering::AcqRel, Ordering::Acquire).is_ok()
     }

@@ -1,3 +1,5 @@
+//! A step from one word to the next, with the times that belong to it.
+
 use super::{
     context::{Transition, TransitionContext},
     failing_since::FailingSince,
@@ -10,7 +12,7 @@ use crate::breaker::{
     window::Counts,
 };
 
-/// The times as they were before the word was read.
+/// The stamps, as they were before the word was read.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct StampReadings {
     pub(super) open: u64,
@@ -20,24 +22,24 @@ pub(super) struct StampReadings {
     pub(super) failing: u64,
 }
 
-/// What belongs to the next word and must be written before it.
+/// The times that belong to the next word and must be written before it.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct NewTimes {
-    /// For how long it opens.
+    /// The open time, if the next word opens the circuit.
     pub(super) open_for: u64,
-    /// When the times began, if that was earlier than now.
+    /// When the next phase began, if that was earlier than now.
     pub(super) began: Option<u64>,
-    /// FailingSince when calls have been failing: of a word that opens the circuit, or that begins a row
-    /// of failures.
+    /// When calls began to fail: for a word that opens the circuit, or that starts a row of
+    /// failures.
     pub(super) failing: Option<FailingSince>,
-    /// For how long the next probe is admitted alone.
+    /// How long the next probe is admitted alone.
     pub(super) lease: u64,
 }
 
 /// What led to an opening.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Trip {
-    /// The counts that tripped a rule.
+    /// The counts that met a rule.
     pub(super) counts: Counts,
     /// When the row of failures began that opens the circuit, if known.
     pub(super) failing_since: Option<FailingSince>,
@@ -45,7 +47,7 @@ pub(super) struct Trip {
     pub(super) began: Option<u64>,
 }
 
-/// What operation next, and so which times may be written.
+/// The operation, which determines the stamps that may be written.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Operation {
     Admission,
@@ -54,8 +56,8 @@ pub(super) enum Operation {
 }
 
 impl StateCell {
-    /// From one word to the next because the circuit's own time is over. `None` unless that was a
-    /// transition, and this thread made it.
+    /// Steps to the next word because a timer is over. Returns the transition, if this thread made
+    /// one.
     pub(super) fn step_by_time(
         &self,
         before: StampReadings,
@@ -64,7 +66,7 @@ impl StateCell {
         context: TransitionContext<'_>,
     ) -> Option<Transition> {
         let counts = self.probe_counts(word.generation);
-        // The time in half-open was over at its limit, whenever that is noticed.
+        // The time in half-open ended at its limit, even if that is noticed later.
         let began = self.half_open_ends_at(word).filter(|_| matches!(word.phase, Phase::HalfOpen { .. }));
         let times = match next.phase {
             Phase::Open => {
@@ -78,8 +80,7 @@ impl StateCell {
         (stepped && next.generation != word.generation).then_some(Transition { word: next, counts, open_for })
     }
 
-    /// The times of a word that opens the circuit. `row`: when the row of failures began that opens
-    /// it.
+    /// The times of a word that opens the circuit.
     pub(super) fn opening_times(
         &self,
         before: StampReadings,
@@ -102,8 +103,8 @@ impl StateCell {
         NewTimes { open_for, began: Some(now), failing: Some(failing), lease: 0 }
     }
 
-    /// From one word to the next, with the times that belong to it. Whether no other thread was
-    /// faster.
+    /// Steps from one word to the next, and writes the times that belong to it. Returns whether
+    /// this thread made the step.
     pub(super) fn try_step(
         &self,
         before: StampReadings,
@@ -129,7 +130,8 @@ impl StateCell {
                     _ => true,
                 };
                 let limit = match context.probes.limit {
-                    // The first probe begins it, and a new round goes on with the time of the old one.
+                    // The first probe starts the limit. A new round keeps the limit of the former
+                    // one.
                     Some((limit, _)) if is_first && in_flight > 0 => {
                         let until = self.half_open_ends_at(word).filter(|_| word.phase != Phase::Open);
                         Some(until.unwrap_or_else(|| after(limit)))
@@ -152,7 +154,7 @@ impl StateCell {
         written && self.compare_exchange(word, next)
     }
 
-    /// The times that may be written by what operation next, as they are before the word is read.
+    /// Reads the stamps that `operation` may write. The caller reads the word after this.
     pub(super) fn read_stamps(&self, context: TransitionContext<'_>, operation: Operation) -> StampReadings {
         let limited = context.probes.limit.is_some();
         let opens = operation == Operation::End || limited;

@@ -136,7 +136,7 @@ fn failures_in_a_row_stay_at_the_largest_that_fits() {
     assert!(matches!(fail(&cell, &consecutive(StateWord::MAX_FAILURES_IN_A_ROW), 0), EndEffect::Transitioned(..)));
 }
 
-/// A circuit begins where the memory's last one has stopped; the tags of its times come round again.
+/// A new tenant starts at the generation of the former one, and the tags of stamps repeat.
 #[test]
 fn the_next_circuit_of_a_cell_knows_nothing_of_times_with_the_same_tag() {
     const DAY: u64 = 24 * 3_600 * 1_000_000;
@@ -150,8 +150,8 @@ fn the_next_circuit_of_a_cell_knows_nothing_of_times_with_the_same_tag() {
     assert_eq!((cell.load().generation, cell.timer_ends_at(cell.load())), ((1 << 16) + 1, Some(10)));
 }
 
-/// Somebody found the lease over and wrote the next one, and then lost the word to a probe that came back: the models have
-/// found it, here it is step by step.
+/// A thread found the lease over, wrote the next lease, and then lost the word to a probe that
+/// ended. The models found this case; here it is step by step.
 #[test]
 fn a_round_that_was_given_up_stays_over_when_no_other_came_of_it() {
     let two = ProbePolicy::new(2, CloseCondition::Successes(2));
@@ -167,7 +167,7 @@ fn a_round_that_was_given_up_stays_over_when_no_other_came_of_it() {
     assert_eq!(admit(&cell, &two, 10, 10), Ok(round + 1));
 }
 
-/// Its time may be over between the look and the peek.
+/// The limit may be over between `advance_by_time` and `peek`.
 #[test]
 fn whoever_peeks_at_a_circuit_that_is_half_open_for_too_long_sees_where_it_goes() {
     for (undecided, admits) in [(Undecided::Open, false), (Undecided::Close, true)] {
@@ -183,7 +183,7 @@ fn whoever_peeks_at_a_circuit_that_is_half_open_for_too_long_sees_where_it_goes(
     }
 }
 
-/// Open since time 0 in generation 1, and for no time.
+/// Open since time 0 in generation 1, with an open time of 0.
 fn open() -> StateCell {
     let cell = StateCell::new();
     fail(&cell, &consecutive(1), 0);
@@ -214,7 +214,7 @@ fn a_limit_that_comes_while_it_is_half_open_does_not_begin_with_the_next_probe()
 fn nobody_is_told_a_time_of_long_ago_by_a_circuit_that_is_forced_open() {
     let cell = StateCell::new();
     fail(&cell, &consecutive(1), 1_000);
-    // The tags of times have come round when it is generation 1 again for them.
+    // After this, tags repeat: the generation has the tag of generation 1 again.
     while cell.load().generation < 1 << 16 {
         cell.update(StateWord::reset);
     }

@@ -1,12 +1,12 @@
-//! Probes that trickle: the interval that each begins, in the word of the lease.
+//! Trickling probes: the interval that each probe starts, stored in the word of the lease.
 //!
 //! All probes of one stay in half-open belong to the same generation, so a thread that wants to
 //! admit one makes the lease later before it changes the word. If it loses the word to a probe that
-//! ends, it finds the lease that it wrote itself. Its [`IntervalClaim`] lets it try again: the interval
-//! was over, and no other thread has admitted a probe since.
+//! ends, it finds the lease that it wrote itself. Its [`IntervalClaim`] lets it try again: the
+//! interval was over, and no other thread has admitted a probe since.
 //!
 //! If the probe that ends is the only one and fails, the circuit opens until the end of an interval
-//! that no probe began. Then the thread is rejected, and no probe is sent for that one interval.
+//! that no probe began. Then the thread is rejected, and no probe is sent in that one interval.
 
 use super::{
     context::TransitionContext,
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::breaker::transition::{Phase, StateWord};
 
-/// A thread has found the interval over while so many probes had been admitted.
+/// Proof that a thread found the interval over, and how many probes had been admitted at that time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct IntervalClaim {
     generation: u32,
@@ -31,7 +31,7 @@ impl IntervalClaim {
         }
     }
 
-    /// Whether no probe has been admitted since.
+    /// Returns whether no probe has been admitted since.
     pub(super) fn holds(self, word: StateWord) -> bool {
         Self::of(word) == Some(self)
     }
@@ -52,13 +52,13 @@ impl StateCell {
         let now = (context.now)();
         let failing_for = self.failing_since_before(before, word).map_or(0, |since| since.elapsed(now));
         let counts = self.probe_counts(word.generation);
-        // Its failure would open the circuit for this time.
+        // The open time that a failure of this probe would lead to.
         let interval = (context.open_for)(next.with_longer_streak(), counts, failing_for);
         let lease = if interval > LONGEST { context.lease } else { interval };
         NewTimes { lease, ..NewTimes::default() }
     }
 
-    /// When the interval ends that the newest probe began.
+    /// When the interval ends that the newest probe started.
     pub(super) fn interval_end(&self, word: StateWord, context: TransitionContext<'_>) -> Option<u64> {
         let trickles = context.probes.trickles() && matches!(word.phase, Phase::HalfOpen { .. });
         if trickles { self.lease_until.of(word.generation) } else { None }

@@ -1,3 +1,5 @@
+//! Changes that aren't the start or the end of a call.
+
 use super::{
     context::{Transition, TransitionContext},
     failing_since::FailingSince,
@@ -10,7 +12,7 @@ use crate::breaker::{
 };
 
 impl StateCell {
-    /// Looks whether the circuit's own time is over, and moves it on if so: to this word, after probes that came to this.
+    /// Advances a circuit whose timer is over. Returns the transition, if this thread made one.
     pub(crate) fn advance_by_time(&self, context: TransitionContext<'_>) -> Option<Transition> {
         let before = self.read_stamps(context, Operation::Look);
         let word = self.load();
@@ -25,7 +27,7 @@ impl StateCell {
         self.step_by_time(before, word, next, context)
     }
 
-    /// Counts a success that nobody had a permit for. StampReadings, and after.
+    /// Records a success that was reported without a permit. Returns the words before and after.
     pub(crate) fn report_success(&self, context: TransitionContext<'_>) -> (StateWord, StateWord) {
         loop {
             let before = self.read_stamps(context, Operation::Look);
@@ -37,8 +39,8 @@ impl StateCell {
         }
     }
 
-    /// Makes the word another one, whatever it is. If that is open: for so long, of a circuit that
-    /// has been failing for so long. StampReadings, and after.
+    /// Replaces the word, whatever it is. An open word gets the open time `open_for`, and a circuit
+    /// that isn't closed has been failing for `failing_for`. Returns the words before and after.
     pub(crate) fn restore(
         &self,
         context: TransitionContext<'_>,
@@ -46,7 +48,7 @@ impl StateCell {
         open_for: u64,
         failing_for: u64,
     ) -> (StateWord, StateWord) {
-        // What is restored as closed has been so for long.
+        // A restored closed circuit has been closed for long, so it doesn't start slowly.
         let context = TransitionContext { slow_start: 0, ..context };
         loop {
             let before = self.read_stamps(context, Operation::End);
@@ -60,7 +62,7 @@ impl StateCell {
         }
     }
 
-    /// Makes a closed circuit count anew. If it ramps up, it goes on with that.
+    /// Starts a new generation of a closed circuit, with nothing counted. A slow start continues.
     pub(crate) fn clear_counts(&self) {
         loop {
             let before = self.optional.slow_start_since();

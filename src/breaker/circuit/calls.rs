@@ -1,3 +1,5 @@
+//! Calls of functions through a circuit.
+
 use super::circuit::Circuit;
 use crate::{
     Classifier,
@@ -12,27 +14,30 @@ use crate::{
 };
 
 impl<C> Circuit<C> {
-    /// Calls an async function if the circuit lets it, and counts what becomes of it: the config's classifier judges.
+    /// Calls an async function if the circuit admits the call. The config's classifier classifies
+    /// its outcome.
     ///
     /// # Errors
     ///
-    /// [`BreakerError::Rejected`] without calling the function, or its own error as [`BreakerError::Inner`].
+    /// [`BreakerError::Rejected`] if the circuit rejects the call; the function isn't called then.
+    /// [`BreakerError::Inner`] with the function's error.
     ///
     /// # Cancel safety
     ///
-    /// Dropped while the function runs, the call counts as neither a success nor a failure. A panic of the function is
-    /// a failure.
-    pub async fn call<F, T, E>(&self, function: impl FnOnce() -> F) -> Result<T, BreakerError<E>>
+    /// If this future is dropped while the function runs, the call counts as
+    /// [`BreakerConfig::dropped`](crate::BreakerConfig::dropped) defines. A panic of the function
+    /// is a failure.
+    pub async fn call<Fut, Res, Err>(&self, function: impl FnOnce() -> Fut) -> Result<Res, BreakerError<Err>>
     where
-        F: Future<Output = Result<T, E>>,
-        C: Classifier<(), T, E>,
-        E: 'static,
+        Fut: Future<Output = Result<Res, Err>>,
+        C: Classifier<(), Res, Err>,
+        Err: 'static,
     {
         let permit = self.admit().map_err(rejected)?;
         self.call_with(permit, function).await
     }
 
-    /// [`call`](Self::call), for a function that blocks.
+    /// Calls a blocking function, like [`call`](Self::call).
     ///
     /// ```
     /// use std::fs;
@@ -45,43 +50,48 @@ impl<C> Circuit<C> {
     ///
     /// # Errors
     ///
-    /// [`BreakerError::Rejected`] without calling the function, or its own error as [`BreakerError::Inner`]. A panic of the function is
-    /// a failure.
-    pub fn call_blocking<T, E>(&self, function: impl FnOnce() -> Result<T, E>) -> Result<T, BreakerError<E>>
+    /// [`BreakerError::Rejected`] if the circuit rejects the call; the function isn't called then.
+    /// [`BreakerError::Inner`] with the function's error. A panic of the function is a failure.
+    pub fn call_blocking<Res, Err>(&self, function: impl FnOnce() -> Result<Res, Err>) -> Result<Res, BreakerError<Err>>
     where
-        C: Classifier<(), T, E>,
-        E: 'static,
+        C: Classifier<(), Res, Err>,
+        Err: 'static,
     {
         let permit = self.admit().map_err(rejected)?;
         let (result, note) = result_note::call(function);
         self.end(permit, result, note)
     }
 
-    /// Calls an async function as a probe of one's own, if the circuit wants one now: for circuits whose
-    /// [probes](super::Probes::of_ones_own) aren't users' requests. While the circuit is closed, it is a call like any other.
+    /// Calls an async function as a health probe, if the circuit admits one now. This is for
+    /// circuits that [don't admit requests as probes](crate::breaker::Probes::of_ones_own). While
+    /// the circuit is closed, this is an ordinary call.
     ///
     /// # Errors
     ///
-    /// As [`call`](Self::call).
+    /// Those of [`call`](Self::call).
     ///
     /// # Cancel safety
     ///
-    /// As [`call`](Self::call).
-    pub async fn probe<F, T, E>(&self, function: impl FnOnce() -> F) -> Result<T, BreakerError<E>>
+    /// That of [`call`](Self::call).
+    pub async fn probe<Fut, Res, Err>(&self, function: impl FnOnce() -> Fut) -> Result<Res, BreakerError<Err>>
     where
-        F: Future<Output = Result<T, E>>,
-        C: Classifier<(), T, E>,
-        E: 'static,
+        Fut: Future<Output = Result<Res, Err>>,
+        C: Classifier<(), Res, Err>,
+        Err: 'static,
     {
         let permit = self.acquire(AdmissionKind::Probe).map_err(rejected)?;
         self.call_with(permit, function).await
     }
 
-    async fn call_with<F, T, E>(&self, mut permit: Permit, function: impl FnOnce() -> F) -> Result<T, BreakerError<E>>
+    async fn call_with<Fut, Res, Err>(
+        &self,
+        mut permit: Permit,
+        function: impl FnOnce() -> Fut,
+    ) -> Result<Res, BreakerError<Err>>
     where
-        F: Future<Output = Result<T, E>>,
-        C: Classifier<(), T, E>,
-        E: 'static,
+        Fut: Future<Output = Result<Res, Err>>,
+        C: Classifier<(), Res, Err>,
+        Err: 'static,
     {
         let mut call = std::pin::pin!(function());
         let (result, note) = std::future::poll_fn(|cx| {
@@ -94,25 +104,31 @@ impl<C> Circuit<C> {
         self.end(permit, result, note)
     }
 
-    /// Ends the call of a function by what it came to. The memo is made only now: one that is held while the function runs names
-    /// `E`, and if there is a lifetime in that, as in `Box<dyn Error>`, the compiler can't see that the call may be spawned.
-    pub(super) fn end<T, E>(&self, permit: Permit, result: Result<T, E>, note: Note) -> Result<T, BreakerError<E>>
+    /// Ends the call of a function with its outcome. The memo is made only now. A memo that is held
+    /// while the function runs would name `E`; if `E` has a lifetime in it, as `Box<dyn Error>`
+    /// has, the compiler can't prove that the call may be spawned.
+    pub(super) fn end<Res, Err>(
+        &self,
+        permit: Permit,
+        result: Result<Res, Err>,
+        note: Note,
+    ) -> Result<Res, BreakerError<Err>>
     where
-        C: Classifier<(), T, E>,
-        E: 'static,
+        C: Classifier<(), Res, Err>,
+        Err: 'static,
     {
         let report = examine(&result, note, |outcome| self.classifier.origin(outcome));
         CallState::new(permit, &self.classifier, self.classifier.memo(&()), AtOnce)
             .classify_and_end(&result, report.as_ref());
         if report.is_some_and(|how| how.is_held) {
-            recognise::<E>();
+            recognise::<Err>();
         }
         result_note::forward_mapped(result, report, |result| result.map_err(BreakerError::Inner))
     }
 }
 
 /// The error of a function that wasn't called.
-pub(super) fn rejected<E: 'static>(rejection: Rejection) -> BreakerError<E> {
-    recognise::<E>();
+pub(super) fn rejected<Err: 'static>(rejection: Rejection) -> BreakerError<Err> {
+    recognise::<Err>();
     BreakerError::Rejected(rejection)
 }

@@ -1,3 +1,5 @@
+//! The handle of a circuit.
+
 use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{
@@ -15,10 +17,12 @@ use crate::{
     observe::Event,
 };
 
-/// A circuit to watch and to steer, alone or under any number of layers and services: clones are handles of the same one.
+/// A circuit: a handle to watch and control it, alone or shared by any number of layers and
+/// services. Clones are handles of the same circuit.
 ///
-/// Put a layer on it with [`BreakerLayer::on`](super::BreakerLayer::on), wrap a function with [`call`](Self::call), or take
-/// permits by hand with [`admit`](Self::admit), which is also how settings are tried out:
+/// Put a layer on it with [`BreakerLayer::on`](crate::BreakerLayer::on), call a function through it
+/// with [`call`](Self::call), or take permits by hand with [`admit`](Self::admit). The last one is
+/// also a way to try settings out:
 ///
 /// ```
 /// use std::time::Duration;
@@ -45,8 +49,8 @@ use crate::{
 ///
 /// # Clone
 ///
-/// A clone is one reference count. A circuit's memory is used again after its last handle, service and layer is dropped; calls that
-/// are still on their way then end without effect.
+/// A clone costs one reference count. When the last handle, service and layer of a circuit is
+/// dropped, another circuit may reuse its memory; calls in flight then end without effect.
 #[derive(Clone)]
 pub struct Circuit<C = Errors> {
     pub(super) tenant: Arc<Tenant>,
@@ -54,7 +58,7 @@ pub struct Circuit<C = Errors> {
 }
 
 impl<C> Circuit<C> {
-    /// A closed circuit.
+    /// Makes a closed circuit.
     pub fn new(config: BreakerConfig<C>) -> Self {
         Self { tenant: Tenant::new(config.settings, None), classifier: config.classifier }
     }
@@ -69,17 +73,21 @@ impl<C> Circuit<C> {
         &self.tenant
     }
 
-    /// Asks for leave to make one call.
+    /// Asks the circuit to admit one call.
     ///
-    /// A layer around that gets the [`Rejection`], as it is or in a box, or in the source chain of a boxed error, recognises it: a
-    /// retry returns it, or waits it out if it is short (`RetryConfig::wait_out_rejections`), and an outer breaker doesn't count it. An error type of your own is an ordinary failure, also if it
-    /// contains the rejection: return the rejection as its source, and classify with [`Sources`](crate::classify::Sources). Code that
-    /// drops or keeps the rejection and fails for another reason has failed. See [the classifiers' page](crate::classify#rejections).
+    /// An outer layer recognises the [`Rejection`] if you return it as it is, in a box, or in the
+    /// source chain of a boxed error. Then a retry returns it, or waits it out if it is short
+    /// (`RetryConfig::wait_out_rejections`), and an outer breaker doesn't count it. Your own error
+    /// type is an ordinary failure, even if it contains the rejection. To have it recognised,
+    /// return the rejection as its source, and classify with [`Sources`](crate::classify::Sources).
+    /// Code that drops or keeps the rejection and fails for another reason has an ordinary failure,
+    /// too. See [Rejections](crate::classify#rejections).
     ///
     /// # Errors
     ///
-    /// A [`Rejection`] if the circuit is open, or half-open with all its probes on their way, or if it admits only a share of the
-    /// calls and this is none of them.
+    /// A [`Rejection`] if the circuit is open, if it is half-open and no probe is due, or if it
+    /// admits only a share of the calls and rejects this one. A rejection also sets the
+    /// thread-local note by which outer layers recognise it within the same poll.
     #[inline]
     pub fn admit(&self) -> Result<Permit, Rejection> {
         match self.admit_fast() {
@@ -88,7 +96,8 @@ impl<C> Circuit<C> {
         }
     }
 
-    /// The permit of a circuit that is closed and has nothing to remember of a call before it ends. `None` says nothing.
+    /// Returns a permit if the circuit is closed and there is no bookkeeping. `None` decides
+    /// nothing.
     #[inline]
     pub(crate) fn admit_fast(&self) -> Option<Permit> {
         let core = self.tenant.core;
@@ -104,7 +113,7 @@ impl<C> Circuit<C> {
         })
     }
 
-    /// [`admit`](Self::admit), but nobody is told of a rejection, and it isn't counted.
+    /// Does what [`admit`](Self::admit) does, but neither counts nor reports a rejection.
     pub(crate) fn acquire(&self, kind: AdmissionKind) -> Result<Permit, Rejection> {
         let tenant = &*self.tenant;
         let settings = tenant.settings.load();
@@ -122,7 +131,7 @@ impl<C> Circuit<C> {
         let permit = match admitted {
             Ok(generation) => {
                 let mut permit = Permit::with_bookkeeping(tenant, &settings, generation);
-                // An observer that panics loses the call, not the probe's slot.
+                // An observer that panics must lose the call, but not the slot of a probe.
                 permit.attribute_panics(false);
                 Ok(permit)
             }
@@ -137,7 +146,8 @@ impl<C> Circuit<C> {
         Ok(permit)
     }
 
-    /// Whether a call would be admitted now, without kind for it; by chance counts as yes.
+    /// Returns the rejection that a call would get now. A call that chance would decide about gets
+    /// none.
     #[inline]
     pub(crate) fn peek(&self) -> Result<(), PackedRejection> {
         if self.tenant.core.cell.is_closed() { Ok(()) } else { self.peek_slow() }
@@ -150,18 +160,19 @@ impl<C> Circuit<C> {
             return Err(packed);
         }
         let settings = tenant.settings.load();
-        // Its time may be over. Who only peeks, and stays away, would leave it there for ever.
+        // The limit of the time in half-open may be over. Callers that only peek and stay away
+        // would otherwise leave the circuit half-open.
         if tenant.core.cell.load().state() == State::HalfOpen {
             self.advance_by_time();
         }
         tenant.core.cell.peek(&settings.probes, || tenant.now(&settings))
     }
 
-    /// The rejection of a call that a look at the circuit has [packed](Self::peek): counted, and told.
+    /// Makes the rejection of a call that [`peek`](Self::peek) rejected. Counts and reports it.
     pub(crate) fn reject(&self, packed: PackedRejection) -> Rejection {
         let settings = self.tenant.settings.load();
         self.report_rejection(&settings, self.tenant.name(&settings), packed.retry_in());
-        // Made when all else is done, where it will stay.
+        // Built last, and in place, so that it isn't copied.
         self.rejection(&settings, packed)
     }
 

@@ -1,3 +1,5 @@
+//! Reading and controlling a circuit.
+
 use std::time::Duration;
 
 use super::{circuit::Circuit, stats::Stats};
@@ -14,39 +16,43 @@ use crate::{
 };
 
 impl<C> Circuit<C> {
-    /// The name given in the config.
+    /// Returns the circuit's name.
     pub fn name(&self) -> Name {
         self.tenant.name(&self.tenant.settings.load()).clone()
     }
 
-    /// What it is doing. Reading it moves on a circuit whose time is over: from open to half-open.
+    /// Returns the state. If the open time is over, this moves the circuit to half-open first.
     pub fn state(&self) -> State {
         self.advance_by_time();
         self.tenant.core.cell.load().state()
     }
 
-    /// After which time a retry makes sense, as in [`Rejection::retry_in`]; `None` while calls are
-    /// admitted. While half-open, each call returns another time.
+    /// Returns the time after which a retry makes sense, as
+    /// [`Rejection::retry_in`](crate::Rejection::retry_in) does; `None` while calls are admitted.
+    /// While half-open, each call returns another time.
     pub fn retry_in(&self) -> Option<Duration> {
         self.peek().err().and_then(|packed| packed.retry_in())
     }
 
-    /// Everything that there is to know. Reading it moves on a circuit whose time is over, as [`state`](Self::state) does.
+    /// Returns the state, the settings in effect and all counts. Like [`state`](Self::state), this
+    /// first applies timers that are over.
     pub fn stats(&self) -> Stats {
         self.advance_by_time();
         let settings = self.tenant.settings.load();
         Stats::of(&self.tenant, &settings, self.retry_in())
     }
 
-    /// Closes the circuit at once, without a ramp, and forgets what was counted, whatever its state. Calls on their way no longer count; totals and the
-    /// mode stay: one that is forced open stays so.
+    /// Closes the circuit in any state, without a slow start, and forgets the counts in the
+    /// windows. Calls in flight no longer count. The totals and the mode stay, so a circuit that is
+    /// forced open stays open.
     pub fn reset(&self) {
         self.update(StateWord::reset);
     }
 
-    /// Says that a success was seen of which the circuit knows nothing: an open circuit closes, a closed one forgets its failures in a
-    /// row. For circuits that are open [until reset](super::OpenFor::until_reset). One that closes [ramps up](BreakerConfig::ramp) as
-    /// after a probe.
+    /// Reports a success that the circuit didn't see. An open circuit closes, and a closed one ends
+    /// its row of failures. This is for circuits that are open [until they are
+    /// reset](crate::breaker::OpenFor::until_reset). A circuit that closes starts slowly, if [that
+    /// is set](BreakerConfig::ramp).
     pub fn report_success(&self) {
         let tenant = &*self.tenant;
         let settings = tenant.settings.load();
@@ -54,23 +60,24 @@ impl<C> Circuit<C> {
         self.emit_change(before, after);
     }
 
-    /// Says that a failure was seen of which the circuit knows nothing: it counts as that of a call. An open circuit takes no notice, a
-    /// half-open one that has a probe to spare opens. Nobody is told of a rejection.
+    /// Reports a failure that the circuit didn't see. It counts like the failure of a call. An open
+    /// circuit ignores it. A half-open circuit counts it as the failure of a probe, if it would
+    /// admit one now. A rejection isn't reported.
     pub fn report_failure(&self) {
         if let Ok(permit) = self.acquire(AdmissionKind::Request) {
             permit.failure();
         }
     }
 
-    /// Who decides about its state.
+    /// Returns the mode.
     pub fn mode(&self) -> Mode {
         self.tenant.core.cell.load().mode
     }
 
-    /// Changes who decides about its state, until it is changed again. What was counted is forgotten; calls on their way no
-    /// longer count.
+    /// Sets the mode, until it is changed again. The counts in the windows are forgotten, and calls
+    /// in flight no longer count.
     ///
-    /// To set the mode that it is in does nothing.
+    /// Setting the present mode does nothing.
     pub fn set_mode(&self, mode: Mode) {
         if self.mode() == mode {
             return;
@@ -91,19 +98,20 @@ impl<C> Circuit<C> {
         self.set_mode(Mode::ForcedClosed);
     }
 
-    /// Goes on by another config, from now on; calls on their way may still go by the one before.
+    /// Replaces the settings. Calls in flight may still use the former ones.
     ///
-    /// State, totals and mode stay. What was counted stays if the windows are the same as before; otherwise a closed circuit begins to
-    /// count anew. An open time that has begun isn't changed, nor a lease; a limit of the time in half-open that there was none of holds
-    /// from the next round of probes on. How long a call took is known if somebody asked for it when it began. The clock, and the
-    /// classifier, stay what they were.
+    /// State, totals and mode stay. Counts stay if the windows are the same as before; otherwise a
+    /// closed circuit counts anew. A running open time or lease doesn't change. A new limit of the
+    /// time in half-open applies from the next round of probes on. Whether a call is slow is known
+    /// only if the settings at its start needed that. The clock and the classifier stay the same.
     ///
-    /// Nothing happens by itself: new rules are asked at the end of the next call.
+    /// New rules are evaluated at the end of the next call, not at once.
     ///
     /// # Memory
     ///
-    /// The circuit keeps the window that its memory was made with, and at most one other, which takes the place of the one before.
-    /// Recording a call in that other window takes some 5 ns more.
+    /// The circuit keeps the window that its memory was made with, and at most one other window,
+    /// which each reconfiguration replaces. Recording a call in that other window takes about 5 ns
+    /// more.
     pub fn reconfigure<D>(&self, config: BreakerConfig<D>) {
         self.tenant.reconfigure(config.settings);
     }
@@ -122,7 +130,7 @@ impl<C> Circuit<C> {
         }
     }
 
-    /// Moves on a circuit whose own time is over.
+    /// Applies timers that are over.
     pub(super) fn advance_by_time(&self) {
         let tenant = &*self.tenant;
         if tenant.core.cell.load().admits_all() {

@@ -1,3 +1,5 @@
+//! Health probes in the background.
+
 use std::{convert::Infallible, task::Poll, time::Duration};
 
 use super::{calls::rejected, circuit::Circuit};
@@ -8,26 +10,29 @@ use crate::{
 };
 
 impl<C> Circuit<C> {
-    /// Probes with an async function, for ever: as soon as the open time is over, again and again until the circuit is closed, and
-    /// again when it has opened. To be spawned beside the service, where there is a tokio runtime.
+    /// Probes with an async function, forever. It calls the function as soon as the open time is
+    /// over, and again until the circuit is closed; it resumes when the circuit opens again. Spawn
+    /// it beside the service, in a tokio runtime.
     ///
-    /// There is no interval: a probe that fails opens the circuit, and the open time is the pause before the next. One that succeeds, where
-    /// [several](super::Probes::successes) are needed, or says nothing, is followed by another after a millisecond. A function that is
-    /// dear, or whose answers are to lie further apart, waits before it asks. A probe that hangs is dropped, and is a failure, when its
-    /// [lease](super::Probes::lease) is over.
+    /// There is no interval. A probe that fails opens the circuit, and the open time is the pause
+    /// before the next. A successful probe, if [several](crate::breaker::Probes::successes) are
+    /// needed, and a neutral probe are followed by another after 1 ms. If your function is
+    /// expensive, let it wait first. A probe in flight when its
+    /// [lease](crate::breaker::Probes::lease) is over is dropped and counts as a failure.
     ///
     /// # Cancel safety
     ///
-    /// It ends by being dropped; a probe that is on its way is dropped with it.
-    pub async fn keep_probing<F, T, E>(&self, mut function: impl FnMut() -> F) -> Infallible
+    /// Drop the future to stop it. A probe in flight is dropped with it.
+    pub async fn keep_probing<Fut, Res, Err>(&self, mut function: impl FnMut() -> Fut) -> Infallible
     where
-        F: Future<Output = Result<T, E>>,
-        C: Classifier<(), T, E>,
-        E: 'static,
+        Fut: Future<Output = Result<Res, Err>>,
+        C: Classifier<(), Res, Err>,
+        Err: 'static,
     {
         loop {
             let wait = match self.state() {
-                // Once open, it is so for about the base time: looking as often is soon enough.
+                // An open circuit stays open for about the base time, so checking at this interval
+                // is soon enough.
                 State::Closed => self.tenant.settings.load().open_for.base(),
                 State::Open => self.retry_in().unwrap_or(Duration::MAX),
                 State::HalfOpen => match self.probe_within_lease(&mut function).await {
@@ -35,20 +40,20 @@ impl<C> Circuit<C> {
                     _ => Duration::ZERO,
                 },
             };
-            // Not longer, as it may be reset or steered at any time; and never at once: a probe that says nothing, or an open
-            // time of nothing, would otherwise turn this into a loop that leaves its thread to nobody else.
+            // At most 1 s, because the circuit may be reset or controlled at any time. At least 1
+            // ms, because a neutral probe or an open time of zero would otherwise make a busy loop.
             let (shortest, longest) = (Duration::from_millis(1), Duration::from_secs(1));
             tokio::time::sleep(wait.clamp(shortest, longest)).await;
         }
     }
 
-    /// [`probe`](Self::probe), for as long as it has its slot. One that hangs beyond its lease is a failure; one whose circuit has moved
-    /// on is of no use any more.
-    async fn probe_within_lease<F, T, E>(&self, function: impl FnOnce() -> F) -> Result<(), BreakerError<E>>
+    /// Makes a [`probe`](Self::probe) while it has its slot. A probe that hangs beyond its lease is
+    /// a failure. A probe of an earlier generation is dropped.
+    async fn probe_within_lease<Fut, Res, Err>(&self, function: impl FnOnce() -> Fut) -> Result<(), BreakerError<Err>>
     where
-        F: Future<Output = Result<T, E>>,
-        C: Classifier<(), T, E>,
-        E: 'static,
+        Fut: Future<Output = Result<Res, Err>>,
+        C: Classifier<(), Res, Err>,
+        Err: 'static,
     {
         let mut permit = self.acquire(AdmissionKind::Probe).map_err(rejected)?;
         let began = self.tenant.now(&self.tenant.settings.load());
@@ -92,7 +97,7 @@ impl<C> Circuit<C> {
         }
         let settings = tenant.settings.load();
         let until = match word.state() {
-            // Its interval may be shorter than a health check takes.
+            // The interval may be shorter than a health check takes.
             State::HalfOpen if settings.probes.trickles() => began.saturating_add(micros(settings.lease)),
             _ => tenant.core.cell.timer_ends_at(word).unwrap_or(u64::MAX),
         };

@@ -1,4 +1,4 @@
-//! Circuits: the handles of callers and operators.
+//! Circuits: the handles that callers and operators use.
 
 mod calls;
 #[expect(clippy::module_inception, reason = "the room's main type")]

@@ -1,3 +1,5 @@
+//! Saving and restoring the state of a circuit.
+
 use std::time::Duration;
 
 use super::circuit::Circuit;
@@ -12,41 +14,42 @@ use crate::{
     observe::Event,
 };
 
-/// What a circuit needs to go on where it was, as plain data: after a restart, or in another process.
+/// The state of a circuit as plain data, to continue after a restart or in another process.
 ///
-/// Windows aren't in it, nor are totals: a window says what calls came to current_slot, and after a restart that isn't so any more. A ramp
-/// isn't gone on with either.
+/// It doesn't contain windows and totals: a window describes recent calls, and after a restart they
+/// aren't recent. A slow start isn't continued either.
 ///
-/// With the feature `store` it can be serialised, and a `FileStore` keeps it.
+/// With the feature `store`, a snapshot can be serialised, and a `FileStore` saves it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "store", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Snapshot {
-    /// What it was doing.
+    /// The state.
     pub state: State,
-    /// Who decided about that.
+    /// The mode.
     pub mode: Mode,
     /// Failures since the last success, while closed.
     pub failures_in_a_row: u32,
-    /// Openings without a closing in between.
+    /// Openings in a row, without a closing in between.
     pub openings_in_a_row: u32,
-    /// While open: how much of the open time was left. `None` if it is open until somebody closes it, or isn't open.
+    /// While open: the rest of the open time. `None` if the circuit isn't open, or is open until it
+    /// is reset.
     pub open_for: Option<Duration>,
-    /// While open or half-open: for how long calls had been failing, from the first failure of the
-    /// row that opened the circuit. `None` while closed, if the circuit was forced open, or in a
+    /// While open or half-open: how long calls had been failing, from the first failure of the row
+    /// that opened the circuit. `None` while closed, if the circuit was forced open, or in a
     /// snapshot of an earlier version of this crate.
     pub failing_for: Option<Duration>,
 }
 
 impl<C> Circuit<C> {
-    /// Its state as plain data. Nothing is changed by taking it, and nobody is told: an open circuit whose time is over is open with
-    /// no time left.
+    /// Returns the state as plain data. This changes nothing and emits no event: an open circuit
+    /// whose time is over is open, with no time left.
     pub fn snapshot(&self) -> Snapshot {
         let cell = &self.tenant.core.cell;
         let (word, until, failing_since) = loop {
             let word = cell.load();
             let (until, failing_since) = (cell.timer_ends_at(word), cell.failing_since());
-            // The times are another word's if it was changed in between.
+            // The times belong to another word if it changed in between.
             if cell.load() == word {
                 break (word, until, failing_since);
             }
@@ -70,23 +73,23 @@ impl<C> Circuit<C> {
         }
     }
 
-    /// Goes on where a circuit was when the snapshot was taken, so long ago.
+    /// Continues from a snapshot that was taken `elapsed` ago.
     ///
     /// | then | now |
     /// |---|---|
-    /// | open, with time left | open for what is left of it |
-    /// | open, and the time is over | half-open: a probe finds out |
+    /// | open, with time left | open for the rest of that time |
+    /// | open, and the time is over | half-open: a probe decides |
     /// | open until it is reset | the same |
-    /// | half-open | half-open, with all its probes free |
+    /// | half-open | half-open, with no probe in flight |
     /// | closed | closed, with as many failures in a row |
-    /// | steered by a mode | in that mode |
+    /// | controlled by a mode | in that mode |
     ///
-    /// A circuit that isn't closed goes on with the time for which calls have been failing,
-    /// `elapsed` included. The row of failures of a closed one begins to
-    /// [last](super::OpenRule::lasting) at its next failure.
+    /// A circuit that isn't closed continues with the time for which calls have been failing,
+    /// `elapsed` included. For a closed circuit, the row of failures begins to
+    /// [last](crate::breaker::OpenRule::lasting) at its next failure.
     ///
-    /// The time left is never more than it was, whatever `elapsed` says. What was counted before is forgotten, calls on their way no
-    /// longer count, and observers are told what has changed.
+    /// The time left never increases, whatever `elapsed` is. Counts are forgotten, calls in flight
+    /// no longer count, and events report what has changed.
     pub fn restore(&self, snapshot: &Snapshot, elapsed: Duration) {
         let tenant = &*self.tenant;
         let settings = tenant.settings.load();
@@ -99,7 +102,7 @@ impl<C> Circuit<C> {
         if before.state() != after.state() {
             tenant.totals.transitions.add();
             match after.phase {
-                // For how long is no matter of today's settings.
+                // The time comes from the snapshot, not from the present settings.
                 Phase::Open if after.mode == Mode::Auto => settings.observers.tell(Event::CircuitOpened {
                     name,
                     open_for: left,
@@ -122,7 +125,8 @@ impl<C> Circuit<C> {
 }
 
 impl StateWord {
-    /// This circuit in a new generation, as it was, with so much of the open time left.
+    /// This circuit in a new generation, in the state of the snapshot. `left`: the rest of the open
+    /// time.
     fn restored(self, snapshot: &Snapshot, left: Duration) -> Self {
         let fresh = self.in_mode(snapshot.mode);
         let streak = snapshot.openings_in_a_row.min(Self::MAX_STREAK.into()) as u8;

@@ -1,3 +1,5 @@
+//! The counts of a circuit.
+
 use std::time::Duration;
 
 use crate::{
@@ -11,45 +13,48 @@ use crate::{
     },
 };
 
-/// A circuit at one moment, as plain data. Read without stopping anybody, so the parts may be a few calls apart.
+/// A circuit at one moment, as plain data. It is read without a lock, so its parts may be a few
+/// calls apart.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Stats {
     /// The circuit's name.
     pub name: Name,
-    /// What it is doing.
+    /// The state.
     pub state: State,
-    /// Who decides about that.
+    /// The mode.
     pub mode: Mode,
     /// Failures since the last success, while closed.
     pub failures_in_a_row: u32,
-    /// How many of them open it; `None` without that rule.
+    /// The number of failures in a row that opens the circuit; `None` without that rule.
     pub threshold: Option<u32>,
-    /// How long its first opening lasts, without jitter.
+    /// The time of the first opening, without jitter.
     pub open_for: Duration,
-    /// Openings without a closing in between; counted up to 63.
+    /// Openings in a row, without a closing in between. Counted up to 63.
     pub openings_in_a_row: u32,
-    /// After which time a retry makes sense, as in
-    /// [`Rejection::retry_in`](super::Rejection::retry_in); `None` while calls are admitted.
+    /// The time after which a retry makes sense, as in
+    /// [`Rejection::retry_in`](crate::Rejection::retry_in); `None` while calls are admitted.
     pub retry_in: Option<Duration>,
-    /// What the present window holds; of the probes, while half-open.
+    /// The contents of the window; while half-open, the results of the probes.
     pub window: WindowStats,
     /// Calls counted as failures since the circuit was made.
     pub total_failures: u64,
-    /// Calls counted as successes, of those that were let in while `count_calls` was set. `None` unless it is.
+    /// Calls counted as successes, of those that were admitted while `count_calls` was set. `None`
+    /// unless it is set now.
     pub total_successes: Option<u64>,
-    /// Calls judged neutral, and throttled calls, unless these [count as
-    /// failures](super::BreakerConfig::on_throttled).
+    /// Neutral calls, and throttled calls unless they [count as
+    /// failures](crate::BreakerConfig::on_throttled).
     pub total_neutral: u64,
-    /// Calls that were dropped before they ended, and not because of a time-out.
+    /// Calls that were dropped before they ended, except for those that timed out.
     pub total_dropped: u64,
-    /// Calls let in while `count_calls` was set, and those that have failed, were neutral or dropped all the same. `None` unless it is set
-    /// now. When no call is on its way, it is the sum of successes, failures, neutral and dropped ones, also if `count_calls` was
-    /// [switched](super::Circuit::reconfigure) on or off in between.
+    /// Calls that were admitted while `count_calls` was set, and all other calls that failed, were
+    /// neutral or were dropped. `None` unless it is set now. When no call is in flight, this is the
+    /// sum of successes, failures, neutral and dropped calls, even if `count_calls` was
+    /// [switched](crate::Circuit::reconfigure) on or off.
     pub total_admitted: Option<u64>,
-    /// Calls rejected.
+    /// Rejected calls.
     pub total_rejected: u64,
-    /// Changes of the state, resets of a circuit that wasn't closed included.
+    /// Changes of the state, including resets of a circuit that wasn't closed.
     pub transitions: u64,
 }
 

@@ -12,26 +12,26 @@ use crate::{
     time::Clock,
 };
 
-/// What a breaker goes by. Made of parts that were checked when they were made, so it is always usable.
+/// The settings of a breaker. Its parts are validated when they are made, so every config is valid.
 ///
 /// | setting | default | why |
 /// |---|---|---|
 /// | `open_when` | 5 failures in a row, the first at least 500 ms old | a short fault fails many calls |
-/// | `open_for` | 10 % of the failing time, 100 ms to 2 s, ±20 % | a fault gets little longer |
+/// | `open_for` | 10 % of the failing time, 100 ms to 2 s, ±20 % | a fault becomes little longer |
 /// | `probes` | one per open time, the first success closes | a hanging probe delays no recovery |
 /// | classifier | [`Errors`] | errors count, responses don't |
 /// | [`on_throttled`](Self::on_throttled) | neutral | a service that asks for fewer calls works |
-/// | observers | `tracing`, with that feature | openings should be seen without kind for it |
+/// | observers | `tracing`, with that feature | openings are visible without configuration |
 ///
-/// Measured against other settings: in simulation by `benches/presets`, and on real servers by
-/// `tests/field`. A service that fails a part of its calls isn't cut off by these defaults, because
-/// the rest of the calls would be lost. To cut it off nonetheless, use [`OpenRule::Ratio`].
+/// These defaults were compared with other settings, in simulation by `benches/presets` and on real
+/// servers by `tests/field`. They don't cut off a service that fails only a part of its calls,
+/// because the other calls would be lost. To cut it off nonetheless, use [`OpenRule::Ratio`].
 ///
-/// For other traffic, change three numbers:
+/// To adapt the defaults to your traffic, change three numbers:
 ///
 /// - **The minimum duration**: longer if your service is often away for a second, as in a restart
 ///   that isn't graceful; shorter if it must get no calls as soon as it fails.
-/// - **The share of the failing time**: smaller to come back sooner, larger to probe less.
+/// - **The share of the failing time**: smaller to recover sooner, larger to probe less.
 /// - **The longest open time**: longer if a probe is expensive for a service that is down.
 ///
 /// ```
@@ -67,7 +67,7 @@ use crate::{
 /// ```
 #[derive(Debug, Clone)]
 pub struct BreakerConfig<C = Errors> {
-    /// Shared by clones, and by their circuits, until one is changed.
+    /// Shared by clones and by their circuits, until one is changed.
     pub(crate) settings: Arc<Settings>,
     pub(crate) classifier: C,
 }
@@ -100,13 +100,13 @@ impl Default for BreakerConfig {
 }
 
 impl<C> BreakerConfig<C> {
-    /// The name in events, rejections and stats. `breaker` unless set.
+    /// Sets the name in events, rejections and stats. The default is `breaker`.
     pub fn name(mut self, name: impl Into<Name>) -> Self {
         self.settings().name = name.into();
         self
     }
 
-    /// The rule by which the circuit opens, instead of those before.
+    /// Sets the rule that opens the circuit. It replaces all former rules.
     pub fn open_when(mut self, rule: OpenRule) -> Self {
         let settings = self.settings();
         settings.rules = Rules::default();
@@ -116,43 +116,46 @@ impl<C> BreakerConfig<C> {
         self.or_when(rule)
     }
 
-    /// One more rule: the first that says so opens. A rule replaces one of its own kind.
+    /// Adds a rule. The first rule that is met opens the circuit. A rule replaces a former one of
+    /// its own kind.
     pub fn or_when(mut self, rule: OpenRule) -> Self {
         self.settings().add_rule(rule);
         self
     }
 
-    /// For how long the circuit stays open.
+    /// Sets how long the circuit stays open.
     pub fn open_for(mut self, open_for: OpenFor) -> Self {
         self.settings().open_for = open_for;
         self
     }
 
-    /// How a half-open circuit is tried, and what closes it.
+    /// Sets how a half-open circuit is probed, and what closes it.
     pub fn probes(mut self, probes: Probes) -> Self {
         let settings = self.settings();
         (settings.probes, settings.lease) = probes.parts();
         self
     }
 
-    /// For how long a circuit that has closed admits only a share of the calls, which grows evenly from none to all: a service that
-    /// has just come back isn't met by everybody at once. No such time unless set. Its rules hold meanwhile.
+    /// Sets how long a circuit that has closed admits only a share of the calls. The share grows
+    /// evenly from none to all, so a service that has just recovered doesn't get all calls at once.
+    /// The rules apply in the meantime. The default is zero: the circuit admits all calls at once.
     pub fn ramp(mut self, time: Duration) -> Self {
         self.settings().slow_start = time;
         self
     }
 
-    /// What a call counts as that is dropped before it has ended. A failure [if all are](Dropped::FailureIfAll), unless set.
+    /// Sets what a call counts as that is dropped before it has ended. The default is a failure
+    /// [while all calls are dropped](Dropped::FailureIfAll).
     pub fn dropped(mut self, dropped: Dropped) -> Self {
         self.settings().dropped = dropped;
         self
     }
 
-    /// Sets what a throttled call counts as: a failure of the kind
-    /// [`Throttled`](crate::FailureKind::Throttled). [Neutral](ThrottledCalls::Neutral) unless set,
-    /// because a service that asks for fewer calls works.
+    /// Sets what a throttled call counts as: one that ended with a failure of the kind
+    /// [`Throttled`](crate::FailureKind::Throttled). The default is
+    /// [neutral](ThrottledCalls::Neutral), because a service that asks for fewer calls works.
     ///
-    /// To reject calls for as long as the server asks for, count throttled calls as failures:
+    /// To reject calls for as long as the server asks, count throttled calls as failures:
     ///
     /// ```
     /// use std::time::Duration;
@@ -171,71 +174,77 @@ impl<C> BreakerConfig<C> {
         self
     }
 
-    /// Judges outcomes by a closure: `|outcome: Result<&Res, &Err>| …`. Every failure counts, but
-    /// for [throttled calls](Self::on_throttled) and rejections; an outcome that shouldn't count is
-    /// [`Verdict::Neutral`](crate::Verdict::Neutral).
-    pub fn classify<F, Res, Err, V>(self, judge: F) -> BreakerConfig<FromFn<F>>
+    /// Classifies outcomes with a closure: `|outcome: Result<&Res, &Err>| …`. Every failure counts,
+    /// except [throttled calls](Self::on_throttled) and rejections. Return
+    /// [`Verdict::Neutral`](crate::Verdict::Neutral) for an outcome that shouldn't count.
+    pub fn classify<Function, Res, Err, Opinion>(self, function: Function) -> BreakerConfig<FromFn<Function>>
     where
-        F: Fn(Result<&Res, &Err>) -> V,
-        V: IntoOpinion,
+        Function: Fn(Result<&Res, &Err>) -> Opinion,
+        Opinion: IntoOpinion,
     {
-        self.classifier(classify::outcomes(judge))
+        self.classifier(classify::outcomes(function))
     }
 
-    /// Judges errors by a closure, and takes responses for successes: `|error: &Err| …`. See
-    /// [`classify::errors`](crate::classify::errors).
-    pub fn classify_errors<F, Err, V>(self, judge: F) -> BreakerConfig<FromErrorFn<F>>
+    /// Classifies errors with a closure, `|error: &Err| …`, and counts every response as a success.
+    /// See [`classify::errors`](crate::classify::errors).
+    pub fn classify_errors<Function, Err, Opinion>(self, function: Function) -> BreakerConfig<FromErrorFn<Function>>
     where
-        F: Fn(&Err) -> V,
-        V: IntoOpinion,
+        Function: Fn(&Err) -> Opinion,
+        Opinion: IntoOpinion,
     {
-        self.classifier(classify::errors(judge))
+        self.classifier(classify::errors(function))
     }
 
-    /// Judges outcomes by a closure that knows what another one remembered of the request: `|request: &Req| memo`, and
-    /// `|memo: &Memo, outcome: Result<&Res, &Err>| …`. See [`classify::with_memo`](crate::classify::with_memo).
-    pub fn classify_with<M, F, Req, Memo, Res, Err, V>(self, remember: M, judge: F) -> BreakerConfig<FromMemoFn<M, F>>
+    /// Classifies outcomes with two closures: `|request: &Req| memo` extracts data from the
+    /// request, and `|memo: &Memo, outcome: Result<&Res, &Err>| …` classifies the outcome with it.
+    /// See [`classify::with_memo`](crate::classify::with_memo).
+    pub fn classify_with<Remember, Function, Req, Memo, Res, Err, Opinion>(
+        self,
+        remember: Remember,
+        function: Function,
+    ) -> BreakerConfig<FromMemoFn<Remember, Function>>
     where
-        M: Fn(&Req) -> Memo,
-        F: Fn(&Memo, Result<&Res, &Err>) -> V,
-        V: IntoOpinion,
+        Remember: Fn(&Req) -> Memo,
+        Function: Fn(&Memo, Result<&Res, &Err>) -> Opinion,
+        Opinion: IntoOpinion,
     {
-        self.classifier(classify::with_memo(remember, judge))
+        self.classifier(classify::with_memo(remember, function))
     }
 
-    /// Judges outcomes by a [`Classifier`](crate::Classifier), which may look at the request too.
-    pub fn classifier<D>(self, classifier: D) -> BreakerConfig<D> {
+    /// Classifies outcomes with a [`Classifier`](crate::Classifier), which may also read the
+    /// request.
+    pub fn classifier<Other>(self, classifier: Other) -> BreakerConfig<Other> {
         BreakerConfig { settings: self.settings, classifier }
     }
 
-    /// Counts admitted calls and successes as well, so that [`Stats`](super::Stats) has them: those of calls that begin while this is
-    /// set. Failures, rejections and transitions are always counted. Off by default: it is the one write to shared memory that a healthy call would
-    /// make.
+    /// Also counts admitted calls and successes for [`Stats`](crate::breaker::Stats), from the next
+    /// call on. Failures, rejections and transitions are always counted. Off by default: this is
+    /// the only write to shared memory that a successful call would make.
     pub fn count_calls(mut self) -> Self {
         self.settings().count_calls = true;
         self
     }
 
-    /// The clock to go by: tokio's unless set.
+    /// Sets the clock. The default is tokio's.
     pub fn clock(mut self, clock: impl Into<Clock>) -> Self {
         self.settings().clock = clock.into();
         self
     }
 
-    /// One more observer of its events.
+    /// Adds an observer of the breaker's events.
     pub fn observe(mut self, observer: impl Observer) -> Self {
         self.settings().observers.add(observer);
         self
     }
 
-    /// No observers, the default one included.
+    /// Removes all observers, the default one included.
     pub fn unobserved(mut self) -> Self {
         self.settings().observers.clear();
         self
     }
 
-    /// Makes the jitter of the open time repeatable, for tests. Unless set, every circuit has a seed of its own, also those
-    /// made of clones of one config.
+    /// Makes the jitter of the open time repeatable, for tests. By default every circuit has its
+    /// own seed, also circuits made from clones of one config.
     pub fn seed(mut self, seed: u64) -> Self {
         self.settings().seed = Some(seed);
         self

@@ -1,4 +1,4 @@
-//! The settings of a breaker.
+//! The settings of a breaker: the public config, and its internal form [`Settings`].
 
 mod breaker_config;
 mod cancelled_calls;

@@ -1,18 +1,20 @@
 use std::time::Duration;
 
-/// What a circuit opens on.
+/// What is known when a circuit opens.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct Opening {
-    /// Openings without a closing in between, with this one: 1 is the first. Counted up to 63. Each
-    /// further interval of probes that [trickle](super::Probes::trickle) counts, too.
+    /// Openings in a row, without a closing in between, this one included: 1 is the first. Counted
+    /// up to 63. Each further interval of [trickling probes](crate::breaker::Probes::trickle)
+    /// counts as one.
     pub in_a_row: u32,
-    /// The share of failures in the window, or among the probes; `None` if no rule asks for a window.
+    /// The share of failures in the window or among the probes, from 0 to 1; `None` if no rule has
+    /// a window.
     pub failing: Option<f64>,
-    /// For how long calls have been failing: since the first failure of the row that opened the
-    /// circuit, across all openings until it closes. Zero at the first opening if no call of that
-    /// row failed before, as where a window opened the circuit.
+    /// How long calls have been failing: from the first failure of the row that opened the circuit,
+    /// across all openings until it closes. Zero at the first opening if no call of that row failed
+    /// before, for instance if a window opened the circuit.
     pub failing_for: Duration,
-    /// The delay that the failure which opens it asked for.
+    /// The delay that the opening failure requested.
     pub(crate) asked: Option<Duration>,
 }

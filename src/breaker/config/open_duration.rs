@@ -5,18 +5,19 @@ use rand::rngs::SmallRng;
 use super::open_context::Opening;
 use crate::{Invalid, Ratio, random};
 
-/// For how long an opened circuit stays open.
+/// How long an opened circuit stays open.
 ///
-/// | time | [`factor`](Self::factor) | [`max`](Self::max) unless set | [`jitter`](Self::jitter) |
+/// | time | [`factor`](Self::factor) | default [`max`](Self::max) | [`jitter`](Self::jitter) |
 /// |---|---|---|---|
-/// | [`fixed`](Self::fixed) | refused | none | yes |
-/// | [`growing`](Self::growing) | 2 unless set | 5 minutes | yes |
-/// | [`stepwise`](Self::stepwise) | refused | 5 minutes | yes |
-/// | [`share_of_failing_time`](Self::share_of_failing_time) | refused | 2 s | yes |
-/// | [`by`](Self::by) a function | refused | none | yes |
-/// | [`until_reset`](Self::until_reset) | refused | none | none, but of a `max` |
+/// | [`fixed`](Self::fixed) | an error | none | yes |
+/// | [`growing`](Self::growing) | 2 by default | 5 minutes | yes |
+/// | [`stepwise`](Self::stepwise) | an error | 5 minutes | yes |
+/// | [`share_of_failing_time`](Self::share_of_failing_time) | an error | 2 s | yes |
+/// | [`by`](Self::by) a function | an error | none | yes |
+/// | [`until_reset`](Self::until_reset) | an error | none | only with a `max` |
 ///
-/// Each may be [as the service asks](Self::as_asked) instead. A time of more than 8.9 years never ends.
+/// Each of them can [honor the delay that the server requests](Self::as_asked). A time of more than
+/// 8.9 years never ends.
 ///
 /// ```
 /// use std::time::Duration;
@@ -32,42 +33,44 @@ use crate::{Invalid, Ratio, random};
 /// ```
 #[derive(Debug, Clone)]
 pub struct OpenFor {
-    /// The first opening's time.
+    /// The time of the first opening.
     base: Duration,
     growth: Growth,
     /// The shortest time of a share of the failing time.
     min: Duration,
-    /// The longest time, if one was given.
+    /// The longest time, if set.
     max: Option<Duration>,
     jitter: Option<Ratio>,
-    /// The longest time that the service itself may ask for.
+    /// The longest time that the server may request.
     asked_max: Option<Duration>,
 }
 
 #[derive(Clone)]
 enum Growth {
     None,
-    /// Times this much with each opening in a row.
+    /// Multiplies the time with each opening in a row.
     Factor(f64),
     /// The k-th opening in a row lasts k times the base.
     Linear,
-    /// This much of the time for which calls have been failing.
+    /// This share of the time for which calls have been failing.
     OfFailingTime(Ratio),
     By(Arc<dyn Fn(Opening) -> Duration + Send + Sync>),
 }
 
 impl OpenFor {
-    /// The same time, always.
+    /// Always the same time.
     pub const fn fixed(time: Duration) -> Self {
         Self::new(time, Growth::None)
     }
 
-    /// `base` the first time, and twice as long each time it opens again without having closed; at most 5 minutes.
+    /// `base` at first, and twice as long with each opening in a row; at most 5 minutes unless
+    /// [`max`](Self::max) is set.
     pub const fn growing(base: Duration) -> Self {
         Self::new(base, Growth::Factor(2.0))
     }
 
-    /// The k-th opening in a row lasts k × `base`; at most 5 minutes. This is how Envoy ejects hosts.
+    /// The k-th opening in a row lasts k × `base`; at most 5 minutes unless [`max`](Self::max) is
+    /// set. Envoy's outlier detection does the same.
     pub const fn stepwise(base: Duration) -> Self {
         Self::new(base, Growth::Linear)
     }
@@ -81,7 +84,7 @@ impl OpenFor {
     /// all openings until the circuit closes. If a window opens the circuit, it is measured from
     /// the failures in a row before that, if there are any, and otherwise from the opening.
     ///
-    /// The first failure of a row reads the clock and writes one word for this; a success does
+    /// The first failure of a row reads the clock and writes one word for this. A success does
     /// neither.
     ///
     /// ```
@@ -99,14 +102,15 @@ impl OpenFor {
         open_for
     }
 
-    /// Until it is [reset](crate::Circuit::reset), or a success is [reported](crate::Circuit::report_success): for failures
-    /// that somebody must look into.
+    /// Until the circuit is [reset](crate::Circuit::reset), or a success is
+    /// [reported](crate::Circuit::report_success). For failures that need a person to look at them.
     pub const fn until_reset() -> Self {
         Self::new(Duration::MAX, Growth::None)
     }
 
-    /// As long as a function says, which must be quick, pure, and not panic. It is asked at every opening, and once here, for the
-    /// [first opening's time](Self::base).
+    /// A time that a function computes. It must be fast and pure, and it must not panic. The
+    /// circuit calls it at every opening, and this constructor calls it once for the [first
+    /// opening's time](Self::base).
     ///
     /// ```
     /// use std::time::Duration;
@@ -123,35 +127,36 @@ impl OpenFor {
 
     const FIVE_MINUTES: Duration = Duration::from_secs(300);
 
-    /// Recovery from the shortest faults is noticed within this time, and an upstream gets at most
-    /// ten probes a second.
+    /// At this interval, recovery from the shortest faults is noticed quickly, and an upstream gets
+    /// at most ten probes per second.
     const SHORTEST_SHARE: Duration = Duration::from_millis(100);
 
-    /// Recovery from the longest faults is noticed within this time. A longer one would save an
-    /// upstream less than one probe per second.
+    /// At this interval, recovery from the longest faults is noticed quickly. A longer one would
+    /// save an upstream less than one probe per second.
     const LONGEST_SHARE: Duration = Duration::from_secs(2);
 
     const fn new(base: Duration, growth: Growth) -> Self {
         Self { base, growth, min: Duration::ZERO, max: None, jitter: None, asked_max: None }
     }
 
-    /// Opens for as long as the failure that opens it asks, if it does ([`Verdict::retry_after`](crate::Verdict::retry_after)), but
-    /// never for longer than `at_most`, nor than [`max`](Self::max) if that was given. Jitter isn't added to it. To be asked for nothing is
-    /// not to be asked: the time is the circuit's own then.
+    /// Opens for as long as the opening failure requests
+    /// ([`Verdict::retry_after`](crate::Verdict::retry_after)), but never for longer than
+    /// `at_most`, nor than [`max`](Self::max) if that is set. Jitter isn't added. Without a
+    /// request, or with a request of zero, the configured time applies.
     ///
     /// By default, an answer with which the server asks for fewer calls (429, 503 with a
-    /// `Retry-After`) isn't a failure of the breaker, and opens nothing.
-    /// [`BreakerConfig::on_throttled`](super::BreakerConfig::on_throttled) makes it one.
+    /// `Retry-After`) isn't a failure for the breaker and opens nothing.
+    /// [`BreakerConfig::on_throttled`](crate::BreakerConfig::on_throttled) makes it one.
     pub const fn as_asked(mut self, at_most: Duration) -> Self {
         self.asked_max = Some(at_most);
         self
     }
 
-    /// By how much each opening in a row of a [growing](Self::growing) time is longer than the one before.
+    /// Sets the factor between two openings in a row, of a [growing](Self::growing) time.
     ///
     /// # Errors
     ///
-    /// If `factor` is below 1, or not a finite number, or the time isn't a growing one.
+    /// If `factor` is below 1 or not finite, or if the time isn't a growing one.
     pub fn factor(self, factor: f64) -> Result<Self, Invalid> {
         if !factor.is_finite() || factor < 1.0 {
             return Err(Invalid::new("factor", factor, "a finite number of at least 1"));
@@ -162,12 +167,12 @@ impl OpenFor {
         }
     }
 
-    /// The shortest time of a [share of the failing time](Self::share_of_failing_time), before
-    /// jitter. 100 ms unless set. A shorter [`max`](Self::max) that is set later wins.
+    /// Sets the shortest time of a [share of the failing time](Self::share_of_failing_time), before
+    /// jitter. The default is 100 ms. A shorter [`max`](Self::max) that is set later wins.
     ///
     /// # Errors
     ///
-    /// If `min` is more than the longest time, which is 2 s unless `max` was set before, or the
+    /// If `min` is more than the longest time, which is 2 s unless `max` was set before, or if the
     /// time isn't a share of the failing time.
     pub fn min(self, min: Duration) -> Result<Self, Invalid> {
         match self.growth {
@@ -179,15 +184,15 @@ impl OpenFor {
         }
     }
 
-    /// The longest that it stays open, whoever says so and jitter included: with [`until_reset`](Self::until_reset) too, it is tried again
-    /// after this time.
+    /// Sets the longest time that the circuit stays open, jitter included. It limits every kind of
+    /// time: with [`until_reset`](Self::until_reset), the circuit becomes half-open after it.
     pub const fn max(mut self, max: Duration) -> Self {
         self.max = Some(max);
         self
     }
 
-    /// Each time is longer or shorter by up to this share at random, so that many clients of one
-    /// service don't come back at the same moment. A [share of the failing
+    /// Makes each time longer or shorter by up to this share at random, so that the clients of one
+    /// service don't return at the same moment. A [share of the failing
     /// time](Self::share_of_failing_time) is then at most `max / (1 + jitter)` before jitter, so
     /// that jitter also spreads the longest times.
     pub const fn jitter(mut self, jitter: Ratio) -> Self {
@@ -195,19 +200,19 @@ impl OpenFor {
         self
     }
 
-    /// The first opening's time, without jitter.
+    /// The time of the first opening, without jitter.
     pub fn base(&self) -> Duration {
         self.base.min(self.longest())
     }
 
-    /// The time that a failure asks for, if this goes by it.
+    /// The time that a failure requests, if the settings honor it.
     pub(crate) fn asked_time(&self, asked: Option<Duration>) -> Option<Duration> {
-        // A request for no time is ignored, or the circuit wouldn't open at all.
+        // A request of zero is ignored; otherwise the circuit wouldn't open at all.
         let (asked, at_most) = asked.filter(|asked| !asked.is_zero()).zip(self.asked_max)?;
         Some(asked.min(at_most).min(self.max.unwrap_or(Duration::MAX)))
     }
 
-    /// The time of this opening.
+    /// The open time of this opening.
     pub(crate) fn time(&self, opening: Opening, generator: &mut SmallRng) -> Duration {
         if let Some(asked) = self.asked_time(opening.asked) {
             return asked;
@@ -219,13 +224,14 @@ impl OpenFor {
             Growth::None => self.base,
             Growth::Linear => self.base.saturating_mul(streak),
             Growth::OfFailingTime(share) => times(opening.failing_for, share.as_f64()).max(self.min),
-            // Without this, nothing times infinity is not a number, and would pass for an overflow.
+            // Without this arm, zero times infinity would be NaN, which `times` takes for an
+            // overflow.
             Growth::Factor(_) if self.base.is_zero() => Duration::ZERO,
             Growth::Factor(factor) => times(self.base, factor.powi(before)),
         };
         let capped = grown.min(self.longest_mean());
         match self.jitter {
-            // For ever is for ever.
+            // An infinite time stays infinite.
             Some(share) if capped < Duration::MAX => {
                 let spread = share.as_f64() * (2.0 * random::unit(generator) - 1.0);
                 times(capped, 1.0 + spread).min(self.longest())
@@ -253,7 +259,7 @@ impl OpenFor {
         }
     }
 
-    /// Whether the time depends on for how long calls have been failing.
+    /// Returns whether the open time depends on how long calls have been failing.
     pub(crate) const fn needs_failing_time(&self) -> bool {
         matches!(self.growth, Growth::OfFailingTime(_) | Growth::By(_))
     }

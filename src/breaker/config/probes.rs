@@ -5,14 +5,15 @@ use crate::{
     breaker::transition::{CloseCondition, ProbePolicy, Undecided},
 };
 
-/// How a half-open circuit is tried, and what closes it.
+/// How a half-open circuit is probed, and what closes it.
 ///
-/// A probe has a lease. The first call that asks when the lease of the newest probe is over, and probes have still not come
-/// back, begins a new round: their slots are free, what the round has brought so far is forgotten, and what they bring when
-/// they come after all is ignored. So a lost probe can't keep a circuit half-open for ever.
+/// A probe has a lease. If probes are in flight and the lease of the newest one is over, the next
+/// call starts a new round: the slots are free again, the results of the former round are
+/// forgotten, and late results of its probes are ignored. So a lost probe can't keep a circuit
+/// half-open forever.
 ///
-/// Where an [`OpenRule::Slow`](super::OpenRule::Slow) stands, a slow probe is as bad as a failed one; with
-/// [`share_of`](Self::share_of), slow ones reopen the circuit from that rule's own share on.
+/// If there is an [`OpenRule::Slow`](super::OpenRule::Slow), a slow probe counts as a failure. With
+/// [`share_of`](Self::share_of), slow probes reopen the circuit at the share that this rule sets.
 ///
 /// ```
 /// use std::time::Duration;
@@ -34,12 +35,13 @@ pub struct Probes {
 impl Probes {
     const LEASE: Duration = Duration::from_secs(30);
 
-    /// One probe; its success closes the circuit, its failure reopens it.
+    /// One probe. Its success closes the circuit, its failure reopens it.
     pub const fn one() -> Self {
         Self { probes: ProbePolicy::new(1, CloseCondition::Successes(1)), lease: Self::LEASE }
     }
 
-    /// So many successes close the circuit; one failure reopens it. One probe at a time, unless set.
+    /// `needed` successes close the circuit; one failure reopens it. One probe at a time unless
+    /// [`at_a_time`](Self::at_a_time) is set.
     ///
     /// # Errors
     ///
@@ -49,8 +51,9 @@ impl Probes {
         Ok(Self { probes: ProbePolicy::new(1, CloseCondition::Successes(needed)), ..Self::one() })
     }
 
-    /// After so many results the share of failures decides: `failing` or more reopens the circuit. All of them may be
-    /// on their way at a time, unless set.
+    /// After `results` results, the share of failures decides: `failing` or more reopens the
+    /// circuit. All of these probes may be in flight at a time unless
+    /// [`at_a_time`](Self::at_a_time) is set.
     ///
     /// # Errors
     ///
@@ -60,24 +63,23 @@ impl Probes {
         Ok(Self { probes: ProbePolicy::new(of, CloseCondition::FailureRate { of, failing }), ..Self::one() })
     }
 
-    /// One probe per interval, even while earlier ones haven't come back; the first success closes
-    /// the circuit.
+    /// One probe per interval, even while earlier ones are in flight. The first success closes the
+    /// circuit.
     ///
     /// An interval is an open time ([`OpenFor`](super::OpenFor)). It begins when a probe is
-    /// admitted, and ends by time alone: a probe that comes back, or is dropped, doesn't let the
-    /// next one in earlier. With one exclusive probe at a time, a probe that hangs with the
-    /// upstream keeps the circuit from closing after the upstream has recovered; here the next
-    /// probe finds out.
+    /// admitted, and ends by time alone: if a probe ends or is dropped, the next one isn't admitted
+    /// earlier. With one exclusive probe at a time, a probe that hangs with the upstream keeps the
+    /// circuit from closing after the upstream has recovered. Here the next probe closes it.
     ///
     /// - The success of any probe closes the circuit.
-    /// - The failure of the only probe on its way opens it again, until the end of the interval
-    ///   that the newest probe began; or for as long as the failure
-    ///   [asks](super::OpenFor::as_asked).
-    /// - A failure while other probes are on their way only counts.
-    /// - Each interval after the first counts as one more
-    ///   [opening in a row](super::Opening::in_a_row), so that growing open times grow.
+    /// - The failure of the only probe in flight opens the circuit again, until the end of the
+    ///   interval that the newest probe began; or for as long as the failure
+    ///   [requests](super::OpenFor::as_asked).
+    /// - A failure while other probes are in flight only counts.
+    /// - Each interval after the first counts as one more [opening in a
+    ///   row](super::Opening::in_a_row), so that growing open times grow.
     ///
-    /// If 255 probes are on their way, the next begins a new round, and the results of the earlier
+    /// If 255 probes are in flight, the next one begins a new round, and the results of the earlier
     /// ones are ignored. If the open time never ends, an interval is a [lease](Self::lease).
     ///
     /// ```
@@ -107,11 +109,12 @@ impl Probes {
         Self { probes: ProbePolicy::new(u8::MAX, CloseCondition::Trickle), lease: Self::LEASE }
     }
 
-    /// How many probes may be on their way at a time. It never is more than are still needed to decide.
+    /// Sets how many probes may be in flight at a time. There are never more than are still needed
+    /// to decide.
     ///
     /// # Errors
     ///
-    /// If `probes` isn't within 1..=255, or the probes [trickle](Self::trickle).
+    /// If `probes` isn't within 1..=255, or if the probes [trickle](Self::trickle).
     pub fn at_a_time(mut self, probes: u32) -> Result<Self, Invalid> {
         if self.probes.trickles() {
             return Err(Invalid::new("at_a_time", probes, "left out for probes that trickle"));
@@ -120,13 +123,13 @@ impl Probes {
         Ok(self)
     }
 
-    /// After which time a probe that has not come back loses its slot. 30 s unless set. Probes that
-    /// [trickle](Self::trickle) have no slots; for them, it is only the time after which
-    /// [`Circuit::keep_probing`](crate::Circuit::keep_probing) drops a probe.
+    /// Sets how long a probe in flight keeps its slot. The default is 30 s, so that a slow answer
+    /// still counts. [Trickling](Self::trickle) probes have no slots; for them, it is only the time
+    /// after which [`Circuit::keep_probing`](crate::Circuit::keep_probing) drops a probe.
     ///
     /// # Errors
     ///
-    /// If it is shorter than 1 ms: a probe would have lost its slot as soon as it has it.
+    /// If `lease` is shorter than 1 ms: a probe would lose its slot as soon as it has it.
     pub fn lease(mut self, lease: Duration) -> Result<Self, Invalid> {
         if lease < Duration::from_millis(1) {
             return Err(Invalid::new("lease", lease, "at least 1 ms"));
@@ -135,13 +138,14 @@ impl Probes {
         Ok(self)
     }
 
-    /// How long after its first probe a half-open circuit moves on undecided, and where to. The next call, or look at the circuit,
-    /// notices that; what begins then (the open time, or the ramp) began when this time was over. Without this limit, the circuit stays
-    /// half-open until enough probes have been made.
+    /// Limits the time in half-open, from the first probe on, and sets the state after it. The next
+    /// call, or the next read of the circuit's state, notices that the time is over; the open time
+    /// or the slow start then counts from the end of this limit. Without a limit, the circuit stays
+    /// half-open until enough probes have ended.
     ///
     /// # Errors
     ///
-    /// If it is shorter than 1 ms: it would be over before there is a probe.
+    /// If `time` is shorter than 1 ms: it would be over before there is a probe.
     pub fn within(mut self, time: Duration, undecided: Undecided) -> Result<Self, Invalid> {
         if time < Duration::from_millis(1) {
             return Err(Invalid::new("within", time, "at least 1 ms"));
@@ -150,8 +154,9 @@ impl Probes {
         Ok(self)
     }
 
-    /// Users' requests aren't probes: they are rejected until a probe of one's own has closed the circuit. See
-    /// [`Circuit::probe`](crate::Circuit::probe) and [`Circuit::keep_probing`](crate::Circuit::keep_probing).
+    /// Admits only your own health probes: the circuit rejects users' requests until one of these
+    /// probes has closed it. See [`Circuit::probe`](crate::Circuit::probe) and
+    /// [`Circuit::keep_probing`](crate::Circuit::keep_probing).
     pub const fn of_ones_own(mut self) -> Self {
         self.probes.external_only = true;
         self
@@ -162,7 +167,7 @@ impl Probes {
     }
 }
 
-/// 8 bits of the state word each.
+/// Each number has 8 bits in the state word.
 fn small(field: &'static str, value: u32) -> Result<u8, Invalid> {
     match u8::try_from(value) {
         Ok(small @ 1..) => Ok(small),

@@ -1,3 +1,5 @@
+//! The settings of a circuit, in the form that it uses.
+
 use std::time::Duration;
 
 use super::{
@@ -15,7 +17,7 @@ use crate::{
     time::Clock,
 };
 
-/// Everything but the classifier.
+/// All settings but the classifier.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) name: Name,
@@ -36,7 +38,7 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// Adds a rule. It replaces one of its own kind.
+    /// Adds a rule. It replaces a former one of its own kind.
     pub(super) fn add_rule(&mut self, rule: OpenRule) {
         let Settings { rules, layout, slow_after, throttle, .. } = self;
         match rule {
@@ -47,7 +49,7 @@ impl Settings {
             OpenRule::Ratio { failing, window } => {
                 rules.failing = Some(RateThreshold { at_least: failing, minimum: window.minimum });
                 layout.failures = window.kind;
-                // The minimum of another window may be more than this one holds.
+                // The minimum of the former window may be more than the new window holds.
                 if let Some(custom) = &mut rules.custom {
                     custom.minimum = window.minimum;
                 }
@@ -64,7 +66,7 @@ impl Settings {
             OpenRule::Custom { rule, window } => {
                 rules.custom = Some(CustomRule { rule, minimum: window.minimum });
                 layout.failures = window.kind;
-                // As above.
+                // For the same reason.
                 if let Some(share) = &mut rules.failing {
                     share.minimum = window.minimum;
                 }
@@ -72,7 +74,7 @@ impl Settings {
         }
     }
 
-    /// For how many microseconds all calls must have been dropped to count as failures.
+    /// How long all calls must have been cancelled to count as failures, in microseconds.
     pub(crate) fn cancelled_row_time(&self) -> u64 {
         match self.layout.failures {
             WindowKind::Time { slice, slices } => slice * u64::from(slices),
@@ -80,12 +82,14 @@ impl Settings {
         }
     }
 
-    /// Whether a rule or the open time needs the time at which a row of failures began.
+    /// Returns whether a rule or the open time needs the start of a row of failures.
     pub(crate) fn times_failure_rows(&self) -> bool {
         self.rules.consecutive.is_some_and(|rule| rule.lasting > 0) || self.open_for.needs_failing_time()
     }
 
-    /// With how many failures in the window a good call may open the circuit, if there is one window, and a clock that it knows; otherwise 0.
+    /// With this many failures in the window, a success may open the circuit. 0 if the fast path
+    /// can't tell: there is another window, a custom rule, or a time window with another clock than
+    /// tokio's.
     pub(crate) fn trip_threshold(&self) -> u32 {
         let is_alone = matches!(self.layout, WindowLayout { slow: WindowKind::None, requests: WindowKind::None, .. });
         let is_known = self.clock.is_tokio() || matches!(self.layout.failures, WindowKind::Calls(_));

@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::window::Window;
 use crate::{Invalid, breaker::window::WindowKind};
 
-/// How [`OpenRule::Throttle`](super::OpenRule::Throttle) rejects.
+/// The settings of [`OpenRule::Throttle`](super::OpenRule::Throttle).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Throttle {
     k: f64,
@@ -11,10 +11,11 @@ pub struct Throttle {
 }
 
 impl Throttle {
-    /// k = 2, over two minutes in slices of 12 s, as Google has it: rejecting begins when less than half of the calls is accepted.
+    /// k = 2 over two minutes in slots of 12 s, as in Google's book: rejections begin when less
+    /// than half of the requests is accepted.
     pub const GOOGLE: Self = Self { k: 2.0, kind: WindowKind::Time { slice: 12_000_000, slices: 10 } };
 
-    /// How many calls may be made for each that is accepted before rejecting begins.
+    /// Sets how many requests are allowed for each accepted one before rejections begin.
     ///
     /// # Errors
     ///
@@ -26,7 +27,7 @@ impl Throttle {
         Ok(Self { k, ..self })
     }
 
-    /// Over how much time calls are counted, in ten slices.
+    /// Sets the time over which requests are counted, in ten slots.
     ///
     /// # Errors
     ///
@@ -35,7 +36,7 @@ impl Throttle {
         Ok(Self { kind: Window::time(time)?.kind, ..self })
     }
 
-    /// The probability with which the next call is rejected.
+    /// The probability of rejecting the next request.
     pub(crate) fn rejects(&self, requests: u32, accepts: u32) -> f64 {
         let (requests, accepts) = (f64::from(requests), f64::from(accepts));
         ((requests - self.k * accepts) / (requests + 1.0)).max(0.0)

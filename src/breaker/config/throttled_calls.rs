@@ -2,8 +2,8 @@
 /// [`Throttled`](crate::FailureKind::Throttled), such as HTTP 429, 503 with a `Retry-After`, gRPC
 /// RESOURCE_EXHAUSTED, or a full queue (`tower::load_shed`).
 ///
-/// [`OpenRule::Throttle`](super::OpenRule::Throttle) counts such a call as a request that wasn't accepted, whatever is set
-/// here.
+/// [`OpenRule::Throttle`](super::OpenRule::Throttle) counts such a call as a request that wasn't
+/// accepted, in any case.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ThrottledCalls {
@@ -13,15 +13,16 @@ pub enum ThrottledCalls {
     /// - Closed: the call doesn't count in a window, and doesn't end a row of failures.
     /// - Half-open: a probe tests whether the service answers. A throttled answer
     ///   ([`Sent::Yes`](crate::Sent::Yes)) counts as a success of the probe, because the same
-    ///   answer wouldn't open a closed circuit. If the classifier doesn't state that it is an
-    ///   answer of the service (a full queue on this side, for instance), the probe is neutral:
-    ///   another one is admitted.
+    ///   answer wouldn't open a closed circuit. If the classifier doesn't state that the service
+    ///   answered (the queue may be on this side), the probe is neutral, and another one is
+    ///   admitted.
     ///
-    /// In both states it counts in [`Stats::total_neutral`](crate::breaker::Stats::total_neutral), and no
+    /// In both states the call counts in
+    /// [`Stats::total_neutral`](crate::breaker::Stats::total_neutral), and no
     /// [`Event::CallFailed`](crate::observe::Event::CallFailed) is emitted.
     #[default]
     Neutral,
     /// A failure like any other. With [`OpenFor::as_asked`](super::OpenFor::as_asked), the circuit
-    /// then stays open for as long as the server asks for.
+    /// then stays open for as long as the server asks.
     Failure,
 }

@@ -14,71 +14,73 @@ use crate::{
 ///
 /// | rule | good for | weak where |
 /// |---|---|---|
-/// | [`Consecutive`](Self::Consecutive) | low traffic, a dependency that is up or down | one that fails half of the time may never fail n times in a row |
-/// | [`Ratio`](Self::Ratio), last N calls | steady traffic, partial failure | traffic that comes and goes: the last N calls may be of yesterday |
-/// | [`Ratio`](Self::Ratio), last T of time | traffic that comes and goes | few calls in T: the minimum isn't reached |
-/// | [`Slow`](Self::Slow) | a dependency that answers too late to be of use | long tails that are normal; two clock reads a call |
-/// | [`Throttle`](Self::Throttle) | a dependency that is overloaded, not down; many clients | something that is down for long is still asked |
-/// | [`Custom`](Self::Custom) | what these can't say | |
+/// | [`Consecutive`](Self::Consecutive) | low traffic, a dependency that is up or down | a dependency that fails half of the calls may never fail n times in a row |
+/// | [`Ratio`](Self::Ratio), last N calls | steady traffic, partial failure | bursts of traffic: the last N calls may be from yesterday |
+/// | [`Ratio`](Self::Ratio), last T of time | bursts of traffic | few calls in T: the minimum isn't reached |
+/// | [`Slow`](Self::Slow) | a dependency whose answers come too late to be useful | long tails that are normal; two clock reads per call |
+/// | [`Throttle`](Self::Throttle) | a dependency that is overloaded, not down; many clients | a dependency that is down for long still gets calls |
+/// | [`Custom`](Self::Custom) | conditions that the others don't cover | |
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum OpenRule {
-    /// So many failures in a row, over so much time. Calls judged neutral, and dropped ones,
-    /// neither count nor break the row. [`consecutive`](Self::consecutive) and
-    /// [`lasting`](Self::lasting) make it and check its numbers.
+    /// A number of failures in a row. Neutral and dropped calls neither count nor end the row.
+    /// [`consecutive`](Self::consecutive) and [`lasting`](Self::lasting) make this rule and check
+    /// its numbers.
     Consecutive {
-        /// At least so many. No more than 1,048,575 are counted, so a larger number means that
-        /// many.
+        /// The number of failures. No more than 1,048,575 are counted, so a larger number means
+        /// 1,048,575.
         failures: NonZeroU32,
         /// The circuit opens at the end of a failed call if the first failure of the row ended at
-        /// least this long ago. Zero: no matter how long ago. With more than 8.9 years it never
-        /// opens.
+        /// least this long ago. With zero, the age of the row doesn't matter. With more than 8.9
+        /// years, the circuit never opens.
         lasting: Duration,
     },
-    /// This share or more of the window's calls failed.
+    /// A share of the calls in the window failed.
     Ratio {
-        /// The share. With 0, one of them is enough.
+        /// The circuit opens at this share or more. With 0, one failure is enough.
         failing: Ratio,
-        /// Of which calls.
+        /// The calls of which the share is taken.
         window: Window,
     },
-    /// This share or more of the window's calls took longer than they should, whether they succeeded or not: one that was given up by
-    /// its caller after that time was slow too. Those judged neutral don't count.
+    /// A share of the calls in the window was slow, whether they succeeded or not. A call that its
+    /// caller dropped after that time was slow, too. Neutral calls don't count.
     Slow {
         /// A call that takes longer than this is slow.
         longer_than: Duration,
-        /// The share. With 0, one of them is enough.
+        /// The circuit opens at this share or more. With 0, one slow call is enough.
         share: Ratio,
-        /// Of which calls.
+        /// The calls of which the share is taken.
         window: Window,
     },
-    /// Doesn't open the circuit, but rejects each call with a probability that grows with the share of calls that the service
-    /// doesn't accept: max(0, (requests − k × accepts) / (requests + 1)), from Google's *Site Reliability Engineering*,
-    /// chapter 21. Some calls always get through, so that recovery is seen.
+    /// Doesn't open the circuit, but rejects each request with a probability that grows with the
+    /// share of requests that the service doesn't accept: max(0, (requests − k × accepts) /
+    /// (requests + 1)), from Google's *Site Reliability Engineering*, chapter 21. Some requests are
+    /// always admitted, so that recovery is noticed.
     ///
-    /// Requests are those that were rejected, those that came back with a success, which are the
-    /// accepted ones, and those that came back with a failure,
-    /// [throttled](crate::FailureKind::Throttled) ones included.
-    /// Calls that are on their way, neutral and dropped ones don't count. After a long outage about one call a window gets
-    /// through, and with k = 2 some five times as many with each window that follows: a shorter window
+    /// Requests are all that were rejected, succeeded (these are accepted) or failed,
+    /// [throttled](crate::FailureKind::Throttled) ones included. Requests in flight, neutral and
+    /// dropped ones don't count. After a long outage, about one request per window is admitted, and
+    /// with k = 2 about five times as many with each further window. A shorter window
     /// ([`Throttle::over`]) recovers sooner.
     Throttle(Throttle),
-    /// A rule of one's own over what the window holds. It shares its window with [`Ratio`](Self::Ratio): of two, the one given last
-    /// counts for both, its minimum included.
+    /// A custom rule over the contents of the window. It shares its window with
+    /// [`Ratio`](Self::Ratio): if both are set, the later one sets the window and the minimum for
+    /// both.
     ///
-    /// The rule is asked after every call that changes what it is told, as soon as the window has seen its
-    /// [minimum](Window::minimum): with a minimum of 1, after the first.
+    /// The circuit evaluates the rule after every call that changes the rule's input, once the
+    /// window has reached its [minimum](Window::minimum). With a minimum of 1, that is from the
+    /// first call on.
     Custom {
         /// The rule.
         rule: Arc<dyn Rule>,
-        /// Over which calls.
+        /// The calls that the rule sees.
         window: Window,
     },
 }
 
 impl OpenRule {
-    /// [`OpenRule::Consecutive`] from a plain number. However long the row has lasted, unless
-    /// [`lasting`](Self::lasting) is set.
+    /// Makes an [`OpenRule::Consecutive`] from a plain number. The age of the row doesn't matter
+    /// unless [`lasting`](Self::lasting) is set.
     ///
     /// # Errors
     ///
@@ -90,13 +92,13 @@ impl OpenRule {
             .ok_or_else(|| Invalid::new("consecutive", failures, "within 1..=1048575"))
     }
 
-    /// Opens only once the row of failures has lasted for this long: a short fault that hits many
-    /// calls at once doesn't open the circuit.
+    /// Opens the circuit only once the row of failures has lasted for this long. So a short fault
+    /// that hits many calls at once doesn't open the circuit.
     ///
     /// The circuit opens at the end of a failed call. The row lasts from the end of its first
-    /// failure, so a row of one failure has lasted for no time. Calls that are
-    /// [dropped](super::Dropped::FailureIfAll) open the circuit once their row has lasted for this
-    /// long, too.
+    /// failure, so a row of one failure has lasted for no time.
+    /// [Dropped](super::Dropped::FailureIfAll) calls also open the circuit only once their row has
+    /// lasted for this long.
     ///
     /// The first failure of a row reads the clock and writes one word; each further failure reads
     /// the clock. A success does neither.
@@ -121,7 +123,7 @@ impl OpenRule {
     ///
     /// # Errors
     ///
-    /// If the rule isn't [`Consecutive`](Self::Consecutive), or `time` is more than 8.9 years.
+    /// If the rule isn't [`Consecutive`](Self::Consecutive), or if `time` is more than 8.9 years.
     pub fn lasting(self, time: Duration) -> Result<Self, Invalid> {
         match self {
             Self::Consecutive { failures, .. } if micros(time) <= LONGEST => {
@@ -132,7 +134,7 @@ impl OpenRule {
         }
     }
 
-    /// [`OpenRule::Custom`] from a closure.
+    /// Makes an [`OpenRule::Custom`] from a closure.
     pub fn custom(window: Window, rule: impl Rule) -> Self {
         Self::Custom { rule: Arc::new(rule), window }
     }

@@ -5,8 +5,8 @@ use crate::{
     breaker::window::{MAX_CALLS, WindowKind},
 };
 
-/// Which calls a share is taken of: the last N, or those of the last while. It slides with every call, and says nothing
-/// before it has seen its minimum.
+/// The calls of which a rule takes a share: the last N, or those of a period. The window slides
+/// with every call. A rule is evaluated only once the window holds its [minimum](Self::minimum).
 ///
 /// ```
 /// use std::time::Duration;
@@ -31,8 +31,7 @@ impl Window {
     const MIN_SLICE: u64 = 1_000;
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-    /// The last `calls` calls, of which all must have been seen before a share of them counts; see
-    /// [`minimum`](Self::minimum).
+    /// The last `calls` calls. The minimum is `calls` unless [`minimum`](Self::minimum) is set.
     ///
     /// # Errors
     ///
@@ -44,10 +43,12 @@ impl Window {
         }
     }
 
-    /// The calls that ended within the last `time`, in ten slices unless set: calls leave the window a slice at a time, so it
-    /// holds between nine and ten tenths of it; slices are cut from when the circuit was made. 10 calls must have been seen before a share of them counts, unless set.
+    /// The calls that ended within the last `time`. The time is divided into ten slots unless
+    /// [`slices`](Self::slices) is set, counted from when the circuit was made. Calls leave the
+    /// window one slot at a time, so it covers between 9/10 and 10/10 of `time`. The minimum is 10
+    /// calls unless [`minimum`](Self::minimum) is set.
     ///
-    /// Each call reads the clock, and writes: dearer than a window of calls.
+    /// Each call reads the clock and writes, so this costs more than a window of calls.
     ///
     /// # Errors
     ///
@@ -60,11 +61,12 @@ impl Window {
         Ok(Self { kind: WindowKind::Time { slice, slices: 10 }, minimum: 10 })
     }
 
-    /// Into how many slices a window of time is cut. A window of calls has none, and stays what it is.
+    /// Sets into how many slots a time window is divided. A window of calls has none and stays as
+    /// it is.
     ///
     /// # Errors
     ///
-    /// If `slices` isn't within 1..=60, or they would be shorter than 1 ms.
+    /// If `slices` isn't within 1..=60, or if a slot would be shorter than 1 ms.
     pub fn slices(self, slices: u32) -> Result<Self, Invalid> {
         const ALLOWED: &str = "within 1..=60, and each at least 1 ms";
         let WindowKind::Time { slice, slices: before } = self.kind else { return Ok(self) };
@@ -78,8 +80,8 @@ impl Window {
         Ok(Self { kind: WindowKind::Time { slice, slices: count }, ..self })
     }
 
-    /// How many calls must have been seen before a share of them counts. With too few, one failure of two calls would
-    /// be a half.
+    /// Sets how many calls the window must hold before a rule is evaluated. Without a minimum, one
+    /// failure of two calls would be a share of one half.
     ///
     /// # Errors
     ///

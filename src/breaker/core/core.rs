@@ -1,3 +1,5 @@
+//! The memory of a circuit, and the circuit that uses it.
+
 use std::sync::{
     Arc, Weak,
     atomic::{AtomicU32, AtomicU64, Ordering},
@@ -18,32 +20,34 @@ use crate::{
     time::SetBack,
 };
 
-/// What a call holds on to.
+/// The memory of a circuit. Calls hold a `&'static` reference to it.
 #[derive(Debug)]
 pub(crate) struct Core {
     pub(crate) cell: StateCell,
-    /// What of the tenant's settings a call must know, in bits; from bit 8 on which window is in use, and from bit 32 on with how many failures a
-    /// good call may open the circuit.
+    /// See [`FastFlags`].
     pub(super) flags: AtomicU64,
     pub(super) tenant: ArcSwapWeak<Tenant>,
     /// Empty for a core that was made without a window, until a circuit needs one.
     pub(super) windows: OnceBox<CoreWindows>,
 }
 
-/// The circuit that a core works for. Ends when its last handle is dropped; then the core is free.
+/// The circuit that uses a core. When its last handle is dropped, the core is free for another
+/// circuit.
 #[derive(Debug)]
 pub(crate) struct Tenant {
     pub(crate) core: &'static Core,
     pub(crate) settings: ArcSwap<Settings>,
     pub(crate) totals: Totals,
-    /// Set for one circuit of many with the same settings.
+    /// The name of a circuit whose settings are shared with other circuits.
     pub(crate) own_name: Option<Box<Name>>,
-    /// When its time began, in microseconds first_generation the process's base.
+    /// The start of the circuit's time, in microseconds since the base of the process.
     pub(super) epoch: i64,
     pub(super) set_back: SetBack,
-    /// The generation that it began with: permits of an earlier one are another tenant's.
+    /// The first generation of this tenant. Permits of earlier generations belong to former
+    /// tenants.
     pub(super) first_generation: u32,
-    /// Uses of randomness, each with a generator of its own; after four billion they begin again.
+    /// How often randomness was used. Each use has its own generator. Wraps after four billion
+    /// uses.
     pub(super) random_turns: AtomicU32,
 }
 
@@ -56,16 +60,17 @@ impl Core {
         Self { cell: StateCell::new(), flags: AtomicU64::new(0), tenant: ArcSwapWeak::from(Weak::new()), windows }
     }
 
-    // Acquire: who sees which window is in use sees that window.
+    // Acquire: a thread that sees which window is active also sees that window.
     #[inline]
     pub(crate) fn flags(&self) -> FastFlags {
         FastFlags(self.flags.load(Ordering::Acquire))
     }
 
-    /// The tenant that a permit of `generation` belongs to, if it is still there.
+    /// Returns the tenant that issued permits of `generation`, if it still exists.
     pub(crate) fn tenant_of(&self, generation: u32) -> Option<Arc<Tenant>> {
         let tenant = self.tenant.load().upgrade()?;
-        // As old as the tenant now, or younger: it may have lived through so many that "later" says nothing any more.
+        // Compares ages since the tenant's start. `is_later` would be wrong after 2^30 generations
+        // of one tenant.
         let age = |generation: u32| generation.wrapping_sub(tenant.first_generation) & GENERATION_MASK;
         let is_its_own = age(generation) <= age(self.cell.load().generation);
         is_its_own.then_some(tenant)

@@ -1,3 +1,5 @@
+//! The windows that belong to a core.
+
 use std::{ops::Deref, sync::Arc};
 
 use arc_swap::{ArcSwapOption, Guard};
@@ -6,22 +8,23 @@ use crate::breaker::window::{WindowLayout, WindowState};
 
 #[derive(Debug)]
 pub(super) struct CoreWindows {
-    /// The window that the core was made with. It lives as long as the core.
+    /// The windows that the core was made with. They live as long as the core.
     pub(super) original: Option<WindowState>,
-    /// A window of another layout, for a circuit that needs one. A circuit has at most one.
+    /// Windows of another layout, for a circuit that needs one. A circuit has at most one
+    /// replacement.
     pub(super) replacement: ArcSwapOption<WindowState>,
 }
 
-/// Which window of its core a circuit uses.
+/// Which windows of its core a circuit uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ActiveWindow {
-    /// No rule asks for one.
+    /// No rule needs one.
     None,
     Original,
     Replacement,
 }
 
-/// A window that a call reads or writes. It isn't freed meanwhile.
+/// Windows in use by a call. They aren't freed in the meantime.
 #[derive(Debug)]
 pub(crate) enum WindowRef {
     Original(&'static WindowState),
@@ -35,7 +38,7 @@ impl CoreWindows {
 }
 
 impl WindowState {
-    /// A new window for a circuit that began with this generation, at this time.
+    /// Makes windows for a circuit that starts with `generation` at `epoch`.
     pub(super) fn begun(layout: WindowLayout, generation: u32, epoch: i64) -> Arc<Self> {
         let window = Self::new(layout);
         window.start_tenant(generation, epoch);

@@ -1,4 +1,4 @@
-//! What a circuit tells its observers.
+//! The events that a circuit emits.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::{
 };
 
 impl Tenant {
-    /// Emits the event of a transition that is counted already.
+    /// Emits the event of a transition. The caller has counted the transition already.
     pub(crate) fn emit_transition(&self, settings: &Settings, Transition { word, counts, open_for }: Transition) {
         let name = self.name(settings);
         let (calls, failures) = counted(counts);
@@ -43,8 +43,8 @@ impl Tenant {
     }
 }
 
-/// The calls, and the failures among them, that an event reports. Where no window counts failures, the row of failures is all
-/// that is known of them.
+/// The calls and failures that an event reports. If no window counts failures, only the row of
+/// failures is known.
 fn counted(counts: Counts) -> (u32, u32) {
     match counts.calls {
         0 => (counts.timed.max(counts.in_a_row), counts.in_a_row),

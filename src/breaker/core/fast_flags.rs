@@ -1,7 +1,11 @@
+//! Flags that calls read instead of the settings.
+
 use super::core_windows::ActiveWindow;
 use crate::breaker::config::{Dropped, Settings};
 
-/// What a call must know before it begins.
+/// What a call must know of the settings, in one word: flags in the lowest bits, the active window
+/// from bit 8 on, and from bit 32 on with how many failures in the window a success may open the
+/// circuit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FastFlags(pub(super) u64);
 
@@ -12,10 +16,10 @@ impl FastFlags {
 
     const THROTTLED: u64 = 4;
 
-    /// Its clock is tokio's.
+    /// The circuit's clock is tokio's.
     const TOKIO_CLOCK: u64 = 16;
 
-    /// Its window is one of calls, for the failures and nothing else, and the one that the core was made with.
+    /// The only window counts failures among the last calls, and the core was made with it.
     const ONLY_COUNT_WINDOW: u64 = 32;
 
     const ORIGINAL: u64 = 1 << 8;
@@ -41,13 +45,15 @@ impl FastFlags {
         Self(bits | window)
     }
 
-    /// Nothing to do before a call, and nothing after a good one, but for the windows.
+    /// Returns whether a call has no bookkeeping at its start, and none but the window at its
+    /// success.
     #[inline]
     pub(crate) fn is_plain(self) -> bool {
         self.0 & (Self::COUNTED | Self::TIMED | Self::THROTTLED) == 0
     }
 
-    /// With how many failures in the window a good call may open the circuit; 0 if the window alone can't tell.
+    /// With this many failures in the window, a success may open the circuit. 0 if the fast path
+    /// can't tell.
     #[inline]
     pub(crate) fn trip_threshold(self) -> u32 {
         (self.0 >> Self::THRESHOLD_SHIFT) as u32

@@ -1,9 +1,10 @@
-//! The cores that no circuit uses, by the layout of the window that they were made with.
+//! The cores that no circuit uses, by the layout of the windows that they were made with.
 //!
-//! A core is never freed, so their number needs a bound whatever the shapes are: a circuit that finds no core of its layout gets one of
-//! another layout as soon as more than half of all cores, and more than [`MIN_FREE`], are free. So there are never more than twice
-//! as many cores as circuits were alive at a time, and [`MIN_FREE`]. A process that uses a few shapes doesn't come near that: its circuits
-//! all get the cores that suit them.
+//! Cores are never freed, so their number needs a bound for every mix of layouts. A circuit that
+//! finds no free core of its layout takes one of another layout if more than half of all cores, and
+//! more than [`MIN_FREE`], are free. So there are never more than twice as many cores as circuits
+//! were alive at a time, plus [`MIN_FREE`]. A process with few layouts stays far below: its
+//! circuits find cores of their own layout.
 
 use std::{
     collections::BTreeMap,
@@ -13,20 +14,22 @@ use std::{
 use super::core::Core;
 use crate::breaker::window::WindowLayout;
 
-/// So many free cores may wait for a circuit of their own layout. A core with its window takes 0.2 to 3 kB.
+/// This many free cores may wait for a circuit of their own layout. A core with its window takes
+/// 0.2 to 3 kB.
 const MIN_FREE: usize = 1_024;
 
 static FREE: Mutex<FreeList> = Mutex::new(FreeList { by_layout: BTreeMap::new(), count: 0, made: 0 });
 
 struct FreeList {
-    /// No more lists than cores: a list is made with the original core of its layout.
+    /// A list is made with the first core of its layout, so there are at most as many lists as
+    /// cores.
     by_layout: BTreeMap<WindowLayout, Vec<&'static Core>>,
     count: usize,
-    /// How many cores there are, the used ones included.
+    /// How many cores exist, those in use included.
     made: usize,
 }
 
-/// A core without a circuit: of this layout if there is one.
+/// Returns a core without a circuit. It has this layout if such a core is free.
 pub(super) fn take_or_allocate(layout: WindowLayout) -> &'static Core {
     if let Some(core) = with(|free| free.take(layout)) {
         return core;
@@ -34,18 +37,18 @@ pub(super) fn take_or_allocate(layout: WindowLayout) -> &'static Core {
     Box::leak(Box::new(Core::new(layout)))
 }
 
-/// Gives back a core whose circuit is gone.
+/// Returns a core whose circuit is gone.
 pub(super) fn give_back(core: &'static Core) {
     with(|free| free.put(core));
 }
 
-// No code of the user's runs within: cores are plain memory.
+// No user code runs under the lock: cores are plain memory.
 fn with<T>(change: impl FnOnce(&mut FreeList) -> T) -> T {
     change(&mut FREE.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 impl FreeList {
-    /// `None`: one is to be made, and is counted already.
+    /// Takes a free core. `None`: the caller must allocate one; it is counted already.
     fn take(&mut self, layout: WindowLayout) -> Option<&'static Core> {
         let core = self.by_layout.get_mut(&layout).and_then(Vec::pop).or_else(|| {
             let are_many = self.count > MIN_FREE.max(self.made / 2);

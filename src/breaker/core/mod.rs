@@ -1,17 +1,19 @@
-//! The memory of circuits: never freed, but used again.
+//! The memory of circuits, which is recycled instead of freed.
 //!
-//! A call that is under way must reach its circuit when it ends, also when every handle is gone by then. A reference
-//! count a call would do that, and cost more than all the rest of the breaker together. So a call holds a plain `&'static`
-//! reference, and the generation that admitted it: memory that has a new tenant has another generation, and endings of the
-//! old one change nothing. `free_list` bounds how many cores the process keeps.
+//! A call must find its circuit when it ends, also when every handle of the circuit is gone by
+//! then. A reference count per call would cost more than the rest of the breaker. So a call holds a
+//! `&'static` reference to the core, and the generation that admitted it. A core with a new tenant
+//! has another generation, so late results of the former tenant change nothing. `free_list` bounds
+//! the number of cores in the process.
 //!
-//! A core keeps the window that it was made with. A circuit whose settings ask for another one, because it got the core of another
-//! circuit or because they were exchanged, stores that window in `CoreWindows::replacement` and frees it with the next exchange.
-//! Reading it there costs a call some 5 ns (`ArcSwap`).
+//! A core keeps the windows that it was made with. A circuit may need another layout: because it
+//! got the core of another circuit, or because its settings changed. It stores its windows in
+//! `CoreWindows::replacement`, and frees them with the next reconfiguration. Reading them there
+//! costs a call about 5 ns (`ArcSwap`).
 //!
-//! Generations come round after 2^31. Which of two is later can be said as long as fewer than 2^30 lie between them: what an earlier
-//! tenant has left is looked through when a core begins to work for another, so this is about 2^30 transitions of one circuit, or a call
-//! that is on its way during as many.
+//! Generations wrap after 2^31. The order of two generations is known while fewer than 2^30 lie
+//! between them. Values that a former tenant has left are checked when a core gets a new tenant, so
+//! the limit is 2^30 transitions of one circuit, or a call that is in flight during that many.
 
 #[expect(clippy::module_inception, reason = "the room's main type")]
 mod core;

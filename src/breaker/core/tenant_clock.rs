@@ -1,3 +1,5 @@
+//! The time of a circuit.
+
 use super::core::Tenant;
 use crate::{
     breaker::config::Settings,
@@ -5,12 +7,12 @@ use crate::{
 };
 
 impl Tenant {
-    /// Microseconds since the circuit was made.
+    /// Returns the microseconds since the circuit was made.
     pub(crate) fn now(&self, settings: &Settings) -> u64 {
         self.now_by(&settings.clock)
     }
 
-    /// The same, for those who don't have the settings: mostly they needn't be looked for.
+    /// Returns the same without the settings, if the circuit's clock is tokio's.
     pub(crate) fn now_fast(&self) -> u64 {
         if self.core.flags().uses_tokio_clock() {
             self.now_by(&Clock::default())
@@ -19,7 +21,7 @@ impl Tenant {
         }
     }
 
-    /// The same, at an instant that `clock` was read at not long ago.
+    /// Returns the same for an instant that `clock` returned recently.
     #[cfg(feature = "keyed")]
     pub(crate) fn time_at(&self, instant: Instant, clock: &Clock) -> u64 {
         let read_already = std::cell::Cell::new(Some(instant));
@@ -36,7 +38,8 @@ impl Tenant {
         self.set_back.correct::<1_000_000>(read, || self.core.set_epoch(self.effective_epoch()))
     }
 
-    /// When its time began, in microseconds since the process's base: earlier, if its clock was set back since.
+    /// The start of the circuit's time, in microseconds since the base of the process. If the clock
+    /// was set back, the start is earlier by as much.
     pub(super) fn effective_epoch(&self) -> i64 {
         self.epoch.saturating_sub(self.set_back.seconds().saturating_mul(1_000_000))
     }

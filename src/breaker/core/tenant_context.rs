@@ -1,3 +1,5 @@
+//! The settings of a circuit, as its cell needs them.
+
 use std::{sync::atomic::Ordering, time::Duration};
 
 use super::core::Tenant;
@@ -14,7 +16,8 @@ use crate::{
 };
 
 impl Tenant {
-    /// With what the cell goes by, for the opening of a circuit whose failure asked for a delay.
+    /// Calls `with` with the settings and functions that the cell needs. `asked`: the delay that
+    /// the failure requested.
     pub(crate) fn with_context<T>(
         &self,
         settings: &Settings,
@@ -34,14 +37,14 @@ impl Tenant {
         })
     }
 
-    /// Whether something that happens with this probability happens now.
+    /// Returns `true` with this probability.
     pub(crate) fn chance(&self, settings: &Settings, probability: f64) -> bool {
-        // Relaxed: only that no two get the same turn matters.
+        // Relaxed: it only matters that no two uses get the same number.
         let turn = self.random_turns.fetch_add(1, Ordering::Relaxed);
         random::unit(&mut random::generator(self.seed(settings), turn.into())) < probability
     }
 
-    /// For how long this word opens the circuit.
+    /// How long `word` opens the circuit.
     fn open_time(
         &self,
         settings: &Settings,
@@ -51,9 +54,9 @@ impl Tenant {
         asked: Option<Duration>,
     ) -> Duration {
         let failing = (counts.calls > 0).then(|| f64::from(counts.failures) / f64::from(counts.calls));
-        // Memory that was used before doesn't begin with generation 0.
+        // A recycled core doesn't start with generation 0.
         let age = word.generation.wrapping_sub(self.first_generation) & GENERATION_MASK;
-        // The intervals of probes that trickle are of one generation.
+        // All intervals of trickling probes belong to one generation.
         let interval = match word.phase {
             Phase::HalfOpen { admitted, .. } => admitted,
             Phase::Closed { .. } | Phase::Open => 0,
@@ -65,8 +68,8 @@ impl Tenant {
         settings.open_for.time(opening, &mut generator)
     }
 
-    /// Every circuit's own, unless one was set. Made of where it lives and first_generation when, which no two circuits have in common, so
-    /// that it needs no room.
+    /// The circuit's seed: the one that was set, or one made of the core's address and the first
+    /// generation. No two circuits have both in common, so the seed needs no storage.
     fn seed(&self, settings: &Settings) -> u64 {
         settings.seed.unwrap_or_else(|| random::seed_of((std::ptr::from_ref(self.core).addr(), self.first_generation)))
     }

@@ -1,3 +1,5 @@
+//! Start, reconfiguration and end of a circuit.
+
 use std::sync::{
     Arc, Mutex, PoisonError, Weak,
     atomic::{AtomicU32, Ordering},
@@ -13,7 +15,7 @@ use crate::{
 };
 
 impl Tenant {
-    /// Takes a free core, or makes one. Locks the list of free cores; circuits are made and dropped outside of any call.
+    /// Takes a free core, or allocates one. This locks the list of free cores; calls never do.
     pub(crate) fn new(settings: Arc<Settings>, own_name: Option<Name>) -> Arc<Self> {
         let layout = settings.layout;
         let core = free_list::take_or_allocate(layout);
@@ -41,9 +43,10 @@ impl Tenant {
         tenant
     }
 
-    /// Goes on with other settings. The clock stays: times are counted by it.
+    /// Replaces the settings. The clock stays, because stored times are relative to it.
     pub(crate) fn reconfigure(&self, mut settings: Arc<Settings>) {
-        // One at a time, whichever circuit it is: otherwise the settings of one exchange could meet the window of another.
+        // One reconfiguration at a time, for all circuits. Otherwise the settings of one could meet
+        // the window of another.
         static RECONFIGURING: Mutex<()> = Mutex::new(());
         Arc::make_mut(&mut settings).clock = self.settings.load().clock.clone();
         let (layout, core) = (settings.layout, self.core);
@@ -51,7 +54,8 @@ impl Tenant {
         let window = || WindowState::begun(layout, core.cell.load().generation, self.effective_epoch());
         let replacement = (active == ActiveWindow::Replacement).then(window);
         let flags = FastFlags::of(&settings, active);
-        // The former settings are dropped after the lock: their observers and rules are the user's, and may exchange settings themselves.
+        // The former settings are dropped after the lock is released: their observers and rules are
+        // user code, and may reconfigure circuits themselves.
         let _former = {
             let _one_at_a_time = RECONFIGURING.lock().unwrap_or_else(PoisonError::into_inner);
             let former = self.settings.swap(Arc::clone(&settings));

@@ -1,4 +1,4 @@
-//! Memory that has seen so many generations that they come round.
+//! Cores after so many generations that the counter wraps.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,10 +9,10 @@ use crate::{
     time::ManualClock,
 };
 
-/// Of more than half of all generations ago: it looks later than today.
+/// More than half of all generations ago, so it appears to be later than the present generation.
 const LONG_AGO: u32 = (1 << 30) + 5;
 
-/// A window that no other test has, so that its memory is this test's.
+/// A window that no other test uses, so that the core belongs to this test alone.
 fn config(window: Window) -> BreakerConfig {
     let rules = BreakerConfig::default().unobserved().open_when(OpenRule::Ratio { failing: Ratio::HALF, window });
     rules.clock(ManualClock::new())
@@ -23,7 +23,7 @@ fn tenant(circuit: &Circuit) -> Arc<Tenant> {
     core.tenant_of(core.cell.load().generation).expect("the circuit is there")
 }
 
-/// As if the circuit had gone through so many.
+/// Lets the circuit go through this many generations.
 fn live_through(circuit: &Circuit, generations: u32) {
     circuit
         .tenant()

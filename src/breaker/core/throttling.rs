@@ -1,3 +1,5 @@
+//! Throttling: rejections with a probability.
+
 use super::core::Tenant;
 use crate::breaker::{
     config::Settings,
@@ -6,8 +8,9 @@ use crate::breaker::{
 };
 
 impl Tenant {
-    /// Rejects a request by chance, if there is a throttle. Who is let in is counted when it comes back: calls that are on their
-    /// way say nothing yet, and a burst of them isn't held against the service.
+    /// Rejects a request with a probability, if there is a throttle. An admitted request is counted
+    /// when it ends: requests in flight have no outcome yet, and a burst of them doesn't mean that
+    /// the service is overloaded.
     pub(crate) fn throttle(&self, settings: &Settings) -> Result<(), PackedRejection> {
         let (Some(throttle), Some(window)) = (settings.throttle, self.core.window()) else { return Ok(()) };
         let word = self.core.cell.load();

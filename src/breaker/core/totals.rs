@@ -1,6 +1,8 @@
+//! Counts since a circuit was made.
+
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Counts that never go down.
+/// Counts that never decrease.
 #[derive(Debug, Default)]
 pub(crate) struct Totals {
     pub(crate) admitted: Total,
@@ -12,7 +14,7 @@ pub(crate) struct Totals {
     pub(crate) transitions: Total,
 }
 
-/// A count. Relaxed: it guards nothing, and is read for its own sake.
+/// One count. Relaxed: it guards no other memory.
 #[derive(Debug, Default)]
 pub(crate) struct Total(AtomicU64);
 

@@ -1,4 +1,4 @@
-//! The windows of a core.
+//! Access to the windows of a core.
 
 use std::sync::Arc;
 
@@ -9,12 +9,12 @@ use super::{
 use crate::breaker::window::{WindowLayout, WindowState};
 
 impl Core {
-    /// The layout that it was made for.
+    /// The layout of the original windows.
     pub(super) fn layout(&self) -> WindowLayout {
         self.original_window().map_or(WindowLayout::default(), WindowState::layout)
     }
 
-    /// The window in use. `None`: no rule asks for one.
+    /// The windows in use, or `None` if no rule needs one.
     #[inline]
     pub(crate) fn window(&'static self) -> Option<WindowRef> {
         match self.flags().active_window() {
@@ -33,13 +33,13 @@ impl Core {
         self.windows.get()?.original.as_ref()
     }
 
-    /// Whether a good call of `generation` would change nothing in a window of calls, the original that this memory had.
+    /// Returns whether a success of `generation` would change nothing in the original count window.
     #[inline]
     pub(crate) fn ignores_success_inline(&self, generation: u32) -> bool {
         self.original_window().is_some_and(|window| window.ignores_success_inline(generation))
     }
 
-    /// The window in use, if it is the one that the core was made with.
+    /// The windows in use, if they are those that the core was made with.
     #[inline]
     pub(super) fn active_original_window(&self) -> Option<&WindowState> {
         if self.flags().active_window() == ActiveWindow::Original { self.original_window() } else { None }
@@ -60,7 +60,7 @@ impl Core {
         }
     }
 
-    /// The tenant's clock was set back: its time began earlier.
+    /// Sets the start of the circuit's time in its windows.
     pub(super) fn set_epoch(&'static self, epoch: i64) {
         if let Some(window) = self.window() {
             window.set_epoch(epoch);

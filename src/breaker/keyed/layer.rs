@@ -1,3 +1,5 @@
+//! The layer of a keyed breaker.
+
 use std::{fmt, hash::Hash};
 
 use super::circuits::Circuits;
@@ -11,52 +13,57 @@ use crate::{
 };
 
 impl<C> BreakerLayer<C> {
-    /// One circuit a key, which a function takes from the request. See [`keyed`](super).
-    pub fn keyed<F, Req, K>(config: BreakerConfig<C>, key: F) -> KeyedBreakerLayer<F, K, C>
+    /// Makes a layer with one circuit per key. The function `key` takes the key from the request.
+    /// See [`keyed`](super).
+    pub fn keyed<KeyFn, Req, Key>(config: BreakerConfig<C>, key: KeyFn) -> KeyedBreakerLayer<KeyFn, Key, C>
     where
-        F: Fn(&Req) -> K,
-        K: Hash + Eq + Clone,
+        KeyFn: Fn(&Req) -> Key,
+        Key: Hash + Eq + Clone,
     {
         KeyedBreakerLayer { key, circuits: Circuits::new(config), on_rejection: Fail }
     }
 }
 
-/// Puts a breaker around a service: one circuit a key, for everything that the layer makes.
+/// A layer that puts a breaker around a service, with one circuit per key. All services that one
+/// layer makes share these circuits.
 ///
 /// # Clone
 ///
-/// A clone is on the same circuits.
+/// A clone uses the same circuits.
 #[derive(Clone)]
-pub struct KeyedBreakerLayer<F, K, C = Errors, R = Fail> {
-    pub(super) key: F,
-    pub(super) circuits: Circuits<K, C>,
-    pub(super) on_rejection: R,
+pub struct KeyedBreakerLayer<KeyFn, Key, C = Errors, Reject = Fail> {
+    pub(super) key: KeyFn,
+    pub(super) circuits: Circuits<Key, C>,
+    pub(super) on_rejection: Reject,
 }
 
-impl<F, K, C> KeyedBreakerLayer<F, K, C> {
-    /// A breaker on circuits that are shared with others, or watched, or of another capacity.
-    pub fn on<Req>(circuits: &Circuits<K, C>, key: F) -> Self
+impl<KeyFn, Key, C> KeyedBreakerLayer<KeyFn, Key, C> {
+    /// Makes a layer on existing circuits, to share or watch them, or to set their capacity.
+    pub fn on<Req>(circuits: &Circuits<Key, C>, key: KeyFn) -> Self
     where
-        F: Fn(&Req) -> K,
-        Circuits<K, C>: Clone,
+        KeyFn: Fn(&Req) -> Key,
+        Circuits<Key, C>: Clone,
     {
         Self { key, circuits: circuits.clone(), on_rejection: Fail }
     }
 }
 
-impl<F, K, C, R> KeyedBreakerLayer<F, K, C, R> {
-    /// Answers a call that its circuit rejects with a response that a function makes. The error
-    /// type stays that of the service.
-    pub fn respond_when_open<G, Res>(self, respond: G) -> KeyedBreakerLayer<F, K, C, Respond<G>>
+impl<KeyFn, Key, C, Reject> KeyedBreakerLayer<KeyFn, Key, C, Reject> {
+    /// Answers rejected calls with a response from a function. The error type stays that of the
+    /// service.
+    pub fn respond_when_open<Function, Res>(
+        self,
+        respond: Function,
+    ) -> KeyedBreakerLayer<KeyFn, Key, C, Respond<Function>>
     where
-        G: Fn(&Rejection) -> Res,
+        Function: Fn(&Rejection) -> Res,
     {
         self.on_rejection(Respond(respond))
     }
 
-    /// Sets what happens to a call that its circuit rejects: [`Fail`] unless set, an
-    /// [`Unavailable`](crate::http::Unavailable) of `http` or `grpc`, or an [`OnRejection`] of your
-    /// own.
+    /// Sets what happens with rejected calls: [`Fail`] by default, an
+    /// [`Unavailable`](crate::http::Unavailable) of `http` or `grpc`, or your own
+    /// [`OnRejection`](crate::breaker::OnRejection).
     ///
     /// ```
     /// # #[cfg(feature = "http")] {
@@ -70,9 +77,11 @@ impl<F, K, C, R> KeyedBreakerLayer<F, K, C, R> {
     /// # }
     /// ```
     ///
-    /// [`Wait`](super::super::Wait) isn't possible, and neither is another [`OnRejection`] that
-    /// [waits](OnRejection::WAITS): only the request names the circuit, and `poll_ready` comes
-    /// before the request. A call through the service of such a layer doesn't compile:
+    /// [`Wait`](crate::breaker::Wait) isn't possible, and neither is another
+    /// [`OnRejection`](crate::breaker::OnRejection) that
+    /// [waits](crate::breaker::OnRejection::WAITS): only the request names the circuit, and
+    /// `poll_ready` comes before the request. A call through the service of such a layer doesn't
+    /// compile:
     ///
     /// ```compile_fail,E0080
     /// use std::convert::Infallible;
@@ -83,17 +92,17 @@ impl<F, K, C, R> KeyedBreakerLayer<F, K, C, R> {
     /// let mut service = layer.layer(service_fn(|key: u32| async move { Ok::<_, Infallible>(key) }));
     /// let _ = service.call(1);
     /// ```
-    pub fn on_rejection<O>(self, on_rejection: O) -> KeyedBreakerLayer<F, K, C, O> {
+    pub fn on_rejection<Other>(self, on_rejection: Other) -> KeyedBreakerLayer<KeyFn, Key, C, Other> {
         KeyedBreakerLayer { key: self.key, circuits: self.circuits, on_rejection }
     }
 
-    /// The circuits that it is on.
-    pub fn circuits(&self) -> &Circuits<K, C> {
+    /// Returns the circuits.
+    pub fn circuits(&self) -> &Circuits<Key, C> {
         &self.circuits
     }
 }
 
-impl<F, K, C, R: fmt::Debug> fmt::Debug for KeyedBreakerLayer<F, K, C, R> {
+impl<KeyFn, Key, C, Reject: fmt::Debug> fmt::Debug for KeyedBreakerLayer<KeyFn, Key, C, Reject> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KeyedBreakerLayer")
             .field("circuits", &self.circuits)

@@ -1,4 +1,5 @@
-//! One circuit a key: a host, a method, a tenant. Made by [`BreakerLayer::keyed`](super::BreakerLayer::keyed).
+//! A breaker with one circuit per key: per host, method or tenant. Made by
+//! [`BreakerLayer::keyed`](super::BreakerLayer::keyed).
 //!
 //! ```
 //! use std::io;
@@ -35,28 +36,30 @@
 //!
 //! # When not to use it
 //!
-//! - Where each key is called a few times a day: no circuit ever learns anything.
-//! - Where the keys share what fails: one circuit for all of them opens sooner.
+//! - If each key is called a few times a day: no circuit sees enough calls to open in time.
+//! - If the keys share what fails: one circuit for all of them opens sooner.
 //!
 //! # How many keys
 //!
-//! As many as the [capacity](Circuits::with_capacity) says, 10,000 unless set; keys may come from outside. The bound holds for all keys
-//! together: as many circuits as the capacity can be open at a time. When it is reached, keys that came only once leave first, then
-//! idle ones; their circuits are closed when they come again.
+//! At most as many as the [capacity](Circuits::with_capacity), 10,000 by default, so keys may come
+//! from outside. The bound holds for all keys together: as many circuits as the capacity can be
+//! open at a time. When it is reached, keys that came only once are evicted first, then idle ones.
+//! The circuit of an evicted key is closed when the key comes again.
 //!
-//! These circuits are not evicted, so made-up keys can't reset a circuit:
+//! These circuits are not evicted, so invented keys can't reset a circuit:
 //!
-//! - an open one, until its open time is over;
-//! - a half-open one with probes on their way, until their [lease](super::Probes::lease) is over;
-//! - where [only probes of your own](super::Probes::of_ones_own) are let in, a circuit whose open time is over, for one more lease.
+//! - an open circuit, until its open time is over;
+//! - a half-open circuit with probes in flight, until their [lease](super::Probes::lease) is over;
+//! - a circuit that [admits only your own probes](super::Probes::of_ones_own) and whose open time
+//!   is over, for one more lease.
 //!
-//! A half-open circuit that isn't probed leaves like an idle one. Reading a state changes nothing about that. If no circuit
-//! can leave, a new key gets a circuit that isn't remembered.
+//! A half-open circuit without probes in flight is evicted like an idle one. Reading a state
+//! doesn't count as use. If no circuit can be evicted, a new key gets a circuit that isn't stored.
 //!
-//! The keys are held in buckets that are replaced as a whole when a key comes or goes: a call reads one bucket, takes no lock, and writes to
-//! no memory but the count of references to its circuit. A key's own `Hash`, `Eq`, `Clone` and `Drop` may use the circuits. The cost of a call
-//! doesn't grow with the number of keys, but for the memory that no longer fits into the processor's caches. When the table is full, a new key
-//! looks at 4,096 others at most to find room.
+//! A call reads one bucket of keys, takes no lock, and writes only the reference count of its
+//! circuit. The `Hash`, `Eq`, `Clone` and `Drop` of your key type may use the circuits. The cost of
+//! a call doesn't grow with the number of keys, except for cache misses. When the table is full, a
+//! new key looks at up to 4,096 others to find one to evict.
 
 mod circuits;
 mod layer;

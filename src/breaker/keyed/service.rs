@@ -1,3 +1,5 @@
+//! The service of a keyed breaker.
+
 use std::{
     fmt,
     hash::Hash,
@@ -22,7 +24,7 @@ use crate::{
     reservation::Releaser,
 };
 
-impl<S, F, K, C, R> Layer<S> for KeyedBreakerLayer<F, K, C, R>
+impl<S, KeyFn, Key, C, Reject> Layer<S> for KeyedBreakerLayer<KeyFn, Key, C, Reject>
 where
     Self: Clone,
 {
@@ -33,15 +35,16 @@ where
     }
 }
 
-/// A service with one circuit a key. Made by [`KeyedBreakerLayer`].
+/// A service with one circuit per key. Made by [`KeyedBreakerLayer`].
 ///
-/// It is ready when the service is: whose circuit is admitted, only the request can tell.
+/// It is ready when the inner service is, because only the request names the circuit.
 ///
-/// What the service has reserved for a call that is rejected is given up, as by [`Breaker`](super::super::Breaker).
+/// If a call is rejected, the inner service gives up what it has reserved for it, as with
+/// [`Breaker`](crate::breaker::Breaker).
 ///
 /// # Clone
 ///
-/// A clone is on the same circuits.
+/// A clone uses the same circuits.
 #[derive(Clone)]
 pub struct KeyedBreaker<S, L> {
     inner: S,
@@ -50,18 +53,18 @@ pub struct KeyedBreaker<S, L> {
     releaser: Releaser<S>,
 }
 
-impl<S, F, K, C, R, Req> Service<Req> for KeyedBreaker<S, KeyedBreakerLayer<F, K, C, R>>
+impl<S, KeyFn, Key, C, Reject, Req> Service<Req> for KeyedBreaker<S, KeyedBreakerLayer<KeyFn, Key, C, Reject>>
 where
     S: Service<Req>,
     S::Error: Send + 'static,
-    F: Fn(&Req) -> K,
-    K: Hash + Eq + Clone,
+    KeyFn: Fn(&Req) -> Key,
+    Key: Hash + Eq + Clone,
     C: Classifier<Req, S::Response, S::Error> + Clone,
-    R: OnRejection<S::Response, S::Error> + Clone,
+    Reject: OnRejection<S::Response, S::Error> + Clone,
 {
     type Response = S::Response;
-    type Error = R::Error;
-    type Future = future::Future<S, C, R, Req, AtOnce>;
+    type Error = Reject::Error;
+    type Future = future::Future<S, C, Reject, Req, AtOnce>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.readiness.poll(&mut self.inner, |inner| self.releaser.release(inner), cx).map(Ok)
@@ -69,7 +72,7 @@ where
 
     #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
-        const { assert!(!R::WAITS, "a keyed breaker can't wait: only the request names its circuit") };
+        const { assert!(!Reject::WAITS, "a keyed breaker can't wait: only the request names its circuit") };
         let Self { inner, layer, readiness, releaser } = self;
         let KeyedBreakerLayer { key, circuits, on_rejection } = layer;
         let circuit = Circuit::of(circuits.tenant(&key(&request)), circuits.classifier.clone());

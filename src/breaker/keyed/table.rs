@@ -1,15 +1,18 @@
-//! A table of circuits that holds a bounded number of keys, without a lock.
+//! A lock-free table of circuits with a bounded number of keys.
 //!
-//! The keys are spread over buckets, and each bucket is an immutable slice behind an `ArcSwap`: a call reads it, and a new key replaces it.
-//! So no code of the user's (a key's `Hash`, `Eq`, `Clone` and `Drop`) runs under a lock, calls write to no memory that others read, and the
-//! capacity holds for all keys together.
+//! The keys are spread over buckets. A bucket is an immutable slice behind an `ArcSwap`: a call
+//! reads it, and a new key replaces it. So no user code (the `Hash`, `Eq`, `Clone` and `Drop` of a
+//! key) runs under a lock, calls write no memory that other calls read, and the capacity holds for
+//! all keys together.
 //!
-//! A new key first enters its bucket, and then another key is evicted if there are too many: threads that bring the same new key evict no more than
-//! one thread would. Until then the entry is *new*: it isn't listed, and no thread but
-//! the one that inserted it evicts it. [`Table::len`] never says more than the capacity. So for a moment the table holds one more entry for each thread that is inserting a key.
+//! A new key first enters its bucket. Then another key is evicted, if there are too many. So
+//! several threads that insert the same new key evict no more keys than one thread would. Until
+//! then the entry is *new*: it isn't listed, and only the thread that inserted it can evict it. For
+//! a moment, the table holds one entry too many for each thread that is inserting a key, but
+//! [`Table::len`] never returns more than the capacity.
 //!
-//! Which key makes room is decided by a hand that goes round the buckets (CLOCK, with up to [`MOST_VISITS`] chances a key). A
-//! key begins without a visit: so keys that came once leave first.
+//! A hand that moves around the buckets selects the key to evict (CLOCK, with up to [`MOST_VISITS`]
+//! chances per key). A key starts without a visit, so keys that came only once are evicted first.
 
 use std::{
     hash::{BuildHasher, Hash, RandomState},
@@ -21,28 +24,29 @@ use std::{
 
 use arc_swap::ArcSwapOption;
 
-/// So often the hand passes a key that was busy.
+/// The hand passes a key that is in use this many times.
 const MOST_VISITS: u8 = 3;
 
-/// In place of the visits, while an entry has no place of its own yet.
+/// Marks a new entry, in place of the visits.
 const NEW: u8 = u8::MAX;
 
-/// So many buckets, or keys, are looked at for room at most.
+/// A search for a key to evict looks at this many buckets or keys.
 const MOST_LOOKS: usize = 4_096;
 
-/// So often a new key tries to get into its bucket while others change it.
+/// A new key retries this many times while other threads change its bucket.
 const MOST_TRIES: usize = 64;
 
-/// The table has a bucket for two keys, up to this many.
+/// The table has one bucket per two keys, up to this many.
 const MOST_BUCKETS: usize = 1 << 20;
 
 pub(super) struct Table<K, V> {
     buckets: Box<[Bucket<K, V>]>,
     hasher: RandomState,
     capacity: usize,
-    /// How many entries the buckets hold. Signed, as an entry may be removed before it has been counted.
+    /// The number of entries in all buckets. Signed, because an entry may be removed before it is
+    /// counted.
     len: AtomicIsize,
-    /// The bucket at which the next search for room begins.
+    /// The bucket at which the next search starts.
     hand: AtomicUsize,
 }
 
@@ -56,7 +60,7 @@ struct Entry<K, V> {
     visits: AtomicU8,
 }
 
-/// A key that may make room.
+/// A key that may be evicted.
 struct Idle<'a, K, V> {
     visits: u8,
     bucket: &'a Bucket<K, V>,
@@ -69,12 +73,12 @@ impl<K, V> Table<K, V> {
     }
 
     pub(super) fn len(&self) -> usize {
-        // Relaxed: a count, which guards nothing.
+        // Relaxed: the count guards no other memory.
         let entries = usize::try_from(self.len.load(Ordering::Relaxed)).unwrap_or(0);
         entries.min(self.capacity)
     }
 
-    /// Takes an entry out of its bucket. Whether it was there.
+    /// Removes an entry from its bucket. Returns whether it was there.
     fn take_out(&self, bucket: &Bucket<K, V>, entry: &Arc<Entry<K, V>>) -> bool {
         loop {
             let before = bucket.load();
@@ -85,7 +89,7 @@ impl<K, V> Table<K, V> {
             let rest = entries(before.as_deref()).iter().filter(|other| !Arc::ptr_eq(other, entry)).cloned();
             let after = Some(rest.collect::<Entries<K, V>>()).filter(|rest| !rest.is_empty());
             if replace(bucket, &before, after.map(Arc::new)) {
-                // Before the key is dropped, which may panic.
+                // Before the key is dropped, because that may panic.
                 self.len.fetch_sub(1, Ordering::Relaxed);
                 return true;
             }
@@ -105,7 +109,7 @@ impl<K: Hash + Eq + Clone, V: Clone> Table<K, V> {
         }
     }
 
-    /// The value of a key, which counts as a visit.
+    /// Returns the value of a key, and counts a visit.
     pub(super) fn get(&self, key: &K) -> Option<V> {
         let (bucket, tag) = self.place(key);
         let entries = bucket.load();
@@ -120,11 +124,12 @@ impl<K: Hash + Eq + Clone, V: Clone> Table<K, V> {
         find(entries.as_deref(), tag, key).map(|entry| entry.value.clone())
     }
 
-    /// The value of a key; or this one, which is remembered if there is room, or another key makes some. Keys whose values are `pinned` don't.
+    /// Returns the value of a key. If there is none, stores `value`, if another key can be evicted
+    /// for it, and returns it in any case. Keys with `pinned` values aren't evicted.
     pub(super) fn get_or_insert(&self, key: &K, value: V, pinned: impl Fn(&V) -> bool) -> V {
         let (bucket, tag) = self.place(key);
         let entry = Arc::new(Entry { key: key.clone(), value, tag, visits: AtomicU8::new(NEW) });
-        // With an end: a key's own `Eq` may change the bucket each time that it is called.
+        // Bounded, because the `Eq` of a key may change the bucket on every call.
         for _ in 0..MOST_TRIES {
             let before = bucket.load();
             if let Some(other) = find(before.as_deref(), tag, key) {
@@ -147,7 +152,8 @@ impl<K: Hash + Eq + Clone, V: Clone> Table<K, V> {
         }
     }
 
-    /// All keys, with something of their values. Keys that come and go meanwhile may be missed.
+    /// Returns all keys, with `of` their values. Keys that are added or removed in the meantime may
+    /// be missing.
     pub(super) fn list<T>(&self, of: impl Fn(&V) -> T) -> Vec<(K, T)> {
         let mut all = Vec::with_capacity(self.len());
         for bucket in &self.buckets {
@@ -163,7 +169,8 @@ impl<K: Hash + Eq + Clone, V: Clone> Table<K, V> {
         (&self.buckets[hash as usize & (self.buckets.len() - 1)], (hash >> 32) as u32)
     }
 
-    /// Counts an entry that was just inserted. If there are too many now, another one makes room, or else this one is taken out again.
+    /// Counts an entry that was just inserted. If there are too many, evicts another entry, or else
+    /// removes this one.
     fn make_room(&self, bucket: &Bucket<K, V>, entry: &Arc<Entry<K, V>>, pinned: impl Fn(&V) -> bool) {
         let others = self.len.fetch_add(1, Ordering::Relaxed);
         let newcomer = Newcomer { table: self, bucket, entry };
@@ -172,10 +179,10 @@ impl<K: Hash + Eq + Clone, V: Clone> Table<K, V> {
         if !is_full || evicted.is_some() {
             newcomer.stays();
         }
-        // `evicted` is dropped last: its key's `Drop` may panic.
+        // `evicted` is dropped last: the `Drop` of its key may panic.
     }
 
-    /// Takes out a key that isn't pinned. One that is idle, if there is one among those that are looked at.
+    /// Evicts a key that isn't pinned: an idle one, if the search finds one.
     fn evict(&self, pinned: impl Fn(&V) -> bool) -> Option<Arc<Entry<K, V>>> {
         let (mut idlest, mut looks): (Option<Idle<'_, K, V>>, usize) = (None, 0);
         for turn in 0..self.buckets.len() {
@@ -209,7 +216,7 @@ impl<K, V> Entry<K, V> {
         self.visits.load(Ordering::Relaxed) == NEW
     }
 
-    /// Nothing is written of a key that is busy or new. Relaxed: a visit more or less doesn't matter.
+    /// Writes nothing for a key that is in use or new. Relaxed: a lost visit doesn't matter.
     fn visit(&self) {
         let visits = self.visits.load(Ordering::Relaxed);
         if visits < MOST_VISITS {
@@ -217,7 +224,7 @@ impl<K, V> Entry<K, V> {
         }
     }
 
-    /// The hand passes. How often it was visited before.
+    /// Ages the entry as the hand passes. Returns its former visits.
     fn age(&self) -> u8 {
         let visits = self.visits.load(Ordering::Relaxed);
         self.visits.store(visits.saturating_sub(1), Ordering::Relaxed);
@@ -225,7 +232,8 @@ impl<K, V> Entry<K, V> {
     }
 }
 
-/// A new entry, which is taken out again unless it stays: a clock that is asked meanwhile may panic.
+/// A new entry. It is removed on drop, unless it was kept: the clock that the search reads may
+/// panic.
 struct Newcomer<'a, K, V> {
     table: &'a Table<K, V>,
     bucket: &'a Bucket<K, V>,
@@ -256,7 +264,7 @@ fn find<'a, K: Eq, V>(among: Option<&'a Entries<K, V>>, tag: u32, key: &K) -> Op
     entries(among).iter().find(|entry| entry.tag == tag && entry.key == *key)
 }
 
-/// Whether the bucket held `before`, and has been replaced.
+/// Returns whether the bucket held `before`, and was replaced.
 fn replace<K, V>(
     bucket: &Bucket<K, V>,
     before: &arc_swap::Guard<Option<Arc<Entries<K, V>>>>,

@@ -1,4 +1,4 @@
-//! Endings while the circuit is closed, and whoever looks at it meanwhile.
+//! Ends of calls while the circuit is closed, and calls that ask meanwhile.
 
 use super::*;
 use CallResult::{Failure, Success};
@@ -13,7 +13,7 @@ fn two_failures_at_once_that_reach_the_threshold_open_it_exactly_once() {
     });
 }
 
-// At most five stops, so that a run stays short.
+// At most five preemptions, so that a run stays short.
 #[test]
 fn of_two_failures_at_once_beyond_the_threshold_one_opens_it_and_one_is_late() {
     bounded(5, || {
@@ -92,13 +92,14 @@ fn two_failures_at_once_that_fill_the_window_open_it_exactly_once_and_know_of_ea
             (EndEffect::Unchanged | EndEffect::Stale, EndEffect::Transitioned(opened)) => opened.counts,
             both => panic!("not exactly one transition: {both:?}"),
         };
-        // Whoever comes first may already see both calls, but only one failure of them: a half, which is enough.
+        // The first thread may see both calls already, but only one failure of them. That is a
+        // half, which is enough.
         assert!(counts.calls == 2 && counts.failures >= 1, "{counts:?}");
         assert_eq!((bench.generation(), bench.phase()), (1, Phase::Open));
     });
 }
 
-// At most five stops, so that a run stays short.
+// At most five preemptions, so that a run stays short.
 #[test]
 fn a_success_and_a_failure_at_once_that_fill_the_window_with_its_share_open_it_exactly_once() {
     bounded(5, || {
@@ -150,7 +151,8 @@ fn a_reset_at_the_same_time_as_the_last_failure_leaves_it_closed_and_forgetful()
             |bench| bench.end(0, Failure, 0),
             |bench| bench.cell.update(StateWord::reset).0,
         );
-        // The reset came first and the failure is late, or the failure opened what the reset closed again.
+        // The reset came first and the failure is stale, or the failure opened what the reset
+        // closed again.
         match ended {
             EndEffect::Stale => assert_eq!(before.phase, Phase::Closed { failures_in_a_row: 0, slow_start: false }),
             EndEffect::Transitioned(transition) => assert_eq!(before, transition.word),

@@ -1,4 +1,4 @@
-//! Calls that are dropped while others end.
+//! Calls that are cancelled while other calls end.
 
 use super::*;
 use CallResult::{Cancelled, Failure, Success};
@@ -7,7 +7,7 @@ use CallResult::{Cancelled, Failure, Success};
 fn a_circuit_that_opens_while_a_call_is_dropped_has_an_open_time() {
     model(|| {
         let bench = Bench::closed(consecutive(1));
-        // The dropped call begins a row.
+        // The cancelled call starts a row.
         bench.end(0, Success, 0);
         let (bench, ..) = both(
             bench,

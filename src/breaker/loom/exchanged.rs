@@ -1,11 +1,11 @@
-//! Settings that are exchanged while calls end: a closed circuit may count anew, in other windows.
+//! Reconfigurations while calls end: a closed circuit may count anew, in other windows.
 
 use super::*;
 use CallResult::{Failure, Ignored, Success};
 
 const PLAIN: Phase = Phase::Closed { failures_in_a_row: 0, slow_start: false };
 
-/// Asks by settings that are not those of the bench.
+/// Asks with other settings than those of the bench.
 fn ask_by(bench: &Bench, probes: &ProbePolicy, now: u64) -> bool {
     bench
         .with_context(now, |context| {
@@ -42,7 +42,7 @@ fn a_probe_that_comes_back_meanwhile_has_its_say() {
             let (bench, ended, ()) = both(Bench::half_open(ONE_PROBE, 1), end, |bench| bench.cell.clear_counts());
             assert!(is_transition(&ended), "{ended:?}");
             match success {
-                // Closed before it counts anew, or after.
+                // Closed before or after it counts anew.
                 true => assert!(matches!((bench.generation(), bench.phase()), (3 | 4, PLAIN))),
                 false => assert_eq!((bench.generation(), bench.phase()), (3, Phase::Open)),
             }

@@ -1,10 +1,10 @@
-//! FailingSince when calls have been failing: rows of failures, the openings that they lead to, and what
+//! How long calls have been failing: rows of failures, the openings that they lead to, and what
 //! ends them.
 
 use super::*;
 use CallResult::{Failure, Success};
 
-/// Opens after two failures in a row of which the first ended 5 or more ago.
+/// Opens after two failures in a row, if the first is at least 5 old.
 fn two_lasting_five() -> Bench {
     let rules = Rules { consecutive: Some(ConsecutiveThreshold { failures: 2, lasting: 5 }), ..Rules::default() };
     Bench { times_failure_rows: true, ..Bench::closed(rules) }
@@ -14,7 +14,7 @@ fn fails(bench: &Bench, now: u64) -> EndEffect {
     bench.end(0, Failure, now)
 }
 
-/// The failing time that an opening went by.
+/// The failing time that led to an open time.
 fn failing_for(ended: &EndEffect) -> Option<u64> {
     match ended {
         EndEffect::Transitioned(opened) => Some(opened.open_for - OPEN_FOR),
@@ -62,7 +62,7 @@ fn a_success_and_two_failures_at_once_leave_no_old_start() {
     });
 }
 
-// At most five stops, so that a run stays short.
+// At most five preemptions, so that a run stays short.
 #[test]
 fn of_two_failures_that_open_one_passes_the_start_on() {
     bounded(5, || {

@@ -1,4 +1,4 @@
-//! Who gets in as a probe, and what a lease is good for.
+//! Which calls are admitted as probes, and what leases do.
 
 use super::*;
 use CallResult::{Failure, Ignored, Success};
@@ -45,7 +45,7 @@ fn the_slot_of_a_dropped_probe_is_taken_by_one_of_those_who_ask() {
         let (bench, _, one, other) = all(Bench::half_open(ONE_PROBE, 1), drop, ask, ask);
         assert!(!(one && other), "two probes at a time");
         assert_eq!(in_flight(&bench), u8::from(one || other));
-        // Asked too early, both of them: the slot is still there.
+        // Asked too early, both of them: the slot is still taken.
         assert_eq!(bench.admit(OPEN_FOR).is_ok(), !one && !other);
         bench.assert_not_wedged();
     });
@@ -180,7 +180,7 @@ fn a_reset_while_somebody_asks_for_the_probe_leaves_it_closed() {
         let (bench, asked, before) = both(Bench::open(ONE_PROBE), ask, |bench| bench.cell.update(StateWord::reset).0);
         assert_eq!(bench.phase(), Phase::Closed { failures_in_a_row: 0, slow_start: false });
         assert_eq!(asked.half_opened, matches!(before.phase, Phase::HalfOpen { .. }));
-        // What a probe brings back is of no interest any more.
+        // The result of the probe is stale.
         if asked.half_opened {
             assert_eq!(bench.end(asked.generation, Failure, OPEN_FOR), EndEffect::Stale);
         }

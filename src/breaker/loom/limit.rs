@@ -1,4 +1,4 @@
-//! Circuits that may be half-open for so long only.
+//! Circuits with a limit of the time in half-open.
 
 use super::*;
 use crate::breaker::transition::Undecided;
@@ -10,7 +10,7 @@ fn within(undecided: Undecided, probes: ProbePolicy) -> ProbePolicy {
     ProbePolicy { limit: Some((LIMIT, undecided)), ..probes }
 }
 
-/// It isn't over before, and it is then.
+/// The limit is over at `time`, and not before.
 fn assert_over_at(bench: &Bench, time: u64) {
     assert!(!bench.tick(time - 1), "too early: {:?}", bench.cell.load());
     assert!(bench.tick(time), "not then: {:?}", bench.cell.load());
@@ -57,7 +57,7 @@ fn a_new_round_goes_on_with_the_time_of_the_old_one_whatever_comes_back() {
     });
 }
 
-// At most five stops, so that a run stays short.
+// At most five preemptions, so that a run stays short.
 #[test]
 fn a_probe_that_fails_when_the_time_is_over_and_whoever_sees_that_open_it_once() {
     bounded(5, || {

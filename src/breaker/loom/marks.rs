@@ -1,4 +1,5 @@
-//! The sliding window: whatever the order, its sum is the number of its marked places when everybody is done.
+//! The count window: whatever the order, its sum is the number of its marked places once all
+//! threads are done.
 
 use ::loom::thread;
 use std::sync::Arc;
@@ -6,7 +7,7 @@ use std::sync::Arc;
 use super::{bounded, model};
 use crate::breaker::window::CountRing;
 
-/// Makes these calls at the same time, a thread each: (generation, marked).
+/// Records these calls at the same time, one list per thread: (generation, marked).
 fn record(marks: CountRing, threads: &'static [&'static [(u32, bool)]]) -> Arc<CountRing> {
     let marks = Arc::new(marks);
     let run = |marks: &CountRing, calls: &[(u32, bool)]| {
@@ -29,7 +30,7 @@ fn record(marks: CountRing, threads: &'static [&'static [(u32, bool)]]) -> Arc<C
     marks
 }
 
-/// The sum is right, and this many calls are in the window.
+/// The sum is right, and the window holds `calls` calls.
 fn assert_sum(marks: &CountRing, generation: u32, calls: u32) -> u32 {
     let (seen, marked) = marks.read(generation);
     assert_eq!((seen, marked), (calls, marks.marked_places(generation)));
@@ -75,7 +76,7 @@ fn two_that_put_and_take_one_mark_never_lose_it() {
         marks.record(0, true);
         let marks = record(marks, &[&[(0, false)], &[(0, true)]]);
         assert_sum(&marks, 0, 1);
-        // Whatever was left, one good call clears it.
+        // Whatever was left, one success clears it.
         marks.record(0, false);
         assert_eq!(marks.read(0), (1, 0));
     });

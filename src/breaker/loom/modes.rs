@@ -1,4 +1,4 @@
-//! Modes that are set by one thread while the calls of others come and go.
+//! Modes that one thread sets while other threads make calls.
 
 use super::*;
 use crate::breaker::state::Mode;
@@ -75,7 +75,7 @@ fn a_probe_has_no_say_in_a_circuit_that_was_forced_open_and_let_go_meanwhile() {
         let there_and_back = |bench: &Bench| (force_open(bench), let_go(bench));
         let (bench, probed, (_, since)) = both(Bench::open(ONE_PROBE), probe, there_and_back);
         match probed {
-            // Asked when it was let go already: a call like any other, and a failure that opens it.
+            // Asked after the mode ended: an ordinary call, whose failure opens the circuit.
             Some((asked, ended)) if asked.generation == since => {
                 assert!(is_transition(&ended));
                 assert_eq!((bench.generation(), bench.phase()), (since + 1, Phase::Open));

@@ -1,4 +1,4 @@
-//! What several probes come back with at once.
+//! Results of several probes at the same time.
 
 use super::*;
 use CallResult::{Failure, Ignored, Success};
@@ -79,7 +79,7 @@ fn a_probe_that_is_dropped_while_another_fails_is_not_held_against_anybody() {
     });
 }
 
-// At most five stops, so that a run stays short.
+// At most five preemptions, so that a run stays short.
 #[test]
 fn what_a_lost_probe_brings_is_not_among_the_results_of_the_next_round() {
     bounded(5, || {
@@ -95,7 +95,8 @@ fn what_a_lost_probe_brings_is_not_among_the_results_of_the_next_round() {
         let word = bench.cell.load();
         let counts = bench.cell.probe_counts(word.generation);
         match word.generation {
-            // The asker found the lost probe's slot free again: one round, with both results.
+            // The asking thread found the slot of the lost probe free: one round, with both
+            // results.
             2 => assert_eq!((counts.calls, counts.failures), (2, 1)),
             _ => assert_eq!((counts.calls, counts.failures), (1, 0)),
         }

@@ -1,11 +1,11 @@
-//! Circuits that ramp up, while calls come and go.
+//! Circuits in slow start, while other threads make calls.
 
 use super::*;
 use CallResult::{Failure, Success};
 
 const RAMP: u64 = 20;
 
-/// It has closed at [`OPEN_FOR`], in generation 3.
+/// Closed at [`OPEN_FOR`], in generation 3.
 fn slow_start(rules: Rules) -> Bench {
     let bench = Bench { slow_start: RAMP, rules, ..Bench::half_open(ONE_PROBE, 1) };
     assert!(is_transition(&bench.end(2, Success, OPEN_FOR)));
@@ -36,7 +36,8 @@ fn a_failure_is_not_lost_when_the_ramp_ends_just_then() {
         let look = |bench: &Bench| bench.tick(OPEN_FOR + RAMP);
         let (bench, failed, moved_on) = both(slow_start(consecutive(2)), fail, look);
         assert_eq!((failed, moved_on), (EndEffect::Unchanged, false), "the end of a ramp is no transition");
-        // Whoever looked may have lost the word to the failure; the next one ends the ramp then.
+        // The thread that advanced the timer may have lost the word to the failure. Then the next
+        // one ends the slow start.
         assert_eq!(bench.share(OPEN_FOR + RAMP), None);
         let one = Phase::Closed { failures_in_a_row: 1, slow_start: false };
         assert_eq!((bench.generation(), bench.phase()), (3, one));

@@ -1,20 +1,20 @@
-//! Good calls that their window alone counts: none is lost, and of those that end at once the last one sees what they come to.
+//! The fast path of windows: no success is lost, and the last of several calls sees all of them.
 
 use super::*;
 use CallResult::{Failure, Success};
 
-/// Opens when half of so many calls have failed, in the last two slices.
+/// Opens when half of `minimum` calls have failed, in the last two slots.
 fn by_time(minimum: u32) -> Bench {
     Bench { window: two_slices(), ..Bench::closed(half_of(minimum)) }
 }
 
-/// The same of the last calls.
+/// The same among the last calls.
 fn by_calls(minimum: u32) -> Bench {
     let window = WindowState::new(WindowLayout { failures: WindowKind::Calls(4), ..WindowLayout::default() });
     Bench { window, ..Bench::closed(half_of(minimum)) }
 }
 
-/// A good call, as a permit ends it: by the window alone where that is enough.
+/// Ends a successful call as a permit does: on the fast path, if possible.
 fn succeed(bench: &Bench, generation: u32, now: u64) -> FastRecord {
     let failures = bench.rules.failing.map_or(0, |share| share.least());
     bench.window.set_current_slot(now);
@@ -35,7 +35,7 @@ fn succeed(bench: &Bench, generation: u32, now: u64) -> FastRecord {
 fn good_calls_at_once_are_all_counted() {
     bounded(4, || {
         let good = |bench: &Bench| succeed(bench, 0, 5);
-        // The first call of a generation goes the long way.
+        // The first call of a generation takes the slow path.
         let bench = by_time(9);
         bench.end(0, Success, 5);
         let (bench, one, other) = both(bench, good, good);
@@ -63,7 +63,7 @@ fn a_good_call_and_a_failure_at_once_are_both_counted() {
     }
 }
 
-/// One good call and one failure are what opens it: whichever comes last sees both.
+/// One success and one failure open the circuit: the last of them sees both.
 #[test]
 fn a_good_call_and_a_failure_at_once_open_it_as_one_after_the_other_would() {
     for by in [by_time, by_calls] {

@@ -1,4 +1,4 @@
-//! The window of time: sums are exact, and of no time but their own.
+//! The time window: counts are exact, and belong to no other time.
 
 use super::*;
 use CallResult::Failure;
@@ -6,7 +6,7 @@ use CallResult::Failure;
 /// One marked call: (generation, time).
 type Call = (u32, u64);
 
-/// Makes one marked call a thread, at the same time. What each is told.
+/// Records one marked call per thread, at the same time. Returns the results.
 fn record<const N: usize>(slices: &Arc<TimeRing>, calls: [Call; N]) -> [Option<(u32, u32)>; N] {
     let run = |slices: &TimeRing, (generation, now): Call| slices.record(generation, now, 1, 1);
     let threads = calls.map(|call| {
@@ -16,10 +16,10 @@ fn record<const N: usize>(slices: &Arc<TimeRing>, calls: [Call; N]) -> [Option<(
     threads.map(|thread| thread.join().unwrap())
 }
 
-/// After how many slices the tags of one generation come round.
+/// After this many slots the tags of one generation repeat.
 const TAGS: u64 = 1 << 16;
 
-/// TimeRing of length 1: a time is the number of its slice.
+/// Slots of length 1: a time is the number of its slot.
 fn slices(count: u8) -> Arc<TimeRing> {
     Arc::new(TimeRing::new(1, count))
 }
@@ -95,7 +95,7 @@ fn a_call_that_comes_late_is_not_in_a_slice_of_the_same_tag() {
     });
 }
 
-/// Opens when both of two calls have failed within two slices.
+/// Opens when both of two calls have failed within two slots.
 fn both_of_two() -> Bench {
     let share = RateThreshold { at_least: Ratio::percent(100).unwrap(), minimum: 2 };
     let rules = Rules { failing: Some(share), ..Rules::default() };

@@ -1,4 +1,5 @@
-//! Circuits that are steered from outside, and circuits that ramp up, while calls end.
+//! Circuits that are reset or reported to from outside, and circuits in slow start, while calls
+//! end.
 
 use super::*;
 use crate::breaker::state::Mode;
@@ -70,7 +71,7 @@ fn whoever_meets_a_ramp_knows_when_it_began() {
         let bench = Bench { slow_start: RAMP, ..Bench::half_open(ONE_PROBE, 1) };
         let succeed = |bench: &Bench| bench.end(2, Success, OPEN_FOR);
         let (bench, _, seen) = both(bench, succeed, |bench| bench.share(OPEN_FOR + 2));
-        // Asked before the success, there was no ramp yet.
+        // Asked before the success: the slow start hadn't begun.
         assert!(seen.is_none() || seen == Some(0.1), "{seen:?}");
         assert_eq!(bench.share(OPEN_FOR + 2), Some(0.1));
     });

@@ -1,11 +1,11 @@
-//! Probes that trickle: one per interval, whatever comes back meanwhile.
+//! Trickling probes: one per interval, whatever ends in the meantime.
 
 use super::*;
 use CallResult::{Failure, Success};
 
 const TRICKLE: ProbePolicy = ProbePolicy::new(u8::MAX, CloseCondition::Trickle);
 
-/// Half-open with one probe on its way, in generation 2. Its interval ends at this time.
+/// Half-open with one probe in flight, in generation 2. Its interval ends at this time.
 const INTERVAL_ENDS: u64 = 2 * OPEN_FOR;
 
 fn half_open() -> Bench {
@@ -44,8 +44,8 @@ fn one_of_two_calls_at_the_end_of_the_open_time_is_admitted() {
 }
 
 /// A call that loses the word to the failure of the only probe may have written the end of its own
-/// interval before. The circuit is open until then, so no probe is sent for one interval at most.
-/// At most five stops, so that a run stays short.
+/// interval before. The circuit is open until then, so at most one interval has no probe. At most
+/// five preemptions, so that a run stays short.
 #[test]
 fn a_probe_that_fails_meanwhile_delays_the_next_by_one_interval() {
     bounded(5, || {
@@ -56,7 +56,7 @@ fn a_probe_that_fails_meanwhile_delays_the_next_by_one_interval() {
             (EndEffect::Transitioned(_), Err(packed)) => {
                 assert_eq!((packed.state(), packed.wait()), (State::Open, Some(OPEN_FOR)));
             }
-            // The only one on its way failed: open until the interval ends, which is now.
+            // The only probe in flight failed: open until the interval ends, which is now.
             (EndEffect::Transitioned(_), asked) => {
                 assert_eq!(asked, Ok(Admitted { generation: 4, half_opened: true }));
                 assert_eq!(in_flight(&bench), 1);

@@ -1,4 +1,4 @@
-//! Permits: the permission to make one call.
+//! Permits: permission to make one call.
 
 mod outcome;
 #[expect(clippy::module_inception, reason = "the room's main type")]

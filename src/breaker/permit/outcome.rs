@@ -1,3 +1,5 @@
+//! How a permit ends.
+
 use std::time::Duration;
 
 use crate::breaker::{
@@ -13,12 +15,12 @@ pub(super) enum PermitOutcome {
     },
     Neutral,
     /// The service, or a queue in front of it, asked for fewer calls. `answered`: the service
-    /// itself did, in an answer.
+    /// itself did so, in an answer.
     Throttled {
         asked: Option<Duration>,
         answered: bool,
     },
-    /// No call was made, or only to a breaker further in, which rejected it.
+    /// No call was made, or a breaker further in rejected it.
     Unused,
     Cancelled,
     CancelledAfterResponse,
@@ -27,13 +29,15 @@ pub(super) enum PermitOutcome {
 impl PermitOutcome {
     pub(super) const FAILURE: Self = Self::Failure { asked: None };
 
-    /// All but successes are rare enough.
+    /// Returns whether the outcome counts in the totals without `count_calls`. Outcomes other than
+    /// successes are rare, so counting them is cheap.
     pub(super) fn is_always_counted(self) -> bool {
         !matches!(self, Self::Success)
     }
 
-    /// Whether the service accepted the request, as
-    /// [`OpenRule::Throttle`](super::OpenRule::Throttle) counts it. `None`: it doesn't count.
+    /// Returns whether the service accepted the request, for
+    /// [`OpenRule::Throttle`](crate::breaker::OpenRule::Throttle). `None`: the request doesn't
+    /// count.
     pub(super) fn accepted_by_service(self) -> Option<bool> {
         match self {
             Self::Success => Some(true),
@@ -42,7 +46,8 @@ impl PermitOutcome {
         }
     }
 
-    /// What a dropped or throttled call counts as by the settings, given how long it ran.
+    /// Applies the settings for cancelled and throttled calls. `ran`: how long the call ran, in
+    /// microseconds, if known.
     pub(super) fn resolve(self, dropped: Dropped, throttled: ThrottledCalls, ran: Option<u64>) -> Self {
         if let (Self::Throttled { asked, .. }, ThrottledCalls::Failure) = (self, throttled) {
             return Self::Failure { asked };

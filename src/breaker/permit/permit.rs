@@ -14,14 +14,15 @@ use crate::{
     call_context::timeout_scope,
 };
 
-/// A circuit's leave to make one call. It ends exactly once: with a verdict, or by being dropped.
+/// The permission of a circuit to make one call. It ends exactly once: with a verdict, or by being
+/// dropped.
 ///
-/// An result that comes after its circuit has moved on (it opened, half-opened, closed or was reset since) changes
-/// nothing but the totals.
+/// If the circuit has changed its state in the meantime (it opened, half-opened, closed or was
+/// reset), the result changes only the totals.
 ///
-/// A dropped permit counts as [`BreakerConfig::dropped`](super::BreakerConfig::dropped) says, with two exceptions: the thread is
-/// panicking (the call panicked, which is a failure), or a retry further out drops the attempt in which the permit was given because it
-/// took too long (which is one too).
+/// A dropped permit counts as [`BreakerConfig::dropped`](crate::BreakerConfig::dropped) defines,
+/// with two exceptions that are failures: the call panicked, or a retry further out dropped the
+/// attempt because it timed out.
 ///
 /// ```
 /// use tower_recourse::{BreakerConfig, Circuit};
@@ -36,39 +37,40 @@ use crate::{
 pub struct Permit {
     pub(super) core: &'static Core,
     pub(super) generation: u32,
-    /// `PLAIN`, `COUNTED`, `OWNS_PANICS`, `ANSWERED`: in one byte, as each call through a breaker holds a permit.
+    /// `PLAIN`, `COUNTED`, `OWNS_PANICS`, `ANSWERED`: one byte, because each call holds a permit.
     pub(super) flags: u8,
     pub(super) ended: bool,
-    /// The attempt of a retry around that the call belongs to, if it has a time limit; 0 is none.
+    /// The attempt of an outer retry that the call belongs to, if the attempt has a time limit;
+    /// otherwise 0.
     pub(super) attempt: u16,
-    /// When the call began, in the tenant's microseconds; `UNTIMED` if no rule asks.
+    /// When the call began, in the tenant's microseconds; `UNTIMED` if no setting needs that.
     pub(super) started: u64,
 }
 
 pub(super) const UNTIMED: u64 = u64::MAX;
 
-/// A success has nothing to write besides the windows.
+/// A success has nothing to record besides the windows.
 const PLAIN: u8 = 1;
 
-/// Its admission was counted. If not, its success isn't either, and another result counts both: so the totals add up, whenever window_use
-/// is switched on or off.
+/// The admission was counted. If it wasn't, a success isn't counted either, and any other outcome
+/// also counts its admission. So the totals add up whenever counting is switched on or off.
 pub(super) const COUNTED: u8 = 2;
 
-/// A panic while this permit is alive is the call's own.
+/// A panic of the thread is a panic of this call.
 const OWNS_PANICS: u8 = 4;
 
-/// The call was answered, and goes on with what came in the answer.
+/// The response has arrived, and the call continues with its body.
 const ANSWERED: u8 = 8;
 
 impl Permit {
-    /// For a call that is admitted by a circuit which has nothing to remember of it.
+    /// A permit of a circuit without bookkeeping at the start of a call.
     #[inline]
     pub(crate) fn plain(core: &'static Core, generation: u32) -> Self {
         let attempt = timeout_scope::current();
         Self { core, generation, flags: PLAIN | OWNS_PANICS, ended: false, attempt, started: UNTIMED }
     }
 
-    /// For any other.
+    /// Any other permit.
     pub(crate) fn with_bookkeeping(tenant: &Tenant, settings: &Settings, generation: u32) -> Self {
         let flags = tenant.core.flags();
         let started = if flags.is_timed() { tenant.now(settings) } else { UNTIMED };
@@ -76,7 +78,7 @@ impl Permit {
         if counted {
             tenant.totals.admitted.add();
         }
-        // While settings are exchanged, the flags may be those of the other settings.
+        // During a reconfiguration, the flags may belong to the other settings.
         let flag_bits = match counted {
             true => COUNTED | OWNS_PANICS,
             false if flags.is_plain() => PLAIN | OWNS_PANICS,
@@ -86,26 +88,26 @@ impl Permit {
         Self { core: tenant.core, generation, flags: flag_bits, ended: false, attempt, started }
     }
 
-    /// The call did what it was for.
+    /// Ends the call as a success.
     pub fn success(self) {
         self.end(Verdict::Success);
     }
 
-    /// It failed.
+    /// Ends the call as a failure.
     pub fn failure(self) {
         self.end(Verdict::transient());
     }
 
-    /// It says nothing about the health of what was called.
+    /// Ends the call without an effect on the circuit's health.
     pub fn neutral(self) {
         self.end(Verdict::Neutral);
     }
 
-    /// Ends the call with a verdict. A rejection by another breaker further in is neutral. A
-    /// failure of the kind [`Throttled`](FailureKind::Throttled) counts as
-    /// [`BreakerConfig::on_throttled`](super::BreakerConfig::on_throttled) defines: neutral for the
-    /// rules about health by default, and not accepted for
-    /// [`OpenRule::Throttle`](super::OpenRule::Throttle).
+    /// Ends the call with a verdict. A rejection by a breaker further in is neutral. A failure of
+    /// the kind [`Throttled`](FailureKind::Throttled) counts as
+    /// [`BreakerConfig::on_throttled`](crate::BreakerConfig::on_throttled) defines: by default,
+    /// neutral for the rules about health, and not accepted for
+    /// [`OpenRule::Throttle`](crate::breaker::OpenRule::Throttle).
     #[inline]
     pub fn end(mut self, verdict: Verdict) {
         self.end_with(verdict);
@@ -135,7 +137,7 @@ impl Permit {
         }
     }
 
-    /// Leaves one that has ended in its place.
+    /// Takes the permit, and leaves an ended one in its place.
     pub(crate) fn take(&mut self) -> Self {
         let ended = Self { ended: true, ..*self };
         std::mem::replace(self, ended)
@@ -149,7 +151,7 @@ impl Permit {
         self.ended
     }
 
-    /// The call begins now: its circuit let it in some time ago.
+    /// Restarts the time of the call. The circuit admitted the call earlier.
     pub(crate) fn start_call(&mut self) {
         self.attempt = timeout_scope::current();
         if self.started != UNTIMED {
@@ -159,20 +161,21 @@ impl Permit {
         }
     }
 
-    /// There was no call, so how long the permit was held says nothing.
+    /// Ends the permit without a call. How long it was held doesn't matter.
     #[cold]
     pub(crate) fn end_unused(mut self) {
         self.started = UNTIMED;
         self.finish(PermitOutcome::Unused);
     }
 
-    /// The call was answered, and goes on with what came in the answer: dropped from now on, it isn't one without an answer.
+    /// Marks the call as answered. If it is dropped from now on, it isn't a call without an answer.
     pub(crate) fn keep_after_response(mut self) -> Self {
         self.flags |= ANSWERED;
         self
     }
 
-    /// Whose panic it is if the thread panics now: the call's while it is polled, somebody else's otherwise.
+    /// Sets whether a panic of the thread is a panic of this call. It is one only while the call is
+    /// polled.
     pub(crate) fn attribute_panics(&mut self, attributed: bool) {
         self.flags = if attributed { self.flags | OWNS_PANICS } else { self.flags & !OWNS_PANICS };
     }
@@ -189,7 +192,7 @@ impl Permit {
         }
     }
 
-    // Most have ended when they are dropped.
+    // Cold: most permits have ended before they are dropped.
     #[cold]
     fn end_cancelled(&mut self) {
         let panicking = std::thread::panicking();
@@ -201,7 +204,7 @@ impl Permit {
             PermitOutcome::Cancelled
         };
         if panicking {
-            // An observer that panics now, too, would end the process.
+            // A second panic, in an observer, would abort the process.
             let _ = catch_unwind(AssertUnwindSafe(|| self.finish(end)));
         } else {
             self.finish(end);

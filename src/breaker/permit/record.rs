@@ -1,3 +1,5 @@
+//! The slow path at the end of a permit.
+
 use super::{
     outcome::PermitOutcome,
     permit::{COUNTED, Permit, UNTIMED},
@@ -13,7 +15,7 @@ use crate::{
 };
 
 impl Permit {
-    /// The endings that have something to write.
+    /// Records an outcome in the totals, the windows and the cell, and emits the events.
     #[cold]
     pub(super) fn record(&self, end: PermitOutcome, is_counted: bool) {
         let Some(tenant) = self.core.tenant_of(self.generation) else { return };
@@ -24,8 +26,8 @@ impl Permit {
             PermitOutcome::Success => (&tenant.totals.successes, CallResult::Success, None),
             PermitOutcome::Failure { asked } => (&tenant.totals.failures, CallResult::Failure, asked),
             // The service answered, which is what a probe tests. A generation never changes from
-            // closed to half-open: if the circuit moves on meanwhile, the result comes too late and
-            // changes nothing.
+            // closed to half-open: if the circuit changes in the meantime, the result is stale and
+            // has no effect.
             PermitOutcome::Throttled { answered: true, .. } if !self.core.cell.is_closed() => {
                 (&tenant.totals.neutral, CallResult::Success, None)
             }
@@ -51,7 +53,7 @@ impl Permit {
         if let (Some(window), Some(_), Some(accepted)) = (window, settings.throttle, end.accepted_by_service()) {
             window.record_request(self.generation, tenant.now(&settings), accepted);
         }
-        // What was judged neutral says nothing, however long it took; what was given up after that time does.
+        // A neutral outcome says nothing about speed. A cancelled call that took too long was slow.
         let slow = match end {
             PermitOutcome::Neutral | PermitOutcome::Unused | PermitOutcome::Throttled { .. } => None,
             _ => ran.zip(settings.slow_after).map(|(ran, limit)| ran > micros(limit)),
@@ -65,7 +67,7 @@ impl Permit {
             self.core.cell.end_call(context, window_use, self.generation, result, slow)
         };
         let ended = tenant.with_context(&settings, asked, ends);
-        // Everything is counted before anybody is told: an observer may panic.
+        // All counts come before the events: an observer may panic.
         if let EndEffect::Transitioned(..) = ended {
             tenant.totals.transitions.add();
         }

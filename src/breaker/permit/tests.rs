@@ -1,4 +1,4 @@
-//! What a good call finds nothing to write for can't be seen from outside: it is only faster.
+//! The fast path can't be observed from outside: it only makes calls faster.
 
 use std::{sync::Arc, time::Duration};
 
@@ -58,7 +58,7 @@ fn a_good_call_has_nothing_to_write_in_a_full_window_without_a_failure() {
     assert!(ignores_success(&tenant));
 }
 
-/// As when a failure has come in while a good call was counted by the window alone.
+/// The case of a failure that arrives while the fast path records a success.
 #[test]
 fn a_good_call_that_is_counted_already_is_judged_and_not_counted_again() {
     let rule = |calls| {
@@ -80,7 +80,7 @@ fn a_good_call_that_is_counted_already_is_judged_and_not_counted_again() {
     }
 }
 
-/// Only that is seen at once: of all others, the first window says nothing, or not everything.
+/// Other windows can't be checked inline.
 #[test]
 fn what_is_seen_at_once_is_a_window_of_calls_alone_and_the_first_of_its_memory() {
     let calls = |calls| Window::count(calls).unwrap();
@@ -97,7 +97,7 @@ fn what_is_seen_at_once_is_a_window_of_calls_alone_and_the_first_of_its_memory()
     assert!(!tenant.core.flags().has_only_count_window());
 }
 
-/// The settings are exchanged first, and the flags after them.
+/// A reconfiguration stores the settings first, and the flags after them.
 #[test]
 fn settings_seen_before_their_flags_count_the_whole_call() {
     let tenant = tenant(BreakerConfig::default());

@@ -5,15 +5,15 @@ use crate::Elapsed;
 
 /// The error of a service behind a breaker.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum BreakerError<E> {
-    /// The breaker rejected the call; the service wasn't asked.
+pub enum BreakerError<Err> {
+    /// The breaker rejected the call without calling the service.
     Rejected(Rejection),
     /// The service's own error.
-    Inner(E),
+    Inner(Err),
 }
 
-impl<E> BreakerError<E> {
-    /// The rejection, if it is one.
+impl<Err> BreakerError<Err> {
+    /// Returns the rejection, if this is one.
     pub fn rejection(&self) -> Option<&Rejection> {
         match self {
             Self::Rejected(rejection) => Some(rejection),
@@ -21,8 +21,8 @@ impl<E> BreakerError<E> {
         }
     }
 
-    /// The service's own error, if it is one.
-    pub fn into_inner(self) -> Option<E> {
+    /// Returns the service's own error, if this is one.
+    pub fn into_inner(self) -> Option<Err> {
         match self {
             Self::Rejected(_) => None,
             Self::Inner(error) => Some(error),
@@ -30,9 +30,10 @@ impl<E> BreakerError<E> {
     }
 }
 
-impl<E: Into<BoxError>> BreakerError<E> {
-    /// As tower's boxed error: for a `BreakerError<BoxError>`, which is no `Error` itself, as a boxed error isn't. Layers that ask
-    /// for `Into<BoxError>` take the service after `.map_err(BreakerError::into_boxed)`.
+impl<Err: Into<BoxError>> BreakerError<Err> {
+    /// Converts into tower's boxed error. A `BreakerError<BoxError>` doesn't implement `Error`,
+    /// because a boxed error doesn't. If a layer needs `Into<BoxError>`, use
+    /// `.map_err(BreakerError::into_boxed)`.
     pub fn into_boxed(self) -> BoxError {
         match self {
             Self::Rejected(rejection) => Box::new(rejection),
@@ -41,14 +42,14 @@ impl<E: Into<BoxError>> BreakerError<E> {
     }
 }
 
-/// So that the time-outs of a retry around the breaker need no answer of their own.
-impl<E: From<Elapsed>> From<Elapsed> for BreakerError<E> {
+/// Lets a retry with timeouts around the breaker make its errors without a further function.
+impl<Err: From<Elapsed>> From<Elapsed> for BreakerError<Err> {
     fn from(elapsed: Elapsed) -> Self {
         Self::Inner(elapsed.into())
     }
 }
 
-impl<E: fmt::Display> fmt::Display for BreakerError<E> {
+impl<Err: fmt::Display> fmt::Display for BreakerError<Err> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Rejected(_) => f.write_str("the call was rejected"),
@@ -57,7 +58,7 @@ impl<E: fmt::Display> fmt::Display for BreakerError<E> {
     }
 }
 
-impl<E: Error + 'static> Error for BreakerError<E> {
+impl<Err: Error + 'static> Error for BreakerError<Err> {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Rejected(rejection) => Some(rejection),

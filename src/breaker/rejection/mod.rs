@@ -1,4 +1,4 @@
-//! Rejections: what a caller gets for a call that its circuit rejects.
+//! Rejections: what the caller gets for a call that its circuit rejects.
 
 mod breaker_error;
 mod on_rejection;

@@ -2,23 +2,24 @@ use std::fmt;
 
 use super::{BreakerError, Rejection};
 
-/// What a breaker does about a call that its circuit rejects: [`Fail`], [`Respond`] or [`Wait`].
+/// What a breaker does with a call that its circuit rejects: [`Fail`], [`Respond`] or [`Wait`].
 pub trait OnRejection<Res, Err> {
-    /// The error of the service behind the breaker.
+    /// The error type of the service with the breaker.
     type Error;
 
-    /// Whether the service stays not-ready instead, so that no call comes that must be rejected. A
-    /// keyed breaker can't: only the request names its circuit.
+    /// Whether the service isn't ready while the circuit rejects, so that it gets no calls to
+    /// reject. A keyed breaker can't wait: only the request names its circuit.
     const WAITS: bool = false;
 
-    /// What the caller gets instead of an answer of the service.
+    /// Makes the result of a rejected call.
     fn reject(&self, rejection: Rejection) -> Result<Res, Self::Error>;
 
-    /// The service's own error.
+    /// Converts an error of the inner service.
     fn pass(error: Err) -> Self::Error;
 }
 
-/// Answers with [`BreakerError::Rejected`]. The default.
+/// Fails with [`BreakerError::Rejected`]. This is the default, because callers then see why the
+/// call failed.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Fail;
 
@@ -34,13 +35,13 @@ impl<Res, Err> OnRejection<Res, Err> for Fail {
     }
 }
 
-/// Answers with a response made by a function; the error type stays the service's own.
+/// Answers with a response from a function. The error type stays that of the service.
 #[derive(Clone, Copy)]
-pub struct Respond<F>(pub(crate) F);
+pub struct Respond<Function>(pub(crate) Function);
 
-impl<F, Res, Err> OnRejection<Res, Err> for Respond<F>
+impl<Function, Res, Err> OnRejection<Res, Err> for Respond<Function>
 where
-    F: Fn(&Rejection) -> Res,
+    Function: Fn(&Rejection) -> Res,
 {
     type Error = Err;
 
@@ -53,9 +54,10 @@ where
     }
 }
 
-/// Isn't ready while the circuit rejects, so that a load balancer goes elsewhere; the error type stays the service's own.
+/// Isn't ready while the circuit rejects, so that a load balancer uses another service. The error
+/// type stays that of the service.
 ///
-/// Readiness is a permit, kept until it is used by a call or given up with the service.
+/// Readiness holds a permit, until a call uses it or the service is dropped.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Wait;
 
@@ -73,7 +75,7 @@ impl<Res, Err> OnRejection<Res, Err> for Wait {
     }
 }
 
-impl<F> fmt::Debug for Respond<F> {
+impl<Function> fmt::Debug for Respond<Function> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a response made by a function")
     }

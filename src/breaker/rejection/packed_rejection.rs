@@ -2,26 +2,26 @@ use std::{cell::Cell, fmt, ops::RangeInclusive, time::Duration};
 
 use crate::breaker::state::State;
 
-/// For how many microseconds a caller should stay away from a half-open circuit, at random.
+/// How long a caller should wait for a half-open circuit, in microseconds, at random.
 ///
-/// A probe takes about as long as a call, so the circuit may close long before the probe's lease is
-/// over: a caller that waits for the lease is served much later than it could be. With these waits,
-/// a caller asks at most 20 times per second, and callers that were rejected at the same moment come
-/// back spread over 100 ms.
+/// A probe takes about as long as a call, so the circuit may close long before the lease of the
+/// probe is over. A caller that waited for the lease would be served much later than necessary.
+/// With these waits, a caller asks at most 20 times per second, and callers that were rejected at
+/// the same moment return spread over 100 ms.
 const HINTS: RangeInclusive<u64> = 50_000..=150_000;
 
-/// A call isn't in: the state that the circuit was in, and in how many microseconds it may admit again. One word, as it goes through what is
-/// made of every rejection, and is copied there.
+/// A packed rejection: the state of the circuit, and the microseconds until it may admit a call.
+/// One word, because it is copied through the rejection path.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PackedRejection(u64);
 
 impl PackedRejection {
     const WAIT_BITS: u32 = 62;
-    /// A wait that can't be known. One that is longer than that, 146,000 years, can't either.
+    /// An unknown wait. A wait of more than 146,000 years counts as unknown.
     const UNKNOWN: u64 = (1 << Self::WAIT_BITS) - 1;
 
-    /// By a circuit in this state, which admits again at a time, or at `u64::MAX` if that can't be
-    /// known. By a half-open one, for a short time at random if it doesn't admit again before.
+    /// `until`: when the circuit may admit a call, or `u64::MAX` if that is unknown. A half-open
+    /// circuit returns a random hint instead, if that is shorter.
     #[inline]
     pub(crate) fn new(state: State, until: u64, now: u64) -> Self {
         let wait = if until < u64::MAX { until.saturating_sub(now) } else { u64::MAX };
@@ -29,7 +29,7 @@ impl PackedRejection {
         Self((state as u64) << Self::WAIT_BITS | wait.min(Self::UNKNOWN))
     }
 
-    /// The state that the circuit was in.
+    /// The state of the circuit at the rejection.
     pub(crate) fn state(self) -> State {
         match self.0 >> Self::WAIT_BITS {
             state if state == State::Closed as u64 => State::Closed,
@@ -38,26 +38,26 @@ impl PackedRejection {
         }
     }
 
-    /// In how many microseconds it may admit again, if that is known.
+    /// The microseconds until the circuit may admit a call, if known.
     pub(crate) fn wait(self) -> Option<u64> {
         let wait = self.0 & Self::UNKNOWN;
         (wait < Self::UNKNOWN).then_some(wait)
     }
 
-    /// The same, as everybody gets it.
+    /// The same as a duration.
     pub(crate) fn retry_in(self) -> Option<Duration> {
         self.wait().map(Duration::from_micros)
     }
 }
 
-/// One of [`HINTS`]. It differs between callers at the same microsecond, and no memory is written
-/// that threads share.
+/// Returns one of [`HINTS`]. It differs between callers in the same microsecond, and is computed
+/// without writing memory that threads share.
 #[cold]
 fn hint(now: u64) -> u64 {
     thread_local!(static TURN: Cell<u64> = const { Cell::new(0) });
     let turn = TURN.with(|turn| {
         turn.set(turn.get().wrapping_add(1));
-        // The address tells threads apart.
+        // The address distinguishes threads.
         turn.get() ^ (std::ptr::from_ref(turn).addr() as u64) << 20
     });
     let spread = HINTS.end() - HINTS.start() + 1;

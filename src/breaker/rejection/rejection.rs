@@ -3,7 +3,8 @@ use std::{error::Error, fmt, time::Duration};
 use super::packed_rejection::PackedRejection;
 use crate::{Cause, Name, State, call_context::live_rejections::Counted};
 
-/// The breaker's no: the call wasn't made. It knows when to come back.
+/// A rejected call: the breaker didn't call the service. It holds the time after which a retry
+/// makes sense.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Rejection {
@@ -17,22 +18,23 @@ impl Rejection {
         Self { name, rejection, counted: Counted::new() }
     }
 
-    /// The circuit's name.
+    /// Returns the circuit's name.
     pub fn name(&self) -> &Name {
         &self.name
     }
 
-    /// The state that the circuit was in.
+    /// Returns the state of the circuit at the rejection. `Closed` if the circuit admits only a
+    /// share of the calls.
     pub fn state(&self) -> State {
         self.rejection.state()
     }
 
-    /// After which time a retry makes sense. `None` if that can't be known.
+    /// Returns the time after which a retry makes sense, or `None` if that is unknown.
     ///
-    /// - Open: what is left of the open time.
-    /// - Half-open: 50 to 150 ms at random, or less if another probe is admitted before. A probe
-    ///   may close the circuit at any moment, and callers that were rejected together must not come
-    ///   back together.
+    /// - Open: the rest of the open time.
+    /// - Half-open: 50 to 150 ms at random, or less if another probe is due before. A probe may
+    ///   close the circuit at any moment, and callers that were rejected together must not return
+    ///   together.
     pub fn retry_in(&self) -> Option<Duration> {
         self.rejection.retry_in()
     }

@@ -1,3 +1,5 @@
+//! The breaker service.
+
 use std::{
     fmt,
     task::{Context, Poll},
@@ -17,57 +19,60 @@ use crate::{
     },
 };
 
-/// A service behind a circuit. Made by [`BreakerLayer`](super::BreakerLayer).
+/// A service behind a circuit. Made by [`BreakerLayer`](crate::BreakerLayer).
 ///
-/// While the circuit rejects, it is ready without kind the service, and answers with a rejection; or it isn't ready, if the
-/// layer is to [wait](super::BreakerLayer::wait_when_open).
+/// While the circuit rejects, it is ready without polling the inner service, and answers calls with
+/// a rejection. A layer that [waits](crate::BreakerLayer::wait_when_open) makes services that
+/// aren't ready instead.
 ///
-/// If the circuit opens between `poll_ready` and `call`, what the service has reserved is given up, by replacing it with a clone: a place in a
-/// queue, say, that others wait for. That needs a service that is `Clone`, and a breaker that was cloned once: this is how it learns to clone
-/// a service that need not be `Clone`.
+/// If the circuit opens between `poll_ready` and `call`, the breaker releases what the inner
+/// service has reserved, such as a place in a queue, by replacing the service with a clone. This
+/// works only if the service is `Clone` and the breaker was cloned at least once: cloning the
+/// breaker teaches it how to clone a service that doesn't have to be `Clone`.
 ///
 /// # Clone
 ///
-/// A clone is on the same circuit: one reference count, and what a clone of the service costs. It isn't ready yet.
-pub struct Breaker<S, C, R = Fail> {
+/// A clone uses the same circuit. It costs one reference count and a clone of the service. It isn't
+/// ready yet.
+pub struct Breaker<S, C, Reject = Fail> {
     inner: S,
     circuit: Circuit<C>,
-    on_rejection: R,
+    on_rejection: Reject,
     gate: AdmissionGate<S>,
 }
 
-impl<S, C, R> Breaker<S, C, R> {
-    pub(crate) fn new(inner: S, circuit: Circuit<C>, on_rejection: R) -> Self {
+impl<S, C, Reject> Breaker<S, C, Reject> {
+    pub(crate) fn new(inner: S, circuit: Circuit<C>, on_rejection: Reject) -> Self {
         Self { inner, circuit, on_rejection, gate: AdmissionGate::default() }
     }
 
-    /// The circuit that it is on.
+    /// Returns the circuit.
     pub fn circuit(&self) -> &Circuit<C> {
         &self.circuit
     }
 
-    /// The service within.
+    /// Returns the inner service.
     pub fn get_ref(&self) -> &S {
         &self.inner
     }
 }
 
-impl<S, C, R, Req> Service<Req> for Breaker<S, C, R>
+impl<S, C, Reject, Req> Service<Req> for Breaker<S, C, Reject>
 where
     S: Service<Req>,
     S::Error: Send + 'static,
     C: Classifier<Req, S::Response, S::Error> + Clone,
-    R: OnRejection<S::Response, S::Error> + Clone,
+    Reject: OnRejection<S::Response, S::Error> + Clone,
 {
     type Response = S::Response;
-    type Error = R::Error;
-    type Future = future::Future<S, C, R, Req, AtOnce>;
+    type Error = Reject::Error;
+    type Future = future::Future<S, C, Reject, Req, AtOnce>;
 
-    /// Always ready while the circuit rejects, unless the layer is to wait; otherwise when the service is. Never an error: a
-    /// readiness error is the outcome of the call that follows.
+    /// Ready while the circuit rejects, unless the layer waits; otherwise ready when the inner
+    /// service is. Never returns an error: a readiness error is the outcome of the next call.
     #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.gate.poll(&self.circuit, &mut self.inner, R::WAITS, cx).map(Ok)
+        self.gate.poll(&self.circuit, &mut self.inner, Reject::WAITS, cx).map(Ok)
     }
 
     #[inline(always)]
@@ -76,7 +81,7 @@ where
     }
 }
 
-impl<S: Clone, C: Clone, R: Clone> Clone for Breaker<S, C, R> {
+impl<S: Clone, C: Clone, Reject: Clone> Clone for Breaker<S, C, Reject> {
     fn clone(&self) -> Self {
         Self {
             inner: self.inner.clone(),
@@ -87,7 +92,7 @@ impl<S: Clone, C: Clone, R: Clone> Clone for Breaker<S, C, R> {
     }
 }
 
-impl<S: fmt::Debug, C, R> fmt::Debug for Breaker<S, C, R> {
+impl<S: fmt::Debug, C, Reject> fmt::Debug for Breaker<S, C, Reject> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Breaker").field("inner", &self.inner).field("circuit", &self.circuit).finish_non_exhaustive()
     }

@@ -1,4 +1,4 @@
-//! The breaker as a service.
+//! The breaker as a tower service.
 
 mod breaker;
 mod out_of_line;

@@ -1,3 +1,5 @@
+//! The start of a call.
+
 use crate::{
     Classifier,
     breaker::{
@@ -12,41 +14,41 @@ use crate::{
 use tower_service::Service;
 
 use super::out_of_line::OutOfLine;
-/// Makes the call, if its circuit lets it. Mostly that can be said at once, and then what is made is written once, where it will stay: see
-/// [`OutOfLine`].
+/// Starts a call, or rejects it. The common case builds the future inline, in one expression, where
+/// it will stay; see [`OutOfLine`].
 #[inline(always)]
-pub(crate) fn start_call<S, C, R, Req, E>(
+pub(crate) fn start_call<S, C, Reject, Req, Done>(
     gate: &mut AdmissionGate<S>,
     circuit: &Circuit<C>,
     inner: &mut S,
-    on_rejection: &R,
-    ends: E,
+    on_rejection: &Reject,
+    completion: Done,
     request: Req,
-) -> future::Future<S, C, R, Req, E>
+) -> future::Future<S, C, Reject, Req, Done>
 where
     S: Service<Req>,
     C: Classifier<Req, S::Response, S::Error> + Clone,
-    R: Clone,
+    Reject: Clone,
 {
     match gate.try_enter_fast(circuit) {
-        Some(permit) => call_inner(circuit, permit, inner, ends, request),
-        None => start_call_slow(gate, circuit, inner, on_rejection, ends, request).into_inner(),
+        Some(permit) => call_inner(circuit, permit, inner, completion, request),
+        None => start_call_slow(gate, circuit, inner, on_rejection, completion, request).into_inner(),
     }
 }
 
 #[cold]
-fn start_call_slow<S, C, R, Req, E>(
+fn start_call_slow<S, C, Reject, Req, Done>(
     gate: &mut AdmissionGate<S>,
     circuit: &Circuit<C>,
     inner: &mut S,
-    on_rejection: &R,
-    ends: E,
+    on_rejection: &Reject,
+    completion: Done,
     request: Req,
-) -> OutOfLine<future::Future<S, C, R, Req, E>>
+) -> OutOfLine<future::Future<S, C, Reject, Req, Done>>
 where
     S: Service<Req>,
     C: Classifier<Req, S::Response, S::Error> + Clone,
-    R: Clone,
+    Reject: Clone,
 {
     if let Some(packed) = gate.take_rejection() {
         return OutOfLine::new(ResponseFuture::rejected(
@@ -55,56 +57,59 @@ where
             circuit.classifier.clone(),
         ));
     }
-    start_call_outlined(gate.enter(circuit), circuit, inner, on_rejection, ends, request)
+    start_call_outlined(gate.enter(circuit), circuit, inner, on_rejection, completion, request)
 }
 
-/// Makes a call that is admitted. A panic in here drops the permit while the thread panics: a failure.
+/// Calls the inner service with a permit. If this panics, the permit is dropped while the thread
+/// panics, which is a failure.
 #[inline(always)]
-pub(crate) fn call_inner<S, C, R, Req, E>(
+pub(crate) fn call_inner<S, C, Reject, Req, Done>(
     circuit: &Circuit<C>,
     permit: Permit,
     inner: &mut S,
-    ends: E,
+    completion: Done,
     request: Req,
-) -> future::Future<S, C, R, Req, E>
+) -> future::Future<S, C, Reject, Req, Done>
 where
     S: Service<Req>,
     C: Classifier<Req, S::Response, S::Error> + Clone,
 {
     let classifier = circuit.classifier.clone();
     let memo = classifier.memo(&request);
-    ResponseFuture::running(CallState::new(permit, classifier, memo, ends), inner.call(request))
+    ResponseFuture::running(CallState::new(permit, classifier, memo, completion), inner.call(request))
 }
 
-/// Makes a call that had to be admitted for, or that the service may not have been ready for.
+/// Starts a call that the slow path admitted or rejected, or whose service may not be ready.
 #[cold]
-pub(crate) fn start_call_outlined<S, C, R, Req, E>(
+pub(crate) fn start_call_outlined<S, C, Reject, Req, Done>(
     entry: Entry<'_, S>,
     circuit: &Circuit<C>,
     inner: &mut S,
-    on_rejection: &R,
-    ends: E,
+    on_rejection: &Reject,
+    completion: Done,
     request: Req,
-) -> OutOfLine<future::Future<S, C, R, Req, E>>
+) -> OutOfLine<future::Future<S, C, Reject, Req, Done>>
 where
     S: Service<Req>,
     C: Classifier<Req, S::Response, S::Error> + Clone,
-    R: Clone,
+    Reject: Clone,
 {
     let Entry { admitted, readiness, releaser } = entry;
     let future = match admitted {
         Err(rejection) => {
-            // A readiness error that no call was the outcome of would be held against the probe, much later.
+            // A readiness error that no call has returned would be the outcome of a much later
+            // probe.
             *readiness = Readiness::default();
-            // Nor does the service keep what it has reserved for this call: it may not be called for a long time.
+            // The service also gives up what it has reserved for this call: the next call may come
+            // much later.
             releaser.release(inner);
             ResponseFuture::rejected(rejection, on_rejection.clone(), circuit.classifier.clone())
         }
-        Ok(permit) if !readiness.has_failed() => call_inner(circuit, permit, inner, ends, request),
+        Ok(permit) if !readiness.has_failed() => call_inner(circuit, permit, inner, completion, request),
         Ok(permit) => {
             let classifier = circuit.classifier.clone();
             let memo = classifier.memo(&request);
-            ResponseFuture::unready(CallState::new(permit, classifier, memo, ends), std::mem::take(readiness))
+            ResponseFuture::unready(CallState::new(permit, classifier, memo, completion), std::mem::take(readiness))
         }
     };
     OutOfLine::new(future)

@@ -1,38 +1,40 @@
+//! Decides whether a call is admitted, and what time alone changes.
+
 use super::{
     probing::{ProbePolicy, Undecided},
     word::{Phase, StateWord},
 };
 use crate::breaker::state::Mode;
 
-/// Who wants in.
+/// Who asks to be admitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AdmissionKind {
     Request,
-    /// A probe of the user's own.
+    /// A health probe of the user ([`Circuit::probe`](crate::Circuit::probe)).
     Probe,
 }
 
-/// What of a circuit's own time is elapsed.
+/// Which timers of a circuit are over.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct ElapsedTimers {
-    /// Open: the open time. Half-open: the lease of the newest probe. Closed: the ramp.
+    /// Open: the open time. Half-open: the lease of the newest probe. Closed: the slow start.
     pub(crate) timer: bool,
-    /// Half-open: the limit of the whole time in it.
+    /// Half-open: the limit of the time in this state.
     pub(crate) limit: bool,
 }
 
-/// What the circuit answers to a call that wants in.
+/// The decision about a call that asks to be admitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AdmissionDecision {
-    /// Closed: in, and nothing changes.
+    /// Closed: admit the call, and change nothing.
     Admit,
-    /// Closed not long ago: in by chance.
+    /// In slow start: admit the call with a probability.
     AdmitByChance,
-    /// In, as a probe, if the word can be made this one.
+    /// Admit the call as a probe, if this thread can store this word.
     Probe(StateWord),
-    /// Ask again when the word is this one: the circuit's own time was elapsed.
+    /// A timer is over: store this word and decide again.
     Advance(StateWord),
-    /// Not now.
+    /// Reject the call.
     Reject,
 }
 
@@ -62,17 +64,18 @@ pub(crate) fn decide_admission(
                         ..word
                     })
                 }
-                // No more can be counted. Those on their way have no say in the new round.
+                // The count of probes in flight is full. The probes in flight don't count in the
+                // new round.
                 (true, None) => AdmissionDecision::Probe(word.with_longer_streak().new_probe_round()),
             }
         }
-        // The open time is elapsed: the first probe. Or probes are on their way, but have had their time: a new round, in
-        // which they have no say.
+        // The open time is over: admit the first probe. Or the lease of the probes in flight is
+        // over: start a new round, in which they don't count.
         Phase::Open | Phase::HalfOpen { in_flight: 1.., .. } if elapsed.timer => {
             AdmissionDecision::Probe(word.new_probe_round())
         }
-        // Settings were exchanged, and the new ones need no more results than there are: nobody is on the way who would
-        // decide.
+        // A reconfiguration lowered the number of results that are needed. No probe is in flight
+        // that would decide, so start a new round.
         Phase::HalfOpen { in_flight: 0, counted, .. } if counted >= probes.results_needed() => {
             AdmissionDecision::Probe(word.new_probe_round())
         }
@@ -87,12 +90,12 @@ pub(crate) fn decide_admission(
     }
 }
 
-/// The admitted probes after one more. 0 is left for a circuit that hasn't admitted any yet.
+/// The number of the next probe, from 1 to 63. 0 means that no probe has been admitted yet.
 fn next_probe_number(admitted: u8) -> u8 {
     if admitted >= StateWord::MAX_ADMITTED { 1 } else { admitted + 1 }
 }
 
-/// What a look at the circuit changes, without a call: its open time, or its time in half-open, may be elapsed.
+/// Returns the word after a timer is over, if that changes the word. No call is involved.
 pub(crate) fn after_time(probes: &ProbePolicy, word: StateWord, elapsed: ElapsedTimers) -> Option<StateWord> {
     match word.phase {
         Phase::Open if elapsed.timer && word.mode == Mode::Auto => Some(word.half_opened()),
@@ -100,7 +103,7 @@ pub(crate) fn after_time(probes: &ProbePolicy, word: StateWord, elapsed: Elapsed
     }
 }
 
-/// Where a circuit goes although nobody was admitted and nobody ended.
+/// The changes that time alone makes, except from open to half-open.
 fn advance_by_time(probes: &ProbePolicy, word: StateWord, elapsed: ElapsedTimers) -> Option<StateWord> {
     match (word.phase, probes.limit) {
         (Phase::HalfOpen { .. }, Some((_, Undecided::Open))) if elapsed.limit => Some(word.opened()),

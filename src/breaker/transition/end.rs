@@ -1,3 +1,5 @@
+//! Decides what the result of a call changes.
+
 use super::{
     probing::ProbePolicy,
     rules::Rules,
@@ -8,24 +10,25 @@ use crate::breaker::{
     window::Counts,
 };
 
-/// What a call's end says to the circuit.
+/// The result of a call, as far as the state machine distinguishes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CallResult {
     Success,
     Failure,
-    /// Neither, but it had taken too long when it was dropped.
+    /// Cancelled or not counted, but the call took too long.
     Slow,
-    /// Answered, and judged neutral.
+    /// The service answered, and the classifier or the settings made it neutral.
     Neutral,
-    /// Dropped, where that is a failure as long as every call is.
+    /// The caller dropped the call, and the settings count that as a failure while every call is
+    /// dropped.
     Cancelled,
-    /// Neither: the call wasn't made, or it was dropped where that says nothing.
+    /// The call wasn't made, or it was dropped and the settings ignore that.
     Ignored,
 }
 
-/// The word after a call of its own generation ended. `counts`: of the window while closed, of the
-/// probes while half-open, this result included. `lasted`: for how many microseconds the row of
-/// failures, or of dropped calls, has lasted.
+/// Returns the word after a call of its own generation has ended. `counts`: of the window while
+/// closed, of the probes while half-open, this result included. `row_lasted`: how long the row of
+/// failures, or of cancelled calls, has lasted, in microseconds.
 pub(crate) fn after_call(
     rules: &Rules,
     probes: &ProbePolicy,
@@ -44,7 +47,7 @@ pub(crate) fn after_call(
             let stays = StateWord { phase: Phase::Closed { failures_in_a_row, slow_start }, answered, ..word };
             let opens = match result {
                 CallResult::Neutral => false,
-                // As if these were all the calls that there are.
+                // The rules are evaluated as if the cancelled calls were all calls.
                 CallResult::Cancelled => {
                     counts.calls >= MIN_ALL_CANCELLED && rules.open(counts.in_a_row, row_lasted, counts)
                 }
@@ -52,7 +55,8 @@ pub(crate) fn after_call(
             };
             match word.mode {
                 Mode::Auto if opens => word.opened(),
-                // Told once a generation: the streak, which a closed circuit has no use for, remembers it.
+                // The event is emitted once per generation. A closed circuit doesn't need the
+                // streak, so the streak records that.
                 Mode::MetricsOnly if opens => StateWord { streak: 1, ..stays },
                 _ => stays,
             }
@@ -92,10 +96,10 @@ pub(crate) fn after_call(
     }
 }
 
-/// Fewer dropped calls than this don't count as "all calls are dropped".
+/// Fewer cancelled calls than this don't count as "all calls are cancelled".
 const MIN_ALL_CANCELLED: u32 = 3;
 
-/// The failures in a row after one more call.
+/// Returns the failures in a row after one more call.
 pub(crate) fn failures_in_a_row_after(failures_in_a_row: u32, result: CallResult) -> u32 {
     match result {
         CallResult::Success => 0,

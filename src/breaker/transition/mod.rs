@@ -1,4 +1,5 @@
-//! The breaker's rules, pure: (word, what happened, counts) → the next word. No atomics, no clock, no I/O.
+//! The state machine of a circuit, as pure functions: from the state word, an operation and counts
+//! to the next word. It uses no atomics, no clock and no I/O.
 
 mod admission;
 mod end;

@@ -1,37 +1,39 @@
+//! How a half-open circuit is probed.
+
 use super::rules::Rules;
 use crate::{
     Ratio,
     breaker::{state::State, window::Counts},
 };
 
-/// How a half-open circuit is tried, and what closes it.
+/// How a half-open circuit is probed, and what closes it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct ProbePolicy {
-    /// At most this many at a time.
+    /// The maximum number of probes in flight.
     pub(crate) max_concurrent: u8,
     pub(crate) closes_on: CloseCondition,
-    /// After how many microseconds a half-open circuit moves on undecided, and where to.
+    /// The limit of the time in half-open, in microseconds, and the state after it.
     pub(crate) limit: Option<(u64, Undecided)>,
-    /// Requests aren't probes: only whoever asks as one is let in.
+    /// Requests aren't admitted as probes; only the user's health probes are.
     pub(crate) external_only: bool,
 }
 
-/// Where a circuit goes that was half-open for too long.
+/// The state after a circuit was half-open for too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Undecided {
-    /// It opens again.
+    /// The circuit opens again.
     Open,
-    /// It closes.
+    /// The circuit closes.
     Close,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum CloseCondition {
-    /// So many successes close it; one failure reopens it.
+    /// This many successes close the circuit; one failure reopens it.
     Successes(u8),
-    /// After so many results, the shares decide.
+    /// After `of` results, the rates decide.
     FailureRate { of: u8, failing: Ratio },
-    /// The first success closes it. Probes are admitted by time alone, one per interval.
+    /// The first success closes the circuit. Probes are admitted by time alone, one per interval.
     Trickle,
 }
 
@@ -40,7 +42,7 @@ impl ProbePolicy {
         Self { max_concurrent, closes_on, limit: None, external_only: false }
     }
 
-    /// How many results decide.
+    /// The number of results that decide.
     pub(crate) fn results_needed(&self) -> u8 {
         match self.closes_on {
             CloseCondition::Successes(needed) | CloseCondition::FailureRate { of: needed, .. } => needed,
@@ -48,25 +50,26 @@ impl ProbePolicy {
         }
     }
 
-    /// Whether one probe is admitted per interval, however many are on their way.
+    /// Returns whether one probe is admitted per interval, however many are in flight.
     pub(crate) fn trickles(&self) -> bool {
         self.closes_on == CloseCondition::Trickle
     }
 
-    /// A probe that can't matter any more isn't sent: those in flight may be enough to decide.
+    /// Returns whether another probe is admitted. It isn't if the probes in flight are enough to
+    /// decide.
     pub(super) fn has_room(&self, in_flight: u8, counted: u8) -> bool {
         in_flight < self.max_concurrent && u16::from(in_flight) + u16::from(counted) < u16::from(self.results_needed())
     }
 
-    /// Where to go after `counted` results, if that can be said. Slow probes count like failures if there is a rule
-    /// for slow calls.
+    /// Returns the next state after `counted` results, if they decide. Slow probes count like
+    /// failures if there is a rule for slow calls.
     pub(super) fn decide(&self, rules: &Rules, counted: u8, counts: Counts) -> Option<State> {
         let slow = if rules.slow.is_some() { counts.slow } else { 0 };
         match self.closes_on {
             CloseCondition::Successes(_) if counts.failures > 0 || slow > 0 => Some(State::Open),
             CloseCondition::Successes(needed) => (counted >= needed).then_some(State::Closed),
             CloseCondition::FailureRate { of, .. } if counted < of => None,
-            // `end` decides without the counts.
+            // `after_call` decides without the counts.
             CloseCondition::Trickle => None,
             CloseCondition::FailureRate { failing, .. } => {
                 let too_slow = rules.slow.is_some_and(|share| share.at_least.is_reached_by(slow, counts.timed));

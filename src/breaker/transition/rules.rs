@@ -1,3 +1,5 @@
+//! The rules that open a closed circuit.
+
 use std::{fmt, sync::Arc};
 
 use crate::{
@@ -5,7 +7,7 @@ use crate::{
     breaker::window::{Counts, WindowStats},
 };
 
-/// When a closed circuit opens. Several rules can stand together; the first that says so opens.
+/// When a closed circuit opens. The first rule that is met opens it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Rules {
     pub(crate) consecutive: Option<ConsecutiveThreshold>,
@@ -14,23 +16,24 @@ pub(crate) struct Rules {
     pub(crate) custom: Option<CustomRule>,
 }
 
-/// So many failures in a row, of which the first ended at least so many microseconds ago.
+/// This many failures in a row, the first of which ended at least `lasting` microseconds ago.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ConsecutiveThreshold {
     pub(crate) failures: u32,
     pub(crate) lasting: u64,
 }
 
-/// A rule of the user's external_only, elapsed what the window holds once there are enough calls in it.
+/// A custom rule over the contents of the window, evaluated once the window holds `minimum` calls.
 #[derive(Clone)]
 pub(crate) struct CustomRule {
     pub(crate) rule: Arc<dyn Rule>,
     pub(crate) minimum: u32,
 }
 
-/// A rule of one's own: pure, quick, and never panicking. A closure is one.
+/// A custom rule. It must be pure and fast, and it must not panic. Closures implement it.
 pub trait Rule: Send + Sync + 'static {
-    /// Whether the circuit opens, given the failures since the last success and what the window holds.
+    /// Returns whether the circuit opens. `failures_in_a_row`: the failures since the last success.
+    /// `window`: the contents of the window.
     fn opens(&self, failures_in_a_row: u32, window: &WindowStats) -> bool;
 }
 
@@ -43,7 +46,7 @@ where
     }
 }
 
-/// A share of the calls in a window, once there are enough of them.
+/// A share of the calls in a window, once it holds enough calls.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct RateThreshold {
     pub(crate) at_least: Ratio,
@@ -65,7 +68,7 @@ impl CustomRule {
     }
 }
 
-/// Two rules are the same if they are one: what they say can't be compared.
+/// Custom rules can't be compared, so only a rule and its clones are equal.
 impl PartialEq for CustomRule {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.rule, &other.rule) && self.minimum == other.minimum
@@ -74,12 +77,12 @@ impl PartialEq for CustomRule {
 
 impl fmt::Debug for CustomRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a rule of one's own")
+        f.write_str("custom rule")
     }
 }
 
 impl RateThreshold {
-    /// With fewer than this it can't be reached, however many calls there are.
+    /// The smallest number of calls that can reach the share, however many calls there are.
     pub(crate) fn least(self) -> u32 {
         self.at_least.least_of(self.minimum)
     }

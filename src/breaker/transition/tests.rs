@@ -44,7 +44,8 @@ fn any_probing() -> impl Strategy<Value = ProbePolicy> {
     )
 }
 
-/// Also the last generation before they begin anew, and more probes than settings of today would let in.
+/// Includes the last generation before the counter wraps, and more probes than present settings
+/// would admit.
 fn any_word() -> impl Strategy<Value = StateWord> {
     let generation = prop_oneof![0..=GENERATION_MASK, Just(GENERATION_MASK)];
     let closed = (0..20_u32, any::<bool>())
@@ -96,7 +97,7 @@ fn next_generation(word: StateWord) -> u32 {
     if word.generation == GENERATION_MASK { 0 } else { word.generation + 1 }
 }
 
-/// A change of state begins the next generation, and nothing else does.
+/// A change of the state starts the next generation; nothing else does.
 fn assert_turned(word: StateWord, next: StateWord) -> Result<(), TestCaseError> {
     let changed = next.state() != word.state();
     prop_assert_eq!(next.generation, if changed { next_generation(word) } else { word.generation });
@@ -129,7 +130,7 @@ proptest! {
         prop_assert_eq!(after_call(&rules, &probes, word, CallResult::Ignored, counts, 0), StateWord { phase: freed, ..word });
     }
 
-    /// Whatever the settings were when the others were admitted.
+    /// Holds whatever the settings were when the other probes were admitted.
     #[test]
     fn a_half_open_circuit_with_no_probe_on_its_way_lets_one_in(
         probes in any_probing(), word in any_word(), counted in any::<u8>(), timer in any::<bool>(),

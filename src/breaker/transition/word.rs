@@ -1,17 +1,21 @@
+//! The state of a circuit, as plain data.
+
 use crate::breaker::{
     generation::GENERATION_MASK,
     state::{Mode, State},
 };
 
-/// What the state word says. A generation is what a permit belongs to: every transition begins a new one.
+/// The unpacked state word of a circuit. Every transition starts a new generation, and a permit
+/// belongs to one generation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct StateWord {
     pub(crate) generation: u32,
     pub(crate) mode: Mode,
-    /// Openings without a closing in between; stays at the largest that fits.
+    /// Openings in a row, without a closing in between. Saturates at
+    /// [`MAX_STREAK`](Self::MAX_STREAK).
     pub(crate) streak: u8,
     pub(crate) phase: Phase,
-    /// Closed: since the last call that was dropped, or since it closed, another one has ended.
+    /// Closed: a call has ended since the last cancelled one, or since the circuit closed.
     pub(crate) answered: bool,
 }
 
@@ -19,7 +23,7 @@ pub(crate) struct StateWord {
 pub(crate) enum Phase {
     Closed {
         failures_in_a_row: u32,
-        /// It has just closed, and admits a growing share.
+        /// The circuit has just closed, and admits a growing share of the calls.
         slow_start: bool,
     },
     Open,
@@ -27,29 +31,28 @@ pub(crate) enum Phase {
         in_flight: u8,
         /// Probes that ended with a success or a failure.
         counted: u8,
-        /// Probes admitted: 0 before the first, and from 1 to 63 again and again. Makes two words
-        /// differ that would otherwise be alike, although a probe ended and another began in
-        /// between.
+        /// The number of the newest probe: 0 before the first, then 1 to 63 in a cycle. It makes
+        /// two words differ if one probe ended and another one began in between.
         admitted: u8,
     },
 }
 
 impl StateWord {
-    /// Failures in a row are counted up to this.
+    /// The largest row of failures that is counted.
     pub(crate) const MAX_FAILURES_IN_A_ROW: u32 = (1 << 20) - 1;
 
     /// The largest streak that fits into the word.
     pub(crate) const MAX_STREAK: u8 = 63;
 
-    /// After this, admitted probes are counted from 1 again.
+    /// The largest number of a probe. After it, the numbers start at 1 again.
     pub(crate) const MAX_ADMITTED: u8 = 63;
 
-    /// One more interval without a success, which counts like an opening.
+    /// One more interval without a success. It counts like an opening.
     pub(crate) fn with_longer_streak(self) -> Self {
         Self { streak: (self.streak + 1).min(Self::MAX_STREAK), ..self }
     }
 
-    /// The same circuit in a new generation.
+    /// Moves to a phase in the next generation.
     pub(crate) fn in_next_generation(self, phase: Phase) -> Self {
         Self { generation: self.next_generation(), phase, answered: false, ..self }
     }
@@ -71,7 +74,7 @@ impl StateWord {
         self.in_next_generation(Phase::HalfOpen { in_flight: 0, counted: 0, admitted: 0 })
     }
 
-    /// Half-open, with its first probe.
+    /// Half-open in the next generation, with its first probe in flight.
     pub(super) fn new_probe_round(self) -> Self {
         self.in_next_generation(Phase::HalfOpen { in_flight: 1, counted: 0, admitted: 1 })
     }
@@ -80,12 +83,12 @@ impl StateWord {
         Self { streak: 0, ..self.in_next_generation(Phase::Closed { failures_in_a_row: 0, slow_start: false }) }
     }
 
-    /// Closed, whatever it was: what a reset makes of it. A circuit that is forced open stays so.
+    /// Closed, in whatever state the circuit was. A circuit that is forced open stays open.
     pub(crate) fn reset(self) -> Self {
         self.in_mode(self.mode)
     }
 
-    /// What a success makes of it that nobody had a permit for.
+    /// The state after a success that was reported without a permit.
     pub(crate) fn after_reported_success(self) -> Self {
         match (self.phase, self.mode) {
             (Phase::Closed { slow_start, .. }, _) => {
@@ -96,7 +99,7 @@ impl StateWord {
         }
     }
 
-    /// Closed, and admitting a growing share at first.
+    /// Closed in slow start: the circuit admits a growing share of the calls.
     pub(crate) fn with_slow_start(self) -> Self {
         match self.phase {
             Phase::Closed { failures_in_a_row, .. } => {
@@ -106,7 +109,8 @@ impl StateWord {
         }
     }
 
-    /// Closed once more, with nothing counted; anything else stays what it is, and so does a ramp.
+    /// Closed in the next generation, with nothing counted. A slow start continues. Any other state
+    /// stays as it is.
     pub(crate) fn with_counts_cleared(self) -> Self {
         match self.phase {
             Phase::Closed { slow_start, .. } => {
@@ -116,7 +120,7 @@ impl StateWord {
         }
     }
 
-    /// Closed, and it wasn't told yet that it would have opened; anything else stays what it is.
+    /// Closed, and ready to report again that it would have opened. Any other state stays as it is.
     pub(crate) fn with_would_open_unreported(self) -> Self {
         match self.phase {
             Phase::Closed { .. } => Self { streak: 0, ..self },
@@ -124,14 +128,14 @@ impl StateWord {
         }
     }
 
-    /// A new beginning in a mode.
+    /// A new generation in `mode`.
     pub(crate) fn in_mode(self, mode: Mode) -> Self {
-        // Nothing is counted while it is disabled: no call has anything to write there.
+        // A disabled circuit counts nothing, so no success needs to be recorded.
         let closed = Self { mode, answered: mode == Mode::Disabled, ..self.closed() };
         if mode == Mode::ForcedOpen { Self { phase: Phase::Open, ..closed } } else { closed }
     }
 
-    /// Closed, and every call is admitted.
+    /// Returns whether the circuit is closed and admits every call.
     pub(crate) fn admits_all(self) -> bool {
         matches!(self.phase, Phase::Closed { slow_start: false, .. })
     }

@@ -1,12 +1,14 @@
-//! How many of the last N calls were marked (failed, or slow): a ring of bits that slides with every call.
+//! Counts how many of the last N calls were marked (failed, or slow): a ring of bits that slides
+//! with every call.
 //!
-//! The head says whose calls these are (the generation), where the next one goes, whether the ring has been round once,
-//! and how many marks it holds. A call first takes its place at the head, then puts its bit there, then adds the
-//! difference it made to the head's sum: so the sum is the number of marked bits as soon as everybody is done, whatever the
-//! order. Whoever changes the head last sees it whole.
+//! The head holds the generation, the next place, whether the ring is full, and the number of
+//! marks. A call first reserves its place in the head. Then it sets the bit of that place, and adds
+//! the difference to the number in the head. Once all threads are done, that number equals the
+//! number of marked bits, in whatever order the threads ran. The thread that changes the head last
+//! sees the final number.
 //!
-//! Nothing is cleared when a generation ends. Every word of the ring carries the generation that wrote it, and one of
-//! another generation reads as unmarked.
+//! Nothing is cleared when a generation ends. Every word of the ring carries the generation that
+//! wrote it, and bits of another generation read as unmarked.
 
 use super::{fast_record::FastRecord, layout::WindowKind};
 use crate::{
@@ -17,14 +19,14 @@ use crate::{
 #[cfg(all(test, not(recourse_loom)))]
 mod tests;
 
-/// The longest window, in calls.
+/// The largest window, in calls.
 pub(crate) const MAX_CALLS: u16 = 4_096;
 
 #[derive(Debug)]
 pub(crate) struct CountRing {
     head: AtomicU64,
     ring: Box<[AtomicU64]>,
-    /// How many calls it spans.
+    /// The number of calls in a full window.
     span: u16,
 }
 
@@ -37,7 +39,7 @@ struct Head {
 }
 
 impl CountRing {
-    /// Each word of the ring: 31 bits of generation, 1 unused, 32 marks.
+    /// The bits of a word in the ring: 31 of generation, 1 unused, 32 marks.
     const PER_WORD: u16 = 32;
 
     pub(crate) fn new(span: u16) -> Self {
@@ -49,14 +51,15 @@ impl CountRing {
         WindowKind::Calls(self.span)
     }
 
-    /// See [`reset_if_wrapped`].
+    /// Prepares the ring for a new tenant. See [`reset_if_wrapped`].
     pub(crate) fn start_tenant(&self, generation: u32) {
         for word in self.ring.iter().chain([&self.head]) {
             reset_if_wrapped(word, generation);
         }
     }
 
-    /// Adds a call. (calls, marked calls) in the window with it; `None` if a later generation has begun.
+    /// Adds a call. Returns the calls and the marked calls in the window, this call included, or
+    /// `None` if a later generation has begun.
     pub(crate) fn record(&self, generation: u32, mark: bool) -> Option<(u32, u32)> {
         let mut head = self.load();
         let place = loop {
@@ -86,41 +89,43 @@ impl CountRing {
             }
         };
         match (self.set_bit(place, generation, mark)?, mark) {
-            // Wrapping: who takes a mark out may come before whoever put it in has added it.
+            // Wrapping, because the thread that removes a mark may run before the one that adds it.
             (false, true) => self.adjust_marked(generation, head, |marked| marked.wrapping_add(1)),
             (true, false) => self.adjust_marked(generation, head, |marked| marked.wrapping_sub(1)),
             _ => Some(self.counts(head)),
         }
     }
 
-    /// Adds an unmarked call of `generation` if there are fewer marks than this.
+    /// Adds an unmarked call of `generation`, if the window holds fewer than `threshold` marks.
     pub(super) fn record_success_below(&self, generation: u32, marks: u32) -> FastRecord {
         let head = self.load();
         if head.generation != generation || u32::from(head.marked) >= marks {
             return FastRecord::NotRecorded;
         }
         match self.record(generation, false) {
-            // Whoever has added its mark after this has seen this call.
+            // A failure was recorded since the check above, and its thread may have seen the window
+            // without this call.
             Some((_, marked)) if marked >= marks => FastRecord::NeedsEvaluation,
-            // `None` is a call of a generation that is over.
+            // `None`: the call's generation is over.
             _ => FastRecord::Done,
         }
     }
 
-    /// (calls, marked calls) of `generation` in the window.
+    /// Returns the calls and the marked calls of `generation` in the window.
     pub(crate) fn read(&self, generation: u32) -> (u32, u32) {
         let head = self.load();
         if head.generation == generation { self.counts(head) } else { (0, 0) }
     }
 
-    /// Whether an unmarked call of `generation` would change nothing.
+    /// Returns whether an unmarked call of `generation` would change nothing.
     #[inline]
     pub(crate) fn ignores_success(&self, generation: u32) -> bool {
         let quiet = Head { generation, next: 0, full: true, marked: 0 };
         self.head.load(Ordering::Acquire) >> NEXT_BITS == pack(quiet) >> NEXT_BITS
     }
 
-    /// How many places of the ring are marked by `generation`: what the sum should be when nobody is at it.
+    /// Counts the places that `generation` has marked. This equals the number in the head once all
+    /// threads are done.
     #[cfg(all(test, recourse_loom))]
     pub(crate) fn marked_places(&self, generation: u32) -> u32 {
         let marks = |word: &AtomicU64| word.load(Ordering::Acquire);
@@ -132,7 +137,7 @@ impl CountRing {
             .sum()
     }
 
-    /// Sets the bit of a place, and says what it was.
+    /// Sets or clears the bit of a place. Returns its former value.
     fn set_bit(&self, place: u16, generation: u32, mark: bool) -> Option<bool> {
         let word = &self.ring[usize::from(place / Self::PER_WORD)];
         let bit = 1u64 << (place % Self::PER_WORD);
@@ -170,7 +175,8 @@ impl CountRing {
 
     fn counts(&self, head: Head) -> (u32, u32) {
         let calls = if head.full { self.span } else { head.next };
-        // While somebody is at it, the sum may be a few below zero, or above the calls.
+        // While other threads are between their two steps, the number may be slightly below zero or
+        // above the number of calls.
         let marked = (head.marked as i16).clamp(0, calls as i16);
         (u32::from(calls), u32::from(marked as u16))
     }
@@ -179,7 +185,7 @@ impl CountRing {
         unpack(self.head.load(Ordering::Acquire))
     }
 
-    // AcqRel: who sees the sum sees the bits that it sums up.
+    // AcqRel: a thread that sees the number of marks also sees the bits that it counts.
     fn replace(&self, head: Head, next: Head) -> Result<(), Head> {
         self.head
             .compare_exchange(pack(head), pack(next), Ordering::AcqRel, Ordering::Acquire)
@@ -188,13 +194,13 @@ impl CountRing {
 }
 
 impl Head {
-    /// A full window without a mark stays what it is when an unmarked call comes: nothing is written.
+    /// An unmarked call leaves a full window without marks as it is, so nothing is written.
     fn ignores_success(&self) -> bool {
         self.full && self.marked == 0
     }
 }
 
-/// The next place is lowest, as it doesn't matter to whether a head is quiet.
+/// The next place is in the lowest bits, so that `ignores_success` can ignore it by a shift.
 const NEXT_BITS: u32 = 16;
 
 #[inline]

@@ -1,3 +1,5 @@
+//! One ring of counters: by calls, or by time.
+
 use super::{count_ring::CountRing, layout::WindowKind, time_ring::TimeRing};
 
 #[derive(Debug)]
@@ -43,7 +45,8 @@ impl Counters {
         }
     }
 
-    /// In a window of time, every call counts.
+    /// Returns whether a success of `generation` would change nothing. In a time window, every call
+    /// counts.
     pub(super) fn ignores_success(&self, generation: u32) -> bool {
         match self {
             Self::Calls(marks) => marks.ignores_success(generation),

@@ -1,37 +1,42 @@
-/// What a window holds.
+//! The contents of a window.
+
+/// The contents of the windows of a circuit, or the results of its probes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
-    /// Calls among which the failures are counted.
+    /// The calls among which failures are counted.
     pub(crate) calls: u32,
     pub(crate) failures: u32,
-    /// Calls among which the slow ones are counted: that window may be another.
+    /// The calls among which slow calls are counted. Their window may differ from that of the
+    /// failures.
     pub(crate) timed: u32,
     pub(crate) slow: u32,
-    /// Failures in a row, which no window holds: those that opened a closed circuit, or would have.
+    /// Failures in a row. No window holds this number; it is set for the event of an opening.
     pub(crate) in_a_row: u32,
 }
 
-/// What a window holds.
+/// The contents of a window, as plain data.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WindowStats {
-    /// Calls among which failures are counted; 0 if no rule asks for them. Probes are always counted.
+    /// The calls among which failures are counted. 0 if no rule needs them; probes are always
+    /// counted.
     pub calls: u32,
-    /// Failures among them.
+    /// The failures among them.
     pub failures: u32,
-    /// Calls among which slow ones are counted; 0 if no rule asks for them. Probes are always counted.
+    /// The calls among which slow calls are counted. 0 if no rule needs them; probes are always
+    /// counted.
     pub timed: u32,
-    /// Slow ones among them.
+    /// The slow calls among them.
     pub slow: u32,
 }
 
 impl WindowStats {
-    /// The share of failures; `None` before the first call.
+    /// The share of failures, from 0 to 1, or `None` before the first call.
     pub fn failure_rate(&self) -> Option<f64> {
         share(self.failures, self.calls)
     }
 
-    /// The share of slow calls; `None` before the first call.
+    /// The share of slow calls, from 0 to 1, or `None` before the first call.
     pub fn slow_rate(&self) -> Option<f64> {
         share(self.slow, self.timed)
     }

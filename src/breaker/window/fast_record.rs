@@ -1,10 +1,12 @@
-/// What a window alone has done about a good call.
+//! The outcome of the fast path.
+
+/// What the fast path did with a success.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FastRecord {
-    /// Nothing: it takes more than the window.
+    /// It recorded nothing: the slow path must record the call.
     NotRecorded,
-    /// Counted it, and there is nothing that it could change.
+    /// It recorded the call, and no rule has to be evaluated.
     Done,
-    /// Counted it, but others have failed meanwhile: the circuit is to be asked what they come to together.
+    /// It recorded the call, but other calls failed in the meantime: the rules must be evaluated.
     NeedsEvaluation,
 }

@@ -1,4 +1,6 @@
-/// What a window is made of: a circuit can use the window of another one of the same layout.
+//! The kinds and sizes of the windows of a circuit.
+
+/// The windows of a circuit. A circuit can use the memory of another circuit with the same layout.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct WindowLayout {
     pub(crate) failures: WindowKind,
@@ -6,25 +8,25 @@ pub(crate) struct WindowLayout {
     pub(crate) requests: WindowKind,
 }
 
-/// Over what something is counted.
+/// The kind and the size of one window.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum WindowKind {
-    /// No rule asks.
+    /// No rule needs this window.
     #[default]
     None,
-    /// The last so many calls.
+    /// The last calls, this many.
     Calls(u16),
-    /// So many slices of so many microseconds.
+    /// The last `slices` × `slice`. `slice` is in microseconds.
     Time { slice: u64, slices: u8 },
 }
 
 impl WindowLayout {
-    /// A window of calls for the failures, and no other.
+    /// Returns whether the only window counts failures among the last calls.
     pub(crate) fn is_only_count_window(self) -> bool {
         matches!(self, Self { failures: WindowKind::Calls(_), slow: WindowKind::None, requests: WindowKind::None })
     }
 
-    /// A window of time for the failures, and no other.
+    /// Returns whether the only window counts failures over time.
     pub(crate) fn is_only_time_window(self) -> bool {
         matches!(self, Self { failures: WindowKind::Time { .. }, slow: WindowKind::None, requests: WindowKind::None })
     }

@@ -1,4 +1,4 @@
-//! What the last calls came to.
+//! Windows: the outcomes of recent calls, by number of calls or by time.
 
 mod count_ring;
 mod counters;

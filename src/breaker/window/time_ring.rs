@@ -1,9 +1,10 @@
-//! How many of the calls in the last while were marked (failed, or slow): a ring of slices of time.
+//! Counts how many calls of the last period were marked (failed, or slow): a ring of time slots.
 //!
-//! Each slice is two words: slot_id (the generation, and the number of the slice since the circuit's epoch), and the sums of
-//! that time, with a tag that says which time that is. Whoever comes first in a new slice takes over the oldest one by
-//! changing its `slot_id`; sums with another tag are of the slice before, and read as nothing. Nothing is cleared, no timer
-//! runs, and a window that nobody called for 60 days is empty, as all its slices are of other times.
+//! A slot has two words. The first is the slot's id: the generation, and the number of the slot
+//! since the circuit's epoch. The second holds the counts, with a tag that is derived from the id.
+//! The first call of a new slot takes over the oldest one by changing its id; counts with another
+//! tag belong to the former slot and read as 0. So nothing is cleared, and no timer runs. A window
+//! that had no calls for 60 days is empty, because all its slots have other ids.
 
 use super::{
     layout::WindowKind,
@@ -19,7 +20,7 @@ mod tests;
 
 #[derive(Debug)]
 pub(crate) struct TimeRing {
-    /// How long each is, in microseconds.
+    /// The length of a slot, in microseconds.
     length: u64,
     ring: Box<[TimeSlot]>,
 }
@@ -34,49 +35,51 @@ impl TimeRing {
         WindowKind::Time { slice: self.length, slices: self.ring.len() as u8 }
     }
 
-    /// See [`reset_if_wrapped`].
+    /// Prepares the ring for a new tenant. See [`reset_if_wrapped`].
     pub(crate) fn start_tenant(&self, generation: u32) {
         for slice in &self.ring {
             if reset_if_wrapped(&slice.slot_id, generation) {
-                // Its tag may be that of a slice to come.
+                // Without this, the tag of the old counts could match that of a later slot.
                 slice.sums.store(0, Ordering::Relaxed);
             }
         }
     }
 
-    /// Adds to the slice of `now`. (calls, marked calls) in the window with it; `None` if a later generation has begun.
+    /// Adds calls to the slot of `now`. Returns the calls and the marked calls in the window, these
+    /// included, or `None` if a later generation has begun.
     pub(crate) fn record(&self, generation: u32, now: u64, calls: u32, marked: u32) -> Option<(u32, u32)> {
         let number = self.slot_number(now);
         self.slice(number).add(slot_id(generation, number), calls, marked)?;
         Some(self.read_until(generation, number))
     }
 
-    /// The number of `now`'s slice.
+    /// The number of the slot at `now`.
     #[inline]
     pub(super) fn slot_number(&self, now: u64) -> u64 {
         now / self.length
     }
 
-    /// Whether this is the number of `now`'s slice.
+    /// Returns whether `now` is in slot `number`. This needs no division.
     #[inline]
     pub(super) fn contains(&self, number: u64, now: u64) -> bool {
         let begins = number.wrapping_mul(self.length);
         begins <= now && now - begins < self.length
     }
 
-    /// Adds a call to a slice, and looks at no other.
+    /// Adds one unmarked call to a slot, and reads no other slot.
     #[inline]
     pub(super) fn add(&self, generation: u32, number: u64) {
-        // `None` is a call of a generation that is over.
+        // `None`: the call's generation is over.
         let _ = self.slice(number).add(slot_id(generation, number), 1, 0);
     }
 
-    /// The slice of `now`, as a word that later ones are compared with.
+    /// The id of the slot at `now`.
     pub(super) fn slot_id(&self, generation: u32, now: u64) -> u64 {
         slot_id(generation, self.slot_number(now))
     }
 
-    /// Whether a slice is of the window that ends with this one's, or ahead of it, as this thread may be late.
+    /// Returns whether `slot` is in the window that ends with slot `newest`, or later. It is later
+    /// if this thread is late.
     #[inline]
     pub(super) fn in_window(&self, slice: u64, generation: u32, newest: u64) -> bool {
         let age = newest.wrapping_sub(slice) & TimeSlot::NUMBER_MASK;
@@ -84,8 +87,8 @@ impl TimeRing {
             && (age < self.ring.len() as u64 || age > TimeSlot::NUMBER_MASK - TimeSlot::MAX_LATENESS)
     }
 
-    /// Whether a slice is of a later time than another of its generation. One that is earlier by more than a thread may be late
-    /// is of a time before the numbers came round.
+    /// Returns whether `slot` is later than another slot of the same generation. If it is earlier
+    /// by more than a thread may be late, the other one is from before the numbers wrapped.
     pub(super) fn is_ahead(slice: u64, of: u64) -> bool {
         let ahead = slice.wrapping_sub(of) & TimeSlot::NUMBER_MASK;
         ahead != 0 && ahead <= TimeSlot::NUMBER_MASK - TimeSlot::MAX_LATENESS
@@ -96,12 +99,12 @@ impl TimeRing {
         &self.ring[(number % self.ring.len() as u64) as usize]
     }
 
-    /// (calls, marked calls) of `generation` in the window that ends with `now`'s slice.
+    /// Returns the calls and the marked calls of `generation` in the window that ends at `now`.
     pub(crate) fn read(&self, generation: u32, now: u64) -> (u32, u32) {
         self.read_until(generation, self.slot_number(now))
     }
 
-    /// The same, of the window that ends with this slice.
+    /// The same for the window that ends with slot `newest`.
     pub(super) fn read_until(&self, generation: u32, newest: u64) -> (u32, u32) {
         let oldest = (newest + 1).saturating_sub(self.ring.len() as u64);
         (oldest..=newest).fold((0u32, 0u32), |(calls, marked), number| {

@@ -1,3 +1,5 @@
+//! One slot of a time window: its id, and the counts of the calls in it.
+
 use crate::{
     breaker::generation::is_later,
     sync::{AtomicU64, Ordering},
@@ -5,9 +7,11 @@ use crate::{
 
 #[derive(Debug)]
 pub(super) struct TimeSlot {
-    /// 31 bits of generation, 33 of slice number: at the shortest slice, 1 ms, they come round after 99 days.
+    /// 31 bits of generation, 33 of slot number. With the shortest slot, 1 ms, the number wraps
+    /// after 99 days.
     pub(super) slot_id: AtomicU64,
-    /// 16 bits of tag, 24 of calls, 24 of marked calls. Full at 16 million calls a slice: then the share stays.
+    /// 16 bits of tag, 24 of calls, 24 of marked calls. At 16 million calls the slot is full: later
+    /// calls are ignored, and the share stays the same.
     pub(super) sums: AtomicU64,
 }
 
@@ -16,14 +20,15 @@ impl TimeSlot {
 
     pub(super) const SUM_MASK: u64 = (1 << 24) - 1;
 
-    /// By how many slices a thread may be late: 17 minutes of the shortest. Numbers come round, and a slice that is ahead by more
-    /// is one of long ago.
+    /// A thread may be late by up to this many slots, 17 minutes with the shortest. Numbers wrap,
+    /// so a slot that is ahead by more is an old one.
     pub(super) const MAX_LATENESS: u64 = 1 << 20;
 
     #[inline]
     pub(super) fn add(&self, mine: u64, calls: u32, marked: u32) -> Option<()> {
         loop {
-            // The sums first: as long as `slot_id` is ours afterwards, they were not of a later time.
+            // The counts are read first. If the id is still ours after that, the counts aren't
+            // those of a later slot.
             let sums = self.sums.load(Ordering::Acquire);
             let current = self.slot_id.load(Ordering::Acquire);
             if current != mine {
@@ -33,7 +38,8 @@ impl TimeSlot {
                 let same_generation = current >> 33 == mine >> 33;
                 let ahead = current.wrapping_sub(mine) & Self::NUMBER_MASK;
                 if same_generation && ahead <= Self::MAX_LATENESS {
-                    // This thread was asleep for the whole length of the window: what it brings is out of it.
+                    // This thread was delayed for longer than the whole window, so its call is
+                    // outside of it.
                     return Some(());
                 }
                 self.take_over(current, mine, sums);
@@ -49,14 +55,16 @@ impl TimeSlot {
         }
     }
 
-    /// One step of it: the caller looks again, also if somebody else was faster.
+    /// Takes one step of the takeover. The caller then reads the slot again, also if another thread
+    /// took this step.
     fn take_over(&self, current: u64, mine: u64, sums: u64) {
         let before = previous_slot_id(mine);
         if sums >> 48 != tag(mine) {
             let _ = self.slot_id.compare_exchange(current, mine, Ordering::AcqRel, Ordering::Acquire);
         } else if current != before {
-            // Left by a slice of another time that has the same tag. Calls of that time may still be on their way: they are
-            // late before the sums are emptied, or they would begin them anew, under a tag that is ours as well.
+            // A former slot has the same tag as this one, and its calls may still be in progress.
+            // They must fail before the counts are emptied; otherwise they would restart the counts
+            // under this tag.
             let _ = self.slot_id.compare_exchange(current, before, Ordering::AcqRel, Ordering::Acquire);
         } else {
             let emptied = (tag(mine) ^ 1) << 48;
@@ -65,7 +73,8 @@ impl TimeSlot {
     }
 
     pub(super) fn sums_of(&self, wanted: u64) -> (u32, u32) {
-        // Before and after: read before the slice was taken over, sums of another time with the same tag would pass for its own.
+        // The id is checked before and after. Otherwise counts of another slot with the same tag,
+        // read before the takeover, would be returned.
         let is_wanted = || self.slot_id.load(Ordering::Acquire) == wanted;
         if !is_wanted() {
             return (0, 0);
@@ -81,12 +90,12 @@ pub(super) fn slot_id(generation: u32, number: u64) -> u64 {
     u64::from(generation) << 33 | (number & TimeSlot::NUMBER_MASK)
 }
 
-/// The slice of time before this one, in the same generation.
+/// The id of the slot before, in the same generation.
 fn previous_slot_id(slot_id: u64) -> u64 {
     slot_id & !TimeSlot::NUMBER_MASK | slot_id.wrapping_sub(1) & TimeSlot::NUMBER_MASK
 }
 
-/// 16 bits that differ for neighbouring ring and neighbouring generations.
+/// 16 bits that differ between neighbouring slots and between neighbouring generations.
 #[inline]
 pub(super) fn tag(slot_id: u64) -> u64 {
     (slot_id ^ (slot_id >> 33).wrapping_mul(0x9E37)) & 0xFFFF

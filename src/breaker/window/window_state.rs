@@ -1,3 +1,5 @@
+//! All windows of one circuit.
+
 use super::{
     counters::Counters,
     counts::Counts,
@@ -7,21 +9,22 @@ use super::{
     time_ring::TimeRing,
 };
 
-/// The window of one circuit: what its rules need, and no more.
+/// The windows of one circuit: only those that its rules need.
 #[derive(Debug)]
 pub(crate) struct WindowState {
     failures: Option<Counters>,
-    // These are boxed, as few circuits have them, and there may be a million circuits.
+    // Boxed, because few circuits have them and there may be a million circuits.
     slow: Option<Box<Counters>>,
     extras: Option<Box<TimeExtras>>,
 }
 
-/// What some windows have beside their sums. Never both: a throttled circuit has something to write for every call.
+/// What only some windows need. The two exclude each other: a circuit with a throttle has to record
+/// every call, so it has no fast path.
 #[derive(Debug)]
 enum TimeExtras {
-    /// Requests, and those of them that were accepted: for throttling.
+    /// The requests, and how many of them the service accepted: for the throttle.
     Requests(TimeRing),
-    /// For a window of time, and no other.
+    /// Only if the failures over time are the only window.
     FastPath(TimeFastPath),
 }
 
@@ -38,7 +41,7 @@ impl WindowState {
         Self { failures: Counters::new(layout.failures), slow, extras: extras.map(Box::new) }
     }
 
-    /// The layout that it was made from.
+    /// The layout from which the windows were made.
     pub(crate) fn layout(&self) -> WindowLayout {
         let kind = |sums: Option<&Counters>| sums.map_or(WindowKind::None, Counters::kind);
         WindowLayout {
@@ -48,8 +51,9 @@ impl WindowState {
         }
     }
 
-    /// Counts one call of `generation`, and says what the window holds with it. `failed` and `slow` are `None` for a call that
-    /// says nothing of that. `None` if a later generation has begun to count: the call is of no interest any more.
+    /// Records one call of `generation`, and returns the contents of the windows with it. `failed`
+    /// and `slow` are `None` if the call doesn't count there. Returns `None` if a later generation
+    /// has begun: the call is stale.
     pub(crate) fn record(
         &self,
         generation: u32,
@@ -64,7 +68,7 @@ impl WindowState {
         };
         let (calls, failures) = match self.fast_path() {
             Some((fast_path, slices)) if failed.is_some() => {
-                // One time for both, or the mark might be of the slice before.
+                // One time for both; with two, the noted slot could be the one before.
                 let (now, failed) = (now(), failed == Some(true));
                 fast_path.set_current_slot(slices.slot_number(now));
                 if failed {
@@ -78,7 +82,7 @@ impl WindowState {
         Some(Counts { calls, failures, timed, slow, in_a_row: 0 })
     }
 
-    /// What it holds of `generation`.
+    /// Returns the contents of the windows for `generation`.
     pub(crate) fn counts(&self, generation: u32, now: impl Fn() -> u64) -> Counts {
         let read = |sums: Option<&Counters>| sums.map_or((0, 0), |sums| sums.read(generation, &now));
         let (calls, failures) = read(self.failures.as_ref());
@@ -86,8 +90,8 @@ impl WindowState {
         Counts { calls, failures, timed, slow, in_a_row: 0 }
     }
 
-    /// Begins to count for another circuit, whose time begins at this instant of tokio's clock: what looks later than its first
-    /// generation is of long ago.
+    /// Prepares the windows for a new tenant. `generation`: its first one. `epoch`: the start of
+    /// its time, in microseconds since the base of the process.
     pub(crate) fn start_tenant(&self, generation: u32, epoch: i64) {
         self.failures.iter().chain(self.slow.as_deref()).for_each(|sums| sums.start_tenant(generation));
         self.throttle_ring().iter().for_each(|requests| requests.start_tenant(generation));
@@ -96,20 +100,20 @@ impl WindowState {
         }
     }
 
-    /// Whether a good, fast call of `generation` would change nothing.
+    /// Returns whether a fast success of `generation` would change nothing.
     pub(crate) fn ignores_success(&self, generation: u32) -> bool {
         let quiet = |sums: Option<&Counters>| sums.is_none_or(|sums| sums.ignores_success(generation));
         quiet(self.failures.as_ref()) && quiet(self.slow.as_deref())
     }
 
-    /// Whether a good call of `generation` would change nothing, as can be seen at once of a window of calls for the failures.
+    /// Returns the same for a count window of failures, small enough to be inlined.
     #[inline]
     pub(crate) fn ignores_success_inline(&self, generation: u32) -> bool {
         matches!(&self.failures, Some(Counters::Calls(marks)) if marks.ignores_success(generation))
     }
 
-    /// Records a success of `generation` if the window holds fewer than `threshold` failures: then it can't open the circuit. `now` is
-    /// `TimeFastPath::now`, except in models.
+    /// Records a success of `generation` without evaluating a rule, if the window holds fewer than
+    /// `threshold` failures. `now` is [`TimeFastPath::now`], except in models.
     pub(crate) fn record_success_below(
         &self,
         generation: u32,
@@ -123,7 +127,7 @@ impl WindowState {
         }
     }
 
-    /// As after a call that was recorded the long way in the slice of `now`.
+    /// Stands in for a call that the slow path recorded at `now`.
     #[cfg(all(test, recourse_loom))]
     pub(crate) fn set_current_slot(&self, now: u64) {
         if let Some((fast_path, slices)) = self.fast_path() {
@@ -131,7 +135,7 @@ impl WindowState {
         }
     }
 
-    /// The circuit's time begins so many microseconds after the process's base.
+    /// Sets the start of the circuit's time, in microseconds since the base of the process.
     pub(crate) fn set_epoch(&self, epoch: i64) {
         if let Some((fast_path, _)) = self.fast_path() {
             fast_path.set_epoch(epoch);
@@ -152,12 +156,12 @@ impl WindowState {
         }
     }
 
-    /// (requests, accepted ones) of `generation`.
+    /// Returns the requests and the accepted requests of `generation`.
     pub(crate) fn request_counts(&self, generation: u32, now: u64) -> (u32, u32) {
         self.throttle_ring().map_or((0, 0), |requests| requests.read(generation, now))
     }
 
-    /// Counts a request, which was accepted by the service or wasn't.
+    /// Records a request, and whether the service accepted it.
     pub(crate) fn record_request(&self, generation: u32, now: u64, accepted: bool) {
         if let Some(requests) = self.throttle_ring() {
             requests.record(generation, now, 1, accepted.into());

@@ -1,8 +1,8 @@
-//! Which mark is the latest.
+//! Which slot is stored as the latest one with a failure.
 
 use super::*;
 
-/// The slice of this number, of this generation.
+/// The id of slot `number` in `generation`.
 fn slice(generation: u64, number: u64) -> u64 {
     generation << 33 | number
 }
@@ -24,7 +24,7 @@ fn the_latest_mark_stays() {
     assert_eq!(after(slice(3, 1)), slice(3, 1));
 }
 
-/// At the shortest slice they do after 99 days.
+/// With the shortest slot, the numbers wrap after 99 days.
 #[test]
 fn marks_go_on_when_the_numbers_of_slices_come_round() {
     let marks = TimeFastPath::new();

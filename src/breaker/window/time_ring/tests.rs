@@ -1,20 +1,20 @@
-//! What can't be seen from outside, or not within a test's patience.
+//! Cases that can't be reached from outside, or not within the time of a test.
 
 use super::{super::time_slot::tag, *};
 
-/// TimeRing of one microsecond: a time is the number of its slice.
+/// Slots of one microsecond: a time is the number of its slot.
 fn slices(count: u8) -> TimeRing {
     TimeRing::new(1, count)
 }
 
-/// How far apart two slices are whose numbers have the same 33 bits.
+/// The distance of two slots whose numbers have the same 33 bits.
 const ROUND: u64 = TimeSlot::NUMBER_MASK + 1;
 
 #[test]
 fn sums_of_another_time_with_the_same_tag_are_nobodys() {
     for generation in 0..50 {
         for other in 0..50 {
-            // The slice of `other` that has the tag of slice 0 of `generation`.
+            // The slot of `other` with the same tag as slot 0 of `generation`.
             let number = tag(slot_id(other, 0)) ^ tag(slot_id(generation, 0));
             assert_eq!(tag(slot_id(other, number)), tag(slot_id(generation, 0)));
             if other <= generation && (other, number) != (generation, 0) {
@@ -38,7 +38,7 @@ fn a_slice_of_the_same_generation_with_the_same_tag_is_taken_over_empty() {
     }
 }
 
-/// Whoever takes it over has yet to count there.
+/// The thread that took over the slot hasn't recorded its call yet.
 #[test]
 fn a_slice_that_was_taken_over_and_not_yet_counted_in_is_empty() {
     let slices = slices(1);
@@ -93,7 +93,7 @@ fn whatever_the_idle_time_short_of_a_round_the_slice_is_taken_over() {
     }
 }
 
-/// A full slice keeps its share, and overflows into neither its neighbour nor its tag.
+/// A full slot keeps its share, and overflows neither into the other count nor into the tag.
 #[test]
 fn a_full_slice_stays_full() {
     let slices = slices(2);
@@ -131,7 +131,7 @@ fn a_window_reaches_back_to_its_oldest_slice_and_ahead_of_a_thread_that_is_late(
             && !in_window(now + TimeSlot::MAX_LATENESS + 1)
     );
     assert!(!window.in_window(slot_id(6, now), 7, now) && !window.in_window(slot_id(8, now), 7, now));
-    // Also where the numbers come round.
+    // The same where the numbers wrap.
     let in_window = |number| window.in_window(slot_id(7, number), 7, ROUND);
     assert!(in_window(ROUND) && in_window(ROUND - 2) && !in_window(ROUND - 3) && in_window(ROUND + 1));
 }
