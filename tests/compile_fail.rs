@@ -1,9 +1,10 @@
-//! The type errors that users will meet, and what they are told: where the service is handed to somebody who wants one.
+//! The type errors that users meet most, and the compiler's messages, where the service is passed
+//! to a function that takes a service.
 //!
-//! Where a method is called on it instead (`.call`, `.ready`), the compiler says that there is no such method, and not why.
-//! The messages are those of the stable toolchain of the day.
+//! If the user calls a method of the service instead (`.call`, `.ready`), the compiler reports only
+//! that the method doesn't exist. The messages are those of Rust 1.95.
 
 #[test]
-fn what_does_not_fit_says_what_would() {
+fn type_errors_have_helpful_messages() {
     trybuild::TestCases::new().compile_fail("tests/compile_fail/*.rs");
 }

@@ -1,7 +1,7 @@
 //! The memory of circuits stays bounded when windows change.
 //!
-//! These tests are alone in their process because all circuits of a process share their memory:
-//! other tests would take circuits that these tests have freed.
+//! These tests run in a process of their own because all circuits of a process share recycled
+//! memory: other tests would reuse circuits that these tests have freed.
 
 #[path = "support/circuits.rs"]
 mod circuits;
@@ -14,63 +14,63 @@ use tower_recourse::{
     time::ManualClock,
 };
 
-use crate::circuits::{counted, end_all, endings, open};
+use crate::circuits::{counted, end_calls, ended_calls, open};
 
 fn half_of(calls: u32, minimum: u32) -> BreakerConfig {
     let window = Window::count(calls).unwrap().minimum(minimum).unwrap();
     counted().open_when(OpenRule::Ratio { failing: Ratio::HALF, window })
 }
 
-/// A window of time that no other number makes.
+/// A time window that no other number makes.
 fn slices_of(micros: u32) -> BreakerConfig {
     let window = Window::time(Duration::from_secs(1) + Duration::from_micros(10 * u64::from(micros))).unwrap();
     counted().open_when(OpenRule::Ratio { failing: Ratio::HALF, window: window.minimum(2).unwrap() })
 }
 
 #[test]
-fn ever_new_windows_take_the_memory_of_one() {
+fn changing_windows_use_the_memory_of_one() {
     let circuit = Circuit::new(half_of(4, 4));
     let reconfigure = |turns: std::ops::Range<u32>| turns.for_each(|turn| circuit.reconfigure(slices_of(turn)));
     reconfigure(0..10);
     let counted = allocation_counter::measure(|| reconfigure(10..10_000));
     assert!(counted.bytes_current.abs() < 4_096, "{} bytes", counted.bytes_current);
-    end_all(&circuit, Verdict::transient(), 1);
+    end_calls(&circuit, Verdict::transient(), 1);
     assert_eq!((circuit.state(), circuit.stats().window.calls), (State::Closed, 1));
-    end_all(&circuit, Verdict::transient(), 1);
+    end_calls(&circuit, Verdict::transient(), 1);
     assert_eq!(circuit.state(), State::Open);
 }
 
 #[test]
-fn circuits_of_ever_new_windows_take_bounded_memory() {
+fn circuits_with_always_new_windows_use_bounded_memory() {
     let lives = |turns: std::ops::Range<u32>| {
         turns.for_each(|turn| {
             let circuit = Circuit::new(slices_of(turn));
-            end_all(&circuit, Verdict::transient(), 1);
+            end_calls(&circuit, Verdict::transient(), 1);
             assert_eq!((circuit.state(), circuit.stats().window.calls), (State::Closed, 1));
             open(&circuit);
         });
     };
     lives(0..3_000);
     let counted = allocation_counter::measure(|| lives(3_000..20_000));
-    // Circuits of the tests that run at the same time may take a few cores away.
+    // Circuits of tests that run at the same time may use a few of the freed cores.
     assert!(counted.bytes_current.abs() < 100_000, "{} bytes", counted.bytes_current);
 }
 
 #[test]
-fn a_circuit_in_the_memory_of_another_shape_works_like_any_other() {
-    // More free cores than are left alone, all of them without a window.
+fn a_circuit_works_in_recycled_memory_of_another_layout() {
+    // More free cores without a window than the crate keeps unchanged.
     drop((0..5_000).map(|_| Circuit::new(counted())).collect::<Vec<_>>());
     let clock = ManualClock::new();
     let circuit = Circuit::new(half_of(6, 6).clock(clock.clone()));
-    end_all(&circuit, Verdict::Success, 3);
-    end_all(&circuit, Verdict::transient(), 2);
+    end_calls(&circuit, Verdict::Success, 3);
+    end_calls(&circuit, Verdict::transient(), 2);
     assert_eq!((circuit.state(), circuit.stats().window.calls), (State::Closed, 5));
-    end_all(&circuit, Verdict::transient(), 1);
+    end_calls(&circuit, Verdict::transient(), 1);
     assert_eq!(circuit.state(), State::Open);
     clock.advance(Duration::from_secs(30));
-    end_all(&circuit, Verdict::Success, 1);
+    end_calls(&circuit, Verdict::Success, 1);
     assert_eq!((circuit.state(), circuit.stats().window.calls), (State::Closed, 0));
     circuit.reconfigure(slices_of(20_001));
-    end_all(&circuit, Verdict::transient(), 2);
-    assert_eq!((circuit.state(), endings(&circuit)), (State::Open, [4, 5, 0, 0]));
+    end_calls(&circuit, Verdict::transient(), 2);
+    assert_eq!((circuit.state(), ended_calls(&circuit)), (State::Open, [4, 5, 0, 0]));
 }

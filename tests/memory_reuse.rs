@@ -1,4 +1,5 @@
-//! A circuit's memory is used again: whoever had it before has no say in it.
+//! A circuit's memory is recycled, and the circuit that used it before has no effect on the next
+//! one.
 
 #[path = "support/circuits.rs"]
 mod circuits;
@@ -17,19 +18,19 @@ use tower_recourse::{
     time::ManualClock,
 };
 
-use crate::circuits::{counted, end_all, endings, open};
+use crate::circuits::{counted, end_calls, ended_calls, open};
 
 const HALF_A_MINUTE: Duration = Duration::from_secs(30);
 
-/// A window that no other test has: the memory of circuits is shared between those whose windows are alike, so this one
-/// goes from tenant to tenant in the order of the test.
+/// A window that no other test uses. Circuits with the same window share recycled memory, so this
+/// memory passes from circuit to circuit in the order of the test.
 fn own_memory(calls: u32) -> BreakerConfig {
     let window = Window::count(calls).unwrap().minimum(1).unwrap();
     counted().open_when(OpenRule::Ratio { failing: Ratio::HALF, window })
 }
 
 #[test]
-fn a_hundred_thousand_circuits_made_and_dropped_leave_the_memory_of_one() {
+fn circuits_created_one_by_one_use_the_memory_of_one() {
     let round = || open(&Circuit::new(own_memory(1_001)));
     round();
     let counted = allocation_counter::measure(|| (0..100_000).for_each(|_| round()));
@@ -37,17 +38,17 @@ fn a_hundred_thousand_circuits_made_and_dropped_leave_the_memory_of_one() {
 }
 
 #[test]
-fn as_many_are_kept_as_were_alive_at_a_time() {
+fn as_many_are_kept_as_existed_at_once() {
     let ten = || drop((0..10).map(|_| Circuit::new(own_memory(1_002))).collect::<Vec<_>>());
     ten();
     let counted = allocation_counter::measure(|| (0..100).for_each(|_| ten()));
     assert_eq!(counted.bytes_current, 0);
 }
 
-// Memory that was made for a circuit without a window was kept for circuits with the window that it got later: the next one without found
-// none, and was made.
+// A circuit without a window got one later. Its memory was then recycled for circuits with that
+// window, so the next circuit without a window had to allocate.
 #[test]
-fn circuits_that_were_given_other_windows_leave_the_memory_of_one() {
+fn circuits_that_change_windows_use_the_memory_of_one() {
     let without = || counted().open_when(tower_recourse::breaker::OpenRule::consecutive(1).unwrap());
     let round = || {
         for (first, then) in
@@ -74,9 +75,9 @@ fn calls_that_outlive_their_circuit_end_without_effect() {
         pending.push(call);
     }
     let layer = BreakerLayer::new(own_memory(1_003));
-    let mut service = layer.layer(service_fn(|answer: Result<(), String>| async move {
+    let mut service = layer.layer(service_fn(|response: Result<(), String>| async move {
         tokio::task::yield_now().await;
-        answer
+        response
     }));
     let mut failing = task::spawn(service.call(Err("down".to_owned())));
     assert_pending!(failing.poll());
@@ -85,11 +86,11 @@ fn calls_that_outlive_their_circuit_end_without_effect() {
     let next = Circuit::new(own_memory(1_003));
     drop(pending);
     assert_eq!(tokio_test::block_on(failing).unwrap_err().into_inner().unwrap(), "down");
-    assert_eq!((next.state(), endings(&next), next.stats().window.calls), (State::Closed, [0; 4], 0));
+    assert_eq!((next.state(), ended_calls(&next), next.stats().window.calls), (State::Closed, [0; 4], 0));
 }
 
 #[test]
-fn an_old_permit_has_no_say_in_whatever_state_the_next_tenant_is() {
+fn an_old_permit_does_not_affect_the_next_circuit() {
     let old = || {
         let circuit = Circuit::new(own_memory(1_004));
         std::array::from_fn::<_, 4, _>(|_| circuit.admit().unwrap())
@@ -103,7 +104,7 @@ fn an_old_permit_has_no_say_in_whatever_state_the_next_tenant_is() {
     let (while_closed, while_open, while_half_open) = (old(), old(), old());
     let clock = ManualClock::new();
     let circuit = Circuit::new(own_memory(1_004).clock(clock.clone()));
-    end_all(&circuit, Verdict::Success, 3);
+    end_calls(&circuit, Verdict::Success, 3);
     end(while_closed);
     assert_eq!((circuit.stats().window.calls, circuit.stats().window.failures), (3, 0));
     open(&circuit);
@@ -118,9 +119,9 @@ fn an_old_permit_has_no_say_in_whatever_state_the_next_tenant_is() {
 }
 
 #[test]
-fn a_new_tenant_begins_afresh() {
+fn a_circuit_in_recycled_memory_starts_fresh() {
     let old = Circuit::new(own_memory(1_005));
-    end_all(&old, Verdict::transient(), 1);
+    end_calls(&old, Verdict::transient(), 1);
     assert_eq!(old.state(), State::Open);
     drop(old);
     let stats = Circuit::new(own_memory(1_005).name("next")).stats();
@@ -129,7 +130,7 @@ fn a_new_tenant_begins_afresh() {
 }
 
 #[test]
-fn an_observer_may_look_at_the_circuit_that_tells_it_and_drop_it() {
+fn an_observer_may_read_and_drop_its_circuit() {
     let held = Arc::new(Mutex::new(None::<Circuit>));
     let (handle, seen) = (Arc::clone(&held), Arc::new(Mutex::new(Vec::new())));
     let sees = Arc::clone(&seen);
@@ -141,11 +142,11 @@ fn an_observer_may_look_at_the_circuit_that_tells_it_and_drop_it() {
     let permit = circuit.admit().unwrap();
     *held.lock().unwrap() = Some(circuit);
     permit.failure();
-    assert_eq!(*seen.lock().unwrap(), [Some(1), None], "of the failure, and of the opening when nobody is left");
+    assert_eq!(*seen.lock().unwrap(), [Some(1), None], "the failure, and the opening after the last handle");
     assert_eq!(Circuit::new(own_memory(1_006)).state(), State::Closed);
 }
 
-/// An observer that exchanges the settings of another circuit when it is dropped.
+/// An observer that reconfigures another circuit when it is dropped.
 struct Reconfigures(Circuit);
 
 impl Observer for Reconfigures {
@@ -158,7 +159,7 @@ impl Drop for Reconfigures {
     }
 }
 
-/// Runs something on a thread of its own, and fails if it hangs.
+/// Runs something on another thread, and fails if it hangs.
 fn finishes(run: impl FnOnce() + Send + 'static) {
     let (done, is_done) = std::sync::mpsc::channel();
     let thread = std::thread::spawn(move || {
@@ -166,18 +167,18 @@ fn finishes(run: impl FnOnce() + Send + 'static) {
         done.send(()).unwrap();
     });
     if let Err(std::sync::mpsc::RecvTimeoutError::Timeout) = is_done.recv_timeout(Duration::from_secs(60)) {
-        panic!("it hangs");
+        panic!("the test hangs");
     }
     thread.join().unwrap();
 }
 
 #[test]
-fn an_observer_may_reconfigure_circuits_while_it_is_dropped() {
+fn an_observer_may_reconfigure_circuits_in_its_drop() {
     finishes(|| {
         let other = Circuit::new(own_memory(1_016));
         let circuit = Circuit::new(own_memory(1_017).observe(Reconfigures(other.clone())));
         circuit.reconfigure(own_memory(1_018));
-        assert_eq!(other.name().as_str(), "exchanged", "dropped by an exchange");
+        assert_eq!(other.name().as_str(), "exchanged", "dropped by a reconfiguration");
         let circuit = Circuit::new(own_memory(1_017).observe(Reconfigures(circuit)));
         drop(circuit);
         let last = Circuit::new(own_memory(1_017).observe(Reconfigures(other)));
@@ -187,9 +188,9 @@ fn an_observer_may_reconfigure_circuits_while_it_is_dropped() {
     });
 }
 
-/// Of a rule of one's own, and of the settings that a config leaves behind.
+/// A custom rule, and the settings that a config replaces.
 #[test]
-fn a_rule_may_make_and_drop_circuits_while_it_is_dropped() {
+fn a_rule_may_create_and_drop_circuits_in_its_drop() {
     struct Makes;
     impl Drop for Makes {
         fn drop(&mut self) {
@@ -213,9 +214,11 @@ fn a_rule_may_make_and_drop_circuits_while_it_is_dropped() {
     });
 }
 
-/// The times of a circuit are told apart by the last 16 bits of the generation: as many circuits on, they come up again.
-fn opens_for_half_a_minute_when_the_times_come_up_again(before: impl Fn(BreakerConfig), first_window: u32) {
-    // Which one is the first to have them again depends on how many generations the circuit before went through.
+/// A circuit identifies its stored times by the last 16 bits of the generation, which repeat after
+/// that many circuits.
+fn check_repeated_time_tags(before: impl Fn(BreakerConfig), first_window: u32) {
+    // Which circuit is the first with the same bits depends on the number of generations of the
+    // circuit before.
     for generations in 0..6 {
         let config = || own_memory(first_window + generations);
         before(config());
@@ -228,26 +231,26 @@ fn opens_for_half_a_minute_when_the_times_come_up_again(before: impl Fn(BreakerC
     }
 }
 
-// A time that nobody had set was "never" in one of 65,536 generations.
+// A time that was never set was read as "never" in one of 65,536 generations.
 #[test]
-fn a_time_that_was_never_set_is_nobodys() {
-    opens_for_half_a_minute_when_the_times_come_up_again(|config| drop(Circuit::new(config)), 1_100);
+fn a_time_that_was_never_set_is_ignored() {
+    check_repeated_time_tags(|config| drop(Circuit::new(config)), 1_100);
 }
 
-// The times of the tenant before count from another beginning.
+// The times of the former circuit are relative to another start.
 #[test]
-fn the_times_of_the_tenant_before_are_nobodys() {
+fn times_of_the_former_circuit_are_ignored() {
     let opens_after_an_hour = |config: BreakerConfig| {
         let clock = ManualClock::new();
         let circuit = Circuit::new(config.clock(clock.clone()));
         clock.advance(Duration::from_secs(3_600));
         open(&circuit);
     };
-    opens_for_half_a_minute_when_the_times_come_up_again(opens_after_an_hour, 1_200);
+    check_repeated_time_tags(opens_after_an_hour, 1_200);
 }
 
 #[test]
-fn the_jitter_is_repeatable_with_a_seed_whatever_the_memory_was_used_for() {
+fn seeded_jitter_is_repeatable_in_recycled_memory() {
     let times = || {
         let clock = ManualClock::new();
         let open_for = OpenFor::growing(Duration::from_secs(10)).jitter(Ratio::HALF);
@@ -258,9 +261,9 @@ fn the_jitter_is_repeatable_with_a_seed_whatever_the_memory_was_used_for() {
     assert_eq!(times(), times());
 }
 
-// tower 0.5 (trap 11): clones shared one random sequence. Clients that opened together came back together.
+// tower 0.5: clones shared one random sequence, so clients that opened together retried together.
 #[test]
-fn circuits_of_one_config_open_for_different_times() {
+fn circuits_of_one_config_have_different_jitter() {
     let config = own_memory(1_009).open_for(OpenFor::fixed(HALF_A_MINUTE).jitter(Ratio::HALF));
     let circuits: Vec<_> = (0..10).map(|_| Circuit::new(config.clone().clock(ManualClock::new()))).collect();
     let mut times: Vec<_> = circuits.iter().inspect(|circuit| open(circuit)).map(Circuit::retry_in).collect();
@@ -270,7 +273,7 @@ fn circuits_of_one_config_open_for_different_times() {
 }
 
 #[test]
-fn the_open_time_grows_stays_within_its_bounds_and_begins_again_after_a_closing() {
+fn the_open_duration_grows_to_its_bound_and_restarts() {
     let seconds = Duration::from_secs;
     let times = |open_for, probes| {
         let clock = ManualClock::new();
@@ -285,11 +288,7 @@ fn the_open_time_grows_stays_within_its_bounds_and_begins_again_after_a_closing(
     };
     let (doubled, again) = times(OpenFor::growing(seconds(1)).max(seconds(100)), Probes::one());
     assert_eq!(doubled[..8], [1, 2, 4, 8, 16, 32, 64, 100].map(seconds));
-    assert_eq!(
-        (doubled[69], again),
-        (seconds(100), seconds(1)),
-        "the streak counts no further than 63, and stays there"
-    );
+    assert_eq!((doubled[69], again), (seconds(100), seconds(1)), "the count of openings stops at 63");
     let (stepwise, again) = times(OpenFor::stepwise(seconds(10)), Probes::one());
     assert_eq!(stepwise[..3], [10, 20, 30].map(seconds));
     assert_eq!((stepwise[29], stepwise[69], again), (seconds(300), seconds(300), seconds(10)));
@@ -299,7 +298,7 @@ fn the_open_time_grows_stays_within_its_bounds_and_begins_again_after_a_closing(
     }
 }
 
-/// How long the open circuit stays open; afterwards, a failed probe has opened it again.
+/// Returns how long the open circuit stays open. Afterwards, a failed probe has reopened it.
 fn fail_a_probe(circuit: &Circuit, clock: &ManualClock) -> Duration {
     let time = circuit.retry_in().unwrap();
     clock.advance(time);

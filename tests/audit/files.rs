@@ -1,5 +1,5 @@
-//! Modes, links and locks of the audit's files: with real files, and processes with a umask and a
-//! lock of their own.
+//! Modes, links and locks of the audit's files. The tests use real files, and child processes that
+//! have a umask or hold a lock.
 #![cfg(unix)]
 
 use std::{
@@ -24,7 +24,7 @@ fn mode(path: impl AsRef<Path>) -> u32 {
     fs::symlink_metadata(path).unwrap().mode() & 0o777
 }
 
-/// The modes of all files in a folder, by name.
+/// The modes of all files in a folder, by file name.
 fn modes(folder: &Path) -> HashMap<String, u32> {
     let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     files.map(|path| (path.file_name().unwrap().to_str().unwrap().to_owned(), mode(&path))).collect()
@@ -45,7 +45,7 @@ fn write(audit: &Audit, lines: u64) {
     audit.flush().unwrap();
 }
 
-/// What a child does; nothing if this is no child.
+/// The work of a child process. Without the variable, the test does nothing.
 #[test]
 fn child_that_writes() {
     let Some(path) = env::var_os(PATH) else { return };
@@ -53,7 +53,7 @@ fn child_that_writes() {
 }
 
 #[test]
-fn new_files_are_for_their_owner_only_whatever_the_umask() {
+fn new_files_are_readable_by_their_owner_only() {
     for umask in ["000", "022", "027", "077"] {
         let folder = tempfile::tempdir().unwrap();
         let script = format!("umask {umask}; exec \"$0\" --exact files::child_that_writes");
@@ -67,7 +67,7 @@ fn new_files_are_for_their_owner_only_whatever_the_umask() {
 }
 
 #[test]
-fn a_file_keeps_the_mode_that_it_was_given() {
+fn a_file_keeps_its_mode() {
     for given in [0o600, 0o640, 0o644, 0o222] {
         for keep in [0, 2] {
             let folder = tempfile::tempdir().unwrap();
@@ -87,7 +87,7 @@ fn a_file_keeps_the_mode_that_it_was_given() {
 }
 
 #[test]
-fn a_file_that_is_moved_away_is_made_anew_with_its_mode() {
+fn a_moved_file_is_created_again_with_its_mode() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a");
     let audit = Audit::to_file_with(&path, AuditConfig::default().never_rotate()).unwrap();
@@ -100,7 +100,7 @@ fn a_file_that_is_moved_away_is_made_anew_with_its_mode() {
 }
 
 #[test]
-fn a_link_stays_a_link_and_the_files_are_beside_its_target() {
+fn a_link_stays_and_the_files_are_beside_its_target() {
     for exists in [true, false] {
         let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let (link, target) = (folder.path().join("a"), elsewhere.path().join("target"));
@@ -140,11 +140,11 @@ fn a_link_that_appears_later_is_not_written_through() {
     assert_eq!(fs::read(&target).unwrap(), b"other text");
     fs::remove_file(&path).unwrap();
     audit.flush().unwrap();
-    assert_eq!((lines(&path).len(), audit.lost()), (2, 0), "the lines have waited");
+    assert_eq!((lines(&path).len(), audit.lost()), (2, 0), "the lines are only delayed");
 }
 
 #[test]
-fn an_old_file_that_is_a_link_is_moved_and_not_written_through() {
+fn an_old_file_that_is_a_link_is_moved() {
     let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (path, target) = (folder.path().join("a"), elsewhere.path().join("target"));
     fs::write(&target, "other text").unwrap();
@@ -156,8 +156,8 @@ fn an_old_file_that_is_a_link_is_moved_and_not_written_through() {
     assert_eq!(lines(&path).len() + lines(&folder.path().join("a.1")).len(), 60);
 }
 
-/// What a child does; nothing if this is no child. Holds locks until it is killed: for reading, as
-/// a backup may, or for itself.
+/// The work of a child process; without the variable, the test does nothing. The child holds locks
+/// until it is killed: shared ones, as a backup program may, or exclusive ones.
 #[test]
 fn child_that_reads() {
     let Some(paths) = env::var_os(READER) else { return };
@@ -185,7 +185,7 @@ fn reader(paths: &[PathBuf], alone: bool) -> Child {
 }
 
 #[test]
-fn a_reader_that_keeps_the_lock_stops_no_rotation() {
+fn a_reader_that_holds_the_lock_prevents_no_rotation() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a");
     let audit = Audit::to_file_with(&path, small(999)).unwrap();
@@ -198,9 +198,9 @@ fn a_reader_that_keeps_the_lock_stops_no_rotation() {
     reader.wait().unwrap();
 }
 
-/// It has locked the audit; or all files, the lock of the audit too.
+/// The reader locks either the audit alone, or all files and the audit's lock file.
 #[test]
-fn a_reader_with_a_lock_of_its_own_loses_no_line() {
+fn a_reader_with_a_lock_causes_no_lost_line() {
     for all in [false, true] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("audit.jsonl");
@@ -224,13 +224,14 @@ fn a_reader_with_a_lock_of_its_own_loses_no_line() {
 }
 
 #[test]
-fn a_full_file_grows_while_its_lock_is_taken() {
+fn a_full_file_grows_while_another_process_holds_its_lock() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a");
     let audit = Audit::to_file_with(&path, small(999)).unwrap();
     write(&audit, 1);
     let mut reader = reader(&[folder.path().join("a.lock")], true);
-    // Ends when a flush reports the error. A line may be written before the flush begins.
+    // The loop ends when a flush reports the error. The writer may write a line before the flush
+    // begins.
     let mut written_before = 0;
     let error = loop {
         write_some(&audit, 50);

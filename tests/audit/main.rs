@@ -1,4 +1,4 @@
-//! The record of what was done: every line stands for itself, whatever is in it and whatever becomes of the disk.
+//! Tests of the audit log: each line is complete, whatever it contains and whatever the disk does.
 
 mod files;
 #[path = "../support/fixed_numbers.rs"]
@@ -25,19 +25,19 @@ use tower_recourse::{
 
 use crate::fixed_numbers::FixedNumbers as _;
 
-/// Every line as JSON; a line that isn't fails the test.
+/// Parses every line as JSON. A line that isn't JSON fails the test.
 pub(crate) fn lines(path: &Path) -> Vec<Value> {
     parse(&fs::read(path).unwrap())
 }
 
 fn parse(written: &[u8]) -> Vec<Value> {
     let text = std::str::from_utf8(written).unwrap();
-    assert!(text.is_empty() || text.ends_with('\n'), "the last line has its end");
+    assert!(text.is_empty() || text.ends_with('\n'), "the last line is complete");
     text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"))).collect()
 }
 
-/// Lines that were lost, as the lines tell.
-fn told_lost(lines: &[Value]) -> u64 {
+/// The number of lost lines, according to the lines themselves.
+fn reported_lost(lines: &[Value]) -> u64 {
     lines.iter().filter(|line| line["kind"] == "audit_lost").map(|line| line["counts"]["lines"].as_u64().unwrap()).sum()
 }
 
@@ -49,7 +49,7 @@ fn without_time(mut line: Value) -> Value {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_retry_and_every_opening_is_a_line() {
+async fn every_retry_and_every_opening_writes_a_line() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.jsonl");
     let audit = Audit::to_file(&path).unwrap().with("batch", "b-17");
@@ -89,7 +89,7 @@ async fn every_retry_and_every_opening_is_a_line() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_line_of_a_retry_has_what_the_ledger_holds() {
+async fn a_retry_line_has_the_counts_of_the_quota() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.jsonl");
     let audit = Audit::to_file(&path).unwrap();
@@ -106,7 +106,7 @@ async fn a_line_of_a_retry_has_what_the_ledger_holds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_call_that_is_sent_again_is_a_line() {
+async fn a_transparent_retry_writes_a_line() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.jsonl");
     let audit = Audit::to_file(&path).unwrap();
@@ -120,7 +120,7 @@ async fn a_refused_call_that_is_sent_again_is_a_line() {
 }
 
 #[test]
-fn single_calls_are_only_told_if_asked_for() {
+fn single_calls_are_written_only_if_configured() {
     let folder = tempfile::tempdir().unwrap();
     for (name, config, expected) in
         [("some", AuditConfig::default(), 1), ("all", AuditConfig::default().every_call(), 3)]
@@ -137,7 +137,7 @@ fn single_calls_are_only_told_if_asked_for() {
 }
 
 #[test]
-fn hostile_text_stays_one_line_that_is_cut() {
+fn hostile_text_is_truncated_to_one_line() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.jsonl");
     let hostile = "\"}\n{\"kind\":\"forged\"}\r\n\u{1b}[2J\u{9b}31m\u{2028}\u{202e}\u{0}'\\";
@@ -170,11 +170,11 @@ fn hostile_text_stays_one_line_that_is_cut() {
     assert_eq!((&told[2]["cut"], &told[0]["cut"]), (&json!(true), &Value::Null));
     let message = told[2]["message"].as_str().unwrap();
     assert!(message.ends_with("\u{1b}…") || message.ends_with("\n…"), "{message:?}");
-    assert!(printable.lines().all(|line| line.len() < 64 << 10), "a line has its bound");
+    assert!(printable.lines().all(|line| line.len() < 64 << 10), "the length of a line is bounded");
 }
 
 #[test]
-fn nothing_that_is_given_can_replace_what_a_line_has_already() {
+fn custom_fields_cannot_replace_fields_of_a_line() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.jsonl");
     let audit = Audit::to_file(&path).unwrap().with("kind", "forged").with("batch", "a").with("batch", "b");
@@ -190,7 +190,7 @@ fn nothing_that_is_given_can_replace_what_a_line_has_already() {
 }
 
 #[test]
-fn a_full_file_makes_room_and_nothing_is_lost_between_two() {
+fn a_full_file_is_rotated_without_a_lost_line() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.jsonl");
     let config = AuditConfig::default().rotate_at(4096).unwrap().keep(999).unwrap();
@@ -212,11 +212,11 @@ fn a_full_file_makes_room_and_nothing_is_lost_between_two() {
     assert!(files.iter().all(|path| fs::metadata(path).unwrap().len() <= 4096));
     let numbers: Vec<_> =
         files.iter().flat_map(|path| lines(path)).map(|line| line["counts"]["number"].as_u64().unwrap()).collect();
-    assert_eq!(numbers, (0..2_000).collect::<Vec<_>>(), "all of them, in order");
+    assert_eq!(numbers, (0..2_000).collect::<Vec<_>>(), "all lines, in order");
 }
 
 #[test]
-fn only_so_many_old_files_are_kept() {
+fn the_number_of_old_files_is_bounded() {
     for keep in [0, 1, 3] {
         let folder = tempfile::tempdir().unwrap();
         let config = AuditConfig::default().rotate_at(4096).unwrap().keep(keep).unwrap();
@@ -225,12 +225,12 @@ fn only_so_many_old_files_are_kept() {
             audit.record("line", |entry| entry);
         }
         audit.flush().unwrap();
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), keep as usize + 2, "with the lock");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), keep as usize + 2, "the files and the lock");
     }
 }
 
 #[test]
-fn a_line_that_is_longer_than_a_file_has_one_of_its_own() {
+fn a_line_longer_than_a_file_gets_a_separate_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a");
     let audit = Audit::to_file_with(&path, AuditConfig::default().rotate_at(4096).unwrap()).unwrap();
@@ -243,7 +243,7 @@ fn a_line_that_is_longer_than_a_file_has_one_of_its_own() {
 }
 
 #[test]
-fn settings_that_cannot_be_used_are_refused() {
+fn invalid_settings_are_errors() {
     let said = |error: tower_recourse::Invalid| error.to_string();
     let config = AuditConfig::default;
     assert_eq!(said(config().rotate_at(1).unwrap_err()), "`rotate_at` is 1, but must be at least 4096 bytes");
@@ -254,7 +254,7 @@ fn settings_that_cannot_be_used_are_refused() {
 }
 
 #[test]
-fn the_last_handle_writes_what_waits() {
+fn dropping_the_last_handle_writes_queued_lines() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a");
     let audit = Audit::to_file(&path).unwrap();
@@ -267,7 +267,7 @@ fn the_last_handle_writes_what_waits() {
 }
 
 #[test]
-fn what_comes_after_the_end_is_counted_as_lost() {
+fn lines_after_the_end_count_as_lost() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a");
     let audit = Audit::to_file(&path).unwrap();
@@ -280,7 +280,7 @@ fn what_comes_after_the_end_is_counted_as_lost() {
 }
 
 #[test]
-fn a_line_that_somebody_left_unfinished_spoils_no_other() {
+fn an_unfinished_line_damages_no_other() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a");
     fs::write(&path, "{\"kind\":\"whole\"}\n{\"kind\":\"ha").unwrap();
@@ -293,7 +293,7 @@ fn a_line_that_somebody_left_unfinished_spoils_no_other() {
 }
 
 #[test]
-fn a_file_that_is_moved_away_is_made_anew() {
+fn a_moved_file_is_created_again() {
     let folder = tempfile::tempdir().unwrap();
     let (path, moved) = (folder.path().join("a"), folder.path().join("moved"));
     let audit = Audit::to_file_with(&path, AuditConfig::default().never_rotate()).unwrap();
@@ -305,7 +305,8 @@ fn a_file_that_is_moved_away_is_made_anew() {
     assert_eq!((lines(&moved).len(), lines(&path).len()), (1, 1));
 }
 
-/// A writer that waits until it is let go, and has room for so many bytes.
+/// A writer that blocks until the test releases it, and that then has room for a given number of
+/// bytes.
 #[derive(Clone, Default)]
 struct Gate(Arc<(Mutex<Inside>, Condvar)>);
 
@@ -349,11 +350,11 @@ impl Write for Gate {
 }
 
 #[test]
-fn a_writer_that_is_stuck_stops_nobody_and_the_lines_that_found_no_room_are_told() {
+fn a_stuck_writer_blocks_no_call_and_lost_lines_are_reported() {
     let gate = Gate::default();
     let config = AuditConfig::default().queue(64 << 10).unwrap();
     let audit = Audit::to_writer(gate.clone(), config).unwrap();
-    // Would wait for ever here, if anything waited.
+    // If a call waited for the writer, the test would hang here.
     for number in 0..10_000 {
         audit.record("line", |entry| entry.count("number", number));
     }
@@ -364,14 +365,14 @@ fn a_writer_that_is_stuck_stops_nobody_and_the_lines_that_found_no_room_are_told
     audit.record("after", |entry| entry);
     audit.flush().unwrap();
     let written = gate.lines();
-    assert_eq!((told_lost(&written), audit.lost()), (lost, lost));
+    assert_eq!((reported_lost(&written), audit.lost()), (lost, lost));
     let told = written.iter().filter(|line| line["kind"] == "audit_lost").count();
     assert_eq!((written.len() - told - 1) as u64 + lost, 10_000);
     assert_eq!(written.last().unwrap()["kind"], "after");
 }
 
 #[test]
-fn a_disk_that_fills_in_the_middle_of_a_line_goes_on_there_when_it_has_room() {
+fn a_line_cut_by_a_full_disk_is_completed_later() {
     let gate = Gate::default();
     let audit = Audit::to_writer(gate.clone(), AuditConfig::default()).unwrap();
     for number in 0..50 {
@@ -388,7 +389,7 @@ fn a_disk_that_fills_in_the_middle_of_a_line_goes_on_there_when_it_has_room() {
 }
 
 #[test]
-fn a_disk_that_stays_full_loses_lines_and_says_so_when_it_has_room() {
+fn a_disk_that_stays_full_loses_lines_and_reports_them_later() {
     let gate = Gate::default();
     gate.set(true, 0);
     let audit = Audit::to_writer(gate.clone(), AuditConfig::default().queue(64 << 10).unwrap()).unwrap();
@@ -401,29 +402,29 @@ fn a_disk_that_stays_full_loses_lines_and_says_so_when_it_has_room() {
     gate.set(true, usize::MAX);
     audit.close().unwrap();
     let written = gate.lines();
-    assert_eq!((told_lost(&written), written.len() as u64 - 1 + lost), (lost, 5_000));
+    assert_eq!((reported_lost(&written), written.len() as u64 - 1 + lost), (lost, 5_000));
 }
 
 #[test]
-fn a_writer_that_panics_loses_its_lines_and_not_those_that_follow() {
+fn a_writer_that_panics_loses_only_its_own_lines() {
     let gate = Gate::default();
     gate.0.0.lock().unwrap().panics = true;
     gate.set(true, usize::MAX);
     let audit = Audit::to_writer(gate.clone(), AuditConfig::default()).unwrap();
     audit.record("first", |entry| entry);
-    // An error, if the writer hadn't taken the line before.
+    // The flush fails if the writer hadn't taken the line yet.
     let _ = audit.flush();
     audit.record("second", |entry| entry);
     audit.flush().unwrap();
     let mut kinds: Vec<_> = gate.lines().iter().map(|line| line["kind"].as_str().unwrap().to_owned()).collect();
-    // Which of the two comes first is a matter of which thread does.
+    // The order of the two depends on which thread is first.
     kinds.sort();
     assert_eq!((kinds, audit.lost()), (vec!["audit_lost".to_owned(), "second".to_owned()], 1));
 }
 
-/// The audit keeps the last error, and drops the one before.
+/// The audit keeps the last error and drops the one before it.
 #[test]
-fn an_error_of_a_writer_may_use_the_audit_while_it_is_dropped() {
+fn a_writers_error_may_use_the_audit_in_its_drop() {
     type Held = Arc<Mutex<Option<Audit>>>;
     #[derive(Debug)]
     struct Uses(Held);
@@ -463,7 +464,7 @@ fn an_error_of_a_writer_may_use_the_audit_while_it_is_dropped() {
         held.lock().unwrap().take();
         done.send(()).unwrap();
     });
-    is_done.recv_timeout(Duration::from_secs(60)).expect("it hangs");
+    is_done.recv_timeout(Duration::from_secs(60)).expect("the test hangs");
 }
 
 #[cfg(target_os = "linux")]
@@ -480,13 +481,13 @@ async fn a_full_disk_stops_no_call() {
     }
     assert_eq!(audit.flush().unwrap_err().kind(), io::ErrorKind::StorageFull);
     assert_eq!(audit.trouble().unwrap().kind(), io::ErrorKind::StorageFull);
-    assert!(audit.lost() > 0, "the queue has its bound");
+    assert!(audit.lost() > 0, "the queue is bounded");
     assert_eq!(audit.close().unwrap_err().kind(), io::ErrorKind::StorageFull);
 }
 
 #[cfg(feature = "tracing")]
 #[test]
-fn what_is_wrong_is_warned_of_once_and_again_only_after_it_was_right() {
+fn an_error_is_logged_once_until_the_next_success() {
     #[derive(Clone, Default)]
     struct Written(Arc<Mutex<Vec<u8>>>);
     impl Write for Written {
@@ -502,7 +503,8 @@ fn what_is_wrong_is_warned_of_once_and_again_only_after_it_was_right() {
     let written = Written::default();
     let writer = written.clone();
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
-    // For the thread that writes: nothing else here is warned of with this path.
+    // The subscriber is global because the writing thread logs. No other test logs a warning with
+    // this path.
     tracing::subscriber::set_global_default(subscriber).unwrap();
     let warnings = |path: &Path| {
         let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
@@ -520,7 +522,8 @@ fn what_is_wrong_is_warned_of_once_and_again_only_after_it_was_right() {
             audit.record("line", |entry| entry);
             assert_eq!(audit.flush().unwrap_err().kind(), io::ErrorKind::NotFound);
         }
-        // The warning follows the answer; one more makes sure that it is there.
+        // The writer logs the warning after it has answered the flush. A second flush makes sure
+        // that the warning is logged.
         audit.flush().unwrap_err();
         assert_eq!(warnings(&path), round);
         fs::create_dir(&folder).unwrap();

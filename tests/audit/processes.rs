@@ -1,4 +1,4 @@
-//! Several processes, one file.
+//! Several processes that write to one audit file.
 #![cfg(unix)]
 
 use std::{collections::HashMap, env, fs, process::Command};
@@ -10,7 +10,7 @@ use super::lines;
 const PATH: &str = "RECOURSE_AUDIT_OF_A_CHILD";
 const LINES: u64 = 1_000;
 
-/// What a child does; nothing if this is no child.
+/// The work of a child process. Without the variable, the test does nothing.
 #[test]
 fn child() {
     let Some(path) = env::var_os(PATH) else { return };

@@ -1,13 +1,13 @@
-//! A disk that is really full, where one can be made.
+//! A disk that is really full. The test is skipped where none can be mounted.
 #![cfg(target_os = "linux")]
 
 use std::{fs, path::Path, process::Command};
 
 use tower_recourse::observe::Audit;
 
-use super::{lines, told_lost};
+use super::{lines, reported_lost};
 
-/// 64 KiB of memory as a disk; `None` where that isn't allowed.
+/// A disk of 64 KiB in memory, or `None` where mounting isn't allowed.
 struct Disk(tempfile::TempDir);
 
 impl Disk {
@@ -29,7 +29,7 @@ impl Drop for Disk {
 }
 
 #[test]
-fn a_disk_that_has_room_again_goes_on_with_whole_lines() {
+fn a_disk_with_room_again_continues_with_complete_lines() {
     let Some(disk) = Disk::new() else { return eprintln!("skipped: no disk can be mounted here") };
     let (filler, path) = (disk.path().join("filler"), disk.path().join("audit.jsonl"));
     let audit = Audit::to_file(&path).unwrap();
@@ -43,6 +43,6 @@ fn a_disk_that_has_room_again_goes_on_with_whole_lines() {
     fs::remove_file(&filler).unwrap();
     audit.flush().unwrap();
     let numbers: Vec<_> = lines(&path).iter().map(|line| line["counts"]["number"].as_u64().unwrap()).collect();
-    assert_eq!((numbers, audit.lost()), ((0..200).collect(), 0), "the lines have waited");
-    assert_eq!(told_lost(&whole), 0);
+    assert_eq!((numbers, audit.lost()), ((0..200).collect(), 0), "the lines are only delayed");
+    assert_eq!(reported_lost(&whole), 0);
 }

@@ -1,4 +1,4 @@
-//! Rules and open times that depend on for how long calls have been failing.
+//! Trip rules and open durations that depend on how long calls have been failing.
 
 use std::{num::NonZeroU32, time::Duration};
 
@@ -8,8 +8,8 @@ use tower_recourse::{
     time::ManualClock,
 };
 
-use crate::circuits::{counted, end_all};
-use crate::scripted::{Told, ms, secs};
+use crate::circuits::{counted, end_calls};
+use crate::scripted::{EventLog, ms, secs};
 
 fn timed(config: BreakerConfig) -> (Circuit, ManualClock) {
     let clock = ManualClock::new();
@@ -25,10 +25,10 @@ fn tenth() -> OpenFor {
 }
 
 fn fail<C>(circuit: &Circuit<C>, calls: u32) {
-    end_all(circuit, Verdict::transient(), calls);
+    end_calls(circuit, Verdict::transient(), calls);
 }
 
-/// Opens after two failures, of which the first is 500 ms old, for a tenth of the failing time.
+/// Opens after two failures, 500 ms apart, for a tenth of the failing time.
 fn failing_for_half_a_second() -> (Circuit, ManualClock) {
     let (circuit, clock) = timed(counted().open_when(lasting(2, ms(500))).open_for(tenth()));
     fail(&circuit, 1);
@@ -36,6 +36,23 @@ fn failing_for_half_a_second() -> (Circuit, ManualClock) {
     fail(&circuit, 1);
     assert_eq!(circuit.state(), State::Open);
     (circuit, clock)
+}
+
+/// Checks that a failure opens the circuit `time` from now, and not a millisecond earlier.
+fn opens_after(circuit: &Circuit, clock: &ManualClock, time: Duration) {
+    clock.advance(time - ms(1));
+    fail(circuit, 1);
+    assert_eq!(circuit.state(), State::Closed, "a millisecond before {time:?}");
+    clock.advance(ms(1));
+    fail(circuit, 1);
+    assert_eq!(circuit.state(), State::Open, "after {time:?}");
+}
+
+/// How long the circuit stays open after a failure that comes `time` from now.
+fn open_for_after(circuit: &Circuit, clock: &ManualClock, time: Duration) -> Option<Duration> {
+    clock.advance(time);
+    fail(circuit, 1);
+    circuit.retry_in()
 }
 
 fn fail_a_probe(circuit: &Circuit, clock: &ManualClock) {
@@ -52,7 +69,7 @@ fn a_row_opens_once_it_has_lasted() {
     fail(&circuit, 1);
     assert_eq!((circuit.state(), circuit.stats().failures_in_a_row), (State::Closed, 101));
     clock.advance(Duration::from_micros(1));
-    assert_eq!(circuit.state(), State::Closed, "it opens at the end of a failed call");
+    assert_eq!(circuit.state(), State::Closed, "only the end of a failed call opens it");
     fail(&circuit, 1);
     assert_eq!(circuit.state(), State::Open);
 }
@@ -76,12 +93,7 @@ fn a_success_ends_the_row_and_its_time() {
     clock.advance(ms(400));
     circuit.admit().unwrap().success();
     fail(&circuit, 5);
-    clock.advance(ms(499));
-    fail(&circuit, 5);
-    assert_eq!(circuit.state(), State::Closed);
-    clock.advance(ms(1));
-    fail(&circuit, 1);
-    assert_eq!(circuit.state(), State::Open);
+    opens_after(&circuit, &clock, ms(500));
 }
 
 #[test]
@@ -93,12 +105,7 @@ fn a_row_starts_anew_after_the_circuit_was_open() {
     clock.advance(secs(30));
     circuit.admit().unwrap().success();
     fail(&circuit, 5);
-    clock.advance(ms(499));
-    fail(&circuit, 5);
-    assert_eq!(circuit.state(), State::Closed);
-    clock.advance(ms(1));
-    fail(&circuit, 1);
-    assert_eq!(circuit.state(), State::Open);
+    opens_after(&circuit, &clock, ms(500));
 }
 
 #[test]
@@ -106,7 +113,7 @@ fn neutral_calls_neither_end_a_row_nor_open_by_it() {
     let (circuit, clock) = timed(counted().open_when(lasting(2, ms(500))));
     fail(&circuit, 2);
     clock.advance(secs(1));
-    end_all(&circuit, Verdict::Neutral, 3);
+    end_calls(&circuit, Verdict::Neutral, 3);
     assert_eq!(circuit.state(), State::Closed);
     fail(&circuit, 1);
     assert_eq!(circuit.state(), State::Open);
@@ -132,7 +139,7 @@ fn a_row_of_dropped_calls_must_last_as_long() {
     (0..5).for_each(|_| drop_one());
     clock.advance(secs(59));
     drop_one();
-    assert_eq!(circuit.state(), State::Closed, "30 s would do without the minimum");
+    assert_eq!(circuit.state(), State::Closed, "30 s are enough without a minimum");
     clock.advance(secs(1));
     drop_one();
     assert_eq!(circuit.state(), State::Open);
@@ -150,14 +157,14 @@ fn another_rule_opens_before_the_row_has_lasted() {
 
 #[test]
 fn metrics_only_reports_a_row_once_it_has_lasted() {
-    let told = Told::default();
-    let (circuit, clock) = timed(counted().open_when(lasting(2, ms(500))).observe(told.observer()));
+    let events = EventLog::default();
+    let (circuit, clock) = timed(counted().open_when(lasting(2, ms(500))).observe(events.observer()));
     circuit.set_mode(Mode::MetricsOnly);
     fail(&circuit, 2);
-    assert_eq!(told.count("CircuitWouldOpen"), 0);
+    assert_eq!(events.count("CircuitWouldOpen"), 0);
     clock.advance(ms(500));
     fail(&circuit, 1);
-    assert_eq!(told.count("CircuitWouldOpen"), 1);
+    assert_eq!(events.count("CircuitWouldOpen"), 1);
 }
 
 #[test]
@@ -166,12 +173,7 @@ fn a_row_lasts_from_when_its_rule_is_configured() {
     fail(&circuit, 5);
     clock.advance(secs(60));
     circuit.reconfigure(counted().open_when(lasting(5, ms(500))));
-    clock.advance(ms(499));
-    fail(&circuit, 1);
-    assert_eq!(circuit.state(), State::Closed);
-    clock.advance(ms(1));
-    fail(&circuit, 1);
-    assert_eq!(circuit.state(), State::Open);
+    opens_after(&circuit, &clock, ms(500));
 }
 
 #[test]
@@ -196,10 +198,7 @@ fn a_restored_row_lasts_from_its_next_failure() {
     let (restored, clock) = timed(counted().open_when(lasting(3, ms(500))));
     restored.restore(&circuit.snapshot(), secs(60));
     fail(&restored, 1);
-    assert_eq!(restored.state(), State::Closed);
-    clock.advance(ms(500));
-    fail(&restored, 1);
-    assert_eq!(restored.state(), State::Open);
+    opens_after(&restored, &clock, ms(500));
 }
 
 #[test]
@@ -227,39 +226,30 @@ fn a_row_that_must_last_for_too_long_never_opens() {
 #[test]
 fn the_open_time_grows_with_the_failing_time() {
     let (circuit, clock) = failing_for_half_a_second();
-    assert_eq!(circuit.retry_in(), Some(ms(100)), "a tenth would be 50 ms, but 100 ms is the shortest");
-    clock.advance(ms(500));
-    fail(&circuit, 1);
-    assert_eq!(circuit.retry_in(), Some(ms(100)), "1 s after the first failure");
-    clock.advance(secs(4));
-    fail(&circuit, 1);
-    assert_eq!(circuit.retry_in(), Some(ms(500)), "5 s after the first failure");
-    clock.advance(secs(15));
-    fail(&circuit, 1);
-    assert_eq!(circuit.retry_in(), Some(secs(2)), "20 s after the first failure");
-    clock.advance(secs(300));
-    fail(&circuit, 1);
-    assert_eq!(circuit.retry_in(), Some(secs(2)), "2 s is the longest");
+    assert_eq!(circuit.retry_in(), Some(ms(100)), "a tenth is 50 ms, but the minimum is 100 ms");
+    let rows = [
+        (ms(500), ms(100), "1 s after the first failure"),
+        (secs(4), ms(500), "5 s after the first failure"),
+        (secs(15), secs(2), "20 s after the first failure"),
+        (secs(300), secs(2), "the maximum is 2 s"),
+    ];
+    for (time, open_for, case) in rows {
+        assert_eq!(open_for_after(&circuit, &clock, time), Some(open_for), "{case}");
+    }
 }
 
 #[test]
 fn the_failing_time_ends_when_the_circuit_closes() {
     let (circuit, clock) = failing_for_half_a_second();
-    clock.advance(secs(20));
-    fail(&circuit, 1);
-    assert_eq!(circuit.retry_in(), Some(secs(2)));
+    assert_eq!(open_for_after(&circuit, &clock, secs(20)), Some(secs(2)));
     clock.advance(secs(2));
     circuit.admit().unwrap().success();
     fail(&circuit, 1);
-    clock.advance(ms(500));
-    fail(&circuit, 1);
-    assert_eq!(circuit.retry_in(), Some(ms(100)));
+    assert_eq!(open_for_after(&circuit, &clock, ms(500)), Some(ms(100)));
     clock.advance(secs(20));
     circuit.reset();
     fail(&circuit, 1);
-    clock.advance(ms(500));
-    fail(&circuit, 1);
-    assert_eq!(circuit.retry_in(), Some(ms(100)));
+    assert_eq!(open_for_after(&circuit, &clock, ms(500)), Some(ms(100)));
 }
 
 #[test]
@@ -270,20 +260,16 @@ fn the_failing_time_of_a_forced_circuit_is_none() {
     assert_eq!(circuit.snapshot().failing_for, None);
     circuit.set_mode(Mode::Auto);
     fail(&circuit, 1);
-    clock.advance(ms(500));
-    fail(&circuit, 1);
-    assert_eq!(circuit.retry_in(), Some(ms(100)));
+    assert_eq!(open_for_after(&circuit, &clock, ms(500)), Some(ms(100)));
 }
 
 #[test]
 fn a_window_opens_with_the_failing_time_of_the_row() {
     let half = OpenRule::Ratio { failing: Ratio::HALF, window: Window::count(4).unwrap() };
     let (circuit, clock) = timed(counted().open_when(half).open_for(tenth()));
-    end_all(&circuit, Verdict::Success, 2);
+    end_calls(&circuit, Verdict::Success, 2);
     fail(&circuit, 1);
-    clock.advance(secs(10));
-    fail(&circuit, 1);
-    assert_eq!(circuit.retry_in(), Some(secs(1)), "10 s after the first failure");
+    assert_eq!(open_for_after(&circuit, &clock, secs(10)), Some(secs(1)), "10 s after the first failure");
 }
 
 #[test]
@@ -296,9 +282,8 @@ fn a_success_that_opens_has_no_failing_time_before_it() {
     permit.success();
     assert_eq!((circuit.state(), circuit.retry_in()), (State::Open, Some(ms(100))));
     fail_a_probe(&circuit, &clock);
-    clock.advance(secs(9) + ms(900));
-    fail(&circuit, 1);
-    assert_eq!(circuit.retry_in(), Some(secs(1)), "10 s after it opened");
+    let time = secs(9) + ms(900);
+    assert_eq!(open_for_after(&circuit, &clock, time), Some(secs(1)), "10 s after it opened");
 }
 
 #[test]
@@ -307,12 +292,8 @@ fn a_function_receives_the_failing_time() {
     let (circuit, clock) = timed(counted().open_when(lasting(2, ms(500))).open_for(OpenFor::by(by)));
     assert_eq!(circuit.stats().open_for, secs(1));
     fail(&circuit, 1);
-    clock.advance(ms(500));
-    fail(&circuit, 1);
-    assert_eq!(circuit.retry_in(), Some(ms(1_500)));
-    clock.advance(ms(1_500));
-    fail(&circuit, 1);
-    assert_eq!(circuit.retry_in(), Some(ms(3_000)));
+    assert_eq!(open_for_after(&circuit, &clock, ms(500)), Some(ms(1_500)));
+    assert_eq!(open_for_after(&circuit, &clock, ms(1_500)), Some(ms(3_000)));
 }
 
 #[test]
@@ -334,7 +315,7 @@ fn a_snapshot_keeps_the_failing_time() {
     let (restored, _) = timed(counted().open_when(lasting(2, ms(500))).open_for(tenth()));
     restored.restore(&of_another_version, secs(4));
     fail(&restored, 1);
-    assert_eq!(restored.retry_in(), Some(ms(400)), "it has been failing for at least the 4 s since the snapshot");
+    assert_eq!(restored.retry_in(), Some(ms(400)), "failing for at least the 4 s since the snapshot");
 }
 
 #[test]
@@ -352,7 +333,7 @@ fn jitter_stays_below_the_longest_time_and_spreads() {
     }
     times.sort_unstable();
     times.dedup();
-    assert_eq!(times.len(), 100, "no two come back at the same moment");
+    assert_eq!(times.len(), 100, "no two have the same duration");
     let (first, last) = (times[0], times[99]);
     assert!(first < ms(1_400) && first >= ms(1_333) && last > ms(1_900) && last <= secs(2), "{first:?}..{last:?}");
 }
@@ -365,7 +346,7 @@ fn the_shortest_time_is_at_most_the_longest() {
     let fixed = OpenFor::fixed(secs(1));
     assert_eq!(refused(fixed, ms(1)), "`min` is 1ms, but must be that of a share of the failing time");
     assert_eq!(tenth().max(secs(9)).min(secs(9)).unwrap().base(), secs(9));
-    assert_eq!(tenth().max(ms(50)).base(), ms(50), "a longest time that is set later wins");
+    assert_eq!(tenth().max(ms(50)).base(), ms(50), "a maximum that is set later applies");
     let refused = tenth().factor(2.0).unwrap_err().to_string();
     assert_eq!(refused, "`factor` is 2.0, but must be that of a growing time");
 }

@@ -1,4 +1,4 @@
-//! `tower::hedge` around a breaker, and inside it as recommended.
+//! `tower::hedge` around a breaker, and inside a breaker as the docs recommend.
 
 use std::{
     future::pending,
@@ -18,13 +18,13 @@ use tower::{
 use tower_recourse::{BreakerError, BreakerLayer, Circuit, State, breaker::Probes};
 
 use crate::{
-    circuits::{at_once, counted, endings, open},
+    circuits::{counted, ended_calls, first_failure, open},
     scripted::{Oops, ms, secs},
 };
 
 const HALF_A_MINUTE: Duration = secs(30);
 
-/// Every request may be sent a second time.
+/// Allows the hedge to send every request a second time.
 #[derive(Debug, Clone)]
 struct Twice;
 
@@ -38,8 +38,8 @@ impl Policy<()> for Twice {
     }
 }
 
-/// A hedge that has measured ten answers after 10 ms each: it sends a request again that has no
-/// answer by then. It forgets a measurement after one or two periods.
+/// A hedge that has measured ten responses of 10 ms each. It sends a request again if there is no
+/// response by then. It forgets a measurement after one or two periods.
 fn hedge_for<S>(service: S, period: Duration) -> Hedge<S, Twice>
 where
     S: Service<(), Error: Into<BoxError>> + Clone,
@@ -58,8 +58,8 @@ async fn call<S: Service<()>>(service: &mut S) -> Result<S::Response, S::Error> 
     service.ready().await?.call(()).await
 }
 
-/// A healthy service, how many calls it gets, and how many milliseconds it takes for each: 50, which
-/// is more than the hedge waits.
+/// A healthy service that counts its calls and takes 50 ms for each, which is longer than the hedge
+/// waits.
 #[derive(Clone)]
 struct Slow {
     calls: Arc<AtomicU32>,
@@ -85,7 +85,7 @@ impl Slow {
 }
 
 async fn half_open(probes: Probes) -> Circuit {
-    let circuit = Circuit::new(counted().open_when(at_once()).probes(probes));
+    let circuit = Circuit::new(counted().open_when(first_failure()).probes(probes));
     open(&circuit);
     advance(HALF_A_MINUTE).await;
     assert_eq!(circuit.state(), State::HalfOpen);
@@ -99,8 +99,8 @@ fn is_rejection(error: &BoxError) -> bool {
 #[tokio::test(start_paused = true)]
 async fn a_hedge_around_a_breaker_does_not_keep_it_half_open() {
     let two = Probes::successes(2).unwrap().at_a_time(2).unwrap();
-    // The first call with two at a time is answered: both its requests are probes, of which the
-    // second one is dropped.
+    // With two concurrent probes, the first call is answered. Both its requests are probes, and the
+    // hedge drops the second.
     for (probes, answered, rejected) in [(Probes::one(), 0, 3), (two, 1, 2)] {
         let circuit = half_open(probes).await;
         let mut hedge = hedge(BreakerLayer::on(&circuit).layer(Slow::new().service()));
@@ -112,11 +112,11 @@ async fn a_hedge_around_a_breaker_does_not_keep_it_half_open() {
             assert!(is_rejection(&call(&mut hedge).await.unwrap_err()));
         }
         assert_eq!((circuit.state(), circuit.stats().openings_in_a_row), (State::Open, 2), "{probes:?}");
-        assert_eq!(endings(&circuit), [answered, 1, 0, 3], "one failure has opened it before");
+        assert_eq!(ended_calls(&circuit), [answered, 1, 0, 3], "one failure opened it before");
     }
 }
 
-/// A response that stands for a rejection is an answer to the hedge, too.
+/// To the hedge, a response that replaces a rejection is a response like any other.
 #[tokio::test(start_paused = true)]
 async fn a_hedge_around_a_breaker_that_answers_reopens_it() {
     let circuit = half_open(Probes::one()).await;
@@ -125,7 +125,7 @@ async fn a_hedge_around_a_breaker_that_answers_reopens_it() {
         assert_eq!(circuit.state(), State::HalfOpen);
         call(&mut hedge).await.unwrap();
     }
-    assert_eq!((circuit.state(), endings(&circuit)), (State::Open, [0, 1, 0, 3]));
+    assert_eq!((circuit.state(), ended_calls(&circuit)), (State::Open, [0, 1, 0, 3]));
 }
 
 #[tokio::test(start_paused = true)]
@@ -142,7 +142,7 @@ async fn a_circuit_in_a_hedge_closes_once_the_service_is_fast_again() {
     assert_eq!(circuit.state(), State::Closed);
 }
 
-/// A hedge doesn't measure rejections. Without measurements it sends nothing twice.
+/// A hedge doesn't measure rejections. Without measurements it sends no request twice.
 #[tokio::test(start_paused = true)]
 async fn a_circuit_in_a_hedge_closes_once_the_hedge_has_no_data() {
     let (circuit, slow) = (half_open(Probes::one()).await, Slow::new());
@@ -157,7 +157,7 @@ async fn a_circuit_in_a_hedge_closes_once_the_hedge_has_no_data() {
     assert_eq!((circuit.state(), slow.calls.load(Relaxed)), (State::Closed, 4));
 }
 
-/// Of each two requests the first has no answer: it is dropped when the second one has.
+/// The first of each two requests gets no response. The hedge drops it when the second gets one.
 #[tokio::test(start_paused = true)]
 async fn a_hedge_around_a_breaker_does_not_open_it() {
     let circuit = Circuit::new(counted());
@@ -170,7 +170,7 @@ async fn a_hedge_around_a_breaker_does_not_open_it() {
     for _ in 0..100 {
         call(&mut hedge).await.unwrap();
     }
-    assert_eq!((circuit.state(), endings(&circuit)), (State::Closed, [100, 0, 0, 100]));
+    assert_eq!((circuit.state(), ended_calls(&circuit)), (State::Closed, [100, 0, 0, 100]));
 }
 
 #[tokio::test(start_paused = true)]
@@ -182,7 +182,7 @@ async fn a_hedge_inside_a_breaker_lets_it_close() {
             assert_eq!(circuit.state(), State::HalfOpen);
             call(&mut service).await.unwrap();
         }
-        assert_eq!((circuit.state(), endings(&circuit)), (State::Closed, [needed.into(), 1, 0, 0]));
+        assert_eq!((circuit.state(), ended_calls(&circuit)), (State::Closed, [needed.into(), 1, 0, 0]));
         assert_eq!(slow.calls.load(Relaxed), 2 * needed, "each probe is sent twice");
     }
 }
@@ -196,5 +196,5 @@ async fn a_hedged_probe_that_hangs_at_first_closes_the_circuit() {
         async move { if first { pending().await } else { Ok::<_, Oops>(()) } }
     });
     call(&mut BreakerLayer::on(&circuit).layer(hedge(hangs_once))).await.unwrap();
-    assert_eq!((circuit.state(), endings(&circuit)), (State::Closed, [1, 1, 0, 0]));
+    assert_eq!((circuit.state(), ended_calls(&circuit)), (State::Closed, [1, 1, 0, 0]));
 }

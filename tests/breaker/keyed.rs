@@ -1,4 +1,4 @@
-//! One circuit a key.
+//! One circuit per key.
 
 use std::{
     cell::{Cell, RefCell},
@@ -25,11 +25,11 @@ use tower_recourse::{
     time::ManualClock,
 };
 
-use crate::circuits::{at_once, open};
+use crate::circuits::{first_failure, open};
 use crate::fixed_numbers::FixedNumbers as _;
 
 fn config(clock: &ManualClock) -> BreakerConfig {
-    BreakerConfig::default().fixed().unobserved().open_when(at_once()).clock(clock.clone())
+    BreakerConfig::default().fixed().unobserved().open_when(first_failure()).clock(clock.clone())
 }
 
 fn circuits(keys: usize) -> (Circuits<u32>, ManualClock) {
@@ -42,7 +42,7 @@ fn fail(circuits: &Circuits<u32>, key: u32) {
 }
 
 #[tokio::test]
-async fn one_keys_failures_are_not_another_ones() {
+async fn failures_of_one_key_do_not_count_for_another() {
     let layer = BreakerLayer::keyed(config(&ManualClock::new()), |key: &u32| *key);
     let circuits = layer.circuits().clone();
     let mut service = layer.layer(service_fn(|key: u32| async move { if key == 1 { Err("down") } else { Ok(key) } }));
@@ -59,7 +59,7 @@ async fn one_keys_failures_are_not_another_ones() {
     assert_eq!(circuits.get(&1).state(), State::Closed);
 }
 
-/// r4j#650, #703: keys that are made up can't fill the memory.
+/// resilience4j#650, #703: a client that invents keys can't fill the memory.
 #[test]
 fn there_are_never_more_keys_than_the_capacity() {
     let (circuits, _) = circuits(100);
@@ -75,7 +75,7 @@ fn idle_keys_leave_before_busy_ones() {
     let (circuits, _) = circuits(100);
     let busy = |circuit: &Circuit| circuit.stats().total_failures;
     for key in 0..10 {
-        // Counted by a failure and closed again, so that it can be seen whether it was forgotten.
+        // A counted failure and a closed state show whether the circuit was forgotten.
         let circuit = circuits.get(&key);
         circuit.admit().unwrap().failure();
         circuit.reset();
@@ -85,12 +85,12 @@ fn idle_keys_leave_before_busy_ones() {
         circuits.get(&(key % 10));
     }
     for key in 0..10 {
-        assert_eq!(busy(&circuits.get(&key)), 1, "busy key {key} was forgotten");
+        assert_eq!(busy(&circuits.get(&key)), 1, "busy key {key} was removed");
     }
 }
 
 #[test]
-fn an_open_circuit_is_not_forgotten_because_somebody_makes_up_keys() {
+fn invented_keys_do_not_evict_an_open_circuit() {
     let (circuits, _) = circuits(100);
     fail(&circuits, 7);
     for key in 1_000..20_000 {
@@ -101,11 +101,11 @@ fn an_open_circuit_is_not_forgotten_because_somebody_makes_up_keys() {
 }
 
 #[test]
-fn an_open_circuit_whose_time_is_over_is_idle() {
+fn an_open_circuit_past_its_duration_is_idle() {
     let (circuits, clock) = circuits(100);
     fail(&circuits, 7);
     clock.advance(Duration::from_secs(31));
-    // Keys that come only once make room for each other; those that come again take the place of idle ones.
+    // Keys that come only once replace each other. Keys that come again replace idle ones.
     for busy in (1_000..20_000u32).collect::<Vec<_>>().chunks(50) {
         for key in busy.iter().chain(busy).chain(busy) {
             circuits.get(key).admit().unwrap().success();
@@ -115,7 +115,7 @@ fn an_open_circuit_whose_time_is_over_is_idle() {
 }
 
 #[test]
-fn where_all_are_open_a_new_key_works_but_is_not_remembered() {
+fn if_all_are_open_a_new_key_works_but_is_not_kept() {
     let (circuits, _) = circuits(10);
     for key in 0..1_000 {
         fail(&circuits, key);
@@ -127,7 +127,7 @@ fn where_all_are_open_a_new_key_works_but_is_not_remembered() {
 }
 
 #[test]
-fn a_call_on_its_way_outlives_its_circuit() {
+fn a_running_call_outlives_its_circuit() {
     let (circuits, _) = circuits(10);
     let permit = circuits.get(&1).admit().unwrap();
     circuits.remove(&1);
@@ -137,7 +137,7 @@ fn a_call_on_its_way_outlives_its_circuit() {
 }
 
 #[test]
-fn threads_that_bring_the_same_new_key_share_one_circuit() {
+fn threads_that_insert_the_same_key_share_one_circuit() {
     let (circuits, _) = circuits(1_000);
     let failures = 4;
     for key in 0..200 {
@@ -146,7 +146,8 @@ fn threads_that_bring_the_same_new_key_share_one_circuit() {
             for _ in 0..failures {
                 scope.spawn(|| {
                     start.wait();
-                    // All are admitted, or rejected by a failure that was counted on the same circuit.
+                    // Each call is either admitted, or rejected because of a failure that the same
+                    // circuit counted.
                     if let Ok(permit) = circuits.get(&key).admit() {
                         permit.failure();
                     }
@@ -160,7 +161,7 @@ fn threads_that_bring_the_same_new_key_share_one_circuit() {
 }
 
 #[tokio::test]
-async fn names_tell_one_key_from_another() {
+async fn circuit_names_contain_the_key() {
     let circuits = Circuits::<&str>::new(config(&ManualClock::new()).name("hosts")).named();
     open(&circuits.get(&"a"));
     assert_eq!(circuits.get(&"a").admit().unwrap_err().to_string(), "circuit `hosts/a` is open; retry in 30.0 s");
@@ -168,7 +169,7 @@ async fn names_tell_one_key_from_another() {
 }
 
 #[tokio::test]
-async fn a_response_can_stand_in_for_a_rejection() {
+async fn a_response_can_replace_a_rejection() {
     let calls = Arc::new(AtomicU32::new(0));
     let seen = Arc::clone(&calls);
     let circuits = Circuits::new(config(&ManualClock::new()));
@@ -193,15 +194,15 @@ fn a_call_through_a_closed_circuit_allocates_nothing() {
     assert_eq!(counted.count_total, 0);
 }
 
-/// Five failures open a circuit.
-fn after_five(keys: usize) -> (Circuits<u32>, ManualClock) {
+/// Circuits that open after five failures.
+fn opens_after_five(keys: usize) -> (Circuits<u32>, ManualClock) {
     let clock = ManualClock::new();
     let config = BreakerConfig::default().fixed().unobserved().clock(clock.clone());
     (Circuits::with_capacity(config, keys).unwrap(), clock)
 }
 
-/// Calls that fail if they are admitted: how many were.
-fn calls_that_fail(circuits: &Circuits<u32>, key: u32, calls: u32) -> u32 {
+/// Makes calls that fail if they are admitted. Returns how many were admitted.
+fn make_failing_calls(circuits: &Circuits<u32>, key: u32, calls: u32) -> u32 {
     let call = |_: &u32| {
         circuits.get(&key).admit().is_ok_and(|permit| {
             permit.failure();
@@ -212,30 +213,30 @@ fn calls_that_fail(circuits: &Circuits<u32>, key: u32, calls: u32) -> u32 {
 }
 
 #[test]
-fn as_many_circuits_stay_open_as_the_capacity_says() {
+fn as_many_circuits_stay_open_as_the_capacity_allows() {
     for keys in [1, 2, 3, 7, 256, 1_000, 10_000u32] {
-        let (circuits, _) = after_five(keys as usize);
-        let admitted: u32 = (0..keys).map(|key| calls_that_fail(&circuits, key, 20)).sum();
+        let (circuits, _) = opens_after_five(keys as usize);
+        let admitted: u32 = (0..keys).map(|key| make_failing_calls(&circuits, key, 20)).sum();
         let open = circuits.states().into_iter().filter(|(_, state)| *state == State::Open).count();
         assert_eq!((open, circuits.len(), admitted), (keys as usize, keys as usize, 5 * keys), "of {keys}");
-        // One more finds no room, and takes none.
-        assert_eq!(calls_that_fail(&circuits, keys, 20), 20);
+        // One more key finds no room and takes no room.
+        assert_eq!(make_failing_calls(&circuits, keys, 20), 20);
         assert!((0..keys).all(|key| circuits.get(&key).state() == State::Open));
     }
 }
 
 #[test]
-fn as_many_stay_open_whichever_threads_bring_the_keys() {
+fn the_capacity_holds_for_keys_of_several_threads() {
     const KEYS: u32 = 512;
-    let (circuits, _) = after_five(KEYS as usize);
+    let (circuits, _) = opens_after_five(KEYS as usize);
     let admitted = AtomicU32::new(0);
     std::thread::scope(|scope| {
         for thread in 0..8u32 {
             let (circuits, admitted) = (&circuits, &admitted);
             scope.spawn(move || {
                 for key in (0..KEYS).filter(|key| key % 8 == thread) {
-                    admitted.fetch_add(calls_that_fail(circuits, key, 20), Ordering::Relaxed);
-                    // Others come and go meanwhile.
+                    admitted.fetch_add(make_failing_calls(circuits, key, 20), Ordering::Relaxed);
+                    // Other keys come and go meanwhile.
                     circuits.remove(&(KEYS + thread));
                 }
             });
@@ -246,9 +247,9 @@ fn as_many_stay_open_whichever_threads_bring_the_keys() {
 }
 
 #[test]
-fn threads_that_make_up_keys_never_exceed_the_capacity() {
+fn threads_that_invent_keys_never_exceed_the_capacity() {
     for keys in [1, 2, 50] {
-        let (circuits, _) = after_five(keys);
+        let (circuits, _) = opens_after_five(keys);
         std::thread::scope(|scope| {
             for thread in 0..4u32 {
                 let circuits = &circuits;
@@ -269,7 +270,7 @@ fn threads_that_make_up_keys_never_exceed_the_capacity() {
 }
 
 #[test]
-fn threads_that_make_up_keys_evict_no_open_circuit() {
+fn threads_that_invent_keys_evict_no_open_circuit() {
     let (circuits, _) = circuits(10);
     (0..10).for_each(|key| fail(&circuits, key));
     std::thread::scope(|scope| {
@@ -288,10 +289,10 @@ fn threads_that_make_up_keys_evict_no_open_circuit() {
 }
 
 #[test]
-fn threads_that_bring_the_same_new_key_evict_no_other() {
+fn threads_that_insert_the_same_key_evict_no_other() {
     for round in 0..1_000 {
-        let (circuits, _) = after_five(2);
-        calls_that_fail(&circuits, 1, 4);
+        let (circuits, _) = opens_after_five(2);
+        make_failing_calls(&circuits, 1, 4);
         let start = Barrier::new(3);
         std::thread::scope(|scope| {
             for _ in 0..3 {
@@ -301,12 +302,12 @@ fn threads_that_bring_the_same_new_key_evict_no_other() {
                 });
             }
         });
-        calls_that_fail(&circuits, 1, 1);
+        make_failing_calls(&circuits, 1, 1);
         assert_eq!((circuits.get(&1).state(), circuits.len()), (State::Open, 2), "round {round}");
     }
 }
 
-/// The same without threads: while a key is being inserted, its `Clone` inserts an equal one.
+/// The same race without threads: while a key is being inserted, its `Clone` inserts an equal key.
 #[test]
 fn a_key_that_is_inserted_twice_at_once_evicts_no_other() {
     let circuits = Circuits::with_capacity(BreakerConfig::default().fixed().unobserved(), 2).unwrap();
@@ -320,7 +321,7 @@ fn a_key_that_is_inserted_twice_at_once_evicts_no_other() {
     assert_eq!(circuits.get(&plain(1)).state(), State::Open);
 }
 
-/// A key that runs something when it is cloned.
+/// A key that runs a closure when it is cloned.
 struct Hooked(u32, Box<dyn Fn() + Send + Sync>);
 
 impl Hash for Hooked {
@@ -344,35 +345,36 @@ impl Clone for Hooked {
     }
 }
 
-/// A dashboard asks for all states once a day: that moves circuits whose open time is over on to half-open.
+/// A dashboard reads all states once a day. Reading moves a circuit whose open duration has ended
+/// to half-open.
 #[test]
-fn over_a_year_half_open_circuits_that_are_not_probed_expire() {
+fn half_open_circuits_without_probes_expire() {
     let day = Duration::from_secs(24 * 60 * 60);
-    let (circuits, clock) = after_five(100);
+    let (circuits, clock) = opens_after_five(100);
     let look = || {
         for (key, _) in circuits.states() {
             circuits.peek(&key).unwrap().state();
         }
     };
-    // Hosts that are dead, and not called any more.
-    assert_eq!((0..100).map(|key| calls_that_fail(&circuits, key, 50)).sum::<u32>(), 500);
+    // These hosts are down, and no client calls them any more.
+    assert_eq!((0..100).map(|key| make_failing_calls(&circuits, key, 50)).sum::<u32>(), 500);
     let mut admitted = 0;
     for today in 0..365 {
         clock.advance(day);
         look();
         if today % 3 == 0 && today < 300 {
-            admitted += calls_that_fail(&circuits, 1_000 + today, 50);
+            admitted += make_failing_calls(&circuits, 1_000 + today, 50);
             look();
         }
         assert!(circuits.len() <= 100);
     }
-    assert_eq!(admitted, 500, "of 5,000 calls to a hundred hosts, five each");
+    assert_eq!(admitted, 500, "of 5,000 calls to a hundred hosts, five each are made");
 }
 
 #[test]
-fn a_circuit_with_a_probe_on_its_way_stays_for_the_probes_lease() {
-    let (circuits, clock) = after_five(1);
-    calls_that_fail(&circuits, 1, 5);
+fn a_circuit_with_a_running_probe_stays_for_the_lease() {
+    let (circuits, clock) = opens_after_five(1);
+    make_failing_calls(&circuits, 1, 5);
     clock.advance(Duration::from_secs(30));
     let probe = circuits.get(&1).admit().unwrap();
     clock.advance(Duration::from_secs(29));
@@ -384,12 +386,13 @@ fn a_circuit_with_a_probe_on_its_way_stays_for_the_probes_lease() {
     drop(probe);
 }
 
-/// Where only probes of one's own are let in, they have as long as a lease to come.
+/// If only custom probes are admitted, the circuit stays for the length of a lease.
 #[test]
-fn a_circuit_that_waits_for_a_probe_of_its_own_stays_for_a_lease() {
+fn a_circuit_that_waits_for_an_external_probe_stays_a_lease() {
     let clock = ManualClock::new();
     let probes = Probes::one().of_ones_own();
-    let config = BreakerConfig::default().fixed().unobserved().open_when(at_once()).probes(probes).clock(clock.clone());
+    let config =
+        BreakerConfig::default().fixed().unobserved().open_when(first_failure()).probes(probes).clock(clock.clone());
     for observed in [false, true] {
         let circuits = Circuits::with_capacity(config.clone(), 1).unwrap();
         fail(&circuits, 1);
@@ -406,7 +409,7 @@ fn a_circuit_that_waits_for_a_probe_of_its_own_stays_for_a_lease() {
 }
 
 thread_local! {
-    /// What the parts of a [`Key`] do when they run, once at a time.
+    /// What the trait implementations of a [`Key`] run, one at a time.
     static REENTERS: RefCell<Option<Rc<dyn Fn()>>> = const { RefCell::new(None) };
     static REENTERED: Cell<[u32; 5]> = const { Cell::new([0; 5]) };
 }
@@ -418,14 +421,14 @@ fn reenter(part: usize) {
     REENTERS.set(Some(reenters));
 }
 
-/// A key whose every part uses the circuits that it is a key of.
+/// A key whose trait implementations use the collection that holds it.
 #[derive(Debug)]
 struct Key(u32);
 
 impl Hash for Key {
     fn hash<H: Hasher>(&self, state: &mut H) {
         reenter(0);
-        // All in one place: every key is compared.
+        // All keys have the same hash, so that they are compared with each other.
         state.write_u32(0);
     }
 }
@@ -460,7 +463,7 @@ impl Drop for Key {
 }
 
 #[test]
-fn a_keys_own_code_may_use_the_circuits() {
+fn the_code_of_a_key_may_use_the_circuits() {
     let (done, is_done) = mpsc::channel();
     let thread = std::thread::spawn(move || {
         let circuits = Circuits::with_capacity(config(&ManualClock::new()), 4).unwrap().named();
@@ -482,7 +485,7 @@ fn a_keys_own_code_may_use_the_circuits() {
         REENTERS.take();
         done.send(REENTERED.get()).unwrap();
     });
-    let reentered = is_done.recv_timeout(Duration::from_secs(60)).expect("it hangs, or has panicked");
+    let reentered = is_done.recv_timeout(Duration::from_secs(60)).expect("the thread hangs or has panicked");
     assert!(reentered.iter().all(|times| *times > 0), "hash, eq, clone, display, drop: {reentered:?}");
     thread.join().unwrap();
 }
@@ -509,7 +512,7 @@ fn a_key_that_panics_takes_no_room() {
 }
 
 #[test]
-fn a_key_whose_drop_panics_leaves_its_place_to_another() {
+fn a_key_whose_drop_panics_frees_its_place() {
     let remove = |circuits: &Circuits<PanicsInDrop>| circuits.remove(&PanicsInDrop(1, false));
     let evict = |circuits: &Circuits<PanicsInDrop>| drop(circuits.get(&PanicsInDrop(2, false)));
     for leave in [&remove as &dyn Fn(&Circuits<PanicsInDrop>), &evict] {
@@ -521,7 +524,7 @@ fn a_key_whose_drop_panics_leaves_its_place_to_another() {
     }
 }
 
-/// The clone of key 1 that the circuits keep panics when it is dropped.
+/// The stored clone of key 1 panics when it is dropped.
 #[derive(Eq)]
 struct PanicsInDrop(u32, bool);
 
@@ -550,13 +553,13 @@ impl Drop for PanicsInDrop {
 }
 
 #[test]
-fn no_keys_at_all_is_refused() {
+fn a_capacity_of_zero_is_invalid() {
     let refused = Circuits::<u32>::with_capacity(BreakerConfig::default().fixed(), 0).unwrap_err();
     assert_eq!(refused.to_string(), "`keys` is 0, but must be at least 1");
 }
 
 #[test]
-fn a_key_costs_at_most_300_bytes_beside_itself() {
+fn a_key_uses_at_most_300_bytes_besides_itself() {
     const KEYS: u32 = 100_000;
     let info = allocation_counter::measure(|| {
         let (circuits, _) = circuits(KEYS as usize);
@@ -572,7 +575,7 @@ fn a_key_costs_at_most_300_bytes_beside_itself() {
 }
 
 #[test]
-fn who_only_looks_makes_no_circuit() {
+fn peeking_creates_no_circuit() {
     let (circuits, _) = circuits(100);
     assert!(circuits.is_empty() && circuits.peek(&1).is_none() && circuits.is_empty());
     fail(&circuits, 1);
@@ -581,7 +584,8 @@ fn who_only_looks_makes_no_circuit() {
     assert_eq!(format!("{circuits:?}"), "circuits `breaker`");
 }
 
-/// As with one circuit: a readiness error is the outcome of the call that follows, and of its key.
+/// As with a single circuit, a readiness error is the outcome of the call that follows, for that
+/// call's key.
 #[tokio::test]
 async fn a_readiness_error_is_the_outcome_of_the_call_that_follows() {
     let layer = BreakerLayer::keyed(config(&ManualClock::new()), |key: &u32| *key);

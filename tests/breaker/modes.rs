@@ -1,4 +1,4 @@
-//! Steered from outside: who decides about a circuit's state, and until when.
+//! Modes: who controls a circuit's state, and until when.
 
 use std::time::Duration;
 
@@ -8,8 +8,8 @@ use tower_recourse::{
     time::ManualClock,
 };
 
-use crate::circuits::{counted, end_all, endings, open};
-use crate::scripted::Told;
+use crate::circuits::{counted, end_calls, ended_calls, open};
+use crate::scripted::EventLog;
 
 const MODES: [Mode; 5] = [Mode::Auto, Mode::ForcedOpen, Mode::ForcedClosed, Mode::MetricsOnly, Mode::Disabled];
 const A_YEAR: Duration = Duration::from_secs(365 * 86_400);
@@ -23,14 +23,14 @@ fn circuit(failures: u32) -> (Circuit, ManualClock) {
     (Circuit::new(config.clock(clock.clone())), clock)
 }
 
-// tower-resilience (trap 4): `force_open` recovered by itself.
+// tower-resilience: `force_open` ended by itself.
 #[test]
-fn a_circuit_that_is_forced_open_stays_so_for_a_year() {
+fn a_circuit_that_is_forced_open_stays_open_for_a_year() {
     let (circuit, clock) = circuit(2);
     circuit.force_open();
     clock.advance(A_YEAR);
     let rejection = circuit.admit().unwrap_err();
-    assert_eq!((rejection.state(), rejection.retry_in()), (State::Open, None), "nobody knows until when");
+    assert_eq!((rejection.state(), rejection.retry_in()), (State::Open, None), "there is no end time");
     circuit.report_success();
     assert_eq!((circuit.state(), circuit.mode()), (State::Open, Mode::ForcedOpen));
     let stats = circuit.stats();
@@ -41,7 +41,7 @@ fn a_circuit_that_is_forced_open_stays_so_for_a_year() {
 }
 
 #[test]
-fn no_probe_of_ones_own_gets_into_a_circuit_that_is_forced_open() {
+fn a_circuit_that_is_forced_open_admits_no_custom_probe() {
     let (circuit, clock) = circuit(1);
     open(&circuit);
     clock.advance(HALF_A_MINUTE);
@@ -56,18 +56,14 @@ fn no_probe_of_ones_own_gets_into_a_circuit_that_is_forced_open() {
 fn a_circuit_that_is_forced_closed_counts_and_never_opens() {
     let (circuit, _clock) = circuit(2);
     circuit.force_closed();
-    end_all(&circuit, Verdict::transient(), 100);
+    end_calls(&circuit, Verdict::transient(), 100);
     let stats = circuit.stats();
     assert_eq!((stats.state, stats.mode, stats.transitions), (State::Closed, Mode::ForcedClosed, 0));
     assert_eq!((stats.failures_in_a_row, stats.window.calls, stats.window.failures), (100, 10, 10));
     circuit.set_mode(Mode::Auto);
-    end_all(&circuit, Verdict::transient(), 1);
-    assert_eq!(
-        (circuit.state(), circuit.stats().failures_in_a_row),
-        (State::Closed, 1),
-        "what was counted is forgotten"
-    );
-    assert_eq!(endings(&circuit), [0, 101, 0, 0]);
+    end_calls(&circuit, Verdict::transient(), 1);
+    assert_eq!((circuit.state(), circuit.stats().failures_in_a_row), (State::Closed, 1), "the counts are cleared");
+    assert_eq!(ended_calls(&circuit), [0, 101, 0, 0]);
 }
 
 #[test]
@@ -75,19 +71,19 @@ fn forcing_an_open_circuit_closed_closes_it() {
     let (circuit, _clock) = circuit(1);
     open(&circuit);
     circuit.force_closed();
-    end_all(&circuit, Verdict::transient(), 1);
+    end_calls(&circuit, Verdict::transient(), 1);
     assert_eq!((circuit.state(), circuit.stats().transitions), (State::Closed, 2));
 }
 
 #[test]
-fn a_circuit_that_only_measures_tells_once_when_it_would_have_opened() {
-    let told = Told::default();
+fn metrics_only_reports_once_that_it_would_have_opened() {
+    let events = EventLog::default();
     let rule = OpenRule::Ratio { failing: Ratio::HALF, window: Window::count(4).unwrap() };
-    let circuit = Circuit::new(counted().name("watched").open_when(rule).observe(told.observer()));
+    let circuit = Circuit::new(counted().name("watched").open_when(rule).observe(events.observer()));
     circuit.set_mode(Mode::MetricsOnly);
-    end_all(&circuit, Verdict::Success, 2);
-    end_all(&circuit, Verdict::transient(), 2);
-    assert!(told.last_has(&[
+    end_calls(&circuit, Verdict::Success, 2);
+    end_calls(&circuit, Verdict::transient(), 2);
+    assert!(events.last_has(&[
         "CircuitWouldOpen",
         "watched",
         "failures_in_a_row: 2",
@@ -95,32 +91,35 @@ fn a_circuit_that_only_measures_tells_once_when_it_would_have_opened() {
         "failures: 2",
         "slow: 0"
     ]));
-    end_all(&circuit, Verdict::transient(), 9);
-    end_all(&circuit, Verdict::Success, 9);
-    end_all(&circuit, Verdict::transient(), 9);
-    assert_eq!((told.count("CircuitWouldOpen"), told.count("CircuitOpened")), (1, 0));
+    end_calls(&circuit, Verdict::transient(), 9);
+    end_calls(&circuit, Verdict::Success, 9);
+    end_calls(&circuit, Verdict::transient(), 9);
+    assert_eq!((events.count("CircuitWouldOpen"), events.count("CircuitOpened")), (1, 0));
     assert_eq!((circuit.state(), circuit.stats().openings_in_a_row), (State::Closed, 0));
     circuit.reset();
     assert_eq!(circuit.mode(), Mode::MetricsOnly);
-    end_all(&circuit, Verdict::transient(), 4);
-    assert_eq!(told.count("CircuitWouldOpen"), 2, "a reset begins anew");
+    end_calls(&circuit, Verdict::transient(), 4);
+    assert_eq!(events.count("CircuitWouldOpen"), 2, "a reset starts again");
     circuit.set_mode(Mode::Auto);
-    end_all(&circuit, Verdict::transient(), 4);
-    assert!(told.last_has(&["CircuitOpened", "openings_in_a_row: 1"]), "and what it would have done is no opening");
+    end_calls(&circuit, Verdict::transient(), 4);
+    assert!(
+        events.last_has(&["CircuitOpened", "openings_in_a_row: 1"]),
+        "an opening that it would have made doesn't count"
+    );
 }
 
 #[test]
-fn a_disabled_circuit_counts_nothing_but_totals() {
+fn a_disabled_circuit_counts_only_totals() {
     let (circuit, _clock) = circuit(1);
     circuit.set_mode(Mode::Disabled);
-    end_all(&circuit, Verdict::transient(), 100);
+    end_calls(&circuit, Verdict::transient(), 100);
     let stats = circuit.stats();
     assert_eq!((stats.state, stats.failures_in_a_row, stats.window.calls), (State::Closed, 0, 0));
-    assert_eq!(endings(&circuit), [0, 100, 0, 0]);
+    assert_eq!(ended_calls(&circuit), [0, 100, 0, 0]);
 }
 
 #[test]
-fn a_reset_makes_a_new_beginning_in_every_mode_and_leaves_the_mode() {
+fn a_reset_clears_the_counts_and_keeps_the_mode() {
     for mode in MODES {
         let (circuit, _clock) = circuit(5);
         circuit.set_mode(mode);
@@ -136,19 +135,19 @@ fn a_reset_makes_a_new_beginning_in_every_mode_and_leaves_the_mode() {
 }
 
 #[test]
-fn to_set_the_mode_that_it_is_in_forgets_nothing() {
+fn setting_the_current_mode_keeps_the_counts() {
     for mode in [Mode::Auto, Mode::ForcedClosed, Mode::MetricsOnly] {
         let (circuit, _clock) = circuit(5);
         circuit.set_mode(mode);
-        end_all(&circuit, Verdict::transient(), 2);
+        end_calls(&circuit, Verdict::transient(), 2);
         circuit.set_mode(mode);
         assert_eq!((circuit.stats().failures_in_a_row, circuit.mode()), (2, mode));
     }
 }
 
-// vert.x#294: late results. Here, of another mode.
+// vert.x#294: late results. Here, the mode has changed in between.
 #[test]
-fn an_ending_of_another_mode_changes_nothing_but_the_totals() {
+fn a_call_from_another_mode_changes_only_the_totals() {
     for (before, after) in MODES.into_iter().flat_map(|one| MODES.map(|other| (one, other))) {
         if before == Mode::ForcedOpen {
             continue;
@@ -157,10 +156,11 @@ fn an_ending_of_another_mode_changes_nothing_but_the_totals() {
         circuit.set_mode(before);
         let (success, failure, dropped) =
             (circuit.admit().unwrap(), circuit.admit().unwrap(), circuit.admit().unwrap());
-        // By way of another one: to set the mode that it is in changes nothing.
+        // Through another mode, because setting the current mode changes nothing.
         circuit.set_mode(if before == Mode::MetricsOnly { Mode::Auto } else { Mode::MetricsOnly });
         circuit.set_mode(after);
-        let _ = (after != Mode::ForcedOpen && after != Mode::Auto).then(|| end_all(&circuit, Verdict::transient(), 1));
+        let _ =
+            (after != Mode::ForcedOpen && after != Mode::Auto).then(|| end_calls(&circuit, Verdict::transient(), 1));
         let counted = circuit.stats();
         failure.failure();
         success.success();
@@ -169,13 +169,13 @@ fn an_ending_of_another_mode_changes_nothing_but_the_totals() {
         assert_eq!((stats.mode, stats.state), (after, counted.state), "{before} → {after}");
         assert_eq!((stats.failures_in_a_row, stats.window), (counted.failures_in_a_row, counted.window));
         assert_eq!(stats.total_failures, counted.total_failures + 1);
-        let [successes, .., dropped] = endings(&circuit);
+        let [successes, .., dropped] = ended_calls(&circuit);
         assert_eq!((successes, dropped), (1, 1));
     }
 }
 
 #[test]
-fn a_probe_of_before_has_no_say_after_the_mode_was_changed_and_back() {
+fn a_probe_does_not_count_after_a_change_of_mode_and_back() {
     let (circuit, clock) = circuit(1);
     open(&circuit);
     clock.advance(HALF_A_MINUTE);
@@ -187,33 +187,37 @@ fn a_probe_of_before_has_no_say_after_the_mode_was_changed_and_back() {
     let probe = circuit.admit().unwrap();
     late.success();
     assert_eq!(circuit.state(), State::HalfOpen);
-    assert!(circuit.admit().is_err(), "nor is its slot another's");
+    assert!(circuit.admit().is_err(), "and another probe doesn't get its slot");
     probe.success();
     assert_eq!(circuit.state(), State::Closed);
 }
 
 #[test]
-fn every_change_of_the_mode_is_told_and_what_it_did_to_the_state() {
-    let told = Told::default();
-    let circuit = Circuit::new(counted().name("watched").observe(told.observer()));
+fn every_change_of_mode_and_of_state_is_an_event() {
+    let events = EventLog::default();
+    let circuit = Circuit::new(counted().name("watched").observe(events.observer()));
     circuit.force_open();
-    assert_eq!(told.count("CircuitOpened"), 1);
+    assert_eq!(events.count("CircuitOpened"), 1);
     let for_ever = format!("open_for: {:?}", Duration::MAX);
-    assert_eq!((told.count(&for_ever), told.count("openings_in_a_row: 0")), (1, 1), "not for the configured time");
-    assert!(told.last_has(&["CircuitSteered", "watched", "forced open"]));
+    assert_eq!(
+        (events.count(&for_ever), events.count("openings_in_a_row: 0")),
+        (1, 1),
+        "the configured duration doesn't apply"
+    );
+    assert!(events.last_has(&["CircuitSteered", "watched", "forced open"]));
     circuit.force_closed();
-    assert_eq!(told.count("CircuitClosed"), 1);
-    assert!(told.last_has(&["CircuitSteered", "forced closed"]));
+    assert_eq!(events.count("CircuitClosed"), 1);
+    assert!(events.last_has(&["CircuitSteered", "forced closed"]));
     for (mode, text) in [(Mode::MetricsOnly, "metrics only"), (Mode::Disabled, "disabled"), (Mode::Auto, "auto")] {
         circuit.set_mode(mode);
-        assert!(told.last_has(&["CircuitSteered", &format!("{text:?}")]));
+        assert!(events.last_has(&["CircuitSteered", &format!("{text:?}")]));
         assert_eq!(mode.to_string(), text);
     }
-    assert_eq!((told.count("CircuitSteered"), told.count("")), (5, 7));
+    assert_eq!((events.count("CircuitSteered"), events.count("")), (5, 7));
 }
 
 #[test]
-fn modes_may_be_changed_while_calls_come_and_go() {
+fn modes_may_change_while_calls_run() {
     let (circuit, _clock) = circuit(3);
     std::thread::scope(|scope| {
         for _ in 0..3 {
@@ -226,10 +230,10 @@ fn modes_may_be_changed_while_calls_come_and_go() {
         }
         scope.spawn(|| MODES.into_iter().cycle().take(1_000).for_each(|mode| circuit.set_mode(mode)));
     });
-    endings(&circuit);
+    ended_calls(&circuit);
     circuit.set_mode(Mode::Auto);
-    end_all(&circuit, Verdict::transient(), 2);
+    end_calls(&circuit, Verdict::transient(), 2);
     assert_eq!(circuit.state(), State::Closed);
-    end_all(&circuit, Verdict::transient(), 1);
+    end_calls(&circuit, Verdict::transient(), 1);
     assert_eq!((circuit.state(), circuit.stats().openings_in_a_row), (State::Open, 1));
 }

@@ -1,4 +1,5 @@
-//! What other breakers get wrong aside of their states, as FIELD notes: windows of nearly no time, memory, locks, waiting.
+//! Faults of other crates' breakers in very short windows, memory, locks and waits. Each test fails
+//! on the fault that its comment names.
 
 use std::{
     sync::{Arc, OnceLock},
@@ -13,14 +14,14 @@ use tower_recourse::{
     time::ManualClock,
 };
 
-use crate::circuits::{at_once, counted, end_all, endings, open};
+use crate::circuits::{counted, end_calls, ended_calls, first_failure, open};
 
 const HALF_A_MINUTE: Duration = Duration::from_secs(30);
 const MILLI: Duration = Duration::from_millis(1);
 
-// failsafe: a window of less than 5 ms divided by zero.
+// failsafe: a window shorter than 5 ms caused a division by zero.
 #[test]
-fn the_shortest_windows_of_time_count_like_any_other_and_shorter_ones_are_refused() {
+fn the_shortest_windows_count_and_shorter_ones_are_invalid() {
     for time in [Duration::ZERO, Duration::from_nanos(1), MILLI, 5 * MILLI, 10 * MILLI - Duration::from_nanos(1)] {
         assert!(Window::time(time).is_err(), "{time:?}");
     }
@@ -29,19 +30,19 @@ fn the_shortest_windows_of_time_count_like_any_other_and_shorter_ones_are_refuse
         let clock = ManualClock::new();
         let rule = OpenRule::Ratio { failing: Ratio::HALF, window };
         let circuit = Circuit::new(counted().open_when(rule).clock(clock.clone()));
-        end_all(&circuit, Verdict::transient(), 1);
+        end_calls(&circuit, Verdict::transient(), 1);
         clock.advance(10 * MILLI);
-        end_all(&circuit, Verdict::transient(), 1);
+        end_calls(&circuit, Verdict::transient(), 1);
         assert_eq!((circuit.state(), circuit.stats().window.calls), (State::Closed, 1), "{window:?}");
-        end_all(&circuit, Verdict::Success, 1);
+        end_calls(&circuit, Verdict::Success, 1);
         assert_eq!(circuit.state(), State::Open, "{window:?}");
     }
 }
 
-// recloser: leaked with every transition, 1.29 MB in 20,000 calls.
+// recloser: each transition leaked, 1.29 MB in 20,000 calls.
 #[test]
 fn transitions_leave_no_memory_behind() {
-    for rule in [at_once(), OpenRule::Ratio { failing: Ratio::HALF, window: Window::count(1).unwrap() }] {
+    for rule in [first_failure(), OpenRule::Ratio { failing: Ratio::HALF, window: Window::count(1).unwrap() }] {
         let clock = ManualClock::new();
         let circuit = Circuit::new(counted().open_when(rule).clock(clock.clone()));
         let there_and_back = || {
@@ -57,13 +58,13 @@ fn transitions_leave_no_memory_behind() {
     }
 }
 
-// tower-resilience (trap 6): the classifier ran under the breaker's lock.
+// tower-resilience: the classifier ran under the breaker's lock.
 #[tokio::test]
-async fn a_classifier_may_ask_and_steer_the_circuit_that_asks_it() {
+async fn a_classifier_may_read_and_change_its_circuit() {
     let own = Arc::new(OnceLock::<Box<dyn Fn() + Send + Sync>>::new());
     let asks = Arc::clone(&own);
     let circuit = Circuit::new(counted().classify(move |outcome: Result<&(), &&str>| {
-        asks.get().expect("the circuit is there before its calls")();
+        asks.get().expect("the circuit exists before its calls")();
         if outcome.is_ok() { Verdict::Success } else { Verdict::transient() }
     }));
     let handle = circuit.clone();
@@ -73,17 +74,17 @@ async fn a_classifier_may_ask_and_steer_the_circuit_that_asks_it() {
         handle.reset();
     };
     assert!(own.set(Box::new(ask_and_steer)).is_ok());
-    for answer in [Ok(()), Err("down")] {
-        assert_eq!(circuit.call(|| async { answer }).await.is_ok(), answer.is_ok());
+    for response in [Ok(()), Err("down")] {
+        assert_eq!(circuit.call(|| async { response }).await.is_ok(), response.is_ok());
     }
-    assert_eq!(endings(&circuit), [1, 1, 2, 0]);
+    assert_eq!(ended_calls(&circuit), [1, 1, 2, 0]);
 }
 
-// tower-resilience (trap 6): who waited for a half-open breaker looked at it every millisecond.
+// tower-resilience: a task that waited for a half-open breaker polled it every millisecond.
 #[tokio::test(start_paused = true)]
-async fn who_waits_for_a_probe_to_come_back_is_left_alone_meanwhile() {
+async fn a_caller_that_waits_for_a_probe_is_rarely_woken() {
     let probes = Probes::one().lease(Duration::from_secs(60)).unwrap();
-    let circuit = Circuit::new(counted().open_when(at_once()).probes(probes));
+    let circuit = Circuit::new(counted().open_when(first_failure()).probes(probes));
     open(&circuit);
     tokio::time::advance(HALF_A_MINUTE).await;
     let probe = circuit.admit().unwrap();
@@ -99,7 +100,7 @@ async fn who_waits_for_a_probe_to_come_back_is_left_alone_meanwhile() {
             assert_pending!(ready.poll());
         }
     }
-    // A half-open circuit asks for waits of at least 50 ms.
+    // The hint of a half-open circuit is at least 50 ms.
     assert!((1..=20).contains(&woken), "woken {woken} times within a second");
     probe.success();
     tokio::time::advance(151 * MILLI).await;
@@ -107,12 +108,13 @@ async fn who_waits_for_a_probe_to_come_back_is_left_alone_meanwhile() {
     assert_ready!(ready.poll()).unwrap();
 }
 
-// Sentinel: that it is open was seen before until when. Here, by as many as look while it opens.
+// Sentinel: threads could see that the circuit is open before its end time was set. Here, many
+// threads read both while it opens.
 #[test]
-fn whoever_finds_it_open_is_told_until_when() {
+fn an_open_circuit_always_has_its_end_time() {
     let clock = ManualClock::new();
     let for_an_hour = OpenFor::fixed(Duration::from_secs(3_600));
-    let circuit = Circuit::new(counted().open_when(at_once()).open_for(for_an_hour).clock(clock));
+    let circuit = Circuit::new(counted().open_when(first_failure()).open_for(for_an_hour).clock(clock));
     for _ in 0..300 {
         std::thread::scope(|scope| {
             for _ in 0..2 {

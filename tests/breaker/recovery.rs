@@ -1,4 +1,4 @@
-//! Open for how long, probed by whom, and back how fast.
+//! Recovery: how long a circuit stays open, which calls probe it, and when it closes.
 
 use std::{
     future::{pending, ready},
@@ -17,15 +17,15 @@ use tower_recourse::{
     time::ManualClock,
 };
 
-use crate::circuits::{at_once, counted, end_all, endings, open};
+use crate::circuits::{counted, end_calls, ended_calls, first_failure, open};
 use crate::fixed_numbers::FixedNumbers as _;
-use crate::scripted::{Oops, Told, ms, secs};
+use crate::scripted::{EventLog, Oops, ms, secs};
 
 const HALF_A_MINUTE: Duration = secs(30);
 
 fn timed(config: BreakerConfig) -> (Circuit, ManualClock) {
     let clock = ManualClock::new();
-    (Circuit::new(config.open_when(at_once()).clock(clock.clone())), clock)
+    (Circuit::new(config.open_when(first_failure()).clock(clock.clone())), clock)
 }
 
 fn half_open(config: BreakerConfig) -> (Circuit, ManualClock) {
@@ -36,32 +36,32 @@ fn half_open(config: BreakerConfig) -> (Circuit, ManualClock) {
     (circuit, clock)
 }
 
-fn asking(delay: Duration) -> Verdict {
+fn requesting_delay(delay: Duration) -> Verdict {
     Verdict::transient().retry_after(delay)
 }
 
 #[test]
-fn a_function_sets_the_open_time_by_the_openings_in_a_row_and_the_share_of_failures() {
+fn a_function_of_openings_and_failures_sets_the_open_duration() {
     let by = |opening: Opening| secs(opening.in_a_row.into()).mul_f64(1.0 + opening.failing.unwrap_or(9.0));
     let rule = OpenRule::Ratio { failing: Ratio::HALF, window: Window::count(4).unwrap() };
-    let (clock, told) = (ManualClock::new(), Told::default());
-    let config = counted().open_for(OpenFor::by(by)).observe(told.observer()).clock(clock.clone());
+    let (clock, events) = (ManualClock::new(), EventLog::default());
+    let config = counted().open_for(OpenFor::by(by)).observe(events.observer()).clock(clock.clone());
     let circuit = Circuit::new(config.clone().open_when(rule));
-    end_all(&circuit, Verdict::Success, 2);
-    end_all(&circuit, Verdict::transient(), 2);
+    end_calls(&circuit, Verdict::Success, 2);
+    end_calls(&circuit, Verdict::transient(), 2);
     assert_eq!(circuit.retry_in(), Some(ms(1_500)));
-    assert!(told.last_has(&["CircuitOpened", "open_for: 1.5s", "openings_in_a_row: 1"]));
+    assert!(events.last_has(&["CircuitOpened", "open_for: 1.5s", "openings_in_a_row: 1"]));
     clock.advance(ms(1_500));
     circuit.admit().unwrap().failure();
-    assert_eq!(circuit.retry_in(), Some(secs(4)), "of one probe, all failed");
+    assert_eq!(circuit.retry_in(), Some(secs(4)), "one of one probes failed");
 
-    let without_a_window = Circuit::new(config.open_when(at_once()));
+    let without_a_window = Circuit::new(config.open_when(first_failure()));
     open(&without_a_window);
     assert_eq!(without_a_window.retry_in(), Some(secs(10)));
 }
 
 #[test]
-fn an_open_time_by_a_function_is_capped_and_may_be_for_ever() {
+fn a_function_may_return_an_unlimited_open_duration() {
     let (circuit, _clock) = timed(counted().open_for(OpenFor::by(|_| secs(99)).max(secs(7))));
     open(&circuit);
     assert_eq!(circuit.retry_in(), Some(secs(7)));
@@ -72,26 +72,26 @@ fn an_open_time_by_a_function_is_capped_and_may_be_for_ever() {
 }
 
 #[test]
-fn stats_tell_the_first_open_time_of_a_function_too() {
+fn stats_have_the_first_open_duration_of_a_function() {
     let open_for = OpenFor::by(|opening| secs(10) * opening.in_a_row);
     assert_eq!(Circuit::new(counted().open_for(open_for)).stats().open_for, secs(10));
 }
 
 #[test]
-fn the_function_is_called_once_here_and_at_every_opening() {
+fn the_function_is_called_once_and_at_each_opening() {
     let asked = Arc::new(AtomicU32::new(0));
     let counts = Arc::clone(&asked);
     let open_for = OpenFor::by(move |_| (secs(10), counts.fetch_add(1, Relaxed)).0);
     let (circuit, _clock) = timed(counted().open_for(open_for));
     (0..100).for_each(|_| drop(circuit.stats()));
-    assert_eq!(asked.load(Relaxed), 1, "how long it is open for is known");
+    assert_eq!(asked.load(Relaxed), 1, "the open duration is known");
     open(&circuit);
     let (when_opened, _) = (asked.load(Relaxed), circuit.stats());
     assert_eq!((when_opened, asked.load(Relaxed)), (2, 2), "the event reports the same time");
 }
 
 #[test]
-fn until_reset_may_have_an_end_all_the_same() {
+fn until_reset_may_have_a_maximum() {
     let jitter = |open_for: OpenFor| open_for.jitter(Ratio::HALF);
     let (circuit, clock) = timed(counted().open_for(OpenFor::until_reset().max(secs(3_600))));
     assert_eq!(circuit.stats().open_for, secs(3_600));
@@ -100,12 +100,12 @@ fn until_reset_may_have_an_end_all_the_same() {
     clock.advance(secs(3_600));
     assert_eq!(circuit.state(), State::HalfOpen);
 
-    let told = Told::default();
-    let for_ever = counted().open_for(jitter(OpenFor::until_reset())).observe(told.observer());
+    let events = EventLog::default();
+    let for_ever = counted().open_for(jitter(OpenFor::until_reset())).observe(events.observer());
     open(&timed(for_ever).0);
     assert!(
-        told.last_has(&["CircuitOpened", &format!("open_for: {:?}", Duration::MAX)]),
-        "longer than for ever is nothing"
+        events.last_has(&["CircuitOpened", &format!("open_for: {:?}", Duration::MAX)]),
+        "there is no duration longer than unlimited"
     );
     let (circuit, _clock) = timed(counted().open_for(jitter(OpenFor::until_reset()).max(secs(100))));
     open(&circuit);
@@ -113,7 +113,7 @@ fn until_reset_may_have_an_end_all_the_same() {
 }
 
 #[test]
-fn jitter_spreads_evenly_around_the_time_and_not_beyond() {
+fn jitter_is_uniform_within_its_bounds() {
     let times = |open_for: &OpenFor| -> Vec<u64> {
         let times = (0..200).map(|seed| {
             let (circuit, _clock) = timed(counted().seed(seed).open_for(open_for.clone().jitter(Ratio::HALF)));
@@ -129,13 +129,13 @@ fn jitter_spreads_evenly_around_the_time_and_not_beyond() {
     for part in [50..60, 90..100, 100..110, 140..151] {
         assert!(around_100.iter().any(|time| part.contains(time)), "{part:?} in {around_100:?}");
     }
-    assert!(times(&OpenFor::until_reset()).iter().all(|&time| time == u64::MAX), "for ever is for ever");
+    assert!(times(&OpenFor::until_reset()).iter().all(|&time| time == u64::MAX), "unlimited stays unlimited");
     let capped = times(&OpenFor::fixed(secs(100)).max(secs(120)));
     assert!(capped.iter().all(|time| (50..=120).contains(time)) && capped.contains(&120), "{capped:?}");
 }
 
 #[test]
-fn open_times_are_shown() {
+fn open_durations_implement_debug() {
     let shows = |open_for: OpenFor, part: &str| assert!(format!("{open_for:?}").contains(part), "{open_for:?}");
     shows(OpenFor::fixed(secs(1)), "none");
     shows(OpenFor::growing(secs(1)), "times 2");
@@ -144,49 +144,50 @@ fn open_times_are_shown() {
 }
 
 #[test]
-fn what_the_service_asks_for_is_capped_by_the_longest_time_that_was_given_too() {
+fn a_requested_open_duration_is_capped_by_the_maximum() {
     let retry_in = |open_for: OpenFor| {
         let (circuit, _clock) = timed(counted().open_for(open_for.as_asked(secs(600)).jitter(Ratio::HALF)));
-        circuit.admit().unwrap().end(asking(secs(900)));
+        circuit.admit().unwrap().end(requesting_delay(secs(900)));
         circuit.retry_in()
     };
     assert_eq!(retry_in(OpenFor::fixed(secs(5))), Some(secs(600)));
     assert_eq!(retry_in(OpenFor::fixed(secs(5)).max(secs(60))), Some(secs(60)));
-    assert_eq!(retry_in(OpenFor::growing(secs(5))), Some(secs(600)), "five minutes are the cap of what grows");
+    assert_eq!(retry_in(OpenFor::growing(secs(5))), Some(secs(600)), "growing durations are capped at five minutes");
     assert_eq!(retry_in(OpenFor::until_reset()), Some(secs(600)));
 
     let (circuit, _clock) = timed(counted().open_for(OpenFor::fixed(secs(5)).as_asked(secs(600))));
-    circuit.admit().unwrap().end(asking(Duration::ZERO));
-    assert_eq!(circuit.retry_in(), Some(secs(5)), "to be asked for nothing is not to be asked");
+    circuit.admit().unwrap().end(requesting_delay(Duration::ZERO));
+    assert_eq!(circuit.retry_in(), Some(secs(5)), "a requested delay of zero is ignored");
 }
 
-// resilience4j#1387: open for as long as the response says. go-retryablehttp#247: but not for a year.
+// resilience4j#1387: the response sets the open duration. go-retryablehttp#247: but not a duration
+// of a year.
 #[test]
-fn the_failure_that_opens_it_may_say_for_how_long() {
-    let told = Told::default();
+fn the_failure_that_opens_it_may_set_the_open_duration() {
+    let events = EventLog::default();
     let (circuit, clock) =
-        timed(counted().observe(told.observer()).open_for(OpenFor::fixed(secs(5)).as_asked(secs(60))));
-    circuit.admit().unwrap().end(asking(secs(20)));
+        timed(counted().observe(events.observer()).open_for(OpenFor::fixed(secs(5)).as_asked(secs(60))));
+    circuit.admit().unwrap().end(requesting_delay(secs(20)));
     assert_eq!(circuit.retry_in(), Some(secs(20)));
-    assert!(told.last_has(&["CircuitOpened", "open_for: 20s"]));
+    assert!(events.last_has(&["CircuitOpened", "open_for: 20s"]));
     clock.advance(secs(20));
-    circuit.admit().unwrap().end(asking(secs(365 * 86_400)));
-    assert_eq!(circuit.retry_in(), Some(secs(60)), "a probe may say so too, and nobody more than the cap");
+    circuit.admit().unwrap().end(requesting_delay(secs(365 * 86_400)));
+    assert_eq!(circuit.retry_in(), Some(secs(60)), "a probe may set it too, up to the cap");
     clock.advance(secs(60));
     circuit.admit().unwrap().failure();
-    assert_eq!(circuit.retry_in(), Some(secs(5)), "one that asks for nothing is met with the usual time");
+    assert_eq!(circuit.retry_in(), Some(secs(5)), "without a requested delay the usual duration applies");
 }
 
 #[test]
-fn only_the_failure_that_opens_it_is_asked_and_only_if_the_config_says_so() {
+fn only_the_opening_failures_delay_counts_and_only_if_enabled() {
     let config = || counted().open_for(OpenFor::fixed(secs(5)));
     let (circuit, _clock) = timed(config());
-    circuit.admit().unwrap().end(asking(secs(20)));
+    circuit.admit().unwrap().end(requesting_delay(secs(20)));
     assert_eq!(circuit.retry_in(), Some(secs(5)));
 
     let config = config().open_for(OpenFor::fixed(secs(5)).as_asked(secs(60)));
     let circuit = Circuit::new(config.clock(ManualClock::new()).open_when(OpenRule::consecutive(2).unwrap()));
-    circuit.admit().unwrap().end(asking(secs(20)));
+    circuit.admit().unwrap().end(requesting_delay(secs(20)));
     circuit.admit().unwrap().failure();
     assert_eq!(circuit.retry_in(), Some(secs(5)));
 }
@@ -207,25 +208,25 @@ fn a_circuit_that_is_open_until_reset_stays_so_for_ten_years() {
 }
 
 #[test]
-fn a_reported_success_ends_a_row_of_failures_and_closes_a_half_open_circuit() {
+fn a_reported_success_ends_a_row_and_closes_a_half_open_circuit() {
     let clock = ManualClock::new();
     let circuit = Circuit::new(counted().open_when(OpenRule::consecutive(3).unwrap()).clock(clock.clone()));
-    end_all(&circuit, Verdict::transient(), 2);
+    end_calls(&circuit, Verdict::transient(), 2);
     let under_way = circuit.admit().unwrap();
     circuit.report_success();
     assert_eq!((circuit.stats().failures_in_a_row, circuit.stats().transitions), (0, 0));
     under_way.failure();
-    assert_eq!(circuit.stats().failures_in_a_row, 1, "calls on their way still count");
+    assert_eq!(circuit.stats().failures_in_a_row, 1, "running calls still count");
     open(&circuit);
     clock.advance(HALF_A_MINUTE);
     let probe = circuit.admit().unwrap();
     circuit.report_success();
     probe.failure();
-    assert_eq!((circuit.state(), circuit.stats().failures_in_a_row), (State::Closed, 0), "nobody waits for the probe");
+    assert_eq!((circuit.state(), circuit.stats().failures_in_a_row), (State::Closed, 0), "no call waits for the probe");
 }
 
 #[test]
-fn a_reported_success_begins_the_ramp_as_a_probe_does_and_a_reset_does_not() {
+fn a_reported_success_begins_slow_start_and_a_reset_does_not() {
     let (circuit, clock) = timed(counted().ramp(secs(100)));
     open(&circuit);
     circuit.report_success();
@@ -236,9 +237,9 @@ fn a_reported_success_begins_the_ramp_as_a_probe_does_and_a_reset_does_not() {
     circuit.admit().unwrap().success();
 }
 
-// resilience4j#935, #1681: half-open for as long as nobody calls often enough.
+// resilience4j#935, #1681: half-open for as long as too few calls arrive.
 #[test]
-fn half_open_for_too_long_opens_again_for_the_configured_time_and_counts_as_one_more_opening() {
+fn the_half_open_limit_reopens_and_counts_as_an_opening() {
     let probes = Probes::successes(2).unwrap().within(secs(8), Undecided::Open).unwrap();
     let config = counted().probes(probes).open_for(OpenFor::growing(secs(10)));
     let (circuit, clock) = half_open(config);
@@ -248,14 +249,14 @@ fn half_open_for_too_long_opens_again_for_the_configured_time_and_counts_as_one_
     clock.advance(ms(1));
     assert_eq!(circuit.state(), State::Open);
     let stats = circuit.stats();
-    assert_eq!((stats.retry_in, stats.openings_in_a_row), (Some(secs(20)), 2), "it grows");
+    assert_eq!((stats.retry_in, stats.openings_in_a_row), (Some(secs(20)), 2), "the duration grows");
     clock.advance(secs(20));
-    end_all(&circuit, Verdict::Success, 2);
+    end_calls(&circuit, Verdict::Success, 2);
     assert_eq!((circuit.state(), circuit.stats().openings_in_a_row), (State::Closed, 0));
 }
 
 #[test]
-fn half_open_for_too_long_may_close_it_instead() {
+fn the_half_open_limit_may_close_the_circuit() {
     let probes = Probes::successes(2).unwrap().within(secs(8), Undecided::Close).unwrap();
     let (circuit, clock) = half_open(counted().probes(probes));
     let probe = circuit.admit().unwrap();
@@ -263,30 +264,30 @@ fn half_open_for_too_long_may_close_it_instead() {
     circuit.admit().unwrap().success();
     assert_eq!((circuit.state(), circuit.stats().transitions), (State::Closed, 3));
     probe.failure();
-    assert_eq!(circuit.state(), State::Closed, "a probe of before has no say");
+    assert_eq!(circuit.state(), State::Closed, "an earlier probe doesn't count");
 }
 
 #[test]
-fn what_is_told_of_an_undecided_opening_is_the_time_that_holds() {
-    let told = Told::default();
+fn the_event_of_a_half_open_limit_has_the_open_duration() {
+    let events = EventLog::default();
     let probes = Probes::share_of(4, Ratio::HALF).unwrap().within(secs(8), Undecided::Open).unwrap();
     let by = |opening: Opening| secs(10).mul_f64(1.0 + opening.failing.unwrap_or(0.0));
-    let config = counted().probes(probes).open_for(OpenFor::by(by)).observe(told.observer());
+    let config = counted().probes(probes).open_for(OpenFor::by(by)).observe(events.observer());
     for look in [|circuit: &Circuit| drop(circuit.admit()), |circuit: &Circuit| drop(circuit.stats())] {
         let (circuit, clock) = half_open(config.clone());
-        end_all(&circuit, Verdict::transient(), 1);
-        end_all(&circuit, Verdict::Success, 1);
+        end_calls(&circuit, Verdict::transient(), 1);
+        end_calls(&circuit, Verdict::Success, 1);
         clock.advance(secs(8));
         look(&circuit);
         assert_eq!(circuit.retry_in(), Some(secs(15)));
-        assert_eq!(told.count("open_for: 15s"), 1);
-        assert_eq!(told.count("calls: 2, failures: 1"), 1);
-        told.clear();
+        assert_eq!(events.count("open_for: 15s"), 1);
+        assert_eq!(events.count("calls: 2, failures: 1"), 1);
+        events.clear();
     }
 }
 
 #[test]
-fn rounds_of_leases_do_not_make_the_time_in_half_open_longer() {
+fn new_rounds_of_probes_do_not_extend_the_half_open_limit() {
     let probes = Probes::one().lease(secs(3)).unwrap().within(secs(8), Undecided::Open).unwrap();
     let (circuit, clock) = half_open(counted().probes(probes));
     let mut lost = Vec::new();
@@ -298,7 +299,7 @@ fn rounds_of_leases_do_not_make_the_time_in_half_open_longer() {
     clock.advance(ms(1_999));
     assert_eq!(circuit.state(), State::HalfOpen);
     clock.advance(ms(1));
-    assert_eq!(circuit.admit().unwrap_err().retry_in(), Some(HALF_A_MINUTE), "eight seconds, in three rounds");
+    assert_eq!(circuit.admit().unwrap_err().retry_in(), Some(HALF_A_MINUTE), "eight seconds in three rounds");
     lost.into_iter().for_each(Permit::success);
     assert_eq!((circuit.state(), circuit.stats().openings_in_a_row), (State::Open, 2));
 }
@@ -312,36 +313,36 @@ fn a_hint_is_never_after_the_limit_that_closes_the_circuit() {
     assert_eq!(circuit.admit().unwrap_err().retry_in(), Some(ms(3)));
 }
 
-/// Whether the hint is within its bounds.
+/// Whether the hint is within its bounds; `None` if there is no hint.
 fn hint(circuit: &Circuit) -> Option<bool> {
     circuit.admit().unwrap_err().retry_in().map(|hint| (ms(50)..=ms(150)).contains(&hint))
 }
 
 #[test]
-fn users_requests_are_no_probes_where_the_probes_are_ones_own() {
+fn requests_are_not_probes_if_probes_are_external() {
     let (circuit, clock) = half_open(counted().probes(Probes::one().of_ones_own()));
     assert_eq!(hint(&circuit), Some(true), "a hint, as in any half-open circuit");
     let mut probe = task::spawn(circuit.probe(pending::<Result<(), &str>>));
     assert_pending!(probe.poll());
-    assert_eq!(hint(&circuit), Some(true), "the probe's lease is not for requests");
+    assert_eq!(hint(&circuit), Some(true), "requests don't get the probe's lease");
     drop(probe);
     let probed = |result: Result<(), &'static str>| task::spawn(circuit.probe(|| ready(result))).poll();
     assert!(probed(Err("down")).is_ready());
     assert_eq!(circuit.state(), State::Open);
     assert!(matches!(probed(Ok(())), std::task::Poll::Ready(Err(error)) if error.rejection().is_some()));
     clock.advance(HALF_A_MINUTE);
-    assert_eq!(circuit.admit().unwrap_err().retry_in(), None, "nor does a request move it on, or know when");
+    assert_eq!(circuit.admit().unwrap_err().retry_in(), None, "a request neither moves it on nor gets a time");
     assert!(probed(Ok(())).is_ready());
     circuit.admit().unwrap().success();
-    assert_eq!(endings(&circuit), [2, 2, 0, 1]);
+    assert_eq!(ended_calls(&circuit), [2, 2, 0, 1]);
 }
 
-/// Spawned beside the service, on paused time.
-fn kept_probing(
+/// Runs the health probe on a task beside the service, in paused time.
+fn run_health_probe(
     config: BreakerConfig,
     health: impl Fn(u32) -> Result<(), &'static str> + Send + Sync + 'static,
 ) -> (Circuit, Arc<AtomicU32>, tokio::task::JoinHandle<()>) {
-    let circuit = Circuit::new(config.open_when(at_once()));
+    let circuit = Circuit::new(config.open_when(first_failure()));
     let (probed, asked) = (circuit.clone(), Arc::new(AtomicU32::new(0)));
     let count = Arc::clone(&asked);
     let task =
@@ -352,11 +353,11 @@ fn kept_probing(
 }
 
 #[tokio::test(start_paused = true)]
-async fn probes_of_ones_own_close_it_after_every_opening() {
+async fn the_health_probe_closes_it_after_every_opening() {
     let config = counted().probes(Probes::successes(2).unwrap().of_ones_own());
-    let (circuit, asked, task) = kept_probing(config, |n| if n == 1 { Err("still down") } else { Ok(()) });
+    let (circuit, asked, task) = run_health_probe(config, |n| if n == 1 { Err("still down") } else { Ok(()) });
     tokio::time::sleep(secs(100)).await;
-    assert_eq!(asked.load(Relaxed), 0, "a closed circuit is left alone");
+    assert_eq!(asked.load(Relaxed), 0, "a closed circuit isn't probed");
     open(&circuit);
     tokio::time::sleep(secs(31)).await;
     assert_eq!((asked.load(Relaxed), circuit.state()), (1, State::Open));
@@ -370,32 +371,35 @@ async fn probes_of_ones_own_close_it_after_every_opening() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn probing_on_and_on_leaves_the_others_their_turn() {
-    // A loop without a turn for others would end here, and not in a test that hangs.
+async fn a_health_probe_yields_to_other_tasks() {
+    // A loop that never yields panics here instead of hanging.
     let down = |n| if n < 100_000 { Err("down") } else { panic!("{n} probes in half a minute") };
-    let (never_open, _, probing) = kept_probing(counted().open_for(OpenFor::fixed(Duration::ZERO)), down);
+    let (never_open, _, probing) = run_health_probe(counted().open_for(OpenFor::fixed(Duration::ZERO)), down);
     never_open.admit().unwrap().failure();
     let said_nothing = |outcome: Result<&(), &&str>| if outcome.is_ok() { Verdict::Success } else { Verdict::Neutral };
-    let neutral = Circuit::new(counted().open_when(at_once()).classify(said_nothing));
+    let neutral = Circuit::new(counted().open_when(first_failure()).classify(said_nothing));
     open(&neutral);
     let (probed, mut probes) = (neutral.clone(), 0);
-    let undecided = tokio::spawn(async move {
+    let with_half_open_limit = tokio::spawn(async move {
         let asked = || (ready(down(probes)), probes += 1).0;
         match probed.keep_probing(asked).await {}
     });
     tokio::time::sleep(secs(31)).await;
-    assert_eq!((neutral.state(), probing.is_finished(), undecided.is_finished()), (State::HalfOpen, false, false));
+    assert_eq!(
+        (neutral.state(), probing.is_finished(), with_half_open_limit.is_finished()),
+        (State::HalfOpen, false, false)
+    );
     assert!(neutral.stats().total_neutral > 0);
 }
 
 #[test]
-fn a_dropped_call_counts_as_set() {
+fn a_dropped_call_counts_as_configured() {
     let drop_after = |dropped, ran| {
         let (circuit, clock) = timed(counted().dropped(dropped));
         let call = circuit.admit().unwrap();
         clock.advance(ran);
         drop(call);
-        (circuit.state(), endings(&circuit))
+        (circuit.state(), ended_calls(&circuit))
     };
     let (neutral, failure) = ((State::Closed, [0, 0, 0, 1]), (State::Open, [0, 1, 0, 0]));
     assert_eq!(drop_after(Dropped::Neutral, secs(9)), neutral);
@@ -405,7 +409,7 @@ fn a_dropped_call_counts_as_set() {
 }
 
 #[test]
-fn a_dropped_probe_counts_as_set_and_a_neutral_one_never_does() {
+fn a_dropped_probe_counts_as_configured_a_neutral_one_never() {
     let (circuit, clock) = half_open(counted().dropped(Dropped::FailureAfter(secs(5))));
     drop(circuit.admit().unwrap());
     let slow = circuit.admit().unwrap();
@@ -415,14 +419,14 @@ fn a_dropped_probe_counts_as_set_and_a_neutral_one_never_does() {
     let slow = circuit.admit().unwrap();
     clock.advance(secs(6));
     drop(slow);
-    assert_eq!((circuit.state(), endings(&circuit)), (State::Open, [0, 2, 1, 1]));
+    assert_eq!((circuit.state(), ended_calls(&circuit)), (State::Open, [0, 2, 1, 1]));
 }
 
 #[test]
-fn a_reported_failure_is_one_of_a_call() {
-    let (clock, told) = (ManualClock::new(), Told::default());
+fn a_reported_failure_counts_as_a_failed_call() {
+    let (clock, events) = (ManualClock::new(), EventLog::default());
     let config = BreakerConfig::default().fixed().open_when(OpenRule::consecutive(2).unwrap()).clock(clock.clone());
-    let circuit = Circuit::new(config.unobserved().observe(told.observer()));
+    let circuit = Circuit::new(config.unobserved().observe(events.observer()));
     circuit.report_failure();
     circuit.report_success();
     circuit.report_failure();
@@ -430,14 +434,15 @@ fn a_reported_failure_is_one_of_a_call() {
     circuit.report_failure();
     assert_eq!(circuit.state(), State::Open);
     circuit.report_failure();
-    assert_eq!((circuit.stats().total_rejected, told.count("CallRejected")), (0, 0), "nobody asked");
+    assert_eq!((circuit.stats().total_rejected, events.count("CallRejected")), (0, 0), "nothing was requested");
     clock.advance(secs(30));
     circuit.report_failure();
     assert_eq!((circuit.state(), circuit.stats().openings_in_a_row), (State::Open, 2));
 }
 
-/// Half-open since now, with a probe on its way that never comes back, for a second at most.
-fn undecided(config: BreakerConfig, then: Undecided) -> (Circuit, ManualClock, Permit) {
+/// A circuit that has just become half-open, with a limit of one second, and with a probe that
+/// never returns.
+fn with_half_open_limit(config: BreakerConfig, then: Undecided) -> (Circuit, ManualClock, Permit) {
     let probes = Probes::one().within(secs(1), then).unwrap();
     let (circuit, clock) = half_open(config.open_for(OpenFor::fixed(secs(5))).probes(probes));
     let hangs = circuit.admit().unwrap();
@@ -445,7 +450,7 @@ fn undecided(config: BreakerConfig, then: Undecided) -> (Circuit, ManualClock, P
 }
 
 #[test]
-fn the_next_open_time_begins_when_the_limit_was_over() {
+fn the_next_open_duration_begins_at_the_end_of_the_limit() {
     let looks: [fn(&Circuit); 4] = [
         |circuit| drop(circuit.admit()),
         |circuit| _ = circuit.state(),
@@ -453,11 +458,11 @@ fn the_next_open_time_begins_when_the_limit_was_over() {
         |circuit| drop(circuit.stats()),
     ];
     for look in looks {
-        let (circuit, clock, _hangs) = undecided(counted(), Undecided::Open);
+        let (circuit, clock, _hangs) = with_half_open_limit(counted(), Undecided::Open);
         clock.advance(ms(5_999));
         look(&circuit);
         assert_eq!(circuit.admit().unwrap_err().retry_in(), Some(ms(1)), "1 s half-open, 5 s open");
-        let (circuit, clock, _hangs) = undecided(counted(), Undecided::Open);
+        let (circuit, clock, _hangs) = with_half_open_limit(counted(), Undecided::Open);
         clock.advance(secs(8));
         look(&circuit);
         assert_eq!((circuit.state(), circuit.retry_in()), (State::HalfOpen, None));
@@ -465,16 +470,16 @@ fn the_next_open_time_begins_when_the_limit_was_over() {
 }
 
 #[test]
-fn one_call_a_minute_closes_a_circuit_that_was_undecided() {
-    let (circuit, clock, _hangs) = undecided(counted(), Undecided::Open);
+fn one_call_per_minute_closes_a_circuit_after_the_limit() {
+    let (circuit, clock, _hangs) = with_half_open_limit(counted(), Undecided::Open);
     clock.advance(secs(60));
     circuit.admit().unwrap().success();
     assert_eq!((circuit.state(), circuit.stats().openings_in_a_row), (State::Closed, 0));
 }
 
 #[tokio::test]
-async fn a_service_asked_once_a_minute_is_called_after_an_undecided_probe() {
-    let (circuit, clock, _hangs) = undecided(counted(), Undecided::Open);
+async fn one_call_per_minute_is_admitted_after_an_unfinished_probe() {
+    let (circuit, clock, _hangs) = with_half_open_limit(counted(), Undecided::Open);
     let inner = service_fn(|()| async { Ok::<_, Oops>("hello") });
     let service = BreakerLayer::on(&circuit).layer(inner);
     clock.advance(secs(60));
@@ -483,15 +488,15 @@ async fn a_service_asked_once_a_minute_is_called_after_an_undecided_probe() {
 }
 
 #[test]
-fn the_ramp_of_an_undecided_circuit_begins_when_its_limit_was_over() {
-    let (circuit, clock, _hangs) = undecided(counted().ramp(secs(10)), Undecided::Close);
+fn slow_start_begins_at_the_end_of_the_half_open_limit() {
+    let (circuit, clock, _hangs) = with_half_open_limit(counted().ramp(secs(10)), Undecided::Close);
     clock.advance(secs(11));
-    end_all(&circuit, Verdict::Success, 100);
+    end_calls(&circuit, Verdict::Success, 100);
     assert_eq!((circuit.state(), circuit.stats().total_rejected), (State::Closed, 0));
 }
 
 #[test]
-fn looking_at_a_half_open_circuit_does_not_use_up_its_time() {
+fn reading_a_half_open_circuit_does_not_start_its_limit() {
     let probes = Probes::one().within(secs(1), Undecided::Open).unwrap();
     let (circuit, clock) = half_open(counted().open_for(OpenFor::growing(secs(5))).probes(probes));
     for _ in 0..60 {
@@ -503,7 +508,7 @@ fn looking_at_a_half_open_circuit_does_not_use_up_its_time() {
 }
 
 #[test]
-fn an_open_time_ends_however_old_the_circuit_is() {
+fn an_open_duration_ends_however_old_the_circuit_is() {
     for years in [4, 5, 9, 10, 100, 500] {
         let (circuit, clock) = timed(counted());
         clock.advance(secs(years * 365 * 86_400));
@@ -515,13 +520,13 @@ fn an_open_time_ends_however_old_the_circuit_is() {
         let _lost = circuit.admit().unwrap();
         circuit.admit().unwrap_err();
         clock.advance(ms(30_001));
-        circuit.admit().expect("the probe's lease is over").success();
+        circuit.admit().expect("the probe's lease has ended").success();
         assert_eq!(circuit.state(), State::Closed, "{years}");
     }
 }
 
 #[test]
-fn a_limit_and_a_ramp_end_however_old_the_circuit_is() {
+fn a_limit_and_slow_start_end_however_old_the_circuit_is() {
     let years = secs(20 * 365 * 86_400);
     let probes = Probes::one().within(secs(1), Undecided::Close).unwrap();
     let (circuit, clock) = timed(counted().probes(probes).ramp(secs(10)));
@@ -532,11 +537,11 @@ fn a_limit_and_a_ramp_end_however_old_the_circuit_is() {
     clock.advance(ms(1_001));
     assert_eq!(circuit.state(), State::Closed);
     clock.advance(ms(10_001));
-    end_all(&circuit, Verdict::Success, 100);
+    end_calls(&circuit, Verdict::Success, 100);
     assert_eq!(circuit.stats().total_rejected, 0);
 }
 
-/// What a circuit does in a paused runtime whose clock was advanced by 30 days, and after it.
+/// Runs something in a paused runtime whose clock was advanced by 30 days.
 fn in_a_paused_runtime<T>(run: impl AsyncFnOnce() -> T) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async {
@@ -547,7 +552,7 @@ fn in_a_paused_runtime<T>(run: impl AsyncFnOnce() -> T) -> T {
 
 #[test]
 fn a_clock_set_back_by_30_days_does_not_keep_a_circuit_open() {
-    let config = || counted().open_when(at_once()).open_for(OpenFor::fixed(ms(20)));
+    let config = || counted().open_when(first_failure()).open_for(OpenFor::fixed(ms(20)));
     let made_before = Circuit::new(config());
     in_a_paused_runtime(async || open(&made_before));
     let made_there = in_a_paused_runtime(async || {
@@ -560,7 +565,7 @@ fn a_clock_set_back_by_30_days_does_not_keep_a_circuit_open() {
     for circuit in [made_before, made_there, opened_after] {
         let mut tries = 0;
         while circuit.admit().map(Permit::success).is_err() {
-            assert!(tries < 1_000, "open for ever");
+            assert!(tries < 1_000, "open without a limit");
             std::thread::sleep(ms(5));
             tries += 1;
         }
@@ -574,21 +579,21 @@ fn a_clock_set_back_by_30_days_does_not_stop_a_window_of_time() {
     let rule = OpenRule::Ratio { failing: Ratio::HALF, window };
     let circuit = in_a_paused_runtime(async || {
         let circuit = Circuit::new(BreakerConfig::default().fixed().unobserved().open_when(rule));
-        end_all(&circuit, Verdict::Success, 10);
+        end_calls(&circuit, Verdict::Success, 10);
         circuit
     });
-    end_all(&circuit, Verdict::transient(), 1);
+    end_calls(&circuit, Verdict::transient(), 1);
     std::thread::sleep(ms(150));
-    end_all(&circuit, Verdict::Success, 1);
+    end_calls(&circuit, Verdict::Success, 1);
     assert!(circuit.stats().window.calls < 3, "{:?}", circuit.stats().window);
     (0..10).for_each(|_| drop(circuit.admit().map(Permit::failure)));
     assert_eq!(circuit.state(), State::Open);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_custom_probe_that_hangs_is_abandoned_when_its_lease_is_over() {
+async fn a_custom_probe_that_hangs_is_abandoned_after_its_lease() {
     let probes = Probes::one().lease(secs(10)).unwrap().of_ones_own();
-    let config = counted().probes(probes).open_for(OpenFor::fixed(secs(5))).open_when(at_once());
+    let config = counted().probes(probes).open_for(OpenFor::fixed(secs(5))).open_when(first_failure());
     let circuit = Circuit::new(config);
     let (probed, mut probe) = (circuit.clone(), 0);
     let probing = tokio::spawn(async move {
@@ -611,7 +616,7 @@ async fn a_custom_probe_that_hangs_is_abandoned_when_its_lease_is_over() {
 
 #[tokio::test(start_paused = true)]
 async fn a_custom_probe_that_hangs_does_not_miss_the_next_opening() {
-    let config = counted().probes(Probes::one().of_ones_own()).open_when(at_once());
+    let config = counted().probes(Probes::one().of_ones_own()).open_when(first_failure());
     let circuit = Circuit::new(config);
     let (probed, mut probe) = (circuit.clone(), 0);
     let probing = tokio::spawn(async move {
@@ -634,18 +639,18 @@ async fn a_custom_probe_that_hangs_does_not_miss_the_next_opening() {
 
 #[test]
 fn a_circuit_whose_calls_are_all_dropped_opens() {
-    let (clock, told) = (ManualClock::new(), Told::default());
+    let (clock, events) = (ManualClock::new(), EventLog::default());
     let circuit =
-        Circuit::new(BreakerConfig::default().fixed().unobserved().observe(told.observer()).clock(clock.clone()));
+        Circuit::new(BreakerConfig::default().fixed().unobserved().observe(events.observer()).clock(clock.clone()));
     (0..4).for_each(|_| drop(circuit.admit().unwrap()));
     clock.advance(secs(30));
     assert_eq!(circuit.state(), State::Closed);
     drop(circuit.admit().unwrap());
     assert_eq!((circuit.state(), circuit.stats().total_dropped), (State::Open, 5));
-    assert!(told.last_has(&["CircuitOpened", "failures_in_a_row: 5, calls: 5, failures: 5"]));
+    assert!(events.last_has(&["CircuitOpened", "failures_in_a_row: 5, calls: 5, failures: 5"]));
 }
 
-/// Nothing has ended yet, because answers take long.
+/// No call has ended yet, because responses take long.
 #[test]
 fn dropped_calls_do_not_open_a_new_circuit_while_others_run() {
     let clock = ManualClock::new();
@@ -657,10 +662,11 @@ fn dropped_calls_do_not_open_a_new_circuit_while_others_run() {
     assert_eq!(circuit.state(), State::Closed);
 }
 
-/// A dropped call once overwrote the open time that another thread had just written, and the circuit stayed open for ever.
+/// A dropped call overwrote the open duration that another thread had just written, and the circuit
+/// stayed open forever.
 #[test]
-fn calls_dropped_while_others_open_the_circuit_leave_its_open_time() {
-    let config = counted().open_when(at_once()).open_for(OpenFor::fixed(Duration::from_micros(1)));
+fn dropped_calls_do_not_change_the_open_duration_of_others() {
+    let config = counted().open_when(first_failure()).open_for(OpenFor::fixed(Duration::from_micros(1)));
     let circuit = Circuit::new(config);
     let ends = |thread: usize| {
         for _ in 0..20_000 {
@@ -681,22 +687,22 @@ fn calls_dropped_while_others_open_the_circuit_leave_its_open_time() {
 fn a_burst_of_dropped_calls_does_not_open_a_healthy_circuit() {
     let clock = ManualClock::new();
     let circuit = Circuit::new(counted().clock(clock.clone()));
-    end_all(&circuit, Verdict::Success, 1);
+    end_calls(&circuit, Verdict::Success, 1);
     (0..100).for_each(|_| drop(circuit.admit().unwrap()));
     clock.advance(secs(29));
     (0..100).for_each(|_| drop(circuit.admit().unwrap()));
     assert_eq!(circuit.state(), State::Closed);
-    end_all(&circuit, Verdict::Success, 1);
+    end_calls(&circuit, Verdict::Success, 1);
     clock.advance(secs(29));
     (0..100).for_each(|_| drop(circuit.admit().unwrap()));
-    assert_eq!(circuit.state(), State::Closed, "one was answered");
+    assert_eq!(circuit.state(), State::Closed, "one call succeeded");
 }
 
 #[test]
 fn a_healthy_circuit_opens_when_every_call_is_dropped_for_long() {
     let clock = ManualClock::new();
     let circuit = Circuit::new(counted().clock(clock.clone()));
-    end_all(&circuit, Verdict::Success, 1_000);
+    end_calls(&circuit, Verdict::Success, 1_000);
     for _ in 0..6 {
         assert_eq!(circuit.state(), State::Closed);
         drop(circuit.admit().unwrap());
@@ -718,7 +724,7 @@ fn neutral_answers_among_dropped_calls_keep_it_closed() {
 }
 
 #[test]
-fn dropped_calls_say_nothing_if_so_set() {
+fn dropped_calls_are_ignored_if_so_configured() {
     let (circuit, clock) = timed(counted().dropped(Dropped::Neutral));
     for _ in 0..100 {
         drop(circuit.admit().unwrap());
@@ -735,14 +741,14 @@ fn dropped_calls_say_nothing_if_so_set() {
 fn probes_that_are_always_dropped_reopen_the_circuit() {
     let (circuit, clock) = half_open(counted());
     (0..2).for_each(|_| drop(circuit.admit().unwrap()));
-    assert_eq!(circuit.state(), State::HalfOpen, "two of them may be chance");
+    assert_eq!(circuit.state(), State::HalfOpen, "two may be a coincidence");
     drop(circuit.admit().unwrap());
     assert_eq!((circuit.state(), circuit.stats().openings_in_a_row), (State::Open, 2));
     clock.advance(HALF_A_MINUTE);
     (0..2).for_each(|_| drop(circuit.admit().unwrap()));
     circuit.admit().unwrap().neutral();
     (0..2).for_each(|_| drop(circuit.admit().unwrap()));
-    assert_eq!(circuit.state(), State::HalfOpen, "one was answered");
+    assert_eq!(circuit.state(), State::HalfOpen, "one call succeeded");
     circuit.admit().unwrap().success();
     assert_eq!(circuit.state(), State::Closed);
 }

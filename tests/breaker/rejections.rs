@@ -1,4 +1,5 @@
-//! What a layer does about calls that its circuit rejects: a response of one's own, or waiting.
+//! What a layer does with calls that its circuit rejects: it returns a custom response, or it
+//! waits.
 
 use std::{
     convert::Infallible,
@@ -18,13 +19,13 @@ use tower_recourse::{
 };
 use tower_test::mock;
 
-use crate::circuits::{at_once, counted, endings, open};
+use crate::circuits::{counted, ended_calls, first_failure, open};
 use crate::scripted::*;
 
 const HALF_A_MINUTE: Duration = secs(30);
 
 fn opened() -> Circuit {
-    let circuit = Circuit::new(counted().open_when(at_once()));
+    let circuit = Circuit::new(counted().open_when(first_failure()));
     open(&circuit);
     circuit
 }
@@ -54,38 +55,38 @@ fn poll_ready<S: Service<()>>(service: &mut S, cx: &mut Context<'_>) -> Poll<Res
     service.poll_ready(cx)
 }
 
-// axum#2292, tower-http#270: a service that can't fail still can't.
+// axum#2292, tower-http#270: a service with the error type `Infallible` keeps it.
 #[tokio::test(start_paused = true)]
-async fn a_made_response_leaves_the_error_type_alone() {
+async fn a_rejection_response_keeps_the_error_type() {
     let circuit = opened();
     let cannot_fail = service_fn(|()| async { Ok::<u16, Infallible>(200) });
     let mut service = BreakerLayer::on(&circuit).respond_when_open(unavailable).layer(cannot_fail);
-    let Ok(answer) = ask(&mut service, ()).await;
-    assert_eq!((answer, circuit.stats().total_rejected), (503, 1));
+    let Ok(response) = ready_and_call(&mut service, ()).await;
+    assert_eq!((response, circuit.stats().total_rejected), (503, 1));
     tokio::time::advance(HALF_A_MINUTE).await;
-    let Ok(answer) = ask(&mut service, ()).await;
-    assert_eq!((answer, circuit.state()), (200, State::Closed));
+    let Ok(response) = ready_and_call(&mut service, ()).await;
+    assert_eq!((response, circuit.state()), (200, State::Closed));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_made_response_comes_without_asking_the_service_even_when_it_opens_in_between() {
-    let circuit = Circuit::new(counted().open_when(at_once()));
+async fn a_rejection_response_does_not_call_the_service() {
+    let circuit = Circuit::new(counted().open_when(first_failure()));
     let inner = Scripted::<u16>::new([Answer(200)]);
     let mut service = BreakerLayer::on(&circuit).respond_when_open(unavailable).layer(inner.clone());
     let ready = ready(&mut service).await;
     open(&circuit);
     assert_eq!(ready.call(()).await, Ok(503));
     let mut stuck = BreakerLayer::on(&circuit).respond_when_open(unavailable).layer(Scripted::<u16>::new([Stuck]));
-    assert_eq!(ask(&mut stuck, ()).await, Ok(503), "nor whether it is ready");
+    assert_eq!(ready_and_call(&mut stuck, ()).await, Ok(503), "and not polled");
     assert_eq!(inner.calls(), 0);
 }
 
-// tower-resilience (trap 7), in the dress of a response.
+// tower-resilience: a retry repeated rejected calls. Here, the rejection is a response.
 #[tokio::test(start_paused = true)]
-async fn a_made_response_is_not_retried_and_costs_no_budget_though_it_is_judged_a_failure() {
-    let (circuit, told) = (opened(), Told::default());
+async fn a_rejection_response_is_not_retried_and_costs_no_budget() {
+    let (circuit, events) = (opened(), EventLog::default());
     let budget = Arc::new(TokenBucket::share(0.0).unwrap().reserve(1));
-    let retry = RetryConfig::default().idempotent().shared_budget(budget.clone()).observe(told.observer());
+    let retry = RetryConfig::default().idempotent().shared_budget(budget.clone()).observe(events.observer());
     let failing = |outcome: Result<&u16, &Oops>| match outcome {
         Ok(500..) | Err(_) => Verdict::transient(),
         Ok(_) => Verdict::Success,
@@ -95,13 +96,13 @@ async fn a_made_response_is_not_retried_and_costs_no_budget_though_it_is_judged_
         .layer(RetryLayer::new(retry.classify(failing)))
         .layer(BreakerLayer::on(&circuit).respond_when_open(unavailable))
         .service(inner.clone());
-    assert_eq!(ask(&mut service, ()).await, Ok(503));
+    assert_eq!(ready_and_call(&mut service, ()).await, Ok(503));
     assert_eq!((circuit.stats().total_rejected, inner.calls(), budget.balance()), (1, 0, 1));
-    assert!(told.last_has(&["RetryStopped", "attempt: 1", "Rejected"]));
+    assert!(events.last_has(&["RetryStopped", "attempt: 1", "Rejected"]));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fallback_around_a_made_response_knows_what_it_is() {
+async fn a_fallback_recognises_a_rejection_response() {
     let circuit = opened();
     let backup = |failed: Failed<'_, Cause, Oops>| {
         assert_eq!(failed.outcome, Ok(&Cause::Permanent));
@@ -113,48 +114,52 @@ async fn a_fallback_around_a_made_response_knows_what_it_is() {
         .layer(BreakerLayer::on(&circuit).respond_when_open(|_: &Rejection| Cause::Permanent))
         .service(Scripted::<_>::new([Hang]));
     let expected = Cause::Rejected { retry_in: Some(HALF_A_MINUTE) };
-    assert_eq!(ask(&mut service, ()).await.unwrap(), expected);
+    assert_eq!(ready_and_call(&mut service, ()).await.unwrap(), expected);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_made_response_is_no_success_of_a_breaker_further_out() {
+async fn a_rejection_response_is_neutral_to_an_outer_breaker() {
     let (inner, outer) = (opened(), Circuit::new(counted()));
     let mut service = ServiceBuilder::new()
         .layer(BreakerLayer::on(&outer))
         .layer(BreakerLayer::on(&inner).respond_when_open(unavailable))
         .service(Scripted::<u16>::new([Hang]));
-    assert_eq!(ask(&mut service, ()).await.unwrap(), 503);
-    assert_eq!(endings(&outer), [0, 0, 1, 0]);
+    assert_eq!(ready_and_call(&mut service, ()).await.unwrap(), 503);
+    assert_eq!(ended_calls(&outer), [0, 0, 1, 0]);
 }
 
-/// A handler whose client was rejected, and who answers from its cache.
+/// A handler whose client is rejected, and that answers from its cache.
 #[tokio::test(start_paused = true)]
-async fn a_made_response_that_was_used_up_says_nothing_of_the_answer() {
+async fn a_discarded_rejection_response_does_not_mark_the_outcome() {
     let (circuit, outer) = (opened(), Circuit::new(counted()));
     let client = BreakerLayer::on(&circuit).respond_when_open(unavailable).layer(Scripted::<u16>::new([Hang]));
     let handler = service_fn(move |()| {
         let mut client = client.clone();
-        async move { ask(&mut client, ()).await.map(|status| format!("from the cache, as it is {status} there")) }
+        async move {
+            ready_and_call(&mut client, ())
+                .await
+                .map(|status| format!("from the cache, because the client got {status}"))
+        }
     });
     let mut service = ServiceBuilder::new()
         .layer(FallbackLayer::value("from the fallback".to_string()))
         .layer(BreakerLayer::on(&outer))
         .service(handler);
-    assert_eq!(ask(&mut service, ()).await.unwrap(), "from the cache, as it is 503 there");
-    assert_eq!(endings(&outer), [1, 0, 0, 0]);
+    assert_eq!(ready_and_call(&mut service, ()).await.unwrap(), "from the cache, because the client got 503");
+    assert_eq!(ended_calls(&outer), [1, 0, 0, 0]);
 }
 
-// resilience4j#935 where nobody ever asks to be let in: a breaker that only peeks.
+// As resilience4j#935: a half-open circuit whose callers only poll readiness.
 #[tokio::test(start_paused = true)]
-async fn a_service_that_is_called_again_and_again_gets_past_a_half_open_limit() {
+async fn repeated_calls_pass_the_half_open_limit() {
     let probes = Probes::one().lease(secs(100)).unwrap().within(secs(5), Undecided::Open).unwrap();
-    let circuit = Circuit::new(counted().open_when(at_once()).probes(probes));
+    let circuit = Circuit::new(counted().open_when(first_failure()).probes(probes));
     open(&circuit);
     tokio::time::advance(HALF_A_MINUTE).await;
     let _lost = circuit.admit().unwrap();
     let mut service = BreakerLayer::on(&circuit).layer(Scripted::<_>::new([Answer("back")]));
     let mut tried = 0;
-    while ask(&mut service, ()).await.is_err() && tried < 99 {
+    while ready_and_call(&mut service, ()).await.is_err() && tried < 99 {
         tokio::time::advance(secs(1)).await;
         tried += 1;
     }
@@ -162,8 +167,8 @@ async fn a_service_that_is_called_again_and_again_gets_past_a_half_open_limit() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_waiting_service_is_not_ready_while_open_and_leaves_the_inner_one_alone() {
-    let circuit = Circuit::new(counted().open_when(at_once()));
+async fn a_waiting_breaker_does_not_poll_the_service_while_open() {
+    let circuit = Circuit::new(counted().open_when(first_failure()));
     let (mut service, mut handle) = waiting_mock(&circuit);
     handle.allow(0);
     open(&circuit);
@@ -181,7 +186,7 @@ async fn a_waiting_service_is_not_ready_while_open_and_leaves_the_inner_one_alon
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_waiting_service_takes_no_slot_while_the_inner_one_is_not_ready() {
+async fn a_waiting_breaker_takes_no_slot_before_the_service_is_ready() {
     let circuit = opened();
     tokio::time::advance(HALF_A_MINUTE).await;
     let (mut service, mut handle) = waiting_mock(&circuit);
@@ -194,7 +199,7 @@ async fn a_waiting_service_takes_no_slot_while_the_inner_one_is_not_ready() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slot_taken_with_readiness_is_given_back_when_it_is_not_used() {
+async fn a_slot_taken_by_readiness_is_returned_if_unused() {
     let circuit = opened();
     tokio::time::advance(HALF_A_MINUTE).await;
     let mut service = waiting(&circuit, Scripted::<&str>::new([Answer("back")]));
@@ -203,11 +208,11 @@ async fn a_slot_taken_with_readiness_is_given_back_when_it_is_not_used() {
     circuit.admit().unwrap_err();
     drop(service);
     circuit.admit().unwrap().success();
-    assert_eq!((circuit.state(), endings(&circuit)), (State::Closed, [1, 1, 1, 0]));
+    assert_eq!((circuit.state(), ended_calls(&circuit)), (State::Closed, [1, 1, 1, 0]));
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_time_between_ready_and_call_is_not_the_calls() {
+async fn the_time_between_ready_and_call_is_not_measured() {
     let slow = OpenRule::Slow { longer_than: secs(1), share: Ratio::HALF, window: Window::count(1).unwrap() };
     for (mode, used) in [(Mode::Auto, true), (Mode::Auto, false), (Mode::ForcedClosed, false)] {
         let config = counted().open_when(slow.clone()).dropped(Dropped::FailureAfter(secs(1)));
@@ -221,13 +226,13 @@ async fn the_time_between_ready_and_call_is_not_the_calls() {
         }
         drop(service);
         assert_eq!((circuit.state(), circuit.stats().window.slow), (State::Closed, 0));
-        assert_eq!(endings(&circuit), if used { [1, 0, 0, 0] } else { [0, 0, 1, 0] });
+        assert_eq!(ended_calls(&circuit), if used { [1, 0, 0, 0] } else { [0, 0, 1, 0] });
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn readiness_is_kept_until_it_is_used_and_clones_begin_without() {
-    let circuit = Circuit::new(counted().open_when(at_once()));
+async fn readiness_is_kept_until_used_and_clones_start_without() {
+    let circuit = Circuit::new(counted().open_when(first_failure()));
     let mut service = task::spawn(waiting(&circuit, Scripted::<&str>::new([Answer("done")])));
     assert_ready_ok!(service.enter(|cx, mut service| poll_ready(&mut *service, cx)));
     open(&circuit);
@@ -235,13 +240,13 @@ async fn readiness_is_kept_until_it_is_used_and_clones_begin_without() {
     assert_pending!(clone.enter(|cx, mut clone| poll_ready(&mut *clone, cx)));
     assert_ready_ok!(service.enter(|cx, mut service| poll_ready(&mut *service, cx)));
     let call = service.enter(|_, mut service| service.call(()));
-    assert_eq!(call.await, Ok("done"), "what was granted is kept");
-    assert_eq!(circuit.state(), State::Open, "and comes too late to say anything");
+    assert_eq!(call.await, Ok("done"), "the permit is kept");
+    assert_eq!(circuit.state(), State::Open, "and its result comes too late to count");
     assert_pending!(service.enter(|cx, mut service| poll_ready(&mut *service, cx)));
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_many_that_wait_one_gets_the_probe_and_the_others_follow_its_success() {
+async fn one_of_many_waiting_calls_probes_and_then_all_are_admitted() {
     let circuit = opened();
     let began = Instant::now();
     let inner = Scripted::<&str>::new([Late(secs(5), Ok("probed")), Answer("back")]);
@@ -258,7 +263,7 @@ async fn of_many_that_wait_one_gets_the_probe_and_the_others_follow_its_success(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_waiting_service_wakes_by_itself_when_the_circuit_is_reset() {
+async fn a_waiting_service_wakes_when_the_circuit_is_reset() {
     let circuit = opened();
     circuit.force_open();
     let call = tokio::spawn(waiting(&circuit, Scripted::<&str>::new([Answer("back")])).oneshot(()));
@@ -284,7 +289,7 @@ async fn a_waiting_service_works_behind_a_buffer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_balancer_goes_where_the_circuit_is_closed() {
+async fn a_balancer_selects_a_service_with_a_closed_circuit() {
     let (down, up) = (opened(), Circuit::new(counted()));
     let inner = [Scripted::<&str>::new([Answer("was down")]), Scripted::new([Answer("up")])];
     let mut services = [waiting(&down, inner[0].clone()), waiting(&up, inner[1].clone())];
@@ -294,6 +299,6 @@ async fn a_balancer_goes_where_the_circuit_is_closed() {
         assert_eq!(ready.call(()).await, Ok("up"));
     }
     tokio::time::advance(HALF_A_MINUTE + ms(100)).await;
-    assert_eq!(ask(&mut services[0], ()).await, Ok("was down"));
+    assert_eq!(ready_and_call(&mut services[0], ()).await, Ok("was down"));
     assert_eq!((inner[0].calls(), inner[1].calls(), down.state()), (1, 9, State::Closed));
 }

@@ -1,4 +1,5 @@
-//! What the service has reserved in `poll_ready` is given up when the circuit rejects the call that was to follow.
+//! A service may reserve something in `poll_ready`. The breaker returns the reservation if the
+//! circuit then rejects the call.
 
 use std::{
     future::{Ready, ready},
@@ -24,7 +25,7 @@ use crate::{circuits::*, scripted::*};
 
 const HALF_A_MINUTE: Duration = secs(30);
 
-/// One place, and what shows whether it is free.
+/// A limit of one place, and the semaphore that shows whether the place is free.
 fn place() -> (Arc<Semaphore>, GlobalConcurrencyLimitLayer) {
     let place = Arc::new(Semaphore::new(1));
     (Arc::clone(&place), GlobalConcurrencyLimitLayer::with_semaphore(place))
@@ -35,21 +36,21 @@ fn succeeds((): ()) -> Ready<Result<u16, Oops>> {
 }
 
 fn closed() -> Circuit {
-    Circuit::new(counted().open_when(at_once()))
+    Circuit::new(counted().open_when(first_failure()))
 }
 
-/// Polls it ready once, without a task to wake.
+/// Polls readiness once, with a waker that does nothing.
 fn poll<S: Service<()>>(service: &mut S) -> Poll<Result<(), S::Error>> {
     service.poll_ready(&mut Context::from_waker(Waker::noop()))
 }
 
-/// Polls it ready in a task.
-fn poll_in<S: Service<()> + Unpin>(task: &mut task::Spawn<S>) -> Poll<Result<(), S::Error>> {
+/// Polls readiness in a task.
+fn poll_in_task<S: Service<()> + Unpin>(task: &mut task::Spawn<S>) -> Poll<Result<(), S::Error>> {
     task.enter(|cx, service| service.get_mut().poll_ready(cx))
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_rejected_after_readiness_gives_its_place_back() {
+async fn a_call_rejected_after_readiness_returns_its_place() {
     let (circuit, (place, limit)) = (closed(), place());
     let mut service = BreakerLayer::on(&circuit).layer(limit.layer(service_fn(succeeds))).clone();
     assert!(poll(&mut service).is_ready());
@@ -57,13 +58,13 @@ async fn a_call_rejected_after_readiness_gives_its_place_back() {
     open(&circuit);
     assert!(service.call(()).await.unwrap_err().rejection().is_some());
     assert_eq!(place.available_permits(), 1);
-    // It is polled again before the next call.
+    // The service is polled again before the next call.
     tokio::time::advance(HALF_A_MINUTE).await;
-    assert_eq!((ask(&mut service, ()).await.unwrap(), circuit.state()), (200, State::Closed));
+    assert_eq!((ready_and_call(&mut service, ()).await.unwrap(), circuit.state()), (200, State::Closed));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_ready_service_gives_its_place_back_when_polled_while_open() {
+async fn a_ready_service_polled_while_open_returns_its_place() {
     let (circuit, (place, limit)) = (closed(), place());
     let mut service = BreakerLayer::on(&circuit).layer(limit.layer(service_fn(succeeds))).clone();
     assert!(poll(&mut service).is_ready());
@@ -72,23 +73,23 @@ async fn a_ready_service_gives_its_place_back_when_polled_while_open() {
     assert_eq!(place.available_permits(), 1, "before the call");
 }
 
-/// The semaphore would give the next free place to it.
+/// Otherwise the semaphore would give the next free place to the rejected call.
 #[tokio::test(start_paused = true)]
 async fn a_rejected_call_leaves_the_queue() {
     let (circuit, (place, limit)) = (closed(), place());
     let service = BreakerLayer::on(&circuit).layer(limit.layer(service_fn(succeeds)));
     let holder = place.clone().acquire_owned().await.unwrap();
     let mut queued = task::spawn(service.clone());
-    assert_pending!(poll_in(&mut queued));
+    assert_pending!(poll_in_task(&mut queued));
     open(&circuit);
     assert!(poll(&mut *queued).is_ready(), "it rejects at once");
     drop(holder);
     assert_eq!(place.available_permits(), 1);
 }
 
-/// The original learns from its clone how to clone the service.
+/// The original learns how to clone the service when it is first cloned itself.
 #[tokio::test(start_paused = true)]
-async fn a_service_that_was_cloned_gives_its_place_back_too() {
+async fn a_cloned_service_returns_its_place_too() {
     let (circuit, (place, limit)) = (closed(), place());
     let mut service = BreakerLayer::on(&circuit).layer(limit.layer(service_fn(succeeds)));
     drop(service.clone());
@@ -98,7 +99,7 @@ async fn a_service_that_was_cloned_gives_its_place_back_too() {
     assert_eq!(place.available_permits(), 1);
 }
 
-/// tower can't undo its readiness, so the place is kept for the next call that is admitted.
+/// tower can't undo readiness, so the service keeps its place for the next admitted call.
 #[tokio::test(start_paused = true)]
 async fn a_service_that_is_not_clone_keeps_its_place() {
     let (circuit, (place, limit)) = (closed(), place());
@@ -109,7 +110,7 @@ async fn a_service_that_is_not_clone_keeps_its_place() {
     assert!(service.call(()).await.unwrap_err().rejection().is_some());
     assert_eq!(place.available_permits(), 0);
     tokio::time::advance(HALF_A_MINUTE).await;
-    assert_eq!(ask(&mut service, ()).await.unwrap(), 200);
+    assert_eq!(ready_and_call(&mut service, ()).await.unwrap(), 200);
     assert_eq!(place.available_permits(), 1);
 }
 
@@ -119,14 +120,14 @@ async fn a_breaker_that_waits_keeps_no_place() {
     let service = BreakerLayer::on(&circuit).wait_when_open().layer(limit.layer(service_fn(succeeds)));
     let holder = place.clone().acquire_owned().await.unwrap();
     let mut waiting = task::spawn(service.clone());
-    assert_pending!(poll_in(&mut waiting));
+    assert_pending!(poll_in_task(&mut waiting));
     open(&circuit);
     drop(holder);
     assert!(waiting.is_woken());
-    assert_pending!(poll_in(&mut waiting));
+    assert_pending!(poll_in_task(&mut waiting));
     assert_eq!(place.available_permits(), 1, "while it waits for the circuit");
     tokio::time::advance(HALF_A_MINUTE).await;
-    assert_ready_ok!(poll_in(&mut waiting));
+    assert_ready_ok!(poll_in_task(&mut waiting));
     assert_eq!((waiting.call(()).await, place.available_permits()), (Ok(200), 1));
 }
 
@@ -134,10 +135,10 @@ async fn a_breaker_that_waits_keeps_no_place() {
 async fn a_keyed_breaker_that_rejects_keeps_no_place() {
     let (place, limit) = place();
     let fails = service_fn(|_: &str| ready(Err::<(), _>(Oops(1))));
-    let layer = BreakerLayer::keyed(counted().open_when(at_once()), |key: &&'static str| *key);
+    let layer = BreakerLayer::keyed(counted().open_when(first_failure()), |key: &&'static str| *key);
     let mut service = layer.layer(limit.layer(fails)).clone();
-    assert!(ask(&mut service, "down").await.is_err());
-    assert!(ask(&mut service, "down").await.unwrap_err().rejection().is_some());
+    assert!(ready_and_call(&mut service, "down").await.is_err());
+    assert!(ready_and_call(&mut service, "down").await.unwrap_err().rejection().is_some());
     assert_eq!(place.available_permits(), 1);
 }
 
@@ -153,7 +154,7 @@ async fn a_body_breaker_that_rejects_keeps_no_place() {
     assert_eq!(place.available_permits(), 1);
 }
 
-/// tower's limits reserve a place before they poll the service within.
+/// tower's limits reserve a place before they poll the inner service.
 #[tokio::test(start_paused = true)]
 async fn a_service_that_fails_to_get_ready_keeps_no_place() {
     let (circuit, (place, limit)) = (closed(), place());
@@ -165,34 +166,35 @@ async fn a_service_that_fails_to_get_ready_keeps_no_place() {
     assert_eq!((place.available_permits(), circuit.state()), (1, State::Open));
 }
 
-/// The backup may be behind the same limit.
+/// The backup may be behind the same limit as the primary.
 #[tokio::test(start_paused = true)]
-async fn a_primary_that_failed_to_get_ready_lets_the_backup_in() {
+async fn a_primary_that_fails_to_get_ready_frees_its_place() {
     let limit = ConcurrencyLimit::new(Scripted::new([Unready(Oops(1)), Answer(200)]), 1);
     let mut service = FallbackLayer::new(limit.clone()).layer(limit).clone();
-    let answered = tokio::time::timeout(secs(1), ask(&mut service, ())).await;
+    let answered = tokio::time::timeout(secs(1), ready_and_call(&mut service, ())).await;
     assert!(matches!(answered, Ok(Ok(200))), "{answered:?}");
 }
 
-/// The same where the whole stack is shared: the circuit opens while callers wait for a place.
+/// The whole stack is shared, and the circuit opens while callers wait for a place.
 #[tokio::test(start_paused = true)]
-async fn callers_of_an_open_circuit_do_not_starve_others() {
+async fn callers_of_an_open_circuit_do_not_block_others() {
     let (circuit, (place, limit)) = (closed(), place());
     let mut other = ServiceBuilder::new().layer(limit.clone()).service_fn(succeeds);
     let service = BreakerLayer::on(&circuit).layer(limit.layer(service_fn(succeeds)));
     let holder = place.acquire_owned().await.unwrap();
     let mut queued: Vec<_> = (0..3).map(|_| task::spawn(service.clone())).collect();
     for caller in &mut queued {
-        assert_pending!(poll_in(caller));
+        assert_pending!(poll_in_task(caller));
     }
     open(&circuit);
     drop(holder);
-    // The first one is woken by the free place. It rejects, and is kept by its caller.
+    // The free place wakes the first caller. Its call is rejected, and the caller keeps the
+    // service.
     for caller in &mut queued {
         if caller.is_woken() {
             assert!(poll(&mut **caller).is_ready());
         }
     }
-    let answered = tokio::time::timeout(secs(1), ask(&mut other, ())).await;
+    let answered = tokio::time::timeout(secs(1), ready_and_call(&mut other, ())).await;
     assert_eq!(answered, Ok(Ok(200)));
 }

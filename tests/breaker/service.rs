@@ -1,4 +1,4 @@
-//! The breaker around a service, and its circuit in the hand.
+//! The breaker as a service, and direct use of its circuit.
 
 use std::{
     error::Error,
@@ -15,7 +15,7 @@ use tower_recourse::{
 };
 use tower_test::mock;
 
-use crate::circuits::{as_ready_as, at_once, counted, end_all, endings, open};
+use crate::circuits::{counted, end_calls, ended_calls, first_failure, open, with_readiness};
 use crate::fixed_numbers::FixedNumbers as _;
 
 const HALF_A_MINUTE: Duration = Duration::from_secs(30);
@@ -23,43 +23,43 @@ const HALF_A_MINUTE: Duration = Duration::from_secs(30);
 type Mocked = (mock::Spawn<tower_recourse::breaker::Breaker<mock::Mock<u32, u32>, Errors>>, mock::Handle<u32, u32>);
 type Errors = tower_recourse::classify::Errors;
 
-fn around_a_mock(circuit: &Circuit) -> Mocked {
+fn breaker_around_mock(circuit: &Circuit) -> Mocked {
     mock::spawn_layer(BreakerLayer::on(circuit))
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_closed_breaker_passes_readiness_requests_and_answers_through() {
+async fn a_closed_breaker_passes_requests_and_responses_through() {
     let circuit = Circuit::new(counted());
-    let (mut service, mut handle) = around_a_mock(&circuit);
+    let (mut service, mut handle) = breaker_around_mock(&circuit);
     handle.allow(0);
     assert_pending!(service.poll_ready());
     handle.allow(1);
     assert_ready_ok!(service.poll_ready());
     let mut call = task::spawn(service.call(7));
-    let (request, answer) = handle.next_request().await.unwrap();
+    let (request, response) = handle.next_request().await.unwrap();
     assert_eq!(request, 7);
     assert_pending!(call.poll());
-    answer.send_response(8);
+    response.send_response(8);
     assert_eq!(assert_ready_ok!(call.poll()), 8);
-    assert_eq!(endings(&circuit), [1, 0, 0, 0]);
+    assert_eq!(ended_calls(&circuit), [1, 0, 0, 0]);
 }
 
-// tower#855: load is to be shed before the service is asked for capacity.
+// tower#855: the breaker rejects before it polls the service for capacity.
 #[tokio::test(start_paused = true)]
-async fn a_rejecting_breaker_is_ready_without_asking_the_service() {
+async fn a_rejecting_breaker_does_not_poll_the_service() {
     let circuit = Circuit::new(counted());
-    let (mut service, mut handle) = around_a_mock(&circuit);
+    let (mut service, mut handle) = breaker_around_mock(&circuit);
     handle.allow(0);
     open(&circuit);
     assert_ready_ok!(service.poll_ready());
     let error = assert_ready_err!(task::spawn(service.call(1)).poll());
     assert_eq!(error.rejection().unwrap().state(), State::Open);
-    assert_pending!(task::spawn(handle.next_request()).poll(), "the service never saw the request");
+    assert_pending!(task::spawn(handle.next_request()).poll(), "the service didn't receive the request");
     assert_eq!(circuit.stats().total_rejected, 1);
 
     tokio::time::advance(HALF_A_MINUTE).await;
-    assert_pending!(service.poll_ready(), "for a probe, the service is asked");
-    assert_eq!(circuit.stats().total_admitted, Some(5), "and no slot is taken while it isn't ready");
+    assert_pending!(service.poll_ready(), "for a probe, the service is polled");
+    assert_eq!(circuit.stats().total_admitted, Some(5), "and no slot is taken before it is ready");
     handle.allow(1);
     assert_ready_ok!(service.poll_ready());
     let mut probe = task::spawn(service.call(2));
@@ -72,32 +72,32 @@ async fn a_rejecting_breaker_is_ready_without_asking_the_service() {
 #[tokio::test]
 async fn a_circuit_that_opens_between_ready_and_call_rejects() {
     let circuit = Circuit::new(counted());
-    let (mut service, _handle) = around_a_mock(&circuit);
+    let (mut service, _handle) = breaker_around_mock(&circuit);
     assert_ready_ok!(service.poll_ready());
     open(&circuit);
     let error = assert_ready_err!(task::spawn(service.call(1)).poll());
     assert!(error.rejection().is_some());
 }
 
-// tower 0.5 (trap 13): a readiness error bypasses whoever judges outcomes.
+// tower 0.5: a readiness error bypassed the classifier.
 #[tokio::test]
 async fn a_readiness_error_is_the_outcome_of_the_call_that_follows() {
     let circuit = Circuit::new(counted());
-    let (mut service, mut handle) = around_a_mock(&circuit);
+    let (mut service, mut handle) = breaker_around_mock(&circuit);
     handle.send_error("no connection");
     assert_ready_ok!(service.poll_ready());
     assert_ready_ok!(service.poll_ready());
-    assert_eq!(endings(&circuit), [0; 4], "no call has been made yet");
+    assert_eq!(ended_calls(&circuit), [0; 4], "no call has been made yet");
     let error = assert_ready_err!(task::spawn(service.call(1)).poll());
     assert_eq!(error.into_inner().unwrap().to_string(), "no connection");
-    assert_eq!(endings(&circuit), [0, 1, 0, 0]);
+    assert_eq!(ended_calls(&circuit), [0, 1, 0, 0]);
 }
 
-/// Of a circuit that counts nothing, calls go in the shortest way that there is.
+/// A circuit that doesn't count calls takes the fast path.
 #[tokio::test]
-async fn a_readiness_error_is_the_outcome_where_calls_are_not_counted_too() {
+async fn a_readiness_error_is_the_outcome_without_counting_too() {
     let circuit = Circuit::new(BreakerConfig::default().fixed());
-    let (mut service, mut handle) = around_a_mock(&circuit);
+    let (mut service, mut handle) = breaker_around_mock(&circuit);
     handle.send_error("no connection");
     assert_ready_ok!(service.poll_ready());
     let error = assert_ready_err!(task::spawn(service.call(1)).poll());
@@ -105,26 +105,26 @@ async fn a_readiness_error_is_the_outcome_where_calls_are_not_counted_too() {
     assert_eq!(circuit.stats().failures_in_a_row, 1);
 }
 
-/// It was ready because it rejects: the service wasn't asked.
+/// The breaker was ready because it rejects. It didn't poll the service.
 #[tokio::test]
-async fn a_circuit_that_closes_between_ready_and_call_still_rejects_that_call() {
+async fn a_circuit_that_closes_after_ready_still_rejects_the_call() {
     for config in [counted(), BreakerConfig::default().fixed()] {
         let circuit = Circuit::new(config);
-        let (mut service, mut handle) = around_a_mock(&circuit);
+        let (mut service, mut handle) = breaker_around_mock(&circuit);
         handle.allow(0);
         circuit.force_open();
         assert_ready_ok!(service.poll_ready());
         circuit.set_mode(Mode::Auto);
         assert!(assert_ready_err!(task::spawn(service.call(1)).poll()).rejection().is_some());
-        assert_pending!(service.poll_ready(), "the next one asks the service");
+        assert_pending!(service.poll_ready(), "the next call polls the service");
     }
 }
 
 #[tokio::test]
-async fn who_asks_again_after_it_has_closed_is_served() {
+async fn polling_again_after_it_has_closed_admits_the_call() {
     for config in [counted(), BreakerConfig::default().fixed()] {
         let circuit = Circuit::new(config);
-        let (mut service, mut handle) = around_a_mock(&circuit);
+        let (mut service, mut handle) = breaker_around_mock(&circuit);
         circuit.force_open();
         assert_ready_ok!(service.poll_ready());
         circuit.set_mode(Mode::Auto);
@@ -137,10 +137,10 @@ async fn who_asks_again_after_it_has_closed_is_served() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_readiness_error_from_before_the_opening_is_not_held_against_the_probe() {
+async fn an_earlier_readiness_error_does_not_count_for_the_probe() {
     let circuit = Circuit::new(counted());
     let mut first = true;
-    let flaky = as_ready_as(move || if std::mem::take(&mut first) { Err("down") } else { Ok(()) });
+    let flaky = with_readiness(move || if std::mem::take(&mut first) { Err("down") } else { Ok(()) });
     let mut service = BreakerLayer::on(&circuit).layer(flaky);
     service.ready().await.unwrap();
     open(&circuit);
@@ -151,20 +151,20 @@ async fn a_readiness_error_from_before_the_opening_is_not_held_against_the_probe
 }
 
 #[tokio::test]
-async fn a_pending_call_that_is_dropped_is_neither_success_nor_failure() {
-    let circuit = Circuit::new(counted().open_when(at_once()));
-    let (mut service, _handle) = around_a_mock(&circuit);
+async fn a_dropped_call_is_neither_a_success_nor_a_failure() {
+    let circuit = Circuit::new(counted().open_when(first_failure()));
+    let (mut service, _handle) = breaker_around_mock(&circuit);
     assert_ready_ok!(service.poll_ready());
     let mut call = task::spawn(service.call(1));
     assert_pending!(call.poll());
     drop(call);
     drop(circuit.admit());
-    assert_eq!(endings(&circuit), [0, 0, 0, 2]);
+    assert_eq!(ended_calls(&circuit), [0, 0, 0, 2]);
     assert_eq!(circuit.state(), State::Closed);
 }
 
 #[test]
-fn a_rejection_says_which_circuit_in_which_state_and_when_to_come_back() {
+fn a_rejection_has_the_circuits_name_state_and_time() {
     let clock = ManualClock::new();
     let config = counted().name("payments").clock(clock.clone());
     let circuit = Circuit::new(config.probes(Probes::one().lease(Duration::from_secs(7)).unwrap()));
@@ -186,7 +186,7 @@ fn a_rejection_says_which_circuit_in_which_state_and_when_to_come_back() {
 }
 
 #[test]
-fn an_error_of_the_breaker_names_itself_and_chains_its_source() {
+fn a_breaker_error_has_a_message_and_a_source() {
     let circuit = Circuit::new(counted());
     open(&circuit);
     let rejected = BreakerError::<std::io::Error>::Rejected(circuit.admit().unwrap_err());
@@ -200,7 +200,7 @@ fn an_error_of_the_breaker_names_itself_and_chains_its_source() {
 }
 
 #[test]
-fn looking_at_the_state_opens_the_half_open_door() {
+fn reading_the_state_moves_an_open_circuit_to_half_open() {
     let clock = ManualClock::new();
     let circuit = Circuit::new(counted().clock(clock.clone()));
     open(&circuit);
@@ -208,20 +208,20 @@ fn looking_at_the_state_opens_the_half_open_door() {
     assert_eq!(circuit.state(), State::Open);
     clock.advance(Duration::from_micros(1));
     assert_eq!(circuit.stats().state, State::HalfOpen);
-    assert_eq!(circuit.stats().transitions, 2, "and only once");
+    assert_eq!(circuit.stats().transitions, 2, "only once");
     circuit.admit().unwrap().success();
     assert_eq!((circuit.state(), circuit.stats().transitions), (State::Closed, 3));
 }
 
 #[test]
-fn stats_tell_all_of_it() {
+fn stats_have_every_field() {
     let clock = ManualClock::new();
     let window = Window::count(4).unwrap();
     let rule = OpenRule::Ratio { failing: Ratio::HALF, window };
     let circuit =
         Circuit::new(counted().open_when(rule).or_when(OpenRule::consecutive(3).unwrap()).clock(clock.clone()));
-    end_all(&circuit, Verdict::Success, 2);
-    end_all(&circuit, Verdict::permanent(), 1);
+    end_calls(&circuit, Verdict::Success, 2);
+    end_calls(&circuit, Verdict::permanent(), 1);
     let stats = circuit.stats();
     assert_eq!((stats.failures_in_a_row, stats.threshold), (1, Some(3)));
     assert_eq!((stats.window.calls, stats.window.failures), (3, 1));
@@ -235,10 +235,10 @@ fn stats_tell_all_of_it() {
 }
 
 #[test]
-fn calls_that_nobody_asked_to_count_are_not_known() {
+fn calls_are_counted_only_if_configured() {
     let circuit = Circuit::new(BreakerConfig::default().fixed().unobserved());
-    end_all(&circuit, Verdict::Success, 3);
-    end_all(&circuit, Verdict::transient(), 1);
+    end_calls(&circuit, Verdict::Success, 3);
+    end_calls(&circuit, Verdict::transient(), 1);
     let stats = circuit.stats();
     assert_eq!((stats.total_admitted, stats.total_successes, stats.total_failures), (None, None, 1));
 }
@@ -256,22 +256,22 @@ async fn a_function_and_a_layer_share_one_circuit() {
     let never = || -> std::future::Ready<Result<(), &str>> { panic!("called behind an open circuit") };
     assert!(circuit.call(never).await.unwrap_err().rejection().is_some());
     assert!(service.ready().await.unwrap().call(()).await.unwrap_err().rejection().is_some());
-    assert_eq!((service.circuit().stats().total_rejected, endings(&circuit)), (2, [0, 2, 0, 0]));
+    assert_eq!((service.circuit().stats().total_rejected, ended_calls(&circuit)), (2, [0, 2, 0, 0]));
 }
 
 #[tokio::test]
-async fn a_function_that_is_dropped_half_way_gives_its_permit_back() {
+async fn a_function_that_is_dropped_returns_its_permit() {
     let circuit = Circuit::new(counted());
     let mut call = task::spawn(circuit.call(std::future::pending::<Result<(), &str>>));
     assert_pending!(call.poll());
     drop(call);
-    assert_eq!(endings(&circuit), [0, 0, 0, 1]);
+    assert_eq!(ended_calls(&circuit), [0, 0, 0, 1]);
     assert_ready!(task::spawn(circuit.call(|| async { Ok::<_, &str>(()) })).poll()).unwrap();
-    assert_eq!(endings(&circuit), [1, 0, 0, 1]);
+    assert_eq!(ended_calls(&circuit), [1, 0, 0, 1]);
 }
 
 #[test]
-fn everything_can_be_looked_at() {
+fn all_types_implement_debug() {
     let circuit = Circuit::new(counted().name("inventory"));
     assert_eq!(format!("{circuit:?}"), r#"Circuit { name: "inventory", state: Closed, .. }"#);
     let layer = BreakerLayer::on(&circuit);
@@ -284,7 +284,7 @@ fn everything_can_be_looked_at() {
 }
 
 #[test]
-fn handles_services_and_calls_move_between_threads() {
+fn handles_services_and_calls_are_send() {
     fn moves<T: Send + Sync + Clone + 'static>(_: &T) {}
     fn is_sent<T: Send + 'static>(_: &T) {}
     let circuit = Circuit::new(counted());
@@ -293,13 +293,13 @@ fn handles_services_and_calls_move_between_threads() {
     moves(&service);
     is_sent(&circuit.admit().unwrap());
     is_sent(&service.call(()));
-    // Also with an error that has a lifetime in its type.
+    // Also with an error whose type has a lifetime.
     type BoxError = Box<dyn Error + Send + Sync>;
     is_sent(&async move { circuit.call(|| std::future::ready(Ok::<_, BoxError>(()))).await });
 }
 
 #[test]
-fn a_function_that_blocks_is_called_and_judged_or_not_called() {
+fn a_blocking_function_is_called_and_classified_or_rejected() {
     let clock = ManualClock::new();
     let config = BreakerConfig::default().fixed().open_when(OpenRule::consecutive(2).unwrap()).clock(clock.clone());
     let circuit = Circuit::new(config.classify_errors(|&oops: &u32| (oops == 0).then_some(Verdict::Neutral)));
@@ -315,11 +315,11 @@ fn a_function_that_blocks_is_called_and_judged_or_not_called() {
 }
 
 #[tokio::test]
-async fn who_asks_again_after_a_readiness_error_gets_that_error() {
+async fn polling_again_after_a_readiness_error_returns_it_again() {
     for config in [counted(), BreakerConfig::default().fixed()] {
         let circuit = Circuit::new(config);
         let mut first = true;
-        let flaky = as_ready_as(move || if std::mem::take(&mut first) { Err("down") } else { Ok(()) });
+        let flaky = with_readiness(move || if std::mem::take(&mut first) { Err("down") } else { Ok(()) });
         let mut service = BreakerLayer::on(&circuit).layer(flaky);
         service.ready().await.unwrap();
         service.ready().await.unwrap();
@@ -329,10 +329,10 @@ async fn who_asks_again_after_a_readiness_error_gets_that_error() {
 }
 
 #[tokio::test]
-async fn a_readiness_error_is_the_outcome_after_a_rejection_that_nobody_took() {
+async fn a_readiness_error_is_the_outcome_after_an_unused_rejection() {
     let circuit = Circuit::new(BreakerConfig::default().fixed());
     let mut first = true;
-    let flaky = as_ready_as(move || if std::mem::take(&mut first) { Err("down") } else { Ok(()) });
+    let flaky = with_readiness(move || if std::mem::take(&mut first) { Err("down") } else { Ok(()) });
     let mut service = BreakerLayer::on(&circuit).layer(flaky);
     service.ready().await.unwrap();
     circuit.force_open();
@@ -343,7 +343,7 @@ async fn a_readiness_error_is_the_outcome_after_a_rejection_that_nobody_took() {
 }
 
 #[test]
-fn a_rejection_is_shown_with_its_fields() {
+fn the_debug_output_of_a_rejection_has_its_fields() {
     let circuit = Circuit::new(BreakerConfig::default().fixed().name("x"));
     circuit.force_open();
     let rejection = circuit.admit().unwrap_err();

@@ -1,4 +1,4 @@
-//! Back bit by bit: after closing, a growing share of the calls is admitted.
+//! Slow start: after a circuit closes, a growing share of the calls is admitted.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use tower_recourse::{
     time::ManualClock,
 };
 
-use crate::circuits::{at_once, counted, end_all, endings, open};
+use crate::circuits::{counted, end_calls, ended_calls, first_failure, open};
 
 const HALF_A_MINUTE: Duration = Duration::from_secs(30);
 const RAMP: Duration = Duration::from_secs(100);
 
 fn ramping() -> BreakerConfig {
-    counted().open_when(at_once()).open_for(OpenFor::growing(HALF_A_MINUTE)).ramp(RAMP).seed(7)
+    counted().open_when(first_failure()).open_for(OpenFor::growing(HALF_A_MINUTE)).ramp(RAMP).seed(7)
 }
 
 /// A circuit that has just closed, and its clock.
@@ -30,36 +30,36 @@ fn just_closed(config: BreakerConfig) -> (Circuit, ManualClock) {
 }
 
 /// How many of a thousand calls are admitted.
-fn of_a_thousand(circuit: &Circuit) -> u32 {
+fn admitted_of_a_thousand(circuit: &Circuit) -> u32 {
     (0..1_000).map(|_| circuit.admit().map_or(0, |permit| (permit.success(), 1).1)).sum()
 }
 
-// Hystrix#1647: a slow recovery, instead of everybody at once.
+// Hystrix#1647: load returns slowly instead of all at once.
 #[test]
-fn the_share_of_admitted_calls_grows_evenly_from_none_to_all() {
+fn the_admitted_share_grows_evenly_from_none_to_all() {
     let (circuit, clock) = just_closed(ramping());
-    assert_eq!(of_a_thousand(&circuit), 0);
+    assert_eq!(admitted_of_a_thousand(&circuit), 0);
     for tenth in 1..10 {
         clock.advance(RAMP / 10);
-        let admitted = of_a_thousand(&circuit);
+        let admitted = admitted_of_a_thousand(&circuit);
         assert!(admitted.abs_diff(100 * tenth) < 60, "{admitted} after {tenth} tenths");
     }
     clock.advance(RAMP / 10 - Duration::from_millis(1));
-    assert!(of_a_thousand(&circuit) > 990);
+    assert!(admitted_of_a_thousand(&circuit) > 990);
     clock.advance(Duration::from_millis(1));
-    assert_eq!(of_a_thousand(&circuit), 1_000);
-    assert_eq!(circuit.stats().transitions, 3, "the end of the ramp is no transition");
+    assert_eq!(admitted_of_a_thousand(&circuit), 1_000);
+    assert_eq!(circuit.stats().transitions, 3, "the end of slow start isn't a transition");
 }
 
 #[test]
-fn a_circuit_that_has_never_opened_or_has_no_ramp_admits_all() {
-    assert_eq!(of_a_thousand(&Circuit::new(ramping())), 1_000);
-    let (circuit, _clock) = just_closed(counted().open_when(at_once()));
-    assert_eq!(of_a_thousand(&circuit), 1_000);
+fn a_circuit_without_slow_start_admits_all_calls() {
+    assert_eq!(admitted_of_a_thousand(&Circuit::new(ramping())), 1_000);
+    let (circuit, _clock) = just_closed(counted().open_when(first_failure()));
+    assert_eq!(admitted_of_a_thousand(&circuit), 1_000);
 }
 
 #[test]
-fn a_seed_makes_the_same_calls_the_lucky_ones() {
+fn a_seed_makes_the_admitted_calls_repeatable() {
     let lucky = |seed| {
         let (circuit, clock) = just_closed(ramping().seed(seed));
         clock.advance(RAMP / 2);
@@ -70,7 +70,7 @@ fn a_seed_makes_the_same_calls_the_lucky_ones() {
 }
 
 #[test]
-fn a_call_out_of_luck_is_told_so() {
+fn a_call_rejected_by_slow_start_gets_a_rejection() {
     let (circuit, _clock) = just_closed(ramping());
     let rejection = circuit.admit().unwrap_err();
     assert_eq!((rejection.state(), rejection.retry_in()), (State::Closed, None));
@@ -80,7 +80,7 @@ fn a_call_out_of_luck_is_told_so() {
 }
 
 #[test]
-fn a_relapse_opens_it_again_and_the_next_closing_ramps_up_anew() {
+fn a_failure_reopens_it_and_the_next_closing_starts_slowly() {
     let (circuit, clock) = just_closed(ramping());
     clock.advance(RAMP / 2);
     let lucky = std::iter::from_fn(|| Some(circuit.admit())).find_map(Result::ok).unwrap();
@@ -89,25 +89,25 @@ fn a_relapse_opens_it_again_and_the_next_closing_ramps_up_anew() {
     assert_eq!((stats.state, stats.openings_in_a_row, stats.retry_in), (State::Open, 1, Some(HALF_A_MINUTE)));
     clock.advance(HALF_A_MINUTE);
     circuit.admit().unwrap().success();
-    assert_eq!(of_a_thousand(&circuit), 0, "from the beginning");
+    assert_eq!(admitted_of_a_thousand(&circuit), 0, "from the beginning");
     clock.advance(RAMP / 4);
-    assert!(of_a_thousand(&circuit).abs_diff(250) < 60);
+    assert!(admitted_of_a_thousand(&circuit).abs_diff(250) < 60);
 }
 
 #[test]
-fn failures_in_a_row_are_remembered_when_the_ramp_ends() {
+fn the_end_of_slow_start_keeps_the_failures_in_a_row() {
     let (circuit, clock) = just_closed(ramping().open_when(OpenRule::consecutive(2).unwrap()));
     clock.advance(RAMP - Duration::from_millis(1));
-    end_all(&circuit, Verdict::transient(), 1);
+    end_calls(&circuit, Verdict::transient(), 1);
     let of_the_ramp = circuit.admit().unwrap();
     clock.advance(Duration::from_millis(1));
     assert_eq!(circuit.state(), State::Closed);
     of_the_ramp.failure();
-    assert_eq!(circuit.state(), State::Open, "a call of the ramp is one of the same circuit");
+    assert_eq!(circuit.state(), State::Open, "a call during slow start belongs to the same generation");
 }
 
 #[test]
-fn closing_undecided_ramps_up_too() {
+fn closing_by_the_half_open_limit_starts_slowly_too() {
     let clock = ManualClock::new();
     let probes = Probes::one().within(Duration::from_secs(8), Undecided::Close).unwrap();
     let circuit = Circuit::new(ramping().probes(probes).clock(clock.clone()));
@@ -115,54 +115,54 @@ fn closing_undecided_ramps_up_too() {
     clock.advance(HALF_A_MINUTE);
     let _lost = circuit.admit().unwrap();
     clock.advance(Duration::from_secs(8));
-    assert_eq!(of_a_thousand(&circuit), 0);
+    assert_eq!(admitted_of_a_thousand(&circuit), 0);
     clock.advance(RAMP / 2);
-    assert!(of_a_thousand(&circuit).abs_diff(500) < 60);
+    assert!(admitted_of_a_thousand(&circuit).abs_diff(500) < 60);
 }
 
 #[test]
-fn steering_ends_the_ramp() {
+fn a_change_of_mode_ends_slow_start() {
     for mode in [Mode::ForcedClosed, Mode::MetricsOnly, Mode::Disabled] {
         let (circuit, _clock) = just_closed(ramping());
         circuit.set_mode(mode);
         circuit.admit().unwrap().success();
         circuit.reset();
         circuit.admit().unwrap().success();
-        assert_eq!(endings(&circuit), [3, 1, 0, 0]);
+        assert_eq!(ended_calls(&circuit), [3, 1, 0, 0]);
     }
     let (circuit, _clock) = just_closed(ramping());
     circuit.reset();
-    assert_eq!(of_a_thousand(&circuit), 1_000);
+    assert_eq!(admitted_of_a_thousand(&circuit), 1_000);
 }
 
 #[test]
-fn a_ramp_that_has_begun_goes_by_the_settings_of_today() {
+fn a_running_slow_start_uses_new_settings() {
     let (circuit, clock) = just_closed(ramping());
     clock.advance(RAMP / 4);
     circuit.reconfigure(ramping().ramp(RAMP / 2));
-    assert!(of_a_thousand(&circuit).abs_diff(500) < 60, "half of the shorter one is over");
+    assert!(admitted_of_a_thousand(&circuit).abs_diff(500) < 60, "half of the shorter one has passed");
     circuit.reconfigure(ramping().ramp(2 * RAMP));
-    assert!(of_a_thousand(&circuit).abs_diff(125) < 60);
+    assert!(admitted_of_a_thousand(&circuit).abs_diff(125) < 60);
     circuit.reconfigure(ramping().ramp(Duration::ZERO));
-    assert_eq!(of_a_thousand(&circuit), 1_000);
+    assert_eq!(admitted_of_a_thousand(&circuit), 1_000);
 }
 
 #[test]
-fn a_ramp_goes_on_when_windows_are_exchanged() {
+fn slow_start_continues_when_windows_change() {
     let (circuit, clock) = just_closed(ramping());
     clock.advance(RAMP / 4);
     let window = tower_recourse::breaker::Window::count(10).unwrap();
     let rule = OpenRule::Ratio { failing: tower_recourse::Ratio::HALF, window };
     circuit.reconfigure(ramping().or_when(rule));
-    assert!(of_a_thousand(&circuit).abs_diff(250) < 60);
+    assert!(admitted_of_a_thousand(&circuit).abs_diff(250) < 60);
     clock.advance(RAMP / 4);
-    assert!(of_a_thousand(&circuit).abs_diff(500) < 60);
+    assert!(admitted_of_a_thousand(&circuit).abs_diff(500) < 60);
     clock.advance(RAMP / 2);
-    assert_eq!(of_a_thousand(&circuit), 1_000);
+    assert_eq!(admitted_of_a_thousand(&circuit), 1_000);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_waiting_service_gets_in_sooner_or_later() {
+async fn a_waiting_service_is_admitted_eventually() {
     let circuit = Circuit::new(ramping());
     open(&circuit);
     let echo = service_fn(|()| async { Ok::<_, &str>(()) });

@@ -1,4 +1,4 @@
-//! A circuit that goes on where it was.
+//! A circuit that is restored from a snapshot.
 
 use std::{
     sync::{Arc, Mutex},
@@ -12,7 +12,7 @@ use tower_recourse::{
     time::ManualClock,
 };
 
-use crate::circuits::{at_once, counted, end_all, open};
+use crate::circuits::{counted, end_calls, first_failure, open};
 use crate::fixed_numbers::FixedNumbers as _;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -22,7 +22,7 @@ fn config(clock: &ManualClock) -> BreakerConfig {
     counted().open_when(OpenRule::consecutive(3).unwrap()).open_for(OpenFor::growing(30 * SECOND)).clock(clock.clone())
 }
 
-/// Another circuit, of another process say, that was restored so long after.
+/// Restores the snapshot in another circuit, as another process would, after `elapsed`.
 fn restored(snapshot: &Snapshot, elapsed: Duration) -> (Circuit, ManualClock) {
     let clock = ManualClock::new();
     clock.advance(7 * SECOND);
@@ -32,9 +32,9 @@ fn restored(snapshot: &Snapshot, elapsed: Duration) -> (Circuit, ManualClock) {
 }
 
 #[test]
-fn failures_in_a_row_go_on() {
+fn failures_in_a_row_continue_after_restoring() {
     let circuit = Circuit::new(config(&ManualClock::new()));
-    end_all(&circuit, Verdict::transient(), 2);
+    end_calls(&circuit, Verdict::transient(), 2);
     let snapshot = circuit.snapshot();
     assert_eq!((snapshot.state, snapshot.failures_in_a_row, snapshot.open_for), (State::Closed, 2, None));
     let (circuit, _) = restored(&snapshot, A_YEAR);
@@ -44,7 +44,7 @@ fn failures_in_a_row_go_on() {
 }
 
 #[test]
-fn an_open_circuit_stays_so_for_what_was_left() {
+fn an_open_circuit_stays_open_for_the_remaining_time() {
     let clock = ManualClock::new();
     let circuit = Circuit::new(config(&clock));
     open(&circuit);
@@ -62,7 +62,7 @@ fn an_open_circuit_stays_so_for_what_was_left() {
 }
 
 #[test]
-fn a_circuit_whose_open_time_is_over_comes_back_half_open() {
+fn a_circuit_past_its_open_duration_is_restored_half_open() {
     let circuit = Circuit::new(config(&ManualClock::new()));
     open(&circuit);
     let snapshot = circuit.snapshot();
@@ -72,21 +72,25 @@ fn a_circuit_whose_open_time_is_over_comes_back_half_open() {
         let probe = circuit.admit().unwrap();
         circuit.admit().unwrap_err();
         probe.failure();
-        assert_eq!((circuit.state(), circuit.retry_in()), (State::Open, Some(60 * SECOND)), "the second in a row");
+        assert_eq!(
+            (circuit.state(), circuit.retry_in()),
+            (State::Open, Some(60 * SECOND)),
+            "the second opening in a row"
+        );
     }
 }
 
 #[test]
-fn a_clock_that_was_put_back_makes_no_open_time_longer() {
+fn a_clock_that_was_set_back_extends_no_open_duration() {
     let circuit = Circuit::new(config(&ManualClock::new()));
     open(&circuit);
-    // The store says zero for an age below it.
+    // A store passes zero if it doesn't know the age.
     let (circuit, _) = restored(&circuit.snapshot(), Duration::ZERO);
     assert_eq!(circuit.retry_in(), Some(30 * SECOND));
 }
 
 #[test]
-fn a_half_open_circuit_has_all_its_probes_again() {
+fn a_restored_half_open_circuit_has_all_its_probes() {
     let clock = ManualClock::new();
     let circuit = Circuit::new(config(&clock));
     open(&circuit);
@@ -100,7 +104,7 @@ fn a_half_open_circuit_has_all_its_probes_again() {
 }
 
 #[test]
-fn a_limit_of_half_open_begins_anew() {
+fn the_half_open_limit_starts_again_after_restoring() {
     let clock = ManualClock::new();
     let probes = Probes::one().within(10 * SECOND, Undecided::Open).unwrap();
     let circuit = Circuit::new(config(&clock).probes(probes));
@@ -113,9 +117,10 @@ fn a_limit_of_half_open_begins_anew() {
 }
 
 #[test]
-fn what_is_open_until_reset_stays_so_for_a_year() {
+fn a_circuit_that_is_open_until_reset_stays_open_for_a_year() {
     let clock = ManualClock::new();
-    let circuit = Circuit::new(counted().open_when(at_once()).open_for(OpenFor::until_reset()).clock(clock.clone()));
+    let circuit =
+        Circuit::new(counted().open_when(first_failure()).open_for(OpenFor::until_reset()).clock(clock.clone()));
     open(&circuit);
     let snapshot = circuit.snapshot();
     assert_eq!(snapshot.open_for, None);
@@ -127,7 +132,7 @@ fn what_is_open_until_reset_stays_so_for_a_year() {
 }
 
 #[test]
-fn modes_go_on() {
+fn modes_are_restored() {
     for mode in [Mode::ForcedOpen, Mode::ForcedClosed, Mode::MetricsOnly, Mode::Disabled] {
         let circuit = Circuit::new(config(&ManualClock::new()));
         circuit.set_mode(mode);
@@ -142,7 +147,7 @@ fn modes_go_on() {
 }
 
 #[test]
-fn permits_of_before_no_longer_count() {
+fn earlier_permits_do_not_count_after_restoring() {
     let clock = ManualClock::new();
     let circuit = Circuit::new(config(&clock));
     let snapshot = circuit.snapshot();
@@ -153,33 +158,33 @@ fn permits_of_before_no_longer_count() {
 }
 
 #[test]
-fn a_snapshot_is_taken_without_moving_the_circuit_on() {
+fn taking_a_snapshot_does_not_change_the_state() {
     let clock = ManualClock::new();
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let log = Arc::clone(&told);
+    let events = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&events);
     let config = config(&clock).observe(move |event: &Event<'_>| log.lock().unwrap().push(format!("{event:?}")));
     let circuit = Circuit::new(config.name("db"));
     open(&circuit);
     clock.advance(A_YEAR);
-    told.lock().unwrap().clear();
+    events.lock().unwrap().clear();
     let snapshot = circuit.snapshot();
     assert_eq!((snapshot.state, snapshot.open_for), (State::Open, Some(Duration::ZERO)));
-    assert!(told.lock().unwrap().is_empty());
+    assert!(events.lock().unwrap().is_empty());
 
     circuit.restore(&snapshot, Duration::ZERO);
-    assert_eq!(*told.lock().unwrap(), [r#"CircuitHalfOpened { name: "db" }"#]);
-    told.lock().unwrap().clear();
+    assert_eq!(*events.lock().unwrap(), [r#"CircuitHalfOpened { name: "db" }"#]);
+    events.lock().unwrap().clear();
     let mut other = snapshot;
     other.open_for = Some(9 * SECOND);
     circuit.restore(&other, 2 * SECOND);
     other.mode = Mode::ForcedOpen;
     circuit.restore(&other, SECOND);
     let opened = r#"CircuitOpened { name: "db", open_for: 7s, openings_in_a_row: 1, failures_in_a_row: 0, calls: 0, failures: 0, slow: 0 }"#;
-    assert_eq!(*told.lock().unwrap(), [opened, r#"CircuitSteered { name: "db", mode: "forced open" }"#]);
+    assert_eq!(*events.lock().unwrap(), [opened, r#"CircuitSteered { name: "db", mode: "forced open" }"#]);
 }
 
 #[test]
-fn restoring_while_calls_are_made_leaves_a_circuit_that_works() {
+fn restoring_during_calls_leaves_a_working_circuit() {
     let clock = ManualClock::new();
     let circuit = Circuit::new(config(&clock).ramp(SECOND));
     open(&circuit);
@@ -199,7 +204,7 @@ fn restoring_while_calls_are_made_leaves_a_circuit_that_works() {
             });
         }
     });
-    // However it ended: its time comes, and a probe closes it.
+    // Whatever the cause, the open duration ends and a probe closes the circuit.
     clock.advance(A_YEAR);
     circuit.admit().unwrap().success();
     clock.advance(A_YEAR);
@@ -208,7 +213,7 @@ fn restoring_while_calls_are_made_leaves_a_circuit_that_works() {
 }
 
 #[test]
-fn what_is_restored_as_closed_has_been_so_for_long_and_does_not_ramp_up() {
+fn a_circuit_restored_as_closed_does_not_start_slowly() {
     let config = BreakerConfig::default().fixed().unobserved().ramp(100 * SECOND).seed(1);
     let circuit = Circuit::new(config.open_when(OpenRule::consecutive(1).unwrap()));
     let closed = circuit.snapshot();

@@ -8,7 +8,7 @@ use tower_recourse::{
     time::ManualClock,
 };
 
-use crate::circuits::{counted, end_all, endings};
+use crate::circuits::{counted, end_calls, ended_calls};
 
 const SLICE: Duration = Duration::from_secs(12);
 const FAILURE: Verdict = Verdict::transient();
@@ -18,21 +18,22 @@ fn throttled(config: BreakerConfig, throttle: Throttle) -> (Circuit, ManualClock
     (Circuit::new(config.open_when(OpenRule::Throttle(throttle)).clock(clock.clone())), clock)
 }
 
-/// Of so many calls that want in, how many are rejected. Those that aren't end like this.
+/// Makes this many calls; those that are admitted end with `verdict`. Returns how many were
+/// rejected.
 fn rejected(circuit: &Circuit, calls: u32, verdict: Verdict) -> u32 {
     let rejected = |_: &u32| circuit.admit().map(|permit| permit.end(verdict)).is_err();
     (0..calls).filter(rejected).count() as u32
 }
 
-/// The formula as it is printed.
-fn googles(k: f64, requests: f64, accepts: f64) -> f64 {
+/// The formula as printed in the book.
+fn google_formula(k: f64, requests: f64, accepts: f64) -> f64 {
     ((requests - k * accepts) / (requests + 1.0)).max(0.0)
 }
 
-/// A throttle that has seen so many requests, of which so many were accepted. Who is admitted tells nothing while it is on its way, so
-/// the probability stands still and can be measured.
+/// A throttle that has counted this many requests, of which this many were accepted. A call that is
+/// still running counts as neither, so the probability is constant and can be measured.
 #[test]
-fn the_share_that_is_rejected_is_googles() {
+fn the_rejected_share_follows_googles_formula() {
     for (k, accepts, failures) in
         [(2.0, 40, 60), (2.0, 50, 50), (2.0, 10, 90), (1.0, 80, 20), (1.5, 50, 50), (4.0, 26, 74)]
     {
@@ -40,23 +41,24 @@ fn the_share_that_is_rejected_is_googles() {
         let rounds = 1_000;
         for round in 0..rounds {
             let (circuit, _clock) = throttled(counted().seed(round), Throttle::GOOGLE.k(k).unwrap());
-            // Let in before anything is known, so that none of them is rejected.
+            // The calls are admitted before any of them has ended, so none is rejected.
             let permits: Vec<_> = (0..accepts + failures).map(|_| circuit.admit().unwrap()).collect();
             for (number, permit) in permits.into_iter().enumerate() {
                 permit.end(if number < accepts { Verdict::Success } else { FAILURE });
             }
             rejected += u32::from(circuit.admit().is_err());
         }
-        let (measured, expected) = (f64::from(rejected) / rounds as f64, googles(k, 100.0, accepts as f64));
-        // Six standard deviations of what so many rounds measure.
+        let (measured, expected) = (f64::from(rejected) / rounds as f64, google_formula(k, 100.0, accepts as f64));
+        // Six standard deviations of a measurement of this many rounds.
         let tolerance = 6.0 * (expected * (1.0 - expected) / rounds as f64).sqrt();
         assert!((measured - expected).abs() <= tolerance, "k {k}, {accepts} accepted: {measured}, not {expected}");
     }
 }
 
-// A cold start with calls at once: counted when they begin, the second of them would be rejected by half.
+// A cold start with concurrent calls. If calls counted when they begin, the second one would be
+// rejected with probability one half.
 #[test]
-fn a_burst_of_calls_on_their_way_is_not_held_against_the_service() {
+fn a_burst_of_running_calls_is_not_throttled() {
     let (circuit, _clock) = throttled(counted().seed(1), Throttle::GOOGLE);
     let burst: Vec<_> = (0..1_000).map(|_| circuit.admit().unwrap()).collect();
     burst.into_iter().for_each(|permit| permit.success());
@@ -70,20 +72,21 @@ fn a_healthy_service_is_never_throttled() {
         assert_eq!(rejected(&circuit, 100, Verdict::Success), 0);
         clock.advance(SLICE / 3);
     }
-    assert_eq!(rejected(&circuit, 499, FAILURE), 0, "nor is one that accepts more than half");
-    assert_eq!(endings(&circuit), [10_000, 499, 0, 0]);
+    assert_eq!(rejected(&circuit, 499, FAILURE), 0, "neither is a service that accepts more than half");
+    assert_eq!(ended_calls(&circuit), [10_000, 499, 0, 0]);
 }
 
-// What says nothing about the service's health is no refusal by it.
+// An outcome that is neutral to the service's health isn't a rejection by the service.
 #[test]
-fn neutral_and_dropped_calls_throttle_nobody() {
+fn neutral_and_dropped_calls_do_not_throttle() {
     let (circuit, _clock) = throttled(counted().seed(1), Throttle::GOOGLE);
     assert_eq!(rejected(&circuit, 1_000, Verdict::Neutral), 0);
     (0..1_000).for_each(|_| drop(circuit.admit().unwrap()));
     assert_eq!(rejected(&circuit, 100, Verdict::Success), 0);
 }
 
-/// So many windows of two minutes go by, with ten calls in each slice of them. How many are rejected, window by window.
+/// Lets this many windows of two minutes pass, with ten calls in each slice. Returns how many calls
+/// were rejected in each window.
 fn windows(circuit: &Circuit, clock: &ManualClock, windows: usize, verdict: Verdict) -> Vec<u32> {
     let slice = |_| {
         clock.advance(SLICE);
@@ -92,40 +95,41 @@ fn windows(circuit: &Circuit, clock: &ManualClock, windows: usize, verdict: Verd
     (0..windows).map(|_| (0..10).map(slice).sum()).collect()
 }
 
-// Google's formula lets about one call a window through while nothing is accepted. Were rejections not counted as requests, some
-// fourteen would get through, as there would never be many.
+// While the service accepts nothing, Google's formula admits about one call per window. If
+// rejections didn't count as requests, about fourteen would be admitted, because the number of
+// requests would stay small.
 #[test]
-fn some_calls_always_get_through_and_rejections_count_as_requests() {
+fn rejections_count_as_requests_and_some_calls_are_admitted() {
     let (circuit, clock) = throttled(counted().seed(1), Throttle::GOOGLE);
     let rejected: u32 = windows(&circuit, &clock, 200, FAILURE).iter().sum();
-    let [_, through, ..] = endings(&circuit);
-    assert!((100..400).contains(&through), "{through} calls of 20,000 got through");
+    let [_, through, ..] = ended_calls(&circuit);
+    assert!((100..400).contains(&through), "{through} calls of 20,000 were admitted");
     assert_eq!((circuit.stats().total_rejected, through), (u64::from(rejected), 20_000 - u64::from(rejected)));
     assert_eq!((circuit.state(), circuit.stats().transitions), (State::Closed, 0));
 }
 
 #[test]
-fn it_recovers_with_the_service() {
+fn the_throttle_recovers_with_the_service() {
     let (circuit, clock) = throttled(counted().seed(1), Throttle::GOOGLE);
     assert!(windows(&circuit, &clock, 5, FAILURE)[4] > 90);
     let recovering = windows(&circuit, &clock, 10, Verdict::Success);
-    assert!(recovering[0] > recovering[2] && recovering[2] > recovering[4], "more and more: {recovering:?}");
+    assert!(recovering[0] > recovering[2] && recovering[2] > recovering[4], "the share grows: {recovering:?}");
     assert_eq!(recovering[8..], [0, 0], "{recovering:?}");
 }
 
 #[test]
-fn it_forgets_an_outage_when_its_last_slice_has_left_the_window() {
+fn an_outage_ends_when_its_last_slice_leaves_the_window() {
     let (circuit, clock) = throttled(counted().seed(1), Throttle::GOOGLE);
     assert!(rejected(&circuit, 1_000, FAILURE) > 900);
     clock.advance(10 * SLICE - Duration::from_micros(1));
-    assert!(rejected(&circuit, 50, Verdict::Success) > 40, "the tenth slice still knows");
+    assert!(rejected(&circuit, 50, Verdict::Success) > 40, "the tenth slice still counts");
     clock.advance(10 * SLICE);
     assert_eq!(rejected(&circuit, 100, Verdict::Success), 0);
 }
 
-// tower 0.5 (trap 11): clones shared one random sequence.
+// tower 0.5: clones shared one random sequence.
 #[test]
-fn chance_is_repeatable_with_a_seed_and_everybodys_own_without() {
+fn a_seed_makes_rejections_repeatable_else_they_differ() {
     let play = |config: BreakerConfig| {
         let (circuit, _clock) = throttled(config, Throttle::GOOGLE.k(1.5).unwrap());
         let verdicts = [FAILURE, Verdict::Success, FAILURE].into_iter().cycle().take(300);
@@ -138,7 +142,7 @@ fn chance_is_repeatable_with_a_seed_and_everybodys_own_without() {
 }
 
 #[test]
-fn it_stands_beside_rules_that_open_and_leaves_them_their_counts() {
+fn the_throttle_does_not_change_the_counts_of_other_rules() {
     let window = Window::count(10).unwrap();
     let config = counted().seed(1).open_for(OpenFor::fixed(SLICE));
     let clock = ManualClock::new();
@@ -149,21 +153,21 @@ fn it_stands_beside_rules_that_open_and_leaves_them_their_counts() {
         rejected(&circuit, 1, FAILURE);
     }
     let stats = circuit.stats();
-    assert_eq!((stats.total_failures, stats.total_admitted), (10, Some(10)), "a rejection is no call of the window");
-    assert!(stats.total_rejected > 0, "and there were some before it opened");
+    assert_eq!((stats.total_failures, stats.total_admitted), (10, Some(10)), "a rejection isn't a call in the window");
+    assert!(stats.total_rejected > 0, "and some calls were made before it opened");
     clock.advance(SLICE);
-    circuit.admit().expect("no chance decides about probes").success();
-    assert_eq!((circuit.state(), rejected(&circuit, 100, Verdict::Success)), (State::Closed, 0), "it begins anew");
+    circuit.admit().expect("probes aren't throttled").success();
+    assert_eq!((circuit.state(), rejected(&circuit, 100, Verdict::Success)), (State::Closed, 0), "it starts again");
 }
 
 #[test]
-fn probes_that_fail_do_not_throttle_those_that_follow() {
+fn failed_probes_do_not_throttle_later_calls() {
     let clock = ManualClock::new();
     let rules = counted().seed(1).open_when(OpenRule::consecutive(1).unwrap());
     let rules = rules.or_when(OpenRule::Throttle(Throttle::GOOGLE)).open_for(OpenFor::fixed(SLICE));
     let probes = Probes::share_of(100, Ratio::percent(100).unwrap()).unwrap();
     let circuit = Circuit::new(rules.probes(probes).clock(clock.clone()));
-    end_all(&circuit, FAILURE, 1);
+    end_calls(&circuit, FAILURE, 1);
     clock.advance(SLICE);
     assert_eq!(rejected(&circuit, 99, FAILURE), 0);
     circuit.admit().expect("the hundredth").success();
@@ -171,21 +175,21 @@ fn probes_that_fail_do_not_throttle_those_that_follow() {
 }
 
 #[test]
-fn whoever_steers_it_is_not_thwarted_by_chance() {
+fn a_mode_overrides_the_throttle() {
     let (circuit, _clock) = throttled(counted().seed(1), Throttle::GOOGLE);
     for mode in [Mode::ForcedClosed, Mode::MetricsOnly, Mode::Disabled] {
         circuit.set_mode(mode);
         assert_eq!(rejected(&circuit, 1_000, FAILURE), 0, "{mode}");
     }
     circuit.set_mode(Mode::Auto);
-    assert_eq!(rejected(&circuit, 1_000, Verdict::Success), 0, "of those nothing is remembered");
-    end_all(&circuit, FAILURE, 1_000);
+    assert_eq!(rejected(&circuit, 1_000, Verdict::Success), 0, "these aren't counted");
+    end_calls(&circuit, FAILURE, 1_000);
     circuit.reset();
     assert_eq!(rejected(&circuit, 100, Verdict::Success), 0);
 }
 
 #[test]
-fn its_settings_are_checked() {
+fn throttle_settings_are_validated() {
     for k in [0.99, 1_000.1, f64::NAN, f64::INFINITY, -2.0] {
         assert!(Throttle::GOOGLE.k(k).is_err(), "{k}");
     }

@@ -1,4 +1,4 @@
-//! What a breaker counts a throttled call as.
+//! How a breaker counts throttled calls.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use tower_recourse::{
     time::ManualClock,
 };
 
-use crate::circuits::{counted, end_all, endings};
-use crate::scripted::{Told, secs};
+use crate::circuits::{counted, end_calls, ended_calls};
+use crate::scripted::{EventLog, secs};
 
-/// The service answered, and asked for fewer calls.
+/// The service responded, and asked for fewer calls.
 const ANSWERED: Verdict = Verdict::throttled().sent(Sent::Yes);
 const FAILURE: Verdict = Verdict::transient();
 
@@ -20,12 +20,12 @@ fn opens_after(failures: u32) -> OpenRule {
     OpenRule::consecutive(failures).unwrap()
 }
 
-/// A circuit whose open time of 30 s is over. One failure opens it.
+/// A circuit whose open duration of 30 s has ended. One failure opens it.
 fn half_open(probes: Probes) -> Circuit {
     let clock = ManualClock::new();
     let config = counted().open_when(opens_after(1)).open_for(OpenFor::fixed(secs(30)));
     let circuit = Circuit::new(config.probes(probes).clock(clock.clone()));
-    end_all(&circuit, FAILURE, 1);
+    end_calls(&circuit, FAILURE, 1);
     clock.advance(secs(30));
     assert_eq!(circuit.state(), State::HalfOpen);
     circuit
@@ -41,9 +41,9 @@ fn no_rule_about_health_counts_throttled_calls() {
     });
     for rule in [opens_after(1), ratio(Ratio::HALF), slow, custom] {
         let circuit = Circuit::new(counted().open_when(rule.clone()));
-        end_all(&circuit, Verdict::throttled().retry_after(secs(9)), 100);
+        end_calls(&circuit, Verdict::throttled().retry_after(secs(9)), 100);
         assert_eq!((circuit.state(), circuit.stats().window.calls), (State::Closed, 0), "{rule:?}");
-        assert_eq!(endings(&circuit), [0, 0, 100, 0], "{rule:?}");
+        assert_eq!(ended_calls(&circuit), [0, 0, 100, 0], "{rule:?}");
     }
 }
 
@@ -68,24 +68,24 @@ fn the_throttle_rule_counts_throttled_calls_as_not_accepted() {
 }
 
 #[test]
-fn throttled_calls_are_failures_where_the_config_makes_them() {
+fn throttled_calls_are_failures_if_so_configured() {
     let config = counted().on_throttled(ThrottledCalls::Failure).open_when(opens_after(1));
     let circuit = Circuit::new(config.open_for(OpenFor::fixed(secs(1)).as_asked(secs(60))));
     circuit.admit().unwrap().end(ANSWERED.retry_after(secs(7)));
-    assert_eq!((circuit.state(), endings(&circuit)), (State::Open, [0, 1, 0, 0]));
+    assert_eq!((circuit.state(), ended_calls(&circuit)), (State::Open, [0, 1, 0, 0]));
     let left = circuit.retry_in().unwrap();
     assert!(left > secs(6) && left <= secs(7), "{left:?}");
 }
 
 #[test]
-fn a_throttled_answer_to_a_probe_closes_the_circuit() {
+fn a_throttled_response_to_a_probe_closes_the_circuit() {
     let circuit = half_open(Probes::one());
     circuit.admit().unwrap().end(ANSWERED);
-    assert_eq!((circuit.state(), endings(&circuit)), (State::Closed, [0, 1, 1, 0]));
+    assert_eq!((circuit.state(), ended_calls(&circuit)), (State::Closed, [0, 1, 1, 0]));
 }
 
 #[test]
-fn a_throttled_answer_is_one_of_the_successes_that_close() {
+fn a_throttled_response_counts_as_a_successful_probe() {
     let circuit = half_open(Probes::successes(2).unwrap());
     circuit.admit().unwrap().end(ANSWERED);
     assert_eq!(circuit.state(), State::HalfOpen);
@@ -107,25 +107,25 @@ fn a_probe_that_a_queue_shed_is_followed_by_another() {
 }
 
 #[test]
-fn a_throttled_probe_reopens_where_it_is_a_failure() {
+fn a_throttled_probe_reopens_if_it_counts_as_a_failure() {
     let clock = ManualClock::new();
     let config = counted().on_throttled(ThrottledCalls::Failure).open_when(opens_after(1)).clock(clock.clone());
     let circuit = Circuit::new(config.open_for(OpenFor::fixed(secs(30))));
-    end_all(&circuit, FAILURE, 1);
+    end_calls(&circuit, FAILURE, 1);
     clock.advance(secs(30));
     circuit.admit().unwrap().end(ANSWERED);
     assert_eq!(circuit.state(), State::Open);
 }
 
 #[tokio::test]
-async fn a_full_queue_within_the_breaker_opens_no_circuit() {
-    let told = Told::default();
-    let circuit = Circuit::new(counted().open_when(opens_after(1)).observe(told.observer()));
+async fn a_full_queue_inside_the_breaker_opens_no_circuit() {
+    let events = EventLog::default();
+    let circuit = Circuit::new(counted().open_when(opens_after(1)).observe(events.observer()));
     let shed = service_fn(|_: ()| async { Err::<(), tower::BoxError>(Overloaded::new().into()) });
     let mut service = BreakerLayer::on(&circuit).layer(shed);
     for _ in 0..10 {
         service.ready().await.unwrap().call(()).await.unwrap_err();
     }
-    assert_eq!((circuit.state(), endings(&circuit)), (State::Closed, [0, 0, 10, 0]));
-    assert_eq!(told.count(""), 0, "no event is emitted");
+    assert_eq!((circuit.state(), ended_calls(&circuit)), (State::Closed, [0, 0, 10, 0]));
+    assert_eq!(events.count(""), 0, "no event is emitted");
 }

@@ -1,5 +1,6 @@
-//! Good calls are counted by a short cut, as long as too few have failed for them to change anything. With a rule of one's own it can't be known
-//! what is too few, so there is none. Side by side, nobody can tell them apart.
+//! The fast path counts a success without evaluating the rules while too few calls have failed for
+//! a rule to trip. With a custom rule that limit isn't known, so there is no fast path. The tests
+//! compare a circuit that uses the fast path with one that can't.
 
 use std::time::Duration;
 
@@ -22,13 +23,13 @@ enum Over {
 
 #[derive(Debug, Clone)]
 enum Step {
-    /// This many calls that begin, and end so at once.
+    /// This many calls that begin and end at once, with success or failure.
     Calls(u8, bool),
-    /// One that begins.
+    /// A call begins.
     Begin,
-    /// One that began some time ago ends.
+    /// A call that began earlier ends.
     End(Index, bool),
-    /// Milliseconds.
+    /// Milliseconds pass.
     Wait(u16),
     Mode(Mode),
     Reset,
@@ -44,7 +45,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Mode::ForcedOpen),
     ];
     prop_oneof![
-        // Mostly good: otherwise there is nothing to cut short.
+        // Mostly successes; otherwise the fast path is rarely taken.
         8 => (1u8..8, prop::bool::weighted(0.8)).prop_map(|(calls, good)| Step::Calls(calls, good)),
         2 => Just(Step::Begin),
         2 => (any::<Index>(), prop::bool::weighted(0.8)).prop_map(|(which, good)| Step::End(which, good)),
@@ -59,7 +60,7 @@ fn over() -> impl Strategy<Value = Over> {
     prop_oneof![(1u8..4).prop_map(Over::Slices), prop_oneof![2u16..6, Just(40)].prop_map(Over::Calls)]
 }
 
-/// Uncounted, as a call that is counted has more to write.
+/// The calls aren't counted, because counting prevents the fast path.
 fn config(over: Over, many: bool) -> (BreakerConfig, Window) {
     let window = match over {
         Over::Slices(slices) => Window::time(SLICE * slices.into()).unwrap().slices(slices.into()).unwrap(),
@@ -82,7 +83,7 @@ fn long((config, window): (BreakerConfig, Window)) -> BreakerConfig {
     config.or_when(OpenRule::custom(window, |_: u32, _: &WindowStats| false))
 }
 
-/// A circuit, and its calls on their way.
+/// A circuit and its running calls.
 struct Side {
     circuit: Circuit,
     calls: Vec<Permit>,
@@ -114,7 +115,7 @@ impl Side {
         }
     }
 
-    /// Without the hint of a half-open circuit, which is random.
+    /// The statistics without the hint of a half-open circuit, which is random.
     fn stats(&self) -> Stats {
         let mut stats = self.circuit.stats();
         if stats.state == State::HalfOpen {
@@ -132,13 +133,13 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_short_cut_counts_what_the_long_way_counts(
+    fn the_fast_path_counts_like_the_slow_path(
         over in over(),
         steps in prop::collection::vec(step(), 1..80),
         start in 0..500u64,
     ) {
         Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(async {
-            // Not at the start of the clock, nor of one of its slices.
+            // Start neither at the beginning of the clock nor at the beginning of a slice.
             advance(Duration::from_micros(start)).await;
             let mut sides = [Side::new(short, over), Side::new(long, over)];
             for step in &steps {
@@ -153,9 +154,10 @@ proptest! {
     }
 }
 
-/// It may open for whatever it likes, so the window can't know that a good call changes nothing.
+/// A custom rule may open for any reason, so the window can't assume that a success changes
+/// nothing.
 #[tokio::test(start_paused = true)]
-async fn a_rule_of_ones_own_is_asked_after_good_calls_too() {
+async fn a_custom_rule_is_evaluated_after_successes_too() {
     for over in [Over::Slices(1), Over::Calls(10)] {
         let (config, window) = config(over, false);
         let rule = OpenRule::custom(window, |_: u32, seen: &WindowStats| seen.calls >= 3);
@@ -168,9 +170,10 @@ async fn a_rule_of_ones_own_is_asked_after_good_calls_too() {
     }
 }
 
-/// Forty percent of ten are four: with as many failures, or more, the tenth call opens the circuit, though it is a good one.
+/// Forty percent of ten are four. With four failures or more, the tenth call opens the circuit,
+/// even if it succeeds.
 #[tokio::test(start_paused = true)]
-async fn a_good_call_opens_a_circuit_in_which_enough_have_failed() {
+async fn a_success_opens_a_circuit_with_enough_failures() {
     for over in [Over::Slices(2), Over::Calls(40)] {
         for (failures, opens) in [(3, false), (4, true), (5, true), (6, true)] {
             let circuit = Circuit::new(short(config(over, true)));

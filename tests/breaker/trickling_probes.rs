@@ -1,4 +1,4 @@
-//! Probes that trickle, and the hints of a half-open circuit.
+//! Trickling probes, and the hints of a half-open circuit.
 
 use std::{sync::Arc, thread, time::Duration};
 
@@ -9,14 +9,14 @@ use tower_recourse::{
 };
 
 use crate::circuits::{counted, open};
-use crate::scripted::{Told, ms, secs};
+use crate::scripted::{EventLog, ms, secs};
 
-/// Opens at the first failure, for a second; one probe per second.
+/// Opens at the first failure for one second, and then admits one probe per second.
 fn trickling() -> BreakerConfig {
     counted().open_when(OpenRule::consecutive(1).unwrap()).open_for(OpenFor::fixed(secs(1))).probes(Probes::trickle())
 }
 
-/// Its open time is over.
+/// A circuit whose open duration has ended.
 fn ready_to_probe(config: BreakerConfig) -> (Circuit, ManualClock) {
     let clock = ManualClock::new();
     let circuit = Circuit::new(config.clock(clock.clone()));
@@ -25,7 +25,7 @@ fn ready_to_probe(config: BreakerConfig) -> (Circuit, ManualClock) {
     (circuit, clock)
 }
 
-/// So many probes, each of which hangs.
+/// Admits this many probes, none of which returns.
 fn hanging(circuit: &Circuit, clock: &ManualClock, probes: usize) -> Vec<Permit> {
     let admit = |_| {
         let probe = circuit.admit().unwrap();
@@ -63,14 +63,14 @@ fn the_success_of_any_probe_closes_the_circuit() {
 
 #[test]
 fn a_failed_probe_opens_until_its_interval_ends() {
-    let told = Told::default();
-    let (circuit, clock) = ready_to_probe(trickling().observe(told.observer()));
+    let events = EventLog::default();
+    let (circuit, clock) = ready_to_probe(trickling().observe(events.observer()));
     let probe = circuit.admit().unwrap();
     clock.advance(ms(300));
-    told.clear();
+    events.clear();
     probe.failure();
     assert_eq!((circuit.state(), circuit.retry_in()), (State::Open, Some(ms(700))));
-    assert!(told.last_has(&["CircuitOpened", "open_for: 700ms", "openings_in_a_row: 2"]));
+    assert!(events.last_has(&["CircuitOpened", "open_for: 700ms", "openings_in_a_row: 2"]));
     clock.advance(ms(700));
     circuit.admit().unwrap().success();
     assert_eq!(circuit.state(), State::Closed);
@@ -132,7 +132,7 @@ fn probes_that_are_all_dropped_open_it_again() {
 }
 
 #[test]
-fn two_hundred_and_fifty_five_probes_that_hang_wedge_nothing() {
+fn a_new_probe_is_admitted_after_255_that_hang() {
     let (circuit, clock) = ready_to_probe(trickling());
     let lost = hanging(&circuit, &clock, 255);
     let of_a_new_round = circuit.admit().unwrap();
@@ -206,7 +206,7 @@ fn a_failed_probe_opens_for_as_long_as_it_asks() {
 }
 
 #[test]
-fn a_slow_success_does_not_close_where_slow_calls_open() {
+fn a_slow_success_does_not_close_with_a_slow_call_rule() {
     let slow = OpenRule::Slow { longer_than: ms(100), share: Ratio::HALF, window: Window::count(1).unwrap() };
     let (circuit, clock) = ready_to_probe(trickling().or_when(slow));
     let probe = circuit.admit().unwrap();
@@ -216,7 +216,7 @@ fn a_slow_success_does_not_close_where_slow_calls_open() {
 }
 
 #[test]
-fn a_limit_ends_trickling_too() {
+fn the_half_open_limit_ends_trickling() {
     let probes = Probes::trickle().within(ms(2_500), Undecided::Close).unwrap();
     let (circuit, clock) = ready_to_probe(trickling().probes(probes));
     let _hang = hanging(&circuit, &clock, 2);
@@ -225,7 +225,7 @@ fn a_limit_ends_trickling_too() {
 }
 
 #[test]
-fn a_closed_circuit_ramps_up_after_trickling_too() {
+fn slow_start_follows_trickling() {
     let (circuit, clock) = ready_to_probe(trickling().ramp(secs(10)));
     circuit.admit().unwrap().success();
     assert_eq!(circuit.state(), State::Closed);
@@ -235,7 +235,7 @@ fn a_closed_circuit_ramps_up_after_trickling_too() {
 }
 
 #[test]
-fn requests_are_no_probes_where_probes_of_your_own_trickle() {
+fn requests_are_not_probes_if_external_probes_trickle() {
     let (circuit, clock) = ready_to_probe(trickling().probes(Probes::trickle().of_ones_own()));
     assert!(circuit.admit().is_err());
     let probe = |result: Result<(), &'static str>| {
@@ -290,7 +290,7 @@ fn a_restored_half_open_circuit_admits_a_probe_at_once() {
 }
 
 #[test]
-fn an_interval_without_an_end_is_a_lease() {
+fn an_unlimited_interval_is_a_lease() {
     let probes = Probes::trickle().lease(secs(5)).unwrap();
     let (circuit, _clock) = ready_to_probe(trickling());
     let clock = ManualClock::new();
@@ -319,14 +319,14 @@ fn a_mode_ends_trickling() {
 }
 
 #[test]
-fn a_dropped_probe_is_a_failure_if_so_set() {
+fn a_dropped_probe_is_a_failure_if_so_configured() {
     let (circuit, _clock) = ready_to_probe(trickling().dropped(Dropped::Failure));
     drop(circuit.admit().unwrap());
     assert_eq!((circuit.state(), circuit.retry_in()), (State::Open, Some(secs(1))));
 }
 
 #[test]
-fn probes_that_trickle_have_no_number_at_a_time() {
+fn trickling_probes_have_no_limit_of_concurrency() {
     let refused = Probes::trickle().at_a_time(2).unwrap_err().to_string();
     assert_eq!(refused, "`at_a_time` is 2, but must be left out for probes that trickle");
 }
@@ -345,7 +345,7 @@ fn one_of_many_threads_is_admitted_per_interval() {
     }
 }
 
-/// Half-open, with its only probe on its way for the next 30 s.
+/// A half-open circuit whose only probe has 30 s left to return.
 fn probing() -> (Circuit, ManualClock, Permit) {
     let (circuit, clock) = ready_to_probe(trickling().probes(Probes::one()));
     let probe = circuit.admit().unwrap();

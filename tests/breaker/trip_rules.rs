@@ -1,4 +1,4 @@
-//! The rules that open a circuit, alone and together, against others' mistakes and their own words.
+//! The rules that open a circuit: alone, together, and custom ones.
 
 use std::{
     sync::{Arc, Mutex},
@@ -12,7 +12,7 @@ use tower_recourse::{
     time::ManualClock,
 };
 
-use crate::circuits::{at_once, counted, end_all, endings, open};
+use crate::circuits::{counted, end_calls, ended_calls, first_failure, open};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MICRO: Duration = Duration::from_micros(1);
@@ -26,7 +26,7 @@ fn half_fail(window: Window) -> OpenRule {
     OpenRule::Ratio { failing: Ratio::HALF, window }
 }
 
-/// Half of them take longer than a second.
+/// Trips if half of the calls take longer than a second.
 fn half_slow(window: Window) -> OpenRule {
     OpenRule::Slow { longer_than: SECOND, share: Ratio::HALF, window }
 }
@@ -36,13 +36,13 @@ fn circuit(config: BreakerConfig) -> (Circuit, ManualClock) {
     (Circuit::new(config.clock(clock.clone())), clock)
 }
 
-/// (calls, failures, timed calls, slow ones) in the windows.
+/// (calls, failures, timed calls, slow calls) in the windows.
 fn held(circuit: &Circuit) -> (u32, u32, u32, u32) {
     let window = circuit.stats().window;
     (window.calls, window.failures, window.timed, window.slow)
 }
 
-/// A call that takes so long, before it ends like this.
+/// A call that takes `time` and ends with `verdict`.
 fn takes(circuit: &Circuit, clock: &ManualClock, time: Duration, verdict: Verdict) {
     let permit = circuit.admit().unwrap();
     clock.advance(time);
@@ -55,43 +55,44 @@ fn is_dropped_after(circuit: &Circuit, clock: &ManualClock, time: Duration) {
     drop(permit);
 }
 
-// tower-resilience (trap 8): a cancelled call was never counted. Callers with a time-out of their own hide a service that hangs.
+// tower-resilience: cancelled calls were never counted, so callers with timeouts hid a service that
+// hangs.
 #[test]
 fn a_call_that_was_slow_when_it_was_dropped_counts_as_slow() {
     for window in [last(4), Window::time(60 * SECOND).unwrap().minimum(4).unwrap()] {
         let (circuit, clock) = circuit(counted().open_when(half_slow(window)));
         takes(&circuit, &clock, Duration::ZERO, Verdict::Success);
         is_dropped_after(&circuit, &clock, SECOND);
-        assert_eq!(held(&circuit), (0, 0, 1, 0), "given up in time, it says nothing");
+        assert_eq!(held(&circuit), (0, 0, 1, 0), "dropped in time, it doesn't count");
         is_dropped_after(&circuit, &clock, SECOND + MICRO);
         assert_eq!(held(&circuit), (0, 0, 2, 1), "one of two, but four are needed");
         takes(&circuit, &clock, SECOND, FAILURE);
         assert_eq!(held(&circuit), (0, 0, 3, 1), "a second isn't longer than a second");
         is_dropped_after(&circuit, &clock, 2 * SECOND);
-        assert_eq!((circuit.state(), endings(&circuit)), (State::Open, [1, 1, 0, 3]));
+        assert_eq!((circuit.state(), ended_calls(&circuit)), (State::Open, [1, 1, 0, 3]));
     }
 }
 
 #[test]
-fn a_probe_that_was_slow_when_it_was_dropped_is_no_good_one() {
-    let (circuit, clock) = circuit(counted().open_when(half_slow(last(4))).or_when(at_once()));
+fn a_probe_that_was_slow_when_it_was_dropped_fails() {
+    let (circuit, clock) = circuit(counted().open_when(half_slow(last(4))).or_when(first_failure()));
     open(&circuit);
     clock.advance(30 * SECOND);
     is_dropped_after(&circuit, &clock, SECOND);
-    assert_eq!(circuit.state(), State::HalfOpen, "dropped in time, it gives its slot back");
+    assert_eq!(circuit.state(), State::HalfOpen, "dropped in time, it returns its slot");
     is_dropped_after(&circuit, &clock, SECOND + MICRO);
     assert_eq!(circuit.state(), State::Open);
 }
 
 #[test]
-fn failures_and_slow_calls_are_kept_apart() {
+fn failures_and_slow_calls_are_counted_separately() {
     let rules = counted().open_when(half_fail(last(4))).or_when(half_slow(last(6)));
     let (circuit, clock) = circuit(rules);
     takes(&circuit, &clock, Duration::ZERO, FAILURE);
     takes(&circuit, &clock, 2 * SECOND, Verdict::Success);
     is_dropped_after(&circuit, &clock, 2 * SECOND);
-    assert_eq!(held(&circuit), (2, 1, 3, 2), "dropped and slow, it is slow and no failure");
-    end_all(&circuit, Verdict::Success, 2);
+    assert_eq!(held(&circuit), (2, 1, 3, 2), "dropped after the limit, it is slow and not a failure");
+    end_calls(&circuit, Verdict::Success, 2);
     assert_eq!((circuit.state(), held(&circuit)), (State::Closed, (4, 1, 5, 2)), "neither is a half");
     takes(&circuit, &clock, 2 * SECOND, Verdict::Success);
     assert_eq!(circuit.state(), State::Open, "three of six were slow, and one failed");
@@ -106,7 +107,7 @@ fn a_slow_failure_is_both() {
 }
 
 #[test]
-fn what_a_dropped_call_counts_as_is_a_setting() {
+fn a_setting_says_how_a_dropped_call_counts() {
     let cases = [
         (Dropped::Neutral, 9 * SECOND, State::Closed, [0, 0, 0, 1]),
         (Dropped::Failure, Duration::ZERO, State::Open, [0, 1, 0, 0]),
@@ -115,17 +116,18 @@ fn what_a_dropped_call_counts_as_is_a_setting() {
         (Dropped::FailureAfter(Duration::MAX), 9 * SECOND, State::Closed, [0, 0, 0, 1]),
     ];
     for (dropped, after, state, ended) in cases {
-        for rule in [at_once(), half_fail(last(1)), half_fail(Window::time(SECOND).unwrap().minimum(1).unwrap())] {
+        for rule in [first_failure(), half_fail(last(1)), half_fail(Window::time(SECOND).unwrap().minimum(1).unwrap())]
+        {
             let (circuit, clock) = circuit(counted().open_when(rule).dropped(dropped));
             is_dropped_after(&circuit, &clock, after);
-            assert_eq!((circuit.state(), endings(&circuit)), (state, ended), "{dropped:?} after {after:?}");
+            assert_eq!((circuit.state(), ended_calls(&circuit)), (state, ended), "{dropped:?} after {after:?}");
         }
     }
 }
 
-/// Two limits, each with its own meaning.
+/// The limits of the slow-call rule and of the failure rule, each with its own meaning.
 #[test]
-fn a_dropped_call_may_be_slow_and_no_failure_and_later_both() {
+fn a_dropped_call_may_be_slow_without_being_a_failure() {
     let rules = counted().open_when(half_fail(last(9))).or_when(half_slow(last(9)));
     let (circuit, clock) = circuit(rules.dropped(Dropped::FailureAfter(3 * SECOND)));
     is_dropped_after(&circuit, &clock, 2 * SECOND);
@@ -135,21 +137,21 @@ fn a_dropped_call_may_be_slow_and_no_failure_and_later_both() {
 }
 
 #[test]
-fn of_several_rules_the_first_that_says_so_opens_it() {
+fn the_first_of_several_rules_opens_the_circuit() {
     let rules = || {
         let config = counted().open_when(OpenRule::consecutive(3).unwrap()).or_when(half_fail(last(10)));
         circuit(config.or_when(half_slow(Window::time(60 * SECOND).unwrap().minimum(4).unwrap())))
     };
     let (by_the_row, _) = rules();
-    end_all(&by_the_row, Verdict::Success, 9);
-    end_all(&by_the_row, FAILURE, 3);
+    end_calls(&by_the_row, Verdict::Success, 9);
+    end_calls(&by_the_row, FAILURE, 3);
     assert_eq!(by_the_row.state(), State::Open);
 
     let (by_the_share, _) = rules();
     for _ in 0..5 {
         assert_eq!(by_the_share.state(), State::Closed);
-        end_all(&by_the_share, Verdict::Success, 1);
-        end_all(&by_the_share, FAILURE, 1);
+        end_calls(&by_the_share, Verdict::Success, 1);
+        end_calls(&by_the_share, FAILURE, 1);
     }
     assert_eq!(by_the_share.state(), State::Open);
 
@@ -162,12 +164,12 @@ fn of_several_rules_the_first_that_says_so_opens_it() {
 }
 
 #[test]
-fn a_rule_takes_the_place_of_one_of_its_kind_and_open_when_of_all() {
-    let (row, _) = circuit(counted().or_when(at_once()).or_when(OpenRule::consecutive(2).unwrap()));
-    end_all(&row, FAILURE, 1);
+fn a_rule_replaces_its_kind_and_open_when_replaces_all() {
+    let (row, _) = circuit(counted().or_when(first_failure()).or_when(OpenRule::consecutive(2).unwrap()));
+    end_calls(&row, FAILURE, 1);
     assert_eq!(row.state(), State::Closed);
 
-    let all = counted().or_when(at_once()).or_when(half_fail(last(1))).or_when(half_slow(last(1)));
+    let all = counted().or_when(first_failure()).or_when(half_fail(last(1))).or_when(half_slow(last(1)));
     let (only, clock) = circuit(all.open_when(half_fail(last(3))));
     takes(&only, &clock, 9 * SECOND, FAILURE);
     takes(&only, &clock, 9 * SECOND, FAILURE);
@@ -175,59 +177,60 @@ fn a_rule_takes_the_place_of_one_of_its_kind_and_open_when_of_all() {
     takes(&only, &clock, Duration::ZERO, FAILURE);
     clock.advance(30 * SECOND);
     is_dropped_after(&only, &clock, 9 * SECOND);
-    assert_eq!(only.state(), State::HalfOpen, "a dropped probe is as it was without the rule for slow ones");
+    assert_eq!(only.state(), State::HalfOpen, "a dropped probe counts as without the slow-call rule");
 }
 
 type Asked = Arc<Mutex<Vec<(u32, u32, u32)>>>;
 
-/// A rule of one's own that writes down what it is asked, and opens at so many failures in the window.
+/// A custom rule that records its arguments and opens at this many failures in the window.
 fn at_failures(failures: u32, window: Window) -> (OpenRule, Asked) {
     let asked = Asked::default();
-    let hears = Arc::clone(&asked);
+    let recorder = Arc::clone(&asked);
     let rule = OpenRule::custom(window, move |in_a_row: u32, window: &tower_recourse::breaker::WindowStats| {
-        hears.lock().unwrap().push((in_a_row, window.calls, window.failures));
+        recorder.lock().unwrap().push((in_a_row, window.calls, window.failures));
         window.failures >= failures
     });
     (rule, asked)
 }
 
 #[test]
-fn a_rule_of_ones_own_is_told_of_the_row_and_of_the_window_with_every_call() {
+fn a_custom_rule_receives_the_row_and_the_window_at_each_call() {
     for window in [last(3).minimum(1).unwrap(), Window::time(SECOND).unwrap().minimum(1).unwrap()] {
         let (rule, asked) = at_failures(2, window);
         let (circuit, _) = circuit(counted().open_when(rule));
-        end_all(&circuit, FAILURE, 1);
-        end_all(&circuit, Verdict::Success, 1);
+        end_calls(&circuit, FAILURE, 1);
+        end_calls(&circuit, Verdict::Success, 1);
         assert_eq!((circuit.state(), circuit.stats().failures_in_a_row), (State::Closed, 0));
-        end_all(&circuit, FAILURE, 1);
+        end_calls(&circuit, FAILURE, 1);
         assert_eq!(circuit.state(), State::Open);
         assert_eq!(*asked.lock().unwrap(), [(1, 1, 1), (0, 2, 1), (1, 3, 2)]);
     }
 }
 
-// It was asked from the first call on, while every other rule waited for the minimum of the same window.
+// The breaker evaluated it from the first call on, while every other rule waited for the minimum of
+// the same window.
 #[test]
-fn a_rule_of_ones_own_waits_for_the_minimum_of_its_window() {
+fn a_custom_rule_waits_for_the_minimum_of_its_window() {
     let (rule, asked) = at_failures(1, last(4).minimum(3).unwrap());
     let (circuit, _) = circuit(counted().open_when(rule));
-    end_all(&circuit, FAILURE, 2);
+    end_calls(&circuit, FAILURE, 2);
     assert_eq!((circuit.state(), asked.lock().unwrap().len()), (State::Closed, 0));
-    end_all(&circuit, Verdict::Success, 1);
+    end_calls(&circuit, Verdict::Success, 1);
     assert_eq!((circuit.state(), asked.lock().unwrap().clone()), (State::Open, vec![(0, 3, 2)]));
 }
 
 #[test]
-fn of_two_windows_of_failures_the_last_minimum_counts_for_both_rules() {
+fn the_last_minimum_counts_for_both_failure_rules() {
     let (rule, asked) = at_failures(1, last(9));
     let ratio = OpenRule::Ratio { failing: Ratio::percent(100).unwrap(), window: last(4).minimum(2).unwrap() };
     let (circuit, _) = circuit(counted().open_when(rule).or_when(ratio));
-    end_all(&circuit, Verdict::Success, 1);
-    end_all(&circuit, FAILURE, 1);
+    end_calls(&circuit, Verdict::Success, 1);
+    end_calls(&circuit, FAILURE, 1);
     assert_eq!((circuit.state(), asked.lock().unwrap().clone()), (State::Open, vec![(1, 2, 1)]));
 }
 
 #[test]
-fn a_rule_of_ones_own_stands_beside_the_others() {
+fn a_custom_rule_works_beside_other_rules() {
     let (rule, _) = at_failures(3, last(9).minimum(1).unwrap());
     let (circuit, clock) = circuit(counted().open_when(rule).or_when(half_slow(last(2))));
     takes(&circuit, &clock, 2 * SECOND, FAILURE);
@@ -237,33 +240,34 @@ fn a_rule_of_ones_own_stands_beside_the_others() {
     circuit.admit().unwrap().success();
     for _ in 0..3 {
         assert_eq!(circuit.state(), State::Closed);
-        end_all(&circuit, FAILURE, 1);
-        end_all(&circuit, Verdict::Success, u32::from(circuit.state() == State::Closed));
+        end_calls(&circuit, FAILURE, 1);
+        end_calls(&circuit, Verdict::Success, u32::from(circuit.state() == State::Closed));
     }
     assert_eq!(circuit.state(), State::Open, "three have failed");
 }
 
 #[test]
-fn a_config_that_is_looked_at_says_that_a_rule_is_ones_own() {
+fn the_debug_output_of_a_config_names_a_custom_rule() {
     let (rule, _) = at_failures(2, last(3));
     assert!(format!("{:?}", counted().open_when(rule)).contains("custom rule"));
 }
 
-// The window that is given last counts for both: a minimum of the other one's might be more than it ever holds.
+// The last window that was set applies to both rules: the minimum of the earlier one may be more
+// than the window ever holds.
 #[test]
-fn a_ratio_that_lost_its_window_to_a_rule_of_ones_own_still_opens() {
+fn a_failure_rate_opens_with_the_window_of_a_custom_rule() {
     let (never, _) = at_failures(u32::MAX, last(4));
     let (circuit, _) = circuit(counted().open_when(half_fail(last(100))).or_when(never));
-    end_all(&circuit, Verdict::Success, 2);
-    end_all(&circuit, FAILURE, 1);
+    end_calls(&circuit, Verdict::Success, 2);
+    end_calls(&circuit, FAILURE, 1);
     assert_eq!(circuit.state(), State::Closed);
-    end_all(&circuit, FAILURE, 1);
+    end_calls(&circuit, FAILURE, 1);
     assert_eq!(circuit.state(), State::Open);
 }
 
-/// Metrics only: each rule says that it would have opened, once.
+/// In metrics-only mode, each rule reports once that it would have opened the circuit.
 #[test]
-fn rules_go_on_counting_where_they_decide_nothing() {
+fn rules_count_in_metrics_only_mode() {
     let window = Window::time(10 * SECOND).unwrap().minimum(2).unwrap();
     let (circuit, clock) = circuit(counted().open_when(half_fail(window)).or_when(half_slow(last(2))));
     for mode in [Mode::MetricsOnly, Mode::ForcedClosed] {
@@ -278,9 +282,9 @@ fn rules_go_on_counting_where_they_decide_nothing() {
     assert_eq!(held(&circuit), (0, 0, 0, 0));
 }
 
-// Readiness that is granted may be kept for long before there is a call, or for nothing.
+// A caller may hold a ready service for a long time before it calls, or never call.
 #[tokio::test(start_paused = true)]
-async fn a_permit_that_came_with_readiness_is_not_slow_for_having_waited() {
+async fn a_permit_from_readiness_does_not_count_its_wait_as_slow() {
     let circuit = Circuit::new(counted().open_when(half_slow(last(3))));
     let layer = BreakerLayer::on(&circuit).wait_when_open();
     let echo = service_fn(|time: Duration| async move {
@@ -291,12 +295,12 @@ async fn a_permit_that_came_with_readiness_is_not_slow_for_having_waited() {
     service.ready().await.unwrap();
     tokio::time::advance(5 * SECOND).await;
     service.call(Duration::ZERO).await.unwrap();
-    assert_eq!(held(&circuit), (0, 0, 1, 0), "used late, the call is as long as the call");
+    assert_eq!(held(&circuit), (0, 0, 1, 0), "used late, only the call is measured");
 
     service.ready().await.unwrap();
     tokio::time::advance(5 * SECOND).await;
     drop(service);
-    assert_eq!(held(&circuit), (0, 0, 1, 0), "given up late, there was no call");
+    assert_eq!(held(&circuit), (0, 0, 1, 0), "dropped late, there was no call");
 
     let mut service = layer.layer(echo);
     service.ready().await.unwrap().call(2 * SECOND).await.unwrap();
@@ -304,16 +308,16 @@ async fn a_permit_that_came_with_readiness_is_not_slow_for_having_waited() {
 }
 
 #[test]
-fn k_of_n_failures_open_it_whatever_k_and_n_are() {
+fn k_of_n_failures_open_it_for_any_k_and_n() {
     for n in 1..=20 {
         for k in 1..=n {
             let by_number = Ratio::new(f64::from(k) / f64::from(n)).unwrap();
             for failing in [by_number, Ratio::of(k, n).unwrap()] {
                 let (circuit, _clock) = circuit(counted().open_when(OpenRule::Ratio { failing, window: last(n) }));
-                end_all(&circuit, Verdict::Success, n - k);
-                end_all(&circuit, FAILURE, k - 1);
+                end_calls(&circuit, Verdict::Success, n - k);
+                end_calls(&circuit, FAILURE, k - 1);
                 assert_eq!(circuit.state(), State::Closed, "{k} of {n}, one too few");
-                end_all(&circuit, FAILURE, 1);
+                end_calls(&circuit, FAILURE, 1);
                 assert_eq!(circuit.state(), State::Open, "{k} of {n}");
             }
         }
@@ -326,7 +330,7 @@ fn k_of_n_slow_calls_open_it_too() {
         let share = Ratio::new(f64::from(k) / f64::from(n)).unwrap();
         let rule = OpenRule::Slow { longer_than: SECOND, share, window: last(n) };
         let (circuit, clock) = circuit(counted().open_when(rule));
-        end_all(&circuit, Verdict::Success, n - k);
+        end_calls(&circuit, Verdict::Success, n - k);
         for slow in 1..=k {
             assert_eq!(circuit.state(), State::Closed, "{slow} of {k} of {n}");
             let permit = circuit.admit().unwrap();
@@ -343,11 +347,11 @@ fn k_of_n_failed_probes_reopen_it() {
         let share = Ratio::new(f64::from(k) / f64::from(n)).unwrap();
         for (failures, then) in [(k - 1, State::Closed), (k, State::Open)] {
             let probes = Probes::share_of(n, share).unwrap();
-            let (circuit, clock) = circuit(counted().open_when(at_once()).probes(probes));
+            let (circuit, clock) = circuit(counted().open_when(first_failure()).probes(probes));
             open(&circuit);
             clock.advance(30 * SECOND);
-            end_all(&circuit, FAILURE, failures);
-            end_all(&circuit, Verdict::Success, n - failures);
+            end_calls(&circuit, FAILURE, failures);
+            end_calls(&circuit, Verdict::Success, n - failures);
             assert_eq!(circuit.state(), then, "{failures} of {n}, for {k} of {n}");
         }
     }

@@ -1,4 +1,4 @@
-//! Settings of every kind, drawn at random.
+//! Random settings of every kind.
 
 use proptest::{option, prelude::*, sample::select};
 
@@ -8,15 +8,15 @@ const DAY: u64 = 24 * 3_600 * SECOND;
 
 pub(crate) fn any_settings() -> impl Strategy<Value = Settings> {
     let opening = (any_time(), any_growth(), rarely(any_time()), rarely(any_time()));
-    let coming_back = (any_probing(), any_way_back());
+    let coming_back = (any_probing(), any_recovery());
     let throttled_fail = prop_oneof![3 => Just(false), 1 => Just(true)];
     (any_rules(), (any_dropping(), throttled_fail), opening, coming_back, any::<bool>()).prop_map(
         |(mut rules, (dropped, throttled_fail), opening, (probes, way_back), count_calls)| {
             let (open_for, growth, longest, as_asked) = opening;
             let (throttle, ramp) = match way_back {
-                WayBack::AtOnce => (None, 0),
-                WayBack::Ramp(ramp) => (None, ramp),
-                WayBack::Throttled(throttle) => (Some(throttle), 0),
+                Recovery::AtOnce => (None, 0),
+                Recovery::Ramp(ramp) => (None, ramp),
+                Recovery::Throttled(throttle) => (Some(throttle), 0),
             };
             if (Rules { lasting: 0, ..rules.clone() }) == Rules::default() && throttle.is_none() {
                 rules.consecutive = Some(2);
@@ -38,21 +38,21 @@ pub(crate) fn any_settings() -> impl Strategy<Value = Settings> {
     )
 }
 
-/// A call that is rejected by chance doesn't say whose chance it was: a ramp and a throttle never come together, so that it is
-/// known who has counted it.
+/// A call that is rejected at random doesn't show which mechanism rejected it. So slow start and
+/// throttle are never combined; otherwise the model couldn't count the rejection.
 #[derive(Debug, Clone)]
-enum WayBack {
+enum Recovery {
     AtOnce,
     Ramp(u64),
     Throttled(Throttling),
 }
 
-fn any_way_back() -> impl Strategy<Value = WayBack> {
+fn any_recovery() -> impl Strategy<Value = Recovery> {
     let throttling = (select(vec![1_000, 1_500, 2_000, 4_000]), select(vec![10_000, 10 * SECOND, 120 * SECOND]));
     prop_oneof![
-        4 => Just(WayBack::AtOnce),
-        2 => any_time().prop_map(WayBack::Ramp),
-        1 => throttling.prop_map(|(k, over)| WayBack::Throttled(Throttling { k, over })),
+        4 => Just(Recovery::AtOnce),
+        2 => any_time().prop_map(Recovery::Ramp),
+        1 => throttling.prop_map(|(k, over)| Recovery::Throttled(Throttling { k, over })),
     ]
 }
 
@@ -72,7 +72,8 @@ fn any_rules() -> impl Strategy<Value = Rules> {
     })
 }
 
-/// The last few calls, or more than a word of marks; slices that divide the time, and that don't.
+/// A few calls, more calls than one word of marks holds, slices that divide the time evenly, and
+/// slices that don't.
 fn any_over() -> impl Strategy<Value = Over> {
     let calls = prop_oneof![4 => 1..=6_u32, 1 => 30..=70_u32].prop_map(Span::Calls);
     let times = select(vec![10_000, 60_000, SECOND, 7_777_770, 60 * SECOND, DAY]);

@@ -1,7 +1,8 @@
-//! The circuit against a plain model of it: whatever is done to both, in whatever order, they say the same.
+//! The circuit against a plain model of it: after any sequence of steps, both have the same state.
 //!
-//! The usual test run tries 2,000 cases of each property; `.ci/run` 100,000 in all, by
-//! `PROPTEST_CASES=25000 cargo test --release --test breaker_model`. What once failed is tried first: it is kept in `regressions.txt`.
+//! By default, each property runs 2,000 cases. `.ci/run` runs 100,000 in all, by
+//! `PROPTEST_CASES=25000 cargo test --release --test breaker_model`. Cases that once failed run
+//! first; `regressions.txt` has them.
 
 mod any_settings;
 mod pair;
@@ -24,35 +25,35 @@ use any_settings::any_settings;
 use pair::Pair;
 use plain::{Answer, Plain};
 use settings::{Rules, Settings};
-use steps::{End, Step, any_step, any_step_or_exchange, any_step_or_steering};
+use steps::{End, Step, any_step, any_step_or_mode, any_step_or_reconfigure};
 
 proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn a_circuit_does_what_its_documentation_says(settings in any_settings(), steps in vec(any_step(), 1..50)) {
+    fn a_circuit_equals_its_model(settings in any_settings(), steps in vec(any_step(), 1..50)) {
         agree(vec![settings], steps)?;
     }
 
     #[test]
-    fn so_does_one_that_is_steered(settings in any_settings(), steps in vec(any_step_or_steering(), 1..50)) {
+    fn a_circuit_with_changing_modes_equals_its_model(settings in any_settings(), steps in vec(any_step_or_mode(), 1..50)) {
         agree(vec![settings], steps)?;
     }
 
     #[test]
-    fn so_does_one_whose_settings_are_exchanged(
+    fn a_circuit_with_changing_settings_equals_its_model(
         settings in vec(any_settings(), 2..4),
-        steps in vec(any_step_or_exchange(), 1..50),
+        steps in vec(any_step_or_reconfigure(), 1..50),
     ) {
         agree(settings, steps)?;
     }
 
-    // Settings that differ in little: windows and counts stay, and only the rules are others.
+    // The settings differ little: windows and counts stay, and only the rules change.
     #[test]
-    fn so_does_one_that_is_tuned(
+    fn a_circuit_with_changing_rules_equals_its_model(
         settings in any_settings(),
         others in vec(any_settings(), 1..4),
-        steps in vec(any_step_or_exchange(), 1..50),
+        steps in vec(any_step_or_reconfigure(), 1..50),
     ) {
         let tuned = others.into_iter().map(|other| settings.tuned_like(other)).collect::<Vec<_>>();
         agree([vec![settings], tuned].concat(), steps)?;
@@ -81,9 +82,9 @@ fn the_model_itself_opens_and_closes() {
         let permit = plain.admit();
         plain.end(permit, End::Failure);
     }
-    assert!(matches!(plain.ask(), Answer::Out(Some(time)) if time == Duration::from_secs(30)));
+    assert!(matches!(plain.request_admission(), Answer::Out(Some(time)) if time == Duration::from_secs(30)));
     plain.wait(30_000_000);
-    assert!(matches!(plain.ask(), Answer::In));
+    assert!(matches!(plain.request_admission(), Answer::In));
     let probe = plain.admit();
     assert_eq!(plain.state(), State::HalfOpen);
     plain.end(probe, End::Success);

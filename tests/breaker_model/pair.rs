@@ -1,4 +1,4 @@
-//! The circuit and the model, side by side.
+//! The circuit and the model, driven with the same steps.
 
 use std::{
     sync::{
@@ -20,18 +20,18 @@ use crate::{
     view::View,
 };
 
-/// On one clock.
+/// The circuit and the model share a clock.
 pub(crate) struct Pair {
-    /// What it may be configured with, one after another, and the configs made of it.
+    /// The settings that a step may switch to, and the config of each.
     settings: Vec<Settings>,
     configs: Vec<BreakerConfig>,
-    /// Which of them holds.
+    /// The index of the current settings.
     which: usize,
     clock: ManualClock,
     circuit: Circuit,
     would_open: Arc<AtomicU64>,
     plain: Plain,
-    /// Calls on their way, also of circuits before this one.
+    /// Running calls, also those of earlier circuits.
     permits: Vec<(Permit, Option<plain::Permit>)>,
 }
 
@@ -46,14 +46,14 @@ impl Pair {
 
     pub(crate) fn take(&mut self, step: Step) -> Result<(), TestCaseError> {
         match step {
-            // A look moves an open circuit on, so the next step would never find it as it was: only what can be seen
-            // without one.
+            // Reading the state moves an open circuit on, so the next step would never find it
+            // open. This step checks only what can be read without that.
             Step::Wait(wait) => {
                 let micros = self.length_of(wait);
                 self.clock.advance(Duration::from_micros(micros));
                 self.plain.wait(micros);
                 let retry_in = self.circuit.retry_in();
-                return agree_on_the_hint(retry_in, self.plain.retry_in(), self.plain.state());
+                return compare_hints(retry_in, self.plain.retry_in(), self.plain.state());
             }
             Step::Admit => self.admit()?,
             Step::End(which, end) if !self.permits.is_empty() => self.end(which.index(self.permits.len()), end),
@@ -77,7 +77,7 @@ impl Pair {
             }
             Step::Steer(mode) => {
                 self.circuit.set_mode(mode);
-                self.plain.steer(mode);
+                self.plain.set_mode(mode);
             }
             Step::Reconfigure(which) => {
                 let which = which.index(self.settings.len());
@@ -88,21 +88,21 @@ impl Pair {
             Step::Replace => self.replace(),
         }
         let (mut seen, plain) = (View::of(self.circuit.stats(), self.would_open.load(Relaxed)), self.plain.view());
-        agree_on_the_hint(seen.retry_in, plain.retry_in, plain.state)?;
+        compare_hints(seen.retry_in, plain.retry_in, plain.state)?;
         seen.retry_in = plain.retry_in;
         prop_assert_eq!(seen, plain);
         Ok(())
     }
 
     fn admit(&mut self) -> Result<(), TestCaseError> {
-        match (self.circuit.admit(), self.plain.ask()) {
-            (Ok(permit), Answer::In | Answer::Perhaps) => self.permits.push((permit, Some(self.plain.admit()))),
+        match (self.circuit.admit(), self.plain.request_admission()) {
+            (Ok(permit), Answer::In | Answer::AtRandom) => self.permits.push((permit, Some(self.plain.admit()))),
             (Err(rejection), Answer::Out(retry_in)) => {
                 self.plain.reject();
-                agree_on_the_hint(rejection.retry_in(), retry_in, self.plain.state())?;
+                compare_hints(rejection.retry_in(), retry_in, self.plain.state())?;
                 prop_assert_eq!(rejection.state(), self.plain.state());
             }
-            (Err(rejection), Answer::Perhaps) => {
+            (Err(rejection), Answer::AtRandom) => {
                 self.plain.reject();
                 prop_assert_eq!(rejection.retry_in(), None);
                 prop_assert_eq!(rejection.state(), self.plain.state());
@@ -117,7 +117,7 @@ impl Pair {
         match end {
             End::Success => permit.success(),
             End::Failure => permit.failure(),
-            End::Asks(delay) => permit.end(Verdict::transient().retry_after(Duration::from_micros(delay))),
+            End::FailureWithDelay(delay) => permit.end(Verdict::transient().retry_after(Duration::from_micros(delay))),
             End::Throttled(answered) => {
                 permit.end(Verdict::throttled().sent(if answered { Sent::Yes } else { Sent::Unknown }));
             }
@@ -137,7 +137,7 @@ impl Pair {
         self.clock = ManualClock::new();
         self.would_open = Arc::default();
         self.configs = configs(&self.settings, &self.clock, &self.would_open);
-        // Dropped first, so that the new one is likely to get its memory.
+        // The old circuit is dropped first, so that the new one is likely to reuse its memory.
         self.circuit = Circuit::new(Settings::default().config(&self.clock, |_: &Event<'_>| {}));
         self.circuit = Circuit::new(self.configs[0].clone());
         self.plain = Plain::new(&self.settings[0]);
@@ -157,7 +157,7 @@ impl Pair {
         match wait {
             Wait::Nothing => 0,
             Wait::OneMicrosecond => 1,
-            Wait::UntilItMoves => until_it_moves,
+            Wait::UntilAdmission => until_it_moves,
             Wait::UntilJustBefore => until_it_moves.saturating_sub(1),
             Wait::OpenTime => settings.open_for,
             Wait::Lease => settings.probes.lease,
@@ -173,8 +173,9 @@ impl Pair {
     }
 }
 
-/// "Half-open: 50 to 150 ms at random, or less if another probe is admitted before."
-fn agree_on_the_hint(hint: Option<Duration>, admits_in: Option<Duration>, state: State) -> Result<(), TestCaseError> {
+/// A half-open circuit gives a random hint of 50 to 150 ms, or less if another probe is admitted
+/// before.
+fn compare_hints(hint: Option<Duration>, admits_in: Option<Duration>, state: State) -> Result<(), TestCaseError> {
     let (shortest, longest) = (Duration::from_millis(50), Duration::from_millis(150));
     match (state, admits_in) {
         (State::HalfOpen, Some(admits_in)) => {
@@ -188,9 +189,9 @@ fn agree_on_the_hint(hint: Option<Duration>, admits_in: Option<Duration>, state:
 
 fn configs(settings: &[Settings], clock: &ManualClock, would_open: &Arc<AtomicU64>) -> Vec<BreakerConfig> {
     let config = |settings: &Settings| {
-        let heard = Arc::clone(would_open);
+        let counter = Arc::clone(would_open);
         settings.config(clock, move |event: &Event<'_>| {
-            heard.fetch_add(u64::from(matches!(event, Event::CircuitWouldOpen { .. })), Relaxed);
+            counter.fetch_add(u64::from(matches!(event, Event::CircuitWouldOpen { .. })), Relaxed);
         })
     };
     settings.iter().map(config).collect()

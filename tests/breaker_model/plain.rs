@@ -1,4 +1,5 @@
-//! The circuit as its documentation tells it, for one thread: lists of what happened, and nothing clever.
+//! The documented behaviour of the circuit, for one thread, as simply as possible: lists of what
+//! happened, and no optimisation.
 
 mod half_open;
 mod opening;
@@ -16,16 +17,17 @@ use crate::{
     view::{Totals, View},
 };
 
-/// Times are microseconds since the circuit was made.
+/// Times are in microseconds since the circuit was created.
 pub(crate) struct Plain {
     settings: Settings,
     now: u64,
     mode: Mode,
     phase: Phase,
-    /// Every transition begins a new one, and every new round of probes. A permit belongs to one.
+    /// Every transition and every new round of probes begins a new generation. A permit belongs to
+    /// the generation in which it was issued.
     generation: u32,
     openings_in_a_row: u32,
-    /// While it isn't closed: since when calls have been failing.
+    /// While the circuit isn't closed: the time since which calls have been failing.
     failing_since: u64,
     totals: Totals,
 }
@@ -39,22 +41,23 @@ enum Phase {
 #[derive(Default)]
 struct Closed {
     failures_in_a_row: u32,
-    /// When the first of them ended, or a config came that wants to know.
+    /// The end of the first of these failures, or the time of a later config that sets a minimum
+    /// duration for the row.
     row_since: u64,
     failures: Tally,
     slow: Tally,
-    /// For throttling; the accepted ones are marked.
+    /// Requests for the throttle. The accepted ones are marked.
     requests: Tally,
     ramp_since: Option<u64>,
     has_told: bool,
     dropped: DroppedRow,
 }
 
-/// Calls in a row that were dropped.
+/// Consecutive dropped calls.
 #[derive(Default)]
 pub(crate) struct DroppedRow {
     pub(crate) calls: u32,
-    /// When it began.
+    /// The time of the first one.
     since: u64,
 }
 
@@ -70,8 +73,8 @@ impl DroppedRow {
         *self = Self::default();
     }
 
-    /// "As many as it takes failures to open the circuit, and never fewer than three, once the row has lasted 30 s, or the time of
-    /// the window of failures."
+    /// Whether dropped calls open the circuit: as many in a row as it takes failures, at least
+    /// three, over at least 30 s or the window of the failure rule.
     fn are_all(&self, settings: &Settings, now: u64) -> bool {
         let lasts = match settings.windows()[0] {
             Some(Span::Time { time, slices }) => time / u64::from(slices) * u64::from(slices),
@@ -81,20 +84,20 @@ impl DroppedRow {
     }
 }
 
-/// What a call that wants in is told.
+/// What admission returns for a call.
 #[derive(Debug)]
 pub(crate) enum Answer {
     In,
-    /// By chance: neither never nor always.
-    Perhaps,
-    /// Not before this time, if that is known.
+    /// The circuit decides at random.
+    AtRandom,
+    /// Rejected until this time, if it is known.
     Out(Option<Duration>),
 }
 
 #[derive(Debug)]
 pub(crate) struct Permit {
     generation: u32,
-    /// When the call began, if somebody wanted to know then how long it takes.
+    /// When the call began, if its duration mattered then.
     started: Option<u64>,
     is_counted: bool,
 }
@@ -135,26 +138,27 @@ impl Plain {
         }
     }
 
-    /// Asks for a way in. Who is told `Perhaps` says what came of it, with `admit` or `reject`.
-    pub(crate) fn ask(&mut self) -> Answer {
-        self.settle();
+    /// Requests admission. After `Perhaps`, the caller reports the circuit's decision by `admit` or
+    /// `reject`.
+    pub(crate) fn request_admission(&mut self) -> Answer {
+        self.before_call();
         match &self.phase {
             Phase::Closed(closed) => match (closed.ramp_since, self.settings.throttle) {
-                // "Which grows evenly from none to all."
+                // Slow start admits a share that grows evenly from none to all.
                 (Some(since), _) if since == self.now => Answer::Out(None),
-                (Some(_), _) => Answer::Perhaps,
+                (Some(_), _) => Answer::AtRandom,
                 (None, Some(throttle)) if self.mode == Mode::Auto => {
                     let requests = closed.requests.held(Some(throttle.span()), self.now);
-                    // max(0, (requests − k × accepts) / (requests + 1)), which never is 1.
+                    // max(0, (requests − k × accepts) / (requests + 1)), which is always below 1.
                     let is_throttled = requests.calls * 1_000 > throttle.k * requests.marked;
-                    if is_throttled { Answer::Perhaps } else { Answer::In }
+                    if is_throttled { Answer::AtRandom } else { Answer::In }
                 }
                 (None, _) => Answer::In,
             },
-            Phase::Open { until } if *until > self.now => Answer::Out(self.comes_back_in()),
+            Phase::Open { until } if *until > self.now => Answer::Out(self.time_until_admission()),
             Phase::Open { .. } => Answer::In,
             Phase::HalfOpen(probes) if probes.rejects(&self.settings.probes, self.now) => {
-                Answer::Out(self.comes_back_in())
+                Answer::Out(self.time_until_admission())
             }
             Phase::HalfOpen(_) => Answer::In,
         }
@@ -167,10 +171,10 @@ impl Plain {
             if self.settings.probes.trickle && probes.has_sent {
                 self.openings_in_a_row = (self.openings_in_a_row + 1).min(63);
             }
-            if probes.is_given_up(&self.settings.probes, self.now) {
-                // "Begins a new round: what the round has brought so far is forgotten, and what they bring is ignored."
+            if probes.is_abandoned(&self.settings.probes, self.now) {
+                // Begins a new round of probes. Results of the old round no longer count.
                 self.generation += 1;
-                probes.begin_again(&self.settings.probes, self.now);
+                probes.begin_round(&self.settings.probes, self.now);
             }
             probes.send(&self.settings.probes, self.now, interval);
         }
@@ -201,15 +205,15 @@ impl Plain {
             _ => end,
         };
         self.count(&permit, end);
-        // "An ending that comes after its circuit has moved on changes nothing but the totals."
+        // An ending of an earlier generation changes only the totals.
         if permit.generation != self.generation || self.mode == Mode::Disabled {
             return;
         }
         let failed = match (end, &self.phase) {
             (End::Success, _) => Some(false),
-            // "A throttled answer counts as a success of the probe."
+            // A throttled response counts as a successful probe.
             (End::Throttled(true), Phase::HalfOpen(_)) => Some(false),
-            (End::Failure | End::Asks(_), _) => Some(true),
+            (End::Failure | End::FailureWithDelay(_), _) => Some(true),
             (End::Neutral | End::Throttled(_) | End::Rejected | End::Dropped, _) => None,
         };
         let slow = match (took, self.settings.rules.slow) {
@@ -217,33 +221,34 @@ impl Plain {
             (Some(took), Some((longer_than, ..))) => Some(took > longer_than),
             _ => None,
         };
-        // "One that was given up by its caller after that time was slow too. Those judged neutral don't count."
+        // A call that was dropped after the slow-call time is slow too. Neutral calls don't count.
         let says_nothing = failed.is_none() && !(matches!(end, End::Dropped) && slow == Some(true));
-        let asked = if let End::Asks(delay) = end { delay } else { 0 };
+        let asked = if let End::FailureWithDelay(delay) = end { delay } else { 0 };
         let is_dropped = says_nothing && matches!(end, End::Dropped) && self.settings.dropped == Dropping::FailureIfAll;
         match &mut self.phase {
             Phase::Closed(closed) if is_dropped => {
                 closed.dropped.add(self.now);
                 if closed.dropped.are_all(&self.settings, self.now) {
-                    self.open_if_a_rule_says_so(0, Some(closed_row(&self.phase)), false);
+                    self.open_by_rules(0, Some(closed_row(&self.phase)), false);
                 }
             }
             Phase::Closed(closed) if says_nothing => {
                 if matches!(end, End::Neutral | End::Throttled(_)) {
                     closed.dropped.end();
                 }
-                // "Counts such a call as a request that wasn't accepted."
+                // The throttle counts such a call as a request that wasn't accepted.
                 if matches!(end, End::Throttled(_)) {
                     closed.requests.add(self.now, false);
                 }
             }
             Phase::Closed(closed) => {
-                // A slow call that was dropped is in the window of slow ones, and neither in the row nor its end.
+                // A slow call that was dropped counts in the slow-call window. It neither extends
+                // nor ends the row of failures.
                 if !matches!(end, End::Dropped) {
                     closed.dropped.end();
                 }
                 closed.count(failed, slow, self.now);
-                self.open_if_a_rule_says_so(asked, None, failed == Some(true));
+                self.open_by_rules(asked, None, failed == Some(true));
             }
             Phase::HalfOpen(probes) => {
                 probes.on_their_way -= 1;
@@ -252,7 +257,7 @@ impl Plain {
                     End::Rejected | End::Dropped if says_nothing => probes.dropped,
                     _ => 0,
                 };
-                // "As many dropped probes in a row as results are needed, and never fewer than three."
+                // As many consecutive dropped probes as results are needed, at least three.
                 let all = self.settings.probes.needed.max(3);
                 let all = if self.settings.probes.trickle { 3 } else { all };
                 let may_open = !self.settings.probes.trickle || probes.on_their_way == 0;
@@ -274,19 +279,19 @@ impl Plain {
         }
     }
 
-    /// "Closes the circuit at once, without a ramp. One that is forced open stays so."
+    /// Closes the circuit at once, without slow start. A circuit that is forced open stays open.
     pub(crate) fn reset(&mut self) {
-        self.begin_anew(self.mode);
+        self.restart(self.mode);
     }
 
-    /// "To set the mode that it is in does nothing."
-    pub(crate) fn steer(&mut self, mode: Mode) {
+    /// Setting the current mode changes nothing.
+    pub(crate) fn set_mode(&mut self, mode: Mode) {
         if self.mode != mode {
-            self.begin_anew(mode);
+            self.restart(mode);
         }
     }
 
-    /// "An open circuit closes, a closed one forgets its failures in a row."
+    /// Closes an open circuit. Ends the row of failures of a closed one.
     pub(crate) fn report_success(&mut self) {
         match &mut self.phase {
             Phase::Closed(closed) => {
@@ -298,14 +303,15 @@ impl Plain {
         }
     }
 
-    /// "What was counted stays if the windows are the same as before; otherwise a closed circuit begins to count anew."
+    /// Keeps the counts if the windows are the same; otherwise a closed circuit starts to count
+    /// anew.
     ///
-    /// Whether the config is the one that holds already matters where there is a rule of one's own: nobody can say of two functions that
-    /// they are the same.
+    /// `is_the_same`: the new config is the current one. This matters with a custom rule, because
+    /// two functions can't be compared.
     pub(crate) fn reconfigure(&mut self, settings: &Settings, is_the_same: bool) {
         let before = std::mem::replace(&mut self.settings, settings.clone());
         let Phase::Closed(closed) = &mut self.phase else { return };
-        if settings.times_rows() && !before.times_rows() {
+        if settings.needs_row_times() && !before.needs_row_times() {
             closed.row_since = self.now;
         }
         if before.windows() != settings.windows() {
@@ -316,9 +322,9 @@ impl Plain {
         }
     }
 
-    /// "Reading it moves on a circuit whose time is over."
+    /// Reading the state moves an open circuit whose duration has ended to half-open.
     pub(crate) fn view(&mut self) -> View {
-        self.look();
+        self.read_state();
         let [failures, slow] = self.held();
         let failures_in_a_row = if let Phase::Closed(closed) = &self.phase { closed.failures_in_a_row } else { 0 };
         let counted = |total: Option<u64>| total.filter(|_| self.settings.count_calls);
@@ -328,21 +334,22 @@ impl Plain {
             mode: self.mode,
             failures_in_a_row,
             openings_in_a_row: self.openings_in_a_row,
-            retry_in: self.comes_back_in(),
+            retry_in: self.time_until_admission(),
             window: [failures.calls, failures.marked, slow.calls, slow.marked],
             totals: Totals { admitted: counted(admitted), successes: counted(successes), ..self.totals.clone() },
         }
     }
 
-    /// "After which time a call may be admitted; `None` while calls are." Not a look: it moves no open circuit on.
+    /// The time after which a call may be admitted, or `None` while calls are admitted. Unlike
+    /// `view`, this doesn't move an open circuit on.
     pub(crate) fn retry_in(&mut self) -> Option<Duration> {
         if self.state() == State::HalfOpen {
-            self.look();
+            self.read_state();
         }
-        self.comes_back_in()
+        self.time_until_admission()
     }
 
-    fn comes_back_in(&self) -> Option<Duration> {
+    fn time_until_admission(&self) -> Option<Duration> {
         let until = match &self.phase {
             Phase::Closed(_) => return None,
             Phase::Open { until } => *until,
@@ -354,7 +361,8 @@ impl Plain {
         (until > self.now && until != NEVER).then(|| Duration::from_micros(until - self.now))
     }
 
-    /// "A call counts there if it was to be counted when it was admitted"; what isn't a success always does.
+    /// A call counts in the totals if calls were counted when it was admitted. Endings other than
+    /// successes always count.
     fn count(&mut self, permit: &Permit, end: End) {
         if !permit.is_counted && !matches!(end, End::Success) {
             add(&mut self.totals.admitted);
@@ -362,7 +370,7 @@ impl Plain {
         match end {
             End::Success if permit.is_counted => add(&mut self.totals.successes),
             End::Success => {}
-            End::Failure | End::Asks(_) => self.totals.failures += 1,
+            End::Failure | End::FailureWithDelay(_) => self.totals.failures += 1,
             End::Neutral | End::Throttled(_) | End::Rejected => self.totals.neutral += 1,
             End::Dropped => self.totals.dropped += 1,
         }

@@ -1,4 +1,4 @@
-//! Settings as plain numbers, and the config that is made of them.
+//! Settings as plain numbers, and the config that they make.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,21 +11,21 @@ use tower_recourse::{
 
 pub(crate) const SECOND: u64 = 1_000_000;
 
-/// All times are microseconds, all shares thousandths.
+/// Times are in microseconds, shares in thousandths.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Settings {
     pub(crate) rules: Rules,
     pub(crate) throttle: Option<Throttling>,
     pub(crate) dropped: Dropping,
-    /// Throttled calls count as failures; as neutral, if not.
+    /// Whether throttled calls count as failures; otherwise they are neutral.
     pub(crate) throttled_fail: bool,
     pub(crate) open_for: u64,
     pub(crate) growth: Growth,
     pub(crate) longest: Option<u64>,
-    /// The longest that a failure may ask for.
+    /// The longest delay that a failure may request.
     pub(crate) as_asked: Option<u64>,
     pub(crate) probes: Probing,
-    /// No ramp, if 0.
+    /// 0 disables slow start.
     pub(crate) ramp: u64,
     pub(crate) count_calls: bool,
 }
@@ -33,18 +33,18 @@ pub(crate) struct Settings {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Rules {
     pub(crate) consecutive: Option<u32>,
-    /// The minimum duration of the row of failures.
+    /// The minimum duration of a row of failures.
     pub(crate) lasting: u64,
-    /// What `failing` and `custom` share.
+    /// The window of `failing` and `custom`.
     pub(crate) window: Option<Over>,
     pub(crate) failing: Option<u32>,
-    /// At least so many failures in a row, and so many in the window.
+    /// The minimum number of consecutive failures, and of failures in the window.
     pub(crate) custom: Option<(u32, u32)>,
-    /// Longer than this, a share, of these calls.
+    /// The time after which a call is slow, the share, and the window.
     pub(crate) slow: Option<(u64, u32, Over)>,
 }
 
-/// Some calls, of which a minimum must have been seen.
+/// A window and its minimum number of calls.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Over {
     pub(crate) span: Span,
@@ -59,7 +59,7 @@ pub(crate) enum Span {
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Throttling {
-    /// So many calls may be made for 1,000 that are accepted.
+    /// The number of calls allowed per 1,000 accepted calls.
     pub(crate) k: u32,
     pub(crate) over: u64,
 }
@@ -78,28 +78,28 @@ pub(crate) enum Growth {
     Factor(u32),
     Stepwise,
     UntilReset,
-    /// So many thousandths of the failing time.
+    /// This many thousandths of the failing time.
     OfFailingTime(u32),
-    /// A second longer with each opening in a row, a minute more if over half of the calls had
-    /// failed, and a quarter of the failing time.
+    /// One second longer with each opening in a row, one minute longer if over half of the calls
+    /// failed, plus a quarter of the failing time.
     ByFunction,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Probing {
-    /// One per interval; the first success closes. Then the other fields but the lease and the
-    /// limit don't matter.
+    /// One probe per interval, and the first success closes the circuit. Of the other fields, only
+    /// the lease and the limit apply then.
     pub(crate) trickle: bool,
     pub(crate) needed: u32,
-    /// Which share of the probes reopens it; one failure, if none.
+    /// The share of failed probes that reopens the circuit. If `None`, one failure reopens it.
     pub(crate) failing: Option<u32>,
     pub(crate) at_a_time: Option<u32>,
     pub(crate) lease: u64,
-    /// For how long it may be half-open, and whether it closes then or opens.
+    /// The limit of the half-open time, and whether the circuit closes after it.
     pub(crate) within: Option<(u64, bool)>,
 }
 
-/// Five failures in a row open it for 30 s; one probe.
+/// Opens for 30 s after five consecutive failures. One probe.
 impl Default for Settings {
     fn default() -> Self {
         let probes =
@@ -123,7 +123,7 @@ impl Default for Settings {
 impl Settings {
     pub(crate) fn config(&self, clock: &ManualClock, observer: impl Observer) -> BreakerConfig {
         let rules = self.open_rules();
-        let (first, others) = rules.split_first().expect("a circuit that never opens is not worth a model");
+        let (first, others) = rules.split_first().expect("a circuit that never opens needs no model");
         let config = BreakerConfig::default().open_when(first.clone());
         let config = others.iter().fold(config, |config, rule| config.or_when(rule.clone()));
         let config = config.open_for(self.open_time()).probes(self.probes.probes()).ramp(time(self.ramp));
@@ -139,7 +139,7 @@ impl Settings {
         config.clock(clock.clone()).unobserved().observe(observer)
     }
 
-    /// The other settings, as far as the windows stay what they are.
+    /// The other settings, with this one's windows.
     pub(crate) fn tuned_like(&self, mut other: Self) -> Self {
         let Rules { window, failing, custom, slow, .. } = self.rules;
         let of_failures = window.map(|window| match (other.rules.failing, other.rules.custom) {
@@ -160,13 +160,13 @@ impl Settings {
         }
         let k = other.throttle.map_or(2_000, |throttle| throttle.k);
         other.throttle = self.throttle.map(|throttle| Throttling { k, ..throttle });
-        // They never come together.
+        // Slow start and throttle are never combined.
         other.ramp = if other.throttle.is_some() { 0 } else { other.ramp };
         other
     }
 
-    /// Whether the time of a row of failures matters.
-    pub(crate) fn times_rows(&self) -> bool {
+    /// Whether a setting depends on how long a row of failures has lasted.
+    pub(crate) fn needs_row_times(&self) -> bool {
         let by_growth = matches!(self.growth, Growth::OfFailingTime(_) | Growth::ByFunction);
         by_growth || self.rules.consecutive.is_some() && self.rules.lasting > 0
     }

@@ -1,4 +1,4 @@
-//! What can be done to a circuit.
+//! The steps of a test case.
 
 use proptest::{prelude::*, sample::Index, sample::select};
 use tower_recourse::breaker::Mode;
@@ -8,18 +8,18 @@ use crate::any_settings::any_time;
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Step {
     Admit,
-    /// Ends one of the calls on their way.
+    /// Ends one of the running calls.
     End(Index, End),
-    /// So many calls, each over before the next.
+    /// Makes this many calls, one after another.
     Calls(u8, End),
     Wait(Wait),
     Reset,
     Look,
-    /// Drops the circuit, and makes another with the same settings.
+    /// Drops the circuit and creates another with the same settings.
     Replace,
     ReportSuccess,
     Steer(Mode),
-    /// Goes on by one of the other settings.
+    /// Switches to other settings.
     Reconfigure(Index),
 }
 
@@ -27,12 +27,13 @@ pub(crate) enum Step {
 pub(crate) enum End {
     Success,
     Failure,
-    /// A failure that asks for a delay.
-    Asks(u64),
-    /// The service asked for fewer calls; whether it is known that it answered.
+    /// A failure that requests a delay.
+    FailureWithDelay(u64),
+    /// The service asked for fewer calls. The flag is true if it is known that the service
+    /// responded.
     Throttled(bool),
     Neutral,
-    /// By another breaker further in.
+    /// Rejected by an inner breaker.
     Rejected,
     Dropped,
 }
@@ -42,27 +43,27 @@ pub(crate) enum Wait {
     Nothing,
     OneMicrosecond,
     /// Until a call may be admitted.
-    UntilItMoves,
+    UntilAdmission,
     UntilJustBefore,
-    /// The first opening's time.
+    /// For the duration of the first opening.
     OpenTime,
     Lease,
-    /// For as long as a row of failures must last.
+    /// For the minimum duration of a row of failures.
     Lasting,
-    /// The time that it may be half-open.
+    /// For the limit of the half-open time.
     Limit,
     HalfTheRamp,
-    /// As long as a call may take before it is slow.
+    /// For the time after which a call is slow.
     SlowTime,
-    /// Until the next slice of time begins.
+    /// Until the next slice begins.
     Slice,
     JustBeforeTheSlice,
-    /// A window of time.
+    /// For the length of a time window.
     Window,
     SixtyDays,
 }
 
-/// What may happen to a circuit that nobody steers.
+/// Steps of a circuit in automatic mode.
 pub(crate) fn any_step() -> impl Strategy<Value = Step> {
     prop_oneof![
         8 => Just(Step::Admit),
@@ -76,8 +77,8 @@ pub(crate) fn any_step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// And to one that somebody does.
-pub(crate) fn any_step_or_steering() -> impl Strategy<Value = Step> {
+/// Also changes of the mode.
+pub(crate) fn any_step_or_mode() -> impl Strategy<Value = Step> {
     use Mode::{Auto, Disabled, ForcedClosed, ForcedOpen, MetricsOnly};
     let modes = vec![Auto, Auto, Auto, Auto, ForcedOpen, ForcedClosed, MetricsOnly, MetricsOnly, Disabled];
     prop_oneof![
@@ -87,10 +88,10 @@ pub(crate) fn any_step_or_steering() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// And to one whose settings are exchanged while it runs.
-pub(crate) fn any_step_or_exchange() -> impl Strategy<Value = Step> {
+/// Also changes of the settings.
+pub(crate) fn any_step_or_reconfigure() -> impl Strategy<Value = Step> {
     prop_oneof![
-        8 => any_step_or_steering(),
+        8 => any_step_or_mode(),
         1 => any::<Index>().prop_map(Step::Reconfigure),
     ]
 }
@@ -99,7 +100,7 @@ fn any_end() -> impl Strategy<Value = End> {
     prop_oneof![
         8 => Just(End::Success),
         9 => Just(End::Failure),
-        1 => any_time().prop_map(End::Asks),
+        1 => any_time().prop_map(End::FailureWithDelay),
         2 => any::<bool>().prop_map(End::Throttled),
         2 => Just(End::Neutral),
         2 => Just(End::Rejected),
@@ -111,7 +112,7 @@ fn any_wait() -> impl Strategy<Value = Wait> {
     prop_oneof![
         1 => Just(Wait::Nothing),
         2 => Just(Wait::OneMicrosecond),
-        5 => Just(Wait::UntilItMoves),
+        5 => Just(Wait::UntilAdmission),
         2 => Just(Wait::UntilJustBefore),
         2 => Just(Wait::OpenTime),
         2 => Just(Wait::Lease),

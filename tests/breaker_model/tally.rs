@@ -1,11 +1,11 @@
-//! What a window holds: a list of calls, and what it says of the last ones.
+//! The model of a window: a list of calls, and the counts of the last ones.
 
 use crate::settings::{Over, Span};
-/// When each call ended, and whether it was marked (as failed, as slow, as accepted).
+/// The end of each call, and whether it is marked as failed, slow or accepted.
 #[derive(Debug, Default)]
 pub(crate) struct Tally(Vec<(u64, bool)>);
 
-/// What is in the window.
+/// The counts in the window.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Held {
     pub(crate) calls: u32,
@@ -21,7 +21,8 @@ impl Tally {
         match span {
             None => Held::default(),
             Some(Span::Calls(calls)) => Held::of(self.0.iter().rev().take(calls as usize)),
-            // "Calls leave the window a slice at a time." Slices are cut from when the circuit was made.
+            // Calls leave the window one slice at a time. Slices begin at the creation of the
+            // circuit.
             Some(Span::Time { time, slices }) => {
                 let slice = time / u64::from(slices);
                 Held::of(self.0.iter().filter(|(at, _)| now / slice - at / slice < slices.into()))
@@ -38,12 +39,12 @@ impl Held {
         })
     }
 
-    /// "It says nothing before it has seen its minimum."
+    /// Whether the window has its minimum number of calls.
     pub(crate) fn is_enough(self, over: Over) -> bool {
         self.calls >= over.minimum
     }
 
-    /// "This share or more." None of them is no share at all.
+    /// Whether the marked calls are at least this share. An empty window has no share.
     pub(crate) fn is_share(self, thousandths: u32) -> bool {
         self.marked > 0 && self.marked * 1_000 >= thousandths * self.calls
     }

@@ -1,4 +1,4 @@
-//! What can be seen of a circuit.
+//! What a caller can observe of a circuit.
 
 use std::time::Duration;
 
@@ -14,14 +14,15 @@ pub(crate) struct View {
     pub(crate) failures_in_a_row: u32,
     pub(crate) openings_in_a_row: u32,
     pub(crate) retry_in: Option<Duration>,
-    /// Calls, failures, timed calls, slow ones.
+    /// Calls, failures, timed calls, slow calls.
     pub(crate) window: [u32; 4],
     pub(crate) totals: Totals,
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Totals {
-    /// Calls that were admitted, and successes: those of calls that were to be counted when they began.
+    /// Admitted calls. This count and the successes include only calls that were counted when they
+    /// began.
     pub(crate) admitted: Option<u64>,
     pub(crate) successes: Option<u64>,
     pub(crate) failures: u64,
@@ -29,7 +30,7 @@ pub(crate) struct Totals {
     pub(crate) dropped: u64,
     pub(crate) rejected: u64,
     pub(crate) transitions: u64,
-    /// How often an observer heard that it would have opened.
+    /// How many `WouldOpen` events an observer received.
     pub(crate) would_open: u64,
 }
 

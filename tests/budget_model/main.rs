@@ -1,6 +1,6 @@
-//! The buckets against plain models of them: whatever is done to both, in whatever order, they say the same.
+//! The token buckets against plain models of them: after any sequence of steps, both hold the same.
 //!
-//! `PROPTEST_CASES=100000 cargo test --release --test budget_model` looks harder.
+//! `PROPTEST_CASES=100000 cargo test --release --test budget_model` runs more cases.
 
 mod plain;
 mod threads;
@@ -29,9 +29,9 @@ enum Step {
         times: u32,
     },
     Withdraw(FailureKind),
-    /// One that is out.
+    /// Gives back a token that was withdrawn.
     GiveBack(Index),
-    /// With one that is out, or at once.
+    /// Reports a success, with the token that paid for it, if any.
     Succeed(Option<Index>),
     Fail,
     Wait(Duration),
@@ -49,7 +49,7 @@ fn any_step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Within slices of 100 ms and more, to their borders and beyond, and for years.
+/// Times within and across slices of 100 ms and more, to their exact borders, and years.
 fn any_wait() -> impl Strategy<Value = Duration> {
     let ms = Duration::from_millis;
     prop_oneof![
@@ -61,12 +61,12 @@ fn any_wait() -> impl Strategy<Value = Duration> {
     ]
 }
 
-/// What a budget and its model have in common, side by side.
+/// A budget and its model, driven with the same steps.
 struct Pair<B, P> {
     budget: B,
     plain: P,
     clock: ManualClock,
-    /// Tokens that are out, as both know them.
+    /// Withdrawn tokens: the budget's and the model's.
     out: Vec<(Token, u64)>,
     granted: u64,
     refused: u64,
@@ -79,7 +79,7 @@ impl<B: Budget, P: Plain> Pair<B, P> {
 
     fn run(mut self, steps: Vec<Step>) -> Result<(), TestCaseError> {
         for step in steps {
-            self.take(&step)?;
+            self.pick(&step)?;
             let stats = self.budget.stats();
             prop_assert_eq!(stats.balance, self.plain.balance(), "balance after {:?}", step);
             prop_assert_eq!(stats.granted, self.granted, "granted after {:?}", step);
@@ -88,7 +88,7 @@ impl<B: Budget, P: Plain> Pair<B, P> {
         Ok(())
     }
 
-    fn take(&mut self, step: &Step) -> Result<(), TestCaseError> {
+    fn pick(&mut self, step: &Step) -> Result<(), TestCaseError> {
         match step {
             Step::Deposit { times } => (0..*times).for_each(|_| {
                 self.budget.deposit();
@@ -100,17 +100,17 @@ impl<B: Budget, P: Plain> Pair<B, P> {
                     self.granted += 1;
                 }
                 (None, None) => self.refused += 1,
-                (budget, plain) => prop_assert!(false, "it says {budget:?}, its model {plain:?}"),
+                (budget, plain) => prop_assert!(false, "the budget: {budget:?}, the model: {plain:?}"),
             },
             Step::GiveBack(which) => {
-                if let Some((token, plain)) = self.one_that_is_out(which) {
+                if let Some((token, plain)) = self.withdrawn_token(which) {
                     self.budget.give_back(token);
                     self.plain.give_back(plain);
                     self.granted -= 1;
                 }
             }
             Step::Succeed(which) => {
-                let paid = which.as_ref().and_then(|which| self.one_that_is_out(which));
+                let paid = which.as_ref().and_then(|which| self.withdrawn_token(which));
                 self.budget.succeeded(paid.map(|(token, _)| token));
                 self.plain.succeeded(paid.map(|(_, plain)| plain));
             }
@@ -126,12 +126,12 @@ impl<B: Budget, P: Plain> Pair<B, P> {
         Ok(())
     }
 
-    fn one_that_is_out(&mut self, which: &Index) -> Option<(Token, u64)> {
+    fn withdrawn_token(&mut self, which: &Index) -> Option<(Token, u64)> {
         (!self.out.is_empty()).then(|| self.out.swap_remove(which.index(self.out.len())))
     }
 }
 
-/// Shares as (millionths, as a number): exact in the model.
+/// Shares in millionths and as a number, so that the model is exact.
 fn any_share() -> impl Strategy<Value = (u64, f64)> {
     select(vec![
         (0, 0.0),
@@ -156,7 +156,7 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn a_token_bucket_keeps_what_was_put_in(
+    fn a_token_bucket_equals_its_model(
         (millionths, share) in any_share(), capacity in 1_u32..30, reserve in 0_u32..20, steps in steps(),
     ) {
         let clock = ManualClock::new();
@@ -165,7 +165,7 @@ proptest! {
     }
 
     #[test]
-    fn a_token_bucket_with_a_ttl_lets_it_age(
+    fn a_token_bucket_with_a_ttl_equals_its_model(
         (millionths, share) in any_share(), capacity in 1_u32..30, reserve in 0_u32..20, ttl in 1_u64..=60,
         steps in steps(),
     ) {
@@ -176,7 +176,7 @@ proptest! {
     }
 
     #[test]
-    fn a_cost_bucket_adds_up(
+    fn a_cost_bucket_equals_its_model(
         capacity in 1_u32..60, costs in proptest::array::uniform3(1_u32..20), first in 0_u32..4, steps in steps(),
     ) {
         let bucket = KINDS.iter().zip(costs).fold(
@@ -187,7 +187,7 @@ proptest! {
     }
 
     #[test]
-    fn a_throttle_goes_by_the_half(max in 1_u32..20, thousandths in 1_u32..3_000, steps in steps()) {
+    fn a_throttle_equals_its_model(max in 1_u32..20, thousandths in 1_u32..3_000, steps in steps()) {
         let throttle = RetryThrottle::max_tokens(max).unwrap().ratio(f64::from(thousandths) / 1_000.0).unwrap();
         Pair::new(throttle, Throttle::new(max, thousandths), ManualClock::new()).run(steps)?;
     }
@@ -203,7 +203,7 @@ fn config() -> Config {
 }
 
 #[test]
-fn a_share_is_as_it_was_said() {
+fn a_share_is_exact() {
     for (share, deposits) in
         [(0.6, 5), (0.2, 5), (0.1, 10), (0.3, 10), (0.7, 10), (1e-3, 1_000), (1e-6, 1_000_000), (1e-7, 10_000_000)]
     {
@@ -221,7 +221,7 @@ fn a_share_is_as_it_was_said() {
 }
 
 #[test]
-fn a_setting_makes_a_bucket_that_is_as_new() {
+fn settings_apply_to_a_fresh_bucket() {
     let used = || {
         let bucket = bucket(1.0, 10, 1, &ManualClock::new());
         (0..5).for_each(|_| bucket.deposit());
@@ -238,7 +238,7 @@ fn a_setting_makes_a_bucket_that_is_as_new() {
 }
 
 #[test]
-fn what_cannot_be_is_refused_by_name() {
+fn invalid_settings_are_named() {
     let zero = TokenBucket::default().capacity(0).unwrap_err();
     assert_eq!(zero.to_string(), "`capacity` is 0, but must be at least 1");
     let zero = CostBucket::capacity(0).unwrap_err();
@@ -270,9 +270,9 @@ fn the_largest_numbers_do_not_overflow() {
     assert_eq!(full.tokens(), u32::MAX);
 }
 
-/// A full bucket whose slices all have their part loses a tenth when a slice ends, and not all.
+/// A full bucket whose slices hold equal parts loses a tenth at the end of a slice, not everything.
 #[test]
-fn a_bucket_that_is_always_full_ages_bit_by_bit() {
+fn a_full_bucket_loses_its_tokens_gradually() {
     let clock = ManualClock::new();
     let bucket = bucket(1.0, 100, 0, &clock).ttl(Duration::from_secs(10)).unwrap();
     let traffic = || (0..50).for_each(|_| bucket.deposit());

@@ -1,4 +1,4 @@
-//! The buckets as one would write them down: plain numbers, one thread, no thought of speed.
+//! Models of the token buckets: plain numbers, one thread, no optimisation.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -16,7 +16,7 @@ pub(crate) trait Plain {
 
 const RESERVE: u64 = u64::MAX;
 
-/// A credit of time, of which each retry takes its part.
+/// A credit of time. Each retry uses a part of it.
 struct Reserve {
     credit: u128,
     most: u128,
@@ -34,7 +34,7 @@ impl Reserve {
         self.credit.checked_div(self.each).unwrap_or(0) as u64
     }
 
-    fn take(&mut self) -> bool {
+    fn pick(&mut self) -> bool {
         let has = self.left() > 0;
         self.credit -= if has { self.each } else { 0 };
         has
@@ -45,7 +45,7 @@ impl Reserve {
     }
 }
 
-/// Keeps deposits until they are taken. In millionths.
+/// Keeps deposits until they are withdrawn. In millionths.
 pub(crate) struct Lasting {
     deposit: u64,
     tokens: u64,
@@ -70,7 +70,7 @@ impl Plain for Lasting {
             self.tokens -= 1_000_000;
             return Some(0);
         }
-        self.reserve.take().then_some(RESERVE)
+        self.reserve.pick().then_some(RESERVE)
     }
 
     fn give_back(&mut self, token: u64) {
@@ -90,7 +90,7 @@ impl Plain for Lasting {
     }
 }
 
-/// Keeps whole tokens by the tenth of the time in which they came.
+/// Keeps whole tokens, by the tenth of the TTL in which they were deposited.
 pub(crate) struct Ring {
     deposit: u64,
     fraction: u64,
@@ -139,7 +139,8 @@ impl Plain for Ring {
         let more = self.fraction + self.deposit;
         self.fraction = more % 1_000_000;
         for nth in 0..more / 1_000_000 {
-            // Where there is no room, the newest tenth takes from the oldest, up to its part.
+            // If the bucket is full, the newest tenth takes tokens from the oldest until it has its
+            // part.
             let may_take = nth < fair.saturating_sub(newest);
             if self.held() < self.capacity
                 || (may_take && self.tokens.keys().next() < Some(&slice) && self.older(slice))
@@ -152,7 +153,7 @@ impl Plain for Ring {
     fn withdraw(&mut self, _: FailureKind) -> Option<u64> {
         match self.take_oldest() {
             Some(slice) => Some(slice as u64),
-            None => self.reserve.take().then_some(RESERVE),
+            None => self.reserve.pick().then_some(RESERVE),
         }
     }
 
@@ -177,14 +178,14 @@ impl Plain for Ring {
 }
 
 impl Ring {
-    /// Takes one that is older than this slice.
+    /// Removes a token that is older than this slice.
     fn older(&mut self, slice: u128) -> bool {
         let older = self.tokens.range_mut(..slice).find(|(_, tokens)| **tokens > 0);
         older.map(|(_, tokens)| *tokens -= 1).is_some()
     }
 }
 
-/// AWS's.
+/// The bucket of the AWS SDKs.
 pub(crate) struct Costs {
     tokens: u64,
     capacity: u64,
@@ -224,7 +225,7 @@ impl Plain for Costs {
     }
 }
 
-/// gRPC's. In thousandths.
+/// The bucket of gRPC. In thousandths.
 pub(crate) struct Throttle {
     tokens: u64,
     max: u64,
@@ -253,7 +254,7 @@ impl Plain for Throttle {
         self.tokens = self.tokens.saturating_sub(1_000);
     }
 
-    /// Counted, one failure after the other.
+    /// Counts by adding one failure at a time.
     fn balance(&self) -> u64 {
         let mut left = self.tokens;
         std::iter::from_fn(|| {

@@ -1,4 +1,4 @@
-//! Several threads on one bucket: afterwards, what was given is what there was.
+//! Several threads that use one bucket. Afterwards, the tokens add up.
 
 use std::{sync::Barrier, thread, time::Duration};
 
@@ -12,20 +12,20 @@ use tower_recourse::{
 const THREADS: u64 = 4;
 const STEPS: u64 = 5_000;
 
-/// What the threads did in all.
+/// What all threads did.
 #[derive(Debug, Default, Clone, Copy)]
 struct Done {
     deposits: u64,
     granted: u64,
     refused: u64,
     given_back: u64,
-    /// Successes at the first attempt, and what successes brought back, where tokens are numbers.
+    /// Successes of first attempts, and tokens that successes returned, where tokens have a value.
     first: u64,
     refunded: u64,
 }
 
-/// Each thread does as a seed of its own says.
-fn hammer(budget: &impl Budget, meanwhile: impl Fn(u64) + Sync) -> Done {
+/// Runs the threads, each with steps from its own seed.
+fn run_threads(budget: &impl Budget, meanwhile: impl Fn(u64) + Sync) -> Done {
     let start = Barrier::new(THREADS as usize);
     let work = |seed| {
         let mut random = StdRng::seed_from_u64(seed);
@@ -87,32 +87,33 @@ fn assert_counted(budget: &impl Budget, done: Done) {
 }
 
 #[test]
-fn a_token_bucket_that_never_fills_loses_and_doubles_nothing() {
+fn threads_neither_lose_nor_double_tokens() {
     let bucket = TokenBucket::share(0.6).unwrap().reserve(7).clock(ManualClock::new()).capacity(u32::MAX).unwrap();
-    let done = hammer(&bucket, |_| {});
+    let done = run_threads(&bucket, |_| {});
     assert_counted(&bucket, done);
-    // Each deposit is three fifths. What is out, or was kept by a success, is gone.
+    // Each deposit is three fifths of a token. Withdrawn tokens and tokens that a success kept are
+    // gone.
     let kept = done.granted - done.given_back;
     assert_eq!(bucket.balance() + kept, done.deposits * 3 / 5 + 7, "{done:?}");
 }
 
 #[test]
-fn a_small_token_bucket_never_gives_more_than_was_put_in() {
+fn a_small_bucket_never_grants_more_than_was_deposited() {
     for capacity in [1, 2, 10] {
         let bucket = TokenBucket::share(0.6).unwrap().reserve(7).clock(ManualClock::new()).capacity(capacity).unwrap();
-        let done = hammer(&bucket, |_| assert!(bucket.balance() <= u64::from(capacity) + 7));
+        let done = run_threads(&bucket, |_| assert!(bucket.balance() <= u64::from(capacity) + 7));
         assert_counted(&bucket, done);
         assert!(done.granted - done.given_back <= done.deposits * 3 / 5 + 7, "{done:?}");
     }
 }
 
 #[test]
-fn deposits_that_age_are_never_given_twice_however_time_goes() {
+fn expiring_deposits_are_never_granted_twice() {
     for capacity in [1, 10, 1_000] {
         let clock = ManualClock::new();
         let bucket = TokenBucket::share(0.6).unwrap().reserve(0).clock(clock.clone()).capacity(capacity).unwrap();
         let bucket = bucket.ttl(Duration::from_secs(1)).unwrap();
-        let done = hammer(&bucket, |step| {
+        let done = run_threads(&bucket, |step| {
             if step % 50 == 0 {
                 clock.advance(Duration::from_millis(step % 300));
             }
@@ -121,30 +122,30 @@ fn deposits_that_age_are_never_given_twice_however_time_goes() {
         assert_counted(&bucket, done);
         assert!(done.granted - done.given_back <= done.deposits * 3 / 5, "{done:?}");
         clock.advance(Duration::from_secs(1));
-        assert_eq!(bucket.balance(), 0, "all is void, and no room is lost:");
+        assert_eq!(bucket.balance(), 0, "all deposits have expired, and no capacity is lost:");
         (0..10_000).for_each(|_| bucket.deposit());
         assert_eq!(bucket.balance(), u64::from(capacity));
     }
 }
 
 #[test]
-fn deposits_that_age_but_have_no_time_to_lose_and_double_nothing() {
+fn threads_neither_lose_nor_double_deposits_with_a_ttl() {
     let bucket = TokenBucket::share(0.6).unwrap().reserve(7).clock(ManualClock::new()).capacity(u32::MAX).unwrap();
     let bucket = bucket.ttl(Duration::from_secs(1)).unwrap();
-    let done = hammer(&bucket, |_| {});
+    let done = run_threads(&bucket, |_| {});
     let kept = done.granted - done.given_back;
     assert_eq!(bucket.balance() + kept, done.deposits * 3 / 5 + 7, "{done:?}");
 }
 
 #[test]
-fn costs_add_up() {
+fn costs_add_up_on_several_threads() {
     // So large that it is never full again.
     let bucket = CostBucket::capacity(u32::MAX).unwrap();
     for _ in 0..1_000_000 {
         let _ = bucket.withdraw(FailureKind::TimedOut);
     }
     let before = u64::from(bucket.tokens());
-    let done = hammer(&bucket, |_| {});
+    let done = run_threads(&bucket, |_| {});
     let spent = 5 * (done.granted - done.given_back);
     assert_eq!(u64::from(bucket.tokens()), before - spent + done.refunded + done.first, "{done:?}");
 }

@@ -1,4 +1,4 @@
-//! What is known of errors, and how far it is looked for.
+//! The verdicts for known error types, and how deep the classifiers search.
 
 use std::{
     error::Error,
@@ -16,7 +16,7 @@ use crate::fixed_numbers::FixedNumbers as _;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
-/// The verdict without the mark that every retryable failure of `Errors` has.
+/// The verdict without `idempotency_unknown`, which every retryable failure of `Errors` has.
 fn unmarked(verdict: Verdict) -> Verdict {
     if let Verdict::Failure(failure) = verdict {
         let is_retryable = !matches!(failure.kind(), FailureKind::Permanent | FailureKind::Rejected);
@@ -25,7 +25,7 @@ fn unmarked(verdict: Verdict) -> Verdict {
     verdict.safe_to_resend()
 }
 
-fn said<E: 'static>(error: E) -> Option<Verdict> {
+fn opinion<E: 'static>(error: E) -> Option<Verdict> {
     Classifier::<(), (), E>::opinion(&Errors, &(), Err(&error)).map(unmarked)
 }
 
@@ -39,10 +39,11 @@ fn refused() -> io::Error {
 
 const NOT_SENT: Verdict = Verdict::transient().sent(Sent::No);
 
-/// What is left of that within an error of an unknown type: its client may have made another call before.
+/// The verdict for such an error within an unknown error: the client may have sent another request
+/// before.
 const MAY_BE_SENT: Verdict = Verdict::transient();
 
-/// An error of a user's, with whatever it wraps as its source.
+/// A user's error with a source.
 #[derive(Debug)]
 struct Wrap<E>(E);
 
@@ -58,7 +59,7 @@ impl<E: Error + 'static> Error for Wrap<E> {
     }
 }
 
-/// One that knows nothing.
+/// An error of a type that no classifier knows.
 #[derive(Debug)]
 struct Unknown;
 
@@ -71,7 +72,7 @@ impl fmt::Display for Unknown {
 impl Error for Unknown {}
 
 #[test]
-fn io_errors_by_their_kind() {
+fn io_errors_are_classified_by_kind() {
     use ErrorKind::*;
     let rows = [
         (ConnectionRefused, NOT_SENT),
@@ -113,15 +114,15 @@ fn io_errors_by_their_kind() {
         (ExecutableFileBusy, Verdict::transient()),
     ];
     for (kind, verdict) in rows {
-        assert_eq!(said(io::Error::from(kind)), Some(verdict), "{kind:?}");
-        assert_eq!(said::<BoxError>(Box::new(io::Error::from(kind))), Some(verdict), "{kind:?} in a box");
+        assert_eq!(opinion(io::Error::from(kind)), Some(verdict), "{kind:?}");
+        assert_eq!(opinion::<BoxError>(Box::new(io::Error::from(kind))), Some(verdict), "{kind:?} in a box");
         assert_eq!(along(io::Error::from(kind)), Some(verdict), "{kind:?} along its sources");
     }
 }
 
 #[cfg(all(unix, feature = "retry"))]
 #[test]
-fn a_real_file_error_that_cannot_pass_is_tried_once() {
+fn a_permanent_file_error_is_tried_once() {
     use std::{
         fs,
         os::fd::OwnedFd,
@@ -158,13 +159,14 @@ fn a_real_file_error_that_cannot_pass_is_tried_once() {
     }
 }
 
-/// Its kind says nothing, so that a chain may ask somebody who reads its text. It is transient where nobody comes after.
+/// The kind decides nothing, so a chain may go on to a classifier that reads the text. Without one,
+/// the error is transient.
 #[test]
-fn of_an_io_error_that_was_made_by_hand_nothing_is_known_but_what_it_wraps() {
+fn a_custom_io_error_is_classified_by_its_source() {
     let by_hand = || io::Error::other("disk full");
-    assert_eq!((said(by_hand()), along(by_hand()), along(Wrap(by_hand()))), (None, None, None));
-    assert_eq!(said::<BoxError>(Box::new(io::Error::from(ErrorKind::Other))), None);
-    assert_eq!(said(io::Error::other(refused())), Some(NOT_SENT));
+    assert_eq!((opinion(by_hand()), along(by_hand()), along(Wrap(by_hand()))), (None, None, None));
+    assert_eq!(opinion::<BoxError>(Box::new(io::Error::from(ErrorKind::Other))), None);
+    assert_eq!(opinion(io::Error::other(refused())), Some(NOT_SENT));
     assert_eq!(
         Classifier::<(), (), io::Error>::classify(&Errors, &(), Err(&by_hand())),
         Verdict::transient().idempotency_unknown()
@@ -172,28 +174,28 @@ fn of_an_io_error_that_was_made_by_hand_nothing_is_known_but_what_it_wraps() {
 }
 
 #[test]
-fn what_is_known_is_found_in_boxes_of_each_kind() {
-    assert_eq!(said::<Box<dyn Error>>(Box::new(refused())), Some(NOT_SENT));
-    assert_eq!(said::<Box<dyn Error + Send>>(Box::new(refused())), Some(NOT_SENT));
-    assert_eq!(said::<Arc<dyn Error + Send + Sync>>(Arc::new(refused())), Some(NOT_SENT));
-    assert_eq!(said(Arc::new(refused())), Some(NOT_SENT));
-    assert_eq!(said(BreakerError::Inner(refused())), Some(NOT_SENT));
-    assert_eq!(said(BreakerError::Inner::<BoxError>(Box::new(Wrap(refused())))), Some(MAY_BE_SENT));
+fn known_errors_are_found_in_each_kind_of_box() {
+    assert_eq!(opinion::<Box<dyn Error>>(Box::new(refused())), Some(NOT_SENT));
+    assert_eq!(opinion::<Box<dyn Error + Send>>(Box::new(refused())), Some(NOT_SENT));
+    assert_eq!(opinion::<Arc<dyn Error + Send + Sync>>(Arc::new(refused())), Some(NOT_SENT));
+    assert_eq!(opinion(Arc::new(refused())), Some(NOT_SENT));
+    assert_eq!(opinion(BreakerError::Inner(refused())), Some(NOT_SENT));
+    assert_eq!(opinion(BreakerError::Inner::<BoxError>(Box::new(Wrap(refused())))), Some(MAY_BE_SENT));
 }
 
 #[test]
-fn sources_are_followed_and_so_is_what_an_io_error_wraps() {
-    assert_eq!(said::<BoxError>(Box::new(Wrap(Wrap(refused())))), Some(MAY_BE_SENT));
-    assert_eq!(said(io::Error::other(Wrap(refused()))), Some(MAY_BE_SENT));
-    assert_eq!(said(io::Error::other(io::Error::other(refused()))), Some(NOT_SENT));
+fn sources_and_the_inner_errors_of_io_errors_are_followed() {
+    assert_eq!(opinion::<BoxError>(Box::new(Wrap(Wrap(refused())))), Some(MAY_BE_SENT));
+    assert_eq!(opinion(io::Error::other(Wrap(refused()))), Some(MAY_BE_SENT));
+    assert_eq!(opinion(io::Error::other(io::Error::other(refused()))), Some(NOT_SENT));
     let twice_wrapped = Wrap(io::Error::new(ErrorKind::NotFound, Wrap(refused())));
-    assert_eq!(said::<BoxError>(Box::new(twice_wrapped)), Some(MAY_BE_SENT));
-    assert_eq!(said(io::Error::new(ErrorKind::NotFound, "no such key")), Some(Verdict::permanent()));
-    assert_eq!(said(io::Error::new(ErrorKind::NotFound, Unknown)), Some(Verdict::permanent()));
+    assert_eq!(opinion::<BoxError>(Box::new(twice_wrapped)), Some(MAY_BE_SENT));
+    assert_eq!(opinion(io::Error::new(ErrorKind::NotFound, "no such key")), Some(Verdict::permanent()));
+    assert_eq!(opinion(io::Error::new(ErrorKind::NotFound, Unknown)), Some(Verdict::permanent()));
 }
 
 #[test]
-fn sources_in_boxes_and_shared_ones_are_known() {
+fn boxed_and_shared_sources_are_followed() {
     assert_eq!(along(Wrap(Box::new(refused()))), Some(MAY_BE_SENT));
     assert_eq!(along(Wrap(Arc::new(refused()))), Some(MAY_BE_SENT));
     let shared: Arc<dyn Error + Send + Sync> = Arc::new(refused());
@@ -203,8 +205,8 @@ fn sources_in_boxes_and_shared_ones_are_known() {
 }
 
 #[test]
-fn an_error_of_ones_own_is_only_known_along_its_sources() {
-    assert_eq!(said(Wrap(refused())), None);
+fn a_custom_error_is_classified_by_its_sources_only() {
+    assert_eq!(opinion(Wrap(refused())), None);
     assert_eq!(along(Wrap(refused())), Some(MAY_BE_SENT));
     assert_eq!(along(BreakerError::Inner(Wrap(refused()))), Some(MAY_BE_SENT));
     assert_eq!(along(Wrap(Unknown)), None);
@@ -214,14 +216,14 @@ fn an_error_of_ones_own_is_only_known_along_its_sources() {
     assert_eq!(Classifier::<(), (), Unknown>::classify(&Sources(Errors), &(), Ok(&())), Verdict::Success);
 }
 
-/// The error's type is unknown, so it may be of a client that follows redirects.
+/// The unknown error may come from a client that follows redirects.
 #[test]
 fn an_unknown_error_around_a_refused_connection_proves_nothing() {
     for error in [refused(), ErrorKind::AddrInUse.into(), ErrorKind::AddrNotAvailable.into()] {
         assert_eq!(along(Wrap(error)), Some(MAY_BE_SENT));
     }
     let arc: Arc<dyn Error + Send + Sync> = Arc::new(Arc::new(refused()));
-    assert_eq!(said(arc), Some(NOT_SENT), "shared, and of a known type");
+    assert_eq!(opinion(arc), Some(NOT_SENT), "shared, and of a known type");
     assert_eq!(along(BreakerError::Inner(refused())), Some(NOT_SENT), "a breaker makes one call");
     assert_eq!(along(BreakerError::Inner(io::Error::other(refused()))), Some(NOT_SENT));
     assert_eq!(along(BreakerError::Inner(Arc::new(refused()))), Some(NOT_SENT));
@@ -229,7 +231,7 @@ fn an_unknown_error_around_a_refused_connection_proves_nothing() {
 }
 
 #[test]
-fn the_first_link_that_is_known_decides() {
+fn the_first_known_error_in_a_chain_decides() {
     #[derive(Debug)]
     struct Outer(Option<io::Error>);
     impl fmt::Display for Outer {
@@ -247,12 +249,12 @@ fn the_first_link_that_is_known_decides() {
 }
 
 #[test]
-fn nothing_is_known_of_responses() {
+fn responses_are_not_classified() {
     assert_eq!(Classifier::<(), _, io::Error>::opinion(&Errors, &(), Ok(&503)), None);
     assert_eq!(Classifier::<(), _, io::Error>::classify(&Errors, &(), Ok(&503)), Verdict::Success);
 }
 
-/// Its source is always another one.
+/// An error whose source is always another one.
 #[derive(Debug)]
 struct Endless;
 
@@ -269,14 +271,14 @@ impl Error for Endless {
 }
 
 #[test]
-fn a_chain_without_an_end_has_one() {
+fn an_endless_chain_is_cut() {
     assert_eq!(along(Endless), None);
-    assert_eq!(said(io::Error::new(ErrorKind::NotConnected, Endless)), Some(Verdict::transient()));
-    assert_eq!(said(io::Error::other(io::Error::other(Endless))), None);
+    assert_eq!(opinion(io::Error::new(ErrorKind::NotConnected, Endless)), Some(Verdict::transient()));
+    assert_eq!(opinion(io::Error::other(io::Error::other(Endless))), None);
 }
 
 #[test]
-fn links_are_looked_at_up_to_a_bound() {
+fn the_depth_of_the_search_is_bounded() {
     fn wrapped(times: usize) -> BoxError {
         #[derive(Debug)]
         struct Link(BoxError);
@@ -292,23 +294,23 @@ fn links_are_looked_at_up_to_a_bound() {
         }
         (0..times).fold(Box::new(refused()), |inside, _| Box::new(Link(inside)))
     }
-    assert_eq!(said(wrapped(63)), Some(MAY_BE_SENT));
-    assert_eq!(said(wrapped(64)), None);
+    assert_eq!(opinion(wrapped(63)), Some(MAY_BE_SENT));
+    assert_eq!(opinion(wrapped(64)), None);
 
-    // What is wrapped in `io::Error`s counts as much: this is as deep as anybody can dig.
+    // Errors within `io::Error`s count too. The search ends at this depth.
     let dug = (0..1_000).fold(refused(), |inside, _| io::Error::other(inside));
-    assert_eq!(said(dug), None);
+    assert_eq!(opinion(dug), None);
 }
 
 #[tokio::test(start_paused = true)]
-async fn time_outs_of_tokio_are_known() {
+async fn timeouts_of_tokio_are_recognised() {
     let elapsed =
         tokio::time::timeout(std::time::Duration::from_secs(1), std::future::pending::<()>()).await.unwrap_err();
-    assert_eq!(said::<BoxError>(Box::new(Wrap(elapsed))), Some(Verdict::timed_out()));
+    assert_eq!(opinion::<BoxError>(Box::new(Wrap(elapsed))), Some(Verdict::timed_out()));
 }
 
 #[tokio::test(start_paused = true)]
-async fn time_outs_of_this_crate_are_known() {
+async fn timeouts_of_this_crate_are_recognised() {
     use tower::{Layer, Service, ServiceExt, service_fn};
     use tower_recourse::{RetryConfig, RetryLayer, retry::Timeouts};
 
@@ -318,33 +320,33 @@ async fn time_outs_of_this_crate_are_known() {
         .timeouts(Timeouts::attempt(std::time::Duration::from_secs(1)).answer(|elapsed: Elapsed| Err(elapsed)));
     let mut service = RetryLayer::new(config).layer(service_fn(|()| std::future::pending::<Result<(), Elapsed>>()));
     let elapsed: Elapsed = service.ready().await.unwrap().call(()).await.unwrap_err();
-    assert_eq!(said(elapsed), Some(Verdict::timed_out()));
-    assert_eq!(said(io::Error::from(elapsed)), Some(Verdict::timed_out()));
-    assert_eq!(said::<BoxError>(Box::new(elapsed)), Some(Verdict::timed_out()));
+    assert_eq!(opinion(elapsed), Some(Verdict::timed_out()));
+    assert_eq!(opinion(io::Error::from(elapsed)), Some(Verdict::timed_out()));
+    assert_eq!(opinion::<BoxError>(Box::new(elapsed)), Some(Verdict::timed_out()));
 }
 
 #[tokio::test]
-async fn a_rejection_is_known() {
+async fn a_rejection_is_recognised() {
     let circuit = Circuit::new(BreakerConfig::default().fixed());
     circuit.force_open();
     let rejection = circuit.admit().unwrap_err();
     let rejected = Verdict::rejected(rejection.retry_in());
-    assert_eq!(said::<BoxError>(Box::new(Wrap(rejection.clone()))), Some(rejected));
-    assert_eq!(said(BreakerError::<io::Error>::Rejected(rejection.clone())), Some(rejected));
+    assert_eq!(opinion::<BoxError>(Box::new(Wrap(rejection.clone()))), Some(rejected));
+    assert_eq!(opinion(BreakerError::<io::Error>::Rejected(rejection.clone())), Some(rejected));
     assert_eq!(along(Wrap(BreakerError::<io::Error>::Rejected(rejection))), Some(rejected));
 }
 
 #[cfg(feature = "tower")]
 #[tokio::test(start_paused = true)]
-async fn towers_own_errors_are_known() {
+async fn towers_errors_are_recognised() {
     use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 
     let slow = service_fn(|()| std::future::pending::<Result<(), io::Error>>());
     let mut timed = ServiceBuilder::new().timeout(std::time::Duration::from_secs(1)).service(slow);
-    assert_eq!(said(timed.ready().await.unwrap().call(()).await.unwrap_err()), Some(Verdict::timed_out()));
+    assert_eq!(opinion(timed.ready().await.unwrap().call(()).await.unwrap_err()), Some(Verdict::timed_out()));
 
     let overloaded = || tower::load_shed::error::Overloaded::new();
-    assert_eq!(said::<BoxError>(Box::new(overloaded())), Some(Verdict::throttled().sent(Sent::No)));
-    assert_eq!(said(overloaded()), Some(Verdict::throttled().sent(Sent::No)));
-    assert_eq!(said(tower::timeout::error::Elapsed::new()), Some(Verdict::timed_out()));
+    assert_eq!(opinion::<BoxError>(Box::new(overloaded())), Some(Verdict::throttled().sent(Sent::No)));
+    assert_eq!(opinion(overloaded()), Some(Verdict::throttled().sent(Sent::No)));
+    assert_eq!(opinion(tower::timeout::error::Elapsed::new()), Some(Verdict::timed_out()));
 }

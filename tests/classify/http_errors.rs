@@ -1,4 +1,4 @@
-//! What is known of the errors of hyper, of its pooled client, and of h2, as these make them.
+//! The verdicts for the errors that hyper, its pooled client and h2 return.
 
 use std::{
     convert::Infallible,
@@ -44,7 +44,7 @@ fn said<E: Error + Send + Sync + 'static>(error: E) -> Option<Verdict> {
     along.map(Verdict::safe_to_resend)
 }
 
-// The pooled client, over real sockets.
+// The pooled client, over sockets.
 
 fn pooled() -> Client<HttpConnector, Empty<Bytes>> {
     Client::builder(TokioExecutor::new()).build_http()
@@ -66,7 +66,7 @@ async fn a_refused_connection_is_not_sent() {
 }
 
 #[tokio::test]
-async fn whatever_keeps_a_connection_from_being_made_says_what_kind_of_failure_it_is() {
+async fn a_connect_error_has_the_kind_of_its_cause() {
     for (kind, verdict) in [
         (io::ErrorKind::Other, NOT_SENT),
         (io::ErrorKind::TimedOut, Verdict::timed_out().sent(Sent::No)),
@@ -85,7 +85,7 @@ async fn whatever_keeps_a_connection_from_being_made_says_what_kind_of_failure_i
 }
 
 #[tokio::test]
-async fn a_connection_that_is_closed_after_the_request_was_read_leaves_it_unknown() {
+async fn a_close_after_the_request_leaves_delivery_unknown() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let client = pooled();
     let (error, ()) = tokio::join!(get(&client, &listener), async {
@@ -96,7 +96,7 @@ async fn a_connection_that_is_closed_after_the_request_was_read_leaves_it_unknow
     assert_eq!(said(error), Some(Verdict::transient()));
 }
 
-// hyper's connections by themselves.
+// Single connections of hyper.
 
 #[tokio::test]
 async fn a_request_that_finds_its_connection_closed_is_not_sent() {
@@ -112,7 +112,7 @@ async fn a_request_that_finds_its_connection_closed_is_not_sent() {
     assert_eq!(said(error), Some(NOT_SENT));
 }
 
-/// A body that fails as another server's connection would.
+/// A request body that fails as the connection of another server would.
 struct FailingBody;
 
 impl Body for FailingBody {
@@ -129,7 +129,7 @@ impl Body for FailingBody {
 }
 
 #[tokio::test]
-async fn what_goes_wrong_in_the_requests_own_body_proves_nothing() {
+async fn an_error_of_the_request_body_proves_nothing() {
     let (near, mut far) = duplex(1024);
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(near)).await.unwrap();
     let (answer, _, _) =
@@ -138,11 +138,11 @@ async fn what_goes_wrong_in_the_requests_own_body_proves_nothing() {
         },);
     let error = answer.unwrap_err();
     assert!(error.is_user(), "{error:?}");
-    assert_eq!(said(error), Some(Verdict::Neutral), "the refused connection is another one's");
+    assert_eq!(said(error), Some(Verdict::Neutral), "the refused connection belongs to another request");
 }
 
 #[tokio::test]
-async fn an_answer_that_cannot_be_read_leaves_it_unknown() {
+async fn an_unreadable_response_leaves_delivery_unknown() {
     let (near, mut far) = duplex(1024);
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(near)).await.unwrap();
     let (answer, _, _) = tokio::join!(sender.send_request(Request::new(Empty::<Bytes>::new())), connection, async {
@@ -163,7 +163,7 @@ async fn serve(far: DuplexStream, answer: Answer) {
     let mut connection = h2::server::handshake(far).await.unwrap();
     let (_, mut respond) = connection.accept().await.unwrap().unwrap();
     answer(&mut respond, &mut connection);
-    // On to the end of the connection, so that what was said is sent.
+    // Drives the connection to its end, so that the frames are sent.
     while let Some(Ok(_)) = connection.accept().await {}
 }
 
@@ -202,53 +202,54 @@ async fn a_refused_stream_is_not_sent() {
 }
 
 #[tokio::test]
-async fn a_stream_that_the_peer_gave_up_was_sent() {
+async fn a_stream_that_the_peer_reset_was_sent() {
     let sent = Some(Verdict::transient().sent(Sent::Yes));
     assert_eq!(by_both(|respond, _| reset(respond, h2::Reason::INTERNAL_ERROR)).await, sent);
     assert_eq!(by_both(|respond, _| reset(respond, h2::Reason::CANCEL)).await, sent);
 }
 
 #[tokio::test]
-async fn a_peer_that_asks_for_less_throttles() {
+async fn enhance_your_calm_is_throttling() {
     let throttled = Some(Verdict::throttled());
     assert_eq!(by_both(|respond, _| reset(respond, h2::Reason::ENHANCE_YOUR_CALM)).await, throttled);
 }
 
 #[tokio::test]
-async fn what_the_same_connection_settings_will_not_mend_is_permanent() {
+async fn http_1_1_required_is_permanent() {
     let permanent = Some(Verdict::permanent());
     assert_eq!(by_both(|respond, _| reset(respond, h2::Reason::HTTP_1_1_REQUIRED)).await, permanent);
 }
 
 #[tokio::test]
-async fn an_abrupt_end_of_the_connection_leaves_it_unknown() {
+async fn an_abrupt_end_leaves_delivery_unknown() {
     let abrupt: Answer = |_, connection| connection.abrupt_shutdown(h2::Reason::INTERNAL_ERROR);
-    let Some(Verdict::Failure(failure)) = by_both(abrupt).await else { panic!("it is known") };
+    let Some(Verdict::Failure(failure)) = by_both(abrupt).await else { panic!("the error is recognised") };
     assert_eq!(failure.sent(), Sent::Unknown);
 }
 
-/// A frame of HTTP/2, as a server that knows nothing else would write it.
+/// An HTTP/2 frame, written without an HTTP/2 library.
 fn frame(kind: u8, flags: u8, payload: &[u8]) -> Vec<u8> {
     let mut frame = vec![0, 0, u8::try_from(payload.len()).unwrap(), kind, flags, 0, 0, 0, 0];
     frame.extend_from_slice(payload);
     frame
 }
 
-/// A server that ends the connection gracefully: it will answer streams up to this one, and then closes without having done so.
+/// A server that announces a graceful end: it promises to answer streams up to `last_stream`, and
+/// then closes without an answer.
 async fn goes_away(mut far: DuplexStream, last_stream: u8, reason: u8) {
     far.write_all(&frame(4, 0, &[])).await.unwrap();
     let _ = far.read(&mut [0; 4096]).await;
-    // Both requests are on their way by now, or are in a moment.
+    // Both requests are sent by then.
     tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     let _ = far.read(&mut [0; 4096]).await;
     far.write_all(&frame(7, 0, &[0, 0, 0, last_stream, 0, 0, 0, reason])).await.unwrap();
     tokio::time::sleep(std::time::Duration::from_millis(50)).await;
 }
 
-/// This is what the verdict on `GOAWAY` stands on: h2 gives it to the streams that the peer says it didn't look at, and to no
-/// other.
+/// The verdict for `GOAWAY` depends on this: h2 returns it for streams above the last one that the
+/// peer looked at, and for no others.
 #[tokio::test(start_paused = true)]
-async fn of_a_graceful_end_only_the_streams_above_the_last_one_are_not_sent() {
+async fn after_goaway_streams_above_the_last_are_not_sent() {
     let (near, far) = duplex(4096);
     let server = tokio::spawn(goes_away(far, 1, 0));
     let (sender, connection) = h2::client::handshake(near).await.unwrap();
@@ -268,15 +269,16 @@ async fn of_a_graceful_end_only_the_streams_above_the_last_one_are_not_sent() {
     assert!(!first.is_go_away(), "{first:?}");
     assert_eq!(said(first), Some(Verdict::transient()), "it may have been answered");
 
-    let never_opened = sender.ready().await.expect_err("the connection is over");
+    let never_opened = sender.ready().await.expect_err("the connection ended");
     assert!(never_opened.is_go_away(), "{never_opened:?}");
     assert_eq!(said(never_opened), Some(NOT_SENT));
 }
 
-/// By hyper it isn't known: its client asks once more whether the connection takes requests when it has given it one, and tells of that
-/// request what it hears, with the stream on its way. (On several threads, and seldom: `tests/long_haul` has seen it.)
+/// hyper doesn't report this. Its client checks once more whether the connection takes requests
+/// after it has sent one, and returns the result for that request although its stream is open.
+/// (`tests/long_haul` has seen this on several threads, rarely.)
 #[tokio::test(start_paused = true)]
-async fn of_a_graceful_end_hyper_cannot_tell_which_streams_were_sent() {
+async fn after_goaway_hyper_does_not_know_which_streams_were_sent() {
     let (near, far) = duplex(4096);
     tokio::spawn(goes_away(far, 0, 0));
     let (mut sender, connection) =
@@ -289,7 +291,7 @@ async fn of_a_graceful_end_hyper_cannot_tell_which_streams_were_sent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn any_other_end_of_the_peers_leaves_it_unknown() {
+async fn any_other_goaway_leaves_delivery_unknown() {
     for (reason, verdict) in [(2, Verdict::transient()), (11, Verdict::throttled())] {
         let (near, far) = duplex(4096);
         tokio::spawn(goes_away(far, 0, reason));
@@ -303,9 +305,9 @@ async fn any_other_end_of_the_peers_leaves_it_unknown() {
     }
 }
 
-/// The request isn't one of HTTP/2, which h2 finds before anything is sent.
+/// The request isn't valid in HTTP/2. h2 finds that before it sends anything.
 #[tokio::test]
-async fn a_request_that_http2_does_not_have_is_the_callers_mistake() {
+async fn an_invalid_http2_request_is_the_callers_mistake() {
     let (near, far) = duplex(4096);
     tokio::spawn(serve(far, |_, _| {}));
     let (sender, connection) = h2::client::handshake(near).await.unwrap();
@@ -320,7 +322,7 @@ async fn a_request_that_http2_does_not_have_is_the_callers_mistake() {
     }
 }
 
-/// More streams than the peer takes at a time, without waiting for it: none is opened.
+/// More streams than the peer accepts, without waiting for it: h2 opens none of them.
 #[tokio::test]
 async fn a_stream_that_could_not_be_opened_is_not_sent() {
     let (near, _far) = duplex(4096);
@@ -334,15 +336,15 @@ async fn a_stream_that_could_not_be_opened_is_not_sent() {
 }
 
 #[test]
-fn what_the_peer_did_not_say_proves_nothing() {
+fn a_local_reset_proves_nothing() {
     for reason in [h2::Reason::NO_ERROR, h2::Reason::REFUSED_STREAM, h2::Reason::ENHANCE_YOUR_CALM, h2::Reason::CANCEL]
     {
-        assert_eq!(said(h2::Error::from(reason)), Some(Verdict::transient()), "{reason:?}, made on this side");
+        assert_eq!(said(h2::Error::from(reason)), Some(Verdict::transient()), "{reason:?}, sent by this side");
     }
 }
 
 #[test]
-fn a_response_is_no_error() {
+fn a_response_is_not_an_error() {
     let response = Response::new(());
     assert_eq!(Classifier::<(), _, Infallible>::classify(&Errors, &(), Ok(&response)), Verdict::Success);
 }

@@ -1,4 +1,4 @@
-//! Verdicts by text: which rule wins, what is read, and the lists that ship.
+//! Verdicts by text: which pattern wins, which text is read, and the built-in lists.
 
 use std::{
     error::Error,
@@ -16,7 +16,7 @@ use crate::fixed_numbers::FixedNumbers as _;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
-fn said<E: fmt::Display + 'static>(messages: &Messages, error: E) -> Option<Verdict> {
+fn opinion<E: fmt::Display + 'static>(messages: &Messages, error: E) -> Option<Verdict> {
     Classifier::<(), (), E>::opinion(messages, &(), Err(&error))
 }
 
@@ -24,7 +24,7 @@ fn judged(messages: &Messages, text: &str) -> Verdict {
     Classifier::<(), (), String>::classify(messages, &(), Err(&text.to_owned()))
 }
 
-/// A verdict for every place of a list, each another one.
+/// A different verdict for each place in a list.
 fn verdict(place: usize) -> Verdict {
     Verdict::transient().retry_after(std::time::Duration::from_secs(place as u64))
 }
@@ -34,34 +34,34 @@ fn list(patterns: &[&str]) -> Result<Messages, Invalid> {
 }
 
 #[test]
-fn the_first_of_the_list_wins_wherever_it_is_in_the_text() {
+fn the_first_pattern_of_the_list_wins_wherever_it_occurs() {
     let messages = list(&["b", "a", "c"]).unwrap();
-    assert_eq!(said(&messages, "a, then b"), Some(verdict(0)));
-    assert_eq!(said(&messages, "b, then a"), Some(verdict(0)));
-    assert_eq!(said(&messages, "c, then a"), Some(verdict(1)));
-    assert_eq!(said(&messages, "d"), None);
+    assert_eq!(opinion(&messages, "a, then b"), Some(verdict(0)));
+    assert_eq!(opinion(&messages, "b, then a"), Some(verdict(0)));
+    assert_eq!(opinion(&messages, "c, then a"), Some(verdict(1)));
+    assert_eq!(opinion(&messages, "d"), None);
 }
 
 #[test]
-fn an_exception_stands_before_its_rule() {
+fn an_exception_comes_before_its_rule() {
     let messages = list(&["node not found", "not found"]).unwrap();
-    assert_eq!(said(&messages, "Node Not Found: b-7"), Some(verdict(0)));
-    assert_eq!(said(&messages, "no, not found"), Some(verdict(1)));
-    assert_eq!(said(&messages, "not found, since its node not found"), Some(verdict(0)), "it is about the whole text");
+    assert_eq!(opinion(&messages, "Node Not Found: b-7"), Some(verdict(0)));
+    assert_eq!(opinion(&messages, "no, not found"), Some(verdict(1)));
+    assert_eq!(opinion(&messages, "not found, since its node not found"), Some(verdict(0)), "the whole text counts");
 }
 
 #[test]
-fn ascii_case_is_nothing_and_any_other_is_something() {
+fn only_ascii_letters_match_in_either_case() {
     let messages = list(&["TimeOut", "café", "ΣΗΜΑ"]).unwrap();
-    assert_eq!(said(&messages, "tImEoUt"), Some(verdict(0)));
-    assert_eq!(said(&messages, "CAFé"), Some(verdict(1)));
-    assert_eq!(said(&messages, "CAFÉ"), None);
-    assert_eq!(said(&messages, "ΣΗΜΑ"), Some(verdict(2)));
-    assert_eq!(said(&messages, "σημα"), None);
+    assert_eq!(opinion(&messages, "tImEoUt"), Some(verdict(0)));
+    assert_eq!(opinion(&messages, "CAFé"), Some(verdict(1)));
+    assert_eq!(opinion(&messages, "CAFÉ"), None);
+    assert_eq!(opinion(&messages, "ΣΗΜΑ"), Some(verdict(2)));
+    assert_eq!(opinion(&messages, "σημα"), None);
 }
 
 #[test]
-fn lists_that_cannot_be_meant_are_refused() {
+fn impossible_lists_are_invalid() {
     let refuse = |patterns: &[&str], message: &str| {
         assert_eq!(list(patterns).unwrap_err().to_string(), message);
     };
@@ -73,8 +73,8 @@ fn lists_that_cannot_be_meant_are_refused() {
     refuse(&["not found", "Node Not Found"], &format!(r#"`pattern` is "Node Not Found", but must be {before}"#));
 
     let same = [("reset", verdict(1)), ("connection reset", verdict(1))];
-    assert!(Messages::new(same).is_ok(), "what changes nothing does no harm");
-    assert!(list(&["é", "É"]).is_ok(), "these aren't the same");
+    assert!(Messages::new(same).is_ok(), "a redundant rule is allowed");
+    assert!(list(&["é", "É"]).is_ok(), "these differ");
 }
 
 #[derive(Debug)]
@@ -93,11 +93,11 @@ impl<E: Error + 'static> Error for Wrap<E> {
 }
 
 #[test]
-fn sources_are_read_too_and_the_list_decides_between_them() {
+fn sources_are_read_and_the_order_of_the_list_decides() {
     let messages = list(&["first", "second"]).unwrap();
     let chain = || Wrap("nothing", Wrap("the second", io::Error::other("the first")));
-    assert_eq!(said::<BoxError>(&messages, Box::new(chain())), Some(verdict(0)));
-    assert_eq!(said(&messages, chain()), None, "an error of one's own is only its own text");
+    assert_eq!(opinion::<BoxError>(&messages, Box::new(chain())), Some(verdict(0)));
+    assert_eq!(opinion(&messages, chain()), None, "a custom error has only its own text");
     let along = Classifier::<(), (), Wrap<_>>::opinion(&Sources(messages), &(), Err(&chain()));
     assert_eq!(along, Some(verdict(0)));
 }
@@ -105,31 +105,31 @@ fn sources_are_read_too_and_the_list_decides_between_them() {
 #[test]
 fn a_pattern_is_not_found_across_two_texts() {
     let messages = list(&["abcd"]).unwrap();
-    assert_eq!(said::<BoxError>(&messages, Box::new(Wrap("ab", io::Error::other("cd")))), None);
+    assert_eq!(opinion::<BoxError>(&messages, Box::new(Wrap("ab", io::Error::other("cd")))), None);
 }
 
 #[test]
-fn a_breaker_around_it_hides_nothing() {
+fn a_breaker_around_it_hides_no_text() {
     let messages = list(&["reset"]).unwrap();
-    assert_eq!(said(&messages, BreakerError::Inner("reset")), Some(verdict(0)));
-    assert_eq!(said(&messages, BreakerError::Inner("reset".to_owned())), Some(verdict(0)));
-    assert_eq!(said::<BreakerError<BoxError>>(&messages, BreakerError::Inner("reset".into())), Some(verdict(0)));
+    assert_eq!(opinion(&messages, BreakerError::Inner("reset")), Some(verdict(0)));
+    assert_eq!(opinion(&messages, BreakerError::Inner("reset".to_owned())), Some(verdict(0)));
+    assert_eq!(opinion::<BreakerError<BoxError>>(&messages, BreakerError::Inner("reset".into())), Some(verdict(0)));
 }
 
 #[tokio::test]
-async fn a_rejection_is_one_whatever_its_text_says() {
+async fn a_rejection_is_recognised_whatever_its_text() {
     let circuit = Circuit::new(BreakerConfig::default().fixed().name("network"));
     circuit.force_open();
     let rejection = circuit.admit().unwrap_err();
     let rejected = Some(Verdict::rejected(rejection.retry_in()));
     let messages = list(&["network"]).unwrap();
-    assert_eq!(said::<BoxError>(&messages, Box::new(rejection.clone())), rejected);
-    assert_eq!(said::<BoxError>(&messages, Box::new(Wrap("network", rejection.clone()))), rejected);
+    assert_eq!(opinion::<BoxError>(&messages, Box::new(rejection.clone())), rejected);
+    assert_eq!(opinion::<BoxError>(&messages, Box::new(Wrap("network", rejection.clone()))), rejected);
     let deep = Wrap("network", Wrap("network", Wrap("network", rejection)));
-    assert_eq!(said::<BoxError>(&messages, Box::new(deep)), rejected);
+    assert_eq!(opinion::<BoxError>(&messages, Box::new(deep)), rejected);
 }
 
-/// Writes its text in pieces, and counts how much of it was asked for.
+/// Writes its text in pieces and counts how much was written.
 struct Pieces<'a> {
     text: &'a str,
     size: usize,
@@ -151,7 +151,7 @@ impl fmt::Display for Pieces<'_> {
     }
 }
 
-/// The same as an error, for what takes only those.
+/// The same as an error.
 #[derive(Debug)]
 struct Repeated(&'static str, usize, &'static AtomicUsize);
 
@@ -165,32 +165,32 @@ impl fmt::Display for Repeated {
 impl Error for Repeated {}
 
 #[test]
-fn what_comes_after_64_kib_is_not_read() {
+fn text_after_64_kib_is_not_read() {
     static WRITTEN: AtomicUsize = AtomicUsize::new(0);
     let messages = list(&["end", "x"]).unwrap();
     let length = |bytes: usize| format!("{}end", "x".repeat(bytes - 3));
-    assert_eq!(said(&messages, length(65_536)), Some(verdict(0)));
-    assert_eq!(said(&messages, length(65_537)), Some(verdict(1)));
+    assert_eq!(opinion(&messages, length(65_536)), Some(verdict(0)));
+    assert_eq!(opinion(&messages, length(65_537)), Some(verdict(1)));
 
     let long = Repeated("0123456789", 1_000_000, &WRITTEN);
-    assert_eq!(said(&messages, long), None);
-    assert!(WRITTEN.load(Ordering::Relaxed) <= 65_536, "the text isn't even made to its end");
+    assert_eq!(opinion(&messages, long), None);
+    assert!(WRITTEN.load(Ordering::Relaxed) <= 65_536, "the text isn't written to its end");
 }
 
 #[test]
-fn the_bound_is_for_an_error_and_its_sources_together() {
+fn the_bound_covers_an_error_and_its_sources() {
     static WRITTEN: AtomicUsize = AtomicUsize::new(0);
     let messages = list(&["end"]).unwrap();
     let chain = |times| -> BoxError {
         let text: &'static str = "x".repeat(times).leak();
         Box::new(Wrap(text, Repeated("end", 1, &WRITTEN)))
     };
-    assert_eq!(said(&messages, chain(65_533)), Some(verdict(0)));
-    assert_eq!(said(&messages, chain(65_534)), None);
+    assert_eq!(opinion(&messages, chain(65_533)), Some(verdict(0)));
+    assert_eq!(opinion(&messages, chain(65_534)), None);
 }
 
 #[test]
-fn nothing_is_allocated_to_judge() {
+fn classifying_allocates_nothing() {
     let messages = Messages::node_jobs();
     let error: BoxError = Box::new(Wrap("the job failed", io::Error::other("Node Not Found: b-7")));
     let mut verdict = None;
@@ -201,7 +201,7 @@ fn nothing_is_allocated_to_judge() {
 }
 
 #[test]
-fn a_text_that_ends_in_an_error_counts_as_far_as_it_was_written() {
+fn a_text_counts_up_to_a_formatting_error() {
     struct Broken;
     impl fmt::Display for Broken {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -209,11 +209,11 @@ fn a_text_that_ends_in_an_error_counts_as_far_as_it_was_written() {
             Err(fmt::Error)
         }
     }
-    assert_eq!(said(&list(&["reset"]).unwrap(), Broken), Some(verdict(0)));
+    assert_eq!(opinion(&list(&["reset"]).unwrap(), Broken), Some(verdict(0)));
 }
 
 #[test]
-fn a_chain_without_an_end_has_one() {
+fn an_endless_chain_is_cut() {
     #[derive(Debug)]
     struct Endless;
     impl fmt::Display for Endless {
@@ -226,13 +226,13 @@ fn a_chain_without_an_end_has_one() {
             Some(&Endless)
         }
     }
-    assert_eq!(said::<BoxError>(&list(&["end"]).unwrap(), Box::new(Endless)), None);
+    assert_eq!(opinion::<BoxError>(&list(&["end"]).unwrap(), Box::new(Endless)), None);
 }
 
 #[test]
-fn no_opinion_and_a_default_are_two_things() {
+fn no_opinion_differs_from_a_default() {
     let messages = list(&["reset"]).unwrap().otherwise(Verdict::permanent());
-    assert_eq!(said(&messages, "what?"), None);
+    assert_eq!(opinion(&messages, "what?"), None);
     assert_eq!(judged(&messages, "what?"), Verdict::permanent());
     assert_eq!(judged(&list(&["reset"]).unwrap(), "what?"), Verdict::transient().idempotency_unknown());
     let response = Classifier::<(), u8, String>::classify(&messages, &(), Ok(&1));
@@ -241,7 +241,7 @@ fn no_opinion_and_a_default_are_two_things() {
 }
 
 #[test]
-fn in_a_chain_the_type_may_know_better_than_the_text() {
+fn in_a_chain_the_type_comes_before_the_text() {
     let chain = classify::first(Errors).or(Messages::service_calls());
     let judged = |error: BoxError| Classifier::<(), (), BoxError>::classify(&chain, &((), ()), Err(&error));
     let missing = io::Error::new(io::ErrorKind::NotFound, "connection file not found");
@@ -255,7 +255,7 @@ fn in_a_chain_the_type_may_know_better_than_the_text() {
 }
 
 #[test]
-fn the_list_of_what_clients_of_services_say() {
+fn the_built_in_list_for_service_clients() {
     let messages = Messages::service_calls();
     for (text, verdict) in [
         ("Connection lost", Verdict::transient()),
@@ -272,7 +272,7 @@ fn the_list_of_what_clients_of_services_say() {
         ("resource exhausted", Verdict::permanent()),
         ("division by zero", Verdict::permanent()),
         ("", Verdict::permanent()),
-        // Its order: what may pass goes before what doesn't.
+        // Transient texts come before permanent ones.
         ("resource temporarily unavailable", Verdict::transient()),
         ("connection to the disk server", Verdict::transient()),
     ] {
@@ -281,7 +281,7 @@ fn the_list_of_what_clients_of_services_say() {
 }
 
 #[test]
-fn the_list_of_what_jobs_on_nodes_say() {
+fn the_built_in_list_for_jobs_on_nodes() {
     let messages = Messages::node_jobs();
     for (text, verdict) in [
         ("Validation failed", Verdict::permanent()),
@@ -304,7 +304,7 @@ fn the_list_of_what_jobs_on_nodes_say() {
         ("broken pipe", Verdict::transient()),
         ("node offline", Verdict::transient()),
         ("division by zero", Verdict::permanent()),
-        // The exception that the list was made for, and the order that it keeps.
+        // The exception that the list exists for, and the order of the list.
         ("node not found: b-7", Verdict::transient()),
         ("connection: host not found", Verdict::permanent()),
         ("invalid job: node not found", Verdict::permanent()),
@@ -313,26 +313,26 @@ fn the_list_of_what_jobs_on_nodes_say() {
     }
 }
 
-/// The ready-made lists don't know whether a request is idempotent.
+/// The built-in lists don't know whether a request is idempotent.
 fn marked(verdict: Verdict) -> Verdict {
     if verdict == Verdict::permanent() { verdict } else { verdict.idempotency_unknown() }
 }
 
 #[test]
-fn your_own_rules_are_believed_to_allow_a_retry() {
+fn custom_rules_may_allow_a_retry() {
     let own = Messages::new([("reset", Verdict::transient())]).unwrap();
-    assert_eq!(said(&own, "connection reset".to_owned()), Some(Verdict::transient()));
+    assert_eq!(opinion(&own, "connection reset".to_owned()), Some(Verdict::transient()));
     assert_eq!(judged(&own.otherwise(Verdict::transient()), "what?"), Verdict::transient());
 }
 
-/// What the matcher must be equal to: every pattern looked for in every text, one after the other.
+/// The reference for the matcher: searches each pattern in each text.
 fn naive(patterns: &[String], texts: &[String]) -> Option<usize> {
     let found =
         |pattern: &String| texts.iter().any(|text| text.to_ascii_lowercase().contains(&pattern.to_ascii_lowercase()));
     patterns.iter().position(found)
 }
 
-/// Errors one within another, with these texts, each in pieces.
+/// Nested errors with these texts, each written in pieces.
 #[derive(Debug)]
 struct Texts {
     text: String,
@@ -361,9 +361,9 @@ impl Error for Texts {
 }
 
 proptest! {
-    /// Few letters, so that patterns overlap, contain one another, and are there in many places.
+    /// Few letters, so that patterns overlap, contain each other and occur in many places.
     #[test]
-    fn it_is_equal_to_looking_for_each_pattern(
+    fn the_matcher_equals_a_search_for_each_pattern(
         patterns in prop::collection::vec("[abAé]{1,4}", 1..8),
         texts in prop::collection::vec("[abABéÉ]{0,24}", 1..4),
         piece in 1usize..6,
@@ -374,19 +374,19 @@ proptest! {
         prop_assert_eq!(made.is_err(), refused, "{:?}", made);
         if let Ok(messages) = made {
             let error: BoxError = Texts::new(&texts, piece).unwrap();
-            prop_assert_eq!(said(&messages, error), naive(&patterns, &texts).map(verdict));
+            prop_assert_eq!(opinion(&messages, error), naive(&patterns, &texts).map(verdict));
         }
     }
 
-    /// Where rules may be covered by earlier ones, since they say the same.
+    /// Allows rules that earlier ones cover, because their verdicts are the same.
     #[test]
-    fn it_finds_something_where_there_is_something(
+    fn the_matcher_finds_patterns_that_occur(
         patterns in prop::collection::hash_set("[ab]{1,5}", 1..10),
         text in "[abA]{0,40}",
     ) {
         let patterns: Vec<String> = patterns.into_iter().collect();
         let messages = Messages::new(patterns.iter().map(|pattern| (pattern, Verdict::throttled()))).unwrap();
         let found = naive(&patterns, std::slice::from_ref(&text)).map(|_| Verdict::throttled());
-        prop_assert_eq!(said(&messages, text), found);
+        prop_assert_eq!(opinion(&messages, text), found);
     }
 }

@@ -1,4 +1,4 @@
-//! Verdicts: what they carry, closures of every shape that make them, and what the layers do with them.
+//! Verdicts: their fields, the closures that return them, and what the layers do with them.
 
 use std::sync::Mutex;
 
@@ -16,12 +16,12 @@ use crate::scripted::*;
 fn failure(verdict: Verdict) -> Failure {
     match verdict {
         Verdict::Failure(failure) => failure,
-        other => panic!("{other:?} is no failure"),
+        other => panic!("{other:?} isn't a failure"),
     }
 }
 
 #[test]
-fn nothing_is_known_of_a_failures_sending_unless_it_is_said() {
+fn delivery_is_unknown_unless_set() {
     for verdict in [Verdict::transient(), Verdict::permanent(), Verdict::throttled(), Verdict::timed_out()] {
         assert_eq!(failure(verdict).sent(), Sent::Unknown);
         assert!(failure(verdict).is_safe_to_resend());
@@ -30,7 +30,7 @@ fn nothing_is_known_of_a_failures_sending_unless_it_is_said() {
 }
 
 #[test]
-fn what_is_unsafe_to_resend_is_safe_only_if_provably_not_sent() {
+fn an_unsafe_request_is_safe_only_if_provably_not_sent() {
     let marked = Verdict::transient().unsafe_to_resend();
     assert!(!failure(marked).is_safe_to_resend());
     assert!(!failure(marked.sent(Sent::Yes)).is_safe_to_resend());
@@ -45,7 +45,7 @@ fn unknown_idempotency_is_unsafe_unless_provably_not_sent() {
     assert!(!failure(marked.sent(Sent::Yes)).is_safe_to_resend());
     assert!(failure(marked.sent(Sent::No)).is_safe_to_resend());
     assert_eq!(marked.safe_to_resend(), Verdict::transient());
-    assert_eq!(marked.unsafe_to_resend(), Verdict::transient().unsafe_to_resend(), "the last mark holds");
+    assert_eq!(marked.unsafe_to_resend(), Verdict::transient().unsafe_to_resend(), "the last mark counts");
     assert_eq!(Verdict::Neutral.idempotency_unknown(), Verdict::Neutral);
     assert_eq!(Verdict::Success.safe_to_resend(), Verdict::Success);
 }
@@ -60,11 +60,11 @@ fn a_predicate_replaces_unknown_idempotency_only() {
     assert_eq!(Classifier::<&str, (), _>::classify(&unknown, &get, Err(&Oops(1))), Verdict::transient());
     let get = Classifier::<&str, (), Oops>::memo(&marks, &"get");
     let said = Classifier::<&str, (), _>::classify(&marks, &get, Err(&Oops(1)));
-    assert_eq!(said, Verdict::transient().unsafe_to_resend(), "the classifier that marks a failure itself is believed");
+    assert_eq!(said, Verdict::transient().unsafe_to_resend(), "a mark of the classifier is kept");
 }
 
 #[test]
-fn what_is_said_of_a_failure_is_kept_whatever_is_said_after() {
+fn a_verdict_keeps_its_fields_whatever_is_set_later() {
     let verdict = Verdict::throttled().sent(Sent::Yes).retry_after(secs(3)).unsafe_to_resend();
     assert_eq!(verdict, Verdict::throttled().unsafe_to_resend().retry_after(secs(3)).sent(Sent::Yes));
     let failure = failure(verdict);
@@ -73,45 +73,45 @@ fn what_is_said_of_a_failure_is_kept_whatever_is_said_after() {
 }
 
 #[test]
-fn nothing_makes_a_failure_of_what_is_none() {
+fn no_setter_turns_a_success_into_a_failure() {
     for verdict in [Verdict::Success, Verdict::Neutral] {
         assert_eq!(verdict.retry_after(secs(1)).sent(Sent::No).unsafe_to_resend(), verdict);
     }
 }
 
-/// A delay that the other side asks for refines a retry and never makes one.
+/// A delay that the service requests changes the wait of a retry. It never causes a retry.
 #[tokio::test(start_paused = true)]
 async fn a_servers_delay_never_makes_a_retry() {
     for verdict in [Verdict::Success, Verdict::Neutral, Verdict::permanent(), Verdict::rejected(None)] {
         let asked = verdict.retry_after(secs(2));
         let inner = Scripted::<&str>::new([Fail(Oops(1)), Answer("yes")]);
         let mut retry = RetryLayer::new(RetryConfig::default().classify(move |_| asked)).layer(inner.clone());
-        assert_eq!(ask(&mut retry, ()).await, Err(Oops(1)));
+        assert_eq!(ready_and_call(&mut retry, ()).await, Err(Oops(1)));
         assert_eq!(inner.calls(), 1, "{asked:?}");
     }
 
     let inner = Scripted::<&str>::new([Fail(Oops(1)), Answer("yes")]);
     let none_left = RetryConfig::default().retries(0).classify_errors(|_| Verdict::transient().retry_after(secs(2)));
-    assert_eq!(ask(&mut RetryLayer::new(none_left).layer(inner.clone()), ()).await, Err(Oops(1)));
+    assert_eq!(ready_and_call(&mut RetryLayer::new(none_left).layer(inner.clone()), ()).await, Err(Oops(1)));
     assert_eq!(inner.calls(), 1);
 
     let inner = Scripted::<&str>::new([Fail(Oops(1)), Answer("yes")]);
     let refined = RetryConfig::default()
         .server_delay_jitter(Ratio::new(0.0).unwrap())
         .classify_errors(|_| Verdict::transient().retry_after(secs(7)));
-    assert_eq!(ask(&mut RetryLayer::new(refined).layer(inner.clone()), ()).await, Ok("yes"));
+    assert_eq!(ready_and_call(&mut RetryLayer::new(refined).layer(inner.clone()), ()).await, Ok("yes"));
     assert_eq!(inner.gaps(), [secs(7)]);
 }
 
-// Closures. What is tested is also that they compile.
+// Closures. That they compile is a part of each test.
 
 async fn one(request: u32) -> Result<u64, Oops> {
     if request == 0 { Ok(1) } else { Err(Oops(request)) }
 }
 
-/// Where the service is known, no closure needs a type.
+/// Where the type of the service is known, closures need no types.
 #[tokio::test]
-async fn closures_of_each_shape_without_a_type() {
+async fn closures_of_each_kind_work_without_types() {
     let by_outcome = RetryConfig::default()
         .retries(0)
         .classify(|outcome| if outcome.is_ok() { Verdict::Success } else { Verdict::permanent() });
@@ -119,26 +119,26 @@ async fn closures_of_each_shape_without_a_type() {
     let by_memo = RetryConfig::default()
         .retries(0)
         .classify_with(|_| true, |_, outcome| if outcome.is_ok() { Verdict::Success } else { Verdict::Neutral });
-    assert_eq!(ask(&mut RetryLayer::new(by_outcome).layer(service_fn(one)), 3).await, Err(Oops(3)));
-    assert_eq!(ask(&mut RetryLayer::new(by_error).layer(service_fn(one)), 3).await, Err(Oops(3)));
-    assert_eq!(ask(&mut RetryLayer::new(by_memo).layer(service_fn(one)), 0).await, Ok(1));
+    assert_eq!(ready_and_call(&mut RetryLayer::new(by_outcome).layer(service_fn(one)), 3).await, Err(Oops(3)));
+    assert_eq!(ready_and_call(&mut RetryLayer::new(by_error).layer(service_fn(one)), 3).await, Err(Oops(3)));
+    assert_eq!(ready_and_call(&mut RetryLayer::new(by_memo).layer(service_fn(one)), 0).await, Ok(1));
 
     let by_outcome = BreakerConfig::default().fixed().classify(|_| Verdict::Success);
     let by_error = BreakerConfig::default().fixed().classify_errors(|_| Verdict::transient());
     let by_memo = BreakerConfig::default().fixed().classify_with(|_| (), |(), _| Verdict::Neutral);
-    assert!(ask(&mut BreakerLayer::new(by_outcome).layer(service_fn(one)), 3).await.is_err());
-    assert!(ask(&mut BreakerLayer::new(by_error).layer(service_fn(one)), 3).await.is_err());
-    assert!(ask(&mut BreakerLayer::new(by_memo).layer(service_fn(one)), 0).await.is_ok());
+    assert!(ready_and_call(&mut BreakerLayer::new(by_outcome).layer(service_fn(one)), 3).await.is_err());
+    assert!(ready_and_call(&mut BreakerLayer::new(by_error).layer(service_fn(one)), 3).await.is_err());
+    assert!(ready_and_call(&mut BreakerLayer::new(by_memo).layer(service_fn(one)), 0).await.is_ok());
 
     let by_outcome = FallbackLayer::value(7).classify(|_| Verdict::transient());
     let by_error = FallbackLayer::value(7).classify_errors(|_| Verdict::transient());
     let by_memo = FallbackLayer::value(7).classify_with(|_| (), |(), _| Verdict::transient());
-    assert_eq!(ask(&mut by_outcome.layer(service_fn(one)), 0).await.unwrap(), 7);
-    assert_eq!(ask(&mut by_error.layer(service_fn(one)), 0).await.unwrap(), 1, "a response isn't asked about");
-    assert_eq!(ask(&mut by_memo.layer(service_fn(one)), 3).await.unwrap(), 7);
+    assert_eq!(ready_and_call(&mut by_outcome.layer(service_fn(one)), 0).await.unwrap(), 7);
+    assert_eq!(ready_and_call(&mut by_error.layer(service_fn(one)), 0).await.unwrap(), 1, "a response isn't checked");
+    assert_eq!(ready_and_call(&mut by_memo.layer(service_fn(one)), 3).await.unwrap(), 7);
 }
 
-/// As a server wants it: one that can be boxed, sent, and cloned.
+/// A server's requirements on a service: it can be boxed, sent and cloned.
 fn serve<S>(service: S) -> S
 where
     S: Service<u32, Response = u64, Future: Send> + Clone + Send + 'static,
@@ -146,19 +146,19 @@ where
     service
 }
 
-/// With the types, they may look into what they judge, and the config may be made where no service is.
+/// With types, closures can use the outcome, and the config can be made without a service.
 #[tokio::test(start_paused = true)]
-async fn closures_of_each_shape_with_their_types() {
+async fn closures_of_each_kind_work_with_types() {
     let retry = |config| RetryLayer::new(config);
     let by_outcome = retry(RetryConfig::default().idempotent()).layer(service_fn(one));
-    assert_eq!(ask(&mut serve(by_outcome), 0).await, Ok(1));
+    assert_eq!(ready_and_call(&mut serve(by_outcome), 0).await, Ok(1));
 
     let config = RetryConfig::default().classify_errors(|error: &Oops| match error {
         Oops(1) => Verdict::transient(),
         _ => Verdict::permanent(),
     });
     let inner = Scripted::new([Fail(Oops(1)), Fail(Oops(2)), Answer(5)]);
-    assert_eq!(ask(&mut serve(RetryLayer::new(config).layer(inner.clone())), 0).await, Err(Oops(2)));
+    assert_eq!(ready_and_call(&mut serve(RetryLayer::new(config).layer(inner.clone())), 0).await, Err(Oops(2)));
     assert_eq!(inner.calls(), 2);
 
     let config = RetryConfig::default().classify_with(
@@ -171,18 +171,18 @@ async fn closures_of_each_shape_with_their_types() {
     );
     for (request, calls) in [(2, 4), (3, 1)] {
         let inner = Scripted::<u64>::new([Fail(Oops(1))]);
-        let _ = ask(&mut serve(RetryLayer::new(config.clone()).layer(inner.clone())), request).await;
+        let _ = ready_and_call(&mut serve(RetryLayer::new(config.clone()).layer(inner.clone())), request).await;
         assert_eq!(inner.calls(), calls, "request {request}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_closure_that_says_nothing_leaves_it_at_the_default() {
+async fn a_closure_without_an_opinion_leaves_the_default() {
     let inner = Scripted::new([Fail(Oops(1)), Fail(Oops(9)), Answer("yes")]);
     let config = RetryConfig::default().classify_errors(|error: &Oops| (error.0 == 9).then(Verdict::permanent));
     let config = config.idempotent();
-    assert_eq!(ask(&mut RetryLayer::new(config).layer(inner.clone()), ()).await, Err(Oops(9)));
-    assert_eq!(inner.calls(), 2, "of 1 nothing was said, so it is transient");
+    assert_eq!(ready_and_call(&mut RetryLayer::new(config).layer(inner.clone()), ()).await, Err(Oops(9)));
+    assert_eq!(inner.calls(), 2, "1 has no opinion, so it is transient");
 
     let nothing = classify::outcomes(|_: Result<&u8, &Oops>| None);
     assert_eq!(Classifier::<(), _, _>::classify(&nothing, &(), Ok(&1)), Verdict::Success);
@@ -223,10 +223,10 @@ fn failures_of_requests_that_are_not_idempotent_are_marked() {
     let said = Classifier::<&str, (), _>::opinion(&classifier, &add, Err(&refused)).unwrap();
     assert_eq!(said, Verdict::transient().sent(Sent::No).unsafe_to_resend());
     assert!(failure(said).is_safe_to_resend(), "it provably wasn't sent");
-    assert_eq!(Classifier::<&str, (), _>::opinion(&classifier, &add, Err(&Oops(1))), None, "what isn't known stays so");
+    assert_eq!(Classifier::<&str, (), _>::opinion(&classifier, &add, Err(&Oops(1))), None, "unknown stays unknown");
 }
 
-// Chains.
+// Chains of classifiers.
 
 fn judged<C: Classifier<(), u32, u32>>(chain: &C, outcome: Result<u32, u32>) -> Verdict {
     chain.classify(&chain.memo(&()), outcome.as_ref())
@@ -237,7 +237,7 @@ fn only<Req>(number: u32, verdict: Verdict) -> impl Classifier<Req, u32, u32> {
 }
 
 #[test]
-fn the_first_with_an_opinion_wins() {
+fn the_first_opinion_wins() {
     let chain = classify::first(only(1, Verdict::throttled()))
         .or(only(1, Verdict::permanent()))
         .or(only(2, Verdict::permanent()))
@@ -249,7 +249,7 @@ fn the_first_with_an_opinion_wins() {
 }
 
 #[test]
-fn those_after_an_opinion_are_not_asked() {
+fn classifiers_after_an_opinion_are_not_called() {
     let asked = Mutex::new(Vec::new());
     let link = |name: &'static str, said: Option<Verdict>| {
         let asked = &asked;
@@ -264,17 +264,17 @@ fn those_after_an_opinion_are_not_asked() {
 }
 
 #[test]
-fn without_an_end_the_last_ones_default_holds() {
+fn an_open_chain_ends_with_the_default_of_the_last() {
     let chain = classify::first(only(1, Verdict::throttled())).or(Errors);
     assert_eq!(judged(&chain, Err(5)), Verdict::transient().idempotency_unknown());
     assert_eq!(judged(&chain, Ok(5)), Verdict::Success);
-    assert_eq!(chain.opinion(&chain.memo(&()), Err(&5)), None, "a default is no opinion: chains can be links");
+    assert_eq!(chain.opinion(&chain.memo(&()), Err(&5)), None, "a default isn't an opinion: a chain can be a link");
     let longer = classify::first(chain).or(only(5, Verdict::permanent()));
     assert_eq!(judged(&longer, Err(5)), Verdict::permanent());
 }
 
 #[test]
-fn responses_are_left_to_those_who_know_them() {
+fn responses_are_left_to_classifiers_that_know_them() {
     let by_status = classify::outcomes(|outcome: Result<&u32, &u32>| match outcome {
         Ok(500..) => Some(Verdict::transient()),
         _ => None,
@@ -285,9 +285,9 @@ fn responses_are_left_to_those_who_know_them() {
 }
 
 #[test]
-fn a_later_one_sees_what_was_said() {
+fn a_later_classifier_receives_the_verdict_so_far() {
     let chain = classify::first(only(1, Verdict::throttled())).refine(|said, outcome| {
-        assert_eq!(outcome, Err(&1), "it is only asked where something was said");
+        assert_eq!(outcome, Err(&1), "it is called only after an opinion");
         said.retry_after(secs(1))
     });
     let chain = chain.or(only(2, Verdict::permanent())).or(Errors);
@@ -295,7 +295,7 @@ fn a_later_one_sees_what_was_said() {
     assert_eq!(judged(&chain, Err(2)), Verdict::permanent());
     assert_eq!(judged(&chain, Err(3)), Verdict::transient().idempotency_unknown());
 
-    // At the end of a chain, it sees the default too.
+    // The last classifier of a chain sees the default verdict of the earlier ones too.
     let all = classify::first(only(1, Verdict::throttled())).or(Errors).refine(|said, _| said.unsafe_to_resend());
     assert_eq!(judged(&all, Err(1)), Verdict::throttled().unsafe_to_resend());
     assert_eq!(judged(&all, Err(3)), Verdict::transient().unsafe_to_resend());
@@ -303,7 +303,7 @@ fn a_later_one_sees_what_was_said() {
 }
 
 #[test]
-fn links_of_a_chain_may_remember_the_request() {
+fn classifiers_in_a_chain_may_remember_the_request() {
     let reads = classify::with_memo(
         |request: &u8| *request,
         |request: &u8, outcome: Result<&(), &Oops>| (outcome.is_err() && *request > 9).then(Verdict::permanent),
@@ -315,7 +315,7 @@ fn links_of_a_chain_may_remember_the_request() {
     assert_eq!(judged(1, 2), Verdict::transient().idempotency_unknown());
 }
 
-/// Has an opinion of every error, and knows by when each request is to be answered. One that anybody might write.
+/// A user's classifier with an opinion on every error, which sets a deadline for each request.
 struct Due(Verdict);
 
 impl Classifier<Option<Instant>, u32, u32> for Due {
@@ -335,7 +335,7 @@ impl Classifier<Option<Instant>, u32, u32> for Due {
 }
 
 #[test]
-fn a_deadline_is_known_through_all_that_may_stand_around() {
+fn a_deadline_is_known_through_every_wrapper() {
     fn due<C: Classifier<Option<Instant>, u32, u32>>(classifier: C, request: Option<Instant>) -> Option<Instant> {
         classifier.deadline(&classifier.memo(&request))
     }
@@ -351,9 +351,9 @@ fn a_deadline_is_known_through_all_that_may_stand_around() {
         assert_eq!(due(classify::first(later()).or(known()), request), request);
         assert_eq!(due(classify::first(known()).refine(|said, _| said), request), request);
         assert_eq!(due(Idempotent::new(known(), |_: &Option<Instant>| true), request), request);
-        assert_eq!(due(later(), request), None, "closures know of none");
+        assert_eq!(due(later(), request), None, "closures have no deadline");
     }
-    // Of two, the earlier one.
+    // Of two deadlines, the earlier one counts.
     struct Sooner;
     impl Classifier<Option<Instant>, u32, u32> for Sooner {
         type Memo = Option<Instant>;
@@ -375,14 +375,14 @@ fn a_deadline_is_known_through_all_that_may_stand_around() {
 }
 
 #[test]
-fn an_opinion_is_one_through_all_that_may_stand_around() {
+fn an_opinion_is_kept_through_every_wrapper() {
     fn judged<C: Classifier<Option<Instant>, u32, u32>>(link: C) -> Verdict {
-        // Whoever has no opinion is followed by one.
+        // A link without an opinion is followed by one with an opinion.
         let chain = classify::first(link).otherwise(Verdict::permanent());
         chain.classify(&chain.memo(&None), Err(&1))
     }
     let throttled = || Due(Verdict::throttled());
-    assert_eq!(judged(throttled()), Verdict::throttled(), "a classifier of one's own has one of everything");
+    assert_eq!(judged(throttled()), Verdict::throttled(), "a custom classifier sets everything");
     let by_reference: &Due = &throttled();
     assert_eq!(judged(by_reference), Verdict::throttled());
     assert_eq!(judged(classify::first(throttled())), Verdict::throttled());
@@ -400,7 +400,7 @@ fn an_opinion_is_one_through_all_that_may_stand_around() {
 }
 
 #[test]
-fn classifiers_are_shown() {
+fn classifiers_implement_debug() {
     fn shows(classifier: impl std::fmt::Debug, part: &str) {
         let shown = format!("{classifier:?}");
         assert!(shown.contains(part), "{shown}");

@@ -1,4 +1,4 @@
-//! Classifiers that judge another error than the service's.
+//! Classifiers for another error type than the service's.
 
 use std::{fmt, io};
 
@@ -13,7 +13,7 @@ fn judge<E>(outcome: Result<&(), &E>) -> Verdict {
     if outcome.is_ok() { Verdict::Success } else { Verdict::transient() }
 }
 
-/// As a server does.
+/// As a server takes a service.
 fn serve(_: impl Service<u32>) {}
 
 fn main() {
@@ -26,7 +26,7 @@ fn main() {
     let fallback = FallbackLayer::value(()).classify(judge::<fmt::Error>);
     serve(ServiceBuilder::new().layer(fallback).service(service_fn(send)));
 
-    // Around a breaker, the error isn't the service's any more.
+    // The error type of a breaker isn't the error type of the service.
     let retry = RetryLayer::new(RetryConfig::default().classify(judge::<io::Error>));
     let breaker = BreakerLayer::new(BreakerConfig::default());
     serve(ServiceBuilder::new().layer(retry).layer(breaker).service(service_fn(send)));

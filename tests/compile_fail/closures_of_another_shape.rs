@@ -1,19 +1,19 @@
-//! Closures that have the shape of another method, or say something that is no verdict.
+//! Closures with the arguments of another method, or that return something other than a verdict.
 
 use std::io;
 
 use tower_recourse::{BreakerConfig, FallbackLayer, RetryConfig, Verdict};
 
 fn main() {
-    // Over the error, where the outcome is judged.
+    // Takes the error where the method passes the outcome.
     let _ = RetryConfig::default().classify(|_: &io::Error| Verdict::transient());
 
-    // Over the outcome, where errors are.
+    // Takes the outcome where the method passes the error.
     let _ = BreakerConfig::default().classify_errors(|_: Result<&(), &io::Error>| Verdict::transient());
 
-    // Without the memo.
+    // Lacks the argument for the memo.
     let _ = FallbackLayer::value(()).classify_with(|_: &u32| true, |_: Result<&(), &io::Error>| Verdict::transient());
 
-    // A predicate.
+    // Returns `bool` instead of a verdict.
     let _ = RetryConfig::default().classify_errors(|error: &io::Error| error.kind() == io::ErrorKind::TimedOut);
 }

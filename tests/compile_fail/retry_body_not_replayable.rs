@@ -1,4 +1,4 @@
-//! HTTP's presets, around a client whose requests have a body that can be neither cloned nor wrapped.
+//! The preset for HTTP around a client whose request body can be neither cloned nor wrapped.
 
 use std::{convert::Infallible, io};
 
@@ -14,7 +14,7 @@ async fn send(_: Upload) -> Result<Response<String>, Infallible> {
     Ok(Response::new(String::new()))
 }
 
-/// As a server does.
+/// As a server takes a service.
 fn serve(_: impl Service<Upload>) {}
 
 fn main() {

@@ -1,4 +1,4 @@
-//! A request that can't be copied, in a retry.
+//! A request that isn't `Clone`, in a retry.
 
 use std::io;
 
@@ -11,7 +11,7 @@ async fn send(upload: Upload) -> Result<(), io::Error> {
     upload.0.sync_all()
 }
 
-/// As a server does.
+/// As a server takes a service.
 fn serve(_: impl Service<Upload>) {}
 
 fn main() {

@@ -1,4 +1,4 @@
-//! A limit of time, and an error that can't be made of it.
+//! A time limit, and an error type that can't be made from `Elapsed`.
 
 use std::{fmt, time::Duration};
 
@@ -9,7 +9,7 @@ async fn send(_: u32) -> Result<(), fmt::Error> {
     Ok(())
 }
 
-/// As a server does.
+/// As a server takes a service.
 fn serve(_: impl Service<u32>) {}
 
 fn main() {

@@ -1,5 +1,6 @@
-//! Finagle, `RetryBudgetTest`: what a budget gives while time stands still, with deposits that age as theirs do, and what it
-//! gives with deposits that don't. A reserve of -1 has no counterpart: a `u32` can't be.
+//! Finagle, `RetryBudgetTest`: the balance of a budget while time stands still, with deposits that
+//! age as in Finagle, and with deposits that don't. Finagle's invalid reserve of -1 has no
+//! counterpart, because ours is a `u32`.
 
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use tower_recourse::{
 
 const DEPOSITS: u32 = 10_000;
 
-/// Time to live in seconds, reserve a second, share.
+/// Time to live in seconds, reserve per second, share.
 fn ageing(ttl: u64, reserve: u32, share: f64) -> TokenBucket {
     lasting(reserve, share).ttl(Duration::from_secs(ttl)).unwrap()
 }
@@ -20,12 +21,12 @@ fn lasting(reserve: u32, share: f64) -> TokenBucket {
     TokenBucket::share(share).unwrap().reserve(reserve).clock(ManualClock::new())
 }
 
-/// Takes until there is no more, and says how much it was.
+/// Withdraws until nothing is left, and returns the number of tokens.
 fn withdraw_all(budget: &impl Budget) -> u32 {
     std::iter::from_fn(|| budget.withdraw(FailureKind::Transient)).count() as u32
 }
 
-/// Deposits, and takes all there is after each.
+/// Makes the deposits, and withdraws everything after each.
 fn withdrawn(budget: &impl Budget) -> u32 {
     (0..DEPOSITS).fold(0, |withdrawn, _| {
         budget.deposit();
@@ -49,7 +50,7 @@ fn the_reserve_alone_and_with_a_share() {
         ("(1 s, 10/s, 0)", ageing(1, 10, 0.0), 10_u32),
         ("(2 s, 5/s, 0)", ageing(2, 5, 0.0), 10),
         ("(1 s, 10/s, .1)", ageing(1, 10, 0.1), 1_010),
-        // Without a time to live, the reserve is what comes in a second.
+        // Without a time to live, the reserve is the amount of one second.
         ("(none, 10/s, 0)", lasting(10, 0.0), 10),
         ("(none, 5/s, 0)", lasting(5, 0.0), 5),
         ("(none, 10/s, .1)", lasting(10, 0.1), 1_010),
@@ -61,7 +62,7 @@ fn the_reserve_alone_and_with_a_share() {
 }
 
 #[test]
-fn what_is_kept_is_the_capacity_whatever_a_deposit_is_worth() {
+fn the_balance_is_capped_whatever_a_deposit_is_worth() {
     for bucket in [ageing(1, 0, 1_000.0), lasting(0, 1_000.0)] {
         let full = bucket.capacity(1).unwrap();
         full.deposit();
@@ -72,11 +73,11 @@ fn what_is_kept_is_the_capacity_whatever_a_deposit_is_worth() {
 }
 
 #[test]
-fn a_reserve_too_large_for_the_clock_is_still_counted() {
+fn a_reserve_too_large_for_the_clock_still_counts() {
     let bucket = lasting(u32::MAX, 0.0);
-    assert_eq!(bucket.balance(), 1_000_000_000, "one a nanosecond");
+    assert_eq!(bucket.balance(), 1_000_000_000, "one per nanosecond");
     assert!(bucket.withdraw(FailureKind::Transient).is_some());
-    assert_eq!(bucket.balance(), 999_999_999, "one a nanosecond");
+    assert_eq!(bucket.balance(), 999_999_999, "one per nanosecond");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Envoy, outlier detection: `outlier_detection_impl_test.cc` and the documents.
+//! Envoy, outlier detection: `outlier_detection_impl_test.cc` and the documentation.
 
 use std::time::Duration;
 
@@ -19,8 +19,9 @@ fn a_threshold_of_85_percent() {
         config,
         &[
             ("250 of 300", "S*50 F*250", "C 250/300"),
-            // Theirs adds up at the end of each interval, and finds 300 of 350. Ours looks after each call, so it has
-            // opened on the way there: 283 of 333 is below 85 %, 284 of 334 isn't.
+            // Envoy evaluates the rate at the end of each interval and finds 300 of 350. We
+            // evaluate it after each call, so the circuit opens earlier: 283 of 333 is below 85 %,
+            // 284 of 334 isn't.
             ("283 of 333", "F*33", "C 283/333"),
             ("300 of 350", "F", "O 284/334 for 30s"),
         ],
@@ -36,7 +37,7 @@ fn the_kth_opening_lasts_k_times_as_long() {
             .open_for(OpenFor::stepwise(Duration::from_secs(10))),
     );
     played.row(("before", "F*4", "C 4 in a row"));
-    // Beyond 63, which is as far as openings in a row are counted.
+    // More openings than the circuit counts in a row, which is 63.
     for k in 1..=70 {
         let lasts = Duration::from_secs((k * 10).min(300));
         let opened_by = if k == 1 { "5/5" } else { "1/1" };

@@ -39,9 +39,9 @@ fn half_of_a_hundred() {
         &[
             ("all of the window", "S*100", "C 0/100"),
             ("nearly half", "F*49", "C 49/100"),
-            // Theirs opens at the 70th: a moving average forgets an old success little by little, and after 69
-            // failures it still says that half of the calls succeeded. Ours counts the last 100 calls, of which the
-            // 50th failure is exactly the half that was asked for.
+            // Finagle opens at the 70th call: its moving average forgets old successes gradually,
+            // and after 69 failures it still shows a success rate of one half. Ours counts the last
+            // 100 calls; the 50th failure is exactly half of them.
             ("half", "F", "O 50/100 for 30s"),
         ],
     );

@@ -1,4 +1,4 @@
-//! gobreaker v2, `gobreaker_test.go`: more than 5 failures in a row open for 60 s.
+//! gobreaker v2, `gobreaker_test.go`: more than 5 consecutive failures open the circuit for 60 s.
 
 use std::time::Duration;
 
@@ -54,7 +54,7 @@ fn three_probes() {
 }
 
 #[test]
-fn a_call_counts_in_the_generation_that_it_began_in_or_not_at_all() {
+fn a_call_counts_in_its_own_generation_or_not_at_all() {
     play(
         theirs(),
         &[
@@ -65,7 +65,8 @@ fn a_call_counts_in_the_generation_that_it_began_in_or_not_at_all() {
             ("g21, ends in the next closed generation", "S F >S", "C 1 in a row"),
         ],
     );
-    // Theirs has no window; ours must not let a straggler into one, nor into what the probes came to.
+    // gobreaker has no window. Ours must count a late call neither in the window nor among the
+    // probes.
     let half_of_four = OpenRule::Ratio { failing: Ratio::HALF, window: Window::count(4).unwrap() };
     let probes = Probes::share_of(3, Ratio::HALF).unwrap();
     play(
@@ -77,14 +78,14 @@ fn a_call_counts_in_the_generation_that_it_began_in_or_not_at_all() {
             ("g21, ends in the next closed window", "S S >F >S S", "C 0/2"),
         ],
     );
-    // Their interval, at whose end a closed circuit starts over, is our `reset`.
+    // gobreaker starts over at the end of its interval. Our `reset` does the same.
     let mut played = Played::new(theirs());
     played.row(("g21, before the reset", "F F <", "C 2 in a row"));
     played.circuit.reset();
     played.row(("g21, after the reset", ">F", "C 0 in a row"));
 }
 
-/// g22: a call that panics is a call, and a failure.
+/// g22: a call that panics counts as a call and as a failure.
 #[tokio::test]
 async fn a_panic_is_one_call_and_one_failure() {
     let all_of_two = OpenRule::Ratio { failing: Ratio::percent(100).unwrap(), window: Window::count(2).unwrap() };

@@ -11,7 +11,8 @@ fn throttle(max_tokens: u32, ratio: f64) -> RetryThrottle {
     RetryThrottle::max_tokens(max_tokens).unwrap().ratio(ratio).unwrap()
 }
 
-/// `F` is a failure that asks for a retry, `S` a success: the tokens after it, and for a failure whether it is retried.
+/// `F` is a retryable failure, `S` a success. Each row has the tokens after it, and for a failure
+/// whether it is retried.
 #[test]
 fn a_failure_takes_one_and_a_success_gives_the_ratio() {
     for (name, max, ratio, sequence) in [
@@ -63,7 +64,7 @@ fn a_failure_takes_one_and_a_success_gives_the_ratio() {
     }
 }
 
-/// The same through the layer: one attempt fails after the other.
+/// The same through the layer, where all attempts fail.
 #[tokio::test(start_paused = true)]
 async fn retries_stop_at_half() {
     let budget = std::sync::Arc::new(throttle(10, 0.5));
@@ -84,13 +85,13 @@ async fn retries_stop_at_half() {
             calls.set(calls.get() + 1);
             async move { if fails { Err("UNAVAILABLE") } else { Ok(()) } }
         }));
-        let answer = service.ready().await.unwrap().call(()).await;
-        assert_eq!(answer.is_err(), fails);
+        let response = service.ready().await.unwrap().call(()).await;
+        assert_eq!(response.is_err(), fails);
         assert_eq!((calls.take(), budget.tokens()), (attempts, left));
     }
 }
 
-/// Only what might be retried counts, as A6 has it.
+/// Following A6, only retryable failures count.
 #[test]
 fn a_permanent_failure_takes_nothing() {
     let throttle = throttle(10, 0.5);
@@ -108,7 +109,7 @@ fn invalid_throttling() {
         let refused = RetryThrottle::max_tokens(max_tokens).unwrap_err();
         assert_eq!((refused.field(), refused.value()), ("max_tokens", &*max_tokens.to_string()));
     }
-    // 0.0009 has three decimals of nothing.
+    // 0.0009 is zero when cut to three decimals.
     for ratio in [0.0, -0.1, 0.0009, f64::NAN, f64::INFINITY] {
         let refused = RetryThrottle::default().ratio(ratio).unwrap_err();
         assert_eq!(refused.field(), "ratio", "{ratio}");

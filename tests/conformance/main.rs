@@ -1,6 +1,7 @@
-//! Cases that other projects wrote, held against this crate: their settings, their sequence, what must come out. A table is
-//! one test, its origin stands beside it, and a row that fails says its name. Where we differ on purpose the row stays,
-//! with what we do instead and why.
+//! Test cases of other projects, run against this crate with the same settings, the same steps and
+//! the same expected results. Each table is one test with its source beside it, and a row that
+//! fails shows its name. Where this crate differs on purpose, the row stays, with our result and
+//! the reason.
 
 #[path = "../support/fixed_numbers.rs"]
 mod fixed_numbers;

@@ -1,22 +1,22 @@
-//! A sequence of calls as text, played on a circuit with a clock that is moved by hand.
+//! Runs a sequence of calls, written as text, on a circuit with a manual clock.
 //!
-//! | step | means |
+//! | step | meaning |
 //! |---|---|
-//! | `S` `F` `X` `D` | a call is admitted and succeeds, fails, says nothing (neutral), is dropped |
-//! | `s` | it succeeds after 5 s |
+//! | `S` `F` `X` `D` | a call is admitted, and then succeeds, fails, is neutral, or is dropped |
+//! | `s` | a call succeeds after 5 s |
 //! | `R` | a call is rejected |
-//! | `<` | a call is admitted and stays under way |
-//! | `>S` `>F` `>X` `>D` | of the calls under way, the one that began first ends so |
-//! | `+3s` `+1ms` `+1ns` | the clock moves |
+//! | `<` | a call is admitted and keeps running |
+//! | `>S` `>F` `>X` `>D` | the running call that began first ends |
+//! | `+3s` `+1ms` `+1ns` | the clock advances |
 //! | `F*5` | five times |
 //!
-//! | then | means |
+//! | result | meaning |
 //! |---|---|
 //! | `C 3/5`, `H 3/5` | closed or half-open, 3 failures among 5 calls |
-//! | `H 0/4 slow 3` | three of them were slow |
-//! | `C 2 in a row` | closed, by a rule that only looks at failures in a row |
-//! | `O 3/5 for 5s` | open; the numbers are those that it opened by, told by its event |
-//! | `O 3/3 for 5s` | also: opened by three failures in a row, without a window; a failing probe is `1/1` again |
+//! | `H 0/4 slow 3` | three of the calls were slow |
+//! | `C 2 in a row` | closed, with a rule that counts only consecutive failures |
+//! | `O 3/5 for 5s` | open; the counts are those of the event that reported the opening |
+//! | `O 3/3 for 5s` | also: opened by three consecutive failures; a failed probe is `1/1` |
 
 use std::{
     sync::{Arc, Mutex},
@@ -30,11 +30,11 @@ use tower_recourse::{
     time::ManualClock,
 };
 
-/// (name, steps, then). Each row goes on where the one before stopped.
+/// (name, steps, result). Each row continues where the row before stopped.
 pub(crate) type Row<'a> = (&'a str, &'a str, &'a str);
 
-/// Plays the rows from a closed circuit on, once as a circuit comes, and once with every call counted, which takes
-/// another way through the code. What is left of the first is returned.
+/// Plays the rows from a closed circuit on: once with the default counting, and once with every
+/// call counted, which takes another code path. Returns the circuit of the first run.
 pub(crate) fn play(config: BreakerConfig, rows: &[Row<'_>]) -> Played {
     for config in [config.clone().count_calls(), config.clone()] {
         let mut played = Played::new(config);
@@ -52,12 +52,12 @@ pub(crate) struct Played {
     pub(crate) circuit: Circuit,
     clock: ManualClock,
     under_way: Vec<Permit>,
-    told: Arc<Mutex<Told>>,
+    observed: Arc<Mutex<Observed>>,
 }
 
-/// What the observer heard.
+/// What the observer received.
 #[derive(Default)]
-struct Told {
+struct Observed {
     transitions: u64,
     /// The last opening.
     opened: String,
@@ -65,10 +65,11 @@ struct Told {
 
 impl Played {
     pub(crate) fn new(config: BreakerConfig) -> Self {
-        let (clock, told) = (ManualClock::new(), Arc::new(Mutex::new(Told::default())));
-        let hears = Arc::clone(&told);
-        let config = config.clock(clock.clone()).observe(move |event: &Event<'_>| hears.lock().unwrap().hear(event));
-        Self { circuit: Circuit::new(config), clock, under_way: Vec::new(), told }
+        let (clock, observed) = (ManualClock::new(), Arc::new(Mutex::new(Observed::default())));
+        let recorder = Arc::clone(&observed);
+        let config =
+            config.clock(clock.clone()).observe(move |event: &Event<'_>| recorder.lock().unwrap().record(event));
+        Self { circuit: Circuit::new(config), clock, under_way: Vec::new(), observed }
     }
 
     pub(crate) fn row(&mut self, (name, steps, then): Row<'_>) {
@@ -115,17 +116,21 @@ impl Played {
             State::Closed => format!("C {of_calls}"),
             State::HalfOpen => format!("H {of_calls}"),
             State::Open => {
-                // Like gobreaker's: an opening begins a new generation, and nothing has been counted in it. So what
-                // it opened by is in the event.
+                // As in gobreaker, an opening begins a new generation, in which nothing has been
+                // counted. So the event holds the counts that opened the circuit.
                 assert_eq!(of_calls, "0/0", "an open circuit counts nothing");
-                self.told.lock().unwrap().opened.clone()
+                self.observed.lock().unwrap().opened.clone()
             }
         }
     }
 
     fn is_accounted_for(&self, name: &str) {
         let stats = self.circuit.stats();
-        assert_eq!(stats.transitions, self.told.lock().unwrap().transitions, "{name}: each transition is told once");
+        assert_eq!(
+            stats.transitions,
+            self.observed.lock().unwrap().transitions,
+            "{name}: each transition is reported once"
+        );
         if let (Some(admitted), Some(successes)) = (stats.total_admitted, stats.total_successes) {
             let ended = successes + stats.total_failures + stats.total_neutral + stats.total_dropped;
             assert_eq!(admitted, ended + self.under_way.len() as u64, "{name}: each admitted call ends once");
@@ -133,8 +138,8 @@ impl Played {
     }
 }
 
-impl Told {
-    fn hear(&mut self, event: &Event<'_>) {
+impl Observed {
+    fn record(&mut self, event: &Event<'_>) {
         match *event {
             Event::CircuitOpened { open_for, calls, failures, slow, .. } => {
                 let slow = if slow > 0 { format!(" slow {slow}") } else { String::new() };
@@ -153,7 +158,7 @@ fn end(permit: Permit, ending: &str) {
         "F" => permit.failure(),
         "X" => permit.neutral(),
         "D" => drop(permit),
-        other => panic!("`{other}` is no ending"),
+        other => panic!("`{other}` isn't an ending"),
     }
 }
 
@@ -164,6 +169,6 @@ fn duration(text: &str) -> Duration {
         "s" => Duration::from_secs(count),
         "ms" => Duration::from_millis(count),
         "ns" => Duration::from_nanos(count),
-        unit => panic!("`{unit}` is no unit"),
+        unit => panic!("`{unit}` isn't a unit"),
     }
 }

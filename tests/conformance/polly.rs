@@ -1,4 +1,5 @@
-//! Polly v8 and v7: `AdvancedCircuitBehaviorTests`, `CircuitStateControllerTests`, `CircuitBreakerSpecs`.
+//! Polly v8 and v7: `AdvancedCircuitBehaviorTests`, `CircuitStateControllerTests`,
+//! `CircuitBreakerSpecs`.
 
 use std::{
     io,
@@ -27,13 +28,13 @@ fn a_tenth_of_at_least_ten() -> BreakerConfig {
 fn break_or_not() {
     play(a_tenth_of_at_least_ten(), &[("p23, none of ten", "S*10", "C 0/10")]);
     play(a_tenth_of_at_least_ten(), &[("p23, one of ten", "S*9 F", "O 1/10 for 30s")]);
-    // The judgement comes with whatever call completes the minimum, also when that one succeeds.
+    // The call that completes the minimum can open the circuit, even if it succeeds.
     play(a_tenth_of_at_least_ten(), &[("p23, one of ten, the first", "F S*9", "O 1/10 for 30s")]);
     play(a_tenth_of_at_least_ten(), &[("p23, one of nine", "F S*8", "C 1/9")]);
-    // Theirs is handed the numbers 11 and 20 %. A circuit that is asked after every call can't get there: it opens
-    // on the way, at the tenth call.
+    // Polly's test passes the numbers 11 and 20 %. A circuit that is evaluated after every call
+    // never gets there: it opens earlier, at the tenth call.
     play(a_tenth_of_at_least_ten(), &[("p23, two of eleven", "F F S*8", "O 2/10 for 30s")]);
-    // The nearest that an eleventh call can be the one: a share that wasn't reached by ten.
+    // The nearest case in which the eleventh call opens the circuit: ten calls were below the rate.
     let window = Window::count(20).unwrap().minimum(10).unwrap();
     let fifteen =
         BreakerConfig::default().fixed().open_when(OpenRule::Ratio { failing: Ratio::percent(15).unwrap(), window });
@@ -55,42 +56,47 @@ fn a_failing_probe_breaks_again_for_as_long() {
         ],
     );
     let left = Duration::from_millis(9_999);
-    assert_eq!(played.circuit.retry_in(), Some(left), "p27, as stats tell");
-    assert_eq!(played.circuit.admit().unwrap_err().retry_in(), Some(left), "p27, as a rejection tells");
+    assert_eq!(played.circuit.retry_in(), Some(left), "p27, in the stats");
+    assert_eq!(played.circuit.admit().unwrap_err().retry_in(), Some(left), "p27, in a rejection");
 }
 
-/// p26: the generator of break times is told how often it has been tried in vain. Theirs counts half-open attempts, from 0; ours
-/// openings in a row, from 1: the first has had no attempt before it.
+/// p26: the break-duration generator receives the number of unsuccessful attempts. Polly counts
+/// half-open attempts, from 0; we count openings in a row, from 1, and the first opening has had no
+/// attempt before it.
 #[test]
-fn the_break_generator_is_told_how_many_there_were() {
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let hears = Arc::clone(&told);
-    let half_open_attempts = move || -> Vec<u32> { std::mem::take(&mut told.lock().unwrap()) };
+fn the_break_generator_receives_the_number_of_attempts() {
+    let openings = Arc::new(Mutex::new(Vec::new()));
+    let recorder = Arc::clone(&openings);
+    let half_open_attempts = move || -> Vec<u32> { std::mem::take(&mut openings.lock().unwrap()) };
     let open_for = OpenFor::by(move |opening: Opening| {
-        let mut told = hears.lock().unwrap();
-        // It may be asked more than once for one opening, and has to say the same.
-        if told.last() != Some(&(opening.in_a_row - 1)) {
-            told.push(opening.in_a_row - 1);
+        let mut openings = recorder.lock().unwrap();
+        // The function may be called more than once for one opening, and must return the same
+        // duration.
+        if openings.last() != Some(&(opening.in_a_row - 1)) {
+            openings.push(opening.in_a_row - 1);
         }
         Duration::from_secs(10 * u64::from(opening.in_a_row))
     });
     let mut played =
         Played::new(BreakerConfig::default().fixed().open_when(OpenRule::consecutive(2).unwrap()).open_for(open_for));
-    // Steps and no rows: the stats of a row ask what a first break would be.
+    // These are steps and not rows, because the statistics of a row call the function for a first
+    // opening.
     played.steps("p26", "F F +9s R +1s F +19s R +1s F +29s R +1s X F +39s R +1s F +49s R +1s");
     assert_eq!(half_open_attempts(), [0, 1, 2, 3, 4], "p26");
     played.steps("p26, a close", "S F F +9s R +1s F +19s R +1s F +29s R");
     assert_eq!(half_open_attempts(), [0, 1, 2], "p26, after a close");
 }
 
-/// p27: "a break near the largest time doesn't overflow". The longest that ends is of 48 bits of microseconds (8.9 years);
-/// from there on a circuit stays open until it is reset, and a rejection doesn't say when to come back.
+/// p27: a break near the largest duration doesn't overflow. The longest duration that ends has 48
+/// bits of microseconds (8.9 years). With a longer one the circuit stays open until it is reset,
+/// and a rejection has no time.
 #[test]
-fn a_break_may_be_as_long_as_it_likes() {
+fn a_break_may_have_any_length() {
     let longest = Duration::from_micros((1 << 48) - 2);
     for (name, break_for, retry_in) in [
         ("just representable", longest, Some(longest)),
-        // By more than what a growing time, a floating-point number in between, may be off at this size.
+        // The difference exceeds the rounding error of a growing duration, which is a
+        // floating-point number, at this size.
         ("just not", longest + Duration::from_micros(10), None),
         ("all microseconds of a u64", Duration::from_micros(u64::MAX), None),
         ("the largest", Duration::MAX, None),
@@ -110,9 +116,9 @@ fn a_break_may_be_as_long_as_it_likes() {
     }
 }
 
-/// However much it grows: zero times infinity is not taken for a break that is too long to be a number.
+/// For every growth: zero times infinity doesn't count as a break that is too long.
 #[test]
-fn no_break_stays_none() {
+fn a_break_of_zero_stays_zero() {
     let open_for = OpenFor::growing(Duration::ZERO).factor(f64::MAX).unwrap();
     let config = BreakerConfig::default().fixed().open_when(OpenRule::consecutive(1).unwrap()).open_for(open_for);
     let circuit = Circuit::new(config.clock(ManualClock::new()));
@@ -142,9 +148,10 @@ fn a_probe_that_never_returns() {
     );
 }
 
-/// p30: a failure that was begun while closed arrives while open. No second opening, and its caller sees its own error.
+/// p30: a call that began while the circuit was closed fails while it is open. The circuit doesn't
+/// open a second time, and the caller gets its own error.
 #[tokio::test]
-async fn a_late_failure_is_its_callers_alone() {
+async fn a_late_failure_only_reaches_its_caller() {
     let openings = Arc::new(Mutex::new(0));
     let counted = Arc::clone(&openings);
     let circuit = Circuit::new(BreakerConfig::default().fixed().open_when(OpenRule::consecutive(2).unwrap()).observe(

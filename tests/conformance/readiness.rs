@@ -1,4 +1,5 @@
-//! tower-resilience 0.13 and 0.14, their tests of tower's contract: which instance is polled ready, when, and which one is called.
+//! tower-resilience 0.13 and 0.14, tests of tower's contract: which instance is polled ready, when,
+//! and which one is called.
 
 use std::{
     future::{Future, Ready, pending, ready},
@@ -21,7 +22,7 @@ use tower_recourse::{
 
 use crate::fixed_numbers::FixedNumbers as _;
 
-/// What happened to all clones of a service.
+/// Counts of all clones of a service.
 #[derive(Default)]
 struct Counts {
     polls: AtomicU32,
@@ -36,19 +37,20 @@ impl Counts {
     }
 }
 
-/// A service that panics if an instance is called that wasn't polled ready. Clones begin unready.
+/// A service that panics if a caller calls an instance without polling it ready. Clones start
+/// unready.
 struct Watched {
     counts: Arc<Counts>,
-    /// Its readiness, by the number of its successes so far.
+    /// The readiness, by the number of times that the service became ready before.
     readiness: fn(u32) -> Poll<Result<(), BoxError>>,
-    /// Its answer to the call with this number: 1 is the first.
-    answer: fn(u32) -> Result<u32, BoxError>,
+    /// The response to the call with this number. The first is 1.
+    response: fn(u32) -> Result<u32, BoxError>,
     is_ready: bool,
 }
 
 impl Watched {
-    fn new(readiness: fn(u32) -> Poll<Result<(), BoxError>>, answer: fn(u32) -> Result<u32, BoxError>) -> Self {
-        Self { counts: Arc::default(), readiness, answer, is_ready: false }
+    fn new(readiness: fn(u32) -> Poll<Result<(), BoxError>>, response: fn(u32) -> Result<u32, BoxError>) -> Self {
+        Self { counts: Arc::default(), readiness, response, is_ready: false }
     }
 }
 
@@ -74,8 +76,8 @@ impl Service<()> for Watched {
     }
 
     fn call(&mut self, (): ()) -> Self::Future {
-        assert!(std::mem::take(&mut self.is_ready), "an instance was called that wasn't ready");
-        ready((self.answer)(self.counts.calls.fetch_add(1, Relaxed) + 1))
+        assert!(std::mem::take(&mut self.is_ready), "a caller called an instance that wasn't ready");
+        ready((self.response)(self.counts.calls.fetch_add(1, Relaxed) + 1))
     }
 }
 
@@ -99,7 +101,8 @@ fn poll_once<T>(future: Pin<&mut impl Future<Output = T>>) -> Poll<T> {
     future.poll(&mut Context::from_waker(Waker::noop()))
 }
 
-/// Breaker, contract. Open, inner never ready: ready twice, then called, and the same of a clone.
+/// Breaker, contract. The circuit is open and the inner service never ready: the breaker is ready
+/// twice and is called, and so is a clone.
 #[tokio::test(start_paused = true)]
 async fn an_open_breaker_is_ready_without_its_service() {
     let circuit = Circuit::new(BreakerConfig::default().fixed());
@@ -116,8 +119,9 @@ async fn an_open_breaker_is_ready_without_its_service() {
     assert_eq!(counts.all(), (0, 0, 0), "t31: (polls, readies, calls) of the inner service");
 }
 
-/// Breaker, contract. Half-open, the only probe is cancelled 50 ms after a second caller began to wait. Theirs wakes the waiter; ours looks
-/// every 100 ms, which is soon enough for the row.
+/// Breaker, contract. Half-open: the only probe is cancelled 50 ms after a second caller began to
+/// wait. tower-resilience wakes the waiting caller; our breaker checks every 100 ms, which is soon
+/// enough for the row.
 #[tokio::test(start_paused = true)]
 async fn a_waiter_gets_the_slot_of_a_cancelled_probe() {
     let open_for = OpenFor::fixed(Duration::from_millis(300));
@@ -141,26 +145,28 @@ async fn a_waiter_gets_the_slot_of_a_cancelled_probe() {
     }
 }
 
-/// Retry, contract. 2 failures, 3 attempts; also behind a limit of one call at a time, which would deadlock if the first attempt kept its place.
+/// Retry, contract. Two failures, three attempts. Also behind a limit of one concurrent call, which
+/// would deadlock if the first attempt kept its place.
 #[tokio::test(start_paused = true)]
 async fn each_attempt_is_polled_ready_once_and_called_once() {
     let inner = || Watched::new(is_ready, |call| if call < 3 { Err("down".into()) } else { Ok(call) });
 
     let watched = inner();
     let counts = Arc::clone(&watched.counts);
-    let answer = RetryLayer::new(three_attempts()).layer(watched).oneshot(()).await;
-    assert_eq!((answer.unwrap(), counts.all()), (3, (3, 3, 3)), "t39");
+    let response = RetryLayer::new(three_attempts()).layer(watched).oneshot(()).await;
+    assert_eq!((response.unwrap(), counts.all()), (3, (3, 3, 3)), "t39");
 
     let watched = inner();
     let counts = Arc::clone(&watched.counts);
     let limited = RetryLayer::new(three_attempts()).layer(ConcurrencyLimit::new(watched, 1));
-    let answer = timeout(Duration::from_secs(1), limited.oneshot(())).await.expect("t39, a limit of 1: an answer");
-    assert_eq!((answer.unwrap(), counts.all()), (3, (3, 3, 3)), "t39, a limit of 1");
+    let response = timeout(Duration::from_secs(1), limited.oneshot(())).await.expect("t39, a limit of 1: a response");
+    assert_eq!((response.unwrap(), counts.all()), (3, (3, 3, 3)), "t39, a limit of 1");
 }
 
-/// Retry, contract. The first attempt fails, then readiness fails for good. Theirs returns the readiness error without asking the judge, so one
-/// failed poll ends a request. Ours takes it for the outcome of an attempt, like any other: it is judged, and tried again. What the caller
-/// gets, and what is called, is the same.
+/// Retry, contract. The first attempt fails, then readiness fails permanently. tower-resilience
+/// returns the readiness error without calling the classifier, so one failed poll ends a request.
+/// We treat it as the outcome of an attempt, which is classified and retried. The caller gets the
+/// same result, and the same calls are made.
 #[tokio::test(start_paused = true)]
 async fn a_readiness_error_of_a_later_attempt_is_returned() {
     fn once(readies: u32) -> Poll<Result<(), BoxError>> {
@@ -176,11 +182,11 @@ async fn a_readiness_error_of_a_later_attempt_is_returned() {
     let counts = Arc::clone(&watched.counts);
     let error = RetryLayer::new(config).layer(watched).oneshot(()).await.unwrap_err();
     assert_eq!(error.to_string(), "not ready", "t41: readiness' error");
-    assert_eq!(counts.all(), (3, 1, 1), "t41: (polls, readies, calls); theirs: 2 polls");
-    assert_eq!(judged.load(Relaxed), 3, "t41: judged; theirs: once");
+    assert_eq!(counts.all(), (3, 1, 1), "t41: (polls, readies, calls); in tower-resilience: 2 polls");
+    assert_eq!(judged.load(Relaxed), 3, "t41: classified; in tower-resilience: once");
 }
 
-/// Fallback, contract. The backup isn't ready when it is needed; then it is.
+/// Fallback, contract. When the backup is needed it isn't ready; then it becomes ready.
 #[tokio::test(start_paused = true)]
 async fn a_backup_is_called_when_it_is_ready() {
     let permits = ConcurrencyLimit::new(Watched::new(is_ready, |_| Ok(42)), 1);
@@ -192,6 +198,6 @@ async fn a_backup_is_called_when_it_is_ready() {
     assert!(poll_once(request.as_mut()).is_pending(), "t42: the backup isn't ready");
     assert_eq!(counts.all().2, 0, "t42: no call before");
     drop(holder);
-    assert!(matches!(request.await, Ok(42)), "t42: the request's answer");
+    assert!(matches!(request.await, Ok(42)), "t42: the response");
     assert_eq!(counts.all().2, 1, "t42: one call");
 }

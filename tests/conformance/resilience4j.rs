@@ -1,7 +1,8 @@
-//! resilience4j, mostly `CircuitBreakerStateMachineTest`: half of at least 5 calls opens for 5 s, 4 probes decide.
+//! resilience4j, mostly `CircuitBreakerStateMachineTest`: half of at least 5 calls opens the
+//! circuit for 5 s, and 4 probes decide.
 //!
-//! Theirs is a time window of 20 s, here it is the last 20 calls, except where the tests say so: nothing leaves either of them
-//! within these sequences.
+//! resilience4j uses a time window of 20 s. Here the window is the last 20 calls, unless a test
+//! says otherwise: in these sequences no call leaves either window.
 
 use std::{
     sync::{Arc, Mutex},
@@ -25,17 +26,18 @@ fn theirs() -> BreakerConfig {
         .probes(Probes::share_of(4, Ratio::HALF).unwrap())
 }
 
-/// The calls of `theirs`, and a call of more than 4 s is slow: half of them opens.
+/// `theirs`, and a rule for slow calls: the circuit opens if half of the calls take more than 4 s.
 fn theirs_with_slow_calls() -> BreakerConfig {
     let window = Window::count(20).unwrap().minimum(5).unwrap();
     theirs().or_when(OpenRule::Slow { longer_than: Duration::from_secs(4), share: Ratio::HALF, window })
 }
 
 #[test]
-fn the_share_of_failures_opens_once_the_minimum_is_reached() {
+fn the_failure_rate_opens_once_the_minimum_is_reached() {
     let r1 = play(theirs(), &[("r1", "F F F S", "C 3/4")]);
-    // Theirs has no rate (-1) below the minimum. Ours is what was counted, from the first call on: whoever draws it
-    // sees an outage begin. The minimum holds for the decision, which is to stay closed.
+    // Below the minimum, resilience4j has no rate (-1). Our rate includes every call from the first
+    // on, so that a chart shows the beginning of an outage. The minimum applies only to the
+    // decision, which is to stay closed.
     assert_eq!(r1.circuit.stats().window.failure_rate(), Some(0.75), "r1");
 
     let r2 = play(theirs(), &[("r1", "F F F S", "C 3/4"), ("r2", "S", "O 3/5 for 5s"), ("r2", "R", "O 3/5 for 5s")]);
@@ -45,16 +47,16 @@ fn the_share_of_failures_opens_once_the_minimum_is_reached() {
 }
 
 #[test]
-fn an_open_circuit_rejects_until_its_time_is_over() {
+fn an_open_circuit_rejects_until_its_duration_ends() {
     let before = play(theirs(), &[("r4", "F*5 R +3s R", "O 5/5 for 5s")]);
     assert_eq!(before.circuit.stats().total_rejected, 2, "r4");
 
-    // The call that comes after the open time is admitted, and nobody has to ask for the state first.
+    // The first call after the open duration is admitted, even if no caller reads the state before.
     play(theirs(), &[("r4", "F*5 R +3s R +3s <", "H 0/0"), ("r4", ">X", "H 0/0")]);
 }
 
 #[test]
-fn so_many_probes_decide_by_their_share() {
+fn probes_decide_by_their_failure_rate() {
     play(theirs(), &[("r6", "F*5 +5s", "H 0/0"), ("r6", "F F S", "H 2/3"), ("r6", "F", "O 3/4 for 5s")]);
     play(
         theirs_with_slow_calls(),
@@ -75,9 +77,10 @@ fn so_many_probes_decide_by_their_share() {
     );
 }
 
-/// The same windows with slow calls while closed, which the rows above don't have: 5 s is slow, exactly 4 s isn't.
+/// The same windows with slow calls in the closed state, which the rows above lack: 5 s is slow,
+/// exactly 4 s isn't.
 #[test]
-fn slow_calls_open_by_their_share_too() {
+fn the_slow_call_rate_opens_too() {
     play(theirs_with_slow_calls(), &[("two of four", "S S s s", "C 0/4 slow 2"), ("of five", "S", "C 0/5 slow 2")]);
     play(theirs_with_slow_calls(), &[("three of five", "S S s s s", "O 0/5 slow 3 for 5s")]);
     play(
@@ -100,9 +103,10 @@ fn the_rate_follows_a_window_of_four_calls() {
     }
 }
 
-/// r15, `SlidingTimeWindowMetricsTest`: five slices of a second. Theirs are cut by the wall clock's seconds, ours by the circuit's.
+/// r15, `SlidingTimeWindowMetricsTest`: five slices of a second. resilience4j's begin at full
+/// seconds of the wall clock, ours at full seconds of the circuit's clock.
 #[test]
-fn calls_leave_a_window_of_time_a_slice_at_a_time() {
+fn calls_leave_a_time_window_one_slice_at_a_time() {
     let window = Window::time(Duration::from_secs(5)).unwrap().slices(5).unwrap().minimum(5).unwrap();
     let half_of_them = OpenRule::Ratio { failing: Ratio::HALF, window };
     play(
@@ -117,7 +121,8 @@ fn calls_leave_a_window_of_time_a_slice_at_a_time() {
     );
 }
 
-/// The sequence that theirs were written for, with their own window of 20 s: nothing leaves it meanwhile.
+/// The sequence for which the resilience4j tests were written, with their window of 20 s. No call
+/// leaves it meanwhile.
 #[test]
 fn a_window_of_20_seconds_opens_like_one_of_20_calls() {
     let window = Window::time(Duration::from_secs(20)).unwrap().minimum(5).unwrap();
@@ -126,26 +131,26 @@ fn a_window_of_20_seconds_opens_like_one_of_20_calls() {
     play(theirs(), &[("r3", "S +1s S +1s S +1s F +1s F", "C 2/5"), ("r3", "+1s F", "O 3/6 for 5s")]);
 }
 
-/// r12: they let everything in, and tell once that they would have opened.
+/// r12: metrics-only mode admits every call, and reports once that the circuit would have opened.
 #[test]
-fn metrics_only_counts_and_tells_once() {
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let hears = Arc::clone(&told);
+fn metrics_only_counts_and_reports_once() {
+    let reports = Arc::new(Mutex::new(Vec::new()));
+    let recorder = Arc::clone(&reports);
     let mut played = Played::new(theirs().observe(move |event: &Event<'_>| {
         if let Event::CircuitWouldOpen { calls, failures, .. } = *event {
-            hears.lock().unwrap().push((failures, calls));
+            recorder.lock().unwrap().push((failures, calls));
         }
     }));
     played.circuit.set_mode(Mode::MetricsOnly);
     played.row(("r12", "F F F S", "C 3/4"));
-    assert_eq!(*told.lock().unwrap(), [], "r12, below the minimum");
+    assert_eq!(*reports.lock().unwrap(), [], "r12, below the minimum");
     played.row(("r12", "S", "C 3/5"));
-    assert_eq!(*told.lock().unwrap(), [(3, 5)], "r12, at 60 %");
+    assert_eq!(*reports.lock().unwrap(), [(3, 5)], "r12, at 60 %");
     played.row(("r12", "F", "C 4/6"));
-    assert_eq!(*told.lock().unwrap(), [(3, 5)], "r12, still one");
+    assert_eq!(*reports.lock().unwrap(), [(3, 5)], "r12, still one");
 }
 
-/// r13. A mode stays: no time of the circuit's own ends it.
+/// r13. A mode stays: no duration of the circuit ends it.
 #[test]
 fn forced_open_rejects_and_disabled_admits() {
     let mut played = Played::new(theirs());

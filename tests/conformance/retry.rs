@@ -1,4 +1,5 @@
-//! Failsafe for Java: a retry around what rejects. Google's gax: the time-out of an attempt, and the deadline.
+//! Failsafe for Java: a retry around a service that rejects. Google's gax: the timeout of an
+//! attempt, and the deadline.
 
 use std::{
     convert::Infallible,
@@ -25,9 +26,10 @@ const fn s(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// Failsafe, `PolicyCompositionTest`: 7 attempts, of which 3 come through and the rest are rejected (there by a rate
-/// limiter of 3). Theirs asks four times more; here the first rejection ends it, as the breaker has said that another
-/// attempt won't help. What is executed, and what the caller gets, is the same.
+/// Failsafe, `PolicyCompositionTest`: 7 attempts, of which 3 are executed and the others rejected
+/// (in Failsafe, by a rate limiter of 3). Failsafe tries four more times. Here the first rejection
+/// ends the request, because another attempt can't succeed. The executions and the caller's result
+/// are the same.
 #[tokio::test(start_paused = true)]
 async fn a_retry_of_7_around_a_breaker_of_3() {
     let executions = Arc::new(AtomicU32::new(0));
@@ -41,29 +43,30 @@ async fn a_retry_of_7_around_a_breaker_of_3() {
             async { Err::<Infallible, _>(io::Error::from(io::ErrorKind::ConnectionReset)) }
         }));
     let ended = service.oneshot(()).await;
-    assert!(matches!(ended, Err(BreakerError::Rejected(_))), "it ends rejected, and not with {ended:?}");
+    assert!(matches!(ended, Err(BreakerError::Rejected(_))), "it should end rejected, but: {ended:?}");
     assert_eq!(executions.load(Ordering::Relaxed), 3, "executions");
     assert_eq!(layer.circuit().state(), State::Open);
-    assert_eq!(layer.circuit().stats().total_rejected, 1, "the breaker is asked once more");
+    assert_eq!(layer.circuit().stats().total_rejected, 1, "the breaker is called once more");
 }
 
-/// (time-out of an attempt, what remains) → the effective time-out.
+/// (timeout of an attempt, remaining time) → the effective timeout.
 #[tokio::test(start_paused = true)]
-async fn an_attempt_has_its_own_time_or_what_remains() {
+async fn an_attempt_has_its_limit_or_the_remaining_time() {
     for (attempt, remaining, effective) in [(s(4), s(2), s(2)), (s(2), s(4), s(2)), (s(2), s(2), s(2))] {
         let limits = Timeouts::attempt(attempt).total(remaining);
         let config = RetryConfig::default().idempotent().retries(0).timeouts(limits);
         let began = Instant::now();
         let elapsed = never_answers(config).await;
         assert_eq!(began.elapsed(), effective, "({attempt:?}, {remaining:?})");
-        assert_eq!(elapsed.limit(), effective, "({attempt:?}, {remaining:?}): what the caller is told");
-        assert_eq!(elapsed.is_deadline(), remaining <= attempt, "({attempt:?}, {remaining:?}): which limit it was");
+        assert_eq!(elapsed.limit(), effective, "({attempt:?}, {remaining:?}): the caller's error");
+        assert_eq!(elapsed.is_deadline(), remaining <= attempt, "({attempt:?}, {remaining:?}): the limit");
     }
 }
 
-/// What remains shrinks: of 10 s in all, the attempts get 4 s, 4 s, and what is left after two waits of half a second.
+/// The remaining time shrinks: of 10 s in total, the attempts get 4 s, 4 s, and the rest after two
+/// waits of half a second.
 #[tokio::test(start_paused = true)]
-async fn the_last_attempt_gets_what_is_left() {
+async fn the_last_attempt_gets_the_remaining_time() {
     let limits = Timeouts::attempt(s(4)).total(s(10));
     let config =
         RetryConfig::default().idempotent().backoff(Backoff::fixed(Duration::from_millis(500))).timeouts(limits);
@@ -74,11 +77,11 @@ async fn the_last_attempt_gets_what_is_left() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_delay_longer_than_what_remains_stops_at_once() {
-    // (delay, in all) → how long it takes until the failure is returned, and after how many attempts.
+async fn a_delay_longer_than_the_remaining_time_stops_at_once() {
+    // (delay, total) → the time until the failure is returned, and the number of attempts.
     for (delay, total, takes, attempts) in [
         (s(4), s(2), s(0), 1),
-        // With nothing left after the wait, there would be no time for the attempt.
+        // After the wait, no time would be left for the attempt.
         (s(2), s(2), s(0), 1),
         (s(2), s(3), s(2), 2),
         (Duration::MAX, s(2), s(0), 1),
@@ -97,7 +100,7 @@ async fn a_delay_longer_than_what_remains_stops_at_once() {
     }
 }
 
-/// A policy that doesn't look at the deadline.
+/// A policy that ignores the deadline.
 struct Always {
     delay: Duration,
     total: Duration,
@@ -121,14 +124,14 @@ impl<Req, Res> Policy<Req, Res, BoxError> for Always {
     }
 }
 
-/// The time-out that the caller of a service gets which never answers.
+/// The timeout that a caller gets from a service that never responds.
 async fn never_answers(policy: impl Policy<(), (), BoxError>) -> Elapsed {
     let service = service_fn(|()| pending::<Result<(), BoxError>>());
     let error = ServiceBuilder::new().layer(RetryLayer::with(policy)).service(service).oneshot(()).await.unwrap_err();
-    *error.downcast().expect("a time-out")
+    *error.downcast().expect("a timeout")
 }
 
-/// How long the caller of a service waits that fails at once, and how often it was called.
+/// How long a caller waits for a service that fails at once, and how often it calls the service.
 async fn fails_at_once(policy: impl Policy<(), (), BoxError>) -> (Duration, u32) {
     let calls = Arc::new(AtomicU32::new(0));
     let counted = Arc::clone(&calls);

@@ -1,6 +1,6 @@
 //! The breakers of seatbelt 0.11 (`s`) and tower-resilience 0.13/0.14 (`t`).
 //!
-//! seatbelt counts a window of 30 s and opens for 5 s. A call that its caller has dropped is `D` here.
+//! seatbelt uses a window of 30 s and opens for 5 s. `D` is a call that its caller dropped.
 
 use std::{
     sync::{
@@ -32,7 +32,8 @@ fn failing(percent: u32, window: Window) -> OpenRule {
     OpenRule::Ratio { failing: Ratio::percent(percent).unwrap(), window }
 }
 
-/// seatbelt's: opens for 5 s when so many percent of at least so many calls within 30 s have failed.
+/// seatbelt's breaker: opens for 5 s if at least `percent` of at least `minimum` calls within 30 s
+/// failed.
 fn seatbelt(percent: u32, minimum: u32) -> BreakerConfig {
     BreakerConfig::default()
         .fixed()
@@ -40,13 +41,13 @@ fn seatbelt(percent: u32, minimum: u32) -> BreakerConfig {
         .open_for(OpenFor::fixed(Duration::from_secs(5)))
 }
 
-/// Its policy that counts every dropped call as a failure.
+/// seatbelt's policy that counts every dropped call as a failure.
 fn drops_are_failures(percent: u32, minimum: u32) -> BreakerConfig {
     seatbelt(percent, minimum).dropped(Dropped::Failure)
 }
 
 #[test]
-fn the_share_of_failures_opens() {
+fn the_failure_rate_opens() {
     play(seatbelt(10, 20), &[("s24, 21 calls", "S*19 F F", "C 2/21"), ("s24, at 22", "F", "O 3/22 for 5s")]);
     play(seatbelt(50, 10), &[("s26", "F*6 S*3", "C 6/9"), ("s26, at 10", "F", "O 7/10 for 5s")]);
     play(seatbelt(50, 5), &[("s28, below the minimum", "F*3", "C 3/3")]);
@@ -57,8 +58,9 @@ fn the_share_of_failures_opens() {
 fn calls_leave_the_window_with_their_slice() {
     let ten_slices = Window::time(Duration::from_secs(10)).unwrap();
     let steps = "S +100ms ".repeat(30);
-    // Theirs holds 11: a slice begins with its first call and leaves when it is older than 10 s. Ours are cut from when the circuit was
-    // made, so the window holds between nine and ten tenths of its time: calls of the third second have left at 12 s.
+    // seatbelt's window holds 11 calls: its slices begin with their first call and leave when they
+    // are older than 10 s. Our slices begin at the creation of the circuit, so the window covers
+    // between nine and ten tenths of its time: calls of the third second have left at 12 s.
     play(
         BreakerConfig::default().fixed().open_when(failing(50, ten_slices)),
         &[("s30, within 3 s", &steps, "C 0/30"), ("s30, at 12 s", "+9s S", "C 0/1")],
@@ -66,30 +68,31 @@ fn calls_leave_the_window_with_their_slice() {
 }
 
 #[test]
-fn an_open_circuit_admits_when_its_time_is_over() {
+fn an_open_circuit_admits_a_call_after_its_duration() {
     let config = seatbelt(50, 3).open_for(OpenFor::fixed(Duration::from_millis(100)));
     play(config, &[("s32, at 99 ms", "F*3 +99ms R", "O 3/3 for 100ms"), ("s32, at 101 ms", "+2ms S", "C 0/0")]);
 }
 
 #[test]
-fn a_dropped_probe_gives_its_slot_back_or_is_a_failure() {
+fn a_dropped_probe_returns_its_slot_or_is_a_failure() {
     play(seatbelt(50, 3), &[("s34, dropped", "F*3 +5s D", "H 0/0"), ("s34, 3 s later", "+3s S", "C 0/0")]);
     play(drops_are_failures(50, 3), &[("s35", "F*3 +5s D", "O 1/1 for 5s")]);
 }
 
 #[test]
-fn dropped_calls_are_failures_if_so_set_or_if_all_are() {
+fn dropped_calls_are_failures_if_configured_or_if_all_are() {
     play(drops_are_failures(50, 5), &[("s39, below the minimum", "S S D D", "C 2/4"), ("s39", "D", "O 3/5 for 5s")]);
-    // Theirs opens at the third drop. Ours waits until all calls have been dropped for as long as the window: cancellations come
-    // in bursts, and the calls that are still running may succeed.
+    // seatbelt opens at the third dropped call. We wait until all calls have been dropped for the
+    // length of the window, because cancellations come in bursts and the running calls may succeed.
     play(seatbelt(10, 3), &[("s36, all dropped", "D D", "C 0/0"), ("s36, all dropped", "+30s D", "O 3/3 for 5s")]);
     play(seatbelt(10, 3), &[("s36, s37, one success", "S D*10", "C 0/1")]);
     play(seatbelt(10, 5), &[("s36, two failures", "F F D D D", "C 2/2")]);
 }
 
-/// s42. If drops are failures only while all calls are dropped, ours opens when that has lasted for the window, theirs at once.
+/// s42. If dropped calls are failures only while all calls are dropped, our circuit opens when that
+/// has lasted for the window; seatbelt's opens at once.
 #[tokio::test(start_paused = true)]
-async fn calls_dropped_before_their_first_poll_open_it() {
+async fn calls_dropped_before_their_first_poll_open_the_circuit() {
     for (config, time) in [(drops_are_failures(50, 3), 0), (seatbelt(50, 3), 30)] {
         let circuit = Circuit::new(config);
         let mut service = BreakerLayer::on(&circuit).layer(service_fn(|()| async { Ok::<_, String>(()) }));
@@ -124,7 +127,8 @@ fn calls_of_an_earlier_state_change_nothing() {
 #[test]
 fn a_call_of_exactly_the_limit_is_not_slow() {
     let slow = |longer_than| OpenRule::Slow { longer_than, share: Ratio::HALF, window: last(5, 5) };
-    // Theirs is slow from the limit on; ours, like resilience4j's, if it takes longer. A microsecond less is theirs.
+    // In tower-resilience, a call that takes exactly the limit is slow. Here and in resilience4j it
+    // must take longer. A limit that is a microsecond shorter has the same effect.
     let limit = Duration::from_millis(100);
     let (ours, theirs) = (slow(limit), slow(limit - Duration::from_micros(1)));
     let steps = "< +100ms >S ".repeat(5);
@@ -136,7 +140,7 @@ fn a_call_of_exactly_the_limit_is_not_slow() {
 }
 
 #[test]
-fn rules_together_open_by_one_of_them() {
+fn one_of_several_rules_opens_the_circuit() {
     let minute = Window::time(Duration::from_secs(60)).unwrap().minimum(10).unwrap();
     let slow =
         OpenRule::Slow { longer_than: Duration::from_millis(100), share: Ratio::percent(60).unwrap(), window: minute };
@@ -153,7 +157,7 @@ fn rules_together_open_by_one_of_them() {
 }
 
 #[test]
-fn a_success_may_complete_what_opens_it() {
+fn a_success_may_complete_the_minimum_and_open_it() {
     let minute = Window::time(Duration::from_secs(60)).unwrap().minimum(5).unwrap();
     play(
         BreakerConfig::default().fixed().open_when(failing(60, minute)),
@@ -163,7 +167,7 @@ fn a_success_may_complete_what_opens_it() {
 
 /// t24.
 #[test]
-fn the_readiness_of_the_service_is_not_polled_while_the_circuit_is_open() {
+fn readiness_is_not_polled_while_the_circuit_is_open() {
     struct Counts(Arc<AtomicU32>);
     impl Service<()> for Counts {
         type Response = ();
@@ -191,7 +195,7 @@ fn the_readiness_of_the_service_is_not_polled_while_the_circuit_is_open() {
 }
 
 #[test]
-fn a_reset_forgets_what_was_counted() {
+fn a_reset_clears_the_counts() {
     let mut played = Played::new(BreakerConfig::default().fixed().open_when(failing(50, last(10, 5))));
     played.row(("t27", "F*4", "C 4/4"));
     played.circuit.reset();
@@ -205,7 +209,8 @@ fn forced_closed_admits_and_stays_so() {
     played.steps("t30", "F*5");
     assert_eq!(played.circuit.state(), State::Open, "t30");
     played.circuit.force_closed();
-    // Theirs closes once, and opens again by its rules. Ours is a mode, which stays until it is changed.
+    // In tower-resilience, the call closes the circuit once, and the rules may open it again. Ours
+    // is a mode, which stays until it is changed.
     played.row(("t30, forced closed", "F*10", "C 10/10"));
     played.circuit.set_mode(Mode::Auto);
     played.row(("t30, left to its rules", "F*5", "O 5/5 for 30s"));

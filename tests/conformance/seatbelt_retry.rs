@@ -1,6 +1,6 @@
-//! seatbelt 0.11: its retry middleware, its back-off, and what its I/O detection takes for
-//! recoverable. Waits are without jitter and without a budget, as theirs are. Rows s17 and s18 ask
-//! for a random number of their own: `src/retry/backoff/tests.rs`.
+//! seatbelt 0.11: its retry middleware, its backoff, and the I/O errors that it considers
+//! recoverable. Like there, the waits have no jitter and there is no budget. Rows s17 and s18 need
+//! a custom random number; they are in `src/retry/backoff/tests.rs`.
 
 use std::{
     cell::{Cell, RefCell},
@@ -37,7 +37,7 @@ fn doubling(base: Duration) -> Backoff {
     Backoff::exponential(base).jitter(Jitter::None)
 }
 
-/// The waits of a call that fails for good, of which the next verdict is given for each attempt.
+/// The waits of a call whose attempts all fail. `verdicts` returns the verdict of each attempt.
 async fn waits(config: RetryConfig, mut verdicts: impl FnMut(u32) -> Verdict) -> Vec<Duration> {
     let (mut waits, mut last) = (Vec::new(), None);
     let verdict = Rc::new(Cell::new(Verdict::transient()));
@@ -54,7 +54,7 @@ async fn waits(config: RetryConfig, mut verdicts: impl FnMut(u32) -> Verdict) ->
 }
 
 #[tokio::test(start_paused = true)]
-async fn how_often_and_after_which_waits() {
+async fn attempts_and_waits() {
     let transient = |_| Verdict::transient();
     let calls = waits(RetryConfig::default().idempotent(), transient).await.len() + 1;
     assert_eq!(calls, 4, "s1: the defaults");
@@ -74,14 +74,14 @@ async fn how_often_and_after_which_waits() {
     assert_eq!(seen, [s(10), ms(20)], "s9: a hint uses up its step");
 }
 
-/// s4. Theirs count from 0, ours from 1: "attempt 1 of 5" is how people say it.
+/// s4. seatbelt counts attempts from 0. We count from 1, as in "attempt 1 of 5".
 #[tokio::test(start_paused = true)]
-async fn which_attempt_it_is() {
-    let told = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
-    let hears = std::sync::Arc::clone(&told);
+async fn attempt_numbers() {
+    let numbers = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let recorder = std::sync::Arc::clone(&numbers);
     let config = RetryConfig::default().idempotent().without_budget().retries(4).observe(move |event: &Event<'_>| {
         if let Event::RetryScheduled { attempt, .. } = event {
-            hears.lock().unwrap().push(*attempt);
+            recorder.lock().unwrap().push(*attempt);
         }
     });
     let mut made = Vec::new();
@@ -90,11 +90,11 @@ async fn which_attempt_it_is() {
         Verdict::transient()
     })
     .await;
-    assert_eq!(made, [1, 2, 3, 4, 5], "s4: as each attempt's request is made");
-    assert_eq!(*told.lock().unwrap(), [1, 2, 3, 4], "s4: as it is retried");
+    assert_eq!(made, [1, 2, 3, 4, 5], "s4: when each request is made");
+    assert_eq!(*numbers.lock().unwrap(), [1, 2, 3, 4], "s4: when it is retried");
 }
 
-/// s5: the request can't be copied, and the outcome would be retried.
+/// s5: the request can't be copied, and its outcome would be retried.
 #[tokio::test(start_paused = true)]
 async fn a_request_that_cannot_be_copied_is_sent_once() {
     let (calls, judged) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
@@ -109,11 +109,11 @@ async fn a_request_that_cannot_be_copied_is_sent_once() {
         async { Ok("the output") }
     }));
     assert_eq!(service.oneshot(String::new()).await.unwrap(), "the output", "s5");
-    assert_eq!((calls.get(), judged.get()), (1, 1), "s5: calls, and how often it was judged");
+    assert_eq!((calls.get(), judged.get()), (1, 1), "s5: calls and classifications");
 }
 
 #[test]
-fn delays_by_the_curve() {
+fn delays_of_each_backoff() {
     let delays = |backoff: Backoff, count| backoff.delays(0).take(count).collect::<Vec<_>>();
     let seen = delays(doubling(ms(100)).max(s(1)), 6);
     assert_eq!(seen, [ms(100), ms(200), ms(400), ms(800), s(1), s(1)], "s12");
@@ -124,7 +124,7 @@ fn delays_by_the_curve() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn which_io_errors_are_retried() {
+async fn retried_io_errors() {
     use ErrorKind::*;
     let retried = [
         WouldBlock,
@@ -152,8 +152,8 @@ async fn which_io_errors_are_retried() {
         PermissionDenied,
         InvalidInput,
     ];
-    // Theirs retries `QuotaExceeded`. Ours takes it for what `StorageFull` is, which theirs doesn't
-    // know: neither a full disk nor a used-up quota passes while a caller waits.
+    // seatbelt retries `QuotaExceeded`. We treat it like `StorageFull`, which seatbelt doesn't
+    // know: neither a full disk nor an exhausted quota changes while a caller waits.
     let differs = [QuotaExceeded, StorageFull];
     let rows = retried.map(|kind| ("s21", kind, 2)).into_iter();
     let rows = rows.chain(not_retried.map(|kind| ("s23", kind, 1))).chain(differs.map(|kind| ("s21, ours", kind, 1)));
@@ -169,7 +169,8 @@ async fn which_io_errors_are_retried() {
     }
 }
 
-/// It can't be named before Rust 1.87; the system gives it for a name that is too long.
+/// The kind has no public name before Rust 1.87. The operating system returns it for a name that is
+/// too long.
 fn invalid_filename() -> ErrorKind {
     let kind = std::fs::metadata("x".repeat(40_000)).unwrap_err().kind();
     assert!(["InvalidFilename", "NotFound"].contains(&&*format!("{kind:?}")), "{kind:?}");

@@ -1,4 +1,4 @@
-//! Services by their contract: tower-resilience 0.13 and 0.14 (`t`), seatbelt 0.11 (`s`).
+//! The contract of services: tower-resilience 0.13 and 0.14 (`t`), seatbelt 0.11 (`s`).
 
 use std::{
     collections::HashMap,
@@ -31,9 +31,9 @@ impl fmt::Display for Text {
 
 impl std::error::Error for Text {}
 
-/// t34: half-open with one probe; eight clones are all ready, and all call at once.
+/// t34: half-open with one probe. Eight clones are all ready, and all are called at once.
 #[tokio::test]
-async fn of_eight_calls_at_once_one_is_the_probe() {
+async fn one_of_eight_concurrent_calls_is_the_probe() {
     let clock = ManualClock::new();
     let config = BreakerConfig::default()
         .open_when(OpenRule::consecutive(1).unwrap())
@@ -71,12 +71,12 @@ async fn of_eight_calls_at_once_one_is_the_probe() {
     for call in called {
         answers.push(call.await.unwrap());
     }
-    let rejected = answers.iter().filter(|answer| matches!(answer, Err(BreakerError::Rejected(_)))).count();
-    assert_eq!((rejected, answers.iter().filter(|answer| answer.is_ok()).count()), (7, 1), "t34");
+    let rejected = answers.iter().filter(|response| matches!(response, Err(BreakerError::Rejected(_)))).count();
+    assert_eq!((rejected, answers.iter().filter(|response| response.is_ok()).count()), (7, 1), "t34");
     assert_eq!((circuit.state(), calls.load(Ordering::Relaxed)), (State::Closed, 1), "t34: its end");
 }
 
-/// A backup that counts.
+/// A backup that counts its calls.
 #[derive(Clone, Default)]
 struct Counted {
     polls: Arc<AtomicU32>,
@@ -99,7 +99,7 @@ impl Service<()> for Counted {
     }
 }
 
-/// t44: the predicate says no. The second row is its neighbour: it says yes.
+/// t44: the predicate returns false. In the second row it returns true.
 #[tokio::test]
 async fn the_predicate_decides_whether_the_backup_is_called() {
     for (says, polls, calls) in [(false, 0, 0), (true, 1, 1)] {
@@ -107,17 +107,17 @@ async fn the_predicate_decides_whether_the_backup_is_called() {
         let layer =
             FallbackLayer::new(backup.clone()).when(move |outcome: Result<&&str, &Text>| outcome.is_err() && says);
         let primary = service_fn(|()| async { Err::<&'static str, _>(Text("primary")) });
-        let answer = layer.layer(primary).oneshot(()).await;
+        let response = layer.layer(primary).oneshot(()).await;
         let expected = if says { Ok("backup") } else { Err(FallbackError::Primary(Text("primary"))) };
-        assert_eq!(answer, expected, "t44, {says}");
+        assert_eq!(response, expected, "t44, {says}");
         let seen = (backup.polls.load(Ordering::Relaxed), backup.calls.load(Ordering::Relaxed));
         assert_eq!(seen, (polls, calls), "t44, {says}: the backup's polls and calls");
     }
 }
 
-/// t48: the primary fails, and a cache that knows one key stands in.
+/// t48: the primary fails, and a cache that has one key is the backup.
 #[tokio::test]
-async fn a_cache_stands_in_for_the_keys_that_it_has() {
+async fn a_cache_responds_for_the_keys_that_it_has() {
     let cache = HashMap::from([("key1", "cached value")]);
     let backup = service_fn(move |key: &'static str| {
         let found = cache.get(key).copied().ok_or(Text("not in cache"));
@@ -128,15 +128,15 @@ async fn a_cache_stands_in_for_the_keys_that_it_has() {
     assert_eq!(service.clone().oneshot("key1").await, Ok("cached value"), "t48");
     let error = service.oneshot("key3").await.unwrap_err();
     assert_eq!(error.backup(), Some(&Text("not in cache")), "t48");
-    // Theirs returns the backup's error alone. Ours has both: what went wrong first is what has to
-    // be mended.
+    // tower-resilience returns only the backup's error. We return both, because the first error
+    // shows what must be fixed.
     assert_eq!(error.primary(), &Text("primary"), "t48");
     assert_eq!(error.to_string(), "the call failed, and the fallback failed: not in cache", "t48");
 }
 
-/// s66: the action is given what the primary came back with.
+/// s66: the action receives the outcome of the primary.
 #[tokio::test]
-async fn the_action_is_given_the_original_output() {
+async fn the_action_receives_the_original_outcome() {
     let action = |failed: Failed<'_, String, Text>| {
         let recovered = failed.outcome.map_or_else(|error| format!("recovered from: {error}"), Clone::clone);
         async move { Ok::<_, Text>(recovered) }

@@ -10,7 +10,8 @@ use tower_recourse::{
 use crate::fixed_numbers::FixedNumbers as _;
 use crate::play::play;
 
-/// Failsafe for Java: 3 in a row, 3 successes to close. (A retry around it is in `retry.rs`.)
+/// Failsafe for Java: opens after 3 consecutive failures, closes after 3 successes. (`retry.rs` has
+/// a retry around it.)
 #[test]
 fn failsafe() {
     let config = BreakerConfig::default()
@@ -28,7 +29,8 @@ fn failsafe() {
     );
 }
 
-/// linkerd2-proxy, `consecutive_failures.rs`: 2 in a row, then 1 s doubling to 100 s, one probe.
+/// linkerd2-proxy, `consecutive_failures.rs`: opens after 2 consecutive failures for 1 s, doubling
+/// to 100 s; one probe.
 #[test]
 fn linkerd() {
     let config = BreakerConfig::default()
@@ -60,7 +62,7 @@ fn linkerd() {
     );
 }
 
-/// hystrix, `HystrixCircuitBreakerTest`: a probe that is given up doesn't close.
+/// hystrix, `HystrixCircuitBreakerTest`: a cancelled probe doesn't close the circuit.
 #[test]
 fn hystrix() {
     let config = BreakerConfig::default().fixed().open_when(OpenRule::consecutive(3).unwrap());
@@ -76,7 +78,7 @@ fn hystrix() {
 }
 
 /// hystrix, `HystrixCircuitBreakerTest.testMultipleTimeWindowRetriesBeforeClosingCircuit`: one
-/// attempt per sleep window, counted from the attempt before, until one succeeds.
+/// attempt per sleep window, which begins with the attempt before, until one succeeds.
 #[test]
 fn hystrix_sleep_windows() {
     let config = BreakerConfig::default()
@@ -90,7 +92,7 @@ fn hystrix_sleep_windows() {
             ("four failures", "F*4 R", "O 4/4 for 200ms"),
             ("the window's attempt", "+250ms <", "H 0/0"),
             ("one attempt per window", "R", "H 0/0"),
-            // Its window began when it was admitted.
+            // The window began when the probe was admitted.
             ("a failed attempt", "+50ms >F", "O 1/1 for 150ms"),
             ("the rest of the window", "+149ms R", "O 1/1 for 150ms"),
             ("the next window", "+1ms F", "O 1/1 for 200ms"),
@@ -102,7 +104,7 @@ fn hystrix_sleep_windows() {
     );
 }
 
-/// recloser: half of the last 10.
+/// recloser: half of the last 10 calls.
 #[test]
 fn recloser() {
     let config = BreakerConfig::default()
@@ -112,7 +114,8 @@ fn recloser() {
         config,
         &[
             ("nine failures", "F*9", "C 9/9"),
-            // Theirs opens when the next call asks; the failure itself is what opens ours.
+            // recloser opens when the next call is checked; our circuit opens at the failure
+            // itself.
             ("the tenth opens, not the call after it", "F", "O 10/10 for 30s"),
             ("the call after it", "R", "O 10/10 for 30s"),
         ],

@@ -1,7 +1,9 @@
-//! AWS, `StandardRetryIntegrationTestResources` of smithy-kotlin: the waits, and what is left in the bucket after each.
+//! AWS, `StandardRetryIntegrationTestResources` of smithy-kotlin: the waits, and the tokens in the
+//! bucket after each.
 //!
-//! Their random number is 1 throughout, which for full jitter is no jitter. Theirs waits longer when it is throttled; ours has
-//! one back-off for all kinds, so that row has its own base.
+//! The tests use 1 as the random number, with which full jitter has no effect. For throttling, AWS
+//! waits longer. The row on that has its own base, because we use one backoff for all kinds of
+//! failures.
 
 use std::{
     sync::{Arc, Mutex},
@@ -16,7 +18,8 @@ use tower_recourse::{
     retry::{Backoff, Budget, CostBucket, Jitter},
 };
 
-/// A status, and the milliseconds after which to come back: `None` also where theirs sends what can't be read.
+/// A status, and the delay that the response requests in milliseconds. `None` also stands for AWS's
+/// responses with an unreadable delay.
 type Answer = (u16, Option<u64>);
 
 struct Row {
@@ -26,7 +29,7 @@ struct Row {
     longest: u64,
     attempts: u32,
     answers: Vec<Answer>,
-    /// Milliseconds waited, tokens left.
+    /// Milliseconds of the wait, tokens left.
     waits: Vec<(u64, u32)>,
     ends: (u16, u32),
 }
@@ -61,15 +64,15 @@ async fn play(row: Row) {
         });
     let script = Arc::new(Mutex::new(answers.into_iter()));
     let service = ServiceBuilder::new().layer(RetryLayer::new(config)).service(service_fn(move |()| {
-        let answer = script.lock().unwrap().next().expect("no more calls than answers");
-        async move { Ok(answer) }
+        let response = script.lock().unwrap().next().expect("no more calls than answers");
+        async move { Ok(response) }
     }));
     let began = Instant::now();
     let Ok((status, _)) = service.oneshot(()).await;
     let seen = seen.lock().unwrap();
-    assert_eq!(*seen, waits, "{name}: waits and what is left after each");
+    assert_eq!(*seen, waits, "{name}: waits and tokens after each");
     assert_eq!((status, bucket.tokens()), ends, "{name}: the end");
-    assert_eq!(began.elapsed(), ms(waits.iter().map(|(wait, _)| wait).sum()), "{name}: waited in all");
+    assert_eq!(began.elapsed(), ms(waits.iter().map(|(wait, _)| wait).sum()), "{name}: total wait");
 }
 
 fn v2_0(capacity: u32) -> CostBucket {
@@ -144,18 +147,19 @@ async fn standard_mode_2_1() {
     }
 }
 
-/// `StandardRetryTokenBucket`: what time-outs cost, and what a success at the first attempt brings.
+/// `StandardRetryTokenBucket`: the cost of timeouts, and the gain of a success at the first
+/// attempt.
 #[test]
-fn what_else_the_bucket_does() {
+fn costs_and_gains_of_the_bucket() {
     let [v2_0, v2_1] = [CostBucket::aws_2_0(), CostBucket::aws_2_1()].map(|bucket| {
         bucket.withdraw(FailureKind::TimedOut);
         bucket.tokens()
     });
-    assert_eq!((v2_0, v2_1), (490, 486), "a time-out costs 10, then 14");
+    assert_eq!((v2_0, v2_1), (490, 486), "a timeout costs 10, then 14");
     let bucket = CostBucket::aws_2_0();
     bucket.withdraw(FailureKind::TimedOut);
     bucket.succeeded(None);
-    assert_eq!(bucket.tokens(), 491, "a success at once brings 1");
+    assert_eq!(bucket.tokens(), 491, "a first success adds 1");
     (0..20).for_each(|_| bucket.succeeded(None));
     assert_eq!(bucket.tokens(), 500, "and never more than the capacity");
 }

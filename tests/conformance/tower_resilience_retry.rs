@@ -1,5 +1,5 @@
-//! tower-resilience 0.13 and 0.14: its retry layer, its back-off, its events, and their order with
-//! a time limit. Waits are without jitter and without a budget, as theirs are.
+//! tower-resilience 0.13 and 0.14: its retry layer, its backoff, its events, and their order with a
+//! time limit. Like there, the waits have no jitter and there is no budget.
 
 use std::{
     convert::Infallible,
@@ -35,7 +35,8 @@ fn reset() -> io::Error {
     io::ErrorKind::ConnectionReset.into()
 }
 
-/// Fails so often, then answers with the number of the call. The moments of its calls.
+/// A service that fails `failures` times and then responds with the number of the call. It records
+/// the times of its calls.
 fn fails(
     times: usize,
 ) -> (Arc<Mutex<Vec<Instant>>>, impl Service<(), Response = usize, Error = io::Error, Future: Send> + Clone) {
@@ -44,17 +45,17 @@ fn fails(
     let service = service_fn(move |()| {
         let mut calls = calls.lock().unwrap();
         calls.push(Instant::now());
-        let answer = if calls.len() > times { Ok(calls.len()) } else { Err(reset()) };
-        async move { answer }
+        let response = if calls.len() > times { Ok(calls.len()) } else { Err(reset()) };
+        async move { response }
     });
     (made, service)
 }
 
 #[tokio::test(start_paused = true)]
-async fn how_often_and_after_which_waits() {
+async fn attempts_and_waits() {
     let (calls, service) = fails(50);
-    let answer = ServiceBuilder::new().layer(RetryLayer::new(attempts(100))).service(service).oneshot(()).await;
-    assert_eq!((answer.unwrap(), calls.lock().unwrap().len()), (51, 51), "t1");
+    let response = ServiceBuilder::new().layer(RetryLayer::new(attempts(100))).service(service).oneshot(()).await;
+    assert_eq!((response.unwrap(), calls.lock().unwrap().len()), (51, 51), "t1");
 
     let backoff = Backoff::exponential(ms(50)).max(ms(150)).jitter(Jitter::None);
     let (calls, service) = fails(4);
@@ -79,11 +80,11 @@ fn multipliers() {
 }
 
 /// The events of one request to a service that fails `failures` times.
-async fn told(config: RetryConfig, failures: usize) -> Vec<(&'static str, u32, Duration)> {
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let hears = Arc::clone(&told);
+async fn events(config: RetryConfig, failures: usize) -> Vec<(&'static str, u32, Duration)> {
+    let events = Arc::new(Mutex::new(Vec::new()));
+    let recorder = Arc::clone(&events);
     let config = config.unobserved().observe(move |event: &Event<'_>| {
-        hears.lock().unwrap().push(match *event {
+        recorder.lock().unwrap().push(match *event {
             Event::RetryScheduled { attempt, delay, .. } => ("retry", attempt, delay),
             Event::RetrySucceeded { attempt, .. } => ("success", attempt, Duration::ZERO),
             Event::RetryStopped { attempt, .. } => ("stopped", attempt, Duration::ZERO),
@@ -91,19 +92,19 @@ async fn told(config: RetryConfig, failures: usize) -> Vec<(&'static str, u32, D
         });
     });
     let _ = ServiceBuilder::new().layer(RetryLayer::new(config)).service(fails(failures).1).oneshot(()).await;
-    told.lock().unwrap().clone()
+    events.lock().unwrap().clone()
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_an_observer_receives() {
-    let seen = told(attempts(5), 2).await;
+async fn events_of_a_retry() {
+    let seen = events(attempts(5), 2).await;
     assert_eq!(seen, [("retry", 1, ms(10)), ("retry", 2, ms(10)), ("success", 3, ms(0))], "t10");
-    let seen = told(attempts(3), usize::MAX).await;
+    let seen = events(attempts(3), usize::MAX).await;
     assert_eq!(seen, [("retry", 1, ms(10)), ("retry", 2, ms(10)), ("stopped", 3, ms(0))], "t11");
 }
 
-/// t14: attempts take 500 ms and fail, the wait is 100 ms, and the caller gives it 1 s in all: by
-/// tower's time-out around the retry, as theirs is, or by the retry's own limit.
+/// t14: attempts take 500 ms and fail, the wait is 100 ms, and the total limit is 1 s: set by
+/// tower's timeout around the retry, as in tower-resilience, or by the retry's own limit.
 #[tokio::test(start_paused = true)]
 async fn a_time_limit_around_all_attempts_ends_the_second() {
     let slow = || {
@@ -125,7 +126,7 @@ async fn a_time_limit_around_all_attempts_ends_the_second() {
     let around = ServiceBuilder::new().timeout(s(1)).layer(RetryLayer::new(config())).service(service);
     let error = around.oneshot(()).await.unwrap_err();
     assert!(error.is::<tower::timeout::error::Elapsed>(), "t14: {error:?}");
-    assert_eq!((began.elapsed(), calls.load(Ordering::Relaxed)), (s(1), 2), "t14, tower's time-out");
+    assert_eq!((began.elapsed(), calls.load(Ordering::Relaxed)), (s(1), 2), "t14, tower's timeout");
 
     let (calls, service) = slow();
     let began = Instant::now();
@@ -135,21 +136,21 @@ async fn a_time_limit_around_all_attempts_ends_the_second() {
     assert_eq!((began.elapsed(), calls.load(Ordering::Relaxed)), (s(1), 2), "t14, the retry's own limit");
 }
 
-/// t16: three listeners, of which the second panics. Theirs catches the panic, and goes on. Ours
-/// passes it on to the caller whose event it was: an observer that panics has a bug, which must not
-/// be hidden. It costs this call and no other.
+/// t16: three listeners, of which the second panics. tower-resilience catches the panic and
+/// continues. We pass it on to the caller whose event it was, because a panic in an observer is a
+/// bug that shouldn't be hidden. It affects only this call.
 #[tokio::test(start_paused = true)]
 async fn a_listener_that_panics() {
-    let heard = Arc::new(Mutex::new(Vec::new()));
+    let received = Arc::new(Mutex::new(Vec::new()));
     let listener = |number: u32| {
-        let heard = Arc::clone(&heard);
+        let received = Arc::clone(&received);
         move |event: &Event<'_>| {
             let kind = match event {
                 Event::RetryScheduled { .. } => "retry",
                 Event::RetrySucceeded { .. } => "success",
                 other => panic!("{other:?}"),
             };
-            heard.lock().unwrap().push((number, kind));
+            received.lock().unwrap().push((number, kind));
         }
     };
     let panics = Arc::new(AtomicU32::new(1));
@@ -164,12 +165,12 @@ async fn a_listener_that_panics() {
     let stack = ServiceBuilder::new().layer(layer.clone()).service(service);
     let call = tokio::spawn(stack.oneshot(()));
     assert!(call.await.unwrap_err().is_panic(), "t16: the call in which it panics");
-    assert_eq!(*heard.lock().unwrap(), [(1, "retry")], "t16: who heard of it before");
+    assert_eq!(*received.lock().unwrap(), [(1, "retry")], "t16: the listeners before it");
     assert_eq!(calls.lock().unwrap().len(), 1, "t16");
 
-    heard.lock().unwrap().clear();
-    let answer = ServiceBuilder::new().layer(layer).service(fails(1).1).oneshot(()).await;
-    assert_eq!(answer.unwrap(), 2, "t16: the next call gets its answer");
+    received.lock().unwrap().clear();
+    let response = ServiceBuilder::new().layer(layer).service(fails(1).1).oneshot(()).await;
+    assert_eq!(response.unwrap(), 2, "t16: the next call gets its response");
     let all = [(1, "retry"), (3, "retry"), (1, "success"), (3, "success")];
-    assert_eq!(*heard.lock().unwrap(), all, "t16: and all hear of it");
+    assert_eq!(*received.lock().unwrap(), all, "t16: and all listeners receive it");
 }

@@ -1,4 +1,4 @@
-//! System A, the batch runner: every point that it has, and every fault that is corrected, shown on the example.
+//! The batch runner: its requirements, and the faults that it corrects, tested on the example.
 
 #[path = "../../examples/batch_runner/batch.rs"]
 mod example;
@@ -41,7 +41,7 @@ fn permanent() -> io::Error {
     io::Error::new(ErrorKind::InvalidInput, "no such colour")
 }
 
-/// An item that always fails. How often it was called, and what is said of it.
+/// Processes an item that always fails. Returns how often it was tried, and the message.
 async fn fail(batch: &Batch, item: &str, error: fn() -> io::Error) -> (u32, NotDone) {
     let calls = AtomicU32::new(0);
     let work = |_| {
@@ -56,7 +56,7 @@ async fn succeed(batch: &Batch, item: &str) {
     batch.process(item, |_| async { Ok(()) }).await.unwrap();
 }
 
-/// Five items, each of which fails once: without consent, so that nothing is counted.
+/// Five items that each fail once. Without consent there are no retries, so nothing is counted.
 async fn open_circuit(batch: &Batch) {
     batch.consent.turn_off();
     for item in ["o-1", "o-2", "o-3", "o-4", "o-5"] {
@@ -77,7 +77,7 @@ fn of_kind<'a>(lines: &'a [Value], kind: &str) -> Vec<&'a Value> {
 }
 
 #[tokio::test]
-async fn system_a_point_1_each_item_has_three_retries_across_calls_and_restarts() {
+async fn point_1_an_item_has_three_retries_across_restarts() {
     let folder = tempfile::tempdir().unwrap();
     let batch = open(folder.path());
     let two = AtomicU32::new(0);
@@ -100,7 +100,7 @@ async fn system_a_point_1_each_item_has_three_retries_across_calls_and_restarts(
 }
 
 #[tokio::test]
-async fn system_a_point_2_all_items_have_fifty_retries_together() {
+async fn point_2_all_items_together_have_fifty_retries() {
     let folder = tempfile::tempdir().unwrap();
     let batch = open(folder.path());
     let mut calls = 0;
@@ -113,14 +113,14 @@ async fn system_a_point_2_all_items_have_fifty_retries_together() {
             _ => ("global limit", 0),
         };
         assert_eq!((not_done.reason, not_done.retries), expected, "item {item}");
-        // Not what this is about.
+        // Other tests cover the circuit.
         batch.resume();
     }
     assert_eq!((calls, batch.ledger.retries_in_all()), (30 + 50, 50));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn system_a_point_2_the_count_never_passes_its_limit_however_many_items_fail_at_once() {
+async fn point_2_concurrent_failures_never_exceed_the_limit() {
     let folder = tempfile::tempdir().unwrap();
     let batch = Arc::new(open(folder.path()));
     let retries = Arc::new(AtomicU32::new(0));
@@ -141,11 +141,11 @@ async fn system_a_point_2_the_count_never_passes_its_limit_however_many_items_fa
         assert!(item.await.unwrap().retries <= 3);
     }
     assert!(batch.ledger.retries_in_all() <= 50);
-    assert_eq!(u64::from(retries.load(Ordering::SeqCst)), batch.ledger.retries_in_all(), "each was made");
+    assert_eq!(u64::from(retries.load(Ordering::SeqCst)), batch.ledger.retries_in_all(), "each retry was made");
 }
 
 #[tokio::test(start_paused = true)]
-async fn system_a_point_3_five_failures_in_a_row_open_it_until_it_is_reset() {
+async fn point_3_five_consecutive_failures_open_it_until_reset() {
     let folder = tempfile::tempdir().unwrap();
     let batch = open(folder.path());
     fail(&batch, "one", passing).await;
@@ -153,18 +153,18 @@ async fn system_a_point_3_five_failures_in_a_row_open_it_until_it_is_reset() {
     let (calls, not_done) = fail(&batch, "two", passing).await;
     assert_eq!((calls, not_done.reason, batch.circuit.state()), (1, "circuit open", State::Open));
     advance(Duration::from_secs(100 * 24 * 3600)).await;
-    assert_eq!(fail(&batch, "two", passing).await.1.reason, "circuit open", "no time opens it");
+    assert_eq!(fail(&batch, "two", passing).await.1.reason, "circuit open", "it doesn't close with time");
     drop(batch);
 
     let batch = open(folder.path());
-    assert_eq!(batch.circuit.state(), State::Open, "nor a restart");
+    assert_eq!(batch.circuit.state(), State::Open, "nor by a restart");
     batch.resume();
     assert_eq!(batch.circuit.state(), State::Closed);
     assert_eq!(fail(&batch, "two", passing).await.0, 4);
 }
 
 #[tokio::test]
-async fn system_a_point_3_a_success_closes_it_and_ends_a_row() {
+async fn point_3_a_success_closes_it_and_ends_a_row() {
     let folder = tempfile::tempdir().unwrap();
     let batch = open(folder.path());
     open_circuit(&batch).await;
@@ -177,13 +177,13 @@ async fn system_a_point_3_a_success_closes_it_and_ends_a_row() {
 }
 
 #[tokio::test]
-async fn system_a_point_4_a_switch_turns_retrying_off_and_on() {
+async fn point_4_a_switch_disables_and_enables_retries() {
     let folder = tempfile::tempdir().unwrap();
     let batch = open(folder.path());
     batch.consent.turn_off();
     let (calls, not_done) = fail(&batch, "item", passing).await;
     assert_eq!((calls, not_done.reason, not_done.retries), (1, "retries disabled", 0));
-    // Also in the middle of an item.
+    // Consent may change while an item is processed.
     batch.consent.turn_on();
     let calls = AtomicU32::new(0);
     let work = |_| {
@@ -196,9 +196,9 @@ async fn system_a_point_4_a_switch_turns_retrying_off_and_on() {
     assert_eq!((calls.load(Ordering::SeqCst), not_done.reason, not_done.retries), (2, "retries disabled", 1));
 }
 
-/// Everything speaks against it at once, and one after the other is taken away.
+/// At first all reasons apply. The test removes one after another.
 #[tokio::test]
-async fn system_a_point_5_reasons_in_order() {
+async fn point_5_reasons_in_order() {
     let folder = tempfile::tempdir().unwrap();
     let batch = open(folder.path());
     open_circuit(&batch).await;
@@ -206,7 +206,7 @@ async fn system_a_point_5_reasons_in_order() {
     batch.ledger.restore(Snapshot::new(50, vec![("item".to_owned(), 3)]));
     let said = async |error| {
         let (calls, not_done) = fail(&batch, "item", error).await;
-        assert_eq!((calls, not_done.retries), (1, 3), "the answer carries the key's count");
+        assert_eq!((calls, not_done.retries), (1, 3), "the response has the key's count");
         assert_eq!(not_done.error.to_string(), error().to_string());
         not_done.reason
     };
@@ -221,7 +221,7 @@ async fn system_a_point_5_reasons_in_order() {
 }
 
 #[tokio::test]
-async fn system_a_point_6_a_damaged_file_is_set_aside_and_work_goes_on_from_zero() {
+async fn point_6_a_damaged_file_is_set_aside_and_counts_restart() {
     let folder = tempfile::tempdir().unwrap();
     fail(&open(folder.path()), "item", passing).await;
     let path = folder.path().join("b-17.json");
@@ -239,18 +239,18 @@ async fn system_a_point_6_a_damaged_file_is_set_aside_and_work_goes_on_from_zero
 }
 
 #[test]
-fn system_a_point_6_a_batch_id_that_is_a_path_is_refused() {
+fn point_6_a_batch_id_that_is_a_path_is_invalid() {
     let folder = tempfile::tempdir().unwrap();
     let inside = folder.path().join("inside");
     for id in ["..", "../up", "a/b", "a\\b", "..\\up", "/etc/passwd", "C:\\up", ""] {
         let error = Batch::open(&inside, id, Backoff::none(), |_| {}).err().unwrap();
         assert!(matches!(error.downcast_ref(), Some(StoreError::Name(_))), "{id:?}: {error}");
     }
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "nothing was made, not even the audit file");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "nothing was created, not even the audit file");
 }
 
 #[tokio::test]
-async fn system_a_point_7_every_retry_and_every_opening_is_a_line() {
+async fn point_7_every_retry_and_every_opening_writes_a_line() {
     let folder = tempfile::tempdir().unwrap();
     let batch = open(folder.path());
     fail(&batch, "one", passing).await;
@@ -276,7 +276,7 @@ async fn system_a_point_7_every_retry_and_every_opening_is_a_line() {
 }
 
 #[tokio::test]
-async fn system_a_point_7_text_from_outside_forges_neither_a_line_nor_an_escape_sequence() {
+async fn point_7_text_from_outside_cannot_forge_a_line() {
     let folder = tempfile::tempdir().unwrap();
     let batch = open(folder.path());
     let item = "i\n{\"kind\":\"circuit_closed\"}\r\n\u{1b}[2J\u{202e}";
@@ -298,30 +298,30 @@ async fn system_a_point_7_text_from_outside_forges_neither_a_line_nor_an_escape_
 }
 
 #[tokio::test]
-async fn system_a_point_8_opening_tells_the_operator_what_happened_and_how_to_resume() {
+async fn point_8_the_console_explains_how_to_resume() {
     let folder = tempfile::tempdir().unwrap();
     let said = Arc::new(Mutex::new(Vec::new()));
-    let told = || {
+    let console = || {
         let said = Arc::clone(&said);
         move |message: &str| said.lock().unwrap().push(message.to_owned())
     };
-    let batch = Batch::open(folder.path(), "b-17", Backoff::none(), told()).unwrap();
+    let batch = Batch::open(folder.path(), "b-17", Backoff::none(), console()).unwrap();
     open_circuit(&batch).await;
     let message = "batch `b-17` makes no retries: 5 failures in a row. Fix the cause and call `resume`; \
                    the next successful item also resumes retries";
     assert_eq!(said.lock().unwrap().drain(..).collect::<Vec<_>>(), [message]);
     drop(batch);
-    // Whoever starts it again is told, too.
-    let batch = Batch::open(folder.path(), "b-17", Backoff::none(), told()).unwrap();
+    // The operator who restarts the batch gets the message too.
+    let batch = Batch::open(folder.path(), "b-17", Backoff::none(), console()).unwrap();
     batch.resume();
     let messages: Vec<_> = said.lock().unwrap().drain(..).collect();
     assert!(messages[0].contains("stopped in an earlier run and not resumed since. Fix the cause"), "{messages:?}");
     assert_eq!(messages[1..], ["batch `b-17` resumes retries"]);
 }
 
-/// The fault: the file was replaced without being flushed. Here the retry is on the disk before it is made.
+/// The fault: the file was replaced without a flush. Here the retry is on disk before it is made.
 #[tokio::test]
-async fn system_a_corrected_a_retry_is_durable_before_it_is_made() {
+async fn corrected_a_retry_is_durable_before_it_is_made() {
     let folder = tempfile::tempdir().unwrap();
     let batch = open(folder.path());
     let path = folder.path().join("b-17.json");
@@ -336,9 +336,10 @@ async fn system_a_corrected_a_retry_is_durable_before_it_is_made() {
     assert_eq!(batch.process("item", work).await.unwrap_err().retries, 3);
 }
 
-/// The fault: the breaker had no recovery but a person. Until reset or a success is one of the rules now, and the others are there, too.
+/// The fault: the breaker recovered only by a person. "Until a reset or a success" is now one of
+/// the rules, and the others are available as well.
 #[tokio::test(start_paused = true)]
-async fn system_a_corrected_until_reset_is_one_of_the_open_rules() {
+async fn corrected_until_reset_is_one_of_the_open_rules() {
     use tower_recourse::{BreakerConfig, Circuit, breaker::OpenFor};
     let month = Duration::from_secs(30 * 24 * 3600);
     for (open_for, expected) in [

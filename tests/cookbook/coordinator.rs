@@ -1,7 +1,7 @@
-//! System B, the coordinator's breaker: every point that it has, and every fault that is corrected, shown on the example.
+//! The coordinator: its requirements, and the faults that it corrects, tested on the example.
 
 #[path = "../../examples/coordinator.rs"]
-#[allow(dead_code, reason = "the example's own story isn't told here")]
+#[allow(dead_code, reason = "the tests don't use the main function of the example")]
 mod example;
 
 use std::{
@@ -20,10 +20,10 @@ use tokio::{
 use tower_recourse::{BreakerConfig, BreakerError, State, time::ManualClock};
 
 use crate::fixed_numbers::FixedNumbers as _;
-use crate::scripted::{Oops, Told, ms, secs};
+use crate::scripted::{EventLog, Oops, ms, secs};
 use crate::thread_log::{listen, logged};
 
-/// A coordinator with the example's settings, and the clock that it goes by.
+/// A coordinator with the settings of the example, and its clock.
 fn coordinator() -> (Coordinator, ManualClock) {
     listen();
     let clock = ManualClock::new();
@@ -46,7 +46,7 @@ fn state(coordinator: &Coordinator) -> State {
 }
 
 #[tokio::test]
-async fn system_b_point_1_five_failures_in_a_row_open_it_for_30_seconds_until_one_call_tests() {
+async fn point_1_five_consecutive_failures_open_it_for_30_seconds() {
     let (coordinator, clock) = coordinator();
     fail(&coordinator, "mailer", 4).await;
     assert_eq!(state(&coordinator), State::Closed);
@@ -61,11 +61,11 @@ async fn system_b_point_1_five_failures_in_a_row_open_it_for_30_seconds_until_on
 }
 
 #[tokio::test]
-async fn system_b_point_2_reading_the_state_moves_open_to_half_open() {
+async fn point_2_reading_the_state_moves_open_to_half_open() {
     let (coordinator, clock) = coordinator();
     fail(&coordinator, "mailer", 5).await;
     clock.advance(secs(30));
-    // The log says when it happens: not by itself, but by being read.
+    // Reading the state causes the transition, so that is when the log reports it.
     let log = logged(async {
         assert_eq!(state(&coordinator), State::HalfOpen);
     })
@@ -75,7 +75,7 @@ async fn system_b_point_2_reading_the_state_moves_open_to_half_open() {
 }
 
 #[tokio::test]
-async fn system_b_point_3_a_success_resets_the_count() {
+async fn point_3_a_success_resets_the_count() {
     let (coordinator, _clock) = coordinator();
     fail(&coordinator, "mailer", 4).await;
     succeed(&coordinator, "mailer").await.unwrap();
@@ -85,7 +85,7 @@ async fn system_b_point_3_a_success_resets_the_count() {
 }
 
 #[tokio::test]
-async fn system_b_point_3_a_failed_test_call_reopens() {
+async fn point_3_a_failed_test_call_reopens() {
     let (coordinator, clock) = coordinator();
     fail(&coordinator, "mailer", 5).await;
     clock.advance(secs(30));
@@ -95,7 +95,7 @@ async fn system_b_point_3_a_failed_test_call_reopens() {
 }
 
 #[tokio::test]
-async fn system_b_point_3_a_manual_reset_closes() {
+async fn point_3_a_manual_reset_closes() {
     let (coordinator, _clock) = coordinator();
     fail(&coordinator, "mailer", 5).await;
     coordinator.circuit("mailer").reset();
@@ -104,7 +104,7 @@ async fn system_b_point_3_a_manual_reset_closes() {
 }
 
 #[tokio::test]
-async fn system_b_point_4_a_rejection_says_the_state_and_the_seconds() {
+async fn point_4_a_rejection_has_the_state_and_the_seconds() {
     let (coordinator, clock) = coordinator();
     fail(&coordinator, "mailer", 5).await;
     clock.advance(ms(12_500));
@@ -115,7 +115,7 @@ async fn system_b_point_4_a_rejection_says_the_state_and_the_seconds() {
 }
 
 #[tokio::test]
-async fn system_b_point_5_the_stats_are_complete() {
+async fn point_5_the_stats_are_complete() {
     let (coordinator, clock) = coordinator();
     succeed(&coordinator, "mailer").await.unwrap();
     succeed(&coordinator, "mailer").await.unwrap();
@@ -133,7 +133,7 @@ async fn system_b_point_5_the_stats_are_complete() {
 }
 
 #[tokio::test]
-async fn system_b_point_6_any_async_function_is_wrapped() {
+async fn point_6_any_async_function_is_wrapped() {
     let (coordinator, _clock) = coordinator();
     let borrowed = String::from("seven");
     let length = coordinator.execute("counter", || async { Ok::<_, io::Error>(borrowed.len()) }).await;
@@ -143,7 +143,7 @@ async fn system_b_point_6_any_async_function_is_wrapped() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn system_b_point_6_many_agents_at_once_have_one_breaker_each() {
+async fn point_6_each_of_many_agents_has_a_breaker() {
     let (coordinator, _clock) = coordinator();
     let coordinator = Arc::new(coordinator);
     let agents: Vec<_> = (0..64)
@@ -172,7 +172,7 @@ async fn system_b_point_6_many_agents_at_once_have_one_breaker_each() {
 }
 
 #[tokio::test]
-async fn system_b_point_7_transitions_recoveries_and_failures_are_logged() {
+async fn point_7_transitions_recoveries_and_failures_are_logged() {
     let (coordinator, clock) = coordinator();
     let log = logged(async {
         fail(&coordinator, "mailer", 5).await;
@@ -193,7 +193,7 @@ async fn system_b_point_7_transitions_recoveries_and_failures_are_logged() {
 }
 
 #[tokio::test]
-async fn system_b_point_7_the_stats_are_logged_at_shutdown() {
+async fn point_7_the_stats_are_logged_at_shutdown() {
     let (coordinator, clock) = coordinator();
     fail(&coordinator, "mailer", 5).await;
     succeed(&coordinator, "porter").await.unwrap();
@@ -211,9 +211,9 @@ async fn system_b_point_7_the_stats_are_logged_at_shutdown() {
     );
 }
 
-/// The fault: everybody who asked a half-open breaker was let through.
+/// The fault: a half-open breaker admitted every caller.
 #[tokio::test]
-async fn system_b_corrected_half_open_admits_exactly_one() {
+async fn corrected_half_open_admits_exactly_one_call() {
     let (coordinator, clock) = coordinator();
     let coordinator = Arc::new(coordinator);
     fail(&coordinator, "mailer", 5).await;
@@ -247,9 +247,10 @@ async fn system_b_corrected_half_open_admits_exactly_one() {
     assert_eq!(state(&coordinator), State::Closed);
 }
 
-/// The fault: it went by the time of day, which can be set. No time passes for the wall here, and half a minute for the circuit.
+/// The fault: the breaker used the wall clock, which can be set. Here the circuit's clock advances
+/// by half a minute while the wall clock stands still.
 #[tokio::test(start_paused = true)]
-async fn system_b_corrected_it_goes_by_a_monotonic_clock_and_not_by_the_time_of_day() {
+async fn corrected_the_clock_is_monotonic() {
     listen();
     let coordinator = Coordinator::new(BreakerConfig::default().fixed());
     fail(&coordinator, "mailer", 5).await;
@@ -259,9 +260,9 @@ async fn system_b_corrected_it_goes_by_a_monotonic_clock_and_not_by_the_time_of_
     assert_eq!(state(&coordinator), State::HalfOpen);
 }
 
-/// The fault: a call that began before the breaker opened could close it, or open it again.
+/// The fault: a call that began before the breaker opened could close or reopen it.
 #[tokio::test]
-async fn system_b_corrected_late_results_do_not_count() {
+async fn corrected_late_results_do_not_count() {
     let (coordinator, clock) = coordinator();
     let coordinator = Arc::new(coordinator);
     let late = |result: Result<(), Oops>| {
@@ -293,17 +294,18 @@ async fn system_b_corrected_late_results_do_not_count() {
     assert_eq!(state(&coordinator), State::HalfOpen, "a late failure doesn't reopen it");
 }
 
-/// What it is all for. 1 s between calls: five fail, then one every 30 s, and one that is told to wait after each of them.
+/// The purpose of the breaker. With 1 s between calls, five fail; then one is made every 30 s, and
+/// after each of them one caller is told to wait.
 #[tokio::test(start_paused = true)]
-async fn system_b_the_loop_does_not_spin_on_what_fails() {
+async fn the_loop_does_not_spin_on_failures() {
     listen();
-    let told = Told::default();
-    let coordinator = Coordinator::new(BreakerConfig::default().fixed().observe(told.observer()));
+    let events = EventLog::default();
+    let coordinator = Coordinator::new(BreakerConfig::default().fixed().observe(events.observer()));
     let mut calls = 0;
     let call = || {
         calls += 1;
         async { Err::<(), _>(Oops(1)) }
     };
     timeout(secs(120), keep_working(&coordinator, "mailer", secs(1), call)).await.unwrap_err();
-    assert_eq!((calls, told.count("CallRejected")), (5 + 3, 4));
+    assert_eq!((calls, events.count("CallRejected")), (5 + 3, 4));
 }

@@ -1,7 +1,7 @@
-//! System C, the error-recovery primitive: every point that it has, and every fault that is corrected, shown on the example.
+//! The function wrapper: its requirements, and the faults that it corrects, tested on the example.
 
 #[path = "../../examples/function_wrapper.rs"]
-#[allow(dead_code, reason = "the example's own story isn't told here")]
+#[allow(dead_code, reason = "the tests don't use the main function of the example")]
 mod example;
 
 use std::{
@@ -23,7 +23,7 @@ use tower_recourse::{
 use crate::scripted::{Oops, secs};
 use crate::thread_log::{listen, logged};
 
-/// An error whose type is known to nobody, so that its text is all there is.
+/// An error whose type no classifier knows, so only its text counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Text(&'static str);
 
@@ -35,23 +35,23 @@ impl fmt::Display for Text {
 
 impl Error for Text {}
 
-fn nobodys_fault<E>(_: &E) -> Verdict {
+fn unexpected<E>(_: &E) -> Verdict {
     Verdict::Neutral
 }
 
 /// A wrapper whose circuit counts nothing.
 fn primitive<E: Error + 'static>(base: Duration) -> Primitive<E> {
     listen();
-    Primitive::new("prices", base, nobodys_fault as Blame<E>)
+    Primitive::new("prices", base, unexpected as Blame<E>)
 }
 
-/// One whose circuit counts everything.
+/// A wrapper whose circuit counts everything.
 fn counting<E: Error + 'static>() -> Primitive<E> {
     listen();
     Primitive::new("prices", Duration::ZERO, |_| Verdict::transient())
 }
 
-/// How often it is called when it fails like this.
+/// How often a function is called that fails with this error.
 async fn calls<E: Error + 'static>(error: impl Fn() -> E) -> u32 {
     let calls = Cell::new(0);
     let failing = || {
@@ -63,7 +63,7 @@ async fn calls<E: Error + 'static>(error: impl Fn() -> E) -> u32 {
     calls.get()
 }
 
-/// The times between the calls of one that always fails.
+/// The times between the calls of a function that always fails.
 async fn gaps(primitive: &Primitive<Text>) -> Vec<Duration> {
     let made = Mutex::new(Vec::new());
     let failing = || {
@@ -74,13 +74,13 @@ async fn gaps(primitive: &Primitive<Text>) -> Vec<Duration> {
     made.into_inner().unwrap().windows(2).map(|pair| pair[1] - pair[0]).collect()
 }
 
-/// Seconds, with room for tokio's timer, which counts milliseconds.
+/// Seconds, with a tolerance for tokio's timer, which counts milliseconds.
 fn within(gap: Duration, from: f64, to: f64) -> bool {
     (from..to + 0.002).contains(&gap.as_secs_f64())
 }
 
 #[tokio::test(start_paused = true)]
-async fn system_c_point_1_three_retries_after_1_2_and_4_seconds_each_times_a_half_to_one_and_a_half() {
+async fn point_1_three_retries_after_1_2_and_4_seconds_with_jitter() {
     let mut firsts = Vec::new();
     for _ in 0..50 {
         let gaps = gaps(&primitive(secs(1))).await;
@@ -91,20 +91,20 @@ async fn system_c_point_1_three_retries_after_1_2_and_4_seconds_each_times_a_hal
     assert!(firsts.iter().any(|gap| *gap < secs(1)) && firsts.iter().any(|gap| *gap > secs(1)), "{firsts:?}");
 }
 
-/// The fault: the cap was applied first, and the jitter then made 90 s of 60.
+/// The fault: the jitter was applied after the cap, and turned 60 s into 90 s.
 #[tokio::test(start_paused = true)]
-async fn system_c_corrected_the_jitter_never_carries_a_delay_over_its_cap() {
+async fn corrected_jitter_never_exceeds_the_cap() {
     let mut lasts = Vec::new();
     for _ in 0..50 {
         let gaps = gaps(&primitive(secs(30))).await;
         assert!(gaps.iter().all(|gap| within(*gap, 15.0, 60.0)), "{gaps:?}");
         lasts.push(gaps[2]);
     }
-    assert!(lasts.iter().filter(|gap| **gap < secs(59)).count() > 25, "nor are they all at the cap: {lasts:?}");
+    assert!(lasts.iter().filter(|gap| **gap < secs(59)).count() > 25, "they aren't all at the cap: {lasts:?}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn system_c_point_2_kinds_by_text() {
+async fn point_2_kinds_by_text() {
     let again = ["Connection lost", "read timeout", "network is down", "rate limit", "Too Many Requests", "HTTP 429"];
     let again = again.into_iter().chain(["temporary failure", "Service Unavailable", "status 503"]);
     for text in again {
@@ -115,36 +115,36 @@ async fn system_c_point_2_kinds_by_text() {
     }
 }
 
-/// The fault: text alone decided.
+/// The fault: only the text decided.
 #[tokio::test(start_paused = true)]
-async fn system_c_corrected_what_the_type_says_comes_before_the_text() {
+async fn corrected_the_type_comes_before_the_text() {
     assert_eq!(calls(|| io::Error::new(ErrorKind::NotFound, "no connection of this name")).await, 1);
     assert_eq!(calls(|| io::Error::new(ErrorKind::ConnectionReset, "while reading a resource")).await, 4);
     assert_eq!(calls(|| io::Error::from(ErrorKind::StorageFull)).await, 1);
-    // Where the type says nothing, the text does.
+    // If the type is unknown, the text decides.
     assert_eq!(calls(|| io::Error::other("disk full")).await, 1);
     assert_eq!(calls(|| io::Error::other("connection lost")).await, 4);
 }
 
 #[tokio::test(start_paused = true)]
-async fn system_c_point_3_a_fallback_answers_when_retries_are_used_up() {
+async fn point_3_a_fallback_responds_when_retries_are_exhausted() {
     let primitive = primitive(secs(1));
     let down = || async { Err(Text("connection lost")) };
-    let told = Cell::new(None);
-    let answer = primitive.call_or(down, |unanswered| {
-        told.set(unanswered.how.cause());
+    let cause = Cell::new(None);
+    let response = primitive.call_or(down, |unanswered| {
+        cause.set(unanswered.how.cause());
         Ok(42)
     });
-    assert_eq!(answer.await, Ok(42));
-    assert_eq!(told.get(), Some(Cause::AttemptsSpent { attempts: 4 }));
-    let answer = primitive.call_or(|| async { Ok(7) }, |_| panic!("nobody needs it"));
-    assert_eq!(answer.await, Ok(7));
+    assert_eq!(response.await, Ok(42));
+    assert_eq!(cause.get(), Some(Cause::AttemptsSpent { attempts: 4 }));
+    let response = primitive.call_or(|| async { Ok(7) }, |_| panic!("unused"));
+    assert_eq!(response.await, Ok(7));
     let given_back = primitive.call_or(down, |unanswered| Err::<u32, _>(unanswered.error)).await;
     assert_eq!(given_back, Err(BreakerError::Inner(Text("connection lost"))));
 }
 
 #[tokio::test(start_paused = true)]
-async fn system_c_point_3_without_a_fallback_the_last_error_comes_back_unchanged() {
+async fn point_3_without_a_fallback_the_last_error_is_returned() {
     let texts = ["timeout 1", "timeout 2", "timeout 3", "timeout 4"];
     let calls = Cell::new(0);
     let failing = || {
@@ -155,7 +155,7 @@ async fn system_c_point_3_without_a_fallback_the_last_error_comes_back_unchanged
 }
 
 #[test]
-fn system_c_point_3_functions_that_block_are_wrapped_the_same_way() {
+fn point_3_blocking_functions_are_wrapped_the_same_way() {
     let primitive = counting();
     let calls = Cell::new(0);
     let third_time = || {
@@ -166,17 +166,17 @@ fn system_c_point_3_functions_that_block_are_wrapped_the_same_way() {
     assert_eq!(primitive.circuit.stats().failures_in_a_row, 0, "its success ended the row");
     let down = || Err::<u32, _>(Text("network is down"));
     assert_eq!(primitive.call_blocking(down), Err(BreakerError::Inner(Text("network is down"))));
-    let told = Cell::new(None);
-    let answer = primitive.call_blocking_or(down, |unanswered| {
-        told.set(unanswered.how.cause());
+    let cause = Cell::new(None);
+    let response = primitive.call_blocking_or(down, |unanswered| {
+        cause.set(unanswered.how.cause());
         Ok(42)
     });
-    assert_eq!((answer, primitive.circuit.state()), (Ok(42), State::Open));
-    assert!(told.get().unwrap().is_rejection(), "after the fifth failure it isn't called");
+    assert_eq!((response, primitive.circuit.state()), (Ok(42), State::Open));
+    assert!(cause.get().unwrap().is_rejection(), "after the fifth failure it isn't called");
 }
 
 #[tokio::test(start_paused = true)]
-async fn system_c_point_4_retries_are_warnings_a_permanent_failure_an_error_the_fallback_is_info() {
+async fn point_4_retries_failures_and_fallbacks_have_log_levels() {
     let primitive = primitive(secs(1));
     let log = logged(async {
         primitive.call_or(|| async { Err(Text("timeout")) }, |_| Ok(())).await.unwrap();
@@ -200,7 +200,7 @@ async fn system_c_point_4_retries_are_warnings_a_permanent_failure_an_error_the_
 }
 
 #[tokio::test(start_paused = true)]
-async fn system_c_point_5_five_failures_open_it_for_60_seconds() {
+async fn point_5_five_failures_open_it_for_60_seconds() {
     let primitive = counting();
     let permanent = || async { Err::<(), _>(Text("division by zero")) };
     for _ in 0..4 {
@@ -216,7 +216,7 @@ async fn system_c_point_5_five_failures_open_it_for_60_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn system_c_point_5_it_counts_only_the_errors_that_it_is_told_to() {
+async fn point_5_the_breaker_counts_only_configured_errors() {
     listen();
     let blame: Blame<Oops> = |oops| if oops.0 == 404 { Verdict::Neutral } else { Verdict::transient() };
     let primitive = Primitive::new("prices", secs(1), blame);
@@ -231,7 +231,7 @@ async fn system_c_point_5_it_counts_only_the_errors_that_it_is_told_to() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn system_c_point_6_a_budget_bounds_the_retries_of_all_calls() {
+async fn point_6_a_budget_bounds_the_retries_of_all_calls() {
     let primitive = primitive(Duration::ZERO);
     let calls = Cell::new(0);
     let mut refused = 0;
@@ -240,19 +240,19 @@ async fn system_c_point_6_a_budget_bounds_the_retries_of_all_calls() {
             calls.set(calls.get() + 1);
             async { Err(Text("timeout")) }
         };
-        let told = |unanswered: tower_recourse::answered::Unanswered<_>| {
+        let cause = |unanswered: tower_recourse::answered::Unanswered<_>| {
             refused += u32::from(unanswered.how.cause() == Some(Cause::Budget));
             Ok(())
         };
-        primitive.call_or(failing, told).await.unwrap();
+        primitive.call_or(failing, cause).await.unwrap();
     }
-    // A fifth of the traffic, and what was there at the start; without a budget there would be 3,000 retries.
+    // A fifth of the traffic and the initial tokens. Without a budget there would be 3,000 retries.
     let retries = calls.get() - 1_000;
     assert!((200..=400).contains(&retries) && refused > 800, "{retries} retries, {refused} refused");
 }
 
 #[tokio::test(start_paused = true)]
-async fn system_c_point_6_every_attempt_has_a_span() {
+async fn point_6_every_attempt_has_a_span() {
     let primitive = primitive(secs(1));
     let log = logged(async {
         let failing = || async {
@@ -272,9 +272,10 @@ async fn system_c_point_6_every_attempt_has_a_span() {
     assert_eq!(called, [span(1), span(2), span(3), span(4), span(1)]);
 }
 
-/// What there is of it, and what there isn't: state is handed on from one process to the next, and not shared.
+/// What exists and what doesn't: a process passes its state on to the next one, but processes don't
+/// share state.
 #[tokio::test]
-async fn system_c_point_6_between_processes_a_store_belongs_to_one_at_a_time() {
+async fn point_6_a_store_belongs_to_one_process_at_a_time() {
     let folder = tempfile::tempdir().unwrap();
     let (one, other) = (counting::<Text>(), counting::<Text>());
     let store = FileStore::open(folder.path(), "prices").unwrap();
@@ -283,7 +284,11 @@ async fn system_c_point_6_between_processes_a_store_belongs_to_one_at_a_time() {
     for _ in 0..5 {
         one.call(|| async { Err::<(), _>(Text("division by zero")) }).await.unwrap_err();
     }
-    assert_eq!((one.circuit.state(), other.circuit.state()), (State::Open, State::Closed), "it isn't told");
+    assert_eq!(
+        (one.circuit.state(), other.circuit.state()),
+        (State::Open, State::Closed),
+        "the observer receives nothing"
+    );
     drop(store);
     let store = FileStore::open(folder.path(), "prices").unwrap();
     store.keep("circuit", &other.circuit).unwrap();

@@ -1,4 +1,4 @@
-//! System D, the recovery ladder: every point that it has, and every fault that is corrected, shown on the example.
+//! The provider ladder: its requirements, and the faults that it corrects, tested on the example.
 
 #[path = "../../examples/provider_ladder/ladder.rs"]
 mod example;
@@ -17,7 +17,7 @@ use tower_recourse::{
     observe::{Event, Observer},
 };
 
-use crate::scripted::{Told, ask, ms, secs};
+use crate::scripted::{EventLog, ms, ready_and_call, secs};
 
 const TASK: Task = Task { role: "translate", text: "a letter" };
 const PASSING: Trouble = Trouble::Passing("busy");
@@ -26,7 +26,7 @@ const UNKNOWN: Trouble = Trouble::Unknown("error 17");
 
 type Outcome = Result<&'static str, Trouble>;
 
-/// Does one after the other; the last one again and again.
+/// Returns one outcome after another, and then repeats the last one.
 #[derive(Clone)]
 struct Script(Arc<Mutex<(VecDeque<Outcome>, Vec<Instant>)>>);
 
@@ -54,14 +54,14 @@ impl Script {
     }
 }
 
-/// A ladder of two translators and one who pays, of what is remembered, and of a desk.
+/// A ladder of two translators and a payment service, its memory, and a desk.
 struct Scene {
     atlas: Script,
     babel: Script,
     house: Arc<House>,
     desk: mpsc::UnboundedReceiver<(Task, Option<Trouble>)>,
     rungs: Arc<Mutex<Vec<String>>>,
-    told: Told,
+    events: EventLog,
 }
 
 impl Scene {
@@ -75,20 +75,20 @@ impl Scene {
         let cashier = Script::new([Ok("paid")]).provider("cashier", "pay");
         let providers = vec![cashier, atlas.provider("atlas", "translate"), babel.provider("babel", "translate")];
         let house = Arc::new(House { providers, memory, desk: sender });
-        Self { atlas, babel, house, desk, rungs: Arc::default(), told: Told::default() }
+        Self { atlas, babel, house, desk, rungs: Arc::default(), events: EventLog::default() }
     }
 
-    async fn ask(&self, task: Task) -> Result<Answered<Answer>, Unanswered<Trouble>> {
-        let (rungs, told) = (Arc::clone(&self.rungs), Arc::new(self.told.observer()));
+    async fn call(&self, task: Task) -> Result<Answered<Answer>, Unanswered<Trouble>> {
+        let (rungs, events) = (Arc::clone(&self.rungs), Arc::new(self.events.observer()));
         let observer = move |event: &Event<'_>| {
-            told.on_event(event);
+            events.on_event(event);
             match event {
                 Event::FallbackAsked { name, .. } => rungs.lock().unwrap().push(name.to_string()),
                 Event::FallbackFailed { name, .. } => rungs.lock().unwrap().push(format!("{name} failed")),
                 _ => {}
             }
         };
-        ask(&mut ladder(&self.house, observer), task).await
+        ready_and_call(&mut ladder(&self.house, observer), task).await
     }
 
     fn rungs(&self) -> Vec<String> {
@@ -112,65 +112,66 @@ fn forgotten(_: Task) -> Result<Answer, Trouble> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn system_d_point_1_it_tries_again_after_1_2_and_4_seconds() {
+async fn point_1_it_retries_after_1_2_and_4_seconds() {
     let scene = Scene::new([Err(PASSING), Err(PASSING), Err(PASSING), Ok("fluently")], Ok("no"), remembered);
-    let answered = scene.ask(TASK).await.unwrap();
+    let answered = scene.call(TASK).await.unwrap();
     assert_eq!((answered.response.by, answered.response.text), ("atlas", "fluently"));
     assert_eq!(scene.atlas.gaps(), [secs(1), secs(2), secs(4)]);
     assert!(scene.rungs().is_empty() && scene.babel.calls() == 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn system_d_point_1_then_another_service_is_chosen_by_role() {
+async fn point_1_then_another_service_is_chosen_by_role() {
     let scene = Scene::new([Err(PASSING)], Ok("word by word"), remembered);
-    let answered = scene.ask(TASK).await.unwrap();
-    assert_eq!(answered.response.by, "babel", "and not the cashier, who is the first of all");
+    let answered = scene.call(TASK).await.unwrap();
+    assert_eq!(answered.response.by, "babel", "not the payment service, which is the first provider");
     assert_eq!((scene.atlas.calls(), scene.babel.calls()), (4, 1));
     assert_eq!(scene.rungs(), ["another"]);
 
-    let answered = scene.ask(Task { role: "pay", ..TASK }).await.unwrap();
+    let answered = scene.call(Task { role: "pay", ..TASK }).await.unwrap();
     assert_eq!(answered.response.by, "cashier");
 }
 
 #[tokio::test(start_paused = true)]
-async fn system_d_point_1_then_a_degraded_answer() {
+async fn point_1_then_a_degraded_answer() {
     let scene = Scene::new([Err(PASSING)], Err(PASSING), remembered);
-    assert_eq!(scene.ask(TASK).await.unwrap().response.text, "as of last year");
+    assert_eq!(scene.call(TASK).await.unwrap().response.text, "as of last year");
     assert_eq!(scene.rungs(), ["another", "another failed", "degraded"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn system_d_point_1_then_a_person_is_asked() {
+async fn point_1_then_a_person_is_asked() {
     let mut scene = Scene::new([Err(PASSING)], Err(PASSING), forgotten);
-    assert_eq!(scene.ask(TASK).await.unwrap().response.by, "desk");
+    assert_eq!(scene.call(TASK).await.unwrap().response.by, "desk");
     assert_eq!(scene.rungs(), ["another", "another failed", "degraded", "degraded failed", "person"]);
     assert_eq!(scene.desk.try_recv(), Ok((TASK, Some(Trouble::Passing("never seen before")))));
-    assert!(scene.desk.try_recv().is_err(), "asked once");
+    assert!(scene.desk.try_recv().is_err(), "called once");
 }
 
 #[tokio::test(start_paused = true)]
-async fn system_d_point_2_an_error_that_says_that_it_cannot_be_recovered_goes_straight_to_the_person() {
+async fn point_2_an_unrecoverable_error_goes_to_the_person() {
     let begun = Instant::now();
     let mut scene = Scene::new([Err(FINAL)], Ok("not asked"), remembered);
-    let answered = scene.ask(TASK).await.unwrap();
+    let answered = scene.call(TASK).await.unwrap();
     assert_eq!(got(&answered), Got::Intervention);
     assert_eq!((scene.atlas.calls(), scene.babel.calls(), begun.elapsed()), (1, 0, ms(0)));
     assert_eq!(scene.rungs(), ["person"]);
-    assert_eq!(scene.desk.try_recv(), Ok((TASK, Some(FINAL))), "who learns why");
+    assert_eq!(scene.desk.try_recv(), Ok((TASK, Some(FINAL))), "the person receives the reason");
 }
 
 #[tokio::test(start_paused = true)]
-async fn system_d_point_2_also_when_it_is_another_service_that_says_so() {
+async fn point_2_so_does_an_unrecoverable_error_of_a_backup() {
     let mut scene = Scene::new([Err(PASSING)], Err(FINAL), remembered);
-    assert_eq!(got(&scene.ask(TASK).await.unwrap()), Got::Intervention);
+    assert_eq!(got(&scene.call(TASK).await.unwrap()), Got::Intervention);
     assert_eq!(scene.rungs(), ["another", "another failed", "person"]);
     assert_eq!(scene.desk.try_recv(), Ok((TASK, Some(FINAL))));
 
-    // The first one is known to be down by now, and isn't asked: that hides nothing of what the other one says.
-    scene.ask(TASK).await.unwrap();
+    // The first service is known to be down by now and isn't called. This doesn't hide the response
+    // of the second one.
+    scene.call(TASK).await.unwrap();
     assert_eq!(scene.house.providers[ATLAS].circuit.state(), State::Open);
     scene.rungs();
-    assert_eq!(got(&scene.ask(TASK).await.unwrap()), Got::Intervention);
+    assert_eq!(got(&scene.call(TASK).await.unwrap()), Got::Intervention);
     assert_eq!(
         (scene.rungs(), scene.atlas.calls()),
         (vec!["another".into(), "another failed".into(), "person".into()], 5)
@@ -178,26 +179,26 @@ async fn system_d_point_2_also_when_it_is_another_service_that_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn system_d_point_3_failures_are_counted_per_service_and_forgotten_on_success() {
+async fn point_3_failures_count_per_service_until_a_success() {
     let failing = || Err(PASSING);
     let scene = Scene::new([failing(), failing(), failing(), failing(), Ok("fluently")], Err(PASSING), remembered);
-    scene.ask(TASK).await.unwrap();
-    assert_eq!((scene.failures_in_a_row(ATLAS), scene.failures_in_a_row(BABEL)), (4, 1), "each its own");
-    scene.ask(TASK).await.unwrap();
+    scene.call(TASK).await.unwrap();
+    assert_eq!((scene.failures_in_a_row(ATLAS), scene.failures_in_a_row(BABEL)), (4, 1), "each service has a count");
+    scene.call(TASK).await.unwrap();
     assert_eq!((scene.failures_in_a_row(ATLAS), scene.failures_in_a_row(BABEL)), (0, 1));
 }
 
 #[tokio::test(start_paused = true)]
-async fn system_d_point_3_a_task_that_nobody_can_do_is_no_failure_of_a_service() {
+async fn point_3_an_impossible_task_is_not_a_service_failure() {
     let scene = Scene::new([Err(FINAL)], Ok("not asked"), remembered);
     for _ in 0..9 {
-        scene.ask(TASK).await.unwrap();
+        scene.call(TASK).await.unwrap();
     }
     assert_eq!((scene.failures_in_a_row(ATLAS), scene.house.providers[ATLAS].circuit.state()), (0, State::Closed));
 }
 
 #[tokio::test(start_paused = true)]
-async fn system_d_point_4_the_caller_learns_how_the_answer_was_got() {
+async fn point_4_the_caller_receives_a_report() {
     let cases = [
         (vec![Ok("yes")], Ok("no"), remembered as fn(Task) -> _, Got::AtOnce, "answered at once"),
         (vec![Err(PASSING), Ok("yes")], Ok("no"), remembered, Got::Retry { attempt: 2 }, "answered by attempt 2"),
@@ -232,42 +233,42 @@ async fn system_d_point_4_the_caller_learns_how_the_answer_was_got() {
     ];
     for (atlas, babel, memory, how, message) in cases {
         let scene = Scene::new(atlas, babel, memory);
-        let answered = scene.ask(TASK).await.unwrap();
+        let answered = scene.call(TASK).await.unwrap();
         assert_eq!((got(&answered), answered.how.to_string().as_str()), (how, message));
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn system_d_point_5_a_fallback_that_fails_is_reported_and_the_next_rung_is_tried() {
+async fn point_5_a_failed_fallback_is_reported_and_the_next_tried() {
     let scene = Scene::new([Err(PASSING)], Err(PASSING), forgotten);
-    scene.ask(TASK).await.unwrap();
-    assert_eq!((scene.told.count("FallbackFailed"), scene.told.count("FallbackAsked")), (2, 3));
+    scene.call(TASK).await.unwrap();
+    assert_eq!((scene.events.count("FallbackFailed"), scene.events.count("FallbackAsked")), (2, 3));
     assert_eq!(scene.rungs(), ["another", "another failed", "degraded", "degraded failed", "person"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn system_d_point_5_so_is_the_last_one_and_then_the_caller_learns_the_error() {
+async fn point_5_so_is_the_last_one_before_the_error() {
     let mut scene = Scene::new([Err(FINAL)], Ok("not asked"), remembered);
     scene.desk.close();
-    let unanswered = scene.ask(TASK).await.unwrap_err();
+    let unanswered = scene.call(TASK).await.unwrap_err();
     assert_eq!(unanswered.error, Trouble::Final("the desk is closed"));
     assert_eq!(unanswered.how.cause(), Some(Cause::Permanent));
     assert_eq!(scene.rungs(), ["person", "person failed"]);
 }
 
-/// The fault: each report of a failure led to one retry at most, whatever the schedule said.
+/// The fault: each report of a failure caused at most one retry, regardless of the schedule.
 #[tokio::test(start_paused = true)]
-async fn system_d_corrected_one_report_gets_all_its_retries() {
+async fn corrected_one_report_gets_all_its_retries() {
     let scene = Scene::new([Err(PASSING)], Ok("word by word"), remembered);
-    scene.ask(TASK).await.unwrap();
-    assert_eq!((scene.atlas.calls(), scene.told.count("RetryScheduled")), (4, 3));
+    scene.call(TASK).await.unwrap();
+    assert_eq!((scene.atlas.calls(), scene.events.count("RetryScheduled")), (4, 3));
 }
 
-/// The fault: every error that nobody knew was called recoverable.
+/// The fault: every unknown error was treated as recoverable.
 #[tokio::test(start_paused = true)]
-async fn system_d_corrected_an_unknown_error_is_not_called_recoverable() {
+async fn corrected_an_unknown_error_is_not_recoverable() {
     let mut scene = Scene::new([Err(UNKNOWN)], Ok("not asked"), remembered);
-    assert_eq!(got(&scene.ask(TASK).await.unwrap()), Got::Intervention);
+    assert_eq!(got(&scene.call(TASK).await.unwrap()), Got::Intervention);
     assert_eq!((scene.atlas.calls(), scene.babel.calls()), (1, 0));
     assert_eq!(scene.desk.try_recv(), Ok((TASK, Some(UNKNOWN))));
 }

@@ -1,4 +1,4 @@
-//! System E, the durable retry worker: its classifier and its schedule, which is what there is of it. Nothing here survives a process.
+//! The retry worker: its classifier and its schedule. The durable part isn't implemented.
 
 use std::{io, sync::Mutex};
 
@@ -24,7 +24,7 @@ fn config() -> RetryConfig<Messages> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn system_e_point_1_three_retries_at_most_after_10_30_and_90_seconds() {
+async fn point_1_at_most_three_retries_after_10_30_and_90_s() {
     let made = Mutex::new(Vec::new());
     let failing = |_| {
         made.lock().unwrap().push(Instant::now());
@@ -36,12 +36,12 @@ async fn system_e_point_1_three_retries_at_most_after_10_30_and_90_seconds() {
 }
 
 #[test]
-fn system_e_point_1_the_schedule_is_plain_numbers_for_whoever_stores_the_next_time() {
+fn point_1_the_schedule_is_available_as_numbers() {
     assert_eq!(schedule().delays(0).take(3).collect::<Vec<_>>(), [10, 30, 90].map(secs));
 }
 
 #[test]
-fn system_e_point_2_kinds_by_text() {
+fn point_2_kinds_by_text() {
     let permanent =
         ["validation failed", "invalid id", "key not found", "Unauthorized", "forbidden", "400 Bad Request"];
     for text in permanent.into_iter().chain(["malformed json", "missing required field", "who knows", ""]) {
@@ -56,16 +56,17 @@ fn system_e_point_2_kinds_by_text() {
 }
 
 #[test]
-fn system_e_point_2_the_permanent_list_comes_first() {
+fn point_2_the_permanent_list_comes_first() {
     for text in ["connection refused: unauthorized", "timeout while reading invalid header", "forbidden by the network"]
     {
         assert_eq!(judge(text), Verdict::permanent(), "{text}");
     }
 }
 
-/// The fault: `not found` was in the list that comes first, so "node not found" was permanent, which nobody meant.
+/// The fault: the list that comes first has `not found`, so "node not found" was permanent by
+/// mistake.
 #[tokio::test(start_paused = true)]
-async fn system_e_corrected_node_not_found_is_transient() {
+async fn corrected_node_not_found_is_transient() {
     assert_eq!(judge("Node not found: b-7"), Verdict::transient().idempotency_unknown());
     assert_eq!(judge("file not found"), Verdict::permanent());
     let layer = RetryLayer::new(config());
@@ -75,9 +76,9 @@ async fn system_e_corrected_node_not_found_is_transient() {
     assert_eq!(layer.run(joined).await, Ok(3));
 }
 
-/// Text is the last resort here, too: a type that is known comes first.
+/// A known error type counts before the text here too.
 #[test]
-fn system_e_corrected_what_the_type_says_comes_before_the_text() {
+fn corrected_the_type_comes_before_the_text() {
     let judge = classify::first(Errors).or(Messages::node_jobs());
     let judge = |error: io::Error| Classifier::<(), (), io::Error>::classify(&judge, &((), ()), Err(&error));
     assert_eq!(

@@ -1,4 +1,5 @@
-//! Fallback: when the backup is asked, what it is told, and what comes back when it fails too.
+//! When the fallback calls the backup, what the backup receives, and what the caller gets when the
+//! backup fails too.
 
 use std::{
     convert::Infallible,
@@ -30,47 +31,47 @@ use tower_test::mock;
 use crate::fixed_numbers::FixedNumbers as _;
 use crate::scripted::*;
 
-/// Can't be cloned.
+/// A request that isn't `Clone`.
 #[derive(Debug, PartialEq)]
 struct Upload(&'static str);
 
 #[tokio::test]
-async fn a_success_passes_through_and_the_backup_is_not_asked() {
+async fn a_success_passes_through_without_the_backup() {
     let (primary, backup) = (Scripted::<_>::new([Answer("primary")]), Scripted::<_>::new([Answer("backup")]));
-    let told = Told::default();
-    let layer = FallbackLayer::new(backup.clone()).observe(told.observer());
-    assert_eq!(ask(&mut layer.layer(primary), ()).await, Ok("primary"));
-    assert_eq!((backup.calls(), told.count("")), (0, 0));
+    let events = EventLog::default();
+    let layer = FallbackLayer::new(backup.clone()).observe(events.observer());
+    assert_eq!(ready_and_call(&mut layer.layer(primary), ()).await, Ok("primary"));
+    assert_eq!((backup.calls(), events.count("")), (0, 0));
 }
 
 #[tokio::test]
-async fn a_neutral_outcome_passes_through_as_it_is() {
+async fn a_neutral_outcome_passes_through_unchanged() {
     let primary = Scripted::<&str>::new([Fail(Oops(1))]);
     let neutral = FallbackLayer::value("backup").classify(|_: Result<&&str, &Oops>| Verdict::Neutral);
-    let error = ask(&mut neutral.layer(primary), ()).await.unwrap_err();
+    let error = ready_and_call(&mut neutral.layer(primary), ()).await.unwrap_err();
     assert_eq!(error, FallbackError::Primary(Oops(1)));
     assert_eq!((error.primary(), error.backup()), (&Oops(1), None));
 }
 
 #[tokio::test]
-async fn a_failure_asks_the_backup_with_the_same_request() {
+async fn a_failure_calls_the_backup_with_the_same_request() {
     let primary = Scripted::<&str>::new([Fail(Oops(1))]);
     let backup = service_fn(|request: &'static str| async move { Ok::<_, Infallible>(request) });
-    let told = Told::default();
-    let layer = FallbackLayer::new(backup).name("prices").observe(told.observer());
-    assert_eq!(ask(&mut layer.layer(primary.clone()), "hello").await, Ok("hello"));
+    let events = EventLog::default();
+    let layer = FallbackLayer::new(backup).name("prices").observe(events.observer());
+    assert_eq!(ready_and_call(&mut layer.layer(primary.clone()), "hello").await, Ok("hello"));
     assert_eq!(primary.calls(), 1);
-    assert!(told.last_has(&["FallbackAsked", "prices", "Failure"]));
+    assert!(events.last_has(&["FallbackAsked", "prices", "Failure"]));
 }
 
-/// Trap (tower-fallback): a readiness error of the primary never falls back.
+/// tower-fallback: a readiness error of the primary didn't cause a fallback.
 #[tokio::test]
-async fn a_readiness_error_asks_the_backup() {
+async fn a_readiness_error_calls_the_backup() {
     let primary = Scripted::new([Unready(Oops(1)), Answer("primary")]);
     let mut service = FallbackLayer::value("backup").layer(primary.clone());
-    assert_eq!(ask(&mut service, ()).await, Ok("backup"));
+    assert_eq!(ready_and_call(&mut service, ()).await, Ok("backup"));
     assert_eq!(primary.calls(), 0);
-    assert_eq!(ask(&mut service, ()).await, Ok("primary"), "the error belonged to one call");
+    assert_eq!(ready_and_call(&mut service, ()).await, Ok("primary"), "the error affected one call");
 }
 
 #[tokio::test]
@@ -83,66 +84,67 @@ async fn it_is_ready_when_the_primary_is() {
     assert!(service.poll_ready().is_ready());
 }
 
-/// Trap 10 (tower-resilience): the request is cloned on every success. Here it couldn't be.
+/// tower-resilience: the request was cloned on every success. This one can't be cloned.
 #[tokio::test]
 async fn values_and_functions_need_no_copy_of_the_request() {
     let primary = || Scripted::<&str>::new([Fail(Oops(1))]);
     let mut value = FallbackLayer::value("value").layer(primary());
-    assert_eq!(ask(&mut value, Upload("file")).await, Ok("value"));
+    assert_eq!(ready_and_call(&mut value, Upload("file")).await, Ok("value"));
     let function = |_: Failed<'_, &'static str, Oops>| async { Ok::<_, Infallible>("function") };
     let mut function = FallbackLayer::from_fn(function).layer(primary());
-    assert_eq!(ask(&mut function, Upload("file")).await, Ok("function"));
+    assert_eq!(ready_and_call(&mut function, Upload("file")).await, Ok("function"));
 }
 
 #[tokio::test]
-async fn a_function_may_see_the_request_and_what_went_wrong() {
+async fn a_function_receives_the_request_and_the_failure() {
     let layer = FallbackLayer::with_request(|request: &'static str, failed: Failed<'_, String, Oops>| {
         let answer = format!("{request}: {}, {:?}", failed.cause, failed.outcome);
         async move { Ok::<_, Infallible>(answer) }
     });
     let mut service = layer.layer(Scripted::<String>::new([Fail(Oops(1))]));
-    assert_eq!(ask(&mut service, "hello").await.unwrap(), "hello: the call failed, Err(Oops(1))");
+    assert_eq!(ready_and_call(&mut service, "hello").await.unwrap(), "hello: the call failed, Err(Oops(1))");
 }
 
-/// As a classifier's rejection, where no breaker has said anything.
+/// The classifier reports a rejection; there is no breaker.
 #[tokio::test]
-async fn a_classifier_can_say_that_the_primary_rejected() {
+async fn a_classifier_can_report_a_rejection_of_the_primary() {
     let verdict = Verdict::rejected(Some(secs(3)));
-    let told = FallbackLayer::from_fn(|failed: Failed<'_, Cause, Oops>| {
+    let events = FallbackLayer::from_fn(|failed: Failed<'_, Cause, Oops>| {
         let cause = failed.cause;
         async move { Ok::<_, Infallible>(cause) }
     });
-    let layer = told.classify(move |_: Result<&Cause, &Oops>| verdict);
-    let answer = ask(&mut layer.layer(Scripted::<Cause>::new([Fail(Oops(1))])), ()).await;
+    let layer = events.classify(move |_: Result<&Cause, &Oops>| verdict);
+    let answer = ready_and_call(&mut layer.layer(Scripted::<Cause>::new([Fail(Oops(1))])), ()).await;
     assert_eq!(answer, Ok(Cause::Rejected { retry_in: Some(secs(3)) }));
 }
 
-/// What the fallback is told by everything that can be inside.
+/// The cause that the fallback receives from each inner layer.
 #[tokio::test(start_paused = true)]
-async fn the_backup_is_told_the_cause() {
+async fn the_backup_receives_the_cause() {
     let causes = Arc::new(Mutex::new(Vec::new()));
-    let heard = causes.clone();
+    let recorder = causes.clone();
     let fallback = FallbackLayer::from_fn(move |failed: Failed<'_, &'static str, Oops>| {
-        heard.lock().unwrap().push(failed.cause);
+        recorder.lock().unwrap().push(failed.cause);
         async { Ok::<_, Infallible>("backup") }
     });
     let failing = || Scripted::<&str>::new([Fail(Oops(1))]);
     let retry = || RetryConfig::default().idempotent().backoff(Backoff::fixed(secs(1)));
 
-    let _ = ask(&mut fallback.layer(failing()), ()).await;
-    let _ = ask(&mut fallback.layer(Scripted::<&str>::new([Unready(Oops(1))])), ()).await;
+    let _ = ready_and_call(&mut fallback.layer(failing()), ()).await;
+    let _ = ready_and_call(&mut fallback.layer(Scripted::<&str>::new([Unready(Oops(1))])), ()).await;
     let permanent = |_: Result<&&'static str, &Oops>| Verdict::permanent();
-    let _ = ask(&mut fallback.clone().classify(permanent).layer(failing()), ()).await;
-    let _ = ask(&mut fallback.layer(RetryLayer::new(retry()).layer(failing())), ()).await;
-    let _ = ask(&mut fallback.layer(RetryLayer::new(retry().retries(1)).layer(failing())), ()).await;
-    let _ = ask(&mut fallback.layer(RetryLayer::new(retry().classify(permanent)).layer(failing())), ()).await;
+    let _ = ready_and_call(&mut fallback.clone().classify(permanent).layer(failing()), ()).await;
+    let _ = ready_and_call(&mut fallback.layer(RetryLayer::new(retry()).layer(failing())), ()).await;
+    let _ = ready_and_call(&mut fallback.layer(RetryLayer::new(retry().retries(1)).layer(failing())), ()).await;
+    let _ =
+        ready_and_call(&mut fallback.layer(RetryLayer::new(retry().classify(permanent)).layer(failing())), ()).await;
     let broke = retry().budget(TokenBucket::share(0.0).unwrap().reserve(0));
-    let _ = ask(&mut fallback.layer(RetryLayer::new(broke).layer(failing())), ()).await;
+    let _ = ready_and_call(&mut fallback.layer(RetryLayer::new(broke).layer(failing())), ()).await;
     let late = retry().timeouts(Timeouts::request(secs(1)).answer(|_| Err(Oops(408))));
-    let _ = ask(&mut fallback.layer(RetryLayer::new(late.clone()).layer(failing())), ()).await;
-    let _ = ask(&mut fallback.layer(RetryLayer::new(late).layer(Scripted::<&str>::new([Hang]))), ()).await;
+    let _ = ready_and_call(&mut fallback.layer(RetryLayer::new(late.clone()).layer(failing())), ()).await;
+    let _ = ready_and_call(&mut fallback.layer(RetryLayer::new(late).layer(Scripted::<&str>::new([Hang]))), ()).await;
     let once = RetryLayer::new(retry()).keep(|(): &()| None);
-    let _ = ask(&mut fallback.layer(once.layer(failing())), ()).await;
+    let _ = ready_and_call(&mut fallback.layer(once.layer(failing())), ()).await;
 
     assert_eq!(
         *causes.lock().unwrap(),
@@ -162,27 +164,28 @@ async fn the_backup_is_told_the_cause() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_backup_is_told_of_a_rejection_and_when_to_come_back() {
+async fn the_backup_receives_a_rejection_with_its_time() {
     let circuit = Circuit::new(BreakerConfig::default().fixed().open_when(OpenRule::consecutive(1).unwrap()));
     circuit.admit().unwrap().failure();
     tokio::time::advance(secs(10)).await;
-    let told = Told::default();
-    // It would judge everything a success: a rejection is known before any classifier is asked.
-    let layer = FallbackLayer::value("backup").when(|_: Result<_, &_>| false).observe(told.observer());
+    let events = EventLog::default();
+    // The predicate returns false for everything, but a rejection is recognised before any
+    // classifier is called.
+    let layer = FallbackLayer::value("backup").when(|_: Result<_, &_>| false).observe(events.observer());
     let mut service = layer.layer(BreakerLayer::on(&circuit).layer(Scripted::<_>::new([Answer("primary")])));
-    assert_eq!(ask(&mut service, ()).await, Ok("backup"));
-    assert!(told.last_has(&["FallbackAsked", "Rejected { retry_in: Some(20s) }"]), "{told:?}");
+    assert_eq!(ready_and_call(&mut service, ()).await, Ok("backup"));
+    assert!(events.last_has(&["FallbackAsked", "Rejected { retry_in: Some(20s) }"]), "{events:?}");
 }
 
 #[tokio::test]
-async fn a_predicate_says_when() {
+async fn a_predicate_decides_when_the_backup_is_called() {
     let primary = Scripted::<u16>::new([Answer(404), Answer(503), Fail(Oops(1)), Fail(Oops(2))]);
     let layer = FallbackLayer::value(0).when(|outcome: Result<&u16, &Oops>| matches!(outcome, Ok(503) | Err(Oops(2))));
     let mut service = layer.layer(primary);
-    assert_eq!(ask(&mut service, ()).await, Ok(404));
-    assert_eq!(ask(&mut service, ()).await, Ok(0));
-    assert_eq!(ask(&mut service, ()).await, Err(FallbackError::Primary(Oops(1))));
-    assert_eq!(ask(&mut service, ()).await, Ok(0));
+    assert_eq!(ready_and_call(&mut service, ()).await, Ok(404));
+    assert_eq!(ready_and_call(&mut service, ()).await, Ok(0));
+    assert_eq!(ready_and_call(&mut service, ()).await, Err(FallbackError::Primary(Oops(1))));
+    assert_eq!(ready_and_call(&mut service, ()).await, Ok(0));
 }
 
 #[tokio::test]
@@ -190,7 +193,7 @@ async fn the_backup_is_called_when_it_is_ready() {
     let (backup, mut handle) = mock::pair::<&str, &str>();
     handle.allow(0);
     let mut service = FallbackLayer::new(backup).layer(Scripted::<&str>::new([Fail(Oops(1))]));
-    let mut call = spawn(ask(&mut service, "hello"));
+    let mut call = spawn(ready_and_call(&mut service, "hello"));
     assert_pending!(call.poll());
     let mut cx = Context::from_waker(Waker::noop());
     assert_pending!(pin!(handle.next_request()).as_mut().poll(&mut cx), "not called before it is ready");
@@ -203,20 +206,21 @@ async fn the_backup_is_called_when_it_is_ready() {
     assert_eq!(assert_ready!(call.poll()).unwrap(), "backup");
 }
 
-/// Trap 10: callers queue behind a mutex until the backup is ready.
+/// tower-resilience: callers queued behind a mutex until the backup was ready.
 #[tokio::test]
 async fn two_callers_do_not_queue_for_the_backup() {
     let backup = Scripted::<_>::new([Answer("backup")]);
     let primary = Scripted::<&str>::new([Fail(Oops(1))]);
     let layer = FallbackLayer::new(FirstStuck { inner: backup, stuck: Arc::new(Mutex::new(true)) });
     let (mut one, mut other) = (layer.layer(primary.clone()), layer.layer(primary));
-    let mut first = spawn(ask(&mut one, ()));
+    let mut first = spawn(ready_and_call(&mut one, ()));
     assert_pending!(first.poll());
-    assert_eq!(ask(&mut other, ()).await, Ok("backup"));
+    assert_eq!(ready_and_call(&mut other, ()).await, Ok("backup"));
     assert_pending!(first.poll());
 }
 
-/// The first instance that is asked is never ready; the others are when the service is.
+/// The first instance that is polled is never ready. The others are ready when the inner service
+/// is.
 #[derive(Clone)]
 struct FirstStuck<S> {
     inner: S,
@@ -241,18 +245,18 @@ impl<S: Service<()>> Service<()> for FirstStuck<S> {
     }
 }
 
-/// Trap (tower-fallback): the first error is dropped.
+/// tower-fallback: the first error was dropped.
 #[tokio::test]
-async fn both_errors_are_in_reach() {
-    let told = Told::default();
+async fn both_errors_are_accessible() {
+    let events = EventLog::default();
     for backup in [Scripted::<&str>::new([Fail(Oops(2))]), Scripted::<&str>::new([Unready(Oops(2))])] {
-        let layer = FallbackLayer::new(backup).observe(told.observer());
-        let error = ask(&mut layer.layer(Scripted::<&str>::new([Fail(Oops(1))])), ()).await.unwrap_err();
+        let layer = FallbackLayer::new(backup).observe(events.observer());
+        let error = ready_and_call(&mut layer.layer(Scripted::<&str>::new([Fail(Oops(1))])), ()).await.unwrap_err();
         assert_eq!((error.primary(), error.backup()), (&Oops(1), Some(&Oops(2))));
         assert_eq!(error.to_string(), "the call failed, and the fallback failed: oops 2");
         assert_eq!(error.source().unwrap().to_string(), "oops 1");
         assert_eq!(error.into_primary(), Oops(1));
-        assert!(told.last_has(&["FallbackFailed", "Failure"]));
+        assert!(events.last_has(&["FallbackFailed", "Failure"]));
     }
 }
 
@@ -260,12 +264,12 @@ async fn both_errors_are_in_reach() {
 async fn a_failed_response_comes_back_when_the_backup_fails() {
     let layer = FallbackLayer::new(Scripted::<u16>::new([Fail(Oops(2))])).when(|r: Result<&u16, &Oops>| r == Ok(&503));
     let mut service = layer.layer(Scripted::<u16>::new([Answer(503)]));
-    assert_eq!(ask(&mut service, ()).await, Ok(503), "it says more than the backup's error");
+    assert_eq!(ready_and_call(&mut service, ()).await, Ok(503), "the text has more than the backup's error");
 }
 
-/// What the primary held is free when the backup is asked.
+/// The primary's resources are free when the backup is called.
 #[tokio::test]
-async fn the_primary_is_let_go_before_the_backup_is_asked() {
+async fn the_primary_is_dropped_before_the_backup_is_called() {
     let held = Arc::new(());
     let seen = Arc::downgrade(&held);
     let primary = service_fn(Held);
@@ -273,10 +277,10 @@ async fn the_primary_is_let_go_before_the_backup_is_asked() {
         let holders = seen.strong_count();
         async move { Ok::<_, Infallible>(holders) }
     };
-    assert_eq!(ask(&mut FallbackLayer::from_fn(backup).layer(primary), held).await, Ok(0));
+    assert_eq!(ready_and_call(&mut FallbackLayer::from_fn(backup).layer(primary), held).await, Ok(0));
 }
 
-/// A future that fails at once, and holds on to something until it is dropped.
+/// A future that fails at once, and holds something until it is dropped.
 struct Held(#[allow(dead_code, reason = "held")] Arc<()>);
 
 impl Future for Held {
@@ -288,68 +292,69 @@ impl Future for Held {
 }
 
 #[tokio::test]
-async fn a_ladder_of_three_takes_the_first_that_answers() {
+async fn three_backups_return_the_first_success() {
     let failing = || Scripted::<&str>::new([Fail(Oops(1))]);
-    let told = Told::default();
+    let events = EventLog::default();
     let ladder = |second: Scripted<&'static str>| {
         ServiceBuilder::new()
-            .layer(FallbackLayer::value("third").name("outer").observe(told.observer()))
+            .layer(FallbackLayer::value("third").name("outer").observe(events.observer()))
             .layer(FallbackLayer::new(second))
             .service(failing())
     };
-    assert_eq!(ask(&mut ladder(Scripted::new([Answer("second")])), ()).await, Ok("second"));
-    assert_eq!(told.count(""), 0);
-    assert_eq!(ask(&mut ladder(failing()), ()).await, Ok("third"));
-    assert!(told.last_has(&["FallbackAsked", "outer"]));
+    assert_eq!(ready_and_call(&mut ladder(Scripted::new([Answer("second")])), ()).await, Ok("second"));
+    assert_eq!(events.count(""), 0);
+    assert_eq!(ready_and_call(&mut ladder(failing()), ()).await, Ok("third"));
+    assert!(events.last_has(&["FallbackAsked", "outer"]));
 }
 
-/// The cause climbs the ladder.
+/// Every step of the ladder receives the cause.
 #[tokio::test(start_paused = true)]
-async fn the_last_rung_is_told_what_the_first_one_was() {
+async fn the_last_backup_receives_the_first_failure() {
     let failing = || Scripted::<&str>::new([Fail(Oops(1))]);
-    let told = Told::default();
+    let events = EventLog::default();
     let mut ladder = ServiceBuilder::new()
-        .layer(FallbackLayer::value("third").observe(told.observer()))
+        .layer(FallbackLayer::value("third").observe(events.observer()))
         .layer(FallbackLayer::new(failing()))
         .layer(RetryLayer::new(RetryConfig::default().idempotent()))
         .service(failing());
-    assert_eq!(ask(&mut ladder, ()).await, Ok("third"));
-    assert!(told.last_has(&["FallbackAsked", "AttemptsSpent { attempts: 4 }"]));
+    assert_eq!(ready_and_call(&mut ladder, ()).await, Ok("third"));
+    assert!(events.last_has(&["FallbackAsked", "AttemptsSpent { attempts: 4 }"]));
 }
 
 #[tokio::test]
-async fn joined_errors_keep_the_error_type_of_the_service_on_every_rung() {
+async fn merged_errors_keep_the_services_error_type() {
     let failing = |n| Scripted::<&str>::new([Fail(Oops(n))]);
-    let told = Told::default();
+    let events = EventLog::default();
     let mut ladder = ServiceBuilder::new()
-        .layer(FallbackLayer::new(failing(3)).name("outer").observe(told.observer()).join_errors(|_, last| last))
+        .layer(FallbackLayer::new(failing(3)).name("outer").observe(events.observer()).join_errors(|_, last| last))
         .layer(
             FallbackLayer::new(failing(2)).join_errors(|primary: Oops, backup: Oops| Oops(primary.0 * 10 + backup.0)),
         )
         .service(failing(1));
-    let error: Result<&str, Oops> = ask(&mut ladder, ()).await;
+    let error: Result<&str, Oops> = ready_and_call(&mut ladder, ()).await;
     assert_eq!(error, Err(Oops(3)));
-    assert!(told.last_has(&["FallbackFailed", "outer"]));
+    assert!(events.last_has(&["FallbackFailed", "outer"]));
     let joined =
         FallbackLayer::new(failing(2)).join_errors(|primary: Oops, backup: Oops| Oops(primary.0 * 10 + backup.0));
-    assert_eq!(ask(&mut joined.layer(failing(1)), ()).await, Err(Oops(12)), "the primary's comes first");
+    assert_eq!(ready_and_call(&mut joined.layer(failing(1)), ()).await, Err(Oops(12)), "the primary's comes first");
 }
 
 #[tokio::test]
-async fn an_error_that_a_rung_is_not_asked_for_is_passed_on_as_it_is() {
+async fn an_error_excluded_by_the_predicate_is_passed_on() {
     let replica = Scripted::<&str>::new([Answer("replica")]);
     let layer =
         FallbackLayer::new(replica.clone()).when(|_: Result<&_, &Oops>| false).join_errors(|_, _: Oops| Oops(99));
     let ladder =
         ServiceBuilder::new().layer(AnsweredLayer).layer(FallbackLayer::value("last").name("last")).layer(layer);
-    let answered = ask(&mut ladder.service(Scripted::<&str>::new([Fail(Oops(1))])), ()).await.unwrap();
+    let answered = ready_and_call(&mut ladder.service(Scripted::<&str>::new([Fail(Oops(1))])), ()).await.unwrap();
     assert_eq!((answered.response, replica.calls()), ("last", 0));
-    assert_eq!((answered.how.rung(), answered.how.fallbacks_failed()), (2, 0), "the rung that wasn't asked is one");
+    assert_eq!((answered.how.rung(), answered.how.fallbacks_failed()), (2, 0), "the skipped step counts");
 }
 
-/// A rejection asks whatever the predicate says, but once another rung has failed for it, the error is that rung's too.
+/// A rejection calls the backup whatever the predicate returns. But once another step has failed,
+/// the error is that step's error too, and the predicate decides.
 #[tokio::test]
-async fn what_a_rung_made_of_a_rejection_is_judged() {
+async fn the_outcome_of_a_backup_after_a_rejection_is_classified() {
     let circuit = Circuit::new(BreakerConfig::default().fixed().open_when(OpenRule::consecutive(1).unwrap()));
     circuit.admit().unwrap().failure();
     let replica = Scripted::<&str>::new([Fail(Oops(1)), Fail(Oops(2))]);
@@ -363,23 +368,23 @@ async fn what_a_rung_made_of_a_rejection_is_judged() {
                 .join_errors(|_, replica| BreakerError::Inner(replica)),
         )
         .service(rejected);
-    assert_eq!(ask(&mut ladder, ()).await, Ok("last"));
-    assert_eq!(ask(&mut ladder, ()).await, Err(BreakerError::Inner(Oops(2))));
+    assert_eq!(ready_and_call(&mut ladder, ()).await, Ok("last"));
+    assert_eq!(ready_and_call(&mut ladder, ()).await, Err(BreakerError::Inner(Oops(2))));
 }
 
-/// axum's services can't fail: their error stays `Infallible`.
+/// The services of axum can't fail: their error type stays `Infallible`.
 #[tokio::test]
-async fn what_cannot_fail_still_cannot() {
+async fn an_infallible_service_stays_infallible() {
     let primary = service_fn(|()| async { Ok::<_, Infallible>(503) });
     let backup = service_fn(|()| async { Err::<u16, _>(Oops(2)) });
     let layer = FallbackLayer::new(backup).when(|outcome: Result<&u16, &Infallible>| outcome == Ok(&503));
     let mut service = layer.layer(primary).map_err(Infallible::from);
-    let answer: Result<u16, Infallible> = ask(&mut service, ()).await;
+    let answer: Result<u16, Infallible> = ready_and_call(&mut service, ()).await;
     assert_eq!(answer, Ok(503));
 }
 
 #[test]
-fn layers_and_services_are_shown() {
+fn layers_and_services_implement_debug() {
     let answers = |_: Failed<'_, (), Oops>| async { Ok::<_, Infallible>(()) };
     let layer = FallbackLayer::from_fn(answers).when(|_: Result<&(), &Oops>| true);
     let shown = format!("{layer:?}");
@@ -392,7 +397,7 @@ fn layers_and_services_are_shown() {
     assert!(shown.contains("a service") && shown.contains('7'), "{shown}");
 }
 
-/// A backup whose `Clone` runs this.
+/// A backup whose `Clone` runs this function.
 struct Cloning(Arc<dyn Fn() + Send + Sync>);
 
 impl Clone for Cloning {
@@ -416,9 +421,9 @@ impl Service<()> for Cloning {
     }
 }
 
-/// A backup's slow `Clone` delays the calls that need one, but blocks no thread.
+/// A slow `Clone` of the backup delays the calls that need a clone, but blocks no thread.
 #[tokio::test]
-async fn a_call_waits_as_a_task_while_another_one_clones_the_backup() {
+async fn a_call_waits_as_a_task_while_another_clones_the_backup() {
     let (entered, begun) = mpsc::channel();
     let (leave, left) = mpsc::channel::<()>();
     let left = Mutex::new(left);
@@ -441,7 +446,7 @@ async fn a_call_waits_as_a_task_while_another_one_clones_the_backup() {
     });
     begun.recv().unwrap();
     let mut waits = spawn(other.call_when_ready(()));
-    assert!(waits.poll().is_pending(), "it doesn't block");
+    assert!(waits.poll().is_pending(), "the call doesn't block");
     leave.send(()).unwrap();
     assert_eq!(cloning.join().unwrap(), Ok("backup"));
     assert!(waits.is_woken());
@@ -483,7 +488,7 @@ async fn a_waker_that_panics_leaves_no_other_call_asleep() {
     let mut waits = spawn(third.call_when_ready(()));
     assert!(waits.poll().is_pending());
     leave.send(()).unwrap();
-    assert!(cloning.join().unwrap(), "the call that cloned is answered");
+    assert!(cloning.join().unwrap(), "the call that cloned gets its response");
     assert!(waits.is_woken());
     assert_eq!((panics.await, waits.await), (Ok("backup"), Ok("backup")));
 }
@@ -492,12 +497,12 @@ async fn a_waker_that_panics_leaves_no_other_call_asleep() {
 async fn a_panic_while_the_backup_is_cloned_costs_one_call() {
     let panics = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&panics);
-    let backup = Cloning(Arc::new(move || assert!(!asked.load(SeqCst), "as the test wants it")));
+    let backup = Cloning(Arc::new(move || assert!(!asked.load(SeqCst), "panic for the test")));
     let primary = Scripted::<&str>::new([Fail(Oops(1)), Fail(Oops(2))]);
     let mut service = FallbackLayer::new(backup).layer(primary);
     panics.store(true, SeqCst);
     let mut call = spawn(service.call_when_ready(()));
     assert!(catch_unwind(AssertUnwindSafe(|| call.poll())).is_err());
     panics.store(false, SeqCst);
-    assert_eq!(ask(&mut service, ()).await, Ok("backup"));
+    assert_eq!(ready_and_call(&mut service, ()).await, Ok("backup"));
 }

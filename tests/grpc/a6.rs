@@ -1,4 +1,5 @@
-//! The rows of "gRPC A6" in the field's conformance cases. Throttling alone is in `tests/conformance/grpc.rs`.
+//! Test cases for gRPC's retry design, proposal A6. The cases for throttling alone are in
+//! `tests/conformance/grpc.rs`.
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,15 +21,15 @@ use crate::{
     request, retrying,
 };
 
-/// One unary call against these replies: its code, and what the server has seen.
+/// Makes one unary call against these replies. Returns its code, and what the server received.
 async fn call(config: Config, replies: &'static [Reply], text: &str) -> (Code, Log) {
     let (serving, log) = serve(replies).await;
     let mut client = client(config, &serving);
-    let answer = in_time(client.greet(name(text))).await;
-    let code = answer.map_or_else(
+    let response = in_time(client.greet(name(text))).await;
+    let code = response.map_or_else(
         |status| status.code(),
-        |answer| {
-            assert_eq!(answer.into_inner(), greeting("answer"));
+        |response| {
+            assert_eq!(response.into_inner(), greeting("answer"));
             Code::Ok
         },
     );
@@ -46,10 +47,10 @@ fn previous_attempts(log: &Log) -> Vec<Option<String>> {
 }
 
 #[tokio::test]
-async fn what_is_retried_and_what_is_not() {
+async fn retried_and_final_statuses() {
     use Reply::{HeadersThenReset, Http, Message, MessageAlone, Only, Page, Reset, Trailers};
     const EXHAUSTED: &[(&str, &str)] = &[("grpc-status", "8")];
-    // No code where tonic makes up its own of what is missing.
+    // `None` where tonic replaces a missing status by one of its own.
     let cases: [(&str, &'static [Reply], usize, Option<Code>); 29] = [
         ("a success", &[OK], 1, Some(Code::Ok)),
         ("a failure before any message", &[Only(UNAVAILABLE), OK], 2, Some(Code::Ok)),
@@ -119,25 +120,26 @@ async fn what_is_retried_and_what_is_not() {
 }
 
 #[tokio::test]
-async fn retries_say_how_many_came_before_them() {
+async fn retries_send_the_number_of_previous_attempts() {
     let (_, log) = call(config(), &[Reply::Only(UNAVAILABLE)], "hello").await;
     assert_eq!(previous_attempts(&log), [None, Some("1".to_owned()), Some("2".to_owned())]);
 }
 
-/// Refused, pushback of 10 ms, success: three sends, of which the first counts for nothing.
+/// Refused, pushback of 10 ms, success: three requests, of which the first doesn't count as an
+/// attempt.
 #[tokio::test]
-async fn a_refused_stream_is_sent_again_and_counts_for_nothing() {
+async fn a_refused_stream_is_retried_transparently() {
     const PUSHED_BACK: Reply = Reply::Only(&[("grpc-status", "14"), ("grpc-retry-pushback-ms", "10")]);
     let throttle = Arc::new(RetryThrottle::default());
     let config = config().retries(1).shared_budget(throttle.clone());
     let (code, log) = call(config, &[Reply::Reset(Reason::REFUSED_STREAM), PUSHED_BACK, OK], "hello").await;
     assert_eq!((code, previous_attempts(&log)), (Code::Ok, vec![None, None, Some("1".to_owned())]));
-    // The pushback has cost one, the success has brought a tenth.
+    // The pushback has taken one token, the success has added a tenth.
     assert_eq!(throttle.tokens(), 9.1);
 }
 
 #[tokio::test]
-async fn a_stream_that_is_refused_again_is_a_failure_like_another() {
+async fn a_stream_that_is_refused_again_is_a_failure() {
     const REFUSED: Reply = Reply::Reset(Reason::REFUSED_STREAM);
     let (code, log) = call(config().retries(0), &[REFUSED], "hello").await;
     assert_eq!((code, log.lock().unwrap().len()), (Code::Unavailable, 2));
@@ -155,9 +157,9 @@ async fn a_request_above_the_buffer_is_not_retried() {
     assert_eq!((code, log.lock().unwrap().len()), (Code::Ok, 2));
 }
 
-/// Waits, on paused time.
+/// Waits, in paused time.
 #[tokio::test(start_paused = true)]
-async fn a_pushback_is_waited_for_and_the_backoff_begins_anew() {
+async fn a_pushback_is_waited_for_and_restarts_the_backoff() {
     let ms = Duration::from_millis;
     let (log, service) = answers(&[
         &[("grpc-status", "14")],
@@ -177,13 +179,14 @@ async fn a_pushback_is_waited_for_and_the_backoff_begins_anew() {
 #[tokio::test(start_paused = true)]
 async fn a_pushback_longer_than_allowed_ends_the_retries() {
     let (log, service) = answers(&[&[("grpc-status", "14"), ("grpc-retry-pushback-ms", "30001")]]);
-    let answer = retrying(config(), service).oneshot(request("/test.Echo/Unary")).await.unwrap();
-    assert_eq!((answer.headers()["grpc-status"].to_str().unwrap(), log.lock().unwrap().len()), ("14", 1));
+    let response = retrying(config(), service).oneshot(request("/test.Echo/Unary")).await.unwrap();
+    assert_eq!((response.headers()["grpc-status"].to_str().unwrap(), log.lock().unwrap().len()), ("14", 1));
 }
 
-/// A pushback that ends the retries costs a token; a code that isn't retryable neither costs nor brings one.
+/// A pushback that ends the retries takes a token. A code that isn't retryable neither takes nor
+/// adds one.
 #[tokio::test(start_paused = true)]
-async fn what_counts_for_the_throttle() {
+async fn failures_that_cost_throttle_tokens() {
     let cases: [(Script, f64); 4] = [
         (&[&[("grpc-status", "14"), ("grpc-retry-pushback-ms", "-1")]], 8.0),
         (&[&[("grpc-status", "5")]], 9.0),
@@ -200,16 +203,16 @@ async fn what_counts_for_the_throttle() {
     }
 }
 
-/// Each attempt is told what is left, and no wait crosses the end.
+/// Each attempt receives the remaining time, and no wait crosses the deadline.
 #[tokio::test(start_paused = true)]
-async fn a_deadline_is_told_to_each_attempt_as_what_is_left_of_it() {
+async fn each_attempt_sends_its_remaining_time() {
     let (log, service) = answers(&[&[("grpc-status", "14")]]);
     let config = quick(RetryConfig::grpc().retries(2)).retries(9).backoff(Backoff::fixed(Duration::from_millis(400)));
     let mut with_timeout = request("/test.Echo/Unary");
     with_timeout.headers_mut().insert("grpc-timeout", "1S".parse().unwrap());
     retrying(config.clone(), service).oneshot(with_timeout).await.unwrap();
-    let told: Vec<_> = log.lock().unwrap().iter().map(|(_, headers)| headers["grpc-timeout"].clone()).collect();
-    assert_eq!(told, ["1000000u", "600000u", "200000u"]);
+    let timeouts: Vec<_> = log.lock().unwrap().iter().map(|(_, headers)| headers["grpc-timeout"].clone()).collect();
+    assert_eq!(timeouts, ["1000000u", "600000u", "200000u"]);
 
     let (log, service) = answers(&[&[("grpc-status", "0")]]);
     let mut unreadable = request("/test.Echo/Unary");
@@ -220,9 +223,9 @@ async fn a_deadline_is_told_to_each_attempt_as_what_is_left_of_it() {
     assert_eq!((&log[0].1["grpc-timeout"], log[1].1.get("grpc-timeout")), (&"soon".parse().unwrap(), None));
 }
 
-/// For whatever is further in and goes by it.
+/// For inner layers that use the deadline.
 #[tokio::test(start_paused = true)]
-async fn a_deadline_among_the_extensions_is_lowered_to_that_of_the_attempt() {
+async fn a_deadline_extension_is_lowered_to_that_of_the_attempt() {
     let seen = Arc::new(std::sync::Mutex::new(Vec::new()));
     let log = seen.clone();
     let service = tower::service_fn(move |request: http::Request<Full<Bytes>>| {
@@ -242,15 +245,16 @@ async fn a_deadline_among_the_extensions_is_lowered_to_that_of_the_attempt() {
     }
 }
 
-/// Time-outs of attempts are DEADLINE_EXCEEDED, which is only retried if it is asked for.
+/// Timeouts of attempts are DEADLINE_EXCEEDED, which is retried only if the config includes that
+/// code.
 #[tokio::test(start_paused = true)]
-async fn which_codes_are_retried_can_be_chosen() {
+async fn the_retried_codes_can_be_configured() {
     use tower_recourse::grpc::Code::{DeadlineExceeded, Internal, ResourceExhausted, Unavailable};
     for (codes, status, sends) in [
         (vec![Unavailable, Internal], "13", 3),
         (vec![Internal], "14", 1),
         (vec![DeadlineExceeded], "4", 3),
-        // With a pushback, which only by default is enough.
+        // With a pushback, which makes a failure retryable only with the default codes.
         (vec![Unavailable], "8", 1),
         (vec![ResourceExhausted], "8", 3),
         (vec![], "14", 1),
@@ -267,9 +271,9 @@ async fn which_codes_are_retried_can_be_chosen() {
     }
 }
 
-/// As grpcio, which answers all of them.
+/// grpcio answers all calls of such a burst too.
 #[tokio::test(start_paused = true)]
-async fn a_burst_of_calls_that_are_each_unavailable_once_is_answered() {
+async fn a_burst_of_calls_that_fail_once_succeeds() {
     const ONCE: &[&[(&str, &str)]] = &[&[("grpc-status", "14")], &[("grpc-status", "0")]];
     let layer = RetryLayer::new(RetryConfig::grpc().unobserved());
     let tasks = tokio::task::LocalSet::new();

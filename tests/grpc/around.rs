@@ -1,4 +1,5 @@
-//! What is around a tonic client, and what goes over the wire because of it: breakers, deadlines, throttles, connections.
+//! Layers around a tonic client and their effects on the wire: breakers, deadlines, throttles,
+//! connections.
 
 use std::{
     sync::{
@@ -30,7 +31,7 @@ use crate::{
     greeter::{greeter_client::GreeterClient, greeter_server::GreeterServer},
     greeting,
     host::{
-        Fate::{AtOnce, InTrailers, Never, Well},
+        Fate::{AtOnce, InTrailers, Never, Success},
         Host,
     },
     in_time, name, raw,
@@ -38,7 +39,7 @@ use crate::{
     stack,
 };
 
-/// The whole stack: the breaker sees every attempt, and its rejection isn't retried.
+/// The whole stack: the breaker counts every attempt, and the retry doesn't repeat its rejection.
 #[tokio::test]
 async fn a_breaker_opens_and_rejects() {
     let (serving, host) = Host::playing(&[AtOnce]).await;
@@ -58,10 +59,10 @@ async fn a_breaker_opens_and_rejects() {
     serving.ends().await;
 }
 
-/// Such an answer is UNAVAILABLE to the caller, and to the retry a rejection.
+/// The caller gets UNAVAILABLE, and the retry recognises a rejection.
 #[tokio::test]
-async fn a_rejection_can_be_an_answer() {
-    let (serving, host) = Host::playing(&[Well]).await;
+async fn a_rejection_can_be_a_response() {
+    let (serving, host) = Host::playing(&[Success]).await;
     let circuit =
         Circuit::new(BreakerConfig::grpc().fixed_share().open_when(OpenRule::consecutive(1).unwrap()).unobserved());
     let service = ServiceBuilder::new()
@@ -79,17 +80,18 @@ async fn a_rejection_can_be_an_answer() {
     assert!((1..=30_000).contains(&pushback), "{pushback}");
     circuit.force_open();
     let status = in_time(client.greet(name("Ann"))).await.unwrap_err();
-    // Nobody knows when.
+    // The time of the next admission isn't known.
     assert_eq!(status.metadata().get("grpc-retry-pushback-ms"), None);
     assert_eq!((host.attempts(), circuit.stats().total_rejected), (1, 2));
     drop(client);
     serving.ends().await;
 }
 
-/// On the other side, where errors are of no use: a server that spares its service, and says when to come back.
+/// On the server side, clients need a status and not an error. The server protects its service, and
+/// returns the time of the next attempt.
 #[tokio::test]
 async fn a_breaker_around_a_server_answers_its_clients() {
-    let host = Host::new(&[AtOnce, Well]);
+    let host = Host::new(&[AtOnce, Success]);
     let circuit =
         Circuit::new(BreakerConfig::grpc().fixed_share().open_when(OpenRule::consecutive(1).unwrap()).unobserved());
     let (layer, service) = (BreakerLayer::on(&circuit).on_rejection(Unavailable), GreeterServer::new(host.clone()));
@@ -110,10 +112,11 @@ async fn a_breaker_around_a_server_answers_its_clients() {
     serving.ends().await;
 }
 
-/// Around the client it is asked once a call, within the stack once an attempt.
+/// An interceptor around the client runs once per call, an interceptor within the stack once per
+/// attempt.
 #[tokio::test]
-async fn interceptors_go_around_and_within() {
-    let (serving, host) = Host::playing(&[AtOnce, Well]).await;
+async fn interceptors_work_outside_and_inside() {
+    let (serving, host) = Host::playing(&[AtOnce, Success]).await;
     let counts = [Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default()];
     let [around, within] = counts.each_ref().map(|count| {
         let count = count.clone();
@@ -136,19 +139,19 @@ async fn interceptors_go_around_and_within() {
 }
 
 #[tokio::test]
-async fn how_an_answer_was_got_is_among_its_extensions() {
-    let (serving, _) = Host::playing(&[AtOnce, Well]).await;
+async fn a_response_has_its_report_in_an_extension() {
+    let (serving, _) = Host::playing(&[AtOnce, Success]).await;
     let mut client = GreeterClient::new(HowLayer.layer(stack(config(), serving.address)));
-    let answer = in_time(client.greet(name("Ann"))).await.unwrap();
-    assert_eq!(answer.extensions().get::<How>().unwrap().attempts(), 2);
+    let response = in_time(client.greet(name("Ann"))).await.unwrap();
+    assert_eq!(response.extensions().get::<How>().unwrap().attempts(), 2);
     drop(client);
     serving.ends().await;
 }
 
-/// A failure in trailers counts for a breaker as one in headers does.
+/// The breaker counts a failure in trailers like one in headers.
 #[tokio::test]
-async fn a_breaker_counts_what_is_in_trailers() {
-    let (serving, host) = Host::playing(&[InTrailers, InTrailers, Well]).await;
+async fn a_breaker_counts_statuses_in_trailers() {
+    let (serving, host) = Host::playing(&[InTrailers, InTrailers, Success]).await;
     let circuit = Circuit::new(BreakerConfig::grpc().fixed_share().count_calls().unobserved());
     let service = ServiceBuilder::new()
         .layer(RetryLayer::new(config()))
@@ -164,10 +167,10 @@ async fn a_breaker_counts_what_is_in_trailers() {
     serving.ends().await;
 }
 
-/// A6 to the letter: headers commit a call. With a `PeekLayer` only a message does.
+/// Following A6 strictly, headers commit a call. With a `PeekLayer`, only a message does.
 #[tokio::test]
 async fn without_peeking_headers_end_the_retries() {
-    for (fate, attempts) in [(&[AtOnce, Well], 2), (&[InTrailers, Well], 1)] {
+    for (fate, attempts) in [(&[AtOnce, Success], 2), (&[InTrailers, Success], 1)] {
         let (serving, host) = Host::playing(fate).await;
         let mut client = GreeterClient::new(RetryLayer::new(config()).layer(channel(serving.address)));
         let mut words = in_time(client.greet_at_length(name("Ann"))).await.unwrap().into_inner();
@@ -179,22 +182,23 @@ async fn without_peeking_headers_end_the_retries() {
 }
 
 #[tokio::test]
-async fn a_deadline_ends_the_call_and_all_that_belongs_to_it() {
+async fn a_deadline_ends_the_call_and_drops_its_parts() {
     let (serving, host) = Host::playing(&[Never]).await;
     let mut client = client(config(), &serving);
     let mut request = Request::new(name("Ann"));
     request.set_timeout(Duration::from_millis(50));
     let status = in_time(client.greet(request)).await.unwrap_err();
     assert!(matches!(status.code(), Code::DeadlineExceeded | Code::Cancelled), "{status:?}");
-    // On a busy machine it may be over before the call is there.
+    // On a busy machine the deadline may pass before the call arrives.
     assert!(host.attempts() <= 1);
     drop(client);
     serving.ends().await;
 }
 
-/// The channel's own time-out is DEADLINE_EXCEEDED to both: it counts for the circuit, and is retried if that code is.
+/// The timeout of the channel is DEADLINE_EXCEEDED for both layers: the circuit counts it, and the
+/// retry repeats it if the config includes that code.
 #[tokio::test]
-async fn the_channels_time_out_is_of_each_attempt() {
+async fn the_channels_timeout_applies_to_each_attempt() {
     use tower_recourse::grpc::Code;
     for (codes, attempts) in [(vec![Code::Unavailable], 1), (vec![Code::Unavailable, Code::DeadlineExceeded], 3)] {
         let (serving, _) = Host::playing(&[Never]).await;
@@ -214,9 +218,9 @@ async fn the_channels_time_out_is_of_each_attempt() {
     }
 }
 
-/// Each attempt has less of it than the one before.
+/// Each attempt has less time than the one before.
 #[tokio::test]
-async fn each_attempt_is_told_on_the_wire_what_is_left_of_the_deadline() {
+async fn each_attempt_sends_the_remaining_deadline_on_the_wire() {
     let (serving, host) = Host::playing(&[AtOnce]).await;
     let mut client = client(config(), &serving);
     let mut request = Request::new(name("Ann"));
@@ -225,9 +229,10 @@ async fn each_attempt_is_told_on_the_wire_what_is_left_of_the_deadline() {
     assert_eq!(status.code(), Code::Unavailable);
     drop(client);
     serving.ends().await;
-    let told: Vec<u128> = host.heard().iter().map(|heard| in_nanoseconds(heard.timeout.as_deref().unwrap())).collect();
-    assert_eq!(told.len(), 3);
-    assert!(told[0] <= LONGEST.as_nanos() && told.is_sorted_by(|one, next| one > next), "{told:?}");
+    let timeouts: Vec<u128> =
+        host.received().iter().map(|received| in_nanoseconds(received.timeout.as_deref().unwrap())).collect();
+    assert_eq!(timeouts.len(), 3);
+    assert!(timeouts[0] <= LONGEST.as_nanos() && timeouts.is_sorted_by(|one, next| one > next), "{timeouts:?}");
 }
 
 fn in_nanoseconds(timeout: &str) -> u128 {
@@ -240,15 +245,16 @@ fn in_nanoseconds(timeout: &str) -> u128 {
     number.parse::<u128>().unwrap() * unit
 }
 
-/// A6: max 10, ratio 0.5, whoever of the clients it is that fails.
+/// A6: with a maximum of 10 and a ratio of 0.5. It doesn't matter which client fails.
 #[tokio::test]
 async fn clients_that_share_a_throttle_stop_together() {
     let throttle = Arc::new(RetryThrottle::max_tokens(10).unwrap().ratio(0.5).unwrap());
     let (down, of_down) = Host::playing(&[AtOnce]).await;
-    let (up, of_up) = Host::playing(&[Well]).await;
+    let (up, of_up) = Host::playing(&[Success]).await;
     let limited = || config().shared_budget(throttle.clone());
     let (mut to_down, mut to_up) = (client(limited(), &down), client(limited(), &up));
-    // Three failures leave 7, two 5: then nothing is retried, and each failure still takes one.
+    // Three failures leave 7 tokens, two more leave 5. From then on nothing is retried, and each
+    // failure still takes a token.
     for attempts in [3, 5, 6] {
         in_time(to_down.greet(name("Ann"))).await.unwrap_err();
         assert_eq!(of_down.attempts(), attempts);
@@ -257,7 +263,7 @@ async fn clients_that_share_a_throttle_stop_together() {
     for _ in 0..4 {
         in_time(to_up.greet(name("Ann"))).await.unwrap();
     }
-    // 6 less one is none to retry by; 6.5 less one is.
+    // 6 less one isn't enough for a retry; 6.5 less one is.
     assert_eq!(throttle.tokens(), 6.0);
     in_time(to_down.greet(name("Ann"))).await.unwrap_err();
     assert_eq!((of_down.attempts(), throttle.tokens()), (7, 5.0));
@@ -267,13 +273,13 @@ async fn clients_that_share_a_throttle_stop_together() {
     assert_eq!(of_up.attempts(), 4);
 }
 
-/// Nobody listens yet.
+/// No server listens yet.
 #[tokio::test]
-async fn a_refused_connection_is_tried_again() {
+async fn a_refused_connection_is_retried() {
     let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let serving = Serving::by(|_| async move {
         tokio::time::sleep(Duration::from_millis(20)).await;
-        let (listener, host) = (TcpListener::bind(address).await.unwrap(), Host::new(&[Well]));
+        let (listener, host) = (TcpListener::bind(address).await.unwrap(), Host::new(&[Success]));
         let service = GreeterServer::new(host);
         Server::builder().add_service(service).serve_with_incoming(TcpIncoming::from(listener)).await.unwrap();
     })
@@ -284,9 +290,9 @@ async fn a_refused_connection_is_tried_again() {
     serving.ends().await;
 }
 
-/// Streams of requests too, as they haven't been looked at.
+/// Request streams are resent too, because the server hasn't processed them.
 #[tokio::test]
-async fn a_refused_stream_of_requests_is_sent_again_for_nothing() {
+async fn a_refused_client_stream_is_retried_transparently() {
     use raw::Reply::Reset;
     let (serving, log) = raw::serve(&[Reset(Reason::REFUSED_STREAM), raw::OK]).await;
     let mut client = client(config().retries(0), &serving);
@@ -299,10 +305,11 @@ async fn a_refused_stream_of_requests_is_sent_again_for_nothing() {
     assert!(log.iter().all(|(_, headers)| !headers.contains_key("grpc-previous-rpc-attempts")));
 }
 
-/// After the first message it is the answer that counts to a breaker by heads. One at the end of bodies counts what breaks off, but doesn't
-/// judge the status in trailers.
+/// After the first message, a breaker that classifies responses counts a success. A breaker that
+/// waits for the end of bodies counts incomplete streams as failures, but doesn't classify the
+/// status in trailers.
 #[tokio::test]
-async fn what_a_breaker_makes_of_a_stream_that_fails_later() {
+async fn a_breaker_counts_a_stream_that_fails_later() {
     use raw::Reply::{Message, MessageThenReset};
     let cases: [(&'static [raw::Reply], u64, u64); 3] =
         [(&[raw::OK], 0, 0), (&[Message(raw::UNAVAILABLE)], 0, 0), (&[MessageThenReset(Reason::INTERNAL_ERROR)], 0, 1)];
@@ -325,9 +332,10 @@ async fn what_a_breaker_makes_of_a_stream_that_fails_later() {
     }
 }
 
-/// Streams that were reset have the code of their reason: what each counts as, and whether it is retried where that code is.
+/// A stream that was reset has the code of its reason. The cases say how the breaker counts it, and
+/// whether it is retried if that code is retryable.
 #[tokio::test]
-async fn a_reset_has_the_code_of_its_reason() {
+async fn a_reset_stream_has_the_code_of_its_reason() {
     use raw::Reply::Reset;
     use tower_recourse::grpc::Code;
     let cases: [(&'static [raw::Reply], Code, u64); 4] = [
@@ -354,9 +362,9 @@ async fn a_reset_has_the_code_of_its_reason() {
     }
 }
 
-/// As generated clients ask of what they are put around.
+/// The bounds that generated clients require.
 #[test]
-fn it_is_what_generated_clients_take() {
+fn the_stack_fits_generated_clients() {
     fn takes<T>(_: impl FnOnce() -> T)
     where
         T: tonic::client::GrpcService<tonic::body::Body> + Clone + Send,

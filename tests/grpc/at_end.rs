@@ -1,5 +1,5 @@
-//! A breaker that waits for the end of bodies, around calls of gRPC: what counts is that all of the messages and a status have come.
-//! The status itself counts if it comes before the first message.
+//! A breaker that waits for the end of bodies, around gRPC calls. It counts whether all messages
+//! and a status arrived. The status itself counts if it comes before the first message.
 
 use std::{convert::Infallible, io};
 
@@ -40,8 +40,8 @@ fn circuit() -> Circuit<grpc::Health> {
     Circuit::new(BreakerConfig::grpc().fixed_share().unobserved().count_calls())
 }
 
-/// One call with a stream of answers that is read to its end, with and without a `PeekLayer`.
-async fn comes_to(serving: &Serving) -> [Counts; 2] {
+/// Makes one call with a response stream and reads it to the end, with and without a `PeekLayer`.
+async fn outcome_of(serving: &Serving) -> [Counts; 2] {
     let (plain, peeking) = (circuit(), circuit());
     let mut client = GreeterClient::new(BodyBreakerLayer::on(&plain).layer(channel(serving.address)));
     if let Ok(greetings) = in_time(client.greet_at_length(name("Ann"))).await {
@@ -71,17 +71,17 @@ async fn a_grpc_response_that_ends_incomplete_is_a_failure() {
         (&[PartOfMessage(3, OK)], FAILURE),
         (&[PartOfMessage(7, OK)], FAILURE),
         (&[MessageThenReset(Reason::INTERNAL_ERROR)], FAILURE),
-        // hyper ends a body so.
+        // hyper reports this as the end of the body.
         (&[MessageThenReset(Reason::NO_ERROR)], FAILURE),
     ];
     for (replies, expected) in cases {
         let (serving, _log) = raw::serve(replies).await;
-        assert_eq!(comes_to(&serving).await, [expected; 2], "{replies:?}");
+        assert_eq!(outcome_of(&serving).await, [expected; 2], "{replies:?}");
         serving.ends().await;
     }
 }
 
-/// Whatever the classifier, and however the messages are cut into frames.
+/// For any classifier, and for any division of the messages into frames.
 #[tokio::test]
 async fn messages_are_followed_across_frames() {
     const TWO: &[u8] = b"\0\0\0\0\x03one\0\0\0\0\0\0\0\0\0\x01x";
@@ -113,7 +113,7 @@ async fn messages_are_followed_across_frames() {
             assert_eq!(counts(&circuit), expected, "{sent} in chunks of {size}");
         }
     }
-    // Of gRPC-Web the status comes in the body, of other types there is none.
+    // gRPC-Web sends the status in the body; other types have no status.
     for content_type in ["application/grpc-web+proto", "application/json"] {
         let circuit = Circuit::new(BreakerConfig::http().fixed_share().unobserved().count_calls());
         let service = service_fn(move |_: Request<Empty<Bytes>>| async move {

@@ -1,4 +1,4 @@
-//! Time limits of the streams of gRPC. A server sends headers, or a message, and then nothing.
+//! Time limits of gRPC streams. A server sends headers or a message, and then nothing.
 
 use std::{error::Error, time::Duration};
 
@@ -59,20 +59,20 @@ async fn a_stall_before_the_first_message_fails_for_a_breaker() {
     assert_eq!(limit(&status), Some(BodyLimit::Idle), "{status:?}");
     assert_eq!(circuit.stats().total_failures, 1);
     drop(client);
-    // The server waits for the reset of its stream.
+    // The server waits until its stream is reset.
     serving.ends().await;
 }
 
 #[tokio::test]
-async fn a_stall_before_the_first_message_is_retried_if_asked() {
+async fn a_stall_before_the_first_message_is_retried_if_enabled() {
     let deadline_exceeded = Statuses::default().retry_codes([grpc::Code::DeadlineExceeded]);
     for (statuses, attempts) in [(Statuses::default(), 1), (deadline_exceeded, 2)] {
         let (serving, log) = raw::serve(&[Reply::HeadersThenHang, raw::OK]).await;
         let retry = RetryLayer::new(config().classifier(statuses));
         let stack = ServiceBuilder::new().layer(retry).layer(PeekLayer::new()).layer(idle(50));
         let mut client = GreeterClient::new(stack.service(channel(serving.address)));
-        let answer = in_time(client.greet(name("Ann"))).await;
-        assert_eq!((answer.is_ok(), log.lock().unwrap().len()), (attempts == 2, attempts));
+        let response = in_time(client.greet(name("Ann"))).await;
+        assert_eq!((response.is_ok(), log.lock().unwrap().len()), (attempts == 2, attempts));
         drop(client);
         serving.ends().await;
     }
@@ -94,9 +94,9 @@ async fn a_stream_that_stalls_ends_and_fails_for_a_body_breaker() {
     serving.ends().await;
 }
 
-/// tonic's interceptors require a body with a default.
+/// tonic's interceptors require a body type with a default.
 #[tokio::test]
-async fn an_interceptor_fits_around_it() {
+async fn an_interceptor_works_around_the_layer() {
     let (serving, _log) = raw::serve(&[raw::OK]).await;
     let pass = |request: tonic::Request<()>| Ok::<_, Status>(request);
     let interceptor = tonic::service::InterceptorLayer::new(pass);

@@ -1,4 +1,5 @@
-//! The four kinds of calls, tonic on both sides, generated from `greeter.proto`: right, or passed through untouched, never half.
+//! The four kinds of calls, with tonic on both sides, generated from `greeter.proto`: each call is
+//! complete, or it is passed through unchanged.
 
 use tokio_stream::StreamExt;
 use tonic::{Code, Response, Status, Streaming};
@@ -9,7 +10,7 @@ use crate::{
     greeter::{Greeting, greeter_client::GreeterClient},
     host::{
         ALL,
-        Fate::{self, AfterGreetings, AfterHearing, AtOnce, InTrailers, Well},
+        Fate::{self, AfterGreetings, AfterNames, AtOnce, InTrailers, Success},
         Host,
     },
     in_time, name,
@@ -25,13 +26,13 @@ enum Kind {
 
 use Kind::{Both, ClientStream, ServerStream, Unary};
 
-/// What the caller got: the greetings, and how it ended.
-type Got = (Vec<String>, Code);
+/// What the caller receives: the greetings, and the final code.
+type Outcome = (Vec<String>, Code);
 
 const NAMES: [&str; 3] = ["Ann", "Ben", "Cem"];
 
-/// One call, whose names are all there from the beginning.
-async fn call(kind: Kind, client: &mut GreeterClient<Stack>) -> Got {
+/// Makes one call whose names are all available from the beginning.
+async fn call(kind: Kind, client: &mut GreeterClient<Stack>) -> Outcome {
     let names = tokio_stream::iter(NAMES.map(name));
     in_time(async {
         match kind {
@@ -44,65 +45,65 @@ async fn call(kind: Kind, client: &mut GreeterClient<Stack>) -> Got {
     .await
 }
 
-fn one(answer: Result<Response<Greeting>, Status>) -> Got {
-    match answer {
+fn one(response: Result<Response<Greeting>, Status>) -> Outcome {
+    match response {
         Ok(greeting) => (vec![greeting.into_inner().text], Code::Ok),
-        Err(status) => (vec![], told(&status)),
+        Err(status) => (vec![], code_of(&status)),
     }
 }
 
-async fn all(answer: Result<Response<Streaming<Greeting>>, Status>) -> Got {
-    let mut greetings = match answer {
+async fn all(response: Result<Response<Streaming<Greeting>>, Status>) -> Outcome {
+    let mut greetings = match response {
         Ok(greetings) => greetings.into_inner(),
-        Err(status) => return (vec![], told(&status)),
+        Err(status) => return (vec![], code_of(&status)),
     };
-    let mut heard = Vec::new();
+    let mut received = Vec::new();
     loop {
         match greetings.message().await {
-            Ok(Some(greeting)) => heard.push(greeting.text),
-            Ok(None) => return (heard, Code::Ok),
-            Err(status) => return (heard, told(&status)),
+            Ok(Some(greeting)) => received.push(greeting.text),
+            Ok(None) => return (received, Code::Ok),
+            Err(status) => return (received, code_of(&status)),
         }
     }
 }
 
-/// Its message is the server's, whatever the code.
-fn told(status: &Status) -> Code {
+/// Returns the code after a check that the message is the server's.
+fn code_of(status: &Status) -> Code {
     assert_eq!(status.message(), "not now");
     status.code()
 }
 
 #[tokio::test]
-async fn each_kind_is_retried_until_its_answer_has_begun() {
+async fn each_kind_is_retried_until_its_response_begins() {
     let unary = || vec!["hello Ann".to_owned()];
     let of_all = || vec!["hello Ann and Ben and Cem".to_owned()];
     let words = |count| ["hello", "Ann", "!"][..count].iter().map(ToString::to_string).collect();
     let each = |count| NAMES[..count].iter().map(|name| format!("hello {name}")).collect();
     let failed = || (vec![], Code::Unavailable);
-    // The script, what the caller gets, and how many attempts the server has seen.
-    let cases: [(Kind, &'static [Fate], Got, usize); 22] = [
-        (Unary, &[Well], (unary(), Code::Ok), 1),
-        (Unary, &[AtOnce, AtOnce, Well], (unary(), Code::Ok), 3),
+    // The script, the caller's result, and the number of attempts that the server received.
+    let cases: [(Kind, &'static [Fate], Outcome, usize); 22] = [
+        (Unary, &[Success], (unary(), Code::Ok), 1),
+        (Unary, &[AtOnce, AtOnce, Success], (unary(), Code::Ok), 3),
         (Unary, &[AtOnce], failed(), 3),
-        (ClientStream, &[Well], (of_all(), Code::Ok), 1),
-        (ClientStream, &[AtOnce, AtOnce, Well], (of_all(), Code::Ok), 3),
-        (ClientStream, &[AfterHearing(1), AfterHearing(2), Well], (of_all(), Code::Ok), 3),
-        (ClientStream, &[AfterHearing(ALL), Well], (of_all(), Code::Ok), 2),
-        (ClientStream, &[AfterHearing(ALL)], failed(), 3),
-        (ServerStream, &[Well], (words(3), Code::Ok), 1),
-        (ServerStream, &[AtOnce, AtOnce, Well], (words(3), Code::Ok), 3),
-        (ServerStream, &[InTrailers, Well], (words(3), Code::Ok), 2),
+        (ClientStream, &[Success], (of_all(), Code::Ok), 1),
+        (ClientStream, &[AtOnce, AtOnce, Success], (of_all(), Code::Ok), 3),
+        (ClientStream, &[AfterNames(1), AfterNames(2), Success], (of_all(), Code::Ok), 3),
+        (ClientStream, &[AfterNames(ALL), Success], (of_all(), Code::Ok), 2),
+        (ClientStream, &[AfterNames(ALL)], failed(), 3),
+        (ServerStream, &[Success], (words(3), Code::Ok), 1),
+        (ServerStream, &[AtOnce, AtOnce, Success], (words(3), Code::Ok), 3),
+        (ServerStream, &[InTrailers, Success], (words(3), Code::Ok), 2),
         (ServerStream, &[InTrailers], failed(), 3),
-        (ServerStream, &[AfterGreetings(0), Well], (words(3), Code::Ok), 2),
-        (ServerStream, &[AfterGreetings(1), Well], (words(1), Code::Unavailable), 1),
-        (ServerStream, &[AfterGreetings(3), Well], (words(3), Code::Unavailable), 1),
-        (ServerStream, &[AtOnce, AfterGreetings(2), Well], (words(2), Code::Unavailable), 2),
-        (Both, &[Well], (each(3), Code::Ok), 1),
-        (Both, &[AtOnce, AfterHearing(1), Well], (each(3), Code::Ok), 3),
-        (Both, &[AfterHearing(ALL), InTrailers, Well], (each(3), Code::Ok), 3),
+        (ServerStream, &[AfterGreetings(0), Success], (words(3), Code::Ok), 2),
+        (ServerStream, &[AfterGreetings(1), Success], (words(1), Code::Unavailable), 1),
+        (ServerStream, &[AfterGreetings(3), Success], (words(3), Code::Unavailable), 1),
+        (ServerStream, &[AtOnce, AfterGreetings(2), Success], (words(2), Code::Unavailable), 2),
+        (Both, &[Success], (each(3), Code::Ok), 1),
+        (Both, &[AtOnce, AfterNames(1), Success], (each(3), Code::Ok), 3),
+        (Both, &[AfterNames(ALL), InTrailers, Success], (each(3), Code::Ok), 3),
         (Both, &[InTrailers], failed(), 3),
-        (Both, &[AfterGreetings(1), Well], (each(1), Code::Unavailable), 1),
-        (Both, &[AfterGreetings(3), Well], (each(3), Code::Unavailable), 1),
+        (Both, &[AfterGreetings(1), Success], (each(1), Code::Unavailable), 1),
+        (Both, &[AfterGreetings(3), Success], (each(3), Code::Unavailable), 1),
     ];
     for (kind, script, expected, attempts) in cases {
         let (serving, host) = Host::playing(script).await;
@@ -111,42 +112,42 @@ async fn each_kind_is_retried_until_its_answer_has_begun() {
         drop(client);
         serving.ends().await;
         assert_eq!(host.attempts(), attempts, "{kind:?} {script:?}");
-        let previous: Vec<_> = host.heard().into_iter().map(|heard| heard.previous_attempts).collect();
+        let previous: Vec<_> = host.received().into_iter().map(|received| received.previous_attempts).collect();
         let counted = [None, Some("1".to_owned()), Some("2".to_owned())];
         assert_eq!(previous, counted[..attempts], "{kind:?} {script:?}");
     }
 }
 
-/// Each attempt hears what the client has said, in order, each name once.
+/// Each attempt receives the client's names in order, each once.
 #[tokio::test]
-async fn each_attempt_hears_all_from_the_beginning() {
+async fn each_attempt_receives_the_whole_request() {
     let cases: [(Kind, &'static [Fate], &[usize]); 5] = [
-        (ClientStream, &[AfterHearing(ALL), AfterHearing(ALL), Well], &[3, 3, 3]),
-        (ClientStream, &[AtOnce, AfterHearing(1), AfterHearing(2)], &[0, 1, 2]),
-        (Both, &[AfterHearing(1), AfterHearing(2), Well], &[1, 2, 3]),
-        (Both, &[InTrailers, AfterHearing(ALL), Well], &[3, 3, 3]),
+        (ClientStream, &[AfterNames(ALL), AfterNames(ALL), Success], &[3, 3, 3]),
+        (ClientStream, &[AtOnce, AfterNames(1), AfterNames(2)], &[0, 1, 2]),
+        (Both, &[AfterNames(1), AfterNames(2), Success], &[1, 2, 3]),
+        (Both, &[InTrailers, AfterNames(ALL), Success], &[3, 3, 3]),
         (Both, &[AtOnce, AfterGreetings(2)], &[0, 2]),
     ];
-    for (kind, script, heard) in cases {
+    for (kind, script, received) in cases {
         let (serving, host) = Host::playing(script).await;
         let mut client = client(config(), &serving);
         call(kind, &mut client).await;
         drop(client);
         serving.ends().await;
-        let expected: Vec<_> = heard.iter().map(|&count| NAMES[..count].to_vec()).collect();
+        let expected: Vec<_> = received.iter().map(|&count| NAMES[..count].to_vec()).collect();
         assert_eq!(host.names(), expected, "{kind:?} {script:?}");
     }
 }
 
-/// Above the buffer there is one attempt, and it is a whole one.
+/// A stream larger than the buffer is sent once, and completely.
 #[tokio::test]
-async fn a_stream_above_the_buffer_is_sent_once_and_whole() {
+async fn a_stream_above_the_buffer_is_sent_once_completely() {
     let small = || config().keeping(Stamped::new(Replay::default().max_body(10)));
     for (kind, script, code) in [
-        (ClientStream, &[Well], Code::Ok),
-        (ClientStream, &[AfterHearing(ALL)], Code::Unavailable),
-        (Both, &[Well], Code::Ok),
-        (Both, &[AfterHearing(ALL)], Code::Unavailable),
+        (ClientStream, &[Success], Code::Ok),
+        (ClientStream, &[AfterNames(ALL)], Code::Unavailable),
+        (Both, &[Success], Code::Ok),
+        (Both, &[AfterNames(ALL)], Code::Unavailable),
     ] {
         let script: &'static [Fate] = script;
         let (serving, host) = Host::playing(script).await;
@@ -158,10 +159,11 @@ async fn a_stream_above_the_buffer_is_sent_once_and_whole() {
     }
 }
 
-/// What came before a failure is with the caller, and the stream can be read on after it: it has ended.
+/// The caller has received what came before a failure. It can read the stream again after the
+/// failure: the stream has ended.
 #[tokio::test]
 async fn a_stream_that_failed_has_ended() {
-    let (serving, host) = Host::playing(&[AfterGreetings(2), Well]).await;
+    let (serving, host) = Host::playing(&[AfterGreetings(2), Success]).await;
     let mut client = client(config(), &serving);
     in_time(async {
         let greetings = client.greet_at_length(name("Ann")).await.unwrap().into_inner();

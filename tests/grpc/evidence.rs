@@ -1,4 +1,5 @@
-//! Whether an answer is a breaker's rejection is visible in the answer, as with HTTP; here its status is always 200.
+//! Whether a response is a breaker's rejection is visible in the response, as with HTTP. In gRPC
+//! its HTTP status is always 200.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -18,9 +19,9 @@ use crate::fixed_numbers::FixedNumbers as _;
 
 type Answer = Response<Full<Bytes>>;
 
-fn answer(code: &'static str) -> Answer {
-    let answer = Response::builder().header("content-type", "application/grpc").header("grpc-status", code);
-    answer.body(Full::default()).unwrap()
+fn response(code: &'static str) -> Answer {
+    let response = Response::builder().header("content-type", "application/grpc").header("grpc-status", code);
+    response.body(Full::default()).unwrap()
 }
 
 fn request() -> Request<Full<Bytes>> {
@@ -40,7 +41,8 @@ fn never_called()
     service_fn(|_| async { unreachable!("the circuit is open") })
 }
 
-/// A retry that waits as long as the pushback says, and an outer breaker, around a service that is rejected. Both know it.
+/// Checks that both layers recognise the rejection of an inner service: a retry that waits as long
+/// as the pushback requests, and an outer breaker.
 macro_rules! is_known {
     ($circuit:expr, $inner:expr) => {{
         let budget = Arc::new(TokenBucket::share(0.0).unwrap().reserve(9));
@@ -62,7 +64,7 @@ async fn a_rejection_whose_body_changed_its_type_is_not_retried() {
     let circuit = open();
     let rejecting = BreakerLayer::on(&circuit).on_rejection(Unavailable).layer(never_called());
     type Boxed = UnsyncBoxBody<Bytes, Infallible>;
-    let boxing = |answer: Answer| -> Response<Boxed> { answer.map(BodyExt::boxed_unsync) };
+    let boxing = |response: Answer| -> Response<Boxed> { response.map(BodyExt::boxed_unsync) };
     is_known!(circuit, ServiceBuilder::new().map_response(boxing).service(rejecting));
 }
 
@@ -90,18 +92,18 @@ async fn a_rejection_that_arrives_later_is_not_retried() {
     let later = service_fn(move |request| {
         let call = rejecting.clone().oneshot(request);
         async move {
-            let answer = tokio::spawn(call).await.unwrap();
+            let response = tokio::spawn(call).await.unwrap();
             tokio::task::yield_now().await;
-            answer
+            response
         }
     });
     is_known!(circuit, later);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_custom_answer_to_a_rejection_is_not_retried() {
+async fn a_custom_response_to_a_rejection_is_not_retried() {
     let circuit = open();
-    let respond = |_: &Rejection| answer("14");
+    let respond = |_: &Rejection| response("14");
     let rejecting = BreakerLayer::on(&circuit).respond_when_open(respond).layer(never_called());
     let later = service_fn(move |request| {
         let call = rejecting.clone().oneshot(request);
@@ -111,7 +113,7 @@ async fn a_custom_answer_to_a_rejection_is_not_retried() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn answers_and_failures_after_a_rejection_are_counted() {
+async fn responses_and_failures_after_a_rejection_are_counted() {
     for (code, counted) in [("0", (50, 0)), ("14", (0, 50))] {
         let rejecting = BreakerLayer::on(&open()).on_rejection(Unavailable).layer(never_called());
         let outer = Circuit::new(BreakerConfig::grpc().fixed_share().unobserved().count_calls());
@@ -119,7 +121,7 @@ async fn answers_and_failures_after_a_rejection_are_counted() {
             let rejecting = rejecting.clone();
             async move {
                 drop(rejecting.oneshot(request).await?);
-                Ok::<_, Infallible>(answer(code))
+                Ok::<_, Infallible>(response(code))
             }
         });
         let service = BreakerLayer::on(&outer).layer(handler);
@@ -136,7 +138,7 @@ async fn answers_and_failures_after_a_rejection_are_counted() {
 async fn a_request_through_a_buffer_deposits_once() {
     let budget = Arc::new(TokenBucket::share(1.0).unwrap().reserve(0));
     let retry = || RetryLayer::new(RetryConfig::grpc().retries(2).unobserved().shared_budget(budget.clone()));
-    let good = service_fn(|_: Request<Full<Bytes>>| async { Ok::<_, Infallible>(answer("0")) });
+    let good = service_fn(|_: Request<Full<Bytes>>| async { Ok::<_, Infallible>(response("0")) });
     let buffered = Buffer::new(retry().layer(good), 8);
     let service =
         RetryLayer::new(RetryConfig::grpc().retries(2).unobserved().shared_budget(budget.clone())).layer(buffered);

@@ -1,14 +1,14 @@
-//! What is generated is of the `.proto` that lies beside it.
+//! The generated code matches the `.proto` file beside it.
 
 const PROTO: &str = include_str!("greeter.proto");
 const GENERATED: &str = include_str!("greeter.rs");
 
-/// What lies between the two, wherever they do.
+/// The texts between `before` and `after`, wherever they occur.
 fn between<'a>(text: &'a str, before: &'a str, after: &'a str) -> impl Iterator<Item = &'a str> {
     text.split(before).skip(1).map(move |rest| rest.split_once(after).expect("it has an end").0)
 }
 
-/// The kind of call that a method's types make it, as tonic names its functions.
+/// The kind of call that a method's types imply, as the name of tonic's function.
 fn kind(method: &str) -> &'static str {
     let (takes, gives) = method.split_once("returns").unwrap();
     match (takes.contains("stream "), gives.contains("stream ")) {
@@ -20,7 +20,7 @@ fn kind(method: &str) -> &'static str {
 }
 
 #[test]
-fn its_methods_are_those_of_the_proto() {
+fn methods_match_the_proto() {
     let in_proto: Vec<_> = between(PROTO, "rpc ", ";")
         .map(|method| (format!("/greeter.Greeter/{}", method.split_once('(').unwrap().0), kind(method)))
         .collect();
@@ -32,7 +32,7 @@ fn its_methods_are_those_of_the_proto() {
 }
 
 #[test]
-fn its_messages_are_those_of_the_proto() {
+fn messages_match_the_proto() {
     let in_proto: Vec<_> = between(PROTO, "message ", "}").map(|message| message.replace([' ', '\n'], "")).collect();
     let generated: Vec<_> = between(GENERATED, "pub struct ", "\n}")
         .filter(|item| item.contains("#[prost("))

@@ -1,4 +1,5 @@
-//! Connections that end while a call is under way, and say which stream was the last: frame by frame, around a tonic client.
+//! Connections that end during a call with a GOAWAY frame, around a tonic client. The server writes
+//! the frames itself.
 
 use std::{
     io,
@@ -18,25 +19,25 @@ use tower_recourse::retry::RetryThrottle;
 
 use crate::{client, config, greeting, in_time, name, serving::Serving};
 
-/// What is done with one call, whose request has been read.
+/// What the server does with one call after it has read the request.
 #[derive(Debug, Clone, Copy)]
 enum Fate {
-    Well,
-    /// The connection ends in good order (`NO_ERROR`), and this call wasn't looked at.
+    Success,
+    /// The connection ends with `NO_ERROR`, and the server hasn't processed this call.
     GoAwayBelow,
-    /// The same, and this call was the last one that was looked at. It isn't answered.
+    /// The same, but this call is the last one that the server processed. It gets no response.
     GoAwayAt,
-    /// The same, and it is answered.
-    GoAwayAtThenWell,
-    /// No order at all: `INTERNAL_ERROR`, whatever was looked at.
+    /// The same, and the call gets its response.
+    GoAwayAtThenResponse,
+    /// The connection ends with `INTERNAL_ERROR`, whatever the server processed.
     GoAwayBroken,
-    /// `ENHANCE_YOUR_CALM`, and this call wasn't looked at.
+    /// `ENHANCE_YOUR_CALM`, and the server hasn't processed this call.
     GoAwayCalmBelow,
-    /// `ENHANCE_YOUR_CALM`, and this call was the last one that was looked at.
+    /// `ENHANCE_YOUR_CALM`, and this call is the last one that the server processed.
     GoAwayCalmAt,
 }
 
-use Fate::{GoAwayAt, GoAwayAtThenWell, GoAwayBelow, GoAwayBroken, GoAwayCalmAt, GoAwayCalmBelow, Well};
+use Fate::{GoAwayAt, GoAwayAtThenResponse, GoAwayBelow, GoAwayBroken, GoAwayCalmAt, GoAwayCalmBelow, Success};
 
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
@@ -49,7 +50,7 @@ const ACK: u8 = 1;
 /// The 8th entry of HPACK's static table.
 const STATUS_200: u8 = 0x88;
 
-/// Plays a script, a line a call, over as many connections as it takes; counts the calls.
+/// Runs a script with one line per call, over as many connections as needed. Counts the calls.
 async fn playing(script: &'static [Fate]) -> (Serving, Arc<AtomicUsize>) {
     let calls = Arc::<AtomicUsize>::default();
     let counted = calls.clone();
@@ -80,11 +81,11 @@ async fn play(mut socket: TcpStream, calls: &AtomicUsize, script: &[Fate]) -> io
             DATA if flags & END_STREAM != 0 => {
                 let number = calls.fetch_add(1, Ordering::SeqCst);
                 match script[number.min(script.len() - 1)] {
-                    Well => socket.write_all(&answer(stream)).await?,
+                    Success => socket.write_all(&response(stream)).await?,
                     GoAwayBelow => return go_away(&mut socket, stream - 1, h2::Reason::NO_ERROR, &[]).await,
                     GoAwayAt => return go_away(&mut socket, stream, h2::Reason::NO_ERROR, &[]).await,
-                    GoAwayAtThenWell => {
-                        return go_away(&mut socket, stream, h2::Reason::NO_ERROR, &answer(stream)).await;
+                    GoAwayAtThenResponse => {
+                        return go_away(&mut socket, stream, h2::Reason::NO_ERROR, &response(stream)).await;
                     }
                     GoAwayCalmBelow => {
                         return go_away(&mut socket, stream - 1, h2::Reason::ENHANCE_YOUR_CALM, &[]).await;
@@ -98,7 +99,7 @@ async fn play(mut socket: TcpStream, calls: &AtomicUsize, script: &[Fate]) -> io
     }
 }
 
-/// Says which stream was the last, and how it went with that one; and is gone once the client is.
+/// Sends the last stream and the reason, and returns when the client has closed the connection.
 async fn go_away(socket: &mut TcpStream, last: u32, reason: h2::Reason, then: &[u8]) -> io::Result<()> {
     let payload = [last.to_be_bytes(), u32::from(reason).to_be_bytes()].concat();
     socket.write_all(&[&frame(GOAWAY, 0, 0, &payload), then].concat()).await?;
@@ -108,7 +109,7 @@ async fn go_away(socket: &mut TcpStream, last: u32, reason: h2::Reason, then: &[
 }
 
 /// Headers, a greeting, trailers.
-fn answer(stream: u32) -> Vec<u8> {
+fn response(stream: u32) -> Vec<u8> {
     let message = greeting("answer").encode_to_vec();
     let length = u32::try_from(message.len()).unwrap().to_be_bytes();
     let head = [&[STATUS_200][..], &header("content-type", "application/grpc")].concat();
@@ -120,7 +121,7 @@ fn answer(stream: u32) -> Vec<u8> {
     .concat()
 }
 
-/// A literal that isn't indexed, with a name of its own.
+/// A literal header field without indexing, with a literal name.
 fn header(name: &str, value: &str) -> Vec<u8> {
     let length = |text: &str| u8::try_from(text.len()).unwrap();
     [&[0, length(name)], name.as_bytes(), &[length(value)], value.as_bytes()].concat()
@@ -133,14 +134,15 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// What a script comes to with so many retries: the code, the calls that the server has read, and the tokens of a throttle of 10.
-async fn comes_to(script: &'static [Fate], retries: u32) -> (Code, usize, f64) {
+/// The result of a script with this many retries: the code, the calls that the server has read, and
+/// the tokens of a throttle of 10.
+async fn outcome_of(script: &'static [Fate], retries: u32) -> (Code, usize, f64) {
     let throttle = Arc::new(RetryThrottle::max_tokens(10).unwrap());
     let (serving, calls) = playing(script).await;
     let mut client = client(config().idempotent().retries(retries).shared_budget(throttle.clone()), &serving);
     let code = match in_time(client.greet(name("Ann"))).await {
-        Ok(answer) => {
-            assert_eq!(answer.into_inner(), greeting("answer"));
+        Ok(response) => {
+            assert_eq!(response.into_inner(), greeting("answer"));
             Code::Ok
         }
         Err(status) => status.code(),
@@ -150,24 +152,26 @@ async fn comes_to(script: &'static [Fate], retries: u32) -> (Code, usize, f64) {
     (code, calls.load(Ordering::SeqCst), throttle.tokens())
 }
 
-/// UNAVAILABLE, as gRPC has it of a connection that is lost: retried by its code, and that counts. Of a call above the last stream h2 could
-/// tell that it wasn't looked at, but hyper, which tonic is made of, says the same of calls that were on their way.
+/// UNAVAILABLE, as in gRPC for a lost connection: it is retried by its code, and the retry counts.
+/// For a call above the last stream, h2 could tell that the server didn't process it. But hyper,
+/// which tonic uses, reports the same for calls that were being processed.
 #[tokio::test]
-async fn a_call_whose_connection_ended_is_a_failure_like_another() {
-    for script in [&[GoAwayBelow, Well], &[GoAwayAt, Well], &[GoAwayBroken, Well]] {
+async fn a_call_on_a_closed_connection_is_a_failure() {
+    for script in [&[GoAwayBelow, Success], &[GoAwayAt, Success], &[GoAwayBroken, Success]] {
         let script: &'static [Fate] = script;
-        // Whatever tonic calls it.
-        let (code, calls, tokens) = comes_to(script, 0).await;
+        // The same for each code of tonic.
+        let (code, calls, tokens) = outcome_of(script, 0).await;
         assert_ne!(code, Code::Ok, "{script:?}");
         assert_eq!((calls, tokens), (1, 9.0), "{script:?}");
-        assert_eq!(comes_to(script, 1).await, (Code::Ok, 2, 9.1), "{script:?}");
+        assert_eq!(outcome_of(script, 1).await, (Code::Ok, 2, 9.1), "{script:?}");
     }
 }
 
-/// The call may have been processed, and the preset doesn't know whether it may be processed again.
+/// The server may have processed the call, and the preset doesn't know whether the call is
+/// idempotent.
 #[tokio::test]
-async fn a_call_on_a_lost_connection_is_not_sent_again_unasked() {
-    for script in [&[GoAwayBelow, Well], &[GoAwayAt, Well], &[GoAwayBroken, Well]] {
+async fn a_call_on_a_lost_connection_is_not_resent_by_default() {
+    for script in [&[GoAwayBelow, Success], &[GoAwayAt, Success], &[GoAwayBroken, Success]] {
         let script: &'static [Fate] = script;
         let (serving, calls) = playing(script).await;
         let mut client = client(config().retries(1), &serving);
@@ -178,17 +182,17 @@ async fn a_call_on_a_lost_connection_is_not_sent_again_unasked() {
     }
 }
 
-/// The reason of a GOAWAY is about the connection. To the calls on it, the connection is lost.
+/// The reason of a GOAWAY concerns the connection. For its calls, the connection is lost.
 #[tokio::test]
-async fn a_goaway_that_asks_for_calm_is_unavailable() {
-    for script in [&[GoAwayCalmBelow, Well], &[GoAwayCalmAt, Well]] {
+async fn an_enhance_your_calm_goaway_is_unavailable() {
+    for script in [&[GoAwayCalmBelow, Success], &[GoAwayCalmAt, Success]] {
         let script: &'static [Fate] = script;
-        assert_eq!(comes_to(script, 1).await, (Code::Ok, 2, 9.1), "{script:?}");
+        assert_eq!(outcome_of(script, 1).await, (Code::Ok, 2, 9.1), "{script:?}");
     }
 }
 
-/// The connection lives until it is answered.
+/// The connection stays open until the response has been sent.
 #[tokio::test]
-async fn a_call_that_is_still_answered_is_not_sent_again() {
-    assert_eq!(comes_to(&[GoAwayAtThenWell, Well], 2).await, (Code::Ok, 1, 10.0));
+async fn a_call_answered_after_goaway_is_not_resent() {
+    assert_eq!(outcome_of(&[GoAwayAtThenResponse, Success], 2).await, (Code::Ok, 1, 10.0));
 }

@@ -1,4 +1,4 @@
-//! The server's side, as it is generated: it does what a script says, and writes down what it hears.
+//! The server that the generated code serves: it follows a script and records what it receives.
 
 use std::{
     pin::Pin,
@@ -21,33 +21,33 @@ use crate::{
     serving::Serving,
 };
 
-/// What becomes of one attempt. Failures are UNAVAILABLE.
+/// What happens to one attempt. Failures are UNAVAILABLE.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Fate {
-    /// What should.
-    Well,
-    /// A failure, before anything of the request is read.
+    /// Success.
+    Success,
+    /// A failure before the server reads anything of the request.
     AtOnce,
-    /// A failure without headers, once so many names were heard, or all.
-    AfterHearing(usize),
-    /// All is heard, then there are headers, and the failure is in the trailers.
+    /// A failure without headers, once this many names have arrived, or all.
+    AfterNames(usize),
+    /// The server reads everything and sends headers; the failure is in the trailers.
     InTrailers,
-    /// Headers at once, and a failure once so many names were heard.
+    /// Headers at once, and a failure once this many names have arrived.
     HeadersFirst(usize),
-    /// So many greetings, and a failure.
+    /// This many greetings, and then a failure.
     AfterGreetings(usize),
-    /// It never answers.
+    /// No response.
     Never,
 }
 
-use Fate::{AfterGreetings, AfterHearing, AtOnce, HeadersFirst, InTrailers, Never, Well};
+use Fate::{AfterGreetings, AfterNames, AtOnce, HeadersFirst, InTrailers, Never, Success};
 
-/// All there was to hear.
+/// All names.
 pub(crate) const ALL: usize = usize::MAX;
 
-/// One attempt, as the server has seen it.
+/// One attempt, as the server received it.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Heard {
+pub(crate) struct ReceivedAttempt {
     pub(crate) previous_attempts: Option<String>,
     pub(crate) timeout: Option<String>,
     pub(crate) names: Vec<String>,
@@ -55,14 +55,14 @@ pub(crate) struct Heard {
 
 #[derive(Clone)]
 pub(crate) struct Host {
-    /// One after the other, the last one for ever.
+    /// One entry per attempt; the last one repeats.
     script: &'static [Fate],
-    heard: Arc<Mutex<Vec<Heard>>>,
+    received: Arc<Mutex<Vec<ReceivedAttempt>>>,
 }
 
 impl Host {
     pub(crate) fn new(script: &'static [Fate]) -> Self {
-        Self { script, heard: Arc::default() }
+        Self { script, received: Arc::default() }
     }
 
     pub(crate) async fn playing(script: &'static [Fate]) -> (Serving, Self) {
@@ -74,30 +74,30 @@ impl Host {
         (serving.await, host)
     }
 
-    pub(crate) fn heard(&self) -> Vec<Heard> {
-        self.heard.lock().unwrap().clone()
+    pub(crate) fn received(&self) -> Vec<ReceivedAttempt> {
+        self.received.lock().unwrap().clone()
     }
 
-    /// The names that each attempt has brought.
+    /// The names of each attempt.
     pub(crate) fn names(&self) -> Vec<Vec<String>> {
-        self.heard().into_iter().map(|heard| heard.names).collect()
+        self.received().into_iter().map(|received| received.names).collect()
     }
 
     pub(crate) fn attempts(&self) -> usize {
-        self.heard.lock().unwrap().len()
+        self.received.lock().unwrap().len()
     }
 
     fn begin(&self, metadata: &MetadataMap) -> Attempt {
         let text = |name| metadata.get(name).map(|value| value.to_str().unwrap().to_owned());
-        let mut heard = self.heard.lock().unwrap();
-        heard.push(Heard {
+        let mut received = self.received.lock().unwrap();
+        received.push(ReceivedAttempt {
             previous_attempts: text("grpc-previous-rpc-attempts"),
             timeout: text("grpc-timeout"),
             names: Vec::new(),
         });
-        let number = heard.len() - 1;
+        let number = received.len() - 1;
         let fate = self.script[number.min(self.script.len() - 1)];
-        Attempt { fate, number, heard: Arc::clone(&self.heard) }
+        Attempt { fate, number, received: Arc::clone(&self.received) }
     }
 }
 
@@ -105,22 +105,22 @@ impl Host {
 struct Attempt {
     fate: Fate,
     number: usize,
-    heard: Arc<Mutex<Vec<Heard>>>,
+    received: Arc<Mutex<Vec<ReceivedAttempt>>>,
 }
 
 impl Attempt {
-    fn hear(&self, name: Name) -> String {
-        self.heard.lock().unwrap()[self.number].names.push(name.name.clone());
+    fn receive(&self, name: Name) -> String {
+        self.received.lock().unwrap()[self.number].names.push(name.name.clone());
         name.name
     }
 
-    async fn hear_up_to(&self, most: usize, names: &mut Streaming<Name>) -> Result<Vec<String>, Status> {
-        let mut heard = Vec::new();
-        while heard.len() < most {
+    async fn receive_up_to(&self, most: usize, names: &mut Streaming<Name>) -> Result<Vec<String>, Status> {
+        let mut received = Vec::new();
+        while received.len() < most {
             let Some(name) = names.message().await? else { break };
-            heard.push(self.hear(name));
+            received.push(self.receive(name));
         }
-        Ok(heard)
+        Ok(received)
     }
 }
 
@@ -147,9 +147,9 @@ impl Greeter for Host {
 
     async fn greet(&self, request: Request<Name>) -> Result<Response<Greeting>, Status> {
         let attempt = self.begin(request.metadata());
-        let name = attempt.hear(request.into_inner());
+        let name = attempt.receive(request.into_inner());
         match attempt.fate {
-            Well => hello(name).map(Response::new),
+            Success => hello(name).map(Response::new),
             Never => std::future::pending().await,
             _ => Err(failure()),
         }
@@ -159,10 +159,10 @@ impl Greeter for Host {
         let attempt = self.begin(request.metadata());
         let mut names = request.into_inner();
         match attempt.fate {
-            Well => hello(attempt.hear_up_to(ALL, &mut names).await?.join(" and ")).map(Response::new),
+            Success => hello(attempt.receive_up_to(ALL, &mut names).await?.join(" and ")).map(Response::new),
             Never => std::future::pending().await,
-            AfterHearing(most) => {
-                attempt.hear_up_to(most, &mut names).await?;
+            AfterNames(most) => {
+                attempt.receive_up_to(most, &mut names).await?;
                 Err(failure())
             }
             _ => Err(failure()),
@@ -171,14 +171,14 @@ impl Greeter for Host {
 
     async fn greet_at_length(&self, request: Request<Name>) -> Result<Response<Greetings>, Status> {
         let attempt = self.begin(request.metadata());
-        let name = attempt.hear(request.into_inner());
+        let name = attempt.receive(request.into_inner());
         let words = tokio_stream::iter(["hello".to_owned(), name, "!".to_owned()].map(|word| Ok(greeting(word))));
         match attempt.fate {
-            Well => stream(words),
+            Success => stream(words),
             Never => std::future::pending().await,
             InTrailers => stream(once(Err(failure()))),
             AfterGreetings(count) => stream(words.take(count).chain(once(Err(failure())))),
-            AtOnce | AfterHearing(_) | HeadersFirst(_) => Err(failure()),
+            AtOnce | AfterNames(_) | HeadersFirst(_) => Err(failure()),
         }
     }
 
@@ -186,25 +186,25 @@ impl Greeter for Host {
         let attempt = self.begin(request.metadata());
         let mut names = request.into_inner();
         let hearing = attempt.clone();
-        let hear = move |name: Result<Name, Status>| name.map(|name| hearing.hear(name));
+        let receive = move |name: Result<Name, Status>| name.map(|name| hearing.receive(name));
         match attempt.fate {
-            Well => stream(names.map(move |name| hear(name).and_then(hello))),
+            Success => stream(names.map(move |name| receive(name).and_then(hello))),
             Never => std::future::pending().await,
             AtOnce => Err(failure()),
-            AfterHearing(most) => {
-                attempt.hear_up_to(most, &mut names).await?;
+            AfterNames(most) => {
+                attempt.receive_up_to(most, &mut names).await?;
                 Err(failure())
             }
             InTrailers => {
-                attempt.hear_up_to(ALL, &mut names).await?;
+                attempt.receive_up_to(ALL, &mut names).await?;
                 stream(once(Err(failure())))
             }
             HeadersFirst(most) => {
-                let silence = names.take(most).filter_map(move |name| hear(name).err().map(Err));
+                let silence = names.take(most).filter_map(move |name| receive(name).err().map(Err));
                 stream(silence.chain(once(Err(failure()))))
             }
             AfterGreetings(count) => {
-                stream(names.take(count).map(move |name| hear(name).and_then(hello)).chain(once(Err(failure()))))
+                stream(names.take(count).map(move |name| receive(name).and_then(hello)).chain(once(Err(failure()))))
             }
         }
     }

@@ -1,4 +1,5 @@
-//! What nobody should send, and callers who give up or blow up at every moment: nothing hangs, and nothing is left over.
+//! Invalid input, and callers that give up or parts that panic at every await point: no call hangs,
+//! and nothing is left over.
 
 use std::{
     convert::Infallible,
@@ -31,7 +32,7 @@ use tower_recourse::{
 use crate::fixed_numbers::FixedNumbers as _;
 use crate::{
     answers,
-    await_points::{Moments, Stuttering},
+    await_points::{AwaitPoints, PendingBeforeFrames},
     config, gaps, quick, request, retrying,
 };
 
@@ -47,10 +48,11 @@ fn trailers(status: &'static str) -> io::Result<Frame<Bytes>> {
     Ok(Frame::trailers(trailers))
 }
 
-/// Each form of `grpc-timeout`: none of them hangs or is made longer, and no wait crosses it.
+/// Each form of `grpc-timeout`: no call hangs, no timeout grows, and no wait crosses the deadline.
 #[tokio::test(start_paused = true)]
-async fn deadlines_of_every_form() {
-    // What comes in, what the first attempt is told (`None`: the same), and how many attempts there are, 400 ms apart.
+async fn deadlines_in_every_form() {
+    // The received timeout, the timeout of the first attempt (`None`: the same), and the number of
+    // attempts, which are 400 ms apart.
     let cases = [
         ("99999999n", None, 1),
         ("1n", None, 1),
@@ -63,7 +65,7 @@ async fn deadlines_of_every_form() {
         ("99999999S", None, 5),
         ("99999999M", Some("15768000M"), 5),
         ("99999999H", Some("15768000M"), 5),
-        // None of these is one: they are left alone.
+        // These aren't valid timeouts, so the layer doesn't change them.
         ("000000001S", None, 5),
         ("-1S", None, 5),
         ("1s", None, 5),
@@ -74,7 +76,7 @@ async fn deadlines_of_every_form() {
         ("0x1S", None, 5),
         ("1S, 2S", None, 5),
     ];
-    for (timeout, told, attempts) in cases {
+    for (timeout, timeouts, attempts) in cases {
         let (log, service) = answers(&[&[("grpc-status", "14")]]);
         let config =
             quick(RetryConfig::grpc().retries(2)).retries(4).backoff(Backoff::fixed(Duration::from_millis(400)));
@@ -84,30 +86,30 @@ async fn deadlines_of_every_form() {
         let log = log.lock().unwrap();
         assert_eq!(
             (&log[0].1["grpc-timeout"], log.len()),
-            (&told.unwrap_or(timeout).parse().unwrap(), attempts),
+            (&timeouts.unwrap_or(timeout).parse().unwrap(), attempts),
             "{timeout:?}"
         );
     }
 }
 
-/// Nothing is left of this one from the beginning: there is nothing to answer with but what the server says. Zero is no number that the
-/// protocol has.
+/// No time is left from the beginning, so the caller gets the server's response. The protocol
+/// doesn't allow zero.
 #[tokio::test(start_paused = true)]
-async fn a_deadline_of_nothing() {
+async fn a_deadline_of_zero() {
     let (log, service) = answers(&[&[("grpc-status", "14")]]);
     let mut request = request("/test.Echo/Unary");
     request.headers_mut().insert("grpc-timeout", "0S".parse().unwrap());
     let answer = retrying(config(), service).oneshot(request).await.unwrap();
     let log = log.lock().unwrap();
-    let told = log.iter().map(|(_, headers)| headers["grpc-timeout"].clone()).collect::<Vec<_>>();
-    assert_eq!((code(&answer), told), (Some(Code::Unavailable), vec![HeaderValue::from_static("1n")]));
+    let timeouts = log.iter().map(|(_, headers)| headers["grpc-timeout"].clone()).collect::<Vec<_>>();
+    assert_eq!((code(&answer), timeouts), (Some(Code::Unavailable), vec![HeaderValue::from_static("1n")]));
 }
 
-/// Statuses and pushbacks that aren't text, from headers and from trailers.
+/// Statuses and pushbacks that aren't text, in headers and in trailers.
 #[tokio::test(start_paused = true)]
 async fn headers_that_are_not_text() {
     let junk = || HeaderValue::from_bytes(b"\xff14").unwrap();
-    for (in_trailers, status, pushback, told, sends) in [
+    for (in_trailers, status, pushback, timeouts, sends) in [
         (false, junk(), None, Code::Unknown, 1),
         (true, junk(), None, Code::Unknown, 1),
         (false, HeaderValue::from_static("14"), Some(junk()), Code::Unavailable, 1),
@@ -135,11 +137,11 @@ async fn headers_that_are_not_text() {
         });
         let service = RetryLayer::new(config()).layer(PeekLayer::new().layer(service));
         let answer = service.oneshot(Request::new(Empty::new())).await.unwrap();
-        assert_eq!((code(&answer), calls.load(Ordering::SeqCst)), (Some(told), sends));
+        assert_eq!((code(&answer), calls.load(Ordering::SeqCst)), (Some(timeouts), sends));
     }
 }
 
-/// Frames with nothing in them, and never anything else, as fast as they are asked for.
+/// A body that returns empty frames without end, as fast as it is polled.
 #[tokio::test]
 async fn empty_frames_without_an_end() {
     let given = Arc::new(AtomicUsize::new(0));
@@ -147,8 +149,8 @@ async fn empty_frames_without_an_end() {
     let service = service_fn(move |_: Request<Empty<Bytes>>| {
         let counted = counted.clone();
         let frames = std::iter::from_fn(move || {
-            // Whoever asks for so many asks for ever.
-            assert!(counted.fetch_add(1, Ordering::SeqCst) < 1_000, "it is asked without an end");
+            // A reader that polls this often would never stop.
+            assert!(counted.fetch_add(1, Ordering::SeqCst) < 1_000, "the body is polled without end");
             Some(data(""))
         });
         async { Ok::<_, Infallible>(Response::new(StreamBody::new(tokio_stream::iter(frames)))) }
@@ -158,9 +160,9 @@ async fn empty_frames_without_an_end() {
     assert!(given.load(Ordering::SeqCst) < 100);
 }
 
-/// More trailers after the trailers, and more messages.
+/// Further trailers and messages after the trailers.
 #[tokio::test]
-async fn what_comes_after_the_end_is_not_asked_for() {
+async fn a_body_is_not_polled_after_its_trailers() {
     let service = service_fn(|_: Request<Empty<Bytes>>| {
         let frames = vec![trailers("14"), trailers("0"), data("late")];
         async { Ok::<_, Infallible>(Response::new(StreamBody::new(tokio_stream::iter(frames)))) }
@@ -172,9 +174,10 @@ async fn what_comes_after_the_end_is_not_asked_for() {
     assert!(collected.to_bytes().is_empty());
 }
 
-/// A server that answers without reading the request, which is let go: then there is nothing that the client could still say.
+/// A server that responds without reading the request, and drops it. The client can't send anything
+/// more.
 #[tokio::test(start_paused = true)]
-async fn a_request_that_was_let_go_is_as_good_as_sent() {
+async fn a_dropped_request_counts_as_sent() {
     let service = service_fn(|request: Request<Boxed>| async move {
         drop(request);
         let (mut answer, body) = http_body_util::channel::Channel::<Bytes, io::Error>::new(1);
@@ -189,9 +192,9 @@ async fn a_request_that_was_let_go_is_as_good_as_sent() {
     assert_eq!(code(&answer), Some(Code::Unavailable));
 }
 
-/// In the wrong order too a rejection stays one.
+/// A rejection is recognised in this order of layers too.
 #[tokio::test(start_paused = true)]
-async fn a_rejection_is_heard_through_a_peek() {
+async fn a_rejection_is_recognised_through_a_peek_layer() {
     let circuit =
         Circuit::new(BreakerConfig::grpc().fixed_share().open_when(OpenRule::consecutive(1).unwrap()).unobserved());
     circuit.admit().unwrap().failure();
@@ -209,9 +212,9 @@ async fn a_rejection_is_heard_through_a_peek() {
     assert_eq!((log.lock().unwrap().len(), circuit.stats().total_rejected), (0, 1));
 }
 
-/// And so is how an answer was got, whether its first frame was waited for or not.
+/// The call report is kept too, whether or not the layer waited for the first frame.
 #[tokio::test(start_paused = true)]
-async fn how_an_answer_was_got_is_heard_through_a_peek() {
+async fn a_report_is_kept_through_a_peek_layer() {
     for waits in [false, true] {
         let calls = Arc::new(AtomicUsize::new(0));
         let service = service_fn(move |_: Request<Empty<Bytes>>| {
@@ -238,9 +241,9 @@ async fn how_an_answer_was_got_is_heard_through_a_peek() {
     }
 }
 
-/// What a service config may say at the edge of sense.
+/// Extreme values in a service config.
 #[tokio::test(start_paused = true)]
-async fn service_configs_at_the_edge() {
+async fn extreme_service_configs() {
     let config = |max_attempts: &str, initial: &str, max: &str, multiplier: &str| {
         RetryConfig::from_service_config(&format!(
             r#"{{ "methodConfig": [{{ "name": [{{}}], "retryPolicy": {{ "maxAttempts": {max_attempts}, "initialBackoff": "{initial}",
@@ -261,7 +264,7 @@ async fn service_configs_at_the_edge() {
             let (log, service) = answers(&[&[("grpc-status", "14")], &[("grpc-status", "0")]]);
             let begun = Instant::now();
             let calling = config.layer().layer(service).oneshot(request("/any.Service/Method"));
-            // Ten years are as good as for ever.
+            // Ten years stand for forever.
             let answer = tokio::time::timeout(Duration::from_secs(10 * 365 * 24 * 3600), calling).await;
             assert!(
                 answer.is_err() || log.lock().unwrap().len() == 2,
@@ -270,7 +273,7 @@ async fn service_configs_at_the_edge() {
             );
         }
     }
-    // What is beyond all bounds is the longest, and not nothing.
+    // A base beyond all bounds means the maximum, not zero.
     let beyond = config("5", "1s", "2s", "1e308").unwrap().each(|base| base.without_budget().unobserved());
     let (log, service) = answers(&[&[("grpc-status", "14")]]);
     beyond.layer().layer(service).oneshot(request("/any.Service/Method")).await.unwrap();
@@ -287,13 +290,13 @@ async fn service_configs_at_the_edge() {
     assert!(RetryConfig::from_service_config(&format!(r#"{{ "methodConfig": {deep} }}"#)).is_err());
 }
 
-/// What must be as before once a call is over, however it was.
+/// What must be unchanged once a call is over, whatever its outcome.
 struct Everything {
     replay: Replay,
     circuit: Circuit<tower_recourse::grpc::Health>,
-    /// Held by the bodies, of the request and of the answers.
+    /// Held by the bodies of the request and of the responses.
     held: Arc<()>,
-    moments: Moments,
+    moments: AwaitPoints,
 }
 
 impl Everything {
@@ -303,16 +306,17 @@ impl Everything {
             replay: Replay::default(),
             circuit: Circuit::new(config.unobserved()),
             held: Arc::default(),
-            moments: Moments { passed: Arc::default(), panics_at },
+            moments: AwaitPoints { passed: Arc::default(), panics_at },
         }
     }
 
     fn body(&self, frames: Vec<io::Result<Frame<Bytes>>>) -> Boxed {
         let (moments, _held) = (self.moments.clone(), self.held.clone());
-        Stuttering { frames: frames.into_iter(), asked: false, moments, _held }.boxed_unsync()
+        PendingBeforeFrames { frames: frames.into_iter(), asked: false, moments, _held }.boxed_unsync()
     }
 
-    /// UNAVAILABLE in trailers once two thirds of the request were heard, and then an answer once all of it was.
+    /// UNAVAILABLE in trailers after two thirds of the request, then a success after the whole
+    /// request.
     fn call(&self) -> Pin<Box<dyn Future<Output = io::Result<Bytes>>>> {
         let answers = [vec![trailers("14")], vec![data("answer"), trailers("0")]].map(|frames| self.body(frames));
         let answers = Arc::new(Mutex::new(Vec::from(answers)));
@@ -322,14 +326,14 @@ impl Everything {
             async move {
                 let answer = answers.lock().unwrap().remove(0);
                 let to_its_end = answers.lock().unwrap().is_empty();
-                let (mut body, mut heard) = (request.into_body(), Vec::new());
-                while to_its_end || heard.len() < 6 {
+                let (mut body, mut received) = (request.into_body(), Vec::new());
+                while to_its_end || received.len() < 6 {
                     moments.pass();
                     tokio::task::yield_now().await;
                     let Some(frame) = body.frame().await else { break };
-                    heard.extend(frame?.into_data().unwrap());
+                    received.extend(frame?.into_data().unwrap());
                 }
-                assert_eq!(heard, if to_its_end { &b"onetwothree"[..] } else { b"onetwo" });
+                assert_eq!(received, if to_its_end { &b"onetwothree"[..] } else { b"onetwo" });
                 Ok::<_, io::Error>(Response::new(answer))
             }
         });
@@ -348,9 +352,9 @@ impl Everything {
     }
 }
 
-/// The caller gives up after so many polls, one more each time, until the call is through.
+/// The caller gives up after a number of polls that grows by one until the call completes.
 #[tokio::test]
-async fn a_call_may_be_dropped_at_every_moment() {
+async fn a_call_may_be_dropped_at_every_await_point() {
     let waker = Waker::noop();
     for polls in 0.. {
         let everything = Everything::panicking_at(usize::MAX);
@@ -361,7 +365,7 @@ async fn a_call_may_be_dropped_at_every_moment() {
         });
         drop(call);
         everything.nothing_is_held(polls);
-        // At most the one that was answered.
+        // At most the attempt that got its response.
         assert!(everything.circuit.stats().total_failures <= 1);
         assert!(everything.circuit.admit().is_ok());
         if let Some(answer) = answer {
@@ -373,10 +377,10 @@ async fn a_call_may_be_dropped_at_every_moment() {
     }
 }
 
-/// The service, and the bodies that it and its caller have made, panic at each of their moments. That is a failure of the service, if it
-/// was under way.
+/// The service, and the bodies of the service and of its caller, panic at each await point. A panic
+/// during a call is a failure of the service.
 #[tokio::test]
-async fn everything_may_panic_at_every_moment() {
+async fn every_part_may_panic_at_every_await_point() {
     let waker = Waker::noop();
     for moment in 0.. {
         let everything = Everything::panicking_at(moment);
@@ -397,7 +401,7 @@ async fn everything_may_panic_at_every_moment() {
                 assert!(moment > 5, "{moment}");
                 break;
             }
-            Err(_) if moment > 1_000 => panic!("there is no end of it"),
+            Err(_) if moment > 1_000 => panic!("the test doesn't end"),
             Err(_) => assert!((1..=2).contains(&failures), "at {moment}: {failures}"),
         }
     }

@@ -1,4 +1,4 @@
-//! A circuit per method around a channel of tonic.
+//! A circuit per method around a tonic channel.
 
 use http::Request;
 use tonic::{Code, body::Body};

@@ -1,4 +1,5 @@
-//! gRPC: tonic on both sides over real sockets, HTTP/2 by hand where a server must misbehave, and paused time for waits.
+//! Tests of gRPC: tonic on both sides over sockets, HTTP/2 by hand where a server must misbehave,
+//! and paused time for waits.
 
 mod a6;
 mod around;
@@ -54,7 +55,7 @@ use self::{
 
 type Config = RetryConfig<Statuses, NoTimeouts, NoLedger, Stamped>;
 
-/// Without the randomness, the budget and the noise.
+/// The preset without jitter, budget and observers.
 fn config() -> Config {
     quick(RetryConfig::grpc().retries(2)).backoff(Backoff::fixed(Duration::from_millis(5)))
 }
@@ -81,22 +82,22 @@ fn channel(address: SocketAddr) -> Channel {
 
 type Stack = tower_recourse::retry::Retry<tower_recourse::grpc::peek::Peek<Channel>, Config, Stamped>;
 
-/// A retry around a channel, as the docs have it.
+/// A retry around a channel, as in the docs.
 fn stack(config: Config, address: SocketAddr) -> Stack {
     ServiceBuilder::new().layer(RetryLayer::new(config)).layer(PeekLayer::new()).service(channel(address))
 }
 
-/// A generated client around it.
+/// A generated client around the stack.
 fn client(config: Config, serving: &Serving) -> GreeterClient<Stack> {
     GreeterClient::new(stack(config, serving.address))
 }
 
-/// More than any test takes.
+/// Longer than any test takes.
 const LONGEST: Duration = Duration::from_secs(30);
 
-/// Nothing hangs.
+/// Fails if the test hangs.
 async fn in_time<T>(test: impl Future<Output = T>) -> T {
-    timeout(LONGEST, test).await.expect("it hangs")
+    timeout(LONGEST, test).await.expect("the test hangs")
 }
 
 async fn until(holds: impl Fn() -> bool) {
@@ -105,13 +106,13 @@ async fn until(holds: impl Fn() -> bool) {
     }
 }
 
-/// What came in, and when.
+/// The time and the headers of each request.
 type Log = Arc<Mutex<Vec<(Instant, HeaderMap)>>>;
 
-/// The headers of answers, one after the other.
+/// The headers of each response.
 type Script = &'static [&'static [(&'static str, &'static str)]];
 
-/// A service in memory that gives these headers, one after the other, the last ones for ever.
+/// A service in memory that responds with these headers; the last ones repeat.
 fn answers(
     headers: Script,
 ) -> (Log, impl Service<Request<Full<Bytes>>, Response = Response<Empty<Bytes>>, Error = Infallible> + Clone) {
@@ -138,7 +139,7 @@ fn request(path: &str) -> Request<Full<Bytes>> {
     Request::post(path).body(Full::from("body")).unwrap()
 }
 
-/// As many calls as it takes, through a retry by this config.
+/// A retry with this config around the service.
 fn retrying<S>(config: Config, service: S) -> tower_recourse::retry::Retry<S, Config, Stamped> {
     RetryLayer::new(config).layer(service)
 }

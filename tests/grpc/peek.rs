@@ -1,4 +1,4 @@
-//! The first frame of an answer: what it tells, and that nothing of it is lost.
+//! The first frame of a response: what it decides, and that nothing of it is lost.
 
 use std::{convert::Infallible, io, sync::Arc, time::Duration};
 
@@ -39,21 +39,21 @@ async fn peeked(frames: Vec<io::Result<Frame<Bytes>>>) -> Response<impl Body<Dat
 }
 
 #[tokio::test]
-async fn what_the_first_frame_tells() {
+async fn the_first_frame_decides() {
     let broken = || Err(io::Error::from(io::ErrorKind::ConnectionReset));
-    for (name, frames, told) in [
+    for (name, frames, expected) in [
         ("trailers", vec![trailers("14")], Some(Code::Unavailable)),
         ("after an empty frame", vec![data(""), trailers("5")], Some(Code::NotFound)),
         ("nothing", vec![], Some(Code::Unknown)),
         ("a message", vec![data("x"), trailers("14")], None),
         ("an error", vec![broken()], Some(Code::Unavailable)),
     ] {
-        assert_eq!(code(&peeked(frames).await), told, "{name}");
+        assert_eq!(code(&peeked(frames).await), expected, "{name}");
     }
 }
 
 #[tokio::test]
-async fn nothing_is_lost() {
+async fn no_frame_is_lost() {
     let response = peeked(vec![data("one"), data("two"), trailers("0")]).await;
     let body = response.into_body();
     assert!(!body.is_end_stream());
@@ -68,8 +68,8 @@ async fn nothing_is_lost() {
     assert!(body.is_end_stream());
     assert!(body.frame().await.is_none());
 
-    let mut body = Box::pin(peeked(vec![Err(io::Error::other("broke off"))]).await.into_body());
-    assert_eq!(body.frame().await.unwrap().unwrap_err().to_string(), "broke off");
+    let mut body = Box::pin(peeked(vec![Err(io::Error::other("failed"))]).await.into_body());
+    assert_eq!(body.frame().await.unwrap().unwrap_err().to_string(), "failed");
     assert!(body.frame().await.is_none());
 
     let body = peeked(vec![]).await.into_body();
@@ -82,7 +82,7 @@ async fn nothing_is_lost() {
     assert!(none.frame().await.is_none());
 }
 
-/// By its last frame, its trailers, its end, an error, or by being let go.
+/// The request ends with its last frame, its trailers, its end, an error, or when it is dropped.
 #[tokio::test]
 async fn when_a_request_has_been_sent() {
     for (frames, last) in [
@@ -99,12 +99,12 @@ async fn when_a_request_has_been_sent() {
         }
         assert!(sending.has_ended(), "after {last}");
     }
-    // One that says itself that there is no more isn't asked again.
+    // A body that reports its end isn't polled again.
     let whole: Boxed = Full::from("one").map_err(|never| match never {}).boxed_unsync();
     let (body, sending) = whole.watched();
     let mut body = Box::pin(body);
     assert!(!sending.has_ended());
-    assert_eq!((body.size_hint().exact(), body.is_end_stream()), (Some(3), false), "as it was");
+    assert_eq!((body.size_hint().exact(), body.is_end_stream()), (Some(3), false), "unchanged");
     body.frame().await.unwrap().unwrap();
     assert!(sending.has_ended() && body.is_end_stream());
     let (body, sending) = StreamBody::new(tokio_stream::iter([data("one")])).boxed_unsync().watched();
@@ -115,13 +115,13 @@ async fn when_a_request_has_been_sent() {
     assert!(nothing.watched().1.has_ended());
 }
 
-/// Ends when it is told to.
+/// A body that ends when its sender does.
 fn streaming() -> (http_body_util::channel::Sender<Bytes, io::Error>, Boxed) {
     let (sender, body) = Channel::new(8);
     (sender, body.boxed_unsync())
 }
 
-/// Answers with headers at once, and reads the request beside that, as a connection does.
+/// Responds with headers at once and reads the request in the background, as a connection does.
 async fn over_a_connection(
     request: Boxed,
     answer: Boxed,
@@ -142,7 +142,7 @@ async fn over_a_connection(
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_waited_for_while_the_request_is_still_sent() {
+async fn peeking_does_not_wait_while_the_request_is_sent() {
     let (_request, request_body) = streaming();
     let (_answer, answer_body) = streaming();
     let (response, waited) = over_a_connection(request_body, answer_body, PeekLayer::new()).await;
@@ -150,7 +150,7 @@ async fn nothing_is_waited_for_while_the_request_is_still_sent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_waited_for_longer_than_it_may() {
+async fn peeking_waits_at_most_for_its_limit() {
     for (layer, limit) in [
         (PeekLayer::new(), Duration::from_secs(1)),
         (PeekLayer::new().longest(Duration::from_millis(20)), Duration::from_millis(20)),
@@ -167,10 +167,10 @@ async fn nothing_is_waited_for_longer_than_it_may() {
     }
 }
 
-/// A server that keeps the stream open has said all that there is to know of it in the headers.
+/// If a server keeps the stream open, the headers hold all that is known.
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_says_enough_is_not_waited_for() {
-    for (status, header, told) in [
+async fn a_response_with_a_status_in_its_headers_is_not_peeked() {
+    for (status, header, expected) in [
         (200, Some(("grpc-status", "14")), Some(Code::Unavailable)),
         (503, None, Some(Code::Unavailable)),
         (200, Some(("content-type", "text/html")), Some(Code::Unknown)),
@@ -187,12 +187,12 @@ async fn an_answer_that_says_enough_is_not_waited_for() {
         });
         let begun = Instant::now();
         let response = PeekLayer::new().layer(service).oneshot(Request::new(Empty::new())).await.unwrap();
-        assert_eq!((code(&response), begun.elapsed()), (told, Duration::ZERO), "{status}");
+        assert_eq!((code(&response), begun.elapsed()), (expected, Duration::ZERO), "{status}");
     }
 }
 
 #[test]
-fn codes_are_shown_by_their_names() {
+fn debug_output_has_the_names_of_codes() {
     assert_eq!((Code::NotFound.to_string(), Code::Ok.to_string()), ("NOT_FOUND".to_owned(), "OK".to_owned()));
 }
 
@@ -209,9 +209,9 @@ async fn a_status_that_comes_a_little_later_is_waited_for() {
     assert_eq!(code(&response), Some(Code::Unavailable));
 }
 
-/// A body that must not be asked again once it has ended.
+/// A body that must not be polled after its end.
 #[tokio::test]
-async fn a_body_is_not_asked_after_its_end() {
+async fn a_body_is_not_polled_after_its_end() {
     struct Once(bool);
     impl Body for Once {
         type Data = Bytes;
@@ -220,7 +220,7 @@ async fn a_body_is_not_asked_after_its_end() {
             mut self: std::pin::Pin<&mut Self>,
             _: &mut std::task::Context<'_>,
         ) -> std::task::Poll<Option<io::Result<Frame<Bytes>>>> {
-            assert!(!std::mem::replace(&mut self.0, true), "asked again");
+            assert!(!std::mem::replace(&mut self.0, true), "polled again");
             std::task::Poll::Ready(Some(trailers("0")))
         }
         fn size_hint(&self) -> SizeHint {

@@ -1,4 +1,4 @@
-//! A server by hand on HTTP/2, which does what it is told.
+//! A server that writes HTTP/2 frames by hand, following a script.
 
 use std::{future::poll_fn, time::Duration};
 
@@ -14,15 +14,15 @@ type Headers = &'static [(&'static str, &'static str)];
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Reply {
-    /// Headers and nothing else.
+    /// Headers only.
     Only(Headers),
-    /// Headers that say nothing, then these trailers.
+    /// Headers without a status, then these trailers.
     Trailers(Headers),
     /// A message, then these trailers.
     Message(Headers),
     /// A message, and then nothing.
     MessageAlone,
-    /// So many bytes of a message and its prefix, then these trailers.
+    /// This many bytes of a message and its prefix, then these trailers.
     PartOfMessage(usize, Headers),
     /// Headers, and then nothing until the client resets the stream.
     HeadersThenHang,
@@ -40,7 +40,7 @@ pub(crate) enum Reply {
 pub(crate) const OK: Reply = Reply::Message(&[("grpc-status", "0")]);
 pub(crate) const UNAVAILABLE: Headers = &[("grpc-status", "14")];
 
-/// Replies so, one after the other, the last one for ever; reads each request first.
+/// Reads each request and sends the next reply; the last one repeats.
 pub(crate) async fn serve(replies: &'static [Reply]) -> (Serving, Log) {
     let log = Log::default();
     let seen = log.clone();
@@ -108,7 +108,7 @@ async fn reply(reply: Reply, request: Request<h2::RecvStream>, mut respond: Send
         Reply::MessageThenReset(reason) => {
             let mut stream = respond.send_response(head(&[]), false).unwrap();
             send_message(&mut stream, false);
-            // A reset overtakes what was written before it.
+            // A reset could overtake the earlier frames.
             tokio::time::sleep(Duration::from_millis(20)).await;
             stream.send_reset(reason);
         }

@@ -1,4 +1,5 @@
-//! A retry around a breaker that answers its rejections with UNAVAILABLE: short ones are waited out.
+//! A retry around a breaker that responds to rejected calls with UNAVAILABLE. The retry waits out
+//! short rejections.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -19,7 +20,7 @@ use crate::{answers, gaps, request};
 
 const MS: Duration = Duration::from_millis(1);
 
-/// A breaker that opens at the first failure, for this time.
+/// A breaker that opens at the first failure for this duration.
 fn breaker(open_for: Duration) -> BreakerConfig<Health> {
     let rule = OpenRule::consecutive(1).unwrap();
     BreakerConfig::grpc().open_when(rule).open_for(OpenFor::fixed(open_for)).unobserved()
@@ -32,7 +33,7 @@ fn opened(open_for: Duration) -> Circuit<Health> {
     circuit
 }
 
-/// The status that the headers have, and how long the call took.
+/// The status in the headers, and the duration of the call.
 async fn ask<S>(stack: S, path: &str) -> (String, Duration)
 where
     S: Service<Request<Full<Bytes>>, Response = Response<Empty<Bytes>>, Error = Infallible>,
@@ -43,7 +44,7 @@ where
     (status.to_owned(), begun.elapsed())
 }
 
-/// The time on the circuit, and 10 to 100 ms of spread. A timer of tokio rounds up to a millisecond.
+/// The open duration, plus 10 to 100 ms of jitter. tokio's timer rounds up to a millisecond.
 fn is_waited_out(took: Duration) -> bool {
     (110 * MS..=201 * MS).contains(&took)
 }
@@ -75,7 +76,7 @@ async fn a_rejected_retry_waits_and_stays_the_same_attempt() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_longer_unavailable_is_answered_at_once() {
+async fn a_longer_unavailable_is_returned_at_once() {
     for (open_for, wait) in [(251 * MS, RejectionWait::default()), (100 * MS, RejectionWait::NONE)] {
         let (log, service) = answers(&[&[("grpc-status", "0")]]);
         let breaker = BreakerLayer::on(&opened(open_for)).on_rejection(Unavailable);

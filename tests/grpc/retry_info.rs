@@ -1,4 +1,5 @@
-//! `google.rpc.RetryInfo` among the details of a status: encoded by prost, as tonic-types does, and carried by tonic.
+//! `google.rpc.RetryInfo` in the details of a status, encoded by prost as in tonic-types, and sent
+//! by tonic.
 
 use std::{sync::Arc, time::Duration};
 
@@ -81,7 +82,8 @@ fn status(code: Code, details: Vec<Any>) -> Vec<u8> {
     RpcStatus { code: code.into(), message: "quota exceeded for project 42".to_owned(), details }.encode_to_vec()
 }
 
-/// How long a retry waits that would wait 50 ms, for an answer with these headers; `None` if there is no retry.
+/// How long a retry with a delay of 50 ms waits for a response with these headers; `None` if there
+/// is no retry.
 async fn waited(headers: Vec<(&'static str, String)>) -> Option<Duration> {
     let calls = Arc::new(std::sync::Mutex::new(Vec::new()));
     let seen = calls.clone();
@@ -112,7 +114,7 @@ const UNAVAILABLE: Code = Code::Unavailable;
 const MS: Duration = Duration::from_millis(1);
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_waits_as_long_as_the_details_of_a_status_ask() {
+async fn a_retry_waits_for_the_delay_in_the_status_details() {
     let help = || any("type.googleapis.com/google.rpc.Help", b"\x0a\x07\x0a\x05hello".to_vec());
     let delay = |code, details| waited(headers(code, &status(code, details)));
     assert_eq!(delay(EXHAUSTED, vec![retry_info(1, 500_000_000)]).await, Some(1_500 * MS));
@@ -122,7 +124,7 @@ async fn a_retry_waits_as_long_as_the_details_of_a_status_ask() {
     assert_eq!(delay(EXHAUSTED, vec![elsewhere]).await, Some(3_000 * MS));
     assert_eq!(delay(EXHAUSTED, vec![retry_info(0, 0)]).await, Some(50 * MS), "at least that long");
     assert_eq!(delay(UNAVAILABLE, vec![retry_info(0, 10_000_000)]).await, Some(50 * MS));
-    // Padded or not.
+    // With and without padding.
     for length in 0..3 {
         let mut headers = headers(EXHAUSTED, &[]);
         let more = any("x.y/z", vec![0; length]);
@@ -131,14 +133,14 @@ async fn a_retry_waits_as_long_as_the_details_of_a_status_ask() {
         headers[1].1 = headers[1].1.trim_end_matches('=').to_owned();
         assert_eq!(waited(headers).await, Some(1_000 * MS));
     }
-    // It refines what is retried, and makes nothing else so.
+    // The delay applies to retryable codes and makes no other code retryable.
     assert_eq!(delay(Code::Internal, vec![retry_info(1, 0)]).await, None);
     assert_eq!(delay(Code::NotFound, vec![retry_info(1, 0)]).await, None);
     assert_eq!(delay(Code::Ok, vec![retry_info(1, 0)]).await, None);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_delay_of_the_details_above_the_limit_ends_the_retries() {
+async fn a_delay_in_details_above_the_maximum_ends_the_retries() {
     for (seconds, expected) in [(30, Some(30_000 * MS)), (31, None), (315_576_000_000, None)] {
         assert_eq!(waited(headers(UNAVAILABLE, &status(UNAVAILABLE, vec![retry_info(seconds, 0)]))).await, expected);
     }
@@ -153,7 +155,7 @@ async fn a_pushback_takes_precedence_over_the_details() {
     }
 }
 
-/// A status that comes after the headers has its details in the trailers, where a `PeekLayer` finds them.
+/// A status after the headers has its details in the trailers, where a `PeekLayer` finds them.
 #[tokio::test(start_paused = true)]
 async fn the_details_in_trailers_are_waited_for_too() {
     let calls = Arc::new(std::sync::Mutex::new(Vec::new()));
@@ -176,7 +178,7 @@ async fn the_details_in_trailers_are_waited_for_too() {
     assert_eq!(calls[1] - calls[0], 4_000 * MS);
 }
 
-/// A proxy's response isn't gRPC: it asks by the headers of HTTP.
+/// A proxy's response isn't gRPC. It uses the headers of HTTP.
 #[tokio::test(start_paused = true)]
 async fn the_retry_after_of_a_proxy_is_waited_for() {
     let proxy = |status: u16, headers: Vec<(&'static str, &'static str)>| {
@@ -208,7 +210,7 @@ async fn the_retry_after_of_a_proxy_is_waited_for() {
     assert_eq!(proxy(503, both).await, Some(100 * MS), "a pushback takes precedence");
 }
 
-/// Details that can't be read say nothing: an UNAVAILABLE is retried after the retry's own delay.
+/// The retry ignores details that it can't read, and waits for its own delay.
 #[tokio::test(start_paused = true)]
 async fn details_that_cannot_be_read_are_ignored() {
     let whole = status(UNAVAILABLE, vec![retry_info(1, 0)]);
@@ -250,7 +252,7 @@ async fn details_that_cannot_be_read_are_ignored() {
     assert_eq!(waited(twice).await, Some(50 * MS), "two headers");
 }
 
-/// A server of tonic that rejects the first call.
+/// A tonic server that rejects the first call.
 #[derive(Clone, Default)]
 struct Limited(Arc<std::sync::atomic::AtomicUsize>);
 
@@ -303,7 +305,7 @@ async fn a_rate_limit_of_a_tonic_server_is_waited_out() {
     serving.ends().await;
 }
 
-/// A circuit that stays open for as long as it is asked to.
+/// A circuit that stays open for the requested duration.
 #[tokio::test(start_paused = true)]
 async fn a_circuit_stays_open_for_the_delay_of_the_details() {
     let config = BreakerConfig::grpc().fixed_share().on_throttled(ThrottledCalls::Failure).unobserved();

@@ -1,4 +1,4 @@
-//! gRPC's service config: what it says of each method, and what is refused.
+//! gRPC's service config: the settings of each method, and invalid configs.
 
 use std::{
     io,
@@ -41,7 +41,7 @@ fn read(json: &str) -> ServiceConfig {
     RetryConfig::from_service_config(json).unwrap().each(|base| base.without_budget().unobserved())
 }
 
-/// How often a method that is unavailable is called.
+/// How often the retry calls a method that is unavailable.
 async fn attempts(config: &ServiceConfig, path: &str) -> usize {
     let (log, service) = answers(&[&[("grpc-status", "14")]]);
     config.clone().layer().layer(service).oneshot(request(path)).await.unwrap();
@@ -49,7 +49,7 @@ async fn attempts(config: &ServiceConfig, path: &str) -> usize {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_config_and_the_client_both_have_a_most() {
+async fn both_the_config_and_the_client_limit_attempts() {
     for (max_attempts, cap, made) in
         [(9, Some(4), 4), (9, Some(7), 7), (3, Some(10), 3), (9, None, 5), (4, None, 4), (9, Some(0), 1)]
     {
@@ -95,9 +95,9 @@ async fn the_most_specific_name_wins() {
     assert_eq!(attempts(&read("{}"), "/shop.Prices/Get").await, 1, "nothing is configured");
 }
 
-/// proto3's JSON form, and the one without whole seconds that grpc-go writes.
+/// The JSON form of proto3, and the form without whole seconds that grpc-go writes.
 #[tokio::test(start_paused = true)]
-async fn durations_of_every_json_form_are_read() {
+async fn durations_in_every_json_form_are_read() {
     let ms = Duration::from_millis;
     for (text, initial) in [
         (".01s", ms(10)),
@@ -122,7 +122,7 @@ async fn durations_of_every_json_form_are_read() {
     }
 }
 
-/// What each attempt of a call to this path sends as `grpc-timeout`, in microseconds.
+/// The `grpc-timeout` of each attempt of a call to this path, in microseconds.
 async fn timeouts_sent(config: &ServiceConfig, path: &str, own: Option<&str>) -> Vec<Option<u64>> {
     let (log, service) = answers(&[&[("grpc-status", "14")]]);
     let mut call = request(path);
@@ -149,18 +149,18 @@ async fn a_methods_timeout_is_the_deadline_of_its_calls() {
             {{ "name": [{{ "service": "shop.Orders" }}], "timeout": "1.5s" }}
         ] }}"#
     ));
-    // Waits of 80 to 120 ms: two of them fit, and a third may.
+    // With waits of 80 to 120 ms, two fit and a third may fit.
     let sent = timeouts_sent(&config, "/shop.Prices/Get", None).await;
     assert_eq!(sent[0], Some(250_000));
     assert!((3..=4).contains(&sent.len()) && sent.is_sorted_by(|one, next| one > next), "{sent:?}");
     assert_eq!(timeouts_sent(&config, "/shop.Orders/Place", None).await, [Some(1_500_000)], "without a retry");
     assert_eq!(timeouts_sent(&config, "/shop.Users/Get", None).await, [None; 5], "not of this method");
-    // The earlier deadline holds.
+    // The earlier deadline applies.
     assert_eq!(timeouts_sent(&config, "/shop.Orders/Place", Some("1S")).await, [Some(1_000_000)]);
     assert_eq!(timeouts_sent(&config, "/shop.Orders/Place", Some("2S")).await, [Some(1_500_000)]);
 }
 
-/// tonic's channel ends a call when its `grpc-timeout` is over.
+/// tonic's channel ends a call when its `grpc-timeout` has passed.
 #[tokio::test]
 async fn a_call_that_is_never_answered_ends_with_its_methods_timeout() {
     let (serving, host) = Host::playing(&[Never]).await;
@@ -177,7 +177,7 @@ async fn a_call_that_is_never_answered_ends_with_its_methods_timeout() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_back_off_is_that_of_the_config() {
+async fn the_backoff_is_that_of_the_config() {
     let policy = policy(5, r#"["UNAVAILABLE"]"#);
     let config = read(&format!(r#"{{ "methodConfig": [{{ "name": [{{}}], "retryPolicy": {policy} }}] }}"#));
     let (log, service) = answers(&[&[("grpc-status", "14")]]);
@@ -186,15 +186,16 @@ async fn the_back_off_is_that_of_the_config() {
     assert_eq!(gaps.len(), 4);
     for (gap, plain) in gaps.into_iter().zip([100, 200, 400, 800]) {
         let plain = Duration::from_millis(plain);
-        // A millisecond is what the timer is exact to.
+        // The timer is exact to one millisecond.
         let (least, most) = (plain.mul_f64(0.8), plain.mul_f64(1.2) + Duration::from_millis(1));
         assert!(gap >= least && gap <= most, "{gap:?} for {plain:?}");
     }
 }
 
-/// Clients that failed at the same moment don't come back at the same moment, and the spread doesn't go past `maxBackoff`.
+/// Clients that failed at the same time don't retry at the same time, and the jitter doesn't exceed
+/// `maxBackoff`.
 #[tokio::test(start_paused = true)]
-async fn the_back_off_is_spread_below_its_most() {
+async fn the_backoff_has_jitter_below_its_maximum() {
     let mut first = std::collections::BTreeSet::new();
     for seed in 0..20 {
         let (log, service) = answers(&[&[("grpc-status", "14")]]);
@@ -209,7 +210,7 @@ async fn the_back_off_is_spread_below_its_most() {
     assert!(first.len() > 5, "{first:?}");
 }
 
-/// One throttle for all methods: what one of them uses up, the others miss.
+/// All methods share one throttle: tokens that one method uses are missing for the others.
 #[tokio::test(start_paused = true)]
 async fn all_methods_share_the_throttle() {
     let policy = policy(5, r#"["UNAVAILABLE"]"#);
@@ -219,7 +220,7 @@ async fn all_methods_share_the_throttle() {
               "retryThrottling": {{ "maxTokens": 10, "tokenRatio": 0.5 }} }}"#
     );
     let config = RetryConfig::from_service_config(&json).unwrap().each(|base| base.unobserved());
-    // The fifth failure leaves 5 of 10, and from there on nothing is retried.
+    // The fifth failure leaves 5 of 10 tokens. From then on nothing is retried.
     assert_eq!((attempts(&config, "/one/Get").await, attempts(&config, "/two/Get").await), (5, 1));
 }
 
@@ -228,7 +229,7 @@ fn five_attempts() -> ServiceConfig {
     read(&format!(r#"{{ "methodConfig": [{{ "name": [{{}}], "retryPolicy": {policy} }}] }}"#))
 }
 
-/// What it doesn't speak of is the plan's, and through it too: the request's deadline,
+/// The request's deadline isn't a part of the service config. The retry of the config respects it.
 #[tokio::test(start_paused = true)]
 async fn no_wait_crosses_the_deadline() {
     for (timeout, made) in [("60S", 5), ("1m", 1)] {
@@ -240,9 +241,9 @@ async fn no_wait_crosses_the_deadline() {
     }
 }
 
-/// the budget, which pays for what is made and for nothing else; the limits of bodies; and who is told.
+/// Neither are the budget, the limit of stored bodies, and the observers, which the base config sets.
 #[tokio::test(start_paused = true)]
-async fn the_budget_pays_for_what_is_made() {
+async fn the_budget_pays_for_retries_that_are_made() {
     let short = || Full::<Bytes>::from("short").map_err(io::Error::other).boxed_unsync();
     let long = || {
         let chunks = [0; 10].map(|_| Ok(Frame::data(Bytes::from(vec![b'x'; 1000]))));
@@ -251,10 +252,10 @@ async fn the_budget_pays_for_what_is_made() {
     for (body, sends, granted) in [(short(), 5, 4), (long(), 1, 0)] {
         let budget = Arc::new(TokenBucket::default());
         let stopped = Arc::new(AtomicUsize::new(0));
-        let told = stopped.clone();
+        let counted_stops = stopped.clone();
         let observer = move |event: &Event<'_>| {
             if let Event::RetryStopped { .. } = event {
-                told.fetch_add(1, Ordering::SeqCst);
+                counted_stops.fetch_add(1, Ordering::SeqCst);
             }
         };
         let shared = budget.clone();
@@ -277,9 +278,9 @@ async fn the_budget_pays_for_what_is_made() {
     }
 }
 
-/// Two of them around one another, on one budget: a request pays in once.
+/// One around the other, with one budget: a request deposits once.
 #[tokio::test(start_paused = true)]
-async fn a_request_that_crosses_two_of_them_deposits_once() {
+async fn two_nested_retries_deposit_once() {
     #[derive(Debug, Default)]
     struct Deposits(AtomicUsize);
     impl Budget for Deposits {
@@ -303,7 +304,7 @@ async fn a_request_that_crosses_two_of_them_deposits_once() {
 }
 
 #[test]
-fn what_is_refused_and_by_which_path() {
+fn invalid_configs_and_their_paths() {
     let with = |field: &str, value: &str| {
         let mut fields = vec![
             ("maxAttempts", "3"),
@@ -392,7 +393,7 @@ fn what_is_refused_and_by_which_path() {
 }
 
 #[test]
-fn why_it_was_refused() {
+fn an_invalid_config_has_a_message() {
     let json = r#"{ "methodConfig": [{ "retryPolicy": { "maxAttempts": 1 } }] }"#;
     assert_eq!(
         RetryConfig::from_service_config(json).unwrap_err().to_string(),

@@ -1,4 +1,4 @@
-//! A server on the loopback interface, and whether anything is left of it.
+//! A server on the loopback interface that can check that nothing is left of it.
 
 use std::{future::Future, net::SocketAddr};
 
@@ -13,7 +13,7 @@ pub(crate) struct Serving {
 }
 
 impl Serving {
-    /// Serves by this, with a task for each connection.
+    /// Serves each connection with this function, each in a task of its own.
     pub(crate) async fn by<F>(serve: impl FnOnce(TcpListener) -> F) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
@@ -24,7 +24,8 @@ impl Serving {
         Self { address, accepting: tokio::spawn(serve(listener)), tasks_before }
     }
 
-    /// Nothing is left over: no task on either side, and so no connection, as each of them has one. The client was dropped before.
+    /// Checks that nothing is left over: no task on either side, and so no connection, because each
+    /// connection has a task. The client was dropped before.
     pub(crate) async fn ends(self) {
         self.accepting.abort();
         let tasks = || Handle::current().metrics().num_alive_tasks();

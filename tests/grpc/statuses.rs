@@ -1,4 +1,4 @@
-//! What statuses, headers and errors mean: to a retry, and to a breaker.
+//! How the classifiers of the retry and of the breaker read statuses, headers and errors.
 
 use std::{io, time::Duration};
 
@@ -16,32 +16,32 @@ use crate::fixed_numbers::FixedNumbers as _;
 type Answer = Response<UnsyncBoxBody<Bytes, io::Error>>;
 type Asked = Request<()>;
 
-fn answer(http: u16, headers: &[(&'static str, &str)], body: &'static str) -> Answer {
+fn response(http: u16, headers: &[(&'static str, &str)], body: &'static str) -> Answer {
     let body = match body {
         "" => Empty::new().map_err(|never| match never {}).boxed_unsync(),
         body => Full::from(body).map_err(|never| match never {}).boxed_unsync(),
     };
-    let mut answer = Response::builder().status(http).body(body).unwrap();
-    answer.headers_mut().insert("content-type", "application/grpc".parse().unwrap());
+    let mut response = Response::builder().status(http).body(body).unwrap();
+    response.headers_mut().insert("content-type", "application/grpc".parse().unwrap());
     for (name, value) in headers {
         match *name {
-            "content-type" => answer.headers_mut().insert(*name, value.parse().unwrap()).is_some(),
-            _ => answer.headers_mut().append(*name, value.parse().unwrap()),
+            "content-type" => response.headers_mut().insert(*name, value.parse().unwrap()).is_some(),
+            _ => response.headers_mut().append(*name, value.parse().unwrap()),
         };
     }
-    answer
+    response
 }
 
 fn with_code(number: u64) -> Answer {
-    answer(200, &[("grpc-status", &number.to_string())], "")
+    response(200, &[("grpc-status", &number.to_string())], "")
 }
 
-fn to_retry(answer: &Answer) -> Verdict {
-    Classifier::<Asked, _, io::Error>::classify(&Statuses::default(), &None, Ok(answer))
+fn to_retry(response: &Answer) -> Verdict {
+    Classifier::<Asked, _, io::Error>::classify(&Statuses::default(), &None, Ok(response))
 }
 
-fn to_breaker(answer: &Answer) -> Verdict {
-    Classifier::<Asked, _, io::Error>::classify(&Health, &(), Ok(answer))
+fn to_breaker(response: &Answer) -> Verdict {
+    Classifier::<Asked, _, io::Error>::classify(&Health, &(), Ok(response))
 }
 
 #[test]
@@ -69,68 +69,69 @@ fn every_code() {
         (14, "UNAVAILABLE", transient, transient),
         (15, "DATA_LOSS", permanent, transient),
         (16, "UNAUTHENTICATED", Neutral, Success),
-        // A number that is none of theirs.
+        // A number that gRPC doesn't define.
         (17, "UNKNOWN", permanent, transient),
     ] {
-        let answer = with_code(number);
-        assert_eq!(code(&answer), Code::from_name(name), "{number}");
-        assert_eq!((to_retry(&answer), to_breaker(&answer)), (retry, breaker), "{name}");
+        let response = with_code(number);
+        assert_eq!(code(&response), Code::from_name(name), "{number}");
+        assert_eq!((to_retry(&response), to_breaker(&response)), (retry, breaker), "{name}");
     }
 }
 
 #[test]
-fn where_the_status_is_found() {
-    for (name, answer, told) in [
-        ("trailers-only", answer(200, &[("grpc-status", "5")], ""), Some(Code::NotFound)),
-        ("an answer to come", answer(200, &[], "message"), None),
-        ("nothing and the end", answer(200, &[], ""), Some(Code::Unknown)),
-        ("unreadable", answer(200, &[("grpc-status", "")], ""), Some(Code::Unknown)),
-        ("signed", answer(200, &[("grpc-status", "+0")], ""), Some(Code::Unknown)),
-        ("huge", answer(200, &[("grpc-status", "99999999999999999999999")], ""), Some(Code::Unknown)),
-        ("a status beside an HTTP error", answer(503, &[("grpc-status", "8")], ""), Some(Code::ResourceExhausted)),
-        ("400", answer(400, &[], "x"), Some(Code::Internal)),
-        ("401", answer(401, &[], "x"), Some(Code::Unauthenticated)),
-        ("403", answer(403, &[], "x"), Some(Code::PermissionDenied)),
-        ("404", answer(404, &[], "x"), Some(Code::Unimplemented)),
-        ("429", answer(429, &[], "x"), Some(Code::Unavailable)),
-        ("502", answer(502, &[], "x"), Some(Code::Unavailable)),
-        ("503", answer(503, &[], "x"), Some(Code::Unavailable)),
-        ("504", answer(504, &[], "x"), Some(Code::Unavailable)),
-        ("500", answer(500, &[], "x"), Some(Code::Unknown)),
-        ("a redirect", answer(302, &[], "x"), Some(Code::Unknown)),
+fn the_status_is_found_in_headers_or_trailers() {
+    for (name, response, expected) in [
+        ("trailers-only", response(200, &[("grpc-status", "5")], ""), Some(Code::NotFound)),
+        ("an answer to come", response(200, &[], "message"), None),
+        ("nothing and the end", response(200, &[], ""), Some(Code::Unknown)),
+        ("unreadable", response(200, &[("grpc-status", "")], ""), Some(Code::Unknown)),
+        ("signed", response(200, &[("grpc-status", "+0")], ""), Some(Code::Unknown)),
+        ("huge", response(200, &[("grpc-status", "99999999999999999999999")], ""), Some(Code::Unknown)),
+        ("a status beside an HTTP error", response(503, &[("grpc-status", "8")], ""), Some(Code::ResourceExhausted)),
+        ("400", response(400, &[], "x"), Some(Code::Internal)),
+        ("401", response(401, &[], "x"), Some(Code::Unauthenticated)),
+        ("403", response(403, &[], "x"), Some(Code::PermissionDenied)),
+        ("404", response(404, &[], "x"), Some(Code::Unimplemented)),
+        ("429", response(429, &[], "x"), Some(Code::Unavailable)),
+        ("502", response(502, &[], "x"), Some(Code::Unavailable)),
+        ("503", response(503, &[], "x"), Some(Code::Unavailable)),
+        ("504", response(504, &[], "x"), Some(Code::Unavailable)),
+        ("500", response(500, &[], "x"), Some(Code::Unknown)),
+        ("a redirect", response(302, &[], "x"), Some(Code::Unknown)),
     ] {
-        assert_eq!(code(&answer), told, "{name}");
+        assert_eq!(code(&response), expected, "{name}");
     }
 }
 
-/// Content types and what they make of a response with status 200 and a body, without `grpc-status`.
+/// Content types, and the status of a response with HTTP status 200 and a body, but without
+/// `grpc-status`.
 #[test]
 fn a_page_of_html_with_status_200_is_unknown() {
     let transient = Verdict::transient().sent(Sent::Yes);
     let permanent = Verdict::permanent().sent(Sent::Yes);
     for content_type in ["text/html", "text/html; charset=utf-8", "application/json", "", "application/grp", "grpc"] {
-        let page = answer(200, &[("content-type", content_type)], "<html>");
+        let page = response(200, &[("content-type", content_type)], "<html>");
         assert_eq!(code(&page), Some(Code::Unknown), "{content_type:?}");
         assert_eq!((to_retry(&page), to_breaker(&page)), (permanent, transient), "{content_type:?}");
     }
-    let mut untyped = answer(200, &[], "message");
+    let mut untyped = response(200, &[], "message");
     untyped.headers_mut().remove("content-type");
     assert_eq!(code(&untyped), None, "without a content type the body decides");
     for content_type in ["application/grpc", "application/grpc+proto", "application/grpc;x=y", "Application/GRPC"] {
-        let message = answer(200, &[("content-type", content_type)], "message");
+        let message = response(200, &[("content-type", content_type)], "message");
         assert_eq!(code(&message), None, "{content_type}");
         assert_eq!((to_retry(&message), to_breaker(&message)), (Verdict::Success, Verdict::Success));
     }
-    // A status that is given counts, and so does an HTTP status that says more.
-    let given = answer(200, &[("content-type", "text/html"), ("grpc-status", "5")], "<html>");
-    let proxied = answer(503, &[("content-type", "text/html")], "<html>");
+    // A `grpc-status` counts, and so does an HTTP status that is more specific.
+    let given = response(200, &[("content-type", "text/html"), ("grpc-status", "5")], "<html>");
+    let proxied = response(503, &[("content-type", "text/html")], "<html>");
     assert_eq!((code(&given), code(&proxied)), (Some(Code::NotFound), Some(Code::Unavailable)));
 }
 
 #[test]
-fn a_pushback_refines_what_is_retried() {
+fn a_pushback_changes_the_delay_of_retryable_codes() {
     let pushed = |code: &str, pushback: &str| {
-        to_retry(&answer(200, &[("grpc-status", code), ("grpc-retry-pushback-ms", pushback)], ""))
+        to_retry(&response(200, &[("grpc-status", code), ("grpc-retry-pushback-ms", pushback)], ""))
     };
     let ms = Duration::from_millis(250);
     assert_eq!(pushed("14", "250"), Verdict::transient().sent(Sent::Yes).retry_after_pushback(ms));
@@ -140,38 +141,38 @@ fn a_pushback_refines_what_is_retried() {
     }
     assert_eq!((pushed("0", "250"), pushed("5", "250")), (Verdict::Success, Verdict::Neutral));
     assert_eq!(pushed("13", "250"), Verdict::permanent().sent(Sent::Yes));
-    // Of a proxy that knows gRPC.
-    let proxied = answer(503, &[("grpc-retry-pushback-ms", "250")], "");
+    // The response of a proxy that knows gRPC.
+    let proxied = response(503, &[("grpc-retry-pushback-ms", "250")], "");
     assert_eq!(to_retry(&proxied), Verdict::transient().sent(Sent::Yes).retry_after_pushback(ms));
-    // A breaker may go by it.
-    let busy = answer(200, &[("grpc-status", "14"), ("grpc-retry-pushback-ms", "250")], "");
+    // A breaker may use the pushback.
+    let busy = response(200, &[("grpc-status", "14"), ("grpc-retry-pushback-ms", "250")], "");
     assert_eq!(to_breaker(&busy), Verdict::throttled().sent(Sent::Yes).retry_after(ms));
 }
 
 #[test]
-fn to_a_breaker_a_server_that_asks_for_less_works() {
+fn a_throttling_server_is_healthy_to_a_breaker() {
     let throttled = Verdict::throttled().sent(Sent::Yes);
     let failed = Verdict::transient().sent(Sent::Yes);
     let pushback = "grpc-retry-pushback-ms";
-    for (name, answer, expected) in [
-        ("exhausted", answer(200, &[("grpc-status", "8")], ""), throttled),
-        ("unavailable", answer(200, &[("grpc-status", "14")], ""), failed),
-        ("unavailable, for good", answer(200, &[("grpc-status", "14"), (pushback, "-1")], ""), failed),
-        ("a proxy's 429", answer(429, &[], ""), throttled),
-        ("a proxy's 503", answer(503, &[], ""), failed),
+    for (name, response, expected) in [
+        ("exhausted", response(200, &[("grpc-status", "8")], ""), throttled),
+        ("unavailable", response(200, &[("grpc-status", "14")], ""), failed),
+        ("unavailable, for good", response(200, &[("grpc-status", "14"), (pushback, "-1")], ""), failed),
+        ("a proxy's 429", response(429, &[], ""), throttled),
+        ("a proxy's 503", response(503, &[], ""), failed),
         (
             "a proxy's 503 with a delay",
-            answer(503, &[("retry-after", "7")], ""),
+            response(503, &[("retry-after", "7")], ""),
             throttled.retry_after(Duration::from_secs(7)),
         ),
-        ("internal", answer(200, &[("grpc-status", "13")], ""), failed),
+        ("internal", response(200, &[("grpc-status", "13")], ""), failed),
     ] {
-        assert_eq!(to_breaker(&answer), expected, "{name}");
+        assert_eq!(to_breaker(&response), expected, "{name}");
     }
 }
 
 #[test]
-fn errors_have_the_code_that_grpc_has_for_them() {
+fn errors_have_grpcs_code_for_them() {
     let judge = |statuses: Statuses, kind: io::ErrorKind| {
         Classifier::<Asked, Answer, io::Error>::classify(&statuses, &None, Err(&io::Error::from(kind)))
     };
@@ -192,9 +193,10 @@ fn errors_have_the_code_that_grpc_has_for_them() {
     }
 }
 
-/// The connection was gone when the call came to it: that is nobody's fault, and the call begins anew elsewhere for nothing.
+/// The connection was closed before the call was sent. The call begins again on another connection,
+/// without counting as an attempt.
 #[tokio::test]
-async fn a_call_that_found_its_connection_dead_was_refused() {
+async fn a_call_on_a_dead_connection_was_not_processed() {
     let (near, _far) = tokio::io::duplex(1024);
     let near = hyper_util::rt::TokioIo::new(near);
     let (mut sender, connection) = hyper::client::conn::http1::handshake(near).await.unwrap();
@@ -205,9 +207,9 @@ async fn a_call_that_found_its_connection_dead_was_refused() {
     assert_eq!(verdict, Verdict::refused());
 }
 
-/// By whatever is around, as it isn't the service's.
+/// The outer layers recognise it, because it isn't the service's response.
 #[test]
-fn a_rejection_stays_one() {
+fn a_rejection_stays_a_rejection() {
     let circuit = Circuit::new(BreakerConfig::grpc().fixed_share().unobserved());
     circuit.force_open();
     let error: BreakerError<io::Error> = BreakerError::Rejected(circuit.admit().unwrap_err());
@@ -230,7 +232,7 @@ fn an_error_is_never_a_success_to_a_breaker() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_earlier_deadline_holds() {
+async fn the_earlier_deadline_applies() {
     let deadline = |header: Option<&str>, extension: Option<u64>| {
         let mut request = Request::new(());
         if let Some(header) = header {

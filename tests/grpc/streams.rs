@@ -1,4 +1,5 @@
-//! Streams whose client speaks while the server answers: tonic on both sides.
+//! Bidirectional and client streams: the client sends while the server responds, with tonic on both
+//! sides.
 
 use std::time::Duration;
 
@@ -18,36 +19,37 @@ use crate::{
     greeter::{Name, greeter_client::GreeterClient},
     greeting,
     host::{
-        Fate::{AfterGreetings, AfterHearing, AtOnce, HeadersFirst, Never, Well},
+        Fate::{AfterGreetings, AfterNames, AtOnce, HeadersFirst, Never, Success},
         Host,
     },
     in_time, name, until,
 };
 
-/// Names that are said one by one.
-fn said() -> (UnboundedSender<Name>, UnboundedReceiverStream<Name>) {
-    let (say, said) = unbounded_channel();
-    (say, UnboundedReceiverStream::new(said))
+/// Names that the test sends one by one.
+fn names() -> (UnboundedSender<Name>, UnboundedReceiverStream<Name>) {
+    let (sender, names) = unbounded_channel();
+    (sender, UnboundedReceiverStream::new(names))
 }
 
-/// The client waits for the headers before it says anything, and for each answer before it says more.
+/// The client waits for the headers before it sends anything, and for each response before it sends
+/// more.
 #[tokio::test]
-async fn a_conversation_passes_through_as_it_comes() {
-    let (serving, host) = Host::playing(&[Well]).await;
+async fn a_bidirectional_stream_passes_through_as_it_comes() {
+    let (serving, host) = Host::playing(&[Success]).await;
     let service = ServiceBuilder::new()
         .layer(RetryLayer::new(config()))
-        // Until it is there: it must not be waited for at all.
+        // If the layer waited at all, it would wait forever.
         .layer(PeekLayer::new().longest(Duration::MAX))
         .service(channel(serving.address));
     let mut client = GreeterClient::new(service);
     in_time(async {
-        let (say, said) = said();
-        let mut greetings = client.greet_each(said).await.unwrap().into_inner();
+        let (sender, names) = names();
+        let mut greetings = client.greet_each(names).await.unwrap().into_inner();
         for word in ["Ann", "Ben", "Cem"] {
-            say.send(name(word)).unwrap();
+            sender.send(name(word)).unwrap();
             assert_eq!(greetings.message().await.unwrap(), Some(greeting(format!("hello {word}"))));
         }
-        drop(say);
+        drop(sender);
         assert_eq!(greetings.message().await.unwrap(), None);
     })
     .await;
@@ -56,41 +58,42 @@ async fn a_conversation_passes_through_as_it_comes() {
     assert_eq!(host.attempts(), 1);
 }
 
-/// The server fails while the client still speaks. The next attempt hears what was said, and then the rest as it comes.
+/// The server fails while the client still sends. The next attempt receives the earlier names, and
+/// then the others as they come.
 #[tokio::test]
-async fn a_client_stream_that_fails_while_it_is_sent_begins_again() {
-    let (serving, host) = Host::playing(&[AfterHearing(1), AtOnce, Well]).await;
+async fn a_client_stream_that_fails_while_sent_starts_again() {
+    let (serving, host) = Host::playing(&[AfterNames(1), AtOnce, Success]).await;
     let mut client = client(config(), &serving);
     in_time(async {
-        let (say, said) = said();
-        say.send(name("Ann")).unwrap();
-        let answering = tokio::spawn(async move { client.greet_all(said).await });
+        let (sender, names) = names();
+        sender.send(name("Ann")).unwrap();
+        let answering = tokio::spawn(async move { client.greet_all(names).await });
         until(|| host.names().get(2).is_some_and(|names| names.len() == 1)).await;
         for word in ["Ben", "Cem"] {
-            say.send(name(word)).unwrap();
+            sender.send(name(word)).unwrap();
         }
-        drop(say);
-        let answer = answering.await.unwrap().unwrap();
-        assert_eq!(answer.into_inner(), greeting("hello Ann and Ben and Cem"));
+        drop(sender);
+        let response = answering.await.unwrap().unwrap();
+        assert_eq!(response.into_inner(), greeting("hello Ann and Ben and Cem"));
     })
     .await;
     serving.ends().await;
     assert_eq!(host.names(), [&["Ann"][..], &[], &["Ann", "Ben", "Cem"]]);
 }
 
-/// The same, with answers: as long as none has come.
+/// The same with responses, as long as none has arrived.
 #[tokio::test]
-async fn a_conversation_that_fails_before_it_has_begun_begins_again() {
-    let (serving, host) = Host::playing(&[AfterHearing(1), AtOnce, Well]).await;
+async fn a_bidirectional_stream_that_fails_early_starts_again() {
+    let (serving, host) = Host::playing(&[AfterNames(1), AtOnce, Success]).await;
     let mut client = client(config(), &serving);
     in_time(async {
-        let (say, said) = said();
-        say.send(name("Ann")).unwrap();
-        let mut greetings = client.greet_each(said).await.unwrap().into_inner();
+        let (sender, names) = names();
+        sender.send(name("Ann")).unwrap();
+        let mut greetings = client.greet_each(names).await.unwrap().into_inner();
         assert_eq!(greetings.message().await.unwrap(), Some(greeting("hello Ann")));
-        say.send(name("Ben")).unwrap();
+        sender.send(name("Ben")).unwrap();
         assert_eq!(greetings.message().await.unwrap(), Some(greeting("hello Ben")));
-        drop(say);
+        drop(sender);
         assert_eq!(greetings.message().await.unwrap(), None);
     })
     .await;
@@ -99,18 +102,18 @@ async fn a_conversation_that_fails_before_it_has_begun_begins_again() {
     assert_eq!(host.names(), [&["Ann"][..], &[], &["Ann", "Ben"]]);
 }
 
-/// The failure is the caller's to see, and who speaks finds that nobody hears it any more.
+/// The caller receives the failure, and its sender finds the stream closed.
 #[tokio::test]
-async fn a_conversation_that_has_begun_is_not_retried() {
-    let (serving, host) = Host::playing(&[AfterGreetings(1), Well]).await;
+async fn a_bidirectional_stream_that_has_begun_is_not_retried() {
+    let (serving, host) = Host::playing(&[AfterGreetings(1), Success]).await;
     let mut client = client(config(), &serving);
     in_time(async {
-        let (say, said) = said();
-        say.send(name("Ann")).unwrap();
-        let mut greetings = client.greet_each(said).await.unwrap().into_inner();
+        let (sender, names) = names();
+        sender.send(name("Ann")).unwrap();
+        let mut greetings = client.greet_each(names).await.unwrap().into_inner();
         assert_eq!(greetings.message().await.unwrap(), Some(greeting("hello Ann")));
         assert_eq!(greetings.message().await.unwrap_err().code(), Code::Unavailable);
-        say.closed().await;
+        sender.closed().await;
     })
     .await;
     drop(client);
@@ -118,19 +121,19 @@ async fn a_conversation_that_has_begun_is_not_retried() {
     assert_eq!(host.names(), [["Ann"]]);
 }
 
-/// The client has got the headers and goes on because of them: from there on the call is its own.
+/// The client has received the headers and may act on them, so the call isn't repeated any more.
 #[tokio::test]
-async fn headers_that_came_while_the_client_speaks_are_passed_on_for_good() {
-    let (serving, host) = Host::playing(&[HeadersFirst(2), Well]).await;
+async fn headers_during_the_clients_stream_commit_the_call() {
+    let (serving, host) = Host::playing(&[HeadersFirst(2), Success]).await;
     let mut client = client(config(), &serving);
     in_time(async {
-        let (say, said) = said();
-        let mut greetings = client.greet_each(said).await.unwrap().into_inner();
+        let (sender, names) = names();
+        let mut greetings = client.greet_each(names).await.unwrap().into_inner();
         for word in ["Ann", "Ben"] {
-            say.send(name(word)).unwrap();
+            sender.send(name(word)).unwrap();
         }
         assert_eq!(greetings.message().await.unwrap_err().code(), Code::Unavailable);
-        say.closed().await;
+        sender.closed().await;
     })
     .await;
     drop(client);
@@ -138,25 +141,24 @@ async fn headers_that_came_while_the_client_speaks_are_passed_on_for_good() {
     assert_eq!(host.names(), [["Ann", "Ben"]]);
 }
 
-/// It was short enough to be sent again, and then it isn't any more: the attempt that is under way goes on.
+/// The stream fits into the buffer at first, and then exceeds it. The running attempt continues.
 #[tokio::test]
-async fn a_stream_that_outgrows_the_buffer_later_goes_on() {
+async fn a_stream_that_outgrows_the_buffer_continues() {
     let (first, second) = ("x".repeat(100), "y".repeat(100));
-    for (script, code) in
-        [(&[AfterHearing(1), Well], Code::Ok), (&[AfterHearing(1), AfterHearing(2)], Code::Unavailable)]
+    for (script, code) in [(&[AfterNames(1), Success], Code::Ok), (&[AfterNames(1), AfterNames(2)], Code::Unavailable)]
     {
         let script: &'static [_] = script;
         let (serving, host) = Host::playing(script).await;
         let mut client = client(config().keeping(Stamped::new(Replay::default().max_body(150))), &serving);
         in_time(async {
-            let (say, said) = said();
-            say.send(name(&first)).unwrap();
-            let answering = tokio::spawn(async move { client.greet_all(said).await });
+            let (sender, names) = names();
+            sender.send(name(&first)).unwrap();
+            let answering = tokio::spawn(async move { client.greet_all(names).await });
             until(|| host.names().get(1).is_some_and(|names| names.len() == 1)).await;
-            say.send(name(&second)).unwrap();
-            drop(say);
-            let answer = answering.await.unwrap();
-            assert_eq!(answer.map_or_else(|status| status.code(), |_| Code::Ok), code);
+            sender.send(name(&second)).unwrap();
+            drop(sender);
+            let response = answering.await.unwrap();
+            assert_eq!(response.map_or_else(|status| status.code(), |_| Code::Ok), code);
         })
         .await;
         serving.ends().await;
@@ -164,15 +166,15 @@ async fn a_stream_that_outgrows_the_buffer_later_goes_on() {
     }
 }
 
-/// A caller who gives up takes all of it along.
+/// Dropping the call drops everything that belongs to it.
 #[tokio::test]
-async fn a_conversation_that_is_dropped_leaves_nothing() {
-    let (serving, host) = Host::playing(&[AtOnce, Well]).await;
+async fn a_dropped_bidirectional_stream_leaves_nothing() {
+    let (serving, host) = Host::playing(&[AtOnce, Success]).await;
     let mut client = client(config(), &serving);
     in_time(async {
-        let (say, said) = said();
-        say.send(name("Ann")).unwrap();
-        let mut greetings = client.greet_each(said).await.unwrap().into_inner();
+        let (sender, names) = names();
+        sender.send(name("Ann")).unwrap();
+        let mut greetings = client.greet_each(names).await.unwrap().into_inner();
         greetings.message().await.unwrap();
     })
     .await;
@@ -181,51 +183,51 @@ async fn a_conversation_that_is_dropped_leaves_nothing() {
     assert_eq!(host.attempts(), 2);
 }
 
-/// Within any attempt, and during the wait before the next.
+/// During an attempt, and during the wait before the next.
 #[tokio::test]
-async fn a_call_that_is_dropped_leaves_nothing() {
-    for (script, attempts) in [(&[Never][..], 1), (&[AfterHearing(1), Never], 2), (&[AfterHearing(1), Well], 2)] {
+async fn a_dropped_call_leaves_nothing() {
+    for (script, attempts) in [(&[Never][..], 1), (&[AfterNames(1), Never], 2), (&[AfterNames(1), Success], 2)] {
         let (serving, host) = Host::playing(script).await;
         let mut client = client(config(), &serving);
-        let (say, said) = said();
-        say.send(name("Ann")).unwrap();
-        let answering = tokio::spawn(async move { client.greet_all(said).await });
+        let (sender, names) = names();
+        sender.send(name("Ann")).unwrap();
+        let answering = tokio::spawn(async move { client.greet_all(names).await });
         in_time(until(|| host.attempts() == attempts)).await;
         answering.abort();
-        in_time(say.closed()).await;
+        in_time(sender.closed()).await;
         serving.ends().await;
         assert_eq!(host.attempts(), attempts);
     }
-    let (serving, host) = Host::playing(&[AfterHearing(1), Well]).await;
+    let (serving, host) = Host::playing(&[AfterNames(1), Success]).await;
     let mut client = client(config().backoff(Backoff::fixed(LONGEST)), &serving);
-    let (say, said) = said();
-    say.send(name("Ann")).unwrap();
-    let answering = tokio::spawn(async move { client.greet_all(said).await });
+    let (sender, names) = names();
+    sender.send(name("Ann")).unwrap();
+    let answering = tokio::spawn(async move { client.greet_all(names).await });
     in_time(until(|| host.names() == [["Ann"]])).await;
     tokio::time::sleep(Duration::from_millis(20)).await;
     answering.abort();
-    in_time(say.closed()).await;
+    in_time(sender.closed()).await;
     serving.ends().await;
     assert_eq!(host.attempts(), 1);
 }
 
-/// The other way round: the client's own stream is what breaks off. Nothing of that is tried again.
+/// The client's own stream ends early. The retry doesn't repeat such a call.
 #[tokio::test]
-async fn a_client_that_falls_silent_in_the_middle_is_cut_off_by_its_deadline() {
-    let (serving, host) = Host::playing(&[Well]).await;
+async fn a_client_that_stops_sending_meets_its_deadline() {
+    let (serving, host) = Host::playing(&[Success]).await;
     let mut client = client(config(), &serving);
-    let (say, said) = said();
-    say.send(name("Ann")).unwrap();
+    let (sender, names) = names();
+    sender.send(name("Ann")).unwrap();
     let status: Status = in_time(async {
-        let mut request = tonic::Request::new(said);
+        let mut request = tonic::Request::new(names);
         request.set_timeout(Duration::from_millis(50));
         client.greet_all(request).await.unwrap_err()
     })
     .await;
     assert!(matches!(status.code(), Code::DeadlineExceeded | Code::Cancelled), "{status:?}");
-    in_time(say.closed()).await;
+    in_time(sender.closed()).await;
     drop(client);
     serving.ends().await;
-    // On a busy machine it may be over before the call is there.
+    // On a busy machine the deadline may pass before the call arrives.
     assert!(host.attempts() <= 1);
 }

@@ -1,4 +1,4 @@
-//! Errors of the transport beneath a tonic client: the caller's mistakes, and connections whose task is gone.
+//! Transport errors of a tonic client: the caller's mistakes, and connections whose task is gone.
 
 use std::sync::{
     Arc,
@@ -22,8 +22,8 @@ use tower_recourse::{
 use crate::fixed_numbers::FixedNumbers as _;
 use crate::{config, greeter::greeter_client::GreeterClient, in_time, name};
 
-/// hyper-util's client needs a URI with an authority, and `GreeterClient::new` gives it none: `with_origin` would. Another attempt can't
-/// do better, and the server has no part in it.
+/// hyper-util's client needs a URI with an authority. `GreeterClient::new` sets none, but
+/// `with_origin` does. Another attempt can't succeed, and the server isn't involved.
 #[tokio::test]
 async fn a_client_without_an_origin_makes_one_attempt() {
     let calls = Arc::new(AtomicUsize::new(0));
@@ -45,7 +45,8 @@ async fn a_client_without_an_origin_makes_one_attempt() {
     assert_eq!((calls.load(Ordering::SeqCst), stats.total_neutral, stats.total_failures), (1, 1, 0));
 }
 
-/// The error of a call whose connection's task is dropped, as with its runtime, while the call waits for its answer.
+/// The error of a call whose connection task is dropped, for example with its runtime, while the
+/// call waits for its response.
 async fn dispatch_gone() -> hyper::Error {
     let (near, _far) = tokio::io::duplex(1024);
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(near)).await.unwrap();
@@ -57,7 +58,7 @@ async fn dispatch_gone() -> hyper::Error {
     calling.await.unwrap_err()
 }
 
-/// A lost connection is UNAVAILABLE, whoever has lost it.
+/// A lost connection is UNAVAILABLE, whichever side lost it.
 #[tokio::test]
 async fn a_connection_whose_task_is_gone_is_unavailable() {
     type Answer = Response<Full<Bytes>>;
@@ -73,7 +74,7 @@ async fn a_connection_whose_task_is_gone_is_unavailable() {
     let to_breaker = Classifier::<Request<()>, Answer, BoxError>::classify(&Health, &(), Err(&boxed));
     assert_eq!(to_breaker, Verdict::transient());
 
-    // Through a client of tonic: the call is retried.
+    // Through a tonic client, the call is retried.
     let calls = Arc::new(AtomicUsize::new(0));
     let counted = calls.clone();
     let service = service_fn(move |_: Request<tonic::body::Body>| {

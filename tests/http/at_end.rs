@@ -1,4 +1,4 @@
-//! A breaker that waits for the end of the response's body.
+//! A breaker that waits for the end of the response body.
 
 use std::{
     convert::Infallible,
@@ -24,7 +24,7 @@ use tower_recourse::{
 };
 
 use crate::fixed_numbers::FixedNumbers as _;
-use crate::{Scripted, answer, bodies::data, config, replay_traps::Streamed};
+use crate::{Scripted, bodies::data, config, empty_response, replay_traps::Streamed};
 
 type Frames = mpsc::UnboundedSender<io::Result<Frame<Bytes>>>;
 
@@ -33,7 +33,7 @@ fn circuit() -> Circuit<Health> {
     Circuit::new(config.clock(ManualClock::new()).unobserved().count_calls())
 }
 
-/// A response whose head is there, through this circuit, and what its body is fed by.
+/// A response through this circuit whose head has arrived, and the sender of its body.
 async fn begun(circuit: &Circuit<Health>, head: http::response::Builder) -> (Frames, JudgedBody<Streamed>) {
     let (frames, body) = Streamed::new();
     (frames, through(circuit, Request::get("/"), head.body(body).unwrap()).await)
@@ -61,12 +61,12 @@ const FAILURE: (u64, u64, u64, u64) = (0, 1, 0, 0);
 const DROPPED: (u64, u64, u64, u64) = (0, 0, 0, 1);
 
 #[tokio::test]
-async fn a_body_that_comes_to_its_end_is_a_success() {
+async fn a_body_that_ends_is_a_success() {
     let circuit = circuit();
     let (frames, mut body) = begun(&circuit, Response::builder()).await;
     frames.send(data("a")).unwrap();
     body.frame().await.unwrap().unwrap();
-    assert_eq!(counted(&circuit), NONE, "it may still break off");
+    assert_eq!(counted(&circuit), NONE, "it may still fail");
     drop(frames);
     assert!(body.frame().await.is_none());
     assert_eq!(counted(&circuit), SUCCESS);
@@ -75,7 +75,7 @@ async fn a_body_that_comes_to_its_end_is_a_success() {
 }
 
 #[tokio::test]
-async fn a_body_that_breaks_off_is_a_failure() {
+async fn a_body_that_fails_is_a_failure() {
     let circuit = circuit();
     let (frames, mut body) = begun(&circuit, Response::builder()).await;
     frames.send(data("a")).unwrap();
@@ -86,7 +86,7 @@ async fn a_body_that_breaks_off_is_a_failure() {
     assert_eq!((counted(&circuit), circuit.state()), (FAILURE, State::Open));
 }
 
-/// Whatever ends it: the end, trailers, or that it says itself that no more comes.
+/// Whatever ends the body: its end, trailers, or `is_end_stream`.
 #[tokio::test]
 async fn a_body_shorter_than_announced_is_a_failure() {
     for trailers in [false, true] {
@@ -127,9 +127,10 @@ async fn a_body_shorter_than_announced_is_a_failure() {
     }
 }
 
-/// A layer that replaces the body may leave the header behind: the body knows its own length.
+/// A layer that replaces the body may leave the old length in the header. The body's own length
+/// counts.
 #[tokio::test]
-async fn a_replaced_body_is_as_long_as_it_says_itself() {
+async fn a_replaced_body_has_its_own_length() {
     let circuit = circuit();
     let head = Response::builder().header("content-length", "100");
     let body = through(&circuit, Request::get("/"), head.body(Full::<Bytes>::from("unpacked")).unwrap()).await;
@@ -138,7 +139,7 @@ async fn a_replaced_body_is_as_long_as_it_says_itself() {
 }
 
 #[tokio::test]
-async fn a_body_that_the_client_dropped_says_nothing() {
+async fn a_body_that_the_client_drops_is_neutral() {
     for frames_read in [0, 1] {
         let circuit = circuit();
         let (frames, mut body) = begun(&circuit, Response::builder()).await;
@@ -151,14 +152,14 @@ async fn a_body_that_the_client_dropped_says_nothing() {
     }
 }
 
-/// Not everybody asks for what comes after the last frame.
+/// Some callers don't poll the body after the last frame.
 #[tokio::test]
-async fn whoever_has_all_of_it_need_not_ask_for_the_end() {
+async fn a_complete_body_ends_without_another_poll() {
     let whole = circuit();
     let mut body = through(&whole, Request::get("/"), Response::new(Full::<Bytes>::from("all"))).await;
     assert_eq!(counted(&whole), NONE);
     body.frame().await.unwrap().unwrap();
-    assert_eq!(counted(&whole), SUCCESS, "it says that it has ended");
+    assert_eq!(counted(&whole), SUCCESS, "it reports its end");
 
     let announced = circuit();
     let (frames, mut body) = begun(&announced, Response::builder().header("content-length", "3")).await;
@@ -177,7 +178,7 @@ async fn whoever_has_all_of_it_need_not_ask_for_the_end() {
 }
 
 #[tokio::test]
-async fn an_answer_without_a_body_ends_with_its_head() {
+async fn a_response_without_a_body_ends_with_its_head() {
     for (request, status) in [(Request::head("/"), 200), (Request::get("/"), 204), (Request::get("/"), 304)] {
         let circuit = circuit();
         let (_frames, body) = Streamed::new();
@@ -200,7 +201,7 @@ async fn a_failing_head_is_a_failure_at_once() {
 }
 
 #[tokio::test]
-async fn a_body_that_panics_is_a_failure_and_a_panic_beside_it_is_none() {
+async fn a_panic_of_the_body_is_a_failure_another_panic_is_not() {
     struct Panics;
     impl Body for Panics {
         type Data = Bytes;
@@ -225,7 +226,7 @@ async fn a_body_that_panics_is_a_failure_and_a_panic_beside_it_is_none() {
     assert_eq!(counted(&beside), DROPPED);
 }
 
-/// A rule for slow calls has the time until the end of the body.
+/// The rule for slow calls measures the time until the end of the body.
 #[tokio::test]
 async fn a_call_is_as_slow_as_its_body() {
     let clock = ManualClock::new();
@@ -240,7 +241,7 @@ async fn a_call_is_as_slow_as_its_body() {
     assert_eq!(circuit.state(), State::Open);
 }
 
-/// A probe isn't over before its body is.
+/// A probe ends with its body.
 #[tokio::test]
 async fn a_probe_closes_the_circuit_with_the_end_of_its_body() {
     let clock = ManualClock::new();
@@ -255,7 +256,7 @@ async fn a_probe_closes_the_circuit_with_the_end_of_its_body() {
         clock.advance(Duration::from_secs(30));
         let (frames, mut body) = begun(&circuit, Response::builder()).await;
         assert_eq!(circuit.state(), State::HalfOpen);
-        assert!(circuit.admit().is_err(), "the one probe is on its way");
+        assert!(circuit.admit().is_err(), "the only probe is running");
         if breaks {
             frames.send(Err(io::Error::other("reset"))).unwrap();
         }
@@ -266,11 +267,11 @@ async fn a_probe_closes_the_circuit_with_the_end_of_its_body() {
 }
 
 #[tokio::test]
-async fn while_it_rejects_the_service_is_not_asked() {
+async fn a_rejecting_body_breaker_does_not_poll_the_service() {
     let circuit = circuit();
     circuit.force_open();
     let (mock, handle) = tower_test::mock::pair::<Request<()>, Response<Full<Bytes>>>();
-    // Not ready, and it doesn't matter.
+    // The service isn't ready, which doesn't matter here.
     let mut handle = handle;
     handle.allow(0);
     let mut service = tokio_test::task::spawn(BodyBreakerLayer::on(&circuit).layer(mock.clone()));
@@ -278,8 +279,9 @@ async fn while_it_rejects_the_service_is_not_asked() {
     let rejected = service.call(Request::new(())).await.unwrap_err();
     assert!(matches!(rejected, BreakerError::Rejected(_)));
 
-    let answered =
-        BodyBreakerLayer::on(&circuit).on_rejection(Unavailable).layer(Scripted::new(|_| answer(200)).service());
+    let answered = BodyBreakerLayer::on(&circuit)
+        .on_rejection(Unavailable)
+        .layer(Scripted::new(|_| empty_response(200)).service());
     let answered = answered.oneshot(Request::new(())).await.unwrap();
     assert_eq!(answered.status(), 503);
     assert!(!answered.into_body().collect().await.unwrap().to_bytes().is_empty());
@@ -300,12 +302,13 @@ async fn a_readiness_error_is_the_outcome_of_the_call() {
     assert_eq!(counted(&circuit), FAILURE);
 }
 
-/// Both layers on one circuit; and what a breaker further in rejects is neutral to it, and isn't retried further out.
+/// Both kinds of layers on one circuit. A rejection of an inner breaker is neutral to this one, and
+/// an outer retry doesn't repeat it.
 #[tokio::test(start_paused = true)]
-async fn it_knows_the_other_layers_words() {
+async fn the_body_breaker_cooperates_with_other_layers() {
     let (outer, inner) = (circuit(), circuit());
     inner.force_open();
-    let server = Scripted::new(|_| answer(200));
+    let server = Scripted::new(|_| empty_response(200));
     let stack = ServiceBuilder::new()
         .layer(RetryLayer::new(config()))
         .layer(BodyBreakerLayer::on(&outer))
@@ -316,15 +319,15 @@ async fn it_knows_the_other_layers_words() {
     assert_eq!(counted(&outer), (0, 0, 1, 0));
 
     let shared = circuit();
-    let by_head = BreakerLayer::on(&shared).layer(Scripted::new(|_| answer(503)).service::<()>());
+    let by_head = BreakerLayer::on(&shared).layer(Scripted::new(|_| empty_response(503)).service::<()>());
     by_head.oneshot(Request::new(())).await.unwrap();
     let by_body = BodyBreakerLayer::on(&shared).layer(server.service::<()>());
     assert!(matches!(by_body.oneshot(Request::new(())).await, Err(BreakerError::Rejected(_))));
 }
 
-/// In axum, with errors that can't be.
+/// In axum, with the error type `Infallible`.
 #[tokio::test]
-async fn it_goes_around_a_router() {
+async fn a_body_breaker_works_around_a_router() {
     let circuit = circuit();
     let app = axum::Router::new()
         .route("/", axum::routing::get(|| async { "yes" }))
@@ -339,7 +342,7 @@ async fn it_goes_around_a_router() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_judged_looks_as_it_did() {
+async fn a_tracked_body_keeps_its_size_hint() {
     let circuit = circuit();
     let whole = Response::new(Full::new(Bytes::from("whole")));
     let mut body = through(&circuit, Request::get("/"), whole).await;

@@ -1,4 +1,4 @@
-//! In axum: on a router, its errors stay `Infallible`.
+//! Layers on an axum router, whose error type stays `Infallible`.
 
 use std::sync::{
     Arc,
@@ -18,7 +18,7 @@ use tower_recourse::{
 use crate::config;
 use crate::fixed_numbers::FixedNumbers as _;
 
-/// Fails the first time, then gives back the body.
+/// Fails the first time, and then returns the request's body.
 async fn flaky(State(calls): State<Arc<AtomicUsize>>, body: String) -> Result<String, StatusCode> {
     if calls.fetch_add(1, Ordering::SeqCst) == 0 { Err(StatusCode::SERVICE_UNAVAILABLE) } else { Ok(body) }
 }
@@ -42,7 +42,7 @@ async fn a_router_retries_with_the_body() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rejection_is_503_with_retry_after_and_a_problem() {
+async fn a_rejection_is_503_with_retry_after_and_a_problem_body() {
     let circuit =
         Circuit::new(BreakerConfig::http().fixed_share().open_when(OpenRule::consecutive(1).unwrap()).unobserved());
     let calls = Arc::default();
@@ -52,7 +52,7 @@ async fn a_rejection_is_503_with_retry_after_and_a_problem() {
     let first = app.clone().oneshot(put("x")).await.unwrap();
     assert_eq!((first.status(), calls.load(Ordering::SeqCst)), (StatusCode::SERVICE_UNAVAILABLE, 1));
 
-    // One breaker for all routes.
+    // All routes share one breaker.
     let rejected = app.oneshot(Request::post("/other").body(Body::empty()).unwrap()).await.unwrap();
     assert_eq!(rejected.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(
@@ -67,7 +67,7 @@ async fn a_rejection_is_503_with_retry_after_and_a_problem() {
     assert_eq!(circuit.stats().total_rejected, 1);
 }
 
-/// There is nowhere else to go in axum, so the request waits.
+/// axum offers no other way to handle readiness, so the request waits.
 #[tokio::test(start_paused = true)]
 async fn a_breaker_that_is_not_ready_keeps_its_requests_waiting() {
     let circuit =
@@ -81,7 +81,7 @@ async fn a_breaker_that_is_not_ready_keeps_its_requests_waiting() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_breakers_own_answer_is_not_retried() {
+async fn the_breakers_own_response_is_not_retried() {
     let circuit =
         Circuit::new(BreakerConfig::http().fixed_share().open_when(OpenRule::consecutive(1).unwrap()).unobserved());
     circuit.admit().unwrap().failure();
@@ -111,13 +111,13 @@ fn in_chunks(chunks: [&'static str; 2]) -> Body {
 }
 
 #[tokio::test(start_paused = true)]
-async fn how_an_answer_was_got_is_among_the_responses_extensions() {
+async fn a_response_has_its_report_in_an_extension() {
     let calls = Arc::new(AtomicUsize::new(0));
     let app = app(&calls).layer(ServiceBuilder::new().layer(HowLayer).layer(RetryLayer::new(config())));
     let hows = async |app: Router| *app.oneshot(put("x")).await.unwrap().extensions().get::<How>().unwrap();
     assert_eq!(hows(app.clone()).await.attempts(), 2);
     assert_eq!(hows(app.clone()).await, How::default());
-    // One around it hears the same.
+    // A layer around it sees the same report.
     calls.store(0, Ordering::SeqCst);
     assert_eq!(hows(app.layer(HowLayer)).await.attempts(), 2);
 }

@@ -1,4 +1,4 @@
-//! Bodies that are sent again. The rows of "Body replay (linkerd)", and what surrounds them.
+//! Bodies that are sent again: linkerd's cases for its replay body, and related ones.
 
 use std::{
     collections::VecDeque,
@@ -23,18 +23,18 @@ use tower_recourse::{
     retry::Keep,
 };
 
-use crate::{answer, config};
+use crate::{config, empty_response};
 
 pub(crate) type Boxed = UnsyncBoxBody<Bytes, io::Error>;
 
-/// A body of these frames, which announces what it is told to.
+/// A body of these frames with a size hint.
 pub(crate) struct Frames {
     frames: VecDeque<Result<Frame<Bytes>, io::Error>>,
     announced: Option<u64>,
 }
 
 impl Frames {
-    /// Of which nobody knows the length.
+    /// A body of unknown length.
     pub(crate) fn of(frames: impl IntoIterator<Item = io::Result<Frame<Bytes>>>) -> Self {
         Self { frames: frames.into_iter().collect(), announced: None }
     }
@@ -57,7 +57,7 @@ pub(crate) fn data(text: &'static str) -> io::Result<Frame<Bytes>> {
     Ok(Frame::data(Bytes::from_static(text.as_bytes())))
 }
 
-/// What is sent, and what is kept.
+/// The request that is sent, and the stored request.
 pub(crate) fn split<B: Replayable>(replay: &Replay, mut request: Request<B>) -> (Request<B>, Option<KeptRequest<B>>) {
     let kept = replay.keep(&mut request);
     (replay.sent(request), kept)
@@ -80,7 +80,7 @@ async fn text(request: Request<Boxed>) -> String {
 }
 
 #[tokio::test]
-async fn a_body_within_the_limit_is_sent_again_as_it_was() {
+async fn a_body_within_the_limit_is_resent_unchanged() {
     let (first, kept) = split(&eight(), body([data("1234"), data("5678")], None));
     let mut kept = kept.unwrap();
     assert_eq!(text(first).await, "12345678");
@@ -95,14 +95,14 @@ async fn a_body_within_the_limit_is_sent_again_as_it_was() {
 }
 
 #[tokio::test]
-async fn the_ninth_byte_ends_replay_while_the_running_attempt_goes_on() {
+async fn a_byte_above_the_limit_ends_replay_but_not_the_attempt() {
     let replay = eight();
     let (first, kept) = split(&replay, body([data("12345678"), data("9"), data("0")], None));
     let mut first = first.into_body();
     let mut kept = kept.unwrap();
     first.frame().await.unwrap().unwrap();
     assert_eq!(replay.memory(), 8);
-    assert!(replay.again(&mut kept).is_some(), "so far it could be sent again");
+    assert!(replay.again(&mut kept).is_some(), "it could be resent so far");
 
     let (first, kept) = split(&replay, body([data("12345678"), data("9"), data("0")], None));
     let mut kept = kept.unwrap();
@@ -110,14 +110,16 @@ async fn the_ninth_byte_ends_replay_while_the_running_attempt_goes_on() {
     assert!(Keep::<Request<Boxed>>::again(&replay, &mut kept).is_none());
 }
 
-/// The policy decides by what is there when the attempt has failed: nobody is told of a retry that can't be.
+/// The policy decides when the attempt has failed. Observers get no event for a retry that can't be
+/// made.
 #[tokio::test(start_paused = true)]
-async fn no_retry_is_announced_of_a_body_that_outgrew_its_room() {
+async fn a_body_above_the_limit_emits_no_retry_event() {
     for fails in [false, true] {
-        for (most, events) in [(8, vec!["NothingToRetry", "RetryStopped"]), (9, vec!["RetryScheduled", "RetryStopped"])]
+        for (most, expected) in
+            [(8, vec!["NothingToRetry", "RetryStopped"]), (9, vec!["RetryScheduled", "RetryStopped"])]
         {
-            let told = Arc::new(Mutex::new(Vec::new()));
-            let observed = Arc::clone(&told);
+            let events = Arc::new(Mutex::new(Vec::new()));
+            let observed = Arc::clone(&events);
             let observer = move |event: &Event<'_>| {
                 let event = format!("{event:?}");
                 observed.lock().unwrap().push(event.split([' ', '{']).next().unwrap().to_owned());
@@ -125,20 +127,20 @@ async fn no_retry_is_announced_of_a_body_that_outgrew_its_room() {
             let config = config().keeping(Replay::default().max_body(most)).retries(1).observe(observer);
             let reads = service_fn(move |request: Request<Boxed>| async move {
                 assert_eq!(text(request).await, "123456789");
-                if fails { Err(io::Error::from(io::ErrorKind::ConnectionReset)) } else { Ok(answer(503)) }
+                if fails { Err(io::Error::from(io::ErrorKind::ConnectionReset)) } else { Ok(empty_response(503)) }
             });
             let mut request = body([data("12345678"), data("9")], None);
             *request.method_mut() = Method::PUT;
             let layer = RetryLayer::new(config).before_resend(|request, _| async { request });
             let answered = layer.layer(reads).oneshot(request).await;
             assert_eq!(answered.is_err(), fails);
-            assert_eq!(*told.lock().unwrap(), events, "{most} bytes");
+            assert_eq!(*events.lock().unwrap(), expected, "{most} bytes");
         }
     }
 }
 
 #[tokio::test]
-async fn a_body_that_announces_more_is_not_kept_and_one_of_unknown_length_is() {
+async fn a_body_that_announces_too_much_is_not_stored() {
     let (sent, kept) = split(&eight(), body([data("123456789")], Some(9)));
     assert!(kept.is_none());
     assert_eq!(text(sent).await, "123456789");
@@ -147,7 +149,7 @@ async fn a_body_that_announces_more_is_not_kept_and_one_of_unknown_length_is() {
 }
 
 #[tokio::test]
-async fn what_was_not_yet_sent_comes_from_the_source() {
+async fn the_unsent_rest_comes_from_the_source() {
     let replay = eight();
     let (first, kept) = split(&replay, body([data("12"), data("34"), data("56")], Some(6)));
     let mut kept = kept.unwrap();
@@ -155,18 +157,18 @@ async fn what_was_not_yet_sent_comes_from_the_source() {
     assert_eq!(first.size_hint().exact(), Some(6));
     assert_eq!(first.frame().await.unwrap().unwrap().into_data().unwrap(), "12");
 
-    // The server has answered, and the first attempt's body is still about.
+    // The server has responded, and the body of the first attempt still exists.
     let again: Request<Boxed> = replay.again(&mut kept).unwrap();
     assert_eq!(text(again).await, "123456");
     let error = first.frame().await.unwrap().unwrap_err();
     let again = error.get_ref().unwrap();
-    assert!(again.is::<SentAgain>(), "it must not look like its end");
+    assert!(again.is::<SentAgain>(), "it must not look like the end");
     assert_eq!(again.to_string(), "a later attempt is sending the request body");
     assert!(first.frame().await.is_none());
 }
 
 #[tokio::test]
-async fn trailers_are_sent_again() {
+async fn trailers_are_resent() {
     let mut trailers = HeaderMap::new();
     trailers.insert("checksum", "abc".parse().unwrap());
     let replay = eight();
@@ -190,7 +192,7 @@ async fn an_empty_body_ends_at_once() {
 }
 
 #[tokio::test]
-async fn an_error_of_the_body_is_never_sent_again() {
+async fn an_error_of_the_body_is_never_replayed() {
     let replay = eight();
     let (first, kept) = split(&replay, body([data("1"), Err(io::Error::other("the client went away"))], None));
     let mut kept = kept.unwrap();
@@ -198,9 +200,10 @@ async fn an_error_of_the_body_is_never_sent_again() {
     assert!(Keep::<Request<Boxed>>::again(&replay, &mut kept).is_none());
 }
 
-/// Its sender has given up, as with an error: hyper reads a reset of an HTTP/2 stream with NO_ERROR as the end.
+/// The sender of the body gave up. hyper reads a reset of an HTTP/2 stream with NO_ERROR as the end
+/// of the body.
 #[tokio::test]
-async fn a_body_shorter_than_announced_is_never_sent_again() {
+async fn a_body_shorter_than_announced_is_never_resent() {
     for (announced, trailers) in [(3, false), (3, true), (2, false), (2, true)] {
         let replay = eight();
         let end = trailers.then(|| Ok(Frame::trailers(HeaderMap::new())));
@@ -213,7 +216,7 @@ async fn a_body_shorter_than_announced_is_never_sent_again() {
 }
 
 #[tokio::test]
-async fn all_bodies_together_have_a_limit_and_give_back_what_they_took() {
+async fn all_bodies_share_a_limit_and_release_their_memory() {
     let replay = Replay::default().max_body(8).max_memory(12).unwrap();
     let (one, kept_one) = split(&replay, body([data("12345678")], None));
     let (two, kept_two) = split(&replay, body([data("12345678")], None));
@@ -230,9 +233,9 @@ async fn all_bodies_together_have_a_limit_and_give_back_what_they_took() {
     );
 }
 
-/// 64 KiB of one, and 64 MiB of all: 1,024 of the largest.
+/// 64 KiB per body and 64 MiB in total allow 1,024 bodies of the largest size.
 #[tokio::test]
-async fn by_default_there_is_room_for_a_thousand_large_ones() {
+async fn the_default_limit_holds_a_thousand_large_bodies() {
     static LARGE: [u8; 64 << 10] = [b'x'; 64 << 10];
     let replay = Replay::default();
     let large = || body([Ok(Frame::data(Bytes::from_static(&LARGE)))], None);
@@ -254,7 +257,7 @@ async fn by_default_there_is_room_for_a_thousand_large_ones() {
 }
 
 #[tokio::test]
-async fn once_answered_nothing_more_is_kept() {
+async fn after_the_response_nothing_more_is_stored() {
     let replay = eight();
     let (first, kept) = split(&replay, body([data("12"), data("34"), data("56")], None));
     let mut first = first.into_body();
@@ -265,9 +268,9 @@ async fn once_answered_nothing_more_is_kept() {
     assert_eq!(first.collect().await.unwrap().to_bytes(), "56");
 }
 
-/// A chunk of one byte may hold on to the buffer that it was read into: what is kept of small ones is a copy.
+/// A chunk of one byte may hold the whole buffer that it was read into, so small chunks are copied.
 #[tokio::test]
-async fn many_small_chunks_are_kept_as_few() {
+async fn many_small_chunks_are_stored_as_few() {
     let ones = (0..8_000).map(|_| data("1"));
     let replay = Replay::default();
     let (first, kept) = split(&replay, body(ones, None));
@@ -284,7 +287,7 @@ async fn many_small_chunks_are_kept_as_few() {
 }
 
 #[tokio::test]
-async fn a_body_that_can_be_cloned_is() {
+async fn a_cloneable_body_is_cloned() {
     let replay = eight();
     let (sent, kept): (Request<Full<Bytes>>, _) = split(&replay, Request::new(Full::from("more than eight bytes")));
     assert_eq!(replay.memory(), 0);
@@ -296,7 +299,7 @@ async fn a_body_that_can_be_cloned_is() {
 }
 
 #[test]
-fn why_a_body_is_not_played_is_a_sentence_with_its_cause() {
+fn a_replay_error_has_a_message_and_its_cause() {
     let broken = PlayError::Body(io::Error::other("reset"));
     assert_eq!(broken.to_string(), "the request body failed");
     assert_eq!(std::error::Error::source(&broken).unwrap().to_string(), "reset");
@@ -308,7 +311,7 @@ fn why_a_body_is_not_played_is_a_sentence_with_its_cause() {
 }
 
 #[tokio::test]
-async fn whether_a_body_is_still_kept_is_known() {
+async fn a_stored_body_reports_whether_it_can_be_replayed() {
     let long = || body([data("12345678"), data("9")], None);
     let replay = eight();
     let (sent, kept) = split(&replay, long());

@@ -1,4 +1,4 @@
-//! Time limits of response bodies: in paused time by hand, and against servers that stall.
+//! Time limits of response bodies: in paused time, and against servers that stall.
 
 use std::{
     convert::Infallible,
@@ -15,13 +15,9 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body::Body;
 use http_body_util::{BodyExt, Full};
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::TokioExecutor,
-};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     task::JoinSet,
     time::{Instant, advance, sleep, timeout},
 };
@@ -37,7 +33,12 @@ use tower_recourse::{
 };
 
 use crate::fixed_numbers::FixedNumbers as _;
-use crate::{bodies::data, config, replay_traps::Streamed};
+use crate::{
+    bodies::data,
+    config,
+    loopback::{client, listen, request},
+    replay_traps::Streamed,
+};
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -64,14 +65,14 @@ where
     limits.layer(server).oneshot(Request::new(())).await.unwrap().into_body()
 }
 
-/// Which limit this is the error of.
+/// The limit that caused this error.
 fn limit(error: &BoxError) -> Option<BodyLimit> {
     error.downcast_ref::<BodyElapsed>().map(BodyElapsed::kind)
 }
 
 /// Reads the body to its end.
 async fn end_of(body: impl Body<Data = Bytes, Error = BoxError>) -> Result<Bytes, BoxError> {
-    timeout(LONGEST, body.collect()).await.expect("it hangs").map(|read| read.to_bytes())
+    timeout(LONGEST, body.collect()).await.expect("the test hangs").map(|read| read.to_bytes())
 }
 
 #[tokio::test(start_paused = true)]
@@ -90,7 +91,7 @@ async fn a_body_that_stalls_ends_with_the_idle_limit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_frame_begins_the_idle_time_anew() {
+async fn every_frame_restarts_the_idle_limit() {
     let (frames, body) = Streamed::new();
     let body = through(idle(ms(100)), body).await;
     tokio::spawn(async move {
@@ -103,7 +104,7 @@ async fn every_frame_begins_the_idle_time_anew() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn time_in_which_the_consumer_does_not_read_is_not_idle() {
+async fn time_without_reads_is_not_idle_time() {
     let (frames, body) = Streamed::new();
     let mut body = through(idle(ms(100)), body).await;
     for _ in 0..3 {
@@ -138,7 +139,7 @@ async fn a_trickle_ends_with_the_total_limit() {
     trickle.await.unwrap();
 }
 
-/// A body that always has a frame at once never waits for its timer.
+/// A body that is always ready never waits for its timer.
 #[tokio::test(start_paused = true)]
 async fn a_body_without_end_ends_with_the_total_limit() {
     let (frames, body) = Streamed::new();
@@ -180,14 +181,14 @@ async fn a_limit_beyond_the_clocks_range_is_no_limit() {
 }
 
 #[test]
-fn a_limit_of_zero_is_refused() {
+fn a_limit_of_zero_is_invalid() {
     let refused = BodyTimeoutLayer::new().idle(Duration::ZERO).unwrap_err();
     assert_eq!(refused.to_string(), "`idle` is 0ns, but must be more than 0");
     assert_eq!(BodyTimeoutLayer::new().total(Duration::ZERO).unwrap_err().field(), "total");
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_error_is_judged_timed_out() {
+async fn the_error_is_classified_as_timed_out() {
     let (_frames, body) = Streamed::new();
     let error = through(idle(ms(1)), body).await.frame().await.unwrap().unwrap_err();
     let verdict = Classifier::<(), (), BoxError>::classify(&Errors, &(), Err(&error));
@@ -197,34 +198,33 @@ async fn the_error_is_judged_timed_out() {
     assert_eq!((health(Err(&error)), health(Ok(&answer))), (verdict, Verdict::Success));
 }
 
-/// A server on HTTP/1.1 that announces 10 bytes and plays one of these parts for each connection,
-/// the last one for ever.
+/// An HTTP/1.1 server that announces 10 bytes and plays one of these parts per connection; the last
+/// one repeats.
 #[derive(Clone, Copy)]
 enum Play {
-    /// All of the body.
+    /// The whole body.
     All,
     /// The head, and then nothing.
     Stall,
-    /// A byte every 20 ms.
+    /// One byte every 20 ms.
     Trickle,
 }
 
 struct Server {
     address: SocketAddr,
     connections: Arc<AtomicUsize>,
-    /// Connections that the client closed before they had all of the body.
+    /// Connections that the client closed before it had the whole body.
     closed: Arc<AtomicUsize>,
 }
 
-async fn serve(plays: &'static [Play]) -> Server {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
+async fn serve(check_script: &'static [Play]) -> Server {
+    let (listener, address) = listen().await;
     let server = Server { address, connections: Arc::default(), closed: Arc::default() };
     let (connections, closed) = (Arc::clone(&server.connections), Arc::clone(&server.closed));
     tokio::spawn(async move {
         while let Ok((socket, _)) = listener.accept().await {
             let number = connections.fetch_add(1, Ordering::SeqCst);
-            tokio::spawn(play(plays[number.min(plays.len() - 1)], socket, Arc::clone(&closed)));
+            tokio::spawn(play(check_script[number.min(check_script.len() - 1)], socket, Arc::clone(&closed)));
         }
     });
     server
@@ -238,7 +238,8 @@ async fn play(play: Play, mut socket: TcpStream, closed: Arc<AtomicUsize>) -> st
         Play::All => return socket.write_all(b"0123456789").await,
         Play::Trickle => {
             for _ in 0..9 {
-                // It fails once the client has closed the connection, and so does the read below.
+                // The write fails once the client has closed the connection, and so does the read
+                // below.
                 let _ = socket.write_all(b"x").await;
                 sleep(ms(20)).await;
             }
@@ -251,28 +252,20 @@ async fn play(play: Play, mut socket: TcpStream, closed: Arc<AtomicUsize>) -> st
     Ok(())
 }
 
-fn client() -> Client<HttpConnector, Full<Bytes>> {
-    Client::builder(TokioExecutor::new()).build_http()
-}
-
-fn request(method: &str, address: SocketAddr) -> Request<Full<Bytes>> {
-    Request::builder().method(method).uri(format!("http://{address}/")).body(Full::default()).unwrap()
-}
-
 async fn is_true(holds: impl Fn() -> bool) {
     let polled = async {
         while !holds() {
             sleep(ms(1)).await;
         }
     };
-    timeout(LONGEST, polled).await.expect("it comes true");
+    timeout(LONGEST, polled).await.expect("the body ends");
 }
 
 #[tokio::test]
-async fn a_server_that_stalls_after_its_head_is_cut_off() {
+async fn a_server_that_stalls_after_its_head_times_out() {
     let server = serve(&[Play::Stall]).await;
     let mut limited = idle(ms(50)).layer(client());
-    let answer = limited.call(request("GET", server.address)).await.unwrap();
+    let answer = limited.call(request("GET", server.address, "")).await.unwrap();
     assert_eq!(answer.status(), StatusCode::OK);
     let error = end_of(answer.into_body()).await.unwrap_err();
     assert_eq!(limit(&error), Some(BodyLimit::Idle));
@@ -280,10 +273,10 @@ async fn a_server_that_stalls_after_its_head_is_cut_off() {
 }
 
 #[tokio::test]
-async fn a_server_that_trickles_is_cut_off_by_the_total_limit() {
+async fn a_server_that_trickles_hits_the_total_limit() {
     let server = serve(&[Play::Trickle]).await;
     let limits = idle(LONGEST).total(ms(100)).unwrap();
-    let answer = limits.layer(client()).call(request("GET", server.address)).await.unwrap();
+    let answer = limits.layer(client()).call(request("GET", server.address, "")).await.unwrap();
     let error = end_of(answer.into_body()).await.unwrap_err();
     assert_eq!(limit(&error), Some(BodyLimit::Total));
     is_true(|| server.closed.load(Ordering::SeqCst) == 1).await;
@@ -298,7 +291,7 @@ async fn a_stall_before_the_first_byte_is_retried_for_a_get() {
             .layer(FirstFrameLayer::new())
             .layer(idle(ms(50)))
             .service(client());
-        let answer = stack.oneshot(request(method, server.address)).await.unwrap();
+        let answer = stack.oneshot(request(method, server.address, "")).await.unwrap();
         let read = end_of(answer.into_body()).await;
         assert_eq!(read.is_ok_and(|read| read == "0123456789"), whole, "{method}");
         assert_eq!(server.connections.load(Ordering::SeqCst), if whole { 2 } else { 1 }, "{method}");
@@ -306,14 +299,14 @@ async fn a_stall_before_the_first_byte_is_retried_for_a_get() {
 }
 
 #[tokio::test]
-async fn calls_that_stall_all_end_and_count_for_a_breaker() {
+async fn stalled_calls_end_and_count_for_a_breaker() {
     let server = serve(&[Play::Stall]).await;
     let config = BreakerConfig::http().fixed_share().open_when(OpenRule::consecutive(300).unwrap());
     let circuit = Circuit::new(config.unobserved().count_calls());
     let stack = ServiceBuilder::new().layer(BodyBreakerLayer::on(&circuit)).layer(total(ms(1_500))).service(client());
     let mut calls = JoinSet::new();
     for _ in 0..300 {
-        let (stack, request) = (stack.clone(), request("GET", server.address));
+        let (stack, request) = (stack.clone(), request("GET", server.address, ""));
         calls.spawn(async move { end_of(stack.oneshot(request).await.unwrap().into_body()).await });
     }
     while let Some(ended) = calls.join_next().await {

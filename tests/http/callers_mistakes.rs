@@ -1,4 +1,5 @@
-//! What the caller did wrong: one attempt, and nothing that a circuit counts. And what only looks like it.
+//! Mistakes of the caller lead to one attempt and don't count for a circuit. Also errors that only
+//! look like such mistakes.
 
 use std::{
     sync::{
@@ -33,7 +34,7 @@ fn request(method: Method, uri: &str, version: Version) -> Sent {
     Request::builder().method(method).uri(uri).version(version).body(Full::from("a body")).unwrap()
 }
 
-/// A server that answers 200 to everything.
+/// A server that responds with 200 to everything.
 async fn server() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let uri = format!("http://{}/", listener.local_addr().unwrap());
@@ -41,7 +42,8 @@ async fn server() -> String {
     uri
 }
 
-/// 30 requests through a retry and a circuit end in errors: the attempts, the failures that the circuit counted, and its state.
+/// Sends 30 requests that fail through a retry and a circuit. Returns the attempts, the failures
+/// that the circuit counted, and its state.
 async fn seen(http2: bool, request: impl Fn() -> Sent) -> (usize, u64, State) {
     let circuit = Circuit::new(BreakerConfig::http().fixed_share().unobserved());
     let attempts = Arc::new(AtomicUsize::new(0));
@@ -61,7 +63,7 @@ async fn seen(http2: bool, request: impl Fn() -> Sent) -> (usize, u64, State) {
 }
 
 #[tokio::test]
-async fn a_request_that_is_not_valid_is_sent_once_and_not_counted() {
+async fn an_invalid_request_is_tried_once_and_not_counted() {
     let uri = &*server().await;
     let https = &*uri.replace("http:", "https:");
     let (get, put, connect) = (Method::GET, Method::PUT, Method::CONNECT);
@@ -82,7 +84,7 @@ async fn a_request_that_is_not_valid_is_sent_once_and_not_counted() {
     }
 }
 
-/// Spawns connections, and can end their tasks.
+/// Spawns the connection tasks and can abort them.
 #[derive(Clone, Default)]
 struct Tasks(Arc<Mutex<Vec<AbortHandle>>>);
 
@@ -95,9 +97,9 @@ where
     }
 }
 
-/// hyper#2112: the task of the connection is gone, for which hyper blames the user.
+/// hyper#2112: if the task of the connection is gone, hyper reports a mistake of the user.
 #[tokio::test]
-async fn a_connection_whose_task_is_gone_is_a_lost_one() {
+async fn a_connection_without_its_task_is_lost() {
     for (method, requests) in [("GET", 2), ("PUT", 2), ("POST", 1)] {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let uri = format!("http://{}/", listener.local_addr().unwrap());
@@ -127,9 +129,9 @@ async fn a_connection_whose_task_is_gone_is_a_lost_one() {
         };
         let request = Request::builder().method(method).uri(uri).body(Full::from("a body")).unwrap();
         let answering = RetryLayer::new(config()).layer(client).oneshot(request);
-        let (answer, ()) = timeout(LONGEST, async { tokio::join!(answering, end) }).await.unwrap();
-        match answer {
-            Ok(answer) => assert_eq!(answer.status(), 200, "{method}"),
+        let (response, ()) = timeout(LONGEST, async { tokio::join!(answering, end) }).await.unwrap();
+        match response {
+            Ok(response) => assert_eq!(response.status(), 200, "{method}"),
             Err(error) => {
                 let source = std::error::Error::source(&error).unwrap().to_string();
                 assert_eq!((method, &*source), ("POST", "dispatch task is gone"));

@@ -1,4 +1,4 @@
-//! Classifiers of tower-http, of both versions.
+//! The classifiers of tower-http, in both versions.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use http_body_util::Full;
 use tower::Layer;
 use tower_recourse::{RetryLayer, Verdict};
 
-use crate::{Scripted, answer, config, status};
+use crate::{Scripted, config, empty_response, status};
 
 fn request(method: &str) -> Request<Full<Bytes>> {
     Request::builder().method(method).uri("/").body(Full::default()).unwrap()
@@ -26,7 +26,7 @@ macro_rules! of_version {
                 ("GET", 503, 3),
                 ("GET", 501, 1),
                 ("POST", 500, 1),
-                // No failure to that classifier.
+                // That classifier doesn't treat 429 as a failure.
                 ("GET", 429, 1),
                 ("GET", 200, 1),
             ];
@@ -37,7 +37,7 @@ macro_rules! of_version {
                     _ => Verdict::transient(),
                 });
                 let server = Scripted::new(move |_| {
-                    let mut response = answer(code);
+                    let mut response = empty_response(code);
                     response.headers_mut().insert("retry-after", "2".parse().unwrap());
                     response
                 });
@@ -55,7 +55,7 @@ of_version!(classes_of_tower_http_0_7_become_verdicts, tower_http, tower_recours
 #[cfg(feature = "tower-http-06")]
 of_version!(classes_of_tower_http_0_6_become_verdicts, tower_http_06, tower_recourse::http::tower_http_06::Classes);
 
-/// A gRPC classifier of tower-http 0.7, whose classes are statuses.
+/// A gRPC classifier of tower-http 0.7, whose failure classes are statuses.
 #[cfg(feature = "tower-http")]
 #[tokio::test(start_paused = true)]
 async fn grpc_classes_of_tower_http_0_7_become_verdicts() {
@@ -69,12 +69,12 @@ async fn grpc_classes_of_tower_http_0_7_become_verdicts() {
             _ => Verdict::permanent(),
         });
         let server = Scripted::new(move |_| {
-            let mut response = answer(200);
+            let mut response = empty_response(200);
             response.headers_mut().insert("grpc-status", code.parse().unwrap());
             response
         });
         let retry = RetryLayer::new(config().classifier(classes)).layer(server.service());
-        // A POST, as gRPC's requests are, isn't sent again by the rules of HTTP.
+        // gRPC requests are POSTs, which HTTP's rules don't resend.
         assert_eq!(status(retry, request("PUT")).await, 200);
         assert_eq!(server.calls(), calls, "{code}");
     }

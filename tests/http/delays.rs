@@ -1,4 +1,4 @@
-//! What a server asks for. The rows of "Server delays" in the field's conformance cases, and what surrounds them.
+//! Delays that a server requests: the conformance cases for server delays, and related ones.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use tower::{Layer, ServiceExt};
 use tower_recourse::{RetryConfig, RetryLayer, http::Deadline};
 
-use crate::{Scripted, answer, config};
+use crate::{Scripted, config, empty_response};
 
 const OWN: Duration = Duration::from_millis(50);
 
@@ -17,14 +17,15 @@ fn get() -> Request<Full<Bytes>> {
     Request::get("/").body(Full::default()).unwrap()
 }
 
-/// How long a retry waits for a server that sends these headers with its 503; `None` if it returns the 503 instead.
+/// How long a retry waits for a server that sends these headers with its 503; `None` if it returns
+/// the 503.
 async fn wait(headers: &[(&'static str, &str)]) -> Option<Duration> {
     wait_for(headers.iter().map(|&(name, value)| (name, value.parse().unwrap())).collect()).await
 }
 
 async fn wait_for(headers: Vec<(&'static str, http::HeaderValue)>) -> Option<Duration> {
     let server = Scripted::new(move |call| {
-        let mut response = answer(if call == 0 { 503 } else { 200 });
+        let mut response = empty_response(if call == 0 { 503 } else { 200 });
         for (name, value) in &headers {
             response.headers_mut().append(*name, value.clone());
         }
@@ -40,7 +41,7 @@ async fn retry_after_is_seconds() {
         ("0", OWN),
         ("1", Duration::from_secs(1)),
         ("30", Duration::from_secs(30)),
-        // Unreadable ones are ignored.
+        // Unreadable values are ignored.
         ("-1", OWN),
         ("1.5", OWN),
         ("+1", OWN),
@@ -60,7 +61,7 @@ async fn retry_after_is_seconds() {
 async fn retry_after_is_a_date() {
     assert_eq!(wait(&[("retry-after", "Wed, 21 Oct 2015 07:28:00 GMT")]).await, Some(OWN), "it has passed");
     assert_eq!(wait(&[("retry-after", "Fri, 31 Dec 9999 23:59:59 GMT")]).await, None);
-    assert_eq!(wait(&[("retry-after", "Wed, 99 Oct 2015 07:28:00 GMT")]).await, Some(OWN), "it is none");
+    assert_eq!(wait(&[("retry-after", "Wed, 99 Oct 2015 07:28:00 GMT")]).await, Some(OWN), "it isn't a delay");
 }
 
 #[tokio::test(start_paused = true)]
@@ -69,7 +70,7 @@ async fn the_first_retry_after_counts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rate_limit_with_nothing_left_says_when_there_is_more() {
+async fn an_exhausted_rate_limit_sets_the_delay() {
     let cases: [(&[(&str, &str)], Duration); 9] = [
         (&[("ratelimit", "\"policy\";r=0;t=7")], Duration::from_secs(7)),
         (&[("ratelimit", "\"policy\";r=0;t=7"), ("retry-after", "2")], Duration::from_secs(2)),
@@ -86,9 +87,9 @@ async fn a_rate_limit_with_nothing_left_says_when_there_is_more() {
     }
 }
 
-/// Whatever a server writes there: nothing panics, and nobody waits for longer than the cap.
+/// Whatever a server writes there, nothing panics, and no wait exceeds the cap.
 #[test]
-fn garbage_is_waited_for_no_longer_than_the_cap() {
+fn invalid_values_never_exceed_the_maximum_delay() {
     use proptest::prelude::*;
 
     let value = prop_oneof![
@@ -131,16 +132,17 @@ fn garbage_is_waited_for_no_longer_than_the_cap() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_deadline_that_the_classifier_knows_nothing_of_is_never_raised() {
+async fn an_unknown_deadline_is_never_extended() {
     use tower::service_fn;
     use tower_recourse::{Elapsed, classify, retry::Timeouts};
 
     let own = Deadline::within(Duration::from_millis(100));
     let server = service_fn(move |request: Request<Full<Bytes>>| async move {
         assert_eq!(request.extensions().get(), Some(&own));
-        Ok::<_, std::io::Error>(answer(503))
+        Ok::<_, std::io::Error>(empty_response(503))
     });
-    let limits = Timeouts::attempt(Duration::from_secs(1)).answer(|_: Elapsed| Ok::<_, std::io::Error>(answer(504)));
+    let limits =
+        Timeouts::attempt(Duration::from_secs(1)).answer(|_: Elapsed| Ok::<_, std::io::Error>(empty_response(504)));
     let mut request = get();
     request.extensions_mut().insert(own);
     RetryLayer::new(config().classifier(classify::Errors).timeouts(limits))
@@ -151,9 +153,9 @@ async fn a_deadline_that_the_classifier_knows_nothing_of_is_never_raised() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_delay_makes_no_retry() {
+async fn a_delay_causes_no_retry() {
     let server = Scripted::new(|_| {
-        let mut response = answer(301);
+        let mut response = empty_response(301);
         response.headers_mut().insert("retry-after", "1".parse().unwrap());
         response
     });
@@ -162,10 +164,10 @@ async fn a_delay_makes_no_retry() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_waited_for_beyond_the_requests_own_deadline() {
+async fn no_wait_exceeds_the_requests_deadline() {
     for (deadline, calls) in [(2_000, 2), (1_000, 1), (500, 1)] {
         let server = Scripted::new(|call| {
-            let mut response = answer(if call == 0 { 503 } else { 200 });
+            let mut response = empty_response(if call == 0 { 503 } else { 200 });
             response.headers_mut().insert("retry-after", "1".parse().unwrap());
             response
         });
@@ -186,7 +188,7 @@ async fn nothing_is_waited_for_beyond_the_requests_own_deadline() {
     }
 }
 
-/// The service within is told how long it has.
+/// The inner service receives its remaining time.
 #[tokio::test(start_paused = true)]
 async fn the_deadline_is_lowered_for_each_attempt() {
     use tower::service_fn;
@@ -198,20 +200,22 @@ async fn the_deadline_is_lowered_for_each_attempt() {
     let server = service_fn(move |request: Request<Full<Bytes>>| {
         let at = request.extensions().get::<Deadline>().map(|deadline| deadline.at() - begun);
         log.lock().unwrap().push(at.map(|at| at.as_millis()));
-        async { Ok::<_, std::io::Error>(answer(503)) }
+        async { Ok::<_, std::io::Error>(empty_response(503)) }
     });
-    let limits = Timeouts::attempt(Duration::from_secs(1)).answer(|_: Elapsed| Ok::<_, std::io::Error>(answer(504)));
+    let limits =
+        Timeouts::attempt(Duration::from_secs(1)).answer(|_: Elapsed| Ok::<_, std::io::Error>(empty_response(504)));
     let mut request = get();
     request.extensions_mut().insert(Deadline::within(Duration::from_millis(1_080)));
     RetryLayer::new(config().timeouts(limits)).layer(server).oneshot(request).await.unwrap();
     assert_eq!(*seen.lock().unwrap(), [Some(1_000), Some(1_050), Some(1_080)]);
 }
 
-/// A fault of half a second is bridged: the last attempt comes 325 to 975 ms after the first one.
+/// The retry bridges a fault of half a second: the last attempt begins 325 to 975 ms after the
+/// first one.
 #[tokio::test(start_paused = true)]
 async fn the_preset_makes_four_attempts_within_a_second() {
     for seed in 0..50 {
-        let server = Scripted::new(|_| answer(502));
+        let server = Scripted::new(|_| empty_response(502));
         let preset = RetryConfig::http().unobserved().seed(seed);
         let response = RetryLayer::new(preset).layer(server.service()).oneshot(get()).await.unwrap();
         assert_eq!(response.status(), 502);

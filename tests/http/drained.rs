@@ -1,4 +1,4 @@
-//! How a response is let go: read a little, for as long as the wait takes.
+//! Discarding a response: the retry reads a little of its body, for as long as the wait takes.
 
 use std::{
     convert::Infallible,
@@ -21,7 +21,7 @@ use tower_recourse::RetryLayer;
 
 use crate::config;
 
-/// A body without an end that says how often it was read, and whether it is gone.
+/// A body without end that counts its reads and shows whether it was dropped.
 #[derive(Clone)]
 struct Endless {
     chunk: Option<usize>,
@@ -51,44 +51,45 @@ impl Drop for Endless {
     }
 }
 
-/// How many frames were read of a response whose body is such, after a retry. It is gone before the next attempt, and cost no time.
+/// The number of frames that a retry reads of a response with such a body. The body is dropped
+/// before the next attempt, and the reading takes no extra time.
 async fn frames_read(chunk: Option<usize>, announced: Option<u64>) -> usize {
     let (read, dropped) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
     let (counted, gone) = (read.clone(), dropped.clone());
     let attempts = Arc::new(AtomicUsize::new(0));
     let server = service_fn(move |_: Request<Full<Bytes>>| {
         let first = attempts.fetch_add(1, Ordering::SeqCst) == 0;
-        assert!(first || gone.load(Ordering::SeqCst), "let go before the next attempt");
+        assert!(first || gone.load(Ordering::SeqCst), "dropped before the next attempt");
         let body = Endless { chunk, announced, read: counted.clone(), dropped: gone.clone() };
         let status = if first { 503 } else { 200 };
         async move { Ok::<_, Infallible>(Response::builder().status(status).body(body).unwrap()) }
     });
     let begun = Instant::now();
-    let answer = RetryLayer::new(config()).layer(server).oneshot(Request::new(Full::default())).await.unwrap();
-    assert_eq!((answer.status().as_u16(), begun.elapsed()), (200, Duration::from_millis(50)));
+    let response = RetryLayer::new(config()).layer(server).oneshot(Request::new(Full::default())).await.unwrap();
+    assert_eq!((response.status().as_u16(), begun.elapsed()), (200, Duration::from_millis(50)));
     read.load(Ordering::SeqCst)
 }
 
 #[tokio::test(start_paused = true)]
-async fn sixteen_kibibytes_are_read_and_no_frame_more() {
-    assert_eq!(frames_read(Some(1 << 10), None).await, 17, "the 17th says that it is too much");
+async fn draining_stops_after_sixteen_kibibytes() {
+    assert_eq!(frames_read(Some(1 << 10), None).await, 17, "the 17th exceeds the limit");
     assert_eq!(frames_read(Some(1 << 20), None).await, 1);
 }
 
-/// Frames without anything in them cost time as well: a body of nothing else would take the thread for ever.
+/// Empty frames count too, because a body of empty frames could occupy the thread forever.
 #[tokio::test(start_paused = true)]
-async fn a_body_of_empty_frames_is_given_up() {
+async fn a_body_of_empty_frames_is_dropped() {
     assert_eq!(frames_read(Some(0), None).await, (16 << 10) + 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_announced_as_more_is_dropped_unread() {
+async fn a_body_that_announces_more_is_dropped_unread() {
     assert_eq!(frames_read(Some(1), Some((16 << 10) + 1)).await, 0);
     assert!(frames_read(Some(1), Some(16 << 10)).await > 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_body_is_waited_for_no_longer_than_the_back_off() {
+async fn draining_a_slow_body_ends_with_the_backoff() {
     assert_eq!(frames_read(None, None).await, 0);
     assert_eq!(frames_read(None, Some(10)).await, 0);
 }

@@ -1,4 +1,4 @@
-//! Servers that answer before the body is sent, over HTTP/1 and HTTP/2.
+//! Servers that respond before they have read the request body, over HTTP/1 and HTTP/2.
 
 use std::{
     net::SocketAddr,
@@ -37,8 +37,9 @@ fn client(version: Version) -> Client<HttpConnector, Boxed> {
     Client::builder(TokioExecutor::new()).http2_only(version == Version::Two).build_http()
 }
 
-/// Answers 503 to the first requests as soon as it has their head, without reading more; then reads all, and gives it back.
-async fn impatient(version: Version, times: usize) -> (SocketAddr, Arc<AtomicUsize>) {
+/// Responds with 503 to the first requests as soon as their head has arrived, without reading
+/// further. Then it reads the whole body and returns it.
+async fn early_server(version: Version, times: usize) -> (SocketAddr, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let calls = Arc::new(AtomicUsize::new(0));
@@ -76,16 +77,16 @@ async fn impatient(version: Version, times: usize) -> (SocketAddr, Arc<AtomicUsi
 }
 
 #[tokio::test]
-async fn the_next_attempt_goes_on_where_the_source_stopped() {
+async fn the_next_attempt_continues_from_the_source() {
     for version in [Version::One, Version::Two] {
-        let (address, calls) = impatient(version, 2).await;
+        let (address, calls) = early_server(version, 2).await;
         let replay = Replay::default();
         let (frames, source) = Streamed::new();
         frames.send(Ok(Frame::data("before, ".into()))).unwrap();
         let request = Request::put(format!("http://{address}/")).body(source.boxed_unsync()).unwrap();
         let service = RetryLayer::new(config().keeping(replay.clone())).layer(client(version));
         let answering = tokio::spawn(async move { service.oneshot(request).await });
-        // The rest is sent once the server has answered twice.
+        // The rest is sent after the server has responded twice.
         let counted = calls.clone();
         let answered_twice = async move {
             while counted.load(Ordering::SeqCst) < 3 {
@@ -95,19 +96,19 @@ async fn the_next_attempt_goes_on_where_the_source_stopped() {
         timeout(LONGEST, answered_twice).await.unwrap();
         frames.send(Ok(Frame::data("and after".into()))).unwrap();
         drop(frames);
-        let answer = timeout(LONGEST, answering).await.unwrap().unwrap().unwrap();
-        let body = timeout(LONGEST, answer.into_body().collect()).await.unwrap().unwrap().to_bytes();
+        let response = timeout(LONGEST, answering).await.unwrap().unwrap().unwrap();
+        let body = timeout(LONGEST, response.into_body().collect()).await.unwrap().unwrap().to_bytes();
         assert_eq!((body, calls.load(Ordering::SeqCst)), ("before, and after".into(), 3), "{version:?}");
         assert_eq!(replay.memory(), 0, "{version:?}");
     }
 }
 
-/// Whoever gives up, and when: what was kept is let go.
+/// The stored body is dropped whichever side gives up, and whenever.
 #[tokio::test]
-async fn nothing_is_kept_for_callers_who_went_away() {
+async fn nothing_is_stored_after_the_caller_gave_up() {
     for version in [Version::One, Version::Two] {
         for given_up_after in [0, 1, 5, 20, 60, 120] {
-            let (address, _) = impatient(version, usize::MAX).await;
+            let (address, _) = early_server(version, usize::MAX).await;
             let replay = Replay::default();
             let (frames, source) = Streamed::new();
             frames.send(Ok(Frame::data("x".repeat(5_000).into()))).unwrap();
@@ -115,7 +116,8 @@ async fn nothing_is_kept_for_callers_who_went_away() {
             let retry = RetryLayer::new(config().retries(100).keeping(replay.clone()));
             let service = retry.layer(client(version));
             let _ = timeout(Duration::from_millis(given_up_after), service.oneshot(request)).await;
-            // The connection's task may still hold the body for a moment, and the source is still there.
+            // The connection's task may still hold the body for a moment, and the source still
+            // exists.
             let forgotten = async {
                 while replay.memory() > 0 {
                     tokio::time::sleep(Duration::from_millis(1)).await;
@@ -127,11 +129,12 @@ async fn nothing_is_kept_for_callers_who_went_away() {
     }
 }
 
-/// The client's own body breaks off: its request isn't retried, whatever the method, and isn't held against the server.
+/// The client's own body fails. The request isn't retried, whatever its method, and doesn't count
+/// against the server.
 #[tokio::test]
-async fn a_body_that_breaks_off_is_not_retried() {
+async fn a_request_whose_body_fails_is_not_retried() {
     for version in [Version::One, Version::Two] {
-        let (address, calls) = impatient(version, 0).await;
+        let (address, calls) = early_server(version, 0).await;
         let (frames, source) = Streamed::new();
         frames.send(Ok(Frame::data("half".into()))).unwrap();
         let request = Request::put(format!("http://{address}/")).body(source.boxed_unsync()).unwrap();

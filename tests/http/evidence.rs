@@ -1,4 +1,5 @@
-//! Whether a response is a breaker's rejection is visible in the response: whatever is between the layers, and whenever it arrives.
+//! Whether a response is a breaker's rejection is visible in the response, whatever is between the
+//! layers, and whenever the response arrives.
 
 use std::{convert::Infallible, io, sync::Arc, time::Duration};
 
@@ -17,7 +18,7 @@ use tower_recourse::{
 };
 
 use crate::fixed_numbers::FixedNumbers as _;
-use crate::{Answer, Scripted, answer, config};
+use crate::{Answer, Scripted, config, empty_response};
 
 fn open() -> Circuit<tower_recourse::http::Health> {
     let circuit = Circuit::new(BreakerConfig::http().fixed_share().unobserved());
@@ -29,13 +30,14 @@ fn request() -> Request<Full<Bytes>> {
     Request::new(Full::default())
 }
 
-/// A client whose circuit is open, which answers 503 then.
+/// A client with an open circuit that responds with 503.
 fn rejecting() -> impl Service<Request<Full<Bytes>>, Response = Answer, Error = Infallible, Future: Send> + Clone + Send
 {
-    BreakerLayer::on(&open()).on_rejection(Unavailable).layer(Scripted::new(|_| answer(200)).service())
+    BreakerLayer::on(&open()).on_rejection(Unavailable).layer(Scripted::new(|_| empty_response(200)).service())
 }
 
-/// A handler whose client is rejected, and that answers from its cache: with a response of the same type, in the same poll.
+/// A handler whose client is rejected and that responds from its cache, with a response of the same
+/// type, in the same poll.
 fn cached() -> impl Service<Request<Full<Bytes>>, Response = Answer, Error = Infallible, Future: Send> + Clone + Send {
     let client = rejecting();
     service_fn(move |request| {
@@ -59,7 +61,7 @@ fn cached_by_a_middleware()
         .service(rejecting())
 }
 
-/// The same, in the very response that was rejected.
+/// The same, in the response that the breaker returned.
 fn cached_in_place()
 -> impl Service<Request<Full<Bytes>>, Response = Answer, Error = Infallible, Future: Send> + Clone + Send {
     ServiceBuilder::new()
@@ -70,13 +72,13 @@ fn cached_in_place()
         .service(rejecting())
 }
 
-async fn text(answer: Answer) -> Bytes {
-    answer.into_body().collect().await.unwrap().to_bytes()
+async fn text(response: Answer) -> Bytes {
+    response.into_body().collect().await.unwrap().to_bytes()
 }
 
 macro_rules! check_cached {
     ($inner:expr) => {
-        // By the default classifier, which can't look into responses, and by one that can.
+        // With the default classifier, which can't inspect responses, and with one that can.
         let backup = || Response::new(Full::from("backup"));
         let plain = FallbackLayer::value(backup()).unobserved().layer($inner);
         assert_eq!(text(plain.oneshot(request()).await.unwrap()).await, "cached");
@@ -88,20 +90,20 @@ macro_rules! check_cached {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cached_answer_after_a_rejection_is_not_replaced() {
+async fn a_cached_response_after_a_rejection_is_kept() {
     check_cached!(cached());
     check_cached!(cached_by_a_middleware());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rejection_turned_into_an_answer_is_not_replaced() {
-    let by_status = FallbackLayer::value(answer(500)).unobserved().classifier(Statuses::default());
+async fn a_rejection_turned_into_a_response_is_kept() {
+    let by_status = FallbackLayer::value(empty_response(500)).unobserved().classifier(Statuses::default());
     let answered = by_status.layer(cached_in_place()).oneshot(request()).await.unwrap();
     assert_eq!(text(answered).await, "cached");
 }
 
 #[tokio::test(start_paused = true)]
-async fn cached_answers_close_a_half_open_circuit() {
+async fn cached_responses_close_a_half_open_circuit() {
     macro_rules! check {
         ($config:expr, $inner:expr) => {
             let probes = Probes::successes(5).unwrap();
@@ -128,15 +130,16 @@ async fn cached_answers_close_a_half_open_circuit() {
 
 type Boxed = UnsyncBoxBody<Bytes, io::Error>;
 
-fn boxed(answer: Answer) -> Response<Boxed> {
-    answer.map(|body| body.map_err(|never| match never {}).boxed_unsync())
+fn boxed(response: Answer) -> Response<Boxed> {
+    response.map(|body| body.map_err(|never| match never {}).boxed_unsync())
 }
 
 fn backup<E>(_: Failed<'_, Response<Boxed>, E>) -> std::future::Ready<Result<Response<Boxed>, Infallible>> {
-    std::future::ready(Ok(boxed(answer(203))))
+    std::future::ready(Ok(boxed(empty_response(203))))
 }
 
-/// A circuit whose open time is short enough to be waited out by a retry, if it took its rejection for a failure.
+/// A circuit that opens for so short a time that a retry would wait for it if it treated the
+/// rejection as a failure.
 fn shortly_open() -> Circuit<tower_recourse::http::Health> {
     let circuit =
         Circuit::new(BreakerConfig::http().fixed_share().unobserved().open_for(OpenFor::fixed(Duration::from_secs(5))));
@@ -148,7 +151,7 @@ fn shortly_open() -> Circuit<tower_recourse::http::Health> {
 
 #[tokio::test(start_paused = true)]
 async fn a_rejection_whose_body_changed_its_type_is_not_retried() {
-    let (circuit, inner) = (shortly_open(), Scripted::new(|_| answer(200)));
+    let (circuit, inner) = (shortly_open(), Scripted::new(|_| empty_response(200)));
     let outer = Circuit::new(BreakerConfig::http().fixed_share().unobserved().count_calls());
     let budget = Arc::new(TokenBucket::share(0.0).unwrap().reserve(9));
     let service = ServiceBuilder::new()
@@ -159,12 +162,12 @@ async fn a_rejection_whose_body_changed_its_type_is_not_retried() {
         .layer(BreakerLayer::on(&circuit).on_rejection(Unavailable))
         .service(inner.service());
     let answered = service.oneshot(request()).await.unwrap();
-    assert_eq!(answered.status(), 203, "the fallback is called, although its classifier can't look into responses");
+    assert_eq!(answered.status(), 203, "the fallback is called, although its classifier can't inspect responses");
     assert_eq!((circuit.stats().total_rejected, inner.calls(), budget.balance()), (1, 0, 9));
     assert_eq!(outer.stats().total_neutral, 1);
 }
 
-/// Calls on another task, and gives the answer on in a later poll.
+/// Calls the service on another task, and returns the response in a later poll.
 fn later<S>(
     service: S,
 ) -> impl Service<Request<Full<Bytes>>, Response = S::Response, Error = Infallible, Future: Send> + Clone
@@ -177,14 +180,15 @@ where
     service_fn(move |request| {
         let call = service.clone().oneshot(request);
         async move {
-            let answer = tokio::spawn(call).await.unwrap();
+            let response = tokio::spawn(call).await.unwrap();
             yield_now().await;
-            answer
+            response
         }
     })
 }
 
-/// All layers around a service of which nothing is noted. Whether the rejection was known to all of them.
+/// Puts all layers around a service that leaves no note. Returns whether all of them recognised the
+/// rejection.
 macro_rules! is_known {
     ($circuit:expr, $inner:expr) => {{
         let outer = Circuit::new(BreakerConfig::http().fixed_share().unobserved().count_calls());
@@ -193,7 +197,7 @@ macro_rules! is_known {
         let retry = RetryConfig::http().retries(2).classifier(classify::first(transient).or(Statuses::default()));
         let service = ServiceBuilder::new()
             .layer(HowLayer)
-            .layer(FallbackLayer::value(answer(203)).classifier(Statuses::default()).unobserved())
+            .layer(FallbackLayer::value(empty_response(203)).classifier(Statuses::default()).unobserved())
             .layer(RetryLayer::new(retry.unobserved().shared_budget(budget.clone())))
             .layer(RetryLayer::new(RetryConfig::http().retries(2).unobserved().shared_budget(budget.clone())))
             .layer(BreakerLayer::on(&outer).on_rejection(Unavailable))
@@ -207,7 +211,7 @@ macro_rules! is_known {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rejection_that_arrives_later_is_known() {
+async fn a_rejection_that_arrives_later_is_recognised() {
     let circuit = shortly_open();
     is_known!(circuit, later(BreakerLayer::on(&circuit).on_rejection(Unavailable).layer(never_called())));
 }
@@ -218,16 +222,19 @@ fn never_called()
 }
 
 fn teapot(_: &Rejection) -> Answer {
-    answer(418)
+    empty_response(418)
 }
 
-/// By a status that no classifier takes for a failure.
+/// The status isn't a failure for any classifier.
 #[tokio::test(start_paused = true)]
-async fn a_custom_response_to_a_rejection_is_known() {
+async fn a_custom_response_to_a_rejection_is_recognised() {
     let circuit = shortly_open();
     is_known!(circuit, later(BreakerLayer::on(&circuit).respond_when_open(teapot).layer(never_called())));
     let circuit = shortly_open();
-    is_known!(circuit, later(BreakerLayer::on(&circuit).respond_when_open(|_| answer(200)).layer(never_called())));
+    is_known!(
+        circuit,
+        later(BreakerLayer::on(&circuit).respond_when_open(|_| empty_response(200)).layer(never_called()))
+    );
     let circuit = shortly_open();
     let body_breaker = BodyBreakerLayer::on(&circuit).respond_when_open(teapot).layer(never_called());
     is_known!(
@@ -239,11 +246,11 @@ async fn a_custom_response_to_a_rejection_is_known() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_response_marked_by_hand_is_known() {
+async fn a_response_marked_by_hand_is_recognised() {
     let circuit = Circuit::new(BreakerConfig::default().fixed().unobserved());
     circuit.force_open();
     let respond = |rejection: &Rejection| {
-        let mut made = answer(503);
+        let mut made = empty_response(503);
         mark_rejection(&mut made, rejection.clone());
         made
     };
@@ -259,7 +266,7 @@ async fn a_response_marked_by_hand_is_known() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_mark_of_a_rejection_says_which_it_is() {
+async fn the_mark_of_a_rejection_contains_the_rejection() {
     let rejected = rejecting().oneshot(request()).await.unwrap();
     assert_eq!(rejection(&rejected).map(|rejection| rejection.name().to_string()), Some("http".to_owned()));
     let cached = cached().oneshot(request()).await.unwrap();
@@ -268,7 +275,7 @@ async fn the_mark_of_a_rejection_says_which_it_is() {
     assert!(rejection(&cached).is_none());
 }
 
-/// A response of the service itself is one, whatever was rejected while it was made.
+/// A response of the service itself counts, whatever was rejected while the service made it.
 #[tokio::test(start_paused = true)]
 async fn a_503_of_the_service_after_a_rejection_is_a_failure() {
     let client = rejecting();
@@ -277,7 +284,7 @@ async fn a_503_of_the_service_after_a_rejection_is_a_failure() {
         let client = client.clone();
         async move {
             drop(client.oneshot(request).await?);
-            Ok::<_, Infallible>(answer(503))
+            Ok::<_, Infallible>(empty_response(503))
         }
     });
     let service = BreakerLayer::on(&outer).layer(handler);
@@ -288,7 +295,7 @@ async fn a_503_of_the_service_after_a_rejection_is_a_failure() {
     assert_eq!((outer.stats().total_failures, outer.stats().total_neutral), (50, 0));
 }
 
-/// Around a task of its own, as a `tower::buffer` has it.
+/// Behind a task, like `tower::buffer`.
 fn buffered<S>(inner: S) -> Buffer<Request<Full<Bytes>>, S::Future>
 where
     S: Service<Request<Full<Bytes>>, Error = Infallible, Future: Send + 'static> + Send + 'static,
@@ -296,7 +303,7 @@ where
     Buffer::new(inner, 8)
 }
 
-/// How many deposits three requests make.
+/// The number of deposits of three requests.
 macro_rules! deposits {
     ($budget:expr, $service:expr) => {{
         let service = $service;
@@ -310,11 +317,11 @@ macro_rules! deposits {
 
 #[tokio::test(start_paused = true)]
 async fn a_request_through_buffers_deposits_once() {
-    let inner = || Scripted::new(|_| answer(200)).service();
+    let inner = || Scripted::new(|_| empty_response(200)).service();
     let budget = Arc::new(TokenBucket::share(1.0).unwrap().reserve(0));
     let retry = || RetryLayer::new(RetryConfig::http().retries(2).unobserved().shared_budget(budget.clone()));
     assert_eq!(deposits!(budget, retry().layer(buffered(retry().layer(inner())))), 3);
-    // A third one further in, and one on another budget in between.
+    // A third retry inside, and one with another budget in between.
     let other = Arc::new(TokenBucket::share(1.0).unwrap().reserve(0));
     let between = RetryLayer::new(RetryConfig::http().retries(2).unobserved().shared_budget(other.clone()));
     let innermost = BoxCloneService::new(buffered(retry().layer(inner())).map_err(never));
@@ -327,10 +334,10 @@ fn never(error: tower::BoxError) -> Infallible {
     panic!("{error}")
 }
 
-/// One layer twice, and one config twice.
+/// The same layer twice, and the same config twice.
 #[tokio::test(start_paused = true)]
 async fn a_request_through_one_retry_twice_deposits_once() {
-    let inner = || Scripted::new(|_| answer(200)).service();
+    let inner = || Scripted::new(|_| empty_response(200)).service();
     let budget = Arc::new(TokenBucket::share(1.0).unwrap().reserve(0));
     let config = RetryConfig::http().retries(2).unobserved().shared_budget(budget.clone());
     let (one, other) = (RetryLayer::new(config.clone()), RetryLayer::new(config));

@@ -1,4 +1,5 @@
-//! Faults on the wire, and what comes of each: by method, counted by the server. Nothing hangs, and nothing is left over.
+//! Faults on the wire and their results, by method. The server counts the requests. No call hangs,
+//! and nothing is left over.
 
 mod h2;
 mod incomplete;
@@ -26,11 +27,11 @@ use crate::{bodies::Boxed, config, replay_traps::Streamed};
 
 type Answer = Response<UnsyncBoxBody<Bytes, hyper::Error>>;
 
-/// What a caller gets: a status with its body, a status whose body breaks off, or an error.
+/// What a caller gets: a status with its body, a status whose body fails, or an error.
 #[derive(Debug, PartialEq)]
-enum Got {
+enum Outcome {
     Status(u16),
-    /// 200, and what was sent came back.
+    /// 200 with the request's body.
     Echo,
     BrokenBody(u16),
     Error,
@@ -44,7 +45,7 @@ fn client(
     client.build_http().map_response(|response: Response<hyper::body::Incoming>| response.map(BodyExt::boxed_unsync))
 }
 
-/// A hyper client with a retry that cuts off attempts, and then answers 504.
+/// A hyper client with a retry that times out attempts, and responds with 504 then.
 fn service(
     version: http::Version,
 ) -> impl Service<Request<Boxed>, Response = Answer, Error = legacy::Error, Future: Send> + Clone {
@@ -62,29 +63,30 @@ fn request(method: &str, server: &Server) -> Request<Boxed> {
     Request::builder().method(method).uri(format!("http://{}/", server.address)).body(body).unwrap()
 }
 
-async fn got<S>(service: S, request: Request<Boxed>) -> Got
+async fn got<S>(service: S, request: Request<Boxed>) -> Outcome
 where
     S: Service<Request<Boxed>, Response = Answer, Error = legacy::Error>,
 {
     let sent = if request.method() == "GET" { "" } else { "the body" };
     let answering = async {
         match service.oneshot(request).await {
-            Err(_) => Got::Error,
+            Err(_) => Outcome::Error,
             Ok(answer) => {
                 let status = answer.status().as_u16();
                 match answer.into_body().collect().await.map(http_body_util::Collected::to_bytes) {
-                    Ok(body) if status == 200 && body == sent => Got::Echo,
-                    Ok(_) => Got::Status(status),
-                    Err(_) => Got::BrokenBody(status),
+                    Ok(body) if status == 200 && body == sent => Outcome::Echo,
+                    Ok(_) => Outcome::Status(status),
+                    Err(_) => Outcome::BrokenBody(status),
                 }
             }
         }
     };
-    timeout(LONGEST, answering).await.expect("it hangs")
+    timeout(LONGEST, answering).await.expect("the test hangs")
 }
 
-/// Plays the script to one request of each of these methods; the caller gets this, and the server so many requests.
-async fn plays(script: &'static [Fault], outcomes: &[(&str, Got, usize)]) {
+/// Plays the script for one request of each method. Compares the caller's result, and the number of
+/// requests that the server received.
+async fn check_script(script: &'static [Fault], outcomes: &[(&str, Outcome, usize)]) {
     for (method, expected, requests) in outcomes {
         let server = Server::playing(script).await;
         let service = service(http::Version::HTTP_11);
@@ -95,33 +97,45 @@ async fn plays(script: &'static [Fault], outcomes: &[(&str, Got, usize)]) {
 }
 
 #[tokio::test]
-async fn a_reset_before_the_answer_may_have_had_its_effect() {
+async fn a_reset_before_the_response_may_have_had_an_effect() {
     use Fault::{None, ResetBeforeHeaders};
-    plays(&[ResetBeforeHeaders, None], &[("POST", Got::Error, 1), ("PUT", Got::Echo, 2), ("GET", Got::Echo, 2)]).await;
-    plays(&[ResetBeforeHeaders], &[("POST", Got::Error, 1), ("PUT", Got::Error, 3), ("GET", Got::Error, 3)]).await;
+    check_script(
+        &[ResetBeforeHeaders, None],
+        &[("POST", Outcome::Error, 1), ("PUT", Outcome::Echo, 2), ("GET", Outcome::Echo, 2)],
+    )
+    .await;
+    check_script(
+        &[ResetBeforeHeaders],
+        &[("POST", Outcome::Error, 1), ("PUT", Outcome::Error, 3), ("GET", Outcome::Error, 3)],
+    )
+    .await;
 }
 
-/// The head was good, and is with the caller.
+/// The head was good, and the caller has it.
 #[tokio::test]
-async fn a_reset_in_the_body_is_the_callers_to_see() {
-    let broken = || Got::BrokenBody(200);
-    plays(&[Fault::ResetInBody, Fault::None], &[("POST", broken(), 1), ("PUT", broken(), 1), ("GET", broken(), 1)])
-        .await;
+async fn a_reset_in_the_body_reaches_the_caller() {
+    let broken = || Outcome::BrokenBody(200);
+    check_script(
+        &[Fault::ResetInBody, Fault::None],
+        &[("POST", broken(), 1), ("PUT", broken(), 1), ("GET", broken(), 1)],
+    )
+    .await;
 }
 
-/// With a `FirstFrameLayer`, what breaks off before the first frame is retried; what the caller has a frame of isn't.
+/// With a `FirstFrameLayer`, a response that fails before the first frame is retried. After the
+/// first frame it isn't.
 #[tokio::test]
-async fn with_the_first_frame_waited_for_a_reset_before_it_is_retried() {
+async fn with_a_first_frame_layer_an_early_reset_is_retried() {
     use Fault::{None, ResetBeforeBody, ResetInBody};
-    let broken = || Got::BrokenBody(200);
-    let cases: [(&'static [Fault], &str, Got, usize); 7] = [
-        (&[ResetBeforeBody, None], "GET", Got::Echo, 2),
-        (&[ResetBeforeBody, None], "PUT", Got::Echo, 2),
+    let broken = || Outcome::BrokenBody(200);
+    let cases: [(&'static [Fault], &str, Outcome, usize); 7] = [
+        (&[ResetBeforeBody, None], "GET", Outcome::Echo, 2),
+        (&[ResetBeforeBody, None], "PUT", Outcome::Echo, 2),
         (&[ResetBeforeBody, None], "POST", broken(), 1),
         (&[ResetBeforeBody], "GET", broken(), 3),
         (&[ResetInBody, None], "GET", broken(), 1),
         (&[ResetInBody, None], "POST", broken(), 1),
-        (&[None], "POST", Got::Echo, 1),
+        (&[None], "POST", Outcome::Echo, 1),
     ];
     for (script, method, expected, requests) in cases {
         let server = Server::playing(script).await;
@@ -133,9 +147,10 @@ async fn with_the_first_frame_waited_for_a_reset_before_it_is_retried() {
     }
 }
 
-/// A breaker at the end of bodies: one that breaks off is a failure, one that the caller dropped says nothing.
+/// For a breaker that waits for the end of bodies, a body that fails is a failure, and a body that
+/// the caller drops is neutral.
 #[tokio::test]
-async fn to_a_breaker_at_the_end_of_bodies_a_reset_in_the_body_is_a_failure() {
+async fn a_reset_in_the_body_is_a_failure_to_a_body_breaker() {
     // Successes, failures, dropped.
     let cases = [
         (&[Fault::None], (1, 0, 0)),
@@ -170,15 +185,15 @@ async fn to_a_breaker_at_the_end_of_bodies_a_reset_in_the_body_is_a_failure() {
     server.ends().await;
 }
 
-/// The answer counts, and the next request goes over another connection.
+/// The response counts, and the next request uses another connection.
 #[tokio::test]
-async fn a_reset_after_the_body_is_no_failure() {
+async fn a_reset_after_the_body_is_not_a_failure() {
     for method in ["PUT", "GET"] {
         let server = Server::playing(&[Fault::ResetAfterBody]).await;
         let service = service(http::Version::HTTP_11);
         for _ in 0..3 {
-            assert_eq!(got(service.clone(), request(method, &server)).await, Got::Echo);
-            // The reset comes a little after the answer.
+            assert_eq!(got(service.clone(), request(method, &server)).await, Outcome::Echo);
+            // The reset comes a little after the response.
             tokio::time::sleep(Duration::from_millis(60)).await;
         }
         assert_eq!((server.requests(), server.connections()), (3, 3), "{method}");
@@ -187,10 +202,10 @@ async fn a_reset_after_the_body_is_no_failure() {
     }
 }
 
-/// The body isn't sent yet, and its rest comes from a source that waits until the second request has come.
+/// The rest of the body comes from a source that waits until the second request has arrived.
 #[tokio::test]
 async fn a_503_while_the_body_is_being_sent() {
-    for (method, expected, requests) in [("POST", Got::Status(503), 1), ("PUT", Got::Echo, 2)] {
+    for (method, expected, requests) in [("POST", Outcome::Status(503), 1), ("PUT", Outcome::Echo, 2)] {
         let server = Server::playing(&[Fault::Early503, Fault::None]).await;
         let (frames, source) = Streamed::new();
         let mut early = request(method, &server);
@@ -211,21 +226,25 @@ async fn a_503_while_the_body_is_being_sent() {
     }
 }
 
-/// The time of an attempt cuts it off. A POST that was cut off may have had its effect.
+/// The attempt times out. A POST may have been processed.
 #[tokio::test]
-async fn a_slow_loris_is_cut_off() {
+async fn a_slow_response_head_times_out() {
     use Fault::{None, SlowLoris};
-    plays(&[SlowLoris, None], &[("POST", Got::Status(504), 1), ("PUT", Got::Echo, 2), ("GET", Got::Echo, 2)]).await;
-    plays(&[SlowLoris], &[("GET", Got::Status(504), 3)]).await;
+    check_script(
+        &[SlowLoris, None],
+        &[("POST", Outcome::Status(504), 1), ("PUT", Outcome::Echo, 2), ("GET", Outcome::Echo, 2)],
+    )
+    .await;
+    check_script(&[SlowLoris], &[("GET", Outcome::Status(504), 3)]).await;
 }
 
-/// A 503 with such a body is let go before the next attempt, connection and all.
+/// The response and its connection are dropped before the next attempt.
 #[tokio::test]
-async fn a_body_that_never_ends() {
+async fn a_503_with_an_endless_body_is_retried() {
     use Fault::{Endless, None};
-    plays(&[Endless(503), None], &[("PUT", Got::Echo, 2), ("GET", Got::Echo, 2)]).await;
+    check_script(&[Endless(503), None], &[("PUT", Outcome::Echo, 2), ("GET", Outcome::Echo, 2)]).await;
 
-    // One that is an answer is the caller's to read, and to drop.
+    // If the response is returned, the caller reads or drops its body.
     for (method, status) in [("GET", 200), ("POST", 200), ("POST", 503)] {
         let server = Server::playing(if status == 200 { &[Endless(200)] } else { &[Endless(503)] }).await;
         let answer = timeout(LONGEST, service(http::Version::HTTP_11).oneshot(request(method, &server)));
@@ -241,43 +260,47 @@ async fn a_body_that_never_ends() {
     }
 }
 
-/// 100 is no answer yet.
+/// 100 isn't the final response.
 #[tokio::test]
 async fn after_100_continue_the_final_status_counts() {
-    let outcomes = [("POST", Got::Status(503), 1), ("PUT", Got::Echo, 2), ("GET", Got::Echo, 2)];
-    plays(&[Fault::Continue(503), Fault::Continue(200)], &outcomes).await;
+    let outcomes = [("POST", Outcome::Status(503), 1), ("PUT", Outcome::Echo, 2), ("GET", Outcome::Echo, 2)];
+    check_script(&[Fault::Continue(503), Fault::Continue(200)], &outcomes).await;
 
     let server = Server::playing(&[Fault::Continue(503), Fault::Continue(200)]).await;
     let mut expecting = request("PUT", &server);
     expecting.headers_mut().insert("expect", "100-continue".parse().unwrap());
-    assert_eq!(got(service(http::Version::HTTP_11), expecting).await, Got::Echo);
+    assert_eq!(got(service(http::Version::HTTP_11), expecting).await, Outcome::Echo);
     assert_eq!(server.requests(), 2);
     server.ends().await;
 }
 
 #[tokio::test]
-async fn after_connection_close_each_attempt_has_a_connection_of_its_own() {
+async fn after_connection_close_each_attempt_opens_a_connection() {
     use Fault::{Close, None};
-    plays(&[Close(503), None], &[("POST", Got::Status(503), 1), ("PUT", Got::Echo, 2), ("GET", Got::Echo, 2)]).await;
+    check_script(
+        &[Close(503), None],
+        &[("POST", Outcome::Status(503), 1), ("PUT", Outcome::Echo, 2), ("GET", Outcome::Echo, 2)],
+    )
+    .await;
 
     let server = Server::playing(&[Close(200)]).await;
     let service = service(http::Version::HTTP_11);
     for _ in 0..5 {
-        assert_eq!(got(service.clone(), request("POST", &server)).await, Got::Echo);
+        assert_eq!(got(service.clone(), request("POST", &server)).await, Outcome::Echo);
     }
     assert_eq!((server.requests(), server.connections()), (5, 5));
     drop(service);
     server.ends().await;
 }
 
-/// 31,700 years are more than anyone waits: the answer is returned.
+/// 31,700 years exceed every limit, so the retry returns the response.
 #[tokio::test]
-async fn a_retry_after_of_ten_to_the_twelve() {
-    let refused = || Got::Status(503);
-    plays(&[Fault::RetryAfter], &[("POST", refused(), 1), ("PUT", refused(), 1), ("GET", refused(), 1)]).await;
+async fn a_retry_after_of_a_trillion_seconds() {
+    let refused = || Outcome::Status(503);
+    check_script(&[Fault::RetryAfter], &[("POST", refused(), 1), ("PUT", refused(), 1), ("GET", refused(), 1)]).await;
 }
 
-async fn plays_h2(script: &'static [h2::Fault], outcomes: &[(&str, Got, usize)]) {
+async fn check_h2_script(script: &'static [h2::Fault], outcomes: &[(&str, Outcome, usize)]) {
     for (method, expected, requests) in outcomes {
         let server = Server::serving(move |socket, counts| h2::serve(socket, counts, script)).await;
         let service = service(http::Version::HTTP_2);
@@ -287,35 +310,47 @@ async fn plays_h2(script: &'static [h2::Fault], outcomes: &[(&str, Got, usize)])
     }
 }
 
-/// The peer says itself that it did nothing: even a POST is sent again. The server that counts sees the streams that it refused, and
-/// carries out one.
+/// The peer states that it didn't process the stream, so even a POST is resent. The server counts
+/// the refused streams and executes one.
 #[tokio::test]
-async fn a_refused_stream_is_sent_again_whatever_the_method() {
+async fn a_refused_stream_is_resent_for_every_method() {
     use h2::Fault::{None, Reset};
-    let ok = || Got::Status(200);
-    plays_h2(&[Reset(7), None], &[("POST", ok(), 2), ("PUT", ok(), 2), ("GET", Got::Echo, 2)]).await;
-    plays_h2(&[Reset(7)], &[("POST", Got::Error, 3)]).await;
+    let ok = || Outcome::Status(200);
+    check_h2_script(&[Reset(7), None], &[("POST", ok(), 2), ("PUT", ok(), 2), ("GET", Outcome::Echo, 2)]).await;
+    check_h2_script(&[Reset(7)], &[("POST", Outcome::Error, 3)]).await;
 }
 
-/// Any other reset is of a stream that the peer had.
+/// The peer may have processed a stream that it resets for any other reason.
 #[tokio::test]
-async fn a_stream_that_the_peer_gave_up_is_sent_again_only_if_that_is_safe() {
+async fn a_reset_stream_is_resent_only_if_safe() {
     use h2::Fault::{None, Reset};
-    plays_h2(&[Reset(2), None], &[("POST", Got::Error, 1), ("PUT", Got::Status(200), 2), ("GET", Got::Echo, 2)]).await;
+    check_h2_script(
+        &[Reset(2), None],
+        &[("POST", Outcome::Error, 1), ("PUT", Outcome::Status(200), 2), ("GET", Outcome::Echo, 2)],
+    )
+    .await;
 }
 
-/// The peer says that it did nothing, but hyper's client says the same of a stream that was on its way when the end came: a POST isn't
-/// sent again. By h2 alone it is known (`tests/classify/http_errors.rs`).
+/// The peer states that it processed nothing. But hyper's client reports the same for a stream that
+/// was being processed, so a POST isn't resent. With h2 alone the difference is known
+/// (`tests/classify/http_errors.rs`).
 #[tokio::test]
-async fn streams_above_the_last_one_of_a_goaway_are_sent_again_only_if_that_is_safe() {
+async fn streams_above_the_last_of_a_goaway_are_resent_if_safe() {
     use h2::Fault::{GoAwayBelow, None};
-    plays_h2(&[GoAwayBelow, None], &[("POST", Got::Error, 1), ("PUT", Got::Status(200), 2), ("GET", Got::Echo, 2)])
-        .await;
+    check_h2_script(
+        &[GoAwayBelow, None],
+        &[("POST", Outcome::Error, 1), ("PUT", Outcome::Status(200), 2), ("GET", Outcome::Echo, 2)],
+    )
+    .await;
 }
 
-/// The peer looked at it, and then the connection was over.
+/// The peer processed the stream, and then the connection ended.
 #[tokio::test]
-async fn the_last_stream_of_a_goaway_may_have_had_its_effect() {
+async fn the_last_stream_of_a_goaway_may_have_had_an_effect() {
     use h2::Fault::{GoAwayAt, None};
-    plays_h2(&[GoAwayAt, None], &[("POST", Got::Error, 1), ("PUT", Got::Status(200), 2), ("GET", Got::Echo, 2)]).await;
+    check_h2_script(
+        &[GoAwayAt, None],
+        &[("POST", Outcome::Error, 1), ("PUT", Outcome::Status(200), 2), ("GET", Outcome::Echo, 2)],
+    )
+    .await;
 }

@@ -1,4 +1,4 @@
-//! Traps of other projects that concern bodies: linkerd2#15649, failsafe-go#123.
+//! Faults of other projects that concern bodies: linkerd2#15649, failsafe-go#123.
 
 use std::{
     io,
@@ -33,7 +33,8 @@ fn chunks() -> Frames {
     Frames::of(["one ", "two ", "three"].map(data))
 }
 
-/// What is sent again of a body whose first attempt has read so many frames, or hasn't polled it at all.
+/// Resends a body whose first attempt has read `frames_read` frames, or hasn't polled it at all.
+/// Returns what is sent again.
 async fn sent_again<B>(body: B, frames_read: Option<usize>, lingers: bool) -> Bytes
 where
     B: Replayable + Body<Data = Bytes, Error: std::fmt::Debug> + Unpin,
@@ -49,9 +50,9 @@ where
     again.into_body().collect().await.unwrap().to_bytes()
 }
 
-/// linkerd2#15649: the retry's body began with the first chunk twice.
+/// linkerd2#15649: the body of the retry began with the first chunk twice.
 #[tokio::test]
-async fn a_body_that_was_not_polled_is_sent_again_once() {
+async fn a_body_that_was_not_polled_is_resent_once() {
     for frames_read in [None, Some(1), Some(2), Some(3)] {
         for lingers in [false, true] {
             let whole = "one two three";
@@ -65,10 +66,10 @@ async fn a_body_that_was_not_polled_is_sent_again_once() {
     }
 }
 
-/// The same on a socket: the server refuses the first stream when its head has come, before any of the body has been sent or after
-/// some of it, and echoes the next one.
+/// The same on a socket: the server refuses the first stream after its head, before or after a part
+/// of the body, and echoes the next one.
 #[tokio::test]
-async fn a_stream_that_was_refused_sends_each_chunk_once() {
+async fn a_refused_stream_sends_each_chunk_once() {
     for chunks_before in [0, 1, 2] {
         let received = Arc::new(Mutex::new(Vec::new()));
         let (listener, log) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), received.clone());
@@ -107,16 +108,17 @@ async fn a_stream_that_was_refused_sends_each_chunk_once() {
         timeout(Duration::from_secs(20), refused.notified()).await.unwrap();
         texts[chunks_before..].iter().for_each(|text| frames.send(data(text)).unwrap());
         drop(frames);
-        let answer = timeout(Duration::from_secs(20), answering).await.unwrap().unwrap().unwrap();
-        assert_eq!(answer.status(), 200);
+        let response = timeout(Duration::from_secs(20), answering).await.unwrap().unwrap().unwrap();
+        assert_eq!(response.status(), 200);
         assert_eq!(*received.lock().unwrap(), b"one two three", "{chunks_before} chunks before");
         serving.abort();
     }
 }
 
-/// failsafe-go#123: the end of an attempt cancelled what the body of its response still needed.
+/// failsafe-go#123: the end of an attempt cancelled something that the body of its response still
+/// needed.
 #[tokio::test(start_paused = true)]
-async fn the_time_limits_of_a_call_do_not_cut_off_its_response() {
+async fn time_limits_of_a_call_do_not_end_its_response_body() {
     let calls = Arc::new(AtomicUsize::new(0));
     let counted = calls.clone();
     let service = service_fn(move |_: Request<Boxed>| {
@@ -127,7 +129,7 @@ async fn the_time_limits_of_a_call_do_not_cut_off_its_response() {
             tokio::spawn(async move {
                 for text in ["one ", "two ", "three"] {
                     tokio::time::sleep(Duration::from_secs(5)).await;
-                    // Fails once the body was dropped.
+                    // Sending fails once the body was dropped.
                     frames.send(data(text)).unwrap_or_else(|_| assert_eq!(call, 0, "it was dropped"));
                 }
             });
@@ -137,7 +139,8 @@ async fn the_time_limits_of_a_call_do_not_cut_off_its_response() {
     let limits = Timeouts::attempt(Duration::from_secs(1)).total(Duration::from_secs(8));
     let config = config().timeouts(limits.answer(|_: Elapsed| Err(io::ErrorKind::TimedOut.into())));
     let empty = Frames::of([]).boxed_unsync();
-    let answer = RetryLayer::new(config).layer(service).oneshot(Request::get("/").body(empty).unwrap()).await.unwrap();
-    assert_eq!((answer.status().as_u16(), calls.load(Ordering::SeqCst)), (200, 2));
-    assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "one two three");
+    let response =
+        RetryLayer::new(config).layer(service).oneshot(Request::get("/").body(empty).unwrap()).await.unwrap();
+    assert_eq!((response.status().as_u16(), calls.load(Ordering::SeqCst)), (200, 2));
+    assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "one two three");
 }

@@ -1,4 +1,4 @@
-//! Answers that are given once their body has begun. What sockets have to say of it is in `faults`.
+//! Responses that are returned when their body has begun. The tests on sockets are in `faults`.
 
 use std::{convert::Infallible, io, time::Duration};
 
@@ -27,7 +27,7 @@ async fn through(request: Request<()>, response: Response<Streamed>) -> Response
 }
 
 #[test]
-fn a_good_head_waits_for_its_first_frame() {
+fn a_successful_head_waits_for_its_first_frame() {
     let (frames, body) = Streamed::new();
     let mut answering = task::spawn(through(Request::new(()), Response::new(body)));
     assert_pending!(answering.poll());
@@ -46,7 +46,7 @@ fn a_good_head_waits_for_its_first_frame() {
 }
 
 #[test]
-fn what_has_nothing_to_wait_for_is_answered_at_once() {
+fn responses_without_a_first_frame_return_at_once() {
     let upgrade = Request::get("/").header("upgrade", "websocket").body(()).unwrap();
     let connect = Request::builder().method("CONNECT").body(()).unwrap();
     for (request, status) in [(Request::new(()), 503), (Request::new(()), 404), (upgrade, 200), (connect, 200)] {
@@ -57,7 +57,7 @@ fn what_has_nothing_to_wait_for_is_answered_at_once() {
 }
 
 #[tokio::test]
-async fn an_empty_body_is_no_broken_one() {
+async fn an_empty_body_is_complete() {
     let (frames, body) = Streamed::new();
     drop(frames);
     let answer = through(Request::new(()), Response::new(body)).await;
@@ -66,9 +66,9 @@ async fn an_empty_body_is_no_broken_one() {
     assert!(answer.into_body().collect().await.unwrap().to_bytes().is_empty());
 }
 
-/// A server in between that took it for an empty one would make a complete answer of it.
+/// A server between them would forward a body that looks empty as a complete response.
 #[tokio::test]
-async fn a_broken_body_does_not_look_like_an_empty_one() {
+async fn a_failed_body_does_not_look_empty() {
     let (frames, body) = Streamed::new();
     frames.send(Err(io::Error::other("reset"))).unwrap();
     let answer = through(Request::new(()), Response::new(body)).await;
@@ -80,7 +80,7 @@ async fn a_broken_body_does_not_look_like_an_empty_one() {
 }
 
 #[tokio::test]
-async fn a_body_that_ends_before_its_first_byte_is_broken_if_more_was_announced() {
+async fn an_empty_body_that_announced_bytes_is_a_failure() {
     let announcing = |length: &str| Response::builder().header("content-length", length);
     for frames_sent in [vec![], vec![data("")], vec![Ok(Frame::trailers(HeaderMap::new()))]] {
         let (frames, body) = Streamed::new();
@@ -106,7 +106,7 @@ async fn a_body_that_ends_before_its_first_byte_is_broken_if_more_was_announced(
     }
 }
 
-/// A server that never stops sending empty frames isn't waited for.
+/// The layer doesn't wait for a server that sends empty frames without end.
 #[test]
 fn empty_frames_without_end_are_passed_on() {
     let (frames, body) = Streamed::new();
@@ -115,7 +115,7 @@ fn empty_frames_without_end_are_passed_on() {
     assert!(!broke_off(&assert_ready!(answering.poll())));
 }
 
-/// Each frame that is sent to an attempt; `None` breaks off.
+/// Sends these frames in each attempt; `None` fails the body.
 async fn attempts(
     method: &str,
     bodies: &'static [&'static [Option<&'static str>]],
@@ -137,14 +137,15 @@ async fn attempts(
     let body = answer.into_body().collect().await.map(http_body_util::Collected::to_bytes);
     let calls = calls.load(std::sync::atomic::Ordering::SeqCst);
     let stats = circuit.stats();
-    // Every attempt that broke off is a failure to the breaker around it, before the first frame or after.
+    // For the breaker around it, every attempt whose body failed is a failure, before the first
+    // frame and after it.
     assert_eq!(stats.total_successes, Some(u64::from(body.is_ok())));
     assert_eq!(stats.total_failures, calls as u64 - u64::from(body.is_ok()));
     (calls, body)
 }
 
 #[tokio::test(start_paused = true)]
-async fn before_the_first_frame_it_is_retried_and_after_it_nothing_is() {
+async fn only_failures_before_the_first_frame_are_retried() {
     let (calls, body) = attempts("GET", &[&[None], &[Some("whole")]]).await;
     assert_eq!((calls, body.unwrap()), (2, "whole".into()));
     let (calls, body) = attempts("GET", &[&[Some("half"), None], &[Some("whole")]]).await;
@@ -155,9 +156,9 @@ async fn before_the_first_frame_it_is_retried_and_after_it_nothing_is() {
     assert_eq!((calls, body.unwrap_err().to_string()), (1, "reset".to_owned()), "it was sent");
 }
 
-/// Whoever judges by statuses sees that an answer broke off before it began, whatever its status was.
+/// A classifier of statuses sees that the body failed before it began, whatever the status.
 #[tokio::test]
-async fn an_answer_that_broke_off_is_a_failure_to_every_classifier() {
+async fn a_failed_first_frame_is_a_failure_to_every_classifier() {
     fn judged<B, C: Classifier<Request<()>, Response<B>, io::Error>>(classifier: &C, answer: &Response<B>) -> Verdict {
         classifier.classify(&classifier.memo(&Request::new(())), Ok(answer))
     }
@@ -189,7 +190,7 @@ async fn an_answer_that_broke_off_is_a_failure_to_every_classifier() {
     }
 }
 
-/// A body that doesn't begin is cut off as a head that doesn't come.
+/// A body that doesn't begin times out like a head that doesn't arrive.
 #[tokio::test(start_paused = true)]
 async fn the_time_of_an_attempt_covers_its_first_frame() {
     let calls = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));

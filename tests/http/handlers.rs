@@ -1,7 +1,7 @@
-//! A stack around hyper's client, called from axum handlers and spawned tasks as the docs say.
+//! A stack around hyper's client, called from axum handlers and from spawned tasks as in the docs.
 //!
-//! The stack has boxed errors, because its attempts have a time limit. `oneshot` on it, without a box around the stack, doesn't
-//! compile in these places.
+//! The stack has boxed errors, because its attempts have a time limit. In these places, `oneshot`
+//! doesn't compile unless the whole stack is boxed.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -16,11 +16,12 @@ use axum::{
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
-use tokio::net::TcpListener;
 use tower::{BoxError, Service, ServiceBuilder, ServiceExt, util::BoxCloneSyncService};
 use tower_recourse::{BreakerConfig, BreakerError, BreakerLayer, RetryConfig, RetryLayer, retry::Timeouts};
 
-/// A macro, since a function would hide the type of the stack.
+use crate::loopback::{self, serve};
+
+/// A macro, because a function would hide the type of the stack.
 macro_rules! stack {
     () => {
         ServiceBuilder::new()
@@ -33,25 +34,17 @@ macro_rules! stack {
     };
 }
 
-async fn serve(app: Router) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move { axum::serve(listener, app).await });
-    address
-}
-
 async fn upstream() -> SocketAddr {
     serve(Router::new().route("/", get(|| async { "a poem" }))).await
 }
 
 fn request(address: SocketAddr) -> Request<Full<Bytes>> {
-    Request::get(format!("http://{address}/")).body(Full::default()).unwrap()
+    loopback::request("GET", address, "")
 }
 
-/// What a client of the app at `address` gets.
+/// The response to a client of the app at `address`.
 async fn answer(address: SocketAddr) -> Bytes {
-    let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
-    client.request(request(address)).await.unwrap().into_body().collect().await.unwrap().to_bytes()
+    loopback::client().request(request(address)).await.unwrap().into_body().collect().await.unwrap().to_bytes()
 }
 
 type Documents = BoxCloneSyncService<Request<Full<Bytes>>, Response, BoxError>;

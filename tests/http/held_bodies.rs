@@ -1,4 +1,4 @@
-//! What is held of bodies that are kept to be sent again, and whose code runs meanwhile.
+//! The memory of stored bodies, and their code that runs while they are read.
 
 use std::{
     io,
@@ -39,15 +39,15 @@ fn again(replay: &Replay, kept: &mut Kept) -> Option<Boxed> {
     Keep::<Request<Boxed>>::again(replay, kept).map(Request::into_body)
 }
 
-/// What the server has read so far.
+/// The number of bytes that the server has read.
 #[derive(Default)]
 struct Read {
     bytes: AtomicUsize,
     more: Notify,
 }
 
-/// Uploads so many bodies of 16 chunks through a hyper server, each chunk when the one before has arrived, and keeps all of them. (bytes that
-/// are counted, bytes that are held)
+/// Uploads `uploads` bodies of 16 chunks through a hyper server and stores all of them. Each chunk
+/// is sent when the one before has arrived. Returns (counted bytes, held bytes).
 fn held(http2: bool, uploads: usize, chunk: usize) -> (usize, usize) {
     let replay = Replay::default().max_body(1 << 20);
     let kept = Arc::new(Mutex::new(Vec::<Kept>::with_capacity(uploads)));
@@ -55,7 +55,7 @@ fn held(http2: bool, uploads: usize, chunk: usize) -> (usize, usize) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(upload(replay.clone(), kept, http2, uploads, chunk));
     };
-    // What the process makes once.
+    // The first run makes allocations that the process makes once.
     run(Arc::default(), 1);
     let info = allocation_counter::measure(|| run(kept.clone(), uploads));
     assert_eq!(kept.lock().unwrap().len(), uploads);
@@ -106,26 +106,26 @@ async fn upload(replay: Replay, kept: Arc<Mutex<Vec<Kept>>>, http2: bool, upload
     server.await.unwrap();
 }
 
-/// A chunk of hyper's may hold on to the whole buffer that it was read into.
+/// A chunk from hyper may hold the whole buffer that it was read into.
 #[test]
-fn what_is_counted_of_bodies_is_what_is_held() {
+fn the_counted_memory_of_bodies_is_the_held_memory() {
     const UPLOADS: usize = 100;
     for http2 in [false, true] {
         for chunk in [100, 1_024, 3_000, 10_000] {
             let (counted, held) = held(http2, UPLOADS, chunk);
             println!("{chunk} bytes, HTTP/2: {http2}: {counted} counted, {held} held");
             assert_eq!(counted, UPLOADS * 16 * chunk);
-            // The heads, and what stands around a body, aren't counted.
+            // The heads, and the values around a body, aren't counted.
             let around = UPLOADS * 2_048;
             assert!(held >= counted && held <= counted + counted / 10 + around, "{held} held, {counted} counted");
         }
     }
 }
 
-/// A body that does something while it is read.
-struct Acts<F>(F);
+/// A body that runs a function when it is read.
+struct RunsWhenRead<F>(F);
 
-impl<F: FnMut(&mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> + Unpin> Body for Acts<F> {
+impl<F: FnMut(&mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> + Unpin> Body for RunsWhenRead<F> {
     type Data = Bytes;
     type Error = io::Error;
 
@@ -134,7 +134,7 @@ impl<F: FnMut(&mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> + Unpi
     }
 }
 
-/// Runs something on a thread of its own, and fails if it hangs.
+/// Runs something on another thread, and fails if it hangs.
 fn finishes(run: impl FnOnce() + Send + 'static) {
     let (done, is_done) = mpsc::channel();
     let thread = std::thread::spawn(move || {
@@ -142,7 +142,7 @@ fn finishes(run: impl FnOnce() + Send + 'static) {
         done.send(()).unwrap();
     });
     if let Err(mpsc::RecvTimeoutError::Timeout) = is_done.recv_timeout(Duration::from_secs(60)) {
-        panic!("it hangs");
+        panic!("the test hangs");
     }
     thread.join().unwrap();
 }
@@ -155,17 +155,17 @@ fn poll(body: &mut Boxed, waker: &Waker) -> Poll<Option<Result<Bytes, io::Error>
 fn ready(body: &mut Boxed) -> Option<Bytes> {
     match poll(body, Waker::noop()) {
         Poll::Ready(frame) => frame.map(Result::unwrap),
-        Poll::Pending => panic!("it has something"),
+        Poll::Pending => panic!("the body has a frame"),
     }
 }
 
 #[test]
-fn a_body_may_let_its_own_request_go_while_it_is_read() {
+fn a_body_may_drop_its_own_request_while_it_is_read() {
     finishes(|| {
         let replay = Replay::default();
         let held = Arc::new(Mutex::new(None::<Kept>));
         let (own, pool) = (held.clone(), replay.clone());
-        let source = Acts(move |_: &mut Context<'_>| {
+        let source = RunsWhenRead(move |_: &mut Context<'_>| {
             let kept = own.lock().unwrap().take();
             if let Some(kept) = kept {
                 assert!(Keep::<Request<Boxed>>::is_kept(&pool, &kept));
@@ -182,9 +182,9 @@ fn a_body_may_let_its_own_request_go_while_it_is_read() {
     });
 }
 
-/// The attempt that began meanwhile gets what this one has read for it.
+/// The attempt that began meanwhile gets what this attempt has read.
 #[test]
-fn another_attempt_may_begin_while_the_body_is_read() {
+fn another_attempt_may_begin_during_a_read() {
     for waits in [false, true] {
         finishes(move || {
             let replay = Replay::default();
@@ -192,13 +192,13 @@ fn another_attempt_may_begin_while_the_body_is_read() {
             let (own, pool, mut turn) = (held.clone(), replay.clone(), 0);
             let woken = Arc::new(Woken::default());
             let waker = Waker::from(woken.clone());
-            let source = Acts(move |_: &mut Context<'_>| {
+            let source = RunsWhenRead(move |_: &mut Context<'_>| {
                 turn += 1;
                 if turn == 2 {
                     let (kept, next) = &mut *own.lock().unwrap();
                     let mut second = again(&pool, kept.as_mut().unwrap()).unwrap();
                     assert_eq!(ready(&mut second).unwrap(), "a");
-                    // The source is out: the first attempt has it.
+                    // The first attempt has the source.
                     assert!(poll(&mut second, &waker).is_pending());
                     assert_eq!((second.size_hint().exact(), second.is_end_stream()), (None, false));
                     *next = Some(second);
@@ -216,10 +216,10 @@ fn another_attempt_may_begin_while_the_body_is_read() {
             assert_eq!(woken.times.load(Ordering::SeqCst), 0);
             let polled = poll(&mut first, Waker::noop());
             match waits {
-                true => assert!(matches!(polled, Poll::Ready(Some(Err(_)))), "it would be woken by nobody"),
+                true => assert!(matches!(polled, Poll::Ready(Some(Err(_)))), "nothing would wake it"),
                 false => assert_eq!(polled.map(|frame| frame.unwrap().unwrap()), Poll::Ready("b".into())),
             }
-            assert_eq!(woken.times.load(Ordering::SeqCst), 1, "the source is there again");
+            assert_eq!(woken.times.load(Ordering::SeqCst), 1, "the source is available again");
             let mut second = held.lock().unwrap().1.take().unwrap();
             let expected: &[&str] = if waits { &["c", "d"] } else { &["b", "c", "d"] };
             for text in expected {
@@ -233,14 +233,15 @@ fn another_attempt_may_begin_while_the_body_is_read() {
     }
 }
 
-/// An attempt that was given up breaks the source off while another one begins: that one breaks off too, and doesn't end early.
+/// An attempt that was given up stops the source while another attempt begins. The other attempt
+/// fails too, and doesn't look complete.
 #[test]
-fn an_attempt_whose_source_another_one_broke_off_does_not_end_early() {
+fn an_attempt_with_an_aborted_source_fails() {
     finishes(|| {
         let replay = Replay::default();
         let held = Arc::new(Mutex::new((None::<Kept>, None::<Boxed>)));
         let (own, pool, mut turn) = (held.clone(), replay.clone(), 0);
-        let source = Acts(move |_: &mut Context<'_>| {
+        let source = RunsWhenRead(move |_: &mut Context<'_>| {
             turn += 1;
             if turn == 1 {
                 return Poll::Ready(Some(data("a")));
@@ -264,7 +265,7 @@ fn an_attempt_whose_source_another_one_broke_off_does_not_end_early() {
 #[derive(Default)]
 struct Woken {
     times: AtomicUsize,
-    /// What it lets go when it is woken, or dropped.
+    /// What the waker drops when it is woken or dropped.
     holds: Mutex<Option<(Boxed, Kept)>>,
 }
 
@@ -278,13 +279,14 @@ impl Wake for Woken {
     }
 }
 
-/// A waker owns its task, and that the request, in all places where one is dropped or woken.
+/// A waker owns its task, and the task owns the request. This covers all places where a waker is
+/// dropped or woken.
 #[test]
-fn a_waker_may_let_the_request_go_when_it_is_woken_or_dropped() {
+fn a_waker_may_drop_the_request() {
     for wakes in [true, false] {
         finishes(move || {
             let replay = Replay::default();
-            let source = Acts(|_: &mut Context<'_>| Poll::Pending);
+            let source = RunsWhenRead(|_: &mut Context<'_>| Poll::Pending);
             let (sent, kept) = split(&replay, Request::new(source.boxed_unsync()));
             let (mut body, mut kept) = (sent.into_body(), kept.unwrap());
             let woken = Arc::new(Woken::default());
@@ -304,7 +306,7 @@ fn a_waker_may_let_the_request_go_when_it_is_woken_or_dropped() {
                 assert!(poll(&mut other, &Waker::from(woken.clone())).is_pending());
                 *woken.holds.lock().unwrap() = Some((third, kept));
                 drop(woken);
-                // The tape's clone is the last one: replaced, it takes the request with it.
+                // The clone in the buffer is the last one. Replacing it drops the request.
                 assert!(poll(&mut other, Waker::noop()).is_pending());
                 assert!(weak.upgrade().is_none());
             }
@@ -313,11 +315,11 @@ fn a_waker_may_let_the_request_go_when_it_is_woken_or_dropped() {
     }
 }
 
-/// As [`SizeHint`] of a body that is being read can't be asked for, it isn't known.
+/// While the body is being read, its [`SizeHint`] can't be read, so it is unknown.
 #[test]
-fn a_bodys_size_is_asked_without_a_lock() {
-    struct Looks(Arc<Mutex<Option<Kept>>>);
-    impl Body for Looks {
+fn the_size_hint_is_read_without_a_lock() {
+    struct ReadsSize(Arc<Mutex<Option<Kept>>>);
+    impl Body for ReadsSize {
         type Data = Bytes;
         type Error = io::Error;
         fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
@@ -331,7 +333,7 @@ fn a_bodys_size_is_asked_without_a_lock() {
     finishes(|| {
         let replay = Replay::default();
         let held = Arc::new(Mutex::new(None));
-        let (sent, kept) = split(&replay, Request::new(Looks(held.clone()).boxed_unsync()));
+        let (sent, kept) = split(&replay, Request::new(ReadsSize(held.clone()).boxed_unsync()));
         *held.lock().unwrap() = kept;
         assert_eq!(sent.body().size_hint().exact(), Some(0));
         assert!(held.lock().unwrap().is_none());

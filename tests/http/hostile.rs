@@ -1,4 +1,5 @@
-//! Callers who give up, and parts that blow up, at every moment: nothing is left over, and the accounts are right.
+//! Callers that give up, and parts that panic, at every await point: nothing is left over, and the
+//! counts are right.
 
 use std::{
     future::Future,
@@ -23,18 +24,18 @@ use tower_recourse::{
 
 use crate::fixed_numbers::FixedNumbers as _;
 use crate::{
-    await_points::{Moments, Stuttering},
+    await_points::{AwaitPoints, PendingBeforeFrames},
     bodies::Boxed,
     config,
 };
 
-/// What must be as before once a call is over, however it was.
+/// What must be unchanged once a call is over, whatever its outcome.
 struct Everything {
     replay: Replay,
     circuit: Circuit<Health>,
-    /// Held by the bodies, of the request and of the answers.
+    /// Held by the bodies of the request and of the responses.
     held: Arc<()>,
-    moments: Moments,
+    moments: AwaitPoints,
 }
 
 impl Everything {
@@ -44,7 +45,7 @@ impl Everything {
             replay: Replay::default(),
             circuit: Circuit::new(BreakerConfig::http().fixed_share().open_when(rule).count_calls().unobserved()),
             held: Arc::default(),
-            moments: Moments { passed: Arc::default(), panics_at },
+            moments: AwaitPoints { passed: Arc::default(), panics_at },
         }
     }
 
@@ -55,29 +56,30 @@ impl Everything {
 
     fn body_of(&self, frames: Vec<io::Result<Frame<Bytes>>>) -> Boxed {
         let (moments, _held) = (self.moments.clone(), self.held.clone());
-        Stuttering { frames: frames.into_iter(), asked: false, moments, _held }.boxed_unsync()
+        PendingBeforeFrames { frames: frames.into_iter(), asked: false, moments, _held }.boxed_unsync()
     }
 
-    /// 503 with a body once half of the request was heard, a good head whose body breaks off, and then an answer once all of it was.
+    /// 503 with a body after half of the request, then a good head whose body fails, then a success
+    /// after the whole request.
     fn call(&self) -> Pin<Box<dyn Future<Output = io::Result<Bytes>>>> {
         let broken = vec![Err(io::Error::from(io::ErrorKind::ConnectionReset))];
         let answers =
-            [(503, self.body(&["not ", "now"])), (200, self.body_of(broken)), (200, self.body(&["an ", "answer"]))];
+            [(503, self.body(&["not ", "now"])), (200, self.body_of(broken)), (200, self.body(&["a ", "response"]))];
         let answers = Arc::new(Mutex::new(Vec::from(answers)));
         let moments = self.moments.clone();
         let service = service_fn(move |request: Request<Boxed>| {
             let (answers, moments) = (answers.clone(), moments.clone());
             async move {
-                let (status, answer) = answers.lock().unwrap().remove(0);
-                let (mut body, mut heard) = (request.into_body(), Vec::new());
-                while status == 200 || heard.len() < 6 {
+                let (status, response) = answers.lock().unwrap().remove(0);
+                let (mut body, mut received) = (request.into_body(), Vec::new());
+                while status == 200 || received.len() < 6 {
                     moments.pass();
                     tokio::task::yield_now().await;
                     let Some(frame) = body.frame().await else { break };
-                    heard.extend(frame?.into_data().unwrap());
+                    received.extend(frame?.into_data().unwrap());
                 }
-                assert_eq!(heard, if status == 200 { &b"onetwothree"[..] } else { b"onetwo" });
-                Ok::<_, io::Error>(Response::builder().status(status).body(answer).unwrap())
+                assert_eq!(received, if status == 200 { &b"onetwothree"[..] } else { b"onetwo" });
+                Ok::<_, io::Error>(Response::builder().status(status).body(response).unwrap())
             }
         });
         let service = ServiceBuilder::new()
@@ -87,8 +89,8 @@ impl Everything {
             .service(service);
         let request = Request::put("/").body(self.body(&["one", "two", "three"])).unwrap();
         Box::pin(async move {
-            let answer = service.oneshot(request).await.map_err(io::Error::other)?;
-            Ok(answer.into_body().collect().await?.to_bytes())
+            let response = service.oneshot(request).await.map_err(io::Error::other)?;
+            Ok(response.into_body().collect().await?.to_bytes())
         })
     }
 
@@ -96,28 +98,29 @@ impl Everything {
         assert_eq!((self.replay.memory(), Arc::strong_count(&self.held)), (0, 1), "at {moment}");
     }
 
-    /// Successes, failures, and calls that were dropped.
+    /// Successes, failures, and dropped calls.
     fn counted(&self) -> (u64, u64, u64) {
         let stats = self.circuit.stats();
         (stats.total_successes.unwrap(), stats.total_failures, stats.total_dropped)
     }
 }
 
-/// The caller gives up after so many polls, one more each time, until the call is through. Each attempt is counted once.
+/// The caller gives up after a number of polls that grows by one until the call completes. Each
+/// attempt is counted once.
 #[tokio::test]
-async fn a_call_may_be_dropped_at_every_moment() {
+async fn a_call_may_be_dropped_at_every_await_point() {
     let waker = Waker::noop();
     for polls in 0.. {
         let everything = Everything::panicking_at(usize::MAX);
         let mut call = everything.call();
-        let answer = (0..polls).find_map(|_| match call.as_mut().poll(&mut Context::from_waker(waker)) {
-            Poll::Ready(answer) => Some(answer.unwrap()),
+        let response = (0..polls).find_map(|_| match call.as_mut().poll(&mut Context::from_waker(waker)) {
+            Poll::Ready(response) => Some(response.unwrap()),
             Poll::Pending => None,
         });
         drop(call);
         everything.nothing_is_held(polls);
-        if let Some(answer) = answer {
-            assert_eq!((answer, everything.counted()), (Bytes::from("an answer"), (1, 2, 0)));
+        if let Some(response) = response {
+            assert_eq!((response, everything.counted()), (Bytes::from("a response"), (1, 2, 0)));
             assert!(polls > 10, "{polls}");
             break;
         }
@@ -127,9 +130,9 @@ async fn a_call_may_be_dropped_at_every_moment() {
     }
 }
 
-/// A probe that was dropped, whenever it was, gives its slot back.
+/// A probe that is dropped at any time returns its slot.
 #[tokio::test(start_paused = true)]
-async fn a_probe_may_be_dropped_at_every_moment() {
+async fn a_probe_may_be_dropped_at_every_await_point() {
     let waker = Waker::noop();
     for polls in 0..20 {
         let mut everything = Everything::panicking_at(usize::MAX);
@@ -148,21 +151,22 @@ async fn a_probe_may_be_dropped_at_every_moment() {
         // The first attempt, a 503, reopens the circuit.
         match everything.circuit.state() {
             State::Open => assert!(everything.circuit.stats().total_failures == 2, "after {polls}"),
-            _ => assert!(everything.circuit.admit().is_ok(), "after {polls}: the slot is gone"),
+            _ => assert!(everything.circuit.admit().is_ok(), "after {polls}: the slot is lost"),
         }
     }
 }
 
-/// The service, and the bodies, panic at each of their moments: a failure of the call that was under way, if there was one.
+/// The service and the bodies panic at each await point. A panic during a call is a failure of that
+/// call.
 #[tokio::test]
-async fn everything_may_panic_at_every_moment() {
+async fn every_part_may_panic_at_every_await_point() {
     let waker = Waker::noop();
     for moment in 0.. {
         let everything = Everything::panicking_at(moment);
         let mut call = everything.call();
         let ended = catch_unwind(AssertUnwindSafe(|| {
             (0..1_000).find_map(|_| match call.as_mut().poll(&mut Context::from_waker(waker)) {
-                Poll::Ready(answer) => Some(answer.unwrap()),
+                Poll::Ready(response) => Some(response.unwrap()),
                 Poll::Pending => None,
             })
         }));
@@ -170,8 +174,8 @@ async fn everything_may_panic_at_every_moment() {
         everything.nothing_is_held(moment);
         let counted = everything.counted();
         match ended {
-            Ok(answer) => {
-                assert_eq!((answer, counted), (Some(Bytes::from("an answer")), (1, 2, 0)));
+            Ok(response) => {
+                assert_eq!((response, counted), (Some(Bytes::from("a response")), (1, 2, 0)));
                 assert!(moment > 10, "{moment}");
                 break;
             }

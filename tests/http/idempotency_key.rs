@@ -1,4 +1,5 @@
-//! A client that gives its requests a key: one for all attempts, over real servers and clients.
+//! A client that sets an idempotency key, the same one for all attempts, with real servers and
+//! clients.
 
 use std::{
     collections::HashSet,
@@ -18,7 +19,7 @@ use tower_recourse::{
     http::{IdempotencyKeyLayer, Statuses},
 };
 
-use crate::{Scripted, answer, config, status};
+use crate::{Scripted, config, empty_response, status};
 
 const KEY: &str = "idempotency-key";
 const LONGEST: Duration = Duration::from_secs(20);
@@ -29,7 +30,7 @@ fn request(method: &str, uri: &str) -> Request<Full<Bytes>> {
     Request::builder().method(method).uri(uri).body(Full::from("a body")).unwrap()
 }
 
-/// Answers 503, from the third request on 200, and keeps the keys that it has seen in this header.
+/// Responds with 503, and with 200 from the third request on. Records the keys in this header.
 async fn server(header: &'static str) -> (String, Log) {
     let log = Log::default();
     let keys = log.clone();
@@ -45,7 +46,7 @@ async fn server(header: &'static str) -> (String, Log) {
     (uri, log)
 }
 
-/// The one key of three attempts.
+/// The key of three attempts, which is the same for all.
 fn only_key(log: &Log) -> String {
     let keys = log.lock().unwrap();
     assert_eq!(keys.len(), 3, "{keys:?}");
@@ -60,8 +61,8 @@ async fn a_post_with_a_key_is_retried_by_hyper_and_keeps_it() {
         .layer(IdempotencyKeyLayer::new())
         .layer(RetryLayer::new(config()))
         .service(Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>());
-    let answer = timeout(LONGEST, client.oneshot(request("POST", &uri))).await.unwrap().unwrap();
-    assert_eq!(answer.status(), 200);
+    let response = timeout(LONGEST, client.oneshot(request("POST", &uri))).await.unwrap().unwrap();
+    assert_eq!(response.status(), 200);
     let key = only_key(&log);
     assert_eq!((key.len(), &key[..1], &key[15..16]), (38, "\"", "4"), "a quoted UUID: {key}");
 }
@@ -81,29 +82,29 @@ async fn a_post_with_a_key_is_retried_by_reqwest_and_keeps_it() {
         .layer(IdempotencyKeyLayer::new().header(HeaderName::from_static("paypal-request-id")))
         .layer(RetryLayer::new(config()))
         .service(send);
-    let answer = timeout(LONGEST, client.oneshot(request("POST", &uri))).await.unwrap().unwrap();
-    assert_eq!(answer.status(), 200);
+    let response = timeout(LONGEST, client.oneshot(request("POST", &uri))).await.unwrap().unwrap();
+    assert_eq!(response.status(), 200);
     only_key(&log);
 }
 
 /// An axum handler that calls another service through the stack.
 #[tokio::test]
-async fn a_key_is_set_in_an_axum_handlers_client() {
+async fn a_key_is_set_by_a_client_in_an_axum_handler() {
     let (uri, log) = server(KEY).await;
     let client = ServiceBuilder::new()
         .layer(IdempotencyKeyLayer::new())
         .layer(RetryLayer::new(config()))
         .service(Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>());
     let app = Router::new().fallback(any(move || async move {
-        let answer = client.oneshot(request("PATCH", &uri)).await.unwrap();
-        axum::http::StatusCode::from_u16(answer.status().as_u16()).unwrap()
+        let response = client.oneshot(request("PATCH", &uri)).await.unwrap();
+        axum::http::StatusCode::from_u16(response.status().as_u16()).unwrap()
     }));
     let asked = Request::get("/").body(axum::body::Body::empty()).unwrap();
     assert_eq!(timeout(LONGEST, app.oneshot(asked)).await.unwrap().unwrap().status(), 200);
     only_key(&log);
 }
 
-/// The keys that a service sees in this header, one per attempt.
+/// The keys that a service receives in this header, one per attempt.
 async fn keys_of(
     layer: IdempotencyKeyLayer<impl Fn() -> HeaderValue + Clone>,
     header: &'static str,
@@ -113,7 +114,7 @@ async fn keys_of(
     let log = seen.clone();
     let service = service_fn(move |request: Request<Full<Bytes>>| {
         log.lock().unwrap().push(request.headers().get(header).cloned());
-        async { Ok::<_, std::convert::Infallible>(answer(503)) }
+        async { Ok::<_, std::convert::Infallible>(empty_response(503)) }
     });
     assert_eq!(status(layer.layer(RetryLayer::new(config()).layer(service)), request).await, 503);
     let seen = seen.lock().unwrap();
@@ -133,7 +134,7 @@ async fn only_requests_that_are_not_idempotent_get_a_key() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_callers_own_key_is_kept() {
+async fn a_key_set_by_the_caller_is_kept() {
     for (header, name) in [(KEY, HeaderName::from_static(KEY)), ("x-key", HeaderName::from_static("x-key"))] {
         for method in ["POST", "LOCK"] {
             let mut own = request(method, "/");
@@ -145,7 +146,7 @@ async fn the_callers_own_key_is_kept() {
             let mut own = request("POST", "/");
             own.headers_mut().insert(header, empty.parse().unwrap());
             let keys = keys_of(IdempotencyKeyLayer::new().header(name.clone()), header, own).await;
-            assert!(keys[0].as_ref().is_some_and(|key| key.len() == 38), "an empty one is none: {keys:?}");
+            assert!(keys[0].as_ref().is_some_and(|key| key.len() == 38), "an empty key is ignored: {keys:?}");
         }
     }
 }
@@ -175,19 +176,19 @@ async fn two_requests_have_two_keys() {
     }
 }
 
-/// The retry doesn't see a key that is set further in, and each attempt would have another.
+/// The retry doesn't see a key that an inner layer sets, and each attempt would get another one.
 #[tokio::test(start_paused = true)]
-async fn a_key_inside_the_retry_makes_nothing_repeatable() {
-    let server = Scripted::new(|_| answer(503));
+async fn a_key_set_inside_the_retry_has_no_effect() {
+    let server = Scripted::new(|_| empty_response(503));
     let stack = RetryLayer::new(config()).layer(IdempotencyKeyLayer::new().layer(server.service()));
     assert_eq!(status(stack, request("POST", "/")).await, 503);
     assert_eq!(server.calls(), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_that_ignores_keys_ignores_these_too() {
+async fn a_retry_that_ignores_keys_ignores_generated_ones() {
     for header in [KEY, "x-key"] {
-        let server = Scripted::new(|_| answer(503));
+        let server = Scripted::new(|_| empty_response(503));
         let statuses = Statuses::default().ignore_idempotency_key();
         let stack = IdempotencyKeyLayer::new()
             .header(HeaderName::from_static(header))

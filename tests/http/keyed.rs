@@ -1,4 +1,4 @@
-//! A circuit per host around the routes of axum, whose errors stay `Infallible`.
+//! A circuit per host around axum's routes, whose error type stays `Infallible`.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -20,12 +20,12 @@ use tower_recourse::{
 
 use crate::fixed_numbers::FixedNumbers as _;
 
-/// The status and the `Retry-After` that a client on a socket gets.
+/// The status and the `Retry-After` that a client on a socket receives.
 async fn ask(address: SocketAddr, host: &str) -> (StatusCode, Option<HeaderValue>) {
     let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
     let request = http::Request::get(format!("http://{address}/")).header(header::HOST, host);
-    let answer = client.request(request.body(Empty::new()).unwrap()).await.unwrap();
-    (answer.status(), answer.headers().get(header::RETRY_AFTER).cloned())
+    let response = client.request(request.body(Empty::new()).unwrap()).await.unwrap();
+    (response.status(), response.headers().get(header::RETRY_AFTER).cloned())
 }
 
 async fn tenant(headers: axum::http::HeaderMap) -> StatusCode {
@@ -33,7 +33,7 @@ async fn tenant(headers: axum::http::HeaderMap) -> StatusCode {
 }
 
 #[tokio::test]
-async fn a_circuit_per_host_answers_for_the_host_that_is_down() {
+async fn a_circuit_per_host_rejects_only_for_its_host() {
     let config = BreakerConfig::http().fixed_share().open_when(OpenRule::consecutive(2).unwrap()).unobserved();
     let config = config.open_for(OpenFor::fixed(Duration::from_secs(30)));
     let layer = BreakerLayer::keyed(config, |request: &Request| request.headers().get(header::HOST).cloned())
@@ -56,12 +56,12 @@ async fn a_circuit_per_host_answers_for_the_host_that_is_down() {
 }
 
 #[tokio::test]
-async fn the_answer_of_a_keyed_breaker_is_marked_as_a_rejection() {
+async fn the_response_of_a_keyed_breaker_is_marked() {
     let layer = BreakerLayer::keyed(BreakerConfig::http().fixed_share().unobserved(), |_: &Request| ())
         .on_rejection(Unavailable);
     layer.circuits().get(&()).force_open();
     let app: Router = Router::new().route("/", get(|| async { "never" })).layer(layer);
     let request = Request::get("/").body(axum::body::Body::empty()).unwrap();
-    let answer = tower::ServiceExt::oneshot(app, request).await.unwrap();
-    assert!(rejection(&answer).is_some());
+    let response = tower::ServiceExt::oneshot(app, request).await.unwrap();
+    assert!(rejection(&response).is_some());
 }

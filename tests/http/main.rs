@@ -1,4 +1,4 @@
-//! HTTP, on real sockets where a user has them.
+//! Tests of HTTP, on sockets where users have sockets.
 
 mod at_end;
 #[path = "../support/await_points.rs"]
@@ -24,6 +24,7 @@ mod hostile;
 mod idempotency_key;
 #[cfg(feature = "keyed")]
 mod keyed;
+mod loopback;
 mod misdirected;
 mod passing;
 mod redirects;
@@ -55,11 +56,11 @@ use tower_recourse::{Ratio, RetryConfig, http::Statuses, retry::Backoff};
 
 pub(crate) type Answer = Response<Full<Bytes>>;
 
-pub(crate) fn answer(status: u16) -> Answer {
+pub(crate) fn empty_response(status: u16) -> Answer {
     Response::builder().status(status).body(Full::default()).unwrap()
 }
 
-/// Without the randomness, the budget and the noise.
+/// The preset without jitter, budget and observers.
 pub(crate) fn config() -> RetryConfig<
     Statuses,
     tower_recourse::retry::NoTimeouts,
@@ -75,7 +76,7 @@ pub(crate) fn config() -> RetryConfig<
         .unobserved()
 }
 
-/// Gives these answers, one after the other, the last one for ever. The times of its calls.
+/// A service that returns these responses; the last one repeats. It records the times of its calls.
 #[derive(Clone)]
 pub(crate) struct Scripted {
     answers: Arc<dyn Fn(usize) -> Answer + Send + Sync>,

@@ -1,4 +1,4 @@
-//! 421: the next attempt goes over another connection.
+//! 421: the next attempt uses another connection.
 
 use std::{
     net::SocketAddr,
@@ -23,8 +23,8 @@ use crate::config;
 
 const LONGEST: Duration = Duration::from_secs(20);
 
-/// A server whose first connection serves another host: it answers all requests with 421. The numbers of the connections that its
-/// requests came over.
+/// A server whose first connection serves another host, so it responds with 421 to all requests.
+/// Returns the connection number of each request.
 async fn server() -> (SocketAddr, Arc<Mutex<Vec<usize>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -49,7 +49,7 @@ async fn server() -> (SocketAddr, Arc<Mutex<Vec<usize>>>) {
 }
 
 #[tokio::test]
-async fn a_misdirected_request_is_sent_again_on_another_connection() {
+async fn a_misdirected_request_is_resent_on_another_connection() {
     for http2 in [false, true] {
         for method in ["GET", "POST"] {
             let (address, seen) = server().await;
@@ -58,8 +58,8 @@ async fn a_misdirected_request_is_sent_again_on_another_connection() {
             for requests in [vec![0, 1], vec![0, 1, 1]] {
                 let request = Request::builder().method(method).uri(format!("http://{address}/"));
                 let request = request.body(Full::from("a body")).unwrap();
-                let answer = timeout(LONGEST, service.clone().oneshot(request)).await.unwrap().unwrap();
-                assert_eq!(answer.status(), 200, "{method}, HTTP/2: {http2}");
+                let response = timeout(LONGEST, service.clone().oneshot(request)).await.unwrap().unwrap();
+                assert_eq!(response.status(), 200, "{method}, HTTP/2: {http2}");
                 assert_eq!(*seen.lock().unwrap(), requests, "{method}, HTTP/2: {http2}");
             }
         }

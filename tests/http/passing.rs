@@ -1,4 +1,5 @@
-//! What passes through the layers unharmed: HEAD, upgrades, and streams of events. On a socket, as hyper has its part in all of them.
+//! What the layers pass through unchanged: HEAD, upgrades, and event streams. On a socket, because
+//! hyper takes part in all of them.
 
 use std::{convert::Infallible, net::SocketAddr, time::Duration};
 
@@ -12,29 +13,22 @@ use hyper_util::{
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
     sync::mpsc,
     time::timeout,
 };
 use tower::{Layer, ServiceBuilder, ServiceExt};
 use tower_recourse::{BreakerConfig, BreakerLayer, Circuit, RetryLayer, http::Unavailable};
 
-use crate::config;
-use crate::fixed_numbers::FixedNumbers as _;
+use crate::{config, fixed_numbers::FixedNumbers as _, loopback};
 
 const LONGEST: Duration = Duration::from_secs(20);
 
+/// Serves the router with both layers around every route.
 async fn serve(app: Router) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    // Both layers around every route.
-    let app = app.layer(
-        ServiceBuilder::new()
-            .layer(RetryLayer::new(config()))
-            .layer(BreakerLayer::new(BreakerConfig::http().fixed_share().unobserved()).on_rejection(Unavailable)),
-    );
-    tokio::spawn(async move { axum::serve(listener, app).await });
-    address
+    let layers = ServiceBuilder::new()
+        .layer(RetryLayer::new(config()))
+        .layer(BreakerLayer::new(BreakerConfig::http().fixed_share().unobserved()).on_rejection(Unavailable));
+    loopback::serve(app.layer(layers)).await
 }
 
 fn request(method: &str, address: SocketAddr) -> http::Request<Empty<Bytes>> {
@@ -42,7 +36,7 @@ fn request(method: &str, address: SocketAddr) -> http::Request<Empty<Bytes>> {
 }
 
 #[tokio::test]
-async fn the_answer_to_head_keeps_its_length() {
+async fn the_response_to_head_keeps_its_length() {
     let address = serve(Router::new().route("/", get(|| async { "twelve bytes" }))).await;
     let client = RetryLayer::new(config()).layer(Client::builder(TokioExecutor::new()).build_http());
     let answer = timeout(LONGEST, client.oneshot(request("HEAD", address))).await.unwrap().unwrap();
@@ -51,13 +45,13 @@ async fn the_answer_to_head_keeps_its_length() {
     assert!(answer.into_body().collect().await.unwrap().to_bytes().is_empty());
 }
 
-/// An event is passed on when it comes, and not when the stream has ended.
+/// An event is passed on when it arrives, not at the end of the stream.
 #[tokio::test]
 async fn events_are_passed_on_one_by_one() {
     let (events, source) = mpsc::unbounded_channel::<Result<Frame<Bytes>, Infallible>>();
     let body = std::sync::Mutex::new(Some(Body::new(Events(source))));
     let handler = move || {
-        let body = body.lock().unwrap().take().expect("asked once");
+        let body = body.lock().unwrap().take().expect("called once");
         async move { ([("content-type", "text/event-stream")], body).into_response() }
     };
     let handler = std::sync::Arc::new(handler);
@@ -89,9 +83,9 @@ impl http_body::Body for Events {
     }
 }
 
-/// The layers are on both sides, and afterwards the two ends speak about something else.
+/// The layers are on both sides. After the upgrade, the two ends use another protocol.
 #[tokio::test]
-async fn an_upgraded_connection_is_the_callers_own() {
+async fn an_upgraded_connection_passes_to_the_caller() {
     let address = serve(Router::new().route(
         "/",
         get(|mut request: Request| async move {
@@ -115,14 +109,15 @@ async fn an_upgraded_connection_is_the_callers_own() {
     assert_eq!(answer.status(), StatusCode::SWITCHING_PROTOCOLS);
     let mut io = TokioIo::new(timeout(LONGEST, hyper::upgrade::on(answer)).await.unwrap().unwrap());
     io.write_all(b"echo").await.unwrap();
-    let mut heard = Vec::new();
-    timeout(LONGEST, io.read_to_end(&mut heard)).await.unwrap().unwrap();
-    assert_eq!(heard, b"echo");
+    let mut received = Vec::new();
+    timeout(LONGEST, io.read_to_end(&mut received)).await.unwrap().unwrap();
+    assert_eq!(received, b"echo");
 }
 
-/// On one route, on a router, in a `ServiceBuilder`, and on a router within another: always the one circuit, and errors that can't be.
+/// On a route, on a router, in a `ServiceBuilder`, and on a nested router: always the same circuit,
+/// and always the error type `Infallible`.
 #[tokio::test]
-async fn wherever_it_is_put_it_is_the_one_breaker() {
+async fn one_layer_is_one_breaker_wherever_it_is_added() {
     let circuit = Circuit::new(BreakerConfig::http().fixed_share().unobserved());
     let layer = || BreakerLayer::on(&circuit).on_rejection(Unavailable);
     let ok = || async { "ok" };

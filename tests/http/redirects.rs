@@ -1,4 +1,4 @@
-//! Redirects that lead to a dead host: what a client that follows them by itself sends twice, and what it doesn't.
+//! Redirects to a dead host: what a client that follows redirects sends twice, and what it doesn't.
 
 use std::{
     net::SocketAddr,
@@ -38,7 +38,7 @@ const LONGEST: Duration = Duration::from_secs(20);
 
 type Sent = Request<Full<Bytes>>;
 
-/// An address at which nothing listens.
+/// An address at which no server listens.
 async fn dead() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
 }
@@ -69,7 +69,7 @@ async fn redirecting(status: u16) -> (SocketAddr, Seen) {
     (address, seen)
 }
 
-/// reqwest as the docs have it. Its `wrap`ped body can't be sent to a second host, a plain one can.
+/// reqwest as in the docs. A body made by `wrap` can't be sent to a second host; other bodies can.
 fn reqwest_service(
     client: reqwest::Client,
     wrap: bool,
@@ -103,7 +103,7 @@ fn no_proxy() -> reqwest::ClientBuilder {
     reqwest::Client::builder().no_proxy()
 }
 
-/// got#930, curl#5462: the connection that was refused is that of the second host.
+/// got#930, curl#5462: the refused connection is the one to the second host.
 #[tokio::test]
 async fn a_post_redirected_to_a_dead_host_is_sent_once_by_reqwest() {
     for (status, wrap) in [(301, true), (302, true), (303, true), (303, false), (307, false), (308, false)] {
@@ -153,9 +153,9 @@ async fn a_post_through_a_proxy_that_dies_is_sent_once_by_reqwest() {
     assert_eq!(attempts.load(Ordering::SeqCst), 1);
 }
 
-/// With redirects off there is one hop, so the client's word can be passed on.
+/// Without redirects there is one hop, so the client's error is conclusive.
 #[tokio::test]
-async fn without_redirects_reqwest_proves_that_nothing_was_sent() {
+async fn without_redirects_a_refused_connection_is_not_sent() {
     let not_sent = |error: &BoxError| {
         let refused = error.downcast_ref::<reqwest::Error>()?.is_connect();
         refused.then(|| Verdict::transient().sent(tower_recourse::Sent::No))
@@ -176,9 +176,9 @@ async fn without_redirects_reqwest_proves_that_nothing_was_sent() {
     assert_eq!(seen.count(Method::POST), 1);
 }
 
-/// The error itself as the service's, read along its sources.
+/// The service's error is reqwest's own, and the classifier follows its sources.
 #[tokio::test]
-async fn along_its_sources_reqwests_error_proves_nothing() {
+async fn the_sources_of_reqwests_error_prove_nothing() {
     let client = no_proxy().build().unwrap();
     let error = client.post(format!("http://{}/", dead().await)).send().await.unwrap_err();
     let verdict = tower_recourse::Classifier::<(), (), _>::classify(&Sources(Errors), &(), Err(&error));
@@ -203,7 +203,7 @@ fn hyper() -> Client<hyper_util::client::legacy::connect::HttpConnector, Full<By
     Client::builder(TokioExecutor::new()).build_http()
 }
 
-/// Each hop is a request of its own to the retry, and what it proves is proven.
+/// For the retry, each hop is a separate request, so its error is conclusive.
 #[tokio::test]
 async fn redirects_followed_around_a_retry_are_safe() {
     for status in [303, 307] {
@@ -216,7 +216,7 @@ async fn redirects_followed_around_a_retry_are_safe() {
 }
 
 #[tokio::test]
-async fn redirects_followed_within_a_retry_are_safe_if_it_knows() {
+async fn redirects_followed_in_a_retry_are_safe_if_configured() {
     for (status, method, requests) in [(303, "POST", 1), (307, "POST", 1), (307, "PUT", 3)] {
         let (address, seen) = redirecting(status).await;
         let config = retry().classifier(Statuses::default().follows_redirects());

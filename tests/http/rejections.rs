@@ -1,4 +1,5 @@
-//! A retry around a breaker that answers its rejections with a marked response: short ones are waited out.
+//! A retry around a breaker that responds to rejected calls with a marked response. The retry waits
+//! out short rejections.
 
 use std::time::Duration;
 
@@ -14,11 +15,11 @@ use tower_recourse::{
     retry::{Backoff, RejectionWait},
 };
 
-use crate::{Answer, Scripted, answer, status};
+use crate::{Answer, Scripted, empty_response, status};
 
 const MS: Duration = Duration::from_millis(1);
 
-/// A breaker that opens at the first failure, for this time.
+/// A breaker that opens at the first failure for this duration.
 fn breaker(open_for: Duration) -> BreakerConfig<Health> {
     let rule = OpenRule::consecutive(1).unwrap();
     BreakerConfig::http().open_when(rule).open_for(OpenFor::fixed(open_for)).unobserved()
@@ -35,16 +36,17 @@ fn post(path: &'static str) -> Request<Full<Bytes>> {
     Request::post(path).body(Full::from("body")).unwrap()
 }
 
-/// The time on the circuit, and 10 to 100 ms of spread. A timer of tokio rounds up to a millisecond.
+/// The open duration, plus 10 to 100 ms of jitter. tokio's timer rounds up to a millisecond.
 fn waited_out(begun: Instant) -> bool {
     (110 * MS..=201 * MS).contains(&begun.elapsed())
 }
 
-/// The `Retry-After` of the response is a whole second. The wait goes by the exact time in its mark.
+/// The `Retry-After` of the response is in whole seconds. The retry waits for the exact time in the
+/// mark.
 #[tokio::test(start_paused = true)]
 async fn a_marked_503_is_waited_out_for_any_method() {
     let circuit = opened(100 * MS);
-    let server = Scripted::new(|_| answer(200));
+    let server = Scripted::new(|_| empty_response(200));
     let stack = RetryLayer::new(RetryConfig::http().unobserved())
         .layer(BreakerLayer::on(&circuit).on_rejection(Unavailable).layer(server.service()));
     let begun = Instant::now();
@@ -56,9 +58,9 @@ async fn a_marked_503_is_waited_out_for_any_method() {
 #[tokio::test(start_paused = true)]
 async fn a_response_marked_by_hand_is_waited_out() {
     let circuit = opened(100 * MS);
-    let server = Scripted::new(|_| answer(200));
+    let server = Scripted::new(|_| empty_response(200));
     let breaker = BreakerLayer::on(&circuit).respond_when_open(|rejection: &Rejection| -> Answer {
-        let mut response = answer(503);
+        let mut response = empty_response(503);
         mark_rejection(&mut response, rejection.clone());
         response
     });
@@ -71,7 +73,7 @@ async fn a_response_marked_by_hand_is_waited_out() {
 #[tokio::test(start_paused = true)]
 async fn an_unmarked_503_is_not_waited_out() {
     let server = Scripted::new(|call| {
-        let mut response = answer(if call == 0 { 503 } else { 200 });
+        let mut response = empty_response(if call == 0 { 503 } else { 200 });
         response.headers_mut().insert(header::RETRY_AFTER, 0.into());
         response
     });
@@ -81,9 +83,9 @@ async fn an_unmarked_503_is_not_waited_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_longer_rejection_is_answered_at_once() {
+async fn a_longer_rejection_is_returned_at_once() {
     for (open_for, wait) in [(251 * MS, RejectionWait::default()), (100 * MS, RejectionWait::NONE)] {
-        let server = Scripted::new(|_| answer(200));
+        let server = Scripted::new(|_| empty_response(200));
         let breaker = BreakerLayer::on(&opened(open_for)).on_rejection(Unavailable);
         let config = RetryConfig::http().wait_out_rejections(wait).unobserved();
         let stack = RetryLayer::new(config).layer(breaker.layer(server.service()));
@@ -95,11 +97,11 @@ async fn a_longer_rejection_is_answered_at_once() {
     }
 }
 
-/// The retry's first failure opens the circuit, and its second attempt meets it open.
+/// The retry's first failure opens the circuit, and its second attempt is rejected.
 #[tokio::test(start_paused = true)]
 async fn a_rejected_retry_waits_and_stays_the_same_attempt() {
     let circuit = Circuit::new(breaker(100 * MS));
-    let server = Scripted::new(|call| answer(if call == 0 { 502 } else { 200 }));
+    let server = Scripted::new(|call| empty_response(if call == 0 { 502 } else { 200 }));
     let retry = RetryConfig::http().retries(1).backoff(Backoff::fixed(20 * MS)).unobserved();
     let stack = ServiceBuilder::new()
         .layer(HowLayer)
@@ -123,7 +125,7 @@ async fn a_keyed_circuits_marked_503_is_waited_out() {
             .on_rejection(Unavailable);
     let circuits = layer.circuits().clone();
     circuits.get(&"/down".to_owned()).report_failure();
-    let server = Scripted::new(|_| answer(200));
+    let server = Scripted::new(|_| empty_response(200));
     let stack = RetryLayer::new(RetryConfig::http().unobserved()).layer(layer.layer(server.service()));
 
     let begun = Instant::now();

@@ -1,4 +1,5 @@
-//! What lies beside the way of a body that is sent again: sources that panic, wait, or come to no end; players that are over; memory.
+//! Rare cases of replayed bodies: sources that panic, wait, or never end; bodies that were
+//! superseded; memory.
 
 use std::{
     collections::VecDeque,
@@ -23,12 +24,12 @@ use tower_recourse::{
 };
 
 use crate::{
-    Scripted, answer,
+    Scripted,
     bodies::{Boxed, body, data, split},
-    config,
+    config, empty_response,
 };
 
-/// A body whose frames come from elsewhere.
+/// A body whose frames come from a channel.
 #[derive(Debug)]
 pub(crate) struct Streamed(mpsc::UnboundedReceiver<io::Result<Frame<Bytes>>>);
 
@@ -58,7 +59,7 @@ fn is_over(error: &io::Error) -> bool {
 
 /// A connection may move to another task between two polls.
 #[test]
-fn the_task_that_waited_last_is_the_one_that_is_woken() {
+fn the_last_waiting_task_is_woken() {
     let (frames, source) = Streamed::new();
     let replay = Replay::default();
     let (first, kept) = split(&replay, Request::new(source.boxed_unsync()));
@@ -72,10 +73,10 @@ fn the_task_that_waited_last_is_the_one_that_is_woken() {
     drop(frames);
 }
 
-/// Once another attempt reads the source, the source wakes that one: the one before is told, or its connection would be kept until
-/// the other side gives it up.
+/// When another attempt reads the source, the source wakes only that attempt. The attempt before
+/// must be notified, or its connection would stay open until the peer closes it.
 #[test]
-fn who_waits_for_the_source_is_woken_when_another_attempt_begins() {
+fn a_waiting_reader_is_woken_when_another_attempt_begins() {
     let (frames, source) = Streamed::new();
     let replay = Replay::default();
     let (first, kept) = split(&replay, Request::new(source.boxed_unsync()));
@@ -102,7 +103,7 @@ fn who_waits_for_the_source_is_woken_when_another_attempt_begins() {
 }
 
 #[test]
-fn a_source_that_panics_is_not_sent_again() {
+fn a_source_that_panics_is_not_resent() {
     struct Panics;
     impl Body for Panics {
         type Data = Bytes;
@@ -117,16 +118,16 @@ fn a_source_that_panics_is_not_sent_again() {
     let mut cx = Context::from_waker(std::task::Waker::noop());
     let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(first.body_mut()).poll_frame(&mut cx).is_ready()));
     assert!(polled.is_err());
-    // It can still be asked, and can't be played.
+    // The body can still be inspected, but not read.
     let _ = (first.body().size_hint(), first.body().is_end_stream());
     assert!(again(&replay, &mut kept).is_none());
     drop((first, kept));
     assert_eq!(replay.memory(), 0);
 }
 
-/// A request that was answered while its upload stalls holds nothing.
+/// A request that got its response while its upload stalls holds nothing.
 #[test]
-fn once_answered_a_body_that_waits_for_its_source_holds_nothing() {
+fn after_the_response_a_waiting_body_holds_nothing() {
     let (frames, source) = Streamed::new();
     let replay = Replay::default();
     let (first, kept) = split(&replay, Request::new(source.boxed_unsync()));
@@ -143,10 +144,10 @@ fn once_answered_a_body_that_waits_for_its_source_holds_nothing() {
     assert_eq!(replay.memory(), 0);
 }
 
-/// Two tasks have a body of the same request in hand, as two connections do: one of them sends all of it, the other learns that it is
-/// over.
+/// Two tasks read the body of the same request, as two connections do. One of them sends the whole
+/// body; the other gets an error.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_two_that_read_at_once_one_gets_everything() {
+async fn one_of_two_concurrent_readers_gets_everything() {
     for _ in 0..200 {
         let (frames, source) = Streamed::new();
         let replay = Replay::default();
@@ -172,15 +173,16 @@ async fn of_two_that_read_at_once_one_gets_everything() {
     }
 }
 
-/// Envoy: a POST of 65 KiB, a buffer of 1 KiB, and a server that says 503. The caller gets the 503, and nothing is retried: nor is a PUT,
-/// or what only turns out to be as long.
+/// Envoy: a POST of 65 KiB, a buffer of 1 KiB, and a server that responds with 503. The caller gets
+/// the 503, and nothing is retried. The same holds for a PUT, and for a body whose length isn't
+/// announced.
 #[tokio::test(start_paused = true)]
-async fn a_body_over_the_limit_is_sent_once_and_its_answer_returned() {
+async fn a_body_above_the_limit_is_sent_once() {
     static LARGE: [u8; 65 << 10] = [b'x'; 65 << 10];
     let replay = Replay::default().max_body(1 << 10);
     let retry = RetryLayer::new(config().keeping(replay.clone()));
     for (method, announced) in [("POST", Some(65 << 10)), ("PUT", Some(65 << 10)), ("PUT", None)] {
-        let server = Scripted::new(|_| answer(503));
+        let server = Scripted::new(|_| empty_response(503));
         let read = tower::service_fn({
             let server = server.clone();
             move |request: Request<Boxed>| {
@@ -195,13 +197,13 @@ async fn a_body_over_the_limit_is_sent_once_and_its_answer_returned() {
         let chunks = LARGE.chunks(1 << 10).map(|chunk| Ok(Frame::data(Bytes::from_static(chunk))));
         let mut request = body(chunks, announced);
         *request.method_mut() = method.parse().unwrap();
-        let answer = retry.layer(read).oneshot(request).await.unwrap();
-        assert_eq!((answer.status().as_u16(), server.calls()), (503, 1), "{method}, announced: {announced:?}");
+        let response = retry.layer(read).oneshot(request).await.unwrap();
+        assert_eq!((response.status().as_u16(), server.calls()), (503, 1), "{method}, announced: {announced:?}");
         assert_eq!(replay.memory(), 0);
     }
 }
 
-/// A body that says exactly what it still has.
+/// A body that reports exactly what is left.
 struct Exact {
     frames: VecDeque<Bytes>,
     trailers: Option<HeaderMap>,
@@ -225,7 +227,8 @@ impl Body for Exact {
     }
 }
 
-/// What one attempt does with a body: it reads so many frames, and is then given up, at once or later.
+/// What one attempt does with a body: it reads this many frames, and is then dropped, at once or
+/// later.
 #[derive(Debug, Clone)]
 struct Attempted {
     reads: usize,
@@ -235,8 +238,8 @@ struct Attempted {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
-    /// However attempts break off, each sends the body from its beginning, says how much is left, ends where it ends, and leaves
-    /// nothing.
+    /// However attempts fail, each sends the body from the beginning, reports the length that is
+    /// left, ends where the body ends, and leaves nothing over.
     #[test]
     fn every_attempt_sends_the_same_and_nothing_is_left(
         chunks in prop::collection::vec(0_usize..3_000, 0..8),
@@ -289,13 +292,13 @@ proptest! {
             }
             next = kept.as_mut().and_then(|kept| again(&replay, kept));
         }
-        // Those that were given up say so, and not that they have ended, unless they have.
+        // Superseded bodies return an error, unless they had already ended.
         for mut over in lingering {
             let ended = over.is_end_stream();
             match Pin::new(&mut over).poll_frame(&mut cx) {
                 Poll::Ready(Some(Err(error))) => prop_assert!(is_over(&error) && !ended),
                 Poll::Ready(None) => prop_assert!(ended),
-                Poll::Ready(Some(Ok(_))) => prop_assert!(kept.is_none(), "none but the newest is sent"),
+                Poll::Ready(Some(Ok(_))) => prop_assert!(kept.is_none(), "only the newest is sent"),
                 Poll::Pending => unreachable!(),
             }
         }
@@ -304,7 +307,7 @@ proptest! {
             while let Poll::Ready(Some(frame)) = Pin::new(&mut last).poll_frame(&mut cx) {
                 frame.unwrap();
             }
-            prop_assert_eq!(replay.memory(), 0, "all of it is played");
+            prop_assert_eq!(replay.memory(), 0, "all of it is sent");
         }
         prop_assert_eq!(replay.memory(), 0);
     }

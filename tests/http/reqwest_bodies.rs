@@ -1,4 +1,4 @@
-//! Bodies that reqwest takes, as its page says.
+//! Bodies that reqwest accepts, as in its page of the docs.
 
 use std::sync::{
     Arc,
@@ -13,14 +13,14 @@ use tokio::net::TcpListener;
 use tower::{BoxError, Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_recourse::{RetryConfig, RetryLayer};
 
-/// Answers 503 once, and then with the body of the request.
+/// Responds with 503 once, and then with the body of the request.
 async fn store(State(calls): State<Arc<AtomicUsize>>, body: String) -> Result<String, StatusCode> {
     let first = calls.fetch_add(1, Ordering::SeqCst) == 0;
     if first { Err(StatusCode::SERVICE_UNAVAILABLE) } else { Ok(format!("stored {body}")) }
 }
 
 #[tokio::test]
-async fn a_box_body_is_sent_again_through_reqwest() {
+async fn a_box_body_is_resent_through_reqwest() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let calls = Arc::new(AtomicUsize::new(0));

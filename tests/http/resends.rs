@@ -1,4 +1,4 @@
-//! Which requests are sent again: by method, by precondition, by what the server says of them.
+//! Which requests are resent: by method, by precondition, and by the server's response.
 
 use std::{convert::Infallible, io};
 
@@ -12,7 +12,7 @@ use tower_recourse::{
 };
 
 use crate::fixed_numbers::FixedNumbers as _;
-use crate::{Answer, Scripted, answer, config, status};
+use crate::{Answer, Scripted, config, empty_response, status};
 
 fn request(method: &str, headers: &[(&'static str, &str)]) -> Request<Full<Bytes>> {
     let mut request = Request::builder().method(method).uri("/").body(Full::from("a body")).unwrap();
@@ -22,11 +22,11 @@ fn request(method: &str, headers: &[(&'static str, &str)]) -> Request<Full<Bytes
     request
 }
 
-/// How often a request is sent to a server that answers all with this status.
+/// How often a request is sent to a server that responds to all requests with this status.
 async fn sent(request: Request<Full<Bytes>>, code: u16, headers: &[(&'static str, &'static str)]) -> usize {
     let headers = headers.to_vec();
     let server = Scripted::new(move |_| {
-        let mut answer = answer(code);
+        let mut answer = empty_response(code);
         for (name, value) in &headers {
             answer.headers_mut().insert(*name, value.parse().unwrap());
         }
@@ -37,7 +37,7 @@ async fn sent(request: Request<Full<Bytes>>, code: u16, headers: &[(&'static str
 }
 
 /// How often a request is sent that ends in this error.
-async fn sent_in_vain(request: Request<Full<Bytes>>, error: io::ErrorKind) -> usize {
+async fn sent_with_error(request: Request<Full<Bytes>>, error: io::ErrorKind) -> usize {
     let calls = std::sync::atomic::AtomicUsize::new(0);
     let counted = &calls;
     let service = service_fn(move |_: Request<Full<Bytes>>| {
@@ -48,9 +48,9 @@ async fn sent_in_vain(request: Request<Full<Bytes>>, error: io::ErrorKind) -> us
     calls.into_inner()
 }
 
-/// The methods of IANA's registry, and some that aren't in it.
+/// The methods in IANA's registry, and some that aren't in it.
 #[tokio::test(start_paused = true)]
-async fn methods_that_iana_marks_idempotent_are_sent_again() {
+async fn methods_that_iana_marks_idempotent_are_resent() {
     let idempotent = [
         "ACL",
         "BASELINE-CONTROL",
@@ -109,47 +109,47 @@ const PRECONDITIONS: [(&str, &str); 7] = [
     ("x-goog-if-metageneration-match", "3"),
 ];
 
-/// icechunk#2099, slatedb#766: the second write would be answered with 412, as the first one took effect.
+/// icechunk#2099, slatedb#766: the second write would get 412, because the first one took effect.
 #[tokio::test(start_paused = true)]
-async fn a_conditional_write_whose_answer_was_lost_is_sent_once() {
+async fn a_conditional_write_with_a_lost_response_is_sent_once() {
     for header in PRECONDITIONS {
         for method in ["PUT", "DELETE", "PROPPATCH", "MOVE"] {
             let conditional = || request(method, &[header]);
             assert!(!is_idempotent(&conditional()), "{method}, {header:?}");
             for error in [io::ErrorKind::ConnectionReset, io::ErrorKind::UnexpectedEof, io::ErrorKind::TimedOut] {
-                assert_eq!(sent_in_vain(conditional(), error).await, 1, "{method}, {header:?}, {error:?}");
+                assert_eq!(sent_with_error(conditional(), error).await, 1, "{method}, {header:?}, {error:?}");
             }
-            // A gateway may have forwarded it.
+            // A gateway may have forwarded the request.
             for code in [408, 502, 503, 504] {
                 assert_eq!(sent(conditional(), code, &[]).await, 1, "{method}, {header:?}, {code}");
             }
             assert_eq!(sent(conditional(), 503, &[("retry-after", "1")]).await, 1, "{method}, {header:?}");
         }
     }
-    assert_eq!(sent_in_vain(request("PUT", &[]), io::ErrorKind::ConnectionReset).await, 3, "without a precondition");
+    assert_eq!(sent_with_error(request("PUT", &[]), io::ErrorKind::ConnectionReset).await, 3, "without a precondition");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_conditional_write_that_was_not_processed_is_sent_again() {
+async fn an_unprocessed_conditional_write_is_resent() {
     for header in PRECONDITIONS {
-        assert_eq!(sent_in_vain(request("PUT", &[header]), io::ErrorKind::ConnectionRefused).await, 3, "{header:?}");
+        assert_eq!(sent_with_error(request("PUT", &[header]), io::ErrorKind::ConnectionRefused).await, 3, "{header:?}");
         assert_eq!(sent(request("PUT", &[header]), 429, &[]).await, 3, "{header:?}");
         let keyed = request("PUT", &[header, ("idempotency-key", "k")]);
-        assert_eq!(sent(keyed, 503, &[]).await, 3, "{header:?}: the server knows it again");
+        assert_eq!(sent(keyed, 503, &[]).await, 3, "{header:?}: the server recognises the repetition");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_conditional_read_is_sent_again() {
+async fn a_conditional_read_is_resent() {
     for header in PRECONDITIONS {
         for method in ["GET", "HEAD", "OPTIONS", "PROPFIND", "QUERY"] {
             assert_eq!(sent(request(method, &[header]), 503, &[]).await, 3, "{method}, {header:?}");
-            let lost = sent_in_vain(request(method, &[header]), io::ErrorKind::ConnectionReset).await;
+            let lost = sent_with_error(request(method, &[header]), io::ErrorKind::ConnectionReset).await;
             assert_eq!(lost, 3, "{method}, {header:?}");
         }
     }
     for header in [("if-modified-since", "Sun, 29 Nov 2026 14:00:00 GMT"), ("if-range", ETAG)] {
-        assert_eq!(sent(request("PUT", &[header]), 503, &[]).await, 3, "{header:?} is no precondition of a write");
+        assert_eq!(sent(request("PUT", &[header]), 503, &[]).await, 3, "{header:?} isn't a precondition of a write");
     }
 }
 
@@ -157,7 +157,7 @@ type Headers = &'static [(&'static str, &'static str)];
 
 /// RFC 9110, 15.5.14 and 15.5.20; RFC 8470, 5.2; RFC 6585, 4.
 #[tokio::test(start_paused = true)]
-async fn a_post_is_sent_again_if_the_server_did_nothing_with_it() {
+async fn a_post_is_resent_if_the_server_did_not_process_it() {
     let cases: [(u16, Headers, usize); 11] = [
         (421, &[], 3),
         (425, &[], 3),
@@ -178,7 +178,7 @@ async fn a_post_is_sent_again_if_the_server_did_nothing_with_it() {
     }
 }
 
-/// RFC 8470, 5.2: who forwards a request from early data forwards the 425 too.
+/// RFC 8470, 5.2: an intermediary that forwards a request from early data forwards the 425 too.
 #[tokio::test(start_paused = true)]
 async fn a_425_is_returned_to_a_client_that_sent_early_data() {
     for method in ["GET", "POST"] {
@@ -189,11 +189,11 @@ async fn a_425_is_returned_to_a_client_that_sent_early_data() {
     }
 }
 
-/// It answers for the last hop, and the first one may have carried out the request.
+/// The status comes from the last hop, and the first one may have executed the request.
 #[tokio::test(start_paused = true)]
 async fn a_status_after_redirects_proves_nothing() {
     for code in [421, 425, 429] {
-        let server = Scripted::new(move |_| answer(code));
+        let server = Scripted::new(move |_| empty_response(code));
         let config = config().classifier(Statuses::default().follows_redirects());
         assert_eq!(status(RetryLayer::new(config).layer(server.service()), request("POST", &[])).await, code);
         assert_eq!(server.calls(), 1, "{code}");
@@ -210,24 +210,24 @@ async fn a_status_after_redirects_proves_nothing() {
     }
 }
 
-/// Any client can set the header, and the handler doesn't know it.
+/// Any client can set the header, and the handler may ignore it.
 #[tokio::test(start_paused = true)]
-async fn a_key_from_outside_is_only_trusted_if_told() {
+async fn a_key_from_outside_is_trusted_only_if_configured() {
     for (statuses, calls) in [(Statuses::default(), 3), (Statuses::default().ignore_idempotency_key(), 1)] {
         for method in ["POST", "PATCH", "LOCK"] {
-            let server = Scripted::new(|_| answer(503));
+            let server = Scripted::new(|_| empty_response(503));
             let retry = RetryLayer::new(config().classifier(statuses)).layer(server.service());
             assert_eq!(status(retry, request(method, &[("idempotency-key", "k")])).await, 503);
             assert_eq!(server.calls(), calls, "{method}");
         }
     }
-    let server = Scripted::new(|_| answer(503));
+    let server = Scripted::new(|_| empty_response(503));
     let retry = RetryLayer::new(config().classifier(Statuses::default().ignore_idempotency_key()));
     status(retry.layer(server.service()), request("PUT", &[("idempotency-key", "k")])).await;
     assert_eq!(server.calls(), 3, "a PUT needs no key");
 }
 
-/// Rows s51, s52, s56, s57 and s61 of the field's cases, with the settings of their project.
+/// seatbelt's rows s51, s52, s56, s57 and s61, with its settings.
 mod of_seatbelt {
     use std::time::Duration;
 
@@ -235,9 +235,10 @@ mod of_seatbelt {
 
     use super::*;
 
-    /// s51: ours doesn't retry a 5xx that the same request meets again: 500 only if set, 501 and 505 and above never.
+    /// s51: our preset doesn't retry a 5xx that the same request would get again: 500 only if
+    /// configured, 501 and 505 and above never.
     #[tokio::test(start_paused = true)]
-    async fn s51_which_answers_to_a_get_are_retried() {
+    async fn s51_retried_responses_to_a_get() {
         for (code, theirs, ours) in [
             (408, true, true),
             (429, true, true),
@@ -252,7 +253,7 @@ mod of_seatbelt {
             (404, false, false),
             (200, false, false),
         ] {
-            let server = Scripted::new(move |_| answer(code));
+            let server = Scripted::new(move |_| empty_response(code));
             let config = config().classifier(Statuses::default().retry_500());
             status(RetryLayer::new(config).layer(server.service()), request("GET", &[])).await;
             assert_eq!(server.calls() > 1, ours, "s51: {code}, theirs: {theirs}");
@@ -262,7 +263,7 @@ mod of_seatbelt {
     #[tokio::test(start_paused = true)]
     async fn s52_a_500_with_a_delay_is_waited_for() {
         let server = Scripted::new(|call| {
-            let mut response = answer(if call == 0 { 500 } else { 200 });
+            let mut response = empty_response(if call == 0 { 500 } else { 200 });
             response.headers_mut().insert("retry-after", "10".parse().unwrap());
             response
         });
@@ -272,9 +273,9 @@ mod of_seatbelt {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn s56_a_post_has_the_first_answer() {
+    async fn s56_a_post_returns_the_first_response() {
         for code in [500, 503] {
-            let server = Scripted::new(move |call| answer(if call == 0 { code } else { 200 }));
+            let server = Scripted::new(move |call| empty_response(if call == 0 { code } else { 200 }));
             let config = config().classifier(Statuses::default().retry_500());
             let answer = status(RetryLayer::new(config).layer(server.service()), request("POST", &[])).await;
             assert_eq!((answer.as_u16(), server.calls()), (code, 1), "s56: {code}");
@@ -286,7 +287,7 @@ mod of_seatbelt {
         for (code, state) in [(500, State::Open), (400, State::Closed)] {
             let circuit = Circuit::new(BreakerConfig::http().fixed_share().unobserved());
             for _ in 0..20 {
-                let answer = answer(code);
+                let answer = empty_response(code);
                 let verdict: Verdict = Classifier::<Request<()>, _, io::Error>::classify(&Health, &(), Ok(&answer));
                 circuit.admit().unwrap().end(verdict);
             }
@@ -295,14 +296,14 @@ mod of_seatbelt {
     }
 }
 
-/// s61: theirs has a circuit per scheme and authority, with the port that the scheme implies.
+/// s61: seatbelt has a circuit per scheme and authority, with the default port of the scheme.
 #[cfg(feature = "keyed")]
 #[tokio::test]
 async fn s61_one_circuit_per_origin() {
     use http::Uri;
     use tower_recourse::{BreakerConfig, BreakerLayer, breaker::OpenRule};
 
-    /// Ours leaves the key to a function. This is the function that gives theirs.
+    /// Our key is a function. This one returns seatbelt's key.
     fn origin(uri: &Uri) -> Option<(String, String, u16)> {
         let (scheme, host) = (uri.scheme_str()?, uri.host()?);
         let port = uri.port_u16().unwrap_or(if scheme == "https" { 443 } else { 80 });
@@ -312,7 +313,7 @@ async fn s61_one_circuit_per_origin() {
     let rule = OpenRule::consecutive(1).unwrap();
     let config = BreakerConfig::http().fixed_share().open_when(rule).unobserved();
     let layer = BreakerLayer::keyed(config, |request: &Request<()>| origin(request.uri()));
-    let service = layer.layer(service_fn(|_: Request<()>| async { Ok::<_, Infallible>(answer(503)) }));
+    let service = layer.layer(service_fn(|_: Request<()>| async { Ok::<_, Infallible>(empty_response(503)) }));
     let called = async |uri: &str| {
         let request = Request::get(uri).body(()).unwrap();
         service.clone().oneshot(request).await.is_ok()

@@ -1,4 +1,5 @@
-//! What the server sees of a request that is sent again: the same as the first time. Over HTTP/1 and HTTP/2.
+//! What the server receives of a resent request: the same as the first time, over HTTP/1 and
+//! HTTP/2.
 
 use std::{
     io,
@@ -34,7 +35,7 @@ use crate::{
 
 const LONGEST: Duration = Duration::from_secs(20);
 
-/// What came of one request: the length that its head announces, its body, and its trailers.
+/// What arrived of one request: the announced length, the body, and the trailers.
 #[derive(Debug, Clone, PartialEq, Default)]
 struct Seen {
     announced: Option<u64>,
@@ -44,7 +45,7 @@ struct Seen {
 
 type Log = Arc<Mutex<Vec<Seen>>>;
 
-/// Reads requests to their end and answers 503; 200 from the third on.
+/// Reads requests to their end and responds with 503, and with 200 from the third on.
 async fn busy() -> (std::net::SocketAddr, Log) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -88,7 +89,8 @@ fn trailers() -> HeaderMap {
     HeaderMap::from_iter([("checksum".parse().unwrap(), "abc".parse().unwrap())])
 }
 
-/// A body of known length, one in pieces with trailers, and none: with what the server is to see of each.
+/// Requests with a body of known length, with one in chunks with trailers, and with none, and what
+/// the server should receive of each.
 fn requests(address: std::net::SocketAddr) -> [(Request<Boxed>, Seen); 3] {
     let whole = Full::from("the body").map_err(|never| match never {}).boxed_unsync();
     let pieces = Frames::of([data("the "), data("body"), Ok(Frame::trailers(trailers()))]).boxed_unsync();
@@ -97,7 +99,7 @@ fn requests(address: std::net::SocketAddr) -> [(Request<Boxed>, Seen); 3] {
     [
         (put().body(whole).unwrap(), Seen { announced: Some(8), body: "the body".into(), trailers: None }),
         (
-            // HTTP/1 has trailers only if they are announced.
+            // HTTP/1 sends trailers only if they are announced.
             put().header("trailer", "checksum").body(pieces).unwrap(),
             Seen { announced: None, body: "the body".into(), trailers: Some(trailers()) },
         ),
@@ -106,42 +108,44 @@ fn requests(address: std::net::SocketAddr) -> [(Request<Boxed>, Seen); 3] {
 }
 
 #[tokio::test]
-async fn each_attempt_has_the_length_the_body_and_the_trailers_of_the_first() {
+async fn each_attempt_sends_the_same_length_body_and_trailers() {
     for http2 in [false, true] {
         for place in 0..3 {
             let (address, log) = busy().await;
             let (request, expected) = requests(address).into_iter().nth(place).unwrap();
-            let answer = RetryLayer::new(config()).layer(client(http2)).oneshot(request);
-            assert_eq!(timeout(LONGEST, answer).await.unwrap().unwrap().status(), 200);
+            let response = RetryLayer::new(config()).layer(client(http2)).oneshot(request);
+            assert_eq!(timeout(LONGEST, response).await.unwrap().unwrap().status(), 200);
             assert_eq!(*log.lock().unwrap(), vec![expected; 3], "HTTP/2: {http2}");
         }
     }
 }
 
-/// Two attempts of the retry, and then the fallback's own server has the third: of one body.
+/// Two attempts of the retry, and then one to the fallback's server, all with the same body.
 #[tokio::test]
-async fn so_has_the_fallbacks_request() {
+async fn the_fallbacks_request_is_the_same_too() {
     for http2 in [false, true] {
         for place in 0..3 {
             let (address, log) = busy().await;
             let (request, expected) = requests(address).into_iter().nth(place).unwrap();
             let replay = Replay::default();
             let client = client::<SharedBody<Boxed>>(http2);
-            let fallback = FallbackLayer::new(client.clone())
-                .when(|outcome: Result<&Response<Incoming>, _>| outcome.map_or(true, |answer| answer.status() == 503));
+            let fallback = FallbackLayer::new(client.clone()).when(|outcome: Result<&Response<Incoming>, _>| {
+                outcome.map_or(true, |response| response.status() == 503)
+            });
             let stack = fallback.layer(RetryLayer::new(config().retries(1)).layer(client));
-            let answer = timeout(LONGEST, stack.oneshot(replay.share(request))).await.unwrap().unwrap();
-            assert_eq!(answer.status(), 200);
+            let response = timeout(LONGEST, stack.oneshot(replay.share(request))).await.unwrap().unwrap();
+            assert_eq!(response.status(), 200);
             assert_eq!(*log.lock().unwrap(), vec![expected; 3], "HTTP/2: {http2}");
             assert_eq!(replay.memory(), 0);
         }
     }
 }
 
-/// The server answers, and closes the connection without a word: whether the next POST finds that out in time or not, it is seen at most
-/// once, and those that were answered were seen.
+/// The server responds and closes the connection silently. Whether or not the client notices before
+/// the next POST, the server receives it at most once, and has received every POST that got a
+/// response.
 #[tokio::test]
-async fn a_post_on_a_connection_that_died_in_the_pool_is_seen_once_at_most() {
+async fn a_post_on_a_dead_pooled_connection_arrives_at_most_once() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let seen = Arc::new(Mutex::new(Vec::new()));
@@ -173,6 +177,6 @@ async fn a_post_on_a_connection_that_died_in_the_pool_is_seen_once_at_most() {
     assert!(answered.iter().all(|path| seen.contains(path)) && !answered.is_empty());
     let all = seen.len();
     seen.dedup();
-    assert_eq!(seen.len(), all, "one was seen twice");
+    assert_eq!(seen.len(), all, "a request arrived twice");
     serving.abort();
 }

@@ -1,4 +1,4 @@
-//! The other headers by which servers ask for a delay, and whose clock their dates are of.
+//! The other headers with which servers request a delay, and the clock that their dates refer to.
 
 use std::time::Duration;
 
@@ -8,17 +8,18 @@ use http_body_util::Full;
 use tower::{Layer, ServiceExt};
 use tower_recourse::RetryLayer;
 
-use crate::{Scripted, answer, config};
+use crate::{Scripted, config, empty_response};
 
 const OWN: Duration = Duration::from_millis(50);
 const SECOND: Duration = Duration::from_secs(1);
 
-/// How long a retry waits for a server that sends this status and these headers; `None` if it returns the response.
+/// How long a retry waits for a server that sends this status and these headers; `None` if it
+/// returns the response.
 async fn wait(status: u16, headers: &[(&'static str, &str)]) -> Option<Duration> {
     let headers: Vec<(&str, HeaderValue)> =
         headers.iter().map(|&(name, value)| (name, HeaderValue::from_bytes(value.as_bytes()).unwrap())).collect();
     let server = Scripted::new(move |call| {
-        let mut response = answer(if call == 0 { status } else { 200 });
+        let mut response = empty_response(if call == 0 { status } else { 200 });
         for (name, value) in &headers {
             response.headers_mut().append(*name, value.clone());
         }
@@ -34,7 +35,7 @@ type Headers = &'static [(&'static str, &'static str)];
 const DATE: &str = "Sun, 29 Nov 2026 14:00:00 GMT";
 const LATER_BY_7: &str = "Sun, 29 Nov 2026 14:00:07 GMT";
 
-/// The machine's clock says another year, and it doesn't matter.
+/// The local clock is in another year, which doesn't matter.
 #[tokio::test(start_paused = true)]
 async fn a_date_is_compared_with_the_servers_own_clock() {
     let cases: [(Headers, Option<Duration>); 7] = [
@@ -53,7 +54,7 @@ async fn a_date_is_compared_with_the_servers_own_clock() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn milliseconds_count_before_seconds() {
+async fn milliseconds_take_precedence_over_seconds() {
     let cases: [(Headers, Option<Duration>); 8] = [
         (&[("retry-after-ms", "1500")], Some(Duration::from_millis(1_500))),
         (&[("retry-after-ms", "1500"), ("retry-after", "2")], Some(Duration::from_millis(1_500))),
@@ -70,7 +71,7 @@ async fn milliseconds_count_before_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_reset_of_a_rate_limit_is_read_in_all_its_notations() {
+async fn the_reset_of_a_rate_limit_is_read_in_every_notation() {
     for (reset, waited) in [
         ("7", Some(7 * SECOND)),
         ("1795960807", Some(7 * SECOND)),
@@ -82,7 +83,7 @@ async fn the_reset_of_a_rate_limit_is_read_in_all_its_notations() {
         ("0m7.5s", Some(Duration::from_millis(7_500))),
         ("1m", None),
         ("1795960000", Some(OWN)),
-        // Unreadable ones are ignored.
+        // Unreadable values are ignored.
         ("-7", Some(OWN)),
         ("7.5", Some(OWN)),
         ("1795960807.5", Some(OWN)),
@@ -100,19 +101,19 @@ async fn the_reset_of_a_rate_limit_is_read_in_all_its_notations() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rate_limit_counts_if_nothing_is_left_of_it() {
+async fn a_rate_limit_counts_only_if_exhausted() {
     let cases: [(u16, Headers, Duration); 11] = [
         (503, &[("x-ratelimit-remaining", "5"), ("x-ratelimit-reset", "7")], OWN),
         (429, &[("x-ratelimit-remaining", "5"), ("x-ratelimit-reset", "7")], OWN),
         (503, &[("x-ratelimit-reset", "7")], OWN),
-        // The status says that a limit was hit.
+        // The status shows that a limit was reached.
         (429, &[("x-ratelimit-reset", "7")], 7 * SECOND),
         (429, &[("x-ratelimit-remaining", "-1"), ("x-ratelimit-reset", "7")], OWN),
         // Draft 7 of the IETF's headers.
         (503, &[("ratelimit", "limit=100, remaining=0, reset=7")], 7 * SECOND),
         (503, &[("ratelimit", "limit=100, remaining=1, reset=7")], OWN),
         (503, &[("ratelimit", "limit=100, remaining=0, reset=-7")], OWN),
-        // Two limits: the one that is used up.
+        // Of two limits, the exhausted one counts.
         (
             429,
             &[
@@ -123,7 +124,7 @@ async fn a_rate_limit_counts_if_nothing_is_left_of_it() {
             ],
             2 * SECOND,
         ),
-        // `Retry-After` is what the server asks for; the rest are facts about its limits.
+        // `Retry-After` is a request; the other headers describe limits.
         (429, &[("x-ratelimit-reset", "7"), ("retry-after", "2")], 2 * SECOND),
         (429, &[("x-ratelimit-reset", "7"), ("ratelimit", "\"a\";r=0;t=3")], 3 * SECOND),
     ];
@@ -133,7 +134,7 @@ async fn a_rate_limit_counts_if_nothing_is_left_of_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_says_whether_another_attempt_is_worth_it() {
+async fn a_server_may_allow_or_forbid_another_attempt() {
     for name in ["x-should-retry", "stripe-should-retry"] {
         for (status, value, calls) in [
             (503, "false", 1),
@@ -149,7 +150,7 @@ async fn a_server_says_whether_another_attempt_is_worth_it() {
         ] {
             for (method, calls) in [("GET", calls), ("POST", 1)] {
                 let server = Scripted::new(move |call| {
-                    let mut response = answer(if call == 0 { status } else { 204 });
+                    let mut response = empty_response(if call == 0 { status } else { 204 });
                     if call == 0 {
                         response.headers_mut().insert(name, value.parse().unwrap());
                     }
@@ -163,9 +164,9 @@ async fn a_server_says_whether_another_attempt_is_worth_it() {
     }
 }
 
-/// Not even if the server asks for a short delay, too.
+/// Even if the server also requests a short delay.
 #[tokio::test(start_paused = true)]
-async fn a_server_that_forbids_another_attempt_is_obeyed() {
+async fn a_forbidden_retry_is_not_made() {
     assert_eq!(wait(503, &[("x-should-retry", "false"), ("retry-after", "1")]).await, None);
     assert_eq!(wait(409, &[("x-should-retry", "true"), ("retry-after", "1")]).await, Some(SECOND));
 }

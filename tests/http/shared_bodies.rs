@@ -1,4 +1,4 @@
-//! Bodies that a fallback and a retry keep between them.
+//! Bodies that a fallback and a retry share.
 
 use std::{
     convert::Infallible,
@@ -25,9 +25,9 @@ use tower_recourse::{
 };
 
 use crate::{
-    Answer, answer,
+    Answer,
     bodies::{Boxed, Frames, body, data},
-    config,
+    config, empty_response,
     replay_traps::Streamed,
 };
 
@@ -45,7 +45,8 @@ async fn text(body: Shared) -> String {
     String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap()
 }
 
-/// Reads the bodies that it gets, and answers 503. What was kept when it had read one, by the pool that shares and by the retry's own.
+/// Reads the bodies that it receives, and responds with 503. Records the memory of the shared pool
+/// and of the retry's own pool after each body.
 #[derive(Clone, Default)]
 struct Failing {
     calls: Arc<AtomicUsize>,
@@ -64,27 +65,27 @@ impl Failing {
                 calls.fetch_add(1, Ordering::SeqCst);
                 assert_eq!(text(request.into_body()).await, expected);
                 check();
-                Ok(answer(503))
+                Ok(empty_response(503))
             }
         })
     }
 }
 
-/// The body once more, as an answer; 500 if it breaks off.
+/// Responds with the request's body, or with 500 if the body fails.
 fn replica() -> impl Service<Request<Shared>, Response = Answer, Error = Infallible, Future: Send> + Clone {
     service_fn(|request: Request<Shared>| async move {
         Ok(match request.into_body().collect().await {
             Ok(body) => Response::new(Full::new(body.to_bytes())),
             Err(error) => {
                 assert!(matches!(error, PlayError::NotKept), "{error:?}");
-                answer(500)
+                empty_response(500)
             }
         })
     })
 }
 
 fn failing(outcome: Result<&Answer, &Infallible>) -> bool {
-    outcome.is_ok_and(|answer| answer.status().is_server_error())
+    outcome.is_ok_and(|response| response.status().is_server_error())
 }
 
 fn put(frames: &[&'static str]) -> Request<Boxed> {
@@ -93,9 +94,9 @@ fn put(frames: &[&'static str]) -> Request<Boxed> {
     request
 }
 
-/// One copy, not two: of nine bytes nine are counted, whoever keeps them.
+/// One copy instead of two: a body of nine bytes counts as nine, whichever layer stores it.
 #[tokio::test(start_paused = true)]
-async fn a_body_under_a_fallback_and_a_retry_is_kept_once() {
+async fn a_body_under_fallback_and_retry_is_stored_once() {
     let (shared, own) = (Replay::default(), Replay::default());
     let upstream = Failing::default();
     let (outer, inner) = (shared.clone(), own.clone());
@@ -106,14 +107,18 @@ async fn a_body_under_a_fallback_and_a_retry_is_kept_once() {
         .layer(FallbackLayer::new(replica()).when(failing).unobserved())
         .layer(RetryLayer::new(config().keeping(own)))
         .service(service);
-    let answer = stack.oneshot(put(&["1234", "567", "89"])).await.unwrap();
-    assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "123456789", "the replica has all of it");
+    let response = stack.oneshot(put(&["1234", "567", "89"])).await.unwrap();
+    assert_eq!(
+        response.into_body().collect().await.unwrap().to_bytes(),
+        "123456789",
+        "the replica receives the whole body"
+    );
     assert_eq!((upstream.calls.load(Ordering::SeqCst), shared.memory()), (3, 0));
 }
 
-/// A fallback around a fallback around a retry: still one.
+/// A fallback around a fallback around a retry: still one copy.
 #[tokio::test(start_paused = true)]
-async fn a_ladder_keeps_one_too() {
+async fn nested_fallbacks_store_one_copy_too() {
     let shared = Replay::default();
     let (upstream, second) = (Failing::default(), Failing::default());
     let (first_pool, second_pool) = (shared.clone(), shared.clone());
@@ -129,23 +134,24 @@ async fn a_ladder_keeps_one_too() {
         )
         .layer(RetryLayer::new(config()))
         .service(upstream.service("1234", move || assert_eq!(first_pool.memory(), 4)));
-    let answer = stack.oneshot(put(&["12", "34"])).await.unwrap();
-    assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "1234");
+    let response = stack.oneshot(put(&["12", "34"])).await.unwrap();
+    assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "1234");
     let calls = [&upstream, &second].map(|service| service.calls.load(Ordering::SeqCst));
     assert_eq!((calls, shared.memory()), ([3, 1], 0));
 }
 
-/// Nine bytes where eight are kept, announced or not: sent once, not retried, and the replica doesn't get a half of it.
+/// Nine bytes with room for eight, announced or not: the body is sent once and not retried, and the
+/// replica doesn't receive a part of it.
 #[tokio::test(start_paused = true)]
-async fn a_body_over_the_limit_is_sent_once_and_the_replica_gets_none_of_it() {
+async fn a_body_above_the_limit_never_reaches_the_replica() {
     for announced in [Some(9), None] {
         let shared = Replay::default().max_body(8);
         let upstream = Failing::default();
         let pool = shared.clone();
         let service = upstream.service("123456789", move || assert_eq!(pool.memory(), 0));
         let sharing = shared.clone();
-        let told = Arc::new(AtomicUsize::new(0));
-        let counted = told.clone();
+        let not_replayable = Arc::new(AtomicUsize::new(0));
+        let counted = not_replayable.clone();
         let stopped = move |event: &Event<'_>| {
             if let Event::RetryStopped { cause, .. } = event {
                 assert_eq!(*cause, tower_recourse::Cause::NotReplayable);
@@ -160,7 +166,7 @@ async fn a_body_over_the_limit_is_sent_once_and_the_replica_gets_none_of_it() {
         let mut request = body([data("1234"), data("56789")], announced);
         *request.method_mut() = http::Method::PUT;
         assert_eq!(stack.oneshot(request).await.unwrap().status(), 500, "{announced:?}");
-        let counts = (upstream.calls.load(Ordering::SeqCst), told.load(Ordering::SeqCst), shared.memory());
+        let counts = (upstream.calls.load(Ordering::SeqCst), not_replayable.load(Ordering::SeqCst), shared.memory());
         assert_eq!(counts, (1, 1, 0), "{announced:?}");
     }
 }
@@ -180,9 +186,9 @@ async fn each_clone_is_the_whole_body_with_its_trailers() {
     }
 }
 
-/// Those that wait are as long as the whole, however far another one has got.
+/// A clone that hasn't been read has the full length, however much another clone has sent.
 #[tokio::test]
-async fn its_size_is_that_of_what_is_left_of_it() {
+async fn its_size_hint_is_the_remaining_length() {
     let replay = Replay::default();
     let whole = Full::from("123456").map_err(|never| match never {}).boxed_unsync();
     let mut first: Shared = replay.share(Request::new(whole)).into_body();
@@ -197,9 +203,10 @@ async fn its_size_is_that_of_what_is_left_of_it() {
     assert!(empty.is_end_stream() && empty.clone().is_end_stream());
 }
 
-/// Whoever holds one that was begun holds nothing; without a clone nothing is kept in the first place.
+/// If the only holder has begun to read, nothing is stored. Without clones, nothing is stored from
+/// the beginning.
 #[tokio::test]
-async fn what_nobody_may_ask_for_is_not_kept() {
+async fn a_body_that_cannot_be_replayed_is_not_stored() {
     let replay = Replay::default();
     let mut alone = share(&replay, body([data("1234"), data("5")], None));
     assert!(alone.can_be_sent_again(), "so far");
@@ -212,14 +219,14 @@ async fn what_nobody_may_ask_for_is_not_kept() {
     let kept = begun.clone();
     assert!(next(&mut begun).is_ready());
     assert_eq!((replay.memory(), begun.can_be_sent_again()), (4, true));
-    // From one that was begun, too, a clone is the whole.
+    // A clone of a body that was begun is also complete.
     assert_eq!(text(begun.clone()).await, "12345");
     drop(kept);
     assert_eq!(replay.memory(), 0);
 }
 
 #[tokio::test]
-async fn the_one_before_is_told_that_it_is_over() {
+async fn an_earlier_reader_gets_an_error() {
     let replay = Replay::default();
     let (frames, source) = Streamed::new();
     let mut first = share(&replay, Request::new(source.boxed_unsync()));
@@ -229,15 +236,15 @@ async fn the_one_before_is_told_that_it_is_over() {
     assert!(next(&mut second).is_ready() && next(&mut second).is_pending());
     assert!(matches!(next(&mut first), Poll::Ready(Some(Err(PlayError::SentAgain(_))))));
     assert!(matches!(next(&mut first), Poll::Ready(None)));
-    // Both were begun: nobody may ask for it again.
+    // Both were begun, so the body can't be requested again.
     assert_eq!(replay.memory(), 0);
     drop(frames);
     assert!(matches!(next(&mut second), Poll::Ready(None)));
 }
 
-/// An upgrade is none of ours, and what broke off can't be had again.
+/// An upgrade isn't stored, and a body that failed can't be read again.
 #[tokio::test]
-async fn what_is_not_kept_says_so_once() {
+async fn a_body_that_is_not_stored_reports_it_once() {
     let replay = Replay::default();
     let mut upgrade = body([data("1234")], None);
     upgrade.headers_mut().insert("upgrade", "websocket".parse().unwrap());
@@ -245,7 +252,7 @@ async fn what_is_not_kept_says_so_once() {
     assert!(!upgrade.can_be_sent_again());
     let mut clone = upgrade.clone();
     assert_eq!(text(upgrade).await, "1234");
-    assert!(!clone.is_end_stream(), "it would look like an empty one");
+    assert!(!clone.is_end_stream(), "it would look like an empty body");
     assert!(matches!(next(&mut clone), Poll::Ready(Some(Err(PlayError::NotKept)))));
     assert!(matches!(next(&mut clone), Poll::Ready(None)));
 

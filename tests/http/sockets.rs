@@ -1,4 +1,4 @@
-//! A hyper client, and servers on the loopback interface that count.
+//! A hyper client, and servers on the loopback interface that count requests.
 
 use std::{
     net::SocketAddr,
@@ -10,13 +10,7 @@ use std::{
 };
 
 use axum::{Router, body::Body, extract::ConnectInfo, http::StatusCode, routing::any};
-use bytes::Bytes;
-use http::Request;
-use http_body_util::{BodyExt, Full};
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::TokioExecutor,
-};
+use http_body_util::BodyExt;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -25,26 +19,12 @@ use tokio::{
 use tower::{Layer, ServiceExt};
 use tower_recourse::RetryLayer;
 
-use crate::config;
+use crate::{
+    config,
+    loopback::{client, listen, request, serve},
+};
 
 const LONGEST: Duration = Duration::from_secs(20);
-
-fn client() -> Client<HttpConnector, Full<Bytes>> {
-    Client::builder(TokioExecutor::new()).build_http()
-}
-
-fn request(method: &str, address: SocketAddr) -> Request<Full<Bytes>> {
-    Request::builder().method(method).uri(format!("http://{address}/")).body(Full::from("body")).unwrap()
-}
-
-/// Serves this, and says where.
-async fn serve(app: Router) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let app = app.into_make_service_with_connect_info::<SocketAddr>();
-    tokio::spawn(async move { axum::serve(listener, app).await });
-    address
-}
 
 #[tokio::test]
 async fn a_post_is_not_sent_twice_and_a_put_is() {
@@ -59,33 +39,32 @@ async fn a_post_is_not_sent_twice_and_a_put_is() {
             }),
         ))
         .await;
-        let answer = RetryLayer::new(config()).layer(client()).oneshot(request(method, address));
-        assert_eq!(timeout(LONGEST, answer).await.unwrap().unwrap().status(), 503);
+        let response = RetryLayer::new(config()).layer(client()).oneshot(request(method, address, "body"));
+        assert_eq!(timeout(LONGEST, response).await.unwrap().unwrap().status(), 503);
         assert_eq!(calls.load(Ordering::SeqCst), sent, "{method}");
     }
 }
 
 #[tokio::test]
-async fn a_refused_connection_is_tried_again_whatever_the_method() {
-    let address = {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        listener.local_addr().unwrap()
-    };
+async fn a_refused_connection_is_retried_for_every_method() {
+    let (listener, address) = listen().await;
+    drop(listener);
     let serving = tokio::spawn(async move {
         tokio::time::sleep(Duration::from_millis(20)).await;
         let listener = TcpListener::bind(address).await.unwrap();
         axum::serve(listener, Router::new().route("/", any(|body: String| async { body }))).await
     });
     let patient = config().retries(50);
-    let answer = RetryLayer::new(patient).layer(client()).oneshot(request("POST", address));
-    let answer = timeout(LONGEST, answer).await.unwrap().unwrap();
-    assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "body");
+    let response = RetryLayer::new(patient).layer(client()).oneshot(request("POST", address, "body"));
+    let response = timeout(LONGEST, response).await.unwrap().unwrap();
+    assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "body");
     serving.abort();
 }
 
-/// A response that is retried is read to its end, so that the next attempt goes over the same connection.
+/// A response that is retried is read to its end, so that the next attempt uses the same
+/// connection.
 #[tokio::test]
-async fn a_small_response_is_read_and_its_connection_used_again() {
+async fn a_small_response_is_drained_and_its_connection_reused() {
     for (length, connections) in [(1_000, 1), (10_000_000, 2)] {
         let ports = Arc::new(std::sync::Mutex::new(Vec::new()));
         let seen = ports.clone();
@@ -105,8 +84,8 @@ async fn a_small_response_is_read_and_its_connection_used_again() {
             }),
         ))
         .await;
-        let answer = RetryLayer::new(config()).layer(client()).oneshot(request("GET", address));
-        assert_eq!(timeout(LONGEST, answer).await.unwrap().unwrap().status(), 200);
+        let response = RetryLayer::new(config()).layer(client()).oneshot(request("GET", address, "body"));
+        assert_eq!(timeout(LONGEST, response).await.unwrap().unwrap().status(), 200);
         let mut ports = ports.lock().unwrap().clone();
         assert_eq!(ports.len(), 2);
         ports.dedup();
@@ -114,12 +93,12 @@ async fn a_small_response_is_read_and_its_connection_used_again() {
     }
 }
 
-/// A connection that is reset after the request was read: nobody can tell what became of a POST.
+/// The connection is reset after the request was read, so it is unknown whether a POST was
+/// processed.
 #[tokio::test]
-async fn a_connection_that_ends_before_the_answer_is_tried_again_only_if_that_is_safe() {
+async fn a_request_on_a_lost_connection_is_retried_only_if_safe() {
     for (method, sent) in [("POST", 1), ("PUT", 3)] {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
+        let (listener, address) = listen().await;
         let calls = Arc::new(AtomicUsize::new(0));
         let counted = calls.clone();
         let serving = tokio::spawn(async move {
@@ -131,18 +110,17 @@ async fn a_connection_that_ends_before_the_answer_is_tried_again_only_if_that_is
                 let _ = socket.shutdown().await;
             }
         });
-        let answer = RetryLayer::new(config()).layer(client()).oneshot(request(method, address));
-        timeout(LONGEST, answer).await.unwrap().unwrap_err();
+        let response = RetryLayer::new(config()).layer(client()).oneshot(request(method, address, "body"));
+        timeout(LONGEST, response).await.unwrap().unwrap_err();
         assert_eq!(calls.load(Ordering::SeqCst), sent, "{method}");
         serving.abort();
     }
 }
 
-/// A server that closes an idle connection: the next request finds it dead, and goes over another one.
+/// The server closes an idle connection. The next request finds it closed and uses another one.
 #[tokio::test]
-async fn a_pooled_connection_that_died_is_no_failure_to_the_caller() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
+async fn a_dead_pooled_connection_does_not_fail_the_call() {
+    let (listener, address) = listen().await;
     let serving = tokio::spawn(async move {
         loop {
             let (mut socket, _) = listener.accept().await.unwrap();
@@ -153,8 +131,8 @@ async fn a_pooled_connection_that_died_is_no_failure_to_the_caller() {
     });
     let service = RetryLayer::new(config()).layer(client());
     for _ in 0..20 {
-        let answer = service.clone().oneshot(request("PUT", address));
-        assert_eq!(timeout(LONGEST, answer).await.unwrap().unwrap().status(), 200);
+        let response = service.clone().oneshot(request("PUT", address, "body"));
+        assert_eq!(timeout(LONGEST, response).await.unwrap().unwrap().status(), 200);
     }
     serving.abort();
 }

@@ -1,4 +1,4 @@
-//! What is retried, and what isn't.
+//! Which statuses are retried.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -14,7 +14,7 @@ use tower_recourse::{
 };
 
 use crate::fixed_numbers::FixedNumbers as _;
-use crate::{Answer, Scripted, answer, config, status};
+use crate::{Answer, Scripted, config, empty_response, status};
 
 fn request(method: &str, key: bool) -> Request<Full<Bytes>> {
     let builder = Request::builder().method(method).uri("/");
@@ -23,9 +23,9 @@ fn request(method: &str, key: bool) -> Request<Full<Bytes>> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn transient_statuses_are_retried_and_no_others() {
+async fn only_transient_statuses_are_retried() {
     for code in 200..600 {
-        let server = Scripted::new(move |_| answer(code));
+        let server = Scripted::new(move |_| empty_response(code));
         let retry = RetryLayer::new(config()).layer(server.service());
         assert_eq!(status(retry, request("GET", false)).await, code);
         let retried = matches!(code, 408 | 421 | 425 | 429 | 502 | 503 | 504);
@@ -34,22 +34,22 @@ async fn transient_statuses_are_retried_and_no_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_500_is_retried_if_asked() {
-    let server = Scripted::new(|call| answer(if call == 0 { 500 } else { 200 }));
+async fn a_500_is_retried_if_configured() {
+    let server = Scripted::new(|call| empty_response(if call == 0 { 500 } else { 200 }));
     let retry = RetryLayer::new(config().classifier(Statuses::default().retry_500())).layer(server.service());
     assert_eq!(status(retry, request("GET", false)).await, 200);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_post_is_sent_again_where_every_request_is_idempotent() {
-    let server = Scripted::new(|_| answer(503));
+async fn a_post_is_resent_if_all_requests_are_idempotent() {
+    let server = Scripted::new(|_| empty_response(503));
     let retry = RetryLayer::new(config().idempotent()).layer(server.service());
     assert_eq!(status(retry, request("POST", false)).await, 503);
     assert_eq!(server.calls(), 3);
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_idempotent_requests_are_sent_again_once_they_were_answered() {
+async fn after_a_response_only_idempotent_requests_are_resent() {
     let cases = [
         ("GET", false, 3),
         ("HEAD", false, 3),
@@ -65,24 +65,24 @@ async fn only_idempotent_requests_are_sent_again_once_they_were_answered() {
         ("PATCH", true, 3),
     ];
     for (method, key, calls) in cases {
-        let server = Scripted::new(|_| answer(503));
+        let server = Scripted::new(|_| empty_response(503));
         let retry = RetryLayer::new(config()).layer(server.service());
         assert_eq!(status(retry, request(method, key)).await, 503);
         assert_eq!(server.calls(), calls, "{method}, idempotency key: {key}");
     }
 }
 
-/// Budgets may charge by the kind, and an answer proves that the request was sent.
+/// Budgets may charge by kind, and a response proves that the request was sent.
 #[test]
-fn of_which_kind_a_failure_is() {
+fn kinds_of_failures() {
     let judge = |code: u16, waits: bool| {
-        let mut answer = answer(code);
+        let mut response = empty_response(code);
         if waits {
-            answer.headers_mut().insert("retry-after", "2".parse().unwrap());
+            response.headers_mut().insert("retry-after", "2".parse().unwrap());
         }
         let statuses = Statuses::default();
         let memo = Classifier::<_, Answer, Infallible>::memo(&statuses, &request("GET", false));
-        Classifier::<Request<Full<Bytes>>, Answer, Infallible>::classify(&statuses, &memo, Ok(&answer))
+        Classifier::<Request<Full<Bytes>>, Answer, Infallible>::classify(&statuses, &memo, Ok(&response))
     };
     let two_seconds = Duration::from_secs(2);
     for (code, verdict) in [
@@ -102,11 +102,11 @@ fn of_which_kind_a_failure_is() {
     assert_eq!(judge(502, true), Verdict::transient().sent(Sent::Yes).retry_after(two_seconds));
 }
 
-/// Whoever sets the header to nothing has no key.
+/// An empty header is not a key.
 #[tokio::test(start_paused = true)]
-async fn an_empty_key_is_none() {
+async fn an_empty_key_is_ignored() {
     for (key, calls) in [("", 1), ("\"\"", 1), ("\"k\"", 3), ("k", 3)] {
-        let server = Scripted::new(|_| answer(503));
+        let server = Scripted::new(|_| empty_response(503));
         let mut post = request("POST", false);
         post.headers_mut().insert("idempotency-key", key.parse().unwrap());
         assert_eq!(status(RetryLayer::new(config()).layer(server.service()), post).await, 503);
@@ -114,9 +114,9 @@ async fn an_empty_key_is_none() {
     }
 }
 
-/// It is believed whatever the method, unless it asks.
+/// A custom classifier applies to every method unless it checks the method.
 #[tokio::test(start_paused = true)]
-async fn a_classifier_of_ones_own_may_ask_for_the_method() {
+async fn a_custom_classifier_may_check_the_method() {
     let busy = || {
         let judge = |outcome: Result<&Answer, &Infallible>| {
             outcome.ok()?.headers().contains_key("x-busy").then(Verdict::transient)
@@ -125,7 +125,7 @@ async fn a_classifier_of_ones_own_may_ask_for_the_method() {
     };
     let server = || {
         Scripted::new(|_| {
-            let mut busy = answer(200);
+            let mut busy = empty_response(200);
             busy.headers_mut().insert("x-busy", "yes".parse().unwrap());
             busy
         })
@@ -141,29 +141,29 @@ async fn a_classifier_of_ones_own_may_ask_for_the_method() {
 
 #[tokio::test(start_paused = true)]
 async fn an_upgrade_is_sent_once() {
-    let server = Scripted::new(|_| answer(503));
+    let server = Scripted::new(|_| empty_response(503));
     let mut upgrade = request("GET", false);
     upgrade.headers_mut().insert("upgrade", "websocket".parse().unwrap());
     assert_eq!(status(RetryLayer::new(config()).layer(server.service()), upgrade).await, 503);
     assert_eq!(server.calls(), 1);
 }
 
-/// What a response means to a breaker.
-fn to_breaker(answer: &Answer) -> Verdict {
-    Classifier::<Request<()>, _, std::io::Error>::classify(&Health, &(), Ok(answer))
+/// The verdict of the breaker's classifier for a response.
+fn to_breaker(response: &Answer) -> Verdict {
+    Classifier::<Request<()>, _, std::io::Error>::classify(&Health, &(), Ok(response))
 }
 
 fn answer_with(code: u16, header: (&'static str, &str)) -> Answer {
-    let mut answer = answer(code);
-    answer.headers_mut().insert(header.0, header.1.parse().unwrap());
-    answer
+    let mut response = empty_response(code);
+    response.headers_mut().insert(header.0, header.1.parse().unwrap());
+    response
 }
 
 #[test]
-fn to_a_breaker_5xx_fails_and_429_is_neutral() {
+fn a_breaker_counts_5xx_as_failures_and_429_as_neutral() {
     let circuit = Circuit::new(BreakerConfig::http().fixed_share().unobserved().count_calls());
     for code in [200, 301, 400, 404, 408, 429, 500, 501, 503, 599] {
-        let verdict = to_breaker(&answer(code));
+        let verdict = to_breaker(&empty_response(code));
         assert_eq!(verdict.is_failure(), code >= 500 || code == 429, "{code}");
         circuit.admit().unwrap().end(verdict);
     }
@@ -172,7 +172,7 @@ fn to_a_breaker_5xx_fails_and_429_is_neutral() {
 }
 
 #[test]
-fn to_a_breaker_503_with_a_delay_is_throttled() {
+fn a_503_with_a_delay_is_throttled_to_a_breaker() {
     let throttled = Verdict::throttled().sent(Sent::Yes);
     let seconds = Duration::from_secs;
     for (code, header, expected) in [
@@ -192,19 +192,19 @@ async fn a_rate_limit_does_not_open_the_circuit() {
     let circuit =
         Circuit::new(BreakerConfig::http().fixed_share().open_when(OpenRule::consecutive(1).unwrap()).unobserved());
     let server = Scripted::new(|call| match call % 2 {
-        0 => answer(429),
+        0 => empty_response(429),
         _ => answer_with(503, ("retry-after", "1")),
     });
     for _ in 0..300 {
         let breaker = BreakerLayer::on(&circuit).layer(server.service());
-        let answer = breaker.oneshot(request("GET", false)).await.unwrap();
-        assert!(matches!(answer.status().as_u16(), 429 | 503));
+        let response = breaker.oneshot(request("GET", false)).await.unwrap();
+        assert!(matches!(response.status().as_u16(), 429 | 503));
     }
     assert_eq!((circuit.state(), circuit.stats().total_neutral), (State::Closed, 300));
 }
 
 #[test]
-fn a_breaker_opens_when_half_of_at_least_20_fail() {
+fn the_preset_opens_when_half_of_20_calls_fail() {
     let circuit = Circuit::new(BreakerConfig::http().fixed_share().unobserved());
     for call in 0..19 {
         assert!(

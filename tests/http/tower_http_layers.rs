@@ -1,4 +1,4 @@
-//! tower-http's layers that change the type of the body, between a retry and a breaker.
+//! Layers of tower-http that change the type of the body, between a retry and a breaker.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,7 +18,7 @@ use tower_recourse::{
 };
 
 use crate::fixed_numbers::FixedNumbers as _;
-use crate::{Scripted, answer};
+use crate::{Scripted, empty_response};
 
 /// A circuit that is open for a time that a retry could wait.
 fn open() -> Circuit<Health> {
@@ -39,13 +39,13 @@ fn compression() -> CompressionLayer<SizeAbove> {
     CompressionLayer::new().compress_when(SizeAbove::new(0))
 }
 
-/// Calls a circuit that is open, and then the service itself, which answers 503, too.
+/// Calls an open circuit, and then the service itself, which responds with 503 too.
 macro_rules! only_the_services_own_503_is_retried {
     ($Breaker:ident: $($between:expr),+) => {{
-        let (circuit, server) = (open(), Scripted::new(|_| answer(503)));
+        let (circuit, server) = (open(), Scripted::new(|_| empty_response(503)));
         let outer = Circuit::new(BreakerConfig::http().fixed_share().unobserved().count_calls());
         let budget = Arc::new(TokenBucket::share(0.0).unwrap().reserve(9));
-        // The budget is refilled in time, so the retries don't wait.
+        // The reserve of the budget is sufficient, so retries don't wait for it.
         let retries = RetryConfig::http().retries(2).unobserved().backoff(Backoff::none());
         let service = ServiceBuilder::new()
             .layer(HowLayer)

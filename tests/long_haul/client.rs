@@ -1,4 +1,4 @@
-//! The callers, and what they call through: fallback, retry, breaker, and hyper's client.
+//! The callers and their stack: fallback, retry, breaker, and hyper's client.
 
 use std::{
     collections::VecDeque,
@@ -29,7 +29,7 @@ use tower_recourse::{
 };
 
 use crate::{
-    account::{Account, CUT_OFF, ERROR, Got, Tells},
+    account::{Account, AccountObserver, CUT_OFF, ERROR, Outcome},
     plan::{Kind, Plan},
     server::Server,
 };
@@ -38,14 +38,14 @@ pub(crate) type Sent = UnsyncBoxBody<Bytes, io::Error>;
 pub(crate) type Answer = Response<UnsyncBoxBody<Bytes, hyper::Error>>;
 type Error = BreakerError<legacy::Error>;
 
-/// More than an answer takes, on any machine.
+/// Longer than a response takes on any machine.
 const LONGEST: Duration = Duration::from_secs(30);
-/// What an attempt has.
+/// The time limit of an attempt.
 const ATTEMPT: Duration = Duration::from_millis(700);
-/// How many callers there are.
+/// The number of callers.
 const CALLERS: usize = 100;
 
-/// What is shared by all callers, and outlives the clients.
+/// Shared by all callers, across clients.
 pub(crate) struct Shared {
     pub(crate) account: Arc<Account>,
     pub(crate) circuit: Circuit<Health>,
@@ -55,9 +55,10 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(account: Arc<Account>) -> Self {
-        let breaker = BreakerConfig::http().unobserved().observe(Tells(account.clone())).count_calls();
+        let breaker = BreakerConfig::http().unobserved().observe(AccountObserver(account.clone())).count_calls();
         let circuit = Circuit::new(breaker.open_for(OpenFor::fixed(Duration::from_millis(50))));
-        // Without a reserve, as that comes with time; and no request's share is lost, so that the sum can be told.
+        // Without a reserve, because it grows with time. The capacity is large enough to keep all
+        // deposits, so that the sum is exact.
         let budget = TokenBucket::share(0.2).unwrap().reserve(0).capacity(1_000_000).unwrap();
         Self { account, circuit, budget: Arc::new(budget), replay: Replay::default() }
     }
@@ -65,15 +66,15 @@ impl Shared {
 
 type Client = BoxCloneSyncService<Request<Sent>, Answer, FallbackError<Error, Infallible>>;
 
-/// A client with connections of its own.
+/// A client with new connections.
 fn client(shared: &Shared, version: Version) -> Client {
     let account = &shared.account;
     let plan = account.plan;
     let replica = service_fn(move |request: Request<SharedBody<Sent>>| replica(plan, request));
     let fallback = FallbackLayer::new(replica)
-        .when(|outcome: Result<&Answer, &Error>| outcome.map_or(true, |answer| answer.status().as_u16() >= 429))
+        .when(|outcome: Result<&Answer, &Error>| outcome.map_or(true, |response| response.status().as_u16() >= 429))
         .unobserved()
-        .observe(Tells(account.clone()));
+        .observe(AccountObserver(account.clone()));
     let limits = Timeouts::attempt(ATTEMPT).answer(|_: Elapsed| Ok::<_, Error>(by_hand(504)));
     let retry = RetryConfig::http()
         .retries(2)
@@ -81,7 +82,7 @@ fn client(shared: &Shared, version: Version) -> Client {
         .backoff(Backoff::exponential(Duration::from_millis(2)).jitter(Jitter::Full))
         .timeouts(limits)
         .unobserved()
-        .observe(Tells(account.clone()));
+        .observe(AccountObserver(account.clone()));
     let (asked, called, replay) = (account.clone(), account.clone(), shared.replay.clone());
     let stack = ServiceBuilder::new()
         .map_request(move |request| replay.share(request))
@@ -93,22 +94,20 @@ fn client(shared: &Shared, version: Version) -> Client {
         })
         .layer(BreakerLayer::on(&shared.circuit))
         .layer_fn(move |client| Called { client, account: called.clone() })
-        .map_response(|answer: Response<hyper::body::Incoming>| answer.map(BodyExt::boxed_unsync))
+        .map_response(|response: Response<hyper::body::Incoming>| response.map(BodyExt::boxed_unsync))
         .service(legacy::Client::builder(TokioExecutor::new()).http2_only(version == Version::HTTP_2).build_http());
     BoxCloneSyncService::new(stack)
 }
 
-/// Where the fallback has it from. It gets the whole body, unless that was too large to be kept.
+/// The source of the fallback's responses. It gets the complete body, unless the body was too large
+/// to be stored.
 async fn replica(plan: Plan, request: Request<SharedBody<Sent>>) -> Result<Answer, Infallible> {
     let id = id_of(&request);
     match request.into_body().collect().await {
-        Ok(body) => assert_eq!(body.to_bytes(), plan.body(id), "the body of {id}, as the fallback has it"),
+        Ok(body) => assert_eq!(body.to_bytes(), plan.body(id), "the body of {id} in the fallback"),
         Err(error) => {
             let is_large = matches!(plan.kind(id), Kind::PutLarge);
-            assert!(
-                is_large && matches!(error, PlayError::NotKept),
-                "the body of {id}, as the fallback has it: {error}"
-            );
+            assert!(is_large && matches!(error, PlayError::NotKept), "the body of {id} in the fallback: {error}");
         }
     }
     Ok(by_hand(203))
@@ -118,12 +117,12 @@ fn id_of<B>(request: &Request<B>) -> u32 {
     request.uri().path().trim_start_matches('/').parse().expect("the path is the number")
 }
 
-/// An answer that no server gave.
+/// A response that no server sent.
 fn by_hand(status: u16) -> Answer {
     Response::builder().status(status).body(Empty::new().map_err(|never| match never {}).boxed_unsync()).unwrap()
 }
 
-/// All callers together make these requests, each of them once.
+/// All callers together make these requests, each once.
 pub(crate) async fn make(shared: &Arc<Shared>, server: &Server, ids: std::ops::Range<u32>) {
     let clients = [client(shared, Version::HTTP_11), client(shared, Version::HTTP_2)];
     let (next, end) = (Arc::new(std::sync::atomic::AtomicU32::new(ids.start)), ids.end);
@@ -149,22 +148,22 @@ pub(crate) async fn make(shared: &Arc<Shared>, server: &Server, ids: std::ops::R
         });
     }
     while let Some(caller) = callers.join_next().await {
-        caller.expect("a caller's own fault");
+        caller.expect("a mistake of the caller");
     }
 }
 
-async fn one(client: &Client, plan: Plan, address: std::net::SocketAddr, id: u32) -> Got {
-    let answer = client.clone().oneshot(request(plan, address, id)).await.expect("the fallback always answers");
-    let status = answer.status().as_u16();
-    let body = answer.into_body().collect().await;
+async fn one(client: &Client, plan: Plan, address: std::net::SocketAddr, id: u32) -> Outcome {
+    let response = client.clone().oneshot(request(plan, address, id)).await.expect("the fallback always responds");
+    let status = response.status().as_u16();
+    let body = response.into_body().collect().await;
     match (status, body) {
-        (203, Ok(_)) => Got::Fallback,
+        (203, Ok(_)) => Outcome::Fallback,
         (200, Ok(body)) => {
-            assert_eq!(body.to_bytes(), plan.answer(id), "the answer to {id}");
-            Got::Upstream
+            assert_eq!(body.to_bytes(), plan.response(id), "the response to {id}");
+            Outcome::Upstream
         }
-        (200, Err(_)) => Got::Broken,
-        (other, _) => panic!("request {id} was answered {other}"),
+        (200, Err(_)) => Outcome::Broken,
+        (other, _) => panic!("request {id} got {other}"),
     }
 }
 
@@ -187,7 +186,7 @@ fn request(plan: Plan, address: std::net::SocketAddr, id: u32) -> Request<Sent> 
     request.body(body).unwrap()
 }
 
-/// A body in pieces, each of which has to be waited for.
+/// A body in chunks, each of which must be waited for.
 struct Pieces {
     pieces: VecDeque<Bytes>,
     is_there: bool,
@@ -195,7 +194,7 @@ struct Pieces {
 
 impl Pieces {
     fn of(body: &'static [u8], random: u64) -> Self {
-        // A flood of small ones is an attack to h2, and the end of the connection.
+        // h2 treats many small chunks as an attack and ends the connection.
         let pieces = body.chunks(200 + random as usize % 5_000).map(Bytes::from_static).collect();
         Self { pieces, is_there: false }
     }
@@ -215,7 +214,7 @@ impl Body for Pieces {
     }
 }
 
-/// Numbers the calls that the breaker lets through, and writes down what came of them.
+/// Numbers the calls that the breaker admits, and records their results.
 #[derive(Clone)]
 struct Called<S> {
     client: S,
@@ -244,13 +243,13 @@ where
             if let Err(error) = &result {
                 ending.account.failed(number, error);
             }
-            ending.with(result.as_ref().map_or(ERROR, |answer| answer.status().as_u16()));
+            ending.with(result.as_ref().map_or(ERROR, |response| response.status().as_u16()));
             result
         })
     }
 }
 
-/// Writes down what came of a call; dropped before it has ended, that it was cut off.
+/// Records the result of a call. If it is dropped before the end, it records a timeout.
 struct Ending {
     account: Arc<Account>,
     number: usize,
@@ -265,6 +264,6 @@ impl Ending {
 
 impl Drop for Ending {
     fn drop(&mut self) {
-        self.account.came_of(self.number, self.outcome);
+        self.account.record_outcome(self.number, self.outcome);
     }
 }

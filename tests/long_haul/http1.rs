@@ -1,4 +1,4 @@
-//! The faults by HTTP/1, byte by byte.
+//! The faults in HTTP/1, byte by byte.
 
 use std::{
     io,
@@ -12,21 +12,21 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::{plan::Fault, server::Desk};
+use crate::{plan::Fault, server::ServerState};
 
-pub(crate) async fn serve(socket: TcpStream, desk: Arc<Desk>) {
+pub(crate) async fn serve(socket: TcpStream, desk: Arc<ServerState>) {
     let connection = Connection { socket, buffer: Vec::with_capacity(1 << 10), desk };
     let _ = connection.serve().await;
 }
 
 struct Connection {
     socket: TcpStream,
-    /// What was read and isn't used yet.
+    /// Bytes that were read and not used yet.
     buffer: Vec<u8>,
-    desk: Arc<Desk>,
+    desk: Arc<ServerState>,
 }
 
-/// Of a request, what matters here.
+/// The parts of a request's head that the server uses.
 struct Head {
     id: u32,
     call: usize,
@@ -36,30 +36,30 @@ struct Head {
 impl Connection {
     async fn serve(mut self) -> io::Result<()> {
         while let Some(head) = self.head().await? {
-            let fault = self.desk.looks_at(head.id, head.call, Fault::by_http1);
-            let good = self.desk.account.plan.answer(head.id);
+            let fault = self.desk.next_fault(head.id, head.call, Fault::by_http1);
+            let good = self.desk.account.plan.response(head.id);
             match fault {
-                Fault::Early200 => self.answer(200, "", &good).await?,
-                Fault::Early503 => self.answer(503, "", "early").await?,
-                Fault::Early503Close => return self.answer(503, "connection: close\r\n", "early").await,
+                Fault::Early200 => self.response(200, "", &good).await?,
+                Fault::Early503 => self.response(503, "", "early").await?,
+                Fault::Early503Close => return self.response(503, "connection: close\r\n", "early").await,
                 Fault::Continue503 => self.write(b"HTTP/1.1 100 Continue\r\n\r\n").await?,
                 _ => {}
             }
             self.body(&head).await?;
             match fault {
-                Fault::Unseen | Fault::Refused | Fault::Early503Close => unreachable!("nothing that is done here"),
+                Fault::Unseen | Fault::Refused | Fault::Early503Close => unreachable!("not a fault of HTTP/1"),
                 Fault::Early200 | Fault::Early503 => {}
-                Fault::None | Fault::CloseAfter => self.answer(200, "", &good).await?,
-                Fault::CloseAsSaid => self.answer(200, "connection: close\r\n", &good).await?,
+                Fault::None | Fault::CloseAfter => self.response(200, "", &good).await?,
+                Fault::CloseAsSaid => self.response(200, "connection: close\r\n", &good).await?,
                 Fault::Is500 | Fault::Is502 | Fault::Is503 | Fault::Is504 | Fault::Continue503 => {
-                    self.answer(fault.status().unwrap(), "", "not now").await?;
+                    self.response(fault.status().unwrap(), "", "not now").await?;
                 }
-                Fault::Throttled => self.answer(429, "retry-after: 0\r\n", "slower").await?,
-                Fault::ThrottledASecond => self.answer(429, "retry-after: 1\r\n", "slower").await?,
+                Fault::Throttled => self.response(429, "retry-after: 0\r\n", "slower").await?,
+                Fault::ThrottledASecond => self.response(429, "retry-after: 1\r\n", "slower").await?,
                 Fault::ThrottledInThePast => {
-                    self.answer(503, "retry-after: Sun, 06 Nov 1994 08:49:37 GMT\r\n", "slower").await?;
+                    self.response(503, "retry-after: Sun, 06 Nov 1994 08:49:37 GMT\r\n", "slower").await?;
                 }
-                Fault::ThrottledForEver => self.answer(503, "retry-after: 1000000000000\r\n", "slower").await?,
+                Fault::ThrottledForEver => self.response(503, "retry-after: 1000000000000\r\n", "slower").await?,
                 Fault::ResetBeforeHeaders => {}
                 Fault::ResetInHeaders => self.write(b"HTTP/1.1 200 O").await?,
                 Fault::ResetInBody | Fault::CloseInBody => {
@@ -87,7 +87,7 @@ impl Connection {
             match fault {
                 Fault::ResetBeforeHeaders | Fault::ResetInHeaders => return self.socket.set_zero_linger(),
                 Fault::ResetInBody => {
-                    // Else the reset overtakes what was written, each time.
+                    // Without the wait, the reset would overtake the earlier bytes.
                     sleep(Duration::from_millis(5)).await;
                     return self.socket.set_zero_linger();
                 }
@@ -98,13 +98,13 @@ impl Connection {
         Ok(())
     }
 
-    /// `None`: there is no other request.
+    /// `None`: no further request.
     async fn head(&mut self) -> io::Result<Option<Head>> {
         let length = match self.find(b"\r\n\r\n").await {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
             end => end? + 4,
         };
-        let text = std::str::from_utf8(&self.buffer[..length]).expect("what we send is text");
+        let text = std::str::from_utf8(&self.buffer[..length]).expect("the request is text");
         let mut head = Head { id: 0, call: 0, length: Some(0) };
         let mut lines = text.lines();
         let path = lines.next().and_then(|line| line.split(' ').nth(1)).expect("a request line");
@@ -122,7 +122,7 @@ impl Connection {
         Ok(Some(head))
     }
 
-    /// Reads the body, and looks whether it is what was sent.
+    /// Reads the body, and checks that it is what was sent.
     async fn body(&mut self, head: &Head) -> io::Result<()> {
         let mut expected = self.desk.account.plan.body(head.id);
         let is_right = match head.length {
@@ -149,7 +149,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Reads so much of a body: whether it is what is expected next.
+    /// Reads this much of a body. Returns whether it matches the expected bytes.
     async fn piece(&mut self, length: usize, expected: &mut &[u8]) -> io::Result<bool> {
         self.fill(length).await?;
         let is_right = expected.starts_with(&self.buffer[..length]);
@@ -158,7 +158,7 @@ impl Connection {
         Ok(is_right)
     }
 
-    /// Reads until this is there: where.
+    /// Reads until `end` is found, and returns its position.
     async fn find(&mut self, end: &[u8]) -> io::Result<usize> {
         loop {
             if let Some(place) = self.buffer.windows(end.len()).position(|bytes| bytes == end) {
@@ -187,10 +187,10 @@ impl Connection {
         self.socket.read_buf(&mut self.buffer).await
     }
 
-    async fn answer(&mut self, status: u16, headers: &str, body: &str) -> io::Result<()> {
+    async fn response(&mut self, status: u16, headers: &str, body: &str) -> io::Result<()> {
         let length = body.len();
-        let answer = format!("HTTP/1.1 {status} Whatever\r\n{headers}content-length: {length}\r\n\r\n{body}");
-        self.write(answer.as_bytes()).await
+        let response = format!("HTTP/1.1 {status} Whatever\r\n{headers}content-length: {length}\r\n\r\n{body}");
+        self.write(response.as_bytes()).await
     }
 
     async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {

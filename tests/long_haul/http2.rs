@@ -1,4 +1,5 @@
-//! The faults by HTTP/2, stream by stream. The connection ends in good order, and then the next one is made.
+//! The faults in HTTP/2, stream by stream. The connection ends gracefully, and the client opens the
+//! next one.
 
 use std::{
     future::poll_fn,
@@ -11,11 +12,11 @@ use h2::{Reason, RecvStream, SendStream, server::SendResponse};
 use http::{Request, Response};
 use tokio::net::TcpStream;
 
-use crate::{plan::Fault, server::Desk};
+use crate::{plan::Fault, server::ServerState};
 
-pub(crate) async fn serve(socket: TcpStream, desk: Arc<Desk>) {
-    // h2 takes many resets, and many small frames that nobody has read, for an attack, and ends the connection in bad order. The latter
-    // is measured by the size of the window.
+pub(crate) async fn serve(socket: TcpStream, desk: Arc<ServerState>) {
+    // h2 treats many resets and many small unread frames as attacks, and ends the connection with
+    // an error. It measures the latter by the size of the window.
     let mut settings = h2::server::Builder::new();
     settings.max_local_error_reset_streams(None).initial_connection_window_size(16 << 20);
     let Ok(mut connection) = settings.handshake(socket).await else { return };
@@ -23,7 +24,7 @@ pub(crate) async fn serve(socket: TcpStream, desk: Arc<Desk>) {
         let Ok((request, respond)) = accepted else { break };
         let desk = desk.clone();
         let (id, call) = of(&request);
-        let fault = desk.looks_at(id, call, Fault::by_http2);
+        let fault = desk.next_fault(id, call, Fault::by_http2);
         if fault == Fault::CloseAfter {
             connection.graceful_shutdown();
         }
@@ -44,9 +45,9 @@ async fn play(
     mut respond: SendResponse<Bytes>,
     fault: Fault,
     id: u32,
-    desk: &Desk,
+    desk: &ServerState,
 ) -> Result<(), h2::Error> {
-    let good = desk.account.plan.answer(id);
+    let good = desk.account.plan.response(id);
     match fault {
         Fault::Refused => {
             respond.send_reset(Reason::REFUSED_STREAM);
@@ -56,7 +57,7 @@ async fn play(
         Fault::Early503 => answer(&mut respond, head(503), "early".into())?,
         Fault::Early503Close => {
             answer(&mut respond, head(503), "early".into())?;
-            // Complete without the rest of the request (RFC 9113, 8.1).
+            // The response is complete without the rest of the request (RFC 9113, 8.1).
             respond.send_reset(Reason::NO_ERROR);
             return Ok(());
         }
@@ -83,7 +84,7 @@ async fn play(
         Fault::ResetInBody => {
             let mut stream = respond.send_response(head(200).body(()).unwrap(), false)?;
             stream.send_data(good.into(), false)?;
-            // Else the reset overtakes what was written, each time.
+            // Without the wait, the reset would overtake the earlier frames.
             tokio::time::sleep(Duration::from_millis(5)).await;
             stream.send_reset(Reason::INTERNAL_ERROR);
             Ok(())
@@ -91,7 +92,7 @@ async fn play(
         Fault::Slow => poll_fn(|cx| respond.poll_reset(cx)).await.map(drop),
         Fault::Endless503 => endless(respond.send_response(head(503).body(()).unwrap(), false)?).await,
         Fault::Early200 | Fault::Early503 => Ok(()),
-        other => unreachable!("{other:?} is none of HTTP/2"),
+        other => unreachable!("{other:?} isn't a fault of HTTP/2"),
     }
 }
 
@@ -103,8 +104,8 @@ fn answer(respond: &mut SendResponse<Bytes>, head: http::response::Builder, body
     respond.send_response(head.body(()).unwrap(), false)?.send_data(body.into(), true)
 }
 
-/// Reads the body, and looks whether it is what was sent.
-async fn read(body: &mut RecvStream, id: u32, desk: &Desk) -> Result<(), h2::Error> {
+/// Reads the body, and checks that it is what was sent.
+async fn read(body: &mut RecvStream, id: u32, desk: &ServerState) -> Result<(), h2::Error> {
     let mut expected = desk.account.plan.body(id);
     let mut is_right = true;
     while let Some(piece) = body.data().await {
@@ -119,7 +120,7 @@ async fn read(body: &mut RecvStream, id: u32, desk: &Desk) -> Result<(), h2::Err
     Ok(())
 }
 
-/// Until the client goes away.
+/// Sends frames until the client closes the stream.
 async fn endless(mut stream: SendStream<Bytes>) -> Result<(), h2::Error> {
     static CHUNK: [u8; 16 << 10] = [b'.'; 16 << 10];
     loop {

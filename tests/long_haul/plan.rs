@@ -1,78 +1,80 @@
-//! What is asked, and what the server does to it: all of it follows from a seed.
+//! The requests and the faults of the server. All of them follow from a seed.
 
 /// How a request is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Get,
-    /// PUT with a body of which the length is known.
+    /// PUT with a body of known length.
     Put,
-    /// PUT with a body that comes in pieces, and of which nobody knows the length.
+    /// PUT with a body in chunks, of unknown length.
     PutStreamed,
-    /// PUT with a body that announces more than is kept.
+    /// PUT with a body that announces more than the retry stores.
     PutLarge,
-    /// Not idempotent: must never be carried out twice.
+    /// Not idempotent: must never be executed twice.
     Post,
     PostWithKey,
 }
 
-/// What is done with a request. None but those that say so close the connection.
+/// What the server does with a request. It closes the connection only where a variant says so.
 ///
-/// HTTP/2 has faults of its own in place of those that are made of bytes: see [`by_http2`](Self::by_http2).
+/// In HTTP/2, other faults replace those that consist of bytes: see [`by_http2`](Self::by_http2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Fault {
-    /// It wasn't seen.
+    /// The request never arrived.
     Unseen,
-    /// None: 200, with what was asked for.
+    /// No fault: 200 with the expected response.
     None,
-    // From here on, a fault for every request.
+    // From here on: faults for every request.
     Is500,
     Is502,
     Is503,
     Is504,
-    /// 429, and `Retry-After: 0`.
+    /// 429 with `Retry-After: 0`.
     Throttled,
-    /// 429, and `Retry-After: 1`.
+    /// 429 with `Retry-After: 1`.
     ThrottledASecond,
-    /// 503, and a `Retry-After` in the past.
+    /// 503 with a `Retry-After` in the past.
     ThrottledInThePast,
-    /// 503, and a `Retry-After` of 31,700 years.
+    /// 503 with a `Retry-After` of 31,700 years.
     ThrottledForEver,
-    /// Resets the connection when the request is read.
+    /// Resets the connection after the request was read.
     ResetBeforeHeaders,
-    /// Resets it within the answer's head.
+    /// Resets the connection within the response head.
     ResetInHeaders,
-    /// Resets it within a body that belongs to a 200.
+    /// Resets the connection within the body of a 200.
     ResetInBody,
-    /// Closes it there.
+    /// Closes the connection within the body of a 200.
     CloseInBody,
-    /// 200, and closes the connection without a word.
+    /// 200, and then closes the connection without announcing it.
     CloseAfter,
-    /// 200, and closes the connection as it says.
+    /// 200, and then closes the connection as announced.
     CloseAsSaid,
-    /// No answer until the client goes away.
+    /// No response until the client closes the connection.
     Slow,
-    /// An answer that comes byte by byte, and to no end.
+    /// A response that arrives byte by byte, without end.
     SlowLoris,
     /// 100, and then 503.
     Continue503,
-    /// 503 with a body that comes to no end.
+    /// 503 with a body without end.
     Endless503,
-    /// What is no HTTP.
+    /// Bytes that aren't HTTP.
     Garbage,
-    /// The stream is refused: nothing was done with it.
+    /// Refuses the stream without processing it.
     Refused,
-    // From here on, those for requests with a body.
-    /// 200 with only the head read; the body is read afterwards.
+    // From here on: faults for requests with a body.
+    /// 200 after only the head was read. The body is read afterwards.
     Early200,
     /// The same with 503.
     Early503,
-    /// 503 with only the head read, and the connection is closed over the rest.
+    /// 503 after only the head was read. Then the connection is closed, and the rest of the body is
+    /// lost.
     Early503Close,
 }
 
 impl Fault {
-    /// The first and the last of those for every request, and for those with a body.
+    /// The first and the last of the faults for every request, and of those for requests with a
+    /// body.
     const FOR_ALL: (u8, u8) = (Self::Is500 as u8, Self::Refused as u8);
     const WITH_BODY: (u8, u8) = (Self::Is500 as u8, Self::Early503Close as u8);
 
@@ -80,7 +82,8 @@ impl Fault {
         (Self::WITH_BODY.0..=Self::WITH_BODY.1).map(Self::from)
     }
 
-    /// The status of its answer; `None` if it gives none. The answer may still not arrive.
+    /// The status of the response, or `None` if there is none. Even with a status, the response may
+    /// not arrive.
     pub(crate) fn status(self) -> Option<u16> {
         Some(match self {
             Self::None | Self::ResetInBody | Self::CloseInBody => 200,
@@ -96,17 +99,18 @@ impl Fault {
         })
     }
 
-    /// Whether its answer may be lost on the way, as the connection is over before or while it is read.
+    /// Whether the response may be lost, because the connection ends before or while it is read.
     pub(crate) fn loses_answers(self) -> bool {
         matches!(self, Self::ResetInBody | Self::CloseInBody | Self::Early503Close)
     }
 
-    /// HTTP/1 refuses nothing.
+    /// HTTP/1 can't refuse a stream.
     pub(crate) fn by_http1(self) -> Self {
         if self == Self::Refused { Self::ResetBeforeHeaders } else { self }
     }
 
-    /// An end of the connection in bad order would be the end of other requests too, of which this would have to be known.
+    /// A connection that ends with an error would end other requests too, and the account would
+    /// have to know which.
     pub(crate) fn by_http2(self) -> Self {
         match self {
             Self::ResetInHeaders | Self::Garbage => Self::Refused,
@@ -118,7 +122,7 @@ impl Fault {
         }
     }
 
-    /// Whether its answer asks for fewer calls.
+    /// Whether the response requests fewer calls.
     pub(crate) fn is_throttling(self) -> bool {
         use Fault::{Throttled, ThrottledASecond, ThrottledForEver, ThrottledInThePast};
         matches!(self, Throttled | ThrottledASecond | ThrottledInThePast | ThrottledForEver)
@@ -162,10 +166,10 @@ impl From<u8> for Fault {
     }
 }
 
-/// A percentage of the attempts that have a fault.
+/// The percentage of attempts with a fault.
 const FAULTY: u64 = 5;
 
-/// Bodies are pieces of this.
+/// Bodies are sections of this array.
 static PATTERN: [u8; 128 << 10] = {
     let mut pattern = [0; 128 << 10];
     let mut place = 0;
@@ -193,7 +197,7 @@ impl Plan {
         }
     }
 
-    /// One in ten.
+    /// One request in ten.
     pub(crate) fn is_http2(self, id: u32) -> bool {
         self.random(id, 2) % 10 == 0
     }
@@ -209,7 +213,7 @@ impl Plan {
         &PATTERN[id as usize % 251..][..length]
     }
 
-    /// What is done with a request that has come so many times before.
+    /// What the server does with a request that has arrived `before` times before.
     pub(crate) fn fault(self, id: u32, before: u8) -> Fault {
         let random = self.random(id, 16 + u64::from(before));
         if random % 100 >= FAULTY {
@@ -219,8 +223,8 @@ impl Plan {
         Fault::from(first + (random / 100 % u64::from(last - first + 1)) as u8)
     }
 
-    /// What a good answer says.
-    pub(crate) fn answer(self, id: u32) -> String {
+    /// The body of a success.
+    pub(crate) fn response(self, id: u32) -> String {
         let padding = self.random(id, 4) as usize % 300;
         format!("the answer to {id}, which brought {} bytes{}", self.body(id).len(), ".".repeat(padding))
     }

@@ -1,4 +1,4 @@
-//! The server: it listens, looks up what it is to do, and writes down what it has seen.
+//! The server: it accepts connections, looks up each fault, and records what it received.
 
 use std::{
     net::SocketAddr,
@@ -20,24 +20,24 @@ use crate::{account::Account, http1, http2, plan::Fault};
 pub(crate) struct Server {
     pub(crate) http1: SocketAddr,
     pub(crate) http2: SocketAddr,
-    pub(crate) desk: Arc<Desk>,
+    pub(crate) desk: Arc<ServerState>,
     accepting: [AbortHandle; 2],
 }
 
-/// How the server feels.
+/// What the server does with requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub(crate) enum Mood {
-    /// It has its faults.
+pub(crate) enum Mode {
+    /// Plays the faults of the plan.
     Faulty,
-    /// Everything is answered with 503.
+    /// Responds to everything with 503.
     Down,
-    /// It has none.
-    Well,
+    /// Plays no faults.
+    Healthy,
 }
 
-/// Where all connections ask.
-pub(crate) struct Desk {
+/// Shared by all connections.
+pub(crate) struct ServerState {
     pub(crate) account: Arc<Account>,
     mood: AtomicU8,
     open: AtomicUsize,
@@ -45,18 +45,19 @@ pub(crate) struct Desk {
 
 impl Server {
     pub(crate) async fn start(account: Arc<Account>) -> Self {
-        let desk = Arc::new(Desk { account, mood: AtomicU8::new(Mood::Faulty as u8), open: AtomicUsize::new(0) });
+        let desk =
+            Arc::new(ServerState { account, mood: AtomicU8::new(Mode::Faulty as u8), open: AtomicUsize::new(0) });
         let (http1, one) = listen(desk.clone(), http1::serve).await;
         let (http2, two) = listen(desk.clone(), http2::serve).await;
         Self { http1, http2, desk, accepting: [one, two] }
     }
 
-    pub(crate) fn is(&self, mood: Mood) {
+    pub(crate) fn is(&self, mood: Mode) {
         self.desk.mood.store(mood as u8, SeqCst);
     }
 
-    /// Until no connection is left; the clients were dropped before.
-    pub(crate) async fn is_left(&self) {
+    /// Waits until no connection is left. The clients were dropped before.
+    pub(crate) async fn is_idle(&self) {
         while self.desk.open.load(SeqCst) > 0 {
             sleep(Duration::from_millis(1)).await;
         }
@@ -69,23 +70,24 @@ impl Drop for Server {
     }
 }
 
-impl Desk {
-    /// What to do with this call of a request that has come, in the words of its protocol.
-    pub(crate) fn looks_at(&self, id: u32, call: usize, by: impl Fn(Fault) -> Fault) -> Fault {
-        let before = self.account.comes(id);
+impl ServerState {
+    /// Records the arrival of a call, and returns the fault to play, in the form that its protocol
+    /// has.
+    pub(crate) fn next_fault(&self, id: u32, call: usize, by: impl Fn(Fault) -> Fault) -> Fault {
+        let before = self.account.record_arrival(id);
         let fault = match self.mood.load(SeqCst) {
-            mood if mood == Mood::Down as u8 => Fault::Is503,
-            mood if mood == Mood::Well as u8 => Fault::None,
+            mood if mood == Mode::Down as u8 => Fault::Is503,
+            mood if mood == Mode::Healthy as u8 => Fault::None,
             _ => by(self.account.plan.fault(id, before)),
         };
-        self.account.plays(id, call, fault);
+        self.account.record_fault(id, call, fault);
         fault
     }
 }
 
 async fn listen<F>(
-    desk: Arc<Desk>,
-    serve: impl Fn(TcpStream, Arc<Desk>) -> F + Send + 'static,
+    desk: Arc<ServerState>,
+    serve: impl Fn(TcpStream, Arc<ServerState>) -> F + Send + 'static,
 ) -> (SocketAddr, AbortHandle)
 where
     F: Future<Output = ()> + Send + 'static,
@@ -94,7 +96,7 @@ where
     let address = listener.local_addr().unwrap();
     let accepting = tokio::spawn(async move {
         loop {
-            // Who has called may be gone again.
+            // The client may already have closed the connection.
             let Ok((socket, _)) = listener.accept().await else { continue };
             let _ = socket.set_nodelay(true);
             desk.open.fetch_add(1, SeqCst);

@@ -1,6 +1,7 @@
-//! What is allocated, to the last one: nothing while all is well, and nothing to say no.
+//! Allocations: a healthy call makes none, and a rejection makes none.
 //!
-//! Futures are polled by hand, so that nothing of a runtime is counted; each count is of this thread alone.
+//! The test polls the futures itself, so that no allocation of a runtime counts. Each count covers
+//! only the thread of the test.
 
 use std::{
     future::{Ready, ready},
@@ -20,17 +21,18 @@ use crate::circuits::{counted, open};
 
 type Answer = Result<u64, &'static str>;
 
-/// Readies and calls the service once, and polls the call to its end.
+/// Polls the service ready, calls it, and polls the call to its end.
 fn call<S: Service<u64>>(service: &mut S) -> Result<S::Response, S::Error> {
     let mut context = Context::from_waker(Waker::noop());
     assert!(service.poll_ready(&mut context).is_ready());
     match pin!(service.call(7)).poll(&mut context) {
         Poll::Ready(result) => result,
-        Poll::Pending => panic!("a service that answers at once"),
+        Poll::Pending => panic!("the service responds at once"),
     }
 }
 
-/// Allocations of 100 calls, after some that warm up what is made once a thread.
+/// The allocations of 100 calls, after some calls that make the allocations that a thread makes
+/// once.
 fn allocations<S: Service<u64>>(mut service: S, expected: fn(&Result<S::Response, S::Error>) -> bool) -> u64 {
     for _ in 0..300 {
         assert!(expected(&call(&mut service)));
@@ -58,7 +60,7 @@ fn both_rules(config: BreakerConfig) -> BreakerConfig {
 }
 
 #[test]
-fn the_count_counts() {
+fn the_counter_counts_an_allocation() {
     let boxes = service_fn(|request| ready(Ok::<_, ()>(Box::new(request))));
     assert_eq!(allocations(boxes, Result::is_ok), 100);
 }
@@ -84,7 +86,7 @@ fn a_healthy_call_through_a_retry_allocates_nothing() {
 }
 
 #[test]
-fn a_healthy_call_with_all_that_a_retry_has_allocates_nothing() {
+fn a_healthy_call_with_all_retry_settings_allocates_nothing() {
     let ledger = Ledger::new().per_key(3).in_all(9);
     let config = RetryConfig::default().idempotent().switch(&Switch::on()).ledger(&ledger, |request: &u64| *request);
     let layer = RetryLayer::new(config).before_resend(|request: u64, _| ready(request));
@@ -96,9 +98,9 @@ fn a_healthy_call_with_all_that_a_retry_has_allocates_nothing() {
 #[test]
 fn a_healthy_call_through_a_fallback_allocates_nothing() {
     let service = FallbackLayer::value(0).layer(service_fn(succeeds));
-    assert_eq!(allocations(service, |answer| *answer == Ok(7)), 0);
+    assert_eq!(allocations(service, |response| *response == Ok(7)), 0);
     let service = FallbackLayer::new(service_fn(fails)).layer(service_fn(succeeds));
-    assert_eq!(allocations(service, |answer| *answer == Ok(7)), 0);
+    assert_eq!(allocations(service, |response| *response == Ok(7)), 0);
 }
 
 #[test]
@@ -108,7 +110,7 @@ fn a_healthy_call_through_all_three_allocates_nothing() {
         .layer(RetryLayer::new(RetryConfig::default().idempotent()))
         .layer(BreakerLayer::new(BreakerConfig::default()))
         .service(service_fn(succeeds));
-    assert_eq!(allocations(stack, |answer| *answer == Ok(7)), 0);
+    assert_eq!(allocations(stack, |response| *response == Ok(7)), 0);
 }
 
 #[test]
@@ -132,15 +134,15 @@ fn a_rejection_allocates_nothing() {
 }
 
 #[test]
-fn a_rejection_under_a_name_that_was_made_allocates_nothing_either() {
+fn a_rejection_with_an_owned_circuit_name_allocates_nothing() {
     let circuit = Circuit::new(BreakerConfig::default().name(format!("shard-{}", 7)));
     open(&circuit);
     assert_eq!(allocations(BreakerLayer::on(&circuit).layer(service_fn(succeeds)), Result::is_err), 0);
 }
 
 #[test]
-fn an_answer_from_the_fallback_behind_an_open_circuit_allocates_nothing() {
-    // Open for so long that the retry doesn't wait.
+fn a_fallback_response_for_a_rejection_allocates_nothing() {
+    // The circuit is open for longer than the retry would wait.
     let circuit = Circuit::new(crate::circuits::plain());
     open(&circuit);
     let stack = ServiceBuilder::new()
@@ -148,12 +150,12 @@ fn an_answer_from_the_fallback_behind_an_open_circuit_allocates_nothing() {
         .layer(RetryLayer::new(RetryConfig::default().idempotent()))
         .layer(BreakerLayer::on(&circuit))
         .service(service_fn(succeeds));
-    assert_eq!(allocations(stack, |answer| *answer == Ok(0)), 0);
+    assert_eq!(allocations(stack, |response| *response == Ok(0)), 0);
 }
 
-// recloser leaked on every transition: 1.29 MB in 20,000 calls.
+// recloser leaked at every transition, 1.29 MB in 20,000 calls.
 #[test]
-fn opening_and_closing_leaves_nothing_behind() {
+fn opening_and_closing_leaks_nothing() {
     let circuit = Circuit::new(both_rules(crate::circuits::plain().unobserved()));
     let round = || {
         open(&circuit);
@@ -165,7 +167,7 @@ fn opening_and_closing_leaves_nothing_behind() {
     assert_eq!((counted.count_total, counted.bytes_current), (0, 0));
 }
 
-/// A body that lets its consumer wait for each frame.
+/// A body that is pending before each frame.
 #[cfg(feature = "http")]
 struct Waits {
     is_pending: bool,
@@ -190,7 +192,7 @@ impl http_body::Body for Waits {
 
 #[cfg(feature = "http")]
 #[tokio::test(start_paused = true)]
-async fn time_limits_of_a_body_allocate_once_for_all_its_frames() {
+async fn body_time_limits_allocate_once_per_body() {
     use http_body::Body;
     use tower_recourse::http::BodyTimeoutLayer;
 

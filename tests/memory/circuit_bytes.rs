@@ -1,8 +1,8 @@
-//! What a circuit takes of the heap, to the last byte. Run with `--nocapture` to see the figures.
+//! The heap memory of a circuit, in bytes. Run it with `--nocapture` to see the figures.
 //!
-//! Settings are shared by a config, its clones, and the circuits that are made of them: they are paid for once, however many
-//! circuits there are. Everything else that making a circuit leaves behind is counted here, its part of the memory that is
-//! never freed included.
+//! A config, its clones and their circuits share the settings, whose memory is used once for all
+//! circuits. The tests count everything else that a new circuit allocates, including its part of
+//! the memory that is recycled and never freed.
 
 use std::time::Duration;
 
@@ -21,14 +21,14 @@ fn slow(window: Window) -> OpenRule {
     OpenRule::Slow { longer_than: SECOND, share: Ratio::HALF, window }
 }
 
-/// The bytes that a circuit with these rules keeps for as long as it lives.
+/// The bytes that a circuit with these rules holds while it exists.
 fn bytes(what: &str, rules: impl IntoIterator<Item = OpenRule>) -> u64 {
-    // What a thread, or the process, makes once.
+    // Makes the allocations that a thread or the process makes once.
     drop(Circuit::new(BreakerConfig::default().open_when(failing(Window::count(4_001).unwrap()))));
     let mut rules = rules.into_iter();
     let config = BreakerConfig::default().open_when(rules.next().expect("a rule"));
     let config = rules.fold(config, BreakerConfig::or_when);
-    // Memory that circuits of other tests have left behind is used up first.
+    // The loop first uses up recycled memory of other tests' circuits.
     let mut circuits = Vec::new();
     loop {
         let mut circuit = None;
@@ -36,24 +36,24 @@ fn bytes(what: &str, rules: impl IntoIterator<Item = OpenRule>) -> u64 {
         circuits.push(circuit);
         if info.count_current >= 2 {
             println!("{what}: {} bytes in {} pieces", info.bytes_current, info.count_current);
-            return u64::try_from(info.bytes_current).expect("more is made than freed");
+            return u64::try_from(info.bytes_current).expect("the total is positive");
         }
     }
 }
 
 #[test]
-fn the_rule_of_failures_in_a_row_takes_at_most_192_bytes() {
+fn a_circuit_with_consecutive_failures_uses_192_bytes() {
     assert!(bytes("failures in a row", [OpenRule::consecutive(5).unwrap()]) <= 192);
 }
 
 #[test]
-fn a_window_of_100_calls_takes_at_most_320_bytes() {
+fn a_window_of_100_calls_uses_at_most_320_bytes() {
     assert!(bytes("100 calls", [failing(Window::count(100).unwrap())]) <= 320);
     assert!(bytes("100 calls, slow ones", [slow(Window::count(100).unwrap())]) <= 320);
 }
 
 #[test]
-fn ten_slices_of_time_take_at_most_512_bytes() {
+fn ten_slices_of_time_use_at_most_512_bytes() {
     let window = Window::time(10 * SECOND).unwrap();
     assert!(bytes("ten slices", [failing(window)]) <= 512);
     assert!(bytes("ten slices, slow ones", [slow(window)]) <= 512);
@@ -61,7 +61,7 @@ fn ten_slices_of_time_take_at_most_512_bytes() {
 }
 
 #[test]
-fn a_rule_more_costs_its_own_window_and_little_else() {
+fn another_rule_costs_its_window_and_little_else() {
     let (calls, time) = (Window::count(100).unwrap(), Window::time(20 * SECOND).unwrap());
     let both = bytes("100 calls and ten slices", [failing(calls), slow(time)]);
     assert!(both <= 320 + 10 * 16 + 32, "{both}");
@@ -78,9 +78,9 @@ fn circuits_of_one_config_share_its_settings() {
     assert!(info.bytes_current <= 192 * 1_000, "{} bytes for a thousand", info.bytes_current);
 }
 
-/// The shared settings must not be shared for longer than they are the same.
+/// A config that changes must stop sharing its settings.
 #[test]
-fn a_config_that_is_changed_changes_no_circuit_that_was_made_of_it() {
+fn changing_a_config_does_not_change_its_circuits() {
     let config = BreakerConfig::default().name("before");
     let before = Circuit::new(config.clone());
     let after = Circuit::new(config.clone().name("after").open_when(OpenRule::consecutive(9).unwrap()));

@@ -1,4 +1,5 @@
-//! What the layers add to the future of the service. Run with `--nocapture` to see the figures.
+//! The size that the layers add to the service's future. Run it with `--nocapture` to see the
+//! figures.
 
 use std::{
     future::{Ready, ready},
@@ -10,10 +11,10 @@ use tower::{Layer, Service, ServiceBuilder, service_fn};
 use tower_recourse::{BreakerConfig, BreakerLayer, Circuit, FallbackLayer, RetryConfig, RetryLayer, breaker::Permit};
 
 type Answer = Result<[u64; 4], [u64; 2]>;
-/// As most requests do, it has room for the tag of an `Option`.
+/// Like most requests, the type has a niche for the tag of an `Option`.
 type Request = String;
 
-/// A service that takes no room, with a future of exactly `INNER` bytes.
+/// A service of size zero, with a future of exactly `INNER` bytes.
 fn inner() -> impl Service<Request, Response = [u64; 4], Error = [u64; 2], Future = Ready<Answer>> + Clone {
     service_fn(|_: Request| ready(Ok([0; 4])))
 }
@@ -42,7 +43,7 @@ fn a_breaker_service_adds_at_most_128_bytes() {
 }
 
 #[test]
-fn a_retry_adds_at_most_96_bytes_beside_what_it_keeps_and_its_timer() {
+fn a_retry_adds_at_most_96_bytes_to_request_and_timer() {
     let kept = size_of::<Request>() + size_of::<Sleep>();
     let mut service = RetryLayer::new(RetryConfig::default().idempotent()).layer(inner());
     let added = added("retry", service.call(String::new()));
@@ -51,7 +52,7 @@ fn a_retry_adds_at_most_96_bytes_beside_what_it_keeps_and_its_timer() {
 }
 
 #[test]
-fn a_fallback_adds_at_most_40_bytes_beside_the_failed_outcome_and_its_answer() {
+fn a_fallback_adds_at_most_40_bytes_to_outcome_and_value() {
     let outcome = size_of::<Answer>();
     let mut service = FallbackLayer::value([0u64; 4]).layer(inner());
     let value = size_of::<[u64; 4]>();
@@ -59,7 +60,7 @@ fn a_fallback_adds_at_most_40_bytes_beside_the_failed_outcome_and_its_answer() {
 }
 
 #[test]
-fn the_stack_adds_what_its_layers_add() {
+fn a_stack_adds_the_sum_of_its_layers() {
     let mut stack = ServiceBuilder::new()
         .layer(FallbackLayer::value([0u64; 4]))
         .layer(RetryLayer::new(RetryConfig::default().idempotent()))

@@ -1,7 +1,7 @@
 //! Tests of sizes and of allocations.
 //!
-//! They are in a binary of their own because all circuits of a process share their memory: a test
-//! that creates many circuits changes what the next circuit allocates.
+//! They are in a binary of their own because all circuits of a process share recycled memory: a
+//! test that creates many circuits changes what the next circuit allocates.
 
 mod allocations;
 mod circuit_bytes;

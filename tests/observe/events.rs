@@ -1,4 +1,4 @@
-//! What the layers tell their observers: every event once, in order, with its figures.
+//! The events that the layers send to their observers: each event once, in order, with its fields.
 
 use std::{
     sync::{Arc, Mutex},
@@ -14,15 +14,15 @@ use tower_recourse::{
     time::ManualClock,
 };
 
-use crate::circuits::{at_once, open};
+use crate::circuits::{first_failure, open};
 use crate::fixed_numbers::FixedNumbers as _;
 
-/// Writes down what it is told.
+/// Records the events that it receives.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<String>>>);
 
 impl Log {
-    /// What was told since it was asked last.
+    /// The events since the last call.
     fn take(&self) -> Vec<String> {
         std::mem::take(&mut self.0.lock().unwrap())
     }
@@ -35,7 +35,7 @@ impl Observer for Log {
 }
 
 #[test]
-fn a_circuit_tells_its_story() {
+fn a_circuit_emits_its_events_in_order() {
     let (log, clock) = (Log::default(), ManualClock::new());
     let window = Window::count(4).unwrap();
     let config = BreakerConfig::default()
@@ -85,20 +85,20 @@ fn a_circuit_tells_its_story() {
 }
 
 #[test]
-fn the_jitter_that_is_told_is_the_one_that_is_waited() {
+fn the_event_has_the_jittered_wait() {
     let (log, clock) = (Log::default(), ManualClock::new());
     let open_for = OpenFor::fixed(Duration::from_secs(30)).jitter(Ratio::HALF);
-    let config = BreakerConfig::default().fixed().open_when(at_once()).open_for(open_for).clock(clock);
+    let config = BreakerConfig::default().fixed().open_when(first_failure()).open_for(open_for).clock(clock);
     let circuit = Circuit::new(config.unobserved().observe(log.clone()));
     open(&circuit);
-    let told = log.take().pop().unwrap();
+    let events = log.take().pop().unwrap();
     let micros = Duration::from_micros(circuit.retry_in().unwrap().as_micros() as u64);
     let digits = format!("{micros:?}");
-    assert!(told.contains(digits.trim_end_matches('s')), "{told} and {digits}");
+    assert!(events.contains(digits.trim_end_matches('s')), "{events} and {digits}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_service_that_rejects_tells_of_each_rejection_once() {
+async fn each_rejection_is_one_event() {
     let log = Log::default();
     let layer = BreakerLayer::new(BreakerConfig::default().fixed().unobserved().observe(log.clone()));
     open(layer.circuit());
@@ -116,7 +116,7 @@ async fn a_service_that_rejects_tells_of_each_rejection_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_stack_tells_who_did_what_in_order() {
+async fn a_stack_emits_its_events_in_order() {
     let log = Log::default();
     let retry = RetryConfig::default().idempotent().retries(1).backoff(Backoff::fixed(Duration::from_secs(1)));
     let breaker = BreakerConfig::default().fixed().open_when(OpenRule::consecutive(2).unwrap());
@@ -149,7 +149,7 @@ async fn the_stack_tells_who_did_what_in_order() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_that_helped_and_a_fallback_that_did_not_are_told() {
+async fn a_successful_retry_and_a_failed_fallback_are_events() {
     let log = Log::default();
     let mut fails_once = true;
     let config = RetryConfig::default().idempotent().backoff(Backoff::fixed(Duration::from_secs(1)));
@@ -157,7 +157,7 @@ async fn a_retry_that_helped_and_a_fallback_that_did_not_are_told() {
         let result = if std::mem::take(&mut fails_once) { Err("down".to_owned()) } else { Ok(()) };
         async { result }
     }));
-    // The instance that was ready makes all attempts of its call.
+    // One `ready` and one `call`, so that the same instance makes all attempts.
     service.ready().await.unwrap().call(()).await.unwrap();
     assert_eq!(log.take().last().unwrap(), r#"RetrySucceeded { name: "retry", attempt: 2 }"#);
 
@@ -165,14 +165,14 @@ async fn a_retry_that_helped_and_a_fallback_that_did_not_are_told() {
     let fallback = FallbackLayer::new(backup).name("cache").unobserved().observe(log.clone());
     let service = fallback.layer(service_fn(|()| async { Err::<(), _>("down".to_owned()) }));
     service.oneshot(()).await.unwrap_err();
-    let told =
+    let events =
         [r#"FallbackAsked { name: "cache", cause: Failure }"#, r#"FallbackFailed { name: "cache", cause: Failure }"#];
-    assert_eq!(log.take(), told);
+    assert_eq!(log.take(), events);
 }
 
-/// A server that refuses what it can't do now is seen by whoever watches, also where nothing comes of it.
+/// An observer is notified when a server refuses a request, even if the retry hides it.
 #[tokio::test(start_paused = true)]
-async fn a_refused_call_that_is_sent_again_is_told_and_is_no_retry() {
+async fn a_transparent_retry_is_an_event_and_not_a_retry() {
     let log = Log::default();
     let config = RetryConfig::default().idempotent().retries(1).backoff(Backoff::fixed(Duration::from_secs(1)));
     let config = config.unobserved().observe(log.clone()).classify_errors(|error: &&str| match *error {
@@ -192,16 +192,16 @@ async fn a_refused_call_that_is_sent_again_is_told_and_is_no_retry() {
     assert_eq!(log.take(), [resent(1)]);
     outcomes(&[Err("down"), Err("refused"), Ok(())]).ready().await.unwrap().call(()).await.unwrap();
     assert_eq!(log.take(), [scheduled, &resent(2), succeeded]);
-    // The second time it is a failure like another.
+    // The second time it counts as a failure.
     outcomes(&[Err("refused"), Err("refused"), Ok(())]).ready().await.unwrap().call(()).await.unwrap();
     assert_eq!(log.take(), [&resent(1), scheduled, succeeded]);
 }
 
 #[test]
-fn observers_are_told_in_the_order_they_were_added_and_unobserved_takes_all_away() {
+fn observers_run_in_order_and_can_all_be_removed() {
     let (first, second) = (Log::default(), Log::default());
     let shared = Arc::clone(&first.0);
-    let after = move |_: &Event<'_>| assert_eq!(shared.lock().unwrap().len(), 1, "the first one was told before");
+    let after = move |_: &Event<'_>| assert_eq!(shared.lock().unwrap().len(), 1, "the first call was reported before");
     let config =
         BreakerConfig::default().fixed().unobserved().observe(first.clone()).observe(after).observe(second.clone());
     Circuit::new(config.clone()).admit().unwrap().failure();
@@ -212,7 +212,7 @@ fn observers_are_told_in_the_order_they_were_added_and_unobserved_takes_all_away
 
 #[cfg(feature = "tracing")]
 #[test]
-fn an_opening_is_in_the_log_unasked() {
+fn an_opening_is_logged_by_default() {
     #[derive(Clone, Default)]
     struct Written(Arc<Mutex<Vec<u8>>>);
     impl std::io::Write for Written {
@@ -268,7 +268,7 @@ fn reopenings_are_logged_at_debug() {
     assert_eq!(*levels.0.lock().unwrap(), [error, debug, debug, error]);
 }
 
-/// The figures of the last event: failures in a row, calls, failures, slow calls.
+/// The counts in the last event of this kind: failures in a row, calls, failures, slow calls.
 fn figures(log: &Log, kind: &str) -> String {
     let event = log.take().pop().unwrap();
     assert!(event.starts_with(kind), "{event}");
@@ -290,8 +290,8 @@ fn six_failures_in_a_row_are_reported_as_six_failures() {
             let log = Log::default();
             let circuit = Circuit::new(config.clone().observe(log.clone()).clock(ManualClock::new()));
             circuit.set_mode(mode);
-            crate::circuits::end_all(&circuit, Verdict::Success, 2);
-            crate::circuits::end_all(&circuit, Verdict::transient(), 6);
+            crate::circuits::end_calls(&circuit, Verdict::Success, 2);
+            crate::circuits::end_calls(&circuit, Verdict::transient(), 6);
             assert_eq!(figures(&log, kind), figures_then);
         }
     }

@@ -1,5 +1,5 @@
-//! Names, keys and errors that come from outside: whatever is in them, they forge no line of a log
-//! and no other text.
+//! Names, keys and errors from outside: whatever they contain, they can't forge a log line or
+//! another message.
 
 use std::{convert::Infallible, error::Error, fmt};
 
@@ -8,15 +8,16 @@ use tower_recourse::{BreakerConfig, BreakerError, Cause, Circuit, FallbackError,
 
 use crate::fixed_numbers::FixedNumbers as _;
 
-/// Line ends, terminal controls, marks that turn the direction of text, and a line and a field that
-/// look like ours.
+/// Line breaks, terminal controls, marks that change the direction of text, and a line and a field
+/// in the format of our log.
 const HOSTILE: &str = "a\nERROR circuit opened\r\n\u{1b}[2J\u{9b}31m\u{2028}\u{202e}\u{0} attempt=99 \"} forged=\"1";
 
 fn hostile() -> String {
     format!("{HOSTILE}{}", "x".repeat(1 << 20))
 }
 
-/// Nothing in it ends a line or controls a terminal, and it has a bound.
+/// Checks that the text contains no line break and no terminal control, and that its length is
+/// bounded.
 #[track_caller]
 fn is_harmless(shown: &str) {
     let start: String = shown.chars().take(200).collect();
@@ -33,7 +34,7 @@ fn all_is_harmless(shown: impl fmt::Display + fmt::Debug) {
     is_harmless(&format!("{shown:?}"));
 }
 
-/// An error of another crate, that quotes what came from outside.
+/// An error of another crate that quotes text from outside.
 #[derive(Debug)]
 struct Quotes(String);
 
@@ -61,7 +62,7 @@ fn a_rejection_shows_a_hostile_circuit_name_escaped() {
 }
 
 #[test]
-fn an_ordinary_name_is_shown_as_it_is() {
+fn an_ordinary_name_is_shown_unchanged() {
     for name in ["payments", "db/shard-7", "Zürich 東京", "a\\b"] {
         assert_eq!(Name::from(name).to_string(), name);
         assert_eq!(format!("{:?}", Name::from(name)), format!("{name:?}"));
@@ -124,7 +125,7 @@ fn a_service_config_error_shows_a_hostile_value_escaped() {
 
 #[cfg(feature = "grpc")]
 #[test]
-fn what_clients_are_answered_does_not_contain_the_circuit_name() {
+fn responses_to_clients_do_not_contain_the_circuit_name() {
     use tower_recourse::breaker::OnRejection;
 
     let circuit = Circuit::new(BreakerConfig::default().fixed().unobserved().name(hostile()));
@@ -142,7 +143,7 @@ fn what_clients_are_answered_does_not_contain_the_circuit_name() {
     }
 }
 
-/// What is logged.
+/// The log.
 #[cfg(feature = "tracing")]
 mod log {
     use std::{
@@ -159,7 +160,7 @@ mod log {
 
     use super::*;
 
-    /// What a subscriber receives, one entry per event: the text of each field.
+    /// The events that a subscriber receives: the text of each field.
     #[derive(Clone, Default)]
     struct Received(Arc<Mutex<Vec<EventFields>>>);
 
@@ -198,7 +199,7 @@ mod log {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn hostile_names_and_keys_forge_no_log_line() {
+    async fn hostile_names_and_keys_cannot_forge_log_lines() {
         let (received, written) = (Received::default(), Written::default());
         let writer = written.clone();
         let lines =
@@ -246,7 +247,8 @@ mod log {
         assert_eq!(shown.len(), received.len(), "one line per event");
         for line in shown {
             is_harmless(line);
-            // A forged field would be outside of all quotes, which are every second part.
+            // A forged field would be outside all quotes. The parts outside quotes are every second
+            // one.
             let outside: String = line.replace(r#"\""#, "").split('"').step_by(2).collect();
             assert!(!outside.contains("attempt=99") && !outside.contains("forged"), "{line}");
         }

@@ -1,4 +1,4 @@
-//! Retry: the budget keeps retries a bounded share of the traffic.
+//! The budget limits retries to a share of the traffic.
 
 use std::sync::{
     Arc,
@@ -23,7 +23,7 @@ fn bucket(share: f64, reserve: u32) -> Arc<TokenBucket> {
     Arc::new(TokenBucket::share(share).unwrap().reserve(reserve))
 }
 
-/// A bucket with so many tokens in it.
+/// A bucket that holds this many tokens.
 fn holding(tokens: u32) -> Arc<TokenBucket> {
     let bucket = bucket(1.0, 0);
     (0..tokens).for_each(|_| bucket.deposit());
@@ -31,14 +31,15 @@ fn holding(tokens: u32) -> Arc<TokenBucket> {
     bucket
 }
 
-/// Trap 9 (tower-resilience): amplification reaches 100 %. Trap (tower#857): the percentage is truncated.
+/// tower-resilience: retries could reach 100 % of the traffic. tower#857: the percentage was
+/// truncated.
 #[tokio::test(start_paused = true)]
-async fn a_fifth_holds_when_everything_fails() {
+async fn a_share_of_a_fifth_holds_when_everything_fails() {
     for (share, reserve) in [(0.2, 10), (0.2, 0), (0.0, 3), (0.6, 0)] {
         let inner = Scripted::<&str>::new([Fail(Oops(1))]);
         let mut retry = RetryLayer::new(config().shared_budget(bucket(share, reserve))).layer(inner.clone());
         for _ in 0..1000 {
-            assert_eq!(ask(&mut retry, ()).await, Err(Oops(1)));
+            assert_eq!(ready_and_call(&mut retry, ()).await, Err(Oops(1)));
         }
         let expected = 1000 + (1000.0 * share) as usize + reserve as usize;
         assert_eq!(inner.calls(), expected, "a share of {share} and a reserve of {reserve}");
@@ -48,10 +49,10 @@ async fn a_fifth_holds_when_everything_fails() {
 #[tokio::test(start_paused = true)]
 async fn an_empty_budget_is_the_reason() {
     let inner = Scripted::<&str>::new([Fail(Oops(1)), Fail(Oops(2))]);
-    let told = Told::default();
-    let config = config().shared_budget(bucket(0.0, 0)).observe(told.observer());
-    assert_eq!(ask(&mut RetryLayer::new(config).layer(inner.clone()), ()).await, Err(Oops(1)));
-    assert!(told.last_has(&["RetryStopped", "Budget", "attempt: 1"]));
+    let events = EventLog::default();
+    let config = config().shared_budget(bucket(0.0, 0)).observe(events.observer());
+    assert_eq!(ready_and_call(&mut RetryLayer::new(config).layer(inner.clone()), ()).await, Err(Oops(1)));
+    assert!(events.last_has(&["RetryStopped", "Budget", "attempt: 1"]));
 }
 
 #[tokio::test(start_paused = true)]
@@ -59,26 +60,26 @@ async fn without_a_budget_every_request_has_all_its_retries() {
     let inner = Scripted::<&str>::new([Fail(Oops(1))]);
     let mut retry = RetryLayer::new(config().without_budget()).layer(inner.clone());
     for _ in 0..100 {
-        let _ = ask(&mut retry, ()).await;
+        let _ = ready_and_call(&mut retry, ()).await;
     }
     assert_eq!(inner.calls(), 400);
 }
 
-/// Trap 5, for budgets: one layer is one budget, however many services it makes.
+/// One layer has one budget, however many services it makes.
 #[tokio::test(start_paused = true)]
-async fn all_that_one_layer_makes_shares_its_budget() {
+async fn all_services_of_one_layer_share_its_budget() {
     let inner = Scripted::<&str>::new([Fail(Oops(1))]);
     let layer = RetryLayer::new(config().budget(TokenBucket::share(0.0).unwrap().reserve(3)));
     for _ in 0..10 {
-        let _ = ask(&mut layer.clone().layer(inner.clone()), ()).await;
+        let _ = ready_and_call(&mut layer.clone().layer(inner.clone()), ()).await;
     }
     let mut kept = layer.keep(|(): &()| Some(())).layer(inner.clone());
-    let _ = ask(&mut kept, ()).await;
+    let _ = ready_and_call(&mut kept, ()).await;
     assert_eq!(inner.calls(), 11 + 3);
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_reserve_comes_back_with_time() {
+async fn the_reserve_refills_with_time() {
     let clock = ManualClock::new();
     let bucket = TokenBucket::share(0.0).unwrap().reserve(2).clock(clock.clone());
     let taken = |times: u32| (0..times).filter_map(|_| bucket.withdraw(FailureKind::Transient)).count();
@@ -92,7 +93,7 @@ async fn the_reserve_comes_back_with_time() {
 }
 
 #[test]
-fn a_reserve_beyond_what_a_clock_can_tell_has_a_balance() {
+fn a_reserve_beyond_the_range_of_the_clock_has_a_balance() {
     let bucket = TokenBucket::share(0.0).unwrap().reserve(u32::MAX).clock(ManualClock::new());
     assert_eq!(bucket.balance(), 1_000_000_000);
     assert!(bucket.withdraw(FailureKind::Transient).is_some());
@@ -110,7 +111,7 @@ fn a_bucket_never_holds_more_than_its_capacity() {
     }
 }
 
-/// Counts what it is asked, and has enough.
+/// Counts its calls, and grants every token.
 #[derive(Debug, Default)]
 struct Counts {
     deposits: AtomicU64,
@@ -145,32 +146,32 @@ fn retry_on(budget: &Arc<Counts>, retries: u32) -> RetryLayer<RetryConfig> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_deposits_once_however_many_retries_on_one_budget_it_crosses() {
+async fn nested_retries_with_one_budget_deposit_once() {
     let budget = Arc::new(Counts::default());
     let mut retry = ServiceBuilder::new()
         .layer(retry_on(&budget, 1))
         .layer(retry_on(&budget, 1))
         .layer(retry_on(&budget, 1))
         .service(Scripted::<&str>::new([Fail(Oops(1))]));
-    let _ = ask(&mut retry, ()).await;
+    let _ = ready_and_call(&mut retry, ()).await;
     assert_eq!(budget.both(), (1, 7));
-    let _ = ask(&mut retry, ()).await;
+    let _ = ready_and_call(&mut retry, ()).await;
     assert_eq!(budget.both(), (2, 14), "the next request deposits again");
 }
 
-/// Also where the inner one is called late, by a future.
+/// Also if a future calls the inner retry late.
 #[tokio::test(start_paused = true)]
-async fn a_request_deposits_once_when_the_inner_retry_is_called_by_a_handler() {
+async fn a_request_deposits_once_with_a_retry_in_a_handler() {
     let budget = Arc::new(Counts::default());
     let client = retry_on(&budget, 1).layer(Scripted::<&str>::new([Fail(Oops(1))]));
     let mut retry = retry_on(&budget, 1).layer(tower::service_fn(move |()| {
         let mut client = client.clone();
         async move {
             tokio::task::yield_now().await;
-            ask(&mut client, ()).await
+            ready_and_call(&mut client, ()).await
         }
     }));
-    let _ = ask(&mut retry, ()).await;
+    let _ = ready_and_call(&mut retry, ()).await;
     assert_eq!(budget.both(), (1, 3));
 }
 
@@ -181,14 +182,14 @@ async fn two_retries_with_two_budgets_deposit_in_each() {
         .layer(retry_on(&outer, 1))
         .layer(retry_on(&inner, 1))
         .service(Scripted::<&str>::new([Fail(Oops(1))]));
-    let _ = ask(&mut retry, ()).await;
+    let _ = ready_and_call(&mut retry, ()).await;
     assert_eq!(outer.both(), (1, 1));
-    assert_eq!(inner.both(), (2, 2), "to the inner one, each attempt of the outer one is a request");
+    assert_eq!(inner.both(), (2, 2), "each attempt of the outer retry is a request of the inner one");
 }
 
-/// One budget, another one, and the first again.
+/// A retry with a budget, around one with another budget, around one with the first budget.
 #[tokio::test(start_paused = true)]
-async fn a_budget_in_between_does_not_hide_the_one_around_it() {
+async fn a_budget_in_between_does_not_hide_the_outer_one() {
     let (ours, theirs) = (Arc::new(Counts::default()), Arc::new(Counts::default()));
     let mut retry = ServiceBuilder::new()
         .layer(retry_on(&ours, 1))
@@ -196,11 +197,11 @@ async fn a_budget_in_between_does_not_hide_the_one_around_it() {
         .layer(RetryLayer::new(config().retries(0).without_budget()))
         .layer(retry_on(&ours, 1))
         .service(Scripted::<&str>::new([Fail(Oops(1))]));
-    let _ = ask(&mut retry, ()).await;
+    let _ = ready_and_call(&mut retry, ()).await;
     assert_eq!(ours.both().0, 1);
 }
 
-/// Envoy #30205: retries that wait in back-off escape the budget.
+/// Envoy #30205: retries that waited in backoff escaped the budget.
 #[tokio::test(start_paused = true)]
 async fn retries_that_wait_are_counted() {
     let inner = Scripted::<&str>::new([Fail(Oops(1))]);
@@ -209,17 +210,17 @@ async fn retries_that_wait_are_counted() {
         RetryConfig::default().idempotent().backoff(Backoff::fixed(secs(1))).shared_budget(budget.clone()),
     );
     let mut services: Vec<_> = (0..10).map(|_| layer.layer(inner.clone())).collect();
-    let mut calls: Vec<_> = services.iter_mut().map(|service| spawn(ask(service, ()))).collect();
+    let mut calls: Vec<_> = services.iter_mut().map(|service| spawn(ready_and_call(service, ()))).collect();
     let waiting = calls.iter_mut().filter_map(|call| call.poll().is_pending().then_some(())).count();
-    assert_eq!((waiting, budget.balance()), (3, 0), "three wait, and there is nothing left for a fourth");
+    assert_eq!((waiting, budget.balance()), (3, 0), "three wait, and no token is left for a fourth");
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_reserved_for_a_wait_goes_back_when_the_caller_gives_up() {
+async fn a_token_reserved_for_a_wait_is_returned_on_drop() {
     for budget in [holding(3), bucket(0.0, 3)] {
         let config = RetryConfig::default().idempotent().backoff(Backoff::fixed(secs(1))).shared_budget(budget.clone());
         let mut retry = RetryLayer::new(config).layer(Scripted::<&str>::new([Fail(Oops(1))]));
-        let mut call = spawn(ask(&mut retry, ()));
+        let mut call = spawn(ready_and_call(&mut retry, ()));
         assert_pending!(call.poll());
         let left = budget.balance();
         drop(call);
@@ -228,12 +229,12 @@ async fn what_was_reserved_for_a_wait_goes_back_when_the_caller_gives_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_spent_is_kept_when_the_caller_gives_up() {
+async fn a_spent_token_is_kept_on_drop() {
     let budget = holding(2);
     let config = RetryConfig::default().idempotent().backoff(Backoff::fixed(secs(1))).shared_budget(budget.clone());
     let inner = Scripted::<&str>::new([Fail(Oops(1)), Hang]);
     let mut retry = RetryLayer::new(config).layer(inner.clone());
-    let mut call = spawn(ask(&mut retry, ()));
+    let mut call = spawn(ready_and_call(&mut retry, ()));
     assert_pending!(call.poll());
     tokio::time::advance(secs(1)).await;
     assert_pending!(call.poll());
@@ -247,13 +248,13 @@ async fn an_attempt_that_was_never_ready_costs_nothing() {
     let budget = holding(5);
     let inner = Scripted::new([Fail(Oops(1)), Unready(Oops(2)), Unready(Oops(3)), Answer("yes")]);
     let mut retry = RetryLayer::new(config().shared_budget(budget.clone())).layer(inner.clone());
-    assert_eq!(ask(&mut retry, ()).await, Ok("yes"));
-    assert_eq!((inner.calls(), budget.balance()), (2, 5), "one in, one out");
+    assert_eq!(ready_and_call(&mut retry, ()).await, Ok("yes"));
+    assert_eq!((inner.calls(), budget.balance()), (2, 5), "one deposit, one withdrawal");
 }
 
-/// smithy-rs#4632: a limiter that charges while it refuses goes negative, and refuses for ever.
+/// smithy-rs#4632: a limiter that charged refused requests went negative, and refused forever.
 #[test]
-fn a_budget_that_refuses_charges_nothing() {
+fn a_refused_withdrawal_charges_nothing() {
     fn refuses(budget: impl Budget, deposits: usize) {
         for _ in 0..10 {
             while budget.withdraw(FailureKind::Transient).is_some() {}
@@ -264,7 +265,7 @@ fn a_budget_that_refuses_charges_nothing() {
                 budget.deposit();
                 budget.succeeded(None);
             });
-            assert!(budget.withdraw(FailureKind::Transient).is_some(), "what is paid in is there at once");
+            assert!(budget.withdraw(FailureKind::Transient).is_some(), "a deposit is available at once");
         }
     }
     refuses(TokenBucket::share(0.5).unwrap().reserve(0), 2);
@@ -272,7 +273,7 @@ fn a_budget_that_refuses_charges_nothing() {
     refuses(CostBucket::aws_2_1(), 14);
 }
 
-/// failsafe-go#141: a budget that is used up failed calls whose first attempt was still running.
+/// failsafe-go#141: an exhausted budget failed calls whose first attempt was still running.
 #[tokio::test(start_paused = true)]
 async fn an_exhausted_budget_does_not_end_a_first_attempt() {
     let budget = bucket(0.0, 0);
@@ -285,7 +286,7 @@ async fn an_exhausted_budget_does_not_end_a_first_attempt() {
     assert_pending!(running.poll());
     let failing = Scripted::<&str>::new([Fail(Oops(1))]);
     for _ in 0..100 {
-        assert_eq!(ask(&mut retry.layer(failing.clone()), ()).await, Err(Oops(1)), "its own failure");
+        assert_eq!(ready_and_call(&mut retry.layer(failing.clone()), ()).await, Err(Oops(1)), "the call's own failure");
     }
     assert_pending!(running.poll());
     assert_eq!(running.await, Ok("late"));

@@ -1,4 +1,5 @@
-//! What was reserved for an attempt that is never made goes back, whatever the reason; what was spent doesn't.
+//! A token that was withdrawn for an attempt goes back if the attempt isn't made, whatever the
+//! reason. A token that was spent doesn't.
 
 use std::{
     future::{Ready, ready},
@@ -20,7 +21,7 @@ use tower_recourse::{
 use crate::fixed_numbers::FixedNumbers as _;
 use crate::scripted::*;
 
-/// Five tokens, however they are counted.
+/// Budgets of each kind that hold five tokens.
 fn buckets() -> [Arc<dyn Budget>; 4] {
     let filled = |bucket: TokenBucket| {
         (0..5).for_each(|_| bucket.deposit());
@@ -45,10 +46,10 @@ fn state(budget: &Arc<dyn Budget>) -> (u64, u64) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_caller_gives_up_in_the_wait() {
+async fn a_drop_during_the_wait_returns_the_token() {
     for budget in buckets() {
         let mut retry = RetryLayer::new(on(&budget)).layer(Scripted::<&str>::new([Fail(Oops(1))]));
-        let mut call = spawn(ask(&mut retry, ()));
+        let mut call = spawn(ready_and_call(&mut retry, ()));
         assert_pending!(call.poll());
         assert_eq!(state(&budget), (4, 1), "{budget:?}");
         drop(call);
@@ -57,10 +58,10 @@ async fn the_caller_gives_up_in_the_wait() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_caller_gives_up_while_the_service_gets_ready() {
+async fn a_drop_before_readiness_returns_the_token() {
     for budget in buckets() {
         let mut retry = RetryLayer::new(on(&budget)).layer(Scripted::<&str>::new([Fail(Oops(1)), Stuck]));
-        let mut call = spawn(ask(&mut retry, ()));
+        let mut call = spawn(ready_and_call(&mut retry, ()));
         assert_pending!(call.poll());
         tokio::time::advance(secs(2)).await;
         assert_pending!(call.poll());
@@ -71,7 +72,7 @@ async fn the_caller_gives_up_while_the_service_gets_ready() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_service_is_not_ready_in_time() {
+async fn a_readiness_timeout_returns_the_token() {
     for budget in buckets() {
         let limits = Timeouts::request(secs(3)).answer(|_| Err(Oops(408)));
         let inner = Scripted::<&str>::new([Fail(Oops(1)), Stuck]);
@@ -83,12 +84,12 @@ async fn the_service_is_not_ready_in_time() {
         assert_pending!(call.poll());
         tokio::time::advance(secs(2)).await;
         assert_eq!(assert_ready!(call.poll()), Err(Oops(408)));
-        assert_eq!(state(&budget), (5, 0), "at once, and not when the future goes: {budget:?}");
+        assert_eq!(state(&budget), (5, 0), "at once, not when the future is dropped: {budget:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_service_fails_to_get_ready_for_the_last_attempt() {
+async fn a_readiness_error_of_the_last_attempt_returns_the_token() {
     for budget in buckets() {
         let inner = Scripted::<&str>::new([Fail(Oops(1)), Unready(Oops(2))]);
         let mut retry = RetryLayer::new(on(&budget).retries(1).backoff(Backoff::none())).layer(inner);
@@ -99,7 +100,7 @@ async fn the_service_fails_to_get_ready_for_the_last_attempt() {
     }
 }
 
-/// Keeps something, of which it then makes nothing.
+/// Stores something, but can't make a request from it.
 #[derive(Clone)]
 struct Lost;
 
@@ -124,7 +125,7 @@ impl Keep<()> for Lost {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_request_turns_out_to_be_lost() {
+async fn a_lost_request_returns_the_token() {
     for budget in buckets() {
         let inner = Scripted::<&str>::new([Fail(Oops(1))]);
         let mut retry = RetryLayer::new(on(&budget)).keeping(Lost).layer(inner.clone());
@@ -135,36 +136,37 @@ async fn the_request_turns_out_to_be_lost() {
     }
 }
 
-/// The first attempt opens the circuit: the second is paid for, sent, and rejected.
+/// The first attempt opens the circuit. The second one is paid for and made, and the breaker
+/// rejects it.
 #[tokio::test(start_paused = true)]
-async fn a_breaker_rejects_the_attempt() {
+async fn a_rejected_attempt_returns_the_token() {
     for budget in buckets() {
         let inner = Scripted::<&str>::new([Fail(Oops(1))]);
         let breaker = BreakerLayer::new(BreakerConfig::default().fixed().open_when(OpenRule::consecutive(1).unwrap()));
         let mut service =
             ServiceBuilder::new().layer(RetryLayer::new(on(&budget))).layer(breaker).service(inner.clone());
-        assert!(ask(&mut service, ()).await.is_err());
+        assert!(ready_and_call(&mut service, ()).await.is_err());
         assert_eq!((inner.calls(), state(&budget)), (1, (5, 0)), "{budget:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_another_check_forbids_is_not_asked_for() {
+async fn a_retry_that_another_check_stops_withdraws_no_token() {
     for budget in buckets() {
         let config = || on(&budget).retries(1);
         let fails = || Scripted::<&str>::new([Fail(Oops(1))]);
         let limits = Timeouts::request(secs(1)).answer(|_| Err(Oops(408)));
-        let _ = ask(&mut RetryLayer::new(config().timeouts(limits)).layer(fails()), ()).await;
-        let _ = ask(&mut RetryLayer::new(config()).keep(|(): &()| None).layer(fails()), ()).await;
+        let _ = ready_and_call(&mut RetryLayer::new(config().timeouts(limits)).layer(fails()), ()).await;
+        let _ = ready_and_call(&mut RetryLayer::new(config()).keep(|(): &()| None).layer(fails()), ()).await;
         let late = config().classify(|_: Result<&&str, &Oops>| Verdict::transient().retry_after(secs(31)));
-        let _ = ask(&mut RetryLayer::new(late).layer(fails()), ()).await;
+        let _ = ready_and_call(&mut RetryLayer::new(late).layer(fails()), ()).await;
         let permanent = config().classify(|_: Result<&&str, &Oops>| Verdict::permanent());
-        let _ = ask(&mut RetryLayer::new(permanent).layer(fails()), ()).await;
+        let _ = ready_and_call(&mut RetryLayer::new(permanent).layer(fails()), ()).await;
         assert_eq!((state(&budget), budget.stats().refused), ((5, 0), 0), "{budget:?}");
     }
 }
 
-/// Polls a call to its end, with waits of nothing. Whether somebody panicked.
+/// Polls a call to its end, without waits. Returns whether it panicked.
 fn panics<F: Future>(call: F) -> bool {
     let mut call = spawn(call);
     let panicked = catch_unwind(AssertUnwindSafe(|| call.poll().is_ready())).is_err();
@@ -173,7 +175,7 @@ fn panics<F: Future>(call: F) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_before_the_attempt_gives_back_and_one_in_it_does_not() {
+async fn a_panic_before_the_attempt_returns_the_token() {
     for budget in buckets() {
         let config = || on(&budget).backoff(Backoff::none()).retries(1);
 
@@ -181,12 +183,12 @@ async fn a_panic_before_the_attempt_gives_back_and_one_in_it_does_not() {
             assert!(!matches!(event, Event::RetryScheduled { .. }), "an observer");
         });
         let mut retry = RetryLayer::new(observed).layer(Scripted::<&str>::new([Fail(Oops(1))]));
-        assert!(panics(ask(&mut retry, ())));
-        assert_eq!(state(&budget), (5, 0), "nobody has tried again: {budget:?}");
+        assert!(panics(ready_and_call(&mut retry, ())));
+        assert_eq!(state(&budget), (5, 0), "no retry was made: {budget:?}");
 
         let classified = config().classify(|_: Result<&&str, &Oops>| -> Verdict { panic!("a classifier") });
         let mut retry = RetryLayer::new(classified).layer(Scripted::new([Fail(Oops(1))]));
-        assert!(panics(ask(&mut retry, ())));
+        assert!(panics(ready_and_call(&mut retry, ())));
         assert_eq!(state(&budget), (5, 0), "the first attempt costs nothing: {budget:?}");
 
         let calls = Arc::new(Mutex::new(0));
@@ -201,19 +203,21 @@ async fn a_panic_before_the_attempt_gives_back_and_one_in_it_does_not() {
                 Err::<(), _>(Oops(1))
             }
         }));
-        assert!(panics(ask(&mut retry, ())));
+        assert!(panics(ready_and_call(&mut retry, ())));
         assert_eq!(state(&budget).1, 1, "the attempt was made: {budget:?}");
     }
 }
 
-/// The same budget in the hand of several layers, whose services are of several types.
+/// Several layers, whose services have different types, share one budget.
 #[tokio::test(start_paused = true)]
-async fn one_budget_is_shared_by_many_layers() {
+async fn many_layers_can_share_one_budget() {
     for budget in buckets() {
         let config = || on(&budget).backoff(Backoff::none()).retries(1);
         for _ in 0..3 {
-            let _ = ask(&mut RetryLayer::new(config()).layer(Scripted::<&str>::new([Fail(Oops(1))])), ()).await;
-            let _ = ask(&mut RetryLayer::new(config()).layer(Scripted::<u16>::new([Fail(Oops(1))])), "text").await;
+            let _ =
+                ready_and_call(&mut RetryLayer::new(config()).layer(Scripted::<&str>::new([Fail(Oops(1))])), ()).await;
+            let _ = ready_and_call(&mut RetryLayer::new(config()).layer(Scripted::<u16>::new([Fail(Oops(1))])), "text")
+                .await;
         }
         let deposits = budget.stats();
         assert!(deposits.granted >= 5, "{budget:?}");
@@ -221,46 +225,46 @@ async fn one_budget_is_shared_by_many_layers() {
     }
 }
 
-/// What a success brings back was granted all the same.
+/// Tokens that a success returns still count as granted.
 #[tokio::test(start_paused = true)]
-async fn a_refund_is_not_a_token_given_back() {
+async fn a_gain_from_a_success_is_not_a_returned_token() {
     let bucket = Arc::new(CostBucket::capacity(25).unwrap());
     let inner = Scripted::new([Fail(Oops(1)), Answer("yes")]);
     let config = RetryConfig::default().idempotent().backoff(Backoff::none()).shared_budget(bucket.clone());
-    assert_eq!(ask(&mut RetryLayer::new(config).layer(inner), ()).await, Ok("yes"));
+    assert_eq!(ready_and_call(&mut RetryLayer::new(config).layer(inner), ()).await, Ok("yes"));
     assert_eq!((bucket.tokens(), bucket.stats().granted), (25, 1));
 }
 
-/// What it is told, in the order in which it is told. Grants everything.
+/// Records its calls in order. Grants every token.
 #[derive(Debug, Default)]
-struct Heard(Mutex<Vec<String>>);
+struct CallLog(Mutex<Vec<String>>);
 
-impl Heard {
-    fn hears(&self, what: impl Into<String>) {
+impl CallLog {
+    fn record(&self, what: impl Into<String>) {
         self.0.lock().unwrap().push(what.into());
     }
 }
 
-impl Budget for Heard {
+impl Budget for CallLog {
     fn deposit(&self) {
-        self.hears("deposit");
+        self.record("deposit");
     }
 
     fn withdraw(&self, _: FailureKind) -> Option<Token> {
-        self.hears("withdraw");
+        self.record("withdraw");
         Some(Token::new(7))
     }
 
     fn give_back(&self, token: Token) {
-        self.hears(format!("give back {}", token.value()));
+        self.record(format!("give back {}", token.value()));
     }
 
     fn succeeded(&self, paid: Option<Token>) {
-        self.hears(format!("succeeded for {:?}", paid.map(Token::value)));
+        self.record(format!("succeeded for {:?}", paid.map(Token::value)));
     }
 
     fn failed(&self, _: FailureKind) {
-        self.hears("failed");
+        self.record("failed");
     }
 
     fn stats(&self) -> BudgetStats {
@@ -268,35 +272,39 @@ impl Budget for Heard {
     }
 }
 
-/// What a budget hears of a request whose errors are judged so.
-async fn heard(steps: impl IntoIterator<Item = Step<&'static str, Oops>>, judge: fn(&Oops) -> Verdict) -> Vec<String> {
-    let budget = Arc::new(Heard::default());
+/// The calls that a budget gets for a request whose errors are classified like this.
+async fn budget_calls(
+    steps: impl IntoIterator<Item = Step<&'static str, Oops>>,
+    judge: fn(&Oops) -> Verdict,
+) -> Vec<String> {
+    let budget = Arc::new(CallLog::default());
     let config = RetryConfig::default().idempotent().backoff(Backoff::none()).retries(1).shared_budget(budget.clone());
     let mut retry = RetryLayer::new(config.classify_errors(judge)).layer(Scripted::new(steps));
-    let _ = ask(&mut retry, ()).await;
+    let _ = ready_and_call(&mut retry, ()).await;
     std::mem::take(&mut *budget.0.lock().unwrap())
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_sent_again_for_nothing_has_paid_nothing() {
+async fn a_transparent_retry_costs_no_token() {
     let refused = |_: &Oops| Verdict::refused();
-    let told = heard([Fail(Oops(1)), Answer("yes")], refused).await;
-    assert_eq!(told, ["deposit", "succeeded for None"]);
-    let told = heard([Fail(Oops(1)), Fail(Oops(1)), Answer("yes")], refused).await;
-    assert_eq!(told, ["deposit", "failed", "withdraw", "succeeded for Some(7)"]);
+    let calls = budget_calls([Fail(Oops(1)), Answer("yes")], refused).await;
+    assert_eq!(calls, ["deposit", "succeeded for None"]);
+    let calls = budget_calls([Fail(Oops(1)), Fail(Oops(1)), Answer("yes")], refused).await;
+    assert_eq!(calls, ["deposit", "failed", "withdraw", "succeeded for Some(7)"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_not_made_is_given_back_once() {
+async fn the_token_of_an_unmade_attempt_is_returned_once() {
     let rejected_at_last =
         |error: &Oops| if *error == Oops(2) { Verdict::rejected(None) } else { Verdict::transient() };
-    let told = heard([Fail(Oops(1)), Unready(Oops(2))], rejected_at_last).await;
-    assert_eq!(told, ["deposit", "failed", "withdraw", "give back 7"]);
-    let told = heard([Fail(Oops(1)), Fail(Oops(2))], rejected_at_last).await;
-    assert_eq!(told, ["deposit", "failed", "withdraw", "give back 7"]);
+    let calls = budget_calls([Fail(Oops(1)), Unready(Oops(2))], rejected_at_last).await;
+    assert_eq!(calls, ["deposit", "failed", "withdraw", "give back 7"]);
+    let calls = budget_calls([Fail(Oops(1)), Fail(Oops(2))], rejected_at_last).await;
+    assert_eq!(calls, ["deposit", "failed", "withdraw", "give back 7"]);
 }
 
-/// An attempt that isn't made neither fails nor succeeds, but that it can't be made is a failure.
+/// An attempt that isn't made neither fails nor succeeds. But a service that fails to get ready is
+/// a failure.
 #[tokio::test(start_paused = true)]
 async fn a_throttle_counts_failures_and_no_rejections() {
     let throttle = Arc::new(RetryThrottle::max_tokens(10).unwrap());
@@ -306,14 +314,14 @@ async fn a_throttle_counts_failures_and_no_rejections() {
         .layer(RetryLayer::new(config))
         .layer(breaker)
         .service(Scripted::<&str>::new([Fail(Oops(1))]));
-    let mut call = spawn(ask(&mut service, ()));
+    let mut call = spawn(ready_and_call(&mut service, ()));
     assert!(matches!(call.poll(), Poll::Ready(Err(_))));
     assert_eq!(throttle.tokens(), 8.0, "two failures; the third attempt was rejected");
     assert_eq!(throttle.stats().granted, 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_first_attempt_that_a_breaker_rejects_is_no_failure_to_a_throttle() {
+async fn a_throttle_ignores_a_rejected_first_attempt() {
     let throttle = Arc::new(RetryThrottle::max_tokens(10).unwrap());
     let circuit = Circuit::new(BreakerConfig::default().fixed());
     circuit.force_open();
@@ -322,6 +330,6 @@ async fn a_first_attempt_that_a_breaker_rejects_is_no_failure_to_a_throttle() {
         .layer(RetryLayer::new(config))
         .layer(BreakerLayer::on(&circuit))
         .service(Scripted::<&str>::new([Fail(Oops(1))]));
-    assert!(ask(&mut service, ()).await.is_err());
+    assert!(ready_and_call(&mut service, ()).await.is_err());
     assert_eq!(throttle.tokens(), 10.0);
 }

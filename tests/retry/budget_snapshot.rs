@@ -1,4 +1,4 @@
-//! What is left of a budget, taken down and taken up again.
+//! Snapshots of budgets.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ fn plain() -> TokenBucket {
     TokenBucket::share(1.0).unwrap().reserve(0)
 }
 
-/// One whose deposits age in 10 s, and its clock.
+/// A bucket whose deposits expire after 10 s, and its clock.
 fn ageing() -> (TokenBucket, ManualClock) {
     let clock = ManualClock::new();
     (plain().ttl(secs(10)).unwrap().clock(clock.clone()), clock)
@@ -27,17 +27,17 @@ fn balance(budget: &impl Budget) -> u64 {
 }
 
 #[test]
-fn deposits_go_on_to_the_billionth() {
+fn a_bucket_takes_a_billion_deposits() {
     let (before, after) = (TokenBucket::share(0.6).unwrap().reserve(0), plain());
     (0..4).for_each(|_| before.deposit());
     after.restore(&before.snapshot(), secs(1_000_000));
-    assert_eq!((balance(&after), after.snapshot()), (2, before.snapshot()), "2.4, and they don't age");
+    assert_eq!((balance(&after), after.snapshot()), (2, before.snapshot()), "2.4 tokens, and they don't expire");
     after.restore(&plain().snapshot(), Duration::ZERO);
-    assert_eq!(balance(&after), 0, "in place of what it had");
+    assert_eq!(balance(&after), 0, "instead of the earlier tokens");
 }
 
 #[test]
-fn no_balance_is_above_the_capacity_or_below_zero_whatever_the_snapshot_says() {
+fn any_snapshot_gives_a_balance_from_zero_to_the_capacity() {
     let (with_ttl, _clock) = ageing();
     for tokens in [f64::INFINITY, f64::MAX, 1e9, 100.5, -1.0, f64::NEG_INFINITY, f64::NAN] {
         let snapshot = Snapshot::new(vec![(Duration::ZERO, tokens); 20]);
@@ -55,7 +55,7 @@ fn no_balance_is_above_the_capacity_or_below_zero_whatever_the_snapshot_says() {
 }
 
 #[test]
-fn deposits_that_age_are_as_old_as_they_would_have_been() {
+fn restored_deposits_keep_their_age() {
     for down in [0, 1, 3, 5, 8, 30] {
         let (before, clock) = ageing();
         before.deposit();
@@ -77,7 +77,7 @@ fn deposits_that_age_are_as_old_as_they_would_have_been() {
 }
 
 #[test]
-fn a_snapshot_tells_of_the_times_in_which_something_came_and_of_no_others() {
+fn a_snapshot_has_only_slices_with_deposits() {
     let (bucket, clock) = ageing();
     bucket.deposit();
     clock.advance(secs(4));
@@ -86,9 +86,9 @@ fn a_snapshot_tells_of_the_times_in_which_something_came_and_of_no_others() {
     assert_eq!(bucket.snapshot().deposits, [(secs(0), 2.0), (secs(4), 1.0)], "the newest first");
 }
 
-/// It takes no room from what isn't.
+/// Expired tokens take no room from others.
 #[test]
-fn what_is_too_old_is_left_out_in_whatever_order_it_comes() {
+fn expired_deposits_are_left_out_in_any_order() {
     for age in [10, 11, 12, 1_000_000] {
         let (bucket, _clock) = ageing();
         bucket.restore(&Snapshot::new(vec![(secs(age), 100.0), (secs(0), 50.0)]), Duration::ZERO);
@@ -97,7 +97,7 @@ fn what_is_too_old_is_left_out_in_whatever_order_it_comes() {
 }
 
 #[test]
-fn what_is_restored_can_be_taken_and_given_back() {
+fn restored_tokens_can_be_withdrawn_and_returned() {
     let (before, _) = ageing();
     (0..5).for_each(|_| before.deposit());
     let (after, clock) = ageing();
@@ -111,7 +111,7 @@ fn what_is_restored_can_be_taken_and_given_back() {
 }
 
 #[test]
-fn a_cost_bucket_and_a_throttle_go_on_with_what_was_left() {
+fn a_cost_bucket_and_a_throttle_continue_with_their_balance() {
     let (before, after) = (CostBucket::default(), CostBucket::default());
     before.withdraw(FailureKind::TimedOut).unwrap();
     after.restore(before.tokens());
@@ -129,7 +129,7 @@ fn a_cost_bucket_and_a_throttle_go_on_with_what_was_left() {
 
 #[cfg(feature = "store")]
 #[test]
-fn a_store_keeps_all_three() {
+fn a_store_persists_all_three_kinds() {
     use std::sync::Arc;
     use tower_recourse::store::FileStore;
     let folder = tempfile::tempdir().unwrap();

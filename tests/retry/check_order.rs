@@ -1,4 +1,5 @@
-//! The order of the checks: of any two that both say no, the earlier one gives the reason, wherever it is told.
+//! The order of the checks: if two checks stop a retry, the earlier one gives the reason, wherever
+//! the reason is reported.
 
 use std::sync::{Arc, Mutex};
 
@@ -12,11 +13,11 @@ use tower_recourse::{
 };
 
 use crate::fixed_numbers::FixedNumbers as _;
-use crate::scripted::{Oops, Scripted, Step::*, Told, ask, ms, secs};
+use crate::scripted::{EventLog, Oops, Scripted, Step::*, ms, ready_and_call, secs};
 
 type Error = BreakerError<Oops>;
 
-/// The labels of the causes, in the order in which they are looked at.
+/// The labels of the causes, in the order of the checks.
 const ORDER: [&str; 11] = [
     "switched_off",
     "ledger_in_all",
@@ -31,10 +32,10 @@ const ORDER: [&str; 11] = [
     "budget",
 ];
 
-/// A retry around a breaker around what always fails, of which these checks say no.
+/// A retry around a breaker around a service that always fails. The listed checks stop the retry.
 fn retry(
     saying_no: &[&str],
-    told: &Told,
+    events: &EventLog,
 ) -> impl Service<(), Response = (), Error = Error, Future: Send + 'static> + Clone + use<> {
     let no: Vec<bool> = ORDER.iter().map(|check| saying_no.contains(check)).collect();
     let says_no = move |check: &str| no[ORDER.iter().position(|&known| known == check).unwrap()];
@@ -57,7 +58,7 @@ fn retry(
         .ledger(&ledger, |(): &()| "key")
         .timeouts(Timeouts::request(if says_no("deadline") { secs(3) } else { secs(300) }).answer(|_| Err(late())))
         .unobserved()
-        .observe(told.observer());
+        .observe(events.observer());
     if says_no("budget") {
         config = config.budget(TokenBucket::share(0.0).unwrap().reserve(0));
     }
@@ -83,12 +84,12 @@ fn late() -> Error {
     BreakerError::Inner(Oops(99))
 }
 
-/// What observers, a fallback, and the caller are told: without a fallback, and with one.
+/// The causes that observers, a fallback, and the caller receive, without a fallback and with one.
 async fn causes(saying_no: &[&str]) -> [&'static str; 4] {
-    let told = Told::default();
-    let stack = retry(saying_no, &told);
-    let alone = ask(&mut AnsweredLayer.layer(stack.clone()), ()).await.unwrap_err().how.cause().unwrap();
-    let observed = ORDER.into_iter().find(|label| told.last_has(&["RetryStopped", &debug_name(label)]));
+    let events = EventLog::default();
+    let stack = retry(saying_no, &events);
+    let alone = ready_and_call(&mut AnsweredLayer.layer(stack.clone()), ()).await.unwrap_err().how.cause().unwrap();
+    let observed = ORDER.into_iter().find(|label| events.last_has(&["RetryStopped", &debug_name(label)]));
 
     let asked = Arc::new(Mutex::new(None::<Cause>));
     let learned = Arc::clone(&asked);
@@ -97,12 +98,12 @@ async fn causes(saying_no: &[&str]) -> [&'static str; 4] {
         async { Ok::<_, Oops>(()) }
     });
     let mut with_fallback = ServiceBuilder::new().layer(AnsweredLayer).layer(fallback).service(stack);
-    let answered = ask(&mut with_fallback, ()).await.unwrap().how.cause().unwrap();
+    let answered = ready_and_call(&mut with_fallback, ()).await.unwrap().how.cause().unwrap();
     let asked = asked.lock().unwrap().unwrap();
     [observed.unwrap(), alone.label(), asked.label(), answered.label()]
 }
 
-/// `ledger_key` is `LedgerKey`.
+/// Turns `ledger_key` into `LedgerKey`.
 fn debug_name(label: &str) -> String {
     let capital = |word: &str| word[..1].to_uppercase() + &word[1..];
     label.split('_').map(capital).collect()
@@ -116,7 +117,7 @@ async fn each_check_gives_its_reason_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_any_two_checks_that_say_no_the_earlier_one_gives_the_reason() {
+async fn the_earlier_of_two_failed_checks_gives_the_reason() {
     for (place, earlier) in ORDER.into_iter().enumerate() {
         for later in &ORDER[place + 1..] {
             assert_eq!(causes(&[earlier, later]).await, [earlier; 4], "{earlier}, {later}");
@@ -125,7 +126,7 @@ async fn of_any_two_checks_that_say_no_the_earlier_one_gives_the_reason() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn from_each_check_on_all_may_say_no() {
+async fn all_checks_after_the_first_failed_one_may_fail() {
     for (place, earliest) in ORDER.into_iter().enumerate() {
         assert_eq!(causes(&ORDER[place..]).await, [earliest; 4]);
     }

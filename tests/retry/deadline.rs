@@ -1,4 +1,4 @@
-//! Nothing is sent after its time, and what is changed before it is sent again.
+//! No attempt is sent after its deadline. Changes of a request before it is resent.
 
 use std::{
     future::{Ready, ready},
@@ -18,7 +18,7 @@ use tower_recourse::{
     retry::{AnswerWith, Backoff, Budget, Keep, Ledger, Timeouts, TokenBucket},
 };
 
-use crate::scripted::{CallWhenReady, Oops, Scripted, Step::*, Told, ask, ms, secs};
+use crate::scripted::{CallWhenReady, EventLog, Oops, Scripted, Step::*, ms, ready_and_call, secs};
 
 fn config() -> RetryConfig {
     RetryConfig::default().idempotent().backoff(Backoff::fixed(ms(100))).without_budget().unobserved()
@@ -29,34 +29,34 @@ fn late() -> Timeouts<AnswerWith<impl Fn(Elapsed) -> Result<&'static str, Oops>>
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_is_ready_after_its_deadline_is_not_sent() {
+async fn a_request_ready_after_its_deadline_is_not_sent() {
     let ledger = Ledger::new();
     let budget = Arc::new(TokenBucket::share(0.0).unwrap().reserve(1));
-    let told = Told::default();
-    let config = config().shared_budget(budget.clone()).observe(told.observer()).ledger(&ledger, |(): &()| "key");
-    // It doesn't let the timer have its turn.
+    let events = EventLog::default();
+    let config = config().shared_budget(budget.clone()).observe(events.observer()).ledger(&ledger, |(): &()| "key");
+    // It blocks the thread, so the timer can't fire.
     let layer = RetryLayer::new(config.timeouts(late())).before_resend(|(): (), _| async { advance(secs(10)).await });
     let inner = Scripted::new([Fail(Oops(1)), Answer("too late")]);
-    assert_eq!(ask(&mut layer.layer(inner.clone()), ()).await, Err(Oops(99)));
+    assert_eq!(ready_and_call(&mut layer.layer(inner.clone()), ()).await, Err(Oops(99)));
     assert_eq!((inner.calls(), ledger.retries_in_all(), budget.balance()), (1, 0, 1));
-    assert!(told.last_has(&["RetryStopped", "Deadline"]));
+    assert!(events.last_has(&["RetryStopped", "Deadline"]));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_that_took_longer_than_it_should_have_is_followed_by_no_attempt() {
+async fn no_attempt_follows_a_wait_that_took_too_long() {
     let layer = RetryLayer::new(config().timeouts(late()));
     let inner = Scripted::new([Fail(Oops(1)), Answer("too late")]);
     let mut service = layer.layer(inner.clone());
     let mut request = tokio_test::task::spawn(service.call_when_ready(()));
     assert!(request.poll().is_pending());
-    // The task gets no turn meanwhile.
+    // The task isn't polled meanwhile.
     advance(secs(10)).await;
     assert_eq!(request.poll(), Poll::Ready(Err(Oops(99))));
     assert_eq!(inner.calls(), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_service_that_gets_ready_after_the_deadline_is_not_called() {
+async fn a_service_ready_after_the_deadline_is_not_called() {
     let inner = Scripted::<&str>::new([Fail(Oops(1)), Stuck]);
     let layer = RetryLayer::new(config().timeouts(late()));
     let mut service = layer.layer(inner.clone());
@@ -65,12 +65,12 @@ async fn a_service_that_gets_ready_after_the_deadline_is_not_called() {
     advance(ms(100)).await;
     assert!(request.poll().is_pending(), "it waits for the service");
     advance(secs(10)).await;
-    inner.unstick(Answer("too late"));
+    inner.resume_with(Answer("too late"));
     assert_eq!((request.poll(), inner.calls()), (Poll::Ready(Err(Oops(99))), 1));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_is_sent_at_once_and_its_time_runs_from_then_on_whoever_polls_it_when() {
+async fn a_request_is_sent_at_the_call_and_its_time_starts_then() {
     let layer = RetryLayer::new(config().timeouts(late()));
     let inner = Scripted::<&str>::new([Hang]);
     let mut service = layer.layer(inner.clone());
@@ -79,19 +79,20 @@ async fn a_request_is_sent_at_once_and_its_time_runs_from_then_on_whoever_polls_
     advance(secs(2)).await;
     assert!(request.poll().is_pending());
     advance(secs(1)).await;
-    assert!(request.is_woken(), "by the limit, which nobody had asked for at first");
+    assert!(request.is_woken(), "by the limit, which the first attempt didn't use");
     assert_eq!(request.poll(), Poll::Ready(Err(Oops(99))));
 
     let asked = AtomicU32::new(0);
     let run = layer.run(|_| ready(Err::<&str, _>(Oops(asked.fetch_add(1, Ordering::Relaxed)))));
     assert_eq!(asked.load(Ordering::Relaxed), 1);
     advance(secs(3)).await;
-    assert_eq!(run.await, Err(Oops(0)), "there is no time left for another attempt");
+    assert_eq!(run.await, Err(Oops(0)), "no time is left for another attempt");
 }
 
-/// Which has a state of its own, as no service of a server has: here it tells the instances apart.
+/// The service has a state, which services of servers don't have. Here, the state identifies the
+/// instance.
 #[tokio::test(start_paused = true)]
-async fn the_instance_that_was_ready_is_called_where_it_is_and_a_clone_of_it_tries_again() {
+async fn the_ready_instance_is_called_and_a_clone_of_it_retries() {
     for timed in [false, true] {
         let mut calls = 0;
         let counting = service_fn(move |()| {
@@ -105,16 +106,21 @@ async fn the_instance_that_was_ready_is_called_where_it_is_and_a_clone_of_it_tri
             true => three(layer.layer(counting)).await,
             false => three(untimed.layer(counting)).await,
         };
-        // The second call begins where the first one's first attempt had left it.
+        // The second call begins with the state in which the first attempt of the first call left
+        // it.
         assert_eq!(answers, [Err(Oops(2)), Ok(3), Ok(3)], "timed: {timed}");
     }
 }
 
 async fn three<S: Service<(), Response = u32, Error = Oops>>(mut service: S) -> [Result<u32, Oops>; 3] {
-    [ask(&mut service, ()).await, ask(&mut service, ()).await, ask(&mut service, ()).await]
+    [
+        ready_and_call(&mut service, ()).await,
+        ready_and_call(&mut service, ()).await,
+        ready_and_call(&mut service, ()).await,
+    ]
 }
 
-/// [`Errors`], of requests that say when they must be answered.
+/// [`Errors`] for requests that have a deadline.
 struct Until(Option<Instant>);
 
 impl<Res, Err: 'static> Classifier<(), Res, Err> for Until
@@ -135,52 +141,53 @@ where
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_comes_after_its_deadline_is_not_sent() {
+async fn a_request_past_its_deadline_is_not_sent() {
     let passed = Instant::now();
     advance(secs(1)).await;
     let limits = Timeouts::attempt(secs(60)).answer(|_| Err::<&str, _>(Oops(99)));
     let inner = Scripted::new([Answer("too late")]);
     let layer = RetryLayer::new(config().classifier(Until(Some(passed))).timeouts(limits));
-    assert_eq!(ask(&mut layer.layer(inner.clone()), ()).await, Err(Oops(99)));
+    assert_eq!(ready_and_call(&mut layer.layer(inner.clone()), ()).await, Err(Oops(99)));
     assert_eq!(inner.calls(), 0);
-    let run = layer.run(|_| async { unreachable!("it isn't called either") });
+    let run = layer.run(|_| async { unreachable!("this one isn't called either") });
     assert_eq!(run.await, Err(Oops(99)));
-    assert_eq!(layer.run_blocking(|_| unreachable!("nor is this")), Err(Oops(99)));
+    assert_eq!(layer.run_blocking(|_| unreachable!("nor is this one")), Err(Oops(99)));
 }
 
-/// It is the retries that have no time.
+/// The limit applies to retries.
 #[tokio::test(start_paused = true)]
-async fn with_a_limit_of_no_time_at_all_the_first_attempt_is_made() {
+async fn with_a_limit_of_zero_the_first_attempt_is_made() {
     let limits = Timeouts::request(ms(0)).answer(|_| Err::<&str, _>(Oops(99)));
     let inner = Scripted::new([Answer("at once")]);
     let layer = RetryLayer::new(config().timeouts(limits));
-    assert_eq!(ask(&mut layer.layer(inner), ()).await, Ok("at once"));
+    assert_eq!(ready_and_call(&mut layer.layer(inner), ()).await, Ok("at once"));
     assert_eq!(layer.run(|_| async { Ok("at once") }).await, Ok("at once"));
     assert_eq!(layer.run_blocking(|_| Ok("at once")), Ok("at once"));
     let inner = Scripted::new([Fail(Oops(1))]);
-    assert_eq!(ask(&mut layer.layer(inner.clone()), ()).await, Err(Oops(1)));
+    assert_eq!(ready_and_call(&mut layer.layer(inner.clone()), ()).await, Err(Oops(1)));
     assert_eq!(inner.calls(), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_an_answer_for_it_a_request_is_sent_after_its_deadline_once() {
+async fn without_a_timeout_error_a_late_request_is_sent_once() {
     let passed = Instant::now();
     advance(secs(1)).await;
     let inner = Scripted::new([Fail::<(), _>(Oops(1))]);
     let layer = RetryLayer::new(config().classifier(Until(Some(passed))));
-    let failed = answered(ask(&mut layer.layer(inner.clone()), ())).await.unwrap_err();
+    let failed = answered(ready_and_call(&mut layer.layer(inner.clone()), ())).await.unwrap_err();
     assert_eq!((failed.how.cause(), inner.calls()), (Some(Cause::Deadline), 1));
 
-    // And what takes too long to be changed is sent, as its failure was let go.
+    // A request that takes too long to be changed is sent anyway, because its failure was already
+    // discarded.
     let soon = Instant::now() + secs(2);
     let inner = Scripted::new([Fail(Oops(1)), Answer("late")]);
     let slow = |(): (), _| sleep(secs(9));
     let layer = RetryLayer::new(config().classifier(Until(Some(soon)))).before_resend(slow);
-    assert_eq!(ask(&mut layer.layer(inner.clone()), ()).await, Ok("late"));
+    assert_eq!(ready_and_call(&mut layer.layer(inner.clone()), ()).await, Ok("late"));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_cut_off_while_it_is_changed_was_not_sent() {
+async fn a_request_that_times_out_while_it_is_changed_was_not_sent() {
     let judge = |outcome: Result<&(), &Oops>| match outcome {
         Ok(()) => Verdict::Success,
         Err(Oops(1)) => Verdict::transient().unsafe_to_resend().sent(Sent::No),
@@ -190,12 +197,12 @@ async fn a_request_cut_off_while_it_is_changed_was_not_sent() {
     let slow_at_first = |(): (), attempt: Attempt| sleep(secs(if attempt.number() == 2 { 9 } else { 0 }));
     let layer = RetryLayer::new(config().timeouts(limits).classify(judge)).before_resend(slow_at_first);
     let inner = Scripted::new([Fail(Oops(1)), Answer(())]);
-    assert_eq!(ask(&mut layer.layer(inner.clone()), ()).await, Ok(()), "so it is safe to send it");
+    assert_eq!(ready_and_call(&mut layer.layer(inner.clone()), ()).await, Ok(()), "so it is safe to send it");
     assert_eq!(inner.gaps(), [ms(100) + secs(1) + ms(100)]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_change_before_a_resend_works_on_what_was_kept_in_either_order() {
+async fn the_change_before_a_resend_gets_the_stored_request() {
     let sent = Arc::new(Mutex::new(Vec::new()));
     for layer in [false, true] {
         let (log, config) = (sent.clone(), config().retries(2));
@@ -206,16 +213,16 @@ async fn the_change_before_a_resend_works_on_what_was_kept_in_either_order() {
         let marked = |request: String, attempt: Attempt| async move { format!("{request} {}", attempt.number()) };
         let result = if layer {
             let layer = RetryLayer::new(config).keep(|request: &String| Some(request.clone())).before_resend(marked);
-            ask(&mut layer.layer(inner), "a".to_owned()).await
+            ready_and_call(&mut layer.layer(inner), "a".to_owned()).await
         } else {
-            ask(&mut RetryLayer::new(config).before_resend(marked).layer(inner), "a".to_owned()).await
+            ready_and_call(&mut RetryLayer::new(config).before_resend(marked).layer(inner), "a".to_owned()).await
         };
         assert_eq!(result, Err(Oops(1)));
         assert_eq!(std::mem::take(&mut *sent.lock().unwrap()), ["a", "a 2", "a 3"]);
     }
 }
 
-/// Writes into a request which attempt it is, and how long that has.
+/// Writes the attempt's number and its deadline into the request.
 #[derive(Clone)]
 struct Stamped;
 
@@ -247,7 +254,7 @@ impl Keep<String> for Stamped {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_is_stamped_last_whatever_has_changed_it_before() {
+async fn a_request_is_stamped_after_all_other_changes() {
     let sent = Arc::new(Mutex::new(Vec::new()));
     let log = sent.clone();
     let inner = service_fn(move |request: String| {
@@ -259,6 +266,6 @@ async fn a_request_is_stamped_last_whatever_has_changed_it_before() {
         request + " changed"
     };
     let layer = RetryLayer::new(config().retries(1).timeouts(late())).keeping(Stamped).before_resend(slow);
-    assert_eq!(ask(&mut layer.layer(inner), "a".to_owned()).await, Err(Oops(1)));
+    assert_eq!(ready_and_call(&mut layer.layer(inner), "a".to_owned()).await, Err(Oops(1)));
     assert_eq!(*sent.lock().unwrap(), ["a 1 Some(3s)", "a changed 2 Some(1.9s)"]);
 }

@@ -1,4 +1,4 @@
-//! What can be read of a retry, in a log or a debugger: reasons are sentences, and settings show what was set.
+//! What logs and debuggers show of a retry: reasons are sentences, and settings show their values.
 
 use std::future::ready;
 
@@ -36,7 +36,7 @@ fn has<T: std::fmt::Debug>(shown: &T, parts: &[&str]) {
 }
 
 #[test]
-fn settings_show_what_was_set_and_where_it_was_a_function() {
+fn debug_output_shows_settings_and_names_functions() {
     let limits = Timeouts::request(secs(9)).answer(|_: Elapsed| Err::<&str, _>(Oops(1)));
     has(&limits, &["total: Some(9s)", "answer: a function"]);
     let ledger = Ledger::new().per_key(7);
@@ -53,10 +53,10 @@ fn settings_show_what_was_set_and_where_it_was_a_function() {
 }
 
 #[test]
-fn an_outcome_is_a_rejection_only_if_it_was_said_to_be() {
+fn an_outcome_is_a_rejection_only_if_marked() {
     let outcome = || Outcome::new(Err::<&(), _>(&Oops(1)));
     assert!(!outcome().is_rejected() && !outcome().with_cause(Some(Cause::Failure)).is_rejected());
     assert!(outcome().with_cause(Some(Cause::Rejected { retry_in: None })).is_rejected());
     assert_ne!(Name::from("a"), Name::from("b"));
-    assert_eq!(Name::from("a"), Name::from("a".to_owned()), "however it was made");
+    assert_eq!(Name::from("a"), Name::from("a".to_owned()), "for every source");
 }

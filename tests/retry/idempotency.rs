@@ -1,4 +1,4 @@
-//! What is sent again when it isn't known whether a request may be processed twice.
+//! Resends of a request for which it is unknown whether it may be processed twice.
 
 use std::{cell::Cell, io};
 
@@ -15,7 +15,7 @@ fn config() -> RetryConfig {
     RetryConfig::default().backoff(Backoff::none()).without_budget()
 }
 
-/// How often a function that fails like this is executed.
+/// How often a function that fails with this kind is executed.
 async fn executed(config: RetryConfig, kind: io::ErrorKind) -> u32 {
     let count = Cell::new(0);
     let failing = |_| {
@@ -27,7 +27,7 @@ async fn executed(config: RetryConfig, kind: io::ErrorKind) -> u32 {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_answer_does_not_execute_a_call_twice() {
+async fn a_lost_response_does_not_execute_a_call_twice() {
     for kind in [io::ErrorKind::ConnectionReset, io::ErrorKind::UnexpectedEof, io::ErrorKind::TimedOut] {
         assert_eq!(executed(config(), kind).await, 1, "{kind}");
         assert_eq!(executed(config().idempotent(), kind).await, 4, "{kind}");
@@ -35,7 +35,7 @@ async fn a_lost_answer_does_not_execute_a_call_twice() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_connection_is_retried_without_a_statement() {
+async fn a_refused_connection_is_always_retried() {
     assert_eq!(executed(config(), io::ErrorKind::ConnectionRefused).await, 4);
 }
 
@@ -45,7 +45,7 @@ async fn a_permanent_error_is_not_retried_though_idempotent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_timed_out_attempt_is_not_made_again_unless_stated() {
+async fn a_timed_out_attempt_is_retried_only_if_idempotent() {
     for (config, attempts) in [(config(), 1), (config().idempotent(), 4)] {
         let layer = RetryLayer::new(config.timeouts(Timeouts::attempt(secs(1))));
         let hangs = layer.run(|_| std::future::pending::<Result<(), io::Error>>());
@@ -68,29 +68,29 @@ fn a_blocking_run_does_not_execute_a_call_twice() {
 
 #[tokio::test(start_paused = true)]
 async fn unknown_idempotency_is_the_cause_and_is_reported_once() {
-    let told = Told::default();
-    let layer = RetryLayer::new(config().observe(told.observer()));
+    let events = EventLog::default();
+    let layer = RetryLayer::new(config().observe(events.observer()));
     for _ in 0..3 {
         let failed = answered(layer.run(|_| async { Err::<(), _>(Oops(1)) })).await.unwrap_err();
         assert_eq!(failed.how.cause(), Some(Cause::UnsafeToResend));
     }
-    assert_eq!((told.count("IdempotencyUnknown"), told.count("UnsafeToResend")), (1, 3));
+    assert_eq!((events.count("IdempotencyUnknown"), events.count("UnsafeToResend")), (1, 3));
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_report_where_the_requests_idempotency_is_known() {
-    let told = Told::default();
+async fn known_idempotency_emits_no_report() {
+    let events = EventLog::default();
     let judge = Idempotent::new(Errors, |request: &&str| *request == "get");
-    let layer = RetryLayer::new(config().classifier(judge).observe(told.observer()));
+    let layer = RetryLayer::new(config().classifier(judge).observe(events.observer()));
     for (request, attempts) in [("get", 4), ("add", 1)] {
         let failing = layer.run_for(&request, |_| async { Err::<(), _>(Oops(1)) });
         assert_eq!(answered(failing).await.unwrap_err().how.attempts(), attempts, "{request}");
     }
-    assert_eq!((told.count("IdempotencyUnknown"), told.count("UnsafeToResend")), (0, 1));
+    assert_eq!((events.count("IdempotencyUnknown"), events.count("UnsafeToResend")), (0, 1));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_statement_overrides_the_mark_of_a_classifier() {
+async fn the_config_overrides_the_mark_of_a_classifier() {
     let marks = |_: &Oops| Verdict::transient().unsafe_to_resend();
     for (config, attempts) in [(config(), 1), (config().idempotent(), 4)] {
         let layer = RetryLayer::new(config.classify_errors(marks));

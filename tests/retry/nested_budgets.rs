@@ -1,4 +1,4 @@
-//! Several retries on one budget: a request deposits once, and what comes of an attempt is told once.
+//! Several retries that share a budget: a request deposits once, and each outcome is reported once.
 
 use std::sync::{Arc, Mutex};
 
@@ -10,7 +10,7 @@ use tower_recourse::{
 
 use crate::scripted::*;
 
-/// Has enough, and writes down what it is told. Tokens are numbered from 1.
+/// Grants every token, and records its calls. Tokens are numbered from 1.
 #[derive(Debug, Default)]
 struct Log(Mutex<(u64, Vec<String>)>);
 
@@ -19,7 +19,7 @@ impl Log {
         self.0.lock().unwrap().1.push(line.into());
     }
 
-    /// What was written since this was asked last.
+    /// The records since the last call.
     fn take(&self) -> String {
         std::mem::take(&mut self.0.lock().unwrap().1).join(", ")
     }
@@ -64,18 +64,19 @@ fn retry_on(budget: &Arc<Log>, retries: u32) -> RetryLayer<RetryConfig> {
 
 const FAIL: Step<&str, Oops> = Fail(Oops(1));
 
-/// What a budget is told by retries on it, the outermost first, around a service that does this.
-async fn told<const N: usize>(retries: [u32; N], steps: &[Step<&'static str, Oops>]) -> String {
+/// The calls that a budget receives from nested retries, the outermost first, around a service with
+/// this script.
+async fn budget_calls<const N: usize>(retries: [u32; N], steps: &[Step<&'static str, Oops>]) -> String {
     let budget = Arc::new(Log::default());
     let inner = Scripted::new(steps.iter().cloned());
     match retries[..] {
         [one] => {
-            let _ = ask(&mut retry_on(&budget, one).layer(inner), ()).await;
+            let _ = ready_and_call(&mut retry_on(&budget, one).layer(inner), ()).await;
         }
         [one, two] => {
             let mut stack =
                 ServiceBuilder::new().layer(retry_on(&budget, one)).layer(retry_on(&budget, two)).service(inner);
-            let _ = ask(&mut stack, ()).await;
+            let _ = ready_and_call(&mut stack, ()).await;
         }
         [one, two, three] => {
             let mut stack = ServiceBuilder::new()
@@ -83,81 +84,86 @@ async fn told<const N: usize>(retries: [u32; N], steps: &[Step<&'static str, Oop
                 .layer(retry_on(&budget, two))
                 .layer(retry_on(&budget, three))
                 .service(inner);
-            let _ = ask(&mut stack, ()).await;
+            let _ = ready_and_call(&mut stack, ()).await;
         }
-        _ => unreachable!("no test has more"),
+        _ => unreachable!("the test has at most nine levels"),
     }
     budget.take()
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_retry_tells_all_there_is_to_tell() {
-    assert_eq!(told([1], &[Answer("yes")]).await, "deposit, success");
-    assert_eq!(told([1], &[FAIL, Answer("yes")]).await, "deposit, failure, take 1, success for 1");
-    assert_eq!(told([1], &[FAIL]).await, "deposit, failure, take 1, failure");
+async fn one_retry_reports_every_outcome() {
+    assert_eq!(budget_calls([1], &[Answer("yes")]).await, "deposit, success");
+    assert_eq!(budget_calls([1], &[FAIL, Answer("yes")]).await, "deposit, failure, take 1, success for 1");
+    assert_eq!(budget_calls([1], &[FAIL]).await, "deposit, failure, take 1, failure");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_success_is_told_once_however_many_retries_it_crosses() {
-    for story in [told([1, 1], &[Answer("yes")]).await, told([1, 1, 1], &[Answer("yes")]).await] {
+async fn nested_retries_report_a_success_once() {
+    for story in [budget_calls([1, 1], &[Answer("yes")]).await, budget_calls([1, 1, 1], &[Answer("yes")]).await] {
         assert_eq!(story, "deposit, success");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_attempt_that_fails_is_told_once_however_many_retries_it_crosses() {
+async fn nested_retries_report_a_failed_attempt_once() {
     let four = "deposit, failure, take 1, failure, take 2, failure, take 3, failure";
-    assert_eq!(told([1, 1], &[FAIL]).await, four);
-    assert_eq!(told([1, 1, 0], &[FAIL]).await, four);
-    assert_eq!(told([1, 0, 1], &[FAIL]).await, four);
-    assert_eq!(told([0, 1, 1], &[FAIL]).await, four);
-    assert_eq!(told([3, 0], &[FAIL]).await, four);
+    assert_eq!(budget_calls([1, 1], &[FAIL]).await, four);
+    assert_eq!(budget_calls([1, 1, 0], &[FAIL]).await, four);
+    assert_eq!(budget_calls([1, 0, 1], &[FAIL]).await, four);
+    assert_eq!(budget_calls([0, 1, 1], &[FAIL]).await, four);
+    assert_eq!(budget_calls([3, 0], &[FAIL]).await, four);
 }
 
-/// In one poll of the outer one's attempt: what the first has told is still known when the second has begun and ended.
+/// In one poll of the outer retry's attempt, the report of the first inner retry is still known
+/// when the second one has begun and ended.
 #[tokio::test(start_paused = true)]
-async fn an_attempt_is_told_once_by_the_first_of_two_retries_in_it_whatever_the_second_draws_on() {
+async fn the_first_of_two_inner_retries_reports_the_attempt() {
     let (ours, theirs) = (Arc::new(Log::default()), Arc::new(Log::default()));
     let (first, second) = (retry_on(&ours, 0), retry_on(&theirs, 0));
     let both = service_fn(move |()| {
         let mut first = first.layer(Scripted::<&str>::new([FAIL]));
         let mut second = second.layer(Scripted::<_, Oops>::new([Answer("yes")]));
         async move {
-            let failed = ask(&mut first, ()).await;
-            ask(&mut second, ()).await.and(failed)
+            let failed = ready_and_call(&mut first, ()).await;
+            ready_and_call(&mut second, ()).await.and(failed)
         }
     });
-    assert_eq!(ask(&mut retry_on(&ours, 0).layer(both), ()).await, Err(Oops(1)));
+    assert_eq!(ready_and_call(&mut retry_on(&ours, 0).layer(both), ()).await, Err(Oops(1)));
     assert_eq!(ours.take(), "deposit, failure", "and not twice");
     assert_eq!(theirs.take(), "deposit, success");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_success_names_the_token_that_paid_for_it_whoever_took_it() {
+async fn a_success_names_the_token_that_paid_for_it() {
     let inner = "deposit, failure, take 1, success for 1";
-    assert_eq!(told([1, 1], &[FAIL, Answer("yes")]).await, inner, "the inner one");
-    assert_eq!(told([1, 0], &[FAIL, Answer("yes")]).await, inner, "the outer one: it is the inner one's first attempt");
-    assert_eq!(told([1, 0, 0], &[FAIL, Answer("yes")]).await, inner, "the outermost one");
+    assert_eq!(budget_calls([1, 1], &[FAIL, Answer("yes")]).await, inner, "the inner one");
+    assert_eq!(
+        budget_calls([1, 0], &[FAIL, Answer("yes")]).await,
+        inner,
+        "the outer one: it is the inner one's first attempt"
+    );
+    assert_eq!(budget_calls([1, 0, 0], &[FAIL, Answer("yes")]).await, inner, "the outermost one");
     let third = "deposit, failure, take 1, failure, take 2, success for 2";
-    assert_eq!(told([1, 1], &[FAIL, FAIL, Answer("yes")]).await, third, "the outer one, after one of each");
+    assert_eq!(budget_calls([1, 1], &[FAIL, FAIL, Answer("yes")]).await, third, "the outer one, after one of each");
 }
 
 #[tokio::test(start_paused = true)]
-async fn another_budget_in_between_is_told_for_itself_and_hides_nothing() {
+async fn another_budget_in_between_gets_its_own_reports() {
     let (ours, theirs) = (Arc::new(Log::default()), Arc::new(Log::default()));
     let mut retry = ServiceBuilder::new()
         .layer(retry_on(&ours, 0))
         .layer(retry_on(&theirs, 0))
         .layer(retry_on(&ours, 1))
         .service(Scripted::new([FAIL, Answer("yes")]));
-    assert_eq!(ask(&mut retry, ()).await, Ok("yes"));
+    assert_eq!(ready_and_call(&mut retry, ()).await, Ok("yes"));
     assert_eq!(ours.take(), "deposit, failure, take 1, success for 1");
-    assert_eq!(theirs.take(), "deposit, success", "to it, it was one attempt, which succeeded");
+    assert_eq!(theirs.take(), "deposit, success", "one attempt, which succeeded");
 }
 
-/// The inner one is called by a handler, and done long before the handler is.
+/// A handler calls the inner retry, which ends long before the handler.
 #[tokio::test(start_paused = true)]
-async fn what_was_told_before_a_handler_went_on_is_not_told_again() {
+async fn an_outcome_before_later_work_is_not_reported_again() {
     for (steps, story) in [
         (vec![FAIL], "deposit, failure, take 1, failure"),
         (vec![FAIL, Answer("yes")], "deposit, failure, take 1, success for 1"),
@@ -169,63 +175,63 @@ async fn what_was_told_before_a_handler_went_on_is_not_told_again() {
             let mut client = client.clone();
             async move {
                 tokio::task::yield_now().await;
-                let answer = ask(&mut client, ()).await;
+                let response = ready_and_call(&mut client, ()).await;
                 tokio::time::sleep(secs(1)).await;
-                answer
+                response
             }
         }));
-        let _ = ask(&mut retry, ()).await;
+        let _ = ready_and_call(&mut retry, ()).await;
         assert_eq!(budget.take(), story);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_request_says_nothing_for_the_next() {
+async fn reports_do_not_leak_into_the_next_request() {
     let budget = Arc::new(Log::default());
     let mut stack = ServiceBuilder::new()
         .layer(retry_on(&budget, 0))
         .layer(retry_on(&budget, 0))
         .service(Scripted::new([FAIL, Answer("yes")]));
-    assert_eq!(ask(&mut stack, ()).await, Err(Oops(1)));
-    assert_eq!(ask(&mut stack, ()).await, Ok("yes"));
+    assert_eq!(ready_and_call(&mut stack, ()).await, Err(Oops(1)));
+    assert_eq!(ready_and_call(&mut stack, ()).await, Ok("yes"));
     assert_eq!(budget.take(), "deposit, failure, deposit, success");
 }
 
-/// Two at once on one task, as `join!` has them.
+/// Two requests at once on one task, as with `join!`.
 #[tokio::test(start_paused = true)]
-async fn requests_at_once_say_nothing_of_each_other() {
+async fn concurrent_requests_are_reported_separately() {
     let (fails, succeeds) = (Arc::new(Log::default()), Arc::new(Log::default()));
     let stack = |budget: &Arc<Log>, steps: Vec<Step<&'static str, Oops>>| {
         ServiceBuilder::new().layer(retry_on(budget, 0)).layer(retry_on(budget, 1)).service(Scripted::new(steps))
     };
     let (mut one, mut other) = (stack(&fails, vec![FAIL]), stack(&succeeds, vec![Late(secs(1), Ok("yes"))]));
-    let _ = tokio::join!(ask(&mut one, ()), ask(&mut other, ()));
+    let _ = tokio::join!(ready_and_call(&mut one, ()), ready_and_call(&mut other, ()));
     assert_eq!(fails.take(), "deposit, failure, take 1, failure");
     assert_eq!(succeeds.take(), "deposit, success");
 }
 
-/// Of two attempts further in, each in a poll of its own.
+/// Two inner attempts, each in another poll.
 #[tokio::test(start_paused = true)]
-async fn an_attempt_is_told_once_however_many_polls_it_takes() {
+async fn an_attempt_of_many_polls_is_reported_once() {
     let budget = Arc::new(Log::default());
     let late = Late(ms(10), Err(Oops(1)));
     let mut service = retry_on(&budget, 0).layer(retry_on(&budget, 1).layer(Scripted::<&str>::new([late])));
-    assert_eq!(ask(&mut service, ()).await, Err(Oops(1)));
+    assert_eq!(ready_and_call(&mut service, ()).await, Err(Oops(1)));
     assert_eq!(budget.take(), "deposit, failure, take 1, failure");
 }
 
-/// Of two calls that a handler makes in one poll, each through a retry on another budget.
+/// Two calls of a handler in one poll, each through a retry with another budget.
 #[tokio::test(start_paused = true)]
-async fn an_attempt_is_told_once_however_many_calls_it_makes_through_other_budgets() {
+async fn an_attempt_with_calls_on_other_budgets_is_reported_once() {
     let (budget, other) = (Arc::new(Log::default()), Arc::new(Log::default()));
     let client = retry_on(&other, 0).layer(retry_on(&budget, 0).layer(Scripted::<&str>::new([FAIL])));
     let handler = service_fn(move |()| {
         let mut client = client.clone();
         async move {
-            ask(&mut client, ()).await.unwrap_err();
-            ask(&mut client, ()).await
+            ready_and_call(&mut client, ()).await.unwrap_err();
+            ready_and_call(&mut client, ()).await
         }
     });
-    assert_eq!(ask(&mut retry_on(&budget, 0).layer(handler), ()).await, Err(Oops(1)));
+    assert_eq!(ready_and_call(&mut retry_on(&budget, 0).layer(handler), ()).await, Err(Oops(1)));
     assert_eq!(budget.take(), "deposit, failure, failure");
 }

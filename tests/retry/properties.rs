@@ -1,5 +1,6 @@
-//! What holds of retries whatever the service does, whatever the settings are, and whenever callers give up: no more attempts than
-//! are allowed, no wait beyond the deadline, and every token either paid for an attempt or is back.
+//! Properties of the retry for any service, any settings, and callers that give up at any time: no
+//! more attempts than allowed, no wait beyond the deadline, and every token either paid for an
+//! attempt or was returned.
 
 use std::{
     sync::{Arc, Mutex},
@@ -33,7 +34,7 @@ type Script = Vec<Step<u32, Oops>>;
 struct Settings {
     retries: u32,
     backoff: Backoff,
-    /// Of an attempt, and in all: an hour stands for none.
+    /// The limit of an attempt and the total limit. An hour stands for no limit.
     limits: (Duration, Duration),
     tokens: u32,
     seed: u64,
@@ -44,7 +45,7 @@ struct Request {
     begins: Duration,
     gives_up: Option<Duration>,
     script: Script,
-    /// What the service asks for, in each of its failures.
+    /// The delay that the service requests in each of its failures.
     retry_after: Option<Duration>,
 }
 
@@ -81,7 +82,8 @@ fn any_call() -> impl Strategy<Value = Step<u32, Oops>> {
 
 fn any_request() -> impl Strategy<Value = Request> {
     let step = prop_oneof![8 => any_call(), 1 => Just(Unready(Oops(1))), 1 => Just(Stuck)];
-    // The first attempt is made, so that calls and retries can be told apart by their number.
+    // The first attempt is always made, so that the number of calls distinguishes it from the
+    // retries.
     let script = (any_call(), vec(step, 0..8)).prop_map(|(first, then)| [vec![first], then].concat());
     (any_time(), option::of(any_time()), script, option::of(any_time()))
         .prop_map(|(begins, gives_up, script, retry_after)| Request { begins, gives_up, script, retry_after })
@@ -107,7 +109,7 @@ fn config() -> Config {
     config
 }
 
-/// One in for each request, so many at first, and room for all of them.
+/// One deposit per request, this many initial tokens, and enough capacity for all.
 fn budget(tokens: u32) -> Arc<TokenBucket> {
     let budget = TokenBucket::share(1.0).unwrap().reserve(0).capacity(1_000).unwrap();
     (0..tokens).for_each(|_| budget.deposit());
@@ -143,7 +145,7 @@ async fn run(settings: Settings, requests: Vec<Request>) -> Result<(), TestCaseE
         calls.spawn(async move {
             tokio::time::sleep(begins).await;
             let began = Instant::now();
-            let _ = timeout(gives_up.unwrap_or(2 * HOUR), ask(&mut service, ())).await;
+            let _ = timeout(gives_up.unwrap_or(2 * HOUR), ready_and_call(&mut service, ())).await;
             Ended { inner, began, ended: Instant::now(), waits: std::mem::take(&mut *waits.lock().unwrap()) }
         });
     }
@@ -161,8 +163,8 @@ async fn run(settings: Settings, requests: Vec<Request>) -> Result<(), TestCaseE
         retried += made as u64 - 1;
     }
     let stats = budget.stats();
-    prop_assert_eq!(stats.granted, retried, "every retry that was made is paid, and no other");
-    prop_assert_eq!(stats.balance + retried, u64::from(tokens) + count, "and the rest is back");
+    prop_assert_eq!(stats.granted, retried, "exactly the retries that were made are paid");
+    prop_assert_eq!(stats.balance + retried, u64::from(tokens) + count, "and the other tokens were returned");
     Ok(())
 }
 
@@ -170,6 +172,6 @@ struct Ended {
     inner: Scripted<u32>,
     began: Instant,
     ended: Instant,
-    /// When, and how long.
+    /// The time and the length of each wait.
     waits: Vec<(Instant, Duration)>,
 }

@@ -1,4 +1,4 @@
-//! Limits that outlive a request, and the switch.
+//! Quotas, which limit retries across requests, and the switch.
 
 use std::{io, sync::Arc};
 
@@ -11,7 +11,7 @@ use tower_recourse::{
 };
 
 use crate::fixed_numbers::FixedNumbers as _;
-use crate::scripted::{Oops, Scripted, Step::*, ask, ms};
+use crate::scripted::{Oops, Scripted, Step::*, ms, ready_and_call};
 
 fn config() -> RetryConfig {
     RetryConfig::default().idempotent().backoff(Backoff::fixed(ms(10))).without_budget().unobserved()
@@ -22,16 +22,16 @@ fn down() -> io::Error {
 }
 
 #[test]
-fn a_key_has_its_limit_and_all_keys_have_theirs() {
+fn each_key_has_a_limit_and_all_keys_together() {
     let ledger = Ledger::new().per_key(2).in_all(3);
     for key in ["a", "a", "b"] {
         ledger.take(key).unwrap().spend();
     }
     assert_eq!((ledger.retries_of("a"), ledger.retries_of("b"), ledger.retries_in_all()), (2, 1, 3));
     assert_eq!(ledger.take("b").unwrap_err(), Spent::InAll { limit: 3 });
-    assert_eq!(ledger.take("a").unwrap_err(), Spent::InAll { limit: 3 }, "the limit in all comes first");
+    assert_eq!(ledger.take("a").unwrap_err(), Spent::InAll { limit: 3 }, "the total limit comes first");
     ledger.forget("a");
-    assert_eq!((ledger.retries_of("a"), ledger.retries_in_all()), (0, 3), "what is forgotten counts in all");
+    assert_eq!((ledger.retries_of("a"), ledger.retries_in_all()), (0, 3), "removed keys count towards the total");
     ledger.reset();
     ledger.take("a").unwrap().spend();
     ledger.take("a").unwrap().spend();
@@ -39,7 +39,7 @@ fn a_key_has_its_limit_and_all_keys_have_theirs() {
 }
 
 #[test]
-fn an_entry_that_is_dropped_is_struck_out() {
+fn a_dropped_permit_is_not_counted() {
     let ledger = Ledger::new().per_key(1);
     let entry = ledger.take("a").unwrap();
     assert_eq!((ledger.retries_of("a"), ledger.take("a").unwrap_err()), (1, Spent::Key { limit: 1 }));
@@ -48,7 +48,7 @@ fn an_entry_that_is_dropped_is_struck_out() {
 }
 
 #[test]
-fn an_entry_from_before_its_key_was_forgotten_takes_nothing_from_the_new_one() {
+fn a_permit_of_a_removed_key_does_not_change_the_new_count() {
     let ledger = Ledger::new();
     let old = ledger.take("a").unwrap();
     ledger.forget("a");
@@ -64,7 +64,7 @@ fn an_entry_from_before_its_key_was_forgotten_takes_nothing_from_the_new_one() {
 }
 
 #[test]
-fn many_threads_never_pass_a_limit() {
+fn many_threads_never_exceed_a_limit() {
     let ledger = Ledger::new().per_key(300).in_all(500);
     let taken = std::thread::scope(|scope| {
         let one = |key: &'static str| {
@@ -82,7 +82,7 @@ fn many_threads_never_pass_a_limit() {
 }
 
 #[test]
-fn keys_that_were_not_retried_for_long_leave() {
+fn keys_without_recent_retries_are_removed() {
     let ledger = Ledger::new().keys(100).unwrap();
     ledger.take("first").unwrap().spend();
     for key in 0..99 {
@@ -99,9 +99,9 @@ fn keys_that_were_not_retried_for_long_leave() {
     assert_eq!(Ledger::new().keys(0).unwrap_err().to_string(), "`keys` is 0, but must be at least 1");
 }
 
-/// Not one by one, each of which would have to be looked for among all.
+/// Removing one key at a time would search all keys for each of them.
 #[test]
-fn when_one_more_key_comes_an_eighth_leaves_at_once() {
+fn a_full_quota_removes_an_eighth_of_the_keys_at_once() {
     let ledger = Ledger::new().keys(84).unwrap();
     (0..84).for_each(|key| ledger.take(&key.to_string()).unwrap().spend());
     assert_eq!(ledger.known_keys(), 84);
@@ -110,7 +110,7 @@ fn when_one_more_key_comes_an_eighth_leaves_at_once() {
 }
 
 #[test]
-fn of_a_key_the_first_256_bytes_count() {
+fn the_first_256_bytes_of_a_key_count() {
     let ledger = Ledger::new().per_key(1);
     let long = "ä".repeat(1_000_000);
     ledger.take(&long).unwrap().spend();
@@ -142,7 +142,7 @@ async fn retries_are_counted_across_requests() {
     let mut stack = layer.layer(inner.clone());
     let mut causes = Vec::new();
     for key in ["a", "a", "b", "b", "c"] {
-        causes.push(answered(ask(&mut stack, key)).await.unwrap_err().how.cause().unwrap());
+        causes.push(answered(ready_and_call(&mut stack, key)).await.unwrap_err().how.cause().unwrap());
     }
     let (attempts, key, all) =
         (Cause::AttemptsSpent { attempts: 3 }, Cause::LedgerKey { limit: 3 }, Cause::LedgerInAll { limit: 5 });
@@ -151,40 +151,40 @@ async fn retries_are_counted_across_requests() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_that_is_cancelled_in_its_wait_is_struck_out() {
+async fn a_retry_dropped_during_its_wait_is_not_counted() {
     let ledger = Ledger::new().per_key(1);
     let layer = RetryLayer::new(config().ledger(&ledger, |_: &()| "key"));
     let inner = Scripted::new([Fail::<(), _>(Oops(1))]);
     let mut stack = layer.layer(inner.clone());
-    let waiting = tokio::time::timeout(ms(5), ask(&mut stack, ()));
+    let waiting = tokio::time::timeout(ms(5), ready_and_call(&mut stack, ()));
     assert!(waiting.await.is_err(), "it waits");
     assert_eq!((inner.calls(), ledger.retries_of("key")), (1, 0));
-    ask(&mut stack, ()).await.unwrap_err();
+    ready_and_call(&mut stack, ()).await.unwrap_err();
     assert_eq!((inner.calls(), ledger.retries_of("key")), (3, 1));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_for_which_the_service_was_not_ready_counts_once_at_most() {
+async fn a_retry_without_a_ready_service_counts_at_most_once() {
     let ledger = Ledger::new().per_key(1);
     let layer = RetryLayer::new(config().ledger(&ledger, |_: &()| "key"));
     let inner = Scripted::new([Fail(Oops(1)), Unready(Oops(2)), Answer("yes")]);
-    assert_eq!(ask(&mut layer.layer(inner), ()).await, Ok("yes"));
+    assert_eq!(ready_and_call(&mut layer.layer(inner), ()).await, Ok("yes"));
     assert_eq!((ledger.retries_of("key"), ledger.retries_in_all()), (1, 1));
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_budget_refuses_is_not_entered() {
+async fn a_retry_that_the_budget_refuses_is_not_counted() {
     let ledger = Ledger::new().per_key(9);
     let budget = Arc::new(TokenBucket::share(0.0).unwrap().reserve(0));
     let layer = RetryLayer::new(config().shared_budget(budget.clone()).ledger(&ledger, |_: &()| "key"));
     let inner = Scripted::new([Fail::<(), _>(Oops(1))]);
-    let failed = answered(ask(&mut layer.layer(inner), ())).await.unwrap_err();
+    let failed = answered(ready_and_call(&mut layer.layer(inner), ())).await.unwrap_err();
     assert_eq!((failed.how.cause(), ledger.retries_in_all()), (Some(Cause::Budget), 0));
     assert_eq!((budget.stats().granted, budget.stats().refused), (0, 1));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_switch_that_is_turned_off_in_a_wait_lets_that_retry_be_made_and_no_other() {
+async fn turning_the_switch_off_allows_only_the_waiting_retry() {
     let consent = Switch::on();
     let inner = Scripted::new([Fail::<(), _>(Oops(1))]);
     let mut service = RetryLayer::new(config().switch(&consent)).layer(inner.clone());
@@ -192,14 +192,15 @@ async fn a_switch_that_is_turned_off_in_a_wait_lets_that_retry_be_made_and_no_ot
         tokio::time::sleep(ms(5)).await;
         consent.turn_off();
     };
-    let (failed, ()) = tokio::join!(answered(ask(&mut service, ())), revoked);
+    let (failed, ()) = tokio::join!(answered(ready_and_call(&mut service, ())), revoked);
     assert_eq!((failed.unwrap_err().how.cause(), inner.calls()), (Some(Cause::SwitchedOff), 2));
     assert!(!consent.is_on());
 }
 
-/// The order of system A: switch, limit in all, breaker, permanent failure, limit of the key.
+/// The order of the batch runner: switch, total limit, breaker, permanent failure, limit of the
+/// key.
 #[tokio::test(start_paused = true)]
-async fn the_first_check_that_says_no_is_the_reason() {
+async fn the_first_failed_check_is_the_reason() {
     let switch = Switch::off();
     let ledger = Ledger::new().per_key(0).in_all(0);
     let circuit =
@@ -218,7 +219,7 @@ async fn the_first_check_that_says_no_is_the_reason() {
             .layer(RetryLayer::new(config))
             .layer(BreakerLayer::on(&circuit))
             .service(Scripted::new([Fail::<(), _>(Oops(1))]));
-        answered(ask(&mut stack, ())).await.unwrap_err().how.cause().unwrap().label()
+        answered(ready_and_call(&mut stack, ())).await.unwrap_err().how.cause().unwrap().label()
     };
     assert_eq!(reason(&ledger, true, 0).await, "switched_off");
     switch.turn_on();
@@ -235,7 +236,7 @@ async fn the_first_check_that_says_no_is_the_reason() {
 }
 
 #[test]
-fn a_run_that_blocks_is_counted_too() {
+fn a_blocking_run_is_counted_too() {
     let ledger = Ledger::new().per_key(1);
     let layer = RetryLayer::new(config().backoff(Backoff::fixed(ms(0))).ledger(&ledger, |key: &&'static str| *key));
     let mut seen = Vec::new();

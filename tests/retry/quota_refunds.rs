@@ -1,4 +1,5 @@
-//! Ledgers: what isn't made after all isn't counted, whatever comes in between; and keys that do harm.
+//! The quota isn't charged for a retry that isn't made, whatever happens in between. Also harmful
+//! keys.
 
 use std::{
     fmt,
@@ -21,7 +22,7 @@ use tower_recourse::{
 };
 
 use crate::fixed_numbers::FixedNumbers as _;
-use crate::scripted::{CallWhenReady, Oops, Scripted, Step::*, Told, ask, ms, secs};
+use crate::scripted::{CallWhenReady, EventLog, Oops, Scripted, Step::*, ms, ready_and_call, secs};
 
 fn config() -> RetryConfig {
     RetryConfig::default().idempotent().backoff(Backoff::fixed(ms(100))).without_budget().unobserved()
@@ -32,34 +33,34 @@ fn circuit(failures: u32) -> Circuit {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_that_a_breaker_rejects_is_struck_out_as_its_token_goes_back() {
-    let (ledger, told) = (Ledger::new().per_key(1).in_all(1), Told::default());
+async fn a_rejected_retry_is_not_counted_and_returns_its_token() {
+    let (ledger, events) = (Ledger::new().per_key(1).in_all(1), EventLog::default());
     let budget = Arc::new(TokenBucket::share(0.0).unwrap().reserve(1));
-    let config = config().shared_budget(budget.clone()).observe(told.observer()).ledger(&ledger, |(): &()| "key");
+    let config = config().shared_budget(budget.clone()).observe(events.observer()).ledger(&ledger, |(): &()| "key");
     let mut stack = ServiceBuilder::new()
         .layer(RetryLayer::new(config))
         .layer(BreakerLayer::on(&circuit(1)))
         .service(Scripted::new([Fail::<(), _>(Oops(1))]));
-    let failed = answered(ask(&mut stack, ())).await.unwrap_err();
-    assert!(failed.how.cause().unwrap().is_rejection(), "and not that the ledger is full: {:?}", failed.how);
+    let failed = answered(ready_and_call(&mut stack, ())).await.unwrap_err();
+    assert!(failed.how.cause().unwrap().is_rejection(), "not that the quota is exhausted: {:?}", failed.how);
     assert_eq!((budget.balance(), budget.stats().granted), (1, 0));
     assert_eq!((ledger.retries_of("key"), ledger.retries_in_all(), ledger.known_keys()), (0, 0, 0));
-    assert!(told.last_has(&["RetryStopped", "retries: 0, in_all: 0"]), "observers hear the same");
+    assert!(events.last_has(&["RetryStopped", "retries: 0, in_all: 0"]), "observers receive the same");
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_the_retry_that_was_rejected_is_struck_out() {
+async fn only_the_rejected_retry_is_not_counted() {
     let ledger = Ledger::new();
     let mut stack = ServiceBuilder::new()
         .layer(RetryLayer::new(config().retries(9).ledger(&ledger, |(): &()| "key")))
         .layer(BreakerLayer::on(&circuit(3)))
         .service(Scripted::new([Fail::<(), _>(Oops(1))]));
-    ask(&mut stack, ()).await.unwrap_err();
+    ready_and_call(&mut stack, ()).await.unwrap_err();
     assert_eq!(ledger.retries_of("key"), 2, "three attempts were made");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_first_attempt_that_is_rejected_takes_nothing_from_others() {
+async fn a_rejected_first_attempt_does_not_change_other_counts() {
     let ledger = Ledger::new();
     ledger.take("key").unwrap().spend();
     let circuit = circuit(1);
@@ -68,35 +69,35 @@ async fn a_first_attempt_that_is_rejected_takes_nothing_from_others() {
         .layer(RetryLayer::new(config().ledger(&ledger, |(): &()| "key")))
         .layer(BreakerLayer::on(&circuit))
         .service(Scripted::new([Fail::<(), _>(Oops(1))]));
-    ask(&mut stack, ()).await.unwrap_err();
+    ready_and_call(&mut stack, ()).await.unwrap_err();
     assert_eq!(ledger.retries_of("key"), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_that_is_given_up_while_it_is_made_stays_entered() {
+async fn a_retry_dropped_during_its_attempt_is_counted() {
     let ledger = Ledger::new();
     let layer = RetryLayer::new(config().ledger(&ledger, |(): &()| "key"));
     let mut stack = layer.layer(Scripted::<(), _>::new([Fail(Oops(1)), Hang]));
-    assert!(tokio::time::timeout(secs(1), ask(&mut stack, ())).await.is_err());
+    assert!(tokio::time::timeout(secs(1), ready_and_call(&mut stack, ())).await.is_err());
     assert_eq!((ledger.retries_of("key"), ledger.retries_in_all()), (1, 1));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_whose_request_is_lost_is_struck_out_before_the_future_goes() {
-    let (ledger, told) = (Ledger::new(), Told::default());
+async fn a_retry_of_a_lost_request_is_not_counted() {
+    let (ledger, events) = (Ledger::new(), EventLog::default());
     let copies = Arc::new(AtomicU32::new(0));
     let once = move |(): &()| (copies.fetch_add(1, Ordering::Relaxed) == 0).then_some(());
-    let layer = RetryLayer::new(config().observe(told.observer()).ledger(&ledger, |(): &()| "key")).keep(once);
+    let layer = RetryLayer::new(config().observe(events.observer()).ledger(&ledger, |(): &()| "key")).keep(once);
     let mut service = layer.layer(service_fn(|()| async { Err::<(), _>(Oops(1)) }));
     let mut future = pin!(answered(service.call(())));
     let failed = future.as_mut().await.unwrap_err();
     assert_eq!((failed.how.cause(), failed.how.attempts()), (Some(Cause::NotReplayable), 1));
     assert_eq!((ledger.retries_of("key"), ledger.retries_in_all()), (0, 0));
-    assert!(told.last_has(&["RetryStopped", "retries: 0, in_all: 0"]));
+    assert!(events.last_has(&["RetryStopped", "retries: 0, in_all: 0"]));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_that_was_not_made_is_struck_out_whatever_is_thought_of_that() {
+async fn a_retry_that_was_not_made_is_not_counted() {
     let ledger = Ledger::new();
     let judge = |outcome: Result<&(), &Oops>| match outcome {
         Err(Oops(1)) => Verdict::transient(),
@@ -117,15 +118,15 @@ impl fmt::Display for Hostile {
     }
 }
 
-async fn keyed_by(text: fn(&mut fmt::Formatter<'_>) -> fmt::Result) -> (Ledger, Result<(), Oops>, Told) {
-    let (ledger, told) = (Ledger::new(), Told::default());
-    let config = config().retries(1).observe(told.observer()).ledger(&ledger, move |(): &()| Hostile(text));
-    let result = ask(&mut RetryLayer::new(config).layer(Scripted::new([Fail(Oops(1))])), ()).await;
-    (ledger, result, told)
+async fn keyed_by(text: fn(&mut fmt::Formatter<'_>) -> fmt::Result) -> (Ledger, Result<(), Oops>, EventLog) {
+    let (ledger, events) = (Ledger::new(), EventLog::default());
+    let config = config().retries(1).observe(events.observer()).ledger(&ledger, move |(): &()| Hostile(text));
+    let result = ready_and_call(&mut RetryLayer::new(config).layer(Scripted::new([Fail(Oops(1))])), ()).await;
+    (ledger, result, events)
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_that_cannot_be_written_is_what_was_written_of_it() {
+async fn a_key_is_what_was_written_before_a_formatting_error() {
     let (ledger, result, _) = keyed_by(|f| f.write_str("half").and(Err(fmt::Error))).await;
     assert_eq!((result, ledger.snapshot().keys), (Err(Oops(1)), vec![("half".into(), 1)]));
     let (ledger, result, _) = keyed_by(|_| Ok(())).await;
@@ -133,8 +134,8 @@ async fn a_key_that_cannot_be_written_is_what_was_written_of_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_without_an_end_is_cut_while_it_is_written() {
-    let (ledger, result, told) = keyed_by(|f| {
+async fn an_endless_key_is_cut_while_it_is_written() {
+    let (ledger, result, events) = keyed_by(|f| {
         loop {
             f.write_str("aä")?;
         }
@@ -143,13 +144,14 @@ async fn a_key_without_an_end_is_cut_while_it_is_written() {
     let longest = format!("{}a", "aä".repeat(85));
     assert_eq!(longest.len(), 256);
     assert_eq!((result, ledger.snapshot().keys), (Err(Oops(1)), vec![(longest.clone(), 1)]));
-    assert_eq!(told.count(&format!("key: \"{longest}\"")), 2, "observers hear no more of it");
+    assert_eq!(events.count(&format!("key: \"{longest}\"")), 2, "observers receive no further event");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_is_cut_in_one_place_however_it_is_written() {
+async fn a_key_is_cut_at_one_place_however_it_is_written() {
     let (ledger, _, _) = keyed_by(|f| {
-        // The letter has no room; what comes after it has, but the key ends there.
+        // The key has no room for this letter. It has room for the text after it, but the key ends
+        // before the letter.
         let _ = f.write_str(&"x".repeat(255)).and(f.write_str("ä"));
         let _ = f.write_str("z");
         Ok(())
@@ -160,7 +162,7 @@ async fn a_key_is_cut_in_one_place_however_it_is_written() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_key_is_taken_once_a_request() {
+async fn the_key_is_computed_once_per_request() {
     let ledger = Ledger::new();
     let asked = Arc::new(AtomicU32::new(0));
     let counts = asked.clone();
@@ -168,13 +170,13 @@ async fn the_key_is_taken_once_a_request() {
         counts.fetch_add(1, Ordering::Relaxed);
         "key"
     }));
-    ask(&mut layer.layer(Scripted::new([Fail::<(), _>(Oops(1))])), ()).await.unwrap_err();
+    ready_and_call(&mut layer.layer(Scripted::new([Fail::<(), _>(Oops(1))])), ()).await.unwrap_err();
     layer.run(|_| async { Err::<(), _>(Oops(1)) }).await.unwrap_err();
     assert_eq!((asked.load(Ordering::Relaxed), ledger.retries_in_all()), (2, 10));
 }
 
 #[test]
-fn a_snapshot_from_outside_is_cut_and_what_is_one_key_then_is_added_up() {
+fn cut_keys_of_a_snapshot_are_merged_if_equal() {
     let ledger = Ledger::new();
     let long = "x".repeat(300);
     let keys =
@@ -185,7 +187,7 @@ fn a_snapshot_from_outside_is_cut_and_what_is_one_key_then_is_added_up() {
 }
 
 #[test]
-fn the_bound_counts_keys_and_not_lines_of_the_snapshot() {
+fn the_bound_counts_keys_and_not_entries_of_a_snapshot() {
     let ledger = Ledger::new().keys(2).unwrap();
     let keys = [("a", 1), ("b", 1), ("b", 1), ("b", 1)];
     ledger.restore(Snapshot::new(4, keys.map(|(key, retries)| (key.into(), retries)).into()));
@@ -193,12 +195,12 @@ fn the_bound_counts_keys_and_not_lines_of_the_snapshot() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn counts_restored_while_a_retry_waits_are_not_changed_by_it() {
+async fn a_waiting_retry_does_not_change_restored_counts() {
     let ledger = Ledger::new();
     let layer = RetryLayer::new(config().ledger(&ledger, |(): &()| "key"));
     let mut service = layer.layer(Scripted::new([Fail::<(), _>(Oops(1))]));
     {
-        let mut waiting = pin!(ask(&mut service, ()));
+        let mut waiting = pin!(ready_and_call(&mut service, ()));
         assert!(tokio::time::timeout(ms(50), waiting.as_mut()).await.is_err());
         assert_eq!(ledger.retries_of("key"), 1);
         ledger.restore(Snapshot::new(9, vec![("key".into(), 4)]));
@@ -207,12 +209,12 @@ async fn counts_restored_while_a_retry_waits_are_not_changed_by_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_that_left_while_a_retry_waited_is_not_struck_out_twice() {
+async fn a_key_removed_during_a_wait_is_not_subtracted_twice() {
     let ledger = Ledger::new().keys(1).unwrap();
     let layer = RetryLayer::new(config().ledger(&ledger, |(): &()| "key"));
     let mut service = layer.layer(Scripted::new([Fail::<(), _>(Oops(1))]));
     {
-        let mut waiting = pin!(ask(&mut service, ()));
+        let mut waiting = pin!(ready_and_call(&mut service, ()));
         assert!(tokio::time::timeout(ms(50), waiting.as_mut()).await.is_err());
         ledger.take("other").unwrap().spend();
         assert_eq!((ledger.retries_of("key"), ledger.known_keys()), (0, 1));
@@ -221,9 +223,9 @@ async fn a_key_that_left_while_a_retry_waited_is_not_struck_out_twice() {
     assert_eq!((ledger.retries_of("key"), ledger.retries_in_all()), (1, 2));
 }
 
-/// One panic after the other, each in the place that it names: nothing is held any more once the future is gone.
+/// Panics in each of the named places. No quota or token is held once the future is dropped.
 #[test]
-fn a_panic_before_the_attempt_is_made_strikes_it_out() {
+fn a_panic_before_the_attempt_is_not_counted() {
     enum At {
         Classifier,
         Observer,
@@ -262,25 +264,25 @@ fn a_panic_before_the_attempt_is_made_strikes_it_out() {
         assert!(panicked.is_err());
         assert_eq!((ledger.retries_in_all(), ledger.known_keys()), (0, 0));
         assert_eq!((budget.balance(), budget.stats().granted), (5, 0));
-        // And the ledger goes on.
+        // The quota still works.
         ledger.take("key").unwrap().spend();
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_given_up_while_it_is_changed_gives_back_what_it_held() {
+async fn a_request_dropped_while_it_is_prepared_is_not_counted() {
     let ledger = Ledger::new();
     let budget = Arc::new(TokenBucket::share(0.0).unwrap().reserve(1));
     let config = config().shared_budget(budget.clone()).ledger(&ledger, |(): &()| "key");
     let layer = RetryLayer::new(config).before_resend(|(): (), _| std::future::pending());
     let inner = Scripted::new([Fail::<(), _>(Oops(1))]);
     let mut service = layer.layer(inner.clone());
-    assert!(tokio::time::timeout(secs(5), ask(&mut service, ())).await.is_err());
+    assert!(tokio::time::timeout(secs(5), ready_and_call(&mut service, ())).await.is_err());
     assert_eq!((inner.calls(), ledger.retries_in_all(), budget.balance()), (1, 0, 1));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_breaker_error_of_a_run_that_was_rejected_is_struck_out_too() {
+async fn a_run_that_returns_a_rejection_is_not_counted() {
     let (ledger, circuit) = (Ledger::new(), circuit(1));
     let layer = RetryLayer::new(config().ledger(&ledger, |(): &()| "key"));
     let run = layer.run(|_| circuit.call(|| async { Err::<(), _>(Oops(1)) }));
@@ -289,7 +291,7 @@ async fn a_breaker_error_of_a_run_that_was_rejected_is_struck_out_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_that_was_made_counts_though_a_classifier_calls_it_rejected() {
+async fn a_made_retry_counts_even_if_classified_as_a_rejection() {
     let ledger = Ledger::new();
     let budget = Arc::new(TokenBucket::share(0.0).unwrap().reserve(9));
     let attempts = AtomicU32::new(0);
@@ -300,6 +302,6 @@ async fn a_retry_that_was_made_counts_though_a_classifier_calls_it_rejected() {
     let config = RetryConfig::default().unobserved().shared_budget(budget.clone()).classify(judge);
     let layer = RetryLayer::new(config.ledger(&ledger, |_: &()| "key"));
     let inner = Scripted::new([Fail::<(), _>(Oops(1))]);
-    ask(&mut layer.layer(inner.clone()), ()).await.unwrap_err();
+    ready_and_call(&mut layer.layer(inner.clone()), ()).await.unwrap_err();
     assert_eq!((inner.calls(), ledger.retries_of("key"), budget.stats().granted), (2, 1, 1));
 }

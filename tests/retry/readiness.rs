@@ -1,4 +1,4 @@
-//! Retry: readiness before every call, and requests that can't be cloned.
+//! Readiness before every call, and requests that aren't `Clone`.
 
 use std::{pin::pin, task::Poll};
 
@@ -12,29 +12,29 @@ use tower_test::mock;
 
 use crate::scripted::*;
 
-fn at_once() -> RetryConfig {
+fn without_delay() -> RetryConfig {
     RetryConfig::default().idempotent().backoff(Backoff::none())
 }
 
-/// Can't be cloned.
+/// A request that isn't `Clone`.
 #[derive(Debug, PartialEq)]
 struct Upload(&'static str);
 
-/// `Scripted` panics when it is called unready, and its clones start unready; so does every other test with it.
-/// Trap (tonic-xds): a fresh clone is called, unreadied.
+/// `Scripted` panics if it is called before it is ready, and its clones start unready. This covers
+/// every other test that uses it. tonic-xds: a new clone was called without being polled ready.
 #[tokio::test(start_paused = true)]
-async fn each_attempt_is_made_by_the_instance_that_was_ready() {
+async fn each_attempt_uses_the_instance_that_was_ready() {
     let inner = Scripted::<&str>::new([Fail(Oops(1))]);
-    let mut retry = RetryLayer::new(at_once()).layer(inner.clone());
+    let mut retry = RetryLayer::new(without_delay()).layer(inner.clone());
     for _ in 0..3 {
-        assert_eq!(ask(&mut retry, ()).await, Err(Oops(1)));
+        assert_eq!(ready_and_call(&mut retry, ()).await, Err(Oops(1)));
     }
     assert_eq!(inner.calls(), 12);
 }
 
 #[tokio::test(start_paused = true)]
 async fn it_is_ready_when_the_service_is() {
-    let (mut retry, mut handle) = mock::spawn_layer::<(), &str, _>(RetryLayer::new(at_once()));
+    let (mut retry, mut handle) = mock::spawn_layer::<(), &str, _>(RetryLayer::new(without_delay()));
     handle.allow(0);
     assert_pending!(retry.poll_ready());
     handle.allow(1);
@@ -44,7 +44,7 @@ async fn it_is_ready_when_the_service_is() {
 
 #[tokio::test(start_paused = true)]
 async fn a_retry_waits_until_the_service_is_ready_again() {
-    let (mut retry, mut handle) = mock::spawn_layer::<&str, &str, _>(RetryLayer::new(at_once()));
+    let (mut retry, mut handle) = mock::spawn_layer::<&str, &str, _>(RetryLayer::new(without_delay()));
     handle.allow(1);
     assert_ready_ok!(retry.poll_ready());
     let mut call = tokio_test::task::spawn(retry.call("hello"));
@@ -65,79 +65,80 @@ fn noop() -> std::task::Context<'static> {
     std::task::Context::from_waker(std::task::Waker::noop())
 }
 
-/// Trap 13 (tower 0.5): readiness errors bypass the policy.
+/// tower 0.5: readiness errors bypassed the policy.
 #[tokio::test(start_paused = true)]
 async fn a_readiness_error_is_an_outcome_that_is_retried() {
     let inner = Scripted::new([Unready(Oops(1)), Unready(Oops(2)), Answer("yes")]);
-    let told = Told::default();
-    let mut retry = RetryLayer::new(at_once().observe(told.observer())).layer(inner.clone());
-    assert_eq!(ask(&mut retry, ()).await, Ok("yes"));
-    assert_eq!((inner.calls(), told.count("RetryScheduled")), (1, 2));
-    assert!(told.last_has(&["RetrySucceeded", "attempt: 3"]));
+    let events = EventLog::default();
+    let mut retry = RetryLayer::new(without_delay().observe(events.observer())).layer(inner.clone());
+    assert_eq!(ready_and_call(&mut retry, ()).await, Ok("yes"));
+    assert_eq!((inner.calls(), events.count("RetryScheduled")), (1, 2));
+    assert!(events.last_has(&["RetrySucceeded", "attempt: 3"]));
 }
 
 #[tokio::test(start_paused = true)]
-async fn readiness_errors_use_up_the_attempts() {
+async fn readiness_errors_count_as_attempts() {
     let inner = Scripted::<&str>::new([Unready(Oops(1))]);
-    let mut retry = RetryLayer::new(at_once()).layer(inner.clone());
-    assert_eq!(ask(&mut retry, ()).await, Err(Oops(1)));
+    let mut retry = RetryLayer::new(without_delay()).layer(inner.clone());
+    assert_eq!(ready_and_call(&mut retry, ()).await, Err(Oops(1)));
     assert_eq!(inner.calls(), 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_readiness_error_belongs_to_one_call_only() {
+async fn a_readiness_error_affects_one_call_only() {
     let inner = Scripted::new([Unready(Oops(1)), Answer("yes")]);
-    let told = Told::default();
-    let mut retry = RetryLayer::new(at_once().observe(told.observer())).layer(inner.clone());
+    let events = EventLog::default();
+    let mut retry = RetryLayer::new(without_delay().observe(events.observer())).layer(inner.clone());
     ServiceExt::<()>::ready(&mut retry).await.unwrap();
     let mut twin = retry.clone();
-    assert_eq!(ask(&mut twin, ()).await, Ok("yes"), "a clone has met no error");
-    assert_eq!(told.count(""), 0);
+    assert_eq!(ready_and_call(&mut twin, ()).await, Ok("yes"), "a clone has met no error");
+    assert_eq!(events.count(""), 0);
     assert_eq!(retry.call(()).await, Ok("yes"));
-    assert_eq!(told.count("RetryScheduled"), 1);
-    assert_eq!(ask(&mut retry, ()).await, Ok("yes"));
-    assert_eq!(told.count("RetryScheduled"), 1);
+    assert_eq!(events.count("RetryScheduled"), 1);
+    assert_eq!(ready_and_call(&mut retry, ()).await, Ok("yes"));
+    assert_eq!(events.count("RetryScheduled"), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_request_need_not_be_clone() {
     let inner = Scripted::new([Fail(Oops(1)), Answer("yes")]);
-    let layer = RetryLayer::new(at_once()).keep(|upload: &Upload| Some(Upload(upload.0)));
-    assert_eq!(ask(&mut layer.layer(inner.clone()), Upload("file")).await, Ok("yes"));
+    let layer = RetryLayer::new(without_delay()).keep(|upload: &Upload| Some(Upload(upload.0)));
+    assert_eq!(ready_and_call(&mut layer.layer(inner.clone()), Upload("file")).await, Ok("yes"));
     assert_eq!(inner.calls(), 2);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_was_not_kept_is_sent_once() {
+async fn a_request_that_was_not_stored_is_sent_once() {
     let inner = Scripted::new([Fail(Oops(1)), Answer("not asked for")]);
-    let told = Told::default();
-    let config = at_once().observe(told.observer());
+    let events = EventLog::default();
+    let config = without_delay().observe(events.observer());
     let layer = RetryLayer::new(config).keep(|_: &Upload| None);
-    assert_eq!(ask(&mut layer.layer(inner.clone()), Upload("file")).await, Err(Oops(1)));
+    assert_eq!(ready_and_call(&mut layer.layer(inner.clone()), Upload("file")).await, Err(Oops(1)));
     assert_eq!(inner.calls(), 1);
-    assert!(told.last_has(&["RetryStopped", "NotReplayable"]));
+    assert!(events.last_has(&["RetryStopped", "NotReplayable"]));
 }
 
-/// Trap 13: it was never sent, so it can still be sent, however little of it was kept.
+/// tower 0.5: the request was never sent, so it can still be sent, even if nothing of it was
+/// stored.
 #[tokio::test(start_paused = true)]
-async fn a_request_that_was_never_sent_can_be_sent_although_it_was_not_kept() {
+async fn an_unsent_request_can_be_sent_without_a_copy() {
     let inner = Scripted::new([Unready(Oops(1)), Unready(Oops(2)), Fail(Oops(3)), Answer("not asked for")]);
-    let told = Told::default();
-    let layer = RetryLayer::new(at_once().observe(told.observer())).keep(|_: &Upload| None);
-    assert_eq!(ask(&mut layer.layer(inner.clone()), Upload("file")).await, Err(Oops(3)));
+    let events = EventLog::default();
+    let layer = RetryLayer::new(without_delay().observe(events.observer())).keep(|_: &Upload| None);
+    assert_eq!(ready_and_call(&mut layer.layer(inner.clone()), Upload("file")).await, Err(Oops(3)));
     assert_eq!(inner.calls(), 1, "once sent, it can't be sent again");
-    assert!(told.last_has(&["RetryStopped", "NotReplayable", "attempt: 3"]));
+    assert!(events.last_has(&["RetryStopped", "NotReplayable", "attempt: 3"]));
 }
 
-/// The same when the time for getting ready is over.
+/// The same if the time limit for readiness has passed.
 #[tokio::test(start_paused = true)]
-async fn a_request_cut_off_before_it_was_sent_can_be_sent() {
+async fn a_request_that_timed_out_before_it_was_sent_can_be_sent() {
     let (service, mut handle) = mock::pair::<Upload, &str>();
     handle.allow(0);
     let limits = Timeouts::attempt(secs(1));
-    let layer = RetryLayer::new(at_once().timeouts(limits)).keep(|_: &Upload| None);
+    let layer = RetryLayer::new(without_delay().timeouts(limits)).keep(|_: &Upload| None);
     let inner = FirstReady::new(service);
-    let mut call = tokio_test::task::spawn(ask_now(layer.layer(inner), Upload("file")));
+    let mut call = tokio_test::task::spawn(call_now(layer.layer(inner), Upload("file")));
     assert_pending!(call.poll());
     tokio::time::advance(ms(1500)).await;
     assert_pending!(call.poll());
@@ -149,11 +150,11 @@ async fn a_request_cut_off_before_it_was_sent_can_be_sent() {
     assert_eq!(assert_ready!(call.poll()).unwrap(), "yes");
 }
 
-async fn ask_now<S: Service<Upload>>(mut service: S, request: Upload) -> Result<S::Response, S::Error> {
+async fn call_now<S: Service<Upload>>(mut service: S, request: Upload) -> Result<S::Response, S::Error> {
     service.ready().await?.call(request).await
 }
 
-/// Its first readiness is an error, so that the call is under way while the service is waited for.
+/// Its first readiness is an error, so the call begins before the inner service is ready.
 #[derive(Clone)]
 struct FirstReady<S> {
     inner: S,
@@ -183,7 +184,7 @@ impl<S: Service<Upload, Error = tower::BoxError>> Service<Upload> for FirstReady
     }
 }
 
-/// What the failed attempt held is free during the wait: here, the one place of a limit.
+/// The resources of a failed attempt are free during the wait: here, the only place of a limit.
 #[tokio::test(start_paused = true)]
 async fn a_place_is_free_while_a_retry_waits() {
     let inner = Scripted::new([Fail(Oops(1)), Answer("other"), Answer("first")]);
@@ -191,9 +192,9 @@ async fn a_place_is_free_while_a_retry_waits() {
     let config = RetryConfig::default().idempotent().backoff(Backoff::fixed(secs(1))).budget(TokenBucket::default());
     let layer = RetryLayer::new(config);
     let (mut first, mut other) = (layer.layer(limit.clone()), layer.layer(limit));
-    let (first, other) = tokio::join!(ask(&mut first, ()), async {
+    let (first, other) = tokio::join!(ready_and_call(&mut first, ()), async {
         tokio::time::sleep(ms(500)).await;
-        ask(&mut other, ()).await
+        ready_and_call(&mut other, ()).await
     });
     assert_eq!((first, other), (Ok("first"), Ok("other")));
 }

@@ -1,4 +1,4 @@
-//! Short rejections are waited out.
+//! The retry waits out short rejections.
 
 use std::{
     cell::Cell,
@@ -36,23 +36,23 @@ fn config() -> RetryConfig<impl Classifier<(), &'static str, Oops, Memo: Send> +
 
 #[tokio::test(start_paused = true)]
 async fn a_short_rejection_is_waited_out_as_the_same_attempt() {
-    let told = Told::default();
+    let events = EventLog::default();
     let inner = Scripted::new([Fail(Oops(100)), Answer("yes")]);
-    let mut service = RetryLayer::new(config().retries(0).observe(told.observer())).layer(inner.clone());
-    assert_eq!(ask(&mut service, ()).await, Ok("yes"));
+    let mut service = RetryLayer::new(config().retries(0).observe(events.observer())).layer(inner.clone());
+    assert_eq!(ready_and_call(&mut service, ()).await, Ok("yes"));
     let wait = inner.gaps()[0];
     assert!((ms(110)..=ms(201)).contains(&wait), "{wait:?}");
-    assert_eq!((told.count(""), told.count("RejectionWait")), (1, 1));
-    assert!(told.last_has(&["attempt: 1", "delay: 1"]));
+    assert_eq!((events.count(""), events.count("RejectionWait")), (1, 1));
+    assert!(events.last_has(&["attempt: 1", "delay: 1"]));
 }
 
 #[tokio::test(start_paused = true)]
-async fn waits_for_rejections_are_spread() {
+async fn waits_for_rejections_have_jitter() {
     let layer = RetryLayer::new(config().seed(3));
     let mut waits = Vec::new();
     for _ in 0..200 {
         let inner = Scripted::new([Fail(Oops(100)), Answer("yes")]);
-        assert_eq!(ask(&mut layer.layer(inner.clone()), ()).await, Ok("yes"));
+        assert_eq!(ready_and_call(&mut layer.layer(inner.clone()), ()).await, Ok("yes"));
         waits.push(inner.gaps()[0]);
     }
     let (least, most) = (waits.iter().min().unwrap(), waits.iter().max().unwrap());
@@ -64,7 +64,7 @@ async fn a_longer_rejection_is_returned_at_once() {
     for (rejected, wait) in [(251, RejectionWait::default()), (1, RejectionWait::NONE)] {
         let inner = Scripted::<&str>::new([Fail(Oops(rejected)), Answer("no")]);
         let layer = RetryLayer::new(config().wait_out_rejections(wait));
-        let failed = answered(ask(&mut layer.layer(inner.clone()), ())).await.unwrap_err();
+        let failed = answered(ready_and_call(&mut layer.layer(inner.clone()), ())).await.unwrap_err();
         assert_eq!(failed.how.cause(), Some(Cause::Rejected { retry_in: Some(ms(rejected.into())) }));
         assert_eq!((failed.how.attempts(), inner.calls()), (1, 1));
     }
@@ -74,17 +74,17 @@ async fn a_longer_rejection_is_returned_at_once() {
 async fn a_rejection_without_a_time_is_returned_at_once() {
     let inner = Scripted::new([Fail(Oops(1)), Answer("no")]);
     let config = RetryConfig::default().classify_errors(|_: &Oops| Verdict::rejected(None));
-    assert_eq!(ask(&mut RetryLayer::new(config).layer(inner.clone()), ()).await, Err(Oops(1)));
+    assert_eq!(ready_and_call(&mut RetryLayer::new(config).layer(inner.clone()), ()).await, Err(Oops(1)));
     assert_eq!(inner.calls(), 1);
 }
 
-/// Of a call that was made, the classifier doesn't prove that nothing was done.
+/// The classifier's verdict doesn't prove that a call wasn't processed.
 #[tokio::test(start_paused = true)]
 async fn a_made_call_that_counts_as_rejected_is_not_repeated() {
     let inner = Scripted::new([Fail(Oops(1)), Answer("no")]);
     let made = |_: &Oops| Verdict::rejected(Some(ms(1))).sent(Sent::Unknown);
     let config = RetryConfig::default().classify_errors(made);
-    assert_eq!(ask(&mut RetryLayer::new(config).layer(inner.clone()), ()).await, Err(Oops(1)));
+    assert_eq!(ready_and_call(&mut RetryLayer::new(config).layer(inner.clone()), ()).await, Err(Oops(1)));
     assert_eq!(inner.calls(), 1);
 }
 
@@ -92,14 +92,14 @@ async fn a_made_call_that_counts_as_rejected_is_not_repeated() {
 async fn all_waits_end_within_the_window() {
     let inner = Scripted::<&str>::new([Fail(Oops(1))]);
     let begun = Instant::now();
-    assert_eq!(ask(&mut RetryLayer::new(config()).layer(inner.clone()), ()).await, Err(Oops(1)));
+    assert_eq!(ready_and_call(&mut RetryLayer::new(config()).layer(inner.clone()), ()).await, Err(Oops(1)));
     assert!((3..=28).contains(&inner.calls()), "{} calls", inner.calls());
     assert!(begun.elapsed() <= ms(310), "{:?}", begun.elapsed());
 
-    // The spread is cut, so that the longest rejection can be waited out at once.
+    // The jitter is limited, so the longest allowed rejection can be waited out.
     for _ in 0..20 {
         let inner = Scripted::new([Fail(Oops(250)), Answer("yes")]);
-        assert_eq!(ask(&mut RetryLayer::new(config()).layer(inner.clone()), ()).await, Ok("yes"));
+        assert_eq!(ready_and_call(&mut RetryLayer::new(config()).layer(inner.clone()), ()).await, Ok("yes"));
         assert!((ms(260)..=ms(301)).contains(&inner.gaps()[0]));
     }
 }
@@ -109,52 +109,52 @@ async fn a_timed_request_ages_from_its_start() {
     let late = || Scripted::new([Late(ms(200), Err(Oops(100))), Answer("yes")]);
     let config = || config().idempotent();
     let timed = config().timeouts(Timeouts::attempt(secs(1)).answer(|_| Err(Oops(408))));
-    assert_eq!(ask(&mut RetryLayer::new(timed).layer(late()), ()).await, Err(Oops(100)));
-    // The clock isn't read at the start of a request that isn't timed.
-    assert_eq!(ask(&mut RetryLayer::new(config()).layer(late()), ()).await, Ok("yes"));
+    assert_eq!(ready_and_call(&mut RetryLayer::new(timed).layer(late()), ()).await, Err(Oops(100)));
+    // The retry doesn't read the clock at the start of a request without limits.
+    assert_eq!(ready_and_call(&mut RetryLayer::new(config()).layer(late()), ()).await, Ok("yes"));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_request_ages_during_its_backoff() {
-    for (backoff, answer) in [(ms(150), Ok("yes")), (ms(250), Err(Oops(100)))] {
+    for (backoff, response) in [(ms(150), Ok("yes")), (ms(250), Err(Oops(100)))] {
         for timeouts in [Timeouts::attempt(secs(9)), Timeouts::request(secs(9))] {
             let inner = Scripted::new([Fail(Oops(0)), Fail(Oops(100)), Answer("yes")]);
             let config = config().backoff(Backoff::fixed(backoff));
             let timed = config.clone().timeouts(timeouts.answer(|_| Err(Oops(408))));
-            assert_eq!(ask(&mut RetryLayer::new(timed).layer(inner), ()).await, answer);
+            assert_eq!(ready_and_call(&mut RetryLayer::new(timed).layer(inner), ()).await, response);
             let inner = Scripted::new([Fail(Oops(0)), Fail(Oops(100)), Answer("yes")]);
-            assert_eq!(ask(&mut RetryLayer::new(config).layer(inner), ()).await, answer);
+            assert_eq!(ready_and_call(&mut RetryLayer::new(config).layer(inner), ()).await, response);
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_wait_for_a_rejection_does_not_cross_the_deadline() {
-    let told = Told::default();
+    let events = EventLog::default();
     let timeouts = Timeouts::request(ms(200)).answer(|_| Err(Oops(408)));
-    let layer = RetryLayer::new(config().timeouts(timeouts).observe(told.observer()));
+    let layer = RetryLayer::new(config().timeouts(timeouts).observe(events.observer()));
     let begun = Instant::now();
     let inner = Scripted::<&str>::new([Fail(Oops(190)), Answer("no")]);
-    assert_eq!(ask(&mut layer.layer(inner), ()).await, Err(Oops(190)));
+    assert_eq!(ready_and_call(&mut layer.layer(inner), ()).await, Err(Oops(190)));
     assert_eq!(begun.elapsed(), ms(0));
-    assert!(told.last_has(&["RetryStopped", "Rejected"]));
+    assert!(events.last_has(&["RetryStopped", "Rejected"]));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_switch_that_is_off_returns_rejections() {
     let inner = Scripted::new([Fail(Oops(1)), Answer("no")]);
     let mut service = RetryLayer::new(config().switch(&Switch::off())).layer(inner.clone());
-    assert_eq!(ask(&mut service, ()).await, Err(Oops(1)));
+    assert_eq!(ready_and_call(&mut service, ()).await, Err(Oops(1)));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_of_which_nothing_is_kept_is_not_waited_for() {
+async fn a_request_that_is_not_stored_does_not_wait() {
     let inner = Scripted::new([Fail(Oops(1)), Answer("no")]);
     let mut service = RetryLayer::new(config()).keep(|(): &()| None).layer(inner.clone());
-    assert_eq!(ask(&mut service, ()).await, Err(Oops(1)));
+    assert_eq!(ready_and_call(&mut service, ()).await, Err(Oops(1)));
 }
 
-/// A budget of two tokens, without a reserve.
+/// A budget of two tokens without a reserve.
 fn two_tokens() -> Arc<TokenBucket> {
     let budget = Arc::new(TokenBucket::share(0.5).unwrap().reserve(0));
     (0..4).for_each(|_| budget.deposit());
@@ -162,14 +162,14 @@ fn two_tokens() -> Arc<TokenBucket> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_rejected_retry_has_paid_is_held_while_it_waits() {
+async fn a_rejected_retry_keeps_its_token_while_it_waits() {
     let budget = two_tokens();
     let layer = RetryLayer::new(config().shared_budget(budget.clone()).without_deposits());
 
     let inner = Scripted::new([Fail(Oops(0)), Fail(Oops(100)), Fail(Oops(50)), Answer("yes")]);
     let mut service = layer.layer(inner.clone());
-    assert!(timeout(ms(50), ask(&mut service, ())).await.is_err());
-    assert_eq!((inner.calls(), budget.balance()), (2, 2), "the caller gave up, so the token went back");
+    assert!(timeout(ms(50), ready_and_call(&mut service, ())).await.is_err());
+    assert_eq!((inner.calls(), budget.balance()), (2, 2), "the caller gave up, so the token was returned");
 
     let inner = Scripted::new([Fail(Oops(0)), Fail(Oops(100)), Answer("yes")]);
     let mut service = layer.layer(inner);
@@ -179,9 +179,9 @@ async fn what_a_rejected_retry_has_paid_is_held_while_it_waits() {
     assert_eq!(call.await.unwrap(), Ok("yes"));
     assert_eq!((budget.balance(), budget.stats().granted, budget.stats().refused), (1, 1, 0), "one retry, paid once");
 
-    // Returned in the end: the retry wasn't made.
+    // The token is returned, because the retry wasn't made.
     let inner = Scripted::<&str>::new([Fail(Oops(0)), Fail(Oops(200))]);
-    assert_eq!(ask(&mut layer.layer(inner), ()).await, Err(Oops(200)));
+    assert_eq!(ready_and_call(&mut layer.layer(inner), ()).await, Err(Oops(200)));
     assert_eq!((budget.balance(), budget.stats().granted), (1, 1));
 }
 
@@ -190,33 +190,33 @@ async fn a_first_attempt_waits_without_a_budget() {
     let budget = Arc::new(TokenBucket::share(0.0).unwrap().reserve(0));
     let inner = Scripted::new([Fail(Oops(10)), Answer("yes")]);
     let mut service = RetryLayer::new(config().shared_budget(budget.clone())).layer(inner);
-    assert_eq!(ask(&mut service, ()).await, Ok("yes"));
+    assert_eq!(ready_and_call(&mut service, ()).await, Ok("yes"));
     assert_eq!((budget.stats().granted, budget.stats().refused), (0, 0));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rejected_retry_stays_in_the_ledger_while_it_waits() {
+async fn a_rejected_retry_keeps_its_quota_while_it_waits() {
     let ledger = Ledger::new().in_all(1);
     let layer = RetryLayer::new(config().ledger(&ledger, |(): &()| "key"));
 
     let inner = Scripted::new([Fail(Oops(0)), Fail(Oops(100)), Answer("yes")]);
     let mut service = layer.layer(inner.clone());
-    assert!(timeout(ms(50), ask(&mut service, ())).await.is_err());
-    assert_eq!((inner.calls(), ledger.retries_in_all()), (2, 0), "the caller gave up, so it was struck out");
+    assert!(timeout(ms(50), ready_and_call(&mut service, ())).await.is_err());
+    assert_eq!((inner.calls(), ledger.retries_in_all()), (2, 0), "the caller gave up, so it isn't counted");
 
     let inner = Scripted::<&str>::new([Fail(Oops(0)), Fail(Oops(200))]);
-    assert_eq!(ask(&mut layer.layer(inner), ()).await, Err(Oops(200)));
+    assert_eq!(ready_and_call(&mut layer.layer(inner), ()).await, Err(Oops(200)));
     assert_eq!(ledger.retries_in_all(), 0, "the retry was rejected in the end");
 
     let inner = Scripted::new([Fail(Oops(0)), Fail(Oops(100)), Answer("yes")]);
-    assert_eq!(ask(&mut layer.layer(inner), ()).await, Ok("yes"));
-    assert_eq!((ledger.retries_of("key"), ledger.retries_in_all()), (1, 1), "one retry, entered once");
+    assert_eq!(ready_and_call(&mut layer.layer(inner), ()).await, Ok("yes"));
+    assert_eq!((ledger.retries_of("key"), ledger.retries_in_all()), (1, 1), "one retry, counted once");
 
     let inner = Scripted::new([Fail(Oops(100)), Answer("yes")]);
-    assert_eq!(ask(&mut layer.layer(inner), ()).await, Ok("yes"), "a first attempt needs no quota");
+    assert_eq!(ready_and_call(&mut layer.layer(inner), ()).await, Ok("yes"), "a first attempt needs no quota");
 }
 
-/// Takes a place when it is polled ready, and keeps it if the call is rejected.
+/// Reserves a place when it is polled ready, and keeps it if the call is rejected.
 #[derive(Debug)]
 struct Reserving {
     places: Arc<Semaphore>,
@@ -252,7 +252,7 @@ impl Service<()> for Reserving {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_place_is_free_while_a_rejection_is_waited_out() {
+async fn a_place_is_free_while_the_retry_waits_out_a_rejection() {
     let inner = Reserving { places: Arc::new(Semaphore::new(2)), place: None, calls: Arc::default() };
     let (places, calls) = (inner.places.clone(), inner.calls.clone());
     let mut service = RetryLayer::new(config()).layer(inner);
@@ -278,12 +278,12 @@ fn circuit() -> Circuit {
 async fn a_breakers_short_rejection_is_waited_out() {
     let circuit = circuit();
     let inner = Scripted::new([Fail(Oops(0)), Answer("yes")]);
-    let told = Told::default();
-    let retry = RetryConfig::default().idempotent().backoff(Backoff::none()).observe(told.observer());
+    let events = EventLog::default();
+    let retry = RetryConfig::default().idempotent().backoff(Backoff::none()).observe(events.observer());
     let mut service = RetryLayer::new(retry).layer(BreakerLayer::on(&circuit).layer(inner.clone()));
-    assert_eq!(ask(&mut service, ()).await.unwrap(), "yes");
+    assert_eq!(ready_and_call(&mut service, ()).await.unwrap(), "yes");
     assert_eq!((inner.calls(), circuit.stats().total_rejected, circuit.state()), (2, 1, State::Closed));
-    assert!(told.last_has(&["RetrySucceeded", "attempt: 2"]));
+    assert!(events.last_has(&["RetrySucceeded", "attempt: 2"]));
 }
 
 #[tokio::test(start_paused = true)]
@@ -293,7 +293,7 @@ async fn a_forced_open_breakers_rejection_is_returned() {
     let inner = Scripted::<&str>::new([Answer("no")]);
     let mut service = RetryLayer::new(RetryConfig::default()).layer(BreakerLayer::on(&circuit).layer(inner));
     let begun = Instant::now();
-    assert!(ask(&mut service, ()).await.unwrap_err().rejection().is_some());
+    assert!(ready_and_call(&mut service, ()).await.unwrap_err().rejection().is_some());
     assert_eq!(begun.elapsed(), ms(0));
 }
 
@@ -303,11 +303,11 @@ async fn an_idempotent_run_waits_out_a_rejection() {
     circuit.report_failure();
     let layer = RetryLayer::new(RetryConfig::default().idempotent());
     let numbers = Cell::new(0);
-    let answer = layer.run(|attempt| {
+    let response = layer.run(|attempt| {
         numbers.set(numbers.get() * 10 + attempt.number());
         circuit.call(|| async { Ok::<_, io::Error>("yes") })
     });
-    assert_eq!(answer.await.unwrap(), "yes");
+    assert_eq!(response.await.unwrap(), "yes");
     assert_eq!(numbers.get(), 11);
 }
 
@@ -316,14 +316,14 @@ fn an_idempotent_blocking_run_waits_out_a_rejection() {
     let circuit = circuit();
     circuit.report_failure();
     let mut numbers = Vec::new();
-    let answer = RetryLayer::new(RetryConfig::default().idempotent()).run_blocking(|attempt| {
+    let response = RetryLayer::new(RetryConfig::default().idempotent()).run_blocking(|attempt| {
         numbers.push(attempt.number());
         circuit.call_blocking(|| Ok::<_, io::Error>("yes"))
     });
-    assert_eq!((answer.unwrap(), numbers), ("yes", vec![1, 1]));
+    assert_eq!((response.unwrap(), numbers), ("yes", vec![1, 1]));
 }
 
-/// The first step of a function has been carried out when its second step is rejected.
+/// The first step of a function was executed before its second step is rejected.
 #[tokio::test(start_paused = true)]
 async fn steps_before_a_rejection_are_not_repeated() {
     let circuit = circuit();
@@ -345,22 +345,22 @@ async fn steps_before_a_rejection_are_not_repeated() {
     assert!(ran.is_err());
     assert_eq!(inserts.replace(0), 1);
 
-    // A service that was pending may have done work before its rejection.
+    // A service that returned `Pending` may have done work before its rejection.
     let late = || Scripted::new([Late(ms(1), Err(Oops(100))), Answer("yes")]);
     let inner = late();
-    assert_eq!(ask(&mut RetryLayer::new(config()).layer(inner.clone()), ()).await, Err(Oops(100)));
+    assert_eq!(ready_and_call(&mut RetryLayer::new(config()).layer(inner.clone()), ()).await, Err(Oops(100)));
     assert_eq!(inner.calls(), 1);
     let inner = late();
-    assert_eq!(ask(&mut RetryLayer::new(config().idempotent()).layer(inner.clone()), ()).await, Ok("yes"));
+    assert_eq!(ready_and_call(&mut RetryLayer::new(config().idempotent()).layer(inner.clone()), ()).await, Ok("yes"));
     assert_eq!(inner.calls(), 2);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_that_gives_up_ends_the_wait() {
+async fn dropping_the_call_ends_the_wait() {
     let inner = Scripted::<&str>::new([Fail(Oops(200)), Hang]);
     let mut service = RetryLayer::new(config()).layer(inner.clone());
     tokio::select! {
-        _ = ask(&mut service, ()) => unreachable!(),
+        _ = ready_and_call(&mut service, ()) => unreachable!(),
         () = sleep(ms(100)) => {}
     }
     tokio::select! {
@@ -386,9 +386,9 @@ async fn a_keyed_circuits_rejection_is_waited_out() {
     let mut service = RetryLayer::new(RetryConfig::default().unobserved()).layer(layer.layer(inner));
 
     let begun = Instant::now();
-    assert_eq!(ask(&mut service, "up").await.unwrap(), "up");
+    assert_eq!(ready_and_call(&mut service, "up").await.unwrap(), "up");
     assert_eq!(begun.elapsed(), ms(0), "another key's call doesn't wait");
-    assert_eq!(ask(&mut service, "down").await.unwrap(), "down");
+    assert_eq!(ready_and_call(&mut service, "down").await.unwrap(), "down");
     assert!((ms(110)..=ms(201)).contains(&begun.elapsed()), "{:?}", begun.elapsed());
     assert_eq!((numbers.load(Ordering::Relaxed), circuits.get(&"down").state()), (2, State::Closed));
 }

@@ -1,4 +1,4 @@
-//! What a service has reserved in `poll_ready` is given up before the retry waits.
+//! The retry gives up what a service reserved in `poll_ready` before it waits.
 
 use std::{
     future::{Ready, pending, ready},
@@ -31,23 +31,24 @@ fn fails((): ()) -> Ready<Result<(), BoxError>> {
     ready(Err("down".into()))
 }
 
-/// One second for each attempt, ten seconds between two.
+/// One second per attempt, ten seconds between two attempts.
 fn config() -> RetryConfig<Errors, FromElapsed> {
     RetryConfig::default().idempotent().backoff(Backoff::fixed(secs(10))).timeouts(Timeouts::attempt(secs(1)))
 }
 
-/// Whether a caller gets ready within a second.
+/// Whether a caller gets the service ready within a second.
 async fn gets_ready<S: Service<()>>(mut service: S) -> bool {
     timeout(secs(1), service.ready()).await.is_ok_and(|ready| ready.is_ok())
 }
 
-/// Takes a place of the service, until it is dropped.
+/// Polls the service ready, which takes a place until the service is dropped.
 async fn holding<S: Service<()>>(mut service: S) -> S {
     assert!(service.ready().await.is_ok());
     service
 }
 
-/// tower#408, zebra#1593: the semaphore gave the free place to the attempt that had timed out, until the next one began.
+/// tower#408, zebra#1593: the semaphore assigned the free place to an attempt that had timed out,
+/// until the next one began.
 #[tokio::test(start_paused = true)]
 async fn an_attempt_that_timed_out_leaves_the_queue() {
     let limit = ConcurrencyLimit::new(service_fn(fails), 1);
@@ -55,7 +56,8 @@ async fn an_attempt_that_timed_out_leaves_the_queue() {
     let caller = tokio::spawn(retry.call_when_ready(()));
     sleep(secs(5)).await;
     let holder = holding(limit.clone()).await;
-    // The second attempt waits from 10 s to 11 s, the third one begins at 21 s. The place is free from 15 s on.
+    // The second attempt waits from 10 s to 11 s, the third one begins at 21 s. The place is free
+    // from 15 s on.
     sleep(secs(10)).await;
     drop(holder);
     assert!(gets_ready(limit).await, "another caller gets the place during the backoff");
@@ -63,7 +65,7 @@ async fn an_attempt_that_timed_out_leaves_the_queue() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_place_that_came_too_late_is_free_at_once() {
+async fn a_place_granted_too_late_is_free_at_once() {
     let limit = ConcurrencyLimit::new(service_fn(fails), 1);
     let mut call = task::spawn(RetryLayer::new(config()).layer(limit.clone()).call_when_ready(()));
     assert_pending!(call.poll(), "the backoff after the first attempt");
@@ -72,11 +74,11 @@ async fn a_place_that_came_too_late_is_free_at_once() {
     assert_pending!(call.poll(), "the second attempt waits for the place");
     drop(holder);
     advance(secs(2)).await;
-    assert_pending!(call.poll(), "it gets the place, but its time is over");
+    assert_pending!(call.poll(), "it gets the place, but its time has passed");
     assert!(gets_ready(limit).await);
 }
 
-/// tower's limits reserve a place before they poll the service within.
+/// tower's limits reserve a place before they poll the inner service.
 #[tokio::test(start_paused = true)]
 async fn a_place_is_free_after_readiness_failed() {
     let places = Arc::new(Semaphore::new(1));
@@ -93,9 +95,9 @@ async fn a_place_is_free_after_readiness_failed() {
     assert_eq!(caller.await.unwrap().unwrap(), "late");
 }
 
-/// Two services that share nothing but the limit.
+/// Two services that share only the limit.
 #[tokio::test(start_paused = true)]
-async fn services_behind_one_limit_do_not_starve_each_other() {
+async fn services_behind_one_limit_do_not_block_each_other() {
     let limit = GlobalConcurrencyLimitLayer::new(1);
     let mut flaky = RetryLayer::new(config()).layer(limit.layer(service_fn(fails)));
     let mut other = limit.layer(service_fn(|()| async {
@@ -104,12 +106,13 @@ async fn services_behind_one_limit_do_not_starve_each_other() {
     }));
     let caller = tokio::spawn(flaky.call_when_ready(()));
     for _ in 0..20 {
-        assert!(timeout(secs(3), ask(&mut other, ())).await.is_ok());
+        assert!(timeout(secs(3), ready_and_call(&mut other, ())).await.is_ok());
     }
     assert!(caller.await.unwrap().is_err());
 }
 
-/// Its first message waits for the worker, the second one has the slot, and the next attempt waits for that.
+/// The first message waits for the worker. The second one has the slot, and the next attempt waits
+/// for that slot.
 #[tokio::test(start_paused = true)]
 async fn an_attempt_that_timed_out_leaves_a_full_buffer() {
     let limit = ConcurrencyLimit::new(service_fn(fails), 1);
@@ -128,7 +131,7 @@ async fn an_attempt_that_timed_out_leaves_a_full_buffer() {
     assert!(caller.await.unwrap().is_err());
 }
 
-/// The deadline of the request has passed, whichever it is.
+/// Every request's deadline has passed.
 #[derive(Clone)]
 struct AlwaysLate(Instant);
 
@@ -147,7 +150,7 @@ impl Classifier<(), (), BoxError> for AlwaysLate {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_past_its_deadline_gives_its_place_back() {
+async fn a_request_past_its_deadline_returns_its_place() {
     let limit = ConcurrencyLimit::new(service_fn(fails), 1);
     let config = config().classifier(AlwaysLate(Instant::now()));
     advance(secs(1)).await;
@@ -167,9 +170,9 @@ async fn a_place_is_free_while_a_request_is_prepared() {
     caller.abort();
 }
 
-/// The readiness of a breaker that waits is a permit of its circuit, a probe's slot too.
+/// The readiness of a breaker that waits is a permit of its circuit, possibly the slot of a probe.
 #[tokio::test(start_paused = true)]
-async fn a_probe_slot_that_came_too_late_is_free_at_once() {
+async fn a_probe_slot_granted_too_late_is_free_at_once() {
     let circuit = Circuit::new(BreakerConfig::default().fixed().open_when(OpenRule::consecutive(1).unwrap()));
     let breaker = BreakerLayer::on(&circuit).wait_when_open().layer(service_fn(fails));
     let mut call = task::spawn(RetryLayer::new(config()).layer(breaker.clone()).call_when_ready(()));
@@ -177,7 +180,7 @@ async fn a_probe_slot_that_came_too_late_is_free_at_once() {
     advance(ms(10_500)).await;
     assert_pending!(call.poll(), "the second attempt waits for the circuit");
     advance(secs(60)).await;
-    assert_pending!(call.poll(), "it may probe, but its time is over");
+    assert_pending!(call.poll(), "it may probe, but its time has passed");
     assert_eq!(circuit.state(), State::HalfOpen);
     assert!(gets_ready(breaker).await, "another caller gets the slot");
 }

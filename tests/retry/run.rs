@@ -1,4 +1,4 @@
-//! Plain functions, a change before each resend, and how answers were got.
+//! Retries of functions, changes of a request before each resend, and call reports.
 
 use std::{
     io,
@@ -16,7 +16,7 @@ use tower_recourse::{
 };
 
 use crate::fixed_numbers::FixedNumbers as _;
-use crate::scripted::{Oops, Scripted, Step::*, Told, ask, ms, secs};
+use crate::scripted::{EventLog, Oops, Scripted, Step::*, ms, ready_and_call, secs};
 
 fn config() -> RetryConfig {
     RetryConfig::default().idempotent().backoff(Backoff::fixed(ms(100))).without_budget().unobserved()
@@ -27,21 +27,21 @@ fn down() -> io::Error {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_function_is_told_its_attempt() {
+async fn a_function_receives_its_attempt() {
     let begun = Instant::now();
     let layer = RetryLayer::new(config().timeouts(Timeouts::request(secs(10))));
     let run = layer.run(|attempt: Attempt| async move {
         if attempt.number() < 3 { Err(down()) } else { Ok((attempt.number(), attempt.deadline().unwrap() - begun)) }
     });
-    // The layer isn't needed while it runs.
+    // The run works without the layer.
     drop(layer);
     assert_eq!(run.await.unwrap(), (3, secs(10)));
     assert_eq!(begun.elapsed(), ms(200));
 }
 
-/// The clock isn't read for nothing.
+/// Without such a setting, the retry doesn't read the clock.
 #[tokio::test(start_paused = true)]
-async fn an_attempt_knows_when_it_began_if_something_goes_by_the_time() {
+async fn an_attempt_has_its_start_time_if_a_setting_needs_it() {
     let second =
         |attempt: Attempt| async move { if attempt.number() < 2 { Err(down()) } else { Ok(attempt.started()) } };
     assert_eq!(RetryLayer::new(config()).run(second).await.unwrap(), None);
@@ -50,14 +50,14 @@ async fn an_attempt_knows_when_it_began_if_something_goes_by_the_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_may_be_spawned_whatever_the_error_is() {
+async fn a_run_may_be_spawned_with_any_error_type() {
     let layer = RetryLayer::new(config());
     let run = layer.run(|_| async { Err::<(), Box<dyn std::error::Error + Send + Sync>>("down".into()) });
     assert_eq!(tokio::spawn(run).await.unwrap().unwrap_err().to_string(), "down");
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_attempt_of_a_function_is_cut_off_at_its_limit() {
+async fn an_attempt_of_a_function_times_out() {
     let layer = RetryLayer::new(config().retries(1).timeouts(Timeouts::attempt(secs(1))));
     let begun = Instant::now();
     let run = layer.run(|_| std::future::pending::<io::Result<()>>());
@@ -67,7 +67,7 @@ async fn an_attempt_of_a_function_is_cut_off_at_its_limit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_shares_the_budget_of_the_services_and_cancelled_gives_back() {
+async fn a_run_shares_the_layers_budget_and_returns_its_token() {
     let budget = Arc::new(TokenBucket::share(0.0).unwrap().reserve(1));
     let layer = RetryLayer::new(config().shared_budget(budget.clone()));
     let fails = || layer.run(|_| async { Err::<(), _>(down()) });
@@ -76,7 +76,7 @@ async fn a_run_shares_the_budget_of_the_services_and_cancelled_gives_back() {
     fails().await.unwrap_err();
     assert_eq!((budget.balance(), budget.stats().granted, budget.stats().refused), (0, 1, 1));
     let mut service = layer.layer(service_fn(|()| async { Err::<(), _>(down()) }));
-    let failed = answered(ask(&mut service, ())).await.unwrap_err();
+    let failed = answered(ready_and_call(&mut service, ())).await.unwrap_err();
     assert_eq!(failed.how.cause(), Some(Cause::Budget));
 }
 
@@ -93,7 +93,7 @@ async fn a_rejection_of_a_circuit_inside_a_run_is_not_retried() {
 }
 
 #[test]
-fn a_function_that_blocks_is_retried_and_sleeps() {
+fn a_blocking_function_is_retried_after_a_sleep() {
     let layer = RetryLayer::new(config().retries(2).backoff(Backoff::fixed(ms(1))));
     let mut seen = Vec::new();
     let error = layer.run_blocking(|attempt| {
@@ -105,10 +105,10 @@ fn a_function_that_blocks_is_retried_and_sleeps() {
 }
 
 #[test]
-fn a_run_that_blocks_begins_nothing_after_the_deadline() {
-    let told = Told::default();
+fn a_blocking_run_starts_no_attempt_after_the_deadline() {
+    let events = EventLog::default();
     let limits = Timeouts::request(ms(30)).answer(|_| Err::<(), _>(Oops(99)));
-    let layer = RetryLayer::new(config().backoff(Backoff::fixed(ms(1))).timeouts(limits).observe(told.observer()));
+    let layer = RetryLayer::new(config().backoff(Backoff::fixed(ms(1))).timeouts(limits).observe(events.observer()));
     let mut attempts = 0;
     let error = layer.run_blocking(|attempt| {
         attempts += 1;
@@ -116,7 +116,7 @@ fn a_run_that_blocks_begins_nothing_after_the_deadline() {
         Err(Oops(1))
     });
     assert_eq!((error, attempts), (Err(Oops(1)), 1));
-    assert!(told.last_has(&["RetryStopped", "Deadline"]));
+    assert!(events.last_has(&["RetryStopped", "Deadline"]));
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,7 +126,7 @@ struct Request {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_sent_again_is_changed_and_what_is_sent_first_is_not() {
+async fn a_request_is_changed_before_a_resend_only() {
     let sent = Arc::new(Mutex::new(Vec::new()));
     let log = sent.clone();
     let inner = service_fn(move |request: Request| {
@@ -138,13 +138,13 @@ async fn what_is_sent_again_is_changed_and_what_is_sent_first_is_not() {
         Request { token: "fresh", attempt: attempt.number() }
     });
     let begun = Instant::now();
-    ask(&mut layer.layer(inner), Request { token: "old", attempt: 1 }).await.unwrap_err();
+    ready_and_call(&mut layer.layer(inner), Request { token: "old", attempt: 1 }).await.unwrap_err();
     let sent: Vec<_> = sent.lock().unwrap().iter().map(|(r, at)| (r.token, r.attempt, *at - begun)).collect();
     assert_eq!(sent, [("old", 1, ms(0)), ("fresh", 2, ms(130)), ("fresh", 3, ms(260))], "after the wait");
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_changes_a_request_takes_of_the_attempts_time() {
+async fn changing_a_request_counts_towards_the_time_limit() {
     let limits =
         Timeouts::attempt(secs(1)).answer(|elapsed: Elapsed| Err::<(), _>(Oops(elapsed.limit().as_secs() as u32)));
     let budget = Arc::new(TokenBucket::share(0.0).unwrap().reserve(1));
@@ -156,24 +156,27 @@ async fn what_changes_a_request_takes_of_the_attempts_time() {
     );
     let inner = Scripted::new([Fail(Oops(7))]);
     let begun = Instant::now();
-    assert_eq!(ask(&mut layer.layer(inner.clone()), 1).await, Err(Oops(1)));
+    assert_eq!(ready_and_call(&mut layer.layer(inner.clone()), 1).await, Err(Oops(1)));
     assert_eq!((inner.calls(), begun.elapsed()), (1, ms(100) + secs(1) + ms(100) + secs(1)));
     assert_eq!(budget.balance(), 1, "no retry was made");
 
-    assert!(timeout(ms(500), ask(&mut layer.layer(inner), 1)).await.is_err(), "cancelled while the request is changed");
+    assert!(
+        timeout(ms(500), ready_and_call(&mut layer.layer(inner), 1)).await.is_err(),
+        "cancelled while the request is changed"
+    );
     tokio::time::advance(secs(1)).await;
     assert_eq!(budget.balance(), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn requests_that_cannot_be_sent_again_are_told_of_once() {
-    let told = Told::default();
-    let layer = RetryLayer::new(config().observe(told.observer())).keep(|_: &u8| None);
+async fn a_request_that_cannot_be_resent_is_reported_once() {
+    let events = EventLog::default();
+    let layer = RetryLayer::new(config().observe(events.observer())).keep(|_: &u8| None);
     let mut service = layer.layer(Scripted::new([Fail::<(), _>(Oops(1))]));
     for _ in 0..3 {
-        assert_eq!(ask(&mut service, 1).await, Err(Oops(1)));
+        assert_eq!(ready_and_call(&mut service, 1).await, Err(Oops(1)));
     }
-    assert_eq!((told.count("NothingToRetry"), told.count("NotReplayable")), (1, 3));
+    assert_eq!((events.count("NothingToRetry"), events.count("NotReplayable")), (1, 3));
 }
 
 async fn how(inner: Scripted<&'static str>, replica: Scripted<&'static str>) -> (&'static str, How) {
@@ -186,12 +189,12 @@ async fn how(inner: Scripted<&'static str>, replica: Scripted<&'static str>) -> 
         .layer(RetryLayer::new(config().retries(2)))
         .layer(BreakerLayer::on(&circuit))
         .service(inner);
-    let answered = ask(&mut service, ()).await.unwrap();
+    let answered = ready_and_call(&mut service, ()).await.unwrap();
     (answered.response, answered.how)
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_caller_learns_how_the_answer_was_got() {
+async fn the_caller_receives_a_report_with_the_response() {
     let (yes, no) = (|| Scripted::new([Answer("yes")]), || Scripted::new([Fail(Oops(1))]));
     let spent = Some(Cause::AttemptsSpent { attempts: 3 });
 
@@ -217,20 +220,20 @@ async fn the_caller_learns_how_the_answer_was_got() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_an_answer_the_caller_learns_why() {
+async fn without_a_response_the_report_has_the_reason() {
     let layers = (AnsweredLayer, RetryLayer::new(config().retries(0)));
     let mut service =
         ServiceBuilder::new().layer(layers.0).layer(layers.1).service(Scripted::new([Fail::<(), _>(Oops(5))]));
-    let unanswered = ask(&mut service, ()).await.unwrap_err();
+    let unanswered = ready_and_call(&mut service, ()).await.unwrap_err();
     assert_eq!((unanswered.error, unanswered.how.cause()), (Oops(5), Some(Cause::AttemptsSpent { attempts: 1 })));
     assert_eq!(unanswered.to_string(), "not answered: the only attempt failed");
     assert_eq!(std::error::Error::source(&unanswered).unwrap().to_string(), "oops 5");
     let unretried = answered(std::future::ready(Err::<(), _>(Oops(6)))).await.unwrap_err();
-    assert_eq!(unretried.to_string(), "not answered", "and nobody said why");
+    assert_eq!(unretried.to_string(), "not answered", "without a reason");
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_of_a_fallback_is_none_of_a_rejection_to_those_further_out() {
+async fn a_fallback_response_is_not_a_rejection_to_outer_layers() {
     let circuit =
         Circuit::new(BreakerConfig::default().fixed().open_when(OpenRule::consecutive(1).unwrap()).unobserved());
     circuit.admit().unwrap().failure();
@@ -241,7 +244,7 @@ async fn an_answer_of_a_fallback_is_none_of_a_rejection_to_those_further_out() {
         .layer(FallbackLayer::value("cached").name("cache").unobserved())
         .layer(BreakerLayer::on(&circuit))
         .service(Scripted::<_>::new([Answer("not asked")]));
-    let answered = ask(&mut service, ()).await.unwrap();
+    let answered = ready_and_call(&mut service, ()).await.unwrap();
     assert_eq!((answered.response, answered.how.fallback()), ("cached", Some("cache")));
     assert!(answered.how.cause().unwrap().is_rejection());
     assert_eq!((outer.stats().total_successes, outer.stats().total_neutral), (Some(1), 0));

@@ -1,4 +1,5 @@
-//! What the other side may say of another attempt, besides how long to wait at least: exactly so long, never, and that it did nothing.
+//! What a server can require of the next attempt: a minimum delay, an exact delay, no attempt at
+//! all, or that the request wasn't processed.
 
 use std::{cell::RefCell, sync::Arc, time::Duration};
 
@@ -11,7 +12,7 @@ use tower_recourse::{
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
 
-/// Judges by the error, which is the verdict itself.
+/// The error is the verdict.
 fn config() -> RetryConfig<impl tower_recourse::Classifier<(), (), Verdict, Memo = ()>> {
     let backoff = Backoff::exponential(MS(50)).jitter(Jitter::None);
     RetryConfig::default()
@@ -23,7 +24,7 @@ fn config() -> RetryConfig<impl tower_recourse::Classifier<(), (), Verdict, Memo
         .classify_errors(|verdict: &Verdict| *verdict)
 }
 
-/// The waits between the calls that these errors lead to; then it succeeds.
+/// The waits between the calls for these errors. Then the service succeeds.
 async fn waits<C, A>(config: RetryConfig<C, A>, errors: &[Verdict]) -> Vec<Duration>
 where
     C: tower_recourse::Classifier<(), (), Verdict>,
@@ -32,9 +33,9 @@ where
     let calls = RefCell::new(Vec::new());
     let service = service_fn(|()| {
         let mut calls = calls.borrow_mut();
-        let answer = errors.get(calls.len()).map_or(Ok(()), |&error| Err(error));
+        let response = errors.get(calls.len()).map_or(Ok(()), |&error| Err(error));
         calls.push(Instant::now());
-        async move { answer }
+        async move { response }
     });
     let _ = RetryLayer::new(config).layer(service).oneshot(()).await;
     let calls = calls.borrow();
@@ -42,7 +43,7 @@ where
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_exact_delay_replaces_the_back_off_which_begins_anew() {
+async fn an_exact_delay_replaces_and_restarts_the_backoff() {
     let failure = Verdict::transient();
     let at_least = failure.retry_after(MS(10));
     let exactly = failure.retry_exactly_after(MS(10));
@@ -53,7 +54,7 @@ async fn an_exact_delay_replaces_the_back_off_which_begins_anew() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pushback_replaces_the_backoff_which_begins_anew() {
+async fn a_pushback_replaces_and_restarts_the_backoff() {
     let failure = Verdict::transient();
     let pushback = failure.retry_after_pushback(MS(10));
     assert_eq!(waits(config(), &[failure, pushback, failure]).await, [MS(50), MS(10), MS(50)]);
@@ -66,7 +67,7 @@ fn fifth() -> Ratio {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_servers_delay_is_spread_and_never_shortened() {
+async fn a_server_delay_gets_jitter_and_is_never_shortened() {
     for (asked, most) in [(MS(10_000), MS(12_001)), (MS(60), MS(73)), (MS(51), MS(63))] {
         let mut seen = Vec::new();
         for seed in 0..100 {
@@ -80,7 +81,7 @@ async fn a_servers_delay_is_spread_and_never_shortened() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_exact_or_zero_delay_is_not_spread() {
+async fn an_exact_or_zero_delay_gets_no_jitter() {
     let config = || config().server_delay_jitter(Ratio::new(1.0).unwrap());
     assert_eq!(waits(config(), &[Verdict::transient().retry_exactly_after(MS(70))]).await, [MS(70)]);
     assert_eq!(waits(config(), &[Verdict::transient().retry_after_pushback(MS(0))]).await, [MS(0)]);
@@ -88,7 +89,7 @@ async fn an_exact_or_zero_delay_is_not_spread() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_spread_delay_does_not_cross_the_deadline() {
+async fn a_delay_with_jitter_does_not_cross_the_deadline() {
     let asked = Verdict::transient().retry_after(MS(950));
     for seed in 0..50 {
         let limit = Timeouts::request(MS(1_000)).answer(|_| Err(Verdict::timed_out()));
@@ -99,7 +100,7 @@ async fn a_spread_delay_does_not_cross_the_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_longest_server_delay_is_compared_without_the_spread() {
+async fn the_maximum_is_compared_with_the_delay_without_jitter() {
     let config = config().server_delay_jitter(fifth());
     let thirty = Verdict::transient().retry_after(Duration::from_secs(30));
     assert!(waits(config, &[thirty]).await[0] >= Duration::from_secs(30));
@@ -128,7 +129,7 @@ async fn a_server_that_names_a_delay_overrides_the_throttled_backoff() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_never_to_be_retried_is_not_and_counts_as_what_it_is() {
+async fn a_failure_marked_never_retry_keeps_its_kind() {
     let throttle = Arc::new(RetryThrottle::default());
     let config = config().shared_budget(throttle.clone());
     assert_eq!(waits(config, &[Verdict::throttled().never_retry()]).await, []);
@@ -136,7 +137,7 @@ async fn what_is_never_to_be_retried_is_not_and_counts_as_what_it_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_refused_is_sent_again_at_once_and_counts_for_nothing() {
+async fn an_unprocessed_request_is_retried_transparently() {
     let (refused, failure) = (Verdict::refused(), Verdict::transient());
     let budget = Arc::new(RetryThrottle::default());
     let tight = config().retries(1).shared_budget(budget.clone());
@@ -148,23 +149,23 @@ async fn what_was_refused_is_sent_again_at_once_and_counts_for_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_is_sent_again_for_nothing_only_once() {
+async fn a_transparent_retry_happens_only_once() {
     let refused = Verdict::refused();
     assert_eq!(waits(config().retries(0), &[refused, refused]).await, [MS(0)]);
     assert_eq!(waits(config().retries(1), &[refused, refused]).await, [MS(0), MS(50)]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_switch_that_is_off_holds_for_it_too() {
+async fn the_switch_stops_transparent_retries_too() {
     let switch = Switch::off();
     assert_eq!(waits(config().switch(&switch), &[Verdict::refused()]).await, []);
 }
 
 #[test]
-fn what_blocks_is_sent_again_too() {
+fn a_blocking_run_has_transparent_retries() {
     let mut attempts = Vec::new();
     let retry = RetryLayer::new(config().retries(1).backoff(Backoff::none()));
-    let answer = retry.run_blocking(|attempt| {
+    let response = retry.run_blocking(|attempt| {
         attempts.push(attempt.number());
         match attempts.len() {
             1 => Err(Verdict::refused()),
@@ -172,7 +173,7 @@ fn what_blocks_is_sent_again_too() {
             _ => Ok(()),
         }
     });
-    assert_eq!((answer, attempts), (Ok(()), vec![1, 1, 2]));
+    assert_eq!((response, attempts), (Ok(()), vec![1, 1, 2]));
 }
 
 #[tokio::test(start_paused = true)]
@@ -185,15 +186,15 @@ async fn a_conflicting_transaction_is_repeated_up_to_20_times() {
             let begun = Instant::now();
             let transaction = |_| {
                 *calls.borrow_mut() += 1;
-                let answer = if *calls.borrow() <= times { Err(code) } else { Ok(()) };
-                async move { answer }
+                let response = if *calls.borrow() <= times { Err(code) } else { Ok(()) };
+                async move { response }
             };
-            let answer = layer.run(transaction).await;
-            (answer, *calls.borrow(), begun.elapsed())
+            let response = layer.run(transaction).await;
+            (response, *calls.borrow(), begun.elapsed())
         }
     };
-    let (answer, calls, waited) = failing(20, 40_001).await;
-    assert_eq!((answer, calls), (Ok(()), 21));
+    let (response, calls, waited) = failing(20, 40_001).await;
+    assert_eq!((response, calls), (Ok(()), 21));
     assert!(waited < Duration::from_secs(8), "{waited:?}");
     assert_eq!(failing(21, 40_001).await.0, Err(40_001));
     assert_eq!((failing(1, 23_505).await.0, failing(1, 23_505).await.1), (Err(23_505), 1));

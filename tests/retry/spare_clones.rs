@@ -1,4 +1,4 @@
-//! Which instance of the service makes the later attempts, and what it costs to have one.
+//! Which instance of the service makes the later attempts, and how many clones that takes.
 
 use std::{
     future::{Ready, ready},
@@ -21,15 +21,15 @@ use tower_recourse::{
 
 use crate::scripted::*;
 
-fn at_once() -> RetryConfig {
+fn without_delay() -> RetryConfig {
     RetryConfig::default().idempotent().backoff(Backoff::none()).without_budget()
 }
 
-/// Runs `on_clone` when it is cloned, and fails as often as `failures` says.
+/// Runs `on_clone` when it is cloned, and fails this many times.
 struct Cloning {
     on_clone: Arc<dyn Fn() + Send + Sync>,
     failures: Arc<AtomicU32>,
-    /// How many calls this instance, and those that it is a clone of, have had.
+    /// The calls of this instance and of those that it was cloned from.
     calls: u32,
 }
 
@@ -73,14 +73,14 @@ fn counted() -> (Arc<AtomicU32>, impl Fn() + Send + Sync + 'static) {
 #[tokio::test(start_paused = true)]
 async fn a_call_that_succeeds_clones_nothing() {
     let (clones, on_clone) = counted();
-    let mut service = RetryLayer::new(at_once()).layer(Cloning::new(on_clone).0);
-    ask(&mut service, ()).await.unwrap();
+    let mut service = RetryLayer::new(without_delay()).layer(Cloning::new(on_clone).0);
+    ready_and_call(&mut service, ()).await.unwrap();
     assert_eq!(clones.load(SeqCst), 1, "one for all calls");
     let mut clone = service.clone();
     assert_eq!(clones.load(SeqCst), 2);
     for _ in 0..10 {
-        ask(&mut service, ()).await.unwrap();
-        ask(&mut clone, ()).await.unwrap();
+        ready_and_call(&mut service, ()).await.unwrap();
+        ready_and_call(&mut clone, ()).await.unwrap();
     }
     assert_eq!(clones.load(SeqCst), 2);
 }
@@ -89,44 +89,44 @@ async fn a_call_that_succeeds_clones_nothing() {
 async fn a_request_clones_once_for_all_its_retries() {
     let (clones, on_clone) = counted();
     let (inner, failures) = Cloning::new(on_clone);
-    let mut service = RetryLayer::new(at_once()).layer(inner);
+    let mut service = RetryLayer::new(without_delay()).layer(inner);
     failures.store(3, SeqCst);
-    ask(&mut service, ()).await.unwrap();
-    assert_eq!(clones.load(SeqCst), 2, "the spare one, and a clone of it");
+    ready_and_call(&mut service, ()).await.unwrap();
+    assert_eq!(clones.load(SeqCst), 2, "the spare clone, and a clone of it");
 }
 
-/// As with tower's own retry: a service with a state of its own isn't tried again with an old one.
+/// As with tower's retry: the later attempts don't use an older state of the service.
 #[tokio::test(start_paused = true)]
-async fn a_retry_has_the_state_of_the_attempt_before() {
+async fn a_retry_has_the_state_of_the_previous_attempt() {
     let mut calls = 0;
     let counting = service_fn(move |()| {
         calls += 1;
         ready(if calls < 3 { Err(Oops(calls)) } else { Ok(calls) })
     });
-    assert_eq!(ask(&mut RetryLayer::new(at_once()).layer(counting), ()).await, Ok(3));
+    assert_eq!(ready_and_call(&mut RetryLayer::new(without_delay()).layer(counting), ()).await, Ok(3));
 }
 
-/// A client that has connected anew isn't tried again with the connection that is gone.
+/// After a client has reconnected, no attempt uses the old connection.
 #[tokio::test(start_paused = true)]
-async fn a_retry_leaves_a_fresh_spare_to_the_next_one() {
+async fn a_retry_leaves_a_fresh_clone_to_the_next_one() {
     let (inner, failures) = Cloning::new(|| ());
-    let mut service = RetryLayer::new(at_once()).layer(inner);
+    let mut service = RetryLayer::new(without_delay()).layer(inner);
     failures.store(1, SeqCst);
-    assert_eq!(ask(&mut service, ()).await, Ok(2), "after one call");
+    assert_eq!(ready_and_call(&mut service, ()).await, Ok(2), "after one call");
     for _ in 0..8 {
-        ask(&mut service, ()).await.unwrap();
+        ready_and_call(&mut service, ()).await.unwrap();
     }
     failures.store(1, SeqCst);
-    let answer = ask(&mut service, ()).await.unwrap();
-    assert!(answer > 2, "the spare of the first call was replaced, so it has had more than one: {answer}");
+    let response = ready_and_call(&mut service, ()).await.unwrap();
+    assert!(response > 2, "the spare of the first call was replaced, so it has had more than one: {response}");
 }
 
-/// So that a clone of the service can name it.
+/// A name for the type, which a clone of the service needs.
 type Retried = Retry<Cloning, RetryConfig>;
 
-/// A slow `Clone` delays the requests that need one, but blocks no thread.
+/// A slow `Clone` delays the requests that need a clone, but blocks no thread.
 #[tokio::test]
-async fn a_request_waits_as_a_task_while_another_one_clones() {
+async fn a_request_waits_as_a_task_while_another_clones() {
     let (entered, begun) = mpsc::channel();
     let (leave, left) = mpsc::channel::<()>();
     let left = Mutex::new(left);
@@ -139,8 +139,8 @@ async fn a_request_waits_as_a_task_while_another_one_clones() {
         }
     };
     let (inner, failures) = Cloning::new(on_clone);
-    let mut service: Retried = RetryLayer::new(at_once()).layer(inner);
-    ask(&mut service, ()).await.unwrap();
+    let mut service: Retried = RetryLayer::new(without_delay()).layer(inner);
+    ready_and_call(&mut service, ()).await.unwrap();
     let mut other = service.clone();
     failures.store(2, SeqCst);
     is_slow.store(true, SeqCst);
@@ -151,7 +151,7 @@ async fn a_request_waits_as_a_task_while_another_one_clones() {
     });
     begun.recv().unwrap();
     let mut waits = task::spawn(other.call_when_ready(()));
-    assert!(waits.poll().is_pending(), "it doesn't block");
+    assert!(waits.poll().is_pending(), "the call doesn't block");
     leave.send(()).unwrap();
     assert!(cloning.join().unwrap().is_ok());
     assert!(waits.is_woken());
@@ -176,7 +176,8 @@ impl Wake for Woken {
     }
 }
 
-/// Two requests that wait while another one clones: one with each waker. They are polled `polls` times.
+/// Two requests, each with its own waker, wait while another one clones. They are polled `polls`
+/// times.
 fn two_wait_while_one_clones(wakers: &[Arc<Woken>; 2], polls: u32) {
     let (entered, begun) = mpsc::channel();
     let (leave, left) = mpsc::channel::<()>();
@@ -189,7 +190,7 @@ fn two_wait_while_one_clones(wakers: &[Arc<Woken>; 2], polls: u32) {
             left.lock().unwrap().recv().unwrap();
         }
     });
-    let mut service: Retried = RetryLayer::new(at_once()).layer(inner);
+    let mut service: Retried = RetryLayer::new(without_delay()).layer(inner);
     failures.store(3, SeqCst);
     let [mut first, second, third] = [(); 3].map(|()| Box::pin(service.call(())));
     is_slow.store(true, SeqCst);
@@ -202,7 +203,7 @@ fn two_wait_while_one_clones(wakers: &[Arc<Woken>; 2], polls: u32) {
             assert!(request.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
         }
     }
-    // The test has one, and the spare another.
+    // The test holds one reference, and the spare clone another.
     assert!(wakers.iter().all(|waker| Arc::strong_count(waker) == 2), "a waker is kept once");
     leave.send(()).unwrap();
     assert!(cloning.join().unwrap());
@@ -231,39 +232,39 @@ async fn a_service_may_be_used_while_it_is_cloned() {
     let shared: Arc<Mutex<Option<Retried>>> = Arc::default();
     let uses = Arc::clone(&shared);
     let on_clone = move || {
-        // Taken out, so that it is used once.
+        // Taken, so that it is used once.
         let Some(mut service) = uses.lock().unwrap().take() else { return };
         assert!(task::spawn(service.call_when_ready(())).poll().is_pending(), "it waits for the same spare");
     };
     let (inner, failures) = Cloning::new(on_clone);
-    let mut service: Retried = RetryLayer::new(at_once()).layer(inner);
-    ask(&mut service, ()).await.unwrap();
+    let mut service: Retried = RetryLayer::new(without_delay()).layer(inner);
+    ready_and_call(&mut service, ()).await.unwrap();
     let other = service.clone();
     *shared.lock().unwrap() = Some(other);
     failures.store(2, SeqCst);
-    assert!(ask(&mut service, ()).await.is_ok());
+    assert!(ready_and_call(&mut service, ()).await.is_ok());
     assert!(shared.lock().unwrap().is_none());
 }
 
-/// Its panic costs only the request that needs the clone.
+/// A panic in `Clone` fails only the request that needs the clone.
 #[tokio::test(start_paused = true)]
 async fn a_clone_that_panics_leaves_the_service_usable() {
     let panics = Arc::new(AtomicBool::new(true));
     let asked = Arc::clone(&panics);
-    let (inner, failures) = Cloning::new(move || assert!(!asked.load(SeqCst), "as the test wants it"));
-    let mut service = RetryLayer::new(at_once()).layer(inner);
-    assert_eq!(ask(&mut service, ()).await, Ok(1), "no clone is needed");
+    let (inner, failures) = Cloning::new(move || assert!(!asked.load(SeqCst), "panic for the test"));
+    let mut service = RetryLayer::new(without_delay()).layer(inner);
+    assert_eq!(ready_and_call(&mut service, ()).await, Ok(1), "no clone is needed");
     failures.store(1, SeqCst);
     let mut call = task::spawn(service.call_when_ready(()));
-    assert!(catch_unwind(AssertUnwindSafe(|| call.poll())).is_err(), "there is nothing to try again with");
+    assert!(catch_unwind(AssertUnwindSafe(|| call.poll())).is_err(), "there is no clone for a retry");
     panics.store(false, SeqCst);
     failures.store(1, SeqCst);
-    assert!(ask(&mut service, ()).await.is_ok());
+    assert!(ready_and_call(&mut service, ()).await.is_ok());
     panics.store(true, SeqCst);
     failures.store(1, SeqCst);
     let mut call = task::spawn(service.call_when_ready(()));
-    assert!(catch_unwind(AssertUnwindSafe(|| call.poll())).is_err(), "the clone of the spare one panics");
+    assert!(catch_unwind(AssertUnwindSafe(|| call.poll())).is_err(), "cloning the spare clone panics");
     panics.store(false, SeqCst);
     failures.store(1, SeqCst);
-    assert!(ask(&mut service, ()).await.is_ok(), "the spare one was put back");
+    assert!(ready_and_call(&mut service, ()).await.is_ok(), "the spare clone was put back");
 }

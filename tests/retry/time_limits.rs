@@ -1,4 +1,4 @@
-//! Retry: time limits, and delays that the other side asks for.
+//! Time limits, and delays that the server requests.
 
 use std::{io, time::Duration};
 
@@ -20,34 +20,40 @@ fn limited(
     RetryConfig::default().idempotent().backoff(Backoff::fixed(backoff)).timeouts(limits.answer(|_| Err(TIMED_OUT)))
 }
 
-/// Traps (reqwest-retry): the total is checked before the next wait is added; (linkerd#2369): retries outlive the deadline.
+/// reqwest-retry: the total was checked before the next wait was added. linkerd#2369: retries
+/// outlived the deadline.
 #[tokio::test(start_paused = true)]
-async fn a_wait_that_would_cross_the_deadline_is_not_begun() {
+async fn a_wait_that_would_cross_the_deadline_is_not_started() {
     let inner = Scripted::<&str>::new([Fail(Oops(1)), Fail(Oops(2)), Fail(Oops(3))]);
-    let told = Told::default();
-    let config = limited(Timeouts::request(secs(5)), secs(3)).observe(told.observer());
+    let events = EventLog::default();
+    let config = limited(Timeouts::request(secs(5)), secs(3)).observe(events.observer());
     let before = Instant::now();
-    assert_eq!(ask(&mut RetryLayer::new(config).layer(inner.clone()), ()).await, Err(Oops(2)), "the outcome in hand");
+    assert_eq!(
+        ready_and_call(&mut RetryLayer::new(config).layer(inner.clone()), ()).await,
+        Err(Oops(2)),
+        "the outcome in hand"
+    );
     assert_eq!((before.elapsed(), inner.calls()), (secs(3), 2), "at once");
-    assert!(told.last_has(&["RetryStopped", "Deadline", "attempt: 2"]));
+    assert!(events.last_has(&["RetryStopped", "Deadline", "attempt: 2"]));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_wait_that_ends_with_the_deadline_crosses_it() {
     let inner = Scripted::<&str>::new([Fail(Oops(1))]);
-    let told = Told::default();
+    let events = EventLog::default();
     let before = Instant::now();
-    let layer = RetryLayer::new(limited(Timeouts::request(secs(3)), secs(3)).observe(told.observer()));
-    assert_eq!(ask(&mut layer.layer(inner.clone()), ()).await, Err(Oops(1)));
+    let layer = RetryLayer::new(limited(Timeouts::request(secs(3)), secs(3)).observe(events.observer()));
+    assert_eq!(ready_and_call(&mut layer.layer(inner.clone()), ()).await, Err(Oops(1)));
     assert_eq!((before.elapsed(), inner.calls()), (secs(0), 1));
-    assert_eq!(told.count("RetryScheduled"), 0, "no retry is announced that doesn't come");
+    assert_eq!(events.count("RetryScheduled"), 0, "no event for a retry that isn't made");
 }
 
-/// The layer keeps the law, whatever the policy says; also where the sum of now and the wait is no time at all.
+/// The layer enforces the deadline whatever the policy decides, also if the sum of the current time
+/// and the wait overflows.
 #[tokio::test(start_paused = true)]
-async fn a_policy_of_ones_own_cannot_sleep_past_the_deadline() {
-    struct Stubborn(Duration);
-    impl Policy<(), &'static str, Oops> for Stubborn {
+async fn a_custom_policy_cannot_wait_past_the_deadline() {
+    struct IgnoresDeadline(Duration);
+    impl Policy<(), &'static str, Oops> for IgnoresDeadline {
         type State = Option<Cause>;
         fn start(&self, (): &()) -> Option<Cause> {
             None
@@ -68,66 +74,66 @@ async fn a_policy_of_ones_own_cannot_sleep_past_the_deadline() {
     for delay in [secs(5), Duration::MAX] {
         let inner = Scripted::<&str>::new([Fail(Oops(1))]);
         let before = Instant::now();
-        let mut retry = RetryLayer::with(Stubborn(delay)).layer(inner.clone());
-        assert_eq!(ask(&mut retry, ()).await, Err(Oops(1)));
+        let mut retry = RetryLayer::with(IgnoresDeadline(delay)).layer(inner.clone());
+        assert_eq!(ready_and_call(&mut retry, ()).await, Err(Oops(1)));
         assert_eq!((before.elapsed(), inner.calls()), (secs(0), 1));
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_time_out_is_an_outcome_that_is_retried() {
+async fn a_timeout_is_an_outcome_that_is_retried() {
     let inner = Scripted::new([Hang, Late(ms(900), Ok("yes"))]);
     let before = Instant::now();
     let layer = RetryLayer::new(limited(Timeouts::attempt(secs(1)), secs(2)));
-    assert_eq!(ask(&mut layer.layer(inner.clone()), ()).await, Ok("yes"));
+    assert_eq!(ready_and_call(&mut layer.layer(inner.clone()), ()).await, Ok("yes"));
     assert_eq!((before.elapsed(), inner.calls()), (ms(3900), 2));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_time_out_is_judged_by_the_classifier() {
+async fn a_timeout_is_classified() {
     let inner = Scripted::<&str>::new([Hang]);
     let config = limited(Timeouts::attempt(secs(1)), secs(2)).classify(|outcome: Result<&&str, &Oops>| match outcome {
         Err(&TIMED_OUT) => Verdict::permanent(),
         _ => Verdict::Success,
     });
-    assert_eq!(ask(&mut RetryLayer::new(config).layer(inner.clone()), ()).await, Err(TIMED_OUT));
+    assert_eq!(ready_and_call(&mut RetryLayer::new(config).layer(inner.clone()), ()).await, Err(TIMED_OUT));
     assert_eq!(inner.calls(), 1);
 }
 
-/// The attempt's time is the smaller of its own and what is left.
+/// The limit of an attempt is its own limit or the remaining time, whichever is shorter.
 #[tokio::test(start_paused = true)]
-async fn the_last_attempt_has_what_is_left() {
+async fn the_last_attempt_has_the_remaining_time() {
     let inner = Scripted::<&str, Elapsed>::new([Hang]);
     let before = Instant::now();
     let limits = Timeouts::attempt(secs(4)).total(secs(11)).answer(Err::<&str, _>);
     let config = RetryConfig::default().idempotent().backoff(Backoff::fixed(secs(1))).timeouts(limits);
-    let elapsed = ask(&mut RetryLayer::new(config).layer(inner.clone()), ()).await.unwrap_err();
+    let elapsed = ready_and_call(&mut RetryLayer::new(config).layer(inner.clone()), ()).await.unwrap_err();
     assert_eq!((elapsed.is_deadline(), elapsed.limit()), (true, secs(11)));
     assert_eq!((inner.calls(), before.elapsed()), (3, secs(11)), "4 + 1 + 4 + 1, and 1 is left");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_time_out_says_which_limit_it_was() {
+async fn a_timeout_names_its_limit() {
     let limits = Timeouts::attempt(secs(4)).total(secs(10)).answer(Err::<&str, _>);
     let mut retry =
         RetryLayer::new(RetryConfig::default().idempotent().retries(0).timeouts(limits))
             .layer(Scripted::<&str, Elapsed>::new([Hang]));
-    let elapsed = ask(&mut retry, ()).await.unwrap_err();
+    let elapsed = ready_and_call(&mut retry, ()).await.unwrap_err();
     assert_eq!((elapsed.is_deadline(), elapsed.limit()), (false, secs(4)));
     assert_eq!(elapsed.to_string(), "no answer within the attempt's 4s");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_time_out_can_be_answered_with_a_response() {
+async fn a_timeout_can_become_a_response() {
     let limits = Timeouts::attempt(secs(1)).answer(|_| Ok::<_, Oops>("too slow"));
     let inner = Scripted::new([Hang]);
     let mut retry = RetryLayer::new(RetryConfig::default().idempotent().timeouts(limits)).layer(inner.clone());
-    assert_eq!(ask(&mut retry, ()).await, Ok("too slow"));
+    assert_eq!(ready_and_call(&mut retry, ()).await, Ok("too slow"));
     assert_eq!(inner.calls(), 1, "a response is a success unless the classifier knows better");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_time_out_becomes_a_boxed_error_by_itself() {
+async fn a_timeout_converts_to_a_boxed_error() {
     #[derive(Clone)]
     struct Never;
     impl tower::Service<()> for Never {
@@ -141,25 +147,25 @@ async fn a_time_out_becomes_a_boxed_error_by_itself() {
             std::future::pending()
         }
     }
-    let told = Told::default();
+    let events = EventLog::default();
     let config =
-        RetryConfig::default().idempotent().retries(1).timeouts(Timeouts::attempt(secs(1))).observe(told.observer());
-    let error = ask(&mut RetryLayer::new(config).layer(Never), ()).await.unwrap_err();
+        RetryConfig::default().idempotent().retries(1).timeouts(Timeouts::attempt(secs(1))).observe(events.observer());
+    let error = ready_and_call(&mut RetryLayer::new(config).layer(Never), ()).await.unwrap_err();
     assert_eq!(error.downcast_ref::<Elapsed>().map(Elapsed::limit), Some(secs(1)));
-    assert!(told.last_has(&["AttemptsSpent { attempts: 2 }"]));
+    assert!(events.last_has(&["AttemptsSpent { attempts: 2 }"]));
 }
 
 #[tokio::test(start_paused = true)]
-async fn waiting_for_readiness_counts_in_the_attempts_time() {
+async fn waiting_for_readiness_counts_towards_the_time_limit() {
     let inner = Scripted::<&str>::new([Fail(Oops(1)), Stuck]);
     let before = Instant::now();
     let layer = RetryLayer::new(limited(Timeouts::attempt(secs(1)), secs(2)).retries(1));
-    assert_eq!(ask(&mut layer.layer(inner.clone()), ()).await, Err(TIMED_OUT));
+    assert_eq!(ready_and_call(&mut layer.layer(inner.clone()), ()).await, Err(TIMED_OUT));
     assert_eq!((before.elapsed(), inner.calls()), (secs(3), 1));
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_policy_learns_how_long_an_attempt_took() {
+async fn the_policy_receives_the_duration_of_an_attempt() {
     struct Watch(tokio::sync::mpsc::UnboundedSender<(u32, Option<Duration>)>);
     impl Policy<(), &'static str, Oops> for Watch {
         type State = ();
@@ -175,11 +181,11 @@ async fn the_policy_learns_how_long_an_attempt_took() {
             Limits { attempt: Some(secs(60)), total: None }
         }
     }
-    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let (tell, mut events) = tokio::sync::mpsc::unbounded_channel();
     let inner = Scripted::<&str>::new([Late(ms(300), Err(Oops(1))), Late(ms(70), Err(Oops(2)))]);
-    let _ = ask(&mut RetryLayer::with(Watch(tell)).layer(inner), ()).await;
-    assert_eq!(told.recv().await, Some((1, Some(ms(300)))));
-    assert_eq!(told.recv().await, Some((2, Some(ms(70)))));
+    let _ = ready_and_call(&mut RetryLayer::with(Watch(tell)).layer(inner), ()).await;
+    assert_eq!(events.recv().await, Some((1, Some(ms(300)))));
+    assert_eq!(events.recv().await, Some((2, Some(ms(70)))));
 }
 
 fn throttled(asked: Duration) -> RetryConfig<impl tower_recourse::Classifier<(), &'static str, Oops>> {
@@ -191,37 +197,40 @@ fn throttled(asked: Duration) -> RetryConfig<impl tower_recourse::Classifier<(),
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_servers_delay_lengthens_the_wait_and_never_shortens_it() {
+async fn a_server_delay_lengthens_the_wait_and_never_shortens_it() {
     for (asked, waits) in [(secs(1), secs(2)), (secs(7), secs(7)), (secs(30), secs(30))] {
         let inner = Scripted::new([Fail(Oops(429)), Answer("yes")]);
-        assert_eq!(ask(&mut RetryLayer::new(throttled(asked)).layer(inner.clone()), ()).await, Ok("yes"));
+        assert_eq!(ready_and_call(&mut RetryLayer::new(throttled(asked)).layer(inner.clone()), ()).await, Ok("yes"));
         assert_eq!(inner.gaps(), [waits]);
     }
 }
 
-/// Traps (kube, go-retryablehttp): a delay from outside is uncapped.
+/// kube, go-retryablehttp: a delay from the server had no limit.
 #[tokio::test(start_paused = true)]
-async fn a_server_that_asks_for_too_long_gets_no_retry() {
+async fn a_server_delay_above_the_maximum_stops_the_retry() {
     let inner = Scripted::new([Fail(Oops(429)), Answer("not asked for")]);
     let before = Instant::now();
-    assert_eq!(ask(&mut RetryLayer::new(throttled(secs(31))).layer(inner.clone()), ()).await, Err(Oops(429)));
+    assert_eq!(
+        ready_and_call(&mut RetryLayer::new(throttled(secs(31))).layer(inner.clone()), ()).await,
+        Err(Oops(429))
+    );
     assert_eq!((before.elapsed(), inner.calls()), (secs(0), 1));
     let config = throttled(secs(31)).longest_server_delay(secs(31));
-    assert_eq!(ask(&mut RetryLayer::new(config).layer(inner.clone()), ()).await, Ok("not asked for"));
+    assert_eq!(ready_and_call(&mut RetryLayer::new(config).layer(inner.clone()), ()).await, Ok("not asked for"));
 }
 
-/// Kevlar#217: return the 429 rather than sleep past the deadline.
+/// Kevlar#217: the retry returns the 429 if the wait would cross the deadline.
 #[tokio::test(start_paused = true)]
-async fn the_servers_delay_is_checked_against_the_deadline() {
+async fn a_server_delay_is_checked_against_the_deadline() {
     let inner = Scripted::new([Fail(Oops(429)), Answer("not asked for")]);
     let config = throttled(secs(10)).timeouts(Timeouts::request(secs(10)).answer(|_| Err(TIMED_OUT)));
     let before = Instant::now();
-    assert_eq!(ask(&mut RetryLayer::new(config).layer(inner.clone()), ()).await, Err(Oops(429)));
+    assert_eq!(ready_and_call(&mut RetryLayer::new(config).layer(inner.clone()), ()).await, Err(Oops(429)));
     assert_eq!((before.elapsed(), inner.calls()), (secs(0), 1));
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_io_time_out_is_retried_and_a_missing_file_is_not() {
+async fn an_io_timeout_is_retried_and_a_missing_file_is_not() {
     for (kind, calls) in [(io::ErrorKind::TimedOut, 4), (io::ErrorKind::NotFound, 1), (io::ErrorKind::Other, 4)] {
         let count = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
         let seen = count.clone();
@@ -229,7 +238,7 @@ async fn an_io_time_out_is_retried_and_a_missing_file_is_not() {
             seen.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             async move { Err::<(), _>(io::Error::from(kind)) }
         }));
-        assert_eq!(ask(&mut retry, ()).await.unwrap_err().kind(), kind);
+        assert_eq!(ready_and_call(&mut retry, ()).await.unwrap_err().kind(), kind);
         assert_eq!(count.load(std::sync::atomic::Ordering::Relaxed), calls, "{kind:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! Attempts that follow one another without a wait leave the thread to other tasks.
+//! Attempts without a wait between them yield to other tasks.
 
 use std::{
     future::ready,
@@ -17,15 +17,15 @@ use tower_recourse::{
 
 use crate::scripted::*;
 
-/// Without delay, budget and end.
-fn at_once() -> RetryConfig {
+/// No delay, no budget, no limit of retries.
+fn without_delay() -> RetryConfig {
     RetryConfig::default().idempotent().retries(u32::MAX).backoff(Backoff::none()).without_budget()
 }
 
-/// More attempts than any single poll may make.
+/// More attempts than a single poll may make.
 const STARVED: u32 = 100_000;
 
-/// Fails until the other task sets the flag. `None`: that had no turn.
+/// Fails until another task sets the flag. Returns `None` if that task was never polled.
 fn flaky() -> (Arc<AtomicBool>, impl FnMut() -> Result<Option<u32>, Oops> + Clone) {
     let (flag, calls) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)));
     let seen = Arc::clone(&flag);
@@ -45,37 +45,37 @@ async fn set(flag: Arc<AtomicBool>) {
 #[tokio::test]
 async fn a_retry_without_delay_lets_other_tasks_run() {
     let (flag, mut flaky) = flaky();
-    let mut service = RetryLayer::new(at_once()).layer(service_fn(move |()| ready(flaky())));
+    let mut service = RetryLayer::new(without_delay()).layer(service_fn(move |()| ready(flaky())));
     let retried = tokio::spawn(service.call_when_ready(()));
     tokio::spawn(set(flag)).await.unwrap();
     assert!(retried.await.unwrap().unwrap().is_some());
 }
 
 #[tokio::test]
-async fn it_lets_other_futures_of_its_task_run() {
+async fn other_futures_of_the_task_run_too() {
     let (flag, mut flaky) = flaky();
-    let mut service = RetryLayer::new(at_once()).layer(service_fn(move |()| ready(flaky())));
-    let (answer, ()) = tokio::join!(ask(&mut service, ()), set(flag));
-    assert!(answer.unwrap().is_some());
+    let mut service = RetryLayer::new(without_delay()).layer(service_fn(move |()| ready(flaky())));
+    let (response, ()) = tokio::join!(ready_and_call(&mut service, ()), set(flag));
+    assert!(response.unwrap().is_some());
 }
 
 #[tokio::test]
-async fn a_function_that_is_run_again_lets_others_run() {
+async fn a_repeated_function_lets_other_tasks_run() {
     let (flag, mut flaky) = flaky();
-    let (answer, ()) = tokio::join!(RetryLayer::new(at_once()).run(move |_| ready(flaky())), set(flag));
-    assert!(answer.unwrap().is_some());
+    let (response, ()) = tokio::join!(RetryLayer::new(without_delay()).run(move |_| ready(flaky())), set(flag));
+    assert!(response.unwrap().is_some());
 }
 
 #[tokio::test]
-async fn retries_around_retries_let_others_run() {
+async fn nested_retries_let_other_tasks_run() {
     let (flag, mut flaky) = flaky();
-    let inner = RetryLayer::new(at_once().retries(3)).layer(service_fn(move |()| ready(flaky())));
-    let mut service = RetryLayer::new(at_once()).layer(inner);
-    let (answer, ()) = tokio::join!(ask(&mut service, ()), set(flag));
-    assert!(answer.unwrap().is_some());
+    let inner = RetryLayer::new(without_delay().retries(3)).layer(service_fn(move |()| ready(flaky())));
+    let mut service = RetryLayer::new(without_delay()).layer(inner);
+    let (response, ()) = tokio::join!(ready_and_call(&mut service, ()), set(flag));
+    assert!(response.unwrap().is_some());
 }
 
-/// Resends every request that fails, as often as that takes.
+/// Resends every request that fails, as often as necessary.
 struct AlwaysResend;
 
 impl<Res> Policy<(), Res, Oops> for AlwaysResend {
@@ -92,8 +92,8 @@ impl<Res> Policy<(), Res, Oops> for AlwaysResend {
 async fn resends_let_other_tasks_run() {
     let (flag, mut flaky) = flaky();
     let mut service = RetryLayer::with(AlwaysResend).layer(service_fn(move |()| ready(flaky())));
-    let (answer, ()) = tokio::join!(ask(&mut service, ()), set(flag));
-    assert!(answer.unwrap().is_some());
+    let (response, ()) = tokio::join!(ready_and_call(&mut service, ()), set(flag));
+    assert!(response.unwrap().is_some());
 }
 
 /// The readiness of a service may fail as fast as its calls.
@@ -117,16 +117,16 @@ async fn readiness_that_fails_at_once_lets_other_tasks_run() {
     }
 
     let (flag, flaky) = flaky();
-    let mut service = RetryLayer::new(at_once()).layer(Unready(flaky));
-    let (answer, ()) = tokio::join!(ask(&mut service, ()), set(flag));
-    assert!(answer.unwrap().is_some());
+    let mut service = RetryLayer::new(without_delay()).layer(Unready(flaky));
+    let (response, ()) = tokio::join!(ready_and_call(&mut service, ()), set(flag));
+    assert!(response.unwrap().is_some());
 }
 
-/// Also in an executor that has no budget for its tasks.
+/// Also in an executor without a budget for its tasks.
 #[test]
-fn without_a_runtime_it_wakes_itself_and_goes_on() {
+fn without_a_runtime_the_retry_wakes_itself() {
     let calls = AtomicU32::new(0);
-    let layer = RetryLayer::new(at_once().retries(999));
+    let layer = RetryLayer::new(without_delay().retries(999));
     let mut run = task::spawn(layer.run(|_| {
         calls.fetch_add(1, Relaxed);
         ready(Err::<(), _>(Oops(1)))
@@ -140,10 +140,10 @@ fn without_a_runtime_it_wakes_itself_and_goes_on() {
     assert!((10..1000).contains(&polls), "{polls} polls for 1,000 attempts");
 }
 
-/// As most requests have: nothing is gained by another turn of the scheduler.
+/// Most requests make few attempts, and another turn of the scheduler gains nothing.
 #[test]
 fn a_few_attempts_are_made_in_one_poll() {
-    let layer = RetryLayer::new(at_once().retries(9));
+    let layer = RetryLayer::new(without_delay().retries(9));
     let mut run = task::spawn(layer.run(|_| ready(Err::<(), _>(Oops(1)))));
     assert!(run.poll().is_ready());
 }

@@ -1,4 +1,4 @@
-//! How an answer was got, where it could be mistaken for how another one was.
+//! Call reports in cases where one call could be mistaken for another.
 
 use std::{convert::Infallible, sync::Arc};
 
@@ -12,7 +12,7 @@ use tower_recourse::{
 };
 
 use crate::fixed_numbers::FixedNumbers as _;
-use crate::scripted::{Oops, Scripted, Step::*, ask, ms};
+use crate::scripted::{Oops, Scripted, Step::*, ms, ready_and_call};
 
 fn config() -> RetryConfig {
     RetryConfig::default().idempotent().backoff(Backoff::none()).without_budget().unobserved()
@@ -29,22 +29,22 @@ fn failing(retries: u32) -> impl Service<(), Response = &'static str, Error = Oo
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_stacks_in_one_task_have_their_own_story_each() {
+async fn two_stacks_in_one_task_have_separate_reports() {
     let (mut one, mut two) = (failing(1), failing(2));
-    let (one, two) = join!(answered(ask(&mut one, ())), answered(ask(&mut two, ())));
+    let (one, two) = join!(answered(ready_and_call(&mut one, ())), answered(ready_and_call(&mut two, ())));
     let causes = [one, two].map(|failed| failed.unwrap_err().how.cause().unwrap());
     assert_eq!(causes, [Cause::AttemptsSpent { attempts: 2 }, Cause::AttemptsSpent { attempts: 3 }]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_loser_of_a_race_says_nothing_of_the_winner() {
+async fn the_loser_of_a_race_does_not_affect_the_winners_report() {
     let mut slow = RetryLayer::new(config()).layer(Scripted::new([Late(ms(9), Err::<&str, _>(Oops(1)))]));
     let mut fast = RetryLayer::new(config()).layer(Scripted::new([Fail(Oops(1)), Late(ms(5), Ok("won"))]));
     let raced = async {
         select! {
             biased;
-            slow = ask(&mut slow, ()) => slow,
-            fast = ask(&mut fast, ()) => fast,
+            slow = ready_and_call(&mut slow, ()) => slow,
+            fast = ready_and_call(&mut fast, ()) => fast,
         }
     };
     let won = answered(raced).await.unwrap();
@@ -52,44 +52,44 @@ async fn the_loser_of_a_race_says_nothing_of_the_winner() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_leaves_nothing_for_the_next_one_on_the_thread() {
+async fn a_report_does_not_leak_into_the_next_request() {
     let mut failing = failing(3);
-    ask(&mut failing, ()).await.unwrap_err();
+    ready_and_call(&mut failing, ()).await.unwrap_err();
     let next = answered(std::future::ready(Err::<(), _>(Oops(2)))).await.unwrap_err();
     assert_eq!(next.how, How::default());
-    ask(&mut failing, ()).await.unwrap_err();
+    ready_and_call(&mut failing, ()).await.unwrap_err();
     assert_eq!(answered_blocking(|| Err::<(), _>(Oops(2))).unwrap_err().how, How::default());
-    ask(&mut failing, ()).await.unwrap_err();
+    ready_and_call(&mut failing, ()).await.unwrap_err();
     let mut plain = AnsweredLayer.layer(Scripted::<_>::new([Answer("yes")]));
-    assert_eq!(ask(&mut plain, ()).await.unwrap().how, How::default());
+    assert_eq!(ready_and_call(&mut plain, ()).await.unwrap().how, How::default());
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_runs_on_another_task_says_nothing_here() {
+async fn a_call_on_another_task_does_not_affect_the_report() {
     let spawning = service_fn(|()| async {
         let mut inner = failing(2);
-        tokio::spawn(async move { ask(&mut inner, ()).await }).await.unwrap()
+        tokio::spawn(async move { ready_and_call(&mut inner, ()).await }).await.unwrap()
     });
-    assert_eq!(answered(ask(&mut { spawning }, ())).await.unwrap_err().how, How::default());
+    assert_eq!(answered(ready_and_call(&mut { spawning }, ())).await.unwrap_err().how, How::default());
 }
 
-/// The handler's own retry has given up, and the handler then waits for something else.
+/// The handler's inner retry has given up, and the handler then waits for something else.
 #[tokio::test(start_paused = true)]
-async fn a_stack_in_a_handler_says_nothing_of_what_the_handler_answers_later() {
+async fn an_inner_stack_does_not_mark_a_handlers_later_response() {
     let handler = service_fn(|()| async {
         let mut inner = failing(2);
-        ask(&mut inner, ()).await.unwrap_err();
+        ready_and_call(&mut inner, ()).await.unwrap_err();
         tokio::task::yield_now().await;
         Err::<&str, _>(Oops(7))
     });
     let mut outer =
         ServiceBuilder::new().layer(AnsweredLayer).layer(RetryLayer::new(config().retries(0))).service(handler);
-    let failed = ask(&mut outer, ()).await.unwrap_err();
+    let failed = ready_and_call(&mut outer, ()).await.unwrap_err();
     assert_eq!((failed.error, failed.how.cause()), (Oops(7), Some(Cause::AttemptsSpent { attempts: 1 })));
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_layer_may_stand_inside_as_well_as_outside() {
+async fn the_report_layer_works_inside_and_outside() {
     let mut both = ServiceBuilder::new()
         .layer(AnsweredLayer)
         .layer(FallbackLayer::from_fn(|_: tower_recourse::fallback::Failed<'_, _, _>| async {
@@ -97,25 +97,25 @@ async fn the_layer_may_stand_inside_as_well_as_outside() {
         }))
         .layer(AnsweredLayer)
         .service(failing(1));
-    let failed = ask(&mut both, ()).await.unwrap_err();
+    let failed = ready_and_call(&mut both, ()).await.unwrap_err();
     assert_eq!((failed.how.fallbacks_failed(), failed.how.attempts()), (1, 2));
     assert_eq!(failed.how.cause(), Some(Cause::AttemptsSpent { attempts: 2 }));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_response_in_place_of_a_rejection_is_known_as_one() {
+async fn a_rejection_response_is_recognised() {
     let stack = ServiceBuilder::new()
         .layer(AnsweredLayer)
         .layer(RetryLayer::new(config()))
         .layer(BreakerLayer::on(&open()).respond_when_open(|_| "come back later"))
         .service(Scripted::<_>::new([Answer("not asked")]));
-    let answered = ask(&mut { stack }, ()).await.unwrap();
+    let answered = ready_and_call(&mut { stack }, ()).await.unwrap();
     assert_eq!((answered.response, answered.how.attempts()), ("come back later", 1));
     assert!(answered.how.cause().unwrap().is_rejection());
 }
 
 #[tokio::test(start_paused = true)]
-async fn runs_in_runs_on_one_budget_deposit_once_however_they_run() {
+async fn nested_runs_with_one_budget_deposit_once() {
     let budget = Arc::new(TokenBucket::share(1.0).unwrap().reserve(0));
     let layer = RetryLayer::new(config().without_budget().shared_budget(budget.clone()));
     let inner = layer.clone();
@@ -126,7 +126,7 @@ async fn runs_in_runs_on_one_budget_deposit_once_however_they_run() {
     layer.run_blocking(|_| inner.run_blocking(|_| Ok::<_, Oops>(()))).unwrap();
     assert_eq!(budget.balance(), 3);
     let mut service = layer.layer(service_fn(|()| inner.run(|_| async { Ok::<_, Oops>(()) })));
-    ask(&mut service, ()).await.unwrap();
+    ready_and_call(&mut service, ()).await.unwrap();
     assert_eq!(budget.balance(), 4);
 }
 
@@ -143,9 +143,9 @@ async fn a_function_may_change_what_it_borrows() {
     assert_eq!(seen, [(1, "borrowed"), (2, "borrowed")]);
 }
 
-/// What was said of the outcome before isn't lost when the request can't be sent again.
+/// The report of the inner layers is kept when the request can't be resent.
 #[tokio::test(start_paused = true)]
-async fn a_ladder_inside_is_known_though_the_request_is_lost() {
+async fn an_inner_fallback_is_reported_though_the_request_is_lost() {
     let copies = Arc::new(std::sync::atomic::AtomicU32::new(0));
     let once = move |(): &()| (copies.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0).then_some(());
     let mut stack = ServiceBuilder::new()
@@ -158,20 +158,20 @@ async fn a_ladder_inside_is_known_though_the_request_is_lost() {
             .join_errors(|_, fallback| fallback),
         )
         .service(Scripted::new([Fail(Oops(1))]));
-    let failed = ask(&mut stack, ()).await.unwrap_err();
+    let failed = ready_and_call(&mut stack, ()).await.unwrap_err();
     assert_eq!((failed.error, failed.how.cause()), (Oops(2), Some(Cause::NotReplayable)));
     assert_eq!(failed.how.fallbacks_failed(), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rejection_is_still_an_error_of_the_breaker_to_who_has_no_retry() {
+async fn without_a_retry_a_rejection_is_an_error_of_the_breaker() {
     let mut stack = BreakerLayer::on(&open()).layer(Scripted::<_>::new([Answer("not asked")]));
-    assert!(matches!(ask(&mut stack, ()).await, Err(BreakerError::<Oops>::Rejected(_))));
+    assert!(matches!(ready_and_call(&mut stack, ()).await, Err(BreakerError::<Oops>::Rejected(_))));
 }
 
-/// A backup may be a ladder itself: its rungs count as those of the one that it is in.
+/// A backup may have a fallback itself. Its steps count towards the outer report.
 #[tokio::test(start_paused = true)]
-async fn the_rungs_of_a_ladder_in_a_ladder_add_up() {
+async fn the_depths_of_nested_fallbacks_add_up() {
     let failing = || Scripted::<&str>::new([Fail(Oops(1))]);
     let fails = |name: &'static str| FallbackLayer::new(failing()).name(name).join_errors(|_, last: Oops| last);
     let not_asked = || fails("not asked").when(|_: Result<&&str, &Oops>| false);
@@ -179,16 +179,16 @@ async fn the_rungs_of_a_ladder_in_a_ladder_add_up() {
     let inner = inner.layer(fails("inner")).layer(not_asked()).service(failing());
     let outer = FallbackLayer::new(inner).name("ladder").join_errors(|_, _: FallbackError<Oops, Infallible>| Oops(9));
     let outer = ServiceBuilder::new().layer(AnsweredLayer).layer(outer).layer(fails("outer")).layer(not_asked());
-    let answered = ask(&mut outer.service(failing()), ()).await.unwrap();
+    let answered = ready_and_call(&mut outer.service(failing()), ()).await.unwrap();
     let how = answered.how;
     assert_eq!((answered.response, how.fallback()), ("got it", Some("last")));
     assert_eq!(how.fallbacks_failed(), 3, "`outer`, the service of `ladder`, and `inner`");
-    assert_eq!(how.rung(), 6, "two weren't asked");
+    assert_eq!(how.rung(), 6, "two weren't called");
 }
 
-/// Why nothing was tried again is one thing; that the service wasn't called is another, and stays known.
+/// The report keeps both: why the request wasn't retried, and that the service wasn't called.
 #[tokio::test(start_paused = true)]
-async fn a_rejection_is_still_known_where_retrying_is_switched_off() {
+async fn a_rejection_is_reported_with_retries_disabled() {
     let retry = RetryLayer::new(config().switch(&Switch::off()));
     let mut stack = ServiceBuilder::new()
         .layer(AnsweredLayer)
@@ -196,6 +196,6 @@ async fn a_rejection_is_still_known_where_retrying_is_switched_off() {
         .layer(retry)
         .layer(BreakerLayer::on(&open()))
         .service(Scripted::<&str, Oops>::new([Answer("not asked")]));
-    let answered = ask(&mut stack, ()).await.unwrap();
+    let answered = ready_and_call(&mut stack, ()).await.unwrap();
     assert_eq!((answered.response, answered.how.cause()), ("backup", Some(Cause::SwitchedOff)));
 }

@@ -1,4 +1,4 @@
-//! The caller gives up at every point of a request's way; what was counted is exact afterwards.
+//! The caller gives up at every point of a request. Afterwards, all counts are exact.
 
 use std::{
     future::Future,
@@ -23,32 +23,32 @@ use tower_recourse::{
 use crate::fixed_numbers::FixedNumbers as _;
 use crate::scripted::*;
 
-/// How finely the request's time is cut.
+/// The step between two points.
 const TICK: Duration = ms(100);
 
-/// Takes three ticks to get ready, and three to answer.
+/// Takes three ticks to get ready, and three to respond.
 struct Slow {
     counts: Arc<Counts>,
-    answer: Result<&'static str, Oops>,
+    response: Result<&'static str, Oops>,
     readying: Option<Pin<Box<Sleep>>>,
 }
 
 #[derive(Debug, Default)]
 struct Counts {
     calls: AtomicU64,
-    /// Calls on their way.
+    /// Running calls.
     alive: AtomicU64,
 }
 
 impl Slow {
-    fn answering(answer: Result<&'static str, Oops>) -> Self {
-        Self { counts: Arc::default(), answer, readying: None }
+    fn answering(response: Result<&'static str, Oops>) -> Self {
+        Self { counts: Arc::default(), response, readying: None }
     }
 }
 
 impl Clone for Slow {
     fn clone(&self) -> Self {
-        Self { counts: self.counts.clone(), answer: self.answer, readying: None }
+        Self { counts: self.counts.clone(), response: self.response, readying: None }
     }
 }
 
@@ -67,11 +67,11 @@ impl Service<()> for Slow {
         self.counts.calls.fetch_add(1, Ordering::Relaxed);
         self.counts.alive.fetch_add(1, Ordering::Relaxed);
         let alive = Alive(self.counts.clone());
-        let answer = self.answer;
+        let response = self.response;
         Box::pin(async move {
             let _alive = alive;
             sleep(3 * TICK).await;
-            answer
+            response
         })
     }
 }
@@ -84,7 +84,7 @@ impl Drop for Alive {
     }
 }
 
-/// Has enough, and knows what is out.
+/// Grants every token, and counts those that are withdrawn.
 #[derive(Debug, Default)]
 struct Out(AtomicU64);
 
@@ -108,7 +108,7 @@ fn ended(stats: &Stats) -> u64 {
     stats.total_failures + stats.total_successes.unwrap() + stats.total_neutral + stats.total_dropped
 }
 
-/// Polls for so many ticks, and drops. Whether it was done before.
+/// Polls for this many ticks, then drops the call. Returns the output if the call completed.
 async fn give_up_after<F: Future>(ticks: u32, call: F) -> Option<F::Output> {
     let mut call = spawn(call);
     for _ in 0..ticks {
@@ -120,7 +120,8 @@ async fn give_up_after<F: Future>(ticks: u32, call: F) -> Option<F::Output> {
     None
 }
 
-/// Retry, breaker and fallback, with a limit of each attempt or without, given up after so many ticks.
+/// Retry, breaker and fallback, with this limit per attempt. The caller gives up after this many
+/// ticks. Returns whether the call completed.
 async fn whole_stack_given_up_after(ticks: u32, limit: Duration) -> bool {
     let (primary, backup) = (Slow::answering(Err(Oops(1))), Slow::answering(Ok("backup")));
     let budget = Arc::new(Out::default());
@@ -138,38 +139,38 @@ async fn whole_stack_given_up_after(ticks: u32, limit: Duration) -> bool {
         .layer(BreakerLayer::on(&circuit))
         .service(primary.clone());
 
-    let answer = give_up_after(ticks, ask(&mut service, ())).await;
+    let response = give_up_after(ticks, ready_and_call(&mut service, ())).await;
 
     let calls = primary.counts.calls.load(Ordering::Relaxed);
-    assert_eq!(primary.counts.alive.load(Ordering::Relaxed), 0, "{ticks} ticks: the primary's calls are gone");
-    assert_eq!(backup.counts.alive.load(Ordering::Relaxed), 0, "{ticks} ticks: the backup's calls are gone");
+    assert_eq!(primary.counts.alive.load(Ordering::Relaxed), 0, "{ticks} ticks: the primary's calls have ended");
+    assert_eq!(backup.counts.alive.load(Ordering::Relaxed), 0, "{ticks} ticks: the backup's calls have ended");
     let out = budget.0.load(Ordering::Relaxed);
-    assert_eq!(out, calls.saturating_sub(1), "{ticks} ticks: every retry that was made is paid, and no other");
+    assert_eq!(out, calls.saturating_sub(1), "{ticks} ticks: exactly the retries that were made are paid");
     let stats = circuit.stats();
     assert_eq!(stats.total_admitted, Some(calls), "{ticks} ticks");
     assert_eq!(ended(&stats), calls, "{ticks} ticks: every permit has ended once");
-    if let Some(answer) = &answer {
-        assert_eq!(*answer, Ok("backup"));
+    if let Some(response) = &response {
+        assert_eq!(*response, Ok("backup"));
         assert_eq!((stats.total_failures, stats.total_dropped), (calls, 0));
     } else {
-        assert!(stats.total_dropped <= 1, "{ticks} ticks: the one that was on its way");
+        assert!(stats.total_dropped <= 1, "{ticks} ticks: the running call");
     }
-    answer.is_some()
+    response.is_some()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_can_be_given_up_at_every_point() {
+async fn a_request_can_be_dropped_at_every_point() {
     let mut ticks = 0;
     while !whole_stack_given_up_after(ticks, secs(60)).await {
         ticks += 1;
     }
-    // Ready, three calls, two waits, twice ready again, and the backup's two.
-    assert!(ticks >= 30, "it had all its parts: {ticks} ticks");
+    // Readiness, three calls, two waits, readiness twice more, and the backup's readiness and call.
+    assert!(ticks >= 30, "the request had all its phases: {ticks} ticks");
 }
 
-/// Attempts are cut off while they are made (two ticks), or while the service gets ready (the same).
+/// Attempts time out while they run (after two ticks), or while the service gets ready.
 #[tokio::test(start_paused = true)]
-async fn a_request_whose_attempts_are_cut_off_can_be_given_up_at_every_point() {
+async fn a_request_with_timeouts_can_be_dropped_at_every_point() {
     for limit in [TICK, 2 * TICK, 4 * TICK, 5 * TICK] {
         let mut ticks = 0;
         while !whole_stack_given_up_after(ticks, limit).await {
@@ -179,9 +180,9 @@ async fn a_request_whose_attempts_are_cut_off_can_be_given_up_at_every_point() {
     }
 }
 
-/// Traps (linkerd, Polly): a cancelled probe wedges the gate, or closes the circuit.
+/// linkerd: a cancelled probe blocked the circuit. Polly: it closed the circuit.
 #[tokio::test(start_paused = true)]
-async fn a_probe_can_be_given_up_at_every_point() {
+async fn a_probe_can_be_dropped_at_every_point() {
     for ticks in 0..8 {
         let circuit = Circuit::new(BreakerConfig::default().fixed().open_when(OpenRule::consecutive(1).unwrap()));
         circuit.admit().unwrap().failure();
@@ -190,8 +191,8 @@ async fn a_probe_can_be_given_up_at_every_point() {
         let inner = Slow::answering(Ok("yes"));
         let mut service =
             RetryLayer::new(RetryConfig::default().idempotent()).layer(BreakerLayer::on(&circuit).layer(inner));
-        let answer = give_up_after(ticks, ask(&mut service, ())).await;
-        if answer.is_some() {
+        let response = give_up_after(ticks, ready_and_call(&mut service, ())).await;
+        if response.is_some() {
             assert_eq!(circuit.state(), State::Closed);
         } else {
             assert_eq!(circuit.state(), State::HalfOpen, "{ticks} ticks");
@@ -200,9 +201,9 @@ async fn a_probe_can_be_given_up_at_every_point() {
     }
 }
 
-/// A call that is never polled has been made all the same.
+/// A call that is never polled still counts as a call.
 #[tokio::test(start_paused = true)]
-async fn a_request_can_be_given_up_before_it_is_polled() {
+async fn a_request_can_be_dropped_before_its_first_poll() {
     let circuit = Circuit::new(BreakerConfig::default().fixed().count_calls());
     let inner = Scripted::<&str>::new([Hang]);
     let mut service = ServiceBuilder::new()

@@ -1,4 +1,4 @@
-//! Ten thousand calls on two threads: afterwards, the sums are exact.
+//! Ten thousand calls on two threads. Afterwards, the sums are exact.
 
 use std::{
     io,
@@ -18,13 +18,13 @@ use tower_recourse::{
     retry::Backoff,
 };
 
-use crate::circuits::{counted, endings};
+use crate::circuits::{counted, ended_calls};
 use crate::fixed_numbers::FixedNumbers as _;
 
 const CALLS: u64 = 10_000;
 
-/// What becomes of call number `n`.
-async fn answer(n: u64) -> io::Result<u64> {
+/// The outcome of call number `n`.
+async fn response(n: u64) -> io::Result<u64> {
     for _ in 0..n % 3 {
         yield_now().await;
     }
@@ -36,7 +36,7 @@ async fn answer(n: u64) -> io::Result<u64> {
     }
 }
 
-/// Runs all calls at once; those that don't end are dropped after a while. The answers.
+/// Runs all calls concurrently, and drops those that don't end. Returns the outcomes.
 async fn run_all<S>(service: S) -> Vec<Option<Result<u64, S::Error>>>
 where
     S: Service<u64, Response = u64> + Clone + Send + 'static,
@@ -50,7 +50,7 @@ where
             let mut call = Box::pin(service.oneshot(n));
             for _ in 0..10 {
                 match poll_once(&mut call).await {
-                    Some(answer) => return Some(answer),
+                    Some(response) => return Some(response),
                     None => yield_now().await,
                 }
             }
@@ -60,7 +60,7 @@ where
     calls.join_all().await
 }
 
-/// Polls once; what it is ready with.
+/// Polls once, and returns the output if it is ready.
 async fn poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
     std::future::poll_fn(|cx| match std::pin::Pin::new(&mut *future).poll(cx) {
         std::task::Poll::Ready(output) => std::task::Poll::Ready(Some(output)),
@@ -69,7 +69,7 @@ async fn poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
     .await
 }
 
-/// A circuit that opens and closes all the time.
+/// A circuit that opens and closes continually.
 fn restless() -> BreakerConfig {
     let window = Window::count(20).unwrap().minimum(5).unwrap();
     counted()
@@ -80,7 +80,7 @@ fn restless() -> BreakerConfig {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_call_of_a_breaker_is_admitted_or_rejected_and_ends_once() {
+async fn every_call_is_admitted_or_rejected_and_ends_once() {
     let circuit = Circuit::new(restless().classify(|outcome: Result<&u64, &io::Error>| match outcome {
         Ok(_) => Verdict::Success,
         Err(error) if error.kind() == io::ErrorKind::NotFound => Verdict::Neutral,
@@ -90,15 +90,15 @@ async fn every_call_of_a_breaker_is_admitted_or_rejected_and_ends_once() {
     let counts = Arc::clone(&asked);
     let service = ServiceBuilder::new().layer(BreakerLayer::on(&circuit)).service(service_fn(move |n| {
         counts.fetch_add(1, Ordering::Relaxed);
-        answer(n)
+        response(n)
     }));
     let answers = run_all(service).await;
 
     let answered = || answers.iter().flatten();
-    let rejected = answered().flat_map(|answer| answer.as_ref().err()?.rejection()).count() as u64;
+    let rejected = answered().flat_map(|response| response.as_ref().err()?.rejection()).count() as u64;
     let succeeded = answered().flatten().count() as u64;
     let given_up = CALLS - answered().count() as u64;
-    let [successes, failures, neutral, dropped] = endings(&circuit);
+    let [successes, failures, neutral, dropped] = ended_calls(&circuit);
     let stats = circuit.stats();
     assert_eq!(stats.total_rejected, rejected);
     assert_eq!(stats.total_admitted, Some(CALLS - rejected));
@@ -109,10 +109,10 @@ async fn every_call_of_a_breaker_is_admitted_or_rejected_and_ends_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_request_of_the_full_stack_has_one_answer() {
+async fn every_request_of_the_full_stack_has_one_response() {
     let circuit = Circuit::new(restless());
     let events = Arc::new([const { AtomicU64::new(0) }; 2]);
-    let told = Arc::clone(&events);
+    let recorder = Arc::clone(&events);
     let asked = Arc::new(AtomicU64::new(0));
     let sees = Arc::clone(&asked);
     let retry = RetryConfig::default()
@@ -122,36 +122,37 @@ async fn every_request_of_the_full_stack_has_one_answer() {
         .backoff(Backoff::exponential(Duration::ZERO))
         .observe(move |event: &Event<'_>| {
             if let Event::RetryScheduled { .. } | Event::RejectionWait { .. } = event {
-                told[0].fetch_add(1, Ordering::Relaxed);
+                recorder[0].fetch_add(1, Ordering::Relaxed);
             }
         });
-    let told = Arc::clone(&events);
+    let recorder = Arc::clone(&events);
     let fallback = FallbackLayer::value(u64::MAX).unobserved().observe(move |event: &Event<'_>| {
         if let Event::FallbackAsked { .. } = event {
-            told[1].fetch_add(1, Ordering::Relaxed);
+            recorder[1].fetch_add(1, Ordering::Relaxed);
         }
     });
     let stack =
         ServiceBuilder::new().layer(fallback).layer(RetryLayer::new(retry)).layer(BreakerLayer::on(&circuit)).service(
             service_fn(move |n| {
                 sees.fetch_add(1, Ordering::Relaxed);
-                answer(n)
+                response(n)
             }),
         );
     let answers = run_all(stack).await;
 
     assert_eq!(answers.len() as u64, CALLS);
-    assert!(answers.iter().flatten().all(Result::is_ok), "the fallback answers whatever the service doesn't");
-    let from_fallback = answers.iter().flatten().flatten().filter(|answer| **answer == u64::MAX).count() as u64;
-    let from_service = answers.iter().flatten().flatten().filter(|answer| **answer != u64::MAX).count() as u64;
-    let given_up = answers.iter().filter(|answer| answer.is_none()).count() as u64;
+    assert!(answers.iter().flatten().all(Result::is_ok), "the fallback responds whenever the service doesn't");
+    let from_fallback = answers.iter().flatten().flatten().filter(|response| **response == u64::MAX).count() as u64;
+    let from_service = answers.iter().flatten().flatten().filter(|response| **response != u64::MAX).count() as u64;
+    let given_up = answers.iter().filter(|response| response.is_none()).count() as u64;
     let stats = circuit.stats();
-    let [successes, ..] = endings(&circuit);
+    let [successes, ..] = ended_calls(&circuit);
     assert_eq!(from_fallback, events[1].load(Ordering::Relaxed));
     assert_eq!(from_service, successes);
     assert_eq!(from_fallback + from_service + given_up, CALLS);
     assert_eq!(stats.total_admitted, Some(asked.load(Ordering::Relaxed)));
-    // A retry that was scheduled is an attempt that the circuit saw, unless the caller gave up while it waited.
+    // A scheduled retry is an attempt that the circuit saw, unless the caller gave up during the
+    // wait.
     let attempts = stats.total_admitted.unwrap() + stats.total_rejected;
     let scheduled = CALLS + events[0].load(Ordering::Relaxed);
     assert!((scheduled - given_up..=scheduled).contains(&attempts), "{attempts} attempts of {scheduled}");
@@ -159,7 +160,7 @@ async fn every_request_of_the_full_stack_has_one_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_more_probes_are_out_than_there_may_be() {
+async fn running_probes_never_exceed_their_limit() {
     let probes = Probes::successes(200).unwrap().at_a_time(3).unwrap();
     let config = BreakerConfig::default().fixed().unobserved().open_for(OpenFor::fixed(Duration::ZERO)).probes(probes);
     let circuit = Circuit::new(config);
@@ -186,7 +187,7 @@ async fn no_more_probes_are_out_than_there_may_be() {
 }
 
 #[test]
-fn every_failure_of_a_row_counts_whichever_thread_it_is_from() {
+fn every_failure_of_a_row_counts_on_any_thread() {
     for _ in 0..50 {
         let circuit = Circuit::new(counted().open_when(OpenRule::consecutive(2_000).unwrap()));
         std::thread::scope(|scope| {
@@ -195,12 +196,12 @@ fn every_failure_of_a_row_counts_whichever_thread_it_is_from() {
             }
         });
         assert_eq!((circuit.state(), circuit.stats().transitions), (State::Open, 1));
-        assert_eq!(endings(&circuit), [0, 2_000, 0, 0]);
+        assert_eq!(ended_calls(&circuit), [0, 2_000, 0, 0]);
     }
 }
 
 #[test]
-fn handles_made_and_dropped_on_two_threads_never_mix_up_their_circuits() {
+fn handles_on_two_threads_never_mix_up_their_circuits() {
     std::thread::scope(|scope| {
         for thread in 0..2_u64 {
             scope.spawn(move || {
@@ -246,5 +247,5 @@ fn totals_add_up_when_counting_is_switched_under_load() {
         }
     });
     circuit.reconfigure(on);
-    endings(&circuit);
+    ended_calls(&circuit);
 }

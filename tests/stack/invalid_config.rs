@@ -1,5 +1,5 @@
-//! Settings that can't be used are refused where they are made, and the message names the field, the value, and what is
-//! allowed.
+//! Constructors and setters return an error for invalid values. The message names the field, the
+//! value, and the allowed range.
 
 use std::time::Duration;
 
@@ -9,17 +9,17 @@ use tower_recourse::{
     retry::{Backoff, TokenBucket},
 };
 
-/// Every row is a constructor's answer to one bad value, and what it must say.
+/// Each row is the result for one invalid value, and the expected message.
 fn refuse<T: std::fmt::Debug>(rows: impl IntoIterator<Item = (Result<T, Invalid>, &'static str)>) {
     for (made, message) in rows {
         match made {
             Err(refused) => assert_eq!(refused.to_string(), message),
-            Ok(made) => panic!("{made:?} was made, but: {message}"),
+            Ok(made) => panic!("{made:?} was created, but: {message}"),
         }
     }
 }
 
-/// Every row is the smallest or the largest value that is allowed.
+/// Each row is the smallest or the largest allowed value.
 fn accept<T>(rows: impl IntoIterator<Item = (&'static str, Result<T, Invalid>)>) {
     for (name, made) in rows {
         if let Err(refused) = made {
@@ -46,7 +46,7 @@ fn a_ratio_is_from_0_to_1() {
 }
 
 #[test]
-fn a_rule_of_failures_in_a_row_needs_one() {
+fn consecutive_failures_need_at_least_one() {
     refuse([
         (OpenRule::consecutive(0), "`consecutive` is 0, but must be within 1..=1048575"),
         (OpenRule::consecutive(1_048_576), "`consecutive` is 1048576, but must be within 1..=1048575"),
@@ -58,7 +58,7 @@ fn a_rule_of_failures_in_a_row_needs_one() {
 }
 
 #[test]
-fn a_window_is_of_1_to_4096_calls_and_holds_its_minimum() {
+fn a_window_has_1_to_4096_calls_and_holds_its_minimum() {
     let minimum = |calls| Window::count(20).unwrap().minimum(calls);
     refuse([
         (Window::count(0), "`window` is 0, but must be within 1..=4096 calls"),
@@ -79,7 +79,7 @@ fn a_window_is_of_1_to_4096_calls_and_holds_its_minimum() {
 }
 
 #[test]
-fn open_times_grow_or_stay() {
+fn open_durations_grow_or_stay() {
     let factor = |factor| OpenFor::growing(Duration::from_secs(1)).factor(factor);
     refuse([
         (factor(0.0), "`factor` is 0.0, but must be a finite number of at least 1"),
@@ -89,7 +89,7 @@ fn open_times_grow_or_stay() {
         (factor(f64::INFINITY), "`factor` is inf, but must be a finite number of at least 1"),
     ]);
     accept([("stays", factor(1.0)), ("grows fast", factor(f64::MAX))]);
-    // It took the place of the function, or of the steps, and nobody was told.
+    // It replaced the custom function, or the linear steps, silently.
     let second = Duration::from_secs(1);
     let not_growing =
         [OpenFor::fixed(second), OpenFor::stepwise(second), OpenFor::until_reset(), OpenFor::by(move |_| second)];
@@ -98,7 +98,7 @@ fn open_times_grow_or_stay() {
 }
 
 #[test]
-fn probes_are_counted_in_a_byte_and_there_is_one_at_least() {
+fn probes_number_from_1_to_255() {
     let share_of = |results| Probes::share_of(results, Ratio::HALF);
     let at_a_time = |probes| Probes::one().at_a_time(probes);
     refuse([
@@ -121,7 +121,7 @@ fn probes_are_counted_in_a_byte_and_there_is_one_at_least() {
 }
 
 #[test]
-fn back_offs_grow_or_stay_and_have_a_delay() {
+fn backoffs_grow_or_stay_and_have_a_delay() {
     let factor = |factor| Backoff::exponential(Duration::from_secs(1)).factor(factor);
     refuse([
         (Backoff::schedule([]), "`schedule` is [], but must be at least one delay"),
@@ -130,7 +130,7 @@ fn back_offs_grow_or_stay_and_have_a_delay() {
         (factor(-1.0), "`factor` is -1.0, but must be a finite number of at least 1"),
         (factor(f64::NAN), "`factor` is NaN, but must be a finite number of at least 1"),
         (factor(f64::INFINITY), "`factor` is inf, but must be a finite number of at least 1"),
-        // Also where it would have no effect.
+        // Also where the setting has no effect.
         (Backoff::none().factor(0.0), "`factor` is 0.0, but must be a finite number of at least 1"),
     ]);
     accept([
@@ -141,7 +141,7 @@ fn back_offs_grow_or_stay_and_have_a_delay() {
 }
 
 #[test]
-fn a_budget_has_a_share_and_room_for_a_token() {
+fn a_budget_needs_a_share_and_room_for_a_token() {
     let capacity = |tokens| TokenBucket::share(0.2).unwrap().capacity(tokens);
     refuse([
         (TokenBucket::share(-1.0), "`share` is -1.0, but must be 0, or within 0.000000001..=1000"),
@@ -160,7 +160,7 @@ fn a_budget_has_a_share_and_room_for_a_token() {
 }
 
 #[test]
-fn a_refusal_can_be_taken_apart() {
+fn an_invalid_config_error_has_its_parts() {
     let refused = Window::count(0).unwrap_err();
     assert_eq!((refused.field(), refused.value(), refused.allowed()), ("window", "0", "within 1..=4096 calls"));
 }

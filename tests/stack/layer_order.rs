@@ -1,4 +1,5 @@
-//! The layers around one another: what they know of each other's words, in the paved order and in others.
+//! Layers around one another: how they recognise each other's results, in the recommended order and
+//! in others.
 
 use std::{convert::Infallible, io};
 
@@ -20,7 +21,7 @@ use tower_recourse::{
 use crate::fixed_numbers::FixedNumbers as _;
 use crate::scripted::*;
 
-/// Opens after so many failures in a row.
+/// Opens after this many consecutive failures.
 fn circuit(failures: u32) -> Circuit {
     Circuit::new(BreakerConfig::default().fixed().open_when(OpenRule::consecutive(failures).unwrap()))
 }
@@ -32,12 +33,12 @@ fn open() -> Circuit {
     circuit
 }
 
-/// A budget with one token in it, in which nothing is put.
+/// A budget with one token and no deposits.
 fn one_token() -> std::sync::Arc<TokenBucket> {
     std::sync::Arc::new(TokenBucket::share(0.0).unwrap().reserve(1))
 }
 
-/// A closure that has never heard of breakers.
+/// A classifier that doesn't know breakers.
 fn ignorant<Err>() -> impl Fn(Result<&&'static str, &Err>) -> Verdict + Clone {
     |outcome: Result<&&str, &Err>| match outcome {
         Ok(_) => Verdict::Success,
@@ -46,7 +47,7 @@ fn ignorant<Err>() -> impl Fn(Result<&&'static str, &Err>) -> Verdict + Clone {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_paved_order() {
+async fn the_recommended_order() {
     let circuit = circuit(5);
     let inner = Scripted::<&str, _>::new([Fail(Oops(1))]);
     let mut service = ServiceBuilder::new()
@@ -54,38 +55,39 @@ async fn the_paved_order() {
         .layer(RetryLayer::new(RetryConfig::default().idempotent()))
         .layer(BreakerLayer::on(&circuit))
         .service(inner.clone());
-    assert_eq!(ask(&mut service, "hello").await, Ok("from the fallback"));
+    assert_eq!(ready_and_call(&mut service, "hello").await, Ok("from the fallback"));
     assert_eq!(inner.calls(), 4, "all attempts");
-    assert_eq!(ask(&mut service, "hello").await, Ok("from the fallback"));
+    assert_eq!(ready_and_call(&mut service, "hello").await, Ok("from the fallback"));
     assert_eq!((inner.calls(), circuit.state()), (5, State::Open), "the fifth failure opens");
-    assert_eq!(ask(&mut service, "hello").await, Ok("from the fallback"));
-    assert_eq!(inner.calls(), 5, "not asked any more");
+    assert_eq!(ready_and_call(&mut service, "hello").await, Ok("from the fallback"));
+    assert_eq!(inner.calls(), 5, "not called any more");
     tokio::time::advance(secs(30)).await;
     assert_eq!(circuit.state(), State::HalfOpen);
 }
 
-/// Trap 7 (tower-resilience): an outer retry retries the breaker's own rejection and pays budget for it.
+/// tower-resilience: an outer retry repeated the breaker's rejection and used budget for it.
 #[tokio::test(start_paused = true)]
 async fn a_rejection_is_not_retried_and_costs_no_budget() {
-    let (circuit, budget, told) = (open(), one_token(), Told::default());
+    let (circuit, budget, events) = (open(), one_token(), EventLog::default());
     let inner = Scripted::<_>::new([Answer("not asked for")]);
-    let config = || RetryConfig::default().idempotent().shared_budget(budget.clone()).observe(told.observer());
+    let config = || RetryConfig::default().idempotent().shared_budget(budget.clone()).observe(events.observer());
     let breaker = BreakerLayer::on(&circuit).layer(inner.clone());
 
-    let by_default = ask(&mut RetryLayer::new(config()).layer(breaker.clone()), ()).await;
-    let by_closure = ask(&mut RetryLayer::new(config().classify(ignorant())).layer(breaker.clone()), ()).await;
+    let by_default = ready_and_call(&mut RetryLayer::new(config()).layer(breaker.clone()), ()).await;
+    let by_closure =
+        ready_and_call(&mut RetryLayer::new(config().classify(ignorant())).layer(breaker.clone()), ()).await;
     for result in [by_default, by_closure] {
         assert!(matches!(result, Err(BreakerError::Rejected(_))), "{result:?}");
     }
     assert_eq!((inner.calls(), budget.balance()), (0, 1));
-    assert_eq!((told.count("RetryScheduled"), told.count("RetryStopped")), (0, 2));
-    assert!(told.last_has(&["Rejected { retry_in: Some(30s) }"]));
+    assert_eq!((events.count("RetryScheduled"), events.count("RetryStopped")), (0, 2));
+    assert!(events.last_has(&["Rejected { retry_in: Some(30s) }"]));
     assert_eq!(circuit.stats().total_rejected, 2);
 }
 
-/// A policy of one's own may do with it what it likes; those further out still learn that it was a rejection.
+/// A custom policy may do anything with a rejection. The outer layers still recognise it.
 #[tokio::test(start_paused = true)]
-async fn a_policy_that_knows_nothing_of_rejections_does_not_hide_them() {
+async fn a_policy_that_ignores_rejections_does_not_hide_them() {
     struct Once;
     impl<Req, Res, Err> Policy<Req, Res, Err> for Once {
         type State = ();
@@ -95,17 +97,17 @@ async fn a_policy_that_knows_nothing_of_rejections_does_not_hide_them() {
             Decision::Return(Reason::AttemptsSpent { attempts: 1 })
         }
     }
-    let (circuit, told) = (open(), Told::default());
+    let (circuit, events) = (open(), EventLog::default());
     let mut service = ServiceBuilder::new()
-        .layer(FallbackLayer::value("backup").observe(told.observer()))
+        .layer(FallbackLayer::value("backup").observe(events.observer()))
         .layer(RetryLayer::with(Once))
         .layer(BreakerLayer::on(&circuit))
         .service(Scripted::<_>::new([Answer("not asked for")]));
-    assert_eq!(ask(&mut service, ()).await, Ok("backup"));
-    assert!(told.last_has(&["FallbackAsked", "Rejected"]));
+    assert_eq!(ready_and_call(&mut service, ()).await, Ok("backup"));
+    assert!(events.last_has(&["FallbackAsked", "Rejected"]));
 }
 
-/// An error that only `Sources` can look into, and that contains the breaker's.
+/// An error whose source is the breaker's error. Only `Sources` looks for it there.
 #[derive(Debug)]
 struct Opaque(BreakerError<Oops>);
 
@@ -121,55 +123,58 @@ impl std::error::Error for Opaque {
     }
 }
 
-/// The error's type has been changed on the way; the rejection is in its source chain.
+/// A layer changed the type of the error. The rejection is in its source chain.
 #[tokio::test(start_paused = true)]
-async fn a_rejection_is_known_through_middleware_that_changes_the_error() {
+async fn a_rejection_is_recognised_in_a_changed_error_type() {
     let (circuit, budget) = (open(), one_token());
     let inner = Scripted::<_>::new([Answer("not asked for")]);
     let config = || RetryConfig::default().idempotent().shared_budget(budget.clone());
     let breaker = BreakerLayer::on(&circuit).layer(inner.clone());
 
     let opaque = MapErr::new(breaker.clone(), Opaque);
-    let error = ask(&mut RetryLayer::new(config().classifier(Sources(Errors))).layer(opaque), ()).await.unwrap_err();
+    let error =
+        ready_and_call(&mut RetryLayer::new(config().classifier(Sources(Errors))).layer(opaque), ()).await.unwrap_err();
     assert!(error.0.rejection().is_some());
     assert_eq!(circuit.stats().total_rejected, 1);
 
     let boxed = BoxCloneService::new(MapErr::new(breaker, BoxError::from));
-    assert!(ask(&mut RetryLayer::new(config()).layer(boxed.clone()), ()).await.is_err());
-    assert!(ask(&mut RetryLayer::new(config().classify(ignorant())).layer(boxed), ()).await.is_err());
+    assert!(ready_and_call(&mut RetryLayer::new(config()).layer(boxed.clone()), ()).await.is_err());
+    assert!(ready_and_call(&mut RetryLayer::new(config().classify(ignorant())).layer(boxed), ()).await.is_err());
     assert_eq!((circuit.stats().total_rejected, inner.calls(), budget.balance()), (3, 0, 1));
 }
 
-/// Where another task stands in between, the error's own chain tells.
+/// With another task in between, only the error's source chain shows the rejection.
 #[tokio::test(start_paused = true)]
-async fn a_rejection_is_known_from_the_chain_where_another_task_stands_between() {
-    let (circuit, budget, told) = (open(), one_token(), Told::default());
+async fn a_rejection_of_another_task_is_recognised_by_its_chain() {
+    let (circuit, budget, events) = (open(), one_token(), EventLog::default());
     let breaker = BreakerLayer::on(&circuit).layer(Scripted::<u16>::new([Answer(200)]));
     let spawned = tower::service_fn(move |()| {
         let mut breaker = breaker.clone();
-        async move { tokio::spawn(async move { ask(&mut breaker, ()).await }).await.unwrap().map_err(BoxError::from) }
+        async move {
+            tokio::spawn(async move { ready_and_call(&mut breaker, ()).await }).await.unwrap().map_err(BoxError::from)
+        }
     });
     let mut service = ServiceBuilder::new()
-        .layer(FallbackLayer::value(304).observe(told.observer()))
+        .layer(FallbackLayer::value(304).observe(events.observer()))
         .layer(RetryLayer::new(RetryConfig::default().idempotent().shared_budget(budget.clone())))
         .service(spawned);
-    assert_eq!(ask(&mut service, ()).await.unwrap(), 304);
+    assert_eq!(ready_and_call(&mut service, ()).await.unwrap(), 304);
     assert_eq!((circuit.stats().total_rejected, budget.balance()), (1, 1));
-    assert!(told.last_has(&["FallbackAsked", "Rejected { retry_in: Some(30s) }"]));
+    assert!(events.last_has(&["FallbackAsked", "Rejected { retry_in: Some(30s) }"]));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rejection_is_known_from_a_breaker_inside_a_buffer() {
+async fn a_rejection_of_a_breaker_in_a_buffer_is_recognised() {
     let (circuit, budget) = (open(), one_token());
     let config = || RetryConfig::default().idempotent().shared_budget(budget.clone());
     let breaker = BreakerLayer::on(&circuit).layer(Scripted::<_>::new([Answer("not asked for")]));
     let buffer: Buffer<(), _> = Buffer::new(breaker, 8);
-    assert!(ask(&mut RetryLayer::new(config()).layer(buffer.clone()), ()).await.is_err());
-    assert!(ask(&mut RetryLayer::new(config().classify(ignorant())).layer(buffer), ()).await.is_err());
+    assert!(ready_and_call(&mut RetryLayer::new(config()).layer(buffer.clone()), ()).await.is_err());
+    assert!(ready_and_call(&mut RetryLayer::new(config().classify(ignorant())).layer(buffer), ()).await.is_err());
     assert_eq!((circuit.stats().total_rejected, budget.balance()), (2, 1));
 }
 
-/// A breaker around a buffer, for the sake of its error.
+/// A breaker around a buffer, which changes the error type.
 #[tokio::test(start_paused = true)]
 async fn a_breaker_around_a_buffer_counts_and_rejects() {
     let circuit = circuit(2);
@@ -177,11 +182,11 @@ async fn a_breaker_around_a_buffer_counts_and_rejects() {
     let buffer: Buffer<(), _> = Buffer::new(inner.clone(), 8);
     let mut service =
         RetryLayer::new(RetryConfig::default().idempotent()).layer(BreakerLayer::on(&circuit).layer(buffer));
-    assert!(matches!(ask(&mut service, ()).await, Err(BreakerError::Rejected(_))));
+    assert!(matches!(ready_and_call(&mut service, ()).await, Err(BreakerError::Rejected(_))));
     assert_eq!((inner.calls(), circuit.state()), (2, State::Open));
 }
 
-/// What is known of an error is known through a breaker too.
+/// A classifier recognises an error through a breaker too.
 #[tokio::test(start_paused = true)]
 async fn a_permanent_error_is_not_retried_through_a_breaker() {
     let circuit = circuit(100);
@@ -189,18 +194,18 @@ async fn a_permanent_error_is_not_retried_through_a_breaker() {
     let retry = || RetryLayer::new(RetryConfig::default().idempotent());
     let breaker = || BreakerLayer::on(&circuit);
 
-    let _ = ask(&mut retry().layer(breaker().layer(failing(io::ErrorKind::NotFound))), ()).await;
+    let _ = ready_and_call(&mut retry().layer(breaker().layer(failing(io::ErrorKind::NotFound))), ()).await;
     assert_eq!(circuit.stats().total_failures, 1);
     let boxed = failing(io::ErrorKind::NotFound).map_err(BoxError::from);
-    let _ = ask(&mut retry().layer(breaker().layer(boxed)), ()).await;
+    let _ = ready_and_call(&mut retry().layer(breaker().layer(boxed)), ()).await;
     assert_eq!(circuit.stats().total_failures, 2);
-    let _ = ask(&mut retry().layer(breaker().layer(failing(io::ErrorKind::ConnectionReset))), ()).await;
+    let _ = ready_and_call(&mut retry().layer(breaker().layer(failing(io::ErrorKind::ConnectionReset))), ()).await;
     assert_eq!(circuit.stats().total_failures, 6, "which is transient");
 }
 
-/// An attempt that is cut off has failed; one that its caller drops hasn't.
+/// An attempt that timed out is a failure; an attempt that its caller dropped isn't.
 #[tokio::test(start_paused = true)]
-async fn an_attempt_cut_off_counts_as_a_failure_in_the_breaker_inside() {
+async fn an_attempt_that_times_out_fails_in_the_inner_breaker() {
     let circuit = circuit(2);
     let config = RetryConfig::default()
         .timeouts(Timeouts::attempt(secs(1)).answer(|_| Err(Opaque(BreakerError::Inner(Oops(408))))))
@@ -209,8 +214,8 @@ async fn an_attempt_cut_off_counts_as_a_failure_in_the_breaker_inside() {
         .retries(3);
     let breaker = BreakerLayer::on(&circuit).layer(Scripted::<&str>::new([Hang]));
     let mut service = RetryLayer::new(config).layer(MapErr::new(breaker, Opaque));
-    let error = ask(&mut service, ()).await.unwrap_err();
-    assert!(error.0.rejection().is_some(), "two are cut off, the third is rejected");
+    let error = ready_and_call(&mut service, ()).await.unwrap_err();
+    assert!(error.0.rejection().is_some(), "two attempts time out, the third is rejected");
     let stats = circuit.stats();
     assert_eq!((stats.total_failures, stats.total_dropped, stats.total_rejected), (2, 0, 1));
 }
@@ -222,7 +227,7 @@ async fn an_attempt_dropped_by_its_caller_counts_as_nothing() {
         .idempotent()
         .timeouts(Timeouts::attempt(secs(5)).answer(|_| Err(BreakerError::Inner(Oops(408)))));
     let mut service = RetryLayer::new(config).layer(BreakerLayer::on(&circuit).layer(Scripted::<&str>::new([Hang])));
-    let mut call = spawn(ask(&mut service, ()));
+    let mut call = spawn(ready_and_call(&mut service, ()));
     assert_pending!(call.poll());
     drop(call);
     let stats = circuit.stats();
@@ -231,47 +236,47 @@ async fn an_attempt_dropped_by_its_caller_counts_as_nothing() {
 
 /// The breaker counts requests, not attempts.
 #[tokio::test(start_paused = true)]
-async fn a_breaker_outside_a_retry_counts_what_all_attempts_came_to() {
+async fn a_breaker_outside_a_retry_counts_the_final_outcome() {
     let circuit = circuit(2);
     let inner = Scripted::<&str>::new([Fail(Oops(1)), Answer("yes"), Fail(Oops(2))]);
     let mut service =
         BreakerLayer::on(&circuit).layer(RetryLayer::new(RetryConfig::default().idempotent()).layer(inner.clone()));
-    assert_eq!(ask(&mut service, ()).await, Ok("yes"));
+    assert_eq!(ready_and_call(&mut service, ()).await, Ok("yes"));
     assert_eq!(circuit.stats().total_failures, 0);
     for _ in 0..2 {
-        assert_eq!(ask(&mut service, ()).await, Err(BreakerError::Inner(Oops(2))));
+        assert_eq!(ready_and_call(&mut service, ()).await, Err(BreakerError::Inner(Oops(2))));
     }
     assert_eq!((inner.calls(), circuit.state()), (10, State::Open));
-    assert!(matches!(ask(&mut service, ()).await, Err(BreakerError::Rejected(_))));
+    assert!(matches!(ready_and_call(&mut service, ()).await, Err(BreakerError::Rejected(_))));
     assert_eq!(inner.calls(), 10);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_breaker_does_not_count_another_ones_rejection() {
+async fn a_breaker_does_not_count_another_breakers_rejection() {
     let (outer, inner) = (circuit(1), open());
     let mut service = ServiceBuilder::new()
         .layer(BreakerLayer::on(&outer))
         .layer(RetryLayer::new(RetryConfig::default().idempotent()))
         .layer(BreakerLayer::on(&inner))
         .service(Scripted::<_>::new([Answer("not asked for")]));
-    let error = ask(&mut service, ()).await.unwrap_err();
+    let error = ready_and_call(&mut service, ()).await.unwrap_err();
     assert!(matches!(error, BreakerError::Inner(BreakerError::Rejected(_))));
     let stats = outer.stats();
     assert_eq!((stats.total_failures, stats.total_neutral, stats.state), (0, 1, State::Closed));
 }
 
-/// Tries the pair again: the primary, and then the backup.
+/// A retry calls both again: the primary, and then the backup.
 #[tokio::test(start_paused = true)]
-async fn a_retry_outside_a_fallback_asks_both_again() {
+async fn a_retry_outside_a_fallback_calls_both_again() {
     let primary = Scripted::<&str>::new([Fail(Oops(1))]);
     let backup = Scripted::new([Fail(Oops(2)), Answer("backup")]);
     let pair = FallbackLayer::new(backup.clone()).layer(primary.clone());
     let mut service = RetryLayer::new(RetryConfig::default().idempotent().backoff(Backoff::none())).layer(pair);
-    assert_eq!(ask(&mut service, ()).await, Ok("backup"));
+    assert_eq!(ready_and_call(&mut service, ()).await, Ok("backup"));
     assert_eq!((primary.calls(), backup.calls()), (2, 2));
 }
 
-/// The primary's circuit is open and there is no backup: that is a rejection still.
+/// The primary's circuit is open and there is no backup, so the outcome is still a rejection.
 #[tokio::test(start_paused = true)]
 async fn a_retry_outside_a_fallback_does_not_retry_a_rejection() {
     let circuit = open();
@@ -281,7 +286,7 @@ async fn a_retry_outside_a_fallback_does_not_retry_a_rejection() {
         .layer(FallbackLayer::new(backup.clone()))
         .layer(BreakerLayer::on(&circuit))
         .service(Scripted::<_>::new([Answer("not asked for")]));
-    let error = ask(&mut service, ()).await.unwrap_err();
+    let error = ready_and_call(&mut service, ()).await.unwrap_err();
     assert!(
         matches!(error, FallbackError::Both { primary: BreakerError::Rejected(_), backup: Oops(2), .. }),
         "{error:?}"
@@ -289,38 +294,39 @@ async fn a_retry_outside_a_fallback_does_not_retry_a_rejection() {
     assert_eq!(backup.calls(), 1);
 }
 
-/// A backup behind a circuit of its own.
+/// A backup with its own circuit.
 #[tokio::test(start_paused = true)]
 async fn a_backup_may_have_a_breaker_too() {
     let circuit = circuit(1);
     let backup = Scripted::<&str>::new([Fail(Oops(2))]);
     let layer = FallbackLayer::new(BreakerLayer::on(&circuit).layer(backup.clone()));
     let mut service = layer.layer(Scripted::<&str>::new([Fail(Oops(1))]));
-    let first = ask(&mut service, ()).await.unwrap_err();
+    let first = ready_and_call(&mut service, ()).await.unwrap_err();
     assert_eq!(first.backup(), Some(&BreakerError::Inner(Oops(2))));
-    let second = ask(&mut service, ()).await.unwrap_err();
+    let second = ready_and_call(&mut service, ()).await.unwrap_err();
     assert!(second.backup().unwrap().rejection().is_some());
     assert_eq!(backup.calls(), 1);
 }
 
-/// A backup's function that itself is rejected elsewhere doesn't make the primary's failure a rejection.
+/// The function of a backup is rejected by another service. This doesn't turn the primary's failure
+/// into a rejection.
 #[tokio::test(start_paused = true)]
-async fn what_the_backup_met_is_not_told_of_the_primary() {
+async fn a_rejection_of_the_backup_does_not_mark_the_primary() {
     let elsewhere = open();
-    let told = Told::default();
+    let events = EventLog::default();
     let backup = FallbackLayer::from_fn(move |_: Failed<'_, &'static str, Oops>| {
         let elsewhere = elsewhere.clone();
         async move { elsewhere.call(|| async { Ok::<_, Infallible>("cache") }).await }
     });
-    let config = RetryConfig::default().idempotent().retries(1).observe(told.observer());
+    let config = RetryConfig::default().idempotent().retries(1).observe(events.observer());
     let mut service = RetryLayer::new(config).layer(backup.layer(Scripted::<&str>::new([Fail(Oops(1))])));
-    assert!(ask(&mut service, ()).await.is_err());
-    assert_eq!(told.count("RetryScheduled"), 1);
+    assert!(ready_and_call(&mut service, ()).await.is_err());
+    assert_eq!(events.count("RetryScheduled"), 1);
 }
 
-/// While the circuit rejects, the service isn't even asked whether it is ready.
+/// While the circuit rejects, the breaker doesn't poll the service's readiness.
 #[tokio::test(start_paused = true)]
-async fn a_rejection_waits_for_nobody() {
+async fn a_rejection_does_not_wait_for_readiness() {
     let circuit = open();
     let mut service = ServiceBuilder::new()
         .layer(FallbackLayer::value("backup"))

@@ -1,4 +1,4 @@
-//! Tests of whole stacks: what the layers do around one another, on several tasks and threads.
+//! Tests of whole stacks: nested layers, on several tasks and threads.
 
 mod call_isolation;
 mod call_report;

@@ -1,4 +1,4 @@
-//! Somebody panics: the books are right all the same, and no slot is lost.
+//! Panics: the counts are right, and no probe slot is lost.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -18,23 +18,23 @@ use tower_recourse::{
     observe::Event, retry::Backoff, time::ManualClock,
 };
 
-use crate::circuits::{as_ready_as, at_once, counted, endings, open};
+use crate::circuits::{counted, ended_calls, first_failure, open, with_readiness};
 
-/// Whether `work` panicked. Nothing that it leaves half done is looked at, but for the circuit: that is what is tested.
+/// Whether `work` panicked. Afterwards, the tests look only at the circuit.
 fn panics<T>(work: impl FnOnce() -> T) -> bool {
     catch_unwind(AssertUnwindSafe(work)).is_err()
 }
 
-/// A circuit that opens at once, half-open, and its clock.
+/// A half-open circuit that opens at the first failure, and its clock.
 fn half_open<C>(config: BreakerConfig<C>) -> (Circuit<C>, ManualClock) {
     let clock = ManualClock::new();
-    let circuit = Circuit::new(config.open_when(at_once()).clock(clock.clone()));
+    let circuit = Circuit::new(config.open_when(first_failure()).clock(clock.clone()));
     open(&circuit);
     clock.advance(Duration::from_secs(30));
     (circuit, clock)
 }
 
-/// Polls one call of `service` around the circuit; whether that panicked.
+/// Polls one call of `service` through a breaker on the circuit. Returns whether that panicked.
 fn call_panics<S, C>(circuit: &Circuit<C>, service: S) -> bool
 where
     S: Service<(), Response = (), Error = &'static str>,
@@ -55,10 +55,10 @@ async fn succeed() -> Result<(), &'static str> {
 
 // gobreaker: 1 call, 1 failure.
 #[test]
-fn a_panic_in_the_services_future_is_one_failure() {
+fn a_panic_in_the_future_is_one_failure() {
     let circuit = Circuit::new(counted());
     assert!(call_panics(&circuit, service_fn(|()| panic_inside())));
-    assert_eq!((endings(&circuit), circuit.stats().failures_in_a_row), ([0, 1, 0, 0], 1));
+    assert_eq!((ended_calls(&circuit), circuit.stats().failures_in_a_row), ([0, 1, 0, 0], 1));
 }
 
 #[test]
@@ -73,12 +73,13 @@ fn a_panic_after_a_while_is_one_failure() {
     assert_pending!(call.poll());
     assert!(panics(|| call.poll().is_ready()));
     drop(call);
-    assert_eq!(endings(&circuit), [0, 1, 0, 0]);
+    assert_eq!(ended_calls(&circuit), [0, 1, 0, 0]);
 }
 
-/// A future that is done has nothing more to say, whatever the service's own would do.
+/// The breaker's future panics when it is polled after its end, without polling the service's
+/// future.
 #[test]
-fn to_poll_what_is_done_is_a_panic_and_asks_nobody() {
+fn polling_a_finished_future_panics_without_a_call() {
     let circuit = Circuit::new(counted());
     let polls = Arc::new(AtomicU32::new(0));
     let polled = Arc::clone(&polls);
@@ -92,7 +93,7 @@ fn to_poll_what_is_done_is_a_panic_and_asks_nobody() {
     let mut call = task::spawn(BreakerLayer::on(&circuit).layer(ready).call(()));
     assert!(call.poll().is_ready());
     assert!(panics(|| call.poll().is_ready()));
-    assert_eq!((polls.load(Ordering::Relaxed), endings(&circuit)), (1, [1, 0, 0, 0]));
+    assert_eq!((polls.load(Ordering::Relaxed), ended_calls(&circuit)), (1, [1, 0, 0, 0]));
 }
 
 #[test]
@@ -102,17 +103,17 @@ fn a_panic_in_the_call_itself_is_one_failure() {
     assert!(call_panics(&circuit, service));
     let function = || -> std::future::Ready<Result<(), &'static str>> { panic!("in the function") };
     assert!(panics(|| task::spawn(circuit.call(function)).poll().is_ready()));
-    assert_eq!(endings(&circuit), [0, 2, 0, 0]);
+    assert_eq!(ended_calls(&circuit), [0, 2, 0, 0]);
 }
 
 #[test]
-fn a_panicking_probe_reopens_and_its_slot_is_free_at_the_next_time() {
+fn a_panicking_probe_reopens_the_circuit_and_frees_its_slot() {
     let (circuit, clock) = half_open(counted());
     assert!(call_panics(&circuit, service_fn(|()| panic_inside())));
     assert_eq!((circuit.state(), circuit.stats().openings_in_a_row), (State::Open, 2));
     clock.advance(Duration::from_secs(30));
     assert!(!call_panics(&circuit, service_fn(|()| succeed())));
-    assert_eq!((circuit.state(), endings(&circuit)), (State::Closed, [1, 2, 0, 0]));
+    assert_eq!((circuit.state(), ended_calls(&circuit)), (State::Closed, [1, 2, 0, 0]));
 }
 
 #[test]
@@ -127,11 +128,11 @@ fn a_panic_in_the_classifier_is_one_failure() {
     assert_eq!(circuit.state(), State::Open);
     clock.advance(Duration::from_secs(30));
     assert!(!call_panics(&circuit, service_fn(|()| succeed())));
-    assert_eq!((circuit.state(), endings(&circuit)), (State::Closed, [1, 2, 0, 0]));
+    assert_eq!((circuit.state(), ended_calls(&circuit)), (State::Closed, [1, 2, 0, 0]));
 }
 
 #[test]
-fn a_panic_while_the_request_is_looked_at_is_one_failure() {
+fn a_panic_while_inspecting_the_request_is_one_failure() {
     #[derive(Clone)]
     struct NoMemo;
     impl<Res, Err> Classifier<(), Res, Err> for NoMemo {
@@ -147,37 +148,38 @@ fn a_panic_while_the_request_is_looked_at_is_one_failure() {
     }
     let circuit = Circuit::new(counted().classifier(NoMemo));
     assert!(call_panics(&circuit, service_fn(|()| succeed())));
-    assert_eq!(endings(&circuit), [0, 1, 0, 0]);
+    assert_eq!(ended_calls(&circuit), [0, 1, 0, 0]);
 }
 
-/// An observer that panics at the events that `at` picks.
+/// An observer that panics at the events that `at` selects.
 fn observed(at: fn(&Event<'_>) -> bool) -> BreakerConfig {
     counted().observe(move |event: &Event<'_>| assert!(!at(event), "an observer"))
 }
 
 #[test]
 fn an_observer_that_panics_at_a_failure_leaves_it_counted_once() {
-    let circuit = Circuit::new(observed(|event| matches!(event, Event::CallFailed { .. })).open_when(at_once()));
+    let circuit = Circuit::new(observed(|event| matches!(event, Event::CallFailed { .. })).open_when(first_failure()));
     let permit = circuit.admit().unwrap();
     assert!(panics(|| permit.failure()));
-    assert_eq!((circuit.state(), endings(&circuit)), (State::Open, [0, 1, 0, 0]));
-    assert_eq!(circuit.stats().transitions, 1, "the change of the state is counted, too");
+    assert_eq!((circuit.state(), ended_calls(&circuit)), (State::Open, [0, 1, 0, 0]));
+    assert_eq!(circuit.stats().transitions, 1, "the transition is counted too");
 }
 
 #[test]
 fn an_observer_that_panics_at_an_opening_leaves_it_open() {
-    let circuit = Circuit::new(observed(|event| matches!(event, Event::CircuitOpened { .. })).open_when(at_once()));
+    let circuit =
+        Circuit::new(observed(|event| matches!(event, Event::CircuitOpened { .. })).open_when(first_failure()));
     let fails = service_fn(|()| async { Err::<(), _>("down") });
     assert!(call_panics(&circuit, fails));
-    assert_eq!((circuit.state(), circuit.stats().transitions, endings(&circuit)), (State::Open, 1, [0, 1, 0, 0]));
+    assert_eq!((circuit.state(), circuit.stats().transitions, ended_calls(&circuit)), (State::Open, 1, [0, 1, 0, 0]));
 }
 
 #[test]
-fn an_observer_that_panics_at_the_first_probe_leaves_its_slot_free() {
+fn an_observer_that_panics_at_a_probe_leaves_its_slot_free() {
     let (circuit, _clock) = half_open(observed(|event| matches!(event, Event::CircuitHalfOpened { .. })));
     assert!(panics(|| circuit.admit()));
     assert_eq!(circuit.state(), State::HalfOpen);
-    assert_eq!(endings(&circuit), [0, 1, 0, 1], "the call that didn't come about is a dropped one");
+    assert_eq!(ended_calls(&circuit), [0, 1, 0, 1], "the call that wasn't made counts as dropped");
     circuit.admit().unwrap().success();
     assert_eq!((circuit.state(), circuit.stats().transitions), (State::Closed, 3));
 }
@@ -190,17 +192,17 @@ fn an_observer_that_panics_at_a_rejection_leaves_it_counted() {
     assert_eq!(circuit.stats().total_rejected, 1);
 }
 
-// Two panics at once end the process, if the second leaves a destructor.
+// A second panic during unwinding aborts the process if it leaves a destructor.
 #[test]
-fn an_observer_that_panics_because_a_call_panicked_does_not_abort() {
-    let circuit = Circuit::new(observed(|_| true).open_when(at_once()));
+fn an_observer_that_panics_during_unwinding_does_not_abort() {
+    let circuit = Circuit::new(observed(|_| true).open_when(first_failure()));
     assert!(call_panics(&circuit, service_fn(|()| panic_inside())));
-    assert_eq!((circuit.state(), endings(&circuit)), (State::Open, [0, 1, 0, 0]));
+    assert_eq!((circuit.state(), ended_calls(&circuit)), (State::Open, [0, 1, 0, 0]));
 }
 
-// A `join!` of two calls: the other one's panic drops ours while the thread unwinds.
+// With `join!` of two calls, a panic of the other call drops ours while the thread unwinds.
 #[test]
-fn a_siblings_panic_is_no_failure_of_ours() {
+fn a_panic_of_another_call_is_not_our_failure() {
     let (ours, theirs) = (Circuit::new(counted()), Circuit::new(counted()));
     let mut service = BreakerLayer::on(&ours).layer(service_fn(|()| std::future::pending::<Result<(), &str>>()));
     assert!(panics(|| {
@@ -209,21 +211,21 @@ fn a_siblings_panic_is_no_failure_of_ours() {
         let sibling = theirs.call(panic_inside);
         task::spawn(async { tokio::join!(by_service, by_function, sibling) }).poll().is_ready()
     }));
-    assert_eq!((endings(&ours), endings(&theirs)), ([0, 0, 0, 2], [0, 1, 0, 0]));
+    assert_eq!((ended_calls(&ours), ended_calls(&theirs)), ([0, 0, 0, 2], [0, 1, 0, 0]));
 }
 
 #[test]
-fn a_permit_in_the_hand_of_who_panics_is_a_failure() {
+fn a_permit_held_during_a_panic_is_a_failure() {
     let circuit = Circuit::new(counted());
     assert!(panics(|| {
         let _permit = circuit.admit();
         panic!("before it ended");
     }));
-    assert_eq!(endings(&circuit), [0, 1, 0, 0]);
+    assert_eq!(ended_calls(&circuit), [0, 1, 0, 0]);
 }
 
 #[tokio::test]
-async fn a_task_that_panics_gives_its_slot_back() {
+async fn a_task_that_panics_returns_its_slot() {
     let circuit = Circuit::new(counted());
     let calls = Arc::new(AtomicU32::new(0));
     for _ in 0..3 {
@@ -236,12 +238,13 @@ async fn a_task_that_panics_gives_its_slot_back() {
         });
         assert!(task.await.unwrap_err().is_panic());
     }
-    assert_eq!((calls.load(Ordering::Relaxed), endings(&circuit)), (3, [0, 3, 0, 0]));
+    assert_eq!((calls.load(Ordering::Relaxed), ended_calls(&circuit)), (3, [0, 3, 0, 0]));
 }
 
-/// The error was the service's last word to whoever asked it: it isn't asked again, and a call is still to get it.
+/// The error ends the service instance, so it isn't polled again, and a call is still to return the
+/// error.
 #[test]
-fn a_failure_to_get_ready_is_the_next_calls_outcome_if_the_first_one_panics() {
+fn a_readiness_error_is_kept_for_the_next_call_after_a_panic() {
     #[derive(Clone)]
     struct NoFirstMemo(Arc<AtomicBool>);
     impl Classifier<(), (), &'static str> for NoFirstMemo {
@@ -256,7 +259,7 @@ fn a_failure_to_get_ready_is_the_next_calls_outcome_if_the_first_one_panics() {
         }
     }
     let (circuit, asked) = (Circuit::new(counted().classifier(NoFirstMemo(Arc::default()))), AtomicU32::new(0));
-    let unready = as_ready_as(|| if asked.fetch_add(1, Ordering::Relaxed) == 0 { Err("not ready") } else { Ok(()) });
+    let unready = with_readiness(|| if asked.fetch_add(1, Ordering::Relaxed) == 0 { Err("not ready") } else { Ok(()) });
     let mut service = BreakerLayer::on(&circuit).layer(unready);
     let mut context = Context::from_waker(Waker::noop());
     assert!(service.poll_ready(&mut context).is_ready());
@@ -264,11 +267,11 @@ fn a_failure_to_get_ready_is_the_next_calls_outcome_if_the_first_one_panics() {
     assert!(service.poll_ready(&mut context).is_ready());
     let outcome = assert_ready!(task::spawn(service.call(())).poll());
     assert_eq!(outcome.unwrap_err().into_inner(), Some("not ready"));
-    assert_eq!((asked.load(Ordering::Relaxed), endings(&circuit)), (1, [0, 2, 0, 0]));
+    assert_eq!((asked.load(Ordering::Relaxed), ended_calls(&circuit)), (1, [0, 2, 0, 0]));
 }
 
 #[test]
-fn a_retry_goes_on_after_a_failed_call_that_panics_as_it_is_dropped() {
+fn a_retry_continues_after_a_call_that_panics_in_its_drop() {
     struct Dropped(Option<Arc<AtomicU32>>);
     impl Future for Dropped {
         type Output = Result<u32, &'static str>;

@@ -1,7 +1,9 @@
-//! Calls on spawned tasks, through types that have a lifetime in them: boxed errors, string errors, closures over both.
+//! Calls on spawned tasks, with types that have a lifetime: boxed errors, string errors, and
+//! closures over both.
 //!
-//! That this compiles is the test. The futures of the layers have no bounds and no projections in their types, since the
-//! compiler can't prove those within a spawned task for types with a lifetime.
+//! These tests pass if they compile. The types of the layers' futures have neither bounds nor
+//! projections, because within a spawned task the compiler can't prove those for types with a
+//! lifetime.
 
 use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt, service_fn, util::BoxCloneService};
 use tower_recourse::{BreakerConfig, BreakerError, BreakerLayer, FallbackLayer, RetryConfig, RetryLayer, Verdict};
@@ -16,7 +18,7 @@ fn retry() -> RetryConfig {
 }
 
 #[tokio::test]
-async fn each_layer_around_a_boxed_service() {
+async fn each_layer_works_around_a_boxed_service() {
     let mut retry = RetryLayer::new(retry()).layer(boxed());
     let mut breaker = BreakerLayer::new(BreakerConfig::default().unobserved()).layer(boxed());
     let mut fallback = FallbackLayer::value(7).unobserved().layer(boxed());
@@ -31,7 +33,7 @@ async fn each_layer_around_a_boxed_service() {
 }
 
 #[tokio::test]
-async fn the_stack_with_closures_that_name_the_boxed_error() {
+async fn a_stack_works_with_closures_over_boxed_errors() {
     let judge = |outcome: Result<&u32, &BreakerError<BoxError>>| match outcome {
         Ok(_) => Verdict::Success,
         Err(_) => Verdict::transient(),
@@ -52,7 +54,7 @@ async fn the_stack_with_closures_that_name_the_boxed_error() {
 }
 
 #[tokio::test]
-async fn a_ladder_that_joins_boxed_errors() {
+async fn a_fallback_can_merge_boxed_errors() {
     let last = |_: BoxError, last: BoxError| last;
     let mut ladder = ServiceBuilder::new()
         .layer(FallbackLayer::new(boxed()).unobserved().when(|_: Result<&u32, &BoxError>| true).join_errors(last))
@@ -64,8 +66,8 @@ async fn a_ladder_that_joins_boxed_errors() {
 }
 
 #[tokio::test]
-async fn a_service_whose_error_is_a_literal() {
+async fn a_service_may_have_a_string_literal_as_its_error() {
     let mut service = RetryLayer::new(retry()).layer(service_fn(|_: ()| async { Err::<(), _>("never") }));
-    let answer = tokio::spawn(async move { service.ready().await?.call(()).await });
-    assert_eq!(answer.await.unwrap(), Err("never"));
+    let response = tokio::spawn(async move { service.ready().await?.call(()).await });
+    assert_eq!(response.await.unwrap(), Err("never"));
 }

@@ -1,4 +1,4 @@
-//! Circuits as parts.
+//! Circuits in a store.
 
 use tower_recourse::{BreakerConfig, Circuit, State, breaker::OpenRule};
 
@@ -14,7 +14,7 @@ fn circuit(store: &FileStore) -> (Circuit, Restored) {
 }
 
 #[test]
-fn a_circuit_is_open_again_after_a_restart_and_does_not_keep_the_store_alive() {
+fn an_open_circuit_is_restored_and_does_not_hold_the_store() {
     let folder = tempfile::tempdir().unwrap();
     let store = FileStore::open(folder.path(), "state").unwrap();
     let (first, restored) = circuit(&store);
@@ -38,20 +38,20 @@ fn a_circuit_is_open_again_after_a_restart_and_does_not_keep_the_store_alive() {
 }
 
 #[test]
-fn an_opening_is_written_by_itself() {
+fn an_opening_is_written_without_a_flush() {
     let folder = tempfile::tempdir().unwrap();
     let store = FileStore::open(folder.path(), "state").unwrap().write_every(Duration::from_millis(1));
     let (circuit, _) = circuit(&store);
     circuit.force_open();
     let path = folder.path().join("state.json");
-    // Would go on for ever if nobody wrote.
+    // The loop ends only if the store writes the file.
     while !path.exists() || file(folder.path())["parts"]["upstream"]["state"]["mode"] != "forced_open" {
         std::thread::yield_now();
     }
 }
 
 #[test]
-fn a_circuit_whose_open_time_was_over_long_ago_comes_back_half_open() {
+fn a_circuit_past_its_open_duration_is_restored_half_open() {
     let folder = tempfile::tempdir().unwrap();
     let store = FileStore::open(folder.path(), "state").unwrap();
     let (first, _) = circuit(&store);

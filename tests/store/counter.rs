@@ -1,4 +1,4 @@
-//! The smallest part: a number.
+//! The smallest state: a number.
 
 use std::{
     sync::{

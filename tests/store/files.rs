@@ -1,5 +1,5 @@
-//! Modes, links and locks of the store's files: with real files, and processes with a umask and a
-//! lock of their own.
+//! Modes, links and locks of the store's files. The tests use real files, and child processes that
+//! have a umask or hold a lock.
 #![cfg(unix)]
 
 use std::{
@@ -26,8 +26,8 @@ fn set_mode(path: impl AsRef<Path>, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
 
-/// What a child does; nothing if this is no child. Two saves, a restart, and a file that is
-/// damaged.
+/// The work of a child process; without the variable, the test does nothing. Two saves, a restart,
+/// and a damaged file.
 #[test]
 fn child_that_saves() {
     let Some(folder) = env::var_os(FOLDER) else { return };
@@ -47,7 +47,7 @@ fn child_that_saves() {
 }
 
 #[test]
-fn new_files_are_for_their_owner_only_whatever_the_umask() {
+fn new_files_are_readable_by_their_owner_only() {
     for umask in ["000", "022", "027", "077"] {
         let folder = tempfile::tempdir().unwrap();
         let script = format!("umask {umask}; exec \"$0\" --exact files::child_that_saves");
@@ -68,7 +68,7 @@ fn new_files_are_for_their_owner_only_whatever_the_umask() {
 }
 
 #[test]
-fn a_file_keeps_the_mode_that_it_was_given() {
+fn a_file_keeps_its_mode() {
     for given in [0o600, 0o640, 0o644, 0o400] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state.json");
@@ -90,7 +90,7 @@ fn a_file_keeps_the_mode_that_it_was_given() {
 }
 
 #[test]
-fn what_is_set_aside_and_what_comes_after_it_keep_the_mode() {
+fn files_set_aside_and_new_files_keep_the_mode() {
     let folder = tempfile::tempdir().unwrap();
     let store = FileStore::open(folder.path(), "state").unwrap();
     store.keep("counter", &Arc::new(Fixed(json!("no number")))).unwrap();
@@ -110,7 +110,7 @@ fn what_is_set_aside_and_what_comes_after_it_keep_the_mode() {
     }
 }
 
-/// A link, and what it points to, which must stay as it is.
+/// A link and its target, which must not change.
 struct Link {
     link: std::path::PathBuf,
     target: std::path::PathBuf,
@@ -151,7 +151,7 @@ fn a_store_whose_file_is_a_link_is_refused() {
 }
 
 #[test]
-fn a_store_that_is_reached_through_a_linked_folder_works() {
+fn a_store_in_a_linked_folder_works() {
     let parent = tempfile::tempdir().unwrap();
     fs::create_dir(parent.path().join("folder")).unwrap();
     symlink("folder", parent.path().join("link")).unwrap();
@@ -183,7 +183,7 @@ fn a_link_that_appears_later_is_not_written_through() {
 }
 
 #[test]
-fn what_is_set_aside_follows_no_link() {
+fn setting_a_file_aside_follows_no_link() {
     for readable in [false, true] {
         let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let store = FileStore::open(folder.path(), "state").unwrap();
@@ -193,7 +193,7 @@ fn what_is_set_aside_follows_no_link() {
             fs::write(folder.path().join("state.json"), "damaged").unwrap();
         }
         let before = fs::read(folder.path().join("state.json")).unwrap();
-        // All places are taken, the last of them by a link.
+        // All numbers are used, the last one by a link.
         for number in 1..99 {
             fs::write(folder.path().join(format!("state.json.damaged-{number}")), "").unwrap();
         }
@@ -206,8 +206,8 @@ fn what_is_set_aside_follows_no_link() {
     }
 }
 
-/// What a child does; nothing if this is no child. Holds locks for reading on all files, as a
-/// backup may, until it is killed.
+/// The work of a child process; without the variable, the test does nothing. The child holds shared
+/// locks on all files until it is killed, as a backup program may.
 #[test]
 fn child_that_reads() {
     let Some(folder) = env::var_os("RECOURSE_READER_OF_A_CHILD") else { return };
@@ -229,7 +229,7 @@ fn reader(folder: &Path) -> Child {
 }
 
 #[test]
-fn a_reader_with_a_lock_of_its_own_stops_no_save() {
+fn a_reader_with_a_lock_prevents_no_save() {
     let folder = tempfile::tempdir().unwrap();
     let (store, counter, _) = counted(folder.path());
     store.save().unwrap();
@@ -243,7 +243,7 @@ fn a_reader_with_a_lock_of_its_own_stops_no_save() {
 }
 
 #[test]
-fn a_reader_that_keeps_the_lock_stops_no_store() {
+fn a_reader_that_holds_the_lock_prevents_no_store() {
     let folder = tempfile::tempdir().unwrap();
     drop(counted(folder.path()));
     let mut reader = reader(folder.path());

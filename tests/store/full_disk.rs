@@ -1,4 +1,4 @@
-//! A disk that is really full, for whoever may make no more of a file than this: a child with a limit.
+//! A disk that is really full: a child process with a limit on the size of its files.
 #![cfg(unix)]
 
 use std::{
@@ -9,7 +9,7 @@ use std::{
 
 use tower_recourse::store::{FileStore, Persist, StoreError};
 
-use super::{counted, file_size_limit::in_little_room, names};
+use super::{counted, file_size_limit::with_file_size_limit, names};
 
 const FOLDER: &str = "RECOURSE_FULL_STORE_OF_A_CHILD";
 
@@ -28,7 +28,8 @@ impl Persist for Text {
     }
 }
 
-/// What the child does; nothing if this is no child. No file of it may be longer than 4 blocks.
+/// The work of the child process; without the variable, the test does nothing. None of its files
+/// may be longer than 4 blocks.
 #[test]
 fn child() {
     let Some(folder) = env::var_os(FOLDER) else { return };
@@ -44,7 +45,7 @@ fn child() {
         let saved: serde_json::Value =
             serde_json::from_slice(&std::fs::read(std::path::Path::new(&folder).join("state.json")).unwrap()).unwrap();
         assert!(["small", "again"].map(serde_json::Value::from).contains(&saved["parts"]["text"]["state"]), "whole");
-        assert!(names(folder.as_ref()) == ["state.json"], "what was half written is gone");
+        assert!(names(folder.as_ref()) == ["state.json"], "the partly written file is gone");
         *text.0.lock().unwrap() = "again".to_owned();
         store.save().unwrap();
         assert!(store.trouble().is_none());
@@ -53,9 +54,9 @@ fn child() {
 }
 
 #[test]
-fn a_disk_without_room_keeps_the_old_state_and_goes_on_when_it_fits() {
+fn a_full_disk_keeps_the_old_state_and_saves_later() {
     let folder = tempfile::tempdir().unwrap();
-    in_little_room("full_disk::child", (FOLDER, folder.path().as_os_str()));
+    with_file_size_limit("full_disk::child", (FOLDER, folder.path().as_os_str()));
     let (store, ..) = counted(folder.path());
     let text = Text::default();
     store.keep("text", &text).unwrap();

@@ -1,4 +1,4 @@
-//! A process that is killed in the middle of saving, at random moments.
+//! A process that is killed at random moments while it saves.
 #![cfg(unix)]
 
 use std::{
@@ -17,7 +17,8 @@ use super::{Counter, counted};
 const FOLDER: &str = "RECOURSE_STORE_OF_A_CHILD";
 const KILLS: u32 = 50;
 
-/// What a child does; nothing if this is no child. Counts on, and says what is durable, until it is killed.
+/// The work of the child process; without the variable, the test does nothing. Counts, and prints
+/// what is durable, until it is killed.
 #[test]
 fn child() {
     let Some(folder) = env::var_os(FOLDER) else { return };
@@ -28,7 +29,7 @@ fn child() {
     };
     let counter = Counter::default();
     store.keep("counter", &counter).unwrap();
-    // So that a save takes long enough to be killed in.
+    // Makes saving take long enough for a kill in between.
     store.keep("ballast", &std::sync::Arc::new(super::Fixed(vec![17; 20_000].into()))).unwrap();
     loop {
         counter.set(counter.get() + 1);
@@ -43,30 +44,30 @@ fn spawn(folder: &std::path::Path) -> Child {
     child.spawn().unwrap()
 }
 
-fn said<'a>(line: &'a str, word: &str) -> Option<&'a str> {
+fn printed<'a>(line: &'a str, word: &str) -> Option<&'a str> {
     // The test harness may have begun the line.
     line.split_once(word).map(|(_, rest)| rest)
 }
 
 #[test]
-fn nothing_that_was_saved_is_lost_whenever_it_is_killed() {
+fn saved_state_survives_a_kill_at_any_time() {
     let folder = tempfile::tempdir().unwrap();
     let mut runner = TestRunner::new(Config { cases: KILLS, ..Config::default() });
-    // The last that a child has said is durable.
+    // The last count that a child has printed is durable.
     let durable = std::cell::Cell::new(0_u64);
     let moments = (1_usize..6, 0_u64..3_000);
     runner
         .run(&moments, |(saves, micros)| {
             let mut child = spawn(folder.path());
             let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-            let mut saved = lines.by_ref().filter_map(|line| said(&line, "saved ")?.parse().ok());
+            let mut saved = lines.by_ref().filter_map(|line| printed(&line, "saved ")?.parse().ok());
             for count in saved.by_ref().take(saves) {
                 durable.set(count);
             }
             thread::sleep(Duration::from_micros(micros));
             child.kill().unwrap();
             child.wait().unwrap();
-            // What it has said before it died.
+            // What the child printed before it was killed.
             durable.set(saved.last().unwrap_or(durable.get()));
 
             let (store, _, restored) = counted(folder.path());
@@ -77,7 +78,7 @@ fn nothing_that_was_saved_is_lost_whenever_it_is_killed() {
                 durable.get(),
             );
             drop(store);
-            assert_eq!(super::names(folder.path()), ["state.json"], "nothing is damaged, and nothing left over");
+            assert_eq!(super::names(folder.path()), ["state.json"], "nothing is damaged or left over");
             durable.set(restored);
             Ok(())
         })
@@ -86,13 +87,13 @@ fn nothing_that_was_saved_is_lost_whenever_it_is_killed() {
 }
 
 #[test]
-fn a_second_process_is_refused_and_told_why() {
+fn a_second_process_gets_an_error_with_the_reason() {
     let folder = tempfile::tempdir().unwrap();
     let (store, counter, _) = counted(folder.path());
     counter.set(4);
     let refused = spawn(folder.path()).wait_with_output().unwrap();
     let text = String::from_utf8(refused.stdout).unwrap();
-    let why = said(&text, "held ").unwrap();
+    let why = printed(&text, "held ").unwrap();
     assert!(why.contains("state.lock\" is locked: another process uses this store"), "{text}");
     store.save().unwrap();
     drop(store);

@@ -1,4 +1,5 @@
-//! State that survives: whole or not at all, by one process at a time, whatever the disk does.
+//! State that survives a restart: completely or not at all, for one process at a time, whatever the
+//! disk does.
 
 mod circuits;
 mod counter;
@@ -37,7 +38,7 @@ fn file(folder: &Path) -> Value {
     serde_json::from_slice(&fs::read(folder.join("state.json")).unwrap()).unwrap()
 }
 
-/// Names of what is in a folder, without the lock.
+/// The names of the files in a folder, except the lock.
 fn names(folder: &Path) -> Vec<String> {
     let name = |entry: std::io::Result<fs::DirEntry>| entry.unwrap().file_name().into_string().unwrap();
     let mut names: Vec<_> = fs::read_dir(folder).unwrap().map(name).filter(|name| name != "state.lock").collect();
@@ -45,7 +46,7 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// A store of one counter, and what it was restored to.
+/// A store of one counter, and the restored count.
 fn counted(folder: &Path) -> (FileStore, Counter, u64) {
     let store = FileStore::open(folder, "state").unwrap();
     let counter = Counter::default();
@@ -55,14 +56,14 @@ fn counted(folder: &Path) -> (FileStore, Counter, u64) {
 }
 
 #[test]
-fn what_was_saved_is_there_again() {
+fn saved_state_is_restored() {
     let folder = tempfile::tempdir().unwrap();
     let (store, counter, restored) = counted(&folder.path().join("made/for/it"));
     assert_eq!(restored, 0);
     counter.set(17);
     store.save().unwrap();
     counter.set(18);
-    // Without a word of it: the last handle saves.
+    // Without an explicit save: dropping the last handle saves.
     drop(store.clone());
     drop(store);
     let (store, _, restored) = counted(&folder.path().join("made/for/it"));
@@ -71,7 +72,7 @@ fn what_was_saved_is_there_again() {
 }
 
 #[test]
-fn the_file_is_what_the_page_says() {
+fn the_file_has_the_documented_format() {
     let folder = tempfile::tempdir().unwrap();
     let (store, counter, _) = counted(folder.path());
     counter.set(3);
@@ -82,11 +83,11 @@ fn the_file_is_what_the_page_says() {
         assert_eq!(date.as_str().unwrap().len(), "2026-11-22T19:19:12.345Z".len());
     }
     assert_eq!(file["checksum"].as_str().unwrap().len(), 8);
-    assert_eq!(names(folder.path()), ["state.json"], "and nothing besides");
+    assert_eq!(names(folder.path()), ["state.json"], "and nothing else");
 }
 
 #[test]
-fn parts_that_this_run_does_not_know_are_kept_to_the_byte() {
+fn unknown_entries_are_kept_byte_for_byte() {
     let folder = tempfile::tempdir().unwrap();
     let odd = json!({ "big": 12_345_678_901_234_567_890_u64, "text": "\u{2028}\"" });
     let store = FileStore::open(folder.path(), "state").unwrap();
@@ -98,7 +99,7 @@ fn parts_that_this_run_does_not_know_are_kept_to_the_byte() {
         counter.set(counter.get() + 1);
         store.save().unwrap();
     }
-    assert_eq!(file(folder.path())["parts"]["other"], before, "its date too: that is when it was taken down");
+    assert_eq!(file(folder.path())["parts"]["other"], before, "the date of the snapshot too");
     let store = FileStore::open(folder.path(), "state").unwrap();
     assert!(matches!(store.keep("other", &Arc::new(Fixed(Value::Null))).unwrap(), Restored::State { .. }));
     assert!(store.forget("counter") && !store.forget("counter"));
@@ -106,7 +107,7 @@ fn parts_that_this_run_does_not_know_are_kept_to_the_byte() {
     assert_eq!(file(folder.path())["parts"].as_object().unwrap().len(), 1);
 }
 
-/// Always the same.
+/// A state that never changes.
 struct Fixed(Value);
 
 impl Persist for Fixed {
@@ -120,7 +121,7 @@ impl Persist for Fixed {
 }
 
 #[test]
-fn a_second_one_is_kept_out_until_the_first_is_gone() {
+fn a_second_store_is_rejected_until_the_first_is_dropped() {
     let folder = tempfile::tempdir().unwrap();
     let (store, ..) = counted(folder.path());
     let error = FileStore::open(folder.path(), "state").unwrap_err();
@@ -132,7 +133,7 @@ fn a_second_one_is_kept_out_until_the_first_is_gone() {
 }
 
 #[test]
-fn a_name_that_is_a_path_is_refused_and_makes_nothing() {
+fn a_name_that_is_a_path_is_invalid_and_creates_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let inside = folder.path().join("inside");
     for name in ["../state", "a/b", "..", "", "/tmp/state", "a\\b", ".state", "a\0b"] {
@@ -143,7 +144,7 @@ fn a_name_that_is_a_path_is_refused_and_makes_nothing() {
 }
 
 #[test]
-fn a_damaged_file_is_set_aside_and_work_goes_on_from_nothing() {
+fn a_damaged_file_is_set_aside_and_the_store_starts_empty() {
     let folder = tempfile::tempdir().unwrap();
     let (store, counter, _) = counted(folder.path());
     counter.set(5);
@@ -159,7 +160,7 @@ fn a_damaged_file_is_set_aside_and_work_goes_on_from_nothing() {
         counter.set(1);
         store.save().unwrap();
         let aside = folder.path().join(format!("state.json.damaged-{}", number + 1));
-        assert_eq!(fs::read(aside).unwrap(), bytes, "as it was, and beside those of before");
+        assert_eq!(fs::read(aside).unwrap(), bytes, "unchanged, beside the earlier ones");
     }
     assert_eq!(names(folder.path()).len(), 5);
     assert_eq!(counted(folder.path()).2, 1);
@@ -176,7 +177,7 @@ fn a_file_of_a_later_version_is_set_aside() {
 }
 
 #[test]
-fn what_is_set_aside_has_a_bound() {
+fn the_number_of_files_set_aside_is_bounded() {
     let folder = tempfile::tempdir().unwrap();
     for number in 0..103 {
         fs::write(folder.path().join("state.json"), number.to_string()).unwrap();
@@ -188,7 +189,7 @@ fn what_is_set_aside_has_a_bound() {
 }
 
 #[test]
-fn a_part_that_cannot_read_what_another_has_saved_begins_anew_and_there_is_a_copy() {
+fn an_unreadable_entry_starts_fresh_and_is_copied() {
     let folder = tempfile::tempdir().unwrap();
     let store = FileStore::open(folder.path(), "state").unwrap();
     store.keep("counter", &Arc::new(Fixed(json!("no number")))).unwrap();
@@ -202,7 +203,7 @@ fn a_part_that_cannot_read_what_another_has_saved_begins_anew_and_there_is_a_cop
 }
 
 #[test]
-fn two_parts_of_one_name_are_refused() {
+fn two_entries_with_one_name_are_invalid() {
     let folder = tempfile::tempdir().unwrap();
     let (store, ..) = counted(folder.path());
     let error = store.keep("counter", &Counter::default()).unwrap_err();
@@ -220,7 +221,7 @@ fn the_leftover_of_a_killed_writer_is_removed() {
 }
 
 #[test]
-fn something_in_the_way_keeps_the_old_state_and_is_told_until_it_is_gone() {
+fn an_obstacle_keeps_the_old_state_and_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     let (store, counter, _) = counted(folder.path());
     counter.set(1);
@@ -239,7 +240,7 @@ fn something_in_the_way_keeps_the_old_state_and_is_told_until_it_is_gone() {
     assert_eq!(file(folder.path())["parts"]["counter"]["state"], 2);
 }
 
-/// Panics while it is told to.
+/// Panics while the flag is set.
 #[derive(Default)]
 struct Fragile {
     panics: AtomicBool,
@@ -261,7 +262,7 @@ impl Persist for Fragile {
 }
 
 #[test]
-fn a_part_that_panics_keeps_what_was_saved_of_it_and_no_other_from_being_saved() {
+fn an_entry_that_panics_keeps_its_state_and_others_are_saved() {
     let folder = tempfile::tempdir().unwrap();
     let (store, counter, _) = counted(folder.path());
     let fragile = Arc::new(Fragile::default());
@@ -283,12 +284,12 @@ fn a_part_that_panics_keeps_what_was_saved_of_it_and_no_other_from_being_saved()
     let store = FileStore::open(folder.path(), "state").unwrap();
     fragile.panics.store(true, Ordering::SeqCst);
     let restored = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| store.keep("fragile", &fragile)));
-    assert!(restored.is_err(), "a panic of a restore is its caller's");
+    assert!(restored.is_err(), "a panic of a restore reaches its caller");
     drop(store);
-    assert_eq!(saved("fragile"), 8, "and what was saved is still there");
+    assert_eq!(saved("fragile"), 8, "and the saved state is kept");
 }
 
-/// A snapshot waits here until it is let go.
+/// A state whose snapshot waits until the test releases it.
 #[derive(Default)]
 struct Slow {
     taken: AtomicU64,
@@ -315,7 +316,7 @@ impl Persist for Slow {
 }
 
 #[test]
-fn all_who_wait_at_a_time_share_one_write() {
+fn concurrent_flushes_share_one_write() {
     let folder = tempfile::tempdir().unwrap();
     let store = FileStore::open(folder.path(), "state").unwrap();
     let slow = Arc::new(Slow::default());
@@ -324,25 +325,26 @@ fn all_who_wait_at_a_time_share_one_write() {
     while slow.taken.load(Ordering::SeqCst) == 0 {
         std::thread::yield_now();
     }
-    // Its snapshot is being taken: what is asked for now is the next one's matter.
+    // Its snapshot is being taken, so requests from now on belong to the next write.
     let asking = Barrier::new(9);
     std::thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
                 asking.wait();
                 store.save().unwrap();
-                assert!(slow.taken.load(Ordering::SeqCst) >= 2, "one that began before is not enough");
+                assert!(slow.taken.load(Ordering::SeqCst) >= 2, "an earlier write isn't enough");
             });
         }
         asking.wait();
         slow.open();
     });
-    // At most one for each that came when the one before had begun; all at once if they came in time.
+    // At most one write for each request that arrived after the previous write had begun; a single
+    // one if they arrived in time.
     assert!(slow.taken.load(Ordering::SeqCst) <= 9);
 }
 
 #[tokio::test]
-async fn a_flush_that_is_dropped_is_made_all_the_same() {
+async fn a_dropped_flush_is_still_written() {
     let folder = tempfile::tempdir().unwrap();
     let store = FileStore::open(folder.path(), "state").unwrap();
     let slow = Arc::new(Slow::default());
@@ -365,14 +367,14 @@ fn poll<F: Future>(future: std::pin::Pin<&mut F>) -> std::task::Poll<F::Output> 
 }
 
 #[test]
-fn a_change_is_written_without_waiting_for_it() {
+fn a_change_is_written_without_a_flush() {
     let folder = tempfile::tempdir().unwrap();
     let (store, counter, _) = counted(folder.path());
     let store = store.write_every(Duration::from_millis(1));
     for count in 1..=20 {
         counter.set(count);
         store.changed();
-        // Would go on for ever if nobody wrote.
+        // The loop ends only if the store writes the file.
         while !folder.path().join("state.json").exists() || file(folder.path())["parts"]["counter"]["state"] != count {
             std::thread::yield_now();
         }
@@ -380,7 +382,7 @@ fn a_change_is_written_without_waiting_for_it() {
 }
 
 #[test]
-fn a_file_that_somebody_appended_to_is_damaged() {
+fn a_file_with_appended_bytes_is_damaged() {
     let folder = tempfile::tempdir().unwrap();
     drop(counted(folder.path()));
     let path = folder.path().join("state.json");

@@ -1,4 +1,4 @@
-//! Ledgers as parts: what was used up before a restart is used up after it.
+//! Quotas in a store: what was used before a restart stays used.
 
 use tower_recourse::{
     RetryConfig, RetryLayer,
@@ -14,7 +14,7 @@ fn ledger(store: &FileStore) -> Ledger {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_key_gets_its_retries_twice_because_of_a_restart() {
+async fn a_restart_does_not_reset_the_retries_of_a_key() {
     let folder = tempfile::tempdir().unwrap();
     for (item, expected) in [(7, (3, 3)), (7, (3, 3)), (8, (2, 5)), (8, (2, 5))] {
         let store = FileStore::open(folder.path(), "state").unwrap();
@@ -27,7 +27,7 @@ async fn no_key_gets_its_retries_twice_because_of_a_restart() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_is_written_by_itself() {
+async fn a_retry_is_written_without_a_flush() {
     let folder = tempfile::tempdir().unwrap();
     let store = FileStore::open(folder.path(), "state").unwrap().write_every(Duration::from_millis(1));
     let ledger = ledger(&store);
@@ -36,7 +36,7 @@ async fn a_retry_is_written_by_itself() {
     layer.run_for(&7, |_| async { Err::<(), _>("down".to_owned()) }).await.unwrap_err();
     let path = folder.path().join("state.json");
     let expected = json!({ "in_all": 3, "keys": [["7", 3]] });
-    // Would go on for ever if nobody wrote.
+    // The loop ends only if the store writes the file.
     while !path.exists() || file(folder.path())["parts"]["ledger"]["state"] != expected {
         std::thread::yield_now();
     }

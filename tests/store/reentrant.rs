@@ -1,4 +1,4 @@
-//! Code of the user's that uses the store while the store calls or drops it.
+//! User code that uses the store while the store calls or drops it.
 
 use std::{
     fmt::{self, Write},
@@ -13,7 +13,7 @@ use tower_recourse::store::{FileStore, Persist};
 
 use crate::{Slow, counter::Counter};
 
-/// Runs something on a thread of its own, and fails if it hangs.
+/// Runs something on another thread, and fails if it hangs.
 fn finishes(run: impl FnOnce() + Send + 'static) {
     let (done, is_done) = mpsc::channel();
     let thread = std::thread::spawn(move || {
@@ -21,15 +21,15 @@ fn finishes(run: impl FnOnce() + Send + 'static) {
         done.send(()).unwrap();
     });
     if let Err(mpsc::RecvTimeoutError::Timeout) = is_done.recv_timeout(Duration::from_secs(60)) {
-        panic!("it hangs");
+        panic!("the test hangs");
     }
     thread.join().unwrap_or_else(|panic| resume_unwind(panic));
 }
 
-/// Forgets another part when it is dropped.
-struct Forgets(FileStore);
+/// Unregisters another state when it is dropped.
+struct UnregistersInDrop(FileStore);
 
-impl Persist for Forgets {
+impl Persist for UnregistersInDrop {
     type Snapshot = u64;
 
     fn snapshot(&self) -> u64 {
@@ -39,7 +39,7 @@ impl Persist for Forgets {
     fn restore(&self, _: u64, _: Duration) {}
 }
 
-impl Drop for Forgets {
+impl Drop for UnregistersInDrop {
     fn drop(&mut self) {
         assert!(self.0.forget("other"));
         self.0.keep("again", &Counter::default()).unwrap();
@@ -47,12 +47,12 @@ impl Drop for Forgets {
 }
 
 #[test]
-fn a_part_may_use_the_store_while_it_is_dropped() {
+fn an_entry_may_use_the_store_in_its_drop() {
     finishes(|| {
         let folder = tempfile::tempdir().unwrap();
         let store = FileStore::open(folder.path(), "state").unwrap();
         store.keep("other", &Counter::default()).unwrap();
-        store.keep("forgets", &Arc::new(Forgets(store.clone()))).unwrap();
+        store.keep("forgets", &Arc::new(UnregistersInDrop(store.clone()))).unwrap();
         store.save().unwrap();
         assert!(store.forget("forgets"));
         assert!(!store.forget("other") && store.forget("again"));
@@ -80,7 +80,7 @@ impl Drop for Uses {
     }
 }
 
-/// A store whose writer waits for a part.
+/// A store whose writer waits for a state.
 fn slow_store(folder: &std::path::Path) -> (FileStore, Arc<Slow>) {
     let store = FileStore::open(folder, "state").unwrap();
     let slow = Arc::new(Slow::default());
@@ -89,14 +89,14 @@ fn slow_store(folder: &std::path::Path) -> (FileStore, Arc<Slow>) {
 }
 
 #[test]
-fn a_waker_may_use_the_store_when_it_is_woken_or_dropped() {
+fn a_waker_may_use_the_store() {
     finishes(|| {
         let folder = tempfile::tempdir().unwrap();
         let (store, slow) = slow_store(folder.path());
         {
             let mut flush = pin!(store.flush());
             for _ in 0..3 {
-                // The one before is dropped by the store.
+                // The store drops the waker before this one.
                 let waker = Waker::from(Arc::new(Uses(Mutex::new(Some(store.clone())))));
                 assert!(flush.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
             }
@@ -107,7 +107,7 @@ fn a_waker_may_use_the_store_when_it_is_woken_or_dropped() {
 }
 
 #[test]
-fn a_waker_that_panics_stops_no_save() {
+fn a_waker_that_panics_prevents_no_save() {
     struct Panics;
     impl Wake for Panics {
         fn wake(self: Arc<Self>) {
@@ -126,7 +126,7 @@ fn a_waker_that_panics_stops_no_save() {
 }
 
 #[test]
-fn a_store_may_be_used_while_it_is_shown() {
+fn a_store_may_be_used_while_it_is_formatted() {
     struct Uses(FileStore);
     impl Write for Uses {
         fn write_str(&mut self, _: &str) -> fmt::Result {

@@ -1,4 +1,4 @@
-//! Every moment at which something waits: for tests that give up, or blow up, at each of them.
+//! Await points: for tests that drop a call, or panic, at each of them.
 
 use std::{
     io,
@@ -13,28 +13,28 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body, Frame};
 
-/// Counts how often anything waits, and panics at one of these moments.
+/// Counts the await points, and panics at one of them.
 #[derive(Clone)]
-pub(crate) struct Moments {
+pub(crate) struct AwaitPoints {
     pub(crate) passed: Arc<AtomicUsize>,
     pub(crate) panics_at: usize,
 }
 
-impl Moments {
+impl AwaitPoints {
     pub(crate) fn pass(&self) {
-        assert_ne!(self.passed.fetch_add(1, Ordering::SeqCst), self.panics_at, "as it should");
+        assert_ne!(self.passed.fetch_add(1, Ordering::SeqCst), self.panics_at, "panic for the test");
     }
 }
 
-/// Lets itself be asked twice for each frame.
-pub(crate) struct Stuttering {
+/// A body that is pending once before each frame.
+pub(crate) struct PendingBeforeFrames {
     pub(crate) frames: std::vec::IntoIter<io::Result<Frame<Bytes>>>,
     pub(crate) asked: bool,
-    pub(crate) moments: Moments,
+    pub(crate) moments: AwaitPoints,
     pub(crate) _held: Arc<()>,
 }
 
-impl Body for Stuttering {
+impl Body for PendingBeforeFrames {
     type Data = Bytes;
     type Error = io::Error;
 

@@ -1,4 +1,4 @@
-//! A circuit brought into a state, and its books checked.
+//! Brings a circuit into a state, and checks its counts.
 #![allow(dead_code)]
 
 use std::{
@@ -13,12 +13,12 @@ use tower_recourse::{
     breaker::{OpenFor, OpenRule, Probes},
 };
 
-/// No observer, every call counted; five failures in a row, 30 s, one probe.
+/// No observer, every call counted; five consecutive failures, 30 s, one probe.
 pub(crate) fn counted() -> BreakerConfig {
     plain().unobserved().count_calls()
 }
 
-/// Opens after five failures in a row, however fast, for 30 s; one probe.
+/// Opens for 30 s after five consecutive failures, however fast; one probe.
 pub(crate) fn plain() -> BreakerConfig {
     BreakerConfig::default()
         .open_when(OpenRule::consecutive(5).unwrap())
@@ -27,11 +27,11 @@ pub(crate) fn plain() -> BreakerConfig {
 }
 
 /// Opens at the first failure.
-pub(crate) fn at_once() -> OpenRule {
+pub(crate) fn first_failure() -> OpenRule {
     OpenRule::consecutive(1).unwrap()
 }
 
-/// Fails calls until it opens.
+/// Fails calls until the circuit opens.
 pub(crate) fn open<C>(circuit: &Circuit<C>) {
     while circuit.state() == State::Closed {
         circuit.admit().unwrap().failure();
@@ -39,22 +39,22 @@ pub(crate) fn open<C>(circuit: &Circuit<C>) {
     assert_eq!(circuit.state(), State::Open);
 }
 
-pub(crate) fn end_all<C>(circuit: &Circuit<C>, verdict: Verdict, calls: u32) {
+pub(crate) fn end_calls<C>(circuit: &Circuit<C>, verdict: Verdict, calls: u32) {
     for _ in 0..calls {
         circuit.admit().unwrap().end(verdict);
     }
 }
 
-/// [successes, failures, neutral, dropped], which are all the calls that were admitted.
-pub(crate) fn endings<C>(circuit: &Circuit<C>) -> [u64; 4] {
+/// [successes, failures, neutral, dropped]. Checks that they are all admitted calls.
+pub(crate) fn ended_calls<C>(circuit: &Circuit<C>) -> [u64; 4] {
     let stats = circuit.stats();
-    let endings = [stats.total_successes.unwrap(), stats.total_failures, stats.total_neutral, stats.total_dropped];
-    assert_eq!(stats.total_admitted, Some(endings.iter().sum()), "every call that was admitted has ended once");
-    endings
+    let ended_calls = [stats.total_successes.unwrap(), stats.total_failures, stats.total_neutral, stats.total_dropped];
+    assert_eq!(stats.total_admitted, Some(ended_calls.iter().sum()), "every admitted call has ended once");
+    ended_calls
 }
 
-/// A service that is as ready as `readiness` says, and always answers.
-pub(crate) fn as_ready_as(
+/// A service with this readiness that always succeeds.
+pub(crate) fn with_readiness(
     readiness: impl FnMut() -> Result<(), &'static str>,
 ) -> impl Service<(), Response = (), Error = &'static str> {
     struct Flaky<F>(F);

@@ -1,4 +1,4 @@
-//! Breakers whose numbers don't depend on the presets.
+//! Breaker settings that don't depend on the presets.
 #![allow(dead_code)]
 
 use std::time::Duration;
@@ -9,10 +9,10 @@ use tower_recourse::{
 };
 
 pub(crate) trait FixedNumbers {
-    /// Opens after five failures in a row, however fast, for 30 s; one probe.
+    /// Opens for 30 s after five consecutive failures, however fast; one probe.
     fn fixed(self) -> Self;
 
-    /// Opens if half of the last 100 calls, of at least 20, have failed, for 30 s; one probe.
+    /// Opens for 30 s if half of the last 100 calls failed, with a minimum of 20 calls; one probe.
     fn fixed_share(self) -> Self;
 }
 

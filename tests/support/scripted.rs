@@ -1,4 +1,4 @@
-//! A service that does what a script says, and an observer that writes down what it is told.
+//! A service that follows a script, and an observer that records events.
 #![allow(dead_code, reason = "every test binary uses its own part")]
 
 use std::{
@@ -24,7 +24,7 @@ pub(crate) const fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
 }
 
-/// An error that nothing is known about.
+/// An error of a type that no classifier knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Oops(pub u32);
 
@@ -36,16 +36,16 @@ impl fmt::Display for Oops {
 
 impl Error for Oops {}
 
-/// What the service does next. The last step of a script repeats.
+/// What the service does next. The last step repeats.
 #[derive(Debug, Clone)]
 pub(crate) enum Step<T, E> {
     Answer(T),
     Fail(E),
-    /// Answers after a while.
+    /// Responds after a delay.
     Late(Duration, Result<T, E>),
-    /// Takes the call and never answers.
+    /// Accepts the call and never responds.
     Hang,
-    /// Isn't ready, with this error.
+    /// Fails to get ready, with this error.
     Unready(E),
     /// Never gets ready.
     Stuck,
@@ -53,7 +53,8 @@ pub(crate) enum Step<T, E> {
 
 pub(crate) use Step::*;
 
-/// Does what the script says. As tower's contract has it, it must be ready before each call, and a clone isn't ready.
+/// A service that follows a script. Following tower's contract, it must be polled ready before each
+/// call, and clones start unready.
 #[derive(Debug)]
 pub(crate) struct Scripted<T, E = Oops> {
     script: Arc<Mutex<Script<T, E>>>,
@@ -72,7 +73,7 @@ impl<T: Clone, E: Clone> Scripted<T, E> {
         Self { script: Arc::new(Mutex::new(script)), ready: false }
     }
 
-    /// How often it was called.
+    /// The number of calls.
     pub(crate) fn calls(&self) -> usize {
         self.script.lock().unwrap().calls.len()
     }
@@ -82,8 +83,8 @@ impl<T: Clone, E: Clone> Scripted<T, E> {
         self.script.lock().unwrap().calls.windows(2).map(|pair| pair[1] - pair[0]).collect()
     }
 
-    /// What it hung on or wasn't ready for is over: it goes on with this.
-    pub(crate) fn unstick(&self, step: Step<T, E>) {
+    /// Replaces the script, so that a service that hangs or is stuck continues with this step.
+    pub(crate) fn resume_with(&self, step: Step<T, E>) {
         self.script.lock().unwrap().steps = [step].into();
     }
 
@@ -135,7 +136,7 @@ where
         self.script.lock().unwrap().calls.push(Instant::now());
         Box::pin(async move {
             match step {
-                Answer(answer) => Ok(answer),
+                Answer(response) => Ok(response),
                 Fail(error) => Err(error),
                 Late(time, result) => {
                     sleep(time).await;
@@ -148,15 +149,15 @@ where
     }
 }
 
-/// One call, as a caller makes it.
-pub(crate) async fn ask<S, Req>(service: &mut S, request: Req) -> Result<S::Response, S::Error>
+/// Makes one call: `ready`, then `call`.
+pub(crate) async fn ready_and_call<S, Req>(service: &mut S, request: Req) -> Result<S::Response, S::Error>
 where
     S: Service<Req>,
 {
     service.ready().await?.call(request).await
 }
 
-/// One call of a service that is ready at once, whose future is kept.
+/// Calls a service that is ready at once, and returns the future.
 pub(crate) trait CallWhenReady<Req>: Service<Req> {
     fn call_when_ready(&mut self, request: Req) -> Self::Future {
         assert!(self.poll_ready(&mut Context::from_waker(std::task::Waker::noop())).is_ready());
@@ -166,29 +167,29 @@ pub(crate) trait CallWhenReady<Req>: Service<Req> {
 
 impl<S: Service<Req>, Req> CallWhenReady<Req> for S {}
 
-/// What an observer was told, in its `Debug` form.
+/// The events that an observer received, in their `Debug` form.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Told(Arc<Mutex<Vec<String>>>);
+pub(crate) struct EventLog(Arc<Mutex<Vec<String>>>);
 
-impl Told {
+impl EventLog {
     pub(crate) fn observer(&self) -> impl Observer + use<> {
-        let told = Arc::clone(&self.0);
-        move |event: &Event<'_>| told.lock().unwrap().push(format!("{event:?}"))
+        let events = Arc::clone(&self.0);
+        move |event: &Event<'_>| events.lock().unwrap().push(format!("{event:?}"))
     }
 
-    /// How many of the events have this in them.
+    /// The number of events that contain `part`.
     pub(crate) fn count(&self, part: &str) -> usize {
         self.0.lock().unwrap().iter().filter(|event| event.contains(part)).count()
     }
 
-    /// Forgets them.
+    /// Removes all events.
     pub(crate) fn clear(&self) {
         self.0.lock().unwrap().clear();
     }
 
-    /// Whether the last event has all of these in it.
+    /// Whether the last event contains all of `parts`.
     pub(crate) fn last_has(&self, parts: &[&str]) -> bool {
-        let told = self.0.lock().unwrap();
-        told.last().is_some_and(|event| parts.iter().all(|part| event.contains(part)))
+        let events = self.0.lock().unwrap();
+        events.last().is_some_and(|event| parts.iter().all(|part| event.contains(part)))
     }
 }

@@ -1,4 +1,4 @@
-//! What is logged on the thread of a test.
+//! Captures the log of the thread of a test.
 
 use std::{
     cell::RefCell,
@@ -10,8 +10,9 @@ thread_local! {
     static LOG: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Sends the log of every thread to that thread. Before anything is logged: with a subscriber of one thread only, a line that another
-/// thread comes by first may be taken for one that nobody wants to read.
+/// Installs a global subscriber that writes each event to the log of its thread. A subscriber per
+/// thread would lose events: tracing caches whether anyone listens to a callsite, and another
+/// thread may reach it first.
 pub(crate) fn listen() {
     static LISTENING: Once = Once::new();
     LISTENING.call_once(|| {
@@ -20,7 +21,7 @@ pub(crate) fn listen() {
     });
 }
 
-/// What is logged on this thread meanwhile.
+/// Runs `run` and returns what it logged on this thread.
 pub(crate) async fn logged(run: impl Future<Output = ()>) -> String {
     LOG.take();
     run.await;

@@ -1,4 +1,4 @@
-//! Probes: how many are sent, and what they decide.
+//! Probes: how many are admitted, and what their results decide.
 
 use tower_recourse::State;
 
@@ -8,12 +8,13 @@ use crate::settings::{Probing, Settings};
 pub(super) struct HalfOpen {
     pub(super) on_their_way: u32,
     pub(super) results: Vec<Probe>,
-    /// Or the end of the interval that the newest probe began.
+    /// The end of the newest probe's lease, or of the interval that it began.
     pub(super) lease_until: u64,
     pub(super) has_sent: bool,
-    /// In a row.
+    /// Consecutive dropped probes.
     pub(super) dropped: u32,
-    /// When it moves on undecided, if there was such a limit when this round's first probe began.
+    /// The time at which the half-open state ends without a decision, if there was a limit when the
+    /// first probe of this round began.
     limit_until: Option<u64>,
 }
 
@@ -27,28 +28,28 @@ impl HalfOpen {
         if probing.trickle {
             return self.has_sent && self.lease_until > now;
         }
-        !self.is_given_up(probing, now) && !self.has_room(probing)
+        !self.is_abandoned(probing, now) && !self.has_room(probing)
     }
 
-    /// "When the lease of the newest probe is over, and probes have still not come back." Or settings were exchanged, and enough
-    /// have come back for the new ones.
-    pub(super) fn is_given_up(&self, probing: &Probing, now: u64) -> bool {
+    /// Whether the round is abandoned: the lease of the newest probe has ended before enough probes
+    /// returned. Or a new config needs no more results than have returned.
+    pub(super) fn is_abandoned(&self, probing: &Probing, now: u64) -> bool {
         if probing.trickle {
-            // "If 255 probes are on their way, the next begins a new round."
+            // With 255 probes running, the next one begins a new round.
             return self.on_their_way == 255 && !self.rejects(probing, now);
         }
         if self.on_their_way > 0 { self.lease_until <= now } else { self.results.len() >= probing.needed as usize }
     }
 
-    pub(super) fn begin_again(&mut self, probing: &Probing, now: u64) {
-        // "The limit of the whole time": a new round goes on with it.
+    pub(super) fn begin_round(&mut self, probing: &Probing, now: u64) {
+        // The limit applies to the whole half-open state, so a new round keeps it.
         let limit_until = probing.within.map(|(time, _)| self.limit_until.unwrap_or(now + time));
         *self = Self { limit_until, has_sent: true, ..Self::default() };
     }
 
-    /// `interval`: for how long it is admitted alone, if probes trickle.
+    /// `interval`: how long no other probe is admitted, for trickling probes.
     pub(super) fn send(&mut self, probing: &Probing, now: u64, interval: u64) {
-        // "How long after its first probe."
+        // The limit starts with the first probe.
         if !self.has_sent {
             self.limit_until = probing.within.map(|(time, _)| now + time);
         }
@@ -57,14 +58,14 @@ impl HalfOpen {
         self.lease_until = self.lease_until.max(now + if probing.trickle { interval } else { probing.lease });
     }
 
-    /// Where it goes now that its time is over, if it is, and since when it should have.
+    /// The next state if the time limit has passed, and the time at which it passed.
     pub(super) fn undecided(&self, probing: &Probing, now: u64) -> Option<(State, u64)> {
         let (_, closes) = probing.within?;
         let goes = if closes { State::Closed } else { State::Open };
         self.limit_until.filter(|until| *until <= now).map(|until| (goes, until))
     }
 
-    /// Until when it rejects, if no probe comes back.
+    /// The time until which the circuit rejects if no probe returns.
     pub(super) fn until(&self, probing: &Probing) -> u64 {
         let closes = matches!(probing.within, Some((_, true)));
         self.limit_until.filter(|_| closes).map_or(self.lease_until, |limit| limit.min(self.lease_until))
@@ -73,8 +74,8 @@ impl HalfOpen {
     pub(super) fn decision(&self, settings: &Settings) -> Option<State> {
         let results = self.results.len();
         let failed = self.results.iter().filter(|probe| probe.failed).count();
-        // "Where a rule for slow calls stands, a slow probe is as bad as a failed one; with `share_of`, slow ones reopen the circuit
-        // from that rule's own share on."
+        // With a slow-call rule, a slow probe counts as a failed one. With a failure rate for
+        // probes, slow ones reopen the circuit from the share of the slow-call rule on.
         let slow = self.results.iter().filter(|probe| probe.slow && settings.rules.slow.is_some()).count();
         if settings.probes.trickle {
             let newest = self.results.last().expect("a result");
@@ -96,7 +97,7 @@ impl HalfOpen {
         }
     }
 
-    /// "It never is more than are still needed to decide."
+    /// The number of running probes never exceeds the number of results still needed.
     fn has_room(&self, probing: &Probing) -> bool {
         let all = if probing.failing.is_some() { probing.needed } else { 1 };
         self.on_their_way < probing.at_a_time.unwrap_or(all)

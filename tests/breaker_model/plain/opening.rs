@@ -1,4 +1,4 @@
-//! From one state to another, and for how long.
+//! Transitions, and how long the circuit stays open.
 
 use std::time::Duration;
 
@@ -12,18 +12,19 @@ use crate::{
 };
 
 impl Plain {
-    /// What a look at it changes: an open circuit goes on too.
-    pub(super) fn look(&mut self) {
+    /// The changes that reading the state causes: an open circuit may move on as well.
+    pub(super) fn read_state(&mut self) {
         loop {
-            self.settle();
+            self.before_call();
             if !self.half_open_if_time() {
                 return;
             }
         }
     }
 
-    /// What the next call finds changed, whether it is admitted or not: a ramp or the time in half-open is over.
-    pub(super) fn settle(&mut self) {
+    /// The changes that the next call causes, whether or not it is admitted: the end of a slow
+    /// start, or of the half-open time.
+    pub(super) fn before_call(&mut self) {
         match &mut self.phase {
             Phase::Closed(closed) => {
                 let ramp = self.settings.ramp;
@@ -33,7 +34,7 @@ impl Plain {
                 Some((State::Open, since)) => self.open_by(0, since, None, false),
                 Some((_, since)) => {
                     self.close(since);
-                    self.settle();
+                    self.before_call();
                 }
                 None => {}
             },
@@ -49,15 +50,15 @@ impl Plain {
         is_over
     }
 
-    /// `asked`: the delay that the failure asks for that opens it; 0 if it doesn't.
-    /// `dropped`: the calls in a row that were all dropped, as if these were failures and all the calls that there are.
-    /// `failed`: the call that has ended.
-    pub(super) fn open_if_a_rule_says_so(&mut self, asked: u64, dropped: Option<u32>, failed: bool) {
+    /// `asked`: the delay that the failure requests, or 0. `dropped`: the number of consecutive
+    /// dropped calls, which then count as failures and as all calls. `failed`: whether the call
+    /// that ended failed.
+    pub(super) fn open_by_rules(&mut self, asked: u64, dropped: Option<u32>, failed: bool) {
         let opens = self.a_rule_opens(dropped, failed);
         let Phase::Closed(closed) = &mut self.phase else { return };
         match self.mode {
             Mode::Auto if opens => self.open_by(asked, self.now, dropped, true),
-            // "That is told, once."
+            // The circuit reports this once.
             Mode::MetricsOnly if opens && !closed.has_told => {
                 closed.has_told = true;
                 self.totals.would_open += 1;
@@ -66,19 +67,19 @@ impl Plain {
         }
     }
 
-    /// `by_call`: a call has ended, and not a time.
+    /// `by_call`: the cause is the end of a call, not a time limit.
     pub(super) fn open_by(&mut self, asked: u64, since: u64, dropped: Option<u32>, by_call: bool) {
-        // "Counted up to 63."
+        // The count stops at 63.
         self.openings_in_a_row = (self.openings_in_a_row + 1).min(63);
         if let Phase::Closed(closed) = &self.phase {
             let row = (closed.failures_in_a_row > 0).then_some(closed.row_since);
             let row = if dropped.is_some() { Some(closed.dropped.since) } else { row };
-            self.failing_since = row.filter(|_| self.settings.times_rows()).unwrap_or(self.now);
+            self.failing_since = row.filter(|_| self.settings.needs_row_times()).unwrap_or(self.now);
         }
         let until = since.saturating_add(self.open_time(asked, dropped, since));
         let until = match &self.phase {
-            // "Until the end of the interval that the newest probe began; or for as long as the
-            // failure asks."
+            // The circuit stays open until the end of the newest probe's interval, or for the delay
+            // that the failure requests.
             Phase::HalfOpen(probes) if self.settings.probes.trickle && by_call && until < NEVER => {
                 match (asked, self.settings.as_asked) {
                     (1.., Some(_)) => until,
@@ -96,8 +97,8 @@ impl Plain {
         self.turn(Phase::Closed(Closed { ramp_since, ..Closed::default() }));
     }
 
-    /// "What was counted is forgotten; calls on their way no longer count."
-    pub(super) fn begin_anew(&mut self, mode: Mode) {
+    /// Resets all counts. Running calls no longer count.
+    pub(super) fn restart(&mut self, mode: Mode) {
         let before = self.state();
         self.mode = mode;
         self.openings_in_a_row = 0;
@@ -109,7 +110,7 @@ impl Plain {
         self.totals.transitions += u64::from(self.state() != before);
     }
 
-    /// What the windows hold, or the probes came to: failures, and slow ones.
+    /// What the windows hold, or the results of the probes: failures and slow calls.
     pub(super) fn held(&self) -> [Held; 2] {
         match &self.phase {
             Phase::Closed(closed) => {
@@ -120,7 +121,7 @@ impl Plain {
             Phase::HalfOpen(probes) => {
                 let calls = probes.results.len() as u32;
                 let marked = |bad: fn(&Probe) -> bool| probes.results.iter().filter(|probe| bad(probe)).count() as u32;
-                // No more fit.
+                // The field holds no more.
                 let held = |marked: u32| Held { calls: calls.min(255), marked: marked.min(255) };
                 [marked(|probe| probe.failed), marked(|probe| probe.slow)].map(held)
             }
@@ -133,7 +134,7 @@ impl Plain {
         self.phase = phase;
     }
 
-    /// "One per interval", which begins when the probe is admitted.
+    /// The length of the next interval, which begins when a probe is admitted.
     pub(super) fn next_interval(&mut self) -> u64 {
         let Phase::HalfOpen(probes) = &self.phase else { return 0 };
         let before = self.openings_in_a_row;
@@ -144,7 +145,7 @@ impl Plain {
         }
         let interval = self.open_time(0, None, self.now);
         self.openings_in_a_row = before;
-        // "If the open time never ends, an interval is a lease."
+        // If the open duration is unlimited, an interval is as long as a lease.
         if interval == NEVER { self.settings.probes.lease } else { interval }
     }
 
@@ -176,7 +177,7 @@ impl Plain {
         by_the_row || by_failures || by_slow
     }
 
-    /// `now`: when the open time begins.
+    /// `now`: the beginning of the open duration.
     fn open_time(&self, asked: u64, dropped: Option<u32>, now: u64) -> u64 {
         const FIVE_MINUTES: u64 = 300 * SECOND;
         let settings = &self.settings;
@@ -213,7 +214,7 @@ impl Plain {
 }
 
 impl Settings {
-    /// What is counted over what: failures, slow calls, requests.
+    /// The windows of failures, of slow calls and of requests.
     pub(crate) fn windows(&self) -> [Option<Span>; 3] {
         let failures = self.rules.window.map(|over| over.span);
         let slow = self.rules.slow.map(|(.., over)| over.span);
@@ -222,7 +223,7 @@ impl Settings {
 }
 
 impl Throttling {
-    /// "Over how much time calls are counted, in ten slices."
+    /// The window, with time divided into ten slices.
     pub(crate) fn span(self) -> Span {
         Span::Time { time: self.over, slices: 10 }
     }

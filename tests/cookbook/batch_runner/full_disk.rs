@@ -1,4 +1,4 @@
-//! A disk that is really full, for whoever may make no more of a file than this: a child with a limit.
+//! A disk that is really full: a child process with a limit on the size of its files.
 #![cfg(unix)]
 
 use std::{env, path::Path};
@@ -6,11 +6,12 @@ use std::{env, path::Path};
 use super::{Batch, fail, passing, succeed};
 use tower_recourse::retry::Backoff;
 
-use crate::file_size_limit::in_little_room;
+use crate::file_size_limit::with_file_size_limit;
 
 const FOLDER: &str = "RECOURSE_FULL_BATCH_OF_A_CHILD";
 
-/// What the child does; nothing if this is no child. Neither the state nor the audit file may be longer than 4 blocks.
+/// The work of the child process; without the variable, the test does nothing. Neither the state
+/// file nor the audit file may be longer than 4 blocks.
 #[tokio::test]
 async fn child() {
     let Some(folder) = env::var_os(FOLDER) else { return };
@@ -22,14 +23,14 @@ async fn child() {
         succeed(&batch, &item).await;
     }
     assert_eq!(batch.ledger.retries_in_all(), 48);
-    assert!(batch.audit.trouble().is_some(), "or this proves nothing");
+    assert!(batch.audit.trouble().is_some(), "without a full disk the test proves nothing");
     println!("all is well");
 }
 
 #[test]
-fn system_a_point_7_a_full_disk_never_stops_the_batch() {
+fn point_7_a_full_disk_never_stops_the_batch() {
     let folder = tempfile::tempdir().unwrap();
-    in_little_room("batch_runner::full_disk::child", (FOLDER, folder.path().as_os_str()));
-    // What is there is whole, and what fitted when there was room.
+    with_file_size_limit("batch_runner::full_disk::child", (FOLDER, folder.path().as_os_str()));
+    // The file is complete, and holds what fitted before the disk was full.
     assert!(Batch::open(folder.path(), "b-17", Backoff::none(), |_| {}).unwrap().ledger.retries_in_all() > 0);
 }

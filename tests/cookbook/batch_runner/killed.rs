@@ -1,4 +1,4 @@
-//! A batch whose process is killed in the middle of it, 50 times at random moments.
+//! A batch whose process is killed 50 times, at random moments.
 #![cfg(unix)]
 
 use std::{
@@ -25,10 +25,11 @@ const ID: &str = "RECOURSE_BATCH_ID_OF_A_CHILD";
 const KILLS: u32 = 50;
 const PER_ITEM: u32 = 3;
 const IN_ALL: u64 = 50;
-/// Items that a child works on at a time.
+/// The number of items that a child processes concurrently.
 const AT_A_TIME: u64 = 3;
 
-/// What a child does; nothing if this is no child. Works on items of which most fail, until it is killed, or there are no retries left.
+/// The work of a child process; without the variable, the test does nothing. Processes items that
+/// mostly fail, until it is killed or no retries are left.
 #[test]
 fn child() {
     let Some(folder) = env::var_os(FOLDER) else { return };
@@ -38,7 +39,8 @@ fn child() {
         Err(error) if matches!(error.downcast_ref(), Some(StoreError::Held { .. })) => return println!("held {error}"),
         Err(error) => panic!("{error}"),
     };
-    // Nobody's but this test's: each line is with the system as soon as it is written.
+    // The log is independent of the batch: each line reaches the operating system as soon as it is
+    // written.
     let log = OpenOptions::new().create(true).append(true).open(folder.join(format!("{id}.log"))).unwrap();
     let random = Mutex::new(StdRng::seed_from_u64(RandomState::new().hash_one(&id)));
     let one = async || {
@@ -67,7 +69,7 @@ fn spawn(folder: &Path, id: &str) -> Child {
 }
 
 #[test]
-fn system_a_point_6_killed_50_times_no_count_is_lost_or_above_its_limit() {
+fn point_6_no_count_is_lost_in_50_kills() {
     let folder = tempfile::tempdir().unwrap();
     let seed = RandomState::new().hash_one("moments");
     println!("seed {seed}");
@@ -90,7 +92,7 @@ fn system_a_point_6_killed_50_times_no_count_is_lost_or_above_its_limit() {
             lines.for_each(drop);
             let status = child.wait().unwrap();
             let was_killed = status.signal() == Some(9);
-            assert!(was_killed || status.success(), "the child failed by itself: {status}");
+            assert!(was_killed || status.success(), "the child failed: {status}");
             killed_here += u32::from(was_killed);
             nothing_is_lost(folder.path(), &id, killed_here);
             if !was_killed || kills + killed_here == KILLS {
@@ -105,7 +107,7 @@ fn system_a_point_6_killed_50_times_no_count_is_lost_or_above_its_limit() {
     assert_eq!(damaged.filter(|name| name.contains("damaged")).count(), 0);
 }
 
-/// What was really made, by the log, against what the batch knows of.
+/// Compares the retries that were made, according to the log, with the counts of the batch.
 fn nothing_is_lost(folder: &Path, id: &str, kills: u32) {
     let log = fs::read_to_string(folder.join(format!("{id}.log"))).unwrap_or_default();
     let mut made: BTreeMap<&str, u32> = BTreeMap::new();
@@ -121,17 +123,18 @@ fn nothing_is_lost(folder: &Path, id: &str, kills: u32) {
     }
     assert!(known.keys.iter().all(|&(_, retries)| retries <= PER_ITEM), "{context}");
     assert_eq!(known.keys.iter().map(|&(_, retries)| u64::from(retries)).sum::<u64>(), known.in_all, "{context}");
-    // Those that were entered and not made yet: of each item in the works one, at most, when it was killed.
+    // Retries that were counted but not yet made: at most one for each item in progress at each
+    // kill.
     assert!(known.in_all <= made_in_all + u64::from(kills) * AT_A_TIME, "{context}");
 
     let audit = fs::read_to_string(folder.join(format!("{id}.audit.jsonl"))).unwrap();
-    let told = audit.lines().filter(|line| line.contains("\"kind\":\"retry\"")).count() as u64;
-    assert!(told >= made_in_all, "{told} lines in the audit, {context}");
+    let retry_lines = audit.lines().filter(|line| line.contains("\"kind\":\"retry\"")).count() as u64;
+    assert!(retry_lines >= made_in_all, "{retry_lines} lines in the audit, {context}");
 }
 
-/// The fault: two processes read the same file, and each wrote over the other's counts.
+/// The fault: two processes read the same file, and each overwrote the other's counts.
 #[test]
-fn system_a_corrected_two_processes_on_one_state_file_are_refused() {
+fn corrected_a_second_process_on_a_state_file_is_rejected() {
     let folder = tempfile::tempdir().unwrap();
     let batch = Batch::open(folder.path(), "b-17", Backoff::none(), |_| {}).unwrap();
     let refused = spawn(folder.path(), "b-17").wait_with_output().unwrap();
@@ -139,5 +142,5 @@ fn system_a_corrected_two_processes_on_one_state_file_are_refused() {
     assert!(said.contains("b-17.lock\" is locked: another process uses this store"), "{said}");
     assert!(!said.contains("retry"), "{said}");
     drop(batch);
-    assert!(spawn(folder.path(), "b-17").wait().unwrap().success(), "once the first is done, the next may");
+    assert!(spawn(folder.path(), "b-17").wait().unwrap().success(), "after the first process, the next one may");
 }

@@ -1,4 +1,4 @@
-//! What is played of HTTP/2: streams that are refused, and ends that name the last stream.
+//! The faults of HTTP/2: refused streams, and GOAWAY frames that name the last stream.
 
 use std::{
     io,
@@ -12,16 +12,17 @@ use tokio::{
 
 use super::server::Counts;
 
-/// What is done with one request.
+/// What the server does with one request.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Fault {
-    /// None: 200.
+    /// No fault: 200.
     None,
-    /// The stream is reset with this code: 7 is `REFUSED_STREAM`.
+    /// Resets the stream with this code: 7 is `REFUSED_STREAM`.
     Reset(u8),
-    /// The connection ends in good order (`NO_ERROR`): this stream, and none before it, isn't looked at.
+    /// Ends the connection with `NO_ERROR`, before this stream and all earlier ones are processed.
     GoAwayBelow,
-    /// The connection ends in good order, this is the last stream that is looked at, and then it isn't answered.
+    /// Ends the connection with `NO_ERROR`. This is the last processed stream, and it gets no
+    /// response.
     GoAwayAt,
 }
 
@@ -35,7 +36,8 @@ const ACK: u8 = 1;
 /// The 8th entry of HPACK's static table, `:status: 200`.
 const STATUS_200: u8 = 0x88;
 
-/// Serves one connection by the script, a line a request; requests are streams whose head has come.
+/// Serves one connection with one line of the script per request. A request is a stream whose head
+/// has arrived.
 pub(super) async fn serve(mut socket: TcpStream, counts: Arc<Counts>, script: &'static [Fault]) {
     let _ = play(&mut socket, &counts, script).await;
 }
@@ -67,7 +69,7 @@ async fn play(socket: &mut TcpStream, counts: &Counts, script: &[Fault]) -> io::
     }
 }
 
-/// Says which stream was the last, and is gone once the client is.
+/// Sends the number of the last stream, and returns when the client has closed the connection.
 async fn go_away(socket: &mut TcpStream, last: u32) -> io::Result<()> {
     socket.write_all(&frame(GOAWAY, 0, 0, &[last.to_be_bytes(), [0; 4]].concat())).await?;
     socket.shutdown().await?;

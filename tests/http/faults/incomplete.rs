@@ -1,5 +1,6 @@
-//! Responses that end before all of their body has come, on sockets: what a breaker at the end of bodies counts, and what a retry
-//! behind a `FirstFrameLayer` makes of those that end before their first byte.
+//! Responses that end before their whole body has arrived, on sockets: what a breaker that waits
+//! for the end of bodies counts, and how a retry behind a `FirstFrameLayer` handles those that end
+//! before their first byte.
 
 use std::{
     io,
@@ -20,7 +21,7 @@ use tower_recourse::{
 };
 
 use super::{
-    Got, client, got, request,
+    Outcome, client, got, request,
     server::{Counts, LONGEST, Server},
 };
 
@@ -30,12 +31,12 @@ use crate::{bodies::Boxed, config};
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 
-/// How a response comes, as frames of HTTP/2. The head comes first.
+/// The parts of a response, as HTTP/2 frames. The head is the first.
 #[derive(Debug, Clone, Copy)]
 enum Frame {
-    /// The head: a status, what it announces, and whether it is all.
+    /// The head: the status, the announced length, and whether the head ends the stream.
     Head(u16, Option<u64>, bool),
-    /// So many bytes, and whether they are all.
+    /// This many bytes, and whether they end the stream.
     Data(u8, bool),
     Trailers,
     /// A reset with this code.
@@ -51,7 +52,7 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// A literal that isn't indexed, with a name of its own.
+/// A literal header field without indexing, with a literal name.
 fn literal(name: &str, value: &str) -> Vec<u8> {
     let length = |text: &str| u8::try_from(text.len()).unwrap();
     [&[0, length(name)], name.as_bytes(), &[length(value)], value.as_bytes()].concat()
@@ -73,7 +74,7 @@ fn bytes_of(part: Frame, stream: u32) -> Vec<u8> {
     }
 }
 
-/// Answers each request with these frames, one script after the other, the last one for ever.
+/// Responds to each request with the next script; the last one repeats.
 async fn serve_h2(mut socket: TcpStream, counts: Arc<Counts>, scripts: &'static [&'static [Frame]]) -> io::Result<()> {
     socket.write_all(&frame(4, 0, 0, &[])).await?;
     socket.read_exact(&mut [0; "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".len()]).await?;
@@ -90,7 +91,7 @@ async fn serve_h2(mut socket: TcpStream, counts: Arc<Counts>, scripts: &'static 
                 let stream = u32::from_be_bytes([s1, s2, s3, s4]);
                 let number = counts.requests.fetch_add(1, Ordering::SeqCst);
                 for &part in scripts[number.min(scripts.len() - 1)] {
-                    // A reset overtakes what was written before it.
+                    // A reset could overtake the earlier frames.
                     if let Reset(_) = part {
                         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
                     }
@@ -109,7 +110,7 @@ async fn h2_server(scripts: &'static [&'static [Frame]]) -> Server {
     .await
 }
 
-/// Answers each request with these bytes, and closes the connection.
+/// Responds to each request with these bytes, and closes the connection.
 async fn h1_server(answers: &'static [&'static str]) -> Server {
     Server::serving(move |mut socket, counts| async move {
         let mut head = Vec::new();
@@ -122,12 +123,13 @@ async fn h1_server(answers: &'static [&'static str]) -> Server {
     .await
 }
 
-/// What one request comes to at a breaker at the end of bodies: successes and failures.
+/// The successes and failures that a breaker counts for one request. It waits for the end of the
+/// body.
 async fn counted(version: Version, server: &Server, request: Request<Boxed>) -> (u64, u64) {
     let circuit = Circuit::new(BreakerConfig::http().fixed_share().unobserved().count_calls());
     let service = BodyBreakerLayer::on(&circuit).layer(client(version));
-    if let Ok(answer) = timeout(LONGEST, service.oneshot(request)).await.expect("it hangs") {
-        let _ = timeout(LONGEST, answer.into_body().collect()).await.expect("it hangs");
+    if let Ok(response) = timeout(LONGEST, service.oneshot(request)).await.expect("the test hangs") {
+        let _ = timeout(LONGEST, response.into_body().collect()).await.expect("the test hangs");
     }
     let stats = circuit.stats();
     assert_eq!((stats.total_neutral, stats.total_dropped), (0, 0), "to {}", server.address);
@@ -183,9 +185,9 @@ async fn an_incomplete_http1_response_is_a_failure_at_its_end() {
         ("204", "HTTP/1.1 204 No Content\r\n\r\n", "GET", SUCCESS),
         ("304", "HTTP/1.1 304 Not Modified\r\ncontent-length: 9\r\n\r\n", "GET", SUCCESS),
     ];
-    for (name, answer, method, expected) in cases {
-        assert!(answer.starts_with(OK) || expected == SUCCESS);
-        let server = h1_server(Box::leak(Box::new([answer]))).await;
+    for (name, response, method, expected) in cases {
+        assert!(response.starts_with(OK) || expected == SUCCESS);
+        let server = h1_server(Box::leak(Box::new([response]))).await;
         let request =
             request(method, &server).map(|_| http_body_util::Empty::new().map_err(|e| match e {}).boxed_unsync());
         assert_eq!(counted(Version::HTTP_11, &server, request).await, expected, "{name}");
@@ -193,7 +195,8 @@ async fn an_incomplete_http1_response_is_a_failure_at_its_end() {
     }
 }
 
-/// hyper reads a reset with NO_ERROR as the end of the body: 0 of 100 bytes look like an empty one.
+/// hyper reads a reset with NO_ERROR as the end of the body, so 0 of 100 bytes look like an empty
+/// body.
 #[tokio::test]
 async fn a_body_of_0_of_100_bytes_is_retried() {
     const WHOLE: &[Frame] = &[Head(200, None, true)];
@@ -206,8 +209,9 @@ async fn a_body_of_0_of_100_bytes_is_retried() {
     for (name, scripts) in broken {
         let server = h2_server(scripts).await;
         let waiting = FirstFrameLayer::new().layer(client(Version::HTTP_2));
-        let service = RetryLayer::new(config()).layer(waiting).map_response(|answer| answer.map(BodyExt::boxed_unsync));
-        assert_eq!(got(service, request("GET", &server)).await, Got::Echo, "{name}");
+        let service =
+            RetryLayer::new(config()).layer(waiting).map_response(|response| response.map(BodyExt::boxed_unsync));
+        assert_eq!(got(service, request("GET", &server)).await, Outcome::Echo, "{name}");
         assert_eq!(server.requests(), 2, "{name}");
         server.ends().await;
     }
@@ -219,10 +223,11 @@ async fn a_body_of_0_of_100_bytes_is_retried() {
     for (name, scripts, method) in good {
         let server = h2_server(scripts).await;
         let waiting = FirstFrameLayer::new().layer(client(Version::HTTP_2));
-        let service = RetryLayer::new(config()).layer(waiting).map_response(|answer| answer.map(BodyExt::boxed_unsync));
+        let service =
+            RetryLayer::new(config()).layer(waiting).map_response(|response| response.map(BodyExt::boxed_unsync));
         let request =
             request(method, &server).map(|_| http_body_util::Empty::new().map_err(|e| match e {}).boxed_unsync());
-        assert_ne!(got(service, request).await, Got::Error, "{name}");
+        assert_ne!(got(service, request).await, Outcome::Error, "{name}");
         assert_eq!(server.requests(), 1, "{name}");
         server.ends().await;
     }

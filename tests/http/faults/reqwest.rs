@@ -1,4 +1,4 @@
-//! The same server and reqwest, as the docs have it: what its errors come to.
+//! The same server with reqwest, used as in the docs: how its errors are classified.
 
 use std::{
     sync::{
@@ -45,30 +45,30 @@ fn request(method: &str, uri: &str) -> Sent {
     Request::builder().method(method).uri(uri).body(Full::from("the body")).unwrap()
 }
 
-/// What a caller gets, and the failures that a circuit within has seen.
+/// The caller's result, and the failures that an inner circuit counted.
 async fn got(client: reqwest::Client, retries: u32, request: Sent) -> (String, u64) {
     let circuit = Circuit::new(BreakerConfig::http().fixed_share().unobserved());
     let config = config().retries(retries).backoff(Backoff::fixed(Duration::from_millis(5)));
     let service = RetryLayer::new(config).layer(BreakerLayer::on(&circuit).layer(send(client)));
     let answering = async {
         match service.oneshot(request).await {
-            Ok(answer) => {
-                let status = answer.status();
-                let body = answer.into_body().collect().await;
+            Ok(response) => {
+                let status = response.status();
+                let body = response.into_body().collect().await;
                 body.map_or(format!("{status}, broken"), |body| format!("{status}, {:?}", body.to_bytes()))
             }
             Err(BreakerError::Inner(_)) => "error".to_owned(),
             Err(rejected @ BreakerError::Rejected(_)) => rejected.to_string(),
         }
     };
-    let got = timeout(LONGEST, answering).await.expect("it hangs");
+    let got = timeout(LONGEST, answering).await.expect("the test hangs");
     (got, circuit.stats().total_failures)
 }
 
 #[tokio::test]
-async fn its_answers_and_errors_are_judged_by_method() {
+async fn reqwest_outcomes_are_classified_by_method() {
     let echo = r#"200 OK, b"the body""#;
-    // The script, the method, what the caller gets, the requests, and the failures.
+    // The script, the method, the caller's result, the requests, and the failures.
     let cases: [(&'static [Fault], &str, &str, usize, u64); 8] = [
         (&[Fault::None], "POST", echo, 1, 0),
         (&[Close(503), Fault::None], "PUT", echo, 2, 1),
@@ -82,16 +82,17 @@ async fn its_answers_and_errors_are_judged_by_method() {
     for (script, method, expected, requests, failures) in cases {
         let server = Server::playing(script).await;
         let client = reqwest::Client::builder().timeout(Duration::from_secs(1)).build().unwrap();
-        let (answer, failed) = got(client, 2, request(method, &format!("http://{}/", server.address))).await;
-        assert_eq!((&*answer, failed), (expected, failures), "{method} {script:?}");
+        let (response, failed) = got(client, 2, request(method, &format!("http://{}/", server.address))).await;
+        assert_eq!((&*response, failed), (expected, failures), "{method} {script:?}");
         assert_eq!(server.requests(), requests, "{method} {script:?}");
         server.ends().await;
     }
 }
 
-/// It can be looked into because it is boxed. As reqwest follows redirects, it doesn't prove that nothing was sent.
+/// The classifier can inspect the error because it is boxed. Because reqwest follows redirects, the
+/// error doesn't prove that nothing was sent.
 #[tokio::test]
-async fn its_refused_connection_is_tried_again_if_the_method_is_idempotent() {
+async fn a_refused_connection_of_reqwest_is_retried_if_idempotent() {
     let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let serving = tokio::spawn(async move {
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -100,16 +101,17 @@ async fn its_refused_connection_is_tried_again_if_the_method_is_idempotent() {
         axum::serve(listener, app).await
     });
     let post = request("POST", &format!("http://{address}/"));
-    let (answer, failures) = got(reqwest::Client::new(), 500, post).await;
-    assert_eq!((&*answer, failures), ("error", 1));
-    let (answer, _) = got(reqwest::Client::new(), 500, request("PUT", &format!("http://{address}/"))).await;
-    assert_eq!(answer, r#"200 OK, b"the body""#);
+    let (response, failures) = got(reqwest::Client::new(), 500, post).await;
+    assert_eq!((&*response, failures), ("error", 1));
+    let (response, _) = got(reqwest::Client::new(), 500, request("PUT", &format!("http://{address}/"))).await;
+    assert_eq!(response, r#"200 OK, b"the body""#);
     serving.abort();
 }
 
-/// Its error says by methods that it is the caller's fault, so who knows its type has to ask.
+/// Only methods of reqwest's error show that it is the caller's mistake, so the classifier must
+/// know its type.
 #[tokio::test]
-async fn a_request_that_is_none_is_no_failure_to_who_asks_its_error() {
+async fn an_invalid_reqwest_request_can_be_excluded() {
     let callers_fault = |error: &BoxError| {
         let reqwest = error.downcast_ref::<reqwest::Error>();
         reqwest.is_some_and(|error| error.is_builder() || error.is_redirect()).then_some(Verdict::Neutral)

@@ -1,4 +1,5 @@
-//! A server that plays faults, byte by byte, and counts. HTTP/1; what of HTTP/2 is played is in `h2`.
+//! A server that plays faults byte by byte and counts requests, for HTTP/1. The module `h2` has
+//! those of HTTP/2.
 
 use std::{
     future::Future,
@@ -18,37 +19,38 @@ use tokio::{
     time::timeout,
 };
 
-/// More than any case takes.
+/// Longer than any case takes.
 pub(super) const LONGEST: Duration = Duration::from_secs(20);
 
-/// What is done with one request. Where it says nothing of it, the connection stays open, and takes the next.
+/// What the server does with one request. Unless a variant says otherwise, the connection stays
+/// open and takes the next request.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Fault {
-    /// None: 200, with the request's body.
+    /// No fault: 200 with the request's body.
     None,
-    /// Reads the request, and resets the connection.
+    /// Reads the request and resets the connection.
     ResetBeforeHeaders,
     /// A good head that announces a body, then a reset.
     ResetBeforeBody,
     /// Half of a body, then a reset.
     ResetInBody,
-    /// All of an answer, and then a reset.
+    /// A complete response, then a reset.
     ResetAfterBody,
-    /// 503 with only the request's head read. The rest is read afterwards.
+    /// Sends 503 after it has read only the request's head. Reads the rest afterwards.
     Early503,
-    /// A status line that comes to no end.
+    /// A status line without end.
     SlowLoris,
-    /// A body that comes to no end, with this status.
+    /// A response with this status and a body without end.
     Endless(u16),
     /// 100, and then this status.
     Continue(u16),
-    /// This status, and the connection is closed.
+    /// This status, and then the connection is closed.
     Close(u16),
     /// 503 with a `Retry-After` of 31,700 years.
     RetryAfter,
 }
 
-/// Plays a script, a line a request; the last one goes on.
+/// Plays a script with one line per request; the last line repeats.
 pub(super) struct Server {
     pub(super) address: SocketAddr,
     counts: Arc<Counts>,
@@ -71,7 +73,7 @@ impl Server {
         .await
     }
 
-    /// A server whose connections are served by a function.
+    /// A server that serves each connection with this function.
     pub(super) async fn serving<F>(serve: impl Fn(TcpStream, Arc<Counts>) -> F + Send + 'static) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
@@ -105,7 +107,8 @@ impl Server {
         self.counts.connections.load(Ordering::SeqCst)
     }
 
-    /// Nothing is left over: no connection on this side, no task on either. The client was dropped before.
+    /// Checks that nothing is left over: no connection of the server, no task on either side. The
+    /// client was dropped before.
     pub(super) async fn ends(self) {
         let none_open = || self.counts.open.load(Ordering::SeqCst) == 0;
         timeout(LONGEST, until(none_open)).await.expect("a connection is left over");
@@ -129,25 +132,25 @@ async fn play(mut socket: TcpStream, counts: &Counts, script: &[Fault]) -> Io<()
         let number = counts.requests.fetch_add(1, Ordering::SeqCst);
         let fault = script[number.min(script.len() - 1)];
         match fault {
-            Fault::Early503 => answer(&mut socket, 503, "", "").await?,
+            Fault::Early503 => response(&mut socket, 503, "", "").await?,
             Fault::Continue(_) => socket.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await?,
             _ => {}
         }
         let body = read_body(&mut socket, &head).await?;
         match fault {
-            Fault::None => answer(&mut socket, 200, "", &body).await?,
+            Fault::None => response(&mut socket, 200, "", &body).await?,
             Fault::ResetBeforeHeaders => return socket.set_zero_linger(),
             Fault::ResetBeforeBody | Fault::ResetInBody => {
                 socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\n").await?;
                 if fault == Fault::ResetInBody {
                     socket.write_all(b"half").await?;
                 }
-                // What was written is read before the reset overtakes it.
+                // The reset could overtake the bytes that were written before.
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 return socket.set_zero_linger();
             }
             Fault::ResetAfterBody => {
-                answer(&mut socket, 200, "", &body).await?;
+                response(&mut socket, 200, "", &body).await?;
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 return socket.set_zero_linger();
             }
@@ -166,25 +169,25 @@ async fn play(mut socket: TcpStream, counts: &Counts, script: &[Fault]) -> Io<()
                     tokio::task::yield_now().await;
                 }
             }
-            Fault::Continue(status) => answer(&mut socket, status, "", &body).await?,
-            Fault::Close(status) => return answer(&mut socket, status, "connection: close\r\n", &body).await,
-            Fault::RetryAfter => answer(&mut socket, 503, "retry-after: 1000000000000\r\n", "").await?,
+            Fault::Continue(status) => response(&mut socket, status, "", &body).await?,
+            Fault::Close(status) => return response(&mut socket, status, "connection: close\r\n", &body).await,
+            Fault::RetryAfter => response(&mut socket, 503, "retry-after: 1000000000000\r\n", "").await?,
         }
     }
     Ok(())
 }
 
-async fn answer(socket: &mut TcpStream, status: u16, headers: &str, body: &str) -> Io<()> {
+async fn response(socket: &mut TcpStream, status: u16, headers: &str, body: &str) -> Io<()> {
     let length = body.len();
-    let answer = format!("HTTP/1.1 {status} Whatever\r\n{headers}content-length: {length}\r\n\r\n{body}");
-    socket.write_all(answer.as_bytes()).await
+    let response = format!("HTTP/1.1 {status} Whatever\r\n{headers}content-length: {length}\r\n\r\n{body}");
+    socket.write_all(response.as_bytes()).await
 }
 
 async fn gone_within(socket: &mut TcpStream, time: Duration) -> bool {
     timeout(time, socket.read(&mut [0; 64])).await.is_ok_and(|read| read.unwrap_or(0) == 0)
 }
 
-/// Up to and including the empty line. `None`: there is no other request.
+/// Reads up to and including the empty line. `None`: no further request.
 async fn read_head(socket: &mut TcpStream) -> Io<Option<String>> {
     read_to(socket, "\r\n\r\n").await
 }
@@ -201,7 +204,7 @@ async fn read_to(socket: &mut TcpStream, end: &str) -> Io<Option<String>> {
     Ok(Some(String::from_utf8(text).unwrap()))
 }
 
-/// The body that this head announces: in one chunk for each frame if it is of unknown length.
+/// Reads the body that this head announces. A body of unknown length is read chunk by chunk.
 async fn read_body(socket: &mut TcpStream, head: &str) -> Io<String> {
     let gone = || std::io::Error::from(std::io::ErrorKind::UnexpectedEof);
     let head = head.to_ascii_lowercase();
