@@ -1,10 +1,10 @@
-//! One call of the inner service.
+//! One call of the inner service, as a policy sees it.
 
 use std::{fmt, time::Duration};
 
 use crate::time::Instant;
 
-/// One call of the inner service: its number, when it started, and the deadline that it lives under.
+/// One call of the inner service: its number, its start, and the deadline of its request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Attempt {
     times: Option<Times>,
@@ -12,20 +12,22 @@ pub struct Attempt {
     is: u32,
 }
 
-// What it is, in bits: with its number, that is one word to write.
+// Facts about an attempt, one bit each. They share a word with nothing but the number, so an
+// attempt without times is written with two stores.
 const REPLAYABLE: u32 = 1;
 const UNSENT: u32 = 2;
 const ACCOUNTED: u32 = 4;
 const UNLIMITED: u32 = 8;
 const CARRIES_DEPOSITS: u32 = 16;
-/// Its call was pending: work may have been done before the outcome.
+/// The attempt's call returned `Pending` at least once: the inner service may have done work before
+/// the outcome.
 const PENDED: u32 = 32;
-/// It calls a function, whose earlier steps the retry can't see.
+/// The attempt calls a function, and the retry can't see the function's earlier steps.
 const FUNCTION: u32 = 64;
-/// From this bit on, the number by which what is called in a timed attempt is known.
+/// From this bit on, the number of the attempt's timeout scope.
 const SCOPE: u32 = 16;
 
-/// Of a timed attempt. Together, as most have none: that is one thing to say and to see.
+/// Both times in one `Option`: most attempts have none, and then one comparison shows that.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Times {
     started: Option<Instant>,
@@ -33,7 +35,8 @@ struct Times {
 }
 
 impl Attempt {
-    /// An attempt by hand, which is how a policy is tested: with no deadline, of a request that can be sent again.
+    /// Makes an attempt for the test of a policy: without a deadline, of a request that can be sent
+    /// again. The first attempt is number 1; 0 counts as 1.
     pub fn new(number: u32) -> Self {
         Self { number: number.max(1), ..Self::untimed(true) }
     }
@@ -43,7 +46,7 @@ impl Attempt {
         Self { is: if set { self.is | bit } else { self.is & !bit }, ..self }
     }
 
-    /// With a deadline.
+    /// Sets the deadline.
     pub fn with_deadline(self, deadline: Instant) -> Self {
         Self { times: Some(Times { deadline: Some(deadline), ..self.times.unwrap_or_default() }), ..self }
     }
@@ -65,7 +68,7 @@ impl Attempt {
         Self { number: self.number.saturating_add(1), ..self.once_more() }
     }
 
-    /// Once more, and no further attempt: the one before counts for nothing.
+    /// The same attempt again. What is known of its last outcome is reset.
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
     pub(crate) fn once_more(self) -> Self {
         Self { is: self.is & !(ACCOUNTED | UNLIMITED | PENDED), ..self }
@@ -76,14 +79,15 @@ impl Attempt {
         self.with(FUNCTION, true)
     }
 
-    /// Its call is pending.
+    /// Records that the attempt's call returned `Pending`.
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
     #[inline]
     pub(crate) fn pend(&mut self) {
         self.is |= PENDED;
     }
 
-    /// Whether work may have been done before a rejection: the call was pending, or it is a function.
+    /// Whether work may have been done before a rejection: the call returned `Pending`, or it is a
+    /// function.
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
     pub(crate) fn may_have_worked(&self) -> bool {
         self.is & (PENDED | FUNCTION) != 0
@@ -100,14 +104,15 @@ impl Attempt {
         self.with(REPLAYABLE, replayable)
     }
 
-    /// The request wasn't sent in this attempt. Only of a copy that is shown to the policy: an attempt that goes on may be sent yet.
+    /// Whether the request wasn't sent in this attempt. Only set in a copy for the policy: an
+    /// attempt that goes on may still be sent.
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
     #[inline]
     pub(crate) fn with_unsent(self, unsent: bool) -> Self {
         self.with(UNSENT, unsent)
     }
 
-    /// Whether a retry further in has told the budget, which it shares with this one, what came of it.
+    /// Whether an inner retry on the same budget has already reported this attempt's outcome to it.
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
     #[inline]
     pub(crate) fn is_accounted(&self) -> bool {
@@ -120,7 +125,7 @@ impl Attempt {
         self.is |= if accounted { ACCOUNTED } else { 0 };
     }
 
-    /// The number of its timeout scope; 0 if it has no limit.
+    /// The number of the attempt's timeout scope; 0 if it has no time limit.
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
     #[inline]
     pub(crate) fn scope(&self) -> u16 {
@@ -132,7 +137,7 @@ impl Attempt {
         Self { is: (self.is & ((1 << SCOPE) - 1)) | (u32::from(number) << SCOPE), ..self }
     }
 
-    /// Whether its request carries which budgets have got their deposit.
+    /// Whether its request carries the list of budgets that have received its deposit.
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
     #[inline]
     pub(crate) fn carries_deposits(&self) -> bool {
@@ -144,7 +149,8 @@ impl Attempt {
         self.is |= CARRIES_DEPOSITS;
     }
 
-    /// It has reached its limit, and there is no answer to that: it goes on.
+    /// The attempt has reached its time limit, and the policy doesn't end it there: it goes on
+    /// without a limit.
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
     pub(crate) fn unlimit(&mut self) {
         self.is |= UNLIMITED;
@@ -161,42 +167,46 @@ impl Attempt {
         self.times.is_none()
     }
 
-    /// Whether it is a first one, and untimed: of one that succeeds there is nothing to say.
+    /// Whether it is a first attempt without times. If it succeeds, there is nothing to report.
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
     #[inline]
     pub(crate) fn is_plain(&self) -> bool {
         self.number == 1 && self.is_untimed()
     }
 
-    /// Its number: 1 is the first.
+    /// The attempt's number: 1 is the first.
     #[inline]
     pub fn number(&self) -> u32 {
         self.number
     }
 
-    /// When it started. `None` where nothing in the policy asks for the time: the clock isn't read for nothing.
+    /// When the attempt started. `None` if nothing in the policy needs the time; then the clock
+    /// isn't read.
     #[inline]
     pub fn started(&self) -> Option<Instant> {
         self.times.and_then(|times| times.started)
     }
 
-    /// When the whole request must be answered, all attempts and waits included. `None` if there is no such time.
+    /// The time by which the whole request must be answered, including all attempts and waits.
+    /// `None` if there is no limit.
     #[inline]
     pub fn deadline(&self) -> Option<Instant> {
         self.times?.deadline
     }
 
-    /// Whether the request can be sent again: enough of it was kept, or, as the service wasn't ready, it wasn't sent.
+    /// Whether the request can be sent again: enough of it was kept, or it wasn't sent because the
+    /// service wasn't ready.
     pub fn is_replayable(&self) -> bool {
         self.is & REPLAYABLE != 0
     }
 
-    /// Whether the request wasn't sent in this attempt: the service, or the request itself, wasn't ready in time.
+    /// Whether the request wasn't sent in this attempt, because the service or the request wasn't
+    /// ready in time.
     pub fn is_unsent(&self) -> bool {
         self.is & UNSENT != 0
     }
 
-    /// What is left until the deadline at `now`; zero once it has passed, `None` if there is none.
+    /// The time from `now` to the deadline; zero after the deadline, `None` without one.
     pub fn remaining(&self, now: Instant) -> Option<Duration> {
         self.deadline().map(|deadline| deadline.saturating_duration_since(now))
     }
@@ -219,7 +229,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_attempt_by_hand_has_the_deadline_that_it_is_given() {
+    fn an_attempt_for_a_test_has_the_given_deadline() {
         let now = Instant::now();
         let attempt = Attempt::new(2).with_deadline(now + Duration::from_secs(3));
         assert_eq!((attempt.number(), attempt.is_replayable(), attempt.started()), (2, true, None));
@@ -231,14 +241,14 @@ mod tests {
     }
 
     #[test]
-    fn one_that_goes_on_beyond_its_limit_is_followed_by_one_that_has_a_limit() {
+    fn an_attempt_without_limit_is_followed_by_one_with_a_limit() {
         let mut attempt = Attempt::timed(Instant::now(), None, true);
         attempt.unlimit();
         assert!(attempt.is_unlimited() && !attempt.once_more().is_unlimited() && !attempt.next().is_unlimited());
     }
 
     #[test]
-    fn it_is_shown_as_it_is_asked_for() {
+    fn debug_shows_the_public_properties() {
         let shown = format!("{:?}", Attempt::new(2).with_replayable(false).with_unsent(true));
         let expected = "Attempt { number: 2, started: None, deadline: None, replayable: false, unsent: true, .. }";
         assert_eq!(shown, expected);

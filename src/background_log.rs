@@ -1,21 +1,21 @@
-//! What goes wrong on a thread of our own has no caller to be returned to: it is said once.
+//! Logs faults of background threads, which have no caller to return an error to.
 
 use std::fmt;
 
 use crate::sanitize;
 
-pub(crate) fn warn(what: fmt::Arguments<'_>) {
-    // It may contain paths and errors.
-    let what = sanitize::line(what);
+pub(crate) fn warn(message: fmt::Arguments<'_>) {
+    // The text may contain paths and errors.
+    let message = sanitize::line(message);
     #[cfg(feature = "tracing")]
     {
-        // A subscriber that panics must not end the thread for which others wait.
-        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| tracing::warn!("{what}")));
+        // A subscriber that panics must not end the thread: callers wait for it.
+        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| tracing::warn!("{message}")));
     }
     #[cfg(not(feature = "tracing"))]
     {
         use std::io::Write;
-        // `eprintln!` would panic if nobody can be told.
-        let _ = writeln!(std::io::stderr(), "tower-recourse: {what}");
+        // `eprintln!` would panic if standard error is closed.
+        let _ = writeln!(std::io::stderr(), "tower-recourse: {message}");
     }
 }

@@ -1,11 +1,11 @@
-//! The error of a response body that took too long.
+//! The error of a response body that exceeded a time limit.
 
 use std::{error::Error, fmt, time::Duration};
 
 /// A response body exceeded a limit of a [`BodyTimeoutLayer`](crate::http::BodyTimeoutLayer), and
 /// was cut off.
 ///
-/// The consumer of the body gets it as a boxed error:
+/// The consumer of the body receives it as a boxed error:
 ///
 /// ```
 /// use std::time::Duration;
@@ -17,7 +17,8 @@ use std::{error::Error, fmt, time::Duration};
 /// # let _ = is_idle;
 /// ```
 ///
-/// [`Errors`](crate::classify::Errors) and the classifiers of `http` and `grpc` judge it timed out.
+/// [`Errors`](crate::classify::Errors) and the classifiers of `http` and `grpc` classify it as
+/// timed out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BodyElapsed {
     kind: BodyLimit,
@@ -44,7 +45,7 @@ impl BodyElapsed {
         self.kind
     }
 
-    /// The limit, as configured.
+    /// The configured limit.
     pub const fn limit(&self) -> Duration {
         self.limit
     }

@@ -1,9 +1,10 @@
-//! A boundary for what the layers tell each other: [`BoundaryLayer`], [`boundary`].
+//! A boundary between stacks of this crate's layers: [`BoundaryLayer`], [`boundary`].
 //!
-//! The layers of this crate write a note beside a result, which the next one around reads: the attempts made, why a retry stopped, which
-//! fallback answered (see [`How`](crate::How)). Within one stack that is right. A handler that calls through a stack of its own, and comes to
-//! an answer of its own in the same poll, may be taken for that stack: the outer layers then report its attempts and its cause. Put a
-//! boundary around the handler, and nothing is noted of what it returns.
+//! The layers of this crate attach a report to each result (a [`How`](crate::How): the attempts
+//! made, why a retry stopped, which fallback answered), which the next layer out reads. Within one
+//! stack that is what you want. But a handler can call a stack of its own, and then return a result
+//! of its own in the same poll. The layers around the handler would take the inner stack's report
+//! for a report on the handler's result. Wrap such a handler in a boundary: it removes the report.
 //!
 //! ```
 //! use std::io;
@@ -30,16 +31,17 @@
 //! tower-recourse = "0.1"
 //! ```
 //!
-//! What the result itself says goes through: an error with a breaker's rejection in its source chain is still a rejection, and so is a
-//! response that carries its mark ([the list](crate::classify#rejections)).
+//! The boundary doesn't change the result. An error with a breaker's rejection in its source chain
+//! is still a rejection, and so is a response with a rejection's mark ([the
+//! list](crate::classify#rejections)).
 //!
 //! # When not to use it
 //!
-//! Between the layers of one stack: they would know less of each other.
+//! Don't use it between the layers of one stack: they would lose the reports of each other.
 //!
 //! # Cancel safety
 //!
-//! Dropped, the call within is dropped.
+//! Dropping the future drops the inner call.
 
 use std::{
     pin::Pin,
@@ -52,11 +54,11 @@ use tower_service::Service;
 
 use crate::call_context::result_note;
 
-/// Keeps from the layers around what the layers within have noted about a result. See the [module](self).
+/// Removes the report that inner layers have attached to a result. See the [module](self).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct BoundaryLayer;
 
-/// A service within a boundary. Made by [`BoundaryLayer`].
+/// A service inside a boundary. Made by [`BoundaryLayer`].
 #[derive(Debug, Clone)]
 pub struct Boundary<S> {
     inner: S,
@@ -84,12 +86,12 @@ impl<S: Service<Req>, Req> Service<Req> for Boundary<S> {
     }
 }
 
-/// The same around a future: a part of a handler, say.
+/// Wraps a future in a boundary, for example a part of a handler.
 pub fn boundary<F: Future>(future: F) -> BoundaryFuture<F> {
     BoundaryFuture { future }
 }
 
-/// [`boundary`] around a function that blocks.
+/// Runs a blocking function inside a boundary.
 pub fn boundary_blocking<T>(function: impl FnOnce() -> T) -> T {
     let returned = function();
     result_note::reset();

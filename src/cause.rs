@@ -1,62 +1,63 @@
-//! Why an outcome is what it is, as the layer that returned it knows.
+//! Why a call failed, as the layer that returned the failure reports it.
 
 use std::{fmt, time::Duration};
 
-/// Why the fallback was asked; said by the layer that let the failure through.
+/// Why a call failed, or why a retry or fallback was needed. The layer that returns the failure
+/// sets it: a retry reports why it stopped, a breaker that it rejected the call. If no inner layer
+/// reports a cause, it is [`Cause::Failure`].
 ///
-/// A retry tells why it stopped trying, a breaker that it rejected. Where neither is inside, the cause is
-/// [`Cause::Failure`].
+/// A fallback passes it to its backup ([`Failed`](crate::fallback::Failed)), and events contain it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cause {
-    /// The service failed, and no layer further in had more to say.
+    /// The call failed, and no inner layer reported more.
     Failure,
-    /// The failure was one that no other attempt mends.
+    /// The failure is permanent: another attempt would fail in the same way.
     Permanent,
-    /// All attempts were made.
+    /// All attempts were made and failed.
     AttemptsSpent {
-        /// How many.
+        /// The number of attempts.
         attempts: u32,
     },
-    /// A breaker rejected the call; the service wasn't asked.
+    /// A breaker rejected the call. The service wasn't called.
     Rejected {
-        /// When a call may be admitted again. `None` if that can't be known.
+        /// When a call may be admitted again. `None` if that isn't known.
         retry_in: Option<Duration>,
     },
-    /// The retry budget was empty.
+    /// The retry budget had no token for another attempt.
     Budget,
-    /// The wait for the next attempt would have crossed the deadline, or the deadline passed.
+    /// The deadline has passed, or the wait before the next attempt would have crossed it.
     Deadline,
-    /// The other side asked for a longer wait than is allowed.
+    /// The server asked for a longer delay than the configuration allows.
     ServerDelay {
-        /// What it asked for.
+        /// The delay that the server asked for.
         asked: Duration,
     },
-    /// The request couldn't be sent a second time.
+    /// The request can't be sent again, because not enough of it was kept.
     NotReplayable,
-    /// The request may have been carried out, and to do so twice would be wrong.
+    /// The request may have been processed, and processing it twice could do harm.
     UnsafeToResend,
-    /// Retrying was switched off.
+    /// Retries are disabled by the switch.
     SwitchedOff,
-    /// All retries of the ledger were made, over all keys.
+    /// The limit of a ledger over all keys was reached.
     LedgerInAll {
-        /// How many may be made.
+        /// The number of retries that the ledger allows over all keys.
         limit: u64,
     },
-    /// All retries of this key were made.
+    /// The limit of a ledger for this key was reached.
     LedgerKey {
-        /// How many may be made.
+        /// The number of retries that the ledger allows per key.
         limit: u32,
     },
 }
 
 impl Cause {
-    /// Whether a breaker rejected the call, so that the service was never asked.
+    /// Whether a breaker rejected the call, so that the service wasn't called.
     pub const fn is_rejection(&self) -> bool {
         matches!(self, Self::Rejected { .. })
     }
 
-    /// A word for it that doesn't change, for labels of metrics and fields of records: `attempts_spent`, `rejected`, ….
+    /// A stable name for metric labels and structured records: `attempts_spent`, `rejected`, ….
     pub const fn label(&self) -> &'static str {
         match self {
             Self::Failure => "failure",
@@ -87,13 +88,17 @@ impl fmt::Display for Cause {
             }
             Self::Rejected { retry_in: None } => f.write_str("the circuit rejected the call"),
             Self::Budget => f.write_str("the retry budget is empty"),
-            Self::Deadline => f.write_str("the deadline is too close for another attempt"),
-            Self::ServerDelay { asked } => write!(f, "the other side asked to wait {asked:?}, which is too long"),
+            Self::Deadline => f.write_str("the deadline leaves no time for another attempt"),
+            Self::ServerDelay { asked } => {
+                write!(f, "the server asked for a delay of {asked:?}, which is longer than allowed")
+            }
             Self::NotReplayable => f.write_str("the request can't be sent again"),
-            Self::UnsafeToResend => f.write_str("the request may have been carried out, and mustn't be sent again"),
-            Self::SwitchedOff => f.write_str("retrying is switched off"),
-            Self::LedgerInAll { limit } => write!(f, "all {limit} retries of the ledger were made"),
-            Self::LedgerKey { limit } => write!(f, "all {limit} retries of the key were made"),
+            Self::UnsafeToResend => {
+                f.write_str("the request may have been processed, and isn't known to be safe to send again")
+            }
+            Self::SwitchedOff => f.write_str("retries are disabled"),
+            Self::LedgerInAll { limit } => write!(f, "the limit of {limit} retries over all keys is reached"),
+            Self::LedgerKey { limit } => write!(f, "the limit of {limit} retries for this key is reached"),
         }
     }
 }

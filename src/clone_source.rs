@@ -1,7 +1,9 @@
-//! An instance that calls of any thread clone, without a lock around its `Clone`.
+//! A shared instance that calls on any thread can clone, without holding a lock while its `Clone`
+//! runs.
 //!
-//! The mutex lets an instance be shared that is `Send` but not `Sync`. The user's code never runs while it is locked: an
-//! instance is taken out, cloned, and put back. Calls that need it meanwhile wait, as tasks.
+//! The mutex makes an instance shareable that is `Send` but not `Sync`. User code never runs while
+//! it is locked: a call takes the instance out, clones it, and puts it back. Calls that need it
+//! meanwhile wait as tasks.
 
 use std::{
     mem,
@@ -15,20 +17,21 @@ pub(crate) struct CloneSource<T> {
 }
 
 struct Stock<T> {
-    /// `None` before the first one is put here, and while it is taken out.
+    /// `None` until the first instance is put here, and while a call has taken it out.
     instance: Option<T>,
-    /// A call clones an instance that it will put back. It may also be here again.
+    /// A call has taken the instance out, and will put it back. If another instance was put here
+    /// meanwhile, `instance` is set too.
     is_out: bool,
-    /// Calls that wait for it.
+    /// The tasks that wait for the instance.
     waiting: Vec<Waker>,
 }
 
-/// What a call gets.
+/// The result of an attempt to take the instance out.
 enum Taken<T> {
     Instance(T),
-    /// Another call has it.
+    /// Another call has taken it out.
     Out,
-    /// There is none.
+    /// No instance was ever put here, or its `Clone` panicked without returning it.
     Nothing,
 }
 
@@ -37,11 +40,11 @@ impl<T> CloneSource<T> {
         Self { stock: Mutex::new(Stock { instance, is_out: false, waiting: Vec::new() }) }
     }
 
-    /// A clone. Pending while another call clones the instance.
+    /// Returns a clone. Pending while another call clones the instance.
     ///
     /// # Panics
     ///
-    /// If there is no instance.
+    /// Panics if there is no instance.
     pub(crate) fn poll_clone(&self, cx: &mut Context<'_>) -> Poll<T>
     where
         T: Clone,
@@ -49,14 +52,14 @@ impl<T> CloneSource<T> {
         let mut taken = {
             let mut stock = self.lock();
             let taken = stock.take();
-            // A task that is polled again while it waits is woken by the waker that is already here.
+            // A task that is polled again has its waker here already.
             if matches!(taken, Taken::Out) && stock.waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
                 return Poll::Pending;
             }
             taken
         };
         if let Taken::Out = taken {
-            // Made without the lock, as wakers are the executor's code.
+            // Cloned without the lock, because a waker is the executor's code.
             let waker = cx.waker().clone();
             let mut stock = self.lock();
             taken = stock.take();
@@ -65,14 +68,14 @@ impl<T> CloneSource<T> {
                 return Poll::Pending;
             }
         }
-        let Taken::Instance(instance) = taken else { panic!("the service could not be cloned: its `Clone` panicked") };
+        let Taken::Instance(instance) = taken else { panic!("the service can't be cloned: its `Clone` panicked") };
         let back = PutBack { source: self, instance: Some(instance) };
-        let clone = back.instance.clone().expect("it was just put there");
+        let clone = back.instance.clone().expect("`back` holds the instance until it is dropped");
         drop(back);
         Poll::Ready(clone)
     }
 
-    /// Puts an instance here. If there is one, the newer one stays.
+    /// Puts an instance here. If there is one already, the newer of the two stays.
     pub(crate) fn put(&self, instance: T, is_newer: bool) {
         let (other, waiting) = {
             let mut stock = self.lock();
@@ -84,7 +87,8 @@ impl<T> CloneSource<T> {
             (other, mem::take(&mut stock.waiting))
         };
         for waker in waiting {
-            // A waker that panics doesn't keep the others asleep. The hook has reported it, and dropping it could panic again.
+            // A waker that panics must not prevent the others from being woken. The panic hook has
+            // reported the panic; its payload is leaked, because dropping it could panic again.
             if let Err(panic) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
                 mem::forget(panic);
             }
@@ -110,7 +114,7 @@ impl<T> Stock<T> {
     }
 }
 
-/// Puts the instance back, also when its `Clone` panics.
+/// Puts the instance back when it is dropped, even if `Clone` panics.
 struct PutBack<'a, T> {
     source: &'a CloneSource<T>,
     instance: Option<T>,

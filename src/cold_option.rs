@@ -1,9 +1,13 @@
-//! What is mostly not there.
+//! An `Option` whose value is dropped by an outlined function.
+//!
+//! The drop glue of a struct with an ordinary `Option<Box<_>>` contains the whole drop of the box, so
+//! it is too large to be inlined into every function that drops the struct. The drop glue of a
+//! [`ColdOption`] is one comparison and one call. With it, a breaker's call took 81 instructions
+//! instead of 98 (`benches/instructions`).
 
 use std::{fmt, mem::ManuallyDrop};
 
-/// An `Option` that is mostly `None`. That is seen where it is dropped, and whatever there is to drop is dropped elsewhere: so that dropping what
-/// has it is short enough to be compiled into those who do.
+/// An `Option` that is nearly always `None`. See the [module](self).
 pub(crate) struct ColdOption<T>(Option<ManuallyDrop<T>>);
 
 impl<T> ColdOption<T> {
@@ -40,16 +44,17 @@ impl<T> Drop for ColdOption<T> {
     #[inline]
     fn drop(&mut self) {
         if self.is_some() {
-            drop_elsewhere(self);
+            drop_value(self);
         }
     }
 }
 
-// By reference: what is moved there would be copied by everybody who might have to.
+/// Takes a reference. If it took the value, the compiler would copy the value at each place that
+/// might drop it.
 #[cold]
 #[inline(never)]
-fn drop_elsewhere<T>(it: &mut ColdOption<T>) {
-    drop(it.take());
+fn drop_value<T>(option: &mut ColdOption<T>) {
+    drop(option.take());
 }
 
 impl<T: fmt::Debug> fmt::Debug for ColdOption<T> {
@@ -77,13 +82,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_there_is_dropped_once_and_what_was_taken_is_not() {
-        let it = Arc::new(());
-        let mut taken = ColdOption::from(Some(Arc::clone(&it)));
-        let held = taken.take();
-        drop(taken);
-        assert_eq!(Arc::strong_count(&it), 2);
-        drop((ColdOption::from(held), ColdOption::<Arc<()>>::default()));
-        assert_eq!(Arc::strong_count(&it), 1);
+    fn a_value_is_dropped_once_unless_it_was_taken() {
+        let value = Arc::new(());
+        let mut option = ColdOption::from(Some(Arc::clone(&value)));
+        let taken = option.take();
+        drop(option);
+        assert_eq!(Arc::strong_count(&value), 2);
+        drop((ColdOption::from(taken), ColdOption::<Arc<()>>::default()));
+        assert_eq!(Arc::strong_count(&value), 1);
     }
 }

@@ -1,11 +1,11 @@
-//! The error of what took too long.
+//! The error of an attempt or a request that exceeded a time limit.
 
 use std::{error::Error, fmt, io, time::Duration};
 
-/// An attempt, or the whole request, took too long and was cut off.
+/// An attempt, or the whole request, exceeded its time limit and was cancelled.
 ///
-/// The caller gets it as the service's own error type, where that is `From<Elapsed>`: `io::Error`, boxed errors, and a
-/// `BreakerError` of one of these are.
+/// The caller receives it as the service's own error type, which must implement `From<Elapsed>`.
+/// `io::Error`, boxed errors, and a `BreakerError` of one of these do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Elapsed {
     limit: Duration,
@@ -23,12 +23,12 @@ impl Elapsed {
         Self { limit, whole: true }
     }
 
-    /// The limit that was reached: of the attempt, or of the whole request.
+    /// The limit that was exceeded: that of the attempt, or that of the whole request.
     pub fn limit(&self) -> Duration {
         self.limit
     }
 
-    /// Whether it was the limit of the whole request, attempts and waits together.
+    /// Whether the limit is that of the whole request, which includes all attempts and waits.
     pub fn is_deadline(&self) -> bool {
         self.whole
     }
@@ -37,7 +37,7 @@ impl Elapsed {
 impl fmt::Display for Elapsed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = if self.whole { "request" } else { "attempt" };
-        write!(f, "no answer within the {what}'s {:?}", self.limit)
+        write!(f, "the {what} didn't finish within {:?}", self.limit)
     }
 }
 

@@ -1,35 +1,36 @@
-//! How an answer was got.
+//! How a result came about.
 
 use std::fmt;
 
 use crate::{Cause, sanitize};
 
-/// How an answer was got, or why there is none: which attempt it came from, which fallback gave it, and why.
+/// How a result came about: the attempts made, the fallback that answered, and why.
 ///
-/// [`AnsweredLayer`](crate::answered::AnsweredLayer) puts it beside the response (for HTTP, `http::HowLayer` among its extensions), [`answered`](crate::answered::answered) beside what
-/// a future gives.
+/// [`AnsweredLayer`](crate::answered::AnsweredLayer) attaches it to each result. For HTTP,
+/// `http::HowLayer` puts it into the response's extensions. [`answered`](crate::answered::answered)
+/// attaches it to the result of a future.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct How {
     steps: StepCounts,
     fallback: Option<&'static str>,
     failed: Option<Cause>,
-    /// The rejection of a breaker further in, where a retry had another reason to stop.
+    /// The rejection of an inner breaker, if a retry stopped for another reason.
     rejection: Option<Cause>,
     asked: Option<Cause>,
     /// The result contains the [`Rejection`](crate::Rejection).
     pub(crate) is_held: bool,
 }
 
-/// What was done in vain, apart from the last thing.
+/// What was tried before the layer that returned the result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct StepCounts {
     attempts: u32,
     fallbacks_failed: u32,
-    /// Fallbacks that weren't asked, as the error wasn't one for them.
+    /// Fallbacks that weren't called, because they don't treat the error as a failure.
     fallbacks_skipped: u32,
 }
 
-/// By the service, at the first attempt.
+/// A first attempt that succeeded at the service itself.
 impl Default for How {
     fn default() -> Self {
         Self::PLAIN
@@ -46,30 +47,32 @@ impl How {
         is_held: false,
     };
 
-    /// How many attempts were made at the service itself, as the outermost retry around it counts them. 1 without a retry; also
-    /// if a breaker rejected the only one.
+    /// How many attempts were made at the service itself, as counted by the outermost retry around
+    /// it. 1 without a retry, and also if a breaker rejected the only attempt.
     pub fn attempts(&self) -> u32 {
         self.steps.attempts
     }
 
-    /// The name of the fallback that answered, if one did. Names that aren't literals are told as `fallback`.
+    /// The name of the fallback that answered, if one did. A name that isn't a literal is reported
+    /// as `fallback`.
     pub fn fallback(&self) -> Option<&'static str> {
         self.fallback
     }
 
-    /// Which rung of the ladder answered: 0 is the service itself, 1 the innermost fallback, 2 the one around it, and so on;
-    /// those that weren't asked count. Without an answer, the last one.
+    /// The position of what answered: 0 is the service itself, 1 the innermost fallback, 2 the one
+    /// around it, and so on. Fallbacks that weren't called count, too. If no fallback answered, the
+    /// position of the last one.
     pub fn rung(&self) -> u32 {
         self.steps.fallbacks_failed + self.steps.fallbacks_skipped + u32::from(self.fallback.is_some())
     }
 
-    /// How many fallbacks were asked in vain.
+    /// How many fallbacks were called and failed.
     pub fn fallbacks_failed(&self) -> u32 {
         self.steps.fallbacks_failed
     }
 
-    /// Why the service's own answer isn't the one: why the fallback was asked, or, if there is no answer, why nothing
-    /// else was tried. `None` for a success of the service itself.
+    /// Why the service itself didn't answer: why the fallback was called or, after a failure, why
+    /// no further attempt was made. `None` if the service itself succeeded.
     pub fn cause(&self) -> Option<Cause> {
         self.failed.or(self.asked)
     }
@@ -80,7 +83,7 @@ impl How {
     }
 
     #[cfg_attr(not(any(feature = "retry", feature = "breaker", feature = "fallback")), allow(dead_code))]
-    /// The rejection of a breaker, if that is what it came to.
+    /// The rejection of a breaker, if that is what the call ended with.
     pub(crate) fn rejection(&self) -> Option<Cause> {
         self.failed.filter(Cause::is_rejection).or(self.rejection)
     }
@@ -88,14 +91,14 @@ impl How {
 
 #[cfg_attr(not(all(feature = "retry", feature = "fallback")), allow(dead_code))]
 impl How {
-    /// The service failed, and this is why it isn't asked again.
+    /// The service failed, and no further attempt is made for this cause.
     #[inline]
     pub(crate) fn because(cause: Cause) -> Self {
         Self { failed: Some(cause), ..Self::default() }
     }
 
-    /// It isn't tried again, for this reason. A rejection stays known, and stays the reason, unless it is one that is looked at
-    /// before rejections are.
+    /// No further attempt is made for this cause. A rejection is kept, and stays the cause, unless
+    /// the policy evaluates `reason` before rejections.
     pub(crate) fn with_failed(self, reason: Option<Cause>) -> Self {
         let rejection = self.rejection();
         let failed = match reason {
@@ -105,7 +108,7 @@ impl How {
         Self { failed, rejection, ..self }
     }
 
-    /// Whether the result contains the [`Rejection`](crate::Rejection).
+    /// Sets whether the result contains the [`Rejection`](crate::Rejection).
     pub(crate) fn held(self, is_held: bool) -> Self {
         Self { is_held, ..self }
     }
@@ -116,7 +119,7 @@ impl How {
         Self { is_held: true, ..how }
     }
 
-    /// What else there is to say of a result that is no rejection after all.
+    /// The rest of the report, for a result that isn't a rejection; `None` if nothing is left.
     pub(crate) fn without_rejection(self) -> Option<Self> {
         let failed = self.failed.filter(|cause| !cause.is_rejection());
         let how = Self { failed, rejection: None, is_held: false, ..self };
@@ -127,7 +130,8 @@ impl How {
         Self { steps: StepCounts { attempts, ..self.steps }, ..self }
     }
 
-    /// It isn't one that the next fallback is asked for.
+    /// The next fallback wasn't called, because its classifier doesn't treat this error as a
+    /// failure.
     pub(crate) fn skipped_fallback(self) -> Self {
         Self { steps: StepCounts { fallbacks_skipped: self.steps.fallbacks_skipped + 1, ..self.steps }, ..self }
     }
@@ -136,7 +140,7 @@ impl How {
         self.steps
     }
 
-    /// Whether there is anything to say.
+    /// Whether the report has nothing to report.
     pub(crate) fn is_plain(&self) -> bool {
         *self == Self::PLAIN
     }
@@ -162,7 +166,8 @@ impl StepCounts {
         }
     }
 
-    /// After this, a fallback failed too; the primary's outcome is returned, which may contain the rejection.
+    /// The report of a call whose fallback failed, too. The primary's outcome is returned, which may
+    /// contain the rejection.
     pub(crate) fn after_failed_fallback(self, asked: Cause, is_held: bool) -> How {
         let steps = Self { fallbacks_failed: self.fallbacks_failed + 1, ..self };
         How { steps, fallback: None, failed: Some(asked), rejection: None, asked: None, is_held }
@@ -172,10 +177,12 @@ impl StepCounts {
 impl fmt::Display for How {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.fallback, self.failed) {
-            (Some(fallback), _) => write!(f, "`{}` answered, rung {}", sanitize::name(fallback), self.rung())?,
-            (None, Some(_)) => f.write_str("not answered")?,
-            (None, None) if self.steps.attempts == 1 => return f.write_str("answered at once"),
-            (None, None) => return write!(f, "answered by attempt {}", self.steps.attempts),
+            (Some(fallback), _) => {
+                write!(f, "fallback `{}` (depth {}) answered", sanitize::name(fallback), self.rung())?
+            }
+            (None, Some(_)) => f.write_str("the call failed")?,
+            (None, None) if self.steps.attempts == 1 => return f.write_str("the first attempt succeeded"),
+            (None, None) => return write!(f, "attempt {} succeeded", self.steps.attempts),
         }
         match self.cause() {
             Some(cause) => write!(f, ": {cause}"),

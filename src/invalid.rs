@@ -1,19 +1,20 @@
-//! The error of a setting that can't be used.
+//! The error of a setting with an invalid value.
 
 use std::{borrow::Cow, error::Error, fmt};
 
 use crate::sanitize;
 
-/// A setting was refused when it was made: it names the field, the value that it was given, and what is allowed.
+/// A setting has an invalid value. The error names the setting, the value, and the allowed values.
 ///
-/// Parts of a config are checked here, one by one, so that a whole config is always usable:
-/// [`RetryLayer::new`](crate::RetryLayer::new) and [`BreakerLayer::new`](crate::BreakerLayer::new) never fail.
+/// The methods that make the parts of a configuration return it, so a complete configuration is
+/// always valid: [`RetryLayer::new`](crate::RetryLayer::new) and
+/// [`BreakerLayer::new`](crate::BreakerLayer::new) can't fail.
 ///
 /// ```
 /// use tower_recourse::Ratio;
 ///
-/// let refused = Ratio::new(1.5).unwrap_err();
-/// assert_eq!(refused.to_string(), "`ratio` is 1.5, but must be within 0..=1");
+/// let invalid = Ratio::new(1.5).unwrap_err();
+/// assert_eq!(invalid.to_string(), "`ratio` is 1.5, but must be within 0..=1");
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invalid {
@@ -28,7 +29,7 @@ impl Invalid {
         Self { field: Cow::Borrowed(field), value: sanitize::message(format_args!("{value:?}")).to_string(), allowed }
     }
 
-    /// Of a setting in a document, by its path there.
+    /// A setting in a document, with its path in the document.
     #[cfg(feature = "grpc")]
     pub(crate) fn at(path: String, value: String, allowed: &'static str) -> Self {
         Self {
@@ -38,17 +39,17 @@ impl Invalid {
         }
     }
 
-    /// The setting's name, or its path in the document that it was read from.
+    /// The setting's name, or its path in the document that contains it.
     pub fn field(&self) -> &str {
         &self.field
     }
 
-    /// The value that was refused, as text: escaped, and cut at 1,024 bytes.
+    /// The invalid value as text, escaped and cut at 1,024 bytes.
     pub fn value(&self) -> &str {
         &self.value
     }
 
-    /// What would have been allowed.
+    /// The allowed values.
     pub fn allowed(&self) -> &'static str {
         self.allowed
     }

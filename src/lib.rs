@@ -80,6 +80,7 @@ mod attempt;
 mod body_elapsed;
 mod cause;
 mod elapsed;
+mod failure;
 mod how;
 mod invalid;
 mod name;
@@ -163,6 +164,7 @@ pub use breaker::{BreakerConfig, BreakerError, BreakerLayer, Circuit, Rejection,
 pub use cause::Cause;
 pub use classify::Classifier;
 pub use elapsed::Elapsed;
+pub use failure::{Failure, FailureKind, Sent};
 #[cfg(feature = "fallback")]
 pub use fallback::{FallbackError, FallbackLayer};
 pub use how::How;
@@ -173,7 +175,7 @@ pub use outcome::Outcome;
 pub use ratio::Ratio;
 #[cfg(feature = "retry")]
 pub use retry::{RetryConfig, RetryLayer};
-pub use verdict::{Failure, FailureKind, Sent, Verdict};
+pub use verdict::Verdict;
 
 /// The code of the README, compiled and run.
 #[cfg(all(doctest, feature = "fallback", feature = "axum", feature = "tonic"))]

@@ -1,10 +1,11 @@
-//! What a layer is called in events, rejections and logs.
+//! The name of a layer or circuit.
 
 use std::{fmt, sync::Arc};
 
 use crate::sanitize;
 
-/// A name that is cheap to copy: a literal costs nothing, a `String` is shared.
+/// The name of a layer or circuit in events, rejections and logs. It is cheap to clone: a literal
+/// isn't copied, and a `String` is shared.
 ///
 /// ```
 /// use tower_recourse::Name;
@@ -37,13 +38,13 @@ impl Name {
         }
     }
 
-    /// The name, escaped and cut.
+    /// The name, escaped and cut at 256 bytes.
     #[cfg(feature = "tracing")]
     pub(crate) fn sanitized(&self) -> std::borrow::Cow<'_, str> {
         sanitize::name_str(self.as_str())
     }
 
-    /// The name as it was given. Shown by `Display` and `Debug`, it is escaped and cut at 256 bytes.
+    /// The name as it was given. `Display` and `Debug` escape it and cut it at 256 bytes.
     pub fn as_str(&self) -> &str {
         match &self.0 {
             Text::Literal(text) => text,
@@ -78,14 +79,14 @@ impl PartialEq for Name {
 
 impl Eq for Name {}
 
-/// Escaped and cut, between quotes.
+/// Escapes and cuts the name, and puts it between quotes.
 impl fmt::Debug for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         sanitize::quoted(self.as_str()).fmt(f)
     }
 }
 
-/// Escaped and cut: names may come from outside, and must not forge a line of a log.
+/// Escapes and cuts the name. It may come from outside, and must not be able to forge a log line.
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         sanitize::name(self.as_str()).fmt(f)

@@ -1,12 +1,12 @@
-//! What came back.
+//! The outcome of an attempt.
 
 use std::time::Duration;
 
 use crate::Cause;
 
-/// What came back from one attempt: the result by reference, and the time that it took.
+/// The outcome of one attempt: a reference to the result, and the attempt's duration.
 ///
-/// A readiness error and a time-out are outcomes like any other.
+/// Readiness errors and timeouts are outcomes, too.
 #[derive(Debug)]
 pub struct Outcome<'a, Res, Err> {
     result: Result<&'a Res, &'a Err>,
@@ -15,18 +15,18 @@ pub struct Outcome<'a, Res, Err> {
 }
 
 impl<'a, Res, Err> Outcome<'a, Res, Err> {
-    /// An outcome by hand, which is how a policy is tested.
+    /// Makes an outcome for the test of a policy, without duration and cause.
     pub fn new(result: Result<&'a Res, &'a Err>) -> Self {
         Self { result, elapsed: None, cause: None }
     }
 
-    /// With the time that it took.
+    /// Sets the duration.
     pub fn with_elapsed(mut self, elapsed: Option<Duration>) -> Self {
         self.elapsed = elapsed;
         self
     }
 
-    /// With what a layer further in said of it.
+    /// Sets the cause that an inner layer reported.
     pub fn with_cause(mut self, cause: Option<Cause>) -> Self {
         self.cause = cause;
         self
@@ -37,18 +37,18 @@ impl<'a, Res, Err> Outcome<'a, Res, Err> {
         self.result
     }
 
-    /// The time that it took. `None` where nothing in the policy asks for the time.
+    /// The duration. `None` if nothing in the policy needs the time.
     pub fn elapsed(&self) -> Option<Duration> {
         self.elapsed
     }
 
-    /// What a layer of this crate further in said of it: that its breaker rejected the call, or that its own
-    /// attempts are spent. `None` if nothing was said, which is the rule.
+    /// The cause that an inner layer of this crate reported: for example, that its breaker rejected
+    /// the call, or that its own attempts failed. `None`, as usual, if no layer reported one.
     pub fn cause(&self) -> Option<Cause> {
         self.cause
     }
 
-    /// Whether a breaker further in rejected the call, so that the service was never asked.
+    /// Whether an inner breaker rejected the call, so that the service wasn't called.
     pub fn is_rejected(&self) -> bool {
         self.cause.is_some_and(|cause| cause.is_rejection())
     }

@@ -4,7 +4,9 @@ use std::{cmp::Ordering, fmt};
 
 use crate::Invalid;
 
-/// A share, from 0 (none) to 1 (all). It is stored as a fraction of two whole numbers, so comparisons are exact: 2 of 3 reach
+/// A share, from 0 (none) to 1 (all).
+///
+/// It is stored as a fraction of two integers, so comparisons are exact: 2 of 3 reach
 /// `Ratio::new(2.0 / 3.0)`, and 3 of 5 reach `Ratio::new(0.6)`.
 ///
 /// ```
@@ -17,7 +19,7 @@ use crate::Invalid;
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Ratio {
-    // In lowest terms, so that equal shares are equal fields.
+    // In lowest terms, so that equal shares have equal fields.
     part: u32,
     whole: u32,
 }
@@ -26,12 +28,13 @@ impl Ratio {
     /// Half of the whole.
     pub const HALF: Self = Self { part: 1, whole: 2 };
 
-    /// How far a number may be from the fraction that it stands for: far more than floating point loses in a few operations,
-    /// and far less than two fractions with denominators below 700,000 are apart.
+    /// How far a number may be from its fraction. It is much larger than the rounding error of a
+    /// few floating point operations, and much smaller than the distance between two fractions with
+    /// denominators below 700,000.
     const TOLERANCE: f64 = 1e-12;
 
-    /// A share of `value`: the simplest fraction that is as close to it as floating point can tell. A share that was computed
-    /// as `k / n` is exactly k of n.
+    /// The simplest fraction that is within 1e-12 of `value`. A value that was computed as `k / n`
+    /// becomes exactly k of n.
     ///
     /// # Errors
     ///
@@ -75,15 +78,15 @@ impl Ratio {
         f64::from(self.part) / f64::from(self.whole)
     }
 
-    /// The smallest part of `whole` that is this share or more.
+    /// The smallest part of `whole` that reaches this share: at least 1.
     #[cfg_attr(not(feature = "breaker"), allow(dead_code))]
     pub(crate) fn least_of(self, whole: u32) -> u32 {
         let part = (u64::from(self.part) * u64::from(whole)).div_ceil(u64::from(self.whole));
-        // Never more than the whole.
+        // At most `whole`, because a ratio is at most 1.
         (part as u32).max(1)
     }
 
-    /// Whether `part` of `whole` is this share or more. Nothing of nothing is no share at all.
+    /// Whether `part` of `whole` reaches this share. 0 of 0 reaches no share, not even 0.
     #[cfg_attr(not(feature = "breaker"), allow(dead_code))]
     pub(crate) fn is_reached_by(self, part: u32, whole: u32) -> bool {
         part > 0 && u64::from(part) * u64::from(self.whole) >= u64::from(self.part) * u64::from(whole)
@@ -97,7 +100,8 @@ impl Ratio {
         Self { part: part / divisor, whole: whole / divisor }
     }
 
-    /// The first convergent of `value`'s continued fraction that is within the tolerance, or the last one that fits.
+    /// The first convergent of `value`'s continued fraction that is within the tolerance, or the
+    /// last one whose terms fit into 32 bits.
     fn nearest(value: f64) -> Self {
         let (mut before, mut last) = ((1_u64, 0_u64), (0_u64, 1_u64));
         let mut rest = value;
@@ -105,7 +109,7 @@ impl Ratio {
             rest = rest.recip();
             let digit = rest.floor();
             rest -= digit;
-            // A digit beyond the largest denominator can't be used, however large it is.
+            // A digit beyond the largest denominator can't be used, so saturation does no harm.
             let digit = digit as u64;
             let next = (
                 digit.saturating_mul(last.0).saturating_add(before.0),
@@ -116,7 +120,7 @@ impl Ratio {
             }
             (before, last) = (last, next);
         }
-        // A share of more than nothing stays one.
+        // A share above 0 stays above 0.
         match last {
             (0, _) if value > 0.0 => Self { part: 1, whole: u32::MAX },
             (part, whole) => Self::reduced(part as u32, whole as u32),
@@ -148,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_least_part_that_is_a_share_is_reached_and_one_less_is_not() {
+    fn the_least_part_reaches_the_share_and_one_less_does_not() {
         for (share, whole, least) in
             [(0.5, 100, 50), (0.5, 3, 2), (0.334, 3, 2), (1.0, 7, 7), (0.0, 5, 1), (0.01, 4_096, 41)]
         {
@@ -159,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn every_fraction_up_to_two_hundred_reaches_its_threshold() {
+    fn fractions_up_to_200_reach_their_thresholds() {
         for n in 1..=200_u32 {
             for k in 0..=n {
                 let ratio = Ratio::new(f64::from(k) / f64::from(n)).unwrap();
@@ -172,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn fractions_of_the_largest_windows_are_exact() {
+    fn fractions_of_large_windows_are_exact() {
         for n in [999, 1_000, 4_095, 4_096, 10_007, 100_003, 600_011] {
             for k in (1..=n).step_by(n as usize / 97) {
                 let ratio = Ratio::new(f64::from(k) / f64::from(n)).unwrap();
@@ -182,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_computed_share_is_the_share_that_was_meant() {
+    fn a_computed_share_is_the_intended_fraction() {
         for (value, part, whole) in
             [(0.1 + 0.2, 3, 10), (1.0 - 0.9, 1, 10), (0.1 * 3.0, 3, 10), (1.0 / 49.0 * 49.0, 1, 1)]
         {
@@ -204,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_share_of_nothing_or_more_than_the_whole_is_refused() {
+    fn a_share_of_nothing_or_above_one_is_invalid() {
         assert_eq!(Ratio::of(1, 0).unwrap_err().to_string(), "`whole` is 0, but must be at least 1");
         assert_eq!(Ratio::of(4, 3).unwrap_err().to_string(), "`part` is 4, but must be at most the whole");
         assert_eq!(Ratio::of(2, 4), Ok(Ratio::HALF));

@@ -1,7 +1,8 @@
-//! A readiness error, kept until there is a request that it is the outcome of.
+//! Keeps a readiness error until the call whose outcome it is.
 //!
-//! `poll_ready` comes before the request is known, so an error there has no request to be retried, no method to be
-//! judged by, no fallback to be asked for. It is kept for the `call` that follows.
+//! `poll_ready` runs before the request is known. An error there has no request that could be
+//! retried, classified, or passed to a fallback. So the layer reports that it is ready, and treats
+//! the error as the outcome of the `call` that follows.
 
 use std::{
     any::Any,
@@ -13,19 +14,20 @@ use tower_service::Service;
 
 use crate::cold_option::ColdOption;
 
-/// The readiness error of the service beside it. The type is erased, since a service's error depends on the request
-/// type, which the service's own type doesn't name. Boxed twice, so that it is one word in every service and future; the
-/// boxes are only made when there is an error.
+/// The readiness error of the inner service. The type is erased, because a service's error type
+/// depends on the request type, which the layer's own type doesn't name. It is boxed twice so that
+/// it takes one word in each service and future. Both boxes are only allocated for an error.
 ///
-/// The mutex is never locked: it makes the layers' services `Sync`, as axum wants them, whatever the error is.
+/// The mutex is never locked. It makes the layers' services `Sync`, as axum requires, even if the
+/// error isn't.
 #[derive(Default)]
 pub(crate) struct Readiness {
     failed: ColdOption<Box<Mutex<Box<dyn Any + Send>>>>,
 }
 
 impl Readiness {
-    /// Ready when the service is, or when it has failed to be. A service that fails gives up what it has reserved, by `release`: it won't be
-    /// called.
+    /// Ready if the service is ready or has failed. A service that has failed won't be called, so
+    /// `release` gives up what it has reserved.
     #[inline]
     pub(crate) fn poll<S, Req>(
         &mut self,
@@ -40,7 +42,8 @@ impl Readiness {
         if self.has_failed() { Poll::Ready(()) } else { self.ask(service, release, cx).map(drop) }
     }
 
-    /// Asks a service of which no failure is kept: whether it is ready, or has failed now.
+    /// Polls a service that hasn't failed. Returns whether it is ready; `false` means that it has
+    /// failed now.
     #[inline]
     pub(crate) fn ask<S, Req>(
         &mut self,
@@ -71,15 +74,15 @@ impl Readiness {
         self.failed.is_some()
     }
 
-    /// The error, once. Another request type's error (a service may be polled for one and called for another) is
-    /// no error of this call.
+    /// Takes the error. An error of another request type isn't an outcome of this call, and is
+    /// dropped: a service may be polled for one request type and called for another.
     pub(crate) fn take_error<E: 'static>(&mut self) -> Option<E> {
         let failed = self.failed.take()?.into_inner().unwrap_or_else(PoisonError::into_inner);
         failed.downcast().ok().map(|error| *error)
     }
 }
 
-/// A clone has met no error yet.
+/// A clone starts without an error.
 impl Clone for Readiness {
     fn clone(&self) -> Self {
         Self::default()

@@ -1,6 +1,7 @@
-//! Text from outside, made safe to show in a log, an error or a label: escaped, so that it can't
-//! end a line or control a terminal, and cut, so that its length is bounded. Sanitizing a text
-//! twice changes nothing.
+//! Makes text from outside safe to show in a log, an error or a label.
+//!
+//! The text is escaped, so that it can't end a line or control a terminal, and cut, so that its
+//! length is bounded. Sanitizing a text twice changes nothing.
 
 #[cfg(any(feature = "audit", feature = "store"))]
 pub(crate) mod json;
@@ -10,7 +11,7 @@ use std::{
     fmt::{self, Write},
 };
 
-/// What follows a text that was cut.
+/// Marks the end of a text that was cut.
 const ELLIPSIS: char = '…';
 
 /// The longest name or key, in bytes as shown.
@@ -19,7 +20,7 @@ const NAME: usize = 256;
 const MESSAGE: usize = 1024;
 /// The longest line of a log.
 const LINE: usize = 16 << 10;
-/// The longest path: as long as common systems allow.
+/// The longest path. Common systems allow no longer one.
 const PATH: usize = 4096;
 
 /// A name or a key.
@@ -27,7 +28,7 @@ pub(crate) fn name<T: fmt::Display>(text: T) -> Sanitized<T> {
     Sanitized { text, longest: NAME, is_quoted: false }
 }
 
-/// A name or a key as a string, which is only copied if it has to be changed.
+/// A name or a key as a string. It is only copied if it has to be changed.
 pub(crate) fn name_str(text: &str) -> Cow<'_, str> {
     if text.len() <= NAME && text.chars().all(is_plain) {
         Cow::Borrowed(text)
@@ -36,7 +37,7 @@ pub(crate) fn name_str(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// A name, a key or a value between quotes, as `Debug` shows a text.
+/// A name, a key or a value between quotes, as `Debug` shows a string.
 pub(crate) fn quoted<T: fmt::Display>(text: T) -> Sanitized<T> {
     Sanitized { text, longest: NAME, is_quoted: true }
 }
@@ -56,7 +57,7 @@ pub(crate) fn path(path: &std::path::Path) -> Sanitized<std::path::Display<'_>> 
     Sanitized { text: path.display(), longest: PATH, is_quoted: true }
 }
 
-/// Shows a text escaped and cut.
+/// A text whose `Display` and `Debug` are escaped and cut.
 #[derive(Clone, Copy)]
 pub(crate) struct Sanitized<T> {
     text: T,
@@ -70,8 +71,8 @@ impl<T: fmt::Display> fmt::Display for Sanitized<T> {
         let quote = if *is_quoted { "\"" } else { "" };
         f.write_str(quote)?;
         let mut writer = Writer { to: f, room: *longest, is_quoted: *is_quoted, state: State::Open };
-        // An error is ours if the text was cut, the formatter's, or the text's own. The last ends
-        // the text here.
+        // An error means that the text was cut, that the formatter failed, or that the text's own
+        // `Display` failed. In the last case, the text ends there.
         let _ = write!(writer, "{text}");
         match writer.state {
             State::Open => {}
@@ -90,7 +91,7 @@ impl<T: fmt::Display> fmt::Debug for Sanitized<T> {
 
 struct Writer<'a, 'b> {
     to: &'a mut fmt::Formatter<'b>,
-    /// Bytes that may still be written.
+    /// How many bytes may still be written.
     room: usize,
     is_quoted: bool,
     state: State,
@@ -116,7 +117,7 @@ impl fmt::Write for Writer<'_, '_> {
         if self.state != State::Open {
             return Err(fmt::Error);
         }
-        // Plain characters are written together.
+        // Consecutive plain characters are written in one piece.
         let mut plain_from = 0;
         for (at, char) in text.char_indices() {
             let is_shown = is_plain(char) && !(self.is_quoted && matches!(char, '"' | '\\'));
@@ -148,9 +149,9 @@ fn escape(char: char, to: &mut [u8; 10]) -> &str {
     std::str::from_utf8(&to[..len]).unwrap_or_default()
 }
 
-/// Whether a character shows as itself. These don't: controls of a terminal (C1 among them), line
-/// ends that JSON allows, marks that turn the direction of text or are invisible, and accents that
-/// stack up on the character before them.
+/// Whether a character may be shown unchanged. These may not: control characters (including C1),
+/// line ends that JSON allows, characters that change the direction of text or are invisible, and
+/// combining accents.
 pub(crate) fn is_plain(char: char) -> bool {
     match char {
         ' '..='~' => true,
@@ -160,9 +161,9 @@ pub(crate) fn is_plain(char: char) -> bool {
     }
 }
 
-/// A text of at most so many bytes, counted as it is written in JSON, and whether it was cut. The
-/// characters aren't escaped. Nothing beyond the limit is produced: a message of a megabyte costs
-/// no more than a short one.
+/// The text, cut at a number of bytes, counted as JSON encodes it, and whether it was cut. The
+/// characters aren't escaped. Formatting stops at the limit, so a message of a megabyte costs no
+/// more than a short one.
 pub(crate) fn cut(text: impl fmt::Display, longest: usize) -> (String, bool) {
     let mut cut = Cut { text: String::new(), room: longest, is_full: false };
     let _ = write!(cut, "{text}");
@@ -172,7 +173,7 @@ pub(crate) fn cut(text: impl fmt::Display, longest: usize) -> (String, bool) {
     (cut.text, cut.is_full)
 }
 
-/// A name or a key that is stored.
+/// A name or a key for storage.
 pub(crate) fn cut_name(text: impl fmt::Display) -> String {
     cut(text, NAME).0
 }
@@ -215,8 +216,7 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// Line ends, terminal controls, marks that turn the direction of text, invisible characters,
-    /// stacking accents.
+    /// Line ends, terminal controls, direction marks, invisible characters, and combining accents.
     pub(crate) const HOSTILE: &str = "\n\r\u{b}\u{c}\u{1b}[2J\u{7f}\u{85}\u{9b}31m\u{2028}\u{2029}\u{202e}\u{2066}\u{200b}\u{feff}\u{ad}\u{e0041}\u{300}";
 
     #[test]
@@ -231,14 +231,14 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn readable_text_stays_as_it_is() {
+    fn readable_text_is_unchanged() {
         let text = r#"Zürich, Δt ≥ 5 µs, 東京, 🦀, C:\path, "so""#;
         assert_eq!(name(text).to_string(), text);
         assert_eq!(quoted(text).to_string(), format!("{text:?}"));
     }
 
     #[test]
-    fn a_text_that_fails_to_format_ends_there() {
+    fn a_text_whose_display_fails_ends_there() {
         struct Fails;
         impl fmt::Display for Fails {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -266,7 +266,7 @@ pub(crate) mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_shown_within_its_limit_and_only_once_escaped(text in any::<String>(), longest in 0..100_usize) {
+        fn any_text_fits_its_limit_and_is_escaped_once(text in any::<String>(), longest in 0..100_usize) {
             let shown = Sanitized { text: &text, longest, is_quoted: false }.to_string();
             prop_assert!(shown.len() <= longest + ELLIPSIS.len_utf8());
             prop_assert!(shown.chars().all(is_plain));
@@ -275,7 +275,7 @@ pub(crate) mod tests {
         }
 
         #[test]
-        fn a_cut_text_is_a_beginning_of_it_and_fits(text in any::<String>(), longest in 0..200_usize) {
+        fn a_cut_text_is_a_prefix_that_fits(text in any::<String>(), longest in 0..200_usize) {
             let (cut, is_cut) = cut(&text, longest);
             let kept = if is_cut { cut.strip_suffix(ELLIPSIS).unwrap() } else { &cut };
             prop_assert!(text.starts_with(kept));

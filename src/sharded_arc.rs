@@ -1,8 +1,10 @@
-//! What all calls of a service go by, counted in many places.
+//! An `Arc` whose reference count is sharded by thread.
 //!
-//! A call holds what it goes by, as it may outlive its service, so it counts itself in and out. Were there one count for all, threads that
-//! call the same service would mostly wait for each other's writes to it: with two threads on one layer, that was three quarters of
-//! what a call took (ARCHITECTURE, "The healthy path").
+//! A call may outlive its service, so its future holds the service's policy or backup by a reference
+//! count. With one count for all threads, each call writes to the same cache line twice. Two threads
+//! on one retry layer then took 57 ns per call, and 10 ns with sharded counts. With all three layers
+//! they took 311 ns, and 66 ns with sharded counts. Three quarters of a call were waits for that
+//! cache line.
 
 use std::{
     cell::Cell,
@@ -14,94 +16,97 @@ use std::{
     },
 };
 
-/// Threads beyond these share.
+/// The number of counts. More threads than that share them.
 const SHARDS: usize = 16;
 
-/// What a service has. Its clones count in one place: a service is cloned less often than it is called.
+/// A service's handle to a value. It hands out an [`ArcShard`] per call.
 ///
-/// `B` is what else the calls share that not all of a layer's services do.
-pub(crate) struct ShardedArc<T, B = ()>(Arc<Shards<T, B>>);
+/// Clones of the handle share one reference count, because a service is cloned less often than it
+/// is called.
+///
+/// `Extra` is a value per service. The services of one layer share the `T`, but not the `Extra`.
+pub(crate) struct ShardedArc<T, Extra = ()>(Arc<Shards<T, Extra>>);
 
-/// Read by every call, and so not where clones are counted.
+/// Aligned so that calls, which read this, don't read the cache line on which clones are counted.
 #[repr(align(128))]
-struct Shards<T, B> {
+struct Shards<T, Extra> {
     value: Arc<T>,
-    beside: Arc<B>,
-    /// Made when a thread first calls.
-    places: [OnceLock<ArcShard<T, B>>; SHARDS],
-    /// How many were made of this value by [`with`](ShardedArc::with).
+    extra: Arc<Extra>,
+    /// Each is allocated when the first of its threads makes a call.
+    shards: [OnceLock<ArcShard<T, Extra>>; SHARDS],
+    /// How many services [`with`](ShardedArc::with) has made for this value.
     services: Arc<AtomicUsize>,
 }
 
-/// What a call has.
-pub(crate) struct ArcShard<T, B = ()>(Arc<Shard<T, B>>);
+/// A call's handle to the value.
+pub(crate) struct ArcShard<T, Extra = ()>(Arc<Shard<T, Extra>>);
 
-/// On cache lines of its own: two, as they are fetched in pairs.
+/// Aligned to two cache lines, because the processor fetches them in pairs.
 #[repr(align(128))]
-struct Shard<T, B> {
+struct Shard<T, Extra> {
     value: Arc<T>,
-    beside: Arc<B>,
+    extra: Arc<Extra>,
 }
 
 impl<T> ShardedArc<T> {
     pub(crate) fn new(value: T) -> Self {
-        Self::both(Arc::new(value), (), Arc::default())
+        Self::from_parts(Arc::new(value), (), Arc::default())
     }
 
-    /// The same value, with something beside it.
+    /// A handle to the same value for another service, with the extra value of that service.
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
-    pub(crate) fn with<B>(&self, beside: B) -> ShardedArc<T, B> {
+    pub(crate) fn with<Extra>(&self, extra: Extra) -> ShardedArc<T, Extra> {
         let services = Arc::clone(&self.0.services);
-        // Relaxed: only the number matters.
+        // Relaxed: the number orders no other memory.
         services.fetch_add(1, Ordering::Relaxed);
-        ShardedArc::both(Arc::clone(&self.0.value), beside, services)
+        ShardedArc::from_parts(Arc::clone(&self.0.value), extra, services)
     }
 }
 
-impl<T, B> ShardedArc<T, B> {
-    /// Whether more than one was made of this value by [`with`](ShardedArc::with).
+impl<T, Extra> ShardedArc<T, Extra> {
+    /// Whether [`with`](ShardedArc::with) has made more than one service for this value.
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
     pub(crate) fn has_services(&self) -> bool {
         self.0.services.load(Ordering::Relaxed) > 1
     }
 
-    fn both(value: Arc<T>, beside: B, services: Arc<AtomicUsize>) -> Self {
-        let places = [const { OnceLock::new() }; SHARDS];
-        Self(Arc::new(Shards { value, beside: Arc::new(beside), places, services }))
+    fn from_parts(value: Arc<T>, extra: Extra, services: Arc<AtomicUsize>) -> Self {
+        let shards = [const { OnceLock::new() }; SHARDS];
+        Self(Arc::new(Shards { value, extra: Arc::new(extra), shards, services }))
     }
 
-    /// A share for one call, counted where this thread counts.
+    /// A handle for one call, counted in this thread's shard.
     #[inline]
-    pub(crate) fn share(&self) -> ArcShard<T, B> {
-        let place = &self.0.places[place()];
-        match place.get() {
+    pub(crate) fn share(&self) -> ArcShard<T, Extra> {
+        let shard = &self.0.shards[shard_of_thread()];
+        match shard.get() {
             Some(ArcShard(counted)) => ArcShard(Arc::clone(counted)),
-            None => self.first_in(place),
+            None => self.allocate(shard),
         }
     }
 
     #[cold]
-    fn first_in(&self, place: &OnceLock<ArcShard<T, B>>) -> ArcShard<T, B> {
-        let Shards { value, beside, .. } = &*self.0;
-        let make = || ArcShard(Arc::new(Shard { value: Arc::clone(value), beside: Arc::clone(beside) }));
-        let ArcShard(counted) = place.get_or_init(make);
+    fn allocate(&self, shard: &OnceLock<ArcShard<T, Extra>>) -> ArcShard<T, Extra> {
+        let Shards { value, extra, .. } = &*self.0;
+        let allocate = || ArcShard(Arc::new(Shard { value: Arc::clone(value), extra: Arc::clone(extra) }));
+        let ArcShard(counted) = shard.get_or_init(allocate);
         ArcShard(Arc::clone(counted))
     }
 }
 
-impl<T, B> Clone for ShardedArc<T, B> {
+impl<T, Extra> Clone for ShardedArc<T, Extra> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 }
 
-impl<T: fmt::Debug, B> fmt::Debug for ShardedArc<T, B> {
+impl<T: fmt::Debug, Extra> fmt::Debug for ShardedArc<T, Extra> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)
     }
 }
 
-impl<T, B> Deref for ShardedArc<T, B> {
+impl<T, Extra> Deref for ShardedArc<T, Extra> {
     type Target = T;
 
     #[inline]
@@ -110,7 +115,7 @@ impl<T, B> Deref for ShardedArc<T, B> {
     }
 }
 
-impl<T, B> Deref for ArcShard<T, B> {
+impl<T, Extra> Deref for ArcShard<T, Extra> {
     type Target = T;
 
     #[inline]
@@ -119,31 +124,31 @@ impl<T, B> Deref for ArcShard<T, B> {
     }
 }
 
-impl<T, B> ArcShard<T, B> {
-    /// What is beside the value.
+impl<T, Extra> ArcShard<T, Extra> {
+    /// The extra value of the service.
     #[inline]
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
-    pub(crate) fn beside(&self) -> &B {
-        &self.0.beside
+    pub(crate) fn beside(&self) -> &Extra {
+        &self.0.extra
     }
 }
 
-/// Where this thread counts.
+/// The position of this thread's shard.
 #[inline]
-fn place() -> usize {
+fn shard_of_thread() -> usize {
     thread_local!(static SHARD: Cell<usize> = const { Cell::new(SHARDS) });
 
     #[cold]
-    fn next() -> usize {
+    fn assign() -> usize {
         static THREADS: AtomicUsize = AtomicUsize::new(0);
-        // Relaxed: that two threads rarely get the same is all that matters.
-        let place = THREADS.fetch_add(1, Ordering::Relaxed) % SHARDS;
-        SHARD.set(place);
-        place
+        // Relaxed: the counter only spreads the threads over the shards.
+        let shard = THREADS.fetch_add(1, Ordering::Relaxed) % SHARDS;
+        SHARD.set(shard);
+        shard
     }
 
-    let place = SHARD.get();
-    if place < SHARDS { place } else { next() }
+    let shard = SHARD.get();
+    if shard < SHARDS { shard } else { assign() }
 }
 
 #[cfg(test)]
@@ -152,41 +157,41 @@ mod tests {
 
     use super::*;
 
-    fn place_of<T>(share: &ArcShard<T>) -> *const Shard<T, ()> {
-        Arc::as_ptr(&share.0)
+    fn address<T>(shard: &ArcShard<T>) -> *const Shard<T, ()> {
+        Arc::as_ptr(&shard.0)
     }
 
-    fn on_another_thread<T: Send>(does: impl FnOnce() -> T + Send) -> T {
-        thread::scope(|scope| scope.spawn(does).join().unwrap())
-    }
-
-    #[test]
-    fn a_thread_counts_in_one_place() {
-        let shared = ShardedArc::new("all the same");
-        let (one, other) = (shared.share(), shared.clone().share());
-        assert_eq!(place_of(&one), place_of(&other));
-        let there = on_another_thread(|| shared.share());
-        assert_eq!((*one, *there, *shared), ("all the same", "all the same", "all the same"));
+    fn on_another_thread<T: Send>(function: impl FnOnce() -> T + Send) -> T {
+        thread::scope(|scope| scope.spawn(function).join().unwrap())
     }
 
     #[test]
-    fn threads_count_in_several_places_and_many_share_them() {
+    fn a_thread_counts_in_one_shard() {
+        let shared = ShardedArc::new("the same");
+        let (first, second) = (shared.share(), shared.clone().share());
+        assert_eq!(address(&first), address(&second));
+        let other = on_another_thread(|| shared.share());
+        assert_eq!((*first, *other, *shared), ("the same", "the same", "the same"));
+    }
+
+    #[test]
+    fn many_threads_count_in_several_shards() {
         let shared = ShardedArc::new(());
-        let mut shares: Vec<_> = (0..=SHARDS * SHARDS).map(|_| on_another_thread(|| shared.share())).collect();
-        shares.sort_by_key(place_of);
-        shares.dedup_by_key(|share| place_of(share));
-        // Other tests begin threads, too: so not all of them, perhaps.
-        assert!((2..=SHARDS).contains(&shares.len()), "{}", shares.len());
+        let mut shards: Vec<_> = (0..=SHARDS * SHARDS).map(|_| on_another_thread(|| shared.share())).collect();
+        shards.sort_by_key(address);
+        shards.dedup_by_key(|shard| address(shard));
+        // Other tests start threads, too, so these threads may not use every shard.
+        assert!((2..=SHARDS).contains(&shards.len()), "{}", shards.len());
     }
 
     #[test]
-    fn it_takes_half_a_kilobyte_and_a_quarter_for_each_thread() {
-        // With the counts, which take what their neighbour's alignment leaves them.
+    fn it_takes_512_bytes_and_256_per_shard() {
+        // 128 bytes each for the reference counts, which the alignment pads.
         assert_eq!((128 + size_of::<Shards<(), ()>>(), 128 + size_of::<Shard<(), ()>>()), (512, 256));
     }
 
     #[test]
-    fn it_lives_as_long_as_the_last_of_service_and_calls() {
+    fn the_value_lives_as_long_as_the_last_handle() {
         let value = Arc::new(());
         let seen: Weak<()> = Arc::downgrade(&value);
         let shared = ShardedArc::new(value);

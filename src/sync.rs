@@ -1,4 +1,4 @@
-//! The atomics of circuits and budgets: std's, or loom's when the models run.
+//! The atomics of circuits and budgets: those of std, or those of loom in a model.
 
 #[cfg(not(all(test, recourse_loom)))]
 pub(crate) use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,10 +6,11 @@ pub(crate) use std::sync::atomic::{AtomicU64, Ordering};
 #[cfg(all(test, recourse_loom))]
 pub(crate) use self::model::{AtomicU64, Ordering, check};
 
-/// Loom overlooks orders where a thread loads what it then stores, as every loop around a compare-and-swap does: it
-/// compares a store with the last access only, which is that load, and not with what other threads have loaded before
-/// (tokio-rs/loom#166 and #392). If loads are stores too, the last access is enough. But a store sees the newest value, and
-/// who loads may see an older one. So a model is run both ways.
+/// Loom misses interleavings in which a thread stores a value that it has loaded before, as every
+/// compare-and-swap loop does. It compares a store with the last access only, which is that load,
+/// and not with the loads of other threads before it (tokio-rs/loom#166 and #392). If loads are
+/// modelled as read-modify-writes, the last access is sufficient. But a read-modify-write reads the
+/// newest value, while a load may return an older one. So each model runs in both modes.
 #[cfg(all(test, recourse_loom))]
 mod model {
     use std::cell::Cell;
@@ -18,9 +19,9 @@ mod model {
 
     pub(crate) use loom::sync::atomic::Ordering;
 
-    /// Tries what threads can do to one another: every order, or those in which threads are stopped at most so often while
-    /// they could have gone on. Two stops are enough for nearly every fault that was ever found like this (Musuvathi and
-    /// Qadeer, "Iterative Context Bounding", 2007).
+    /// Runs a model. `stops` limits how often threads are preempted; `None` explores every
+    /// interleaving. Two preemptions are enough for nearly all faults that were found in this way
+    /// (Musuvathi and Qadeer, "Iterative Context Bounding", 2007).
     pub(crate) fn check(stops: Option<usize>, model: impl Fn() + Sync + Send + Copy + 'static) {
         for loads in [Loads::InEveryOrder, Loads::OfEveryAge] {
             LOADS.set(loads);
@@ -32,9 +33,9 @@ mod model {
 
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     enum Loads {
-        /// All orders, of the newest values.
+        /// Every interleaving, with the newest values.
         InEveryOrder,
-        /// All values that an ordering allows, in most orders.
+        /// Every value that an ordering allows, in most interleavings.
         OfEveryAge,
     }
 
@@ -70,7 +71,7 @@ mod model {
             self.0.fetch_add(value, ordering)
         }
 
-        /// The loop that std has in it, around this load.
+        /// The loop of std's `fetch_update`, with this type's `load`.
         #[cfg_attr(not(feature = "retry"), allow(dead_code))]
         pub(crate) fn fetch_update(
             &self,

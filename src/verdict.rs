@@ -1,8 +1,10 @@
-//! What an outcome means.
+//! The meaning of an outcome.
 
 use std::time::Duration;
 
-/// What an outcome *means*. Made by a [`Classifier`](crate::Classifier).
+use crate::failure::{Failure, FailureKind, Resend, Sent, ServerDelay};
+
+/// The meaning of an outcome. A [`Classifier`](crate::Classifier) produces it.
 ///
 /// ```
 /// use std::time::Duration;
@@ -13,167 +15,114 @@ use std::time::Duration;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// The call did what it was for.
+    /// The call succeeded.
     Success,
-    /// It didn't.
+    /// The call failed.
     Failure(Failure),
-    /// It says nothing about the health of what was called: neither a success nor a failure is counted, and nothing
-    /// is retried.
+    /// The outcome shows nothing about the health of the service. A breaker counts neither a success
+    /// nor a failure, and a retry returns it.
     Neutral,
 }
 
-/// A failure: of which kind, when the other side would have us back, and whether sending the request again can do harm.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Failure {
-    kind: FailureKind,
-    wish: Wish,
-    sent: Sent,
-    repeatable: Repeatable,
-    refused: bool,
-}
-
-/// Whether the request may be processed more than once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Repeatable {
-    Yes,
-    No,
-    Unknown,
-}
-
-/// When the other side would have us back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wish {
-    None,
-    AtLeast(Duration),
-    Exactly(Duration),
-    /// At least this long, and the backoff begins anew.
-    Pushback(Duration),
-    Never,
-}
-
-/// The kinds of failure that decisions differ on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum FailureKind {
-    /// Another attempt may do better.
-    Transient,
-    /// The other side, or a queue in front of it, asks for fewer calls. A retry waits longer. A
-    /// breaker doesn't count it as a failure by default, because the other side works;
-    /// `BreakerConfig::on_throttled` has the details.
-    Throttled,
-    /// No answer came in time.
-    TimedOut,
-    /// Another attempt would fail the same way.
-    Permanent,
-    /// A breaker further in rejected the call, so the service wasn't called. A retry returns it, or waits it out if it is
-    /// short. Another breaker doesn't count it. A fallback is called.
-    Rejected,
-}
-
-/// Whether the failed request reached the other side, as far as it is known.
-///
-/// It matters for requests that must not take effect twice: see [`Verdict::unsafe_to_resend`].
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub enum Sent {
-    /// Provably not: the other side never saw it, or says itself that it did nothing with it.
-    No,
-    /// Nobody can tell. The connection was lost, or the time was over.
-    #[default]
-    Unknown,
-    /// It was: there is an answer of the other side, of whatever kind.
-    Yes,
-}
-
 impl Verdict {
-    /// A failure that another attempt may mend.
+    /// A failure after which another attempt may succeed.
     pub const fn transient() -> Self {
         Self::failure(FailureKind::Transient)
     }
 
-    /// A failure that no other attempt will mend.
+    /// A failure after which another attempt would fail in the same way.
     pub const fn permanent() -> Self {
         Self::failure(FailureKind::Permanent)
     }
 
-    /// The other side asks for fewer calls. A breaker doesn't count this as a failure by default,
-    /// but `OpenRule::Throttle` counts it as a request that wasn't accepted. State
-    /// `.sent(Sent::Yes)` if it is an answer of the service: such an answer to a probe of a
-    /// half-open breaker closes it.
+    /// The server asks for fewer calls. A breaker doesn't count this as a failure by default, but
+    /// `OpenRule::Throttle` counts it as a request that wasn't accepted. Add `.sent(Sent::Yes)` if it
+    /// is an answer of the service: such an answer to a probe of a half-open breaker closes it.
     ///
-    /// | by a layer | effect |
+    /// | layer | effect |
     /// |---|---|
-    /// | retry | retried, with [the delay that was asked for](Self::retry_after) |
+    /// | retry | retried, with [the delay that the server asked for](Self::retry_after) |
     /// | breaker | neutral for the rules about health; not accepted for `OpenRule::Throttle`; a failure with `BreakerConfig::on_throttled` |
-    /// | fallback | a failure like any other |
+    /// | fallback | a failure, so the backup is called |
     pub const fn throttled() -> Self {
         Self::failure(FailureKind::Throttled)
     }
 
-    /// No answer came in time.
+    /// No answer came within a time limit.
     pub const fn timed_out() -> Self {
         Self::failure(FailureKind::TimedOut)
     }
 
-    /// A breaker further in rejected the call, and says when to come back. Provably not sent. The layers of this crate find
-    /// this out by themselves; a classifier needs it where another task stands in between (`tower::buffer`).
+    /// An inner breaker rejected the call; `retry_in` is the time after which a call may be
+    /// admitted again. The request provably wasn't sent.
     ///
-    /// An attempt that was rejected wasn't made, and costs a budget and a ledger nothing. Of one that was made, but is to be treated
-    /// like this as a circuit has opened meanwhile, say so: `.sent(Sent::Unknown)`.
+    /// The layers of this crate recognise a rejection without the classifier. A classifier needs
+    /// this verdict if another task is in between (`tower::buffer`).
+    ///
+    /// A rejected attempt costs neither a budget nor a ledger anything. If the attempt was made, and
+    /// you treat it as a rejection because a circuit has opened meanwhile, add
+    /// `.sent(Sent::Unknown)`.
     pub const fn rejected(retry_in: Option<Duration>) -> Self {
-        let wish = match retry_in {
-            Some(retry_in) => Wish::AtLeast(retry_in),
-            None => Wish::None,
+        let server_delay = match retry_in {
+            Some(retry_in) => ServerDelay::AtLeast(retry_in),
+            None => ServerDelay::None,
         };
-        Self::Failure(Failure { wish, sent: Sent::No, ..Failure::of(FailureKind::Rejected) })
+        Self::Failure(Failure::of(FailureKind::Rejected).with_server_delay(server_delay).with_sent(Sent::No))
     }
 
-    /// The other side refused the call before it did anything with it, and that isn't the call's fault: an HTTP/2 stream that met
-    /// the end of its connection, say. Transient and provably not sent. A retry sends it again at once, which counts for nothing: it
-    /// is no further attempt, and costs no budget. Once a request; what is refused again is a failure like another.
+    /// The server refused the call before it processed anything, for a reason that isn't the
+    /// call's: for example, an HTTP/2 stream that was opened while the connection was closing. It is
+    /// transient and provably not sent.
+    ///
+    /// A retry sends the request again at once, at most once per request. This isn't another
+    /// attempt, and costs no budget. A second refusal is an ordinary failure.
     pub const fn refused() -> Self {
-        Self::Failure(Failure { sent: Sent::No, refused: true, ..Failure::of(FailureKind::Transient) })
+        Self::Failure(Failure::of(FailureKind::Transient).with_sent(Sent::No).with_refused())
     }
 
-    /// A failure of a kind.
+    /// A failure of the given kind.
     pub const fn failure(kind: FailureKind) -> Self {
         Self::Failure(Failure::of(kind))
     }
 
-    /// The same verdict with the delay that the other side asked for. It refines a failure and never makes one:
-    /// on a success or a neutral verdict it has no effect.
+    /// The same failure with the delay that the server asked for. Without effect on a success or a
+    /// neutral verdict: a delay never makes an outcome a failure.
     ///
-    /// A retry waits at least so long: its own delay, if that is longer. It adds a random part, so that clients don't return
-    /// together: see [`RetryConfig::server_delay_jitter`](crate::RetryConfig::server_delay_jitter).
+    /// A retry waits this delay or its own, whichever is longer. It adds a random part, so that
+    /// clients don't return at the same time: see
+    /// [`RetryConfig::server_delay_jitter`](crate::RetryConfig::server_delay_jitter).
     pub const fn retry_after(self, delay: Duration) -> Self {
-        self.wishing(Wish::AtLeast(delay))
+        self.with_server_delay(ServerDelay::AtLeast(delay))
     }
 
-    /// As [`retry_after`](Self::retry_after), but a retry waits exactly so long, and its own delays begin anew after that.
+    /// [`retry_after`](Self::retry_after), but a retry waits exactly this delay, and its backoff
+    /// starts again at its first delay afterwards.
     pub const fn retry_exactly_after(self, delay: Duration) -> Self {
-        self.wishing(Wish::Exactly(delay))
+        self.with_server_delay(ServerDelay::Exactly(delay))
     }
 
-    /// As [`retry_after`](Self::retry_after), but the delay replaces the retry's own one, and the backoff begins anew after it:
-    /// gRPC's pushback (A6). Unlike [`retry_exactly_after`](Self::retry_exactly_after), the retry adds a random part to it.
+    /// [`retry_after`](Self::retry_after), but this delay replaces the retry's own one, and the
+    /// backoff starts again at its first delay afterwards. This is gRPC's pushback (A6). Unlike with
+    /// [`retry_exactly_after`](Self::retry_exactly_after), the retry adds a random part.
     pub const fn retry_after_pushback(self, delay: Duration) -> Self {
-        self.wishing(Wish::Pushback(delay))
+        self.with_server_delay(ServerDelay::Pushback(delay))
     }
 
-    /// The same failure, whatever its kind, of which the other side said that it isn't to be tried again. On a success or a
-    /// neutral verdict it has no effect.
+    /// The same failure, with the server's request not to make another attempt. Without effect on a
+    /// success or a neutral verdict.
     pub const fn never_retry(self) -> Self {
-        self.wishing(Wish::Never)
+        self.with_server_delay(ServerDelay::Never)
     }
 
-    const fn wishing(self, wish: Wish) -> Self {
+    const fn with_server_delay(self, server_delay: ServerDelay) -> Self {
         match self {
-            Self::Failure(failure) => Self::Failure(Failure { wish, ..failure }),
+            Self::Failure(failure) => Self::Failure(failure.with_server_delay(server_delay)),
             other => other,
         }
     }
 
-    /// The same failure with what is known of whether the request was sent. [`Sent::Unknown`] unless said. On a success or a
-    /// neutral verdict it has no effect.
+    /// The same failure, with whether the request was sent: [`Sent::Unknown`] unless set. Without
+    /// effect on a success or a neutral verdict.
     ///
     /// ```
     /// use tower_recourse::{Sent, Verdict};
@@ -183,16 +132,17 @@ impl Verdict {
     /// ```
     pub const fn sent(self, sent: Sent) -> Self {
         match self {
-            Self::Failure(failure) => Self::Failure(Failure { sent, ..failure }),
+            Self::Failure(failure) => Self::Failure(failure.with_sent(sent)),
             other => other,
         }
     }
 
-    /// The same failure, of a request that must not take effect twice: it is sent again only if it provably wasn't sent
-    /// ([`Sent::No`]). On a success or a neutral verdict it has no effect.
+    /// The same failure, of a request that must not be processed twice. A retry sends the request
+    /// again only if it provably wasn't sent ([`Sent::No`]). Without effect on a success or a
+    /// neutral verdict.
     ///
-    /// A classifier that sees the request says this; [`classify::Idempotent`](crate::classify::Idempotent) says it for one
-    /// that doesn't.
+    /// A classifier that sees the request sets this mark.
+    /// [`classify::Idempotent`](crate::classify::Idempotent) sets it for a classifier that doesn't.
     ///
     /// ```
     /// use tower_recourse::{Sent, Verdict};
@@ -206,16 +156,16 @@ impl Verdict {
     ///
     /// [`RetryConfig::idempotent`](crate::RetryConfig::idempotent) overrides this mark.
     pub const fn unsafe_to_resend(self) -> Self {
-        self.repeatable(Repeatable::No)
+        self.with_resend(Resend::Unsafe)
     }
 
-    /// The same failure, from a classifier that doesn't know whether the request may be processed more than once. A retry sends
-    /// such a request again only if it provably wasn't sent ([`Sent::No`]), or if
-    /// [`RetryConfig::idempotent`](crate::RetryConfig::idempotent) states that every request is idempotent. On a success or a
-    /// neutral verdict it has no effect.
+    /// The same failure, from a classifier that doesn't know whether the request is idempotent. A
+    /// retry sends the request again only if it provably wasn't sent ([`Sent::No`]), or if
+    /// [`RetryConfig::idempotent`](crate::RetryConfig::idempotent) states that every request is
+    /// idempotent. Without effect on a success or a neutral verdict.
     ///
-    /// [`classify::Errors`](crate::classify::Errors) marks its failures like this, and so do the defaults of closures and of
-    /// `Messages`. Breakers and fallbacks ignore the mark.
+    /// [`classify::Errors`](crate::classify::Errors) sets this mark, and so do the defaults of
+    /// closures and of `Messages`. Breakers and fallbacks ignore it.
     ///
     /// ```
     /// use tower_recourse::{Sent, Verdict};
@@ -224,30 +174,33 @@ impl Verdict {
     /// assert!(lost.is_idempotency_unknown() && !lost.is_safe_to_resend());
     /// ```
     pub const fn idempotency_unknown(self) -> Self {
-        self.repeatable(Repeatable::Unknown)
+        self.with_resend(Resend::Unknown)
     }
 
-    /// The same failure, of a request that may be processed more than once: replaces the mark of
-    /// [`unsafe_to_resend`](Self::unsafe_to_resend) or [`idempotency_unknown`](Self::idempotency_unknown). On a success or a
-    /// neutral verdict it has no effect.
+    /// The same failure, of a request that may be processed more than once. It replaces the marks
+    /// [`unsafe_to_resend`](Self::unsafe_to_resend) and
+    /// [`idempotency_unknown`](Self::idempotency_unknown). Without effect on a success or a neutral
+    /// verdict.
     ///
-    /// This is the state of a new verdict, such as [`Verdict::transient()`]: a classifier that makes one is believed.
+    /// A new verdict, such as [`Verdict::transient()`], has no mark: a retry relies on the classifier
+    /// that made it.
     pub const fn safe_to_resend(self) -> Self {
-        self.repeatable(Repeatable::Yes)
+        self.with_resend(Resend::Safe)
     }
 
-    /// The same failure, from a classifier of errors that doesn't see the request. The kinds that are never retried have no
-    /// mark, so they stay equal to `Verdict::permanent()` and `Verdict::rejected(…)`.
+    /// The same failure, from a classifier of errors that doesn't see the request. Kinds that are
+    /// never retried get no mark, so they stay equal to `Verdict::permanent()` and
+    /// `Verdict::rejected(…)`.
     pub(crate) fn of_any_request(self) -> Self {
         match self {
-            Self::Failure(Failure { kind: FailureKind::Permanent | FailureKind::Rejected, .. }) => self,
+            Self::Failure(failure) if matches!(failure.kind(), FailureKind::Permanent | FailureKind::Rejected) => self,
             other => other.idempotency_unknown(),
         }
     }
 
-    const fn repeatable(self, repeatable: Repeatable) -> Self {
+    const fn with_resend(self, resend: Resend) -> Self {
         match self {
-            Self::Failure(failure) => Self::Failure(Failure { repeatable, ..failure }),
+            Self::Failure(failure) => Self::Failure(failure.with_resend(resend)),
             other => other,
         }
     }
@@ -260,62 +213,5 @@ impl Verdict {
     /// Whether it is a failure of any kind.
     pub const fn is_failure(&self) -> bool {
         matches!(self, Self::Failure(_))
-    }
-}
-
-impl Failure {
-    const fn of(kind: FailureKind) -> Self {
-        Self { kind, wish: Wish::None, sent: Sent::Unknown, repeatable: Repeatable::Yes, refused: false }
-    }
-
-    /// Its kind.
-    pub const fn kind(&self) -> FailureKind {
-        self.kind
-    }
-
-    /// The delay that the other side asked for, as it asked: not yet capped.
-    pub const fn retry_after(&self) -> Option<Duration> {
-        match self.wish {
-            Wish::AtLeast(delay) | Wish::Exactly(delay) | Wish::Pushback(delay) => Some(delay),
-            Wish::None | Wish::Never => None,
-        }
-    }
-
-    /// Whether the delay that the other side asked for is to be kept exactly. See [`Verdict::retry_exactly_after`].
-    pub const fn is_delay_exact(&self) -> bool {
-        matches!(self.wish, Wish::Exactly(_))
-    }
-
-    /// Whether the delay that the other side asked for replaces the retry's own one. See [`Verdict::retry_exactly_after`] and
-    /// [`Verdict::retry_after_pushback`].
-    pub const fn replaces_backoff(&self) -> bool {
-        matches!(self.wish, Wish::Exactly(_) | Wish::Pushback(_))
-    }
-
-    /// Whether the other side said that this isn't to be tried again. See [`Verdict::never_retry`].
-    pub const fn is_final(&self) -> bool {
-        matches!(self.wish, Wish::Never)
-    }
-
-    /// Whether the call was refused before anything was done with it. See [`Verdict::refused`].
-    pub const fn is_refused(&self) -> bool {
-        self.refused
-    }
-
-    /// Whether the request reached the other side, as far as it is known.
-    pub const fn sent(&self) -> Sent {
-        self.sent
-    }
-
-    /// Whether the request may be sent again: it provably wasn't sent, or the verdict has neither the mark
-    /// [`unsafe_to_resend`](Verdict::unsafe_to_resend) nor [`idempotency_unknown`](Verdict::idempotency_unknown).
-    pub const fn is_safe_to_resend(&self) -> bool {
-        matches!(self.repeatable, Repeatable::Yes) || matches!(self.sent, Sent::No)
-    }
-
-    /// Whether the classifier didn't know if the request may be processed more than once. See
-    /// [`Verdict::idempotency_unknown`].
-    pub const fn is_idempotency_unknown(&self) -> bool {
-        matches!(self.repeatable, Repeatable::Unknown)
     }
 }

@@ -8,7 +8,8 @@ use pin_project_lite::pin_project;
 use super::{Answered, Unanswered};
 use crate::call_context::result_note::{self, Note};
 
-/// Puts beside what a future gives how it was got: for `run` of a [`RetryLayer`](crate::RetryLayer), or the call of a service.
+/// Attaches to a future's result how it came about. Use it for `run` of a
+/// [`RetryLayer`](crate::RetryLayer), or for the call of a service.
 ///
 /// ```
 /// use std::io;
@@ -25,7 +26,7 @@ use crate::call_context::result_note::{self, Note};
 ///
 /// # Cancel safety
 ///
-/// Dropped, the future within is dropped.
+/// Dropping the future drops the inner future.
 pub fn answered<F, Res, Err>(future: F) -> AnsweredFuture<F>
 where
     F: Future<Output = Result<Res, Err>>,
@@ -33,11 +34,12 @@ where
     AnsweredFuture { future }
 }
 
-/// [`answered`], for a function that blocks: `run_blocking` of a [`RetryLayer`](crate::RetryLayer).
+/// [`answered`] for a blocking function, such as `run_blocking` of a
+/// [`RetryLayer`](crate::RetryLayer).
 ///
 /// # Errors
 ///
-/// The function's own, and what was done about it.
+/// The function's error, with its report.
 pub fn answered_blocking<Res, Err>(
     function: impl FnOnce() -> Result<Res, Err>,
 ) -> Result<Answered<Res>, Unanswered<Err>> {

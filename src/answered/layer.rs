@@ -6,11 +6,11 @@ use tower_service::Service;
 use super::{Answered, AnsweredFuture, Unanswered, answered};
 use crate::How;
 
-/// Makes responses [`Answered`] and errors [`Unanswered`].
+/// Attaches a report to each result: responses become [`Answered`], and errors [`Unanswered`].
 #[derive(Debug, Clone, Copy, Default)]
 pub struct AnsweredLayer;
 
-/// A service that tells how its answers were got. Made by [`AnsweredLayer`].
+/// A service whose results have reports. Made by [`AnsweredLayer`].
 #[derive(Debug, Clone)]
 pub struct AnsweredService<S> {
     inner: S,

@@ -1,4 +1,5 @@
-//! Learning how an answer was got, without a change of what the layers return: [`AnsweredLayer`], [`answered`].
+//! Reports of how each result came about: [`AnsweredLayer`], [`answered`]. The layers' own results
+//! don't change.
 //!
 //! ```
 //! use std::{convert::Infallible, io};
@@ -19,7 +20,7 @@
 //! let answered = service.ready().await.unwrap().call("prices").await.unwrap();
 //! assert_eq!(answered.response, "as of yesterday");
 //! assert_eq!((answered.how.fallback(), answered.how.rung(), answered.how.attempts()), (Some("degraded"), 2, 3));
-//! assert_eq!(answered.how.to_string(), "`degraded` answered, rung 2: all 3 attempts failed");
+//! assert_eq!(answered.how.to_string(), "fallback `degraded` (depth 2) answered: all 3 attempts failed");
 //! # }
 //! ```
 //!
@@ -29,21 +30,27 @@
 //! tower-recourse = "0.1"
 //! ```
 //!
-//! It is to be the outermost of the layers, or at least outside of those that it is to tell of. What was said within is heard
-//! as long as the response, or error, comes through in the poll in which it was made: a layer in between that changes the type
-//! of the response, or runs the service on another task (`tower::buffer`), silences it. Then the answer seems to be got at once.
+//! Make it the outermost layer, or at least put it around the layers that it reports on. A report
+//! reaches it if the response or error arrives in the poll in which it was made. A layer in between
+//! that changes the response's type, or runs the service on another task (`tower::buffer`), loses
+//! the report. Then the report shows a success at the first attempt.
 //!
 //! # When not to use it
 //!
-//! To count how answers were got, an [observer](crate::observe) does, without another type.
+//! Don't use it to count how calls were answered: an [observer](crate::observe) does that without
+//! another response type.
 //!
 //! # Errors
 //!
-//! [`Unanswered`]: the service's error, beside how it came to it.
+//! The service returns [`Unanswered`]: the inner service's error with its report.
+//!
+//! # Clone
+//!
+//! A clone of the service has a clone of the inner service.
 //!
 //! # Cancel safety
 //!
-//! Dropped, the call within is dropped.
+//! Dropping the future drops the inner call.
 
 mod future;
 mod layer;

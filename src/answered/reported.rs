@@ -2,23 +2,23 @@ use std::{error::Error, fmt};
 
 use crate::How;
 
-/// A response, and how it was got.
+/// A response with its report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Answered<Res> {
     /// The response.
     pub response: Res,
-    /// How it was got.
+    /// How the response came about.
     pub how: How,
 }
 
-/// An error, and what was done about it.
+/// An error with its report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Unanswered<Err> {
     /// The error.
     pub error: Err,
-    /// What was done about it, and why nothing more.
+    /// What was tried, and why nothing more was.
     pub how: How,
 }
 
@@ -26,7 +26,7 @@ impl<Err> fmt::Display for Unanswered<Err> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.how.cause() {
             Some(_) => self.how.fmt(f),
-            None => f.write_str("not answered"),
+            None => f.write_str("the call failed"),
         }
     }
 }

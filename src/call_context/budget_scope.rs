@@ -1,38 +1,39 @@
-//! Which budgets the retries around a call draw on.
+//! Which budgets the retries around a call use.
 //!
-//! - **Writer:** each retry with a budget, for as long as it calls or polls the inner service. A retry further in on the same
-//!   budget reports back that the budget knows the attempt's outcome.
-//! - **Reader:** a retry further in reads whether its budget is in scope: then the request has paid its deposit. The retry that
-//!   opened the scope reads whether its budget knows the outcome.
-//! - **Direction:** inwards, and the report outwards.
+//! - **Writer:** each retry with a budget, while it calls or polls the inner service. An inner
+//!   retry on the same budget reports back that the budget knows the attempt's outcome.
+//! - **Reader:** an inner retry reads whether its budget is in scope; if so, the request has paid
+//!   its deposit. The retry that opened the scope reads whether its budget knows the outcome.
+//! - **Direction:** inwards; the report goes outwards.
 //! - **Lifetime:** one call or one poll of the inner service.
 
 use std::cell::Cell;
 
-/// How many nested budgets are known. A request that crosses more of them deposits once more.
+/// How many nested budgets are tracked. A request that crosses more of them pays one more deposit.
 const MAX_BUDGETS: usize = 4;
 
-/// Budgets that a request has paid its deposit into, the innermost first; 0 is none. A request that can carry them takes them to
-/// another task: see [`Keep::carry_deposits`](crate::retry::Keep::carry_deposits).
+/// The budgets that have received a request's deposit, the innermost first; 0 marks an unused
+/// entry. A request that can carry them takes them to another task: see
+/// [`Keep::carry_deposits`](crate::retry::Keep::carry_deposits).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Deposits([usize; MAX_BUDGETS]);
 
 impl Deposits {
-    /// Those of the retries around, and this one.
+    /// The budgets of the retries around, and `budget`.
     pub(crate) fn with(budget: usize) -> Self {
         let (innermost, [second, third, _]) = SCOPES.with(|scopes| (scopes.innermost.get(), scopes.outer.get()));
         let [second, third] = if innermost == 0 { [0; 2] } else { [second, third] };
         Self([budget, innermost, second, third])
     }
 
-    /// These, and after them others.
+    /// These budgets, followed by others.
     #[cfg_attr(not(feature = "http"), allow(dead_code))]
     pub(crate) fn and(self, others: Self) -> Self {
         let mut all = self.0.into_iter().chain(others.0).filter(|&budget| budget != 0);
         Self(std::array::from_fn(|_| all.next().unwrap_or(0)))
     }
 
-    /// Until the returned guard is dropped, these are the budgets around.
+    /// Makes these the budgets in scope until the guard is dropped.
     pub(crate) fn enter(self) -> Option<DepositsScope> {
         let [innermost, second, third, fourth] = self.0;
         (innermost != 0).then(|| {
@@ -44,7 +45,7 @@ impl Deposits {
     }
 }
 
-/// Restores the budgets that were around before.
+/// Restores the budgets that were in scope before.
 pub(crate) struct DepositsScope {
     innermost: usize,
     outer: [usize; MAX_BUDGETS - 1],
@@ -69,22 +70,22 @@ thread_local! {
     };
 }
 
-/// One cell per field: mostly there is no budget around a call, and then `innermost` is all that is read.
+/// One cell per field. Most calls have no budget around them, and then only `innermost` is read.
 struct Scopes {
-    /// The budget of the innermost retry around a call; 0 is none.
+    /// The budget of the innermost retry around the call; 0 if there is none.
     innermost: Cell<usize>,
-    /// Those around it, the innermost first.
+    /// The budgets of the retries further out, the innermost first.
     outer: Cell<[usize; MAX_BUDGETS - 1]>,
     /// One bit per budget, the innermost first: the budget knows the outcome of the current attempt.
     reported: Cell<u8>,
 }
 
 impl Scopes {
-    /// How far out this budget is: 0 is the innermost one.
+    /// The position of a budget in the scopes: 0 is the innermost.
     #[inline]
     fn find(&self, budget: usize) -> Option<usize> {
         match self.innermost.get() {
-            // No retry around, mostly.
+            // The usual case: no retry around.
             0 => None,
             innermost if innermost == budget => Some(0),
             _ => self.find_outer(budget),
@@ -101,20 +102,21 @@ impl Scopes {
     }
 }
 
-/// While this is held, what is called or polled is inside a retry that draws on a budget. Dropping it restores the scope before,
-/// also when the inner service panics. What was reported to the outermost scope stays written; it has no reader.
+/// Marks the calls and polls that run while it exists as inside a retry with a budget. Dropping it
+/// restores the outer scope, also when the inner service panics. Reports to the outermost scope
+/// stay written, but no retry reads them.
 pub(crate) struct BudgetScope {
     budget: usize,
-    /// The innermost budget before; 0 is none.
+    /// The innermost budget before; 0 if there was none.
     innermost: usize,
-    /// Only written if there was one.
+    /// Only set if there was an outer budget.
     outer: [usize; MAX_BUDGETS - 1],
-    /// As `outer`.
+    /// Only set if there was an outer budget.
     reported: u8,
 }
 
 impl BudgetScope {
-    /// Opens a scope with the budget at this address; `None` for 0, which is no budget.
+    /// Opens a scope for the budget at this address; `None` for 0, which is no budget.
     #[inline]
     pub(crate) fn enter(budget: usize) -> Option<Self> {
         if budget == 0 {
@@ -133,7 +135,8 @@ impl BudgetScope {
         }))
     }
 
-    /// Closes the scope. Returns whether a retry further in has reported the attempt's outcome to the budget.
+    /// Closes the scope. Returns whether an inner retry has reported the attempt's outcome to the
+    /// budget.
     #[inline]
     pub(crate) fn exit(self) -> bool {
         let budget = self.budget;
@@ -167,13 +170,13 @@ fn report_outwards(budget: usize, reported: u8) -> bool {
     innermost
 }
 
-/// Whether a retry around this one has deposited into the same budget for the same request.
+/// Whether a retry around this one has deposited into the same budget for this request.
 #[inline]
 pub(crate) fn contains(budget: usize) -> bool {
     SCOPES.with(|scopes| scopes.find(budget).is_some())
 }
 
-/// Reports to the next retry around this one on the same budget that the budget knows the outcome of the attempt.
+/// Reports to the next retry out on the same budget that the budget knows the attempt's outcome.
 #[inline]
 pub(crate) fn mark_reported(budget: usize) {
     SCOPES.with(|scopes| {

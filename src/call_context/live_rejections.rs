@@ -1,12 +1,13 @@
-//! How many [`Rejection`](crate::Rejection)s are alive on this thread: whether the one that a note is about still exists.
+//! How many [`Rejection`](crate::Rejection)s exist on this thread. It shows whether the rejection
+//! that a note describes still exists.
 //!
-//! - **Writer:** each `Rejection`, when it is made, cloned and dropped.
+//! - **Writer:** each `Rejection`, when it is made, cloned, and dropped.
 //! - **Reader:** [`result_note`](super::result_note).
 //! - **Direction:** outwards.
-//! - **Lifetime:** the count is only compared within one `poll` or one blocking call.
+//! - **Lifetime:** counts are only compared within one `poll` or one blocking call.
 //!
-//! A count per thread is enough for that. A rejection that moves to another thread leaves both counts off by one for good; the
-//! differences within one poll stay right.
+//! A count per thread is enough. A rejection that moves to another thread leaves both counts off by
+//! one permanently, but the differences within one poll stay correct.
 
 use std::cell::Cell;
 
@@ -14,7 +15,7 @@ thread_local! {
     static COUNT: Cell<u32> = const { Cell::new(0) };
 }
 
-/// A part of each `Rejection` that counts it. It takes no space.
+/// A zero-sized field of each `Rejection` that counts it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Counted(());
 
@@ -45,13 +46,13 @@ fn add(change: u32) {
     COUNT.with(|count| count.set(count.get().wrapping_add(change)));
 }
 
-/// How many there would be without the one that the caller holds.
+/// How many rejections there would be without the one that the caller holds.
 #[inline]
 pub(crate) fn without_one() -> u32 {
     COUNT.with(|count| count.get().wrapping_sub(1))
 }
 
-/// Whether there are more than these.
+/// Whether more than `floor` rejections exist.
 #[inline]
 pub(crate) fn exceed(floor: u32) -> bool {
     COUNT.with(|count| (1..=u32::MAX / 2).contains(&count.get().wrapping_sub(floor)))

@@ -1,19 +1,20 @@
-//! What the layers of one call tell each other beside the request and the result.
+//! Facts that the layers of one call pass to each other beside the request and the result.
 //!
-//! A service's types are its own, so the layers can't put these facts into them. Each module keeps one fact in a thread-local
-//! that is valid while one layer polls or calls the next one. Nothing is allocated, nothing is shared between threads, and a
-//! task may move to another thread between two polls, because nothing is kept from one poll to the next.
+//! The request and error types belong to the service, so the layers can't put these facts into
+//! them. Each module keeps one fact in a thread-local that is valid while one layer polls or calls
+//! the next. Nothing is allocated, and nothing is shared between threads. Nothing is kept from one
+//! poll to the next, so a task may move to another thread between two polls.
 //!
 //! | module | fact | writer | reader | direction | valid |
 //! |---|---|---|---|---|---|
 //! | [`result_note`] | how a result came about | the layer that returns it | the layer around it | outwards | until that layer reads it, in the same `poll` or blocking call |
 //! | [`live_rejections`] | how many `Rejection`s exist on this thread | each `Rejection` | `result_note` | outwards | within one `poll` or blocking call |
-//! | [`timeout_scope`] | which attempt a call belongs to | a retry with a time limit | a breaker's permit inside that attempt | inwards | while that retry calls or polls the attempt |
-//! | [`timeout_scope`] | this attempt is dropped because its time is over | the same | the same | inwards | while the attempt is dropped |
-//! | [`budget_scope`] | the request has paid its deposit into this budget | the retry on that budget | a retry further in on the same budget | inwards | while that retry calls or polls the inner service |
+//! | [`timeout_scope`] | the attempt that a call belongs to | a retry with a time limit | the permit of a breaker inside that attempt | inwards | while that retry calls or polls the attempt |
+//! | [`timeout_scope`] | this attempt is being dropped because it exceeded its time limit | the same | the same | inwards | while the attempt is dropped |
+//! | [`budget_scope`] | the request has paid its deposit into this budget | the retry on that budget | an inner retry on the same budget | inwards | while that retry calls or polls the inner service |
 //! | [`budget_scope`] | this budget knows the attempt's outcome | the innermost retry on that budget | the next retry out on the same budget | outwards | the same |
 //!
-//! None of them crosses to another task (`tower::buffer`, a spawned call).
+//! None of these facts crosses to another task (`tower::buffer`, a spawned call).
 #![cfg_attr(not(all(feature = "retry", feature = "breaker", feature = "fallback")), allow(dead_code))]
 
 #[cfg(feature = "retry")]

@@ -1,22 +1,24 @@
-//! How a result came about: a note beside the result, from the layer that returns it to the layer around it.
+//! How a result came about: a note from the layer that returns the result to the layer around it.
 //!
-//! - **Writer:** the layer that returns the result, as the last thing it does before it returns.
-//! - **Reader:** the layer around it, as the first thing it does with the result. Reading removes the note. [`poll`] and [`call`]
-//!   remove an older note, run the inner service, and return its result together with its [`Note`].
+//! - **Writer:** the layer that returns the result, immediately before it returns.
+//! - **Reader:** the layer around it, immediately after the inner layer has returned. Reading
+//!   removes the note. [`poll`] and [`call`] remove an older note, run the inner service, and
+//!   return its result together with its [`Note`].
 //! - **Direction:** outwards.
 //! - **Lifetime:** from that return to that read, within one `poll` or one blocking call.
 //!
-//! A note adds detail to a result. Code between two layers may replace the result in the same poll: a handler whose client is
-//! behind an open circuit answers from its cache. So a note also says what it is about, and [`Note::take`] drops what doesn't fit
-//! the result at hand:
+//! A note adds detail to a result. Code between two layers may replace the result in the same poll:
+//! for example, a handler whose client has an open circuit answers from its cache. So a note also
+//! records which result it describes, and [`Note::take`] removes what doesn't fit the result at
+//! hand:
 //!
-//! | the note says | it is kept if |
+//! | the note describes | it is kept if |
 //! |---|---|
-//! | anything about a response | the result is a response of the same type |
-//! | details about an error | the result is an error |
+//! | a response | the result is a response of the same type |
+//! | an error: details | the result is an error |
 //! | a rejection | the result has exactly the same type, and the [`Rejection`](crate::Rejection) that it contained still exists, if there was one |
 //!
-//! What the value itself says overrules the note: see [`evidence`](crate::classify).
+//! What the value itself shows overrules the note: see [`evidence`](crate::classify).
 
 use std::{
     any::type_name,
@@ -40,12 +42,12 @@ thread_local! {
     };
 }
 
-/// One cell per field: nearly every call writes no note, and then `kind` is all that is read.
+/// One cell per field. Nearly every call writes no note, and then only `kind` is read.
 struct Content {
     kind: Cell<Kind>,
-    /// This and the fields below have a meaning only if `kind` says so.
+    /// This field and those below are only valid if `kind` says so.
     about: Cell<About>,
-    /// The result contains a `Rejection`: it still exists while there are more than this many.
+    /// The result contains a `Rejection`, which exists as long as there are more than this many.
     floor: Cell<Option<u32>>,
     cause: Cell<Cause>,
     how: Cell<How>,
@@ -54,12 +56,13 @@ struct Content {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Nothing,
-    /// `cause` alone, as for most rejections: less to write than a whole `How`.
+    /// Only `cause`, as for most rejections: less to write than a whole `How`.
     Cause,
     How,
 }
 
-/// What a note is about, with the name of the type: two types with one name are taken for the same.
+/// The result that a note describes, with the name of its type. Two types with the same name can't
+/// be distinguished.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum About {
     Error(&'static str),
@@ -75,14 +78,15 @@ impl About {
     }
 }
 
-/// What the layer within wrote about the result that it has just returned. It is to be taken before any other code runs.
-#[must_use = "a note that isn't taken is read by the layer around"]
+/// The note of the inner layer about the result that it has just returned. Take it before any other
+/// code runs.
+#[must_use = "the layer around reads a note that isn't taken"]
 #[derive(Clone, Copy)]
 pub(crate) struct Note {
     is_empty: bool,
 }
 
-/// Polls a future. Returns what it returned, and the note about that.
+/// Polls a future. Returns its result and the note about it.
 #[inline(always)]
 pub(crate) fn poll<F: Future>(future: Pin<&mut F>, cx: &mut Context<'_>) -> (Poll<F::Output>, Note) {
     reset();
@@ -90,7 +94,7 @@ pub(crate) fn poll<F: Future>(future: Pin<&mut F>, cx: &mut Context<'_>) -> (Pol
     (polled, Note { is_empty: is_empty() })
 }
 
-/// [`poll`] for a function that blocks.
+/// [`poll`] for a blocking function.
 #[inline]
 pub(crate) fn call<T>(function: impl FnOnce() -> T) -> (T, Note) {
     reset();
@@ -99,16 +103,16 @@ pub(crate) fn call<T>(function: impl FnOnce() -> T) -> (T, Note) {
 }
 
 impl Note {
-    /// About a result that no layer within has returned.
+    /// The note of a result that no inner layer has returned.
     pub(crate) const NONE: Self = Self { is_empty: true };
 
-    /// Whether there is none, as nearly always.
+    /// Whether there is no note, which is the usual case.
     #[inline(always)]
     pub(crate) fn is_empty(self) -> bool {
         self.is_empty
     }
 
-    /// Removes the note, and returns as much of it as holds for this result.
+    /// Removes the note. Returns the part of it that fits this result.
     #[inline]
     pub(crate) fn take<Res, Err>(self, result: &Result<Res, Err>) -> Option<How> {
         if self.is_empty { None } else { take_about(About::this(result)) }
@@ -133,15 +137,15 @@ fn take_about(this: About) -> Option<How> {
         let fits = about == this && still_exists != Some(false);
         match (about, this) {
             _ if fits => Some(how),
-            // Of another error, or one that came of a handled rejection, only details are known.
+            // Another error, or an error after a handled rejection: only the details are kept.
             (About::Error(_), About::Error(_)) => how.without_rejection(),
             _ => None,
         }
     })
 }
 
-/// Writes that the result, which is about to be returned, is a rejection. `floor` is how many `Rejection`s there would be
-/// without it.
+/// Writes that the result, which is about to be returned, is a rejection. `floor` is the number of
+/// `Rejection`s that would exist without it.
 #[inline]
 pub(crate) fn annotate<Res, Err>(result: &Result<Res, Err>, cause: Cause, floor: u32) {
     NOTE.with(|note| {
@@ -162,7 +166,8 @@ pub(crate) fn annotate_error<Err>(cause: Cause) {
     });
 }
 
-/// Writes the note of a result that is about to be returned: the one that was [taken](Note::take), or a new one.
+/// Writes the note of a result that is about to be returned: the one that was [taken](Note::take),
+/// or a new one.
 #[inline]
 pub(crate) fn forward<Res, Err>(result: &Result<Res, Err>, how: Option<How>) {
     match how {
@@ -171,7 +176,8 @@ pub(crate) fn forward<Res, Err>(result: &Result<Res, Err>, how: Option<How>) {
     }
 }
 
-/// [`forward`] for a result that becomes another one: if the `Rejection` in it gets lost on the way, the note says so.
+/// [`forward`] for a result that is converted into another. If the conversion drops the `Rejection`
+/// in it, the note records that.
 #[inline]
 pub(crate) fn forward_mapped<Res, Err, NewRes, NewErr>(
     result: Result<Res, Err>,
@@ -197,7 +203,8 @@ fn write(about: About, how: How, floor: u32) {
     });
 }
 
-/// Removes the note. It reads before it writes: nearly always there is nothing to remove, and a load costs less than a store.
+/// Removes the note. It reads before it writes: there is nearly always nothing to remove, and a
+/// load is cheaper than a store.
 #[inline]
 pub(crate) fn reset() {
     if !is_empty() {

@@ -1,13 +1,17 @@
-//! Which attempt a call belongs to, and whether that attempt is being dropped because its time is over.
+//! Which attempt a call belongs to, and whether that attempt is being dropped because it exceeded
+//! its time limit.
 //!
-//! - **Writer:** a retry with a time limit: while it calls and polls an attempt, and while it drops one whose time is over.
-//! - **Reader:** the permit of a breaker further in: it notes the attempt in which its call began. If it is dropped without a verdict
-//!   while that attempt is dropped for its time, the call is a failure, and not a caller's change of mind. A permit of another
-//!   call that happens to be dropped in there isn't concerned.
+//! - **Writer:** a retry with a time limit, while it calls and polls an attempt, and while it drops
+//!   one that exceeded its limit.
+//! - **Reader:** the permit of an inner breaker. It records the attempt in which its call began. If
+//!   the permit is dropped without a verdict while that attempt is dropped because of its limit,
+//!   the call is a failure and not a cancelled call. Permits of other calls that are dropped at the
+//!   same time aren't affected.
 //! - **Direction:** inwards.
 //! - **Lifetime:** one call, one poll, or the drop of the attempt's future.
 //!
-//! Attempts within an attempt have the number of the outermost one. Numbers come round after 65,535 requests of a thread.
+//! An attempt within an attempt has the number of the outermost one. The numbers wrap around after
+//! 65,535 requests of a thread.
 
 use std::cell::Cell;
 
@@ -16,14 +20,14 @@ thread_local! {
 }
 
 struct Scope {
-    /// The attempt that is called or polled; 0 is none.
+    /// The attempt that is being called or polled; 0 if there is none.
     current: Cell<u16>,
-    /// The attempt that is dropped because its time is over; 0 is none.
+    /// The attempt that is being dropped because it exceeded its limit; 0 if there is none.
     over: Cell<u16>,
     newest: Cell<u16>,
 }
 
-/// The number of the attempts of a request that begins now.
+/// The number of the attempts of a request that starts now.
 #[cold]
 pub(crate) fn number() -> u16 {
     SCOPE.with(|scope| match scope.current.get() {
@@ -36,20 +40,20 @@ pub(crate) fn number() -> u16 {
     })
 }
 
-/// The attempt that a call which begins now belongs to; 0 is none.
+/// The attempt that a call which starts now belongs to; 0 if there is none.
 #[inline]
 pub(crate) fn current() -> u16 {
     SCOPE.with(|scope| scope.current.get())
 }
 
-/// While this is held, what is called or polled belongs to an attempt. Dropping it restores the one before, also when a call
-/// panics.
+/// Marks the calls and polls that run while it exists as part of an attempt. Dropping it restores
+/// the outer attempt, also when a call panics.
 pub(crate) struct TimeoutScope {
     before: u16,
 }
 
 impl TimeoutScope {
-    /// `None` for an attempt that has no limit.
+    /// `None` for an attempt without a limit.
     #[inline]
     pub(crate) fn enter(attempt: u16) -> Option<Self> {
         if attempt == 0 {
@@ -66,11 +70,11 @@ impl Drop for TimeoutScope {
     }
 }
 
-/// Runs `drop_call`, which drops an attempt that took too long.
+/// Runs `drop_call`, which drops an attempt that exceeded its limit.
 pub(crate) fn end<T>(attempt: u16, drop_call: impl FnOnce() -> T) -> T {
     struct Restore(u16);
 
-    // Also when a drop panics.
+    // Restores the value also if a drop panics.
     impl Drop for Restore {
         fn drop(&mut self) {
             SCOPE.with(|scope| scope.over.set(self.0));
@@ -81,7 +85,7 @@ pub(crate) fn end<T>(attempt: u16, drop_call: impl FnOnce() -> T) -> T {
     drop_call()
 }
 
-/// Whether this attempt is being dropped because it took too long.
+/// Whether this attempt is being dropped because it exceeded its limit.
 pub(crate) fn is_over(attempt: u16) -> bool {
     attempt != 0 && SCOPE.with(|scope| scope.over.get()) == attempt
 }

@@ -5,11 +5,13 @@ use super::RejectionMark;
 use super::{Classifier, LetGo, Origin};
 use crate::{Verdict, time::Instant};
 
-/// Begins a chain: the first one with an opinion wins.
+/// Starts a chain of classifiers. The first one with an opinion decides.
 ///
-/// Each is asked for its [`opinion`](Classifier::opinion), in order, until one has it. If none has, the verdict is what the last
-/// one says by default, which for [`Errors`](super::Errors) and closures is: a response is a success, an error transient with the mark
-/// [`idempotency_unknown`](Verdict::idempotency_unknown). [`otherwise`](Chain::otherwise) sets another.
+/// The chain calls the [`opinion`](Classifier::opinion) of each classifier in order. If none has
+/// one, the last classifier's default decides. The default of [`Errors`](super::Errors) and of
+/// closures is: a response is a success, and an error is a transient failure with the mark
+/// [`idempotency_unknown`](Verdict::idempotency_unknown). [`otherwise`](Chain::otherwise) sets
+/// another default.
 ///
 /// ```
 /// use std::io;
@@ -30,32 +32,36 @@ pub fn first<C>(classifier: C) -> Chain<C> {
     Chain(classifier)
 }
 
-/// Classifiers that are asked in turn. See [`first`].
+/// A chain of classifiers. See [`first`].
 #[derive(Debug, Clone, Copy)]
 pub struct Chain<C>(C);
 
 impl<C> Chain<C> {
-    /// Asks this one, if none before has an opinion.
+    /// Adds a classifier, which decides if none before it has an opinion.
     pub fn or<D>(self, next: D) -> Chain<Or<C, D>> {
         Chain(Or(self.0, next))
     }
 
-    /// The verdict on an error that none before has an opinion on. A response that none has one on is a success.
+    /// Sets the verdict on errors about which no classifier has an opinion. A response about which
+    /// none has one is a success.
     pub fn otherwise(self, verdict: Verdict) -> Chain<Or<C, Otherwise>> {
         self.or(Otherwise(verdict))
     }
 
-    /// A later one that sees what was said, and may say something else: `|said: Verdict, outcome: Result<&Res, &Err>| …`. It is
-    /// asked about whatever those before have an opinion on.
+    /// Adds a function that receives the verdict so far and may replace it: `|verdict: Verdict,
+    /// outcome: Result<&Res, &Err>| …`. The chain calls it for each outcome about which a
+    /// classifier before it has an opinion.
     ///
     /// ```
     /// use std::{io, time::Duration};
     /// use tower_recourse::{FailureKind, RetryConfig, Verdict, classify::{self, Errors}};
     ///
-    /// // Time-outs of this service come from overload: then it wants a pause.
+    /// // Timeouts of this service come from overload, so it needs a pause.
     /// let config = RetryConfig::default().classifier(
-    ///     classify::first(Errors).refine(|said: Verdict, _outcome: Result<&(), &io::Error>| match said {
-    ///         Verdict::Failure(failure) if failure.kind() == FailureKind::TimedOut => said.retry_after(Duration::from_secs(5)),
+    ///     classify::first(Errors).refine(|verdict: Verdict, _outcome: Result<&(), &io::Error>| match verdict {
+    ///         Verdict::Failure(failure) if failure.kind() == FailureKind::TimedOut => {
+    ///             verdict.retry_after(Duration::from_secs(5))
+    ///         }
     ///         other => other,
     ///     }),
     /// );
@@ -65,7 +71,7 @@ impl<C> Chain<C> {
     where
         F: Fn(Verdict, Result<&Res, &Err>) -> Verdict,
     {
-        Chain(Refine { said: self.0, refine })
+        Chain(Refine { inner: self.0, refine })
     }
 }
 
@@ -105,7 +111,7 @@ where
     }
 }
 
-/// One, or if it has no opinion another. See [`Chain::or`].
+/// Two classifiers: the second decides if the first has no opinion. See [`Chain::or`].
 #[derive(Debug, Clone, Copy)]
 pub struct Or<C, D>(C, D);
 
@@ -147,7 +153,7 @@ where
     }
 }
 
-/// The verdict on every error. See [`Chain::otherwise`].
+/// One verdict on every error. See [`Chain::otherwise`].
 #[derive(Debug, Clone, Copy)]
 pub struct Otherwise(Verdict);
 
@@ -165,10 +171,10 @@ impl<Req, Res, Err> Classifier<Req, Res, Err> for Otherwise {
     }
 }
 
-/// What was said, and what is made of it. See [`Chain::refine`].
+/// A classifier whose verdicts a function may replace. See [`Chain::refine`].
 #[derive(Clone, Copy)]
 pub struct Refine<C, F> {
-    said: C,
+    inner: C,
     refine: F,
 }
 
@@ -180,38 +186,38 @@ where
     type Memo = C::Memo;
 
     fn memo(&self, request: &Req) -> Self::Memo {
-        self.said.memo(request)
+        self.inner.memo(request)
     }
 
-    /// The default of those before is something said too, where nobody comes after.
+    /// If no classifier follows, the default is refined, too.
     fn classify(&self, memo: &Self::Memo, outcome: Result<&Res, &Err>) -> Verdict {
-        (self.refine)(self.said.classify(memo, outcome), outcome)
+        (self.refine)(self.inner.classify(memo, outcome), outcome)
     }
 
     fn opinion(&self, memo: &Self::Memo, outcome: Result<&Res, &Err>) -> Option<Verdict> {
-        self.said.opinion(memo, outcome).map(|said| (self.refine)(said, outcome))
+        self.inner.opinion(memo, outcome).map(|verdict| (self.refine)(verdict, outcome))
     }
 
     fn deadline(&self, memo: &Self::Memo) -> Option<Instant> {
-        self.said.deadline(memo)
+        self.inner.deadline(memo)
     }
 
     fn let_go(&self, outcome: Result<Res, Err>) -> Result<LetGo, Result<Res, Err>> {
-        self.said.let_go(outcome)
+        self.inner.let_go(outcome)
     }
 
     fn origin(&self, outcome: Result<&Res, &Err>) -> Origin {
-        self.said.origin(outcome)
+        self.inner.origin(outcome)
     }
 
     #[cfg(feature = "breaker")]
     fn rejection_mark(&self) -> Option<RejectionMark<Res>> {
-        self.said.rejection_mark()
+        self.inner.rejection_mark()
     }
 }
 
 impl<C: fmt::Debug, F> fmt::Debug for Refine<C, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Refine").field("said", &self.said).finish_non_exhaustive()
+        f.debug_struct("Refine").field("inner", &self.inner).finish_non_exhaustive()
     }
 }

@@ -5,17 +5,18 @@ use super::Origin;
 use crate::Rejection;
 use crate::{Verdict, time::Instant};
 
-/// Judges an outcome. It may look at the request before the call, without a copy of it: what it needs is its memo.
+/// Classifies outcomes. It may read the request before the call, without copying it: its memo
+/// stores what it needs.
 ///
-/// For most purposes a closure is enough: see [the page](crate::classify). Several make one by
-/// [`classify::first`](crate::classify::first).
+/// A closure is enough for most purposes: see the [module](crate::classify).
+/// [`classify::first`](crate::classify::first) combines several classifiers.
 ///
 /// ```
 /// use tower_recourse::{Classifier, Verdict};
 ///
 /// struct Request { read_only: bool }
 ///
-/// /// A failed write may have happened: only reads are worth another attempt.
+/// /// Retries reads only: a failed write may have been carried out.
 /// struct ReadsOnly;
 ///
 /// impl<Res, Err> Classifier<Request, Res, Err> for ReadsOnly {
@@ -35,67 +36,73 @@ use crate::{Verdict, time::Instant};
 /// }
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` can't judge outcomes `Result<&{Res}, &{Err}>`",
+    message = "`{Self}` can't classify outcomes `Result<&{Res}, &{Err}>`",
     label = "not a classifier of this service's outcomes",
     note = "a classifier closure takes the service's own types: `.classify(|outcome: Result<&{Res}, &{Err}>| …)`",
-    note = "around a breaker, the error is `BreakerError<E>`"
+    note = "the error type of a service with a breaker is `BreakerError<E>`"
 )]
 pub trait Classifier<Req, Res, Err> {
-    /// What is remembered of the request until the outcome is there. `()` where the outcome says it all.
+    /// What the classifier needs of the request. `()` if the outcome is enough.
     type Memo;
 
-    /// Takes what it needs of the request, before the call.
+    /// Reads the request before the call.
     fn memo(&self, request: &Req) -> Self::Memo;
 
-    /// Judges the outcome.
+    /// Returns the verdict on an outcome.
     fn classify(&self, memo: &Self::Memo, outcome: Result<&Res, &Err>) -> Verdict;
 
-    /// Judges the outcome, or leaves it to somebody else: `None` where [`classify`](Self::classify) has no more to say than
-    /// its default. What a [`Chain`](crate::classify::Chain) asks. Unless it is written, every verdict is an opinion.
+    /// Returns the verdict on an outcome, or `None` if this classifier knows nothing about it, so
+    /// that [`classify`](Self::classify) would return its default. A
+    /// [`Chain`](crate::classify::Chain) calls this. The provided implementation returns every
+    /// verdict.
     fn opinion(&self, memo: &Self::Memo, outcome: Result<&Res, &Err>) -> Option<Verdict> {
         Some(self.classify(memo, outcome))
     }
 
-    /// When the request must be answered, if it says so itself, as remembered of it. A retry honours it.
+    /// The time by which the request must be answered, if the request contains one. A retry
+    /// observes it.
     fn deadline(&self, memo: &Self::Memo) -> Option<Instant> {
         let _ = memo;
         None
     }
 
-    /// Takes over an outcome that a retry lets go, to end it well: what is returned is polled during the wait before the next
-    /// attempt, and dropped with it. `Err` gives it back, to be dropped at once.
+    /// Takes over an outcome that a retry discards, to finish it properly. The retry polls the
+    /// returned future during the wait before the next attempt, and drops it after the wait. `Err`
+    /// returns the outcome, and the retry drops it at once.
     fn let_go(&self, outcome: Result<Res, Err>) -> Result<LetGo, Result<Res, Err>> {
         Err(outcome)
     }
 
-    /// Whether a breaker made this outcome in place of the service, as far as the value itself says. The layers ask this
-    /// before [`classify`](Self::classify): a rejection isn't retried, and isn't counted by a breaker, whatever the verdict.
+    /// Whether a breaker made this outcome in place of the service, as far as the value shows. The
+    /// layers call this before [`classify`](Self::classify): they don't retry or count a rejection,
+    /// whatever its verdict.
     ///
-    /// [`Origin::Unknown`] unless it is written. Then an error is inspected by the layers themselves where they can (see
-    /// [the page](crate::classify#rejections)). To be written by classifiers of responses that can carry a mark, and of errors
-    /// that the layers can't look into.
+    /// The provided implementation returns [`Origin::Unknown`]. Then the layers inspect an error
+    /// themselves if they can (see the [module](crate::classify#rejections)). Implement it in a
+    /// classifier of responses that can carry a mark, or of errors that the layers can't inspect.
     fn origin(&self, outcome: Result<&Res, &Err>) -> Origin {
         let _ = outcome;
         Origin::Unknown
     }
 
-    /// How to mark a response that a breaker has made in place of an answer, so that [`origin`](Self::origin) finds the
-    /// mark. `None` where responses can't carry one.
+    /// How to mark a response that a breaker has made, so that [`origin`](Self::origin) finds the
+    /// mark. `None` if responses can't carry one.
     #[cfg(feature = "breaker")]
     fn rejection_mark(&self) -> Option<RejectionMark<Res>> {
         None
     }
 }
 
-/// Puts a rejection into a response that stands for it.
+/// Stores a rejection in the response that a breaker has made for it.
 #[cfg(feature = "breaker")]
 pub type RejectionMark<Res> = fn(&mut Res, Rejection);
 
-/// Ends an outcome that isn't needed any more: reads a response to its end, say, so that its connection can be used again.
+/// Finishes an outcome that is no longer needed. For example, it reads a response to its end, so
+/// that the connection can be used again.
 pub type LetGo = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// The verdict on an outcome that no classifier has an opinion on: a response is a success, an error is transient. Whether the
-/// request is idempotent isn't known.
+/// The verdict on an outcome about which no classifier has an opinion: a response is a success, and
+/// an error is a transient failure of a request that may not be idempotent.
 pub(crate) fn by_default<Res, Err>(outcome: Result<&Res, &Err>) -> Verdict {
     if outcome.is_ok() { Verdict::Success } else { Verdict::transient().idempotency_unknown() }
 }

@@ -24,6 +24,7 @@ thread_local! {
 }
 
 /// Registers a reader for errors of this type.
+#[inline]
 pub(super) fn register(error: TypeId, reader: Reader) {
     // Each rejection calls this, so it doesn't search the list for the type of the one before.
     if LATEST.with(|latest| latest.replace(Some(error))) != Some(error) && find(error).is_none() {
@@ -31,6 +32,7 @@ pub(super) fn register(error: TypeId, reader: Reader) {
     }
 }
 
+#[inline]
 pub(super) fn find(error: TypeId) -> Option<Reader> {
     READERS.load().as_ref()?.iter().find(|&&(known, _)| known == error).map(|&(_, reader)| reader)
 }

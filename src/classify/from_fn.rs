@@ -3,52 +3,54 @@ use std::fmt;
 use super::{Classifier, IntoOpinion, classifier::by_default};
 use crate::Verdict;
 
-/// Judges outcomes by a closure: `|outcome: Result<&Res, &Err>| …`.
+/// Classifies outcomes by a closure: `|outcome: Result<&Res, &Err>| …`.
 ///
-/// It returns a [`Verdict`], or an `Option` of one: `None` leaves the outcome to the next of a [`Chain`](super::Chain). Where
-/// there is none, a response is a success then, and an error transient with the mark
+/// The closure returns a [`Verdict`], or an `Option<Verdict>`: `None` leaves the outcome to the
+/// next classifier of a [`Chain`](super::Chain). Without a next one, a response is a success, and
+/// an error is a transient failure with the mark
 /// [`idempotency_unknown`](Verdict::idempotency_unknown).
 ///
-/// The configs have this as their `classify`.
-pub fn outcomes<F, Res, Err, V>(judge: F) -> FromFn<F>
+/// The configurations offer this as `classify`.
+pub fn outcomes<F, Res, Err, V>(classify: F) -> FromFn<F>
 where
     F: Fn(Result<&Res, &Err>) -> V,
     V: IntoOpinion,
 {
-    FromFn(judge)
+    FromFn(classify)
 }
 
-/// Judges errors by a closure: `|error: &Err| …`. It has no opinion on responses: they are successes, unless the next of a
-/// [`Chain`](super::Chain) knows better.
+/// Classifies errors by a closure: `|error: &Err| …`. It has no opinion on responses, so they are
+/// successes unless a later classifier of a [`Chain`](super::Chain) has one.
 ///
-/// It returns a [`Verdict`], or an `Option` of one: `None` leaves the error to the next of the chain. Where there is none, it is
-/// transient then, with the mark [`idempotency_unknown`](Verdict::idempotency_unknown).
+/// The closure returns a [`Verdict`], or an `Option<Verdict>`: `None` leaves the error to the next
+/// classifier of the chain. Without a next one, the error is a transient failure with the mark
+/// [`idempotency_unknown`](Verdict::idempotency_unknown).
 ///
-/// The configs have this as their `classify_errors`.
-pub fn errors<F, Err, V>(judge: F) -> FromErrorFn<F>
+/// The configurations offer this as `classify_errors`.
+pub fn errors<F, Err, V>(classify: F) -> FromErrorFn<F>
 where
     F: Fn(&Err) -> V,
     V: IntoOpinion,
 {
-    FromErrorFn(judge)
+    FromErrorFn(classify)
 }
 
-/// Judges outcomes by two closures, one of which sees the request: `|request: &Req| memo` before the call, and `|memo: &Memo,
-/// outcome: Result<&Res, &Err>| …` after it.
+/// Classifies outcomes by two closures, one of which reads the request: `|request: &Req| memo`
+/// before the call, and `|memo: &Memo, outcome: Result<&Res, &Err>| …` after it.
 ///
-/// The second returns a [`Verdict`], or an `Option` of one, as in [`outcomes`].
+/// The second returns a [`Verdict`] or an `Option<Verdict>`, as in [`outcomes`].
 ///
-/// The configs have this as their `classify_with`.
-pub fn with_memo<M, F, Req, Memo, Res, Err, V>(remember: M, judge: F) -> FromMemoFn<M, F>
+/// The configurations offer this as `classify_with`.
+pub fn with_memo<M, F, Req, Memo, Res, Err, V>(remember: M, classify: F) -> FromMemoFn<M, F>
 where
     M: Fn(&Req) -> Memo,
     F: Fn(&Memo, Result<&Res, &Err>) -> V,
     V: IntoOpinion,
 {
-    FromMemoFn { remember, judge }
+    FromMemoFn { remember, classify }
 }
 
-/// A closure over `Result<&Res, &Err>` as a classifier: see [`outcomes`].
+/// A closure over `Result<&Res, &Err>` as a classifier. See [`outcomes`].
 #[derive(Clone, Copy)]
 pub struct FromFn<F>(F);
 
@@ -70,7 +72,7 @@ where
     }
 }
 
-/// A closure over `&Err` as a classifier: see [`errors`].
+/// A closure over `&Err` as a classifier. See [`errors`].
 #[derive(Clone, Copy)]
 pub struct FromErrorFn<F>(F);
 
@@ -92,11 +94,12 @@ where
     }
 }
 
-/// A closure over the request, and one over what it remembered and the outcome, as a classifier: see [`with_memo`].
+/// A closure over the request, and one over its result and the outcome, as a classifier. See
+/// [`with_memo`].
 #[derive(Clone, Copy)]
 pub struct FromMemoFn<M, F> {
     remember: M,
-    judge: F,
+    classify: F,
 }
 
 impl<M, F, Req, Memo, Res, Err, V> Classifier<Req, Res, Err> for FromMemoFn<M, F>
@@ -112,28 +115,28 @@ where
     }
 
     fn classify(&self, memo: &Memo, outcome: Result<&Res, &Err>) -> Verdict {
-        (self.judge)(memo, outcome).into_opinion().unwrap_or_else(|| by_default(outcome))
+        (self.classify)(memo, outcome).into_opinion().unwrap_or_else(|| by_default(outcome))
     }
 
     fn opinion(&self, memo: &Memo, outcome: Result<&Res, &Err>) -> Option<Verdict> {
-        (self.judge)(memo, outcome).into_opinion()
+        (self.classify)(memo, outcome).into_opinion()
     }
 }
 
 impl<F> fmt::Debug for FromFn<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a closure")
+        f.write_str("FromFn(..)")
     }
 }
 
 impl<F> fmt::Debug for FromErrorFn<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a closure over errors")
+        f.write_str("FromErrorFn(..)")
     }
 }
 
 impl<M, F> fmt::Debug for FromMemoFn<M, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a closure with a memo")
+        f.write_str("FromMemoFn(..)")
     }
 }

@@ -5,11 +5,13 @@ use super::RejectionMark;
 use super::{Classifier, LetGo, Origin};
 use crate::{Verdict, time::Instant};
 
-/// Another classifier, for a service some of whose requests must not take effect twice. The failures of those get the mark
-/// [`unsafe_to_resend`](Verdict::unsafe_to_resend): they are sent again only if they provably weren't sent.
+/// Wraps a classifier for a service with requests that must not be processed twice. Failures of
+/// these requests get the mark [`unsafe_to_resend`](Verdict::unsafe_to_resend): a retry sends them
+/// again only if they provably weren't sent.
 ///
-/// Which requests may be repeated, a closure says: `|request: &Req| -> bool`. `true` is for those that do no more harm twice
-/// than once: reads, and writes that carry a key by which the other side knows them again.
+/// A predicate decides which requests are idempotent: `|request: &Req| -> bool`. Return `true` for
+/// requests that do no more harm twice than once: reads, and writes with a key by which the server
+/// recognises a repetition.
 ///
 /// ```
 /// use tower_recourse::{RetryConfig, classify::{Errors, Idempotent}};
@@ -21,8 +23,9 @@ use crate::{Verdict, time::Instant};
 /// # let _ = config;
 /// ```
 ///
-/// With [`Errors`](super::Errors), a `Get` is tried again after any transient failure. An `Add` is tried again if its connection was
-/// refused, and isn't if its connection was lost. Where every request is idempotent, `RetryConfig::idempotent` states that.
+/// With [`Errors`](super::Errors), a `Get` is retried after any transient failure. An `Add` is
+/// retried if its connection was refused, but not if its connection was lost. If every request is
+/// idempotent, use `RetryConfig::idempotent` instead.
 #[derive(Clone, Copy)]
 pub struct Idempotent<C, F> {
     classifier: C,
@@ -30,7 +33,8 @@ pub struct Idempotent<C, F> {
 }
 
 impl<C, F> Idempotent<C, F> {
-    /// Marks what `classifier` says of requests that `is_idempotent` says no to.
+    /// Wraps `classifier`, and marks failures of requests for which `is_idempotent` returns
+    /// `false`.
     pub fn new<Req>(classifier: C, is_idempotent: F) -> Self
     where
         F: Fn(&Req) -> bool,
@@ -76,7 +80,8 @@ where
     }
 }
 
-/// What the predicate returns replaces an unknown. A classifier that marks a failure as unsafe to resend itself is believed.
+/// The predicate decides if the classifier left the question open. If the classifier itself marked
+/// a failure as unsafe to resend, the mark stays.
 fn marked(idempotent: bool, verdict: Verdict) -> Verdict {
     match verdict {
         Verdict::Failure(failure) if idempotent && failure.is_idempotency_unknown() => verdict.safe_to_resend(),

@@ -1,6 +1,7 @@
 use crate::Verdict;
 
-/// What a classifier's closure returns: a [`Verdict`], or an `Option` of one, where `None` is no opinion.
+/// The result of a classifier's closure: a [`Verdict`], or an `Option<Verdict>`, of which `None` is
+/// no opinion.
 ///
 /// ```
 /// use std::io;
@@ -12,12 +13,12 @@ use crate::Verdict;
 /// # let _ = (always, sometimes);
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "a classifier's closure says a `Verdict`, or an `Option<Verdict>`, not `{Self}`",
-    label = "its closure doesn't say a `Verdict`",
-    note = "an error by a predicate: `.classify_errors(|error: &MyError| error.is_fatal().then(Verdict::permanent))`"
+    message = "a classifier's closure returns a `Verdict` or an `Option<Verdict>`, not `{Self}`",
+    label = "this closure doesn't return a `Verdict`",
+    note = "for a predicate on the error: `.classify_errors(|error: &MyError| error.is_fatal().then(Verdict::permanent))`"
 )]
 pub trait IntoOpinion {
-    /// As an opinion.
+    /// Converts the result to an opinion.
     fn into_opinion(self) -> Option<Verdict>;
 }
 

@@ -9,11 +9,11 @@ use self::rules::Rules;
 use super::{Classifier, Origin, Sources, evidence, inspect::inspect};
 use crate::{Invalid, Verdict};
 
-/// Judges errors by their text: a list of patterns, each with a verdict. A last resort, for errors that say what they are in
-/// their text and nowhere else.
+/// Classifies errors by their text: a list of patterns, each with a verdict. It is a last resort,
+/// for errors whose text is the only sign of what they are.
 ///
-/// **The first rule of the list that is found anywhere wins**, wherever in the text it is, and in whichever text. So an exception
-/// stands before what it is an exception from:
+/// **The first rule of the list that is found anywhere decides**, wherever in the text, and in
+/// whichever of the texts, its pattern is. So put an exception before its rule:
 ///
 /// ```
 /// use tower_recourse::{Classifier, Verdict, classify::Messages};
@@ -23,42 +23,50 @@ use crate::{Invalid, Verdict};
 ///     ("not found", Verdict::permanent()),
 /// ])?;
 ///
-/// let judge = |error: &str| Classifier::<(), (), String>::opinion(&messages, &(), Err(&error.to_owned()));
-/// assert_eq!(judge("Node not found: b-7"), Some(Verdict::transient()));
-/// assert_eq!(judge("key not found"), Some(Verdict::permanent()));
-/// assert_eq!(judge("disk full"), None);
+/// let opinion = |error: &str| Classifier::<(), (), String>::opinion(&messages, &(), Err(&error.to_owned()));
+/// assert_eq!(opinion("Node not found: b-7"), Some(Verdict::transient()));
+/// assert_eq!(opinion("key not found"), Some(Verdict::permanent()));
+/// assert_eq!(opinion("disk full"), None);
 /// # Ok::<(), tower_recourse::Invalid>(())
 /// ```
 ///
-/// A rule is about the text as a whole: `key not found, as its node not found` is transient by this list.
+/// A rule applies to the text as a whole: with this list, `key not found, as its node not found` is
+/// transient.
 ///
 /// # What is read
 ///
-/// The `Display` of the error, and of each of its sources, where the error is one that can be looked into (see
-/// [`Errors`](super::Errors); for an error type of your own, [`Sources`]). Each text is gone through once, however many
-/// patterns there are, while it is being written: nothing is allocated. A pattern isn't found across two texts. Reading ends after
-/// 64 KiB in all, or 64 sources; what comes later isn't seen.
+/// The `Display` of the error and of each of its sources, if the error's type can be inspected (see
+/// [`Errors`](super::Errors); for an error type of your own, use [`Sources`]). Each text is read
+/// once while it is formatted, however many patterns there are, and nothing is allocated. A pattern
+/// doesn't match across two texts. Reading ends after 64 KiB in total, or 64 links; the rest is
+/// ignored.
 ///
-/// Upper and lower case of ASCII letters are the same. Anything else is compared byte for byte: `É` isn't `é`. A pattern is found
-/// inside words and numbers too: `disk` in `diskette`, `503` in `15034`.
+/// ASCII letters match in either case. Other characters are compared byte for byte: `É` doesn't
+/// match `é`. A pattern also matches inside words and numbers: `disk` in `diskette`, `503` in
+/// `15034`.
 ///
-/// # No opinion, and a default
+/// # No opinion, and the default
 ///
-/// An error in which nothing is found is left to the next of a [chain](super::first). Where there is none, it is transient, or
-/// what [`otherwise`](Self::otherwise) says. Of responses it has no opinion.
+/// An error in which no pattern is found is left to the next classifier of a [chain](super::first).
+/// Without a next one, it is transient, or what [`otherwise`](Self::otherwise) sets. This
+/// classifier has no opinion on responses.
 ///
-/// A breaker's rejection is one, whatever its text says.
+/// A breaker's rejection is a rejection, whatever its text.
 ///
 /// # Idempotency
 ///
-/// The verdicts of your own rules are believed: a rule that says `Verdict::transient()` allows a retry to send the request again. The
-/// ready-made lists ([`service_calls`](Self::service_calls), [`node_jobs`](Self::node_jobs)) don't know your requests, so they mark
-/// their failures as [`idempotency_unknown`](Verdict::idempotency_unknown), as [`Errors`](super::Errors) does. Use them with
-/// `RetryConfig::idempotent` or [`Idempotent`](super::Idempotent).
+/// The verdicts of your own rules are used unchanged: a rule with `Verdict::transient()` allows a
+/// retry to send the request again. The included lists ([`service_calls`](Self::service_calls),
+/// [`node_jobs`](Self::node_jobs)) don't know your requests, so they mark their failures as
+/// [`idempotency_unknown`](Verdict::idempotency_unknown), as [`Errors`](super::Errors) does. Use
+/// them with `RetryConfig::idempotent` or [`Idempotent`](super::Idempotent).
 ///
-/// *When not to use it*: when the type of the error knows better. Then that comes first:
-/// `classify::first(Errors).or(Messages::service_calls())`. And never alone where others write the text: whoever can put `not
-/// found` in an error can stop its retries.
+/// # When not to use it
+///
+/// - The error's type shows more than its text. Let the type decide first:
+///   `classify::first(Errors).or(Messages::service_calls())`.
+/// - Others write the text, and this classifier is the only one: a peer that puts `not found` into
+///   an error stops its retries.
 ///
 /// # Clone
 ///
@@ -70,25 +78,27 @@ pub struct Messages {
 }
 
 impl Messages {
-    /// A list of patterns, each with its verdict.
+    /// Makes a classifier from a list of patterns, each with its verdict.
     ///
     /// # Errors
     ///
-    /// If the list, or a pattern, is empty; if a pattern is there twice; or if one can never win, since an earlier one with another
-    /// verdict is found wherever it is: `not found` before `node not found`.
+    /// If the list or a pattern is empty, if a pattern occurs twice, or if a rule can never decide:
+    /// an earlier pattern with another verdict is a part of its pattern, as `not found` is of `node
+    /// not found`.
     pub fn new<P: AsRef<str>>(rules: impl IntoIterator<Item = (P, Verdict)>) -> Result<Self, Invalid> {
         let rules = Rules::new(rules)?;
         Ok(Self { rules: Arc::new(rules), otherwise: Verdict::transient().idempotency_unknown() })
     }
 
-    /// The verdict on errors in which nothing is found, if no other classifier of a chain follows. Unless set: transient, with the
-    /// mark [`idempotency_unknown`](Verdict::idempotency_unknown).
+    /// Sets the verdict on errors in which no pattern is found, if no other classifier of a chain
+    /// follows. Unless set, it is transient with the mark
+    /// [`idempotency_unknown`](Verdict::idempotency_unknown).
     pub fn otherwise(mut self, verdict: Verdict) -> Self {
         self.otherwise = verdict;
         self
     }
 
-    fn judge<Err: fmt::Display + 'static>(&self, error: &Err) -> Option<Verdict> {
+    fn opinion_on<Err: fmt::Display + 'static>(&self, error: &Err) -> Option<Verdict> {
         if let Some(error) = inspect(error) {
             return self.rules.verdict_on_chain(error);
         }
@@ -98,7 +108,7 @@ impl Messages {
         }
     }
 
-    fn by_default<Res, Err>(&self, outcome: Result<&Res, &Err>) -> Verdict {
+    fn default_for<Res, Err>(&self, outcome: Result<&Res, &Err>) -> Verdict {
         if outcome.is_ok() { Verdict::Success } else { self.otherwise }
     }
 }
@@ -112,12 +122,12 @@ where
     fn memo(&self, _: &Req) {}
 
     fn classify(&self, (): &(), outcome: Result<&Res, &Err>) -> Verdict {
-        outcome.err().and_then(|error| self.judge(error)).unwrap_or_else(|| self.by_default(outcome))
+        outcome.err().and_then(|error| self.opinion_on(error)).unwrap_or_else(|| self.default_for(outcome))
     }
 
-    /// What the texts say. Nothing of a response.
+    /// An opinion on errors with a known text, and none on responses.
     fn opinion(&self, (): &(), outcome: Result<&Res, &Err>) -> Option<Verdict> {
-        outcome.err().and_then(|error| self.judge(error))
+        outcome.err().and_then(|error| self.opinion_on(error))
     }
 }
 
@@ -133,7 +143,7 @@ where
         outcome
             .err()
             .and_then(|error| self.0.rules.verdict_on_chain(error))
-            .unwrap_or_else(|| self.0.by_default(outcome))
+            .unwrap_or_else(|| self.0.default_for(outcome))
     }
 
     fn opinion(&self, (): &(), outcome: Result<&Res, &Err>) -> Option<Verdict> {
@@ -145,7 +155,8 @@ where
     }
 }
 
-/// Plain text as an error, behind a breaker: it is no source of the breaker's error, as it is no `Error`.
+/// The text of a breaker's error that wraps a string. A string is no `Error`, so it isn't a source
+/// of the breaker's error.
 fn text_in_breaker(error: &dyn Any) -> Option<&str> {
     #[cfg(feature = "breaker")]
     {

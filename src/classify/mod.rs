@@ -1,4 +1,4 @@
-//! Judging an outcome: which results are successes, which are failures, and of what kind.
+//! Classification of outcomes: which results are successes, which are failures, and of what kind.
 //!
 //! ```
 //! use tower_recourse::{RetryConfig, Verdict};
@@ -24,22 +24,23 @@
 //! tower-recourse = "0.1"
 //! ```
 //!
-//! A breaker's rejection needs no line here: the layers recognise it before they ask a classifier.
+//! A breaker's rejection needs no rule here: the layers recognise it before they call a classifier.
 //!
-//! # Which one
+//! # Which classifier
 //!
-//! | classifier | judges by | when not |
+//! | classifier | decides by | don't use it if |
 //! |---|---|---|
-//! | [`Errors`], the default | the types of errors, along their sources: I/O, time-outs, hyper's, h2's | your error type is an enum of yours: [`Sources`]`(Errors)`; your responses can be failures |
-//! | a closure | whatever you know | it would be told about errors that [`Errors`] knows anyway: put it [first] in a chain |
-//! | `Messages` (feature `text`) | the text of errors | their types tell more |
-//! | [`Idempotent`] | another one, and the request | every request may be repeated |
-//! | [`first`]`(…).or(…)` | several in turn | one is enough |
-//! | a [`Classifier`] of your own | outcome and request | a closure does it |
+//! | [`Errors`], the default | the types of errors and of their sources: I/O, timeouts, hyper, h2 | your error type is your own (use [`Sources`]`(Errors)`), or responses can be failures |
+//! | a closure | what you know | it would repeat what [`Errors`] knows: put it [first] in a chain |
+//! | `Messages` (feature `text`) | the text of errors | their types show more |
+//! | [`Idempotent`] | another classifier, and the request | every request is idempotent |
+//! | [`first`]`(…).or(…)` | several classifiers in order | one is enough |
+//! | a custom [`Classifier`] | the outcome and the request | a closure is enough |
 //!
 //! # Closures
 //!
-//! They have one of three shapes, each on the configs of all layers, and as a link of a chain:
+//! A closure has one of three shapes. The configurations of all layers accept each of them, and so
+//! does a chain:
 //!
 //! | on a config | in a chain | closure |
 //! |---|---|---|
@@ -47,9 +48,9 @@
 //! | `classify_errors` | [`errors`] | `\|error: &Err\| …`; responses are successes |
 //! | `classify_with` | [`with_memo`] | `\|request: &Req\| memo` before the call, `\|memo: &Memo, outcome: Result<&Res, &Err>\| …` after it |
 //!
-//! They return a [`Verdict`](crate::Verdict), or an `Option<Verdict>`: `None` is no opinion. The types needn't be written where the closure
-//! doesn't look into what it judges, and the service is put into the layer in the same function; else they are needed, as in any
-//! closure.
+//! Closures return a [`Verdict`](crate::Verdict), or an `Option<Verdict>`: `None` is no opinion. If
+//! a closure doesn't look into the values, and the layer is applied to a service in the same
+//! function, the compiler infers the closure's parameter types. Otherwise write them.
 //!
 //! ```
 //! use std::io;
@@ -60,12 +61,12 @@
 //! # async fn main() {
 //! let service = service_fn(|id: u64| async move { Ok::<_, io::Error>(id) });
 //!
-//! // Over the error. Of any other, nothing is said: it is transient.
+//! // By the error. About any other error it has no opinion, so the error is transient.
 //! let config = BreakerConfig::default()
 //!     .classify_errors(|error: &io::Error| (error.kind() == io::ErrorKind::NotFound).then_some(Verdict::Neutral));
 //! let service = BreakerLayer::new(config).layer(service);
 //!
-//! // Over the request and the outcome. No type is written, as none is looked into.
+//! // By the request and the outcome. The types are inferred.
 //! let config = RetryConfig::default().classify_with(
 //!     |id| *id < 100,
 //!     |small, outcome| match outcome {
@@ -76,7 +77,7 @@
 //! );
 //! let service = RetryLayer::new(config).layer(service);
 //!
-//! // Over the outcome.
+//! // By the outcome.
 //! let fallback = FallbackLayer::value(0).classify(|outcome| match outcome {
 //!     Ok(7) => Verdict::transient(),
 //!     _ => Verdict::Success,
@@ -89,10 +90,11 @@
 //!
 //! # Opinions and defaults
 //!
-//! A classifier always has a verdict. Of that, its [`opinion`](Classifier::opinion) is what it knows, and the rest its default: the
-//! default of [`Errors`] and of closures is that a response is a success, and an error transient with the mark
-//! [`idempotency_unknown`](crate::Verdict::idempotency_unknown). A chain asks for opinions, in
-//! order, and the default is that of its last link.
+//! A classifier always returns a verdict. Its [`opinion`](Classifier::opinion) is the part that it
+//! knows; the rest is its default. The default of [`Errors`] and of closures is: a response is a
+//! success, and an error is a transient failure with the mark
+//! [`idempotency_unknown`](crate::Verdict::idempotency_unknown). A chain calls the opinions in
+//! order, and falls back to the default of its last classifier.
 //!
 //! ```toml
 //! [dependencies]
@@ -106,7 +108,7 @@
 //! use tower::BoxError;
 //! use tower_recourse::{RetryConfig, Verdict, classify::{self, Errors, Messages}};
 //!
-//! // A response that can't be parsed won't be better the next time.
+//! // A response that can't be parsed fails in the same way the next time.
 //! let unparsable = |error: &BoxError| error.is::<ParseIntError>().then(Verdict::permanent);
 //! let classifier = classify::first(classify::errors(unparsable))
 //!     .or(Errors)
@@ -119,34 +121,52 @@
 //!
 //! # Rejections
 //!
-//! A breaker's rejection is returned by a retry, or waited out if it is short; it isn't counted by an outer breaker, and it calls the first
-//! fallback, whatever the classifier says. The layers recognise it by the result itself:
+//! Whatever the classifier returns, a retry returns a breaker's rejection (or waits it out if it is
+//! short), an outer breaker doesn't count it, and the first fallback is called for it. The layers
+//! recognise a rejection by the result itself:
 //!
 //! | result | is a rejection if |
 //! |---|---|
-//! | [`BreakerError`](crate::BreakerError), [`Rejection`](crate::Rejection), a boxed error, any error that [`Errors`] looks into | it is one, or an error in its source chain is |
+//! | [`BreakerError`](crate::BreakerError), [`Rejection`](crate::Rejection), a boxed error, any error that [`Errors`] inspects | it is one, or an error in its source chain is one |
 //! | any [`Error`](std::error::Error), with [`Sources`] as the classifier | the same |
-//! | a response of HTTP or gRPC, with a classifier of `http` or `grpc`, alone or in a chain | the breaker has marked it: `http::rejection`. The mark is an extension, so it stays when a layer changes the body's type, on other tasks, and in later polls |
-//! | any other error or response | a breaker returned a rejection in the same poll as exactly this type, and the [`Rejection`](crate::Rejection) in it still exists, if there was one |
+//! | a response of HTTP or gRPC, with a classifier of `http` or `grpc`, alone or in a chain | the breaker has marked it: `http::rejection`. The mark is an extension of the response, so it survives a layer that changes the body's type, another task, and later polls |
+//! | any other error or response | a breaker returned a rejection of exactly this type in the same poll, and the [`Rejection`](crate::Rejection) in it still exists, if there was one |
 //!
-//! Everything else is an ordinary outcome, also an error of your own that contains the rejection: the layers can't look into it, and
-//! a rejection that is kept elsewhere says nothing about another error. So:
+//! Everything else is an ordinary outcome. This includes an error of your own that contains the
+//! rejection, because the layers can't inspect it. A rejection that is kept elsewhere doesn't
+//! explain another error. So:
 //!
-//! - When `?` or `map_err` makes an error of your own of a rejection, return the rejection as its
-//!   [source](std::error::Error::source), and classify with [`Sources`]. Put a closure [first] in a chain:
-//!   `classify::first(classify::errors(judge)).or(Sources(Errors))`.
-//! - Put a closure that classifies HTTP responses first in a chain with `http::Statuses`, which reads the mark.
+//! - If `?` or `map_err` converts a rejection into an error of your own, return the rejection as
+//!   its [source](std::error::Error::source), and classify with [`Sources`]. Put a closure [first]
+//!   in a chain: `classify::first(classify::errors(classify)).or(Sources(Errors))`.
+//! - Put a closure that classifies HTTP responses first in a chain with `http::Statuses`, which
+//!   reads the mark.
 //!
-//! # What a failure carries besides its kind
+//! # Properties of a failure
 //!
-//! - **A delay that the other side asked for**: [`Verdict::retry_after`](crate::Verdict::retry_after). It refines a retry and never makes one.
-//! - **Whether the request was sent**: [`Verdict::sent`](crate::Verdict::sent). [`Errors`] tells what provably wasn't ([`Sent::No`](crate::Sent::No)) from what
-//!   nobody can know.
-//! - **That it must not be sent twice**: [`Verdict::unsafe_to_resend`](crate::Verdict::unsafe_to_resend). Such a request is
-//!   tried again only if it provably wasn't sent.
+//! - **The delay that the server asked for**:
+//!   [`Verdict::retry_after`](crate::Verdict::retry_after). It changes the delay of a retry, but
+//!   never causes one.
+//! - **Whether the request was sent**: [`Verdict::sent`](crate::Verdict::sent). [`Errors`]
+//!   distinguishes requests that provably weren't sent ([`Sent::No`](crate::Sent::No)) from those
+//!   of which it isn't known.
+//! - **That the request must not be processed twice**:
+//!   [`Verdict::unsafe_to_resend`](crate::Verdict::unsafe_to_resend). A retry sends it again only
+//!   if it provably wasn't sent.
 //! - **That the classifier doesn't know whether the request is idempotent**:
-//!   [`Verdict::idempotency_unknown`](crate::Verdict::idempotency_unknown). [`Errors`] sets this mark. Such a request is tried again only if it
-//!   provably wasn't sent, or if `RetryConfig::idempotent` states that all requests are idempotent.
+//!   [`Verdict::idempotency_unknown`](crate::Verdict::idempotency_unknown). [`Errors`] sets this
+//!   mark. A retry sends such a request again only if it provably wasn't sent, or if
+//!   `RetryConfig::idempotent` states that all requests are idempotent.
+//!
+//! # Errors
+//!
+//! A classifier doesn't fail. [`Messages::new`](Messages) returns an [`Invalid`](crate::Invalid)
+//! for a list of patterns that can't work.
+//!
+//! # Clone
+//!
+//! Layers clone their classifier with each service. The classifiers of this module are cheap to
+//! clone: they are copied, or share their data.
 
 mod chain;
 mod classifier;

@@ -1,8 +1,10 @@
-/// What reads errors, for an error type of your own: [`Errors`](super::Errors), or [`Messages`](crate::classify) (feature
-/// `text`), along the chain of its sources.
+/// Makes [`Errors`](super::Errors), or [`Messages`](crate::classify) (feature `text`), follow the
+/// sources of an error type of your own.
 ///
-/// Alone these look into the error types that they know by name, such as boxed errors. Of an enum of yours, or the error of another
-/// crate (reqwest's), they don't know what it wraps; but if it is a [`std::error::Error`], it tells them.
+/// Alone, these classifiers inspect only error types that they know by name, such as boxed errors.
+/// They can't see what an enum of yours, or the error of another crate such as reqwest, wraps. If
+/// the type is a [`std::error::Error`], this wrapper calls its
+/// [`source`](std::error::Error::source).
 ///
 /// ```
 /// use std::{error::Error, fmt, io};
@@ -29,12 +31,12 @@
 ///     }
 /// }
 ///
-/// // A refused connection is known for one, and is transient.
+/// // A refused connection in a `StoreError` is recognised, and is transient.
 /// let config = RetryConfig::default().classifier(Sources(Errors));
 /// # let _ = config;
 /// ```
 ///
-/// That a request wasn't sent is never concluded through an error type of your own, as its client may have made several calls: see
-/// [`Errors`](super::Errors).
+/// It never concludes that a request wasn't sent, because the client behind your error type may
+/// have made several calls: see [`Errors`](super::Errors).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Sources<C>(pub C);

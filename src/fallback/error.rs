@@ -6,15 +6,16 @@ use crate::{Cause, sanitize};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FallbackError<E, B> {
-    /// The primary's error; the backup wasn't asked, since the outcome wasn't judged a failure.
+    /// The primary failed, and the backup wasn't called, because the outcome wasn't classified as a
+    /// failure.
     Primary(E),
-    /// Both failed.
+    /// The primary and the backup failed.
     Both {
         /// The primary's error.
         primary: E,
         /// The backup's error.
         backup: B,
-        /// Why the backup was asked.
+        /// Why the backup was called.
         cause: Cause,
     },
 }
@@ -27,14 +28,14 @@ impl<E, B> FallbackError<E, B> {
         }
     }
 
-    /// The primary's error, by value.
+    /// Takes the primary's error.
     pub fn into_primary(self) -> E {
         match self {
             Self::Primary(primary) | Self::Both { primary, .. } => primary,
         }
     }
 
-    /// The backup's error, if it was asked.
+    /// The backup's error, if the backup was called.
     pub fn backup(&self) -> Option<&B> {
         match self {
             Self::Primary(_) => None,
@@ -43,11 +44,11 @@ impl<E, B> FallbackError<E, B> {
     }
 }
 
-/// The backup's error is escaped, and cut at 1,024 bytes.
+/// The backup's error is escaped and cut at 1,024 bytes.
 impl<E, B: fmt::Display> fmt::Display for FallbackError<E, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Primary(_) => f.write_str("the call failed"),
+            Self::Primary(_) => f.write_str("the call failed, and no fallback was called"),
             Self::Both { backup, cause, .. } => {
                 write!(f, "{cause}, and the fallback failed: {}", sanitize::message(backup))
             }
@@ -55,14 +56,15 @@ impl<E, B: fmt::Display> fmt::Display for FallbackError<E, B> {
     }
 }
 
-/// The source is the primary's error: the backup's is in the message.
+/// The source is the primary's error. The message contains the backup's error.
 impl<E: Error + 'static, B: fmt::Debug + fmt::Display> Error for FallbackError<E, B> {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(self.primary())
     }
 }
 
-/// Where the primary can't fail, nothing can: so axum takes the layer as it is.
+/// If the primary can't fail, the service can't, either. axum requires `Infallible` as the error
+/// type.
 impl<B> From<FallbackError<Infallible, B>> for Infallible {
     fn from(error: FallbackError<Infallible, B>) -> Self {
         error.into_primary()

@@ -1,4 +1,7 @@
-//! Answer another way: [`FallbackLayer`].
+//! A backup for failed calls: [`FallbackLayer`].
+//!
+//! When a call of the primary service fails, the layer answers it with another service, a value, or
+//! a function.
 //!
 //! ```
 //! use std::{convert::Infallible, io};
@@ -25,47 +28,118 @@
 //!
 //! # When not to use it
 //!
-//! - Where a wrong answer is worse than none.
-//! - Where the backup depends on what failed: it fails at the same moment, and gets all the load at once.
-//! - For what is never exercised: a way that is only taken in an outage is found broken in one.
+//! - A wrong or outdated answer is worse than an error.
+//! - The backup depends on what has failed. It then fails at the same moment, and receives all of the
+//!   load at once.
+//! - You never exercise the backup. A fallback that runs only during outages is discovered to be
+//!   broken during one.
 //!
-//! # The way of one request
+//! # The path of a request
 //!
 //! ```text
-//! request ─▶ keep what the backup needs ─▶ primary ─▶ outcome ─▶ verdict ─┬─▶ return it
+//! request ─▶ copy what the backup needs ─▶ primary ─▶ outcome ─▶ verdict ─┬─▶ return the outcome
 //!                                                                        │ failure
-//!                                              backup's answer ◀── backup ◀── cause
+//!                                            return its answer ◀── backup ◀── cause
 //! ```
 //!
-//! | backup | what is kept of the request |
+//! | backup | copied from the request |
 //! |---|---|
 //! | [`FallbackLayer::new`]: another service | a clone |
 //! | [`FallbackLayer::value`]: a value | nothing |
-//! | [`FallbackLayer::from_fn`]: a function of what went wrong | nothing |
-//! | [`FallbackLayer::with_request`]: a function of the request too | a clone |
+//! | [`FallbackLayer::from_fn`]: a function of the failure | nothing |
+//! | [`FallbackLayer::with_request`]: a function of the request and the failure | a clone |
 //!
-//! A streaming body of HTTP can't be cloned; `http::Replay::share` makes one that can, and that a retry within doesn't keep again.
+//! A streaming HTTP body can't be cloned. `http::Replay::share` makes a body that can; an inner retry
+//! doesn't copy it again.
 //!
-//! It is asked when the primary's outcome is judged a failure of any kind, by default an error; a readiness error of the primary
-//! is one too. It learns the [`Cause`](crate::Cause): that a retry used all its attempts, that a breaker rejected the call, and so
-//! on. It is made ready when it is needed, by each call for itself: nobody queues.
+//! The layer calls the backup if the primary's outcome is classified as a failure of any kind. By
+//! default, every error is one, including a readiness error of the primary. The backup receives the
+//! [`Cause`](crate::Cause): for example, that a retry has made all its attempts, or that a breaker
+//! rejected the call. Each call polls its own clone of the backup ready on demand, so calls don't
+//! queue behind each other.
 //!
-//! Fallbacks around fallbacks are ladders: the outermost layer is the last rung. With [`join_errors`](FallbackLayer::join_errors) all
-//! rungs have one error type; a rung that [isn't asked](FallbackLayer::when) for an error passes it on to the next. A retry around a
-//! fallback doesn't see what the fallback has answered.
+//! # Several fallbacks
+//!
+//! Fallbacks can be stacked; the outermost one is called last. With
+//! [`join_errors`](FallbackLayer::join_errors), all of them have the same error type. A fallback
+//! whose [predicate](FallbackLayer::when) returns `false` for an error passes it to the next one.
+//! Put a retry inside the fallbacks: a retry around them doesn't see failures that they have
+//! answered.
+//!
+//! # Defaults
+//!
+//! [`FallbackLayer`] lists the settings, with their defaults and reasons.
+//!
+//! # Events
+//!
+//! | event | when |
+//! |---|---|
+//! | [`Event::FallbackAsked`](crate::observe::Event::FallbackAsked) | the primary has failed; emitted just before the backup is called |
+//! | [`Event::FallbackFailed`](crate::observe::Event::FallbackFailed) | the backup has failed, too |
+//!
+//! Both contain the layer's [name](FallbackLayer::name) and the cause. A call that the primary
+//! answers emits no event.
+//!
+//! # Anti-patterns
+//!
+//! **A fallback inside a retry.** The retry never sees the failure, so it makes one attempt, and
+//! every passing fault is answered by the backup.
+//!
+//! ```
+//! # use std::io;
+//! # use tower::{ServiceBuilder, service_fn};
+//! # use tower_recourse::{FallbackLayer, RetryConfig, RetryLayer};
+//! # let client = service_fn(|_: u32| async { Ok::<_, io::Error>(1_u32) });
+//! // Wrong
+//! let service = ServiceBuilder::new()
+//!     .layer(RetryLayer::new(RetryConfig::default().idempotent()))
+//!     .layer(FallbackLayer::value(0))
+//!     .service(client);
+//! # let _ = service;
+//!
+//! // Right
+//! let service = ServiceBuilder::new()
+//!     .layer(FallbackLayer::value(0))
+//!     .layer(RetryLayer::new(RetryConfig::default().idempotent()))
+//!     .service(client);
+//! # let _ = service;
+//! ```
+//!
+//! **A fallback for mistakes of the caller.** An invalid request is invalid for the backup, too, and
+//! the backup's answer hides the mistake.
+//!
+//! ```
+//! # use std::io;
+//! # use tower_recourse::FallbackLayer;
+//! // Wrong
+//! let layer = FallbackLayer::value(0);
+//! # let _ = layer;
+//!
+//! // Right
+//! let layer = FallbackLayer::value(0)
+//!     .when(|outcome: Result<&u32, &io::Error>| outcome.is_err_and(|e| e.kind() != io::ErrorKind::InvalidInput));
+//! # let _ = layer;
+//! ```
 //!
 //! # Errors
 //!
-//! [`FallbackError`]: if the backup fails too, both errors; or [one made of both](FallbackLayer::join_errors). If the primary had answered with a response that was judged a failure,
-//! that response is the answer. Where the primary is `Infallible`, the error turns into `Infallible`, as axum asks.
+//! If the primary fails and the backup isn't called, the service returns [`FallbackError::Primary`].
+//! If both fail, it returns [`FallbackError::Both`], or
+//! [one error made of both](FallbackLayer::join_errors). If the primary had returned a response that
+//! was classified as a failure, and the backup fails, it returns that response.
+//!
+//! If the primary's error type is `Infallible`, the error converts into `Infallible`, as axum
+//! requires.
 //!
 //! # Clone
 //!
-//! Every clone has clones of the primary and of the backup; each call takes a clone of the backup along.
+//! A clone of the service has a clone of the primary, and shares the backup. A call clones the backup
+//! only after the primary has failed.
 //!
 //! # Cancel safety
 //!
-//! Dropped at any point, the future drops the call that is under way.
+//! Dropping the future drops the call that is in progress, of the primary or of the backup. Nothing
+//! else is left behind.
 
 mod backup;
 mod backup_kinds;

@@ -2,111 +2,122 @@ use std::time::Duration;
 
 use crate::{Cause, Name};
 
-/// One thing that happened.
+/// Something that happened in a layer or circuit. Each is emitted once, to every
+/// [`Observer`](super::Observer).
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// An attempt failed, and another one follows.
+    /// An attempt failed, and the retry will make another.
     RetryScheduled {
         /// The retry's name.
         name: &'a Name,
         /// The number of the attempt that failed: 1 is the first.
         attempt: u32,
-        /// The wait before the next one.
+        /// The delay before the next attempt.
         delay: Duration,
-        /// What the ledger holds with this retry, if there is one.
+        /// The ledger's counts, including this retry, if there is a ledger.
         booked: Option<Booked<'a>>,
     },
-    /// A call was refused before anything was done with it, as HTTP/2 refuses streams: the request is sent again at once, as the same
-    /// attempt. It costs nothing, and is told once a request at most.
+    /// The server refused a call before it processed anything, as HTTP/2 can refuse a stream. The
+    /// retry sends the request again at once, as the same attempt. This costs no budget, and is
+    /// emitted at most once per request.
     Resent {
         /// The retry's name.
         name: &'a Name,
-        /// The number of the attempt that is made once more: 1 is the first.
+        /// The number of the attempt that is repeated: 1 is the first.
         attempt: u32,
     },
-    /// A breaker rejected an attempt for a short time. The retry waits, and then makes the same attempt.
+    /// A breaker rejected an attempt for a short time. The retry waits, and then makes the same
+    /// attempt.
     RejectionWait {
         /// The retry's name.
         name: &'a Name,
         /// The number of the attempt: 1 is the first.
         attempt: u32,
-        /// The wait before it is made.
+        /// The delay before the attempt.
         delay: Duration,
     },
-    /// A request failed and isn't tried again.
+    /// A request failed, and the retry makes no further attempt.
     RetryStopped {
         /// The retry's name.
         name: &'a Name,
-        /// The number of the attempt that failed last.
+        /// The number of the last attempt that failed.
         attempt: u32,
-        /// Why it isn't tried again.
+        /// Why the retry stopped.
         cause: Cause,
-        /// What the ledger holds, if there is one.
+        /// The ledger's counts, if there is a ledger.
         booked: Option<Booked<'a>>,
     },
-    /// Requests can't be sent again here, since nothing is kept of them: their failures are returned. Told once.
+    /// A request can't be sent again, because nothing of it is kept, so the retry returns its
+    /// failure. Emitted once per retry.
     NothingToRetry {
         /// The retry's name.
         name: &'a Name,
     },
-    /// A failure isn't retried, since the request may have been processed and the retry's classifier doesn't know whether it is
-    /// idempotent. State it: [`RetryConfig::idempotent`](crate::RetryConfig::idempotent), or
+    /// A failure isn't retried, because the request may have been processed, and the retry's
+    /// classifier doesn't know whether it is idempotent. To state it, use
+    /// [`RetryConfig::idempotent`](crate::RetryConfig::idempotent) or
     /// [`classify::Idempotent`](crate::classify::Idempotent). Emitted once per retry.
     IdempotencyUnknown {
         /// The retry's name.
         name: &'a Name,
     },
-    /// A request succeeded after it had failed.
+    /// A request succeeded after at least one failed attempt.
     RetrySucceeded {
         /// The retry's name.
         name: &'a Name,
         /// The number of the attempt that succeeded: 2 or more.
         attempt: u32,
     },
-    /// A circuit opened: calls are rejected.
+    /// A circuit opened. It rejects calls.
     CircuitOpened {
         /// The circuit's name.
         name: &'a Name,
-        /// For how long; `Duration::MAX` if until somebody closes it.
+        /// How long it stays open; `Duration::MAX` if until it is reset.
         open_for: Duration,
-        /// How often it opened in a row, without closing in between: 1 is the first; 0 if it was forced.
+        /// How often it has opened without closing in between: 1 is the first time; 0 if it was
+        /// forced open.
         openings_in_a_row: u32,
-        /// Failures since the last success, with the one that opened it; 0 if a probe did, or it was forced.
+        /// Failures since the last success, including the one that opened it; 0 if a probe opened
+        /// it or it was forced open.
         failures_in_a_row: u32,
-        /// Calls in the window that opened it, or probes. Without a window of failures: those in a row. 0 if it was forced.
+        /// The calls in the window, or the probes, that opened it. Without a window of failures:
+        /// the failures in a row. 0 if it was forced open.
         calls: u32,
-        /// Failures among them.
+        /// The failures among these calls.
         failures: u32,
-        /// Slow ones among them.
+        /// The slow calls among these calls.
         slow: u32,
     },
-    /// A circuit that only measures would have opened. Told once until it is reset, or its rules are exchanged.
+    /// A circuit that only measures would have opened. Emitted once until it is reset or its rules
+    /// are replaced.
     CircuitWouldOpen {
         /// The circuit's name.
         name: &'a Name,
         /// Failures since the last success.
         failures_in_a_row: u32,
-        /// Calls in the window that would have opened it. Without a window of failures: those in a row.
+        /// The calls in the window that would have opened it. Without a window of failures: the
+        /// failures in a row.
         calls: u32,
-        /// Failures among them.
+        /// The failures among these calls.
         failures: u32,
-        /// Slow ones among them.
+        /// The slow calls among these calls.
         slow: u32,
     },
-    /// A circuit's mode was changed from outside.
+    /// The mode of a circuit was changed by a method of [`Circuit`](crate::Circuit), such as
+    /// `force_open`.
     CircuitSteered {
         /// The circuit's name.
         name: &'a Name,
         /// The new mode, as text.
         mode: &'a str,
     },
-    /// A circuit's open time is over: probes are admitted.
+    /// A circuit's open time has elapsed. It is half-open and admits probes.
     CircuitHalfOpened {
         /// The circuit's name.
         name: &'a Name,
     },
-    /// A circuit closed: calls are admitted.
+    /// A circuit closed. It admits calls.
     CircuitClosed {
         /// The circuit's name.
         name: &'a Name,
@@ -120,39 +131,39 @@ pub enum Event<'a> {
     CallRejected {
         /// The circuit's name.
         name: &'a Name,
-        /// When a call may be admitted again.
+        /// The time after which a call may be admitted again. `None` if it isn't known.
         retry_in: Option<Duration>,
     },
-    /// The fallback was asked.
+    /// The primary of a fallback failed, and the backup is called.
     FallbackAsked {
         /// The fallback's name.
         name: &'a Name,
-        /// Why.
+        /// Why the primary failed.
         cause: Cause,
     },
-    /// The fallback failed too.
+    /// The backup of a fallback failed, too.
     FallbackFailed {
         /// The fallback's name.
         name: &'a Name,
-        /// Why it had been asked.
+        /// Why the primary had failed.
         cause: Cause,
     },
 }
 
-/// What a ledger holds of a key.
+/// The counts of a ledger for one key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Booked<'a> {
-    /// The key, as it came with the request. Escape it where it is shown, as by `{:?}`.
+    /// The key, as the request contained it. Escape it before you show it, for example by `{:?}`.
     pub key: &'a str,
-    /// Its retries.
+    /// The key's retries.
     pub retries: u32,
-    /// Those of all keys.
+    /// The retries of all keys.
     pub in_all: u64,
 }
 
 impl<'a> Booked<'a> {
-    /// A line by hand, which is how an observer is tested.
+    /// Makes the counts for the test of an observer.
     pub const fn new(key: &'a str, retries: u32, in_all: u64) -> Self {
         Self { key, retries, in_all }
     }

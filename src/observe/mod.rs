@@ -1,8 +1,9 @@
-//! Telling what happened: one [`Event`] at one place, handed to every [`Observer`].
+//! Events and observers: each [`Event`] is emitted at one place, to every [`Observer`].
 //!
-//! Nothing is told while nothing fails: a success on the first attempt through a closed circuit makes no event.
-//! Observers are called on the task of the call, after the accounting is done and with no lock held; an observer that
-//! is slow makes the call slow, and one that panics makes the call panic, with the counts right all the same.
+//! A success on the first attempt through a closed circuit emits no event. A layer calls its
+//! observers on the task of the call, after it has updated its state, and with no lock held. A slow
+//! observer slows the call down. An observer that panics makes the call panic; the layer's counts
+//! stay correct.
 //!
 //! ```
 //! use tower_recourse::{RetryConfig, observe::Event};
@@ -20,8 +21,20 @@
 //! tower-recourse = "0.1"
 //! ```
 //!
-//! With the feature `tracing` every layer has an observer that writes through it. With the feature `audit`, `Audit` keeps a record of
-//! what was done: a JSON object a line, in a file.
+//! With the feature `tracing`, every layer has an observer that logs, `Tracing`. With the feature
+//! `audit`, `Audit` writes an audit log: one JSON object per line, to a file.
+//!
+//! # Events
+//!
+//! | layer | events |
+//! |---|---|
+//! | retry | [`RetryScheduled`](Event::RetryScheduled), [`RetrySucceeded`](Event::RetrySucceeded), [`RetryStopped`](Event::RetryStopped), [`Resent`](Event::Resent), [`RejectionWait`](Event::RejectionWait), [`NothingToRetry`](Event::NothingToRetry), [`IdempotencyUnknown`](Event::IdempotencyUnknown) |
+//! | breaker | [`CircuitOpened`](Event::CircuitOpened), [`CircuitHalfOpened`](Event::CircuitHalfOpened), [`CircuitClosed`](Event::CircuitClosed), [`CircuitSteered`](Event::CircuitSteered), [`CircuitWouldOpen`](Event::CircuitWouldOpen), [`CallFailed`](Event::CallFailed), [`CallRejected`](Event::CallRejected) |
+//! | fallback | [`FallbackAsked`](Event::FallbackAsked), [`FallbackFailed`](Event::FallbackFailed) |
+//!
+//! # Clone
+//!
+//! A clone of a layer or configuration has the same observers.
 
 #[cfg(feature = "audit")]
 pub mod audit;

@@ -1,8 +1,9 @@
 use super::Event;
 
-/// Is told every event. A closure over `&Event<'_>` is one.
+/// Receives every event of the layers and circuits that it was added to. A closure over
+/// `&Event<'_>` implements it.
 pub trait Observer: Send + Sync + 'static {
-    /// Something happened.
+    /// Called for each event.
     fn on_event(&self, event: &Event<'_>);
 }
 

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 use super::Tracing;
 use super::{Event, Observer};
 
-/// All observers of one layer.
+/// The observers of one layer.
 #[derive(Clone)]
 pub(crate) struct Observers(Vec<Arc<dyn Observer>>);
 
@@ -25,7 +25,7 @@ impl Observers {
     }
 }
 
-/// With the feature `tracing`, everything is written through it; otherwise nobody listens.
+/// With the feature `tracing`, one observer that logs every event. Without it, none.
 impl Default for Observers {
     fn default() -> Self {
         #[cfg(feature = "tracing")]

@@ -5,26 +5,27 @@ use tracing::{debug, error, info, warn};
 use super::{Booked, Event, Observer};
 use crate::{Cause, sanitize::name_str};
 
-/// Writes every event through `tracing`. It is on by default.
+/// An observer that logs every event through `tracing`. With the feature `tracing`, which is on by
+/// default, each layer has it.
 ///
 /// | event | level |
 /// |---|---|
 /// | a retry, with attempt and delay | warn |
 /// | a circuit opened | error; debug from the second opening in a row on |
-/// | a permanent failure, attempts spent, budget empty, deadline | error |
-/// | a request that a circuit rejected, or that can't be sent again; a wait for the end of a rejection | debug |
-/// | the first of those that can't be sent again | warn |
+/// | a retry stopped: permanent failure, attempts spent, budget empty, deadline | error |
+/// | a retry stopped: the circuit rejected the call, or the request can't be sent again; a wait for the end of a rejection | debug |
+/// | the first request that can't be sent again | warn |
 /// | the first failure whose request isn't known to be idempotent | warn |
-/// | a fallback asked, a circuit half-open or closed, a retry that helped, a refused request that is sent again | info |
-/// | a fallback that failed too | error |
-/// | a failure that a circuit counted | debug |
+/// | the backup of a fallback is called; a circuit is half-open or closed; a retry succeeded; a refused request is sent again | info |
+/// | the backup of a fallback failed, too | error |
+/// | a circuit counted a failure, or rejected a call | debug |
 ///
-/// Names and keys are strings, which a subscriber puts between quotes. They are escaped and cut at
-/// 256 bytes first, so that none that comes from outside can forge a line or a field.
+/// Names and keys are logged as strings, which a subscriber puts between quotes. They are escaped
+/// and cut at 256 bytes before, so that a name from outside can't forge a line or a field.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Tracing;
 
-/// Without end, it is no number.
+/// Shows `until reset` in place of a duration for a circuit without open time.
 struct OpenFor(Duration);
 
 impl fmt::Debug for OpenFor {
@@ -50,9 +51,11 @@ impl Observer for Tracing {
                     "attempt failed, retrying"
                 );
             }
-            Event::Resent { name, attempt } => info!(name = &*name.sanitized(), attempt, "refused, sent again at once"),
+            Event::Resent { name, attempt } => {
+                info!(name = &*name.sanitized(), attempt, "the server refused the call, sending it again")
+            }
             Event::RejectionWait { name, attempt, delay } => {
-                debug!(name = &*name.sanitized(), attempt, ?delay, "rejected by a circuit, waiting");
+                debug!(name = &*name.sanitized(), attempt, ?delay, "the circuit rejected the call, waiting");
             }
             Event::RetryStopped {
                 name,
@@ -69,22 +72,22 @@ impl Observer for Tracing {
             Event::NothingToRetry { name } => {
                 warn!(
                     name = &*name.sanitized(),
-                    "a request failed that can't be sent again, as nothing was kept of it; this is said once"
+                    "a request failed and can't be sent again, because nothing of it is kept; logged once"
                 );
             }
             Event::IdempotencyUnknown { name } => {
                 warn!(
                     name = &*name.sanitized(),
                     "a failure isn't retried: the request may have been processed, and the classifier doesn't know whether it is \
-                     idempotent; if every request is, use RetryConfig::idempotent, else classify::Idempotent; \
-                     this is logged once"
+                     idempotent; if every request is, use RetryConfig::idempotent, otherwise classify::Idempotent; \
+                     logged once"
                 );
             }
             Event::RetrySucceeded { name, attempt } => {
                 info!(name = &*name.sanitized(), attempt, "succeeded after retrying")
             }
-            // The first opening has reported the outage. Later ones come once per open time for as
-            // long as it lasts.
+            // The first opening has reported the outage. The later ones follow after each open time, for as
+            // long as the outage lasts.
             Event::CircuitOpened {
                 name, open_for, openings_in_a_row: in_a_row @ 2.., calls, failures, slow, ..
             } => {
@@ -116,14 +119,14 @@ impl Observer for Tracing {
                 warn!(name = &*name.sanitized(), failures_in_a_row, calls, failures, slow, "circuit would have opened");
             }
             Event::CircuitSteered { name, mode } => {
-                info!(name = &*name.sanitized(), mode = &*name_str(mode), "circuit steered")
+                info!(name = &*name.sanitized(), mode = &*name_str(mode), "circuit mode changed")
             }
             Event::CircuitHalfOpened { name } => info!(name = &*name.sanitized(), "circuit half-open, probing"),
             Event::CircuitClosed { name } => info!(name = &*name.sanitized(), "circuit closed"),
             Event::CallFailed { name } => debug!(name = &*name.sanitized(), "failure counted"),
             Event::CallRejected { name, retry_in } => debug!(name = &*name.sanitized(), ?retry_in, "call rejected"),
-            Event::FallbackAsked { name, cause } => info!(name = &*name.sanitized(), %cause, "fallback asked"),
-            Event::FallbackFailed { name, cause } => error!(name = &*name.sanitized(), %cause, "fallback failed too"),
+            Event::FallbackAsked { name, cause } => info!(name = &*name.sanitized(), %cause, "fallback called"),
+            Event::FallbackFailed { name, cause } => error!(name = &*name.sanitized(), %cause, "fallback failed"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What is done to the file system.
+//! The store's access to the file system.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -18,10 +18,10 @@ use crate::{
 };
 
 /// Locks the store. No other process can open it until the lock is dropped.
-pub(super) fn lock(place: &Paths) -> Result<FileLock, StoreError> {
-    let path = place.lock();
-    let made = private_file::create_folders(place.folder());
-    made.map_err(StoreError::io("make the folder", place.folder()))?;
+pub(super) fn lock(paths: &Paths) -> Result<FileLock, StoreError> {
+    let path = paths.lock();
+    let made = private_file::create_folders(paths.folder());
+    made.map_err(StoreError::io("make the folder", paths.folder()))?;
     match FileLock::try_acquire(&path).map_err(StoreError::io("open the lock", &path))? {
         Acquired::Locked(lock) => Ok(lock),
         Acquired::Taken => Err(StoreError::Held { path }),
@@ -29,29 +29,29 @@ pub(super) fn lock(place: &Paths) -> Result<FileLock, StoreError> {
     }
 }
 
-/// Reads the saved parts and the access of the file. An unusable file is set aside; then, or if
-/// there is none, the parts are empty.
-pub(super) fn load(place: &Paths) -> Result<(Parts, Option<Access>), StoreError> {
-    let data = place.data();
-    // Of a process that was killed while it wrote.
-    remove(&place.temporary()).map_err(StoreError::io("remove", place.temporary()))?;
+/// Reads the saved parts, and the access of the file. A file that can't be used is renamed. Then,
+/// and if there is no file, the parts are empty.
+pub(super) fn load(paths: &Paths) -> Result<(Parts, Option<Access>), StoreError> {
+    let data = paths.data();
+    // A leftover of a process that was killed while it wrote.
+    remove(&paths.temporary()).map_err(StoreError::io("remove", paths.temporary()))?;
     let read = read(&data).map_err(StoreError::io("read", &data))?;
     let Some((bytes, access)) = read else { return Ok((Parts::new(), None)) };
     let (reason, why) = match envelope::decode(&bytes) {
         Ok(parts) => return Ok((parts, Some(access))),
         Err(Unusable::Damaged(why)) => ("damaged", format!("is damaged ({why})")),
-        Err(Unusable::Future(version)) => ("future", format!("is of version {version}, which is later than ours")),
+        Err(Unusable::Future(version)) => ("future", format!("has version {version}, which this program can't read")),
     };
-    let aside = place.aside(reason);
-    // Replaces what is there, a link too.
-    let moved = fs::rename(&data, &aside).and_then(|()| sync(place.folder()));
-    moved.map_err(StoreError::io("set aside", &data))?;
-    let (data, aside) = (sanitize::path(&data), sanitize::path(&aside));
-    warn(format_args!("the store {data} {why}; it is set aside as {aside}, and we begin with nothing"));
+    let renamed = paths.set_aside(reason);
+    // The rename replaces whatever has that name, including a link.
+    let moved = fs::rename(&data, &renamed).and_then(|()| sync(paths.folder()));
+    moved.map_err(StoreError::io("rename", &data))?;
+    let (data, renamed) = (sanitize::path(&data), sanitize::path(&renamed));
+    warn(format_args!("the store {data} {why}; it was renamed to {renamed}, and the store starts empty"));
     Ok((Parts::new(), Some(access)))
 }
 
-/// A file, and who may use it; `None` if there is none. A link is refused.
+/// Reads a file and its access; `None` if there is none. A link is an error.
 fn read(path: &Path) -> io::Result<Option<(Vec<u8>, Access)>> {
     private_file::look_for_file(path)?;
     let mut options = OpenOptions::new();
@@ -61,38 +61,39 @@ fn read(path: &Path) -> io::Result<Option<(Vec<u8>, Access)>> {
     Ok(Some((bytes, Access::of(&file.metadata()?))))
 }
 
-/// Keeps a copy of a file of which not all can be used.
-pub(super) fn copy_aside(place: &Paths, why: &str) {
-    let (data, aside) = (place.data(), place.aside("damaged"));
-    let copied = copy(&data, &aside);
-    let (data, aside) = (sanitize::path(&data), sanitize::path(&aside));
+/// Copies a file of which some parts can't be used.
+pub(super) fn copy_aside(paths: &Paths, why: &str) {
+    let (data, renamed) = (paths.data(), paths.set_aside("damaged"));
+    let copied = copy(&data, &renamed);
+    let (data, renamed) = (sanitize::path(&data), sanitize::path(&renamed));
     match copied {
-        Ok(_) => warn(format_args!("in the store {data}, {why}; there is a copy as {aside}")),
-        Err(error) => warn(format_args!("in the store {data}, {why}; it can't be copied to {aside}: {error}")),
+        Ok(_) => warn(format_args!("in the store {data}, {why}; the file was copied to {renamed}")),
+        Err(error) => warn(format_args!("in the store {data}, {why}; the file can't be copied to {renamed}: {error}")),
     }
 }
 
-/// To a new file, as whatever is there may be a link.
+/// Copies to a new file, because the path may contain a link.
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
     let (bytes, access) = read(from)?.ok_or(io::ErrorKind::NotFound)?;
     remove(to)?;
     write(to, &bytes, Some(access))
 }
 
-/// The whole file or nothing: a new one, flushed, put in the place of the old one, with
-/// its mode; and that flushed. `access` is that of the last file, which may be gone.
-pub(super) fn replace(place: &Paths, bytes: &[u8], access: &mut Option<Access>) -> Result<(), StoreError> {
-    let (temporary, data) = (place.temporary(), place.data());
+/// Replaces the file atomically: writes a new file, flushes it, renames it over the old one, and
+/// flushes the folder. The new file has the old one's access; `access` is that of the last file,
+/// which may be gone.
+pub(super) fn replace(paths: &Paths, bytes: &[u8], access: &mut Option<Access>) -> Result<(), StoreError> {
+    let (temporary, data) = (paths.temporary(), paths.data());
     let before = private_file::look_for_file(&data).map_err(StoreError::io("replace", &data))?;
     *access = before.as_ref().map(Access::of).or(*access);
     remove(&temporary).map_err(StoreError::io("remove", &temporary))?;
     if let Err(error) = write(&temporary, bytes, *access) {
-        // Its room is wanted by others.
+        // Free the space. The error of the write is the one to return.
         let _ = remove(&temporary);
         return Err(StoreError::io("write", temporary)(error));
     }
     fs::rename(&temporary, &data).map_err(StoreError::io("replace", &data))?;
-    sync(place.folder()).map_err(StoreError::io("flush the folder", place.folder()))
+    sync(paths.folder()).map_err(StoreError::io("flush the folder", paths.folder()))
 }
 
 fn write(path: &Path, bytes: &[u8], access: Option<Access>) -> io::Result<()> {
@@ -111,13 +112,13 @@ fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Makes durable which files a folder has.
+/// Flushes the folder, so that the rename is durable.
 #[cfg(unix)]
 fn sync(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Elsewhere folders can't be opened, and renaming is as durable as the system makes it.
+/// Other systems can't open folders. Renames are as durable as the system makes them.
 #[cfg(not(unix))]
 fn sync(_: &Path) -> io::Result<()> {
     Ok(())

@@ -1,4 +1,4 @@
-//! The file: JSON with a version and a checksum around the parts.
+//! The file format: JSON with a version and a checksum around the parts.
 
 use std::collections::BTreeMap;
 
@@ -10,13 +10,13 @@ use crate::{
     time::Wall,
 };
 
-/// The format that is written. A file of a later one is none of ours.
+/// The version that is written. Files with a later version aren't read.
 const VERSION: u64 = 1;
 
-/// The parts by name. What isn't known in this run is kept, to the byte.
+/// The parts by name. Parts that this run doesn't know are kept, byte for byte.
 pub(super) type Parts = BTreeMap<String, Part>;
 
-/// The state of one part, and when it was taken down.
+/// The state of one part, and when its snapshot was taken.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Part {
     pub(super) saved_at: Wall,
@@ -27,7 +27,7 @@ pub(super) struct Part {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Unusable {
     Damaged(String),
-    /// It is of a later version.
+    /// The file has a later version.
     Future(u64),
 }
 
@@ -41,7 +41,7 @@ struct Envelope<'a> {
     parts: &'a RawValue,
 }
 
-/// All that is known of a file of any version.
+/// The part of the format that all versions share.
 #[derive(Deserialize)]
 struct Versioned {
     version: u64,
@@ -69,12 +69,12 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Parts, Unusable> {
     let damaged = |error: serde_json::Error| Unusable::Damaged(sanitize::message(error).to_string());
     match serde_json::from_slice(bytes).map_err(damaged)? {
         Versioned { version: VERSION } => {}
-        Versioned { version: 0 } => return Err(Unusable::Damaged("there is no version 0".to_owned())),
+        Versioned { version: 0 } => return Err(Unusable::Damaged("version 0 doesn't exist".to_owned())),
         Versioned { version } => return Err(Unusable::Future(version)),
     }
     let envelope: Envelope<'_> = serde_json::from_slice(bytes).map_err(damaged)?;
     if envelope.checksum != checksum(envelope.parts) {
-        return Err(Unusable::Damaged("its checksum is of something else".to_owned()));
+        return Err(Unusable::Damaged("the checksum doesn't match".to_owned()));
     }
     serde_json::from_str(envelope.parts.get()).map_err(damaged)
 }
@@ -97,19 +97,19 @@ mod tests {
             .into()
     }
 
-    fn told(parts: &Parts) -> Vec<(String, Wall, String)> {
+    fn contents(parts: &Parts) -> Vec<(String, Wall, String)> {
         parts.iter().map(|(name, part)| (name.clone(), part.saved_at, part.state.get().to_owned())).collect()
     }
 
     #[test]
-    fn what_is_written_is_read_again_to_the_byte() {
+    fn parts_are_read_back_byte_for_byte() {
         let parts = some_parts();
         let bytes = encode(&parts, Wall::now()).unwrap();
-        assert_eq!(told(&decode(&bytes).unwrap()), told(&parts));
+        assert_eq!(contents(&decode(&bytes).unwrap()), contents(&parts));
     }
 
     #[test]
-    fn a_later_version_is_known_by_its_number_alone() {
+    fn a_later_version_is_recognised_by_its_number() {
         assert_eq!(decode(br#"{"version":2,"all":"else"}"#).unwrap_err(), Unusable::Future(2));
         assert!(matches!(decode(br#"{"version":0}"#).unwrap_err(), Unusable::Damaged(_)));
         assert!(matches!(decode(b"").unwrap_err(), Unusable::Damaged(_)));
@@ -117,21 +117,21 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_file_that_was_cut_is_never_taken_for_a_whole_one(at in 0..10_000_usize) {
+        fn a_truncated_file_is_never_accepted(at in 0..10_000_usize) {
             let bytes = encode(&some_parts(), Wall::now()).unwrap();
-            // The line end may be missing.
+            // The final line feed isn't needed.
             prop_assert!(decode(&bytes[..at % (bytes.len() - 1)]).is_err());
         }
 
         #[test]
-        fn parts_of_which_a_bit_was_turned_are_never_taken_for_good(at in 0..10_000_usize, bit in 0..8_u32) {
+        fn parts_with_a_flipped_bit_are_never_accepted(at in 0..10_000_usize, bit in 0..8_u32) {
             let parts = some_parts();
             let mut bytes = encode(&parts, Wall::now()).unwrap();
             let at = at % bytes.len();
             bytes[at] ^= 1_u8 << bit;
-            // A bit of the date in the envelope, which is for people, says nothing of the parts.
+            // The checksum doesn't cover the date in the envelope, which is only for a human reader.
             if let Ok(read) = decode(&bytes) {
-                prop_assert_eq!(told(&read), told(&parts));
+                prop_assert_eq!(contents(&read), contents(&parts));
             }
         }
     }

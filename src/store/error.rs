@@ -2,31 +2,32 @@ use std::{error::Error, fmt, io, path::PathBuf, sync::Arc};
 
 use crate::{Invalid, sanitize};
 
-/// What keeps a store from being opened, or from saving.
+/// Why a store can't be opened, or can't save.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// The store's name can't be that of a file.
+    /// The store's name isn't a valid file name.
     Name(Invalid),
-    /// Another process has opened it, or this one has, and not dropped it yet.
+    /// Another process has opened the store, or this process has opened it and not dropped it yet.
     Held {
-        /// The file whose lock is held.
+        /// The lock file.
         path: PathBuf,
     },
-    /// The file system refused. What was saved before is still there.
+    /// The file system returned an error. The state that was saved before is still there.
     Io {
-        /// What was tried.
+        /// The operation that failed.
         doing: &'static str,
-        /// On which file or folder.
+        /// The file or folder.
         path: PathBuf,
-        /// What it said.
+        /// The error of the file system.
         error: Arc<io::Error>,
     },
-    /// One part couldn't be taken down; what was saved of it before is kept, and the other parts are saved.
+    /// The snapshot of a part failed. The state that was saved of it before is kept, and the other
+    /// parts are saved.
     Part {
         /// The part's name.
         name: String,
-        /// What is wrong with it.
+        /// Why it failed.
         why: String,
     },
 }
@@ -66,7 +67,7 @@ impl fmt::Display for StoreError {
             Self::Name(invalid) => invalid.fmt(f),
             Self::Held { path } => {
                 let path = sanitize::path(path);
-                write!(f, "{path} is locked: another process uses this store, or this one has opened it twice")
+                write!(f, "{path} is locked: this store is open in another process, or twice in this one")
             }
             Self::Io { doing, path, error } => {
                 write!(f, "can't {doing} {}: {}", sanitize::path(path), sanitize::message(error))

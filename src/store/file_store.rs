@@ -20,67 +20,73 @@ use crate::{
     sanitize,
 };
 
-/// State that survives the process, in a file that is never half written.
+/// State that survives the process, in a file that is replaced atomically.
 ///
-/// See the [module's page](super) for what survives, and what a file looks like.
+/// The [module](super) describes what survives, and the file format.
 ///
 /// # Clone
 ///
-/// Clones are handles of the same store. When the last one is dropped, everything is saved once more, and the lock is given up.
+/// Clones are handles to the same store. Dropping the last one saves the state once more, and
+/// releases the lock.
 #[derive(Clone)]
 pub struct FileStore {
     inner: Arc<Inner>,
 }
 
-/// Ends with the last handle.
+/// Ends the writer when the last handle is dropped.
 struct Inner {
     shared: Arc<Shared>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl FileStore {
-    /// Opens the store of this name in a folder, which is made if there is none, and keeps everybody else out.
+    /// Opens the store `name` in a folder, and locks it. The folder is created if it doesn't exist.
     ///
-    /// A file that is damaged, or was written by a later version, is set aside with a warning, and the store begins empty.
+    /// A file that is damaged, or that a later version has written, is renamed with a warning, and
+    /// the store starts empty.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Name`] if the name isn't plainly that of a file: paths are refused. [`StoreError::Held`] if somebody else has it
-    /// open. [`StoreError::Io`] if the folder or the files can't be used, or a file is a symbolic link.
+    /// [`StoreError::Name`] if the name isn't a plain file name; a path isn't. [`StoreError::Held`]
+    /// if the store is open already, in this process or another. [`StoreError::Io`] if the folder
+    /// or the files can't be used, or a file is a symbolic link.
     pub fn open(folder: impl AsRef<Path>, name: &str) -> Result<Self, StoreError> {
-        let place = Paths::new(folder.as_ref(), name)?;
-        let lock = disk::lock(&place)?;
-        let (saved, access) = disk::load(&place)?;
+        let paths = Paths::new(folder.as_ref(), name)?;
+        let lock = disk::lock(&paths)?;
+        let (saved, access) = disk::load(&paths)?;
         let parts = Parts::new(saved);
-        let shared = Arc::new(Shared { place, parts, commits: Arc::new(GroupCommit::new()) });
+        let shared = Arc::new(Shared { paths, parts, commits: Arc::new(GroupCommit::new()) });
         let thread = writer::start(Arc::clone(&shared), lock, access)
-            .map_err(StoreError::io("start the thread that writes", shared.place.data()))?;
+            .map_err(StoreError::io("start the thread that writes", shared.paths.data()))?;
         Ok(Self { inner: Arc::new(Inner { shared, thread: Mutex::new(Some(thread)) }) })
     }
 
-    /// How long a change may wait to be written, so that many are written together; 100 ms unless set. For all handles.
+    /// Sets how long a change may wait to be written, so that several changes share one write: 100
+    /// ms unless set. It applies to all handles.
     pub fn write_every(self, time: Duration) -> Self {
         self.commits().set_every(time);
         self
     }
 
-    /// Restores a part from what was saved under this name, and saves it from now on.
+    /// Restores a part from the state that was saved under this name, and saves it from now on.
     ///
-    /// To be called before the part is used: what it has counted by then is replaced.
+    /// Call it before you use the part: the restored state replaces what the part has counted so
+    /// far.
     ///
     /// # Errors
     ///
-    /// If there is a part of this name already.
+    /// If the store has a part with this name already.
     pub fn keep<P: Persist + Clone>(&self, name: impl Into<String>, part: &P) -> Result<Restored, Invalid> {
         let (restored, unreadable) = self.inner.shared.parts.keep(name.into(), part.clone())?;
         if let Some(why) = unreadable {
-            disk::copy_aside(&self.inner.shared.place, &why);
+            disk::copy_aside(&self.inner.shared.paths, &why);
         }
         Ok(restored)
     }
 
-    /// Keeps a part no longer, and removes what was saved of it with the next save. Also for parts that this run doesn't know.
-    /// Whether there was one.
+    /// Removes a part: it is no longer saved, and the next save removes its state from the file. It
+    /// also removes state of parts that this run doesn't know. Returns whether there was such a
+    /// part.
     pub fn forget(&self, name: &str) -> bool {
         let was_there = self.inner.shared.parts.forget(name);
         if was_there {
@@ -89,44 +95,47 @@ impl FileStore {
         was_there
     }
 
-    /// An observer by which layers and circuits say that they have changed, for their configs. It keeps the store from nothing: not
-    /// from being dropped either.
+    /// An observer that marks the store as changed. Add it to the configurations of the layers and
+    /// circuits that the store saves. It doesn't keep the store open.
     ///
-    /// A success changes a circuit too, and is no event: a row of failures that it ended may be in the file until the next save.
+    /// A success changes a circuit, too, but is no event. A row of failures that a success has
+    /// ended stays in the file until the next save.
     pub fn observer(&self) -> impl Observer + Clone + use<> {
         Changes(Arc::clone(self.commits()))
     }
 
-    /// Says that a part has changed: it is written soon, by another thread.
+    /// Marks the store as changed. Another thread writes it soon.
     pub fn changed(&self) {
         self.commits().changed();
     }
 
-    /// Saves, and waits for it: what was changed before is on the disk then, and survives a power cut. All who wait at a time share one
-    /// write. Blocks its thread; in async code, [`flush`](Self::flush).
+    /// Saves, and waits until the state is on the disk. Every change before this call then survives
+    /// a power failure. Requests that wait at the same time share one write. It blocks the thread;
+    /// in async code, use [`flush`](Self::flush).
     ///
     /// # Errors
     ///
-    /// If not everything could be saved. What was saved before is still there, and it will be tried again.
+    /// If not everything could be saved. The state that was saved before is still there, and the
+    /// writer tries again.
     pub fn save(&self) -> Result<(), StoreError> {
-        self.commits().wait(self.commits().ask())
+        self.commits().wait(self.commits().request())
     }
 
     /// [`save`](Self::save) without blocking the thread.
     ///
     /// # Errors
     ///
-    /// As [`save`](Self::save).
+    /// The same as [`save`](Self::save).
     ///
     /// # Cancel safety
     ///
-    /// The save is asked for with the first poll, and is made even if this is dropped then.
+    /// The first poll requests the save, which is made even if the future is dropped afterwards.
     pub async fn flush(&self) -> Result<(), StoreError> {
-        let asked = self.commits().ask();
-        poll_fn(|cx| self.commits().poll(asked, cx)).await
+        let requested = self.commits().request();
+        poll_fn(|cx| self.commits().poll(requested, cx)).await
     }
 
-    /// What kept the last save from being complete; `None` if nothing did.
+    /// Why the last save was incomplete; `None` if it was complete.
     pub fn trouble(&self) -> Option<StoreError> {
         self.commits().trouble()
     }
@@ -138,9 +147,9 @@ impl FileStore {
 
 impl fmt::Debug for FileStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Shared { place, parts, .. } = &*self.inner.shared;
+        let Shared { paths, parts, .. } = &*self.inner.shared;
         f.debug_struct("FileStore")
-            .field("file", &sanitize::path(&place.data()))
+            .field("file", &sanitize::path(&paths.data()))
             .field("parts", parts)
             .finish_non_exhaustive()
     }
@@ -150,22 +159,22 @@ impl Drop for Inner {
     fn drop(&mut self) {
         self.shared.commits.close();
         let thread = self.thread.get_mut().unwrap_or_else(PoisonError::into_inner).take();
-        // A part may hold the last handle, and be dropped by the thread itself.
+        // A part may hold the last handle, so the writer thread itself may drop it.
         if let Some(thread) = thread.filter(|thread| thread.thread().id() != thread::current().id()) {
-            // It catches the panics of parts.
+            // The thread catches panics of parts, so joining it doesn't fail.
             let _ = thread.join();
         }
     }
 }
 
-/// Says that something has changed.
+/// Marks the store as changed.
 #[derive(Clone)]
 struct Changes(Arc<GroupCommit>);
 
 impl Observer for Changes {
     fn on_event(&self, event: &Event<'_>) {
         match event {
-            // Nothing that is kept.
+            // Events that don't change saved state.
             Event::CallRejected { .. } | Event::FallbackAsked { .. } | Event::FallbackFailed { .. } => {}
             _ => self.0.changed(),
         }

@@ -1,4 +1,5 @@
-//! Between those who want to have something saved and the thread that saves: one write for all who ask meanwhile.
+//! Group commit between the handles that request saves and the writer thread: one write serves all
+//! requests that are waiting.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -9,7 +10,7 @@ use std::{
 
 use super::StoreError;
 
-/// How long a disk that refused is left alone, unless somebody asks.
+/// How long the writer waits after an error before it tries again, unless a save is requested.
 const PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
@@ -22,21 +23,22 @@ pub(super) struct GroupCommit {
 #[derive(Debug)]
 struct State {
     every: Duration,
-    /// Something changed since the last snapshot.
+    /// Something has changed since the last snapshot.
     dirty: bool,
-    /// Saves that were asked for, tried, and done. A save counts for whoever had asked before it began.
-    asked: u64,
+    /// How many saves were requested, tried, and done. A save counts for all requests that were
+    /// made before it started.
+    requested: u64,
     tried: u64,
     saved: u64,
     trouble: Option<StoreError>,
-    /// By the save that they wait for; the latest of each.
+    /// The latest waker per request, by the request's number.
     wakers: Vec<(u64, Waker)>,
     closed: bool,
 }
 
-/// A save that is to be made.
+/// A save for the writer to make.
 pub(super) struct Task {
-    asked: u64,
+    requested: u64,
     pub(super) is_last: bool,
 }
 
@@ -45,7 +47,7 @@ impl GroupCommit {
         let state = State {
             every: Duration::from_millis(100),
             dirty: false,
-            asked: 0,
+            requested: 0,
             tried: 0,
             saved: 0,
             trouble: None,
@@ -59,7 +61,7 @@ impl GroupCommit {
         self.lock().every = every;
     }
 
-    /// Something changed, and may be saved when it suits.
+    /// Records a change, which the writer saves after the write interval.
     pub(super) fn changed(&self) {
         let mut state = self.lock();
         if !std::mem::replace(&mut state.dirty, true) {
@@ -68,32 +70,32 @@ impl GroupCommit {
         }
     }
 
-    /// Asks for a save that begins after this.
-    pub(super) fn ask(&self) -> u64 {
+    /// Requests a save that starts after this call. Returns the request's number.
+    pub(super) fn request(&self) -> u64 {
         let mut state = self.lock();
-        state.asked += 1;
+        state.requested += 1;
         self.work.notify_one();
-        state.asked
+        state.requested
     }
 
-    pub(super) fn wait(&self, asked: u64) -> Result<(), StoreError> {
-        let waited = self.done.wait_while(self.lock(), |state| state.answer(asked).is_none());
-        waited.unwrap_or_else(PoisonError::into_inner).answer(asked).unwrap_or(Ok(()))
+    pub(super) fn wait(&self, requested: u64) -> Result<(), StoreError> {
+        let waited = self.done.wait_while(self.lock(), |state| state.result_of(requested).is_none());
+        waited.unwrap_or_else(PoisonError::into_inner).result_of(requested).unwrap_or(Ok(()))
     }
 
-    pub(super) fn poll(&self, asked: u64, cx: &Context<'_>) -> Poll<Result<(), StoreError>> {
-        // Wakers are others' code: they are cloned, dropped and woken without the lock.
+    pub(super) fn poll(&self, requested: u64, cx: &Context<'_>) -> Poll<Result<(), StoreError>> {
+        // A waker is the executor's code, so it is cloned, dropped and woken without the lock.
         let waker = cx.waker().clone();
         let mut state = self.lock();
-        if let Some(answer) = state.answer(asked) {
+        if let Some(answer) = state.result_of(requested) {
             drop(state);
             return Poll::Ready(answer);
         }
-        // Those of waits that were dropped go with the next answer.
-        let former = match state.wakers.iter_mut().find(|(known, _)| *known == asked) {
+        // Wakers of dropped waits are removed with the next result.
+        let former = match state.wakers.iter_mut().find(|(known, _)| *known == requested) {
             Some((_, known)) => Some(std::mem::replace(known, waker)),
             None => {
-                state.wakers.push((asked, waker));
+                state.wakers.push((requested, waker));
                 None
             }
         };
@@ -102,7 +104,7 @@ impl GroupCommit {
         Poll::Pending
     }
 
-    /// Lets the writer end after one more save.
+    /// Ends the writer after one more save.
     pub(super) fn close(&self) {
         self.lock().closed = true;
         self.work.notify_one();
@@ -114,29 +116,29 @@ impl GroupCommit {
 
     /// Waits until there is something to save.
     pub(super) fn take(&self) -> Task {
-        let is_urgent = |state: &State| state.closed || state.asked > state.tried;
+        let is_urgent = |state: &State| state.closed || state.requested > state.tried;
         let idle = self.work.wait_while(self.lock(), |state| !is_urgent(state) && !state.dirty);
         let state = idle.unwrap_or_else(PoisonError::into_inner);
         let pause = if state.trouble.is_some() { PAUSE.max(state.every) } else { state.every };
-        // More may change meanwhile.
+        // Waits for further changes, so that one write saves all of them.
         let waited = self.work.wait_timeout_while(state, pause, |state| !is_urgent(state));
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         state.dirty = false;
-        Task { asked: state.asked, is_last: state.closed }
+        Task { requested: state.requested, is_last: state.closed }
     }
 
-    /// What became of a save. Whether the trouble is new.
-    pub(super) fn answer(&self, task: &Task, result: Result<(), StoreError>) -> bool {
+    /// Records the result of a save. Returns whether the error is new.
+    pub(super) fn finish(&self, task: &Task, result: Result<(), StoreError>) -> bool {
         let mut state = self.lock();
         let is_new = result.is_err() && state.trouble.is_none();
-        state.tried = task.asked;
+        state.tried = task.requested;
         match result {
             Ok(()) => {
-                state.saved = task.asked;
+                state.saved = task.requested;
                 state.trouble = None;
             }
             Err(error) => {
-                // A disk gets better by itself, a part that panics doesn't.
+                // A disk may recover by itself. A part that panics doesn't.
                 state.dirty |= matches!(error, StoreError::Io { .. });
                 state.trouble = Some(error);
             }
@@ -145,24 +147,24 @@ impl GroupCommit {
         drop(state);
         self.done.notify_all();
         for (_, waker) in wakers {
-            // A waker that panics must not end the writer, nor keep others from being woken.
+            // A waker that panics must not end the writer, or prevent the others from being woken.
             let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
         }
         is_new
     }
 
-    // Nothing panics while it is locked.
+    // No code panics while it holds the lock.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl State {
-    /// What became of a save that was asked for: good if it, or a later one, was.
-    fn answer(&self, asked: u64) -> Option<Result<(), StoreError>> {
+    /// The result of a request: `Ok` if its save, or a later one, was done.
+    fn result_of(&self, requested: u64) -> Option<Result<(), StoreError>> {
         match &self.trouble {
-            _ if self.saved >= asked => Some(Ok(())),
-            Some(error) if self.tried >= asked => Some(Err(error.clone())),
+            _ if self.saved >= requested => Some(Ok(())),
+            Some(error) if self.tried >= requested => Some(Err(error.clone())),
             _ => None,
         }
     }
@@ -177,74 +179,74 @@ mod tests {
     }
 
     #[test]
-    fn one_save_is_for_all_who_had_asked_before_it_began_and_for_nobody_else() {
+    fn one_save_serves_the_requests_made_before_it_started() {
         let commits = GroupCommit::new();
-        let before = [commits.ask(), commits.ask(), commits.ask()];
+        let before = [commits.request(), commits.request(), commits.request()];
         let task = commits.take();
-        let after = commits.ask();
-        assert!(!commits.answer(&task, Ok(())));
-        for asked in before {
-            commits.wait(asked).unwrap();
+        let after = commits.request();
+        assert!(!commits.finish(&task, Ok(())));
+        for requested in before {
+            commits.wait(requested).unwrap();
         }
-        assert!(commits.lock().answer(after).is_none());
+        assert!(commits.lock().result_of(after).is_none());
         let task = commits.take();
-        assert!(commits.answer(&task, Err(disk_is_full())));
-        for asked in before {
-            commits.wait(asked).unwrap();
+        assert!(commits.finish(&task, Err(disk_is_full())));
+        for requested in before {
+            commits.wait(requested).unwrap();
         }
         commits.wait(after).unwrap_err();
     }
 
     #[test]
-    fn a_later_save_is_good_for_those_whose_own_had_failed() {
+    fn a_later_save_serves_requests_whose_own_save_failed() {
         let commits = GroupCommit::new();
-        let asked = commits.ask();
+        let requested = commits.request();
         let task = commits.take();
-        assert!(commits.answer(&task, Err(disk_is_full())), "new trouble");
-        commits.ask();
+        assert!(commits.finish(&task, Err(disk_is_full())), "the error is new");
+        commits.request();
         let task = commits.take();
-        assert!(!commits.answer(&task, Err(disk_is_full())), "the same trouble is no news");
-        commits.ask();
+        assert!(!commits.finish(&task, Err(disk_is_full())), "the same error isn't new");
+        commits.request();
         let task = commits.take();
-        commits.answer(&task, Ok(()));
-        commits.wait(asked).unwrap();
+        commits.finish(&task, Ok(()));
+        commits.wait(requested).unwrap();
         assert!(commits.trouble().is_none());
     }
 
     #[test]
-    fn a_wait_has_one_waker_however_often_it_is_polled() {
+    fn a_wait_keeps_one_waker_however_often_it_is_polled() {
         let commits = GroupCommit::new();
-        let asked = commits.ask();
+        let requested = commits.request();
         let cx = Context::from_waker(Waker::noop());
         for _ in 0..100 {
-            assert!(commits.poll(asked, &cx).is_pending());
+            assert!(commits.poll(requested, &cx).is_pending());
         }
         assert_eq!(commits.lock().wakers.len(), 1);
         let task = commits.take();
-        commits.answer(&task, Ok(()));
-        assert!(commits.poll(asked, &cx).is_ready() && commits.lock().wakers.is_empty());
+        commits.finish(&task, Ok(()));
+        assert!(commits.poll(requested, &cx).is_ready() && commits.lock().wakers.is_empty());
     }
 
     #[test]
-    fn what_changes_during_a_save_is_saved_by_the_next_one() {
+    fn a_change_during_a_save_is_saved_by_the_next_one() {
         let commits = GroupCommit::new();
-        commits.ask();
+        commits.request();
         commits.changed();
         let task = commits.take();
         assert!(!commits.lock().dirty);
         commits.changed();
-        commits.answer(&task, Ok(()));
+        commits.finish(&task, Ok(()));
         assert!(commits.lock().dirty);
     }
 
     #[test]
-    fn a_disk_is_tried_again_by_itself_and_a_part_that_panics_is_not() {
+    fn a_disk_error_is_retried_and_a_panicking_part_is_not() {
         let panicked = StoreError::Part { name: "a".to_owned(), why: "it panicked".to_owned() };
         for (error, again) in [(disk_is_full(), true), (panicked, false)] {
             let commits = GroupCommit::new();
-            commits.ask();
+            commits.request();
             let task = commits.take();
-            commits.answer(&task, Err(error));
+            commits.finish(&task, Err(error));
             assert_eq!(commits.lock().dirty, again);
         }
     }

@@ -1,4 +1,5 @@
-//! State that survives the process: [`FileStore`] keeps circuits, ledgers, budgets, and parts of your own, in a file.
+//! State that survives the process: [`FileStore`] saves circuits, ledgers, budgets, and parts of
+//! your own in a file.
 //!
 //! ```
 //! use std::{path::Path, sync::{Arc, atomic::{AtomicU64, Ordering}}, time::Duration};
@@ -38,72 +39,91 @@
 //! tower-recourse = { version = "0.1", features = ["store"] }
 //! ```
 //!
-//! Circuits and ledgers are kept the same way, and say by themselves when they have changed, if the configs have the store's
-//! observer: `BreakerConfig::default().observe(store.observer())`. Where a limit must hold through any crash, a retry is saved before
-//! it is made: by `store.flush().await` in [`before_resend`](crate::RetryLayer::before_resend), or, with
-//! [`run`](crate::RetryLayer::run), at the beginning of each attempt after the first.
+//! Circuits and ledgers are saved in the same way. They mark the store as changed themselves if
+//! their configurations have the store's observer:
+//! `BreakerConfig::default().observe(store.observer())`. If a limit must hold through any crash,
+//! save each retry before it is made: call `store.flush().await` in
+//! [`before_resend`](crate::RetryLayer::before_resend) or, with [`run`](crate::RetryLayer::run), at
+//! the start of each attempt after the first.
 //!
 //! # When not to use it
 //!
-//! - For state that several processes share: a store is one process's at a time.
-//! - For circuits of a service that restarts in seconds and has many instances: each finds out soon enough by itself. It is worth it
-//!   where opening is expensive, where a circuit is open until somebody resets it, or where limits must hold across restarts.
-//! - As a database. All of it is written each time.
+//! - Several processes share the state: one process at a time can open a store.
+//! - The circuits belong to a service that restarts within seconds and has many instances: each
+//!   instance detects an outage by itself soon enough. A store is worth it if opening is expensive,
+//!   if a circuit stays open until it is reset, or if limits must hold across restarts.
+//! - You need a database: each save writes the whole state.
 //!
 //! # What survives
 //!
-//! Each part says what its snapshot holds. Of a circuit: its state, its mode, its failures in a row, and what is left of the open
-//! time; neither windows nor totals. Of a ledger: all its counts. Of a
-//! [budget](crate::retry::budget): its tokens, without a reserve. **Age** counts: a circuit whose open time has run out meanwhile comes back half-open. Ages
-//! are by wall clocks; one that was put back makes them zero, and no open time is ever longer than it was.
+//! Each part defines its snapshot. A circuit's has its state, its mode, its failures in a row, and
+//! the rest of its open time, but neither windows nor totals. A ledger's has all its counts. A
+//! [budget](crate::retry::budget)'s has its tokens, without the reserve.
 //!
-//! Parts that this run doesn't know are kept in the file as they are, until they are [forgotten](FileStore::forget).
+//! **Age** matters: a circuit whose open time has elapsed since the save is restored as half-open.
+//! The age comes from wall clocks. If the clock was set back, the age is zero, and no open time
+//! becomes longer than it was.
+//!
+//! State of parts that this run doesn't know stays in the file unchanged, until you
+//! [forget](FileStore::forget) it.
 //!
 //! # When it is durable
 //!
-//! | | a change survives |
+//! | after | a change survives |
 //! |---|---|
-//! | [`save`](FileStore::save) or [`flush`](FileStore::flush) has returned `Ok` | a power cut |
-//! | [`changed`](FileStore::changed), or an [observer](FileStore::observer), was told | after 100 ms ([`write_every`](FileStore::write_every)) and the time of a write |
-//! | the last handle is dropped | from then on |
-//! | nobody was told | from the next write on, whatever caused it |
+//! | [`save`](FileStore::save) or [`flush`](FileStore::flush) has returned `Ok` | a power failure |
+//! | [`changed`](FileStore::changed) was called, or an [observer](FileStore::observer) received an event | once 100 ms ([`write_every`](FileStore::write_every)) and the time of a write have passed |
+//! | the last handle was dropped | from then on |
+//! | none of these | from the next write on, whatever causes it |
 //!
-//! One thread writes, off the path of calls, and needs no runtime. Who waits for a save shares it with all who do: what was asked for
-//! while one is being written is answered by the next. A new file is written in the same folder and flushed, takes the place of the old
-//! one, and the folder is flushed: so whenever the process is killed, the file is the old one or the new one.
+//! One thread writes, and needs no runtime; calls don't wait for it. All requests that wait for a
+//! save share it: requests that arrive during a write are answered by the next one. The thread
+//! writes a new file in the same folder, flushes it, renames it over the old one, and flushes the
+//! folder. So whenever the process is killed, the file is the old one or the new one.
 //!
 //! # The files
 //!
-//! | file | what |
+//! | file | content |
 //! |---|---|
 //! | `name.json` | the state: `{"version":1,"saved_at":"…","checksum":"…","parts":{"done":{"saved_at":"…","state":4711}}}` |
-//! | `name.json.tmp` | what is being written; a leftover is removed when the store is opened |
-//! | `name.lock` | locked while the store is open; empty. It is never removed, and must not be |
-//! | `name.json.damaged-1` … `-99` | a file that couldn't be read, or whose checksum was wrong; the last of them is used again |
+//! | `name.json.tmp` | the file that is being written; opening the store removes a leftover |
+//! | `name.lock` | empty; locked while the store is open. It is never removed, and you must not remove it |
+//! | `name.json.damaged-1` … `-99` | a file that couldn't be parsed, or whose checksum didn't match; number 99 is overwritten |
 //! | `name.json.future-1` … `-99` | a file of a later version |
 //!
-//! New files have mode 0600 and new folders 0700, whatever the umask. A state file keeps the mode,
-//! owner and group that it was given later: when it is set aside, and when another takes its place;
-//! if its group can't be kept, the new group gets no more than all other users. ACLs and extended
-//! attributes aren't kept. A file that is a symbolic link is refused, since it couldn't be replaced
-//! in one step and could point to a file of another user; a link to the *folder* is fine.
+//! New files have mode 0600 and new folders 0700, regardless of the umask. If you change the mode,
+//! owner, or group of a state file, it keeps them when it is renamed, and the file that replaces it
+//! gets them, too. If the group can't be kept, the new group gets no more rights than all other
+//! users. ACLs and extended attributes aren't kept. A state file that is a symbolic link is an
+//! error, because it couldn't be replaced in one step and could point to a file of another user. A
+//! link to the *folder* is fine.
 //!
-//! The checksum is the CRC-32 of the parts as they stand there, so an editor damages the file.
-//! Dates are UTC, RFC 3339. The lock is that of the system (`flock`, `LockFileEx`), and ends with
-//! the process; on network file systems it is worth what they make of it. Only `name.lock` is ever
-//! locked, and on Unix, a lock for *reading* on it, of a backup tool say, keeps no store out: a new
-//! file takes its place. Other than on Unix, folders aren't flushed, and modes don't exist.
+//! The checksum is the CRC-32 of the parts as they are written, so editing the file by hand
+//! invalidates it. Dates are UTC in RFC 3339. The lock is a system lock (`flock`, `LockFileEx`),
+//! which ends with the process; on a network file system it is as reliable as that file system.
+//! Only `name.lock` is ever locked. On Unix, another program's shared lock on it, for example that
+//! of a backup tool, doesn't block the store: a new lock file replaces it. On other systems,
+//! folders aren't flushed, and modes don't exist.
 //!
 //! # Errors
 //!
-//! [`FileStore::open`] refuses names that are paths, files that are links, and a store that somebody else holds. What it can't read is set aside with a
-//! warning (through `tracing`, or to standard error without that feature). When saving fails, the old state stays, there is one
-//! warning until it succeeds, [`FileStore::trouble`] says what it is, whoever waits is told, and it is tried again every second.
-//! A part that panics keeps no other from being saved.
+//! [`FileStore::open`] fails for a name that is a path, for a file that is a link, and for a store
+//! that is already open. A file that it can't read is renamed with a warning (through `tracing`, or
+//! to standard error without that feature).
+//!
+//! If a save fails, the old state stays. The store logs one warning until a save succeeds,
+//! [`FileStore::trouble`] returns the error, callers that wait for the save receive it, and the
+//! writer tries again every second. A part that panics doesn't prevent other parts from being
+//! saved.
+//!
+//! # Clone
+//!
+//! Clones of a [`FileStore`] are handles to the same store.
 //!
 //! # Cancel safety
 //!
-//! [`FileStore::flush`] may be dropped at any time; the save is made. Dropping the last handle blocks until everything is saved.
+//! [`FileStore::flush`] may be dropped at any time; the save is still made. Dropping the last
+//! handle blocks until everything is saved.
 
 mod disk;
 mod envelope;

@@ -1,4 +1,4 @@
-//! What is saved: the parts that this run knows, and those that it doesn't.
+//! The parts: those that this run knows, and saved state of others.
 
 use std::{
     collections::BTreeMap,
@@ -19,24 +19,24 @@ use crate::{Invalid, sanitize, time::Wall};
 pub(super) struct Parts(Mutex<Known>);
 
 struct Known {
-    /// Every part as it was saved last.
+    /// The state of each part as it was last saved.
     saved: envelope::Parts,
-    /// Those of this run.
+    /// The parts of this run.
     kept: BTreeMap<String, Arc<dyn Kept>>,
 }
 
-/// What became of the state that was saved of a part.
+/// What `FileStore::keep` did with the saved state of a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Restored {
-    /// There was none: it is what it was.
+    /// There was no saved state. The part is unchanged.
     Nothing,
-    /// It goes on with it.
+    /// The part was restored.
     State {
-        /// So long after it was saved, by wall clocks.
+        /// The age of the saved state, by wall clocks.
         age: Duration,
     },
-    /// It isn't what this part can read, as another kind of part had the name before. There is a copy of the file, and it is
-    /// what it was.
+    /// The part can't read the saved state, because a part of another type had the name before. The
+    /// file was copied, and the part is unchanged.
     Unreadable,
 }
 
@@ -45,7 +45,8 @@ impl Parts {
         Self(Mutex::new(Known { saved, kept: BTreeMap::new() }))
     }
 
-    /// Restores a part and keeps it. With what is wrong with the state that was saved, if it can't be read.
+    /// Restores a part and adds it. The second value is the reason if the saved state can't be
+    /// read.
     pub(super) fn keep<P: Persist>(&self, name: String, part: P) -> Result<(Restored, Option<String>), Invalid> {
         const ALLOWED: &str = "a name that no other part of the store has";
         let saved = {
@@ -55,7 +56,7 @@ impl Parts {
             }
             known.saved.get(&name).cloned()
         };
-        // Not locked: this is the user's code.
+        // The lock isn't held here, because `restore` is user code.
         let restored = match saved {
             None => (Restored::Nothing, None),
             Some(Part { saved_at, state }) => match serde_json::from_str(state.get()) {
@@ -78,16 +79,17 @@ impl Parts {
         Ok(restored)
     }
 
-    /// Whether there was one.
+    /// Removes a part. Returns whether there was one.
     pub(super) fn forget(&self, name: &str) -> bool {
         let mut known = self.lock();
         let (kept, was_saved) = (known.kept.remove(name), known.saved.remove(name).is_some());
         drop(known);
-        // The part is the user's, and is dropped after the lock.
+        // User code drops the part, so the lock isn't held any more.
         kept.is_some() || was_saved
     }
 
-    /// The file as it is to be now; and what of it is older than that, because a part couldn't be taken down.
+    /// The new content of the file, and the error of a part whose snapshot failed: its state in the
+    /// file is older.
     pub(super) fn encode(&self) -> Result<(Vec<u8>, Option<StoreError>), StoreError> {
         let kept = self.lock().kept.clone();
         let mut trouble = None;
@@ -96,7 +98,7 @@ impl Parts {
             match part.snapshot() {
                 Ok(state) => {
                     let mut known = self.lock();
-                    // It may have been forgotten meanwhile.
+                    // The part may have been removed meanwhile.
                     if known.kept.get(&name).is_some_and(|kept| Arc::ptr_eq(kept, &part)) {
                         known.saved.insert(name, Part { saved_at, state });
                     }
@@ -110,7 +112,7 @@ impl Parts {
         Ok((file, trouble))
     }
 
-    // Nothing of the user's runs while it is locked.
+    // No user code runs while the lock is held.
     fn lock(&self) -> MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -123,7 +125,7 @@ impl fmt::Debug for Parts {
     }
 }
 
-/// A part whose snapshot's type is forgotten.
+/// A part without its snapshot type.
 trait Kept: Send + Sync {
     fn snapshot(&self) -> Result<Box<RawValue>, String>;
 }

@@ -1,4 +1,4 @@
-//! Where a store lives: a few files in one folder, whose names begin alike.
+//! The paths of a store's files: they are in one folder, and start with the store's name.
 
 use std::path::{Path, PathBuf};
 
@@ -11,9 +11,11 @@ pub(super) struct Paths {
 }
 
 impl Paths {
-    /// Refuses whatever isn't plainly the name of a file, on any system: it may come from outside.
+    /// Rejects every name that isn't a plain file name on all systems, because the name may come
+    /// from outside.
     pub(super) fn new(folder: &Path, name: &str) -> Result<Self, Invalid> {
-        const ALLOWED: &str = "1 to 100 of A-Z, a-z, 0-9, `-`, `_` and `.`, with no dot first, and no name of a device";
+        const ALLOWED: &str =
+            "1 to 100 of A-Z, a-z, 0-9, `-`, `_` and `.`, not starting with a dot, and not a device name";
         let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
         let is_name = (1..=100).contains(&name.len()) && name.bytes().all(is_allowed) && !name.starts_with('.');
         if !is_name || is_device(name) {
@@ -31,7 +33,7 @@ impl Paths {
         self.file("json")
     }
 
-    /// What is being written.
+    /// The file that is being written.
     pub(super) fn temporary(&self) -> PathBuf {
         self.file("json.tmp")
     }
@@ -40,8 +42,9 @@ impl Paths {
         self.file("lock")
     }
 
-    /// The first free place for a file that can't be used, for this reason. Only the last of 99 is ever used twice.
-    pub(super) fn aside(&self, reason: &str) -> PathBuf {
+    /// The first unused path for a file that can't be used for this reason. Number 99 may be in
+    /// use.
+    pub(super) fn set_aside(&self, reason: &str) -> PathBuf {
         let path = |number: u32| self.file(&format!("json.{reason}-{number}"));
         path((1..99).find(|&number| path(number).symlink_metadata().is_err()).unwrap_or(99))
     }
@@ -51,7 +54,7 @@ impl Paths {
     }
 }
 
-/// Windows finds devices under these names in every folder, whatever follows their first dot.
+/// Windows treats these names as devices in every folder, whatever follows the first dot.
 fn is_device(name: &str) -> bool {
     let stem = name.split('.').next().unwrap_or_default().to_ascii_lowercase();
     let is_port = |port: &str| stem.strip_prefix(port).is_some_and(|number| number.len() == 1 && number != "0");
@@ -63,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_that_are_paths_are_refused() {
+    fn names_that_are_paths_are_invalid() {
         let long = "x".repeat(101);
         let names = [
             "",
@@ -103,11 +106,11 @@ mod tests {
     }
 
     #[test]
-    fn names_of_files_are_fine() {
+    fn plain_file_names_are_valid() {
         let long = "x".repeat(100);
         for name in ["b-17", "Batch_2026.11.22", "a..b", "com", "com10", "null", "0", &long] {
-            let place = Paths::new(Path::new("folder"), name).unwrap();
-            assert_eq!(place.data(), Path::new("folder").join(format!("{name}.json")));
+            let paths = Paths::new(Path::new("folder"), name).unwrap();
+            assert_eq!(paths.data(), Path::new("folder").join(format!("{name}.json")));
         }
     }
 }

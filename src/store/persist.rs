@@ -2,14 +2,14 @@ use std::{sync::Arc, time::Duration};
 
 use serde::{Serialize, de::DeserializeOwned};
 
-/// Something whose state can be taken down as plain data, and taken up again: a circuit, a ledger, a budget, or anything of
+/// State that can be saved as plain data and restored: a circuit, a ledger, a budget, or a type of
 /// your own.
 ///
 /// ```
 /// use std::{sync::atomic::{AtomicU64, Ordering}, time::Duration};
 /// use tower_recourse::store::Persist;
 ///
-/// /// Items done, in this run and those before.
+/// Items done, in this run and in earlier runs.
 /// #[derive(Default)]
 /// struct Done(AtomicU64);
 ///
@@ -26,15 +26,16 @@ use serde::{Serialize, de::DeserializeOwned};
 /// }
 /// ```
 pub trait Persist: Send + Sync + 'static {
-    /// The state as data. What is added to it later should have a default (`#[serde(default)]`), so that older files can be read.
+    /// The state as data. Give fields that you add later a default (`#[serde(default)]`), so that
+    /// older files can be read.
     type Snapshot: Serialize + DeserializeOwned;
 
-    /// The state at this moment. Called on the thread that writes, as often as it does; must not call the store. If it panics, the
-    /// state that was saved last is kept.
+    /// Returns the current state. The writer thread calls it for each save. It must not call the
+    /// store. If it panics, the state that was saved last is kept.
     fn snapshot(&self) -> Self::Snapshot;
 
-    /// Takes up a state that was saved so long ago. The age is by wall clocks, that may have been moved in between: at least zero, and
-    /// maybe years.
+    /// Restores a state that was saved `age` ago. The age comes from wall clocks, which may have
+    /// been changed in between: it is at least zero, and may be years.
     fn restore(&self, snapshot: Self::Snapshot, age: Duration);
 }
 

@@ -1,4 +1,4 @@
-//! The thread that saves.
+//! The writer thread.
 
 use std::{
     io,
@@ -14,29 +14,30 @@ use crate::{
     sanitize,
 };
 
-/// What the thread and the handles share.
+/// The state that the thread and the handles share.
 #[derive(Debug)]
 pub(super) struct Shared {
-    pub(super) place: Paths,
+    pub(super) paths: Paths,
     pub(super) parts: Parts,
-    /// Held by observers too, which circuits hold, which are parts: they must not hold the parts.
+    /// Circuits hold the store's observers, and may be parts. So an observer holds only this, not
+    /// the parts.
     pub(super) commits: Arc<GroupCommit>,
 }
 
-/// Saves until the store is closed, and holds the lock that long.
+/// Saves until the store is closed. Holds the lock until then.
 pub(super) fn start(shared: Arc<Shared>, lock: FileLock, mut access: Option<Access>) -> io::Result<JoinHandle<()>> {
     thread::Builder::new().name("store".to_owned()).spawn(move || {
         let _lock = lock;
         loop {
             let task = shared.commits.take();
-            let result =
-                catch_unwind(AssertUnwindSafe(|| save(&shared, &mut access))).unwrap_or_else(|_| Err(dropped()));
-            let said = result.as_ref().err().map(ToString::to_string);
-            if shared.commits.answer(&task, result) {
-                let said = said.unwrap_or_default();
+            let result = catch_unwind(AssertUnwindSafe(|| save(&shared, &mut access)))
+                .unwrap_or_else(|_| Err(panicked_in_drop()));
+            let message = result.as_ref().err().map(ToString::to_string);
+            if shared.commits.finish(&task, result) {
+                let message = message.unwrap_or_default();
                 warn(format_args!(
-                    "store {}: {said}; what was saved before is still there",
-                    sanitize::path(&shared.place.data())
+                    "store {}: {message}; the state that was saved before is unchanged",
+                    sanitize::path(&shared.paths.data())
                 ));
             }
             if task.is_last {
@@ -48,11 +49,12 @@ pub(super) fn start(shared: Arc<Shared>, lock: FileLock, mut access: Option<Acce
 
 fn save(shared: &Shared, access: &mut Option<Access>) -> Result<(), StoreError> {
     let (file, trouble) = shared.parts.encode()?;
-    disk::replace(&shared.place, &file, access)?;
+    disk::replace(&shared.paths, &file, access)?;
     trouble.map_or(Ok(()), Err)
 }
 
-/// A part that was forgotten meanwhile was dropped here, and panicked.
-fn dropped() -> StoreError {
-    StoreError::Part { name: "forgotten".to_owned(), why: "it panicked when it was dropped".to_owned() }
+/// The error of a part that was removed during the save, was dropped by the writer thread, and
+/// panicked.
+fn panicked_in_drop() -> StoreError {
+    StoreError::Part { name: "removed".to_owned(), why: "its drop panicked".to_owned() }
 }

@@ -2,7 +2,7 @@ use std::{sync::LazyLock, time::Duration};
 
 use super::{Instant, ManualClock};
 
-/// The clock that a circuit goes by.
+/// A source of the current time.
 #[derive(Debug, Clone, Default)]
 pub struct Clock(Source);
 
@@ -14,7 +14,8 @@ enum Source {
 }
 
 impl Clock {
-    /// The time now. Monotonic; outside a tokio runtime it is the system's monotonic clock.
+    /// The current time. It is monotonic. Outside a tokio runtime it comes from the system's
+    /// monotonic clock.
     pub fn now(&self) -> Instant {
         match &self.0 {
             Source::Tokio => Instant::now(),
@@ -25,14 +26,14 @@ impl Clock {
 
 #[cfg_attr(not(feature = "breaker"), allow(dead_code))]
 impl Clock {
-    /// Whether its time is [`now_since_base`].
+    /// Whether this is tokio's clock, which [`now_since_base`] reads.
     pub(crate) fn is_tokio(&self) -> bool {
         matches!(self.0, Source::Tokio)
     }
 }
 
-/// Nanoseconds of tokio's clock, counted from some instant of this process, which may lie after it: for those who keep a time in a word.
-/// 292 years are the most.
+/// Nanoseconds of tokio's clock since an arbitrary base instant of this process, for code that
+/// stores a time in one word. Negative before the base. It saturates at 292 years.
 #[cfg_attr(not(feature = "breaker"), allow(dead_code))]
 #[inline]
 pub(crate) fn now_since_base() -> i64 {
@@ -44,7 +45,7 @@ pub(crate) fn now_since_base() -> i64 {
     }
 }
 
-/// The same in microseconds, rounded down, for any clock.
+/// Microseconds since the base, rounded down, for any clock.
 #[cfg_attr(not(feature = "breaker"), allow(dead_code))]
 #[inline]
 pub(crate) fn micros_since_base(instant: Instant) -> i64 {
@@ -55,7 +56,7 @@ pub(crate) fn micros_since_base(instant: Instant) -> i64 {
     }
 }
 
-/// The time since the base, or until it.
+/// The time since the base, or as `Err` the time until it.
 #[inline]
 fn since_base(instant: Instant) -> Result<Duration, Duration> {
     static BASE: LazyLock<Instant> = LazyLock::new(Instant::now);
@@ -73,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn microseconds_are_rounded_down_before_the_base_and_after_it() {
+    fn microseconds_are_rounded_down_on_both_sides_of_the_base() {
         let nanos = Duration::from_nanos;
         let now = Instant::now();
         let base = now - since_base(now).unwrap();
@@ -88,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn instants_a_thousand_years_away_have_a_time() {
+    fn instants_a_thousand_years_away_are_representable() {
         let years = Duration::from_secs(1_000 * 365 * 86_400);
         let micros = i64::try_from(years.as_micros()).unwrap();
         let now = micros_since_base(Instant::now());

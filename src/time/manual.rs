@@ -8,7 +8,7 @@ use std::{
 
 use super::Instant;
 
-/// A clock that only moves when it is told to: clones show the same time.
+/// A clock for tests that only [`advance`](Self::advance) moves. Clones show the same time.
 ///
 /// ```
 /// use std::time::Duration;
@@ -32,25 +32,25 @@ pub struct ManualClock {
 }
 
 impl ManualClock {
-    /// A clock that stands still.
+    /// Makes a clock that stands still.
     pub fn new() -> Self {
         Self { start: Instant::now(), nanos: Arc::default() }
     }
 
-    /// Moves the clock on. It stops at some 584 years after its start.
+    /// Moves the clock forward. It stops about 584 years after its start.
     pub fn advance(&self, by: Duration) {
         let by = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
         let moved = |nanos: u64| Some(nanos.saturating_add(by));
-        // Always `Some`, so this can't fail.
+        // The closure always returns `Some`, so this can't fail.
         let _ = self.nanos.fetch_update(Ordering::AcqRel, Ordering::Acquire, moved);
     }
 
-    /// The time that it shows.
+    /// The current time of the clock.
     pub fn now(&self) -> Instant {
         self.start + self.elapsed()
     }
 
-    /// How far it was moved since it was made.
+    /// How far the clock has been moved.
     pub fn elapsed(&self) -> Duration {
         Duration::from_nanos(self.nanos.load(Ordering::Acquire))
     }

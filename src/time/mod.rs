@@ -1,7 +1,7 @@
-//! Where time comes from: monotonic, always.
+//! Sources of time. All are monotonic.
 //!
-//! [`Clock::default`] reads tokio's clock, so `tokio::time::pause` works in tests. [`ManualClock`] only moves when it
-//! is told to, and needs no runtime.
+//! [`Clock::default`] reads tokio's clock, so `tokio::time::pause` works in tests. [`ManualClock`]
+//! only moves when a test advances it, and needs no runtime.
 
 mod clock;
 mod manual;

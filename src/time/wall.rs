@@ -1,4 +1,5 @@
-//! Wall time: only where a date is read or written. It may be put back, or forward by years, at any moment.
+//! Wall clock time, only for dates that are read or written. The wall clock may be changed by years
+//! at any moment.
 #![allow(clippy::disallowed_types, reason = "the one place that reads it")]
 
 #[cfg(any(feature = "audit", feature = "store"))]
@@ -7,8 +8,8 @@ use std::fmt;
 use std::time::Duration;
 use std::time::SystemTime;
 
-/// A date, to the millisecond. Shown in UTC as RFC 3339 has it, `2026-11-22T19:19:12.345Z`, from 1970 to 9999; a clock that shows
-/// an earlier or a later time counts as the first or the last of these.
+/// A date with milliseconds. It is shown in UTC and RFC 3339: `2026-11-22T19:19:12.345Z`. Dates
+/// before 1970 and after 9999 become the first or the last date in between.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Wall {
     millis: u64,
@@ -21,26 +22,26 @@ impl Wall {
         Self::from(SystemTime::now())
     }
 
-    /// The time since an earlier date; nothing if that is later, as the clock was put back.
+    /// The time since an earlier date; zero if `earlier` is later, because the clock was set back.
     #[cfg(feature = "store")]
     pub(crate) fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.millis.saturating_sub(earlier.millis))
     }
 
-    /// So many milliseconds since 1970.
+    /// The date this many milliseconds after the start of 1970.
     #[cfg(feature = "http")]
     pub(crate) fn from_unix_millis(millis: u64) -> Self {
         Self { millis: millis.min(Self::LATEST) }
     }
 
-    /// The date that is later by this.
+    /// The date this long after `self`.
     #[cfg(feature = "http")]
     pub(crate) fn later_by(self, time: Duration) -> Self {
         let time = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         Self::from_unix_millis(self.millis.saturating_add(time))
     }
 
-    /// The time until a date; nothing if it has passed.
+    /// The time until a date; zero if it has passed.
     #[cfg(feature = "http")]
     pub(crate) fn until(self, date: Self) -> Duration {
         Duration::from_millis(date.millis.saturating_sub(self.millis))
@@ -84,14 +85,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_date_is_told_in_utc_with_milliseconds() {
+    fn a_date_is_shown_in_utc_with_milliseconds() {
         assert_eq!(Wall { millis: 0 }.to_string(), "1970-01-01T00:00:00.000Z");
         assert_eq!(Wall { millis: 1_709_210_096_007 }.to_string(), "2024-02-29T12:34:56.007Z");
         assert_eq!(Wall { millis: Wall::LATEST }.to_string(), "9999-12-31T23:59:59.999Z");
     }
 
     #[test]
-    fn a_clock_beyond_all_dates_shows_the_first_or_the_last() {
+    fn dates_out_of_range_become_the_first_or_the_last() {
         let before = SystemTime::UNIX_EPOCH - Duration::from_secs(1);
         assert_eq!(Wall::from(before), Wall { millis: 0 });
         let after = SystemTime::UNIX_EPOCH + Duration::from_millis(Wall::LATEST + 1);

@@ -200,35 +200,35 @@ async fn point_3_an_impossible_task_is_not_a_service_failure() {
 #[tokio::test(start_paused = true)]
 async fn point_4_the_caller_receives_a_report() {
     let cases = [
-        (vec![Ok("yes")], Ok("no"), remembered as fn(Task) -> _, Got::AtOnce, "answered at once"),
-        (vec![Err(PASSING), Ok("yes")], Ok("no"), remembered, Got::Retry { attempt: 2 }, "answered by attempt 2"),
+        (vec![Ok("yes")], Ok("no"), remembered as fn(Task) -> _, Got::AtOnce, "the first attempt succeeded"),
+        (vec![Err(PASSING), Ok("yes")], Ok("no"), remembered, Got::Retry { attempt: 2 }, "attempt 2 succeeded"),
         (
             vec![Err(PASSING)],
             Ok("yes"),
             remembered,
             Got::Fallback { service: "babel" },
-            "`another` answered, rung 1: all 4 attempts failed",
+            "fallback `another` (depth 1) answered: all 4 attempts failed",
         ),
         (
             vec![Err(PASSING)],
             Err(PASSING),
             remembered,
             Got::Degraded,
-            "`degraded` answered, rung 2: all 4 attempts failed",
+            "fallback `degraded` (depth 2) answered: all 4 attempts failed",
         ),
         (
             vec![Err(PASSING)],
             Err(PASSING),
             forgotten,
             Got::Intervention,
-            "`person` answered, rung 3: all 4 attempts failed",
+            "fallback `person` (depth 3) answered: all 4 attempts failed",
         ),
         (
             vec![Err(FINAL)],
             Ok("no"),
             remembered,
             Got::Intervention,
-            "`person` answered, rung 3: the failure is permanent",
+            "fallback `person` (depth 3) answered: the failure is permanent",
         ),
     ];
     for (atlas, babel, memory, how, message) in cases {

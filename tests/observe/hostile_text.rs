@@ -230,11 +230,11 @@ mod log {
             received.iter().map(|fields| &*fields.iter().find(|(name, _)| *name == "message").unwrap().1).collect();
         for kind in [
             "circuit opened",
-            "circuit steered",
+            "circuit mode changed",
             "attempt failed, retrying",
             "not retried",
-            "fallback asked",
-            "fallback failed too",
+            "fallback called",
+            "fallback failed",
         ] {
             assert!(kinds.contains(&kind), "{kind} in {kinds:?}");
         }

@@ -15,14 +15,14 @@ fn a_reason_is_a_sentence() {
     let ledger = Ledger::new().per_key(2);
     (0..2).for_each(|_| ledger.take("key").unwrap().spend());
     let spent = ledger.take("key").unwrap_err();
-    assert_eq!(spent.to_string(), "all 2 retries of the key were made");
+    assert_eq!(spent.to_string(), "the limit of 2 retries for this key is reached");
     for (reason, sentence) in [
         (Reason::Success, "the attempt succeeded"),
         (Reason::Neutral, "the outcome is neither a success nor a failure"),
         (Reason::Transient, "the call failed"),
         (Reason::AttemptsSpent { attempts: 4 }, "all 4 attempts failed"),
-        (Reason::Ledger(spent), "all 2 retries of the key were made"),
-        (Reason::Ledger(Spent::InAll { limit: 50 }), "all 50 retries of the ledger were made"),
+        (Reason::Ledger(spent), "the limit of 2 retries for this key is reached"),
+        (Reason::Ledger(Spent::InAll { limit: 50 }), "the limit of 50 retries over all keys is reached"),
     ] {
         assert_eq!(reason.to_string(), sentence);
     }

@@ -201,11 +201,11 @@ async fn the_caller_receives_a_report_with_the_response() {
     let (answer, primary) = how(yes(), no()).await;
     assert_eq!((answer, primary), ("yes", How::default()));
     assert_eq!((primary.rung(), primary.attempts(), primary.fallback(), primary.cause()), (0, 1, None, None));
-    assert_eq!(primary.to_string(), "answered at once");
+    assert_eq!(primary.to_string(), "the first attempt succeeded");
 
     let (answer, third) = how(Scripted::new([Fail(Oops(1)), Fail(Oops(2)), Answer("late")]), no()).await;
     assert_eq!((answer, third.rung(), third.attempts(), third.cause()), ("late", 0, 3, None));
-    assert_eq!(third.to_string(), "answered by attempt 3");
+    assert_eq!(third.to_string(), "attempt 3 succeeded");
 
     let (answer, replica) = how(no(), Scripted::new([Fail(Oops(1)), Answer("replica's")])).await;
     assert_eq!((answer, replica.rung(), replica.attempts(), replica.cause()), ("replica's", 1, 3, spent));
@@ -226,10 +226,10 @@ async fn without_a_response_the_report_has_the_reason() {
         ServiceBuilder::new().layer(layers.0).layer(layers.1).service(Scripted::new([Fail::<(), _>(Oops(5))]));
     let unanswered = ready_and_call(&mut service, ()).await.unwrap_err();
     assert_eq!((unanswered.error, unanswered.how.cause()), (Oops(5), Some(Cause::AttemptsSpent { attempts: 1 })));
-    assert_eq!(unanswered.to_string(), "not answered: the only attempt failed");
+    assert_eq!(unanswered.to_string(), "the call failed: the only attempt failed");
     assert_eq!(std::error::Error::source(&unanswered).unwrap().to_string(), "oops 5");
     let unretried = answered(std::future::ready(Err::<(), _>(Oops(6)))).await.unwrap_err();
-    assert_eq!(unretried.to_string(), "not answered", "without a reason");
+    assert_eq!(unretried.to_string(), "the call failed", "without a reason");
 }
 
 #[tokio::test(start_paused = true)]

@@ -120,7 +120,7 @@ async fn a_timeout_names_its_limit() {
             .layer(Scripted::<&str, Elapsed>::new([Hang]));
     let elapsed = ready_and_call(&mut retry, ()).await.unwrap_err();
     assert_eq!((elapsed.is_deadline(), elapsed.limit()), (false, secs(4)));
-    assert_eq!(elapsed.to_string(), "no answer within the attempt's 4s");
+    assert_eq!(elapsed.to_string(), "the attempt didn't finish within 4s");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,10 +1,11 @@
-//! Lists that come with the crate. They are those of programs that teams wrote by hand, with what was wrong in them corrected.
+//! The lists of patterns that come with the crate. They come from classifiers that teams had written
+//! by hand, with their mistakes corrected.
 
 use super::Messages;
 use crate::Verdict;
 
 impl Messages {
-    /// What clients of services say, in this order:
+    /// Errors of service clients, in this order:
     ///
     /// | pattern | verdict |
     /// |---|---|
@@ -13,7 +14,7 @@ impl Messages {
     /// | `rate limit`, `too many requests`, `429` | throttled |
     /// | `temporary`, `unavailable`, `503` | transient |
     /// | `memory`, `disk`, `resource` | permanent |
-    /// | anything else, where nobody comes after | permanent |
+    /// | anything else, if no classifier follows | permanent |
     pub fn service_calls() -> Self {
         let transient = Verdict::transient();
         let throttled = Verdict::throttled();
@@ -34,8 +35,8 @@ impl Messages {
         ])
     }
 
-    /// What jobs say that are sent to nodes, in this order: faults of the job itself, which are permanent, go before those of the
-    /// network.
+    /// Errors of jobs that are sent to nodes, in this order. Faults of the job itself, which are
+    /// permanent, come before those of the network.
     ///
     /// | pattern | verdict |
     /// |---|---|
@@ -44,7 +45,7 @@ impl Messages {
     /// | `not found`, `unauthorized`, `forbidden`, `bad request`, `malformed`, `missing required` | permanent |
     /// | `timeout` | timed out |
     /// | `connection`, `unavailable`, `temporary`, `network`, `refused`, `unreachable`, `no route`, `connection reset`, `broken pipe`, `node offline` | transient |
-    /// | anything else, where nobody comes after | permanent |
+    /// | anything else, if no classifier follows | permanent |
     pub fn node_jobs() -> Self {
         let transient = Verdict::transient();
         let permanent = Verdict::permanent();
@@ -75,6 +76,6 @@ impl Messages {
     fn ready<const N: usize>(rules: [(&str, Verdict); N]) -> Self {
         // The lists don't know whether the requests are idempotent.
         let rules = rules.map(|(pattern, verdict)| (pattern, verdict.of_any_request()));
-        Self::new(rules).expect("each list is made in a test").otherwise(Verdict::permanent())
+        Self::new(rules).expect("a test makes each list").otherwise(Verdict::permanent())
     }
 }

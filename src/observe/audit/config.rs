@@ -1,16 +1,16 @@
 use crate::Invalid;
 
-/// How an audit is kept.
+/// The settings of an audit log.
 ///
 /// | setting | default | why |
 /// |---|---|---|
-/// | [`rotate_at`](Self::rotate_at) | 10 MiB | some 50,000 lines; opens in any editor |
-/// | [`keep`](Self::keep) | 5 old files | 60 MiB in all, which no disk minds |
-/// | [`queue`](Self::queue) | 1 MiB | a few thousand lines while the disk is slow; and all that is lost if the process is killed |
-/// | [`every_call`](Self::every_call) | off | an outage would write a line a call |
+/// | [`rotate_at`](Self::rotate_at) | 10 MiB | about 50,000 lines; every editor opens it |
+/// | [`keep`](Self::keep) | 5 old files | 60 MiB in total |
+/// | [`queue`](Self::queue) | 1 MiB | a few thousand lines while the disk is slow; if the process is killed, no more than these are lost |
+/// | [`every_call`](Self::every_call) | off | during an outage, each call would write a line |
 #[derive(Debug, Clone)]
 pub struct AuditConfig {
-    /// When a file is full.
+    /// The size in bytes at which a file is full; `None` without rotation.
     pub(super) size: Option<u64>,
     pub(super) keep: u32,
     pub(super) queue: usize,
@@ -24,8 +24,9 @@ impl Default for AuditConfig {
 }
 
 impl AuditConfig {
-    /// The size in bytes beyond which a file doesn't grow: `audit.jsonl` becomes `audit.jsonl.1`, that `audit.jsonl.2`, and so on,
-    /// and a new one is begun. A line is never cut in two for it.
+    /// Sets the size in bytes above which a file is rotated: `audit.jsonl` becomes `audit.jsonl.1`,
+    /// that becomes `audit.jsonl.2`, and so on, and a new file is created. A line is never split
+    /// between two files.
     ///
     /// # Errors
     ///
@@ -37,12 +38,14 @@ impl AuditConfig {
         Ok(Self { size: Some(bytes), ..self })
     }
 
-    /// One file that grows for ever, or that somebody else rotates: it is opened anew for each batch of lines.
+    /// Disables rotation: one file grows without limit, or another program rotates it. The file is
+    /// opened again for each batch of lines.
     pub fn never_rotate(self) -> Self {
         Self { size: None, ..self }
     }
 
-    /// How many old files are kept besides the one that is written; the oldest is removed. With 0, what is full is removed.
+    /// Sets how many rotated files are kept besides the current one; the oldest is removed. With 0,
+    /// a full file is removed.
     ///
     /// # Errors
     ///
@@ -54,7 +57,8 @@ impl AuditConfig {
         Ok(Self { keep: files, ..self })
     }
 
-    /// How many bytes of lines may wait to be written. A line that finds no room is lost, and a line says later how many were.
+    /// Sets how many bytes of lines may wait to be written. A line that doesn't fit is lost, and a
+    /// later line reports how many were lost.
     ///
     /// # Errors
     ///
@@ -66,7 +70,7 @@ impl AuditConfig {
         Ok(Self { queue: bytes, ..self })
     }
 
-    /// Writes of every call that a circuit counted as failed or rejected, too.
+    /// Also writes a line for each call that a circuit counted as a failure or rejected.
     pub fn every_call(self) -> Self {
         Self { every_call: true, ..self }
     }

@@ -7,9 +7,9 @@ use crate::{
     time::Wall,
 };
 
-/// One line, while it is made: what [`Audit::record`](super::Audit::record) hands to its closure.
+/// A line under construction, which [`Audit::record`](super::Audit::record) passes to its closure.
 ///
-/// Whatever is said twice counts as it was said last.
+/// If a method is called twice, the last value counts.
 #[derive(Debug)]
 pub struct Entry {
     kind: String,
@@ -22,15 +22,15 @@ pub struct Entry {
     is_cut: bool,
 }
 
-/// Fields of the user's own, in the order in which they came.
+/// The user's own fields, in the order in which they were added.
 pub(super) type Fields = Vec<(String, String)>;
 
 impl Entry {
-    /// The longest text, in bytes as it is written.
+    /// The longest text, in bytes as JSON encodes it.
     const LONGEST: usize = 1024;
     /// The longest name of a field or count.
     const LONGEST_NAME: usize = 64;
-    /// As many fields, and as many counts.
+    /// The most fields, and the most counts.
     const MOST: usize = 32;
     const TAKEN: [&str; 8] = ["time", "kind", "name", "key", "counts", "reason", "message", "cut"];
 
@@ -48,48 +48,49 @@ impl Entry {
         }
     }
 
-    /// Who tells it: a layer's name, say.
+    /// Sets the name of what writes the line, such as a layer.
     pub fn name(mut self, name: impl fmt::Display) -> Self {
         self.name = Some(self.text(name));
         self
     }
 
-    /// What it is about: an item, a host.
+    /// Sets what the line is about, such as an item or a host.
     pub fn key(mut self, key: impl fmt::Display) -> Self {
         self.key = Some(self.text(key));
         self
     }
 
-    /// A number, among the `counts`.
+    /// Adds a number to `counts`.
     pub fn count(mut self, name: impl fmt::Display, count: u64) -> Self {
         let (name, is_cut) = cut(name, Self::LONGEST_NAME);
         self.is_cut |= is_cut | !put(&mut self.counts, name, count);
         self
     }
 
-    /// Why.
+    /// Sets the reason.
     pub fn reason(mut self, reason: impl fmt::Display) -> Self {
         self.reason = Some(self.text(reason));
         self
     }
 
-    /// What there is to say to a person.
+    /// Sets the message for a human reader.
     pub fn message(mut self, message: impl fmt::Display) -> Self {
         self.message = Some(self.text(message));
         self
     }
 
-    /// A field of your own. A name that a line has already, `time` for one, gets a `_` in front.
+    /// Adds a field of your own. A name that the line format uses, such as `time`, gets a `_` in
+    /// front.
     pub fn field(mut self, name: impl fmt::Display, value: impl fmt::Display) -> Self {
         self.is_cut |= !add_field(&mut self.fields, name, value);
         self
     }
 
-    /// The whole line, with its end.
+    /// The complete line, including the line feed.
     pub(super) fn line(&self, time: Wall, context: &Fields) -> Vec<u8> {
         let mut line = Vec::with_capacity(256);
         let written = json::append(&Line { entry: self, time, context }, &mut line);
-        debug_assert!(written.is_ok(), "texts and numbers under texts, written into memory");
+        debug_assert!(written.is_ok(), "strings and numbers with string keys, written into memory");
         line.push(b'\n');
         line
     }
@@ -101,7 +102,7 @@ impl Entry {
     }
 }
 
-/// Adds a field, and says whether that was possible with nothing cut.
+/// Adds a field. Returns whether it was added without being cut.
 pub(super) fn add_field(fields: &mut Fields, name: impl fmt::Display, value: impl fmt::Display) -> bool {
     let (mut name, name_is_cut) = cut(name, Entry::LONGEST_NAME);
     if Entry::TAKEN.contains(&name.as_str()) {
@@ -111,7 +112,7 @@ pub(super) fn add_field(fields: &mut Fields, name: impl fmt::Display, value: imp
     put(fields, name, value) && !name_is_cut && !value_is_cut
 }
 
-/// Sets what has this name, or adds it if there is room.
+/// Sets the value of a name, or adds the name if there is room.
 fn put<T>(all: &mut Vec<(String, T)>, name: String, value: T) -> bool {
     if let Some((_, before)) = all.iter_mut().find(|(known, _)| *known == name) {
         *before = value;
@@ -135,8 +136,8 @@ impl Serialize for Line<'_> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("time", &self.time.to_string())?;
         map.serialize_entry("kind", kind)?;
-        let said_again = |name: &String| fields.iter().any(|(known, _)| known == name);
-        for (name, value) in self.context.iter().filter(|(name, _)| !said_again(name)) {
+        let is_overridden = |name: &String| fields.iter().any(|(known, _)| known == name);
+        for (name, value) in self.context.iter().filter(|(name, _)| !is_overridden(name)) {
             map.serialize_entry(name, value)?;
         }
         for (name, value) in [("name", name), ("key", key)] {

@@ -1,4 +1,4 @@
-//! A file that lines are appended to, and that makes room by itself.
+//! The audit file, which rotates itself.
 
 use std::{
     ffi::OsString,
@@ -17,42 +17,42 @@ use crate::{
     sanitize,
 };
 
-/// Opened anew for each batch: it may have been moved away, by this process or by others. Processes
-/// that write to the same file hold a lock meanwhile, so that they neither rotate it at once nor
-/// cut off each other's lines.
+/// The file is opened again for each batch, because this process or another program may have moved
+/// it. Processes that write to the same file hold a lock while they write, so that they don't
+/// rotate it at the same time or cut off each other's lines.
 pub(super) struct LogFile {
     path: PathBuf,
-    /// When it is full.
+    /// The size in bytes at which the file is full; `None` without rotation.
     size: Option<u64>,
     keep: u32,
     lock: AuditLock,
-    /// Of the file that was there last: the next one gets it too.
+    /// The access of the previous file. A new file gets the same.
     access: Option<Access>,
 }
 
-/// The file of one moment.
+/// The file, opened for one batch.
 struct Opened {
     file: File,
     len: u64,
-    /// A regular file, not a pipe or a device: it has a length, can be rotated, and cut.
+    /// A regular file, not a pipe or a device. It has a length, and can be rotated and truncated.
     is_regular: bool,
-    /// No other process writes to it.
+    /// This process holds the lock, so no other process writes to the file.
     is_locked: bool,
 }
 
 impl LogFile {
-    /// Makes the file if there is none, so that what is wrong with the path shows at once.
+    /// Creates the file if it doesn't exist, so that an unusable path is reported at once.
     pub(super) fn new(path: &Path, config: &AuditConfig) -> io::Result<Self> {
-        // Links are followed here and never again: what is meant now is meant later too, wherever
-        // the process goes.
+        // Links are resolved only here, so that the path keeps its meaning if the process changes
+        // its working directory.
         let path = resolve(path)?;
         let mut file = Self { lock: AuditLock::of(&path), path, size: config.size, keep: config.keep, access: None };
         file.open(None)?;
         Ok(file)
     }
 
-    /// Appends as many whole lines as belong into the file that there is. Done bytes, and what went
-    /// wrong.
+    /// Appends as many complete lines as fit into the current file. Returns the number of bytes
+    /// that are done, and the error that stopped it.
     fn append_some(&mut self, lines: &[u8], lock: Option<&Held>) -> (usize, io::Result<()>) {
         let mut opened = match self.open(lock) {
             Ok(opened) => opened,
@@ -68,7 +68,7 @@ impl LogFile {
             if rotated.is_ok() {
                 return (0, Ok(()));
             }
-            // Rather a file that is too long than lines that are lost.
+            // The file can't be rotated: exceeding the size limit is better than losing lines.
         }
         let (done, written) = opened.append(&lines[..whole_lines(lines, room)]);
         (done, written.and(rotated))
@@ -89,7 +89,7 @@ impl LogFile {
         options.append(true);
         let opened = private_file::open(&self.path, options.clone().read(true));
         let opened = opened.or_else(|error| match error.kind() {
-            // May be that it can only be written to.
+            // The file may be write-only.
             io::ErrorKind::PermissionDenied => private_file::open(&self.path, &options),
             _ => Err(error),
         });
@@ -103,7 +103,7 @@ impl LogFile {
                 }
                 Ok(file)
             }
-            // Another process was faster.
+            // Another process has created the file meanwhile.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 private_file::open_or_create(&self.path, &options)
             }
@@ -111,16 +111,17 @@ impl LogFile {
         }
     }
 
-    /// Whether other processes may write to the file meanwhile: not to a pipe or a device, which
-    /// have no lock.
+    /// Whether other processes may write to the file at the same time. Pipes and devices have no
+    /// lock.
     fn is_shared(&self) -> bool {
         private_file::look(&self.path).is_ok_and(|looked| looked.is_none_or(|metadata| metadata.is_file()))
     }
 
-    /// `audit.jsonl.1` becomes `audit.jsonl.2`, and so on; the file itself becomes the first.
+    /// Renames `audit.jsonl.1` to `audit.jsonl.2`, and so on, and the file itself to
+    /// `audit.jsonl.1`.
     fn rotate(&self, full: &Opened) -> io::Result<()> {
         if !full.is_locked {
-            let why = "the file is full, and its lock, which it takes to rotate it, can't be had";
+            let why = "the file is full, and can't be rotated without its lock, which isn't available";
             return Err(io::Error::new(io::ErrorKind::WouldBlock, why));
         }
         if self.keep == 0 {
@@ -162,7 +163,7 @@ impl Sink for LogFile {
 }
 
 impl Opened {
-    /// Appends lines in one write. What isn't written whole is taken back.
+    /// Appends lines in one write. If the last line was written in part, that part is removed.
     fn append(&mut self, lines: &[u8]) -> (usize, io::Result<()>) {
         if self.ends_within_a_line() {
             if let (_, Err(error)) = write(&mut self.file, b"\n") {
@@ -174,13 +175,14 @@ impl Opened {
         let whole = lines[..written].iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
         if whole < written && self.is_regular && self.is_locked {
             let is_ours = self.file.metadata().is_ok_and(|now| now.len() == self.len + written as u64);
-            // If that fails too, the next batch begins on a line of its own.
+            // If truncating fails too, the next batch starts with a line feed.
             let _ = is_ours.then(|| self.file.set_len(self.len + whole as u64));
         }
         (whole, result)
     }
 
-    /// Somebody was killed while writing. If the file can't be read, that can't be known.
+    /// Whether the last process to write was killed within a line. An unreadable file counts as
+    /// complete.
     fn ends_within_a_line(&mut self) -> bool {
         let mut last = [b'\n'];
         let _ = self.len > 0 && self.file.seek(SeekFrom::End(-1)).is_ok() && self.file.read_exact(&mut last).is_ok();
@@ -188,10 +190,10 @@ impl Opened {
     }
 }
 
-/// The path without links, also if there is no file yet.
+/// The path with all links resolved. The file itself needn't exist.
 fn resolve(path: &Path) -> io::Result<PathBuf> {
     let mut path = path.to_owned();
-    // As many links as the system follows.
+    // The limit of Linux.
     for _ in 0..40 {
         match fs::canonicalize(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -209,7 +211,7 @@ fn resolve(path: &Path) -> io::Result<PathBuf> {
     Err(io::Error::other("too many symbolic links"))
 }
 
-/// How many bytes were written, and what kept the rest from it.
+/// Returns the number of bytes that were written, and the error that stopped the write.
 fn write(file: &mut File, bytes: &[u8]) -> (usize, io::Result<()>) {
     let mut done = 0;
     while done < bytes.len() {
@@ -227,7 +229,7 @@ fn first_line(lines: &[u8]) -> u64 {
     lines.iter().position(|&byte| byte == b'\n').map_or(lines.len(), |at| at + 1) as u64
 }
 
-/// The length of as many whole lines as there is room for; of one in any case.
+/// The length of the complete lines that fit into `room`; at least one line.
 fn whole_lines(lines: &[u8], room: u64) -> usize {
     let room = usize::try_from(room).unwrap_or(usize::MAX).min(lines.len());
     match lines[..room].iter().rposition(|&byte| byte == b'\n') {

@@ -1,4 +1,4 @@
-//! What the layers tell, as lines.
+//! Events as lines.
 
 use std::time::Duration;
 
@@ -8,7 +8,8 @@ use crate::{
     observe::{Booked, Event},
 };
 
-/// Whether it is told of every call that fails or is rejected, of which an outage has as many as there is traffic.
+/// Whether the event is emitted for each failed or rejected call. During an outage, there are as
+/// many of them as there is traffic.
 pub(super) fn is_of_every_call(event: &Event<'_>) -> bool {
     matches!(event, Event::CallFailed { .. } | Event::CallRejected { .. } | Event::RejectionWait { .. })
 }

@@ -20,21 +20,23 @@ use crate::{
     time::Wall,
 };
 
-/// Writes down what was done: a JSON object a line. To be given to the layers that it is to observe.
+/// An observer that writes an audit log: one JSON object per line. Add it to the configurations of
+/// the layers.
 ///
-/// See the [module's page](super) for what a line holds, and what happens when it can't be written.
+/// The [module](super) describes the lines, and what happens if they can't be written.
 ///
 /// # Clone
 ///
-/// Clones write to the same file, each with the [fields](Self::with) that it was given. When the last one is dropped, those in the
-/// configs of layers and circuits included, what waits is written first.
+/// Clones write to the same file. Each adds the [fields](Self::with) that it was given. Dropping
+/// the last clone, including those in the configurations of layers and circuits, writes the waiting
+/// lines first.
 #[derive(Clone)]
 pub struct Audit {
     thread: Arc<Thread>,
     context: Arc<Fields>,
 }
 
-/// Joined with the last handle.
+/// Joins the writer thread when the last handle is dropped.
 struct Thread {
     queue: Arc<Queue>,
     every_call: bool,
@@ -42,20 +44,20 @@ struct Thread {
 }
 
 impl Audit {
-    /// Appends to a file, which is made if there is none, by the default config.
+    /// Appends to a file with the default configuration. The file is created if it doesn't exist.
     ///
     /// # Errors
     ///
-    /// If the file can't be opened, or its thread can't be started.
+    /// If the file can't be opened, or the writer thread can't be started.
     pub fn to_file(path: impl AsRef<Path>) -> io::Result<Self> {
         Self::to_file_with(path, AuditConfig::default())
     }
 
-    /// Appends to a file, which is made if there is none.
+    /// Appends to a file. The file is created if it doesn't exist.
     ///
     /// # Errors
     ///
-    /// As [`to_file`](Self::to_file).
+    /// The same as [`to_file`](Self::to_file).
     pub fn to_file_with(path: impl AsRef<Path>, config: AuditConfig) -> io::Result<Self> {
         let path = path.as_ref();
         let file = LogFile::new(path, &config)
@@ -63,12 +65,12 @@ impl Audit {
         Self::to_sink(file, &config)
     }
 
-    /// Writes to anything else: standard error, a pipe. It isn't rotated. A writer that blocks for ever makes
-    /// [`flush`](Self::flush) and the drop of the last handle do so too.
+    /// Writes to any other destination, such as standard error or a pipe. It isn't rotated. If the
+    /// writer blocks forever, [`flush`](Self::flush) and the drop of the last handle do so, too.
     ///
     /// # Errors
     ///
-    /// If its thread can't be started.
+    /// If the writer thread can't be started.
     pub fn to_writer(writer: impl io::Write + Send + 'static, config: AuditConfig) -> io::Result<Self> {
         Self::to_sink(WriterSink(writer), &config)
     }
@@ -80,13 +82,14 @@ impl Audit {
         Ok(Self { thread: Arc::new(thread), context: Arc::default() })
     }
 
-    /// A handle of the same file that adds a field to every line it writes: the batch, the tenant, the process.
+    /// Returns a handle that adds a field to each of its lines, such as the batch, the tenant, or
+    /// the process.
     pub fn with(mut self, name: impl fmt::Display, value: impl fmt::Display) -> Self {
         add_field(Arc::make_mut(&mut self.context), name, value);
         self
     }
 
-    /// Writes a line of your own. Returns at once; the line is written by another thread.
+    /// Writes a line of your own. It returns at once; another thread writes the line.
     ///
     /// ```
     /// # use tower_recourse::observe::{Audit, audit::AuditConfig};
@@ -99,33 +102,34 @@ impl Audit {
         self.write(&fill(Entry::new(kind)));
     }
 
-    /// Waits until every line of before is handed to the operating system: it survives the end of the process then, though not
-    /// a power cut. Blocks its thread for as long as the disk needs.
+    /// Waits until the operating system has received every earlier line. These lines survive the
+    /// end of the process, but not a power failure. It blocks the thread while the disk is busy.
     ///
     /// # Errors
     ///
-    /// If they can't be written now. They still wait, and are tried again.
+    /// If the lines can't be written now. They keep waiting, and the writer tries again.
     pub fn flush(&self) -> io::Result<()> {
         self.thread.queue.flush()
     }
 
-    /// [`flush`](Self::flush), and then the end, for all clones: whatever is told from now on is lost, and counted so.
+    /// Calls [`flush`](Self::flush), and ends the audit for all clones. Later lines are lost and
+    /// counted as lost.
     ///
     /// # Errors
     ///
-    /// If not all could be written. What couldn't is lost.
+    /// If some lines couldn't be written. They are lost.
     pub fn close(&self) -> io::Result<()> {
         let flushed = self.flush();
         self.thread.close();
         flushed
     }
 
-    /// How many lines were lost since the beginning: the queue was full, or the audit was closed.
+    /// How many lines were lost so far, because the queue was full or the audit was closed.
     pub fn lost(&self) -> u64 {
         self.thread.queue.lost()
     }
 
-    /// What keeps lines from being written; `None` while nothing does.
+    /// The error that currently prevents lines from being written; `None` if there is none.
     pub fn trouble(&self) -> Option<Arc<io::Error>> {
         self.thread.queue.trouble()
     }
@@ -153,9 +157,9 @@ impl Thread {
     fn close(&self) {
         self.queue.close();
         let handle = self.handle.lock().unwrap_or_else(PoisonError::into_inner).take();
-        // The writer may hold the last handle itself, if it is of the user's own.
+        // The writer thread may hold the last handle itself, in a writer of the user's.
         if let Some(handle) = handle.filter(|handle| handle.thread().id() != thread::current().id()) {
-            // It catches its panics.
+            // The thread catches its panics, so joining it doesn't fail.
             let _ = handle.join();
         }
     }

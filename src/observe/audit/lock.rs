@@ -1,5 +1,5 @@
-//! The lock of an audit file, on a file of its own: readers of the audit lock nothing that its
-//! writers need.
+//! The lock of an audit file. It is on a file of its own, so that programs that lock the audit
+//! while they read it don't block its writers.
 
 use std::{
     ffi::OsString,
@@ -12,31 +12,31 @@ use crate::private_file::{Acquired, FileLock};
 
 pub(super) struct AuditLock {
     path: PathBuf,
-    /// Another process held it for longer than a batch of lines takes.
+    /// Another process held the lock for longer than a batch of lines takes.
     is_taken: bool,
 }
 
-/// What keeps other writers from rotating the file, and from cutting off what is written here.
+/// The right to write: no other process rotates the file or truncates it.
 pub(super) enum Held {
-    Lock(#[expect(dead_code, reason = "it is released when it is dropped")] FileLock),
-    /// The file system has no locks, so no process has one.
+    Lock(#[expect(dead_code, reason = "dropping it releases the lock")] FileLock),
+    /// The file system has no locks, so no process holds one.
     Nothing,
 }
 
 impl AuditLock {
-    /// How often it is tried, 10 ms apart.
+    /// The number of tries, 10 ms apart.
     const PATIENCE: u32 = 100;
 
-    /// Of the audit file at this path.
+    /// The lock of the audit file at this path.
     pub(super) fn of(path: &Path) -> Self {
         let mut name = OsString::from(path);
         name.push(".lock");
         Self { path: name.into(), is_taken: false }
     }
 
-    /// Waits for other processes, which hold it for a batch; but only once for one that doesn't
-    /// give it back. `None` if it can't be had: its file can't be made, or another process keeps
-    /// it.
+    /// Waits up to a second for other processes, which hold the lock for one batch. After another
+    /// process has held it for that long, later calls try only once. `None` if the lock isn't
+    /// available: its file can't be created, or another process keeps it.
     pub(super) fn acquire(&mut self) -> Option<Held> {
         let tries = if self.is_taken { 1 } else { Self::PATIENCE };
         self.is_taken = false;

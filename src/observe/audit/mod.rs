@@ -1,4 +1,4 @@
-//! A record of what was done: [`Audit`] writes a JSON object a line, off the path of the calls.
+//! An audit log: [`Audit`] writes one JSON object per line, on a thread of its own.
 //!
 //! ```
 //! use tower_recourse::{BreakerConfig, Circuit, RetryConfig, observe::Audit};
@@ -30,55 +30,67 @@
 //!
 //! # When not to use it
 //!
-//! For what is to be searched, alerted on, or shipped: that is what `tracing` is for. An audit is for what must be found again on the
-//! machine itself after everything else has gone wrong. It isn't proof against somebody who may write to the file.
+//! Don't use it for data that you search, ship, or alert on: use `tracing` for that. An audit is a
+//! record on the machine itself that can be read when nothing else works. It doesn't protect
+//! against anyone who may write to the file.
 //!
 //! # A line
 //!
-//! | field | what | when |
+//! | field | content | present |
 //! |---|---|---|
 //! | `time` | UTC, RFC 3339, milliseconds | always |
-//! | `kind` | the event's name in lower case, `retry_scheduled`; or one's own | always |
-//! | one's own | text: [`Audit::with`], [`Entry::field`] | if given |
-//! | `name` | of the layer or circuit | in events |
-//! | `key` | what it is about; in events, the ledger's key | if there is one |
-//! | `counts` | an object of whole numbers; times end in `_ms` | if there are any |
-//! | `reason` | why; in events, a word that doesn't change ([`Cause::label`](crate::Cause::label)) | if there is one |
-//! | `message` | for people; in events, the cause as a sentence | if there is one |
-//! | `cut` | `true` | if a text was too long, or there were too many |
+//! | `kind` | the event's name in snake case, such as `retry_scheduled`, or your own | always |
+//! | your own | text: [`Audit::with`], [`Entry::field`] | if set |
+//! | `name` | the name of the layer or circuit | in events |
+//! | `key` | what the line is about; in events, the ledger's key | if there is one |
+//! | `counts` | an object of integers; the names of times end in `_ms` | if there are any |
+//! | `reason` | the reason; in events, a stable label ([`Cause::label`](crate::Cause::label)) | if there is one |
+//! | `message` | text for a human reader; in events, the cause as a sentence | if there is one |
+//! | `cut` | `true` | if a text was too long, or there were too many fields |
 //!
-//! Text is cut at 1,024 bytes as they are written, ends in `…` then; names of fields and kinds at 64; there are at most 32 fields and 32
-//! counts. What isn't printable is escaped, beyond what JSON asks for: controls of terminals, line ends of Unicode, and marks that
-//! turn the direction of text. So a line is a line, whatever is in it, and may be shown on a terminal as it is.
+//! Text is cut at 1,024 bytes, as JSON encodes it, and then ends in `…`. Names of fields, and
+//! kinds, are cut at 64 bytes. A line has at most 32 fields and 32 counts. Characters that aren't
+//! printable are escaped, beyond what JSON requires: terminal controls, Unicode line ends, and
+//! characters that change the direction of text. So each record is exactly one line, and is safe to
+//! show on a terminal.
 //!
-//! # Where it goes
+//! # Destination
 //!
-//! Lines wait in a queue of 1 MiB, and one thread writes all that wait in one write. It needs no
-//! runtime. When a file is full (10 MiB), it becomes `….1`, that `….2`, up to 5; see
-//! [`AuditConfig`]. Processes may append to one file: they lock a file of its own beside it,
-//! `audit.jsonl.lock`, while they write. Programs that lock the audit, or its lock, for reading
-//! stop nothing. While another process keeps the lock for itself, lines are appended all the same,
-//! but a full file isn't rotated: it grows, and [`Audit::trouble`] says so. Processes of several
-//! users share an audit if both files have a mode that lets all of them write. On systems other
-//! than Unix, only one process may [rotate](AuditConfig::never_rotate) a file.
+//! Lines wait in a queue of 1 MiB. One thread writes all waiting lines in one write; it needs no
+//! runtime. When a file is full (10 MiB), it becomes `….1`, that becomes `….2`, and so on up to 5;
+//! see [`AuditConfig`].
 //!
-//! New files have mode 0600, whatever the umask. A file keeps the mode, owner and group that it was
-//! given later, and the next one gets them too, after a rotation and after another program has
-//! moved it away. If the path is a symbolic link, it is followed once, when the audit is opened,
-//! and stays a link: files are rotated beside its target. A link that appears later in place of the
-//! file isn't followed; lines wait until it is gone.
+//! Several processes may append to one file. They lock a separate file beside it,
+//! `audit.jsonl.lock`, while they write. Shared locks of other programs, on the audit or on its
+//! lock file, block nothing. While another process holds the lock exclusively, lines are still
+//! appended, but a full file isn't rotated: it grows, and [`Audit::trouble`] reports it. Processes
+//! of several users share an audit if both files have a mode that lets all of them write. On
+//! systems other than Unix, only one process may [rotate](AuditConfig::never_rotate) a file.
+//!
+//! New files have mode 0600, regardless of the umask. If you change the mode, owner, or group of a
+//! file, the next file gets the same, after a rotation and after another program has moved the
+//! file. If the path is a symbolic link, it is resolved once, when the audit is opened, and the
+//! link stays: files are rotated beside its target. A link that later replaces the file isn't
+//! followed; lines wait until it is gone.
 //!
 //! # Errors
 //!
-//! A full disk, or a folder that is gone, never stops a call. There is one warning when it begins (through `tracing`, or to standard error
-//! without that feature), [`Audit::trouble`] says what it is, and the lines wait. It is tried again every second, and by
-//! [`flush`](Audit::flush). A half-written line is taken back. When the queue is full, lines are lost; [`Audit::lost`] counts them, and so
-//! does a line of kind `audit_lost` once there is room.
+//! A full disk or a removed folder never fails a call. The audit logs one warning when writing
+//! starts to fail (through `tracing`, or to standard error without that feature),
+//! [`Audit::trouble`] returns the error, and the lines wait. The writer tries again every second,
+//! and on each [`flush`](Audit::flush). A line that was written in part is removed. When the queue
+//! is full, lines are lost. [`Audit::lost`] counts them, and once there is room, a line of kind
+//! `audit_lost` reports their number.
+//!
+//! # Clone
+//!
+//! Clones of an [`Audit`] share the file and the queue.
 //!
 //! # Cancel safety
 //!
-//! Nothing here is async. [`flush`](Audit::flush) and [`close`](Audit::close) block their thread; what is still in the queue when the process
-//! is killed, or ends without dropping the last handle, is lost.
+//! Nothing here is async. [`flush`](Audit::flush) and [`close`](Audit::close) block their thread.
+//! If the process is killed, or ends without dropping the last handle, the lines in the queue are
+//! lost.
 
 mod config;
 mod entry;

@@ -1,4 +1,4 @@
-//! Between those who tell and the thread that writes: lines in a buffer that is bounded.
+//! The bounded queue between the threads that emit events and the writer thread.
 
 use std::{
     io,
@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-/// How long a disk that refused is left alone, unless somebody asks.
+/// How long the writer waits after an error before it tries again, unless a flush asks for it.
 const PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
@@ -20,13 +20,13 @@ pub(super) struct Queue {
 #[derive(Debug, Default)]
 struct State {
     lines: Vec<u8>,
-    /// Bytes that the writer has taken and not got rid of.
+    /// Bytes that the writer has taken and not written yet.
     taken: usize,
     lost: u64,
-    /// Of those, how many no line has told of.
-    lost_untold: u64,
-    /// Flushes asked for, tried, and done.
-    asked: u64,
+    /// How many of the lost lines no line has reported.
+    lost_unreported: u64,
+    /// How many flushes were requested, tried, and done.
+    requested: u64,
     tried: u64,
     flushed: u64,
     trouble: Option<Arc<io::Error>>,
@@ -34,9 +34,9 @@ struct State {
     ended: bool,
 }
 
-/// What the writer is to do.
+/// What the writer has to do.
 pub(super) struct Task {
-    asked: u64,
+    requested: u64,
     pub(super) is_last: bool,
 }
 
@@ -45,12 +45,12 @@ impl Queue {
         Self { state: Mutex::default(), work: Condvar::new(), done: Condvar::new(), room }
     }
 
-    /// Adds a whole line, or counts it as lost. Never waits for the disk.
+    /// Adds a complete line, or counts it as lost. It never waits for the disk.
     pub(super) fn push(&self, line: &[u8]) {
         let mut state = self.lock();
         if state.closed || state.lines.len() + state.taken + line.len() > self.room {
             state.lost += 1;
-            state.lost_untold += 1;
+            state.lost_unreported += 1;
             return;
         }
         let is_first = state.lines.is_empty();
@@ -61,24 +61,24 @@ impl Queue {
         }
     }
 
-    /// Waits until all that was pushed before is written, or couldn't be.
+    /// Waits until every earlier line is written, or an attempt to write it has failed.
     pub(super) fn flush(&self) -> io::Result<()> {
         let mut state = self.lock();
-        state.asked += 1;
-        let asked = state.asked;
+        state.requested += 1;
+        let requested = state.requested;
         self.work.notify_one();
         let state = self
             .done
-            .wait_while(state, |state| state.tried < asked && !state.ended)
+            .wait_while(state, |state| state.tried < requested && !state.ended)
             .unwrap_or_else(PoisonError::into_inner);
         match &state.trouble {
-            _ if state.flushed >= asked => Ok(()),
+            _ if state.flushed >= requested => Ok(()),
             Some(error) => Err(io::Error::new(error.kind(), Arc::clone(error))),
-            None => Err(io::Error::new(io::ErrorKind::BrokenPipe, "the audit was closed before")),
+            None => Err(io::Error::new(io::ErrorKind::BrokenPipe, "the audit is closed")),
         }
     }
 
-    /// Lets the writer end after one more try.
+    /// Ends the writer after one more attempt.
     pub(super) fn close(&self) {
         self.lock().closed = true;
         self.work.notify_one();
@@ -92,58 +92,60 @@ impl Queue {
         self.lock().trouble.clone()
     }
 
-    /// Waits for something to do, and adds the lines that wait to those that the writer has.
+    /// Waits for work, and moves the waiting lines to the writer's batch.
     pub(super) fn take(&self, batch: &mut Vec<u8>) -> Task {
         let state = self.lock();
-        let is_asked = |state: &State| state.closed || state.asked > state.tried;
+        let is_requested = |state: &State| state.closed || state.requested > state.tried;
         let mut state = if state.trouble.is_some() {
-            let waited = self.work.wait_timeout_while(state, PAUSE, |state| !is_asked(state));
+            let waited = self.work.wait_timeout_while(state, PAUSE, |state| !is_requested(state));
             waited.unwrap_or_else(PoisonError::into_inner).0
         } else {
-            let is_idle = |state: &mut State| !is_asked(state) && state.lines.is_empty() && state.lost_untold == 0;
+            let is_idle =
+                |state: &mut State| !is_requested(state) && state.lines.is_empty() && state.lost_unreported == 0;
             self.work.wait_while(state, is_idle).unwrap_or_else(PoisonError::into_inner)
         };
         batch.append(&mut state.lines);
         state.taken = batch.len();
-        Task { asked: state.asked, is_last: state.closed }
+        Task { requested: state.requested, is_last: state.closed }
     }
 
-    /// How many lines were lost of which no line has told.
+    /// How many lost lines no line has reported; resets this number.
     pub(super) fn take_lost(&self) -> u64 {
-        std::mem::take(&mut self.lock().lost_untold)
+        std::mem::take(&mut self.lock().lost_unreported)
     }
 
-    /// Counts lines as lost that the writer had.
+    /// Counts lines of the writer's batch as lost.
     pub(super) fn lose(&self, lines: u64) {
         let mut state = self.lock();
         state.lost += lines;
-        state.lost_untold += lines;
+        state.lost_unreported += lines;
     }
 
-    /// What became of a task: of the batch, this is left. Whether the trouble is new.
+    /// Records the result of a task: `left` bytes of the batch remain. Returns whether the error is
+    /// new.
     pub(super) fn answer(&self, task: &Task, left: usize, trouble: Option<io::Error>) -> bool {
         let mut state = self.lock();
         state.taken = left;
-        state.tried = task.asked;
+        state.tried = task.requested;
         if trouble.is_none() {
-            state.flushed = task.asked;
+            state.flushed = task.requested;
         }
         let is_new = trouble.is_some() && state.trouble.is_none();
         let former = std::mem::replace(&mut state.trouble, trouble.map(Arc::new));
         drop(state);
         self.done.notify_all();
-        // It may be an error of the user's writer, and is dropped after the lock.
+        // The error may contain code of the user's writer, so it is dropped after the lock.
         drop(former);
         is_new
     }
 
-    /// Nobody writes any more.
+    /// The writer has ended.
     pub(super) fn end(&self) {
         self.lock().ended = true;
         self.done.notify_all();
     }
 
-    // Nothing panics while it is locked.
+    // No code panics while it holds the lock.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

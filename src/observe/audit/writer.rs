@@ -1,4 +1,4 @@
-//! The thread that writes.
+//! The writer thread.
 
 use std::{
     io,
@@ -10,12 +10,12 @@ use std::{
 use super::{Entry, queue::Queue};
 use crate::{background_log::warn, time::Wall};
 
-/// Where lines go.
+/// The destination of the lines.
 pub(super) trait Sink: Send + 'static {
-    /// Appends lines, as many as it can, in order: how many bytes are done, and what kept the rest from it.
+    /// Appends lines in order. Returns how many bytes are done, and the error that stopped it.
     fn append(&mut self, lines: &[u8]) -> (usize, io::Result<()>);
 
-    /// What it is called in a warning.
+    /// The destination's name in warnings.
     fn name(&self) -> String;
 }
 
@@ -27,10 +27,10 @@ fn write_all(queue: &Queue, mut sink: impl Sink) {
     let mut batch = Vec::new();
     loop {
         let task = queue.take(&mut batch);
-        let result = write(queue, &mut sink, &mut batch).and_then(|()| tell_of_lost(queue, &mut sink, &mut batch));
-        let said = result.as_ref().err().map(|error| format!("audit {}: {error}", sink.name()));
+        let result = write(queue, &mut sink, &mut batch).and_then(|()| report_lost(queue, &mut sink, &mut batch));
+        let message = result.as_ref().err().map(|error| format!("audit {}: {error}", sink.name()));
         if queue.answer(&task, batch.len(), result.err()) {
-            warn(format_args!("{}; lines wait, and are lost when there are too many", said.unwrap_or_default()));
+            warn(format_args!("{}; lines wait, and are lost once the queue is full", message.unwrap_or_default()));
         }
         if task.is_last {
             queue.lose(lines(&batch));
@@ -40,8 +40,8 @@ fn write_all(queue: &Queue, mut sink: impl Sink) {
     }
 }
 
-/// Once there is room: lines were lost when there was none, after those that were in the queue.
-fn tell_of_lost(queue: &Queue, sink: &mut impl Sink, batch: &mut Vec<u8>) -> io::Result<()> {
+/// Reports lost lines once there is room. The line comes after those that were in the queue.
+fn report_lost(queue: &Queue, sink: &mut impl Sink, batch: &mut Vec<u8>) -> io::Result<()> {
     let lost = queue.take_lost();
     if lost > 0 {
         batch.extend(Entry::new("audit_lost").count("lines", lost).line(Wall::now(), &Vec::new()));
@@ -49,15 +49,16 @@ fn tell_of_lost(queue: &Queue, sink: &mut impl Sink, batch: &mut Vec<u8>) -> io:
     write(queue, sink, batch)
 }
 
-/// Writes what can be written, and leaves the rest.
+/// Writes as much of the batch as possible, and leaves the rest in it.
 fn write(queue: &Queue, sink: &mut impl Sink, batch: &mut Vec<u8>) -> io::Result<()> {
     if batch.is_empty() {
         return Ok(());
     }
-    // A writer of the user's own may panic. Nobody knows what it has written then; what comes next must not wait for ever.
+    // A writer of the user's may panic. How much it has written isn't known then, so the batch counts as
+    // lost, and later lines don't wait.
     let (done, result) = catch_unwind(AssertUnwindSafe(|| sink.append(batch))).unwrap_or_else(|_| {
         queue.lose(lines(batch));
-        (batch.len(), Err(io::Error::other("the writer panicked, and lines are lost")))
+        (batch.len(), Err(io::Error::other("the writer panicked, and its lines are lost")))
     });
     batch.drain(..done);
     result

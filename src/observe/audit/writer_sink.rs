@@ -2,11 +2,11 @@ use std::io::{self, Write};
 
 use super::writer::Sink;
 
-/// Anything that can be written to.
+/// Any writer of the user's.
 pub(super) struct WriterSink<W>(pub(super) W);
 
 impl<W: Write + Send + 'static> Sink for WriterSink<W> {
-    /// What was half written goes on where it stopped, so that no line is torn.
+    /// A write that was cut short continues where it stopped, so that no line is torn.
     fn append(&mut self, lines: &[u8]) -> (usize, io::Result<()>) {
         let mut done = 0;
         while done < lines.len() {
@@ -21,6 +21,6 @@ impl<W: Write + Send + 'static> Sink for WriterSink<W> {
     }
 
     fn name(&self) -> String {
-        "stream".to_owned()
+        "writer".to_owned()
     }
 }

@@ -1,0 +1,146 @@
+//! A failure and its properties.
+
+use std::time::Duration;
+
+/// A failure: its kind, the delay that the server asked for, and whether it is safe to send the
+/// request again. [`Verdict`](crate::Verdict) has the methods that make one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Failure {
+    kind: FailureKind,
+    server_delay: ServerDelay,
+    sent: Sent,
+    resend: Resend,
+    refused: bool,
+}
+
+/// The kinds of failure that the layers treat differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FailureKind {
+    /// Another attempt may succeed.
+    Transient,
+    /// The server, or a queue in front of it, asks for fewer calls. A retry waits longer. A
+    /// breaker doesn't count it as a failure by default, because the server works;
+    /// `BreakerConfig::on_throttled` has the details.
+    Throttled,
+    /// No answer came within a time limit.
+    TimedOut,
+    /// Another attempt would fail in the same way.
+    Permanent,
+    /// An inner breaker rejected the call, so the service wasn't called. A retry returns it, or
+    /// waits it out if it is short. An outer breaker doesn't count it. A fallback is called.
+    Rejected,
+}
+
+/// Whether the failed request reached the server, as far as it is known.
+///
+/// It matters for requests that must not be processed twice: see
+/// [`Verdict::unsafe_to_resend`](crate::Verdict::unsafe_to_resend).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Sent {
+    /// It provably didn't: the server never received it, or states that it didn't process it.
+    No,
+    /// Unknown: the connection was lost, or the time limit was exceeded.
+    #[default]
+    Unknown,
+    /// It did: the server answered.
+    Yes,
+}
+
+/// Whether the request may be processed more than once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Resend {
+    Safe,
+    Unsafe,
+    Unknown,
+}
+
+/// The delay that the server asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ServerDelay {
+    None,
+    AtLeast(Duration),
+    Exactly(Duration),
+    /// At least this delay, after which the backoff starts again at its first delay.
+    Pushback(Duration),
+    /// The server asked for no further attempt.
+    Never,
+}
+
+impl Failure {
+    pub(crate) const fn of(kind: FailureKind) -> Self {
+        Self { kind, server_delay: ServerDelay::None, sent: Sent::Unknown, resend: Resend::Safe, refused: false }
+    }
+
+    pub(crate) const fn with_server_delay(self, server_delay: ServerDelay) -> Self {
+        Self { server_delay, ..self }
+    }
+
+    pub(crate) const fn with_sent(self, sent: Sent) -> Self {
+        Self { sent, ..self }
+    }
+
+    pub(crate) const fn with_resend(self, resend: Resend) -> Self {
+        Self { resend, ..self }
+    }
+
+    pub(crate) const fn with_refused(self) -> Self {
+        Self { refused: true, ..self }
+    }
+
+    /// The failure's kind.
+    pub const fn kind(&self) -> FailureKind {
+        self.kind
+    }
+
+    /// The delay that the server asked for, before any limit is applied.
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self.server_delay {
+            ServerDelay::AtLeast(delay) | ServerDelay::Exactly(delay) | ServerDelay::Pushback(delay) => Some(delay),
+            ServerDelay::None | ServerDelay::Never => None,
+        }
+    }
+
+    /// Whether a retry waits exactly the delay that the server asked for. See
+    /// [`Verdict::retry_exactly_after`](crate::Verdict::retry_exactly_after).
+    pub const fn is_delay_exact(&self) -> bool {
+        matches!(self.server_delay, ServerDelay::Exactly(_))
+    }
+
+    /// Whether the delay that the server asked for replaces the delay of the retry's backoff. See
+    /// [`Verdict::retry_exactly_after`](crate::Verdict::retry_exactly_after) and
+    /// [`Verdict::retry_after_pushback`](crate::Verdict::retry_after_pushback).
+    pub const fn replaces_backoff(&self) -> bool {
+        matches!(self.server_delay, ServerDelay::Exactly(_) | ServerDelay::Pushback(_))
+    }
+
+    /// Whether the server asked for no further attempt. See
+    /// [`Verdict::never_retry`](crate::Verdict::never_retry).
+    pub const fn is_final(&self) -> bool {
+        matches!(self.server_delay, ServerDelay::Never)
+    }
+
+    /// Whether the server refused the call before it processed anything. See
+    /// [`Verdict::refused`](crate::Verdict::refused).
+    pub const fn is_refused(&self) -> bool {
+        self.refused
+    }
+
+    /// Whether the request reached the server, as far as it is known.
+    pub const fn sent(&self) -> Sent {
+        self.sent
+    }
+
+    /// Whether it is safe to send the request again: it provably wasn't sent, or the failure is
+    /// marked neither [`unsafe_to_resend`](crate::Verdict::unsafe_to_resend) nor
+    /// [`idempotency_unknown`](crate::Verdict::idempotency_unknown).
+    pub const fn is_safe_to_resend(&self) -> bool {
+        matches!(self.resend, Resend::Safe) || matches!(self.sent, Sent::No)
+    }
+
+    /// Whether the classifier didn't know if the request is idempotent. See
+    /// [`Verdict::idempotency_unknown`](crate::Verdict::idempotency_unknown).
+    pub const fn is_idempotency_unknown(&self) -> bool {
+        matches!(self.resend, Resend::Unknown)
+    }
+}
