@@ -3,17 +3,15 @@ use std::{any::Any, fmt, ops::Deref, sync::Arc};
 use super::{Budget, Reservation, Token, TokenBucket, budget::address};
 use crate::{FailureKind, call_context::budget_scope};
 
-/// A budget of any kind, shared: made of an `Arc` of one.
-///
-/// A [`TokenBucket`] is known by its type, so that what it takes for a call is compiled into the call.
+/// A shared budget of any type. Made from an `Arc` of one.
 ///
 /// # Clone
 ///
-/// A clone is the same budget: one reference count.
+/// A clone shares the budget. It counts one reference.
 #[derive(Clone)]
 pub struct AnyBudget {
     kind: Kind,
-    /// What tells it from others.
+    /// Identifies the budget among those of other retries.
     address: usize,
 }
 
@@ -34,7 +32,8 @@ impl AnyBudget {
         self.address
     }
 
-    /// Whether other retries may draw on it too. One that it was given to alone has no handle but its own.
+    /// Whether other retries may use the budget, too. A budget that belongs to one retry has no
+    /// other handle.
     pub(crate) fn is_shared(&self) -> bool {
         match &self.kind {
             Kind::Bucket(bucket) => Arc::strong_count(bucket) > 1,
@@ -42,7 +41,7 @@ impl AnyBudget {
         }
     }
 
-    /// A request has come, through this retry first.
+    /// Deposits for a request, unless a retry around this one has done so.
     #[inline]
     pub(crate) fn deposit_once(&self) {
         if !budget_scope::contains(self.address()) {
@@ -53,11 +52,12 @@ impl AnyBudget {
         }
     }
 
-    /// A first attempt has succeeded. It may be a retry of somebody around, who knows what it has cost, and tells.
+    /// Reports that a first attempt has succeeded. If there is a retry around on the same budget,
+    /// that retry reports it: only it knows whether the attempt was paid for.
     #[inline]
     pub(crate) fn succeeded_at_once(&self) {
         match &self.kind {
-            // It takes no notice.
+            // `TokenBucket` ignores successes.
             Kind::Bucket(_) => {}
             Kind::Other(budget) => {
                 if !budget_scope::contains(self.address()) {
@@ -67,13 +67,14 @@ impl AnyBudget {
         }
     }
 
-    /// Takes what another attempt costs, to be given back unless it is made. `None`: it can't be afforded.
+    /// Withdraws the cost of another attempt, which is refunded unless the attempt is made. `None`
+    /// if the budget refuses.
     pub(crate) fn reserve(&self, kind: FailureKind) -> Option<Reservation> {
         let token = self.withdraw(kind)?;
         Some(self.hold(token))
     }
 
-    /// Holds a token of this budget, to be given back unless the attempt is made.
+    /// Holds a token of this budget, which is refunded unless the attempt is made.
     pub(crate) fn hold(&self, token: Token) -> Reservation {
         let budget: Arc<dyn Budget> = match &self.kind {
             Kind::Bucket(bucket) => bucket.clone(),
@@ -127,7 +128,7 @@ mod tests {
     use crate::retry::CostBucket;
 
     #[test]
-    fn a_token_bucket_is_known_by_its_type_and_any_other_is_what_it_was() {
+    fn a_token_bucket_is_recognised_by_its_type() {
         let bucket = Arc::new(TokenBucket::default());
         let known = AnyBudget::from(Arc::clone(&bucket));
         let unknown = AnyBudget::from(Arc::clone(&bucket) as Arc<dyn Budget>);

@@ -2,82 +2,87 @@ use std::fmt;
 
 use crate::FailureKind;
 
-/// Says whether another attempt can be afforded. Shared by everything that one layer makes, and by more if it is given to
-/// more.
+/// Decides whether another attempt is within the limit. All services of a layer share one budget,
+/// and several layers can share one.
 pub trait Budget: Send + Sync + fmt::Debug + 'static {
-    /// A request has come. Once a request, however many attempts it takes and however many retries on this budget it
-    /// crosses.
+    /// Called once per request, however many attempts it makes and however many retries on this
+    /// budget it crosses.
     fn deposit(&self);
 
-    /// Takes what one more attempt costs after a failure of this kind. `None`: it can't be afforded.
+    /// Withdraws the cost of another attempt after a failure of this kind. `None` if the budget
+    /// can't pay it.
     ///
-    /// Taken before the wait, so that retries which are waiting are counted too.
+    /// It is called before the wait, so that waiting retries count, too.
     fn withdraw(&self, kind: FailureKind) -> Option<Token>;
 
-    /// Takes back what was withdrawn for an attempt that was never made: the caller gave up before it, the service didn't get
-    /// ready for it, or a breaker rejected it. Into a budget that has filled up since, no more goes back than there is room for.
+    /// Returns what was withdrawn for an attempt that was never made: the caller dropped the
+    /// request before, the service didn't become ready, or a breaker rejected the call. If the
+    /// budget has filled up meanwhile, the part above its capacity is lost.
     fn give_back(&self, token: Token);
 
-    /// An attempt succeeded. `paid` is what was withdrawn for it; `None` if it was the first one of its request, which costs
-    /// nothing. For budgets that give back what led to a success, or that earn by successes.
+    /// Called when an attempt has succeeded. `paid` is what was withdrawn for it; `None` for the
+    /// first attempt of a request, which costs nothing. For budgets that refund successful retries,
+    /// or that successes refill.
     ///
-    /// What comes back this way counts as granted all the same. Where a request crosses several retries on this budget, each
-    /// outcome is told once: by the innermost that knows of it.
+    /// A refund of this kind doesn't lower [`BudgetStats::granted`]. If a request crosses several
+    /// retries on this budget, each outcome is reported once, by the innermost retry that knows it.
     fn succeeded(&self, paid: Option<Token>) {
         let _ = paid;
     }
 
-    /// An attempt failed, whether it is retried or not. Called before [`withdraw`](Self::withdraw); not for a call that a breaker
-    /// rejected, as no attempt was made. For budgets that failures drain.
+    /// Called when an attempt has failed, whether it is retried or not, before
+    /// [`withdraw`](Self::withdraw). Not called for a call that a breaker rejected, because no
+    /// attempt was made. For budgets that failures drain.
     fn failed(&self, kind: FailureKind) {
         let _ = kind;
     }
 
-    /// What it holds, and what became of what was asked of it.
+    /// The budget's balance and counts.
     fn stats(&self) -> BudgetStats;
 
-    /// How many more attempts could be afforded at this moment.
+    /// How many more attempts the budget could pay now.
     fn balance(&self) -> u64 {
         self.stats().balance
     }
 }
 
-/// What a [`Budget`] holds, and what became of what was asked of it.
+/// The balance and the counts of a [`Budget`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct BudgetStats {
-    /// How many more attempts could be afforded at this moment.
+    /// How many more attempts the budget could pay now.
     pub balance: u64,
-    /// How many attempts it has paid for since it was made; those given back as never made aren't among them.
+    /// How many attempts it has paid for. Attempts that were refunded because they were never made
+    /// don't count.
     pub granted: u64,
-    /// How many it has refused.
+    /// How many attempts it has refused to pay.
     pub refused: u64,
 }
 
 impl BudgetStats {
-    /// The three numbers.
+    /// Makes the statistics from the three numbers.
     pub const fn new(balance: u64, granted: u64, refused: u64) -> Self {
         Self { balance, granted, refused }
     }
 }
 
-/// What a budget gave, in its own terms: it gets the same back for an attempt that was never made.
+/// What a budget withdrew for an attempt. Only the budget that made it knows its meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Token(u64);
 
 impl Token {
-    /// A token that stands for this to the budget that makes it.
+    /// Makes a token. `value` has a meaning only for the budget that makes it.
     pub const fn new(value: u64) -> Self {
         Self(value)
     }
 
-    /// What it stands for.
+    /// The value that the budget chose.
     pub const fn value(self) -> u64 {
         self.0
     }
 }
 
-/// Tells one budget from another.
+/// The budget's address, which identifies it.
 pub(crate) fn address(budget: &dyn Budget) -> usize {
     std::ptr::from_ref(budget).cast::<()>() as usize
 }

@@ -1,19 +1,20 @@
 use super::{Budget, BudgetStats, Token, counts::Counts, level::Level};
 use crate::{FailureKind, Invalid};
 
-/// A stock of tokens that retries cost, each by the kind of failure that it follows, and that successes restore. As in the
-/// AWS SDKs.
+/// A stock of tokens that retries cost and successes refill, as in the AWS SDKs. The cost depends
+/// on the kind of failure.
 ///
-/// It is full at first. A retry takes its cost; if it succeeds, that comes back. A request that succeeds at its first
-/// attempt brings a little. So as long as retries help, they are free; as soon as they don't, the stock is soon used up, and
-/// then there is one retry for so many requests that succeed. Time restores nothing.
+/// The bucket starts full. A retry takes its cost, and gets it back if it succeeds. A request that
+/// succeeds at its first attempt adds a token. So retries cost nothing as long as they succeed.
+/// When they fail, the stock is used up, and then there is one retry per number of successful
+/// requests. Time doesn't refill it.
 ///
 /// | setting | [`aws_2_0`](Self::aws_2_0) | [`aws_2_1`](Self::aws_2_1) | |
 /// |---|---|---|---|
 /// | capacity | 500 | 500 | |
-/// | [`cost`](Self::cost) of a transient failure | 5 | 14 | one retry for so many successes |
-/// | of one that timed out | 10 | 14 | it has held a place for long, and may still be working |
-/// | of one that was throttled | 5 | 5 | |
+/// | [`cost`](Self::cost) of a retry after a transient failure | 5 | 14 | the number of first-attempt successes that pay for one retry |
+/// | after a timeout | 10 | 14 | the attempt has used the server for long, and may still be running there |
+/// | after a throttled call | 5 | 5 | |
 /// | [`first_success`](Self::first_success) | 1 | 1 | |
 ///
 /// ```
@@ -36,7 +37,8 @@ pub struct CostBucket {
 }
 
 impl CostBucket {
-    /// A full bucket of so many tokens, with the costs of [`aws_2_0`](Self::aws_2_0) unless set.
+    /// Makes a full bucket with this capacity in tokens, and with the costs of
+    /// [`aws_2_0`](Self::aws_2_0) unless set.
     ///
     /// # Errors
     ///
@@ -48,7 +50,7 @@ impl CostBucket {
         Ok(Self { tokens: Level::full(tokens.into()), ..Self::aws_2_0() })
     }
 
-    /// The retry quota of the AWS SDKs' standard mode as it was for long.
+    /// The retry quota of the AWS SDKs' standard mode, first version.
     pub fn aws_2_0() -> Self {
         Self {
             tokens: Level::full(500),
@@ -60,16 +62,18 @@ impl CostBucket {
         }
     }
 
-    /// The retry quota of the AWS SDKs' standard mode in its second version: dearer retries, sooner.
+    /// The retry quota of the AWS SDKs' standard mode, second version: retries cost more.
     pub fn aws_2_1() -> Self {
         Self { transient: 14, timed_out: 14, ..Self::aws_2_0() }
     }
 
-    /// What a retry costs after a failure of this kind. More than the capacity: there is none after such a failure.
+    /// Sets what a retry costs after a failure of this kind. With a cost above the capacity, such
+    /// failures are never retried.
     ///
     /// # Errors
     ///
-    /// If `tokens` is 0, as retries that cost nothing aren't limited, or if failures of this kind are never retried.
+    /// If `tokens` is 0, because free retries aren't limited, or if failures of this kind are never
+    /// retried.
     pub fn cost(self, kind: FailureKind, tokens: u32) -> Result<Self, Invalid> {
         if tokens == 0 {
             return Err(Invalid::new("cost", tokens, "at least 1"));
@@ -84,15 +88,15 @@ impl CostBucket {
         }
     }
 
-    /// What a request brings that succeeds at its first attempt. 0 for nothing: then what was spent on retries that failed
-    /// never comes back.
+    /// Sets how many tokens a request adds that succeeds at its first attempt. With 0, tokens that
+    /// were spent on failed retries never come back.
     pub fn first_success(self, tokens: u32) -> Self {
         Self { first_success: tokens, ..self }
     }
 
-    /// How many tokens are left.
+    /// How many tokens the bucket holds.
     pub fn tokens(&self) -> u32 {
-        // Never more than the capacity, which is a `u32`.
+        // At most the capacity, which is a `u32`.
         self.tokens.amount() as u32
     }
 
@@ -110,7 +114,7 @@ impl CostBucket {
     }
 }
 
-/// That of [`aws_2_0`](CostBucket::aws_2_0).
+/// The same as [`aws_2_0`](CostBucket::aws_2_0).
 impl Default for CostBucket {
     fn default() -> Self {
         Self::aws_2_0()
@@ -118,7 +122,7 @@ impl Default for CostBucket {
 }
 
 impl Budget for CostBucket {
-    /// Requests bring nothing by coming.
+    /// Requests deposit nothing.
     fn deposit(&self) {}
 
     fn withdraw(&self, kind: FailureKind) -> Option<Token> {
@@ -135,7 +139,8 @@ impl Budget for CostBucket {
         self.tokens.put(paid.map_or(self.first_success.into(), Token::value));
     }
 
-    /// The balance is in retries after a transient failure; see [`tokens`](CostBucket::tokens).
+    /// The balance is the number of retries after transient failures. See
+    /// [`tokens`](CostBucket::tokens) for the tokens.
     fn stats(&self) -> BudgetStats {
         self.counts.stats(self.tokens.amount() / self.cost_of(FailureKind::Transient))
     }

@@ -1,9 +1,9 @@
 use super::BudgetStats;
 use crate::sync::{AtomicU64, Ordering};
 
-/// What became of what was asked of a bucket. Written by failures only.
+/// The numbers of granted and refused withdrawals. Only failures write them.
 ///
-/// Relaxed throughout: each is a number of its own, and orders nothing else.
+/// Relaxed: the counters order no other memory.
 #[derive(Debug)]
 pub(super) struct Counts {
     granted: AtomicU64,
@@ -15,16 +15,16 @@ impl Counts {
         Self { granted: AtomicU64::new(0), refused: AtomicU64::new(0) }
     }
 
-    /// Counts an answer, and passes it on.
+    /// Counts the result of a withdrawal, and returns it.
     pub(super) fn answered<T>(&self, answer: Option<T>) -> Option<T> {
         let counter = if answer.is_some() { &self.granted } else { &self.refused };
         counter.fetch_add(1, Ordering::Relaxed);
         answer
     }
 
-    /// One that was granted has come back.
+    /// A granted withdrawal was refunded.
     pub(super) fn given_back(&self) {
-        // Not `fetch_sub`: who gives back what was never granted doesn't make this wrap round.
+        // Not `fetch_sub`, which would wrap around if a caller refunds a token that was never granted.
         let _ = self.granted.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |granted| granted.checked_sub(1));
     }
 

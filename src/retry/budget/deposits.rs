@@ -3,29 +3,30 @@ use std::time::Duration;
 use super::{level::Level, slices::Slices};
 use crate::sync::{AtomicU64, Ordering};
 
-/// A token, in the unit in which shares are counted.
+/// One token in the unit of deposits, a billionth.
 pub(super) const WHOLE: u64 = 1_000_000_000;
 
-/// What requests have put in, and retries haven't taken out.
+/// The tokens that requests have deposited and retries haven't withdrawn.
 #[derive(Debug)]
 pub(super) enum Deposits {
-    /// Kept until it is taken. Knows no time.
+    /// Deposits that don't age, so no time is needed.
     Kept(Level),
-    /// Kept for a while.
+    /// Deposits that expire.
     Ageing {
-        /// Less than a whole token. It doesn't age.
+        /// The part below a whole token, in billionths. It doesn't age.
         fraction: AtomicU64,
         slices: Slices,
-        /// How long each slice is, in nanoseconds.
+        /// The length of each slice in nanoseconds.
         length: u64,
     },
 }
 
 impl Deposits {
-    /// Ten, as in Finagle's: what is put in is there for nine tenths of the time at least, and never longer than all of it.
+    /// Ten slices, as in Finagle. A deposit lasts for at least nine tenths of its time, and never
+    /// for longer than all of it.
     const SLICES: u8 = 10;
 
-    /// Holds `initial` tokens at time zero.
+    /// Makes deposits that hold `initial` tokens at time zero.
     pub(super) fn new(capacity: u32, ttl: Option<Duration>, initial: u32) -> Self {
         match ttl {
             None => Self::Kept(Level::with(u64::from(initial) * WHOLE, u64::from(capacity) * WHOLE)),
@@ -38,7 +39,7 @@ impl Deposits {
         }
     }
 
-    /// Whether there is no room, if that can be known without the time.
+    /// Whether there is no room, as far as this is known without the time.
     #[inline]
     pub(super) fn are_full(&self) -> bool {
         match self {
@@ -47,7 +48,7 @@ impl Deposits {
         }
     }
 
-    /// Adds so many billionths of a token, if there is room.
+    /// Deposits `amount` billionths of a token, as far as there is room.
     pub(super) fn put(&self, amount: u64, now: impl FnOnce() -> u64) {
         match self {
             Self::Kept(level) => {
@@ -59,7 +60,7 @@ impl Deposits {
         }
     }
 
-    /// Takes a whole token: from where.
+    /// Withdraws a whole token. Returns the slice that it came from, or 0 if deposits don't age.
     pub(super) fn take(&self, now: impl FnOnce() -> u64) -> Option<u64> {
         match self {
             Self::Kept(level) => level.take(WHOLE).then_some(0),
@@ -67,7 +68,7 @@ impl Deposits {
         }
     }
 
-    /// Puts a token back from where it was taken.
+    /// Returns a token to the slice that it came from.
     pub(super) fn give_back(&self, from: u64, now: impl FnOnce() -> u64) {
         match self {
             Self::Kept(level) => {
@@ -77,7 +78,7 @@ impl Deposits {
         }
     }
 
-    /// How many whole tokens there are.
+    /// The number of whole tokens.
     pub(super) fn amount(&self, now: impl FnOnce() -> u64) -> u64 {
         match self {
             Self::Kept(level) => level.amount() / WHOLE,
@@ -85,20 +86,21 @@ impl Deposits {
         }
     }
 
-    /// What is in it, by age, the newest first: in tokens. The age of what doesn't age is zero.
+    /// The tokens by age, the newest first. Deposits that don't age have age zero.
     pub(super) fn snapshot(&self, now: impl FnOnce() -> u64) -> Vec<(Duration, f64)> {
         match self {
             Self::Kept(level) => vec![(Duration::ZERO, level.amount() as f64 / WHOLE as f64)],
             Self::Ageing { slices, length, .. } => {
                 let now = shifted(now(), *length);
-                // Since their slice began: none is older than that.
+                // The age is counted from the start of the slice, so no token is older than that.
                 let aged = |(number, tokens)| (Duration::from_nanos(now - number * length), tokens as f64);
                 slices.held(now / length).into_iter().map(aged).collect()
             }
         }
     }
 
-    /// Holds what a snapshot says, which was taken so long ago, as far as there is room for it and its time isn't over.
+    /// Replaces the tokens with those of a snapshot that was taken `elapsed` ago, without those
+    /// that have expired and those for which there is no room.
     pub(super) fn restore(&self, snapshot: &[(Duration, f64)], elapsed: Duration, now: impl FnOnce() -> u64) {
         match self {
             Self::Kept(level) => {
@@ -117,24 +119,25 @@ impl Deposits {
     }
 }
 
-// Not in line: what doesn't age has no such thing to do.
+// Outlined, because most buckets have deposits that don't age.
 #[inline(never)]
 fn put_in_slice(fraction: &AtomicU64, slices: &Slices, amount: u64, slice: u64) {
     if slices.is_full(slice) {
         return;
     }
     let rest = |fraction: u64| Some((fraction + amount) % WHOLE);
-    // Always `Ok`. Relaxed: what is carried over is in nobody else's hand.
+    // The closure always returns `Some`. Relaxed: the carry belongs to the thread that has produced it.
     let before = fraction.fetch_update(Ordering::Relaxed, Ordering::Relaxed, rest).unwrap_or(0);
     slices.put((before + amount) / WHOLE, slice);
 }
 
-/// The number of the slice of this time.
+/// The number of the slice that contains a time.
 fn slice_at(now: u64, length: u64) -> u64 {
     shifted(now, length) / length
 }
 
-/// Times begin with as many slices as there are, so that what was put in before, by a snapshot, has a number too.
+/// Times start after one whole ring of slices, so that deposits from before, which a snapshot
+/// contains, have slice numbers, too.
 fn shifted(now: u64, length: u64) -> u64 {
     now + u64::from(Deposits::SLICES) * length
 }

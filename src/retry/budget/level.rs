@@ -1,9 +1,9 @@
 use crate::sync::{AtomicU64, Ordering};
 
-/// How full a bucket is: one word, from 0 to a capacity, in whatever unit its owner counts.
+/// The level of a bucket: one word between 0 and a capacity, in a unit that the bucket chooses.
 ///
-/// Relaxed throughout: all changes of one word have one order by themselves, each adds to what the one before it has left,
-/// and nothing else is read on the strength of what this word says.
+/// Relaxed: changes of one word are totally ordered, each change is relative to the one before, and
+/// no other memory is read because of this word's value.
 #[derive(Debug)]
 pub(super) struct Level {
     amount: AtomicU64,
@@ -11,7 +11,7 @@ pub(super) struct Level {
 }
 
 impl Level {
-    /// Holds `amount` at first, or as much as there is room for.
+    /// Starts with `amount`, or with the capacity if that is less.
     pub(super) fn with(amount: u64, capacity: u64) -> Self {
         Self { amount: AtomicU64::new(amount.min(capacity)), capacity }
     }
@@ -30,12 +30,13 @@ impl Level {
         self.amount() >= self.capacity
     }
 
-    /// From now on there is this much, or as much as there is room for.
+    /// Sets the level to `amount`, or to the capacity if that is less.
     pub(super) fn set(&self, amount: u64) {
         self.amount.store(amount.min(self.capacity), Ordering::Relaxed);
     }
 
-    /// Adds what there is room for: how much that was. A full bucket is read, and not written.
+    /// Adds as much of `amount` as there is room for, and returns it. A full bucket is read and not
+    /// written.
     pub(super) fn put(&self, amount: u64) -> u64 {
         let more = |level: u64| (level < self.capacity).then(|| level.saturating_add(amount).min(self.capacity));
         match self.amount.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more) {
@@ -44,16 +45,16 @@ impl Level {
         }
     }
 
-    /// Takes all of `amount`, or nothing.
+    /// Takes all of `amount` or nothing. Returns whether it did.
     pub(super) fn take(&self, amount: u64) -> bool {
         let less = |level: u64| level.checked_sub(amount);
         self.amount.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
     }
 
-    /// Takes `amount`, or what there is. An empty bucket is read, and not written.
+    /// Takes `amount`, or all there is. An empty bucket is read and not written.
     pub(super) fn drain(&self, amount: u64) {
         let less = |level: u64| (level > 0).then(|| level.saturating_sub(amount));
-        // `Err` is an empty one.
+        // `Err` means that the level is 0 already.
         let _ = self.amount.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
     }
 }

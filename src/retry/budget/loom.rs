@@ -1,6 +1,6 @@
-//! Models of what threads can do to one budget: nothing is issued twice, and nothing is lost.
+//! Loom models of concurrent access to one budget: no token is issued twice, and none is lost.
 //!
-//! These are the real buckets on loom's atomics; time is told by hand.
+//! They run the real buckets on loom's atomics, with a clock that is set by hand.
 
 use ::loom::thread;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::{Budget, CostBucket, RetryThrottle, Token, TokenBucket, level::Level, reserve::Reserve, slices::Slices};
 use crate::{FailureKind::Transient, sync::check, time::ManualClock};
 
-/// Does both on one thing at the same time.
+/// Runs two functions on one value concurrently.
 fn both<T, A, B>(shared: T, one: fn(&T) -> A, other: fn(&T) -> B) -> (Arc<T>, A, B)
 where
     T: Send + Sync + 'static,
@@ -21,7 +21,7 @@ where
     (Arc::clone(&shared), one.join().unwrap(), other)
 }
 
-/// Does all three on one thing at the same time.
+/// Runs three functions on one value concurrently.
 fn all<T, A, B, C>(shared: T, one: fn(&T) -> A, another: fn(&T) -> B, third: fn(&T) -> C) -> (Arc<T>, A, B, C)
 where
     T: Send + Sync + 'static,
@@ -36,7 +36,7 @@ where
     (Arc::clone(&shared), one.join().unwrap(), another.join().unwrap(), third)
 }
 
-/// A bucket with so many tokens, and no reserve.
+/// A bucket with `count` tokens and no reserve.
 fn tokens(count: u32, capacity: u32) -> TokenBucket {
     let bucket = TokenBucket::share(1.0).unwrap().reserve(0).capacity(capacity).unwrap().clock(ManualClock::new());
     (0..count).for_each(|_| bucket.deposit());
@@ -48,7 +48,7 @@ fn withdraw(budget: &impl Budget) -> Option<Token> {
 }
 
 #[test]
-fn one_token_is_given_to_one() {
+fn one_token_is_granted_once() {
     check(None, || {
         let (bucket, one, other) = both(tokens(1, 2), withdraw, withdraw);
         assert!(one.is_some() != other.is_some());
@@ -58,7 +58,7 @@ fn one_token_is_given_to_one() {
 }
 
 #[test]
-fn of_two_tokens_three_get_two() {
+fn two_tokens_are_granted_to_two_of_three_threads() {
     check(Some(3), || {
         let (bucket, one, two, three) = all(tokens(2, 2), withdraw, withdraw, withdraw);
         assert_eq!([one, two, three].into_iter().flatten().count(), 2);
@@ -67,7 +67,7 @@ fn of_two_tokens_three_get_two() {
 }
 
 #[test]
-fn deposits_at_once_all_count_and_never_go_beyond_the_capacity() {
+fn concurrent_deposits_all_count_up_to_the_capacity() {
     check(None, || {
         let (bucket, (), ()) = both(tokens(1, 3), Budget::deposit, Budget::deposit);
         assert_eq!(bucket.balance(), 3, "room for both");
@@ -79,7 +79,7 @@ fn deposits_at_once_all_count_and_never_go_beyond_the_capacity() {
 }
 
 #[test]
-fn what_is_given_back_while_others_take_and_deposit_is_neither_lost_nor_doubled() {
+fn a_concurrent_refund_is_neither_lost_nor_doubled() {
     check(Some(3), || {
         let bucket = tokens(1, 2);
         let give_back = |bucket: &TokenBucket| {
@@ -88,13 +88,13 @@ fn what_is_given_back_while_others_take_and_deposit_is_neither_lost_nor_doubled(
             Some(())
         };
         let (bucket, _, taken, ()) = all(bucket, give_back, withdraw, Budget::deposit);
-        assert_eq!(bucket.balance() + u64::from(taken.is_some()), 2, "one that was in it, and one that came");
+        assert_eq!(bucket.balance() + u64::from(taken.is_some()), 2, "the initial token and the deposit");
         assert_eq!(bucket.stats().granted, u64::from(taken.is_some()));
     });
 }
 
 #[test]
-fn the_reserve_is_given_once_and_what_comes_back_is_given_again() {
+fn the_reserve_is_granted_once_and_a_refund_is_granted_again() {
     check(None, || {
         let second = std::time::Duration::from_secs(1);
         let take = |reserve: &Reserve| reserve.take(0);
@@ -106,7 +106,7 @@ fn the_reserve_is_given_once_and_what_comes_back_is_given_again() {
 }
 
 #[test]
-fn a_level_is_never_above_its_capacity_nor_below_nothing() {
+fn a_level_stays_between_zero_and_its_capacity() {
     check(None, || {
         let put = |level: &Level| level.put(2);
         let (level, one, other) = both(Level::with(0, 3), put, put);
@@ -118,24 +118,24 @@ fn a_level_is_never_above_its_capacity_nor_below_nothing() {
     });
 }
 
-/// AWS: what a success brings and what a retry costs, at once.
+/// The AWS rules: successes refill while a retry withdraws.
 #[test]
-fn costs_and_successes_at_once_add_up() {
+fn concurrent_costs_and_successes_add_up() {
     check(Some(3), || {
         let bucket = CostBucket::capacity(6).unwrap();
         let paid = withdraw(&bucket);
         assert_eq!((paid.map(Token::value), bucket.tokens()), (Some(5), 1));
         let refund = |bucket: &CostBucket| bucket.succeeded(Some(Token::new(5)));
         let (bucket, (), (), retry) = all(bucket, refund, |bucket| bucket.succeeded(None), withdraw);
-        // Full at 6: the success at once may find no room.
+        // Full at 6: the success at the first attempt may find no room.
         let left = bucket.tokens();
         if retry.is_some() { assert!((1..=2).contains(&left), "{left}") } else { assert_eq!(left, 6) }
     });
 }
 
-/// gRPC: failures at once all count.
+/// The gRPC rules: concurrent failures all count.
 #[test]
-fn failures_at_once_stop_retries() {
+fn concurrent_failures_stop_retries() {
     check(None, || {
         let fail = |throttle: &RetryThrottle| {
             throttle.failed(Transient);
@@ -143,7 +143,7 @@ fn failures_at_once_stop_retries() {
         };
         let (throttle, one, other) = both(RetryThrottle::max_tokens(4).unwrap(), fail, fail);
         assert_eq!(throttle.tokens(), 2.0);
-        assert!(!(one.is_some() && other.is_some()), "the one that comes second is at half");
+        assert!(!(one.is_some() && other.is_some()), "the second withdrawal finds the throttle at half");
         assert_eq!(withdraw(&*throttle), None);
     });
 }
@@ -155,7 +155,7 @@ fn aged(ring: u8, capacity: u32, deposits: u64) -> Slices {
 }
 
 #[test]
-fn one_token_of_a_slice_is_given_to_one() {
+fn one_token_of_a_slice_is_granted_once() {
     check(Some(4), || {
         let take = |slices: &Slices| slices.take(6);
         let (slices, one, other) = both(aged(2, 4, 1), take, take);
@@ -165,7 +165,7 @@ fn one_token_of_a_slice_is_given_to_one() {
 }
 
 #[test]
-fn slices_hold_what_was_put_and_never_more_than_the_capacity() {
+fn slices_hold_the_deposits_up_to_the_capacity() {
     check(Some(4), || {
         let (slices, (), ()) = both(aged(2, 4, 1), |slices| slices.put(1, 5), |slices| slices.put(1, 6));
         assert_eq!(slices.amount(6), 3);
@@ -178,21 +178,22 @@ fn slices_hold_what_was_put_and_never_more_than_the_capacity() {
 }
 
 #[test]
-fn a_slice_that_is_taken_over_leaves_its_room_to_others() {
+fn a_reused_slice_frees_its_room() {
     check(Some(4), || {
         let put = |slices: &Slices| slices.put(1, 7);
         let (slices, (), ()) = both(aged(2, 2, 2), put, put);
-        // The token of slice 5 is void, whoever found it so; what one of them held back for it may be lost on the way.
+        // The token of slice 5 has expired, whichever thread finds that. The room that one thread takes for its
+        // deposit may be lost if the other takes the same slice over.
         let held = slices.amount(7);
         assert!((1..=2).contains(&held), "{held}");
         assert_eq!(std::iter::from_fn(|| slices.take(7)).count() as u64, held);
         slices.put(9, 7);
-        assert_eq!(slices.amount(7), 2, "and no room is lost for good");
+        assert_eq!(slices.amount(7), 2, "no room is lost permanently");
     });
 }
 
 #[test]
-fn a_token_that_comes_back_to_a_slice_that_ends_is_gone_and_takes_no_room() {
+fn a_refund_to_an_expiring_slice_is_lost_and_takes_no_room() {
     check(Some(4), || {
         let slices = aged(1, 1, 1);
         assert_eq!(slices.take(5), Some(5));
@@ -203,30 +204,30 @@ fn a_token_that_comes_back_to_a_slice_that_ends_is_gone_and_takes_no_room() {
     check(Some(4), || {
         let slices = aged(1, 2, 1);
         assert_eq!(slices.take(5), Some(5));
-        // There is room for both: the one that comes back may lie where the other is laid.
+        // There is room for both tokens: the refund and the deposit may meet in one slice.
         let (slices, (), ()) = both(slices, |slices| slices.give_back(5, 5), |slices| slices.put(1, 6));
         assert_eq!((slices.amount(6), slices.take(6), slices.take(6)), (1, Some(6), None));
     });
 }
 
 #[test]
-fn what_is_put_in_while_a_snapshot_is_taken_over_is_held_if_it_lies_there() {
+fn a_deposit_during_a_restore_is_kept_if_it_comes_after() {
     check(Some(4), || {
         let restore = |slices: &Slices| slices.hold([(4, 1)], 5);
         let (slices, (), ()) = both(aged(2, 4, 2), restore, |slices| slices.put(1, 5));
         let held = slices.amount(5);
-        assert!((1..=2).contains(&held), "what was restored, and what came after: {held}");
+        assert!((1..=2).contains(&held), "the restored token, and a later deposit: {held}");
         assert_eq!(std::iter::from_fn(|| slices.take(5)).count() as u64, held);
         assert_eq!(slices.amount(5), 0);
     });
 }
 
 #[test]
-fn one_that_renews_and_one_that_takes_share_what_there_is() {
+fn a_renewal_and_a_withdrawal_share_the_tokens() {
     check(Some(4), || {
         let (slices, (), taken) = both(aged(2, 2, 2), |slices| slices.put(1, 6), |slices| slices.take(6));
         let left = std::iter::from_fn(|| slices.take(6)).count();
-        assert!(left + usize::from(taken.is_some()) <= 3, "two that were there, and one for the room that was made");
-        assert_eq!(slices.amount(6), 0, "what is held is what was laid");
+        assert!(left + usize::from(taken.is_some()) <= 3, "two tokens, and one for the room that was freed");
+        assert_eq!(slices.amount(6), 0, "`held` equals the tokens in the ring");
     });
 }

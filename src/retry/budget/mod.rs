@@ -1,50 +1,55 @@
-//! Keeping retries a bounded share of traffic.
+//! Retry budgets: they limit retries to a share of the traffic.
 //!
-//! # Why a budget and not just a limit of attempts?
+//! # Why a budget, and not only a limit of attempts?
 //!
-//! Because three retries a request are four times the load, and they come just when the service can't bear it. A limit of
-//! attempts bounds what one request does; only a budget bounds what all of them do together. With 20 % the service sees at
-//! most 1.2 times the demand (and a few retries a second more), however much of it fails.
+//! Three retries per request are four times the load, and they come when the service can least bear
+//! it. A limit of attempts bounds the load of one request. Only a budget bounds the load of all
+//! requests together. With a budget of 20 %, the service receives at most 1.2 times the demand (and
+//! a few retries per second more), however many requests fail.
 //!
-//! Back-off doesn't do that: it moves the load to a later time, and with a steady stream of requests there is no later time
-//! at which nobody comes. See Marc Brooker, "Fixing retries with token buckets and circuit breakers" (2022).
+//! Backoff doesn't limit the load. It moves load to a later time, and under a steady stream of
+//! requests there is no later time without load. See Marc Brooker, "Fixing retries with token
+//! buckets and circuit breakers" (2022).
 //!
-//! # Which one
+//! # Which budget
 //!
 //! | | [`TokenBucket`] | [`CostBucket`] | [`RetryThrottle`] |
 //! |---|---|---|---|
-//! | from | Finagle | the AWS SDKs | gRPC (A6) |
-//! | a request brings | its share | nothing | nothing |
+//! | known from | Finagle | the AWS SDKs | gRPC (A6) |
+//! | a request adds | its share | nothing | nothing |
 //! | a failure takes | nothing | nothing | 1 |
-//! | a retry takes | 1 | 5 to 14, by what went wrong | nothing |
-//! | a success brings | nothing | the cost of its retry, or 1 | the ratio |
-//! | time brings | a reserve | nothing | nothing |
-//! | at first | empty, but for the reserve | full | full |
-//! | while everything fails | 20 % of the traffic, and 10 a second | none, once 100 retries are spent | none, after the fifth failure |
-//! | while one in a hundred fails | all are retried | all are retried | all are retried |
-//! | to recover it needs | requests, or time | requests that succeed at once | attempts that succeed |
-//! | **take it** | if unsure; with several clients, as its bound is a share of each one's traffic | for a client with few requests, or bursts; where kinds of failure differ | to behave as other gRPC clients do, or to stop at once |
+//! | a retry takes | 1 | 5 to 14, by the kind of failure | nothing |
+//! | a success adds | nothing | the cost of its retry, or 1 | the ratio |
+//! | time adds | a reserve | nothing | nothing |
+//! | at the start | 100 in the default, otherwise empty; and the reserve | full | full |
+//! | while everything fails | 20 % of the traffic, and 10 per second | none, once 100 retries are spent | none, after the fifth failure |
+//! | while 1 % fails | all failures are retried | all failures are retried | all failures are retried |
+//! | needed for recovery | requests, or time | requests that succeed at the first attempt | attempts that succeed |
+//! | **use it** | by default; with several clients, because its limit is a share of each client's traffic | for a client with few requests or bursts; if kinds of failure need different costs | to behave like other gRPC clients, or to stop at once |
 //!
-//! The first is the default, as it promises something about the load, and doesn't depend on how well it goes: it lets through
-//! a share of retries in the worst outage, which is what finds out that it is over. The other two watch how well it goes, as a
-//! [breaker](crate::breaker) does; with a breaker inside, they say the same thing twice.
+//! The token bucket is the default, because it limits the load whatever the success rate is. Even
+//! in the worst outage it lets a share of the retries through, which detect the recovery. The other
+//! two react to the success rate, as a [breaker](crate::breaker) does; with a breaker inside the
+//! retry, they duplicate its effect.
 //!
-//! # Where it comes in
+//! # The path of a request
 //!
 //! ```text
-//! request ─▶ deposit ─▶ attempt ─┬─▶ succeeded ─▶ return
-//!                ┌───────▶       └─▶ failed ─▶ other checks ─▶ withdraw ─┬─▶ refused: return
-//!                └── made ◀── ready ◀── wait ◀───────────────────────────┘ granted: reserved
-//!            given up before: give back
+//! request ─▶ deposit ─▶ attempt ─┬─▶ success ─▶ return
+//!                ┌───────▶       └─▶ failure ─▶ other checks ─▶ withdraw ─┬─▶ refused: return
+//!                └─ spend ◀── ready ◀── wait ◀────────────────────────────┘ granted: reserved
+//!            given up before: refund
 //! ```
 //!
-//! A token is reserved before the wait, so retries that wait are counted, and goes back if the attempt isn't made: the caller
-//! gives up, the service doesn't get ready, the request can't be sent again, or a breaker rejects it.
+//! The retry reserves a token before the wait, so that waiting retries count. It refunds the token
+//! if the attempt isn't made: the caller drops the request, the service doesn't become ready, the
+//! request can't be sent again, or a breaker rejects the call.
 //!
 //! # Sharing
 //!
-//! One layer is one budget, however many services it makes, and a clone of a [`RetryConfig`](crate::RetryConfig) shares it.
-//! Several clients of one service best share one budget, as the service has to bear all of them:
+//! One layer has one budget, however many services it makes, and a clone of a
+//! [`RetryConfig`](crate::RetryConfig) shares it. Let several clients of one service share one
+//! budget, because the service bears the load of all of them:
 //!
 //! ```
 //! use std::sync::Arc;
@@ -63,30 +68,43 @@
 //! tower-recourse = "0.1"
 //! ```
 //!
-//! A request may cross several retries on one budget. It deposits once, and the outcome of an attempt is told once: by the
-//! innermost retry, which made it. With a task in between (`tower::buffer`, a spawned call), a request of HTTP or gRPC carries along
-//! that it has deposited; for others, set [`without_deposits`](crate::RetryConfig::without_deposits) on the inner retry. There, the
-//! outcome of an attempt is told by both.
+//! A request may cross several retries on one budget. It deposits once, and the innermost retry,
+//! which makes the attempts, reports each outcome. If a task is in between (`tower::buffer`, a
+//! spawned call), an HTTP or gRPC request carries the information that it has deposited. For other
+//! requests, set [`without_deposits`](crate::RetryConfig::without_deposits) on the inner retry. In
+//! these cases, both retries report the outcome of an attempt.
 //!
 //! # Across restarts
 //!
-//! Each has a snapshot and a `restore`, and with the feature `store` a `FileStore` keeps it. It is seldom worth it: a client whose
-//! [`CostBucket`] was empty when it crashed, and that begins with a full one, retries 100 times more. It is where clients crash in a
-//! loop. Successes and deposits are no events, so what they bring is saved with whatever is saved next.
+//! Each budget has a snapshot and a `restore`, and with the feature `store` a `FileStore` saves it.
+//! This is rarely needed: a client that crashes with an empty [`CostBucket`] and restarts with a
+//! full one makes 100 more retries. Use it for clients that crash in a loop. Successes and deposits
+//! are no events, so the store saves their effect with the next save.
 //!
 //! # What it costs
 //!
-//! A bucket that is full is read and not written, so threads don't hinder each other while all is well: one load a request.
-//! One that isn't is written by one compare-and-swap. The clock is read when the reserve is asked, and by every deposit if
-//! deposits [age](TokenBucket::ttl). Nothing locks, waits or allocates.
+//! A full bucket is read and not written, so threads don't slow each other down on the healthy
+//! path: one load per request. A bucket that isn't full is written by one compare-and-swap. The
+//! clock is read when a retry needs the reserve, and by each deposit if deposits
+//! [age](TokenBucket::ttl). Nothing locks, waits, or allocates.
 //!
 //! # When not to use one
 //!
-//! - A batch job that may take all night, alone on its service: [`without_budget`](crate::RetryConfig::without_budget), with a
-//!   long back-off.
-//! - Where one request is all there is (a program that makes one call): the reserve of the default lets it retry, and so it does no
-//!   harm, but it has no traffic to be a share of.
-//! - In place of a [breaker](crate::breaker): a budget ends retries and not first attempts.
+//! - A batch job that may run all night and is the only client of its service: use
+//!   [`without_budget`](crate::RetryConfig::without_budget) with a long backoff.
+//! - A program that makes a single call: it has no traffic to take a share of. The default does no
+//!   harm, because the initial tokens and the reserve allow retries.
+//! - In place of a [breaker](crate::breaker): a budget stops retries, but not first attempts.
+//!
+//! # Errors
+//!
+//! The constructors and setters return [`Invalid`](crate::Invalid) for values out of range. A
+//! budget that refuses a retry isn't an error: the retry returns the failure with
+//! [`Cause::Budget`](crate::Cause::Budget).
+//!
+//! # Clone
+//!
+//! Budgets are shared by `Arc`. A clone of an [`AnyBudget`] is a handle to the same budget.
 
 mod any;
 mod budget;

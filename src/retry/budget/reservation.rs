@@ -2,10 +2,11 @@ use std::sync::Arc;
 
 use super::{Budget, Token};
 
-/// A token held across the wait, or none. Dropped, it goes back; spent, it doesn't.
+/// A token that is held during the wait, or nothing. Dropping it refunds the token unless it was
+/// spent.
 #[derive(Debug)]
 pub(crate) struct Reservation {
-    /// `None` holds nothing.
+    /// `None` if no token is held.
     budget: Option<Arc<dyn Budget>>,
     token: Token,
 }
@@ -15,13 +16,13 @@ impl Reservation {
         Self { budget: Some(budget), token }
     }
 
-    /// The attempt is made.
+    /// The attempt is made, so the token is spent.
     #[inline]
     pub(crate) fn spend(&mut self) {
         self.budget = None;
     }
 
-    /// The attempt wasn't made, and won't be.
+    /// Refunds the token: the attempt isn't made.
     #[inline]
     pub(crate) fn give_back(&mut self) {
         if self.budget.is_some() {
@@ -36,8 +37,8 @@ impl Reservation {
         }
     }
 
-    /// Attempt `number` has come to its end: what it has cost, if it was a retry that was made. If it wasn't made, the token
-    /// goes back.
+    /// Attempt `number` has ended. Returns what it has cost, if it was a retry that was made. If it
+    /// wasn't made, the token is refunded.
     #[inline]
     pub(crate) fn settle(&mut self, number: u32) -> Option<Token> {
         let paid = (number > 1 && self.budget.is_none()).then_some(self.token);

@@ -2,25 +2,26 @@ use std::time::Duration;
 
 use crate::sync::{AtomicU64, Ordering};
 
-/// So many a second, by the generic cell rate algorithm: the time up to which the reserve is used up, in one word. Times are
-/// nanoseconds since the bucket was made, and at most half of the range.
+/// A number of retries per second, by the generic cell rate algorithm (GCRA). One word stores the
+/// time until which the reserve is used up. Times are nanoseconds since the bucket was made, and at
+/// most half of the range.
 ///
-/// Relaxed throughout, as in [`Level`](super::level::Level): one word, which says nothing about any other memory.
+/// Relaxed, as in [`Level`](super::level::Level): the word orders no other memory.
 #[derive(Debug)]
 pub(super) struct Reserve {
     used_until: AtomicU64,
-    /// The nanoseconds that one retry uses up; `None` without a reserve.
+    /// How many nanoseconds one retry uses up; `None` without a reserve.
     each: Option<u64>,
-    /// How far it may be used up ahead of the time.
+    /// How far the reserve may be used up ahead of the time, in nanoseconds.
     burst: u64,
 }
 
 impl Reserve {
     const SECOND: u64 = Duration::from_secs(1).as_nanos() as u64;
 
-    /// Holds what comes in the time `over`, of a minute at most.
+    /// Makes a reserve that holds the retries of the time `over`, which is at most a minute.
     pub(super) fn new(per_second: u32, over: Duration) -> Self {
-        // A nanosecond each is the most that can be told apart: more than a billion a second are a billion.
+        // The resolution is one nanosecond, so rates above a billion per second count as a billion.
         let per_second = u64::from(per_second).min(Self::SECOND);
         let each = (per_second > 0).then(|| Self::SECOND.div_ceil(per_second));
         let held = (u128::from(per_second) * over.as_nanos() / u128::from(Self::SECOND)) as u64;
@@ -43,7 +44,7 @@ impl Reserve {
     pub(super) fn give_back(&self) {
         let each = self.each.unwrap_or(0);
         let earlier = |used_until: u64| Some(used_until.saturating_sub(each));
-        // Always `Some`, so this can't fail.
+        // The closure always returns `Some`, so this can't fail.
         let _ = self.used_until.fetch_update(Ordering::Relaxed, Ordering::Relaxed, earlier);
     }
 

@@ -1,19 +1,21 @@
 use super::{Budget, BudgetStats, Token, counts::Counts, level::Level};
 use crate::{FailureKind, Invalid};
 
-/// A gauge of how it goes: each failure takes a token, each success gives back a part of one, and there are no retries while it
-/// is half empty. As gRPC's `retryThrottling` (proposal A6).
+/// A throttle that stops retries while too many attempts fail: each failure takes a token, each
+/// success adds a part of one, and there are no retries while the bucket is at most half full. It
+/// follows gRPC's `retryThrottling` (proposal A6).
 ///
-/// It is full at first. Retries cost nothing by themselves: they stop when too much fails, of first attempts or of retries, and
-/// begin again when enough succeeds. With a ratio of 0.1 they go on as long as one in eleven attempts fails, or fewer.
+/// The bucket starts full. Retries cost nothing. They stop when too many attempts fail, first
+/// attempts or retries, and start again when enough succeed. With a ratio of 0.1, retries go on as
+/// long as at most one in eleven attempts fails.
 ///
 /// | setting | default | why |
 /// |---|---|---|
-/// | [`max_tokens`](Self::max_tokens) | 10 | the example of A6: from full, retries stop with the fifth failure |
-/// | [`ratio`](Self::ratio) | 0.1 | the example of A6: ten successes make up for a failure |
+/// | [`max_tokens`](Self::max_tokens) | 10 | the example of A6: from a full bucket, retries stop with the fifth failure |
+/// | [`ratio`](Self::ratio) | 0.1 | the example of A6: ten successes make up for one failure |
 ///
-/// Failures that are counted are those that might be retried; a permanent one says nothing about how it goes, and a breaker's
-/// rejection isn't one.
+/// It counts failures that could be retried. It doesn't count permanent failures, which show
+/// nothing about the service's health, nor rejections by a breaker.
 ///
 /// ```
 /// use tower_recourse::{RetryConfig, retry::RetryThrottle};
@@ -34,11 +36,11 @@ pub struct RetryThrottle {
 pub(super) const WHOLE: u64 = 1_000;
 
 impl RetryThrottle {
-    /// How many tokens there are at most, and at first. A ratio of 0.1 unless set.
+    /// Makes a full bucket with this many tokens, and a ratio of 0.1 unless set.
     ///
     /// # Errors
     ///
-    /// If `tokens` isn't within 1..=1000, as A6 has it.
+    /// If `tokens` isn't within 1..=1000, the range of A6.
     pub fn max_tokens(tokens: u32) -> Result<Self, Invalid> {
         if !(1..=1000).contains(&tokens) {
             return Err(Invalid::new("max_tokens", tokens, "within 1..=1000"));
@@ -47,7 +49,8 @@ impl RetryThrottle {
         Ok(Self { level: Level::full(max), max, ..Self::default() })
     }
 
-    /// The part of a token that a success gives. Of its decimals three count, as A6 has it: 0.5466 is 0.546.
+    /// Sets the part of a token that a success adds. Three decimals count, as in A6: 0.5466 is
+    /// 0.546.
     ///
     /// # Errors
     ///
@@ -56,11 +59,11 @@ impl RetryThrottle {
         if !ratio.is_finite() || ratio < 0.001 {
             return Err(Invalid::new("ratio", ratio, "a finite number of at least 0.001"));
         }
-        // To the nearest millionth first: 0.57 times 1000 is less than 570 by what a floating point number can't hold.
+        // Rounded to a millionth first: 0.57 * 1000 is less than 570 in floating point.
         Ok(Self { ratio: (ratio.min(1e3) * 1e6).round() as u64 / 1_000, ..self })
     }
 
-    /// How many tokens are left.
+    /// How many tokens the bucket holds.
     pub fn tokens(&self) -> f64 {
         self.level.amount() as f64 / WHOLE as f64
     }
@@ -74,7 +77,7 @@ impl RetryThrottle {
     }
 }
 
-/// The example of A6: 10 tokens, and a ratio of 0.1.
+/// The example of A6: 10 tokens and a ratio of 0.1.
 impl Default for RetryThrottle {
     fn default() -> Self {
         let max = 10 * WHOLE;
@@ -83,10 +86,10 @@ impl Default for RetryThrottle {
 }
 
 impl Budget for RetryThrottle {
-    /// Requests bring nothing by coming.
+    /// Requests deposit nothing.
     fn deposit(&self) {}
 
-    /// Takes nothing: the failure that leads here has been counted.
+    /// Takes nothing: `failed` has already counted the failure.
     fn withdraw(&self, _: FailureKind) -> Option<Token> {
         self.counts.answered((self.level.amount() > self.threshold()).then_some(Token::new(0)))
     }
@@ -105,7 +108,7 @@ impl Budget for RetryThrottle {
         }
     }
 
-    /// The balance is how many more failures in a row would be retried.
+    /// The balance is the number of further failures in a row that would be retried.
     fn stats(&self) -> BudgetStats {
         let above = self.level.amount().saturating_sub(self.threshold());
         self.counts.stats(above.saturating_sub(1) / WHOLE)

@@ -1,15 +1,15 @@
-//! Whole tokens that age: those of one slice of time lie in one word, and are void together.
+//! Whole tokens that age. The tokens of one slice of time share one word, and expire together.
 //!
 //! ```text
-//! held: all that lie in the ring, and never more than the capacity
-//!  ┌─────────┬─────────┬─────────┬───┬─────────┐
-//!  │ 41 │ 10 │ 42 │ 10 │ 43 │  7 │ … │ 40 │ 10 │   number of the slice, tokens in it
-//!  └─────────┴─────────┴─────────┴───┴─────────┘
-//!                           newest     oldest: taken first, void when 50 begins
+//! held: the tokens in the ring, at most the capacity ┌─────────┬─────────┬─────────┬───┬─────────┐
+//! │ 41 │ 10 │ 42 │ 10 │ 43 │  7 │ … │ 40 │ 10 │   number of the slice, tokens in it
+//! └─────────┴─────────┴─────────┴───┴─────────┘
+//!                           newest     oldest: taken first, expires when slice 50 starts
 //! ```
 //!
-//! Room is taken in `held` before tokens are laid into a slice, and freed after they are gone from it. So whatever threads do
-//! in between, the slices never hold more than `held` says, and that is never more than the capacity.
+//! A deposit takes room in `held` before it adds tokens to a slice, and a withdrawal frees the room
+//! after it has removed a token. So in every interleaving the slices hold at most `held` tokens,
+//! and `held` is at most the capacity.
 
 #[cfg(all(test, not(recourse_loom)))]
 mod tests;
@@ -17,14 +17,17 @@ mod tests;
 use super::level::Level;
 use crate::sync::{AtomicU64, Ordering};
 
-/// Relaxed throughout: who has changed a word owns the tokens by which it differs, whatever else that thread has seen.
+/// Relaxed: a thread that changes a word owns the tokens by which the word differs, whatever else
+/// that thread has read.
 #[derive(Debug)]
 pub(super) struct Slices {
     held: Level,
-    /// What each slice holds when they are all the same; more than this isn't moved into one.
+    /// The share of each slice if all hold the same. A full bucket moves at most this many old
+    /// tokens into a slice.
     fair: u64,
-    /// 32 bits of the slice's number, 32 of tokens. Numbers come round after 13 years of the shortest slices: what lies untouched
-    /// for just as long is taken for fresh.
+    /// Each word has 32 bits for the slice's number, and 32 for its tokens. Numbers wrap around
+    /// after 13 years of the shortest slices. A word that nobody has touched for exactly that long
+    /// counts as new.
     ring: Box<[AtomicU64]>,
 }
 
@@ -37,20 +40,22 @@ impl Slices {
         Self { held: Level::with(0, capacity.into()), fair, ring }
     }
 
-    /// How many there are in the time of slice `now`.
+    /// The number of tokens at the time of slice `now`.
     pub(super) fn amount(&self, now: u64) -> u64 {
         self.sweep(now);
         self.held.amount()
     }
 
-    /// Whether a deposit would change nothing: there is no room, and the newest slice has its part.
+    /// Whether a deposit would change nothing: there is no room, and the newest slice has its
+    /// share.
     pub(super) fn is_full(&self, now: u64) -> bool {
         self.sweep(now);
         self.held.is_full() && tokens_of(self.slice(now).load(Ordering::Relaxed), now) >= self.fair
     }
 
-    /// Adds what there is room for. If there is none, the newest slice takes over from the oldest one what it lacks of its part:
-    /// a bucket that is always full ages bit by bit, and not all at once.
+    /// Adds as many tokens as there is room for. If there is none, moves tokens from the oldest
+    /// slices until the newest has its share, so that the tokens of a bucket that is always full
+    /// don't expire all at once.
     pub(super) fn put(&self, amount: u64, now: u64) {
         self.sweep(now);
         let fresh = self.held.put(amount);
@@ -60,7 +65,7 @@ impl Slices {
         self.lay(fresh + renewed as u64, now);
     }
 
-    /// Takes the oldest one: the number of its slice.
+    /// Takes one of the oldest tokens. Returns the number of its slice.
     pub(super) fn take(&self, now: u64) -> Option<u64> {
         self.sweep(now);
         let from = self.take_from(self.oldest(now)..now + 1)?;
@@ -68,7 +73,7 @@ impl Slices {
         Some(from)
     }
 
-    /// Puts one back where it was, unless its time is over or its place is taken.
+    /// Puts a token back into its slice, unless it has expired or there is no room.
     pub(super) fn give_back(&self, from: u64, now: u64) {
         self.sweep(now);
         if (self.oldest(now)..=now).contains(&from) && self.held.put(1) == 1 {
@@ -76,16 +81,17 @@ impl Slices {
         }
     }
 
-    /// The tokens of each slice that has some, by its number; the newest first.
+    /// The slices that have tokens, as number and tokens; the newest first.
     pub(super) fn held(&self, now: u64) -> Vec<(u64, u64)> {
         let of = |number| (number, tokens_of(self.slice(number).load(Ordering::Relaxed), number));
         (self.oldest(now)..=now).rev().map(of).filter(|&(_, tokens)| tokens > 0).collect()
     }
 
-    /// Holds these instead, those for which there is room; what is too old is left out.
+    /// Replaces the tokens with these, as far as there is room. Tokens that have expired are left
+    /// out.
     pub(super) fn hold(&self, slices: impl IntoIterator<Item = (u64, u64)>, now: u64) {
         for slice in &self.ring {
-            // Always `Ok`.
+            // The closure always returns `Some`.
             let before = slice.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |_| Some(0)).unwrap_or(0);
             self.held.drain(tokens_in(before));
         }
@@ -111,16 +117,16 @@ impl Slices {
         })
     }
 
-    /// Lays tokens into a slice, for which there is room in `held`.
+    /// Adds tokens to a slice. The caller has taken the room for them in `held`.
     fn lay(&self, amount: u64, number: u64) {
         if amount == 0 {
             return;
         }
         let more = |word: u64| match age(word, number) {
-            // No overflow: no slice has more than `held`, which is within 32 bits.
+            // It can't overflow: no slice has more tokens than `held`, which fits into 32 bits.
             0 => Some(word + amount),
             1.. => Some(packed(number, amount)),
-            // A slice that is newer has its place: this thread was asleep while the tokens' time passed.
+            // A newer slice uses this word: this thread was delayed until the tokens had expired.
             _ => None,
         };
         let void = match self.slice(number).fetch_update(Ordering::Relaxed, Ordering::Relaxed, more) {
@@ -131,7 +137,7 @@ impl Slices {
         self.held.drain(void);
     }
 
-    /// Empties the slices whose time is over.
+    /// Removes the tokens that have expired.
     fn sweep(&self, now: u64) {
         let is_void = |word: u64| tokens_in(word) > 0 && age(word, now) >= self.ring.len() as i64;
         for slice in &self.ring {
@@ -152,14 +158,15 @@ fn tokens_in(word: u64) -> u64 {
     word & TOKENS
 }
 
-/// The tokens in this word, if it is of this slice.
+/// The tokens in this word if it belongs to this slice.
 fn tokens_of(word: u64, number: u64) -> u64 {
     if age(word, number) == 0 { tokens_in(word) } else { 0 }
 }
 
-/// How many slices before `number` the word's is; less than 0 if it is of a later one.
+/// By how many slices the word is older than `number`; negative if it is newer.
 fn age(word: u64, number: u64) -> i64 {
-    /// By how many slices a thread may be late: 29 hours of the shortest. A word that is ahead by more is one of long ago.
+    /// By how many slices a thread may be late: 29 hours of the shortest ones. A word that is
+    /// further ahead is from before the numbers wrapped around.
     const LATEST: u32 = 1 << 20;
     let behind = (number as u32).wrapping_sub((word >> 32) as u32);
     if behind > u32::MAX - LATEST { i64::from(behind) - (1 << 32) } else { behind.into() }

@@ -2,32 +2,32 @@ use std::time::Duration;
 
 use super::{CostBucket, RetryThrottle, TokenBucket, retry_throttle::WHOLE};
 
-/// What requests have put into a [`TokenBucket`], as plain data.
+/// The deposits of a [`TokenBucket`] as plain data.
 ///
-/// The reserve isn't in it: it is full again after a second.
+/// It doesn't contain the reserve, which is full again after a second.
 #[derive(Debug, Clone, Default, PartialEq)]
 #[cfg_attr(feature = "store", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Snapshot {
-    /// Tokens, and how old they are; the newest first. Those that don't age are as old as nothing.
+    /// Tokens with their ages, the newest first. Tokens that don't age have age zero.
     pub deposits: Vec<(Duration, f64)>,
 }
 
 impl Snapshot {
-    /// Tokens from elsewhere.
+    /// Makes a snapshot of tokens from another source.
     pub fn new(deposits: Vec<(Duration, f64)>) -> Self {
         Self { deposits }
     }
 }
 
 impl TokenBucket {
-    /// What requests have put in, as plain data.
+    /// The deposits as plain data.
     pub fn snapshot(&self) -> Snapshot {
         Snapshot { deposits: self.deposits.snapshot(|| self.now()) }
     }
 
-    /// Takes over what a snapshot says that was taken so long ago, in place of its own: never more than the capacity, and if deposits
-    /// [age](Self::ttl), none whose time is over meanwhile.
+    /// Replaces the deposits with those of a snapshot that was taken `elapsed` ago, up to the
+    /// capacity. If deposits [age](Self::ttl), those that have expired meanwhile are left out.
     ///
     /// ```
     /// use std::time::Duration;
@@ -46,16 +46,17 @@ impl TokenBucket {
 }
 
 impl CostBucket {
-    /// Holds so many [`tokens`](Self::tokens) from now on, or as many as there is room for: after a restart, say.
+    /// Sets the number of [`tokens`](Self::tokens), up to the capacity, for example after a
+    /// restart.
     pub fn restore(&self, tokens: u32) {
         self.level().set(tokens.into());
     }
 }
 
 impl RetryThrottle {
-    /// Holds so many [`tokens`](Self::tokens) from now on, or as many as there is room for: after a restart, say.
+    /// Sets the number of [`tokens`](Self::tokens), up to the maximum, for example after a restart.
     pub fn restore(&self, tokens: f64) {
-        // What is below zero, or no number, is none.
+        // Negative numbers and NaN become 0.
         self.level().set((tokens * WHOLE as f64).round() as u64);
     }
 }
@@ -73,7 +74,7 @@ impl crate::store::Persist for TokenBucket {
     }
 }
 
-/// Time restores nothing, and takes nothing away.
+/// Time doesn't change the tokens.
 #[cfg(feature = "store")]
 impl crate::store::Persist for CostBucket {
     type Snapshot = u32;
@@ -87,7 +88,7 @@ impl crate::store::Persist for CostBucket {
     }
 }
 
-/// Time restores nothing, and takes nothing away.
+/// Time doesn't change the tokens.
 #[cfg(feature = "store")]
 impl crate::store::Persist for RetryThrottle {
     type Snapshot = f64;

@@ -11,19 +11,20 @@ use crate::{
     time::{Clock, Instant, SetBack},
 };
 
-/// A share of the traffic, and a reserve of retries a second for those who have little. As in Finagle.
+/// Limits retries to a share of the traffic, and has a reserve of retries per second for clients
+/// with little traffic. As in Finagle.
 ///
-/// Every request puts its share of a token in, every retry takes a whole one out. What is put in is kept up to a capacity,
-/// and for a time if one is set; a bucket that is full is read and not written. When it is empty, the reserve is asked, which
-/// refills with time.
+/// Each request deposits its share of a token, and each retry withdraws a whole token. Deposits are
+/// kept up to a capacity, and up to an age if one is set. A full bucket is read and not written. If
+/// there are no deposits, the retry uses the reserve, which refills with time.
 ///
 /// | setting | default | why |
 /// |---|---|---|
-/// | [`share`](Self::share) | 0.2 | Finagle's; the service sees at most 1.2 times the demand |
-/// | [`reserve`](Self::reserve) | 10 a second | Finagle's; a client with five requests a minute may still retry them |
-/// | [`capacity`](Self::capacity) | 100 | the burst after a long healthy time stays small next to a service's queue |
+/// | [`share`](Self::share) | 0.2 | the default of Finagle; the service receives at most 1.2 times the demand |
+/// | [`reserve`](Self::reserve) | 10 per second | the default of Finagle; a client with five requests per minute may still retry them |
+/// | [`capacity`](Self::capacity) | 100 | the burst after a long healthy time stays small compared with a service's queue |
 /// | [`initial`](Self::initial) | 100 in [`default()`](Self::default), 0 after [`share`](Self::share) | a burst of single failures right after the start doesn't use it up; the AWS SDKs' bucket starts with 100 retries, too |
-/// | [`ttl`](Self::ttl) | none: deposits don't age | to age them, each deposit must read the clock, which costs more than the rest of it; the capacity bounds what is stale |
+/// | [`ttl`](Self::ttl) | none: deposits don't age | to age them, each deposit must read the clock, which costs more than the rest of it; the capacity limits what is stale |
 ///
 /// ```
 /// use tower_recourse::{RetryConfig, retry::TokenBucket};
@@ -48,13 +49,14 @@ pub struct TokenBucket {
     set_back: SetBack,
 }
 
-/// No slice has this number: at the end of half the clock's range they are far from it.
+/// No slice has this number: the numbers at the end of the clock's range are far below it.
 const FROM_RESERVE: Token = Token::new(u64::MAX);
 
 impl TokenBucket {
-    /// A bucket into which each request puts `share` of a token: 0.2 allows one retry for five requests, 2.0 two retries
-    /// for each. Counted in billionths, so 0.6 is 0.6. 10 retries a second in reserve unless set. It holds no tokens at first, unless
-    /// [`initial`](Self::initial) is set.
+    /// Makes a bucket into which each request deposits `share` of a token: 0.2 allows one retry per
+    /// five requests, 2.0 allows two retries per request. The share is counted in billionths, so
+    /// 0.6 is exact. The reserve is 10 retries per second unless set. The bucket starts without
+    /// tokens unless [`initial`](Self::initial) is set.
     ///
     /// # Errors
     ///
@@ -68,13 +70,14 @@ impl TokenBucket {
         Ok(Self { deposit: deposit as u64, initial: 0, ..Self::default() }.renewed())
     }
 
-    /// How many retries a second are allowed beside the share; 0 for none. What comes in one second is held, or, if deposits
-    /// [age](Self::ttl), what comes in their time.
+    /// Sets how many retries per second are allowed in addition to the share; 0 for none. The
+    /// bucket holds the reserve of one second or, if deposits [age](Self::ttl), that of their
+    /// lifetime.
     pub fn reserve(self, per_second: u32) -> Self {
         Self { per_second, ..self }.renewed()
     }
 
-    /// How many tokens are kept at most, besides the reserve.
+    /// Sets the most tokens that the bucket holds, not counting the reserve.
     ///
     /// # Errors
     ///
@@ -86,10 +89,12 @@ impl TokenBucket {
         Ok(Self { capacity: tokens, initial: self.initial.min(tokens), ..self }.renewed())
     }
 
-    /// How many tokens it holds at first, besides the reserve. They allow retries before enough requests have deposited: right after the
-    /// start, a burst of calls may fail once each. If deposits [age](Self::ttl), these do as well.
+    /// Sets how many tokens the bucket starts with, not counting the reserve. They allow retries
+    /// before enough requests have deposited: right after the start, a burst of calls may fail once
+    /// each. If deposits [age](Self::ttl), these do, too.
     ///
-    /// [`capacity`](Self::capacity) cuts them to what there is room for, so call it first.
+    /// Call [`capacity`](Self::capacity) first: it cuts the initial tokens to what there is room
+    /// for.
     ///
     /// # Errors
     ///
@@ -101,10 +106,11 @@ impl TokenBucket {
         Ok(Self { initial: tokens, ..self }.renewed())
     }
 
-    /// Lets what requests put in age: after this time it is void. For clients whose traffic comes and goes: a burst of requests
-    /// at night doesn't pay for the retries of the morning. Finagle's is 10 s.
+    /// Sets how long a deposit lasts, within 1..=60 s. Use it for clients with changing traffic, so
+    /// that a burst of requests at night doesn't pay for retries in the morning. Finagle uses 10 s.
     ///
-    /// The time is cut in ten: a deposit holds for nine to ten tenths of it. While deposits age, each of them reads the clock.
+    /// The time is divided into ten slices: a deposit lasts for nine to ten tenths of it. Each
+    /// deposit reads the clock then.
     ///
     /// # Errors
     ///
@@ -116,20 +122,21 @@ impl TokenBucket {
         Ok(Self { ttl: Some(ttl), ..self }.renewed())
     }
 
-    /// The clock by which the reserve refills and deposits age: tokio's unless set.
+    /// Sets the clock by which the reserve refills and deposits age: tokio's unless set.
     pub fn clock(self, clock: impl Into<Clock>) -> Self {
         let clock = clock.into();
         Self { epoch: clock.now(), clock, ..self }.renewed()
     }
 
-    /// With these settings, in its first state: with the initial tokens and a full reserve.
+    /// The bucket with these settings in its first state: with the initial tokens and a full
+    /// reserve.
     fn renewed(self) -> Self {
         let deposits = Deposits::new(self.capacity, self.ttl, self.initial);
         let reserve = Reserve::new(self.per_second, self.ttl.unwrap_or(Duration::from_secs(1)));
         Self { deposits, reserve, counts: Counts::new(), ..self }
     }
 
-    // Not in line: while all is well, there is no room.
+    // Outlined, because a full bucket doesn't need it.
     #[inline(never)]
     fn put(&self) {
         if self.deposit > 0 {
@@ -137,7 +144,7 @@ impl TokenBucket {
         }
     }
 
-    /// Nanoseconds since the bucket was made. Half of the range is some 292 years.
+    /// Nanoseconds since the bucket was made. Half of the range is about 292 years.
     pub(super) fn now(&self) -> u64 {
         let nanos = |time: Duration| i64::try_from(time.as_nanos()).unwrap_or(i64::MAX);
         let read = || match self.clock.now() {
@@ -148,7 +155,7 @@ impl TokenBucket {
     }
 }
 
-/// 20 % and 10 a second. It starts with 100 tokens.
+/// A share of 20 % and a reserve of 10 retries per second. It starts with 100 tokens.
 impl Default for TokenBucket {
     fn default() -> Self {
         let clock = Clock::default();

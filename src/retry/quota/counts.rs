@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use super::{Snapshot, Spent, key::cut};
 
-/// What is allowed.
+/// The limits.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
     pub(super) per_key: Option<u32>,
@@ -18,59 +18,61 @@ impl Default for Limits {
 
 /// The counts.
 #[derive(Debug, Default)]
-pub(super) struct Book {
-    /// Begins anew when everything is forgotten: entries from before then no longer count.
-    edition: u64,
+pub(super) struct Counts {
+    /// Incremented by a reset. Entries from before a reset no longer count.
+    epoch: u64,
     in_all: u64,
-    lines: HashMap<Box<str>, Line>,
-    /// The number of the last entry: a clock that only goes on when there is something to tell.
-    turn: u64,
+    by_key: HashMap<Box<str>, KeyCount>,
+    /// The sequence number of the last entry. It orders the keys by their last retry.
+    sequence: u64,
 }
 
 #[derive(Debug)]
-struct Line {
+struct KeyCount {
     retries: u32,
-    /// The turn at which it was begun: tells it from an earlier line of the same key.
-    begun: u64,
-    last: u64,
+    /// The sequence number at which the key was added. It distinguishes the key from an earlier one
+    /// with the same text.
+    created: u64,
+    latest: u64,
 }
 
-/// Where an entry stands.
+/// Identifies what an entry was counted in.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Place {
-    edition: u64,
-    begun: u64,
+pub(super) struct CountId {
+    epoch: u64,
+    created: u64,
 }
 
-impl Book {
-    pub(super) fn enter(&mut self, limits: &Limits, key: &str) -> Result<Place, Spent> {
+impl Counts {
+    pub(super) fn count(&mut self, limits: &Limits, key: &str) -> Result<CountId, Spent> {
         if let Some(spent) = self.spent_in_all(limits).or_else(|| self.spent_by(limits, key)) {
             return Err(spent);
         }
-        self.turn += 1;
+        self.sequence += 1;
         self.in_all = self.in_all.saturating_add(1);
-        if !self.lines.contains_key(key) {
+        if !self.by_key.contains_key(key) {
             self.make_room(limits.keys);
-            self.lines.insert(key.into(), Line { retries: 0, begun: self.turn, last: self.turn });
+            self.by_key.insert(key.into(), KeyCount { retries: 0, created: self.sequence, latest: self.sequence });
         }
-        let begun = self.lines.get_mut(key).map_or(self.turn, |line| {
-            line.retries = line.retries.saturating_add(1);
-            line.last = self.turn;
-            line.begun
+        let created = self.by_key.get_mut(key).map_or(self.sequence, |count| {
+            count.retries = count.retries.saturating_add(1);
+            count.latest = self.sequence;
+            count.created
         });
-        Ok(Place { edition: self.edition, begun })
+        Ok(CountId { epoch: self.epoch, created })
     }
 
-    /// Takes an entry back, unless what it was entered into has been forgotten.
-    pub(super) fn strike(&mut self, key: &str, place: Place) {
-        if place.edition != self.edition {
+    /// Takes an entry back from the counts that still contain it: only the total if its key was
+    /// forgotten meanwhile, and none after a reset.
+    pub(super) fn refund(&mut self, key: &str, id: CountId) {
+        if id.epoch != self.epoch {
             return;
         }
         self.in_all = self.in_all.saturating_sub(1);
-        if let Some(line) = self.lines.get_mut(key).filter(|line| line.begun == place.begun) {
-            line.retries = line.retries.saturating_sub(1);
-            if line.retries == 0 {
-                self.lines.remove(key);
+        if let Some(count) = self.by_key.get_mut(key).filter(|count| count.created == id.created) {
+            count.retries = count.retries.saturating_sub(1);
+            if count.retries == 0 {
+                self.by_key.remove(key);
             }
         }
     }
@@ -84,7 +86,7 @@ impl Book {
     }
 
     pub(super) fn retries_of(&self, key: &str) -> u32 {
-        self.lines.get(key).map_or(0, |line| line.retries)
+        self.by_key.get(key).map_or(0, |count| count.retries)
     }
 
     pub(super) fn in_all(&self) -> u64 {
@@ -92,21 +94,21 @@ impl Book {
     }
 
     pub(super) fn known_keys(&self) -> usize {
-        self.lines.len()
+        self.by_key.len()
     }
 
     pub(super) fn forget(&mut self, key: &str) {
-        self.lines.remove(key);
+        self.by_key.remove(key);
     }
 
     pub(super) fn reset(&mut self) {
-        *self = Self { edition: self.edition + 1, ..Self::default() };
+        *self = Self { epoch: self.epoch + 1, ..Self::default() };
     }
 
     pub(super) fn snapshot(&self) -> Snapshot {
-        let mut lines: Vec<_> = self.lines.iter().collect();
-        lines.sort_unstable_by_key(|(_, line)| line.last);
-        let keys = lines.into_iter().map(|(key, line)| (String::from(&**key), line.retries)).collect();
+        let mut by_key: Vec<_> = self.by_key.iter().collect();
+        by_key.sort_unstable_by_key(|(_, count)| count.latest);
+        let keys = by_key.into_iter().map(|(key, count)| (String::from(&**key), count.retries)).collect();
         Snapshot { in_all: self.in_all, keys }
     }
 
@@ -114,32 +116,33 @@ impl Book {
         self.reset();
         self.in_all = snapshot.in_all;
         for (key, retries) in snapshot.keys.into_iter().filter(|&(_, retries)| retries > 0) {
-            self.turn += 1;
-            // Keys that are one when they are cut are added up.
-            let earlier = self.lines.remove(cut(&key)).map_or(0, |line| line.retries);
-            let line = Line { retries: retries.saturating_add(earlier), begun: self.turn, last: self.turn };
-            self.lines.insert(cut(&key).into(), line);
+            self.sequence += 1;
+            // Keys that are equal after they are cut are added up.
+            let earlier = self.by_key.remove(cut(&key)).map_or(0, |count| count.retries);
+            let count =
+                KeyCount { retries: retries.saturating_add(earlier), created: self.sequence, latest: self.sequence };
+            self.by_key.insert(cut(&key).into(), count);
         }
-        // All at once, and last: of a key that comes twice, the later time counts.
-        let too_many = self.lines.len().saturating_sub(limits.keys);
+        // At the end, because a key that occurs twice counts with its later position.
+        let too_many = self.by_key.len().saturating_sub(limits.keys);
         if too_many > 0 {
-            self.let_go(too_many);
+            self.evict(too_many);
         }
     }
 
-    /// Leaves room for one more. Those whose last retry is longest ago leave, several at once, so that not every new key looks
-    /// through all.
+    /// Makes room for one more key. It removes the keys whose last retry is the oldest, an eighth
+    /// of all at a time, so that not every new key searches all of them.
     fn make_room(&mut self, keys: usize) {
-        if self.lines.len() < keys {
+        if self.by_key.len() < keys {
             return;
         }
-        self.let_go((self.lines.len() - keys + 1).max(keys / 8));
+        self.evict((self.by_key.len() - keys + 1).max(keys / 8));
     }
 
-    /// The so many whose last retry is longest ago leave: at least 1, and at most all.
-    fn let_go(&mut self, leaving: usize) {
-        let mut lasts: Vec<u64> = self.lines.values().map(|line| line.last).collect();
-        let (_, &mut last_to_leave, _) = lasts.select_nth_unstable(leaving - 1);
-        self.lines.retain(|_, line| line.last > last_to_leave);
+    /// Removes this many keys whose last retry is the oldest: at least 1, and at most all.
+    fn evict(&mut self, evicted: usize) {
+        let mut lasts: Vec<u64> = self.by_key.values().map(|count| count.latest).collect();
+        let (_, &mut last_evicted, _) = lasts.select_nth_unstable(evicted - 1);
+        self.by_key.retain(|_, count| count.latest > last_evicted);
     }
 }

@@ -2,23 +2,23 @@ use std::{error::Error, fmt};
 
 use crate::Cause;
 
-/// A limit of a [`Ledger`](super::Ledger) is reached.
+/// The limit of a [`Ledger`](super::Ledger) that is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Spent {
-    /// The one over all keys.
+    /// The limit over all keys.
     InAll {
-        /// How many retries may be made.
+        /// The number of retries that are allowed.
         limit: u64,
     },
-    /// The one of this key.
+    /// The limit of this key.
     Key {
-        /// How many retries may be made.
+        /// The number of retries that are allowed.
         limit: u32,
     },
 }
 
 impl Spent {
-    /// The same, as a fallback is told.
+    /// The limit as a [`Cause`].
     pub const fn cause(&self) -> Cause {
         match *self {
             Self::InAll { limit } => Cause::LedgerInAll { limit },

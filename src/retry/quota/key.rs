@@ -1,19 +1,20 @@
-//! Keys come from outside, and what is remembered of them is bounded.
+//! Keys come from outside, so what is stored of them is bounded.
 
 use std::fmt::{self, Display, Write};
 
-/// In bytes.
+/// The longest key, in bytes.
 const LONGEST: usize = 256;
 
-/// What counts of a key.
+/// The part of a key that is stored.
 pub(super) fn cut(key: &str) -> &str {
     up_to(key, LONGEST)
 }
 
-/// A key as text, cut while it is written: a `Display` may go on for ever, or give up, and neither does harm.
+/// A key as text, cut while it is formatted. A `Display` that never ends or that fails does no
+/// harm.
 pub(super) fn written(key: &impl Display) -> String {
     let mut text = Cut { text: String::new(), is_full: false };
-    // What was written before an error is the key.
+    // If the key's `Display` fails, the text before the failure is the key.
     let _ = write!(text, "{key}");
     text.text
 }
@@ -30,7 +31,7 @@ impl Write for Cut {
         }
         let fits = up_to(piece, LONGEST - self.text.len());
         self.text.push_str(fits);
-        // So that nothing is put behind a character that had no room.
+        // Nothing may follow a character that didn't fit.
         self.is_full = fits.len() < piece.len();
         if self.is_full { Err(fmt::Error) } else { Ok(()) }
     }

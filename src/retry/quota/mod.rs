@@ -1,7 +1,8 @@
-//! Limits that outlive one request: retries per key, and in all. [`Ledger`].
+//! Retry quotas: limits of retries per key and in total, which outlive a request. [`Ledger`].
 //!
-//! A limit of attempts bounds one request, a [budget](super::budget) bounds a share of the traffic; a ledger bounds what a whole
-//! batch, a tenant, or a day may cost, across requests and, with its [`Snapshot`], across restarts.
+//! A limit of attempts bounds one request, and a [budget](super::budget) bounds a share of the
+//! traffic. A ledger bounds the retries of a batch, a tenant, or a day, across requests and, with its
+//! [`Snapshot`], across restarts.
 //!
 //! ```
 //! use std::io;
@@ -24,18 +25,40 @@
 //! tower-recourse = "0.1"
 //! ```
 //!
-//! A retry is entered when it is decided on, before the wait, so that no limit is ever passed, however many decide at once; it is
-//! struck out again if it is never made, or if a breaker rejects it: a rejection costs nothing. What is entered stays until it is [forgotten](Ledger::forget) or
-//! [reset](Ledger::reset): a success doesn't forget it.
+//! The retry counts a retry when it decides on it, before the wait, so that concurrent requests can't
+//! exceed a limit together. It takes the count back if the attempt isn't made, or if a breaker
+//! rejects it: a rejection costs nothing. Otherwise the count stays until you
+//! [forget](Ledger::forget) the key or [reset](Ledger::reset) the ledger. A success doesn't reset it.
 //!
 //! # When not to use it
 //!
-//! To protect a service from load: that is what a budget is for. A ledger never refills.
+//! Don't use it to protect a service from load: a ledger never refills. Use a
+//! [budget](super::budget).
 //!
-//! # Bounds
+//! # Defaults
 //!
-//! The ledger knows so many [keys](Ledger::keys), 10,000 unless set; when one more comes, those whose last retry is longest ago
-//! leave, and their retries with them. The limit in all isn't touched by that. Of a key, the first 256 bytes count.
+//! | setting | default | why |
+//! |---|---|---|
+//! | [`per_key`](Ledger::per_key), [`in_all`](Ledger::in_all) | no limit | the limits depend on what a retry costs you |
+//! | [`keys`](Ledger::keys) | 10,000 | it bounds the memory, because keys come from outside |
+//!
+//! If there are more keys, the ledger forgets those whose last retry is the oldest, with their counts.
+//! The total isn't affected. The first 256 bytes of a key count.
+//!
+//! # Events
+//!
+//! [`RetryScheduled`](crate::observe::Event::RetryScheduled) and
+//! [`RetryStopped`](crate::observe::Event::RetryStopped) contain the key and the counts.
+//!
+//! # Errors
+//!
+//! A request whose limit is reached isn't retried: the retry returns its failure with
+//! [`Cause::LedgerKey`](crate::Cause::LedgerKey) or [`Cause::LedgerInAll`](crate::Cause::LedgerInAll).
+//! [`Ledger::take`] returns [`Spent`].
+//!
+//! # Clone
+//!
+//! A clone of a [`Ledger`] is a handle to the same counts.
 
 mod counts;
 mod exceeded;

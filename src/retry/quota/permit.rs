@@ -1,33 +1,34 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::counts::{Book, Place};
+use super::counts::{CountId, Counts};
 
-/// A retry entered into a [`Ledger`](super::Ledger). Dropped, it is struck out, as the retry was never made.
+/// A retry that is counted in a [`Ledger`](super::Ledger). Dropping it takes the count back,
+/// because the retry was never made.
 #[derive(Debug)]
-#[must_use = "dropped, it is struck out"]
+#[must_use = "dropping it takes the count back"]
 pub struct Entry {
-    book: Arc<Mutex<Book>>,
+    counts: Arc<Mutex<Counts>>,
     key: Box<str>,
-    place: Place,
+    id: CountId,
     is_spent: bool,
 }
 
 impl Entry {
-    pub(super) fn new(book: Arc<Mutex<Book>>, key: &str, place: Place) -> Self {
-        Self { book, key: key.into(), place, is_spent: false }
+    pub(super) fn new(counts: Arc<Mutex<Counts>>, key: &str, id: CountId) -> Self {
+        Self { counts, key: key.into(), id, is_spent: false }
     }
 
-    /// The retry is made: the entry stays.
+    /// The retry is made, so the count stays.
     pub fn spend(mut self) {
         self.make();
     }
 
-    /// The retry is being made. Whoever holds the entry may still have to [strike it out](Self::strike).
+    /// The retry is being made. The holder of the entry can still [take it back](Self::refund).
     pub(super) fn make(&mut self) {
         self.is_spent = true;
     }
 
-    /// The retry was rejected, and follows later.
+    /// The retry was rejected, and will be made later.
     pub(super) fn hold(&mut self) {
         self.is_spent = false;
     }
@@ -36,8 +37,8 @@ impl Entry {
         self.is_spent
     }
 
-    /// The retry was never made, although it was tried.
-    pub(super) fn strike(mut self) {
+    /// The retry was rejected, so its count is taken back.
+    pub(super) fn refund(mut self) {
         self.is_spent = false;
     }
 }
@@ -45,7 +46,7 @@ impl Entry {
 impl Drop for Entry {
     fn drop(&mut self) {
         if !self.is_spent {
-            self.book.lock().unwrap_or_else(PoisonError::into_inner).strike(&self.key, self.place);
+            self.counts.lock().unwrap_or_else(PoisonError::into_inner).refund(&self.key, self.id);
         }
     }
 }

@@ -5,42 +5,44 @@ use std::{
 
 use super::{
     Entry, Snapshot, Spent,
-    counts::{Book, Limits},
+    counts::{Counts, Limits},
     key::cut,
 };
 use crate::Invalid;
 
-/// Counts retries per key and in all, and limits them. See the [module](crate::retry::quota).
+/// Counts retries per key and in total, and limits them. See the [module](crate::retry::quota).
 ///
 /// # Clone
 ///
-/// A clone is a handle of the same books.
+/// A clone is a handle to the same counts.
 #[derive(Clone)]
 pub struct Ledger {
     limits: Limits,
-    // Only taken when something has failed.
-    book: Arc<Mutex<Book>>,
+    // Only locked after a failure.
+    counts: Arc<Mutex<Counts>>,
 }
 
 impl Ledger {
-    /// A ledger without limits, which only counts.
+    /// Makes a ledger without limits, which only counts.
     pub fn new() -> Self {
-        Self { limits: Limits::default(), book: Arc::default() }
+        Self { limits: Limits::default(), counts: Arc::default() }
     }
 
-    /// How many retries each key has. Set it before the ledger is shared: clones made earlier keep the limit they had.
+    /// Sets how many retries each key may have. Set it before you share the ledger: earlier clones
+    /// keep the limit that they had.
     pub fn per_key(mut self, retries: u32) -> Self {
         self.limits.per_key = Some(retries);
         self
     }
 
-    /// How many retries all keys have together. Set it before the ledger is shared.
+    /// Sets how many retries all keys together may have. Set it before you share the ledger.
     pub fn in_all(mut self, retries: u64) -> Self {
         self.limits.in_all = Some(retries);
         self
     }
 
-    /// How many keys are known at most, 10,000 unless set. Set it before the ledger is shared.
+    /// Sets how many keys the ledger remembers, 10,000 unless set. Set it before you share the
+    /// ledger.
     ///
     /// # Errors
     ///
@@ -53,66 +55,68 @@ impl Ledger {
         Ok(self)
     }
 
-    /// Enters a retry of this key, if the limits allow it. Dropped, the entry is struck out; [spent](Entry::spend), it stays.
+    /// Counts a retry of this key if the limits allow it. Dropping the entry takes the count back;
+    /// [spending](Entry::spend) it makes it permanent.
     ///
     /// # Errors
     ///
-    /// Which limit is reached. The one in all comes first.
+    /// The limit that is reached. The total limit is checked first.
     pub fn take(&self, key: &str) -> Result<Entry, Spent> {
         let key = cut(key);
-        let line = self.book().enter(&self.limits, key)?;
-        Ok(Entry::new(Arc::clone(&self.book), key, line))
+        let count = self.counts().count(&self.limits, key)?;
+        Ok(Entry::new(Arc::clone(&self.counts), key, count))
     }
 
-    /// The retries of a key.
+    /// The number of retries of a key.
     pub fn retries_of(&self, key: &str) -> u32 {
-        self.book().retries_of(cut(key))
+        self.counts().retries_of(cut(key))
     }
 
-    /// The retries of all keys, those included that are no longer known.
+    /// The number of retries of all keys, including keys that are no longer remembered.
     pub fn retries_in_all(&self) -> u64 {
-        self.book().in_all()
+        self.counts().in_all()
     }
 
-    /// How many keys are known.
+    /// How many keys are remembered.
     pub fn known_keys(&self) -> usize {
-        self.book().known_keys()
+        self.counts().known_keys()
     }
 
-    /// Whether, and which, limit is reached: in all.
+    /// The total limit, if it is reached.
     pub(super) fn spent_in_all(&self) -> Option<Spent> {
-        self.book().spent_in_all(&self.limits)
+        self.counts().spent_in_all(&self.limits)
     }
 
-    /// Whether, and which, limit is reached: of this key.
+    /// The limit of this key, if it is reached.
     pub(super) fn spent_by(&self, key: &str) -> Option<Spent> {
-        self.book().spent_by(&self.limits, cut(key))
+        self.counts().spent_by(&self.limits, cut(key))
     }
 
-    /// Forgets a key's retries. They still count in all.
+    /// Forgets a key's retries. They still count in the total.
     pub fn forget(&self, key: &str) {
-        self.book().forget(cut(key));
+        self.counts().forget(cut(key));
     }
 
-    /// Forgets everything.
+    /// Forgets all counts.
     pub fn reset(&self) {
-        self.book().reset();
+        self.counts().reset();
     }
 
-    /// All counts, as plain data. Retries that wait for their time are among them.
+    /// The counts as plain data. They include retries that are waiting.
     pub fn snapshot(&self) -> Snapshot {
-        self.book().snapshot()
+        self.counts().snapshot()
     }
 
-    /// Takes over the counts of a snapshot, in place of its own. Of more keys than it may know, those whose last retry is longest
-    /// ago are left out. Retries that wait meanwhile are made, and are no longer counted.
+    /// Replaces the counts with those of a snapshot. If it has more keys than the ledger remembers,
+    /// those whose last retry is the oldest are left out. Retries that are waiting meanwhile are
+    /// made, and no longer count.
     pub fn restore(&self, snapshot: Snapshot) {
-        self.book().restore(&self.limits, snapshot);
+        self.counts().restore(&self.limits, snapshot);
     }
 
-    fn book(&self) -> MutexGuard<'_, Book> {
-        // A panic with the lock held is one in here; what it counted is counted.
-        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        // Only code of this module runs with the lock held. If it panics, the counts stay usable.
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

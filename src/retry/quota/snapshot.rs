@@ -1,16 +1,17 @@
-/// What a [`Ledger`](super::Ledger) has counted, as plain data.
+/// The counts of a [`Ledger`](super::Ledger) as plain data.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "store", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Snapshot {
     /// The retries of all keys.
     pub in_all: u64,
-    /// The retries of each key that is known; the one whose last retry is longest ago comes first.
+    /// The retries of each key that is remembered; the one whose last retry is the oldest comes
+    /// first.
     pub keys: Vec<(String, u32)>,
 }
 
 impl Snapshot {
-    /// Counts from elsewhere.
+    /// Makes a snapshot of counts from another source.
     pub fn new(in_all: u64, keys: Vec<(String, u32)>) -> Self {
         Self { in_all, keys }
     }

@@ -3,40 +3,43 @@ use std::fmt;
 use super::{Entry, Ledger, Spent, key};
 use crate::observe::Booked;
 
-/// Where retries are entered: a [`Ledger`], under a key of the request, or nowhere.
+/// Counts the retries of requests: in a [`Ledger`], under a key of the request, or not at all.
 pub trait Accounts<Req> {
-    /// What is held for one request.
+    /// The counts that belong to one request.
     type Account;
 
     /// Takes the key from the request, before the call.
     fn open(&self, request: &Req) -> Self::Account;
 
-    /// Whether the limit in all is reached.
+    /// The total limit, if it is reached.
     fn spent_in_all(&self) -> Option<Spent>;
 
-    /// Whether the limit of the request's key is reached.
+    /// The limit of the request's key, if it is reached.
     fn spent_by_key(&self, account: &mut Self::Account) -> Option<Spent>;
 
-    /// Enters a retry. It is struck out when the account is dropped before it is [spent](Self::spend).
+    /// Counts a retry. The count is taken back if the account is dropped before it is
+    /// [spent](Self::spend).
     fn take(&self, account: &mut Self::Account) -> Result<(), Spent>;
 
-    /// Strikes out what was entered and not spent.
+    /// Takes back a retry that was counted and not spent.
     fn give_back(&self, account: &mut Self::Account);
 
     /// The retry is made.
     fn spend(&self, account: &mut Self::Account);
 
-    /// A breaker rejected what was made: it costs nothing. Strikes out the retry that was spent last, if it was one.
+    /// A breaker rejected the attempt, which therefore costs nothing. If it was a retry, its count
+    /// is taken back.
     fn rejected(&self, account: &mut Self::Account);
 
-    /// A breaker rejected what was made, and the same attempt follows. The retry stays entered, and is struck out if the attempt isn't made.
+    /// A breaker rejected the attempt, and the same attempt will be made again. The retry stays
+    /// counted, and its count is taken back if the attempt isn't made.
     fn hold(&self, account: &mut Self::Account);
 
-    /// What is known of the request's key.
+    /// The counts of the request's key.
     fn booked<'a>(&self, account: &'a mut Self::Account) -> Option<Booked<'a>>;
 }
 
-/// No ledger.
+/// No ledger: nothing is counted.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoLedger;
 
@@ -70,7 +73,7 @@ impl<Req> Accounts<Req> for NoLedger {
     }
 }
 
-/// A ledger, and where the key is found in a request.
+/// A ledger, and a function that takes the key from a request.
 #[derive(Clone)]
 pub struct Ledgered<F> {
     ledger: Ledger,
@@ -83,13 +86,13 @@ impl<F> Ledgered<F> {
     }
 }
 
-/// What is held for one request of a ledger.
+/// The counts that belong to one request of a ledger.
 #[derive(Debug)]
 pub struct Account<K> {
     key: K,
-    /// The key as text: made when something has failed.
+    /// The key as text, made when an attempt has failed.
     text: Option<String>,
-    /// Of the last retry.
+    /// The entry of the last retry.
     entry: Option<Entry>,
 }
 
@@ -136,7 +139,7 @@ where
 
     fn rejected(&self, account: &mut Account<K>) {
         if let Some(entry) = account.entry.take() {
-            entry.strike();
+            entry.refund();
         }
     }
 

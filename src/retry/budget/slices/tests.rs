@@ -1,4 +1,4 @@
-//! What threads that are late find, and what can't be had from a bucket's outside.
+//! Threads that are late, and states that can't be reached through a bucket.
 
 use super::*;
 
@@ -6,20 +6,20 @@ use super::*;
 const LATEST: u64 = 1 << 20;
 
 #[test]
-fn a_deposit_that_comes_when_its_slice_is_over_is_lost_and_takes_no_room() {
+fn a_deposit_after_its_slice_is_lost_and_takes_no_room() {
     for ahead in [1, 2, 77, LATEST] {
         let slices = Slices::new(1, 2);
         slices.put(1, 5 + ahead);
         slices.put(1, 5);
         assert_eq!(slices.held(5 + ahead), [(5 + ahead, 1)], "{ahead}");
         slices.put(1, 5 + ahead);
-        assert_eq!(slices.amount(5 + ahead), 2, "{ahead}: there is room for another one");
+        assert_eq!(slices.amount(5 + ahead), 2, "{ahead}: there is room for another");
     }
 }
 
-/// Numbers come round, so one that is too far ahead is one from before.
+/// Numbers wrap around, so a word that is too far ahead is an old one.
 #[test]
-fn what_is_further_ahead_than_any_thread_is_late_is_of_long_ago() {
+fn a_word_too_far_ahead_is_an_old_one() {
     let slices = Slices::new(1, 2);
     slices.put(2, 6 + LATEST);
     slices.put(1, 5);
