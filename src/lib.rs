@@ -96,6 +96,8 @@ mod sanitize;
 mod verdict;
 
 // What the layers share, besides words.
+#[cfg(any(feature = "audit", feature = "store"))]
+mod background_log;
 mod call_context;
 #[cfg(any(feature = "retry", feature = "fallback"))]
 mod clone_source;
@@ -111,13 +113,6 @@ mod random;
 mod readiness;
 #[cfg(any(feature = "retry", feature = "breaker", feature = "fallback"))]
 mod reservation;
-// The old names, until every layer uses the new ones.
-#[cfg(any(feature = "retry", feature = "breaker", feature = "fallback"))]
-mod seldom {
-    pub(crate) use crate::cold_option::ColdOption as Seldom;
-}
-#[cfg(any(feature = "audit", feature = "store"))]
-mod background_log;
 #[cfg(any(feature = "retry", feature = "fallback"))]
 mod sharded_arc;
 

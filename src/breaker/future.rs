@@ -13,7 +13,7 @@ use super::{
     call::PanicGuard,
     rejection::{OnRejection, Rejection},
 };
-use crate::{Classifier, call_context::result_note, readiness::Readiness, seldom::Seldom};
+use crate::{Classifier, call_context::result_note, cold_option::ColdOption, readiness::Readiness};
 
 pub use super::call::{AtOnce, CallState, Ends, RejectState};
 
@@ -45,7 +45,7 @@ pin_project! {
     enum Call<Fut, Reject> {
         Running { #[pin] future: Fut },
         // Until the caller gets the answer.
-        NotCalled { why: Seldom<NotCalled<Reject>> },
+        NotCalled { why: ColdOption<NotCalled<Reject>> },
     }
 }
 

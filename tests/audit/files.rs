@@ -240,7 +240,7 @@ fn a_full_file_grows_while_another_process_holds_its_lock() {
             break error;
         }
     };
-    assert!(error.to_string().contains("the file is full, and its lock"), "{error}");
+    assert!(error.to_string().contains("the file is full, and can't be rotated without its lock"), "{error}");
     reader.kill().unwrap();
     reader.wait().unwrap();
     write(&audit, 200);

@@ -275,7 +275,7 @@ fn lines_after_the_end_count_as_lost() {
     audit.close().unwrap();
     audit.record("after", |entry| entry);
     assert_eq!((audit.lost(), lines(&path).len()), (1, 1));
-    assert_eq!(audit.flush().unwrap_err().to_string(), "the audit was closed before");
+    assert_eq!(audit.flush().unwrap_err().to_string(), "the audit is closed");
     audit.close().unwrap_err();
 }
 

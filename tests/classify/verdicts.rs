@@ -408,7 +408,7 @@ fn classifiers_implement_debug() {
     shows(classify::outcomes(|_: Result<&u32, &u32>| Verdict::Neutral), "FromFn(..)");
     shows(classify::errors(|_: &u32| Verdict::Neutral), "FromErrorFn(..)");
     shows(classify::with_memo(|_: &u8| (), |(): &(), _: Result<&u32, &u32>| Verdict::Neutral), "FromMemoFn(..)");
-    shows(classify::first(Errors).refine(|said, _: Result<&u32, &u32>| said), "Refine { said: Errors");
+    shows(classify::first(Errors).refine(|said, _: Result<&u32, &u32>| said), "Refine { inner: Errors");
     shows(Idempotent::new(Errors, |_: &u8| true), "Idempotent { classifier: Errors");
     shows(Ratio::HALF, "Ratio(0.5)");
 }

@@ -94,7 +94,7 @@ fn a_second_process_gets_an_error_with_the_reason() {
     let refused = spawn(folder.path()).wait_with_output().unwrap();
     let text = String::from_utf8(refused.stdout).unwrap();
     let why = printed(&text, "held ").unwrap();
-    assert!(why.contains("state.lock\" is locked: another process uses this store"), "{text}");
+    assert!(why.contains("state.lock\" is locked: this store is open in another process"), "{text}");
     store.save().unwrap();
     drop(store);
     assert_eq!(counted(folder.path()).2, 4);

@@ -126,7 +126,7 @@ fn a_second_store_is_rejected_until_the_first_is_dropped() {
     let (store, ..) = counted(folder.path());
     let error = FileStore::open(folder.path(), "state").unwrap_err();
     assert!(matches!(&error, StoreError::Held { path } if path.ends_with("state.lock")), "{error:?}");
-    assert!(error.to_string().contains("state.lock\" is locked: another process uses this store"), "{error}");
+    assert!(error.to_string().contains("state.lock\" is locked: this store is open in another process"), "{error}");
     FileStore::open(folder.path(), "another").unwrap();
     drop(store);
     counted(folder.path());

@@ -139,7 +139,7 @@ fn corrected_a_second_process_on_a_state_file_is_rejected() {
     let batch = Batch::open(folder.path(), "b-17", Backoff::none(), |_| {}).unwrap();
     let refused = spawn(folder.path(), "b-17").wait_with_output().unwrap();
     let said = String::from_utf8(refused.stdout).unwrap();
-    assert!(said.contains("b-17.lock\" is locked: another process uses this store"), "{said}");
+    assert!(said.contains("b-17.lock\" is locked: this store is open in another process"), "{said}");
     assert!(!said.contains("retry"), "{said}");
     drop(batch);
     assert!(spawn(folder.path(), "b-17").wait().unwrap().success(), "after the first process, the next one may");
