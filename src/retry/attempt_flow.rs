@@ -22,18 +22,18 @@ use crate::{
 
 /// Makes an attempt: calls the service, which is ready.
 #[inline(always)]
-pub(super) fn send<S, P, K, Req>(
+pub(super) fn send<S, P, Replay, Req>(
     policy: &P,
     state: &mut P::State,
-    replay: &K,
+    replay: &Replay,
     attempt: &mut Attempt,
     service: &mut S,
-    mut request: K::Request,
+    mut request: Replay::Request,
 ) -> S::Future
 where
-    S: Service<K::Request>,
+    S: Service<Replay::Request>,
     P: Policy<Req, S::Response, S::Error>,
-    K: Keep<Req>,
+    Replay: Keep<Req>,
 {
     policy.attempt(state, attempt);
     replay.stamp(&mut request, attempt, attempt_deadline(policy, attempt));
@@ -64,8 +64,8 @@ fn budget_address<Req, Res, Err>(policy: &impl Policy<Req, Res, Err>) -> usize {
     policy.budget().map_or(0, AnyBudget::address)
 }
 
-/// An attempt that has ended. `Sent` is the type of the requests that the service gets.
-pub(super) struct AttemptOutcome<Res, Err, Sent> {
+/// An attempt that has ended. `SentReq` is the type of the requests that the service gets.
+pub(super) struct AttemptOutcome<Res, Err, SentReq> {
     pub(super) result: Result<Res, Err>,
     /// What the layers within wrote about the result.
     note: Note,
@@ -74,10 +74,10 @@ pub(super) struct AttemptOutcome<Res, Err, Sent> {
     /// The attempt ended before the service was called.
     pub(super) is_unsent: bool,
     /// The request of an unsent attempt, unless the attempt ended while the request was prepared.
-    request: Option<Sent>,
+    request: Option<SentReq>,
 }
 
-impl<Res, Err, Sent> AttemptOutcome<Res, Err, Sent> {
+impl<Res, Err, SentReq> AttemptOutcome<Res, Err, SentReq> {
     /// The call returned.
     pub(super) fn called(result: Result<Res, Err>, note: Note) -> Self {
         Self { result, note, decision: None, is_unsent: false, request: None }
@@ -89,25 +89,25 @@ impl<Res, Err, Sent> AttemptOutcome<Res, Err, Sent> {
     }
 
     /// The service wasn't called: it failed to become ready, or the time was over.
-    pub(super) fn unsent(result: Result<Res, Err>, request: Option<Sent>) -> Self {
+    pub(super) fn unsent(result: Result<Res, Err>, request: Option<SentReq>) -> Self {
         Self { is_unsent: true, request, ..Self::called(result, Note::NONE) }
     }
 }
 
 /// What follows an attempt.
-pub(super) enum AfterAttempt<Sent> {
+pub(super) enum AfterAttempt<SentReq> {
     /// The caller gets the result, with this note.
     Return(Option<How>),
     /// Another call follows.
-    Repeat(NextCall<Sent>),
+    Repeat(NextCall<SentReq>),
 }
 
 /// A call that follows another one of the same request.
-pub(super) struct NextCall<Sent> {
+pub(super) struct NextCall<SentReq> {
     pub(super) delay: Duration,
     /// It [begins](super::attempt_time::begin) after the delay.
     pub(super) attempt: Attempt,
-    pub(super) request: Sent,
+    pub(super) request: SentReq,
     /// The delay waits out a breaker's rejection.
     pub(super) is_after_rejection: bool,
 }
@@ -116,16 +116,16 @@ pub(super) struct NextCall<Sent> {
 ///
 /// The policy decides. Two rules hold for every policy: no wait crosses the deadline, and nothing
 /// is repeated without a request to send.
-pub(super) fn after_attempt<P, K, Req, Res, Err>(
+pub(super) fn after_attempt<P, Replay, Req, Res, Err>(
     policy: &P,
     state: &mut P::State,
-    stored: &mut StoredCopy<K, K::Kept, Req>,
+    stored: &mut StoredCopy<Replay, Replay::Kept, Req>,
     attempt: &Attempt,
-    outcome: &mut AttemptOutcome<Res, Err, K::Request>,
-) -> AfterAttempt<K::Request>
+    outcome: &mut AttemptOutcome<Res, Err, Replay::Request>,
+) -> AfterAttempt<Replay::Request>
 where
     P: Policy<Req, Res, Err>,
-    K: Keep<Req>,
+    Replay: Keep<Req>,
     Err: 'static,
 {
     // First, since the code below may call other layers, which write notes too.

@@ -40,12 +40,12 @@ pub(super) use settings::Settings;
 ///
 /// A clone shares the budget, the switch, and the sequence of the jitter.
 #[derive(Clone)]
-pub struct RetryConfig<C = Errors, A = NoTimeouts, L = NoLedger, K = Cloned> {
+pub struct RetryConfig<C = Errors, Timeout = NoTimeouts, Quota = NoLedger, Replay = Cloned> {
     pub(super) settings: Settings,
-    pub(super) answer: A,
+    pub(super) answer: Timeout,
     pub(super) classifier: C,
-    pub(super) ledger: L,
-    pub(crate) keep: K,
+    pub(super) ledger: Quota,
+    pub(crate) keep: Replay,
 }
 
 impl Default for RetryConfig {
@@ -55,7 +55,7 @@ impl Default for RetryConfig {
     }
 }
 
-impl<C: fmt::Debug, A, L: fmt::Debug, K> fmt::Debug for RetryConfig<C, A, L, K> {
+impl<C: fmt::Debug, Timeout, Quota: fmt::Debug, Replay> fmt::Debug for RetryConfig<C, Timeout, Quota, Replay> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RetryConfig")
             .field("name", &self.settings.name)

@@ -22,9 +22,9 @@ use crate::{
 
 /// The state of a [`RetryConfig`] for one request.
 #[derive(Debug)]
-pub struct Progress<M, B> {
-    memo: M,
-    account: B,
+pub struct Progress<Memo, Account> {
+    memo: Memo,
+    account: Account,
     /// Boxed, since nearly every request succeeds without it. Then nothing is written, moved or
     /// dropped.
     after_failure: ColdOption<Box<AfterFailure>>,
@@ -41,19 +41,19 @@ struct AfterFailure {
     is_resent: bool,
 }
 
-impl<M, B> Progress<M, B> {
+impl<Memo, Account> Progress<Memo, Account> {
     fn after_failure(&mut self) -> &mut AfterFailure {
         self.after_failure.get_or_insert_with(Box::default)
     }
 }
 
-impl<C, A, L, K, Req, Res, Err> Policy<Req, Res, Err> for RetryConfig<C, A, L, K>
+impl<C, Timeout, Quota, Replay, Req, Res, Err> Policy<Req, Res, Err> for RetryConfig<C, Timeout, Quota, Replay>
 where
     C: Classifier<Req, Res, Err>,
-    A: Answer<Res, Err>,
-    L: Accounts<Req>,
+    Timeout: Answer<Res, Err>,
+    Quota: Accounts<Req>,
 {
-    type State = Progress<C::Memo, L::Account>;
+    type State = Progress<C::Memo, Quota::Account>;
 
     #[inline(always)]
     fn start(&self, request: &Req) -> Self::State {

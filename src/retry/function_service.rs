@@ -7,7 +7,7 @@ use std::{
 
 use tower_service::Service;
 
-use super::{Keep, spare_instance::Instances};
+use super::{Keep, spare_instance::InstanceSource};
 use crate::{Attempt, time::Instant};
 
 /// An async function as a service. Its requests are the attempts.
@@ -32,7 +32,7 @@ where
 }
 
 /// It is always ready and reserves nothing, so the same instance makes all attempts.
-impl<F> Instances<()> for FunctionService<F> {
+impl<F> InstanceSource<()> for FunctionService<F> {
     type Service = Self;
 
     fn poll_get(&mut self, (): &(), _: &mut Context<'_>) -> Poll<&mut Self> {

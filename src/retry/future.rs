@@ -16,7 +16,7 @@ use super::{
     attempt_flow::{AfterAttempt, AttemptOutcome, after_attempt, in_attempt, send},
     attempt_time::{attempt_deadline, begin, enforced_deadline, is_over, reached_limit},
     request_context::{FutureOf, PreAttempt, PreAttemptProj, RequestContext},
-    spare_instance::Instances,
+    spare_instance::InstanceSource,
 };
 use crate::{
     Attempt, Outcome,
@@ -57,10 +57,10 @@ pin_project! {
     }
 }
 
-/// The result of a service `S` that is called with requests `Q`.
-type ResultOf<S, Q> = Result<<S as Service<Q>>::Response, <S as Service<Q>>::Error>;
+/// The result of a service `S` that is called with requests `SentReq`.
+type ResultOf<S, SentReq> = Result<<S as Service<SentReq>>::Response, <S as Service<SentReq>>::Error>;
 
-type OutcomeOf<S, Q> = AttemptOutcome<<S as Service<Q>>::Response, <S as Service<Q>>::Error, Q>;
+type OutcomeOf<S, SentReq> = AttemptOutcome<<S as Service<SentReq>>::Response, <S as Service<SentReq>>::Error, SentReq>;
 
 /// Where the slow path begins.
 enum SlowPath<Ended> {
@@ -72,13 +72,13 @@ enum SlowPath<Ended> {
     Ended(Ended),
 }
 
-impl<I, S, B, P, K, Req> Future for FutureOf<S, I, B, P, K, Req>
+impl<S, Source, Shared, P, Replay, Req> Future for FutureOf<S, Source, Shared, P, Replay, Req>
 where
-    I: Instances<B, Service = S>,
-    S: Service<K::Request>,
+    Source: InstanceSource<Shared, Service = S>,
+    S: Service<Replay::Request>,
     S::Error: 'static,
     P: Policy<Req, S::Response, S::Error>,
-    K: Keep<Req>,
+    Replay: Keep<Req>,
 {
     type Output = Result<S::Response, S::Error>;
 
@@ -118,21 +118,21 @@ where
     }
 }
 
-impl<I, S, B, P, K, Req> FutureOf<S, I, B, P, K, Req>
+impl<S, Source, Shared, P, Replay, Req> FutureOf<S, Source, Shared, P, Replay, Req>
 where
-    I: Instances<B, Service = S>,
-    S: Service<K::Request>,
+    Source: InstanceSource<Shared, Service = S>,
+    S: Service<Replay::Request>,
     S::Error: 'static,
     P: Policy<Req, S::Response, S::Error>,
-    K: Keep<Req>,
+    Replay: Keep<Req>,
 {
     /// All other requests: polls attempts until one of them has the result.
     #[cold]
     fn poll_slow(
         mut self: Pin<&mut Self>,
-        begin_at: SlowPath<OutcomeOf<S, K::Request>>,
+        begin_at: SlowPath<OutcomeOf<S, Replay::Request>>,
         cx: &mut Context<'_>,
-    ) -> Poll<ResultOf<S, K::Request>> {
+    ) -> Poll<ResultOf<S, Replay::Request>> {
         let mut ended = match begin_at {
             SlowPath::PreAttempt => None,
             SlowPath::TimeLimit => ready!(self.as_mut().poll_time_limit(cx)),
@@ -152,7 +152,7 @@ where
     }
 
     /// Polls the current attempt to its end: the stages before the call, and the call.
-    fn poll_attempt(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<OutcomeOf<S, K::Request>> {
+    fn poll_attempt(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<OutcomeOf<S, Replay::Request>> {
         loop {
             let is_called = self.call.is_some();
             let polled = if is_called { self.as_mut().poll_call(cx) } else { self.as_mut().poll_pre_attempt(cx) };
@@ -163,7 +163,7 @@ where
     }
 
     /// Polls the current stage before the call. `Ready(None)`: the next stage follows.
-    fn poll_pre_attempt(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<OutcomeOf<S, K::Request>>> {
+    fn poll_pre_attempt(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<OutcomeOf<S, Replay::Request>>> {
         let mut this = self.as_mut().project();
         let RequestContext { policy, state, instance, stored, pre_attempt } = this.context;
         let mut stage = pre_attempt.as_mut().expect(POLLED_AFTER_COMPLETION).as_mut();
@@ -224,7 +224,7 @@ where
     }
 
     /// Polls the call. `Ready(None)`: its time is no longer limited.
-    fn poll_call(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<OutcomeOf<S, K::Request>>> {
+    fn poll_call(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<OutcomeOf<S, Replay::Request>>> {
         let this = self.as_mut().project();
         let call = this.call.as_pin_mut().expect(POLLED_AFTER_COMPLETION);
         let (polled, note) = in_attempt(&*this.context.policy, this.attempt, || result_note::poll(call, cx));
@@ -239,7 +239,7 @@ where
 
     /// Ends an attempt whose time is over. `Ready(None)`: the policy has no result for that, and
     /// the attempt goes on without a limit.
-    fn poll_time_limit(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<OutcomeOf<S, K::Request>>> {
+    fn poll_time_limit(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<OutcomeOf<S, Replay::Request>>> {
         let mut this = self.project();
         let policy = &*this.context.policy;
         // A first attempt gets its timer when it is first pending. Most have returned by then.
@@ -267,7 +267,10 @@ where
     }
 
     /// Returns the result for the caller, or prepares another attempt and returns `None`.
-    fn finish_attempt(self: Pin<&mut Self>, mut outcome: OutcomeOf<S, K::Request>) -> Option<ResultOf<S, K::Request>> {
+    fn finish_attempt(
+        self: Pin<&mut Self>,
+        mut outcome: OutcomeOf<S, Replay::Request>,
+    ) -> Option<ResultOf<S, Replay::Request>> {
         let mut this = self.project();
         let context = this.context;
         if outcome.is_unsent {

@@ -12,14 +12,14 @@ use crate::{Attempt, sharded_arc::ShardedArc};
 ///
 /// A clone shares the policy.
 #[derive(Debug)]
-pub struct RetryLayer<P, K = Cloned> {
+pub struct RetryLayer<P, Replay = Cloned> {
     pub(super) policy: ShardedArc<P>,
-    keep: K,
+    keep: Replay,
 }
 
-impl<C, A, L, K: Clone> RetryLayer<RetryConfig<C, A, L, K>, K> {
+impl<C, Timeout, Quota, Replay: Clone> RetryLayer<RetryConfig<C, Timeout, Quota, Replay>, Replay> {
     /// Retries as a [`RetryConfig`] says.
-    pub fn new(config: RetryConfig<C, A, L, K>) -> Self {
+    pub fn new(config: RetryConfig<C, Timeout, Quota, Replay>) -> Self {
         let keep = config.keep.clone();
         Self { policy: ShardedArc::new(config), keep }
     }
@@ -32,7 +32,7 @@ impl<P> RetryLayer<P> {
     }
 }
 
-impl<P, K> RetryLayer<P, K> {
+impl<P, Replay> RetryLayer<P, Replay> {
     /// Copies requests with a function. For requests that aren't `Clone`, or not always. If the
     /// function returns `None`, the request is sent once.
     ///
@@ -56,7 +56,7 @@ impl<P, K> RetryLayer<P, K> {
     }
 
     /// Stores requests with a [`Keep`](super::Keep).
-    pub fn keeping<N>(self, keep: N) -> RetryLayer<P, N> {
+    pub fn keeping<NewReplay>(self, keep: NewReplay) -> RetryLayer<P, NewReplay> {
         RetryLayer { policy: self.policy, keep }
     }
 
@@ -84,7 +84,7 @@ impl<P, K> RetryLayer<P, K> {
     ///
     /// It can't fail. If there is no fresh token, send the old one, and let the classifier decide
     /// about the service's response.
-    pub fn before_resend<F, Fut, Req>(self, prepare: F) -> RetryLayer<P, Prepared<K, F>>
+    pub fn before_resend<F, Fut, Req>(self, prepare: F) -> RetryLayer<P, Prepared<Replay, F>>
     where
         F: Fn(Req, Attempt) -> Fut,
         Fut: Future<Output = Req>,
@@ -98,14 +98,14 @@ impl<P, K> RetryLayer<P, K> {
     }
 }
 
-impl<P, K: Clone> Clone for RetryLayer<P, K> {
+impl<P, Replay: Clone> Clone for RetryLayer<P, Replay> {
     fn clone(&self) -> Self {
         Self { policy: self.policy.clone(), keep: self.keep.clone() }
     }
 }
 
-impl<S, P, K: Clone> Layer<S> for RetryLayer<P, K> {
-    type Service = Retry<S, P, K>;
+impl<S, P, Replay: Clone> Layer<S> for RetryLayer<P, Replay> {
+    type Service = Retry<S, P, Replay>;
 
     fn layer(&self, inner: S) -> Self::Service {
         Retry::new(inner, &self.policy, self.keep.clone())

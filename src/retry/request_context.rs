@@ -10,49 +10,49 @@ use crate::{classify::LetGo, cold_option::ColdOption, readiness::Readiness, shar
 
 /// The part of a [`ResponseFuture`] that doesn't change from poll to poll, except after a failure.
 ///
-/// - `P` is the policy and `B` the spare instance, which all requests share, and `St` is the
+/// - `P` is the policy and `Shared` the spare instance, which all requests share. `State` is the
 ///   policy's state for this request.
-/// - `I` provides the service instance for later attempts.
-/// - `Copy` is the request's [`StoredCopy`], and `Pre` its [`PreAttempt`].
+/// - `Source` provides the service instance for later attempts.
+/// - `Stored` is the request's [`StoredCopy`], and `Stage` its [`PreAttempt`].
 ///
 /// `pub`, since it is a part of a public future's type; not reachable from outside.
-pub struct RequestContext<P, B, St, I, Copy, Pre> {
-    pub(super) policy: ArcShard<P, B>,
-    pub(super) state: St,
-    pub(super) instance: I,
-    pub(super) stored: Copy,
-    pub(super) pre_attempt: ColdOption<Pin<Box<Pre>>>,
+pub struct RequestContext<P, Shared, State, Source, Stored, Stage> {
+    pub(super) policy: ArcShard<P, Shared>,
+    pub(super) state: State,
+    pub(super) instance: Source,
+    pub(super) stored: Stored,
+    pub(super) pre_attempt: ColdOption<Pin<Box<Stage>>>,
 }
 
 pin_project! {
     /// What precedes a call, by stages. Most requests are sent at once and need none of them. So it
     /// is boxed, and allocated for the first call that isn't made at once.
     ///
-    /// `Prep` prepares a request of type `Sent`.
+    /// `Prepared` prepares a request of type `SentReq`.
     #[project = PreAttemptProj]
     #[project_replace = PreAttemptOwned]
-    pub enum PreAttempt<Prep, Sent> {
+    pub enum PreAttempt<Prepared, SentReq> {
         // The first attempt wasn't begun: the service failed to become ready, or the request came
         // after its deadline.
-        NotBegun { readiness: Readiness, request: Sent },
+        NotBegun { readiness: Readiness, request: SentReq },
         // The delay before the attempt. Meanwhile the outcome of the one before is discarded.
-        Waiting { discarding: Option<LetGo>, request: Sent },
+        Waiting { discarding: Option<LetGo>, request: SentReq },
         // The replay changes the request for this attempt.
-        Preparing { #[pin] preparing: Prep },
+        Preparing { #[pin] preparing: Prepared },
         // The service isn't ready yet.
-        Readying { request: Sent },
+        Readying { request: SentReq },
         // The call was made.
         Done,
     }
 }
 
-impl<Prep, Sent> PreAttempt<Prep, Sent> {
+impl<Prepared, SentReq> PreAttempt<Prepared, SentReq> {
     pub(super) fn boxed(self) -> ColdOption<Pin<Box<Self>>> {
         Some(Box::pin(self)).into()
     }
 
     /// Ends the stage. Returns the request, unless it is being prepared.
-    pub(super) fn take_request(self: Pin<&mut Self>) -> Option<Sent> {
+    pub(super) fn take_request(self: Pin<&mut Self>) -> Option<SentReq> {
         match self.project_replace(Self::Done) {
             PreAttemptOwned::NotBegun { request, .. }
             | PreAttemptOwned::Waiting { request, .. }
@@ -62,8 +62,10 @@ impl<Prep, Sent> PreAttempt<Prep, Sent> {
     }
 }
 
-impl<P, B, St, I, Copy, Prep, Sent> RequestContext<P, B, St, I, Copy, PreAttempt<Prep, Sent>> {
-    pub(super) fn set_pre_attempt(&mut self, stage: PreAttempt<Prep, Sent>) {
+impl<P, Shared, State, Source, Stored, Prepared, SentReq>
+    RequestContext<P, Shared, State, Source, Stored, PreAttempt<Prepared, SentReq>>
+{
+    pub(super) fn set_pre_attempt(&mut self, stage: PreAttempt<Prepared, SentReq>) {
         match self.pre_attempt.as_mut() {
             Some(boxed) => boxed.set(stage),
             None => self.pre_attempt = stage.boxed(),
@@ -72,18 +74,18 @@ impl<P, B, St, I, Copy, Prep, Sent> RequestContext<P, B, St, I, Copy, PreAttempt
 }
 
 /// The future of a request of type `Req` to a service `S`.
-pub(super) type FutureOf<S, I, B, P, K, Req> = ResponseFuture<
-    <S as Service<<K as Keep<Req>>::Request>>::Future,
+pub(super) type FutureOf<S, Source, Shared, P, Replay, Req> = ResponseFuture<
+    <S as Service<<Replay as Keep<Req>>::Request>>::Future,
     RequestContext<
         P,
-        B,
+        Shared,
         <P as Policy<
             Req,
-            <S as Service<<K as Keep<Req>>::Request>>::Response,
-            <S as Service<<K as Keep<Req>>::Request>>::Error,
+            <S as Service<<Replay as Keep<Req>>::Request>>::Response,
+            <S as Service<<Replay as Keep<Req>>::Request>>::Error,
         >>::State,
-        I,
-        StoredCopy<K, <K as Keep<Req>>::Kept, Req>,
-        PreAttempt<<K as Keep<Req>>::Prepared, <K as Keep<Req>>::Request>,
+        Source,
+        StoredCopy<Replay, <Replay as Keep<Req>>::Kept, Req>,
+        PreAttempt<<Replay as Keep<Req>>::Prepared, <Replay as Keep<Req>>::Request>,
     >,
 >;

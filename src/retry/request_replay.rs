@@ -142,20 +142,20 @@ where
 /// Stores requests with another [`Keep`], and changes them before later attempts with an async
 /// function. See [`RetryLayer::before_resend`](super::RetryLayer::before_resend).
 #[derive(Clone, Copy)]
-pub struct Prepared<K, F> {
-    pub(crate) keep: K,
+pub struct Prepared<Replay, F> {
+    pub(crate) keep: Replay,
     pub(crate) prepare: F,
 }
 
 #[diagnostic::do_not_recommend]
-impl<K, F, Fut, Req> Keep<Req> for Prepared<K, F>
+impl<Replay, F, Fut, Req> Keep<Req> for Prepared<Replay, F>
 where
-    K: Keep<Req>,
-    F: Fn(K::Request, Attempt) -> Fut,
-    Fut: Future<Output = K::Request>,
+    Replay: Keep<Req>,
+    F: Fn(Replay::Request, Attempt) -> Fut,
+    Fut: Future<Output = Replay::Request>,
 {
-    type Request = K::Request;
-    type Kept = K::Kept;
+    type Request = Replay::Request;
+    type Kept = Replay::Kept;
     type Prepared = Fut;
 
     fn keep(&self, request: &mut Req) -> Option<Self::Kept> {
@@ -202,7 +202,7 @@ impl<F> fmt::Debug for FromFn<F> {
     }
 }
 
-impl<K: fmt::Debug, F> fmt::Debug for Prepared<K, F> {
+impl<Replay: fmt::Debug, F> fmt::Debug for Prepared<Replay, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Prepared").field("keep", &self.keep).finish_non_exhaustive()
     }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{Attempt, cold_option::ColdOption, readiness::Readiness};
 
-impl<P, K> RetryLayer<P, K> {
+impl<P, Replay> RetryLayer<P, Replay> {
     /// Retries an async function. It gets the [`Attempt`] as its argument.
     ///
     /// ```
@@ -51,7 +51,7 @@ impl<P, K> RetryLayer<P, K> {
     pub fn run<F, Fut, Res, Err>(
         &self,
         function: F,
-    ) -> impl Future<Output = Result<Res, Err>> + use<P, K, F, Fut, Res, Err>
+    ) -> impl Future<Output = Result<Res, Err>> + use<P, Replay, F, Fut, Res, Err>
     where
         P: Policy<(), Res, Err>,
         F: FnMut(Attempt) -> Fut,
@@ -76,7 +76,7 @@ impl<P, K> RetryLayer<P, K> {
         &self,
         request: &Req,
         function: F,
-    ) -> impl Future<Output = Result<Res, Err>> + use<P, K, Req, F, Fut, Res, Err>
+    ) -> impl Future<Output = Result<Res, Err>> + use<P, Replay, Req, F, Fut, Res, Err>
     where
         P: Policy<Req, Res, Err>,
         F: FnMut(Attempt) -> Fut,

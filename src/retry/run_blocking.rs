@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{Attempt, call_context::result_note};
 
-impl<P, K> RetryLayer<P, K> {
+impl<P, Replay> RetryLayer<P, Replay> {
     /// Retries a function that blocks. The thread sleeps during the delays. Don't call it in async
     /// code, where it would block all other tasks of the thread.
     ///

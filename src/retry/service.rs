@@ -25,15 +25,15 @@ use crate::{cold_option::ColdOption, readiness::Readiness, reservation::release,
 /// A clone shares the policy and its budget. It costs one reference count and a clone of the inner
 /// service. A call clones no service: the instance that was polled ready makes the first attempt. A
 /// request that is retried clones one spare instance, which all clones of this service share.
-pub struct Retry<S, P, K = Cloned> {
+pub struct Retry<S, P, Replay = Cloned> {
     inner: S,
     policy: ShardedArc<P, SpareInstance<S>>,
-    replay: K,
+    replay: Replay,
     readiness: Readiness,
 }
 
-impl<S, P, K> Retry<S, P, K> {
-    pub(super) fn new(inner: S, policy: &ShardedArc<P>, replay: K) -> Self {
+impl<S, P, Replay> Retry<S, P, Replay> {
+    pub(super) fn new(inner: S, policy: &ShardedArc<P>, replay: Replay) -> Self {
         Self { inner, policy: policy.with(SpareInstance::new()), replay, readiness: Readiness::default() }
     }
 
@@ -48,16 +48,16 @@ impl<S, P, K> Retry<S, P, K> {
     }
 }
 
-impl<S, P, K, Req> Service<Req> for Retry<S, P, K>
+impl<S, P, Replay, Req> Service<Req> for Retry<S, P, Replay>
 where
-    S: Service<K::Request> + Clone,
+    S: Service<Replay::Request> + Clone,
     S::Error: Send + 'static,
     P: Policy<Req, S::Response, S::Error>,
-    K: Keep<Req> + Clone,
+    Replay: Keep<Req> + Clone,
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = FutureOf<S, LaterInstance<S>, SpareInstance<S>, P, K, Req>;
+    type Future = FutureOf<S, LaterInstance<S>, SpareInstance<S>, P, Replay, Req>;
 
     /// Ready when the inner service is. It returns no error: a readiness error is the outcome of
     /// the first attempt of the call that follows.
@@ -117,7 +117,7 @@ where
     }
 }
 
-impl<S: Clone, P, K: Clone> Clone for Retry<S, P, K> {
+impl<S: Clone, P, Replay: Clone> Clone for Retry<S, P, Replay> {
     fn clone(&self) -> Self {
         Self {
             inner: self.inner.clone(),
@@ -128,7 +128,7 @@ impl<S: Clone, P, K: Clone> Clone for Retry<S, P, K> {
     }
 }
 
-impl<S: fmt::Debug, P: fmt::Debug, K> fmt::Debug for Retry<S, P, K> {
+impl<S: fmt::Debug, P: fmt::Debug, Replay> fmt::Debug for Retry<S, P, Replay> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Retry").field("inner", &self.inner).field("policy", &self.policy).finish_non_exhaustive()
     }

@@ -15,14 +15,14 @@ use std::{
 
 use crate::{clone_source::CloneSource, cold_option::ColdOption, reservation};
 
-/// Provides the instance for the later attempts of one request. `B` is what all requests share.
+/// Provides the instance for the later attempts of one request. `Shared` is what all requests share.
 ///
 /// `pub`, since it is a bound on the implementation of a public future; not reachable from outside.
-pub trait Instances<B> {
+pub trait InstanceSource<Shared> {
     type Service;
 
     /// The instance: always the same one, unless it was [released](Self::release).
-    fn poll_get(&mut self, shared: &B, cx: &mut Context<'_>) -> Poll<&mut Self::Service>;
+    fn poll_get(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Poll<&mut Self::Service>;
 
     /// Gives up what the instance has reserved when it was polled ready.
     fn release(&mut self);
@@ -40,7 +40,7 @@ impl<S> LaterInstance<S> {
     }
 }
 
-impl<S: Clone> Instances<SpareInstance<S>> for LaterInstance<S> {
+impl<S: Clone> InstanceSource<SpareInstance<S>> for LaterInstance<S> {
     type Service = S;
 
     fn poll_get(&mut self, spare: &SpareInstance<S>, cx: &mut Context<'_>) -> Poll<&mut S> {

@@ -7,19 +7,19 @@ use super::Keep;
 /// What a [`Keep`] has stored of a request of type `Req`.
 ///
 /// `pub`, since it is a part of a public future's type; not reachable from outside.
-pub struct StoredCopy<K, Stored, Req> {
-    pub(super) replay: K,
+pub struct StoredCopy<Replay, Stored, Req> {
+    pub(super) replay: Replay,
     /// `None`: the request can be sent once.
     pub(super) stored: Option<Stored>,
     request: PhantomData<fn(Req)>,
 }
 
-impl<K, Req> StoredCopy<K, K::Kept, Req>
+impl<Replay, Req> StoredCopy<Replay, Replay::Kept, Req>
 where
-    K: Keep<Req>,
+    Replay: Keep<Req>,
 {
     #[inline(always)]
-    pub(super) fn new(replay: K, stored: Option<K::Kept>) -> Self {
+    pub(super) fn new(replay: Replay, stored: Option<Replay::Kept>) -> Self {
         Self { replay, stored, request: PhantomData }
     }
 
@@ -30,7 +30,7 @@ where
     }
 
     /// The request once more.
-    pub(super) fn copy(&mut self) -> Option<K::Request> {
+    pub(super) fn copy(&mut self) -> Option<Replay::Request> {
         self.replay.again(self.stored.as_mut()?)
     }
 }

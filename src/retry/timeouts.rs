@@ -59,9 +59,9 @@ impl Limits {
 /// # let _ = (config, answered, DbError::Refused);
 /// ```
 #[derive(Debug, Clone, Copy)]
-pub struct Timeouts<A = FromElapsed> {
+pub struct Timeouts<Timeout = FromElapsed> {
     pub(crate) limits: Limits,
-    pub(crate) answer: A,
+    pub(crate) answer: Timeout,
 }
 
 impl Timeouts {
@@ -76,7 +76,7 @@ impl Timeouts {
     }
 }
 
-impl<A> Timeouts<A> {
+impl<Timeout> Timeouts<Timeout> {
     /// Also limits the whole request.
     pub fn total(mut self, limit: Duration) -> Self {
         self.limits.total = Some(limit);

@@ -3,10 +3,10 @@
 use super::super::RetryConfig;
 use crate::classify::{self, FromErrorFn, FromFn, FromMemoFn, IntoOpinion};
 
-impl<C, A, L, K> RetryConfig<C, A, L, K> {
+impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
     /// Classifies outcomes with a closure: `|outcome: Result<&Res, &Err>| …`. See
     /// [`classify::outcomes`](crate::classify::outcomes).
-    pub fn classify<F, Res, Err, V>(self, judge: F) -> RetryConfig<FromFn<F>, A, L, K>
+    pub fn classify<F, Res, Err, V>(self, judge: F) -> RetryConfig<FromFn<F>, Timeout, Quota, Replay>
     where
         F: Fn(Result<&Res, &Err>) -> V,
         V: IntoOpinion,
@@ -16,7 +16,7 @@ impl<C, A, L, K> RetryConfig<C, A, L, K> {
 
     /// Classifies errors with a closure: `|error: &Err| …`. Every response is a success. See
     /// [`classify::errors`](crate::classify::errors).
-    pub fn classify_errors<F, Err, V>(self, judge: F) -> RetryConfig<FromErrorFn<F>, A, L, K>
+    pub fn classify_errors<F, Err, V>(self, judge: F) -> RetryConfig<FromErrorFn<F>, Timeout, Quota, Replay>
     where
         F: Fn(&Err) -> V,
         V: IntoOpinion,
@@ -27,13 +27,13 @@ impl<C, A, L, K> RetryConfig<C, A, L, K> {
     /// Classifies outcomes with two closures: `|request: &Req| memo` remembers what is needed of
     /// the request, and `|memo: &Memo, outcome: Result<&Res, &Err>| …` classifies. See
     /// [`classify::with_memo`](crate::classify::with_memo).
-    pub fn classify_with<M, F, Req, Memo, Res, Err, V>(
+    pub fn classify_with<Remember, F, Req, Memo, Res, Err, V>(
         self,
-        remember: M,
+        remember: Remember,
         judge: F,
-    ) -> RetryConfig<FromMemoFn<M, F>, A, L, K>
+    ) -> RetryConfig<FromMemoFn<Remember, F>, Timeout, Quota, Replay>
     where
-        M: Fn(&Req) -> Memo,
+        Remember: Fn(&Req) -> Memo,
         F: Fn(&Memo, Result<&Res, &Err>) -> V,
         V: IntoOpinion,
     {
@@ -42,7 +42,7 @@ impl<C, A, L, K> RetryConfig<C, A, L, K> {
 
     /// Classifies outcomes with a [`Classifier`](crate::Classifier). It can use the request, too.
     /// Default: [`Errors`](crate::classify::Errors).
-    pub fn classifier<D>(self, classifier: D) -> RetryConfig<D, A, L, K> {
+    pub fn classifier<NewC>(self, classifier: NewC) -> RetryConfig<NewC, Timeout, Quota, Replay> {
         RetryConfig { settings: self.settings, answer: self.answer, classifier, ledger: self.ledger, keep: self.keep }
     }
 }

@@ -7,7 +7,7 @@ use super::super::{
 };
 use crate::{Name, Ratio, observe::Observer};
 
-impl<C, A, L, K> RetryConfig<C, A, L, K> {
+impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
     /// The name in events. Default: `retry`.
     pub fn name(mut self, name: impl Into<Name>) -> Self {
         self.settings.name = name.into();
@@ -117,7 +117,7 @@ impl<C, A, L, K> RetryConfig<C, A, L, K> {
     }
 
     /// The time limits of attempts and requests. Default: none.
-    pub fn timeouts<B>(mut self, timeouts: Timeouts<B>) -> RetryConfig<C, B, L, K> {
+    pub fn timeouts<NewTimeout>(mut self, timeouts: Timeouts<NewTimeout>) -> RetryConfig<C, NewTimeout, Quota, Replay> {
         let Timeouts { limits, answer } = timeouts;
         self.settings.limits = limits;
         RetryConfig {
@@ -149,7 +149,7 @@ impl<C, A, L, K> RetryConfig<C, A, L, K> {
     /// let config = RetryConfig::default().ledger(&ledger, |job: &Job| job.tenant);
     /// # let _ = config;
     /// ```
-    pub fn ledger<F, Req, Key>(self, ledger: &Ledger, key: F) -> RetryConfig<C, A, Ledgered<F>, K>
+    pub fn ledger<F, Req, Key>(self, ledger: &Ledger, key: F) -> RetryConfig<C, Timeout, Ledgered<F>, Replay>
     where
         F: Fn(&Req) -> Key,
         Key: fmt::Display,
@@ -166,7 +166,7 @@ impl<C, A, L, K> RetryConfig<C, A, L, K> {
 
     /// Stores requests with your own [`Keep`](super::super::Keep). To copy them with a function,
     /// see [`RetryLayer::keep`](super::super::RetryLayer::keep).
-    pub fn keeping<N>(self, keep: N) -> RetryConfig<C, A, L, N> {
+    pub fn keeping<NewReplay>(self, keep: NewReplay) -> RetryConfig<C, Timeout, Quota, NewReplay> {
         RetryConfig {
             settings: self.settings,
             answer: self.answer,

@@ -12,18 +12,18 @@ use super::{
 };
 use crate::{Attempt, Cause, Failure, FailureKind, Sent, observe::Event, time::Instant};
 
-impl<C, A, L, K> RetryConfig<C, A, L, K> {
+impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
     /// `paid` is the token that the budget gave for this attempt.
     #[cold]
-    pub(super) fn decide_after_failure<Req, M>(
+    pub(super) fn decide_after_failure<Req, Memo>(
         &self,
-        progress: &mut Progress<M, L::Account>,
+        progress: &mut Progress<Memo, Quota::Account>,
         attempt: &Attempt,
         paid: Option<Token>,
         failure: Failure,
     ) -> Decision
     where
-        L: Accounts<Req>,
+        Quota: Accounts<Req>,
     {
         let Settings { name, observers, .. } = &self.settings;
         let number = attempt.number();
@@ -64,7 +64,7 @@ impl<C, A, L, K> RetryConfig<C, A, L, K> {
     /// Whether a call that the peer refused is resent without cost. Only once, since a peer that
     /// refuses every call would be called without end. The checks decide about a request that can't
     /// be sent again, or wasn't sent.
-    fn may_resend<M, B>(&self, progress: &Progress<M, B>, attempt: &Attempt) -> bool {
+    fn may_resend<Memo, Account>(&self, progress: &Progress<Memo, Account>, attempt: &Attempt) -> bool {
         self.settings.is_on()
             && progress.after_failure.as_ref().is_none_or(|after_failure| !after_failure.is_resent)
             && attempt.is_replayable()
@@ -73,9 +73,13 @@ impl<C, A, L, K> RetryConfig<C, A, L, K> {
     }
 
     /// Emits the events of a failure that isn't retried.
-    pub(super) fn emit_stopped<Req, M>(&self, progress: &mut Progress<M, L::Account>, attempt: &Attempt, cause: Cause)
-    where
-        L: Accounts<Req>,
+    pub(super) fn emit_stopped<Req, Memo>(
+        &self,
+        progress: &mut Progress<Memo, Quota::Account>,
+        attempt: &Attempt,
+        cause: Cause,
+    ) where
+        Quota: Accounts<Req>,
     {
         let Settings { name, observers, emitted_not_replayable, .. } = &self.settings;
         // Relaxed: all that matters is that the event is emitted once.

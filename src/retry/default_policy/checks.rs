@@ -12,16 +12,16 @@ use super::{
 };
 use crate::{Attempt, Failure, FailureKind, observe::Event};
 
-impl<C, A, L, K> RetryConfig<C, A, L, K> {
+impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
     /// The delay before the next attempt, or why there is none.
-    pub(super) fn check<Req, M>(
+    pub(super) fn check<Req, Memo>(
         &self,
-        progress: &mut Progress<M, L::Account>,
+        progress: &mut Progress<Memo, Quota::Account>,
         attempt: &Attempt,
         failure: Failure,
     ) -> Result<Duration, Reason>
     where
-        L: Accounts<Req>,
+        Quota: Accounts<Req>,
     {
         let Self { settings, ledger, .. } = self;
         if !settings.is_on() {

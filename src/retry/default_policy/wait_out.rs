@@ -9,12 +9,12 @@ use super::{
 };
 use crate::{Attempt, Failure};
 
-impl<C, A, L, K> RetryConfig<C, A, L, K> {
+impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
     /// How long to wait until the same attempt is made again; `None` if the failure isn't a
     /// rejection that is waited out.
-    pub(super) fn rejection_delay<M, B>(
+    pub(super) fn rejection_delay<Memo, Account>(
         &self,
-        progress: &Progress<M, B>,
+        progress: &Progress<Memo, Account>,
         attempt: &Attempt,
         failure: Failure,
     ) -> Option<Duration> {
@@ -43,14 +43,14 @@ impl<C, A, L, K> RetryConfig<C, A, L, K> {
     }
 
     /// Holds during the wait what the attempt has paid, as the same attempt follows.
-    pub(super) fn hold_for_rejection<Req, M>(
+    pub(super) fn hold_for_rejection<Req, Memo>(
         &self,
-        progress: &mut Progress<M, L::Account>,
+        progress: &mut Progress<Memo, Quota::Account>,
         attempt: &Attempt,
         paid: Option<Token>,
         delay: Duration,
     ) where
-        L: Accounts<Req>,
+        Quota: Accounts<Req>,
     {
         let after_failure = progress.after_failure();
         after_failure.age.add_wait(attempt, delay);
