@@ -1,7 +1,6 @@
 //! The future of [`Retry`](super::Retry): one request, from its first call to its result.
 
 use std::{
-    future::Future,
     pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
@@ -57,9 +56,7 @@ pin_project! {
     }
 }
 
-/// The result of a service `S` that is called with requests `SentReq`.
-type ResultOf<S, SentReq> = Result<<S as Service<SentReq>>::Response, <S as Service<SentReq>>::Error>;
-
+/// The outcome of a service `S` that is called with requests `SentReq`.
 type OutcomeOf<S, SentReq> = AttemptOutcome<<S as Service<SentReq>>::Response, <S as Service<SentReq>>::Error, SentReq>;
 
 /// Where the slow path begins.
@@ -132,7 +129,7 @@ where
         mut self: Pin<&mut Self>,
         begin_at: SlowPath<OutcomeOf<S, Replay::Request>>,
         cx: &mut Context<'_>,
-    ) -> Poll<ResultOf<S, Replay::Request>> {
+    ) -> Poll<Result<S::Response, S::Error>> {
         let mut ended = match begin_at {
             SlowPath::PreAttempt => None,
             SlowPath::TimeLimit => ready!(self.as_mut().poll_time_limit(cx)),
@@ -154,8 +151,10 @@ where
     /// Polls the current attempt to its end: the stages before the call, and the call.
     fn poll_attempt(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<OutcomeOf<S, Replay::Request>> {
         loop {
-            let is_called = self.call.is_some();
-            let polled = if is_called { self.as_mut().poll_call(cx) } else { self.as_mut().poll_pre_attempt(cx) };
+            let polled = match self.call {
+                Some(_) => self.as_mut().poll_call(cx),
+                None => self.as_mut().poll_pre_attempt(cx),
+            };
             if let Some(outcome) = ready!(polled) {
                 return Poll::Ready(outcome);
             }
@@ -169,14 +168,13 @@ where
         let mut stage = pre_attempt.as_mut().expect(POLLED_AFTER_COMPLETION).as_mut();
         match stage.as_mut().project() {
             PreAttemptProj::NotBegun { readiness, .. } => {
-                // `None`: the request came too late, or the error is that of a service of another
-                // request type. Then it is polled ready.
+                // `None`: the request came too late, or the error is that of another request type.
                 let error = readiness.take_error();
                 let request = stage.as_mut().take_request().expect("this stage holds the request");
-                if let Some(error) = error {
-                    return Poll::Ready(Some(AttemptOutcome::unsent(Err(error), Some(request))));
+                match error {
+                    Some(error) => return Poll::Ready(Some(AttemptOutcome::unsent(Err(error), Some(request)))),
+                    None => stage.set(PreAttempt::Readying { request }),
                 }
-                stage.set(PreAttempt::Readying { request });
             }
 
             PreAttemptProj::Waiting { discarding, .. } => {
@@ -202,14 +200,11 @@ where
                 let Poll::Ready(service) = instance.poll_get(policy.beside(), cx) else {
                     return self.poll_time_limit(cx);
                 };
-                let ready = match service.poll_ready(cx) {
-                    Poll::Pending => return self.poll_time_limit(cx),
-                    // Nothing is sent after its time.
-                    Poll::Ready(Ok(())) if is_over(enforced_deadline(&**policy, this.attempt)) => {
-                        return self.poll_time_limit(cx);
-                    }
-                    Poll::Ready(ready) => ready,
-                };
+                let Poll::Ready(ready) = service.poll_ready(cx) else { return self.poll_time_limit(cx) };
+                // Nothing is sent after its time.
+                if ready.is_ok() && is_over(enforced_deadline(&**policy, this.attempt)) {
+                    return self.poll_time_limit(cx);
+                }
                 let request = stage.as_mut().take_request().expect("this stage holds the request");
                 if let Err(error) = ready {
                     return Poll::Ready(Some(AttemptOutcome::unsent(Err(error), Some(request))));
@@ -246,6 +241,7 @@ where
         if this.timer.is_none() {
             this.timer.set(enforced_deadline(policy, this.attempt).map(sleep_until));
         }
+        // Without a limit, the call or the stage before it has registered the waker.
         let Some(limit) = this.timer.as_mut().as_pin_mut() else { return Poll::Pending };
         ready!(limit.poll(cx));
         this.timer.set(None);
@@ -254,8 +250,7 @@ where
             return Poll::Ready(None);
         };
         let is_called = this.call.is_some();
-        // A breaker further in counts a call that is dropped in here as a failure, and not as a
-        // cancellation.
+        // A breaker further in counts a call that is dropped in here as failed, not as cancelled.
         let request = timeout_scope::end(this.attempt.scope(), || {
             this.call.set(None);
             this.context.pre_attempt.as_mut()?.as_mut().take_request()
@@ -270,7 +265,7 @@ where
     fn finish_attempt(
         self: Pin<&mut Self>,
         mut outcome: OutcomeOf<S, Replay::Request>,
-    ) -> Option<ResultOf<S, Replay::Request>> {
+    ) -> Option<Result<S::Response, S::Error>> {
         let mut this = self.project();
         let context = this.context;
         if outcome.is_unsent {
@@ -280,8 +275,7 @@ where
         }
         match after_attempt(&*context.policy, &mut context.state, &mut context.stored, this.attempt, &mut outcome) {
             AfterAttempt::Return(report) => {
-                // The note is written last: the drop of the call runs other code, which may write
-                // notes.
+                // The note is written last, since the drop of the call may write notes, too.
                 this.call.set(None);
                 result_note::forward(&outcome.result, report);
                 Some(outcome.result)
@@ -292,8 +286,7 @@ where
                     // services within.
                     context.instance.release();
                 }
-                // The outcome and the call are dropped before the delay, so that others can use
-                // what they hold.
+                // Dropped before the delay, so that others can use what they hold.
                 let discarding = context.policy.let_go(outcome.result);
                 context.set_pre_attempt(PreAttempt::Waiting { discarding, request: next.request });
                 this.call.set(None);
