@@ -35,7 +35,7 @@ where
 impl<F> InstanceSource<()> for FunctionService<F> {
     type Service = Self;
 
-    fn poll_get(&mut self, (): &(), _: &mut Context<'_>) -> Poll<&mut Self> {
+    fn poll_instance(&mut self, (): &(), _: &mut Context<'_>) -> Poll<&mut Self> {
         Poll::Ready(self)
     }
 

@@ -18,7 +18,7 @@ pub struct RetryLayer<P, Replay = Cloned> {
 }
 
 impl<C, Timeout, Quota, Replay: Clone> RetryLayer<RetryConfig<C, Timeout, Quota, Replay>, Replay> {
-    /// Retries as a [`RetryConfig`] says.
+    /// A layer with the policy of a [`RetryConfig`].
     pub fn new(config: RetryConfig<C, Timeout, Quota, Replay>) -> Self {
         let keep = config.keep.clone();
         Self { policy: ShardedArc::new(config), keep }
@@ -26,15 +26,15 @@ impl<C, Timeout, Quota, Replay: Clone> RetryLayer<RetryConfig<C, Timeout, Quota,
 }
 
 impl<P> RetryLayer<P> {
-    /// Retries as any [`Policy`](super::Policy) decides. Requests are stored as clones.
+    /// A layer with any [`Policy`](super::Policy). It stores clones of the requests.
     pub fn with(policy: P) -> Self {
         Self { policy: ShardedArc::new(policy), keep: Cloned }
     }
 }
 
 impl<P, Replay> RetryLayer<P, Replay> {
-    /// Copies requests with a function. For requests that aren't `Clone`, or not always. If the
-    /// function returns `None`, the request is sent once.
+    /// Stores copies of the requests that a function makes. Use it for request types that aren't
+    /// `Clone`. If the function returns `None`, the request is sent once.
     ///
     /// ```
     /// use tower_recourse::{RetryConfig, RetryLayer};

@@ -113,7 +113,7 @@
 //! | `NothingToRetry` | once per configuration: a request couldn't be retried because it can't be sent again |
 //! | `IdempotencyUnknown` | once per configuration: a failure wasn't retried because the classifier doesn't know whether the request is idempotent |
 //!
-//! A request whose first attempt succeeds emits no event. Without a setting, events go to
+//! A request whose first attempt succeeds emits no event. By default, events are written with
 //! `tracing`.
 //!
 //! # Anti-patterns
@@ -193,8 +193,9 @@
 //!
 //! A [breaker](crate::breaker)'s rejection costs no budget and isn't retried, whatever the
 //! classifier returns. If its `retry_in` is at most 250 ms and the request is younger than 300 ms,
-//! the layer waits it out and makes the same attempt again ([`RejectionWait`] has the exact rule).
-//! Any other rejection ends the request.
+//! the layer waits it out and makes the same attempt again
+//! ([`wait_out_rejections`](RetryConfig::wait_out_rejections) has the exact rules). Any other
+//! rejection ends the request.
 //!
 //! The layer recognises a rejection by what the result itself contains;
 //! [`classify`](crate::classify#rejections) has the list. The classifier decides about a result

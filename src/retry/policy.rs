@@ -10,8 +10,8 @@ use crate::{
 /// Decides what to do after each attempt. [`RetryConfig`](super::RetryConfig) is the policy for
 /// most purposes. Pass your own policy to [`RetryLayer::with`](super::RetryLayer::with).
 ///
-/// All methods are called by the task that calls or polls the request. One request calls them one
-/// at a time.
+/// The task that calls or polls a request calls these methods. The calls for one request never
+/// overlap.
 ///
 /// ```
 /// use std::time::Duration;

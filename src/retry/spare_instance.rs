@@ -22,7 +22,7 @@ pub trait InstanceSource<Shared> {
     type Service;
 
     /// The instance: always the same one, unless it was [released](Self::release).
-    fn poll_get(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Poll<&mut Self::Service>;
+    fn poll_instance(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Poll<&mut Self::Service>;
 
     /// Gives up what the instance has reserved when it was polled ready.
     fn release(&mut self);
@@ -43,7 +43,7 @@ impl<S> LaterInstance<S> {
 impl<S: Clone> InstanceSource<SpareInstance<S>> for LaterInstance<S> {
     type Service = S;
 
-    fn poll_get(&mut self, spare: &SpareInstance<S>, cx: &mut Context<'_>) -> Poll<&mut S> {
+    fn poll_instance(&mut self, spare: &SpareInstance<S>, cx: &mut Context<'_>) -> Poll<&mut S> {
         if !self.0.is_some() {
             *self = Self::new(ready!(spare.poll_clone(cx)));
         }
