@@ -96,7 +96,7 @@ where
                 if note.is_empty()
                     && !policy.origin(Ok(&response)).is_rejected()
                     && this.attempt.is_plain()
-                    && stored.is_replayable() =>
+                    && !stored.is_lost() =>
             {
                 let decision = policy.decide(state, this.attempt, Outcome::new(Ok(&response)));
                 if !matches!(decision, Decision::Return(Reason::Success)) {

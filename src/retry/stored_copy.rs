@@ -24,9 +24,14 @@ where
     }
 
     /// Whether [`copy`](Self::copy) has a request to return.
-    #[inline(always)]
     pub(super) fn is_replayable(&self) -> bool {
         self.stored.as_ref().is_some_and(|stored| self.replay.is_kept(stored))
+    }
+
+    /// Whether a request was stored that can't be sent again any more.
+    #[inline(always)]
+    pub(super) fn is_lost(&self) -> bool {
+        self.stored.as_ref().is_some_and(|stored| !self.replay.is_kept(stored))
     }
 
     /// The request once more.
