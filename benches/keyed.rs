@@ -17,7 +17,7 @@ use std::{
 };
 
 use tokio::time::Instant;
-use tower_recourse::{BreakerConfig, breaker::keyed::Circuits};
+use tower_recourse::{BreakerConfig, breaker::keyed::CircuitRegistry};
 
 const CALLS: u32 = 200_000;
 const ROUNDS: u32 = 40;
@@ -28,7 +28,9 @@ fn main() {
     println!("{:>9}  {:>9}  {:>9}  {:>9}  {:>13}", "stored", "called", "breaker", "numbers", "boxes");
     for (keys, called) in [(1u32, 1u32), (1_000, 1_000), (1_000_000, 1_000), (1_000_000, 1_000_000)] {
         // Twice the capacity, because the shards fill unevenly.
-        let circuits = Circuits::with_capacity(BreakerConfig::default().unobserved(), keys as usize * 2 + 100).unwrap();
+        let circuits =
+            CircuitRegistry::with_capacity(BreakerConfig::default().without_observers(), keys as usize * 2 + 100)
+                .unwrap();
         (0..keys).for_each(|key| drop(circuits.get(&key)));
         assert_eq!(circuits.len(), keys as usize);
         let numbers: HashMap<u32, u32> = (0..keys).map(|key| (key, key)).collect();
@@ -37,7 +39,7 @@ fn main() {
         let mut fastest = [f64::MAX; 3];
         for round in 0..ROUNDS {
             let times = [
-                time(called, round, |key| circuits.get(&key).admit().unwrap().success()),
+                time(called, round, |key| circuits.get(&key).try_acquire().unwrap().success()),
                 time(called, round, |key| {
                     black_box(numbers.get(&key));
                 }),

@@ -1,11 +1,6 @@
 //! An axum app whose handler fails: a retry resends the body, a breaker answers rejections with a
-//! response, and the error type stays `Infallible`.
-//!
-//! ```sh
-//! cargo run --example axum_app --features axum
-//! ```
-//!
-//! The example starts its own server and exits when done.
+//! response, and the error type stays `Infallible`. The example starts its own server and exits
+//! when done. `cargo run --example axum_app --features axum`
 
 use std::{
     net::SocketAddr,
@@ -25,8 +20,8 @@ use tokio::net::TcpListener;
 use tower::ServiceBuilder;
 use tower_recourse::{
     BreakerConfig, BreakerLayer, Circuit, RetryConfig, RetryLayer,
-    breaker::{OpenFor, OpenRule},
-    http::{Statuses, Unavailable},
+    breaker::{OpenDuration, TripRule},
+    http::{RetryClassifier, Unavailable},
 };
 
 /// Stores a document at the second attempt. Fails every attempt for the document "down".
@@ -43,13 +38,14 @@ async fn store(State(attempts): State<Arc<AtomicUsize>>, document: String) -> Re
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // With the preset, the first open time is so short that the retry waits out the rejection.
-    let breaker =
-        BreakerConfig::http().open_when(OpenRule::consecutive(3)?).open_for(OpenFor::fixed(Duration::from_secs(30)));
+    let breaker = BreakerConfig::http()
+        .open_when(TripRule::consecutive(3)?)
+        .open_for(OpenDuration::fixed(Duration::from_secs(30)));
     let circuit = Circuit::new(breaker);
     let app = Router::new().route("/document", put(store)).with_state(Arc::default()).layer(
         ServiceBuilder::new()
             // Any client can set an `Idempotency-Key`, and the handler doesn't store keys.
-            .layer(RetryLayer::new(RetryConfig::http().classifier(Statuses::default().ignore_idempotency_key())))
+            .layer(RetryLayer::new(RetryConfig::http().classifier(RetryClassifier::default().ignore_idempotency_key())))
             .layer(BreakerLayer::on(&circuit).on_rejection(Unavailable)),
     );
     let listener = TcpListener::bind("127.0.0.1:0").await?;

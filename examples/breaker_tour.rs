@@ -1,8 +1,5 @@
-//! Shows step by step what each breaker rule does while an upstream fails.
-//!
-//! ```sh
-//! cargo run --example breaker_tour
-//! ```
+//! Shows step by step what each breaker rule does while an upstream fails: `cargo run --example
+//! breaker_tour`.
 //!
 //! The circuits use a manual clock, so the example takes no time.
 
@@ -10,7 +7,7 @@ use std::{cell::Cell, error::Error, time::Duration};
 
 use tower_recourse::{
     BreakerConfig, Circuit, Ratio, State, Verdict,
-    breaker::{Mode, OpenFor, OpenRule, Probes, Throttle, Window, WindowStats},
+    breaker::{AdaptiveThrottle, Mode, OpenDuration, Probes, TripRule, Window, WindowStats},
     observe::Event,
     time::ManualClock,
 };
@@ -32,7 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn consecutive() -> Result<(), Box<dyn Error>> {
-    let tour = Tour::new("Opens after 3 failures in a row, for 30 s", OpenRule::consecutive(3)?, |config| config);
+    let tour = Tour::new("Opens after 3 failures in a row, for 30 s", TripRule::consecutive(3)?, |config| config);
     tour.upstream(Down).calls(2);
     tour.upstream(Up).calls(1);
     tour.note("a success resets the count");
@@ -44,7 +41,7 @@ fn consecutive() -> Result<(), Box<dyn Error>> {
 }
 
 fn ratio_of_calls() -> Result<(), Box<dyn Error>> {
-    let rule = OpenRule::Ratio { failing: Ratio::HALF, window: Window::count(10)?.minimum(4)? };
+    let rule = TripRule::FailureRate { failing: Ratio::HALF, window: Window::count(10)?.minimum(4)? };
     let tour = Tour::new("Opens if half of the last 10 calls failed, after at least 4 calls", rule, |config| config);
     tour.upstream(Up).calls(3);
     tour.upstream(Flaky).calls(10);
@@ -53,7 +50,8 @@ fn ratio_of_calls() -> Result<(), Box<dyn Error>> {
 }
 
 fn ratio_of_time() -> Result<(), Box<dyn Error>> {
-    let rule = OpenRule::Ratio { failing: Ratio::HALF, window: Window::time(Duration::from_secs(10))?.minimum(4)? };
+    let rule =
+        TripRule::FailureRate { failing: Ratio::HALF, window: Window::time(Duration::from_secs(10))?.minimum(4)? };
     let tour =
         Tour::new("Opens if half of the calls of the last 10 s failed, after at least 4 calls", rule, |config| config);
     tour.upstream(Down).calls(3);
@@ -64,7 +62,8 @@ fn ratio_of_time() -> Result<(), Box<dyn Error>> {
 }
 
 fn slow() -> Result<(), Box<dyn Error>> {
-    let rule = OpenRule::Slow { longer_than: Duration::from_secs(1), share: Ratio::HALF, window: Window::count(4)? };
+    let rule =
+        TripRule::SlowCallRate { longer_than: Duration::from_secs(1), share: Ratio::HALF, window: Window::count(4)? };
     let tour = Tour::new("Opens if half of the last 4 calls took longer than 1 s", rule, |config| config);
     tour.upstream(Up).calls(3);
     tour.upstream(Slow).calls(3);
@@ -76,7 +75,7 @@ fn slow() -> Result<(), Box<dyn Error>> {
 
 fn custom() -> Result<(), Box<dyn Error>> {
     let both = |in_a_row: u32, window: &WindowStats| in_a_row >= 2 && window.failure_rate() >= Some(0.4);
-    let rule = OpenRule::custom(Window::count(10)?.minimum(1)?, both);
+    let rule = TripRule::custom(Window::count(10)?.minimum(1)?, both);
     let tour = Tour::new("A custom rule: 2 failures in a row, and 40 % of the last 10 calls", rule, |config| config);
     tour.upstream(Up).calls(4);
     tour.upstream(Down).calls(2);
@@ -86,12 +85,12 @@ fn custom() -> Result<(), Box<dyn Error>> {
 }
 
 fn throttle() -> Result<(), Box<dyn Error>> {
-    let rule = OpenRule::Throttle(Throttle::GOOGLE);
+    let rule = TripRule::AdaptiveThrottle(AdaptiveThrottle::GOOGLE);
     let tour =
         Tour::new("Throttles: rejects a random share of the calls, and never opens", rule, |config| config.seed(1));
     for accepted in [100, 60, 20, 0, 100] {
         let admitted = (0..1_000)
-            .filter_map(|call| Some((call, tour.circuit.admit().ok()?)))
+            .filter_map(|call| Some((call, tour.circuit.try_acquire().ok()?)))
             .map(|(call, permit)| {
                 permit.end(if call % 100 < accepted { Verdict::Success } else { Verdict::transient() })
             })
@@ -105,10 +104,10 @@ fn throttle() -> Result<(), Box<dyn Error>> {
 }
 
 fn growing_and_probes() -> Result<(), Box<dyn Error>> {
-    let (open_for, probes) = (OpenFor::growing(Duration::from_secs(1)), Probes::successes(2)?);
+    let (open_for, probes) = (OpenDuration::exponential(Duration::from_secs(1)), Probes::successes(2)?);
     let tour = Tour::new(
         "Stays open for 1 s, 2 s, 4 s …; closes after two successful probes",
-        OpenRule::consecutive(1)?,
+        TripRule::consecutive(1)?,
         |config| config.open_for(open_for).probes(probes),
     );
     tour.upstream(Down).calls(1);
@@ -123,22 +122,23 @@ fn growing_and_probes() -> Result<(), Box<dyn Error>> {
 fn ramp() -> Result<(), Box<dyn Error>> {
     let tour = Tour::new(
         "After closing, admits a share of the calls that grows over 10 s",
-        OpenRule::consecutive(1)?,
-        |config| config.ramp(Duration::from_secs(10)).seed(1),
+        TripRule::consecutive(1)?,
+        |config| config.slow_start(Duration::from_secs(10)).seed(1),
     );
     tour.upstream(Down).calls(1);
     tour.wait(30).upstream(Up).calls(1);
     for (wait, second) in [(1, 1), (4, 5), (4, 9), (1, 10)] {
         tour.clock.advance(Duration::from_secs(wait));
-        let admitted = (0..1_000).filter_map(|_| tour.circuit.admit().ok()).map(|permit| permit.success()).count();
+        let admitted =
+            (0..1_000).filter_map(|_| tour.circuit.try_acquire().ok()).map(|permit| permit.success()).count();
         println!("  after {second:>2} s {admitted:>4} of 1000 calls are admitted");
     }
     Ok(())
 }
 
 fn until_reset() -> Result<(), Box<dyn Error>> {
-    let tour = Tour::new("Stays open until it is reset", OpenRule::consecutive(1)?, |config| {
-        config.open_for(OpenFor::until_reset())
+    let tour = Tour::new("Stays open until it is reset", TripRule::consecutive(1)?, |config| {
+        config.open_for(OpenDuration::until_reset())
     });
     tour.upstream(Down).calls(1);
     tour.wait(60 * 60 * 24).upstream(Up).calls(1);
@@ -151,7 +151,7 @@ fn until_reset() -> Result<(), Box<dyn Error>> {
 fn modes() -> Result<(), Box<dyn Error>> {
     let tour = Tour::new(
         "Modes that override the rule, which opens after 2 failures in a row",
-        OpenRule::consecutive(2)?,
+        TripRule::consecutive(2)?,
         |config| config,
     );
     tour.upstream(Down);
@@ -180,11 +180,11 @@ struct Tour {
 }
 
 impl Tour {
-    fn new(title: &str, rule: OpenRule, settings: impl FnOnce(BreakerConfig) -> BreakerConfig) -> Self {
+    fn new(title: &str, rule: TripRule, settings: impl FnOnce(BreakerConfig) -> BreakerConfig) -> Self {
         println!("\n# {title}");
         let clock = ManualClock::new();
-        let config = BreakerConfig::default().unobserved().open_when(rule);
-        let config = config.open_for(OpenFor::fixed(Duration::from_secs(30))).probes(Probes::one());
+        let config = BreakerConfig::default().without_observers().open_when(rule);
+        let config = config.open_for(OpenDuration::fixed(Duration::from_secs(30))).probes(Probes::one());
         let config = config.clock(clock.clone()).observe(print_event);
         Self { circuit: Circuit::new(settings(config)), clock, upstream: Cell::new(Up), calls: Cell::new(0) }
     }
@@ -201,7 +201,7 @@ impl Tour {
             self.calls.set(self.calls.get() + 1);
             print!("  call {:>2}  ", self.calls.get());
             let before = self.circuit.state();
-            match self.circuit.admit() {
+            match self.circuit.try_acquire() {
                 Err(rejection) => println!("rejected: {rejection}"),
                 Ok(permit) => {
                     self.answer(if before == State::HalfOpen { "admitted as a probe" } else { "admitted" }, permit)
@@ -251,7 +251,7 @@ fn print_event(event: &Event<'_>) {
         Event::CircuitWouldOpen { failures_in_a_row, .. } => {
             println!("           → would have opened: {failures_in_a_row} failed in a row");
         }
-        Event::CircuitSteered { mode, .. } => println!("  -- mode: {mode}"),
+        Event::CircuitModeChanged { mode, .. } => println!("  -- mode: {mode}"),
         _ => {}
     }
 }

@@ -1,10 +1,8 @@
-//! A coordinator whose agents must not spin on failing calls: one named circuit per agent.
+//! A coordinator whose agents must not spin on what fails: one circuit an agent, with its
+//! name. `cargo run --example coordinator`
 //!
-//! ```sh
-//! cargo run --example coordinator
-//! ```
-//!
-//! Time is paused: tokio advances its clock while all tasks wait, so the example doesn't wait.
+//! Time is paused: tokio moves its clock on whenever everybody waits, so that two minutes take
+//! none.
 
 use std::{
     collections::BTreeMap,
@@ -16,25 +14,25 @@ use std::{
 use tokio::time::{Instant, sleep};
 use tower_recourse::{
     BreakerConfig, BreakerError, Circuit,
-    breaker::{OpenFor, OpenRule, Probes, Stats},
+    breaker::{CircuitStats, OpenDuration, Probes, TripRule},
 };
 use tracing::{info, warn};
 use tracing_subscriber::fmt::{format::Writer, time::FormatTime};
 
-/// The circuits of all agents. Each is created when its agent first calls.
+/// The circuits of all agents, each made when its agent first calls.
 pub(crate) struct Coordinator {
     config: BreakerConfig,
     circuits: Mutex<BTreeMap<String, Circuit>>,
 }
 
 impl Coordinator {
-    /// Creates all circuits with this config and the names of their agents.
+    /// Every circuit goes by this config, under the name of its agent.
     pub(crate) fn new(config: BreakerConfig) -> Self {
         Self { config: config.count_calls(), circuits: Mutex::default() }
     }
 
-    /// Calls an async function if the agent's circuit admits it. The circuit's default observer
-    /// logs its changes.
+    /// Calls any async function, if the agent's circuit lets it. Changes of the circuit are logged
+    /// by its default observer.
     pub(crate) async fn execute<F, T, E>(&self, agent: &str, function: impl FnOnce() -> F) -> Result<T, BreakerError<E>>
     where
         F: Future<Output = Result<T, E>>,
@@ -49,19 +47,19 @@ impl Coordinator {
         result
     }
 
-    /// The circuit of an agent, for its state, its stats, or a manual reset.
+    /// To watch and to steer: its state, its stats, a manual reset.
     pub(crate) fn circuit(&self, agent: &str) -> Circuit {
         let mut circuits = self.circuits.lock().unwrap_or_else(PoisonError::into_inner);
         let new = || Circuit::new(self.config.clone().name(agent.to_owned()));
         circuits.entry(agent.to_owned()).or_insert_with(new).clone()
     }
 
-    pub(crate) fn stats(&self) -> Vec<Stats> {
+    pub(crate) fn stats(&self) -> Vec<CircuitStats> {
         let circuits = self.circuits.lock().unwrap_or_else(PoisonError::into_inner);
         circuits.values().map(Circuit::stats).collect()
     }
 
-    /// Logs the stats of all circuits.
+    /// Logs everybody's stats.
     pub(crate) fn shut_down(&self) {
         for stats in self.stats() {
             info!(
@@ -80,8 +78,7 @@ impl Coordinator {
     }
 }
 
-/// The loop of one agent: calls at an interval. After a rejection, waits until the circuit may
-/// admit a call.
+/// The loop of one agent: a call every so often, and none before the circuit may admit one.
 pub(crate) async fn keep_working<F, T, E>(
     coordinator: &Coordinator,
     agent: &str,
@@ -105,16 +102,16 @@ async fn main() {
     let started = Instant::now();
     tracing_subscriber::fmt().with_timer(Since(started)).with_target(false).with_ansi(false).init();
     let config = BreakerConfig::default()
-        .open_when(OpenRule::consecutive(5).expect("5 failures can be counted"))
-        .open_for(OpenFor::fixed(Duration::from_secs(30)))
+        .open_when(TripRule::consecutive(5).expect("5 failures can be counted"))
+        .open_for(OpenDuration::fixed(Duration::from_secs(30)))
         .probes(Probes::one());
     let coordinator = Arc::new(Coordinator::new(config));
 
-    info!("`mailer` works; `indexer` is down until 45 s; `billing` is fixed at 70 s, and its circuit reset");
-    for (agent, every, fixed) in [("mailer", 10, 0), ("indexer", 1, 45), ("billing", 5, 70)] {
+    info!("`mailer` is well; `indexer` is down until 45 s; `billing` until somebody mends it, at 70 s, and says so");
+    for (agent, every, mended) in [("mailer", 10, 0), ("indexer", 1, 45), ("billing", 5, 70)] {
         let coordinator = Arc::clone(&coordinator);
         tokio::spawn(async move {
-            let call = || upstream(started + Duration::from_secs(fixed));
+            let call = || upstream(started + Duration::from_secs(mended));
             keep_working(&coordinator, agent, Duration::from_secs(every), call).await;
         });
     }
@@ -124,11 +121,11 @@ async fn main() {
     coordinator.shut_down();
 }
 
-async fn upstream(fixed: Instant) -> io::Result<()> {
-    if Instant::now() < fixed { Err(io::ErrorKind::ConnectionRefused.into()) } else { Ok(()) }
+async fn upstream(mended: Instant) -> io::Result<()> {
+    if Instant::now() < mended { Err(io::ErrorKind::ConnectionRefused.into()) } else { Ok(()) }
 }
 
-/// Formats log times as seconds of the paused clock.
+/// Seconds by the clock that is paused.
 struct Since(Instant);
 
 impl FormatTime for Since {

@@ -1,11 +1,6 @@
 //! A service that reports errors with status 200 and a JSON body. A custom classifier reads the
-//! body, and leaves other responses to `Statuses` and `Health`.
-//!
-//! ```sh
-//! cargo run --example custom_classifier --features http
-//! ```
-//!
-//! The example starts its own server and exits when done.
+//! body, and leaves other responses to `RetryClassifier` and `BreakerClassifier`. The example starts its own server
+//! and exits when done. `cargo run --example custom_classifier --features http`
 
 use std::{io, net::SocketAddr, time::Duration};
 
@@ -19,8 +14,8 @@ use tokio::{
 };
 use tower::{Service, ServiceBuilder, ServiceExt};
 use tower_recourse::{
-    BreakerConfig, BreakerError, BreakerLayer, Circuit, RetryConfig, RetryLayer, Sent, Verdict, classify,
-    http::{Health, Statuses},
+    BreakerConfig, BreakerError, BreakerLayer, Circuit, Delivery, RetryConfig, RetryLayer, Verdict, classify,
+    http::{BreakerClassifier, RetryClassifier},
 };
 
 /// The status and body of each response, in order.
@@ -41,7 +36,7 @@ fn by_body<E>(outcome: Result<&Response<String>, &E>) -> Option<Verdict> {
         // resent whatever its method.
         "overloaded" => {
             let pause = Duration::from_millis(answer["retry_in_ms"].as_u64().unwrap_or(100));
-            Some(Verdict::throttled().retry_after(pause).sent(Sent::No))
+            Some(Verdict::throttled().retry_after(pause).delivery(Delivery::NotSent))
         }
         // A failure of the service that no other attempt can fix.
         "out of order" => Some(Verdict::permanent()),
@@ -60,10 +55,11 @@ async fn read(response: Response<hyper::body::Incoming>) -> io::Result<Response<
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = serve().await?;
-    let counted = classify::first(classify::outcomes(by_body::<io::Error>)).or(Health);
+    let counted = classify::first(classify::outcomes(by_body::<io::Error>)).or(BreakerClassifier);
     let circuit = Circuit::new(BreakerConfig::http().count_calls().classifier(counted));
     // Outside the breaker, the error type is the breaker's.
-    let retried = classify::first(classify::outcomes(by_body::<BreakerError<io::Error>>)).or(Statuses::default());
+    let retried =
+        classify::first(classify::outcomes(by_body::<BreakerError<io::Error>>)).or(RetryClassifier::default());
     let mut orders = ServiceBuilder::new()
         .layer(RetryLayer::new(RetryConfig::http().classifier(retried)))
         .layer(BreakerLayer::on(&circuit))

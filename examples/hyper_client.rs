@@ -1,12 +1,7 @@
 //! hyper-util's client with a retry and a breaker that classifies a call at the end of its body.
 //! `FirstFrameLayer` lets the retry resend a request whose response breaks off before its first
-//! byte.
-//!
-//! ```sh
-//! cargo run --example hyper_client --features http
-//! ```
-//!
-//! The example starts its own server and exits when done.
+//! byte. The example starts its own server and exits when done. `cargo run --example hyper_client
+//! --features http`
 
 use std::net::SocketAddr;
 

@@ -1,10 +1,5 @@
-//! reqwest behind a retry and a breaker, wrapped as a service of `http::Request`.
-//!
-//! ```sh
-//! cargo run --example reqwest_client --features http
-//! ```
-//!
-//! The example starts its own server and exits when done.
+//! reqwest behind a retry and a breaker, wrapped as a service of `http::Request`. The example
+//! starts its own server and exits when done. `cargo run --example reqwest_client --features http`
 
 use std::net::SocketAddr;
 

@@ -17,7 +17,7 @@ use std::{error::Error, fmt, time::Duration};
 /// # let _ = is_idle;
 /// ```
 ///
-/// [`Errors`](crate::classify::Errors) and the classifiers of `http` and `grpc` classify it as
+/// [`ErrorClassifier`](crate::classify::ErrorClassifier) and the classifiers of `http` and `grpc` classify it as
 /// timed out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BodyElapsed {

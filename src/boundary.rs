@@ -1,6 +1,6 @@
 //! A boundary between stacks of this crate's layers: [`BoundaryLayer`], [`boundary`].
 //!
-//! The layers of this crate attach a report to each result (a [`How`](crate::How): the attempts
+//! The layers of this crate attach a report to each result (a [`CallReport`](crate::CallReport): the attempts
 //! made, why a retry stopped, which fallback answered), which the next layer out reads. Within one
 //! stack that is what you want. But a handler can call a stack of its own, and then return a result
 //! of its own in the same poll. The layers around the handler would take the inner stack's report
@@ -9,7 +9,7 @@
 //! ```
 //! use std::io;
 //! use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
-//! use tower_recourse::{RetryConfig, RetryLayer, answered::AnsweredLayer, boundary::BoundaryLayer};
+//! use tower_recourse::{RetryConfig, RetryLayer, report::ReportLayer, boundary::BoundaryLayer};
 //!
 //! # #[tokio::main(flavor = "current_thread", start_paused = true)]
 //! # async fn main() {
@@ -18,10 +18,10 @@
 //!     let _ = client.run(|_| async { Err::<(), _>(io::Error::from(io::ErrorKind::ConnectionReset)) }).await;
 //!     Err::<(), _>(io::Error::other("for a reason of its own"))
 //! });
-//! let mut service = ServiceBuilder::new().layer(AnsweredLayer).layer(BoundaryLayer).service(handler);
+//! let mut service = ServiceBuilder::new().layer(ReportLayer).layer(BoundaryLayer).service(handler);
 //!
 //! let failed = service.ready().await.unwrap().call(()).await.unwrap_err();
-//! assert_eq!((failed.how.attempts(), failed.how.cause()), (1, None));
+//! assert_eq!((failed.report.attempts(), failed.report.cause()), (1, None));
 //! # }
 //! ```
 //!

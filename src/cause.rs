@@ -6,7 +6,7 @@ use std::{fmt, time::Duration};
 /// sets it: a retry reports why it stopped, a breaker that it rejected the call. If no inner layer
 /// reports a cause, it is [`Cause::Failure`].
 ///
-/// A fallback passes it to its backup ([`Failed`](crate::fallback::Failed)), and events contain it.
+/// A fallback passes it to its backup ([`Failed`](crate::fallback::PrimaryFailure)), and events contain it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cause {
@@ -15,7 +15,7 @@ pub enum Cause {
     /// The failure is permanent: another attempt would fail in the same way.
     Permanent,
     /// All attempts were made and failed.
-    AttemptsSpent {
+    AttemptsExhausted {
         /// The number of attempts.
         attempts: u32,
     },
@@ -29,23 +29,23 @@ pub enum Cause {
     /// The deadline has passed, or the wait before the next attempt would have crossed it.
     Deadline,
     /// The server asked for a longer delay than the configuration allows.
-    ServerDelay {
+    RetryAfterTooLong {
         /// The delay that the server asked for.
-        asked: Duration,
+        requested: Duration,
     },
     /// The request can't be sent again, because not enough of it was kept.
     NotReplayable,
     /// The request may have been processed, and processing it twice could do harm.
     UnsafeToResend,
     /// Retries are disabled by the switch.
-    SwitchedOff,
+    RetriesDisabled,
     /// The limit of a ledger over all keys was reached.
-    LedgerInAll {
+    TotalQuota {
         /// The number of retries that the ledger allows over all keys.
         limit: u64,
     },
     /// The limit of a ledger for this key was reached.
-    LedgerKey {
+    KeyQuota {
         /// The number of retries that the ledger allows per key.
         limit: u32,
     },
@@ -62,16 +62,16 @@ impl Cause {
         match self {
             Self::Failure => "failure",
             Self::Permanent => "permanent",
-            Self::AttemptsSpent { .. } => "attempts_spent",
+            Self::AttemptsExhausted { .. } => "attempts_exhausted",
             Self::Rejected { .. } => "rejected",
             Self::Budget => "budget",
             Self::Deadline => "deadline",
-            Self::ServerDelay { .. } => "server_delay",
+            Self::RetryAfterTooLong { .. } => "retry_after_too_long",
             Self::NotReplayable => "not_replayable",
             Self::UnsafeToResend => "unsafe_to_resend",
-            Self::SwitchedOff => "switched_off",
-            Self::LedgerInAll { .. } => "ledger_in_all",
-            Self::LedgerKey { .. } => "ledger_key",
+            Self::RetriesDisabled => "retries_disabled",
+            Self::TotalQuota { .. } => "total_quota",
+            Self::KeyQuota { .. } => "key_quota",
         }
     }
 }
@@ -81,24 +81,24 @@ impl fmt::Display for Cause {
         match self {
             Self::Failure => f.write_str("the call failed"),
             Self::Permanent => f.write_str("the failure is permanent"),
-            Self::AttemptsSpent { attempts: 1 } => f.write_str("the only attempt failed"),
-            Self::AttemptsSpent { attempts } => write!(f, "all {attempts} attempts failed"),
+            Self::AttemptsExhausted { attempts: 1 } => f.write_str("the only attempt failed"),
+            Self::AttemptsExhausted { attempts } => write!(f, "all {attempts} attempts failed"),
             Self::Rejected { retry_in: Some(retry_in) } => {
                 write!(f, "the circuit rejected the call; retry in {retry_in:?}")
             }
             Self::Rejected { retry_in: None } => f.write_str("the circuit rejected the call"),
             Self::Budget => f.write_str("the retry budget is empty"),
             Self::Deadline => f.write_str("the deadline leaves no time for another attempt"),
-            Self::ServerDelay { asked } => {
-                write!(f, "the server asked for a delay of {asked:?}, which is longer than allowed")
+            Self::RetryAfterTooLong { requested } => {
+                write!(f, "the server asked for a delay of {requested:?}, which is longer than allowed")
             }
             Self::NotReplayable => f.write_str("the request can't be sent again"),
             Self::UnsafeToResend => {
                 f.write_str("the request may have been processed, and isn't known to be safe to send again")
             }
-            Self::SwitchedOff => f.write_str("retries are disabled"),
-            Self::LedgerInAll { limit } => write!(f, "the limit of {limit} retries over all keys is reached"),
-            Self::LedgerKey { limit } => write!(f, "the limit of {limit} retries for this key is reached"),
+            Self::RetriesDisabled => f.write_str("retries are disabled"),
+            Self::TotalQuota { limit } => write!(f, "the limit of {limit} retries over all keys is reached"),
+            Self::KeyQuota { limit } => write!(f, "the limit of {limit} retries for this key is reached"),
         }
     }
 }

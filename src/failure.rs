@@ -8,7 +8,7 @@ use std::time::Duration;
 pub struct Failure {
     kind: FailureKind,
     server_delay: ServerDelay,
-    sent: Sent,
+    sent: Delivery,
     resend: Resend,
     refused: bool,
 }
@@ -37,14 +37,14 @@ pub enum FailureKind {
 /// It matters for requests that must not be processed twice: see
 /// [`Verdict::unsafe_to_resend`](crate::Verdict::unsafe_to_resend).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub enum Sent {
+pub enum Delivery {
     /// It provably didn't: the server never received it, or states that it didn't process it.
-    No,
+    NotSent,
     /// Unknown: the connection was lost, or the time limit was exceeded.
     #[default]
     Unknown,
     /// It did: the server answered.
-    Yes,
+    Sent,
 }
 
 /// Whether the request may be processed more than once.
@@ -69,14 +69,14 @@ pub(crate) enum ServerDelay {
 
 impl Failure {
     pub(crate) const fn of(kind: FailureKind) -> Self {
-        Self { kind, server_delay: ServerDelay::None, sent: Sent::Unknown, resend: Resend::Safe, refused: false }
+        Self { kind, server_delay: ServerDelay::None, sent: Delivery::Unknown, resend: Resend::Safe, refused: false }
     }
 
     pub(crate) const fn with_server_delay(self, server_delay: ServerDelay) -> Self {
         Self { server_delay, ..self }
     }
 
-    pub(crate) const fn with_sent(self, sent: Sent) -> Self {
+    pub(crate) const fn with_sent(self, sent: Delivery) -> Self {
         Self { sent, ..self }
     }
 
@@ -102,13 +102,13 @@ impl Failure {
     }
 
     /// Whether a retry waits exactly the delay that the server asked for. See
-    /// [`Verdict::retry_exactly_after`](crate::Verdict::retry_exactly_after).
+    /// [`Verdict::retry_after_exactly`](crate::Verdict::retry_after_exactly).
     pub const fn is_delay_exact(&self) -> bool {
         matches!(self.server_delay, ServerDelay::Exactly(_))
     }
 
     /// Whether the delay that the server asked for replaces the delay of the retry's backoff. See
-    /// [`Verdict::retry_exactly_after`](crate::Verdict::retry_exactly_after) and
+    /// [`Verdict::retry_after_exactly`](crate::Verdict::retry_after_exactly) and
     /// [`Verdict::retry_after_pushback`](crate::Verdict::retry_after_pushback).
     pub const fn replaces_backoff(&self) -> bool {
         matches!(self.server_delay, ServerDelay::Exactly(_) | ServerDelay::Pushback(_))
@@ -121,13 +121,13 @@ impl Failure {
     }
 
     /// Whether the server refused the call before it processed anything. See
-    /// [`Verdict::refused`](crate::Verdict::refused).
-    pub const fn is_refused(&self) -> bool {
+    /// [`Verdict::unprocessed`](crate::Verdict::unprocessed).
+    pub const fn is_unprocessed(&self) -> bool {
         self.refused
     }
 
     /// Whether the request reached the server, as far as it is known.
-    pub const fn sent(&self) -> Sent {
+    pub const fn delivery(&self) -> Delivery {
         self.sent
     }
 
@@ -135,7 +135,7 @@ impl Failure {
     /// marked neither [`unsafe_to_resend`](crate::Verdict::unsafe_to_resend) nor
     /// [`idempotency_unknown`](crate::Verdict::idempotency_unknown).
     pub const fn is_safe_to_resend(&self) -> bool {
-        matches!(self.resend, Resend::Safe) || matches!(self.sent, Sent::No)
+        matches!(self.resend, Resend::Safe) || matches!(self.sent, Delivery::NotSent)
     }
 
     /// Whether the classifier didn't know if the request is idempotent. See

@@ -51,8 +51,8 @@
 //! # Features
 //!
 //! On by default: `retry`, `breaker`, `fallback`, `tracing` (events are written through it), and `tower` (its time-out and load
-//! shedding are known to [`classify::Errors`]). Off: `keyed` (one circuit a key), `hyper` and `h2` (their errors are known),
-//! `text` ([`classify::Messages`](classify): errors are judged by their text), `store` (state that survives the process), `audit` (a
+//! shedding are known to [`classify::ErrorClassifier`]). Off: `keyed` (one circuit a key), `hyper` and `h2` (their errors are known),
+//! `text` ([`classify::ErrorMessages`](classify): errors are judged by their text), `store` (state that survives the process), `audit` (a
 //! record of what was done), `http` (statuses, `Retry-After`, bodies that are sent again), `axum` (its bodies are among those),
 //! `grpc` (statuses in trailers, pushback, service configs), `tonic` (what that needs around its channels), `tower-http` and
 //! `tower-http-06` (classifiers of its versions 0.7 and 0.6 judge).
@@ -78,11 +78,11 @@
 mod attempt;
 #[cfg(feature = "http")]
 mod body_elapsed;
+mod call_report;
 mod cause;
 mod elapsed;
 mod failure;
-mod how;
-mod invalid;
+mod invalid_config;
 mod name;
 mod outcome;
 #[cfg(any(feature = "retry", feature = "breaker"))]
@@ -134,8 +134,8 @@ pub mod grpc;
 pub mod http;
 
 // How it went, for callers who ask.
-pub mod answered;
 pub mod boundary;
+pub mod report;
 
 // Pages without code: all of them use every layer.
 #[cfg(all(any(doc, doctest), feature = "retry", feature = "breaker", feature = "fallback"))]
@@ -156,14 +156,14 @@ pub mod time;
 pub use attempt::Attempt;
 #[cfg(feature = "breaker")]
 pub use breaker::{BreakerConfig, BreakerError, BreakerLayer, Circuit, Rejection, State};
+pub use call_report::CallReport;
 pub use cause::Cause;
 pub use classify::Classifier;
 pub use elapsed::Elapsed;
-pub use failure::{Failure, FailureKind, Sent};
+pub use failure::{Delivery, Failure, FailureKind};
 #[cfg(feature = "fallback")]
 pub use fallback::{FallbackError, FallbackLayer};
-pub use how::How;
-pub use invalid::Invalid;
+pub use invalid_config::InvalidConfig;
 pub use name::Name;
 pub use outcome::Outcome;
 #[cfg(any(feature = "retry", feature = "breaker"))]

@@ -2,7 +2,7 @@
 
 use std::{cmp::Ordering, fmt};
 
-use crate::Invalid;
+use crate::InvalidConfig;
 
 /// A share, from 0 (none) to 1 (all).
 ///
@@ -39,9 +39,9 @@ impl Ratio {
     /// # Errors
     ///
     /// If `value` isn't within 0..=1.
-    pub fn new(value: f64) -> Result<Self, Invalid> {
+    pub fn new(value: f64) -> Result<Self, InvalidConfig> {
         if !(0.0..=1.0).contains(&value) {
-            return Err(Invalid::new("ratio", value, "within 0..=1"));
+            return Err(InvalidConfig::new("ratio", value, "within 0..=1"));
         }
         Ok(Self::nearest(value))
     }
@@ -51,9 +51,9 @@ impl Ratio {
     /// # Errors
     ///
     /// If `value` is over 100.
-    pub fn percent(value: u32) -> Result<Self, Invalid> {
+    pub fn percent(value: u32) -> Result<Self, InvalidConfig> {
         if value > 100 {
-            return Err(Invalid::new("percent", value, "within 0..=100"));
+            return Err(InvalidConfig::new("percent", value, "within 0..=100"));
         }
         Ok(Self::reduced(value, 100))
     }
@@ -63,12 +63,12 @@ impl Ratio {
     /// # Errors
     ///
     /// If `whole` is 0, or `part` is more than `whole`.
-    pub fn of(part: u32, whole: u32) -> Result<Self, Invalid> {
+    pub fn of(part: u32, whole: u32) -> Result<Self, InvalidConfig> {
         if whole == 0 {
-            return Err(Invalid::new("whole", whole, "at least 1"));
+            return Err(InvalidConfig::new("whole", whole, "at least 1"));
         }
         if part > whole {
-            return Err(Invalid::new("part", part, "at most the whole"));
+            return Err(InvalidConfig::new("part", part, "at most the whole"));
         }
         Ok(Self::reduced(part, whole))
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::failure::{Failure, FailureKind, Resend, Sent, ServerDelay};
+use crate::failure::{Delivery, Failure, FailureKind, Resend, ServerDelay};
 
 /// The meaning of an outcome. A [`Classifier`](crate::Classifier) produces it.
 ///
@@ -36,13 +36,13 @@ impl Verdict {
     }
 
     /// The server asks for fewer calls. A breaker doesn't count this as a failure by default, but
-    /// `OpenRule::Throttle` counts it as a request that wasn't accepted. Add `.sent(Sent::Yes)` if it
+    /// `TripRule::AdaptiveThrottle` counts it as a request that wasn't accepted. Add `.delivery(Delivery::Sent)` if it
     /// is an answer of the service: such an answer to a probe of a half-open breaker closes it.
     ///
     /// | layer | effect |
     /// |---|---|
     /// | retry | retried, with [the delay that the server asked for](Self::retry_after) |
-    /// | breaker | neutral for the rules about health; not accepted for `OpenRule::Throttle`; a failure with `BreakerConfig::on_throttled` |
+    /// | breaker | neutral for the rules about health; not accepted for `TripRule::AdaptiveThrottle`; a failure with `BreakerConfig::on_throttled` |
     /// | fallback | a failure, so the backup is called |
     pub const fn throttled() -> Self {
         Self::failure(FailureKind::Throttled)
@@ -61,13 +61,13 @@ impl Verdict {
     ///
     /// A rejected attempt costs neither a budget nor a ledger anything. If the attempt was made, and
     /// you treat it as a rejection because a circuit has opened meanwhile, add
-    /// `.sent(Sent::Unknown)`.
+    /// `.delivery(Delivery::Unknown)`.
     pub const fn rejected(retry_in: Option<Duration>) -> Self {
         let server_delay = match retry_in {
             Some(retry_in) => ServerDelay::AtLeast(retry_in),
             None => ServerDelay::None,
         };
-        Self::Failure(Failure::of(FailureKind::Rejected).with_server_delay(server_delay).with_sent(Sent::No))
+        Self::Failure(Failure::of(FailureKind::Rejected).with_server_delay(server_delay).with_sent(Delivery::NotSent))
     }
 
     /// The server refused the call before it processed anything, for a reason that isn't the
@@ -76,8 +76,8 @@ impl Verdict {
     ///
     /// A retry sends the request again at once, at most once per request. This isn't another
     /// attempt, and costs no budget. A second refusal is an ordinary failure.
-    pub const fn refused() -> Self {
-        Self::Failure(Failure::of(FailureKind::Transient).with_sent(Sent::No).with_refused())
+    pub const fn unprocessed() -> Self {
+        Self::Failure(Failure::of(FailureKind::Transient).with_sent(Delivery::NotSent).with_refused())
     }
 
     /// A failure of the given kind.
@@ -90,20 +90,20 @@ impl Verdict {
     ///
     /// A retry waits this delay or its own, whichever is longer. It adds a random part, so that
     /// clients don't return at the same time: see
-    /// [`RetryConfig::server_delay_jitter`](crate::RetryConfig::server_delay_jitter).
+    /// [`RetryConfig::retry_after_jitter`](crate::RetryConfig::retry_after_jitter).
     pub const fn retry_after(self, delay: Duration) -> Self {
         self.with_server_delay(ServerDelay::AtLeast(delay))
     }
 
     /// [`retry_after`](Self::retry_after), but a retry waits exactly this delay, and its backoff
     /// starts again at its first delay afterwards.
-    pub const fn retry_exactly_after(self, delay: Duration) -> Self {
+    pub const fn retry_after_exactly(self, delay: Duration) -> Self {
         self.with_server_delay(ServerDelay::Exactly(delay))
     }
 
     /// [`retry_after`](Self::retry_after), but this delay replaces the retry's own one, and the
     /// backoff starts again at its first delay afterwards. This is gRPC's pushback (A6). Unlike with
-    /// [`retry_exactly_after`](Self::retry_exactly_after), the retry adds a random part.
+    /// [`retry_after_exactly`](Self::retry_after_exactly), the retry adds a random part.
     pub const fn retry_after_pushback(self, delay: Duration) -> Self {
         self.with_server_delay(ServerDelay::Pushback(delay))
     }
@@ -121,16 +121,16 @@ impl Verdict {
         }
     }
 
-    /// The same failure, with whether the request was sent: [`Sent::Unknown`] unless set. Without
+    /// The same failure, with whether the request was sent: [`Delivery::Unknown`] unless set. Without
     /// effect on a success or a neutral verdict.
     ///
     /// ```
-    /// use tower_recourse::{Sent, Verdict};
+    /// use tower_recourse::{Delivery, Verdict};
     ///
-    /// let refused = Verdict::transient().sent(Sent::No);
+    /// let refused = Verdict::transient().delivery(Delivery::NotSent);
     /// # let _ = refused;
     /// ```
-    pub const fn sent(self, sent: Sent) -> Self {
+    pub const fn delivery(self, sent: Delivery) -> Self {
         match self {
             Self::Failure(failure) => Self::Failure(failure.with_sent(sent)),
             other => other,
@@ -138,19 +138,19 @@ impl Verdict {
     }
 
     /// The same failure, of a request that must not be processed twice. A retry sends the request
-    /// again only if it provably wasn't sent ([`Sent::No`]). Without effect on a success or a
+    /// again only if it provably wasn't sent ([`Delivery::NotSent`]). Without effect on a success or a
     /// neutral verdict.
     ///
     /// A classifier that sees the request sets this mark.
-    /// [`classify::Idempotent`](crate::classify::Idempotent) sets it for a classifier that doesn't.
+    /// [`classify::IdempotencyCheck`](crate::classify::IdempotencyCheck) sets it for a classifier that doesn't.
     ///
     /// ```
-    /// use tower_recourse::{Sent, Verdict};
+    /// use tower_recourse::{Delivery, Verdict};
     ///
     /// let Verdict::Failure(lost) = Verdict::transient().unsafe_to_resend() else { unreachable!() };
     /// assert!(!lost.is_safe_to_resend());
     ///
-    /// let Verdict::Failure(refused) = Verdict::transient().unsafe_to_resend().sent(Sent::No) else { unreachable!() };
+    /// let Verdict::Failure(refused) = Verdict::transient().unsafe_to_resend().delivery(Delivery::NotSent) else { unreachable!() };
     /// assert!(refused.is_safe_to_resend());
     /// ```
     ///
@@ -160,15 +160,15 @@ impl Verdict {
     }
 
     /// The same failure, from a classifier that doesn't know whether the request is idempotent. A
-    /// retry sends the request again only if it provably wasn't sent ([`Sent::No`]), or if
+    /// retry sends the request again only if it provably wasn't sent ([`Delivery::NotSent`]), or if
     /// [`RetryConfig::idempotent`](crate::RetryConfig::idempotent) states that every request is
     /// idempotent. Without effect on a success or a neutral verdict.
     ///
-    /// [`classify::Errors`](crate::classify::Errors) sets this mark, and so do the defaults of
-    /// closures and of `Messages`. Breakers and fallbacks ignore it.
+    /// [`classify::ErrorClassifier`](crate::classify::ErrorClassifier) sets this mark, and so do the defaults of
+    /// closures and of `ErrorMessages`. Breakers and fallbacks ignore it.
     ///
     /// ```
-    /// use tower_recourse::{Sent, Verdict};
+    /// use tower_recourse::{Delivery, Verdict};
     ///
     /// let Verdict::Failure(lost) = Verdict::transient().idempotency_unknown() else { unreachable!() };
     /// assert!(lost.is_idempotency_unknown() && !lost.is_safe_to_resend());

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tower_recourse::{
     BreakerConfig, Circuit, Ratio, State, Verdict,
-    breaker::{OpenRule, Window},
+    breaker::{TripRule, Window},
     time::ManualClock,
 };
 
@@ -18,13 +18,13 @@ use crate::circuits::{counted, end_calls, ended_calls, open};
 
 fn half_of(calls: u32, minimum: u32) -> BreakerConfig {
     let window = Window::count(calls).unwrap().minimum(minimum).unwrap();
-    counted().open_when(OpenRule::Ratio { failing: Ratio::HALF, window })
+    counted().open_when(TripRule::FailureRate { failing: Ratio::HALF, window })
 }
 
 /// A time window that no other number makes.
 fn slices_of(micros: u32) -> BreakerConfig {
     let window = Window::time(Duration::from_secs(1) + Duration::from_micros(10 * u64::from(micros))).unwrap();
-    counted().open_when(OpenRule::Ratio { failing: Ratio::HALF, window: window.minimum(2).unwrap() })
+    counted().open_when(TripRule::FailureRate { failing: Ratio::HALF, window: window.minimum(2).unwrap() })
 }
 
 #[test]

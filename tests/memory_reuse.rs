@@ -13,7 +13,7 @@ use tokio_test::{assert_pending, task};
 use tower::{Layer, Service, service_fn};
 use tower_recourse::{
     BreakerConfig, BreakerLayer, Circuit, Ratio, State, Verdict,
-    breaker::{OpenFor, OpenRule, Probes, Window, WindowStats},
+    breaker::{OpenDuration, Probes, TripRule, Window, WindowStats},
     observe::{Event, Observer},
     time::ManualClock,
 };
@@ -26,7 +26,7 @@ const HALF_A_MINUTE: Duration = Duration::from_secs(30);
 /// memory passes from circuit to circuit in the order of the test.
 fn own_memory(calls: u32) -> BreakerConfig {
     let window = Window::count(calls).unwrap().minimum(1).unwrap();
-    counted().open_when(OpenRule::Ratio { failing: Ratio::HALF, window })
+    counted().open_when(TripRule::FailureRate { failing: Ratio::HALF, window })
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn as_many_are_kept_as_existed_at_once() {
 // window, so the next circuit without a window had to allocate.
 #[test]
 fn circuits_that_change_windows_use_the_memory_of_one() {
-    let without = || counted().open_when(tower_recourse::breaker::OpenRule::consecutive(1).unwrap());
+    let without = || counted().open_when(tower_recourse::breaker::TripRule::consecutive(1).unwrap());
     let round = || {
         for (first, then) in
             [(without(), own_memory(1_011)), (own_memory(1_012), without()), (own_memory(1_012), own_memory(1_013))]
@@ -93,7 +93,7 @@ fn calls_that_outlive_their_circuit_end_without_effect() {
 fn an_old_permit_does_not_affect_the_next_circuit() {
     let old = || {
         let circuit = Circuit::new(own_memory(1_004));
-        std::array::from_fn::<_, 4, _>(|_| circuit.admit().unwrap())
+        std::array::from_fn::<_, 4, _>(|_| circuit.try_acquire().unwrap())
     };
     let end = |[success, failure, neutral, dropped]: [tower_recourse::breaker::Permit; 4]| {
         success.success();
@@ -111,10 +111,10 @@ fn an_old_permit_does_not_affect_the_next_circuit() {
     end(while_open);
     assert_eq!(circuit.retry_in(), Some(HALF_A_MINUTE));
     clock.advance(HALF_A_MINUTE);
-    let _probe = circuit.admit().unwrap();
+    let _probe = circuit.try_acquire().unwrap();
     end(while_half_open);
     assert_eq!(circuit.state(), State::HalfOpen);
-    circuit.admit().unwrap_err();
+    circuit.try_acquire().unwrap_err();
     assert_eq!(circuit.stats().total_successes, Some(3));
 }
 
@@ -139,7 +139,7 @@ fn an_observer_may_read_and_drop_its_circuit() {
         sees.lock().unwrap().push(last_handle.map(|circuit| circuit.stats().transitions));
     });
     let circuit = Circuit::new(config);
-    let permit = circuit.admit().unwrap();
+    let permit = circuit.try_acquire().unwrap();
     *held.lock().unwrap() = Some(circuit);
     permit.failure();
     assert_eq!(*seen.lock().unwrap(), [Some(1), None], "the failure, and the opening after the last handle");
@@ -182,7 +182,7 @@ fn an_observer_may_reconfigure_circuits_in_its_drop() {
         let circuit = Circuit::new(own_memory(1_017).observe(Reconfigures(circuit)));
         drop(circuit);
         let last = Circuit::new(own_memory(1_017).observe(Reconfigures(other)));
-        let permit = last.admit().unwrap();
+        let permit = last.try_acquire().unwrap();
         drop(last);
         drop(permit);
     });
@@ -204,7 +204,7 @@ fn a_rule_may_create_and_drop_circuits_in_its_drop() {
             let _ = &makes;
             false
         };
-        counted().open_when(OpenRule::custom(Window::count(1_021).unwrap(), opens))
+        counted().open_when(TripRule::custom(Window::count(1_021).unwrap(), opens))
     };
     finishes(move || {
         let circuit = Circuit::new(rule());
@@ -253,7 +253,7 @@ fn times_of_the_former_circuit_are_ignored() {
 fn seeded_jitter_is_repeatable_in_recycled_memory() {
     let times = || {
         let clock = ManualClock::new();
-        let open_for = OpenFor::growing(Duration::from_secs(10)).jitter(Ratio::HALF);
+        let open_for = OpenDuration::exponential(Duration::from_secs(10)).jitter(Ratio::HALF);
         let circuit = Circuit::new(own_memory(1_008).open_for(open_for).seed(7).clock(clock.clone()));
         open(&circuit);
         (0..5).map(|_| fail_a_probe(&circuit, &clock)).collect::<Vec<_>>()
@@ -264,7 +264,7 @@ fn seeded_jitter_is_repeatable_in_recycled_memory() {
 // tower 0.5: clones shared one random sequence, so clients that opened together retried together.
 #[test]
 fn circuits_of_one_config_have_different_jitter() {
-    let config = own_memory(1_009).open_for(OpenFor::fixed(HALF_A_MINUTE).jitter(Ratio::HALF));
+    let config = own_memory(1_009).open_for(OpenDuration::fixed(HALF_A_MINUTE).jitter(Ratio::HALF));
     let circuits: Vec<_> = (0..10).map(|_| Circuit::new(config.clone().clock(ManualClock::new()))).collect();
     let mut times: Vec<_> = circuits.iter().inspect(|circuit| open(circuit)).map(Circuit::retry_in).collect();
     times.sort();
@@ -282,17 +282,17 @@ fn the_open_duration_grows_to_its_bound_and_restarts() {
         let times: Vec<_> = (0..70).map(|_| fail_a_probe(&circuit, &clock)).collect();
         clock.advance(*times.last().unwrap());
         clock.advance(seconds(3_600));
-        circuit.admit().unwrap().success();
+        circuit.try_acquire().unwrap().success();
         open(&circuit);
         (times, circuit.retry_in().unwrap())
     };
-    let (doubled, again) = times(OpenFor::growing(seconds(1)).max(seconds(100)), Probes::one());
+    let (doubled, again) = times(OpenDuration::exponential(seconds(1)).max(seconds(100)), Probes::one());
     assert_eq!(doubled[..8], [1, 2, 4, 8, 16, 32, 64, 100].map(seconds));
     assert_eq!((doubled[69], again), (seconds(100), seconds(1)), "the count of openings stops at 63");
-    let (stepwise, again) = times(OpenFor::stepwise(seconds(10)), Probes::one());
-    assert_eq!(stepwise[..3], [10, 20, 30].map(seconds));
-    assert_eq!((stepwise[29], stepwise[69], again), (seconds(300), seconds(300), seconds(10)));
-    let (jittered, _) = times(OpenFor::growing(seconds(1)).max(seconds(8)).jitter(Ratio::HALF), Probes::one());
+    let (linear, again) = times(OpenDuration::linear(seconds(10)), Probes::one());
+    assert_eq!(linear[..3], [10, 20, 30].map(seconds));
+    assert_eq!((linear[29], linear[69], again), (seconds(300), seconds(300), seconds(10)));
+    let (jittered, _) = times(OpenDuration::exponential(seconds(1)).max(seconds(8)).jitter(Ratio::HALF), Probes::one());
     for (time, base) in jittered.iter().zip([1.0_f64, 2.0, 4.0].into_iter().chain(std::iter::repeat(8.0))) {
         assert!((base * 0.5 - 1e-5..=(base * 1.5).min(8.0)).contains(&time.as_secs_f64()), "{time:?} for {base} s");
     }
@@ -302,6 +302,6 @@ fn the_open_duration_grows_to_its_bound_and_restarts() {
 fn fail_a_probe(circuit: &Circuit, clock: &ManualClock) -> Duration {
     let time = circuit.retry_in().unwrap();
     clock.advance(time);
-    circuit.admit().unwrap().failure();
+    circuit.try_acquire().unwrap().failure();
     time
 }

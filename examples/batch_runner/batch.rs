@@ -1,4 +1,4 @@
-//! A batch: its retry limits over all runs, its circuit, and its audit log.
+//! A batch: what may be tried again, how often in all its runs together, and what is written down of it.
 
 use std::{
     error::Error,
@@ -11,70 +11,66 @@ use super::operator::{Judge, operator};
 use tokio::task::spawn_blocking;
 use tower_recourse::{
     Attempt, BreakerConfig, Cause, Circuit, RetryConfig, RetryLayer,
-    answered::{Unanswered, answered},
-    breaker::{OpenFor, OpenRule, Probes},
+    breaker::{OpenDuration, Probes, TripRule},
     observe::Audit,
-    retry::{Backoff, Ledger, NoTimeouts, Switch, quota::Ledgered},
+    report::{ReportedError, with_report},
+    retry::{Backoff, NoTimeouts, RetryQuota, RetrySwitch, quota::KeyedQuota},
     store::FileStore,
 };
 
-type Retries = RetryConfig<Judge, NoTimeouts, Ledgered<fn(&&str) -> String>>;
+type Retries = RetryConfig<Judge, NoTimeouts, KeyedQuota<fn(&&str) -> String>>;
 
 pub(crate) struct Batch {
-    /// Counts the retries: at most 3 per item and 50 in total.
-    pub(crate) ledger: Ledger,
-    /// Opens after 5 failures in a row. While it is open, every item still gets its first attempt,
-    /// but no retries.
+    /// What was tried again: at most 3 times an item, and 50 times in all.
+    pub(crate) ledger: RetryQuota,
+    /// Open after 5 failures in a row. Then every item still has its first attempt, and nothing is tried again.
     pub(crate) circuit: Circuit,
-    /// Lets an operator turn retries off.
-    pub(crate) consent: Switch,
+    pub(crate) consent: RetrySwitch,
     pub(crate) audit: Audit,
     store: FileStore,
     retry: RetryLayer<Retries>,
 }
 
-/// Why an item isn't done, and how often it was retried.
+/// Why an item isn't done.
 #[derive(Debug)]
 pub(crate) struct NotDone {
     pub(crate) error: io::Error,
     pub(crate) reason: &'static str,
-    /// The number of retries of this item, in this run and earlier ones.
+    /// How often this item was tried again, in this run and those before.
     pub(crate) retries: u32,
 }
 
 impl Batch {
-    /// Continues the batch with this id, or starts it. `console` receives messages for the
-    /// operator.
+    /// Goes on with the batch of this id, or begins it. What the operator must know is told to `console`.
     pub(crate) fn open(
         folder: &Path,
         id: &str,
         backoff: Backoff,
         console: impl Fn(&str) + Send + Sync + 'static,
     ) -> Result<Self, Box<dyn Error + Send + Sync>> {
-        // Opens the store first, because it rejects ids that are paths, and locks out other
-        // processes.
+        // First of all, as this refuses ids that are paths, and keeps other processes out.
         let store = FileStore::open(folder, id)?;
         let audit = Audit::to_file(folder.join(format!("{id}.audit.jsonl")))?.with("batch", id);
         let circuit = BreakerConfig::default()
             .name(id.to_owned())
-            .open_when(OpenRule::consecutive(5)?)
-            .open_for(OpenFor::until_reset())
+            .open_when(TripRule::consecutive(5)?)
+            .open_for(OpenDuration::until_reset())
             .probes(Probes::one());
         let circuit =
             Circuit::new(circuit.observe(store.observer()).observe(operator(id.to_owned(), audit.clone(), console)));
-        let ledger = Ledger::new().per_key(3).in_all(50);
-        store.keep("ledger", &ledger)?;
-        store.keep("circuit", &circuit)?;
-        let (consent, item): (_, fn(&&str) -> String) = (Switch::on(), |item| (*item).to_owned());
-        // The ledger limits all retries, so a budget isn't needed.
+        let ledger = RetryQuota::new().max_per_key(3).max_total(50);
+        store.register("ledger", &ledger)?;
+        store.register("circuit", &circuit)?;
+        let (consent, item): (_, fn(&&str) -> String) = (RetrySwitch::on(), |item| (*item).to_owned());
+        // The ledger bounds what all retries may cost, so there is no budget besides.
         let retry =
             RetryConfig::default().name(id.to_owned()).idempotent().retries(3).backoff(backoff).without_budget();
-        let retry = retry.switch(&consent).ledger(&ledger, item).classifier(Judge(circuit.clone()));
+        let retry = retry.switch(&consent).quota(&ledger, item).classifier(Judge(circuit.clone()));
         let retry = RetryLayer::new(retry.observe(store.observer()));
         Ok(Self { ledger, circuit, consent, audit, store, retry })
     }
 
-    /// Does the work of one item, with retries.
+    /// Does the work of one item, and again if it fails and nothing speaks against it.
     pub(crate) async fn process<T, F>(&self, item: &str, work: impl Fn(Attempt) -> F) -> Result<T, NotDone>
     where
         F: Future<Output = io::Result<T>>,
@@ -88,7 +84,7 @@ impl Batch {
             }
             let result = work(attempt).await;
             match &result {
-                // Closes the circuit if it is open, and resets the count of failures in a row.
+                // Whatever the circuit thinks: it closes, and forgets the failures in a row.
                 Ok(_) => self.circuit.report_success(),
                 Err(error) => {
                     *failed.lock().unwrap_or_else(PoisonError::into_inner) = error.to_string();
@@ -97,24 +93,23 @@ impl Batch {
             }
             result
         });
-        match answered(run).await {
+        match with_report(run).await {
             Ok(answered) => Ok(answered.response),
             Err(unanswered) => Err(self.give_up(item, unanswered).await),
         }
     }
 
-    /// Resumes retries after the circuit has opened.
+    /// Begins to try again after the circuit has opened.
     pub(crate) fn resume(&self) {
         self.circuit.reset();
     }
 
-    /// Saves the ledger before a retry. The retry policy entered the retry into the ledger when it
-    /// decided to make it. After a crash, the ledger may therefore contain a retry that wasn't
-    /// made, but never misses one that was. If the disk is full, the store logs a warning and tries
-    /// again later, and the batch goes on.
+    /// The retry was entered into the ledger when it was decided on. Here that is made durable, before the retry is made: after a crash the
+    /// ledger may know of one that wasn't made, never the other way round. A disk without room stops nothing: the store has warned, and
+    /// tries again.
     async fn about_to_retry(&self, item: &str, attempt: Attempt, why: &str) {
         let _ = self.store.flush().await;
-        let (retries, in_all) = (self.ledger.retries_of(item), self.ledger.retries_in_all());
+        let (retries, in_all) = (self.ledger.retries_for_key(item), self.ledger.total_retries());
         self.audit.record("retry", |entry| {
             let entry = entry.field("item", item).count("attempt", attempt.number().into());
             entry.count("retries", retries.into()).count("retries_in_all", in_all).message(why)
@@ -123,17 +118,17 @@ impl Batch {
         let _ = spawn_blocking(move || audit.flush()).await;
     }
 
-    /// Returns the reason after the state on which it is based, such as an open circuit, is saved.
-    async fn give_up(&self, item: &str, Unanswered { error, how, .. }: Unanswered<io::Error>) -> NotDone {
+    /// Whoever is told why is told what is durable: that the circuit is open, say.
+    async fn give_up(&self, item: &str, ReportedError { error, report, .. }: ReportedError<io::Error>) -> NotDone {
         let _ = self.store.flush().await;
-        let reason = match how.cause() {
-            Some(Cause::SwitchedOff) => "retries disabled",
-            Some(Cause::LedgerInAll { .. }) => "global limit",
+        let reason = match report.cause() {
+            Some(Cause::RetriesDisabled) => "retries disabled",
+            Some(Cause::TotalQuota { .. }) => "global limit",
             Some(Cause::Rejected { .. }) => "circuit open",
             Some(Cause::Permanent) => "permanent",
             _ => "attempts exhausted",
         };
-        let (retries, in_all) = (self.ledger.retries_of(item), self.ledger.retries_in_all());
+        let (retries, in_all) = (self.ledger.retries_for_key(item), self.ledger.total_retries());
         self.audit.record("not_done", |entry| {
             let entry = entry.field("item", item).count("retries", retries.into()).count("retries_in_all", in_all);
             entry.reason(reason).message(&error)

@@ -1,12 +1,7 @@
-//! A batch runner that retries each item at most 3 times and all items at most 50 times, over all
-//! runs.
+//! A batch runner: each item may be tried again 3 times and all of them 50 times, in all runs together.
+//! `cargo run --example batch_runner --features store,audit`
 //!
-//! ```sh
-//! cargo run --example batch_runner --features store,audit
-//! ```
-//!
-//! Time is paused: tokio advances its clock while all tasks wait, so the example doesn't wait. The
-//! files are real.
+//! Time is paused: tokio moves its clock on whenever everybody waits, so that minutes take none. The files are real.
 
 mod batch;
 mod operator;
@@ -27,19 +22,19 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     };
 
     println!(
-        "first run: `letter` needs two attempts, `novel` is invalid, `poem` always fails; from `play` on, every item fails"
+        "first run: `letter` needs two attempts, `novel` is no text, `poem` is hopeless; from `play` on, all is down"
     );
     let batch = open()?;
     for item in ["letter", "novel", "poem", "song", "play", "ode", "hymn", "tale"] {
         report(&batch, item, |attempt| first_run(item, attempt)).await;
     }
     println!(
-        "  a second runner can't open the same batch: {}",
+        "  the same file can't be used twice: {}",
         open().err().map(|error| error.to_string()).unwrap_or_default()
     );
     drop(batch);
 
-    println!("second run: the state is restored; `poem` still fails, and `play` succeeds");
+    println!("second run: nothing is forgotten, and all is well again but `poem`");
     let batch = open()?;
     report(&batch, "poem", down).await;
     batch.resume();
@@ -47,10 +42,10 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     report(&batch, "play", |_| async { Ok(()) }).await;
     batch.consent.turn_off();
     report(&batch, "ode", down).await;
-    println!("  {} of 50 retries were made in total", batch.ledger.retries_in_all());
+    println!("  {} retries of 50 were made in all", batch.ledger.total_retries());
     drop(batch);
 
-    println!("audit log:");
+    println!("what was written down:");
     for line in fs::read_to_string(folder.path().join("b-17.audit.jsonl"))?.lines() {
         println!("  {line}");
     }
@@ -62,7 +57,7 @@ where
     F: Future<Output = io::Result<()>>,
 {
     match batch.process(item, work).await {
-        Ok(()) => println!("  {item}: done after {} retries", batch.ledger.retries_of(item)),
+        Ok(()) => println!("  {item}: done after {} retries", batch.ledger.retries_for_key(item)),
         Err(not) => println!("  {item}: not done, {}, after {} retries: {}", not.reason, not.retries, not.error),
     }
 }

@@ -1,15 +1,14 @@
-//! The classifier that stops retries while the circuit is open, and the messages for the operator.
+//! What the circuit of a batch stops, and what the operator is told of it.
 
 use std::io;
 
 use tower_recourse::{
-    Circuit, Classifier, Sent, State, Verdict,
-    classify::Errors,
+    Circuit, Classifier, Delivery, State, Verdict,
+    classify::ErrorClassifier,
     observe::{Audit, Event, Observer},
 };
 
-/// Classifies every failure as a rejection while the circuit is open, and by the error's type
-/// otherwise.
+/// While the circuit is open, no failure is tried again, whatever it is; otherwise the error's type says.
 pub(crate) struct Judge(pub(crate) Circuit);
 
 impl<Req, Res> Classifier<Req, Res, io::Error> for Judge {
@@ -19,23 +18,23 @@ impl<Req, Res> Classifier<Req, Res, io::Error> for Judge {
 
     fn classify(&self, (): &(), outcome: Result<&Res, &io::Error>) -> Verdict {
         match outcome {
-            // `Sent::Unknown`, because the attempt was made.
-            Err(_) if self.0.state() == State::Open => Verdict::rejected(None).sent(Sent::Unknown),
-            _ => Classifier::<Req, _, _>::classify(&Errors, &(), outcome),
+            // The attempt was made, and its retry counts.
+            Err(_) if self.0.state() == State::Open => Verdict::rejected(None).delivery(Delivery::Unknown),
+            _ => Classifier::<Req, _, _>::classify(&ErrorClassifier, &(), outcome),
         }
     }
 }
 
-/// Reports changes of the circuit to the audit log and the operator.
+/// Tells what happens to the circuit.
 pub(crate) fn operator(id: String, audit: Audit, console: impl Fn(&str) + Send + Sync + 'static) -> impl Observer {
     move |event: &Event<'_>| match *event {
         Event::CircuitOpened { failures_in_a_row, .. } => {
             let what = match failures_in_a_row {
-                0 => "stopped in an earlier run and not resumed since".to_owned(),
+                0 => "stopped in an earlier run, and not resumed since".to_owned(),
                 failures => format!("{failures} failures in a row"),
             };
-            let how = "Fix the cause and call `resume`; the next successful item also resumes retries";
-            let message = format!("batch `{id}` makes no retries: {what}. {how}");
+            let how = "Mend the cause, and call `resume`; the next item that succeeds resumes it too";
+            let message = format!("batch `{id}` tries nothing again: {what}. {how}");
             audit.record("circuit_opened", |entry| {
                 entry.count("failures_in_a_row", failures_in_a_row.into()).message(&message)
             });
@@ -43,7 +42,7 @@ pub(crate) fn operator(id: String, audit: Audit, console: impl Fn(&str) + Send +
         }
         Event::CircuitClosed { .. } => {
             audit.record("circuit_closed", |entry| entry);
-            console(&format!("batch `{id}` resumes retries"));
+            console(&format!("batch `{id}` tries again"));
         }
         _ => {}
     }

@@ -5,9 +5,10 @@ use http::{Request, Response};
 use http_body_util::Full;
 use tower::{ServiceBuilder, util::BoxCloneService};
 use tower_recourse::{
-    BreakerConfig, BreakerError, BreakerLayer, FallbackError, FallbackLayer, Invalid, RetryConfig, RetryLayer, Verdict,
-    breaker::{OpenFor, OpenRule},
-    http::Health,
+    BreakerConfig, BreakerError, BreakerLayer, FallbackError, FallbackLayer, InvalidConfig, RetryConfig, RetryLayer,
+    Verdict,
+    breaker::{OpenDuration, TripRule},
+    http::BreakerClassifier,
     retry::{Backoff, Elapsed, Jitter, Policy, Timeouts, TokenBucket},
 };
 
@@ -63,7 +64,7 @@ impl Client {
     }
 
     /// Creates a client with its own connections, budget and circuit.
-    pub(crate) fn service(self, script: &Script) -> Result<BoxClient, Invalid> {
+    pub(crate) fn service(self, script: &Script) -> Result<BoxClient, InvalidConfig> {
         let at_once =
             || RetryConfig::default().idempotent().retries(ATTEMPTS - 1).backoff(Backoff::none()).without_budget();
         let spread = || at_once().backoff(Backoff::exponential(BACKOFF).jitter(Jitter::Full)).seed(script.seed);
@@ -85,18 +86,19 @@ fn around_transport(retry: RetryConfig) -> BoxClient {
 
 /// Puts all layers around the hyper client, in the recommended order. The retry is the HTTP preset
 /// plus a seed and a time limit per attempt, which the preset leaves to the user.
-fn stack(script: &Script, breaker: BreakerConfig<Health>) -> BoxClient {
+fn stack(script: &Script, breaker: BreakerConfig<BreakerClassifier>) -> BoxClient {
     let mut stale = Response::new(Full::from("a stale response"));
     stale.extensions_mut().insert(FromFallback);
 
     let timed_out = |_: Elapsed| Err(BreakerError::Inner(ClientError::TimedOut));
-    let retry = RetryConfig::http().timeouts(Timeouts::attempt(ATTEMPT_TIMEOUT).answer(timed_out)).seed(script.seed);
+    let retry =
+        RetryConfig::http().timeouts(Timeouts::attempt(ATTEMPT_TIMEOUT).on_timeout(timed_out)).seed(script.seed);
     let service = ServiceBuilder::new()
         .map_err(|error: FallbackError<_, _>| match error.into_primary() {
             BreakerError::Inner(error) => error,
             BreakerError::Rejected(rejection) => ClientError::Rejected(rejection),
         })
-        .layer(FallbackLayer::value(stale).classifier(Health))
+        .layer(FallbackLayer::value(stale).classifier(BreakerClassifier))
         .layer(RetryLayer::new(retry))
         .layer(BreakerLayer::new(breaker))
         .service(transport());
@@ -107,7 +109,9 @@ fn stack(script: &Script, breaker: BreakerConfig<Health>) -> BoxClient {
 fn judged(
     retry: RetryConfig,
 ) -> impl Policy<Request<Full<Bytes>>, Answer, ClientError, State: Send> + Send + Sync + 'static {
-    retry.timeouts(Timeouts::attempt(ATTEMPT_TIMEOUT).answer(|_: Elapsed| Err(ClientError::TimedOut))).classify(judge)
+    retry
+        .timeouts(Timeouts::attempt(ATTEMPT_TIMEOUT).on_timeout(|_: Elapsed| Err(ClientError::TimedOut)))
+        .classify(judge)
 }
 
 /// Classifies every failure as transient: the request only reads, so a retry is always safe.
@@ -118,12 +122,12 @@ fn judge(outcome: Result<&Answer, &ClientError>) -> Verdict {
     }
 }
 
-fn budget() -> Result<TokenBucket, Invalid> {
-    TokenBucket::share(BUDGET_SHARE)?.reserve(BUDGET_PER_SECOND).initial(BUDGET_AT_START)
+fn budget() -> Result<TokenBucket, InvalidConfig> {
+    TokenBucket::retry_ratio(BUDGET_SHARE)?.min_per_second(BUDGET_PER_SECOND).initial(BUDGET_AT_START)
 }
 
-fn long_breaker() -> Result<BreakerConfig<Health>, Invalid> {
+fn long_breaker() -> Result<BreakerConfig<BreakerClassifier>, InvalidConfig> {
     Ok(BreakerConfig::http()
-        .open_when(OpenRule::consecutive(LONG_BREAKER_FAILURES)?)
-        .open_for(OpenFor::fixed(LONG_BREAKER_OPEN)))
+        .open_when(TripRule::consecutive(LONG_BREAKER_FAILURES)?)
+        .open_for(OpenDuration::fixed(LONG_BREAKER_OPEN)))
 }

@@ -1,4 +1,4 @@
-//! The ladder: the order of the fallbacks, and what the caller learns about its answer.
+//! The ladder: what is asked, in which order, and what the caller learns of it.
 
 use std::{future::ready, sync::Arc, time::Duration};
 
@@ -6,11 +6,11 @@ use tokio::sync::mpsc;
 use tower::{Service, ServiceBuilder, service_fn};
 use tower_recourse::{
     BreakerConfig, BreakerError, Circuit, FallbackLayer, RetryConfig, RetryLayer, Verdict,
-    answered::{Answered, AnsweredLayer, Unanswered},
-    breaker::{OpenFor, OpenRule, Probes},
-    classify::FromErrorFn,
-    fallback::Failed,
+    breaker::{OpenDuration, Probes, TripRule},
+    classify::ErrorClassifierFn,
+    fallback::PrimaryFailure,
     observe::Observer,
+    report::{ReportLayer, Reported, ReportedError},
     retry::Backoff,
 };
 
@@ -26,8 +26,7 @@ pub(crate) struct Answer {
     pub(crate) text: &'static str,
 }
 
-/// The errors. Only `Passing` is recoverable: `Final` is permanent, and `Unknown` errors count as
-/// permanent.
+/// Only what is known to pass is recoverable: `Final` says itself that it isn't, and of `Unknown` nobody knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Trouble {
     Passing(&'static str),
@@ -36,9 +35,9 @@ pub(crate) enum Trouble {
 }
 
 type Work = dyn Fn(Task) -> Result<&'static str, Trouble> + Send + Sync;
-type Blame = FromErrorFn<fn(&Trouble) -> Verdict>;
+type Blame = ErrorClassifierFn<fn(&Trouble) -> Verdict>;
 
-/// A service with a circuit, which counts its failures in a row and resets the count on success.
+/// A service, and the circuit that counts its failures in a row and forgets them on success.
 pub(crate) struct Provider {
     name: &'static str,
     role: &'static str,
@@ -48,15 +47,15 @@ pub(crate) struct Provider {
 
 impl Provider {
     pub(crate) fn new(name: &'static str, role: &'static str, work: Box<Work>) -> Self {
-        // A task that can't be done isn't a failure of the service.
+        // No service is to blame for a task that can't be done.
         let blame: fn(&Trouble) -> Verdict = |trouble| match trouble {
             Trouble::Final(_) => Verdict::Neutral,
             _ => Verdict::transient(),
         };
         let config = BreakerConfig::default()
             .name(name)
-            .open_when(OpenRule::consecutive(5).expect("5 failures can be counted"))
-            .open_for(OpenFor::fixed(Duration::from_secs(30)))
+            .open_when(TripRule::consecutive(5).expect("5 failures can be counted"))
+            .open_for(OpenDuration::fixed(Duration::from_secs(30)))
             .probes(Probes::one());
         let circuit = Circuit::new(config.classify_errors(blame));
         Self { name, role, work, circuit }
@@ -66,13 +65,12 @@ impl Provider {
         let call = || async { (self.work)(task).map(|text| Answer { by: self.name, text }) };
         self.circuit.call(call).await.map_err(|error| match error {
             BreakerError::Inner(trouble) => trouble,
-            BreakerError::Rejected(_) => Trouble::Passing("the circuit is open"),
+            BreakerError::Rejected(_) => Trouble::Passing("down for some time"),
         })
     }
 }
 
-/// All sources of answers: the services, stored answers, and a person, who receives the task and
-/// the error.
+/// Who may be asked: the services, what is remembered, and a person, who is told the task and the trouble.
 pub(crate) struct House {
     pub(crate) providers: Vec<Provider>,
     pub(crate) memory: fn(Task) -> Result<Answer, Trouble>,
@@ -87,33 +85,34 @@ impl House {
 
     fn ask_person(&self, task: Task, trouble: Option<Trouble>) -> Result<Answer, Trouble> {
         let asked = self.desk.send((task, trouble));
-        asked.map_err(|_| Trouble::Final("the desk is closed"))?;
+        asked.map_err(|_| Trouble::Final("nobody is at the desk"))?;
         Ok(Answer { by: "desk", text: "a person will answer" })
     }
 }
 
-/// Builds the ladder. The last level comes first, because it is the outermost layer.
+/// The last rung comes first, as it is around all others.
 pub(crate) fn ladder(
     house: &Arc<House>,
     observer: impl Observer + Clone,
-) -> impl Service<Task, Response = Answered<Answer>, Error = Unanswered<Trouble>> {
+) -> impl Service<Task, Response = Reported<Answer>, Error = ReportedError<Trouble>> {
     let [first, another, remembering, desk] = std::array::from_fn(|_| Arc::clone(house));
     let first = service_fn(move |task| Arc::clone(&first).ask(task, 0));
     let another = service_fn(move |task| Arc::clone(&another).ask(task, 1));
     let memory = service_fn(move |task| ready((remembering.memory)(task)));
-    let person =
-        move |task, failed: Failed<'_, Answer, Trouble>| ready(desk.ask_person(task, failed.outcome.err().cloned()));
+    let person = move |task, failed: PrimaryFailure<'_, Answer, Trouble>| {
+        ready(desk.ask_person(task, failed.outcome.err().cloned()))
+    };
 
-    let delays = Backoff::schedule([1, 2, 4].map(Duration::from_secs)).expect("the schedule isn't empty");
+    let delays = Backoff::schedule([1, 2, 4].map(Duration::from_secs)).expect("there are some");
     let retry = RetryConfig::default().retries(3).backoff(delays).classify_errors(judge).observe(observer.clone());
     let person = FallbackLayer::with_request(person).name("person").observe(observer.clone());
     let degraded = FallbackLayer::new(memory).name("degraded").observe(observer.clone());
     let another = FallbackLayer::new(another).name("another").observe(observer);
     ServiceBuilder::new()
-        .layer(AnsweredLayer)
-        .layer(person.join_errors(last))
-        .layer(degraded.when(is_recoverable).join_errors(last))
-        .layer(another.when(is_recoverable).join_errors(last))
+        .layer(ReportLayer)
+        .layer(person.merge_errors(last))
+        .layer(degraded.when(is_recoverable).merge_errors(last))
+        .layer(another.when(is_recoverable).merge_errors(last))
         .layer(RetryLayer::new(retry))
         .service(first)
 }
@@ -129,7 +128,7 @@ fn is_recoverable(outcome: Result<&Answer, &Trouble>) -> bool {
     matches!(outcome, Err(Trouble::Passing(_)))
 }
 
-/// Keeps the newest error, which decides whether the next fallback is called.
+/// The trouble that came last says whether to go on.
 fn last(_: Trouble, last: Trouble) -> Trouble {
     last
 }
@@ -143,9 +142,9 @@ pub(crate) enum Got {
     Intervention,
 }
 
-/// Converts how an answer was obtained. Its text is `answered.how.to_string()`.
-pub(crate) fn got(answered: &Answered<Answer>) -> Got {
-    match (answered.how.fallback(), answered.how.attempts()) {
+/// How an answer was got. Its message is `answered.report.to_string()`.
+pub(crate) fn got(answered: &Reported<Answer>) -> Got {
+    match (answered.report.fallback(), answered.report.attempts()) {
         (None, 1) => Got::AtOnce,
         (None, attempt) => Got::Retry { attempt },
         (Some("degraded"), _) => Got::Degraded,

@@ -1,11 +1,7 @@
-//! A ladder: retry after 1, 2 and 4 s, then call another service of the same role, then return a
-//! degraded answer, then ask a person.
+//! A ladder: try again after 1, 2 and 4 s; ask another service of the same role; give a degraded answer; ask a person.
+//! `cargo run --example provider_ladder`
 //!
-//! ```sh
-//! cargo run --example provider_ladder
-//! ```
-//!
-//! Time is paused: tokio advances its clock while all tasks wait, so the example doesn't wait.
+//! Time is paused: tokio moves its clock on whenever everybody waits, so that minutes take none.
 
 mod ladder;
 
@@ -53,27 +49,27 @@ async fn main() {
         match ladder.ready().await.expect("always ready").call(Task { role: "translate", text }).await {
             Ok(answered) => {
                 let Answer { by, text } = answered.response;
-                println!("  answer: {text}, by {by}, after {} s", begun.elapsed().as_secs());
-                println!("    {:?}: {}", got(&answered), answered.how);
+                println!("  = {text}, by {by}, after {} s", begun.elapsed().as_secs());
+                println!("    {:?}: {}", got(&answered), answered.report);
             }
-            Err(unanswered) => println!("  no answer: {:?}; {unanswered}", unanswered.error),
+            Err(unanswered) => println!("  = no answer: {:?}; {unanswered}", unanswered.error),
         }
         for provider in house.providers.iter().filter(|provider| provider.circuit.stats().failures_in_a_row > 0) {
             let stats = provider.circuit.stats();
             println!("    {} has failed {} times in a row", stats.name, stats.failures_in_a_row);
         }
         while let Ok((task, trouble)) = questions.try_recv() {
-            println!("    for a person: {} ({trouble:?})", task.text);
+            println!("    on the desk: {} ({trouble:?})", task.text);
         }
     }
 }
 
 fn report(event: &Event<'_>) {
     match event {
-        Event::RetryScheduled { attempt, delay, .. } => println!("  - attempt {attempt} failed; retry in {delay:?}"),
-        Event::RetryStopped { cause, .. } => println!("  - not retried: {cause}"),
-        Event::FallbackAsked { name, .. } => println!("  - calling fallback: {name}"),
-        Event::FallbackFailed { name, .. } => println!("  - fallback failed: {name}"),
+        Event::RetryScheduled { attempt, delay, .. } => println!("  - attempt {attempt} failed; again in {delay:?}"),
+        Event::RetryStopped { cause, .. } => println!("  - not tried again: {cause}"),
+        Event::FallbackCalled { name, .. } => println!("  - asking: {name}"),
+        Event::FallbackFailed { name, .. } => println!("  - in vain: {name}"),
         _ => {}
     }
 }

@@ -28,7 +28,7 @@ pin_project! {
     /// # Cancel safety
     ///
     /// If the future is dropped before it is ready, its permit ends: the call counts as
-    /// [`BreakerConfig::dropped`](crate::BreakerConfig::dropped) defines, or as a failure if a
+    /// [`BreakerConfig::on_cancelled`](crate::BreakerConfig::on_cancelled) defines, or as a failure if a
     /// retry further out dropped it because the attempt timed out.
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<Fut, State, Reject> {

@@ -4,10 +4,10 @@ use crate::{
     breaker::{
         circuit::Circuit,
         config::BreakerConfig,
-        rejection::{Fail, Rejection, Respond, Wait},
+        rejection::{NotReady, RejectWithError, RejectWithResponse, Rejection},
         service::Breaker,
     },
-    classify::Errors,
+    classify::ErrorClassifier,
 };
 
 /// A layer that puts a breaker around a service. All services that one layer makes share one
@@ -17,7 +17,7 @@ use crate::{
 ///
 /// A clone uses the same circuit.
 #[derive(Debug, Clone)]
-pub struct BreakerLayer<C = Errors, Reject = Fail> {
+pub struct BreakerLayer<C = ErrorClassifier, Reject = RejectWithError> {
     circuit: Circuit<C>,
     on_rejection: Reject,
 }
@@ -25,14 +25,14 @@ pub struct BreakerLayer<C = Errors, Reject = Fail> {
 impl<C> BreakerLayer<C> {
     /// Makes a breaker with a new circuit.
     pub fn new(config: BreakerConfig<C>) -> Self {
-        Self { circuit: Circuit::new(config), on_rejection: Fail }
+        Self { circuit: Circuit::new(config), on_rejection: RejectWithError }
     }
 }
 
 impl<C: Clone> BreakerLayer<C> {
     /// Makes a breaker on an existing circuit, to share or watch it.
     pub fn on(circuit: &Circuit<C>) -> Self {
-        Self { circuit: circuit.clone(), on_rejection: Fail }
+        Self { circuit: circuit.clone(), on_rejection: RejectWithError }
     }
 }
 
@@ -47,11 +47,11 @@ impl<C, Reject> BreakerLayer<C, Reject> {
     ///     .respond_when_open(|rejection: &Rejection| format!("come back in {:?}", rejection.retry_in()));
     /// # let _ = layer;
     /// ```
-    pub fn respond_when_open<Function, Res>(self, respond: Function) -> BreakerLayer<C, Respond<Function>>
+    pub fn respond_when_open<Function, Res>(self, respond: Function) -> BreakerLayer<C, RejectWithResponse<Function>>
     where
         Function: Fn(&Rejection) -> Res,
     {
-        BreakerLayer { circuit: self.circuit, on_rejection: Respond(respond) }
+        BreakerLayer { circuit: self.circuit, on_rejection: RejectWithResponse(respond) }
     }
 
     /// Makes services that aren't ready while the circuit rejects, so that a load balancer uses
@@ -59,11 +59,11 @@ impl<C, Reject> BreakerLayer<C, Reject> {
     ///
     /// Readiness holds a permit. A service that was ready and isn't called keeps the permit, and
     /// with it the slot of a probe, until it is dropped.
-    pub fn wait_when_open(self) -> BreakerLayer<C, Wait> {
-        BreakerLayer { circuit: self.circuit, on_rejection: Wait }
+    pub fn wait_when_open(self) -> BreakerLayer<C, NotReady> {
+        BreakerLayer { circuit: self.circuit, on_rejection: NotReady }
     }
 
-    /// Sets what happens with rejected calls. The default is [`Fail`].
+    /// Sets what happens with rejected calls. The default is [`RejectWithError`].
     pub fn on_rejection<Other>(self, on_rejection: Other) -> BreakerLayer<C, Other> {
         BreakerLayer { circuit: self.circuit, on_rejection }
     }

@@ -8,14 +8,14 @@
 //! ```
 //! use std::{io, time::Duration};
 //! use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
-//! use tower_recourse::{BreakerConfig, BreakerError, BreakerLayer, Circuit, State, breaker::{OpenFor, OpenRule}};
+//! use tower_recourse::{BreakerConfig, BreakerError, BreakerLayer, Circuit, State, breaker::{OpenDuration, TripRule}};
 //!
 //! # #[tokio::main(flavor = "current_thread", start_paused = true)]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let config = BreakerConfig::default()
 //!     .name("inventory")
-//!     .open_when(OpenRule::consecutive(2)?)
-//!     .open_for(OpenFor::fixed(Duration::from_secs(10)));
+//!     .open_when(TripRule::consecutive(2)?)
+//!     .open_for(OpenDuration::fixed(Duration::from_secs(10)));
 //! let circuit = Circuit::new(config);
 //! let mut service = ServiceBuilder::new()
 //!     .layer(BreakerLayer::on(&circuit))
@@ -52,10 +52,10 @@
 //!   (`tower::timeout`), or use the timeouts of a retry around it, which the breaker counts as
 //!   failures. A `tower::timeout` *between* retry and breaker only drops the call, and a dropped
 //!   call is a failure only while every call is dropped, unless
-//!   [`dropped`](BreakerConfig::dropped) is set.
+//!   [`dropped`](BreakerConfig::on_cancelled) is set.
 //! - Inside a hedge (`tower::hedge`, or callers that race two calls). While the circuit is
 //!   half-open, it rejects the second call at once; the hedge returns that rejection and drops the
-//!   probe. If all probes are dropped, [the circuit reopens](Dropped::FailureIfAll). Put the hedge
+//!   probe. If all probes are dropped, [the circuit reopens](CancelledCalls::FailureIfAll). Put the hedge
 //!   inside the breaker: then the answer to either call closes the circuit.
 //!
 //! # States
@@ -85,22 +85,22 @@
 //! |---|---|---|
 //! | success | ends the row of failures; counts in windows | counts towards closing |
 //! | failure, of any kind but the next two | counts | reopens, or counts towards the share |
-//! | [throttled](crate::FailureKind::Throttled) failure | neutral; [`Throttle`](OpenRule::Throttle) counts it as not accepted; a failure [if set so](BreakerConfig::on_throttled) | an answer of the service is a success; otherwise neutral |
+//! | [throttled](crate::FailureKind::Throttled) failure | neutral; [`AdaptiveThrottle`](TripRule::AdaptiveThrottle) counts it as not accepted; a failure [if set so](BreakerConfig::on_throttled) | an answer of the service is a success; otherwise neutral |
 //! | [rejected](crate::FailureKind::Rejected) by a breaker further in | no effect | frees the slot |
 //! | neutral | no effect, except that not all calls are dropped | frees the slot |
-//! | dropped by its caller | a failure [while all calls are dropped](Dropped::FailureIfAll), unless set otherwise; may count as [slow](OpenRule::Slow) | frees the slot; reopens if all probes are dropped, unless set otherwise; may count as slow |
+//! | dropped by its caller | a failure [while all calls are dropped](CancelledCalls::FailureIfAll), unless set otherwise; may count as [slow](TripRule::SlowCallRate) | frees the slot; reopens if all probes are dropped, unless set otherwise; may count as slow |
 //! | timed out by a retry, or panicked | a failure | a failure |
 //!
 //! # Rules
 //!
 //! | rule | good for | limits |
 //! |---|---|---|
-//! | [`OpenRule::Consecutive`] | low traffic; services that are up or down; with [`lasting`](OpenRule::lasting) also high traffic | If half of the calls fail, 5 failures in a row take 62 calls on average; if a fifth fails, 3,900. So it opens late, and by chance. |
-//! | [`OpenRule::Ratio`], last N calls | steady traffic, partial failure | After a quiet night, the window holds yesterday's calls. Below its minimum it has no effect. |
-//! | [`OpenRule::Ratio`], last T of time | bursts of traffic | Low traffic never reaches the minimum. Each call writes and reads the clock. |
-//! | [`OpenRule::Slow`] | answers that come too late to be useful | A long tail that is normal needs a higher share. With fan-out to many shards, one slow shard makes all requests slow. A call that hangs counts only when it is dropped. |
-//! | [`OpenRule::Throttle`] | a service that is overloaded, not down; many clients of one service | A service that is down for long still gets a call from each client now and then. |
-//! | [`OpenRule::Custom`] | conditions that the others don't cover | It shares its window with `Ratio`. |
+//! | [`TripRule::ConsecutiveFailures`] | low traffic; services that are up or down; with [`lasting`](TripRule::lasting) also high traffic | If half of the calls fail, 5 failures in a row take 62 calls on average; if a fifth fails, 3,900. So it opens late, and by chance. |
+//! | [`TripRule::FailureRate`], last N calls | steady traffic, partial failure | After a quiet night, the window holds yesterday's calls. Below its minimum it has no effect. |
+//! | [`TripRule::FailureRate`], last T of time | bursts of traffic | Low traffic never reaches the minimum. Each call writes and reads the clock. |
+//! | [`TripRule::SlowCallRate`] | answers that come too late to be useful | A long tail that is normal needs a higher share. With fan-out to many shards, one slow shard makes all requests slow. A call that hangs counts only when it is dropped. |
+//! | [`TripRule::AdaptiveThrottle`] | a service that is overloaded, not down; many clients of one service | A service that is down for long still gets a call from each client now and then. |
+//! | [`TripRule::Custom`] | conditions that the others don't cover | It shares its window with `Ratio`. |
 //!
 //! Rules can be combined with [`or_when`](BreakerConfig::or_when). For example, a row of failures
 //! opens the circuit at once if all calls fail, and a ratio opens it if half of them do.
@@ -128,9 +128,9 @@
 //! 100 ms and 2 s; one probe per open time tests the service, and the first success closes the
 //! circuit. `benches/presets` and `tests/field` compare these defaults with others.
 //!
-//! [`OpenFor`] sets the open time. [`Probes`] sets how the service is probed: how many probes, how
+//! [`OpenDuration`] sets the open time. [`Probes`] sets how the service is probed: how many probes, how
 //! many at a time or [one per interval](Probes::trickle), what closes the circuit, for how long at
-//! most, or your own health checks instead of users' requests. [`ramp`](BreakerConfig::ramp) lets
+//! most, or your own health checks instead of users' requests. [`ramp`](BreakerConfig::slow_start) lets
 //! the traffic grow slowly after closing.
 //!
 //! # Rejections
@@ -155,7 +155,7 @@
 //! | [`CircuitHalfOpened`](crate::observe::Event::CircuitHalfOpened) | the open time is over, and the first probe was admitted or the state was read |
 //! | [`CircuitClosed`](crate::observe::Event::CircuitClosed) | probes succeeded, or the circuit was closed by hand |
 //! | [`CircuitWouldOpen`](crate::observe::Event::CircuitWouldOpen) | a rule was met in [`Mode::MetricsOnly`] |
-//! | [`CircuitSteered`](crate::observe::Event::CircuitSteered) | the mode changed |
+//! | [`CircuitModeChanged`](crate::observe::Event::CircuitModeChanged) | the mode changed |
 //! | [`CallFailed`](crate::observe::Event::CallFailed) | a call counted as a failure |
 //! | [`CallRejected`](crate::observe::Event::CallRejected) | the circuit rejected a call |
 //!
@@ -255,7 +255,7 @@
 //! A call returns [`BreakerError`]: [`Rejected`](BreakerError::Rejected) if the circuit rejected the
 //! call, or [`Inner`](BreakerError::Inner) with the service's own error. Readiness errors of the
 //! service are outcomes of the next call. The constructors of settings return
-//! [`Invalid`](crate::Invalid) for numbers out of range.
+//! [`InvalidConfig`](crate::InvalidConfig) for numbers out of range.
 //!
 //! # Clone
 //!
@@ -287,14 +287,17 @@ mod state;
 mod transition;
 mod window;
 
-pub use circuit::{Circuit, Snapshot, Stats};
-pub use config::{BreakerConfig, Dropped, OpenFor, OpenRule, Opening, Probes, Throttle, ThrottledCalls, Window};
+pub use circuit::{Circuit, CircuitSnapshot, CircuitStats};
+pub use config::{
+    AdaptiveThrottle, BreakerConfig, CancelledCalls, OpenContext, OpenDuration, Probes, ThrottledCalls, TripRule,
+    Window,
+};
 pub use layer::BreakerLayer;
 pub use permit::Permit;
-pub use rejection::{BreakerError, Fail, OnRejection, Rejection, Respond, Wait};
+pub use rejection::{BreakerError, NotReady, OnRejection, RejectWithError, RejectWithResponse, Rejection};
 pub use service::Breaker;
 pub use state::{Mode, State};
-pub use transition::{Rule, Undecided};
+pub use transition::{CustomTripRule, HalfOpenTimeout};
 pub use window::WindowStats;
 
 #[cfg(feature = "http")]

@@ -14,7 +14,7 @@ const MAX_BUDGETS: usize = 4;
 
 /// The budgets that have received a request's deposit, the innermost first; 0 marks an unused
 /// entry. A request that can carry them takes them to another task: see
-/// [`Keep::carry_deposits`](crate::retry::Keep::carry_deposits).
+/// [`RequestReplay::carry_deposits`](crate::retry::RequestReplay::carry_deposits).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Deposits([usize; MAX_BUDGETS]);
 

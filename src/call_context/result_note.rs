@@ -28,7 +28,7 @@ use std::{
 };
 
 use super::live_rejections;
-use crate::{Cause, How};
+use crate::{CallReport, Cause};
 
 thread_local! {
     static NOTE: Content = const {
@@ -37,7 +37,7 @@ thread_local! {
             about: Cell::new(About::Error("")),
             floor: Cell::new(None),
             cause: Cell::new(Cause::Failure),
-            how: Cell::new(How::PLAIN),
+            how: Cell::new(CallReport::PLAIN),
         }
     };
 }
@@ -50,15 +50,15 @@ struct Content {
     /// The result contains a `Rejection`, which exists as long as there are more than this many.
     floor: Cell<Option<u32>>,
     cause: Cell<Cause>,
-    how: Cell<How>,
+    how: Cell<CallReport>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Nothing,
-    /// Only `cause`, as for most rejections: less to write than a whole `How`.
+    /// Only `cause`, as for most rejections: less to write than a whole `CallReport`.
     Cause,
-    How,
+    CallReport,
 }
 
 /// The result that a note describes, with the name of its type. Two types with the same name can't
@@ -114,18 +114,18 @@ impl Note {
 
     /// Removes the note. Returns the part of it that fits this result.
     #[inline]
-    pub(crate) fn take<Res, Err>(self, result: &Result<Res, Err>) -> Option<How> {
+    pub(crate) fn take<Res, Err>(self, result: &Result<Res, Err>) -> Option<CallReport> {
         if self.is_empty { None } else { take_about(About::this(result)) }
     }
 }
 
 #[cold]
-fn take_about(this: About) -> Option<How> {
+fn take_about(this: About) -> Option<CallReport> {
     NOTE.with(|note| {
         let how = match note.kind.replace(Kind::Nothing) {
             Kind::Nothing => return None,
-            Kind::Cause => How::because(note.cause.get()),
-            Kind::How => note.how.get(),
+            Kind::Cause => CallReport::because(note.cause.get()),
+            Kind::CallReport => note.how.get(),
         };
         let about = note.about.get();
         if how.rejection().is_none() {
@@ -169,7 +169,7 @@ pub(crate) fn annotate_error<Err>(cause: Cause) {
 /// Writes the note of a result that is about to be returned: the one that was [taken](Note::take),
 /// or a new one.
 #[inline]
-pub(crate) fn forward<Res, Err>(result: &Result<Res, Err>, how: Option<How>) {
+pub(crate) fn forward<Res, Err>(result: &Result<Res, Err>, how: Option<CallReport>) {
     match how {
         None => reset(),
         Some(how) => write(About::this(result), how, live_rejections::without_one()),
@@ -181,7 +181,7 @@ pub(crate) fn forward<Res, Err>(result: &Result<Res, Err>, how: Option<How>) {
 #[inline]
 pub(crate) fn forward_mapped<Res, Err, NewRes, NewErr>(
     result: Result<Res, Err>,
-    how: Option<How>,
+    how: Option<CallReport>,
     map: impl FnOnce(Result<Res, Err>) -> Result<NewRes, NewErr>,
 ) -> Result<NewRes, NewErr> {
     let floor = live_rejections::without_one();
@@ -194,12 +194,12 @@ pub(crate) fn forward_mapped<Res, Err, NewRes, NewErr>(
 }
 
 #[cold]
-fn write(about: About, how: How, floor: u32) {
+fn write(about: About, how: CallReport, floor: u32) {
     NOTE.with(|note| {
         note.how.set(how);
         note.about.set(about);
         note.floor.set(how.is_held.then_some(floor));
-        note.kind.set(Kind::How);
+        note.kind.set(Kind::CallReport);
     });
 }
 

@@ -2,20 +2,20 @@ use std::fmt;
 
 #[cfg(feature = "breaker")]
 use super::RejectionMark;
-use super::{Classifier, LetGo, Origin};
+use super::{Classifier, DrainFuture, Origin};
 use crate::{Verdict, time::Instant};
 
 /// Starts a chain of classifiers. The first one with an opinion decides.
 ///
 /// The chain calls the [`opinion`](Classifier::opinion) of each classifier in order. If none has
-/// one, the last classifier's default decides. The default of [`Errors`](super::Errors) and of
+/// one, the last classifier's default decides. The default of [`ErrorClassifier`](super::ErrorClassifier) and of
 /// closures is: a response is a success, and an error is a transient failure with the mark
 /// [`idempotency_unknown`](Verdict::idempotency_unknown). [`otherwise`](Chain::otherwise) sets
 /// another default.
 ///
 /// ```
 /// use std::io;
-/// use tower_recourse::{RetryConfig, Verdict, classify::{self, Errors}};
+/// use tower_recourse::{RetryConfig, Verdict, classify::{self, ErrorClassifier}};
 ///
 /// # type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// # #[derive(Debug)] struct Deadlock;
@@ -23,7 +23,7 @@ use crate::{Verdict, time::Instant};
 /// # impl std::error::Error for Deadlock {}
 /// let config = RetryConfig::default().classifier(
 ///     classify::first(classify::errors(|error: &BoxError| error.is::<Deadlock>().then(Verdict::transient)))
-///         .or(Errors)
+///         .or(ErrorClassifier)
 ///         .otherwise(Verdict::permanent()),
 /// );
 /// # let _ = config;
@@ -54,11 +54,11 @@ impl<C> Chain<C> {
     ///
     /// ```
     /// use std::{io, time::Duration};
-    /// use tower_recourse::{FailureKind, RetryConfig, Verdict, classify::{self, Errors}};
+    /// use tower_recourse::{FailureKind, RetryConfig, Verdict, classify::{self, ErrorClassifier}};
     ///
     /// // Timeouts of this service come from overload, so it needs a pause.
     /// let config = RetryConfig::default().classifier(
-    ///     classify::first(Errors).refine(|verdict: Verdict, _outcome: Result<&(), &io::Error>| match verdict {
+    ///     classify::first(ErrorClassifier).refine(|verdict: Verdict, _outcome: Result<&(), &io::Error>| match verdict {
     ///         Verdict::Failure(failure) if failure.kind() == FailureKind::TimedOut => {
     ///             verdict.retry_after(Duration::from_secs(5))
     ///         }
@@ -97,8 +97,8 @@ where
         self.0.deadline(memo)
     }
 
-    fn let_go(&self, outcome: Result<Res, Err>) -> Result<LetGo, Result<Res, Err>> {
-        self.0.let_go(outcome)
+    fn discard(&self, outcome: Result<Res, Err>) -> Result<DrainFuture, Result<Res, Err>> {
+        self.0.discard(outcome)
     }
 
     fn origin(&self, outcome: Result<&Res, &Err>) -> Origin {
@@ -139,8 +139,8 @@ where
         first.into_iter().chain(next).min()
     }
 
-    fn let_go(&self, outcome: Result<Res, Err>) -> Result<LetGo, Result<Res, Err>> {
-        self.0.let_go(outcome).or_else(|outcome| self.1.let_go(outcome))
+    fn discard(&self, outcome: Result<Res, Err>) -> Result<DrainFuture, Result<Res, Err>> {
+        self.0.discard(outcome).or_else(|outcome| self.1.discard(outcome))
     }
 
     fn origin(&self, outcome: Result<&Res, &Err>) -> Origin {
@@ -202,8 +202,8 @@ where
         self.inner.deadline(memo)
     }
 
-    fn let_go(&self, outcome: Result<Res, Err>) -> Result<LetGo, Result<Res, Err>> {
-        self.inner.let_go(outcome)
+    fn discard(&self, outcome: Result<Res, Err>) -> Result<DrainFuture, Result<Res, Err>> {
+        self.inner.discard(outcome)
     }
 
     fn origin(&self, outcome: Result<&Res, &Err>) -> Origin {

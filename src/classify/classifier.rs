@@ -69,7 +69,7 @@ pub trait Classifier<Req, Res, Err> {
     /// Takes over an outcome that a retry discards, to finish it properly. The retry polls the
     /// returned future during the wait before the next attempt, and drops it after the wait. `Err`
     /// returns the outcome, and the retry drops it at once.
-    fn let_go(&self, outcome: Result<Res, Err>) -> Result<LetGo, Result<Res, Err>> {
+    fn discard(&self, outcome: Result<Res, Err>) -> Result<DrainFuture, Result<Res, Err>> {
         Err(outcome)
     }
 
@@ -99,7 +99,7 @@ pub type RejectionMark<Res> = fn(&mut Res, Rejection);
 
 /// Finishes an outcome that is no longer needed. For example, it reads a response to its end, so
 /// that the connection can be used again.
-pub type LetGo = Pin<Box<dyn Future<Output = ()> + Send>>;
+pub type DrainFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// The verdict on an outcome about which no classifier has an opinion: a response is a success, and
 /// an error is a transient failure of a request that may not be idempotent.
@@ -129,8 +129,8 @@ where
         (**self).deadline(memo)
     }
 
-    fn let_go(&self, outcome: Result<Res, Err>) -> Result<LetGo, Result<Res, Err>> {
-        (**self).let_go(outcome)
+    fn discard(&self, outcome: Result<Res, Err>) -> Result<DrainFuture, Result<Res, Err>> {
+        (**self).discard(outcome)
     }
 
     fn origin(&self, outcome: Result<&Res, &Err>) -> Origin {

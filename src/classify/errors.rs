@@ -1,4 +1,4 @@
-use super::{Classifier, Origin, Sources, classifier::by_default, evidence, inspect::inspect, source_walk};
+use super::{Classifier, ErrorChain, Origin, classifier::by_default, evidence, inspect::inspect, source_walk};
 use crate::Verdict;
 
 /// The default classifier: a response is a success, and an error is a transient failure, unless the
@@ -10,11 +10,11 @@ use crate::Verdict;
 /// wraps. The first link of a known type decides. It follows a chain for 64 links.
 ///
 /// It can't inspect an error type of your own. If that type is an [`Error`](std::error::Error), use
-/// [`Sources`].
+/// [`ErrorChain`].
 ///
 /// # Idempotency
 ///
-/// `Errors` doesn't see requests, so it doesn't know which of them may be processed more than once.
+/// `ErrorClassifier` doesn't see requests, so it doesn't know which of them may be processed more than once.
 /// It marks its failures as [`idempotency_unknown`](Verdict::idempotency_unknown). A retry sends
 /// such a request again only if the error proves that it wasn't sent ("sent: no" in the tables).
 /// Otherwise it returns the failure with [`Cause::UnsafeToResend`](crate::Cause::UnsafeToResend).
@@ -25,7 +25,7 @@ use crate::Verdict;
 /// | requests | write |
 /// |---|---|
 /// | every request may be processed more than once | `RetryConfig::idempotent` |
-/// | some requests may | [`Idempotent::new`](super::Idempotent::new)`(Errors, \|request: &Req\| …)` |
+/// | some requests may | [`IdempotencyCheck::new`](super::IdempotencyCheck::new)`(ErrorClassifier, \|request: &Req\| …)` |
 /// | a failure shows that nothing was done (a rolled-back transaction) | a closure that returns [`Verdict::transient()`] for it |
 ///
 /// Breakers and fallbacks ignore the mark.
@@ -73,26 +73,26 @@ use crate::Verdict;
 /// | tonic's `transport::Error` and `Status`, any other (feature `tonic`) | by its source | by its source | |
 ///
 /// The versions are tower 0.5, hyper 1, hyper-util 0.1, h2 0.4, and tonic 0.14. An error of another
-/// version of these crates is another type, which `Errors` doesn't know.
+/// version of these crates is another type, which `ErrorClassifier` doesn't know.
 ///
 /// **Not sent** is only concluded if the client makes one call per request. An error of a type that
 /// isn't in these tables may come from a client that makes several: reqwest's follows redirects,
 /// and its refused connection may be that of the second host, after the first has processed a POST.
-/// So within an error of an unknown type, and within an error type of your own, `Errors` finds
+/// So within an error of an unknown type, and within an error type of your own, `ErrorClassifier` finds
 /// everything but this proof: "no" becomes "unknown". If your client makes one call per request,
 /// state it by a closure, `classify::errors(|error: &MyError| …)`, that returns
-/// `Verdict::transient().sent(Sent::No)`.
+/// `Verdict::transient().delivery(Delivery::NotSent)`.
 ///
 /// # When not to use it
 ///
 /// - Some of your service's own errors are permanent (invalid input, no such row), or responses can
 ///   be failures (HTTP statuses). Use a closure, alone or [first](super::first) in a chain.
 /// - The service makes several calls per request and returns the error of one of them unchanged, as
-///   tower-http's `FollowRedirect` does. See `http::Statuses::follows_redirects`.
+///   tower-http's `FollowRedirect` does. See `http::RetryClassifier::follows_redirects`.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Errors;
+pub struct ErrorClassifier;
 
-impl<Req, Res, Err: 'static> Classifier<Req, Res, Err> for Errors {
+impl<Req, Res, Err: 'static> Classifier<Req, Res, Err> for ErrorClassifier {
     type Memo = ();
 
     fn memo(&self, _: &Req) {}
@@ -113,7 +113,7 @@ impl<Req, Res, Err: 'static> Classifier<Req, Res, Err> for Errors {
     }
 }
 
-impl<Req, Res, Err> Classifier<Req, Res, Err> for Sources<Errors>
+impl<Req, Res, Err> Classifier<Req, Res, Err> for ErrorChain<ErrorClassifier>
 where
     Err: std::error::Error + 'static,
 {
@@ -135,7 +135,7 @@ where
     }
 }
 
-impl Errors {
+impl ErrorClassifier {
     /// The verdict on an error for classifiers that know whether the request is idempotent: without
     /// the mark [`idempotency_unknown`](Verdict::idempotency_unknown).
     #[cfg_attr(not(feature = "http"), allow(dead_code))]

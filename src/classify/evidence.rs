@@ -14,14 +14,14 @@ pub(crate) use self::breaker_errors::recognise;
 #[cfg(feature = "breaker")]
 use self::breaker_errors::{find_rejection, of_breaker_error};
 use super::{Origin, inspect::inspect};
-use crate::{How, call_context::result_note::Note};
+use crate::{CallReport, call_context::result_note::Note};
 
 /// How a result came about: its note, corrected by the value. `origin` calls the classifier.
 pub(crate) fn examine<Res, Err: 'static>(
     result: &Result<Res, Err>,
     note: Note,
     origin: impl FnOnce(Result<&Res, &Err>) -> Origin,
-) -> Option<How> {
+) -> Option<CallReport> {
     let report = note.take(result);
     let known = match result {
         Ok(_) => Origin::Unknown,
@@ -31,7 +31,7 @@ pub(crate) fn examine<Res, Err: 'static>(
 }
 
 /// A note, corrected by the origin that the value shows.
-pub(crate) fn correct(report: Option<How>, origin: Origin) -> Option<How> {
+pub(crate) fn correct(report: Option<CallReport>, origin: Origin) -> Option<CallReport> {
     match origin {
         Origin::Unknown => report,
         Origin::Called => report.and_then(|report| match report.rejection() {

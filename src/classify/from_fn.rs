@@ -11,12 +11,12 @@ use crate::Verdict;
 /// [`idempotency_unknown`](Verdict::idempotency_unknown).
 ///
 /// The configurations offer this as `classify`.
-pub fn outcomes<F, Res, Err, V>(classify: F) -> FromFn<F>
+pub fn outcomes<F, Res, Err, V>(classify: F) -> ClassifierFn<F>
 where
     F: Fn(Result<&Res, &Err>) -> V,
     V: IntoOpinion,
 {
-    FromFn(classify)
+    ClassifierFn(classify)
 }
 
 /// Classifies errors by a closure: `|error: &Err| …`. It has no opinion on responses, so they are
@@ -27,12 +27,12 @@ where
 /// [`idempotency_unknown`](Verdict::idempotency_unknown).
 ///
 /// The configurations offer this as `classify_errors`.
-pub fn errors<F, Err, V>(classify: F) -> FromErrorFn<F>
+pub fn errors<F, Err, V>(classify: F) -> ErrorClassifierFn<F>
 where
     F: Fn(&Err) -> V,
     V: IntoOpinion,
 {
-    FromErrorFn(classify)
+    ErrorClassifierFn(classify)
 }
 
 /// Classifies outcomes by two closures, one of which reads the request: `|request: &Req| memo`
@@ -41,20 +41,20 @@ where
 /// The second returns a [`Verdict`] or an `Option<Verdict>`, as in [`outcomes`].
 ///
 /// The configurations offer this as `classify_with`.
-pub fn with_memo<M, F, Req, Memo, Res, Err, V>(remember: M, classify: F) -> FromMemoFn<M, F>
+pub fn with_memo<M, F, Req, Memo, Res, Err, V>(remember: M, classify: F) -> MemoClassifierFn<M, F>
 where
     M: Fn(&Req) -> Memo,
     F: Fn(&Memo, Result<&Res, &Err>) -> V,
     V: IntoOpinion,
 {
-    FromMemoFn { remember, classify }
+    MemoClassifierFn { remember, classify }
 }
 
 /// A closure over `Result<&Res, &Err>` as a classifier. See [`outcomes`].
 #[derive(Clone, Copy)]
-pub struct FromFn<F>(F);
+pub struct ClassifierFn<F>(F);
 
-impl<F, Req, Res, Err, V> Classifier<Req, Res, Err> for FromFn<F>
+impl<F, Req, Res, Err, V> Classifier<Req, Res, Err> for ClassifierFn<F>
 where
     F: Fn(Result<&Res, &Err>) -> V,
     V: IntoOpinion,
@@ -74,9 +74,9 @@ where
 
 /// A closure over `&Err` as a classifier. See [`errors`].
 #[derive(Clone, Copy)]
-pub struct FromErrorFn<F>(F);
+pub struct ErrorClassifierFn<F>(F);
 
-impl<F, Req, Res, Err, V> Classifier<Req, Res, Err> for FromErrorFn<F>
+impl<F, Req, Res, Err, V> Classifier<Req, Res, Err> for ErrorClassifierFn<F>
 where
     F: Fn(&Err) -> V,
     V: IntoOpinion,
@@ -97,12 +97,12 @@ where
 /// A closure over the request, and one over its result and the outcome, as a classifier. See
 /// [`with_memo`].
 #[derive(Clone, Copy)]
-pub struct FromMemoFn<M, F> {
+pub struct MemoClassifierFn<M, F> {
     remember: M,
     classify: F,
 }
 
-impl<M, F, Req, Memo, Res, Err, V> Classifier<Req, Res, Err> for FromMemoFn<M, F>
+impl<M, F, Req, Memo, Res, Err, V> Classifier<Req, Res, Err> for MemoClassifierFn<M, F>
 where
     M: Fn(&Req) -> Memo,
     F: Fn(&Memo, Result<&Res, &Err>) -> V,
@@ -123,19 +123,19 @@ where
     }
 }
 
-impl<F> fmt::Debug for FromFn<F> {
+impl<F> fmt::Debug for ClassifierFn<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("FromFn(..)")
     }
 }
 
-impl<F> fmt::Debug for FromErrorFn<F> {
+impl<F> fmt::Debug for ErrorClassifierFn<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("FromErrorFn(..)")
     }
 }
 
-impl<M, F> fmt::Debug for FromMemoFn<M, F> {
+impl<M, F> fmt::Debug for MemoClassifierFn<M, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("FromMemoFn(..)")
     }

@@ -2,7 +2,7 @@ use std::fmt;
 
 #[cfg(feature = "breaker")]
 use super::RejectionMark;
-use super::{Classifier, LetGo, Origin};
+use super::{Classifier, DrainFuture, Origin};
 use crate::{Verdict, time::Instant};
 
 /// Wraps a classifier for a service with requests that must not be processed twice. Failures of
@@ -14,25 +14,25 @@ use crate::{Verdict, time::Instant};
 /// recognises a repetition.
 ///
 /// ```
-/// use tower_recourse::{RetryConfig, classify::{Errors, Idempotent}};
+/// use tower_recourse::{RetryConfig, classify::{ErrorClassifier, IdempotencyCheck}};
 ///
 /// enum Command { Get(u64), Add(u64) }
 ///
 /// let config = RetryConfig::default()
-///     .classifier(Idempotent::new(Errors, |command: &Command| matches!(command, Command::Get(_))));
+///     .classifier(IdempotencyCheck::new(ErrorClassifier, |command: &Command| matches!(command, Command::Get(_))));
 /// # let _ = config;
 /// ```
 ///
-/// With [`Errors`](super::Errors), a `Get` is retried after any transient failure. An `Add` is
+/// With [`ErrorClassifier`](super::ErrorClassifier), a `Get` is retried after any transient failure. An `Add` is
 /// retried if its connection was refused, but not if its connection was lost. If every request is
 /// idempotent, use `RetryConfig::idempotent` instead.
 #[derive(Clone, Copy)]
-pub struct Idempotent<C, F> {
+pub struct IdempotencyCheck<C, F> {
     classifier: C,
     is_idempotent: F,
 }
 
-impl<C, F> Idempotent<C, F> {
+impl<C, F> IdempotencyCheck<C, F> {
     /// Wraps `classifier`, and marks failures of requests for which `is_idempotent` returns
     /// `false`.
     pub fn new<Req>(classifier: C, is_idempotent: F) -> Self
@@ -43,7 +43,7 @@ impl<C, F> Idempotent<C, F> {
     }
 }
 
-impl<C, F, Req, Res, Err> Classifier<Req, Res, Err> for Idempotent<C, F>
+impl<C, F, Req, Res, Err> Classifier<Req, Res, Err> for IdempotencyCheck<C, F>
 where
     C: Classifier<Req, Res, Err>,
     F: Fn(&Req) -> bool,
@@ -66,8 +66,8 @@ where
         self.classifier.deadline(&memo.1)
     }
 
-    fn let_go(&self, outcome: Result<Res, Err>) -> Result<LetGo, Result<Res, Err>> {
-        self.classifier.let_go(outcome)
+    fn discard(&self, outcome: Result<Res, Err>) -> Result<DrainFuture, Result<Res, Err>> {
+        self.classifier.discard(outcome)
     }
 
     fn origin(&self, outcome: Result<&Res, &Err>) -> Origin {
@@ -90,8 +90,8 @@ fn marked(idempotent: bool, verdict: Verdict) -> Verdict {
     }
 }
 
-impl<C: fmt::Debug, F> fmt::Debug for Idempotent<C, F> {
+impl<C: fmt::Debug, F> fmt::Debug for IdempotencyCheck<C, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Idempotent").field("classifier", &self.classifier).finish_non_exhaustive()
+        f.debug_struct("IdempotencyCheck").field("classifier", &self.classifier).finish_non_exhaustive()
     }
 }

@@ -6,8 +6,8 @@ mod scan;
 use std::{any::Any, error::Error, fmt, sync::Arc};
 
 use self::rules::Rules;
-use super::{Classifier, Origin, Sources, evidence, inspect::inspect};
-use crate::{Invalid, Verdict};
+use super::{Classifier, ErrorChain, Origin, evidence, inspect::inspect};
+use crate::{InvalidConfig, Verdict};
 
 /// Classifies errors by their text: a list of patterns, each with a verdict. It is a last resort,
 /// for errors whose text is the only sign of what they are.
@@ -16,9 +16,9 @@ use crate::{Invalid, Verdict};
 /// whichever of the texts, its pattern is. So put an exception before its rule:
 ///
 /// ```
-/// use tower_recourse::{Classifier, Verdict, classify::Messages};
+/// use tower_recourse::{Classifier, Verdict, classify::ErrorMessages};
 ///
-/// let messages = Messages::new([
+/// let messages = ErrorMessages::new([
 ///     ("node not found", Verdict::transient()),
 ///     ("not found", Verdict::permanent()),
 /// ])?;
@@ -27,7 +27,7 @@ use crate::{Invalid, Verdict};
 /// assert_eq!(opinion("Node not found: b-7"), Some(Verdict::transient()));
 /// assert_eq!(opinion("key not found"), Some(Verdict::permanent()));
 /// assert_eq!(opinion("disk full"), None);
-/// # Ok::<(), tower_recourse::Invalid>(())
+/// # Ok::<(), tower_recourse::InvalidConfig>(())
 /// ```
 ///
 /// A rule applies to the text as a whole: with this list, `key not found, as its node not found` is
@@ -36,7 +36,7 @@ use crate::{Invalid, Verdict};
 /// # What is read
 ///
 /// The `Display` of the error and of each of its sources, if the error's type can be inspected (see
-/// [`Errors`](super::Errors); for an error type of your own, use [`Sources`]). Each text is read
+/// [`ErrorClassifier`](super::ErrorClassifier); for an error type of your own, use [`ErrorChain`]). Each text is read
 /// once while it is formatted, however many patterns there are, and nothing is allocated. A pattern
 /// doesn't match across two texts. Reading ends after 64 KiB in total, or 64 links; the rest is
 /// ignored.
@@ -58,13 +58,13 @@ use crate::{Invalid, Verdict};
 /// The verdicts of your own rules are used unchanged: a rule with `Verdict::transient()` allows a
 /// retry to send the request again. The included lists ([`service_calls`](Self::service_calls),
 /// [`node_jobs`](Self::node_jobs)) don't know your requests, so they mark their failures as
-/// [`idempotency_unknown`](Verdict::idempotency_unknown), as [`Errors`](super::Errors) does. Use
-/// them with `RetryConfig::idempotent` or [`Idempotent`](super::Idempotent).
+/// [`idempotency_unknown`](Verdict::idempotency_unknown), as [`ErrorClassifier`](super::ErrorClassifier) does. Use
+/// them with `RetryConfig::idempotent` or [`IdempotencyCheck`](super::IdempotencyCheck).
 ///
 /// # When not to use it
 ///
 /// - The error's type shows more than its text. Let the type decide first:
-///   `classify::first(Errors).or(Messages::service_calls())`.
+///   `classify::first(ErrorClassifier).or(ErrorMessages::service_calls())`.
 /// - Others write the text, and this classifier is the only one: a peer that puts `not found` into
 ///   an error stops its retries.
 ///
@@ -72,12 +72,12 @@ use crate::{Invalid, Verdict};
 ///
 /// A clone shares the list.
 #[derive(Clone)]
-pub struct Messages {
+pub struct ErrorMessages {
     rules: Arc<Rules>,
     otherwise: Verdict,
 }
 
-impl Messages {
+impl ErrorMessages {
     /// Makes a classifier from a list of patterns, each with its verdict.
     ///
     /// # Errors
@@ -85,7 +85,7 @@ impl Messages {
     /// If the list or a pattern is empty, if a pattern occurs twice, or if a rule can never decide:
     /// an earlier pattern with another verdict is a part of its pattern, as `not found` is of `node
     /// not found`.
-    pub fn new<P: AsRef<str>>(rules: impl IntoIterator<Item = (P, Verdict)>) -> Result<Self, Invalid> {
+    pub fn new<P: AsRef<str>>(rules: impl IntoIterator<Item = (P, Verdict)>) -> Result<Self, InvalidConfig> {
         let rules = Rules::new(rules)?;
         Ok(Self { rules: Arc::new(rules), otherwise: Verdict::transient().idempotency_unknown() })
     }
@@ -113,7 +113,7 @@ impl Messages {
     }
 }
 
-impl<Req, Res, Err> Classifier<Req, Res, Err> for Messages
+impl<Req, Res, Err> Classifier<Req, Res, Err> for ErrorMessages
 where
     Err: fmt::Display + 'static,
 {
@@ -131,7 +131,7 @@ where
     }
 }
 
-impl<Req, Res, Err> Classifier<Req, Res, Err> for Sources<Messages>
+impl<Req, Res, Err> Classifier<Req, Res, Err> for ErrorChain<ErrorMessages>
 where
     Err: Error + 'static,
 {
@@ -172,9 +172,9 @@ fn text_in_breaker(error: &dyn Any) -> Option<&str> {
     None
 }
 
-impl fmt::Debug for Messages {
+impl fmt::Debug for ErrorMessages {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Messages")
+        f.debug_struct("ErrorMessages")
             .field("patterns", &self.rules.len())
             .field("otherwise", &self.otherwise)
             .finish_non_exhaustive()

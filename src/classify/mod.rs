@@ -30,10 +30,10 @@
 //!
 //! | classifier | decides by | don't use it if |
 //! |---|---|---|
-//! | [`Errors`], the default | the types of errors and of their sources: I/O, timeouts, hyper, h2 | your error type is your own (use [`Sources`]`(Errors)`), or responses can be failures |
-//! | a closure | what you know | it would repeat what [`Errors`] knows: put it [first] in a chain |
-//! | `Messages` (feature `text`) | the text of errors | their types show more |
-//! | [`Idempotent`] | another classifier, and the request | every request is idempotent |
+//! | [`ErrorClassifier`], the default | the types of errors and of their sources: I/O, timeouts, hyper, h2 | your error type is your own (use [`ErrorChain`]`(ErrorClassifier)`), or responses can be failures |
+//! | a closure | what you know | it would repeat what [`ErrorClassifier`] knows: put it [first] in a chain |
+//! | `ErrorMessages` (feature `text`) | the text of errors | their types show more |
+//! | [`IdempotencyCheck`] | another classifier, and the request | every request is idempotent |
 //! | [`first`]`(…).or(…)` | several classifiers in order | one is enough |
 //! | a custom [`Classifier`] | the outcome and the request | a closure is enough |
 //!
@@ -91,7 +91,7 @@
 //! # Opinions and defaults
 //!
 //! A classifier always returns a verdict. Its [`opinion`](Classifier::opinion) is the part that it
-//! knows; the rest is its default. The default of [`Errors`] and of closures is: a response is a
+//! knows; the rest is its default. The default of [`ErrorClassifier`] and of closures is: a response is a
 //! success, and an error is a transient failure with the mark
 //! [`idempotency_unknown`](crate::Verdict::idempotency_unknown). A chain calls the opinions in
 //! order, and falls back to the default of its last classifier.
@@ -106,13 +106,13 @@
 //! # #[cfg(feature = "text")] {
 //! use std::num::ParseIntError;
 //! use tower::BoxError;
-//! use tower_recourse::{RetryConfig, Verdict, classify::{self, Errors, Messages}};
+//! use tower_recourse::{RetryConfig, Verdict, classify::{self, ErrorClassifier, ErrorMessages}};
 //!
 //! // A response that can't be parsed fails in the same way the next time.
 //! let unparsable = |error: &BoxError| error.is::<ParseIntError>().then(Verdict::permanent);
 //! let classifier = classify::first(classify::errors(unparsable))
-//!     .or(Errors)
-//!     .or(Messages::service_calls())
+//!     .or(ErrorClassifier)
+//!     .or(ErrorMessages::service_calls())
 //!     .otherwise(Verdict::permanent());
 //! let config = RetryConfig::default().classifier(classifier);
 //! # let _ = config;
@@ -127,8 +127,8 @@
 //!
 //! | result | is a rejection if |
 //! |---|---|
-//! | [`BreakerError`](crate::BreakerError), [`Rejection`](crate::Rejection), a boxed error, any error that [`Errors`] inspects | it is one, or an error in its source chain is one |
-//! | any [`Error`](std::error::Error), with [`Sources`] as the classifier | the same |
+//! | [`BreakerError`](crate::BreakerError), [`Rejection`](crate::Rejection), a boxed error, any error that [`ErrorClassifier`] inspects | it is one, or an error in its source chain is one |
+//! | any [`Error`](std::error::Error), with [`ErrorChain`] as the classifier | the same |
 //! | a response of HTTP or gRPC, with a classifier of `http` or `grpc`, alone or in a chain | the breaker has marked it: `http::rejection`. The mark is an extension of the response, so it survives a layer that changes the body's type, another task, and later polls |
 //! | any other error or response | a breaker returned a rejection of exactly this type in the same poll, and the [`Rejection`](crate::Rejection) in it still exists, if there was one |
 //!
@@ -137,9 +137,9 @@
 //! explain another error. So:
 //!
 //! - If `?` or `map_err` converts a rejection into an error of your own, return the rejection as
-//!   its [source](std::error::Error::source), and classify with [`Sources`]. Put a closure [first]
-//!   in a chain: `classify::first(classify::errors(classify)).or(Sources(Errors))`.
-//! - Put a closure that classifies HTTP responses first in a chain with `http::Statuses`, which
+//!   its [source](std::error::Error::source), and classify with [`ErrorChain`]. Put a closure [first]
+//!   in a chain: `classify::first(classify::errors(classify)).or(ErrorChain(ErrorClassifier))`.
+//! - Put a closure that classifies HTTP responses first in a chain with `http::RetryClassifier`, which
 //!   reads the mark.
 //!
 //! # Properties of a failure
@@ -147,20 +147,20 @@
 //! - **The delay that the server asked for**:
 //!   [`Verdict::retry_after`](crate::Verdict::retry_after). It changes the delay of a retry, but
 //!   never causes one.
-//! - **Whether the request was sent**: [`Verdict::sent`](crate::Verdict::sent). [`Errors`]
-//!   distinguishes requests that provably weren't sent ([`Sent::No`](crate::Sent::No)) from those
+//! - **Whether the request was sent**: [`Verdict::delivery`](crate::Verdict::delivery). [`ErrorClassifier`]
+//!   distinguishes requests that provably weren't sent ([`Delivery::NotSent`](crate::Delivery::NotSent)) from those
 //!   of which it isn't known.
 //! - **That the request must not be processed twice**:
 //!   [`Verdict::unsafe_to_resend`](crate::Verdict::unsafe_to_resend). A retry sends it again only
 //!   if it provably wasn't sent.
 //! - **That the classifier doesn't know whether the request is idempotent**:
-//!   [`Verdict::idempotency_unknown`](crate::Verdict::idempotency_unknown). [`Errors`] sets this
+//!   [`Verdict::idempotency_unknown`](crate::Verdict::idempotency_unknown). [`ErrorClassifier`] sets this
 //!   mark. A retry sends such a request again only if it provably wasn't sent, or if
 //!   `RetryConfig::idempotent` states that all requests are idempotent.
 //!
 //! # Errors
 //!
-//! A classifier doesn't fail. [`Messages::new`](Messages) returns an [`Invalid`](crate::Invalid)
+//! A classifier doesn't fail. [`ErrorMessages::new`](ErrorMessages) returns an [`InvalidConfig`](crate::InvalidConfig)
 //! for a list of patterns that can't work.
 //!
 //! # Clone
@@ -191,14 +191,14 @@ mod sources;
 pub use chain::{Chain, Or, Otherwise, Refine, first};
 #[cfg(feature = "breaker")]
 pub use classifier::RejectionMark;
-pub use classifier::{Classifier, LetGo};
-pub use errors::Errors;
-pub use from_fn::{FromErrorFn, FromFn, FromMemoFn, errors, outcomes, with_memo};
-pub use idempotent::Idempotent;
+pub use classifier::{Classifier, DrainFuture};
+pub use errors::ErrorClassifier;
+pub use from_fn::{ClassifierFn, ErrorClassifierFn, MemoClassifierFn, errors, outcomes, with_memo};
+pub use idempotent::IdempotencyCheck;
 #[cfg(feature = "grpc")]
 pub(crate) use inspect::inspect as opened;
 pub use into_opinion::IntoOpinion;
 #[cfg(feature = "text")]
-pub use messages::Messages;
+pub use messages::ErrorMessages;
 pub use origin::Origin;
-pub use sources::Sources;
+pub use sources::ErrorChain;

@@ -4,7 +4,7 @@ use super::{
     known_errors::{Finding, examine_link, makes_one_call},
     links::{MAX_LINKS, next_link},
 };
-use crate::{FailureKind, Sent, Verdict};
+use crate::{Delivery, FailureKind, Verdict};
 
 /// The verdict on an error and its sources: that of the first link with a known type.
 pub(super) fn verdict_of(error: &(dyn Error + 'static)) -> Option<Verdict> {
@@ -33,7 +33,7 @@ impl SourceWalk {
                 Some(Finding::Verdict(verdict)) => Some(verdict),
                 Some(Finding::Inside { error, one_call, otherwise, sent }) => {
                     let verdict = self.verdict_inside(error, one_call).or(otherwise);
-                    verdict.map(|verdict| sent.map_or(verdict, |sent| verdict.sent(sent)))
+                    verdict.map(|verdict| sent.map_or(verdict, |sent| verdict.delivery(sent)))
                 }
                 None => None,
             };
@@ -59,8 +59,10 @@ impl SourceWalk {
 /// keeps it.
 fn without_proof(verdict: Verdict) -> Verdict {
     match verdict {
-        Verdict::Failure(failure) if failure.sent() == Sent::No && failure.kind() != FailureKind::Rejected => {
-            verdict.sent(Sent::Unknown)
+        Verdict::Failure(failure)
+            if failure.delivery() == Delivery::NotSent && failure.kind() != FailureKind::Rejected =>
+        {
+            verdict.delivery(Delivery::Unknown)
         }
         other => other,
     }

@@ -1,4 +1,4 @@
-/// Makes [`Errors`](super::Errors), or [`Messages`](crate::classify) (feature `text`), follow the
+/// Makes [`ErrorClassifier`](super::ErrorClassifier), or [`ErrorMessages`](crate::classify) (feature `text`), follow the
 /// sources of an error type of your own.
 ///
 /// Alone, these classifiers inspect only error types that they know by name, such as boxed errors.
@@ -8,7 +8,7 @@
 ///
 /// ```
 /// use std::{error::Error, fmt, io};
-/// use tower_recourse::{RetryConfig, classify::{Errors, Sources}};
+/// use tower_recourse::{RetryConfig, classify::{ErrorClassifier, ErrorChain}};
 ///
 /// #[derive(Debug)]
 /// enum StoreError {
@@ -32,11 +32,11 @@
 /// }
 ///
 /// // A refused connection in a `StoreError` is recognised, and is transient.
-/// let config = RetryConfig::default().classifier(Sources(Errors));
+/// let config = RetryConfig::default().classifier(ErrorChain(ErrorClassifier));
 /// # let _ = config;
 /// ```
 ///
 /// It never concludes that a request wasn't sent, because the client behind your error type may
-/// have made several calls: see [`Errors`](super::Errors).
+/// have made several calls: see [`ErrorClassifier`](super::ErrorClassifier).
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Sources<C>(pub C);
+pub struct ErrorChain<C>(pub C);

@@ -2,7 +2,7 @@ use crate::Cause;
 
 /// The failure of the primary, as the backup receives it.
 #[derive(Debug)]
-pub struct Failed<'a, Res, Err> {
+pub struct PrimaryFailure<'a, Res, Err> {
     /// Why the backup is called.
     pub cause: Cause,
     /// The primary's result: an error, or a response that was classified as a failure.
@@ -21,15 +21,15 @@ pub struct Failed<'a, Res, Err> {
 )]
 pub trait Backup<Req, Res, Err> {
     /// The part of a request that the backup needs. `()` if its answer doesn't depend on it.
-    type Kept;
+    type Stored;
     /// The backup's error.
     type Error;
     /// The backup's answer.
     type Future: Future<Output = Result<Res, Self::Error>>;
 
     /// Copies what the backup needs from the request. Called before each call of the primary.
-    fn keep(&self, request: &Req) -> Self::Kept;
+    fn store(&self, request: &Req) -> Self::Stored;
 
     /// Answers the request.
-    fn answer(self, kept: Self::Kept, failed: Failed<'_, Res, Err>) -> Self::Future;
+    fn answer(self, kept: Self::Stored, failed: PrimaryFailure<'_, Res, Err>) -> Self::Future;
 }

@@ -10,7 +10,7 @@ use std::{
 use tower_service::Service;
 
 use super::{
-    backup::{Backup, Failed},
+    backup::{Backup, PrimaryFailure},
     future::ReadyCall,
 };
 
@@ -24,15 +24,15 @@ where
     S: Service<Req>,
     Req: Clone,
 {
-    type Kept = Req;
+    type Stored = Req;
     type Error = S::Error;
     type Future = ReadyCall<S, Req, S::Future>;
 
-    fn keep(&self, request: &Req) -> Req {
+    fn store(&self, request: &Req) -> Req {
         request.clone()
     }
 
-    fn answer(self, request: Req, _: Failed<'_, S::Response, Err>) -> Self::Future {
+    fn answer(self, request: Req, _: PrimaryFailure<'_, S::Response, Err>) -> Self::Future {
         ReadyCall::new(self.0, request)
     }
 }
@@ -50,38 +50,38 @@ impl<T> Clone for Value<T> {
 }
 
 impl<Req, Res: Clone, Err> Backup<Req, Res, Err> for Value<Res> {
-    type Kept = ();
+    type Stored = ();
     type Error = Infallible;
     type Future = Ready<Result<Res, Infallible>>;
 
-    fn keep(&self, _: &Req) {}
+    fn store(&self, _: &Req) {}
 
-    fn answer(self, (): (), _: Failed<'_, Res, Err>) -> Self::Future {
+    fn answer(self, (): (), _: PrimaryFailure<'_, Res, Err>) -> Self::Future {
         ready(Ok(Arc::unwrap_or_clone(self.0)))
     }
 }
 
 /// A function of the failure. See [`FallbackLayer::from_fn`](super::FallbackLayer::from_fn).
 #[derive(Clone)]
-pub struct FromFn<F>(pub(super) F);
+pub struct BackupFn<F>(pub(super) F);
 
-impl<F, Fut, Req, Res, Err, BackupErr> Backup<Req, Res, Err> for FromFn<F>
+impl<F, Fut, Req, Res, Err, BackupErr> Backup<Req, Res, Err> for BackupFn<F>
 where
-    F: FnOnce(Failed<'_, Res, Err>) -> Fut,
+    F: FnOnce(PrimaryFailure<'_, Res, Err>) -> Fut,
     Fut: Future<Output = Result<Res, BackupErr>>,
 {
-    type Kept = ();
+    type Stored = ();
     type Error = BackupErr;
     type Future = Fut;
 
-    fn keep(&self, _: &Req) {}
+    fn store(&self, _: &Req) {}
 
-    fn answer(self, (): (), failed: Failed<'_, Res, Err>) -> Fut {
+    fn answer(self, (): (), failed: PrimaryFailure<'_, Res, Err>) -> Fut {
         (self.0)(failed)
     }
 }
 
-impl<F> fmt::Debug for FromFn<F> {
+impl<F> fmt::Debug for BackupFn<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("FromFn(..)")
     }
@@ -94,19 +94,19 @@ pub struct WithRequest<F>(pub(super) F);
 
 impl<F, Fut, Req, Res, Err, BackupErr> Backup<Req, Res, Err> for WithRequest<F>
 where
-    F: FnOnce(Req, Failed<'_, Res, Err>) -> Fut,
+    F: FnOnce(Req, PrimaryFailure<'_, Res, Err>) -> Fut,
     Fut: Future<Output = Result<Res, BackupErr>>,
     Req: Clone,
 {
-    type Kept = Req;
+    type Stored = Req;
     type Error = BackupErr;
     type Future = Fut;
 
-    fn keep(&self, request: &Req) -> Req {
+    fn store(&self, request: &Req) -> Req {
         request.clone()
     }
 
-    fn answer(self, request: Req, failed: Failed<'_, Res, Err>) -> Fut {
+    fn answer(self, request: Req, failed: PrimaryFailure<'_, Res, Err>) -> Fut {
         (self.0)(request, failed)
     }
 }

@@ -3,8 +3,8 @@ use std::fmt;
 use super::FallbackError;
 use crate::Cause;
 
-/// Makes the error of a call that the primary failed: [`Both`] or [`Joined`].
-pub trait OnFailure<Err, BackupErr> {
+/// Makes the error of a call that the primary failed: [`KeepBoth`] or [`MergeWith`].
+pub trait MergeErrors<Err, BackupErr> {
     /// The error of the service with the fallback.
     type Error;
 
@@ -17,9 +17,9 @@ pub trait OnFailure<Err, BackupErr> {
 
 /// Keeps both errors in a [`FallbackError`]. The default.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Both;
+pub struct KeepBoth;
 
-impl<Err, BackupErr> OnFailure<Err, BackupErr> for Both {
+impl<Err, BackupErr> MergeErrors<Err, BackupErr> for KeepBoth {
     type Error = FallbackError<Err, BackupErr>;
 
     fn pass(error: Err) -> Self::Error {
@@ -32,11 +32,11 @@ impl<Err, BackupErr> OnFailure<Err, BackupErr> for Both {
 }
 
 /// Merges both errors into one of the primary's type, by a function. See
-/// [`FallbackLayer::join_errors`](super::FallbackLayer::join_errors).
+/// [`FallbackLayer::merge_errors`](super::FallbackLayer::merge_errors).
 #[derive(Clone, Copy)]
-pub struct Joined<F>(pub(super) F);
+pub struct MergeWith<F>(pub(super) F);
 
-impl<F, Err, BackupErr> OnFailure<Err, BackupErr> for Joined<F>
+impl<F, Err, BackupErr> MergeErrors<Err, BackupErr> for MergeWith<F>
 where
     F: Fn(Err, BackupErr) -> Err,
 {
@@ -51,7 +51,7 @@ where
     }
 }
 
-impl<F> fmt::Debug for Joined<F> {
+impl<F> fmt::Debug for MergeWith<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Joined(..)")
     }

@@ -3,16 +3,16 @@ use std::sync::Arc;
 use tower_layer::Layer;
 
 use super::{
-    backup::Failed,
-    backup_kinds::{FromFn, ServiceBackup, Value, WithRequest},
-    error_merge::{Both, Joined},
-    only_when::Asked,
+    backup::PrimaryFailure,
+    backup_kinds::{BackupFn, ServiceBackup, Value, WithRequest},
+    error_merge::{KeepBoth, MergeWith},
+    only_when::OnlyWhen,
     reporter::Reporter,
     service::Fallback,
 };
 use crate::{
     Name,
-    classify::{self, Errors, FromErrorFn, FromMemoFn, IntoOpinion},
+    classify::{self, ErrorClassifier, ErrorClassifierFn, IntoOpinion, MemoClassifierFn},
     observe::Observer,
 };
 
@@ -20,8 +20,8 @@ use crate::{
 ///
 /// | setting | default | why |
 /// |---|---|---|
-/// | [`classify`](Self::classify), [`when`](Self::when), … | [`Errors`]: every error is a failure, every response a success | only your code knows which responses are failures |
-/// | [`join_errors`](Self::join_errors) | [`Both`]: a [`FallbackError`](super::FallbackError) with both errors | no error is lost |
+/// | [`classify`](Self::classify), [`when`](Self::when), … | [`ErrorClassifier`]: every error is a failure, every response a success | only your code knows which responses are failures |
+/// | [`merge_errors`](Self::merge_errors) | [`KeepBoth`]: a [`FallbackError`](super::FallbackError) with both errors | no error is lost |
 /// | [`name`](Self::name) | `fallback` | |
 /// | [`observe`](Self::observe) | with the feature `tracing`, an observer that logs | a fallback that nobody notices hides an outage |
 ///
@@ -29,7 +29,7 @@ use crate::{
 ///
 /// A clone has a clone of the backup, and the same observers.
 #[derive(Debug, Clone)]
-pub struct FallbackLayer<B, C = Errors, Merge = Both> {
+pub struct FallbackLayer<B, C = ErrorClassifier, Merge = KeepBoth> {
     backup: B,
     classifier: C,
     merge: Merge,
@@ -51,14 +51,14 @@ impl<T> FallbackLayer<Value<T>> {
     }
 }
 
-impl<F> FallbackLayer<FromFn<F>> {
+impl<F> FallbackLayer<BackupFn<F>> {
     /// Calls a function of the failure. The request isn't copied.
     ///
     /// ```
     /// use std::io;
-    /// use tower_recourse::{FallbackLayer, fallback::Failed};
+    /// use tower_recourse::{FallbackLayer, fallback::PrimaryFailure};
     ///
-    /// let layer = FallbackLayer::from_fn(|failed: Failed<'_, String, io::Error>| {
+    /// let layer = FallbackLayer::from_fn(|failed: PrimaryFailure<'_, String, io::Error>| {
     ///     let answer = format!("not now: {}", failed.cause);
     ///     async move { Ok::<_, io::Error>(answer) }
     /// });
@@ -66,10 +66,10 @@ impl<F> FallbackLayer<FromFn<F>> {
     /// ```
     pub fn from_fn<Fut, Res, Err, BackupErr>(function: F) -> Self
     where
-        F: Fn(Failed<'_, Res, Err>) -> Fut,
+        F: Fn(PrimaryFailure<'_, Res, Err>) -> Fut,
         Fut: Future<Output = Result<Res, BackupErr>>,
     {
-        Self::with(FromFn(function))
+        Self::with(BackupFn(function))
     }
 }
 
@@ -78,7 +78,7 @@ impl<F> FallbackLayer<WithRequest<F>> {
     /// before the primary is called.
     pub fn with_request<Fut, Req, Res, Err, BackupErr>(function: F) -> Self
     where
-        F: Fn(Req, Failed<'_, Res, Err>) -> Fut,
+        F: Fn(Req, PrimaryFailure<'_, Res, Err>) -> Fut,
         Fut: Future<Output = Result<Res, BackupErr>>,
     {
         Self::with(WithRequest(function))
@@ -88,7 +88,7 @@ impl<F> FallbackLayer<WithRequest<F>> {
 impl<B> FallbackLayer<B> {
     /// Uses a custom [`Backup`](super::Backup).
     pub fn with(backup: B) -> Self {
-        Self { backup, classifier: Errors, merge: Both, reporter: Arc::default() }
+        Self { backup, classifier: ErrorClassifier, merge: KeepBoth, reporter: Arc::default() }
     }
 }
 
@@ -101,7 +101,7 @@ impl<B, C, Merge> FallbackLayer<B, C, Merge> {
 
     /// Classifies the primary's outcomes by a closure: `|outcome: Result<&Res, &Err>| …`. A failure
     /// of any kind calls the backup.
-    pub fn classify<F, Res, Err, V>(self, classify: F) -> FallbackLayer<B, classify::FromFn<F>, Merge>
+    pub fn classify<F, Res, Err, V>(self, classify: F) -> FallbackLayer<B, classify::ClassifierFn<F>, Merge>
     where
         F: Fn(Result<&Res, &Err>) -> V,
         V: IntoOpinion,
@@ -111,7 +111,7 @@ impl<B, C, Merge> FallbackLayer<B, C, Merge> {
 
     /// Classifies errors by a closure, `|error: &Err| …`; every response is a success. See
     /// [`classify::errors`](crate::classify::errors).
-    pub fn classify_errors<F, Err, V>(self, classify: F) -> FallbackLayer<B, FromErrorFn<F>, Merge>
+    pub fn classify_errors<F, Err, V>(self, classify: F) -> FallbackLayer<B, ErrorClassifierFn<F>, Merge>
     where
         F: Fn(&Err) -> V,
         V: IntoOpinion,
@@ -126,7 +126,7 @@ impl<B, C, Merge> FallbackLayer<B, C, Merge> {
         self,
         remember: M,
         classify: F,
-    ) -> FallbackLayer<B, FromMemoFn<M, F>, Merge>
+    ) -> FallbackLayer<B, MemoClassifierFn<M, F>, Merge>
     where
         M: Fn(&Req) -> Memo,
         F: Fn(&Memo, Result<&Res, &Err>) -> V,
@@ -139,11 +139,11 @@ impl<B, C, Merge> FallbackLayer<B, C, Merge> {
     ///
     /// A breaker's rejection calls the first fallback around the breaker without this predicate. If
     /// that fallback fails, the predicate of the next one decides.
-    pub fn when<F, Res, Err>(self, predicate: F) -> FallbackLayer<B, Asked<F>, Merge>
+    pub fn when<F, Res, Err>(self, predicate: F) -> FallbackLayer<B, OnlyWhen<F>, Merge>
     where
         F: Fn(Result<&Res, &Err>) -> bool,
     {
-        self.classifier(Asked(predicate))
+        self.classifier(OnlyWhen(predicate))
     }
 
     /// Classifies the primary's outcomes by a [`Classifier`](crate::Classifier).
@@ -167,18 +167,18 @@ impl<B, C, Merge> FallbackLayer<B, C, Merge> {
     /// let is_outage = |outcome: Result<&u32, &io::Error>| outcome.is_err_and(|e| e.kind() != io::ErrorKind::InvalidInput);
     ///
     /// let mut ladder = ServiceBuilder::new()
-    ///     .layer(FallbackLayer::value(0).when(is_outage).join_errors(|primary, _: Infallible| primary))
-    ///     .layer(FallbackLayer::new(service_fn(down)).when(is_outage).join_errors(|_, replica| replica))
+    ///     .layer(FallbackLayer::value(0).when(is_outage).merge_errors(|primary, _: Infallible| primary))
+    ///     .layer(FallbackLayer::new(service_fn(down)).when(is_outage).merge_errors(|_, replica| replica))
     ///     .service(service_fn(down));
     /// let answer: Result<u32, io::Error> = ladder.ready().await.unwrap().call(1).await;
     /// assert_eq!(answer.unwrap(), 0);
     /// # }
     /// ```
-    pub fn join_errors<F, Err, BackupErr>(self, merge: F) -> FallbackLayer<B, C, Joined<F>>
+    pub fn merge_errors<F, Err, BackupErr>(self, merge: F) -> FallbackLayer<B, C, MergeWith<F>>
     where
         F: Fn(Err, BackupErr) -> Err,
     {
-        let merge = Joined(merge);
+        let merge = MergeWith(merge);
         FallbackLayer { backup: self.backup, classifier: self.classifier, merge, reporter: self.reporter }
     }
 
@@ -189,7 +189,7 @@ impl<B, C, Merge> FallbackLayer<B, C, Merge> {
     }
 
     /// Removes all observers, including the default one.
-    pub fn unobserved(mut self) -> Self {
+    pub fn without_observers(mut self) -> Self {
         Arc::make_mut(&mut self.reporter).observers.clear();
         self
     }

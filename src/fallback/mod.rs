@@ -49,7 +49,7 @@
 //! | [`FallbackLayer::from_fn`]: a function of the failure | nothing |
 //! | [`FallbackLayer::with_request`]: a function of the request and the failure | a clone |
 //!
-//! A streaming HTTP body can't be cloned. `http::Replay::share` makes a body that can; an inner retry
+//! A streaming HTTP body can't be cloned. `http::Replay::cloneable` makes a body that can; an inner retry
 //! doesn't copy it again.
 //!
 //! The layer calls the backup if the primary's outcome is classified as a failure of any kind. By
@@ -61,7 +61,7 @@
 //! # Several fallbacks
 //!
 //! Fallbacks can be stacked; the outermost one is called last. With
-//! [`join_errors`](FallbackLayer::join_errors), all of them have the same error type. A fallback
+//! [`merge_errors`](FallbackLayer::merge_errors), all of them have the same error type. A fallback
 //! whose [predicate](FallbackLayer::when) returns `false` for an error passes it to the next one.
 //! Put a retry inside the fallbacks: a retry around them doesn't see failures that they have
 //! answered.
@@ -74,7 +74,7 @@
 //!
 //! | event | when |
 //! |---|---|
-//! | [`Event::FallbackAsked`](crate::observe::Event::FallbackAsked) | the primary has failed; emitted just before the backup is called |
+//! | [`Event::FallbackCalled`](crate::observe::Event::FallbackCalled) | the primary has failed; emitted just before the backup is called |
 //! | [`Event::FallbackFailed`](crate::observe::Event::FallbackFailed) | the backup has failed, too |
 //!
 //! Both contain the layer's [name](FallbackLayer::name) and the cause. A call that the primary
@@ -125,7 +125,7 @@
 //!
 //! If the primary fails and the backup isn't called, the service returns [`FallbackError::Primary`].
 //! If both fail, it returns [`FallbackError::Both`], or
-//! [one error made of both](FallbackLayer::join_errors). If the primary had returned a response that
+//! [one error made of both](FallbackLayer::merge_errors). If the primary had returned a response that
 //! was classified as a failure, and the backup fails, it returns that response.
 //!
 //! If the primary's error type is `Infallible`, the error converts into `Infallible`, as axum
@@ -152,10 +152,10 @@ mod reporter;
 mod service;
 mod shared_backup;
 
-pub use backup::{Backup, Failed};
-pub use backup_kinds::{FromFn, ServiceBackup, Value, WithRequest};
+pub use backup::{Backup, PrimaryFailure};
+pub use backup_kinds::{BackupFn, ServiceBackup, Value, WithRequest};
 pub use error::FallbackError;
-pub use error_merge::{Both, Joined, OnFailure};
+pub use error_merge::{KeepBoth, MergeErrors, MergeWith};
 pub use layer::FallbackLayer;
-pub use only_when::Asked;
+pub use only_when::OnlyWhen;
 pub use service::Fallback;

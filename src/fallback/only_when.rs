@@ -5,9 +5,9 @@ use crate::{Classifier, Verdict};
 /// A predicate as a classifier: `true` is a transient failure, `false` a success. See
 /// [`FallbackLayer::when`](super::FallbackLayer::when).
 #[derive(Clone, Copy)]
-pub struct Asked<F>(pub(super) F);
+pub struct OnlyWhen<F>(pub(super) F);
 
-impl<F, Req, Res, Err> Classifier<Req, Res, Err> for Asked<F>
+impl<F, Req, Res, Err> Classifier<Req, Res, Err> for OnlyWhen<F>
 where
     F: Fn(Result<&Res, &Err>) -> bool,
 {
@@ -20,7 +20,7 @@ where
     }
 }
 
-impl<F> fmt::Debug for Asked<F> {
+impl<F> fmt::Debug for OnlyWhen<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Asked(..)")
     }

@@ -23,7 +23,7 @@ impl Reporter {
     }
 
     pub(super) fn backup_called(&self, cause: Cause) {
-        self.observers.tell(Event::FallbackAsked { name: &self.name, cause });
+        self.observers.tell(Event::FallbackCalled { name: &self.name, cause });
     }
 
     pub(super) fn backup_failed(&self, cause: Cause) {

@@ -9,7 +9,7 @@ use tower_service::Service;
 
 use super::{
     backup::Backup,
-    error_merge::{Both, OnFailure},
+    error_merge::{KeepBoth, MergeErrors},
     future::{CallState, Pending, ResponseFuture, Step},
     reporter::Reporter,
     shared_backup::SharedBackup,
@@ -22,7 +22,7 @@ use crate::{Classifier, readiness::Readiness, reservation::Releaser, sharded_arc
 ///
 /// A clone has a clone of the primary and shares the backup. A successful call doesn't clone the
 /// backup; it counts one reference to it.
-pub struct Fallback<S, B, C, Merge = Both> {
+pub struct Fallback<S, B, C, Merge = KeepBoth> {
     primary: S,
     /// Copies what the backup needs from each request, without an access to shared memory.
     backup: B,
@@ -59,12 +59,12 @@ where
     S::Error: Send + 'static,
     B: Backup<Req, S::Response, S::Error> + Clone,
     C: Classifier<Req, S::Response, S::Error> + Clone,
-    Merge: OnFailure<S::Error, B::Error> + Clone,
+    Merge: MergeErrors<S::Error, B::Error> + Clone,
 {
     type Response = S::Response;
     type Error = Merge::Error;
     type Future =
-        ResponseFuture<S::Future, B::Future, CallState<B, C, Merge, C::Memo, B::Kept, Req, S::Response, S::Error>>;
+        ResponseFuture<S::Future, B::Future, CallState<B, C, Merge, C::Memo, B::Stored, Req, S::Response, S::Error>>;
 
     /// Ready when the primary is. It never fails: a readiness error of the primary is kept, and is
     /// the primary's outcome in the call that follows. The backup is polled ready when it is
@@ -76,7 +76,7 @@ where
     #[inline(always)]
     fn call(&mut self, request: Req) -> Self::Future {
         let memo = self.classifier.memo(&request);
-        let kept = self.backup.keep(&request);
+        let kept = self.backup.store(&request);
         let backup = self.shared.share();
         if self.readiness.has_failed() {
             let classifier = self.classifier.clone();

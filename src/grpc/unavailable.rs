@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use ::http::{HeaderValue, Response, header::CONTENT_TYPE};
 
-use super::{Code, told};
+use super::{Code, status};
 use crate::{Rejection, breaker::OnRejection, http::mark_rejection};
 
 /// The response of a breaker that rejects a call: UNAVAILABLE without messages. If the time is
@@ -34,10 +34,10 @@ impl<B: Default, Err> OnRejection<Response<B>, Err> for Unavailable {
         let mut response = Response::new(B::default());
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-        headers.insert(told::STATUS, HeaderValue::from(Code::Unavailable as u16));
+        headers.insert(status::STATUS, HeaderValue::from(Code::Unavailable as u16));
         headers.insert("grpc-message", HeaderValue::from_static("the service is not called for now"));
         if let Some(retry_in) = rejection.retry_in() {
-            headers.insert(told::PUSHBACK, milliseconds(retry_in).into());
+            headers.insert(status::PUSHBACK, milliseconds(retry_in).into());
         }
         mark_rejection(&mut response, rejection);
         Ok(response)

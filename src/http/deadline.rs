@@ -4,7 +4,7 @@ use crate::time::Instant;
 
 /// The time at which a request must be answered, as a request extension.
 ///
-/// A retry with [`Statuses`](super::Statuses) as its classifier honours it: no wait ends after the
+/// A retry with [`RetryClassifier`](super::RetryClassifier) as its classifier honours it: no wait ends after the
 /// deadline. For each attempt, the retry lowers the extension to the attempt's own deadline. The
 /// retry cuts off a running attempt at the deadline only if it has
 /// [`Timeouts`](crate::retry::Timeouts) with an outcome for this case; without them it has nothing
@@ -15,7 +15,7 @@ use crate::time::Instant;
 /// use http::Request;
 /// use tower_recourse::http::Deadline;
 ///
-/// let request = Request::get("/prices").extension(Deadline::within(Duration::from_millis(500))).body(()).unwrap();
+/// let request = Request::get("/prices").extension(Deadline::after(Duration::from_millis(500))).body(()).unwrap();
 /// # let _ = request;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,7 +28,7 @@ impl Deadline {
     }
 
     /// A deadline after this time from now. Longer times, such as `Duration::MAX`, become 30 years.
-    pub fn within(time: Duration) -> Self {
+    pub fn after(time: Duration) -> Self {
         const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
         Self(Instant::now() + time.min(FAR))
     }
@@ -39,7 +39,7 @@ impl Deadline {
     }
 
     /// The time that is left; zero if the deadline has passed.
-    pub fn left(&self) -> Duration {
+    pub fn remaining(&self) -> Duration {
         self.0.saturating_duration_since(Instant::now())
     }
 }

@@ -4,14 +4,14 @@ use ::http_body::Body;
 use ::http_body_util::BodyExt;
 use bytes::Buf;
 
-use crate::classify::LetGo;
+use crate::classify::DrainFuture;
 
 /// The most bytes that are read of one body. Error responses are usually shorter.
 pub(super) const MOST: usize = 16 << 10;
 
 /// Reads the body to its end, up to `most` bytes. Drops a body that announces more at once.
 /// Dropping the future drops the body.
-pub(super) fn up_to<B>(body: B, most: usize) -> LetGo
+pub(super) fn up_to<B>(body: B, most: usize) -> DrainFuture
 where
     B: Body + Send + 'static,
     B::Data: Send,

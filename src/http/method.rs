@@ -18,20 +18,20 @@ use ::http::{HeaderMap, HeaderName, Method, Request, header};
 /// a precondition isn't idempotent: if the first attempt took effect, the second gets a 412
 /// (Precondition Failed), and the caller concludes that another client has changed the resource.
 ///
-/// [`Statuses`](super::Statuses) calls this function. The verdict of a custom classifier applies to
+/// [`RetryClassifier`](super::RetryClassifier) calls this function. The verdict of a custom classifier applies to
 /// any request, unless the classifier calls it too:
 ///
 /// ```
 /// use bytes::Bytes;
 /// use http::{Request, Response};
 /// use http_body_util::Full;
-/// use tower_recourse::{RetryConfig, Verdict, classify::{self, Idempotent}, http::{Statuses, is_idempotent}};
+/// use tower_recourse::{RetryConfig, Verdict, classify::{self, IdempotencyCheck}, http::{RetryClassifier, is_idempotent}};
 ///
 /// // This service answers 200 with a header where 503 is meant.
 /// let busy = classify::outcomes(|outcome: Result<&Response<Full<Bytes>>, &std::io::Error>| {
 ///     outcome.ok()?.headers().contains_key("x-busy").then(Verdict::transient)
 /// });
-/// let judge = Idempotent::new(classify::first(busy).or(Statuses::default()), is_idempotent::<Full<Bytes>>);
+/// let judge = IdempotencyCheck::new(classify::first(busy).or(RetryClassifier::default()), is_idempotent::<Full<Bytes>>);
 /// let config = RetryConfig::http().classifier(judge);
 /// # let _ = config;
 /// ```

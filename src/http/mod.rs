@@ -20,7 +20,7 @@
 //! # #[cfg(feature = "fallback")]
 //! use tower_recourse::{
 //!     BreakerConfig, BreakerError, BreakerLayer, FallbackLayer, RetryConfig, RetryLayer,
-//!     http::Health, retry::Timeouts,
+//!     http::BreakerClassifier, retry::Timeouts,
 //! };
 //!
 //! # #[cfg(feature = "fallback")]
@@ -39,8 +39,8 @@
 //! let mut client = ServiceBuilder::new()
 //!     .layer(
 //!         FallbackLayer::new(replica)
-//!             .classifier(Health)                             // for 429, 5xx, and errors
-//!             .join_errors(|error: BoxError, _: BoxError| error),
+//!             .classifier(BreakerClassifier)                             // for 429, 5xx, and errors
+//!             .merge_errors(|error: BoxError, _: BoxError| error),
 //!     )
 //!     .map_err(BreakerError::into_boxed)
 //!     .layer(RetryLayer::new(RetryConfig::http().timeouts(timeouts)))
@@ -73,24 +73,24 @@
 //!
 //! | subject | page |
 //! |---|---|
-//! | which outcomes and which requests are retried | [`Statuses`] |
-//! | which outcomes a breaker counts as failures | [`Health`] |
+//! | which outcomes and which requests are retried | [`RetryClassifier`] |
+//! | which outcomes a breaker counts as failures | [`BreakerClassifier`] |
 //! | resending request bodies | [`replay`] |
 //! | idempotency keys for POST and PATCH | [`IdempotencyKeyLayer`] |
 //! | a new connection after a 421 | [`ReconnectLayer`] |
 //! | the deadline of a request | [`Deadline`] |
 //! | retrying a response that breaks off before the first byte of its body | [`first_frame`] |
-//! | a breaker that records a call at the end of the response body | [`at_end`] |
+//! | a breaker that records a call at the end of the response body | [`body_breaker`] |
 //! | time limits for response bodies | [`body_timeout`] |
-//! | a report on how the response was obtained, as a response extension | [`HowLayer`] |
+//! | a report on how the response was obtained, as a response extension | [`ReportExtensionLayer`] |
 //! | the response of a breaker that rejects, for services that can't fail | [`Unavailable`] |
 //! | recognising the response of a breaker | [`rejection`](rejection()) |
 //!
 //! # Server's delay
 //!
 //! A failed response may ask for a delay before the next attempt. The retry waits at least this
-//! long, if the delay is at most [30 s](RetryConfig::longest_server_delay) (the default), and adds
-//! up to [20 %](RetryConfig::server_delay_jitter) at random. If the delay is longer, or ends after
+//! long, if the delay is at most [30 s](RetryConfig::max_retry_after) (the default), and adds
+//! up to [20 %](RetryConfig::retry_after_jitter) at random. If the delay is longer, or ends after
 //! the deadline, the retry returns the response instead. The first header in this table that can be
 //! parsed counts:
 //!
@@ -104,7 +104,7 @@
 //! On a 429, a reset without a remaining count counts too. A date is compared with the `Date` (and
 //! `Age`) of the same response, so the clocks of client and server may differ. Values that are
 //! negative, have a fraction, or can't be parsed are ignored. The header `X-Should-Retry` decides
-//! whether to retry at all: see [`Statuses`].
+//! whether to retry at all: see [`RetryClassifier`].
 //!
 //! # Time limits
 //!
@@ -122,20 +122,20 @@
 //!
 //! The retry resends a POST only if the server provably didn't process it: the server refused the
 //! connection, the server refused the HTTP/2 stream, a pooled connection was dead before it was
-//! used, or the status proves it ([`Statuses`] has the table). The same holds for a PUT or DELETE
+//! used, or the status proves it ([`RetryClassifier`] has the table). The same holds for a PUT or DELETE
 //! with a precondition such as `If-Match`. A request with an `Idempotency-Key` counts as
 //! idempotent: [`IdempotencyKeyLayer`] sets a key, and servers and gateways must decide [when to
-//! trust it](Statuses#when-to-trust-an-idempotency-key). The verdict of a custom classifier applies
+//! trust it](RetryClassifier#when-to-trust-an-idempotency-key). The verdict of a custom classifier applies
 //! to every method; call [`is_idempotent`] in it if the method matters.
 //!
 //! # When not to use it
 //!
 //! - If another layer, or the client library of the server, retries already.
 //! - If responses must be classified by their body. Write a custom classifier, and put it
-//!   [first](crate::classify::first) in a chain with [`Statuses`].
+//!   [first](crate::classify::first) in a chain with [`RetryClassifier`].
 //!
 //! A classifier of tower-http that you use for tracing can classify for this crate too: see
-//! `Classes` (feature `tower-http`; for tower-http 0.6 `tower-http-06`).
+//! `TowerHttpClassifier` (feature `tower-http`; for tower-http 0.6 `tower-http-06`).
 //!
 //! # Common mistakes
 //!
@@ -183,56 +183,56 @@
 //! `Router::layer` unchanged. The error type of an axum service is `Infallible`, so give the
 //! breaker [`Unavailable`] to answer with.
 
-pub mod at_end;
+pub mod body_breaker;
 pub mod body_timeout;
-#[cfg(any(feature = "tower-http", feature = "tower-http-06"))]
-mod classes;
 mod deadline;
 mod drain;
 pub mod first_frame;
-mod how;
 mod idempotency_key;
 pub(crate) mod mark;
 mod method;
-mod problem;
 mod rate_limit;
 mod reconnect;
 mod remaining;
 mod remote_time;
 pub mod replay;
+mod report_extension;
 pub(crate) mod retry_after;
-pub(crate) mod sizes;
-mod statuses;
+mod retry_classifier;
+pub(crate) mod size_hint;
+#[cfg(any(feature = "tower-http", feature = "tower-http-06"))]
+mod tower_http_classifier;
+mod unavailable;
 
-pub use at_end::BodyBreakerLayer;
+pub use body_breaker::BodyBreakerLayer;
 pub use body_timeout::BodyTimeoutLayer;
-#[cfg(feature = "tower-http")]
-pub use classes::v07::Classes;
 pub use deadline::Deadline;
 pub use first_frame::FirstFrameLayer;
-pub use how::{HowFuture, HowLayer, HowService};
 pub use idempotency_key::{IdempotencyKey, IdempotencyKeyLayer};
 pub use mark::{mark_rejection, rejection};
 pub use method::is_idempotent;
-pub use problem::Unavailable;
 pub use reconnect::{Reconnect, ReconnectFuture, ReconnectLayer};
 pub use replay::{Replay, Replayable};
-pub use statuses::{Health, Remembered, Statuses};
+pub use report_extension::{ReportExtension, ReportExtensionFuture, ReportExtensionLayer};
+pub use retry_classifier::{BreakerClassifier, RequestMemo, RetryClassifier};
+#[cfg(feature = "tower-http")]
+pub use tower_http_classifier::v07::TowerHttpClassifier;
+pub use unavailable::Unavailable;
 
-/// Classifier for tower-http 0.6. For tower-http 0.7, [`http`](crate::http) has `Classes`.
+/// Classifier for tower-http 0.6. For tower-http 0.7, [`http`](crate::http) has `TowerHttpClassifier`.
 #[cfg(feature = "tower-http-06")]
 pub mod tower_http_06 {
-    pub use super::classes::v06::Classes;
+    pub use super::tower_http_classifier::v06::TowerHttpClassifier;
 }
 
 use std::time::Duration;
 
 use crate::{
     BreakerConfig, Ratio, RetryConfig,
-    retry::{Backoff, Jitter, NoTimeouts, quota::NoLedger},
+    retry::{Backoff, Jitter, NoTimeouts, quota::NoQuota},
 };
 
-impl RetryConfig<Statuses, NoTimeouts, NoLedger, Replay> {
+impl RetryConfig<RetryClassifier, NoTimeouts, NoQuota, Replay> {
     /// Preset for HTTP requests.
     ///
     /// | setting | here | why |
@@ -240,14 +240,14 @@ impl RetryConfig<Statuses, NoTimeouts, NoLedger, Replay> {
     /// | [`retries`](Self::retries) | 3 | 4 attempts in total. The waits add up to 0.3–1 s, so an attempt may succeed after a fault of half a second, if the budget has tokens. A rejection that isn't waited out ends the request, whatever retries are left |
     /// | [`backoff`](Self::backoff) | 50 ms, 150 ms, 450 ms … up to 20 s, each × 0.5–1.5 | with the settings of the AWS SDKs (50 ms doubling, full jitter, 3 attempts), a fault of 80 ms fails 20 to 40 % of the idempotent requests that it affects; with these, it fails none at up to 500 requests per second (`benches/presets`) |
     /// | [`throttled_backoff`](Self::throttled_backoff) | 1 s, 2 s, 4 s … up to 20 s, each × 0.5–1 | applies to a 429 without a delay: a limit of requests per second isn't over after 50 ms |
-    /// | [`longest_server_delay`](Self::longest_server_delay) | 30 s | the retry returns a response that asks for a longer delay. Three such waits take up to 108 s: set `Timeouts::total`, or 1 s here, if a user waits |
-    /// | [`server_delay_jitter`](Self::server_delay_jitter) | up to 20 % more than the server asks for | clients that got the same `Retry-After` don't return together |
+    /// | [`max_retry_after`](Self::max_retry_after) | 30 s | the retry returns a response that asks for a longer delay. Three such waits take up to 108 s: set `Timeouts::total`, or 1 s here, if a user waits |
+    /// | [`retry_after_jitter`](Self::retry_after_jitter) | up to 20 % more than the server asks for | clients that got the same `Retry-After` don't return together |
     /// | [`budget`](Self::budget) | 20 % of the requests plus 10 retries per second; up to 100 tokens are saved | it bounds the load that retries add to a failing upstream. A client with 10 requests per second may double its load |
     /// | its [initial tokens](crate::retry::TokenBucket::initial) | 100 | a burst of failures right after the start can be retried |
     /// | [`wait_out_rejections`](Self::wait_out_rejections) | of up to 250 ms, in a request's first 300 ms | the preset breaker opens for 100 ms at first; a rejected request waits for that instead of failing |
-    /// | [`idempotent`](Self::idempotent) | not set | [`Statuses`] decides by method: the retry resends other requests only if the server provably didn't process them |
+    /// | [`idempotent`](Self::idempotent) | not set | [`RetryClassifier`] decides by method: the retry resends other requests only if the server provably didn't process them |
     /// | [`timeouts`](Self::timeouts) | none | the right limits depend on the call. Set them: a server that hangs produces no outcome to retry |
-    /// | classifier | [`Statuses`] | the statuses and errors that RFC 9110 and gateways use for temporary failures |
+    /// | classifier | [`RetryClassifier`] | the statuses and errors that RFC 9110 and gateways use for temporary failures |
     /// | request copies | [`Replay`] | bodies of up to 64 KiB can be resent |
     ///
     /// # Which traffic it fits
@@ -275,10 +275,10 @@ impl RetryConfig<Statuses, NoTimeouts, NoLedger, Replay> {
     /// // One of 1,000 clients. Its callers wait for 300 ms, and a fallback answers after that.
     /// let config = RetryConfig::http()
     ///     .retries(1)
-    ///     .budget(TokenBucket::share(0.1)?.reserve(1).initial(5)?)
+    ///     .budget(TokenBucket::retry_ratio(0.1)?.min_per_second(1).initial(5)?)
     ///     .wait_out_rejections(RejectionWait::NONE);
     /// # let _ = config;
-    /// # Ok::<(), tower_recourse::Invalid>(())
+    /// # Ok::<(), tower_recourse::InvalidConfig>(())
     /// ```
     pub fn http() -> Self {
         let backoff = Backoff::exponential(Duration::from_millis(50))
@@ -290,19 +290,19 @@ impl RetryConfig<Statuses, NoTimeouts, NoLedger, Replay> {
             .name("http")
             .retries(3)
             .backoff(backoff)
-            .classifier(Statuses::default())
-            .keeping(Replay::default())
+            .classifier(RetryClassifier::default())
+            .replay(Replay::default())
     }
 }
 
-impl BreakerConfig<Health> {
+impl BreakerConfig<BreakerClassifier> {
     /// Preset for a breaker around an HTTP service.
     ///
     /// | setting | here | why |
     /// |---|---|---|
     /// | thresholds | [the defaults](BreakerConfig): opens after 5 consecutive failures over at least 500 ms, for 10 % of the time that the service has been failing | a window of calls would open within milliseconds at high traffic |
-    /// | classifier | [`Health`] | 5xx and errors are failures; 429, and 503 with a delay, are [neutral](BreakerConfig::on_throttled) |
+    /// | classifier | [`BreakerClassifier`] | 5xx and errors are failures; 429, and 503 with a delay, are [neutral](BreakerConfig::on_throttled) |
     pub fn http() -> Self {
-        BreakerConfig::default().name("http").classifier(Health)
+        BreakerConfig::default().name("http").classifier(BreakerClassifier)
     }
 }

@@ -14,7 +14,7 @@ use tower_service::Service;
 ///
 /// A server answers 421 if the connection is the wrong one for the request's host; the client may
 /// repeat any request over another connection ([RFC 9110,
-/// 15.5.20](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.20)). [`Statuses`](super::Statuses)
+/// 15.5.20](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.20)). [`RetryClassifier`](super::RetryClassifier)
 /// classifies it as transient. Without this layer, the pool may use the same connection for the
 /// next attempt, which then gets another 421. With this layer, a 421 closes the connection to
 /// further requests. Around other clients the layer has no effect.

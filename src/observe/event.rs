@@ -16,12 +16,12 @@ pub enum Event<'a> {
         /// The delay before the next attempt.
         delay: Duration,
         /// The ledger's counts, including this retry, if there is a ledger.
-        booked: Option<Booked<'a>>,
+        quota: Option<QuotaUsage<'a>>,
     },
     /// The server refused a call before it processed anything, as HTTP/2 can refuse a stream. The
     /// retry sends the request again at once, as the same attempt. This costs no budget, and is
     /// emitted at most once per request.
-    Resent {
+    TransparentRetry {
         /// The retry's name.
         name: &'a Name,
         /// The number of the attempt that is repeated: 1 is the first.
@@ -46,18 +46,18 @@ pub enum Event<'a> {
         /// Why the retry stopped.
         cause: Cause,
         /// The ledger's counts, if there is a ledger.
-        booked: Option<Booked<'a>>,
+        quota: Option<QuotaUsage<'a>>,
     },
     /// A request can't be sent again, because nothing of it is kept, so the retry returns its
     /// failure. Emitted once per retry.
-    NothingToRetry {
+    RequestNotReplayable {
         /// The retry's name.
         name: &'a Name,
     },
     /// A failure isn't retried, because the request may have been processed, and the retry's
     /// classifier doesn't know whether it is idempotent. To state it, use
     /// [`RetryConfig::idempotent`](crate::RetryConfig::idempotent) or
-    /// [`classify::Idempotent`](crate::classify::Idempotent). Emitted once per retry.
+    /// [`classify::IdempotencyCheck`](crate::classify::IdempotencyCheck). Emitted once per retry.
     IdempotencyUnknown {
         /// The retry's name.
         name: &'a Name,
@@ -106,7 +106,7 @@ pub enum Event<'a> {
     },
     /// The mode of a circuit was changed by a method of [`Circuit`](crate::Circuit), such as
     /// `force_open`.
-    CircuitSteered {
+    CircuitModeChanged {
         /// The circuit's name.
         name: &'a Name,
         /// The new mode, as text.
@@ -135,7 +135,7 @@ pub enum Event<'a> {
         retry_in: Option<Duration>,
     },
     /// The primary of a fallback failed, and the backup is called.
-    FallbackAsked {
+    FallbackCalled {
         /// The fallback's name.
         name: &'a Name,
         /// Why the primary failed.
@@ -153,18 +153,18 @@ pub enum Event<'a> {
 /// The counts of a ledger for one key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Booked<'a> {
+pub struct QuotaUsage<'a> {
     /// The key, as the request contained it. Escape it before you show it, for example by `{:?}`.
     pub key: &'a str,
     /// The key's retries.
     pub retries: u32,
     /// The retries of all keys.
-    pub in_all: u64,
+    pub total: u64,
 }
 
-impl<'a> Booked<'a> {
+impl<'a> QuotaUsage<'a> {
     /// Makes the counts for the test of an observer.
-    pub const fn new(key: &'a str, retries: u32, in_all: u64) -> Self {
-        Self { key, retries, in_all }
+    pub const fn new(key: &'a str, retries: u32, total: u64) -> Self {
+        Self { key, retries, total }
     }
 }

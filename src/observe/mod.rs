@@ -21,16 +21,16 @@
 //! tower-recourse = "0.1"
 //! ```
 //!
-//! With the feature `tracing`, every layer has an observer that logs, `Tracing`. With the feature
+//! With the feature `tracing`, every layer has an observer that logs, `TracingObserver`. With the feature
 //! `audit`, `Audit` writes an audit log: one JSON object per line, to a file.
 //!
 //! # Events
 //!
 //! | layer | events |
 //! |---|---|
-//! | retry | [`RetryScheduled`](Event::RetryScheduled), [`RetrySucceeded`](Event::RetrySucceeded), [`RetryStopped`](Event::RetryStopped), [`Resent`](Event::Resent), [`RejectionWait`](Event::RejectionWait), [`NothingToRetry`](Event::NothingToRetry), [`IdempotencyUnknown`](Event::IdempotencyUnknown) |
-//! | breaker | [`CircuitOpened`](Event::CircuitOpened), [`CircuitHalfOpened`](Event::CircuitHalfOpened), [`CircuitClosed`](Event::CircuitClosed), [`CircuitSteered`](Event::CircuitSteered), [`CircuitWouldOpen`](Event::CircuitWouldOpen), [`CallFailed`](Event::CallFailed), [`CallRejected`](Event::CallRejected) |
-//! | fallback | [`FallbackAsked`](Event::FallbackAsked), [`FallbackFailed`](Event::FallbackFailed) |
+//! | retry | [`RetryScheduled`](Event::RetryScheduled), [`RetrySucceeded`](Event::RetrySucceeded), [`RetryStopped`](Event::RetryStopped), [`TransparentRetry`](Event::TransparentRetry), [`RejectionWait`](Event::RejectionWait), [`RequestNotReplayable`](Event::RequestNotReplayable), [`IdempotencyUnknown`](Event::IdempotencyUnknown) |
+//! | breaker | [`CircuitOpened`](Event::CircuitOpened), [`CircuitHalfOpened`](Event::CircuitHalfOpened), [`CircuitClosed`](Event::CircuitClosed), [`CircuitModeChanged`](Event::CircuitModeChanged), [`CircuitWouldOpen`](Event::CircuitWouldOpen), [`CallFailed`](Event::CallFailed), [`CallRejected`](Event::CallRejected) |
+//! | fallback | [`FallbackCalled`](Event::FallbackCalled), [`FallbackFailed`](Event::FallbackFailed) |
 //!
 //! # Clone
 //!
@@ -47,9 +47,9 @@ mod tracing;
 
 #[cfg(feature = "audit")]
 pub use audit::Audit;
-pub use event::{Booked, Event};
+pub use event::{Event, QuotaUsage};
 pub use observer::Observer;
 #[cfg(any(feature = "retry", feature = "breaker", feature = "fallback"))]
 pub(crate) use observers::Observers;
 #[cfg(feature = "tracing")]
-pub use tracing::Tracing;
+pub use tracing::TracingObserver;

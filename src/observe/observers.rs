@@ -1,7 +1,7 @@
 use std::{fmt, sync::Arc};
 
 #[cfg(feature = "tracing")]
-use super::Tracing;
+use super::TracingObserver;
 use super::{Event, Observer};
 
 /// The observers of one layer.
@@ -29,7 +29,7 @@ impl Observers {
 impl Default for Observers {
     fn default() -> Self {
         #[cfg(feature = "tracing")]
-        let default: Vec<Arc<dyn Observer>> = vec![Arc::new(Tracing)];
+        let default: Vec<Arc<dyn Observer>> = vec![Arc::new(TracingObserver)];
         #[cfg(not(feature = "tracing"))]
         let default = Vec::new();
         Self(default)

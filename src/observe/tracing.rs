@@ -2,7 +2,7 @@ use std::{fmt, time::Duration};
 
 use tracing::{debug, error, info, warn};
 
-use super::{Booked, Event, Observer};
+use super::{Event, Observer, QuotaUsage};
 use crate::{Cause, sanitize::name_str};
 
 /// An observer that logs every event through `tracing`. With the feature `tracing`, which is on by
@@ -23,35 +23,35 @@ use crate::{Cause, sanitize::name_str};
 /// Names and keys are logged as strings, which a subscriber puts between quotes. They are escaped
 /// and cut at 256 bytes before, so that a name from outside can't forge a line or a field.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Tracing;
+pub struct TracingObserver;
 
 /// Shows `until reset` in place of a duration for a circuit without open time.
-struct OpenFor(Duration);
+struct OpenDuration(Duration);
 
-impl fmt::Debug for OpenFor {
+impl fmt::Debug for OpenDuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0 == Duration::MAX { f.write_str("until reset") } else { self.0.fmt(f) }
     }
 }
 
-impl Observer for Tracing {
+impl Observer for TracingObserver {
     fn on_event(&self, event: &Event<'_>) {
         match *event {
-            Event::RetryScheduled { name, attempt, delay, booked: None } => {
+            Event::RetryScheduled { name, attempt, delay, quota: None } => {
                 warn!(name = &*name.sanitized(), attempt, ?delay, "attempt failed, retrying");
             }
-            Event::RetryScheduled { name, attempt, delay, booked: Some(Booked { key, retries, in_all }) } => {
+            Event::RetryScheduled { name, attempt, delay, quota: Some(QuotaUsage { key, retries, total }) } => {
                 warn!(
                     name = &*name.sanitized(),
                     attempt,
                     ?delay,
                     key = &*name_str(key),
                     retries,
-                    in_all,
+                    total,
                     "attempt failed, retrying"
                 );
             }
-            Event::Resent { name, attempt } => {
+            Event::TransparentRetry { name, attempt } => {
                 info!(name = &*name.sanitized(), attempt, "the server refused the call, sending it again")
             }
             Event::RejectionWait { name, attempt, delay } => {
@@ -65,11 +65,11 @@ impl Observer for Tracing {
             } => {
                 debug!(name = &*name.sanitized(), attempt, %cause, "not retried");
             }
-            Event::RetryStopped { name, attempt, cause, booked } => {
-                let key = booked.map(|booked| name_str(booked.key));
+            Event::RetryStopped { name, attempt, cause, quota } => {
+                let key = quota.map(|quota| name_str(quota.key));
                 error!(name = &*name.sanitized(), attempt, %cause, key = key.as_deref(), "not retried");
             }
-            Event::NothingToRetry { name } => {
+            Event::RequestNotReplayable { name } => {
                 warn!(
                     name = &*name.sanitized(),
                     "a request failed and can't be sent again, because nothing of it is kept; logged once"
@@ -91,7 +91,7 @@ impl Observer for Tracing {
             Event::CircuitOpened {
                 name, open_for, openings_in_a_row: in_a_row @ 2.., calls, failures, slow, ..
             } => {
-                let open_for = OpenFor(open_for);
+                let open_for = OpenDuration(open_for);
                 debug!(
                     name = &*name.sanitized(),
                     ?open_for,
@@ -103,7 +103,7 @@ impl Observer for Tracing {
                 );
             }
             Event::CircuitOpened { name, open_for, openings_in_a_row, failures_in_a_row, calls, failures, slow } => {
-                let open_for = OpenFor(open_for);
+                let open_for = OpenDuration(open_for);
                 error!(
                     name = &*name.sanitized(),
                     ?open_for,
@@ -118,14 +118,14 @@ impl Observer for Tracing {
             Event::CircuitWouldOpen { name, failures_in_a_row, calls, failures, slow } => {
                 warn!(name = &*name.sanitized(), failures_in_a_row, calls, failures, slow, "circuit would have opened");
             }
-            Event::CircuitSteered { name, mode } => {
+            Event::CircuitModeChanged { name, mode } => {
                 info!(name = &*name.sanitized(), mode = &*name_str(mode), "circuit mode changed")
             }
             Event::CircuitHalfOpened { name } => info!(name = &*name.sanitized(), "circuit half-open, probing"),
             Event::CircuitClosed { name } => info!(name = &*name.sanitized(), "circuit closed"),
             Event::CallFailed { name } => debug!(name = &*name.sanitized(), "failure counted"),
             Event::CallRejected { name, retry_in } => debug!(name = &*name.sanitized(), ?retry_in, "call rejected"),
-            Event::FallbackAsked { name, cause } => info!(name = &*name.sanitized(), %cause, "fallback called"),
+            Event::FallbackCalled { name, cause } => info!(name = &*name.sanitized(), %cause, "fallback called"),
             Event::FallbackFailed { name, cause } => error!(name = &*name.sanitized(), %cause, "fallback failed"),
         }
     }

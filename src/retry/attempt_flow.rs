@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use tower_service::Service;
 
-use super::{Decision, Keep, Policy, attempt_time::attempt_deadline, budget::AnyBudget, stored_copy::StoredCopy};
+use super::{
+    Decision, Policy, RequestReplay, attempt_time::attempt_deadline, budget::AnyBudget, stored_copy::StoredCopy,
+};
 use crate::{
-    Attempt, Cause, How, Outcome,
+    Attempt, CallReport, Cause, Outcome,
     call_context::{
         budget_scope::{BudgetScope, Deposits},
         result_note::Note,
@@ -33,10 +35,10 @@ pub(super) fn send<S, P, Replay, Req>(
 where
     S: Service<Replay::Request>,
     P: Policy<Req, S::Response, S::Error>,
-    Replay: Keep<Req>,
+    Replay: RequestReplay<Req>,
 {
     policy.attempt(state, attempt);
-    replay.stamp(&mut request, attempt, attempt_deadline(policy, attempt));
+    replay.before_attempt(&mut request, attempt, attempt_deadline(policy, attempt));
     if replay.carries_deposits() && attempt.carries_deposits() {
         replay.carry_deposits(&mut request, Deposits::with(budget_address(policy)));
     }
@@ -97,7 +99,7 @@ impl<Res, Err, SentReq> AttemptOutcome<Res, Err, SentReq> {
 /// What follows an attempt.
 pub(super) enum AfterAttempt<SentReq> {
     /// The caller gets the result, with this note.
-    Return(Option<How>),
+    Return(Option<CallReport>),
     /// Another call follows.
     Repeat(NextCall<SentReq>),
 }
@@ -119,13 +121,13 @@ pub(super) struct NextCall<SentReq> {
 pub(super) fn after_attempt<P, Replay, Req, Res, Err>(
     policy: &P,
     state: &mut P::State,
-    stored: &mut StoredCopy<Replay, Replay::Kept, Req>,
+    stored: &mut StoredCopy<Replay, Replay::Stored, Req>,
     attempt: &Attempt,
     outcome: &mut AttemptOutcome<Res, Err, Replay::Request>,
 ) -> AfterAttempt<Replay::Request>
 where
     P: Policy<Req, Res, Err>,
-    Replay: Keep<Req>,
+    Replay: RequestReplay<Req>,
     Err: 'static,
 {
     // First, since the code below may call other layers, which write notes too.
@@ -150,7 +152,7 @@ where
             return AfterAttempt::Return((!report.is_plain()).then_some(report));
         }
         Decision::Retry { delay, .. } => (delay, attempt.next()),
-        Decision::Resend => (Duration::ZERO, attempt.once_more()),
+        Decision::TransparentRetry => (Duration::ZERO, attempt.once_more()),
         Decision::WaitOut { delay } => (delay, attempt.once_more()),
     };
 

@@ -1,11 +1,11 @@
 //! When attempts begin, and when their time is over.
 //!
-//! A request is timed if its policy has [`Limits`] or a deadline. The clock isn't read for other
+//! A request is timed if its policy has [`TimeLimits`] or a deadline. The clock isn't read for other
 //! requests.
 
 use std::time::Duration;
 
-use super::{Elapsed, Limits, Policy};
+use super::{Elapsed, Policy, TimeLimits};
 use crate::{Attempt, call_context::timeout_scope, time::Instant};
 
 /// The first attempt of a request.
@@ -87,12 +87,12 @@ where
 {
     let limits = policy.limits();
     match (attempt.deadline().filter(|&deadline| is_over(Some(deadline))), limits) {
-        (Some(deadline), Limits { total: None, .. }) => {
+        (Some(deadline), TimeLimits { total: None, .. }) => {
             let had = attempt.started().map(|started| deadline.saturating_duration_since(started));
             Elapsed::request(had.unwrap_or_default())
         }
-        (Some(_), Limits { total: Some(total), .. }) => Elapsed::request(total),
-        (None, Limits { attempt: Some(own), .. }) => Elapsed::attempt(own),
-        (None, Limits { total, .. }) => Elapsed::request(total.unwrap_or_default()),
+        (Some(_), TimeLimits { total: Some(total), .. }) => Elapsed::request(total),
+        (None, TimeLimits { attempt: Some(own), .. }) => Elapsed::attempt(own),
+        (None, TimeLimits { total, .. }) => Elapsed::request(total.unwrap_or_default()),
     }
 }

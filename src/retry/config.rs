@@ -7,8 +7,8 @@ mod transactions;
 
 use std::fmt;
 
-use super::{Cloned, NoTimeouts, quota::NoLedger};
-use crate::classify::Errors;
+use super::{CloneRequest, NoTimeouts, quota::NoQuota};
+use crate::classify::ErrorClassifier;
 
 pub(super) use settings::Settings;
 
@@ -20,15 +20,15 @@ pub(super) use settings::Settings;
 /// | [`retries`](Self::retries) | 3 | 4 attempts in total. A failure that lasts longer than 7 s is seldom transient |
 /// | [`backoff`](Self::backoff) | 1 s, 2 s, 4 s … up to 60 s, each × 0.5–1.5 | gives a dependency time to restart, and spreads the waiting requests |
 /// | [`throttled_backoff`](Self::throttled_backoff) | 1 s, 2 s, 4 s … up to 20 s, each × 0.5–1 | a limit of requests per second or minute isn't over after a shorter delay |
-/// | [`longest_server_delay`](Self::longest_server_delay) | 30 s | if the server requests a longer delay, the failure is returned |
-/// | [`server_delay_jitter`](Self::server_delay_jitter) | up to 20 % longer than requested | clients that got the same response don't return together |
+/// | [`max_retry_after`](Self::max_retry_after) | 30 s | if the server requests a longer delay, the failure is returned |
+/// | [`retry_after_jitter`](Self::retry_after_jitter) | up to 20 % longer than requested | clients that got the same response don't return together |
 /// | [`budget`](Self::budget) | 20 % of the requests plus 10 retries per second | retries add at most that to the load of a dependency that fails |
 /// | its [initial tokens](super::TokenBucket::initial) | 100 | a burst of failures right after the start can be retried |
 /// | [`wait_out_rejections`](Self::wait_out_rejections) | of up to 250 ms, in a request's first 300 ms | without it, a breaker that opens for 100 ms fails calls that would succeed after a short wait |
 /// | [`timeouts`](Self::timeouts) | none | the right limits depend on the call |
-/// | [`switch`](Self::switch), [`ledger`](Self::ledger) | none | only batch jobs and operators need them |
-/// | classifier | [`Errors`] | an error is transient unless it is known not to be |
-/// | [`idempotent`](Self::idempotent) | not stated | a failed call may have been processed; with [`Errors`], only a request that provably wasn't sent is sent again |
+/// | [`switch`](Self::switch), [`quota`](Self::quota) | none | only batch jobs and operators need them |
+/// | classifier | [`ErrorClassifier`] | an error is transient unless it is known not to be |
+/// | [`idempotent`](Self::idempotent) | not stated | a failed call may have been processed; with [`ErrorClassifier`], only a request that provably wasn't sent is sent again |
 ///
 /// # Which traffic it fits
 ///
@@ -40,7 +40,7 @@ pub(super) use settings::Settings;
 ///
 /// A clone shares the budget, the switch, and the sequence of the jitter.
 #[derive(Clone)]
-pub struct RetryConfig<C = Errors, Timeout = NoTimeouts, Quota = NoLedger, Replay = Cloned> {
+pub struct RetryConfig<C = ErrorClassifier, Timeout = NoTimeouts, Quota = NoQuota, Replay = CloneRequest> {
     pub(super) settings: Settings,
     pub(super) answer: Timeout,
     pub(super) classifier: C,
@@ -51,7 +51,7 @@ pub struct RetryConfig<C = Errors, Timeout = NoTimeouts, Quota = NoLedger, Repla
 impl Default for RetryConfig {
     fn default() -> Self {
         let settings = Settings::default();
-        Self { settings, answer: NoTimeouts, classifier: Errors, ledger: NoLedger, keep: Cloned }
+        Self { settings, answer: NoTimeouts, classifier: ErrorClassifier, ledger: NoQuota, keep: CloneRequest }
     }
 }
 

@@ -2,24 +2,24 @@
 
 use std::{fmt, time::Duration};
 
-use super::Spent;
+use super::QuotaExceeded;
 use crate::Cause;
 
 /// What to do after an outcome, and why. A [`Policy`](super::Policy) makes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
     /// Return the outcome to the caller.
-    Return(Reason),
+    Return(DecisionReason),
     /// Discard the outcome, wait, and make another attempt.
     Retry {
         /// The time to wait before the attempt. Zero: none.
         delay: Duration,
         /// Why another attempt makes sense.
-        reason: Reason,
+        reason: DecisionReason,
     },
     /// Discard the outcome and send the request again at once, as the same attempt: the peer
     /// refused the request before it processed any part of it.
-    Resend,
+    TransparentRetry,
     /// Discard a breaker's rejection, wait, and send the request again as the same attempt: the
     /// call wasn't made.
     WaitOut {
@@ -31,7 +31,7 @@ pub enum Decision {
 /// The reason for a [`Decision`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Reason {
+pub enum DecisionReason {
     /// The attempt succeeded.
     Success,
     /// The outcome is neither a success nor a failure.
@@ -46,14 +46,14 @@ pub enum Reason {
     /// The attempt failed, and any other would fail in the same way.
     Permanent,
     /// The number of attempts is used up.
-    AttemptsSpent {
+    AttemptsExhausted {
         /// The number of attempts that were made.
         attempts: u32,
     },
     /// The server requested a longer delay than is allowed.
-    ServerDelay {
+    RetryAfterTooLong {
         /// The delay that it requested.
-        asked: Duration,
+        requested: Duration,
     },
     /// The request can't be sent again.
     NotReplayable,
@@ -63,13 +63,13 @@ pub enum Reason {
     Budget,
     /// The request may have been processed, and it isn't known to be idempotent.
     UnsafeToResend,
-    /// The [`Switch`](super::Switch) is off.
-    SwitchedOff,
-    /// The [quota](super::Ledger) allows no more retries, for the request's key or in total.
-    Ledger(Spent),
+    /// The [`RetrySwitch`](super::RetrySwitch) is off.
+    RetriesDisabled,
+    /// The [quota](super::RetryQuota) allows no more retries, for the request's key or in total.
+    Quota(QuotaExceeded),
 }
 
-impl Reason {
+impl DecisionReason {
     /// The reason as the [`Cause`] that a fallback gets if the failure is returned. `None` for
     /// [`Success`](Self::Success) and [`Neutral`](Self::Neutral), which aren't failures.
     pub fn cause(&self) -> Option<Cause> {
@@ -78,19 +78,19 @@ impl Reason {
             Self::Transient => Some(Cause::Failure),
             Self::Rejected { retry_in } => Some(Cause::Rejected { retry_in }),
             Self::Permanent => Some(Cause::Permanent),
-            Self::AttemptsSpent { attempts } => Some(Cause::AttemptsSpent { attempts }),
-            Self::ServerDelay { asked } => Some(Cause::ServerDelay { asked }),
+            Self::AttemptsExhausted { attempts } => Some(Cause::AttemptsExhausted { attempts }),
+            Self::RetryAfterTooLong { requested } => Some(Cause::RetryAfterTooLong { requested }),
             Self::Deadline => Some(Cause::Deadline),
             Self::NotReplayable => Some(Cause::NotReplayable),
             Self::Budget => Some(Cause::Budget),
             Self::UnsafeToResend => Some(Cause::UnsafeToResend),
-            Self::SwitchedOff => Some(Cause::SwitchedOff),
-            Self::Ledger(spent) => Some(spent.cause()),
+            Self::RetriesDisabled => Some(Cause::RetriesDisabled),
+            Self::Quota(spent) => Some(spent.cause()),
         }
     }
 }
 
-impl fmt::Display for Reason {
+impl fmt::Display for DecisionReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Success => f.write_str("the attempt succeeded"),

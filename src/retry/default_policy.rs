@@ -7,22 +7,22 @@ mod retry_delay;
 mod wait_out;
 
 use super::{
-    Answer, Decision, Elapsed, Limits, Policy, Reason, RetryConfig,
+    Decision, DecisionReason, Elapsed, Policy, RetryConfig, TimeLimits, TimeoutOutcome,
     backoff_state::BackoffState,
     budget::{AnyBudget, Reservation},
-    quota::Accounts,
+    quota::QuotaSource,
     request_age::RequestAge,
 };
 use crate::{
     Attempt, Cause, Classifier, Outcome, Verdict,
-    classify::{LetGo, Origin},
+    classify::{DrainFuture, Origin},
     cold_option::ColdOption,
     time::Instant,
 };
 
 /// The state of a [`RetryConfig`] for one request.
 #[derive(Debug)]
-pub struct Progress<Memo, Account> {
+pub struct RetryState<Memo, Account> {
     memo: Memo,
     account: Account,
     /// Boxed, since nearly every request succeeds without it. Then nothing is written, moved or
@@ -41,7 +41,7 @@ struct AfterFailure {
     is_resent: bool,
 }
 
-impl<Memo, Account> Progress<Memo, Account> {
+impl<Memo, Account> RetryState<Memo, Account> {
     fn after_failure(&mut self) -> &mut AfterFailure {
         self.after_failure.get_or_insert_with(Box::default)
     }
@@ -50,10 +50,10 @@ impl<Memo, Account> Progress<Memo, Account> {
 impl<C, Timeout, Quota, Replay, Req, Res, Err> Policy<Req, Res, Err> for RetryConfig<C, Timeout, Quota, Replay>
 where
     C: Classifier<Req, Res, Err>,
-    Timeout: Answer<Res, Err>,
-    Quota: Accounts<Req>,
+    Timeout: TimeoutOutcome<Res, Err>,
+    Quota: QuotaSource<Req>,
 {
-    type State = Progress<C::Memo, Quota::Account>;
+    type State = RetryState<C::Memo, Quota::Quota>;
 
     #[inline(always)]
     fn start(&self, request: &Req) -> Self::State {
@@ -61,7 +61,7 @@ where
             budget.deposit_once();
         }
         let (memo, account) = (self.classifier.memo(request), self.ledger.open(request));
-        Progress { memo, account, after_failure: ColdOption::NONE }
+        RetryState { memo, account, after_failure: ColdOption::NONE }
     }
 
     #[inline]
@@ -69,7 +69,7 @@ where
         if let Some(after_failure) = progress.after_failure.as_mut() {
             after_failure.reservation.spend();
         }
-        self.ledger.spend(&mut progress.account);
+        self.ledger.consume(&mut progress.account);
     }
 
     #[inline(always)]
@@ -78,7 +78,7 @@ where
         // given back first.
         let after_failure = progress.after_failure.as_mut();
         let paid = after_failure.and_then(|after_failure| after_failure.reservation.settle(attempt.number()));
-        self.ledger.give_back(&mut progress.account);
+        self.ledger.refund(&mut progress.account);
 
         let verdict = match outcome.cause() {
             Some(Cause::Rejected { retry_in }) => Verdict::rejected(retry_in),
@@ -87,9 +87,9 @@ where
         match verdict {
             Verdict::Success => {
                 self.settings.report_success(attempt, paid);
-                Decision::Return(Reason::Success)
+                Decision::Return(DecisionReason::Success)
             }
-            Verdict::Neutral => Decision::Return(Reason::Neutral),
+            Verdict::Neutral => Decision::Return(DecisionReason::Neutral),
             Verdict::Failure(failure) => self.decide_after_failure::<Req, _>(progress, attempt, paid, failure),
         }
     }
@@ -99,7 +99,7 @@ where
         if let Some(after_failure) = progress.after_failure.as_mut() {
             after_failure.reservation.give_back();
         }
-        self.ledger.give_back(&mut progress.account);
+        self.ledger.refund(&mut progress.account);
         self.emit_stopped::<Req, _>(progress, attempt, cause);
     }
 
@@ -108,17 +108,17 @@ where
         self.classifier.deadline(&progress.memo)
     }
 
-    fn let_go(&self, outcome: Result<Res, Err>) -> Option<LetGo> {
-        self.classifier.let_go(outcome).ok()
+    fn discard(&self, outcome: Result<Res, Err>) -> Option<DrainFuture> {
+        self.classifier.discard(outcome).ok()
     }
 
     #[inline]
-    fn limits(&self) -> Limits {
+    fn limits(&self) -> TimeLimits {
         self.settings.limits
     }
 
     fn timed_out(&self, elapsed: Elapsed) -> Option<Result<Res, Err>> {
-        self.answer.answer(elapsed)
+        self.answer.outcome(elapsed)
     }
 
     #[inline]

@@ -7,7 +7,7 @@ use std::{
 
 use tower_service::Service;
 
-use super::{Keep, spare_instance::InstanceSource};
+use super::{RequestReplay, spare_instance::InstanceSource};
 use crate::{Attempt, time::Instant};
 
 /// An async function as a service. Its requests are the attempts.
@@ -45,20 +45,20 @@ impl<F> InstanceSource<()> for FunctionService<F> {
 /// The function gets the attempt in place of the request. Nothing has to be stored for that.
 pub(super) struct AttemptAsRequest;
 
-impl<Req> Keep<Req> for AttemptAsRequest {
+impl<Req> RequestReplay<Req> for AttemptAsRequest {
     type Request = Attempt;
-    type Kept = ();
-    type Prepared = Ready<Attempt>;
+    type Stored = ();
+    type Prepare = Ready<Attempt>;
 
-    fn keep(&self, _: &mut Req) -> Option<()> {
+    fn store(&self, _: &mut Req) -> Option<()> {
         Some(())
     }
 
-    fn sent(&self, _: Req) -> Attempt {
+    fn into_request(&self, _: Req) -> Attempt {
         Attempt::new(1)
     }
 
-    fn again(&self, (): &mut ()) -> Option<Attempt> {
+    fn copy(&self, (): &mut ()) -> Option<Attempt> {
         Some(Attempt::new(1))
     }
 
@@ -67,7 +67,7 @@ impl<Req> Keep<Req> for AttemptAsRequest {
     }
 
     // The attempt is known when it is made.
-    fn stamp(&self, request: &mut Attempt, attempt: &Attempt, _: Option<Instant>) {
+    fn before_attempt(&self, request: &mut Attempt, attempt: &Attempt, _: Option<Instant>) {
         *request = *attempt;
     }
 }

@@ -11,7 +11,7 @@ use tokio::time::{Sleep, sleep, sleep_until};
 use tower_service::Service;
 
 use super::{
-    Decision, Keep, Policy, Reason,
+    Decision, DecisionReason, Policy, RequestReplay,
     attempt_flow::{AfterAttempt, AttemptOutcome, after_attempt, in_attempt, send},
     attempt_time::{attempt_deadline, begin, enforced_deadline, is_over, reached_limit},
     request_context::{FutureOf, PreAttempt, PreAttemptProj, RequestContext},
@@ -75,7 +75,7 @@ where
     S: Service<Replay::Request>,
     S::Error: 'static,
     P: Policy<Req, S::Response, S::Error>,
-    Replay: Keep<Req>,
+    Replay: RequestReplay<Req>,
 {
     type Output = Result<S::Response, S::Error>;
 
@@ -99,7 +99,7 @@ where
                     && !stored.is_lost() =>
             {
                 let decision = policy.decide(state, this.attempt, Outcome::new(Ok(&response)));
-                if !matches!(decision, Decision::Return(Reason::Success)) {
+                if !matches!(decision, Decision::Return(DecisionReason::Success)) {
                     let outcome = AttemptOutcome::decided(Ok(response), decision);
                     return self.poll_slow(SlowPath::Ended(outcome), cx);
                 }
@@ -121,7 +121,7 @@ where
     S: Service<Replay::Request>,
     S::Error: 'static,
     P: Policy<Req, S::Response, S::Error>,
-    Replay: Keep<Req>,
+    Replay: RequestReplay<Req>,
 {
     /// All other requests: polls attempts until one of them has the result.
     #[cold]
@@ -287,7 +287,7 @@ where
                     context.instance.release();
                 }
                 // Dropped before the delay, so that others can use what they hold.
-                let discarding = context.policy.let_go(outcome.result);
+                let discarding = context.policy.discard(outcome.result);
                 context.set_pre_attempt(PreAttempt::Waiting { discarding, request: next.request });
                 this.call.set(None);
                 *this.attempt = next.attempt;

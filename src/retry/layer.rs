@@ -2,7 +2,7 @@
 
 use tower_layer::Layer;
 
-use super::{Cloned, FromFn, Prepared, Retry, RetryConfig};
+use super::{CloneRequest, CopyWith, PrepareResend, Retry, RetryConfig};
 use crate::{Attempt, sharded_arc::ShardedArc};
 
 /// Wraps a service in a [`Retry`]. All services that a layer makes share its policy, and so its
@@ -12,7 +12,7 @@ use crate::{Attempt, sharded_arc::ShardedArc};
 ///
 /// A clone shares the policy.
 #[derive(Debug)]
-pub struct RetryLayer<P, Replay = Cloned> {
+pub struct RetryLayer<P, Replay = CloneRequest> {
     pub(super) policy: ShardedArc<P>,
     keep: Replay,
 }
@@ -28,7 +28,7 @@ impl<C, Timeout, Quota, Replay: Clone> RetryLayer<RetryConfig<C, Timeout, Quota,
 impl<P> RetryLayer<P> {
     /// A layer with any [`Policy`](super::Policy). It stores clones of the requests.
     pub fn with(policy: P) -> Self {
-        Self { policy: ShardedArc::new(policy), keep: Cloned }
+        Self { policy: ShardedArc::new(policy), keep: CloneRequest }
     }
 }
 
@@ -42,21 +42,21 @@ impl<P, Replay> RetryLayer<P, Replay> {
     /// struct Upload { name: String, file: Option<std::fs::File> }
     ///
     /// // An upload without a file can be sent again. An upload with a file can't.
-    /// let layer = RetryLayer::new(RetryConfig::default()).keep(|upload: &Upload| match upload.file {
+    /// let layer = RetryLayer::new(RetryConfig::default()).copy_request_with(|upload: &Upload| match upload.file {
     ///     None => Some(Upload { name: upload.name.clone(), file: None }),
     ///     Some(_) => None,
     /// });
     /// # let _ = layer;
     /// ```
-    pub fn keep<F, Req>(self, copy: F) -> RetryLayer<P, FromFn<F>>
+    pub fn copy_request_with<F, Req>(self, copy: F) -> RetryLayer<P, CopyWith<F>>
     where
         F: Fn(&Req) -> Option<Req>,
     {
-        self.keeping(FromFn(copy))
+        self.replay(CopyWith(copy))
     }
 
-    /// Stores requests with a [`Keep`](super::Keep).
-    pub fn keeping<NewReplay>(self, keep: NewReplay) -> RetryLayer<P, NewReplay> {
+    /// Stores requests with a [`RequestReplay`](super::RequestReplay).
+    pub fn replay<NewReplay>(self, keep: NewReplay) -> RetryLayer<P, NewReplay> {
         RetryLayer { policy: self.policy, keep }
     }
 
@@ -84,12 +84,12 @@ impl<P, Replay> RetryLayer<P, Replay> {
     ///
     /// It can't fail. If there is no fresh token, send the old one, and let the classifier decide
     /// about the service's response.
-    pub fn before_resend<F, Fut, Req>(self, prepare: F) -> RetryLayer<P, Prepared<Replay, F>>
+    pub fn before_resend<F, Fut, Req>(self, prepare: F) -> RetryLayer<P, PrepareResend<Replay, F>>
     where
         F: Fn(Req, Attempt) -> Fut,
         Fut: Future<Output = Req>,
     {
-        RetryLayer { policy: self.policy, keep: Prepared { keep: self.keep, prepare } }
+        RetryLayer { policy: self.policy, keep: PrepareResend { keep: self.keep, prepare } }
     }
 
     /// The policy.

@@ -42,7 +42,7 @@
 //!   after a failure, the request may have been processed, and only its response lost. The default
 //!   classifier allows a retry only if the request provably wasn't sent. State which requests may
 //!   be repeated: [`RetryConfig::idempotent`] if all may,
-//!   [`classify::Idempotent`](crate::classify::Idempotent) to decide by the request.
+//!   [`classify::IdempotencyCheck`](crate::classify::IdempotencyCheck) to decide by the request.
 //! - In more than one layer of a call chain: three layers with 4 attempts each make up to 64 calls
 //!   at the bottom. Retry once, in the layer that knows most about the failure.
 //! - Against overload without a [budget]: the retries keep the overload up.
@@ -55,7 +55,7 @@
 //!                              └──── delay ◀──── discard the outcome ◀────────┘ retry
 //! ```
 //!
-//! 1. The [`Keep`] stores what is needed to send the request again. By default, it clones the
+//! 1. The [`RequestReplay`] stores what is needed to send the request again. By default, it clones the
 //!    request.
 //! 2. The service instance that was polled ready makes the first attempt.
 //! 3. The classifier turns the outcome into a [verdict](crate::Verdict), and the [`Policy`] makes
@@ -70,9 +70,9 @@
 //! called. So the state that a service keeps in itself, such as a counter or a connection, is that
 //! of the latest of these calls.
 //!
-//! [`RetryConfig`] checks in this order. The first check that fails gives the [`Reason`]:
+//! [`RetryConfig`] checks in this order. The first check that fails gives the [`DecisionReason`]:
 //!
-//! 1. the [`Switch`], if there is one;
+//! 1. the [`RetrySwitch`], if there is one;
 //! 2. the [quota] over all keys;
 //! 3. a breaker further in rejected the call;
 //! 4. the failure is permanent;
@@ -88,12 +88,12 @@
 //! Three outcomes don't reach these checks:
 //!
 //! - A success and a neutral outcome are returned.
-//! - A call that the peer [refused](crate::Verdict::refused) before it processed anything is sent
+//! - A call that the peer [refused](crate::Verdict::unprocessed) before it processed anything is sent
 //!   again, at most once per request and without cost, unless the switch is off.
 //! - A short rejection is [waited out](RejectionWait), unless the switch is off.
 //!
 //! Observers and a fallback further out receive the reason. The caller gets it through
-//! [`answered`](crate::answered).
+//! [`answered`](crate::report).
 //!
 //! # Defaults
 //!
@@ -108,9 +108,9 @@
 //! | `RetryScheduled` | an attempt failed, and another one follows after a delay |
 //! | `RetrySucceeded` | an attempt after the first succeeded |
 //! | `RetryStopped` | a failure is returned; the event contains the cause |
-//! | `Resent` | a refused call is sent again without cost |
+//! | `TransparentRetry` | a refused call is sent again without cost |
 //! | `RejectionWait` | the retry waits for the end of a short rejection |
-//! | `NothingToRetry` | once per configuration: a request couldn't be retried because it can't be sent again |
+//! | `RequestNotReplayable` | once per configuration: a request couldn't be retried because it can't be sent again |
 //! | `IdempotencyUnknown` | once per configuration: a failure wasn't retried because the classifier doesn't know whether the request is idempotent |
 //!
 //! A request whose first attempt succeeds emits no event. By default, events are written with
@@ -163,7 +163,7 @@
 //! **Writes declared idempotent.** A write whose response was lost is processed twice.
 //!
 //! ```
-//! # use tower_recourse::{RetryConfig, classify::{Errors, Idempotent}};
+//! # use tower_recourse::{RetryConfig, classify::{ErrorClassifier, IdempotencyCheck}};
 //! enum Command { Get(u64), Add(u64) }
 //!
 //! // Wrong: `Add` may be added twice.
@@ -171,7 +171,7 @@
 //!
 //! // Right: `Add` is sent again only if it provably wasn't sent.
 //! let config = RetryConfig::default()
-//!     .classifier(Idempotent::new(Errors, |command: &Command| matches!(command, Command::Get(_))));
+//!     .classifier(IdempotencyCheck::new(ErrorClassifier, |command: &Command| matches!(command, Command::Get(_))));
 //! # let _ = (config, Command::Add(1), Command::Get(1));
 //! ```
 //!
@@ -207,7 +207,7 @@
 //! - an error or a response of a type that the layers can't inspect, if it arrives in another poll
 //!   than the rejection.
 //!
-//! [`Sources`](crate::classify::Sources) inspects the source chain of your own error types.
+//! [`ErrorChain`](crate::classify::ErrorChain) inspects the source chain of your own error types.
 //!
 //! # Plain functions
 //!
@@ -267,13 +267,13 @@ pub use crate::Elapsed;
 pub use backoff::{Backoff, Jitter};
 pub use budget::{Budget, BudgetStats, CostBucket, RetryThrottle, TokenBucket};
 pub use config::RetryConfig;
-pub use decision::{Decision, Reason};
-pub use default_policy::Progress;
+pub use decision::{Decision, DecisionReason};
+pub use default_policy::RetryState;
 pub use layer::RetryLayer;
 pub use policy::Policy;
-pub use quota::{Ledger, Spent};
+pub use quota::{QuotaExceeded, RetryQuota};
 pub use rejection_wait::RejectionWait;
-pub use request_replay::{Cloned, Deposits, FromFn, Keep, Prepared};
+pub use request_replay::{CloneRequest, CopyWith, Deposits, PrepareResend, RequestReplay};
 pub use service::Retry;
-pub use switch::Switch;
-pub use timeouts::{Answer, AnswerWith, FromElapsed, Limits, NoTimeouts, Timeouts};
+pub use switch::RetrySwitch;
+pub use timeouts::{NoTimeouts, TimeLimits, TimeoutFromElapsed, TimeoutOutcome, TimeoutWith, Timeouts};

@@ -1,9 +1,9 @@
 //! What decides about retries.
 
-use super::{Decision, Elapsed, Limits, budget::AnyBudget};
+use super::{Decision, Elapsed, TimeLimits, budget::AnyBudget};
 use crate::{
     Attempt, Cause, Outcome,
-    classify::{LetGo, Origin},
+    classify::{DrainFuture, Origin},
     time::Instant,
 };
 
@@ -15,7 +15,7 @@ use crate::{
 ///
 /// ```
 /// use std::time::Duration;
-/// use tower_recourse::{Attempt, Outcome, RetryLayer, retry::{Decision, Policy, Reason}};
+/// use tower_recourse::{Attempt, Outcome, RetryLayer, retry::{Decision, Policy, DecisionReason}};
 ///
 /// /// Retries every error once, without a delay.
 /// struct Twice;
@@ -27,10 +27,10 @@ use crate::{
 ///
 ///     fn decide(&self, (): &mut (), attempt: &Attempt, outcome: Outcome<'_, Res, Err>) -> Decision {
 ///         match outcome.result() {
-///             Ok(_) => Decision::Return(Reason::Success),
-///             Err(_) if outcome.is_rejected() => Decision::Return(Reason::Rejected { retry_in: None }),
-///             Err(_) if attempt.number() >= 2 => Decision::Return(Reason::AttemptsSpent { attempts: 2 }),
-///             Err(_) => Decision::Retry { delay: Duration::ZERO, reason: Reason::Transient },
+///             Ok(_) => Decision::Return(DecisionReason::Success),
+///             Err(_) if outcome.is_rejected() => Decision::Return(DecisionReason::Rejected { retry_in: None }),
+///             Err(_) if attempt.number() >= 2 => Decision::Return(DecisionReason::AttemptsExhausted { attempts: 2 }),
+///             Err(_) => Decision::Retry { delay: Duration::ZERO, reason: DecisionReason::Transient },
 ///         }
 ///     }
 /// }
@@ -77,15 +77,15 @@ pub trait Policy<Req, Res, Err> {
 
     /// Discards an outcome after which another attempt follows. The future that it returns is
     /// polled during the delay and dropped at its end.
-    fn let_go(&self, outcome: Result<Res, Err>) -> Option<LetGo> {
+    fn discard(&self, outcome: Result<Res, Err>) -> Option<DrainFuture> {
         drop(outcome);
         None
     }
 
     /// The time limits. It must always return the same ones. By default, there are none. A policy
     /// with limits must return an outcome from [`timed_out`](Self::timed_out).
-    fn limits(&self) -> Limits {
-        Limits::default()
+    fn limits(&self) -> TimeLimits {
+        TimeLimits::default()
     }
 
     /// The outcome of an attempt that has reached a limit. `None`: the attempt goes on without a

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::Invalid;
+use crate::InvalidConfig;
 
 /// Which rejections of a breaker the retry waits out: those with a short
 /// [`retry_in`](crate::Rejection::retry_in), early in a request. See
@@ -10,8 +10,8 @@ use crate::Invalid;
 ///
 /// | setting | default | why |
 /// |---|---|---|
-/// | `longest` | 250 ms | a fault of some 100 ms keeps a circuit open for about as long; the request waits instead of failing |
-/// | `within` | 300 ms | waiting requests come back together: with one second, their crowd kept an overloaded upstream down |
+/// | `max_wait` | 250 ms | a fault of some 100 ms keeps a circuit open for about as long; the request waits instead of failing |
+/// | `max_age` | 300 ms | waiting requests come back together: with one second, their crowd kept an overloaded upstream down |
 ///
 /// Both numbers come from a simulation of 79 breaker settings. There, requests that waited for up
 /// to one second lost 6.4 times as much as requests without a retry while an upstream recovered at
@@ -25,52 +25,56 @@ use crate::Invalid;
 /// let patient = RetryConfig::default().wait_out_rejections(RejectionWait::new(ms(400), ms(500))?);
 /// let never = RetryConfig::default().wait_out_rejections(RejectionWait::NONE);
 /// # let _ = (patient, never);
-/// # Ok::<(), tower_recourse::Invalid>(())
+/// # Ok::<(), tower_recourse::InvalidConfig>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RejectionWait {
-    longest: Duration,
-    within: Duration,
+    max_wait: Duration,
+    max_age: Duration,
 }
 
 impl RejectionWait {
     /// No rejection is waited out.
-    pub const NONE: Self = Self { longest: Duration::ZERO, within: Duration::ZERO };
+    pub const NONE: Self = Self { max_wait: Duration::ZERO, max_age: Duration::ZERO };
 
     /// The least and the most time that is added to `retry_in`, so that waiting requests don't
     /// return together.
     const SPREAD: [Duration; 2] = [Duration::from_millis(10), Duration::from_millis(100)];
 
-    /// Waits out a rejection whose `retry_in` is at most `longest`, if the wait ends within the
-    /// first `within` of the request.
+    /// Waits out a rejection whose `retry_in` is at most `max_wait`, if the wait ends within the
+    /// first `max_age` of the request.
     ///
     /// # Errors
     ///
-    /// If `longest` is zero (see [`NONE`](Self::NONE)), or if `within` is less than 10 ms longer
-    /// than `longest`: at least 10 ms are added to each wait, so no wait of `longest` could end in
+    /// If `max_wait` is zero (see [`NONE`](Self::NONE)), or if `max_age` is less than 10 ms longer
+    /// than `max_wait`: at least 10 ms are added to each wait, so no wait of `max_wait` could end in
     /// time.
-    pub fn new(longest: Duration, within: Duration) -> Result<Self, Invalid> {
-        if longest.is_zero() {
-            return Err(Invalid::new("longest", longest, "above zero; `RejectionWait::NONE` waits out no rejection"));
+    pub fn new(max_wait: Duration, max_age: Duration) -> Result<Self, InvalidConfig> {
+        if max_wait.is_zero() {
+            return Err(InvalidConfig::new(
+                "max_wait",
+                max_wait,
+                "above zero; `RejectionWait::NONE` waits out no rejection",
+            ));
         }
-        if within < longest.saturating_add(Self::SPREAD[0]) {
-            return Err(Invalid::new("within", within, "at least 10 ms longer than `longest`"));
+        if max_age < max_wait.saturating_add(Self::SPREAD[0]) {
+            return Err(InvalidConfig::new("max_age", max_age, "at least 10 ms longer than `max_wait`"));
         }
-        Ok(Self { longest, within })
+        Ok(Self { max_wait, max_age })
     }
 
     /// The longest `retry_in` that is waited out.
-    pub fn longest(&self) -> Duration {
-        self.longest
+    pub fn max_wait(&self) -> Duration {
+        self.max_wait
     }
 
     /// The part of a request, from its start, in which each wait must end.
-    pub fn within(&self) -> Duration {
-        self.within
+    pub fn max_age(&self) -> Duration {
+        self.max_age
     }
 
     pub(super) fn is_none(&self) -> bool {
-        self.within.is_zero()
+        self.max_age.is_zero()
     }
 
     /// The wait for a rejection in a request of this age; `None` if it isn't waited out. `random`
@@ -80,8 +84,8 @@ impl RejectionWait {
     /// is waited out.
     pub(super) fn delay(&self, retry_in: Duration, age: Duration, random: impl FnOnce() -> f64) -> Option<Duration> {
         let [least, most] = Self::SPREAD;
-        let delay = retry_in.checked_add(least).filter(|_| retry_in <= self.longest)?;
-        let spare = self.within.checked_sub(age)?.checked_sub(delay)?;
+        let delay = retry_in.checked_add(least).filter(|_| retry_in <= self.max_wait)?;
+        let spare = self.max_age.checked_sub(age)?.checked_sub(delay)?;
         Some(delay + (most - least).min(spare).mul_f64(random()))
     }
 }
@@ -89,7 +93,7 @@ impl RejectionWait {
 /// Rejections of up to 250 ms, in a request's first 300 ms.
 impl Default for RejectionWait {
     fn default() -> Self {
-        Self { longest: Duration::from_millis(250), within: Duration::from_millis(300) }
+        Self { max_wait: Duration::from_millis(250), max_age: Duration::from_millis(300) }
     }
 }
 
@@ -128,12 +132,15 @@ mod tests {
 
     #[test]
     fn new_rejects_invalid_times() {
-        let refused = |longest, within| RejectionWait::new(longest, within).unwrap_err().to_string();
+        let refused = |max_wait, max_age| RejectionWait::new(max_wait, max_age).unwrap_err().to_string();
         assert_eq!(
             refused(Duration::ZERO, MS),
-            "`longest` is 0ns, but must be above zero; `RejectionWait::NONE` waits out no rejection"
+            "`max_wait` is 0ns, but must be above zero; `RejectionWait::NONE` waits out no rejection"
         );
-        assert_eq!(refused(100 * MS, 109 * MS), "`within` is 109ms, but must be at least 10 ms longer than `longest`");
-        assert_eq!(RejectionWait::new(100 * MS, 110 * MS).unwrap().within(), 110 * MS);
+        assert_eq!(
+            refused(100 * MS, 109 * MS),
+            "`max_age` is 109ms, but must be at least 10 ms longer than `max_wait`"
+        );
+        assert_eq!(RejectionWait::new(100 * MS, 110 * MS).unwrap().max_age(), 110 * MS);
     }
 }

@@ -5,8 +5,8 @@ use std::pin::Pin;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::{Keep, Policy, future::ResponseFuture, stored_copy::StoredCopy};
-use crate::{classify::LetGo, cold_option::ColdOption, readiness::Readiness, sharded_arc::ArcShard};
+use super::{Policy, RequestReplay, future::ResponseFuture, stored_copy::StoredCopy};
+use crate::{classify::DrainFuture, cold_option::ColdOption, readiness::Readiness, sharded_arc::ArcShard};
 
 /// The part of a [`ResponseFuture`] that doesn't change from poll to poll, except after a failure.
 ///
@@ -28,17 +28,17 @@ pin_project! {
     /// What precedes a call, by stages. Most requests are sent at once and need none of them. So it
     /// is boxed, and allocated for the first call that isn't made at once.
     ///
-    /// `Prepared` prepares a request of type `SentReq`.
+    /// `PrepareResend` prepares a request of type `SentReq`.
     #[project = PreAttemptProj]
     #[project_replace = PreAttemptOwned]
-    pub enum PreAttempt<Prepared, SentReq> {
+    pub enum PreAttempt<PrepareResend, SentReq> {
         // The first attempt wasn't begun: the service failed to become ready, or the request came
         // after its deadline.
         NotBegun { readiness: Readiness, request: SentReq },
         // The delay before the attempt. Meanwhile the outcome of the one before is discarded.
-        Waiting { discarding: Option<LetGo>, request: SentReq },
+        Waiting { discarding: Option<DrainFuture>, request: SentReq },
         // The replay changes the request for this attempt.
-        Preparing { #[pin] preparing: Prepared },
+        Preparing { #[pin] preparing: PrepareResend },
         // The service isn't ready yet.
         Readying { request: SentReq },
         // The call was made.
@@ -46,7 +46,7 @@ pin_project! {
     }
 }
 
-impl<Prepared, SentReq> PreAttempt<Prepared, SentReq> {
+impl<PrepareResend, SentReq> PreAttempt<PrepareResend, SentReq> {
     pub(super) fn boxed(self) -> ColdOption<Pin<Box<Self>>> {
         Some(Box::pin(self)).into()
     }
@@ -62,10 +62,10 @@ impl<Prepared, SentReq> PreAttempt<Prepared, SentReq> {
     }
 }
 
-impl<P, Shared, State, Source, Stored, Prepared, SentReq>
-    RequestContext<P, Shared, State, Source, Stored, PreAttempt<Prepared, SentReq>>
+impl<P, Shared, State, Source, Stored, PrepareResend, SentReq>
+    RequestContext<P, Shared, State, Source, Stored, PreAttempt<PrepareResend, SentReq>>
 {
-    pub(super) fn set_pre_attempt(&mut self, stage: PreAttempt<Prepared, SentReq>) {
+    pub(super) fn set_pre_attempt(&mut self, stage: PreAttempt<PrepareResend, SentReq>) {
         match self.pre_attempt.as_mut() {
             Some(boxed) => boxed.set(stage),
             None => self.pre_attempt = stage.boxed(),
@@ -75,17 +75,17 @@ impl<P, Shared, State, Source, Stored, Prepared, SentReq>
 
 /// The future of a request of type `Req` to a service `S`.
 pub(super) type FutureOf<S, Source, Shared, P, Replay, Req> = ResponseFuture<
-    <S as Service<<Replay as Keep<Req>>::Request>>::Future,
+    <S as Service<<Replay as RequestReplay<Req>>::Request>>::Future,
     RequestContext<
         P,
         Shared,
         <P as Policy<
             Req,
-            <S as Service<<Replay as Keep<Req>>::Request>>::Response,
-            <S as Service<<Replay as Keep<Req>>::Request>>::Error,
+            <S as Service<<Replay as RequestReplay<Req>>::Request>>::Response,
+            <S as Service<<Replay as RequestReplay<Req>>::Request>>::Error,
         >>::State,
         Source,
-        StoredCopy<Replay, <Replay as Keep<Req>>::Kept, Req>,
-        PreAttempt<<Replay as Keep<Req>>::Prepared, <Replay as Keep<Req>>::Request>,
+        StoredCopy<Replay, <Replay as RequestReplay<Req>>::Stored, Req>,
+        PreAttempt<<Replay as RequestReplay<Req>>::Prepare, <Replay as RequestReplay<Req>>::Request>,
     >,
 >;

@@ -18,42 +18,42 @@ use crate::{Attempt, time::Instant};
     note = "by default, requests are cloned: implement `Clone` for `{Req}`",
     note = "or copy it with a function: `RetryLayer::new(…).keep(|request: &{Req}| -> Option<{Req}> {{ … }})`"
 )]
-pub trait Keep<Req> {
+pub trait RequestReplay<Req> {
     /// The request that the service gets.
     type Request;
     /// What is stored of a request.
-    type Kept;
+    type Stored;
     /// The future of [`prepare`](Self::prepare): [`Ready`] if there is nothing to do.
-    type Prepared: Future<Output = Self::Request>;
+    type Prepare: Future<Output = Self::Request>;
 
     /// Stores a request before the first attempt. It may change the request, for example so that
     /// its body is stored while it is sent. `None`: the request can't be sent again.
-    fn keep(&self, request: &mut Req) -> Option<Self::Kept>;
+    fn store(&self, request: &mut Req) -> Option<Self::Stored>;
 
-    /// Turns a request, after [`keep`](Self::keep), into what the service gets in the first
+    /// Turns a request, after [`store`](Self::store), into what the service gets in the first
     /// attempt.
-    fn sent(&self, request: Req) -> Self::Request;
+    fn into_request(&self, request: Req) -> Self::Request;
 
-    /// Whether [`again`](Self::again) can still return a request. A body that is stored while it is
+    /// Whether [`copy`](Self::copy) can still return a request. A body that is stored while it is
     /// sent may have become too large. Called after each attempt, so it must be cheap.
-    fn is_kept(&self, kept: &Self::Kept) -> bool {
+    fn is_stored(&self, kept: &Self::Stored) -> bool {
         let _ = kept;
         true
     }
 
     /// The request once more. `None`: it can't be sent again any more. Called before the delay,
     /// since a failure is only discarded if there is a request to send after it.
-    fn again(&self, kept: &mut Self::Kept) -> Option<Self::Request>;
+    fn copy(&self, kept: &mut Self::Stored) -> Option<Self::Request>;
 
-    /// Changes the request that [`again`](Self::again) has returned, for example sets a fresh
+    /// Changes the request that [`copy`](Self::copy) has returned, for example sets a fresh
     /// token. Called after the delay, within the attempt's time limit. Not called before the first
     /// call.
-    fn prepare(&self, request: Self::Request, attempt: &Attempt) -> Self::Prepared;
+    fn prepare(&self, request: Self::Request, attempt: &Attempt) -> Self::Prepare;
 
     /// Writes the number of the attempt or its deadline into the request. Called right before each
     /// attempt, the first one included. At `deadline`, the attempt's time is over; `None` without a
     /// limit.
-    fn stamp(&self, request: &mut Self::Request, attempt: &Attempt, deadline: Option<Instant>) {
+    fn before_attempt(&self, request: &mut Self::Request, attempt: &Attempt, deadline: Option<Instant>) {
         let _ = (request, attempt, deadline);
     }
 
@@ -81,25 +81,25 @@ pub trait Keep<Req> {
 
 /// Stores a clone of the request. The default.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Cloned;
+pub struct CloneRequest;
 
 #[diagnostic::do_not_recommend]
-impl<Req: Clone> Keep<Req> for Cloned {
+impl<Req: Clone> RequestReplay<Req> for CloneRequest {
     type Request = Req;
-    type Kept = Req;
-    type Prepared = Ready<Req>;
+    type Stored = Req;
+    type Prepare = Ready<Req>;
 
     #[inline]
-    fn keep(&self, request: &mut Req) -> Option<Req> {
+    fn store(&self, request: &mut Req) -> Option<Req> {
         Some(request.clone())
     }
 
     #[inline]
-    fn sent(&self, request: Req) -> Req {
+    fn into_request(&self, request: Req) -> Req {
         request
     }
 
-    fn again(&self, kept: &mut Req) -> Option<Req> {
+    fn copy(&self, kept: &mut Req) -> Option<Req> {
         Some(kept.clone())
     }
 
@@ -109,28 +109,28 @@ impl<Req: Clone> Keep<Req> for Cloned {
 }
 
 /// Stores a copy of the request that a function makes. See
-/// [`RetryLayer::keep`](super::RetryLayer::keep).
+/// [`RetryLayer::copy_request_with`](super::RetryLayer::copy_request_with).
 #[derive(Clone, Copy)]
-pub struct FromFn<F>(pub(crate) F);
+pub struct CopyWith<F>(pub(crate) F);
 
-impl<F, Req> Keep<Req> for FromFn<F>
+impl<F, Req> RequestReplay<Req> for CopyWith<F>
 where
     F: Fn(&Req) -> Option<Req>,
 {
     type Request = Req;
-    type Kept = Req;
-    type Prepared = Ready<Req>;
+    type Stored = Req;
+    type Prepare = Ready<Req>;
 
-    fn keep(&self, request: &mut Req) -> Option<Req> {
+    fn store(&self, request: &mut Req) -> Option<Req> {
         (self.0)(request)
     }
 
     #[inline]
-    fn sent(&self, request: Req) -> Req {
+    fn into_request(&self, request: Req) -> Req {
         request
     }
 
-    fn again(&self, kept: &mut Req) -> Option<Req> {
+    fn copy(&self, kept: &mut Req) -> Option<Req> {
         (self.0)(kept)
     }
 
@@ -139,48 +139,48 @@ where
     }
 }
 
-/// Stores requests with another [`Keep`], and changes them before later attempts with an async
+/// Stores requests with another [`RequestReplay`], and changes them before later attempts with an async
 /// function. See [`RetryLayer::before_resend`](super::RetryLayer::before_resend).
 #[derive(Clone, Copy)]
-pub struct Prepared<Replay, F> {
+pub struct PrepareResend<Replay, F> {
     pub(crate) keep: Replay,
     pub(crate) prepare: F,
 }
 
 #[diagnostic::do_not_recommend]
-impl<Replay, F, Fut, Req> Keep<Req> for Prepared<Replay, F>
+impl<Replay, F, Fut, Req> RequestReplay<Req> for PrepareResend<Replay, F>
 where
-    Replay: Keep<Req>,
+    Replay: RequestReplay<Req>,
     F: Fn(Replay::Request, Attempt) -> Fut,
     Fut: Future<Output = Replay::Request>,
 {
     type Request = Replay::Request;
-    type Kept = Replay::Kept;
-    type Prepared = Fut;
+    type Stored = Replay::Stored;
+    type Prepare = Fut;
 
-    fn keep(&self, request: &mut Req) -> Option<Self::Kept> {
-        self.keep.keep(request)
+    fn store(&self, request: &mut Req) -> Option<Self::Stored> {
+        self.keep.store(request)
     }
 
     #[inline]
-    fn sent(&self, request: Req) -> Self::Request {
-        self.keep.sent(request)
+    fn into_request(&self, request: Req) -> Self::Request {
+        self.keep.into_request(request)
     }
 
-    fn is_kept(&self, kept: &Self::Kept) -> bool {
-        self.keep.is_kept(kept)
+    fn is_stored(&self, kept: &Self::Stored) -> bool {
+        self.keep.is_stored(kept)
     }
 
-    fn again(&self, kept: &mut Self::Kept) -> Option<Self::Request> {
-        self.keep.again(kept)
+    fn copy(&self, kept: &mut Self::Stored) -> Option<Self::Request> {
+        self.keep.copy(kept)
     }
 
     fn prepare(&self, request: Self::Request, attempt: &Attempt) -> Fut {
         (self.prepare)(request, *attempt)
     }
 
-    fn stamp(&self, request: &mut Self::Request, attempt: &Attempt, deadline: Option<Instant>) {
-        self.keep.stamp(request, attempt, deadline);
+    fn before_attempt(&self, request: &mut Self::Request, attempt: &Attempt, deadline: Option<Instant>) {
+        self.keep.before_attempt(request, attempt, deadline);
     }
 
     fn carries_deposits(&self) -> bool {
@@ -196,13 +196,13 @@ where
     }
 }
 
-impl<F> fmt::Debug for FromFn<F> {
+impl<F> fmt::Debug for CopyWith<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a function")
     }
 }
 
-impl<Replay: fmt::Debug, F> fmt::Debug for Prepared<Replay, F> {
+impl<Replay: fmt::Debug, F> fmt::Debug for PrepareResend<Replay, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Prepared").field("keep", &self.keep).finish_non_exhaustive()
     }

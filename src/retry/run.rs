@@ -33,7 +33,7 @@ impl<P, Replay> RetryLayer<P, Replay> {
     /// Without [`idempotent`](super::RetryConfig::idempotent), the default classifier allows a
     /// retry only after an error which proves that nothing was sent. After any other error of an
     /// `INCR`, say, the server may have executed it, and only the response was lost. See
-    /// [`Errors`](crate::classify::Errors#idempotency).
+    /// [`ErrorClassifier`](crate::classify::ErrorClassifier#idempotency).
     ///
     /// [`before_resend`](Self::before_resend) has no effect. Change later attempts in the function
     /// itself, if the attempt's number is above 1.

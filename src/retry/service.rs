@@ -8,7 +8,7 @@ use std::{
 use tower_service::Service;
 
 use super::{
-    Cloned, Keep, Policy,
+    CloneRequest, Policy, RequestReplay,
     attempt_flow::send,
     attempt_time::{came_too_late, first_attempt},
     future::ResponseFuture,
@@ -25,7 +25,7 @@ use crate::{cold_option::ColdOption, readiness::Readiness, reservation::release,
 /// A clone shares the policy and its budget. It costs one reference count and a clone of the inner
 /// service. A call clones no service: the instance that was polled ready makes the first attempt. A
 /// request that is retried clones one spare instance, which all clones of this service share.
-pub struct Retry<S, P, Replay = Cloned> {
+pub struct Retry<S, P, Replay = CloneRequest> {
     inner: S,
     policy: ShardedArc<P, SpareInstance<S>>,
     replay: Replay,
@@ -53,7 +53,7 @@ where
     S: Service<Replay::Request> + Clone,
     S::Error: Send + 'static,
     P: Policy<Req, S::Response, S::Error>,
-    Replay: Keep<Req> + Clone,
+    Replay: RequestReplay<Req> + Clone,
 {
     type Response = S::Response;
     type Error = S::Error;
@@ -74,7 +74,7 @@ where
         let deposits = if replay.carries_deposits() { replay.deposits(&request).enter() } else { None };
         let mut state = policy.start(&request);
         drop(deposits);
-        let kept = replay.keep(&mut request);
+        let kept = replay.store(&mut request);
         let mut attempt = first_attempt(policy, &state, kept.is_some());
         // Only if another retry may draw on the budget: the request allocates memory for the list
         // of its deposits.
@@ -86,7 +86,8 @@ where
         if readiness.has_failed() || came_too_late(&attempt) {
             // The instance moves into the future, which may have to poll it ready once more.
             let instance = mem::replace(inner, inner.clone());
-            let pre_attempt = PreAttempt::NotBegun { readiness: mem::take(readiness), request: replay.sent(request) };
+            let pre_attempt =
+                PreAttempt::NotBegun { readiness: mem::take(readiness), request: replay.into_request(request) };
             return ResponseFuture {
                 attempt,
                 context: RequestContext {
@@ -100,7 +101,7 @@ where
                 timer: None,
             };
         }
-        let call = send(policy, &mut state, replay, &mut attempt, inner, replay.sent(request));
+        let call = send(policy, &mut state, replay, &mut attempt, inner, replay.into_request(request));
         share.beside().store_clone_if_wanted(inner);
         ResponseFuture {
             attempt,

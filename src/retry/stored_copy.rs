@@ -2,9 +2,9 @@
 
 use std::marker::PhantomData;
 
-use super::Keep;
+use super::RequestReplay;
 
-/// What a [`Keep`] has stored of a request of type `Req`.
+/// What a [`RequestReplay`] has stored of a request of type `Req`.
 ///
 /// `pub`, since it is a part of a public future's type; not reachable from outside.
 pub struct StoredCopy<Replay, Stored, Req> {
@@ -14,28 +14,28 @@ pub struct StoredCopy<Replay, Stored, Req> {
     request: PhantomData<fn(Req)>,
 }
 
-impl<Replay, Req> StoredCopy<Replay, Replay::Kept, Req>
+impl<Replay, Req> StoredCopy<Replay, Replay::Stored, Req>
 where
-    Replay: Keep<Req>,
+    Replay: RequestReplay<Req>,
 {
     #[inline(always)]
-    pub(super) fn new(replay: Replay, stored: Option<Replay::Kept>) -> Self {
+    pub(super) fn new(replay: Replay, stored: Option<Replay::Stored>) -> Self {
         Self { replay, stored, request: PhantomData }
     }
 
     /// Whether [`copy`](Self::copy) has a request to return.
     pub(super) fn is_replayable(&self) -> bool {
-        self.stored.as_ref().is_some_and(|stored| self.replay.is_kept(stored))
+        self.stored.as_ref().is_some_and(|stored| self.replay.is_stored(stored))
     }
 
     /// Whether a request was stored that can't be sent again any more.
     #[inline(always)]
     pub(super) fn is_lost(&self) -> bool {
-        self.stored.as_ref().is_some_and(|stored| !self.replay.is_kept(stored))
+        self.stored.as_ref().is_some_and(|stored| !self.replay.is_stored(stored))
     }
 
     /// The request once more.
     pub(super) fn copy(&mut self) -> Option<Replay::Request> {
-        self.replay.again(self.stored.as_mut()?)
+        self.replay.copy(self.stored.as_mut()?)
     }
 }

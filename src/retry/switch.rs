@@ -9,9 +9,9 @@ use std::sync::{
 /// first of the [checks](super#how-a-request-is-retried).
 ///
 /// ```
-/// use tower_recourse::{RetryConfig, retry::Switch};
+/// use tower_recourse::{RetryConfig, retry::RetrySwitch};
 ///
-/// let consent = Switch::on();
+/// let consent = RetrySwitch::on();
 /// let config = RetryConfig::default().switch(&consent);
 /// consent.turn_off();
 /// assert!(!consent.is_on());
@@ -25,9 +25,9 @@ use std::sync::{
 ///
 /// A clone is a handle of the same switch.
 #[derive(Debug, Clone)]
-pub struct Switch(Arc<AtomicBool>);
+pub struct RetrySwitch(Arc<AtomicBool>);
 
-impl Switch {
+impl RetrySwitch {
     /// A switch that is on.
     pub fn on() -> Self {
         Self(Arc::new(AtomicBool::new(true)))

@@ -17,7 +17,7 @@ use crate::Elapsed;
 /// | the first frame of the body | yes, with an `http::FirstFrameLayer` inside the retry; with a `grpc::PeekLayer`, for at most as long as it waits |
 /// | the rest of the body, messages of a stream | no: `http::BodyTimeoutLayer` limits them |
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Limits {
+pub struct TimeLimits {
     /// The limit of each attempt. It begins with the wait for readiness and ends when the service's
     /// future is ready. An attempt never gets more time than is left of the total.
     pub attempt: Option<Duration>,
@@ -26,7 +26,7 @@ pub struct Limits {
     pub total: Option<Duration>,
 }
 
-impl Limits {
+impl TimeLimits {
     /// Whether there is no limit, so that the clock isn't read.
     #[inline]
     pub(crate) fn is_none(&self) -> bool {
@@ -34,7 +34,7 @@ impl Limits {
     }
 }
 
-/// Time limits, and the outcome of an attempt that reaches one. [`Limits`] lists what they cover:
+/// Time limits, and the outcome of an attempt that reaches one. [`TimeLimits`] lists what they cover:
 /// of an HTTP or gRPC response the head, but not the body.
 ///
 /// The time starts with the call of the [`Retry`](super::Retry). The timer belongs to the tokio
@@ -55,24 +55,24 @@ impl Limits {
 ///
 /// // For any other error type, or to return a response:
 /// enum DbError { TooSlow, Refused }
-/// let answered = RetryConfig::default().timeouts(limits.answer(|_: Elapsed| Err::<u32, _>(DbError::TooSlow)));
+/// let answered = RetryConfig::default().timeouts(limits.on_timeout(|_: Elapsed| Err::<u32, _>(DbError::TooSlow)));
 /// # let _ = (config, answered, DbError::Refused);
 /// ```
 #[derive(Debug, Clone, Copy)]
-pub struct Timeouts<Timeout = FromElapsed> {
-    pub(crate) limits: Limits,
+pub struct Timeouts<Timeout = TimeoutFromElapsed> {
+    pub(crate) limits: TimeLimits,
     pub(crate) answer: Timeout,
 }
 
 impl Timeouts {
     /// Limits each attempt.
     pub fn attempt(limit: Duration) -> Self {
-        Self { limits: Limits { attempt: Some(limit), total: None }, answer: FromElapsed }
+        Self { limits: TimeLimits { attempt: Some(limit), total: None }, answer: TimeoutFromElapsed }
     }
 
     /// Limits the whole request: the deadline is this long after the call.
     pub fn request(limit: Duration) -> Self {
-        Self { limits: Limits { attempt: None, total: Some(limit) }, answer: FromElapsed }
+        Self { limits: TimeLimits { attempt: None, total: Some(limit) }, answer: TimeoutFromElapsed }
     }
 }
 
@@ -84,11 +84,11 @@ impl<Timeout> Timeouts<Timeout> {
     }
 
     /// Sets the function that makes the outcome when a limit is reached: an error, or a response.
-    pub fn answer<F, Res, Err>(self, answer: F) -> Timeouts<AnswerWith<F>>
+    pub fn on_timeout<F, Res, Err>(self, answer: F) -> Timeouts<TimeoutWith<F>>
     where
         F: Fn(Elapsed) -> Result<Res, Err>,
     {
-        Timeouts { limits: self.limits, answer: AnswerWith(answer) }
+        Timeouts { limits: self.limits, answer: TimeoutWith(answer) }
     }
 }
 
@@ -99,46 +99,46 @@ impl<Timeout> Timeouts<Timeout> {
     label = "`{Err}` doesn't implement `From<Elapsed>`",
     note = "set the outcome of a time-out with a function: `Timeouts::attempt(…).answer(|elapsed| Err(…))`"
 )]
-pub trait Answer<Res, Err> {
+pub trait TimeoutOutcome<Res, Err> {
     /// The outcome. `None`: the attempt goes on.
-    fn answer(&self, elapsed: Elapsed) -> Option<Result<Res, Err>>;
+    fn outcome(&self, elapsed: Elapsed) -> Option<Result<Res, Err>>;
 }
 
 /// No limits. A deadline that a request carries doesn't end an attempt either.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoTimeouts;
 
-impl<Res, Err> Answer<Res, Err> for NoTimeouts {
-    fn answer(&self, _: Elapsed) -> Option<Result<Res, Err>> {
+impl<Res, Err> TimeoutOutcome<Res, Err> for NoTimeouts {
+    fn outcome(&self, _: Elapsed) -> Option<Result<Res, Err>> {
         None
     }
 }
 
 /// The outcome is an error made with `From<Elapsed>`.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct FromElapsed;
+pub struct TimeoutFromElapsed;
 
 #[diagnostic::do_not_recommend]
-impl<Res, Err: From<Elapsed>> Answer<Res, Err> for FromElapsed {
-    fn answer(&self, elapsed: Elapsed) -> Option<Result<Res, Err>> {
+impl<Res, Err: From<Elapsed>> TimeoutOutcome<Res, Err> for TimeoutFromElapsed {
+    fn outcome(&self, elapsed: Elapsed) -> Option<Result<Res, Err>> {
         Some(Err(elapsed.into()))
     }
 }
 
 /// A function makes the outcome.
 #[derive(Clone, Copy)]
-pub struct AnswerWith<F>(F);
+pub struct TimeoutWith<F>(F);
 
-impl<F, Res, Err> Answer<Res, Err> for AnswerWith<F>
+impl<F, Res, Err> TimeoutOutcome<Res, Err> for TimeoutWith<F>
 where
     F: Fn(Elapsed) -> Result<Res, Err>,
 {
-    fn answer(&self, elapsed: Elapsed) -> Option<Result<Res, Err>> {
+    fn outcome(&self, elapsed: Elapsed) -> Option<Result<Res, Err>> {
         Some((self.0)(elapsed))
     }
 }
 
-impl<F> fmt::Debug for AnswerWith<F> {
+impl<F> fmt::Debug for TimeoutWith<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a function")
     }

@@ -1,13 +1,13 @@
 use std::{error::Error, fmt, io, path::PathBuf, sync::Arc};
 
-use crate::{Invalid, sanitize};
+use crate::{InvalidConfig, sanitize};
 
 /// Why a store can't be opened, or can't save.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum StoreError {
     /// The store's name isn't a valid file name.
-    Name(Invalid),
+    Name(InvalidConfig),
     /// Another process has opened the store, or this process has opened it and not dropped it yet.
     Held {
         /// The lock file.
@@ -89,8 +89,8 @@ impl Error for StoreError {
     }
 }
 
-impl From<Invalid> for StoreError {
-    fn from(invalid: Invalid) -> Self {
+impl From<InvalidConfig> for StoreError {
+    fn from(invalid: InvalidConfig) -> Self {
         Self::Name(invalid)
     }
 }

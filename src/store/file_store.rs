@@ -15,7 +15,7 @@ use super::{
     writer::{self, Shared},
 };
 use crate::{
-    Invalid,
+    InvalidConfig,
     observe::{Event, Observer},
     sanitize,
 };
@@ -63,7 +63,7 @@ impl FileStore {
 
     /// Sets how long a change may wait to be written, so that several changes share one write: 100
     /// ms unless set. It applies to all handles.
-    pub fn write_every(self, time: Duration) -> Self {
+    pub fn write_interval(self, time: Duration) -> Self {
         self.commits().set_every(time);
         self
     }
@@ -76,7 +76,7 @@ impl FileStore {
     /// # Errors
     ///
     /// If the store has a part with this name already.
-    pub fn keep<P: Persist + Clone>(&self, name: impl Into<String>, part: &P) -> Result<Restored, Invalid> {
+    pub fn register<P: Persist + Clone>(&self, name: impl Into<String>, part: &P) -> Result<Restored, InvalidConfig> {
         let (restored, unreadable) = self.inner.shared.parts.keep(name.into(), part.clone())?;
         if let Some(why) = unreadable {
             disk::copy_aside(&self.inner.shared.paths, &why);
@@ -87,7 +87,7 @@ impl FileStore {
     /// Removes a part: it is no longer saved, and the next save removes its state from the file. It
     /// also removes state of parts that this run doesn't know. Returns whether there was such a
     /// part.
-    pub fn forget(&self, name: &str) -> bool {
+    pub fn unregister(&self, name: &str) -> bool {
         let was_there = self.inner.shared.parts.forget(name);
         if was_there {
             self.changed();
@@ -136,7 +136,7 @@ impl FileStore {
     }
 
     /// Why the last save was incomplete; `None` if it was complete.
-    pub fn trouble(&self) -> Option<StoreError> {
+    pub fn last_error(&self) -> Option<StoreError> {
         self.commits().trouble()
     }
 
@@ -175,7 +175,7 @@ impl Observer for Changes {
     fn on_event(&self, event: &Event<'_>) {
         match event {
             // Events that don't change saved state.
-            Event::CallRejected { .. } | Event::FallbackAsked { .. } | Event::FallbackFailed { .. } => {}
+            Event::CallRejected { .. } | Event::FallbackCalled { .. } | Event::FallbackFailed { .. } => {}
             _ => self.0.changed(),
         }
     }

@@ -5,7 +5,7 @@
 //! use std::{path::Path, sync::{Arc, atomic::{AtomicU64, Ordering}}, time::Duration};
 //! use tower_recourse::store::{FileStore, Persist, Restored};
 //!
-//! // Circuits, ledgers and budgets implement `Persist`. This is a part of your own.
+//! // CircuitRegistry, ledgers and budgets implement `Persist`. This is a part of your own.
 //! #[derive(Default)]
 //! struct Done(AtomicU64);
 //!
@@ -20,7 +20,7 @@
 //! # let folder = folder.path();
 //! let store = FileStore::open(folder, "batch-17")?;
 //! let done = Arc::new(Done::default());
-//! assert_eq!(store.keep("done", &done)?, Restored::Nothing);
+//! assert_eq!(store.register("done", &done)?, Restored::Nothing);
 //!
 //! done.0.store(4711, Ordering::Release);
 //! store.save()?; // or `flush().await`
@@ -29,7 +29,7 @@
 //! // After a restart.
 //! let store = FileStore::open(folder, "batch-17")?;
 //! let done = Arc::new(Done::default());
-//! assert!(matches!(store.keep("done", &done)?, Restored::State { .. }));
+//! assert!(matches!(store.register("done", &done)?, Restored::State { .. }));
 //! assert_eq!(done.0.load(Ordering::Acquire), 4711);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -65,14 +65,14 @@
 //! becomes longer than it was.
 //!
 //! State of parts that this run doesn't know stays in the file unchanged, until you
-//! [forget](FileStore::forget) it.
+//! [forget](FileStore::unregister) it.
 //!
 //! # When it is durable
 //!
 //! | after | a change survives |
 //! |---|---|
 //! | [`save`](FileStore::save) or [`flush`](FileStore::flush) has returned `Ok` | a power failure |
-//! | [`changed`](FileStore::changed) was called, or an [observer](FileStore::observer) received an event | once 100 ms ([`write_every`](FileStore::write_every)) and the time of a write have passed |
+//! | [`changed`](FileStore::changed) was called, or an [observer](FileStore::observer) received an event | once 100 ms ([`write_interval`](FileStore::write_interval)) and the time of a write have passed |
 //! | the last handle was dropped | from then on |
 //! | none of these | from the next write on, whatever causes it |
 //!
@@ -112,7 +112,7 @@
 //! to standard error without that feature).
 //!
 //! If a save fails, the old state stays. The store logs one warning until a save succeeds,
-//! [`FileStore::trouble`] returns the error, callers that wait for the save receive it, and the
+//! [`FileStore::last_error`] returns the error, callers that wait for the save receive it, and the
 //! writer tries again every second. A part that panics doesn't prevent other parts from being
 //! saved.
 //!

@@ -14,7 +14,7 @@ use super::{
     Persist, StoreError,
     envelope::{self, Part},
 };
-use crate::{Invalid, sanitize, time::Wall};
+use crate::{InvalidConfig, sanitize, time::Wall};
 
 pub(super) struct Parts(Mutex<Known>);
 
@@ -25,7 +25,7 @@ struct Known {
     kept: BTreeMap<String, Arc<dyn Kept>>,
 }
 
-/// What `FileStore::keep` did with the saved state of a part.
+/// What `FileStore::register` did with the saved state of a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Restored {
     /// There was no saved state. The part is unchanged.
@@ -47,12 +47,12 @@ impl Parts {
 
     /// Restores a part and adds it. The second value is the reason if the saved state can't be
     /// read.
-    pub(super) fn keep<P: Persist>(&self, name: String, part: P) -> Result<(Restored, Option<String>), Invalid> {
+    pub(super) fn keep<P: Persist>(&self, name: String, part: P) -> Result<(Restored, Option<String>), InvalidConfig> {
         const ALLOWED: &str = "a name that no other part of the store has";
         let saved = {
             let known = self.lock();
             if known.kept.contains_key(&name) {
-                return Err(Invalid::new("part", name, ALLOWED));
+                return Err(InvalidConfig::new("part", name, ALLOWED));
             }
             known.saved.get(&name).cloned()
         };
@@ -73,7 +73,7 @@ impl Parts {
         };
         let mut known = self.lock();
         if known.kept.contains_key(&name) {
-            return Err(Invalid::new("part", name, ALLOWED));
+            return Err(InvalidConfig::new("part", name, ALLOWED));
         }
         known.kept.insert(name, Arc::new(part));
         Ok(restored)

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::Invalid;
+use crate::InvalidConfig;
 
 #[derive(Debug)]
 pub(super) struct Paths {
@@ -13,14 +13,14 @@ pub(super) struct Paths {
 impl Paths {
     /// Rejects every name that isn't a plain file name on all systems, because the name may come
     /// from outside.
-    pub(super) fn new(folder: &Path, name: &str) -> Result<Self, Invalid> {
+    pub(super) fn new(folder: &Path, name: &str) -> Result<Self, InvalidConfig> {
         const ALLOWED: &str =
             "1 to 100 of A-Z, a-z, 0-9, `-`, `_` and `.`, not starting with a dot, and not a device name";
         let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
         let is_name = (1..=100).contains(&name.len()) && name.bytes().all(is_allowed) && !name.starts_with('.');
         if !is_name || is_device(name) {
             let shown: String = name.chars().take(100).collect();
-            return Err(Invalid::new("store", shown, ALLOWED));
+            return Err(InvalidConfig::new("store", shown, ALLOWED));
         }
         Ok(Self { folder: folder.to_owned(), name: name.to_owned() })
     }

@@ -18,7 +18,7 @@ use super::Instant;
 /// let circuit = Circuit::new(BreakerConfig::default().clock(clock.clone()));
 /// for _ in 0..6 {
 ///     clock.advance(Duration::from_millis(100));
-///     circuit.admit().unwrap().failure();
+///     circuit.try_acquire().unwrap().failure();
 /// }
 /// assert_eq!(circuit.state(), State::Open);
 ///

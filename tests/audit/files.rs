@@ -31,7 +31,7 @@ fn modes(folder: &Path) -> HashMap<String, u32> {
 }
 
 fn small(keep: u32) -> AuditConfig {
-    AuditConfig::default().rotate_at(4096).unwrap().keep(keep).unwrap()
+    AuditConfig::default().max_file_size(4096).unwrap().max_backups(keep).unwrap()
 }
 
 fn write_some(audit: &Audit, lines: u64) {
@@ -140,7 +140,7 @@ fn a_link_that_appears_later_is_not_written_through() {
     assert_eq!(fs::read(&target).unwrap(), b"other text");
     fs::remove_file(&path).unwrap();
     audit.flush().unwrap();
-    assert_eq!((lines(&path).len(), audit.lost()), (2, 0), "the lines are only delayed");
+    assert_eq!((lines(&path).len(), audit.dropped_lines()), (2, 0), "the lines are only delayed");
 }
 
 #[test]
@@ -192,7 +192,7 @@ fn a_reader_that_holds_the_lock_prevents_no_rotation() {
     write(&audit, 1);
     let mut reader = reader(&[path.clone(), folder.path().join("a.lock")], false);
     write(&audit, 200);
-    assert!(audit.trouble().is_none() && audit.lost() == 0);
+    assert!(audit.last_error().is_none() && audit.dropped_lines() == 0);
     assert!(modes(folder.path()).len() > 3 && fs::metadata(&path).unwrap().len() <= 4096);
     reader.kill().unwrap();
     reader.wait().unwrap();
@@ -216,8 +216,8 @@ fn a_reader_with_a_lock_causes_no_lost_line() {
             }
         }
         audit.flush().unwrap();
-        assert_eq!((lines(&path).len(), audit.lost()), (5_001, 0));
-        assert!(audit.trouble().is_none());
+        assert_eq!((lines(&path).len(), audit.dropped_lines()), (5_001, 0));
+        assert!(audit.last_error().is_none());
         reader.kill().unwrap();
         reader.wait().unwrap();
     }
@@ -244,9 +244,9 @@ fn a_full_file_grows_while_another_process_holds_its_lock() {
     reader.kill().unwrap();
     reader.wait().unwrap();
     write(&audit, 200);
-    assert!(audit.trouble().is_none());
+    assert!(audit.last_error().is_none());
     let files = modes(folder.path()).into_keys().filter(|name| name != "a.lock");
     let written: usize = files.map(|name| lines(&folder.path().join(name)).len()).sum();
-    assert_eq!((written, audit.lost()), (1 + written_before + 200, 0));
+    assert_eq!((written, audit.dropped_lines()), (1 + written_before + 200, 0));
     assert!(fs::metadata(&path).unwrap().len() <= 4096);
 }

@@ -18,9 +18,9 @@ use serde_json::{Value, json};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_recourse::{
     BreakerConfig, Circuit, RetryConfig, RetryLayer, Verdict,
-    breaker::OpenRule,
+    breaker::TripRule,
     observe::{Audit, audit::AuditConfig},
-    retry::{Backoff, Ledger},
+    retry::{Backoff, RetryQuota},
 };
 
 use crate::fixed_numbers::FixedNumbers as _;
@@ -53,15 +53,15 @@ async fn every_retry_and_every_opening_writes_a_line() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.jsonl");
     let audit = Audit::to_file(&path).unwrap().with("batch", "b-17");
-    let config = BreakerConfig::default().fixed().name("db").open_when(OpenRule::consecutive(2).unwrap());
-    let circuit = Circuit::new(config.unobserved().observe(audit.clone()));
+    let config = BreakerConfig::default().fixed().name("db").open_when(TripRule::consecutive(2).unwrap());
+    let circuit = Circuit::new(config.without_observers().observe(audit.clone()));
     let config = RetryConfig::default().idempotent().retries(1).backoff(Backoff::fixed(Duration::from_secs(1)));
-    let service = RetryLayer::new(config.unobserved().observe(audit.clone())).layer(service_fn(|()| {
+    let service = RetryLayer::new(config.without_observers().observe(audit.clone())).layer(service_fn(|()| {
         let circuit = circuit.clone();
         async move { circuit.call(|| async { Err::<(), _>("down".to_owned()) }).await }
     }));
     service.oneshot(()).await.unwrap_err();
-    circuit.admit().unwrap_err();
+    circuit.try_acquire().unwrap_err();
     audit.record("item_failed", |entry| {
         entry.key("i-4711").count("retries", 1).reason("attempts exhausted").message("gave up").field("host", "a")
     });
@@ -93,9 +93,10 @@ async fn a_retry_line_has_the_counts_of_the_quota() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.jsonl");
     let audit = Audit::to_file(&path).unwrap();
-    let ledger = Ledger::new().per_key(1);
-    let config = RetryConfig::default().idempotent().backoff(Backoff::fixed(Duration::from_secs(1))).unobserved();
-    let layer = RetryLayer::new(config.ledger(&ledger, |item: &&str| *item).observe(audit.clone()));
+    let ledger = RetryQuota::new().max_per_key(1);
+    let config =
+        RetryConfig::default().idempotent().backoff(Backoff::fixed(Duration::from_secs(1))).without_observers();
+    let layer = RetryLayer::new(config.quota(&ledger, |item: &&str| *item).observe(audit.clone()));
     layer.run_for(&"i\n1", |_| async { Err::<(), _>("down".to_owned()) }).await.unwrap_err();
     audit.flush().unwrap();
     let told: Vec<_> = lines(&path).into_iter().map(without_time).collect();
@@ -110,8 +111,8 @@ async fn a_transparent_retry_writes_a_line() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.jsonl");
     let audit = Audit::to_file(&path).unwrap();
-    let config = RetryConfig::default().idempotent().retries(0).unobserved().observe(audit.clone());
-    let layer = RetryLayer::new(config.classify_errors(|_: &&str| Verdict::refused()));
+    let config = RetryConfig::default().idempotent().retries(0).without_observers().observe(audit.clone());
+    let layer = RetryLayer::new(config.classify_errors(|_: &&str| Verdict::unprocessed()));
     layer.run(|_| async { Err::<(), _>("refused") }).await.unwrap_err();
     audit.flush().unwrap();
     let told: Vec<_> = lines(&path).into_iter().map(without_time).collect();
@@ -123,14 +124,14 @@ async fn a_transparent_retry_writes_a_line() {
 fn single_calls_are_written_only_if_configured() {
     let folder = tempfile::tempdir().unwrap();
     for (name, config, expected) in
-        [("some", AuditConfig::default(), 1), ("all", AuditConfig::default().every_call(), 3)]
+        [("some", AuditConfig::default(), 1), ("all", AuditConfig::default().include_every_call(), 3)]
     {
         let path = folder.path().join(name);
         let audit = Audit::to_file_with(&path, config).unwrap();
-        let config = BreakerConfig::default().fixed().open_when(OpenRule::consecutive(1).unwrap());
-        let circuit = Circuit::new(config.unobserved().observe(audit.clone()));
-        circuit.admit().unwrap().failure();
-        circuit.admit().unwrap_err();
+        let config = BreakerConfig::default().fixed().open_when(TripRule::consecutive(1).unwrap());
+        let circuit = Circuit::new(config.without_observers().observe(audit.clone()));
+        circuit.try_acquire().unwrap().failure();
+        circuit.try_acquire().unwrap_err();
         audit.flush().unwrap();
         assert_eq!(lines(&path).len(), expected);
     }
@@ -144,8 +145,9 @@ fn hostile_text_is_truncated_to_one_line() {
     let hostile_name = "\"\n\u{1b}\u{2028}";
     let megabyte = "\u{1b}\n".repeat(1 << 19);
     let audit = Audit::to_file(&path).unwrap().with(hostile_name, hostile);
-    let circuit =
-        Circuit::new(BreakerConfig::default().fixed().unobserved().name(hostile.to_owned()).observe(audit.clone()));
+    let circuit = Circuit::new(
+        BreakerConfig::default().fixed().without_observers().name(hostile.to_owned()).observe(audit.clone()),
+    );
     circuit.force_open();
     audit.record(hostile, |entry| entry.key(hostile).count(hostile_name, 1).reason(hostile).message(&megabyte));
     audit.record("many", |mut entry| {
@@ -193,7 +195,7 @@ fn custom_fields_cannot_replace_fields_of_a_line() {
 fn a_full_file_is_rotated_without_a_lost_line() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.jsonl");
-    let config = AuditConfig::default().rotate_at(4096).unwrap().keep(999).unwrap();
+    let config = AuditConfig::default().max_file_size(4096).unwrap().max_backups(999).unwrap();
     let audit = Audit::to_file_with(&path, config).unwrap();
     for number in 0..2_000 {
         audit.record("line", |entry| entry.count("number", number));
@@ -219,7 +221,7 @@ fn a_full_file_is_rotated_without_a_lost_line() {
 fn the_number_of_old_files_is_bounded() {
     for keep in [0, 1, 3] {
         let folder = tempfile::tempdir().unwrap();
-        let config = AuditConfig::default().rotate_at(4096).unwrap().keep(keep).unwrap();
+        let config = AuditConfig::default().max_file_size(4096).unwrap().max_backups(keep).unwrap();
         let audit = Audit::to_file_with(folder.path().join("a"), config).unwrap();
         for _ in 0..1_000 {
             audit.record("line", |entry| entry);
@@ -233,7 +235,7 @@ fn the_number_of_old_files_is_bounded() {
 fn a_line_longer_than_a_file_gets_a_separate_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a");
-    let audit = Audit::to_file_with(&path, AuditConfig::default().rotate_at(4096).unwrap()).unwrap();
+    let audit = Audit::to_file_with(&path, AuditConfig::default().max_file_size(4096).unwrap()).unwrap();
     let long = "x".repeat(1_000);
     for _ in 0..3 {
         audit.record("long", |entry| (0..20).fold(entry, |entry, number| entry.field(number, &long)));
@@ -244,11 +246,11 @@ fn a_line_longer_than_a_file_gets_a_separate_file() {
 
 #[test]
 fn invalid_settings_are_errors() {
-    let said = |error: tower_recourse::Invalid| error.to_string();
+    let said = |error: tower_recourse::InvalidConfig| error.to_string();
     let config = AuditConfig::default;
-    assert_eq!(said(config().rotate_at(1).unwrap_err()), "`rotate_at` is 1, but must be at least 4096 bytes");
-    assert_eq!(said(config().keep(1_000).unwrap_err()), "`keep` is 1000, but must be at most 999 files");
-    assert_eq!(said(config().queue(1).unwrap_err()), "`queue` is 1, but must be at least 65536 bytes");
+    assert_eq!(said(config().max_file_size(1).unwrap_err()), "`max_file_size` is 1, but must be at least 4096 bytes");
+    assert_eq!(said(config().max_backups(1_000).unwrap_err()), "`max_backups` is 1000, but must be at most 999 files");
+    assert_eq!(said(config().max_queue(1).unwrap_err()), "`max_queue` is 1, but must be at least 65536 bytes");
     let missing = Audit::to_file("/there/is/no/such/folder/audit.jsonl").unwrap_err();
     assert!(missing.to_string().contains("/there/is/no/such/folder/audit.jsonl"), "{missing}");
 }
@@ -258,7 +260,7 @@ fn dropping_the_last_handle_writes_queued_lines() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a");
     let audit = Audit::to_file(&path).unwrap();
-    let circuit = Circuit::new(BreakerConfig::default().fixed().unobserved().observe(audit.clone()));
+    let circuit = Circuit::new(BreakerConfig::default().fixed().without_observers().observe(audit.clone()));
     audit.record("first", |entry| entry);
     drop(audit);
     circuit.force_open();
@@ -274,7 +276,7 @@ fn lines_after_the_end_count_as_lost() {
     audit.record("before", |entry| entry);
     audit.close().unwrap();
     audit.record("after", |entry| entry);
-    assert_eq!((audit.lost(), lines(&path).len()), (1, 1));
+    assert_eq!((audit.dropped_lines(), lines(&path).len()), (1, 1));
     assert_eq!(audit.flush().unwrap_err().to_string(), "the audit is closed");
     audit.close().unwrap_err();
 }
@@ -352,20 +354,20 @@ impl Write for Gate {
 #[test]
 fn a_stuck_writer_blocks_no_call_and_lost_lines_are_reported() {
     let gate = Gate::default();
-    let config = AuditConfig::default().queue(64 << 10).unwrap();
+    let config = AuditConfig::default().max_queue(64 << 10).unwrap();
     let audit = Audit::to_writer(gate.clone(), config).unwrap();
     // If a call waited for the writer, the test would hang here.
     for number in 0..10_000 {
         audit.record("line", |entry| entry.count("number", number));
     }
-    let lost = audit.lost();
+    let lost = audit.dropped_lines();
     assert!(lost > 0 && lost < 10_000, "{lost}");
     gate.set(true, usize::MAX);
     audit.flush().unwrap();
     audit.record("after", |entry| entry);
     audit.flush().unwrap();
     let written = gate.lines();
-    assert_eq!((reported_lost(&written), audit.lost()), (lost, lost));
+    assert_eq!((reported_lost(&written), audit.dropped_lines()), (lost, lost));
     let told = written.iter().filter(|line| line["kind"] == "audit_lost").count();
     assert_eq!((written.len() - told - 1) as u64 + lost, 10_000);
     assert_eq!(written.last().unwrap()["kind"], "after");
@@ -379,25 +381,25 @@ fn a_line_cut_by_a_full_disk_is_completed_later() {
         gate.set(true, if number % 5 == 4 { usize::MAX } else { 7 });
         audit.record("line", |entry| entry.count("number", number));
         let flushed = audit.flush();
-        assert_eq!((flushed.is_ok(), audit.trouble().is_none()), (number % 5 == 4, number % 5 == 4), "{flushed:?}");
+        assert_eq!((flushed.is_ok(), audit.last_error().is_none()), (number % 5 == 4, number % 5 == 4), "{flushed:?}");
         if let Err(error) = flushed {
             assert_eq!(error.kind(), io::ErrorKind::StorageFull);
         }
     }
     let numbers: Vec<_> = gate.lines().iter().map(|line| line["counts"]["number"].as_u64().unwrap()).collect();
-    assert_eq!((numbers, audit.lost()), ((0..50).collect(), 0));
+    assert_eq!((numbers, audit.dropped_lines()), ((0..50).collect(), 0));
 }
 
 #[test]
 fn a_disk_that_stays_full_loses_lines_and_reports_them_later() {
     let gate = Gate::default();
     gate.set(true, 0);
-    let audit = Audit::to_writer(gate.clone(), AuditConfig::default().queue(64 << 10).unwrap()).unwrap();
+    let audit = Audit::to_writer(gate.clone(), AuditConfig::default().max_queue(64 << 10).unwrap()).unwrap();
     for number in 0..5_000 {
         audit.record("line", |entry| entry.count("number", number));
     }
     audit.flush().unwrap_err();
-    let lost = audit.lost();
+    let lost = audit.dropped_lines();
     assert!(lost > 0);
     gate.set(true, usize::MAX);
     audit.close().unwrap();
@@ -419,7 +421,7 @@ fn a_writer_that_panics_loses_only_its_own_lines() {
     let mut kinds: Vec<_> = gate.lines().iter().map(|line| line["kind"].as_str().unwrap().to_owned()).collect();
     // The order of the two depends on which thread is first.
     kinds.sort();
-    assert_eq!((kinds, audit.lost()), (vec!["audit_lost".to_owned(), "second".to_owned()], 1));
+    assert_eq!((kinds, audit.dropped_lines()), (vec!["audit_lost".to_owned(), "second".to_owned()], 1));
 }
 
 /// The audit keeps the last error and drops the one before it.
@@ -438,7 +440,7 @@ fn a_writers_error_may_use_the_audit_in_its_drop() {
         fn drop(&mut self) {
             let audit = self.0.lock().unwrap().clone();
             if let Some(audit) = audit {
-                assert!(audit.trouble().is_some());
+                assert!(audit.last_error().is_some());
             }
         }
     }
@@ -470,18 +472,18 @@ fn a_writers_error_may_use_the_audit_in_its_drop() {
 #[cfg(target_os = "linux")]
 #[tokio::test(start_paused = true)]
 async fn a_full_disk_stops_no_call() {
-    let config = AuditConfig::default().queue(64 << 10).unwrap();
+    let config = AuditConfig::default().max_queue(64 << 10).unwrap();
     let Ok(audit) = Audit::to_file_with("/dev/full", config) else { return eprintln!("skipped: no /dev/full here") };
-    let config = BreakerConfig::default().fixed().open_when(OpenRule::consecutive(1_000).unwrap());
-    let circuit = Circuit::new(config.unobserved().observe(audit.clone()));
+    let config = BreakerConfig::default().fixed().open_when(TripRule::consecutive(1_000).unwrap());
+    let circuit = Circuit::new(config.without_observers().observe(audit.clone()));
     for _ in 0..2_000 {
         circuit.force_open();
         circuit.set_mode(tower_recourse::breaker::Mode::Auto);
         circuit.call(|| async { Ok::<_, String>(()) }).await.unwrap();
     }
     assert_eq!(audit.flush().unwrap_err().kind(), io::ErrorKind::StorageFull);
-    assert_eq!(audit.trouble().unwrap().kind(), io::ErrorKind::StorageFull);
-    assert!(audit.lost() > 0, "the queue is bounded");
+    assert_eq!(audit.last_error().unwrap().kind(), io::ErrorKind::StorageFull);
+    assert!(audit.dropped_lines() > 0, "the queue is bounded");
     assert_eq!(audit.close().unwrap_err().kind(), io::ErrorKind::StorageFull);
 }
 
@@ -528,6 +530,6 @@ fn an_error_is_logged_once_until_the_next_success() {
         assert_eq!(warnings(&path), round);
         fs::create_dir(&folder).unwrap();
         audit.flush().unwrap();
-        assert_eq!((lines(&path).len(), audit.lost()), (5, 0));
+        assert_eq!((lines(&path).len(), audit.dropped_lines()), (5, 0));
     }
 }

@@ -4,7 +4,7 @@ use std::{num::NonZeroU32, time::Duration};
 
 use tower_recourse::{
     BreakerConfig, Circuit, Ratio, State, Verdict,
-    breaker::{Dropped, Mode, OpenFor, OpenRule, Opening, Window},
+    breaker::{CancelledCalls, Mode, OpenContext, OpenDuration, TripRule, Window},
     time::ManualClock,
 };
 
@@ -16,12 +16,12 @@ fn timed(config: BreakerConfig) -> (Circuit, ManualClock) {
     (Circuit::new(config.clock(clock.clone())), clock)
 }
 
-fn lasting(failures: u32, time: Duration) -> OpenRule {
-    OpenRule::consecutive(failures).unwrap().lasting(time).unwrap()
+fn lasting(failures: u32, time: Duration) -> TripRule {
+    TripRule::consecutive(failures).unwrap().lasting(time).unwrap()
 }
 
-fn tenth() -> OpenFor {
-    OpenFor::share_of_failing_time(Ratio::percent(10).unwrap())
+fn tenth() -> OpenDuration {
+    OpenDuration::share_of_failing_time(Ratio::percent(10).unwrap())
 }
 
 fn fail<C>(circuit: &Circuit<C>, calls: u32) {
@@ -91,7 +91,7 @@ fn a_success_ends_the_row_and_its_time() {
     let (circuit, clock) = timed(counted().open_when(lasting(2, ms(500))));
     fail(&circuit, 5);
     clock.advance(ms(400));
-    circuit.admit().unwrap().success();
+    circuit.try_acquire().unwrap().success();
     fail(&circuit, 5);
     opens_after(&circuit, &clock, ms(500));
 }
@@ -103,7 +103,7 @@ fn a_row_starts_anew_after_the_circuit_was_open() {
     clock.advance(ms(500));
     fail(&circuit, 1);
     clock.advance(secs(30));
-    circuit.admit().unwrap().success();
+    circuit.try_acquire().unwrap().success();
     fail(&circuit, 5);
     opens_after(&circuit, &clock, ms(500));
 }
@@ -134,8 +134,8 @@ fn reported_failures_are_a_row_too() {
 
 #[test]
 fn a_row_of_dropped_calls_must_last_as_long() {
-    let (circuit, clock) = timed(counted().open_when(lasting(3, secs(60))).dropped(Dropped::FailureIfAll));
-    let drop_one = || drop(circuit.admit().unwrap());
+    let (circuit, clock) = timed(counted().open_when(lasting(3, secs(60))).on_cancelled(CancelledCalls::FailureIfAll));
+    let drop_one = || drop(circuit.try_acquire().unwrap());
     (0..5).for_each(|_| drop_one());
     clock.advance(secs(59));
     drop_one();
@@ -147,7 +147,7 @@ fn a_row_of_dropped_calls_must_last_as_long() {
 
 #[test]
 fn another_rule_opens_before_the_row_has_lasted() {
-    let half = OpenRule::Ratio { failing: Ratio::HALF, window: Window::count(4).unwrap() };
+    let half = TripRule::FailureRate { failing: Ratio::HALF, window: Window::count(4).unwrap() };
     let (circuit, _clock) = timed(counted().open_when(lasting(3, secs(1))).or_when(half));
     fail(&circuit, 3);
     assert_eq!(circuit.state(), State::Closed);
@@ -169,7 +169,7 @@ fn metrics_only_reports_a_row_once_it_has_lasted() {
 
 #[test]
 fn a_row_lasts_from_when_its_rule_is_configured() {
-    let (circuit, clock) = timed(counted().open_when(OpenRule::consecutive(100).unwrap()));
+    let (circuit, clock) = timed(counted().open_when(TripRule::consecutive(100).unwrap()));
     fail(&circuit, 5);
     clock.advance(secs(60));
     circuit.reconfigure(counted().open_when(lasting(5, ms(500))));
@@ -178,11 +178,11 @@ fn a_row_lasts_from_when_its_rule_is_configured() {
 
 #[test]
 fn the_time_of_a_former_row_is_not_that_of_this_one() {
-    let (plain, timing) = (OpenRule::consecutive(100).unwrap(), lasting(2, ms(500)));
+    let (plain, timing) = (TripRule::consecutive(100).unwrap(), lasting(2, ms(500)));
     let (circuit, clock) = timed(counted().open_when(timing.clone()));
     fail(&circuit, 1);
     circuit.reconfigure(counted().open_when(plain));
-    circuit.admit().unwrap().success();
+    circuit.try_acquire().unwrap().success();
     clock.advance(secs(60));
     fail(&circuit, 1);
     circuit.reconfigure(counted().open_when(timing));
@@ -203,9 +203,9 @@ fn a_restored_row_lasts_from_its_next_failure() {
 
 #[test]
 fn only_consecutive_failures_last_and_for_at_most_8_9_years() {
-    let refused = |rule: OpenRule, time| rule.lasting(time).unwrap_err().to_string();
-    let ratio = OpenRule::Ratio { failing: Ratio::HALF, window: Window::count(4).unwrap() };
-    let five = OpenRule::consecutive(5).unwrap();
+    let refused = |rule: TripRule, time| rule.lasting(time).unwrap_err().to_string();
+    let ratio = TripRule::FailureRate { failing: Ratio::HALF, window: Window::count(4).unwrap() };
+    let five = TripRule::consecutive(5).unwrap();
     assert_eq!(refused(ratio, secs(1)), "`lasting` is 1s, but must be that of a rule for consecutive failures");
     let too_long = Duration::from_micros((1 << 48) - 1);
     assert_eq!(refused(five.clone(), too_long), "`lasting` is 281474976.710655s, but must be at most 8.9 years");
@@ -215,7 +215,7 @@ fn only_consecutive_failures_last_and_for_at_most_8_9_years() {
 
 #[test]
 fn a_row_that_must_last_for_too_long_never_opens() {
-    let rule = OpenRule::Consecutive { failures: NonZeroU32::MIN, lasting: Duration::MAX };
+    let rule = TripRule::ConsecutiveFailures { failures: NonZeroU32::MIN, lasting: Duration::MAX };
     let (circuit, clock) = timed(counted().open_when(rule));
     fail(&circuit, 1);
     clock.advance(secs(u32::MAX.into()));
@@ -243,7 +243,7 @@ fn the_failing_time_ends_when_the_circuit_closes() {
     let (circuit, clock) = failing_for_half_a_second();
     assert_eq!(open_for_after(&circuit, &clock, secs(20)), Some(secs(2)));
     clock.advance(secs(2));
-    circuit.admit().unwrap().success();
+    circuit.try_acquire().unwrap().success();
     fail(&circuit, 1);
     assert_eq!(open_for_after(&circuit, &clock, ms(500)), Some(ms(100)));
     clock.advance(secs(20));
@@ -265,7 +265,7 @@ fn the_failing_time_of_a_forced_circuit_is_none() {
 
 #[test]
 fn a_window_opens_with_the_failing_time_of_the_row() {
-    let half = OpenRule::Ratio { failing: Ratio::HALF, window: Window::count(4).unwrap() };
+    let half = TripRule::FailureRate { failing: Ratio::HALF, window: Window::count(4).unwrap() };
     let (circuit, clock) = timed(counted().open_when(half).open_for(tenth()));
     end_calls(&circuit, Verdict::Success, 2);
     fail(&circuit, 1);
@@ -274,10 +274,10 @@ fn a_window_opens_with_the_failing_time_of_the_row() {
 
 #[test]
 fn a_success_that_opens_has_no_failing_time_before_it() {
-    let slow = OpenRule::Slow { longer_than: ms(100), share: Ratio::HALF, window: Window::count(1).unwrap() };
+    let slow = TripRule::SlowCallRate { longer_than: ms(100), share: Ratio::HALF, window: Window::count(1).unwrap() };
     let (circuit, clock) = timed(counted().open_when(slow).open_for(tenth()));
     fail(&circuit, 1);
-    let permit = circuit.admit().unwrap();
+    let permit = circuit.try_acquire().unwrap();
     clock.advance(secs(10));
     permit.success();
     assert_eq!((circuit.state(), circuit.retry_in()), (State::Open, Some(ms(100))));
@@ -288,8 +288,8 @@ fn a_success_that_opens_has_no_failing_time_before_it() {
 
 #[test]
 fn a_function_receives_the_failing_time() {
-    let by = |opening: Opening| secs(1) + opening.failing_for;
-    let (circuit, clock) = timed(counted().open_when(lasting(2, ms(500))).open_for(OpenFor::by(by)));
+    let by = |opening: OpenContext| secs(1) + opening.failing_for;
+    let (circuit, clock) = timed(counted().open_when(lasting(2, ms(500))).open_for(OpenDuration::from_fn(by)));
     assert_eq!(circuit.stats().open_for, secs(1));
     fail(&circuit, 1);
     assert_eq!(open_for_after(&circuit, &clock, ms(500)), Some(ms(1_500)));
@@ -340,10 +340,10 @@ fn jitter_stays_below_the_longest_time_and_spreads() {
 
 #[test]
 fn the_shortest_time_is_at_most_the_longest() {
-    let refused = |open_for: OpenFor, min| open_for.min(min).unwrap_err().to_string();
+    let refused = |open_for: OpenDuration, min| open_for.min(min).unwrap_err().to_string();
     assert_eq!(refused(tenth(), ms(2_001)), "`min` is 2.001s, but must be at most the longest time");
     assert_eq!(refused(tenth().max(ms(50)), ms(51)), "`min` is 51ms, but must be at most the longest time");
-    let fixed = OpenFor::fixed(secs(1));
+    let fixed = OpenDuration::fixed(secs(1));
     assert_eq!(refused(fixed, ms(1)), "`min` is 1ms, but must be that of a share of the failing time");
     assert_eq!(tenth().max(secs(9)).min(secs(9)).unwrap().base(), secs(9));
     assert_eq!(tenth().max(ms(50)).base(), ms(50), "a maximum that is set later applies");

@@ -98,7 +98,7 @@ fn is_rejection(error: &BoxError) -> bool {
 
 #[tokio::test(start_paused = true)]
 async fn a_hedge_around_a_breaker_does_not_keep_it_half_open() {
-    let two = Probes::successes(2).unwrap().at_a_time(2).unwrap();
+    let two = Probes::successes(2).unwrap().max_concurrent(2).unwrap();
     // With two concurrent probes, the first call is answered. Both its requests are probes, and the
     // hedge drops the second.
     for (probes, answered, rejected) in [(Probes::one(), 0, 3), (two, 1, 2)] {

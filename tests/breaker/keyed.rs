@@ -20,7 +20,7 @@ use tower_recourse::{
     BreakerConfig, BreakerError, BreakerLayer, Circuit, Rejection, State,
     breaker::{
         Probes,
-        keyed::{Circuits, KeyedBreaker, KeyedBreakerLayer},
+        keyed::{CircuitRegistry, KeyedBreaker, KeyedBreakerLayer},
     },
     time::ManualClock,
 };
@@ -29,15 +29,15 @@ use crate::circuits::{first_failure, open};
 use crate::fixed_numbers::FixedNumbers as _;
 
 fn config(clock: &ManualClock) -> BreakerConfig {
-    BreakerConfig::default().fixed().unobserved().open_when(first_failure()).clock(clock.clone())
+    BreakerConfig::default().fixed().without_observers().open_when(first_failure()).clock(clock.clone())
 }
 
-fn circuits(keys: usize) -> (Circuits<u32>, ManualClock) {
+fn circuits(keys: usize) -> (CircuitRegistry<u32>, ManualClock) {
     let clock = ManualClock::new();
-    (Circuits::with_capacity(config(&clock), keys).unwrap(), clock)
+    (CircuitRegistry::with_capacity(config(&clock), keys).unwrap(), clock)
 }
 
-fn fail(circuits: &Circuits<u32>, key: u32) {
+fn fail(circuits: &CircuitRegistry<u32>, key: u32) {
     open(&circuits.get(&key));
 }
 
@@ -64,7 +64,7 @@ async fn failures_of_one_key_do_not_count_for_another() {
 fn there_are_never_more_keys_than_the_capacity() {
     let (circuits, _) = circuits(100);
     for key in 0..10_000 {
-        circuits.get(&key).admit().unwrap().success();
+        circuits.get(&key).try_acquire().unwrap().success();
         assert!(circuits.len() <= 100, "{} circuits after {key} keys", circuits.len());
     }
     assert_eq!(circuits.len(), 100);
@@ -77,7 +77,7 @@ fn idle_keys_leave_before_busy_ones() {
     for key in 0..10 {
         // A counted failure and a closed state show whether the circuit was forgotten.
         let circuit = circuits.get(&key);
-        circuit.admit().unwrap().failure();
+        circuit.try_acquire().unwrap().failure();
         circuit.reset();
     }
     for key in 10..10_000 {
@@ -94,7 +94,7 @@ fn invented_keys_do_not_evict_an_open_circuit() {
     let (circuits, _) = circuits(100);
     fail(&circuits, 7);
     for key in 1_000..20_000 {
-        circuits.get(&key).admit().unwrap().success();
+        circuits.get(&key).try_acquire().unwrap().success();
     }
     assert_eq!(circuits.get(&7).state(), State::Open);
     assert!(circuits.len() <= 100);
@@ -108,7 +108,7 @@ fn an_open_circuit_past_its_duration_is_idle() {
     // Keys that come only once replace each other. Keys that come again replace idle ones.
     for busy in (1_000..20_000u32).collect::<Vec<_>>().chunks(50) {
         for key in busy.iter().chain(busy).chain(busy) {
-            circuits.get(key).admit().unwrap().success();
+            circuits.get(key).try_acquire().unwrap().success();
         }
     }
     assert!(circuits.peek(&7).is_none());
@@ -122,14 +122,14 @@ fn if_all_are_open_a_new_key_works_but_is_not_kept() {
         assert!(circuits.len() <= 10);
     }
     assert!(circuits.states().iter().all(|(_, state)| *state == State::Open));
-    circuits.get(&5_000).admit().unwrap().success();
+    circuits.get(&5_000).try_acquire().unwrap().success();
     assert!(circuits.peek(&5_000).is_none());
 }
 
 #[test]
 fn a_running_call_outlives_its_circuit() {
     let (circuits, _) = circuits(10);
-    let permit = circuits.get(&1).admit().unwrap();
+    let permit = circuits.get(&1).try_acquire().unwrap();
     circuits.remove(&1);
     let successor = circuits.get(&2);
     permit.failure();
@@ -148,7 +148,7 @@ fn threads_that_insert_the_same_key_share_one_circuit() {
                     start.wait();
                     // Each call is either admitted, or rejected because of a failure that the same
                     // circuit counted.
-                    if let Ok(permit) = circuits.get(&key).admit() {
+                    if let Ok(permit) = circuits.get(&key).try_acquire() {
                         permit.failure();
                     }
                 });
@@ -162,9 +162,9 @@ fn threads_that_insert_the_same_key_share_one_circuit() {
 
 #[tokio::test]
 async fn circuit_names_contain_the_key() {
-    let circuits = Circuits::<&str>::new(config(&ManualClock::new()).name("hosts")).named();
+    let circuits = CircuitRegistry::<&str>::new(config(&ManualClock::new()).name("hosts")).named();
     open(&circuits.get(&"a"));
-    assert_eq!(circuits.get(&"a").admit().unwrap_err().to_string(), "circuit `hosts/a` is open; retry in 30.0 s");
+    assert_eq!(circuits.get(&"a").try_acquire().unwrap_err().to_string(), "circuit `hosts/a` is open; retry in 30.0 s");
     assert_eq!(circuits.get(&"a").stats().name.as_str(), "hosts/a");
 }
 
@@ -172,7 +172,7 @@ async fn circuit_names_contain_the_key() {
 async fn a_response_can_replace_a_rejection() {
     let calls = Arc::new(AtomicU32::new(0));
     let seen = Arc::clone(&calls);
-    let circuits = Circuits::new(config(&ManualClock::new()));
+    let circuits = CircuitRegistry::new(config(&ManualClock::new()));
     open(&circuits.get(&1));
     let layer = KeyedBreakerLayer::on(&circuits, |key: &u32| *key)
         .respond_when_open(|rejection: &Rejection| format!("{}", rejection.state()));
@@ -188,23 +188,23 @@ async fn a_response_can_replace_a_rejection() {
 #[test]
 fn a_call_through_a_closed_circuit_allocates_nothing() {
     let (circuits, _) = circuits(10);
-    let call = || circuits.get(&1).admit().unwrap().success();
+    let call = || circuits.get(&1).try_acquire().unwrap().success();
     call();
     let counted = allocation_counter::measure(|| (0..1_000).for_each(|_| call()));
     assert_eq!(counted.count_total, 0);
 }
 
 /// Circuits that open after five failures.
-fn opens_after_five(keys: usize) -> (Circuits<u32>, ManualClock) {
+fn opens_after_five(keys: usize) -> (CircuitRegistry<u32>, ManualClock) {
     let clock = ManualClock::new();
-    let config = BreakerConfig::default().fixed().unobserved().clock(clock.clone());
-    (Circuits::with_capacity(config, keys).unwrap(), clock)
+    let config = BreakerConfig::default().fixed().without_observers().clock(clock.clone());
+    (CircuitRegistry::with_capacity(config, keys).unwrap(), clock)
 }
 
 /// Makes calls that fail if they are admitted. Returns how many were admitted.
-fn make_failing_calls(circuits: &Circuits<u32>, key: u32, calls: u32) -> u32 {
+fn make_failing_calls(circuits: &CircuitRegistry<u32>, key: u32, calls: u32) -> u32 {
     let call = |_: &u32| {
-        circuits.get(&key).admit().is_ok_and(|permit| {
+        circuits.get(&key).try_acquire().is_ok_and(|permit| {
             permit.failure();
             true
         })
@@ -255,7 +255,7 @@ fn threads_that_invent_keys_never_exceed_the_capacity() {
                 let circuits = &circuits;
                 scope.spawn(move || {
                     for key in 0..3_000 {
-                        circuits.get(&(key * 4 + thread)).admit().unwrap().success();
+                        circuits.get(&(key * 4 + thread)).try_acquire().unwrap().success();
                         if key % 7 == 0 {
                             circuits.remove(&(key * 4 + thread));
                         }
@@ -278,7 +278,7 @@ fn threads_that_invent_keys_evict_no_open_circuit() {
             let circuits = &circuits;
             scope.spawn(move || {
                 for key in 0..1_000 {
-                    circuits.get(&(key * 4 + 10 * thread)).admit().unwrap().success();
+                    circuits.get(&(key * 4 + 10 * thread)).try_acquire().unwrap().success();
                     assert_eq!(circuits.len(), 10);
                 }
             });
@@ -310,14 +310,14 @@ fn threads_that_insert_the_same_key_evict_no_other() {
 /// The same race without threads: while a key is being inserted, its `Clone` inserts an equal key.
 #[test]
 fn a_key_that_is_inserted_twice_at_once_evicts_no_other() {
-    let circuits = Circuits::with_capacity(BreakerConfig::default().fixed().unobserved(), 2).unwrap();
+    let circuits = CircuitRegistry::with_capacity(BreakerConfig::default().fixed().without_observers(), 2).unwrap();
     let plain = |id| Hooked(id, Box::new(|| ()));
-    (0..4).for_each(|_| circuits.get(&plain(1)).admit().unwrap().failure());
+    (0..4).for_each(|_| circuits.get(&plain(1)).try_acquire().unwrap().failure());
     let inner = circuits.clone();
     let twice = Hooked(2, Box::new(move || drop(inner.get(&plain(2)))));
     circuits.get(&twice);
     assert_eq!(circuits.len(), 2);
-    circuits.get(&plain(1)).admit().unwrap().failure();
+    circuits.get(&plain(1)).try_acquire().unwrap().failure();
     assert_eq!(circuits.get(&plain(1)).state(), State::Open);
 }
 
@@ -376,7 +376,7 @@ fn a_circuit_with_a_running_probe_stays_for_the_lease() {
     let (circuits, clock) = opens_after_five(1);
     make_failing_calls(&circuits, 1, 5);
     clock.advance(Duration::from_secs(30));
-    let probe = circuits.get(&1).admit().unwrap();
+    let probe = circuits.get(&1).try_acquire().unwrap();
     clock.advance(Duration::from_secs(29));
     circuits.get(&2);
     assert_eq!(circuits.peek(&1).map(|circuit| circuit.state()), Some(State::HalfOpen));
@@ -390,18 +390,22 @@ fn a_circuit_with_a_running_probe_stays_for_the_lease() {
 #[test]
 fn a_circuit_that_waits_for_an_external_probe_stays_a_lease() {
     let clock = ManualClock::new();
-    let probes = Probes::one().of_ones_own();
-    let config =
-        BreakerConfig::default().fixed().unobserved().open_when(first_failure()).probes(probes).clock(clock.clone());
+    let probes = Probes::one().external_only();
+    let config = BreakerConfig::default()
+        .fixed()
+        .without_observers()
+        .open_when(first_failure())
+        .probes(probes)
+        .clock(clock.clone());
     for observed in [false, true] {
-        let circuits = Circuits::with_capacity(config.clone(), 1).unwrap();
+        let circuits = CircuitRegistry::with_capacity(config.clone(), 1).unwrap();
         fail(&circuits, 1);
         clock.advance(Duration::from_secs(59));
         if observed {
             assert_eq!(circuits.get(&1).state(), State::HalfOpen);
         }
         circuits.get(&2);
-        assert!(circuits.get(&1).admit().is_err());
+        assert!(circuits.get(&1).try_acquire().is_err());
         clock.advance(Duration::from_secs(1));
         circuits.get(&2);
         assert!(circuits.peek(&1).is_none());
@@ -466,17 +470,17 @@ impl Drop for Key {
 fn the_code_of_a_key_may_use_the_circuits() {
     let (done, is_done) = mpsc::channel();
     let thread = std::thread::spawn(move || {
-        let circuits = Circuits::with_capacity(config(&ManualClock::new()), 4).unwrap().named();
+        let circuits = CircuitRegistry::with_capacity(config(&ManualClock::new()), 4).unwrap().named();
         let inner = circuits.clone();
         let turn = Cell::new(0);
         REENTERS.set(Some(Rc::new(move || {
             turn.set((turn.get() + 1) % 7);
-            inner.get(&Key(turn.get())).admit().unwrap().success();
+            inner.get(&Key(turn.get())).try_acquire().unwrap().success();
             inner.remove(&Key((turn.get() + 3) % 7));
             assert!(inner.states().len() <= 4 && inner.len() <= 4);
         })));
         for key in 0..200 {
-            circuits.get(&Key(key % 9)).admit().unwrap().success();
+            circuits.get(&Key(key % 9)).try_acquire().unwrap().success();
             circuits.peek(&Key(key % 5));
             circuits.states();
             circuits.remove(&Key(key % 11));
@@ -500,7 +504,7 @@ fn a_key_that_panics_takes_no_room() {
             Self(self.0)
         }
     }
-    let circuits = Circuits::with_capacity(config(&ManualClock::new()), 10).unwrap();
+    let circuits = CircuitRegistry::with_capacity(config(&ManualClock::new()), 10).unwrap();
     for key in 100..200 {
         catch_unwind(AssertUnwindSafe(|| circuits.get(&Panics(key)))).unwrap_err();
     }
@@ -513,10 +517,10 @@ fn a_key_that_panics_takes_no_room() {
 
 #[test]
 fn a_key_whose_drop_panics_frees_its_place() {
-    let remove = |circuits: &Circuits<PanicsInDrop>| circuits.remove(&PanicsInDrop(1, false));
-    let evict = |circuits: &Circuits<PanicsInDrop>| drop(circuits.get(&PanicsInDrop(2, false)));
-    for leave in [&remove as &dyn Fn(&Circuits<PanicsInDrop>), &evict] {
-        let circuits = Circuits::with_capacity(config(&ManualClock::new()), 1).unwrap();
+    let remove = |circuits: &CircuitRegistry<PanicsInDrop>| circuits.remove(&PanicsInDrop(1, false));
+    let evict = |circuits: &CircuitRegistry<PanicsInDrop>| drop(circuits.get(&PanicsInDrop(2, false)));
+    for leave in [&remove as &dyn Fn(&CircuitRegistry<PanicsInDrop>), &evict] {
+        let circuits = CircuitRegistry::with_capacity(config(&ManualClock::new()), 1).unwrap();
         circuits.get(&PanicsInDrop(1, false));
         catch_unwind(AssertUnwindSafe(|| leave(&circuits))).unwrap_err();
         open(&circuits.get(&PanicsInDrop(2, false)));
@@ -554,7 +558,7 @@ impl Drop for PanicsInDrop {
 
 #[test]
 fn a_capacity_of_zero_is_invalid() {
-    let refused = Circuits::<u32>::with_capacity(BreakerConfig::default().fixed(), 0).unwrap_err();
+    let refused = CircuitRegistry::<u32>::with_capacity(BreakerConfig::default().fixed(), 0).unwrap_err();
     assert_eq!(refused.to_string(), "`keys` is 0, but must be at least 1");
 }
 

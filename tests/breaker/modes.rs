@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tower_recourse::{
     Circuit, Ratio, State, Verdict,
-    breaker::{Mode, OpenRule, Window},
+    breaker::{Mode, TripRule, Window},
     time::ManualClock,
 };
 
@@ -18,8 +18,8 @@ const HALF_A_MINUTE: Duration = Duration::from_secs(30);
 fn circuit(failures: u32) -> (Circuit, ManualClock) {
     let clock = ManualClock::new();
     let window = Window::count(10).unwrap();
-    let rule = OpenRule::Ratio { failing: Ratio::HALF, window };
-    let config = counted().open_when(OpenRule::consecutive(failures).unwrap()).or_when(rule);
+    let rule = TripRule::FailureRate { failing: Ratio::HALF, window };
+    let config = counted().open_when(TripRule::consecutive(failures).unwrap()).or_when(rule);
     (Circuit::new(config.clock(clock.clone())), clock)
 }
 
@@ -29,14 +29,14 @@ fn a_circuit_that_is_forced_open_stays_open_for_a_year() {
     let (circuit, clock) = circuit(2);
     circuit.force_open();
     clock.advance(A_YEAR);
-    let rejection = circuit.admit().unwrap_err();
+    let rejection = circuit.try_acquire().unwrap_err();
     assert_eq!((rejection.state(), rejection.retry_in()), (State::Open, None), "there is no end time");
     circuit.report_success();
     assert_eq!((circuit.state(), circuit.mode()), (State::Open, Mode::ForcedOpen));
     let stats = circuit.stats();
     assert_eq!((stats.mode, stats.openings_in_a_row, stats.transitions), (Mode::ForcedOpen, 0, 1));
     circuit.set_mode(Mode::Auto);
-    circuit.admit().unwrap().success();
+    circuit.try_acquire().unwrap().success();
     assert_eq!((circuit.state(), circuit.mode()), (State::Closed, Mode::Auto));
 }
 
@@ -78,7 +78,7 @@ fn forcing_an_open_circuit_closed_closes_it() {
 #[test]
 fn metrics_only_reports_once_that_it_would_have_opened() {
     let events = EventLog::default();
-    let rule = OpenRule::Ratio { failing: Ratio::HALF, window: Window::count(4).unwrap() };
+    let rule = TripRule::FailureRate { failing: Ratio::HALF, window: Window::count(4).unwrap() };
     let circuit = Circuit::new(counted().name("watched").open_when(rule).observe(events.observer()));
     circuit.set_mode(Mode::MetricsOnly);
     end_calls(&circuit, Verdict::Success, 2);
@@ -123,8 +123,8 @@ fn a_reset_clears_the_counts_and_keeps_the_mode() {
     for mode in MODES {
         let (circuit, _clock) = circuit(5);
         circuit.set_mode(mode);
-        let _ = circuit.admit().map(|permit| permit.failure());
-        let under_way = circuit.admit();
+        let _ = circuit.try_acquire().map(|permit| permit.failure());
+        let under_way = circuit.try_acquire();
         circuit.reset();
         let _ = under_way.map(|permit| permit.failure());
         let stats = circuit.stats();
@@ -155,7 +155,7 @@ fn a_call_from_another_mode_changes_only_the_totals() {
         let (circuit, _clock) = circuit(1);
         circuit.set_mode(before);
         let (success, failure, dropped) =
-            (circuit.admit().unwrap(), circuit.admit().unwrap(), circuit.admit().unwrap());
+            (circuit.try_acquire().unwrap(), circuit.try_acquire().unwrap(), circuit.try_acquire().unwrap());
         // Through another mode, because setting the current mode changes nothing.
         circuit.set_mode(if before == Mode::MetricsOnly { Mode::Auto } else { Mode::MetricsOnly });
         circuit.set_mode(after);
@@ -179,15 +179,15 @@ fn a_probe_does_not_count_after_a_change_of_mode_and_back() {
     let (circuit, clock) = circuit(1);
     open(&circuit);
     clock.advance(HALF_A_MINUTE);
-    let (late, mode) = (circuit.admit().unwrap(), circuit.mode());
+    let (late, mode) = (circuit.try_acquire().unwrap(), circuit.mode());
     circuit.force_open();
     circuit.set_mode(mode);
     open(&circuit);
     clock.advance(HALF_A_MINUTE);
-    let probe = circuit.admit().unwrap();
+    let probe = circuit.try_acquire().unwrap();
     late.success();
     assert_eq!(circuit.state(), State::HalfOpen);
-    assert!(circuit.admit().is_err(), "and another probe doesn't get its slot");
+    assert!(circuit.try_acquire().is_err(), "and another probe doesn't get its slot");
     probe.success();
     assert_eq!(circuit.state(), State::Closed);
 }
@@ -204,16 +204,16 @@ fn every_change_of_mode_and_of_state_is_an_event() {
         (1, 1),
         "the configured duration doesn't apply"
     );
-    assert!(events.last_has(&["CircuitSteered", "watched", "forced open"]));
+    assert!(events.last_has(&["CircuitModeChanged", "watched", "forced open"]));
     circuit.force_closed();
     assert_eq!(events.count("CircuitClosed"), 1);
-    assert!(events.last_has(&["CircuitSteered", "forced closed"]));
+    assert!(events.last_has(&["CircuitModeChanged", "forced closed"]));
     for (mode, text) in [(Mode::MetricsOnly, "metrics only"), (Mode::Disabled, "disabled"), (Mode::Auto, "auto")] {
         circuit.set_mode(mode);
-        assert!(events.last_has(&["CircuitSteered", &format!("{text:?}")]));
+        assert!(events.last_has(&["CircuitModeChanged", &format!("{text:?}")]));
         assert_eq!(mode.to_string(), text);
     }
-    assert_eq!((events.count("CircuitSteered"), events.count("")), (5, 7));
+    assert_eq!((events.count("CircuitModeChanged"), events.count("")), (5, 7));
 }
 
 #[test]
@@ -223,8 +223,9 @@ fn modes_may_change_while_calls_run() {
         for _ in 0..3 {
             scope.spawn(|| {
                 for call in 0..3_000 {
-                    let _ =
-                        circuit.admit().map(|permit| if call % 3 == 0 { permit.success() } else { permit.failure() });
+                    let _ = circuit
+                        .try_acquire()
+                        .map(|permit| if call % 3 == 0 { permit.success() } else { permit.failure() });
                 }
             });
         }

@@ -6,7 +6,7 @@ use tokio_test::{assert_pending, task};
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_recourse::{
     BreakerConfig, BreakerError, BreakerLayer, Cause, Circuit, FallbackLayer, Ratio, State, Verdict,
-    breaker::{OpenFor, OpenRule, Probes, Window},
+    breaker::{OpenDuration, Probes, TripRule, Window},
     classify,
     time::ManualClock,
 };
@@ -16,8 +16,8 @@ use crate::fixed_numbers::FixedNumbers as _;
 
 const HALF_A_MINUTE: Duration = Duration::from_secs(30);
 
-fn half_of(calls: u32) -> OpenRule {
-    OpenRule::Ratio { failing: Ratio::HALF, window: Window::count(calls).unwrap() }
+fn half_of(calls: u32) -> TripRule {
+    TripRule::FailureRate { failing: Ratio::HALF, window: Window::count(calls).unwrap() }
 }
 
 /// A half-open circuit and its clock.
@@ -58,9 +58,9 @@ fn a_failure_leaves_the_window_after_its_number_of_calls() {
 #[test]
 fn a_half_open_circuit_admits_a_probe_after_a_year() {
     let (circuit, clock) = half_open(Probes::successes(2).unwrap());
-    circuit.admit().unwrap().success();
+    circuit.try_acquire().unwrap().success();
     clock.advance(Duration::from_secs(365 * 24 * 3_600));
-    circuit.admit().unwrap().success();
+    circuit.try_acquire().unwrap().success();
     assert_eq!(circuit.state(), State::Closed);
 }
 
@@ -68,12 +68,12 @@ fn a_half_open_circuit_admits_a_probe_after_a_year() {
 #[test]
 fn a_probe_that_never_returns_loses_its_slot() {
     let (circuit, clock) = half_open(Probes::one().lease(Duration::from_secs(5)).unwrap());
-    let lost = circuit.admit().unwrap();
+    let lost = circuit.try_acquire().unwrap();
     clock.advance(Duration::from_millis(4_999));
-    assert_eq!(circuit.admit().unwrap_err().retry_in(), Some(Duration::from_millis(1)));
+    assert_eq!(circuit.try_acquire().unwrap_err().retry_in(), Some(Duration::from_millis(1)));
     clock.advance(Duration::from_millis(1));
-    let second = circuit.admit().unwrap();
-    circuit.admit().unwrap_err();
+    let second = circuit.try_acquire().unwrap();
+    circuit.try_acquire().unwrap_err();
     lost.failure();
     assert_eq!(circuit.state(), State::HalfOpen, "the result of the lost probe is ignored");
     second.success();
@@ -86,20 +86,20 @@ fn a_probe_that_never_returns_loses_its_slot() {
 fn late_results_change_only_the_totals() {
     let clock = ManualClock::new();
     let circuit = Circuit::new(counted().open_when(first_failure()).clock(clock.clone()));
-    let late: Vec<_> = (0..3).map(|_| circuit.admit().unwrap()).collect();
+    let late: Vec<_> = (0..3).map(|_| circuit.try_acquire().unwrap()).collect();
     let [while_open, success, failure] = <[_; 3]>::try_from(late).unwrap();
     open(&circuit);
     let before = circuit.stats();
     while_open.failure();
     assert_eq!((circuit.stats().transitions, circuit.retry_in()), (before.transitions, before.retry_in));
     clock.advance(HALF_A_MINUTE);
-    let probe = circuit.admit().unwrap();
+    let probe = circuit.try_acquire().unwrap();
     success.success();
     assert_eq!(circuit.state(), State::HalfOpen, "a late success does not close it");
-    circuit.admit().unwrap_err();
+    circuit.try_acquire().unwrap_err();
     failure.failure();
     assert_eq!(circuit.state(), State::HalfOpen, "a late failure does not reopen it");
-    circuit.admit().unwrap_err();
+    circuit.try_acquire().unwrap_err();
     probe.success();
     assert_eq!((circuit.state(), ended_calls(&circuit)), (State::Closed, [2, 3, 0, 0]));
 }
@@ -109,22 +109,22 @@ fn late_results_change_only_the_totals() {
 fn a_late_neutral_or_dropped_call_frees_no_probe_slot() {
     let clock = ManualClock::new();
     let circuit = Circuit::new(counted().open_when(first_failure()).clock(clock.clone()));
-    let (neutral, dropped) = (circuit.admit().unwrap(), circuit.admit().unwrap());
+    let (neutral, dropped) = (circuit.try_acquire().unwrap(), circuit.try_acquire().unwrap());
     open(&circuit);
     clock.advance(HALF_A_MINUTE);
-    let _probe = circuit.admit().unwrap();
+    let _probe = circuit.try_acquire().unwrap();
     neutral.neutral();
     drop(dropped);
-    circuit.admit().unwrap_err();
+    circuit.try_acquire().unwrap_err();
 }
 
 // tower-resilience: `reset()` on a closed circuit did nothing.
 #[test]
 fn a_reset_while_closed_clears_counts_and_ignores_running_calls() {
-    let rule = OpenRule::consecutive(3).unwrap();
+    let rule = TripRule::consecutive(3).unwrap();
     let circuit = Circuit::new(counted().open_when(rule).or_when(half_of(4)));
     end_calls(&circuit, Verdict::transient(), 2);
-    let under_way = circuit.admit().unwrap();
+    let under_way = circuit.try_acquire().unwrap();
     circuit.reset();
     let stats = circuit.stats();
     assert_eq!((stats.failures_in_a_row, stats.window.calls, stats.transitions), (0, 0, 0));
@@ -143,7 +143,7 @@ fn a_reset_while_closed_clears_counts_and_ignores_running_calls() {
 // tower-resilience: axum applies a layer once per route, and each application made its own breaker.
 #[tokio::test]
 async fn all_services_of_one_layer_share_one_breaker() {
-    let layer = BreakerLayer::new(counted().open_when(OpenRule::consecutive(3).unwrap()));
+    let layer = BreakerLayer::new(counted().open_when(TripRule::consecutive(3).unwrap()));
     let fails = service_fn(|()| async { Err::<(), _>("down") });
     let mut services = [layer.layer(fails), layer.clone().layer(fails), layer.layer(fails).clone()];
     for service in &mut services {
@@ -168,16 +168,16 @@ fn two_layers_with_one_config_have_two_breakers() {
 // fs-java#391.
 #[test]
 fn a_half_open_circuit_admits_no_more_than_its_probes() {
-    let (circuit, _clock) = half_open(Probes::successes(10).unwrap().at_a_time(3).unwrap());
-    let mut probes: Vec<_> = (0..100).filter_map(|_| circuit.admit().ok()).collect();
+    let (circuit, _clock) = half_open(Probes::successes(10).unwrap().max_concurrent(3).unwrap());
+    let mut probes: Vec<_> = (0..100).filter_map(|_| circuit.try_acquire().ok()).collect();
     assert_eq!(probes.len(), 3);
     probes.pop().unwrap().success();
     drop(probes.pop());
-    probes.extend((0..100).filter_map(|_| circuit.admit().ok()));
+    probes.extend((0..100).filter_map(|_| circuit.try_acquire().ok()));
     assert_eq!(probes.len(), 3, "a call that ends frees one slot");
 
-    let (circuit, _clock) = half_open(Probes::successes(2).unwrap().at_a_time(9).unwrap());
-    let probes: Vec<_> = (0..100).filter_map(|_| circuit.admit().ok()).collect();
+    let (circuit, _clock) = half_open(Probes::successes(2).unwrap().max_concurrent(9).unwrap());
+    let probes: Vec<_> = (0..100).filter_map(|_| circuit.try_acquire().ok()).collect();
     assert_eq!(probes.len(), 2, "and no more than are needed");
 }
 
@@ -187,15 +187,15 @@ fn a_half_open_circuit_admits_no_more_than_its_probes() {
 fn a_dropped_or_neutral_probe_returns_its_slot() {
     let (circuit, _clock) = half_open(Probes::one());
     for _ in 0..300 {
-        drop(circuit.admit().unwrap());
-        circuit.admit().unwrap().neutral();
+        drop(circuit.try_acquire().unwrap());
+        circuit.try_acquire().unwrap().neutral();
         assert_eq!(circuit.state(), State::HalfOpen);
     }
-    circuit.admit().unwrap().success();
+    circuit.try_acquire().unwrap().success();
     assert_eq!((circuit.state(), ended_calls(&circuit)), (State::Closed, [1, 1, 300, 300]));
 }
 
-/// An error whose source is the breaker's error. Only `Sources` looks for it there.
+/// An error whose source is the breaker's error. Only `ErrorChain` looks for it there.
 #[derive(Debug, PartialEq)]
 struct Opaque(BreakerError<&'static str>);
 
@@ -215,12 +215,12 @@ impl std::error::Error for Opaque {
 // service.
 #[tokio::test(start_paused = true)]
 async fn an_outer_breaker_does_not_count_inner_rejections() {
-    let inner = Circuit::new(counted().open_for(OpenFor::fixed(Duration::from_secs(3_600))));
+    let inner = Circuit::new(counted().open_for(OpenDuration::fixed(Duration::from_secs(3_600))));
     let permanent = classify::errors(|_: &Opaque| Verdict::permanent());
     let outer = Circuit::new(
         counted()
             .open_when(first_failure())
-            .classifier(classify::first(permanent).or(classify::Sources(classify::Errors))),
+            .classifier(classify::first(permanent).or(classify::ErrorChain(classify::ErrorClassifier))),
     );
     let mut service = ServiceBuilder::new()
         .layer(BreakerLayer::on(&outer))
@@ -269,10 +269,10 @@ async fn a_rejection_that_the_service_returns_is_the_fallbacks_cause() {
     let expected = Cause::Rejected { retry_in: circuit.retry_in() };
     let stack = ServiceBuilder::new()
         .layer(
-            FallbackLayer::from_fn(|failed: tower_recourse::fallback::Failed<'_, Cause, Opaque>| {
+            FallbackLayer::from_fn(|failed: tower_recourse::fallback::PrimaryFailure<'_, Cause, Opaque>| {
                 std::future::ready(Ok::<_, &str>(failed.cause))
             })
-            .classifier(classify::Sources(classify::Errors)),
+            .classifier(classify::ErrorChain(classify::ErrorClassifier)),
         )
         .map_err(Opaque)
         .layer(BreakerLayer::on(&circuit))
@@ -283,7 +283,7 @@ async fn a_rejection_that_the_service_returns_is_the_fallbacks_cause() {
 // tower-resilience: users couldn't change what the default counted as a failure.
 #[tokio::test]
 async fn a_closure_may_classify_responses_and_ignore_errors() {
-    let config = counted().open_when(OpenRule::consecutive(2).unwrap());
+    let config = counted().open_when(TripRule::consecutive(2).unwrap());
     let circuit = Circuit::new(config.classify(|outcome: Result<&u16, &&str>| match outcome {
         Ok(500..) => Verdict::transient(),
         Ok(_) => Verdict::Success,
@@ -301,7 +301,7 @@ async fn a_closure_may_classify_responses_and_ignore_errors() {
 async fn slow_successes_open_the_circuit() {
     let window = Window::count(4).unwrap();
     let longer_than = Duration::from_secs(1);
-    let rule = OpenRule::Slow { longer_than, share: Ratio::HALF, window };
+    let rule = TripRule::SlowCallRate { longer_than, share: Ratio::HALF, window };
     let circuit = Circuit::new(counted().open_when(rule));
     let sleeps = service_fn(|time: Duration| async move {
         tokio::time::sleep(time).await;
@@ -322,7 +322,7 @@ async fn slow_successes_open_the_circuit() {
 // A call that is running when its circuit opens is finished, not cancelled.
 #[tokio::test]
 async fn an_open_circuit_lets_running_calls_finish() {
-    let circuit = Circuit::new(BreakerConfig::default().fixed().unobserved());
+    let circuit = Circuit::new(BreakerConfig::default().fixed().without_observers());
     let (response, answered) = tokio::sync::oneshot::channel();
     let mut call = task::spawn(circuit.call(|| answered));
     assert_pending!(call.poll());

@@ -10,7 +10,7 @@ use tokio_test::{assert_pending, assert_ready, task};
 use tower::{Layer, Service, service_fn};
 use tower_recourse::{
     BreakerLayer, Circuit, Ratio, State, Verdict,
-    breaker::{OpenFor, OpenRule, Probes, Window},
+    breaker::{OpenDuration, Probes, TripRule, Window},
     time::ManualClock,
 };
 
@@ -28,7 +28,7 @@ fn the_shortest_windows_count_and_shorter_ones_are_invalid() {
     let shortest = Window::time(10 * MILLI).unwrap().minimum(2).unwrap();
     for window in [shortest, shortest.slices(1).unwrap(), shortest.slices(7).unwrap()] {
         let clock = ManualClock::new();
-        let rule = OpenRule::Ratio { failing: Ratio::HALF, window };
+        let rule = TripRule::FailureRate { failing: Ratio::HALF, window };
         let circuit = Circuit::new(counted().open_when(rule).clock(clock.clone()));
         end_calls(&circuit, Verdict::transient(), 1);
         clock.advance(10 * MILLI);
@@ -42,13 +42,13 @@ fn the_shortest_windows_count_and_shorter_ones_are_invalid() {
 // recloser: each transition leaked, 1.29 MB in 20,000 calls.
 #[test]
 fn transitions_leave_no_memory_behind() {
-    for rule in [first_failure(), OpenRule::Ratio { failing: Ratio::HALF, window: Window::count(1).unwrap() }] {
+    for rule in [first_failure(), TripRule::FailureRate { failing: Ratio::HALF, window: Window::count(1).unwrap() }] {
         let clock = ManualClock::new();
         let circuit = Circuit::new(counted().open_when(rule).clock(clock.clone()));
         let there_and_back = || {
             open(&circuit);
             clock.advance(HALF_A_MINUTE);
-            circuit.admit().unwrap().success();
+            circuit.try_acquire().unwrap().success();
             assert_eq!(circuit.state(), State::Closed);
         };
         there_and_back();
@@ -69,7 +69,7 @@ async fn a_classifier_may_read_and_change_its_circuit() {
     }));
     let handle = circuit.clone();
     let ask_and_steer = move || {
-        handle.admit().unwrap().neutral();
+        handle.try_acquire().unwrap().neutral();
         assert_eq!(handle.state(), State::Closed);
         handle.reset();
     };
@@ -87,7 +87,7 @@ async fn a_caller_that_waits_for_a_probe_is_rarely_woken() {
     let circuit = Circuit::new(counted().open_when(first_failure()).probes(probes));
     open(&circuit);
     tokio::time::advance(HALF_A_MINUTE).await;
-    let probe = circuit.admit().unwrap();
+    let probe = circuit.try_acquire().unwrap();
     let echo = service_fn(|()| async { Ok::<_, &str>(()) });
     let mut service = BreakerLayer::on(&circuit).wait_when_open().layer(echo);
     let mut ready = task::spawn(std::future::poll_fn(move |cx| service.poll_ready(cx)));
@@ -113,20 +113,20 @@ async fn a_caller_that_waits_for_a_probe_is_rarely_woken() {
 #[test]
 fn an_open_circuit_always_has_its_end_time() {
     let clock = ManualClock::new();
-    let for_an_hour = OpenFor::fixed(Duration::from_secs(3_600));
+    let for_an_hour = OpenDuration::fixed(Duration::from_secs(3_600));
     let circuit = Circuit::new(counted().open_when(first_failure()).open_for(for_an_hour).clock(clock));
     for _ in 0..300 {
         std::thread::scope(|scope| {
             for _ in 0..2 {
                 scope.spawn(|| {
-                    while let Ok(permit) = circuit.admit() {
+                    while let Ok(permit) = circuit.try_acquire() {
                         permit.neutral();
                     }
                     assert_eq!(circuit.retry_in(), Some(Duration::from_secs(3_600)));
                     assert_eq!(circuit.state(), State::Open);
                 });
             }
-            circuit.admit().unwrap().failure();
+            circuit.try_acquire().unwrap().failure();
         });
         circuit.reset();
     }

@@ -2,7 +2,7 @@
 
 use tower_recourse::{
     BreakerConfig, Circuit, Ratio, State, Verdict,
-    breaker::{Dropped, Mode, OpenFor, OpenRule, Probes, Undecided, Window, WindowStats},
+    breaker::{CancelledCalls, HalfOpenTimeout, Mode, OpenDuration, Probes, TripRule, Window, WindowStats},
     time::ManualClock,
 };
 
@@ -12,7 +12,7 @@ use crate::scripted::{EventLog, secs};
 
 fn half_of(calls: u32, minimum: u32) -> BreakerConfig {
     let window = Window::count(calls).unwrap().minimum(minimum).unwrap();
-    counted().open_when(OpenRule::Ratio { failing: Ratio::HALF, window })
+    counted().open_when(TripRule::FailureRate { failing: Ratio::HALF, window })
 }
 
 fn half_open(probes: Probes) -> (Circuit, ManualClock) {
@@ -29,7 +29,7 @@ fn counts_are_kept_if_the_windows_are_the_same() {
     let circuit = Circuit::new(half_of(10, 10));
     end_calls(&circuit, Verdict::Success, 3);
     end_calls(&circuit, Verdict::transient(), 2);
-    let under_way = circuit.admit().unwrap();
+    let under_way = circuit.try_acquire().unwrap();
     circuit.reconfigure(half_of(10, 6));
     assert_eq!((circuit.stats().window.calls, circuit.stats().failures_in_a_row), (5, 2));
     under_way.failure();
@@ -38,7 +38,7 @@ fn counts_are_kept_if_the_windows_are_the_same() {
 
 #[test]
 fn a_row_of_failures_continues_under_another_limit() {
-    let row = |failures| counted().open_when(OpenRule::consecutive(failures).unwrap());
+    let row = |failures| counted().open_when(TripRule::consecutive(failures).unwrap());
     let circuit = Circuit::new(row(9));
     end_calls(&circuit, Verdict::transient(), 5);
     circuit.reconfigure(row(3));
@@ -55,7 +55,7 @@ fn a_row_of_failures_continues_under_another_limit() {
 fn new_windows_start_empty_and_running_calls_do_not_count() {
     let circuit = Circuit::new(half_of(10, 10));
     end_calls(&circuit, Verdict::transient(), 9);
-    let under_way = circuit.admit().unwrap();
+    let under_way = circuit.try_acquire().unwrap();
     circuit.reconfigure(half_of(4, 4));
     let stats = circuit.stats();
     assert_eq!((stats.window.calls, stats.failures_in_a_row, stats.transitions), (0, 0, 0));
@@ -68,7 +68,7 @@ fn new_windows_start_empty_and_running_calls_do_not_count() {
 
 #[test]
 fn a_window_that_is_configured_again_starts_empty() {
-    let time = OpenRule::Ratio { failing: Ratio::HALF, window: Window::time(secs(60)).unwrap() };
+    let time = TripRule::FailureRate { failing: Ratio::HALF, window: Window::time(secs(60)).unwrap() };
     let configs = [half_of(10, 10), half_of(4, 4), counted().open_when(time)];
     let circuit = Circuit::new(configs[0].clone());
     for turn in 0..30 {
@@ -92,7 +92,7 @@ fn windows_changed_while_open_count_from_the_next_closing_on() {
     circuit.reconfigure(half_of(4, 4));
     assert_eq!((circuit.state(), circuit.stats().openings_in_a_row), (State::Open, 1));
     clock.advance(secs(30));
-    circuit.admit().unwrap().success();
+    circuit.try_acquire().unwrap().success();
     assert_eq!((circuit.state(), circuit.stats().window.calls), (State::Closed, 0));
     end_calls(&circuit, Verdict::transient(), 3);
     assert_eq!(circuit.state(), State::Closed);
@@ -103,20 +103,20 @@ fn state_totals_mode_and_a_running_open_duration_are_kept() {
     let clock = ManualClock::new();
     let circuit = Circuit::new(counted().open_when(first_failure()).clock(clock.clone()));
     open(&circuit);
-    circuit.admit().unwrap_err();
-    circuit.reconfigure(half_of(5, 5).open_for(OpenFor::fixed(secs(3))).clock(ManualClock::new()));
+    circuit.try_acquire().unwrap_err();
+    circuit.reconfigure(half_of(5, 5).open_for(OpenDuration::fixed(secs(3))).clock(ManualClock::new()));
     let stats = circuit.stats();
     assert_eq!((stats.state, stats.total_failures, stats.total_rejected), (State::Open, 1, 1));
     assert_eq!((stats.retry_in, stats.open_for), (Some(secs(30)), secs(3)));
     clock.advance(secs(30));
-    circuit.admit().unwrap().failure();
+    circuit.try_acquire().unwrap().failure();
     assert_eq!(circuit.retry_in(), Some(secs(3)), "the clock stays, and the next open duration is new");
     for mode in [Mode::ForcedOpen, Mode::ForcedClosed, Mode::MetricsOnly, Mode::Disabled] {
         circuit.set_mode(mode);
         circuit.reconfigure(counted());
         circuit.reconfigure(half_of(5, 5));
         assert_eq!(circuit.mode(), mode);
-        assert_eq!(circuit.admit().is_err(), mode == Mode::ForcedOpen);
+        assert_eq!(circuit.try_acquire().is_err(), mode == Mode::ForcedOpen);
     }
 }
 
@@ -128,14 +128,14 @@ fn names_and_observers_change_too() {
     open(&circuit);
     assert!(after.last_has(&["CircuitOpened", "after"]));
     assert_eq!((before.count(""), circuit.name().as_str()), (0, "after"));
-    assert_eq!(circuit.admit().unwrap_err().name().as_str(), "after");
+    assert_eq!(circuit.try_acquire().unwrap_err().name().as_str(), "after");
 }
 
 #[test]
 fn a_dropped_call_counts_by_the_settings_at_its_drop() {
     let circuit = Circuit::new(counted().open_when(first_failure()));
-    let call = circuit.admit().unwrap();
-    circuit.reconfigure(counted().open_when(first_failure()).dropped(Dropped::Failure));
+    let call = circuit.try_acquire().unwrap();
+    circuit.reconfigure(counted().open_when(first_failure()).on_cancelled(CancelledCalls::Failure));
     drop(call);
     assert_eq!((circuit.state(), ended_calls(&circuit)), (State::Open, [0, 1, 0, 0]));
 }
@@ -160,32 +160,32 @@ fn a_half_open_circuit_may_need_fewer_probes_than_it_has_had() {
 fn a_running_probe_decides_by_the_new_settings() {
     let (circuit, _clock) = half_open(Probes::successes(5).unwrap());
     end_calls(&circuit, Verdict::Success, 3);
-    let probe = circuit.admit().unwrap();
+    let probe = circuit.try_acquire().unwrap();
     circuit.reconfigure(counted().open_when(first_failure()).probes(Probes::successes(2).unwrap()));
-    circuit.admit().unwrap_err();
+    circuit.try_acquire().unwrap_err();
     probe.success();
     assert_eq!(circuit.state(), State::Closed);
 }
 
 #[test]
 fn fewer_concurrent_probes_apply_at_once() {
-    let three = Probes::successes(9).unwrap().at_a_time(3).unwrap();
+    let three = Probes::successes(9).unwrap().max_concurrent(3).unwrap();
     let (circuit, _clock) = half_open(three);
-    let mut probes: Vec<_> = (0..3).map(|_| circuit.admit().unwrap()).collect();
-    circuit.reconfigure(counted().open_when(first_failure()).probes(three.at_a_time(1).unwrap()));
+    let mut probes: Vec<_> = (0..3).map(|_| circuit.try_acquire().unwrap()).collect();
+    circuit.reconfigure(counted().open_when(first_failure()).probes(three.max_concurrent(1).unwrap()));
     for _ in 0..3 {
-        circuit.admit().unwrap_err();
+        circuit.try_acquire().unwrap_err();
         probes.pop().unwrap().success();
     }
-    let _probe = circuit.admit().unwrap();
-    circuit.admit().unwrap_err();
+    let _probe = circuit.try_acquire().unwrap();
+    circuit.try_acquire().unwrap_err();
 }
 
 #[test]
 fn a_half_open_limit_is_removed_at_once_or_applies_next_time() {
-    let limited = Probes::one().within(secs(5), Undecided::Open).unwrap();
+    let limited = Probes::one().max_half_open(secs(5), HalfOpenTimeout::Open).unwrap();
     let (circuit, clock) = half_open(limited);
-    let _hangs = circuit.admit().unwrap();
+    let _hangs = circuit.try_acquire().unwrap();
     circuit.reconfigure(counted().open_when(first_failure()).probes(Probes::one()));
     clock.advance(secs(5));
     assert_eq!(circuit.state(), State::HalfOpen);
@@ -195,9 +195,9 @@ fn a_half_open_limit_is_removed_at_once_or_applies_next_time() {
     let (circuit, clock) = half_open(Probes::one());
     circuit.reconfigure(counted().open_when(first_failure()).probes(limited));
     clock.advance(secs(5));
-    circuit.admit().unwrap().failure();
+    circuit.try_acquire().unwrap().failure();
     clock.advance(secs(30));
-    let _hangs = circuit.admit().unwrap();
+    let _hangs = circuit.try_acquire().unwrap();
     assert_eq!(circuit.state(), State::HalfOpen);
     clock.advance(secs(5));
     assert_eq!(circuit.state(), State::Open);
@@ -221,10 +221,10 @@ fn metrics_only_reports_again_for_other_windows() {
 fn metrics_only_reports_again_for_other_rules_only() {
     let events = EventLog::default();
     let never = |_: u32, _: &WindowStats| false;
-    let own = OpenRule::custom(Window::count(10).unwrap(), never);
+    let own = TripRule::custom(Window::count(10).unwrap(), never);
     let config = |minimum| {
         let window = Window::count(10).unwrap().minimum(minimum).unwrap();
-        let ratio = OpenRule::Ratio { failing: Ratio::HALF, window };
+        let ratio = TripRule::FailureRate { failing: Ratio::HALF, window };
         counted().open_when(own.clone()).or_when(ratio).observe(events.observer())
     };
     let circuit = Circuit::new(config(4));
@@ -241,9 +241,9 @@ fn metrics_only_reports_again_for_other_rules_only() {
 #[test]
 fn metrics_only_reports_again_for_another_custom_rule() {
     let events = EventLog::default();
-    let own = || OpenRule::custom(Window::count(10).unwrap(), |_: u32, seen: &WindowStats| seen.failures >= 2);
+    let own = || TripRule::custom(Window::count(10).unwrap(), |_: u32, seen: &WindowStats| seen.failures >= 2);
     let (one, other) = (own(), own());
-    let config = |rule: &OpenRule| counted().open_when(rule.clone()).observe(events.observer());
+    let config = |rule: &TripRule| counted().open_when(rule.clone()).observe(events.observer());
     let circuit = Circuit::new(config(&one));
     circuit.set_mode(Mode::MetricsOnly);
     end_calls(&circuit, Verdict::transient(), 9);
@@ -258,20 +258,20 @@ fn metrics_only_reports_again_for_another_custom_rule() {
 // earlier failures were lost.
 #[test]
 fn totals_agree_whenever_counting_is_switched_on_or_off() {
-    let (counts, does_not) = (counted(), BreakerConfig::default().fixed().unobserved());
+    let (counts, does_not) = (counted(), BreakerConfig::default().fixed().without_observers());
     let circuit = Circuit::new(does_not.clone());
     let one_of_each = || {
-        circuit.admit().unwrap().success();
-        circuit.admit().unwrap().neutral();
-        drop(circuit.admit().unwrap());
-        circuit.admit().unwrap().failure();
+        circuit.try_acquire().unwrap().success();
+        circuit.try_acquire().unwrap().neutral();
+        drop(circuit.try_acquire().unwrap());
+        circuit.try_acquire().unwrap().failure();
     };
     one_of_each();
-    let uncounted = [(); 3].map(|()| circuit.admit().unwrap());
+    let uncounted = [(); 3].map(|()| circuit.try_acquire().unwrap());
     circuit.reconfigure(counts.clone());
     assert_eq!(ended_calls(&circuit), [0, 1, 1, 1], "the calls that always count were admitted too");
     one_of_each();
-    let counted = [(); 3].map(|()| circuit.admit().unwrap());
+    let counted = [(); 3].map(|()| circuit.try_acquire().unwrap());
     circuit.reconfigure(does_not);
     assert_eq!((circuit.stats().total_admitted, circuit.stats().total_successes), (None, None));
     one_of_each();
@@ -288,7 +288,7 @@ fn totals_agree_whenever_counting_is_switched_on_or_off() {
 fn settings_of_two_threads_are_never_mixed() {
     const ROUNDS: u32 = 20_000;
     let (circuit, turn) = (Circuit::new(counted()), std::sync::Barrier::new(2));
-    let (four, seven) = (half_of(4, 4), counted().open_when(OpenRule::consecutive(7).unwrap()));
+    let (four, seven) = (half_of(4, 4), counted().open_when(TripRule::consecutive(7).unwrap()));
     let exchange = |config: &BreakerConfig| {
         turn.wait();
         circuit.reconfigure(config.clone());
@@ -302,7 +302,7 @@ fn settings_of_two_threads_are_never_mixed() {
             let expected = if circuit.stats().threshold.is_some() { 7 } else { 4 };
             end_calls(&circuit, Verdict::transient(), expected - 1);
             let closed_before = circuit.state() == State::Closed;
-            circuit.admit().unwrap().failure();
+            circuit.try_acquire().unwrap().failure();
             torn += u32::from(!closed_before || circuit.state() != State::Open);
             circuit.reset();
         }
@@ -318,7 +318,7 @@ fn calls_run_while_settings_change() {
         for _ in 0..2 {
             scope.spawn(|| {
                 for call in 0..3_000 {
-                    let permit = circuit.admit().expect("a tenth of failures opens nothing");
+                    let permit = circuit.try_acquire().expect("a tenth of failures opens nothing");
                     if call % 10 == 0 { permit.failure() } else { permit.success() }
                 }
             });

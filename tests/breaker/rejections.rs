@@ -13,8 +13,8 @@ use tokio_test::{assert_pending, assert_ready_ok, task};
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_recourse::{
     BreakerLayer, Cause, Circuit, FallbackLayer, Ratio, Rejection, RetryConfig, RetryLayer, State, Verdict,
-    breaker::{Breaker, Dropped, Mode, OpenRule, Probes, Undecided, Wait, Window},
-    fallback::Failed,
+    breaker::{Breaker, CancelledCalls, HalfOpenTimeout, Mode, NotReady, Probes, TripRule, Window},
+    fallback::PrimaryFailure,
     retry::{Budget, TokenBucket},
 };
 use tower_test::mock;
@@ -35,7 +35,7 @@ fn unavailable(rejection: &Rejection) -> u16 {
     503
 }
 
-type Waiting<S> = Breaker<S, tower_recourse::classify::Errors, Wait>;
+type Waiting<S> = Breaker<S, tower_recourse::classify::ErrorClassifier, NotReady>;
 
 fn waiting<S>(circuit: &Circuit, inner: S) -> Waiting<S> {
     BreakerLayer::on(circuit).wait_when_open().layer(inner)
@@ -85,7 +85,7 @@ async fn a_rejection_response_does_not_call_the_service() {
 #[tokio::test(start_paused = true)]
 async fn a_rejection_response_is_not_retried_and_costs_no_budget() {
     let (circuit, events) = (opened(), EventLog::default());
-    let budget = Arc::new(TokenBucket::share(0.0).unwrap().reserve(1));
+    let budget = Arc::new(TokenBucket::retry_ratio(0.0).unwrap().min_per_second(1));
     let retry = RetryConfig::default().idempotent().shared_budget(budget.clone()).observe(events.observer());
     let failing = |outcome: Result<&u16, &Oops>| match outcome {
         Ok(500..) | Err(_) => Verdict::transient(),
@@ -104,7 +104,7 @@ async fn a_rejection_response_is_not_retried_and_costs_no_budget() {
 #[tokio::test(start_paused = true)]
 async fn a_fallback_recognises_a_rejection_response() {
     let circuit = opened();
-    let backup = |failed: Failed<'_, Cause, Oops>| {
+    let backup = |failed: PrimaryFailure<'_, Cause, Oops>| {
         assert_eq!(failed.outcome, Ok(&Cause::Permanent));
         std::future::ready(Ok::<_, Oops>(failed.cause))
     };
@@ -152,11 +152,11 @@ async fn a_discarded_rejection_response_does_not_mark_the_outcome() {
 // As resilience4j#935: a half-open circuit whose callers only poll readiness.
 #[tokio::test(start_paused = true)]
 async fn repeated_calls_pass_the_half_open_limit() {
-    let probes = Probes::one().lease(secs(100)).unwrap().within(secs(5), Undecided::Open).unwrap();
+    let probes = Probes::one().lease(secs(100)).unwrap().max_half_open(secs(5), HalfOpenTimeout::Open).unwrap();
     let circuit = Circuit::new(counted().open_when(first_failure()).probes(probes));
     open(&circuit);
     tokio::time::advance(HALF_A_MINUTE).await;
-    let _lost = circuit.admit().unwrap();
+    let _lost = circuit.try_acquire().unwrap();
     let mut service = BreakerLayer::on(&circuit).layer(Scripted::<_>::new([Answer("back")]));
     let mut tried = 0;
     while ready_and_call(&mut service, ()).await.is_err() && tried < 99 {
@@ -192,7 +192,7 @@ async fn a_waiting_breaker_takes_no_slot_before_the_service_is_ready() {
     let (mut service, mut handle) = waiting_mock(&circuit);
     handle.allow(0);
     assert_pending!(service.poll_ready());
-    circuit.admit().unwrap().success();
+    circuit.try_acquire().unwrap().success();
     assert_eq!(circuit.state(), State::Closed);
     handle.allow(1);
     assert_ready_ok!(service.poll_ready());
@@ -205,17 +205,17 @@ async fn a_slot_taken_by_readiness_is_returned_if_unused() {
     let mut service = waiting(&circuit, Scripted::<&str>::new([Answer("back")]));
     ready(&mut service).await;
     ready(&mut service).await;
-    circuit.admit().unwrap_err();
+    circuit.try_acquire().unwrap_err();
     drop(service);
-    circuit.admit().unwrap().success();
+    circuit.try_acquire().unwrap().success();
     assert_eq!((circuit.state(), ended_calls(&circuit)), (State::Closed, [1, 1, 1, 0]));
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_time_between_ready_and_call_is_not_measured() {
-    let slow = OpenRule::Slow { longer_than: secs(1), share: Ratio::HALF, window: Window::count(1).unwrap() };
+    let slow = TripRule::SlowCallRate { longer_than: secs(1), share: Ratio::HALF, window: Window::count(1).unwrap() };
     for (mode, used) in [(Mode::Auto, true), (Mode::Auto, false), (Mode::ForcedClosed, false)] {
-        let config = counted().open_when(slow.clone()).dropped(Dropped::FailureAfter(secs(1)));
+        let config = counted().open_when(slow.clone()).on_cancelled(CancelledCalls::FailureAfter(secs(1)));
         let circuit = Circuit::new(config);
         circuit.set_mode(mode);
         let mut service = waiting(&circuit, Scripted::<&str>::new([Answer("at once")]));

@@ -10,7 +10,7 @@ use tokio_test::{assert_pending, assert_ready, assert_ready_err, assert_ready_ok
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_recourse::{
     BreakerConfig, BreakerError, BreakerLayer, Circuit, Ratio, Rejection, State, Verdict,
-    breaker::{Mode, OpenRule, Probes, Window},
+    breaker::{Mode, Probes, TripRule, Window},
     time::ManualClock,
 };
 use tower_test::mock;
@@ -20,8 +20,9 @@ use crate::fixed_numbers::FixedNumbers as _;
 
 const HALF_A_MINUTE: Duration = Duration::from_secs(30);
 
-type Mocked = (mock::Spawn<tower_recourse::breaker::Breaker<mock::Mock<u32, u32>, Errors>>, mock::Handle<u32, u32>);
-type Errors = tower_recourse::classify::Errors;
+type Mocked =
+    (mock::Spawn<tower_recourse::breaker::Breaker<mock::Mock<u32, u32>, ErrorClassifier>>, mock::Handle<u32, u32>);
+type ErrorClassifier = tower_recourse::classify::ErrorClassifier;
 
 fn breaker_around_mock(circuit: &Circuit) -> Mocked {
     mock::spawn_layer(BreakerLayer::on(circuit))
@@ -158,7 +159,7 @@ async fn a_dropped_call_is_neither_a_success_nor_a_failure() {
     let mut call = task::spawn(service.call(1));
     assert_pending!(call.poll());
     drop(call);
-    drop(circuit.admit());
+    drop(circuit.try_acquire());
     assert_eq!(ended_calls(&circuit), [0, 0, 0, 2]);
     assert_eq!(circuit.state(), State::Closed);
 }
@@ -171,7 +172,7 @@ fn a_rejection_has_the_circuits_name_state_and_time() {
     assert_eq!(circuit.retry_in(), None);
     open(&circuit);
     clock.advance(Duration::from_millis(10_500));
-    let rejection = circuit.admit().unwrap_err();
+    let rejection = circuit.try_acquire().unwrap_err();
     assert_eq!((rejection.name().as_str(), rejection.state()), ("payments", State::Open));
     assert_eq!(rejection.retry_in(), Some(Duration::from_millis(19_500)));
     assert_eq!(rejection.to_string(), "circuit `payments` is open; retry in 19.5 s");
@@ -179,9 +180,9 @@ fn a_rejection_has_the_circuits_name_state_and_time() {
 
     clock.advance(Duration::from_millis(19_500));
     assert_eq!(circuit.retry_in(), None);
-    let _probe = circuit.admit().unwrap();
+    let _probe = circuit.try_acquire().unwrap();
     clock.advance(Duration::from_secs(2));
-    let rejection = circuit.admit().unwrap_err();
+    let rejection = circuit.try_acquire().unwrap_err();
     assert_eq!(rejection.to_string(), "circuit `payments` is half-open; retry in 0.1 s", "a hint");
 }
 
@@ -189,7 +190,7 @@ fn a_rejection_has_the_circuits_name_state_and_time() {
 fn a_breaker_error_has_a_message_and_a_source() {
     let circuit = Circuit::new(counted());
     open(&circuit);
-    let rejected = BreakerError::<std::io::Error>::Rejected(circuit.admit().unwrap_err());
+    let rejected = BreakerError::<std::io::Error>::Rejected(circuit.try_acquire().unwrap_err());
     assert_eq!(rejected.to_string(), "the call was rejected");
     assert!(rejected.source().unwrap().is::<Rejection>());
     assert!(rejected.into_inner().is_none());
@@ -209,7 +210,7 @@ fn reading_the_state_moves_an_open_circuit_to_half_open() {
     clock.advance(Duration::from_micros(1));
     assert_eq!(circuit.stats().state, State::HalfOpen);
     assert_eq!(circuit.stats().transitions, 2, "only once");
-    circuit.admit().unwrap().success();
+    circuit.try_acquire().unwrap().success();
     assert_eq!((circuit.state(), circuit.stats().transitions), (State::Closed, 3));
 }
 
@@ -217,9 +218,9 @@ fn reading_the_state_moves_an_open_circuit_to_half_open() {
 fn stats_have_every_field() {
     let clock = ManualClock::new();
     let window = Window::count(4).unwrap();
-    let rule = OpenRule::Ratio { failing: Ratio::HALF, window };
+    let rule = TripRule::FailureRate { failing: Ratio::HALF, window };
     let circuit =
-        Circuit::new(counted().open_when(rule).or_when(OpenRule::consecutive(3).unwrap()).clock(clock.clone()));
+        Circuit::new(counted().open_when(rule).or_when(TripRule::consecutive(3).unwrap()).clock(clock.clone()));
     end_calls(&circuit, Verdict::Success, 2);
     end_calls(&circuit, Verdict::permanent(), 1);
     let stats = circuit.stats();
@@ -236,7 +237,7 @@ fn stats_have_every_field() {
 
 #[test]
 fn calls_are_counted_only_if_configured() {
-    let circuit = Circuit::new(BreakerConfig::default().fixed().unobserved());
+    let circuit = Circuit::new(BreakerConfig::default().fixed().without_observers());
     end_calls(&circuit, Verdict::Success, 3);
     end_calls(&circuit, Verdict::transient(), 1);
     let stats = circuit.stats();
@@ -245,7 +246,7 @@ fn calls_are_counted_only_if_configured() {
 
 #[tokio::test]
 async fn a_function_and_a_layer_share_one_circuit() {
-    let circuit = Circuit::new(counted().open_when(OpenRule::consecutive(2).unwrap()));
+    let circuit = Circuit::new(counted().open_when(TripRule::consecutive(2).unwrap()));
     let fails = service_fn(|()| async { Err::<(), _>("service") });
     let mut service = ServiceBuilder::new().layer(BreakerLayer::on(&circuit)).service(fails);
     service.ready().await.unwrap().call(()).await.unwrap_err();
@@ -279,7 +280,7 @@ fn all_types_implement_debug() {
     let service = layer.layer("inner");
     assert_eq!(*service.get_ref(), "inner");
     assert!(format!("{service:?}").starts_with(r#"Breaker { inner: "inner", circuit: Circuit"#));
-    assert!(format!("{:?}", circuit.admit().unwrap()).starts_with("Permit { generation:"));
+    assert!(format!("{:?}", circuit.try_acquire().unwrap()).starts_with("Permit { generation:"));
     assert_eq!(State::HalfOpen.to_string(), "half-open");
 }
 
@@ -291,7 +292,7 @@ fn handles_services_and_calls_are_send() {
     let mut service = BreakerLayer::on(&circuit).layer(service_fn(|()| std::future::ready(Ok::<_, &str>(()))));
     moves(&circuit);
     moves(&service);
-    is_sent(&circuit.admit().unwrap());
+    is_sent(&circuit.try_acquire().unwrap());
     is_sent(&service.call(()));
     // Also with an error whose type has a lifetime.
     type BoxError = Box<dyn Error + Send + Sync>;
@@ -301,7 +302,7 @@ fn handles_services_and_calls_are_send() {
 #[test]
 fn a_blocking_function_is_called_and_classified_or_rejected() {
     let clock = ManualClock::new();
-    let config = BreakerConfig::default().fixed().open_when(OpenRule::consecutive(2).unwrap()).clock(clock.clone());
+    let config = BreakerConfig::default().fixed().open_when(TripRule::consecutive(2).unwrap()).clock(clock.clone());
     let circuit = Circuit::new(config.classify_errors(|&oops: &u32| (oops == 0).then_some(Verdict::Neutral)));
     assert_eq!(circuit.call_blocking(|| Ok::<_, u32>(7)), Ok(7));
     for oops in [1, 0, 2] {
@@ -346,7 +347,7 @@ async fn a_readiness_error_is_the_outcome_after_an_unused_rejection() {
 fn the_debug_output_of_a_rejection_has_its_fields() {
     let circuit = Circuit::new(BreakerConfig::default().fixed().name("x"));
     circuit.force_open();
-    let rejection = circuit.admit().unwrap_err();
+    let rejection = circuit.try_acquire().unwrap_err();
     assert_eq!(
         format!("{rejection:?}"),
         format!("Rejection {{ name: {:?}, state: Open, retry_in: None }}", rejection.name())

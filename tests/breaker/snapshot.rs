@@ -7,7 +7,7 @@ use std::{
 
 use tower_recourse::{
     BreakerConfig, Circuit, State, Verdict,
-    breaker::{Mode, OpenFor, OpenRule, Probes, Snapshot, Undecided},
+    breaker::{CircuitSnapshot, HalfOpenTimeout, Mode, OpenDuration, Probes, TripRule},
     observe::Event,
     time::ManualClock,
 };
@@ -19,11 +19,14 @@ const SECOND: Duration = Duration::from_secs(1);
 const A_YEAR: Duration = Duration::from_secs(365 * 86_400);
 
 fn config(clock: &ManualClock) -> BreakerConfig {
-    counted().open_when(OpenRule::consecutive(3).unwrap()).open_for(OpenFor::growing(30 * SECOND)).clock(clock.clone())
+    counted()
+        .open_when(TripRule::consecutive(3).unwrap())
+        .open_for(OpenDuration::exponential(30 * SECOND))
+        .clock(clock.clone())
 }
 
 /// Restores the snapshot in another circuit, as another process would, after `elapsed`.
-fn restored(snapshot: &Snapshot, elapsed: Duration) -> (Circuit, ManualClock) {
+fn restored(snapshot: &CircuitSnapshot, elapsed: Duration) -> (Circuit, ManualClock) {
     let clock = ManualClock::new();
     clock.advance(7 * SECOND);
     let circuit = Circuit::new(config(&clock));
@@ -39,7 +42,7 @@ fn failures_in_a_row_continue_after_restoring() {
     assert_eq!((snapshot.state, snapshot.failures_in_a_row, snapshot.open_for), (State::Closed, 2, None));
     let (circuit, _) = restored(&snapshot, A_YEAR);
     assert_eq!(circuit.snapshot(), snapshot);
-    circuit.admit().unwrap().failure();
+    circuit.try_acquire().unwrap().failure();
     assert_eq!(circuit.state(), State::Open);
 }
 
@@ -55,9 +58,9 @@ fn an_open_circuit_stays_open_for_the_remaining_time() {
     let (circuit, clock) = restored(&snapshot, 5 * SECOND);
     assert_eq!((circuit.state(), circuit.retry_in()), (State::Open, Some(15 * SECOND)));
     clock.advance(15 * SECOND - Duration::from_micros(1));
-    circuit.admit().unwrap_err();
+    circuit.try_acquire().unwrap_err();
     clock.advance(Duration::from_micros(1));
-    circuit.admit().unwrap().success();
+    circuit.try_acquire().unwrap().success();
     assert_eq!(circuit.state(), State::Closed);
 }
 
@@ -69,8 +72,8 @@ fn a_circuit_past_its_open_duration_is_restored_half_open() {
     for elapsed in [30 * SECOND, A_YEAR, Duration::MAX] {
         let (circuit, _) = restored(&snapshot, elapsed);
         assert_eq!(circuit.state(), State::HalfOpen);
-        let probe = circuit.admit().unwrap();
-        circuit.admit().unwrap_err();
+        let probe = circuit.try_acquire().unwrap();
+        circuit.try_acquire().unwrap_err();
         probe.failure();
         assert_eq!(
             (circuit.state(), circuit.retry_in()),
@@ -95,23 +98,23 @@ fn a_restored_half_open_circuit_has_all_its_probes() {
     let circuit = Circuit::new(config(&clock));
     open(&circuit);
     clock.advance(30 * SECOND);
-    let _probe = circuit.admit().unwrap();
+    let _probe = circuit.try_acquire().unwrap();
     let snapshot = circuit.snapshot();
     assert_eq!((snapshot.state, snapshot.openings_in_a_row), (State::HalfOpen, 1));
     let (circuit, _) = restored(&snapshot, SECOND);
-    circuit.admit().unwrap().success();
+    circuit.try_acquire().unwrap().success();
     assert_eq!(circuit.state(), State::Closed);
 }
 
 #[test]
 fn the_half_open_limit_starts_again_after_restoring() {
     let clock = ManualClock::new();
-    let probes = Probes::one().within(10 * SECOND, Undecided::Open).unwrap();
+    let probes = Probes::one().max_half_open(10 * SECOND, HalfOpenTimeout::Open).unwrap();
     let circuit = Circuit::new(config(&clock).probes(probes));
     open(&circuit);
     circuit.restore(&circuit.snapshot(), A_YEAR);
     assert_eq!(circuit.state(), State::HalfOpen);
-    let _hangs = circuit.admit().unwrap();
+    let _hangs = circuit.try_acquire().unwrap();
     clock.advance(10 * SECOND);
     assert_eq!(circuit.state(), State::Open);
 }
@@ -120,7 +123,7 @@ fn the_half_open_limit_starts_again_after_restoring() {
 fn a_circuit_that_is_open_until_reset_stays_open_for_a_year() {
     let clock = ManualClock::new();
     let circuit =
-        Circuit::new(counted().open_when(first_failure()).open_for(OpenFor::until_reset()).clock(clock.clone()));
+        Circuit::new(counted().open_when(first_failure()).open_for(OpenDuration::until_reset()).clock(clock.clone()));
     open(&circuit);
     let snapshot = circuit.snapshot();
     assert_eq!(snapshot.open_for, None);
@@ -140,7 +143,7 @@ fn modes_are_restored() {
         let (circuit, clock) = restored(&snapshot, A_YEAR);
         clock.advance(A_YEAR);
         assert_eq!((circuit.mode(), circuit.state()), (mode, snapshot.state));
-        assert_eq!(circuit.admit().is_ok(), mode != Mode::ForcedOpen);
+        assert_eq!(circuit.try_acquire().is_ok(), mode != Mode::ForcedOpen);
         circuit.set_mode(Mode::Auto);
         assert_eq!(circuit.state(), State::Closed);
     }
@@ -151,7 +154,7 @@ fn earlier_permits_do_not_count_after_restoring() {
     let clock = ManualClock::new();
     let circuit = Circuit::new(config(&clock));
     let snapshot = circuit.snapshot();
-    let permits: Vec<_> = (0..3).map(|_| circuit.admit().unwrap()).collect();
+    let permits: Vec<_> = (0..3).map(|_| circuit.try_acquire().unwrap()).collect();
     circuit.restore(&snapshot, Duration::ZERO);
     permits.into_iter().for_each(|permit| permit.failure());
     assert_eq!((circuit.state(), circuit.stats().failures_in_a_row), (State::Closed, 0));
@@ -186,7 +189,7 @@ fn taking_a_snapshot_does_not_change_the_state() {
 #[test]
 fn restoring_during_calls_leaves_a_working_circuit() {
     let clock = ManualClock::new();
-    let circuit = Circuit::new(config(&clock).ramp(SECOND));
+    let circuit = Circuit::new(config(&clock).slow_start(SECOND));
     open(&circuit);
     let open_one = circuit.snapshot();
     std::thread::scope(|scope| {
@@ -198,7 +201,7 @@ fn restoring_during_calls_leaves_a_working_circuit() {
                         0 => circuit.restore(open_one, SECOND * (turn % 40)),
                         1 => clock.advance(SECOND),
                         2 => drop(circuit.snapshot()),
-                        _ => drop(circuit.admit().map(|permit| permit.failure())),
+                        _ => drop(circuit.try_acquire().map(|permit| permit.failure())),
                     }
                 }
             });
@@ -206,22 +209,22 @@ fn restoring_during_calls_leaves_a_working_circuit() {
     });
     // Whatever the cause, the open duration ends and a probe closes the circuit.
     clock.advance(A_YEAR);
-    circuit.admit().unwrap().success();
+    circuit.try_acquire().unwrap().success();
     clock.advance(A_YEAR);
-    circuit.admit().unwrap().success();
+    circuit.try_acquire().unwrap().success();
     assert_eq!(circuit.state(), State::Closed);
 }
 
 #[test]
 fn a_circuit_restored_as_closed_does_not_start_slowly() {
-    let config = BreakerConfig::default().fixed().unobserved().ramp(100 * SECOND).seed(1);
-    let circuit = Circuit::new(config.open_when(OpenRule::consecutive(1).unwrap()));
+    let config = BreakerConfig::default().fixed().without_observers().slow_start(100 * SECOND).seed(1);
+    let circuit = Circuit::new(config.open_when(TripRule::consecutive(1).unwrap()));
     let closed = circuit.snapshot();
-    circuit.admit().unwrap().failure();
+    circuit.try_acquire().unwrap().failure();
     circuit.restore(&closed, Duration::ZERO);
     for call in 0..100 {
         assert!(
-            circuit.admit().is_ok_and(|permit| {
+            circuit.try_acquire().is_ok_and(|permit| {
                 permit.success();
                 true
             }),

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tower::{Layer, Service, ServiceExt, load_shed::error::Overloaded, service_fn};
 use tower_recourse::{
-    BreakerLayer, Circuit, Ratio, Sent, State, Verdict,
-    breaker::{OpenFor, OpenRule, Probes, Throttle, ThrottledCalls, Window, WindowStats},
+    BreakerLayer, Circuit, Delivery, Ratio, State, Verdict,
+    breaker::{AdaptiveThrottle, OpenDuration, Probes, ThrottledCalls, TripRule, Window, WindowStats},
     time::ManualClock,
 };
 
@@ -13,17 +13,17 @@ use crate::circuits::{counted, end_calls, ended_calls};
 use crate::scripted::{EventLog, secs};
 
 /// The service responded, and asked for fewer calls.
-const ANSWERED: Verdict = Verdict::throttled().sent(Sent::Yes);
+const ANSWERED: Verdict = Verdict::throttled().delivery(Delivery::Sent);
 const FAILURE: Verdict = Verdict::transient();
 
-fn opens_after(failures: u32) -> OpenRule {
-    OpenRule::consecutive(failures).unwrap()
+fn opens_after(failures: u32) -> TripRule {
+    TripRule::consecutive(failures).unwrap()
 }
 
 /// A circuit whose open duration of 30 s has ended. One failure opens it.
 fn half_open(probes: Probes) -> Circuit {
     let clock = ManualClock::new();
-    let config = counted().open_when(opens_after(1)).open_for(OpenFor::fixed(secs(30)));
+    let config = counted().open_when(opens_after(1)).open_for(OpenDuration::fixed(secs(30)));
     let circuit = Circuit::new(config.probes(probes).clock(clock.clone()));
     end_calls(&circuit, FAILURE, 1);
     clock.advance(secs(30));
@@ -34,9 +34,9 @@ fn half_open(probes: Probes) -> Circuit {
 #[test]
 fn no_rule_about_health_counts_throttled_calls() {
     let window = || Window::count(10).unwrap();
-    let ratio = |failing| OpenRule::Ratio { failing, window: window() };
-    let slow = OpenRule::Slow { longer_than: Duration::ZERO, share: Ratio::HALF, window: window() };
-    let custom = OpenRule::custom(window().minimum(1).unwrap(), |in_a_row: u32, window: &WindowStats| {
+    let ratio = |failing| TripRule::FailureRate { failing, window: window() };
+    let slow = TripRule::SlowCallRate { longer_than: Duration::ZERO, share: Ratio::HALF, window: window() };
+    let custom = TripRule::custom(window().minimum(1).unwrap(), |in_a_row: u32, window: &WindowStats| {
         in_a_row > 0 || window.failures > 0
     });
     for rule in [opens_after(1), ratio(Ratio::HALF), slow, custom] {
@@ -51,7 +51,7 @@ fn no_rule_about_health_counts_throttled_calls() {
 fn a_throttled_call_does_not_end_a_row_of_failures() {
     let circuit = Circuit::new(counted().open_when(opens_after(2)));
     for verdict in [FAILURE, ANSWERED, FAILURE] {
-        circuit.admit().unwrap().end(verdict);
+        circuit.try_acquire().unwrap().end(verdict);
     }
     assert_eq!(circuit.state(), State::Open);
 }
@@ -60,8 +60,8 @@ fn a_throttled_call_does_not_end_a_row_of_failures() {
 fn the_throttle_rule_counts_throttled_calls_as_not_accepted() {
     for throttled in [ThrottledCalls::Neutral, ThrottledCalls::Failure] {
         let config = counted().on_throttled(throttled).seed(1);
-        let circuit = Circuit::new(config.open_when(OpenRule::Throttle(Throttle::GOOGLE)));
-        let rejected = (0..1_000).filter(|_| circuit.admit().map(|permit| permit.end(ANSWERED)).is_err());
+        let circuit = Circuit::new(config.open_when(TripRule::AdaptiveThrottle(AdaptiveThrottle::GOOGLE)));
+        let rejected = (0..1_000).filter(|_| circuit.try_acquire().map(|permit| permit.end(ANSWERED)).is_err());
         let rejected = rejected.count();
         assert!(rejected > 900, "{rejected} of 1,000 with {throttled:?}");
     }
@@ -70,8 +70,8 @@ fn the_throttle_rule_counts_throttled_calls_as_not_accepted() {
 #[test]
 fn throttled_calls_are_failures_if_so_configured() {
     let config = counted().on_throttled(ThrottledCalls::Failure).open_when(opens_after(1));
-    let circuit = Circuit::new(config.open_for(OpenFor::fixed(secs(1)).as_asked(secs(60))));
-    circuit.admit().unwrap().end(ANSWERED.retry_after(secs(7)));
+    let circuit = Circuit::new(config.open_for(OpenDuration::fixed(secs(1)).honor_retry_after(secs(60))));
+    circuit.try_acquire().unwrap().end(ANSWERED.retry_after(secs(7)));
     assert_eq!((circuit.state(), ended_calls(&circuit)), (State::Open, [0, 1, 0, 0]));
     let left = circuit.retry_in().unwrap();
     assert!(left > secs(6) && left <= secs(7), "{left:?}");
@@ -80,28 +80,28 @@ fn throttled_calls_are_failures_if_so_configured() {
 #[test]
 fn a_throttled_response_to_a_probe_closes_the_circuit() {
     let circuit = half_open(Probes::one());
-    circuit.admit().unwrap().end(ANSWERED);
+    circuit.try_acquire().unwrap().end(ANSWERED);
     assert_eq!((circuit.state(), ended_calls(&circuit)), (State::Closed, [0, 1, 1, 0]));
 }
 
 #[test]
 fn a_throttled_response_counts_as_a_successful_probe() {
     let circuit = half_open(Probes::successes(2).unwrap());
-    circuit.admit().unwrap().end(ANSWERED);
+    circuit.try_acquire().unwrap().end(ANSWERED);
     assert_eq!(circuit.state(), State::HalfOpen);
-    circuit.admit().unwrap().success();
+    circuit.try_acquire().unwrap().success();
     assert_eq!(circuit.state(), State::Closed);
 }
 
 #[test]
 fn a_probe_that_a_queue_shed_is_followed_by_another() {
-    for sent in [Sent::No, Sent::Unknown] {
+    for sent in [Delivery::NotSent, Delivery::Unknown] {
         let circuit = half_open(Probes::one());
-        let probe = circuit.admit().unwrap();
-        assert!(circuit.admit().is_err(), "one probe at a time");
-        probe.end(Verdict::throttled().sent(sent));
+        let probe = circuit.try_acquire().unwrap();
+        assert!(circuit.try_acquire().is_err(), "one probe at a time");
+        probe.end(Verdict::throttled().delivery(sent));
         assert_eq!(circuit.state(), State::HalfOpen, "{sent:?}");
-        circuit.admit().expect("another probe").success();
+        circuit.try_acquire().expect("another probe").success();
         assert_eq!(circuit.state(), State::Closed, "{sent:?}");
     }
 }
@@ -110,10 +110,10 @@ fn a_probe_that_a_queue_shed_is_followed_by_another() {
 fn a_throttled_probe_reopens_if_it_counts_as_a_failure() {
     let clock = ManualClock::new();
     let config = counted().on_throttled(ThrottledCalls::Failure).open_when(opens_after(1)).clock(clock.clone());
-    let circuit = Circuit::new(config.open_for(OpenFor::fixed(secs(30))));
+    let circuit = Circuit::new(config.open_for(OpenDuration::fixed(secs(30))));
     end_calls(&circuit, FAILURE, 1);
     clock.advance(secs(30));
-    circuit.admit().unwrap().end(ANSWERED);
+    circuit.try_acquire().unwrap().end(ANSWERED);
     assert_eq!(circuit.state(), State::Open);
 }
 

@@ -8,7 +8,7 @@ use proptest::{prelude::*, sample::Index};
 use tokio::{runtime::Builder, time::advance};
 use tower_recourse::{
     BreakerConfig, Circuit, Ratio, State,
-    breaker::{Mode, OpenFor, OpenRule, Permit, Stats, Window, WindowStats},
+    breaker::{CircuitStats, Mode, OpenDuration, Permit, TripRule, Window, WindowStats},
 };
 
 use crate::fixed_numbers::FixedNumbers as _;
@@ -69,9 +69,9 @@ fn config(over: Over, many: bool) -> (BreakerConfig, Window) {
     let window = window.minimum(if many && !matches!(over, Over::Calls(..10)) { 10 } else { 2 }).unwrap();
     let config = BreakerConfig::default()
         .fixed()
-        .unobserved()
-        .open_when(OpenRule::Ratio { failing: Ratio::percent(40).unwrap(), window })
-        .open_for(OpenFor::fixed(SLICE * 2));
+        .without_observers()
+        .open_when(TripRule::FailureRate { failing: Ratio::percent(40).unwrap(), window })
+        .open_for(OpenDuration::fixed(SLICE * 2));
     (config, window)
 }
 
@@ -80,7 +80,7 @@ fn short((config, _): (BreakerConfig, Window)) -> BreakerConfig {
 }
 
 fn long((config, window): (BreakerConfig, Window)) -> BreakerConfig {
-    config.or_when(OpenRule::custom(window, |_: u32, _: &WindowStats| false))
+    config.or_when(TripRule::custom(window, |_: u32, _: &WindowStats| false))
 }
 
 /// A circuit and its running calls.
@@ -96,7 +96,7 @@ impl Side {
     }
 
     fn call(&self, good: bool) {
-        if let Ok(permit) = self.circuit.admit() {
+        if let Ok(permit) = self.circuit.try_acquire() {
             end(permit, good);
         }
     }
@@ -104,7 +104,7 @@ impl Side {
     fn take(&mut self, step: &Step) {
         match *step {
             Step::Calls(calls, good) => (0..calls).for_each(|_| self.call(good)),
-            Step::Begin => self.calls.extend(self.circuit.admit()),
+            Step::Begin => self.calls.extend(self.circuit.try_acquire()),
             Step::End(which, good) if !self.calls.is_empty() => {
                 end(self.calls.swap_remove(which.index(self.calls.len())), good);
             }
@@ -116,7 +116,7 @@ impl Side {
     }
 
     /// The statistics without the hint of a half-open circuit, which is random.
-    fn stats(&self) -> Stats {
+    fn stats(&self) -> CircuitStats {
         let mut stats = self.circuit.stats();
         if stats.state == State::HalfOpen {
             stats.retry_in = stats.retry_in.map(|_| Duration::ZERO);
@@ -160,11 +160,11 @@ proptest! {
 async fn a_custom_rule_is_evaluated_after_successes_too() {
     for over in [Over::Slices(1), Over::Calls(10)] {
         let (config, window) = config(over, false);
-        let rule = OpenRule::custom(window, |_: u32, seen: &WindowStats| seen.calls >= 3);
+        let rule = TripRule::custom(window, |_: u32, seen: &WindowStats| seen.calls >= 3);
         let circuit = Circuit::new(config.or_when(rule));
         for _ in 0..3 {
             assert_eq!(circuit.state(), State::Closed);
-            circuit.admit().unwrap().success();
+            circuit.try_acquire().unwrap().success();
         }
         assert_eq!(circuit.state(), State::Open);
     }
@@ -177,10 +177,10 @@ async fn a_success_opens_a_circuit_with_enough_failures() {
     for over in [Over::Slices(2), Over::Calls(40)] {
         for (failures, opens) in [(3, false), (4, true), (5, true), (6, true)] {
             let circuit = Circuit::new(short(config(over, true)));
-            (0..failures).for_each(|_| circuit.admit().unwrap().failure());
-            (failures..9).for_each(|_| circuit.admit().unwrap().success());
+            (0..failures).for_each(|_| circuit.try_acquire().unwrap().failure());
+            (failures..9).for_each(|_| circuit.try_acquire().unwrap().success());
             assert_eq!(circuit.state(), State::Closed, "{over:?}, {failures}");
-            circuit.admit().unwrap().success();
+            circuit.try_acquire().unwrap().success();
             assert_eq!(circuit.state() == State::Open, opens, "{over:?}, {failures}");
         }
     }

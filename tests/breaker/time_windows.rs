@@ -4,7 +4,7 @@ use std::{sync::Barrier, thread, time::Duration};
 
 use tower_recourse::{
     Circuit, Ratio, State, Verdict,
-    breaker::{Mode, OpenFor, OpenRule, Probes, Window},
+    breaker::{Mode, OpenDuration, Probes, TripRule, Window},
     time::ManualClock,
 };
 
@@ -18,8 +18,8 @@ const FAILURE: Verdict = Verdict::transient();
 /// A circuit that opens when all calls in the window fail, and its clock, which starts at 0.
 fn all_of(window: Window) -> (Circuit, ManualClock) {
     let clock = ManualClock::new();
-    let rule = OpenRule::Ratio { failing: Ratio::percent(100).unwrap(), window };
-    (Circuit::new(counted().open_when(rule).open_for(OpenFor::fixed(SECOND)).clock(clock.clone())), clock)
+    let rule = TripRule::FailureRate { failing: Ratio::percent(100).unwrap(), window };
+    (Circuit::new(counted().open_when(rule).open_for(OpenDuration::fixed(SECOND)).clock(clock.clone())), clock)
 }
 
 /// A circuit with ten slices of one second that never opens by itself.
@@ -154,7 +154,7 @@ fn a_reset_within_a_slice_clears_the_slice() {
     let (circuit, clock) = ten_seconds();
     clock.advance(SECOND / 2);
     end_calls(&circuit, FAILURE, 3);
-    let straggler = circuit.admit().unwrap();
+    let straggler = circuit.try_acquire().unwrap();
     circuit.reset();
     assert_eq!(window(&circuit), (0, 0));
     straggler.failure();
@@ -169,11 +169,11 @@ fn a_reset_within_a_slice_clears_the_slice() {
 #[test]
 fn an_opening_within_a_slice_clears_the_slice() {
     let (circuit, clock) = all_of(slices(10 * SECOND, 1).minimum(2).unwrap());
-    let straggler = circuit.admit().unwrap();
+    let straggler = circuit.try_acquire().unwrap();
     end_calls(&circuit, FAILURE, 2);
     assert_eq!(circuit.state(), State::Open);
     clock.advance(SECOND);
-    circuit.admit().unwrap().success();
+    circuit.try_acquire().unwrap().success();
     assert_eq!(
         (circuit.state(), window(&circuit)),
         (State::Closed, (0, 0)),
@@ -188,7 +188,7 @@ fn an_opening_within_a_slice_clears_the_slice() {
 #[test]
 fn a_long_call_counts_in_the_slice_in_which_it_ends() {
     let (circuit, clock) = ten_seconds();
-    let slow = circuit.admit().unwrap();
+    let slow = circuit.try_acquire().unwrap();
     clock.advance(100 * SECOND + MICRO);
     slow.failure();
     clock.advance(10 * SECOND - 2 * MICRO);
@@ -201,7 +201,7 @@ fn a_long_call_counts_in_the_slice_in_which_it_ends() {
 fn neutral_and_dropped_calls_are_not_in_the_window() {
     let (circuit, _clock) = ten_seconds();
     end_calls(&circuit, Verdict::Neutral, 5);
-    (0..5).for_each(|_| drop(circuit.admit().unwrap()));
+    (0..5).for_each(|_| drop(circuit.try_acquire().unwrap()));
     assert_eq!(window(&circuit), (0, 0));
 }
 
@@ -215,7 +215,7 @@ fn a_window_in_recycled_memory_is_empty() {
         end_calls(&before, FAILURE, 7);
         clock.advance(Duration::from_millis(617));
     }
-    let straggler = before.admit().unwrap();
+    let straggler = before.try_acquire().unwrap();
     drop(before);
     // The new circuit's time starts at 0, so the old slices are later than its own.
     let (circuit, clock) = own();
@@ -275,14 +275,15 @@ fn no_call_is_lost_when_a_slice_begins() {
 #[test]
 fn probes_further_apart_than_the_window_close_it() {
     let clock = ManualClock::new();
-    let rule = OpenRule::Ratio { failing: Ratio::HALF, window: Window::time(SECOND).unwrap().minimum(1).unwrap() };
+    let rule =
+        TripRule::FailureRate { failing: Ratio::HALF, window: Window::time(SECOND).unwrap().minimum(1).unwrap() };
     let config = counted().open_when(rule).probes(Probes::successes(5).unwrap()).clock(clock.clone());
     let circuit = Circuit::new(config);
     open(&circuit);
     clock.advance(60 * SECOND);
     for probe in 1..=5 {
         assert_eq!(circuit.state(), State::HalfOpen, "before probe {probe}");
-        circuit.admit().unwrap().success();
+        circuit.try_acquire().unwrap().success();
         clock.advance(60 * SECOND);
     }
     assert_eq!(circuit.state(), State::Closed);

@@ -8,7 +8,7 @@ use std::{
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_recourse::{
     BreakerConfig, BreakerLayer, Circuit, Ratio, State, Verdict,
-    breaker::{Dropped, Mode, OpenRule, Probes, Window},
+    breaker::{CancelledCalls, Mode, Probes, TripRule, Window},
     time::ManualClock,
 };
 
@@ -22,13 +22,13 @@ fn last(calls: u32) -> Window {
     Window::count(calls).unwrap()
 }
 
-fn half_fail(window: Window) -> OpenRule {
-    OpenRule::Ratio { failing: Ratio::HALF, window }
+fn half_fail(window: Window) -> TripRule {
+    TripRule::FailureRate { failing: Ratio::HALF, window }
 }
 
 /// Trips if half of the calls take longer than a second.
-fn half_slow(window: Window) -> OpenRule {
-    OpenRule::Slow { longer_than: SECOND, share: Ratio::HALF, window }
+fn half_slow(window: Window) -> TripRule {
+    TripRule::SlowCallRate { longer_than: SECOND, share: Ratio::HALF, window }
 }
 
 fn circuit(config: BreakerConfig) -> (Circuit, ManualClock) {
@@ -44,13 +44,13 @@ fn held(circuit: &Circuit) -> (u32, u32, u32, u32) {
 
 /// A call that takes `time` and ends with `verdict`.
 fn takes(circuit: &Circuit, clock: &ManualClock, time: Duration, verdict: Verdict) {
-    let permit = circuit.admit().unwrap();
+    let permit = circuit.try_acquire().unwrap();
     clock.advance(time);
     permit.end(verdict);
 }
 
 fn is_dropped_after(circuit: &Circuit, clock: &ManualClock, time: Duration) {
-    let permit = circuit.admit().unwrap();
+    let permit = circuit.try_acquire().unwrap();
     clock.advance(time);
     drop(permit);
 }
@@ -109,16 +109,16 @@ fn a_slow_failure_is_both() {
 #[test]
 fn a_setting_says_how_a_dropped_call_counts() {
     let cases = [
-        (Dropped::Neutral, 9 * SECOND, State::Closed, [0, 0, 0, 1]),
-        (Dropped::Failure, Duration::ZERO, State::Open, [0, 1, 0, 0]),
-        (Dropped::FailureAfter(SECOND), SECOND, State::Closed, [0, 0, 0, 1]),
-        (Dropped::FailureAfter(SECOND), SECOND + MICRO, State::Open, [0, 1, 0, 0]),
-        (Dropped::FailureAfter(Duration::MAX), 9 * SECOND, State::Closed, [0, 0, 0, 1]),
+        (CancelledCalls::Neutral, 9 * SECOND, State::Closed, [0, 0, 0, 1]),
+        (CancelledCalls::Failure, Duration::ZERO, State::Open, [0, 1, 0, 0]),
+        (CancelledCalls::FailureAfter(SECOND), SECOND, State::Closed, [0, 0, 0, 1]),
+        (CancelledCalls::FailureAfter(SECOND), SECOND + MICRO, State::Open, [0, 1, 0, 0]),
+        (CancelledCalls::FailureAfter(Duration::MAX), 9 * SECOND, State::Closed, [0, 0, 0, 1]),
     ];
     for (dropped, after, state, ended) in cases {
         for rule in [first_failure(), half_fail(last(1)), half_fail(Window::time(SECOND).unwrap().minimum(1).unwrap())]
         {
-            let (circuit, clock) = circuit(counted().open_when(rule).dropped(dropped));
+            let (circuit, clock) = circuit(counted().open_when(rule).on_cancelled(dropped));
             is_dropped_after(&circuit, &clock, after);
             assert_eq!((circuit.state(), ended_calls(&circuit)), (state, ended), "{dropped:?} after {after:?}");
         }
@@ -129,7 +129,7 @@ fn a_setting_says_how_a_dropped_call_counts() {
 #[test]
 fn a_dropped_call_may_be_slow_without_being_a_failure() {
     let rules = counted().open_when(half_fail(last(9))).or_when(half_slow(last(9)));
-    let (circuit, clock) = circuit(rules.dropped(Dropped::FailureAfter(3 * SECOND)));
+    let (circuit, clock) = circuit(rules.on_cancelled(CancelledCalls::FailureAfter(3 * SECOND)));
     is_dropped_after(&circuit, &clock, 2 * SECOND);
     assert_eq!(held(&circuit), (0, 0, 1, 1));
     is_dropped_after(&circuit, &clock, 4 * SECOND);
@@ -139,7 +139,7 @@ fn a_dropped_call_may_be_slow_without_being_a_failure() {
 #[test]
 fn the_first_of_several_rules_opens_the_circuit() {
     let rules = || {
-        let config = counted().open_when(OpenRule::consecutive(3).unwrap()).or_when(half_fail(last(10)));
+        let config = counted().open_when(TripRule::consecutive(3).unwrap()).or_when(half_fail(last(10)));
         circuit(config.or_when(half_slow(Window::time(60 * SECOND).unwrap().minimum(4).unwrap())))
     };
     let (by_the_row, _) = rules();
@@ -165,7 +165,7 @@ fn the_first_of_several_rules_opens_the_circuit() {
 
 #[test]
 fn a_rule_replaces_its_kind_and_open_when_replaces_all() {
-    let (row, _) = circuit(counted().or_when(first_failure()).or_when(OpenRule::consecutive(2).unwrap()));
+    let (row, _) = circuit(counted().or_when(first_failure()).or_when(TripRule::consecutive(2).unwrap()));
     end_calls(&row, FAILURE, 1);
     assert_eq!(row.state(), State::Closed);
 
@@ -183,10 +183,10 @@ fn a_rule_replaces_its_kind_and_open_when_replaces_all() {
 type Asked = Arc<Mutex<Vec<(u32, u32, u32)>>>;
 
 /// A custom rule that records its arguments and opens at this many failures in the window.
-fn at_failures(failures: u32, window: Window) -> (OpenRule, Asked) {
+fn at_failures(failures: u32, window: Window) -> (TripRule, Asked) {
     let asked = Asked::default();
     let recorder = Arc::clone(&asked);
-    let rule = OpenRule::custom(window, move |in_a_row: u32, window: &tower_recourse::breaker::WindowStats| {
+    let rule = TripRule::custom(window, move |in_a_row: u32, window: &tower_recourse::breaker::WindowStats| {
         recorder.lock().unwrap().push((in_a_row, window.calls, window.failures));
         window.failures >= failures
     });
@@ -222,7 +222,7 @@ fn a_custom_rule_waits_for_the_minimum_of_its_window() {
 #[test]
 fn the_last_minimum_counts_for_both_failure_rules() {
     let (rule, asked) = at_failures(1, last(9));
-    let ratio = OpenRule::Ratio { failing: Ratio::percent(100).unwrap(), window: last(4).minimum(2).unwrap() };
+    let ratio = TripRule::FailureRate { failing: Ratio::percent(100).unwrap(), window: last(4).minimum(2).unwrap() };
     let (circuit, _) = circuit(counted().open_when(rule).or_when(ratio));
     end_calls(&circuit, Verdict::Success, 1);
     end_calls(&circuit, FAILURE, 1);
@@ -237,7 +237,7 @@ fn a_custom_rule_works_beside_other_rules() {
     takes(&circuit, &clock, Duration::ZERO, FAILURE);
     assert_eq!(circuit.state(), State::Open, "one of two was slow");
     clock.advance(30 * SECOND);
-    circuit.admit().unwrap().success();
+    circuit.try_acquire().unwrap().success();
     for _ in 0..3 {
         assert_eq!(circuit.state(), State::Closed);
         end_calls(&circuit, FAILURE, 1);
@@ -313,7 +313,8 @@ fn k_of_n_failures_open_it_for_any_k_and_n() {
         for k in 1..=n {
             let by_number = Ratio::new(f64::from(k) / f64::from(n)).unwrap();
             for failing in [by_number, Ratio::of(k, n).unwrap()] {
-                let (circuit, _clock) = circuit(counted().open_when(OpenRule::Ratio { failing, window: last(n) }));
+                let (circuit, _clock) =
+                    circuit(counted().open_when(TripRule::FailureRate { failing, window: last(n) }));
                 end_calls(&circuit, Verdict::Success, n - k);
                 end_calls(&circuit, FAILURE, k - 1);
                 assert_eq!(circuit.state(), State::Closed, "{k} of {n}, one too few");
@@ -328,12 +329,12 @@ fn k_of_n_failures_open_it_for_any_k_and_n() {
 fn k_of_n_slow_calls_open_it_too() {
     for (k, n) in [(2, 3), (3, 7), (7, 11), (13, 19)] {
         let share = Ratio::new(f64::from(k) / f64::from(n)).unwrap();
-        let rule = OpenRule::Slow { longer_than: SECOND, share, window: last(n) };
+        let rule = TripRule::SlowCallRate { longer_than: SECOND, share, window: last(n) };
         let (circuit, clock) = circuit(counted().open_when(rule));
         end_calls(&circuit, Verdict::Success, n - k);
         for slow in 1..=k {
             assert_eq!(circuit.state(), State::Closed, "{slow} of {k} of {n}");
-            let permit = circuit.admit().unwrap();
+            let permit = circuit.try_acquire().unwrap();
             clock.advance(SECOND + MICRO);
             permit.success();
         }
@@ -346,7 +347,7 @@ fn k_of_n_failed_probes_reopen_it() {
     for (k, n) in [(1, 3), (2, 3), (3, 7), (7, 11), (13, 19)] {
         let share = Ratio::new(f64::from(k) / f64::from(n)).unwrap();
         for (failures, then) in [(k - 1, State::Closed), (k, State::Open)] {
-            let probes = Probes::share_of(n, share).unwrap();
+            let probes = Probes::failure_rate(n, share).unwrap();
             let (circuit, clock) = circuit(counted().open_when(first_failure()).probes(probes));
             open(&circuit);
             clock.advance(30 * SECOND);

@@ -12,7 +12,7 @@ pub(crate) fn any_settings() -> impl Strategy<Value = Settings> {
     let throttled_fail = prop_oneof![3 => Just(false), 1 => Just(true)];
     (any_rules(), (any_dropping(), throttled_fail), opening, coming_back, any::<bool>()).prop_map(
         |(mut rules, (dropped, throttled_fail), opening, (probes, way_back), count_calls)| {
-            let (open_for, growth, longest, as_asked) = opening;
+            let (open_for, growth, longest, honor_retry_after) = opening;
             let (throttle, ramp) = match way_back {
                 Recovery::AtOnce => (None, 0),
                 Recovery::Ramp(ramp) => (None, ramp),
@@ -29,7 +29,7 @@ pub(crate) fn any_settings() -> impl Strategy<Value = Settings> {
                 open_for,
                 growth,
                 longest,
-                as_asked,
+                honor_retry_after,
                 probes,
                 ramp,
                 count_calls,
@@ -106,13 +106,13 @@ fn any_growth() -> impl Strategy<Value = Growth> {
 
 fn any_probing() -> impl Strategy<Value = Probing> {
     let needed = prop_oneof![9 => 1..=5_u32, 1 => Just(255)];
-    let at_a_time = prop_oneof![9 => 1..=4_u32, 1 => Just(255)];
+    let max_concurrent = prop_oneof![9 => 1..=4_u32, 1 => Just(255)];
     let within = rarely((any_time(), any::<bool>()));
     let trickle = prop_oneof![2 => Just(false), 1 => Just(true)];
-    (trickle, needed, option::of(0..=1_000_u32), option::of(at_a_time), any_time(), within).prop_map(
-        |(trickle, needed, failing, at_a_time, lease, within)| {
+    (trickle, needed, option::of(0..=1_000_u32), option::of(max_concurrent), any_time(), within).prop_map(
+        |(trickle, needed, failing, max_concurrent, lease, within)| {
             let within = within.map(|(time, closes)| (time.max(1_000), closes));
-            Probing { trickle, needed, failing, at_a_time, lease: lease.max(1_000), within }
+            Probing { trickle, needed, failing, max_concurrent, lease: lease.max(1_000), within }
         },
     )
 }

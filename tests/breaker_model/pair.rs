@@ -10,7 +10,7 @@ use std::{
 
 use proptest::prelude::*;
 use tower_recourse::{
-    BreakerConfig, Circuit, Sent, State, Verdict, breaker::Permit, observe::Event, time::ManualClock,
+    BreakerConfig, Circuit, Delivery, State, Verdict, breaker::Permit, observe::Event, time::ManualClock,
 };
 
 use crate::{
@@ -95,7 +95,7 @@ impl Pair {
     }
 
     fn admit(&mut self) -> Result<(), TestCaseError> {
-        match (self.circuit.admit(), self.plain.request_admission()) {
+        match (self.circuit.try_acquire(), self.plain.request_admission()) {
             (Ok(permit), Answer::In | Answer::AtRandom) => self.permits.push((permit, Some(self.plain.admit()))),
             (Err(rejection), Answer::Out(retry_in)) => {
                 self.plain.reject();
@@ -119,11 +119,11 @@ impl Pair {
             End::Failure => permit.failure(),
             End::FailureWithDelay(delay) => permit.end(Verdict::transient().retry_after(Duration::from_micros(delay))),
             End::Throttled(answered) => {
-                permit.end(Verdict::throttled().sent(if answered { Sent::Yes } else { Sent::Unknown }));
+                permit.end(Verdict::throttled().delivery(if answered { Delivery::Sent } else { Delivery::Unknown }));
             }
             End::Neutral => permit.neutral(),
             End::Rejected => permit.end(Verdict::rejected(None)),
-            End::Dropped => drop(permit),
+            End::CancelledCalls => drop(permit),
         }
         if let Some(plain) = plain {
             self.plain.end(plain, end);

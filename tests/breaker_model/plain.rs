@@ -199,9 +199,9 @@ impl Plain {
     pub(crate) fn end(&mut self, permit: Permit, end: End) {
         let took = permit.started.map(|started| self.now - started);
         let end = match (end, self.settings.dropped) {
-            (End::Dropped, Dropping::Failure) => End::Failure,
+            (End::CancelledCalls, Dropping::Failure) => End::Failure,
             (End::Throttled(_), _) if self.settings.throttled_fail => End::Failure,
-            (End::Dropped, Dropping::FailureAfter(limit)) if took > Some(limit) => End::Failure,
+            (End::CancelledCalls, Dropping::FailureAfter(limit)) if took > Some(limit) => End::Failure,
             _ => end,
         };
         self.count(&permit, end);
@@ -214,7 +214,7 @@ impl Plain {
             // A throttled response counts as a successful probe.
             (End::Throttled(true), Phase::HalfOpen(_)) => Some(false),
             (End::Failure | End::FailureWithDelay(_), _) => Some(true),
-            (End::Neutral | End::Throttled(_) | End::Rejected | End::Dropped, _) => None,
+            (End::Neutral | End::Throttled(_) | End::Rejected | End::CancelledCalls, _) => None,
         };
         let slow = match (took, self.settings.rules.slow) {
             _ if matches!(end, End::Throttled(_)) => None,
@@ -222,9 +222,10 @@ impl Plain {
             _ => None,
         };
         // A call that was dropped after the slow-call time is slow too. Neutral calls don't count.
-        let says_nothing = failed.is_none() && !(matches!(end, End::Dropped) && slow == Some(true));
+        let says_nothing = failed.is_none() && !(matches!(end, End::CancelledCalls) && slow == Some(true));
         let asked = if let End::FailureWithDelay(delay) = end { delay } else { 0 };
-        let is_dropped = says_nothing && matches!(end, End::Dropped) && self.settings.dropped == Dropping::FailureIfAll;
+        let is_dropped =
+            says_nothing && matches!(end, End::CancelledCalls) && self.settings.dropped == Dropping::FailureIfAll;
         match &mut self.phase {
             Phase::Closed(closed) if is_dropped => {
                 closed.dropped.add(self.now);
@@ -244,7 +245,7 @@ impl Plain {
             Phase::Closed(closed) => {
                 // A slow call that was dropped counts in the slow-call window. It neither extends
                 // nor ends the row of failures.
-                if !matches!(end, End::Dropped) {
+                if !matches!(end, End::CancelledCalls) {
                     closed.dropped.end();
                 }
                 closed.count(failed, slow, self.now);
@@ -253,8 +254,8 @@ impl Plain {
             Phase::HalfOpen(probes) => {
                 probes.on_their_way -= 1;
                 probes.dropped = match end {
-                    End::Dropped if is_dropped => probes.dropped + 1,
-                    End::Rejected | End::Dropped if says_nothing => probes.dropped,
+                    End::CancelledCalls if is_dropped => probes.dropped + 1,
+                    End::Rejected | End::CancelledCalls if says_nothing => probes.dropped,
                     _ => 0,
                 };
                 // As many consecutive dropped probes as results are needed, at least three.
@@ -372,7 +373,7 @@ impl Plain {
             End::Success => {}
             End::Failure | End::FailureWithDelay(_) => self.totals.failures += 1,
             End::Neutral | End::Throttled(_) | End::Rejected => self.totals.neutral += 1,
-            End::Dropped => self.totals.dropped += 1,
+            End::CancelledCalls => self.totals.dropped += 1,
         }
     }
 }

@@ -4,7 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use tower_recourse::{
     BreakerConfig, Ratio,
-    breaker::{Dropped, OpenFor, OpenRule, Opening, Probes, Throttle, ThrottledCalls, Undecided, Window, WindowStats},
+    breaker::{
+        AdaptiveThrottle, CancelledCalls, HalfOpenTimeout, OpenContext, OpenDuration, Probes, ThrottledCalls, TripRule,
+        Window, WindowStats,
+    },
     observe::Observer,
     time::ManualClock,
 };
@@ -23,7 +26,7 @@ pub(crate) struct Settings {
     pub(crate) growth: Growth,
     pub(crate) longest: Option<u64>,
     /// The longest delay that a failure may request.
-    pub(crate) as_asked: Option<u64>,
+    pub(crate) honor_retry_after: Option<u64>,
     pub(crate) probes: Probing,
     /// 0 disables slow start.
     pub(crate) ramp: u64,
@@ -93,7 +96,7 @@ pub(crate) struct Probing {
     pub(crate) needed: u32,
     /// The share of failed probes that reopens the circuit. If `None`, one failure reopens it.
     pub(crate) failing: Option<u32>,
-    pub(crate) at_a_time: Option<u32>,
+    pub(crate) max_concurrent: Option<u32>,
     pub(crate) lease: u64,
     /// The limit of the half-open time, and whether the circuit closes after it.
     pub(crate) within: Option<(u64, bool)>,
@@ -102,8 +105,14 @@ pub(crate) struct Probing {
 /// Opens for 30 s after five consecutive failures. One probe.
 impl Default for Settings {
     fn default() -> Self {
-        let probes =
-            Probing { trickle: false, needed: 1, failing: None, at_a_time: None, lease: 30 * SECOND, within: None };
+        let probes = Probing {
+            trickle: false,
+            needed: 1,
+            failing: None,
+            max_concurrent: None,
+            lease: 30 * SECOND,
+            within: None,
+        };
         Self {
             rules: Rules { consecutive: Some(5), ..Rules::default() },
             throttle: None,
@@ -112,7 +121,7 @@ impl Default for Settings {
             open_for: 30 * SECOND,
             growth: Growth::None,
             longest: None,
-            as_asked: None,
+            honor_retry_after: None,
             probes,
             ramp: 0,
             count_calls: false,
@@ -126,17 +135,17 @@ impl Settings {
         let (first, others) = rules.split_first().expect("a circuit that never opens needs no model");
         let config = BreakerConfig::default().open_when(first.clone());
         let config = others.iter().fold(config, |config, rule| config.or_when(rule.clone()));
-        let config = config.open_for(self.open_time()).probes(self.probes.probes()).ramp(time(self.ramp));
-        let config = config.dropped(match self.dropped {
-            Dropping::FailureIfAll => Dropped::FailureIfAll,
-            Dropping::Neutral => Dropped::Neutral,
-            Dropping::Failure => Dropped::Failure,
-            Dropping::FailureAfter(limit) => Dropped::FailureAfter(time(limit)),
+        let config = config.open_for(self.open_time()).probes(self.probes.probes()).slow_start(time(self.ramp));
+        let config = config.on_cancelled(match self.dropped {
+            Dropping::FailureIfAll => CancelledCalls::FailureIfAll,
+            Dropping::Neutral => CancelledCalls::Neutral,
+            Dropping::Failure => CancelledCalls::Failure,
+            Dropping::FailureAfter(limit) => CancelledCalls::FailureAfter(time(limit)),
         });
         let throttled = if self.throttled_fail { ThrottledCalls::Failure } else { ThrottledCalls::Neutral };
         let config = config.on_throttled(throttled);
         let config = if self.count_calls { config.count_calls() } else { config };
-        config.clock(clock.clone()).unobserved().observe(observer)
+        config.clock(clock.clone()).without_observers().observe(observer)
     }
 
     /// The other settings, with this one's windows.
@@ -171,55 +180,55 @@ impl Settings {
         by_growth || self.rules.consecutive.is_some() && self.rules.lasting > 0
     }
 
-    fn open_rules(&self) -> Vec<OpenRule> {
+    fn open_rules(&self) -> Vec<TripRule> {
         let Rules { consecutive, lasting, window, failing, custom, slow } = self.rules;
         let mut rules = Vec::new();
         rules.extend(
-            consecutive.map(|failures| OpenRule::consecutive(failures).unwrap().lasting(time(lasting)).unwrap()),
+            consecutive.map(|failures| TripRule::consecutive(failures).unwrap().lasting(time(lasting)).unwrap()),
         );
         if let Some(window) = window.map(Over::window) {
-            rules.extend(failing.map(|failing| OpenRule::Ratio { failing: ratio(failing), window }));
+            rules.extend(failing.map(|failing| TripRule::FailureRate { failing: ratio(failing), window }));
             rules.extend(custom.map(|(in_a_row, failures)| {
                 let rule = move |row: u32, held: &WindowStats| row >= in_a_row && held.failures >= failures;
-                OpenRule::Custom { rule: Arc::new(rule), window }
+                TripRule::Custom { rule: Arc::new(rule), window }
             }));
         }
-        rules.extend(slow.map(|(longer_than, share, over)| OpenRule::Slow {
+        rules.extend(slow.map(|(longer_than, share, over)| TripRule::SlowCallRate {
             longer_than: time(longer_than),
             share: ratio(share),
             window: over.window(),
         }));
         rules.extend(self.throttle.map(|Throttling { k, over }| {
-            let throttle = Throttle::GOOGLE.k(f64::from(k) / 1_000.0).unwrap();
-            OpenRule::Throttle(throttle.over(time(over)).unwrap())
+            let throttle = AdaptiveThrottle::GOOGLE.k(f64::from(k) / 1_000.0).unwrap();
+            TripRule::AdaptiveThrottle(throttle.over(time(over)).unwrap())
         }));
         rules
     }
 
-    fn open_time(&self) -> OpenFor {
+    fn open_time(&self) -> OpenDuration {
         let base = time(self.open_for);
-        let by = move |opening: Opening| {
+        let by = move |opening: OpenContext| {
             let minutes = u32::from(opening.failing > Some(0.5));
             base + time(SECOND) * opening.in_a_row + time(60 * SECOND) * minutes + opening.failing_for / 4
         };
         let mut open_for = match self.growth {
-            Growth::None => OpenFor::fixed(base),
-            Growth::Factor(factor) => OpenFor::growing(base).factor(factor.into()).unwrap(),
-            Growth::Stepwise => OpenFor::stepwise(base),
-            Growth::UntilReset => OpenFor::until_reset(),
+            Growth::None => OpenDuration::fixed(base),
+            Growth::Factor(factor) => OpenDuration::exponential(base).factor(factor.into()).unwrap(),
+            Growth::Stepwise => OpenDuration::linear(base),
+            Growth::UntilReset => OpenDuration::until_reset(),
             Growth::OfFailingTime(share) => {
                 let longest = time(self.longest.unwrap_or(2 * SECOND));
-                let open_for = OpenFor::share_of_failing_time(ratio(share));
+                let open_for = OpenDuration::share_of_failing_time(ratio(share));
                 let open_for = if self.longest.is_some() { open_for.max(longest) } else { open_for };
                 open_for.min(base.min(longest)).unwrap()
             }
-            Growth::ByFunction => OpenFor::by(by),
+            Growth::ByFunction => OpenDuration::from_fn(by),
         };
         if let Some(longest) = self.longest {
             open_for = open_for.max(time(longest));
         }
-        if let Some(at_most) = self.as_asked {
-            open_for = open_for.as_asked(time(at_most));
+        if let Some(at_most) = self.honor_retry_after {
+            open_for = open_for.honor_retry_after(time(at_most));
         }
         open_for
     }
@@ -240,14 +249,14 @@ impl Probing {
         let mut probes = match self.failing {
             _ if self.trickle => Probes::trickle(),
             None => Probes::successes(self.needed).unwrap(),
-            Some(failing) => Probes::share_of(self.needed, ratio(failing)).unwrap(),
+            Some(failing) => Probes::failure_rate(self.needed, ratio(failing)).unwrap(),
         };
-        if let Some(at_a_time) = self.at_a_time.filter(|_| !self.trickle) {
-            probes = probes.at_a_time(at_a_time).unwrap();
+        if let Some(max_concurrent) = self.max_concurrent.filter(|_| !self.trickle) {
+            probes = probes.max_concurrent(max_concurrent).unwrap();
         }
         if let Some((limit, closes)) = self.within {
-            let undecided = if closes { Undecided::Close } else { Undecided::Open };
-            probes = probes.within(time(limit), undecided).unwrap();
+            let undecided = if closes { HalfOpenTimeout::Close } else { HalfOpenTimeout::Open };
+            probes = probes.max_half_open(time(limit), undecided).unwrap();
         }
         probes.lease(time(self.lease)).unwrap()
     }

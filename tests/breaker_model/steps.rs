@@ -35,7 +35,7 @@ pub(crate) enum End {
     Neutral,
     /// Rejected by an inner breaker.
     Rejected,
-    Dropped,
+    CancelledCalls,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -104,7 +104,7 @@ fn any_end() -> impl Strategy<Value = End> {
         2 => any::<bool>().prop_map(End::Throttled),
         2 => Just(End::Neutral),
         2 => Just(End::Rejected),
-        2 => Just(End::Dropped),
+        2 => Just(End::CancelledCalls),
     ]
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tower_recourse::{
     State,
-    breaker::{Mode, Stats},
+    breaker::{CircuitStats, Mode},
 };
 
 #[derive(Debug, Clone, PartialEq)]
@@ -35,7 +35,7 @@ pub(crate) struct Totals {
 }
 
 impl View {
-    pub(crate) fn of(stats: Stats, would_open: u64) -> Self {
+    pub(crate) fn of(stats: CircuitStats, would_open: u64) -> Self {
         let window = stats.window;
         let totals = Totals {
             admitted: stats.total_admitted,

@@ -104,18 +104,18 @@ impl<B: Budget, P: Plain> Pair<B, P> {
             },
             Step::GiveBack(which) => {
                 if let Some((token, plain)) = self.withdrawn_token(which) {
-                    self.budget.give_back(token);
+                    self.budget.refund(token);
                     self.plain.give_back(plain);
                     self.granted -= 1;
                 }
             }
             Step::Succeed(which) => {
                 let paid = which.as_ref().and_then(|which| self.withdrawn_token(which));
-                self.budget.succeeded(paid.map(|(token, _)| token));
+                self.budget.on_success(paid.map(|(token, _)| token));
                 self.plain.succeeded(paid.map(|(_, plain)| plain));
             }
             Step::Fail => {
-                self.budget.failed(FailureKind::Transient);
+                self.budget.on_failure(FailureKind::Transient);
                 self.plain.failed();
             }
             Step::Wait(time) => {
@@ -145,7 +145,7 @@ fn any_share() -> impl Strategy<Value = (u64, f64)> {
 }
 
 fn bucket(share: f64, capacity: u32, reserve: u32, clock: &ManualClock) -> TokenBucket {
-    TokenBucket::share(share).unwrap().capacity(capacity).unwrap().reserve(reserve).clock(clock.clone())
+    TokenBucket::retry_ratio(share).unwrap().capacity(capacity).unwrap().min_per_second(reserve).clock(clock.clone())
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -215,7 +215,7 @@ fn a_share_is_exact() {
         assert_eq!(bucket.balance(), tokens, "{share}");
     }
     for lost in [9.9e-10, f64::MIN_POSITIVE] {
-        let refused = TokenBucket::share(lost).unwrap_err();
+        let refused = TokenBucket::retry_ratio(lost).unwrap_err();
         assert_eq!(refused.field(), "share", "{lost} would have been 0");
     }
 }
@@ -230,9 +230,12 @@ fn settings_apply_to_a_fresh_bucket() {
         bucket
     };
     let second = Duration::from_secs(1);
-    for bucket in
-        [used().reserve(1), used().capacity(5).unwrap(), used().ttl(second).unwrap(), used().clock(ManualClock::new())]
-    {
+    for bucket in [
+        used().min_per_second(1),
+        used().capacity(5).unwrap(),
+        used().ttl(second).unwrap(),
+        used().clock(ManualClock::new()),
+    ] {
         assert_eq!(bucket.stats(), BudgetStats::new(1, 0, 0), "its reserve: {bucket:?}");
     }
 }
@@ -265,8 +268,8 @@ fn the_largest_numbers_do_not_overflow() {
         assert!(budget.balance() >= reserve);
     }
     let full = CostBucket::capacity(u32::MAX).unwrap().first_success(u32::MAX);
-    full.succeeded(None);
-    full.succeeded(Some(Token::new(u64::MAX)));
+    full.on_success(None);
+    full.on_success(Some(Token::new(u64::MAX)));
     assert_eq!(full.tokens(), u32::MAX);
 }
 

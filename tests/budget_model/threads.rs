@@ -47,18 +47,18 @@ fn run_threads(budget: &impl Budget, meanwhile: impl Fn(u64) + Sync) -> Done {
                 },
                 8 => {
                     if let Some(token) = mine.pop() {
-                        budget.give_back(token);
+                        budget.refund(token);
                         done.given_back += 1;
                     }
                 }
                 _ => match mine.pop() {
                     Some(token) if random.random() => {
-                        budget.succeeded(Some(token));
+                        budget.on_success(Some(token));
                         done.refunded = done.refunded.saturating_add(token.value());
                     }
                     kept => {
                         mine.extend(kept);
-                        budget.succeeded(None);
+                        budget.on_success(None);
                         done.first += 1;
                     }
                 },
@@ -88,7 +88,8 @@ fn assert_counted(budget: &impl Budget, done: Done) {
 
 #[test]
 fn threads_neither_lose_nor_double_tokens() {
-    let bucket = TokenBucket::share(0.6).unwrap().reserve(7).clock(ManualClock::new()).capacity(u32::MAX).unwrap();
+    let bucket =
+        TokenBucket::retry_ratio(0.6).unwrap().min_per_second(7).clock(ManualClock::new()).capacity(u32::MAX).unwrap();
     let done = run_threads(&bucket, |_| {});
     assert_counted(&bucket, done);
     // Each deposit is three fifths of a token. Withdrawn tokens and tokens that a success kept are
@@ -100,7 +101,12 @@ fn threads_neither_lose_nor_double_tokens() {
 #[test]
 fn a_small_bucket_never_grants_more_than_was_deposited() {
     for capacity in [1, 2, 10] {
-        let bucket = TokenBucket::share(0.6).unwrap().reserve(7).clock(ManualClock::new()).capacity(capacity).unwrap();
+        let bucket = TokenBucket::retry_ratio(0.6)
+            .unwrap()
+            .min_per_second(7)
+            .clock(ManualClock::new())
+            .capacity(capacity)
+            .unwrap();
         let done = run_threads(&bucket, |_| assert!(bucket.balance() <= u64::from(capacity) + 7));
         assert_counted(&bucket, done);
         assert!(done.granted - done.given_back <= done.deposits * 3 / 5 + 7, "{done:?}");
@@ -111,7 +117,8 @@ fn a_small_bucket_never_grants_more_than_was_deposited() {
 fn expiring_deposits_are_never_granted_twice() {
     for capacity in [1, 10, 1_000] {
         let clock = ManualClock::new();
-        let bucket = TokenBucket::share(0.6).unwrap().reserve(0).clock(clock.clone()).capacity(capacity).unwrap();
+        let bucket =
+            TokenBucket::retry_ratio(0.6).unwrap().min_per_second(0).clock(clock.clone()).capacity(capacity).unwrap();
         let bucket = bucket.ttl(Duration::from_secs(1)).unwrap();
         let done = run_threads(&bucket, |step| {
             if step % 50 == 0 {
@@ -130,7 +137,8 @@ fn expiring_deposits_are_never_granted_twice() {
 
 #[test]
 fn threads_neither_lose_nor_double_deposits_with_a_ttl() {
-    let bucket = TokenBucket::share(0.6).unwrap().reserve(7).clock(ManualClock::new()).capacity(u32::MAX).unwrap();
+    let bucket =
+        TokenBucket::retry_ratio(0.6).unwrap().min_per_second(7).clock(ManualClock::new()).capacity(u32::MAX).unwrap();
     let bucket = bucket.ttl(Duration::from_secs(1)).unwrap();
     let done = run_threads(&bucket, |_| {});
     let kept = done.granted - done.given_back;

@@ -8,15 +8,15 @@ use std::{
 };
 
 use tower_recourse::{
-    BreakerConfig, BreakerError, Circuit, Classifier, Elapsed, FailureKind, Sent, Verdict,
-    classify::{Errors, Sources},
+    BreakerConfig, BreakerError, Circuit, Classifier, Delivery, Elapsed, FailureKind, Verdict,
+    classify::{ErrorChain, ErrorClassifier},
 };
 
 use crate::fixed_numbers::FixedNumbers as _;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
-/// The verdict without `idempotency_unknown`, which every retryable failure of `Errors` has.
+/// The verdict without `idempotency_unknown`, which every retryable failure of `ErrorClassifier` has.
 fn unmarked(verdict: Verdict) -> Verdict {
     if let Verdict::Failure(failure) = verdict {
         let is_retryable = !matches!(failure.kind(), FailureKind::Permanent | FailureKind::Rejected);
@@ -26,18 +26,18 @@ fn unmarked(verdict: Verdict) -> Verdict {
 }
 
 fn opinion<E: 'static>(error: E) -> Option<Verdict> {
-    Classifier::<(), (), E>::opinion(&Errors, &(), Err(&error)).map(unmarked)
+    Classifier::<(), (), E>::opinion(&ErrorClassifier, &(), Err(&error)).map(unmarked)
 }
 
 fn along<E: Error + 'static>(error: E) -> Option<Verdict> {
-    Classifier::<(), (), E>::opinion(&Sources(Errors), &(), Err(&error)).map(unmarked)
+    Classifier::<(), (), E>::opinion(&ErrorChain(ErrorClassifier), &(), Err(&error)).map(unmarked)
 }
 
 fn refused() -> io::Error {
     ErrorKind::ConnectionRefused.into()
 }
 
-const NOT_SENT: Verdict = Verdict::transient().sent(Sent::No);
+const NOT_SENT: Verdict = Verdict::transient().delivery(Delivery::NotSent);
 
 /// The verdict for such an error within an unknown error: the client may have sent another request
 /// before.
@@ -168,7 +168,7 @@ fn a_custom_io_error_is_classified_by_its_source() {
     assert_eq!(opinion::<BoxError>(Box::new(io::Error::from(ErrorKind::Other))), None);
     assert_eq!(opinion(io::Error::other(refused())), Some(NOT_SENT));
     assert_eq!(
-        Classifier::<(), (), io::Error>::classify(&Errors, &(), Err(&by_hand())),
+        Classifier::<(), (), io::Error>::classify(&ErrorClassifier, &(), Err(&by_hand())),
         Verdict::transient().idempotency_unknown()
     );
 }
@@ -211,9 +211,9 @@ fn a_custom_error_is_classified_by_its_sources_only() {
     assert_eq!(along(BreakerError::Inner(Wrap(refused()))), Some(MAY_BE_SENT));
     assert_eq!(along(Wrap(Unknown)), None);
 
-    let judged = Classifier::<(), (), Wrap<Unknown>>::classify(&Sources(Errors), &(), Err(&Wrap(Unknown)));
+    let judged = Classifier::<(), (), Wrap<Unknown>>::classify(&ErrorChain(ErrorClassifier), &(), Err(&Wrap(Unknown)));
     assert_eq!(judged, Verdict::transient().idempotency_unknown());
-    assert_eq!(Classifier::<(), (), Unknown>::classify(&Sources(Errors), &(), Ok(&())), Verdict::Success);
+    assert_eq!(Classifier::<(), (), Unknown>::classify(&ErrorChain(ErrorClassifier), &(), Ok(&())), Verdict::Success);
 }
 
 /// The unknown error may come from a client that follows redirects.
@@ -250,8 +250,8 @@ fn the_first_known_error_in_a_chain_decides() {
 
 #[test]
 fn responses_are_not_classified() {
-    assert_eq!(Classifier::<(), _, io::Error>::opinion(&Errors, &(), Ok(&503)), None);
-    assert_eq!(Classifier::<(), _, io::Error>::classify(&Errors, &(), Ok(&503)), Verdict::Success);
+    assert_eq!(Classifier::<(), _, io::Error>::opinion(&ErrorClassifier, &(), Ok(&503)), None);
+    assert_eq!(Classifier::<(), _, io::Error>::classify(&ErrorClassifier, &(), Ok(&503)), Verdict::Success);
 }
 
 /// An error whose source is always another one.
@@ -317,7 +317,7 @@ async fn timeouts_of_this_crate_are_recognised() {
     let config = RetryConfig::default()
         .idempotent()
         .retries(0)
-        .timeouts(Timeouts::attempt(std::time::Duration::from_secs(1)).answer(|elapsed: Elapsed| Err(elapsed)));
+        .timeouts(Timeouts::attempt(std::time::Duration::from_secs(1)).on_timeout(|elapsed: Elapsed| Err(elapsed)));
     let mut service = RetryLayer::new(config).layer(service_fn(|()| std::future::pending::<Result<(), Elapsed>>()));
     let elapsed: Elapsed = service.ready().await.unwrap().call(()).await.unwrap_err();
     assert_eq!(opinion(elapsed), Some(Verdict::timed_out()));
@@ -329,7 +329,7 @@ async fn timeouts_of_this_crate_are_recognised() {
 async fn a_rejection_is_recognised() {
     let circuit = Circuit::new(BreakerConfig::default().fixed());
     circuit.force_open();
-    let rejection = circuit.admit().unwrap_err();
+    let rejection = circuit.try_acquire().unwrap_err();
     let rejected = Verdict::rejected(rejection.retry_in());
     assert_eq!(opinion::<BoxError>(Box::new(Wrap(rejection.clone()))), Some(rejected));
     assert_eq!(opinion(BreakerError::<io::Error>::Rejected(rejection.clone())), Some(rejected));
@@ -346,7 +346,7 @@ async fn towers_errors_are_recognised() {
     assert_eq!(opinion(timed.ready().await.unwrap().call(()).await.unwrap_err()), Some(Verdict::timed_out()));
 
     let overloaded = || tower::load_shed::error::Overloaded::new();
-    assert_eq!(opinion::<BoxError>(Box::new(overloaded())), Some(Verdict::throttled().sent(Sent::No)));
-    assert_eq!(opinion(overloaded()), Some(Verdict::throttled().sent(Sent::No)));
+    assert_eq!(opinion::<BoxError>(Box::new(overloaded())), Some(Verdict::throttled().delivery(Delivery::NotSent)));
+    assert_eq!(opinion(overloaded()), Some(Verdict::throttled().delivery(Delivery::NotSent)));
     assert_eq!(opinion(tower::timeout::error::Elapsed::new()), Some(Verdict::timed_out()));
 }

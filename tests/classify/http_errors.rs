@@ -26,21 +26,21 @@ use tokio::{
     net::TcpListener,
 };
 use tower_recourse::{
-    Classifier, Sent, Verdict,
-    classify::{Errors, Sources},
+    Classifier, Delivery, Verdict,
+    classify::{ErrorChain, ErrorClassifier},
 };
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
-const NOT_SENT: Verdict = Verdict::transient().sent(Sent::No);
+const NOT_SENT: Verdict = Verdict::transient().delivery(Delivery::NotSent);
 
 fn said<E: Error + Send + Sync + 'static>(error: E) -> Option<Verdict> {
-    let along = Classifier::<(), (), E>::opinion(&Sources(Errors), &(), Err(&error));
-    let by_type = Classifier::<(), (), E>::opinion(&Errors, &(), Err(&error));
+    let along = Classifier::<(), (), E>::opinion(&ErrorChain(ErrorClassifier), &(), Err(&error));
+    let by_type = Classifier::<(), (), E>::opinion(&ErrorClassifier, &(), Err(&error));
     assert_eq!(along, by_type, "its type is known by name: {error:?}");
     let boxed: BoxError = Box::new(error);
-    assert_eq!(Classifier::<(), (), BoxError>::opinion(&Errors, &(), Err(&boxed)), along);
-    // Without the mark that every retryable failure of `Errors` has.
+    assert_eq!(Classifier::<(), (), BoxError>::opinion(&ErrorClassifier, &(), Err(&boxed)), along);
+    // Without the mark that every retryable failure of `ErrorClassifier` has.
     along.map(Verdict::safe_to_resend)
 }
 
@@ -69,8 +69,8 @@ async fn a_refused_connection_is_not_sent() {
 async fn a_connect_error_has_the_kind_of_its_cause() {
     for (kind, verdict) in [
         (io::ErrorKind::Other, NOT_SENT),
-        (io::ErrorKind::TimedOut, Verdict::timed_out().sent(Sent::No)),
-        (io::ErrorKind::NotFound, Verdict::permanent().sent(Sent::No)),
+        (io::ErrorKind::TimedOut, Verdict::timed_out().delivery(Delivery::NotSent)),
+        (io::ErrorKind::NotFound, Verdict::permanent().delivery(Delivery::NotSent)),
     ] {
         let resolver =
             tower::service_fn(
@@ -203,7 +203,7 @@ async fn a_refused_stream_is_not_sent() {
 
 #[tokio::test]
 async fn a_stream_that_the_peer_reset_was_sent() {
-    let sent = Some(Verdict::transient().sent(Sent::Yes));
+    let sent = Some(Verdict::transient().delivery(Delivery::Sent));
     assert_eq!(by_both(|respond, _| reset(respond, h2::Reason::INTERNAL_ERROR)).await, sent);
     assert_eq!(by_both(|respond, _| reset(respond, h2::Reason::CANCEL)).await, sent);
 }
@@ -224,7 +224,7 @@ async fn http_1_1_required_is_permanent() {
 async fn an_abrupt_end_leaves_delivery_unknown() {
     let abrupt: Answer = |_, connection| connection.abrupt_shutdown(h2::Reason::INTERNAL_ERROR);
     let Some(Verdict::Failure(failure)) = by_both(abrupt).await else { panic!("the error is recognised") };
-    assert_eq!(failure.sent(), Sent::Unknown);
+    assert_eq!(failure.delivery(), Delivery::Unknown);
 }
 
 /// An HTTP/2 frame, written without an HTTP/2 library.
@@ -346,5 +346,5 @@ fn a_local_reset_proves_nothing() {
 #[test]
 fn a_response_is_not_an_error() {
     let response = Response::new(());
-    assert_eq!(Classifier::<(), _, Infallible>::classify(&Errors, &(), Ok(&response)), Verdict::Success);
+    assert_eq!(Classifier::<(), _, Infallible>::classify(&ErrorClassifier, &(), Ok(&response)), Verdict::Success);
 }

@@ -8,19 +8,19 @@ use std::{
 
 use proptest::prelude::*;
 use tower_recourse::{
-    BreakerConfig, BreakerError, Circuit, Classifier, Invalid, Sent, Verdict,
-    classify::{self, Errors, Messages, Sources},
+    BreakerConfig, BreakerError, Circuit, Classifier, Delivery, InvalidConfig, Verdict,
+    classify::{self, ErrorChain, ErrorClassifier, ErrorMessages},
 };
 
 use crate::fixed_numbers::FixedNumbers as _;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
-fn opinion<E: fmt::Display + 'static>(messages: &Messages, error: E) -> Option<Verdict> {
+fn opinion<E: fmt::Display + 'static>(messages: &ErrorMessages, error: E) -> Option<Verdict> {
     Classifier::<(), (), E>::opinion(messages, &(), Err(&error))
 }
 
-fn judged(messages: &Messages, text: &str) -> Verdict {
+fn judged(messages: &ErrorMessages, text: &str) -> Verdict {
     Classifier::<(), (), String>::classify(messages, &(), Err(&text.to_owned()))
 }
 
@@ -29,8 +29,8 @@ fn verdict(place: usize) -> Verdict {
     Verdict::transient().retry_after(std::time::Duration::from_secs(place as u64))
 }
 
-fn list(patterns: &[&str]) -> Result<Messages, Invalid> {
-    Messages::new(patterns.iter().enumerate().map(|(place, &pattern)| (pattern, verdict(place))))
+fn list(patterns: &[&str]) -> Result<ErrorMessages, InvalidConfig> {
+    ErrorMessages::new(patterns.iter().enumerate().map(|(place, &pattern)| (pattern, verdict(place))))
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn impossible_lists_are_invalid() {
     refuse(&["not found", "Node Not Found"], &format!(r#"`pattern` is "Node Not Found", but must be {before}"#));
 
     let same = [("reset", verdict(1)), ("connection reset", verdict(1))];
-    assert!(Messages::new(same).is_ok(), "a redundant rule is allowed");
+    assert!(ErrorMessages::new(same).is_ok(), "a redundant rule is allowed");
     assert!(list(&["é", "É"]).is_ok(), "these differ");
 }
 
@@ -98,7 +98,7 @@ fn sources_are_read_and_the_order_of_the_list_decides() {
     let chain = || Wrap("nothing", Wrap("the second", io::Error::other("the first")));
     assert_eq!(opinion::<BoxError>(&messages, Box::new(chain())), Some(verdict(0)));
     assert_eq!(opinion(&messages, chain()), None, "a custom error has only its own text");
-    let along = Classifier::<(), (), Wrap<_>>::opinion(&Sources(messages), &(), Err(&chain()));
+    let along = Classifier::<(), (), Wrap<_>>::opinion(&ErrorChain(messages), &(), Err(&chain()));
     assert_eq!(along, Some(verdict(0)));
 }
 
@@ -120,7 +120,7 @@ fn a_breaker_around_it_hides_no_text() {
 async fn a_rejection_is_recognised_whatever_its_text() {
     let circuit = Circuit::new(BreakerConfig::default().fixed().name("network"));
     circuit.force_open();
-    let rejection = circuit.admit().unwrap_err();
+    let rejection = circuit.try_acquire().unwrap_err();
     let rejected = Some(Verdict::rejected(rejection.retry_in()));
     let messages = list(&["network"]).unwrap();
     assert_eq!(opinion::<BoxError>(&messages, Box::new(rejection.clone())), rejected);
@@ -191,7 +191,7 @@ fn the_bound_covers_an_error_and_its_sources() {
 
 #[test]
 fn classifying_allocates_nothing() {
-    let messages = Messages::node_jobs();
+    let messages = ErrorMessages::node_jobs();
     let error: BoxError = Box::new(Wrap("the job failed", io::Error::other("Node Not Found: b-7")));
     let mut verdict = None;
     let counted = allocation_counter::measure(|| {
@@ -242,13 +242,13 @@ fn no_opinion_differs_from_a_default() {
 
 #[test]
 fn in_a_chain_the_type_comes_before_the_text() {
-    let chain = classify::first(Errors).or(Messages::service_calls());
+    let chain = classify::first(ErrorClassifier).or(ErrorMessages::service_calls());
     let judged = |error: BoxError| Classifier::<(), (), BoxError>::classify(&chain, &((), ()), Err(&error));
     let missing = io::Error::new(io::ErrorKind::NotFound, "connection file not found");
     assert_eq!(judged(Box::new(missing)), Verdict::permanent());
     assert_eq!(
         judged(Box::new(io::Error::from(io::ErrorKind::ConnectionRefused))),
-        Verdict::transient().sent(Sent::No).idempotency_unknown()
+        Verdict::transient().delivery(Delivery::NotSent).idempotency_unknown()
     );
     assert_eq!(judged("connection lost".into()), Verdict::transient().idempotency_unknown());
     assert_eq!(judged("what?".into()), Verdict::permanent());
@@ -256,7 +256,7 @@ fn in_a_chain_the_type_comes_before_the_text() {
 
 #[test]
 fn the_built_in_list_for_service_clients() {
-    let messages = Messages::service_calls();
+    let messages = ErrorMessages::service_calls();
     for (text, verdict) in [
         ("Connection lost", Verdict::transient()),
         ("Timeout after 30 s", Verdict::timed_out()),
@@ -282,7 +282,7 @@ fn the_built_in_list_for_service_clients() {
 
 #[test]
 fn the_built_in_list_for_jobs_on_nodes() {
-    let messages = Messages::node_jobs();
+    let messages = ErrorMessages::node_jobs();
     for (text, verdict) in [
         ("Validation failed", Verdict::permanent()),
         ("invalid input", Verdict::permanent()),
@@ -320,7 +320,7 @@ fn marked(verdict: Verdict) -> Verdict {
 
 #[test]
 fn custom_rules_may_allow_a_retry() {
-    let own = Messages::new([("reset", Verdict::transient())]).unwrap();
+    let own = ErrorMessages::new([("reset", Verdict::transient())]).unwrap();
     assert_eq!(opinion(&own, "connection reset".to_owned()), Some(Verdict::transient()));
     assert_eq!(judged(&own.otherwise(Verdict::transient()), "what?"), Verdict::transient());
 }
@@ -368,7 +368,7 @@ proptest! {
         texts in prop::collection::vec("[abABéÉ]{0,24}", 1..4),
         piece in 1usize..6,
     ) {
-        let made = Messages::new(patterns.iter().enumerate().map(|(place, pattern)| (pattern, verdict(place))));
+        let made = ErrorMessages::new(patterns.iter().enumerate().map(|(place, pattern)| (pattern, verdict(place))));
         let lower: Vec<String> = patterns.iter().map(|pattern| pattern.to_ascii_lowercase()).collect();
         let refused = (0..lower.len()).any(|place| lower[..place].iter().any(|earlier| lower[place].contains(earlier)));
         prop_assert_eq!(made.is_err(), refused, "{:?}", made);
@@ -385,7 +385,7 @@ proptest! {
         text in "[abA]{0,40}",
     ) {
         let patterns: Vec<String> = patterns.into_iter().collect();
-        let messages = Messages::new(patterns.iter().map(|pattern| (pattern, Verdict::throttled()))).unwrap();
+        let messages = ErrorMessages::new(patterns.iter().map(|pattern| (pattern, Verdict::throttled()))).unwrap();
         let found = naive(&patterns, std::slice::from_ref(&text)).map(|_| Verdict::throttled());
         prop_assert_eq!(opinion(&messages, text), found);
     }

@@ -4,9 +4,9 @@ use std::sync::Mutex;
 
 use tower::{Layer, Service, service_fn};
 use tower_recourse::{
-    BreakerConfig, BreakerLayer, Circuit, Classifier, Failure, FailureKind, FallbackLayer, Ratio, RetryConfig,
-    RetryLayer, Sent, Verdict,
-    classify::{self, Errors, Idempotent},
+    BreakerConfig, BreakerLayer, Circuit, Classifier, Delivery, Failure, FailureKind, FallbackLayer, Ratio,
+    RetryConfig, RetryLayer, Verdict,
+    classify::{self, ErrorClassifier, IdempotencyCheck},
     time::Instant,
 };
 
@@ -23,27 +23,30 @@ fn failure(verdict: Verdict) -> Failure {
 #[test]
 fn delivery_is_unknown_unless_set() {
     for verdict in [Verdict::transient(), Verdict::permanent(), Verdict::throttled(), Verdict::timed_out()] {
-        assert_eq!(failure(verdict).sent(), Sent::Unknown);
+        assert_eq!(failure(verdict).delivery(), Delivery::Unknown);
         assert!(failure(verdict).is_safe_to_resend());
     }
-    assert_eq!(failure(Verdict::rejected(None)).sent(), Sent::No, "a rejected call wasn't made");
+    assert_eq!(failure(Verdict::rejected(None)).delivery(), Delivery::NotSent, "a rejected call wasn't made");
 }
 
 #[test]
 fn an_unsafe_request_is_safe_only_if_provably_not_sent() {
     let marked = Verdict::transient().unsafe_to_resend();
     assert!(!failure(marked).is_safe_to_resend());
-    assert!(!failure(marked.sent(Sent::Yes)).is_safe_to_resend());
-    assert!(failure(marked.sent(Sent::No)).is_safe_to_resend());
-    assert!(failure(Verdict::transient().sent(Sent::No).unsafe_to_resend()).is_safe_to_resend(), "in any order");
+    assert!(!failure(marked.delivery(Delivery::Sent)).is_safe_to_resend());
+    assert!(failure(marked.delivery(Delivery::NotSent)).is_safe_to_resend());
+    assert!(
+        failure(Verdict::transient().delivery(Delivery::NotSent).unsafe_to_resend()).is_safe_to_resend(),
+        "in any order"
+    );
 }
 
 #[test]
 fn unknown_idempotency_is_unsafe_unless_provably_not_sent() {
     let marked = Verdict::transient().idempotency_unknown();
     assert!(failure(marked).is_idempotency_unknown() && !failure(marked).is_safe_to_resend());
-    assert!(!failure(marked.sent(Sent::Yes)).is_safe_to_resend());
-    assert!(failure(marked.sent(Sent::No)).is_safe_to_resend());
+    assert!(!failure(marked.delivery(Delivery::Sent)).is_safe_to_resend());
+    assert!(failure(marked.delivery(Delivery::NotSent)).is_safe_to_resend());
     assert_eq!(marked.safe_to_resend(), Verdict::transient());
     assert_eq!(marked.unsafe_to_resend(), Verdict::transient().unsafe_to_resend(), "the last mark counts");
     assert_eq!(Verdict::Neutral.idempotency_unknown(), Verdict::Neutral);
@@ -53,9 +56,9 @@ fn unknown_idempotency_is_unsafe_unless_provably_not_sent() {
 #[test]
 fn a_predicate_replaces_unknown_idempotency_only() {
     let by_method = |request: &&str| *request == "get";
-    let unknown = Idempotent::new(Errors, by_method);
+    let unknown = IdempotencyCheck::new(ErrorClassifier, by_method);
     let marks = classify::errors(|_: &Oops| Verdict::transient().unsafe_to_resend());
-    let marks = Idempotent::new(marks, by_method);
+    let marks = IdempotencyCheck::new(marks, by_method);
     let get = Classifier::<&str, (), Oops>::memo(&unknown, &"get");
     assert_eq!(Classifier::<&str, (), _>::classify(&unknown, &get, Err(&Oops(1))), Verdict::transient());
     let get = Classifier::<&str, (), Oops>::memo(&marks, &"get");
@@ -65,17 +68,17 @@ fn a_predicate_replaces_unknown_idempotency_only() {
 
 #[test]
 fn a_verdict_keeps_its_fields_whatever_is_set_later() {
-    let verdict = Verdict::throttled().sent(Sent::Yes).retry_after(secs(3)).unsafe_to_resend();
-    assert_eq!(verdict, Verdict::throttled().unsafe_to_resend().retry_after(secs(3)).sent(Sent::Yes));
+    let verdict = Verdict::throttled().delivery(Delivery::Sent).retry_after(secs(3)).unsafe_to_resend();
+    assert_eq!(verdict, Verdict::throttled().unsafe_to_resend().retry_after(secs(3)).delivery(Delivery::Sent));
     let failure = failure(verdict);
     assert_eq!((failure.kind(), failure.retry_after()), (FailureKind::Throttled, Some(secs(3))));
-    assert_eq!((failure.sent(), failure.is_safe_to_resend()), (Sent::Yes, false));
+    assert_eq!((failure.delivery(), failure.is_safe_to_resend()), (Delivery::Sent, false));
 }
 
 #[test]
 fn no_setter_turns_a_success_into_a_failure() {
     for verdict in [Verdict::Success, Verdict::Neutral] {
-        assert_eq!(verdict.retry_after(secs(1)).sent(Sent::No).unsafe_to_resend(), verdict);
+        assert_eq!(verdict.retry_after(secs(1)).delivery(Delivery::NotSent).unsafe_to_resend(), verdict);
     }
 }
 
@@ -97,7 +100,7 @@ async fn a_servers_delay_never_makes_a_retry() {
 
     let inner = Scripted::<&str>::new([Fail(Oops(1)), Answer("yes")]);
     let refined = RetryConfig::default()
-        .server_delay_jitter(Ratio::new(0.0).unwrap())
+        .retry_after_jitter(Ratio::new(0.0).unwrap())
         .classify_errors(|_| Verdict::transient().retry_after(secs(7)));
     assert_eq!(ready_and_call(&mut RetryLayer::new(refined).layer(inner.clone()), ()).await, Ok("yes"));
     assert_eq!(inner.gaps(), [secs(7)]);
@@ -209,7 +212,7 @@ async fn a_circuit_takes_closures_over_errors() {
 
 #[test]
 fn failures_of_requests_that_are_not_idempotent_are_marked() {
-    let classifier = Idempotent::new(Errors, |request: &&str| *request == "get");
+    let classifier = IdempotencyCheck::new(ErrorClassifier, |request: &&str| *request == "get");
     for (request, safe) in [("get", true), ("add", false)] {
         let memo = Classifier::<_, (), Oops>::memo(&classifier, &request);
         let lost = failure(Classifier::<&str, (), _>::classify(&classifier, &memo, Err(&Oops(1))));
@@ -221,7 +224,7 @@ fn failures_of_requests_that_are_not_idempotent_are_marked() {
     let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
     let add = Classifier::<_, (), std::io::Error>::memo(&classifier, &"add");
     let said = Classifier::<&str, (), _>::opinion(&classifier, &add, Err(&refused)).unwrap();
-    assert_eq!(said, Verdict::transient().sent(Sent::No).unsafe_to_resend());
+    assert_eq!(said, Verdict::transient().delivery(Delivery::NotSent).unsafe_to_resend());
     assert!(failure(said).is_safe_to_resend(), "it provably wasn't sent");
     assert_eq!(Classifier::<&str, (), _>::opinion(&classifier, &add, Err(&Oops(1))), None, "unknown stays unknown");
 }
@@ -265,7 +268,7 @@ fn classifiers_after_an_opinion_are_not_called() {
 
 #[test]
 fn an_open_chain_ends_with_the_default_of_the_last() {
-    let chain = classify::first(only(1, Verdict::throttled())).or(Errors);
+    let chain = classify::first(only(1, Verdict::throttled())).or(ErrorClassifier);
     assert_eq!(judged(&chain, Err(5)), Verdict::transient().idempotency_unknown());
     assert_eq!(judged(&chain, Ok(5)), Verdict::Success);
     assert_eq!(chain.opinion(&chain.memo(&()), Err(&5)), None, "a default isn't an opinion: a chain can be a link");
@@ -279,7 +282,10 @@ fn responses_are_left_to_classifiers_that_know_them() {
         Ok(500..) => Some(Verdict::transient()),
         _ => None,
     });
-    let chain = classify::first(Errors).or(only(1, Verdict::permanent())).or(by_status).otherwise(Verdict::permanent());
+    let chain = classify::first(ErrorClassifier)
+        .or(only(1, Verdict::permanent()))
+        .or(by_status)
+        .otherwise(Verdict::permanent());
     assert_eq!(judged(&chain, Ok(503)), Verdict::transient());
     assert_eq!(judged(&chain, Ok(200)), Verdict::Success);
 }
@@ -290,13 +296,14 @@ fn a_later_classifier_receives_the_verdict_so_far() {
         assert_eq!(outcome, Err(&1), "it is called only after an opinion");
         said.retry_after(secs(1))
     });
-    let chain = chain.or(only(2, Verdict::permanent())).or(Errors);
+    let chain = chain.or(only(2, Verdict::permanent())).or(ErrorClassifier);
     assert_eq!(judged(&chain, Err(1)), Verdict::throttled().retry_after(secs(1)));
     assert_eq!(judged(&chain, Err(2)), Verdict::permanent());
     assert_eq!(judged(&chain, Err(3)), Verdict::transient().idempotency_unknown());
 
     // The last classifier of a chain sees the default verdict of the earlier ones too.
-    let all = classify::first(only(1, Verdict::throttled())).or(Errors).refine(|said, _| said.unsafe_to_resend());
+    let all =
+        classify::first(only(1, Verdict::throttled())).or(ErrorClassifier).refine(|said, _| said.unsafe_to_resend());
     assert_eq!(judged(&all, Err(1)), Verdict::throttled().unsafe_to_resend());
     assert_eq!(judged(&all, Err(3)), Verdict::transient().unsafe_to_resend());
     assert_eq!(judged(&all, Ok(3)), Verdict::Success);
@@ -350,7 +357,7 @@ fn a_deadline_is_known_through_every_wrapper() {
         assert_eq!(due(classify::first(known()).or(later()), request), request);
         assert_eq!(due(classify::first(later()).or(known()), request), request);
         assert_eq!(due(classify::first(known()).refine(|said, _| said), request), request);
-        assert_eq!(due(Idempotent::new(known(), |_: &Option<Instant>| true), request), request);
+        assert_eq!(due(IdempotencyCheck::new(known(), |_: &Option<Instant>| true), request), request);
         assert_eq!(due(later(), request), None, "closures have no deadline");
     }
     // Of two deadlines, the earlier one counts.
@@ -408,7 +415,7 @@ fn classifiers_implement_debug() {
     shows(classify::outcomes(|_: Result<&u32, &u32>| Verdict::Neutral), "FromFn(..)");
     shows(classify::errors(|_: &u32| Verdict::Neutral), "FromErrorFn(..)");
     shows(classify::with_memo(|_: &u8| (), |(): &(), _: Result<&u32, &u32>| Verdict::Neutral), "FromMemoFn(..)");
-    shows(classify::first(Errors).refine(|said, _: Result<&u32, &u32>| said), "Refine { inner: Errors");
-    shows(Idempotent::new(Errors, |_: &u8| true), "Idempotent { classifier: Errors");
+    shows(classify::first(ErrorClassifier).refine(|said, _: Result<&u32, &u32>| said), "Refine { inner: Errors");
+    shows(IdempotencyCheck::new(ErrorClassifier, |_: &u8| true), "Idempotent { classifier: Errors");
     shows(Ratio::HALF, "Ratio(0.5)");
 }

@@ -18,7 +18,7 @@ fn ageing(ttl: u64, reserve: u32, share: f64) -> TokenBucket {
 }
 
 fn lasting(reserve: u32, share: f64) -> TokenBucket {
-    TokenBucket::share(share).unwrap().reserve(reserve).clock(ManualClock::new())
+    TokenBucket::retry_ratio(share).unwrap().min_per_second(reserve).clock(ManualClock::new())
 }
 
 /// Withdraws until nothing is left, and returns the number of tokens.
@@ -83,7 +83,7 @@ fn a_reserve_too_large_for_the_clock_still_counts() {
 #[test]
 fn invalid_shares() {
     for share in [-1.0, f64::NAN, f64::INFINITY, 1_000.1] {
-        let refused = TokenBucket::share(share).unwrap_err();
+        let refused = TokenBucket::retry_ratio(share).unwrap_err();
         assert_eq!((refused.field(), refused.value()), ("share", &*format!("{share:?}")));
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tower_recourse::{
     BreakerConfig, Ratio,
-    breaker::{OpenFor, OpenRule, Window},
+    breaker::{OpenDuration, TripRule, Window},
 };
 
 use crate::fixed_numbers::FixedNumbers as _;
@@ -13,8 +13,9 @@ use crate::play::{Played, play};
 #[test]
 fn a_threshold_of_85_percent() {
     let window = Window::count(400).unwrap().minimum(100).unwrap();
-    let config =
-        BreakerConfig::default().fixed().open_when(OpenRule::Ratio { failing: Ratio::percent(85).unwrap(), window });
+    let config = BreakerConfig::default()
+        .fixed()
+        .open_when(TripRule::FailureRate { failing: Ratio::percent(85).unwrap(), window });
     play(
         config,
         &[
@@ -33,8 +34,8 @@ fn the_kth_opening_lasts_k_times_as_long() {
     let mut played = Played::new(
         BreakerConfig::default()
             .fixed()
-            .open_when(OpenRule::consecutive(5).unwrap())
-            .open_for(OpenFor::stepwise(Duration::from_secs(10))),
+            .open_when(TripRule::consecutive(5).unwrap())
+            .open_for(OpenDuration::linear(Duration::from_secs(10))),
     );
     played.row(("before", "F*4", "C 4 in a row"));
     // More openings than the circuit counts in a row, which is 63.

@@ -2,7 +2,7 @@
 
 use tower_recourse::{
     BreakerConfig, Ratio,
-    breaker::{OpenRule, Window},
+    breaker::{TripRule, Window},
 };
 
 use crate::fixed_numbers::FixedNumbers as _;
@@ -10,7 +10,7 @@ use crate::play::play;
 
 #[test]
 fn three_in_a_row() {
-    let config = BreakerConfig::default().fixed().open_when(OpenRule::consecutive(3).unwrap());
+    let config = BreakerConfig::default().fixed().open_when(TripRule::consecutive(3).unwrap());
     play(
         config.clone(),
         &[
@@ -33,7 +33,7 @@ fn three_in_a_row() {
 fn half_of_a_hundred() {
     let config = BreakerConfig::default()
         .fixed()
-        .open_when(OpenRule::Ratio { failing: Ratio::HALF, window: Window::count(100).unwrap() });
+        .open_when(TripRule::FailureRate { failing: Ratio::HALF, window: Window::count(100).unwrap() });
     play(
         config,
         &[

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_recourse::{
     BreakerConfig, BreakerLayer, Circuit, Ratio, State,
-    breaker::{OpenFor, OpenRule, Probes, Window},
+    breaker::{OpenDuration, Probes, TripRule, Window},
 };
 
 use crate::fixed_numbers::FixedNumbers as _;
@@ -14,8 +14,8 @@ use crate::play::{Played, play};
 fn theirs() -> BreakerConfig {
     BreakerConfig::default()
         .fixed()
-        .open_when(OpenRule::consecutive(6).unwrap())
-        .open_for(OpenFor::fixed(Duration::from_secs(60)))
+        .open_when(TripRule::consecutive(6).unwrap())
+        .open_for(OpenDuration::fixed(Duration::from_secs(60)))
 }
 
 #[test]
@@ -38,7 +38,7 @@ fn the_default_circuit() {
 
 #[test]
 fn three_probes() {
-    let config = theirs().probes(Probes::successes(3).unwrap().at_a_time(3).unwrap());
+    let config = theirs().probes(Probes::successes(3).unwrap().max_concurrent(3).unwrap());
     play(
         config,
         &[
@@ -67,8 +67,8 @@ fn a_call_counts_in_its_own_generation_or_not_at_all() {
     );
     // gobreaker has no window. Ours must count a late call neither in the window nor among the
     // probes.
-    let half_of_four = OpenRule::Ratio { failing: Ratio::HALF, window: Window::count(4).unwrap() };
-    let probes = Probes::share_of(3, Ratio::HALF).unwrap();
+    let half_of_four = TripRule::FailureRate { failing: Ratio::HALF, window: Window::count(4).unwrap() };
+    let probes = Probes::failure_rate(3, Ratio::HALF).unwrap();
     play(
         theirs().open_when(half_of_four).probes(probes),
         &[
@@ -88,7 +88,7 @@ fn a_call_counts_in_its_own_generation_or_not_at_all() {
 /// g22: a call that panics counts as a call and as a failure.
 #[tokio::test]
 async fn a_panic_is_one_call_and_one_failure() {
-    let all_of_two = OpenRule::Ratio { failing: Ratio::percent(100).unwrap(), window: Window::count(2).unwrap() };
+    let all_of_two = TripRule::FailureRate { failing: Ratio::percent(100).unwrap(), window: Window::count(2).unwrap() };
     let circuit = Circuit::new(BreakerConfig::default().fixed().open_when(all_of_two));
     let counts = |circuit: &Circuit| {
         let window = circuit.stats().window;

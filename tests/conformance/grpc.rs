@@ -54,10 +54,10 @@ fn a_failure_takes_one_and_a_success_gives_the_ratio() {
         for (step, &(event, tokens, retried)) in sequence.iter().enumerate() {
             match event {
                 'F' => {
-                    throttle.failed(Transient);
+                    throttle.on_failure(Transient);
                     assert_eq!(throttle.withdraw(Transient).is_some(), retried, "{name}, step {step}: is it retried");
                 }
-                _ => throttle.succeeded(None),
+                _ => throttle.on_success(None),
             }
             assert_eq!(throttle.tokens(), tokens, "{name}, step {step}");
         }
@@ -95,10 +95,10 @@ async fn retries_stop_at_half() {
 #[test]
 fn a_permanent_failure_takes_nothing() {
     let throttle = throttle(10, 0.5);
-    throttle.failed(FailureKind::Permanent);
+    throttle.on_failure(FailureKind::Permanent);
     assert_eq!(throttle.tokens(), 10.0);
     for kind in [FailureKind::Transient, FailureKind::Throttled, FailureKind::TimedOut] {
-        throttle.failed(kind);
+        throttle.on_failure(kind);
     }
     assert_eq!(throttle.tokens(), 7.0);
 }

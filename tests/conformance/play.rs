@@ -25,7 +25,7 @@ use std::{
 
 use tower_recourse::{
     BreakerConfig, Circuit, State,
-    breaker::{Permit, Stats},
+    breaker::{CircuitStats, Permit},
     observe::Event,
     time::ManualClock,
 };
@@ -93,7 +93,7 @@ impl Played {
         } else if let Some(ending) = step.strip_prefix('>') {
             end(self.under_way.remove(0), ending);
         } else {
-            match (self.circuit.admit(), step) {
+            match (self.circuit.try_acquire(), step) {
                 (Err(_), "R") => {}
                 (Err(rejection), _) => panic!("{name}: `{step}` should have been admitted, but {rejection}"),
                 (Ok(_), "R") => panic!("{name}: should have been rejected"),
@@ -108,7 +108,7 @@ impl Played {
     }
 
     fn shows(&self) -> String {
-        let Stats { state, window, threshold, failures_in_a_row, .. } = self.circuit.stats();
+        let CircuitStats { state, window, threshold, failures_in_a_row, .. } = self.circuit.stats();
         let slow = if window.slow > 0 { format!(" slow {}", window.slow) } else { String::new() };
         let of_calls = format!("{}/{}{slow}", window.failures, window.calls);
         match state {

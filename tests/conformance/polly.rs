@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_recourse::{
     BreakerConfig, BreakerError, BreakerLayer, Circuit, Ratio, State,
-    breaker::{OpenFor, OpenRule, Opening, Probes, Window},
+    breaker::{OpenContext, OpenDuration, Probes, TripRule, Window},
     observe::Event,
     time::ManualClock,
 };
@@ -21,7 +21,7 @@ use crate::play::{Played, play};
 
 fn a_tenth_of_at_least_ten() -> BreakerConfig {
     let window = Window::count(20).unwrap().minimum(10).unwrap();
-    BreakerConfig::default().fixed().open_when(OpenRule::Ratio { failing: Ratio::percent(10).unwrap(), window })
+    BreakerConfig::default().fixed().open_when(TripRule::FailureRate { failing: Ratio::percent(10).unwrap(), window })
 }
 
 #[test]
@@ -36,8 +36,9 @@ fn break_or_not() {
     play(a_tenth_of_at_least_ten(), &[("p23, two of eleven", "F F S*8", "O 2/10 for 30s")]);
     // The nearest case in which the eleventh call opens the circuit: ten calls were below the rate.
     let window = Window::count(20).unwrap().minimum(10).unwrap();
-    let fifteen =
-        BreakerConfig::default().fixed().open_when(OpenRule::Ratio { failing: Ratio::percent(15).unwrap(), window });
+    let fifteen = BreakerConfig::default()
+        .fixed()
+        .open_when(TripRule::FailureRate { failing: Ratio::percent(15).unwrap(), window });
     play(fifteen, &[("p23, one of ten", "S*9 F", "C 1/10"), ("p23, two of eleven", "F", "O 2/11 for 30s")]);
 }
 
@@ -45,8 +46,8 @@ fn break_or_not() {
 fn a_failing_probe_breaks_again_for_as_long() {
     let config = BreakerConfig::default()
         .fixed()
-        .open_when(OpenRule::consecutive(2).unwrap())
-        .open_for(OpenFor::fixed(Duration::from_secs(10)));
+        .open_when(TripRule::consecutive(2).unwrap())
+        .open_for(OpenDuration::fixed(Duration::from_secs(10)));
     let played = play(
         config,
         &[
@@ -57,7 +58,7 @@ fn a_failing_probe_breaks_again_for_as_long() {
     );
     let left = Duration::from_millis(9_999);
     assert_eq!(played.circuit.retry_in(), Some(left), "p27, in the stats");
-    assert_eq!(played.circuit.admit().unwrap_err().retry_in(), Some(left), "p27, in a rejection");
+    assert_eq!(played.circuit.try_acquire().unwrap_err().retry_in(), Some(left), "p27, in a rejection");
 }
 
 /// p26: the break-duration generator receives the number of unsuccessful attempts. Polly counts
@@ -68,7 +69,7 @@ fn the_break_generator_receives_the_number_of_attempts() {
     let openings = Arc::new(Mutex::new(Vec::new()));
     let recorder = Arc::clone(&openings);
     let half_open_attempts = move || -> Vec<u32> { std::mem::take(&mut openings.lock().unwrap()) };
-    let open_for = OpenFor::by(move |opening: Opening| {
+    let open_for = OpenDuration::from_fn(move |opening: OpenContext| {
         let mut openings = recorder.lock().unwrap();
         // The function may be called more than once for one opening, and must return the same
         // duration.
@@ -78,7 +79,7 @@ fn the_break_generator_receives_the_number_of_attempts() {
         Duration::from_secs(10 * u64::from(opening.in_a_row))
     });
     let mut played =
-        Played::new(BreakerConfig::default().fixed().open_when(OpenRule::consecutive(2).unwrap()).open_for(open_for));
+        Played::new(BreakerConfig::default().fixed().open_when(TripRule::consecutive(2).unwrap()).open_for(open_for));
     // These are steps and not rows, because the statistics of a row call the function for a first
     // opening.
     played.steps("p26", "F F +9s R +1s F +19s R +1s F +29s R +1s X F +39s R +1s F +49s R +1s");
@@ -101,17 +102,19 @@ fn a_break_may_have_any_length() {
         ("all microseconds of a u64", Duration::from_micros(u64::MAX), None),
         ("the largest", Duration::MAX, None),
     ] {
-        let grows = |open_for: OpenFor| open_for.max(Duration::MAX);
-        for open_for in
-            [OpenFor::fixed(break_for), grows(OpenFor::growing(break_for)), grows(OpenFor::stepwise(break_for))]
-        {
-            let rule = OpenRule::consecutive(1).unwrap();
+        let grows = |open_for: OpenDuration| open_for.max(Duration::MAX);
+        for open_for in [
+            OpenDuration::fixed(break_for),
+            grows(OpenDuration::exponential(break_for)),
+            grows(OpenDuration::linear(break_for)),
+        ] {
+            let rule = TripRule::consecutive(1).unwrap();
             let circuit = Circuit::new(
                 BreakerConfig::default().fixed().open_when(rule).open_for(open_for.clone()).clock(ManualClock::new()),
             );
-            circuit.admit().unwrap().failure();
+            circuit.try_acquire().unwrap().failure();
             assert_eq!(circuit.state(), State::Open, "p27, {name}, {open_for:?}");
-            assert_eq!(circuit.admit().unwrap_err().retry_in(), retry_in, "p27, {name}, {open_for:?}");
+            assert_eq!(circuit.try_acquire().unwrap_err().retry_in(), retry_in, "p27, {name}, {open_for:?}");
         }
     }
 }
@@ -119,11 +122,11 @@ fn a_break_may_have_any_length() {
 /// For every growth: zero times infinity doesn't count as a break that is too long.
 #[test]
 fn a_break_of_zero_stays_zero() {
-    let open_for = OpenFor::growing(Duration::ZERO).factor(f64::MAX).unwrap();
-    let config = BreakerConfig::default().fixed().open_when(OpenRule::consecutive(1).unwrap()).open_for(open_for);
+    let open_for = OpenDuration::exponential(Duration::ZERO).factor(f64::MAX).unwrap();
+    let config = BreakerConfig::default().fixed().open_when(TripRule::consecutive(1).unwrap()).open_for(open_for);
     let circuit = Circuit::new(config.clock(ManualClock::new()));
     for opening in 1..=5 {
-        circuit.admit().unwrap_or_else(|rejection| panic!("opening {opening}: {rejection}")).failure();
+        circuit.try_acquire().unwrap_or_else(|rejection| panic!("opening {opening}: {rejection}")).failure();
     }
 }
 
@@ -131,8 +134,8 @@ fn a_break_of_zero_stays_zero() {
 fn a_probe_that_never_returns() {
     let lease = Duration::from_secs(10);
     let config = BreakerConfig::default()
-        .open_when(OpenRule::consecutive(2).unwrap())
-        .open_for(OpenFor::fixed(Duration::from_secs(10)))
+        .open_when(TripRule::consecutive(2).unwrap())
+        .open_for(OpenDuration::fixed(Duration::from_secs(10)))
         .probes(Probes::one().lease(lease).unwrap());
     play(
         config,
@@ -154,7 +157,7 @@ fn a_probe_that_never_returns() {
 async fn a_late_failure_only_reaches_its_caller() {
     let openings = Arc::new(Mutex::new(0));
     let counted = Arc::clone(&openings);
-    let circuit = Circuit::new(BreakerConfig::default().fixed().open_when(OpenRule::consecutive(2).unwrap()).observe(
+    let circuit = Circuit::new(BreakerConfig::default().fixed().open_when(TripRule::consecutive(2).unwrap()).observe(
         move |event: &Event<'_>| *counted.lock().unwrap() += u32::from(matches!(event, Event::CircuitOpened { .. })),
     ));
     let mut service = ServiceBuilder::new()
@@ -168,7 +171,7 @@ async fn a_late_failure_only_reaches_its_caller() {
     let request = tokio::spawn(service.ready().await.unwrap().call(requested));
     tokio::task::yield_now().await;
     for _ in 0..2 {
-        circuit.admit().unwrap().failure();
+        circuit.try_acquire().unwrap().failure();
     }
     assert_eq!(circuit.state(), State::Open, "p30");
 

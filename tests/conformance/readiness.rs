@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use tower::{BoxError, Layer, Service, ServiceExt, limit::ConcurrencyLimit, service_fn};
 use tower_recourse::{
     BreakerConfig, BreakerLayer, Circuit, FallbackLayer, RetryConfig, RetryLayer, State, Verdict,
-    breaker::{OpenFor, OpenRule},
+    breaker::{OpenDuration, TripRule},
     retry::Backoff,
 };
 
@@ -124,12 +124,12 @@ async fn an_open_breaker_is_ready_without_its_service() {
 /// enough for the row.
 #[tokio::test(start_paused = true)]
 async fn a_waiter_gets_the_slot_of_a_cancelled_probe() {
-    let open_for = OpenFor::fixed(Duration::from_millis(300));
-    let config = BreakerConfig::default().fixed().open_when(OpenRule::consecutive(1).unwrap()).open_for(open_for);
+    let open_for = OpenDuration::fixed(Duration::from_millis(300));
+    let config = BreakerConfig::default().fixed().open_when(TripRule::consecutive(1).unwrap()).open_for(open_for);
     let circuit = Circuit::new(config);
     let hangs = service_fn(|()| pending::<Result<(), BoxError>>());
     let layer = BreakerLayer::on(&circuit).wait_when_open();
-    circuit.admit().unwrap().end(Verdict::transient());
+    circuit.try_acquire().unwrap().end(Verdict::transient());
     let (mut probing, mut waiting) = (layer.layer(hangs), layer.layer(hangs));
     probing.ready().await.unwrap();
     let probe = probing.call(());

@@ -11,7 +11,7 @@ use std::{
 
 use tower_recourse::{
     BreakerConfig, Ratio, State,
-    breaker::{Mode, OpenFor, OpenRule, Probes, Window},
+    breaker::{Mode, OpenDuration, Probes, TripRule, Window},
     observe::Event,
 };
 
@@ -21,15 +21,15 @@ use crate::play::{Played, play};
 fn theirs() -> BreakerConfig {
     let window = Window::count(20).unwrap().minimum(5).unwrap();
     BreakerConfig::default()
-        .open_when(OpenRule::Ratio { failing: Ratio::HALF, window })
-        .open_for(OpenFor::fixed(Duration::from_secs(5)))
-        .probes(Probes::share_of(4, Ratio::HALF).unwrap())
+        .open_when(TripRule::FailureRate { failing: Ratio::HALF, window })
+        .open_for(OpenDuration::fixed(Duration::from_secs(5)))
+        .probes(Probes::failure_rate(4, Ratio::HALF).unwrap())
 }
 
 /// `theirs`, and a rule for slow calls: the circuit opens if half of the calls take more than 4 s.
 fn theirs_with_slow_calls() -> BreakerConfig {
     let window = Window::count(20).unwrap().minimum(5).unwrap();
-    theirs().or_when(OpenRule::Slow { longer_than: Duration::from_secs(4), share: Ratio::HALF, window })
+    theirs().or_when(TripRule::SlowCallRate { longer_than: Duration::from_secs(4), share: Ratio::HALF, window })
 }
 
 #[test]
@@ -92,7 +92,8 @@ fn the_slow_call_rate_opens_too() {
 /// r17: the window slides with every call.
 #[test]
 fn the_rate_follows_a_window_of_four_calls() {
-    let all_of_four = OpenRule::Ratio { failing: Ratio::percent(100).unwrap(), window: Window::count(4).unwrap() };
+    let all_of_four =
+        TripRule::FailureRate { failing: Ratio::percent(100).unwrap(), window: Window::count(4).unwrap() };
     let mut played = play(BreakerConfig::default().fixed().open_when(all_of_four), &[]);
     for (row, shows, percent) in
         [("F", "C 1/1", 100.0), ("S", "C 1/2", 50.0), ("S", "C 1/3", 33.3), ("S", "C 1/4", 25.0), ("S", "C 0/4", 0.0)]
@@ -108,7 +109,7 @@ fn the_rate_follows_a_window_of_four_calls() {
 #[test]
 fn calls_leave_a_time_window_one_slice_at_a_time() {
     let window = Window::time(Duration::from_secs(5)).unwrap().slices(5).unwrap().minimum(5).unwrap();
-    let half_of_them = OpenRule::Ratio { failing: Ratio::HALF, window };
+    let half_of_them = TripRule::FailureRate { failing: Ratio::HALF, window };
     play(
         BreakerConfig::default().fixed().open_when(half_of_them),
         &[
@@ -126,7 +127,7 @@ fn calls_leave_a_time_window_one_slice_at_a_time() {
 #[test]
 fn a_window_of_20_seconds_opens_like_one_of_20_calls() {
     let window = Window::time(Duration::from_secs(20)).unwrap().minimum(5).unwrap();
-    let theirs = || theirs().open_when(OpenRule::Ratio { failing: Ratio::HALF, window });
+    let theirs = || theirs().open_when(TripRule::FailureRate { failing: Ratio::HALF, window });
     play(theirs(), &[("r1", "F F F S", "C 3/4"), ("r2", "S", "O 3/5 for 5s")]);
     play(theirs(), &[("r3", "S +1s S +1s S +1s F +1s F", "C 2/5"), ("r3", "+1s F", "O 3/6 for 5s")]);
 }

@@ -16,8 +16,10 @@ use tokio::time::Instant;
 use tower::{BoxError, ServiceBuilder, ServiceExt, service_fn};
 use tower_recourse::{
     Attempt, BreakerConfig, BreakerError, BreakerLayer, Outcome, RetryConfig, RetryLayer, State,
-    breaker::OpenRule,
-    retry::{Answer, Backoff, Decision, Elapsed, FromElapsed, Limits, Policy, Reason, Timeouts},
+    breaker::TripRule,
+    retry::{
+        Backoff, Decision, DecisionReason, Elapsed, Policy, TimeLimits, TimeoutFromElapsed, TimeoutOutcome, Timeouts,
+    },
 };
 
 use crate::fixed_numbers::FixedNumbers as _;
@@ -34,7 +36,7 @@ const fn s(seconds: u64) -> Duration {
 async fn a_retry_of_7_around_a_breaker_of_3() {
     let executions = Arc::new(AtomicU32::new(0));
     let counted = Arc::clone(&executions);
-    let layer = BreakerLayer::new(BreakerConfig::default().fixed().open_when(OpenRule::consecutive(3).unwrap()));
+    let layer = BreakerLayer::new(BreakerConfig::default().fixed().open_when(TripRule::consecutive(3).unwrap()));
     let service = ServiceBuilder::new()
         .layer(RetryLayer::new(RetryConfig::default().idempotent().retries(6).without_budget()))
         .layer(layer.clone())
@@ -112,15 +114,15 @@ impl<Req, Res> Policy<Req, Res, BoxError> for Always {
     fn start(&self, _: &Req) {}
 
     fn decide(&self, (): &mut (), _: &Attempt, _: Outcome<'_, Res, BoxError>) -> Decision {
-        Decision::Retry { delay: self.delay, reason: Reason::Transient }
+        Decision::Retry { delay: self.delay, reason: DecisionReason::Transient }
     }
 
-    fn limits(&self) -> Limits {
-        Limits { attempt: None, total: Some(self.total) }
+    fn limits(&self) -> TimeLimits {
+        TimeLimits { attempt: None, total: Some(self.total) }
     }
 
     fn timed_out(&self, elapsed: Elapsed) -> Option<Result<Res, BoxError>> {
-        FromElapsed.answer(elapsed)
+        TimeoutFromElapsed.outcome(elapsed)
     }
 }
 

@@ -14,7 +14,7 @@ use std::{
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_recourse::{
     BreakerConfig, BreakerLayer, Circuit, Ratio, State,
-    breaker::{Dropped, Mode, OpenFor, OpenRule, Window},
+    breaker::{CancelledCalls, Mode, OpenDuration, TripRule, Window},
 };
 
 use crate::fixed_numbers::FixedNumbers as _;
@@ -28,8 +28,8 @@ fn last(calls: u32, minimum: u32) -> Window {
     Window::count(calls).unwrap().minimum(minimum).unwrap()
 }
 
-fn failing(percent: u32, window: Window) -> OpenRule {
-    OpenRule::Ratio { failing: Ratio::percent(percent).unwrap(), window }
+fn failing(percent: u32, window: Window) -> TripRule {
+    TripRule::FailureRate { failing: Ratio::percent(percent).unwrap(), window }
 }
 
 /// seatbelt's breaker: opens for 5 s if at least `percent` of at least `minimum` calls within 30 s
@@ -38,12 +38,12 @@ fn seatbelt(percent: u32, minimum: u32) -> BreakerConfig {
     BreakerConfig::default()
         .fixed()
         .open_when(failing(percent, window(minimum)))
-        .open_for(OpenFor::fixed(Duration::from_secs(5)))
+        .open_for(OpenDuration::fixed(Duration::from_secs(5)))
 }
 
 /// seatbelt's policy that counts every dropped call as a failure.
 fn drops_are_failures(percent: u32, minimum: u32) -> BreakerConfig {
-    seatbelt(percent, minimum).dropped(Dropped::Failure)
+    seatbelt(percent, minimum).on_cancelled(CancelledCalls::Failure)
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn calls_leave_the_window_with_their_slice() {
 
 #[test]
 fn an_open_circuit_admits_a_call_after_its_duration() {
-    let config = seatbelt(50, 3).open_for(OpenFor::fixed(Duration::from_millis(100)));
+    let config = seatbelt(50, 3).open_for(OpenDuration::fixed(Duration::from_millis(100)));
     play(config, &[("s32, at 99 ms", "F*3 +99ms R", "O 3/3 for 100ms"), ("s32, at 101 ms", "+2ms S", "C 0/0")]);
 }
 
@@ -117,7 +117,7 @@ fn calls_of_an_earlier_state_change_nothing() {
     );
     let mut played = Played::new(seatbelt(50, 3));
     played.row(("s44, a probe", "F*3 +5s", "H 0/0"));
-    let late = played.circuit.admit().unwrap();
+    let late = played.circuit.try_acquire().unwrap();
     played.row(("s44, another closes it", "+30s S", "C 0/0"));
     late.failure();
     played.row(("s44, the late failure isn't held", "", "C 0/0"));
@@ -126,7 +126,7 @@ fn calls_of_an_earlier_state_change_nothing() {
 
 #[test]
 fn a_call_of_exactly_the_limit_is_not_slow() {
-    let slow = |longer_than| OpenRule::Slow { longer_than, share: Ratio::HALF, window: last(5, 5) };
+    let slow = |longer_than| TripRule::SlowCallRate { longer_than, share: Ratio::HALF, window: last(5, 5) };
     // In tower-resilience, a call that takes exactly the limit is slow. Here and in resilience4j it
     // must take longer. A limit that is a microsecond shorter has the same effect.
     let limit = Duration::from_millis(100);
@@ -142,14 +142,17 @@ fn a_call_of_exactly_the_limit_is_not_slow() {
 #[test]
 fn one_of_several_rules_opens_the_circuit() {
     let minute = Window::time(Duration::from_secs(60)).unwrap().minimum(10).unwrap();
-    let slow =
-        OpenRule::Slow { longer_than: Duration::from_millis(100), share: Ratio::percent(60).unwrap(), window: minute };
+    let slow = TripRule::SlowCallRate {
+        longer_than: Duration::from_millis(100),
+        share: Ratio::percent(60).unwrap(),
+        window: minute,
+    };
     let steps = format!("F*3 {} S*2 {}", "< +101ms >F ".repeat(3), "< +101ms >S ".repeat(2));
     play(
         BreakerConfig::default().fixed().open_when(failing(70, minute)).or_when(slow),
         &[("t19, 6 and 5 of 10", &steps, "C 6/10 slow 5")],
     );
-    let two_in_a_row = OpenRule::consecutive(2).unwrap();
+    let two_in_a_row = TripRule::consecutive(2).unwrap();
     play(
         BreakerConfig::default().fixed().open_when(failing(99, last(1_000, 1_000))).or_when(two_in_a_row),
         &[("t22", "F F", "O 2/2 for 30s")],

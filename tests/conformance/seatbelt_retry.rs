@@ -61,7 +61,7 @@ async fn attempts_and_waits() {
 
     let linear = Backoff::linear(ms(10), ms(10));
     let exact = Ratio::new(0.0).unwrap();
-    let config = || RetryConfig::default().idempotent().without_budget().server_delay_jitter(exact);
+    let config = || RetryConfig::default().idempotent().without_budget().retry_after_jitter(exact);
     let seen = waits(config().retries(4).backoff(linear), transient).await;
     assert_eq!(seen, [ms(10), ms(20), ms(30), ms(40)], "s2");
 
@@ -103,7 +103,7 @@ async fn a_request_that_cannot_be_copied_is_sent_once() {
         asked.set(asked.get() + 1);
         Verdict::transient()
     });
-    let layer = RetryLayer::new(config).keep(|_: &String| None);
+    let layer = RetryLayer::new(config).copy_request_with(|_: &String| None);
     let service = ServiceBuilder::new().layer(layer).service(service_fn(move |_: String| {
         counted.set(counted.get() + 1);
         async { Ok("the output") }

@@ -15,8 +15,8 @@ use tokio::sync::oneshot;
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_recourse::{
     BreakerConfig, BreakerError, BreakerLayer, FallbackError, FallbackLayer, State,
-    breaker::{OpenFor, OpenRule, Probes},
-    fallback::Failed,
+    breaker::{OpenDuration, Probes, TripRule},
+    fallback::PrimaryFailure,
     time::ManualClock,
 };
 
@@ -36,13 +36,13 @@ impl std::error::Error for Text {}
 async fn one_of_eight_concurrent_calls_is_the_probe() {
     let clock = ManualClock::new();
     let config = BreakerConfig::default()
-        .open_when(OpenRule::consecutive(1).unwrap())
-        .open_for(OpenFor::fixed(Duration::from_secs(1)))
+        .open_when(TripRule::consecutive(1).unwrap())
+        .open_for(OpenDuration::fixed(Duration::from_secs(1)))
         .probes(Probes::one())
         .clock(clock.clone());
     let layer = BreakerLayer::new(config);
     let circuit = layer.circuit();
-    circuit.admit().unwrap().failure();
+    circuit.try_acquire().unwrap().failure();
     clock.advance(Duration::from_secs(1));
 
     let (end, ended) = oneshot::channel::<()>();
@@ -137,7 +137,7 @@ async fn a_cache_responds_for_the_keys_that_it_has() {
 /// s66: the action receives the outcome of the primary.
 #[tokio::test]
 async fn the_action_receives_the_original_outcome() {
-    let action = |failed: Failed<'_, String, Text>| {
+    let action = |failed: PrimaryFailure<'_, String, Text>| {
         let recovered = failed.outcome.map_or_else(|error| format!("recovered from: {error}"), Clone::clone);
         async move { Ok::<_, Text>(recovered) }
     };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tower_recourse::{
     BreakerConfig, Ratio,
-    breaker::{OpenFor, OpenRule, Probes, Window},
+    breaker::{OpenDuration, Probes, TripRule, Window},
 };
 
 use crate::fixed_numbers::FixedNumbers as _;
@@ -16,7 +16,7 @@ use crate::play::play;
 fn failsafe() {
     let config = BreakerConfig::default()
         .fixed()
-        .open_when(OpenRule::consecutive(3).unwrap())
+        .open_when(TripRule::consecutive(3).unwrap())
         .probes(Probes::successes(3).unwrap());
     play(
         config,
@@ -35,8 +35,8 @@ fn failsafe() {
 fn linkerd() {
     let config = BreakerConfig::default()
         .fixed()
-        .open_when(OpenRule::consecutive(2).unwrap())
-        .open_for(OpenFor::growing(Duration::from_secs(1)).max(Duration::from_secs(100)));
+        .open_when(TripRule::consecutive(2).unwrap())
+        .open_for(OpenDuration::exponential(Duration::from_secs(1)).max(Duration::from_secs(100)));
     play(
         config.clone(),
         &[
@@ -65,7 +65,7 @@ fn linkerd() {
 /// hystrix, `HystrixCircuitBreakerTest`: a cancelled probe doesn't close the circuit.
 #[test]
 fn hystrix() {
-    let config = BreakerConfig::default().fixed().open_when(OpenRule::consecutive(3).unwrap());
+    let config = BreakerConfig::default().fixed().open_when(TripRule::consecutive(3).unwrap());
     play(
         config,
         &[
@@ -83,8 +83,8 @@ fn hystrix() {
 fn hystrix_sleep_windows() {
     let config = BreakerConfig::default()
         .fixed()
-        .open_when(OpenRule::consecutive(4).unwrap())
-        .open_for(OpenFor::fixed(Duration::from_millis(200)))
+        .open_when(TripRule::consecutive(4).unwrap())
+        .open_for(OpenDuration::fixed(Duration::from_millis(200)))
         .probes(Probes::trickle());
     play(
         config,
@@ -109,7 +109,7 @@ fn hystrix_sleep_windows() {
 fn recloser() {
     let config = BreakerConfig::default()
         .fixed()
-        .open_when(OpenRule::Ratio { failing: Ratio::HALF, window: Window::count(10).unwrap() });
+        .open_when(TripRule::FailureRate { failing: Ratio::HALF, window: Window::count(10).unwrap() });
     play(
         config,
         &[

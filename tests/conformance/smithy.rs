@@ -46,7 +46,7 @@ async fn play(row: Row) {
         .retries(attempts - 1)
         .backoff(Backoff::exponential(ms(base)).max(ms(longest)).jitter(Jitter::None))
         .throttled_backoff(Backoff::none())
-        .server_delay_jitter(Ratio::new(0.0).unwrap())
+        .retry_after_jitter(Ratio::new(0.0).unwrap())
         .shared_budget(bucket.clone())
         .observe(move |event: &Event<'_>| {
             if let Event::RetryScheduled { delay, .. } = event {
@@ -158,8 +158,8 @@ fn costs_and_gains_of_the_bucket() {
     assert_eq!((v2_0, v2_1), (490, 486), "a timeout costs 10, then 14");
     let bucket = CostBucket::aws_2_0();
     bucket.withdraw(FailureKind::TimedOut);
-    bucket.succeeded(None);
+    bucket.on_success(None);
     assert_eq!(bucket.tokens(), 491, "a first success adds 1");
-    (0..20).for_each(|_| bucket.succeeded(None));
+    (0..20).for_each(|_| bucket.on_success(None));
     assert_eq!(bucket.tokens(), 500, "and never more than the capacity");
 }

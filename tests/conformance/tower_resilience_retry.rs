@@ -83,7 +83,7 @@ fn multipliers() {
 async fn events(config: RetryConfig, failures: usize) -> Vec<(&'static str, u32, Duration)> {
     let events = Arc::new(Mutex::new(Vec::new()));
     let recorder = Arc::clone(&events);
-    let config = config.unobserved().observe(move |event: &Event<'_>| {
+    let config = config.without_observers().observe(move |event: &Event<'_>| {
         recorder.lock().unwrap().push(match *event {
             Event::RetryScheduled { attempt, delay, .. } => ("retry", attempt, delay),
             Event::RetrySucceeded { attempt, .. } => ("success", attempt, Duration::ZERO),
@@ -159,7 +159,7 @@ async fn a_listener_that_panics() {
         let more = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
         assert!(more.is_err(), "as the row says");
     };
-    let config = attempts(3).unobserved().observe(listener(1)).observe(second).observe(listener(3));
+    let config = attempts(3).without_observers().observe(listener(1)).observe(second).observe(listener(3));
     let layer = RetryLayer::new(config);
     let (calls, service) = fails(1);
     let stack = ServiceBuilder::new().layer(layer.clone()).service(service);

@@ -23,7 +23,7 @@ use serde_json::Value;
 use tokio::time::advance;
 use tower_recourse::{
     State,
-    retry::{Backoff, quota::Snapshot},
+    retry::{Backoff, quota::QuotaSnapshot},
     store::StoreError,
 };
 
@@ -86,11 +86,11 @@ async fn point_1_an_item_has_three_retries_across_restarts() {
         async move { if call < 2 { Err(passing()) } else { Ok(()) } }
     };
     batch.process("item", third_time).await.unwrap();
-    assert_eq!(batch.ledger.retries_of("item"), 2);
+    assert_eq!(batch.ledger.retries_for_key("item"), 2);
     drop(batch);
 
     let batch = open(folder.path());
-    assert_eq!(batch.ledger.retries_of("item"), 2);
+    assert_eq!(batch.ledger.retries_for_key("item"), 2);
     let (calls, not_done) = fail(&batch, "item", passing).await;
     assert_eq!((calls, not_done.reason, not_done.retries), (2, "attempts exhausted", 3), "one was left");
     drop(batch);
@@ -116,7 +116,7 @@ async fn point_2_all_items_together_have_fifty_retries() {
         // Other tests cover the circuit.
         batch.resume();
     }
-    assert_eq!((calls, batch.ledger.retries_in_all()), (30 + 50, 50));
+    assert_eq!((calls, batch.ledger.total_retries()), (30 + 50, 50));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -140,8 +140,8 @@ async fn point_2_concurrent_failures_never_exceed_the_limit() {
     for item in items {
         assert!(item.await.unwrap().retries <= 3);
     }
-    assert!(batch.ledger.retries_in_all() <= 50);
-    assert_eq!(u64::from(retries.load(Ordering::SeqCst)), batch.ledger.retries_in_all(), "each retry was made");
+    assert!(batch.ledger.total_retries() <= 50);
+    assert_eq!(u64::from(retries.load(Ordering::SeqCst)), batch.ledger.total_retries(), "each retry was made");
 }
 
 #[tokio::test(start_paused = true)]
@@ -203,7 +203,7 @@ async fn point_5_reasons_in_order() {
     let batch = open(folder.path());
     open_circuit(&batch).await;
     batch.consent.turn_off();
-    batch.ledger.restore(Snapshot::new(50, vec![("item".to_owned(), 3)]));
+    batch.ledger.restore(QuotaSnapshot::new(50, vec![("item".to_owned(), 3)]));
     let said = async |error| {
         let (calls, not_done) = fail(&batch, "item", error).await;
         assert_eq!((calls, not_done.retries), (1, 3), "the response has the key's count");
@@ -213,7 +213,7 @@ async fn point_5_reasons_in_order() {
     assert_eq!(said(permanent).await, "retries disabled");
     batch.consent.turn_on();
     assert_eq!(said(permanent).await, "global limit");
-    batch.ledger.restore(Snapshot::new(3, vec![("item".to_owned(), 3)]));
+    batch.ledger.restore(QuotaSnapshot::new(3, vec![("item".to_owned(), 3)]));
     assert_eq!(said(permanent).await, "circuit open");
     batch.resume();
     assert_eq!(said(permanent).await, "permanent");
@@ -230,12 +230,12 @@ async fn point_6_a_damaged_file_is_set_aside_and_counts_restart() {
     fs::write(&path, half).unwrap();
 
     let batch = open(folder.path());
-    assert_eq!((batch.ledger.retries_of("item"), batch.ledger.retries_in_all()), (0, 0));
+    assert_eq!((batch.ledger.retries_for_key("item"), batch.ledger.total_retries()), (0, 0));
     assert_eq!(fs::read(folder.path().join("b-17.json.damaged-1")).unwrap(), half);
     let (calls, not_done) = fail(&batch, "item", passing).await;
     assert_eq!((calls, not_done.retries), (4, 3));
     drop(batch);
-    assert_eq!(open(folder.path()).ledger.retries_of("item"), 3);
+    assert_eq!(open(folder.path()).ledger.retries_for_key("item"), 3);
 }
 
 #[test]
@@ -307,16 +307,16 @@ async fn point_8_the_console_explains_how_to_resume() {
     };
     let batch = Batch::open(folder.path(), "b-17", Backoff::none(), console()).unwrap();
     open_circuit(&batch).await;
-    let message = "batch `b-17` makes no retries: 5 failures in a row. Fix the cause and call `resume`; \
-                   the next successful item also resumes retries";
+    let message = "batch `b-17` tries nothing again: 5 failures in a row. Mend the cause, and call `resume`; \
+                   the next item that succeeds resumes it too";
     assert_eq!(said.lock().unwrap().drain(..).collect::<Vec<_>>(), [message]);
     drop(batch);
     // The operator who restarts the batch gets the message too.
     let batch = Batch::open(folder.path(), "b-17", Backoff::none(), console()).unwrap();
     batch.resume();
     let messages: Vec<_> = said.lock().unwrap().drain(..).collect();
-    assert!(messages[0].contains("stopped in an earlier run and not resumed since. Fix the cause"), "{messages:?}");
-    assert_eq!(messages[1..], ["batch `b-17` resumes retries"]);
+    assert!(messages[0].contains("stopped in an earlier run, and not resumed since. Mend the cause"), "{messages:?}");
+    assert_eq!(messages[1..], ["batch `b-17` tries again"]);
 }
 
 /// The fault: the file was replaced without a flush. Here the retry is on disk before it is made.
@@ -340,15 +340,15 @@ async fn corrected_a_retry_is_durable_before_it_is_made() {
 /// the rules, and the others are available as well.
 #[tokio::test(start_paused = true)]
 async fn corrected_until_reset_is_one_of_the_open_rules() {
-    use tower_recourse::{BreakerConfig, Circuit, breaker::OpenFor};
+    use tower_recourse::{BreakerConfig, Circuit, breaker::OpenDuration};
     let month = Duration::from_secs(30 * 24 * 3600);
     for (open_for, expected) in [
-        (OpenFor::until_reset(), State::Open),
-        (OpenFor::fixed(Duration::from_secs(60)), State::HalfOpen),
-        (OpenFor::growing(Duration::from_secs(60)).max(Duration::from_secs(600)), State::HalfOpen),
+        (OpenDuration::until_reset(), State::Open),
+        (OpenDuration::fixed(Duration::from_secs(60)), State::HalfOpen),
+        (OpenDuration::exponential(Duration::from_secs(60)).max(Duration::from_secs(600)), State::HalfOpen),
     ] {
         let circuit = Circuit::new(BreakerConfig::default().fixed().open_for(open_for));
-        (0..5).for_each(|_| circuit.admit().unwrap().failure());
+        (0..5).for_each(|_| circuit.try_acquire().unwrap().failure());
         advance(month).await;
         assert_eq!(circuit.state(), expected);
     }

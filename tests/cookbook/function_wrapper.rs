@@ -132,11 +132,11 @@ async fn point_3_a_fallback_responds_when_retries_are_exhausted() {
     let down = || async { Err(Text("connection lost")) };
     let cause = Cell::new(None);
     let response = primitive.call_or(down, |unanswered| {
-        cause.set(unanswered.how.cause());
+        cause.set(unanswered.report.cause());
         Ok(42)
     });
     assert_eq!(response.await, Ok(42));
-    assert_eq!(cause.get(), Some(Cause::AttemptsSpent { attempts: 4 }));
+    assert_eq!(cause.get(), Some(Cause::AttemptsExhausted { attempts: 4 }));
     let response = primitive.call_or(|| async { Ok(7) }, |_| panic!("unused"));
     assert_eq!(response.await, Ok(7));
     let given_back = primitive.call_or(down, |unanswered| Err::<u32, _>(unanswered.error)).await;
@@ -168,7 +168,7 @@ fn point_3_blocking_functions_are_wrapped_the_same_way() {
     assert_eq!(primitive.call_blocking(down), Err(BreakerError::Inner(Text("network is down"))));
     let cause = Cell::new(None);
     let response = primitive.call_blocking_or(down, |unanswered| {
-        cause.set(unanswered.how.cause());
+        cause.set(unanswered.report.cause());
         Ok(42)
     });
     assert_eq!((response, primitive.circuit.state()), (Ok(42), State::Open));
@@ -240,8 +240,8 @@ async fn point_6_a_budget_bounds_the_retries_of_all_calls() {
             calls.set(calls.get() + 1);
             async { Err(Text("timeout")) }
         };
-        let cause = |unanswered: tower_recourse::answered::Unanswered<_>| {
-            refused += u32::from(unanswered.how.cause() == Some(Cause::Budget));
+        let cause = |unanswered: tower_recourse::report::ReportedError<_>| {
+            refused += u32::from(unanswered.report.cause() == Some(Cause::Budget));
             Ok(())
         };
         primitive.call_or(failing, cause).await.unwrap();
@@ -279,7 +279,7 @@ async fn point_6_a_store_belongs_to_one_process_at_a_time() {
     let folder = tempfile::tempdir().unwrap();
     let (one, other) = (counting::<Text>(), counting::<Text>());
     let store = FileStore::open(folder.path(), "prices").unwrap();
-    assert_eq!(store.keep("circuit", &one.circuit).unwrap(), Restored::Nothing);
+    assert_eq!(store.register("circuit", &one.circuit).unwrap(), Restored::Nothing);
     assert!(matches!(FileStore::open(folder.path(), "prices"), Err(StoreError::Held { .. })));
     for _ in 0..5 {
         one.call(|| async { Err::<(), _>(Text("division by zero")) }).await.unwrap_err();
@@ -291,6 +291,6 @@ async fn point_6_a_store_belongs_to_one_process_at_a_time() {
     );
     drop(store);
     let store = FileStore::open(folder.path(), "prices").unwrap();
-    store.keep("circuit", &other.circuit).unwrap();
+    store.register("circuit", &other.circuit).unwrap();
     assert_eq!(other.circuit.state(), State::Open);
 }

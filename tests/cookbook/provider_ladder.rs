@@ -13,8 +13,8 @@ use example::{Answer, Got, House, Provider, Task, Trouble, got, ladder};
 use tokio::{sync::mpsc, time::Instant};
 use tower_recourse::{
     Cause, State,
-    answered::{Answered, Unanswered},
     observe::{Event, Observer},
+    report::{Reported, ReportedError},
 };
 
 use crate::scripted::{EventLog, ms, ready_and_call, secs};
@@ -78,12 +78,12 @@ impl Scene {
         Self { atlas, babel, house, desk, rungs: Arc::default(), events: EventLog::default() }
     }
 
-    async fn call(&self, task: Task) -> Result<Answered<Answer>, Unanswered<Trouble>> {
+    async fn call(&self, task: Task) -> Result<Reported<Answer>, ReportedError<Trouble>> {
         let (rungs, events) = (Arc::clone(&self.rungs), Arc::new(self.events.observer()));
         let observer = move |event: &Event<'_>| {
             events.on_event(event);
             match event {
-                Event::FallbackAsked { name, .. } => rungs.lock().unwrap().push(name.to_string()),
+                Event::FallbackCalled { name, .. } => rungs.lock().unwrap().push(name.to_string()),
                 Event::FallbackFailed { name, .. } => rungs.lock().unwrap().push(format!("{name} failed")),
                 _ => {}
             }
@@ -234,7 +234,7 @@ async fn point_4_the_caller_receives_a_report() {
     for (atlas, babel, memory, how, message) in cases {
         let scene = Scene::new(atlas, babel, memory);
         let answered = scene.call(TASK).await.unwrap();
-        assert_eq!((got(&answered), answered.how.to_string().as_str()), (how, message));
+        assert_eq!((got(&answered), answered.report.to_string().as_str()), (how, message));
     }
 }
 
@@ -242,7 +242,7 @@ async fn point_4_the_caller_receives_a_report() {
 async fn point_5_a_failed_fallback_is_reported_and_the_next_tried() {
     let scene = Scene::new([Err(PASSING)], Err(PASSING), forgotten);
     scene.call(TASK).await.unwrap();
-    assert_eq!((scene.events.count("FallbackFailed"), scene.events.count("FallbackAsked")), (2, 3));
+    assert_eq!((scene.events.count("FallbackFailed"), scene.events.count("FallbackCalled")), (2, 3));
     assert_eq!(scene.rungs(), ["another", "another failed", "degraded", "degraded failed", "person"]);
 }
 
@@ -252,7 +252,7 @@ async fn point_5_so_is_the_last_one_before_the_error() {
     scene.desk.close();
     let unanswered = scene.call(TASK).await.unwrap_err();
     assert_eq!(unanswered.error, Trouble::Final("the desk is closed"));
-    assert_eq!(unanswered.how.cause(), Some(Cause::Permanent));
+    assert_eq!(unanswered.report.cause(), Some(Cause::Permanent));
     assert_eq!(scene.rungs(), ["person", "person failed"]);
 }
 

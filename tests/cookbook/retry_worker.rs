@@ -5,7 +5,7 @@ use std::{io, sync::Mutex};
 use tokio::time::Instant;
 use tower_recourse::{
     Classifier, RetryConfig, RetryLayer, Verdict,
-    classify::{self, Errors, Messages},
+    classify::{self, ErrorClassifier, ErrorMessages},
     retry::Backoff,
 };
 
@@ -16,11 +16,16 @@ fn schedule() -> Backoff {
 }
 
 fn judge(text: &str) -> Verdict {
-    Classifier::<(), (), String>::classify(&Messages::node_jobs(), &(), Err(&text.to_owned()))
+    Classifier::<(), (), String>::classify(&ErrorMessages::node_jobs(), &(), Err(&text.to_owned()))
 }
 
-fn config() -> RetryConfig<Messages> {
-    RetryConfig::default().idempotent().unobserved().retries(3).backoff(schedule()).classifier(Messages::node_jobs())
+fn config() -> RetryConfig<ErrorMessages> {
+    RetryConfig::default()
+        .idempotent()
+        .without_observers()
+        .retries(3)
+        .backoff(schedule())
+        .classifier(ErrorMessages::node_jobs())
 }
 
 #[tokio::test(start_paused = true)]
@@ -79,7 +84,7 @@ async fn corrected_node_not_found_is_transient() {
 /// A known error type counts before the text here too.
 #[test]
 fn corrected_the_type_comes_before_the_text() {
-    let judge = classify::first(Errors).or(Messages::node_jobs());
+    let judge = classify::first(ErrorClassifier).or(ErrorMessages::node_jobs());
     let judge = |error: io::Error| Classifier::<(), (), io::Error>::classify(&judge, &((), ()), Err(&error));
     assert_eq!(
         judge(io::Error::new(io::ErrorKind::ConnectionReset, "invalid state")),

@@ -21,9 +21,9 @@ use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_recourse::{
     BreakerConfig, BreakerError, BreakerLayer, Cause, Circuit, FallbackError, FallbackLayer, RetryConfig, RetryLayer,
     Verdict,
-    answered::AnsweredLayer,
-    breaker::OpenRule,
-    fallback::Failed,
+    breaker::TripRule,
+    fallback::PrimaryFailure,
+    report::ReportLayer,
     retry::{Backoff, Timeouts, TokenBucket},
 };
 use tower_test::mock;
@@ -61,7 +61,7 @@ async fn a_failure_calls_the_backup_with_the_same_request() {
     let layer = FallbackLayer::new(backup).name("prices").observe(events.observer());
     assert_eq!(ready_and_call(&mut layer.layer(primary.clone()), "hello").await, Ok("hello"));
     assert_eq!(primary.calls(), 1);
-    assert!(events.last_has(&["FallbackAsked", "prices", "Failure"]));
+    assert!(events.last_has(&["FallbackCalled", "prices", "Failure"]));
 }
 
 /// tower-fallback: a readiness error of the primary didn't cause a fallback.
@@ -90,14 +90,14 @@ async fn values_and_functions_need_no_copy_of_the_request() {
     let primary = || Scripted::<&str>::new([Fail(Oops(1))]);
     let mut value = FallbackLayer::value("value").layer(primary());
     assert_eq!(ready_and_call(&mut value, Upload("file")).await, Ok("value"));
-    let function = |_: Failed<'_, &'static str, Oops>| async { Ok::<_, Infallible>("function") };
+    let function = |_: PrimaryFailure<'_, &'static str, Oops>| async { Ok::<_, Infallible>("function") };
     let mut function = FallbackLayer::from_fn(function).layer(primary());
     assert_eq!(ready_and_call(&mut function, Upload("file")).await, Ok("function"));
 }
 
 #[tokio::test]
 async fn a_function_receives_the_request_and_the_failure() {
-    let layer = FallbackLayer::with_request(|request: &'static str, failed: Failed<'_, String, Oops>| {
+    let layer = FallbackLayer::with_request(|request: &'static str, failed: PrimaryFailure<'_, String, Oops>| {
         let answer = format!("{request}: {}, {:?}", failed.cause, failed.outcome);
         async move { Ok::<_, Infallible>(answer) }
     });
@@ -109,7 +109,7 @@ async fn a_function_receives_the_request_and_the_failure() {
 #[tokio::test]
 async fn a_classifier_can_report_a_rejection_of_the_primary() {
     let verdict = Verdict::rejected(Some(secs(3)));
-    let events = FallbackLayer::from_fn(|failed: Failed<'_, Cause, Oops>| {
+    let events = FallbackLayer::from_fn(|failed: PrimaryFailure<'_, Cause, Oops>| {
         let cause = failed.cause;
         async move { Ok::<_, Infallible>(cause) }
     });
@@ -123,7 +123,7 @@ async fn a_classifier_can_report_a_rejection_of_the_primary() {
 async fn the_backup_receives_the_cause() {
     let causes = Arc::new(Mutex::new(Vec::new()));
     let recorder = causes.clone();
-    let fallback = FallbackLayer::from_fn(move |failed: Failed<'_, &'static str, Oops>| {
+    let fallback = FallbackLayer::from_fn(move |failed: PrimaryFailure<'_, &'static str, Oops>| {
         recorder.lock().unwrap().push(failed.cause);
         async { Ok::<_, Infallible>("backup") }
     });
@@ -138,12 +138,12 @@ async fn the_backup_receives_the_cause() {
     let _ = ready_and_call(&mut fallback.layer(RetryLayer::new(retry().retries(1)).layer(failing())), ()).await;
     let _ =
         ready_and_call(&mut fallback.layer(RetryLayer::new(retry().classify(permanent)).layer(failing())), ()).await;
-    let broke = retry().budget(TokenBucket::share(0.0).unwrap().reserve(0));
+    let broke = retry().budget(TokenBucket::retry_ratio(0.0).unwrap().min_per_second(0));
     let _ = ready_and_call(&mut fallback.layer(RetryLayer::new(broke).layer(failing())), ()).await;
-    let late = retry().timeouts(Timeouts::request(secs(1)).answer(|_| Err(Oops(408))));
+    let late = retry().timeouts(Timeouts::request(secs(1)).on_timeout(|_| Err(Oops(408))));
     let _ = ready_and_call(&mut fallback.layer(RetryLayer::new(late.clone()).layer(failing())), ()).await;
     let _ = ready_and_call(&mut fallback.layer(RetryLayer::new(late).layer(Scripted::<&str>::new([Hang]))), ()).await;
-    let once = RetryLayer::new(retry()).keep(|(): &()| None);
+    let once = RetryLayer::new(retry()).copy_request_with(|(): &()| None);
     let _ = ready_and_call(&mut fallback.layer(once.layer(failing())), ()).await;
 
     assert_eq!(
@@ -152,8 +152,8 @@ async fn the_backup_receives_the_cause() {
             Cause::Failure,
             Cause::Failure,
             Cause::Permanent,
-            Cause::AttemptsSpent { attempts: 4 },
-            Cause::AttemptsSpent { attempts: 2 },
+            Cause::AttemptsExhausted { attempts: 4 },
+            Cause::AttemptsExhausted { attempts: 2 },
             Cause::Permanent,
             Cause::Budget,
             Cause::Deadline,
@@ -165,8 +165,8 @@ async fn the_backup_receives_the_cause() {
 
 #[tokio::test(start_paused = true)]
 async fn the_backup_receives_a_rejection_with_its_time() {
-    let circuit = Circuit::new(BreakerConfig::default().fixed().open_when(OpenRule::consecutive(1).unwrap()));
-    circuit.admit().unwrap().failure();
+    let circuit = Circuit::new(BreakerConfig::default().fixed().open_when(TripRule::consecutive(1).unwrap()));
+    circuit.try_acquire().unwrap().failure();
     tokio::time::advance(secs(10)).await;
     let events = EventLog::default();
     // The predicate returns false for everything, but a rejection is recognised before any
@@ -174,7 +174,7 @@ async fn the_backup_receives_a_rejection_with_its_time() {
     let layer = FallbackLayer::value("backup").when(|_: Result<_, &_>| false).observe(events.observer());
     let mut service = layer.layer(BreakerLayer::on(&circuit).layer(Scripted::<_>::new([Answer("primary")])));
     assert_eq!(ready_and_call(&mut service, ()).await, Ok("backup"));
-    assert!(events.last_has(&["FallbackAsked", "Rejected { retry_in: Some(20s) }"]), "{events:?}");
+    assert!(events.last_has(&["FallbackCalled", "Rejected { retry_in: Some(20s) }"]), "{events:?}");
 }
 
 #[tokio::test]
@@ -273,7 +273,7 @@ async fn the_primary_is_dropped_before_the_backup_is_called() {
     let held = Arc::new(());
     let seen = Arc::downgrade(&held);
     let primary = service_fn(Held);
-    let backup = move |_: Failed<'_, usize, Oops>| {
+    let backup = move |_: PrimaryFailure<'_, usize, Oops>| {
         let holders = seen.strong_count();
         async move { Ok::<_, Infallible>(holders) }
     };
@@ -304,7 +304,7 @@ async fn three_backups_return_the_first_success() {
     assert_eq!(ready_and_call(&mut ladder(Scripted::new([Answer("second")])), ()).await, Ok("second"));
     assert_eq!(events.count(""), 0);
     assert_eq!(ready_and_call(&mut ladder(failing()), ()).await, Ok("third"));
-    assert!(events.last_has(&["FallbackAsked", "outer"]));
+    assert!(events.last_has(&["FallbackCalled", "outer"]));
 }
 
 /// Every step of the ladder receives the cause.
@@ -318,7 +318,7 @@ async fn the_last_backup_receives_the_first_failure() {
         .layer(RetryLayer::new(RetryConfig::default().idempotent()))
         .service(failing());
     assert_eq!(ready_and_call(&mut ladder, ()).await, Ok("third"));
-    assert!(events.last_has(&["FallbackAsked", "AttemptsSpent { attempts: 4 }"]));
+    assert!(events.last_has(&["FallbackCalled", "AttemptsSpent { attempts: 4 }"]));
 }
 
 #[tokio::test]
@@ -326,16 +326,16 @@ async fn merged_errors_keep_the_services_error_type() {
     let failing = |n| Scripted::<&str>::new([Fail(Oops(n))]);
     let events = EventLog::default();
     let mut ladder = ServiceBuilder::new()
-        .layer(FallbackLayer::new(failing(3)).name("outer").observe(events.observer()).join_errors(|_, last| last))
+        .layer(FallbackLayer::new(failing(3)).name("outer").observe(events.observer()).merge_errors(|_, last| last))
         .layer(
-            FallbackLayer::new(failing(2)).join_errors(|primary: Oops, backup: Oops| Oops(primary.0 * 10 + backup.0)),
+            FallbackLayer::new(failing(2)).merge_errors(|primary: Oops, backup: Oops| Oops(primary.0 * 10 + backup.0)),
         )
         .service(failing(1));
     let error: Result<&str, Oops> = ready_and_call(&mut ladder, ()).await;
     assert_eq!(error, Err(Oops(3)));
     assert!(events.last_has(&["FallbackFailed", "outer"]));
     let joined =
-        FallbackLayer::new(failing(2)).join_errors(|primary: Oops, backup: Oops| Oops(primary.0 * 10 + backup.0));
+        FallbackLayer::new(failing(2)).merge_errors(|primary: Oops, backup: Oops| Oops(primary.0 * 10 + backup.0));
     assert_eq!(ready_and_call(&mut joined.layer(failing(1)), ()).await, Err(Oops(12)), "the primary's comes first");
 }
 
@@ -343,29 +343,32 @@ async fn merged_errors_keep_the_services_error_type() {
 async fn an_error_excluded_by_the_predicate_is_passed_on() {
     let replica = Scripted::<&str>::new([Answer("replica")]);
     let layer =
-        FallbackLayer::new(replica.clone()).when(|_: Result<&_, &Oops>| false).join_errors(|_, _: Oops| Oops(99));
-    let ladder =
-        ServiceBuilder::new().layer(AnsweredLayer).layer(FallbackLayer::value("last").name("last")).layer(layer);
+        FallbackLayer::new(replica.clone()).when(|_: Result<&_, &Oops>| false).merge_errors(|_, _: Oops| Oops(99));
+    let ladder = ServiceBuilder::new().layer(ReportLayer).layer(FallbackLayer::value("last").name("last")).layer(layer);
     let answered = ready_and_call(&mut ladder.service(Scripted::<&str>::new([Fail(Oops(1))])), ()).await.unwrap();
     assert_eq!((answered.response, replica.calls()), ("last", 0));
-    assert_eq!((answered.how.rung(), answered.how.fallbacks_failed()), (2, 0), "the skipped step counts");
+    assert_eq!(
+        (answered.report.fallback_depth(), answered.report.failed_fallbacks()),
+        (2, 0),
+        "the skipped step counts"
+    );
 }
 
 /// A rejection calls the backup whatever the predicate returns. But once another step has failed,
 /// the error is that step's error too, and the predicate decides.
 #[tokio::test]
 async fn the_outcome_of_a_backup_after_a_rejection_is_classified() {
-    let circuit = Circuit::new(BreakerConfig::default().fixed().open_when(OpenRule::consecutive(1).unwrap()));
-    circuit.admit().unwrap().failure();
+    let circuit = Circuit::new(BreakerConfig::default().fixed().open_when(TripRule::consecutive(1).unwrap()));
+    circuit.try_acquire().unwrap().failure();
     let replica = Scripted::<&str>::new([Fail(Oops(1)), Fail(Oops(2))]);
     let rejected = BreakerLayer::on(&circuit).layer(Scripted::<_>::new([Answer("primary")]));
     let hopeful = |outcome: Result<&_, &BreakerError<Oops>>| outcome != Err(&BreakerError::Inner(Oops(2)));
     let mut ladder = ServiceBuilder::new()
-        .layer(FallbackLayer::value("last").when(hopeful).join_errors(|primary, _: Infallible| primary))
+        .layer(FallbackLayer::value("last").when(hopeful).merge_errors(|primary, _: Infallible| primary))
         .layer(
             FallbackLayer::new(replica)
                 .when(|_: Result<_, &_>| false)
-                .join_errors(|_, replica| BreakerError::Inner(replica)),
+                .merge_errors(|_, replica| BreakerError::Inner(replica)),
         )
         .service(rejected);
     assert_eq!(ready_and_call(&mut ladder, ()).await, Ok("last"));
@@ -385,12 +388,12 @@ async fn an_infallible_service_stays_infallible() {
 
 #[test]
 fn layers_and_services_implement_debug() {
-    let answers = |_: Failed<'_, (), Oops>| async { Ok::<_, Infallible>(()) };
+    let answers = |_: PrimaryFailure<'_, (), Oops>| async { Ok::<_, Infallible>(()) };
     let layer = FallbackLayer::from_fn(answers).when(|_: Result<&(), &Oops>| true);
     let shown = format!("{layer:?}");
     assert!(shown.contains("FromFn(..)") && shown.contains("Asked(..)"), "{shown}");
-    let joined = FallbackLayer::with_request(|(), _: Failed<'_, (), Oops>| async { Err(Oops(2)) });
-    let joined = joined.join_errors(|primary: Oops, _: Oops| primary);
+    let joined = FallbackLayer::with_request(|(), _: PrimaryFailure<'_, (), Oops>| async { Err(Oops(2)) });
+    let joined = joined.merge_errors(|primary: Oops, _: Oops| primary);
     let shown = format!("{joined:?}");
     assert!(shown.contains("WithRequest(..)") && shown.contains("Joined(..)"), "{shown}");
     let shown = format!("{:?}", FallbackLayer::value(7).layer("a service"));

@@ -10,7 +10,7 @@ use tonic::Code;
 use tower::{Layer, ServiceExt};
 use tower_recourse::{
     RetryConfig, RetryLayer,
-    grpc::{Stamped, Statuses},
+    grpc::{GrpcReplay, RetryClassifier},
     http::{Deadline, Replay},
     retry::{Backoff, RetryThrottle},
 };
@@ -149,7 +149,7 @@ async fn a_stream_that_is_refused_again_is_a_failure() {
 
 #[tokio::test]
 async fn a_request_above_the_buffer_is_not_retried() {
-    let small = || config().keeping(Stamped::new(Replay::default().max_body(200)));
+    let small = || config().replay(GrpcReplay::new(Replay::default().max_body(200)));
     let long = "x".repeat(500);
     let (code, log) = call(small(), &[Reply::Only(UNAVAILABLE), OK], &long).await;
     assert_eq!((code, log.lock().unwrap().len()), (Code::Unavailable, 1));
@@ -195,7 +195,7 @@ async fn failures_that_cost_throttle_tokens() {
     ];
     for (headers, tokens) in cases {
         let throttle = Arc::new(RetryThrottle::default());
-        tower_recourse::retry::Budget::failed(&*throttle, tower_recourse::FailureKind::Transient);
+        tower_recourse::retry::Budget::on_failure(&*throttle, tower_recourse::FailureKind::Transient);
         let (_, service) = answers(headers);
         let config = config().shared_budget(throttle.clone());
         retrying(config, service).oneshot(request("/test.Echo/Unary")).await.unwrap();
@@ -229,7 +229,7 @@ async fn a_deadline_extension_is_lowered_to_that_of_the_attempt() {
     let seen = Arc::new(std::sync::Mutex::new(Vec::new()));
     let log = seen.clone();
     let service = tower::service_fn(move |request: http::Request<Full<Bytes>>| {
-        log.lock().unwrap().push(request.extensions().get::<Deadline>().map(Deadline::left));
+        log.lock().unwrap().push(request.extensions().get::<Deadline>().map(Deadline::remaining));
         async { Ok::<_, std::convert::Infallible>(http::Response::new(Empty::<Bytes>::new())) }
     });
     for (header, extension, left) in [(None, None, None), (None, Some(7), Some(7)), (Some("5S"), Some(7), Some(5))] {
@@ -238,7 +238,7 @@ async fn a_deadline_extension_is_lowered_to_that_of_the_attempt() {
             call.headers_mut().insert("grpc-timeout", header.parse().unwrap());
         }
         if let Some(seconds) = extension {
-            call.extensions_mut().insert(Deadline::within(Duration::from_secs(seconds)));
+            call.extensions_mut().insert(Deadline::after(Duration::from_secs(seconds)));
         }
         retrying(config(), service.clone()).oneshot(call).await.unwrap();
         assert_eq!(seen.lock().unwrap().pop(), Some(left.map(Duration::from_secs)));
@@ -265,7 +265,7 @@ async fn the_retried_codes_can_be_configured() {
             "8" => answers(&[&[("grpc-status", "8"), ("grpc-retry-pushback-ms", "1")]]),
             _ => answers(&[&[("grpc-status", "4")]]),
         };
-        let config = config().classifier(Statuses::default().retry_codes(codes.clone()));
+        let config = config().classifier(RetryClassifier::default().retry_codes(codes.clone()));
         retrying(config, service).oneshot(request("/test.Echo/Unary")).await.unwrap();
         assert_eq!(log.lock().unwrap().len(), sends, "{codes:?}, {status}");
     }
@@ -275,7 +275,7 @@ async fn the_retried_codes_can_be_configured() {
 #[tokio::test(start_paused = true)]
 async fn a_burst_of_calls_that_fail_once_succeeds() {
     const ONCE: &[&[(&str, &str)]] = &[&[("grpc-status", "14")], &[("grpc-status", "0")]];
-    let layer = RetryLayer::new(RetryConfig::grpc().unobserved());
+    let layer = RetryLayer::new(RetryConfig::grpc().without_observers());
     let tasks = tokio::task::LocalSet::new();
     let call = |_| tasks.spawn_local(layer.layer(answers(ONCE).1).oneshot(request("/test.Echo/Unary")));
     let calls: Vec<_> = (0..60).map(call).collect();

@@ -18,10 +18,10 @@ use tonic::{
 };
 use tower::{Layer, ServiceBuilder};
 use tower_recourse::{
-    BreakerConfig, BreakerLayer, Circuit, How, RetryLayer, State,
-    breaker::OpenRule,
-    grpc::{PeekLayer, Statuses, Unavailable},
-    http::{BodyBreakerLayer, HowLayer},
+    BreakerConfig, BreakerLayer, CallReport, Circuit, RetryLayer, State,
+    breaker::TripRule,
+    grpc::{PeekLayer, RetryClassifier, Unavailable},
+    http::{BodyBreakerLayer, ReportExtensionLayer},
     retry::RetryThrottle,
 };
 
@@ -43,8 +43,9 @@ use crate::{
 #[tokio::test]
 async fn a_breaker_opens_and_rejects() {
     let (serving, host) = Host::playing(&[AtOnce]).await;
-    let circuit =
-        Circuit::new(BreakerConfig::grpc().fixed_share().open_when(OpenRule::consecutive(3).unwrap()).unobserved());
+    let circuit = Circuit::new(
+        BreakerConfig::grpc().fixed_share().open_when(TripRule::consecutive(3).unwrap()).without_observers(),
+    );
     let service = ServiceBuilder::new()
         .layer(RetryLayer::new(config()))
         .layer(BreakerLayer::on(&circuit))
@@ -63,17 +64,18 @@ async fn a_breaker_opens_and_rejects() {
 #[tokio::test]
 async fn a_rejection_can_be_a_response() {
     let (serving, host) = Host::playing(&[Success]).await;
-    let circuit =
-        Circuit::new(BreakerConfig::grpc().fixed_share().open_when(OpenRule::consecutive(1).unwrap()).unobserved());
+    let circuit = Circuit::new(
+        BreakerConfig::grpc().fixed_share().open_when(TripRule::consecutive(1).unwrap()).without_observers(),
+    );
     let service = ServiceBuilder::new()
-        .layer(HowLayer)
+        .layer(ReportExtensionLayer)
         .layer(RetryLayer::new(config()))
         .layer(BreakerLayer::on(&circuit).on_rejection(Unavailable))
         .layer(PeekLayer::new())
         .service(channel(serving.address));
     let mut client = GreeterClient::new(service);
     in_time(client.greet(name("Ann"))).await.unwrap();
-    circuit.admit().unwrap().failure();
+    circuit.try_acquire().unwrap().failure();
     let status = in_time(client.greet(name("Ann"))).await.unwrap_err();
     assert_eq!((status.code(), status.message()), (Code::Unavailable, "the service is not called for now"));
     let pushback: u64 = status.metadata().get("grpc-retry-pushback-ms").unwrap().to_str().unwrap().parse().unwrap();
@@ -92,8 +94,9 @@ async fn a_rejection_can_be_a_response() {
 #[tokio::test]
 async fn a_breaker_around_a_server_answers_its_clients() {
     let host = Host::new(&[AtOnce, Success]);
-    let circuit =
-        Circuit::new(BreakerConfig::grpc().fixed_share().open_when(OpenRule::consecutive(1).unwrap()).unobserved());
+    let circuit = Circuit::new(
+        BreakerConfig::grpc().fixed_share().open_when(TripRule::consecutive(1).unwrap()).without_observers(),
+    );
     let (layer, service) = (BreakerLayer::on(&circuit).on_rejection(Unavailable), GreeterServer::new(host.clone()));
     let serving = Serving::by(|listener| async move {
         let server = Server::builder().layer(layer).add_service(service);
@@ -141,9 +144,9 @@ async fn interceptors_work_outside_and_inside() {
 #[tokio::test]
 async fn a_response_has_its_report_in_an_extension() {
     let (serving, _) = Host::playing(&[AtOnce, Success]).await;
-    let mut client = GreeterClient::new(HowLayer.layer(stack(config(), serving.address)));
+    let mut client = GreeterClient::new(ReportExtensionLayer.layer(stack(config(), serving.address)));
     let response = in_time(client.greet(name("Ann"))).await.unwrap();
-    assert_eq!(response.extensions().get::<How>().unwrap().attempts(), 2);
+    assert_eq!(response.extensions().get::<CallReport>().unwrap().attempts(), 2);
     drop(client);
     serving.ends().await;
 }
@@ -152,7 +155,7 @@ async fn a_response_has_its_report_in_an_extension() {
 #[tokio::test]
 async fn a_breaker_counts_statuses_in_trailers() {
     let (serving, host) = Host::playing(&[InTrailers, InTrailers, Success]).await;
-    let circuit = Circuit::new(BreakerConfig::grpc().fixed_share().count_calls().unobserved());
+    let circuit = Circuit::new(BreakerConfig::grpc().fixed_share().count_calls().without_observers());
     let service = ServiceBuilder::new()
         .layer(RetryLayer::new(config()))
         .layer(BreakerLayer::on(&circuit))
@@ -204,9 +207,9 @@ async fn the_channels_timeout_applies_to_each_attempt() {
         let (serving, _) = Host::playing(&[Never]).await;
         let endpoint = Endpoint::from_shared(format!("http://{}", serving.address)).unwrap();
         let channel = endpoint.timeout(Duration::from_millis(30)).connect_lazy();
-        let circuit = Circuit::new(BreakerConfig::grpc().fixed_share().unobserved());
+        let circuit = Circuit::new(BreakerConfig::grpc().fixed_share().without_observers());
         let service = ServiceBuilder::new()
-            .layer(RetryLayer::new(config().classifier(Statuses::default().retry_codes(codes))))
+            .layer(RetryLayer::new(config().classifier(RetryClassifier::default().retry_codes(codes))))
             .layer(BreakerLayer::on(&circuit).on_rejection(Unavailable))
             .layer(PeekLayer::new())
             .service(channel);
@@ -315,7 +318,7 @@ async fn a_breaker_counts_a_stream_that_fails_later() {
         [(&[raw::OK], 0, 0), (&[Message(raw::UNAVAILABLE)], 0, 0), (&[MessageThenReset(Reason::INTERNAL_ERROR)], 0, 1)];
     for (replies, by_head, by_end) in cases {
         let (serving, _) = raw::serve(replies).await;
-        let circuits = [(); 2].map(|()| Circuit::new(BreakerConfig::grpc().fixed_share().unobserved()));
+        let circuits = [(); 2].map(|()| Circuit::new(BreakerConfig::grpc().fixed_share().without_observers()));
         let service = ServiceBuilder::new()
             .layer(BreakerLayer::on(&circuits[0]).on_rejection(Unavailable))
             .layer(BodyBreakerLayer::on(&circuits[1]))
@@ -347,9 +350,9 @@ async fn a_reset_stream_has_the_code_of_its_reason() {
     for (replies, code, failures) in cases {
         for (codes, sends) in [(vec![], 1), (vec![code], 2)] {
             let (serving, log) = raw::serve(replies).await;
-            let circuit = Circuit::new(BreakerConfig::grpc().fixed_share().unobserved());
+            let circuit = Circuit::new(BreakerConfig::grpc().fixed_share().without_observers());
             let service = ServiceBuilder::new()
-                .layer(RetryLayer::new(config().classifier(Statuses::default().retry_codes(codes))))
+                .layer(RetryLayer::new(config().classifier(RetryClassifier::default().retry_codes(codes))))
                 .layer(BreakerLayer::on(&circuit).on_rejection(Unavailable))
                 .layer(PeekLayer::new())
                 .service(channel(serving.address));

@@ -6,7 +6,7 @@ use tonic::{Code, Status, Streaming};
 use tower::{Layer, ServiceBuilder};
 use tower_recourse::{
     BreakerConfig, BreakerLayer, Circuit, RetryLayer,
-    grpc::{self, PeekLayer, Statuses},
+    grpc::{self, PeekLayer, RetryClassifier},
     http::{
         BodyBreakerLayer, BodyTimeoutLayer,
         body_timeout::{BodyElapsed, BodyLimit},
@@ -25,8 +25,8 @@ fn idle(millis: u64) -> BodyTimeoutLayer {
     BodyTimeoutLayer::new().idle(Duration::from_millis(millis)).unwrap()
 }
 
-fn circuit() -> Circuit<grpc::Health> {
-    Circuit::new(BreakerConfig::grpc().fixed_share().unobserved().count_calls())
+fn circuit() -> Circuit<grpc::BreakerClassifier> {
+    Circuit::new(BreakerConfig::grpc().fixed_share().without_observers().count_calls())
 }
 
 /// The limit that ended the call with this status.
@@ -65,8 +65,8 @@ async fn a_stall_before_the_first_message_fails_for_a_breaker() {
 
 #[tokio::test]
 async fn a_stall_before_the_first_message_is_retried_if_enabled() {
-    let deadline_exceeded = Statuses::default().retry_codes([grpc::Code::DeadlineExceeded]);
-    for (statuses, attempts) in [(Statuses::default(), 1), (deadline_exceeded, 2)] {
+    let deadline_exceeded = RetryClassifier::default().retry_codes([grpc::Code::DeadlineExceeded]);
+    for (statuses, attempts) in [(RetryClassifier::default(), 1), (deadline_exceeded, 2)] {
         let (serving, log) = raw::serve(&[Reply::HeadersThenHang, raw::OK]).await;
         let retry = RetryLayer::new(config().classifier(statuses));
         let stack = ServiceBuilder::new().layer(retry).layer(PeekLayer::new()).layer(idle(50));

@@ -3,7 +3,7 @@
 
 use tokio_stream::StreamExt;
 use tonic::{Code, Response, Status, Streaming};
-use tower_recourse::{grpc::Stamped, http::Replay};
+use tower_recourse::{grpc::GrpcReplay, http::Replay};
 
 use crate::{
     Stack, client, config,
@@ -142,7 +142,7 @@ async fn each_attempt_receives_the_whole_request() {
 /// A stream larger than the buffer is sent once, and completely.
 #[tokio::test]
 async fn a_stream_above_the_buffer_is_sent_once_completely() {
-    let small = || config().keeping(Stamped::new(Replay::default().max_body(10)));
+    let small = || config().replay(GrpcReplay::new(Replay::default().max_body(10)));
     for (kind, script, code) in [
         (ClientStream, &[Success], Code::Ok),
         (ClientStream, &[AfterNames(ALL)], Code::Unavailable),

@@ -10,8 +10,8 @@ use tower::{Layer, Service, ServiceBuilder, ServiceExt, buffer::Buffer, service_
 use tower_http::trace::TraceLayer;
 use tower_recourse::{
     BreakerConfig, BreakerLayer, Circuit, Rejection, RetryConfig, RetryLayer, State,
-    breaker::{OpenFor, OpenRule},
-    grpc::{Code, Health, PeekLayer, Unavailable, code},
+    breaker::{OpenDuration, TripRule},
+    grpc::{BreakerClassifier, Code, PeekLayer, Unavailable, code},
     retry::{Budget, TokenBucket},
 };
 
@@ -28,10 +28,10 @@ fn request() -> Request<Full<Bytes>> {
     Request::post("/greeter.Greeter/Greet").body(Full::from("body")).unwrap()
 }
 
-fn open() -> Circuit<Health> {
-    let config = BreakerConfig::grpc().fixed_share().open_when(OpenRule::consecutive(1).unwrap()).unobserved();
-    let circuit = Circuit::new(config.open_for(OpenFor::fixed(Duration::from_secs(5))));
-    circuit.admit().unwrap().failure();
+fn open() -> Circuit<BreakerClassifier> {
+    let config = BreakerConfig::grpc().fixed_share().open_when(TripRule::consecutive(1).unwrap()).without_observers();
+    let circuit = Circuit::new(config.open_for(OpenDuration::fixed(Duration::from_secs(5))));
+    circuit.try_acquire().unwrap().failure();
     assert_eq!(circuit.state(), State::Open);
     circuit
 }
@@ -45,10 +45,10 @@ fn never_called()
 /// as the pushback requests, and an outer breaker.
 macro_rules! is_known {
     ($circuit:expr, $inner:expr) => {{
-        let budget = Arc::new(TokenBucket::share(0.0).unwrap().reserve(9));
-        let outer = Circuit::new(BreakerConfig::grpc().fixed_share().unobserved().count_calls());
+        let budget = Arc::new(TokenBucket::retry_ratio(0.0).unwrap().min_per_second(9));
+        let outer = Circuit::new(BreakerConfig::grpc().fixed_share().without_observers().count_calls());
         let service = ServiceBuilder::new()
-            .layer(RetryLayer::new(RetryConfig::grpc().retries(2).unobserved().shared_budget(budget.clone())))
+            .layer(RetryLayer::new(RetryConfig::grpc().retries(2).without_observers().shared_budget(budget.clone())))
             .layer(BreakerLayer::on(&outer).on_rejection(Unavailable))
             .layer(PeekLayer::new())
             .service($inner);
@@ -71,10 +71,10 @@ async fn a_rejection_whose_body_changed_its_type_is_not_retried() {
 #[tokio::test(start_paused = true)]
 async fn a_rejection_through_a_trace_layer_is_not_retried() {
     let circuit = open();
-    let budget = Arc::new(TokenBucket::share(0.0).unwrap().reserve(9));
-    let outer = Circuit::new(BreakerConfig::grpc().fixed_share().unobserved().count_calls());
+    let budget = Arc::new(TokenBucket::retry_ratio(0.0).unwrap().min_per_second(9));
+    let outer = Circuit::new(BreakerConfig::grpc().fixed_share().without_observers().count_calls());
     let service = ServiceBuilder::new()
-        .layer(RetryLayer::new(RetryConfig::grpc().retries(2).unobserved().shared_budget(budget.clone())))
+        .layer(RetryLayer::new(RetryConfig::grpc().retries(2).without_observers().shared_budget(budget.clone())))
         .layer(BreakerLayer::on(&outer))
         .layer(PeekLayer::new())
         .layer(TraceLayer::new_for_grpc())
@@ -116,7 +116,7 @@ async fn a_custom_response_to_a_rejection_is_not_retried() {
 async fn responses_and_failures_after_a_rejection_are_counted() {
     for (code, counted) in [("0", (50, 0)), ("14", (0, 50))] {
         let rejecting = BreakerLayer::on(&open()).on_rejection(Unavailable).layer(never_called());
-        let outer = Circuit::new(BreakerConfig::grpc().fixed_share().unobserved().count_calls());
+        let outer = Circuit::new(BreakerConfig::grpc().fixed_share().without_observers().count_calls());
         let handler = service_fn(move |request| {
             let rejecting = rejecting.clone();
             async move {
@@ -136,12 +136,12 @@ async fn responses_and_failures_after_a_rejection_are_counted() {
 
 #[tokio::test(start_paused = true)]
 async fn a_request_through_a_buffer_deposits_once() {
-    let budget = Arc::new(TokenBucket::share(1.0).unwrap().reserve(0));
-    let retry = || RetryLayer::new(RetryConfig::grpc().retries(2).unobserved().shared_budget(budget.clone()));
+    let budget = Arc::new(TokenBucket::retry_ratio(1.0).unwrap().min_per_second(0));
+    let retry = || RetryLayer::new(RetryConfig::grpc().retries(2).without_observers().shared_budget(budget.clone()));
     let good = service_fn(|_: Request<Full<Bytes>>| async { Ok::<_, Infallible>(response("0")) });
     let buffered = Buffer::new(retry().layer(good), 8);
-    let service =
-        RetryLayer::new(RetryConfig::grpc().retries(2).unobserved().shared_budget(budget.clone())).layer(buffered);
+    let service = RetryLayer::new(RetryConfig::grpc().retries(2).without_observers().shared_budget(budget.clone()))
+        .layer(buffered);
     for requests in 1..4 {
         service.clone().oneshot(request()).await.unwrap();
         assert_eq!(budget.balance(), requests);

@@ -22,10 +22,10 @@ use http_body_util::{BodyExt, Empty, StreamBody, combinators::UnsyncBoxBody};
 use tokio::time::Instant;
 use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
 use tower_recourse::{
-    BreakerConfig, BreakerLayer, Circuit, How, RetryConfig, RetryLayer,
-    breaker::OpenRule,
-    grpc::{Code, PeekLayer, Stamped, Unavailable, code},
-    http::{HowLayer, Replay},
+    BreakerConfig, BreakerLayer, CallReport, Circuit, RetryConfig, RetryLayer,
+    breaker::TripRule,
+    grpc::{Code, GrpcReplay, PeekLayer, Unavailable, code},
+    http::{Replay, ReportExtensionLayer},
     retry::Backoff,
 };
 
@@ -195,9 +195,10 @@ async fn a_dropped_request_counts_as_sent() {
 /// A rejection is recognised in this order of layers too.
 #[tokio::test(start_paused = true)]
 async fn a_rejection_is_recognised_through_a_peek_layer() {
-    let circuit =
-        Circuit::new(BreakerConfig::grpc().fixed_share().open_when(OpenRule::consecutive(1).unwrap()).unobserved());
-    circuit.admit().unwrap().failure();
+    let circuit = Circuit::new(
+        BreakerConfig::grpc().fixed_share().open_when(TripRule::consecutive(1).unwrap()).without_observers(),
+    );
+    circuit.try_acquire().unwrap().failure();
     let (log, service) = answers(&[&[("grpc-status", "0")]]);
     let service = ServiceBuilder::new()
         .layer(RetryLayer::new(config()))
@@ -235,9 +236,10 @@ async fn a_report_is_kept_through_a_peek_layer() {
                 Ok::<_, Infallible>(answer)
             }
         });
-        let layers = ServiceBuilder::new().layer(HowLayer).layer(PeekLayer::new()).layer(RetryLayer::new(config()));
+        let layers =
+            ServiceBuilder::new().layer(ReportExtensionLayer).layer(PeekLayer::new()).layer(RetryLayer::new(config()));
         let answer = layers.service(service).oneshot(Request::new(Empty::new())).await.unwrap();
-        assert_eq!(answer.extensions().get::<How>().unwrap().attempts(), 2, "waits: {waits}");
+        assert_eq!(answer.extensions().get::<CallReport>().unwrap().attempts(), 2, "waits: {waits}");
     }
 }
 
@@ -260,7 +262,8 @@ async fn extreme_service_configs() {
     ] {
         let config = config("18446744073709551615", initial, max, multiplier).unwrap();
         for most in [2, 5, u32::MAX] {
-            let config = config.clone().max_attempts(most).each(|base| base.without_budget().unobserved());
+            let config =
+                config.clone().max_attempts(most).map_methods(|base| base.without_budget().without_observers());
             let (log, service) = answers(&[&[("grpc-status", "14")], &[("grpc-status", "0")]]);
             let begun = Instant::now();
             let calling = config.layer().layer(service).oneshot(request("/any.Service/Method"));
@@ -274,7 +277,8 @@ async fn extreme_service_configs() {
         }
     }
     // A base beyond all bounds means the maximum, not zero.
-    let beyond = config("5", "1s", "2s", "1e308").unwrap().each(|base| base.without_budget().unobserved());
+    let beyond =
+        config("5", "1s", "2s", "1e308").unwrap().map_methods(|base| base.without_budget().without_observers());
     let (log, service) = answers(&[&[("grpc-status", "14")]]);
     beyond.layer().layer(service).oneshot(request("/any.Service/Method")).await.unwrap();
     let gaps = gaps(&log);
@@ -293,7 +297,7 @@ async fn extreme_service_configs() {
 /// What must be unchanged once a call is over, whatever its outcome.
 struct Everything {
     replay: Replay,
-    circuit: Circuit<tower_recourse::grpc::Health>,
+    circuit: Circuit<tower_recourse::grpc::BreakerClassifier>,
     /// Held by the bodies of the request and of the responses.
     held: Arc<()>,
     moments: AwaitPoints,
@@ -301,10 +305,10 @@ struct Everything {
 
 impl Everything {
     fn panicking_at(panics_at: usize) -> Self {
-        let config = BreakerConfig::grpc().fixed_share().open_when(OpenRule::consecutive(3).unwrap());
+        let config = BreakerConfig::grpc().fixed_share().open_when(TripRule::consecutive(3).unwrap());
         Self {
             replay: Replay::default(),
-            circuit: Circuit::new(config.unobserved()),
+            circuit: Circuit::new(config.without_observers()),
             held: Arc::default(),
             moments: AwaitPoints { passed: Arc::default(), panics_at },
         }
@@ -337,9 +341,9 @@ impl Everything {
                 Ok::<_, io::Error>(Response::new(answer))
             }
         });
-        let keep = Stamped::new(self.replay.clone());
+        let keep = GrpcReplay::new(self.replay.clone());
         let service = ServiceBuilder::new()
-            .layer(RetryLayer::new(config().backoff(Backoff::none()).keeping(keep)))
+            .layer(RetryLayer::new(config().backoff(Backoff::none()).replay(keep)))
             .layer(BreakerLayer::on(&self.circuit).on_rejection(Unavailable))
             .layer(PeekLayer::new())
             .service(service);
@@ -348,7 +352,7 @@ impl Everything {
     }
 
     fn nothing_is_held(&self, moment: usize) {
-        assert_eq!((self.replay.memory(), Arc::strong_count(&self.held)), (0, 1), "at {moment}");
+        assert_eq!((self.replay.memory_in_use(), Arc::strong_count(&self.held)), (0, 1), "at {moment}");
     }
 }
 
@@ -367,7 +371,7 @@ async fn a_call_may_be_dropped_at_every_await_point() {
         everything.nothing_is_held(polls);
         // At most the attempt that got its response.
         assert!(everything.circuit.stats().total_failures <= 1);
-        assert!(everything.circuit.admit().is_ok());
+        assert!(everything.circuit.try_acquire().is_ok());
         if let Some(answer) = answer {
             assert_eq!((answer, everything.circuit.stats().total_failures), (Bytes::from("answer"), 1));
             assert!(polls > 10, "{polls}");

@@ -5,7 +5,7 @@ use tonic::{Code, body::Body};
 use tower::ServiceBuilder;
 use tower_recourse::{
     BreakerConfig, BreakerLayer, RetryLayer, State,
-    breaker::OpenRule,
+    breaker::TripRule,
     grpc::{PeekLayer, Unavailable},
 };
 
@@ -21,7 +21,7 @@ use crate::{
 async fn a_circuit_per_method_rejects_with_unavailable() {
     let (serving, host) = Host::playing(&[AtOnce]).await;
     let config_of_breaker =
-        BreakerConfig::grpc().fixed_share().open_when(OpenRule::consecutive(3).unwrap()).unobserved();
+        BreakerConfig::grpc().fixed_share().open_when(TripRule::consecutive(3).unwrap()).without_observers();
     let layer = BreakerLayer::keyed(config_of_breaker, |request: &Request<Body>| request.uri().path().to_owned())
         .on_rejection(Unavailable);
     let circuits = layer.circuits().clone();

@@ -3,9 +3,9 @@
 
 mod a6;
 mod around;
-mod at_end;
 #[path = "../support/await_points.rs"]
 mod await_points;
+mod body_breaker;
 mod body_timeout;
 mod calls;
 mod evidence;
@@ -44,8 +44,8 @@ use tonic::transport::{Channel, Endpoint};
 use tower::{Layer, Service, ServiceBuilder, service_fn};
 use tower_recourse::{
     Ratio, RetryConfig, RetryLayer,
-    grpc::{PeekLayer, Stamped, Statuses},
-    retry::{Backoff, NoTimeouts, quota::NoLedger},
+    grpc::{GrpcReplay, PeekLayer, RetryClassifier},
+    retry::{Backoff, NoTimeouts, quota::NoQuota},
 };
 
 use self::{
@@ -53,7 +53,7 @@ use self::{
     serving::Serving,
 };
 
-type Config = RetryConfig<Statuses, NoTimeouts, NoLedger, Stamped>;
+type Config = RetryConfig<RetryClassifier, NoTimeouts, NoQuota, GrpcReplay>;
 
 /// The preset without jitter, budget and observers.
 fn config() -> Config {
@@ -63,9 +63,9 @@ fn config() -> Config {
 fn quick(config: Config) -> Config {
     config
         .throttled_backoff(Backoff::none())
-        .server_delay_jitter(Ratio::new(0.0).unwrap())
+        .retry_after_jitter(Ratio::new(0.0).unwrap())
         .without_budget()
-        .unobserved()
+        .without_observers()
 }
 
 fn name(name: impl Into<String>) -> Name {
@@ -80,7 +80,7 @@ fn channel(address: SocketAddr) -> Channel {
     Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy()
 }
 
-type Stack = tower_recourse::retry::Retry<tower_recourse::grpc::peek::Peek<Channel>, Config, Stamped>;
+type Stack = tower_recourse::retry::Retry<tower_recourse::grpc::peek::Peek<Channel>, Config, GrpcReplay>;
 
 /// A retry around a channel, as in the docs.
 fn stack(config: Config, address: SocketAddr) -> Stack {
@@ -140,6 +140,6 @@ fn request(path: &str) -> Request<Full<Bytes>> {
 }
 
 /// A retry with this config around the service.
-fn retrying<S>(config: Config, service: S) -> tower_recourse::retry::Retry<S, Config, Stamped> {
+fn retrying<S>(config: Config, service: S) -> tower_recourse::retry::Retry<S, Config, GrpcReplay> {
     RetryLayer::new(config).layer(service)
 }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_recourse::grpc::{
     Code, PeekLayer, code,
-    peek::{PeekedBody, Watched},
+    peek::{PeekedBody, TrackBody},
 };
 
 type Boxed = UnsyncBoxBody<Bytes, io::Error>;
@@ -153,7 +153,7 @@ async fn peeking_does_not_wait_while_the_request_is_sent() {
 async fn peeking_waits_at_most_for_its_limit() {
     for (layer, limit) in [
         (PeekLayer::new(), Duration::from_secs(1)),
-        (PeekLayer::new().longest(Duration::from_millis(20)), Duration::from_millis(20)),
+        (PeekLayer::new().max_wait(Duration::from_millis(20)), Duration::from_millis(20)),
     ] {
         let (request, request_body) = streaming();
         drop(request);

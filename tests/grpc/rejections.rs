@@ -10,8 +10,8 @@ use tokio::time::Instant;
 use tower::{Layer, Service, ServiceExt};
 use tower_recourse::{
     BreakerConfig, BreakerLayer, Circuit, RetryConfig, RetryLayer, State,
-    breaker::{OpenFor, OpenRule},
-    grpc::{Health, Unavailable},
+    breaker::{OpenDuration, TripRule},
+    grpc::{BreakerClassifier, Unavailable},
     http::rejection,
     retry::{Backoff, RejectionWait},
 };
@@ -21,12 +21,12 @@ use crate::{answers, gaps, request};
 const MS: Duration = Duration::from_millis(1);
 
 /// A breaker that opens at the first failure for this duration.
-fn breaker(open_for: Duration) -> BreakerConfig<Health> {
-    let rule = OpenRule::consecutive(1).unwrap();
-    BreakerConfig::grpc().open_when(rule).open_for(OpenFor::fixed(open_for)).unobserved()
+fn breaker(open_for: Duration) -> BreakerConfig<BreakerClassifier> {
+    let rule = TripRule::consecutive(1).unwrap();
+    BreakerConfig::grpc().open_when(rule).open_for(OpenDuration::fixed(open_for)).without_observers()
 }
 
-fn opened(open_for: Duration) -> Circuit<Health> {
+fn opened(open_for: Duration) -> Circuit<BreakerClassifier> {
     let circuit = Circuit::new(breaker(open_for));
     circuit.report_failure();
     assert_eq!(circuit.state(), State::Open);
@@ -54,7 +54,7 @@ async fn a_breakers_unavailable_is_waited_out() {
     let circuit = opened(100 * MS);
     let (log, service) = answers(&[&[("grpc-status", "0")]]);
     let breaker = BreakerLayer::on(&circuit).on_rejection(Unavailable);
-    let stack = RetryLayer::new(RetryConfig::grpc().unobserved()).layer(breaker.layer(service));
+    let stack = RetryLayer::new(RetryConfig::grpc().without_observers()).layer(breaker.layer(service));
     let (status, took) = ask(stack, "/greeter/Greet").await;
     assert_eq!(status, "0");
     assert!(is_waited_out(took), "{took:?}");
@@ -67,7 +67,7 @@ async fn a_breakers_unavailable_is_waited_out() {
 async fn a_rejected_retry_waits_and_stays_the_same_attempt() {
     let circuit = Circuit::new(breaker(100 * MS));
     let (log, service) = answers(&[&[("grpc-status", "14")], &[("grpc-status", "0")]]);
-    let retry = RetryConfig::grpc().retries(1).backoff(Backoff::fixed(20 * MS)).unobserved();
+    let retry = RetryConfig::grpc().retries(1).backoff(Backoff::fixed(20 * MS)).without_observers();
     let breaker = BreakerLayer::on(&circuit).on_rejection(Unavailable);
     let (status, took) = ask(RetryLayer::new(retry).layer(breaker.layer(service)), "/greeter/Greet").await;
     assert_eq!((status.as_str(), circuit.stats().total_rejected), ("0", 1));
@@ -80,7 +80,7 @@ async fn a_longer_unavailable_is_returned_at_once() {
     for (open_for, wait) in [(251 * MS, RejectionWait::default()), (100 * MS, RejectionWait::NONE)] {
         let (log, service) = answers(&[&[("grpc-status", "0")]]);
         let breaker = BreakerLayer::on(&opened(open_for)).on_rejection(Unavailable);
-        let config = RetryConfig::grpc().wait_out_rejections(wait).unobserved();
+        let config = RetryConfig::grpc().wait_out_rejections(wait).without_observers();
         let begun = Instant::now();
         let stack = RetryLayer::new(config).layer(breaker.layer(service));
         let response = stack.oneshot(request("/greeter/Greet")).await.unwrap();
@@ -111,7 +111,7 @@ async fn a_keyed_circuits_unavailable_is_waited_out() {
     let circuits = layer.circuits().clone();
     circuits.get(&"/greeter/Down".to_owned()).report_failure();
     let (log, service) = answers(&[&[("grpc-status", "0")]]);
-    let stack = RetryLayer::new(RetryConfig::grpc().unobserved()).layer(layer.layer(service));
+    let stack = RetryLayer::new(RetryConfig::grpc().without_observers()).layer(layer.layer(service));
 
     assert_eq!(ask(stack.clone(), "/greeter/Up").await, ("0".to_owned(), Duration::ZERO));
     let (status, took) = ask(stack, "/greeter/Down").await;

@@ -19,7 +19,7 @@ use tonic::{
 use tower::{ServiceExt, service_fn};
 use tower_recourse::{
     BreakerConfig, Circuit, RetryConfig,
-    breaker::{OpenFor, OpenRule, ThrottledCalls},
+    breaker::{OpenDuration, ThrottledCalls, TripRule},
     grpc::PeekLayer,
     retry::{Backoff, Jitter},
 };
@@ -308,10 +308,11 @@ async fn a_rate_limit_of_a_tonic_server_is_waited_out() {
 /// A circuit that stays open for the requested duration.
 #[tokio::test(start_paused = true)]
 async fn a_circuit_stays_open_for_the_delay_of_the_details() {
-    let config = BreakerConfig::grpc().fixed_share().on_throttled(ThrottledCalls::Failure).unobserved();
-    let config = config.open_when(OpenRule::consecutive(1).unwrap());
-    let circuit =
-        Circuit::new(config.open_for(OpenFor::fixed(Duration::from_secs(1)).as_asked(Duration::from_secs(60))));
+    let config = BreakerConfig::grpc().fixed_share().on_throttled(ThrottledCalls::Failure).without_observers();
+    let config = config.open_when(TripRule::consecutive(1).unwrap());
+    let circuit = Circuit::new(
+        config.open_for(OpenDuration::fixed(Duration::from_secs(1)).honor_retry_after(Duration::from_secs(60))),
+    );
     let details = status(UNAVAILABLE, vec![retry_info(7, 0)]);
     let service = service_fn(move |_: Request<Full<Bytes>>| {
         let mut response = Response::new(Empty::<Bytes>::new());
@@ -322,5 +323,5 @@ async fn a_circuit_stays_open_for_the_delay_of_the_details() {
     });
     let layer = tower_recourse::BreakerLayer::on(&circuit);
     tower::Layer::layer(&layer, service).oneshot(request("/test.Echo/Unary")).await.unwrap();
-    assert_eq!(circuit.admit().unwrap_err().retry_in(), Some(Duration::from_secs(7)));
+    assert_eq!(circuit.try_acquire().unwrap_err().retry_in(), Some(Duration::from_secs(7)));
 }

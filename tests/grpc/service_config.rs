@@ -17,7 +17,7 @@ use tonic::Code;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_recourse::{
     FailureKind, RetryConfig,
-    grpc::{PeekLayer, ServiceConfig, Stamped},
+    grpc::{GrpcReplay, PeekLayer, ServiceConfig},
     http::Replay,
     observe::Event,
     retry::{Budget, BudgetStats, TokenBucket, budget::Token},
@@ -38,7 +38,7 @@ fn policy(max_attempts: u32, codes: &str) -> String {
 }
 
 fn read(json: &str) -> ServiceConfig {
-    RetryConfig::from_service_config(json).unwrap().each(|base| base.without_budget().unobserved())
+    RetryConfig::from_service_config(json).unwrap().map_methods(|base| base.without_budget().without_observers())
 }
 
 /// How often the retry calls a method that is unavailable.
@@ -167,7 +167,7 @@ async fn a_call_that_is_never_answered_ends_with_its_methods_timeout() {
     let config = RetryConfig::from_service_config(
         r#"{ "methodConfig": [{ "name": [{ "service": "greeter.Greeter" }], "timeout": "0.05s" }] }"#,
     );
-    let layer = config.unwrap().each(|base| base.unobserved()).layer();
+    let layer = config.unwrap().map_methods(|base| base.without_observers()).layer();
     let mut client = GreeterClient::new(layer.layer(PeekLayer::new().layer(channel(serving.address))));
     let status = in_time(client.greet(name("Ann"))).await.unwrap_err();
     assert!(matches!(status.code(), Code::DeadlineExceeded | Code::Cancelled), "{status:?}");
@@ -201,7 +201,7 @@ async fn the_backoff_has_jitter_below_its_maximum() {
         let (log, service) = answers(&[&[("grpc-status", "14")]]);
         let policy = policy(5, r#"["UNAVAILABLE"]"#).replace("\"1s\"", "\"0.3s\"");
         let config = read(&format!(r#"{{ "methodConfig": [{{ "name": [{{}}], "retryPolicy": {policy} }}] }}"#));
-        let layer = config.each(|base| base.seed(seed)).layer();
+        let layer = config.map_methods(|base| base.seed(seed)).layer();
         layer.layer(service).oneshot(request("/any.Service/Method")).await.unwrap();
         let gaps = gaps(&log);
         assert!(gaps.iter().all(|&gap| gap <= Duration::from_millis(301)), "{gaps:?}");
@@ -219,7 +219,7 @@ async fn all_methods_share_the_throttle() {
                                {{ "name": [{{ "service": "two" }}], "retryPolicy": {policy} }}],
               "retryThrottling": {{ "maxTokens": 10, "tokenRatio": 0.5 }} }}"#
     );
-    let config = RetryConfig::from_service_config(&json).unwrap().each(|base| base.unobserved());
+    let config = RetryConfig::from_service_config(&json).unwrap().map_methods(|base| base.without_observers());
     // The fifth failure leaves 5 of 10 tokens. From then on nothing is retried.
     assert_eq!((attempts(&config, "/one/Get").await, attempts(&config, "/two/Get").await), (5, 1));
 }
@@ -259,8 +259,8 @@ async fn the_budget_pays_for_retries_that_are_made() {
             }
         };
         let shared = budget.clone();
-        let config = five_attempts().each(|base| {
-            base.shared_budget(shared).observe(observer).keeping(Stamped::new(Replay::default().max_body(5_000)))
+        let config = five_attempts().map_methods(|base| {
+            base.shared_budget(shared).observe(observer).replay(GrpcReplay::new(Replay::default().max_body(5_000)))
         });
         let calls = Arc::new(AtomicUsize::new(0));
         let counted = calls.clone();
@@ -290,14 +290,14 @@ async fn two_nested_retries_deposit_once() {
         fn withdraw(&self, _: FailureKind) -> Option<Token> {
             None
         }
-        fn give_back(&self, _: Token) {}
+        fn refund(&self, _: Token) {}
         fn stats(&self) -> BudgetStats {
             BudgetStats::default()
         }
     }
     let budget = Arc::new(Deposits::default());
     let shared = budget.clone();
-    let layer = five_attempts().each(|base| base.shared_budget(shared)).layer();
+    let layer = five_attempts().map_methods(|base| base.shared_budget(shared)).layer();
     let (log, service) = answers(&[&[("grpc-status", "14")]]);
     layer.layer(layer.layer(service)).oneshot(request("/any.Service/Method")).await.unwrap();
     assert_eq!((budget.0.load(Ordering::SeqCst), log.lock().unwrap().len()), (1, 1));

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Empty, Full, combinators::UnsyncBoxBody};
 use tower_recourse::{
-    BreakerConfig, BreakerError, Circuit, Classifier, FailureKind, Sent, Verdict,
-    grpc::{Code, Health, Statuses, code},
+    BreakerConfig, BreakerError, Circuit, Classifier, Delivery, FailureKind, Verdict,
+    grpc::{BreakerClassifier, Code, RetryClassifier, code},
     http::Deadline,
 };
 
@@ -37,20 +37,20 @@ fn with_code(number: u64) -> Answer {
 }
 
 fn to_retry(response: &Answer) -> Verdict {
-    Classifier::<Asked, _, io::Error>::classify(&Statuses::default(), &None, Ok(response))
+    Classifier::<Asked, _, io::Error>::classify(&RetryClassifier::default(), &None, Ok(response))
 }
 
 fn to_breaker(response: &Answer) -> Verdict {
-    Classifier::<Asked, _, io::Error>::classify(&Health, &(), Ok(response))
+    Classifier::<Asked, _, io::Error>::classify(&BreakerClassifier, &(), Ok(response))
 }
 
 #[test]
 fn every_code() {
     use Verdict::{Neutral, Success};
-    let permanent = Verdict::permanent().sent(Sent::Yes);
-    let transient = Verdict::transient().sent(Sent::Yes);
-    let timed_out = Verdict::timed_out().sent(Sent::Yes);
-    let throttled = Verdict::throttled().sent(Sent::Yes);
+    let permanent = Verdict::permanent().delivery(Delivery::Sent);
+    let transient = Verdict::transient().delivery(Delivery::Sent);
+    let timed_out = Verdict::timed_out().delivery(Delivery::Sent);
+    let throttled = Verdict::throttled().delivery(Delivery::Sent);
     for (number, name, retry, breaker) in [
         (0, "OK", Success, Success),
         (1, "CANCELLED", Neutral, Neutral),
@@ -107,8 +107,8 @@ fn the_status_is_found_in_headers_or_trailers() {
 /// `grpc-status`.
 #[test]
 fn a_page_of_html_with_status_200_is_unknown() {
-    let transient = Verdict::transient().sent(Sent::Yes);
-    let permanent = Verdict::permanent().sent(Sent::Yes);
+    let transient = Verdict::transient().delivery(Delivery::Sent);
+    let permanent = Verdict::permanent().delivery(Delivery::Sent);
     for content_type in ["text/html", "text/html; charset=utf-8", "application/json", "", "application/grp", "grpc"] {
         let page = response(200, &[("content-type", content_type)], "<html>");
         assert_eq!(code(&page), Some(Code::Unknown), "{content_type:?}");
@@ -134,25 +134,29 @@ fn a_pushback_changes_the_delay_of_retryable_codes() {
         to_retry(&response(200, &[("grpc-status", code), ("grpc-retry-pushback-ms", pushback)], ""))
     };
     let ms = Duration::from_millis(250);
-    assert_eq!(pushed("14", "250"), Verdict::transient().sent(Sent::Yes).retry_after_pushback(ms));
-    assert_eq!(pushed("8", "250"), Verdict::throttled().sent(Sent::Yes).retry_after_pushback(ms));
+    assert_eq!(pushed("14", "250"), Verdict::transient().delivery(Delivery::Sent).retry_after_pushback(ms));
+    assert_eq!(pushed("8", "250"), Verdict::throttled().delivery(Delivery::Sent).retry_after_pushback(ms));
     for unreadable in ["-1", "xxx", "", "1.5", "+5", "99999999999999999999999"] {
-        assert_eq!(pushed("14", unreadable), Verdict::transient().sent(Sent::Yes).never_retry(), "{unreadable:?}");
+        assert_eq!(
+            pushed("14", unreadable),
+            Verdict::transient().delivery(Delivery::Sent).never_retry(),
+            "{unreadable:?}"
+        );
     }
     assert_eq!((pushed("0", "250"), pushed("5", "250")), (Verdict::Success, Verdict::Neutral));
-    assert_eq!(pushed("13", "250"), Verdict::permanent().sent(Sent::Yes));
+    assert_eq!(pushed("13", "250"), Verdict::permanent().delivery(Delivery::Sent));
     // The response of a proxy that knows gRPC.
     let proxied = response(503, &[("grpc-retry-pushback-ms", "250")], "");
-    assert_eq!(to_retry(&proxied), Verdict::transient().sent(Sent::Yes).retry_after_pushback(ms));
+    assert_eq!(to_retry(&proxied), Verdict::transient().delivery(Delivery::Sent).retry_after_pushback(ms));
     // A breaker may use the pushback.
     let busy = response(200, &[("grpc-status", "14"), ("grpc-retry-pushback-ms", "250")], "");
-    assert_eq!(to_breaker(&busy), Verdict::throttled().sent(Sent::Yes).retry_after(ms));
+    assert_eq!(to_breaker(&busy), Verdict::throttled().delivery(Delivery::Sent).retry_after(ms));
 }
 
 #[test]
 fn a_throttling_server_is_healthy_to_a_breaker() {
-    let throttled = Verdict::throttled().sent(Sent::Yes);
-    let failed = Verdict::transient().sent(Sent::Yes);
+    let throttled = Verdict::throttled().delivery(Delivery::Sent);
+    let failed = Verdict::transient().delivery(Delivery::Sent);
     let pushback = "grpc-retry-pushback-ms";
     for (name, response, expected) in [
         ("exhausted", response(200, &[("grpc-status", "8")], ""), throttled),
@@ -173,18 +177,18 @@ fn a_throttling_server_is_healthy_to_a_breaker() {
 
 #[test]
 fn errors_have_grpcs_code_for_them() {
-    let judge = |statuses: Statuses, kind: io::ErrorKind| {
+    let judge = |statuses: RetryClassifier, kind: io::ErrorKind| {
         Classifier::<Asked, Answer, io::Error>::classify(&statuses, &None, Err(&io::Error::from(kind)))
     };
-    let default = Statuses::default();
-    let nothing = Statuses::default().retry_codes([]);
-    let slow = Statuses::default().retry_codes([Code::DeadlineExceeded]);
-    let unavailable = Statuses::default().retry_codes([Code::Unavailable]);
+    let default = RetryClassifier::default();
+    let nothing = RetryClassifier::default().retry_codes([]);
+    let slow = RetryClassifier::default().retry_codes([Code::DeadlineExceeded]);
+    let unavailable = RetryClassifier::default().retry_codes([Code::Unavailable]);
     for (name, verdict, expected) in [
         ("lost", judge(default, io::ErrorKind::ConnectionReset), Verdict::transient().idempotency_unknown()),
         ("lost, asked for", judge(unavailable, io::ErrorKind::ConnectionReset), Verdict::transient()),
         ("lost, not asked for", judge(nothing, io::ErrorKind::ConnectionReset), Verdict::permanent()),
-        ("refused", judge(nothing, io::ErrorKind::ConnectionRefused), Verdict::transient().sent(Sent::No)),
+        ("refused", judge(nothing, io::ErrorKind::ConnectionRefused), Verdict::transient().delivery(Delivery::NotSent)),
         ("too late", judge(default, io::ErrorKind::TimedOut), Verdict::permanent()),
         ("too late, asked for", judge(slow, io::ErrorKind::TimedOut), Verdict::failure(FailureKind::TimedOut)),
         ("a bad certificate", judge(default, io::ErrorKind::InvalidData), Verdict::permanent()),
@@ -203,18 +207,19 @@ async fn a_call_on_a_dead_connection_was_not_processed() {
     drop(connection);
     let error = sender.send_request(Request::new(Empty::<Bytes>::new())).await.unwrap_err();
     assert!(error.is_canceled() || error.is_closed(), "{error:?}");
-    let verdict = Classifier::<Asked, Answer, _>::classify(&Statuses::default().retry_codes([]), &None, Err(&error));
-    assert_eq!(verdict, Verdict::refused());
+    let verdict =
+        Classifier::<Asked, Answer, _>::classify(&RetryClassifier::default().retry_codes([]), &None, Err(&error));
+    assert_eq!(verdict, Verdict::unprocessed());
 }
 
 /// The outer layers recognise it, because it isn't the service's response.
 #[test]
 fn a_rejection_stays_a_rejection() {
-    let circuit = Circuit::new(BreakerConfig::grpc().fixed_share().unobserved());
+    let circuit = Circuit::new(BreakerConfig::grpc().fixed_share().without_observers());
     circuit.force_open();
-    let error: BreakerError<io::Error> = BreakerError::Rejected(circuit.admit().unwrap_err());
-    let to_breaker = Classifier::<Asked, Answer, _>::classify(&Health, &(), Err(&error));
-    let to_retry = Classifier::<Asked, Answer, _>::classify(&Statuses::default(), &None, Err(&error));
+    let error: BreakerError<io::Error> = BreakerError::Rejected(circuit.try_acquire().unwrap_err());
+    let to_breaker = Classifier::<Asked, Answer, _>::classify(&BreakerClassifier, &(), Err(&error));
+    let to_retry = Classifier::<Asked, Answer, _>::classify(&RetryClassifier::default(), &None, Err(&error));
     assert_eq!((to_breaker, to_retry), (Verdict::rejected(None), Verdict::rejected(None)));
 }
 
@@ -222,11 +227,11 @@ fn a_rejection_stays_a_rejection() {
 fn an_error_is_never_a_success_to_a_breaker() {
     type BoxError = Box<dyn std::error::Error + Send + Sync>;
     let shed: BoxError = tower::load_shed::error::Overloaded::new().into();
-    let judge = |error: BoxError| Classifier::<Asked, Answer, BoxError>::classify(&Health, &(), Err(&error));
-    assert_eq!(judge(shed), Verdict::throttled().sent(Sent::No));
+    let judge = |error: BoxError| Classifier::<Asked, Answer, BoxError>::classify(&BreakerClassifier, &(), Err(&error));
+    assert_eq!(judge(shed), Verdict::throttled().delivery(Delivery::NotSent));
     let lost = |kind: io::ErrorKind| judge(io::Error::from(kind).into());
     assert_eq!(lost(io::ErrorKind::ConnectionReset), Verdict::transient());
-    assert_eq!(lost(io::ErrorKind::ConnectionRefused), Verdict::transient().sent(Sent::No));
+    assert_eq!(lost(io::ErrorKind::ConnectionRefused), Verdict::transient().delivery(Delivery::NotSent));
     assert_eq!(lost(io::ErrorKind::TimedOut), Verdict::timed_out());
     assert_eq!(judge(h2::Error::from(h2::Reason::INADEQUATE_SECURITY).into()), Verdict::transient());
 }
@@ -239,10 +244,10 @@ async fn the_earlier_deadline_applies() {
             request.headers_mut().insert("grpc-timeout", header.parse().unwrap());
         }
         if let Some(seconds) = extension {
-            request.extensions_mut().insert(Deadline::within(Duration::from_secs(seconds)));
+            request.extensions_mut().insert(Deadline::after(Duration::from_secs(seconds)));
         }
-        let memo = Classifier::<Asked, Answer, io::Error>::memo(&Statuses::default(), &request);
-        let at = Classifier::<Asked, Answer, io::Error>::deadline(&Statuses::default(), &memo);
+        let memo = Classifier::<Asked, Answer, io::Error>::memo(&RetryClassifier::default(), &request);
+        let at = Classifier::<Asked, Answer, io::Error>::deadline(&RetryClassifier::default(), &memo);
         at.map(|at| at.duration_since(tokio::time::Instant::now()).as_secs())
     };
     assert_eq!(deadline(None, None), None);

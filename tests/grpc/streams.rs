@@ -9,7 +9,7 @@ use tonic::{Code, Status};
 use tower::ServiceBuilder;
 use tower_recourse::{
     RetryLayer,
-    grpc::{PeekLayer, Stamped},
+    grpc::{GrpcReplay, PeekLayer},
     http::Replay,
     retry::Backoff,
 };
@@ -39,7 +39,7 @@ async fn a_bidirectional_stream_passes_through_as_it_comes() {
     let service = ServiceBuilder::new()
         .layer(RetryLayer::new(config()))
         // If the layer waited at all, it would wait forever.
-        .layer(PeekLayer::new().longest(Duration::MAX))
+        .layer(PeekLayer::new().max_wait(Duration::MAX))
         .service(channel(serving.address));
     let mut client = GreeterClient::new(service);
     in_time(async {
@@ -149,7 +149,7 @@ async fn a_stream_that_outgrows_the_buffer_continues() {
     {
         let script: &'static [_] = script;
         let (serving, host) = Host::playing(script).await;
-        let mut client = client(config().keeping(Stamped::new(Replay::default().max_body(150))), &serving);
+        let mut client = client(config().replay(GrpcReplay::new(Replay::default().max_body(150))), &serving);
         in_time(async {
             let (sender, names) = names();
             sender.send(name(&first)).unwrap();

@@ -16,7 +16,7 @@ use tokio_test::{assert_pending, task::spawn};
 use tower::{Service, ServiceBuilder, service_fn};
 use tower_recourse::{
     BreakerConfig, BreakerLayer, Circuit, Classifier, RetryLayer, Verdict,
-    grpc::{Code, Health, PeekLayer, Statuses},
+    grpc::{BreakerClassifier, Code, PeekLayer, RetryClassifier},
 };
 
 use crate::fixed_numbers::FixedNumbers as _;
@@ -33,7 +33,7 @@ async fn a_client_without_an_origin_makes_one_attempt() {
         counted.fetch_add(1, Ordering::SeqCst);
         client.clone().call(request)
     });
-    let circuit = Circuit::new(BreakerConfig::grpc().fixed_share().unobserved());
+    let circuit = Circuit::new(BreakerConfig::grpc().fixed_share().without_observers());
     let stack = ServiceBuilder::new()
         .layer(RetryLayer::new(config().idempotent()))
         .layer(BreakerLayer::on(&circuit))
@@ -67,11 +67,11 @@ async fn a_connection_whose_task_is_gone_is_unavailable() {
     assert!(error.to_string().contains("dispatch task is gone"), "{error}");
     let boxed: BoxError = error.into();
     let judge = |codes: &[Code]| {
-        let statuses = Statuses::default().retry_codes(codes.iter().copied());
+        let statuses = RetryClassifier::default().retry_codes(codes.iter().copied());
         Classifier::<Request<()>, Answer, BoxError>::classify(&statuses, &None, Err(&boxed))
     };
     assert_eq!((judge(&[Code::Unavailable]), judge(&[Code::Unknown])), (Verdict::transient(), Verdict::permanent()));
-    let to_breaker = Classifier::<Request<()>, Answer, BoxError>::classify(&Health, &(), Err(&boxed));
+    let to_breaker = Classifier::<Request<()>, Answer, BoxError>::classify(&BreakerClassifier, &(), Err(&boxed));
     assert_eq!(to_breaker, Verdict::transient());
 
     // Through a tonic client, the call is retried.

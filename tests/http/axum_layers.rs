@@ -10,9 +10,9 @@ use http::Request;
 use http_body_util::BodyExt;
 use tower::{ServiceBuilder, ServiceExt};
 use tower_recourse::{
-    BreakerConfig, BreakerLayer, Circuit, How, RetryLayer,
-    breaker::OpenRule,
-    http::{HowLayer, Unavailable},
+    BreakerConfig, BreakerLayer, CallReport, Circuit, RetryLayer,
+    breaker::TripRule,
+    http::{ReportExtensionLayer, Unavailable},
 };
 
 use crate::config;
@@ -43,8 +43,9 @@ async fn a_router_retries_with_the_body() {
 
 #[tokio::test(start_paused = true)]
 async fn a_rejection_is_503_with_retry_after_and_a_problem_body() {
-    let circuit =
-        Circuit::new(BreakerConfig::http().fixed_share().open_when(OpenRule::consecutive(1).unwrap()).unobserved());
+    let circuit = Circuit::new(
+        BreakerConfig::http().fixed_share().open_when(TripRule::consecutive(1).unwrap()).without_observers(),
+    );
     let calls = Arc::default();
     let app = app(&calls)
         .route("/other", post(|| async { "never" }))
@@ -70,9 +71,10 @@ async fn a_rejection_is_503_with_retry_after_and_a_problem_body() {
 /// axum offers no other way to handle readiness, so the request waits.
 #[tokio::test(start_paused = true)]
 async fn a_breaker_that_is_not_ready_keeps_its_requests_waiting() {
-    let circuit =
-        Circuit::new(BreakerConfig::http().fixed_share().open_when(OpenRule::consecutive(1).unwrap()).unobserved());
-    circuit.admit().unwrap().failure();
+    let circuit = Circuit::new(
+        BreakerConfig::http().fixed_share().open_when(TripRule::consecutive(1).unwrap()).without_observers(),
+    );
+    circuit.try_acquire().unwrap().failure();
     let calls = Arc::new(AtomicUsize::new(1));
     let app = app(&calls).layer(BreakerLayer::on(&circuit).wait_when_open());
     let begun = tokio::time::Instant::now();
@@ -82,9 +84,10 @@ async fn a_breaker_that_is_not_ready_keeps_its_requests_waiting() {
 
 #[tokio::test(start_paused = true)]
 async fn the_breakers_own_response_is_not_retried() {
-    let circuit =
-        Circuit::new(BreakerConfig::http().fixed_share().open_when(OpenRule::consecutive(1).unwrap()).unobserved());
-    circuit.admit().unwrap().failure();
+    let circuit = Circuit::new(
+        BreakerConfig::http().fixed_share().open_when(TripRule::consecutive(1).unwrap()).without_observers(),
+    );
+    circuit.try_acquire().unwrap().failure();
     let calls = Arc::default();
     let app = app(&calls).layer(
         ServiceBuilder::new()
@@ -113,11 +116,11 @@ fn in_chunks(chunks: [&'static str; 2]) -> Body {
 #[tokio::test(start_paused = true)]
 async fn a_response_has_its_report_in_an_extension() {
     let calls = Arc::new(AtomicUsize::new(0));
-    let app = app(&calls).layer(ServiceBuilder::new().layer(HowLayer).layer(RetryLayer::new(config())));
-    let hows = async |app: Router| *app.oneshot(put("x")).await.unwrap().extensions().get::<How>().unwrap();
+    let app = app(&calls).layer(ServiceBuilder::new().layer(ReportExtensionLayer).layer(RetryLayer::new(config())));
+    let hows = async |app: Router| *app.oneshot(put("x")).await.unwrap().extensions().get::<CallReport>().unwrap();
     assert_eq!(hows(app.clone()).await.attempts(), 2);
-    assert_eq!(hows(app.clone()).await, How::default());
+    assert_eq!(hows(app.clone()).await, CallReport::default());
     // A layer around it sees the same report.
     calls.store(0, Ordering::SeqCst);
-    assert_eq!(hows(app.layer(HowLayer)).await.attempts(), 2);
+    assert_eq!(hows(app.layer(ReportExtensionLayer)).await.attempts(), 2);
 }

@@ -17,10 +17,10 @@ use tower_recourse::{
     RetryLayer,
     http::{
         Replay, Replayable,
-        replay::{KeptRequest, PlayError, SentAgain, SharedBody},
+        replay::{CloneableBody, ReplayError, StoredRequest, Superseded},
     },
     observe::Event,
-    retry::Keep,
+    retry::RequestReplay,
 };
 
 use crate::{config, empty_response};
@@ -58,9 +58,9 @@ pub(crate) fn data(text: &'static str) -> io::Result<Frame<Bytes>> {
 }
 
 /// The request that is sent, and the stored request.
-pub(crate) fn split<B: Replayable>(replay: &Replay, mut request: Request<B>) -> (Request<B>, Option<KeptRequest<B>>) {
-    let kept = replay.keep(&mut request);
-    (replay.sent(request), kept)
+pub(crate) fn split<B: Replayable>(replay: &Replay, mut request: Request<B>) -> (Request<B>, Option<StoredRequest<B>>) {
+    let kept = replay.store(&mut request);
+    (replay.into_request(request), kept)
 }
 
 pub(crate) fn body(
@@ -85,7 +85,7 @@ async fn a_body_within_the_limit_is_resent_unchanged() {
     let mut kept = kept.unwrap();
     assert_eq!(text(first).await, "12345678");
     for _ in 0..3 {
-        let again: Request<Boxed> = eight().again(&mut kept).unwrap();
+        let again: Request<Boxed> = eight().copy(&mut kept).unwrap();
         assert_eq!(
             (again.uri().path(), &again.headers()["x-kept"]),
             ("/upload", &"yes".parse::<http::HeaderValue>().unwrap())
@@ -101,13 +101,13 @@ async fn a_byte_above_the_limit_ends_replay_but_not_the_attempt() {
     let mut first = first.into_body();
     let mut kept = kept.unwrap();
     first.frame().await.unwrap().unwrap();
-    assert_eq!(replay.memory(), 8);
-    assert!(replay.again(&mut kept).is_some(), "it could be resent so far");
+    assert_eq!(replay.memory_in_use(), 8);
+    assert!(replay.copy(&mut kept).is_some(), "it could be resent so far");
 
     let (first, kept) = split(&replay, body([data("12345678"), data("9"), data("0")], None));
     let mut kept = kept.unwrap();
     assert_eq!(text(first).await, "1234567890");
-    assert!(Keep::<Request<Boxed>>::again(&replay, &mut kept).is_none());
+    assert!(RequestReplay::<Request<Boxed>>::copy(&replay, &mut kept).is_none());
 }
 
 /// The policy decides when the attempt has failed. Observers get no event for a retry that can't be
@@ -116,7 +116,7 @@ async fn a_byte_above_the_limit_ends_replay_but_not_the_attempt() {
 async fn a_body_above_the_limit_emits_no_retry_event() {
     for fails in [false, true] {
         for (most, expected) in
-            [(8, vec!["NothingToRetry", "RetryStopped"]), (9, vec!["RetryScheduled", "RetryStopped"])]
+            [(8, vec!["RequestNotReplayable", "RetryStopped"]), (9, vec!["RetryScheduled", "RetryStopped"])]
         {
             let events = Arc::new(Mutex::new(Vec::new()));
             let observed = Arc::clone(&events);
@@ -124,7 +124,7 @@ async fn a_body_above_the_limit_emits_no_retry_event() {
                 let event = format!("{event:?}");
                 observed.lock().unwrap().push(event.split([' ', '{']).next().unwrap().to_owned());
             };
-            let config = config().keeping(Replay::default().max_body(most)).retries(1).observe(observer);
+            let config = config().replay(Replay::default().max_body(most)).retries(1).observe(observer);
             let reads = service_fn(move |request: Request<Boxed>| async move {
                 assert_eq!(text(request).await, "123456789");
                 if fails { Err(io::Error::from(io::ErrorKind::ConnectionReset)) } else { Ok(empty_response(503)) }
@@ -158,11 +158,11 @@ async fn the_unsent_rest_comes_from_the_source() {
     assert_eq!(first.frame().await.unwrap().unwrap().into_data().unwrap(), "12");
 
     // The server has responded, and the body of the first attempt still exists.
-    let again: Request<Boxed> = replay.again(&mut kept).unwrap();
+    let again: Request<Boxed> = replay.copy(&mut kept).unwrap();
     assert_eq!(text(again).await, "123456");
     let error = first.frame().await.unwrap().unwrap_err();
     let again = error.get_ref().unwrap();
-    assert!(again.is::<SentAgain>(), "it must not look like the end");
+    assert!(again.is::<Superseded>(), "it must not look like the end");
     assert_eq!(again.to_string(), "a later attempt is sending the request body");
     assert!(first.frame().await.is_none());
 }
@@ -175,7 +175,7 @@ async fn trailers_are_resent() {
     let (first, kept) = split(&replay, body([data("1"), Ok(Frame::trailers(trailers.clone()))], None));
     let mut kept = kept.unwrap();
     assert_eq!(first.into_body().collect().await.unwrap().trailers(), Some(&trailers));
-    let again: Request<Boxed> = replay.again(&mut kept).unwrap();
+    let again: Request<Boxed> = replay.copy(&mut kept).unwrap();
     let again = again.into_body();
     assert!(!again.is_end_stream());
     assert_eq!(again.collect().await.unwrap().trailers(), Some(&trailers));
@@ -187,7 +187,7 @@ async fn an_empty_body_ends_at_once() {
     let (first, kept): (Request<Boxed>, _) = split(&eight(), Request::new(empty));
     assert!(first.body().is_end_stream());
     assert_eq!(first.body().size_hint().exact(), Some(0));
-    let again: Request<Boxed> = eight().again(&mut kept.unwrap()).unwrap();
+    let again: Request<Boxed> = eight().copy(&mut kept.unwrap()).unwrap();
     assert!(again.body().is_end_stream());
 }
 
@@ -197,7 +197,7 @@ async fn an_error_of_the_body_is_never_replayed() {
     let (first, kept) = split(&replay, body([data("1"), Err(io::Error::other("the client went away"))], None));
     let mut kept = kept.unwrap();
     assert_eq!(first.into_body().collect().await.unwrap_err().to_string(), "the client went away");
-    assert!(Keep::<Request<Boxed>>::again(&replay, &mut kept).is_none());
+    assert!(RequestReplay::<Request<Boxed>>::copy(&replay, &mut kept).is_none());
 }
 
 /// The sender of the body gave up. hyper reads a reset of an HTTP/2 stream with NO_ERROR as the end
@@ -209,9 +209,9 @@ async fn a_body_shorter_than_announced_is_never_resent() {
         let end = trailers.then(|| Ok(Frame::trailers(HeaderMap::new())));
         let (first, kept) = split(&replay, body([data("1"), data("2")].into_iter().chain(end), Some(announced)));
         assert_eq!(text(first).await, "12");
-        let is_kept = Keep::<Request<Boxed>>::again(&replay, &mut kept.unwrap()).is_some();
+        let is_kept = RequestReplay::<Request<Boxed>>::copy(&replay, &mut kept.unwrap()).is_some();
         assert_eq!(is_kept, announced == 2, "{announced}, {trailers}");
-        assert_eq!(replay.memory(), 0);
+        assert_eq!(replay.memory_in_use(), 0);
     }
 }
 
@@ -221,11 +221,11 @@ async fn all_bodies_share_a_limit_and_release_their_memory() {
     let (one, kept_one) = split(&replay, body([data("12345678")], None));
     let (two, kept_two) = split(&replay, body([data("12345678")], None));
     let (mut kept_one, mut kept_two) = (kept_one.unwrap(), kept_two.unwrap());
-    assert_eq!((text(one).await.len(), text(two).await.len(), replay.memory()), (8, 8, 8));
-    assert!(Keep::<Request<Boxed>>::again(&replay, &mut kept_one).is_some());
-    assert!(Keep::<Request<Boxed>>::again(&replay, &mut kept_two).is_none(), "there was no room");
+    assert_eq!((text(one).await.len(), text(two).await.len(), replay.memory_in_use()), (8, 8, 8));
+    assert!(RequestReplay::<Request<Boxed>>::copy(&replay, &mut kept_one).is_some());
+    assert!(RequestReplay::<Request<Boxed>>::copy(&replay, &mut kept_two).is_none(), "there was no room");
     drop((kept_one, kept_two));
-    assert_eq!(replay.memory(), 0);
+    assert_eq!(replay.memory_in_use(), 0);
     assert!(Replay::default().max_body(8).max_memory(8).is_ok(), "one of the largest");
     assert_eq!(
         Replay::default().max_memory(1).unwrap_err().to_string(),
@@ -245,15 +245,15 @@ async fn the_default_limit_holds_a_thousand_large_bodies() {
         assert_eq!(sent.into_body().collect().await.unwrap().to_bytes().len(), 64 << 10);
         all.push(kept.unwrap());
     }
-    assert_eq!(replay.memory(), 64 << 20);
-    let mut again = |place: usize| Keep::<Request<Boxed>>::again(&replay, &mut all[place]).is_some();
+    assert_eq!(replay.memory_in_use(), 64 << 20);
+    let mut again = |place: usize| RequestReplay::<Request<Boxed>>::copy(&replay, &mut all[place]).is_some();
     assert!(again(0) && again(1_023) && !again(1_024));
     drop(all);
-    assert_eq!(replay.memory(), 0);
+    assert_eq!(replay.memory_in_use(), 0);
 
     let (sent, kept) = split(&replay, body([Ok(Frame::data(Bytes::from_static(&LARGE))), data("x")], None));
     assert_eq!(sent.into_body().collect().await.unwrap().to_bytes().len(), (64 << 10) + 1);
-    assert!(Keep::<Request<Boxed>>::again(&replay, &mut kept.unwrap()).is_none());
+    assert!(RequestReplay::<Request<Boxed>>::copy(&replay, &mut kept.unwrap()).is_none());
 }
 
 #[tokio::test]
@@ -264,7 +264,7 @@ async fn after_the_response_nothing_more_is_stored() {
     first.frame().await.unwrap().unwrap();
     drop(kept);
     assert_eq!(first.frame().await.unwrap().unwrap().into_data().unwrap(), "34");
-    assert_eq!(replay.memory(), 0);
+    assert_eq!(replay.memory_in_use(), 0);
     assert_eq!(first.collect().await.unwrap().to_bytes(), "56");
 }
 
@@ -275,8 +275,8 @@ async fn many_small_chunks_are_stored_as_few() {
     let replay = Replay::default();
     let (first, kept) = split(&replay, body(ones, None));
     assert_eq!(text(first).await.len(), 8_000);
-    assert_eq!(replay.memory(), 8_000);
-    let again: Request<Boxed> = replay.again(&mut kept.unwrap()).unwrap();
+    assert_eq!(replay.memory_in_use(), 8_000);
+    let again: Request<Boxed> = replay.copy(&mut kept.unwrap()).unwrap();
     let mut again = again.into_body();
     let mut frames = 0;
     while let Some(frame) = again.frame().await {
@@ -290,8 +290,8 @@ async fn many_small_chunks_are_stored_as_few() {
 async fn a_cloneable_body_is_cloned() {
     let replay = eight();
     let (sent, kept): (Request<Full<Bytes>>, _) = split(&replay, Request::new(Full::from("more than eight bytes")));
-    assert_eq!(replay.memory(), 0);
-    let again: Request<Full<Bytes>> = replay.again(&mut kept.unwrap()).unwrap();
+    assert_eq!(replay.memory_in_use(), 0);
+    let again: Request<Full<Bytes>> = replay.copy(&mut kept.unwrap()).unwrap();
     assert_eq!(
         sent.into_body().collect().await.unwrap().to_bytes(),
         again.into_body().collect().await.unwrap().to_bytes()
@@ -300,10 +300,10 @@ async fn a_cloneable_body_is_cloned() {
 
 #[test]
 fn a_replay_error_has_a_message_and_its_cause() {
-    let broken = PlayError::Body(io::Error::other("reset"));
+    let broken = ReplayError::Body(io::Error::other("reset"));
     assert_eq!(broken.to_string(), "the request body failed");
     assert_eq!(std::error::Error::source(&broken).unwrap().to_string(), "reset");
-    let lost = PlayError::<io::Error>::NotKept;
+    let lost = ReplayError::<io::Error>::NotStored;
     assert_eq!(lost.to_string(), "the request body is no longer stored, so it can't be resent");
     assert!(std::error::Error::source(&lost).is_none());
     let shown = format!("{:?}", Replay::default().max_body(8));
@@ -316,17 +316,17 @@ async fn a_stored_body_reports_whether_it_can_be_replayed() {
     let replay = eight();
     let (sent, kept) = split(&replay, long());
     let kept = kept.unwrap();
-    let is_kept = || Keep::<Request<Boxed>>::is_kept(&replay, &kept);
+    let is_kept = || RequestReplay::<Request<Boxed>>::is_stored(&replay, &kept);
     assert!(is_kept());
     assert_eq!(text(sent).await, "123456789");
     assert!(!is_kept());
 
-    let (sent, kept) = split(&replay, replay.share(long()));
+    let (sent, kept) = split(&replay, replay.cloneable(long()));
     let kept = kept.unwrap();
-    let is_kept = || Keep::<Request<SharedBody<Boxed>>>::is_kept(&replay, &kept);
+    let is_kept = || RequestReplay::<Request<CloneableBody<Boxed>>>::is_stored(&replay, &kept);
     assert!(is_kept());
     assert_eq!(sent.into_body().collect().await.unwrap().to_bytes(), "123456789");
     assert!(!is_kept());
     let (_, whole) = split(&replay, Request::new(Full::new(Bytes::from("whole"))));
-    assert!(Keep::<Request<Full<Bytes>>>::is_kept(&replay, &whole.unwrap()));
+    assert!(RequestReplay::<Request<Full<Bytes>>>::is_stored(&replay, &whole.unwrap()));
 }

@@ -23,11 +23,11 @@ use tokio::{
 };
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_recourse::{
-    BreakerConfig, Circuit, Classifier, RetryLayer, Sent, State, Verdict,
-    breaker::OpenRule,
-    classify::Errors,
+    BreakerConfig, Circuit, Classifier, Delivery, RetryLayer, State, Verdict,
+    breaker::TripRule,
+    classify::ErrorClassifier,
     http::{
-        BodyBreakerLayer, BodyTimeoutLayer, FirstFrameLayer, Health,
+        BodyBreakerLayer, BodyTimeoutLayer, BreakerClassifier, FirstFrameLayer,
         body_timeout::{BodyElapsed, BodyLimit, TimeoutBody},
     },
 };
@@ -191,10 +191,10 @@ fn a_limit_of_zero_is_invalid() {
 async fn the_error_is_classified_as_timed_out() {
     let (_frames, body) = Streamed::new();
     let error = through(idle(ms(1)), body).await.frame().await.unwrap().unwrap_err();
-    let verdict = Classifier::<(), (), BoxError>::classify(&Errors, &(), Err(&error));
-    assert_eq!(verdict, Verdict::timed_out().sent(Sent::Yes).idempotency_unknown());
+    let verdict = Classifier::<(), (), BoxError>::classify(&ErrorClassifier, &(), Err(&error));
+    assert_eq!(verdict, Verdict::timed_out().delivery(Delivery::Sent).idempotency_unknown());
     let answer = Response::new(());
-    let health = |error| Classifier::<Request<()>, Response<()>, BoxError>::classify(&Health, &(), error);
+    let health = |error| Classifier::<Request<()>, Response<()>, BoxError>::classify(&BreakerClassifier, &(), error);
     assert_eq!((health(Err(&error)), health(Ok(&answer))), (verdict, Verdict::Success));
 }
 
@@ -301,8 +301,8 @@ async fn a_stall_before_the_first_byte_is_retried_for_a_get() {
 #[tokio::test]
 async fn stalled_calls_end_and_count_for_a_breaker() {
     let server = serve(&[Play::Stall]).await;
-    let config = BreakerConfig::http().fixed_share().open_when(OpenRule::consecutive(300).unwrap());
-    let circuit = Circuit::new(config.unobserved().count_calls());
+    let config = BreakerConfig::http().fixed_share().open_when(TripRule::consecutive(300).unwrap());
+    let circuit = Circuit::new(config.without_observers().count_calls());
     let stack = ServiceBuilder::new().layer(BodyBreakerLayer::on(&circuit)).layer(total(ms(1_500))).service(client());
     let mut calls = JoinSet::new();
     for _ in 0..300 {

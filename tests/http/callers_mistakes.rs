@@ -45,7 +45,7 @@ async fn server() -> String {
 /// Sends 30 requests that fail through a retry and a circuit. Returns the attempts, the failures
 /// that the circuit counted, and its state.
 async fn seen(http2: bool, request: impl Fn() -> Sent) -> (usize, u64, State) {
-    let circuit = Circuit::new(BreakerConfig::http().fixed_share().unobserved());
+    let circuit = Circuit::new(BreakerConfig::http().fixed_share().without_observers());
     let attempts = Arc::new(AtomicUsize::new(0));
     let counted = attempts.clone();
     let service = ServiceBuilder::new()

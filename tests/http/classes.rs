@@ -18,7 +18,7 @@ macro_rules! of_version {
     ($test:ident, $tower_http:ident, $classes:path) => {
         #[tokio::test(start_paused = true)]
         async fn $test() {
-            use $classes as Classes;
+            use $classes as TowerHttpClassifier;
             use $tower_http::classify::{ServerErrorsAsFailures, ServerErrorsFailureClass, SharedClassifier};
 
             let cases = [
@@ -32,7 +32,7 @@ macro_rules! of_version {
             ];
             for (method, code, calls) in cases {
                 let make = SharedClassifier::new(ServerErrorsAsFailures::new());
-                let classes = Classes::new(make, |class: &ServerErrorsFailureClass| match class {
+                let classes = TowerHttpClassifier::new(make, |class: &ServerErrorsFailureClass| match class {
                     ServerErrorsFailureClass::StatusCode(status) if status.as_u16() == 501 => Verdict::permanent(),
                     _ => Verdict::transient(),
                 });
@@ -51,20 +51,24 @@ macro_rules! of_version {
 }
 
 #[cfg(feature = "tower-http")]
-of_version!(classes_of_tower_http_0_7_become_verdicts, tower_http, tower_recourse::http::Classes);
+of_version!(classes_of_tower_http_0_7_become_verdicts, tower_http, tower_recourse::http::TowerHttpClassifier);
 #[cfg(feature = "tower-http-06")]
-of_version!(classes_of_tower_http_0_6_become_verdicts, tower_http_06, tower_recourse::http::tower_http_06::Classes);
+of_version!(
+    classes_of_tower_http_0_6_become_verdicts,
+    tower_http_06,
+    tower_recourse::http::tower_http_06::TowerHttpClassifier
+);
 
 /// A gRPC classifier of tower-http 0.7, whose failure classes are statuses.
 #[cfg(feature = "tower-http")]
 #[tokio::test(start_paused = true)]
 async fn grpc_classes_of_tower_http_0_7_become_verdicts() {
     use tower_http::classify::{GrpcErrorsAsFailures, GrpcFailureClass, SharedClassifier};
-    use tower_recourse::http::Classes;
+    use tower_recourse::http::TowerHttpClassifier;
 
     for (code, calls) in [("14", 3), ("13", 1), ("0", 1)] {
         let make = SharedClassifier::new(GrpcErrorsAsFailures::new());
-        let classes = Classes::new(make, |class: &GrpcFailureClass| match class {
+        let classes = TowerHttpClassifier::new(make, |class: &GrpcFailureClass| match class {
             GrpcFailureClass::Status(status) if status.code_raw() == 14 => Verdict::transient(),
             _ => Verdict::permanent(),
         });

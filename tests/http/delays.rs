@@ -136,16 +136,16 @@ async fn an_unknown_deadline_is_never_extended() {
     use tower::service_fn;
     use tower_recourse::{Elapsed, classify, retry::Timeouts};
 
-    let own = Deadline::within(Duration::from_millis(100));
+    let own = Deadline::after(Duration::from_millis(100));
     let server = service_fn(move |request: Request<Full<Bytes>>| async move {
         assert_eq!(request.extensions().get(), Some(&own));
         Ok::<_, std::io::Error>(empty_response(503))
     });
     let limits =
-        Timeouts::attempt(Duration::from_secs(1)).answer(|_: Elapsed| Ok::<_, std::io::Error>(empty_response(504)));
+        Timeouts::attempt(Duration::from_secs(1)).on_timeout(|_: Elapsed| Ok::<_, std::io::Error>(empty_response(504)));
     let mut request = get();
     request.extensions_mut().insert(own);
-    RetryLayer::new(config().classifier(classify::Errors).timeouts(limits))
+    RetryLayer::new(config().classifier(classify::ErrorClassifier).timeouts(limits))
         .layer(server)
         .oneshot(request)
         .await
@@ -172,7 +172,7 @@ async fn no_wait_exceeds_the_requests_deadline() {
             response
         });
         let mut request = get();
-        request.extensions_mut().insert(Deadline::within(Duration::from_millis(deadline)));
+        request.extensions_mut().insert(Deadline::after(Duration::from_millis(deadline)));
         let begun = Instant::now();
         let answer = RetryLayer::new(config()).layer(server.service()).oneshot(request).await.unwrap();
         assert_eq!(
@@ -203,9 +203,9 @@ async fn the_deadline_is_lowered_for_each_attempt() {
         async { Ok::<_, std::io::Error>(empty_response(503)) }
     });
     let limits =
-        Timeouts::attempt(Duration::from_secs(1)).answer(|_: Elapsed| Ok::<_, std::io::Error>(empty_response(504)));
+        Timeouts::attempt(Duration::from_secs(1)).on_timeout(|_: Elapsed| Ok::<_, std::io::Error>(empty_response(504)));
     let mut request = get();
-    request.extensions_mut().insert(Deadline::within(Duration::from_millis(1_080)));
+    request.extensions_mut().insert(Deadline::after(Duration::from_millis(1_080)));
     RetryLayer::new(config().timeouts(limits)).layer(server).oneshot(request).await.unwrap();
     assert_eq!(*seen.lock().unwrap(), [Some(1_000), Some(1_050), Some(1_080)]);
 }
@@ -216,7 +216,7 @@ async fn the_deadline_is_lowered_for_each_attempt() {
 async fn the_preset_makes_four_attempts_within_a_second() {
     for seed in 0..50 {
         let server = Scripted::new(|_| empty_response(502));
-        let preset = RetryConfig::http().unobserved().seed(seed);
+        let preset = RetryConfig::http().without_observers().seed(seed);
         let response = RetryLayer::new(preset).layer(server.service()).oneshot(get()).await.unwrap();
         assert_eq!(response.status(), 502);
         let gaps: Vec<u128> = server.gaps().iter().map(Duration::as_millis).collect();

@@ -84,7 +84,7 @@ async fn the_next_attempt_continues_from_the_source() {
         let (frames, source) = Streamed::new();
         frames.send(Ok(Frame::data("before, ".into()))).unwrap();
         let request = Request::put(format!("http://{address}/")).body(source.boxed_unsync()).unwrap();
-        let service = RetryLayer::new(config().keeping(replay.clone())).layer(client(version));
+        let service = RetryLayer::new(config().replay(replay.clone())).layer(client(version));
         let answering = tokio::spawn(async move { service.oneshot(request).await });
         // The rest is sent after the server has responded twice.
         let counted = calls.clone();
@@ -99,7 +99,7 @@ async fn the_next_attempt_continues_from_the_source() {
         let response = timeout(LONGEST, answering).await.unwrap().unwrap().unwrap();
         let body = timeout(LONGEST, response.into_body().collect()).await.unwrap().unwrap().to_bytes();
         assert_eq!((body, calls.load(Ordering::SeqCst)), ("before, and after".into(), 3), "{version:?}");
-        assert_eq!(replay.memory(), 0, "{version:?}");
+        assert_eq!(replay.memory_in_use(), 0, "{version:?}");
     }
 }
 
@@ -113,13 +113,13 @@ async fn nothing_is_stored_after_the_caller_gave_up() {
             let (frames, source) = Streamed::new();
             frames.send(Ok(Frame::data("x".repeat(5_000).into()))).unwrap();
             let request = Request::put(format!("http://{address}/")).body(source.boxed_unsync()).unwrap();
-            let retry = RetryLayer::new(config().retries(100).keeping(replay.clone()));
+            let retry = RetryLayer::new(config().retries(100).replay(replay.clone()));
             let service = retry.layer(client(version));
             let _ = timeout(Duration::from_millis(given_up_after), service.oneshot(request)).await;
             // The connection's task may still hold the body for a moment, and the source still
             // exists.
             let forgotten = async {
-                while replay.memory() > 0 {
+                while replay.memory_in_use() > 0 {
                     tokio::time::sleep(Duration::from_millis(1)).await;
                 }
             };
@@ -138,7 +138,7 @@ async fn a_request_whose_body_fails_is_not_retried() {
         let (frames, source) = Streamed::new();
         frames.send(Ok(Frame::data("half".into()))).unwrap();
         let request = Request::put(format!("http://{address}/")).body(source.boxed_unsync()).unwrap();
-        let circuit = Circuit::new(BreakerConfig::http().fixed_share().unobserved().count_calls());
+        let circuit = Circuit::new(BreakerConfig::http().fixed_share().without_observers().count_calls());
         let service = RetryLayer::new(config()).layer(BreakerLayer::on(&circuit).layer(client(version)));
         let answering = tokio::spawn(async move { service.oneshot(request).await });
         let counted = calls.clone();

@@ -9,19 +9,20 @@ use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use tokio::task::yield_now;
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, buffer::Buffer, service_fn, util::BoxCloneService};
 use tower_recourse::{
-    BreakerConfig, BreakerLayer, Circuit, FallbackLayer, How, Rejection, RetryConfig, RetryLayer, State, Verdict,
-    breaker::{OpenFor, Probes},
+    BreakerConfig, BreakerLayer, CallReport, Circuit, FallbackLayer, Rejection, RetryConfig, RetryLayer, State,
+    Verdict,
+    breaker::{OpenDuration, Probes},
     classify,
-    fallback::Failed,
-    http::{BodyBreakerLayer, HowLayer, Statuses, Unavailable, mark_rejection, rejection},
+    fallback::PrimaryFailure,
+    http::{BodyBreakerLayer, ReportExtensionLayer, RetryClassifier, Unavailable, mark_rejection, rejection},
     retry::{Budget, TokenBucket},
 };
 
 use crate::fixed_numbers::FixedNumbers as _;
 use crate::{Answer, Scripted, config, empty_response};
 
-fn open() -> Circuit<tower_recourse::http::Health> {
-    let circuit = Circuit::new(BreakerConfig::http().fixed_share().unobserved());
+fn open() -> Circuit<tower_recourse::http::BreakerClassifier> {
+    let circuit = Circuit::new(BreakerConfig::http().fixed_share().without_observers());
     circuit.force_open();
     circuit
 }
@@ -80,11 +81,12 @@ macro_rules! check_cached {
     ($inner:expr) => {
         // With the default classifier, which can't inspect responses, and with one that can.
         let backup = || Response::new(Full::from("backup"));
-        let plain = FallbackLayer::value(backup()).unobserved().layer($inner);
+        let plain = FallbackLayer::value(backup()).without_observers().layer($inner);
         assert_eq!(text(plain.oneshot(request()).await.unwrap()).await, "cached");
-        let by_status = FallbackLayer::value(backup()).unobserved().classifier(Statuses::default()).layer($inner);
+        let by_status =
+            FallbackLayer::value(backup()).without_observers().classifier(RetryClassifier::default()).layer($inner);
         assert_eq!(text(by_status.oneshot(request()).await.unwrap()).await, "cached");
-        let retried = FallbackLayer::value(backup()).unobserved().layer(RetryLayer::new(config()).layer($inner));
+        let retried = FallbackLayer::value(backup()).without_observers().layer(RetryLayer::new(config()).layer($inner));
         assert_eq!(text(retried.oneshot(request()).await.unwrap()).await, "cached");
     };
 }
@@ -97,7 +99,8 @@ async fn a_cached_response_after_a_rejection_is_kept() {
 
 #[tokio::test(start_paused = true)]
 async fn a_rejection_turned_into_a_response_is_kept() {
-    let by_status = FallbackLayer::value(empty_response(500)).unobserved().classifier(Statuses::default());
+    let by_status =
+        FallbackLayer::value(empty_response(500)).without_observers().classifier(RetryClassifier::default());
     let answered = by_status.layer(cached_in_place()).oneshot(request()).await.unwrap();
     assert_eq!(text(answered).await, "cached");
 }
@@ -107,12 +110,13 @@ async fn cached_responses_close_a_half_open_circuit() {
     macro_rules! check {
         ($config:expr, $inner:expr) => {
             let probes = Probes::successes(5).unwrap();
-            let config = $config.unobserved().probes(probes).open_for(OpenFor::fixed(Duration::from_secs(1)));
+            let config =
+                $config.without_observers().probes(probes).open_for(OpenDuration::fixed(Duration::from_secs(1)));
             let circuit = Circuit::new(config.count_calls());
             circuit.force_open();
             circuit.set_mode(tower_recourse::breaker::Mode::Auto);
             while circuit.state() == State::Closed {
-                circuit.admit().unwrap().failure();
+                circuit.try_acquire().unwrap().failure();
             }
             tokio::time::advance(Duration::from_secs(1)).await;
             for _ in 0..5 {
@@ -134,17 +138,18 @@ fn boxed(response: Answer) -> Response<Boxed> {
     response.map(|body| body.map_err(|never| match never {}).boxed_unsync())
 }
 
-fn backup<E>(_: Failed<'_, Response<Boxed>, E>) -> std::future::Ready<Result<Response<Boxed>, Infallible>> {
+fn backup<E>(_: PrimaryFailure<'_, Response<Boxed>, E>) -> std::future::Ready<Result<Response<Boxed>, Infallible>> {
     std::future::ready(Ok(boxed(empty_response(203))))
 }
 
 /// A circuit that opens for so short a time that a retry would wait for it if it treated the
 /// rejection as a failure.
-fn shortly_open() -> Circuit<tower_recourse::http::Health> {
-    let circuit =
-        Circuit::new(BreakerConfig::http().fixed_share().unobserved().open_for(OpenFor::fixed(Duration::from_secs(5))));
+fn shortly_open() -> Circuit<tower_recourse::http::BreakerClassifier> {
+    let circuit = Circuit::new(
+        BreakerConfig::http().fixed_share().without_observers().open_for(OpenDuration::fixed(Duration::from_secs(5))),
+    );
     while circuit.state() == State::Closed {
-        circuit.admit().unwrap().failure();
+        circuit.try_acquire().unwrap().failure();
     }
     circuit
 }
@@ -152,11 +157,11 @@ fn shortly_open() -> Circuit<tower_recourse::http::Health> {
 #[tokio::test(start_paused = true)]
 async fn a_rejection_whose_body_changed_its_type_is_not_retried() {
     let (circuit, inner) = (shortly_open(), Scripted::new(|_| empty_response(200)));
-    let outer = Circuit::new(BreakerConfig::http().fixed_share().unobserved().count_calls());
-    let budget = Arc::new(TokenBucket::share(0.0).unwrap().reserve(9));
+    let outer = Circuit::new(BreakerConfig::http().fixed_share().without_observers().count_calls());
+    let budget = Arc::new(TokenBucket::retry_ratio(0.0).unwrap().min_per_second(9));
     let service = ServiceBuilder::new()
-        .layer(FallbackLayer::from_fn(backup).unobserved())
-        .layer(RetryLayer::new(RetryConfig::http().retries(2).unobserved().shared_budget(budget.clone())))
+        .layer(FallbackLayer::from_fn(backup).without_observers())
+        .layer(RetryLayer::new(RetryConfig::http().retries(2).without_observers().shared_budget(budget.clone())))
         .layer(BreakerLayer::on(&outer))
         .map_response(boxed)
         .layer(BreakerLayer::on(&circuit).on_rejection(Unavailable))
@@ -191,19 +196,20 @@ where
 /// rejection.
 macro_rules! is_known {
     ($circuit:expr, $inner:expr) => {{
-        let outer = Circuit::new(BreakerConfig::http().fixed_share().unobserved().count_calls());
-        let budget = Arc::new(TokenBucket::share(0.0).unwrap().reserve(9));
+        let outer = Circuit::new(BreakerConfig::http().fixed_share().without_observers().count_calls());
+        let budget = Arc::new(TokenBucket::retry_ratio(0.0).unwrap().min_per_second(9));
         let transient = classify::outcomes(|_: Result<&Answer, &Infallible>| Verdict::transient());
-        let retry = RetryConfig::http().retries(2).classifier(classify::first(transient).or(Statuses::default()));
+        let retry =
+            RetryConfig::http().retries(2).classifier(classify::first(transient).or(RetryClassifier::default()));
         let service = ServiceBuilder::new()
-            .layer(HowLayer)
-            .layer(FallbackLayer::value(empty_response(203)).classifier(Statuses::default()).unobserved())
-            .layer(RetryLayer::new(retry.unobserved().shared_budget(budget.clone())))
-            .layer(RetryLayer::new(RetryConfig::http().retries(2).unobserved().shared_budget(budget.clone())))
+            .layer(ReportExtensionLayer)
+            .layer(FallbackLayer::value(empty_response(203)).classifier(RetryClassifier::default()).without_observers())
+            .layer(RetryLayer::new(retry.without_observers().shared_budget(budget.clone())))
+            .layer(RetryLayer::new(RetryConfig::http().retries(2).without_observers().shared_budget(budget.clone())))
             .layer(BreakerLayer::on(&outer).on_rejection(Unavailable))
             .service($inner);
         let answered = service.oneshot(request()).await.unwrap();
-        let how = *answered.extensions().get::<How>().unwrap();
+        let how = *answered.extensions().get::<CallReport>().unwrap();
         assert_eq!((answered.status().as_u16(), budget.balance()), (203, 9));
         assert_eq!(($circuit.stats().total_rejected, outer.stats().total_neutral), (1, 1));
         assert!(how.cause().unwrap().is_rejection());
@@ -247,7 +253,7 @@ async fn a_custom_response_to_a_rejection_is_recognised() {
 
 #[tokio::test(start_paused = true)]
 async fn a_response_marked_by_hand_is_recognised() {
-    let circuit = Circuit::new(BreakerConfig::default().fixed().unobserved());
+    let circuit = Circuit::new(BreakerConfig::default().fixed().without_observers());
     circuit.force_open();
     let respond = |rejection: &Rejection| {
         let mut made = empty_response(503);
@@ -260,7 +266,7 @@ async fn a_response_marked_by_hand_is_recognised() {
     circuit.reset();
     circuit.set_mode(tower_recourse::breaker::Mode::ForcedOpen);
     let counted = circuit.stats().total_rejected;
-    let retry = RetryLayer::new(RetryConfig::http().retries(2).unobserved());
+    let retry = RetryLayer::new(RetryConfig::http().retries(2).without_observers());
     retry.layer(later(service)).oneshot(request()).await.unwrap();
     assert_eq!(circuit.stats().total_rejected - counted, 1);
 }
@@ -279,7 +285,7 @@ async fn the_mark_of_a_rejection_contains_the_rejection() {
 #[tokio::test(start_paused = true)]
 async fn a_503_of_the_service_after_a_rejection_is_a_failure() {
     let client = rejecting();
-    let outer = Circuit::new(BreakerConfig::http().fixed_share().unobserved().count_calls());
+    let outer = Circuit::new(BreakerConfig::http().fixed_share().without_observers().count_calls());
     let handler = service_fn(move |request| {
         let client = client.clone();
         async move {
@@ -318,12 +324,12 @@ macro_rules! deposits {
 #[tokio::test(start_paused = true)]
 async fn a_request_through_buffers_deposits_once() {
     let inner = || Scripted::new(|_| empty_response(200)).service();
-    let budget = Arc::new(TokenBucket::share(1.0).unwrap().reserve(0));
-    let retry = || RetryLayer::new(RetryConfig::http().retries(2).unobserved().shared_budget(budget.clone()));
+    let budget = Arc::new(TokenBucket::retry_ratio(1.0).unwrap().min_per_second(0));
+    let retry = || RetryLayer::new(RetryConfig::http().retries(2).without_observers().shared_budget(budget.clone()));
     assert_eq!(deposits!(budget, retry().layer(buffered(retry().layer(inner())))), 3);
     // A third retry inside, and one with another budget in between.
-    let other = Arc::new(TokenBucket::share(1.0).unwrap().reserve(0));
-    let between = RetryLayer::new(RetryConfig::http().retries(2).unobserved().shared_budget(other.clone()));
+    let other = Arc::new(TokenBucket::retry_ratio(1.0).unwrap().min_per_second(0));
+    let between = RetryLayer::new(RetryConfig::http().retries(2).without_observers().shared_budget(other.clone()));
     let innermost = BoxCloneService::new(buffered(retry().layer(inner())).map_err(never));
     let middle = BoxCloneService::new(buffered(between.layer(innermost)).map_err(never));
     assert_eq!(deposits!(budget, retry().layer(middle)), 6);
@@ -338,12 +344,12 @@ fn never(error: tower::BoxError) -> Infallible {
 #[tokio::test(start_paused = true)]
 async fn a_request_through_one_retry_twice_deposits_once() {
     let inner = || Scripted::new(|_| empty_response(200)).service();
-    let budget = Arc::new(TokenBucket::share(1.0).unwrap().reserve(0));
-    let config = RetryConfig::http().retries(2).unobserved().shared_budget(budget.clone());
+    let budget = Arc::new(TokenBucket::retry_ratio(1.0).unwrap().min_per_second(0));
+    let config = RetryConfig::http().retries(2).without_observers().shared_budget(budget.clone());
     let (one, other) = (RetryLayer::new(config.clone()), RetryLayer::new(config));
     assert_eq!(deposits!(budget, one.layer(buffered(other.layer(inner())))), 3);
     let weak = Arc::downgrade(&budget);
-    let layer = RetryLayer::new(RetryConfig::http().retries(2).unobserved().shared_budget(budget));
+    let layer = RetryLayer::new(RetryConfig::http().retries(2).without_observers().shared_budget(budget));
     let balance = || weak.upgrade().unwrap().balance();
     let service = layer.layer(buffered(layer.layer(inner())));
     for requests in 4..7 {

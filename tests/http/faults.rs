@@ -49,7 +49,7 @@ fn client(
 fn service(
     version: http::Version,
 ) -> impl Service<Request<Boxed>, Response = Answer, Error = legacy::Error, Future: Send> + Clone {
-    let limits = Timeouts::attempt(Duration::from_millis(300)).answer(|_: Elapsed| {
+    let limits = Timeouts::attempt(Duration::from_millis(300)).on_timeout(|_: Elapsed| {
         let empty = http_body_util::Empty::new().map_err(|never| match never {}).boxed_unsync();
         Ok::<_, legacy::Error>(Response::builder().status(504).body(empty).unwrap())
     });
@@ -161,7 +161,7 @@ async fn a_reset_in_the_body_is_a_failure_to_a_body_breaker() {
     for (script, expected) in cases {
         let script: &'static [Fault] = script;
         let server = Server::playing(script).await;
-        let circuit = Circuit::new(BreakerConfig::http().fixed_share().unobserved().count_calls());
+        let circuit = Circuit::new(BreakerConfig::http().fixed_share().without_observers().count_calls());
         let service = BodyBreakerLayer::on(&circuit).layer(client(http::Version::HTTP_11));
         if let Ok(answer) = timeout(LONGEST, service.oneshot(request("POST", &server))).await.unwrap() {
             let _ = timeout(LONGEST, answer.into_body().collect()).await.unwrap();
@@ -173,7 +173,7 @@ async fn a_reset_in_the_body_is_a_failure_to_a_body_breaker() {
     }
 
     let server = Server::playing(&[Fault::Endless(200)]).await;
-    let circuit = Circuit::new(BreakerConfig::http().fixed_share().unobserved().count_calls());
+    let circuit = Circuit::new(BreakerConfig::http().fixed_share().without_observers().count_calls());
     let service = BodyBreakerLayer::on(&circuit).layer(client(http::Version::HTTP_11));
     let answer = timeout(LONGEST, service.oneshot(request("GET", &server))).await.unwrap().unwrap();
     let mut body = answer.into_body();

@@ -19,8 +19,8 @@ use tokio::{net::TcpListener, time::timeout};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_recourse::{
     Elapsed, RetryLayer,
-    http::{Replay, Replayable, replay::SharedBody},
-    retry::{Keep, Timeouts},
+    http::{Replay, Replayable, replay::CloneableBody},
+    retry::{RequestReplay, Timeouts},
 };
 
 use crate::{
@@ -46,7 +46,7 @@ where
         first.frame().await.unwrap().unwrap();
     }
     let _held = lingers.then_some(first);
-    let again: Request<B> = replay.again(&mut kept.unwrap()).unwrap();
+    let again: Request<B> = replay.copy(&mut kept.unwrap()).unwrap();
     again.into_body().collect().await.unwrap().to_bytes()
 }
 
@@ -60,7 +60,8 @@ async fn a_body_that_was_not_polled_is_resent_once() {
             assert_eq!(sent_again(AxumBody::new(chunks()), frames_read, lingers).await, whole);
             let sync: BoxBody<Bytes, io::Error> = chunks().boxed();
             assert_eq!(sent_again(sync, frames_read, lingers).await, whole);
-            let shared: SharedBody<Boxed> = Replay::default().share(Request::new(chunks().boxed_unsync())).into_body();
+            let shared: CloneableBody<Boxed> =
+                Replay::default().cloneable(Request::new(chunks().boxed_unsync())).into_body();
             assert_eq!(sent_again(shared, frames_read, lingers).await, whole);
         }
     }
@@ -137,7 +138,7 @@ async fn time_limits_of_a_call_do_not_end_its_response_body() {
         }
     });
     let limits = Timeouts::attempt(Duration::from_secs(1)).total(Duration::from_secs(8));
-    let config = config().timeouts(limits.answer(|_: Elapsed| Err(io::ErrorKind::TimedOut.into())));
+    let config = config().timeouts(limits.on_timeout(|_: Elapsed| Err(io::ErrorKind::TimedOut.into())));
     let empty = Frames::of([]).boxed_unsync();
     let response =
         RetryLayer::new(config).layer(service).oneshot(Request::get("/").body(empty).unwrap()).await.unwrap();

@@ -9,10 +9,10 @@ use http_body_util::{BodyExt, Full};
 use tokio_test::{assert_pending, assert_ready, task};
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_recourse::{
-    BreakerConfig, Circuit, Classifier, Elapsed, RetryLayer, Sent, Verdict,
+    BreakerConfig, Circuit, Classifier, Delivery, Elapsed, RetryLayer, Verdict,
     http::{
-        BodyBreakerLayer, Deadline, FirstFrameLayer, Health, Statuses,
-        first_frame::{Begun, broke_off},
+        BodyBreakerLayer, BreakerClassifier, Deadline, FirstFrameLayer, RetryClassifier,
+        first_frame::{FirstFrameBody, failed_before_first_frame},
     },
     retry::Timeouts,
 };
@@ -20,7 +20,7 @@ use tower_recourse::{
 use crate::fixed_numbers::FixedNumbers as _;
 use crate::{bodies::data, config, replay_traps::Streamed};
 
-async fn through(request: Request<()>, response: Response<Streamed>) -> Response<Begun<Streamed>> {
+async fn through(request: Request<()>, response: Response<Streamed>) -> Response<FirstFrameBody<Streamed>> {
     let mut response = Some(response);
     let server = service_fn(move |_: Request<()>| std::future::ready(Ok::<_, Infallible>(response.take().unwrap())));
     FirstFrameLayer::new().layer(server).oneshot(request).await.unwrap()
@@ -34,7 +34,7 @@ fn a_successful_head_waits_for_its_first_frame() {
     frames.send(data("first")).unwrap();
     assert!(answering.is_woken());
     let answer = assert_ready!(answering.poll());
-    assert!(!broke_off(&answer));
+    assert!(!failed_before_first_frame(&answer));
     let mut body = task::spawn(answer.into_body());
     assert_eq!((body.size_hint().lower(), body.is_end_stream()), (5, false));
     frames.send(Ok(Frame::trailers(HeaderMap::new()))).unwrap();
@@ -52,7 +52,7 @@ fn responses_without_a_first_frame_return_at_once() {
     for (request, status) in [(Request::new(()), 503), (Request::new(()), 404), (upgrade, 200), (connect, 200)] {
         let (_frames, body) = Streamed::new();
         let mut answering = task::spawn(through(request, Response::builder().status(status).body(body).unwrap()));
-        assert!(!broke_off(&assert_ready!(answering.poll())), "{status}");
+        assert!(!failed_before_first_frame(&assert_ready!(answering.poll())), "{status}");
     }
 }
 
@@ -61,7 +61,7 @@ async fn an_empty_body_is_complete() {
     let (frames, body) = Streamed::new();
     drop(frames);
     let answer = through(Request::new(()), Response::new(body)).await;
-    assert!(!broke_off(&answer) && answer.body().is_end_stream());
+    assert!(!failed_before_first_frame(&answer) && answer.body().is_end_stream());
     assert_eq!(answer.body().size_hint().exact(), Some(0));
     assert!(answer.into_body().collect().await.unwrap().to_bytes().is_empty());
 }
@@ -72,7 +72,7 @@ async fn a_failed_body_does_not_look_empty() {
     let (frames, body) = Streamed::new();
     frames.send(Err(io::Error::other("reset"))).unwrap();
     let answer = through(Request::new(()), Response::new(body)).await;
-    assert!(broke_off(&answer) && answer.status() == 200);
+    assert!(failed_before_first_frame(&answer) && answer.status() == 200);
     let mut body = answer.into_body();
     assert!(!body.is_end_stream() && body.size_hint().exact().is_none());
     assert_eq!(body.frame().await.unwrap().unwrap_err().to_string(), "reset");
@@ -87,7 +87,7 @@ async fn an_empty_body_that_announced_bytes_is_a_failure() {
         frames_sent.into_iter().for_each(|frame| frames.send(frame).unwrap());
         drop(frames);
         let answer = through(Request::new(()), announcing("100").body(body).unwrap()).await;
-        assert!(broke_off(&answer));
+        assert!(failed_before_first_frame(&answer));
         let mut body = answer.into_body();
         assert!(!body.is_end_stream() && body.size_hint().exact().is_none(), "it doesn't look complete");
         while let Some(frame) = body.frame().await {
@@ -102,7 +102,7 @@ async fn an_empty_body_that_announced_bytes_is_a_failure() {
         drop(frames);
         let request = Request::builder().method(method).body(()).unwrap();
         let answer = through(request, announcing(length).status(status).body(body).unwrap()).await;
-        assert!(!broke_off(&answer), "{method} {status}");
+        assert!(!failed_before_first_frame(&answer), "{method} {status}");
     }
 }
 
@@ -112,7 +112,7 @@ fn empty_frames_without_end_are_passed_on() {
     let (frames, body) = Streamed::new();
     (0..100).for_each(|_| frames.send(data("")).unwrap());
     let mut answering = task::spawn(through(Request::new(()), Response::new(body)));
-    assert!(!broke_off(&assert_ready!(answering.poll())));
+    assert!(!failed_before_first_frame(&assert_ready!(answering.poll())));
 }
 
 /// Sends these frames in each attempt; `None` fails the body.
@@ -120,7 +120,7 @@ async fn attempts(
     method: &str,
     bodies: &'static [&'static [Option<&'static str>]],
 ) -> (usize, Result<Bytes, io::Error>) {
-    let circuit = Circuit::new(BreakerConfig::http().fixed_share().unobserved().count_calls());
+    let circuit = Circuit::new(BreakerConfig::http().fixed_share().without_observers().count_calls());
     let calls = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let counted = calls.clone();
     let server = service_fn(move |_: Request<Full<Bytes>>| {
@@ -169,24 +169,25 @@ async fn a_failed_first_frame_is_a_failure_to_every_classifier() {
     frames.send(data("there")).unwrap();
     let whole = through(Request::new(()), Response::new(body)).await;
 
-    let failed = Verdict::transient().sent(Sent::Yes);
+    let failed = Verdict::transient().delivery(Delivery::Sent);
     assert_eq!(
-        (judged(&Statuses::default(), &broken), judged(&Statuses::default(), &whole)),
+        (judged(&RetryClassifier::default(), &broken), judged(&RetryClassifier::default(), &whole)),
         (failed, Verdict::Success)
     );
-    assert_eq!((judged(&Health, &broken), judged(&Health, &whole)), (failed, Verdict::Success));
+    assert_eq!((judged(&BreakerClassifier, &broken), judged(&BreakerClassifier, &whole)), (failed, Verdict::Success));
     #[cfg(feature = "tower-http")]
     {
         use tower_http::classify::{ServerErrorsAsFailures, ServerErrorsFailureClass, SharedClassifier};
         let make = SharedClassifier::new(ServerErrorsAsFailures::new());
-        let classes = tower_recourse::http::Classes::new(make, |_: &ServerErrorsFailureClass| Verdict::permanent());
+        let classes =
+            tower_recourse::http::TowerHttpClassifier::new(make, |_: &ServerErrorsFailureClass| Verdict::permanent());
         assert_eq!((judged(&classes, &broken), judged(&classes, &whole)), (failed, Verdict::Success));
         let mut request = Request::new(());
-        let deadline = Deadline::within(Duration::from_secs(1));
+        let deadline = Deadline::after(Duration::from_secs(1));
         request.extensions_mut().insert(deadline);
         let judges: &dyn Classifier<_, Response<Full<Bytes>>, io::Error, Memo = _> = &classes;
         assert_eq!(judges.deadline(&judges.memo(&request)), Some(deadline.at()));
-        assert!(format!("{classes:?}").contains("Classes"));
+        assert!(format!("{classes:?}").contains("TowerHttpClassifier"));
     }
 }
 
@@ -207,7 +208,7 @@ async fn the_time_of_an_attempt_covers_its_first_frame() {
             Ok::<_, io::Error>(Response::new(body))
         }
     });
-    let limits = Timeouts::attempt(Duration::from_secs(1)).answer(|_: Elapsed| Err(io::ErrorKind::TimedOut.into()));
+    let limits = Timeouts::attempt(Duration::from_secs(1)).on_timeout(|_: Elapsed| Err(io::ErrorKind::TimedOut.into()));
     let service = RetryLayer::new(config().timeouts(limits)).layer(FirstFrameLayer::new().layer(server));
     let answer = service.oneshot(Request::new(Full::default())).await.unwrap();
     assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "there");

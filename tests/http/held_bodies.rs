@@ -24,8 +24,8 @@ use hyper_util::{
 };
 use tokio::{net::TcpListener, sync::Notify};
 use tower_recourse::{
-    http::{Replay, replay::KeptRequest},
-    retry::Keep,
+    http::{Replay, replay::StoredRequest},
+    retry::RequestReplay,
 };
 
 use crate::{
@@ -33,10 +33,10 @@ use crate::{
     replay_traps::Streamed,
 };
 
-type Kept = KeptRequest<Boxed>;
+type Stored = StoredRequest<Boxed>;
 
-fn again(replay: &Replay, kept: &mut Kept) -> Option<Boxed> {
-    Keep::<Request<Boxed>>::again(replay, kept).map(Request::into_body)
+fn again(replay: &Replay, kept: &mut Stored) -> Option<Boxed> {
+    RequestReplay::<Request<Boxed>>::copy(replay, kept).map(Request::into_body)
 }
 
 /// The number of bytes that the server has read.
@@ -50,8 +50,8 @@ struct Read {
 /// is sent when the one before has arrived. Returns (counted bytes, held bytes).
 fn held(http2: bool, uploads: usize, chunk: usize) -> (usize, usize) {
     let replay = Replay::default().max_body(1 << 20);
-    let kept = Arc::new(Mutex::new(Vec::<Kept>::with_capacity(uploads)));
-    let run = |kept: Arc<Mutex<Vec<Kept>>>, uploads: usize| {
+    let kept = Arc::new(Mutex::new(Vec::<Stored>::with_capacity(uploads)));
+    let run = |kept: Arc<Mutex<Vec<Stored>>>, uploads: usize| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(upload(replay.clone(), kept, http2, uploads, chunk));
     };
@@ -59,10 +59,10 @@ fn held(http2: bool, uploads: usize, chunk: usize) -> (usize, usize) {
     run(Arc::default(), 1);
     let info = allocation_counter::measure(|| run(kept.clone(), uploads));
     assert_eq!(kept.lock().unwrap().len(), uploads);
-    (replay.memory(), usize::try_from(info.bytes_current).unwrap())
+    (replay.memory_in_use(), usize::try_from(info.bytes_current).unwrap())
 }
 
-async fn upload(replay: Replay, kept: Arc<Mutex<Vec<Kept>>>, http2: bool, uploads: usize, chunk: usize) {
+async fn upload(replay: Replay, kept: Arc<Mutex<Vec<Stored>>>, http2: bool, uploads: usize, chunk: usize) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let read = Arc::new(Read::default());
@@ -163,12 +163,12 @@ fn ready(body: &mut Boxed) -> Option<Bytes> {
 fn a_body_may_drop_its_own_request_while_it_is_read() {
     finishes(|| {
         let replay = Replay::default();
-        let held = Arc::new(Mutex::new(None::<Kept>));
+        let held = Arc::new(Mutex::new(None::<Stored>));
         let (own, pool) = (held.clone(), replay.clone());
         let source = RunsWhenRead(move |_: &mut Context<'_>| {
             let kept = own.lock().unwrap().take();
             if let Some(kept) = kept {
-                assert!(Keep::<Request<Boxed>>::is_kept(&pool, &kept));
+                assert!(RequestReplay::<Request<Boxed>>::is_stored(&pool, &kept));
                 drop(kept);
                 return Poll::Ready(Some(data("a")));
             }
@@ -178,7 +178,7 @@ fn a_body_may_drop_its_own_request_while_it_is_read() {
         *held.lock().unwrap() = kept;
         let mut body = sent.into_body();
         assert_eq!(ready(&mut body).unwrap(), "a");
-        assert_eq!((ready(&mut body), replay.memory()), (None, 0));
+        assert_eq!((ready(&mut body), replay.memory_in_use()), (None, 0));
     });
 }
 
@@ -188,7 +188,7 @@ fn another_attempt_may_begin_during_a_read() {
     for waits in [false, true] {
         finishes(move || {
             let replay = Replay::default();
-            let held = Arc::new(Mutex::new((None::<Kept>, None::<Boxed>)));
+            let held = Arc::new(Mutex::new((None::<Stored>, None::<Boxed>)));
             let (own, pool, mut turn) = (held.clone(), replay.clone(), 0);
             let woken = Arc::new(Woken::default());
             let waker = Waker::from(woken.clone());
@@ -228,7 +228,7 @@ fn another_attempt_may_begin_during_a_read() {
             assert_eq!(ready(&mut second), None);
             assert!(matches!(poll(&mut first, Waker::noop()), Poll::Ready(Some(Err(_)) | None)));
             drop((second, held));
-            assert_eq!(replay.memory(), 0);
+            assert_eq!(replay.memory_in_use(), 0);
         });
     }
 }
@@ -239,7 +239,7 @@ fn another_attempt_may_begin_during_a_read() {
 fn an_attempt_with_an_aborted_source_fails() {
     finishes(|| {
         let replay = Replay::default();
-        let held = Arc::new(Mutex::new((None::<Kept>, None::<Boxed>)));
+        let held = Arc::new(Mutex::new((None::<Stored>, None::<Boxed>)));
         let (own, pool, mut turn) = (held.clone(), replay.clone(), 0);
         let source = RunsWhenRead(move |_: &mut Context<'_>| {
             turn += 1;
@@ -258,7 +258,7 @@ fn an_attempt_with_an_aborted_source_fails() {
         let mut second = held.lock().unwrap().1.take().unwrap();
         assert!(matches!(poll(&mut second, Waker::noop()), Poll::Ready(Some(Err(_)))));
         assert!(again(&replay, held.lock().unwrap().0.as_mut().unwrap()).is_none());
-        assert_eq!(replay.memory(), 0);
+        assert_eq!(replay.memory_in_use(), 0);
     });
 }
 
@@ -266,7 +266,7 @@ fn an_attempt_with_an_aborted_source_fails() {
 struct Woken {
     times: AtomicUsize,
     /// What the waker drops when it is woken or dropped.
-    holds: Mutex<Option<(Boxed, Kept)>>,
+    holds: Mutex<Option<(Boxed, Stored)>>,
 }
 
 impl Wake for Woken {
@@ -310,7 +310,7 @@ fn a_waker_may_drop_the_request() {
                 assert!(poll(&mut other, Waker::noop()).is_pending());
                 assert!(weak.upgrade().is_none());
             }
-            assert_eq!(replay.memory(), 0);
+            assert_eq!(replay.memory_in_use(), 0);
         });
     }
 }
@@ -318,7 +318,7 @@ fn a_waker_may_drop_the_request() {
 /// While the body is being read, its [`SizeHint`] can't be read, so it is unknown.
 #[test]
 fn the_size_hint_is_read_without_a_lock() {
-    struct ReadsSize(Arc<Mutex<Option<Kept>>>);
+    struct ReadsSize(Arc<Mutex<Option<Stored>>>);
     impl Body for ReadsSize {
         type Data = Bytes;
         type Error = io::Error;

@@ -17,8 +17,8 @@ use http_body_util::BodyExt;
 use tower::{ServiceBuilder, ServiceExt, service_fn};
 use tower_recourse::{
     BreakerConfig, Circuit, RetryLayer, State,
-    breaker::OpenRule,
-    http::{BodyBreakerLayer, FirstFrameLayer, Health, Replay},
+    breaker::TripRule,
+    http::{BodyBreakerLayer, BreakerClassifier, FirstFrameLayer, Replay},
     retry::Backoff,
 };
 
@@ -32,7 +32,7 @@ use crate::{
 /// What must be unchanged once a call is over, whatever its outcome.
 struct Everything {
     replay: Replay,
-    circuit: Circuit<Health>,
+    circuit: Circuit<BreakerClassifier>,
     /// Held by the bodies of the request and of the responses.
     held: Arc<()>,
     moments: AwaitPoints,
@@ -40,10 +40,12 @@ struct Everything {
 
 impl Everything {
     fn panicking_at(panics_at: usize) -> Self {
-        let rule = OpenRule::consecutive(9).unwrap();
+        let rule = TripRule::consecutive(9).unwrap();
         Self {
             replay: Replay::default(),
-            circuit: Circuit::new(BreakerConfig::http().fixed_share().open_when(rule).count_calls().unobserved()),
+            circuit: Circuit::new(
+                BreakerConfig::http().fixed_share().open_when(rule).count_calls().without_observers(),
+            ),
             held: Arc::default(),
             moments: AwaitPoints { passed: Arc::default(), panics_at },
         }
@@ -83,7 +85,7 @@ impl Everything {
             }
         });
         let service = ServiceBuilder::new()
-            .layer(RetryLayer::new(config().backoff(Backoff::none()).keeping(self.replay.clone())))
+            .layer(RetryLayer::new(config().backoff(Backoff::none()).replay(self.replay.clone())))
             .layer(BodyBreakerLayer::on(&self.circuit))
             .layer(FirstFrameLayer::new())
             .service(service);
@@ -95,7 +97,7 @@ impl Everything {
     }
 
     fn nothing_is_held(&self, moment: usize) {
-        assert_eq!((self.replay.memory(), Arc::strong_count(&self.held)), (0, 1), "at {moment}");
+        assert_eq!((self.replay.memory_in_use(), Arc::strong_count(&self.held)), (0, 1), "at {moment}");
     }
 
     /// Successes, failures, and dropped calls.
@@ -136,9 +138,10 @@ async fn a_probe_may_be_dropped_at_every_await_point() {
     let waker = Waker::noop();
     for polls in 0..20 {
         let mut everything = Everything::panicking_at(usize::MAX);
-        let config = BreakerConfig::http().fixed_share().open_when(OpenRule::consecutive(1).unwrap()).unobserved();
+        let config =
+            BreakerConfig::http().fixed_share().open_when(TripRule::consecutive(1).unwrap()).without_observers();
         everything.circuit = Circuit::new(config);
-        everything.circuit.admit().unwrap().failure();
+        everything.circuit.try_acquire().unwrap().failure();
         tokio::time::sleep(std::time::Duration::from_secs(31)).await;
         let mut call = everything.call();
         for _ in 0..polls {
@@ -151,7 +154,7 @@ async fn a_probe_may_be_dropped_at_every_await_point() {
         // The first attempt, a 503, reopens the circuit.
         match everything.circuit.state() {
             State::Open => assert!(everything.circuit.stats().total_failures == 2, "after {polls}"),
-            _ => assert!(everything.circuit.admit().is_ok(), "after {polls}: the slot is lost"),
+            _ => assert!(everything.circuit.try_acquire().is_ok(), "after {polls}: the slot is lost"),
         }
     }
 }

@@ -14,7 +14,7 @@ use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use tokio::net::TcpListener;
 use tower_recourse::{
     BreakerConfig, BreakerLayer, State,
-    breaker::{OpenFor, OpenRule},
+    breaker::{OpenDuration, TripRule},
     http::{Unavailable, rejection},
 };
 
@@ -34,8 +34,8 @@ async fn tenant(headers: axum::http::HeaderMap) -> StatusCode {
 
 #[tokio::test]
 async fn a_circuit_per_host_rejects_only_for_its_host() {
-    let config = BreakerConfig::http().fixed_share().open_when(OpenRule::consecutive(2).unwrap()).unobserved();
-    let config = config.open_for(OpenFor::fixed(Duration::from_secs(30)));
+    let config = BreakerConfig::http().fixed_share().open_when(TripRule::consecutive(2).unwrap()).without_observers();
+    let config = config.open_for(OpenDuration::fixed(Duration::from_secs(30)));
     let layer = BreakerLayer::keyed(config, |request: &Request| request.headers().get(header::HOST).cloned())
         .on_rejection(Unavailable);
     let circuits = layer.circuits().clone();
@@ -57,7 +57,7 @@ async fn a_circuit_per_host_rejects_only_for_its_host() {
 
 #[tokio::test]
 async fn the_response_of_a_keyed_breaker_is_marked() {
-    let layer = BreakerLayer::keyed(BreakerConfig::http().fixed_share().unobserved(), |_: &Request| ())
+    let layer = BreakerLayer::keyed(BreakerConfig::http().fixed_share().without_observers(), |_: &Request| ())
         .on_rejection(Unavailable);
     layer.circuits().get(&()).force_open();
     let app: Router = Router::new().route("/", get(|| async { "never" })).layer(layer);

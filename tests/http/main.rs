@@ -1,10 +1,10 @@
 //! Tests of HTTP, on sockets where users have sockets.
 
-mod at_end;
 #[path = "../support/await_points.rs"]
 mod await_points;
 mod axum_layers;
 mod bodies;
+mod body_breaker;
 mod body_timeout;
 mod callers_mistakes;
 #[cfg(any(feature = "tower-http", feature = "tower-http-06"))]
@@ -52,7 +52,7 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use tower::{Service, ServiceExt, service_fn};
-use tower_recourse::{Ratio, RetryConfig, http::Statuses, retry::Backoff};
+use tower_recourse::{Ratio, RetryConfig, http::RetryClassifier, retry::Backoff};
 
 pub(crate) type Answer = Response<Full<Bytes>>;
 
@@ -62,18 +62,18 @@ pub(crate) fn empty_response(status: u16) -> Answer {
 
 /// The preset without jitter, budget and observers.
 pub(crate) fn config() -> RetryConfig<
-    Statuses,
+    RetryClassifier,
     tower_recourse::retry::NoTimeouts,
-    tower_recourse::retry::quota::NoLedger,
+    tower_recourse::retry::quota::NoQuota,
     tower_recourse::http::Replay,
 > {
     RetryConfig::http()
         .retries(2)
         .backoff(Backoff::fixed(Duration::from_millis(50)))
         .throttled_backoff(Backoff::none())
-        .server_delay_jitter(Ratio::new(0.0).unwrap())
+        .retry_after_jitter(Ratio::new(0.0).unwrap())
         .without_budget()
-        .unobserved()
+        .without_observers()
 }
 
 /// A service that returns these responses; the last one repeats. It records the times of its calls.

@@ -27,7 +27,7 @@ const LONGEST: Duration = Duration::from_secs(20);
 async fn serve(app: Router) -> SocketAddr {
     let layers = ServiceBuilder::new()
         .layer(RetryLayer::new(config()))
-        .layer(BreakerLayer::new(BreakerConfig::http().fixed_share().unobserved()).on_rejection(Unavailable));
+        .layer(BreakerLayer::new(BreakerConfig::http().fixed_share().without_observers()).on_rejection(Unavailable));
     loopback::serve(app.layer(layers)).await
 }
 
@@ -118,7 +118,7 @@ async fn an_upgraded_connection_passes_to_the_caller() {
 /// and always the error type `Infallible`.
 #[tokio::test]
 async fn one_layer_is_one_breaker_wherever_it_is_added() {
-    let circuit = Circuit::new(BreakerConfig::http().fixed_share().unobserved());
+    let circuit = Circuit::new(BreakerConfig::http().fixed_share().without_observers());
     let layer = || BreakerLayer::on(&circuit).on_rejection(Unavailable);
     let ok = || async { "ok" };
     let inner = Router::new().route("/router", get(ok)).route("/other", get(ok)).layer(layer());

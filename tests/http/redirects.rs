@@ -27,8 +27,8 @@ use tower_http_06::follow_redirect::{
 };
 use tower_recourse::{
     RetryLayer, Verdict,
-    classify::{self, Errors, Sources},
-    http::Statuses,
+    classify::{self, ErrorChain, ErrorClassifier},
+    http::RetryClassifier,
     retry::Backoff,
 };
 
@@ -91,9 +91,9 @@ fn request(method: &str, address: SocketAddr) -> Sent {
 }
 
 fn retry() -> tower_recourse::RetryConfig<
-    Statuses,
+    RetryClassifier,
     tower_recourse::retry::NoTimeouts,
-    tower_recourse::retry::quota::NoLedger,
+    tower_recourse::retry::quota::NoQuota,
     tower_recourse::http::Replay,
 > {
     config().backoff(Backoff::none())
@@ -158,9 +158,9 @@ async fn a_post_through_a_proxy_that_dies_is_sent_once_by_reqwest() {
 async fn without_redirects_a_refused_connection_is_not_sent() {
     let not_sent = |error: &BoxError| {
         let refused = error.downcast_ref::<reqwest::Error>()?.is_connect();
-        refused.then(|| Verdict::transient().sent(tower_recourse::Sent::No))
+        refused.then(|| Verdict::transient().delivery(tower_recourse::Delivery::NotSent))
     };
-    let classifier = classify::first(classify::errors(not_sent)).or(Statuses::default());
+    let classifier = classify::first(classify::errors(not_sent)).or(RetryClassifier::default());
     let client = no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
 
     let attempts = Arc::default();
@@ -181,7 +181,7 @@ async fn without_redirects_a_refused_connection_is_not_sent() {
 async fn the_sources_of_reqwests_error_prove_nothing() {
     let client = no_proxy().build().unwrap();
     let error = client.post(format!("http://{}/", dead().await)).send().await.unwrap_err();
-    let verdict = tower_recourse::Classifier::<(), (), _>::classify(&Sources(Errors), &(), Err(&error));
+    let verdict = tower_recourse::Classifier::<(), (), _>::classify(&ErrorChain(ErrorClassifier), &(), Err(&error));
     assert_eq!(verdict, Verdict::transient().idempotency_unknown());
 }
 
@@ -219,7 +219,7 @@ async fn redirects_followed_around_a_retry_are_safe() {
 async fn redirects_followed_in_a_retry_are_safe_if_configured() {
     for (status, method, requests) in [(303, "POST", 1), (307, "POST", 1), (307, "PUT", 3)] {
         let (address, seen) = redirecting(status).await;
-        let config = retry().classifier(Statuses::default().follows_redirects());
+        let config = retry().classifier(RetryClassifier::default().follows_redirects());
         let service = RetryLayer::new(config).layer(FollowRedirectLayer::with_policy(Follow).layer(hyper()));
         let answer = service.oneshot(request(method, address));
         timeout(LONGEST, answer).await.unwrap().unwrap_err();

@@ -9,9 +9,9 @@ use http_body_util::Full;
 use tokio::time::Instant;
 use tower::{Layer, ServiceBuilder, ServiceExt};
 use tower_recourse::{
-    BreakerConfig, BreakerLayer, Circuit, How, Rejection, RetryConfig, RetryLayer, State,
-    breaker::{OpenFor, OpenRule},
-    http::{Health, HowLayer, Unavailable, mark_rejection, rejection},
+    BreakerConfig, BreakerLayer, CallReport, Circuit, Rejection, RetryConfig, RetryLayer, State,
+    breaker::{OpenDuration, TripRule},
+    http::{BreakerClassifier, ReportExtensionLayer, Unavailable, mark_rejection, rejection},
     retry::{Backoff, RejectionWait},
 };
 
@@ -20,12 +20,12 @@ use crate::{Answer, Scripted, empty_response, status};
 const MS: Duration = Duration::from_millis(1);
 
 /// A breaker that opens at the first failure for this duration.
-fn breaker(open_for: Duration) -> BreakerConfig<Health> {
-    let rule = OpenRule::consecutive(1).unwrap();
-    BreakerConfig::http().open_when(rule).open_for(OpenFor::fixed(open_for)).unobserved()
+fn breaker(open_for: Duration) -> BreakerConfig<BreakerClassifier> {
+    let rule = TripRule::consecutive(1).unwrap();
+    BreakerConfig::http().open_when(rule).open_for(OpenDuration::fixed(open_for)).without_observers()
 }
 
-fn opened(open_for: Duration) -> Circuit<Health> {
+fn opened(open_for: Duration) -> Circuit<BreakerClassifier> {
     let circuit = Circuit::new(breaker(open_for));
     circuit.report_failure();
     assert_eq!(circuit.state(), State::Open);
@@ -47,7 +47,7 @@ fn waited_out(begun: Instant) -> bool {
 async fn a_marked_503_is_waited_out_for_any_method() {
     let circuit = opened(100 * MS);
     let server = Scripted::new(|_| empty_response(200));
-    let stack = RetryLayer::new(RetryConfig::http().unobserved())
+    let stack = RetryLayer::new(RetryConfig::http().without_observers())
         .layer(BreakerLayer::on(&circuit).on_rejection(Unavailable).layer(server.service()));
     let begun = Instant::now();
     assert_eq!(status(stack, post("/")).await, StatusCode::OK);
@@ -64,7 +64,7 @@ async fn a_response_marked_by_hand_is_waited_out() {
         mark_rejection(&mut response, rejection.clone());
         response
     });
-    let stack = RetryLayer::new(RetryConfig::http().unobserved()).layer(breaker.layer(server.service()));
+    let stack = RetryLayer::new(RetryConfig::http().without_observers()).layer(breaker.layer(server.service()));
     let begun = Instant::now();
     assert_eq!(status(stack, post("/")).await, StatusCode::OK);
     assert!(waited_out(begun), "{:?}", begun.elapsed());
@@ -77,7 +77,7 @@ async fn an_unmarked_503_is_not_waited_out() {
         response.headers_mut().insert(header::RETRY_AFTER, 0.into());
         response
     });
-    let stack = RetryLayer::new(RetryConfig::http().unobserved()).layer(server.service());
+    let stack = RetryLayer::new(RetryConfig::http().without_observers()).layer(server.service());
     assert_eq!(status(stack, post("/")).await, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(server.calls(), 1);
 }
@@ -87,7 +87,7 @@ async fn a_longer_rejection_is_returned_at_once() {
     for (open_for, wait) in [(251 * MS, RejectionWait::default()), (100 * MS, RejectionWait::NONE)] {
         let server = Scripted::new(|_| empty_response(200));
         let breaker = BreakerLayer::on(&opened(open_for)).on_rejection(Unavailable);
-        let config = RetryConfig::http().wait_out_rejections(wait).unobserved();
+        let config = RetryConfig::http().wait_out_rejections(wait).without_observers();
         let stack = RetryLayer::new(config).layer(breaker.layer(server.service()));
         let begun = Instant::now();
         let response = stack.oneshot(post("/")).await.unwrap();
@@ -102,16 +102,16 @@ async fn a_longer_rejection_is_returned_at_once() {
 async fn a_rejected_retry_waits_and_stays_the_same_attempt() {
     let circuit = Circuit::new(breaker(100 * MS));
     let server = Scripted::new(|call| empty_response(if call == 0 { 502 } else { 200 }));
-    let retry = RetryConfig::http().retries(1).backoff(Backoff::fixed(20 * MS)).unobserved();
+    let retry = RetryConfig::http().retries(1).backoff(Backoff::fixed(20 * MS)).without_observers();
     let stack = ServiceBuilder::new()
-        .layer(HowLayer)
+        .layer(ReportExtensionLayer)
         .layer(RetryLayer::new(retry))
         .layer(BreakerLayer::on(&circuit).on_rejection(Unavailable))
         .service(server.service());
     let get = Request::get("/").body(Full::<Bytes>::default()).unwrap();
     let response = stack.oneshot(get).await.unwrap();
     assert_eq!(response.status(), StatusCode::OK);
-    assert_eq!(response.extensions().get::<How>().map(How::attempts), Some(2));
+    assert_eq!(response.extensions().get::<CallReport>().map(CallReport::attempts), Some(2));
     assert_eq!((server.calls(), circuit.stats().total_rejected), (2, 1));
     let gap = server.first_gap().unwrap();
     assert!((110 * MS..=202 * MS).contains(&gap), "{gap:?}");
@@ -126,7 +126,7 @@ async fn a_keyed_circuits_marked_503_is_waited_out() {
     let circuits = layer.circuits().clone();
     circuits.get(&"/down".to_owned()).report_failure();
     let server = Scripted::new(|_| empty_response(200));
-    let stack = RetryLayer::new(RetryConfig::http().unobserved()).layer(layer.layer(server.service()));
+    let stack = RetryLayer::new(RetryConfig::http().without_observers()).layer(layer.layer(server.service()));
 
     let begun = Instant::now();
     assert_eq!(status(stack.clone(), post("/up")).await, StatusCode::OK);

@@ -19,8 +19,8 @@ use tokio_test::{assert_pending, assert_ready, task};
 use tower::{Layer, ServiceExt};
 use tower_recourse::{
     RetryLayer,
-    http::{Replay, replay::SentAgain},
-    retry::Keep,
+    http::{Replay, replay::Superseded},
+    retry::RequestReplay,
 };
 
 use crate::{
@@ -49,12 +49,12 @@ impl Body for Streamed {
     }
 }
 
-fn again(replay: &Replay, kept: &mut <Replay as Keep<Request<Boxed>>>::Kept) -> Option<Boxed> {
-    Keep::<Request<Boxed>>::again(replay, kept).map(Request::into_body)
+fn again(replay: &Replay, kept: &mut <Replay as RequestReplay<Request<Boxed>>>::Stored) -> Option<Boxed> {
+    RequestReplay::<Request<Boxed>>::copy(replay, kept).map(Request::into_body)
 }
 
 fn is_over(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(|error| error.is::<SentAgain>())
+    error.get_ref().is_some_and(|error| error.is::<Superseded>())
 }
 
 /// A connection may move to another task between two polls.
@@ -99,7 +99,7 @@ fn a_waiting_reader_is_woken_when_another_attempt_begins() {
     assert_eq!(assert_ready!(poll(&mut second)).unwrap().unwrap().into_data().unwrap(), "b");
     drop((kept, frames));
     assert!(assert_ready!(poll(&mut second)).is_none());
-    assert_eq!(replay.memory(), 0);
+    assert_eq!(replay.memory_in_use(), 0);
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn a_source_that_panics_is_not_resent() {
     let _ = (first.body().size_hint(), first.body().is_end_stream());
     assert!(again(&replay, &mut kept).is_none());
     drop((first, kept));
-    assert_eq!(replay.memory(), 0);
+    assert_eq!(replay.memory_in_use(), 0);
 }
 
 /// A request that got its response while its upload stalls holds nothing.
@@ -135,13 +135,13 @@ fn after_the_response_a_waiting_body_holds_nothing() {
     frames.send(data("abc")).unwrap();
     assert!(first.enter(|cx, body: Pin<&mut Boxed>| body.poll_frame(cx)).is_ready());
     assert!(first.enter(|cx, body: Pin<&mut Boxed>| body.poll_frame(cx)).is_pending());
-    assert_eq!(replay.memory(), 3);
+    assert_eq!(replay.memory_in_use(), 3);
     drop(kept);
-    assert_eq!(replay.memory(), 0);
+    assert_eq!(replay.memory_in_use(), 0);
     frames.send(data("d")).unwrap();
     let next = assert_ready!(first.enter(|cx, body: Pin<&mut Boxed>| body.poll_frame(cx)));
     assert_eq!(next.unwrap().unwrap().into_data().unwrap(), "d");
-    assert_eq!(replay.memory(), 0);
+    assert_eq!(replay.memory_in_use(), 0);
 }
 
 /// Two tasks read the body of the same request, as two connections do. One of them sends the whole
@@ -169,7 +169,7 @@ async fn one_of_two_concurrent_readers_gets_everything() {
             Err(error) => assert!(is_over(&error), "{error}"),
         }
         drop(kept);
-        assert_eq!(replay.memory(), 0);
+        assert_eq!(replay.memory_in_use(), 0);
     }
 }
 
@@ -180,7 +180,7 @@ async fn one_of_two_concurrent_readers_gets_everything() {
 async fn a_body_above_the_limit_is_sent_once() {
     static LARGE: [u8; 65 << 10] = [b'x'; 65 << 10];
     let replay = Replay::default().max_body(1 << 10);
-    let retry = RetryLayer::new(config().keeping(replay.clone()));
+    let retry = RetryLayer::new(config().replay(replay.clone()));
     for (method, announced) in [("POST", Some(65 << 10)), ("PUT", Some(65 << 10)), ("PUT", None)] {
         let server = Scripted::new(|_| empty_response(503));
         let read = tower::service_fn({
@@ -199,7 +199,7 @@ async fn a_body_above_the_limit_is_sent_once() {
         *request.method_mut() = method.parse().unwrap();
         let response = retry.layer(read).oneshot(request).await.unwrap();
         assert_eq!((response.status().as_u16(), server.calls()), (503, 1), "{method}, announced: {announced:?}");
-        assert_eq!(replay.memory(), 0);
+        assert_eq!(replay.memory_in_use(), 0);
     }
 }
 
@@ -285,7 +285,7 @@ proptest! {
                     },
                 }
                 prop_assert_eq!(&sent, &whole[..sent.len()]);
-                prop_assert!(replay.memory() <= most.min(whole.len()));
+                prop_assert!(replay.memory_in_use() <= most.min(whole.len()));
             }
             if lingers {
                 lingering.push(playing);
@@ -307,8 +307,8 @@ proptest! {
             while let Poll::Ready(Some(frame)) = Pin::new(&mut last).poll_frame(&mut cx) {
                 frame.unwrap();
             }
-            prop_assert_eq!(replay.memory(), 0, "all of it is sent");
+            prop_assert_eq!(replay.memory_in_use(), 0, "all of it is sent");
         }
-        prop_assert_eq!(replay.memory(), 0);
+        prop_assert_eq!(replay.memory_in_use(), 0);
     }
 }

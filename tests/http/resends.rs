@@ -8,7 +8,7 @@ use http_body_util::Full;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_recourse::{
     RetryLayer,
-    http::{Statuses, is_idempotent},
+    http::{RetryClassifier, is_idempotent},
 };
 
 use crate::fixed_numbers::FixedNumbers as _;
@@ -194,7 +194,7 @@ async fn a_425_is_returned_to_a_client_that_sent_early_data() {
 async fn a_status_after_redirects_proves_nothing() {
     for code in [421, 425, 429] {
         let server = Scripted::new(move |_| empty_response(code));
-        let config = config().classifier(Statuses::default().follows_redirects());
+        let config = config().classifier(RetryClassifier::default().follows_redirects());
         assert_eq!(status(RetryLayer::new(config).layer(server.service()), request("POST", &[])).await, code);
         assert_eq!(server.calls(), 1, "{code}");
 
@@ -213,7 +213,8 @@ async fn a_status_after_redirects_proves_nothing() {
 /// Any client can set the header, and the handler may ignore it.
 #[tokio::test(start_paused = true)]
 async fn a_key_from_outside_is_trusted_only_if_configured() {
-    for (statuses, calls) in [(Statuses::default(), 3), (Statuses::default().ignore_idempotency_key(), 1)] {
+    for (statuses, calls) in [(RetryClassifier::default(), 3), (RetryClassifier::default().ignore_idempotency_key(), 1)]
+    {
         for method in ["POST", "PATCH", "LOCK"] {
             let server = Scripted::new(|_| empty_response(503));
             let retry = RetryLayer::new(config().classifier(statuses)).layer(server.service());
@@ -222,7 +223,7 @@ async fn a_key_from_outside_is_trusted_only_if_configured() {
         }
     }
     let server = Scripted::new(|_| empty_response(503));
-    let retry = RetryLayer::new(config().classifier(Statuses::default().ignore_idempotency_key()));
+    let retry = RetryLayer::new(config().classifier(RetryClassifier::default().ignore_idempotency_key()));
     status(retry.layer(server.service()), request("PUT", &[("idempotency-key", "k")])).await;
     assert_eq!(server.calls(), 3, "a PUT needs no key");
 }
@@ -231,7 +232,7 @@ async fn a_key_from_outside_is_trusted_only_if_configured() {
 mod of_seatbelt {
     use std::time::Duration;
 
-    use tower_recourse::{BreakerConfig, Circuit, Classifier, State, Verdict, http::Health};
+    use tower_recourse::{BreakerConfig, Circuit, Classifier, State, Verdict, http::BreakerClassifier};
 
     use super::*;
 
@@ -254,7 +255,7 @@ mod of_seatbelt {
             (200, false, false),
         ] {
             let server = Scripted::new(move |_| empty_response(code));
-            let config = config().classifier(Statuses::default().retry_500());
+            let config = config().classifier(RetryClassifier::default().retry_500());
             status(RetryLayer::new(config).layer(server.service()), request("GET", &[])).await;
             assert_eq!(server.calls() > 1, ours, "s51: {code}, theirs: {theirs}");
         }
@@ -267,7 +268,7 @@ mod of_seatbelt {
             response.headers_mut().insert("retry-after", "10".parse().unwrap());
             response
         });
-        let config = config().classifier(Statuses::default().retry_500());
+        let config = config().classifier(RetryClassifier::default().retry_500());
         assert_eq!(status(RetryLayer::new(config).layer(server.service()), request("GET", &[])).await, 200, "s52");
         assert_eq!(server.first_gap(), Some(Duration::from_secs(10)), "s52");
     }
@@ -276,7 +277,7 @@ mod of_seatbelt {
     async fn s56_a_post_returns_the_first_response() {
         for code in [500, 503] {
             let server = Scripted::new(move |call| empty_response(if call == 0 { code } else { 200 }));
-            let config = config().classifier(Statuses::default().retry_500());
+            let config = config().classifier(RetryClassifier::default().retry_500());
             let answer = status(RetryLayer::new(config).layer(server.service()), request("POST", &[])).await;
             assert_eq!((answer.as_u16(), server.calls()), (code, 1), "s56: {code}");
         }
@@ -285,11 +286,12 @@ mod of_seatbelt {
     #[test]
     fn s57_5xx_open_a_circuit_and_4xx_do_not() {
         for (code, state) in [(500, State::Open), (400, State::Closed)] {
-            let circuit = Circuit::new(BreakerConfig::http().fixed_share().unobserved());
+            let circuit = Circuit::new(BreakerConfig::http().fixed_share().without_observers());
             for _ in 0..20 {
                 let answer = empty_response(code);
-                let verdict: Verdict = Classifier::<Request<()>, _, io::Error>::classify(&Health, &(), Ok(&answer));
-                circuit.admit().unwrap().end(verdict);
+                let verdict: Verdict =
+                    Classifier::<Request<()>, _, io::Error>::classify(&BreakerClassifier, &(), Ok(&answer));
+                circuit.try_acquire().unwrap().end(verdict);
             }
             assert_eq!(circuit.state(), state, "s57: {code}");
         }
@@ -301,7 +303,7 @@ mod of_seatbelt {
 #[tokio::test]
 async fn s61_one_circuit_per_origin() {
     use http::Uri;
-    use tower_recourse::{BreakerConfig, BreakerLayer, breaker::OpenRule};
+    use tower_recourse::{BreakerConfig, BreakerLayer, breaker::TripRule};
 
     /// Our key is a function. This one returns seatbelt's key.
     fn origin(uri: &Uri) -> Option<(String, String, u16)> {
@@ -310,8 +312,8 @@ async fn s61_one_circuit_per_origin() {
         Some((scheme.to_owned(), host.to_owned(), port))
     }
 
-    let rule = OpenRule::consecutive(1).unwrap();
-    let config = BreakerConfig::http().fixed_share().open_when(rule).unobserved();
+    let rule = TripRule::consecutive(1).unwrap();
+    let config = BreakerConfig::http().fixed_share().open_when(rule).without_observers();
     let layer = BreakerLayer::keyed(config, |request: &Request<()>| origin(request.uri()));
     let service = layer.layer(service_fn(|_: Request<()>| async { Ok::<_, Infallible>(empty_response(503)) }));
     let called = async |uri: &str| {

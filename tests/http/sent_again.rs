@@ -25,7 +25,7 @@ use tokio::{
 use tower::{Layer, Service, ServiceExt};
 use tower_recourse::{
     FallbackLayer, RetryLayer,
-    http::{Replay, replay::SharedBody},
+    http::{Replay, replay::CloneableBody},
 };
 
 use crate::{
@@ -128,15 +128,15 @@ async fn the_fallbacks_request_is_the_same_too() {
             let (address, log) = busy().await;
             let (request, expected) = requests(address).into_iter().nth(place).unwrap();
             let replay = Replay::default();
-            let client = client::<SharedBody<Boxed>>(http2);
+            let client = client::<CloneableBody<Boxed>>(http2);
             let fallback = FallbackLayer::new(client.clone()).when(|outcome: Result<&Response<Incoming>, _>| {
                 outcome.map_or(true, |response| response.status() == 503)
             });
             let stack = fallback.layer(RetryLayer::new(config().retries(1)).layer(client));
-            let response = timeout(LONGEST, stack.oneshot(replay.share(request))).await.unwrap().unwrap();
+            let response = timeout(LONGEST, stack.oneshot(replay.cloneable(request))).await.unwrap().unwrap();
             assert_eq!(response.status(), 200);
             assert_eq!(*log.lock().unwrap(), vec![expected; 3], "HTTP/2: {http2}");
-            assert_eq!(replay.memory(), 0);
+            assert_eq!(replay.memory_in_use(), 0);
         }
     }
 }

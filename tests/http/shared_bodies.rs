@@ -19,7 +19,7 @@ use tower_recourse::{
     FallbackLayer, RetryLayer,
     http::{
         Replay,
-        replay::{PlayError, SharedBody},
+        replay::{CloneableBody, ReplayError},
     },
     observe::Event,
 };
@@ -31,13 +31,13 @@ use crate::{
     replay_traps::Streamed,
 };
 
-type Shared = SharedBody<Boxed>;
+type Shared = CloneableBody<Boxed>;
 
 fn share(replay: &Replay, request: Request<Boxed>) -> Shared {
-    replay.share(request).into_body()
+    replay.cloneable(request).into_body()
 }
 
-fn next(body: &mut Shared) -> Poll<Option<Result<Frame<Bytes>, PlayError<std::io::Error>>>> {
+fn next(body: &mut Shared) -> Poll<Option<Result<Frame<Bytes>, ReplayError<std::io::Error>>>> {
     Pin::new(body).poll_frame(&mut Context::from_waker(Waker::noop()))
 }
 
@@ -77,7 +77,7 @@ fn replica() -> impl Service<Request<Shared>, Response = Answer, Error = Infalli
         Ok(match request.into_body().collect().await {
             Ok(body) => Response::new(Full::new(body.to_bytes())),
             Err(error) => {
-                assert!(matches!(error, PlayError::NotKept), "{error:?}");
+                assert!(matches!(error, ReplayError::NotStored), "{error:?}");
                 empty_response(500)
             }
         })
@@ -100,12 +100,13 @@ async fn a_body_under_fallback_and_retry_is_stored_once() {
     let (shared, own) = (Replay::default(), Replay::default());
     let upstream = Failing::default();
     let (outer, inner) = (shared.clone(), own.clone());
-    let service = upstream.service("123456789", move || assert_eq!((outer.memory(), inner.memory()), (9, 0)));
+    let service =
+        upstream.service("123456789", move || assert_eq!((outer.memory_in_use(), inner.memory_in_use()), (9, 0)));
     let sharing = shared.clone();
     let stack = ServiceBuilder::new()
-        .map_request(move |request: Request<Boxed>| sharing.share(request))
-        .layer(FallbackLayer::new(replica()).when(failing).unobserved())
-        .layer(RetryLayer::new(config().keeping(own)))
+        .map_request(move |request: Request<Boxed>| sharing.cloneable(request))
+        .layer(FallbackLayer::new(replica()).when(failing).without_observers())
+        .layer(RetryLayer::new(config().replay(own)))
         .service(service);
     let response = stack.oneshot(put(&["1234", "567", "89"])).await.unwrap();
     assert_eq!(
@@ -113,7 +114,7 @@ async fn a_body_under_fallback_and_retry_is_stored_once() {
         "123456789",
         "the replica receives the whole body"
     );
-    assert_eq!((upstream.calls.load(Ordering::SeqCst), shared.memory()), (3, 0));
+    assert_eq!((upstream.calls.load(Ordering::SeqCst), shared.memory_in_use()), (3, 0));
 }
 
 /// A fallback around a fallback around a retry: still one copy.
@@ -124,20 +125,20 @@ async fn nested_fallbacks_store_one_copy_too() {
     let (first_pool, second_pool) = (shared.clone(), shared.clone());
     let sharing = shared.clone();
     let stack = ServiceBuilder::new()
-        .map_request(move |request: Request<Boxed>| sharing.share(request))
-        .layer(FallbackLayer::new(replica()).when(failing).unobserved().join_errors(|never, _| never))
+        .map_request(move |request: Request<Boxed>| sharing.cloneable(request))
+        .layer(FallbackLayer::new(replica()).when(failing).without_observers().merge_errors(|never, _| never))
         .layer(
-            FallbackLayer::new(second.service("1234", move || assert_eq!(second_pool.memory(), 4)))
+            FallbackLayer::new(second.service("1234", move || assert_eq!(second_pool.memory_in_use(), 4)))
                 .when(failing)
-                .unobserved()
-                .join_errors(|never, _| never),
+                .without_observers()
+                .merge_errors(|never, _| never),
         )
         .layer(RetryLayer::new(config()))
-        .service(upstream.service("1234", move || assert_eq!(first_pool.memory(), 4)));
+        .service(upstream.service("1234", move || assert_eq!(first_pool.memory_in_use(), 4)));
     let response = stack.oneshot(put(&["12", "34"])).await.unwrap();
     assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "1234");
     let calls = [&upstream, &second].map(|service| service.calls.load(Ordering::SeqCst));
-    assert_eq!((calls, shared.memory()), ([3, 1], 0));
+    assert_eq!((calls, shared.memory_in_use()), ([3, 1], 0));
 }
 
 /// Nine bytes with room for eight, announced or not: the body is sent once and not retried, and the
@@ -148,7 +149,7 @@ async fn a_body_above_the_limit_never_reaches_the_replica() {
         let shared = Replay::default().max_body(8);
         let upstream = Failing::default();
         let pool = shared.clone();
-        let service = upstream.service("123456789", move || assert_eq!(pool.memory(), 0));
+        let service = upstream.service("123456789", move || assert_eq!(pool.memory_in_use(), 0));
         let sharing = shared.clone();
         let not_replayable = Arc::new(AtomicUsize::new(0));
         let counted = not_replayable.clone();
@@ -159,14 +160,15 @@ async fn a_body_above_the_limit_never_reaches_the_replica() {
             }
         };
         let stack = ServiceBuilder::new()
-            .map_request(move |request: Request<Boxed>| sharing.share(request))
-            .layer(FallbackLayer::new(replica()).when(failing).unobserved())
+            .map_request(move |request: Request<Boxed>| sharing.cloneable(request))
+            .layer(FallbackLayer::new(replica()).when(failing).without_observers())
             .layer(RetryLayer::new(config().observe(stopped)))
             .service(service);
         let mut request = body([data("1234"), data("56789")], announced);
         *request.method_mut() = http::Method::PUT;
         assert_eq!(stack.oneshot(request).await.unwrap().status(), 500, "{announced:?}");
-        let counts = (upstream.calls.load(Ordering::SeqCst), not_replayable.load(Ordering::SeqCst), shared.memory());
+        let counts =
+            (upstream.calls.load(Ordering::SeqCst), not_replayable.load(Ordering::SeqCst), shared.memory_in_use());
         assert_eq!(counts, (1, 1, 0), "{announced:?}");
     }
 }
@@ -182,7 +184,7 @@ async fn each_clone_is_the_whole_body_with_its_trailers() {
     for (sent, kept) in [(first, 4), (second, 4), (third, 0)] {
         let sent = sent.collect().await.unwrap();
         assert_eq!(sent.trailers(), Some(&trailers));
-        assert_eq!((sent.to_bytes(), replay.memory()), ("1234".into(), kept));
+        assert_eq!((sent.to_bytes(), replay.memory_in_use()), ("1234".into(), kept));
     }
 }
 
@@ -191,7 +193,7 @@ async fn each_clone_is_the_whole_body_with_its_trailers() {
 async fn its_size_hint_is_the_remaining_length() {
     let replay = Replay::default();
     let whole = Full::from("123456").map_err(|never| match never {}).boxed_unsync();
-    let mut first: Shared = replay.share(Request::new(whole)).into_body();
+    let mut first: Shared = replay.cloneable(Request::new(whole)).into_body();
     let waiting = first.clone();
     let sizes = |first: &Shared| [first, &waiting].map(|body| body.size_hint().exact());
     assert_eq!(sizes(&first), [Some(6), Some(6)]);
@@ -199,7 +201,7 @@ async fn its_size_hint_is_the_remaining_length() {
     assert_eq!(sizes(&first), [Some(0), Some(6)]);
     assert!(first.is_end_stream() && !waiting.is_end_stream());
     let empty: Shared =
-        replay.share(Request::new(Full::default().map_err(|never| match never {}).boxed_unsync())).into_body();
+        replay.cloneable(Request::new(Full::default().map_err(|never| match never {}).boxed_unsync())).into_body();
     assert!(empty.is_end_stream() && empty.clone().is_end_stream());
 }
 
@@ -209,20 +211,20 @@ async fn its_size_hint_is_the_remaining_length() {
 async fn a_body_that_cannot_be_replayed_is_not_stored() {
     let replay = Replay::default();
     let mut alone = share(&replay, body([data("1234"), data("5")], None));
-    assert!(alone.can_be_sent_again(), "so far");
+    assert!(alone.is_replayable(), "so far");
     assert!(next(&mut alone).is_ready());
-    assert_eq!((replay.memory(), alone.can_be_sent_again()), (0, false));
-    assert!(matches!(next(&mut alone.clone()), Poll::Ready(Some(Err(PlayError::NotKept)))));
+    assert_eq!((replay.memory_in_use(), alone.is_replayable()), (0, false));
+    assert!(matches!(next(&mut alone.clone()), Poll::Ready(Some(Err(ReplayError::NotStored)))));
     assert_eq!(text(alone).await, "5");
 
     let mut begun = share(&replay, body([data("1234"), data("5")], None));
     let kept = begun.clone();
     assert!(next(&mut begun).is_ready());
-    assert_eq!((replay.memory(), begun.can_be_sent_again()), (4, true));
+    assert_eq!((replay.memory_in_use(), begun.is_replayable()), (4, true));
     // A clone of a body that was begun is also complete.
     assert_eq!(text(begun.clone()).await, "12345");
     drop(kept);
-    assert_eq!(replay.memory(), 0);
+    assert_eq!(replay.memory_in_use(), 0);
 }
 
 #[tokio::test]
@@ -234,10 +236,10 @@ async fn an_earlier_reader_gets_an_error() {
     frames.send(data("a")).unwrap();
     assert!(next(&mut first).is_ready() && next(&mut first).is_pending());
     assert!(next(&mut second).is_ready() && next(&mut second).is_pending());
-    assert!(matches!(next(&mut first), Poll::Ready(Some(Err(PlayError::SentAgain(_))))));
+    assert!(matches!(next(&mut first), Poll::Ready(Some(Err(ReplayError::Superseded(_))))));
     assert!(matches!(next(&mut first), Poll::Ready(None)));
     // Both were begun, so the body can't be requested again.
-    assert_eq!(replay.memory(), 0);
+    assert_eq!(replay.memory_in_use(), 0);
     drop(frames);
     assert!(matches!(next(&mut second), Poll::Ready(None)));
 }
@@ -249,19 +251,19 @@ async fn a_body_that_is_not_stored_reports_it_once() {
     let mut upgrade = body([data("1234")], None);
     upgrade.headers_mut().insert("upgrade", "websocket".parse().unwrap());
     let upgrade = share(&replay, upgrade);
-    assert!(!upgrade.can_be_sent_again());
+    assert!(!upgrade.is_replayable());
     let mut clone = upgrade.clone();
     assert_eq!(text(upgrade).await, "1234");
     assert!(!clone.is_end_stream(), "it would look like an empty body");
-    assert!(matches!(next(&mut clone), Poll::Ready(Some(Err(PlayError::NotKept)))));
+    assert!(matches!(next(&mut clone), Poll::Ready(Some(Err(ReplayError::NotStored)))));
     assert!(matches!(next(&mut clone), Poll::Ready(None)));
 
     let breaks = Frames::of([data("1"), Err(std::io::Error::other("gone"))]);
-    let mut first: Shared = replay.share(Request::new(breaks.boxed_unsync())).into_body();
+    let mut first: Shared = replay.cloneable(Request::new(breaks.boxed_unsync())).into_body();
     let mut second = first.clone();
     assert!(next(&mut first).is_ready());
-    assert!(matches!(next(&mut first), Poll::Ready(Some(Err(PlayError::Body(_))))));
-    assert!(!second.can_be_sent_again() && !second.is_end_stream());
-    assert!(matches!(next(&mut second), Poll::Ready(Some(Err(PlayError::NotKept)))));
-    assert_eq!(replay.memory(), 0);
+    assert!(matches!(next(&mut first), Poll::Ready(Some(Err(ReplayError::Body(_))))));
+    assert!(!second.is_replayable() && !second.is_end_stream());
+    assert!(matches!(next(&mut second), Poll::Ready(Some(Err(ReplayError::NotStored)))));
+    assert_eq!(replay.memory_in_use(), 0);
 }

@@ -7,10 +7,10 @@ use http::Request;
 use http_body_util::Full;
 use tower::{Layer, ServiceExt};
 use tower_recourse::{
-    BreakerConfig, BreakerLayer, Circuit, Classifier, RetryLayer, Sent, State, Verdict,
-    breaker::OpenRule,
-    classify::{self, Idempotent},
-    http::{Health, Statuses, is_idempotent},
+    BreakerConfig, BreakerLayer, Circuit, Classifier, Delivery, RetryLayer, State, Verdict,
+    breaker::TripRule,
+    classify::{self, IdempotencyCheck},
+    http::{BreakerClassifier, RetryClassifier, is_idempotent},
 };
 
 use crate::fixed_numbers::FixedNumbers as _;
@@ -36,7 +36,7 @@ async fn only_transient_statuses_are_retried() {
 #[tokio::test(start_paused = true)]
 async fn a_500_is_retried_if_configured() {
     let server = Scripted::new(|call| empty_response(if call == 0 { 500 } else { 200 }));
-    let retry = RetryLayer::new(config().classifier(Statuses::default().retry_500())).layer(server.service());
+    let retry = RetryLayer::new(config().classifier(RetryClassifier::default().retry_500())).layer(server.service());
     assert_eq!(status(retry, request("GET", false)).await, 200);
 }
 
@@ -80,26 +80,26 @@ fn kinds_of_failures() {
         if waits {
             response.headers_mut().insert("retry-after", "2".parse().unwrap());
         }
-        let statuses = Statuses::default();
+        let statuses = RetryClassifier::default();
         let memo = Classifier::<_, Answer, Infallible>::memo(&statuses, &request("GET", false));
         Classifier::<Request<Full<Bytes>>, Answer, Infallible>::classify(&statuses, &memo, Ok(&response))
     };
     let two_seconds = Duration::from_secs(2);
     for (code, verdict) in [
-        (408, Verdict::timed_out().sent(Sent::Yes)),
+        (408, Verdict::timed_out().delivery(Delivery::Sent)),
         (413, Verdict::Success),
-        (421, Verdict::transient().sent(Sent::No)),
-        (425, Verdict::transient().sent(Sent::No)),
-        (429, Verdict::throttled().sent(Sent::No)),
-        (500, Verdict::permanent().sent(Sent::Yes)),
-        (503, Verdict::transient().sent(Sent::Yes)),
-        (504, Verdict::transient().sent(Sent::Yes)),
+        (421, Verdict::transient().delivery(Delivery::NotSent)),
+        (425, Verdict::transient().delivery(Delivery::NotSent)),
+        (429, Verdict::throttled().delivery(Delivery::NotSent)),
+        (500, Verdict::permanent().delivery(Delivery::Sent)),
+        (503, Verdict::transient().delivery(Delivery::Sent)),
+        (504, Verdict::transient().delivery(Delivery::Sent)),
     ] {
         assert_eq!(judge(code, false), verdict, "{code}");
     }
-    assert_eq!(judge(413, true), Verdict::throttled().sent(Sent::No).retry_after(two_seconds));
-    assert_eq!(judge(503, true), Verdict::throttled().sent(Sent::Yes).retry_after(two_seconds));
-    assert_eq!(judge(502, true), Verdict::transient().sent(Sent::Yes).retry_after(two_seconds));
+    assert_eq!(judge(413, true), Verdict::throttled().delivery(Delivery::NotSent).retry_after(two_seconds));
+    assert_eq!(judge(503, true), Verdict::throttled().delivery(Delivery::Sent).retry_after(two_seconds));
+    assert_eq!(judge(502, true), Verdict::transient().delivery(Delivery::Sent).retry_after(two_seconds));
 }
 
 /// An empty header is not a key.
@@ -121,7 +121,7 @@ async fn a_custom_classifier_may_check_the_method() {
         let judge = |outcome: Result<&Answer, &Infallible>| {
             outcome.ok()?.headers().contains_key("x-busy").then(Verdict::transient)
         };
-        classify::first(classify::outcomes(judge)).or(Statuses::default())
+        classify::first(classify::outcomes(judge)).or(RetryClassifier::default())
     };
     let server = || {
         Scripted::new(|_| {
@@ -133,7 +133,7 @@ async fn a_custom_classifier_may_check_the_method() {
     for (method, key, believed, asking) in [("POST", false, 3, 1), ("POST", true, 3, 3), ("PUT", false, 3, 3)] {
         let (plain, asks) = (server(), server());
         status(RetryLayer::new(config().classifier(busy())).layer(plain.service()), request(method, key)).await;
-        let judge = Idempotent::new(busy(), is_idempotent::<Full<Bytes>>);
+        let judge = IdempotencyCheck::new(busy(), is_idempotent::<Full<Bytes>>);
         status(RetryLayer::new(config().classifier(judge)).layer(asks.service()), request(method, key)).await;
         assert_eq!((plain.calls(), asks.calls()), (believed, asking), "{method}, idempotency key: {key}");
     }
@@ -150,7 +150,7 @@ async fn an_upgrade_is_sent_once() {
 
 /// The verdict of the breaker's classifier for a response.
 fn to_breaker(response: &Answer) -> Verdict {
-    Classifier::<Request<()>, _, std::io::Error>::classify(&Health, &(), Ok(response))
+    Classifier::<Request<()>, _, std::io::Error>::classify(&BreakerClassifier, &(), Ok(response))
 }
 
 fn answer_with(code: u16, header: (&'static str, &str)) -> Answer {
@@ -161,11 +161,11 @@ fn answer_with(code: u16, header: (&'static str, &str)) -> Answer {
 
 #[test]
 fn a_breaker_counts_5xx_as_failures_and_429_as_neutral() {
-    let circuit = Circuit::new(BreakerConfig::http().fixed_share().unobserved().count_calls());
+    let circuit = Circuit::new(BreakerConfig::http().fixed_share().without_observers().count_calls());
     for code in [200, 301, 400, 404, 408, 429, 500, 501, 503, 599] {
         let verdict = to_breaker(&empty_response(code));
         assert_eq!(verdict.is_failure(), code >= 500 || code == 429, "{code}");
-        circuit.admit().unwrap().end(verdict);
+        circuit.try_acquire().unwrap().end(verdict);
     }
     let stats = circuit.stats();
     assert_eq!((stats.total_successes, stats.total_failures, stats.total_neutral), (Some(5), 4, 1));
@@ -173,15 +173,15 @@ fn a_breaker_counts_5xx_as_failures_and_429_as_neutral() {
 
 #[test]
 fn a_503_with_a_delay_is_throttled_to_a_breaker() {
-    let throttled = Verdict::throttled().sent(Sent::Yes);
+    let throttled = Verdict::throttled().delivery(Delivery::Sent);
     let seconds = Duration::from_secs;
     for (code, header, expected) in [
         (503, ("retry-after", "7"), throttled.retry_after(seconds(7))),
         (503, ("retry-after-ms", "7000"), throttled.retry_after(seconds(7))),
-        (503, ("retry-after", "soon"), Verdict::transient().sent(Sent::Yes)),
+        (503, ("retry-after", "soon"), Verdict::transient().delivery(Delivery::Sent)),
         (429, ("retry-after", "7"), throttled.retry_after(seconds(7))),
         (429, ("retry-after", "soon"), throttled),
-        (500, ("retry-after", "7"), Verdict::transient().sent(Sent::Yes).retry_after(seconds(7))),
+        (500, ("retry-after", "7"), Verdict::transient().delivery(Delivery::Sent).retry_after(seconds(7))),
     ] {
         assert_eq!(to_breaker(&answer_with(code, header)), expected, "{code} {header:?}");
     }
@@ -189,8 +189,9 @@ fn a_503_with_a_delay_is_throttled_to_a_breaker() {
 
 #[tokio::test(start_paused = true)]
 async fn a_rate_limit_does_not_open_the_circuit() {
-    let circuit =
-        Circuit::new(BreakerConfig::http().fixed_share().open_when(OpenRule::consecutive(1).unwrap()).unobserved());
+    let circuit = Circuit::new(
+        BreakerConfig::http().fixed_share().open_when(TripRule::consecutive(1).unwrap()).without_observers(),
+    );
     let server = Scripted::new(|call| match call % 2 {
         0 => empty_response(429),
         _ => answer_with(503, ("retry-after", "1")),
@@ -205,16 +206,16 @@ async fn a_rate_limit_does_not_open_the_circuit() {
 
 #[test]
 fn the_preset_opens_when_half_of_20_calls_fail() {
-    let circuit = Circuit::new(BreakerConfig::http().fixed_share().unobserved());
+    let circuit = Circuit::new(BreakerConfig::http().fixed_share().without_observers());
     for call in 0..19 {
         assert!(
-            circuit.admit().is_ok_and(|permit| {
+            circuit.try_acquire().is_ok_and(|permit| {
                 permit.failure();
                 true
             }),
             "{call}"
         );
     }
-    circuit.admit().unwrap().failure();
-    assert!(circuit.admit().is_err());
+    circuit.try_acquire().unwrap().failure();
+    assert!(circuit.try_acquire().is_err());
 }

@@ -11,9 +11,9 @@ use tower_http::{
     trace::TraceLayer,
 };
 use tower_recourse::{
-    BreakerConfig, BreakerLayer, Circuit, How, RetryConfig, RetryLayer, State,
-    breaker::OpenFor,
-    http::{BodyBreakerLayer, Health, HowLayer, Unavailable},
+    BreakerConfig, BreakerLayer, CallReport, Circuit, RetryConfig, RetryLayer, State,
+    breaker::OpenDuration,
+    http::{BodyBreakerLayer, BreakerClassifier, ReportExtensionLayer, Unavailable},
     retry::{Backoff, Budget, TokenBucket},
 };
 
@@ -21,11 +21,11 @@ use crate::fixed_numbers::FixedNumbers as _;
 use crate::{Scripted, empty_response};
 
 /// A circuit that is open for a time that a retry could wait.
-fn open() -> Circuit<Health> {
-    let open_for = OpenFor::fixed(Duration::from_secs(5));
-    let circuit = Circuit::new(BreakerConfig::http().fixed_share().unobserved().open_for(open_for));
+fn open() -> Circuit<BreakerClassifier> {
+    let open_for = OpenDuration::fixed(Duration::from_secs(5));
+    let circuit = Circuit::new(BreakerConfig::http().fixed_share().without_observers().open_for(open_for));
     while circuit.state() == State::Closed {
-        circuit.admit().unwrap().failure();
+        circuit.try_acquire().unwrap().failure();
     }
     circuit
 }
@@ -43,12 +43,12 @@ fn compression() -> CompressionLayer<SizeAbove> {
 macro_rules! only_the_services_own_503_is_retried {
     ($Breaker:ident: $($between:expr),+) => {{
         let (circuit, server) = (open(), Scripted::new(|_| empty_response(503)));
-        let outer = Circuit::new(BreakerConfig::http().fixed_share().unobserved().count_calls());
-        let budget = Arc::new(TokenBucket::share(0.0).unwrap().reserve(9));
+        let outer = Circuit::new(BreakerConfig::http().fixed_share().without_observers().count_calls());
+        let budget = Arc::new(TokenBucket::retry_ratio(0.0).unwrap().min_per_second(9));
         // The reserve of the budget is sufficient, so retries don't wait for it.
-        let retries = RetryConfig::http().retries(2).unobserved().backoff(Backoff::none());
+        let retries = RetryConfig::http().retries(2).without_observers().backoff(Backoff::none());
         let service = ServiceBuilder::new()
-            .layer(HowLayer)
+            .layer(ReportExtensionLayer)
             .layer(RetryLayer::new(retries.shared_budget(budget.clone())))
             .layer($Breaker::on(&outer))
             $(.layer($between))+
@@ -57,7 +57,7 @@ macro_rules! only_the_services_own_503_is_retried {
 
         let rejected = service.clone().oneshot(request()).await.unwrap();
         assert_eq!(rejected.status(), 503);
-        assert!(rejected.extensions().get::<How>().unwrap().cause().unwrap().is_rejection());
+        assert!(rejected.extensions().get::<CallReport>().unwrap().cause().unwrap().is_rejection());
         let gzip = rejected.headers().get("content-encoding").is_some();
         rejected.into_body().collect().await.unwrap();
         assert_eq!((circuit.stats().total_rejected, server.calls(), budget.balance()), (1, 0, 9));

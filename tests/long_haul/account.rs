@@ -11,8 +11,8 @@ use std::{
 
 use tower_recourse::{
     Cause, Circuit,
-    breaker::Stats,
-    http::Health,
+    breaker::CircuitStats,
+    http::BreakerClassifier,
     observe::{Event, Observer},
     retry::Budget,
 };
@@ -150,7 +150,7 @@ impl Account {
     }
 
     /// Checks that all counts agree, when nothing is running and this many requests were made.
-    pub(crate) fn check_counts(&self, requests: u32, circuit: &Circuit<Health>, budget: &dyn Budget) {
+    pub(crate) fn check_counts(&self, requests: u32, circuit: &Circuit<BreakerClassifier>, budget: &dyn Budget) {
         let got = self.check_responses(requests);
         self.check_unsafe_requests(requests);
         let calls = self.check_calls();
@@ -240,7 +240,14 @@ impl Account {
         calls
     }
 
-    fn check_layers(&self, requests: u32, got: &HashMap<u8, u64>, calls: &Calls, stats: &Stats, budget: &dyn Budget) {
+    fn check_layers(
+        &self,
+        requests: u32,
+        got: &HashMap<u8, u64>,
+        calls: &Calls,
+        stats: &CircuitStats,
+        budget: &dyn Budget,
+    ) {
         let observed = &self.observed;
         let [asked, called] = [&self.asked, &self.called].map(|count| count.load(SeqCst) as u64);
         let count_of = |count: &AtomicU64| count.load(SeqCst);
@@ -324,8 +331,8 @@ impl Observer for AccountObserver {
             }
             Event::CallFailed { .. } => more(&observed.failed),
             Event::CallRejected { .. } => more(&observed.rejected),
-            Event::FallbackAsked { .. } => more(&observed.fallback_asked),
-            Event::NothingToRetry { .. } => 0,
+            Event::FallbackCalled { .. } => more(&observed.fallback_asked),
+            Event::RequestNotReplayable { .. } => 0,
             _ => more(&observed.other),
         };
     }

@@ -19,11 +19,11 @@ use tokio::time::timeout;
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn, util::BoxCloneSyncService};
 use tower_recourse::{
     BreakerConfig, BreakerError, BreakerLayer, Circuit, Elapsed, FallbackLayer, RetryConfig, RetryLayer,
-    breaker::OpenFor,
+    breaker::OpenDuration,
     fallback::FallbackError,
     http::{
-        Health, Replay,
-        replay::{PlayError, SharedBody},
+        BreakerClassifier, Replay,
+        replay::{CloneableBody, ReplayError},
     },
     retry::{Backoff, Jitter, Timeouts, TokenBucket},
 };
@@ -34,7 +34,7 @@ use crate::{
     server::Server,
 };
 
-pub(crate) type Sent = UnsyncBoxBody<Bytes, io::Error>;
+pub(crate) type Delivery = UnsyncBoxBody<Bytes, io::Error>;
 pub(crate) type Answer = Response<UnsyncBoxBody<Bytes, hyper::Error>>;
 type Error = BreakerError<legacy::Error>;
 
@@ -48,44 +48,44 @@ const CALLERS: usize = 100;
 /// Shared by all callers, across clients.
 pub(crate) struct Shared {
     pub(crate) account: Arc<Account>,
-    pub(crate) circuit: Circuit<Health>,
+    pub(crate) circuit: Circuit<BreakerClassifier>,
     pub(crate) budget: Arc<TokenBucket>,
     pub(crate) replay: Replay,
 }
 
 impl Shared {
     pub(crate) fn new(account: Arc<Account>) -> Self {
-        let breaker = BreakerConfig::http().unobserved().observe(AccountObserver(account.clone())).count_calls();
-        let circuit = Circuit::new(breaker.open_for(OpenFor::fixed(Duration::from_millis(50))));
+        let breaker = BreakerConfig::http().without_observers().observe(AccountObserver(account.clone())).count_calls();
+        let circuit = Circuit::new(breaker.open_for(OpenDuration::fixed(Duration::from_millis(50))));
         // Without a reserve, because it grows with time. The capacity is large enough to keep all
         // deposits, so that the sum is exact.
-        let budget = TokenBucket::share(0.2).unwrap().reserve(0).capacity(1_000_000).unwrap();
+        let budget = TokenBucket::retry_ratio(0.2).unwrap().min_per_second(0).capacity(1_000_000).unwrap();
         Self { account, circuit, budget: Arc::new(budget), replay: Replay::default() }
     }
 }
 
-type Client = BoxCloneSyncService<Request<Sent>, Answer, FallbackError<Error, Infallible>>;
+type Client = BoxCloneSyncService<Request<Delivery>, Answer, FallbackError<Error, Infallible>>;
 
 /// A client with new connections.
 fn client(shared: &Shared, version: Version) -> Client {
     let account = &shared.account;
     let plan = account.plan;
-    let replica = service_fn(move |request: Request<SharedBody<Sent>>| replica(plan, request));
+    let replica = service_fn(move |request: Request<CloneableBody<Delivery>>| replica(plan, request));
     let fallback = FallbackLayer::new(replica)
         .when(|outcome: Result<&Answer, &Error>| outcome.map_or(true, |response| response.status().as_u16() >= 429))
-        .unobserved()
+        .without_observers()
         .observe(AccountObserver(account.clone()));
-    let limits = Timeouts::attempt(ATTEMPT).answer(|_: Elapsed| Ok::<_, Error>(by_hand(504)));
+    let limits = Timeouts::attempt(ATTEMPT).on_timeout(|_: Elapsed| Ok::<_, Error>(by_hand(504)));
     let retry = RetryConfig::http()
         .retries(2)
         .shared_budget(shared.budget.clone())
         .backoff(Backoff::exponential(Duration::from_millis(2)).jitter(Jitter::Full))
         .timeouts(limits)
-        .unobserved()
+        .without_observers()
         .observe(AccountObserver(account.clone()));
     let (asked, called, replay) = (account.clone(), account.clone(), shared.replay.clone());
     let stack = ServiceBuilder::new()
-        .map_request(move |request| replay.share(request))
+        .map_request(move |request| replay.cloneable(request))
         .layer(fallback)
         .layer(RetryLayer::new(retry))
         .map_request(move |request| {
@@ -101,13 +101,13 @@ fn client(shared: &Shared, version: Version) -> Client {
 
 /// The source of the fallback's responses. It gets the complete body, unless the body was too large
 /// to be stored.
-async fn replica(plan: Plan, request: Request<SharedBody<Sent>>) -> Result<Answer, Infallible> {
+async fn replica(plan: Plan, request: Request<CloneableBody<Delivery>>) -> Result<Answer, Infallible> {
     let id = id_of(&request);
     match request.into_body().collect().await {
         Ok(body) => assert_eq!(body.to_bytes(), plan.body(id), "the body of {id} in the fallback"),
         Err(error) => {
             let is_large = matches!(plan.kind(id), Kind::PutLarge);
-            assert!(is_large && matches!(error, PlayError::NotKept), "the body of {id} in the fallback: {error}");
+            assert!(is_large && matches!(error, ReplayError::NotStored), "the body of {id} in the fallback: {error}");
         }
     }
     Ok(by_hand(203))
@@ -167,7 +167,7 @@ async fn one(client: &Client, plan: Plan, address: std::net::SocketAddr, id: u32
     }
 }
 
-fn request(plan: Plan, address: std::net::SocketAddr, id: u32) -> Request<Sent> {
+fn request(plan: Plan, address: std::net::SocketAddr, id: u32) -> Request<Delivery> {
     let (kind, body) = (plan.kind(id), plan.body(id));
     let method = match kind {
         Kind::Get => "GET",
@@ -221,9 +221,9 @@ struct Called<S> {
     account: Arc<Account>,
 }
 
-impl<S> Service<Request<SharedBody<Sent>>> for Called<S>
+impl<S> Service<Request<CloneableBody<Delivery>>> for Called<S>
 where
-    S: Service<Request<SharedBody<Sent>>, Response = Answer, Error = legacy::Error, Future: Send + 'static>,
+    S: Service<Request<CloneableBody<Delivery>>, Response = Answer, Error = legacy::Error, Future: Send + 'static>,
 {
     type Response = Answer;
     type Error = legacy::Error;
@@ -233,7 +233,7 @@ where
         self.client.poll_ready(cx)
     }
 
-    fn call(&mut self, mut request: Request<SharedBody<Sent>>) -> Self::Future {
+    fn call(&mut self, mut request: Request<CloneableBody<Delivery>>) -> Self::Future {
         let number = self.account.call(id_of(&request));
         request.headers_mut().insert("x-call", number.into());
         let mut ending = Ending { account: self.account.clone(), number, outcome: CUT_OFF };

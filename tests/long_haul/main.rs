@@ -117,7 +117,7 @@ impl Haul {
         };
         timeout(LONGEST, no_task_is_left).await.expect("a task is left over");
         let Shared { account, circuit, budget, replay } = &*self.shared;
-        assert_eq!(replay.memory(), 0, "bytes of bodies are left over");
+        assert_eq!(replay.memory_in_use(), 0, "bytes of bodies are left over");
         account.check_counts(requests, circuit, &**budget);
         let held = HEAP.allocated();
         println!("{requests} requests in all, {held} bytes held");

@@ -13,8 +13,8 @@ use std::{
 use tower::{Layer, Service, ServiceBuilder, service_fn};
 use tower_recourse::{
     BreakerConfig, BreakerLayer, Circuit, FallbackLayer, Ratio, RetryConfig, RetryLayer,
-    breaker::{OpenRule, Window},
-    retry::{Ledger, Switch},
+    breaker::{TripRule, Window},
+    retry::{RetryQuota, RetrySwitch},
 };
 
 use crate::circuits::{counted, open};
@@ -55,8 +55,8 @@ fn fails(_: u64) -> Ready<Answer> {
 
 fn both_rules(config: BreakerConfig) -> BreakerConfig {
     let window = Window::count(100).unwrap();
-    let slow = OpenRule::Slow { longer_than: Duration::from_secs(1), share: Ratio::HALF, window };
-    config.open_when(OpenRule::Ratio { failing: Ratio::HALF, window }).or_when(slow)
+    let slow = TripRule::SlowCallRate { longer_than: Duration::from_secs(1), share: Ratio::HALF, window };
+    config.open_when(TripRule::FailureRate { failing: Ratio::HALF, window }).or_when(slow)
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn a_healthy_call_through_a_breaker_allocates_nothing() {
 
 #[test]
 fn a_failure_that_is_counted_allocates_nothing() {
-    let config = BreakerConfig::default().unobserved().open_when(OpenRule::consecutive(1_000_000).unwrap());
+    let config = BreakerConfig::default().without_observers().open_when(TripRule::consecutive(1_000_000).unwrap());
     assert_eq!(allocations(BreakerLayer::new(config).layer(service_fn(fails)), Result::is_err), 0);
 }
 
@@ -87,8 +87,9 @@ fn a_healthy_call_through_a_retry_allocates_nothing() {
 
 #[test]
 fn a_healthy_call_with_all_retry_settings_allocates_nothing() {
-    let ledger = Ledger::new().per_key(3).in_all(9);
-    let config = RetryConfig::default().idempotent().switch(&Switch::on()).ledger(&ledger, |request: &u64| *request);
+    let ledger = RetryQuota::new().max_per_key(3).max_total(9);
+    let config =
+        RetryConfig::default().idempotent().switch(&RetrySwitch::on()).quota(&ledger, |request: &u64| *request);
     let layer = RetryLayer::new(config).before_resend(|request: u64, _| ready(request));
     assert_eq!(allocations(layer.layer(service_fn(succeeds)), Result::is_ok), 0);
     let run = service_fn(move |request| layer.run_for(&request, move |_| succeeds(request)));
@@ -129,7 +130,7 @@ fn a_rejection_allocates_nothing() {
     open(&circuit);
     let service = BreakerLayer::on(&circuit).layer(service_fn(succeeds));
     assert_eq!(allocations(service, Result::is_err), 0);
-    let counted = allocation_counter::measure(|| assert!(circuit.admit().is_err()));
+    let counted = allocation_counter::measure(|| assert!(circuit.try_acquire().is_err()));
     assert_eq!(counted.count_total, 0);
 }
 
@@ -156,11 +157,11 @@ fn a_fallback_response_for_a_rejection_allocates_nothing() {
 // recloser leaked at every transition, 1.29 MB in 20,000 calls.
 #[test]
 fn opening_and_closing_leaks_nothing() {
-    let circuit = Circuit::new(both_rules(crate::circuits::plain().unobserved()));
+    let circuit = Circuit::new(both_rules(crate::circuits::plain().without_observers()));
     let round = || {
         open(&circuit);
         circuit.reset();
-        circuit.admit().unwrap().success();
+        circuit.try_acquire().unwrap().success();
     };
     round();
     let counted = allocation_counter::measure(|| (0..1_000).for_each(|_| round()));

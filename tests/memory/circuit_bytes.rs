@@ -8,21 +8,21 @@ use std::time::Duration;
 
 use tower_recourse::{
     BreakerConfig, Circuit, Ratio,
-    breaker::{OpenRule, Throttle, Window},
+    breaker::{AdaptiveThrottle, TripRule, Window},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
 
-fn failing(window: Window) -> OpenRule {
-    OpenRule::Ratio { failing: Ratio::HALF, window }
+fn failing(window: Window) -> TripRule {
+    TripRule::FailureRate { failing: Ratio::HALF, window }
 }
 
-fn slow(window: Window) -> OpenRule {
-    OpenRule::Slow { longer_than: SECOND, share: Ratio::HALF, window }
+fn slow(window: Window) -> TripRule {
+    TripRule::SlowCallRate { longer_than: SECOND, share: Ratio::HALF, window }
 }
 
 /// The bytes that a circuit with these rules holds while it exists.
-fn bytes(what: &str, rules: impl IntoIterator<Item = OpenRule>) -> u64 {
+fn bytes(what: &str, rules: impl IntoIterator<Item = TripRule>) -> u64 {
     // Makes the allocations that a thread or the process makes once.
     drop(Circuit::new(BreakerConfig::default().open_when(failing(Window::count(4_001).unwrap()))));
     let mut rules = rules.into_iter();
@@ -43,7 +43,7 @@ fn bytes(what: &str, rules: impl IntoIterator<Item = OpenRule>) -> u64 {
 
 #[test]
 fn a_circuit_with_consecutive_failures_uses_192_bytes() {
-    assert!(bytes("failures in a row", [OpenRule::consecutive(5).unwrap()]) <= 192);
+    assert!(bytes("failures in a row", [TripRule::consecutive(5).unwrap()]) <= 192);
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn ten_slices_of_time_use_at_most_512_bytes() {
     let window = Window::time(10 * SECOND).unwrap();
     assert!(bytes("ten slices", [failing(window)]) <= 512);
     assert!(bytes("ten slices, slow ones", [slow(window)]) <= 512);
-    assert!(bytes("ten slices, throttled", [OpenRule::Throttle(Throttle::GOOGLE)]) <= 512);
+    assert!(bytes("ten slices, throttled", [TripRule::AdaptiveThrottle(AdaptiveThrottle::GOOGLE)]) <= 512);
 }
 
 #[test]
@@ -65,13 +65,13 @@ fn another_rule_costs_its_window_and_little_else() {
     let (calls, time) = (Window::count(100).unwrap(), Window::time(20 * SECOND).unwrap());
     let both = bytes("100 calls and ten slices", [failing(calls), slow(time)]);
     assert!(both <= 320 + 10 * 16 + 32, "{both}");
-    let all = bytes("all rules", [failing(calls), slow(time), OpenRule::Throttle(Throttle::GOOGLE)]);
+    let all = bytes("all rules", [failing(calls), slow(time), TripRule::AdaptiveThrottle(AdaptiveThrottle::GOOGLE)]);
     assert!(all <= both + 10 * 16 + 32, "{all}");
 }
 
 #[test]
 fn circuits_of_one_config_share_its_settings() {
-    let config = BreakerConfig::default().name("shared".to_owned()).open_when(OpenRule::consecutive(7).unwrap());
+    let config = BreakerConfig::default().name("shared".to_owned()).open_when(TripRule::consecutive(7).unwrap());
     let mut circuits = Vec::with_capacity(1_000);
     drop(Circuit::new(config.clone()));
     let info = allocation_counter::measure(|| circuits.extend((0..1_000).map(|_| Circuit::new(config.clone()))));
@@ -83,7 +83,7 @@ fn circuits_of_one_config_share_its_settings() {
 fn changing_a_config_does_not_change_its_circuits() {
     let config = BreakerConfig::default().name("before");
     let before = Circuit::new(config.clone());
-    let after = Circuit::new(config.clone().name("after").open_when(OpenRule::consecutive(9).unwrap()));
+    let after = Circuit::new(config.clone().name("after").open_when(TripRule::consecutive(9).unwrap()));
     let between = Circuit::new(config);
     let seen = |circuit: &Circuit| (circuit.name().to_string(), circuit.stats().threshold);
     assert_eq!(seen(&before), ("before".to_owned(), Some(5)));

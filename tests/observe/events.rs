@@ -8,7 +8,7 @@ use std::{
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_recourse::{
     BreakerConfig, BreakerLayer, Circuit, FallbackLayer, Ratio, RetryConfig, RetryLayer, State, Verdict,
-    breaker::{Mode, OpenFor, OpenRule, Window},
+    breaker::{Mode, OpenDuration, TripRule, Window},
     observe::{Event, Observer},
     retry::Backoff,
     time::ManualClock,
@@ -40,24 +40,24 @@ fn a_circuit_emits_its_events_in_order() {
     let window = Window::count(4).unwrap();
     let config = BreakerConfig::default()
         .fixed()
-        .unobserved()
+        .without_observers()
         .observe(log.clone())
         .name("db")
-        .open_when(OpenRule::Ratio { failing: Ratio::HALF, window })
-        .open_for(OpenFor::growing(Duration::from_secs(10)))
+        .open_when(TripRule::FailureRate { failing: Ratio::HALF, window })
+        .open_for(OpenDuration::exponential(Duration::from_secs(10)))
         .clock(clock.clone());
     let circuit = Circuit::new(config);
     for _ in 0..2 {
-        circuit.admit().unwrap().success();
-        circuit.admit().unwrap().neutral();
-        drop(circuit.admit().unwrap());
+        circuit.try_acquire().unwrap().success();
+        circuit.try_acquire().unwrap().neutral();
+        drop(circuit.try_acquire().unwrap());
     }
     assert!(log.take().is_empty(), "all is well");
 
-    let late = circuit.admit().unwrap();
-    circuit.admit().unwrap().failure();
-    circuit.admit().unwrap().failure();
-    circuit.admit().unwrap_err();
+    let late = circuit.try_acquire().unwrap();
+    circuit.try_acquire().unwrap().failure();
+    circuit.try_acquire().unwrap().failure();
+    circuit.try_acquire().unwrap_err();
     late.failure();
     let failed = r#"CallFailed { name: "db" }"#;
     let opened = r#"CircuitOpened { name: "db", open_for: 10s, openings_in_a_row: 1, failures_in_a_row: 2, calls: 4, failures: 2, slow: 0 }"#;
@@ -65,14 +65,14 @@ fn a_circuit_emits_its_events_in_order() {
     assert_eq!(log.take(), [failed, failed, opened, rejected, failed]);
 
     clock.advance(Duration::from_secs(10));
-    circuit.admit().unwrap().failure();
+    circuit.try_acquire().unwrap().failure();
     let half_opened = r#"CircuitHalfOpened { name: "db" }"#;
     let reopened = r#"CircuitOpened { name: "db", open_for: 20s, openings_in_a_row: 2, failures_in_a_row: 0, calls: 1, failures: 1, slow: 0 }"#;
     assert_eq!(log.take(), [half_opened, failed, reopened]);
 
     clock.advance(Duration::from_secs(20));
     assert_eq!((circuit.state(), circuit.state()), (State::HalfOpen, State::HalfOpen));
-    circuit.admit().unwrap().success();
+    circuit.try_acquire().unwrap().success();
     let closed = r#"CircuitClosed { name: "db" }"#;
     assert_eq!(log.take(), [half_opened, closed]);
 
@@ -87,9 +87,9 @@ fn a_circuit_emits_its_events_in_order() {
 #[test]
 fn the_event_has_the_jittered_wait() {
     let (log, clock) = (Log::default(), ManualClock::new());
-    let open_for = OpenFor::fixed(Duration::from_secs(30)).jitter(Ratio::HALF);
+    let open_for = OpenDuration::fixed(Duration::from_secs(30)).jitter(Ratio::HALF);
     let config = BreakerConfig::default().fixed().open_when(first_failure()).open_for(open_for).clock(clock);
-    let circuit = Circuit::new(config.unobserved().observe(log.clone()));
+    let circuit = Circuit::new(config.without_observers().observe(log.clone()));
     open(&circuit);
     let events = log.take().pop().unwrap();
     let micros = Duration::from_micros(circuit.retry_in().unwrap().as_micros() as u64);
@@ -100,7 +100,7 @@ fn the_event_has_the_jittered_wait() {
 #[tokio::test(start_paused = true)]
 async fn each_rejection_is_one_event() {
     let log = Log::default();
-    let layer = BreakerLayer::new(BreakerConfig::default().fixed().unobserved().observe(log.clone()));
+    let layer = BreakerLayer::new(BreakerConfig::default().fixed().without_observers().observe(log.clone()));
     open(layer.circuit());
     log.take();
     let mut service = layer.layer(service_fn(|()| async { Ok::<_, String>(()) }));
@@ -119,11 +119,11 @@ async fn each_rejection_is_one_event() {
 async fn a_stack_emits_its_events_in_order() {
     let log = Log::default();
     let retry = RetryConfig::default().idempotent().retries(1).backoff(Backoff::fixed(Duration::from_secs(1)));
-    let breaker = BreakerConfig::default().fixed().open_when(OpenRule::consecutive(2).unwrap());
+    let breaker = BreakerConfig::default().fixed().open_when(TripRule::consecutive(2).unwrap());
     let stack = ServiceBuilder::new()
-        .layer(FallbackLayer::value(()).unobserved().observe(log.clone()))
-        .layer(RetryLayer::new(retry.unobserved().observe(log.clone())))
-        .layer(BreakerLayer::new(breaker.unobserved().observe(log.clone())))
+        .layer(FallbackLayer::value(()).without_observers().observe(log.clone()))
+        .layer(RetryLayer::new(retry.without_observers().observe(log.clone())))
+        .layer(BreakerLayer::new(breaker.without_observers().observe(log.clone())))
         .service(service_fn(|()| async { Err::<(), _>("down".to_owned()) }));
     stack.clone().oneshot(()).await.unwrap();
     assert_eq!(
@@ -153,7 +153,7 @@ async fn a_successful_retry_and_a_failed_fallback_are_events() {
     let log = Log::default();
     let mut fails_once = true;
     let config = RetryConfig::default().idempotent().backoff(Backoff::fixed(Duration::from_secs(1)));
-    let mut service = RetryLayer::new(config.unobserved().observe(log.clone())).layer(service_fn(move |()| {
+    let mut service = RetryLayer::new(config.without_observers().observe(log.clone())).layer(service_fn(move |()| {
         let result = if std::mem::take(&mut fails_once) { Err("down".to_owned()) } else { Ok(()) };
         async { result }
     }));
@@ -162,7 +162,7 @@ async fn a_successful_retry_and_a_failed_fallback_are_events() {
     assert_eq!(log.take().last().unwrap(), r#"RetrySucceeded { name: "retry", attempt: 2 }"#);
 
     let backup = service_fn(|()| async { Err::<(), _>("too".to_owned()) });
-    let fallback = FallbackLayer::new(backup).name("cache").unobserved().observe(log.clone());
+    let fallback = FallbackLayer::new(backup).name("cache").without_observers().observe(log.clone());
     let service = fallback.layer(service_fn(|()| async { Err::<(), _>("down".to_owned()) }));
     service.oneshot(()).await.unwrap_err();
     let events =
@@ -175,8 +175,8 @@ async fn a_successful_retry_and_a_failed_fallback_are_events() {
 async fn a_transparent_retry_is_an_event_and_not_a_retry() {
     let log = Log::default();
     let config = RetryConfig::default().idempotent().retries(1).backoff(Backoff::fixed(Duration::from_secs(1)));
-    let config = config.unobserved().observe(log.clone()).classify_errors(|error: &&str| match *error {
-        "refused" => Verdict::refused(),
+    let config = config.without_observers().observe(log.clone()).classify_errors(|error: &&str| match *error {
+        "refused" => Verdict::unprocessed(),
         _ => Verdict::transient(),
     });
     let layer = RetryLayer::new(config);
@@ -202,11 +202,15 @@ fn observers_run_in_order_and_can_all_be_removed() {
     let (first, second) = (Log::default(), Log::default());
     let shared = Arc::clone(&first.0);
     let after = move |_: &Event<'_>| assert_eq!(shared.lock().unwrap().len(), 1, "the first call was reported before");
-    let config =
-        BreakerConfig::default().fixed().unobserved().observe(first.clone()).observe(after).observe(second.clone());
-    Circuit::new(config.clone()).admit().unwrap().failure();
+    let config = BreakerConfig::default()
+        .fixed()
+        .without_observers()
+        .observe(first.clone())
+        .observe(after)
+        .observe(second.clone());
+    Circuit::new(config.clone()).try_acquire().unwrap().failure();
     assert_eq!((first.take().len(), second.take().len()), (1, 1));
-    open(&Circuit::new(config.unobserved()));
+    open(&Circuit::new(config.without_observers()));
     assert_eq!((first.take().len(), second.take().len()), (0, 0));
 }
 
@@ -253,16 +257,16 @@ fn reopenings_are_logged_at_debug() {
     let subscriber = tracing_subscriber::layer::SubscriberExt::with(tracing_subscriber::registry(), levels.clone());
     tracing::subscriber::with_default(subscriber, || {
         let clock = ManualClock::new();
-        let open_for = OpenFor::fixed(Duration::from_secs(1));
-        let rule = OpenRule::consecutive(1).unwrap();
+        let open_for = OpenDuration::fixed(Duration::from_secs(1));
+        let rule = TripRule::consecutive(1).unwrap();
         let circuit =
             Circuit::new(BreakerConfig::default().fixed().open_when(rule).open_for(open_for).clock(clock.clone()));
         for _ in 0..3 {
-            circuit.admit().unwrap().failure();
+            circuit.try_acquire().unwrap().failure();
             clock.advance(Duration::from_secs(1));
         }
-        circuit.admit().unwrap().success();
-        circuit.admit().unwrap().failure();
+        circuit.try_acquire().unwrap().success();
+        circuit.try_acquire().unwrap().failure();
     });
     let (debug, error) = (tracing::Level::DEBUG, tracing::Level::ERROR);
     assert_eq!(*levels.0.lock().unwrap(), [error, debug, debug, error]);
@@ -277,10 +281,10 @@ fn figures(log: &Log, kind: &str) -> String {
 
 #[test]
 fn six_failures_in_a_row_are_reported_as_six_failures() {
-    let six = || BreakerConfig::default().fixed().unobserved().open_when(OpenRule::consecutive(6).unwrap());
+    let six = || BreakerConfig::default().fixed().without_observers().open_when(TripRule::consecutive(6).unwrap());
     let window = Window::count(100).unwrap();
-    let slow = OpenRule::Slow { longer_than: Duration::from_secs(1), share: Ratio::HALF, window };
-    let failing = OpenRule::Ratio { failing: Ratio::HALF, window };
+    let slow = TripRule::SlowCallRate { longer_than: Duration::from_secs(1), share: Ratio::HALF, window };
+    let failing = TripRule::FailureRate { failing: Ratio::HALF, window };
     for (config, figures_then) in [
         (six(), "failures_in_a_row: 6, calls: 6, failures: 6, slow: 0 }"),
         (six().or_when(slow), "failures_in_a_row: 6, calls: 8, failures: 6, slow: 0 }"),
@@ -300,7 +304,7 @@ fn six_failures_in_a_row_are_reported_as_six_failures() {
 #[test]
 fn a_circuit_opened_by_hand_reports_no_failures() {
     let log = Log::default();
-    let circuit = Circuit::new(BreakerConfig::default().fixed().unobserved().observe(log.clone()));
+    let circuit = Circuit::new(BreakerConfig::default().fixed().without_observers().observe(log.clone()));
     circuit.force_open();
     let opened = log.take().into_iter().find(|event| event.starts_with("CircuitOpened")).unwrap();
     assert!(opened.ends_with("failures_in_a_row: 0, calls: 0, failures: 0, slow: 0 }"), "{opened}");

@@ -4,7 +4,7 @@
 use std::{convert::Infallible, error::Error, fmt};
 
 use tower::{ServiceBuilder, ServiceExt, service_fn};
-use tower_recourse::{BreakerConfig, BreakerError, Cause, Circuit, FallbackError, FallbackLayer, How, Name};
+use tower_recourse::{BreakerConfig, BreakerError, CallReport, Cause, Circuit, FallbackError, FallbackLayer, Name};
 
 use crate::fixed_numbers::FixedNumbers as _;
 
@@ -48,9 +48,9 @@ impl Error for Quotes {}
 
 #[test]
 fn a_rejection_shows_a_hostile_circuit_name_escaped() {
-    let circuit = Circuit::new(BreakerConfig::default().fixed().unobserved().name(hostile()));
+    let circuit = Circuit::new(BreakerConfig::default().fixed().without_observers().name(hostile()));
     circuit.force_open();
-    let rejection = circuit.admit().unwrap_err();
+    let rejection = circuit.try_acquire().unwrap_err();
     assert!(rejection.to_string().starts_with(r"circuit `a\nERROR circuit opened\r\n\u{1b}[2J"), "{rejection}");
     assert_eq!(rejection.name().as_str(), hostile(), "the name itself is unchanged");
     all_is_harmless(&rejection);
@@ -71,7 +71,7 @@ fn an_ordinary_name_is_shown_unchanged() {
 
 #[test]
 fn a_fallback_error_shows_a_hostile_backup_error_escaped() {
-    let cause = Cause::AttemptsSpent { attempts: 3 };
+    let cause = Cause::AttemptsExhausted { attempts: 3 };
     let error = FallbackError::Both { primary: Quotes(String::new()), backup: Quotes(hostile()), cause };
     let shown = error.to_string();
     assert!(shown.starts_with(r"all 3 attempts failed, and the fallback failed: a\nERROR"), "{shown:.200}");
@@ -84,22 +84,22 @@ async fn a_report_shows_a_hostile_fallback_name_escaped() {
     let backup = service_fn(|()| async { Ok::<_, Infallible>(()) });
     let layer = FallbackLayer::new(backup).name(HOSTILE);
     let service = ServiceBuilder::new()
-        .layer(tower_recourse::answered::AnsweredLayer)
+        .layer(tower_recourse::report::ReportLayer)
         .layer(layer)
         .service(service_fn(|()| async { Err::<(), _>(Quotes(String::new())) }));
-    let how: How = service.oneshot(()).await.unwrap().how;
+    let how: CallReport = service.oneshot(()).await.unwrap().report;
     is_harmless(&how.to_string());
 }
 
 #[cfg(feature = "keyed")]
 #[test]
 fn the_circuit_of_a_hostile_key_has_a_short_escaped_name() {
-    use tower_recourse::breaker::keyed::Circuits;
+    use tower_recourse::breaker::keyed::CircuitRegistry;
 
-    let circuits = Circuits::new(BreakerConfig::default().fixed().unobserved().name("hosts")).named();
+    let circuits = CircuitRegistry::new(BreakerConfig::default().fixed().without_observers().name("hosts")).named();
     let circuit = circuits.get(&hostile());
     circuit.force_open();
-    let rejection = circuit.admit().unwrap_err();
+    let rejection = circuit.try_acquire().unwrap_err();
     all_is_harmless(&rejection);
     assert!(rejection.name().as_str().len() < 300, "a key of a megabyte isn't stored a second time");
     is_harmless(&format!("{circuits:?}"));
@@ -128,9 +128,9 @@ fn a_service_config_error_shows_a_hostile_value_escaped() {
 fn responses_to_clients_do_not_contain_the_circuit_name() {
     use tower_recourse::breaker::OnRejection;
 
-    let circuit = Circuit::new(BreakerConfig::default().fixed().unobserved().name(hostile()));
+    let circuit = Circuit::new(BreakerConfig::default().fixed().without_observers().name(hostile()));
     circuit.force_open();
-    let rejection = || circuit.admit().unwrap_err();
+    let rejection = || circuit.try_acquire().unwrap_err();
     let unavailable = tower_recourse::http::Unavailable;
     let http = OnRejection::<http::Response<String>, Infallible>::reject(&unavailable, rejection()).unwrap();
     is_harmless(http.body());
@@ -154,7 +154,7 @@ mod log {
     use tower::Layer;
     use tower_recourse::{
         BreakerLayer, RetryConfig, RetryLayer,
-        retry::{Backoff, Ledger},
+        retry::{Backoff, RetryQuota},
     };
     use tracing_subscriber::layer::SubscriberExt;
 
@@ -207,14 +207,14 @@ mod log {
         let guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(received.clone()).with(lines));
 
         let circuit = Circuit::new(BreakerConfig::default().fixed().name(hostile()));
-        circuit.admit().unwrap().failure();
+        circuit.try_acquire().unwrap().failure();
         circuit.force_open();
-        circuit.admit().unwrap_err();
+        circuit.try_acquire().unwrap_err();
         circuit.reset();
         let breaker = BreakerLayer::new(BreakerConfig::default().fixed().name(hostile()));
         let backoff = Backoff::fixed(Duration::from_secs(1));
         let config = RetryConfig::default().idempotent().retries(1).backoff(backoff).name(hostile());
-        let retry = RetryLayer::new(config.clone().ledger(&Ledger::new(), |_: &()| hostile()));
+        let retry = RetryLayer::new(config.clone().quota(&RetryQuota::new(), |_: &()| hostile()));
         let broken = service_fn(|()| async { Err::<(), _>(Quotes(String::new())) });
         let backup = service_fn(|()| async { Err::<(), _>(Quotes(hostile())) });
         let fallback = FallbackLayer::new(backup).name(hostile());

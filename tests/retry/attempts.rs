@@ -8,10 +8,10 @@ use std::sync::{
 use tokio::time::Instant;
 use tower::{Layer, service_fn};
 use tower_recourse::{
-    Attempt, Cause, Classifier, Outcome, Ratio, RetryConfig, RetryLayer, Sent, Verdict,
-    classify::LetGo,
+    Attempt, Cause, Classifier, Delivery, Outcome, Ratio, RetryConfig, RetryLayer, Verdict,
+    classify::DrainFuture,
     observe::Event,
-    retry::{Backoff, Budget, Decision, Jitter, Policy, Reason, Timeouts, TokenBucket},
+    retry::{Backoff, Budget, Decision, DecisionReason, Jitter, Policy, Timeouts, TokenBucket},
 };
 
 use crate::scripted::*;
@@ -112,28 +112,29 @@ async fn a_response_can_be_a_failure() {
 #[tokio::test(start_paused = true)]
 async fn the_checks_are_ordered_and_the_budget_is_last() {
     let failing = |verdict: Verdict, retries: u32, kept: bool, left: u64| {
-        let bucket = Arc::new(TokenBucket::share(0.0).unwrap().reserve(0));
+        let bucket = Arc::new(TokenBucket::retry_ratio(0.0).unwrap().min_per_second(0));
         async move {
             let events = EventLog::default();
             let budget = Counting::around(bucket);
             let config = judged_by(verdict)
                 .retries(retries)
                 .shared_budget(budget.clone())
-                .timeouts(Timeouts::request(ms(left)).answer(|_| Err(Oops(0))))
+                .timeouts(Timeouts::request(ms(left)).on_timeout(|_| Err(Oops(0))))
                 .observe(events.observer());
-            let layer = RetryLayer::new(config).keep(move |(): &()| kept.then_some(()));
+            let layer = RetryLayer::new(config).copy_request_with(move |(): &()| kept.then_some(()));
             let mut retry = layer.layer(Scripted::<&str>::new([Fail(Oops(1))]));
             assert_eq!(ready_and_call(&mut retry, ()).await, Err(Oops(1)));
-            let stopped = ["Permanent", "AttemptsSpent", "ServerDelay", "NotReplayable", "Deadline", "Budget"]
-                .into_iter()
-                .find(|cause| events.last_has(&["RetryStopped", cause]));
+            let stopped =
+                ["Permanent", "AttemptsExhausted", "RetryAfterTooLong", "NotReplayable", "Deadline", "Budget"]
+                    .into_iter()
+                    .find(|cause| events.last_has(&["RetryStopped", cause]));
             (stopped.unwrap(), budget.asked.load(Ordering::Relaxed))
         }
     };
     let slow = |verdict: Verdict| verdict.retry_after(secs(31));
     assert_eq!(failing(slow(Verdict::permanent()), 0, false, 1).await, ("Permanent", 0));
-    assert_eq!(failing(slow(Verdict::transient()), 0, false, 1).await, ("AttemptsSpent", 0));
-    assert_eq!(failing(slow(Verdict::transient()), 3, false, 1).await, ("ServerDelay", 0));
+    assert_eq!(failing(slow(Verdict::transient()), 0, false, 1).await, ("AttemptsExhausted", 0));
+    assert_eq!(failing(slow(Verdict::transient()), 3, false, 1).await, ("RetryAfterTooLong", 0));
     assert_eq!(failing(Verdict::transient(), 3, false, 1).await, ("NotReplayable", 0));
     assert_eq!(failing(Verdict::transient(), 3, true, 1).await, ("Deadline", 0));
     assert_eq!(failing(Verdict::transient(), 3, true, 10_000).await, ("Budget", 1));
@@ -162,8 +163,8 @@ impl Budget for Counting {
         self.inner.withdraw(kind)
     }
 
-    fn give_back(&self, token: tower_recourse::retry::budget::Token) {
-        self.inner.give_back(token);
+    fn refund(&self, token: tower_recourse::retry::budget::Token) {
+        self.inner.refund(token);
     }
 
     fn stats(&self) -> tower_recourse::retry::budget::BudgetStats {
@@ -210,9 +211,9 @@ async fn a_custom_policy_decides() {
             match outcome.result() {
                 Err(Oops(wait)) if *left > 0 => {
                     *left -= 1;
-                    Decision::Retry { delay: secs((*wait).into()), reason: Reason::Transient }
+                    Decision::Retry { delay: secs((*wait).into()), reason: DecisionReason::Transient }
                 }
-                _ => Decision::Return(Reason::Permanent),
+                _ => Decision::Return(DecisionReason::Permanent),
             }
         }
     }
@@ -328,7 +329,7 @@ async fn a_failed_response_is_drained_during_the_wait() {
         fn classify(&self, (): &(), outcome: Result<&u64, &Oops>) -> Verdict {
             if outcome == Ok(&0) { Verdict::Success } else { Verdict::transient() }
         }
-        fn let_go(&self, outcome: Result<u64, Oops>) -> Result<LetGo, Result<u64, Oops>> {
+        fn discard(&self, outcome: Result<u64, Oops>) -> Result<DrainFuture, Result<u64, Oops>> {
             let length = outcome.map_err(Err)?;
             let read = Arc::clone(&self.0);
             Ok(Box::pin(async move {
@@ -349,16 +350,19 @@ async fn a_failed_response_is_drained_during_the_wait() {
 #[tokio::test]
 async fn a_reason_gives_the_fallback_its_cause() {
     let cases = [
-        (Reason::Success, None),
-        (Reason::Neutral, None),
-        (Reason::Transient, Some(Cause::Failure)),
-        (Reason::Rejected { retry_in: None }, Some(Cause::Rejected { retry_in: None })),
-        (Reason::Permanent, Some(Cause::Permanent)),
-        (Reason::AttemptsSpent { attempts: 2 }, Some(Cause::AttemptsSpent { attempts: 2 })),
-        (Reason::ServerDelay { asked: secs(99) }, Some(Cause::ServerDelay { asked: secs(99) })),
-        (Reason::NotReplayable, Some(Cause::NotReplayable)),
-        (Reason::Deadline, Some(Cause::Deadline)),
-        (Reason::Budget, Some(Cause::Budget)),
+        (DecisionReason::Success, None),
+        (DecisionReason::Neutral, None),
+        (DecisionReason::Transient, Some(Cause::Failure)),
+        (DecisionReason::Rejected { retry_in: None }, Some(Cause::Rejected { retry_in: None })),
+        (DecisionReason::Permanent, Some(Cause::Permanent)),
+        (DecisionReason::AttemptsExhausted { attempts: 2 }, Some(Cause::AttemptsExhausted { attempts: 2 })),
+        (
+            DecisionReason::RetryAfterTooLong { requested: secs(99) },
+            Some(Cause::RetryAfterTooLong { requested: secs(99) }),
+        ),
+        (DecisionReason::NotReplayable, Some(Cause::NotReplayable)),
+        (DecisionReason::Deadline, Some(Cause::Deadline)),
+        (DecisionReason::Budget, Some(Cause::Budget)),
     ];
     for (reason, cause) in cases {
         assert_eq!(reason.cause(), cause, "{reason:?}");
@@ -369,9 +373,9 @@ async fn a_reason_gives_the_fallback_its_cause() {
 async fn an_unsafe_request_is_resent_only_if_provably_not_sent() {
     let cases = [
         (Verdict::transient().unsafe_to_resend(), 1),
-        (Verdict::transient().unsafe_to_resend().sent(Sent::Yes), 1),
-        (Verdict::transient().unsafe_to_resend().sent(Sent::No), 2),
-        (Verdict::transient().sent(Sent::Yes), 2),
+        (Verdict::transient().unsafe_to_resend().delivery(Delivery::Sent), 1),
+        (Verdict::transient().unsafe_to_resend().delivery(Delivery::NotSent), 2),
+        (Verdict::transient().delivery(Delivery::Sent), 2),
     ];
     for (verdict, calls) in cases {
         let events = EventLog::default();

@@ -20,7 +20,7 @@ fn config() -> RetryConfig {
 }
 
 fn bucket(share: f64, reserve: u32) -> Arc<TokenBucket> {
-    Arc::new(TokenBucket::share(share).unwrap().reserve(reserve))
+    Arc::new(TokenBucket::retry_ratio(share).unwrap().min_per_second(reserve))
 }
 
 /// A bucket that holds this many tokens.
@@ -69,11 +69,11 @@ async fn without_a_budget_every_request_has_all_its_retries() {
 #[tokio::test(start_paused = true)]
 async fn all_services_of_one_layer_share_its_budget() {
     let inner = Scripted::<&str>::new([Fail(Oops(1))]);
-    let layer = RetryLayer::new(config().budget(TokenBucket::share(0.0).unwrap().reserve(3)));
+    let layer = RetryLayer::new(config().budget(TokenBucket::retry_ratio(0.0).unwrap().min_per_second(3)));
     for _ in 0..10 {
         let _ = ready_and_call(&mut layer.clone().layer(inner.clone()), ()).await;
     }
-    let mut kept = layer.keep(|(): &()| Some(())).layer(inner.clone());
+    let mut kept = layer.copy_request_with(|(): &()| Some(())).layer(inner.clone());
     let _ = ready_and_call(&mut kept, ()).await;
     assert_eq!(inner.calls(), 11 + 3);
 }
@@ -81,7 +81,7 @@ async fn all_services_of_one_layer_share_its_budget() {
 #[tokio::test(start_paused = true)]
 async fn the_reserve_refills_with_time() {
     let clock = ManualClock::new();
-    let bucket = TokenBucket::share(0.0).unwrap().reserve(2).clock(clock.clone());
+    let bucket = TokenBucket::retry_ratio(0.0).unwrap().min_per_second(2).clock(clock.clone());
     let taken = |times: u32| (0..times).filter_map(|_| bucket.withdraw(FailureKind::Transient)).count();
     assert_eq!((bucket.balance(), taken(5)), (2, 2));
     clock.advance(ms(499));
@@ -94,7 +94,7 @@ async fn the_reserve_refills_with_time() {
 
 #[test]
 fn a_reserve_beyond_the_range_of_the_clock_has_a_balance() {
-    let bucket = TokenBucket::share(0.0).unwrap().reserve(u32::MAX).clock(ManualClock::new());
+    let bucket = TokenBucket::retry_ratio(0.0).unwrap().min_per_second(u32::MAX).clock(ManualClock::new());
     assert_eq!(bucket.balance(), 1_000_000_000);
     assert!(bucket.withdraw(FailureKind::Transient).is_some());
     assert_eq!(bucket.balance(), 999_999_999);
@@ -103,7 +103,7 @@ fn a_reserve_beyond_the_range_of_the_clock_has_a_balance() {
 #[test]
 fn a_bucket_never_holds_more_than_its_capacity() {
     for (share, capacity) in [(0.3, 1), (2.5, 3), (1000.0, 10)] {
-        let bucket = TokenBucket::share(share).unwrap().reserve(0).capacity(capacity).unwrap();
+        let bucket = TokenBucket::retry_ratio(share).unwrap().min_per_second(0).capacity(capacity).unwrap();
         (0..100).for_each(|_| bucket.deposit());
         assert_eq!(bucket.balance(), u64::from(capacity));
         let taken = (0..2000).filter_map(|_| bucket.withdraw(FailureKind::Transient)).count();
@@ -128,7 +128,7 @@ impl Budget for Counts {
         Some(Token::new(0))
     }
 
-    fn give_back(&self, _: Token) {}
+    fn refund(&self, _: Token) {}
 
     fn stats(&self) -> BudgetStats {
         BudgetStats::new(u64::MAX, 0, 0)
@@ -263,13 +263,13 @@ fn a_refused_withdrawal_charges_nothing() {
             assert_eq!(budget.stats().balance, empty);
             (0..deposits).for_each(|_| {
                 budget.deposit();
-                budget.succeeded(None);
+                budget.on_success(None);
             });
             assert!(budget.withdraw(FailureKind::Transient).is_some(), "a deposit is available at once");
         }
     }
-    refuses(TokenBucket::share(0.5).unwrap().reserve(0), 2);
-    refuses(TokenBucket::share(0.5).unwrap().reserve(0).ttl(secs(10)).unwrap(), 2);
+    refuses(TokenBucket::retry_ratio(0.5).unwrap().min_per_second(0), 2);
+    refuses(TokenBucket::retry_ratio(0.5).unwrap().min_per_second(0).ttl(secs(10)).unwrap(), 2);
     refuses(CostBucket::aws_2_1(), 14);
 }
 
@@ -294,7 +294,8 @@ async fn an_exhausted_budget_does_not_end_a_first_attempt() {
 
 #[test]
 fn a_clock_set_back_by_30_days_does_not_stop_a_budget() {
-    let buckets = || [bucket(0.0, 10), Arc::new(TokenBucket::share(1.0).unwrap().reserve(0).ttl(secs(1)).unwrap())];
+    let buckets =
+        || [bucket(0.0, 10), Arc::new(TokenBucket::retry_ratio(1.0).unwrap().min_per_second(0).ttl(secs(1)).unwrap())];
     let paused = || tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     let made_before = buckets();
     let used_there = |buckets: &[Arc<TokenBucket>]| {
@@ -324,7 +325,7 @@ fn a_clock_set_back_by_30_days_does_not_stop_a_budget() {
 #[tokio::test(start_paused = true)]
 async fn the_default_budget_pays_for_a_burst_of_single_failures() {
     for calls in [60, 110] {
-        let layer = RetryLayer::new(RetryConfig::default().idempotent().unobserved());
+        let layer = RetryLayer::new(RetryConfig::default().idempotent().without_observers());
         let call = |_| {
             let inner = Scripted::new([Fail(Oops(503)), Answer("yes")]);
             tokio::spawn(layer.layer(inner).call_when_ready(()))
@@ -339,8 +340,8 @@ async fn the_default_budget_pays_for_a_burst_of_single_failures() {
 #[test]
 fn a_bucket_holds_its_initial_tokens_at_first() {
     assert_eq!(TokenBucket::default().balance(), 110, "100, and a reserve of 10");
-    assert_eq!(TokenBucket::share(0.2).unwrap().balance(), 10);
-    let bucket = || TokenBucket::share(0.2).unwrap().reserve(0);
+    assert_eq!(TokenBucket::retry_ratio(0.2).unwrap().balance(), 10);
+    let bucket = || TokenBucket::retry_ratio(0.2).unwrap().min_per_second(0);
     assert_eq!(bucket().initial(7).unwrap().balance(), 7);
     assert_eq!(bucket().initial(7).unwrap().capacity(5).unwrap().balance(), 5);
     assert_eq!(bucket().capacity(500).unwrap().initial(500).unwrap().balance(), 500);
@@ -354,7 +355,7 @@ fn a_bucket_holds_its_initial_tokens_at_first() {
 #[test]
 fn initial_tokens_age_like_deposits() {
     let clock = ManualClock::new();
-    let bucket = TokenBucket::share(0.2).unwrap().reserve(0).ttl(secs(10)).unwrap().initial(7).unwrap();
+    let bucket = TokenBucket::retry_ratio(0.2).unwrap().min_per_second(0).ttl(secs(10)).unwrap().initial(7).unwrap();
     let bucket = bucket.clock(clock.clone());
     clock.advance(secs(8));
     assert_eq!(bucket.balance(), 7);

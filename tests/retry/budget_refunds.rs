@@ -12,9 +12,11 @@ use tokio_test::{assert_pending, assert_ready, task::spawn};
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_recourse::{
     Attempt, BreakerConfig, BreakerLayer, Circuit, FailureKind, RetryConfig, RetryLayer, Verdict,
-    breaker::OpenRule,
+    breaker::TripRule,
     observe::Event,
-    retry::{Backoff, Budget, BudgetStats, CostBucket, Keep, RetryThrottle, Timeouts, TokenBucket, budget::Token},
+    retry::{
+        Backoff, Budget, BudgetStats, CostBucket, RequestReplay, RetryThrottle, Timeouts, TokenBucket, budget::Token,
+    },
     time::ManualClock,
 };
 
@@ -27,11 +29,11 @@ fn buckets() -> [Arc<dyn Budget>; 4] {
         (0..5).for_each(|_| bucket.deposit());
         bucket
     };
-    let share = || TokenBucket::share(1.0).unwrap().reserve(0).capacity(5).unwrap();
+    let share = || TokenBucket::retry_ratio(1.0).unwrap().min_per_second(0).capacity(5).unwrap();
     [
         Arc::new(filled(share())),
         Arc::new(filled(share().ttl(secs(60)).unwrap().clock(ManualClock::new()))),
-        Arc::new(TokenBucket::share(0.0).unwrap().reserve(5).clock(ManualClock::new())),
+        Arc::new(TokenBucket::retry_ratio(0.0).unwrap().min_per_second(5).clock(ManualClock::new())),
         Arc::new(CostBucket::capacity(25).unwrap()),
     ]
 }
@@ -74,7 +76,7 @@ async fn a_drop_before_readiness_returns_the_token() {
 #[tokio::test(start_paused = true)]
 async fn a_readiness_timeout_returns_the_token() {
     for budget in buckets() {
-        let limits = Timeouts::request(secs(3)).answer(|_| Err(Oops(408)));
+        let limits = Timeouts::request(secs(3)).on_timeout(|_| Err(Oops(408)));
         let inner = Scripted::<&str>::new([Fail(Oops(1)), Stuck]);
         let mut retry = RetryLayer::new(on(&budget).timeouts(limits)).layer(inner);
         ServiceExt::<()>::ready(&mut retry).await.unwrap();
@@ -104,18 +106,18 @@ async fn a_readiness_error_of_the_last_attempt_returns_the_token() {
 #[derive(Clone)]
 struct Lost;
 
-impl Keep<()> for Lost {
+impl RequestReplay<()> for Lost {
     type Request = ();
-    type Kept = ();
-    type Prepared = Ready<()>;
+    type Stored = ();
+    type Prepare = Ready<()>;
 
-    fn keep(&self, (): &mut ()) -> Option<()> {
+    fn store(&self, (): &mut ()) -> Option<()> {
         Some(())
     }
 
-    fn sent(&self, (): ()) {}
+    fn into_request(&self, (): ()) {}
 
-    fn again(&self, (): &mut ()) -> Option<()> {
+    fn copy(&self, (): &mut ()) -> Option<()> {
         None
     }
 
@@ -128,7 +130,7 @@ impl Keep<()> for Lost {
 async fn a_lost_request_returns_the_token() {
     for budget in buckets() {
         let inner = Scripted::<&str>::new([Fail(Oops(1))]);
-        let mut retry = RetryLayer::new(on(&budget)).keeping(Lost).layer(inner.clone());
+        let mut retry = RetryLayer::new(on(&budget)).replay(Lost).layer(inner.clone());
         ServiceExt::<()>::ready(&mut retry).await.unwrap();
         let mut call = spawn(retry.call(()));
         assert_eq!(assert_ready!(call.poll()), Err(Oops(1)));
@@ -142,7 +144,7 @@ async fn a_lost_request_returns_the_token() {
 async fn a_rejected_attempt_returns_the_token() {
     for budget in buckets() {
         let inner = Scripted::<&str>::new([Fail(Oops(1))]);
-        let breaker = BreakerLayer::new(BreakerConfig::default().fixed().open_when(OpenRule::consecutive(1).unwrap()));
+        let breaker = BreakerLayer::new(BreakerConfig::default().fixed().open_when(TripRule::consecutive(1).unwrap()));
         let mut service =
             ServiceBuilder::new().layer(RetryLayer::new(on(&budget))).layer(breaker).service(inner.clone());
         assert!(ready_and_call(&mut service, ()).await.is_err());
@@ -155,9 +157,10 @@ async fn a_retry_that_another_check_stops_withdraws_no_token() {
     for budget in buckets() {
         let config = || on(&budget).retries(1);
         let fails = || Scripted::<&str>::new([Fail(Oops(1))]);
-        let limits = Timeouts::request(secs(1)).answer(|_| Err(Oops(408)));
+        let limits = Timeouts::request(secs(1)).on_timeout(|_| Err(Oops(408)));
         let _ = ready_and_call(&mut RetryLayer::new(config().timeouts(limits)).layer(fails()), ()).await;
-        let _ = ready_and_call(&mut RetryLayer::new(config()).keep(|(): &()| None).layer(fails()), ()).await;
+        let _ =
+            ready_and_call(&mut RetryLayer::new(config()).copy_request_with(|(): &()| None).layer(fails()), ()).await;
         let late = config().classify(|_: Result<&&str, &Oops>| Verdict::transient().retry_after(secs(31)));
         let _ = ready_and_call(&mut RetryLayer::new(late).layer(fails()), ()).await;
         let permanent = config().classify(|_: Result<&&str, &Oops>| Verdict::permanent());
@@ -255,15 +258,15 @@ impl Budget for CallLog {
         Some(Token::new(7))
     }
 
-    fn give_back(&self, token: Token) {
+    fn refund(&self, token: Token) {
         self.record(format!("give back {}", token.value()));
     }
 
-    fn succeeded(&self, paid: Option<Token>) {
+    fn on_success(&self, paid: Option<Token>) {
         self.record(format!("succeeded for {:?}", paid.map(Token::value)));
     }
 
-    fn failed(&self, _: FailureKind) {
+    fn on_failure(&self, _: FailureKind) {
         self.record("failed");
     }
 
@@ -286,7 +289,7 @@ async fn budget_calls(
 
 #[tokio::test(start_paused = true)]
 async fn a_transparent_retry_costs_no_token() {
-    let refused = |_: &Oops| Verdict::refused();
+    let refused = |_: &Oops| Verdict::unprocessed();
     let calls = budget_calls([Fail(Oops(1)), Answer("yes")], refused).await;
     assert_eq!(calls, ["deposit", "succeeded for None"]);
     let calls = budget_calls([Fail(Oops(1)), Fail(Oops(1)), Answer("yes")], refused).await;
@@ -308,7 +311,7 @@ async fn the_token_of_an_unmade_attempt_is_returned_once() {
 #[tokio::test(start_paused = true)]
 async fn a_throttle_counts_failures_and_no_rejections() {
     let throttle = Arc::new(RetryThrottle::max_tokens(10).unwrap());
-    let breaker = BreakerLayer::new(BreakerConfig::default().fixed().open_when(OpenRule::consecutive(2).unwrap()));
+    let breaker = BreakerLayer::new(BreakerConfig::default().fixed().open_when(TripRule::consecutive(2).unwrap()));
     let config = RetryConfig::default().idempotent().backoff(Backoff::none()).shared_budget(throttle.clone());
     let mut service = ServiceBuilder::new()
         .layer(RetryLayer::new(config))

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tower_recourse::{
     FailureKind,
-    retry::{Budget, CostBucket, RetryThrottle, TokenBucket, budget::Snapshot},
+    retry::{Budget, CostBucket, RetryThrottle, TokenBucket, budget::BudgetSnapshot},
     time::ManualClock,
 };
 
@@ -13,7 +13,7 @@ const fn secs(secs: u64) -> Duration {
 }
 
 fn plain() -> TokenBucket {
-    TokenBucket::share(1.0).unwrap().reserve(0)
+    TokenBucket::retry_ratio(1.0).unwrap().min_per_second(0)
 }
 
 /// A bucket whose deposits expire after 10 s, and its clock.
@@ -28,7 +28,7 @@ fn balance(budget: &impl Budget) -> u64 {
 
 #[test]
 fn a_bucket_takes_a_billion_deposits() {
-    let (before, after) = (TokenBucket::share(0.6).unwrap().reserve(0), plain());
+    let (before, after) = (TokenBucket::retry_ratio(0.6).unwrap().min_per_second(0), plain());
     (0..4).for_each(|_| before.deposit());
     after.restore(&before.snapshot(), secs(1_000_000));
     assert_eq!((balance(&after), after.snapshot()), (2, before.snapshot()), "2.4 tokens, and they don't expire");
@@ -40,7 +40,7 @@ fn a_bucket_takes_a_billion_deposits() {
 fn any_snapshot_gives_a_balance_from_zero_to_the_capacity() {
     let (with_ttl, _clock) = ageing();
     for tokens in [f64::INFINITY, f64::MAX, 1e9, 100.5, -1.0, f64::NEG_INFINITY, f64::NAN] {
-        let snapshot = Snapshot::new(vec![(Duration::ZERO, tokens); 20]);
+        let snapshot = BudgetSnapshot::new(vec![(Duration::ZERO, tokens); 20]);
         for bucket in [&plain(), &with_ttl] {
             bucket.restore(&snapshot, Duration::ZERO);
             assert_eq!(balance(bucket), if tokens > 0.0 { 100 } else { 0 }, "{tokens}");
@@ -91,7 +91,7 @@ fn a_snapshot_has_only_slices_with_deposits() {
 fn expired_deposits_are_left_out_in_any_order() {
     for age in [10, 11, 12, 1_000_000] {
         let (bucket, _clock) = ageing();
-        bucket.restore(&Snapshot::new(vec![(secs(age), 100.0), (secs(0), 50.0)]), Duration::ZERO);
+        bucket.restore(&BudgetSnapshot::new(vec![(secs(age), 100.0), (secs(0), 50.0)]), Duration::ZERO);
         assert_eq!(balance(&bucket), 50, "{age} s");
     }
 }
@@ -106,7 +106,7 @@ fn restored_tokens_can_be_withdrawn_and_returned() {
     after.restore(&before.snapshot(), secs(2));
     let tokens: Vec<_> = (0..5).map(|_| after.withdraw(FailureKind::Transient).unwrap()).collect();
     assert!(after.withdraw(FailureKind::Transient).is_none());
-    tokens.into_iter().for_each(|token| after.give_back(token));
+    tokens.into_iter().for_each(|token| after.refund(token));
     assert_eq!(balance(&after), 5);
 }
 
@@ -118,12 +118,12 @@ fn a_cost_bucket_and_a_throttle_continue_with_their_balance() {
     assert_eq!(after.tokens(), 490);
 
     let (before, after) = (RetryThrottle::default(), RetryThrottle::default());
-    (0..5).for_each(|_| before.failed(FailureKind::Transient));
-    before.succeeded(None);
+    (0..5).for_each(|_| before.on_failure(FailureKind::Transient));
+    before.on_success(None);
     after.restore(before.tokens());
     assert_eq!(after.tokens(), 5.1);
     assert!(after.withdraw(FailureKind::Transient).is_some());
-    after.failed(FailureKind::Transient);
+    after.on_failure(FailureKind::Transient);
     assert!(after.withdraw(FailureKind::Transient).is_none());
 }
 
@@ -136,13 +136,13 @@ fn a_store_persists_all_three_kinds() {
     for run in 0..2 {
         let store = FileStore::open(folder.path(), "budgets").unwrap();
         let budgets = (Arc::new(plain()), Arc::new(CostBucket::default()), Arc::new(RetryThrottle::default()));
-        store.keep("bucket", &budgets.0).unwrap();
-        store.keep("cost", &budgets.1).unwrap();
-        store.keep("throttle", &budgets.2).unwrap();
+        store.register("bucket", &budgets.0).unwrap();
+        store.register("cost", &budgets.1).unwrap();
+        store.register("throttle", &budgets.2).unwrap();
         if run == 0 {
             budgets.0.deposit();
             budgets.1.withdraw(FailureKind::Transient).unwrap();
-            budgets.2.failed(FailureKind::Transient);
+            budgets.2.on_failure(FailureKind::Transient);
         }
         assert_eq!((balance(&*budgets.0), budgets.1.tokens(), budgets.2.tokens()), (1, 495, 9.0), "run {run}");
     }

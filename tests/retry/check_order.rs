@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 use tower::{Layer, Service, ServiceBuilder};
 use tower_recourse::{
     BreakerConfig, BreakerError, BreakerLayer, Cause, Circuit, FallbackLayer, RetryConfig, RetryLayer, Verdict,
-    answered::AnsweredLayer,
-    breaker::OpenRule,
-    fallback::Failed,
-    retry::{Backoff, Ledger, Switch, Timeouts, TokenBucket},
+    breaker::TripRule,
+    fallback::PrimaryFailure,
+    report::ReportLayer,
+    retry::{Backoff, RetryQuota, RetrySwitch, Timeouts, TokenBucket},
 };
 
 use crate::fixed_numbers::FixedNumbers as _;
@@ -39,28 +39,29 @@ fn retry(
 ) -> impl Service<(), Response = (), Error = Error, Future: Send + 'static> + Clone + use<> {
     let no: Vec<bool> = ORDER.iter().map(|check| saying_no.contains(check)).collect();
     let says_no = move |check: &str| no[ORDER.iter().position(|&known| known == check).unwrap()];
-    let mut ledger = Ledger::new();
+    let mut ledger = RetryQuota::new();
     if says_no("ledger_in_all") {
-        ledger = ledger.in_all(0);
+        ledger = ledger.max_total(0);
     }
     if says_no("ledger_key") {
-        ledger = ledger.per_key(0);
+        ledger = ledger.max_per_key(0);
     }
-    let circuit =
-        Circuit::new(BreakerConfig::default().fixed().open_when(OpenRule::consecutive(99).unwrap()).unobserved());
+    let circuit = Circuit::new(
+        BreakerConfig::default().fixed().open_when(TripRule::consecutive(99).unwrap()).without_observers(),
+    );
     if says_no("rejected") {
         circuit.force_open();
     }
     let mut config = RetryConfig::default()
         .backoff(Backoff::fixed(secs(5)))
         .retries(if says_no("attempts_spent") { 0 } else { 3 })
-        .switch(&if says_no("switched_off") { Switch::off() } else { Switch::on() })
-        .ledger(&ledger, |(): &()| "key")
-        .timeouts(Timeouts::request(if says_no("deadline") { secs(3) } else { secs(300) }).answer(|_| Err(late())))
-        .unobserved()
+        .switch(&if says_no("switched_off") { RetrySwitch::off() } else { RetrySwitch::on() })
+        .quota(&ledger, |(): &()| "key")
+        .timeouts(Timeouts::request(if says_no("deadline") { secs(3) } else { secs(300) }).on_timeout(|_| Err(late())))
+        .without_observers()
         .observe(events.observer());
     if says_no("budget") {
-        config = config.budget(TokenBucket::share(0.0).unwrap().reserve(0));
+        config = config.budget(TokenBucket::retry_ratio(0.0).unwrap().min_per_second(0));
     }
     let is_kept = !says_no("not_replayable");
     let judge = move |outcome: Result<&(), &Error>| {
@@ -75,7 +76,7 @@ fn retry(
         if says_no("unsafe_to_resend") { verdict.unsafe_to_resend() } else { verdict }
     };
     ServiceBuilder::new()
-        .layer(RetryLayer::new(config.classify(judge)).keep(move |(): &()| is_kept.then_some(())))
+        .layer(RetryLayer::new(config.classify(judge)).copy_request_with(move |(): &()| is_kept.then_some(())))
         .layer(BreakerLayer::on(&circuit))
         .service(Scripted::new([Late(ms(1), Err(Oops(1)))]))
 }
@@ -88,22 +89,22 @@ fn late() -> Error {
 async fn causes(saying_no: &[&str]) -> [&'static str; 4] {
     let events = EventLog::default();
     let stack = retry(saying_no, &events);
-    let alone = ready_and_call(&mut AnsweredLayer.layer(stack.clone()), ()).await.unwrap_err().how.cause().unwrap();
+    let alone = ready_and_call(&mut ReportLayer.layer(stack.clone()), ()).await.unwrap_err().report.cause().unwrap();
     let observed = ORDER.into_iter().find(|label| events.last_has(&["RetryStopped", &debug_name(label)]));
 
     let asked = Arc::new(Mutex::new(None::<Cause>));
     let learned = Arc::clone(&asked);
-    let fallback = FallbackLayer::from_fn(move |failed: Failed<'_, (), Error>| {
+    let fallback = FallbackLayer::from_fn(move |failed: PrimaryFailure<'_, (), Error>| {
         *learned.lock().unwrap() = Some(failed.cause);
         async { Ok::<_, Oops>(()) }
     });
-    let mut with_fallback = ServiceBuilder::new().layer(AnsweredLayer).layer(fallback).service(stack);
-    let answered = ready_and_call(&mut with_fallback, ()).await.unwrap().how.cause().unwrap();
+    let mut with_fallback = ServiceBuilder::new().layer(ReportLayer).layer(fallback).service(stack);
+    let answered = ready_and_call(&mut with_fallback, ()).await.unwrap().report.cause().unwrap();
     let asked = asked.lock().unwrap().unwrap();
     [observed.unwrap(), alone.label(), asked.label(), answered.label()]
 }
 
-/// Turns `ledger_key` into `LedgerKey`.
+/// Turns `ledger_key` into `KeyQuota`.
 fn debug_name(label: &str) -> String {
     let capital = |word: &str| word[..1].to_uppercase() + &word[1..];
     label.split('_').map(capital).collect()

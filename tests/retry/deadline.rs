@@ -12,33 +12,33 @@ use std::{
 use tokio::time::{Instant, advance, sleep};
 use tower::{Layer, Service, service_fn};
 use tower_recourse::{
-    Attempt, Cause, Classifier, Elapsed, RetryConfig, RetryLayer, Sent, Verdict,
-    answered::answered,
-    classify::Errors,
-    retry::{AnswerWith, Backoff, Budget, Keep, Ledger, Timeouts, TokenBucket},
+    Attempt, Cause, Classifier, Delivery, Elapsed, RetryConfig, RetryLayer, Verdict,
+    classify::ErrorClassifier,
+    report::with_report,
+    retry::{Backoff, Budget, RequestReplay, RetryQuota, TimeoutWith, Timeouts, TokenBucket},
 };
 
 use crate::scripted::{CallWhenReady, EventLog, Oops, Scripted, Step::*, ms, ready_and_call, secs};
 
 fn config() -> RetryConfig {
-    RetryConfig::default().idempotent().backoff(Backoff::fixed(ms(100))).without_budget().unobserved()
+    RetryConfig::default().idempotent().backoff(Backoff::fixed(ms(100))).without_budget().without_observers()
 }
 
-fn late() -> Timeouts<AnswerWith<impl Fn(Elapsed) -> Result<&'static str, Oops>>> {
-    Timeouts::request(secs(3)).answer(|_| Err(Oops(99)))
+fn late() -> Timeouts<TimeoutWith<impl Fn(Elapsed) -> Result<&'static str, Oops>>> {
+    Timeouts::request(secs(3)).on_timeout(|_| Err(Oops(99)))
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_request_ready_after_its_deadline_is_not_sent() {
-    let ledger = Ledger::new();
-    let budget = Arc::new(TokenBucket::share(0.0).unwrap().reserve(1));
+    let ledger = RetryQuota::new();
+    let budget = Arc::new(TokenBucket::retry_ratio(0.0).unwrap().min_per_second(1));
     let events = EventLog::default();
-    let config = config().shared_budget(budget.clone()).observe(events.observer()).ledger(&ledger, |(): &()| "key");
+    let config = config().shared_budget(budget.clone()).observe(events.observer()).quota(&ledger, |(): &()| "key");
     // It blocks the thread, so the timer can't fire.
     let layer = RetryLayer::new(config.timeouts(late())).before_resend(|(): (), _| async { advance(secs(10)).await });
     let inner = Scripted::new([Fail(Oops(1)), Answer("too late")]);
     assert_eq!(ready_and_call(&mut layer.layer(inner.clone()), ()).await, Err(Oops(99)));
-    assert_eq!((inner.calls(), ledger.retries_in_all(), budget.balance()), (1, 0, 1));
+    assert_eq!((inner.calls(), ledger.total_retries(), budget.balance()), (1, 0, 1));
     assert!(events.last_has(&["RetryStopped", "Deadline"]));
 }
 
@@ -99,7 +99,7 @@ async fn the_ready_instance_is_called_and_a_clone_of_it_retries() {
             calls += 1;
             ready(if calls % 3 == 0 { Ok(calls) } else { Err(Oops(calls)) })
         });
-        let limits = Timeouts::request(secs(60)).answer(|_| Err(Oops(99)));
+        let limits = Timeouts::request(secs(60)).on_timeout(|_| Err(Oops(99)));
         let layer = RetryLayer::new(config().retries(1).timeouts(limits));
         let untimed = RetryLayer::new(config().retries(1));
         let answers = match timed {
@@ -120,19 +120,19 @@ async fn three<S: Service<(), Response = u32, Error = Oops>>(mut service: S) -> 
     ]
 }
 
-/// [`Errors`] for requests that have a deadline.
+/// [`ErrorClassifier`] for requests that have a deadline.
 struct Until(Option<Instant>);
 
 impl<Res, Err: 'static> Classifier<(), Res, Err> for Until
 where
-    Errors: Classifier<(), Res, Err, Memo = ()>,
+    ErrorClassifier: Classifier<(), Res, Err, Memo = ()>,
 {
     type Memo = ();
 
     fn memo(&self, (): &()) {}
 
     fn classify(&self, (): &(), outcome: Result<&Res, &Err>) -> Verdict {
-        Errors.classify(&(), outcome)
+        ErrorClassifier.classify(&(), outcome)
     }
 
     fn deadline(&self, (): &()) -> Option<Instant> {
@@ -144,7 +144,7 @@ where
 async fn a_request_past_its_deadline_is_not_sent() {
     let passed = Instant::now();
     advance(secs(1)).await;
-    let limits = Timeouts::attempt(secs(60)).answer(|_| Err::<&str, _>(Oops(99)));
+    let limits = Timeouts::attempt(secs(60)).on_timeout(|_| Err::<&str, _>(Oops(99)));
     let inner = Scripted::new([Answer("too late")]);
     let layer = RetryLayer::new(config().classifier(Until(Some(passed))).timeouts(limits));
     assert_eq!(ready_and_call(&mut layer.layer(inner.clone()), ()).await, Err(Oops(99)));
@@ -157,7 +157,7 @@ async fn a_request_past_its_deadline_is_not_sent() {
 /// The limit applies to retries.
 #[tokio::test(start_paused = true)]
 async fn with_a_limit_of_zero_the_first_attempt_is_made() {
-    let limits = Timeouts::request(ms(0)).answer(|_| Err::<&str, _>(Oops(99)));
+    let limits = Timeouts::request(ms(0)).on_timeout(|_| Err::<&str, _>(Oops(99)));
     let inner = Scripted::new([Answer("at once")]);
     let layer = RetryLayer::new(config().timeouts(limits));
     assert_eq!(ready_and_call(&mut layer.layer(inner), ()).await, Ok("at once"));
@@ -174,8 +174,8 @@ async fn without_a_timeout_error_a_late_request_is_sent_once() {
     advance(secs(1)).await;
     let inner = Scripted::new([Fail::<(), _>(Oops(1))]);
     let layer = RetryLayer::new(config().classifier(Until(Some(passed))));
-    let failed = answered(ready_and_call(&mut layer.layer(inner.clone()), ())).await.unwrap_err();
-    assert_eq!((failed.how.cause(), inner.calls()), (Some(Cause::Deadline), 1));
+    let failed = with_report(ready_and_call(&mut layer.layer(inner.clone()), ())).await.unwrap_err();
+    assert_eq!((failed.report.cause(), inner.calls()), (Some(Cause::Deadline), 1));
 
     // A request that takes too long to be changed is sent anyway, because its failure was already
     // discarded.
@@ -190,10 +190,10 @@ async fn without_a_timeout_error_a_late_request_is_sent_once() {
 async fn a_request_that_times_out_while_it_is_changed_was_not_sent() {
     let judge = |outcome: Result<&(), &Oops>| match outcome {
         Ok(()) => Verdict::Success,
-        Err(Oops(1)) => Verdict::transient().unsafe_to_resend().sent(Sent::No),
+        Err(Oops(1)) => Verdict::transient().unsafe_to_resend().delivery(Delivery::NotSent),
         Err(_) => Verdict::timed_out().unsafe_to_resend(),
     };
-    let limits = Timeouts::attempt(secs(1)).answer(|_| Err(Oops(99)));
+    let limits = Timeouts::attempt(secs(1)).on_timeout(|_| Err(Oops(99)));
     let slow_at_first = |(): (), attempt: Attempt| sleep(secs(if attempt.number() == 2 { 9 } else { 0 }));
     let layer = RetryLayer::new(config().timeouts(limits).classify(judge)).before_resend(slow_at_first);
     let inner = Scripted::new([Fail(Oops(1)), Answer(())]);
@@ -212,7 +212,9 @@ async fn the_change_before_a_resend_gets_the_stored_request() {
         });
         let marked = |request: String, attempt: Attempt| async move { format!("{request} {}", attempt.number()) };
         let result = if layer {
-            let layer = RetryLayer::new(config).keep(|request: &String| Some(request.clone())).before_resend(marked);
+            let layer = RetryLayer::new(config)
+                .copy_request_with(|request: &String| Some(request.clone()))
+                .before_resend(marked);
             ready_and_call(&mut layer.layer(inner), "a".to_owned()).await
         } else {
             ready_and_call(&mut RetryLayer::new(config).before_resend(marked).layer(inner), "a".to_owned()).await
@@ -224,22 +226,22 @@ async fn the_change_before_a_resend_gets_the_stored_request() {
 
 /// Writes the attempt's number and its deadline into the request.
 #[derive(Clone)]
-struct Stamped;
+struct GrpcReplay;
 
-impl Keep<String> for Stamped {
+impl RequestReplay<String> for GrpcReplay {
     type Request = String;
-    type Kept = String;
-    type Prepared = Ready<String>;
+    type Stored = String;
+    type Prepare = Ready<String>;
 
-    fn keep(&self, request: &mut String) -> Option<String> {
+    fn store(&self, request: &mut String) -> Option<String> {
         Some(request.clone())
     }
 
-    fn sent(&self, request: String) -> String {
+    fn into_request(&self, request: String) -> String {
         request
     }
 
-    fn again(&self, kept: &mut String) -> Option<String> {
+    fn copy(&self, kept: &mut String) -> Option<String> {
         Some(kept.clone())
     }
 
@@ -247,7 +249,7 @@ impl Keep<String> for Stamped {
         ready(request)
     }
 
-    fn stamp(&self, request: &mut String, attempt: &Attempt, ends_at: Option<Instant>) {
+    fn before_attempt(&self, request: &mut String, attempt: &Attempt, ends_at: Option<Instant>) {
         let has = ends_at.map(|end| end - Instant::now());
         *request = format!("{request} {} {has:?}", attempt.number());
     }
@@ -265,7 +267,7 @@ async fn a_request_is_stamped_after_all_other_changes() {
         sleep(secs(1)).await;
         request + " changed"
     };
-    let layer = RetryLayer::new(config().retries(1).timeouts(late())).keeping(Stamped).before_resend(slow);
+    let layer = RetryLayer::new(config().retries(1).timeouts(late())).replay(GrpcReplay).before_resend(slow);
     assert_eq!(ready_and_call(&mut layer.layer(inner), "a".to_owned()).await, Err(Oops(1)));
     assert_eq!(*sent.lock().unwrap(), ["a 1 Some(3s)", "a changed 2 Some(1.9s)"]);
 }

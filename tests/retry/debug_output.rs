@@ -5,24 +5,24 @@ use std::future::ready;
 use tower::Layer;
 use tower_recourse::{
     Cause, Elapsed, Name, Outcome, RetryConfig, RetryLayer,
-    retry::{Ledger, Reason, Spent, Timeouts},
+    retry::{DecisionReason, QuotaExceeded, RetryQuota, Timeouts},
 };
 
 use crate::scripted::{Oops, Scripted, Step::Answer, secs};
 
 #[test]
 fn a_reason_is_a_sentence() {
-    let ledger = Ledger::new().per_key(2);
-    (0..2).for_each(|_| ledger.take("key").unwrap().spend());
-    let spent = ledger.take("key").unwrap_err();
+    let ledger = RetryQuota::new().max_per_key(2);
+    (0..2).for_each(|_| ledger.try_acquire("key").unwrap().consume());
+    let spent = ledger.try_acquire("key").unwrap_err();
     assert_eq!(spent.to_string(), "the limit of 2 retries for this key is reached");
     for (reason, sentence) in [
-        (Reason::Success, "the attempt succeeded"),
-        (Reason::Neutral, "the outcome is neither a success nor a failure"),
-        (Reason::Transient, "the call failed"),
-        (Reason::AttemptsSpent { attempts: 4 }, "all 4 attempts failed"),
-        (Reason::Ledger(spent), "the limit of 2 retries for this key is reached"),
-        (Reason::Ledger(Spent::InAll { limit: 50 }), "the limit of 50 retries over all keys is reached"),
+        (DecisionReason::Success, "the attempt succeeded"),
+        (DecisionReason::Neutral, "the outcome is neither a success nor a failure"),
+        (DecisionReason::Transient, "the call failed"),
+        (DecisionReason::AttemptsExhausted { attempts: 4 }, "all 4 attempts failed"),
+        (DecisionReason::Quota(spent), "the limit of 2 retries for this key is reached"),
+        (DecisionReason::Quota(QuotaExceeded::Total { limit: 50 }), "the limit of 50 retries over all keys is reached"),
     ] {
         assert_eq!(reason.to_string(), sentence);
     }
@@ -37,15 +37,23 @@ fn has<T: std::fmt::Debug>(shown: &T, parts: &[&str]) {
 
 #[test]
 fn debug_output_shows_settings_and_names_functions() {
-    let limits = Timeouts::request(secs(9)).answer(|_: Elapsed| Err::<&str, _>(Oops(1)));
+    let limits = Timeouts::request(secs(9)).on_timeout(|_: Elapsed| Err::<&str, _>(Oops(1)));
     has(&limits, &["total: Some(9s)", "answer: a function"]);
-    let ledger = Ledger::new().per_key(7);
-    has(&ledger, &["Ledger", "per_key: Some(7)", "in_all: 0"]);
+    let ledger = RetryQuota::new().max_per_key(7);
+    has(&ledger, &["RetryQuota", "per_key: Some(7)", "in_all: 0"]);
     let config =
-        RetryConfig::default().idempotent().name("orders").retries(5).timeouts(limits).ledger(&ledger, |(): &()| "key");
-    let parts = ["RetryConfig", "orders", "retries: 5", "TokenBucket", "total: Some(9s)", "Errors", "per_key: Some(7)"];
+        RetryConfig::default().idempotent().name("orders").retries(5).timeouts(limits).quota(&ledger, |(): &()| "key");
+    let parts = [
+        "RetryConfig",
+        "orders",
+        "retries: 5",
+        "TokenBucket",
+        "total: Some(9s)",
+        "ErrorClassifier",
+        "per_key: Some(7)",
+    ];
     has(&config, &parts);
-    let layer = RetryLayer::new(config).keep(|(): &()| Some(()));
+    let layer = RetryLayer::new(config).copy_request_with(|(): &()| Some(()));
     has(&layer, &["RetryLayer", "orders", "keep: a function"]);
     let layer = layer.before_resend(|(), _| ready(()));
     has(&layer, &["Prepared", "keep: a function"]);

@@ -4,8 +4,8 @@ use std::{cell::Cell, io};
 
 use tower_recourse::{
     Cause, RetryConfig, RetryLayer, Verdict,
-    answered::answered,
-    classify::{Errors, Idempotent},
+    classify::{ErrorClassifier, IdempotencyCheck},
+    report::with_report,
     retry::{Backoff, Timeouts},
 };
 
@@ -49,8 +49,8 @@ async fn a_timed_out_attempt_is_retried_only_if_idempotent() {
     for (config, attempts) in [(config(), 1), (config().idempotent(), 4)] {
         let layer = RetryLayer::new(config.timeouts(Timeouts::attempt(secs(1))));
         let hangs = layer.run(|_| std::future::pending::<Result<(), io::Error>>());
-        let failed = answered(hangs).await.unwrap_err();
-        assert_eq!((failed.error.kind(), failed.how.attempts()), (io::ErrorKind::TimedOut, attempts));
+        let failed = with_report(hangs).await.unwrap_err();
+        assert_eq!((failed.error.kind(), failed.report.attempts()), (io::ErrorKind::TimedOut, attempts));
     }
 }
 
@@ -71,8 +71,8 @@ async fn unknown_idempotency_is_the_cause_and_is_reported_once() {
     let events = EventLog::default();
     let layer = RetryLayer::new(config().observe(events.observer()));
     for _ in 0..3 {
-        let failed = answered(layer.run(|_| async { Err::<(), _>(Oops(1)) })).await.unwrap_err();
-        assert_eq!(failed.how.cause(), Some(Cause::UnsafeToResend));
+        let failed = with_report(layer.run(|_| async { Err::<(), _>(Oops(1)) })).await.unwrap_err();
+        assert_eq!(failed.report.cause(), Some(Cause::UnsafeToResend));
     }
     assert_eq!((events.count("IdempotencyUnknown"), events.count("UnsafeToResend")), (1, 3));
 }
@@ -80,11 +80,11 @@ async fn unknown_idempotency_is_the_cause_and_is_reported_once() {
 #[tokio::test(start_paused = true)]
 async fn known_idempotency_emits_no_report() {
     let events = EventLog::default();
-    let judge = Idempotent::new(Errors, |request: &&str| *request == "get");
+    let judge = IdempotencyCheck::new(ErrorClassifier, |request: &&str| *request == "get");
     let layer = RetryLayer::new(config().classifier(judge).observe(events.observer()));
     for (request, attempts) in [("get", 4), ("add", 1)] {
         let failing = layer.run_for(&request, |_| async { Err::<(), _>(Oops(1)) });
-        assert_eq!(answered(failing).await.unwrap_err().how.attempts(), attempts, "{request}");
+        assert_eq!(with_report(failing).await.unwrap_err().report.attempts(), attempts, "{request}");
     }
     assert_eq!((events.count("IdempotencyUnknown"), events.count("UnsafeToResend")), (0, 1));
 }
@@ -95,6 +95,6 @@ async fn the_config_overrides_the_mark_of_a_classifier() {
     for (config, attempts) in [(config(), 1), (config().idempotent(), 4)] {
         let layer = RetryLayer::new(config.classify_errors(marks));
         let failing = layer.run(|_| async { Err::<(), _>(Oops(1)) });
-        assert_eq!(answered(failing).await.unwrap_err().how.attempts(), attempts);
+        assert_eq!(with_report(failing).await.unwrap_err().report.attempts(), attempts);
     }
 }

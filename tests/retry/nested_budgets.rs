@@ -40,15 +40,15 @@ impl Budget for Log {
         Some(Token::new(token))
     }
 
-    fn give_back(&self, token: Token) {
+    fn refund(&self, token: Token) {
         self.write(format!("back {}", token.value()));
     }
 
-    fn succeeded(&self, paid: Option<Token>) {
+    fn on_success(&self, paid: Option<Token>) {
         self.write(paid.map_or("success".into(), |paid| format!("success for {}", paid.value())));
     }
 
-    fn failed(&self, _: FailureKind) {
+    fn on_failure(&self, _: FailureKind) {
         self.write("failure");
     }
 

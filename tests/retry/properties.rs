@@ -111,7 +111,7 @@ fn config() -> Config {
 
 /// One deposit per request, this many initial tokens, and enough capacity for all.
 fn budget(tokens: u32) -> Arc<TokenBucket> {
-    let budget = TokenBucket::share(1.0).unwrap().reserve(0).capacity(1_000).unwrap();
+    let budget = TokenBucket::retry_ratio(1.0).unwrap().min_per_second(0).capacity(1_000).unwrap();
     (0..tokens).for_each(|_| budget.deposit());
     Arc::new(budget)
 }
@@ -135,7 +135,7 @@ async fn run(settings: Settings, requests: Vec<Request>) -> Result<(), TestCaseE
                     seen.lock().unwrap().push((Instant::now(), *delay));
                 }
             })
-            .timeouts(Timeouts::attempt(attempt).total(total).answer(|_| Err(Oops(408))))
+            .timeouts(Timeouts::attempt(attempt).total(total).on_timeout(|_| Err(Oops(408))))
             .classify(move |outcome: Result<&u32, &Oops>| match outcome {
                 Ok(_) => Verdict::Success,
                 Err(_) => retry_after.map_or(Verdict::transient(), |asked| Verdict::transient().retry_after(asked)),

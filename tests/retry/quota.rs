@@ -5,16 +5,16 @@ use std::{io, sync::Arc};
 use tower::{Layer, ServiceBuilder};
 use tower_recourse::{
     BreakerConfig, BreakerLayer, Cause, Circuit, RetryConfig, RetryLayer, Verdict,
-    answered::{answered, answered_blocking},
-    breaker::OpenRule,
-    retry::{Backoff, Budget, Ledger, Spent, Switch, TokenBucket, quota::Snapshot},
+    breaker::TripRule,
+    report::{with_report, with_report_blocking},
+    retry::{Backoff, Budget, QuotaExceeded, RetryQuota, RetrySwitch, TokenBucket, quota::QuotaSnapshot},
 };
 
 use crate::fixed_numbers::FixedNumbers as _;
 use crate::scripted::{Oops, Scripted, Step::*, ms, ready_and_call};
 
 fn config() -> RetryConfig {
-    RetryConfig::default().idempotent().backoff(Backoff::fixed(ms(10))).without_budget().unobserved()
+    RetryConfig::default().idempotent().backoff(Backoff::fixed(ms(10))).without_budget().without_observers()
 }
 
 fn down() -> io::Error {
@@ -23,54 +23,59 @@ fn down() -> io::Error {
 
 #[test]
 fn each_key_has_a_limit_and_all_keys_together() {
-    let ledger = Ledger::new().per_key(2).in_all(3);
+    let ledger = RetryQuota::new().max_per_key(2).max_total(3);
     for key in ["a", "a", "b"] {
-        ledger.take(key).unwrap().spend();
+        ledger.try_acquire(key).unwrap().consume();
     }
-    assert_eq!((ledger.retries_of("a"), ledger.retries_of("b"), ledger.retries_in_all()), (2, 1, 3));
-    assert_eq!(ledger.take("b").unwrap_err(), Spent::InAll { limit: 3 });
-    assert_eq!(ledger.take("a").unwrap_err(), Spent::InAll { limit: 3 }, "the total limit comes first");
+    assert_eq!((ledger.retries_for_key("a"), ledger.retries_for_key("b"), ledger.total_retries()), (2, 1, 3));
+    assert_eq!(ledger.try_acquire("b").unwrap_err(), QuotaExceeded::Total { limit: 3 });
+    assert_eq!(ledger.try_acquire("a").unwrap_err(), QuotaExceeded::Total { limit: 3 }, "the total limit comes first");
     ledger.forget("a");
-    assert_eq!((ledger.retries_of("a"), ledger.retries_in_all()), (0, 3), "removed keys count towards the total");
+    assert_eq!((ledger.retries_for_key("a"), ledger.total_retries()), (0, 3), "removed keys count towards the total");
     ledger.reset();
-    ledger.take("a").unwrap().spend();
-    ledger.take("a").unwrap().spend();
-    assert_eq!(ledger.take("a").unwrap_err(), Spent::Key { limit: 2 });
+    ledger.try_acquire("a").unwrap().consume();
+    ledger.try_acquire("a").unwrap().consume();
+    assert_eq!(ledger.try_acquire("a").unwrap_err(), QuotaExceeded::PerKey { limit: 2 });
 }
 
 #[test]
 fn a_dropped_permit_is_not_counted() {
-    let ledger = Ledger::new().per_key(1);
-    let entry = ledger.take("a").unwrap();
-    assert_eq!((ledger.retries_of("a"), ledger.take("a").unwrap_err()), (1, Spent::Key { limit: 1 }));
+    let ledger = RetryQuota::new().max_per_key(1);
+    let entry = ledger.try_acquire("a").unwrap();
+    assert_eq!(
+        (ledger.retries_for_key("a"), ledger.try_acquire("a").unwrap_err()),
+        (1, QuotaExceeded::PerKey { limit: 1 })
+    );
     drop(entry);
-    assert_eq!((ledger.retries_of("a"), ledger.retries_in_all(), ledger.known_keys()), (0, 0, 0));
+    assert_eq!((ledger.retries_for_key("a"), ledger.total_retries(), ledger.tracked_keys()), (0, 0, 0));
 }
 
 #[test]
 fn a_permit_of_a_removed_key_does_not_change_the_new_count() {
-    let ledger = Ledger::new();
-    let old = ledger.take("a").unwrap();
+    let ledger = RetryQuota::new();
+    let old = ledger.try_acquire("a").unwrap();
     ledger.forget("a");
-    ledger.take("a").unwrap().spend();
+    ledger.try_acquire("a").unwrap().consume();
     drop(old);
-    assert_eq!((ledger.retries_of("a"), ledger.retries_in_all()), (1, 1));
+    assert_eq!((ledger.retries_for_key("a"), ledger.total_retries()), (1, 1));
 
-    let old = ledger.take("a").unwrap();
+    let old = ledger.try_acquire("a").unwrap();
     ledger.reset();
-    ledger.take("a").unwrap().spend();
+    ledger.try_acquire("a").unwrap().consume();
     drop(old);
-    assert_eq!((ledger.retries_of("a"), ledger.retries_in_all()), (1, 1));
+    assert_eq!((ledger.retries_for_key("a"), ledger.total_retries()), (1, 1));
 }
 
 #[test]
 fn many_threads_never_exceed_a_limit() {
-    let ledger = Ledger::new().per_key(300).in_all(500);
+    let ledger = RetryQuota::new().max_per_key(300).max_total(500);
     let taken = std::thread::scope(|scope| {
         let one = |key: &'static str| {
             let ledger = &ledger;
             move || {
-                (0..1000).filter(|_| ledger.take(key).map(tower_recourse::retry::quota::Entry::spend).is_ok()).count()
+                (0..1000)
+                    .filter(|_| ledger.try_acquire(key).map(tower_recourse::retry::quota::QuotaPermit::consume).is_ok())
+                    .count()
             }
         };
         let threads = [scope.spawn(one("a")), scope.spawn(one("a")), scope.spawn(one("b")), scope.spawn(one("c"))];
@@ -78,122 +83,128 @@ fn many_threads_never_exceed_a_limit() {
     });
     assert_eq!(taken.iter().sum::<usize>(), 500);
     assert!(taken[0] + taken[1] <= 300);
-    assert_eq!(ledger.retries_in_all(), 500);
+    assert_eq!(ledger.total_retries(), 500);
 }
 
 #[test]
 fn keys_without_recent_retries_are_removed() {
-    let ledger = Ledger::new().keys(100).unwrap();
-    ledger.take("first").unwrap().spend();
+    let ledger = RetryQuota::new().max_keys(100).unwrap();
+    ledger.try_acquire("first").unwrap().consume();
     for key in 0..99 {
-        ledger.take(&key.to_string()).unwrap().spend();
+        ledger.try_acquire(&key.to_string()).unwrap().consume();
     }
-    ledger.take("first").unwrap().spend();
-    ledger.take("one more").unwrap().spend();
-    assert_eq!((ledger.retries_of("first"), ledger.retries_of("0"), ledger.retries_of("98")), (2, 0, 1));
+    ledger.try_acquire("first").unwrap().consume();
+    ledger.try_acquire("one more").unwrap().consume();
+    assert_eq!((ledger.retries_for_key("first"), ledger.retries_for_key("0"), ledger.retries_for_key("98")), (2, 0, 1));
     for key in 0..100_000 {
-        ledger.take(&key.to_string()).unwrap().spend();
-        assert!(ledger.known_keys() <= 100);
+        ledger.try_acquire(&key.to_string()).unwrap().consume();
+        assert!(ledger.tracked_keys() <= 100);
     }
-    assert_eq!(ledger.retries_in_all(), 100_102);
-    assert_eq!(Ledger::new().keys(0).unwrap_err().to_string(), "`keys` is 0, but must be at least 1");
+    assert_eq!(ledger.total_retries(), 100_102);
+    assert_eq!(RetryQuota::new().max_keys(0).unwrap_err().to_string(), "`max_keys` is 0, but must be at least 1");
 }
 
 /// Removing one key at a time would search all keys for each of them.
 #[test]
 fn a_full_quota_removes_an_eighth_of_the_keys_at_once() {
-    let ledger = Ledger::new().keys(84).unwrap();
-    (0..84).for_each(|key| ledger.take(&key.to_string()).unwrap().spend());
-    assert_eq!(ledger.known_keys(), 84);
-    ledger.take("one more").unwrap().spend();
-    assert_eq!((ledger.known_keys(), ledger.retries_of("9"), ledger.retries_of("10")), (84 - 10 + 1, 0, 1));
+    let ledger = RetryQuota::new().max_keys(84).unwrap();
+    (0..84).for_each(|key| ledger.try_acquire(&key.to_string()).unwrap().consume());
+    assert_eq!(ledger.tracked_keys(), 84);
+    ledger.try_acquire("one more").unwrap().consume();
+    assert_eq!((ledger.tracked_keys(), ledger.retries_for_key("9"), ledger.retries_for_key("10")), (84 - 10 + 1, 0, 1));
 }
 
 #[test]
 fn the_first_256_bytes_of_a_key_count() {
-    let ledger = Ledger::new().per_key(1);
+    let ledger = RetryQuota::new().max_per_key(1);
     let long = "ä".repeat(1_000_000);
-    ledger.take(&long).unwrap().spend();
+    ledger.try_acquire(&long).unwrap().consume();
     assert_eq!(ledger.snapshot().keys, [("ä".repeat(128), 1)]);
-    assert_eq!((ledger.retries_of(&long), ledger.take(&long).unwrap_err()), (1, Spent::Key { limit: 1 }));
+    assert_eq!(
+        (ledger.retries_for_key(&long), ledger.try_acquire(&long).unwrap_err()),
+        (1, QuotaExceeded::PerKey { limit: 1 })
+    );
 }
 
 #[test]
 fn a_snapshot_restores_the_counts_and_keeps_the_bound() {
-    let ledger = Ledger::new();
+    let ledger = RetryQuota::new();
     for key in ["a", "b", "b", "c"] {
-        ledger.take(key).unwrap().spend();
+        ledger.try_acquire(key).unwrap().consume();
     }
-    ledger.take("a").unwrap().spend();
+    ledger.try_acquire("a").unwrap().consume();
     let snapshot = ledger.snapshot();
-    assert_eq!(snapshot, Snapshot::new(5, vec![("b".into(), 2), ("c".into(), 1), ("a".into(), 2)]));
+    assert_eq!(snapshot, QuotaSnapshot::new(5, vec![("b".into(), 2), ("c".into(), 1), ("a".into(), 2)]));
 
-    let two = Ledger::new().keys(2).unwrap();
-    two.take("z").unwrap().spend();
+    let two = RetryQuota::new().max_keys(2).unwrap();
+    two.try_acquire("z").unwrap().consume();
     two.restore(snapshot);
-    assert_eq!((two.retries_in_all(), two.retries_of("a"), two.retries_of("b"), two.retries_of("z")), (5, 2, 0, 0));
+    assert_eq!(
+        (two.total_retries(), two.retries_for_key("a"), two.retries_for_key("b"), two.retries_for_key("z")),
+        (5, 2, 0, 0)
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn retries_are_counted_across_requests() {
-    let ledger = Ledger::new().per_key(3).in_all(5);
-    let layer = RetryLayer::new(config().retries(2).ledger(&ledger, |request: &&'static str| *request));
+    let ledger = RetryQuota::new().max_per_key(3).max_total(5);
+    let layer = RetryLayer::new(config().retries(2).quota(&ledger, |request: &&'static str| *request));
     let inner = Scripted::new([Fail::<(), _>(Oops(1))]);
     let mut stack = layer.layer(inner.clone());
     let mut causes = Vec::new();
     for key in ["a", "a", "b", "b", "c"] {
-        causes.push(answered(ready_and_call(&mut stack, key)).await.unwrap_err().how.cause().unwrap());
+        causes.push(with_report(ready_and_call(&mut stack, key)).await.unwrap_err().report.cause().unwrap());
     }
     let (attempts, key, all) =
-        (Cause::AttemptsSpent { attempts: 3 }, Cause::LedgerKey { limit: 3 }, Cause::LedgerInAll { limit: 5 });
+        (Cause::AttemptsExhausted { attempts: 3 }, Cause::KeyQuota { limit: 3 }, Cause::TotalQuota { limit: 5 });
     assert_eq!(causes, [attempts, key, all, all, all]);
-    assert_eq!((inner.calls(), ledger.retries_of("a"), ledger.retries_of("b")), (5 + 5, 3, 2));
+    assert_eq!((inner.calls(), ledger.retries_for_key("a"), ledger.retries_for_key("b")), (5 + 5, 3, 2));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_retry_dropped_during_its_wait_is_not_counted() {
-    let ledger = Ledger::new().per_key(1);
-    let layer = RetryLayer::new(config().ledger(&ledger, |_: &()| "key"));
+    let ledger = RetryQuota::new().max_per_key(1);
+    let layer = RetryLayer::new(config().quota(&ledger, |_: &()| "key"));
     let inner = Scripted::new([Fail::<(), _>(Oops(1))]);
     let mut stack = layer.layer(inner.clone());
     let waiting = tokio::time::timeout(ms(5), ready_and_call(&mut stack, ()));
     assert!(waiting.await.is_err(), "it waits");
-    assert_eq!((inner.calls(), ledger.retries_of("key")), (1, 0));
+    assert_eq!((inner.calls(), ledger.retries_for_key("key")), (1, 0));
     ready_and_call(&mut stack, ()).await.unwrap_err();
-    assert_eq!((inner.calls(), ledger.retries_of("key")), (3, 1));
+    assert_eq!((inner.calls(), ledger.retries_for_key("key")), (3, 1));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_retry_without_a_ready_service_counts_at_most_once() {
-    let ledger = Ledger::new().per_key(1);
-    let layer = RetryLayer::new(config().ledger(&ledger, |_: &()| "key"));
+    let ledger = RetryQuota::new().max_per_key(1);
+    let layer = RetryLayer::new(config().quota(&ledger, |_: &()| "key"));
     let inner = Scripted::new([Fail(Oops(1)), Unready(Oops(2)), Answer("yes")]);
     assert_eq!(ready_and_call(&mut layer.layer(inner), ()).await, Ok("yes"));
-    assert_eq!((ledger.retries_of("key"), ledger.retries_in_all()), (1, 1));
+    assert_eq!((ledger.retries_for_key("key"), ledger.total_retries()), (1, 1));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_retry_that_the_budget_refuses_is_not_counted() {
-    let ledger = Ledger::new().per_key(9);
-    let budget = Arc::new(TokenBucket::share(0.0).unwrap().reserve(0));
-    let layer = RetryLayer::new(config().shared_budget(budget.clone()).ledger(&ledger, |_: &()| "key"));
+    let ledger = RetryQuota::new().max_per_key(9);
+    let budget = Arc::new(TokenBucket::retry_ratio(0.0).unwrap().min_per_second(0));
+    let layer = RetryLayer::new(config().shared_budget(budget.clone()).quota(&ledger, |_: &()| "key"));
     let inner = Scripted::new([Fail::<(), _>(Oops(1))]);
-    let failed = answered(ready_and_call(&mut layer.layer(inner), ())).await.unwrap_err();
-    assert_eq!((failed.how.cause(), ledger.retries_in_all()), (Some(Cause::Budget), 0));
+    let failed = with_report(ready_and_call(&mut layer.layer(inner), ())).await.unwrap_err();
+    assert_eq!((failed.report.cause(), ledger.total_retries()), (Some(Cause::Budget), 0));
     assert_eq!((budget.stats().granted, budget.stats().refused), (0, 1));
 }
 
 #[tokio::test(start_paused = true)]
 async fn turning_the_switch_off_allows_only_the_waiting_retry() {
-    let consent = Switch::on();
+    let consent = RetrySwitch::on();
     let inner = Scripted::new([Fail::<(), _>(Oops(1))]);
     let mut service = RetryLayer::new(config().switch(&consent)).layer(inner.clone());
     let revoked = async {
         tokio::time::sleep(ms(5)).await;
         consent.turn_off();
     };
-    let (failed, ()) = tokio::join!(answered(ready_and_call(&mut service, ())), revoked);
-    assert_eq!((failed.unwrap_err().how.cause(), inner.calls()), (Some(Cause::SwitchedOff), 2));
+    let (failed, ()) = tokio::join!(with_report(ready_and_call(&mut service, ())), revoked);
+    assert_eq!((failed.unwrap_err().report.cause(), inner.calls()), (Some(Cause::RetriesDisabled), 2));
     assert!(!consent.is_on());
 }
 
@@ -201,11 +212,11 @@ async fn turning_the_switch_off_allows_only_the_waiting_retry() {
 /// key.
 #[tokio::test(start_paused = true)]
 async fn the_first_failed_check_is_the_reason() {
-    let switch = Switch::off();
-    let ledger = Ledger::new().per_key(0).in_all(0);
+    let switch = RetrySwitch::off();
+    let ledger = RetryQuota::new().max_per_key(0).max_total(0);
     let circuit =
-        Circuit::new(BreakerConfig::default().fixed().open_when(OpenRule::consecutive(1).unwrap()).unobserved());
-    circuit.admit().unwrap().failure();
+        Circuit::new(BreakerConfig::default().fixed().open_when(TripRule::consecutive(1).unwrap()).without_observers());
+    circuit.try_acquire().unwrap().failure();
     let judge = |permanent: bool| {
         move |result: Result<&(), &tower_recourse::BreakerError<Oops>>| match result {
             Ok(()) => Verdict::Success,
@@ -213,39 +224,39 @@ async fn the_first_failed_check_is_the_reason() {
             Err(_) => Verdict::transient(),
         }
     };
-    let reason = async |ledger: &Ledger, permanent, retries| {
-        let config = config().retries(retries).switch(&switch).ledger(ledger, |_: &()| 1).classify(judge(permanent));
+    let reason = async |ledger: &RetryQuota, permanent, retries| {
+        let config = config().retries(retries).switch(&switch).quota(ledger, |_: &()| 1).classify(judge(permanent));
         let mut stack = ServiceBuilder::new()
             .layer(RetryLayer::new(config))
             .layer(BreakerLayer::on(&circuit))
             .service(Scripted::new([Fail::<(), _>(Oops(1))]));
-        answered(ready_and_call(&mut stack, ())).await.unwrap_err().how.cause().unwrap().label()
+        with_report(ready_and_call(&mut stack, ())).await.unwrap_err().report.cause().unwrap().label()
     };
     assert_eq!(reason(&ledger, true, 0).await, "switched_off");
     switch.turn_on();
     assert_eq!(reason(&ledger, true, 0).await, "ledger_in_all");
-    let ledger = Ledger::new().per_key(0);
+    let ledger = RetryQuota::new().max_per_key(0);
     assert_eq!(reason(&ledger, true, 0).await, "rejected");
     assert_eq!(circuit.stats().total_rejected, 3);
     circuit.force_closed();
     assert_eq!(reason(&ledger, true, 0).await, "permanent");
     assert_eq!(reason(&ledger, false, 0).await, "ledger_key");
-    let ledger = Ledger::new();
+    let ledger = RetryQuota::new();
     assert_eq!(reason(&ledger, false, 0).await, "attempts_spent");
     assert_eq!(reason(&ledger, false, 1).await, "attempts_spent");
 }
 
 #[test]
 fn a_blocking_run_is_counted_too() {
-    let ledger = Ledger::new().per_key(1);
-    let layer = RetryLayer::new(config().backoff(Backoff::fixed(ms(0))).ledger(&ledger, |key: &&'static str| *key));
+    let ledger = RetryQuota::new().max_per_key(1);
+    let layer = RetryLayer::new(config().backoff(Backoff::fixed(ms(0))).quota(&ledger, |key: &&'static str| *key));
     let mut seen = Vec::new();
-    let failed = answered_blocking(|| {
+    let failed = with_report_blocking(|| {
         layer.run_blocking_for(&"a", |attempt| {
             seen.push(attempt.number());
             Err::<(), _>(down())
         })
     });
-    assert_eq!(failed.unwrap_err().how.cause(), Some(Cause::LedgerKey { limit: 1 }));
-    assert_eq!((seen, ledger.retries_of("a")), (vec![1, 2], 1));
+    assert_eq!(failed.unwrap_err().report.cause(), Some(Cause::KeyQuota { limit: 1 }));
+    assert_eq!((seen, ledger.retries_for_key("a")), (vec![1, 2], 1));
 }

@@ -14,100 +14,103 @@ use std::{
 
 use tower::{Layer, Service, ServiceBuilder, service_fn};
 use tower_recourse::{
-    BreakerConfig, BreakerError, BreakerLayer, Cause, Circuit, RetryConfig, RetryLayer, Sent, Verdict,
-    answered::answered,
-    breaker::OpenRule,
+    BreakerConfig, BreakerError, BreakerLayer, Cause, Circuit, Delivery, RetryConfig, RetryLayer, Verdict,
+    breaker::TripRule,
     observe::Event,
-    retry::{Backoff, Budget, Ledger, TokenBucket, quota::Snapshot},
+    report::with_report,
+    retry::{Backoff, Budget, RetryQuota, TokenBucket, quota::QuotaSnapshot},
 };
 
 use crate::fixed_numbers::FixedNumbers as _;
 use crate::scripted::{CallWhenReady, EventLog, Oops, Scripted, Step::*, ms, ready_and_call, secs};
 
 fn config() -> RetryConfig {
-    RetryConfig::default().idempotent().backoff(Backoff::fixed(ms(100))).without_budget().unobserved()
+    RetryConfig::default().idempotent().backoff(Backoff::fixed(ms(100))).without_budget().without_observers()
 }
 
 fn circuit(failures: u32) -> Circuit {
-    Circuit::new(BreakerConfig::default().fixed().open_when(OpenRule::consecutive(failures).unwrap()).unobserved())
+    Circuit::new(
+        BreakerConfig::default().fixed().open_when(TripRule::consecutive(failures).unwrap()).without_observers(),
+    )
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_rejected_retry_is_not_counted_and_returns_its_token() {
-    let (ledger, events) = (Ledger::new().per_key(1).in_all(1), EventLog::default());
-    let budget = Arc::new(TokenBucket::share(0.0).unwrap().reserve(1));
-    let config = config().shared_budget(budget.clone()).observe(events.observer()).ledger(&ledger, |(): &()| "key");
+    let (ledger, events) = (RetryQuota::new().max_per_key(1).max_total(1), EventLog::default());
+    let budget = Arc::new(TokenBucket::retry_ratio(0.0).unwrap().min_per_second(1));
+    let config = config().shared_budget(budget.clone()).observe(events.observer()).quota(&ledger, |(): &()| "key");
     let mut stack = ServiceBuilder::new()
         .layer(RetryLayer::new(config))
         .layer(BreakerLayer::on(&circuit(1)))
         .service(Scripted::new([Fail::<(), _>(Oops(1))]));
-    let failed = answered(ready_and_call(&mut stack, ())).await.unwrap_err();
-    assert!(failed.how.cause().unwrap().is_rejection(), "not that the quota is exhausted: {:?}", failed.how);
+    let failed = with_report(ready_and_call(&mut stack, ())).await.unwrap_err();
+    assert!(failed.report.cause().unwrap().is_rejection(), "not that the quota is exhausted: {:?}", failed.report);
     assert_eq!((budget.balance(), budget.stats().granted), (1, 0));
-    assert_eq!((ledger.retries_of("key"), ledger.retries_in_all(), ledger.known_keys()), (0, 0, 0));
+    assert_eq!((ledger.retries_for_key("key"), ledger.total_retries(), ledger.tracked_keys()), (0, 0, 0));
     assert!(events.last_has(&["RetryStopped", "retries: 0, in_all: 0"]), "observers receive the same");
 }
 
 #[tokio::test(start_paused = true)]
 async fn only_the_rejected_retry_is_not_counted() {
-    let ledger = Ledger::new();
+    let ledger = RetryQuota::new();
     let mut stack = ServiceBuilder::new()
-        .layer(RetryLayer::new(config().retries(9).ledger(&ledger, |(): &()| "key")))
+        .layer(RetryLayer::new(config().retries(9).quota(&ledger, |(): &()| "key")))
         .layer(BreakerLayer::on(&circuit(3)))
         .service(Scripted::new([Fail::<(), _>(Oops(1))]));
     ready_and_call(&mut stack, ()).await.unwrap_err();
-    assert_eq!(ledger.retries_of("key"), 2, "three attempts were made");
+    assert_eq!(ledger.retries_for_key("key"), 2, "three attempts were made");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_rejected_first_attempt_does_not_change_other_counts() {
-    let ledger = Ledger::new();
-    ledger.take("key").unwrap().spend();
+    let ledger = RetryQuota::new();
+    ledger.try_acquire("key").unwrap().consume();
     let circuit = circuit(1);
     circuit.force_open();
     let mut stack = ServiceBuilder::new()
-        .layer(RetryLayer::new(config().ledger(&ledger, |(): &()| "key")))
+        .layer(RetryLayer::new(config().quota(&ledger, |(): &()| "key")))
         .layer(BreakerLayer::on(&circuit))
         .service(Scripted::new([Fail::<(), _>(Oops(1))]));
     ready_and_call(&mut stack, ()).await.unwrap_err();
-    assert_eq!(ledger.retries_of("key"), 1);
+    assert_eq!(ledger.retries_for_key("key"), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_retry_dropped_during_its_attempt_is_counted() {
-    let ledger = Ledger::new();
-    let layer = RetryLayer::new(config().ledger(&ledger, |(): &()| "key"));
+    let ledger = RetryQuota::new();
+    let layer = RetryLayer::new(config().quota(&ledger, |(): &()| "key"));
     let mut stack = layer.layer(Scripted::<(), _>::new([Fail(Oops(1)), Hang]));
     assert!(tokio::time::timeout(secs(1), ready_and_call(&mut stack, ())).await.is_err());
-    assert_eq!((ledger.retries_of("key"), ledger.retries_in_all()), (1, 1));
+    assert_eq!((ledger.retries_for_key("key"), ledger.total_retries()), (1, 1));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_retry_of_a_lost_request_is_not_counted() {
-    let (ledger, events) = (Ledger::new(), EventLog::default());
+    let (ledger, events) = (RetryQuota::new(), EventLog::default());
     let copies = Arc::new(AtomicU32::new(0));
     let once = move |(): &()| (copies.fetch_add(1, Ordering::Relaxed) == 0).then_some(());
-    let layer = RetryLayer::new(config().observe(events.observer()).ledger(&ledger, |(): &()| "key")).keep(once);
+    let layer =
+        RetryLayer::new(config().observe(events.observer()).quota(&ledger, |(): &()| "key")).copy_request_with(once);
     let mut service = layer.layer(service_fn(|()| async { Err::<(), _>(Oops(1)) }));
-    let mut future = pin!(answered(service.call(())));
+    let mut future = pin!(with_report(service.call(())));
     let failed = future.as_mut().await.unwrap_err();
-    assert_eq!((failed.how.cause(), failed.how.attempts()), (Some(Cause::NotReplayable), 1));
-    assert_eq!((ledger.retries_of("key"), ledger.retries_in_all()), (0, 0));
+    assert_eq!((failed.report.cause(), failed.report.attempts()), (Some(Cause::NotReplayable), 1));
+    assert_eq!((ledger.retries_for_key("key"), ledger.total_retries()), (0, 0));
     assert!(events.last_has(&["RetryStopped", "retries: 0, in_all: 0"]));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_retry_that_was_not_made_is_not_counted() {
-    let ledger = Ledger::new();
+    let ledger = RetryQuota::new();
     let judge = |outcome: Result<&(), &Oops>| match outcome {
         Err(Oops(1)) => Verdict::transient(),
         _ => Verdict::Neutral,
     };
-    let layer = RetryLayer::new(config().classify(judge).ledger(&ledger, |(): &()| "key"));
+    let layer = RetryLayer::new(config().classify(judge).quota(&ledger, |(): &()| "key"));
     let mut service = layer.layer(Scripted::<()>::new([Fail(Oops(1)), Unready(Oops(2))]));
     let mut future = pin!(service.call_when_ready(()));
     assert_eq!(future.as_mut().await, Err(Oops(2)));
-    assert_eq!(ledger.retries_in_all(), 0);
+    assert_eq!(ledger.total_retries(), 0);
 }
 
 struct Hostile(fn(&mut fmt::Formatter<'_>) -> fmt::Result);
@@ -118,9 +121,9 @@ impl fmt::Display for Hostile {
     }
 }
 
-async fn keyed_by(text: fn(&mut fmt::Formatter<'_>) -> fmt::Result) -> (Ledger, Result<(), Oops>, EventLog) {
-    let (ledger, events) = (Ledger::new(), EventLog::default());
-    let config = config().retries(1).observe(events.observer()).ledger(&ledger, move |(): &()| Hostile(text));
+async fn keyed_by(text: fn(&mut fmt::Formatter<'_>) -> fmt::Result) -> (RetryQuota, Result<(), Oops>, EventLog) {
+    let (ledger, events) = (RetryQuota::new(), EventLog::default());
+    let config = config().retries(1).observe(events.observer()).quota(&ledger, move |(): &()| Hostile(text));
     let result = ready_and_call(&mut RetryLayer::new(config).layer(Scripted::new([Fail(Oops(1))])), ()).await;
     (ledger, result, events)
 }
@@ -157,70 +160,70 @@ async fn a_key_is_cut_at_one_place_however_it_is_written() {
         Ok(())
     })
     .await;
-    assert_eq!(ledger.retries_of(&format!("{}äz", "x".repeat(255))), 1);
+    assert_eq!(ledger.retries_for_key(&format!("{}äz", "x".repeat(255))), 1);
     assert_eq!(ledger.snapshot().keys[0].0, "x".repeat(255));
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_key_is_computed_once_per_request() {
-    let ledger = Ledger::new();
+    let ledger = RetryQuota::new();
     let asked = Arc::new(AtomicU32::new(0));
     let counts = asked.clone();
-    let layer = RetryLayer::new(config().retries(5).ledger(&ledger, move |(): &()| {
+    let layer = RetryLayer::new(config().retries(5).quota(&ledger, move |(): &()| {
         counts.fetch_add(1, Ordering::Relaxed);
         "key"
     }));
     ready_and_call(&mut layer.layer(Scripted::new([Fail::<(), _>(Oops(1))])), ()).await.unwrap_err();
     layer.run(|_| async { Err::<(), _>(Oops(1)) }).await.unwrap_err();
-    assert_eq!((asked.load(Ordering::Relaxed), ledger.retries_in_all()), (2, 10));
+    assert_eq!((asked.load(Ordering::Relaxed), ledger.total_retries()), (2, 10));
 }
 
 #[test]
 fn cut_keys_of_a_snapshot_are_merged_if_equal() {
-    let ledger = Ledger::new();
+    let ledger = RetryQuota::new();
     let long = "x".repeat(300);
     let keys =
         vec![(long.clone(), 2), ("a".into(), 0), (long.clone() + "y", 3), ("b".into(), 1), ("b".into(), u32::MAX)];
-    ledger.restore(Snapshot::new(7, keys));
-    assert_eq!((ledger.retries_of(&long), ledger.retries_of("b"), ledger.known_keys()), (5, u32::MAX, 2));
+    ledger.restore(QuotaSnapshot::new(7, keys));
+    assert_eq!((ledger.retries_for_key(&long), ledger.retries_for_key("b"), ledger.tracked_keys()), (5, u32::MAX, 2));
     assert!(ledger.snapshot().keys.iter().all(|(key, _)| key.len() <= 256));
 }
 
 #[test]
 fn the_bound_counts_keys_and_not_entries_of_a_snapshot() {
-    let ledger = Ledger::new().keys(2).unwrap();
+    let ledger = RetryQuota::new().max_keys(2).unwrap();
     let keys = [("a", 1), ("b", 1), ("b", 1), ("b", 1)];
-    ledger.restore(Snapshot::new(4, keys.map(|(key, retries)| (key.into(), retries)).into()));
-    assert_eq!((ledger.retries_of("a"), ledger.retries_of("b")), (1, 3));
+    ledger.restore(QuotaSnapshot::new(4, keys.map(|(key, retries)| (key.into(), retries)).into()));
+    assert_eq!((ledger.retries_for_key("a"), ledger.retries_for_key("b")), (1, 3));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_waiting_retry_does_not_change_restored_counts() {
-    let ledger = Ledger::new();
-    let layer = RetryLayer::new(config().ledger(&ledger, |(): &()| "key"));
+    let ledger = RetryQuota::new();
+    let layer = RetryLayer::new(config().quota(&ledger, |(): &()| "key"));
     let mut service = layer.layer(Scripted::new([Fail::<(), _>(Oops(1))]));
     {
         let mut waiting = pin!(ready_and_call(&mut service, ()));
         assert!(tokio::time::timeout(ms(50), waiting.as_mut()).await.is_err());
-        assert_eq!(ledger.retries_of("key"), 1);
-        ledger.restore(Snapshot::new(9, vec![("key".into(), 4)]));
+        assert_eq!(ledger.retries_for_key("key"), 1);
+        ledger.restore(QuotaSnapshot::new(9, vec![("key".into(), 4)]));
     }
-    assert_eq!((ledger.retries_of("key"), ledger.retries_in_all()), (4, 9));
+    assert_eq!((ledger.retries_for_key("key"), ledger.total_retries()), (4, 9));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_key_removed_during_a_wait_is_not_subtracted_twice() {
-    let ledger = Ledger::new().keys(1).unwrap();
-    let layer = RetryLayer::new(config().ledger(&ledger, |(): &()| "key"));
+    let ledger = RetryQuota::new().max_keys(1).unwrap();
+    let layer = RetryLayer::new(config().quota(&ledger, |(): &()| "key"));
     let mut service = layer.layer(Scripted::new([Fail::<(), _>(Oops(1))]));
     {
         let mut waiting = pin!(ready_and_call(&mut service, ()));
         assert!(tokio::time::timeout(ms(50), waiting.as_mut()).await.is_err());
-        ledger.take("other").unwrap().spend();
-        assert_eq!((ledger.retries_of("key"), ledger.known_keys()), (0, 1));
-        ledger.take("key").unwrap().spend();
+        ledger.try_acquire("other").unwrap().consume();
+        assert_eq!((ledger.retries_for_key("key"), ledger.tracked_keys()), (0, 1));
+        ledger.try_acquire("key").unwrap().consume();
     }
-    assert_eq!((ledger.retries_of("key"), ledger.retries_in_all()), (1, 2));
+    assert_eq!((ledger.retries_for_key("key"), ledger.total_retries()), (1, 2));
 }
 
 /// Panics in each of the named places. No quota or token is held once the future is dropped.
@@ -234,14 +237,14 @@ fn a_panic_before_the_attempt_is_not_counted() {
         Resending,
     }
     for at in [At::Classifier, At::Observer, At::Key, At::Resend, At::Resending] {
-        let ledger = Ledger::new();
-        let budget = Arc::new(TokenBucket::share(0.0).unwrap().reserve(5));
+        let ledger = RetryQuota::new();
+        let budget = Arc::new(TokenBucket::retry_ratio(0.0).unwrap().min_per_second(5));
         let (classifier, observer) = (matches!(at, At::Classifier), matches!(at, At::Observer));
         let (key, resend, resending) = (matches!(at, At::Key), matches!(at, At::Resend), matches!(at, At::Resending));
         let config = RetryConfig::default()
             .backoff(Backoff::none())
             .shared_budget(budget.clone())
-            .unobserved()
+            .without_observers()
             .observe(move |event: &Event<'_>| {
                 assert!(!observer || !matches!(event, Event::RetryScheduled { .. }), "on purpose");
             })
@@ -249,7 +252,7 @@ fn a_panic_before_the_attempt_is_not_counted() {
                 assert!(!classifier, "on purpose");
                 Verdict::transient()
             })
-            .ledger(&ledger, move |(): &()| {
+            .quota(&ledger, move |(): &()| {
                 assert!(!key, "on purpose");
                 "key"
             });
@@ -262,46 +265,46 @@ fn a_panic_before_the_attempt_is_not_counted() {
             let _ = pin!(service.call(())).poll(&mut Context::from_waker(Waker::noop()));
         }));
         assert!(panicked.is_err());
-        assert_eq!((ledger.retries_in_all(), ledger.known_keys()), (0, 0));
+        assert_eq!((ledger.total_retries(), ledger.tracked_keys()), (0, 0));
         assert_eq!((budget.balance(), budget.stats().granted), (5, 0));
         // The quota still works.
-        ledger.take("key").unwrap().spend();
+        ledger.try_acquire("key").unwrap().consume();
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_request_dropped_while_it_is_prepared_is_not_counted() {
-    let ledger = Ledger::new();
-    let budget = Arc::new(TokenBucket::share(0.0).unwrap().reserve(1));
-    let config = config().shared_budget(budget.clone()).ledger(&ledger, |(): &()| "key");
+    let ledger = RetryQuota::new();
+    let budget = Arc::new(TokenBucket::retry_ratio(0.0).unwrap().min_per_second(1));
+    let config = config().shared_budget(budget.clone()).quota(&ledger, |(): &()| "key");
     let layer = RetryLayer::new(config).before_resend(|(): (), _| std::future::pending());
     let inner = Scripted::new([Fail::<(), _>(Oops(1))]);
     let mut service = layer.layer(inner.clone());
     assert!(tokio::time::timeout(secs(5), ready_and_call(&mut service, ())).await.is_err());
-    assert_eq!((inner.calls(), ledger.retries_in_all(), budget.balance()), (1, 0, 1));
+    assert_eq!((inner.calls(), ledger.total_retries(), budget.balance()), (1, 0, 1));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_run_that_returns_a_rejection_is_not_counted() {
-    let (ledger, circuit) = (Ledger::new(), circuit(1));
-    let layer = RetryLayer::new(config().ledger(&ledger, |(): &()| "key"));
+    let (ledger, circuit) = (RetryQuota::new(), circuit(1));
+    let layer = RetryLayer::new(config().quota(&ledger, |(): &()| "key"));
     let run = layer.run(|_| circuit.call(|| async { Err::<(), _>(Oops(1)) }));
     assert!(matches!(run.await, Err(BreakerError::Rejected(_))));
-    assert_eq!(ledger.retries_in_all(), 0);
+    assert_eq!(ledger.total_retries(), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_made_retry_counts_even_if_classified_as_a_rejection() {
-    let ledger = Ledger::new();
-    let budget = Arc::new(TokenBucket::share(0.0).unwrap().reserve(9));
+    let ledger = RetryQuota::new();
+    let budget = Arc::new(TokenBucket::retry_ratio(0.0).unwrap().min_per_second(9));
     let attempts = AtomicU32::new(0);
     let judge = move |_: Result<&(), &Oops>| {
         let first = attempts.fetch_add(1, Ordering::Relaxed) == 0;
-        if first { Verdict::transient() } else { Verdict::rejected(None).sent(Sent::Unknown) }
+        if first { Verdict::transient() } else { Verdict::rejected(None).delivery(Delivery::Unknown) }
     };
-    let config = RetryConfig::default().unobserved().shared_budget(budget.clone()).classify(judge);
-    let layer = RetryLayer::new(config.ledger(&ledger, |_: &()| "key"));
+    let config = RetryConfig::default().without_observers().shared_budget(budget.clone()).classify(judge);
+    let layer = RetryLayer::new(config.quota(&ledger, |_: &()| "key"));
     let inner = Scripted::new([Fail::<(), _>(Oops(1))]);
     ready_and_call(&mut layer.layer(inner.clone()), ()).await.unwrap_err();
-    assert_eq!((inner.calls(), ledger.retries_of("key"), budget.stats().granted), (2, 1, 1));
+    assert_eq!((inner.calls(), ledger.retries_for_key("key"), budget.stats().granted), (2, 1, 1));
 }

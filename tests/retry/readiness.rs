@@ -102,7 +102,7 @@ async fn a_readiness_error_affects_one_call_only() {
 #[tokio::test(start_paused = true)]
 async fn a_request_need_not_be_clone() {
     let inner = Scripted::new([Fail(Oops(1)), Answer("yes")]);
-    let layer = RetryLayer::new(without_delay()).keep(|upload: &Upload| Some(Upload(upload.0)));
+    let layer = RetryLayer::new(without_delay()).copy_request_with(|upload: &Upload| Some(Upload(upload.0)));
     assert_eq!(ready_and_call(&mut layer.layer(inner.clone()), Upload("file")).await, Ok("yes"));
     assert_eq!(inner.calls(), 2);
 }
@@ -112,7 +112,7 @@ async fn a_request_that_was_not_stored_is_sent_once() {
     let inner = Scripted::new([Fail(Oops(1)), Answer("not asked for")]);
     let events = EventLog::default();
     let config = without_delay().observe(events.observer());
-    let layer = RetryLayer::new(config).keep(|_: &Upload| None);
+    let layer = RetryLayer::new(config).copy_request_with(|_: &Upload| None);
     assert_eq!(ready_and_call(&mut layer.layer(inner.clone()), Upload("file")).await, Err(Oops(1)));
     assert_eq!(inner.calls(), 1);
     assert!(events.last_has(&["RetryStopped", "NotReplayable"]));
@@ -124,7 +124,7 @@ async fn a_request_that_was_not_stored_is_sent_once() {
 async fn an_unsent_request_can_be_sent_without_a_copy() {
     let inner = Scripted::new([Unready(Oops(1)), Unready(Oops(2)), Fail(Oops(3)), Answer("not asked for")]);
     let events = EventLog::default();
-    let layer = RetryLayer::new(without_delay().observe(events.observer())).keep(|_: &Upload| None);
+    let layer = RetryLayer::new(without_delay().observe(events.observer())).copy_request_with(|_: &Upload| None);
     assert_eq!(ready_and_call(&mut layer.layer(inner.clone()), Upload("file")).await, Err(Oops(3)));
     assert_eq!(inner.calls(), 1, "once sent, it can't be sent again");
     assert!(events.last_has(&["RetryStopped", "NotReplayable", "attempt: 3"]));
@@ -136,7 +136,7 @@ async fn a_request_that_timed_out_before_it_was_sent_can_be_sent() {
     let (service, mut handle) = mock::pair::<Upload, &str>();
     handle.allow(0);
     let limits = Timeouts::attempt(secs(1));
-    let layer = RetryLayer::new(without_delay().timeouts(limits)).keep(|_: &Upload| None);
+    let layer = RetryLayer::new(without_delay().timeouts(limits)).copy_request_with(|_: &Upload| None);
     let inner = FirstReady::new(service);
     let mut call = tokio_test::task::spawn(call_now(layer.layer(inner), Upload("file")));
     assert_pending!(call.poll());

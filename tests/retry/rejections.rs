@@ -17,10 +17,10 @@ use tokio::{
 };
 use tower::{Layer, Service};
 use tower_recourse::{
-    BreakerConfig, BreakerLayer, Cause, Circuit, Classifier, RetryConfig, RetryLayer, Sent, State, Verdict,
-    answered::answered,
-    breaker::{OpenFor, OpenRule},
-    retry::{Backoff, Budget, Ledger, RejectionWait, Switch, Timeouts, TokenBucket},
+    BreakerConfig, BreakerLayer, Cause, Circuit, Classifier, Delivery, RetryConfig, RetryLayer, State, Verdict,
+    breaker::{OpenDuration, TripRule},
+    report::with_report,
+    retry::{Backoff, Budget, RejectionWait, RetryQuota, RetrySwitch, Timeouts, TokenBucket},
 };
 
 use crate::scripted::*;
@@ -64,9 +64,9 @@ async fn a_longer_rejection_is_returned_at_once() {
     for (rejected, wait) in [(251, RejectionWait::default()), (1, RejectionWait::NONE)] {
         let inner = Scripted::<&str>::new([Fail(Oops(rejected)), Answer("no")]);
         let layer = RetryLayer::new(config().wait_out_rejections(wait));
-        let failed = answered(ready_and_call(&mut layer.layer(inner.clone()), ())).await.unwrap_err();
-        assert_eq!(failed.how.cause(), Some(Cause::Rejected { retry_in: Some(ms(rejected.into())) }));
-        assert_eq!((failed.how.attempts(), inner.calls()), (1, 1));
+        let failed = with_report(ready_and_call(&mut layer.layer(inner.clone()), ())).await.unwrap_err();
+        assert_eq!(failed.report.cause(), Some(Cause::Rejected { retry_in: Some(ms(rejected.into())) }));
+        assert_eq!((failed.report.attempts(), inner.calls()), (1, 1));
     }
 }
 
@@ -82,7 +82,7 @@ async fn a_rejection_without_a_time_is_returned_at_once() {
 #[tokio::test(start_paused = true)]
 async fn a_made_call_that_counts_as_rejected_is_not_repeated() {
     let inner = Scripted::new([Fail(Oops(1)), Answer("no")]);
-    let made = |_: &Oops| Verdict::rejected(Some(ms(1))).sent(Sent::Unknown);
+    let made = |_: &Oops| Verdict::rejected(Some(ms(1))).delivery(Delivery::Unknown);
     let config = RetryConfig::default().classify_errors(made);
     assert_eq!(ready_and_call(&mut RetryLayer::new(config).layer(inner.clone()), ()).await, Err(Oops(1)));
     assert_eq!(inner.calls(), 1);
@@ -108,7 +108,7 @@ async fn all_waits_end_within_the_window() {
 async fn a_timed_request_ages_from_its_start() {
     let late = || Scripted::new([Late(ms(200), Err(Oops(100))), Answer("yes")]);
     let config = || config().idempotent();
-    let timed = config().timeouts(Timeouts::attempt(secs(1)).answer(|_| Err(Oops(408))));
+    let timed = config().timeouts(Timeouts::attempt(secs(1)).on_timeout(|_| Err(Oops(408))));
     assert_eq!(ready_and_call(&mut RetryLayer::new(timed).layer(late()), ()).await, Err(Oops(100)));
     // The retry doesn't read the clock at the start of a request without limits.
     assert_eq!(ready_and_call(&mut RetryLayer::new(config()).layer(late()), ()).await, Ok("yes"));
@@ -120,7 +120,7 @@ async fn a_request_ages_during_its_backoff() {
         for timeouts in [Timeouts::attempt(secs(9)), Timeouts::request(secs(9))] {
             let inner = Scripted::new([Fail(Oops(0)), Fail(Oops(100)), Answer("yes")]);
             let config = config().backoff(Backoff::fixed(backoff));
-            let timed = config.clone().timeouts(timeouts.answer(|_| Err(Oops(408))));
+            let timed = config.clone().timeouts(timeouts.on_timeout(|_| Err(Oops(408))));
             assert_eq!(ready_and_call(&mut RetryLayer::new(timed).layer(inner), ()).await, response);
             let inner = Scripted::new([Fail(Oops(0)), Fail(Oops(100)), Answer("yes")]);
             assert_eq!(ready_and_call(&mut RetryLayer::new(config).layer(inner), ()).await, response);
@@ -131,7 +131,7 @@ async fn a_request_ages_during_its_backoff() {
 #[tokio::test(start_paused = true)]
 async fn a_wait_for_a_rejection_does_not_cross_the_deadline() {
     let events = EventLog::default();
-    let timeouts = Timeouts::request(ms(200)).answer(|_| Err(Oops(408)));
+    let timeouts = Timeouts::request(ms(200)).on_timeout(|_| Err(Oops(408)));
     let layer = RetryLayer::new(config().timeouts(timeouts).observe(events.observer()));
     let begun = Instant::now();
     let inner = Scripted::<&str>::new([Fail(Oops(190)), Answer("no")]);
@@ -143,20 +143,20 @@ async fn a_wait_for_a_rejection_does_not_cross_the_deadline() {
 #[tokio::test(start_paused = true)]
 async fn a_switch_that_is_off_returns_rejections() {
     let inner = Scripted::new([Fail(Oops(1)), Answer("no")]);
-    let mut service = RetryLayer::new(config().switch(&Switch::off())).layer(inner.clone());
+    let mut service = RetryLayer::new(config().switch(&RetrySwitch::off())).layer(inner.clone());
     assert_eq!(ready_and_call(&mut service, ()).await, Err(Oops(1)));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_request_that_is_not_stored_does_not_wait() {
     let inner = Scripted::new([Fail(Oops(1)), Answer("no")]);
-    let mut service = RetryLayer::new(config()).keep(|(): &()| None).layer(inner.clone());
+    let mut service = RetryLayer::new(config()).copy_request_with(|(): &()| None).layer(inner.clone());
     assert_eq!(ready_and_call(&mut service, ()).await, Err(Oops(1)));
 }
 
 /// A budget of two tokens without a reserve.
 fn two_tokens() -> Arc<TokenBucket> {
-    let budget = Arc::new(TokenBucket::share(0.5).unwrap().reserve(0));
+    let budget = Arc::new(TokenBucket::retry_ratio(0.5).unwrap().min_per_second(0));
     (0..4).for_each(|_| budget.deposit());
     budget
 }
@@ -187,7 +187,7 @@ async fn a_rejected_retry_keeps_its_token_while_it_waits() {
 
 #[tokio::test(start_paused = true)]
 async fn a_first_attempt_waits_without_a_budget() {
-    let budget = Arc::new(TokenBucket::share(0.0).unwrap().reserve(0));
+    let budget = Arc::new(TokenBucket::retry_ratio(0.0).unwrap().min_per_second(0));
     let inner = Scripted::new([Fail(Oops(10)), Answer("yes")]);
     let mut service = RetryLayer::new(config().shared_budget(budget.clone())).layer(inner);
     assert_eq!(ready_and_call(&mut service, ()).await, Ok("yes"));
@@ -196,21 +196,21 @@ async fn a_first_attempt_waits_without_a_budget() {
 
 #[tokio::test(start_paused = true)]
 async fn a_rejected_retry_keeps_its_quota_while_it_waits() {
-    let ledger = Ledger::new().in_all(1);
-    let layer = RetryLayer::new(config().ledger(&ledger, |(): &()| "key"));
+    let ledger = RetryQuota::new().max_total(1);
+    let layer = RetryLayer::new(config().quota(&ledger, |(): &()| "key"));
 
     let inner = Scripted::new([Fail(Oops(0)), Fail(Oops(100)), Answer("yes")]);
     let mut service = layer.layer(inner.clone());
     assert!(timeout(ms(50), ready_and_call(&mut service, ())).await.is_err());
-    assert_eq!((inner.calls(), ledger.retries_in_all()), (2, 0), "the caller gave up, so it isn't counted");
+    assert_eq!((inner.calls(), ledger.total_retries()), (2, 0), "the caller gave up, so it isn't counted");
 
     let inner = Scripted::<&str>::new([Fail(Oops(0)), Fail(Oops(200))]);
     assert_eq!(ready_and_call(&mut layer.layer(inner), ()).await, Err(Oops(200)));
-    assert_eq!(ledger.retries_in_all(), 0, "the retry was rejected in the end");
+    assert_eq!(ledger.total_retries(), 0, "the retry was rejected in the end");
 
     let inner = Scripted::new([Fail(Oops(0)), Fail(Oops(100)), Answer("yes")]);
     assert_eq!(ready_and_call(&mut layer.layer(inner), ()).await, Ok("yes"));
-    assert_eq!((ledger.retries_of("key"), ledger.retries_in_all()), (1, 1), "one retry, counted once");
+    assert_eq!((ledger.retries_for_key("key"), ledger.total_retries()), (1, 1), "one retry, counted once");
 
     let inner = Scripted::new([Fail(Oops(100)), Answer("yes")]);
     assert_eq!(ready_and_call(&mut layer.layer(inner), ()).await, Ok("yes"), "a first attempt needs no quota");
@@ -268,9 +268,9 @@ async fn a_place_is_free_while_the_retry_waits_out_a_rejection() {
 fn circuit() -> Circuit {
     Circuit::new(
         BreakerConfig::default()
-            .open_when(OpenRule::consecutive(1).unwrap())
-            .open_for(OpenFor::fixed(ms(100)))
-            .unobserved(),
+            .open_when(TripRule::consecutive(1).unwrap())
+            .open_for(OpenDuration::fixed(ms(100)))
+            .without_observers(),
     )
 }
 
@@ -373,8 +373,8 @@ async fn dropping_the_call_ends_the_wait() {
 #[cfg(feature = "keyed")]
 #[tokio::test(start_paused = true)]
 async fn a_keyed_circuits_rejection_is_waited_out() {
-    let config = BreakerConfig::default().open_when(OpenRule::consecutive(1).unwrap()).unobserved();
-    let layer = BreakerLayer::keyed(config.open_for(OpenFor::fixed(ms(100))), |key: &&'static str| *key);
+    let config = BreakerConfig::default().open_when(TripRule::consecutive(1).unwrap()).without_observers();
+    let layer = BreakerLayer::keyed(config.open_for(OpenDuration::fixed(ms(100))), |key: &&'static str| *key);
     let circuits = layer.circuits().clone();
     circuits.get(&"down").report_failure();
     let numbers = Arc::new(AtomicU32::new(0));
@@ -383,7 +383,7 @@ async fn a_keyed_circuits_rejection_is_waited_out() {
         counted.fetch_add(1, Ordering::Relaxed);
         ready(Ok::<_, Oops>(key))
     });
-    let mut service = RetryLayer::new(RetryConfig::default().unobserved()).layer(layer.layer(inner));
+    let mut service = RetryLayer::new(RetryConfig::default().without_observers()).layer(layer.layer(inner));
 
     let begun = Instant::now();
     assert_eq!(ready_and_call(&mut service, "up").await.unwrap(), "up");

@@ -18,9 +18,9 @@ use tower::{
 };
 use tower_recourse::{
     BreakerConfig, BreakerLayer, Circuit, Classifier, RetryConfig, RetryLayer, State, Verdict,
-    breaker::OpenRule,
-    classify::Errors,
-    retry::{Backoff, FromElapsed, Timeouts},
+    breaker::TripRule,
+    classify::ErrorClassifier,
+    retry::{Backoff, TimeoutFromElapsed, Timeouts},
     time::Instant,
 };
 
@@ -32,7 +32,7 @@ fn fails((): ()) -> Ready<Result<(), BoxError>> {
 }
 
 /// One second per attempt, ten seconds between two attempts.
-fn config() -> RetryConfig<Errors, FromElapsed> {
+fn config() -> RetryConfig<ErrorClassifier, TimeoutFromElapsed> {
     RetryConfig::default().idempotent().backoff(Backoff::fixed(secs(10))).timeouts(Timeouts::attempt(secs(1)))
 }
 
@@ -141,7 +141,7 @@ impl Classifier<(), (), BoxError> for AlwaysLate {
     fn memo(&self, (): &()) {}
 
     fn classify(&self, (): &(), outcome: Result<&(), &BoxError>) -> Verdict {
-        Classifier::<(), _, _>::classify(&Errors, &(), outcome)
+        Classifier::<(), _, _>::classify(&ErrorClassifier, &(), outcome)
     }
 
     fn deadline(&self, (): &()) -> Option<Instant> {
@@ -173,7 +173,7 @@ async fn a_place_is_free_while_a_request_is_prepared() {
 /// The readiness of a breaker that waits is a permit of its circuit, possibly the slot of a probe.
 #[tokio::test(start_paused = true)]
 async fn a_probe_slot_granted_too_late_is_free_at_once() {
-    let circuit = Circuit::new(BreakerConfig::default().fixed().open_when(OpenRule::consecutive(1).unwrap()));
+    let circuit = Circuit::new(BreakerConfig::default().fixed().open_when(TripRule::consecutive(1).unwrap()));
     let breaker = BreakerLayer::on(&circuit).wait_when_open().layer(service_fn(fails));
     let mut call = task::spawn(RetryLayer::new(config()).layer(breaker.clone()).call_when_ready(()));
     assert_pending!(call.poll(), "the backoff after the first attempt");

@@ -9,9 +9,10 @@ use std::{
 use tokio::time::{Instant, sleep, timeout};
 use tower::{Layer, ServiceBuilder, service_fn};
 use tower_recourse::{
-    Attempt, BreakerConfig, BreakerLayer, Cause, Circuit, Elapsed, FallbackLayer, How, RetryConfig, RetryLayer, State,
-    answered::{AnsweredLayer, answered},
-    breaker::OpenRule,
+    Attempt, BreakerConfig, BreakerLayer, CallReport, Cause, Circuit, Elapsed, FallbackLayer, RetryConfig, RetryLayer,
+    State,
+    breaker::TripRule,
+    report::{ReportLayer, with_report},
     retry::{Backoff, Budget, Timeouts, TokenBucket},
 };
 
@@ -19,7 +20,7 @@ use crate::fixed_numbers::FixedNumbers as _;
 use crate::scripted::{EventLog, Oops, Scripted, Step::*, ms, ready_and_call, secs};
 
 fn config() -> RetryConfig {
-    RetryConfig::default().idempotent().backoff(Backoff::fixed(ms(100))).without_budget().unobserved()
+    RetryConfig::default().idempotent().backoff(Backoff::fixed(ms(100))).without_budget().without_observers()
 }
 
 fn down() -> io::Error {
@@ -68,7 +69,7 @@ async fn an_attempt_of_a_function_times_out() {
 
 #[tokio::test(start_paused = true)]
 async fn a_run_shares_the_layers_budget_and_returns_its_token() {
-    let budget = Arc::new(TokenBucket::share(0.0).unwrap().reserve(1));
+    let budget = Arc::new(TokenBucket::retry_ratio(0.0).unwrap().min_per_second(1));
     let layer = RetryLayer::new(config().shared_budget(budget.clone()));
     let fails = || layer.run(|_| async { Err::<(), _>(down()) });
     assert!(timeout(ms(50), fails()).await.is_err(), "it waits");
@@ -76,20 +77,20 @@ async fn a_run_shares_the_layers_budget_and_returns_its_token() {
     fails().await.unwrap_err();
     assert_eq!((budget.balance(), budget.stats().granted, budget.stats().refused), (0, 1, 1));
     let mut service = layer.layer(service_fn(|()| async { Err::<(), _>(down()) }));
-    let failed = answered(ready_and_call(&mut service, ())).await.unwrap_err();
-    assert_eq!(failed.how.cause(), Some(Cause::Budget));
+    let failed = with_report(ready_and_call(&mut service, ())).await.unwrap_err();
+    assert_eq!(failed.report.cause(), Some(Cause::Budget));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_rejection_of_a_circuit_inside_a_run_is_not_retried() {
     let circuit =
-        Circuit::new(BreakerConfig::default().fixed().open_when(OpenRule::consecutive(3).unwrap()).unobserved());
+        Circuit::new(BreakerConfig::default().fixed().open_when(TripRule::consecutive(3).unwrap()).without_observers());
     let layer = RetryLayer::new(config().retries(7));
-    let run = answered(layer.run(|_| circuit.call(|| async { Err::<(), _>(Oops(1)) })));
+    let run = with_report(layer.run(|_| circuit.call(|| async { Err::<(), _>(Oops(1)) })));
     let failed = run.await.unwrap_err();
     assert_eq!((circuit.state(), circuit.stats().total_rejected), (State::Open, 1));
-    assert!(failed.how.cause().unwrap().is_rejection());
-    assert_eq!(failed.how.attempts(), 4);
+    assert!(failed.report.cause().unwrap().is_rejection());
+    assert_eq!(failed.report.attempts(), 4);
 }
 
 #[test]
@@ -107,7 +108,7 @@ fn a_blocking_function_is_retried_after_a_sleep() {
 #[test]
 fn a_blocking_run_starts_no_attempt_after_the_deadline() {
     let events = EventLog::default();
-    let limits = Timeouts::request(ms(30)).answer(|_| Err::<(), _>(Oops(99)));
+    let limits = Timeouts::request(ms(30)).on_timeout(|_| Err::<(), _>(Oops(99)));
     let layer = RetryLayer::new(config().backoff(Backoff::fixed(ms(1))).timeouts(limits).observe(events.observer()));
     let mut attempts = 0;
     let error = layer.run_blocking(|attempt| {
@@ -146,8 +147,8 @@ async fn a_request_is_changed_before_a_resend_only() {
 #[tokio::test(start_paused = true)]
 async fn changing_a_request_counts_towards_the_time_limit() {
     let limits =
-        Timeouts::attempt(secs(1)).answer(|elapsed: Elapsed| Err::<(), _>(Oops(elapsed.limit().as_secs() as u32)));
-    let budget = Arc::new(TokenBucket::share(0.0).unwrap().reserve(1));
+        Timeouts::attempt(secs(1)).on_timeout(|elapsed: Elapsed| Err::<(), _>(Oops(elapsed.limit().as_secs() as u32)));
+    let budget = Arc::new(TokenBucket::retry_ratio(0.0).unwrap().min_per_second(1));
     let layer = RetryLayer::new(config().retries(2).timeouts(limits).shared_budget(budget.clone())).before_resend(
         |request: u8, _| async move {
             std::future::pending::<()>().await;
@@ -171,49 +172,51 @@ async fn changing_a_request_counts_towards_the_time_limit() {
 #[tokio::test(start_paused = true)]
 async fn a_request_that_cannot_be_resent_is_reported_once() {
     let events = EventLog::default();
-    let layer = RetryLayer::new(config().observe(events.observer())).keep(|_: &u8| None);
+    let layer = RetryLayer::new(config().observe(events.observer())).copy_request_with(|_: &u8| None);
     let mut service = layer.layer(Scripted::new([Fail::<(), _>(Oops(1))]));
     for _ in 0..3 {
         assert_eq!(ready_and_call(&mut service, 1).await, Err(Oops(1)));
     }
-    assert_eq!((events.count("NothingToRetry"), events.count("NotReplayable")), (1, 3));
+    assert_eq!((events.count("RequestNotReplayable"), events.count("NotReplayable")), (1, 3));
 }
 
-async fn how(inner: Scripted<&'static str>, replica: Scripted<&'static str>) -> (&'static str, How) {
+async fn how(inner: Scripted<&'static str>, replica: Scripted<&'static str>) -> (&'static str, CallReport) {
     let circuit =
-        Circuit::new(BreakerConfig::default().fixed().open_when(OpenRule::consecutive(9).unwrap()).unobserved());
+        Circuit::new(BreakerConfig::default().fixed().open_when(TripRule::consecutive(9).unwrap()).without_observers());
     let mut service = ServiceBuilder::new()
-        .layer(AnsweredLayer)
-        .layer(FallbackLayer::value("degraded").name("degraded").unobserved())
-        .layer(FallbackLayer::new(RetryLayer::new(config().retries(1)).layer(replica)).name("replica").unobserved())
+        .layer(ReportLayer)
+        .layer(FallbackLayer::value("degraded").name("degraded").without_observers())
+        .layer(
+            FallbackLayer::new(RetryLayer::new(config().retries(1)).layer(replica)).name("replica").without_observers(),
+        )
         .layer(RetryLayer::new(config().retries(2)))
         .layer(BreakerLayer::on(&circuit))
         .service(inner);
     let answered = ready_and_call(&mut service, ()).await.unwrap();
-    (answered.response, answered.how)
+    (answered.response, answered.report)
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_caller_receives_a_report_with_the_response() {
     let (yes, no) = (|| Scripted::new([Answer("yes")]), || Scripted::new([Fail(Oops(1))]));
-    let spent = Some(Cause::AttemptsSpent { attempts: 3 });
+    let spent = Some(Cause::AttemptsExhausted { attempts: 3 });
 
     let (answer, primary) = how(yes(), no()).await;
-    assert_eq!((answer, primary), ("yes", How::default()));
-    assert_eq!((primary.rung(), primary.attempts(), primary.fallback(), primary.cause()), (0, 1, None, None));
+    assert_eq!((answer, primary), ("yes", CallReport::default()));
+    assert_eq!((primary.fallback_depth(), primary.attempts(), primary.fallback(), primary.cause()), (0, 1, None, None));
     assert_eq!(primary.to_string(), "the first attempt succeeded");
 
     let (answer, third) = how(Scripted::new([Fail(Oops(1)), Fail(Oops(2)), Answer("late")]), no()).await;
-    assert_eq!((answer, third.rung(), third.attempts(), third.cause()), ("late", 0, 3, None));
+    assert_eq!((answer, third.fallback_depth(), third.attempts(), third.cause()), ("late", 0, 3, None));
     assert_eq!(third.to_string(), "attempt 3 succeeded");
 
     let (answer, replica) = how(no(), Scripted::new([Fail(Oops(1)), Answer("replica's")])).await;
-    assert_eq!((answer, replica.rung(), replica.attempts(), replica.cause()), ("replica's", 1, 3, spent));
-    assert_eq!((replica.fallback(), replica.fallbacks_failed()), (Some("replica"), 0));
+    assert_eq!((answer, replica.fallback_depth(), replica.attempts(), replica.cause()), ("replica's", 1, 3, spent));
+    assert_eq!((replica.fallback(), replica.failed_fallbacks()), (Some("replica"), 0));
 
     let (answer, degraded) = how(no(), no()).await;
     assert_eq!(
-        (answer, degraded.rung(), degraded.fallback(), degraded.fallbacks_failed()),
+        (answer, degraded.fallback_depth(), degraded.fallback(), degraded.failed_fallbacks()),
         ("degraded", 2, Some("degraded"), 1)
     );
     assert_eq!((degraded.attempts(), degraded.cause()), (3, spent));
@@ -221,31 +224,34 @@ async fn the_caller_receives_a_report_with_the_response() {
 
 #[tokio::test(start_paused = true)]
 async fn without_a_response_the_report_has_the_reason() {
-    let layers = (AnsweredLayer, RetryLayer::new(config().retries(0)));
+    let layers = (ReportLayer, RetryLayer::new(config().retries(0)));
     let mut service =
         ServiceBuilder::new().layer(layers.0).layer(layers.1).service(Scripted::new([Fail::<(), _>(Oops(5))]));
     let unanswered = ready_and_call(&mut service, ()).await.unwrap_err();
-    assert_eq!((unanswered.error, unanswered.how.cause()), (Oops(5), Some(Cause::AttemptsSpent { attempts: 1 })));
+    assert_eq!(
+        (unanswered.error, unanswered.report.cause()),
+        (Oops(5), Some(Cause::AttemptsExhausted { attempts: 1 }))
+    );
     assert_eq!(unanswered.to_string(), "the call failed: the only attempt failed");
     assert_eq!(std::error::Error::source(&unanswered).unwrap().to_string(), "oops 5");
-    let unretried = answered(std::future::ready(Err::<(), _>(Oops(6)))).await.unwrap_err();
+    let unretried = with_report(std::future::ready(Err::<(), _>(Oops(6)))).await.unwrap_err();
     assert_eq!(unretried.to_string(), "the call failed", "without a reason");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_fallback_response_is_not_a_rejection_to_outer_layers() {
     let circuit =
-        Circuit::new(BreakerConfig::default().fixed().open_when(OpenRule::consecutive(1).unwrap()).unobserved());
-    circuit.admit().unwrap().failure();
-    let outer = Circuit::new(BreakerConfig::default().fixed().unobserved().count_calls());
+        Circuit::new(BreakerConfig::default().fixed().open_when(TripRule::consecutive(1).unwrap()).without_observers());
+    circuit.try_acquire().unwrap().failure();
+    let outer = Circuit::new(BreakerConfig::default().fixed().without_observers().count_calls());
     let mut service = ServiceBuilder::new()
-        .layer(AnsweredLayer)
+        .layer(ReportLayer)
         .layer(BreakerLayer::on(&outer))
-        .layer(FallbackLayer::value("cached").name("cache").unobserved())
+        .layer(FallbackLayer::value("cached").name("cache").without_observers())
         .layer(BreakerLayer::on(&circuit))
         .service(Scripted::<_>::new([Answer("not asked")]));
     let answered = ready_and_call(&mut service, ()).await.unwrap();
-    assert_eq!((answered.response, answered.how.fallback()), ("cached", Some("cache")));
-    assert!(answered.how.cause().unwrap().is_rejection());
+    assert_eq!((answered.response, answered.report.fallback()), ("cached", Some("cache")));
+    assert!(answered.report.cause().unwrap().is_rejection());
     assert_eq!((outer.stats().total_successes, outer.stats().total_neutral), (Some(1), 0));
 }

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_recourse::{
     FailureKind, Ratio, RetryConfig, RetryLayer, Verdict,
-    retry::{Answer, Backoff, Budget, Jitter, RetryThrottle, Switch, Timeouts},
+    retry::{Backoff, Budget, Jitter, RetrySwitch, RetryThrottle, TimeoutOutcome, Timeouts},
 };
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
@@ -19,8 +19,8 @@ fn config() -> RetryConfig<impl tower_recourse::Classifier<(), (), Verdict, Memo
         .retries(3)
         .backoff(backoff)
         .without_budget()
-        .unobserved()
-        .server_delay_jitter(Ratio::new(0.0).unwrap())
+        .without_observers()
+        .retry_after_jitter(Ratio::new(0.0).unwrap())
         .classify_errors(|verdict: &Verdict| *verdict)
 }
 
@@ -28,7 +28,7 @@ fn config() -> RetryConfig<impl tower_recourse::Classifier<(), (), Verdict, Memo
 async fn waits<C, A>(config: RetryConfig<C, A>, errors: &[Verdict]) -> Vec<Duration>
 where
     C: tower_recourse::Classifier<(), (), Verdict>,
-    A: Answer<(), Verdict>,
+    A: TimeoutOutcome<(), Verdict>,
 {
     let calls = RefCell::new(Vec::new());
     let service = service_fn(|()| {
@@ -46,10 +46,10 @@ where
 async fn an_exact_delay_replaces_and_restarts_the_backoff() {
     let failure = Verdict::transient();
     let at_least = failure.retry_after(MS(10));
-    let exactly = failure.retry_exactly_after(MS(10));
+    let exactly = failure.retry_after_exactly(MS(10));
     assert_eq!(waits(config(), &[at_least, failure, failure]).await, [MS(50), MS(100), MS(200)]);
     assert_eq!(waits(config(), &[failure, exactly, failure]).await, [MS(50), MS(10), MS(50)]);
-    let too_long = failure.retry_exactly_after(Duration::from_secs(31));
+    let too_long = failure.retry_after_exactly(Duration::from_secs(31));
     assert_eq!(waits(config(), &[too_long]).await, []);
 }
 
@@ -58,7 +58,7 @@ async fn a_pushback_replaces_and_restarts_the_backoff() {
     let failure = Verdict::transient();
     let pushback = failure.retry_after_pushback(MS(10));
     assert_eq!(waits(config(), &[failure, pushback, failure]).await, [MS(50), MS(10), MS(50)]);
-    let wait = waits(config().server_delay_jitter(fifth()), &[pushback]).await[0];
+    let wait = waits(config().retry_after_jitter(fifth()), &[pushback]).await[0];
     assert!((MS(10)..=MS(21)).contains(&wait), "{wait:?}");
 }
 
@@ -71,7 +71,7 @@ async fn a_server_delay_gets_jitter_and_is_never_shortened() {
     for (asked, most) in [(MS(10_000), MS(12_001)), (MS(60), MS(73)), (MS(51), MS(63))] {
         let mut seen = Vec::new();
         for seed in 0..100 {
-            let config = config().server_delay_jitter(fifth()).seed(seed);
+            let config = config().retry_after_jitter(fifth()).seed(seed);
             seen.push(waits(config, &[Verdict::transient().retry_after(asked)]).await[0]);
         }
         let (first, last) = (*seen.iter().min().unwrap(), *seen.iter().max().unwrap());
@@ -82,8 +82,8 @@ async fn a_server_delay_gets_jitter_and_is_never_shortened() {
 
 #[tokio::test(start_paused = true)]
 async fn an_exact_or_zero_delay_gets_no_jitter() {
-    let config = || config().server_delay_jitter(Ratio::new(1.0).unwrap());
-    assert_eq!(waits(config(), &[Verdict::transient().retry_exactly_after(MS(70))]).await, [MS(70)]);
+    let config = || config().retry_after_jitter(Ratio::new(1.0).unwrap());
+    assert_eq!(waits(config(), &[Verdict::transient().retry_after_exactly(MS(70))]).await, [MS(70)]);
     assert_eq!(waits(config(), &[Verdict::transient().retry_after_pushback(MS(0))]).await, [MS(0)]);
     assert_eq!(waits(config(), &[Verdict::transient().retry_after(MS(0))]).await, [MS(50)]);
 }
@@ -92,8 +92,8 @@ async fn an_exact_or_zero_delay_gets_no_jitter() {
 async fn a_delay_with_jitter_does_not_cross_the_deadline() {
     let asked = Verdict::transient().retry_after(MS(950));
     for seed in 0..50 {
-        let limit = Timeouts::request(MS(1_000)).answer(|_| Err(Verdict::timed_out()));
-        let config = config().server_delay_jitter(fifth()).seed(seed).timeouts(limit);
+        let limit = Timeouts::request(MS(1_000)).on_timeout(|_| Err(Verdict::timed_out()));
+        let config = config().retry_after_jitter(fifth()).seed(seed).timeouts(limit);
         let wait = waits(config, &[asked]).await[0];
         assert!((MS(950)..=MS(976)).contains(&wait), "{wait:?}");
     }
@@ -101,7 +101,7 @@ async fn a_delay_with_jitter_does_not_cross_the_deadline() {
 
 #[tokio::test(start_paused = true)]
 async fn the_maximum_is_compared_with_the_delay_without_jitter() {
-    let config = config().server_delay_jitter(fifth());
+    let config = config().retry_after_jitter(fifth());
     let thirty = Verdict::transient().retry_after(Duration::from_secs(30));
     assert!(waits(config, &[thirty]).await[0] >= Duration::from_secs(30));
 }
@@ -138,7 +138,7 @@ async fn a_failure_marked_never_retry_keeps_its_kind() {
 
 #[tokio::test(start_paused = true)]
 async fn an_unprocessed_request_is_retried_transparently() {
-    let (refused, failure) = (Verdict::refused(), Verdict::transient());
+    let (refused, failure) = (Verdict::unprocessed(), Verdict::transient());
     let budget = Arc::new(RetryThrottle::default());
     let tight = config().retries(1).shared_budget(budget.clone());
     assert_eq!(waits(tight, &[refused, failure]).await, [MS(0), MS(50)]);
@@ -150,15 +150,15 @@ async fn an_unprocessed_request_is_retried_transparently() {
 
 #[tokio::test(start_paused = true)]
 async fn a_transparent_retry_happens_only_once() {
-    let refused = Verdict::refused();
+    let refused = Verdict::unprocessed();
     assert_eq!(waits(config().retries(0), &[refused, refused]).await, [MS(0)]);
     assert_eq!(waits(config().retries(1), &[refused, refused]).await, [MS(0), MS(50)]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_switch_stops_transparent_retries_too() {
-    let switch = Switch::off();
-    assert_eq!(waits(config().switch(&switch), &[Verdict::refused()]).await, []);
+    let switch = RetrySwitch::off();
+    assert_eq!(waits(config().switch(&switch), &[Verdict::unprocessed()]).await, []);
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn a_blocking_run_has_transparent_retries() {
     let response = retry.run_blocking(|attempt| {
         attempts.push(attempt.number());
         match attempts.len() {
-            1 => Err(Verdict::refused()),
+            1 => Err(Verdict::unprocessed()),
             2 => Err(Verdict::transient()),
             _ => Ok(()),
         }
@@ -181,7 +181,7 @@ async fn a_conflicting_transaction_is_repeated_up_to_20_times() {
     let conflict = |code: &u32| *code == 40_001;
     let failing = |times: u32, code: u32| {
         let calls = RefCell::new(0);
-        let layer = RetryLayer::new(RetryConfig::transactions(conflict).unobserved());
+        let layer = RetryLayer::new(RetryConfig::transactions(conflict).without_observers());
         async move {
             let begun = Instant::now();
             let transaction = |_| {

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use tower::{BoxError, Layer};
 use tower_recourse::{
     Attempt, Cause, Outcome, Ratio, RetryConfig, RetryLayer, Verdict,
-    retry::{Backoff, Decision, Elapsed, Limits, Policy, Reason, Timeouts},
+    retry::{Backoff, Decision, DecisionReason, Elapsed, Policy, TimeLimits, Timeouts},
 };
 
 use crate::scripted::*;
@@ -16,8 +16,11 @@ const TIMED_OUT: Oops = Oops(408);
 fn limited(
     limits: Timeouts,
     backoff: Duration,
-) -> RetryConfig<tower_recourse::classify::Errors, impl tower_recourse::retry::Answer<&'static str, Oops>> {
-    RetryConfig::default().idempotent().backoff(Backoff::fixed(backoff)).timeouts(limits.answer(|_| Err(TIMED_OUT)))
+) -> RetryConfig<
+    tower_recourse::classify::ErrorClassifier,
+    impl tower_recourse::retry::TimeoutOutcome<&'static str, Oops>,
+> {
+    RetryConfig::default().idempotent().backoff(Backoff::fixed(backoff)).timeouts(limits.on_timeout(|_| Err(TIMED_OUT)))
 }
 
 /// reqwest-retry: the total was checked before the next wait was added. linkerd#2369: retries
@@ -59,13 +62,13 @@ async fn a_custom_policy_cannot_wait_past_the_deadline() {
             None
         }
         fn decide(&self, _: &mut Option<Cause>, _: &Attempt, _: Outcome<'_, &'static str, Oops>) -> Decision {
-            Decision::Retry { delay: self.0, reason: Reason::Transient }
+            Decision::Retry { delay: self.0, reason: DecisionReason::Transient }
         }
         fn not_retried(&self, _: &mut Option<Cause>, attempt: &Attempt, cause: Cause) {
             assert_eq!((attempt.number(), cause), (1, Cause::Deadline));
         }
-        fn limits(&self) -> Limits {
-            Limits { attempt: None, total: Some(secs(5)) }
+        fn limits(&self) -> TimeLimits {
+            TimeLimits { attempt: None, total: Some(secs(5)) }
         }
         fn timed_out(&self, _: Elapsed) -> Option<Result<&'static str, Oops>> {
             Some(Err(TIMED_OUT))
@@ -105,7 +108,7 @@ async fn a_timeout_is_classified() {
 async fn the_last_attempt_has_the_remaining_time() {
     let inner = Scripted::<&str, Elapsed>::new([Hang]);
     let before = Instant::now();
-    let limits = Timeouts::attempt(secs(4)).total(secs(11)).answer(Err::<&str, _>);
+    let limits = Timeouts::attempt(secs(4)).total(secs(11)).on_timeout(Err::<&str, _>);
     let config = RetryConfig::default().idempotent().backoff(Backoff::fixed(secs(1))).timeouts(limits);
     let elapsed = ready_and_call(&mut RetryLayer::new(config).layer(inner.clone()), ()).await.unwrap_err();
     assert_eq!((elapsed.is_deadline(), elapsed.limit()), (true, secs(11)));
@@ -114,7 +117,7 @@ async fn the_last_attempt_has_the_remaining_time() {
 
 #[tokio::test(start_paused = true)]
 async fn a_timeout_names_its_limit() {
-    let limits = Timeouts::attempt(secs(4)).total(secs(10)).answer(Err::<&str, _>);
+    let limits = Timeouts::attempt(secs(4)).total(secs(10)).on_timeout(Err::<&str, _>);
     let mut retry =
         RetryLayer::new(RetryConfig::default().idempotent().retries(0).timeouts(limits))
             .layer(Scripted::<&str, Elapsed>::new([Hang]));
@@ -125,7 +128,7 @@ async fn a_timeout_names_its_limit() {
 
 #[tokio::test(start_paused = true)]
 async fn a_timeout_can_become_a_response() {
-    let limits = Timeouts::attempt(secs(1)).answer(|_| Ok::<_, Oops>("too slow"));
+    let limits = Timeouts::attempt(secs(1)).on_timeout(|_| Ok::<_, Oops>("too slow"));
     let inner = Scripted::new([Hang]);
     let mut retry = RetryLayer::new(RetryConfig::default().idempotent().timeouts(limits)).layer(inner.clone());
     assert_eq!(ready_and_call(&mut retry, ()).await, Ok("too slow"));
@@ -173,12 +176,12 @@ async fn the_policy_receives_the_duration_of_an_attempt() {
         fn decide(&self, (): &mut (), attempt: &Attempt, outcome: Outcome<'_, &'static str, Oops>) -> Decision {
             self.0.send((attempt.number(), outcome.elapsed())).unwrap();
             match attempt.number() {
-                1 => Decision::Retry { delay: secs(1), reason: Reason::Transient },
-                _ => Decision::Return(Reason::Transient),
+                1 => Decision::Retry { delay: secs(1), reason: DecisionReason::Transient },
+                _ => Decision::Return(DecisionReason::Transient),
             }
         }
-        fn limits(&self) -> Limits {
-            Limits { attempt: Some(secs(60)), total: None }
+        fn limits(&self) -> TimeLimits {
+            TimeLimits { attempt: Some(secs(60)), total: None }
         }
     }
     let (tell, mut events) = tokio::sync::mpsc::unbounded_channel();
@@ -189,7 +192,7 @@ async fn the_policy_receives_the_duration_of_an_attempt() {
 }
 
 fn throttled(asked: Duration) -> RetryConfig<impl tower_recourse::Classifier<(), &'static str, Oops>> {
-    let exact = RetryConfig::default().backoff(Backoff::fixed(secs(2))).server_delay_jitter(Ratio::new(0.0).unwrap());
+    let exact = RetryConfig::default().backoff(Backoff::fixed(secs(2))).retry_after_jitter(Ratio::new(0.0).unwrap());
     exact.classify(move |outcome: Result<&&str, &Oops>| match outcome {
         Ok(_) => Verdict::Success.retry_after(asked),
         Err(_) => Verdict::throttled().retry_after(asked),
@@ -215,7 +218,7 @@ async fn a_server_delay_above_the_maximum_stops_the_retry() {
         Err(Oops(429))
     );
     assert_eq!((before.elapsed(), inner.calls()), (secs(0), 1));
-    let config = throttled(secs(31)).longest_server_delay(secs(31));
+    let config = throttled(secs(31)).max_retry_after(secs(31));
     assert_eq!(ready_and_call(&mut RetryLayer::new(config).layer(inner.clone()), ()).await, Ok("not asked for"));
 }
 
@@ -223,7 +226,7 @@ async fn a_server_delay_above_the_maximum_stops_the_retry() {
 #[tokio::test(start_paused = true)]
 async fn a_server_delay_is_checked_against_the_deadline() {
     let inner = Scripted::new([Fail(Oops(429)), Answer("not asked for")]);
-    let config = throttled(secs(10)).timeouts(Timeouts::request(secs(10)).answer(|_| Err(TIMED_OUT)));
+    let config = throttled(secs(10)).timeouts(Timeouts::request(secs(10)).on_timeout(|_| Err(TIMED_OUT)));
     let before = Instant::now();
     assert_eq!(ready_and_call(&mut RetryLayer::new(config).layer(inner.clone()), ()).await, Err(Oops(429)));
     assert_eq!((before.elapsed(), inner.calls()), (secs(0), 1));

@@ -12,7 +12,7 @@ use tokio_test::task;
 use tower::{Layer, Service, service_fn};
 use tower_recourse::{
     Outcome, RetryConfig, RetryLayer,
-    retry::{Backoff, Decision, Policy, Reason},
+    retry::{Backoff, Decision, DecisionReason, Policy},
 };
 
 use crate::scripted::*;
@@ -84,7 +84,7 @@ impl<Res> Policy<(), Res, Oops> for AlwaysResend {
     fn start(&self, (): &()) {}
 
     fn decide(&self, (): &mut (), _: &tower_recourse::Attempt, outcome: Outcome<'_, Res, Oops>) -> Decision {
-        if outcome.result().is_ok() { Decision::Return(Reason::Success) } else { Decision::Resend }
+        if outcome.result().is_ok() { Decision::Return(DecisionReason::Success) } else { Decision::TransparentRetry }
     }
 }
 

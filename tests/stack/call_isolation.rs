@@ -8,7 +8,7 @@ use tokio_test::{assert_pending, task::spawn};
 use tower::{Layer, Service, service_fn};
 use tower_recourse::{
     BreakerConfig, BreakerLayer, Circuit, FallbackLayer, Rejection, RetryConfig, RetryLayer, State, Verdict,
-    breaker::OpenRule,
+    breaker::TripRule,
     retry::{Backoff, Budget, Timeouts, TokenBucket},
 };
 
@@ -16,12 +16,12 @@ use crate::fixed_numbers::FixedNumbers as _;
 use crate::scripted::*;
 
 fn circuit(failures: u32) -> Circuit {
-    Circuit::new(BreakerConfig::default().fixed().open_when(OpenRule::consecutive(failures).unwrap()).count_calls())
+    Circuit::new(BreakerConfig::default().fixed().open_when(TripRule::consecutive(failures).unwrap()).count_calls())
 }
 
 fn open() -> Circuit {
     let circuit = circuit(1);
-    circuit.admit().unwrap().failure();
+    circuit.try_acquire().unwrap().failure();
     assert_eq!(circuit.state(), State::Open);
     circuit
 }
@@ -92,7 +92,7 @@ async fn a_later_failure_after_a_discarded_rejection_is_a_failure() {
     let mut service =
         fallback.layer(retry.layer(BreakerLayer::on(&outer_circuit).layer(handler(AfterRejection::FailsLater))));
     assert_eq!(ready_and_call(&mut service, ()).await, Ok("backup"));
-    assert!(events.last_has(&["FallbackAsked", "AttemptsSpent { attempts: 4 }"]));
+    assert!(events.last_has(&["FallbackCalled", "AttemptsSpent { attempts: 4 }"]));
     assert_eq!((outer_circuit.stats().total_failures, outer_circuit.stats().total_neutral), (4, 0));
 }
 
@@ -144,7 +144,7 @@ fn blocking_failures_after_a_rejection_are_counted() {
         let failed = retry.run_blocking(|_| {
             outer_circuit.call_blocking(|| {
                 assert!(inner_circuit.call_blocking(|| Ok::<_, Oops>(())).is_err());
-                assert!(inner_circuit.admit().is_err());
+                assert!(inner_circuit.try_acquire().is_err());
                 Err::<(), _>(Oops(1))
             })
         });
@@ -231,8 +231,8 @@ async fn joined_calls_receive_their_own_causes() {
         .layer(RetryLayer::new(without_delay().retries(1)).layer(Scripted::<&str>::new([Late(ms(5), Err(Oops(1)))])));
     let both = tokio::join!(ready_and_call(&mut spent, ()), ready_and_call(&mut rejected, ()));
     assert_eq!(both, (Ok("backup"), Ok("backup")));
-    assert!(one.last_has(&["FallbackAsked", "Rejected"]));
-    assert!(other.last_has(&["FallbackAsked", "AttemptsSpent { attempts: 2 }"]));
+    assert!(one.last_has(&["FallbackCalled", "Rejected"]));
+    assert!(other.last_has(&["FallbackCalled", "AttemptsSpent { attempts: 2 }"]));
 }
 
 /// The handler's own failure comes in a poll without a rejection.
@@ -258,7 +258,7 @@ async fn a_handler_with_joined_calls_fails_by_the_slow_one() {
 async fn a_call_dropped_by_select_counts_as_nothing() {
     let inner_circuit = circuit(1);
     let client = BreakerLayer::on(&inner_circuit).layer(Scripted::<&str>::new([Hang]));
-    let limits = Timeouts::attempt(secs(1)).answer(|_| Err::<&str, _>(Oops(408)));
+    let limits = Timeouts::attempt(secs(1)).on_timeout(|_| Err::<&str, _>(Oops(408)));
     let mut service = RetryLayer::new(without_delay().timeouts(limits)).layer(service_fn(move |()| {
         let mut client = client.clone();
         async move {
@@ -279,7 +279,7 @@ async fn after_a_timeout_a_dropped_call_counts_as_nothing_again() {
     let circuit = circuit(9);
     let breaker = BreakerLayer::on(&circuit).layer(Scripted::<&str>::new([Hang]));
     let inner = tower::util::MapErr::new(breaker, |_| Oops(1));
-    let limits = Timeouts::attempt(secs(1)).answer(|_| Err::<&str, _>(Oops(408)));
+    let limits = Timeouts::attempt(secs(1)).on_timeout(|_| Err::<&str, _>(Oops(408)));
     let mut service = RetryLayer::new(without_delay().timeouts(limits).retries(1)).layer(inner);
     let mut call = spawn(ready_and_call(&mut service, ()));
     assert_pending!(call.poll());
@@ -297,21 +297,21 @@ async fn a_rejection_before_the_call_is_ignored() {
     let mut service = RetryLayer::new(without_delay().retries(1).observe(events.observer()))
         .layer(Scripted::<&str>::new([Fail(Oops(1))]));
     let mut call = spawn(ready_and_call(&mut service, ()));
-    assert!(open.admit().is_err());
+    assert!(open.try_acquire().is_err());
     assert_eq!(tokio_test::assert_ready!(call.poll()), Err(Oops(1)));
     assert!(events.last_has(&["AttemptsSpent { attempts: 2 }"]));
 
     let mut service = FallbackLayer::value("backup").observe(events.observer()).layer(Scripted::new([Fail(Oops(1))]));
     let mut call = spawn(ready_and_call(&mut service, ()));
-    assert!(open.admit().is_err());
+    assert!(open.try_acquire().is_err());
     assert_eq!(tokio_test::assert_ready!(call.poll()), Ok("backup"));
-    assert!(events.last_has(&["FallbackAsked", "cause: Failure"]));
+    assert!(events.last_has(&["FallbackCalled", "cause: Failure"]));
 }
 
 /// Two requests on one task deposit separately.
 #[tokio::test(start_paused = true)]
 async fn joined_calls_deposit_each() {
-    let budget = Arc::new(TokenBucket::share(1.0).unwrap().reserve(0));
+    let budget = Arc::new(TokenBucket::retry_ratio(1.0).unwrap().min_per_second(0));
     let layer = RetryLayer::new(without_delay().shared_budget(budget.clone()));
     let slow = Scripted::<_>::new([Late(ms(5), Ok("yes"))]);
     let (mut one, mut other) = (layer.layer(slow.clone()), layer.layer(slow));
@@ -400,7 +400,7 @@ impl Arrives {
 async fn a_rejection_that_arrives_in_a_later_poll_is_not_retried() {
     for arrives in ALL {
         let (inner_circuit, events, outer_circuit) = (open(), EventLog::default(), circuit(1));
-        let budget = Arc::new(TokenBucket::share(0.0).unwrap().reserve(0));
+        let budget = Arc::new(TokenBucket::retry_ratio(0.0).unwrap().min_per_second(0));
         let breaker = BreakerLayer::on(&inner_circuit).layer(Scripted::<u32>::new([Answer(1)]));
         let inner = service_fn(move |()| {
             let mut breaker = breaker.clone();
@@ -440,7 +440,7 @@ async fn a_direct_rejection_that_arrives_later_is_not_retried() {
         let retry = RetryLayer::new(ignorant().observe(events.observer()));
         let run = retry.run(|_| {
             let inner_circuit = inner_circuit.clone();
-            arrives.after(async move { inner_circuit.admit().map(drop) })
+            arrives.after(async move { inner_circuit.try_acquire().map(drop) })
         });
         assert!(run.await.is_err());
         assert!(events.last_has(&["RetryStopped", "attempt: 1", "Rejected"]), "{arrives:?}");
@@ -457,7 +457,7 @@ fn run_blocking_does_not_retry_another_threads_rejection() {
     assert!(events.last_has(&["RetryStopped", "attempt: 1", "Rejected"]));
 }
 
-/// The caller's own error type. Only `Sources` looks into it.
+/// The caller's own error type. Only `ErrorChain` looks into it.
 #[derive(Debug)]
 enum AppError {
     Client(tower_recourse::BreakerError<Oops>),
@@ -488,7 +488,7 @@ where
     B: tower_recourse::Classifier<(), &'static str, AppError> + Clone,
 {
     let events = EventLog::default();
-    let config = BreakerConfig::default().fixed().open_when(OpenRule::consecutive(9).unwrap());
+    let config = BreakerConfig::default().fixed().open_when(TripRule::consecutive(9).unwrap());
     let outer_circuit = Circuit::new(config.classifier(breaker));
     let client = BreakerLayer::on(&open()).layer(Scripted::<&str>::new([Answer("not asked for")]));
     let mut service = tower::ServiceBuilder::new()
@@ -509,14 +509,14 @@ async fn a_custom_error_around_a_rejection_is_a_failure() {
 
 #[tokio::test(start_paused = true)]
 async fn sources_recognise_a_custom_error_around_a_rejection() {
-    use tower_recourse::classify::{Errors, Sources, first, outcomes};
+    use tower_recourse::classify::{ErrorChain, ErrorClassifier, first, outcomes};
 
-    let (events, counted) = wrapped(Sources(Errors), Sources(Errors)).await;
+    let (events, counted) = wrapped(ErrorChain(ErrorClassifier), ErrorChain(ErrorClassifier)).await;
     assert!(events.last_has(&["RetryStopped", "attempt: 1", "Rejected"]));
     assert_eq!(counted, (0, 1));
 
     let transient = outcomes(|_: Result<&&str, &AppError>| Verdict::transient());
-    let (events, counted) = wrapped(Ignorant, first(transient).or(Sources(Errors))).await;
+    let (events, counted) = wrapped(Ignorant, first(transient).or(ErrorChain(ErrorClassifier))).await;
     assert!(events.last_has(&["RetryStopped", "attempt: 1", "Rejected"]), "the breaker passes it on");
     assert_eq!(counted, (0, 1));
 }
@@ -535,7 +535,7 @@ async fn a_rejection_kept_elsewhere_does_not_explain_another_error() {
             let (inner_circuit, log) = (asked.clone(), log.clone());
             async move {
                 let rejection = if by_hand {
-                    inner_circuit.admit().unwrap_err()
+                    inner_circuit.try_acquire().unwrap_err()
                 } else {
                     inner_circuit.call(|| async { Ok::<_, Oops>(()) }).await.unwrap_err().rejection().unwrap().clone()
                 };
@@ -557,7 +557,7 @@ fn a_rejection_kept_elsewhere_does_not_explain_a_blocking_error() {
     let (log, kept) = std::sync::mpsc::channel();
     let retry = RetryLayer::new(ignorant().observe(events.observer()));
     let asks = |_: tower_recourse::Attempt| {
-        log.send(inner_circuit.admit().unwrap_err()).unwrap();
+        log.send(inner_circuit.try_acquire().unwrap_err()).unwrap();
         Err::<(), _>(Unrelated)
     };
     assert!(retry.run_blocking(asks).is_err());
@@ -615,7 +615,8 @@ async fn an_opaque_rejection_is_recognised_by_its_type() {
 #[tokio::test(start_paused = true)]
 async fn an_error_whose_source_is_a_rejection_may_arrive_later() {
     let (inner_circuit, events) = (open(), EventLog::default());
-    let config = without_delay().classifier(tower_recourse::classify::Sources(tower_recourse::classify::Errors));
+    let config =
+        without_delay().classifier(tower_recourse::classify::ErrorChain(tower_recourse::classify::ErrorClassifier));
     let client = BreakerLayer::on(&inner_circuit).layer(Scripted::<&str>::new([Answer("not asked for")]));
     let mut service = RetryLayer::new(config.observe(events.observer())).layer(service_fn(move |()| {
         let mut client = client.clone();
@@ -683,7 +684,7 @@ fn hangs_with<T: Send + 'static>(
 
 /// Runs a call through a breaker on this circuit until a retry around it times out.
 async fn cut_off(circuit: &Circuit, inner: impl Service<(), Response = &'static str, Error = Oops> + Clone) {
-    let limits = Timeouts::attempt(secs(1)).answer(|_| Err(tower_recourse::BreakerError::Inner(Oops(408))));
+    let limits = Timeouts::attempt(secs(1)).on_timeout(|_| Err(tower_recourse::BreakerError::Inner(Oops(408))));
     let retry = RetryLayer::new(without_delay().timeouts(limits).retries(0));
     let mut service = retry.layer(BreakerLayer::on(circuit).layer(inner));
     assert!(ready_and_call(&mut service, ()).await.is_err());
@@ -696,7 +697,7 @@ fn ends(circuit: &Circuit) -> (u64, u64) {
 #[tokio::test(start_paused = true)]
 async fn a_timeout_does_not_fail_a_permit_issued_outside() {
     let (outer_circuit, inner_circuit) = (circuit(9), circuit(9));
-    let permit = Arc::new(std::sync::Mutex::new(inner_circuit.admit().ok()));
+    let permit = Arc::new(std::sync::Mutex::new(inner_circuit.try_acquire().ok()));
     cut_off(&outer_circuit, hangs_with(move || permit.lock().unwrap().take())).await;
     assert_eq!((ends(&outer_circuit), ends(&inner_circuit)), ((1, 0), (0, 1)));
 }
@@ -705,7 +706,7 @@ async fn a_timeout_does_not_fail_a_permit_issued_outside() {
 async fn a_timeout_fails_a_permit_issued_inside() {
     let (outer_circuit, inner_circuit) = (circuit(9), circuit(9));
     let asked = inner_circuit.clone();
-    cut_off(&outer_circuit, hangs_with(move || asked.admit())).await;
+    cut_off(&outer_circuit, hangs_with(move || asked.try_acquire())).await;
     assert_eq!((ends(&outer_circuit), ends(&inner_circuit)), ((1, 0), (1, 0)));
 }
 
@@ -713,7 +714,7 @@ async fn a_timeout_fails_a_permit_issued_inside() {
 #[tokio::test(start_paused = true)]
 async fn a_timeout_does_not_fail_another_call_with_a_time_limit() {
     let (outer_circuit, inner_circuit) = (circuit(9), circuit(9));
-    let limits = Timeouts::attempt(secs(60)).answer(|_| Err(tower_recourse::BreakerError::Inner(Oops(408))));
+    let limits = Timeouts::attempt(secs(60)).on_timeout(|_| Err(tower_recourse::BreakerError::Inner(Oops(408))));
     let client = BreakerLayer::on(&inner_circuit).layer(Scripted::<&str>::new([Hang]));
     let mut client = RetryLayer::new(without_delay().timeouts(limits)).layer(client);
     let mut call = Box::pin(client.call_when_ready(()));
@@ -730,7 +731,7 @@ async fn a_timeout_does_not_fail_a_permit_issued_in_its_drop() {
 
     impl Drop for Asks {
         fn drop(&mut self) {
-            drop(self.0.admit());
+            drop(self.0.try_acquire());
         }
     }
 
@@ -743,7 +744,7 @@ async fn a_timeout_does_not_fail_a_permit_issued_in_its_drop() {
 #[tokio::test(start_paused = true)]
 async fn an_outer_time_limit_fails_the_calls_of_an_inner_one() {
     let inner_circuit = circuit(9);
-    let limits = |time| Timeouts::attempt(time).answer(|_| Err(tower_recourse::BreakerError::Inner(Oops(408))));
+    let limits = |time| Timeouts::attempt(time).on_timeout(|_| Err(tower_recourse::BreakerError::Inner(Oops(408))));
     let mut service = tower::ServiceBuilder::new()
         .layer(RetryLayer::new(without_delay().timeouts(limits(secs(1))).retries(0)))
         .layer(RetryLayer::new(without_delay().timeouts(limits(secs(9))).retries(0)))
@@ -756,21 +757,21 @@ async fn an_outer_time_limit_fails_the_calls_of_an_inner_one() {
 #[tokio::test(start_paused = true)]
 async fn a_boundary_hides_notes_from_outer_layers() {
     use tower_recourse::{
-        answered::{AnsweredLayer, answered_blocking},
         boundary::{BoundaryLayer, boundary_blocking},
+        report::{ReportLayer, with_report_blocking},
     };
 
     let failing = || RetryLayer::new(without_delay().retries(2)).layer(Scripted::<&str>::new([Fail(Oops(1))]));
-    let mut noted = AnsweredLayer.layer(failing());
-    assert_eq!(ready_and_call(&mut noted, ()).await.unwrap_err().how.attempts(), 3);
-    let mut bounded = AnsweredLayer.layer(BoundaryLayer.layer(failing()));
+    let mut noted = ReportLayer.layer(failing());
+    assert_eq!(ready_and_call(&mut noted, ()).await.unwrap_err().report.attempts(), 3);
+    let mut bounded = ReportLayer.layer(BoundaryLayer.layer(failing()));
     let unanswered = ready_and_call(&mut bounded, ()).await.unwrap_err();
-    assert_eq!((unanswered.how.attempts(), unanswered.how.cause()), (1, None));
+    assert_eq!((unanswered.report.attempts(), unanswered.report.cause()), (1, None));
 
     let retry = RetryLayer::new(without_delay().retries(2));
     let run = || retry.run_blocking(|_| Err::<(), _>(Oops(1)));
-    assert_eq!(answered_blocking(run).unwrap_err().how.attempts(), 3);
-    assert_eq!(answered_blocking(|| boundary_blocking(run)).unwrap_err().how.attempts(), 1);
+    assert_eq!(with_report_blocking(run).unwrap_err().report.attempts(), 3);
+    assert_eq!(with_report_blocking(|| boundary_blocking(run)).unwrap_err().report.attempts(), 1);
 }
 
 /// A response of the same type as the breaker's. Only a boundary distinguishes them.
@@ -798,7 +799,7 @@ async fn a_rejection_passes_through_a_boundary() {
 /// A request of this type can't carry a mark, so a setting must state that it has deposited.
 #[tokio::test(start_paused = true)]
 async fn a_retry_without_deposits_leaves_them_to_the_outer_one() {
-    let budget = Arc::new(TokenBucket::share(1.0).unwrap().reserve(0));
+    let budget = Arc::new(TokenBucket::retry_ratio(1.0).unwrap().min_per_second(0));
     let config = || without_delay().shared_budget(budget.clone());
     let inner = RetryLayer::new(config().without_deposits()).layer(Scripted::<_>::new([Answer("yes")]));
     let mut service = RetryLayer::new(config()).layer(tower::buffer::Buffer::new(inner, 8));

@@ -5,21 +5,21 @@ use std::{convert::Infallible, sync::Arc};
 use tokio::{join, select};
 use tower::{Layer, Service, ServiceBuilder, service_fn};
 use tower_recourse::{
-    BreakerConfig, BreakerError, BreakerLayer, Cause, Circuit, FallbackError, FallbackLayer, How, RetryConfig,
+    BreakerConfig, BreakerError, BreakerLayer, CallReport, Cause, Circuit, FallbackError, FallbackLayer, RetryConfig,
     RetryLayer,
-    answered::{AnsweredLayer, answered, answered_blocking},
-    retry::{Backoff, Budget, Switch, TokenBucket},
+    report::{ReportLayer, with_report, with_report_blocking},
+    retry::{Backoff, Budget, RetrySwitch, TokenBucket},
 };
 
 use crate::fixed_numbers::FixedNumbers as _;
 use crate::scripted::{Oops, Scripted, Step::*, ms, ready_and_call};
 
 fn config() -> RetryConfig {
-    RetryConfig::default().idempotent().backoff(Backoff::none()).without_budget().unobserved()
+    RetryConfig::default().idempotent().backoff(Backoff::none()).without_budget().without_observers()
 }
 
 fn open() -> Circuit {
-    let circuit = Circuit::new(BreakerConfig::default().fixed().unobserved());
+    let circuit = Circuit::new(BreakerConfig::default().fixed().without_observers());
     circuit.force_open();
     circuit
 }
@@ -31,9 +31,9 @@ fn failing(retries: u32) -> impl Service<(), Response = &'static str, Error = Oo
 #[tokio::test(start_paused = true)]
 async fn two_stacks_in_one_task_have_separate_reports() {
     let (mut one, mut two) = (failing(1), failing(2));
-    let (one, two) = join!(answered(ready_and_call(&mut one, ())), answered(ready_and_call(&mut two, ())));
-    let causes = [one, two].map(|failed| failed.unwrap_err().how.cause().unwrap());
-    assert_eq!(causes, [Cause::AttemptsSpent { attempts: 2 }, Cause::AttemptsSpent { attempts: 3 }]);
+    let (one, two) = join!(with_report(ready_and_call(&mut one, ())), with_report(ready_and_call(&mut two, ())));
+    let causes = [one, two].map(|failed| failed.unwrap_err().report.cause().unwrap());
+    assert_eq!(causes, [Cause::AttemptsExhausted { attempts: 2 }, Cause::AttemptsExhausted { attempts: 3 }]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -47,21 +47,21 @@ async fn the_loser_of_a_race_does_not_affect_the_winners_report() {
             fast = ready_and_call(&mut fast, ()) => fast,
         }
     };
-    let won = answered(raced).await.unwrap();
-    assert_eq!((won.response, won.how.attempts(), won.how.cause()), ("won", 2, None));
+    let won = with_report(raced).await.unwrap();
+    assert_eq!((won.response, won.report.attempts(), won.report.cause()), ("won", 2, None));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_report_does_not_leak_into_the_next_request() {
     let mut failing = failing(3);
     ready_and_call(&mut failing, ()).await.unwrap_err();
-    let next = answered(std::future::ready(Err::<(), _>(Oops(2)))).await.unwrap_err();
-    assert_eq!(next.how, How::default());
+    let next = with_report(std::future::ready(Err::<(), _>(Oops(2)))).await.unwrap_err();
+    assert_eq!(next.report, CallReport::default());
     ready_and_call(&mut failing, ()).await.unwrap_err();
-    assert_eq!(answered_blocking(|| Err::<(), _>(Oops(2))).unwrap_err().how, How::default());
+    assert_eq!(with_report_blocking(|| Err::<(), _>(Oops(2))).unwrap_err().report, CallReport::default());
     ready_and_call(&mut failing, ()).await.unwrap_err();
-    let mut plain = AnsweredLayer.layer(Scripted::<_>::new([Answer("yes")]));
-    assert_eq!(ready_and_call(&mut plain, ()).await.unwrap().how, How::default());
+    let mut plain = ReportLayer.layer(Scripted::<_>::new([Answer("yes")]));
+    assert_eq!(ready_and_call(&mut plain, ()).await.unwrap().report, CallReport::default());
 }
 
 #[tokio::test(start_paused = true)]
@@ -70,7 +70,7 @@ async fn a_call_on_another_task_does_not_affect_the_report() {
         let mut inner = failing(2);
         tokio::spawn(async move { ready_and_call(&mut inner, ()).await }).await.unwrap()
     });
-    assert_eq!(answered(ready_and_call(&mut { spawning }, ())).await.unwrap_err().how, How::default());
+    assert_eq!(with_report(ready_and_call(&mut { spawning }, ())).await.unwrap_err().report, CallReport::default());
 }
 
 /// The handler's inner retry has given up, and the handler then waits for something else.
@@ -83,40 +83,40 @@ async fn an_inner_stack_does_not_mark_a_handlers_later_response() {
         Err::<&str, _>(Oops(7))
     });
     let mut outer =
-        ServiceBuilder::new().layer(AnsweredLayer).layer(RetryLayer::new(config().retries(0))).service(handler);
+        ServiceBuilder::new().layer(ReportLayer).layer(RetryLayer::new(config().retries(0))).service(handler);
     let failed = ready_and_call(&mut outer, ()).await.unwrap_err();
-    assert_eq!((failed.error, failed.how.cause()), (Oops(7), Some(Cause::AttemptsSpent { attempts: 1 })));
+    assert_eq!((failed.error, failed.report.cause()), (Oops(7), Some(Cause::AttemptsExhausted { attempts: 1 })));
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_report_layer_works_inside_and_outside() {
     let mut both = ServiceBuilder::new()
-        .layer(AnsweredLayer)
-        .layer(FallbackLayer::from_fn(|_: tower_recourse::fallback::Failed<'_, _, _>| async {
-            Err::<tower_recourse::answered::Answered<&str>, _>(Oops(2))
+        .layer(ReportLayer)
+        .layer(FallbackLayer::from_fn(|_: tower_recourse::fallback::PrimaryFailure<'_, _, _>| async {
+            Err::<tower_recourse::report::Reported<&str>, _>(Oops(2))
         }))
-        .layer(AnsweredLayer)
+        .layer(ReportLayer)
         .service(failing(1));
     let failed = ready_and_call(&mut both, ()).await.unwrap_err();
-    assert_eq!((failed.how.fallbacks_failed(), failed.how.attempts()), (1, 2));
-    assert_eq!(failed.how.cause(), Some(Cause::AttemptsSpent { attempts: 2 }));
+    assert_eq!((failed.report.failed_fallbacks(), failed.report.attempts()), (1, 2));
+    assert_eq!(failed.report.cause(), Some(Cause::AttemptsExhausted { attempts: 2 }));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_rejection_response_is_recognised() {
     let stack = ServiceBuilder::new()
-        .layer(AnsweredLayer)
+        .layer(ReportLayer)
         .layer(RetryLayer::new(config()))
         .layer(BreakerLayer::on(&open()).respond_when_open(|_| "come back later"))
         .service(Scripted::<_>::new([Answer("not asked")]));
     let answered = ready_and_call(&mut { stack }, ()).await.unwrap();
-    assert_eq!((answered.response, answered.how.attempts()), ("come back later", 1));
-    assert!(answered.how.cause().unwrap().is_rejection());
+    assert_eq!((answered.response, answered.report.attempts()), ("come back later", 1));
+    assert!(answered.report.cause().unwrap().is_rejection());
 }
 
 #[tokio::test(start_paused = true)]
 async fn nested_runs_with_one_budget_deposit_once() {
-    let budget = Arc::new(TokenBucket::share(1.0).unwrap().reserve(0));
+    let budget = Arc::new(TokenBucket::retry_ratio(1.0).unwrap().min_per_second(0));
     let layer = RetryLayer::new(config().without_budget().shared_budget(budget.clone()));
     let inner = layer.clone();
     layer.run(|_| inner.run(|_| async { Ok::<_, Oops>(()) })).await.unwrap();
@@ -149,18 +149,18 @@ async fn an_inner_fallback_is_reported_though_the_request_is_lost() {
     let copies = Arc::new(std::sync::atomic::AtomicU32::new(0));
     let once = move |(): &()| (copies.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0).then_some(());
     let mut stack = ServiceBuilder::new()
-        .layer(AnsweredLayer)
-        .layer(RetryLayer::new(config()).keep(once))
+        .layer(ReportLayer)
+        .layer(RetryLayer::new(config()).copy_request_with(once))
         .layer(
-            FallbackLayer::from_fn(|_: tower_recourse::fallback::Failed<'_, &str, Oops>| async {
+            FallbackLayer::from_fn(|_: tower_recourse::fallback::PrimaryFailure<'_, &str, Oops>| async {
                 Err::<&str, _>(Oops(2))
             })
-            .join_errors(|_, fallback| fallback),
+            .merge_errors(|_, fallback| fallback),
         )
         .service(Scripted::new([Fail(Oops(1))]));
     let failed = ready_and_call(&mut stack, ()).await.unwrap_err();
-    assert_eq!((failed.error, failed.how.cause()), (Oops(2), Some(Cause::NotReplayable)));
-    assert_eq!(failed.how.fallbacks_failed(), 1);
+    assert_eq!((failed.error, failed.report.cause()), (Oops(2), Some(Cause::NotReplayable)));
+    assert_eq!(failed.report.failed_fallbacks(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -173,29 +173,29 @@ async fn without_a_retry_a_rejection_is_an_error_of_the_breaker() {
 #[tokio::test(start_paused = true)]
 async fn the_depths_of_nested_fallbacks_add_up() {
     let failing = || Scripted::<&str>::new([Fail(Oops(1))]);
-    let fails = |name: &'static str| FallbackLayer::new(failing()).name(name).join_errors(|_, last: Oops| last);
+    let fails = |name: &'static str| FallbackLayer::new(failing()).name(name).merge_errors(|_, last: Oops| last);
     let not_asked = || fails("not asked").when(|_: Result<&&str, &Oops>| false);
     let inner = ServiceBuilder::new().layer(FallbackLayer::value("got it").name("last"));
     let inner = inner.layer(fails("inner")).layer(not_asked()).service(failing());
-    let outer = FallbackLayer::new(inner).name("ladder").join_errors(|_, _: FallbackError<Oops, Infallible>| Oops(9));
-    let outer = ServiceBuilder::new().layer(AnsweredLayer).layer(outer).layer(fails("outer")).layer(not_asked());
+    let outer = FallbackLayer::new(inner).name("ladder").merge_errors(|_, _: FallbackError<Oops, Infallible>| Oops(9));
+    let outer = ServiceBuilder::new().layer(ReportLayer).layer(outer).layer(fails("outer")).layer(not_asked());
     let answered = ready_and_call(&mut outer.service(failing()), ()).await.unwrap();
-    let how = answered.how;
+    let how = answered.report;
     assert_eq!((answered.response, how.fallback()), ("got it", Some("last")));
-    assert_eq!(how.fallbacks_failed(), 3, "`outer`, the service of `ladder`, and `inner`");
-    assert_eq!(how.rung(), 6, "two weren't called");
+    assert_eq!(how.failed_fallbacks(), 3, "`outer`, the service of `ladder`, and `inner`");
+    assert_eq!(how.fallback_depth(), 6, "two weren't called");
 }
 
 /// The report keeps both: why the request wasn't retried, and that the service wasn't called.
 #[tokio::test(start_paused = true)]
 async fn a_rejection_is_reported_with_retries_disabled() {
-    let retry = RetryLayer::new(config().switch(&Switch::off()));
+    let retry = RetryLayer::new(config().switch(&RetrySwitch::off()));
     let mut stack = ServiceBuilder::new()
-        .layer(AnsweredLayer)
+        .layer(ReportLayer)
         .layer(FallbackLayer::value("backup").when(|_: Result<&_, &_>| false))
         .layer(retry)
         .layer(BreakerLayer::on(&open()))
         .service(Scripted::<&str, Oops>::new([Answer("not asked")]));
     let answered = ready_and_call(&mut stack, ()).await.unwrap();
-    assert_eq!((answered.response, answered.how.cause()), ("backup", Some(Cause::SwitchedOff)));
+    assert_eq!((answered.response, answered.report.cause()), ("backup", Some(Cause::RetriesDisabled)));
 }

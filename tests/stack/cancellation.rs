@@ -16,7 +16,7 @@ use tokio_test::task::spawn;
 use tower::{Layer, Service, ServiceBuilder, ServiceExt};
 use tower_recourse::{
     BreakerConfig, BreakerError, BreakerLayer, Circuit, FailureKind, FallbackLayer, RetryConfig, RetryLayer, State,
-    breaker::{OpenRule, Stats},
+    breaker::{CircuitStats, TripRule},
     retry::{Backoff, Budget, BudgetStats, Timeouts, budget::Token},
 };
 
@@ -95,7 +95,7 @@ impl Budget for Out {
         Some(Token::new(self.0.fetch_add(1, Ordering::Relaxed)))
     }
 
-    fn give_back(&self, _: Token) {
+    fn refund(&self, _: Token) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
 
@@ -104,7 +104,7 @@ impl Budget for Out {
     }
 }
 
-fn ended(stats: &Stats) -> u64 {
+fn ended(stats: &CircuitStats) -> u64 {
     stats.total_failures + stats.total_successes.unwrap() + stats.total_neutral + stats.total_dropped
 }
 
@@ -126,13 +126,13 @@ async fn whole_stack_given_up_after(ticks: u32, limit: Duration) -> bool {
     let (primary, backup) = (Slow::answering(Err(Oops(1))), Slow::answering(Ok("backup")));
     let budget = Arc::new(Out::default());
     let circuit =
-        Circuit::new(BreakerConfig::default().fixed().open_when(OpenRule::consecutive(99).unwrap()).count_calls());
+        Circuit::new(BreakerConfig::default().fixed().open_when(TripRule::consecutive(99).unwrap()).count_calls());
     let config = RetryConfig::default()
         .idempotent()
         .retries(2)
         .backoff(Backoff::fixed(3 * TICK))
         .shared_budget(budget.clone())
-        .timeouts(Timeouts::attempt(limit).answer(|_| Err(BreakerError::Inner(Oops(408)))));
+        .timeouts(Timeouts::attempt(limit).on_timeout(|_| Err(BreakerError::Inner(Oops(408)))));
     let mut service = ServiceBuilder::new()
         .layer(FallbackLayer::new(backup.clone()))
         .layer(RetryLayer::new(config))
@@ -184,8 +184,8 @@ async fn a_request_with_timeouts_can_be_dropped_at_every_point() {
 #[tokio::test(start_paused = true)]
 async fn a_probe_can_be_dropped_at_every_point() {
     for ticks in 0..8 {
-        let circuit = Circuit::new(BreakerConfig::default().fixed().open_when(OpenRule::consecutive(1).unwrap()));
-        circuit.admit().unwrap().failure();
+        let circuit = Circuit::new(BreakerConfig::default().fixed().open_when(TripRule::consecutive(1).unwrap()));
+        circuit.try_acquire().unwrap().failure();
         advance(secs(30)).await;
         assert_eq!(circuit.state(), State::HalfOpen);
         let inner = Slow::answering(Ok("yes"));
@@ -196,7 +196,7 @@ async fn a_probe_can_be_dropped_at_every_point() {
             assert_eq!(circuit.state(), State::Closed);
         } else {
             assert_eq!(circuit.state(), State::HalfOpen, "{ticks} ticks");
-            assert!(circuit.admit().is_ok(), "{ticks} ticks: there is room for another probe");
+            assert!(circuit.try_acquire().is_ok(), "{ticks} ticks: there is room for another probe");
         }
     }
 }

@@ -13,7 +13,7 @@ use tokio::task::{JoinSet, yield_now};
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_recourse::{
     BreakerConfig, BreakerLayer, Circuit, FallbackLayer, Ratio, RetryConfig, RetryLayer, State, Verdict,
-    breaker::{OpenFor, OpenRule, Probes, Window},
+    breaker::{OpenDuration, Probes, TripRule, Window},
     observe::Event,
     retry::Backoff,
 };
@@ -73,10 +73,10 @@ async fn poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
 fn restless() -> BreakerConfig {
     let window = Window::count(20).unwrap().minimum(5).unwrap();
     counted()
-        .open_when(OpenRule::Ratio { failing: Ratio::percent(40).unwrap(), window })
-        .or_when(OpenRule::consecutive(4).unwrap())
-        .open_for(OpenFor::fixed(Duration::ZERO))
-        .probes(Probes::successes(2).unwrap().at_a_time(2).unwrap().lease(Duration::from_millis(1)).unwrap())
+        .open_when(TripRule::FailureRate { failing: Ratio::percent(40).unwrap(), window })
+        .or_when(TripRule::consecutive(4).unwrap())
+        .open_for(OpenDuration::fixed(Duration::ZERO))
+        .probes(Probes::successes(2).unwrap().max_concurrent(2).unwrap().lease(Duration::from_millis(1)).unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -117,7 +117,7 @@ async fn every_request_of_the_full_stack_has_one_response() {
     let sees = Arc::clone(&asked);
     let retry = RetryConfig::default()
         .idempotent()
-        .unobserved()
+        .without_observers()
         .without_budget()
         .backoff(Backoff::exponential(Duration::ZERO))
         .observe(move |event: &Event<'_>| {
@@ -126,8 +126,8 @@ async fn every_request_of_the_full_stack_has_one_response() {
             }
         });
     let recorder = Arc::clone(&events);
-    let fallback = FallbackLayer::value(u64::MAX).unobserved().observe(move |event: &Event<'_>| {
-        if let Event::FallbackAsked { .. } = event {
+    let fallback = FallbackLayer::value(u64::MAX).without_observers().observe(move |event: &Event<'_>| {
+        if let Event::FallbackCalled { .. } = event {
             recorder[1].fetch_add(1, Ordering::Relaxed);
         }
     });
@@ -161,11 +161,15 @@ async fn every_request_of_the_full_stack_has_one_response() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn running_probes_never_exceed_their_limit() {
-    let probes = Probes::successes(200).unwrap().at_a_time(3).unwrap();
-    let config = BreakerConfig::default().fixed().unobserved().open_for(OpenFor::fixed(Duration::ZERO)).probes(probes);
+    let probes = Probes::successes(200).unwrap().max_concurrent(3).unwrap();
+    let config = BreakerConfig::default()
+        .fixed()
+        .without_observers()
+        .open_for(OpenDuration::fixed(Duration::ZERO))
+        .probes(probes);
     let circuit = Circuit::new(config);
     for _ in 0..5 {
-        circuit.admit().unwrap().failure();
+        circuit.try_acquire().unwrap().failure();
     }
     assert_eq!(circuit.state(), State::HalfOpen);
     let out = Arc::new(AtomicU64::new(0));
@@ -173,7 +177,7 @@ async fn running_probes_never_exceed_their_limit() {
     for n in 0..CALLS {
         let (circuit, out) = (circuit.clone(), Arc::clone(&out));
         calls.spawn(async move {
-            let Ok(permit) = circuit.admit() else { return };
+            let Ok(permit) = circuit.try_acquire() else { return };
             assert!(out.fetch_add(1, Ordering::SeqCst) < 3 || circuit.state() == State::Closed);
             yield_now().await;
             out.fetch_sub(1, Ordering::SeqCst);
@@ -189,10 +193,10 @@ async fn running_probes_never_exceed_their_limit() {
 #[test]
 fn every_failure_of_a_row_counts_on_any_thread() {
     for _ in 0..50 {
-        let circuit = Circuit::new(counted().open_when(OpenRule::consecutive(2_000).unwrap()));
+        let circuit = Circuit::new(counted().open_when(TripRule::consecutive(2_000).unwrap()));
         std::thread::scope(|scope| {
             for _ in 0..2 {
-                scope.spawn(|| (0..1_000).for_each(|_| circuit.admit().unwrap().failure()));
+                scope.spawn(|| (0..1_000).for_each(|_| circuit.try_acquire().unwrap().failure()));
             }
         });
         assert_eq!((circuit.state(), circuit.stats().transitions), (State::Open, 1));
@@ -208,8 +212,8 @@ fn handles_on_two_threads_never_mix_up_their_circuits() {
                 let mut late = Vec::new();
                 for round in 0..5_000 {
                     let circuit = Circuit::new(counted());
-                    late.push(circuit.admit().unwrap());
-                    circuit.admit().unwrap().failure();
+                    late.push(circuit.try_acquire().unwrap());
+                    circuit.try_acquire().unwrap().failure();
                     if round % 16 == thread {
                         late.drain(..).for_each(|permit| permit.failure());
                     }
@@ -223,8 +227,8 @@ fn handles_on_two_threads_never_mix_up_their_circuits() {
 
 #[test]
 fn totals_add_up_when_counting_is_switched_under_load() {
-    let on = BreakerConfig::default().fixed().unobserved().count_calls();
-    let off = BreakerConfig::default().fixed().unobserved();
+    let on = BreakerConfig::default().fixed().without_observers().count_calls();
+    let off = BreakerConfig::default().fixed().without_observers();
     let circuit = Circuit::new(off.clone());
     let switching = AtomicU64::new(0);
     std::thread::scope(|scope| {
@@ -232,7 +236,7 @@ fn totals_add_up_when_counting_is_switched_under_load() {
             let (circuit, switching) = (&circuit, &switching);
             scope.spawn(move || {
                 while switching.load(Ordering::Relaxed) < 20_000 {
-                    let permit = circuit.admit().unwrap();
+                    let permit = circuit.try_acquire().unwrap();
                     match n {
                         0 => permit.neutral(),
                         _ => permit.success(),

@@ -4,13 +4,13 @@
 use std::time::Duration;
 
 use tower_recourse::{
-    Invalid, Ratio,
-    breaker::{OpenFor, OpenRule, Probes, Window},
+    InvalidConfig, Ratio,
+    breaker::{OpenDuration, Probes, TripRule, Window},
     retry::{Backoff, TokenBucket},
 };
 
 /// Each row is the result for one invalid value, and the expected message.
-fn refuse<T: std::fmt::Debug>(rows: impl IntoIterator<Item = (Result<T, Invalid>, &'static str)>) {
+fn refuse<T: std::fmt::Debug>(rows: impl IntoIterator<Item = (Result<T, InvalidConfig>, &'static str)>) {
     for (made, message) in rows {
         match made {
             Err(refused) => assert_eq!(refused.to_string(), message),
@@ -20,7 +20,7 @@ fn refuse<T: std::fmt::Debug>(rows: impl IntoIterator<Item = (Result<T, Invalid>
 }
 
 /// Each row is the smallest or the largest allowed value.
-fn accept<T>(rows: impl IntoIterator<Item = (&'static str, Result<T, Invalid>)>) {
+fn accept<T>(rows: impl IntoIterator<Item = (&'static str, Result<T, InvalidConfig>)>) {
     for (name, made) in rows {
         if let Err(refused) = made {
             panic!("{name}: {refused}");
@@ -48,12 +48,12 @@ fn a_ratio_is_from_0_to_1() {
 #[test]
 fn consecutive_failures_need_at_least_one() {
     refuse([
-        (OpenRule::consecutive(0), "`consecutive` is 0, but must be within 1..=1048575"),
-        (OpenRule::consecutive(1_048_576), "`consecutive` is 1048576, but must be within 1..=1048575"),
-        (OpenRule::consecutive(u32::MAX), "`consecutive` is 4294967295, but must be within 1..=1048575"),
+        (TripRule::consecutive(0), "`consecutive` is 0, but must be within 1..=1048575"),
+        (TripRule::consecutive(1_048_576), "`consecutive` is 1048576, but must be within 1..=1048575"),
+        (TripRule::consecutive(u32::MAX), "`consecutive` is 4294967295, but must be within 1..=1048575"),
     ]);
-    accept([("one", OpenRule::consecutive(1)), ("the most", OpenRule::consecutive(1_048_575))]);
-    let too_long = OpenRule::consecutive(1).unwrap().lasting(Duration::MAX);
+    accept([("one", TripRule::consecutive(1)), ("the most", TripRule::consecutive(1_048_575))]);
+    let too_long = TripRule::consecutive(1).unwrap().lasting(Duration::MAX);
     refuse([(too_long, "`lasting` is 18446744073709551615.999999999s, but must be at most 8.9 years")]);
 }
 
@@ -80,7 +80,7 @@ fn a_window_has_1_to_4096_calls_and_holds_its_minimum() {
 
 #[test]
 fn open_durations_grow_or_stay() {
-    let factor = |factor| OpenFor::growing(Duration::from_secs(1)).factor(factor);
+    let factor = |factor| OpenDuration::exponential(Duration::from_secs(1)).factor(factor);
     refuse([
         (factor(0.0), "`factor` is 0.0, but must be a finite number of at least 1"),
         (factor(0.999), "`factor` is 0.999, but must be a finite number of at least 1"),
@@ -91,32 +91,36 @@ fn open_durations_grow_or_stay() {
     accept([("stays", factor(1.0)), ("grows fast", factor(f64::MAX))]);
     // It replaced the custom function, or the linear steps, silently.
     let second = Duration::from_secs(1);
-    let not_growing =
-        [OpenFor::fixed(second), OpenFor::stepwise(second), OpenFor::until_reset(), OpenFor::by(move |_| second)];
+    let not_growing = [
+        OpenDuration::fixed(second),
+        OpenDuration::linear(second),
+        OpenDuration::until_reset(),
+        OpenDuration::from_fn(move |_| second),
+    ];
     let refused = "`factor` is 3.0, but must be that of a growing time";
     refuse(not_growing.map(|open_for| (open_for.factor(3.0), refused)));
 }
 
 #[test]
 fn probes_number_from_1_to_255() {
-    let share_of = |results| Probes::share_of(results, Ratio::HALF);
-    let at_a_time = |probes| Probes::one().at_a_time(probes);
+    let failure_rate = |results| Probes::failure_rate(results, Ratio::HALF);
+    let max_concurrent = |probes| Probes::one().max_concurrent(probes);
     refuse([
         (Probes::successes(0), "`successes` is 0, but must be within 1..=255"),
         (Probes::successes(256), "`successes` is 256, but must be within 1..=255"),
         (Probes::successes(257), "`successes` is 257, but must be within 1..=255"),
-        (share_of(0), "`results` is 0, but must be within 1..=255"),
-        (share_of(256), "`results` is 256, but must be within 1..=255"),
-        (at_a_time(0), "`at_a_time` is 0, but must be within 1..=255"),
-        (at_a_time(u32::MAX), "`at_a_time` is 4294967295, but must be within 1..=255"),
+        (failure_rate(0), "`results` is 0, but must be within 1..=255"),
+        (failure_rate(256), "`results` is 256, but must be within 1..=255"),
+        (max_concurrent(0), "`max_concurrent` is 0, but must be within 1..=255"),
+        (max_concurrent(u32::MAX), "`max_concurrent` is 4294967295, but must be within 1..=255"),
     ]);
     accept([
         ("one success", Probes::successes(1)),
         ("the most successes", Probes::successes(255)),
-        ("one result", share_of(1)),
-        ("the most results", share_of(255)),
-        ("one at a time", at_a_time(1)),
-        ("the most at a time", at_a_time(255)),
+        ("one result", failure_rate(1)),
+        ("the most results", failure_rate(255)),
+        ("one at a time", max_concurrent(1)),
+        ("the most at a time", max_concurrent(255)),
     ]);
 }
 
@@ -142,18 +146,18 @@ fn backoffs_grow_or_stay_and_have_a_delay() {
 
 #[test]
 fn a_budget_needs_a_share_and_room_for_a_token() {
-    let capacity = |tokens| TokenBucket::share(0.2).unwrap().capacity(tokens);
+    let capacity = |tokens| TokenBucket::retry_ratio(0.2).unwrap().capacity(tokens);
     refuse([
-        (TokenBucket::share(-1.0), "`share` is -1.0, but must be 0, or within 0.000000001..=1000"),
-        (TokenBucket::share(1_000.5), "`share` is 1000.5, but must be 0, or within 0.000000001..=1000"),
-        (TokenBucket::share(f64::NAN), "`share` is NaN, but must be 0, or within 0.000000001..=1000"),
-        (TokenBucket::share(f64::INFINITY), "`share` is inf, but must be 0, or within 0.000000001..=1000"),
+        (TokenBucket::retry_ratio(-1.0), "`retry_ratio` is -1.0, but must be 0, or within 0.000000001..=1000"),
+        (TokenBucket::retry_ratio(1_000.5), "`retry_ratio` is 1000.5, but must be 0, or within 0.000000001..=1000"),
+        (TokenBucket::retry_ratio(f64::NAN), "`retry_ratio` is NaN, but must be 0, or within 0.000000001..=1000"),
+        (TokenBucket::retry_ratio(f64::INFINITY), "`retry_ratio` is inf, but must be 0, or within 0.000000001..=1000"),
         (capacity(0), "`capacity` is 0, but must be at least 1"),
     ]);
     accept([
-        ("no share", TokenBucket::share(0.0)),
-        ("the smallest share", TokenBucket::share(0.000_000_001)),
-        ("the largest share", TokenBucket::share(1_000.0)),
+        ("no share", TokenBucket::retry_ratio(0.0)),
+        ("the smallest share", TokenBucket::retry_ratio(0.000_000_001)),
+        ("the largest share", TokenBucket::retry_ratio(1_000.0)),
         ("one token", capacity(1)),
         ("the most tokens", capacity(u32::MAX)),
     ]);

@@ -12,10 +12,10 @@ use tower::{
 use tower_recourse::{
     Attempt, BreakerConfig, BreakerError, BreakerLayer, Circuit, FallbackError, FallbackLayer, Outcome, RetryConfig,
     RetryLayer, State, Verdict,
-    breaker::OpenRule,
-    classify::{Errors, Sources},
-    fallback::Failed,
-    retry::{Backoff, Budget, Decision, Policy, Reason, Timeouts, TokenBucket},
+    breaker::TripRule,
+    classify::{ErrorChain, ErrorClassifier},
+    fallback::PrimaryFailure,
+    retry::{Backoff, Budget, Decision, DecisionReason, Policy, Timeouts, TokenBucket},
 };
 
 use crate::fixed_numbers::FixedNumbers as _;
@@ -23,19 +23,19 @@ use crate::scripted::*;
 
 /// Opens after this many consecutive failures.
 fn circuit(failures: u32) -> Circuit {
-    Circuit::new(BreakerConfig::default().fixed().open_when(OpenRule::consecutive(failures).unwrap()))
+    Circuit::new(BreakerConfig::default().fixed().open_when(TripRule::consecutive(failures).unwrap()))
 }
 
 fn open() -> Circuit {
     let circuit = circuit(1);
-    circuit.admit().unwrap().failure();
+    circuit.try_acquire().unwrap().failure();
     assert_eq!(circuit.state(), State::Open);
     circuit
 }
 
 /// A budget with one token and no deposits.
 fn one_token() -> std::sync::Arc<TokenBucket> {
-    std::sync::Arc::new(TokenBucket::share(0.0).unwrap().reserve(1))
+    std::sync::Arc::new(TokenBucket::retry_ratio(0.0).unwrap().min_per_second(1))
 }
 
 /// A classifier that doesn't know breakers.
@@ -94,7 +94,7 @@ async fn a_policy_that_ignores_rejections_does_not_hide_them() {
         fn start(&self, _: &Req) {}
         fn decide(&self, (): &mut (), _: &Attempt, outcome: Outcome<'_, Res, Err>) -> Decision {
             assert!(outcome.is_rejected());
-            Decision::Return(Reason::AttemptsSpent { attempts: 1 })
+            Decision::Return(DecisionReason::AttemptsExhausted { attempts: 1 })
         }
     }
     let (circuit, events) = (open(), EventLog::default());
@@ -104,10 +104,10 @@ async fn a_policy_that_ignores_rejections_does_not_hide_them() {
         .layer(BreakerLayer::on(&circuit))
         .service(Scripted::<_>::new([Answer("not asked for")]));
     assert_eq!(ready_and_call(&mut service, ()).await, Ok("backup"));
-    assert!(events.last_has(&["FallbackAsked", "Rejected"]));
+    assert!(events.last_has(&["FallbackCalled", "Rejected"]));
 }
 
-/// An error whose source is the breaker's error. Only `Sources` looks for it there.
+/// An error whose source is the breaker's error. Only `ErrorChain` looks for it there.
 #[derive(Debug)]
 struct Opaque(BreakerError<Oops>);
 
@@ -133,7 +133,9 @@ async fn a_rejection_is_recognised_in_a_changed_error_type() {
 
     let opaque = MapErr::new(breaker.clone(), Opaque);
     let error =
-        ready_and_call(&mut RetryLayer::new(config().classifier(Sources(Errors))).layer(opaque), ()).await.unwrap_err();
+        ready_and_call(&mut RetryLayer::new(config().classifier(ErrorChain(ErrorClassifier))).layer(opaque), ())
+            .await
+            .unwrap_err();
     assert!(error.0.rejection().is_some());
     assert_eq!(circuit.stats().total_rejected, 1);
 
@@ -160,7 +162,7 @@ async fn a_rejection_of_another_task_is_recognised_by_its_chain() {
         .service(spawned);
     assert_eq!(ready_and_call(&mut service, ()).await.unwrap(), 304);
     assert_eq!((circuit.stats().total_rejected, budget.balance()), (1, 1));
-    assert!(events.last_has(&["FallbackAsked", "Rejected { retry_in: Some(30s) }"]));
+    assert!(events.last_has(&["FallbackCalled", "Rejected { retry_in: Some(30s) }"]));
 }
 
 #[tokio::test(start_paused = true)]
@@ -208,8 +210,8 @@ async fn a_permanent_error_is_not_retried_through_a_breaker() {
 async fn an_attempt_that_times_out_fails_in_the_inner_breaker() {
     let circuit = circuit(2);
     let config = RetryConfig::default()
-        .timeouts(Timeouts::attempt(secs(1)).answer(|_| Err(Opaque(BreakerError::Inner(Oops(408))))))
-        .classifier(Sources(Errors))
+        .timeouts(Timeouts::attempt(secs(1)).on_timeout(|_| Err(Opaque(BreakerError::Inner(Oops(408))))))
+        .classifier(ErrorChain(ErrorClassifier))
         .idempotent()
         .retries(3);
     let breaker = BreakerLayer::on(&circuit).layer(Scripted::<&str>::new([Hang]));
@@ -225,7 +227,7 @@ async fn an_attempt_dropped_by_its_caller_counts_as_nothing() {
     let circuit = circuit(1);
     let config = RetryConfig::default()
         .idempotent()
-        .timeouts(Timeouts::attempt(secs(5)).answer(|_| Err(BreakerError::Inner(Oops(408)))));
+        .timeouts(Timeouts::attempt(secs(5)).on_timeout(|_| Err(BreakerError::Inner(Oops(408)))));
     let mut service = RetryLayer::new(config).layer(BreakerLayer::on(&circuit).layer(Scripted::<&str>::new([Hang])));
     let mut call = spawn(ready_and_call(&mut service, ()));
     assert_pending!(call.poll());
@@ -314,7 +316,7 @@ async fn a_backup_may_have_a_breaker_too() {
 async fn a_rejection_of_the_backup_does_not_mark_the_primary() {
     let elsewhere = open();
     let events = EventLog::default();
-    let backup = FallbackLayer::from_fn(move |_: Failed<'_, &'static str, Oops>| {
+    let backup = FallbackLayer::from_fn(move |_: PrimaryFailure<'_, &'static str, Oops>| {
         let elsewhere = elsewhere.clone();
         async move { elsewhere.call(|| async { Ok::<_, Infallible>("cache") }).await }
     });

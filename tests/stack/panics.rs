@@ -159,7 +159,7 @@ fn observed(at: fn(&Event<'_>) -> bool) -> BreakerConfig {
 #[test]
 fn an_observer_that_panics_at_a_failure_leaves_it_counted_once() {
     let circuit = Circuit::new(observed(|event| matches!(event, Event::CallFailed { .. })).open_when(first_failure()));
-    let permit = circuit.admit().unwrap();
+    let permit = circuit.try_acquire().unwrap();
     assert!(panics(|| permit.failure()));
     assert_eq!((circuit.state(), ended_calls(&circuit)), (State::Open, [0, 1, 0, 0]));
     assert_eq!(circuit.stats().transitions, 1, "the transition is counted too");
@@ -177,10 +177,10 @@ fn an_observer_that_panics_at_an_opening_leaves_it_open() {
 #[test]
 fn an_observer_that_panics_at_a_probe_leaves_its_slot_free() {
     let (circuit, _clock) = half_open(observed(|event| matches!(event, Event::CircuitHalfOpened { .. })));
-    assert!(panics(|| circuit.admit()));
+    assert!(panics(|| circuit.try_acquire()));
     assert_eq!(circuit.state(), State::HalfOpen);
     assert_eq!(ended_calls(&circuit), [0, 1, 0, 1], "the call that wasn't made counts as dropped");
-    circuit.admit().unwrap().success();
+    circuit.try_acquire().unwrap().success();
     assert_eq!((circuit.state(), circuit.stats().transitions), (State::Closed, 3));
 }
 
@@ -188,7 +188,7 @@ fn an_observer_that_panics_at_a_probe_leaves_its_slot_free() {
 fn an_observer_that_panics_at_a_rejection_leaves_it_counted() {
     let circuit = Circuit::new(observed(|event| matches!(event, Event::CallRejected { .. })));
     open(&circuit);
-    assert!(panics(|| circuit.admit()));
+    assert!(panics(|| circuit.try_acquire()));
     assert_eq!(circuit.stats().total_rejected, 1);
 }
 
@@ -218,7 +218,7 @@ fn a_panic_of_another_call_is_not_our_failure() {
 fn a_permit_held_during_a_panic_is_a_failure() {
     let circuit = Circuit::new(counted());
     assert!(panics(|| {
-        let _permit = circuit.admit();
+        let _permit = circuit.try_acquire();
         panic!("before it ended");
     }));
     assert_eq!(ended_calls(&circuit), [0, 1, 0, 0]);
@@ -231,7 +231,7 @@ async fn a_task_that_panics_returns_its_slot() {
     for _ in 0..3 {
         let (circuit, calls) = (circuit.clone(), Arc::clone(&calls));
         let task = tokio::spawn(async move {
-            let _permit = circuit.admit();
+            let _permit = circuit.try_acquire();
             calls.fetch_add(1, Ordering::Relaxed);
             tokio::task::yield_now().await;
             panic!("in a task");

@@ -14,14 +14,14 @@ fn boxed() -> BoxCloneService<u32, u32, BoxError> {
 }
 
 fn retry() -> RetryConfig {
-    RetryConfig::default().idempotent().unobserved().retries(0)
+    RetryConfig::default().idempotent().without_observers().retries(0)
 }
 
 #[tokio::test]
 async fn each_layer_works_around_a_boxed_service() {
     let mut retry = RetryLayer::new(retry()).layer(boxed());
-    let mut breaker = BreakerLayer::new(BreakerConfig::default().unobserved()).layer(boxed());
-    let mut fallback = FallbackLayer::value(7).unobserved().layer(boxed());
+    let mut breaker = BreakerLayer::new(BreakerConfig::default().without_observers()).layer(boxed());
+    let mut fallback = FallbackLayer::value(7).without_observers().layer(boxed());
     let answers = tokio::spawn(async move {
         let retried = retry.ready().await?.call(1).await?;
         let admitted = breaker.ready().await.map_err(BreakerError::into_boxed)?.call(2).await;
@@ -39,9 +39,9 @@ async fn a_stack_works_with_closures_over_boxed_errors() {
         Err(_) => Verdict::transient(),
     };
     let mut stack = ServiceBuilder::new()
-        .layer(FallbackLayer::value(7).unobserved())
+        .layer(FallbackLayer::value(7).without_observers())
         .layer(RetryLayer::new(retry().classify(judge)))
-        .layer(BreakerLayer::new(BreakerConfig::default().unobserved()))
+        .layer(BreakerLayer::new(BreakerConfig::default().without_observers()))
         .service(boxed());
     let answers = tokio::spawn(async move {
         let mut seen = Vec::new();
@@ -57,8 +57,10 @@ async fn a_stack_works_with_closures_over_boxed_errors() {
 async fn a_fallback_can_merge_boxed_errors() {
     let last = |_: BoxError, last: BoxError| last;
     let mut ladder = ServiceBuilder::new()
-        .layer(FallbackLayer::new(boxed()).unobserved().when(|_: Result<&u32, &BoxError>| true).join_errors(last))
-        .layer(FallbackLayer::new(boxed()).unobserved().join_errors(last))
+        .layer(
+            FallbackLayer::new(boxed()).without_observers().when(|_: Result<&u32, &BoxError>| true).merge_errors(last),
+        )
+        .layer(FallbackLayer::new(boxed()).without_observers().merge_errors(last))
         .layer(RetryLayer::new(retry()))
         .service(boxed());
     let error = tokio::spawn(async move { ladder.ready().await?.call(0).await });

@@ -1,15 +1,15 @@
 //! Circuits in a store.
 
-use tower_recourse::{BreakerConfig, Circuit, State, breaker::OpenRule};
+use tower_recourse::{BreakerConfig, Circuit, State, breaker::TripRule};
 
 use super::*;
 
 use crate::fixed_numbers::FixedNumbers as _;
 
 fn circuit(store: &FileStore) -> (Circuit, Restored) {
-    let config = BreakerConfig::default().fixed().unobserved().open_when(OpenRule::consecutive(2).unwrap());
+    let config = BreakerConfig::default().fixed().without_observers().open_when(TripRule::consecutive(2).unwrap());
     let circuit = Circuit::new(config.observe(store.observer()));
-    let restored = store.keep("upstream", &circuit).unwrap();
+    let restored = store.register("upstream", &circuit).unwrap();
     (circuit, restored)
 }
 
@@ -19,8 +19,8 @@ fn an_open_circuit_is_restored_and_does_not_hold_the_store() {
     let store = FileStore::open(folder.path(), "state").unwrap();
     let (first, restored) = circuit(&store);
     assert_eq!(restored, Restored::Nothing);
-    first.admit().unwrap().failure();
-    first.admit().unwrap().failure();
+    first.try_acquire().unwrap().failure();
+    first.try_acquire().unwrap().failure();
     drop(store);
 
     let store = FileStore::open(folder.path(), "state").unwrap();
@@ -40,7 +40,7 @@ fn an_open_circuit_is_restored_and_does_not_hold_the_store() {
 #[test]
 fn an_opening_is_written_without_a_flush() {
     let folder = tempfile::tempdir().unwrap();
-    let store = FileStore::open(folder.path(), "state").unwrap().write_every(Duration::from_millis(1));
+    let store = FileStore::open(folder.path(), "state").unwrap().write_interval(Duration::from_millis(1));
     let (circuit, _) = circuit(&store);
     circuit.force_open();
     let path = folder.path().join("state.json");
@@ -55,12 +55,12 @@ fn a_circuit_past_its_open_duration_is_restored_half_open() {
     let folder = tempfile::tempdir().unwrap();
     let store = FileStore::open(folder.path(), "state").unwrap();
     let (first, _) = circuit(&store);
-    first.admit().unwrap().failure();
-    first.admit().unwrap().failure();
+    first.try_acquire().unwrap().failure();
+    first.try_acquire().unwrap().failure();
     store.save().unwrap();
     let saved = serde_json::to_value(first.snapshot()).unwrap();
     assert_eq!((&saved["state"], &saved["mode"]), (&json!("open"), &json!("auto")));
-    let mut snapshot: tower_recourse::breaker::Snapshot = serde_json::from_value(saved).unwrap();
+    let mut snapshot: tower_recourse::breaker::CircuitSnapshot = serde_json::from_value(saved).unwrap();
     snapshot.open_for = Some(Duration::ZERO);
     first.restore(&snapshot, Duration::ZERO);
     drop(store);

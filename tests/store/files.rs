@@ -40,7 +40,7 @@ fn child_that_saves() {
         }
     }
     let store = FileStore::open(&folder, "state").unwrap();
-    store.keep("counter", &Arc::new(Fixed(json!("no number")))).unwrap();
+    store.register("counter", &Arc::new(Fixed(json!("no number")))).unwrap();
     drop(store);
     let (store, ..) = counted(&folder);
     store.save().unwrap();
@@ -93,11 +93,11 @@ fn a_file_keeps_its_mode() {
 fn files_set_aside_and_new_files_keep_the_mode() {
     let folder = tempfile::tempdir().unwrap();
     let store = FileStore::open(folder.path(), "state").unwrap();
-    store.keep("counter", &Arc::new(Fixed(json!("no number")))).unwrap();
+    store.register("counter", &Arc::new(Fixed(json!("no number")))).unwrap();
     drop(store);
     set_mode(folder.path().join("state.json"), 0o640);
     let store = FileStore::open(folder.path(), "state").unwrap();
-    assert_eq!(store.keep("counter", &Counter::default()).unwrap(), Restored::Unreadable);
+    assert_eq!(store.register("counter", &Counter::default()).unwrap(), Restored::Unreadable);
     assert_eq!(mode(folder.path().join("state.json.damaged-1")), 0o640);
     drop(store);
     fs::write(folder.path().join("state.json"), "damaged").unwrap();
@@ -187,7 +187,7 @@ fn setting_a_file_aside_follows_no_link() {
     for readable in [false, true] {
         let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let store = FileStore::open(folder.path(), "state").unwrap();
-        store.keep("counter", &Arc::new(Fixed(json!("no number")))).unwrap();
+        store.register("counter", &Arc::new(Fixed(json!("no number")))).unwrap();
         drop(store);
         if !readable {
             fs::write(folder.path().join("state.json"), "damaged").unwrap();
@@ -199,7 +199,7 @@ fn setting_a_file_aside_follows_no_link() {
         }
         let link = Link::at(folder.path().join("state.json.damaged-99"), elsewhere.path());
         let store = FileStore::open(folder.path(), "state").unwrap();
-        store.keep("counter", &Counter::default()).unwrap();
+        store.register("counter", &Counter::default()).unwrap();
         link.target_is_untouched();
         assert!(fs::symlink_metadata(&link.link).unwrap().is_file(), "the link is replaced");
         assert_eq!(fs::read(&link.link).unwrap(), before);

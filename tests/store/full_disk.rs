@@ -35,7 +35,7 @@ fn child() {
     let Some(folder) = env::var_os(FOLDER) else { return };
     let store = FileStore::open(&folder, "state").unwrap();
     let text = Text::default();
-    store.keep("text", &text).unwrap();
+    store.register("text", &text).unwrap();
     *text.0.lock().unwrap() = "small".to_owned();
     store.save().unwrap();
     for _ in 0..3 {
@@ -48,7 +48,7 @@ fn child() {
         assert!(names(folder.as_ref()) == ["state.json"], "the partly written file is gone");
         *text.0.lock().unwrap() = "again".to_owned();
         store.save().unwrap();
-        assert!(store.trouble().is_none());
+        assert!(store.last_error().is_none());
     }
     println!("all is well");
 }
@@ -59,6 +59,6 @@ fn a_full_disk_keeps_the_old_state_and_saves_later() {
     with_file_size_limit("full_disk::child", (FOLDER, folder.path().as_os_str()));
     let (store, ..) = counted(folder.path());
     let text = Text::default();
-    store.keep("text", &text).unwrap();
+    store.register("text", &text).unwrap();
     assert_eq!(*text.0.lock().unwrap(), "again");
 }

@@ -54,8 +54,8 @@ fn a_hostile_part_name_is_escaped_in_errors() {
     let folder = tempfile::tempdir().unwrap();
     let store = FileStore::open(folder.path(), "state").unwrap();
     let name = format!("{HOSTILE}{}", "x".repeat(1 << 20));
-    store.keep(&name, &Arc::new(Panics)).unwrap();
-    let taken = store.keep(&name, &Counter::default()).unwrap_err();
+    store.register(&name, &Arc::new(Panics)).unwrap();
+    let taken = store.register(&name, &Counter::default()).unwrap_err();
     is_harmless(&taken.to_string());
     is_harmless(&format!("{taken:?}"));
     all_is_harmless(&store.save().unwrap_err());
@@ -68,7 +68,7 @@ fn a_hostile_key_in_a_state_file_is_escaped_and_read_back() {
     let folder = tempfile::tempdir().unwrap();
     let state = json!({ HOSTILE: [HOSTILE, "\u{9b}31m\u{7f}"] });
     let store = FileStore::open(folder.path(), "state").unwrap();
-    store.keep(HOSTILE, &Arc::new(Fixed(state.clone()))).unwrap();
+    store.register(HOSTILE, &Arc::new(Fixed(state.clone()))).unwrap();
     for _ in 0..2 {
         store.save().unwrap();
         let file = fs::read_to_string(folder.path().join("state.json")).unwrap();
@@ -92,11 +92,11 @@ async fn a_hostile_file_content_is_escaped_in_warnings() {
     is_harmless(damaged.trim_end());
 
     let store = FileStore::open(folder.path(), "state").unwrap();
-    store.keep(HOSTILE, &Arc::new(Fixed(json!({ "a": long })))).unwrap();
+    store.register(HOSTILE, &Arc::new(Fixed(json!({ "a": long })))).unwrap();
     drop(store);
     let store = FileStore::open(folder.path(), "state").unwrap();
     let unreadable = logged(async {
-        assert_eq!(store.keep(HOSTILE, &Counter::default()).unwrap(), Restored::Unreadable);
+        assert_eq!(store.register(HOSTILE, &Counter::default()).unwrap(), Restored::Unreadable);
     })
     .await;
     assert_eq!(unreadable.lines().count(), 1);

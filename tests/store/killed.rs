@@ -28,9 +28,9 @@ fn child() {
         Err(error) => panic!("{error}"),
     };
     let counter = Counter::default();
-    store.keep("counter", &counter).unwrap();
+    store.register("counter", &counter).unwrap();
     // Makes saving take long enough for a kill in between.
-    store.keep("ballast", &std::sync::Arc::new(super::Fixed(vec![17; 20_000].into()))).unwrap();
+    store.register("ballast", &std::sync::Arc::new(super::Fixed(vec![17; 20_000].into()))).unwrap();
     loop {
         counter.set(counter.get() + 1);
         store.save().unwrap();
@@ -71,7 +71,7 @@ fn saved_state_survives_a_kill_at_any_time() {
             durable.set(saved.last().unwrap_or(durable.get()));
 
             let (store, _, restored) = counted(folder.path());
-            assert!(store.trouble().is_none());
+            assert!(store.last_error().is_none());
             assert!(
                 restored == durable.get() || restored == durable.get() + 1,
                 "{} was durable, and it is {restored}",

@@ -50,7 +50,7 @@ fn names(folder: &Path) -> Vec<String> {
 fn counted(folder: &Path) -> (FileStore, Counter, u64) {
     let store = FileStore::open(folder, "state").unwrap();
     let counter = Counter::default();
-    store.keep("counter", &counter).unwrap();
+    store.register("counter", &counter).unwrap();
     let restored = counter.get();
     (store, counter, restored)
 }
@@ -68,7 +68,7 @@ fn saved_state_is_restored() {
     drop(store);
     let (store, _, restored) = counted(&folder.path().join("made/for/it"));
     assert_eq!(restored, 18);
-    assert!(store.trouble().is_none());
+    assert!(store.last_error().is_none());
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn unknown_entries_are_kept_byte_for_byte() {
     let folder = tempfile::tempdir().unwrap();
     let odd = json!({ "big": 12_345_678_901_234_567_890_u64, "text": "\u{2028}\"" });
     let store = FileStore::open(folder.path(), "state").unwrap();
-    store.keep("other", &Arc::new(Fixed(odd.clone()))).unwrap();
+    store.register("other", &Arc::new(Fixed(odd.clone()))).unwrap();
     drop(store);
     let before = file(folder.path())["parts"]["other"].clone();
     for _ in 0..3 {
@@ -101,8 +101,8 @@ fn unknown_entries_are_kept_byte_for_byte() {
     }
     assert_eq!(file(folder.path())["parts"]["other"], before, "the date of the snapshot too");
     let store = FileStore::open(folder.path(), "state").unwrap();
-    assert!(matches!(store.keep("other", &Arc::new(Fixed(Value::Null))).unwrap(), Restored::State { .. }));
-    assert!(store.forget("counter") && !store.forget("counter"));
+    assert!(matches!(store.register("other", &Arc::new(Fixed(Value::Null))).unwrap(), Restored::State { .. }));
+    assert!(store.unregister("counter") && !store.unregister("counter"));
     drop(store);
     assert_eq!(file(folder.path())["parts"].as_object().unwrap().len(), 1);
 }
@@ -192,11 +192,11 @@ fn the_number_of_files_set_aside_is_bounded() {
 fn an_unreadable_entry_starts_fresh_and_is_copied() {
     let folder = tempfile::tempdir().unwrap();
     let store = FileStore::open(folder.path(), "state").unwrap();
-    store.keep("counter", &Arc::new(Fixed(json!("no number")))).unwrap();
+    store.register("counter", &Arc::new(Fixed(json!("no number")))).unwrap();
     drop(store);
     let before = fs::read(folder.path().join("state.json")).unwrap();
     let store = FileStore::open(folder.path(), "state").unwrap();
-    assert_eq!(store.keep("counter", &Counter::default()).unwrap(), Restored::Unreadable);
+    assert_eq!(store.register("counter", &Counter::default()).unwrap(), Restored::Unreadable);
     store.save().unwrap();
     assert_eq!(fs::read(folder.path().join("state.json.damaged-1")).unwrap(), before);
     assert_eq!(file(folder.path())["parts"]["counter"]["state"], 0);
@@ -206,7 +206,7 @@ fn an_unreadable_entry_starts_fresh_and_is_copied() {
 fn two_entries_with_one_name_are_invalid() {
     let folder = tempfile::tempdir().unwrap();
     let (store, ..) = counted(folder.path());
-    let error = store.keep("counter", &Counter::default()).unwrap_err();
+    let error = store.register("counter", &Counter::default()).unwrap_err();
     assert_eq!(error.to_string(), "`part` is \"counter\", but must be a name that no other part of the store has");
 }
 
@@ -232,11 +232,11 @@ fn an_obstacle_keeps_the_old_state_and_is_reported() {
     counter.set(2);
     let error = store.save().unwrap_err();
     assert!(matches!(&error, StoreError::Io { path, .. } if path.ends_with("state.json.tmp")), "{error:?}");
-    assert_eq!(store.trouble().unwrap().to_string(), error.to_string());
+    assert_eq!(store.last_error().unwrap().to_string(), error.to_string());
     assert_eq!(fs::read(folder.path().join("state.json")).unwrap(), before);
     fs::remove_dir(&in_the_way).unwrap();
     store.save().unwrap();
-    assert!(store.trouble().is_none());
+    assert!(store.last_error().is_none());
     assert_eq!(file(folder.path())["parts"]["counter"]["state"], 2);
 }
 
@@ -266,7 +266,7 @@ fn an_entry_that_panics_keeps_its_state_and_others_are_saved() {
     let folder = tempfile::tempdir().unwrap();
     let (store, counter, _) = counted(folder.path());
     let fragile = Arc::new(Fragile::default());
-    store.keep("fragile", &fragile).unwrap();
+    store.register("fragile", &fragile).unwrap();
     fragile.count.store(7, Ordering::SeqCst);
     store.save().unwrap();
     fragile.panics.store(true, Ordering::SeqCst);
@@ -283,7 +283,7 @@ fn an_entry_that_panics_keeps_its_state_and_others_are_saved() {
     drop(store);
     let store = FileStore::open(folder.path(), "state").unwrap();
     fragile.panics.store(true, Ordering::SeqCst);
-    let restored = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| store.keep("fragile", &fragile)));
+    let restored = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| store.register("fragile", &fragile)));
     assert!(restored.is_err(), "a panic of a restore reaches its caller");
     drop(store);
     assert_eq!(saved("fragile"), 8, "and the saved state is kept");
@@ -320,7 +320,7 @@ fn concurrent_flushes_share_one_write() {
     let folder = tempfile::tempdir().unwrap();
     let store = FileStore::open(folder.path(), "state").unwrap();
     let slow = Arc::new(Slow::default());
-    store.keep("slow", &slow).unwrap();
+    store.register("slow", &slow).unwrap();
     store.changed();
     while slow.taken.load(Ordering::SeqCst) == 0 {
         std::thread::yield_now();
@@ -348,7 +348,7 @@ async fn a_dropped_flush_is_still_written() {
     let folder = tempfile::tempdir().unwrap();
     let store = FileStore::open(folder.path(), "state").unwrap();
     let slow = Arc::new(Slow::default());
-    store.keep("slow", &slow).unwrap();
+    store.register("slow", &slow).unwrap();
     {
         let mut flush = std::pin::pin!(store.flush());
         assert!(poll(flush.as_mut()).is_pending());
@@ -370,7 +370,7 @@ fn poll<F: Future>(future: std::pin::Pin<&mut F>) -> std::task::Poll<F::Output> 
 fn a_change_is_written_without_a_flush() {
     let folder = tempfile::tempdir().unwrap();
     let (store, counter, _) = counted(folder.path());
-    let store = store.write_every(Duration::from_millis(1));
+    let store = store.write_interval(Duration::from_millis(1));
     for count in 1..=20 {
         counter.set(count);
         store.changed();

@@ -2,14 +2,14 @@
 
 use tower_recourse::{
     RetryConfig, RetryLayer,
-    retry::{Backoff, Ledger},
+    retry::{Backoff, RetryQuota},
 };
 
 use super::*;
 
-fn ledger(store: &FileStore) -> Ledger {
-    let ledger = Ledger::new().per_key(3).in_all(5);
-    store.keep("ledger", &ledger).unwrap();
+fn ledger(store: &FileStore) -> RetryQuota {
+    let ledger = RetryQuota::new().max_per_key(3).max_total(5);
+    store.register("ledger", &ledger).unwrap();
     ledger
 }
 
@@ -19,20 +19,22 @@ async fn a_restart_does_not_reset_the_retries_of_a_key() {
     for (item, expected) in [(7, (3, 3)), (7, (3, 3)), (8, (2, 5)), (8, (2, 5))] {
         let store = FileStore::open(folder.path(), "state").unwrap();
         let ledger = ledger(&store);
-        let config = RetryConfig::default().idempotent().backoff(Backoff::fixed(Duration::from_secs(1))).unobserved();
-        let layer = RetryLayer::new(config.ledger(&ledger, |item: &u32| *item).observe(store.observer()));
+        let config =
+            RetryConfig::default().idempotent().backoff(Backoff::fixed(Duration::from_secs(1))).without_observers();
+        let layer = RetryLayer::new(config.quota(&ledger, |item: &u32| *item).observe(store.observer()));
         layer.run_for(&item, |_| async { Err::<(), _>("down".to_owned()) }).await.unwrap_err();
-        assert_eq!((ledger.retries_of(&item.to_string()), ledger.retries_in_all()), expected);
+        assert_eq!((ledger.retries_for_key(&item.to_string()), ledger.total_retries()), expected);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_retry_is_written_without_a_flush() {
     let folder = tempfile::tempdir().unwrap();
-    let store = FileStore::open(folder.path(), "state").unwrap().write_every(Duration::from_millis(1));
+    let store = FileStore::open(folder.path(), "state").unwrap().write_interval(Duration::from_millis(1));
     let ledger = ledger(&store);
-    let config = RetryConfig::default().idempotent().backoff(Backoff::fixed(Duration::from_secs(1))).unobserved();
-    let layer = RetryLayer::new(config.ledger(&ledger, |item: &u32| *item).observe(store.observer()));
+    let config =
+        RetryConfig::default().idempotent().backoff(Backoff::fixed(Duration::from_secs(1))).without_observers();
+    let layer = RetryLayer::new(config.quota(&ledger, |item: &u32| *item).observe(store.observer()));
     layer.run_for(&7, |_| async { Err::<(), _>("down".to_owned()) }).await.unwrap_err();
     let path = folder.path().join("state.json");
     let expected = json!({ "in_all": 3, "keys": [["7", 3]] });

@@ -41,8 +41,8 @@ impl Persist for UnregistersInDrop {
 
 impl Drop for UnregistersInDrop {
     fn drop(&mut self) {
-        assert!(self.0.forget("other"));
-        self.0.keep("again", &Counter::default()).unwrap();
+        assert!(self.0.unregister("other"));
+        self.0.register("again", &Counter::default()).unwrap();
     }
 }
 
@@ -51,11 +51,11 @@ fn an_entry_may_use_the_store_in_its_drop() {
     finishes(|| {
         let folder = tempfile::tempdir().unwrap();
         let store = FileStore::open(folder.path(), "state").unwrap();
-        store.keep("other", &Counter::default()).unwrap();
-        store.keep("forgets", &Arc::new(UnregistersInDrop(store.clone()))).unwrap();
+        store.register("other", &Counter::default()).unwrap();
+        store.register("forgets", &Arc::new(UnregistersInDrop(store.clone()))).unwrap();
         store.save().unwrap();
-        assert!(store.forget("forgets"));
-        assert!(!store.forget("other") && store.forget("again"));
+        assert!(store.unregister("forgets"));
+        assert!(!store.unregister("other") && store.unregister("again"));
     });
 }
 
@@ -66,7 +66,7 @@ impl Wake for Uses {
     fn wake(self: Arc<Self>) {
         if let Some(store) = &*self.0.lock().unwrap() {
             store.changed();
-            assert!(store.trouble().is_none());
+            assert!(store.last_error().is_none());
         }
     }
 }
@@ -75,7 +75,7 @@ impl Drop for Uses {
     fn drop(&mut self) {
         if let Some(store) = self.0.get_mut().unwrap().take() {
             store.changed();
-            assert!(store.trouble().is_none());
+            assert!(store.last_error().is_none());
         }
     }
 }
@@ -84,7 +84,7 @@ impl Drop for Uses {
 fn slow_store(folder: &std::path::Path) -> (FileStore, Arc<Slow>) {
     let store = FileStore::open(folder, "state").unwrap();
     let slow = Arc::new(Slow::default());
-    store.keep("slow", &slow).unwrap();
+    store.register("slow", &slow).unwrap();
     (store, slow)
 }
 
@@ -130,14 +130,14 @@ fn a_store_may_be_used_while_it_is_formatted() {
     struct Uses(FileStore);
     impl Write for Uses {
         fn write_str(&mut self, _: &str) -> fmt::Result {
-            self.0.forget("nothing");
+            self.0.unregister("nothing");
             Ok(())
         }
     }
     finishes(|| {
         let folder = tempfile::tempdir().unwrap();
         let store = FileStore::open(folder.path(), "state").unwrap();
-        store.keep("counter", &Counter::default()).unwrap();
+        store.register("counter", &Counter::default()).unwrap();
         store.save().unwrap();
         write!(Uses(store.clone()), "{store:?}").unwrap();
     });

@@ -10,38 +10,38 @@ use std::{
 use tower::Service;
 use tower_recourse::{
     BreakerConfig, Circuit, State, Verdict,
-    breaker::{OpenFor, OpenRule, Probes},
+    breaker::{OpenDuration, Probes, TripRule},
 };
 
 /// No observer, every call counted; five consecutive failures, 30 s, one probe.
 pub(crate) fn counted() -> BreakerConfig {
-    plain().unobserved().count_calls()
+    plain().without_observers().count_calls()
 }
 
 /// Opens for 30 s after five consecutive failures, however fast; one probe.
 pub(crate) fn plain() -> BreakerConfig {
     BreakerConfig::default()
-        .open_when(OpenRule::consecutive(5).unwrap())
-        .open_for(OpenFor::fixed(Duration::from_secs(30)))
+        .open_when(TripRule::consecutive(5).unwrap())
+        .open_for(OpenDuration::fixed(Duration::from_secs(30)))
         .probes(Probes::one())
 }
 
 /// Opens at the first failure.
-pub(crate) fn first_failure() -> OpenRule {
-    OpenRule::consecutive(1).unwrap()
+pub(crate) fn first_failure() -> TripRule {
+    TripRule::consecutive(1).unwrap()
 }
 
 /// Fails calls until the circuit opens.
 pub(crate) fn open<C>(circuit: &Circuit<C>) {
     while circuit.state() == State::Closed {
-        circuit.admit().unwrap().failure();
+        circuit.try_acquire().unwrap().failure();
     }
     assert_eq!(circuit.state(), State::Open);
 }
 
 pub(crate) fn end_calls<C>(circuit: &Circuit<C>, verdict: Verdict, calls: u32) {
     for _ in 0..calls {
-        circuit.admit().unwrap().end(verdict);
+        circuit.try_acquire().unwrap().end(verdict);
     }
 }
 

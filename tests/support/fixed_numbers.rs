@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tower_recourse::{
     BreakerConfig, Ratio,
-    breaker::{OpenFor, OpenRule, Probes, Window},
+    breaker::{OpenDuration, Probes, TripRule, Window},
 };
 
 pub(crate) trait FixedNumbers {
@@ -18,13 +18,13 @@ pub(crate) trait FixedNumbers {
 
 impl<C> FixedNumbers for BreakerConfig<C> {
     fn fixed(self) -> Self {
-        self.open_when(OpenRule::consecutive(5).unwrap())
-            .open_for(OpenFor::fixed(Duration::from_secs(30)))
+        self.open_when(TripRule::consecutive(5).unwrap())
+            .open_for(OpenDuration::fixed(Duration::from_secs(30)))
             .probes(Probes::one())
     }
 
     fn fixed_share(self) -> Self {
         let window = Window::count(100).unwrap().minimum(20).unwrap();
-        self.fixed().open_when(OpenRule::Ratio { failing: Ratio::HALF, window })
+        self.fixed().open_when(TripRule::FailureRate { failing: Ratio::HALF, window })
     }
 }

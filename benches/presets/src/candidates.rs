@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tower_recourse::{
     BreakerConfig, Ratio, RetryConfig,
-    breaker::{OpenFor, OpenRule, Probes, Throttle, Window, WindowStats},
+    breaker::{AdaptiveThrottle, OpenDuration, Probes, TripRule, Window, WindowStats},
     retry::{RejectionWait, TokenBucket},
 };
 
@@ -41,11 +41,11 @@ pub fn all() -> Vec<Candidate> {
         Candidate::new("retry alone", Guard::Nothing).central(),
         Candidate::new("retry alone, no budget", Guard::Nothing).retry(|retry| retry.without_budget()),
         Candidate::new("retry alone, bucket empty at the start", Guard::Nothing)
-            .retry(|retry| retry.budget(TokenBucket::share(0.2).expect("a share")))
+            .retry(|retry| retry.budget(TokenBucket::retry_ratio(0.2).expect("a share")))
             .detailed(),
-        breaker("50 % of 100 calls, 30 s", || rate(calls(100), 50), || OpenFor::fixed(seconds(30))).detailed(),
-        breaker("5 in a row, 30 s", || row(5), || OpenFor::fixed(seconds(30))).detailed(),
-        breaker("50 % of 10 s, 30 s", || rate(time(10), 50), || OpenFor::fixed(seconds(30))).detailed(),
+        breaker("50 % of 100 calls, 30 s", || rate(calls(100), 50), || OpenDuration::fixed(seconds(30))).detailed(),
+        breaker("5 in a row, 30 s", || row(5), || OpenDuration::fixed(seconds(30))).detailed(),
+        breaker("50 % of 10 s, 30 s", || rate(time(10), 50), || OpenDuration::fixed(seconds(30))).detailed(),
         breaker("50 % of 100 calls, 0.1–5 s", || rate(calls(100), 50), || doubling(5)),
         breaker("50 % of 10 s, 0.1–5 s", || rate(time(10), 50), || doubling(5)),
         breaker("90 % of 10 s, 0.1–5 s", || rate(time(10), 90), || doubling(5)).detailed(),
@@ -56,7 +56,7 @@ pub fn all() -> Vec<Candidate> {
             BreakerConfig::http().open_when(row(5)).open_for(doubling(5)).probes(probes)
         }),
         configured("5 in a row, 0.1–5 s, ramp of 1 s", || {
-            BreakerConfig::http().open_when(row(5)).open_for(doubling(5)).probes(Probes::one()).ramp(seconds(1))
+            BreakerConfig::http().open_when(row(5)).open_for(doubling(5)).probes(Probes::one()).slow_start(seconds(1))
         }),
         configured("throttle over 10 s", || throttle(10)).detailed(),
         preset(B).central(),
@@ -126,23 +126,23 @@ fn configured(name: &'static str, config: fn() -> Breaker) -> Candidate {
     Candidate::new(name, Guard::Breaker(Box::new(config)))
 }
 
-fn breaker(name: &'static str, rule: fn() -> OpenRule, open_for: fn() -> OpenFor) -> Candidate {
+fn breaker(name: &'static str, rule: fn() -> TripRule, open_for: fn() -> OpenDuration) -> Candidate {
     let config = move || BreakerConfig::http().open_when(rule()).open_for(open_for()).probes(Probes::one());
     Candidate::new(name, Guard::Breaker(Box::new(config)))
 }
 
-fn row(failures: u32) -> OpenRule {
-    OpenRule::consecutive(failures).expect("a row")
+fn row(failures: u32) -> TripRule {
+    TripRule::consecutive(failures).expect("a row")
 }
 
 /// Opens after `failures` failures in a row, if no call of the last `time` succeeded.
-fn row_for(failures: u32, time: Duration) -> OpenRule {
+fn row_for(failures: u32, time: Duration) -> TripRule {
     let window = Window::time(time).and_then(|window| window.minimum(1)).expect("a window");
-    OpenRule::custom(window, move |row: u32, window: &WindowStats| row >= failures && window.failures == window.calls)
+    TripRule::custom(window, move |row: u32, window: &WindowStats| row >= failures && window.failures == window.calls)
 }
 
-fn rate(window: Window, percent: u32) -> OpenRule {
-    OpenRule::Ratio { failing: share(percent), window: window.minimum(20).expect("a minimum") }
+fn rate(window: Window, percent: u32) -> TripRule {
+    TripRule::FailureRate { failing: share(percent), window: window.minimum(20).expect("a minimum") }
 }
 
 fn calls(count: u32) -> Window {
@@ -158,13 +158,13 @@ fn share(percent: u32) -> Ratio {
 }
 
 /// 100 ms, and twice as long with each opening in a row, up to a longest time; jitter of 20 %.
-fn doubling(longest: u64) -> OpenFor {
-    OpenFor::growing(ms(100)).max(seconds(longest)).jitter(share(20))
+fn doubling(longest: u64) -> OpenDuration {
+    OpenDuration::exponential(ms(100)).max(seconds(longest)).jitter(share(20))
 }
 
 fn throttle(over: u64) -> Breaker {
-    let throttle = Throttle::GOOGLE.over(seconds(over)).expect("a window");
-    BreakerConfig::http().open_when(OpenRule::Throttle(throttle))
+    let throttle = AdaptiveThrottle::GOOGLE.over(seconds(over)).expect("a window");
+    BreakerConfig::http().open_when(TripRule::AdaptiveThrottle(throttle))
 }
 
 /// The crate's presets.
@@ -177,12 +177,12 @@ fn hand_written(name: &'static str, breaker: trickle::Settings) -> Candidate {
     candidate.retry(|retry| retry.wait_out_rejections(RejectionWait::NONE)).detailed()
 }
 
-fn lasting_row(failures: u32, millis: u64) -> OpenRule {
+fn lasting_row(failures: u32, millis: u64) -> TripRule {
     row(failures).lasting(ms(millis)).expect("a row that lasts")
 }
 
-fn failing_time(percent: u32, longest: u64) -> OpenFor {
-    OpenFor::share_of_failing_time(share(percent)).max(ms(longest)).jitter(share(20))
+fn failing_time(percent: u32, longest: u64) -> OpenDuration {
+    OpenDuration::share_of_failing_time(share(percent)).max(ms(longest)).jitter(share(20))
 }
 
 fn waiting(longest: u64, within: u64) -> RejectionWait {

@@ -104,7 +104,7 @@ mod tests {
 
     use tower_recourse::{
         BreakerConfig, RetryConfig,
-        breaker::{OpenFor, OpenRule},
+        breaker::{OpenDuration, TripRule},
         retry::{Backoff, Jitter, RejectionWait},
     };
 
@@ -121,8 +121,8 @@ mod tests {
     /// Opens on the first failure for `open_for`; one retry after 200 ms.
     fn parts(open_for: Duration) -> Parts {
         let backoff = || Backoff::fixed(ms(200)).jitter(Jitter::None);
-        let rule = || OpenRule::consecutive(1).expect("a row");
-        let breaker = move || BreakerConfig::http().open_when(rule()).open_for(OpenFor::fixed(open_for));
+        let rule = || TripRule::consecutive(1).expect("a row");
+        let breaker = move || BreakerConfig::http().open_when(rule()).open_for(OpenDuration::fixed(open_for));
         Parts {
             retry: Some(Box::new(move || {
                 let retry = RetryConfig::http().retries(1).backoff(backoff());

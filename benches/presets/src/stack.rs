@@ -5,8 +5,8 @@ use std::io;
 use tower::{Layer, Service, ServiceExt, util::BoxCloneSyncService};
 use tower_recourse::{
     BreakerConfig, BreakerError, BreakerLayer, RetryConfig, RetryLayer,
-    http::{Health, Replay, Statuses},
-    retry::{NoTimeouts, Timeouts, quota::NoLedger},
+    http::{BreakerClassifier, Replay, RetryClassifier},
+    retry::{NoTimeouts, Timeouts, quota::NoQuota},
 };
 
 use crate::{
@@ -21,8 +21,8 @@ use crate::{
 pub type Stack = BoxCloneSyncService<Request, Response, BreakerError<io::Error>>;
 
 /// The type of the HTTP preset, with any settings.
-pub type Retry = RetryConfig<Statuses, NoTimeouts, NoLedger, Replay>;
-pub type Breaker = BreakerConfig<Health>;
+pub type Retry = RetryConfig<RetryClassifier, NoTimeouts, NoQuota, Replay>;
+pub type Breaker = BreakerConfig<BreakerClassifier>;
 
 /// The parts of a stack. Each client builds its own stack from them.
 pub struct Parts {
@@ -57,7 +57,7 @@ impl Parts {
         match &self.breaker {
             Guard::Nothing => self.with_retry(scenario, seed, upstream.map_err(BreakerError::Inner)),
             Guard::Breaker(config) => {
-                let layer = BreakerLayer::new(config().unobserved().seed(seed));
+                let layer = BreakerLayer::new(config().without_observers().seed(seed));
                 self.with_retry(scenario, seed, layer.layer(upstream))
             }
             &Guard::Model(breaker, wait_out) => {
@@ -73,7 +73,7 @@ impl Parts {
         S: Clone + Send + Sync + 'static,
     {
         let Some(config) = &self.retry else { return BoxCloneSyncService::new(inner) };
-        let config = config().unobserved().seed(seed);
+        let config = config().without_observers().seed(seed);
         let (attempt, total) = scenario.limits();
         match self.limits {
             LimitedBy::Retry => {

@@ -160,7 +160,7 @@ impl<S> AdmissionGate<S> {
             GateState::Permitted(held) => Ok(held.start_call()),
             // `take_rejection` handles a rejection before this point; ask the circuit nonetheless.
             GateState::Released | GateState::InnerReady | GateState::InnerFailed | GateState::Rejecting(_) => {
-                circuit.admit()
+                circuit.try_acquire()
             }
             GateState::Waiting(_) => panic!("called without having been ready"),
         };

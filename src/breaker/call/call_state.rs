@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use super::completion::Ends;
 use crate::{
-    Classifier, How, Verdict,
+    CallReport, Classifier, Verdict,
     breaker::{permit::Permit, rejection::OnRejection},
     call_context::result_note::{self, Note},
     classify::evidence::{examine, recognise},
@@ -101,7 +101,7 @@ impl<C, Memo, Req, Done> CallState<C, Memo, Req, Done> {
     pub(crate) fn classify_and_end<Res, Err>(
         &mut self,
         result: &Result<Res, Err>,
-        report: Option<&How>,
+        report: Option<&CallReport>,
     ) -> Option<Permit>
     where
         C: Classifier<Req, Res, Err, Memo = Memo>,

@@ -10,7 +10,7 @@ use super::{
 use crate::breaker::{
     rejection::PackedRejection,
     state::{Mode, State},
-    transition::{self, AdmissionDecision, AdmissionKind, Phase, ProbePolicy, StateWord, Undecided},
+    transition::{self, AdmissionDecision, AdmissionKind, HalfOpenTimeout, Phase, ProbePolicy, StateWord},
     window::Counts,
 };
 
@@ -130,7 +130,7 @@ impl StateCell {
             _ => self.timer_ends_at(word),
         };
         let undecided = match (word.phase, probes.limit) {
-            (Phase::HalfOpen { .. }, Some((_, Undecided::Close))) => self.half_open_ends_at(word),
+            (Phase::HalfOpen { .. }, Some((_, HalfOpenTimeout::Close))) => self.half_open_ends_at(word),
             _ => None,
         };
         // A timer that is over didn't admit the call: the circuit waits for a health probe of the

@@ -12,8 +12,8 @@ use crate::{
         rejection::PackedRejection,
         state::Mode,
         transition::{
-            AdmissionKind, CallResult, CloseCondition, ConsecutiveThreshold, Phase, ProbePolicy, Rules, StateWord,
-            Undecided,
+            AdmissionKind, CallResult, CloseCondition, ConsecutiveThreshold, HalfOpenTimeout, Phase, ProbePolicy,
+            Rules, StateWord,
         },
         window::Counts,
     },
@@ -170,7 +170,7 @@ fn a_round_that_was_given_up_stays_over_when_no_other_came_of_it() {
 /// The limit may be over between `advance_by_time` and `peek`.
 #[test]
 fn whoever_peeks_at_a_circuit_that_is_half_open_for_too_long_sees_where_it_goes() {
-    for (undecided, admits) in [(Undecided::Open, false), (Undecided::Close, true)] {
+    for (undecided, admits) in [(HalfOpenTimeout::Open, false), (HalfOpenTimeout::Close, true)] {
         let probes = ProbePolicy { limit: Some((20, undecided)), ..ONE_PROBE };
         let cell = StateCell::new();
         fail(&cell, &consecutive(1), 10);
@@ -204,7 +204,7 @@ fn the_lease_is_that_of_the_newest_probe_in_every_round() {
 #[test]
 fn a_limit_that_comes_while_it_is_half_open_does_not_begin_with_the_next_probe() {
     let (cell, two) = (open(), ProbePolicy::new(2, CloseCondition::Successes(2)));
-    let limited = ProbePolicy { limit: Some((20, Undecided::Open)), ..two };
+    let limited = ProbePolicy { limit: Some((20, HalfOpenTimeout::Open)), ..two };
     assert_eq!(admit(&cell, &two, 0, 5), Ok(2));
     assert_eq!(admit(&cell, &limited, 1, 5), Ok(2));
     assert_eq!(with_context(&consecutive(1), &limited, 100, 5, 0, |context| cell.advance_by_time(context)), None);

@@ -25,7 +25,7 @@ impl<C> Circuit<C> {
     /// # Cancel safety
     ///
     /// If this future is dropped while the function runs, the call counts as
-    /// [`BreakerConfig::dropped`](crate::BreakerConfig::dropped) defines. A panic of the function
+    /// [`BreakerConfig::on_cancelled`](crate::BreakerConfig::on_cancelled) defines. A panic of the function
     /// is a failure.
     pub async fn call<Fut, Res, Err>(&self, function: impl FnOnce() -> Fut) -> Result<Res, BreakerError<Err>>
     where
@@ -33,7 +33,7 @@ impl<C> Circuit<C> {
         C: Classifier<(), Res, Err>,
         Err: 'static,
     {
-        let permit = self.admit().map_err(rejected)?;
+        let permit = self.try_acquire().map_err(rejected)?;
         self.call_with(permit, function).await
     }
 
@@ -57,13 +57,13 @@ impl<C> Circuit<C> {
         C: Classifier<(), Res, Err>,
         Err: 'static,
     {
-        let permit = self.admit().map_err(rejected)?;
+        let permit = self.try_acquire().map_err(rejected)?;
         let (result, note) = result_note::call(function);
         self.end(permit, result, note)
     }
 
     /// Calls an async function as a health probe, if the circuit admits one now. This is for
-    /// circuits that [don't admit requests as probes](crate::breaker::Probes::of_ones_own). While
+    /// circuits that [don't admit requests as probes](crate::breaker::Probes::external_only). While
     /// the circuit is closed, this is an ordinary call.
     ///
     /// # Errors

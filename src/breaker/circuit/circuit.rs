@@ -13,7 +13,7 @@ use crate::{
         transition::AdmissionKind,
     },
     call_context::result_note,
-    classify::Errors,
+    classify::ErrorClassifier,
     observe::Event,
 };
 
@@ -21,28 +21,28 @@ use crate::{
 /// services. Clones are handles of the same circuit.
 ///
 /// Put a layer on it with [`BreakerLayer::on`](crate::BreakerLayer::on), call a function through it
-/// with [`call`](Self::call), or take permits by hand with [`admit`](Self::admit). The last one is
+/// with [`call`](Self::call), or take permits by hand with [`try_acquire`](Self::try_acquire). The last one is
 /// also a way to try settings out:
 ///
 /// ```
 /// use std::time::Duration;
-/// use tower_recourse::breaker::{OpenFor, OpenRule};
+/// use tower_recourse::breaker::{OpenDuration, TripRule};
 /// use tower_recourse::{BreakerConfig, Circuit, State, time::ManualClock};
 ///
 /// let clock = ManualClock::new();
 /// let config = BreakerConfig::default()
-///     .open_when(OpenRule::consecutive(2)?)
-///     .open_for(OpenFor::fixed(Duration::from_secs(30)))
+///     .open_when(TripRule::consecutive(2)?)
+///     .open_for(OpenDuration::fixed(Duration::from_secs(30)))
 ///     .clock(clock.clone());
 /// let circuit = Circuit::new(config);
 ///
-/// circuit.admit()?.failure();
-/// circuit.admit()?.failure();
-/// let rejection = circuit.admit().unwrap_err();
+/// circuit.try_acquire()?.failure();
+/// circuit.try_acquire()?.failure();
+/// let rejection = circuit.try_acquire().unwrap_err();
 /// assert_eq!(rejection.to_string(), "circuit `breaker` is open; retry in 30.0 s");
 ///
 /// clock.advance(Duration::from_secs(30));
-/// circuit.admit()?.success();
+/// circuit.try_acquire()?.success();
 /// assert_eq!(circuit.state(), State::Closed);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -52,7 +52,7 @@ use crate::{
 /// A clone costs one reference count. When the last handle, service and layer of a circuit is
 /// dropped, another circuit may reuse its memory; calls in flight then end without effect.
 #[derive(Clone)]
-pub struct Circuit<C = Errors> {
+pub struct Circuit<C = ErrorClassifier> {
     pub(super) tenant: Arc<Tenant>,
     pub(crate) classifier: C,
 }
@@ -79,7 +79,7 @@ impl<C> Circuit<C> {
     /// source chain of a boxed error. Then a retry returns it, or waits it out if it is short
     /// (`RetryConfig::wait_out_rejections`), and an outer breaker doesn't count it. Your own error
     /// type is an ordinary failure, even if it contains the rejection. To have it recognised,
-    /// return the rejection as its source, and classify with [`Sources`](crate::classify::Sources).
+    /// return the rejection as its source, and classify with [`ErrorChain`](crate::classify::ErrorChain).
     /// Code that drops or keeps the rejection and fails for another reason has an ordinary failure,
     /// too. See [Rejections](crate::classify#rejections).
     ///
@@ -89,7 +89,7 @@ impl<C> Circuit<C> {
     /// admits only a share of the calls and rejects this one. A rejection also sets the
     /// thread-local note by which outer layers recognise it within the same poll.
     #[inline]
-    pub fn admit(&self) -> Result<Permit, Rejection> {
+    pub fn try_acquire(&self) -> Result<Permit, Rejection> {
         match self.admit_fast() {
             Some(permit) => Ok(permit),
             None => self.admit_slow(),
@@ -113,7 +113,7 @@ impl<C> Circuit<C> {
         })
     }
 
-    /// Does what [`admit`](Self::admit) does, but neither counts nor reports a rejection.
+    /// Does what [`try_acquire`](Self::try_acquire) does, but neither counts nor reports a rejection.
     pub(crate) fn acquire(&self, kind: AdmissionKind) -> Result<Permit, Rejection> {
         let tenant = &*self.tenant;
         let settings = tenant.settings.load();

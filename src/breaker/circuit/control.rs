@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{circuit::Circuit, stats::Stats};
+use super::{circuit::Circuit, stats::CircuitStats};
 use crate::{
     Name,
     breaker::{
@@ -36,10 +36,10 @@ impl<C> Circuit<C> {
 
     /// Returns the state, the settings in effect and all counts. Like [`state`](Self::state), this
     /// first applies timers that are over.
-    pub fn stats(&self) -> Stats {
+    pub fn stats(&self) -> CircuitStats {
         self.advance_by_time();
         let settings = self.tenant.settings.load();
-        Stats::of(&self.tenant, &settings, self.retry_in())
+        CircuitStats::of(&self.tenant, &settings, self.retry_in())
     }
 
     /// Closes the circuit in any state, without a slow start, and forgets the counts in the
@@ -51,8 +51,8 @@ impl<C> Circuit<C> {
 
     /// Reports a success that the circuit didn't see. An open circuit closes, and a closed one ends
     /// its row of failures. This is for circuits that are open [until they are
-    /// reset](crate::breaker::OpenFor::until_reset). A circuit that closes starts slowly, if [that
-    /// is set](BreakerConfig::ramp).
+    /// reset](crate::breaker::OpenDuration::until_reset). A circuit that closes starts slowly, if [that
+    /// is set](BreakerConfig::slow_start).
     pub fn report_success(&self) {
         let tenant = &*self.tenant;
         let settings = tenant.settings.load();
@@ -85,7 +85,7 @@ impl<C> Circuit<C> {
         self.update(|word| word.in_mode(mode));
         let settings = self.tenant.settings.load();
         let (name, mode) = (self.tenant.name(&settings), mode.as_str());
-        settings.observers.tell(Event::CircuitSteered { name, mode });
+        settings.observers.tell(Event::CircuitModeChanged { name, mode });
     }
 
     /// Rejects every call until the mode is changed.

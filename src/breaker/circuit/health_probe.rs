@@ -23,7 +23,7 @@ impl<C> Circuit<C> {
     /// # Cancel safety
     ///
     /// Drop the future to stop it. A probe in flight is dropped with it.
-    pub async fn keep_probing<Fut, Res, Err>(&self, mut function: impl FnMut() -> Fut) -> Infallible
+    pub async fn run_health_probe<Fut, Res, Err>(&self, mut function: impl FnMut() -> Fut) -> Infallible
     where
         Fut: Future<Output = Result<Res, Err>>,
         C: Classifier<(), Res, Err>,

@@ -9,5 +9,5 @@ mod snapshot;
 mod stats;
 
 pub use circuit::Circuit;
-pub use snapshot::Snapshot;
-pub use stats::Stats;
+pub use snapshot::CircuitSnapshot;
+pub use stats::CircuitStats;

@@ -23,7 +23,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "store", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
-pub struct Snapshot {
+pub struct CircuitSnapshot {
     /// The state.
     pub state: State,
     /// The mode.
@@ -44,7 +44,7 @@ pub struct Snapshot {
 impl<C> Circuit<C> {
     /// Returns the state as plain data. This changes nothing and emits no event: an open circuit
     /// whose time is over is open, with no time left.
-    pub fn snapshot(&self) -> Snapshot {
+    pub fn snapshot(&self) -> CircuitSnapshot {
         let cell = &self.tenant.core.cell;
         let (word, until, failing_since) = loop {
             let word = cell.load();
@@ -56,7 +56,7 @@ impl<C> Circuit<C> {
         };
         let now = self.tenant.now(&self.tenant.settings.load());
         let is_open = word.phase == Phase::Open && word.mode == Mode::Auto;
-        Snapshot {
+        CircuitSnapshot {
             state: word.state(),
             mode: word.mode,
             failures_in_a_row: match word.phase {
@@ -86,11 +86,11 @@ impl<C> Circuit<C> {
     ///
     /// A circuit that isn't closed continues with the time for which calls have been failing,
     /// `elapsed` included. For a closed circuit, the row of failures begins to
-    /// [last](crate::breaker::OpenRule::lasting) at its next failure.
+    /// [last](crate::breaker::TripRule::lasting) at its next failure.
     ///
     /// The time left never increases, whatever `elapsed` is. Counts are forgotten, calls in flight
     /// no longer count, and events report what has changed.
-    pub fn restore(&self, snapshot: &Snapshot, elapsed: Duration) {
+    pub fn restore(&self, snapshot: &CircuitSnapshot, elapsed: Duration) {
         let tenant = &*self.tenant;
         let settings = tenant.settings.load();
         let left = snapshot.open_for.map_or(Duration::MAX, |left| left.saturating_sub(elapsed));
@@ -119,7 +119,7 @@ impl<C> Circuit<C> {
             }
         }
         if before.mode != after.mode {
-            settings.observers.tell(Event::CircuitSteered { name, mode: after.mode.as_str() });
+            settings.observers.tell(Event::CircuitModeChanged { name, mode: after.mode.as_str() });
         }
     }
 }
@@ -127,7 +127,7 @@ impl<C> Circuit<C> {
 impl StateWord {
     /// This circuit in a new generation, in the state of the snapshot. `left`: the rest of the open
     /// time.
-    fn restored(self, snapshot: &Snapshot, left: Duration) -> Self {
+    fn restored(self, snapshot: &CircuitSnapshot, left: Duration) -> Self {
         let fresh = self.in_mode(snapshot.mode);
         let streak = snapshot.openings_in_a_row.min(Self::MAX_STREAK.into()) as u8;
         let phase = match (snapshot.mode, snapshot.state) {
@@ -145,13 +145,13 @@ impl StateWord {
 
 #[cfg(feature = "store")]
 impl<C: Send + Sync + 'static> crate::store::Persist for Circuit<C> {
-    type Snapshot = Snapshot;
+    type Snapshot = CircuitSnapshot;
 
-    fn snapshot(&self) -> Snapshot {
+    fn snapshot(&self) -> CircuitSnapshot {
         Self::snapshot(self)
     }
 
-    fn restore(&self, snapshot: Snapshot, age: Duration) {
+    fn restore(&self, snapshot: CircuitSnapshot, age: Duration) {
         Self::restore(self, &snapshot, age);
     }
 }

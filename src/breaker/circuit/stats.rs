@@ -17,7 +17,7 @@ use crate::{
 /// calls apart.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
-pub struct Stats {
+pub struct CircuitStats {
     /// The circuit's name.
     pub name: Name,
     /// The state.
@@ -58,7 +58,7 @@ pub struct Stats {
     pub transitions: u64,
 }
 
-impl Stats {
+impl CircuitStats {
     pub(crate) fn of(tenant: &Tenant, settings: &Settings, retry_in: Option<Duration>) -> Self {
         let (core, totals) = (tenant.core, &tenant.totals);
         let word = core.cell.load();

@@ -1,13 +1,13 @@
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use super::{
-    cancelled_calls::Dropped, open_duration::OpenFor, probes::Probes, settings::Settings,
-    throttled_calls::ThrottledCalls, trip_rule::OpenRule,
+    cancelled_calls::CancelledCalls, open_duration::OpenDuration, probes::Probes, settings::Settings,
+    throttled_calls::ThrottledCalls, trip_rule::TripRule,
 };
 use crate::{
     Name, Ratio,
     breaker::{transition::Rules, window::WindowLayout},
-    classify::{self, Errors, FromErrorFn, FromFn, FromMemoFn, IntoOpinion},
+    classify::{self, ClassifierFn, ErrorClassifier, ErrorClassifierFn, IntoOpinion, MemoClassifierFn},
     observe::{Observer, Observers},
     time::Clock,
 };
@@ -19,13 +19,13 @@ use crate::{
 /// | `open_when` | 5 failures in a row, the first at least 500 ms old | a short fault fails many calls |
 /// | `open_for` | 10 % of the failing time, 100 ms to 2 s, ±20 % | a fault becomes little longer |
 /// | `probes` | one per open time, the first success closes | a hanging probe delays no recovery |
-/// | classifier | [`Errors`] | errors count, responses don't |
+/// | classifier | [`ErrorClassifier`] | errors count, responses don't |
 /// | [`on_throttled`](Self::on_throttled) | neutral | a service that asks for fewer calls works |
 /// | observers | `tracing`, with that feature | openings are visible without configuration |
 ///
 /// These defaults were compared with other settings, in simulation by `benches/presets` and on real
 /// servers by `tests/field`. They don't cut off a service that fails only a part of its calls,
-/// because the other calls would be lost. To cut it off nonetheless, use [`OpenRule::Ratio`].
+/// because the other calls would be lost. To cut it off nonetheless, use [`TripRule::FailureRate`].
 ///
 /// To adapt the defaults to your traffic, change three numbers:
 ///
@@ -36,37 +36,37 @@ use crate::{
 ///
 /// ```
 /// use std::time::Duration;
-/// use tower_recourse::{BreakerConfig, Ratio, breaker::{OpenFor, OpenRule, Probes}};
+/// use tower_recourse::{BreakerConfig, Ratio, breaker::{OpenDuration, TripRule, Probes}};
 ///
 /// // The defaults, written out.
 /// let config = BreakerConfig::default()
-///     .open_when(OpenRule::consecutive(5)?.lasting(Duration::from_millis(500))?)
+///     .open_when(TripRule::consecutive(5)?.lasting(Duration::from_millis(500))?)
 ///     .open_for(
-///         OpenFor::share_of_failing_time(Ratio::percent(10)?)
+///         OpenDuration::share_of_failing_time(Ratio::percent(10)?)
 ///             .min(Duration::from_millis(100))?
 ///             .max(Duration::from_secs(2))
 ///             .jitter(Ratio::percent(20)?),
 ///     )
 ///     .probes(Probes::trickle());
 /// # let _ = config;
-/// # Ok::<(), tower_recourse::Invalid>(())
+/// # Ok::<(), tower_recourse::InvalidConfig>(())
 /// ```
 ///
 /// ```
 /// use std::time::Duration;
-/// use tower_recourse::{BreakerConfig, Ratio, breaker::{OpenFor, OpenRule, Probes, Window}};
+/// use tower_recourse::{BreakerConfig, Ratio, breaker::{OpenDuration, TripRule, Probes, Window}};
 ///
 /// let config = BreakerConfig::default()
 ///     .name("inventory")
-///     .open_when(OpenRule::Ratio { failing: Ratio::HALF, window: Window::count(100)?.minimum(20)? })
-///     .or_when(OpenRule::consecutive(10)?)
-///     .open_for(OpenFor::growing(Duration::from_secs(5)).max(Duration::from_secs(60)))
+///     .open_when(TripRule::FailureRate { failing: Ratio::HALF, window: Window::count(100)?.minimum(20)? })
+///     .or_when(TripRule::consecutive(10)?)
+///     .open_for(OpenDuration::exponential(Duration::from_secs(5)).max(Duration::from_secs(60)))
 ///     .probes(Probes::successes(3)?);
 /// # let _ = config;
-/// # Ok::<(), tower_recourse::Invalid>(())
+/// # Ok::<(), tower_recourse::InvalidConfig>(())
 /// ```
 #[derive(Debug, Clone)]
-pub struct BreakerConfig<C = Errors> {
+pub struct BreakerConfig<C = ErrorClassifier> {
     /// Shared by clones and by their circuits, until one is changed.
     pub(crate) settings: Arc<Settings>,
     pub(crate) classifier: C,
@@ -83,9 +83,9 @@ impl Default for BreakerConfig {
             slow_after: None,
             throttle: None,
             slow_start: Duration::ZERO,
-            dropped: Dropped::default(),
+            dropped: CancelledCalls::default(),
             throttled: ThrottledCalls::default(),
-            open_for: OpenFor::share_of_failing_time(percent(10)).jitter(percent(20)),
+            open_for: OpenDuration::share_of_failing_time(percent(10)).jitter(percent(20)),
             probes,
             lease,
             count_calls: false,
@@ -94,8 +94,8 @@ impl Default for BreakerConfig {
             seed: None,
         };
         let five = NonZeroU32::MIN.saturating_add(4);
-        let rule = OpenRule::Consecutive { failures: five, lasting: Duration::from_millis(500) };
-        Self { settings: Arc::new(settings), classifier: Errors }.open_when(rule)
+        let rule = TripRule::ConsecutiveFailures { failures: five, lasting: Duration::from_millis(500) };
+        Self { settings: Arc::new(settings), classifier: ErrorClassifier }.open_when(rule)
     }
 }
 
@@ -107,7 +107,7 @@ impl<C> BreakerConfig<C> {
     }
 
     /// Sets the rule that opens the circuit. It replaces all former rules.
-    pub fn open_when(mut self, rule: OpenRule) -> Self {
+    pub fn open_when(mut self, rule: TripRule) -> Self {
         let settings = self.settings();
         settings.rules = Rules::default();
         settings.layout = WindowLayout::default();
@@ -118,13 +118,13 @@ impl<C> BreakerConfig<C> {
 
     /// Adds a rule. The first rule that is met opens the circuit. A rule replaces a former one of
     /// its own kind.
-    pub fn or_when(mut self, rule: OpenRule) -> Self {
+    pub fn or_when(mut self, rule: TripRule) -> Self {
         self.settings().add_rule(rule);
         self
     }
 
     /// Sets how long the circuit stays open.
-    pub fn open_for(mut self, open_for: OpenFor) -> Self {
+    pub fn open_for(mut self, open_for: OpenDuration) -> Self {
         self.settings().open_for = open_for;
         self
     }
@@ -139,14 +139,14 @@ impl<C> BreakerConfig<C> {
     /// Sets how long a circuit that has closed admits only a share of the calls. The share grows
     /// evenly from none to all, so a service that has just recovered doesn't get all calls at once.
     /// The rules apply in the meantime. The default is zero: the circuit admits all calls at once.
-    pub fn ramp(mut self, time: Duration) -> Self {
+    pub fn slow_start(mut self, time: Duration) -> Self {
         self.settings().slow_start = time;
         self
     }
 
     /// Sets what a call counts as that is dropped before it has ended. The default is a failure
-    /// [while all calls are dropped](Dropped::FailureIfAll).
-    pub fn dropped(mut self, dropped: Dropped) -> Self {
+    /// [while all calls are dropped](CancelledCalls::FailureIfAll).
+    pub fn on_cancelled(mut self, dropped: CancelledCalls) -> Self {
         self.settings().dropped = dropped;
         self
     }
@@ -159,15 +159,15 @@ impl<C> BreakerConfig<C> {
     ///
     /// ```
     /// use std::time::Duration;
-    /// use tower_recourse::{BreakerConfig, breaker::{OpenFor, OpenRule, ThrottledCalls}};
+    /// use tower_recourse::{BreakerConfig, breaker::{OpenDuration, TripRule, ThrottledCalls}};
     ///
     /// // One 429 with `Retry-After: 7` opens the circuit for 7 s; without the header, for 1 s.
     /// let config = BreakerConfig::default()
     ///     .on_throttled(ThrottledCalls::Failure)
-    ///     .open_when(OpenRule::consecutive(1)?)
-    ///     .open_for(OpenFor::fixed(Duration::from_secs(1)).as_asked(Duration::from_secs(60)));
+    ///     .open_when(TripRule::consecutive(1)?)
+    ///     .open_for(OpenDuration::fixed(Duration::from_secs(1)).honor_retry_after(Duration::from_secs(60)));
     /// # let _ = config;
-    /// # Ok::<(), tower_recourse::Invalid>(())
+    /// # Ok::<(), tower_recourse::InvalidConfig>(())
     /// ```
     pub fn on_throttled(mut self, throttled: ThrottledCalls) -> Self {
         self.settings().throttled = throttled;
@@ -177,7 +177,7 @@ impl<C> BreakerConfig<C> {
     /// Classifies outcomes with a closure: `|outcome: Result<&Res, &Err>| …`. Every failure counts,
     /// except [throttled calls](Self::on_throttled) and rejections. Return
     /// [`Verdict::Neutral`](crate::Verdict::Neutral) for an outcome that shouldn't count.
-    pub fn classify<Function, Res, Err, Opinion>(self, function: Function) -> BreakerConfig<FromFn<Function>>
+    pub fn classify<Function, Res, Err, Opinion>(self, function: Function) -> BreakerConfig<ClassifierFn<Function>>
     where
         Function: Fn(Result<&Res, &Err>) -> Opinion,
         Opinion: IntoOpinion,
@@ -187,7 +187,10 @@ impl<C> BreakerConfig<C> {
 
     /// Classifies errors with a closure, `|error: &Err| …`, and counts every response as a success.
     /// See [`classify::errors`](crate::classify::errors).
-    pub fn classify_errors<Function, Err, Opinion>(self, function: Function) -> BreakerConfig<FromErrorFn<Function>>
+    pub fn classify_errors<Function, Err, Opinion>(
+        self,
+        function: Function,
+    ) -> BreakerConfig<ErrorClassifierFn<Function>>
     where
         Function: Fn(&Err) -> Opinion,
         Opinion: IntoOpinion,
@@ -202,7 +205,7 @@ impl<C> BreakerConfig<C> {
         self,
         remember: Remember,
         function: Function,
-    ) -> BreakerConfig<FromMemoFn<Remember, Function>>
+    ) -> BreakerConfig<MemoClassifierFn<Remember, Function>>
     where
         Remember: Fn(&Req) -> Memo,
         Function: Fn(&Memo, Result<&Res, &Err>) -> Opinion,
@@ -217,7 +220,7 @@ impl<C> BreakerConfig<C> {
         BreakerConfig { settings: self.settings, classifier }
     }
 
-    /// Also counts admitted calls and successes for [`Stats`](crate::breaker::Stats), from the next
+    /// Also counts admitted calls and successes for [`CircuitStats`](crate::breaker::CircuitStats), from the next
     /// call on. Failures, rejections and transitions are always counted. Off by default: this is
     /// the only write to shared memory that a successful call would make.
     pub fn count_calls(mut self) -> Self {
@@ -238,7 +241,7 @@ impl<C> BreakerConfig<C> {
     }
 
     /// Removes all observers, the default one included.
-    pub fn unobserved(mut self) -> Self {
+    pub fn without_observers(mut self) -> Self {
         self.settings().observers.clear();
         self
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 /// `tower::timeout` or by a hedge around the breaker. Two kinds of dropped calls are always
 /// failures: one that a retry drops because its attempt timed out, and one that panics.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Dropped {
+pub enum CancelledCalls {
     /// A failure while every call is dropped, neutral otherwise. A caller that loses interest
     /// doesn't mean that the service is down; if all callers give up, it is as good as down.
     ///

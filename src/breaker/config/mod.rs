@@ -12,13 +12,13 @@ mod trip_rule;
 mod window;
 
 pub use breaker_config::BreakerConfig;
-pub use cancelled_calls::Dropped;
-pub use open_context::Opening;
-pub use open_duration::OpenFor;
+pub use cancelled_calls::CancelledCalls;
+pub use open_context::OpenContext;
+pub use open_duration::OpenDuration;
 pub use probes::Probes;
-pub use throttle::Throttle;
+pub use throttle::AdaptiveThrottle;
 pub use throttled_calls::ThrottledCalls;
-pub use trip_rule::OpenRule;
+pub use trip_rule::TripRule;
 pub use window::Window;
 
 pub(crate) use settings::Settings;

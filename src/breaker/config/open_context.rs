@@ -3,7 +3,7 @@ use std::time::Duration;
 /// What is known when a circuit opens.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
-pub struct Opening {
+pub struct OpenContext {
     /// Openings in a row, without a closing in between, this one included: 1 is the first. Counted
     /// up to 63. Each further interval of [trickling probes](crate::breaker::Probes::trickle)
     /// counts as one.

@@ -2,37 +2,37 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use rand::rngs::SmallRng;
 
-use super::open_context::Opening;
-use crate::{Invalid, Ratio, random};
+use super::open_context::OpenContext;
+use crate::{InvalidConfig, Ratio, random};
 
 /// How long an opened circuit stays open.
 ///
 /// | time | [`factor`](Self::factor) | default [`max`](Self::max) | [`jitter`](Self::jitter) |
 /// |---|---|---|---|
 /// | [`fixed`](Self::fixed) | an error | none | yes |
-/// | [`growing`](Self::growing) | 2 by default | 5 minutes | yes |
-/// | [`stepwise`](Self::stepwise) | an error | 5 minutes | yes |
+/// | [`exponential`](Self::exponential) | 2 by default | 5 minutes | yes |
+/// | [`linear`](Self::linear) | an error | 5 minutes | yes |
 /// | [`share_of_failing_time`](Self::share_of_failing_time) | an error | 2 s | yes |
-/// | [`by`](Self::by) a function | an error | none | yes |
+/// | [`from_fn`](Self::from_fn) a function | an error | none | yes |
 /// | [`until_reset`](Self::until_reset) | an error | none | only with a `max` |
 ///
-/// Each of them can [honor the delay that the server requests](Self::as_asked). A time of more than
+/// Each of them can [honor the delay that the server requests](Self::honor_retry_after). A time of more than
 /// 8.9 years never ends.
 ///
 /// ```
 /// use std::time::Duration;
-/// use tower_recourse::{Ratio, breaker::OpenFor};
+/// use tower_recourse::{Ratio, breaker::OpenDuration};
 ///
 /// // 1 s, then 2 s, 4 s … up to 100 s while it doesn't recover; each 10 % longer or shorter at random.
-/// let open_for = OpenFor::growing(Duration::from_secs(1))
+/// let open_for = OpenDuration::exponential(Duration::from_secs(1))
 ///     .factor(2.0)?
 ///     .max(Duration::from_secs(100))
 ///     .jitter(Ratio::percent(10)?);
 /// # let _ = open_for;
-/// # Ok::<(), tower_recourse::Invalid>(())
+/// # Ok::<(), tower_recourse::InvalidConfig>(())
 /// ```
 #[derive(Debug, Clone)]
-pub struct OpenFor {
+pub struct OpenDuration {
     /// The time of the first opening.
     base: Duration,
     growth: Growth,
@@ -54,10 +54,10 @@ enum Growth {
     Linear,
     /// This share of the time for which calls have been failing.
     OfFailingTime(Ratio),
-    By(Arc<dyn Fn(Opening) -> Duration + Send + Sync>),
+    By(Arc<dyn Fn(OpenContext) -> Duration + Send + Sync>),
 }
 
-impl OpenFor {
+impl OpenDuration {
     /// Always the same time.
     pub const fn fixed(time: Duration) -> Self {
         Self::new(time, Growth::None)
@@ -65,13 +65,13 @@ impl OpenFor {
 
     /// `base` at first, and twice as long with each opening in a row; at most 5 minutes unless
     /// [`max`](Self::max) is set.
-    pub const fn growing(base: Duration) -> Self {
+    pub const fn exponential(base: Duration) -> Self {
         Self::new(base, Growth::Factor(2.0))
     }
 
     /// The k-th opening in a row lasts k × `base`; at most 5 minutes unless [`max`](Self::max) is
     /// set. Envoy's outlier detection does the same.
-    pub const fn stepwise(base: Duration) -> Self {
+    pub const fn linear(base: Duration) -> Self {
         Self::new(base, Growth::Linear)
     }
 
@@ -89,12 +89,12 @@ impl OpenFor {
     ///
     /// ```
     /// use std::time::Duration;
-    /// use tower_recourse::{Ratio, breaker::OpenFor};
+    /// use tower_recourse::{Ratio, breaker::OpenDuration};
     ///
     /// // An upstream that has been failing for 10 s is tried again after 1 s; for 30 s, after 2 s.
-    /// let open_for = OpenFor::share_of_failing_time(Ratio::percent(10)?);
+    /// let open_for = OpenDuration::share_of_failing_time(Ratio::percent(10)?);
     /// assert_eq!(open_for.base(), Duration::from_millis(100));
-    /// # Ok::<(), tower_recourse::Invalid>(())
+    /// # Ok::<(), tower_recourse::InvalidConfig>(())
     /// ```
     pub const fn share_of_failing_time(share: Ratio) -> Self {
         let mut open_for = Self::new(Self::SHORTEST_SHARE, Growth::OfFailingTime(share));
@@ -114,14 +114,14 @@ impl OpenFor {
     ///
     /// ```
     /// use std::time::Duration;
-    /// use tower_recourse::breaker::{OpenFor, Opening};
+    /// use tower_recourse::breaker::{OpenDuration, OpenContext};
     ///
     /// // Longer, the more of the calls failed.
-    /// let open_for = OpenFor::by(|opening: Opening| Duration::from_secs(10).mul_f64(1.0 + opening.failing.unwrap_or(0.0)));
+    /// let open_for = OpenDuration::from_fn(|opening: OpenContext| Duration::from_secs(10).mul_f64(1.0 + opening.failing.unwrap_or(0.0)));
     /// # let _ = open_for;
     /// ```
-    pub fn by(time: impl Fn(Opening) -> Duration + Send + Sync + 'static) -> Self {
-        let first = time(Opening { in_a_row: 1, failing: None, failing_for: Duration::ZERO, asked: None });
+    pub fn from_fn(time: impl Fn(OpenContext) -> Duration + Send + Sync + 'static) -> Self {
+        let first = time(OpenContext { in_a_row: 1, failing: None, failing_for: Duration::ZERO, asked: None });
         Self::new(first, Growth::By(Arc::new(time)))
     }
 
@@ -147,23 +147,23 @@ impl OpenFor {
     /// By default, an answer with which the server asks for fewer calls (429, 503 with a
     /// `Retry-After`) isn't a failure for the breaker and opens nothing.
     /// [`BreakerConfig::on_throttled`](crate::BreakerConfig::on_throttled) makes it one.
-    pub const fn as_asked(mut self, at_most: Duration) -> Self {
+    pub const fn honor_retry_after(mut self, at_most: Duration) -> Self {
         self.asked_max = Some(at_most);
         self
     }
 
-    /// Sets the factor between two openings in a row, of a [growing](Self::growing) time.
+    /// Sets the factor between two openings in a row, of a [exponential](Self::exponential) time.
     ///
     /// # Errors
     ///
     /// If `factor` is below 1 or not finite, or if the time isn't a growing one.
-    pub fn factor(self, factor: f64) -> Result<Self, Invalid> {
+    pub fn factor(self, factor: f64) -> Result<Self, InvalidConfig> {
         if !factor.is_finite() || factor < 1.0 {
-            return Err(Invalid::new("factor", factor, "a finite number of at least 1"));
+            return Err(InvalidConfig::new("factor", factor, "a finite number of at least 1"));
         }
         match self.growth {
             Growth::Factor(_) => Ok(Self { growth: Growth::Factor(factor), ..self }),
-            _ => Err(Invalid::new("factor", factor, "that of a growing time")),
+            _ => Err(InvalidConfig::new("factor", factor, "that of a growing time")),
         }
     }
 
@@ -174,13 +174,13 @@ impl OpenFor {
     ///
     /// If `min` is more than the longest time, which is 2 s unless `max` was set before, or if the
     /// time isn't a share of the failing time.
-    pub fn min(self, min: Duration) -> Result<Self, Invalid> {
+    pub fn min(self, min: Duration) -> Result<Self, InvalidConfig> {
         match self.growth {
             Growth::OfFailingTime(_) if min > self.longest() => {
-                Err(Invalid::new("min", min, "at most the longest time"))
+                Err(InvalidConfig::new("min", min, "at most the longest time"))
             }
             Growth::OfFailingTime(_) => Ok(Self { base: min, min, ..self }),
-            _ => Err(Invalid::new("min", min, "that of a share of the failing time")),
+            _ => Err(InvalidConfig::new("min", min, "that of a share of the failing time")),
         }
     }
 
@@ -213,7 +213,7 @@ impl OpenFor {
     }
 
     /// The open time of this opening.
-    pub(crate) fn time(&self, opening: Opening, generator: &mut SmallRng) -> Duration {
+    pub(crate) fn time(&self, opening: OpenContext, generator: &mut SmallRng) -> Duration {
         if let Some(asked) = self.asked_time(opening.asked) {
             return asked;
         }

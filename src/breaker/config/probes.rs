@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use crate::{
-    Invalid, Ratio,
-    breaker::transition::{CloseCondition, ProbePolicy, Undecided},
+    InvalidConfig, Ratio,
+    breaker::transition::{CloseCondition, HalfOpenTimeout, ProbePolicy},
 };
 
 /// How a half-open circuit is probed, and what closes it.
@@ -12,19 +12,19 @@ use crate::{
 /// forgotten, and late results of its probes are ignored. So a lost probe can't keep a circuit
 /// half-open forever.
 ///
-/// If there is an [`OpenRule::Slow`](super::OpenRule::Slow), a slow probe counts as a failure. With
-/// [`share_of`](Self::share_of), slow probes reopen the circuit at the share that this rule sets.
+/// If there is an [`TripRule::SlowCallRate`](super::TripRule::SlowCallRate), a slow probe counts as a failure. With
+/// [`failure_rate`](Self::failure_rate), slow probes reopen the circuit at the share that this rule sets.
 ///
 /// ```
 /// use std::time::Duration;
 /// use tower_recourse::{Ratio, breaker::Probes};
 ///
 /// // Three successes close it, two at a time; a failure reopens it.
-/// let careful = Probes::successes(3)?.at_a_time(2)?.lease(Duration::from_secs(5))?;
+/// let careful = Probes::successes(3)?.max_concurrent(2)?.lease(Duration::from_secs(5))?;
 /// // Ten results, of which fewer than half may have failed.
-/// let tolerant = Probes::share_of(10, Ratio::HALF)?;
+/// let tolerant = Probes::failure_rate(10, Ratio::HALF)?;
 /// # let _ = (careful, tolerant);
-/// # Ok::<(), tower_recourse::Invalid>(())
+/// # Ok::<(), tower_recourse::InvalidConfig>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Probes {
@@ -41,24 +41,24 @@ impl Probes {
     }
 
     /// `needed` successes close the circuit; one failure reopens it. One probe at a time unless
-    /// [`at_a_time`](Self::at_a_time) is set.
+    /// [`max_concurrent`](Self::max_concurrent) is set.
     ///
     /// # Errors
     ///
     /// If `needed` isn't within 1..=255.
-    pub fn successes(needed: u32) -> Result<Self, Invalid> {
+    pub fn successes(needed: u32) -> Result<Self, InvalidConfig> {
         let needed = small("successes", needed)?;
         Ok(Self { probes: ProbePolicy::new(1, CloseCondition::Successes(needed)), ..Self::one() })
     }
 
     /// After `results` results, the share of failures decides: `failing` or more reopens the
     /// circuit. All of these probes may be in flight at a time unless
-    /// [`at_a_time`](Self::at_a_time) is set.
+    /// [`max_concurrent`](Self::max_concurrent) is set.
     ///
     /// # Errors
     ///
     /// If `results` isn't within 1..=255.
-    pub fn share_of(results: u32, failing: Ratio) -> Result<Self, Invalid> {
+    pub fn failure_rate(results: u32, failing: Ratio) -> Result<Self, InvalidConfig> {
         let of = small("results", results)?;
         Ok(Self { probes: ProbePolicy::new(of, CloseCondition::FailureRate { of, failing }), ..Self::one() })
     }
@@ -66,7 +66,7 @@ impl Probes {
     /// One probe per interval, even while earlier ones are in flight. The first success closes the
     /// circuit.
     ///
-    /// An interval is an open time ([`OpenFor`](super::OpenFor)). It begins when a probe is
+    /// An interval is an open time ([`OpenDuration`](super::OpenDuration)). It begins when a probe is
     /// admitted, and ends by time alone: if a probe ends or is dropped, the next one isn't admitted
     /// earlier. With one exclusive probe at a time, a probe that hangs with the upstream keeps the
     /// circuit from closing after the upstream has recovered. Here the next probe closes it.
@@ -74,33 +74,33 @@ impl Probes {
     /// - The success of any probe closes the circuit.
     /// - The failure of the only probe in flight opens the circuit again, until the end of the
     ///   interval that the newest probe began; or for as long as the failure
-    ///   [requests](super::OpenFor::as_asked).
+    ///   [requests](super::OpenDuration::honor_retry_after).
     /// - A failure while other probes are in flight only counts.
     /// - Each interval after the first counts as one more [opening in a
-    ///   row](super::Opening::in_a_row), so that growing open times grow.
+    ///   row](super::OpenContext::in_a_row), so that growing open times grow.
     ///
     /// If 255 probes are in flight, the next one begins a new round, and the results of the earlier
     /// ones are ignored. If the open time never ends, an interval is a [lease](Self::lease).
     ///
     /// ```
     /// use std::time::Duration;
-    /// use tower_recourse::breaker::{OpenFor, OpenRule, Probes};
+    /// use tower_recourse::breaker::{OpenDuration, TripRule, Probes};
     /// use tower_recourse::{BreakerConfig, Circuit, State, time::ManualClock};
     ///
     /// let (clock, second) = (ManualClock::new(), Duration::from_secs(1));
     /// let config = BreakerConfig::default()
-    ///     .open_when(OpenRule::consecutive(1)?)
-    ///     .open_for(OpenFor::fixed(second))
+    ///     .open_when(TripRule::consecutive(1)?)
+    ///     .open_for(OpenDuration::fixed(second))
     ///     .probes(Probes::trickle())
     ///     .clock(clock.clone());
     /// let circuit = Circuit::new(config);
-    /// circuit.admit()?.failure();
+    /// circuit.try_acquire()?.failure();
     ///
     /// clock.advance(second);
-    /// let hangs = circuit.admit()?;
-    /// assert!(circuit.admit().is_err(), "one probe per interval");
+    /// let hangs = circuit.try_acquire()?;
+    /// assert!(circuit.try_acquire().is_err(), "one probe per interval");
     /// clock.advance(second);
-    /// circuit.admit()?.success();
+    /// circuit.try_acquire()?.success();
     /// assert_eq!(circuit.state(), State::Closed);
     /// # drop(hangs);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -115,24 +115,24 @@ impl Probes {
     /// # Errors
     ///
     /// If `probes` isn't within 1..=255, or if the probes [trickle](Self::trickle).
-    pub fn at_a_time(mut self, probes: u32) -> Result<Self, Invalid> {
+    pub fn max_concurrent(mut self, probes: u32) -> Result<Self, InvalidConfig> {
         if self.probes.trickles() {
-            return Err(Invalid::new("at_a_time", probes, "left out for probes that trickle"));
+            return Err(InvalidConfig::new("max_concurrent", probes, "left out for probes that trickle"));
         }
-        self.probes.max_concurrent = small("at_a_time", probes)?;
+        self.probes.max_concurrent = small("max_concurrent", probes)?;
         Ok(self)
     }
 
     /// Sets how long a probe in flight keeps its slot. The default is 30 s, so that a slow answer
     /// still counts. [Trickling](Self::trickle) probes have no slots; for them, it is only the time
-    /// after which [`Circuit::keep_probing`](crate::Circuit::keep_probing) drops a probe.
+    /// after which [`Circuit::run_health_probe`](crate::Circuit::run_health_probe) drops a probe.
     ///
     /// # Errors
     ///
     /// If `lease` is shorter than 1 ms: a probe would lose its slot as soon as it has it.
-    pub fn lease(mut self, lease: Duration) -> Result<Self, Invalid> {
+    pub fn lease(mut self, lease: Duration) -> Result<Self, InvalidConfig> {
         if lease < Duration::from_millis(1) {
-            return Err(Invalid::new("lease", lease, "at least 1 ms"));
+            return Err(InvalidConfig::new("lease", lease, "at least 1 ms"));
         }
         self.lease = lease;
         Ok(self)
@@ -146,9 +146,9 @@ impl Probes {
     /// # Errors
     ///
     /// If `time` is shorter than 1 ms: it would be over before there is a probe.
-    pub fn within(mut self, time: Duration, undecided: Undecided) -> Result<Self, Invalid> {
+    pub fn max_half_open(mut self, time: Duration, undecided: HalfOpenTimeout) -> Result<Self, InvalidConfig> {
         if time < Duration::from_millis(1) {
-            return Err(Invalid::new("within", time, "at least 1 ms"));
+            return Err(InvalidConfig::new("max_half_open", time, "at least 1 ms"));
         }
         self.probes.limit = Some((u64::try_from(time.as_micros()).unwrap_or(u64::MAX), undecided));
         Ok(self)
@@ -156,8 +156,8 @@ impl Probes {
 
     /// Admits only your own health probes: the circuit rejects users' requests until one of these
     /// probes has closed it. See [`Circuit::probe`](crate::Circuit::probe) and
-    /// [`Circuit::keep_probing`](crate::Circuit::keep_probing).
-    pub const fn of_ones_own(mut self) -> Self {
+    /// [`Circuit::run_health_probe`](crate::Circuit::run_health_probe).
+    pub const fn external_only(mut self) -> Self {
         self.probes.external_only = true;
         self
     }
@@ -168,9 +168,9 @@ impl Probes {
 }
 
 /// Each number has 8 bits in the state word.
-fn small(field: &'static str, value: u32) -> Result<u8, Invalid> {
+fn small(field: &'static str, value: u32) -> Result<u8, InvalidConfig> {
     match u8::try_from(value) {
         Ok(small @ 1..) => Ok(small),
-        _ => Err(Invalid::new(field, value, "within 1..=255")),
+        _ => Err(InvalidConfig::new(field, value, "within 1..=255")),
     }
 }

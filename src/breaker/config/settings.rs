@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    cancelled_calls::Dropped, open_duration::OpenFor, throttle::Throttle, throttled_calls::ThrottledCalls,
-    trip_rule::OpenRule,
+    cancelled_calls::CancelledCalls, open_duration::OpenDuration, throttle::AdaptiveThrottle,
+    throttled_calls::ThrottledCalls, trip_rule::TripRule,
 };
 use crate::{
     Name,
@@ -24,11 +24,11 @@ pub(crate) struct Settings {
     pub(crate) rules: Rules,
     pub(crate) layout: WindowLayout,
     pub(crate) slow_after: Option<Duration>,
-    pub(crate) throttle: Option<Throttle>,
+    pub(crate) throttle: Option<AdaptiveThrottle>,
     pub(crate) slow_start: Duration,
-    pub(crate) dropped: Dropped,
+    pub(crate) dropped: CancelledCalls,
     pub(crate) throttled: ThrottledCalls,
-    pub(crate) open_for: OpenFor,
+    pub(crate) open_for: OpenDuration,
     pub(crate) probes: ProbePolicy,
     pub(crate) lease: Duration,
     pub(crate) count_calls: bool,
@@ -39,14 +39,14 @@ pub(crate) struct Settings {
 
 impl Settings {
     /// Adds a rule. It replaces a former one of its own kind.
-    pub(super) fn add_rule(&mut self, rule: OpenRule) {
+    pub(super) fn add_rule(&mut self, rule: TripRule) {
         let Settings { rules, layout, slow_after, throttle, .. } = self;
         match rule {
-            OpenRule::Consecutive { failures, lasting } => {
+            TripRule::ConsecutiveFailures { failures, lasting } => {
                 let failures = failures.get().min(StateWord::MAX_FAILURES_IN_A_ROW);
                 rules.consecutive = Some(ConsecutiveThreshold { failures, lasting: micros(lasting) });
             }
-            OpenRule::Ratio { failing, window } => {
+            TripRule::FailureRate { failing, window } => {
                 rules.failing = Some(RateThreshold { at_least: failing, minimum: window.minimum });
                 layout.failures = window.kind;
                 // The minimum of the former window may be more than the new window holds.
@@ -54,16 +54,16 @@ impl Settings {
                     custom.minimum = window.minimum;
                 }
             }
-            OpenRule::Slow { longer_than, share, window } => {
+            TripRule::SlowCallRate { longer_than, share, window } => {
                 rules.slow = Some(RateThreshold { at_least: share, minimum: window.minimum });
                 layout.slow = window.kind;
                 *slow_after = Some(longer_than);
             }
-            OpenRule::Throttle(throttle_rule) => {
+            TripRule::AdaptiveThrottle(throttle_rule) => {
                 layout.requests = throttle_rule.kind;
                 *throttle = Some(throttle_rule);
             }
-            OpenRule::Custom { rule, window } => {
+            TripRule::Custom { rule, window } => {
                 rules.custom = Some(CustomRule { rule, minimum: window.minimum });
                 layout.failures = window.kind;
                 // For the same reason.

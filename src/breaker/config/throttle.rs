@@ -1,16 +1,16 @@
 use std::time::Duration;
 
 use super::window::Window;
-use crate::{Invalid, breaker::window::WindowKind};
+use crate::{InvalidConfig, breaker::window::WindowKind};
 
-/// The settings of [`OpenRule::Throttle`](super::OpenRule::Throttle).
+/// The settings of [`TripRule::AdaptiveThrottle`](super::TripRule::AdaptiveThrottle).
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Throttle {
+pub struct AdaptiveThrottle {
     k: f64,
     pub(crate) kind: WindowKind,
 }
 
-impl Throttle {
+impl AdaptiveThrottle {
     /// k = 2 over two minutes in slots of 12 s, as in Google's book: rejections begin when less
     /// than half of the requests is accepted.
     pub const GOOGLE: Self = Self { k: 2.0, kind: WindowKind::Time { slice: 12_000_000, slices: 10 } };
@@ -20,9 +20,9 @@ impl Throttle {
     /// # Errors
     ///
     /// If `k` isn't within 1..=1000.
-    pub fn k(self, k: f64) -> Result<Self, Invalid> {
+    pub fn k(self, k: f64) -> Result<Self, InvalidConfig> {
         if !(1.0..=1000.0).contains(&k) {
-            return Err(Invalid::new("k", k, "within 1..=1000"));
+            return Err(InvalidConfig::new("k", k, "within 1..=1000"));
         }
         Ok(Self { k, ..self })
     }
@@ -32,7 +32,7 @@ impl Throttle {
     /// # Errors
     ///
     /// As [`Window::time`].
-    pub fn over(self, time: Duration) -> Result<Self, Invalid> {
+    pub fn over(self, time: Duration) -> Result<Self, InvalidConfig> {
         Ok(Self { kind: Window::time(time)?.kind, ..self })
     }
 

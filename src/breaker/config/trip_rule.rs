@@ -1,12 +1,12 @@
 use std::{fmt, num::NonZeroU32, sync::Arc, time::Duration};
 
-use super::{throttle::Throttle, window::Window};
+use super::{throttle::AdaptiveThrottle, window::Window};
 use crate::{
-    Invalid, Ratio,
+    InvalidConfig, Ratio,
     breaker::{
         cell::LONGEST,
         micros::micros,
-        transition::{Rule, StateWord},
+        transition::{CustomTripRule, StateWord},
     },
 };
 
@@ -14,19 +14,19 @@ use crate::{
 ///
 /// | rule | good for | weak where |
 /// |---|---|---|
-/// | [`Consecutive`](Self::Consecutive) | low traffic, a dependency that is up or down | a dependency that fails half of the calls may never fail n times in a row |
-/// | [`Ratio`](Self::Ratio), last N calls | steady traffic, partial failure | bursts of traffic: the last N calls may be from yesterday |
-/// | [`Ratio`](Self::Ratio), last T of time | bursts of traffic | few calls in T: the minimum isn't reached |
-/// | [`Slow`](Self::Slow) | a dependency whose answers come too late to be useful | long tails that are normal; two clock reads per call |
-/// | [`Throttle`](Self::Throttle) | a dependency that is overloaded, not down; many clients | a dependency that is down for long still gets calls |
+/// | [`Consecutive`](Self::ConsecutiveFailures) | low traffic, a dependency that is up or down | a dependency that fails half of the calls may never fail n times in a row |
+/// | [`Ratio`](Self::FailureRate), last N calls | steady traffic, partial failure | bursts of traffic: the last N calls may be from yesterday |
+/// | [`Ratio`](Self::FailureRate), last T of time | bursts of traffic | few calls in T: the minimum isn't reached |
+/// | [`Slow`](Self::SlowCallRate) | a dependency whose answers come too late to be useful | long tails that are normal; two clock reads per call |
+/// | [`AdaptiveThrottle`](Self::AdaptiveThrottle) | a dependency that is overloaded, not down; many clients | a dependency that is down for long still gets calls |
 /// | [`Custom`](Self::Custom) | conditions that the others don't cover | |
 #[derive(Clone)]
 #[non_exhaustive]
-pub enum OpenRule {
+pub enum TripRule {
     /// A number of failures in a row. Neutral and dropped calls neither count nor end the row.
     /// [`consecutive`](Self::consecutive) and [`lasting`](Self::lasting) make this rule and check
     /// its numbers.
-    Consecutive {
+    ConsecutiveFailures {
         /// The number of failures. No more than 1,048,575 are counted, so a larger number means
         /// 1,048,575.
         failures: NonZeroU32,
@@ -36,7 +36,7 @@ pub enum OpenRule {
         lasting: Duration,
     },
     /// A share of the calls in the window failed.
-    Ratio {
+    FailureRate {
         /// The circuit opens at this share or more. With 0, one failure is enough.
         failing: Ratio,
         /// The calls of which the share is taken.
@@ -44,7 +44,7 @@ pub enum OpenRule {
     },
     /// A share of the calls in the window was slow, whether they succeeded or not. A call that its
     /// caller dropped after that time was slow, too. Neutral calls don't count.
-    Slow {
+    SlowCallRate {
         /// A call that takes longer than this is slow.
         longer_than: Duration,
         /// The circuit opens at this share or more. With 0, one slow call is enough.
@@ -61,10 +61,10 @@ pub enum OpenRule {
     /// [throttled](crate::FailureKind::Throttled) ones included. Requests in flight, neutral and
     /// dropped ones don't count. After a long outage, about one request per window is admitted, and
     /// with k = 2 about five times as many with each further window. A shorter window
-    /// ([`Throttle::over`]) recovers sooner.
-    Throttle(Throttle),
+    /// ([`AdaptiveThrottle::over`]) recovers sooner.
+    AdaptiveThrottle(AdaptiveThrottle),
     /// A custom rule over the contents of the window. It shares its window with
-    /// [`Ratio`](Self::Ratio): if both are set, the later one sets the window and the minimum for
+    /// [`Ratio`](Self::FailureRate): if both are set, the later one sets the window and the minimum for
     /// both.
     ///
     /// The circuit evaluates the rule after every call that changes the rule's input, once the
@@ -72,24 +72,24 @@ pub enum OpenRule {
     /// first call on.
     Custom {
         /// The rule.
-        rule: Arc<dyn Rule>,
+        rule: Arc<dyn CustomTripRule>,
         /// The calls that the rule sees.
         window: Window,
     },
 }
 
-impl OpenRule {
-    /// Makes an [`OpenRule::Consecutive`] from a plain number. The age of the row doesn't matter
+impl TripRule {
+    /// Makes an [`TripRule::ConsecutiveFailures`] from a plain number. The age of the row doesn't matter
     /// unless [`lasting`](Self::lasting) is set.
     ///
     /// # Errors
     ///
     /// If `failures` isn't within 1..=1048575.
-    pub fn consecutive(failures: u32) -> Result<Self, Invalid> {
+    pub fn consecutive(failures: u32) -> Result<Self, InvalidConfig> {
         NonZeroU32::new(failures)
             .filter(|failures| failures.get() <= StateWord::MAX_FAILURES_IN_A_ROW)
-            .map(|failures| Self::Consecutive { failures, lasting: Duration::ZERO })
-            .ok_or_else(|| Invalid::new("consecutive", failures, "within 1..=1048575"))
+            .map(|failures| Self::ConsecutiveFailures { failures, lasting: Duration::ZERO })
+            .ok_or_else(|| InvalidConfig::new("consecutive", failures, "within 1..=1048575"))
     }
 
     /// Opens the circuit only once the row of failures has lasted for this long. So a short fault
@@ -97,7 +97,7 @@ impl OpenRule {
     ///
     /// The circuit opens at the end of a failed call. The row lasts from the end of its first
     /// failure, so a row of one failure has lasted for no time.
-    /// [Dropped](super::Dropped::FailureIfAll) calls also open the circuit only once their row has
+    /// [CancelledCalls](super::CancelledCalls::FailureIfAll) calls also open the circuit only once their row has
     /// lasted for this long.
     ///
     /// The first failure of a row reads the clock and writes one word; each further failure reads
@@ -105,51 +105,53 @@ impl OpenRule {
     ///
     /// ```
     /// use std::time::Duration;
-    /// use tower_recourse::{BreakerConfig, Circuit, State, breaker::OpenRule, time::ManualClock};
+    /// use tower_recourse::{BreakerConfig, Circuit, State, breaker::TripRule, time::ManualClock};
     ///
     /// let clock = ManualClock::new();
-    /// let rule = OpenRule::consecutive(5)?.lasting(Duration::from_millis(500))?;
+    /// let rule = TripRule::consecutive(5)?.lasting(Duration::from_millis(500))?;
     /// let circuit = Circuit::new(BreakerConfig::default().open_when(rule).clock(clock.clone()));
     ///
     /// for _ in 0..100 {
-    ///     circuit.admit()?.failure();
+    ///     circuit.try_acquire()?.failure();
     /// }
     /// assert_eq!(circuit.state(), State::Closed, "a hundred calls failed, but within an instant");
     /// clock.advance(Duration::from_millis(500));
-    /// circuit.admit()?.failure();
+    /// circuit.try_acquire()?.failure();
     /// assert_eq!(circuit.state(), State::Open);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
     ///
-    /// If the rule isn't [`Consecutive`](Self::Consecutive), or if `time` is more than 8.9 years.
-    pub fn lasting(self, time: Duration) -> Result<Self, Invalid> {
+    /// If the rule isn't [`Consecutive`](Self::ConsecutiveFailures), or if `time` is more than 8.9 years.
+    pub fn lasting(self, time: Duration) -> Result<Self, InvalidConfig> {
         match self {
-            Self::Consecutive { failures, .. } if micros(time) <= LONGEST => {
-                Ok(Self::Consecutive { failures, lasting: time })
+            Self::ConsecutiveFailures { failures, .. } if micros(time) <= LONGEST => {
+                Ok(Self::ConsecutiveFailures { failures, lasting: time })
             }
-            Self::Consecutive { .. } => Err(Invalid::new("lasting", time, "at most 8.9 years")),
-            _ => Err(Invalid::new("lasting", time, "that of a rule for consecutive failures")),
+            Self::ConsecutiveFailures { .. } => Err(InvalidConfig::new("lasting", time, "at most 8.9 years")),
+            _ => Err(InvalidConfig::new("lasting", time, "that of a rule for consecutive failures")),
         }
     }
 
-    /// Makes an [`OpenRule::Custom`] from a closure.
-    pub fn custom(window: Window, rule: impl Rule) -> Self {
+    /// Makes an [`TripRule::Custom`] from a closure.
+    pub fn custom(window: Window, rule: impl CustomTripRule) -> Self {
         Self::Custom { rule: Arc::new(rule), window }
     }
 }
 
-impl fmt::Debug for OpenRule {
+impl fmt::Debug for TripRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Consecutive { failures, lasting } if lasting.is_zero() => write!(f, "Consecutive({failures})"),
-            Self::Consecutive { failures, lasting } => write!(f, "Consecutive({failures} lasting {lasting:?})"),
-            Self::Ratio { failing, window } => write!(f, "Ratio({failing:?} of {window:?})"),
-            Self::Slow { longer_than, share, window } => {
+            Self::ConsecutiveFailures { failures, lasting } if lasting.is_zero() => {
+                write!(f, "Consecutive({failures})")
+            }
+            Self::ConsecutiveFailures { failures, lasting } => write!(f, "Consecutive({failures} lasting {lasting:?})"),
+            Self::FailureRate { failing, window } => write!(f, "Ratio({failing:?} of {window:?})"),
+            Self::SlowCallRate { longer_than, share, window } => {
                 write!(f, "Slow({share:?} over {longer_than:?} of {window:?})")
             }
-            Self::Throttle(throttle) => throttle.fmt(f),
+            Self::AdaptiveThrottle(throttle) => throttle.fmt(f),
             Self::Custom { window, .. } => write!(f, "Custom(over {window:?})"),
         }
     }

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use crate::{
-    Invalid,
+    InvalidConfig,
     breaker::window::{MAX_CALLS, WindowKind},
 };
 
@@ -19,7 +19,7 @@ use crate::{
 ///     "`window` is 0, but must be within 1..=4096 calls",
 /// );
 /// # let _ = (calls, time);
-/// # Ok::<(), tower_recourse::Invalid>(())
+/// # Ok::<(), tower_recourse::InvalidConfig>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
@@ -36,10 +36,10 @@ impl Window {
     /// # Errors
     ///
     /// If `calls` isn't within 1..=4096.
-    pub fn count(calls: u32) -> Result<Self, Invalid> {
+    pub fn count(calls: u32) -> Result<Self, InvalidConfig> {
         match u16::try_from(calls) {
             Ok(kind @ 1..=MAX_CALLS) => Ok(Self { kind: WindowKind::Calls(kind), minimum: calls }),
-            _ => Err(Invalid::new("window", calls, "within 1..=4096 calls")),
+            _ => Err(InvalidConfig::new("window", calls, "within 1..=4096 calls")),
         }
     }
 
@@ -53,9 +53,9 @@ impl Window {
     /// # Errors
     ///
     /// If `time` isn't within 10 ms and 24 hours.
-    pub fn time(time: Duration) -> Result<Self, Invalid> {
+    pub fn time(time: Duration) -> Result<Self, InvalidConfig> {
         if time < Duration::from_millis(10) || time > Self::DAY {
-            return Err(Invalid::new("window", time, "within 10 ms and 24 h"));
+            return Err(InvalidConfig::new("window", time, "within 10 ms and 24 h"));
         }
         let slice = (time.as_micros() / 10) as u64;
         Ok(Self { kind: WindowKind::Time { slice, slices: 10 }, minimum: 10 })
@@ -67,15 +67,15 @@ impl Window {
     /// # Errors
     ///
     /// If `slices` isn't within 1..=60, or if a slot would be shorter than 1 ms.
-    pub fn slices(self, slices: u32) -> Result<Self, Invalid> {
+    pub fn slices(self, slices: u32) -> Result<Self, InvalidConfig> {
         const ALLOWED: &str = "within 1..=60, and each at least 1 ms";
         let WindowKind::Time { slice, slices: before } = self.kind else { return Ok(self) };
         let Ok(count @ 1..=60) = u8::try_from(slices) else {
-            return Err(Invalid::new("slices", slices, ALLOWED));
+            return Err(InvalidConfig::new("slices", slices, ALLOWED));
         };
         let slice = slice * u64::from(before) / u64::from(count);
         if slice < Self::MIN_SLICE {
-            return Err(Invalid::new("slices", slices, ALLOWED));
+            return Err(InvalidConfig::new("slices", slices, ALLOWED));
         }
         Ok(Self { kind: WindowKind::Time { slice, slices: count }, ..self })
     }
@@ -86,12 +86,12 @@ impl Window {
     /// # Errors
     ///
     /// If `calls` is 0, or more than a window of calls holds.
-    pub fn minimum(self, calls: u32) -> Result<Self, Invalid> {
+    pub fn minimum(self, calls: u32) -> Result<Self, InvalidConfig> {
         let most = if let WindowKind::Calls(kind) = self.kind { kind.into() } else { u32::MAX };
         if (1..=most).contains(&calls) {
             Ok(Self { minimum: calls, ..self })
         } else {
-            Err(Invalid::new("minimum", calls, "at least 1, and at most the calls of the window"))
+            Err(InvalidConfig::new("minimum", calls, "at least 1, and at most the calls of the window"))
         }
     }
 }

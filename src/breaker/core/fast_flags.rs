@@ -1,7 +1,7 @@
 //! Flags that calls read instead of the settings.
 
 use super::core_windows::ActiveWindow;
-use crate::breaker::config::{Dropped, Settings};
+use crate::breaker::config::{CancelledCalls, Settings};
 
 /// What a call must know of the settings, in one word: flags in the lowest bits, the active window
 /// from bit 8 on, and from bit 32 on with how many failures in the window a success may open the
@@ -29,7 +29,7 @@ impl FastFlags {
     const THRESHOLD_SHIFT: u32 = 32;
 
     pub(super) fn of(settings: &Settings, active: ActiveWindow) -> Self {
-        let timed = settings.slow_after.is_some() || matches!(settings.dropped, Dropped::FailureAfter(_));
+        let timed = settings.slow_after.is_some() || matches!(settings.dropped, CancelledCalls::FailureAfter(_));
         let bit = |set: bool, bit: u64| if set { bit } else { 0 };
         let bits = bit(settings.count_calls, Self::COUNTED)
             | bit(timed, Self::TIMED)

@@ -6,7 +6,7 @@ use super::core::Tenant;
 use crate::{
     breaker::{
         cell::TransitionContext,
-        config::{Opening, Settings},
+        config::{OpenContext, Settings},
         generation::GENERATION_MASK,
         micros::micros,
         transition::{Phase, StateWord},
@@ -64,7 +64,7 @@ impl Tenant {
         let turn = u64::from(interval) << 32 | u64::from(age);
         let mut generator = random::generator(!self.seed(settings), turn);
         let failing_for = Duration::from_micros(failing_for);
-        let opening = Opening { in_a_row: word.streak.into(), failing, failing_for, asked };
+        let opening = OpenContext { in_a_row: word.streak.into(), failing, failing_for, asked };
         settings.open_for.time(opening, &mut generator)
     }
 

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use super::*;
 use crate::{
     BreakerConfig, Circuit, Ratio, State,
-    breaker::{OpenRule, Window, generation::GENERATION_MASK, transition::StateWord},
+    breaker::{TripRule, Window, generation::GENERATION_MASK, transition::StateWord},
     time::ManualClock,
 };
 
@@ -14,7 +14,8 @@ const LONG_AGO: u32 = (1 << 30) + 5;
 
 /// A window that no other test uses, so that the core belongs to this test alone.
 fn config(window: Window) -> BreakerConfig {
-    let rules = BreakerConfig::default().unobserved().open_when(OpenRule::Ratio { failing: Ratio::HALF, window });
+    let rules =
+        BreakerConfig::default().without_observers().open_when(TripRule::FailureRate { failing: Ratio::HALF, window });
     rules.clock(ManualClock::new())
 }
 
@@ -33,7 +34,7 @@ fn live_through(circuit: &Circuit, generations: u32) {
 }
 
 fn fails(circuit: &Circuit, calls: u32) {
-    (0..calls).for_each(|_| circuit.admit().unwrap().failure());
+    (0..calls).for_each(|_| circuit.try_acquire().unwrap().failure());
 }
 
 #[test]
@@ -55,10 +56,10 @@ fn what_a_tenant_of_long_ago_has_left_does_not_stand_in_the_way_of_the_next() {
 
 #[test]
 fn a_circuit_still_hears_its_calls_after_half_of_all_generations() {
-    let circuit = Circuit::new(config(Window::count(2_002).unwrap()).or_when(OpenRule::consecutive(2).unwrap()));
+    let circuit = Circuit::new(config(Window::count(2_002).unwrap()).or_when(TripRule::consecutive(2).unwrap()));
     live_through(&circuit, LONG_AGO);
     assert!(Arc::ptr_eq(&tenant(&circuit), circuit.tenant()));
-    let of_before = circuit.admit().unwrap();
+    let of_before = circuit.try_acquire().unwrap();
     live_through(&circuit, LONG_AGO / 2);
     of_before.failure();
     assert_eq!(

@@ -4,7 +4,7 @@ use std::{cell::OnceCell, fmt, hash::Hash, sync::Arc};
 
 use super::table::Table;
 use crate::{
-    Invalid, Name,
+    InvalidConfig, Name,
     breaker::{
         circuit::Circuit,
         config::{BreakerConfig, Settings},
@@ -12,14 +12,14 @@ use crate::{
         micros::micros,
         state::State,
     },
-    classify::Errors,
+    classify::ErrorClassifier,
     sanitize,
     time::Instant,
 };
 
 /// The circuits of a keyed breaker: a handle to list and control them. Clones are handles of the
 /// same circuits.
-pub struct Circuits<Key, C = Errors> {
+pub struct CircuitRegistry<Key, C = ErrorClassifier> {
     shared: Arc<Shared<Key>>,
     pub(super) classifier: C,
 }
@@ -30,7 +30,7 @@ struct Shared<Key> {
     name: fn(&Settings, &Key) -> Option<Name>,
 }
 
-impl<Key, C> Circuits<Key, C>
+impl<Key, C> CircuitRegistry<Key, C>
 where
     Key: Hash + Eq + Clone,
 {
@@ -46,9 +46,9 @@ where
     /// # Errors
     ///
     /// If `keys` is 0.
-    pub fn with_capacity(config: BreakerConfig<C>, keys: usize) -> Result<Self, Invalid> {
+    pub fn with_capacity(config: BreakerConfig<C>, keys: usize) -> Result<Self, InvalidConfig> {
         if keys == 0 {
-            return Err(Invalid::new("keys", keys, "at least 1"));
+            return Err(InvalidConfig::new("keys", keys, "at least 1"));
         }
         Ok(Self::sized(config, keys, |_, _| None))
     }
@@ -125,13 +125,13 @@ where
     }
 }
 
-impl<Key, C: Clone> Clone for Circuits<Key, C> {
+impl<Key, C: Clone> Clone for CircuitRegistry<Key, C> {
     fn clone(&self) -> Self {
         Self { shared: Arc::clone(&self.shared), classifier: self.classifier.clone() }
     }
 }
 
-impl<Key, C> fmt::Debug for Circuits<Key, C> {
+impl<Key, C> fmt::Debug for CircuitRegistry<Key, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "circuits `{}`", self.shared.settings.name)
     }

@@ -2,14 +2,14 @@
 
 use std::{fmt, hash::Hash};
 
-use super::circuits::Circuits;
+use super::circuits::CircuitRegistry;
 use crate::{
     breaker::{
         config::BreakerConfig,
         layer::BreakerLayer,
-        rejection::{Fail, Rejection, Respond},
+        rejection::{RejectWithError, RejectWithResponse, Rejection},
     },
-    classify::Errors,
+    classify::ErrorClassifier,
 };
 
 impl<C> BreakerLayer<C> {
@@ -20,7 +20,7 @@ impl<C> BreakerLayer<C> {
         KeyFn: Fn(&Req) -> Key,
         Key: Hash + Eq + Clone,
     {
-        KeyedBreakerLayer { key, circuits: Circuits::new(config), on_rejection: Fail }
+        KeyedBreakerLayer { key, circuits: CircuitRegistry::new(config), on_rejection: RejectWithError }
     }
 }
 
@@ -31,20 +31,20 @@ impl<C> BreakerLayer<C> {
 ///
 /// A clone uses the same circuits.
 #[derive(Clone)]
-pub struct KeyedBreakerLayer<KeyFn, Key, C = Errors, Reject = Fail> {
+pub struct KeyedBreakerLayer<KeyFn, Key, C = ErrorClassifier, Reject = RejectWithError> {
     pub(super) key: KeyFn,
-    pub(super) circuits: Circuits<Key, C>,
+    pub(super) circuits: CircuitRegistry<Key, C>,
     pub(super) on_rejection: Reject,
 }
 
 impl<KeyFn, Key, C> KeyedBreakerLayer<KeyFn, Key, C> {
     /// Makes a layer on existing circuits, to share or watch them, or to set their capacity.
-    pub fn on<Req>(circuits: &Circuits<Key, C>, key: KeyFn) -> Self
+    pub fn on<Req>(circuits: &CircuitRegistry<Key, C>, key: KeyFn) -> Self
     where
         KeyFn: Fn(&Req) -> Key,
-        Circuits<Key, C>: Clone,
+        CircuitRegistry<Key, C>: Clone,
     {
-        Self { key, circuits: circuits.clone(), on_rejection: Fail }
+        Self { key, circuits: circuits.clone(), on_rejection: RejectWithError }
     }
 }
 
@@ -54,14 +54,14 @@ impl<KeyFn, Key, C, Reject> KeyedBreakerLayer<KeyFn, Key, C, Reject> {
     pub fn respond_when_open<Function, Res>(
         self,
         respond: Function,
-    ) -> KeyedBreakerLayer<KeyFn, Key, C, Respond<Function>>
+    ) -> KeyedBreakerLayer<KeyFn, Key, C, RejectWithResponse<Function>>
     where
         Function: Fn(&Rejection) -> Res,
     {
-        self.on_rejection(Respond(respond))
+        self.on_rejection(RejectWithResponse(respond))
     }
 
-    /// Sets what happens with rejected calls: [`Fail`] by default, an
+    /// Sets what happens with rejected calls: [`RejectWithError`] by default, an
     /// [`Unavailable`](crate::http::Unavailable) of `http` or `grpc`, or your own
     /// [`OnRejection`](crate::breaker::OnRejection).
     ///
@@ -77,7 +77,7 @@ impl<KeyFn, Key, C, Reject> KeyedBreakerLayer<KeyFn, Key, C, Reject> {
     /// # }
     /// ```
     ///
-    /// [`Wait`](crate::breaker::Wait) isn't possible, and neither is another
+    /// [`NotReady`](crate::breaker::NotReady) isn't possible, and neither is another
     /// [`OnRejection`](crate::breaker::OnRejection) that
     /// [waits](crate::breaker::OnRejection::WAITS): only the request names the circuit, and
     /// `poll_ready` comes before the request. A call through the service of such a layer doesn't
@@ -86,9 +86,9 @@ impl<KeyFn, Key, C, Reject> KeyedBreakerLayer<KeyFn, Key, C, Reject> {
     /// ```compile_fail,E0080
     /// use std::convert::Infallible;
     /// use tower::{Layer, Service, service_fn};
-    /// use tower_recourse::{BreakerConfig, BreakerLayer, breaker::Wait};
+    /// use tower_recourse::{BreakerConfig, BreakerLayer, breaker::NotReady};
     ///
-    /// let layer = BreakerLayer::keyed(BreakerConfig::default(), |key: &u32| *key).on_rejection(Wait);
+    /// let layer = BreakerLayer::keyed(BreakerConfig::default(), |key: &u32| *key).on_rejection(NotReady);
     /// let mut service = layer.layer(service_fn(|key: u32| async move { Ok::<_, Infallible>(key) }));
     /// let _ = service.call(1);
     /// ```
@@ -97,7 +97,7 @@ impl<KeyFn, Key, C, Reject> KeyedBreakerLayer<KeyFn, Key, C, Reject> {
     }
 
     /// Returns the circuits.
-    pub fn circuits(&self) -> &Circuits<Key, C> {
+    pub fn circuits(&self) -> &CircuitRegistry<Key, C> {
         &self.circuits
     }
 }

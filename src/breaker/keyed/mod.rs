@@ -4,14 +4,14 @@
 //! ```
 //! use std::io;
 //! use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
-//! use tower_recourse::{BreakerConfig, BreakerLayer, State, breaker::OpenRule};
+//! use tower_recourse::{BreakerConfig, BreakerLayer, State, breaker::TripRule};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! struct Request { host: &'static str }
 //!
 //! // Without a minimum duration, which the default has, so that five calls at once open a circuit.
-//! let config = BreakerConfig::default().open_when(OpenRule::consecutive(5)?);
+//! let config = BreakerConfig::default().open_when(TripRule::consecutive(5)?);
 //! let layer = BreakerLayer::keyed(config, |request: &Request| request.host);
 //! let circuits = layer.circuits().clone();
 //! let mut service = ServiceBuilder::new().layer(layer).service(service_fn(|request: Request| async move {
@@ -41,7 +41,7 @@
 //!
 //! # How many keys
 //!
-//! At most as many as the [capacity](Circuits::with_capacity), 10,000 by default, so keys may come
+//! At most as many as the [capacity](CircuitRegistry::with_capacity), 10,000 by default, so keys may come
 //! from outside. The bound holds for all keys together: as many circuits as the capacity can be
 //! open at a time. When it is reached, keys that came only once are evicted first, then idle ones.
 //! The circuit of an evicted key is closed when the key comes again.
@@ -50,7 +50,7 @@
 //!
 //! - an open circuit, until its open time is over;
 //! - a half-open circuit with probes in flight, until their [lease](super::Probes::lease) is over;
-//! - a circuit that [admits only your own probes](super::Probes::of_ones_own) and whose open time
+//! - a circuit that [admits only your own probes](super::Probes::external_only) and whose open time
 //!   is over, for one more lease.
 //!
 //! A half-open circuit without probes in flight is evicted like an idle one. Reading a state
@@ -66,6 +66,6 @@ mod layer;
 mod service;
 mod table;
 
-pub use circuits::Circuits;
+pub use circuits::CircuitRegistry;
 pub use layer::KeyedBreakerLayer;
 pub use service::KeyedBreaker;

@@ -79,7 +79,7 @@ where
         match circuit.admit_fast() {
             Some(permit) if !readiness.has_failed() => call_inner(&circuit, permit, inner, AtOnce, request),
             permit => {
-                let admitted = permit.map_or_else(|| circuit.admit(), Ok);
+                let admitted = permit.map_or_else(|| circuit.try_acquire(), Ok);
                 start_call_outlined(
                     Entry { admitted, readiness, releaser },
                     &circuit,

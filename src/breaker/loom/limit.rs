@@ -1,12 +1,12 @@
 //! Circuits with a limit of the time in half-open.
 
 use super::*;
-use crate::breaker::transition::Undecided;
+use crate::breaker::transition::HalfOpenTimeout;
 use CallResult::{Failure, Ignored, Success};
 
 const LIMIT: u64 = 20;
 
-fn within(undecided: Undecided, probes: ProbePolicy) -> ProbePolicy {
+fn within(undecided: HalfOpenTimeout, probes: ProbePolicy) -> ProbePolicy {
     ProbePolicy { limit: Some((LIMIT, undecided)), ..probes }
 }
 
@@ -18,7 +18,7 @@ fn assert_over_at(bench: &Bench, time: u64) {
 
 #[test]
 fn of_all_who_see_the_time_over_and_a_probe_that_comes_back_one_moves_it_on() {
-    for undecided in [Undecided::Open, Undecided::Close] {
+    for undecided in [HalfOpenTimeout::Open, HalfOpenTimeout::Close] {
         bounded(3, move || {
             let look = |bench: &Bench| bench.tick(OPEN_FOR + LIMIT);
             let succeed = |bench: &Bench| is_transition(&bench.end(2, Success, OPEN_FOR + LIMIT));
@@ -26,7 +26,7 @@ fn of_all_who_see_the_time_over_and_a_probe_that_comes_back_one_moves_it_on() {
             let (bench, one, other, success) = all(Bench::half_open(probes, 1), look, look, succeed);
             assert_eq!([one, other, success].into_iter().filter(|moved| *moved).count(), 1);
             assert_eq!(bench.generation(), 3);
-            let opened = (one || other) && undecided == Undecided::Open;
+            let opened = (one || other) && undecided == HalfOpenTimeout::Open;
             assert_eq!(bench.phase() == Phase::Open, opened);
             assert_eq!(bench.cell.timer_ends_at(bench.cell.load()), opened.then_some(OPEN_FOR + LIMIT + OPEN_FOR));
         });
@@ -37,7 +37,7 @@ fn of_all_who_see_the_time_over_and_a_probe_that_comes_back_one_moves_it_on() {
 fn the_time_in_half_open_begins_once_whoever_half_opens_it() {
     model(|| {
         let (bench, _, _) = both(
-            Bench::open(within(Undecided::Open, ONE_PROBE)),
+            Bench::open(within(HalfOpenTimeout::Open, ONE_PROBE)),
             |bench| bench.tick(OPEN_FOR),
             |bench| bench.admit(OPEN_FOR).unwrap(),
         );
@@ -50,7 +50,7 @@ fn a_new_round_goes_on_with_the_time_of_the_old_one_whatever_comes_back() {
     bounded(3, || {
         let ask = |bench: &Bench| bench.admit(OPEN_FOR + LEASE).is_ok();
         let drop = |bench: &Bench| bench.end(2, Ignored, OPEN_FOR + LEASE);
-        let probes = within(Undecided::Open, successes(2, 2));
+        let probes = within(HalfOpenTimeout::Open, successes(2, 2));
         let (bench, one, other, _) = all(Bench::half_open(probes, 2), ask, ask, drop);
         assert!(one || other);
         assert_over_at(&bench, OPEN_FOR + LIMIT);
@@ -63,7 +63,7 @@ fn a_probe_that_fails_when_the_time_is_over_and_whoever_sees_that_open_it_once()
     bounded(5, || {
         let fail = |bench: &Bench| is_transition(&bench.end(2, Failure, OPEN_FOR + LIMIT));
         let look = |bench: &Bench| bench.tick(OPEN_FOR + LIMIT);
-        let (bench, failed, moved_on) = both(Bench::half_open(within(Undecided::Open, ONE_PROBE), 1), fail, look);
+        let (bench, failed, moved_on) = both(Bench::half_open(within(HalfOpenTimeout::Open, ONE_PROBE), 1), fail, look);
         assert!(failed != moved_on, "opened twice, or not at all");
         let word = bench.cell.load();
         assert_eq!((word.generation, word.streak, word.phase), (3, 2, Phase::Open));
@@ -73,15 +73,15 @@ fn a_probe_that_fails_when_the_time_is_over_and_whoever_sees_that_open_it_once()
 
 #[test]
 fn nobody_is_a_probe_any_more_when_the_time_is_over_whatever_slot_is_free() {
-    for undecided in [Undecided::Open, Undecided::Close] {
+    for undecided in [HalfOpenTimeout::Open, HalfOpenTimeout::Close] {
         bounded(3, move || {
             let ask = |bench: &Bench| bench.admit(OPEN_FOR + LIMIT);
             let drop = |bench: &Bench| bench.end(2, Ignored, OPEN_FOR + LIMIT);
             let (bench, one, other, _) = all(Bench::half_open(within(undecided, ONE_PROBE), 1), ask, ask, drop);
             for asked in [one, other] {
                 match (undecided, asked) {
-                    (Undecided::Open, Err(packed)) => assert_eq!(packed.wait(), Some(OPEN_FOR)),
-                    (Undecided::Close, Ok(admitted)) => assert_eq!(admitted.generation, 3),
+                    (HalfOpenTimeout::Open, Err(packed)) => assert_eq!(packed.wait(), Some(OPEN_FOR)),
+                    (HalfOpenTimeout::Close, Ok(admitted)) => assert_eq!(admitted.generation, 3),
                     _ => panic!("{undecided:?}: {asked:?}"),
                 }
             }
@@ -99,7 +99,7 @@ fn one_that_was_about_to_half_open_it_takes_no_later_limit_away() {
             bench.end(since, Failure, OPEN_FOR);
             bench.admit(OPEN_FOR + OPEN_FOR).unwrap()
         };
-        let (bench, _, _) = both(Bench::open(within(Undecided::Open, ONE_PROBE)), ask, reset_and_open);
+        let (bench, _, _) = both(Bench::open(within(HalfOpenTimeout::Open, ONE_PROBE)), ask, reset_and_open);
         assert_over_at(&bench, OPEN_FOR + OPEN_FOR + LIMIT);
     });
 }

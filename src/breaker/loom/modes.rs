@@ -10,7 +10,7 @@ fn force_open(bench: &Bench) -> u32 {
     bench.cell.update(|word| word.in_mode(Mode::ForcedOpen)).1.generation
 }
 
-fn let_go(bench: &Bench) -> u32 {
+fn discard(bench: &Bench) -> u32 {
     bench.cell.update(|word| word.in_mode(Mode::Auto)).1.generation
 }
 

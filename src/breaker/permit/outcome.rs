@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::breaker::{
-    config::{Dropped, ThrottledCalls},
+    config::{CancelledCalls, ThrottledCalls},
     micros::micros,
 };
 
@@ -36,7 +36,7 @@ impl PermitOutcome {
     }
 
     /// Returns whether the service accepted the request, for
-    /// [`OpenRule::Throttle`](crate::breaker::OpenRule::Throttle). `None`: the request doesn't
+    /// [`TripRule::AdaptiveThrottle`](crate::breaker::TripRule::AdaptiveThrottle). `None`: the request doesn't
     /// count.
     pub(super) fn accepted_by_service(self) -> Option<bool> {
         match self {
@@ -48,13 +48,13 @@ impl PermitOutcome {
 
     /// Applies the settings for cancelled and throttled calls. `ran`: how long the call ran, in
     /// microseconds, if known.
-    pub(super) fn resolve(self, dropped: Dropped, throttled: ThrottledCalls, ran: Option<u64>) -> Self {
+    pub(super) fn resolve(self, dropped: CancelledCalls, throttled: ThrottledCalls, ran: Option<u64>) -> Self {
         if let (Self::Throttled { asked, .. }, ThrottledCalls::Failure) = (self, throttled) {
             return Self::Failure { asked };
         }
         match (self, dropped) {
-            (Self::Cancelled | Self::CancelledAfterResponse, Dropped::Failure) => Self::FAILURE,
-            (Self::Cancelled | Self::CancelledAfterResponse, Dropped::FailureAfter(limit))
+            (Self::Cancelled | Self::CancelledAfterResponse, CancelledCalls::Failure) => Self::FAILURE,
+            (Self::Cancelled | Self::CancelledAfterResponse, CancelledCalls::FailureAfter(limit))
                 if ran.is_some_and(|ran| ran > micros(limit)) =>
             {
                 Self::FAILURE

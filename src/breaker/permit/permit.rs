@@ -5,7 +5,7 @@ use std::{
 
 use super::outcome::PermitOutcome;
 use crate::{
-    FailureKind, Sent, Verdict,
+    Delivery, FailureKind, Verdict,
     breaker::{
         config::Settings,
         core::{Core, Tenant},
@@ -20,7 +20,7 @@ use crate::{
 /// If the circuit has changed its state in the meantime (it opened, half-opened, closed or was
 /// reset), the result changes only the totals.
 ///
-/// A dropped permit counts as [`BreakerConfig::dropped`](crate::BreakerConfig::dropped) defines,
+/// A dropped permit counts as [`BreakerConfig::on_cancelled`](crate::BreakerConfig::on_cancelled) defines,
 /// with two exceptions that are failures: the call panicked, or a retry further out dropped the
 /// attempt because it timed out.
 ///
@@ -28,7 +28,7 @@ use crate::{
 /// use tower_recourse::{BreakerConfig, Circuit};
 ///
 /// let circuit = Circuit::new(BreakerConfig::default());
-/// let permit = circuit.admit()?;
+/// let permit = circuit.try_acquire()?;
 /// // … the call …
 /// permit.success();
 /// # Ok::<(), tower_recourse::Rejection>(())
@@ -107,7 +107,7 @@ impl Permit {
     /// the kind [`Throttled`](FailureKind::Throttled) counts as
     /// [`BreakerConfig::on_throttled`](crate::BreakerConfig::on_throttled) defines: by default,
     /// neutral for the rules about health, and not accepted for
-    /// [`OpenRule::Throttle`](crate::breaker::OpenRule::Throttle).
+    /// [`TripRule::AdaptiveThrottle`](crate::breaker::TripRule::AdaptiveThrottle).
     #[inline]
     pub fn end(mut self, verdict: Verdict) {
         self.end_with(verdict);
@@ -129,7 +129,7 @@ impl Permit {
             Verdict::Failure(failure) if failure.kind() == FailureKind::Throttled => {
                 self.finish(PermitOutcome::Throttled {
                     asked: failure.retry_after(),
-                    answered: failure.sent() == Sent::Yes,
+                    answered: failure.delivery() == Delivery::Sent,
                 });
             }
             Verdict::Failure(failure) => self.finish(PermitOutcome::Failure { asked: failure.retry_after() }),

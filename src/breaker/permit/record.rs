@@ -7,7 +7,7 @@ use super::{
 use crate::{
     breaker::{
         cell::{EndEffect, TransitionContext, WindowUse},
-        config::Dropped,
+        config::CancelledCalls,
         micros::micros,
         transition::CallResult,
     },
@@ -36,7 +36,7 @@ impl Permit {
             }
             PermitOutcome::Unused => (&tenant.totals.neutral, CallResult::Ignored, None),
             PermitOutcome::CancelledAfterResponse => (&tenant.totals.dropped, CallResult::Neutral, None),
-            PermitOutcome::Cancelled if settings.dropped == Dropped::FailureIfAll => {
+            PermitOutcome::Cancelled if settings.dropped == CancelledCalls::FailureIfAll => {
                 (&tenant.totals.dropped, CallResult::Cancelled, None)
             }
             PermitOutcome::Cancelled => (&tenant.totals.dropped, CallResult::Ignored, None),

@@ -5,11 +5,11 @@ use std::{sync::Arc, time::Duration};
 use super::{outcome::PermitOutcome, permit::Permit};
 use crate::{
     BreakerConfig, Ratio,
-    breaker::{OpenRule, State, Window, core::Tenant, window::FastRecord},
+    breaker::{State, TripRule, Window, core::Tenant, window::FastRecord},
 };
 
 fn tenant(config: BreakerConfig) -> Arc<Tenant> {
-    Tenant::new(config.unobserved().settings, None)
+    Tenant::new(config.without_observers().settings, None)
 }
 
 fn call(tenant: &Tenant) -> Permit {
@@ -44,7 +44,7 @@ fn a_good_call_has_nothing_to_write_unless_the_one_before_has_failed() {
 #[test]
 fn a_good_call_has_nothing_to_write_in_a_full_window_without_a_failure() {
     let window = Window::count(3).unwrap().minimum(3).unwrap();
-    let tenant = tenant(BreakerConfig::default().open_when(OpenRule::Ratio { failing: Ratio::HALF, window }));
+    let tenant = tenant(BreakerConfig::default().open_when(TripRule::FailureRate { failing: Ratio::HALF, window }));
     for _ in 0..3 {
         assert!(!ignores_success(&tenant));
         call(&tenant).success();
@@ -63,7 +63,7 @@ fn a_good_call_has_nothing_to_write_in_a_full_window_without_a_failure() {
 fn a_good_call_that_is_counted_already_is_judged_and_not_counted_again() {
     let rule = |calls| {
         let window = Window::count(4).unwrap().minimum(calls).unwrap();
-        BreakerConfig::default().open_when(OpenRule::Ratio { failing: Ratio::HALF, window })
+        BreakerConfig::default().open_when(TripRule::FailureRate { failing: Ratio::HALF, window })
     };
     for (minimum, opens) in [(2, true), (3, false)] {
         let tenant = tenant(rule(minimum));
@@ -84,9 +84,9 @@ fn a_good_call_that_is_counted_already_is_judged_and_not_counted_again() {
 #[test]
 fn what_is_seen_at_once_is_a_window_of_calls_alone_and_the_first_of_its_memory() {
     let calls = |calls| Window::count(calls).unwrap();
-    let half = |window| OpenRule::Ratio { failing: Ratio::HALF, window };
-    let slow = OpenRule::Slow { longer_than: Duration::from_secs(1), share: Ratio::HALF, window: calls(7) };
-    let config = |rule| BreakerConfig::default().open_when(rule).unobserved();
+    let half = |window| TripRule::FailureRate { failing: Ratio::HALF, window };
+    let slow = TripRule::SlowCallRate { longer_than: Duration::from_secs(1), share: Ratio::HALF, window: calls(7) };
+    let config = |rule| BreakerConfig::default().open_when(rule).without_observers();
     let is_seen = |config: BreakerConfig| Tenant::new(config.settings, None).core.flags().has_only_count_window();
     assert!(is_seen(config(half(calls(7)))));
     assert!(!is_seen(BreakerConfig::default()));
@@ -101,7 +101,7 @@ fn what_is_seen_at_once_is_a_window_of_calls_alone_and_the_first_of_its_memory()
 #[test]
 fn settings_seen_before_their_flags_count_the_whole_call() {
     let tenant = tenant(BreakerConfig::default());
-    tenant.settings.store(BreakerConfig::default().unobserved().count_calls().settings);
+    tenant.settings.store(BreakerConfig::default().without_observers().count_calls().settings);
     let settings = tenant.settings.load();
     Permit::with_bookkeeping(&tenant, &settings, generation(&tenant)).success();
     assert_eq!((tenant.totals.admitted.get(), tenant.totals.successes.get()), (1, 1));

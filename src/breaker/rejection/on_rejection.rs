@@ -2,7 +2,7 @@ use std::fmt;
 
 use super::{BreakerError, Rejection};
 
-/// What a breaker does with a call that its circuit rejects: [`Fail`], [`Respond`] or [`Wait`].
+/// What a breaker does with a call that its circuit rejects: [`RejectWithError`], [`RejectWithResponse`] or [`NotReady`].
 pub trait OnRejection<Res, Err> {
     /// The error type of the service with the breaker.
     type Error;
@@ -21,9 +21,9 @@ pub trait OnRejection<Res, Err> {
 /// Fails with [`BreakerError::Rejected`]. This is the default, because callers then see why the
 /// call failed.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Fail;
+pub struct RejectWithError;
 
-impl<Res, Err> OnRejection<Res, Err> for Fail {
+impl<Res, Err> OnRejection<Res, Err> for RejectWithError {
     type Error = BreakerError<Err>;
 
     fn reject(&self, rejection: Rejection) -> Result<Res, Self::Error> {
@@ -37,9 +37,9 @@ impl<Res, Err> OnRejection<Res, Err> for Fail {
 
 /// Answers with a response from a function. The error type stays that of the service.
 #[derive(Clone, Copy)]
-pub struct Respond<Function>(pub(crate) Function);
+pub struct RejectWithResponse<Function>(pub(crate) Function);
 
-impl<Function, Res, Err> OnRejection<Res, Err> for Respond<Function>
+impl<Function, Res, Err> OnRejection<Res, Err> for RejectWithResponse<Function>
 where
     Function: Fn(&Rejection) -> Res,
 {
@@ -59,9 +59,9 @@ where
 ///
 /// Readiness holds a permit, until a call uses it or the service is dropped.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Wait;
+pub struct NotReady;
 
-impl<Res, Err> OnRejection<Res, Err> for Wait {
+impl<Res, Err> OnRejection<Res, Err> for NotReady {
     type Error = Err;
 
     const WAITS: bool = true;
@@ -75,7 +75,7 @@ impl<Res, Err> OnRejection<Res, Err> for Wait {
     }
 }
 
-impl<Function> fmt::Debug for Respond<Function> {
+impl<Function> fmt::Debug for RejectWithResponse<Function> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a response made by a function")
     }

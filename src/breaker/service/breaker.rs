@@ -15,7 +15,7 @@ use crate::{
         call::AtOnce,
         circuit::Circuit,
         future,
-        rejection::{Fail, OnRejection},
+        rejection::{OnRejection, RejectWithError},
     },
 };
 
@@ -34,7 +34,7 @@ use crate::{
 ///
 /// A clone uses the same circuit. It costs one reference count and a clone of the service. It isn't
 /// ready yet.
-pub struct Breaker<S, C, Reject = Fail> {
+pub struct Breaker<S, C, Reject = RejectWithError> {
     inner: S,
     circuit: Circuit<C>,
     on_rejection: Reject,

@@ -1,7 +1,7 @@
 //! Decides whether a call is admitted, and what time alone changes.
 
 use super::{
-    probing::{ProbePolicy, Undecided},
+    probing::{HalfOpenTimeout, ProbePolicy},
     word::{Phase, StateWord},
 };
 use crate::breaker::state::Mode;
@@ -106,8 +106,8 @@ pub(crate) fn after_time(probes: &ProbePolicy, word: StateWord, elapsed: Elapsed
 /// The changes that time alone makes, except from open to half-open.
 fn advance_by_time(probes: &ProbePolicy, word: StateWord, elapsed: ElapsedTimers) -> Option<StateWord> {
     match (word.phase, probes.limit) {
-        (Phase::HalfOpen { .. }, Some((_, Undecided::Open))) if elapsed.limit => Some(word.opened()),
-        (Phase::HalfOpen { .. }, Some((_, Undecided::Close))) if elapsed.limit => Some(word.closed()),
+        (Phase::HalfOpen { .. }, Some((_, HalfOpenTimeout::Open))) if elapsed.limit => Some(word.opened()),
+        (Phase::HalfOpen { .. }, Some((_, HalfOpenTimeout::Close))) if elapsed.limit => Some(word.closed()),
         (Phase::Closed { failures_in_a_row, slow_start: true }, _) if elapsed.timer => {
             Some(StateWord { phase: Phase::Closed { failures_in_a_row, slow_start: false }, ..word })
         }

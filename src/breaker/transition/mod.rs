@@ -9,8 +9,8 @@ mod rules;
 mod tests;
 mod word;
 
-pub use probing::Undecided;
-pub use rules::Rule;
+pub use probing::HalfOpenTimeout;
+pub use rules::CustomTripRule;
 
 pub(crate) use {
     admission::{AdmissionDecision, AdmissionKind, ElapsedTimers, after_time, decide_admission},

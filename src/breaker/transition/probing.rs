@@ -13,14 +13,14 @@ pub(crate) struct ProbePolicy {
     pub(crate) max_concurrent: u8,
     pub(crate) closes_on: CloseCondition,
     /// The limit of the time in half-open, in microseconds, and the state after it.
-    pub(crate) limit: Option<(u64, Undecided)>,
+    pub(crate) limit: Option<(u64, HalfOpenTimeout)>,
     /// Requests aren't admitted as probes; only the user's health probes are.
     pub(crate) external_only: bool,
 }
 
 /// The state after a circuit was half-open for too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Undecided {
+pub enum HalfOpenTimeout {
     /// The circuit opens again.
     Open,
     /// The circuit closes.

@@ -26,18 +26,18 @@ pub(crate) struct ConsecutiveThreshold {
 /// A custom rule over the contents of the window, evaluated once the window holds `minimum` calls.
 #[derive(Clone)]
 pub(crate) struct CustomRule {
-    pub(crate) rule: Arc<dyn Rule>,
+    pub(crate) rule: Arc<dyn CustomTripRule>,
     pub(crate) minimum: u32,
 }
 
 /// A custom rule. It must be pure and fast, and it must not panic. Closures implement it.
-pub trait Rule: Send + Sync + 'static {
+pub trait CustomTripRule: Send + Sync + 'static {
     /// Returns whether the circuit opens. `failures_in_a_row`: the failures since the last success.
     /// `window`: the contents of the window.
     fn opens(&self, failures_in_a_row: u32, window: &WindowStats) -> bool;
 }
 
-impl<F> Rule for F
+impl<F> CustomTripRule for F
 where
     F: Fn(u32, &WindowStats) -> bool + Send + Sync + 'static,
 {

@@ -34,7 +34,7 @@ fn any_probing() -> impl Strategy<Value = ProbePolicy> {
         (1..=u8::MAX, any_ratio()).prop_map(|(of, failing)| CloseCondition::FailureRate { of, failing }),
         Just(CloseCondition::Trickle),
     ];
-    let undecided = prop_oneof![Just(Undecided::Open), Just(Undecided::Close)];
+    let undecided = prop_oneof![Just(HalfOpenTimeout::Open), Just(HalfOpenTimeout::Close)];
     (1..=u8::MAX, verdict, proptest::option::of((any::<u64>(), undecided)), any::<bool>()).prop_map(
         |(max_concurrent, verdict, limit, external_only)| ProbePolicy {
             limit,

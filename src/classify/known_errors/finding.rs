@@ -1,6 +1,6 @@
 use std::error::Error;
 
-use crate::{Sent, Verdict};
+use crate::{Delivery, Verdict};
 
 /// What the type of one link of an error chain shows.
 #[derive(Debug, Clone, Copy)]
@@ -16,7 +16,7 @@ pub(in crate::classify) enum Finding<'a> {
         /// The verdict if `error` isn't known. `None` continues with the next link.
         otherwise: Option<Verdict>,
         /// What the link shows about whether the request was sent. It replaces what `error` shows.
-        sent: Option<Sent>,
+        sent: Option<Delivery>,
     },
 }
 
@@ -37,9 +37,9 @@ impl<'a> Finding<'a> {
 
     /// Sets whether the request was sent.
     #[cfg(any(feature = "hyper", feature = "h2"))]
-    pub(super) fn with_sent(self, known: Sent) -> Self {
+    pub(super) fn with_sent(self, known: Delivery) -> Self {
         match self {
-            Self::Verdict(verdict) => Self::Verdict(verdict.sent(known)),
+            Self::Verdict(verdict) => Self::Verdict(verdict.delivery(known)),
             Self::Inside { error, one_call, otherwise, .. } => {
                 Self::Inside { error, one_call, otherwise, sent: Some(known) }
             }

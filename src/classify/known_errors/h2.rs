@@ -1,13 +1,13 @@
 use h2::{Error, Reason};
 
 use super::{finding::Finding, text_prefix::starts_with};
-use crate::{Sent, Verdict};
+use crate::{Delivery, Verdict};
 
 pub(super) fn examine(h2: &Error) -> Finding<'_> {
     if let Some(io) = h2.get_io() {
         // The connection was established, so even "connection refused" doesn't show that the
         // request wasn't sent.
-        return Finding::inside(io, Some(Verdict::transient())).with_sent(Sent::Unknown);
+        return Finding::inside(io, Some(Verdict::transient())).with_sent(Delivery::Unknown);
     }
     Finding::Verdict(match h2.reason() {
         Some(reason) if h2.is_remote() => of_peer(reason, h2.is_reset()),
@@ -25,7 +25,7 @@ fn of_user_error(h2: &Error) -> Verdict {
     // No stream could be opened: the connection has no stream ID left, or the last stream of this
     // handle still waits to be opened.
     if is("user error: stream ID overflowed") || is("user error: rejected") {
-        return Verdict::transient().sent(Sent::No);
+        return Verdict::transient().delivery(Delivery::NotSent);
     }
     // The stream had already ended.
     if is("user error: inactive stream") { Verdict::transient() } else { Verdict::Neutral }
@@ -34,13 +34,13 @@ fn of_user_error(h2: &Error) -> Verdict {
 /// An error code of the peer: of a stream reset if `reset`, of a `GOAWAY` otherwise.
 fn of_peer(reason: Reason, reset: bool) -> Verdict {
     match reason {
-        Reason::REFUSED_STREAM if reset => Verdict::transient().sent(Sent::No),
+        Reason::REFUSED_STREAM if reset => Verdict::transient().delivery(Delivery::NotSent),
         // h2 reports this for streams above the last one that the peer processes, and for streams
         // that it didn't open after the `GOAWAY`.
-        Reason::NO_ERROR if !reset => Verdict::transient().sent(Sent::No),
+        Reason::NO_ERROR if !reset => Verdict::transient().delivery(Delivery::NotSent),
         Reason::ENHANCE_YOUR_CALM => Verdict::throttled(),
         Reason::HTTP_1_1_REQUIRED | Reason::INADEQUATE_SECURITY => Verdict::permanent(),
-        _ if reset => Verdict::transient().sent(Sent::Yes),
+        _ if reset => Verdict::transient().delivery(Delivery::Sent),
         _ => Verdict::transient(),
     }
 }
@@ -53,9 +53,9 @@ mod tests {
     #[test]
     fn only_a_refused_stream_and_a_graceful_goaway_are_unsent() {
         let (refused, graceful) = (Reason::REFUSED_STREAM, Reason::NO_ERROR);
-        let not_sent = Verdict::transient().sent(Sent::No);
+        let not_sent = Verdict::transient().delivery(Delivery::NotSent);
         assert_eq!((of_peer(refused, true), of_peer(graceful, false)), (not_sent, not_sent));
         assert_eq!(of_peer(refused, false), Verdict::transient());
-        assert_eq!(of_peer(graceful, true), Verdict::transient().sent(Sent::Yes));
+        assert_eq!(of_peer(graceful, true), Verdict::transient().delivery(Delivery::Sent));
     }
 }

@@ -3,7 +3,7 @@ use std::error::Error;
 use hyper_util::client::legacy;
 
 use super::{finding::Finding, text_prefix::starts_with};
-use crate::{Sent, Verdict, classify::links::downcast};
+use crate::{Delivery, Verdict, classify::links::downcast};
 
 pub(super) fn examine<'a>(link: &'a (dyn Error + 'static)) -> Option<Finding<'a>> {
     if let Some(client) = downcast::<legacy::Error>(link) {
@@ -20,7 +20,7 @@ fn examine_client(client: &legacy::Error) -> Option<Finding<'_>> {
         if client.source().is_some_and(|source| starts_with(source, "invalid URL")) {
             return Some(Finding::Verdict(Verdict::Neutral));
         }
-        return Some(Finding::source_of(client).with_sent(Sent::No));
+        return Some(Finding::source_of(client).with_sent(Delivery::NotSent));
     }
     // For any other kind, the source has all there is to know.
     starts_with(client, "client error (User").then_some(Finding::Verdict(Verdict::Neutral))
@@ -29,7 +29,7 @@ fn examine_client(client: &legacy::Error) -> Option<Finding<'_>> {
 fn examine_connection(hyper: &hyper::Error) -> Finding<'_> {
     // The connection had ended before hyper wrote the request to it.
     if hyper.is_canceled() || hyper.is_closed() {
-        return Finding::Verdict(Verdict::transient().sent(Sent::No));
+        return Finding::Verdict(Verdict::transient().delivery(Delivery::NotSent));
     }
     if hyper.is_user() {
         // hyper attributes a dropped or panicked connection task to the user; it is a lost
@@ -44,9 +44,9 @@ fn examine_connection(hyper: &hyper::Error) -> Finding<'_> {
         // After hyper has passed a request to the connection, it polls the connection's readiness
         // once more. If a `GOAWAY` arrives in between, hyper reports it for that request, which is
         // already on its way and may be below the last stream that the peer processes.
-        return if h2.is_go_away() { finding.with_sent(Sent::Unknown) } else { finding };
+        return if h2.is_go_away() { finding.with_sent(Delivery::Unknown) } else { finding };
     }
     // The connection was established. A source that reports a refused one is about another
     // connection.
-    Finding::source_of(hyper).with_sent(Sent::Unknown)
+    Finding::source_of(hyper).with_sent(Delivery::Unknown)
 }

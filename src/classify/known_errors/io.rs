@@ -4,7 +4,7 @@ use std::{
 };
 
 use super::finding::Finding;
-use crate::{Sent, Verdict};
+use crate::{Delivery, Verdict};
 
 /// An `io::Error` that wraps another error is judged by that one, and by its kind only if that one
 /// isn't known.
@@ -21,7 +21,7 @@ fn of_kind(kind: ErrorKind) -> Option<Verdict> {
     Some(match kind {
         // `io::Error::other`: the kind has no meaning.
         Other => return None,
-        ConnectionRefused | AddrInUse | AddrNotAvailable => Verdict::transient().sent(Sent::No),
+        ConnectionRefused | AddrInUse | AddrNotAvailable => Verdict::transient().delivery(Delivery::NotSent),
         TimedOut => Verdict::timed_out(),
         // The request can't succeed: another attempt fails in the same way.
         NotFound | PermissionDenied | AlreadyExists | InvalidInput | InvalidData | Unsupported | ArgumentListTooLong

@@ -2,7 +2,7 @@ use std::{error::Error, sync::Arc};
 
 use super::{finding::Finding, io};
 #[cfg(feature = "http")]
-use crate::Sent;
+use crate::Delivery;
 use crate::{
     Verdict,
     classify::links::{downcast, is},
@@ -18,7 +18,7 @@ pub(in crate::classify) fn examine_link<'a>(link: &'a (dyn Error + 'static)) -> 
     }
     #[cfg(feature = "http")]
     if is::<crate::body_elapsed::BodyElapsed>(link) {
-        return Some(Finding::Verdict(Verdict::timed_out().sent(Sent::Yes)));
+        return Some(Finding::Verdict(Verdict::timed_out().delivery(Delivery::Sent)));
     }
     #[cfg(feature = "breaker")]
     if let Some(rejection) = downcast::<crate::Rejection>(link) {

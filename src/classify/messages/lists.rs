@@ -1,10 +1,10 @@
 //! The lists of patterns that come with the crate. They come from classifiers that teams had written
 //! by hand, with their mistakes corrected.
 
-use super::Messages;
+use super::ErrorMessages;
 use crate::Verdict;
 
-impl Messages {
+impl ErrorMessages {
     /// Errors of service clients, in this order:
     ///
     /// | pattern | verdict |

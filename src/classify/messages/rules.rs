@@ -1,7 +1,7 @@
 use std::{collections::HashSet, error::Error, fmt, iter};
 
 use super::{pattern_set::PatternSet, scan::Scan};
-use crate::{Invalid, Verdict, classify::links::MAX_LINKS};
+use crate::{InvalidConfig, Verdict, classify::links::MAX_LINKS};
 
 /// A list of patterns with their verdicts. The first pattern of the list that is found decides.
 pub(super) struct Rules {
@@ -11,19 +11,19 @@ pub(super) struct Rules {
 }
 
 impl Rules {
-    pub(super) fn new<P: AsRef<str>>(rules: impl IntoIterator<Item = (P, Verdict)>) -> Result<Self, Invalid> {
+    pub(super) fn new<P: AsRef<str>>(rules: impl IntoIterator<Item = (P, Verdict)>) -> Result<Self, InvalidConfig> {
         let (patterns, verdicts): (Vec<P>, Vec<_>) = rules.into_iter().unzip();
         let patterns: Vec<&str> = patterns.iter().map(AsRef::as_ref).collect();
         check_each(&patterns)?;
         let Some(set) = PatternSet::new(&patterns) else {
             let count = format_args!("{} patterns", patterns.len());
-            return Err(Invalid::new("patterns", count, "few and short enough for one automaton"));
+            return Err(InvalidConfig::new("patterns", count, "few and short enough for one automaton"));
         };
         let rules = Self { patterns: set, verdicts };
         for (position, &pattern) in patterns.iter().enumerate() {
             let decides = rules.first_in(pattern).unwrap_or(position);
             if rules.verdicts[decides] != rules.verdicts[position] {
-                return Err(Invalid::new("pattern", pattern, "before every pattern that is a part of it"));
+                return Err(InvalidConfig::new("pattern", pattern, "before every pattern that is a part of it"));
             }
         }
         Ok(rules)
@@ -65,17 +65,17 @@ impl Rules {
     }
 }
 
-fn check_each(patterns: &[&str]) -> Result<(), Invalid> {
+fn check_each(patterns: &[&str]) -> Result<(), InvalidConfig> {
     if patterns.is_empty() {
-        return Err(Invalid::new("patterns", patterns, "at least one"));
+        return Err(InvalidConfig::new("patterns", patterns, "at least one"));
     }
     let mut seen = HashSet::new();
     for &pattern in patterns {
         if pattern.is_empty() {
-            return Err(Invalid::new("pattern", pattern, "at least one character"));
+            return Err(InvalidConfig::new("pattern", pattern, "at least one character"));
         }
         if !seen.insert(pattern.to_ascii_lowercase()) {
-            return Err(Invalid::new("pattern", pattern, "different from those before it, regardless of case"));
+            return Err(InvalidConfig::new("pattern", pattern, "different from those before it, regardless of case"));
         }
     }
     Ok(())

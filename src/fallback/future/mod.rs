@@ -1,8 +1,8 @@
 //! The futures of [`Fallback`](super::Fallback).
 
-mod primary_failure;
 mod ready_call;
 mod response;
+mod stored_failure;
 
 pub use ready_call::ReadyCall;
 pub use response::ResponseFuture;

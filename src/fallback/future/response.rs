@@ -7,11 +7,11 @@ use std::{
 
 use pin_project_lite::pin_project;
 
-use super::primary_failure::{PrimaryFailure, PrimaryOutcome};
+use super::stored_failure::{PrimaryOutcome, StoredFailure};
 use crate::{
     Classifier, Verdict,
     call_context::result_note::{self, Note},
-    fallback::{backup::Backup, error_merge::OnFailure, reporter::Reporter, shared_backup::SharedBackup},
+    fallback::{backup::Backup, error_merge::MergeErrors, reporter::Reporter, shared_backup::SharedBackup},
     readiness::Readiness,
     sharded_arc::ArcShard,
 };
@@ -53,7 +53,7 @@ pin_project! {
 pub struct CallState<B, C, Merge, Memo, Kept, Req, Res, Err> {
     /// Taken when the primary's outcome is returned, or when the backup is called.
     pub(in crate::fallback) pending: Option<Pending<B, C, Merge, Memo, Kept, Req>>,
-    pub(in crate::fallback) failed: Option<Failed<Merge, Res, Err>>,
+    pub(in crate::fallback) failed: Option<FailedCall<Merge, Res, Err>>,
 }
 
 /// What classifies the primary's outcome, and what calls the backup.
@@ -67,8 +67,8 @@ pub(in crate::fallback) struct Pending<B, C, Merge, Memo, Kept, Req> {
 }
 
 /// A call whose primary has failed.
-pub(in crate::fallback) struct Failed<Merge, Res, Err> {
-    primary: PrimaryFailure<Res, Err>,
+pub(in crate::fallback) struct FailedCall<Merge, Res, Err> {
+    primary: StoredFailure<Res, Err>,
     reporter: Arc<Reporter>,
     /// Set when the backup is called.
     merge: Option<Merge>,
@@ -87,12 +87,12 @@ enum SlowPath<Res, Err> {
 const POLLED_AFTER_COMPLETION: &str = "polled after completion";
 
 impl<PrimaryFut, B, C, Merge, Req, Res, Err> Future
-    for ResponseFuture<PrimaryFut, B::Future, CallState<B, C, Merge, C::Memo, B::Kept, Req, Res, Err>>
+    for ResponseFuture<PrimaryFut, B::Future, CallState<B, C, Merge, C::Memo, B::Stored, Req, Res, Err>>
 where
     PrimaryFut: Future<Output = Result<Res, Err>>,
     B: Backup<Req, Res, Err> + Clone,
     C: Classifier<Req, Res, Err>,
-    Merge: OnFailure<Err, B::Error> + Clone,
+    Merge: MergeErrors<Err, B::Error> + Clone,
     Err: 'static,
 {
     type Output = Result<Res, Merge::Error>;
@@ -129,12 +129,12 @@ where
 }
 
 impl<PrimaryFut, B, C, Merge, Req, Res, Err>
-    ResponseFuture<PrimaryFut, B::Future, CallState<B, C, Merge, C::Memo, B::Kept, Req, Res, Err>>
+    ResponseFuture<PrimaryFut, B::Future, CallState<B, C, Merge, C::Memo, B::Stored, Req, Res, Err>>
 where
     PrimaryFut: Future<Output = Result<Res, Err>>,
     B: Backup<Req, Res, Err> + Clone,
     C: Classifier<Req, Res, Err>,
-    Merge: OnFailure<Err, B::Error> + Clone,
+    Merge: MergeErrors<Err, B::Error> + Clone,
     Err: 'static,
 {
     /// Everything but a response that the primary returns as a success.
@@ -169,7 +169,7 @@ where
         // Dropped before the backup is called, which may need what the primary's future holds.
         this.step.set(Step::CloningBackup);
         let reporter = Arc::clone(&pending.backup.reporter);
-        this.state.failed = Some(Failed { primary, reporter, merge: None });
+        this.state.failed = Some(FailedCall { primary, reporter, merge: None });
         self.poll_call_backup(cx)
     }
 
@@ -193,7 +193,7 @@ where
         let (polled, note) = result_note::poll(future, cx);
         let answer = ready!(polled);
         let report = note.take(&answer);
-        let Failed { primary, reporter, merge } = this.state.failed.take().expect(POLLED_AFTER_COMPLETION);
+        let FailedCall { primary, reporter, merge } = this.state.failed.take().expect(POLLED_AFTER_COMPLETION);
         let merge = merge.expect("`poll_call_backup` sets it");
         Poll::Ready(primary.settle(answer, report, &merge, &reporter))
     }

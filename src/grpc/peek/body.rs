@@ -8,7 +8,7 @@ use ::http_body::{Body, Frame, SizeHint};
 use bytes::Buf;
 use pin_project_lite::pin_project;
 
-use crate::http::sizes::with_read;
+use crate::http::size_hint::with_read;
 
 pin_project! {
     /// A response body whose first frame may already have been read. It yields that frame, and then

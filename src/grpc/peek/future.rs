@@ -11,14 +11,14 @@ use bytes::Buf;
 use pin_project_lite::pin_project;
 use tokio::time::{Sleep, sleep};
 
-use super::{PeekedBody, Sending, body::First};
+use super::{BodyProgress, PeekedBody, body::First};
 use crate::{
-    How,
+    CallReport,
     call_context::result_note,
     classify::evidence::correct,
     grpc::{
-        fault::Fault,
-        told::{Seen, Told},
+        status::{Seen, Told},
+        transport_error::Fault,
     },
     http::mark,
 };
@@ -30,16 +30,16 @@ pin_project! {
         #[pin]
         call: F,
         // The response while its first frame is awaited, with the result note of its head.
-        response: Option<(Response<B>, Option<How>)>,
+        response: Option<(Response<B>, Option<CallReport>)>,
         #[pin]
         limit: Option<Sleep>,
         longest: Duration,
-        sending: Sending,
+        sending: BodyProgress,
     }
 }
 
 impl<F, B> ResponseFuture<F, B> {
-    pub(super) fn new(call: F, sending: Sending, longest: Duration) -> Self {
+    pub(super) fn new(call: F, sending: BodyProgress, longest: Duration) -> Self {
         Self { call, response: None, limit: None, longest, sending }
     }
 }

@@ -8,7 +8,7 @@ use ::http_body::Body;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{PeekedBody, ResponseFuture, Watched};
+use super::{PeekedBody, ResponseFuture, TrackBody};
 
 /// Waits for the first frame of each response, so that the retry and the breaker see a status that
 /// the server sends in trailers. Put it innermost, next to the channel.
@@ -32,7 +32,7 @@ use super::{PeekedBody, ResponseFuture, Watched};
 ///
 /// - While the request is still being sent: a streaming client may wait for the headers before it
 ///   continues. The layer then reads only what is available at once.
-/// - Longer than [one second](Self::longest) by default: an event stream may be silent for hours,
+/// - Longer than [one second](Self::max_wait) by default: an event stream may be silent for hours,
 ///   and its caller may need the headers.
 ///
 /// The layer then returns the response as it is. Bytes that it has read are put back: the caller
@@ -72,7 +72,7 @@ impl PeekLayer {
     }
 
     /// Sets the longest wait for the first frame. `Duration::MAX` waits without limit.
-    pub fn longest(self, longest: Duration) -> Self {
+    pub fn max_wait(self, longest: Duration) -> Self {
         Self { longest }
     }
 }
@@ -95,7 +95,7 @@ pub struct Peek<S> {
 impl<S, A, B> Service<Request<A>> for Peek<S>
 where
     S: Service<Request<A>, Response = Response<B>>,
-    A: Watched,
+    A: TrackBody,
     B: Body + Unpin,
     B::Error: 'static,
 {

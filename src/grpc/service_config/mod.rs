@@ -1,8 +1,8 @@
 //! gRPC's service config: retry policies per method, published by the owner of a service.
 
+mod config;
 mod method;
-mod plan;
-mod policy;
 mod read;
+mod retry_policy;
 
-pub use policy::{Progress, ServiceConfig};
+pub use config::{ServiceConfig, ServiceConfigState};

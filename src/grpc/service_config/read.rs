@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use super::{
     method::Name,
-    plan::{MethodConfig, RetryPolicy},
+    retry_policy::{MethodConfig, RetryPolicy},
 };
-use crate::{Invalid, grpc::Code, retry::RetryThrottle};
+use crate::{InvalidConfig, grpc::Code, retry::RetryThrottle};
 
 pub(super) struct Document {
     pub(super) methods: Vec<(Name, MethodConfig)>,
@@ -22,9 +22,9 @@ struct At<'a> {
     value: Option<&'a Value>,
 }
 
-pub(super) fn document(json: &str) -> Result<Document, Invalid> {
+pub(super) fn document(json: &str) -> Result<Document, InvalidConfig> {
     let root: Value = serde_json::from_str(json)
-        .map_err(|error| Invalid::at("service config".to_owned(), error.to_string(), "valid JSON"))?;
+        .map_err(|error| InvalidConfig::at("service config".to_owned(), error.to_string(), "valid JSON"))?;
     let root = At { path: String::new(), value: Some(&root) };
     if !root.value.is_some_and(Value::is_object) {
         return Err(root.refused("an object"));
@@ -48,7 +48,7 @@ pub(super) fn document(json: &str) -> Result<Document, Invalid> {
     Ok(Document { methods, throttle })
 }
 
-fn method_name(at: &At<'_>) -> Result<Name, Invalid> {
+fn method_name(at: &At<'_>) -> Result<Name, InvalidConfig> {
     if !at.value.is_some_and(Value::is_object) {
         return Err(at.refused("an object"));
     }
@@ -61,7 +61,7 @@ fn method_name(at: &At<'_>) -> Result<Name, Invalid> {
     }
 }
 
-fn retry_policy(at: At<'_>) -> Result<RetryPolicy, Invalid> {
+fn retry_policy(at: At<'_>) -> Result<RetryPolicy, InvalidConfig> {
     let max_attempts = at.field("maxAttempts");
     let attempts = max_attempts.value.and_then(Value::as_u64).filter(|&attempts| attempts > 1);
     let multiplier = at.field("backoffMultiplier");
@@ -75,7 +75,7 @@ fn retry_policy(at: At<'_>) -> Result<RetryPolicy, Invalid> {
     })
 }
 
-fn codes(at: &At<'_>) -> Result<Vec<Code>, Invalid> {
+fn codes(at: &At<'_>) -> Result<Vec<Code>, InvalidConfig> {
     let items = at.items()?;
     if items.is_empty() {
         return Err(at.refused("a list of at least one code"));
@@ -91,7 +91,7 @@ fn codes(at: &At<'_>) -> Result<Vec<Code>, Invalid> {
     items.iter().map(|item| code(item).ok_or_else(|| item.refused("the name or number of an error code"))).collect()
 }
 
-fn retry_throttling(at: At<'_>) -> Result<RetryThrottle, Invalid> {
+fn retry_throttling(at: At<'_>) -> Result<RetryThrottle, InvalidConfig> {
     let (tokens, ratio) = (at.field("maxTokens"), at.field("tokenRatio"));
     let whole = tokens.value.and_then(Value::as_u64).and_then(|tokens| u32::try_from(tokens).ok());
     let throttle = whole.and_then(|tokens| RetryThrottle::max_tokens(tokens).ok());
@@ -112,7 +112,7 @@ impl<'a> At<'a> {
     }
 
     /// The items of a list. A missing field counts as an empty list.
-    fn items(&self) -> Result<Vec<Self>, Invalid> {
+    fn items(&self) -> Result<Vec<Self>, InvalidConfig> {
         let Some(value) = self.value else { return Ok(Vec::new()) };
         let list = value.as_array().ok_or_else(|| self.refused("a list"))?;
         let item = |(place, value)| Self { path: format!("{}[{place}]", self.path), value: Some(value) };
@@ -120,7 +120,7 @@ impl<'a> At<'a> {
     }
 
     /// An empty string counts as missing.
-    fn text(&self) -> Result<Option<&'a str>, Invalid> {
+    fn text(&self) -> Result<Option<&'a str>, InvalidConfig> {
         let Some(value) = self.value else { return Ok(None) };
         let text = value.as_str().ok_or_else(|| self.refused("a string"))?;
         Ok(Some(text).filter(|text| !text.is_empty()))
@@ -130,19 +130,19 @@ impl<'a> At<'a> {
         self.value?.as_f64().filter(|number| number.is_finite() && *number > 0.0)
     }
 
-    fn duration(&self) -> Result<Duration, Invalid> {
+    fn duration(&self) -> Result<Duration, InvalidConfig> {
         let duration = self.value.and_then(Value::as_str).and_then(duration).filter(|duration| !duration.is_zero());
         duration.ok_or_else(|| self.refused("a duration above 0, such as \"1.5s\""))
     }
 
-    fn refused(&self, allowed: &'static str) -> Invalid {
+    fn refused(&self, allowed: &'static str) -> InvalidConfig {
         let mut value = self.value.map_or_else(|| "missing".to_owned(), Value::to_string);
         // The document comes from outside, so the length of the error text is bounded.
         if let Some((end, _)) = value.char_indices().nth(100) {
             value.truncate(end);
         }
         let path = if self.path.is_empty() { "service config" } else { &self.path };
-        Invalid::at(path.to_owned(), value, allowed)
+        InvalidConfig::at(path.to_owned(), value, allowed)
     }
 }
 

@@ -10,7 +10,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{TimeoutBody, future::ResponseFuture};
-use crate::Invalid;
+use crate::InvalidConfig;
 
 /// Limits the time that response bodies may take. See the [module](super).
 ///
@@ -20,7 +20,7 @@ use crate::Invalid;
 ///
 /// let layer = BodyTimeoutLayer::new().idle(Duration::from_secs(5))?.total(Duration::from_secs(60))?;
 /// # let _ = layer;
-/// # Ok::<(), tower_recourse::Invalid>(())
+/// # Ok::<(), tower_recourse::InvalidConfig>(())
 /// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct BodyTimeoutLayer {
@@ -47,7 +47,7 @@ impl BodyTimeoutLayer {
     /// # Errors
     ///
     /// If `limit` is zero.
-    pub fn idle(mut self, limit: Duration) -> Result<Self, Invalid> {
+    pub fn idle(mut self, limit: Duration) -> Result<Self, InvalidConfig> {
         self.limits.idle = Some(positive("idle", limit)?);
         Ok(self)
     }
@@ -58,14 +58,14 @@ impl BodyTimeoutLayer {
     /// # Errors
     ///
     /// If `limit` is zero.
-    pub fn total(mut self, limit: Duration) -> Result<Self, Invalid> {
+    pub fn total(mut self, limit: Duration) -> Result<Self, InvalidConfig> {
         self.limits.total = Some(positive("total", limit)?);
         Ok(self)
     }
 }
 
-fn positive(field: &'static str, limit: Duration) -> Result<Duration, Invalid> {
-    if limit.is_zero() { Err(Invalid::new(field, limit, "more than 0")) } else { Ok(limit) }
+fn positive(field: &'static str, limit: Duration) -> Result<Duration, InvalidConfig> {
+    if limit.is_zero() { Err(InvalidConfig::new(field, limit, "more than 0")) } else { Ok(limit) }
 }
 
 impl<S> Layer<S> for BodyTimeoutLayer {

@@ -61,7 +61,7 @@
 //! | [`RetryLayer`](crate::RetryLayer) alone | no retry, because the caller has the response | no retry |
 //! | [`BodyBreakerLayer`](super::BodyBreakerLayer) | failure | failure |
 //! | [`BreakerLayer`](crate::BreakerLayer) | failure with a [`FirstFrameLayer`](super::FirstFrameLayer) inside, otherwise none | none |
-//! | [`PeekLayer`](crate::grpc::PeekLayer) for gRPC | DEADLINE_EXCEEDED, if the limit is shorter than the [wait](crate::grpc::PeekLayer::longest) | as above; tonic turns it into an UNKNOWN status with the [`BodyElapsed`] as its source |
+//! | [`PeekLayer`](crate::grpc::PeekLayer) for gRPC | DEADLINE_EXCEEDED, if the limit is shorter than the [wait](crate::grpc::PeekLayer::max_wait) | as above; tonic turns it into an UNKNOWN status with the [`BodyElapsed`] as its source |
 //!
 //! A discarded response doesn't delay a retry: the retry reads a bounded number of bytes of it,
 //! during its wait.

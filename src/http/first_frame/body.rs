@@ -7,10 +7,10 @@ use std::{
 use ::http_body::{Body, Frame, SizeHint};
 use bytes::Buf;
 
-use crate::http::sizes::with_read;
+use crate::http::size_hint::with_read;
 
 /// A body whose first frame may already have been read. See the [module](super).
-pub struct Begun<B: Body> {
+pub struct FirstFrameBody<B: Body> {
     first: Option<Result<Frame<B::Data>, B::Error>>,
     body: B,
     /// The body ended or failed before its first frame.
@@ -19,7 +19,7 @@ pub struct Begun<B: Body> {
     incomplete: bool,
 }
 
-impl<B: Body> Begun<B> {
+impl<B: Body> FirstFrameBody<B> {
     pub(super) fn not_yet(body: B) -> Self {
         Self { first: None, body, over: false, incomplete: false }
     }
@@ -36,9 +36,9 @@ impl<B: Body> Begun<B> {
 }
 
 /// The buffered frame is never pinned.
-impl<B: Body + Unpin> Unpin for Begun<B> {}
+impl<B: Body + Unpin> Unpin for FirstFrameBody<B> {}
 
-impl<B: Body + Unpin> Body for Begun<B> {
+impl<B: Body + Unpin> Body for FirstFrameBody<B> {
     type Data = B::Data;
     type Error = B::Error;
 
@@ -68,8 +68,11 @@ impl<B: Body + Unpin> Body for Begun<B> {
     }
 }
 
-impl<B: Body + fmt::Debug> fmt::Debug for Begun<B> {
+impl<B: Body + fmt::Debug> fmt::Debug for FirstFrameBody<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Begun").field("body", &self.body).field("waits", &self.first.is_some()).finish_non_exhaustive()
+        f.debug_struct("FirstFrameBody")
+            .field("body", &self.body)
+            .field("waits", &self.first.is_some())
+            .finish_non_exhaustive()
     }
 }

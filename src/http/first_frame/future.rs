@@ -11,9 +11,9 @@ use ::http_body::{Body, Frame};
 use bytes::Buf;
 use pin_project_lite::pin_project;
 
-use super::{Begun, BrokeOff};
+use super::{BrokeOff, FirstFrameBody};
 use crate::{
-    How,
+    CallReport,
     call_context::result_note,
     classify::evidence::correct,
     http::{
@@ -34,7 +34,7 @@ pin_project! {
         future: F,
         waits: bool,
         // The response while its first frame is awaited, with the result note of its head.
-        response: Option<(Response<B>, Option<How>)>,
+        response: Option<(Response<B>, Option<CallReport>)>,
     }
 }
 
@@ -50,7 +50,7 @@ where
     B: Body + Unpin,
     B::Error: 'static,
 {
-    type Output = Result<Response<Begun<B>>, Err>;
+    type Output = Result<Response<FirstFrameBody<B>>, Err>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
@@ -63,7 +63,7 @@ where
                 match result {
                     Ok(response) if *this.waits && is_good(&response) => (response, how),
                     other => {
-                        let other = other.map(|response| response.map(Begun::not_yet));
+                        let other = other.map(|response| response.map(FirstFrameBody::not_yet));
                         result_note::forward(&other, how);
                         return Poll::Ready(other);
                     }
@@ -83,7 +83,7 @@ where
                 if incomplete || error.is_some() {
                     response.extensions_mut().insert(BrokeOff::by(error));
                 }
-                let result = Ok(response.map(|body| Begun::with(first, body, incomplete)));
+                let result = Ok(response.map(|body| FirstFrameBody::with(first, body, incomplete)));
                 result_note::forward(&result, how);
                 Poll::Ready(result)
             }

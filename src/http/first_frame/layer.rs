@@ -5,7 +5,7 @@ use ::http_body::Body;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{Begun, future::ResponseFuture};
+use super::{FirstFrameBody, future::ResponseFuture};
 use crate::http::{method::upgrades, remaining::expects_body};
 
 /// Waits for the first frame of the response body. See the [module](super).
@@ -46,7 +46,7 @@ where
     B: Body + Unpin,
     B::Error: 'static,
 {
-    type Response = Response<Begun<B>>;
+    type Response = Response<FirstFrameBody<B>>;
     type Error = S::Error;
     type Future = ResponseFuture<S::Future, B>;
 

@@ -43,9 +43,9 @@
 //! Empty frames don't count as the first frame.
 //!
 //! If the body broke off, the layer still returns the response with its original head. Its body
-//! yields the error, or ends. [`Statuses`](crate::http::Statuses) and
-//! [`Health`](crate::http::Health) classify it as a transient failure, or as timed out if a [time
-//! limit](crate::http::BodyTimeoutLayer) ended the body. A custom classifier calls [`broke_off`].
+//! yields the error, or ends. [`RetryClassifier`](crate::http::RetryClassifier) and
+//! [`BreakerClassifier`](crate::http::BreakerClassifier) classify it as a transient failure, or as timed out if a [time
+//! limit](crate::http::BodyTimeoutLayer) ended the body. A custom classifier calls [`failed_before_first_frame`].
 //! If the retry makes no further attempt, because the method isn't idempotent or no attempts are
 //! left, the caller gets the same response as without this layer. The request counts as sent, so a
 //! POST isn't resent.
@@ -79,16 +79,16 @@ mod body;
 pub mod future;
 mod layer;
 
-pub use body::Begun;
+pub use body::FirstFrameBody;
 pub use layer::{FirstFrame, FirstFrameLayer};
 
 use ::http::Response;
 
-use crate::{Classifier, FailureKind, Sent, Verdict, classify::Errors};
+use crate::{Classifier, Delivery, FailureKind, Verdict, classify::ErrorClassifier};
 
 /// Whether the body of this response broke off before its first frame. Only a [`FirstFrameLayer`]
 /// detects it.
-pub fn broke_off<B>(response: &Response<B>) -> bool {
+pub fn failed_before_first_frame<B>(response: &Response<B>) -> bool {
     response.extensions().get::<BrokeOff>().is_some()
 }
 
@@ -96,7 +96,7 @@ pub fn broke_off<B>(response: &Response<B>) -> bool {
 pub(super) fn verdict<B>(response: &Response<B>) -> Option<Verdict> {
     let BrokeOff { timed_out } = *response.extensions().get()?;
     let verdict = if timed_out { Verdict::timed_out() } else { Verdict::transient() };
-    Some(verdict.sent(Sent::Yes))
+    Some(verdict.delivery(Delivery::Sent))
 }
 
 /// Response extension: the body broke off before its first frame.
@@ -109,7 +109,7 @@ struct BrokeOff {
 impl BrokeOff {
     /// `error` is what the body failed with, if it didn't just end.
     fn by<E: 'static>(error: Option<&E>) -> Self {
-        let verdict = error.map(|error| Classifier::<(), (), E>::classify(&Errors, &(), Err(error)));
+        let verdict = error.map(|error| Classifier::<(), (), E>::classify(&ErrorClassifier, &(), Err(error)));
         let timed_out = match verdict {
             Some(Verdict::Failure(failure)) => failure.kind() == FailureKind::TimedOut,
             _ => false,

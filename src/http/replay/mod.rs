@@ -14,7 +14,7 @@
 //! | body | how it is resent |
 //! |---|---|
 //! | `Full`, `Empty` of http-body-util | cloned; nothing is recorded |
-//! | [`SharedBody`] | cloned; all clones share one record |
+//! | [`CloneableBody`] | cloned; all clones share one record |
 //! | axum's `Body` (feature `axum`), tonic's `Body` (feature `tonic`), `UnsyncBoxBody`, `BoxBody` | recorded |
 //!
 //! The inner service gets a body of the same type that the caller sent.
@@ -22,7 +22,7 @@
 //! # With a fallback
 //!
 //! A fallback to [another service](crate::FallbackLayer::new) clones the request, and a stream
-//! can't be cloned. Call [`Replay::share`] on the request first. A [`SharedBody`] is stored once
+//! can't be cloned. Call [`Replay::cloneable`] on the request first. A [`CloneableBody`] is stored once
 //! for both layers, and a clone of it is cheap.
 //!
 //! ```
@@ -35,16 +35,16 @@
 //! use tower::ServiceBuilder;
 //! use tower_recourse::{
 //!     FallbackLayer, RetryConfig, RetryLayer,
-//!     http::{Replay, replay::SharedBody},
+//!     http::{Replay, replay::CloneableBody},
 //! };
 //!
 //! type Body = UnsyncBoxBody<Bytes, std::io::Error>;
 //!
-//! let client = Client::builder(TokioExecutor::new()).build_http::<SharedBody<Body>>();
+//! let client = Client::builder(TokioExecutor::new()).build_http::<CloneableBody<Body>>();
 //! let replica = client.clone();
 //! let replay = Replay::default();
 //! let service = ServiceBuilder::new()
-//!     .map_request(move |request: Request<Body>| replay.share(request))
+//!     .map_request(move |request: Request<Body>| replay.cloneable(request))
 //!     .layer(FallbackLayer::new(replica))
 //!     .layer(RetryLayer::new(RetryConfig::http()))
 //!     .service(client);
@@ -66,7 +66,7 @@
 //!
 //! The limits are those of the `Replay` that shares the body. A body that is too large is still
 //! sent. The retry then makes no further attempt, and the body that the fallback's service gets
-//! [fails](PlayError::NotKept) before its first byte.
+//! [fails](ReplayError::NotStored) before its first byte.
 //!
 //! # Limits
 //!
@@ -89,24 +89,24 @@
 //!
 //! # Errors
 //!
-//! [`PlayError`] for a [`SharedBody`], and the body's own error type for other bodies, which can
-//! then contain [`SentAgain`].
+//! [`ReplayError`] for a [`CloneableBody`], and the body's own error type for other bodies, which can
+//! then contain [`Superseded`].
 //!
 //! # Cancel safety
 //!
 //! Dropping a body that is being sent drops its stored copy only if no later attempt or clone needs
 //! it.
 
+mod body;
+mod buffer;
+mod cloneable_body;
+mod config;
 mod head;
-mod keep;
-mod playing;
-mod pool;
+mod memory_limit;
 mod replayable;
-mod shared;
-mod tape;
 
-pub use keep::{KeptRequest, Replay};
-pub use playing::{PlayError, Playing, SentAgain};
+pub use body::{ReplayBody, ReplayError, Superseded};
+pub use buffer::ReplayBuffer;
+pub use cloneable_body::CloneableBody;
+pub use config::{Replay, StoredRequest};
 pub use replayable::Replayable;
-pub use shared::SharedBody;
-pub use tape::Tape;

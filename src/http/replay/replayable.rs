@@ -4,7 +4,7 @@ use ::http_body_util::{
 };
 use bytes::{Buf, Bytes};
 
-use super::{Replay, SentAgain, Tape};
+use super::{Replay, ReplayBuffer, Superseded};
 
 /// A request body that can be resent.
 #[diagnostic::on_unimplemented(
@@ -15,51 +15,51 @@ use super::{Replay, SentAgain, Tape};
 )]
 pub trait Replayable: Sized {
     /// The stored copy of the body.
-    type Kept;
+    type Stored;
 
     /// Makes a copy of the body for later attempts. May replace the body by one that is recorded
     /// while it is sent. Returns `None` if the body is too large.
-    fn keep(&mut self, replay: &Replay) -> Option<Self::Kept>;
+    fn store(&mut self, replay: &Replay) -> Option<Self::Stored>;
 
     /// Whether the body can still be resent.
-    fn is_kept(kept: &Self::Kept) -> bool {
+    fn is_stored(kept: &Self::Stored) -> bool {
         let _ = kept;
         true
     }
 
     /// Whether the body's chunks are recorded while it is sent. Then the request's head is
     /// deep-copied instead of cloned. `false` for an empty body.
-    fn is_recorded(kept: &Self::Kept) -> bool {
+    fn is_recorded(kept: &Self::Stored) -> bool {
         let _ = kept;
         false
     }
 
     /// Makes the body of another attempt. Returns `None` if the body turned out to be too large, or
     /// failed.
-    fn again(kept: &mut Self::Kept) -> Option<Self>;
+    fn copy(kept: &mut Self::Stored) -> Option<Self>;
 }
 
 impl<D: Buf + Clone> Replayable for Full<D> {
-    type Kept = Self;
+    type Stored = Self;
 
-    fn keep(&mut self, _: &Replay) -> Option<Self> {
+    fn store(&mut self, _: &Replay) -> Option<Self> {
         Some(self.clone())
     }
 
-    fn again(kept: &mut Self) -> Option<Self> {
+    fn copy(kept: &mut Self) -> Option<Self> {
         Some(kept.clone())
     }
 }
 
 impl<D> Replayable for Empty<D> {
-    type Kept = ();
+    type Stored = ();
 
     #[inline]
-    fn keep(&mut self, _: &Replay) -> Option<()> {
+    fn store(&mut self, _: &Replay) -> Option<()> {
         Some(())
     }
 
-    fn again((): &mut ()) -> Option<Self> {
+    fn copy((): &mut ()) -> Option<Self> {
         Some(Self::new())
     }
 }
@@ -67,12 +67,12 @@ impl<D> Replayable for Empty<D> {
 macro_rules! recorded {
     ($(#[$attribute:meta])* $body:ty $(, $error:ident)? => $wrap:expr) => {
         $(#[$attribute])*
-        impl $(<$error: From<SentAgain> + 'static>)? Replayable for $body {
-            type Kept = Tape<Self>;
+        impl $(<$error: From<Superseded> + 'static>)? Replayable for $body {
+            type Stored = ReplayBuffer<Self>;
 
-            fn keep(&mut self, replay: &Replay) -> Option<Tape<Self>> {
+            fn store(&mut self, replay: &Replay) -> Option<ReplayBuffer<Self>> {
                 // `take` leaves an empty boxed body behind, which doesn't allocate.
-                match Tape::record(std::mem::take(self), replay) {
+                match ReplayBuffer::record(std::mem::take(self), replay) {
                     Ok(tape) => {
                         *self = $wrap(tape.play().expect("a new buffer can be read"));
                         Some(tape)
@@ -84,23 +84,23 @@ macro_rules! recorded {
                 }
             }
 
-            fn is_kept(tape: &Tape<Self>) -> bool {
+            fn is_stored(tape: &ReplayBuffer<Self>) -> bool {
                 !tape.is_lost()
             }
 
-            fn is_recorded(tape: &Tape<Self>) -> bool {
+            fn is_recorded(tape: &ReplayBuffer<Self>) -> bool {
                 !tape.is_empty()
             }
 
-            fn again(tape: &mut Tape<Self>) -> Option<Self> {
+            fn copy(tape: &mut ReplayBuffer<Self>) -> Option<Self> {
                 tape.play().map($wrap)
             }
         }
     };
 }
 
-recorded!(UnsyncBoxBody<Bytes, E>, E => |playing: super::Playing<_>| playing.map_err(super::PlayError::flatten).boxed_unsync());
-recorded!(BoxBody<Bytes, E>, E => |playing: super::Playing<_>| playing.map_err(super::PlayError::flatten).boxed());
+recorded!(UnsyncBoxBody<Bytes, E>, E => |playing: super::ReplayBody<_>| playing.map_err(super::ReplayError::flatten).boxed_unsync());
+recorded!(BoxBody<Bytes, E>, E => |playing: super::ReplayBody<_>| playing.map_err(super::ReplayError::flatten).boxed());
 recorded!(
     #[cfg(feature = "axum")]
     axum_core::body::Body => axum_core::body::Body::new

@@ -1,25 +1,25 @@
-use crate::Invalid;
+use crate::InvalidConfig;
 
 /// The settings of an audit log.
 ///
 /// | setting | default | why |
 /// |---|---|---|
-/// | [`rotate_at`](Self::rotate_at) | 10 MiB | about 50,000 lines; every editor opens it |
-/// | [`keep`](Self::keep) | 5 old files | 60 MiB in total |
-/// | [`queue`](Self::queue) | 1 MiB | a few thousand lines while the disk is slow; if the process is killed, no more than these are lost |
-/// | [`every_call`](Self::every_call) | off | during an outage, each call would write a line |
+/// | [`max_file_size`](Self::max_file_size) | 10 MiB | about 50,000 lines; every editor opens it |
+/// | [`keep`](Self::max_backups) | 5 old files | 60 MiB in total |
+/// | [`queue`](Self::max_queue) | 1 MiB | a few thousand lines while the disk is slow; if the process is killed, no more than these are lost |
+/// | [`include_every_call`](Self::include_every_call) | off | during an outage, each call would write a line |
 #[derive(Debug, Clone)]
 pub struct AuditConfig {
     /// The size in bytes at which a file is full; `None` without rotation.
     pub(super) size: Option<u64>,
     pub(super) keep: u32,
     pub(super) queue: usize,
-    pub(super) every_call: bool,
+    pub(super) include_every_call: bool,
 }
 
 impl Default for AuditConfig {
     fn default() -> Self {
-        Self { size: Some(10 << 20), keep: 5, queue: 1 << 20, every_call: false }
+        Self { size: Some(10 << 20), keep: 5, queue: 1 << 20, include_every_call: false }
     }
 }
 
@@ -31,9 +31,9 @@ impl AuditConfig {
     /// # Errors
     ///
     /// If `bytes` is below 4096.
-    pub fn rotate_at(self, bytes: u64) -> Result<Self, Invalid> {
+    pub fn max_file_size(self, bytes: u64) -> Result<Self, InvalidConfig> {
         if bytes < 4096 {
-            return Err(Invalid::new("rotate_at", bytes, "at least 4096 bytes"));
+            return Err(InvalidConfig::new("max_file_size", bytes, "at least 4096 bytes"));
         }
         Ok(Self { size: Some(bytes), ..self })
     }
@@ -50,9 +50,9 @@ impl AuditConfig {
     /// # Errors
     ///
     /// If `files` is over 999.
-    pub fn keep(self, files: u32) -> Result<Self, Invalid> {
+    pub fn max_backups(self, files: u32) -> Result<Self, InvalidConfig> {
         if files > 999 {
-            return Err(Invalid::new("keep", files, "at most 999 files"));
+            return Err(InvalidConfig::new("max_backups", files, "at most 999 files"));
         }
         Ok(Self { keep: files, ..self })
     }
@@ -63,15 +63,15 @@ impl AuditConfig {
     /// # Errors
     ///
     /// If `bytes` is below 64 KiB, which is more than the longest line.
-    pub fn queue(self, bytes: usize) -> Result<Self, Invalid> {
+    pub fn max_queue(self, bytes: usize) -> Result<Self, InvalidConfig> {
         if bytes < 64 << 10 {
-            return Err(Invalid::new("queue", bytes, "at least 65536 bytes"));
+            return Err(InvalidConfig::new("max_queue", bytes, "at least 65536 bytes"));
         }
         Ok(Self { queue: bytes, ..self })
     }
 
     /// Also writes a line for each call that a circuit counted as a failure or rejected.
-    pub fn every_call(self) -> Self {
-        Self { every_call: true, ..self }
+    pub fn include_every_call(self) -> Self {
+        Self { include_every_call: true, ..self }
     }
 }

@@ -11,7 +11,7 @@ use crate::{
 ///
 /// If a method is called twice, the last value counts.
 #[derive(Debug)]
-pub struct Entry {
+pub struct AuditEntry {
     kind: String,
     name: Option<String>,
     key: Option<String>,
@@ -25,7 +25,7 @@ pub struct Entry {
 /// The user's own fields, in the order in which they were added.
 pub(super) type Fields = Vec<(String, String)>;
 
-impl Entry {
+impl AuditEntry {
     /// The longest text, in bytes as JSON encodes it.
     const LONGEST: usize = 1024;
     /// The longest name of a field or count.
@@ -104,11 +104,11 @@ impl Entry {
 
 /// Adds a field. Returns whether it was added without being cut.
 pub(super) fn add_field(fields: &mut Fields, name: impl fmt::Display, value: impl fmt::Display) -> bool {
-    let (mut name, name_is_cut) = cut(name, Entry::LONGEST_NAME);
-    if Entry::TAKEN.contains(&name.as_str()) {
+    let (mut name, name_is_cut) = cut(name, AuditEntry::LONGEST_NAME);
+    if AuditEntry::TAKEN.contains(&name.as_str()) {
         name.insert(0, '_');
     }
-    let (value, value_is_cut) = cut(value, Entry::LONGEST);
+    let (value, value_is_cut) = cut(value, AuditEntry::LONGEST);
     put(fields, name, value) && !name_is_cut && !value_is_cut
 }
 
@@ -116,7 +116,7 @@ pub(super) fn add_field(fields: &mut Fields, name: impl fmt::Display, value: imp
 fn put<T>(all: &mut Vec<(String, T)>, name: String, value: T) -> bool {
     if let Some((_, before)) = all.iter_mut().find(|(known, _)| *known == name) {
         *before = value;
-    } else if all.len() < Entry::MOST {
+    } else if all.len() < AuditEntry::MOST {
         all.push((name, value));
     } else {
         return false;
@@ -125,14 +125,14 @@ fn put<T>(all: &mut Vec<(String, T)>, name: String, value: T) -> bool {
 }
 
 struct Line<'a> {
-    entry: &'a Entry,
+    entry: &'a AuditEntry,
     time: Wall,
     context: &'a Fields,
 }
 
 impl Serialize for Line<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Entry { kind, name, key, counts, reason, message, fields, is_cut } = self.entry;
+        let AuditEntry { kind, name, key, counts, reason, message, fields, is_cut } = self.entry;
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("time", &self.time.to_string())?;
         map.serialize_entry("kind", kind)?;

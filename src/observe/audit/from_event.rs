@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::Entry;
+use super::AuditEntry;
 use crate::{
     Cause,
-    observe::{Booked, Event},
+    observe::{Event, QuotaUsage},
 };
 
 /// Whether the event is emitted for each failed or rejected call. During an outage, there are as
@@ -14,21 +14,21 @@ pub(super) fn is_of_every_call(event: &Event<'_>) -> bool {
     matches!(event, Event::CallFailed { .. } | Event::CallRejected { .. } | Event::RejectionWait { .. })
 }
 
-pub(super) fn entry(event: &Event<'_>) -> Entry {
-    let entry = Entry::new(kind(event));
+pub(super) fn entry(event: &Event<'_>) -> AuditEntry {
+    let entry = AuditEntry::new(kind(event));
     match *event {
-        Event::RetryScheduled { name, attempt, delay, booked } => {
+        Event::RetryScheduled { name, attempt, delay, quota } => {
             let entry = entry.name(name.as_str()).count("attempt", attempt.into()).count("delay_ms", millis(delay));
-            of_ledger(entry, booked)
+            of_ledger(entry, quota)
         }
         Event::RejectionWait { name, attempt, delay } => {
             entry.name(name.as_str()).count("attempt", attempt.into()).count("delay_ms", millis(delay))
         }
-        Event::RetryStopped { name, attempt, cause, booked } => {
-            of_ledger(because(entry.name(name.as_str()), cause).count("attempt", attempt.into()), booked)
+        Event::RetryStopped { name, attempt, cause, quota } => {
+            of_ledger(because(entry.name(name.as_str()), cause).count("attempt", attempt.into()), quota)
         }
-        Event::NothingToRetry { name } | Event::IdempotencyUnknown { name } => entry.name(name.as_str()),
-        Event::Resent { name, attempt } | Event::RetrySucceeded { name, attempt } => {
+        Event::RequestNotReplayable { name } | Event::IdempotencyUnknown { name } => entry.name(name.as_str()),
+        Event::TransparentRetry { name, attempt } | Event::RetrySucceeded { name, attempt } => {
             entry.name(name.as_str()).count("attempt", attempt.into())
         }
         Event::CircuitOpened { name, open_for, openings_in_a_row, failures_in_a_row, calls, failures, slow } => {
@@ -41,7 +41,7 @@ pub(super) fn entry(event: &Event<'_>) -> Entry {
             let entry = entry.name(name.as_str()).count("failures_in_a_row", failures_in_a_row.into());
             of_window(entry, calls, failures, slow)
         }
-        Event::CircuitSteered { name, mode } => entry.name(name.as_str()).reason(mode),
+        Event::CircuitModeChanged { name, mode } => entry.name(name.as_str()).reason(mode),
         Event::CircuitHalfOpened { name } | Event::CircuitClosed { name } | Event::CallFailed { name } => {
             entry.name(name.as_str())
         }
@@ -49,7 +49,7 @@ pub(super) fn entry(event: &Event<'_>) -> Entry {
             Some(retry_in) => entry.name(name.as_str()).count("retry_in_ms", millis(retry_in)),
             None => entry.name(name.as_str()),
         },
-        Event::FallbackAsked { name, cause } | Event::FallbackFailed { name, cause } => {
+        Event::FallbackCalled { name, cause } | Event::FallbackFailed { name, cause } => {
             because(entry.name(name.as_str()), cause)
         }
     }
@@ -58,38 +58,38 @@ pub(super) fn entry(event: &Event<'_>) -> Entry {
 fn kind(event: &Event<'_>) -> &'static str {
     match event {
         Event::RetryScheduled { .. } => "retry_scheduled",
-        Event::Resent { .. } => "resent",
+        Event::TransparentRetry { .. } => "resent",
         Event::RejectionWait { .. } => "rejection_wait",
         Event::RetryStopped { .. } => "retry_stopped",
-        Event::NothingToRetry { .. } => "nothing_to_retry",
+        Event::RequestNotReplayable { .. } => "nothing_to_retry",
         Event::IdempotencyUnknown { .. } => "idempotency_unknown",
         Event::RetrySucceeded { .. } => "retry_succeeded",
         Event::CircuitOpened { .. } => "circuit_opened",
         Event::CircuitWouldOpen { .. } => "circuit_would_open",
-        Event::CircuitSteered { .. } => "circuit_steered",
+        Event::CircuitModeChanged { .. } => "circuit_steered",
         Event::CircuitHalfOpened { .. } => "circuit_half_opened",
         Event::CircuitClosed { .. } => "circuit_closed",
         Event::CallFailed { .. } => "call_failed",
         Event::CallRejected { .. } => "call_rejected",
-        Event::FallbackAsked { .. } => "fallback_asked",
+        Event::FallbackCalled { .. } => "fallback_asked",
         Event::FallbackFailed { .. } => "fallback_failed",
     }
 }
 
-fn because(entry: Entry, cause: Cause) -> Entry {
+fn because(entry: AuditEntry, cause: Cause) -> AuditEntry {
     entry.reason(cause.label()).message(cause)
 }
 
-fn of_ledger(entry: Entry, booked: Option<Booked<'_>>) -> Entry {
-    match booked {
-        Some(Booked { key, retries, in_all }) => {
-            entry.key(key).count("retries", retries.into()).count("retries_in_all", in_all)
+fn of_ledger(entry: AuditEntry, quota: Option<QuotaUsage<'_>>) -> AuditEntry {
+    match quota {
+        Some(QuotaUsage { key, retries, total }) => {
+            entry.key(key).count("retries", retries.into()).count("retries_in_all", total)
         }
         None => entry,
     }
 }
 
-fn of_window(entry: Entry, calls: u32, failures: u32, slow: u32) -> Entry {
+fn of_window(entry: AuditEntry, calls: u32, failures: u32, slow: u32) -> AuditEntry {
     entry.count("calls", calls.into()).count("failures", failures.into()).count("slow", slow.into())
 }
 

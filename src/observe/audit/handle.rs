@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    AuditConfig, Entry,
+    AuditConfig, AuditEntry,
     entry::{Fields, add_field},
     file::LogFile,
     from_event,
@@ -39,7 +39,7 @@ pub struct Audit {
 /// Joins the writer thread when the last handle is dropped.
 struct Thread {
     queue: Arc<Queue>,
-    every_call: bool,
+    include_every_call: bool,
     handle: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -78,7 +78,7 @@ impl Audit {
     fn to_sink(sink: impl Sink, config: &AuditConfig) -> io::Result<Self> {
         let queue = Arc::new(Queue::new(config.queue));
         let handle = Mutex::new(Some(writer::start(Arc::clone(&queue), sink)?));
-        let thread = Thread { queue, every_call: config.every_call, handle };
+        let thread = Thread { queue, include_every_call: config.include_every_call, handle };
         Ok(Self { thread: Arc::new(thread), context: Arc::default() })
     }
 
@@ -98,8 +98,8 @@ impl Audit {
     /// audit.record("item_failed", |entry| entry.field("item", "i-4711").count("retries", 3).message(error));
     /// # Ok::<(), std::io::Error>(())
     /// ```
-    pub fn record(&self, kind: &str, fill: impl FnOnce(Entry) -> Entry) {
-        self.write(&fill(Entry::new(kind)));
+    pub fn record(&self, kind: &str, fill: impl FnOnce(AuditEntry) -> AuditEntry) {
+        self.write(&fill(AuditEntry::new(kind)));
     }
 
     /// Waits until the operating system has received every earlier line. These lines survive the
@@ -125,23 +125,23 @@ impl Audit {
     }
 
     /// How many lines were lost so far, because the queue was full or the audit was closed.
-    pub fn lost(&self) -> u64 {
+    pub fn dropped_lines(&self) -> u64 {
         self.thread.queue.lost()
     }
 
     /// The error that currently prevents lines from being written; `None` if there is none.
-    pub fn trouble(&self) -> Option<Arc<io::Error>> {
+    pub fn last_error(&self) -> Option<Arc<io::Error>> {
         self.thread.queue.trouble()
     }
 
-    fn write(&self, entry: &Entry) {
+    fn write(&self, entry: &AuditEntry) {
         self.thread.queue.push(&entry.line(Wall::now(), &self.context));
     }
 }
 
 impl Observer for Audit {
     fn on_event(&self, event: &Event<'_>) {
-        if self.thread.every_call || !from_event::is_of_every_call(event) {
+        if self.thread.include_every_call || !from_event::is_of_every_call(event) {
             self.write(&from_event::entry(event));
         }
     }

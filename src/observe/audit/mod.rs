@@ -40,7 +40,7 @@
 //! |---|---|---|
 //! | `time` | UTC, RFC 3339, milliseconds | always |
 //! | `kind` | the event's name in snake case, such as `retry_scheduled`, or your own | always |
-//! | your own | text: [`Audit::with`], [`Entry::field`] | if set |
+//! | your own | text: [`Audit::with`], [`AuditEntry::field`] | if set |
 //! | `name` | the name of the layer or circuit | in events |
 //! | `key` | what the line is about; in events, the ledger's key | if there is one |
 //! | `counts` | an object of integers; the names of times end in `_ms` | if there are any |
@@ -63,7 +63,7 @@
 //! Several processes may append to one file. They lock a separate file beside it,
 //! `audit.jsonl.lock`, while they write. Shared locks of other programs, on the audit or on its
 //! lock file, block nothing. While another process holds the lock exclusively, lines are still
-//! appended, but a full file isn't rotated: it grows, and [`Audit::trouble`] reports it. Processes
+//! appended, but a full file isn't rotated: it grows, and [`Audit::last_error`] reports it. Processes
 //! of several users share an audit if both files have a mode that lets all of them write. On
 //! systems other than Unix, only one process may [rotate](AuditConfig::never_rotate) a file.
 //!
@@ -77,9 +77,9 @@
 //!
 //! A full disk or a removed folder never fails a call. The audit logs one warning when writing
 //! starts to fail (through `tracing`, or to standard error without that feature),
-//! [`Audit::trouble`] returns the error, and the lines wait. The writer tries again every second,
+//! [`Audit::last_error`] returns the error, and the lines wait. The writer tries again every second,
 //! and on each [`flush`](Audit::flush). A line that was written in part is removed. When the queue
-//! is full, lines are lost. [`Audit::lost`] counts them, and once there is room, a line of kind
+//! is full, lines are lost. [`Audit::dropped_lines`] counts them, and once there is room, a line of kind
 //! `audit_lost` reports their number.
 //!
 //! # Clone
@@ -103,5 +103,5 @@ mod writer;
 mod writer_sink;
 
 pub use config::AuditConfig;
-pub use entry::Entry;
+pub use entry::AuditEntry;
 pub use handle::Audit;

@@ -7,7 +7,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use super::{Entry, queue::Queue};
+use super::{AuditEntry, queue::Queue};
 use crate::{background_log::warn, time::Wall};
 
 /// The destination of the lines.
@@ -44,7 +44,7 @@ fn write_all(queue: &Queue, mut sink: impl Sink) {
 fn report_lost(queue: &Queue, sink: &mut impl Sink, batch: &mut Vec<u8>) -> io::Result<()> {
     let lost = queue.take_lost();
     if lost > 0 {
-        batch.extend(Entry::new("audit_lost").count("lines", lost).line(Wall::now(), &Vec::new()));
+        batch.extend(AuditEntry::new("audit_lost").count("lines", lost).line(Wall::now(), &Vec::new()));
     }
     write(queue, sink, batch)
 }

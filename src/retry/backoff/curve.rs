@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::Jitter;
-use crate::{Invalid, random};
+use crate::{InvalidConfig, random};
 
 /// The delays before the second attempt, the third, and so on: a curve, a maximum, and a
 /// [`Jitter`].
@@ -65,10 +65,10 @@ impl Backoff {
     /// # Errors
     ///
     /// If there is no delay.
-    pub fn schedule(delays: impl IntoIterator<Item = Duration>) -> Result<Self, Invalid> {
+    pub fn schedule(delays: impl IntoIterator<Item = Duration>) -> Result<Self, InvalidConfig> {
         let delays: Arc<[Duration]> = delays.into_iter().collect();
         if delays.is_empty() {
-            return Err(Invalid::new("schedule", delays, "at least one delay"));
+            return Err(InvalidConfig::new("schedule", delays, "at least one delay"));
         }
         Ok(Self { curve: Curve::Schedule(delays), max: Duration::MAX, jitter: Jitter::None })
     }
@@ -79,9 +79,9 @@ impl Backoff {
     /// # Errors
     ///
     /// If `factor` is below 1 or isn't a finite number.
-    pub fn factor(mut self, factor: f64) -> Result<Self, Invalid> {
+    pub fn factor(mut self, factor: f64) -> Result<Self, InvalidConfig> {
         if !factor.is_finite() || factor < 1.0 {
-            return Err(Invalid::new("factor", factor, "a finite number of at least 1"));
+            return Err(InvalidConfig::new("factor", factor, "a finite number of at least 1"));
         }
         if let Curve::Exponential { base, .. } = self.curve {
             self.curve = Curve::Exponential { base, factor };

@@ -61,7 +61,7 @@ impl AnyBudget {
             Kind::Bucket(_) => {}
             Kind::Other(budget) => {
                 if !budget_scope::contains(self.address()) {
-                    budget.succeeded(None);
+                    budget.on_success(None);
                 }
             }
         }

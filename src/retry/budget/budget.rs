@@ -18,7 +18,7 @@ pub trait Budget: Send + Sync + fmt::Debug + 'static {
     /// Returns what was withdrawn for an attempt that was never made: the caller dropped the
     /// request before, the service didn't become ready, or a breaker rejected the call. If the
     /// budget has filled up meanwhile, the part above its capacity is lost.
-    fn give_back(&self, token: Token);
+    fn refund(&self, token: Token);
 
     /// Called when an attempt has succeeded. `paid` is what was withdrawn for it; `None` for the
     /// first attempt of a request, which costs nothing. For budgets that refund successful retries,
@@ -26,14 +26,14 @@ pub trait Budget: Send + Sync + fmt::Debug + 'static {
     ///
     /// A refund of this kind doesn't lower [`BudgetStats::granted`]. If a request crosses several
     /// retries on this budget, each outcome is reported once, by the innermost retry that knows it.
-    fn succeeded(&self, paid: Option<Token>) {
+    fn on_success(&self, paid: Option<Token>) {
         let _ = paid;
     }
 
     /// Called when an attempt has failed, whether it is retried or not, before
     /// [`withdraw`](Self::withdraw). Not called for a call that a breaker rejected, because no
     /// attempt was made. For budgets that failures drain.
-    fn failed(&self, kind: FailureKind) {
+    fn on_failure(&self, kind: FailureKind) {
         let _ = kind;
     }
 

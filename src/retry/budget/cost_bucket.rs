@@ -1,5 +1,5 @@
 use super::{Budget, BudgetStats, Token, counts::Counts, level::Level};
-use crate::{FailureKind, Invalid};
+use crate::{FailureKind, InvalidConfig};
 
 /// A stock of tokens that retries cost and successes refill, as in the AWS SDKs. The cost depends
 /// on the kind of failure.
@@ -24,7 +24,7 @@ use crate::{FailureKind, Invalid};
 /// assert_eq!(bucket.tokens(), 100);
 /// let config = RetryConfig::default().budget(bucket);
 /// # let _ = config;
-/// # Ok::<(), tower_recourse::Invalid>(())
+/// # Ok::<(), tower_recourse::InvalidConfig>(())
 /// ```
 #[derive(Debug)]
 pub struct CostBucket {
@@ -43,9 +43,9 @@ impl CostBucket {
     /// # Errors
     ///
     /// If `tokens` is 0.
-    pub fn capacity(tokens: u32) -> Result<Self, Invalid> {
+    pub fn capacity(tokens: u32) -> Result<Self, InvalidConfig> {
         if tokens == 0 {
-            return Err(Invalid::new("capacity", tokens, "at least 1"));
+            return Err(InvalidConfig::new("capacity", tokens, "at least 1"));
         }
         Ok(Self { tokens: Level::full(tokens.into()), ..Self::aws_2_0() })
     }
@@ -74,16 +74,16 @@ impl CostBucket {
     ///
     /// If `tokens` is 0, because free retries aren't limited, or if failures of this kind are never
     /// retried.
-    pub fn cost(self, kind: FailureKind, tokens: u32) -> Result<Self, Invalid> {
+    pub fn cost(self, kind: FailureKind, tokens: u32) -> Result<Self, InvalidConfig> {
         if tokens == 0 {
-            return Err(Invalid::new("cost", tokens, "at least 1"));
+            return Err(InvalidConfig::new("cost", tokens, "at least 1"));
         }
         match kind {
             FailureKind::Transient => Ok(Self { transient: tokens, ..self }),
             FailureKind::Throttled => Ok(Self { throttled: tokens, ..self }),
             FailureKind::TimedOut => Ok(Self { timed_out: tokens, ..self }),
             FailureKind::Permanent | FailureKind::Rejected => {
-                Err(Invalid::new("kind", kind, "one that is retried: Transient, Throttled or TimedOut"))
+                Err(InvalidConfig::new("kind", kind, "one that is retried: Transient, Throttled or TimedOut"))
             }
         }
     }
@@ -130,12 +130,12 @@ impl Budget for CostBucket {
         self.counts.answered(self.tokens.take(cost).then_some(Token::new(cost)))
     }
 
-    fn give_back(&self, token: Token) {
+    fn refund(&self, token: Token) {
         self.counts.given_back();
         self.tokens.put(token.value());
     }
 
-    fn succeeded(&self, paid: Option<Token>) {
+    fn on_success(&self, paid: Option<Token>) {
         self.tokens.put(paid.map_or(self.first_success.into(), Token::value));
     }
 

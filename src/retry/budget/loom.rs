@@ -38,7 +38,8 @@ where
 
 /// A bucket with `count` tokens and no reserve.
 fn tokens(count: u32, capacity: u32) -> TokenBucket {
-    let bucket = TokenBucket::share(1.0).unwrap().reserve(0).capacity(capacity).unwrap().clock(ManualClock::new());
+    let bucket =
+        TokenBucket::retry_ratio(1.0).unwrap().reserve(0).capacity(capacity).unwrap().clock(ManualClock::new());
     (0..count).for_each(|_| bucket.deposit());
     bucket
 }

@@ -55,12 +55,12 @@
 //! use std::sync::Arc;
 //! use tower_recourse::{RetryConfig, RetryLayer, retry::{Budget, TokenBucket}};
 //!
-//! let budget = Arc::new(TokenBucket::share(0.1)?);
+//! let budget = Arc::new(TokenBucket::retry_ratio(0.1)?);
 //! let reads = RetryLayer::new(RetryConfig::default().shared_budget(budget.clone()));
 //! let writes = RetryLayer::new(RetryConfig::default().retries(1).shared_budget(budget.clone()));
 //! assert_eq!(budget.stats().granted, 0);
 //! # let _ = (reads, writes);
-//! # Ok::<(), tower_recourse::Invalid>(())
+//! # Ok::<(), tower_recourse::InvalidConfig>(())
 //! ```
 //!
 //! ```toml
@@ -98,7 +98,7 @@
 //!
 //! # Errors
 //!
-//! The constructors and setters return [`Invalid`](crate::Invalid) for values out of range. A
+//! The constructors and setters return [`InvalidConfig`](crate::InvalidConfig) for values out of range. A
 //! budget that refuses a retry isn't an error: the retry returns the failure with
 //! [`Cause::Budget`](crate::Cause::Budget).
 //!
@@ -126,5 +126,5 @@ pub use budget::{Budget, BudgetStats, Token};
 pub use cost_bucket::CostBucket;
 pub(crate) use reservation::Reservation;
 pub use retry_throttle::RetryThrottle;
-pub use snapshot::Snapshot;
+pub use snapshot::BudgetSnapshot;
 pub use token_bucket::TokenBucket;

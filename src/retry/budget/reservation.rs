@@ -33,7 +33,7 @@ impl Reservation {
     #[cold]
     fn give_back_token(&mut self) {
         if let Some(budget) = self.budget.take() {
-            budget.give_back(self.token);
+            budget.refund(self.token);
         }
     }
 

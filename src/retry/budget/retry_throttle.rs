@@ -1,5 +1,5 @@
 use super::{Budget, BudgetStats, Token, counts::Counts, level::Level};
-use crate::{FailureKind, Invalid};
+use crate::{FailureKind, InvalidConfig};
 
 /// A throttle that stops retries while too many attempts fail: each failure takes a token, each
 /// success adds a part of one, and there are no retries while the bucket is at most half full. It
@@ -22,7 +22,7 @@ use crate::{FailureKind, Invalid};
 ///
 /// let config = RetryConfig::default().budget(RetryThrottle::max_tokens(100)?.ratio(0.5)?);
 /// # let _ = config;
-/// # Ok::<(), tower_recourse::Invalid>(())
+/// # Ok::<(), tower_recourse::InvalidConfig>(())
 /// ```
 #[derive(Debug)]
 pub struct RetryThrottle {
@@ -41,9 +41,9 @@ impl RetryThrottle {
     /// # Errors
     ///
     /// If `tokens` isn't within 1..=1000, the range of A6.
-    pub fn max_tokens(tokens: u32) -> Result<Self, Invalid> {
+    pub fn max_tokens(tokens: u32) -> Result<Self, InvalidConfig> {
         if !(1..=1000).contains(&tokens) {
-            return Err(Invalid::new("max_tokens", tokens, "within 1..=1000"));
+            return Err(InvalidConfig::new("max_tokens", tokens, "within 1..=1000"));
         }
         let max = u64::from(tokens) * WHOLE;
         Ok(Self { level: Level::full(max), max, ..Self::default() })
@@ -55,9 +55,9 @@ impl RetryThrottle {
     /// # Errors
     ///
     /// If `ratio` is below 0.001, or not a finite number.
-    pub fn ratio(self, ratio: f64) -> Result<Self, Invalid> {
+    pub fn ratio(self, ratio: f64) -> Result<Self, InvalidConfig> {
         if !ratio.is_finite() || ratio < 0.001 {
-            return Err(Invalid::new("ratio", ratio, "a finite number of at least 0.001"));
+            return Err(InvalidConfig::new("ratio", ratio, "a finite number of at least 0.001"));
         }
         // Rounded to a millionth first: 0.57 * 1000 is less than 570 in floating point.
         Ok(Self { ratio: (ratio.min(1e3) * 1e6).round() as u64 / 1_000, ..self })
@@ -94,15 +94,15 @@ impl Budget for RetryThrottle {
         self.counts.answered((self.level.amount() > self.threshold()).then_some(Token::new(0)))
     }
 
-    fn give_back(&self, _: Token) {
+    fn refund(&self, _: Token) {
         self.counts.given_back();
     }
 
-    fn succeeded(&self, _: Option<Token>) {
+    fn on_success(&self, _: Option<Token>) {
         self.level.put(self.ratio);
     }
 
-    fn failed(&self, kind: FailureKind) {
+    fn on_failure(&self, kind: FailureKind) {
         if kind != FailureKind::Permanent {
             self.level.drain(WHOLE);
         }

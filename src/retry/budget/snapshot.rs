@@ -8,12 +8,12 @@ use super::{CostBucket, RetryThrottle, TokenBucket, retry_throttle::WHOLE};
 #[derive(Debug, Clone, Default, PartialEq)]
 #[cfg_attr(feature = "store", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
-pub struct Snapshot {
+pub struct BudgetSnapshot {
     /// Tokens with their ages, the newest first. Tokens that don't age have age zero.
     pub deposits: Vec<(Duration, f64)>,
 }
 
-impl Snapshot {
+impl BudgetSnapshot {
     /// Makes a snapshot of tokens from another source.
     pub fn new(deposits: Vec<(Duration, f64)>) -> Self {
         Self { deposits }
@@ -22,8 +22,8 @@ impl Snapshot {
 
 impl TokenBucket {
     /// The deposits as plain data.
-    pub fn snapshot(&self) -> Snapshot {
-        Snapshot { deposits: self.deposits.snapshot(|| self.now()) }
+    pub fn snapshot(&self) -> BudgetSnapshot {
+        BudgetSnapshot { deposits: self.deposits.snapshot(|| self.now()) }
     }
 
     /// Replaces the deposits with those of a snapshot that was taken `elapsed` ago, up to the
@@ -33,14 +33,14 @@ impl TokenBucket {
     /// use std::time::Duration;
     /// use tower_recourse::retry::{Budget, TokenBucket};
     ///
-    /// let before = TokenBucket::share(1.0)?.reserve(0);
+    /// let before = TokenBucket::retry_ratio(1.0)?.min_per_second(0);
     /// (0..7).for_each(|_| before.deposit());
-    /// let after = TokenBucket::share(1.0)?.reserve(0).capacity(5)?;
+    /// let after = TokenBucket::retry_ratio(1.0)?.min_per_second(0).capacity(5)?;
     /// after.restore(&before.snapshot(), Duration::from_secs(3));
     /// assert_eq!(after.stats().balance, 5);
-    /// # Ok::<(), tower_recourse::Invalid>(())
+    /// # Ok::<(), tower_recourse::InvalidConfig>(())
     /// ```
-    pub fn restore(&self, snapshot: &Snapshot, elapsed: Duration) {
+    pub fn restore(&self, snapshot: &BudgetSnapshot, elapsed: Duration) {
         self.deposits.restore(&snapshot.deposits, elapsed, || self.now());
     }
 }
@@ -63,13 +63,13 @@ impl RetryThrottle {
 
 #[cfg(feature = "store")]
 impl crate::store::Persist for TokenBucket {
-    type Snapshot = Snapshot;
+    type Snapshot = BudgetSnapshot;
 
-    fn snapshot(&self) -> Snapshot {
+    fn snapshot(&self) -> BudgetSnapshot {
         Self::snapshot(self)
     }
 
-    fn restore(&self, snapshot: Snapshot, age: Duration) {
+    fn restore(&self, snapshot: BudgetSnapshot, age: Duration) {
         Self::restore(self, &snapshot, age);
     }
 }

@@ -7,7 +7,7 @@ use super::{
     reserve::Reserve,
 };
 use crate::{
-    FailureKind, Invalid,
+    FailureKind, InvalidConfig,
     time::{Clock, Instant, SetBack},
 };
 
@@ -20,18 +20,18 @@ use crate::{
 ///
 /// | setting | default | why |
 /// |---|---|---|
-/// | [`share`](Self::share) | 0.2 | the default of Finagle; the service receives at most 1.2 times the demand |
-/// | [`reserve`](Self::reserve) | 10 per second | the default of Finagle; a client with five requests per minute may still retry them |
+/// | [`share`](Self::retry_ratio) | 0.2 | the default of Finagle; the service receives at most 1.2 times the demand |
+/// | [`reserve`](Self::min_per_second) | 10 per second | the default of Finagle; a client with five requests per minute may still retry them |
 /// | [`capacity`](Self::capacity) | 100 | the burst after a long healthy time stays small compared with a service's queue |
-/// | [`initial`](Self::initial) | 100 in [`default()`](Self::default), 0 after [`share`](Self::share) | a burst of single failures right after the start doesn't use it up; the AWS SDKs' bucket starts with 100 retries, too |
+/// | [`initial`](Self::initial) | 100 in [`default()`](Self::default), 0 after [`share`](Self::retry_ratio) | a burst of single failures right after the start doesn't use it up; the AWS SDKs' bucket starts with 100 retries, too |
 /// | [`ttl`](Self::ttl) | none: deposits don't age | to age them, each deposit must read the clock, which costs more than the rest of it; the capacity limits what is stale |
 ///
 /// ```
 /// use tower_recourse::{RetryConfig, retry::TokenBucket};
 ///
-/// let config = RetryConfig::default().budget(TokenBucket::share(0.1)?.reserve(1));
+/// let config = RetryConfig::default().budget(TokenBucket::retry_ratio(0.1)?.min_per_second(1));
 /// # let _ = config;
-/// # Ok::<(), tower_recourse::Invalid>(())
+/// # Ok::<(), tower_recourse::InvalidConfig>(())
 /// ```
 #[derive(Debug)]
 pub struct TokenBucket {
@@ -60,12 +60,12 @@ impl TokenBucket {
     ///
     /// # Errors
     ///
-    /// If `share` isn't 0 or within 0.000000001..=1000.
-    pub fn share(share: f64) -> Result<Self, Invalid> {
+    /// If `retry_ratio` isn't 0 or within 0.000000001..=1000.
+    pub fn retry_ratio(share: f64) -> Result<Self, InvalidConfig> {
         let deposit = (share * WHOLE as f64).round();
         let is_lost = share > 0.0 && share < 1.0 / WHOLE as f64;
         if is_lost || !(0.0..=1000.0).contains(&share) {
-            return Err(Invalid::new("share", share, "0, or within 0.000000001..=1000"));
+            return Err(InvalidConfig::new("retry_ratio", share, "0, or within 0.000000001..=1000"));
         }
         Ok(Self { deposit: deposit as u64, initial: 0, ..Self::default() }.renewed())
     }
@@ -73,7 +73,7 @@ impl TokenBucket {
     /// Sets how many retries per second are allowed in addition to the share; 0 for none. The
     /// bucket holds the reserve of one second or, if deposits [age](Self::ttl), that of their
     /// lifetime.
-    pub fn reserve(self, per_second: u32) -> Self {
+    pub fn min_per_second(self, per_second: u32) -> Self {
         Self { per_second, ..self }.renewed()
     }
 
@@ -82,9 +82,9 @@ impl TokenBucket {
     /// # Errors
     ///
     /// If `tokens` is 0.
-    pub fn capacity(self, tokens: u32) -> Result<Self, Invalid> {
+    pub fn capacity(self, tokens: u32) -> Result<Self, InvalidConfig> {
         if tokens == 0 {
-            return Err(Invalid::new("capacity", tokens, "at least 1"));
+            return Err(InvalidConfig::new("capacity", tokens, "at least 1"));
         }
         Ok(Self { capacity: tokens, initial: self.initial.min(tokens), ..self }.renewed())
     }
@@ -99,9 +99,9 @@ impl TokenBucket {
     /// # Errors
     ///
     /// If `tokens` is more than the [`capacity`](Self::capacity), which is 100 unless set.
-    pub fn initial(self, tokens: u32) -> Result<Self, Invalid> {
+    pub fn initial(self, tokens: u32) -> Result<Self, InvalidConfig> {
         if tokens > self.capacity {
-            return Err(Invalid::new("initial", tokens, "at most the bucket's capacity"));
+            return Err(InvalidConfig::new("initial", tokens, "at most the bucket's capacity"));
         }
         Ok(Self { initial: tokens, ..self }.renewed())
     }
@@ -115,9 +115,9 @@ impl TokenBucket {
     /// # Errors
     ///
     /// If `ttl` isn't within 1..=60 s.
-    pub fn ttl(self, ttl: Duration) -> Result<Self, Invalid> {
+    pub fn ttl(self, ttl: Duration) -> Result<Self, InvalidConfig> {
         if !(Duration::from_secs(1)..=Duration::from_secs(60)).contains(&ttl) {
-            return Err(Invalid::new("ttl", ttl, "within 1..=60 s"));
+            return Err(InvalidConfig::new("ttl", ttl, "within 1..=60 s"));
         }
         Ok(Self { ttl: Some(ttl), ..self }.renewed())
     }
@@ -190,7 +190,7 @@ impl Budget for TokenBucket {
         self.counts.answered(from_deposits.or_else(from_reserve))
     }
 
-    fn give_back(&self, token: Token) {
+    fn refund(&self, token: Token) {
         self.counts.given_back();
         if token == FROM_RESERVE {
             self.reserve.give_back();

@@ -1,12 +1,12 @@
 //! Setters for the classifier.
 
 use super::super::RetryConfig;
-use crate::classify::{self, FromErrorFn, FromFn, FromMemoFn, IntoOpinion};
+use crate::classify::{self, ClassifierFn, ErrorClassifierFn, IntoOpinion, MemoClassifierFn};
 
 impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
     /// Classifies outcomes with a closure: `|outcome: Result<&Res, &Err>| …`. See
     /// [`classify::outcomes`](crate::classify::outcomes).
-    pub fn classify<F, Res, Err, V>(self, judge: F) -> RetryConfig<FromFn<F>, Timeout, Quota, Replay>
+    pub fn classify<F, Res, Err, V>(self, judge: F) -> RetryConfig<ClassifierFn<F>, Timeout, Quota, Replay>
     where
         F: Fn(Result<&Res, &Err>) -> V,
         V: IntoOpinion,
@@ -16,7 +16,7 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
 
     /// Classifies errors with a closure: `|error: &Err| …`. Every response is a success. See
     /// [`classify::errors`](crate::classify::errors).
-    pub fn classify_errors<F, Err, V>(self, judge: F) -> RetryConfig<FromErrorFn<F>, Timeout, Quota, Replay>
+    pub fn classify_errors<F, Err, V>(self, judge: F) -> RetryConfig<ErrorClassifierFn<F>, Timeout, Quota, Replay>
     where
         F: Fn(&Err) -> V,
         V: IntoOpinion,
@@ -31,7 +31,7 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
         self,
         remember: Remember,
         judge: F,
-    ) -> RetryConfig<FromMemoFn<Remember, F>, Timeout, Quota, Replay>
+    ) -> RetryConfig<MemoClassifierFn<Remember, F>, Timeout, Quota, Replay>
     where
         Remember: Fn(&Req) -> Memo,
         F: Fn(&Memo, Result<&Res, &Err>) -> V,
@@ -41,7 +41,7 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
     }
 
     /// Classifies outcomes with a [`Classifier`](crate::Classifier). It can use the request, too.
-    /// Default: [`Errors`](crate::classify::Errors).
+    /// Default: [`ErrorClassifier`](crate::classify::ErrorClassifier).
     pub fn classifier<NewC>(self, classifier: NewC) -> RetryConfig<NewC, Timeout, Quota, Replay> {
         RetryConfig { settings: self.settings, answer: self.answer, classifier, ledger: self.ledger, keep: self.keep }
     }

@@ -3,7 +3,8 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use super::super::{
-    Backoff, Budget, Ledger, RejectionWait, RetryConfig, Switch, Timeouts, budget::AnyBudget, quota::Ledgered,
+    Backoff, Budget, RejectionWait, RetryConfig, RetryQuota, RetrySwitch, Timeouts, budget::AnyBudget,
+    quota::KeyedQuota,
 };
 use crate::{Name, Ratio, observe::Observer};
 
@@ -28,10 +29,10 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
     ///
     /// | classifier | without it | with it |
     /// |---|---|---|
-    /// | [`Errors`](crate::classify::Errors), the default | a request that provably wasn't sent ([`Sent::No`](crate::Sent::No)) is retried | every transient failure is retried |
+    /// | [`ErrorClassifier`](crate::classify::ErrorClassifier), the default | a request that provably wasn't sent ([`Delivery::NotSent`](crate::Delivery::NotSent)) is retried | every transient failure is retried |
     /// | a closure, your own [`Classifier`](crate::Classifier) | its verdict decides | the same, but [`unsafe_to_resend`](crate::Verdict::unsafe_to_resend) is ignored |
-    /// | `http::Statuses` (of `RetryConfig::http()`) | idempotent methods are retried, and requests that provably weren't processed | every method is retried, POST included |
-    /// | `grpc::Statuses` (of `RetryConfig::grpc()`) | the status code decides; after a lost connection, only calls that provably weren't processed are retried | after a lost connection, every call is retried, too |
+    /// | `http::RetryClassifier` (of `RetryConfig::http()`) | idempotent methods are retried, and requests that provably weren't processed | every method is retried, POST included |
+    /// | `grpc::RetryClassifier` (of `RetryConfig::grpc()`) | the status code decides; after a lost connection, only calls that provably weren't processed are retried | after a lost connection, every call is retried, too |
     ///
     /// Without it, the failure is returned with
     /// [`Cause::UnsafeToResend`](crate::Cause::UnsafeToResend). If the classifier doesn't know
@@ -57,7 +58,7 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
     /// ```
     ///
     /// *When not to use it*: when some requests aren't idempotent.
-    /// [`Idempotent`](crate::classify::Idempotent) decides by the request.
+    /// [`IdempotencyCheck`](crate::classify::IdempotencyCheck) decides by the request.
     pub fn idempotent(mut self) -> Self {
         self.settings.idempotent = true;
         self
@@ -131,7 +132,7 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
 
     /// A switch that turns retries off and on at run time. It is checked first. Default: none, so
     /// retries are on.
-    pub fn switch(mut self, switch: &Switch) -> Self {
+    pub fn switch(mut self, switch: &RetrySwitch) -> Self {
         self.settings.switch = Some(switch.clone());
         self
     }
@@ -141,20 +142,20 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
     /// text when an attempt has failed. Default: none.
     ///
     /// ```
-    /// use tower_recourse::{RetryConfig, retry::Ledger};
+    /// use tower_recourse::{RetryConfig, retry::RetryQuota};
     ///
     /// struct Job { tenant: u32 }
     ///
-    /// let ledger = Ledger::new().per_key(100).in_all(1_000);
-    /// let config = RetryConfig::default().ledger(&ledger, |job: &Job| job.tenant);
+    /// let ledger = RetryQuota::new().max_per_key(100).max_total(1_000);
+    /// let config = RetryConfig::default().quota(&ledger, |job: &Job| job.tenant);
     /// # let _ = config;
     /// ```
-    pub fn ledger<F, Req, Key>(self, ledger: &Ledger, key: F) -> RetryConfig<C, Timeout, Ledgered<F>, Replay>
+    pub fn quota<F, Req, Key>(self, ledger: &RetryQuota, key: F) -> RetryConfig<C, Timeout, KeyedQuota<F>, Replay>
     where
         F: Fn(&Req) -> Key,
         Key: fmt::Display,
     {
-        let ledger = Ledgered::new(ledger.clone(), key);
+        let ledger = KeyedQuota::new(ledger.clone(), key);
         RetryConfig {
             settings: self.settings,
             answer: self.answer,
@@ -164,9 +165,9 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
         }
     }
 
-    /// Stores requests with your own [`Keep`](super::super::Keep). To copy them with a function,
-    /// see [`RetryLayer::keep`](super::super::RetryLayer::keep).
-    pub fn keeping<NewReplay>(self, keep: NewReplay) -> RetryConfig<C, Timeout, Quota, NewReplay> {
+    /// Stores requests with your own [`RequestReplay`](super::super::RequestReplay). To copy them with a function,
+    /// see [`RetryLayer::copy_request_with`](super::super::RetryLayer::copy_request_with).
+    pub fn replay<NewReplay>(self, keep: NewReplay) -> RetryConfig<C, Timeout, Quota, NewReplay> {
         RetryConfig {
             settings: self.settings,
             answer: self.answer,
@@ -178,13 +179,13 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
 
     /// The longest delay that a server may request with
     /// [`retry_after`](crate::Verdict::retry_after). Default: 30 s. If it requests a longer one,
-    /// the failure is returned. [Jitter](Self::server_delay_jitter) isn't part of the comparison.
+    /// the failure is returned. [Jitter](Self::retry_after_jitter) isn't part of the comparison.
     ///
     /// The retry waits for the requested delay or for its own, whichever is longer. It doesn't cut
     /// the requested delay short, since an attempt before its end is likely to fail, too. (The AWS
     /// SDKs wait at most 5 s longer than their own delay.)
-    pub fn longest_server_delay(mut self, longest: Duration) -> Self {
-        self.settings.longest_server_delay = longest;
+    pub fn max_retry_after(mut self, longest: Duration) -> Self {
+        self.settings.max_retry_after = longest;
         self
     }
 
@@ -195,9 +196,9 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
     /// return at the same moment. The delay is never shorter than requested. Up to 10 ms are added
     /// to the shortest delays, and nothing to a delay of zero. At most half of the time that the
     /// deadline leaves after the delay is added.
-    /// [`Verdict::retry_exactly_after`](crate::Verdict::retry_exactly_after) has no jitter.
-    pub fn server_delay_jitter(mut self, share: Ratio) -> Self {
-        self.settings.server_delay_jitter = share;
+    /// [`Verdict::retry_after_exactly`](crate::Verdict::retry_after_exactly) has no jitter.
+    pub fn retry_after_jitter(mut self, share: Ratio) -> Self {
+        self.settings.retry_after_jitter = share;
         self
     }
 
@@ -241,7 +242,7 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
     }
 
     /// Removes all observers, the default one included.
-    pub fn unobserved(mut self) -> Self {
+    pub fn without_observers(mut self) -> Self {
         self.settings.observers.clear();
         self
     }

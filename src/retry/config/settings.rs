@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::super::{
-    Backoff, Jitter, Limits, RejectionWait, Switch,
+    Backoff, Jitter, RejectionWait, RetrySwitch, TimeLimits,
     budget::{AnyBudget, TokenBucket},
 };
 use crate::{Name, Ratio, observe::Observers, random};
@@ -24,19 +24,19 @@ pub(in crate::retry) struct Settings {
     pub(in crate::retry) budget: Option<AnyBudget>,
     /// Whether a request makes its deposit here, if no retry further out has made it.
     pub(in crate::retry) deposits: bool,
-    pub(in crate::retry) switch: Option<Switch>,
+    pub(in crate::retry) switch: Option<RetrySwitch>,
     /// The user states that every request may be processed more than once.
     pub(in crate::retry) idempotent: bool,
     pub(in crate::retry) throttled_backoff: Backoff,
-    pub(in crate::retry) longest_server_delay: Duration,
-    pub(in crate::retry) server_delay_jitter: Ratio,
+    pub(in crate::retry) max_retry_after: Duration,
+    pub(in crate::retry) retry_after_jitter: Ratio,
     pub(in crate::retry) rejection_wait: RejectionWait,
-    pub(in crate::retry) limits: Limits,
+    pub(in crate::retry) limits: TimeLimits,
     pub(in crate::retry) observers: Observers,
     pub(in crate::retry) seed: u64,
     /// How many random numbers were drawn. Clones share it, so that they draw different numbers.
     pub(in crate::retry) turns: Arc<AtomicU64>,
-    /// Whether `Event::NothingToRetry` was emitted.
+    /// Whether `Event::RequestNotReplayable` was emitted.
     pub(in crate::retry) emitted_not_replayable: Arc<AtomicBool>,
     /// Whether `Event::IdempotencyUnknown` was emitted.
     pub(in crate::retry) emitted_idempotency_unknown: Arc<AtomicBool>,
@@ -53,10 +53,10 @@ impl Default for Settings {
             switch: None,
             idempotent: false,
             throttled_backoff: throttled_backoff(),
-            longest_server_delay: Duration::from_secs(30),
-            server_delay_jitter: Ratio::new(0.2).expect("0.2 is a ratio"),
+            max_retry_after: Duration::from_secs(30),
+            retry_after_jitter: Ratio::new(0.2).expect("0.2 is a ratio"),
             rejection_wait: RejectionWait::default(),
-            limits: Limits::default(),
+            limits: TimeLimits::default(),
             observers: Observers::default(),
             seed: random::fresh_seed(),
             turns: Arc::default(),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::{Backoff, Jitter, RetryConfig};
-use crate::{Verdict, classify::FromErrorFn};
+use crate::{Verdict, classify::ErrorClassifierFn};
 
 impl RetryConfig {
     /// Retries database transactions that conflict with each other. `is_conflict` returns `true`
@@ -41,7 +41,7 @@ impl RetryConfig {
     ///
     /// *When not to use it*: for a lost connection during `COMMIT`. The transaction may have been
     /// committed, so `is_conflict` must not accept such an error.
-    pub fn transactions<F, Err>(is_conflict: F) -> RetryConfig<FromErrorFn<impl Fn(&Err) -> Verdict + Clone>>
+    pub fn transactions<F, Err>(is_conflict: F) -> RetryConfig<ErrorClassifierFn<impl Fn(&Err) -> Verdict + Clone>>
     where
         F: Fn(&Err) -> bool + Clone,
     {

@@ -7,33 +7,33 @@
 use std::{sync::atomic::Ordering, time::Duration};
 
 use super::{
-    super::{Decision, Reason, RetryConfig, budget::Token, config::Settings, quota::Accounts},
-    Progress,
+    super::{Decision, DecisionReason, RetryConfig, budget::Token, config::Settings, quota::QuotaSource},
+    RetryState,
 };
-use crate::{Attempt, Cause, Failure, FailureKind, Sent, observe::Event, time::Instant};
+use crate::{Attempt, Cause, Delivery, Failure, FailureKind, observe::Event, time::Instant};
 
 impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
     /// `paid` is the token that the budget gave for this attempt.
     #[cold]
     pub(super) fn decide_after_failure<Req, Memo>(
         &self,
-        progress: &mut Progress<Memo, Quota::Account>,
+        progress: &mut RetryState<Memo, Quota::Quota>,
         attempt: &Attempt,
         paid: Option<Token>,
         failure: Failure,
     ) -> Decision
     where
-        Quota: Accounts<Req>,
+        Quota: QuotaSource<Req>,
     {
         let Settings { name, observers, .. } = &self.settings;
         let number = attempt.number();
 
-        if failure.is_refused() && self.may_resend(progress, attempt) {
+        if failure.is_unprocessed() && self.may_resend(progress, attempt) {
             let after_failure = progress.after_failure();
             after_failure.is_resent = true;
             after_failure.age.begin_if_timed(attempt);
-            observers.tell(Event::Resent { name, attempt: number });
-            return Decision::Resend;
+            observers.tell(Event::TransparentRetry { name, attempt: number });
+            return Decision::TransparentRetry;
         }
 
         if let Some(delay) = self.rejection_delay(progress, attempt, failure) {
@@ -44,13 +44,13 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
 
         self.settings.report_failure(attempt, paid, failure);
         if is_unmade(failure) {
-            self.ledger.rejected(&mut progress.account);
+            self.ledger.refund(&mut progress.account);
         }
         match self.check::<Req, _>(progress, attempt, failure) {
             Ok(delay) => {
-                let booked = self.ledger.booked(&mut progress.account);
-                observers.tell(Event::RetryScheduled { name, attempt: number, delay, booked });
-                Decision::Retry { delay, reason: Reason::Transient }
+                let quota = self.ledger.usage(&mut progress.account);
+                observers.tell(Event::RetryScheduled { name, attempt: number, delay, quota });
+                Decision::Retry { delay, reason: DecisionReason::Transient }
             }
             Err(reason) => {
                 if let Some(cause) = reason.cause() {
@@ -64,7 +64,7 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
     /// Whether a call that the peer refused is resent without cost. Only once, since a peer that
     /// refuses every call would be called without end. The checks decide about a request that can't
     /// be sent again, or wasn't sent.
-    fn may_resend<Memo, Account>(&self, progress: &Progress<Memo, Account>, attempt: &Attempt) -> bool {
+    fn may_resend<Memo, Account>(&self, progress: &RetryState<Memo, Account>, attempt: &Attempt) -> bool {
         self.settings.is_on()
             && progress.after_failure.as_ref().is_none_or(|after_failure| !after_failure.is_resent)
             && attempt.is_replayable()
@@ -75,19 +75,19 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
     /// Emits the events of a failure that isn't retried.
     pub(super) fn emit_stopped<Req, Memo>(
         &self,
-        progress: &mut Progress<Memo, Quota::Account>,
+        progress: &mut RetryState<Memo, Quota::Quota>,
         attempt: &Attempt,
         cause: Cause,
     ) where
-        Quota: Accounts<Req>,
+        Quota: QuotaSource<Req>,
     {
         let Settings { name, observers, emitted_not_replayable, .. } = &self.settings;
         // Relaxed: all that matters is that the event is emitted once.
         if cause == Cause::NotReplayable && !emitted_not_replayable.swap(true, Ordering::Relaxed) {
-            observers.tell(Event::NothingToRetry { name });
+            observers.tell(Event::RequestNotReplayable { name });
         }
-        let booked = self.ledger.booked(&mut progress.account);
-        observers.tell(Event::RetryStopped { name, attempt: attempt.number(), cause, booked });
+        let quota = self.ledger.usage(&mut progress.account);
+        observers.tell(Event::RetryStopped { name, attempt: attempt.number(), cause, quota });
     }
 }
 
@@ -99,5 +99,5 @@ pub(super) fn crosses_deadline(attempt: &Attempt, delay: Duration) -> bool {
 /// Whether a breaker rejected the attempt, so that no call was made. A classifier may also return
 /// [`FailureKind::Rejected`] for a call that was made.
 pub(super) fn is_unmade(failure: Failure) -> bool {
-    failure.kind() == FailureKind::Rejected && failure.sent() == Sent::No
+    failure.kind() == FailureKind::Rejected && failure.delivery() == Delivery::NotSent
 }

@@ -15,7 +15,7 @@ impl Settings {
     pub(super) fn report_success(&self, attempt: &Attempt, paid: Option<Token>) {
         if let Some(budget) = self.unreported_budget(attempt) {
             if paid.is_some() {
-                budget.succeeded(paid);
+                budget.on_success(paid);
                 budget_scope::mark_reported(budget.address());
             } else {
                 budget.succeeded_at_once();
@@ -32,10 +32,10 @@ impl Settings {
     pub(super) fn report_failure(&self, attempt: &Attempt, paid: Option<Token>, failure: Failure) {
         let Some(budget) = self.unreported_budget(attempt) else { return };
         match paid {
-            Some(paid) if is_unmade(failure) => budget.give_back(paid),
+            Some(paid) if is_unmade(failure) => budget.refund(paid),
             None if is_unmade(failure) => {}
             _ => {
-                budget.failed(failure.kind());
+                budget.on_failure(failure.kind());
                 budget_scope::mark_reported(budget.address());
             }
         }

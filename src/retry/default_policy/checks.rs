@@ -5,8 +5,8 @@
 use std::{sync::atomic::Ordering, time::Duration};
 
 use super::{
-    super::{Reason, RetryConfig, config::Settings, quota::Accounts},
-    Progress,
+    super::{DecisionReason, RetryConfig, config::Settings, quota::QuotaSource},
+    RetryState,
     after_failure::crosses_deadline,
     retry_delay::OwnDelay,
 };
@@ -16,42 +16,42 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
     /// The delay before the next attempt, or why there is none.
     pub(super) fn check<Req, Memo>(
         &self,
-        progress: &mut Progress<Memo, Quota::Account>,
+        progress: &mut RetryState<Memo, Quota::Quota>,
         attempt: &Attempt,
         failure: Failure,
-    ) -> Result<Duration, Reason>
+    ) -> Result<Duration, DecisionReason>
     where
-        Quota: Accounts<Req>,
+        Quota: QuotaSource<Req>,
     {
         let Self { settings, ledger, .. } = self;
         if !settings.is_on() {
-            return Err(Reason::SwitchedOff);
+            return Err(DecisionReason::RetriesDisabled);
         }
-        if let Some(spent) = ledger.spent_in_all() {
-            return Err(Reason::Ledger(spent));
+        if let Some(spent) = ledger.total_exceeded() {
+            return Err(DecisionReason::Quota(spent));
         }
         match failure.kind() {
-            FailureKind::Rejected => return Err(Reason::Rejected { retry_in: failure.retry_after() }),
-            FailureKind::Permanent => return Err(Reason::Permanent),
-            _ if failure.is_final() => return Err(Reason::Permanent),
+            FailureKind::Rejected => return Err(DecisionReason::Rejected { retry_in: failure.retry_after() }),
+            FailureKind::Permanent => return Err(DecisionReason::Permanent),
+            _ if failure.is_final() => return Err(DecisionReason::Permanent),
             _ => {}
         }
-        if let Some(spent) = ledger.spent_by_key(&mut progress.account) {
-            return Err(Reason::Ledger(spent));
+        if let Some(spent) = ledger.key_exceeded(&mut progress.account) {
+            return Err(DecisionReason::Quota(spent));
         }
         if attempt.number() > settings.retries {
-            return Err(Reason::AttemptsSpent { attempts: attempt.number() });
+            return Err(DecisionReason::AttemptsExhausted { attempts: attempt.number() });
         }
         let asked = failure.retry_after().unwrap_or_default();
-        if asked > settings.longest_server_delay {
-            return Err(Reason::ServerDelay { asked });
+        if asked > settings.max_retry_after {
+            return Err(DecisionReason::RetryAfterTooLong { requested: asked });
         }
         if !attempt.is_replayable() {
-            return Err(Reason::NotReplayable);
+            return Err(DecisionReason::NotReplayable);
         }
         if !settings.idempotent && !failure.is_safe_to_resend() && !attempt.is_unsent() {
             settings.emit_if_idempotency_unknown(failure);
-            return Err(Reason::UnsafeToResend);
+            return Err(DecisionReason::UnsafeToResend);
         }
         let own = match failure.replaces_backoff() {
             true => OwnDelay::default(),
@@ -63,7 +63,7 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
         // Without jitter, so that the jitter doesn't decide whether the wait crosses the deadline.
         let least = own.delay.max(asked);
         if crosses_deadline(attempt, least) {
-            return Err(Reason::Deadline);
+            return Err(DecisionReason::Deadline);
         }
         let delay = match asked.is_zero() || failure.is_delay_exact() {
             true => least,
@@ -71,13 +71,13 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
         };
         // `take` checks the quota once more, since other requests may have used it up meanwhile. If
         // the budget is empty, the quota gets back what was taken.
-        ledger.take(&mut progress.account).map_err(Reason::Ledger)?;
+        ledger.try_acquire(&mut progress.account).map_err(DecisionReason::Quota)?;
         if let Some(budget) = &settings.budget {
             match budget.reserve(failure.kind()) {
                 Some(reservation) => progress.after_failure().reservation = reservation,
                 None => {
-                    ledger.give_back(&mut progress.account);
-                    return Err(Reason::Budget);
+                    ledger.refund(&mut progress.account);
+                    return Err(DecisionReason::Budget);
                 }
             }
         }

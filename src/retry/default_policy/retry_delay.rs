@@ -33,7 +33,7 @@ impl Settings {
     /// A delay that the server has requested, prolonged at random. The attempt after it gets at
     /// least half of the time that the deadline leaves.
     pub(super) fn with_server_delay_jitter(&self, requested: Duration, attempt: &Attempt) -> Duration {
-        let share = self.server_delay_jitter.as_f64();
+        let share = self.retry_after_jitter.as_f64();
         if share <= 0.0 {
             return requested;
         }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    super::{RetryConfig, budget::Token, config::Settings, quota::Accounts, request_age::RequestAge},
-    Progress,
+    super::{RetryConfig, budget::Token, config::Settings, quota::QuotaSource, request_age::RequestAge},
+    RetryState,
     after_failure::{crosses_deadline, is_unmade},
 };
 use crate::{Attempt, Failure};
@@ -14,7 +14,7 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
     /// rejection that is waited out.
     pub(super) fn rejection_delay<Memo, Account>(
         &self,
-        progress: &Progress<Memo, Account>,
+        progress: &RetryState<Memo, Account>,
         attempt: &Attempt,
         failure: Failure,
     ) -> Option<Duration> {
@@ -45,12 +45,12 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
     /// Holds during the wait what the attempt has paid, as the same attempt follows.
     pub(super) fn hold_for_rejection<Req, Memo>(
         &self,
-        progress: &mut Progress<Memo, Quota::Account>,
+        progress: &mut RetryState<Memo, Quota::Quota>,
         attempt: &Attempt,
         paid: Option<Token>,
         delay: Duration,
     ) where
-        Quota: Accounts<Req>,
+        Quota: QuotaSource<Req>,
     {
         let after_failure = progress.after_failure();
         after_failure.age.add_wait(attempt, delay);

@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use super::{Snapshot, Spent, key::cut};
+use super::{QuotaExceeded, QuotaSnapshot, key::cut};
 
 /// The limits.
 #[derive(Debug, Clone, Copy)]
@@ -44,7 +44,7 @@ pub(super) struct CountId {
 }
 
 impl Counts {
-    pub(super) fn count(&mut self, limits: &Limits, key: &str) -> Result<CountId, Spent> {
+    pub(super) fn count(&mut self, limits: &Limits, key: &str) -> Result<CountId, QuotaExceeded> {
         if let Some(spent) = self.spent_in_all(limits).or_else(|| self.spent_by(limits, key)) {
             return Err(spent);
         }
@@ -77,15 +77,15 @@ impl Counts {
         }
     }
 
-    pub(super) fn spent_in_all(&self, limits: &Limits) -> Option<Spent> {
-        limits.in_all.filter(|&limit| self.in_all >= limit).map(|limit| Spent::InAll { limit })
+    pub(super) fn spent_in_all(&self, limits: &Limits) -> Option<QuotaExceeded> {
+        limits.in_all.filter(|&limit| self.in_all >= limit).map(|limit| QuotaExceeded::Total { limit })
     }
 
-    pub(super) fn spent_by(&self, limits: &Limits, key: &str) -> Option<Spent> {
-        limits.per_key.filter(|&limit| self.retries_of(key) >= limit).map(|limit| Spent::Key { limit })
+    pub(super) fn spent_by(&self, limits: &Limits, key: &str) -> Option<QuotaExceeded> {
+        limits.per_key.filter(|&limit| self.retries_for_key(key) >= limit).map(|limit| QuotaExceeded::PerKey { limit })
     }
 
-    pub(super) fn retries_of(&self, key: &str) -> u32 {
+    pub(super) fn retries_for_key(&self, key: &str) -> u32 {
         self.by_key.get(key).map_or(0, |count| count.retries)
     }
 
@@ -93,7 +93,7 @@ impl Counts {
         self.in_all
     }
 
-    pub(super) fn known_keys(&self) -> usize {
+    pub(super) fn tracked_keys(&self) -> usize {
         self.by_key.len()
     }
 
@@ -105,16 +105,16 @@ impl Counts {
         *self = Self { epoch: self.epoch + 1, ..Self::default() };
     }
 
-    pub(super) fn snapshot(&self) -> Snapshot {
+    pub(super) fn snapshot(&self) -> QuotaSnapshot {
         let mut by_key: Vec<_> = self.by_key.iter().collect();
         by_key.sort_unstable_by_key(|(_, count)| count.latest);
         let keys = by_key.into_iter().map(|(key, count)| (String::from(&**key), count.retries)).collect();
-        Snapshot { in_all: self.in_all, keys }
+        QuotaSnapshot { total: self.in_all, keys }
     }
 
-    pub(super) fn restore(&mut self, limits: &Limits, snapshot: Snapshot) {
+    pub(super) fn restore(&mut self, limits: &Limits, snapshot: QuotaSnapshot) {
         self.reset();
-        self.in_all = snapshot.in_all;
+        self.in_all = snapshot.total;
         for (key, retries) in snapshot.keys.into_iter().filter(|&(_, retries)| retries > 0) {
             self.sequence += 1;
             // Keys that are equal after they are cut are added up.

@@ -2,35 +2,35 @@ use std::{error::Error, fmt};
 
 use crate::Cause;
 
-/// The limit of a [`Ledger`](super::Ledger) that is reached.
+/// The limit of a [`RetryQuota`](super::RetryQuota) that is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Spent {
+pub enum QuotaExceeded {
     /// The limit over all keys.
-    InAll {
+    Total {
         /// The number of retries that are allowed.
         limit: u64,
     },
     /// The limit of this key.
-    Key {
+    PerKey {
         /// The number of retries that are allowed.
         limit: u32,
     },
 }
 
-impl Spent {
+impl QuotaExceeded {
     /// The limit as a [`Cause`].
     pub const fn cause(&self) -> Cause {
         match *self {
-            Self::InAll { limit } => Cause::LedgerInAll { limit },
-            Self::Key { limit } => Cause::LedgerKey { limit },
+            Self::Total { limit } => Cause::TotalQuota { limit },
+            Self::PerKey { limit } => Cause::KeyQuota { limit },
         }
     }
 }
 
-impl fmt::Display for Spent {
+impl fmt::Display for QuotaExceeded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.cause().fmt(f)
     }
 }
 
-impl Error for Spent {}
+impl Error for QuotaExceeded {}

@@ -1,22 +1,22 @@
-//! Retry quotas: limits of retries per key and in total, which outlive a request. [`Ledger`].
+//! Retry quotas: limits of retries per key and in total, which outlive a request. [`RetryQuota`].
 //!
 //! A limit of attempts bounds one request, and a [budget](super::budget) bounds a share of the
 //! traffic. A ledger bounds the retries of a batch, a tenant, or a day, across requests and, with its
-//! [`Snapshot`], across restarts.
+//! [`QuotaSnapshot`], across restarts.
 //!
 //! ```
 //! use std::io;
-//! use tower_recourse::{RetryConfig, RetryLayer, retry::Ledger};
+//! use tower_recourse::{RetryConfig, RetryLayer, retry::RetryQuota};
 //!
 //! # #[tokio::main(flavor = "current_thread", start_paused = true)]
 //! # async fn main() {
-//! let ledger = Ledger::new().per_key(3).in_all(50);
-//! let layer = RetryLayer::new(RetryConfig::default().idempotent().ledger(&ledger, |item: &u32| *item));
+//! let ledger = RetryQuota::new().max_per_key(3).max_total(50);
+//! let layer = RetryLayer::new(RetryConfig::default().idempotent().quota(&ledger, |item: &u32| *item));
 //!
 //! let down = |_| async { Err::<(), _>(io::Error::from(io::ErrorKind::ConnectionReset)) };
 //! layer.run_for(&7, down).await.unwrap_err();
 //! layer.run_for(&7, down).await.unwrap_err();
-//! assert_eq!((ledger.retries_of("7"), ledger.retries_in_all()), (3, 3), "none was left for the second time");
+//! assert_eq!((ledger.retries_for_key("7"), ledger.total_retries()), (3, 3), "none was left for the second time");
 //! # }
 //! ```
 //!
@@ -28,7 +28,7 @@
 //! The retry counts a retry when it decides on it, before the wait, so that concurrent requests can't
 //! exceed a limit together. It takes the count back if the attempt isn't made, or if a breaker
 //! rejects it: a rejection costs nothing. Otherwise the count stays until you
-//! [forget](Ledger::forget) the key or [reset](Ledger::reset) the ledger. A success doesn't reset it.
+//! [forget](RetryQuota::forget) the key or [reset](RetryQuota::reset) the ledger. A success doesn't reset it.
 //!
 //! # When not to use it
 //!
@@ -39,8 +39,8 @@
 //!
 //! | setting | default | why |
 //! |---|---|---|
-//! | [`per_key`](Ledger::per_key), [`in_all`](Ledger::in_all) | no limit | the limits depend on what a retry costs you |
-//! | [`keys`](Ledger::keys) | 10,000 | it bounds the memory, because keys come from outside |
+//! | [`per_key`](RetryQuota::max_per_key), [`in_all`](RetryQuota::max_total) | no limit | the limits depend on what a retry costs you |
+//! | [`keys`](RetryQuota::max_keys) | 10,000 | it bounds the memory, because keys come from outside |
 //!
 //! If there are more keys, the ledger forgets those whose last retry is the oldest, with their counts.
 //! The total isn't affected. The first 256 bytes of a key count.
@@ -53,12 +53,12 @@
 //! # Errors
 //!
 //! A request whose limit is reached isn't retried: the retry returns its failure with
-//! [`Cause::LedgerKey`](crate::Cause::LedgerKey) or [`Cause::LedgerInAll`](crate::Cause::LedgerInAll).
-//! [`Ledger::take`] returns [`Spent`].
+//! [`Cause::KeyQuota`](crate::Cause::KeyQuota) or [`Cause::TotalQuota`](crate::Cause::TotalQuota).
+//! [`RetryQuota::try_acquire`] returns [`QuotaExceeded`].
 //!
 //! # Clone
 //!
-//! A clone of a [`Ledger`] is a handle to the same counts.
+//! A clone of a [`RetryQuota`] is a handle to the same counts.
 
 mod counts;
 mod exceeded;
@@ -71,8 +71,8 @@ mod quota;
 mod snapshot;
 mod source;
 
-pub use exceeded::Spent;
-pub use permit::Entry;
-pub use quota::Ledger;
-pub use snapshot::Snapshot;
-pub use source::{Accounts, Ledgered, NoLedger};
+pub use exceeded::QuotaExceeded;
+pub use permit::QuotaPermit;
+pub use quota::RetryQuota;
+pub use snapshot::QuotaSnapshot;
+pub use source::{KeyedQuota, NoQuota, QuotaSource};

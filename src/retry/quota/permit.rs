@@ -2,24 +2,24 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::counts::{CountId, Counts};
 
-/// A retry that is counted in a [`Ledger`](super::Ledger). Dropping it takes the count back,
+/// A retry that is counted in a [`RetryQuota`](super::RetryQuota). Dropping it takes the count back,
 /// because the retry was never made.
 #[derive(Debug)]
 #[must_use = "dropping it takes the count back"]
-pub struct Entry {
+pub struct QuotaPermit {
     counts: Arc<Mutex<Counts>>,
     key: Box<str>,
     id: CountId,
     is_spent: bool,
 }
 
-impl Entry {
+impl QuotaPermit {
     pub(super) fn new(counts: Arc<Mutex<Counts>>, key: &str, id: CountId) -> Self {
         Self { counts, key: key.into(), id, is_spent: false }
     }
 
     /// The retry is made, so the count stays.
-    pub fn spend(mut self) {
+    pub fn consume(mut self) {
         self.make();
     }
 
@@ -43,7 +43,7 @@ impl Entry {
     }
 }
 
-impl Drop for Entry {
+impl Drop for QuotaPermit {
     fn drop(&mut self) {
         if !self.is_spent {
             self.counts.lock().unwrap_or_else(PoisonError::into_inner).refund(&self.key, self.id);

@@ -4,11 +4,11 @@ use std::{
 };
 
 use super::{
-    Entry, Snapshot, Spent,
+    QuotaExceeded, QuotaPermit, QuotaSnapshot,
     counts::{Counts, Limits},
     key::cut,
 };
-use crate::Invalid;
+use crate::InvalidConfig;
 
 /// Counts retries per key and in total, and limits them. See the [module](crate::retry::quota).
 ///
@@ -16,13 +16,13 @@ use crate::Invalid;
 ///
 /// A clone is a handle to the same counts.
 #[derive(Clone)]
-pub struct Ledger {
+pub struct RetryQuota {
     limits: Limits,
     // Only locked after a failure.
     counts: Arc<Mutex<Counts>>,
 }
 
-impl Ledger {
+impl RetryQuota {
     /// Makes a ledger without limits, which only counts.
     pub fn new() -> Self {
         Self { limits: Limits::default(), counts: Arc::default() }
@@ -30,13 +30,13 @@ impl Ledger {
 
     /// Sets how many retries each key may have. Set it before you share the ledger: earlier clones
     /// keep the limit that they had.
-    pub fn per_key(mut self, retries: u32) -> Self {
+    pub fn max_per_key(mut self, retries: u32) -> Self {
         self.limits.per_key = Some(retries);
         self
     }
 
     /// Sets how many retries all keys together may have. Set it before you share the ledger.
-    pub fn in_all(mut self, retries: u64) -> Self {
+    pub fn max_total(mut self, retries: u64) -> Self {
         self.limits.in_all = Some(retries);
         self
     }
@@ -47,48 +47,48 @@ impl Ledger {
     /// # Errors
     ///
     /// If `at_most` is 0.
-    pub fn keys(mut self, at_most: usize) -> Result<Self, Invalid> {
+    pub fn max_keys(mut self, at_most: usize) -> Result<Self, InvalidConfig> {
         if at_most == 0 {
-            return Err(Invalid::new("keys", at_most, "at least 1"));
+            return Err(InvalidConfig::new("max_keys", at_most, "at least 1"));
         }
         self.limits.keys = at_most;
         Ok(self)
     }
 
     /// Counts a retry of this key if the limits allow it. Dropping the entry takes the count back;
-    /// [spending](Entry::spend) it makes it permanent.
+    /// [spending](QuotaPermit::consume) it makes it permanent.
     ///
     /// # Errors
     ///
     /// The limit that is reached. The total limit is checked first.
-    pub fn take(&self, key: &str) -> Result<Entry, Spent> {
+    pub fn try_acquire(&self, key: &str) -> Result<QuotaPermit, QuotaExceeded> {
         let key = cut(key);
         let count = self.counts().count(&self.limits, key)?;
-        Ok(Entry::new(Arc::clone(&self.counts), key, count))
+        Ok(QuotaPermit::new(Arc::clone(&self.counts), key, count))
     }
 
     /// The number of retries of a key.
-    pub fn retries_of(&self, key: &str) -> u32 {
-        self.counts().retries_of(cut(key))
+    pub fn retries_for_key(&self, key: &str) -> u32 {
+        self.counts().retries_for_key(cut(key))
     }
 
     /// The number of retries of all keys, including keys that are no longer remembered.
-    pub fn retries_in_all(&self) -> u64 {
+    pub fn total_retries(&self) -> u64 {
         self.counts().in_all()
     }
 
     /// How many keys are remembered.
-    pub fn known_keys(&self) -> usize {
-        self.counts().known_keys()
+    pub fn tracked_keys(&self) -> usize {
+        self.counts().tracked_keys()
     }
 
     /// The total limit, if it is reached.
-    pub(super) fn spent_in_all(&self) -> Option<Spent> {
+    pub(super) fn spent_in_all(&self) -> Option<QuotaExceeded> {
         self.counts().spent_in_all(&self.limits)
     }
 
     /// The limit of this key, if it is reached.
-    pub(super) fn spent_by(&self, key: &str) -> Option<Spent> {
+    pub(super) fn spent_by(&self, key: &str) -> Option<QuotaExceeded> {
         self.counts().spent_by(&self.limits, cut(key))
     }
 
@@ -103,14 +103,14 @@ impl Ledger {
     }
 
     /// The counts as plain data. They include retries that are waiting.
-    pub fn snapshot(&self) -> Snapshot {
+    pub fn snapshot(&self) -> QuotaSnapshot {
         self.counts().snapshot()
     }
 
     /// Replaces the counts with those of a snapshot. If it has more keys than the ledger remembers,
     /// those whose last retry is the oldest are left out. Retries that are waiting meanwhile are
     /// made, and no longer count.
-    pub fn restore(&self, snapshot: Snapshot) {
+    pub fn restore(&self, snapshot: QuotaSnapshot) {
         self.counts().restore(&self.limits, snapshot);
     }
 
@@ -120,17 +120,17 @@ impl Ledger {
     }
 }
 
-impl Default for Ledger {
+impl Default for RetryQuota {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl fmt::Debug for Ledger {
+impl fmt::Debug for RetryQuota {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ledger")
+        f.debug_struct("RetryQuota")
             .field("limits", &self.limits)
-            .field("in_all", &self.retries_in_all())
+            .field("in_all", &self.total_retries())
             .finish_non_exhaustive()
     }
 }

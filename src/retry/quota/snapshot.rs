@@ -1,18 +1,18 @@
-/// The counts of a [`Ledger`](super::Ledger) as plain data.
+/// The counts of a [`RetryQuota`](super::RetryQuota) as plain data.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "store", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
-pub struct Snapshot {
+pub struct QuotaSnapshot {
     /// The retries of all keys.
-    pub in_all: u64,
+    pub total: u64,
     /// The retries of each key that is remembered; the one whose last retry is the oldest comes
     /// first.
     pub keys: Vec<(String, u32)>,
 }
 
-impl Snapshot {
+impl QuotaSnapshot {
     /// Makes a snapshot of counts from another source.
-    pub fn new(in_all: u64, keys: Vec<(String, u32)>) -> Self {
-        Self { in_all, keys }
+    pub fn new(total: u64, keys: Vec<(String, u32)>) -> Self {
+        Self { total, keys }
     }
 }

@@ -1,161 +1,161 @@
 use std::fmt;
 
-use super::{Entry, Ledger, Spent, key};
-use crate::observe::Booked;
+use super::{QuotaExceeded, QuotaPermit, RetryQuota, key};
+use crate::observe::QuotaUsage;
 
-/// Counts the retries of requests: in a [`Ledger`], under a key of the request, or not at all.
-pub trait Accounts<Req> {
+/// Counts the retries of requests: in a [`RetryQuota`], under a key of the request, or not at all.
+pub trait QuotaSource<Req> {
     /// The counts that belong to one request.
-    type Account;
+    type Quota;
 
     /// Takes the key from the request, before the call.
-    fn open(&self, request: &Req) -> Self::Account;
+    fn open(&self, request: &Req) -> Self::Quota;
 
     /// The total limit, if it is reached.
-    fn spent_in_all(&self) -> Option<Spent>;
+    fn total_exceeded(&self) -> Option<QuotaExceeded>;
 
     /// The limit of the request's key, if it is reached.
-    fn spent_by_key(&self, account: &mut Self::Account) -> Option<Spent>;
+    fn key_exceeded(&self, account: &mut Self::Quota) -> Option<QuotaExceeded>;
 
     /// Counts a retry. The count is taken back if the account is dropped before it is
-    /// [spent](Self::spend).
-    fn take(&self, account: &mut Self::Account) -> Result<(), Spent>;
+    /// [spent](Self::consume).
+    fn try_acquire(&self, account: &mut Self::Quota) -> Result<(), QuotaExceeded>;
 
     /// Takes back a retry that was counted and not spent.
-    fn give_back(&self, account: &mut Self::Account);
+    fn release(&self, account: &mut Self::Quota);
 
     /// The retry is made.
-    fn spend(&self, account: &mut Self::Account);
+    fn consume(&self, account: &mut Self::Quota);
 
     /// A breaker rejected the attempt, which therefore costs nothing. If it was a retry, its count
     /// is taken back.
-    fn rejected(&self, account: &mut Self::Account);
+    fn refund(&self, account: &mut Self::Quota);
 
     /// A breaker rejected the attempt, and the same attempt will be made again. The retry stays
     /// counted, and its count is taken back if the attempt isn't made.
-    fn hold(&self, account: &mut Self::Account);
+    fn hold(&self, account: &mut Self::Quota);
 
     /// The counts of the request's key.
-    fn booked<'a>(&self, account: &'a mut Self::Account) -> Option<Booked<'a>>;
+    fn usage<'a>(&self, account: &'a mut Self::Quota) -> Option<QuotaUsage<'a>>;
 }
 
 /// No ledger: nothing is counted.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct NoLedger;
+pub struct NoQuota;
 
-impl<Req> Accounts<Req> for NoLedger {
-    type Account = ();
+impl<Req> QuotaSource<Req> for NoQuota {
+    type Quota = ();
 
     fn open(&self, _: &Req) {}
 
-    fn spent_in_all(&self) -> Option<Spent> {
+    fn total_exceeded(&self) -> Option<QuotaExceeded> {
         None
     }
 
-    fn spent_by_key(&self, (): &mut ()) -> Option<Spent> {
+    fn key_exceeded(&self, (): &mut ()) -> Option<QuotaExceeded> {
         None
     }
 
-    fn take(&self, (): &mut ()) -> Result<(), Spent> {
+    fn try_acquire(&self, (): &mut ()) -> Result<(), QuotaExceeded> {
         Ok(())
     }
 
-    fn give_back(&self, (): &mut ()) {}
+    fn release(&self, (): &mut ()) {}
 
-    fn spend(&self, (): &mut ()) {}
+    fn consume(&self, (): &mut ()) {}
 
-    fn rejected(&self, (): &mut ()) {}
+    fn refund(&self, (): &mut ()) {}
 
     fn hold(&self, (): &mut ()) {}
 
-    fn booked<'a>(&self, (): &'a mut ()) -> Option<Booked<'a>> {
+    fn usage<'a>(&self, (): &'a mut ()) -> Option<QuotaUsage<'a>> {
         None
     }
 }
 
 /// A ledger, and a function that takes the key from a request.
 #[derive(Clone)]
-pub struct Ledgered<F> {
-    ledger: Ledger,
+pub struct KeyedQuota<F> {
+    ledger: RetryQuota,
     key: F,
 }
 
-impl<F> Ledgered<F> {
-    pub(crate) fn new(ledger: Ledger, key: F) -> Self {
+impl<F> KeyedQuota<F> {
+    pub(crate) fn new(ledger: RetryQuota, key: F) -> Self {
         Self { ledger, key }
     }
 }
 
 /// The counts that belong to one request of a ledger.
 #[derive(Debug)]
-pub struct Account<K> {
+pub struct RequestQuota<K> {
     key: K,
     /// The key as text, made when an attempt has failed.
     text: Option<String>,
     /// The entry of the last retry.
-    entry: Option<Entry>,
+    entry: Option<QuotaPermit>,
 }
 
-impl<K: fmt::Display> Account<K> {
+impl<K: fmt::Display> RequestQuota<K> {
     fn text(&mut self) -> &str {
         self.text.get_or_insert_with(|| key::written(&self.key))
     }
 }
 
-impl<F, Req, K> Accounts<Req> for Ledgered<F>
+impl<F, Req, K> QuotaSource<Req> for KeyedQuota<F>
 where
     F: Fn(&Req) -> K,
     K: fmt::Display,
 {
-    type Account = Account<K>;
+    type Quota = RequestQuota<K>;
 
-    fn open(&self, request: &Req) -> Account<K> {
-        Account { key: (self.key)(request), text: None, entry: None }
+    fn open(&self, request: &Req) -> RequestQuota<K> {
+        RequestQuota { key: (self.key)(request), text: None, entry: None }
     }
 
-    fn spent_in_all(&self) -> Option<Spent> {
+    fn total_exceeded(&self) -> Option<QuotaExceeded> {
         self.ledger.spent_in_all()
     }
 
-    fn spent_by_key(&self, account: &mut Account<K>) -> Option<Spent> {
+    fn key_exceeded(&self, account: &mut RequestQuota<K>) -> Option<QuotaExceeded> {
         self.ledger.spent_by(account.text())
     }
 
-    fn take(&self, account: &mut Account<K>) -> Result<(), Spent> {
-        let entry = self.ledger.take(account.text())?;
+    fn try_acquire(&self, account: &mut RequestQuota<K>) -> Result<(), QuotaExceeded> {
+        let entry = self.ledger.try_acquire(account.text())?;
         account.entry = Some(entry);
         Ok(())
     }
 
-    fn give_back(&self, account: &mut Account<K>) {
+    fn release(&self, account: &mut RequestQuota<K>) {
         account.entry.take_if(|entry| !entry.is_spent());
     }
 
-    fn spend(&self, account: &mut Account<K>) {
+    fn consume(&self, account: &mut RequestQuota<K>) {
         if let Some(entry) = &mut account.entry {
             entry.make();
         }
     }
 
-    fn rejected(&self, account: &mut Account<K>) {
+    fn refund(&self, account: &mut RequestQuota<K>) {
         if let Some(entry) = account.entry.take() {
             entry.refund();
         }
     }
 
-    fn hold(&self, account: &mut Account<K>) {
+    fn hold(&self, account: &mut RequestQuota<K>) {
         if let Some(entry) = &mut account.entry {
             entry.hold();
         }
     }
 
-    fn booked<'a>(&self, account: &'a mut Account<K>) -> Option<Booked<'a>> {
-        let (retries, in_all) = (self.ledger.retries_of(account.text()), self.ledger.retries_in_all());
-        Some(Booked::new(account.text(), retries, in_all))
+    fn usage<'a>(&self, account: &'a mut RequestQuota<K>) -> Option<QuotaUsage<'a>> {
+        let (retries, in_all) = (self.ledger.retries_for_key(account.text()), self.ledger.total_retries());
+        Some(QuotaUsage::new(account.text(), retries, in_all))
     }
 }
 
-impl<F> fmt::Debug for Ledgered<F> {
+impl<F> fmt::Debug for KeyedQuota<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.ledger.fmt(f)
     }

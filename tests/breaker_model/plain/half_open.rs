@@ -100,7 +100,7 @@ impl HalfOpen {
     /// The number of running probes never exceeds the number of results still needed.
     fn has_room(&self, probing: &Probing) -> bool {
         let all = if probing.failing.is_some() { probing.needed } else { 1 };
-        self.on_their_way < probing.at_a_time.unwrap_or(all)
+        self.on_their_way < probing.max_concurrent.unwrap_or(all)
             && self.on_their_way + (self.results.len() as u32) < probing.needed
     }
 }

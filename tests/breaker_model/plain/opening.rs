@@ -81,7 +81,7 @@ impl Plain {
             // The circuit stays open until the end of the newest probe's interval, or for the delay
             // that the failure requests.
             Phase::HalfOpen(probes) if self.settings.probes.trickle && by_call && until < NEVER => {
-                match (asked, self.settings.as_asked) {
+                match (asked, self.settings.honor_retry_after) {
                     (1.., Some(_)) => until,
                     _ => probes.lease_until.max(since),
                 }
@@ -182,7 +182,7 @@ impl Plain {
         const FIVE_MINUTES: u64 = 300 * SECOND;
         let settings = &self.settings;
         let longest = settings.longest.unwrap_or(NEVER);
-        if let (1.., Some(at_most)) = (asked, settings.as_asked) {
+        if let (1.., Some(at_most)) = (asked, settings.honor_retry_after) {
             return asked.min(at_most).min(longest);
         }
         let base = settings.open_for;

@@ -44,7 +44,7 @@ fn child() {
     let log = OpenOptions::new().create(true).append(true).open(folder.join(format!("{id}.log"))).unwrap();
     let random = Mutex::new(StdRng::seed_from_u64(RandomState::new().hash_one(&id)));
     let one = async || {
-        while batch.ledger.retries_in_all() < IN_ALL {
+        while batch.ledger.total_retries() < IN_ALL {
             let item = format!("item-{}", random.lock().unwrap().random_range(0..30));
             let work = |attempt: Attempt| {
                 if attempt.number() > 1 {
@@ -117,15 +117,15 @@ fn nothing_is_lost(folder: &Path, id: &str, kills: u32) {
     let batch = Batch::open(folder, id, Backoff::none(), |_| {}).unwrap();
     let known = batch.ledger.snapshot();
     let context = format!("{id} after {kills} kills: {known:?}, and really {made:?}");
-    assert!(known.in_all >= made_in_all && made_in_all <= IN_ALL && known.in_all <= IN_ALL, "{context}");
+    assert!(known.total >= made_in_all && made_in_all <= IN_ALL && known.total <= IN_ALL, "{context}");
     for (item, &made) in &made {
-        assert!(made <= PER_ITEM && batch.ledger.retries_of(item) >= made, "{item}, {context}");
+        assert!(made <= PER_ITEM && batch.ledger.retries_for_key(item) >= made, "{item}, {context}");
     }
     assert!(known.keys.iter().all(|&(_, retries)| retries <= PER_ITEM), "{context}");
-    assert_eq!(known.keys.iter().map(|&(_, retries)| u64::from(retries)).sum::<u64>(), known.in_all, "{context}");
+    assert_eq!(known.keys.iter().map(|&(_, retries)| u64::from(retries)).sum::<u64>(), known.total, "{context}");
     // Retries that were counted but not yet made: at most one for each item in progress at each
     // kill.
-    assert!(known.in_all <= made_in_all + u64::from(kills) * AT_A_TIME, "{context}");
+    assert!(known.total <= made_in_all + u64::from(kills) * AT_A_TIME, "{context}");
 
     let audit = fs::read_to_string(folder.join(format!("{id}.audit.jsonl"))).unwrap();
     let retry_lines = audit.lines().filter(|line| line.contains("\"kind\":\"retry\"")).count() as u64;

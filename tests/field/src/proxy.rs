@@ -20,7 +20,7 @@ use crate::{
 
 /// What the proxy does with bytes. A change also applies to existing connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ProxyMode {
+pub enum Line {
     /// Forwards all bytes.
     Passes,
     /// Forwards the first `after` bytes of the next response, then closes both connections.
@@ -31,14 +31,14 @@ pub enum ProxyMode {
     /// from the client.
     HalfCloses,
     /// Discards the bytes of both directions, and keeps the connections open.
-    Discards,
+    Swallows,
 }
 
 /// A running proxy. Dropping it closes its listener and its connections.
 #[derive(Debug)]
 pub struct Proxy {
     address: SocketAddr,
-    mode: watch::Sender<ProxyMode>,
+    line: watch::Sender<Line>,
     accepting: JoinHandle<()>,
 }
 
@@ -49,8 +49,8 @@ impl Proxy {
     pub async fn start(upstream: SocketAddr) -> Result<Self, Error> {
         let address = local(free_port()?);
         let listener = TcpListener::bind(address).await?;
-        let mode = watch::channel(ProxyMode::Passes).0;
-        let state = mode.subscribe();
+        let line = watch::channel(Line::Passes).0;
+        let state = line.subscribe();
         let accepting = tokio::spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((client, _)) = listener.accept().await {
@@ -58,7 +58,7 @@ impl Proxy {
                 while connections.try_join_next().is_some() {}
             }
         });
-        Ok(Self { address, mode, accepting })
+        Ok(Self { address, line, accepting })
     }
 
     /// The address to which clients connect.
@@ -67,8 +67,8 @@ impl Proxy {
     }
 
     /// Changes its behaviour from now on.
-    pub fn set(&self, mode: ProxyMode) {
-        self.mode.send_replace(mode);
+    pub fn set(&self, line: Line) {
+        self.line.send_replace(line);
     }
 }
 
@@ -78,22 +78,22 @@ impl Drop for Proxy {
     }
 }
 
-async fn connect(client: TcpStream, upstream: SocketAddr, mode: watch::Receiver<ProxyMode>) {
+async fn connect(client: TcpStream, upstream: SocketAddr, line: watch::Receiver<Line>) {
     // If the upstream refuses the connection, the client's connection is closed.
     let Ok(server) = TcpStream::connect(upstream).await else { return };
     _ = (client.set_nodelay(true), server.set_nodelay(true));
     let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
     // Closes both connections when one direction has ended.
     tokio::select! {
-        () = requests(from_client, to_server, mode.clone()) => {}
-        () = answers(from_server, to_client, mode) => {}
+        () = requests(from_client, to_server, line.clone()) => {}
+        () = answers(from_server, to_client, line) => {}
     }
 }
 
-async fn requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut mode: watch::Receiver<ProxyMode>) {
+async fn requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut line: watch::Receiver<Line>) {
     let mut buffer = vec![0; 16 * 1024];
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
-        if *mode.borrow_and_update() == ProxyMode::Discards {
+        if *line.borrow_and_update() == Line::Swallows {
             continue;
         }
         if to.write_all(&buffer[..length]).await.is_err() {
@@ -102,27 +102,27 @@ async fn requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut mode: wat
     }
 }
 
-async fn answers(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mode: watch::Receiver<ProxyMode>) {
+async fn answers(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, line: watch::Receiver<Line>) {
     let mut buffer = vec![0; 16 * 1024];
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
         let answer = &buffer[..length];
-        let now = *mode.borrow();
+        let now = *line.borrow();
         let passed = match now {
-            ProxyMode::Passes => to.write_all(answer).await,
-            ProxyMode::Cuts { after } => {
+            Line::Passes => to.write_all(answer).await,
+            Line::Cuts { after } => {
                 _ = to.write_all(&answer[..after.min(length)]).await;
                 return;
             }
-            ProxyMode::Delays(time) => {
+            Line::Delays(time) => {
                 sleep(time).await;
                 to.write_all(answer).await
             }
-            ProxyMode::HalfCloses => {
+            Line::HalfCloses => {
                 _ = to.shutdown().await;
                 // The other direction stays open until the client closes it.
                 return std::future::pending().await;
             }
-            ProxyMode::Discards => Ok(()),
+            Line::Swallows => Ok(()),
         };
         if passed.is_err() {
             return;
@@ -147,7 +147,7 @@ mod tests {
         });
         let proxy = Proxy::start(upstream).await.unwrap();
         let mut client = TcpStream::connect(proxy.address()).await.unwrap();
-        // The connection to the upstream exists before the mode changes.
+        // The connection to the upstream exists before the line changes.
         assert_eq!(exchange(&mut client, b"first", 5).await, b"first");
         (proxy, client)
     }
@@ -161,17 +161,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn cut_passes_the_first_bytes_and_closes() {
+    async fn a_cut_line_passes_the_first_bytes_and_closes() {
         let (proxy, mut client) = echo().await;
-        proxy.set(ProxyMode::Cuts { after: 3 });
+        proxy.set(Line::Cuts { after: 3 });
         assert_eq!(exchange(&mut client, b"second", 100).await, b"sec");
         assert!(client.write_all(b"third").await.is_err() || client.read_u8().await.is_err());
     }
 
     #[tokio::test]
-    async fn half_close_still_accepts_requests() {
+    async fn a_half_closed_line_still_takes_requests() {
         let (proxy, mut client) = echo().await;
-        proxy.set(ProxyMode::HalfCloses);
+        proxy.set(Line::HalfCloses);
         assert_eq!(exchange(&mut client, b"second", 100).await, b"");
         client.write_all(b"third").await.unwrap();
         sleep(Duration::from_millis(20)).await;
@@ -179,12 +179,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn discard_answers_nothing_and_closes_nothing() {
+    async fn a_swallowing_line_answers_and_closes_nothing() {
         let (proxy, mut client) = echo().await;
-        proxy.set(ProxyMode::Discards);
+        proxy.set(Line::Swallows);
         let answered = timeout(Duration::from_millis(50), exchange(&mut client, b"second", 6)).await;
         assert!(answered.is_err());
-        proxy.set(ProxyMode::Passes);
+        proxy.set(Line::Passes);
         assert_eq!(exchange(&mut client, b"third", 5).await, b"third");
     }
 }

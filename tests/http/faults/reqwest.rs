@@ -15,7 +15,7 @@ use tokio::{net::TcpListener, time::timeout};
 use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_recourse::{
     BreakerConfig, BreakerError, BreakerLayer, Circuit, RetryLayer, Verdict, classify,
-    http::{Health, Statuses},
+    http::{BreakerClassifier, RetryClassifier},
     retry::Backoff,
 };
 
@@ -47,7 +47,7 @@ fn request(method: &str, uri: &str) -> Sent {
 
 /// The caller's result, and the failures that an inner circuit counted.
 async fn got(client: reqwest::Client, retries: u32, request: Sent) -> (String, u64) {
-    let circuit = Circuit::new(BreakerConfig::http().fixed_share().unobserved());
+    let circuit = Circuit::new(BreakerConfig::http().fixed_share().without_observers());
     let config = config().retries(retries).backoff(Backoff::fixed(Duration::from_millis(5)));
     let service = RetryLayer::new(config).layer(BreakerLayer::on(&circuit).layer(send(client)));
     let answering = async {
@@ -125,10 +125,11 @@ async fn an_invalid_reqwest_request_can_be_excluded() {
                 BreakerError::Inner(error) => within(error),
                 BreakerError::Rejected(_) => None,
             };
-            let breaker =
-                BreakerConfig::http().fixed_share().classifier(classify::first(classify::errors(within)).or(Health));
-            let circuit = Circuit::new(breaker.unobserved());
-            let judge = classify::first(classify::errors(around)).or(Statuses::default());
+            let breaker = BreakerConfig::http()
+                .fixed_share()
+                .classifier(classify::first(classify::errors(within)).or(BreakerClassifier));
+            let circuit = Circuit::new(breaker.without_observers());
+            let judge = classify::first(classify::errors(around)).or(RetryClassifier::default());
             let service = ServiceBuilder::new()
                 .layer(RetryLayer::new(config().classifier(judge).backoff(Backoff::none())))
                 .layer(BreakerLayer::on(&circuit))

@@ -11,7 +11,7 @@ use std::{
 use tower::{Layer, Service, ServiceBuilder, service_fn};
 use tower_recourse::{
     BreakerConfig, BreakerLayer, Circuit, FallbackLayer, Ratio, RetryConfig, RetryLayer,
-    breaker::{OpenFor, OpenRule, State, Window},
+    breaker::{OpenDuration, State, TripRule, Window},
     retry::{Backoff, Jitter},
 };
 
@@ -48,11 +48,11 @@ pub fn of<S: Service<u64> + 'static>(mut service: S) -> Calls {
 }
 
 fn window(window: Window) -> BreakerConfig {
-    BreakerConfig::default().open_when(OpenRule::Ratio { failing: Ratio::HALF, window })
+    BreakerConfig::default().open_when(TripRule::FailureRate { failing: Ratio::HALF, window })
 }
 
 fn at_once(config: RetryConfig) -> RetryConfig {
-    config.retries(2).backoff(Backoff::fixed(Duration::ZERO).jitter(Jitter::None)).unobserved()
+    config.retries(2).backoff(Backoff::fixed(Duration::ZERO).jitter(Jitter::None)).without_observers()
 }
 
 pub fn bare() -> Calls {
@@ -81,9 +81,9 @@ pub fn breaker_with_a_window_of_calls() -> Calls {
 
 /// A window of 4,000 calls with ten failures: too few to open the circuit.
 pub fn breaker_with_failures_in_its_window() -> Calls {
-    let circuit = Circuit::new(window(Window::count(4_000).unwrap()).unobserved());
+    let circuit = Circuit::new(window(Window::count(4_000).unwrap()).without_observers());
     let service = BreakerLayer::on(&circuit).layer(service_fn(succeeds));
-    (0..10).for_each(|_| circuit.admit().unwrap().failure());
+    (0..10).for_each(|_| circuit.try_acquire().unwrap().failure());
     of(service)
 }
 
@@ -92,9 +92,9 @@ pub fn breaker_with_a_window_of_time() -> Calls {
 }
 
 pub fn breaker_rejecting() -> Calls {
-    let config = BreakerConfig::default().open_when(OpenRule::consecutive(5).unwrap());
-    let circuit = Circuit::new(config.unobserved().open_for(OpenFor::fixed(Duration::from_secs(600))));
-    (0..5).for_each(|_| circuit.admit().unwrap().failure());
+    let config = BreakerConfig::default().open_when(TripRule::consecutive(5).unwrap());
+    let circuit = Circuit::new(config.without_observers().open_for(OpenDuration::fixed(Duration::from_secs(600))));
+    (0..5).for_each(|_| circuit.try_acquire().unwrap().failure());
     assert_eq!(circuit.state(), State::Open);
     of(BreakerLayer::on(&circuit).layer(service_fn(succeeds)))
 }

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use tower::{Layer, Service};
 use tower_recourse::{
     BreakerConfig,
-    breaker::keyed::{Circuits, KeyedBreakerLayer},
+    breaker::keyed::{CircuitRegistry, KeyedBreakerLayer},
 };
 
 use crate::{
@@ -29,7 +29,8 @@ pub fn cases(size: Size) -> Vec<Case> {
 
 fn contenders(keys: u64) -> Vec<Contender> {
     // Twice the capacity, because the shards fill unevenly.
-    let circuits = Circuits::with_capacity(BreakerConfig::default(), keys as usize * 2 + 100).expect("at least 1");
+    let circuits =
+        CircuitRegistry::with_capacity(BreakerConfig::default(), keys as usize * 2 + 100).expect("at least 1");
     (0..keys).for_each(|key| drop(circuits.get(&key)));
     let map: HashMap<u64, u64> = (0..keys).map(|key| (key, key)).collect();
     let mut drawn = Drawn::of(keys);

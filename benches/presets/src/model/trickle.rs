@@ -114,7 +114,7 @@ impl<S> Trickle<S> {
             next_probe: None,
             probes_in_flight: 0,
         };
-        let rejecting = Circuit::new(BreakerConfig::default().unobserved());
+        let rejecting = Circuit::new(BreakerConfig::default().without_observers());
         rejecting.force_open();
         Self { state: Arc::new(Mutex::new(state)), rejecting, inner }
     }
@@ -124,7 +124,7 @@ impl<S> Trickle<S> {
     }
 
     fn rejection(&self) -> Rejection {
-        self.rejecting.admit().expect_err("it is forced open")
+        self.rejecting.try_acquire().expect_err("it is forced open")
     }
 
     /// When a rejected caller should return.

@@ -12,14 +12,14 @@ use redis::{
     aio::{ConnectionManager, ConnectionManagerConfig},
 };
 use tokio::time::{Instant, sleep, sleep_until};
-use tower_recourse::{BreakerConfig, BreakerError, Circuit, RetryConfig, RetryLayer, Sent, Verdict};
+use tower_recourse::{BreakerConfig, BreakerError, Circuit, Delivery, RetryConfig, RetryLayer, Verdict};
 
 use super::Scenario;
 use crate::{
     Error,
     attempts::Attempts,
     load::{Call, Load, Lost, Records, drive},
-    proxy::{Proxy, ProxyMode},
+    proxy::{Line, Proxy},
     servers::redis::RedisServer,
     table::{Operation, Recovered, Report, Row, Terms},
 };
@@ -98,9 +98,9 @@ async fn run(scenario: &'static str, about: &'static str, fault: Fault) -> Resul
         Fault::AnswersLost(times) => {
             for time in 0..times {
                 sleep_until(start + BEFORE + PULSE * time).await;
-                proxy.set(ProxyMode::Cuts { after: 0 });
+                proxy.set(Line::Cuts { after: 0 });
                 sleep(Duration::from_millis(10)).await;
-                proxy.set(ProxyMode::Passes);
+                proxy.set(Line::Passes);
             }
             (BEFORE, start.elapsed())
         }
@@ -204,7 +204,9 @@ where
     let increment = RetryLayer::new(RetryConfig::default());
     let increment_by_closure =
         RetryLayer::new(RetryConfig::default().classify_errors(|error: &BreakerError<RedisError>| match error {
-            BreakerError::Inner(error) if error.is_connection_refusal() => Verdict::transient().sent(Sent::No),
+            BreakerError::Inner(error) if error.is_connection_refusal() => {
+                Verdict::transient().delivery(Delivery::NotSent)
+            }
             _ => Verdict::permanent(),
         }));
     Arc::new(move |call| {

@@ -1,7 +1,7 @@
 use ::http::Response;
 use ::http_body::Body;
 
-use super::JudgedBody;
+use super::TrackedBody;
 use crate::{
     Verdict,
     breaker::{Permit, future::Ends},
@@ -10,19 +10,19 @@ use crate::{
 
 /// Ends a successful call at the end of its response body, if there is a body.
 #[derive(Debug, Clone, Copy)]
-pub struct AtEnd {
+pub struct OnBodyEnd {
     /// The response to this request has no body.
     pub(super) head_only: bool,
 }
 
-impl<B: Body> Ends<Response<B>> for AtEnd {
-    type Answer = Response<JudgedBody<B>>;
+impl<B: Body> Ends<Response<B>> for OnBodyEnd {
+    type Answer = Response<TrackedBody<B>>;
 
     fn goes_on(&self, response: &Response<B>, verdict: Verdict) -> bool {
         verdict.is_success() && !self.head_only && may_have_body(response.status())
     }
 
     fn answer(response: Response<B>, permit: Option<Permit>) -> Self::Answer {
-        JudgedBody::of(response, permit)
+        TrackedBody::of(response, permit)
     }
 }

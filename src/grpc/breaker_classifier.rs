@@ -3,11 +3,11 @@ use ::http_body::Body;
 
 use super::{
     Code,
-    fault::Fault,
-    told::{Pushback, STATUS, Seen, Told},
+    status::{Pushback, STATUS, Seen, Told},
+    transport_error::Fault,
 };
 use crate::{
-    Classifier, Failure, FailureKind, Sent, Verdict,
+    Classifier, Delivery, Failure, FailureKind, Verdict,
     classify::{Origin, RejectionMark},
     http::mark,
 };
@@ -27,17 +27,17 @@ use crate::{
 /// | UNIMPLEMENTED | success | only this method is missing |
 /// | any other | success | the status is about the request |
 /// | a response whose first message has arrived | success | |
-/// | an error | failure; neutral if its code is CANCELLED, and throttled if it is RESOURCE_EXHAUSTED: see [`Statuses`](super::Statuses) | there is no response |
+/// | an error | failure; neutral if its code is CANCELLED, and throttled if it is RESOURCE_EXHAUSTED: see [`RetryClassifier`](super::RetryClassifier) | there is no response |
 ///
 /// A throttled call is neutral for the rules about health, and counts as not accepted for
-/// [`OpenRule::Throttle`](crate::breaker::OpenRule::Throttle).
+/// [`TripRule::AdaptiveThrottle`](crate::breaker::TripRule::AdaptiveThrottle).
 /// [`BreakerConfig::on_throttled`](crate::BreakerConfig::on_throttled) can make it a failure. Then
-/// [`OpenFor::as_asked`](crate::breaker::OpenFor::as_asked) uses the pushback as the open time, or
+/// [`OpenDuration::honor_retry_after`](crate::breaker::OpenDuration::honor_retry_after) uses the pushback as the open time, or
 /// without one the delay of a `RetryInfo` or of a proxy's headers.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Health;
+pub struct BreakerClassifier;
 
-impl<B, R, E> Classifier<Request<B>, Response<R>, E> for Health
+impl<B, R, E> Classifier<Request<B>, Response<R>, E> for BreakerClassifier
 where
     R: Body,
     E: 'static,
@@ -85,7 +85,7 @@ fn by_status(Told { code, pushback, delay }: Told, too_many: bool) -> Verdict {
         Code::Unavailable if asked.is_some() || too_many => Verdict::throttled(),
         _ => by_code(code),
     };
-    let verdict = verdict.sent(Sent::Yes);
+    let verdict = verdict.delivery(Delivery::Sent);
     asked.map_or(verdict, |delay| verdict.retry_after(delay))
 }
 
@@ -97,7 +97,7 @@ fn by_fault(code: Code, failure: Failure) -> Verdict {
         Code::DeadlineExceeded => Verdict::timed_out(),
         _ => Verdict::transient(),
     };
-    verdict.sent(failure.sent())
+    verdict.delivery(failure.delivery())
 }
 
 fn by_code(code: Code) -> Verdict {

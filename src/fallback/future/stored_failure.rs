@@ -1,23 +1,23 @@
 use std::sync::Arc;
 
 use crate::{
-    Cause, Classifier, FailureKind, How, Verdict,
+    CallReport, Cause, Classifier, FailureKind, Verdict,
     call_context::result_note::{self, Note},
+    call_report::StepCounts,
     classify::evidence::examine,
-    fallback::{Failed, error_merge::OnFailure, reporter::Reporter},
-    how::StepCounts,
+    fallback::{PrimaryFailure, error_merge::MergeErrors, reporter::Reporter},
 };
 
 /// The primary's outcome after it was classified.
 pub(super) enum PrimaryOutcome<Res, Err> {
     /// The fallback returns it, with this report.
-    Return(Result<Res, Err>, Option<How>),
+    Return(Result<Res, Err>, Option<CallReport>),
     /// The fallback calls the backup.
-    Failed(PrimaryFailure<Res, Err>),
+    Failed(StoredFailure<Res, Err>),
 }
 
 /// A primary's failure. The result is kept, because it is returned if the backup fails too.
-pub(super) struct PrimaryFailure<Res, Err> {
+pub(super) struct StoredFailure<Res, Err> {
     steps: StepCounts,
     /// Whether the result contains the rejection that is the cause.
     holds_rejection: bool,
@@ -43,7 +43,7 @@ impl<Res, Err: 'static> PrimaryOutcome<Res, Err> {
             Some(cause) => {
                 let report = report.unwrap_or_default();
                 let (steps, holds_rejection) = (report.steps(), report.is_held);
-                Self::Failed(PrimaryFailure { steps, holds_rejection, cause, result })
+                Self::Failed(StoredFailure { steps, holds_rejection, cause, result })
             }
             None if result.is_ok() => Self::Return(result, report),
             None => Self::Return(result, Some(report.unwrap_or_default().skipped_fallback())),
@@ -56,9 +56,9 @@ impl<Res, Err: 'static> PrimaryOutcome<Res, Err> {
 /// The report of an inner layer has more detail than the verdict. A rejection calls the first
 /// fallback without asking the classifier. If a fallback was already called for it and failed, the
 /// classifier decides about the next one.
-fn cause_to_fall_back(report: Option<How>, classify: impl FnOnce() -> Verdict) -> Option<Cause> {
+fn cause_to_fall_back(report: Option<CallReport>, classify: impl FnOnce() -> Verdict) -> Option<Cause> {
     let failed = report.and_then(|report| report.failed());
-    if report.is_some_and(|report| report.rejection().is_some() && report.fallbacks_failed() == 0) {
+    if report.is_some_and(|report| report.rejection().is_some() && report.failed_fallbacks() == 0) {
         return failed;
     }
     match classify() {
@@ -71,14 +71,14 @@ fn cause_to_fall_back(report: Option<How>, classify: impl FnOnce() -> Verdict) -
     }
 }
 
-impl<Res, Err> PrimaryFailure<Res, Err> {
+impl<Res, Err> StoredFailure<Res, Err> {
     pub(super) fn cause(&self) -> Cause {
         self.cause
     }
 
     /// What the backup receives.
-    pub(super) fn as_failed(&self) -> Failed<'_, Res, Err> {
-        Failed { cause: self.cause, outcome: self.result.as_ref() }
+    pub(super) fn as_failed(&self) -> PrimaryFailure<'_, Res, Err> {
+        PrimaryFailure { cause: self.cause, outcome: self.result.as_ref() }
     }
 
     /// The result of the whole call: the backup's response if it has one, otherwise the primary's
@@ -86,12 +86,12 @@ impl<Res, Err> PrimaryFailure<Res, Err> {
     pub(super) fn settle<BackupErr, Merge>(
         self,
         answer: Result<Res, BackupErr>,
-        report: Option<How>,
+        report: Option<CallReport>,
         merge: &Merge,
         reporter: &Arc<Reporter>,
     ) -> Result<Res, Merge::Error>
     where
-        Merge: OnFailure<Err, BackupErr>,
+        Merge: MergeErrors<Err, BackupErr>,
     {
         let Self { steps, holds_rejection, cause, result } = self;
         let backup = match answer {

@@ -4,15 +4,15 @@ use std::error::Error;
 
 use super::Code;
 use crate::{
-    FailureKind, Sent, Verdict,
-    classify::{Errors, opened},
+    Delivery, FailureKind, Verdict,
+    classify::{ErrorClassifier, opened},
 };
 
 /// A transport error, with the code that a gRPC library would return for it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Fault {
     pub(super) code: Code,
-    /// How [`Errors`] classifies the error.
+    /// How [`ErrorClassifier`] classifies the error.
     pub(super) verdict: Verdict,
     /// The server provably didn't process the call, and the call didn't cause the error: the server
     /// refused the HTTP/2 stream, or the connection ended before the request was sent on it.
@@ -21,7 +21,7 @@ pub(super) struct Fault {
 
 impl Fault {
     pub(super) fn of<E: 'static>(error: &E) -> Self {
-        let verdict = Errors::judge(error);
+        let verdict = ErrorClassifier::judge(error);
         let Verdict::Failure(failure) = verdict else { return Self { code: Code::Unknown, verdict, refused: false } };
         let (code, left_over) = opened(error).map_or((None, false), look_into);
         let by_kind = match failure.kind() {
@@ -29,7 +29,7 @@ impl Fault {
             FailureKind::Throttled => Code::ResourceExhausted,
             _ => Code::Unavailable,
         };
-        let unsent = failure.sent() == Sent::No;
+        let unsent = failure.delivery() == Delivery::NotSent;
         Self { code: code.unwrap_or(by_kind), verdict, refused: unsent && left_over }
     }
 }

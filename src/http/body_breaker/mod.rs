@@ -12,7 +12,7 @@
 //! | all bytes of the announced length have been received | success |
 //! | the body fails, or ends before the announced length | failure |
 //! | a gRPC body ends within a message, or without a status | failure |
-//! | the body is dropped before its end | neutral, as for a dropped call: the caller has cancelled. [`dropped`](crate::BreakerConfig::dropped) can make it a failure |
+//! | the body is dropped before its end | neutral, as for a dropped call: the caller has cancelled. [`dropped`](crate::BreakerConfig::on_cancelled) can make it a failure |
 //!
 //! A gRPC response (content type `application/grpc`) announces no length. Its body is complete if
 //! it ends between two messages and has a `grpc-status` in its trailers, whatever the status is.
@@ -24,7 +24,7 @@
 //! A body that stalls doesn't end. Put a [`BodyTimeoutLayer`](super::BodyTimeoutLayer) inside this
 //! layer: it ends the body, which counts as a failure.
 //!
-//! For rules about [slow](crate::breaker::OpenRule) calls, the duration of a call includes its
+//! For rules about [slow](crate::breaker::TripRule) calls, the duration of a call includes its
 //! body.
 //!
 //! ```text
@@ -90,7 +90,7 @@ mod layer;
 mod messages;
 mod service;
 
-pub use body::JudgedBody;
-pub use ends::AtEnd;
+pub use body::TrackedBody;
+pub use ends::OnBodyEnd;
 pub use layer::BodyBreakerLayer;
 pub use service::BodyBreaker;

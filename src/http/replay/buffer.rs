@@ -8,12 +8,12 @@ use ::http_body::{Body, SizeHint};
 use bytes::Bytes;
 use http::HeaderMap;
 
-use super::{Playing, Replay, pool::Pool};
-use crate::http::sizes::with_read;
+use super::{Replay, ReplayBody, memory_limit::Pool};
+use crate::http::size_hint::with_read;
 
 /// Records a body while it is sent. Dropping the buffer, when the request has been answered, stops
 /// the recording.
-pub struct Tape<B> {
+pub struct ReplayBuffer<B> {
     pub(super) reel: Arc<Reel<B>>,
 }
 
@@ -75,7 +75,7 @@ pub(super) enum Next<'a, B> {
     Torn,
 }
 
-impl<B: Body<Data = Bytes>> Tape<B> {
+impl<B: Body<Data = Bytes>> ReplayBuffer<B> {
     /// Starts a recording. Returns the body unchanged if it announces more than the limit.
     pub(super) fn record(source: B, replay: &Replay) -> Result<Self, B> {
         if source.size_hint().lower() > replay.max_body as u64 {
@@ -108,7 +108,7 @@ impl<B: Body<Data = Bytes>> Tape<B> {
 
     /// Starts a reader at the beginning of the body, which supersedes the reader before it. Returns
     /// `None` if the body can't be resent.
-    pub(super) fn play(&self) -> Option<Playing<B>> {
+    pub(super) fn play(&self) -> Option<ReplayBody<B>> {
         let mut state = self.reel.state();
         if state.lost {
             return None;
@@ -124,18 +124,18 @@ impl<B: Body<Data = Bytes>> Tape<B> {
         if let Some(over) = over {
             over.wake();
         }
-        Some(Playing::new(Arc::clone(&self.reel), player))
+        Some(ReplayBody::new(Arc::clone(&self.reel), player))
     }
 }
 
-impl<B> Tape<B> {
+impl<B> ReplayBuffer<B> {
     /// Whether no further reader can start.
     pub(super) fn is_lost(&self) -> bool {
         self.reel.state().lost
     }
 }
 
-impl<B: Body> Tape<B> {
+impl<B: Body> ReplayBuffer<B> {
     /// The size hint of the whole body.
     pub(super) fn size_hint(&self) -> SizeHint {
         let to_come = self.reel.size_to_come();
@@ -152,7 +152,7 @@ impl<B: Body> Tape<B> {
     }
 }
 
-impl<B> Drop for Tape<B> {
+impl<B> Drop for ReplayBuffer<B> {
     fn drop(&mut self) {
         let mut state = self.reel.state();
         state.closed = true;
@@ -433,9 +433,12 @@ impl Drop for Kept {
     }
 }
 
-impl<B> fmt::Debug for Tape<B> {
+impl<B> fmt::Debug for ReplayBuffer<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.reel.state();
-        f.debug_struct("Tape").field("bytes", &state.kept.bytes).field("lost", &state.lost).finish_non_exhaustive()
+        f.debug_struct("ReplayBuffer")
+            .field("bytes", &state.kept.bytes)
+            .field("lost", &state.lost)
+            .finish_non_exhaustive()
     }
 }

@@ -8,11 +8,11 @@ use ::http::{Extensions, HeaderMap, Method, Request, Uri, Version};
 use ::http_body::Body;
 use bytes::Bytes;
 
-use super::{Replayable, SharedBody, head, pool::Pool};
+use super::{CloneableBody, Replayable, head, memory_limit::Pool};
 use crate::{
-    Attempt, Invalid,
+    Attempt, InvalidConfig,
     http::{Deadline, method::upgrades},
-    retry::{Deposits, Keep},
+    retry::{Deposits, RequestReplay},
     time::Instant,
 };
 
@@ -50,21 +50,21 @@ impl Replay {
     /// # Errors
     ///
     /// If `bytes` is less than [`max_body`](Self::max_body).
-    pub fn max_memory(mut self, bytes: usize) -> Result<Self, Invalid> {
+    pub fn max_memory(mut self, bytes: usize) -> Result<Self, InvalidConfig> {
         if bytes < self.max_body {
-            return Err(Invalid::new("max_memory", bytes, "at least `max_body`"));
+            return Err(InvalidConfig::new("max_memory", bytes, "at least `max_body`"));
         }
         self.max_memory = bytes;
         self.pool = Arc::new(Pool::new(bytes));
         Ok(self)
     }
 
-    /// Makes the request's body cloneable. All clones share one stored copy. See [`SharedBody`].
-    pub fn share<B: Body<Data = Bytes>>(&self, request: Request<B>) -> Request<SharedBody<B>> {
+    /// Makes the request's body cloneable. All clones share one stored copy. See [`CloneableBody`].
+    pub fn cloneable<B: Body<Data = Bytes>>(&self, request: Request<B>) -> Request<CloneableBody<B>> {
         if upgrades(&request) {
-            return request.map(SharedBody::once);
+            return request.map(CloneableBody::once);
         }
-        let mut shared = request.map(|body| SharedBody::new(body, self));
+        let mut shared = request.map(|body| CloneableBody::new(body, self));
         if shared.body().is_recorded() {
             let (uri, headers) = own_head(&shared);
             (*shared.uri_mut(), *shared.headers_mut()) = (uri, headers);
@@ -73,7 +73,7 @@ impl Replay {
     }
 
     /// The number of bytes that are stored now.
-    pub fn memory(&self) -> usize {
+    pub fn memory_in_use(&self) -> usize {
         self.pool.used()
     }
 }
@@ -90,28 +90,28 @@ fn own_head<B>(request: &Request<B>) -> (Uri, HeaderMap) {
 }
 
 /// The stored copy of a request.
-pub struct KeptRequest<B: Replayable> {
+pub struct StoredRequest<B: Replayable> {
     method: Method,
     uri: Uri,
     version: Version,
     headers: HeaderMap,
     extensions: Extensions,
-    body: B::Kept,
+    body: B::Stored,
 }
 
-impl<B: Replayable> Keep<Request<B>> for Replay {
+impl<B: Replayable> RequestReplay<Request<B>> for Replay {
     type Request = Request<B>;
-    type Kept = KeptRequest<B>;
-    type Prepared = Ready<Request<B>>;
+    type Stored = StoredRequest<B>;
+    type Prepare = Ready<Request<B>>;
 
     #[inline]
-    fn keep(&self, request: &mut Request<B>) -> Option<KeptRequest<B>> {
+    fn store(&self, request: &mut Request<B>) -> Option<StoredRequest<B>> {
         if upgrades(request) {
             return None;
         }
-        let body = request.body_mut().keep(self)?;
+        let body = request.body_mut().store(self)?;
         let (uri, headers) = if B::is_recorded(&body) { own_head(request) } else { head(request) };
-        Some(KeptRequest {
+        Some(StoredRequest {
             method: request.method().clone(),
             uri,
             version: request.version(),
@@ -122,16 +122,16 @@ impl<B: Replayable> Keep<Request<B>> for Replay {
     }
 
     #[inline]
-    fn sent(&self, request: Request<B>) -> Request<B> {
+    fn into_request(&self, request: Request<B>) -> Request<B> {
         request
     }
 
-    fn is_kept(&self, kept: &KeptRequest<B>) -> bool {
-        B::is_kept(&kept.body)
+    fn is_stored(&self, kept: &StoredRequest<B>) -> bool {
+        B::is_stored(&kept.body)
     }
 
-    fn again(&self, kept: &mut KeptRequest<B>) -> Option<Request<B>> {
-        let mut request = Request::new(B::again(&mut kept.body)?);
+    fn copy(&self, kept: &mut StoredRequest<B>) -> Option<Request<B>> {
+        let mut request = Request::new(B::copy(&mut kept.body)?);
         *request.method_mut() = kept.method.clone();
         *request.uri_mut() = kept.uri.clone();
         *request.version_mut() = kept.version;
@@ -141,7 +141,7 @@ impl<B: Replayable> Keep<Request<B>> for Replay {
     }
 
     /// Lowers the request's [`Deadline`] to the attempt's.
-    fn stamp(&self, request: &mut Request<B>, _: &Attempt, ends_at: Option<Instant>) {
+    fn before_attempt(&self, request: &mut Request<B>, _: &Attempt, ends_at: Option<Instant>) {
         if let Some(ends_at) = ends_at.map(Deadline::new) {
             // A custom classifier may ignore the request's own deadline. It is never raised here.
             let deadline = request.extensions().get().map_or(ends_at, |own: &Deadline| ends_at.min(*own));
@@ -175,7 +175,7 @@ impl fmt::Debug for Replay {
         f.debug_struct("Replay")
             .field("max_body", &self.max_body)
             .field("max_memory", &self.max_memory)
-            .field("memory", &self.memory())
+            .field("memory", &self.memory_in_use())
             .finish_non_exhaustive()
     }
 }

@@ -2,12 +2,12 @@ use std::time::Duration;
 
 use crate::{
     Ratio, RetryConfig,
-    grpc::{Code, Stamped, Statuses},
-    retry::{Backoff, Jitter, NoTimeouts, quota::NoLedger},
+    grpc::{Code, GrpcReplay, RetryClassifier},
+    retry::{Backoff, Jitter, NoTimeouts, quota::NoQuota},
 };
 
 /// The retry policy of the methods of one `methodConfig`.
-pub(super) type Plan = RetryConfig<Statuses, NoTimeouts, NoLedger, Stamped>;
+pub(super) type Plan = RetryConfig<RetryClassifier, NoTimeouts, NoQuota, GrpcReplay>;
 
 /// A valid `methodConfig`.
 #[derive(Debug, Clone)]
@@ -30,7 +30,7 @@ pub(super) struct RetryPolicy {
 /// Makes the retry config of a policy. Methods without a policy aren't retried.
 pub(super) fn plan(base: &Plan, policy: Option<&RetryPolicy>, most_attempts: u32) -> Plan {
     let Some(policy) = policy else {
-        return base.clone().retries(0).classifier(Statuses::default().retry_codes([]));
+        return base.clone().retries(0).classifier(RetryClassifier::default().retry_codes([]));
     };
     let attempts = policy.max_attempts.min(most_attempts).max(1);
     base.clone()
@@ -38,7 +38,7 @@ pub(super) fn plan(base: &Plan, policy: Option<&RetryPolicy>, most_attempts: u32
         .backoff(policy.backoff(attempts))
         // A6 has one backoff for all codes.
         .throttled_backoff(Backoff::none())
-        .classifier(Statuses::default().retry_codes(policy.codes.iter().copied()))
+        .classifier(RetryClassifier::default().retry_codes(policy.codes.iter().copied()))
 }
 
 impl RetryPolicy {

@@ -5,8 +5,8 @@ use super::{
     Deadline, drain, first_frame, is_idempotent, mark, method::is_repeatable, method::was_in_early_data, retry_after,
 };
 use crate::{
-    Classifier, FailureKind, Sent, Verdict,
-    classify::{Errors, LetGo, Origin, RejectionMark},
+    Classifier, Delivery, FailureKind, Verdict,
+    classify::{DrainFuture, ErrorClassifier, Origin, RejectionMark},
     time::Instant,
 };
 
@@ -26,7 +26,7 @@ use crate::{
 /// | 500, any other 5xx | permanent: the same request would fail again; 500 is transient with [`retry_500`](Self::retry_500) | maybe |
 /// | any other status, and the body broke off before its first frame | transient, or timed out if a [`BodyTimeoutLayer`](super::BodyTimeoutLayer) ended it. Only a [`FirstFrameLayer`](super::FirstFrameLayer) detects it | maybe |
 /// | any other status | success, also 4xx: an error of the client is no failure of the service | |
-/// | an error | as [`Errors`] classifies it | |
+/// | an error | as [`ErrorClassifier`] classifies it | |
 ///
 /// `X-Should-Retry: false` prevents the retry of a failure. With `X-Should-Retry: true`, any 4xx or
 /// 5xx is transient. `Stripe-Should-Retry` has the same effect.
@@ -36,7 +36,7 @@ use crate::{
 ///
 /// # Which requests are resent
 ///
-/// [Idempotent](super::is_idempotent) requests are. Any other request is resent only if the server
+/// [IdempotencyCheck](super::is_idempotent) requests are. Any other request is resent only if the server
 /// provably didn't process it: the server refused the connection, the server refused the HTTP/2
 /// stream, a pooled connection was already dead, or the table has "no" for the status. A 502, 503
 /// or 504 is no proof, because a gateway also sends it after it has forwarded the request and lost
@@ -54,13 +54,13 @@ use crate::{
 /// [`ignore_idempotency_key`](Self::ignore_idempotency_key), unless the service behind the retry
 /// stores keys.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Statuses {
+pub struct RetryClassifier {
     retry_500: bool,
     follows_redirects: bool,
     ignores_keys: bool,
 }
 
-impl Statuses {
+impl RetryClassifier {
     /// Classifies 500 as transient, for servers that send 500 where 503 is meant.
     pub fn retry_500(self) -> Self {
         Self { retry_500: true, ..self }
@@ -71,9 +71,9 @@ impl Statuses {
     /// [`IdempotencyKeyLayer`](super::IdempotencyKeyLayer) sets.
     ///
     /// ```
-    /// use tower_recourse::{RetryConfig, http::Statuses};
+    /// use tower_recourse::{RetryConfig, http::RetryClassifier};
     ///
-    /// let config = RetryConfig::http().classifier(Statuses::default().ignore_idempotency_key());
+    /// let config = RetryConfig::http().classifier(RetryClassifier::default().ignore_idempotency_key());
     /// # let _ = config;
     /// ```
     pub fn ignore_idempotency_key(self) -> Self {
@@ -93,34 +93,34 @@ impl Statuses {
     }
 
     fn judge_error<E: 'static>(self, error: &E) -> Verdict {
-        match Errors::judge(error) {
+        match ErrorClassifier::judge(error) {
             verdict @ Verdict::Failure(failure)
                 if self.follows_redirects && failure.kind() != FailureKind::Rejected =>
             {
-                verdict.sent(Sent::Unknown)
+                verdict.delivery(Delivery::Unknown)
             }
             other => other,
         }
     }
 
     /// `one_hop`: the response answers this request and not a later hop.
-    fn judge_status(self, status: StatusCode, waits: bool, memo: &Remembered, one_hop: bool) -> Verdict {
-        let unprocessed = if one_hop { Sent::No } else { Sent::Yes };
+    fn judge_status(self, status: StatusCode, waits: bool, memo: &RequestMemo, one_hop: bool) -> Verdict {
+        let unprocessed = if one_hop { Delivery::NotSent } else { Delivery::Sent };
         match status.as_u16() {
-            408 => Verdict::timed_out().sent(Sent::Yes),
-            413 if waits => Verdict::throttled().sent(unprocessed),
-            425 if memo.forwards_early_data => Verdict::transient().sent(unprocessed).never_retry(),
-            421 | 425 => Verdict::transient().sent(unprocessed),
-            429 => Verdict::throttled().sent(unprocessed),
-            503 if waits => Verdict::throttled().sent(Sent::Yes),
-            502..=504 => Verdict::transient().sent(Sent::Yes),
-            500 if self.retry_500 => Verdict::transient().sent(Sent::Yes),
-            500..=599 => Verdict::permanent().sent(Sent::Yes),
+            408 => Verdict::timed_out().delivery(Delivery::Sent),
+            413 if waits => Verdict::throttled().delivery(unprocessed),
+            425 if memo.forwards_early_data => Verdict::transient().delivery(unprocessed).never_retry(),
+            421 | 425 => Verdict::transient().delivery(unprocessed),
+            429 => Verdict::throttled().delivery(unprocessed),
+            503 if waits => Verdict::throttled().delivery(Delivery::Sent),
+            502..=504 => Verdict::transient().delivery(Delivery::Sent),
+            500 if self.retry_500 => Verdict::transient().delivery(Delivery::Sent),
+            500..=599 => Verdict::permanent().delivery(Delivery::Sent),
             _ => Verdict::Success,
         }
     }
 
-    fn judge_response<R>(self, memo: &Remembered, response: &Response<R>) -> Verdict {
+    fn judge_response<R>(self, memo: &RequestMemo, response: &Response<R>) -> Verdict {
         let status = response.status();
         if !status.is_client_error() && !status.is_server_error() {
             return first_frame::verdict(response).unwrap_or(Verdict::Success);
@@ -150,19 +150,19 @@ fn is_reqwests<R>() -> bool {
 fn or_transient(verdict: Verdict) -> Verdict {
     match verdict {
         Verdict::Failure(failure) if failure.kind() != FailureKind::Permanent => verdict,
-        _ => Verdict::transient().sent(Sent::Yes),
+        _ => Verdict::transient().delivery(Delivery::Sent),
     }
 }
 
-/// What [`Statuses`] records about a request before the first attempt.
+/// What [`RetryClassifier`] records about a request before the first attempt.
 #[derive(Debug, Clone, Copy)]
-pub struct Remembered {
+pub struct RequestMemo {
     idempotent: bool,
     forwards_early_data: bool,
     pub(super) deadline: Option<Instant>,
 }
 
-impl Remembered {
+impl RequestMemo {
     #[cfg_attr(not(any(feature = "tower-http", feature = "tower-http-06")), allow(dead_code))]
     pub(super) fn of<B>(request: &Request<B>) -> Self {
         Self::by(request, is_idempotent(request))
@@ -179,19 +179,19 @@ impl Remembered {
     }
 }
 
-impl<B, R, E> Classifier<Request<B>, Response<R>, E> for Statuses
+impl<B, R, E> Classifier<Request<B>, Response<R>, E> for RetryClassifier
 where
     R: Body + Send + 'static,
     R::Data: Send,
     E: 'static,
 {
-    type Memo = Remembered;
+    type Memo = RequestMemo;
 
-    fn memo(&self, request: &Request<B>) -> Remembered {
-        Remembered::by(request, is_repeatable(request, !self.ignores_keys))
+    fn memo(&self, request: &Request<B>) -> RequestMemo {
+        RequestMemo::by(request, is_repeatable(request, !self.ignores_keys))
     }
 
-    fn classify(&self, memo: &Remembered, outcome: Result<&Response<R>, &E>) -> Verdict {
+    fn classify(&self, memo: &RequestMemo, outcome: Result<&Response<R>, &E>) -> Verdict {
         let verdict = match outcome {
             Ok(response) => self.judge_response(memo, response),
             Err(error) => self.judge_error(error),
@@ -199,11 +199,11 @@ where
         memo.mark(verdict)
     }
 
-    fn deadline(&self, memo: &Remembered) -> Option<Instant> {
+    fn deadline(&self, memo: &RequestMemo) -> Option<Instant> {
         memo.deadline
     }
 
-    fn let_go(&self, outcome: Result<Response<R>, E>) -> Result<LetGo, Result<Response<R>, E>> {
+    fn discard(&self, outcome: Result<Response<R>, E>) -> Result<DrainFuture, Result<Response<R>, E>> {
         match outcome {
             // The connection is the wrong one for this request, so it isn't drained for reuse.
             Ok(response) if response.status() == StatusCode::MISDIRECTED_REQUEST => Err(Ok(response)),
@@ -230,15 +230,15 @@ where
 /// | any other 5xx | transient | the service is down or broken |
 /// | any other response | success | this includes 4xx: the request is wrong, and the service works |
 /// | a response whose body broke off before its first frame | transient, or timed out if a [`BodyTimeoutLayer`](super::BodyTimeoutLayer) ended it | only a [`FirstFrameLayer`](super::FirstFrameLayer) detects it |
-/// | an error | as [`Errors`] classifies it | a full queue in front of the service (`tower::load_shed`) is throttled |
+/// | an error | as [`ErrorClassifier`] classifies it | a full queue in front of the service (`tower::load_shed`) is throttled |
 ///
 /// A throttled call is neutral for the rules about health, and counts as not accepted for
-/// [`OpenRule::Throttle`](crate::breaker::OpenRule::Throttle).
+/// [`TripRule::AdaptiveThrottle`](crate::breaker::TripRule::AdaptiveThrottle).
 /// [`BreakerConfig::on_throttled`](crate::BreakerConfig::on_throttled) can make it a failure.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Health;
+pub struct BreakerClassifier;
 
-impl<B, R, E: 'static> Classifier<Request<B>, Response<R>, E> for Health {
+impl<B, R, E: 'static> Classifier<Request<B>, Response<R>, E> for BreakerClassifier {
     type Memo = ();
 
     fn memo(&self, _: &Request<B>) {}
@@ -252,11 +252,11 @@ impl<B, R, E: 'static> Classifier<Request<B>, Response<R>, E> for Health {
                     StatusCode::SERVICE_UNAVAILABLE if asked.is_some() => Verdict::throttled(),
                     _ => Verdict::transient(),
                 };
-                let verdict = verdict.sent(Sent::Yes);
+                let verdict = verdict.delivery(Delivery::Sent);
                 asked.map_or(verdict, |asked| verdict.retry_after(asked))
             }
             Ok(response) => first_frame::verdict(response).unwrap_or(Verdict::Success),
-            Err(_) => Classifier::<Request<B>, _, _>::classify(&Errors, &(), outcome),
+            Err(_) => Classifier::<Request<B>, _, _>::classify(&ErrorClassifier, &(), outcome),
         }
     }
 
@@ -270,7 +270,7 @@ impl<B, R, E: 'static> Classifier<Request<B>, Response<R>, E> for Health {
     }
 }
 
-/// Whether [`Health`] classifies this status as anything but a success.
+/// Whether [`BreakerClassifier`] classifies this status as anything but a success.
 fn is_failed(status: StatusCode) -> bool {
     status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS
 }

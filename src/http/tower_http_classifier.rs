@@ -1,7 +1,7 @@
 //! Classifiers of tower-http. Each tower-http version has its own traits, so a macro defines the
 //! same type once per version.
 
-/// Defines `Classes` for one version of tower-http. The caller has that version in scope as
+/// Defines `TowerHttpClassifier` for one version of tower-http. The caller has that version in scope as
 /// `tower_http`.
 macro_rules! classes {
     ($(#[$doc:meta])*) => {
@@ -12,20 +12,20 @@ macro_rules! classes {
         use tower_http::classify::{ClassifiedResponse, ClassifyResponse, MakeClassifier};
 
         use crate::{
-            Classifier, Sent, Verdict,
-            classify::{Errors, LetGo, Origin, RejectionMark},
-            http::{Remembered, drain, first_frame, mark, retry_after},
+            Classifier, Delivery, Verdict,
+            classify::{ErrorClassifier, DrainFuture, Origin, RejectionMark},
+            http::{RequestMemo, drain, first_frame, mark, retry_after},
             time::Instant,
         };
 
         $(#[$doc])*
         #[derive(Clone, Copy)]
-        pub struct Classes<M, F> {
+        pub struct TowerHttpClassifier<M, F> {
             make: M,
             judge: F,
         }
 
-        impl<M: MakeClassifier, F: Fn(&M::FailureClass) -> Verdict> Classes<M, F> {
+        impl<M: MakeClassifier, F: Fn(&M::FailureClass) -> Verdict> TowerHttpClassifier<M, F> {
             /// `make` makes a classifier for each request; `judge` turns its failure classes into
             /// verdicts.
             pub fn new(make: M, judge: F) -> Self {
@@ -33,7 +33,7 @@ macro_rules! classes {
             }
         }
 
-        impl<M, F, B, R, E> Classifier<Request<B>, Response<R>, E> for Classes<M, F>
+        impl<M, F, B, R, E> Classifier<Request<B>, Response<R>, E> for TowerHttpClassifier<M, F>
         where
             M: MakeClassifier,
             M::Classifier: Clone,
@@ -42,22 +42,22 @@ macro_rules! classes {
             R::Data: Send,
             E: 'static,
         {
-            type Memo = (Remembered, M::Classifier);
+            type Memo = (RequestMemo, M::Classifier);
 
             fn memo(&self, request: &Request<B>) -> Self::Memo {
-                (Remembered::of(request), self.make.make_classifier(request))
+                (RequestMemo::of(request), self.make.make_classifier(request))
             }
 
             fn classify(&self, (remembered, classifier): &Self::Memo, outcome: Result<&Response<R>, &E>) -> Verdict {
                 let verdict = match outcome {
                     Ok(response) => match classifier.clone().classify_response(response) {
                         ClassifiedResponse::Ready(Err(class)) => {
-                            let verdict = (self.judge)(&class).sent(Sent::Yes);
+                            let verdict = (self.judge)(&class).delivery(Delivery::Sent);
                             retry_after::asked(response.status(), response.headers()).map_or(verdict, |asked| verdict.retry_after(asked))
                         }
                         _ => first_frame::verdict(response).unwrap_or(Verdict::Success),
                     },
-                    Err(error) => Errors::judge(error),
+                    Err(error) => ErrorClassifier::judge(error),
                 };
                 remembered.mark(verdict)
             }
@@ -66,7 +66,7 @@ macro_rules! classes {
                 remembered.deadline
             }
 
-            fn let_go(&self, outcome: Result<Response<R>, E>) -> Result<LetGo, Result<Response<R>, E>> {
+            fn discard(&self, outcome: Result<Response<R>, E>) -> Result<DrainFuture, Result<Response<R>, E>> {
                 outcome.map(|response| drain::up_to(response.into_body(), drain::MOST)).map_err(Err)
             }
 
@@ -80,9 +80,9 @@ macro_rules! classes {
             }
         }
 
-        impl<M: fmt::Debug, F> fmt::Debug for Classes<M, F> {
+        impl<M: fmt::Debug, F> fmt::Debug for TowerHttpClassifier<M, F> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.debug_struct("Classes").field("make", &self.make).finish_non_exhaustive()
+                f.debug_struct("TowerHttpClassifier").field("make", &self.make).finish_non_exhaustive()
             }
         }
     };
@@ -97,17 +97,17 @@ pub(super) mod v07 {
         ///
         /// ```
         /// use tower_http::classify::{ServerErrorsAsFailures, ServerErrorsFailureClass, SharedClassifier};
-        /// use tower_recourse::{RetryConfig, Verdict, http::Classes};
+        /// use tower_recourse::{RetryConfig, Verdict, http::TowerHttpClassifier};
         ///
         /// let make = SharedClassifier::new(ServerErrorsAsFailures::new());
-        /// let config = RetryConfig::http().classifier(Classes::new(make, |class: &ServerErrorsFailureClass| match class {
+        /// let config = RetryConfig::http().classifier(TowerHttpClassifier::new(make, |class: &ServerErrorsFailureClass| match class {
         ///     ServerErrorsFailureClass::StatusCode(status) if status.as_u16() == 501 => Verdict::permanent(),
         ///     _ => Verdict::transient(),
         /// }));
         /// # let _ = config;
         /// ```
         ///
-        /// The rest is as with [`Statuses`](crate::http::Statuses): [`Errors`] classifies errors, a
+        /// The rest is as with [`RetryClassifier`](crate::http::RetryClassifier): [`ErrorClassifier`] classifies errors, a
         /// failure carries the delay that the server asks for, requests that aren't idempotent are
         /// resent only if they weren't sent, and the retry honours a
         /// [`Deadline`](crate::http::Deadline).
@@ -124,14 +124,14 @@ pub(super) mod v06 {
 
     classes! {
         /// Classifies responses with a classifier of tower-http 0.6. For the details, and for
-        /// tower-http 0.7, see `Classes` in [`http`](crate::http).
+        /// tower-http 0.7, see `TowerHttpClassifier` in [`http`](crate::http).
         ///
         /// ```
         /// use tower_http_06::classify::{ServerErrorsAsFailures, ServerErrorsFailureClass, SharedClassifier};
-        /// use tower_recourse::{RetryConfig, Verdict, http::tower_http_06::Classes};
+        /// use tower_recourse::{RetryConfig, Verdict, http::tower_http_06::TowerHttpClassifier};
         ///
         /// let make = SharedClassifier::new(ServerErrorsAsFailures::new());
-        /// let classes = Classes::new(make, |_: &ServerErrorsFailureClass| Verdict::transient());
+        /// let classes = TowerHttpClassifier::new(make, |_: &ServerErrorsFailureClass| Verdict::transient());
         /// let config = RetryConfig::http().classifier(classes);
         /// # let _ = config;
         /// ```

@@ -17,13 +17,13 @@ use crate::sanitize;
 /// assert_eq!(invalid.to_string(), "`ratio` is 1.5, but must be within 0..=1");
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Invalid {
+pub struct InvalidConfig {
     field: Cow<'static, str>,
     value: String,
     allowed: &'static str,
 }
 
-impl Invalid {
+impl InvalidConfig {
     #[cfg_attr(not(any(feature = "retry", feature = "breaker", feature = "text")), allow(dead_code))]
     pub(crate) fn new(field: &'static str, value: impl fmt::Debug, allowed: &'static str) -> Self {
         Self { field: Cow::Borrowed(field), value: sanitize::message(format_args!("{value:?}")).to_string(), allowed }
@@ -55,10 +55,10 @@ impl Invalid {
     }
 }
 
-impl fmt::Display for Invalid {
+impl fmt::Display for InvalidConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}` is {}, but must be {}", self.field, self.value, self.allowed)
     }
 }
 
-impl Error for Invalid {}
+impl Error for InvalidConfig {}

@@ -9,26 +9,26 @@ use std::{
 use ::http_body::{Body, Frame, SizeHint};
 use bytes::Bytes;
 
-use super::tape::{Came, Next, Reel};
-use crate::http::sizes::with_read;
+use super::buffer::{Came, Next, Reel};
+use crate::http::size_hint::with_read;
 
 /// A body that yields the recorded chunks first, and then records and yields the rest of the
 /// source.
-pub struct Playing<B> {
+pub struct ReplayBody<B> {
     reel: Arc<Reel<B>>,
     player: u32,
     done: bool,
 }
 
-impl<B> Playing<B> {
+impl<B> ReplayBody<B> {
     pub(super) fn new(reel: Arc<Reel<B>>, player: u32) -> Self {
         Self { reel, player, done: false }
     }
 }
 
-impl<B: Body<Data = Bytes> + Unpin> Body for Playing<B> {
+impl<B: Body<Data = Bytes> + Unpin> Body for ReplayBody<B> {
     type Data = Bytes;
-    type Error = PlayError<B::Error>;
+    type Error = ReplayError<B::Error>;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let this = &mut *self;
@@ -45,11 +45,11 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Playing<B> {
             }
             Next::Over => {
                 this.done = true;
-                return Poll::Ready(Some(Err(PlayError::SentAgain(SentAgain))));
+                return Poll::Ready(Some(Err(ReplayError::Superseded(Superseded))));
             }
             Next::Torn => {
                 this.done = true;
-                return Poll::Ready(Some(Err(PlayError::NotKept)));
+                return Poll::Ready(Some(Err(ReplayError::NotStored)));
             }
         };
         let polled = Pin::new(source.get_mut()).poll_frame(cx);
@@ -76,9 +76,9 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Playing<B> {
             // A newer reader started while the source was being polled. Its start wakes only
             // readers that were already waiting, so end here instead of waiting.
             this.done = true;
-            return Poll::Ready(Some(Err(PlayError::SentAgain(SentAgain))));
+            return Poll::Ready(Some(Err(ReplayError::Superseded(Superseded))));
         }
-        polled.map(|frame| frame.map(|frame| frame.map_err(PlayError::Body)))
+        polled.map(|frame| frame.map(|frame| frame.map_err(ReplayError::Body)))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -94,72 +94,72 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Playing<B> {
     }
 }
 
-impl<B> fmt::Debug for Playing<B> {
+impl<B> fmt::Debug for ReplayBody<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Playing").field("player", &self.player).field("done", &self.done).finish_non_exhaustive()
+        f.debug_struct("ReplayBody").field("player", &self.player).field("done", &self.done).finish_non_exhaustive()
     }
 }
 
 /// Why a recorded body failed while it was being sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum PlayError<E> {
+pub enum ReplayError<E> {
     /// The body's own error. Its request isn't retried.
     Body(E),
     /// A later attempt is sending the body, and this attempt was abandoned.
-    SentAgain(SentAgain),
+    Superseded(Superseded),
     /// The recorded chunks were dropped, because the body was longer than the limit or had failed.
-    /// This happens to clones of a [`SharedBody`]. Other bodies fail with it only if the source
+    /// This happens to clones of a [`CloneableBody`](super::CloneableBody). Other bodies fail with it only if the source
     /// fails while a new attempt starts.
-    NotKept,
+    NotStored,
 }
 
 /// A later attempt is sending the body, and this attempt was abandoned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct SentAgain;
+pub struct Superseded;
 
-impl<E: From<SentAgain>> PlayError<E> {
+impl<E: From<Superseded>> ReplayError<E> {
     /// Converts it into the body's own error type.
     pub(super) fn flatten(self) -> E {
         match self {
             Self::Body(error) => error,
-            Self::SentAgain(again) => again.into(),
+            Self::Superseded(again) => again.into(),
             // The earlier attempt hit an error of the source while this one started.
-            Self::NotKept => SentAgain.into(),
+            Self::NotStored => Superseded.into(),
         }
     }
 }
 
-impl<E> fmt::Display for PlayError<E> {
+impl<E> fmt::Display for ReplayError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Body(_) => f.write_str("the request body failed"),
-            Self::SentAgain(again) => again.fmt(f),
-            Self::NotKept => f.write_str("the request body is no longer stored, so it can't be resent"),
+            Self::Superseded(again) => again.fmt(f),
+            Self::NotStored => f.write_str("the request body is no longer stored, so it can't be resent"),
         }
     }
 }
 
-impl<E: Error + 'static> Error for PlayError<E> {
+impl<E: Error + 'static> Error for ReplayError<E> {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Body(error) => Some(error),
-            Self::SentAgain(_) | Self::NotKept => None,
+            Self::Superseded(_) | Self::NotStored => None,
         }
     }
 }
 
-impl fmt::Display for SentAgain {
+impl fmt::Display for Superseded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a later attempt is sending the request body")
     }
 }
 
-impl Error for SentAgain {}
+impl Error for Superseded {}
 
-impl From<SentAgain> for io::Error {
-    fn from(again: SentAgain) -> Self {
+impl From<Superseded> for io::Error {
+    fn from(again: Superseded) -> Self {
         Self::other(again)
     }
 }

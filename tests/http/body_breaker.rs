@@ -18,8 +18,8 @@ use tokio_test::{assert_pending, assert_ready};
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_recourse::{
     BreakerConfig, BreakerError, BreakerLayer, Circuit, RetryLayer, State,
-    breaker::{OpenRule, Window},
-    http::{BodyBreakerLayer, Health, Unavailable, at_end::JudgedBody},
+    breaker::{TripRule, Window},
+    http::{BodyBreakerLayer, BreakerClassifier, Unavailable, body_breaker::TrackedBody},
     time::ManualClock,
 };
 
@@ -28,29 +28,29 @@ use crate::{Scripted, bodies::data, config, empty_response, replay_traps::Stream
 
 type Frames = mpsc::UnboundedSender<io::Result<Frame<Bytes>>>;
 
-fn circuit() -> Circuit<Health> {
-    let config = BreakerConfig::http().fixed_share().open_when(OpenRule::consecutive(1).unwrap());
-    Circuit::new(config.clock(ManualClock::new()).unobserved().count_calls())
+fn circuit() -> Circuit<BreakerClassifier> {
+    let config = BreakerConfig::http().fixed_share().open_when(TripRule::consecutive(1).unwrap());
+    Circuit::new(config.clock(ManualClock::new()).without_observers().count_calls())
 }
 
 /// A response through this circuit whose head has arrived, and the sender of its body.
-async fn begun(circuit: &Circuit<Health>, head: http::response::Builder) -> (Frames, JudgedBody<Streamed>) {
+async fn begun(circuit: &Circuit<BreakerClassifier>, head: http::response::Builder) -> (Frames, TrackedBody<Streamed>) {
     let (frames, body) = Streamed::new();
     (frames, through(circuit, Request::get("/"), head.body(body).unwrap()).await)
 }
 
 async fn through<B: Body>(
-    circuit: &Circuit<Health>,
+    circuit: &Circuit<BreakerClassifier>,
     request: http::request::Builder,
     response: Response<B>,
-) -> JudgedBody<B> {
+) -> TrackedBody<B> {
     let mut response = Some(response);
     let server = service_fn(move |_: Request<()>| std::future::ready(Ok::<_, io::Error>(response.take().unwrap())));
     BodyBreakerLayer::on(circuit).layer(server).oneshot(request.body(()).unwrap()).await.unwrap().into_body()
 }
 
 /// Successes, failures, neutral, dropped.
-fn counted(circuit: &Circuit<Health>) -> (u64, u64, u64, u64) {
+fn counted(circuit: &Circuit<BreakerClassifier>) -> (u64, u64, u64, u64) {
     let stats = circuit.stats();
     (stats.total_successes.unwrap(), stats.total_failures, stats.total_neutral, stats.total_dropped)
 }
@@ -231,8 +231,10 @@ async fn a_panic_of_the_body_is_a_failure_another_panic_is_not() {
 async fn a_call_is_as_slow_as_its_body() {
     let clock = ManualClock::new();
     let window = Window::count(10).unwrap().minimum(1).unwrap();
-    let slow = OpenRule::Slow { longer_than: Duration::from_secs(1), share: tower_recourse::Ratio::HALF, window };
-    let circuit = Circuit::new(BreakerConfig::http().fixed_share().open_when(slow).clock(clock.clone()).unobserved());
+    let slow =
+        TripRule::SlowCallRate { longer_than: Duration::from_secs(1), share: tower_recourse::Ratio::HALF, window };
+    let circuit =
+        Circuit::new(BreakerConfig::http().fixed_share().open_when(slow).clock(clock.clone()).without_observers());
     let (frames, mut body) = begun(&circuit, Response::builder()).await;
     clock.advance(Duration::from_secs(2));
     assert_eq!(circuit.state(), State::Closed);
@@ -247,16 +249,16 @@ async fn a_probe_closes_the_circuit_with_the_end_of_its_body() {
     let clock = ManualClock::new();
     let config = BreakerConfig::http()
         .fixed_share()
-        .open_when(OpenRule::consecutive(1).unwrap())
+        .open_when(TripRule::consecutive(1).unwrap())
         .clock(clock.clone())
-        .unobserved();
+        .without_observers();
     for (breaks, state) in [(false, State::Closed), (true, State::Open)] {
         let circuit = Circuit::new(config.clone());
-        circuit.admit().unwrap().failure();
+        circuit.try_acquire().unwrap().failure();
         clock.advance(Duration::from_secs(30));
         let (frames, mut body) = begun(&circuit, Response::builder()).await;
         assert_eq!(circuit.state(), State::HalfOpen);
-        assert!(circuit.admit().is_err(), "the only probe is running");
+        assert!(circuit.try_acquire().is_err(), "the only probe is running");
         if breaks {
             frames.send(Err(io::Error::other("reset"))).unwrap();
         }

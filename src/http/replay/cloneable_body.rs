@@ -8,38 +8,38 @@ use std::{
 use ::http_body::{Body, Frame, SizeHint};
 use bytes::Bytes;
 
-use super::{PlayError, Playing, Replay, Replayable, Tape};
+use super::{Replay, ReplayBody, ReplayBuffer, ReplayError, Replayable};
 
 /// A body whose clones each yield the whole body, for requests that must be `Clone`, such as those
-/// of a [fallback](crate::FallbackLayer::new). Made by [`Replay::share`].
+/// of a [fallback](crate::FallbackLayer::new). Made by [`Replay::cloneable`].
 ///
 /// All clones share one record. Chunks are recorded while there is a clone that hasn't been polled
 /// yet; a body without clones isn't recorded. When a clone is polled for the first time, it
 /// becomes the one that is sent, and the clone before it fails with
-/// [`SentAgain`](super::SentAgain).
+/// [`Superseded`](super::Superseded).
 ///
 /// # Clone
 ///
 /// Increments a reference count. The clone of a body that can't be resent fails on its first poll,
-/// with [`PlayError::NotKept`].
-pub struct SharedBody<B> {
+/// with [`ReplayError::NotStored`].
+pub struct CloneableBody<B> {
     part: Part<B>,
 }
 
 enum Part<B> {
     /// Not polled yet.
-    Whole(Arc<Tape<B>>),
+    Whole(Arc<ReplayBuffer<B>>),
     /// Being read. Other clones may still own the buffer.
-    Begun { playing: Playing<B>, tape: Weak<Tape<B>> },
+    Begun { playing: ReplayBody<B>, tape: Weak<ReplayBuffer<B>> },
     /// Not recorded: only this instance can send the body.
     Once(B),
     /// The clone of a body that can't be resent.
     Missing { told: bool },
 }
 
-impl<B: Body<Data = Bytes>> SharedBody<B> {
+impl<B: Body<Data = Bytes>> CloneableBody<B> {
     pub(super) fn new(source: B, replay: &Replay) -> Self {
-        match Tape::record(source, replay) {
+        match ReplayBuffer::record(source, replay) {
             Ok(tape) => Self { part: Part::Whole(Arc::new(tape)) },
             Err(source) => Self::once(source),
         }
@@ -50,14 +50,14 @@ impl<B: Body<Data = Bytes>> SharedBody<B> {
     }
 }
 
-impl<B> SharedBody<B> {
+impl<B> CloneableBody<B> {
     /// Whether a clone would yield the whole body. `false` if the body is too large, has failed, or
     /// is no longer recorded.
-    pub fn can_be_sent_again(&self) -> bool {
+    pub fn is_replayable(&self) -> bool {
         self.tape().is_some_and(|tape| !tape.is_lost())
     }
 
-    fn tape(&self) -> Option<Arc<Tape<B>>> {
+    fn tape(&self) -> Option<Arc<ReplayBuffer<B>>> {
         match &self.part {
             Part::Whole(tape) => Some(Arc::clone(tape)),
             Part::Begun { tape, .. } => tape.upgrade(),
@@ -66,21 +66,21 @@ impl<B> SharedBody<B> {
     }
 }
 
-impl<B: Body> SharedBody<B> {
+impl<B: Body> CloneableBody<B> {
     pub(super) fn is_recorded(&self) -> bool {
         matches!(&self.part, Part::Whole(tape) if !tape.is_empty())
     }
 }
 
-impl<B> Clone for SharedBody<B> {
+impl<B> Clone for CloneableBody<B> {
     fn clone(&self) -> Self {
         Self { part: self.tape().map_or(Part::Missing { told: false }, Part::Whole) }
     }
 }
 
-impl<B: Body<Data = Bytes> + Unpin> Body for SharedBody<B> {
+impl<B: Body<Data = Bytes> + Unpin> Body for CloneableBody<B> {
     type Data = Bytes;
-    type Error = PlayError<B::Error>;
+    type Error = ReplayError<B::Error>;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let part = &mut self.part;
@@ -94,11 +94,11 @@ impl<B: Body<Data = Bytes> + Unpin> Body for SharedBody<B> {
         match part {
             Part::Whole(_) => unreachable!("replaced above"),
             Part::Begun { playing, .. } => Pin::new(playing).poll_frame(cx),
-            Part::Once(source) => Pin::new(source).poll_frame(cx).map_err(PlayError::Body),
+            Part::Once(source) => Pin::new(source).poll_frame(cx).map_err(ReplayError::Body),
             Part::Missing { told } if *told => Poll::Ready(None),
             Part::Missing { told } => {
                 *told = true;
-                Poll::Ready(Some(Err(PlayError::NotKept)))
+                Poll::Ready(Some(Err(ReplayError::NotStored)))
             }
         }
     }
@@ -123,25 +123,25 @@ impl<B: Body<Data = Bytes> + Unpin> Body for SharedBody<B> {
 }
 
 /// A retry stores a clone, so the body isn't recorded a second time inside a fallback.
-impl<B> Replayable for SharedBody<B> {
-    type Kept = Self;
+impl<B> Replayable for CloneableBody<B> {
+    type Stored = Self;
 
-    fn keep(&mut self, _: &Replay) -> Option<Self> {
+    fn store(&mut self, _: &Replay) -> Option<Self> {
         let mut kept = self.clone();
-        Self::again(&mut kept)
+        Self::copy(&mut kept)
     }
 
-    fn is_kept(kept: &Self) -> bool {
-        kept.can_be_sent_again()
+    fn is_stored(kept: &Self) -> bool {
+        kept.is_replayable()
     }
 
-    fn again(kept: &mut Self) -> Option<Self> {
-        kept.can_be_sent_again().then(|| kept.clone())
+    fn copy(kept: &mut Self) -> Option<Self> {
+        kept.is_replayable().then(|| kept.clone())
     }
 }
 
-impl<B> fmt::Debug for SharedBody<B> {
+impl<B> fmt::Debug for CloneableBody<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SharedBody").field("can_be_sent_again", &self.can_be_sent_again()).finish_non_exhaustive()
+        f.debug_struct("CloneableBody").field("can_be_sent_again", &self.is_replayable()).finish_non_exhaustive()
     }
 }

@@ -21,18 +21,18 @@ use bytes::{Buf, Bytes};
     label = "this body can't be observed",
     note = "`Full`, `Empty`, `UnsyncBoxBody` and `BoxBody` can; axum's `Body` with the feature `axum`, tonic's with `tonic`"
 )]
-pub trait Watched: Sized {
+pub trait TrackBody: Sized {
     /// Returns the body, and a handle that shows whether it has been sent.
-    fn watched(self) -> (Self, Sending);
+    fn watched(self) -> (Self, BodyProgress);
 }
 
 /// Shows whether a request body has been sent.
 #[derive(Debug, Clone)]
-pub struct Sending(Option<Arc<AtomicBool>>);
+pub struct BodyProgress(Option<Arc<AtomicBool>>);
 
-impl Sending {
+impl BodyProgress {
     /// For a body that is complete from the beginning.
-    pub const fn whole() -> Self {
+    pub const fn complete() -> Self {
         Self(None)
     }
 
@@ -44,28 +44,28 @@ impl Sending {
     }
 }
 
-impl<D: Buf + Clone> Watched for Full<D> {
-    fn watched(self) -> (Self, Sending) {
-        (self, Sending::whole())
+impl<D: Buf + Clone> TrackBody for Full<D> {
+    fn watched(self) -> (Self, BodyProgress) {
+        (self, BodyProgress::complete())
     }
 }
 
-impl<D> Watched for Empty<D> {
-    fn watched(self) -> (Self, Sending) {
-        (self, Sending::whole())
+impl<D> TrackBody for Empty<D> {
+    fn watched(self) -> (Self, BodyProgress) {
+        (self, BodyProgress::complete())
     }
 }
 
 macro_rules! wrapped {
     ($(#[$attribute:meta])* $body:ty $(, $error:ident)? => $wrap:expr) => {
         $(#[$attribute])*
-        impl $(<$error: 'static>)? Watched for $body {
-            fn watched(self) -> (Self, Sending) {
+        impl $(<$error: 'static>)? TrackBody for $body {
+            fn watched(self) -> (Self, BodyProgress) {
                 if self.is_end_stream() {
-                    return (self, Sending::whole());
+                    return (self, BodyProgress::complete());
                 }
                 let ended = Arc::new(AtomicBool::new(false));
-                ($wrap(Watching { body: self, ended: Arc::clone(&ended) }), Sending(Some(ended)))
+                ($wrap(Watching { body: self, ended: Arc::clone(&ended) }), BodyProgress(Some(ended)))
             }
         }
     };

@@ -5,7 +5,7 @@ use std::{
 
 use pin_project_lite::pin_project;
 
-use super::{Answered, Unanswered};
+use super::{Reported, ReportedError};
 use crate::call_context::result_note::{self, Note};
 
 /// Attaches to a future's result how it came about. Use it for `run` of a
@@ -13,54 +13,54 @@ use crate::call_context::result_note::{self, Note};
 ///
 /// ```
 /// use std::io;
-/// use tower_recourse::{Cause, RetryConfig, RetryLayer, answered::answered};
+/// use tower_recourse::{Cause, RetryConfig, RetryLayer, report::with_report};
 ///
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
 /// # async fn main() {
 /// let layer = RetryLayer::new(RetryConfig::default().idempotent().retries(1));
 /// let run = layer.run(|_| async { Err::<(), _>(io::Error::from(io::ErrorKind::ConnectionReset)) });
-/// let unanswered = answered(run).await.unwrap_err();
-/// assert_eq!(unanswered.how.cause(), Some(Cause::AttemptsSpent { attempts: 2 }));
+/// let unanswered = with_report(run).await.unwrap_err();
+/// assert_eq!(unanswered.report.cause(), Some(Cause::AttemptsExhausted { attempts: 2 }));
 /// # }
 /// ```
 ///
 /// # Cancel safety
 ///
 /// Dropping the future drops the inner future.
-pub fn answered<F, Res, Err>(future: F) -> AnsweredFuture<F>
+pub fn with_report<F, Res, Err>(future: F) -> ReportFuture<F>
 where
     F: Future<Output = Result<Res, Err>>,
 {
-    AnsweredFuture { future }
+    ReportFuture { future }
 }
 
-/// [`answered`] for a blocking function, such as `run_blocking` of a
+/// [`with_report`] for a blocking function, such as `run_blocking` of a
 /// [`RetryLayer`](crate::RetryLayer).
 ///
 /// # Errors
 ///
 /// The function's error, with its report.
-pub fn answered_blocking<Res, Err>(
+pub fn with_report_blocking<Res, Err>(
     function: impl FnOnce() -> Result<Res, Err>,
-) -> Result<Answered<Res>, Unanswered<Err>> {
+) -> Result<Reported<Res>, ReportedError<Err>> {
     let (result, note) = result_note::call(function);
     report(result, note)
 }
 
 pin_project! {
-    /// The future of [`answered`].
+    /// The future of [`with_report`].
     #[must_use = "futures do nothing unless polled"]
-    pub struct AnsweredFuture<F> {
+    pub struct ReportFuture<F> {
         #[pin]
         future: F,
     }
 }
 
-impl<F, Res, Err> Future for AnsweredFuture<F>
+impl<F, Res, Err> Future for ReportFuture<F>
 where
     F: Future<Output = Result<Res, Err>>,
 {
-    type Output = Result<Answered<Res>, Unanswered<Err>>;
+    type Output = Result<Reported<Res>, ReportedError<Err>>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let (polled, note) = result_note::poll(self.project().future, cx);
@@ -68,11 +68,11 @@ where
     }
 }
 
-fn report<Res, Err>(result: Result<Res, Err>, note: Note) -> Result<Answered<Res>, Unanswered<Err>> {
+fn report<Res, Err>(result: Result<Res, Err>, note: Note) -> Result<Reported<Res>, ReportedError<Err>> {
     let noted = note.take(&result);
     let how = noted.unwrap_or_default();
     result_note::forward_mapped(result, noted, |result| match result {
-        Ok(response) => Ok(Answered { response, how }),
-        Err(error) => Err(Unanswered { error, how }),
+        Ok(response) => Ok(Reported { response, report: how }),
+        Err(error) => Err(ReportedError { error, report: how }),
     })
 }

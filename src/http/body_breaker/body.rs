@@ -13,7 +13,7 @@ use crate::breaker::Permit;
 
 pin_project! {
     /// A response body that holds the permit of its call until it ends. See the [module](super).
-    pub struct JudgedBody<B> {
+    pub struct TrackedBody<B> {
         #[pin]
         body: B,
         // `None` after the call has been recorded.
@@ -22,7 +22,7 @@ pin_project! {
     }
 }
 
-impl<B: Body> JudgedBody<B> {
+impl<B: Body> TrackedBody<B> {
     /// Wraps the body of the response.
     pub(super) fn of(response: Response<B>, permit: Option<Permit>) -> Response<Self> {
         let ending = if permit.is_some() { Ending::of(&response) } else { Ending::unknown() };
@@ -39,7 +39,7 @@ impl<B: Body> JudgedBody<B> {
     }
 }
 
-impl<B> JudgedBody<B> {
+impl<B> TrackedBody<B> {
     /// The inner body.
     pub fn get_ref(&self) -> &B {
         &self.body
@@ -47,13 +47,13 @@ impl<B> JudgedBody<B> {
 }
 
 /// The body of a response that is made without a call: nothing is recorded at its end.
-impl<B: Default> Default for JudgedBody<B> {
+impl<B: Default> Default for TrackedBody<B> {
     fn default() -> Self {
         Self { body: B::default(), permit: None, ending: Ending::unknown() }
     }
 }
 
-impl<B: Body> Body for JudgedBody<B> {
+impl<B: Body> Body for TrackedBody<B> {
     type Data = B::Data;
     type Error = B::Error;
 
@@ -94,8 +94,8 @@ impl<B: Body> Body for JudgedBody<B> {
     }
 }
 
-impl<B: fmt::Debug> fmt::Debug for JudgedBody<B> {
+impl<B: fmt::Debug> fmt::Debug for TrackedBody<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("JudgedBody").field("body", &self.body).field("judged", &self.permit.is_none()).finish()
+        f.debug_struct("TrackedBody").field("body", &self.body).field("judged", &self.permit.is_none()).finish()
     }
 }

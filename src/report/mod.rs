@@ -1,17 +1,17 @@
-//! Reports of how each result came about: [`AnsweredLayer`], [`answered`]. The layers' own results
+//! Reports of how each result came about: [`ReportLayer`], [`with_report`]. The layers' own results
 //! don't change.
 //!
 //! ```
 //! use std::{convert::Infallible, io};
 //! use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
-//! use tower_recourse::{FallbackLayer, RetryConfig, RetryLayer, answered::AnsweredLayer};
+//! use tower_recourse::{FallbackLayer, RetryConfig, RetryLayer, report::ReportLayer};
 //!
 //! # #[tokio::main(flavor = "current_thread", start_paused = true)]
 //! # async fn main() {
 //! let primary = service_fn(|_: &'static str| async { Err::<String, _>(io::Error::from(io::ErrorKind::ConnectionReset)) });
 //! let replica = service_fn(|_: &'static str| async { Err::<String, _>(io::Error::from(io::ErrorKind::ConnectionRefused)) });
 //! let mut service = ServiceBuilder::new()
-//!     .layer(AnsweredLayer)
+//!     .layer(ReportLayer)
 //!     .layer(FallbackLayer::value("as of yesterday".to_owned()).name("degraded"))
 //!     .layer(FallbackLayer::new(replica).name("replica"))
 //!     .layer(RetryLayer::new(RetryConfig::default().idempotent().retries(2)))
@@ -19,8 +19,8 @@
 //!
 //! let answered = service.ready().await.unwrap().call("prices").await.unwrap();
 //! assert_eq!(answered.response, "as of yesterday");
-//! assert_eq!((answered.how.fallback(), answered.how.rung(), answered.how.attempts()), (Some("degraded"), 2, 3));
-//! assert_eq!(answered.how.to_string(), "fallback `degraded` (depth 2) answered: all 3 attempts failed");
+//! assert_eq!((answered.report.fallback(), answered.report.fallback_depth(), answered.report.attempts()), (Some("degraded"), 2, 3));
+//! assert_eq!(answered.report.to_string(), "fallback `degraded` (depth 2) answered: all 3 attempts failed");
 //! # }
 //! ```
 //!
@@ -42,7 +42,7 @@
 //!
 //! # Errors
 //!
-//! The service returns [`Unanswered`]: the inner service's error with its report.
+//! The service returns [`ReportedError`]: the inner service's error with its report.
 //!
 //! # Clone
 //!
@@ -56,6 +56,6 @@ mod future;
 mod layer;
 mod reported;
 
-pub use future::{AnsweredFuture, answered, answered_blocking};
-pub use layer::{AnsweredLayer, AnsweredService};
-pub use reported::{Answered, Unanswered};
+pub use future::{ReportFuture, with_report, with_report_blocking};
+pub use layer::{ReportLayer, ReportService};
+pub use reported::{Reported, ReportedError};

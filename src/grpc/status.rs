@@ -5,7 +5,7 @@ use std::time::Duration;
 use ::http::{HeaderMap, HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
 use ::http_body::Body;
 
-use super::{Code, fault::Fault, retry_info};
+use super::{Code, retry_info, transport_error::Fault};
 use crate::http::retry_after;
 
 /// Returns the status code of a response, if it is known: from its headers, from the trailers that

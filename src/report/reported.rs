@@ -1,37 +1,37 @@
 use std::{error::Error, fmt};
 
-use crate::How;
+use crate::CallReport;
 
 /// A response with its report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Answered<Res> {
+pub struct Reported<Res> {
     /// The response.
     pub response: Res,
     /// How the response came about.
-    pub how: How,
+    pub report: CallReport,
 }
 
 /// An error with its report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Unanswered<Err> {
+pub struct ReportedError<Err> {
     /// The error.
     pub error: Err,
     /// What was tried, and why nothing more was.
-    pub how: How,
+    pub report: CallReport,
 }
 
-impl<Err> fmt::Display for Unanswered<Err> {
+impl<Err> fmt::Display for ReportedError<Err> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.how.cause() {
-            Some(_) => self.how.fmt(f),
+        match self.report.cause() {
+            Some(_) => self.report.fmt(f),
             None => f.write_str("the call failed"),
         }
     }
 }
 
-impl<Err: Error + 'static> Error for Unanswered<Err> {
+impl<Err: Error + 'static> Error for ReportedError<Err> {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(&self.error)
     }

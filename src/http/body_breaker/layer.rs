@@ -3,8 +3,8 @@ use tower_layer::Layer;
 use super::BodyBreaker;
 use crate::{
     BreakerConfig, Circuit, Rejection,
-    breaker::{Fail, Respond, Wait},
-    http::Health,
+    breaker::{NotReady, RejectWithError, RejectWithResponse},
+    http::BreakerClassifier,
 };
 
 /// Puts a breaker around a service, and records each call when its response body ends. See the
@@ -14,7 +14,7 @@ use crate::{
 ///
 /// Clones share the circuit.
 #[derive(Debug, Clone)]
-pub struct BodyBreakerLayer<C = Health, R = Fail> {
+pub struct BodyBreakerLayer<C = BreakerClassifier, R = RejectWithError> {
     circuit: Circuit<C>,
     on_rejection: R,
 }
@@ -22,31 +22,31 @@ pub struct BodyBreakerLayer<C = Health, R = Fail> {
 impl<C> BodyBreakerLayer<C> {
     /// Makes a layer with a new circuit.
     pub fn new(config: BreakerConfig<C>) -> Self {
-        Self { circuit: Circuit::new(config), on_rejection: Fail }
+        Self { circuit: Circuit::new(config), on_rejection: RejectWithError }
     }
 }
 
 impl<C: Clone> BodyBreakerLayer<C> {
     /// Makes a layer on an existing circuit, which other layers may share or an observer may watch.
     pub fn on(circuit: &Circuit<C>) -> Self {
-        Self { circuit: circuit.clone(), on_rejection: Fail }
+        Self { circuit: circuit.clone(), on_rejection: RejectWithError }
     }
 }
 
 impl<C, R> BodyBreakerLayer<C, R> {
     /// Answers rejected calls with a response that `respond` makes, as
     /// [`BreakerLayer::respond_when_open`](crate::BreakerLayer::respond_when_open) does.
-    pub fn respond_when_open<F, Res>(self, respond: F) -> BodyBreakerLayer<C, Respond<F>>
+    pub fn respond_when_open<F, Res>(self, respond: F) -> BodyBreakerLayer<C, RejectWithResponse<F>>
     where
         F: Fn(&Rejection) -> Res,
     {
-        self.on_rejection(Respond(respond))
+        self.on_rejection(RejectWithResponse(respond))
     }
 
     /// Waits in `poll_ready` while the circuit rejects, as
     /// [`BreakerLayer::wait_when_open`](crate::BreakerLayer::wait_when_open) does.
-    pub fn wait_when_open(self) -> BodyBreakerLayer<C, Wait> {
-        self.on_rejection(Wait)
+    pub fn wait_when_open(self) -> BodyBreakerLayer<C, NotReady> {
+        self.on_rejection(NotReady)
     }
 
     /// Sets how rejected calls are answered, for example by

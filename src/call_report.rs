@@ -6,11 +6,11 @@ use crate::{Cause, sanitize};
 
 /// How a result came about: the attempts made, the fallback that answered, and why.
 ///
-/// [`AnsweredLayer`](crate::answered::AnsweredLayer) attaches it to each result. For HTTP,
-/// `http::HowLayer` puts it into the response's extensions. [`answered`](crate::answered::answered)
+/// [`ReportLayer`](crate::report::ReportLayer) attaches it to each result. For HTTP,
+/// `http::ReportExtensionLayer` puts it into the response's extensions. [`with_report`](crate::report::with_report)
 /// attaches it to the result of a future.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct How {
+pub struct CallReport {
     steps: StepCounts,
     fallback: Option<&'static str>,
     failed: Option<Cause>,
@@ -25,21 +25,21 @@ pub struct How {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct StepCounts {
     attempts: u32,
-    fallbacks_failed: u32,
+    failed_fallbacks: u32,
     /// Fallbacks that weren't called, because they don't treat the error as a failure.
     fallbacks_skipped: u32,
 }
 
 /// A first attempt that succeeded at the service itself.
-impl Default for How {
+impl Default for CallReport {
     fn default() -> Self {
         Self::PLAIN
     }
 }
 
-impl How {
+impl CallReport {
     pub(crate) const PLAIN: Self = Self {
-        steps: StepCounts { attempts: 1, fallbacks_failed: 0, fallbacks_skipped: 0 },
+        steps: StepCounts { attempts: 1, failed_fallbacks: 0, fallbacks_skipped: 0 },
         fallback: None,
         failed: None,
         rejection: None,
@@ -62,13 +62,13 @@ impl How {
     /// The position of what answered: 0 is the service itself, 1 the innermost fallback, 2 the one
     /// around it, and so on. Fallbacks that weren't called count, too. If no fallback answered, the
     /// position of the last one.
-    pub fn rung(&self) -> u32 {
-        self.steps.fallbacks_failed + self.steps.fallbacks_skipped + u32::from(self.fallback.is_some())
+    pub fn fallback_depth(&self) -> u32 {
+        self.steps.failed_fallbacks + self.steps.fallbacks_skipped + u32::from(self.fallback.is_some())
     }
 
     /// How many fallbacks were called and failed.
-    pub fn fallbacks_failed(&self) -> u32 {
-        self.steps.fallbacks_failed
+    pub fn failed_fallbacks(&self) -> u32 {
+        self.steps.failed_fallbacks
     }
 
     /// Why the service itself didn't answer: why the fallback was called or, after a failure, why
@@ -90,7 +90,7 @@ impl How {
 }
 
 #[cfg_attr(not(all(feature = "retry", feature = "fallback")), allow(dead_code))]
-impl How {
+impl CallReport {
     /// The service failed, and no further attempt is made for this cause.
     #[inline]
     pub(crate) fn because(cause: Cause) -> Self {
@@ -102,7 +102,7 @@ impl How {
     pub(crate) fn with_failed(self, reason: Option<Cause>) -> Self {
         let rejection = self.rejection();
         let failed = match reason {
-            Some(Cause::SwitchedOff | Cause::LedgerInAll { .. }) => reason,
+            Some(Cause::RetriesDisabled | Cause::TotalQuota { .. }) => reason,
             _ => rejection.or(reason),
         };
         Self { failed, rejection, ..self }
@@ -149,14 +149,14 @@ impl How {
 #[cfg_attr(not(feature = "fallback"), allow(dead_code))]
 impl StepCounts {
     /// After this, a fallback answered, backup in some way.
-    pub(crate) fn answered_by_fallback(self, fallback: &'static str, asked: Cause, backup: How) -> How {
-        let Self { fallbacks_failed, fallbacks_skipped, .. } = backup.steps;
+    pub(crate) fn answered_by_fallback(self, fallback: &'static str, asked: Cause, backup: CallReport) -> CallReport {
+        let Self { failed_fallbacks, fallbacks_skipped, .. } = backup.steps;
         let steps = Self {
-            fallbacks_failed: self.fallbacks_failed + fallbacks_failed + u32::from(backup.fallback.is_some()),
+            failed_fallbacks: self.failed_fallbacks + failed_fallbacks + u32::from(backup.fallback.is_some()),
             fallbacks_skipped: self.fallbacks_skipped + fallbacks_skipped,
             ..self
         };
-        How {
+        CallReport {
             steps,
             fallback: backup.fallback.or(Some(fallback)),
             failed: None,
@@ -168,17 +168,17 @@ impl StepCounts {
 
     /// The report of a call whose fallback failed, too. The primary's outcome is returned, which may
     /// contain the rejection.
-    pub(crate) fn after_failed_fallback(self, asked: Cause, is_held: bool) -> How {
-        let steps = Self { fallbacks_failed: self.fallbacks_failed + 1, ..self };
-        How { steps, fallback: None, failed: Some(asked), rejection: None, asked: None, is_held }
+    pub(crate) fn after_failed_fallback(self, asked: Cause, is_held: bool) -> CallReport {
+        let steps = Self { failed_fallbacks: self.failed_fallbacks + 1, ..self };
+        CallReport { steps, fallback: None, failed: Some(asked), rejection: None, asked: None, is_held }
     }
 }
 
-impl fmt::Display for How {
+impl fmt::Display for CallReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.fallback, self.failed) {
             (Some(fallback), _) => {
-                write!(f, "fallback `{}` (depth {}) answered", sanitize::name(fallback), self.rung())?
+                write!(f, "fallback `{}` (depth {}) answered", sanitize::name(fallback), self.fallback_depth())?
             }
             (None, Some(_)) => f.write_str("the call failed")?,
             (None, None) if self.steps.attempts == 1 => return f.write_str("the first attempt succeeded"),

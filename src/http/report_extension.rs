@@ -11,22 +11,22 @@ use tower_service::Service;
 use super::mark;
 use crate::{call_context::result_note, classify::evidence::correct};
 
-/// Adds a [`How`](crate::How) to the extensions of each response: a report on how the response was
+/// Adds a [`CallReport`](crate::CallReport) to the extensions of each response: a report on how the response was
 /// obtained. The layer changes nothing else in responses and errors. Put it outside all layers that
-/// it should report on; [`answered`](crate::answered) lists what hides a layer from it.
+/// it should report on; [`answered`](crate::report) lists what hides a layer from it.
 ///
 /// ```
 /// use http::Response;
 /// use tower::ServiceBuilder;
-/// use tower_recourse::{FallbackLayer, How, RetryConfig, RetryLayer, http::HowLayer};
+/// use tower_recourse::{FallbackLayer, CallReport, RetryConfig, RetryLayer, http::ReportExtensionLayer};
 ///
 /// let stack = ServiceBuilder::new()
-///     .layer(HowLayer)
+///     .layer(ReportExtensionLayer)
 ///     .layer(FallbackLayer::value(Response::new("as of yesterday")).name("degraded"))
 ///     .layer(RetryLayer::new(RetryConfig::http()));
 /// # let _ = stack;
 ///
-/// fn how<B>(response: &Response<B>) -> How {
+/// fn how<B>(response: &Response<B>) -> CallReport {
 ///     response.extensions().get().copied().unwrap_or_default()
 /// }
 /// # let _ = how::<()>;
@@ -44,49 +44,49 @@ use crate::{call_context::result_note, classify::evidence::correct};
 ///
 /// Dropping the future drops the inner call.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct HowLayer;
+pub struct ReportExtensionLayer;
 
-/// Adds a report to the extensions of each response. Made by [`HowLayer`].
+/// Adds a report to the extensions of each response. Made by [`ReportExtensionLayer`].
 #[derive(Debug, Clone)]
-pub struct HowService<S> {
+pub struct ReportExtension<S> {
     inner: S,
 }
 
-impl<S> Layer<S> for HowLayer {
-    type Service = HowService<S>;
+impl<S> Layer<S> for ReportExtensionLayer {
+    type Service = ReportExtension<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        HowService { inner }
+        ReportExtension { inner }
     }
 }
 
-impl<S, Req, B> Service<Req> for HowService<S>
+impl<S, Req, B> Service<Req> for ReportExtension<S>
 where
     S: Service<Req, Response = Response<B>>,
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = HowFuture<S::Future>;
+    type Future = ReportExtensionFuture<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, request: Req) -> Self::Future {
-        HowFuture { call: self.inner.call(request) }
+        ReportExtensionFuture { call: self.inner.call(request) }
     }
 }
 
 pin_project! {
-    /// The future of [`HowService`].
+    /// The future of [`ReportExtension`].
     #[must_use = "futures do nothing unless polled"]
-    pub struct HowFuture<F> {
+    pub struct ReportExtensionFuture<F> {
         #[pin]
         call: F,
     }
 }
 
-impl<F, B, Err> Future for HowFuture<F>
+impl<F, B, Err> Future for ReportExtensionFuture<F>
 where
     F: Future<Output = Result<Response<B>, Err>>,
 {

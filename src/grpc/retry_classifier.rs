@@ -4,12 +4,12 @@ use ::http_body::Body;
 use super::{
     Code,
     code::Codes,
-    fault::Fault,
+    status::{Pushback, Seen, Told},
     timeout,
-    told::{Pushback, Seen, Told},
+    transport_error::Fault,
 };
 use crate::{
-    Classifier, FailureKind, Sent, Verdict,
+    Classifier, Delivery, FailureKind, Verdict,
     classify::{Origin, RejectionMark},
     http::{Deadline, mark},
     time::Instant,
@@ -28,8 +28,8 @@ use crate::{
 /// | CANCELLED, INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS, PERMISSION_DENIED, FAILED_PRECONDITION, ABORTED, OUT_OF_RANGE, UNAUTHENTICATED | neutral: the status is about the request, and the service works |
 /// | a missing status | by the HTTP status: 400 is INTERNAL, 401 UNAUTHENTICATED, 403 PERMISSION_DENIED, 404 UNIMPLEMENTED, 429, 502, 503 and 504 UNAVAILABLE, any other UNKNOWN |
 /// | HTTP status 200 and a content type that doesn't start with `application/grpc`; a status that can't be parsed | as UNKNOWN |
-/// | a stream that the server refused, or that was left over when its connection ended | [unprocessed](Verdict::refused): resent once, without budget |
-/// | any other error | by its code (below), unless [`Errors`](crate::classify::Errors) classifies it as permanent |
+/// | a stream that the server refused, or that was left over when its connection ended | [unprocessed](Verdict::unprocessed): resent once, without budget |
+/// | any other error | by its code (below), unless [`ErrorClassifier`](crate::classify::ErrorClassifier) classifies it as permanent |
 ///
 /// [`retry_codes`](Self::retry_codes) sets the retried codes. They are retried for every method,
 /// because gRPC doesn't declare methods idempotent. So don't retry a code that the server may
@@ -62,9 +62,9 @@ use crate::{
 /// # Pushback
 ///
 /// If a retried code comes with a `grpc-retry-pushback-ms`, the retry waits for it, if it is at
-/// most [30 s](crate::RetryConfig::longest_server_delay) (the default). After it, the backoff
+/// most [30 s](crate::RetryConfig::max_retry_after) (the default). After it, the backoff
 /// starts again from its first delay. A6 waits exactly as long; this retry adds [up to 20
-/// %](crate::RetryConfig::server_delay_jitter) at random, so that clients don't return together. A
+/// %](crate::RetryConfig::retry_after_jitter) at random, so that clients don't return together. A
 /// pushback that is negative, can't be parsed, or is repeated prevents further retries, as
 /// [A6](https://github.com/grpc/proposal/blob/master/A6-client-retries.md) requires.
 ///
@@ -80,7 +80,7 @@ use crate::{
 ///
 /// The earlier one of `grpc-timeout` and the [`Deadline`] of the request.
 #[derive(Debug, Clone, Copy)]
-pub struct Statuses {
+pub struct RetryClassifier {
     codes: Codes,
     /// Retried only if the server sends a delay.
     with_delay: Codes,
@@ -89,14 +89,14 @@ pub struct Statuses {
     are_stated: bool,
 }
 
-impl Default for Statuses {
+impl Default for RetryClassifier {
     fn default() -> Self {
         let codes = Codes::default().with(Code::Unavailable);
         Self { codes, with_delay: Codes::default().with(Code::ResourceExhausted), are_stated: false }
     }
 }
 
-impl Statuses {
+impl RetryClassifier {
     /// Sets the codes that are retried. The default is UNAVAILABLE, and RESOURCE_EXHAUSTED with a
     /// pushback or a `RetryInfo`.
     ///
@@ -111,7 +111,7 @@ impl Statuses {
             return Verdict::Success;
         }
         let retried = self.codes.contains(told.code);
-        let verdict = Verdict::failure(kind(told.code)).sent(Sent::Yes);
+        let verdict = Verdict::failure(kind(told.code)).delivery(Delivery::Sent);
         let with_delay = retried || self.with_delay.contains(told.code);
         match (told.pushback, told.delay) {
             (Some(Pushback::After(delay)), _) if with_delay => verdict.retry_after_pushback(delay),
@@ -119,7 +119,7 @@ impl Statuses {
             (None, Some(delay)) if with_delay => verdict.retry_after(delay),
             _ if retried => verdict,
             _ if is_about_the_request(told.code) => Verdict::Neutral,
-            _ => Verdict::permanent().sent(Sent::Yes),
+            _ => Verdict::permanent().delivery(Delivery::Sent),
         }
     }
 
@@ -127,18 +127,18 @@ impl Statuses {
         let Verdict::Failure(failure) = fault.verdict else { return fault.verdict };
         match failure.kind() {
             FailureKind::Rejected | FailureKind::Permanent => fault.verdict,
-            _ if fault.refused => Verdict::refused(),
-            _ if failure.sent() == Sent::No => fault.verdict,
+            _ if fault.refused => Verdict::unprocessed(),
+            _ if failure.delivery() == Delivery::NotSent => fault.verdict,
             _ if self.codes.contains(fault.code) => {
-                let verdict = Verdict::failure(kind(fault.code)).sent(failure.sent());
+                let verdict = Verdict::failure(kind(fault.code)).delivery(failure.delivery());
                 if self.are_stated { verdict } else { verdict.idempotency_unknown() }
             }
-            _ => Verdict::permanent().sent(failure.sent()),
+            _ => Verdict::permanent().delivery(failure.delivery()),
         }
     }
 }
 
-impl<B, R, E> Classifier<Request<B>, Response<R>, E> for Statuses
+impl<B, R, E> Classifier<Request<B>, Response<R>, E> for RetryClassifier
 where
     R: Body,
     E: 'static,
@@ -147,7 +147,7 @@ where
     type Memo = Option<Instant>;
 
     fn memo(&self, request: &Request<B>) -> Option<Instant> {
-        let by_header = timeout::read(request.headers()).map(Deadline::within);
+        let by_header = timeout::read(request.headers()).map(Deadline::after);
         let by_extension = request.extensions().get().copied();
         let earliest: Option<Deadline> = [by_header, by_extension].into_iter().flatten().min();
         earliest.as_ref().map(Deadline::at)

@@ -5,8 +5,8 @@ use ::http::{HeaderValue, Request};
 use super::timeout;
 use crate::{
     Attempt,
-    http::{Deadline, Replay, Replayable, replay::KeptRequest},
-    retry::{Deposits, Keep},
+    http::{Deadline, Replay, Replayable, replay::StoredRequest},
+    retry::{Deposits, RequestReplay},
     time::Instant,
 };
 
@@ -14,10 +14,10 @@ use crate::{
 /// each retry, and, if an attempt has a deadline, the time that is left as `grpc-timeout`.
 ///
 /// ```
-/// use tower_recourse::{RetryConfig, grpc::Stamped, http::Replay};
+/// use tower_recourse::{RetryConfig, grpc::GrpcReplay, http::Replay};
 ///
 /// // Requests of up to 1 MiB can be resent.
-/// let config = RetryConfig::grpc().keeping(Stamped::new(Replay::default().max_body(1 << 20)));
+/// let config = RetryConfig::grpc().replay(GrpcReplay::new(Replay::default().max_body(1 << 20)));
 /// # let _ = config;
 /// ```
 ///
@@ -25,51 +25,51 @@ use crate::{
 ///
 /// Clones share the memory limit for all bodies.
 #[derive(Debug, Clone, Default)]
-pub struct Stamped {
+pub struct GrpcReplay {
     replay: Replay,
 }
 
-impl Stamped {
+impl GrpcReplay {
     /// Stores bodies within the limits of `replay`.
     pub fn new(replay: Replay) -> Self {
         Self { replay }
     }
 }
 
-impl<B: Replayable> Keep<Request<B>> for Stamped {
+impl<B: Replayable> RequestReplay<Request<B>> for GrpcReplay {
     type Request = Request<B>;
-    type Kept = KeptRequest<B>;
-    type Prepared = Ready<Request<B>>;
+    type Stored = StoredRequest<B>;
+    type Prepare = Ready<Request<B>>;
 
-    fn keep(&self, request: &mut Request<B>) -> Option<KeptRequest<B>> {
-        self.replay.keep(request)
+    fn store(&self, request: &mut Request<B>) -> Option<StoredRequest<B>> {
+        self.replay.store(request)
     }
 
     #[inline]
-    fn sent(&self, request: Request<B>) -> Request<B> {
+    fn into_request(&self, request: Request<B>) -> Request<B> {
         request
     }
 
-    fn is_kept(&self, kept: &KeptRequest<B>) -> bool {
-        self.replay.is_kept(kept)
+    fn is_stored(&self, kept: &StoredRequest<B>) -> bool {
+        self.replay.is_stored(kept)
     }
 
-    fn again(&self, kept: &mut KeptRequest<B>) -> Option<Request<B>> {
-        self.replay.again(kept)
+    fn copy(&self, kept: &mut StoredRequest<B>) -> Option<Request<B>> {
+        self.replay.copy(kept)
     }
 
     fn prepare(&self, request: Request<B>, _: &Attempt) -> Ready<Request<B>> {
         ready(request)
     }
 
-    fn stamp(&self, request: &mut Request<B>, attempt: &Attempt, ends_at: Option<Instant>) {
-        self.replay.stamp(request, attempt, ends_at);
+    fn before_attempt(&self, request: &mut Request<B>, attempt: &Attempt, ends_at: Option<Instant>) {
+        self.replay.before_attempt(request, attempt, ends_at);
         let headers = request.headers_mut();
         if attempt.number() > 1 {
             headers.insert("grpc-previous-rpc-attempts", HeaderValue::from(attempt.number() - 1));
         }
         if let Some(ends_at) = ends_at {
-            headers.insert(timeout::TIMEOUT, timeout::written(Deadline::new(ends_at).left()));
+            headers.insert(timeout::TIMEOUT, timeout::written(Deadline::new(ends_at).remaining()));
         }
     }
 

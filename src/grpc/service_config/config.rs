@@ -4,15 +4,15 @@ use ::http::Request;
 
 use super::{
     method::Name,
-    plan::{MethodConfig, Plan, plan},
     read::{self, Document},
+    retry_policy::{MethodConfig, Plan, plan},
 };
 use crate::{
-    Attempt, Cause, Elapsed, Invalid, Outcome, RetryLayer,
-    classify::{LetGo, Origin},
-    grpc::Stamped,
+    Attempt, Cause, Elapsed, InvalidConfig, Outcome, RetryLayer,
+    classify::{DrainFuture, Origin},
+    grpc::GrpcReplay,
     http::Deadline,
-    retry::{Decision, Limits, Policy, budget::AnyBudget},
+    retry::{Decision, Policy, TimeLimits, budget::AnyBudget},
     time::Instant,
 };
 
@@ -21,7 +21,7 @@ use crate::{
 /// [`RetryConfig::from_service_config`](crate::RetryConfig::from_service_config).
 ///
 /// ```
-/// use tower_recourse::{Invalid, RetryConfig};
+/// use tower_recourse::{InvalidConfig, RetryConfig};
 ///
 /// let config = RetryConfig::from_service_config(r#"{
 ///     "methodConfig": [{
@@ -38,7 +38,7 @@ use crate::{
 /// }"#)?;
 /// let layer = config.layer();
 /// # let _ = layer;
-/// # Ok::<(), Invalid>(())
+/// # Ok::<(), InvalidConfig>(())
 /// ```
 ///
 /// The most specific name applies: service and method, then the service alone, then `{}`. Methods
@@ -70,7 +70,7 @@ impl ServiceConfig {
     /// hundred times.
     const MOST_ATTEMPTS: u32 = 5;
 
-    pub(crate) fn read(base: Plan, json: &str) -> Result<Self, Invalid> {
+    pub(crate) fn read(base: Plan, json: &str) -> Result<Self, InvalidConfig> {
         let Document { mut methods, throttle } = read::document(json)?;
         methods.sort_by(|(one, _), (other, _)| one.cmp(other));
         let base = match throttle {
@@ -88,15 +88,15 @@ impl ServiceConfig {
 
     /// Changes the settings that all methods share: names, observers, the retry switch, the longest
     /// delay. Attempts, backoff and codes remain those of the service config.
-    pub fn each(mut self, change: impl FnOnce(Plan) -> Plan) -> Self {
+    pub fn map_methods(mut self, change: impl FnOnce(Plan) -> Plan) -> Self {
         self.base = change(self.base);
         self.planned()
     }
 
     /// Makes the layer.
-    pub fn layer(self) -> RetryLayer<Self, Stamped> {
+    pub fn layer(self) -> RetryLayer<Self, GrpcReplay> {
         let keep = self.base.keep.clone();
-        RetryLayer::with(self).keeping(keep)
+        RetryLayer::with(self).replay(keep)
     }
 
     fn planned(mut self) -> Self {
@@ -113,13 +113,13 @@ impl ServiceConfig {
     /// The deadline of a call that starts now.
     fn deadline(&self, place: usize) -> Option<Instant> {
         let (_, config) = self.methods.get(place)?;
-        config.timeout.map(|timeout| Deadline::within(timeout).at())
+        config.timeout.map(|timeout| Deadline::after(timeout).at())
     }
 }
 
 /// The state of one request.
 #[derive(Debug)]
-pub struct Progress<P> {
+pub struct ServiceConfigState<P> {
     plan: usize,
     /// From the method's `timeout`.
     deadline: Option<Instant>,
@@ -130,11 +130,11 @@ impl<B, Res, Err> Policy<Request<B>, Res, Err> for ServiceConfig
 where
     Plan: Policy<Request<B>, Res, Err>,
 {
-    type State = Progress<<Plan as Policy<Request<B>, Res, Err>>::State>;
+    type State = ServiceConfigState<<Plan as Policy<Request<B>, Res, Err>>::State>;
 
     fn start(&self, request: &Request<B>) -> Self::State {
         let plan = self.place(request.uri().path());
-        Progress { plan, deadline: self.deadline(plan), progress: self.plans[plan].start(request) }
+        ServiceConfigState { plan, deadline: self.deadline(plan), progress: self.plans[plan].start(request) }
     }
 
     fn attempt(&self, state: &mut Self::State, attempt: &Attempt) {
@@ -154,8 +154,8 @@ where
         own.into_iter().chain(state.deadline).min()
     }
 
-    fn let_go(&self, outcome: Result<Res, Err>) -> Option<LetGo> {
-        self.base.let_go(outcome)
+    fn discard(&self, outcome: Result<Res, Err>) -> Option<DrainFuture> {
+        self.base.discard(outcome)
     }
 
     #[inline]
@@ -163,7 +163,7 @@ where
         self.base.origin(outcome)
     }
 
-    fn limits(&self) -> Limits {
+    fn limits(&self) -> TimeLimits {
         Policy::<Request<B>, Res, Err>::limits(&self.base)
     }
 

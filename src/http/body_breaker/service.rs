@@ -7,10 +7,10 @@ use ::http::{Request, Response};
 use ::http_body::Body;
 use tower_service::Service;
 
-use super::{AtEnd, JudgedBody};
+use super::{OnBodyEnd, TrackedBody};
 use crate::{
     Circuit, Classifier,
-    breaker::{AdmissionGate, Fail, OnRejection, future, start_call},
+    breaker::{AdmissionGate, OnRejection, RejectWithError, future, start_call},
     http::remaining::expects_body,
 };
 
@@ -21,7 +21,7 @@ use crate::{
 ///
 /// A clone shares the circuit, and has to be polled ready. It costs one reference count and a clone
 /// of the inner service.
-pub struct BodyBreaker<S, C, R = Fail> {
+pub struct BodyBreaker<S, C, R = RejectWithError> {
     inner: S,
     circuit: Circuit<C>,
     on_rejection: R,
@@ -52,9 +52,9 @@ where
     C: Classifier<Request<Q>, Response<B>, S::Error> + Clone,
     R: OnRejection<Response<B>, S::Error> + Clone,
 {
-    type Response = Response<JudgedBody<B>>;
+    type Response = Response<TrackedBody<B>>;
     type Error = R::Error;
-    type Future = future::Future<S, C, R, Request<Q>, AtEnd>;
+    type Future = future::Future<S, C, R, Request<Q>, OnBodyEnd>;
 
     /// As for [`Breaker`](crate::breaker::Breaker).
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
@@ -62,7 +62,7 @@ where
     }
 
     fn call(&mut self, request: Request<Q>) -> Self::Future {
-        let ends = AtEnd { head_only: !expects_body(&request) };
+        let ends = OnBodyEnd { head_only: !expects_body(&request) };
         start_call(&mut self.gate, &self.circuit, &mut self.inner, &self.on_rejection, ends, request)
     }
 }

@@ -1,0 +1,42 @@
+use std::task::{Context, Poll, ready};
+
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::{ReportFuture, Reported, ReportedError, with_report};
+use crate::CallReport;
+
+/// Attaches a report to each result: responses become [`Reported`], and errors [`ReportedError`].
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ReportLayer;
+
+/// A service whose results have reports. Made by [`ReportLayer`].
+#[derive(Debug, Clone)]
+pub struct ReportService<S> {
+    inner: S,
+}
+
+impl<S> Layer<S> for ReportLayer {
+    type Service = ReportService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        ReportService { inner }
+    }
+}
+
+impl<S: Service<Req>, Req> Service<Req> for ReportService<S> {
+    type Response = Reported<S::Response>;
+    type Error = ReportedError<S::Error>;
+    type Future = ReportFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(match ready!(self.inner.poll_ready(cx)) {
+            Ok(()) => Ok(()),
+            Err(error) => Err(ReportedError { error, report: CallReport::default() }),
+        })
+    }
+
+    fn call(&mut self, request: Req) -> Self::Future {
+        with_report(self.inner.call(request))
+    }
+}
