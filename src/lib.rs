@@ -1,5 +1,4 @@
-//! When a call fails, decide well what to do next: try again, stop calling, or answer another way. As tower layers that are
-//! cheap enough to put around every call.
+//! Tower middleware for calls that fail: retry them, stop calling, or answer from a fallback.
 //!
 //! ```
 //! use std::{convert::Infallible, io};
@@ -13,9 +12,9 @@
 //! let cache = service_fn(|key: &'static str| async move { Ok::<_, Infallible>(format!("cached {key}")) });
 //!
 //! let mut service = ServiceBuilder::new()
-//!     .layer(FallbackLayer::new(cache))                           // what retries can't save
-//!     .layer(RetryLayer::new(RetryConfig::default().idempotent())) // a few more attempts, within a budget
-//!     .layer(BreakerLayer::new(BreakerConfig::default()))         // none at all while it is down
+//!     .layer(FallbackLayer::new(cache))                           // the answer if retries fail
+//!     .layer(RetryLayer::new(RetryConfig::default().idempotent())) // more attempts, within a budget
+//!     .layer(BreakerLayer::new(BreakerConfig::default()))         // no calls while it is down
 //!     .service(client);
 //!
 //! assert_eq!(service.ready().await.unwrap().call("prices").await.unwrap(), "cached prices");
@@ -28,53 +27,72 @@
 //! tower-recourse = "0.1"
 //! ```
 //!
-//! | layer | page | in a line |
+//! | layer | page | purpose |
 //! |---|---|---|
-//! | [`RetryLayer`] | [`retry`] | tries again, with back-off, a budget, and deadlines |
-//! | [`BreakerLayer`] | [`breaker`] | stops calling what is down, and finds out when it is back |
-//! | [`FallbackLayer`] | [`fallback`] | answers another way when all else fails |
+//! | [`RetryLayer`] | [`retry`] | retries with backoff, a budget, and deadlines |
+//! | [`BreakerLayer`] | [`breaker`] | stops calling a service that is down, and detects its recovery |
+//! | [`FallbackLayer`] | [`fallback`] | answers another way when everything else has failed |
 //!
-//! Each works alone. Together they know each other's words: a breaker's rejection isn't retried and costs no budget, an
-//! attempt that a retry cuts off is a failure to the breaker inside, and a fallback is told the [`Cause`]. The order above is
-//! the paved one; each page says what other orders mean.
+//! Each layer works on its own. Stacked, they share context: a retry doesn't retry a breaker's
+//! rejection and spends no budget on it, a breaker counts an attempt that a retry cuts off as a
+//! failure, and a fallback receives the [`Cause`]. The order above is recommended; the page of each
+//! layer documents the alternatives.
 //!
-//! Whole programs, and how to choose how much to retry, are in the [`cookbook`]; what a call costs is told in [`costs`]. With axum, tonic, hyper
-//! and reqwest (feature `http`): `integrations`.
+//! The [`cookbook`] has complete programs, and a page on how much to retry. [`costs`] lists what a
+//! call costs. The pages of `integrations` (feature `http`) cover axum, tonic, hyper and reqwest.
 //!
-//! # Words
+//! # Terms
 //!
-//! An **attempt** is one call of the service within ([`Attempt`]), and what comes back is its **outcome** ([`Outcome`]). A
-//! [`Classifier`] makes it a **verdict** ([`Verdict`]): success, failure of a kind, or neutral. A [policy](retry::Policy)
-//! makes of that a **decision**, with a reason. A breaker gives **permits**, or **rejections**. What happened is told to
-//! [observers](observe).
+//! An **attempt** ([`Attempt`]) is one call of the inner service, and its result is an **outcome**
+//! ([`Outcome`]). A [`Classifier`] turns the outcome into a **verdict** ([`Verdict`]): success,
+//! failure of a kind, or neutral. A [policy](retry::Policy) turns the verdict into a **decision**
+//! with a reason. A breaker issues **permits** or **rejections**. [Observers](observe) receive an
+//! event for each thing that happens.
 //!
 //! # Features
 //!
-//! On by default: `retry`, `breaker`, `fallback`, `tracing` (events are written through it), and `tower` (its time-out and load
-//! shedding are known to [`classify::ErrorClassifier`]). Off: `keyed` (one circuit a key), `hyper` and `h2` (their errors are known),
-//! `text` ([`classify::ErrorMessages`](classify): errors are judged by their text), `store` (state that survives the process), `audit` (a
-//! record of what was done), `http` (statuses, `Retry-After`, bodies that are sent again), `axum` (its bodies are among those),
-//! `grpc` (statuses in trailers, pushback, service configs), `tonic` (what that needs around its channels), `tower-http` and
-//! `tower-http-06` (classifiers of its versions 0.7 and 0.6 judge).
+//! On by default:
 //!
-//! # What it needs
+//! | feature | adds |
+//! |---|---|
+//! | `retry`, `breaker`, `fallback` | the three layers |
+//! | `tracing` | an observer that writes events as `tracing` events |
+//! | `tower` | [`classify::ErrorClassifier`] recognises the errors of tower's timeout and load shedding |
 //!
-//! A tokio runtime with its time driver on for waits and time-outs; a breaker alone needs none. Service errors must be `'static`,
-//! and `Send`.
+//! Off by default:
 //!
-//! In a spawned task or an axum handler, call a stack by `ready().await?.call(…)`. `oneshot` doesn't compile there if one of the stack's
-//! error types contains a lifetime, as a boxed error or `&'static str` does ("higher-ranked lifetime error", "implementation of `From` is
-//! not general enough"). tower's own layers have the same limit. A stack in a `BoxCloneService` or `BoxCloneSyncService` of tower can be
-//! called by `oneshot` everywhere.
+//! | feature | adds |
+//! |---|---|
+//! | `keyed` | one circuit per key |
+//! | `hyper`, `h2` | [`classify::ErrorClassifier`] recognises their errors |
+//! | `text` | [`classify::ErrorMessages`](classify), which classifies errors by their text |
+//! | `store` | state that survives the process |
+//! | `audit` | an audit log |
+//! | `http` | statuses, `Retry-After`, bodies that can be resent |
+//! | `axum` | axum's bodies can be resent |
+//! | `grpc` | statuses in trailers, pushback, service configs |
+//! | `tonic` | tonic's bodies can be resent; errors of its channels are recognised |
+//! | `tower-http`, `tower-http-06` | classifiers of tower-http 0.7 and 0.6 |
+//!
+//! # Requirements
+//!
+//! Waits and timeouts need a tokio runtime with its time driver; a breaker alone needs no runtime.
+//! Service errors must be `'static` and `Send`.
+//!
+//! In a spawned task or an axum handler, call a stack by `ready().await?.call(…)`. `oneshot`
+//! doesn't compile there if an error type of the stack contains a lifetime, as a boxed error or
+//! `&'static str` does ("higher-ranked lifetime error", "implementation of `From` is not general
+//! enough"). tower's own layers have the same limit. A stack in tower's `BoxCloneService` or
+//! `BoxCloneSyncService` can be called by `oneshot` everywhere.
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
-// The pages link to one another: where a feature leaves some of them out, the rest still build.
+// Pages link to one another, so links break if a feature that a page needs is off.
 #![cfg_attr(
     not(all(feature = "retry", feature = "breaker", feature = "fallback")),
     allow(rustdoc::broken_intra_doc_links)
 )]
 
-// Nouns: they import nothing of the crate but each other and `time::Instant`.
+// Data types without behaviour of a layer. They import one another and `time::Instant` only.
 mod attempt;
 #[cfg(feature = "http")]
 mod body_elapsed;
@@ -87,7 +105,7 @@ mod name;
 mod outcome;
 #[cfg(any(feature = "retry", feature = "breaker"))]
 mod ratio;
-// Each of these features uses its own part.
+// Each of these features uses a part of the module.
 #[cfg_attr(
     not(all(feature = "audit", feature = "store", feature = "keyed", feature = "fallback", feature = "tracing")),
     allow(dead_code)
@@ -95,7 +113,7 @@ mod ratio;
 mod sanitize;
 mod verdict;
 
-// What the layers share, besides words.
+// Primitives that several layers use.
 #[cfg(any(feature = "audit", feature = "store"))]
 mod background_log;
 mod call_context;
@@ -104,7 +122,7 @@ mod clone_source;
 #[cfg(any(feature = "retry", feature = "breaker", feature = "fallback"))]
 mod cold_option;
 #[cfg(any(feature = "audit", feature = "store"))]
-// Each of the two uses its own part.
+// Each of the two features uses a part of the module.
 #[cfg_attr(not(all(feature = "audit", feature = "store")), allow(dead_code))]
 mod private_file;
 #[cfg(any(feature = "retry", feature = "breaker"))]
@@ -116,10 +134,10 @@ mod reservation;
 #[cfg(any(feature = "retry", feature = "fallback"))]
 mod sharded_arc;
 
-// Judges.
+// Classifiers.
 pub mod classify;
 
-// Layers: none imports another.
+// The layers. No layer imports another.
 #[cfg(feature = "breaker")]
 pub mod breaker;
 #[cfg(feature = "fallback")]
@@ -127,17 +145,17 @@ pub mod fallback;
 #[cfg(feature = "retry")]
 pub mod retry;
 
-// Edges: the traits above for a protocol.
+// Protocol edges. They implement the traits above for HTTP and gRPC.
 #[cfg(feature = "grpc")]
 pub mod grpc;
 #[cfg(feature = "http")]
 pub mod http;
 
-// How it went, for callers who ask.
+// Reports of how a result was obtained.
 pub mod boundary;
 pub mod report;
 
-// Pages without code: all of them use every layer.
+// Pages of documentation. Their examples use all layers.
 #[cfg(all(any(doc, doctest), feature = "retry", feature = "breaker", feature = "fallback"))]
 pub mod cookbook;
 #[cfg(all(any(doc, doctest), feature = "retry", feature = "breaker", feature = "fallback"))]
@@ -145,7 +163,7 @@ pub mod costs;
 #[cfg(all(any(doc, doctest), feature = "http", feature = "fallback"))]
 pub mod integrations;
 
-// Ports.
+// Ports: time, observers, storage, atomics.
 pub mod observe;
 #[cfg(feature = "store")]
 pub mod store;
