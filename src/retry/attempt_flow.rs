@@ -45,8 +45,8 @@ where
     in_attempt(policy, attempt, || service.call(request))
 }
 
-/// Calls or polls the service, while the layers within can see which attempt and which budget they
-/// belong to.
+/// Calls or polls the service. Meanwhile, the inner layers can read which attempt and which budget
+/// the call belongs to.
 #[inline(always)]
 pub(super) fn in_attempt<P, Req, Res, Err, T>(policy: &P, attempt: &mut Attempt, run: impl FnOnce() -> T) -> T
 where
@@ -69,7 +69,7 @@ fn budget_address<Req, Res, Err>(policy: &impl Policy<Req, Res, Err>) -> usize {
 /// An attempt that has ended. `SentReq` is the type of the requests that the service gets.
 pub(super) struct AttemptOutcome<Res, Err, SentReq> {
     pub(super) result: Result<Res, Err>,
-    /// What the layers within wrote about the result.
+    /// What the inner layers wrote about the result.
     note: Note,
     /// The policy's decision, if it has already been made.
     decision: Option<Decision>,
@@ -130,12 +130,12 @@ where
     Replay: RequestReplay<Req>,
     Err: 'static,
 {
-    // First, since the code below may call other layers, which write notes too.
+    // Read first: the code below may call other layers, which write notes, too.
     let report = examine(&outcome.result, outcome.note, |result| policy.origin(result));
     let report_with = |cause| report.unwrap_or_default().with_failed(cause).with_attempts(attempt.number());
 
-    // What the policy sees of the attempt. An attempt without limits has no start, and costs no
-    // look at the clock.
+    // What the policy sees of the attempt. An attempt without limits has no start time, so the
+    // clock isn't read.
     let is_replayable = outcome.request.is_some() || stored.is_replayable();
     let seen = attempt.with_replayable(is_replayable).with_unsent(outcome.is_unsent);
     let started_and_now = attempt.started().map(|started| (started, Instant::now()));

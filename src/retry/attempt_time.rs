@@ -50,8 +50,8 @@ where
     earlier(own, attempt.deadline())
 }
 
-/// The [`attempt_deadline`], as long as it is enforced. It isn't any more after the policy has had
-/// no result for an attempt that had reached it.
+/// The [`attempt_deadline`], as long as it is enforced. It is no longer enforced after the attempt
+/// has reached it and the policy had no outcome for that.
 pub(super) fn enforced_deadline<P, Req, Res, Err>(policy: &P, attempt: &Attempt) -> Option<Instant>
 where
     P: Policy<Req, Res, Err>,
@@ -79,8 +79,8 @@ pub(super) fn is_over(deadline: Option<Instant>) -> bool {
     deadline.is_some_and(|deadline| deadline <= Instant::now())
 }
 
-/// Which limit an attempt has reached whose time is over. For a deadline that the request carries,
-/// it is the time that the last attempt had.
+/// Which limit an attempt has reached. If it is a deadline that the request carries, the limit is
+/// the time from the start of the last attempt to the deadline.
 pub(super) fn reached_limit<P, Req, Res, Err>(policy: &P, attempt: &Attempt) -> Elapsed
 where
     P: Policy<Req, Res, Err>,

@@ -25,8 +25,8 @@ use crate::{
 pub struct RetryState<Memo, Account> {
     memo: Memo,
     account: Account,
-    /// Boxed, since nearly every request succeeds without it. Then nothing is written, moved or
-    /// dropped.
+    /// Boxed, and allocated after the first failure. A request that succeeds at once doesn't write,
+    /// move or drop it.
     after_failure: ColdOption<Box<AfterFailure>>,
 }
 
@@ -74,8 +74,8 @@ where
 
     #[inline(always)]
     fn decide(&self, progress: &mut Self::State, attempt: &Attempt, outcome: Outcome<'_, Res, Err>) -> Decision {
-        // What an attempt has reserved that wasn't made, as the service didn't become ready, is
-        // given back first.
+        // An attempt that wasn't made, because the service didn't become ready, gives back what it
+        // has reserved.
         let after_failure = progress.after_failure.as_mut();
         let paid = after_failure.and_then(|after_failure| after_failure.reservation.settle(attempt.number()));
         self.ledger.refund(&mut progress.account);
@@ -95,7 +95,7 @@ where
     }
 
     fn not_retried(&self, progress: &mut Self::State, attempt: &Attempt, cause: Cause) {
-        // Here, and not when the caller drops the future.
+        // Given back here and not later, when the caller drops the future.
         if let Some(after_failure) = progress.after_failure.as_mut() {
             after_failure.reservation.give_back();
         }

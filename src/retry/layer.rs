@@ -1,4 +1,4 @@
-//! The layer.
+//! The [`RetryLayer`].
 
 use tower_layer::Layer;
 

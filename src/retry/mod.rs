@@ -254,6 +254,7 @@ pub mod quota;
 mod rejection_wait;
 mod request_age;
 mod request_context;
+mod request_flow;
 mod request_replay;
 mod run;
 mod run_blocking;

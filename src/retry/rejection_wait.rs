@@ -11,11 +11,11 @@ use crate::InvalidConfig;
 /// | setting | default | why |
 /// |---|---|---|
 /// | `max_wait` | 250 ms | a fault of some 100 ms keeps a circuit open for about as long; the request waits instead of failing |
-/// | `max_age` | 300 ms | waiting requests come back together: with one second, their crowd kept an overloaded upstream down |
+/// | `max_age` | 300 ms | waiting requests return together: with one second, they kept an overloaded upstream down |
 ///
-/// Both numbers come from a simulation of 79 breaker settings. There, requests that waited for up
-/// to one second lost 6.4 times as much as requests without a retry while an upstream recovered at
-/// 87 % load. With these numbers they lost no more.
+/// Both numbers come from a simulation of 79 breaker settings. There, clients that waited for up to
+/// one second lost 6.4 times as much as clients without a retry, while an upstream recovered at
+/// 87 % load. With these numbers, they lost no more than clients without a retry.
 ///
 /// ```
 /// use std::time::Duration;

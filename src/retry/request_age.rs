@@ -25,8 +25,8 @@ impl RequestAge {
         self.since = self.since.or(attempt.started()).or_else(|| Some(Instant::now()));
     }
 
-    /// The age: at least the sum of the waits, so that they end although a manual clock stands
-    /// still.
+    /// The age. It is at least the sum of the waits, so that the waits end even if a manual clock
+    /// doesn't advance.
     pub(super) fn at(&self, attempt: &Attempt) -> Duration {
         let since = self.since.or(attempt.started());
         let age = since.map_or(Duration::ZERO, |since| Instant::now().saturating_duration_since(since));

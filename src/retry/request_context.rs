@@ -1,19 +1,18 @@
-//! What a request needs besides the call that is under way.
+//! What a request needs besides its current attempt.
 
 use std::pin::Pin;
 
 use pin_project_lite::pin_project;
-use tower_service::Service;
 
-use super::{Policy, RequestReplay, future::ResponseFuture, stored_copy::StoredCopy};
 use crate::{classify::DrainFuture, cold_option::ColdOption, readiness::Readiness, sharded_arc::ArcShard};
 
-/// The part of a [`ResponseFuture`] that doesn't change from poll to poll, except after a failure.
+/// The part of a [`ResponseFuture`](super::future::ResponseFuture) that outlives its attempts.
 ///
 /// - `P` is the policy and `Shared` the spare instance, which all requests share. `State` is the
 ///   policy's state for this request.
 /// - `Source` provides the service instance for later attempts.
-/// - `Stored` is the request's [`StoredCopy`], and `Stage` its [`PreAttempt`].
+/// - `Stored` is the request's [`StoredCopy`](super::stored_copy::StoredCopy).
+/// - `Stage` is the request's [`PreAttempt`].
 ///
 /// `pub`, since it is a part of a public future's type; not reachable from outside.
 pub struct RequestContext<P, Shared, State, Source, Stored, Stage> {
@@ -25,8 +24,8 @@ pub struct RequestContext<P, Shared, State, Source, Stored, Stage> {
 }
 
 pin_project! {
-    /// What precedes a call, by stages. Most requests are sent at once and need none of them. So it
-    /// is boxed, and allocated for the first call that isn't made at once.
+    /// The stages before a call. Most requests are sent at once and need none of them. So they are
+    /// boxed, and the box is allocated for the first call that isn't made at once.
     ///
     /// `PrepareResend` prepares a request of type `SentReq`.
     #[project = PreAttemptProj]
@@ -35,9 +34,9 @@ pin_project! {
         // The first attempt wasn't begun: the service failed to become ready, or the request came
         // after its deadline.
         NotBegun { readiness: Readiness, request: SentReq },
-        // The delay before the attempt. Meanwhile the outcome of the one before is discarded.
+        // The delay before the attempt. Meanwhile, the outcome of the previous one is discarded.
         Waiting { discarding: Option<DrainFuture>, request: SentReq },
-        // The replay changes the request for this attempt.
+        // The `RequestReplay` changes the request for this attempt.
         Preparing { #[pin] preparing: PrepareResend },
         // The service isn't ready yet.
         Readying { request: SentReq },
@@ -72,20 +71,3 @@ impl<P, Shared, State, Source, Stored, PrepareResend, SentReq>
         }
     }
 }
-
-/// The future of a request of type `Req` to a service `S`.
-pub(super) type FutureOf<S, Source, Shared, P, Replay, Req> = ResponseFuture<
-    <S as Service<<Replay as RequestReplay<Req>>::Request>>::Future,
-    RequestContext<
-        P,
-        Shared,
-        <P as Policy<
-            Req,
-            <S as Service<<Replay as RequestReplay<Req>>::Request>>::Response,
-            <S as Service<<Replay as RequestReplay<Req>>::Request>>::Error,
-        >>::State,
-        Source,
-        StoredCopy<Replay, <Replay as RequestReplay<Req>>::Stored, Req>,
-        PreAttempt<<Replay as RequestReplay<Req>>::Prepare, <Replay as RequestReplay<Req>>::Request>,
-    >,
->;

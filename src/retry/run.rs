@@ -35,8 +35,8 @@ impl<P, Replay> RetryLayer<P, Replay> {
     /// `INCR`, say, the server may have executed it, and only the response was lost. See
     /// [`ErrorClassifier`](crate::classify::ErrorClassifier#idempotency).
     ///
-    /// [`before_resend`](Self::before_resend) has no effect. Change later attempts in the function
-    /// itself, if the attempt's number is above 1.
+    /// [`before_resend`](Self::before_resend) has no effect on functions. The function itself can
+    /// act on the attempt's number.
     ///
     /// # Errors
     ///

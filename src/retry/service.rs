@@ -1,4 +1,4 @@
-//! The service.
+//! The [`Retry`] service.
 
 use std::{
     fmt, mem,
@@ -11,8 +11,8 @@ use super::{
     CloneRequest, Policy, RequestReplay,
     attempt_flow::send,
     attempt_time::{came_too_late, first_attempt},
-    future::ResponseFuture,
-    request_context::{FutureOf, PreAttempt, RequestContext},
+    future::{FutureOf, ResponseFuture},
+    request_context::{PreAttempt, RequestContext},
     spare_instance::{LaterInstance, SpareInstance},
     stored_copy::StoredCopy,
 };
@@ -65,8 +65,8 @@ where
         self.readiness.poll(&mut self.inner, release, cx).map(Ok)
     }
 
-    // The future is written once, in the future of the layer around it, because each branch makes
-    // it in one expression, after the call (ARCHITECTURE, "The healthy path").
+    // Each branch constructs the future in one expression, after the call. So it is written
+    // directly into the outer layer's future and isn't copied (ARCHITECTURE, "The healthy path").
     #[inline(always)]
     fn call(&mut self, mut request: Req) -> Self::Future {
         let Self { inner, policy: shared, replay, readiness } = self;
@@ -76,15 +76,14 @@ where
         drop(deposits);
         let kept = replay.store(&mut request);
         let mut attempt = first_attempt(policy, &state, kept.is_some());
-        // Only if another retry may draw on the budget: the request allocates memory for the list
-        // of its deposits.
+        // Only if another retry may use the budget, since the list of deposits is allocated.
         if replay.carries_deposits()
             && policy.budget().is_some_and(|budget| shared.has_services() || budget.is_shared())
         {
             attempt.carry_deposits();
         }
         if readiness.has_failed() || came_too_late(&attempt) {
-            // The instance moves into the future, which may have to poll it ready once more.
+            // The instance moves into the future, which may have to poll it ready again.
             let instance = mem::replace(inner, inner.clone());
             let pre_attempt =
                 PreAttempt::NotBegun { readiness: mem::take(readiness), request: replay.into_request(request) };

@@ -97,8 +97,8 @@ fn bounded_jitter_spreads_a_linear_delay() {
     }
 }
 
-/// A case of seatbelt 0.11 (s18): a linear backoff of 10 s with a maximum of 1 s and a jitter of 25
-/// %, at random number 0.5. seatbelt applies the maximum after the jitter, so the three delays are
+/// A case of seatbelt 0.11 (s18): a linear backoff of 10 s with a maximum of 1 s and 25 % jitter,
+/// at random number 0.5. seatbelt applies the maximum after the jitter, so the three delays are
 /// 1 s each, and so is every delay above the maximum. Here, the whole range fits below the maximum,
 /// and the delay is in its middle, at 1 s / 1.25.
 #[test]

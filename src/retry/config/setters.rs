@@ -247,7 +247,7 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
         self
     }
 
-    /// Makes the jitter repeatable, for tests. The sequence of delays begins anew.
+    /// Makes the jitter repeatable, for tests. The sequence of random numbers restarts.
     pub fn seed(mut self, seed: u64) -> Self {
         self.settings.seed = seed;
         self.settings.turns = Arc::default();

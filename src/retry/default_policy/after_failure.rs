@@ -61,9 +61,9 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
         }
     }
 
-    /// Whether a call that the peer refused is resent without cost. Only once, since a peer that
-    /// refuses every call would be called without end. The checks decide about a request that can't
-    /// be sent again, or wasn't sent.
+    /// Whether a call that the peer refused is resent without cost. Only once per request, since a
+    /// peer may refuse every call. The checks decide about a request that can't be sent again, or
+    /// wasn't sent.
     fn may_resend<Memo, Account>(&self, progress: &RetryState<Memo, Account>, attempt: &Attempt) -> bool {
         self.settings.is_on()
             && progress.after_failure.as_ref().is_none_or(|after_failure| !after_failure.is_resent)
@@ -91,7 +91,7 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
     }
 }
 
-/// Whether a delay wouldn't end before the deadline.
+/// Whether a delay would reach or cross the deadline.
 pub(super) fn crosses_deadline(attempt: &Attempt, delay: Duration) -> bool {
     attempt.deadline().is_some_and(|deadline| deadline.saturating_duration_since(Instant::now()) <= delay)
 }

@@ -1,4 +1,4 @@
-//! What the budget is told about outcomes.
+//! Reports of outcomes to the budget.
 
 use super::{
     super::{

@@ -60,7 +60,7 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
                 settings.own_delay(failure, attempt, &state)
             }
         };
-        // Without jitter, so that the jitter doesn't decide whether the wait crosses the deadline.
+        // Without the jitter of the server's delay, which is fitted to the deadline below.
         let least = own.delay.max(asked);
         if crosses_deadline(attempt, least) {
             return Err(DecisionReason::Deadline);
@@ -103,8 +103,8 @@ impl Settings {
         self.switch.as_ref().is_none_or(|switch| switch.is_on())
     }
 
-    /// Emits an event, once, if the classifier doesn't know whether requests are idempotent: then
-    /// the configuration should state it.
+    /// Emits `IdempotencyUnknown` once, if the classifier doesn't know whether the request is
+    /// idempotent. The user should then state it in the configuration.
     fn emit_if_idempotency_unknown(&self, failure: Failure) {
         // Relaxed: all that matters is that the event is emitted once.
         if failure.is_idempotency_unknown() && !self.emitted_idempotency_unknown.swap(true, Ordering::Relaxed) {

@@ -5,10 +5,10 @@ use std::{sync::atomic::Ordering, time::Duration};
 use super::super::{backoff_state::BackoffState, config::Settings};
 use crate::{Attempt, Failure, FailureKind, random, time::Instant};
 
-/// The delay that a retry would wait for by itself.
+/// The delay of a retry if the server requests none.
 #[derive(Default)]
 pub(super) struct OwnDelay {
-    /// The delay of the backoff, on which the next one may depend.
+    /// The delay of the backoff. The backoff's next delay may depend on it.
     pub(super) backoff: Duration,
     /// At least `backoff`; longer after some throttled calls.
     pub(super) delay: Duration,
@@ -40,12 +40,12 @@ impl Settings {
         let left = attempt.deadline().map(|deadline| deadline.saturating_duration_since(Instant::now()));
         let spare = left.map_or(Duration::MAX, |left| left.saturating_sub(requested) / 2);
         let jitter = Duration::try_from_secs_f64(requested.as_secs_f64() * share).unwrap_or(Duration::MAX);
-        // A share of a short delay alone would hardly spread the clients.
+        // At least 10 ms, since a share of a short delay would hardly spread the clients.
         let most = jitter.max(Duration::from_millis(10)).min(spare);
         requested.saturating_add(most.mul_f64(self.random()))
     }
 
-    /// The next random number, from 0 to 1.
+    /// The next random number, from 0 to 1. Clones of the configuration share the sequence.
     pub(super) fn random(&self) -> f64 {
         // Relaxed: all that matters is that no two callers get the same turn.
         let turn = self.turns.fetch_add(1, Ordering::Relaxed);
