@@ -42,16 +42,16 @@ pub(super) use settings::Settings;
 #[derive(Clone)]
 pub struct RetryConfig<C = ErrorClassifier, Timeout = NoTimeouts, Quota = NoQuota, Replay = CloneRequest> {
     pub(super) settings: Settings,
-    pub(super) answer: Timeout,
+    pub(super) on_timeout: Timeout,
     pub(super) classifier: C,
-    pub(super) ledger: Quota,
-    pub(crate) keep: Replay,
+    pub(super) quota: Quota,
+    pub(crate) replay: Replay,
 }
 
 impl Default for RetryConfig {
     fn default() -> Self {
         let settings = Settings::default();
-        Self { settings, answer: NoTimeouts, classifier: ErrorClassifier, ledger: NoQuota, keep: CloneRequest }
+        Self { settings, on_timeout: NoTimeouts, classifier: ErrorClassifier, quota: NoQuota, replay: CloneRequest }
     }
 }
 
@@ -64,7 +64,7 @@ impl<C: fmt::Debug, Timeout, Quota: fmt::Debug, Replay> fmt::Debug for RetryConf
             .field("budget", &self.settings.budget)
             .field("limits", &self.settings.limits)
             .field("classifier", &self.classifier)
-            .field("ledger", &self.ledger)
+            .field("quota", &self.quota)
             .finish_non_exhaustive()
     }
 }

@@ -60,7 +60,7 @@ where
         if let Some(budget) = self.settings.budget.as_ref().filter(|_| self.settings.deposits) {
             budget.deposit_once();
         }
-        let (memo, account) = (self.classifier.memo(request), self.ledger.open(request));
+        let (memo, account) = (self.classifier.memo(request), self.quota.open(request));
         RetryState { memo, account, after_failure: ColdOption::NONE }
     }
 
@@ -69,7 +69,7 @@ where
         if let Some(after_failure) = progress.after_failure.as_mut() {
             after_failure.reservation.spend();
         }
-        self.ledger.consume(&mut progress.account);
+        self.quota.consume(&mut progress.account);
     }
 
     #[inline(always)]
@@ -78,7 +78,7 @@ where
         // has reserved.
         let after_failure = progress.after_failure.as_mut();
         let paid = after_failure.and_then(|after_failure| after_failure.reservation.settle(attempt.number()));
-        self.ledger.refund(&mut progress.account);
+        self.quota.release(&mut progress.account);
 
         let verdict = match outcome.cause() {
             Some(Cause::Rejected { retry_in }) => Verdict::rejected(retry_in),
@@ -99,7 +99,7 @@ where
         if let Some(after_failure) = progress.after_failure.as_mut() {
             after_failure.reservation.give_back();
         }
-        self.ledger.refund(&mut progress.account);
+        self.quota.release(&mut progress.account);
         self.emit_stopped::<Req, _>(progress, attempt, cause);
     }
 
@@ -118,7 +118,7 @@ where
     }
 
     fn timed_out(&self, elapsed: Elapsed) -> Option<Result<Res, Err>> {
-        self.answer.outcome(elapsed)
+        self.on_timeout.outcome(elapsed)
     }
 
     #[inline]

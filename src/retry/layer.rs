@@ -14,21 +14,21 @@ use crate::{Attempt, sharded_arc::ShardedArc};
 #[derive(Debug)]
 pub struct RetryLayer<P, Replay = CloneRequest> {
     pub(super) policy: ShardedArc<P>,
-    keep: Replay,
+    replay: Replay,
 }
 
 impl<C, Timeout, Quota, Replay: Clone> RetryLayer<RetryConfig<C, Timeout, Quota, Replay>, Replay> {
     /// A layer with the policy of a [`RetryConfig`].
     pub fn new(config: RetryConfig<C, Timeout, Quota, Replay>) -> Self {
-        let keep = config.keep.clone();
-        Self { policy: ShardedArc::new(config), keep }
+        let replay = config.replay.clone();
+        Self { policy: ShardedArc::new(config), replay }
     }
 }
 
 impl<P> RetryLayer<P> {
     /// A layer with any [`Policy`](super::Policy). It stores clones of the requests.
     pub fn with(policy: P) -> Self {
-        Self { policy: ShardedArc::new(policy), keep: CloneRequest }
+        Self { policy: ShardedArc::new(policy), replay: CloneRequest }
     }
 }
 
@@ -56,8 +56,8 @@ impl<P, Replay> RetryLayer<P, Replay> {
     }
 
     /// Stores requests with a [`RequestReplay`](super::RequestReplay).
-    pub fn replay<NewReplay>(self, keep: NewReplay) -> RetryLayer<P, NewReplay> {
-        RetryLayer { policy: self.policy, keep }
+    pub fn replay<NewReplay>(self, replay: NewReplay) -> RetryLayer<P, NewReplay> {
+        RetryLayer { policy: self.policy, replay }
     }
 
     /// Changes a request each time that it is sent again, with an async function: for example, sets
@@ -89,7 +89,7 @@ impl<P, Replay> RetryLayer<P, Replay> {
         F: Fn(Req, Attempt) -> Fut,
         Fut: Future<Output = Req>,
     {
-        RetryLayer { policy: self.policy, keep: PrepareResend { keep: self.keep, prepare } }
+        RetryLayer { policy: self.policy, replay: PrepareResend { replay: self.replay, prepare } }
     }
 
     /// The policy.
@@ -100,7 +100,7 @@ impl<P, Replay> RetryLayer<P, Replay> {
 
 impl<P, Replay: Clone> Clone for RetryLayer<P, Replay> {
     fn clone(&self) -> Self {
-        Self { policy: self.policy.clone(), keep: self.keep.clone() }
+        Self { policy: self.policy.clone(), replay: self.replay.clone() }
     }
 }
 
@@ -108,6 +108,6 @@ impl<S, P, Replay: Clone> Layer<S> for RetryLayer<P, Replay> {
     type Service = Retry<S, P, Replay>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Retry::new(inner, &self.policy, self.keep.clone())
+        Retry::new(inner, &self.policy, self.replay.clone())
     }
 }

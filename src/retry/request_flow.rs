@@ -265,7 +265,7 @@ where
                     context.instance.release();
                 }
                 // Dropped before the delay, so that others can use what they hold.
-                let discarding = context.policy.let_go(outcome.result);
+                let discarding = context.policy.discard(outcome.result);
                 context.set_pre_attempt(PreAttempt::Waiting { discarding, request: next.request });
                 this.call.set(None);
                 *this.attempt = next.attempt;

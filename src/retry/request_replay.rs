@@ -16,7 +16,7 @@ use crate::{Attempt, time::Instant};
     message = "`{Self}` can't store a `{Req}` for another attempt",
     label = "this request can't be sent twice",
     note = "by default, requests are cloned: implement `Clone` for `{Req}`",
-    note = "or copy it with a function: `RetryLayer::new(…).keep(|request: &{Req}| -> Option<{Req}> {{ … }})`"
+    note = "or copy it with a function: `RetryLayer::new(…).copy_request_with(|request: &{Req}| -> Option<{Req}> {{ … }})`"
 )]
 pub trait RequestReplay<Req> {
     /// The request that the service gets.
@@ -36,14 +36,14 @@ pub trait RequestReplay<Req> {
 
     /// Whether [`copy`](Self::copy) can still return a request. A body that is stored while it is
     /// sent may have become too large. Called after each attempt, so it must be cheap.
-    fn is_stored(&self, kept: &Self::Stored) -> bool {
-        let _ = kept;
+    fn is_stored(&self, stored: &Self::Stored) -> bool {
+        let _ = stored;
         true
     }
 
     /// The request once more. `None`: it can't be sent again any more. Called before the delay,
     /// since a failure is only discarded if there is a request to send after it.
-    fn copy(&self, kept: &mut Self::Stored) -> Option<Self::Request>;
+    fn copy(&self, stored: &mut Self::Stored) -> Option<Self::Request>;
 
     /// Changes the request that [`copy`](Self::copy) has returned, for example sets a fresh
     /// token. Called after the delay, within the attempt's time limit. Not called before the first
@@ -99,8 +99,8 @@ impl<Req: Clone> RequestReplay<Req> for CloneRequest {
         request
     }
 
-    fn copy(&self, kept: &mut Req) -> Option<Req> {
-        Some(kept.clone())
+    fn copy(&self, stored: &mut Req) -> Option<Req> {
+        Some(stored.clone())
     }
 
     fn prepare(&self, request: Req, _: &Attempt) -> Ready<Req> {
@@ -130,8 +130,8 @@ where
         request
     }
 
-    fn copy(&self, kept: &mut Req) -> Option<Req> {
-        (self.0)(kept)
+    fn copy(&self, stored: &mut Req) -> Option<Req> {
+        (self.0)(stored)
     }
 
     fn prepare(&self, request: Req, _: &Attempt) -> Ready<Req> {
@@ -143,7 +143,7 @@ where
 /// function. See [`RetryLayer::before_resend`](super::RetryLayer::before_resend).
 #[derive(Clone, Copy)]
 pub struct PrepareResend<Replay, F> {
-    pub(crate) keep: Replay,
+    pub(crate) replay: Replay,
     pub(crate) prepare: F,
 }
 
@@ -159,20 +159,20 @@ where
     type Prepare = Fut;
 
     fn store(&self, request: &mut Req) -> Option<Self::Stored> {
-        self.keep.store(request)
+        self.replay.store(request)
     }
 
     #[inline]
     fn into_request(&self, request: Req) -> Self::Request {
-        self.keep.into_request(request)
+        self.replay.into_request(request)
     }
 
-    fn is_stored(&self, kept: &Self::Stored) -> bool {
-        self.keep.is_stored(kept)
+    fn is_stored(&self, stored: &Self::Stored) -> bool {
+        self.replay.is_stored(stored)
     }
 
-    fn copy(&self, kept: &mut Self::Stored) -> Option<Self::Request> {
-        self.keep.copy(kept)
+    fn copy(&self, stored: &mut Self::Stored) -> Option<Self::Request> {
+        self.replay.copy(stored)
     }
 
     fn prepare(&self, request: Self::Request, attempt: &Attempt) -> Fut {
@@ -180,19 +180,19 @@ where
     }
 
     fn before_attempt(&self, request: &mut Self::Request, attempt: &Attempt, deadline: Option<Instant>) {
-        self.keep.before_attempt(request, attempt, deadline);
+        self.replay.before_attempt(request, attempt, deadline);
     }
 
     fn carries_deposits(&self) -> bool {
-        self.keep.carries_deposits()
+        self.replay.carries_deposits()
     }
 
     fn carry_deposits(&self, request: &mut Self::Request, deposits: Deposits) {
-        self.keep.carry_deposits(request, deposits);
+        self.replay.carry_deposits(request, deposits);
     }
 
     fn deposits(&self, request: &Req) -> Deposits {
-        self.keep.deposits(request)
+        self.replay.deposits(request)
     }
 }
 
@@ -204,6 +204,6 @@ impl<F> fmt::Debug for CopyWith<F> {
 
 impl<Replay: fmt::Debug, F> fmt::Debug for PrepareResend<Replay, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Prepared").field("keep", &self.keep).finish_non_exhaustive()
+        f.debug_struct("Prepared").field("replay", &self.replay).finish_non_exhaustive()
     }
 }

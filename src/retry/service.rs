@@ -74,8 +74,8 @@ where
         let deposits = if replay.carries_deposits() { replay.deposits(&request).enter() } else { None };
         let mut state = policy.start(&request);
         drop(deposits);
-        let kept = replay.store(&mut request);
-        let mut attempt = first_attempt(policy, &state, kept.is_some());
+        let stored = replay.store(&mut request);
+        let mut attempt = first_attempt(policy, &state, stored.is_some());
         // Only if another retry may use the budget, since the list of deposits is allocated.
         if replay.carries_deposits()
             && policy.budget().is_some_and(|budget| shared.has_services() || budget.is_shared())
@@ -93,7 +93,7 @@ where
                     policy: share,
                     state,
                     instance: LaterInstance::new(instance),
-                    stored: StoredCopy::new(replay.clone(), kept),
+                    stored: StoredCopy::new(replay.clone(), stored),
                     pre_attempt: pre_attempt.boxed(),
                 },
                 call: None,
@@ -109,7 +109,7 @@ where
                 policy: share,
                 state,
                 instance: LaterInstance::NONE,
-                stored: StoredCopy::new(replay.clone(), kept),
+                stored: StoredCopy::new(replay.clone(), stored),
                 pre_attempt: ColdOption::NONE,
             },
             timer: None,

@@ -61,18 +61,18 @@ impl TimeLimits {
 #[derive(Debug, Clone, Copy)]
 pub struct Timeouts<Timeout = TimeoutFromElapsed> {
     pub(crate) limits: TimeLimits,
-    pub(crate) answer: Timeout,
+    pub(crate) on_timeout: Timeout,
 }
 
 impl Timeouts {
     /// Limits each attempt.
     pub fn attempt(limit: Duration) -> Self {
-        Self { limits: TimeLimits { attempt: Some(limit), total: None }, answer: TimeoutFromElapsed }
+        Self { limits: TimeLimits { attempt: Some(limit), total: None }, on_timeout: TimeoutFromElapsed }
     }
 
     /// Limits the whole request: the deadline is this long after the call.
     pub fn request(limit: Duration) -> Self {
-        Self { limits: TimeLimits { attempt: None, total: Some(limit) }, answer: TimeoutFromElapsed }
+        Self { limits: TimeLimits { attempt: None, total: Some(limit) }, on_timeout: TimeoutFromElapsed }
     }
 }
 
@@ -84,11 +84,11 @@ impl<Timeout> Timeouts<Timeout> {
     }
 
     /// Sets the function that makes the outcome when a limit is reached: an error, or a response.
-    pub fn on_timeout<F, Res, Err>(self, answer: F) -> Timeouts<TimeoutWith<F>>
+    pub fn on_timeout<F, Res, Err>(self, on_timeout: F) -> Timeouts<TimeoutWith<F>>
     where
         F: Fn(Elapsed) -> Result<Res, Err>,
     {
-        Timeouts { limits: self.limits, answer: TimeoutWith(answer) }
+        Timeouts { limits: self.limits, on_timeout: TimeoutWith(on_timeout) }
     }
 }
 
@@ -97,7 +97,7 @@ impl<Timeout> Timeouts<Timeout> {
 #[diagnostic::on_unimplemented(
     message = "a time-out can't be turned into `Result<{Res}, {Err}>`",
     label = "`{Err}` doesn't implement `From<Elapsed>`",
-    note = "set the outcome of a time-out with a function: `Timeouts::attempt(…).answer(|elapsed| Err(…))`"
+    note = "set the outcome of a time-out with a function: `Timeouts::attempt(…).on_timeout(|elapsed| Err(…))`"
 )]
 pub trait TimeoutOutcome<Res, Err> {
     /// The outcome. `None`: the attempt goes on.

@@ -38,7 +38,7 @@ fn has<T: std::fmt::Debug>(shown: &T, parts: &[&str]) {
 #[test]
 fn debug_output_shows_settings_and_names_functions() {
     let limits = Timeouts::request(secs(9)).on_timeout(|_: Elapsed| Err::<&str, _>(Oops(1)));
-    has(&limits, &["total: Some(9s)", "answer: a function"]);
+    has(&limits, &["total: Some(9s)", "on_timeout: a function"]);
     let ledger = RetryQuota::new().max_per_key(7);
     has(&ledger, &["RetryQuota", "per_key: Some(7)", "in_all: 0"]);
     let config =

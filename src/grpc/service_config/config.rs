@@ -95,8 +95,8 @@ impl ServiceConfig {
 
     /// Makes the layer.
     pub fn layer(self) -> RetryLayer<Self, GrpcReplay> {
-        let keep = self.base.keep.clone();
-        RetryLayer::with(self).replay(keep)
+        let replay = self.base.replay.clone();
+        RetryLayer::with(self).replay(replay)
     }
 
     fn planned(mut self) -> Self {

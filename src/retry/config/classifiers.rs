@@ -43,6 +43,12 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
     /// Classifies outcomes with a [`Classifier`](crate::Classifier). It can use the request, too.
     /// Default: [`ErrorClassifier`](crate::classify::ErrorClassifier).
     pub fn classifier<NewC>(self, classifier: NewC) -> RetryConfig<NewC, Timeout, Quota, Replay> {
-        RetryConfig { settings: self.settings, answer: self.answer, classifier, ledger: self.ledger, keep: self.keep }
+        RetryConfig {
+            settings: self.settings,
+            on_timeout: self.on_timeout,
+            classifier,
+            quota: self.quota,
+            replay: self.replay,
+        }
     }
 }

@@ -119,14 +119,14 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
 
     /// The time limits of attempts and requests. Default: none.
     pub fn timeouts<NewTimeout>(mut self, timeouts: Timeouts<NewTimeout>) -> RetryConfig<C, NewTimeout, Quota, Replay> {
-        let Timeouts { limits, answer } = timeouts;
+        let Timeouts { limits, on_timeout } = timeouts;
         self.settings.limits = limits;
         RetryConfig {
             settings: self.settings,
-            answer,
+            on_timeout,
             classifier: self.classifier,
-            ledger: self.ledger,
-            keep: self.keep,
+            quota: self.quota,
+            replay: self.replay,
         }
     }
 
@@ -146,34 +146,34 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
     ///
     /// struct Job { tenant: u32 }
     ///
-    /// let ledger = RetryQuota::new().max_per_key(100).max_total(1_000);
-    /// let config = RetryConfig::default().quota(&ledger, |job: &Job| job.tenant);
+    /// let quota = RetryQuota::new().max_per_key(100).max_total(1_000);
+    /// let config = RetryConfig::default().quota(&quota, |job: &Job| job.tenant);
     /// # let _ = config;
     /// ```
-    pub fn quota<F, Req, Key>(self, ledger: &RetryQuota, key: F) -> RetryConfig<C, Timeout, KeyedQuota<F>, Replay>
+    pub fn quota<F, Req, Key>(self, quota: &RetryQuota, key: F) -> RetryConfig<C, Timeout, KeyedQuota<F>, Replay>
     where
         F: Fn(&Req) -> Key,
         Key: fmt::Display,
     {
-        let ledger = KeyedQuota::new(ledger.clone(), key);
+        let quota = KeyedQuota::new(quota.clone(), key);
         RetryConfig {
             settings: self.settings,
-            answer: self.answer,
+            on_timeout: self.on_timeout,
             classifier: self.classifier,
-            ledger,
-            keep: self.keep,
+            quota,
+            replay: self.replay,
         }
     }
 
     /// Stores requests with your own [`RequestReplay`](super::super::RequestReplay). To copy them with a function,
     /// see [`RetryLayer::copy_request_with`](super::super::RetryLayer::copy_request_with).
-    pub fn replay<NewReplay>(self, keep: NewReplay) -> RetryConfig<C, Timeout, Quota, NewReplay> {
+    pub fn replay<NewReplay>(self, replay: NewReplay) -> RetryConfig<C, Timeout, Quota, NewReplay> {
         RetryConfig {
             settings: self.settings,
-            answer: self.answer,
+            on_timeout: self.on_timeout,
             classifier: self.classifier,
-            ledger: self.ledger,
-            keep,
+            quota: self.quota,
+            replay,
         }
     }
 

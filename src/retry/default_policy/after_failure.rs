@@ -44,11 +44,11 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
 
         self.settings.report_failure(attempt, paid, failure);
         if is_unmade(failure) {
-            self.ledger.refund(&mut progress.account);
+            self.quota.refund(&mut progress.account);
         }
         match self.check::<Req, _>(progress, attempt, failure) {
             Ok(delay) => {
-                let quota = self.ledger.usage(&mut progress.account);
+                let quota = self.quota.usage(&mut progress.account);
                 observers.tell(Event::RetryScheduled { name, attempt: number, delay, quota });
                 Decision::Retry { delay, reason: DecisionReason::Transient }
             }
@@ -86,7 +86,7 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
         if cause == Cause::NotReplayable && !emitted_not_replayable.swap(true, Ordering::Relaxed) {
             observers.tell(Event::RequestNotReplayable { name });
         }
-        let quota = self.ledger.usage(&mut progress.account);
+        let quota = self.quota.usage(&mut progress.account);
         observers.tell(Event::RetryStopped { name, attempt: attempt.number(), cause, quota });
     }
 }

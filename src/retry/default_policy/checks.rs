@@ -23,12 +23,12 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
     where
         Quota: QuotaSource<Req>,
     {
-        let Self { settings, ledger, .. } = self;
+        let Self { settings, quota, .. } = self;
         if !settings.is_on() {
             return Err(DecisionReason::RetriesDisabled);
         }
-        if let Some(spent) = ledger.total_exceeded() {
-            return Err(DecisionReason::Quota(spent));
+        if let Some(exceeded) = quota.total_exceeded() {
+            return Err(DecisionReason::Quota(exceeded));
         }
         match failure.kind() {
             FailureKind::Rejected => return Err(DecisionReason::Rejected { retry_in: failure.retry_after() }),
@@ -36,8 +36,8 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
             _ if failure.is_final() => return Err(DecisionReason::Permanent),
             _ => {}
         }
-        if let Some(spent) = ledger.key_exceeded(&mut progress.account) {
-            return Err(DecisionReason::Quota(spent));
+        if let Some(exceeded) = quota.key_exceeded(&mut progress.account) {
+            return Err(DecisionReason::Quota(exceeded));
         }
         if attempt.number() > settings.retries {
             return Err(DecisionReason::AttemptsExhausted { attempts: attempt.number() });
@@ -71,12 +71,12 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
         };
         // `take` checks the quota once more, since other requests may have used it up meanwhile. If
         // the budget is empty, the quota gets back what was taken.
-        ledger.try_acquire(&mut progress.account).map_err(DecisionReason::Quota)?;
+        quota.try_acquire(&mut progress.account).map_err(DecisionReason::Quota)?;
         if let Some(budget) = &settings.budget {
             match budget.reserve(failure.kind()) {
                 Some(reservation) => progress.after_failure().reservation = reservation,
                 None => {
-                    ledger.refund(&mut progress.account);
+                    quota.release(&mut progress.account);
                     return Err(DecisionReason::Budget);
                 }
             }

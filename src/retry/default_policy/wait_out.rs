@@ -57,6 +57,6 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
         if let (Some(budget), Some(paid)) = (&self.settings.budget, paid) {
             after_failure.reservation = budget.hold(paid);
         }
-        self.ledger.hold(&mut progress.account);
+        self.quota.hold(&mut progress.account);
     }
 }
