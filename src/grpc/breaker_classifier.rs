@@ -3,13 +3,14 @@ use ::http_body::Body;
 
 use super::{
     Code,
-    status::{Pushback, STATUS, Seen, Told},
-    transport_error::Fault,
+    response_state::ResponseState,
+    status::{Pushback, STATUS, Status},
+    transport_error::TransportError,
 };
 use crate::{
     Classifier, Delivery, Failure, FailureKind, Verdict,
     classify::{Origin, RejectionMark},
-    http::mark,
+    http::rejection_mark,
 };
 
 /// Classifies the outcomes of gRPC calls for a breaker. A failure is an outcome of a service that
@@ -32,65 +33,69 @@ use crate::{
 /// A throttled call is neutral for the rules about health, and counts as not accepted for
 /// [`TripRule::AdaptiveThrottle`](crate::breaker::TripRule::AdaptiveThrottle).
 /// [`BreakerConfig::on_throttled`](crate::BreakerConfig::on_throttled) can make it a failure. Then
-/// [`OpenDuration::honor_retry_after`](crate::breaker::OpenDuration::honor_retry_after) uses the pushback as the open time, or
-/// without one the delay of a `RetryInfo` or of a proxy's headers.
+/// [`OpenDuration::honor_retry_after`](crate::breaker::OpenDuration::honor_retry_after) uses the
+/// pushback as the open time, or without one the delay of a `RetryInfo` or of a proxy's headers.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct BreakerClassifier;
 
-impl<B, R, E> Classifier<Request<B>, Response<R>, E> for BreakerClassifier
+impl<ReqBody, ResBody, Err> Classifier<Request<ReqBody>, Response<ResBody>, Err> for BreakerClassifier
 where
-    R: Body,
-    E: 'static,
+    ResBody: Body,
+    Err: 'static,
 {
     type Memo = ();
 
-    fn memo(&self, _: &Request<B>) {}
+    fn memo(&self, _: &Request<ReqBody>) {}
 
-    fn classify(&self, (): &(), outcome: Result<&Response<R>, &E>) -> Verdict {
-        let fault = match outcome.map(Seen::of) {
-            Ok(Seen::Begun) => return Verdict::Success,
-            Ok(Seen::Told(told)) => return by_status(told, outcome.is_ok_and(is_too_many_requests)),
-            Ok(Seen::Broke(fault)) => fault,
-            Err(error) => Fault::of(error),
+    fn classify(&self, (): &(), outcome: Result<&Response<ResBody>, &Err>) -> Verdict {
+        let error = match outcome.map(ResponseState::of) {
+            Ok(ResponseState::Started) => return Verdict::Success,
+            Ok(ResponseState::Status(status)) => {
+                return classify_status(status, outcome.is_ok_and(is_too_many_requests));
+            }
+            Ok(ResponseState::Failed(error)) => error,
+            Err(error) => TransportError::of(error),
         };
-        match fault.verdict {
-            Verdict::Failure(failure) if failure.kind() != FailureKind::Rejected => by_fault(fault.code, failure),
+        match error.verdict {
+            Verdict::Failure(failure) if failure.kind() != FailureKind::Rejected => {
+                classify_transport_error(error.code, failure)
+            }
             verdict => verdict,
         }
     }
 
     #[inline]
-    fn origin(&self, outcome: Result<&Response<R>, &E>) -> Origin {
-        mark::origin(outcome)
+    fn origin(&self, outcome: Result<&Response<ResBody>, &Err>) -> Origin {
+        rejection_mark::origin(outcome)
     }
 
-    fn rejection_mark(&self) -> Option<RejectionMark<Response<R>>> {
-        Some(mark::mark_rejection)
+    fn rejection_mark(&self) -> Option<RejectionMark<Response<ResBody>>> {
+        Some(rejection_mark::mark_rejection)
     }
 }
 
 /// Whether a proxy answered with HTTP 429 instead of a gRPC status. gRPC maps 429 to UNAVAILABLE,
 /// which hides that the call was throttled.
-fn is_too_many_requests<R>(response: &Response<R>) -> bool {
+fn is_too_many_requests<ResBody>(response: &Response<ResBody>) -> bool {
     response.status() == StatusCode::TOO_MANY_REQUESTS && !response.headers().contains_key(STATUS)
 }
 
-fn by_status(Told { code, pushback, delay }: Told, too_many: bool) -> Verdict {
-    let asked = match pushback {
+fn classify_status(Status { code, pushback, delay }: Status, is_too_many_requests: bool) -> Verdict {
+    let delay = match pushback {
         Some(Pushback::After(delay)) => Some(delay),
         Some(Pushback::Never) => None,
         None => delay,
     };
     let verdict = match code {
-        Code::Unavailable if asked.is_some() || too_many => Verdict::throttled(),
-        _ => by_code(code),
+        Code::Unavailable if delay.is_some() || is_too_many_requests => Verdict::throttled(),
+        _ => classify_code(code),
     };
     let verdict = verdict.delivery(Delivery::Sent);
-    asked.map_or(verdict, |delay| verdict.retry_after(delay))
+    delay.map_or(verdict, |delay| verdict.retry_after(delay))
 }
 
 /// Never a success, because there is no response.
-fn by_fault(code: Code, failure: Failure) -> Verdict {
+fn classify_transport_error(code: Code, failure: Failure) -> Verdict {
     let verdict = match code {
         Code::Cancelled => Verdict::Neutral,
         Code::ResourceExhausted => Verdict::throttled(),
@@ -100,7 +105,7 @@ fn by_fault(code: Code, failure: Failure) -> Verdict {
     verdict.delivery(failure.delivery())
 }
 
-fn by_code(code: Code) -> Verdict {
+fn classify_code(code: Code) -> Verdict {
     match code {
         Code::Unavailable | Code::Internal | Code::DataLoss | Code::Unknown => Verdict::transient(),
         Code::DeadlineExceeded => Verdict::timed_out(),

@@ -80,9 +80,9 @@ impl fmt::Display for Code {
 
 /// A set of codes.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Codes(u32);
+pub(super) struct CodeSet(u32);
 
-impl Codes {
+impl CodeSet {
     pub(super) const fn with(self, code: Code) -> Self {
         Self(self.0 | 1 << code as u32)
     }
@@ -92,13 +92,13 @@ impl Codes {
     }
 }
 
-impl FromIterator<Code> for Codes {
+impl FromIterator<Code> for CodeSet {
     fn from_iter<I: IntoIterator<Item = Code>>(codes: I) -> Self {
         codes.into_iter().fold(Self::default(), Self::with)
     }
 }
 
-impl fmt::Debug for Codes {
+impl fmt::Debug for CodeSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(Code::ALL.into_iter().filter(|&code| self.contains(code))).finish()
     }

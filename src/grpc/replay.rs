@@ -2,7 +2,7 @@ use std::future::{Ready, ready};
 
 use ::http::{HeaderValue, Request};
 
-use super::timeout;
+use super::timeout_header;
 use crate::{
     Attempt,
     http::{Deadline, Replay, Replayable, replay::StoredRequest},
@@ -50,12 +50,12 @@ impl<B: Replayable> RequestReplay<Request<B>> for GrpcReplay {
         request
     }
 
-    fn is_stored(&self, kept: &StoredRequest<B>) -> bool {
-        self.replay.is_stored(kept)
+    fn is_stored(&self, stored: &StoredRequest<B>) -> bool {
+        self.replay.is_stored(stored)
     }
 
-    fn copy(&self, kept: &mut StoredRequest<B>) -> Option<Request<B>> {
-        self.replay.copy(kept)
+    fn copy(&self, stored: &mut StoredRequest<B>) -> Option<Request<B>> {
+        self.replay.copy(stored)
     }
 
     fn prepare(&self, request: Request<B>, _: &Attempt) -> Ready<Request<B>> {
@@ -69,7 +69,7 @@ impl<B: Replayable> RequestReplay<Request<B>> for GrpcReplay {
             headers.insert("grpc-previous-rpc-attempts", HeaderValue::from(attempt.number() - 1));
         }
         if let Some(ends_at) = ends_at {
-            headers.insert(timeout::TIMEOUT, timeout::written(Deadline::new(ends_at).remaining()));
+            headers.insert(timeout_header::TIMEOUT, timeout_header::format(Deadline::new(ends_at).remaining()));
         }
     }
 

@@ -3,15 +3,16 @@ use ::http_body::Body;
 
 use super::{
     Code,
-    code::Codes,
-    status::{Pushback, Seen, Told},
-    timeout,
-    transport_error::Fault,
+    code::CodeSet,
+    response_state::ResponseState,
+    status::{Pushback, Status},
+    timeout_header,
+    transport_error::TransportError,
 };
 use crate::{
     Classifier, Delivery, FailureKind, Verdict,
     classify::{Origin, RejectionMark},
-    http::{Deadline, mark},
+    http::{Deadline, rejection_mark},
     time::Instant,
 };
 
@@ -37,10 +38,10 @@ use crate::{
 ///
 /// # Lost connections
 ///
-/// A status of the server shows that a call was processed or not; a lost connection doesn't. So by
-/// default a call on a lost connection is resent only if it provably wasn't sent (a refused
-/// connection, a refused stream), or if [`RetryConfig::idempotent`](crate::RetryConfig::idempotent)
-/// states that every call may be processed more than once. [`retry_codes`](Self::retry_codes) and
+/// A lost connection doesn't show whether the server has processed the call. So by default such a
+/// call is resent only if it provably wasn't sent (a refused connection, a refused stream), or if
+/// [`RetryConfig::idempotent`](crate::RetryConfig::idempotent) states that every call may be
+/// processed more than once. [`retry_codes`](Self::retry_codes) and
 /// the retry policies of a [service config](super::ServiceConfig) also state it for their calls:
 /// there, a lost connection is retried as UNAVAILABLE, as in gRPC's own clients.
 ///
@@ -63,10 +64,10 @@ use crate::{
 ///
 /// If a retried code comes with a `grpc-retry-pushback-ms`, the retry waits for it, if it is at
 /// most [30 s](crate::RetryConfig::max_retry_after) (the default). After it, the backoff
-/// starts again from its first delay. A6 waits exactly as long; this retry adds [up to 20
-/// %](crate::RetryConfig::retry_after_jitter) at random, so that clients don't return together. A
-/// pushback that is negative, can't be parsed, or is repeated prevents further retries, as
-/// [A6](https://github.com/grpc/proposal/blob/master/A6-client-retries.md) requires.
+/// starts again from its first delay. A6 waits exactly as long; this retry adds
+/// [up to 20 %](crate::RetryConfig::retry_after_jitter) at random, so that clients don't return
+/// together. A pushback that is negative, can't be parsed, or is repeated prevents further retries,
+/// as [A6](https://github.com/grpc/proposal/blob/master/A6-client-retries.md) requires.
 ///
 /// # `RetryInfo`
 ///
@@ -81,18 +82,18 @@ use crate::{
 /// The earlier one of `grpc-timeout` and the [`Deadline`] of the request.
 #[derive(Debug, Clone, Copy)]
 pub struct RetryClassifier {
-    codes: Codes,
+    codes: CodeSet,
     /// Retried only if the server sends a delay.
-    with_delay: Codes,
+    codes_with_delay: CodeSet,
     /// Whether the user has set the codes, and so has stated that a call with one of them may be
     /// repeated.
-    are_stated: bool,
+    set_by_user: bool,
 }
 
 impl Default for RetryClassifier {
     fn default() -> Self {
-        let codes = Codes::default().with(Code::Unavailable);
-        Self { codes, with_delay: Codes::default().with(Code::ResourceExhausted), are_stated: false }
+        let codes = CodeSet::default().with(Code::Unavailable);
+        Self { codes, codes_with_delay: CodeSet::default().with(Code::ResourceExhausted), set_by_user: false }
     }
 }
 
@@ -100,65 +101,34 @@ impl RetryClassifier {
     /// Sets the codes that are retried. The default is UNAVAILABLE, and RESOURCE_EXHAUSTED with a
     /// pushback or a `RetryInfo`.
     ///
-    /// With UNAVAILABLE among them, calls on lost connections are retried as well: see [Lost
-    /// connections](Self#lost-connections).
+    /// With UNAVAILABLE among them, calls on lost connections are retried as well: see
+    /// [Lost connections](Self#lost-connections).
     pub fn retry_codes(self, codes: impl IntoIterator<Item = Code>) -> Self {
-        Self { codes: codes.into_iter().collect(), with_delay: Codes::default(), are_stated: true }
-    }
-
-    fn judge(&self, told: Told) -> Verdict {
-        if told.code == Code::Ok {
-            return Verdict::Success;
-        }
-        let retried = self.codes.contains(told.code);
-        let verdict = Verdict::failure(kind(told.code)).delivery(Delivery::Sent);
-        let with_delay = retried || self.with_delay.contains(told.code);
-        match (told.pushback, told.delay) {
-            (Some(Pushback::After(delay)), _) if with_delay => verdict.retry_after_pushback(delay),
-            (Some(Pushback::Never), _) if with_delay => verdict.never_retry(),
-            (None, Some(delay)) if with_delay => verdict.retry_after(delay),
-            _ if retried => verdict,
-            _ if is_about_the_request(told.code) => Verdict::Neutral,
-            _ => Verdict::permanent().delivery(Delivery::Sent),
-        }
-    }
-
-    fn judge_fault(&self, fault: Fault) -> Verdict {
-        let Verdict::Failure(failure) = fault.verdict else { return fault.verdict };
-        match failure.kind() {
-            FailureKind::Rejected | FailureKind::Permanent => fault.verdict,
-            _ if fault.refused => Verdict::unprocessed(),
-            _ if failure.delivery() == Delivery::NotSent => fault.verdict,
-            _ if self.codes.contains(fault.code) => {
-                let verdict = Verdict::failure(kind(fault.code)).delivery(failure.delivery());
-                if self.are_stated { verdict } else { verdict.idempotency_unknown() }
-            }
-            _ => Verdict::permanent().delivery(failure.delivery()),
-        }
+        Self { codes: codes.into_iter().collect(), codes_with_delay: CodeSet::default(), set_by_user: true }
     }
 }
 
-impl<B, R, E> Classifier<Request<B>, Response<R>, E> for RetryClassifier
+impl<ReqBody, ResBody, Err> Classifier<Request<ReqBody>, Response<ResBody>, Err> for RetryClassifier
 where
-    R: Body,
-    E: 'static,
+    ResBody: Body,
+    Err: 'static,
 {
     /// The deadline of the call.
     type Memo = Option<Instant>;
 
-    fn memo(&self, request: &Request<B>) -> Option<Instant> {
-        let by_header = timeout::read(request.headers()).map(Deadline::after);
+    fn memo(&self, request: &Request<ReqBody>) -> Option<Instant> {
+        let by_header = timeout_header::parse(request.headers()).map(Deadline::after);
         let by_extension = request.extensions().get().copied();
         let earliest: Option<Deadline> = [by_header, by_extension].into_iter().flatten().min();
         earliest.as_ref().map(Deadline::at)
     }
 
-    fn classify(&self, _: &Option<Instant>, outcome: Result<&Response<R>, &E>) -> Verdict {
-        match outcome.map(Seen::of) {
-            Ok(Seen::Told(told)) => self.judge(told),
-            Ok(Seen::Broke(fault)) => self.judge_fault(fault),
-            Ok(Seen::Begun) => Verdict::Success,
-            Err(error) => self.judge_fault(Fault::of(error)),
+    fn classify(&self, _: &Option<Instant>, outcome: Result<&Response<ResBody>, &Err>) -> Verdict {
+        match outcome.map(ResponseState::of) {
+            Ok(ResponseState::Status(status)) => self.classify_status(status),
+            Ok(ResponseState::Failed(error)) => self.classify_transport_error(error),
+            Ok(ResponseState::Started) => Verdict::Success,
+            Err(error) => self.classify_transport_error(TransportError::of(error)),
         }
     }
 
@@ -167,16 +137,49 @@ where
     }
 
     #[inline]
-    fn origin(&self, outcome: Result<&Response<R>, &E>) -> Origin {
-        mark::origin(outcome)
+    fn origin(&self, outcome: Result<&Response<ResBody>, &Err>) -> Origin {
+        rejection_mark::origin(outcome)
     }
 
-    fn rejection_mark(&self) -> Option<RejectionMark<Response<R>>> {
-        Some(mark::mark_rejection)
+    fn rejection_mark(&self) -> Option<RejectionMark<Response<ResBody>>> {
+        Some(rejection_mark::mark_rejection)
     }
 }
 
-fn kind(code: Code) -> FailureKind {
+impl RetryClassifier {
+    fn classify_status(&self, status: Status) -> Verdict {
+        if status.code == Code::Ok {
+            return Verdict::Success;
+        }
+        let retried = self.codes.contains(status.code);
+        let verdict = Verdict::failure(failure_kind(status.code)).delivery(Delivery::Sent);
+        let retried_with_delay = retried || self.codes_with_delay.contains(status.code);
+        match (status.pushback, status.delay) {
+            (Some(Pushback::After(delay)), _) if retried_with_delay => verdict.retry_after_pushback(delay),
+            (Some(Pushback::Never), _) if retried_with_delay => verdict.never_retry(),
+            (None, Some(delay)) if retried_with_delay => verdict.retry_after(delay),
+            _ if retried => verdict,
+            _ if is_about_the_request(status.code) => Verdict::Neutral,
+            _ => Verdict::permanent().delivery(Delivery::Sent),
+        }
+    }
+
+    fn classify_transport_error(&self, error: TransportError) -> Verdict {
+        let Verdict::Failure(failure) = error.verdict else { return error.verdict };
+        match failure.kind() {
+            FailureKind::Rejected | FailureKind::Permanent => error.verdict,
+            _ if error.is_unprocessed => Verdict::unprocessed(),
+            _ if failure.delivery() == Delivery::NotSent => error.verdict,
+            _ if self.codes.contains(error.code) => {
+                let verdict = Verdict::failure(failure_kind(error.code)).delivery(failure.delivery());
+                if self.set_by_user { verdict } else { verdict.idempotency_unknown() }
+            }
+            _ => Verdict::permanent().delivery(failure.delivery()),
+        }
+    }
+}
+
+fn failure_kind(code: Code) -> FailureKind {
     match code {
         Code::ResourceExhausted => FailureKind::Throttled,
         Code::DeadlineExceeded => FailureKind::TimedOut,
@@ -185,7 +188,7 @@ fn kind(code: Code) -> FailureKind {
 }
 
 /// Whether the status is about the request: the service works, and has rejected the request.
-pub(super) fn is_about_the_request(code: Code) -> bool {
+fn is_about_the_request(code: Code) -> bool {
     matches!(
         code,
         Code::Cancelled

@@ -17,7 +17,7 @@ const DETAILS: &str = "grpc-status-details-bin";
 
 /// Longer headers are ignored. HTTP/2 implementations usually limit all headers together to this
 /// size.
-const MOST: usize = 16 << 10;
+const MAX_HEADER_BYTES: usize = 16 << 10;
 
 /// The gRPC specification allows binary headers with and without padding.
 const BASE64: GeneralPurpose = {
@@ -28,26 +28,26 @@ const BASE64: GeneralPurpose = {
 /// The delay that the status details ask for. `None` if there is none, or if the details can't be
 /// parsed: they refine a status, and never invalidate it.
 pub(super) fn delay(headers: &HeaderMap) -> Option<Duration> {
-    let mut given = headers.get_all(DETAILS).iter();
-    let details = given.next().filter(|details| details.len() <= MOST)?;
-    if given.next().is_some() {
+    let mut lines = headers.get_all(DETAILS).iter();
+    let details = lines.next().filter(|details| details.len() <= MAX_HEADER_BYTES)?;
+    if lines.next().is_some() {
         return None;
     }
-    in_status(&BASE64.decode(details).ok()?).ok().flatten()
+    find_in_status(&BASE64.decode(details).ok()?).ok().flatten()
 }
 
 /// The bytes aren't Protocol Buffers, or aren't the expected message.
 struct Malformed;
 
-type Read<T> = Result<T, Malformed>;
+type Parsed<T> = Result<T, Malformed>;
 
 /// `google.rpc.Status`: the first `RetryInfo` among its details (field 3).
-fn in_status(status: &[u8]) -> Read<Option<Duration>> {
-    let mut fields = Fields(status);
+fn find_in_status(status: &[u8]) -> Parsed<Option<Duration>> {
+    let mut fields = FieldReader(status);
     let mut delay = None;
     while let Some((number, value)) = fields.next()? {
         if let (3, Value::Bytes(any), None) = (number, value, delay) {
-            delay = in_any(any)?;
+            delay = find_in_any(any)?;
         }
     }
     Ok(delay)
@@ -55,8 +55,8 @@ fn in_status(status: &[u8]) -> Read<Option<Duration>> {
 
 /// `google.protobuf.Any`: a type URL (field 1), whose last segment is the message's name, and the
 /// message (field 2).
-fn in_any(any: &[u8]) -> Read<Option<Duration>> {
-    let mut fields = Fields(any);
+fn find_in_any(any: &[u8]) -> Parsed<Option<Duration>> {
+    let mut fields = FieldReader(any);
     let (mut type_url, mut message): (&[u8], &[u8]) = (&[], &[]);
     while let Some((number, value)) = fields.next()? {
         match (number, value) {
@@ -65,25 +65,25 @@ fn in_any(any: &[u8]) -> Read<Option<Duration>> {
             _ => {}
         }
     }
-    if type_url.ends_with(b"/google.rpc.RetryInfo") { in_retry_info(message) } else { Ok(None) }
+    if type_url.ends_with(b"/google.rpc.RetryInfo") { find_in_retry_info(message) } else { Ok(None) }
 }
 
 /// `google.rpc.RetryInfo`: `retry_delay` (field 1).
-fn in_retry_info(info: &[u8]) -> Read<Option<Duration>> {
-    let mut fields = Fields(info);
+fn find_in_retry_info(info: &[u8]) -> Parsed<Option<Duration>> {
+    let mut fields = FieldReader(info);
     let mut delay = None;
     while let Some((number, value)) = fields.next()? {
         if let (1, Value::Bytes(bytes)) = (number, value) {
-            delay = Some(duration(bytes)?);
+            delay = Some(parse_duration(bytes)?);
         }
     }
     Ok(delay)
 }
 
 /// `google.protobuf.Duration`: seconds (field 1) and nanoseconds (field 2).
-fn duration(duration: &[u8]) -> Read<Duration> {
-    const MOST_SECONDS: u64 = 315_576_000_000;
-    let mut fields = Fields(duration);
+fn parse_duration(duration: &[u8]) -> Parsed<Duration> {
+    const MAX_SECONDS: u64 = 315_576_000_000;
+    let mut fields = FieldReader(duration);
     let (mut seconds, mut nanos) = (0, 0);
     while let Some((number, value)) = fields.next()? {
         match (number, value) {
@@ -94,11 +94,11 @@ fn duration(duration: &[u8]) -> Read<Duration> {
     }
     // A negative number is encoded as a large unsigned one.
     let nanos = u32::try_from(nanos).ok().filter(|&nanos| nanos < 1_000_000_000).ok_or(Malformed)?;
-    if seconds > MOST_SECONDS { Err(Malformed) } else { Ok(Duration::new(seconds, nanos)) }
+    if seconds > MAX_SECONDS { Err(Malformed) } else { Ok(Duration::new(seconds, nanos)) }
 }
 
 /// The fields of a message that haven't been read yet.
-struct Fields<'a>(&'a [u8]);
+struct FieldReader<'a>(&'a [u8]);
 
 /// The value of a field.
 #[derive(Clone, Copy)]
@@ -108,17 +108,17 @@ enum Value<'a> {
     Other,
 }
 
-impl<'a> Fields<'a> {
-    fn next(&mut self) -> Read<Option<(u64, Value<'a>)>> {
+impl<'a> FieldReader<'a> {
+    fn next(&mut self) -> Parsed<Option<(u64, Value<'a>)>> {
         if self.0.is_empty() {
             return Ok(None);
         }
-        let key = self.number()?;
+        let key = self.varint()?;
         let value = match key & 7 {
-            0 => Value::Number(self.number()?),
+            0 => Value::Number(self.varint()?),
             1 => self.bytes(8).map(|_| Value::Other)?,
             2 => {
-                let length = self.number()?;
+                let length = self.varint()?;
                 Value::Bytes(self.bytes(length)?)
             }
             5 => self.bytes(4).map(|_| Value::Other)?,
@@ -130,7 +130,7 @@ impl<'a> Fields<'a> {
 
     /// Reads a varint: seven bits per byte, lowest bits first. The highest bit of a byte is set if
     /// more bytes follow.
-    fn number(&mut self) -> Read<u64> {
+    fn varint(&mut self) -> Parsed<u64> {
         let mut number = 0;
         for place in 0..10 {
             let (&byte, rest) = self.0.split_first().ok_or(Malformed)?;
@@ -147,7 +147,7 @@ impl<'a> Fields<'a> {
         Err(Malformed)
     }
 
-    fn bytes(&mut self, length: u64) -> Read<&'a [u8]> {
+    fn bytes(&mut self, length: u64) -> Parsed<&'a [u8]> {
         let length = usize::try_from(length).map_err(|_| Malformed)?;
         let (bytes, rest) = self.0.split_at_checked(length).ok_or(Malformed)?;
         self.0 = rest;
@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn a_status_with_a_retry_info_has_its_delay() {
-        assert!(matches!(in_status(RETRY_INFO), Ok(Some(delay)) if delay == Duration::from_secs(7)));
+        assert!(matches!(find_in_status(RETRY_INFO), Ok(Some(delay)) if delay == Duration::from_secs(7)));
     }
 
     proptest! {
@@ -176,11 +176,11 @@ mod tests {
             at in 0..RETRY_INFO.len(),
             byte in any::<u8>(),
         ) {
-            let _ = in_status(&before);
+            let _ = find_in_status(&before);
             let mut changed = RETRY_INFO.to_vec();
             changed[at] = byte;
-            let _ = in_status(&changed);
-            let _ = in_status(&[before, changed].concat());
+            let _ = find_in_status(&changed);
+            let _ = find_in_status(&[before, changed].concat());
         }
     }
 }

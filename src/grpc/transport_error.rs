@@ -10,60 +10,62 @@ use crate::{
 
 /// A transport error, with the code that a gRPC library would return for it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Fault {
+pub(super) struct TransportError {
     pub(super) code: Code,
     /// How [`ErrorClassifier`] classifies the error.
     pub(super) verdict: Verdict,
     /// The server provably didn't process the call, and the call didn't cause the error: the server
     /// refused the HTTP/2 stream, or the connection ended before the request was sent on it.
-    pub(super) refused: bool,
+    pub(super) is_unprocessed: bool,
 }
 
-impl Fault {
+impl TransportError {
     pub(super) fn of<E: 'static>(error: &E) -> Self {
         let verdict = ErrorClassifier::judge(error);
-        let Verdict::Failure(failure) = verdict else { return Self { code: Code::Unknown, verdict, refused: false } };
-        let (code, left_over) = opened(error).map_or((None, false), look_into);
+        let Verdict::Failure(failure) = verdict else {
+            return Self { code: Code::Unknown, verdict, is_unprocessed: false };
+        };
+        let (code, connection_failed) = opened(error).map_or((None, false), search_chain);
         let by_kind = match failure.kind() {
             FailureKind::TimedOut => Code::DeadlineExceeded,
             FailureKind::Throttled => Code::ResourceExhausted,
             _ => Code::Unavailable,
         };
-        let unsent = failure.delivery() == Delivery::NotSent;
-        Self { code: code.unwrap_or(by_kind), verdict, refused: unsent && left_over }
+        let is_unsent = failure.delivery() == Delivery::NotSent;
+        Self { code: code.unwrap_or(by_kind), verdict, is_unprocessed: is_unsent && connection_failed }
     }
 }
 
 /// Searches the source chain. Returns the code of an HTTP/2 error, if it has a specific one, and
 /// whether an existing connection failed.
-fn look_into(error: &(dyn Error + 'static)) -> (Option<Code>, bool) {
+fn search_chain(error: &(dyn Error + 'static)) -> (Option<Code>, bool) {
     let mut next = Some(error);
-    let mut left_over = false;
+    let mut connection_failed = false;
     // Bounded, because a source chain could be a cycle.
     for _ in 0..64 {
         let Some(link) = next else { break };
         if let Some(h2) = link.downcast_ref::<h2::Error>() {
-            return (by_http2(h2), true);
+            return (http2_code(h2), true);
         }
         if let Some(hyper) = link.downcast_ref::<hyper::Error>() {
-            left_over |= hyper.is_canceled() || hyper.is_closed();
+            connection_failed |= hyper.is_canceled() || hyper.is_closed();
         }
         next = link.source();
     }
-    (None, left_over)
+    (None, connection_failed)
 }
 
 /// A stream reset has the code of its reason. A GOAWAY ends the connection, so its calls are
 /// UNAVAILABLE, whatever the reason is.
-fn by_http2(error: &h2::Error) -> Option<Code> {
+fn http2_code(error: &h2::Error) -> Option<Code> {
     if error.is_go_away() {
         return Some(Code::Unavailable);
     }
-    error.reason().filter(|_| error.is_reset()).map(by_reset)
+    error.reason().filter(|_| error.is_reset()).map(reset_code)
 }
 
 /// The mapping in the gRPC specification, "gRPC over HTTP2", section "Errors".
-fn by_reset(reason: h2::Reason) -> Code {
+fn reset_code(reason: h2::Reason) -> Code {
     match reason {
         h2::Reason::REFUSED_STREAM => Code::Unavailable,
         h2::Reason::CANCEL => Code::Cancelled,
@@ -88,7 +90,7 @@ mod tests {
             (h2::Reason::PROTOCOL_ERROR, Code::Internal),
             (h2::Reason::from(99), Code::Internal),
         ] {
-            assert_eq!(by_reset(reason), code, "{reason:?}");
+            assert_eq!(reset_code(reason), code, "{reason:?}");
         }
     }
 }

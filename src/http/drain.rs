@@ -7,22 +7,22 @@ use bytes::Buf;
 use crate::classify::DrainFuture;
 
 /// The most bytes that are read of one body. Error responses are usually shorter.
-pub(super) const MOST: usize = 16 << 10;
+const MAX_BYTES: usize = 16 << 10;
 
-/// Reads the body to its end, up to `most` bytes. Drops a body that announces more at once.
+/// Reads the body to its end, up to [`MAX_BYTES`]. Drops a body that announces more at once.
 /// Dropping the future drops the body.
-pub(super) fn up_to<B>(body: B, most: usize) -> DrainFuture
+pub(super) fn drain_body<B>(body: B) -> DrainFuture
 where
     B: Body + Send + 'static,
     B::Data: Send,
 {
-    if body.is_end_stream() || body.size_hint().lower() > most as u64 {
+    if body.is_end_stream() || body.size_hint().lower() > MAX_BYTES as u64 {
         drop(body);
         return Box::pin(std::future::ready(()));
     }
     Box::pin(async move {
         let mut body = Box::pin(body);
-        let mut left = most;
+        let mut left = MAX_BYTES;
         while let Some(Ok(frame)) = body.frame().await {
             let length = frame.data_ref().map_or(0, Buf::remaining);
             // An empty frame counts as one byte: a server could send empty frames without end.

@@ -8,7 +8,7 @@ use rand::{TryRng, rngs::SysRng};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::method::{HasKey, KEY, has_key_in};
+use super::idempotency::{HasKey, IDEMPOTENCY_KEY, has_key_in_header};
 use crate::random;
 
 /// Adds an `Idempotency-Key` to each POST and PATCH, so that a retry further in may resend it.
@@ -57,11 +57,11 @@ use crate::random;
 /// # The key
 ///
 /// A request that already has a key keeps it. Otherwise the layer sets a random UUID (version 4)
-/// from the operating system's generator, as a quoted string, as the [IETF
-/// draft](https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/) requires.
-/// [`header`](Self::header) sets another header name, and [`generate`](Self::generate) another
-/// generator. If the key should name a business event ("order 17 is paid"), set the header on the
-/// request yourself: such a key also survives a restart of the client.
+/// from the operating system's generator, as a quoted string, as the
+/// [IETF draft](https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/)
+/// requires. [`header`](Self::header) sets another header name, and [`generate`](Self::generate)
+/// another generator. If the key should name a business event ("order 17 is paid"), set the header
+/// on the request yourself: such a key also survives a restart of the client.
 ///
 /// # When not to use it
 ///
@@ -89,7 +89,7 @@ pub struct IdempotencyKeyLayer<F = fn() -> HeaderValue> {
 impl IdempotencyKeyLayer {
     /// Sets random keys in the header `Idempotency-Key`.
     pub fn new() -> Self {
-        Self { header: KEY, generate: random_key }
+        Self { header: IDEMPOTENCY_KEY, generate: random_key }
     }
 }
 
@@ -167,14 +167,14 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let IdempotencyKeyLayer { header, generate } = &self.keys;
-        let mut has_key = has_key_in(request.headers(), header);
+        let mut has_key = has_key_in_header(request.headers(), header);
         if !has_key && matches!(*request.method(), Method::POST | Method::PATCH) {
             request.headers_mut().insert(header, generate());
             has_key = true;
         }
         // The retry reads the standard header by itself; for any other header it needs this
         // extension.
-        if has_key && *header != KEY {
+        if has_key && *header != IDEMPOTENCY_KEY {
             request.extensions_mut().insert(HasKey);
         }
         self.inner.call(request)

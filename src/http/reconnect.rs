@@ -13,11 +13,12 @@ use tower_service::Service;
 /// around hyper-util's pooled client.
 ///
 /// A server answers 421 if the connection is the wrong one for the request's host; the client may
-/// repeat any request over another connection ([RFC 9110,
-/// 15.5.20](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.20)). [`RetryClassifier`](super::RetryClassifier)
-/// classifies it as transient. Without this layer, the pool may use the same connection for the
-/// next attempt, which then gets another 421. With this layer, a 421 closes the connection to
-/// further requests. Around other clients the layer has no effect.
+/// repeat any request over another connection
+/// ([RFC 9110, 15.5.20](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.20)).
+/// [`RetryClassifier`](super::RetryClassifier) classifies it as transient. Without this layer, the
+/// pool may use the same connection for the next attempt, which then gets another 421. With this
+/// layer, a 421 closes the connection to further requests. Around other clients the layer has no
+/// effect.
 ///
 /// ```text
 /// Retry ─▶ Reconnect ─▶ hyper-util's client
@@ -78,9 +79,9 @@ impl<S> Layer<S> for ReconnectLayer {
     }
 }
 
-impl<S, B, R> Service<Request<B>> for Reconnect<S>
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for Reconnect<S>
 where
-    S: Service<Request<B>, Response = Response<R>>,
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
 {
     type Response = S::Response;
     type Error = S::Error;
@@ -90,7 +91,7 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let connection = capture_connection(&mut request);
         ReconnectFuture { call: self.inner.call(request), connection }
     }
@@ -99,18 +100,18 @@ where
 pin_project! {
     /// The future of [`Reconnect`].
     #[must_use = "futures do nothing unless polled"]
-    pub struct ReconnectFuture<F> {
+    pub struct ReconnectFuture<Fut> {
         #[pin]
-        call: F,
+        call: Fut,
         connection: CaptureConnection,
     }
 }
 
-impl<F, R, Err> Future for ReconnectFuture<F>
+impl<Fut, B, Err> Future for ReconnectFuture<Fut>
 where
-    F: Future<Output = Result<Response<R>, Err>>,
+    Fut: Future<Output = Result<Response<B>, Err>>,
 {
-    type Output = F::Output;
+    type Output = Fut::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();

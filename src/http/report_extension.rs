@@ -8,12 +8,13 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::mark;
-use crate::{call_context::result_note, classify::evidence::correct};
+use super::inner_call::poll_inner;
+use crate::call_context::result_note;
 
-/// Adds a [`CallReport`](crate::CallReport) to the extensions of each response: a report on how the response was
-/// obtained. The layer changes nothing else in responses and errors. Put it outside all layers that
-/// it should report on; [`answered`](crate::report) lists what hides a layer from it.
+/// Adds a [`CallReport`](crate::CallReport) to the extensions of each response: a report on how the
+/// response was obtained. The layer changes nothing else in responses and errors. Put it outside
+/// all layers that it should report on; [`report`](crate::report) lists what hides a layer from
+/// it.
 ///
 /// ```
 /// use http::Response;
@@ -26,10 +27,10 @@ use crate::{call_context::result_note, classify::evidence::correct};
 ///     .layer(RetryLayer::new(RetryConfig::http()));
 /// # let _ = stack;
 ///
-/// fn how<B>(response: &Response<B>) -> CallReport {
+/// fn report<B>(response: &Response<B>) -> CallReport {
 ///     response.extensions().get().copied().unwrap_or_default()
 /// }
-/// # let _ = how::<()>;
+/// # let _ = report::<()>;
 /// ```
 ///
 /// # Errors
@@ -80,26 +81,24 @@ where
 pin_project! {
     /// The future of [`ReportExtension`].
     #[must_use = "futures do nothing unless polled"]
-    pub struct ReportExtensionFuture<F> {
+    pub struct ReportExtensionFuture<Fut> {
         #[pin]
-        call: F,
+        call: Fut,
     }
 }
 
-impl<F, B, Err> Future for ReportExtensionFuture<F>
+impl<Fut, B, Err> Future for ReportExtensionFuture<Fut>
 where
-    F: Future<Output = Result<Response<B>, Err>>,
+    Fut: Future<Output = Result<Response<B>, Err>>,
 {
-    type Output = F::Output;
+    type Output = Fut::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let (polled, note) = result_note::poll(self.project().call, cx);
-        let mut result = ready!(polled);
-        let how = correct(note.take(&result), mark::origin(result.as_ref()));
+        let (mut result, report) = ready!(poll_inner(self.project().call, cx));
         if let Ok(response) = &mut result {
-            response.extensions_mut().insert(how.unwrap_or_default());
+            response.extensions_mut().insert(report.unwrap_or_default());
         }
-        result_note::forward(&result, how);
+        result_note::forward(&result, report);
         Poll::Ready(result)
     }
 }

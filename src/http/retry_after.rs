@@ -6,37 +6,37 @@ use std::time::Duration;
 use ::http::{HeaderMap, StatusCode, header::RETRY_AFTER};
 
 use super::{
-    rate_limit,
-    remote_time::{RemoteClock, http_date, whole_number},
+    header_time::{RemoteClock, parse_http_date, parse_number},
+    rate_limit_headers,
 };
 
 /// The delay that the headers of a failed response ask for. The first source that can be parsed
 /// counts, in this order: a delay in milliseconds, `Retry-After` (RFC 9110, 10.2.3), an exhausted
 /// rate limit.
-pub(crate) fn asked(status: StatusCode, headers: &HeaderMap) -> Option<Duration> {
+pub(crate) fn requested_delay(status: StatusCode, headers: &HeaderMap) -> Option<Duration> {
     if headers.is_empty() {
         return None;
     }
-    let clock = RemoteClock::of(headers);
+    let clock = RemoteClock::from_headers(headers);
     let throttled = status == StatusCode::TOO_MANY_REQUESTS;
-    milliseconds(headers)
+    delay_in_milliseconds(headers)
         .or_else(|| retry_after(headers, clock))
-        .or_else(|| rate_limit::reset_in(headers, clock, throttled))
+        .or_else(|| rate_limit_headers::reset_in(headers, clock, throttled))
 }
 
 /// These come first because they are more precise: services that send them also send `Retry-After`,
 /// rounded up to seconds.
-fn milliseconds(headers: &HeaderMap) -> Option<Duration> {
+fn delay_in_milliseconds(headers: &HeaderMap) -> Option<Duration> {
     ["retry-after-ms", "x-ms-retry-after-ms"]
         .into_iter()
-        .find_map(|name| whole_number(headers.get(name)?.to_str().ok()?.trim()))
+        .find_map(|name| parse_number(headers.get(name)?.to_str().ok()?.trim()))
         .map(Duration::from_millis)
 }
 
 /// Seconds, or a date; a date in the past means a delay of zero. Only the first header line counts.
 fn retry_after(headers: &HeaderMap, clock: RemoteClock) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    whole_number(text).map(Duration::from_secs).or_else(|| http_date(text).map(|date| clock.until(date)))
+    parse_number(text).map(Duration::from_secs).or_else(|| parse_http_date(text).map(|date| clock.until(date)))
 }
 
 /// Whether the server asks for a retry, or asks not to retry.

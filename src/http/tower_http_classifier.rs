@@ -1,8 +1,8 @@
 //! Classifiers of tower-http. Each tower-http version has its own traits, so a macro defines the
 //! same type once per version.
 
-/// Defines `TowerHttpClassifier` for one version of tower-http. The caller has that version in scope as
-/// `tower_http`.
+/// Defines `TowerHttpClassifier` for one version of tower-http. The caller has that version in
+/// scope as `tower_http`.
 macro_rules! classes {
     ($(#[$doc:meta])*) => {
         use std::fmt;
@@ -14,7 +14,7 @@ macro_rules! classes {
         use crate::{
             Classifier, Delivery, Verdict,
             classify::{ErrorClassifier, DrainFuture, Origin, RejectionMark},
-            http::{RequestMemo, drain, first_frame, mark, retry_after},
+            http::{RequestMemo, drain, first_frame, rejection_mark, retry_after},
             time::Instant,
         };
 
@@ -22,61 +22,62 @@ macro_rules! classes {
         #[derive(Clone, Copy)]
         pub struct TowerHttpClassifier<M, F> {
             make: M,
-            judge: F,
+            to_verdict: F,
         }
 
         impl<M: MakeClassifier, F: Fn(&M::FailureClass) -> Verdict> TowerHttpClassifier<M, F> {
-            /// `make` makes a classifier for each request; `judge` turns its failure classes into
-            /// verdicts.
-            pub fn new(make: M, judge: F) -> Self {
-                Self { make, judge }
+            /// `make` makes a classifier for each request; `to_verdict` turns its failure classes
+            /// into verdicts.
+            pub fn new(make: M, to_verdict: F) -> Self {
+                Self { make, to_verdict }
             }
         }
 
-        impl<M, F, B, R, E> Classifier<Request<B>, Response<R>, E> for TowerHttpClassifier<M, F>
+        impl<M, F, ReqBody, ResBody, Err> Classifier<Request<ReqBody>, Response<ResBody>, Err> for TowerHttpClassifier<M, F>
         where
             M: MakeClassifier,
             M::Classifier: Clone,
             F: Fn(&M::FailureClass) -> Verdict,
-            R: Body + Send + 'static,
-            R::Data: Send,
-            E: 'static,
+            ResBody: Body + Send + 'static,
+            ResBody::Data: Send,
+            Err: 'static,
         {
             type Memo = (RequestMemo, M::Classifier);
 
-            fn memo(&self, request: &Request<B>) -> Self::Memo {
+            fn memo(&self, request: &Request<ReqBody>) -> Self::Memo {
                 (RequestMemo::of(request), self.make.make_classifier(request))
             }
 
-            fn classify(&self, (remembered, classifier): &Self::Memo, outcome: Result<&Response<R>, &E>) -> Verdict {
+            fn classify(&self, (request, classifier): &Self::Memo, outcome: Result<&Response<ResBody>, &Err>) -> Verdict {
                 let verdict = match outcome {
                     Ok(response) => match classifier.clone().classify_response(response) {
                         ClassifiedResponse::Ready(Err(class)) => {
-                            let verdict = (self.judge)(&class).delivery(Delivery::Sent);
-                            retry_after::asked(response.status(), response.headers()).map_or(verdict, |asked| verdict.retry_after(asked))
+                            let verdict = (self.to_verdict)(&class).delivery(Delivery::Sent);
+                            let delay = retry_after::requested_delay(response.status(), response.headers());
+                            delay.map_or(verdict, |delay| verdict.retry_after(delay))
                         }
                         _ => first_frame::verdict(response).unwrap_or(Verdict::Success),
                     },
                     Err(error) => ErrorClassifier::judge(error),
                 };
-                remembered.mark(verdict)
+                request.mark(verdict)
             }
 
-            fn deadline(&self, (remembered, _): &Self::Memo) -> Option<Instant> {
-                remembered.deadline
+            fn deadline(&self, (request, _): &Self::Memo) -> Option<Instant> {
+                request.deadline
             }
 
-            fn discard(&self, outcome: Result<Response<R>, E>) -> Result<DrainFuture, Result<Response<R>, E>> {
-                outcome.map(|response| drain::up_to(response.into_body(), drain::MOST)).map_err(Err)
+            fn discard(&self, outcome: Result<Response<ResBody>, Err>) -> Result<DrainFuture, Result<Response<ResBody>, Err>> {
+                outcome.map(|response| drain::drain_body(response.into_body())).map_err(Err)
             }
 
             #[inline]
-            fn origin(&self, outcome: Result<&Response<R>, &E>) -> Origin {
-                mark::origin(outcome)
+            fn origin(&self, outcome: Result<&Response<ResBody>, &Err>) -> Origin {
+                rejection_mark::origin(outcome)
             }
 
-            fn rejection_mark(&self) -> Option<RejectionMark<Response<R>>> {
-                Some(mark::mark_rejection)
+            fn rejection_mark(&self) -> Option<RejectionMark<Response<ResBody>>> {
+                Some(rejection_mark::mark_rejection)
             }
         }
 
@@ -107,10 +108,10 @@ pub(super) mod v07 {
         /// # let _ = config;
         /// ```
         ///
-        /// The rest is as with [`RetryClassifier`](crate::http::RetryClassifier): [`ErrorClassifier`] classifies errors, a
-        /// failure carries the delay that the server asks for, requests that aren't idempotent are
-        /// resent only if they weren't sent, and the retry honours a
-        /// [`Deadline`](crate::http::Deadline).
+        /// The rest is as with [`RetryClassifier`](crate::http::RetryClassifier):
+        /// [`ErrorClassifier`] classifies errors, a failure carries the delay that the server asks
+        /// for, requests that aren't idempotent are resent only if they weren't sent, and the retry
+        /// honours a [`Deadline`](crate::http::Deadline).
         ///
         /// A response that tower-http's classifier can classify only at the end of its stream
         /// counts as a success, because its head shows no failure.

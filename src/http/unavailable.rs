@@ -6,8 +6,8 @@ use super::mark_rejection;
 use crate::{Rejection, breaker::OnRejection};
 
 /// The response of a breaker that rejects, for services whose error type is `Infallible`: 503, with
-/// `Retry-After` in whole seconds, rounded up, and a small [problem
-/// details](https://www.rfc-editor.org/rfc/rfc9457) body.
+/// `Retry-After` in whole seconds, rounded up, and a small
+/// [problem details](https://www.rfc-editor.org/rfc/rfc9457) body.
 ///
 /// ```text
 /// HTTP/1.1 503 Service Unavailable

@@ -91,28 +91,28 @@ async fn when_a_request_has_been_sent() {
         (vec![Err(io::Error::from(io::ErrorKind::BrokenPipe))], 1),
         (vec![], 1),
     ] {
-        let (body, sending) = StreamBody::new(tokio_stream::iter(frames)).boxed_unsync().watched();
+        let (body, sending) = StreamBody::new(tokio_stream::iter(frames)).boxed_unsync().track();
         let mut body = Box::pin(body);
         for _ in 0..last {
-            assert!(!sending.has_ended());
+            assert!(!sending.is_complete());
             let _ = body.frame().await;
         }
-        assert!(sending.has_ended(), "after {last}");
+        assert!(sending.is_complete(), "after {last}");
     }
     // A body that reports its end isn't polled again.
     let whole: Boxed = Full::from("one").map_err(|never| match never {}).boxed_unsync();
-    let (body, sending) = whole.watched();
+    let (body, sending) = whole.track();
     let mut body = Box::pin(body);
-    assert!(!sending.has_ended());
+    assert!(!sending.is_complete());
     assert_eq!((body.size_hint().exact(), body.is_end_stream()), (Some(3), false), "unchanged");
     body.frame().await.unwrap().unwrap();
-    assert!(sending.has_ended() && body.is_end_stream());
-    let (body, sending) = StreamBody::new(tokio_stream::iter([data("one")])).boxed_unsync().watched();
-    assert!(!sending.has_ended());
+    assert!(sending.is_complete() && body.is_end_stream());
+    let (body, sending) = StreamBody::new(tokio_stream::iter([data("one")])).boxed_unsync().track();
+    assert!(!sending.is_complete());
     drop(body);
-    assert!(sending.has_ended());
+    assert!(sending.is_complete());
     let nothing: Boxed = Empty::new().map_err(|never| match never {}).boxed_unsync();
-    assert!(nothing.watched().1.has_ended());
+    assert!(nothing.track().1.is_complete());
 }
 
 /// A body that ends when its sender does.

@@ -349,10 +349,10 @@ async fn a_tracked_body_keeps_its_size_hint() {
     let whole = Response::new(Full::new(Bytes::from("whole")));
     let mut body = through(&circuit, Request::get("/"), whole).await;
     assert_eq!((body.size_hint().exact(), body.is_end_stream()), (Some(5), false));
-    assert!(format!("{body:?}").contains("judged: false"));
+    assert!(format!("{body:?}").contains("recorded: false"));
     body.frame().await.unwrap().unwrap();
     assert_eq!((body.size_hint().exact(), body.is_end_stream()), (Some(0), true));
-    assert!(format!("{body:?}").contains("judged: true"));
+    assert!(format!("{body:?}").contains("recorded: true"));
     let service = BodyBreakerLayer::on(&circuit).layer("a service");
     assert!(format!("{service:?}").contains("a service"));
 }

@@ -14,7 +14,7 @@ pin_project! {
     /// A response body whose first frame may already have been read. It yields that frame, and then
     /// the rest.
     pub struct PeekedBody<B: Body> {
-        first: First<B::Data, B::Error>,
+        first: ReadAhead<B::Data, B::Error>,
         // `None` in a body that was made by `default()`.
         #[pin]
         body: Option<B>,
@@ -22,16 +22,16 @@ pin_project! {
 }
 
 /// What has been read of the body.
-pub(super) enum First<D, E> {
+pub(super) enum ReadAhead<Data, Err> {
     Nothing,
-    Frame(Frame<D>),
-    Error(E),
+    Frame(Frame<Data>),
+    Error(Err),
     /// The body has ended.
     End,
 }
 
 impl<B: Body> PeekedBody<B> {
-    pub(super) fn new(first: First<B::Data, B::Error>, body: B) -> Self {
+    pub(super) fn new(first: ReadAhead<B::Data, B::Error>, body: B) -> Self {
         Self { first, body: Some(body) }
     }
 }
@@ -40,7 +40,7 @@ impl<B: Body> PeekedBody<B> {
 /// because the body of tonic's interceptors requires this impl but has no default itself.
 impl<B: Body> Default for PeekedBody<B> {
     fn default() -> Self {
-        Self { first: First::End, body: None }
+        Self { first: ReadAhead::End, body: None }
     }
 }
 
@@ -50,37 +50,37 @@ impl<B: Body> Body for PeekedBody<B> {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let this = self.project();
-        let read = match std::mem::replace(this.first, First::Nothing) {
-            First::Nothing => match this.body.as_pin_mut() {
+        let read = match std::mem::replace(this.first, ReadAhead::Nothing) {
+            ReadAhead::Nothing => match this.body.as_pin_mut() {
                 Some(body) => ready!(body.poll_frame(cx)),
                 None => None,
             },
-            First::Frame(frame) => Some(Ok(frame)),
-            First::Error(error) => Some(Err(error)),
-            First::End => None,
+            ReadAhead::Frame(frame) => Some(Ok(frame)),
+            ReadAhead::Error(error) => Some(Err(error)),
+            ReadAhead::End => None,
         };
         // The inner body isn't polled again after its end.
         if !matches!(&read, Some(Ok(frame)) if !frame.is_trailers()) {
-            *this.first = First::End;
+            *this.first = ReadAhead::End;
         }
         Poll::Ready(read)
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.first {
-            First::Nothing => self.body.as_ref().is_none_or(Body::is_end_stream),
-            First::Frame(_) | First::Error(_) => false,
-            First::End => true,
+            ReadAhead::Nothing => self.body.as_ref().is_none_or(Body::is_end_stream),
+            ReadAhead::Frame(_) | ReadAhead::Error(_) => false,
+            ReadAhead::End => true,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         let body = self.body.as_ref().map_or(SizeHint::with_exact(0), Body::size_hint);
         let read = match &self.first {
-            First::Nothing => return body,
-            First::End => return SizeHint::with_exact(0),
-            First::Error(_) => 0,
-            First::Frame(frame) => frame.data_ref().map_or(0, |data| data.remaining() as u64),
+            ReadAhead::Nothing => return body,
+            ReadAhead::End => return SizeHint::with_exact(0),
+            ReadAhead::Error(_) => 0,
+            ReadAhead::Frame(frame) => frame.data_ref().map_or(0, |data| data.remaining() as u64),
         };
         with_read(read, &body)
     }

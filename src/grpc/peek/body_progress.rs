@@ -14,16 +14,16 @@ use ::http_body_util::{
 };
 use bytes::{Buf, Bytes};
 
-/// A request body whose end can be observed from outside. The inner service gets a body of the same
+/// A request body whose end can be tracked from outside. The inner service gets a body of the same
 /// type.
 #[diagnostic::on_unimplemented(
-    message = "the end of a request body of type `{Self}` can't be observed",
-    label = "this body can't be observed",
+    message = "the end of a request body of type `{Self}` can't be tracked",
+    label = "this body can't be tracked",
     note = "`Full`, `Empty`, `UnsyncBoxBody` and `BoxBody` can; axum's `Body` with the feature `axum`, tonic's with `tonic`"
 )]
 pub trait TrackBody: Sized {
     /// Returns the body, and a handle that shows whether it has been sent.
-    fn watched(self) -> (Self, BodyProgress);
+    fn track(self) -> (Self, BodyProgress);
 }
 
 /// Shows whether a request body has been sent.
@@ -37,7 +37,7 @@ impl BodyProgress {
     }
 
     /// Whether the whole body has been sent, or was dropped.
-    pub fn has_ended(&self) -> bool {
+    pub fn is_complete(&self) -> bool {
         // Relaxed: the flag orders no other memory, and a late read only means that the layer peeks
         // less.
         self.0.as_ref().is_none_or(|ended| ended.load(Ordering::Relaxed))
@@ -45,57 +45,58 @@ impl BodyProgress {
 }
 
 impl<D: Buf + Clone> TrackBody for Full<D> {
-    fn watched(self) -> (Self, BodyProgress) {
+    fn track(self) -> (Self, BodyProgress) {
         (self, BodyProgress::complete())
     }
 }
 
 impl<D> TrackBody for Empty<D> {
-    fn watched(self) -> (Self, BodyProgress) {
+    fn track(self) -> (Self, BodyProgress) {
         (self, BodyProgress::complete())
     }
 }
 
-macro_rules! wrapped {
+macro_rules! impl_track_body {
     ($(#[$attribute:meta])* $body:ty $(, $error:ident)? => $wrap:expr) => {
         $(#[$attribute])*
         impl $(<$error: 'static>)? TrackBody for $body {
-            fn watched(self) -> (Self, BodyProgress) {
+            fn track(self) -> (Self, BodyProgress) {
                 if self.is_end_stream() {
                     return (self, BodyProgress::complete());
                 }
                 let ended = Arc::new(AtomicBool::new(false));
-                ($wrap(Watching { body: self, ended: Arc::clone(&ended) }), BodyProgress(Some(ended)))
+                ($wrap(SentBody { body: self, ended: Arc::clone(&ended) }), BodyProgress(Some(ended)))
             }
         }
     };
 }
 
-wrapped!(UnsyncBoxBody<Bytes, E>, E => Watching::boxed_unsync);
-wrapped!(BoxBody<Bytes, E>, E => Watching::boxed);
-wrapped!(
+impl_track_body!(UnsyncBoxBody<Bytes, E>, E => SentBody::boxed_unsync);
+impl_track_body!(BoxBody<Bytes, E>, E => SentBody::boxed);
+impl_track_body!(
     #[cfg(feature = "axum")]
     axum_core::body::Body => axum_core::body::Body::new
 );
-wrapped!(
+impl_track_body!(
     #[cfg(feature = "tonic")]
     tonic::body::Body => tonic::body::Body::new
 );
 
-struct Watching<B> {
+/// Sets a flag when the inner body ends or is dropped.
+struct SentBody<B> {
     body: B,
     ended: Arc<AtomicBool>,
 }
 
 /// A server may answer without reading the whole request. Its client then drops the body, and
 /// nothing more is sent.
-impl<B> Drop for Watching<B> {
+impl<B> Drop for SentBody<B> {
     fn drop(&mut self) {
         self.ended.store(true, Ordering::Relaxed);
     }
 }
 
-impl<B: Body + Unpin> Body for Watching<B> {
+impl<B: Body + Unpin> Body for SentBody<B> {
     type Data = B::Data;
     type Error = B::Error;
 

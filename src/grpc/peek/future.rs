@@ -6,114 +6,89 @@ use std::{
 };
 
 use ::http::Response;
-use ::http_body::{Body, Frame};
-use bytes::Buf;
+use ::http_body::Body;
 use pin_project_lite::pin_project;
 use tokio::time::{Sleep, sleep};
 
-use super::{BodyProgress, PeekedBody, body::First};
+use super::{BodyProgress, PeekedBody, body::ReadAhead};
 use crate::{
     CallReport,
     call_context::result_note,
-    classify::evidence::correct,
-    grpc::{
-        status::{Seen, Told},
-        transport_error::Fault,
-    },
-    http::mark,
+    grpc::{response_state::ResponseState, status::Status, transport_error::TransportError},
+    http::{first_frame::poll::poll_first_frame, inner_call::poll_inner},
 };
 
 pin_project! {
     /// Waits for the headers of a response and the first frame of its body.
     #[must_use = "futures do nothing unless polled"]
-    pub struct ResponseFuture<F, B> {
+    pub struct ResponseFuture<Fut, B> {
         #[pin]
-        call: F,
-        // The response while its first frame is awaited, with the result note of its head.
+        call: Fut,
+        // The response while its first frame is awaited, with the report of the inner call.
         response: Option<(Response<B>, Option<CallReport>)>,
         #[pin]
-        limit: Option<Sleep>,
-        longest: Duration,
-        sending: BodyProgress,
+        timer: Option<Sleep>,
+        max_wait: Duration,
+        progress: BodyProgress,
     }
 }
 
-impl<F, B> ResponseFuture<F, B> {
-    pub(super) fn new(call: F, sending: BodyProgress, longest: Duration) -> Self {
-        Self { call, response: None, limit: None, longest, sending }
+impl<Fut, B> ResponseFuture<Fut, B> {
+    pub(super) fn new(call: Fut, progress: BodyProgress, max_wait: Duration) -> Self {
+        Self { call, response: None, timer: None, max_wait, progress }
     }
 }
 
-impl<F, B, E> Future for ResponseFuture<F, B>
+impl<Fut, B, Err> Future for ResponseFuture<Fut, B>
 where
-    F: Future<Output = Result<Response<B>, E>>,
+    Fut: Future<Output = Result<Response<B>, Err>>,
     B: Body + Unpin,
     B::Error: 'static,
 {
-    type Output = Result<Response<PeekedBody<B>>, E>;
+    type Output = Result<Response<PeekedBody<B>>, Err>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        let (mut response, how) = match this.response.take() {
+        let (mut response, report) = match this.response.take() {
             Some(waiting) => waiting,
-            None => {
-                let (polled, note) = result_note::poll(this.call, cx);
-                let result = ready!(polled);
-                let how = correct(note.take(&result), mark::origin(result.as_ref()));
-                match result {
-                    Ok(response) if Told::by_head(&response).is_none() => (response, how),
-                    other => {
-                        let other = other.map(|response| response.map(|body| PeekedBody::new(First::Nothing, body)));
-                        result_note::forward(&other, how);
-                        return Poll::Ready(other);
-                    }
+            None => match ready!(poll_inner(this.call, cx)) {
+                (Ok(response), report) if matches!(ResponseState::of(&response), ResponseState::Started) => {
+                    (response, report)
                 }
-            }
+                (result, report) => {
+                    let result = result.map(|response| response.map(|body| PeekedBody::new(ReadAhead::Nothing, body)));
+                    result_note::forward(&result, report);
+                    return Poll::Ready(result);
+                }
+            },
         };
-        let (seen, first) = match first_frame(response.body_mut(), cx) {
-            Poll::Ready(Some(Ok(frame))) => (seen_in(&frame), First::Frame(frame)),
-            Poll::Ready(Some(Err(error))) => (Seen::Broke(Fault::of(&error)), First::Error(error)),
-            Poll::Ready(None) => (Seen::Told(Told::of(response.headers())), First::End),
+        let (state, first) = match poll_first_frame(response.body_mut(), cx) {
+            Poll::Ready(Some(Ok(frame))) => {
+                let trailers = frame.trailers_ref().map(Status::from_headers);
+                (trailers.map_or(ResponseState::Started, ResponseState::Status), ReadAhead::Frame(frame))
+            }
+            Poll::Ready(Some(Err(error))) => {
+                (ResponseState::Failed(TransportError::of(&error)), ReadAhead::Error(error))
+            }
+            Poll::Ready(None) => (ResponseState::Status(Status::from_headers(response.headers())), ReadAhead::End),
             Poll::Pending => {
-                if this.sending.has_ended() {
-                    if this.limit.is_none() {
-                        this.limit.set(Some(sleep(*this.longest)));
+                if this.progress.is_complete() {
+                    if this.timer.is_none() {
+                        this.timer.set(Some(sleep(*this.max_wait)));
                     }
-                    let over = this.limit.as_mut().as_pin_mut().is_none_or(|limit| limit.poll(cx).is_ready());
-                    if !over {
-                        *this.response = Some((response, how));
+                    let elapsed = this.timer.as_mut().as_pin_mut().is_none_or(|timer| timer.poll(cx).is_ready());
+                    if !elapsed {
+                        *this.response = Some((response, report));
                         return Poll::Pending;
                     }
                 }
-                (Seen::Begun, First::Nothing)
+                // The client may wait for the headers before it sends more, or the wait is over.
+                (ResponseState::Started, ReadAhead::Nothing)
             }
         };
-        response.extensions_mut().insert(seen);
+        response.extensions_mut().insert(state);
         let result = Ok(response.map(|body| PeekedBody::new(first, body)));
-        result_note::forward(&result, how);
+        result_note::forward(&result, report);
         Poll::Ready(result)
     }
-}
-
-/// An honest server sends at most one empty frame before its trailers.
-const MOST_EMPTY: usize = 16;
-
-type Read<B> = Option<Result<Frame<<B as Body>::Data>, <B as Body>::Error>>;
-
-/// Polls for the first frame that isn't empty. Bounded, because a server could send empty frames
-/// without end.
-fn first_frame<B: Body + Unpin>(body: &mut B, cx: &mut Context<'_>) -> Poll<Read<B>> {
-    let mut polled = ready!(Pin::new(&mut *body).poll_frame(cx));
-    for _ in 0..MOST_EMPTY {
-        let is_empty = matches!(&polled, Some(Ok(frame)) if frame.data_ref().is_some_and(|data| !data.has_remaining()));
-        if !is_empty {
-            break;
-        }
-        polled = ready!(Pin::new(&mut *body).poll_frame(cx));
-    }
-    Poll::Ready(polled)
-}
-
-fn seen_in<D>(frame: &Frame<D>) -> Seen {
-    frame.trailers_ref().map_or(Seen::Begun, |trailers| Seen::Told(Told::of(trailers)))
 }

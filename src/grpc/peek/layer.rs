@@ -92,24 +92,24 @@ pub struct Peek<S> {
     longest: Duration,
 }
 
-impl<S, A, B> Service<Request<A>> for Peek<S>
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for Peek<S>
 where
-    S: Service<Request<A>, Response = Response<B>>,
-    A: TrackBody,
-    B: Body + Unpin,
-    B::Error: 'static,
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    ReqBody: TrackBody,
+    ResBody: Body + Unpin,
+    ResBody::Error: 'static,
 {
-    type Response = Response<PeekedBody<B>>;
+    type Response = Response<PeekedBody<ResBody>>;
     type Error = S::Error;
-    type Future = ResponseFuture<S::Future, B>;
+    type Future = ResponseFuture<S::Future, ResBody>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<A>) -> Self::Future {
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let (head, body) = request.into_parts();
-        let (body, sending) = body.watched();
-        ResponseFuture::new(self.inner.call(Request::from_parts(head, body)), sending, self.longest)
+        let (body, progress) = body.track();
+        ResponseFuture::new(self.inner.call(Request::from_parts(head, body)), progress, self.longest)
     }
 }

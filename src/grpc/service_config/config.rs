@@ -3,9 +3,9 @@ use std::sync::Arc;
 use ::http::Request;
 
 use super::{
-    method::Name,
-    read::{self, Document},
-    retry_policy::{MethodConfig, Plan, plan},
+    method_name::MethodName,
+    parse::{ParsedConfig, parse},
+    retry_policy::{MethodConfig, MethodRetry, method_retry},
 };
 use crate::{
     Attempt, Cause, Elapsed, InvalidConfig, Outcome, RetryLayer,
@@ -58,39 +58,39 @@ use crate::{
 /// As for [`RetryLayer`].
 #[derive(Debug, Clone)]
 pub struct ServiceConfig {
-    base: Plan,
-    methods: Vec<(Name, MethodConfig)>,
-    most_attempts: u32,
+    base: MethodRetry,
+    methods: Vec<(MethodName, MethodConfig)>,
+    max_attempts: u32,
     /// In the order of `methods`. The last one applies to methods without a config.
-    plans: Arc<[Plan]>,
+    retries: Arc<[MethodRetry]>,
 }
 
 impl ServiceConfig {
     /// The limit of gRPC's libraries: the publisher of a config must not make all clients retry a
     /// hundred times.
-    const MOST_ATTEMPTS: u32 = 5;
+    const MAX_ATTEMPTS: u32 = 5;
 
-    pub(crate) fn read(base: Plan, json: &str) -> Result<Self, InvalidConfig> {
-        let Document { mut methods, throttle } = read::document(json)?;
+    pub(crate) fn parse(base: MethodRetry, json: &str) -> Result<Self, InvalidConfig> {
+        let ParsedConfig { mut methods, throttle } = parse(json)?;
         methods.sort_by(|(one, _), (other, _)| one.cmp(other));
         let base = match throttle {
             Some(throttle) => base.budget(throttle),
             None => base,
         };
-        Ok(Self { base, methods, most_attempts: Self::MOST_ATTEMPTS, plans: Arc::new([]) }.planned())
+        Ok(Self { base, methods, max_attempts: Self::MAX_ATTEMPTS, retries: Arc::new([]) }.with_retries())
     }
 
     /// Sets the most attempts of any method, whatever the config contains; 5 by default.
     pub fn max_attempts(mut self, attempts: u32) -> Self {
-        self.most_attempts = attempts;
-        self.planned()
+        self.max_attempts = attempts;
+        self.with_retries()
     }
 
     /// Changes the settings that all methods share: names, observers, the retry switch, the longest
     /// delay. Attempts, backoff and codes remain those of the service config.
-    pub fn map_methods(mut self, change: impl FnOnce(Plan) -> Plan) -> Self {
+    pub fn map_methods(mut self, change: impl FnOnce(MethodRetry) -> MethodRetry) -> Self {
         self.base = change(self.base);
-        self.planned()
+        self.with_retries()
     }
 
     /// Makes the layer.
@@ -99,58 +99,58 @@ impl ServiceConfig {
         RetryLayer::with(self).replay(replay)
     }
 
-    fn planned(mut self) -> Self {
+    fn with_retries(mut self) -> Self {
         let none = std::iter::once(None);
         let policies = self.methods.iter().map(|(_, config)| config.retry.as_ref()).chain(none);
-        self.plans = policies.map(|policy| plan(&self.base, policy, self.most_attempts)).collect();
+        self.retries = policies.map(|policy| method_retry(&self.base, policy, self.max_attempts)).collect();
         self
     }
 
-    fn place(&self, path: &str) -> usize {
-        self.methods.iter().position(|(name, _)| name.fits(path)).unwrap_or(self.methods.len())
+    fn method_index(&self, path: &str) -> usize {
+        self.methods.iter().position(|(name, _)| name.matches(path)).unwrap_or(self.methods.len())
     }
 
     /// The deadline of a call that starts now.
-    fn deadline(&self, place: usize) -> Option<Instant> {
-        let (_, config) = self.methods.get(place)?;
+    fn deadline(&self, index: usize) -> Option<Instant> {
+        let (_, config) = self.methods.get(index)?;
         config.timeout.map(|timeout| Deadline::after(timeout).at())
     }
 }
 
 /// The state of one request.
 #[derive(Debug)]
-pub struct ServiceConfigState<P> {
-    plan: usize,
+pub struct ServiceConfigState<S> {
+    method: usize,
     /// From the method's `timeout`.
     deadline: Option<Instant>,
-    progress: P,
+    state: S,
 }
 
 impl<B, Res, Err> Policy<Request<B>, Res, Err> for ServiceConfig
 where
-    Plan: Policy<Request<B>, Res, Err>,
+    MethodRetry: Policy<Request<B>, Res, Err>,
 {
-    type State = ServiceConfigState<<Plan as Policy<Request<B>, Res, Err>>::State>;
+    type State = ServiceConfigState<<MethodRetry as Policy<Request<B>, Res, Err>>::State>;
 
     fn start(&self, request: &Request<B>) -> Self::State {
-        let plan = self.place(request.uri().path());
-        ServiceConfigState { plan, deadline: self.deadline(plan), progress: self.plans[plan].start(request) }
+        let method = self.method_index(request.uri().path());
+        ServiceConfigState { method, deadline: self.deadline(method), state: self.retries[method].start(request) }
     }
 
     fn attempt(&self, state: &mut Self::State, attempt: &Attempt) {
-        self.plans[state.plan].attempt(&mut state.progress, attempt);
+        self.retries[state.method].attempt(&mut state.state, attempt);
     }
 
     fn decide(&self, state: &mut Self::State, attempt: &Attempt, outcome: Outcome<'_, Res, Err>) -> Decision {
-        self.plans[state.plan].decide(&mut state.progress, attempt, outcome)
+        self.retries[state.method].decide(&mut state.state, attempt, outcome)
     }
 
     fn not_retried(&self, state: &mut Self::State, attempt: &Attempt, cause: Cause) {
-        self.plans[state.plan].not_retried(&mut state.progress, attempt, cause);
+        self.retries[state.method].not_retried(&mut state.state, attempt, cause);
     }
 
     fn deadline(&self, state: &Self::State) -> Option<Instant> {
-        let own = self.plans[state.plan].deadline(&state.progress);
+        let own = self.retries[state.method].deadline(&state.state);
         own.into_iter().chain(state.deadline).min()
     }
 

@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// The retry policy of the methods of one `methodConfig`.
-pub(super) type Plan = RetryConfig<RetryClassifier, NoTimeouts, NoQuota, GrpcReplay>;
+pub(super) type MethodRetry = RetryConfig<RetryClassifier, NoTimeouts, NoQuota, GrpcReplay>;
 
 /// A valid `methodConfig`.
 #[derive(Debug, Clone)]
@@ -28,11 +28,11 @@ pub(super) struct RetryPolicy {
 }
 
 /// Makes the retry config of a policy. Methods without a policy aren't retried.
-pub(super) fn plan(base: &Plan, policy: Option<&RetryPolicy>, most_attempts: u32) -> Plan {
+pub(super) fn method_retry(base: &MethodRetry, policy: Option<&RetryPolicy>, max_attempts: u32) -> MethodRetry {
     let Some(policy) = policy else {
         return base.clone().retries(0).classifier(RetryClassifier::default().retry_codes([]));
     };
-    let attempts = policy.max_attempts.min(most_attempts).max(1);
+    let attempts = policy.max_attempts.min(max_attempts).max(1);
     base.clone()
         .retries(attempts - 1)
         .backoff(policy.backoff(attempts))

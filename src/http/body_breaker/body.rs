@@ -8,7 +8,7 @@ use ::http::Response;
 use ::http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use super::ending::Ending;
+use super::received_body::ReceivedBody;
 use crate::breaker::Permit;
 
 pin_project! {
@@ -18,23 +18,23 @@ pin_project! {
         body: B,
         // `None` after the call has been recorded.
         permit: Option<Permit>,
-        ending: Ending,
+        received: ReceivedBody,
     }
 }
 
 impl<B: Body> TrackedBody<B> {
     /// Wraps the body of the response.
     pub(super) fn of(response: Response<B>, permit: Option<Permit>) -> Response<Self> {
-        let ending = if permit.is_some() { Ending::of(&response) } else { Ending::unknown() };
+        let received = if permit.is_some() { ReceivedBody::of(&response) } else { ReceivedBody::unknown() };
         response.map(|body| {
-            let mut judged = Self { body, permit, ending };
+            let mut tracked = Self { body, permit, received };
             // The caller may not poll a body that is already at its end.
-            if ending.is_certain() || judged.body.is_end_stream() {
-                if let Some(permit) = judged.permit.take() {
-                    ending.end(permit, None);
+            if received.is_complete() || tracked.body.is_end_stream() {
+                if let Some(permit) = tracked.permit.take() {
+                    received.end_permit(permit, None);
                 }
             }
-            judged
+            tracked
         })
     }
 }
@@ -49,7 +49,7 @@ impl<B> TrackedBody<B> {
 /// The body of a response that is made without a call: nothing is recorded at its end.
 impl<B: Default> Default for TrackedBody<B> {
     fn default() -> Self {
-        Self { body: B::default(), permit: None, ending: Ending::unknown() }
+        Self { body: B::default(), permit: None, received: ReceivedBody::unknown() }
     }
 }
 
@@ -66,12 +66,12 @@ impl<B: Body> Body for TrackedBody<B> {
         let polled = this.body.as_mut().poll_frame(cx);
         match &polled {
             Poll::Ready(Some(Err(_))) => permit.failure(),
-            Poll::Ready(None) => this.ending.end(permit, None),
+            Poll::Ready(None) => this.received.end_permit(permit, None),
             Poll::Ready(Some(Ok(frame))) => {
-                this.ending.count(frame);
+                this.received.count(frame);
                 // A caller that sees that this is the last frame may not poll again.
-                if frame.is_trailers() || this.ending.is_certain() || this.body.is_end_stream() {
-                    this.ending.end(permit, frame.trailers_ref());
+                if frame.is_trailers() || this.received.is_complete() || this.body.is_end_stream() {
+                    this.received.end_permit(permit, frame.trailers_ref());
                 } else {
                     permit.attribute_panics(false);
                     *this.permit = Some(permit);
@@ -96,6 +96,6 @@ impl<B: Body> Body for TrackedBody<B> {
 
 impl<B: fmt::Debug> fmt::Debug for TrackedBody<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TrackedBody").field("body", &self.body).field("judged", &self.permit.is_none()).finish()
+        f.debug_struct("TrackedBody").field("body", &self.body).field("recorded", &self.permit.is_none()).finish()
     }
 }

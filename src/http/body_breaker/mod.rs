@@ -84,13 +84,13 @@
 //! Dropping the future or the body ends the permit, as in the table.
 
 mod body;
-mod ending;
-mod ends;
+mod completion;
+mod grpc_messages;
 mod layer;
-mod messages;
+mod received_body;
 mod service;
 
 pub use body::TrackedBody;
-pub use ends::OnBodyEnd;
+pub use completion::OnBodyEnd;
 pub use layer::BodyBreakerLayer;
 pub use service::BodyBreaker;

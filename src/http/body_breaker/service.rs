@@ -11,7 +11,7 @@ use super::{OnBodyEnd, TrackedBody};
 use crate::{
     Circuit, Classifier,
     breaker::{AdmissionGate, OnRejection, RejectWithError, future, start_call},
-    http::remaining::expects_body,
+    http::message_body::expects_body,
 };
 
 /// A service behind a circuit that records each call when its response body ends. Made by
@@ -44,26 +44,26 @@ impl<S, C, R> BodyBreaker<S, C, R> {
     }
 }
 
-impl<S, C, R, Q, B> Service<Request<Q>> for BodyBreaker<S, C, R>
+impl<S, C, R, ReqBody, ResBody> Service<Request<ReqBody>> for BodyBreaker<S, C, R>
 where
-    S: Service<Request<Q>, Response = Response<B>>,
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
     S::Error: Send + 'static,
-    B: Body,
-    C: Classifier<Request<Q>, Response<B>, S::Error> + Clone,
-    R: OnRejection<Response<B>, S::Error> + Clone,
+    ResBody: Body,
+    C: Classifier<Request<ReqBody>, Response<ResBody>, S::Error> + Clone,
+    R: OnRejection<Response<ResBody>, S::Error> + Clone,
 {
-    type Response = Response<TrackedBody<B>>;
+    type Response = Response<TrackedBody<ResBody>>;
     type Error = R::Error;
-    type Future = future::Future<S, C, R, Request<Q>, OnBodyEnd>;
+    type Future = future::Future<S, C, R, Request<ReqBody>, OnBodyEnd>;
 
     /// As for [`Breaker`](crate::breaker::Breaker).
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.gate.poll(&self.circuit, &mut self.inner, R::WAITS, cx).map(Ok)
     }
 
-    fn call(&mut self, request: Request<Q>) -> Self::Future {
-        let ends = OnBodyEnd { head_only: !expects_body(&request) };
-        start_call(&mut self.gate, &self.circuit, &mut self.inner, &self.on_rejection, ends, request)
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        let completion = OnBodyEnd { has_no_body: !expects_body(&request) };
+        start_call(&mut self.gate, &self.circuit, &mut self.inner, &self.on_rejection, completion, request)
     }
 }
 

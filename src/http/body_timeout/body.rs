@@ -8,7 +8,7 @@ use std::{
 use ::http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use super::{layer::Limits, timer::Timer};
+use super::{limits::Limits, timer::Timer};
 
 pin_project! {
     /// A response body with time limits. See the [module](super).
@@ -58,7 +58,7 @@ where
         // consumer polls late.
         let elapsed = match body.as_mut().poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
-                let elapsed = this.timer.came();
+                let elapsed = this.timer.frame_received();
                 // At the end of the stream the body is complete, so the limit no longer matters.
                 match elapsed.filter(|_| frame.is_data() && !body.is_end_stream()) {
                     None => return Poll::Ready(Some(Ok(frame))),

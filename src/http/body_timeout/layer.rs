@@ -9,7 +9,7 @@ use ::http_body::Body;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{TimeoutBody, future::ResponseFuture};
+use super::{TimeoutBody, future::ResponseFuture, limits::Limits};
 use crate::InvalidConfig;
 
 /// Limits the time that response bodies may take. See the [module](super).
@@ -25,13 +25,6 @@ use crate::InvalidConfig;
 #[derive(Debug, Clone, Copy, Default)]
 pub struct BodyTimeoutLayer {
     limits: Limits,
-}
-
-/// The limits that are set. `None` means no limit.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Limits {
-    pub(super) idle: Option<Duration>,
-    pub(super) total: Option<Duration>,
 }
 
 impl BodyTimeoutLayer {
@@ -90,13 +83,13 @@ impl<S> BodyTimeout<S> {
     }
 }
 
-impl<S, Q, B> Service<Request<Q>> for BodyTimeout<S>
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for BodyTimeout<S>
 where
-    S: Service<Request<Q>, Response = Response<B>>,
-    B: Body,
-    B::Error: Into<Box<dyn Error + Send + Sync>>,
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    ResBody: Body,
+    ResBody::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    type Response = Response<TimeoutBody<B>>;
+    type Response = Response<TimeoutBody<ResBody>>;
     type Error = S::Error;
     type Future = ResponseFuture<S::Future>;
 
@@ -104,7 +97,7 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<Q>) -> Self::Future {
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         ResponseFuture::new(self.inner.call(request), self.limits)
     }
 }

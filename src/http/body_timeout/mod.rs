@@ -100,6 +100,7 @@
 mod body;
 mod future;
 mod layer;
+mod limits;
 mod timer;
 
 pub use body::TimeoutBody;

@@ -8,7 +8,7 @@ use std::{
 
 use tokio::time::{Sleep, sleep_until};
 
-use super::{BodyElapsed, BodyLimit, layer::Limits};
+use super::{BodyElapsed, BodyLimit, limits::Limits};
 use crate::time::Instant;
 
 /// One tokio timer for both limits, made when the consumer has to wait for the first time.
@@ -19,7 +19,7 @@ use crate::time::Instant;
 pub(super) struct Timer {
     limits: Limits,
     /// When the total limit is exceeded.
-    ends: Option<Instant>,
+    total_until: Option<Instant>,
     /// When the current wait for a frame exceeds the idle limit.
     idle_until: Option<Instant>,
     // Boxed, so that the body is `Unpin` if the inner body is.
@@ -30,20 +30,20 @@ impl Timer {
     /// For a body whose head has just arrived.
     pub(super) fn new(limits: Limits) -> Self {
         // `checked_add` fails beyond the clock's range; such a limit is never exceeded.
-        let ends = limits.total.and_then(|total| Instant::now().checked_add(total));
-        Self { limits, ends, idle_until: None, sleep: None }
+        let total_until = limits.total.and_then(|total| Instant::now().checked_add(total));
+        Self { limits, total_until, idle_until: None, sleep: None }
     }
 
     /// For a body that is already complete.
     pub(super) fn unlimited() -> Self {
-        Self { limits: Limits::default(), ends: None, idle_until: None, sleep: None }
+        Self { limits: Limits::default(), total_until: None, idle_until: None, sleep: None }
     }
 
     /// Ends the wait for a frame. Returns the total limit if the frame came after it.
-    pub(super) fn came(&mut self) -> Option<BodyElapsed> {
+    pub(super) fn frame_received(&mut self) -> Option<BodyElapsed> {
         self.idle_until = None;
         let limit = self.limits.total?;
-        (Instant::now() >= self.ends?).then_some(BodyElapsed::new(BodyLimit::Total, limit))
+        (Instant::now() >= self.total_until?).then_some(BodyElapsed::new(BodyLimit::Total, limit))
     }
 
     /// Waits until a limit is exceeded.
@@ -52,7 +52,7 @@ impl Timer {
             self.idle_until = Instant::now().checked_add(idle);
         }
         let idle = self.limits.idle.zip(self.idle_until).map(|(limit, until)| (until, limit, BodyLimit::Idle));
-        let total = self.limits.total.zip(self.ends).map(|(limit, until)| (until, limit, BodyLimit::Total));
+        let total = self.limits.total.zip(self.total_until).map(|(limit, until)| (until, limit, BodyLimit::Total));
         let first = idle.into_iter().chain(total).min_by_key(|&(until, ..)| until);
         let Some((until, limit, kind)) = first else { return Poll::Pending };
         let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(until)));

@@ -14,19 +14,19 @@ pub struct FirstFrameBody<B: Body> {
     first: Option<Result<Frame<B::Data>, B::Error>>,
     body: B,
     /// The body ended or failed before its first frame.
-    over: bool,
+    is_over: bool,
     /// The body ended although the response announced more, so it must not look complete.
-    incomplete: bool,
+    is_incomplete: bool,
 }
 
 impl<B: Body> FirstFrameBody<B> {
-    pub(super) fn not_yet(body: B) -> Self {
-        Self { first: None, body, over: false, incomplete: false }
+    pub(super) fn not_awaited(body: B) -> Self {
+        Self { first: None, body, is_over: false, is_incomplete: false }
     }
 
-    pub(super) fn with(first: Option<Result<Frame<B::Data>, B::Error>>, body: B, incomplete: bool) -> Self {
-        let over = !matches!(first, Some(Ok(_)));
-        Self { first, body, over, incomplete }
+    pub(super) fn with(first: Option<Result<Frame<B::Data>, B::Error>>, body: B, is_incomplete: bool) -> Self {
+        let is_over = !matches!(first, Some(Ok(_)));
+        Self { first, body, is_over, is_incomplete }
     }
 
     /// The inner body, without the first frame.
@@ -46,13 +46,13 @@ impl<B: Body + Unpin> Body for FirstFrameBody<B> {
         let this = &mut *self;
         match this.first.take() {
             Some(first) => Poll::Ready(Some(first)),
-            None if this.over => Poll::Ready(None),
+            None if this.is_over => Poll::Ready(None),
             None => Pin::new(&mut this.body).poll_frame(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        !self.incomplete && self.first.is_none() && (self.over || self.body.is_end_stream())
+        !self.is_incomplete && self.first.is_none() && (self.is_over || self.body.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -60,8 +60,8 @@ impl<B: Body + Unpin> Body for FirstFrameBody<B> {
             Some(Ok(frame)) => frame.data_ref().map_or(0, |data| data.remaining() as u64),
             // No exact size: a server could take it for the length of a complete body.
             Some(Err(_)) => return SizeHint::default(),
-            None if self.incomplete => return SizeHint::default(),
-            None if self.over => return SizeHint::with_exact(0),
+            None if self.is_incomplete => return SizeHint::default(),
+            None if self.is_over => return SizeHint::with_exact(0),
             None => 0,
         };
         with_read(first, &self.body.size_hint())

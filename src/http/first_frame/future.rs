@@ -1,25 +1,20 @@
 //! The future of [`FirstFrame`](super::FirstFrame).
 
 use std::{
-    future,
+    future::Future,
     pin::Pin,
     task::{Context, Poll, ready},
 };
 
 use ::http::Response;
 use ::http_body::{Body, Frame};
-use bytes::Buf;
 use pin_project_lite::pin_project;
 
-use super::{BrokeOff, FirstFrameBody};
+use super::{FirstFrameBody, failed_before_first_frame::FailedBeforeFirstFrame, poll::poll_first_frame};
 use crate::{
     CallReport,
     call_context::result_note,
-    classify::evidence::correct,
-    http::{
-        mark,
-        remaining::{Remaining, may_have_body},
-    },
+    http::{inner_call::poll_inner, message_body::may_have_body, remaining_length::RemainingLength},
 };
 
 pin_project! {
@@ -29,24 +24,25 @@ pin_project! {
     ///
     /// Dropping the future drops the inner call, or the response.
     #[must_use = "futures do nothing unless polled"]
-    pub struct ResponseFuture<F, B> {
+    pub struct ResponseFuture<Fut, B> {
         #[pin]
-        future: F,
-        waits: bool,
-        // The response while its first frame is awaited, with the result note of its head.
+        call: Fut,
+        // The response to this request may have a body.
+        expects_body: bool,
+        // The response while its first frame is awaited, with the report of the inner call.
         response: Option<(Response<B>, Option<CallReport>)>,
     }
 }
 
-impl<F, B> ResponseFuture<F, B> {
-    pub(super) fn new(future: F, waits: bool) -> Self {
-        Self { future, waits, response: None }
+impl<Fut, B> ResponseFuture<Fut, B> {
+    pub(super) fn new(call: Fut, expects_body: bool) -> Self {
+        Self { call, expects_body, response: None }
     }
 }
 
-impl<F, B, Err> future::Future for ResponseFuture<F, B>
+impl<Fut, B, Err> Future for ResponseFuture<Fut, B>
 where
-    F: future::Future<Output = Result<Response<B>, Err>>,
+    Fut: Future<Output = Result<Response<B>, Err>>,
     B: Body + Unpin,
     B::Error: 'static,
 {
@@ -54,37 +50,32 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let (mut response, how) = match this.response.take() {
+        let (mut response, report) = match this.response.take() {
             Some(waiting) => waiting,
-            None => {
-                let (polled, note) = result_note::poll(this.future, cx);
-                let result = ready!(polled);
-                let how = correct(note.take(&result), mark::origin(result.as_ref()));
-                match result {
-                    Ok(response) if *this.waits && is_good(&response) => (response, how),
-                    other => {
-                        let other = other.map(|response| response.map(FirstFrameBody::not_yet));
-                        result_note::forward(&other, how);
-                        return Poll::Ready(other);
-                    }
+            None => match ready!(poll_inner(this.call, cx)) {
+                (Ok(response), report) if *this.expects_body && has_body_to_await(&response) => (response, report),
+                (result, report) => {
+                    let result = result.map(|response| response.map(FirstFrameBody::not_awaited));
+                    result_note::forward(&result, report);
+                    return Poll::Ready(result);
                 }
-            }
+            },
         };
-        let announced = Remaining::of(&response);
-        match poll_first(response.body_mut(), cx) {
+        let announced = RemainingLength::of(&response);
+        match poll_first_frame(response.body_mut(), cx) {
             Poll::Pending => {
-                *this.response = Some((response, how));
+                *this.response = Some((response, report));
                 Poll::Pending
             }
             Poll::Ready(first) => {
                 let is_end = first.as_ref().is_none_or(|first| first.as_ref().is_ok_and(Frame::is_trailers));
-                let incomplete = is_end && announced.is_incomplete();
+                let is_incomplete = is_end && announced.is_incomplete();
                 let error = first.as_ref().and_then(|first| first.as_ref().err());
-                if incomplete || error.is_some() {
-                    response.extensions_mut().insert(BrokeOff::by(error));
+                if is_incomplete || error.is_some() {
+                    response.extensions_mut().insert(FailedBeforeFirstFrame::caused_by(error));
                 }
-                let result = Ok(response.map(|body| FirstFrameBody::with(first, body, incomplete)));
-                result_note::forward(&result, how);
+                let result = Ok(response.map(|body| FirstFrameBody::with(first, body, is_incomplete)));
+                result_note::forward(&result, report);
                 Poll::Ready(result)
             }
         }
@@ -93,27 +84,8 @@ where
 
 /// Whether the first frame should be awaited. The body of an error response doesn't matter, and a
 /// retry drains it.
-fn is_good<B: Body>(response: &Response<B>) -> bool {
+fn has_body_to_await<B: Body>(response: &Response<B>) -> bool {
     let status = response.status();
-    let is_empty = response.body().is_end_stream() && !Remaining::of(response).is_incomplete();
+    let is_empty = response.body().is_end_stream() && !RemainingLength::of(response).is_incomplete();
     !status.is_client_error() && !status.is_server_error() && may_have_body(status) && !is_empty
-}
-
-/// An honest server sends fewer empty frames before a body.
-const MOST_EMPTY: usize = 16;
-
-type First<B> = Option<Result<Frame<<B as Body>::Data>, <B as Body>::Error>>;
-
-/// Polls for the first frame that isn't empty. An empty frame doesn't show that the body has
-/// started.
-fn poll_first<B: Body + Unpin>(body: &mut B, cx: &mut Context<'_>) -> Poll<First<B>> {
-    let mut first = ready!(Pin::new(&mut *body).poll_frame(cx));
-    for _ in 0..MOST_EMPTY {
-        let is_empty = matches!(&first, Some(Ok(frame)) if frame.data_ref().is_some_and(|data| !data.has_remaining()));
-        if !is_empty {
-            break;
-        }
-        first = ready!(Pin::new(&mut *body).poll_frame(cx));
-    }
-    Poll::Ready(first)
 }

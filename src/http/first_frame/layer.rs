@@ -6,7 +6,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{FirstFrameBody, future::ResponseFuture};
-use crate::http::{method::upgrades, remaining::expects_body};
+use crate::http::message_body::{expects_body, is_upgrade};
 
 /// Waits for the first frame of the response body. See the [module](super).
 #[derive(Debug, Clone, Copy, Default)]
@@ -40,22 +40,22 @@ impl<S> FirstFrame<S> {
     }
 }
 
-impl<S, Q, B> Service<Request<Q>> for FirstFrame<S>
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for FirstFrame<S>
 where
-    S: Service<Request<Q>, Response = Response<B>>,
-    B: Body + Unpin,
-    B::Error: 'static,
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    ResBody: Body + Unpin,
+    ResBody::Error: 'static,
 {
-    type Response = Response<FirstFrameBody<B>>;
+    type Response = Response<FirstFrameBody<ResBody>>;
     type Error = S::Error;
-    type Future = ResponseFuture<S::Future, B>;
+    type Future = ResponseFuture<S::Future, ResBody>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<Q>) -> Self::Future {
-        let waits = !upgrades(&request) && expects_body(&request);
-        ResponseFuture::new(self.inner.call(request), waits)
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        let expects_body = !is_upgrade(&request) && expects_body(&request);
+        ResponseFuture::new(self.inner.call(request), expects_body)
     }
 }

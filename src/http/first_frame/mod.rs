@@ -44,11 +44,11 @@
 //!
 //! If the body broke off, the layer still returns the response with its original head. Its body
 //! yields the error, or ends. [`RetryClassifier`](crate::http::RetryClassifier) and
-//! [`BreakerClassifier`](crate::http::BreakerClassifier) classify it as a transient failure, or as timed out if a [time
-//! limit](crate::http::BodyTimeoutLayer) ended the body. A custom classifier calls [`failed_before_first_frame`].
-//! If the retry makes no further attempt, because the method isn't idempotent or no attempts are
-//! left, the caller gets the same response as without this layer. The request counts as sent, so a
-//! POST isn't resent.
+//! [`BreakerClassifier`](crate::http::BreakerClassifier) classify it as a transient failure, or as
+//! timed out if a [time limit](crate::http::BodyTimeoutLayer) ended the body. A custom classifier
+//! calls [`failed_before_first_frame`]. If the retry makes no further attempt, because the method
+//! isn't idempotent or no attempts are left, the caller gets the same response as without this
+//! layer. The request counts as sent, so a POST isn't resent.
 //!
 //! The time limit of an attempt includes the first frame. A
 //! [`BodyTimeoutLayer`](crate::http::BodyTimeoutLayer) limits the rest of the body.
@@ -76,44 +76,12 @@
 //! Dropping the future drops the inner call, or the response.
 
 mod body;
+mod failed_before_first_frame;
 pub mod future;
 mod layer;
+pub(crate) mod poll;
 
 pub use body::FirstFrameBody;
+pub use failed_before_first_frame::failed_before_first_frame;
+pub(super) use failed_before_first_frame::verdict;
 pub use layer::{FirstFrame, FirstFrameLayer};
-
-use ::http::Response;
-
-use crate::{Classifier, Delivery, FailureKind, Verdict, classify::ErrorClassifier};
-
-/// Whether the body of this response broke off before its first frame. Only a [`FirstFrameLayer`]
-/// detects it.
-pub fn failed_before_first_frame<B>(response: &Response<B>) -> bool {
-    response.extensions().get::<BrokeOff>().is_some()
-}
-
-/// The verdict for a response whose body broke off. `None` for any other response.
-pub(super) fn verdict<B>(response: &Response<B>) -> Option<Verdict> {
-    let BrokeOff { timed_out } = *response.extensions().get()?;
-    let verdict = if timed_out { Verdict::timed_out() } else { Verdict::transient() };
-    Some(verdict.delivery(Delivery::Sent))
-}
-
-/// Response extension: the body broke off before its first frame.
-#[derive(Debug, Clone, Copy)]
-struct BrokeOff {
-    /// The error of the body is a timeout.
-    timed_out: bool,
-}
-
-impl BrokeOff {
-    /// `error` is what the body failed with, if it didn't just end.
-    fn by<E: 'static>(error: Option<&E>) -> Self {
-        let verdict = error.map(|error| Classifier::<(), (), E>::classify(&ErrorClassifier, &(), Err(error)));
-        let timed_out = match verdict {
-            Some(Verdict::Failure(failure)) => failure.kind() == FailureKind::TimedOut,
-            _ => false,
-        };
-        Self { timed_out }
-    }
-}

@@ -1,13 +1,15 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The memory limit that all recorded bodies share.
+///
+/// All accesses are relaxed: the count orders no other memory.
 #[derive(Debug)]
-pub(super) struct Pool {
+pub(super) struct MemoryLimit {
     limit: usize,
     used: AtomicUsize,
 }
 
-impl Pool {
+impl MemoryLimit {
     pub(super) const fn new(limit: usize) -> Self {
         Self { limit, used: AtomicUsize::new(0) }
     }
@@ -16,14 +18,13 @@ impl Pool {
         self.used.load(Ordering::Relaxed)
     }
 
-    /// Reserves memory. Returns whether there was enough. All accesses are relaxed: the count
-    /// orders no other memory.
-    pub(super) fn take(&self, bytes: usize) -> bool {
+    /// Reserves memory. Returns whether there was enough.
+    pub(super) fn try_reserve(&self, bytes: usize) -> bool {
         let more = |used: usize| used.checked_add(bytes).filter(|&used| used <= self.limit);
         self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
     }
 
-    pub(super) fn give_back(&self, bytes: usize) {
+    pub(super) fn release(&self, bytes: usize) {
         self.used.fetch_sub(bytes, Ordering::Relaxed);
     }
 }

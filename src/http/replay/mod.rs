@@ -22,8 +22,8 @@
 //! # With a fallback
 //!
 //! A fallback to [another service](crate::FallbackLayer::new) clones the request, and a stream
-//! can't be cloned. Call [`Replay::cloneable`] on the request first. A [`CloneableBody`] is stored once
-//! for both layers, and a clone of it is cheap.
+//! can't be cloned. Call [`Replay::cloneable`] on the request first. A [`CloneableBody`] is stored
+//! once for both layers, and a clone of it is cheap.
 //!
 //! ```
 //! # #[cfg(feature = "fallback")]
@@ -70,10 +70,10 @@
 //!
 //! # Limits
 //!
-//! A `Replay` stores up to [64 KiB](Replay::max_body) of one body, and up to [64
-//! MiB](Replay::max_memory) of all bodies together. It doesn't record a body that announces more.
-//! If a body turns out to be longer, it is still sent, but the record is dropped and the request
-//! isn't retried. Requests to upgrade the connection, and `CONNECT`, are never stored.
+//! A `Replay` stores up to [64 KiB](Replay::max_body) of one body, and up to
+//! [64 MiB](Replay::max_memory) of all bodies together. It doesn't record a body that announces
+//! more. If a body turns out to be longer, it is still sent, but the record is dropped and the
+//! request isn't retried. Requests to upgrade the connection, and `CONNECT`, are never stored.
 //!
 //! The limits count the memory that is held. The stored chunks are copies, because a chunk of hyper
 //! may keep alive the whole buffer that it was read into. For the same reason the head of a request
@@ -89,8 +89,8 @@
 //!
 //! # Errors
 //!
-//! [`ReplayError`] for a [`CloneableBody`], and the body's own error type for other bodies, which can
-//! then contain [`Superseded`].
+//! [`ReplayError`] for a [`CloneableBody`], and the body's own error type for other bodies, which
+//! can then contain [`Superseded`].
 //!
 //! # Cancel safety
 //!
@@ -99,14 +99,22 @@
 
 mod body;
 mod buffer;
+mod chunks;
 mod cloneable_body;
 mod config;
-mod head;
+mod error;
+mod head_copy;
 mod memory_limit;
+mod recording;
 mod replayable;
+mod shared_recording;
+mod source;
+mod stored_request;
 
-pub use body::{ReplayBody, ReplayError, Superseded};
+pub use body::ReplayBody;
 pub use buffer::ReplayBuffer;
 pub use cloneable_body::CloneableBody;
-pub use config::{Replay, StoredRequest};
+pub use config::Replay;
+pub use error::{ReplayError, Superseded};
 pub use replayable::Replayable;
+pub use stored_request::StoredRequest;

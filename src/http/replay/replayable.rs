@@ -4,7 +4,7 @@ use ::http_body_util::{
 };
 use bytes::{Buf, Bytes};
 
-use super::{Replay, ReplayBuffer, Superseded};
+use super::{Replay, ReplayBody, ReplayBuffer, ReplayError, Superseded};
 
 /// A request body that can be resent.
 #[diagnostic::on_unimplemented(
@@ -22,21 +22,21 @@ pub trait Replayable: Sized {
     fn store(&mut self, replay: &Replay) -> Option<Self::Stored>;
 
     /// Whether the body can still be resent.
-    fn is_stored(kept: &Self::Stored) -> bool {
-        let _ = kept;
+    fn is_stored(stored: &Self::Stored) -> bool {
+        let _ = stored;
         true
     }
 
     /// Whether the body's chunks are recorded while it is sent. Then the request's head is
     /// deep-copied instead of cloned. `false` for an empty body.
-    fn is_recorded(kept: &Self::Stored) -> bool {
-        let _ = kept;
+    fn is_recorded(stored: &Self::Stored) -> bool {
+        let _ = stored;
         false
     }
 
     /// Makes the body of another attempt. Returns `None` if the body turned out to be too large, or
     /// failed.
-    fn copy(kept: &mut Self::Stored) -> Option<Self>;
+    fn copy(stored: &mut Self::Stored) -> Option<Self>;
 }
 
 impl<D: Buf + Clone> Replayable for Full<D> {
@@ -46,8 +46,8 @@ impl<D: Buf + Clone> Replayable for Full<D> {
         Some(self.clone())
     }
 
-    fn copy(kept: &mut Self) -> Option<Self> {
-        Some(kept.clone())
+    fn copy(stored: &mut Self) -> Option<Self> {
+        Some(stored.clone())
     }
 }
 
@@ -64,7 +64,7 @@ impl<D> Replayable for Empty<D> {
     }
 }
 
-macro_rules! recorded {
+macro_rules! impl_recorded {
     ($(#[$attribute:meta])* $body:ty $(, $error:ident)? => $wrap:expr) => {
         $(#[$attribute])*
         impl $(<$error: From<Superseded> + 'static>)? Replayable for $body {
@@ -73,9 +73,9 @@ macro_rules! recorded {
             fn store(&mut self, replay: &Replay) -> Option<ReplayBuffer<Self>> {
                 // `take` leaves an empty boxed body behind, which doesn't allocate.
                 match ReplayBuffer::record(std::mem::take(self), replay) {
-                    Ok(tape) => {
-                        *self = $wrap(tape.play().expect("a new buffer can be read"));
-                        Some(tape)
+                    Ok(buffer) => {
+                        *self = $wrap(ReplayBody::start(&buffer).expect("a new buffer can be read"));
+                        Some(buffer)
                     }
                     Err(body) => {
                         *self = body;
@@ -84,28 +84,28 @@ macro_rules! recorded {
                 }
             }
 
-            fn is_stored(tape: &ReplayBuffer<Self>) -> bool {
-                !tape.is_lost()
+            fn is_stored(buffer: &ReplayBuffer<Self>) -> bool {
+                !buffer.is_incomplete()
             }
 
-            fn is_recorded(tape: &ReplayBuffer<Self>) -> bool {
-                !tape.is_empty()
+            fn is_recorded(buffer: &ReplayBuffer<Self>) -> bool {
+                !buffer.is_empty()
             }
 
-            fn copy(tape: &mut ReplayBuffer<Self>) -> Option<Self> {
-                tape.play().map($wrap)
+            fn copy(buffer: &mut ReplayBuffer<Self>) -> Option<Self> {
+                ReplayBody::start(buffer).map($wrap)
             }
         }
     };
 }
 
-recorded!(UnsyncBoxBody<Bytes, E>, E => |playing: super::ReplayBody<_>| playing.map_err(super::ReplayError::flatten).boxed_unsync());
-recorded!(BoxBody<Bytes, E>, E => |playing: super::ReplayBody<_>| playing.map_err(super::ReplayError::flatten).boxed());
-recorded!(
+impl_recorded!(UnsyncBoxBody<Bytes, E>, E => |body: ReplayBody<_>| body.map_err(ReplayError::flatten).boxed_unsync());
+impl_recorded!(BoxBody<Bytes, E>, E => |body: ReplayBody<_>| body.map_err(ReplayError::flatten).boxed());
+impl_recorded!(
     #[cfg(feature = "axum")]
     axum_core::body::Body => axum_core::body::Body::new
 );
-recorded!(
+impl_recorded!(
     #[cfg(feature = "tonic")]
     tonic::body::Body => tonic::body::Body::new
 );

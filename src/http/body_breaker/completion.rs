@@ -5,21 +5,21 @@ use super::TrackedBody;
 use crate::{
     Verdict,
     breaker::{Permit, future::Ends},
-    http::remaining::may_have_body,
+    http::message_body::may_have_body,
 };
 
 /// Ends a successful call at the end of its response body, if there is a body.
 #[derive(Debug, Clone, Copy)]
 pub struct OnBodyEnd {
     /// The response to this request has no body.
-    pub(super) head_only: bool,
+    pub(super) has_no_body: bool,
 }
 
 impl<B: Body> Ends<Response<B>> for OnBodyEnd {
     type Answer = Response<TrackedBody<B>>;
 
     fn goes_on(&self, response: &Response<B>, verdict: Verdict) -> bool {
-        verdict.is_success() && !self.head_only && may_have_body(response.status())
+        verdict.is_success() && !self.has_no_body && may_have_body(response.status())
     }
 
     fn answer(response: Response<B>, permit: Option<Permit>) -> Self::Answer {

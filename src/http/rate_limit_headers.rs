@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ::http::{HeaderMap, HeaderValue};
 
-use super::remote_time::{self, RemoteClock, whole_number};
+use super::header_time::{self, RemoteClock, parse_number};
 
 /// The reset time of a limit with nothing left. The first source with a result counts, in this
 /// order:
@@ -20,16 +20,16 @@ pub(super) fn reset_in(headers: &HeaderMap, clock: RemoteClock, throttled: bool)
     let lines: Option<Vec<&str>> =
         headers.get_all("ratelimit").iter().map(|line| HeaderValue::to_str(line).ok()).collect();
     let line = lines.filter(|lines| !lines.is_empty()).map(|lines| lines.join(", "));
-    let structured = line.and_then(|line| items(&line).or_else(|| dictionary(&line)));
-    structured.or_else(|| pairs(headers, clock, throttled))
+    let structured = line.and_then(|line| from_list(&line).or_else(|| from_dictionary(&line)));
+    structured.or_else(|| from_header_pairs(headers, clock, throttled))
 }
 
-fn items(line: &str) -> Option<Duration> {
+fn from_list(line: &str) -> Option<Duration> {
     let list: sfv::List = sfv::Parser::new(line).parse().ok()?;
-    list.iter().filter_map(reset_of).max()
+    list.iter().filter_map(from_item).max()
 }
 
-fn reset_of(entry: &sfv::ListEntry) -> Option<Duration> {
+fn from_item(entry: &sfv::ListEntry) -> Option<Duration> {
     let sfv::ListEntry::Item(item) = entry else { return None };
     let number = |key| item.params.get(sfv::KeyRef::from_str(key).ok()?)?.as_integer().map(i64::from);
     if number("r")? != 0 {
@@ -38,7 +38,7 @@ fn reset_of(entry: &sfv::ListEntry) -> Option<Duration> {
     number("t").and_then(seconds)
 }
 
-fn dictionary(line: &str) -> Option<Duration> {
+fn from_dictionary(line: &str) -> Option<Duration> {
     let dictionary: sfv::Dictionary = sfv::Parser::new(line).parse().ok()?;
     let number = |key| match dictionary.get(sfv::KeyRef::from_str(key).ok()?)? {
         sfv::ListEntry::Item(item) => item.bare_item.as_integer().map(i64::from),
@@ -55,7 +55,7 @@ fn seconds(number: i64) -> Option<Duration> {
 }
 
 /// Headers for the remaining count and the reset time.
-const PAIRS: [(&str, &str); 5] = [
+const HEADER_PAIRS: [(&str, &str); 5] = [
     ("ratelimit-remaining", "ratelimit-reset"),
     ("x-ratelimit-remaining", "x-ratelimit-reset"),
     ("x-rate-limit-remaining", "x-rate-limit-reset"),
@@ -63,12 +63,12 @@ const PAIRS: [(&str, &str); 5] = [
     ("x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"),
 ];
 
-fn pairs(headers: &HeaderMap, clock: RemoteClock, throttled: bool) -> Option<Duration> {
+fn from_header_pairs(headers: &HeaderMap, clock: RemoteClock, throttled: bool) -> Option<Duration> {
     let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
     let exhausted = |name: &str| match text(name) {
-        Some(remaining) => whole_number(remaining) == Some(0),
+        Some(remaining) => parse_number(remaining) == Some(0),
         None => throttled && !headers.contains_key(name),
     };
-    let resets = PAIRS.iter().filter(|(remaining, _)| exhausted(remaining));
-    resets.filter_map(|(_, reset)| remote_time::reset(text(reset)?, clock)).max()
+    let resets = HEADER_PAIRS.iter().filter(|(remaining, _)| exhausted(remaining));
+    resets.filter_map(|(_, reset)| header_time::parse_reset(text(reset)?, clock)).max()
 }

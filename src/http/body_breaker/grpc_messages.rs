@@ -7,20 +7,20 @@ use bytes::Buf;
 /// A gRPC body is complete if it ends between two messages and has a status in its trailers. HTTP
 /// alone can't detect an incomplete body, because servers announce no length.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Messages {
+pub(super) struct GrpcMessages {
     /// How many bytes of the prefix have been received.
-    prefix: u8,
+    prefix_bytes: u8,
     /// The length in the received part of the prefix.
     length: u32,
     /// How many bytes of the message are still to come.
     left: u32,
     /// A frame wasn't contiguous, so its bytes weren't read.
-    unknown: bool,
+    unread: bool,
 }
 
 const STATUS: &str = "grpc-status";
 
-impl Messages {
+impl GrpcMessages {
     /// For a gRPC response whose status is still to come. `None` if the status is in the headers,
     /// and for gRPC-Web, which sends the status in the body.
     pub(super) fn of<B>(response: &Response<B>) -> Option<Self> {
@@ -28,15 +28,15 @@ impl Messages {
         let (grpc, subtype) = content_type.split_at_checked(b"application/grpc".len())?;
         let is_grpc =
             grpc.eq_ignore_ascii_case(b"application/grpc") && matches!(subtype, [] | [b'+' | b';' | b' ', ..]);
-        let is_to_come = is_grpc && !response.headers().contains_key(STATUS);
-        is_to_come.then_some(Self { prefix: 0, length: 0, left: 0, unknown: false })
+        let has_later_status = is_grpc && !response.headers().contains_key(STATUS);
+        has_later_status.then_some(Self { prefix_bytes: 0, length: 0, left: 0, unread: false })
     }
 
     /// Reads a received frame.
     pub(super) fn read<D: Buf>(&mut self, frame: &Frame<D>) {
         let Some(data) = frame.data_ref() else { return };
         let mut bytes = data.chunk();
-        self.unknown |= bytes.len() < data.remaining();
+        self.unread |= bytes.len() < data.remaining();
         while let [first, rest @ ..] = bytes {
             if self.left > 0 {
                 let read = bytes.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
@@ -45,20 +45,20 @@ impl Messages {
                 continue;
             }
             // The first byte of the prefix is the flag.
-            if self.prefix > 0 {
+            if self.prefix_bytes > 0 {
                 self.length = self.length << 8 | u32::from(*first);
             }
-            self.prefix += 1;
+            self.prefix_bytes += 1;
             bytes = rest;
-            if self.prefix == 5 {
-                (self.prefix, self.left, self.length) = (0, self.length, 0);
+            if self.prefix_bytes == 5 {
+                (self.prefix_bytes, self.left, self.length) = (0, self.length, 0);
             }
         }
     }
 
     /// Whether the body would be incomplete if it ended with these trailers.
-    pub(super) fn are_incomplete(&self, trailers: Option<&HeaderMap>) -> bool {
-        let within_one = !self.unknown && (self.prefix > 0 || self.left > 0);
-        within_one || trailers.is_none_or(|trailers| !trailers.contains_key(STATUS))
+    pub(super) fn is_incomplete_with(&self, trailers: Option<&HeaderMap>) -> bool {
+        let is_within_message = !self.unread && (self.prefix_bytes > 0 || self.left > 0);
+        is_within_message || trailers.is_none_or(|trailers| !trailers.contains_key(STATUS))
     }
 }

@@ -1,6 +1,6 @@
 //! How many bytes of a response body are still to come.
 
-use ::http::{Method, Request, Response, StatusCode, header::CONTENT_LENGTH};
+use ::http::{Response, header::CONTENT_LENGTH};
 use ::http_body::{Body, Frame};
 use bytes::Buf;
 
@@ -12,10 +12,10 @@ use bytes::Buf;
 /// The length is the exact size hint of the body. Only without one is it `Content-Length`, because
 /// a layer that replaces the body may leave the old header in place.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Remaining(Option<u64>);
+pub(super) struct RemainingLength(Option<u64>);
 
-impl Remaining {
-    /// Only for responses that may have a body; see [`may_have_body`] and [`expects_body`].
+impl RemainingLength {
+    /// Only for responses that may have a body: see [`message_body`](super::message_body).
     pub(super) fn of<B: Body>(response: &Response<B>) -> Self {
         let by_header = || response.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok();
         Self(response.body().size_hint().exact().or_else(by_header))
@@ -27,7 +27,7 @@ impl Remaining {
     }
 
     /// Subtracts the length of a received frame.
-    pub(super) fn count<D: Buf>(&mut self, frame: &Frame<D>) {
+    pub(super) fn subtract<D: Buf>(&mut self, frame: &Frame<D>) {
         if let (Some(left), Some(data)) = (&mut self.0, frame.data_ref()) {
             *left = left.saturating_sub(data.remaining() as u64);
         }
@@ -42,16 +42,4 @@ impl Remaining {
     pub(super) fn is_incomplete(self) -> bool {
         self.0.is_some_and(|left| left > 0)
     }
-}
-
-/// Whether the response to this request has a body: the response to HEAD has none, and the response
-/// to CONNECT is followed by a tunnel (RFC 9110, 6.4.1).
-pub(super) fn expects_body<B>(request: &Request<B>) -> bool {
-    !matches!(*request.method(), Method::HEAD | Method::CONNECT)
-}
-
-/// Whether a response with this status may have a body, whatever its headers announce (RFC 9110,
-/// 6.4.1).
-pub(super) fn may_have_body(status: StatusCode) -> bool {
-    !status.is_informational() && status != StatusCode::NO_CONTENT && status != StatusCode::NOT_MODIFIED
 }

@@ -1,5 +1,4 @@
-//! Properties of a request that follow from its method and headers: idempotency, early data,
-//! upgrades.
+//! Whether a request is idempotent, by its method and headers.
 
 use ::http::{HeaderMap, HeaderName, Method, Request, header};
 
@@ -18,8 +17,8 @@ use ::http::{HeaderMap, HeaderName, Method, Request, header};
 /// a precondition isn't idempotent: if the first attempt took effect, the second gets a 412
 /// (Precondition Failed), and the caller concludes that another client has changed the resource.
 ///
-/// [`RetryClassifier`](super::RetryClassifier) calls this function. The verdict of a custom classifier applies to
-/// any request, unless the classifier calls it too:
+/// [`RetryClassifier`](super::RetryClassifier) calls this function. The verdict of a custom
+/// classifier applies to any request, unless the classifier calls it too:
 ///
 /// ```
 /// use bytes::Bytes;
@@ -31,8 +30,8 @@ use ::http::{HeaderMap, HeaderName, Method, Request, header};
 /// let busy = classify::outcomes(|outcome: Result<&Response<Full<Bytes>>, &std::io::Error>| {
 ///     outcome.ok()?.headers().contains_key("x-busy").then(Verdict::transient)
 /// });
-/// let judge = IdempotencyCheck::new(classify::first(busy).or(RetryClassifier::default()), is_idempotent::<Full<Bytes>>);
-/// let config = RetryConfig::http().classifier(judge);
+/// let classifier = IdempotencyCheck::new(classify::first(busy).or(RetryClassifier::default()), is_idempotent::<Full<Bytes>>);
+/// let config = RetryConfig::http().classifier(classifier);
 /// # let _ = config;
 /// ```
 pub fn is_idempotent<B>(request: &Request<B>) -> bool {
@@ -46,10 +45,10 @@ pub(super) fn is_repeatable<B>(request: &Request<B>, trusts_keys: bool) -> bool 
         Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE => true,
         Method::PUT | Method::DELETE => !has_precondition(request.headers()) || keyed(),
         Method::POST | Method::PATCH | Method::CONNECT => keyed(),
-        ref other => match registered(other.as_str()) {
+        ref other => match registered_as(other.as_str()) {
             Registered::Safe => true,
             Registered::Idempotent => !has_precondition(request.headers()) || keyed(),
-            Registered::No => keyed(),
+            Registered::Neither => keyed(),
         },
     }
 }
@@ -57,23 +56,23 @@ pub(super) fn is_repeatable<B>(request: &Request<B>, trusts_keys: bool) -> bool 
 enum Registered {
     Safe,
     Idempotent,
-    No,
+    Neither,
 }
 
 /// How IANA's registry lists the methods that `is_repeatable` doesn't name.
-fn registered(method: &str) -> Registered {
+fn registered_as(method: &str) -> Registered {
     match method {
         "PRI" | "PROPFIND" | "QUERY" | "REPORT" | "SEARCH" => Registered::Safe,
         "ACL" | "BASELINE-CONTROL" | "BIND" | "CHECKIN" | "CHECKOUT" | "COPY" | "LABEL" | "LINK" | "MERGE"
         | "MKACTIVITY" | "MKCALENDAR" | "MKCOL" | "MKREDIRECTREF" | "MKWORKSPACE" | "MOVE" | "ORDERPATCH"
         | "PROPPATCH" | "REBIND" | "UNBIND" | "UNCHECKOUT" | "UNLINK" | "UNLOCK" | "UPDATE" | "UPDATEREDIRECTREF"
         | "VERSION-CONTROL" => Registered::Idempotent,
-        _ => Registered::No,
+        _ => Registered::Neither,
     }
 }
 
-pub(super) const KEY: HeaderName = HeaderName::from_static("idempotency-key");
-const EARLY_DATA: HeaderName = HeaderName::from_static("early-data");
+/// The header of the IETF draft.
+pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 const PRECONDITIONS: [HeaderName; 6] = [
     header::IF_MATCH,
@@ -93,22 +92,10 @@ fn has_precondition(headers: &HeaderMap) -> bool {
 pub(super) struct HasKey;
 
 fn has_key<B>(request: &Request<B>) -> bool {
-    has_key_in(request.headers(), &KEY) || request.extensions().get::<HasKey>().is_some()
+    has_key_in_header(request.headers(), &IDEMPOTENCY_KEY) || request.extensions().get::<HasKey>().is_some()
 }
 
 /// Whether this header has a key. An empty value or an empty quoted string counts as no key.
-pub(super) fn has_key_in(headers: &HeaderMap, name: &HeaderName) -> bool {
+pub(super) fn has_key_in_header(headers: &HeaderMap, name: &HeaderName) -> bool {
     headers.get(name).is_some_and(|key| !matches!(key.as_bytes(), b"" | b"\"\""))
-}
-
-/// Whether a request that was received in early data is being forwarded. Then the client must
-/// repeat it ([RFC 8470, 5.2](https://www.rfc-editor.org/rfc/rfc8470#section-5.2)).
-pub(super) fn was_in_early_data(headers: &HeaderMap) -> bool {
-    headers.contains_key(EARLY_DATA)
-}
-
-/// Whether the request turns its connection into something else, so that no ordinary response
-/// follows.
-pub(super) fn upgrades<B>(request: &Request<B>) -> bool {
-    request.method() == Method::CONNECT || request.headers().contains_key(header::UPGRADE)
 }

@@ -15,10 +15,10 @@ pub(super) struct RemoteClock {
 }
 
 impl RemoteClock {
-    pub(super) fn of(headers: &HeaderMap) -> Self {
+    pub(super) fn from_headers(headers: &HeaderMap) -> Self {
         let text = |name| headers.get(name)?.to_str().ok().map(str::trim);
-        let Some(date) = text(header::DATE).and_then(http_date) else { return Self { now: Wall::now() } };
-        let age = text(header::AGE).and_then(whole_number).unwrap_or_default();
+        let Some(date) = text(header::DATE).and_then(parse_http_date) else { return Self { now: Wall::now() } };
+        let age = text(header::AGE).and_then(parse_number).unwrap_or_default();
         Self { now: date.later_by(Duration::from_secs(age)) }
     }
 
@@ -29,13 +29,13 @@ impl RemoteClock {
 }
 
 /// Parses a number without sign or fraction. A number that doesn't fit becomes `u64::MAX`.
-pub(super) fn whole_number(text: &str) -> Option<u64> {
+pub(super) fn parse_number(text: &str) -> Option<u64> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| text.parse().unwrap_or(u64::MAX))
 }
 
 /// Parses a date in one of HTTP's three formats.
-pub(super) fn http_date(text: &str) -> Option<Wall> {
+pub(super) fn parse_http_date(text: &str) -> Option<Wall> {
     httpdate::parse_http_date(text).ok().map(Wall::from)
 }
 
@@ -50,12 +50,12 @@ pub(super) fn http_date(text: &str) -> Option<Wall> {
 /// | `1h2m3.5s`, `120ms` | a duration |
 ///
 /// Anything else is ignored: negative and fractional numbers, larger numbers without a unit, text.
-pub(super) fn reset(text: &str, clock: RemoteClock) -> Option<Duration> {
+pub(super) fn parse_reset(text: &str, clock: RemoteClock) -> Option<Duration> {
     const SECONDS_SINCE_1970: u64 = 1_000_000_000;
     const MILLIS_SINCE_1970: u64 = 100_000_000_000;
     const NEITHER: u64 = 100_000_000_000_000;
 
-    if let Some(number) = whole_number(text) {
+    if let Some(number) = parse_number(text) {
         return match number {
             0..SECONDS_SINCE_1970 => Some(Duration::from_secs(number)),
             SECONDS_SINCE_1970..MILLIS_SINCE_1970 => Some(clock.until(Wall::from_unix_millis(number * 1_000))),
@@ -63,11 +63,11 @@ pub(super) fn reset(text: &str, clock: RemoteClock) -> Option<Duration> {
             _ => None,
         };
     }
-    http_date(text).or_else(|| rfc3339(text)).map(|date| clock.until(date)).or_else(|| span(text))
+    parse_http_date(text).or_else(|| parse_rfc3339(text)).map(|date| clock.until(date)).or_else(|| parse_duration(text))
 }
 
 /// Parses a duration in Go's notation: numbers with units, optionally with a fraction.
-fn span(text: &str) -> Option<Duration> {
+fn parse_duration(text: &str) -> Option<Duration> {
     const UNITS: [(&str, u64); 8] = [
         ("d", 86_400_000_000_000),
         ("h", 3_600_000_000_000),
@@ -85,7 +85,7 @@ fn span(text: &str) -> Option<Duration> {
         let (number, after) = rest.split_at(digits);
         let (unit, in_nanos) = UNITS.into_iter().find(|(unit, _)| after.starts_with(unit))?;
         let (whole, fraction) = number.split_once('.').map_or((number, None), |(whole, part)| (whole, Some(part)));
-        nanos = nanos.saturating_add(whole_number(whole)?.saturating_mul(in_nanos));
+        nanos = nanos.saturating_add(parse_number(whole)?.saturating_mul(in_nanos));
         if let Some(fraction) = fraction {
             nanos = nanos.saturating_add(fraction_of(in_nanos, fraction)?);
         }
@@ -96,7 +96,7 @@ fn span(text: &str) -> Option<Duration> {
 
 /// Nanoseconds of a fraction of a unit. Digits beyond the ninth are ignored.
 fn fraction_of(nanos: u64, digits: &str) -> Option<u64> {
-    whole_number(digits)?;
+    parse_number(digits)?;
     let mut unit = nanos;
     Some(digits.bytes().take(9).fold(0, |sum, digit| {
         unit /= 10;
@@ -106,8 +106,8 @@ fn fraction_of(nanos: u64, digits: &str) -> Option<u64> {
 
 /// Parses `2026-11-29T14:00:00Z`, also with an offset from UTC, or with a fraction, which is
 /// ignored.
-fn rfc3339(text: &str) -> Option<Wall> {
-    let number = |from: usize, to: usize| text.get(from..to).and_then(whole_number);
+fn parse_rfc3339(text: &str) -> Option<Wall> {
+    let number = |from: usize, to: usize| text.get(from..to).and_then(parse_number);
     let sign_at =
         |place: usize, signs: &str| text.as_bytes().get(place).is_some_and(|&c| signs.contains(char::from(c)));
     let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
@@ -123,12 +123,12 @@ fn rfc3339(text: &str) -> Option<Wall> {
         None => after,
     };
     let seconds = days_since_1970(year, month, day) * 86_400 + to_i64(hour * 3_600 + minute * 60 + second);
-    let utc = seconds.checked_sub(offset(zone)?)?;
+    let utc = seconds.checked_sub(parse_offset(zone)?)?;
     Some(Wall::from_unix_millis(u64::try_from(utc).unwrap_or_default().saturating_mul(1_000)))
 }
 
 /// Parses `Z`, or an offset such as `+01:00`, as seconds.
-fn offset(zone: &str) -> Option<i64> {
+fn parse_offset(zone: &str) -> Option<i64> {
     if matches!(zone, "Z" | "z") {
         return Some(0);
     }
@@ -138,7 +138,7 @@ fn offset(zone: &str) -> Option<i64> {
         _ => return None,
     };
     let (hours, minutes) = time.split_once(':')?;
-    let (hours, minutes) = (whole_number(hours)?, whole_number(minutes)?);
+    let (hours, minutes) = (parse_number(hours)?, parse_number(minutes)?);
     (hours < 24 && minutes < 60).then(|| east * to_i64(hours * 3_600 + minutes * 60))
 }
 
@@ -170,7 +170,7 @@ mod tests {
             ("2026-12-31T23:00:00-02:00", "Fri, 01 Jan 2027 01:00:00 GMT"),
             ("9999-12-31T23:59:59Z", "Fri, 31 Dec 9999 23:59:59 GMT"),
         ] {
-            assert_eq!(rfc3339(text), Some(http_date(same).unwrap()), "{text}");
+            assert_eq!(parse_rfc3339(text), Some(parse_http_date(same).unwrap()), "{text}");
         }
         for text in [
             "2026-13-01T00:00:00Z",
@@ -180,7 +180,7 @@ mod tests {
             "-026-11-29T14:00:00Z",
             "",
         ] {
-            assert_eq!(rfc3339(text), None, "{text}");
+            assert_eq!(parse_rfc3339(text), None, "{text}");
         }
     }
 
@@ -195,10 +195,10 @@ mod tests {
             ("0s", 0),
             ("99999999999999999999h", u64::MAX),
         ] {
-            assert_eq!(span(text), Some(Duration::from_nanos(nanos)), "{text}");
+            assert_eq!(parse_duration(text), Some(Duration::from_nanos(nanos)), "{text}");
         }
         for text in ["", "1", "1.5", "-1s", "s", "1.2.3s", "1.s", "1x", "1s2", "one s", ".5s"] {
-            assert_eq!(span(text), None, "{text}");
+            assert_eq!(parse_duration(text), None, "{text}");
         }
     }
 }

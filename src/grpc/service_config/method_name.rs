@@ -1,21 +1,23 @@
 /// The methods that a `methodConfig` applies to. The order is from specific to general: the first
 /// match applies.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Name {
+pub(super) enum MethodName {
     Method { service: String, method: String },
     Service(String),
     Any,
 }
 
-impl Name {
+impl MethodName {
     /// Whether a request path, `/package.Service/Method`, matches.
-    pub(super) fn fits(&self, path: &str) -> bool {
+    pub(super) fn matches(&self, path: &str) -> bool {
         let called = path.strip_prefix('/').and_then(|path| path.rsplit_once('/'));
         match (self, called) {
             (Self::Any, _) => true,
             (_, None) => false,
-            (Self::Service(service), Some((called, _))) => service == called,
-            (Self::Method { service, method }, Some(called)) => (&**service, &**method) == called,
+            (Self::Service(service), Some((called_service, _))) => service == called_service,
+            (Self::Method { service, method }, Some((called_service, called_method))) => {
+                service == called_service && method == called_method
+            }
         }
     }
 }

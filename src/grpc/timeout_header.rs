@@ -6,10 +6,10 @@ use ::http::{HeaderMap, HeaderValue};
 
 pub(super) const TIMEOUT: &str = "grpc-timeout";
 
-const MOST: u128 = 99_999_999;
+const MAX_NUMBER: u128 = 99_999_999;
 
 /// Parses the header. `None` if there is none, or if it isn't valid.
-pub(super) fn read(headers: &HeaderMap) -> Option<Duration> {
+pub(super) fn parse(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(TIMEOUT)?.to_str().ok()?;
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     if !(1..=8).contains(&digits.len()) || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -30,11 +30,11 @@ pub(super) fn read(headers: &HeaderMap) -> Option<Duration> {
 /// Formats a time in the finest unit that needs at most eight digits. Rounded down, so that the
 /// server doesn't work longer than the client waits. At least 1 ns, because the specification has
 /// no zero.
-pub(super) fn written(time: Duration) -> HeaderValue {
+pub(super) fn format(time: Duration) -> HeaderValue {
     let nanos = time.as_nanos().max(1);
     let units = [(1, "n"), (1_000, "u"), (1_000_000, "m"), (1_000_000_000, "S"), (60_000_000_000, "M")];
-    let fits = units.into_iter().map(|(unit, name)| (nanos / unit, name)).find(|&(number, _)| number <= MOST);
-    let (number, unit) = fits.unwrap_or(((nanos / 3_600_000_000_000).min(MOST), "H"));
+    let fits = units.into_iter().map(|(unit, name)| (nanos / unit, name)).find(|&(number, _)| number <= MAX_NUMBER);
+    let (number, unit) = fits.unwrap_or(((nanos / 3_600_000_000_000).min(MAX_NUMBER), "H"));
     HeaderValue::try_from(format!("{number}{unit}")).expect("digits and a letter are a valid header value")
 }
 
@@ -61,7 +61,7 @@ mod tests {
             ("1.5S", None),
         ] {
             let headers = HeaderMap::from_iter([(TIMEOUT.parse().unwrap(), text.parse().unwrap())]);
-            assert_eq!(read(&headers), nanos.map(Duration::from_nanos), "{text:?}");
+            assert_eq!(parse(&headers), nanos.map(Duration::from_nanos), "{text:?}");
         }
     }
 
@@ -79,7 +79,7 @@ mod tests {
             (Duration::from_secs(6_000_000_000), "1666666H"),
             (Duration::MAX, "99999999H"),
         ] {
-            assert_eq!(written(time), text, "{time:?}");
+            assert_eq!(format(time), text, "{time:?}");
         }
     }
 }

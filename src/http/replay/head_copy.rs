@@ -1,16 +1,29 @@
-//! Deep copies of a request's head.
+//! Copies of a request's head.
 //!
 //! hyper's header values and URIs are slices of the buffer that it has read, so a stored clone
 //! would keep that buffer (8 KiB or more) alive.
 
 use ::http::{
-    HeaderMap, HeaderValue, Uri,
+    HeaderMap, HeaderValue, Request, Uri,
     uri::{Authority, PathAndQuery},
 };
 use bytes::Bytes;
 
-/// Copies headers into new memory: one allocation for all values.
-pub(super) fn headers(of: &HeaderMap) -> HeaderMap {
+/// Copies the URI and the headers into new memory. Out of line, because most requests have no body
+/// to record.
+#[inline(never)]
+pub(super) fn deep<B>(request: &Request<B>) -> (Uri, HeaderMap) {
+    (uri(request.uri()), headers(request.headers()))
+}
+
+/// Clones the URI and the headers.
+#[inline]
+pub(super) fn shallow<B>(request: &Request<B>) -> (Uri, HeaderMap) {
+    (request.uri().clone(), request.headers().clone())
+}
+
+/// One allocation for all values.
+fn headers(of: &HeaderMap) -> HeaderMap {
     let mut values = Vec::with_capacity(of.values().map(HeaderValue::len).sum());
     of.values().for_each(|value| values.extend_from_slice(value.as_bytes()));
     let mut values = Bytes::from(values);
@@ -25,8 +38,7 @@ pub(super) fn headers(of: &HeaderMap) -> HeaderMap {
     own
 }
 
-/// Copies a URI into new memory.
-pub(super) fn uri(of: &Uri) -> Uri {
+fn uri(of: &Uri) -> Uri {
     let mut parts = of.clone().into_parts();
     parts.authority = parts.authority.map(|own| Authority::try_from(own.as_str()).unwrap_or(own));
     parts.path_and_query = parts.path_and_query.map(|own| PathAndQuery::try_from(own.as_str()).unwrap_or(own));

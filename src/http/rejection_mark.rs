@@ -16,7 +16,7 @@ const GRPC_STATUS: &str = "grpc-status";
 impl Mark {
     /// Whether the response is still the breaker's. A layer may have turned it into another answer
     /// in place.
-    fn holds_for<B>(&self, response: &Response<B>) -> bool {
+    fn is_valid_for<B>(&self, response: &Response<B>) -> bool {
         if self.is_grpc {
             return response.headers().get(GRPC_STATUS).is_some_and(|code| code != "0");
         }
@@ -57,7 +57,7 @@ pub fn mark_rejection<B>(response: &mut Response<B>, rejection: Rejection) {
 /// status: a layer that changes the status to a success has made another answer.
 pub fn rejection<B>(response: &Response<B>) -> Option<&Rejection> {
     let mark: &Mark = response.extensions().get()?;
-    mark.holds_for(response).then_some(&mark.rejection)
+    mark.is_valid_for(response).then_some(&mark.rejection)
 }
 
 /// Where this outcome comes from, as far as the response shows it.

@@ -1,0 +1,57 @@
+//! What is known of a response when it is classified.
+
+use ::http::Response;
+use ::http_body::Body;
+
+use super::{Code, status::Status, transport_error::TransportError};
+
+/// Returns the status code of a response, if it is known: from its headers, from the trailers that
+/// a [`PeekLayer`](super::PeekLayer) further in has read, or from its HTTP status. `None` if the
+/// first message has arrived and the status is still to come.
+///
+/// The code is [`Code::Unknown`] if the response ends without a status, if the status can't be
+/// parsed, or if the response isn't gRPC: HTTP status 200 with a content type that doesn't start
+/// with `application/grpc`, such as the HTML page of a proxy.
+///
+/// ```
+/// use http::Response;
+/// use http_body_util::Empty;
+/// use tower_recourse::grpc::{Code, code};
+///
+/// let response = Response::builder().header("grpc-status", "5").body(Empty::<&[u8]>::new()).unwrap();
+/// assert_eq!(code(&response), Some(Code::NotFound));
+/// ```
+pub fn code<B: Body>(response: &Response<B>) -> Option<Code> {
+    match ResponseState::of(response) {
+        ResponseState::Status(status) => Some(status.code),
+        ResponseState::Failed(error) => Some(error.code),
+        ResponseState::Started => None,
+    }
+}
+
+/// What is known of a response. A [`PeekLayer`](super::PeekLayer) stores it as a response
+/// extension.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum ResponseState {
+    Status(Status),
+    /// The body failed before its first frame.
+    Failed(TransportError),
+    /// The first message has arrived, or may still arrive.
+    Started,
+}
+
+impl ResponseState {
+    pub(super) fn of<B: Body>(response: &Response<B>) -> Self {
+        if let Some(status) = Status::from_head(response) {
+            return Self::Status(status);
+        }
+        if let Some(&peeked) = response.extensions().get() {
+            return peeked;
+        }
+        // A response without messages and without a status.
+        if response.body().is_end_stream() {
+            return Self::Status(Status::from_headers(response.headers()));
+        }
+        Self::Started
+    }
+}

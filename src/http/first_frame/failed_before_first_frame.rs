@@ -1,0 +1,35 @@
+use ::http::Response;
+
+use crate::{Classifier, Delivery, FailureKind, Verdict, classify::ErrorClassifier};
+
+/// Whether the body of this response broke off before its first frame. Only a
+/// [`FirstFrameLayer`](super::FirstFrameLayer) detects it.
+pub fn failed_before_first_frame<B>(response: &Response<B>) -> bool {
+    response.extensions().get::<FailedBeforeFirstFrame>().is_some()
+}
+
+/// The verdict for a response whose body broke off. `None` for any other response.
+pub(in crate::http) fn verdict<B>(response: &Response<B>) -> Option<Verdict> {
+    let FailedBeforeFirstFrame { timed_out } = *response.extensions().get()?;
+    let verdict = if timed_out { Verdict::timed_out() } else { Verdict::transient() };
+    Some(verdict.delivery(Delivery::Sent))
+}
+
+/// Response extension: the body broke off before its first frame.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FailedBeforeFirstFrame {
+    /// The error of the body is a timeout.
+    timed_out: bool,
+}
+
+impl FailedBeforeFirstFrame {
+    /// `error` is what the body failed with, if it didn't just end.
+    pub(super) fn caused_by<E: 'static>(error: Option<&E>) -> Self {
+        let verdict = error.map(|error| Classifier::<(), (), E>::classify(&ErrorClassifier, &(), Err(error)));
+        let timed_out = match verdict {
+            Some(Verdict::Failure(failure)) => failure.kind() == FailureKind::TimedOut,
+            _ => false,
+        };
+        Self { timed_out }
+    }
+}

@@ -1,0 +1,21 @@
+//! Which messages have a body, and which requests turn their connection into something else.
+
+use ::http::{Method, Request, StatusCode, header};
+
+/// Whether the request turns its connection into something else, so that no ordinary response
+/// follows.
+pub(super) fn is_upgrade<B>(request: &Request<B>) -> bool {
+    request.method() == Method::CONNECT || request.headers().contains_key(header::UPGRADE)
+}
+
+/// Whether the response to this request has a body: the response to HEAD has none, and the response
+/// to CONNECT is followed by a tunnel (RFC 9110, 6.4.1).
+pub(super) fn expects_body<B>(request: &Request<B>) -> bool {
+    !matches!(*request.method(), Method::HEAD | Method::CONNECT)
+}
+
+/// Whether a response with this status may have a body, whatever its headers announce
+/// (RFC 9110, 6.4.1).
+pub(super) fn may_have_body(status: StatusCode) -> bool {
+    !status.is_informational() && status != StatusCode::NO_CONTENT && status != StatusCode::NOT_MODIFIED
+}

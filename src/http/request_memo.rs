@@ -1,0 +1,35 @@
+use ::http::{HeaderName, Request};
+
+use super::{Deadline, is_idempotent};
+use crate::{Verdict, time::Instant};
+
+const EARLY_DATA: HeaderName = HeaderName::from_static("early-data");
+
+/// What the retry classifiers for HTTP record about a request before its first attempt.
+#[derive(Debug, Clone, Copy)]
+pub struct RequestMemo {
+    idempotent: bool,
+    /// The request was received in early data, so its sender must repeat it
+    /// ([RFC 8470, 5.2](https://www.rfc-editor.org/rfc/rfc8470#section-5.2)).
+    pub(super) forwards_early_data: bool,
+    pub(super) deadline: Option<Instant>,
+}
+
+impl RequestMemo {
+    /// Trusts an idempotency key of the request.
+    #[cfg_attr(not(any(feature = "tower-http", feature = "tower-http-06")), allow(dead_code))]
+    pub(super) fn of<B>(request: &Request<B>) -> Self {
+        Self::new(request, is_idempotent(request))
+    }
+
+    pub(super) fn new<B>(request: &Request<B>, idempotent: bool) -> Self {
+        let forwards_early_data = request.headers().contains_key(EARLY_DATA);
+        let deadline = request.extensions().get().map(Deadline::at);
+        Self { idempotent, forwards_early_data, deadline }
+    }
+
+    /// Marks the failure of a request that isn't idempotent as unsafe to resend.
+    pub(super) fn mark(&self, verdict: Verdict) -> Verdict {
+        if self.idempotent { verdict } else { verdict.unsafe_to_resend() }
+    }
+}
