@@ -57,7 +57,7 @@ impl Cause {
         matches!(self, Self::Rejected { .. })
     }
 
-    /// A stable name for metric labels and structured records: `attempts_spent`, `rejected`, ….
+    /// A stable name for metric labels and structured records: `attempts_exhausted`, `rejected`, ….
     pub const fn label(&self) -> &'static str {
         match self {
             Self::Failure => "failure",

@@ -112,7 +112,7 @@ impl Batch {
         let (retries, in_all) = (self.ledger.retries_for_key(item), self.ledger.total_retries());
         self.audit.record("retry", |entry| {
             let entry = entry.field("item", item).count("attempt", attempt.number().into());
-            entry.count("retries", retries.into()).count("retries_in_all", in_all).message(why)
+            entry.count("retries", retries.into()).count("total_retries", in_all).message(why)
         });
         let audit = self.audit.clone();
         let _ = spawn_blocking(move || audit.flush()).await;
@@ -130,7 +130,7 @@ impl Batch {
         };
         let (retries, in_all) = (self.ledger.retries_for_key(item), self.ledger.total_retries());
         self.audit.record("not_done", |entry| {
-            let entry = entry.field("item", item).count("retries", retries.into()).count("retries_in_all", in_all);
+            let entry = entry.field("item", item).count("retries", retries.into()).count("total_retries", in_all);
             entry.reason(reason).message(&error)
         });
         NotDone { error, reason, retries }

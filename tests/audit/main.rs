@@ -77,7 +77,7 @@ async fn every_retry_and_every_opening_writes_a_line() {
         [
             json!({ "kind": "retry_scheduled", "batch": "b-17", "name": "retry", "counts": retry }),
             json!({ "kind": "circuit_opened", "batch": "b-17", "name": "db", "counts": opened }),
-            json!({ "kind": "retry_stopped", "batch": "b-17", "name": "retry", "counts": stopped, "reason": "attempts_spent", "message": message }),
+            json!({ "kind": "retry_stopped", "batch": "b-17", "name": "retry", "counts": stopped, "reason": "attempts_exhausted", "message": message }),
             json!({
                 "kind": "item_failed", "batch": "b-17", "key": "i-4711", "counts": { "retries": 1 },
                 "reason": "attempts exhausted", "message": "gave up", "host": "a",
@@ -100,9 +100,9 @@ async fn a_retry_line_has_the_counts_of_the_quota() {
     layer.run_for(&"i\n1", |_| async { Err::<(), _>("down".to_owned()) }).await.unwrap_err();
     audit.flush().unwrap();
     let told: Vec<_> = lines(&path).into_iter().map(without_time).collect();
-    let scheduled = json!({ "attempt": 1, "delay_ms": 1000, "retries": 1, "retries_in_all": 1 });
+    let scheduled = json!({ "attempt": 1, "delay_ms": 1000, "retries": 1, "total_retries": 1 });
     assert_eq!(told[0], json!({ "kind": "retry_scheduled", "name": "retry", "key": "i\n1", "counts": scheduled }));
-    assert_eq!((&told[1]["key"], &told[1]["reason"]), (&json!("i\n1"), &json!("ledger_key")));
+    assert_eq!((&told[1]["key"], &told[1]["reason"]), (&json!("i\n1"), &json!("key_quota")));
     assert_eq!(told.len(), 2);
 }
 
@@ -116,7 +116,7 @@ async fn a_transparent_retry_writes_a_line() {
     layer.run(|_| async { Err::<(), _>("refused") }).await.unwrap_err();
     audit.flush().unwrap();
     let told: Vec<_> = lines(&path).into_iter().map(without_time).collect();
-    assert_eq!(told[0], json!({ "kind": "resent", "name": "retry", "counts": { "attempt": 1 } }));
+    assert_eq!(told[0], json!({ "kind": "transparent_retry", "name": "retry", "counts": { "attempt": 1 } }));
     assert_eq!((&told[1]["kind"], told.len()), (&json!("retry_stopped"), 2));
 }
 

@@ -263,7 +263,7 @@ async fn point_7_every_retry_and_every_opening_writes_a_line() {
             (&line["batch"], &line["item"], &line["message"]),
             (&"b-17".into(), &"one".into(), &"connection reset".into())
         );
-        let counts = serde_json::json!({ "attempt": number + 1, "retries": number, "retries_in_all": number });
+        let counts = serde_json::json!({ "attempt": number + 1, "retries": number, "total_retries": number });
         assert_eq!(line["counts"], counts);
     }
     let [opened] = of_kind(&lines, "circuit_opened")[..] else { panic!("{lines:?}") };

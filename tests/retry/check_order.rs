@@ -19,13 +19,13 @@ type Error = BreakerError<Oops>;
 
 /// The labels of the causes, in the order of the checks.
 const ORDER: [&str; 11] = [
-    "switched_off",
-    "ledger_in_all",
+    "retries_disabled",
+    "total_quota",
     "rejected",
     "permanent",
-    "ledger_key",
-    "attempts_spent",
-    "server_delay",
+    "key_quota",
+    "attempts_exhausted",
+    "retry_after_too_long",
     "not_replayable",
     "unsafe_to_resend",
     "deadline",
@@ -40,10 +40,10 @@ fn retry(
     let no: Vec<bool> = ORDER.iter().map(|check| saying_no.contains(check)).collect();
     let says_no = move |check: &str| no[ORDER.iter().position(|&known| known == check).unwrap()];
     let mut ledger = RetryQuota::new();
-    if says_no("ledger_in_all") {
+    if says_no("total_quota") {
         ledger = ledger.max_total(0);
     }
-    if says_no("ledger_key") {
+    if says_no("key_quota") {
         ledger = ledger.max_per_key(0);
     }
     let circuit = Circuit::new(
@@ -54,8 +54,8 @@ fn retry(
     }
     let mut config = RetryConfig::default()
         .backoff(Backoff::fixed(secs(5)))
-        .retries(if says_no("attempts_spent") { 0 } else { 3 })
-        .switch(&if says_no("switched_off") { RetrySwitch::off() } else { RetrySwitch::on() })
+        .retries(if says_no("attempts_exhausted") { 0 } else { 3 })
+        .switch(&if says_no("retries_disabled") { RetrySwitch::off() } else { RetrySwitch::on() })
         .quota(&ledger, |(): &()| "key")
         .timeouts(Timeouts::request(if says_no("deadline") { secs(3) } else { secs(300) }).on_timeout(|_| Err(late())))
         .without_observers()
@@ -70,7 +70,7 @@ fn retry(
             Err(_) if says_no("permanent") => Verdict::permanent(),
             Err(_) => Verdict::transient(),
         };
-        if says_no("server_delay") {
+        if says_no("retry_after_too_long") {
             verdict = verdict.retry_after(secs(31));
         }
         if says_no("unsafe_to_resend") { verdict.unsafe_to_resend() } else { verdict }
@@ -104,7 +104,7 @@ async fn causes(saying_no: &[&str]) -> [&'static str; 4] {
     [observed.unwrap(), alone.label(), asked.label(), answered.label()]
 }
 
-/// Turns `ledger_key` into `KeyQuota`.
+/// Turns `key_quota` into `KeyQuota`.
 fn debug_name(label: &str) -> String {
     let capital = |word: &str| word[..1].to_uppercase() + &word[1..];
     label.split('_').map(capital).collect()

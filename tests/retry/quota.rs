@@ -232,18 +232,18 @@ async fn the_first_failed_check_is_the_reason() {
             .service(Scripted::new([Fail::<(), _>(Oops(1))]));
         with_report(ready_and_call(&mut stack, ())).await.unwrap_err().report.cause().unwrap().label()
     };
-    assert_eq!(reason(&ledger, true, 0).await, "switched_off");
+    assert_eq!(reason(&ledger, true, 0).await, "retries_disabled");
     switch.turn_on();
-    assert_eq!(reason(&ledger, true, 0).await, "ledger_in_all");
+    assert_eq!(reason(&ledger, true, 0).await, "total_quota");
     let ledger = RetryQuota::new().max_per_key(0);
     assert_eq!(reason(&ledger, true, 0).await, "rejected");
     assert_eq!(circuit.stats().total_rejected, 3);
     circuit.force_closed();
     assert_eq!(reason(&ledger, true, 0).await, "permanent");
-    assert_eq!(reason(&ledger, false, 0).await, "ledger_key");
+    assert_eq!(reason(&ledger, false, 0).await, "key_quota");
     let ledger = RetryQuota::new();
-    assert_eq!(reason(&ledger, false, 0).await, "attempts_spent");
-    assert_eq!(reason(&ledger, false, 1).await, "attempts_spent");
+    assert_eq!(reason(&ledger, false, 0).await, "attempts_exhausted");
+    assert_eq!(reason(&ledger, false, 1).await, "attempts_exhausted");
 }
 
 #[test]

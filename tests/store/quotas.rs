@@ -37,7 +37,7 @@ async fn a_retry_is_written_without_a_flush() {
     let layer = RetryLayer::new(config.quota(&ledger, |item: &u32| *item).observe(store.observer()));
     layer.run_for(&7, |_| async { Err::<(), _>("down".to_owned()) }).await.unwrap_err();
     let path = folder.path().join("state.json");
-    let expected = json!({ "in_all": 3, "keys": [["7", 3]] });
+    let expected = json!({ "total": 3, "keys": [["7", 3]] });
     // The loop ends only if the store writes the file.
     while !path.exists() || file(folder.path())["parts"]["ledger"]["state"] != expected {
         std::thread::yield_now();

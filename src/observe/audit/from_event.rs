@@ -58,20 +58,20 @@ pub(super) fn entry(event: &Event<'_>) -> AuditEntry {
 fn kind(event: &Event<'_>) -> &'static str {
     match event {
         Event::RetryScheduled { .. } => "retry_scheduled",
-        Event::TransparentRetry { .. } => "resent",
+        Event::TransparentRetry { .. } => "transparent_retry",
         Event::RejectionWait { .. } => "rejection_wait",
         Event::RetryStopped { .. } => "retry_stopped",
-        Event::RequestNotReplayable { .. } => "nothing_to_retry",
+        Event::RequestNotReplayable { .. } => "request_not_replayable",
         Event::IdempotencyUnknown { .. } => "idempotency_unknown",
         Event::RetrySucceeded { .. } => "retry_succeeded",
         Event::CircuitOpened { .. } => "circuit_opened",
         Event::CircuitWouldOpen { .. } => "circuit_would_open",
-        Event::CircuitModeChanged { .. } => "circuit_steered",
+        Event::CircuitModeChanged { .. } => "circuit_mode_changed",
         Event::CircuitHalfOpened { .. } => "circuit_half_opened",
         Event::CircuitClosed { .. } => "circuit_closed",
         Event::CallFailed { .. } => "call_failed",
         Event::CallRejected { .. } => "call_rejected",
-        Event::FallbackCalled { .. } => "fallback_asked",
+        Event::FallbackCalled { .. } => "fallback_called",
         Event::FallbackFailed { .. } => "fallback_failed",
     }
 }
@@ -83,7 +83,7 @@ fn because(entry: AuditEntry, cause: Cause) -> AuditEntry {
 fn of_ledger(entry: AuditEntry, quota: Option<QuotaUsage<'_>>) -> AuditEntry {
     match quota {
         Some(QuotaUsage { key, retries, total }) => {
-            entry.key(key).count("retries", retries.into()).count("retries_in_all", total)
+            entry.key(key).count("retries", retries.into()).count("total_retries", total)
         }
         None => entry,
     }

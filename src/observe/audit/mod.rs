@@ -15,7 +15,7 @@
 //! audit.flush()?;
 //!
 //! // {"time":"2026-11-22T19:19:12.345Z","kind":"circuit_opened","batch":"b-17","name":"db","counts":{…}}
-//! // {"time":"2026-11-22T19:19:12.345Z","kind":"circuit_steered","batch":"b-17","name":"db","reason":"forced open"}
+//! // {"time":"2026-11-22T19:19:12.345Z","kind":"circuit_mode_changed","batch":"b-17","name":"db","reason":"forced open"}
 //! // {"time":"2026-11-22T19:19:12.346Z","kind":"item_failed","batch":"b-17","counts":{"retries":3},"message":"gave up\n",…}
 //! let lines = std::fs::read_to_string(&path)?;
 //! assert_eq!(lines.lines().count(), 3);

@@ -130,7 +130,7 @@ impl fmt::Debug for RetryQuota {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RetryQuota")
             .field("limits", &self.limits)
-            .field("in_all", &self.total_retries())
+            .field("total", &self.total_retries())
             .finish_non_exhaustive()
     }
 }
