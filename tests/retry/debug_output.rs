@@ -40,7 +40,7 @@ fn debug_output_shows_settings_and_names_functions() {
     let limits = Timeouts::request(secs(9)).on_timeout(|_: Elapsed| Err::<&str, _>(Oops(1)));
     has(&limits, &["total: Some(9s)", "on_timeout: a function"]);
     let ledger = RetryQuota::new().max_per_key(7);
-    has(&ledger, &["RetryQuota", "per_key: Some(7)", "in_all: 0"]);
+    has(&ledger, &["RetryQuota", "per_key: Some(7)", "total: 0"]);
     let config =
         RetryConfig::default().idempotent().name("orders").retries(5).timeouts(limits).quota(&ledger, |(): &()| "key");
     let parts = [

@@ -150,8 +150,8 @@ where
     }
 
     fn usage<'a>(&self, account: &'a mut RequestQuota<K>) -> Option<QuotaUsage<'a>> {
-        let (retries, in_all) = (self.ledger.retries_for_key(account.text()), self.ledger.total_retries());
-        Some(QuotaUsage::new(account.text(), retries, in_all))
+        let (retries, total) = (self.ledger.retries_for_key(account.text()), self.ledger.total_retries());
+        Some(QuotaUsage::new(account.text(), retries, total))
     }
 }
 
