@@ -183,7 +183,7 @@ fn taking_a_snapshot_does_not_change_the_state() {
     other.mode = Mode::ForcedOpen;
     circuit.restore(&other, SECOND);
     let opened = r#"CircuitOpened { name: "db", open_for: 7s, openings_in_a_row: 1, failures_in_a_row: 0, calls: 0, failures: 0, slow: 0 }"#;
-    assert_eq!(*events.lock().unwrap(), [opened, r#"CircuitSteered { name: "db", mode: "forced open" }"#]);
+    assert_eq!(*events.lock().unwrap(), [opened, r#"CircuitModeChanged { name: "db", mode: "forced open" }"#]);
 }
 
 #[test]

@@ -318,7 +318,7 @@ async fn the_last_backup_receives_the_first_failure() {
         .layer(RetryLayer::new(RetryConfig::default().idempotent()))
         .service(failing());
     assert_eq!(ready_and_call(&mut ladder, ()).await, Ok("third"));
-    assert!(events.last_has(&["FallbackCalled", "AttemptsSpent { attempts: 4 }"]));
+    assert!(events.last_has(&["FallbackCalled", "AttemptsExhausted { attempts: 4 }"]));
 }
 
 #[tokio::test]

@@ -130,11 +130,11 @@ async fn a_stack_emits_its_events_in_order() {
         log.take(),
         [
             r#"CallFailed { name: "breaker" }"#,
-            r#"RetryScheduled { name: "retry", attempt: 1, delay: 1s, booked: None }"#,
+            r#"RetryScheduled { name: "retry", attempt: 1, delay: 1s, quota: None }"#,
             r#"CallFailed { name: "breaker" }"#,
             r#"CircuitOpened { name: "breaker", open_for: 30s, openings_in_a_row: 1, failures_in_a_row: 2, calls: 2, failures: 2, slow: 0 }"#,
-            r#"RetryStopped { name: "retry", attempt: 2, cause: AttemptsSpent { attempts: 2 }, booked: None }"#,
-            r#"FallbackAsked { name: "fallback", cause: AttemptsSpent { attempts: 2 } }"#,
+            r#"RetryStopped { name: "retry", attempt: 2, cause: AttemptsExhausted { attempts: 2 }, quota: None }"#,
+            r#"FallbackCalled { name: "fallback", cause: AttemptsExhausted { attempts: 2 } }"#,
         ]
     );
     stack.oneshot(()).await.unwrap();
@@ -142,8 +142,8 @@ async fn a_stack_emits_its_events_in_order() {
         log.take(),
         [
             r#"CallRejected { name: "breaker", retry_in: Some(30s) }"#,
-            r#"RetryStopped { name: "retry", attempt: 1, cause: Rejected { retry_in: Some(30s) }, booked: None }"#,
-            r#"FallbackAsked { name: "fallback", cause: Rejected { retry_in: Some(30s) } }"#,
+            r#"RetryStopped { name: "retry", attempt: 1, cause: Rejected { retry_in: Some(30s) }, quota: None }"#,
+            r#"FallbackCalled { name: "fallback", cause: Rejected { retry_in: Some(30s) } }"#,
         ]
     );
 }
@@ -166,7 +166,7 @@ async fn a_successful_retry_and_a_failed_fallback_are_events() {
     let service = fallback.layer(service_fn(|()| async { Err::<(), _>("down".to_owned()) }));
     service.oneshot(()).await.unwrap_err();
     let events =
-        [r#"FallbackAsked { name: "cache", cause: Failure }"#, r#"FallbackFailed { name: "cache", cause: Failure }"#];
+        [r#"FallbackCalled { name: "cache", cause: Failure }"#, r#"FallbackFailed { name: "cache", cause: Failure }"#];
     assert_eq!(log.take(), events);
 }
 
@@ -184,8 +184,8 @@ async fn a_transparent_retry_is_an_event_and_not_a_retry() {
         let mut outcomes = outcomes.iter();
         layer.layer(service_fn(move |()| std::future::ready(*outcomes.next().unwrap())))
     };
-    let resent = |attempt: u32| format!(r#"Resent {{ name: "retry", attempt: {attempt} }}"#);
-    let scheduled = r#"RetryScheduled { name: "retry", attempt: 1, delay: 1s, booked: None }"#;
+    let resent = |attempt: u32| format!(r#"TransparentRetry {{ name: "retry", attempt: {attempt} }}"#);
+    let scheduled = r#"RetryScheduled { name: "retry", attempt: 1, delay: 1s, quota: None }"#;
     let succeeded = r#"RetrySucceeded { name: "retry", attempt: 2 }"#;
 
     outcomes(&[Err("refused"), Ok(())]).ready().await.unwrap().call(()).await.unwrap();

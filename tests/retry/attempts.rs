@@ -54,7 +54,7 @@ async fn the_last_error_comes_back_unchanged() {
     let mut retry = RetryLayer::new(config).layer(inner.clone());
     assert_eq!(ready_and_call(&mut retry, ()).await, Err(Oops(4)));
     assert_eq!(inner.calls(), 4, "three retries are four attempts");
-    assert!(events.last_has(&["RetryStopped", "AttemptsSpent { attempts: 4 }"]));
+    assert!(events.last_has(&["RetryStopped", "AttemptsExhausted { attempts: 4 }"]));
 }
 
 #[tokio::test(start_paused = true)]

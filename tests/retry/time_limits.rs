@@ -155,7 +155,7 @@ async fn a_timeout_converts_to_a_boxed_error() {
         RetryConfig::default().idempotent().retries(1).timeouts(Timeouts::attempt(secs(1))).observe(events.observer());
     let error = ready_and_call(&mut RetryLayer::new(config).layer(Never), ()).await.unwrap_err();
     assert_eq!(error.downcast_ref::<Elapsed>().map(Elapsed::limit), Some(secs(1)));
-    assert!(events.last_has(&["AttemptsSpent { attempts: 2 }"]));
+    assert!(events.last_has(&["AttemptsExhausted { attempts: 2 }"]));
 }
 
 #[tokio::test(start_paused = true)]

@@ -92,7 +92,7 @@ async fn a_later_failure_after_a_discarded_rejection_is_a_failure() {
     let mut service =
         fallback.layer(retry.layer(BreakerLayer::on(&outer_circuit).layer(handler(AfterRejection::FailsLater))));
     assert_eq!(ready_and_call(&mut service, ()).await, Ok("backup"));
-    assert!(events.last_has(&["FallbackCalled", "AttemptsSpent { attempts: 4 }"]));
+    assert!(events.last_has(&["FallbackCalled", "AttemptsExhausted { attempts: 4 }"]));
     assert_eq!((outer_circuit.stats().total_failures, outer_circuit.stats().total_neutral), (4, 0));
 }
 
@@ -104,7 +104,7 @@ async fn failures_after_a_discarded_rejection_are_counted() {
     for _ in 0..50 {
         assert!(ready_and_call(&mut service, ()).await.is_err());
     }
-    assert!(events.last_has(&["RetryStopped", "AttemptsSpent { attempts: 1 }"]));
+    assert!(events.last_has(&["RetryStopped", "AttemptsExhausted { attempts: 1 }"]));
     assert_eq!((outer_circuit.stats().total_failures, outer_circuit.stats().total_neutral), (50, 0));
 }
 
@@ -150,7 +150,7 @@ fn blocking_failures_after_a_rejection_are_counted() {
         });
         assert_eq!(failed.unwrap_err().into_inner(), Some(Oops(1)));
     }
-    assert!(events.last_has(&["RetryStopped", "AttemptsSpent { attempts: 1 }"]));
+    assert!(events.last_has(&["RetryStopped", "AttemptsExhausted { attempts: 1 }"]));
     assert_eq!((outer_circuit.stats().total_failures, outer_circuit.stats().total_neutral), (50, 0));
 }
 
@@ -186,7 +186,7 @@ async fn a_failed_call_after_a_rejected_one_is_a_failure() {
         }
     }));
     assert_eq!(ready_and_call(&mut service, ()).await, Err(Oops(2)));
-    assert!(events.last_has(&["RetryStopped", "AttemptsSpent { attempts: 4 }"]));
+    assert!(events.last_has(&["RetryStopped", "AttemptsExhausted { attempts: 4 }"]));
 }
 
 /// A success in between replaces the note too.
@@ -203,7 +203,7 @@ async fn a_success_after_a_rejected_call_clears_its_note() {
         }
     }));
     assert_eq!(ready_and_call(&mut service, ()).await, Err(Oops(1)));
-    assert!(events.last_has(&["AttemptsSpent { attempts: 4 }"]));
+    assert!(events.last_has(&["AttemptsExhausted { attempts: 4 }"]));
 }
 
 #[tokio::test(start_paused = true)]
@@ -217,7 +217,7 @@ async fn an_inner_retry_that_gives_up_does_not_stop_the_outer_one() {
     );
     assert_eq!(ready_and_call(&mut service, ()).await, Err(Oops(1)));
     assert_eq!(inner.calls(), 3, "the outer retry classifies the inner one's permanent failure again");
-    assert!(events.last_has(&["AttemptsSpent { attempts: 3 }"]));
+    assert!(events.last_has(&["AttemptsExhausted { attempts: 3 }"]));
 }
 
 /// Two requests on one task, polled in turn.
@@ -232,7 +232,7 @@ async fn joined_calls_receive_their_own_causes() {
     let both = tokio::join!(ready_and_call(&mut spent, ()), ready_and_call(&mut rejected, ()));
     assert_eq!(both, (Ok("backup"), Ok("backup")));
     assert!(one.last_has(&["FallbackCalled", "Rejected"]));
-    assert!(other.last_has(&["FallbackCalled", "AttemptsSpent { attempts: 2 }"]));
+    assert!(other.last_has(&["FallbackCalled", "AttemptsExhausted { attempts: 2 }"]));
 }
 
 /// The handler's own failure comes in a poll without a rejection.
@@ -250,7 +250,7 @@ async fn a_handler_with_joined_calls_fails_by_the_slow_one() {
         }
     }));
     assert_eq!(ready_and_call(&mut service, ()).await, Err(Oops(2)));
-    assert!(events.last_has(&["AttemptsSpent { attempts: 4 }"]));
+    assert!(events.last_has(&["AttemptsExhausted { attempts: 4 }"]));
 }
 
 /// A call that lost a race didn't time out, although a retry with a time limit is around it.
@@ -299,7 +299,7 @@ async fn a_rejection_before_the_call_is_ignored() {
     let mut call = spawn(ready_and_call(&mut service, ()));
     assert!(open.try_acquire().is_err());
     assert_eq!(tokio_test::assert_ready!(call.poll()), Err(Oops(1)));
-    assert!(events.last_has(&["AttemptsSpent { attempts: 2 }"]));
+    assert!(events.last_has(&["AttemptsExhausted { attempts: 2 }"]));
 
     let mut service = FallbackLayer::value("backup").observe(events.observer()).layer(Scripted::new([Fail(Oops(1))]));
     let mut call = spawn(ready_and_call(&mut service, ()));
@@ -503,7 +503,7 @@ where
 #[tokio::test(start_paused = true)]
 async fn a_custom_error_around_a_rejection_is_a_failure() {
     let (events, counted) = wrapped(Ignorant, Ignorant).await;
-    assert!(events.last_has(&["RetryStopped", "AttemptsSpent { attempts: 4 }"]));
+    assert!(events.last_has(&["RetryStopped", "AttemptsExhausted { attempts: 4 }"]));
     assert_eq!(counted, (4, 0));
 }
 
@@ -545,7 +545,7 @@ async fn a_rejection_kept_elsewhere_does_not_explain_another_error() {
         });
         let retry = RetryLayer::new(ignorant().observe(events.observer()));
         assert!(ready_and_call(&mut retry.layer(BreakerLayer::on(&outer_circuit).layer(handler)), ()).await.is_err());
-        assert!(events.last_has(&["RetryStopped", "AttemptsSpent { attempts: 4 }"]), "{by_hand}");
+        assert!(events.last_has(&["RetryStopped", "AttemptsExhausted { attempts: 4 }"]), "{by_hand}");
         assert_eq!((outer_circuit.stats().total_failures, outer_circuit.stats().total_neutral), (4, 0), "{by_hand}");
         assert_eq!(kept.try_iter().count(), 4);
     }
@@ -561,9 +561,9 @@ fn a_rejection_kept_elsewhere_does_not_explain_a_blocking_error() {
         Err::<(), _>(Unrelated)
     };
     assert!(retry.run_blocking(asks).is_err());
-    assert!(events.last_has(&["RetryStopped", "AttemptsSpent { attempts: 4 }"]));
+    assert!(events.last_has(&["RetryStopped", "AttemptsExhausted { attempts: 4 }"]));
     assert!(retry.run_blocking(|made| outer_circuit.call_blocking(|| asks(made))).is_err());
-    assert!(events.last_has(&["RetryStopped", "AttemptsSpent { attempts: 4 }"]));
+    assert!(events.last_has(&["RetryStopped", "AttemptsExhausted { attempts: 4 }"]));
     assert_eq!((outer_circuit.stats().total_failures, outer_circuit.stats().total_neutral), (4, 0));
     assert_eq!(kept.try_iter().count(), 8);
 }
@@ -609,7 +609,7 @@ async fn an_opaque_rejection_is_recognised_by_its_type() {
         }
     });
     assert_eq!(ready_and_call(&mut retry.layer(handler), ()).await, Err(ReplacedError::Other));
-    assert!(events.last_has(&["RetryStopped", "AttemptsSpent { attempts: 4 }"]));
+    assert!(events.last_has(&["RetryStopped", "AttemptsExhausted { attempts: 4 }"]));
 }
 
 #[tokio::test(start_paused = true)]
