@@ -125,18 +125,18 @@ where
 
 impl<F> fmt::Debug for ClassifierFn<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("FromFn(..)")
+        f.write_str("ClassifierFn(..)")
     }
 }
 
 impl<F> fmt::Debug for ErrorClassifierFn<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("FromErrorFn(..)")
+        f.write_str("ErrorClassifierFn(..)")
     }
 }
 
 impl<M, F> fmt::Debug for MemoClassifierFn<M, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("FromMemoFn(..)")
+        f.write_str("MemoClassifierFn(..)")
     }
 }

@@ -83,7 +83,7 @@ where
 
 impl<F> fmt::Debug for BackupFn<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("FromFn(..)")
+        f.write_str("BackupFn(..)")
     }
 }
 

@@ -204,6 +204,6 @@ impl<F> fmt::Debug for CopyWith<F> {
 
 impl<Replay: fmt::Debug, F> fmt::Debug for PrepareResend<Replay, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Prepared").field("replay", &self.replay).finish_non_exhaustive()
+        f.debug_struct("PrepareResend").field("replay", &self.replay).finish_non_exhaustive()
     }
 }

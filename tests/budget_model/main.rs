@@ -216,7 +216,7 @@ fn a_share_is_exact() {
     }
     for lost in [9.9e-10, f64::MIN_POSITIVE] {
         let refused = TokenBucket::retry_ratio(lost).unwrap_err();
-        assert_eq!(refused.field(), "share", "{lost} would have been 0");
+        assert_eq!(refused.field(), "retry_ratio", "{lost} would have been 0");
     }
 }
 

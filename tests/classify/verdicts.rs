@@ -412,10 +412,10 @@ fn classifiers_implement_debug() {
         let shown = format!("{classifier:?}");
         assert!(shown.contains(part), "{shown}");
     }
-    shows(classify::outcomes(|_: Result<&u32, &u32>| Verdict::Neutral), "FromFn(..)");
-    shows(classify::errors(|_: &u32| Verdict::Neutral), "FromErrorFn(..)");
-    shows(classify::with_memo(|_: &u8| (), |(): &(), _: Result<&u32, &u32>| Verdict::Neutral), "FromMemoFn(..)");
-    shows(classify::first(ErrorClassifier).refine(|said, _: Result<&u32, &u32>| said), "Refine { inner: Errors");
-    shows(IdempotencyCheck::new(ErrorClassifier, |_: &u8| true), "Idempotent { classifier: Errors");
+    shows(classify::outcomes(|_: Result<&u32, &u32>| Verdict::Neutral), "ClassifierFn(..)");
+    shows(classify::errors(|_: &u32| Verdict::Neutral), "ErrorClassifierFn(..)");
+    shows(classify::with_memo(|_: &u8| (), |(): &(), _: Result<&u32, &u32>| Verdict::Neutral), "MemoClassifierFn(..)");
+    shows(classify::first(ErrorClassifier).refine(|said, _: Result<&u32, &u32>| said), "Refine { inner: ErrorClassifier");
+    shows(IdempotencyCheck::new(ErrorClassifier, |_: &u8| true), "IdempotencyCheck { classifier: ErrorClassifier");
     shows(Ratio::HALF, "Ratio(0.5)");
 }
