@@ -53,6 +53,6 @@ where
 
 impl<F> fmt::Debug for MergeWith<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Joined(..)")
+        f.write_str("MergeWith(..)")
     }
 }

@@ -22,6 +22,6 @@ where
 
 impl<F> fmt::Debug for OnlyWhen<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Asked(..)")
+        f.write_str("OnlyWhen(..)")
     }
 }

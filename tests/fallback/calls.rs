@@ -391,11 +391,11 @@ fn layers_and_services_implement_debug() {
     let answers = |_: PrimaryFailure<'_, (), Oops>| async { Ok::<_, Infallible>(()) };
     let layer = FallbackLayer::from_fn(answers).when(|_: Result<&(), &Oops>| true);
     let shown = format!("{layer:?}");
-    assert!(shown.contains("FromFn(..)") && shown.contains("Asked(..)"), "{shown}");
+    assert!(shown.contains("BackupFn(..)") && shown.contains("OnlyWhen(..)"), "{shown}");
     let joined = FallbackLayer::with_request(|(), _: PrimaryFailure<'_, (), Oops>| async { Err(Oops(2)) });
     let joined = joined.merge_errors(|primary: Oops, _: Oops| primary);
     let shown = format!("{joined:?}");
-    assert!(shown.contains("WithRequest(..)") && shown.contains("Joined(..)"), "{shown}");
+    assert!(shown.contains("WithRequest(..)") && shown.contains("MergeWith(..)"), "{shown}");
     let shown = format!("{:?}", FallbackLayer::value(7).layer("a service"));
     assert!(shown.contains("a service") && shown.contains('7'), "{shown}");
 }
