@@ -415,7 +415,10 @@ fn classifiers_implement_debug() {
     shows(classify::outcomes(|_: Result<&u32, &u32>| Verdict::Neutral), "ClassifierFn(..)");
     shows(classify::errors(|_: &u32| Verdict::Neutral), "ErrorClassifierFn(..)");
     shows(classify::with_memo(|_: &u8| (), |(): &(), _: Result<&u32, &u32>| Verdict::Neutral), "MemoClassifierFn(..)");
-    shows(classify::first(ErrorClassifier).refine(|said, _: Result<&u32, &u32>| said), "Refine { inner: ErrorClassifier");
+    shows(
+        classify::first(ErrorClassifier).refine(|said, _: Result<&u32, &u32>| said),
+        "Refine { inner: ErrorClassifier",
+    );
     shows(IdempotencyCheck::new(ErrorClassifier, |_: &u8| true), "IdempotencyCheck { classifier: ErrorClassifier");
     shows(Ratio::HALF, "Ratio(0.5)");
 }
