@@ -1,7 +1,7 @@
 //! When attempts begin, and when their time is over.
 //!
-//! A request is timed if its policy has [`TimeLimits`] or a deadline. The clock isn't read for other
-//! requests.
+//! A request is timed if its policy has [`TimeLimits`] or a deadline. The clock isn't read for
+//! other requests.
 
 use std::time::Duration;
 

@@ -18,7 +18,7 @@ pub enum Decision {
         reason: DecisionReason,
     },
     /// Discard the outcome and send the request again at once, as the same attempt: the peer
-    /// refused the request before it processed any part of it.
+    /// didn't process any part of it.
     TransparentRetry,
     /// Discard a breaker's rejection, wait, and send the request again as the same attempt: the
     /// call wasn't made.

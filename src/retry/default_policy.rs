@@ -37,8 +37,8 @@ struct AfterFailure {
     /// The budget's token, held from the decision to retry until the attempt is made.
     reservation: Reservation,
     age: RequestAge,
-    /// The request was resent without cost.
-    is_resent: bool,
+    /// The request has had its transparent retry.
+    had_transparent_retry: bool,
 }
 
 impl<Memo, Account> RetryState<Memo, Account> {

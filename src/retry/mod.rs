@@ -55,8 +55,8 @@
 //!                              └──── delay ◀──── discard the outcome ◀────────┘ retry
 //! ```
 //!
-//! 1. The [`RequestReplay`] stores what is needed to send the request again. By default, it clones the
-//!    request.
+//! 1. The [`RequestReplay`] stores what is needed to send the request again. By default, it clones
+//!    the request.
 //! 2. The service instance that was polled ready makes the first attempt.
 //! 3. The classifier turns the outcome into a [verdict](crate::Verdict), and the [`Policy`] makes
 //!    the [`Decision`]. A readiness error and a time-out are outcomes, too.
@@ -88,8 +88,8 @@
 //! Three outcomes don't reach these checks:
 //!
 //! - A success and a neutral outcome are returned.
-//! - A call that the peer [refused](crate::Verdict::unprocessed) before it processed anything is sent
-//!   again, at most once per request and without cost, unless the switch is off.
+//! - A call that the peer [didn't process](crate::Verdict::unprocessed) is sent again, at most once
+//!   per request and without cost, unless the switch is off.
 //! - A short rejection is [waited out](RejectionWait), unless the switch is off.
 //!
 //! Observers and a fallback further out receive the reason. The caller gets it through
@@ -108,7 +108,7 @@
 //! | `RetryScheduled` | an attempt failed, and another one follows after a delay |
 //! | `RetrySucceeded` | an attempt after the first succeeded |
 //! | `RetryStopped` | a failure is returned; the event contains the cause |
-//! | `TransparentRetry` | a refused call is sent again without cost |
+//! | `TransparentRetry` | a call that the peer didn't process is sent again without cost |
 //! | `RejectionWait` | the retry waits for the end of a short rejection |
 //! | `RequestNotReplayable` | once per configuration: a request couldn't be retried because it can't be sent again |
 //! | `IdempotencyUnknown` | once per configuration: a failure wasn't retried because the classifier doesn't know whether the request is idempotent |

@@ -47,8 +47,8 @@ impl RejectionWait {
     /// # Errors
     ///
     /// If `max_wait` is zero (see [`NONE`](Self::NONE)), or if `max_age` is less than 10 ms longer
-    /// than `max_wait`: at least 10 ms are added to each wait, so no wait of `max_wait` could end in
-    /// time.
+    /// than `max_wait`: at least 10 ms are added to each wait, so no wait of `max_wait` could end
+    /// in time.
     pub fn new(max_wait: Duration, max_age: Duration) -> Result<Self, InvalidConfig> {
         if max_wait.is_zero() {
             return Err(InvalidConfig::new(
@@ -132,15 +132,12 @@ mod tests {
 
     #[test]
     fn new_rejects_invalid_times() {
-        let refused = |max_wait, max_age| RejectionWait::new(max_wait, max_age).unwrap_err().to_string();
+        let error = |max_wait, max_age| RejectionWait::new(max_wait, max_age).unwrap_err().to_string();
         assert_eq!(
-            refused(Duration::ZERO, MS),
+            error(Duration::ZERO, MS),
             "`max_wait` is 0ns, but must be above zero; `RejectionWait::NONE` waits out no rejection"
         );
-        assert_eq!(
-            refused(100 * MS, 109 * MS),
-            "`max_age` is 109ms, but must be at least 10 ms longer than `max_wait`"
-        );
+        assert_eq!(error(100 * MS, 109 * MS), "`max_age` is 109ms, but must be at least 10 ms longer than `max_wait`");
         assert_eq!(RejectionWait::new(100 * MS, 110 * MS).unwrap().max_age(), 110 * MS);
     }
 }

@@ -27,17 +27,17 @@ pin_project! {
     /// The stages before a call. Most requests are sent at once and need none of them. So they are
     /// boxed, and the box is allocated for the first call that isn't made at once.
     ///
-    /// `PrepareResend` prepares a request of type `SentReq`.
+    /// `Prepare` prepares a request of type `SentReq`.
     #[project = PreAttemptProj]
     #[project_replace = PreAttemptOwned]
-    pub enum PreAttempt<PrepareResend, SentReq> {
+    pub enum PreAttempt<Prepare, SentReq> {
         // The first attempt wasn't begun: the service failed to become ready, or the request came
         // after its deadline.
         NotBegun { readiness: Readiness, request: SentReq },
         // The delay before the attempt. Meanwhile, the outcome of the previous one is discarded.
         Waiting { discarding: Option<DrainFuture>, request: SentReq },
         // The `RequestReplay` changes the request for this attempt.
-        Preparing { #[pin] preparing: PrepareResend },
+        Preparing { #[pin] preparing: Prepare },
         // The service isn't ready yet.
         Readying { request: SentReq },
         // The call was made.
@@ -45,7 +45,7 @@ pin_project! {
     }
 }
 
-impl<PrepareResend, SentReq> PreAttempt<PrepareResend, SentReq> {
+impl<Prepare, SentReq> PreAttempt<Prepare, SentReq> {
     pub(super) fn boxed(self) -> ColdOption<Pin<Box<Self>>> {
         Some(Box::pin(self)).into()
     }
@@ -61,10 +61,10 @@ impl<PrepareResend, SentReq> PreAttempt<PrepareResend, SentReq> {
     }
 }
 
-impl<P, Shared, State, Source, Stored, PrepareResend, SentReq>
-    RequestContext<P, Shared, State, Source, Stored, PreAttempt<PrepareResend, SentReq>>
+impl<P, Shared, State, Source, Stored, Prepare, SentReq>
+    RequestContext<P, Shared, State, Source, Stored, PreAttempt<Prepare, SentReq>>
 {
-    pub(super) fn set_pre_attempt(&mut self, stage: PreAttempt<PrepareResend, SentReq>) {
+    pub(super) fn set_pre_attempt(&mut self, stage: PreAttempt<Prepare, SentReq>) {
         match self.pre_attempt.as_mut() {
             Some(boxed) => boxed.set(stage),
             None => self.pre_attempt = stage.boxed(),

@@ -139,8 +139,8 @@ where
     }
 }
 
-/// Stores requests with another [`RequestReplay`], and changes them before later attempts with an async
-/// function. See [`RetryLayer::before_resend`](super::RetryLayer::before_resend).
+/// Stores requests with another [`RequestReplay`], and changes them before later attempts with an
+/// async function. See [`RetryLayer::before_resend`](super::RetryLayer::before_resend).
 #[derive(Clone, Copy)]
 pub struct PrepareResend<Replay, F> {
     pub(crate) replay: Replay,

@@ -34,8 +34,8 @@ impl TimeLimits {
     }
 }
 
-/// Time limits, and the outcome of an attempt that reaches one. [`TimeLimits`] lists what they cover:
-/// of an HTTP or gRPC response the head, but not the body.
+/// Time limits, and the outcome of an attempt that reaches one. [`TimeLimits`] lists what they
+/// cover: of an HTTP or gRPC response the head, but not the body.
 ///
 /// The time starts with the call of the [`Retry`](super::Retry). The timer belongs to the tokio
 /// runtime that polls the request's future. A first attempt that is ready at its first poll needs

@@ -54,7 +54,7 @@ fn debug_output_shows_settings_and_names_functions() {
     ];
     has(&config, &parts);
     let layer = RetryLayer::new(config).copy_request_with(|(): &()| Some(()));
-    has(&layer, &["RetryLayer", "orders", "keep: a function"]);
+    has(&layer, &["RetryLayer", "orders", "replay: a function"]);
     let layer = layer.before_resend(|(), _| ready(()));
     has(&layer, &["PrepareResend", "replay: a function"]);
     has(&layer.layer(Scripted::<_>::new([Answer("yes")])), &["Retry", "inner: Scripted", "orders"]);

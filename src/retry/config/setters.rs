@@ -165,8 +165,9 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
         }
     }
 
-    /// Stores requests with your own [`RequestReplay`](super::super::RequestReplay). To copy them with a function,
-    /// see [`RetryLayer::copy_request_with`](super::super::RetryLayer::copy_request_with).
+    /// Stores requests with your own [`RequestReplay`](super::super::RequestReplay). To copy them
+    /// with a function, see
+    /// [`RetryLayer::copy_request_with`](super::super::RetryLayer::copy_request_with).
     pub fn replay<NewReplay>(self, replay: NewReplay) -> RetryConfig<C, Timeout, Quota, NewReplay> {
         RetryConfig {
             settings: self.settings,

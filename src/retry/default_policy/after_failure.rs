@@ -1,8 +1,8 @@
 //! What a [`RetryConfig`] decides after a failed attempt.
 //!
-//! Two cases come before the [checks](super::checks), unless retrying is switched off: a call that
-//! the peer refused before it processed anything is resent once, and a short rejection is waited
-//! out. Neither costs budget or quota.
+//! Two cases come before the [checks](super::checks), unless retries are switched off: a call that
+//! the peer didn't process is retried transparently, once, and a short rejection is waited out.
+//! Neither costs budget or quota.
 
 use std::{sync::atomic::Ordering, time::Duration};
 
@@ -28,9 +28,9 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
         let Settings { name, observers, .. } = &self.settings;
         let number = attempt.number();
 
-        if failure.is_unprocessed() && self.may_resend(progress, attempt) {
+        if failure.is_unprocessed() && self.may_retry_transparently(progress, attempt) {
             let after_failure = progress.after_failure();
-            after_failure.is_resent = true;
+            after_failure.had_transparent_retry = true;
             after_failure.age.begin_if_timed(attempt);
             observers.tell(Event::TransparentRetry { name, attempt: number });
             return Decision::TransparentRetry;
@@ -61,12 +61,12 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
         }
     }
 
-    /// Whether a call that the peer refused is resent without cost. Only once per request, since a
-    /// peer may refuse every call. The checks decide about a request that can't be sent again, or
-    /// wasn't sent.
-    fn may_resend<Memo, Account>(&self, progress: &RetryState<Memo, Account>, attempt: &Attempt) -> bool {
+    /// Whether a call that the peer didn't process is retried transparently. Only once per request,
+    /// since a peer may refuse every call. The checks decide about a request that can't be sent
+    /// again, or wasn't sent.
+    fn may_retry_transparently<Memo, Account>(&self, progress: &RetryState<Memo, Account>, attempt: &Attempt) -> bool {
         self.settings.is_on()
-            && progress.after_failure.as_ref().is_none_or(|after_failure| !after_failure.is_resent)
+            && progress.after_failure.as_ref().is_none_or(|after_failure| !after_failure.had_transparent_retry)
             && attempt.is_replayable()
             && !attempt.is_unsent()
             && !crosses_deadline(attempt, Duration::ZERO)
