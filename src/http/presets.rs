@@ -41,7 +41,7 @@ impl RetryConfig<RetryClassifier, NoTimeouts, NoQuota, Replay> {
     /// | setting | depends on | change |
     /// |---|---|---|
     /// | retries and backoff | how long the caller waits, and how long faults usually last | the waits add up to 0.3–1 s. For a caller that waits for 300 ms, use 1 retry (25–75 ms) and `Timeouts::attempt(100 ms).total(300 ms)`. Longer waits help only while the breaker is closed: it opens after 500 ms without a success |
-    /// | budget | the number of clients, because each has its own budget | 1,000 clients may send 10,000 retries per second, and 100,000 right after they start. With many small clients, reduce the reserve and the initial tokens |
+    /// | budget | the number of clients, because each has its own budget | 1,000 clients may send 10,000 retries per second, and 100,000 right after they start. With many small clients, reduce the minimum per second and the initial tokens |
     /// | [`RejectionWait`](crate::retry::RejectionWait) | the breaker's first open time, and whether there is a fallback | at least 1.2 × the shortest open time. `NONE` if the fallback should answer at once |
     ///
     /// ```
@@ -51,7 +51,7 @@ impl RetryConfig<RetryClassifier, NoTimeouts, NoQuota, Replay> {
     /// // One of 1,000 clients. Its callers wait for 300 ms, and a fallback answers after that.
     /// let config = RetryConfig::http()
     ///     .retries(1)
-    ///     .budget(TokenBucket::retry_ratio(0.1)?.reserve(1).initial(5)?)
+    ///     .budget(TokenBucket::retry_ratio(0.1)?.min_per_second(1).initial(5)?)
     ///     .wait_out_rejections(RejectionWait::NONE);
     /// # let _ = config;
     /// # Ok::<(), tower_recourse::InvalidConfig>(())
