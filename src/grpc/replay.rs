@@ -62,14 +62,14 @@ impl<B: Replayable> RequestReplay<Request<B>> for GrpcReplay {
         ready(request)
     }
 
-    fn before_attempt(&self, request: &mut Request<B>, attempt: &Attempt, ends_at: Option<Instant>) {
-        self.replay.before_attempt(request, attempt, ends_at);
+    fn before_attempt(&self, request: &mut Request<B>, attempt: &Attempt, deadline: Option<Instant>) {
+        self.replay.before_attempt(request, attempt, deadline);
         let headers = request.headers_mut();
         if attempt.number() > 1 {
             headers.insert("grpc-previous-rpc-attempts", HeaderValue::from(attempt.number() - 1));
         }
-        if let Some(ends_at) = ends_at {
-            headers.insert(timeout_header::TIMEOUT, timeout_header::format(Deadline::new(ends_at).remaining()));
+        if let Some(deadline) = deadline {
+            headers.insert(timeout_header::TIMEOUT, timeout_header::format(Deadline::new(deadline).remaining()));
         }
     }
 

@@ -56,12 +56,12 @@ use super::{PeekedBody, ResponseFuture, TrackBody};
 /// Dropping the future drops the call, and what has been read of its response.
 #[derive(Debug, Clone, Copy)]
 pub struct PeekLayer {
-    longest: Duration,
+    max_wait: Duration,
 }
 
 impl Default for PeekLayer {
     fn default() -> Self {
-        Self { longest: Duration::from_secs(1) }
+        Self { max_wait: Duration::from_secs(1) }
     }
 }
 
@@ -72,8 +72,8 @@ impl PeekLayer {
     }
 
     /// Sets the longest wait for the first frame. `Duration::MAX` waits without limit.
-    pub fn max_wait(self, longest: Duration) -> Self {
-        Self { longest }
+    pub fn max_wait(self, max_wait: Duration) -> Self {
+        Self { max_wait }
     }
 }
 
@@ -81,7 +81,7 @@ impl<S> Layer<S> for PeekLayer {
     type Service = Peek<S>;
 
     fn layer(&self, inner: S) -> Peek<S> {
-        Peek { inner, longest: self.longest }
+        Peek { inner, max_wait: self.max_wait }
     }
 }
 
@@ -89,7 +89,7 @@ impl<S> Layer<S> for PeekLayer {
 #[derive(Debug, Clone)]
 pub struct Peek<S> {
     inner: S,
-    longest: Duration,
+    max_wait: Duration,
 }
 
 impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for Peek<S>
@@ -110,6 +110,6 @@ where
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let (head, body) = request.into_parts();
         let (body, progress) = body.track();
-        ResponseFuture::new(self.inner.call(Request::from_parts(head, body)), progress, self.longest)
+        ResponseFuture::new(self.inner.call(Request::from_parts(head, body)), progress, self.max_wait)
     }
 }

@@ -62,11 +62,11 @@ impl<B: Replayable> RequestReplay<Request<B>> for Replay {
     }
 
     /// Lowers the request's [`Deadline`] to the attempt's.
-    fn before_attempt(&self, request: &mut Request<B>, _: &Attempt, ends_at: Option<Instant>) {
-        if let Some(ends_at) = ends_at.map(Deadline::new) {
+    fn before_attempt(&self, request: &mut Request<B>, _: &Attempt, deadline: Option<Instant>) {
+        if let Some(deadline) = deadline.map(Deadline::new) {
             // A custom classifier may ignore the request's own deadline. It is never raised here.
-            let deadline = request.extensions().get().map_or(ends_at, |own: &Deadline| ends_at.min(*own));
-            request.extensions_mut().insert(deadline);
+            let lowered = request.extensions().get().map_or(deadline, |own: &Deadline| deadline.min(*own));
+            request.extensions_mut().insert(lowered);
         }
     }
 
