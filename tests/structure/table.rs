@@ -1,0 +1,69 @@
+//! The table of rooms. `ARCHITECTURE.md` shows it too.
+
+use crate::rooms::{
+    MayImport::{AllAbove, Nothing, These},
+    Room,
+};
+
+/// What each layer may import. No layer imports another layer, or an edge.
+const FOR_LAYERS: &[&str] =
+    &["text", "time", "nouns", "building blocks", "call context", "events", "state files", "classifiers"];
+
+/// The rooms. Each one may import only rooms before it.
+#[rustfmt::skip]
+pub(crate) const ROOMS: &[Room] = &[
+    Room { name: "text", modules: &["sanitize"], imports: Nothing },
+    Room { name: "time", modules: &["time"], imports: Nothing },
+    Room {
+        name: "nouns",
+        modules: &["attempt", "body_elapsed", "call_report", "cause", "elapsed", "failure", "invalid_config", "name", "outcome", "ratio", "verdict"],
+        imports: These(&["text", "time"]),
+    },
+    Room {
+        name: "building blocks",
+        modules: &["clone_source", "cold_option", "random", "readiness", "reservation", "sharded_arc", "sync"],
+        imports: Nothing,
+    },
+    Room { name: "call context", modules: &["boundary", "call_context"], imports: These(&["nouns"]) },
+    Room { name: "reports", modules: &["report"], imports: These(&["nouns", "call context"]) },
+    Room { name: "files", modules: &["background_log", "private_file"], imports: These(&["text"]) },
+    Room { name: "events", modules: &["observe"], imports: These(&["text", "time", "nouns", "files"]) },
+    Room { name: "state files", modules: &["store"], imports: These(&["text", "time", "nouns", "files", "events"]) },
+    Room { name: "rejections", modules: &["breaker/rejection", "breaker/state"], imports: These(&["nouns", "call context"]) },
+    Room {
+        name: "classifiers",
+        modules: &["classify"],
+        imports: These(&["time", "nouns", "call context", "rejections"]),
+    },
+    Room { name: "breaker: generations", modules: &["breaker/generation", "breaker/micros"], imports: These(&["building blocks"]) },
+    Room {
+        name: "breaker: windows",
+        modules: &["breaker/window"],
+        imports: These(&["time", "building blocks", "breaker: generations"]),
+    },
+    // The transitions are pure: no clock and no atomics.
+    Room {
+        name: "breaker: transitions",
+        modules: &["breaker/transition"],
+        imports: These(&["nouns", "rejections", "breaker: generations", "breaker: windows"]),
+    },
+    Room {
+        name: "breaker: cell",
+        modules: &["breaker/cell"],
+        imports: These(&["building blocks", "rejections", "breaker: generations", "breaker: windows", "breaker: transitions"]),
+    },
+    Room { name: "breaker: config", modules: &["breaker/config"], imports: AllAbove },
+    Room { name: "breaker: core", modules: &["breaker/core"], imports: AllAbove },
+    Room { name: "breaker: permits", modules: &["breaker/permit"], imports: AllAbove },
+    Room { name: "breaker: one call", modules: &["breaker/call"], imports: AllAbove },
+    Room { name: "breaker: circuits", modules: &["breaker/circuit"], imports: AllAbove },
+    Room { name: "breaker: admission", modules: &["breaker/admission"], imports: AllAbove },
+    Room { name: "breaker: service", modules: &["breaker/future", "breaker/service"], imports: AllAbove },
+    Room { name: "breaker: layer", modules: &["breaker/layer", "breaker/mod"], imports: AllAbove },
+    Room { name: "breaker: keyed", modules: &["breaker/keyed"], imports: AllAbove },
+    Room { name: "retry", modules: &["retry"], imports: These(FOR_LAYERS) },
+    Room { name: "fallback", modules: &["fallback"], imports: These(FOR_LAYERS) },
+    Room { name: "http", modules: &["http"], imports: AllAbove },
+    Room { name: "grpc", modules: &["grpc"], imports: AllAbove },
+    Room { name: "pages", modules: &["cookbook", "costs", "integrations"], imports: Nothing },
+];
