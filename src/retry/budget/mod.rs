@@ -107,6 +107,7 @@
 //! Budgets are shared by `Arc`. A clone of an [`AnyBudget`] is a handle to the same budget.
 
 mod any;
+#[expect(clippy::module_inception, reason = "the module is named after its main trait")]
 mod budget;
 mod cost_bucket;
 mod counts;

@@ -5,8 +5,8 @@
 
 use std::{env, error::Error};
 
-/// Parts of lines that don't matter to users: auto traits for unwinding and for the compiler itself,
-/// and what `pin_project!` generates.
+/// Parts of lines that don't matter to users: auto traits for unwinding and for the compiler, and
+/// code that `pin_project!` generates.
 const LEFT_OUT: [&str; 5] =
     ["::Freeze for ", "::RefUnwindSafe for ", "::UnsafeUnpin for ", "::UnwindSafe for ", "::__private::"];
 
