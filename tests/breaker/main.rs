@@ -1,15 +1,18 @@
 //! Tests of the breaker and of its circuit.
 
+mod cancelled_calls;
 mod failing_time;
+mod half_open;
 mod hedges;
 #[cfg(feature = "keyed")]
 mod keyed;
 mod modes;
+mod open_duration;
 mod other_crates_faults;
 mod other_crates_resource_faults;
 mod reconfigure;
-mod recovery;
 mod rejections;
+mod reported_outcomes;
 #[cfg(all(feature = "keyed", feature = "http"))]
 mod reservations;
 mod service;

@@ -267,7 +267,7 @@ async fn after_goaway_streams_above_the_last_are_not_sent() {
 
     let first = first.unwrap_err();
     assert!(!first.is_go_away(), "{first:?}");
-    assert_eq!(said(first), Some(Verdict::transient()), "it may have been answered");
+    assert_eq!(said(first), Some(Verdict::transient()), "the request may have been processed");
 
     let never_opened = sender.ready().await.expect_err("the connection ended");
     assert!(never_opened.is_go_away(), "{never_opened:?}");

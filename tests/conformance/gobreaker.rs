@@ -46,7 +46,7 @@ fn three_probes() {
             ("g20, neutral probes", "X*4", "H 0/0"),
             ("g20, one fails", "F", "O 1/1 for 60s"),
             ("g20, two succeed", "+60s S S", "H 0/2"),
-            ("g20, a third is under way", "<", "H 0/2"),
+            ("g20, a third is running", "<", "H 0/2"),
             ("g20, a fourth", "R", "H 0/2"),
             ("g20, the third succeeds", ">S", "C 0 in a row"),
         ],
@@ -121,9 +121,9 @@ async fn a_panic_is_one_call_and_one_failure() {
 
 async fn panics_after_a_while() -> Result<(), std::io::Error> {
     tokio::task::yield_now().await;
-    panic!("as the row says")
+    panic!("as in the row")
 }
 
 fn panics_when_called((): ()) -> std::future::Ready<Result<(), std::io::Error>> {
-    panic!("as the row says")
+    panic!("as in the row")
 }

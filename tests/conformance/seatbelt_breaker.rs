@@ -110,7 +110,7 @@ fn calls_of_an_earlier_state_change_nothing() {
     play(
         drops_are_failures(50, 3),
         &[
-            ("s43, a probe is under way", "< < F*3 +5s <", "H 0/0"),
+            ("s43, a probe is running", "< < F*3 +5s <", "H 0/0"),
             ("s43, a failure and a drop from before", ">F >D", "H 0/0"),
             ("s43, the probe", ">S", "C 0/0"),
         ],

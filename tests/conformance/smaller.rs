@@ -40,7 +40,7 @@ fn linkerd() {
     play(
         config.clone(),
         &[
-            ("two failures, one call is under way", "< F F", "O 2/2 for 1s"),
+            ("two failures, one call is running", "< F F", "O 2/2 for 1s"),
             ("one is admitted", "+1s <", "H 0/0"),
             ("no other is", "R", "H 0/0"),
             ("a straggler's success while half-open", ">S", "H 0/0"),
@@ -96,7 +96,7 @@ fn hystrix_sleep_windows() {
             ("a failed attempt", "+50ms >F", "O 1/1 for 150ms"),
             ("the rest of the window", "+149ms R", "O 1/1 for 150ms"),
             ("the next window", "+1ms F", "O 1/1 for 200ms"),
-            ("an attempt without an answer", "+200ms <", "H 0/0"),
+            ("an attempt without a response", "+200ms <", "H 0/0"),
             ("the window after it", "+199ms R +1ms <", "H 0/0"),
             ("one attempt again", "R", "H 0/0"),
             ("the earlier attempt's success", ">S", "C 0 in a row"),

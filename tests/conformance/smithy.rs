@@ -64,7 +64,7 @@ async fn play(row: Row) {
         });
     let script = Arc::new(Mutex::new(answers.into_iter()));
     let service = ServiceBuilder::new().layer(RetryLayer::new(config)).service(service_fn(move |()| {
-        let response = script.lock().unwrap().next().expect("no more calls than answers");
+        let response = script.lock().unwrap().next().expect("no more calls than responses");
         async move { Ok(response) }
     }));
     let began = Instant::now();

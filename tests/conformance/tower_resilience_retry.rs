@@ -157,7 +157,7 @@ async fn a_listener_that_panics() {
     let left = Arc::clone(&panics);
     let second = move |_: &Event<'_>| {
         let more = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
-        assert!(more.is_err(), "as the row says");
+        assert!(more.is_err(), "as in the row");
     };
     let config = attempts(3).without_observers().observe(listener(1)).observe(second).observe(listener(3));
     let layer = RetryLayer::new(config);

@@ -1,5 +1,5 @@
-//! Tests of the programs in the cookbook: each requirement, and each fault that the program corrects.
-//! The tests include the code of the examples.
+//! Tests of the programs in the cookbook: each requirement, and each fault that the program
+//! corrects. The tests include the code of the examples.
 
 #[cfg(all(feature = "store", feature = "audit"))]
 mod batch_runner;

@@ -151,7 +151,7 @@ async fn point_1_then_a_person_is_asked() {
 #[tokio::test(start_paused = true)]
 async fn point_2_an_unrecoverable_error_goes_to_the_person() {
     let begun = Instant::now();
-    let mut scene = Scene::new([Err(FINAL)], Ok("not asked"), remembered);
+    let mut scene = Scene::new([Err(FINAL)], Ok("not called"), remembered);
     let answered = scene.call(TASK).await.unwrap();
     assert_eq!(got(&answered), Got::Intervention);
     assert_eq!((scene.atlas.calls(), scene.babel.calls(), begun.elapsed()), (1, 0, ms(0)));
@@ -190,7 +190,7 @@ async fn point_3_failures_count_per_service_until_a_success() {
 
 #[tokio::test(start_paused = true)]
 async fn point_3_an_impossible_task_is_not_a_service_failure() {
-    let scene = Scene::new([Err(FINAL)], Ok("not asked"), remembered);
+    let scene = Scene::new([Err(FINAL)], Ok("not called"), remembered);
     for _ in 0..9 {
         scene.call(TASK).await.unwrap();
     }
@@ -248,7 +248,7 @@ async fn point_5_a_failed_fallback_is_reported_and_the_next_tried() {
 
 #[tokio::test(start_paused = true)]
 async fn point_5_so_is_the_last_one_before_the_error() {
-    let mut scene = Scene::new([Err(FINAL)], Ok("not asked"), remembered);
+    let mut scene = Scene::new([Err(FINAL)], Ok("not called"), remembered);
     scene.desk.close();
     let unanswered = scene.call(TASK).await.unwrap_err();
     assert_eq!(unanswered.error, Trouble::Final("the desk is closed"));
@@ -267,7 +267,7 @@ async fn corrected_one_report_gets_all_its_retries() {
 /// The fault: every unknown error was treated as recoverable.
 #[tokio::test(start_paused = true)]
 async fn corrected_an_unknown_error_is_not_recoverable() {
-    let mut scene = Scene::new([Err(UNKNOWN)], Ok("not asked"), remembered);
+    let mut scene = Scene::new([Err(UNKNOWN)], Ok("not called"), remembered);
     assert_eq!(got(&scene.call(TASK).await.unwrap()), Got::Intervention);
     assert_eq!((scene.atlas.calls(), scene.babel.calls()), (1, 0));
     assert_eq!(scene.desk.try_recv(), Ok((TASK, Some(UNKNOWN))));

@@ -16,9 +16,8 @@ use tower_recourse::{
 };
 
 use crate::{
-    Config, Log, Script, answers, client, config, gaps, greeting, in_time, name, quick,
-    raw::{OK, Reply, UNAVAILABLE, serve},
-    request, retrying,
+    Config, Log, Script, answers, client, config, gaps, greeting, in_time, name, quick, request, retrying,
+    scripted_http2::{OK, Reply, UNAVAILABLE, serve},
 };
 
 /// Makes one unary call against these replies. Returns its code, and what the server received.

@@ -20,9 +20,10 @@ use crate::fixed_numbers::FixedNumbers as _;
 use crate::{
     channel,
     greeter::greeter_client::GreeterClient,
-    in_time, name,
-    raw::{self, Reply},
-    serving::Serving,
+    in_time,
+    loopback::Serving,
+    name,
+    scripted_http2::{self, Reply},
 };
 
 /// Successes, failures, neutral, dropped.
@@ -65,7 +66,7 @@ async fn a_grpc_response_that_ends_incomplete_is_a_failure() {
         (&[Message(NOT_FOUND)], SUCCESS),
         (&[Only(NOT_FOUND)], SUCCESS),
         (&[Trailers(OK)], SUCCESS),
-        (&[Message(raw::UNAVAILABLE)], SUCCESS),
+        (&[Message(scripted_http2::UNAVAILABLE)], SUCCESS),
         (&[Message(&[("other", "x")])], FAILURE),
         (&[MessageAlone], FAILURE),
         (&[PartOfMessage(3, OK)], FAILURE),
@@ -75,7 +76,7 @@ async fn a_grpc_response_that_ends_incomplete_is_a_failure() {
         (&[MessageThenReset(Reason::NO_ERROR)], FAILURE),
     ];
     for (replies, expected) in cases {
-        let (serving, _log) = raw::serve(replies).await;
+        let (serving, _log) = scripted_http2::serve(replies).await;
         assert_eq!(outcome_of(&serving).await, [expected; 2], "{replies:?}");
         serving.ends().await;
     }

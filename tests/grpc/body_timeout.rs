@@ -18,7 +18,7 @@ use crate::{
     channel, config,
     greeter::{Greeting, greeter_client::GreeterClient},
     in_time, name,
-    raw::{self, Reply},
+    scripted_http2::{self, Reply},
 };
 
 fn idle(millis: u64) -> BodyTimeoutLayer {
@@ -51,7 +51,7 @@ async fn end_of(mut greetings: Streaming<Greeting>) -> Status {
 
 #[tokio::test]
 async fn a_stall_before_the_first_message_fails_for_a_breaker() {
-    let (serving, _log) = raw::serve(&[Reply::HeadersThenHang]).await;
+    let (serving, _log) = scripted_http2::serve(&[Reply::HeadersThenHang]).await;
     let circuit = circuit();
     let stack = ServiceBuilder::new().layer(BreakerLayer::on(&circuit)).layer(PeekLayer::new()).layer(idle(50));
     let mut client = GreeterClient::new(stack.service(channel(serving.address)));
@@ -67,7 +67,7 @@ async fn a_stall_before_the_first_message_fails_for_a_breaker() {
 async fn a_stall_before_the_first_message_is_retried_if_enabled() {
     let deadline_exceeded = RetryClassifier::default().retry_codes([grpc::Code::DeadlineExceeded]);
     for (statuses, attempts) in [(RetryClassifier::default(), 1), (deadline_exceeded, 2)] {
-        let (serving, log) = raw::serve(&[Reply::HeadersThenHang, raw::OK]).await;
+        let (serving, log) = scripted_http2::serve(&[Reply::HeadersThenHang, scripted_http2::OK]).await;
         let retry = RetryLayer::new(config().classifier(statuses));
         let stack = ServiceBuilder::new().layer(retry).layer(PeekLayer::new()).layer(idle(50));
         let mut client = GreeterClient::new(stack.service(channel(serving.address)));
@@ -80,7 +80,7 @@ async fn a_stall_before_the_first_message_is_retried_if_enabled() {
 
 #[tokio::test]
 async fn a_stream_that_stalls_ends_and_fails_for_a_body_breaker() {
-    let (serving, _log) = raw::serve(&[Reply::MessageThenHang]).await;
+    let (serving, _log) = scripted_http2::serve(&[Reply::MessageThenHang]).await;
     let circuit = circuit();
     let total = BodyTimeoutLayer::new().total(Duration::from_millis(50)).unwrap();
     for (limits, expected) in [(idle(50), BodyLimit::Idle), (total, BodyLimit::Total)] {
@@ -97,7 +97,7 @@ async fn a_stream_that_stalls_ends_and_fails_for_a_body_breaker() {
 /// tonic's interceptors require a body type with a default.
 #[tokio::test]
 async fn an_interceptor_works_around_the_layer() {
-    let (serving, _log) = raw::serve(&[raw::OK]).await;
+    let (serving, _log) = scripted_http2::serve(&[scripted_http2::OK]).await;
     let pass = |request: tonic::Request<()>| Ok::<_, Status>(request);
     let interceptor = tonic::service::InterceptorLayer::new(pass);
     let limited = idle(10_000).layer(channel(serving.address));

@@ -8,12 +8,12 @@ use tower_recourse::{grpc::GrpcReplay, http::Replay};
 use crate::{
     Stack, client, config,
     greeter::{Greeting, greeter_client::GreeterClient},
-    host::{
+    in_time, name,
+    scripted_service::{
         ALL,
         Fate::{self, AfterGreetings, AfterNames, AtOnce, InTrailers, Success},
         Host,
     },
-    in_time, name,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq)]

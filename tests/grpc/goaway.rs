@@ -17,7 +17,7 @@ use tokio::{
 use tonic::Code;
 use tower_recourse::retry::RetryThrottle;
 
-use crate::{client, config, greeting, in_time, name, serving::Serving};
+use crate::{client, config, greeting, in_time, loopback::Serving, name};
 
 /// What the server does with one call after it has read the request.
 #[derive(Debug, Clone, Copy)]

@@ -1,4 +1,4 @@
-// Generated from greeter.proto, which says how. Not to be changed by hand.
+// Generated from greeter.proto, which describes how. Do not edit.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Name {
     #[prost(string, tag = "1")]
@@ -77,7 +77,7 @@ pub mod greeter_client {
             self.inner = self.inner.max_encoding_message_size(limit);
             self
         }
-        /// One.
+        /// Greets one name.
         pub async fn greet(
             &mut self,
             request: impl tonic::IntoRequest<super::Name>,
@@ -92,7 +92,7 @@ pub mod greeter_client {
             req.extensions_mut().insert(GrpcMethod::new("greeter.Greeter", "Greet"));
             self.inner.unary(req, path, codec).await
         }
-        /// All who are named, at once.
+        /// Greets all names in one greeting.
         pub async fn greet_all(
             &mut self,
             request: impl tonic::IntoStreamingRequest<Message = super::Name>,
@@ -107,7 +107,7 @@ pub mod greeter_client {
             req.extensions_mut().insert(GrpcMethod::new("greeter.Greeter", "GreetAll"));
             self.inner.client_streaming(req, path, codec).await
         }
-        /// One, word by word.
+        /// Greets one name, one word per greeting.
         pub async fn greet_at_length(
             &mut self,
             request: impl tonic::IntoRequest<super::Name>,
@@ -122,7 +122,7 @@ pub mod greeter_client {
             req.extensions_mut().insert(GrpcMethod::new("greeter.Greeter", "GreetAtLength"));
             self.inner.server_streaming(req, path, codec).await
         }
-        /// Each as they come.
+        /// Greets each name as it arrives.
         pub async fn greet_each(
             &mut self,
             request: impl tonic::IntoStreamingRequest<Message = super::Name>,
@@ -146,12 +146,12 @@ pub mod greeter_server {
     /// Generated trait containing gRPC methods that should be implemented for use with GreeterServer.
     #[async_trait]
     pub trait Greeter: std::marker::Send + std::marker::Sync + 'static {
-        /// One.
+        /// Greets one name.
         async fn greet(
             &self,
             request: tonic::Request<super::Name>,
         ) -> std::result::Result<tonic::Response<super::Greeting>, tonic::Status>;
-        /// All who are named, at once.
+        /// Greets all names in one greeting.
         async fn greet_all(
             &self,
             request: tonic::Request<tonic::Streaming<super::Name>>,
@@ -160,7 +160,7 @@ pub mod greeter_server {
         type GreetAtLengthStream: tonic::codegen::tokio_stream::Stream<Item = std::result::Result<super::Greeting, tonic::Status>>
             + std::marker::Send
             + 'static;
-        /// One, word by word.
+        /// Greets one name, one word per greeting.
         async fn greet_at_length(
             &self,
             request: tonic::Request<super::Name>,
@@ -169,7 +169,7 @@ pub mod greeter_server {
         type GreetEachStream: tonic::codegen::tokio_stream::Stream<Item = std::result::Result<super::Greeting, tonic::Status>>
             + std::marker::Send
             + 'static;
-        /// Each as they come.
+        /// Greets each name as it arrives.
         async fn greet_each(
             &self,
             request: tonic::Request<tonic::Streaming<super::Name>>,

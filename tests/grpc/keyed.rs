@@ -13,8 +13,8 @@ use crate::fixed_numbers::FixedNumbers as _;
 use crate::{
     channel, config,
     greeter::greeter_client::GreeterClient,
-    host::{Fate::AtOnce, Host},
     in_time, name,
+    scripted_service::{Fate::AtOnce, Host},
 };
 
 #[tokio::test]

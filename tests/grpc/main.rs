@@ -2,32 +2,32 @@
 //! and paused time for waits.
 
 mod a6;
-mod around;
 #[path = "../support/await_points.rs"]
 mod await_points;
 mod body_breaker;
 mod body_timeout;
 mod calls;
-mod evidence;
+mod client_stack;
 #[path = "../support/fixed_numbers.rs"]
 mod fixed_numbers;
-mod generated;
+mod generated_code;
 mod goaway;
 #[allow(unreachable_pub, missing_docs, reason = "generated")]
 mod greeter;
-mod host;
-mod hostile;
+mod invalid_input;
 #[cfg(feature = "keyed")]
 mod keyed;
+mod loopback;
 mod peek;
-mod raw;
+mod rejection_marks;
 mod rejections;
 mod retry_info;
+mod scripted_http2;
+mod scripted_service;
 mod service_config;
-mod serving;
 mod statuses;
 mod streams;
-mod transport;
+mod transport_errors;
 
 use std::{
     convert::Infallible,
@@ -50,7 +50,7 @@ use tower_recourse::{
 
 use self::{
     greeter::{Greeting, Name, greeter_client::GreeterClient},
-    serving::Serving,
+    loopback::Serving,
 };
 
 type Config = RetryConfig<RetryClassifier, NoTimeouts, NoQuota, GrpcReplay>;

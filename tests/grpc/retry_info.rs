@@ -31,8 +31,9 @@ use crate::{
         Greeting, Name,
         greeter_server::{Greeter, GreeterServer},
     },
-    in_time, name, quick, request, retrying,
-    serving::Serving,
+    in_time,
+    loopback::Serving,
+    name, quick, request, retrying,
 };
 
 #[derive(Clone, PartialEq, Message)]

@@ -26,8 +26,8 @@ use tower_recourse::{
 use crate::{
     answers, channel, gaps,
     greeter::greeter_client::GreeterClient,
-    host::{Fate::Never, Host},
     in_time, name, request,
+    scripted_service::{Fate::Never, Host},
 };
 
 fn policy(max_attempts: u32, codes: &str) -> String {
@@ -241,7 +241,8 @@ async fn no_wait_crosses_the_deadline() {
     }
 }
 
-/// Neither are the budget, the limit of stored bodies, and the observers, which the base config sets.
+/// Neither are the budget, the limit of stored bodies, and the observers. The base config sets
+/// them.
 #[tokio::test(start_paused = true)]
 async fn the_budget_pays_for_retries_that_are_made() {
     let short = || Full::<Bytes>::from("short").map_err(io::Error::other).boxed_unsync();

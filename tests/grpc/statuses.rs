@@ -82,7 +82,7 @@ fn every_code() {
 fn the_status_is_found_in_headers_or_trailers() {
     for (name, response, expected) in [
         ("trailers-only", response(200, &[("grpc-status", "5")], ""), Some(Code::NotFound)),
-        ("an answer to come", response(200, &[], "message"), None),
+        ("a response may come", response(200, &[], "message"), None),
         ("nothing and the end", response(200, &[], ""), Some(Code::Unknown)),
         ("unreadable", response(200, &[("grpc-status", "")], ""), Some(Code::Unknown)),
         ("signed", response(200, &[("grpc-status", "+0")], ""), Some(Code::Unknown)),
@@ -186,11 +186,15 @@ fn errors_have_grpcs_code_for_them() {
     let unavailable = RetryClassifier::default().retry_codes([Code::Unavailable]);
     for (name, verdict, expected) in [
         ("lost", judge(default, io::ErrorKind::ConnectionReset), Verdict::transient().idempotency_unknown()),
-        ("lost, asked for", judge(unavailable, io::ErrorKind::ConnectionReset), Verdict::transient()),
-        ("lost, not asked for", judge(nothing, io::ErrorKind::ConnectionReset), Verdict::permanent()),
+        ("lost, its code is configured", judge(unavailable, io::ErrorKind::ConnectionReset), Verdict::transient()),
+        ("lost, no code is configured", judge(nothing, io::ErrorKind::ConnectionReset), Verdict::permanent()),
         ("refused", judge(nothing, io::ErrorKind::ConnectionRefused), Verdict::transient().delivery(Delivery::NotSent)),
         ("too late", judge(default, io::ErrorKind::TimedOut), Verdict::permanent()),
-        ("too late, asked for", judge(slow, io::ErrorKind::TimedOut), Verdict::failure(FailureKind::TimedOut)),
+        (
+            "too late, its code is configured",
+            judge(slow, io::ErrorKind::TimedOut),
+            Verdict::failure(FailureKind::TimedOut),
+        ),
         ("a bad certificate", judge(default, io::ErrorKind::InvalidData), Verdict::permanent()),
     ] {
         assert_eq!(verdict, expected, "{name}");

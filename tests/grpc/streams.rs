@@ -17,12 +17,12 @@ use tower_recourse::{
 use crate::{
     LONGEST, channel, client, config,
     greeter::{Name, greeter_client::GreeterClient},
-    greeting,
-    host::{
+    greeting, in_time, name,
+    scripted_service::{
         Fate::{AfterGreetings, AfterNames, AtOnce, HeadersFirst, Never, Success},
         Host,
     },
-    in_time, name, until,
+    until,
 };
 
 /// Names that the test sends one by one.

@@ -24,7 +24,7 @@ use tower_recourse::{
 };
 
 use crate::fixed_numbers::FixedNumbers as _;
-use crate::{Scripted, bodies::data, config, empty_response, replay_traps::Streamed};
+use crate::{Scripted, config, empty_response, replay_bodies::data, replay_edge_cases::Streamed};
 
 type Frames = mpsc::UnboundedSender<io::Result<Frame<Bytes>>>;
 

@@ -34,10 +34,10 @@ use tower_recourse::{
 
 use crate::fixed_numbers::FixedNumbers as _;
 use crate::{
-    bodies::data,
     config,
     loopback::{client, listen, request},
-    replay_traps::Streamed,
+    replay_bodies::data,
+    replay_edge_cases::Streamed,
 };
 
 type BoxError = Box<dyn Error + Send + Sync>;

@@ -1,4 +1,5 @@
-//! Responses that are returned when their body has begun. The tests on sockets are in `faults`.
+//! Responses that are returned when their body has begun. The tests on sockets are in
+//! `wire_faults`.
 
 use std::{convert::Infallible, io, time::Duration};
 
@@ -18,7 +19,7 @@ use tower_recourse::{
 };
 
 use crate::fixed_numbers::FixedNumbers as _;
-use crate::{bodies::data, config, replay_traps::Streamed};
+use crate::{config, replay_bodies::data, replay_edge_cases::Streamed};
 
 async fn through(request: Request<()>, response: Response<Streamed>) -> Response<FirstFrameBody<Streamed>> {
     let mut response = Some(response);

@@ -2,42 +2,42 @@
 
 #[path = "../support/await_points.rs"]
 mod await_points;
+mod axum_handlers;
 mod axum_layers;
-mod bodies;
 mod body_breaker;
 mod body_timeout;
-mod callers_mistakes;
-#[cfg(any(feature = "tower-http", feature = "tower-http-06"))]
-mod classes;
-mod delays;
-mod drained;
-mod early_answers;
-mod evidence;
-mod faults;
-mod field_traps;
+mod cancel_and_panic;
+mod cloneable_bodies;
+mod connections;
+mod drain;
+mod early_responses;
 mod first_frame;
 #[path = "../support/fixed_numbers.rs"]
 mod fixed_numbers;
-mod handlers;
-mod held_bodies;
-mod hostile;
 mod idempotency_key;
+mod invalid_requests;
 #[cfg(feature = "keyed")]
 mod keyed;
 mod loopback;
 mod misdirected;
-mod passing;
+mod other_crates_faults;
+mod pass_through;
+mod rate_limit_headers;
 mod redirects;
+mod rejection_marks;
 mod rejections;
-mod replay_traps;
+mod replay_bodies;
+mod replay_edge_cases;
+mod replay_memory;
 mod reqwest_bodies;
-mod resends;
-mod sent_again;
-mod servers_delay;
-mod shared_bodies;
-mod sockets;
+mod resend_rules;
+mod resent_requests;
+mod retry_after;
 mod statuses;
+#[cfg(any(feature = "tower-http", feature = "tower-http-06"))]
+mod tower_http_classifiers;
 mod tower_http_layers;
+mod wire_faults;
 
 use std::{
     convert::Infallible,

@@ -74,7 +74,7 @@ async fn permanent_failures_are_not_retried() {
         (Verdict::Success, None),
     ];
     for (verdict, cause) in cases {
-        let inner = Scripted::<&str>::new([Fail(Oops(1)), Answer("not asked for")]);
+        let inner = Scripted::<&str>::new([Fail(Oops(1)), Answer("not called")]);
         let events = EventLog::default();
         let mut retry = RetryLayer::new(judged_by(verdict).observe(events.observer())).layer(inner.clone());
         assert_eq!(ready_and_call(&mut retry, ()).await, Err(Oops(1)), "{verdict:?}");

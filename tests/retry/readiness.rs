@@ -109,7 +109,7 @@ async fn a_request_need_not_be_clone() {
 
 #[tokio::test(start_paused = true)]
 async fn a_request_that_was_not_stored_is_sent_once() {
-    let inner = Scripted::new([Fail(Oops(1)), Answer("not asked for")]);
+    let inner = Scripted::new([Fail(Oops(1)), Answer("not called")]);
     let events = EventLog::default();
     let config = without_delay().observe(events.observer());
     let layer = RetryLayer::new(config).copy_request_with(|_: &Upload| None);
@@ -122,7 +122,7 @@ async fn a_request_that_was_not_stored_is_sent_once() {
 /// stored.
 #[tokio::test(start_paused = true)]
 async fn an_unsent_request_can_be_sent_without_a_copy() {
-    let inner = Scripted::new([Unready(Oops(1)), Unready(Oops(2)), Fail(Oops(3)), Answer("not asked for")]);
+    let inner = Scripted::new([Unready(Oops(1)), Unready(Oops(2)), Fail(Oops(3)), Answer("not called")]);
     let events = EventLog::default();
     let layer = RetryLayer::new(without_delay().observe(events.observer())).copy_request_with(|_: &Upload| None);
     assert_eq!(ready_and_call(&mut layer.layer(inner.clone()), Upload("file")).await, Err(Oops(3)));

@@ -259,7 +259,7 @@ async fn a_place_is_free_while_the_retry_waits_out_a_rejection() {
     let call = service.call_when_ready(());
     let call = tokio::spawn(call);
     sleep(ms(150)).await;
-    assert_eq!(calls.load(Ordering::Relaxed), 2, "the second wait goes on");
+    assert_eq!(calls.load(Ordering::Relaxed), 2, "the second wait continues");
     assert_eq!(places.available_permits(), 1, "only the caller's own instance holds one");
     assert_eq!(call.await.unwrap(), Ok("yes"));
 }

@@ -249,7 +249,7 @@ async fn a_fallback_response_is_not_a_rejection_to_outer_layers() {
         .layer(BreakerLayer::on(&outer))
         .layer(FallbackLayer::value("cached").name("cache").without_observers())
         .layer(BreakerLayer::on(&circuit))
-        .service(Scripted::<_>::new([Answer("not asked")]));
+        .service(Scripted::<_>::new([Answer("not called")]));
     let answered = ready_and_call(&mut service, ()).await.unwrap();
     assert_eq!((answered.response, answered.report.fallback()), ("cached", Some("cache")));
     assert!(answered.report.cause().unwrap().is_rejection());

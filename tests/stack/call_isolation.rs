@@ -28,7 +28,7 @@ fn open() -> Circuit {
 
 /// A client of a service that is down, with an open circuit.
 fn rejecting() -> impl Service<(), Error: Send, Future: Send> + Clone + Send {
-    BreakerLayer::on(&open()).layer(Scripted::<_>::new([Answer("not asked for")]))
+    BreakerLayer::on(&open()).layer(Scripted::<_>::new([Answer("not called")]))
 }
 
 /// What a handler does after it has discarded a rejection.
@@ -112,7 +112,7 @@ async fn failures_after_a_discarded_rejection_are_counted() {
 #[tokio::test(start_paused = true)]
 async fn an_error_that_drops_the_rejection_is_an_ordinary_failure() {
     let (inner_circuit, outer_circuit) = (open(), circuit(99));
-    let client = BreakerLayer::on(&inner_circuit).layer(Scripted::<&str>::new([Answer("not asked for")]));
+    let client = BreakerLayer::on(&inner_circuit).layer(Scripted::<&str>::new([Answer("not called")]));
     let mut service = BreakerLayer::on(&outer_circuit).layer(tower::util::MapErr::new(client, |_| Oops(1)));
     assert!(ready_and_call(&mut service, ()).await.is_err());
     assert_eq!((outer_circuit.stats().total_failures, outer_circuit.stats().total_neutral), (1, 0));
@@ -263,7 +263,7 @@ async fn a_call_dropped_by_select_counts_as_nothing() {
         let mut client = client.clone();
         async move {
             tokio::select! {
-                _ = ready_and_call(&mut client, ()) => unreachable!("it never answers"),
+                _ = ready_and_call(&mut client, ()) => unreachable!("the call never ends"),
                 () = tokio::time::sleep(ms(10)) => Ok("the other one"),
             }
         }
@@ -490,7 +490,7 @@ where
     let events = EventLog::default();
     let config = BreakerConfig::default().fixed().open_when(TripRule::consecutive(9).unwrap());
     let outer_circuit = Circuit::new(config.classifier(breaker));
-    let client = BreakerLayer::on(&open()).layer(Scripted::<&str>::new([Answer("not asked for")]));
+    let client = BreakerLayer::on(&open()).layer(Scripted::<&str>::new([Answer("not called")]));
     let mut service = tower::ServiceBuilder::new()
         .layer(RetryLayer::new(without_delay().classifier(retry).observe(events.observer())))
         .layer(BreakerLayer::on(&outer_circuit))
@@ -595,7 +595,7 @@ impl<Res> tower_recourse::breaker::OnRejection<Res, Oops> for ReplaceError {
 async fn an_opaque_rejection_is_recognised_by_its_type() {
     let events = EventLog::default();
     let client =
-        BreakerLayer::on(&open()).on_rejection(ReplaceError).layer(Scripted::<&str>::new([Answer("not asked for")]));
+        BreakerLayer::on(&open()).on_rejection(ReplaceError).layer(Scripted::<&str>::new([Answer("not called")]));
     let retry = RetryLayer::new(ignorant().observe(events.observer()));
     assert!(matches!(ready_and_call(&mut retry.layer(client.clone()), ()).await, Err(ReplacedError::Open(_))));
     assert!(events.last_has(&["RetryStopped", "attempt: 1", "Rejected"]));
@@ -617,7 +617,7 @@ async fn an_error_whose_source_is_a_rejection_may_arrive_later() {
     let (inner_circuit, events) = (open(), EventLog::default());
     let config =
         without_delay().classifier(tower_recourse::classify::ErrorChain(tower_recourse::classify::ErrorClassifier));
-    let client = BreakerLayer::on(&inner_circuit).layer(Scripted::<&str>::new([Answer("not asked for")]));
+    let client = BreakerLayer::on(&inner_circuit).layer(Scripted::<&str>::new([Answer("not called")]));
     let mut service = RetryLayer::new(config.observe(events.observer())).layer(service_fn(move |()| {
         let mut client = client.clone();
         async move {

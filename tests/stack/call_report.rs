@@ -108,7 +108,7 @@ async fn a_rejection_response_is_recognised() {
         .layer(ReportLayer)
         .layer(RetryLayer::new(config()))
         .layer(BreakerLayer::on(&open()).respond_when_open(|_| "come back later"))
-        .service(Scripted::<_>::new([Answer("not asked")]));
+        .service(Scripted::<_>::new([Answer("not called")]));
     let answered = ready_and_call(&mut { stack }, ()).await.unwrap();
     assert_eq!((answered.response, answered.report.attempts()), ("come back later", 1));
     assert!(answered.report.cause().unwrap().is_rejection());
@@ -165,7 +165,7 @@ async fn an_inner_fallback_is_reported_though_the_request_is_lost() {
 
 #[tokio::test(start_paused = true)]
 async fn without_a_retry_a_rejection_is_an_error_of_the_breaker() {
-    let mut stack = BreakerLayer::on(&open()).layer(Scripted::<_>::new([Answer("not asked")]));
+    let mut stack = BreakerLayer::on(&open()).layer(Scripted::<_>::new([Answer("not called")]));
     assert!(matches!(ready_and_call(&mut stack, ()).await, Err(BreakerError::<Oops>::Rejected(_))));
 }
 
@@ -174,7 +174,7 @@ async fn without_a_retry_a_rejection_is_an_error_of_the_breaker() {
 async fn the_depths_of_nested_fallbacks_add_up() {
     let failing = || Scripted::<&str>::new([Fail(Oops(1))]);
     let fails = |name: &'static str| FallbackLayer::new(failing()).name(name).merge_errors(|_, last: Oops| last);
-    let not_asked = || fails("not asked").when(|_: Result<&&str, &Oops>| false);
+    let not_asked = || fails("not called").when(|_: Result<&&str, &Oops>| false);
     let inner = ServiceBuilder::new().layer(FallbackLayer::value("got it").name("last"));
     let inner = inner.layer(fails("inner")).layer(not_asked()).service(failing());
     let outer = FallbackLayer::new(inner).name("ladder").merge_errors(|_, _: FallbackError<Oops, Infallible>| Oops(9));
@@ -195,7 +195,7 @@ async fn a_rejection_is_reported_with_retries_disabled() {
         .layer(FallbackLayer::value("backup").when(|_: Result<&_, &_>| false))
         .layer(retry)
         .layer(BreakerLayer::on(&open()))
-        .service(Scripted::<&str, Oops>::new([Answer("not asked")]));
+        .service(Scripted::<&str, Oops>::new([Answer("not called")]));
     let answered = ready_and_call(&mut stack, ()).await.unwrap();
     assert_eq!((answered.response, answered.report.cause()), ("backup", Some(Cause::RetriesDisabled)));
 }

@@ -69,7 +69,7 @@ async fn the_recommended_order() {
 #[tokio::test(start_paused = true)]
 async fn a_rejection_is_not_retried_and_costs_no_budget() {
     let (circuit, budget, events) = (open(), one_token(), EventLog::default());
-    let inner = Scripted::<_>::new([Answer("not asked for")]);
+    let inner = Scripted::<_>::new([Answer("not called")]);
     let config = || RetryConfig::default().idempotent().shared_budget(budget.clone()).observe(events.observer());
     let breaker = BreakerLayer::on(&circuit).layer(inner.clone());
 
@@ -102,7 +102,7 @@ async fn a_policy_that_ignores_rejections_does_not_hide_them() {
         .layer(FallbackLayer::value("backup").observe(events.observer()))
         .layer(RetryLayer::with(Once))
         .layer(BreakerLayer::on(&circuit))
-        .service(Scripted::<_>::new([Answer("not asked for")]));
+        .service(Scripted::<_>::new([Answer("not called")]));
     assert_eq!(ready_and_call(&mut service, ()).await, Ok("backup"));
     assert!(events.last_has(&["FallbackCalled", "Rejected"]));
 }
@@ -127,7 +127,7 @@ impl std::error::Error for Opaque {
 #[tokio::test(start_paused = true)]
 async fn a_rejection_is_recognised_in_a_changed_error_type() {
     let (circuit, budget) = (open(), one_token());
-    let inner = Scripted::<_>::new([Answer("not asked for")]);
+    let inner = Scripted::<_>::new([Answer("not called")]);
     let config = || RetryConfig::default().idempotent().shared_budget(budget.clone());
     let breaker = BreakerLayer::on(&circuit).layer(inner.clone());
 
@@ -169,7 +169,7 @@ async fn a_rejection_of_another_task_is_recognised_by_its_chain() {
 async fn a_rejection_of_a_breaker_in_a_buffer_is_recognised() {
     let (circuit, budget) = (open(), one_token());
     let config = || RetryConfig::default().idempotent().shared_budget(budget.clone());
-    let breaker = BreakerLayer::on(&circuit).layer(Scripted::<_>::new([Answer("not asked for")]));
+    let breaker = BreakerLayer::on(&circuit).layer(Scripted::<_>::new([Answer("not called")]));
     let buffer: Buffer<(), _> = Buffer::new(breaker, 8);
     assert!(ready_and_call(&mut RetryLayer::new(config()).layer(buffer.clone()), ()).await.is_err());
     assert!(ready_and_call(&mut RetryLayer::new(config().classify(ignorant())).layer(buffer), ()).await.is_err());
@@ -260,7 +260,7 @@ async fn a_breaker_does_not_count_another_breakers_rejection() {
         .layer(BreakerLayer::on(&outer))
         .layer(RetryLayer::new(RetryConfig::default().idempotent()))
         .layer(BreakerLayer::on(&inner))
-        .service(Scripted::<_>::new([Answer("not asked for")]));
+        .service(Scripted::<_>::new([Answer("not called")]));
     let error = ready_and_call(&mut service, ()).await.unwrap_err();
     assert!(matches!(error, BreakerError::Inner(BreakerError::Rejected(_))));
     let stats = outer.stats();
@@ -287,7 +287,7 @@ async fn a_retry_outside_a_fallback_does_not_retry_a_rejection() {
         .layer(RetryLayer::new(RetryConfig::default().idempotent()))
         .layer(FallbackLayer::new(backup.clone()))
         .layer(BreakerLayer::on(&circuit))
-        .service(Scripted::<_>::new([Answer("not asked for")]));
+        .service(Scripted::<_>::new([Answer("not called")]));
     let error = ready_and_call(&mut service, ()).await.unwrap_err();
     assert!(
         matches!(error, FallbackError::Both { primary: BreakerError::Rejected(_), backup: Oops(2), .. }),

@@ -45,7 +45,7 @@ fn child() {
         let saved: serde_json::Value =
             serde_json::from_slice(&std::fs::read(std::path::Path::new(&folder).join("state.json")).unwrap()).unwrap();
         assert!(["small", "again"].map(serde_json::Value::from).contains(&saved["parts"]["text"]["state"]), "whole");
-        assert!(names(folder.as_ref()) == ["state.json"], "the partly written file is gone");
+        assert!(names(folder.as_ref()) == ["state.json"], "the partly written file is removed");
         *text.0.lock().unwrap() = "again".to_owned();
         store.save().unwrap();
         assert!(store.last_error().is_none());

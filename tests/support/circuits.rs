@@ -11,6 +11,7 @@ use tower::Service;
 use tower_recourse::{
     BreakerConfig, Circuit, State, Verdict,
     breaker::{OpenDuration, Probes, TripRule},
+    time::ManualClock,
 };
 
 /// No observer, every call counted; five consecutive failures, 30 s, one probe.
@@ -29,6 +30,21 @@ pub(crate) fn plain() -> BreakerConfig {
 /// Opens at the first failure.
 pub(crate) fn first_failure() -> TripRule {
     TripRule::consecutive(1).unwrap()
+}
+
+/// A circuit that opens at the first failure, and its clock.
+pub(crate) fn timed(config: BreakerConfig) -> (Circuit, ManualClock) {
+    let clock = ManualClock::new();
+    (Circuit::new(config.open_when(first_failure()).clock(clock.clone())), clock)
+}
+
+/// The same circuit in the half-open state.
+pub(crate) fn half_open(config: BreakerConfig) -> (Circuit, ManualClock) {
+    let (circuit, clock) = timed(config);
+    open(&circuit);
+    clock.advance(circuit.retry_in().unwrap());
+    assert_eq!(circuit.state(), State::HalfOpen);
+    (circuit, clock)
 }
 
 /// Fails calls until the circuit opens.

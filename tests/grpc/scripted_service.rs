@@ -18,7 +18,7 @@ use crate::{
         greeter_server::{Greeter, GreeterServer},
     },
     greeting,
-    serving::Serving,
+    loopback::Serving,
 };
 
 /// What happens to one attempt. Failures are UNAVAILABLE.

@@ -29,8 +29,8 @@ use tower_recourse::{
 };
 
 use crate::{
-    bodies::{Boxed, data, split},
-    replay_traps::Streamed,
+    replay_bodies::{Boxed, data, split},
+    replay_edge_cases::Streamed,
 };
 
 type Stored = StoredRequest<Boxed>;

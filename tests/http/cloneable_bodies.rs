@@ -25,10 +25,9 @@ use tower_recourse::{
 };
 
 use crate::{
-    Answer,
-    bodies::{Boxed, Frames, body, data},
-    config, empty_response,
-    replay_traps::Streamed,
+    Answer, config, empty_response,
+    replay_bodies::{Boxed, Frames, body, data},
+    replay_edge_cases::Streamed,
 };
 
 type Shared = CloneableBody<Boxed>;

@@ -62,7 +62,7 @@ async fn events_are_passed_on_one_by_one() {
     let mut body = answer.into_body();
     for event in ["data: 1\n\n", "data: 2\n\n"] {
         events.send(Ok(Frame::data(event.into()))).unwrap();
-        let frame = timeout(LONGEST, body.frame()).await.expect("it comes before the stream has ended");
+        let frame = timeout(LONGEST, body.frame()).await.expect("the event arrives before the end of the stream");
         assert_eq!(frame.unwrap().unwrap().into_data().unwrap(), event);
     }
     drop(events);

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, Request, Response};
 use prost::Message;
 use tokio::time::Instant;
 
-use crate::{Log, greeting, serving::Serving};
+use crate::{Log, greeting, loopback::Serving};
 
 type Headers = &'static [(&'static str, &'static str)];
 

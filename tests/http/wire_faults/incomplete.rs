@@ -26,7 +26,7 @@ use super::{
 };
 
 use crate::fixed_numbers::FixedNumbers as _;
-use crate::{bodies::Boxed, config};
+use crate::{config, replay_bodies::Boxed};
 
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;

@@ -24,9 +24,8 @@ use tower_recourse::{
 };
 
 use crate::{
-    Scripted,
-    bodies::{Boxed, body, data, split},
-    config, empty_response,
+    Scripted, config, empty_response,
+    replay_bodies::{Boxed, body, data, split},
 };
 
 /// A body whose frames come from a channel.

@@ -29,8 +29,8 @@ use tower_recourse::{
 };
 
 use crate::{
-    bodies::{Boxed, Frames, data},
     config,
+    replay_bodies::{Boxed, Frames, data},
 };
 
 const LONGEST: Duration = Duration::from_secs(20);

@@ -23,7 +23,7 @@ use tower::{Layer, ServiceExt};
 use tower_recourse::{BreakerConfig, BreakerLayer, Circuit, RetryLayer, http::Replay};
 
 use crate::fixed_numbers::FixedNumbers as _;
-use crate::{bodies::Boxed, config, replay_traps::Streamed};
+use crate::{config, replay_bodies::Boxed, replay_edge_cases::Streamed};
 
 const LONGEST: Duration = Duration::from_secs(20);
 

@@ -24,9 +24,9 @@ use tower_recourse::{
 };
 
 use crate::{
-    bodies::{Boxed, Frames, data, split},
     config,
-    replay_traps::Streamed,
+    replay_bodies::{Boxed, Frames, data, split},
+    replay_edge_cases::Streamed,
 };
 
 fn chunks() -> Frames {

@@ -27,12 +27,12 @@ use super::server::{
 use crate::config;
 use crate::fixed_numbers::FixedNumbers as _;
 
-type Sent = Request<Full<Bytes>>;
+type Delivery = Request<Full<Bytes>>;
 
 fn send(
     client: reqwest::Client,
-) -> impl Service<Sent, Response = Response<reqwest::Body>, Error = BoxError, Future: Send> + Clone {
-    service_fn(move |request: Sent| {
+) -> impl Service<Delivery, Response = Response<reqwest::Body>, Error = BoxError, Future: Send> + Clone {
+    service_fn(move |request: Delivery| {
         let client = client.clone();
         async move {
             let request = request.map(reqwest::Body::wrap).try_into()?;
@@ -41,12 +41,12 @@ fn send(
     })
 }
 
-fn request(method: &str, uri: &str) -> Sent {
+fn request(method: &str, uri: &str) -> Delivery {
     Request::builder().method(method).uri(uri).body(Full::from("the body")).unwrap()
 }
 
 /// The caller's result, and the failures that an inner circuit counted.
-async fn got(client: reqwest::Client, retries: u32, request: Sent) -> (String, u64) {
+async fn got(client: reqwest::Client, retries: u32, request: Delivery) -> (String, u64) {
     let circuit = Circuit::new(BreakerConfig::http().fixed_share().without_observers());
     let config = config().retries(retries).backoff(Backoff::fixed(Duration::from_millis(5)));
     let service = RetryLayer::new(config).layer(BreakerLayer::on(&circuit).layer(send(client)));
@@ -133,7 +133,7 @@ async fn an_invalid_reqwest_request_can_be_excluded() {
             let service = ServiceBuilder::new()
                 .layer(RetryLayer::new(config().classifier(judge).backoff(Backoff::none())))
                 .layer(BreakerLayer::on(&circuit))
-                .map_request(move |request: Sent| {
+                .map_request(move |request: Delivery| {
                     counted.fetch_add(1, Ordering::SeqCst);
                     request
                 })

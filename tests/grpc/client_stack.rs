@@ -29,13 +29,13 @@ use crate::fixed_numbers::FixedNumbers as _;
 use crate::{
     LONGEST, channel, client, config,
     greeter::{greeter_client::GreeterClient, greeter_server::GreeterServer},
-    greeting,
-    host::{
+    greeting, in_time,
+    loopback::Serving,
+    name, scripted_http2,
+    scripted_service::{
         Fate::{AtOnce, InTrailers, Never, Success},
         Host,
     },
-    in_time, name, raw,
-    serving::Serving,
     stack,
 };
 
@@ -296,8 +296,8 @@ async fn a_refused_connection_is_retried() {
 /// Request streams are resent too, because the server hasn't processed them.
 #[tokio::test]
 async fn a_refused_client_stream_is_retried_transparently() {
-    use raw::Reply::Reset;
-    let (serving, log) = raw::serve(&[Reset(Reason::REFUSED_STREAM), raw::OK]).await;
+    use scripted_http2::Reply::Reset;
+    let (serving, log) = scripted_http2::serve(&[Reset(Reason::REFUSED_STREAM), scripted_http2::OK]).await;
     let mut client = client(config().retries(0), &serving);
     let names = tokio_stream::iter(["Ann", "Ben"].map(name));
     assert_eq!(in_time(client.greet_all(names)).await.unwrap().into_inner(), greeting("answer"));
@@ -313,11 +313,14 @@ async fn a_refused_client_stream_is_retried_transparently() {
 /// status in trailers.
 #[tokio::test]
 async fn a_breaker_counts_a_stream_that_fails_later() {
-    use raw::Reply::{Message, MessageThenReset};
-    let cases: [(&'static [raw::Reply], u64, u64); 3] =
-        [(&[raw::OK], 0, 0), (&[Message(raw::UNAVAILABLE)], 0, 0), (&[MessageThenReset(Reason::INTERNAL_ERROR)], 0, 1)];
+    use scripted_http2::Reply::{Message, MessageThenReset};
+    let cases: [(&'static [scripted_http2::Reply], u64, u64); 3] = [
+        (&[scripted_http2::OK], 0, 0),
+        (&[Message(scripted_http2::UNAVAILABLE)], 0, 0),
+        (&[MessageThenReset(Reason::INTERNAL_ERROR)], 0, 1),
+    ];
     for (replies, by_head, by_end) in cases {
-        let (serving, _) = raw::serve(replies).await;
+        let (serving, _) = scripted_http2::serve(replies).await;
         let circuits = [(); 2].map(|()| Circuit::new(BreakerConfig::grpc().fixed_share().without_observers()));
         let service = ServiceBuilder::new()
             .layer(BreakerLayer::on(&circuits[0]).on_rejection(Unavailable))
@@ -339,17 +342,17 @@ async fn a_breaker_counts_a_stream_that_fails_later() {
 /// whether it is retried if that code is retryable.
 #[tokio::test]
 async fn a_reset_stream_has_the_code_of_its_reason() {
-    use raw::Reply::Reset;
+    use scripted_http2::Reply::Reset;
     use tower_recourse::grpc::Code;
-    let cases: [(&'static [raw::Reply], Code, u64); 4] = [
-        (&[Reset(Reason::CANCEL), raw::OK], Code::Cancelled, 0),
-        (&[Reset(Reason::ENHANCE_YOUR_CALM), raw::OK], Code::ResourceExhausted, 0),
-        (&[Reset(Reason::INTERNAL_ERROR), raw::OK], Code::Internal, 1),
-        (&[Reset(Reason::PROTOCOL_ERROR), raw::OK], Code::Internal, 1),
+    let cases: [(&'static [scripted_http2::Reply], Code, u64); 4] = [
+        (&[Reset(Reason::CANCEL), scripted_http2::OK], Code::Cancelled, 0),
+        (&[Reset(Reason::ENHANCE_YOUR_CALM), scripted_http2::OK], Code::ResourceExhausted, 0),
+        (&[Reset(Reason::INTERNAL_ERROR), scripted_http2::OK], Code::Internal, 1),
+        (&[Reset(Reason::PROTOCOL_ERROR), scripted_http2::OK], Code::Internal, 1),
     ];
     for (replies, code, failures) in cases {
         for (codes, sends) in [(vec![], 1), (vec![code], 2)] {
-            let (serving, log) = raw::serve(replies).await;
+            let (serving, log) = scripted_http2::serve(replies).await;
             let circuit = Circuit::new(BreakerConfig::grpc().fixed_share().without_observers());
             let service = ServiceBuilder::new()
                 .layer(RetryLayer::new(config().classifier(RetryClassifier::default().retry_codes(codes))))

@@ -25,8 +25,8 @@ use tower_recourse::{
 use crate::fixed_numbers::FixedNumbers as _;
 use crate::{
     await_points::{AwaitPoints, PendingBeforeFrames},
-    bodies::Boxed,
     config,
+    replay_bodies::Boxed,
 };
 
 /// What must be unchanged once a call is over, whatever its outcome.

@@ -23,7 +23,7 @@ use tower_recourse::{
 use self::server::{Fault, LONGEST, Server};
 
 use crate::fixed_numbers::FixedNumbers as _;
-use crate::{bodies::Boxed, config, replay_traps::Streamed};
+use crate::{config, replay_bodies::Boxed, replay_edge_cases::Streamed};
 
 type Answer = Response<UnsyncBoxBody<Bytes, hyper::Error>>;
 

@@ -28,9 +28,9 @@ use crate::fixed_numbers::FixedNumbers as _;
 
 const LONGEST: Duration = Duration::from_secs(20);
 
-type Sent = Request<Full<Bytes>>;
+type Delivery = Request<Full<Bytes>>;
 
-fn request(method: Method, uri: &str, version: Version) -> Sent {
+fn request(method: Method, uri: &str, version: Version) -> Delivery {
     Request::builder().method(method).uri(uri).version(version).body(Full::from("a body")).unwrap()
 }
 
@@ -44,14 +44,14 @@ async fn server() -> String {
 
 /// Sends 30 requests that fail through a retry and a circuit. Returns the attempts, the failures
 /// that the circuit counted, and its state.
-async fn seen(http2: bool, request: impl Fn() -> Sent) -> (usize, u64, State) {
+async fn seen(http2: bool, request: impl Fn() -> Delivery) -> (usize, u64, State) {
     let circuit = Circuit::new(BreakerConfig::http().fixed_share().without_observers());
     let attempts = Arc::new(AtomicUsize::new(0));
     let counted = attempts.clone();
     let service = ServiceBuilder::new()
         .layer(RetryLayer::new(config()))
         .layer(BreakerLayer::on(&circuit))
-        .map_request(move |request: Sent| {
+        .map_request(move |request: Delivery| {
             counted.fetch_add(1, Ordering::SeqCst);
             request
         })
