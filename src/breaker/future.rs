@@ -10,12 +10,12 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{
-    call::PanicGuard,
+    call::{CallState, PanicGuard, RejectState},
     rejection::{OnRejection, Rejection},
 };
 use crate::{Classifier, call_context::result_note, cold_option::ColdOption, readiness::Readiness};
 
-pub use super::call::{AtOnce, CallState, Ends, RejectState};
+pub use super::call::{AtOnce, Ends};
 
 pin_project! {
     /// The future of one call through a circuit.
@@ -90,7 +90,7 @@ where
     Done: Ends<Res>,
     Err: 'static,
 {
-    type Output = Result<Done::Answer, Reject::Error>;
+    type Output = Result<Done::Response, Reject::Error>;
 
     #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {

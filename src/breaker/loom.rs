@@ -9,19 +9,19 @@
 //! hours. Such a model is [`bounded`]: with two threads to four or five preemptions, with three
 //! threads to three.
 
+mod cancelled_calls;
 mod closed;
-mod drops;
-mod exchanged;
-mod failing;
+mod count_window;
+mod failing_time;
+mod fast_path;
 mod half_open;
-mod limit;
-mod marks;
+mod half_open_limit;
+mod manual_control;
 mod modes;
 mod probes;
-mod ramps;
-mod short_cut;
-mod slices;
-mod steered;
+mod reconfiguration;
+mod slow_start;
+mod time_window;
 mod trickle;
 
 use ::loom::thread;
@@ -41,7 +41,7 @@ use crate::{Ratio, sync::check};
 
 const OPEN_FOR: u64 = 10;
 const LEASE: u64 = 5;
-const SILENCE: u64 = 30;
+const CANCELLED_ROW_TIME: u64 = 30;
 
 /// A time after the end of every timer.
 const FAR: u64 = 1_000;
@@ -101,9 +101,9 @@ impl Bench {
 
     fn admit(&self, now: u64) -> Result<Admitted, PackedRejection> {
         let mut half_opened = false;
-        let told = |told: Transition| half_opened = matches!(told.word.phase, Phase::HalfOpen { .. });
+        let change = |change: Transition| half_opened = matches!(change.word.phase, Phase::HalfOpen { .. });
         let admitted =
-            self.with_context(now, |context| self.cell.admit(context, AdmissionKind::Request, |_| true, told));
+            self.with_context(now, |context| self.cell.admit(context, AdmissionKind::Request, |_| true, change));
         admitted.map(|generation| Admitted { generation, half_opened })
     }
 
@@ -118,7 +118,7 @@ impl Bench {
             probes,
             lease: LEASE,
             slow_start: self.slow_start,
-            cancelled_row_time: SILENCE,
+            cancelled_row_time: CANCELLED_ROW_TIME,
             now: &|| now,
             times_failure_rows: self.times_failure_rows,
             requested_open_time: None,
@@ -139,13 +139,13 @@ impl Bench {
 
     /// The share of calls that is admitted at `now`, if the circuit is in slow start.
     fn share(&self, now: u64) -> Option<f64> {
-        let asked = std::cell::Cell::new(None);
+        let admitted = std::cell::Cell::new(None);
         let chance = |share| {
-            asked.set(Some(share));
+            admitted.set(Some(share));
             true
         };
         let _ = self.with_context(now, |context| self.cell.admit(context, AdmissionKind::Request, chance, |_| {}));
-        asked.get()
+        admitted.get()
     }
 
     fn phase(&self) -> Phase {
@@ -158,7 +158,7 @@ impl Bench {
 
     /// Whatever happened before: when every timer is over, a call is admitted.
     fn assert_not_wedged(&self) {
-        assert!(self.admit(FAR).is_ok(), "nobody gets in any more: {:?}", self.cell.load());
+        assert!(self.admit(FAR).is_ok(), "no call is admitted: {:?}", self.cell.load());
     }
 }
 
@@ -217,7 +217,7 @@ fn half_of(calls: u32) -> Rules {
 
 /// Failures in the last two slots, each of length 1.
 fn two_slices() -> WindowState {
-    WindowState::new(WindowLayout { failures: WindowKind::Time { slice: 1, slices: 2 }, ..WindowLayout::default() })
+    WindowState::new(WindowLayout { failures: WindowKind::Time { slot: 1, slots: 2 }, ..WindowLayout::default() })
 }
 
 fn successes(needed: u8, max_concurrent: u8) -> ProbePolicy {

@@ -45,14 +45,14 @@
 //!
 //! - If failures are caused by the request and not by the service: one caller's mistakes must not
 //!   stop the other callers. Classify such failures as [neutral](crate::Verdict::Neutral).
-//! - Around many hosts at once: one host that is down would open the circuit for all. Use
-//!   [one circuit per key](#one-circuit-per-key).
+//! - Around many hosts at once: one host that is down would open the circuit for all. Use [one
+//!   circuit per key](#one-circuit-per-key).
 //! - If every call must be tried, whatever the odds. Use a timeout instead.
 //! - Without any timeout: a call that hangs has no outcome. Put one inside the breaker
 //!   (`tower::timeout`), or use the timeouts of a retry around it, which the breaker counts as
 //!   failures. A `tower::timeout` *between* retry and breaker only drops the call, and a dropped
-//!   call is a failure only while every call is dropped, unless
-//!   [`dropped`](BreakerConfig::on_cancelled) is set.
+//!   call is a failure only while every call is dropped, unless [`dropped`](BreakerConfig::on_cancelled)
+//!   is set.
 //! - Inside a hedge (`tower::hedge`, or callers that race two calls). While the circuit is
 //!   half-open, it rejects the second call at once; the hedge returns that rejection and drops the
 //!   probe. If all probes are dropped, [the circuit reopens](CancelledCalls::FailureIfAll). Put the hedge
@@ -105,10 +105,10 @@
 //! Rules can be combined with [`or_when`](BreakerConfig::or_when). For example, a row of failures
 //! opens the circuit at once if all calls fail, and a ratio opens it if half of them do.
 //!
-//! Three situations defeat every rule:
+//! `cargo run --example breaker_tour` shows each rule. Three situations defeat every rule:
 //!
-//! - **Low traffic.** With one call per minute, a window of 100 calls covers 100 minutes. Failures in
-//!   a row need the fewest calls. A timeout does more than any circuit here.
+//! - **Low traffic.** With one call per minute, a window of 100 calls covers 100 minutes. Failures
+//!   in a row need the fewest calls. A timeout does more than any circuit here.
 //! - **Long tails.** If the slowest 2 % of calls always take ten times as long, a share of 1 %
 //!   opens a healthy circuit. Measure first: in [`Mode::MetricsOnly`], a circuit reports when it
 //!   would open, and stays closed.
@@ -116,17 +116,15 @@
 //!   requests are slow. One circuit around the whole sees a sick service; a circuit around each
 //!   shard sees healthy shards.
 //!
-//! If one circuit covers many things that fail separately, no rule helps. Use a
-//! [keyed breaker](#one-circuit-per-key).
-//!
-//! `cargo run --example breaker_tour` shows each rule, step by step, against an upstream that fails.
+//! If one circuit covers many things that fail separately, no rule helps. Use a [keyed
+//! breaker](#one-circuit-per-key).
 //!
 //! # Defaults
 //!
-//! [`BreakerConfig`] lists all settings with their defaults and reasons. In short: the circuit opens
-//! after 5 failures in a row that last 500 ms; it stays open for 10 % of the failing time, between
-//! 100 ms and 2 s; one probe per open time tests the service, and the first success closes the
-//! circuit. `benches/presets` and `tests/field` compare these defaults with others.
+//! [`BreakerConfig`] lists all settings with their defaults and reasons. In short: the circuit
+//! opens after 5 failures in a row that last 500 ms; it stays open for 10 % of the failing time,
+//! between 100 ms and 2 s; one probe per open time tests the service, and the first success closes
+//! the circuit. `benches/presets` and `tests/field` compare these defaults with others.
 //!
 //! [`OpenDuration`] sets the open time. [`Probes`] sets how the service is probed: how many probes, how
 //! many at a time or [one per interval](Probes::trickle), what closes the circuit, for how long at
@@ -139,10 +137,9 @@
 //! rest of the open time. A half-open one returns 50 to 150 ms at random, because a probe may close
 //! it at any moment, and callers that were rejected together must not return together.
 //!
-//! By default, a rejected call fails with [`BreakerError::Rejected`]. The layer can instead
-//! [answer with a response](BreakerLayer::respond_when_open), which keeps the error type of the
-//! service, or [stay not-ready](BreakerLayer::wait_when_open), so that a load balancer uses another
-//! service.
+//! By default, a rejected call fails with [`BreakerError::Rejected`]. The layer can instead [answer
+//! with a response](BreakerLayer::respond_when_open), which keeps the error type of the service, or
+//! [stay not-ready](BreakerLayer::wait_when_open), so that a load balancer uses another service.
 //!
 //! # Events
 //!
@@ -182,36 +179,33 @@
 //!
 //! # One circuit per key
 //!
-//! With the feature `keyed`, `BreakerLayer::keyed` keeps one circuit per host, method or tenant, and
-//! a bounded number of them.
+//! With the feature `keyed`, `BreakerLayer::keyed` keeps one circuit per host, method or tenant,
+//! and a bounded number of them.
 //!
 //! # Anti-patterns
 //!
-//! **A new circuit per request.** It never sees two calls, so it never opens. Make the layer once,
-//! and clone it or the service.
+//! **A new circuit per request.** It never sees two calls, so it never opens. Make the layer once.
 //!
 //! ```
-//! # use tower::{Layer, ServiceBuilder, service_fn};
+//! # use tower::{Layer, service_fn};
 //! # use tower_recourse::{BreakerConfig, BreakerLayer};
 //! # let client = service_fn(|_: ()| async { Ok::<(), std::io::Error>(()) });
-//! // Wrong: inside the function that handles a request.
+//! // Wrong: for each request.
 //! let service = BreakerLayer::new(BreakerConfig::default()).layer(client);
 //!
-//! // Right: once, when the program starts.
+//! // Right: the layer when the program starts, and only the service for each request.
 //! let breaker = BreakerLayer::new(BreakerConfig::default());
-//! // For each request:
 //! let service = breaker.layer(client);
 //! # let _ = service;
 //! ```
 //!
-//! **The breaker outside of the retry.** It sees one outcome per request instead of one per attempt,
-//! so it opens later, and an attempt can't be rejected. Put the breaker inside the retry.
+//! **The breaker outside of the retry.** It sees one outcome per request instead of one per
+//! attempt, so it opens later, and an attempt can't be rejected. Put the breaker inside the retry.
 //!
 //! ```
-//! # use tower::{Layer, ServiceBuilder, service_fn};
-//! # use tower_recourse::{BreakerConfig, BreakerLayer};
 //! # #[cfg(feature = "retry")] {
-//! # use tower_recourse::{RetryConfig, RetryLayer};
+//! # use tower::{Layer, ServiceBuilder, service_fn};
+//! # use tower_recourse::{BreakerConfig, BreakerLayer, RetryConfig, RetryLayer};
 //! # let client = service_fn(|_: ()| async { Ok::<(), std::io::Error>(()) });
 //! let retry = RetryLayer::new(RetryConfig::default());
 //! let breaker = BreakerLayer::new(BreakerConfig::default());
@@ -225,8 +219,8 @@
 //! # }
 //! ```
 //!
-//! **A caller's error counts as a failure.** Invalid requests of one caller then open the circuit for
-//! all. Classify them as neutral.
+//! **A caller's error counts as a failure.** Invalid requests of one caller then open the circuit
+//! for all. Classify them as neutral.
 //!
 //! ```
 //! # use std::io;
@@ -252,9 +246,9 @@
 //!
 //! # Errors
 //!
-//! A call returns [`BreakerError`]: [`Rejected`](BreakerError::Rejected) if the circuit rejected the
-//! call, or [`Inner`](BreakerError::Inner) with the service's own error. Readiness errors of the
-//! service are outcomes of the next call. The constructors of settings return
+//! A call returns [`BreakerError`]: [`Rejected`](BreakerError::Rejected) if the circuit rejected
+//! the call, or [`Inner`](BreakerError::Inner) with the service's own error. Readiness errors of
+//! the service are outcomes of the next call. The constructors of settings return
 //! [`InvalidConfig`](crate::InvalidConfig) for numbers out of range.
 //!
 //! # Clone
@@ -264,7 +258,8 @@
 //!
 //! # Cancel safety
 //!
-//! A call can be dropped at any time. Its permit ends then, as the table in [States](#states) shows.
+//! A call can be dropped at any time. Its permit ends then, as the table in [States](#states)
+//! shows.
 
 mod admission;
 mod call;

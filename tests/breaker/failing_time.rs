@@ -206,7 +206,10 @@ fn only_consecutive_failures_last_and_for_at_most_8_9_years() {
     let refused = |rule: TripRule, time| rule.lasting(time).unwrap_err().to_string();
     let ratio = TripRule::FailureRate { failing: Ratio::HALF, window: Window::count(4).unwrap() };
     let five = TripRule::consecutive(5).unwrap();
-    assert_eq!(refused(ratio, secs(1)), "`lasting` is 1s, but must be that of a rule for consecutive failures");
+    assert_eq!(
+        refused(ratio, secs(1)),
+        "`lasting` is 1s, but must be left out unless the rule is `ConsecutiveFailures`"
+    );
     let too_long = Duration::from_micros((1 << 48) - 1);
     assert_eq!(refused(five.clone(), too_long), "`lasting` is 281474976.710655s, but must be at most 8.9 years");
     let longest = five.lasting(too_long - Duration::from_micros(1)).unwrap();
@@ -344,9 +347,12 @@ fn the_shortest_time_is_at_most_the_longest() {
     assert_eq!(refused(tenth(), ms(2_001)), "`min` is 2.001s, but must be at most the longest time");
     assert_eq!(refused(tenth().max(ms(50)), ms(51)), "`min` is 51ms, but must be at most the longest time");
     let fixed = OpenDuration::fixed(secs(1));
-    assert_eq!(refused(fixed, ms(1)), "`min` is 1ms, but must be that of a share of the failing time");
+    assert_eq!(
+        refused(fixed, ms(1)),
+        "`min` is 1ms, but must be left out unless the time is a share of the failing time"
+    );
     assert_eq!(tenth().max(secs(9)).min(secs(9)).unwrap().base(), secs(9));
     assert_eq!(tenth().max(ms(50)).base(), ms(50), "a maximum that is set later applies");
     let refused = tenth().factor(2.0).unwrap_err().to_string();
-    assert_eq!(refused, "`factor` is 2.0, but must be that of a growing time");
+    assert_eq!(refused, "`factor` is 2.0, but must be left out unless the time is a growing one");
 }

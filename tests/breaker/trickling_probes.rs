@@ -332,7 +332,7 @@ fn a_dropped_probe_is_a_failure_if_so_configured() {
 #[test]
 fn trickling_probes_have_no_limit_of_concurrency() {
     let refused = Probes::trickle().max_concurrent(2).unwrap_err().to_string();
-    assert_eq!(refused, "`max_concurrent` is 2, but must be left out for probes that trickle");
+    assert_eq!(refused, "`max_concurrent` is 2, but must be left out if probes trickle");
 }
 
 #[test]

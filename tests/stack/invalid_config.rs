@@ -97,7 +97,7 @@ fn open_durations_grow_or_stay() {
         OpenDuration::until_reset(),
         OpenDuration::from_fn(move |_| second),
     ];
-    let refused = "`factor` is 3.0, but must be that of a growing time";
+    let refused = "`factor` is 3.0, but must be left out unless the time is a growing one";
     refuse(not_growing.map(|open_for| (open_for.factor(3.0), refused)));
 }
 

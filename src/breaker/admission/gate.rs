@@ -162,7 +162,7 @@ impl<S> AdmissionGate<S> {
             GateState::Released | GateState::InnerReady | GateState::InnerFailed | GateState::Rejecting(_) => {
                 circuit.try_acquire()
             }
-            GateState::Waiting(_) => panic!("called without having been ready"),
+            GateState::Waiting(_) => panic!("`call` before `poll_ready` returned ready"),
         };
         Entry { admitted, readiness: &mut self.readiness, releaser: &self.releaser }
     }

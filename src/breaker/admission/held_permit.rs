@@ -8,7 +8,7 @@ pub(super) struct HeldPermit(Option<Permit>);
 
 impl HeldPermit {
     pub(super) fn start_call(mut self) -> Permit {
-        let mut permit = self.0.take().expect("a permit until it is used");
+        let mut permit = self.0.take().expect("the permit is present until it is used");
         permit.attribute_panics(true);
         permit.start_call();
         permit

@@ -46,14 +46,14 @@ impl<C, Memo, Req, Done> CallState<C, Memo, Req, Done> {
     /// Completes a call with an ordinary response, the common case. The response is passed by
     /// value: a reference to it, passed to an outlined function, would force it onto the stack.
     #[inline(always)]
-    pub(crate) fn complete_response<Res, Err>(&mut self, response: Res) -> Done::Answer
+    pub(crate) fn complete_response<Res, Err>(&mut self, response: Res) -> Done::Response
     where
         C: Classifier<Req, Res, Err, Memo = Memo>,
         Done: Ends<Res>,
     {
         let permit = self.end::<_, Err>(Ok(&response));
         result_note::reset();
-        Done::answer(response, permit)
+        Done::respond(response, permit)
     }
 
     /// Completes a call with any outcome. Returns what the caller gets, and forwards the note about
@@ -63,7 +63,7 @@ impl<C, Memo, Req, Done> CallState<C, Memo, Req, Done> {
         &mut self,
         result: Result<Res, Err>,
         note: Note,
-    ) -> Result<Done::Answer, Reject::Error>
+    ) -> Result<Done::Response, Reject::Error>
     where
         C: Classifier<Req, Res, Err, Memo = Memo>,
         Reject: OnRejection<Res, Err>,
@@ -76,7 +76,7 @@ impl<C, Memo, Req, Done> CallState<C, Memo, Req, Done> {
             recognise::<Err>();
         }
         let map =
-            |result: Result<Res, Err>| result.map(|response| Done::answer(response, permit)).map_err(Reject::pass);
+            |result: Result<Res, Err>| result.map(|response| Done::respond(response, permit)).map_err(Reject::pass);
         result_note::forward_mapped(result, report, map)
     }
 
@@ -85,14 +85,14 @@ impl<C, Memo, Req, Done> CallState<C, Memo, Req, Done> {
     pub(crate) fn complete_unready<Reject, Res, Err>(
         &mut self,
         mut readiness: Readiness,
-    ) -> Result<Done::Answer, Reject::Error>
+    ) -> Result<Done::Response, Reject::Error>
     where
         C: Classifier<Req, Res, Err, Memo = Memo>,
         Reject: OnRejection<Res, Err>,
         Done: Ends<Res>,
         Err: 'static,
     {
-        let error = readiness.take_error().expect("`poll_ready` and `call` are of one request type");
+        let error = readiness.take_error().expect("`poll_ready` and `call` have one request type");
         self.complete::<Reject, _, _>(Err(error), Note::NONE)
     }
 
@@ -125,7 +125,7 @@ impl<C, Memo, Req, Done> CallState<C, Memo, Req, Done> {
         let verdict = guard.0.classifier.classify(&guard.0.memo, result);
         guard.disarm();
         match result {
-            Ok(response) if self.completion.goes_on(response, verdict) => {
+            Ok(response) if self.completion.continues(response, verdict) => {
                 Some(self.permit.take().keep_after_response())
             }
             _ => {

@@ -6,14 +6,14 @@ use crate::{Verdict, breaker::permit::Permit};
 /// along.
 pub trait Ends<Res> {
     /// What the caller gets.
-    type Answer;
+    type Response;
 
     /// Returns whether the call continues after this response. `verdict`: how the response was
     /// classified.
-    fn goes_on(&self, response: &Res, verdict: Verdict) -> bool;
+    fn continues(&self, response: &Res, verdict: Verdict) -> bool;
 
     /// Makes what the caller gets of a response. `permit`: the permit of a call that continues.
-    fn answer(response: Res, permit: Option<Permit>) -> Self::Answer;
+    fn respond(response: Res, permit: Option<Permit>) -> Self::Response;
 }
 
 /// The call ends with its response.
@@ -21,13 +21,13 @@ pub trait Ends<Res> {
 pub struct AtOnce;
 
 impl<Res> Ends<Res> for AtOnce {
-    type Answer = Res;
+    type Response = Res;
 
-    fn goes_on(&self, _: &Res, _: Verdict) -> bool {
+    fn continues(&self, _: &Res, _: Verdict) -> bool {
         false
     }
 
-    fn answer(response: Res, _: Option<Permit>) -> Res {
+    fn respond(response: Res, _: Option<Permit>) -> Res {
         response
     }
 }

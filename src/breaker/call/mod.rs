@@ -4,7 +4,9 @@ mod call_state;
 mod completion;
 mod reject_state;
 
-pub use call_state::CallState;
-pub(crate) use call_state::PanicGuard;
 pub use completion::{AtOnce, Ends};
-pub use reject_state::RejectState;
+
+pub(crate) use {
+    call_state::{CallState, PanicGuard},
+    reject_state::RejectState,
+};

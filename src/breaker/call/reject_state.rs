@@ -20,7 +20,7 @@ impl<Reject, C> RejectState<Reject, C> {
     }
 
     /// Makes what the caller gets. A response is marked as a rejection, if its type can be marked.
-    pub(crate) fn reject<Done, Req, Res, Err>(self, rejection: Rejection) -> Result<Done::Answer, Reject::Error>
+    pub(crate) fn reject<Done, Req, Res, Err>(self, rejection: Rejection) -> Result<Done::Response, Reject::Error>
     where
         Reject: OnRejection<Res, Err>,
         C: Classifier<Req, Res, Err>,
@@ -34,7 +34,7 @@ impl<Reject, C> RejectState<Reject, C> {
             if let Some((mark, rejection)) = mark {
                 mark(&mut response, rejection);
             }
-            Done::answer(response, None)
+            Done::respond(response, None)
         });
         // These run user code, so they are dropped before the note is written.
         drop((on_rejection, classifier));

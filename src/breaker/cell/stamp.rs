@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_exact_for_eight_years_and_a_millisecond_late_at_most_after_them() {
+    fn times_are_exact_for_eight_years_then_in_milliseconds() {
         for time in [0, 1, YEAR, 8 * YEAR, Stamp::IN_MILLIS - 1, Stamp::IN_MILLIS, 9 * YEAR, 8_000 * YEAR + 1] {
             let late = stamped(time) - time;
             assert!(late < if time < Stamp::IN_MILLIS { 1 } else { 1_000 }, "{time}: {late}");
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn never_is_after_eight_thousand_years() {
+    fn times_after_eight_thousand_years_mean_never() {
         assert_eq!([u64::MAX, u64::MAX - 1, 9_000 * YEAR].map(stamped), [u64::MAX; 3]);
     }
 
@@ -119,12 +119,12 @@ mod tests {
     }
 
     #[test]
-    fn a_time_is_made_later_by_its_own_generation_and_written_over_what_was_read_by_another() {
+    fn a_stamp_gets_later_or_is_replaced_by_a_new_generation() {
         let stamp = Stamp::new();
         assert!(stamp.extend(Stamp::NONE, 3, 20));
-        assert!(stamp.extend(Stamp::NONE, 3, 10), "not earlier, whatever was read");
+        assert!(stamp.extend(Stamp::NONE, 3, 10), "an earlier time changes nothing");
         assert_eq!(stamp.of(3), Some(20));
-        assert!(stamp.extend(Stamp::NONE, 3, 30), "later, whatever was read");
+        assert!(stamp.extend(Stamp::NONE, 3, 30), "a later time is stored");
         assert_eq!(stamp.of(3), Some(30));
         assert!(!stamp.extend(Stamp::NONE, 4, 40), "another thread has written since it was read");
         assert_eq!((stamp.of(3), stamp.of(4)), (Some(30), None));

@@ -75,7 +75,7 @@ fn any_phase() -> impl Strategy<Value = Phase> {
 
 proptest! {
     #[test]
-    fn a_word_is_unpacked_as_it_was_packed(
+    fn unpacking_reverses_packing(
         generation in 0..=GENERATION_MASK,
         streak in 0..=StateWord::MAX_STREAK,
         phase in any_phase(),
@@ -93,7 +93,7 @@ proptest! {
     }
 
     #[test]
-    fn what_probes_came_back_with_is_that_of_their_generation(generation in 1..GENERATION_MASK / 2, failed in any::<[bool; 4]>()) {
+    fn probe_counts_belong_to_one_generation(generation in 1..GENERATION_MASK / 2, failed in any::<[bool; 4]>()) {
         let probes = AtomicU64::new(0);
         for failed in failed {
             let result = if failed { CallResult::Failure } else { CallResult::Success };
@@ -108,7 +108,7 @@ proptest! {
     }
 
     #[test]
-    fn a_generation_is_later_than_those_before_it_also_where_the_count_begins_anew(
+    fn generations_are_ordered_across_the_wrap(
         generation in 0..=GENERATION_MASK,
         ahead in 1..=GENERATION_MASK / 2,
     ) {
@@ -118,7 +118,7 @@ proptest! {
 }
 
 #[test]
-fn an_open_time_that_does_not_fit_is_for_ever() {
+fn an_open_time_that_does_not_fit_never_ends() {
     let cell = StateCell::new();
     fail(&cell, &consecutive(1), u64::MAX);
     assert_eq!(cell.timer_ends_at(cell.load()), Some(u64::MAX));
@@ -127,7 +127,7 @@ fn an_open_time_that_does_not_fit_is_for_ever() {
 }
 
 #[test]
-fn failures_in_a_row_stay_at_the_largest_that_fits() {
+fn failures_in_a_row_saturate() {
     let cell = StateCell::new();
     let row = Phase::Closed { failures_in_a_row: StateWord::MAX_FAILURES_IN_A_ROW, slow_start: false };
     cell.word.store(pack(StateWord { phase: row, ..cell.load() }), Ordering::Relaxed);
@@ -138,7 +138,7 @@ fn failures_in_a_row_stay_at_the_largest_that_fits() {
 
 /// A new tenant starts at the generation of the former one, and the tags of stamps repeat.
 #[test]
-fn the_next_circuit_of_a_cell_knows_nothing_of_times_with_the_same_tag() {
+fn a_new_tenant_ignores_times_with_the_same_tag() {
     const DAY: u64 = 24 * 3_600 * 1_000_000;
     let cell = StateCell::new();
     fail(&cell, &consecutive(1), DAY);
@@ -153,7 +153,7 @@ fn the_next_circuit_of_a_cell_knows_nothing_of_times_with_the_same_tag() {
 /// A thread found the lease over, wrote the next lease, and then lost the word to a probe that
 /// ended. The models found this case; here it is step by step.
 #[test]
-fn a_round_that_was_given_up_stays_over_when_no_other_came_of_it() {
+fn an_abandoned_round_stays_over() {
     let two = ProbePolicy::new(2, CloseCondition::Successes(2));
     let (cell, rules) = (StateCell::new(), consecutive(1));
     fail(&cell, &rules, 0);
@@ -169,7 +169,7 @@ fn a_round_that_was_given_up_stays_over_when_no_other_came_of_it() {
 
 /// The limit may be over between `advance_by_time` and `peek`.
 #[test]
-fn whoever_peeks_at_a_circuit_that_is_half_open_for_too_long_sees_where_it_goes() {
+fn peek_returns_the_state_after_the_half_open_limit() {
     for (undecided, admits) in [(HalfOpenTimeout::Open, false), (HalfOpenTimeout::Close, true)] {
         let probes = ProbePolicy { limit: Some((20, undecided)), ..ONE_PROBE };
         let cell = StateCell::new();
@@ -202,7 +202,7 @@ fn the_lease_is_that_of_the_newest_probe_in_every_round() {
 }
 
 #[test]
-fn a_limit_that_comes_while_it_is_half_open_does_not_begin_with_the_next_probe() {
+fn a_new_limit_does_not_start_in_the_present_round() {
     let (cell, two) = (open(), ProbePolicy::new(2, CloseCondition::Successes(2)));
     let limited = ProbePolicy { limit: Some((20, HalfOpenTimeout::Open)), ..two };
     assert_eq!(admit(&cell, &two, 0, 5), Ok(2));
@@ -211,7 +211,7 @@ fn a_limit_that_comes_while_it_is_half_open_does_not_begin_with_the_next_probe()
 }
 
 #[test]
-fn nobody_is_told_a_time_of_long_ago_by_a_circuit_that_is_forced_open() {
+fn a_forced_open_circuit_returns_no_old_time() {
     let cell = StateCell::new();
     fail(&cell, &consecutive(1), 1_000);
     // After this, tags repeat: the generation has the tag of generation 1 again.
@@ -224,15 +224,15 @@ fn nobody_is_told_a_time_of_long_ago_by_a_circuit_that_is_forced_open() {
 }
 
 #[test]
-fn chance_has_no_say_when_the_ramp_is_over() {
+fn chance_is_not_called_after_the_slow_start() {
     let (cell, rules) = (open(), Rules::default());
-    let ask = |now: u64| {
-        let (asked, clock) = (std::cell::Cell::new(None), || now);
+    let admit_at = |now: u64| {
+        let (share_seen, clock) = (std::cell::Cell::new(None), || now);
         let chance = |share| {
-            asked.set(Some(share));
+            share_seen.set(Some(share));
             true
         };
-        let ramp = TransitionContext {
+        let context = TransitionContext {
             rules: &rules,
             probes: &ONE_PROBE,
             lease: 5,
@@ -243,15 +243,15 @@ fn chance_has_no_say_when_the_ramp_is_over() {
             requested_open_time: None,
             open_for: &|_, _, _| 0,
         };
-        let generation = cell.admit(ramp, AdmissionKind::Request, chance, |_| {}).unwrap();
-        cell.end_call(ramp, WindowUse::NoWindow, generation, CallResult::Success, None);
-        asked.get()
+        let generation = cell.admit(context, AdmissionKind::Request, chance, |_| {}).unwrap();
+        cell.end_call(context, WindowUse::NoWindow, generation, CallResult::Success, None);
+        share_seen.get()
     };
-    assert_eq!([0, 0, 5, 19, 20, 5].map(ask), [None, Some(0.0), Some(0.25), Some(0.95), None, None]);
+    assert_eq!([0, 0, 5, 19, 20, 5].map(admit_at), [None, Some(0.0), Some(0.25), Some(0.95), None, None]);
 }
 
 #[test]
-fn a_word_that_looks_later_is_taken_for_an_empty_one_of_today() {
+fn a_word_that_appears_later_is_reset() {
     let of_five = (5 << 33) | 7;
     let word = AtomicU64::new(of_five);
     for today in [5, 6, (1 << 30) + 2] {

@@ -1,7 +1,7 @@
 //! Circuits: the handles that callers and operators use.
 
 mod calls;
-#[expect(clippy::module_inception, reason = "the room's main type")]
+#[expect(clippy::module_inception, reason = "the file is named after its type")]
 mod circuit;
 mod control;
 mod health_probe;

@@ -16,5 +16,5 @@ pub struct OpenContext {
     /// before, for instance if a window opened the circuit.
     pub failing_for: Duration,
     /// The delay that the opening failure requested.
-    pub(crate) asked: Option<Duration>,
+    pub(crate) requested: Option<Duration>,
 }

@@ -42,7 +42,7 @@ pub struct OpenDuration {
     max: Option<Duration>,
     jitter: Option<Ratio>,
     /// The longest time that the server may request.
-    asked_max: Option<Duration>,
+    requested_max: Option<Duration>,
 }
 
 #[derive(Clone)]
@@ -121,7 +121,7 @@ impl OpenDuration {
     /// # let _ = open_for;
     /// ```
     pub fn from_fn(time: impl Fn(OpenContext) -> Duration + Send + Sync + 'static) -> Self {
-        let first = time(OpenContext { in_a_row: 1, failing: None, failing_for: Duration::ZERO, asked: None });
+        let first = time(OpenContext { in_a_row: 1, failing: None, failing_for: Duration::ZERO, requested: None });
         Self::new(first, Growth::By(Arc::new(time)))
     }
 
@@ -136,7 +136,7 @@ impl OpenDuration {
     const LONGEST_SHARE: Duration = Duration::from_secs(2);
 
     const fn new(base: Duration, growth: Growth) -> Self {
-        Self { base, growth, min: Duration::ZERO, max: None, jitter: None, asked_max: None }
+        Self { base, growth, min: Duration::ZERO, max: None, jitter: None, requested_max: None }
     }
 
     /// Opens for as long as the opening failure requests
@@ -148,7 +148,7 @@ impl OpenDuration {
     /// `Retry-After`) isn't a failure for the breaker and opens nothing.
     /// [`BreakerConfig::on_throttled`](crate::BreakerConfig::on_throttled) makes it one.
     pub const fn honor_retry_after(mut self, at_most: Duration) -> Self {
-        self.asked_max = Some(at_most);
+        self.requested_max = Some(at_most);
         self
     }
 
@@ -163,7 +163,7 @@ impl OpenDuration {
         }
         match self.growth {
             Growth::Factor(_) => Ok(Self { growth: Growth::Factor(factor), ..self }),
-            _ => Err(InvalidConfig::new("factor", factor, "that of a growing time")),
+            _ => Err(InvalidConfig::new("factor", factor, "left out unless the time is a growing one")),
         }
     }
 
@@ -180,7 +180,7 @@ impl OpenDuration {
                 Err(InvalidConfig::new("min", min, "at most the longest time"))
             }
             Growth::OfFailingTime(_) => Ok(Self { base: min, min, ..self }),
-            _ => Err(InvalidConfig::new("min", min, "that of a share of the failing time")),
+            _ => Err(InvalidConfig::new("min", min, "left out unless the time is a share of the failing time")),
         }
     }
 
@@ -206,16 +206,16 @@ impl OpenDuration {
     }
 
     /// The time that a failure requests, if the settings honor it.
-    pub(crate) fn asked_time(&self, asked: Option<Duration>) -> Option<Duration> {
+    pub(crate) fn requested_time(&self, requested: Option<Duration>) -> Option<Duration> {
         // A request of zero is ignored; otherwise the circuit wouldn't open at all.
-        let (asked, at_most) = asked.filter(|asked| !asked.is_zero()).zip(self.asked_max)?;
-        Some(asked.min(at_most).min(self.max.unwrap_or(Duration::MAX)))
+        let (requested, at_most) = requested.filter(|requested| !requested.is_zero()).zip(self.requested_max)?;
+        Some(requested.min(at_most).min(self.max.unwrap_or(Duration::MAX)))
     }
 
     /// The open time of this opening.
     pub(crate) fn time(&self, opening: OpenContext, generator: &mut SmallRng) -> Duration {
-        if let Some(asked) = self.asked_time(opening.asked) {
-            return asked;
+        if let Some(requested) = self.requested_time(opening.requested) {
+            return requested;
         }
         let streak = opening.in_a_row.max(1);
         let before = i32::try_from(streak - 1).unwrap_or(i32::MAX);

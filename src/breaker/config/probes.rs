@@ -117,7 +117,7 @@ impl Probes {
     /// If `probes` isn't within 1..=255, or if the probes [trickle](Self::trickle).
     pub fn max_concurrent(mut self, probes: u32) -> Result<Self, InvalidConfig> {
         if self.probes.trickles() {
-            return Err(InvalidConfig::new("max_concurrent", probes, "left out for probes that trickle"));
+            return Err(InvalidConfig::new("max_concurrent", probes, "left out if probes trickle"));
         }
         self.probes.max_concurrent = small("max_concurrent", probes)?;
         Ok(self)

@@ -77,7 +77,7 @@ impl Settings {
     /// How long all calls must have been cancelled to count as failures, in microseconds.
     pub(crate) fn cancelled_row_time(&self) -> u64 {
         match self.layout.failures {
-            WindowKind::Time { slice, slices } => slice * u64::from(slices),
+            WindowKind::Time { slot, slots } => slot * u64::from(slots),
             WindowKind::None | WindowKind::Calls(_) => 30_000_000,
         }
     }

@@ -13,7 +13,7 @@ pub struct AdaptiveThrottle {
 impl AdaptiveThrottle {
     /// k = 2 over two minutes in slots of 12 s, as in Google's book: rejections begin when less
     /// than half of the requests is accepted.
-    pub const GOOGLE: Self = Self { k: 2.0, kind: WindowKind::Time { slice: 12_000_000, slices: 10 } };
+    pub const GOOGLE: Self = Self { k: 2.0, kind: WindowKind::Time { slot: 12_000_000, slots: 10 } };
 
     /// Sets how many requests are allowed for each accepted one before rejections begin.
     ///

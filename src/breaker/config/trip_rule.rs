@@ -130,7 +130,7 @@ impl TripRule {
                 Ok(Self::ConsecutiveFailures { failures, lasting: time })
             }
             Self::ConsecutiveFailures { .. } => Err(InvalidConfig::new("lasting", time, "at most 8.9 years")),
-            _ => Err(InvalidConfig::new("lasting", time, "that of a rule for consecutive failures")),
+            _ => Err(InvalidConfig::new("lasting", time, "left out unless the rule is `ConsecutiveFailures`")),
         }
     }
 

@@ -28,7 +28,7 @@ pub struct Window {
 }
 
 impl Window {
-    const MIN_SLICE: u64 = 1_000;
+    const MIN_SLOT: u64 = 1_000;
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
     /// The last `calls` calls. The minimum is `calls` unless [`minimum`](Self::minimum) is set.
@@ -57,8 +57,8 @@ impl Window {
         if time < Duration::from_millis(10) || time > Self::DAY {
             return Err(InvalidConfig::new("window", time, "within 10 ms and 24 h"));
         }
-        let slice = (time.as_micros() / 10) as u64;
-        Ok(Self { kind: WindowKind::Time { slice, slices: 10 }, minimum: 10 })
+        let slot = (time.as_micros() / 10) as u64;
+        Ok(Self { kind: WindowKind::Time { slot, slots: 10 }, minimum: 10 })
     }
 
     /// Sets into how many slots a time window is divided. A window of calls has none and stays as
@@ -69,15 +69,15 @@ impl Window {
     /// If `slices` isn't within 1..=60, or if a slot would be shorter than 1 ms.
     pub fn slices(self, slices: u32) -> Result<Self, InvalidConfig> {
         const ALLOWED: &str = "within 1..=60, and each at least 1 ms";
-        let WindowKind::Time { slice, slices: before } = self.kind else { return Ok(self) };
+        let WindowKind::Time { slot, slots: before } = self.kind else { return Ok(self) };
         let Ok(count @ 1..=60) = u8::try_from(slices) else {
             return Err(InvalidConfig::new("slices", slices, ALLOWED));
         };
-        let slice = slice * u64::from(before) / u64::from(count);
-        if slice < Self::MIN_SLICE {
+        let slot = slot * u64::from(before) / u64::from(count);
+        if slot < Self::MIN_SLOT {
             return Err(InvalidConfig::new("slices", slices, ALLOWED));
         }
-        Ok(Self { kind: WindowKind::Time { slice, slices: count }, ..self })
+        Ok(Self { kind: WindowKind::Time { slot, slots: count }, ..self })
     }
 
     /// Sets how many calls the window must hold before a rule is evaluated. Without a minimum, one

@@ -53,7 +53,7 @@ impl Deref for WindowRef {
     fn deref(&self) -> &WindowState {
         match self {
             Self::Original(window) => window,
-            Self::Replacement(window) => window.as_deref().expect("`Core::window` has checked it"),
+            Self::Replacement(window) => window.as_deref().expect("`Core::window` checks that it is present"),
         }
     }
 }

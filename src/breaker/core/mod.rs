@@ -15,7 +15,7 @@
 //! between them. Values that a former tenant has left are checked when a core gets a new tenant, so
 //! the limit is 2^30 transitions of one circuit, or a call that is in flight during that many.
 
-#[expect(clippy::module_inception, reason = "the room's main type")]
+#[expect(clippy::module_inception, reason = "the file is named after its type")]
 mod core;
 mod core_windows;
 mod events;

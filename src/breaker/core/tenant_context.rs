@@ -16,12 +16,12 @@ use crate::{
 };
 
 impl Tenant {
-    /// Calls `with` with the settings and functions that the cell needs. `asked`: the delay that
+    /// Calls `with` with the settings and functions that the cell needs. `requested`: the delay that
     /// the failure requested.
     pub(crate) fn with_context<T>(
         &self,
         settings: &Settings,
-        asked: Option<Duration>,
+        requested: Option<Duration>,
         with: impl FnOnce(TransitionContext<'_>) -> T,
     ) -> T {
         with(TransitionContext {
@@ -32,8 +32,10 @@ impl Tenant {
             cancelled_row_time: settings.cancelled_row_time(),
             now: &|| self.now(settings),
             times_failure_rows: settings.times_failure_rows(),
-            requested_open_time: settings.open_for.asked_time(asked).map(micros),
-            open_for: &|word, counts, failing_for| micros(self.open_time(settings, word, counts, failing_for, asked)),
+            requested_open_time: settings.open_for.requested_time(requested).map(micros),
+            open_for: &|word, counts, failing_for| {
+                micros(self.open_time(settings, word, counts, failing_for, requested))
+            },
         })
     }
 
@@ -51,7 +53,7 @@ impl Tenant {
         word: StateWord,
         counts: Counts,
         failing_for: u64,
-        asked: Option<Duration>,
+        requested: Option<Duration>,
     ) -> Duration {
         let failing = (counts.calls > 0).then(|| f64::from(counts.failures) / f64::from(counts.calls));
         // A recycled core doesn't start with generation 0.
@@ -64,7 +66,7 @@ impl Tenant {
         let turn = u64::from(interval) << 32 | u64::from(age);
         let mut generator = random::generator(!self.seed(settings), turn);
         let failing_for = Duration::from_micros(failing_for);
-        let opening = OpenContext { in_a_row: word.streak.into(), failing, failing_for, asked };
+        let opening = OpenContext { in_a_row: word.streak.into(), failing, failing_for, requested };
         settings.open_for.time(opening, &mut generator)
     }
 

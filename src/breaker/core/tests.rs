@@ -21,7 +21,7 @@ fn config(window: Window) -> BreakerConfig {
 
 fn tenant(circuit: &Circuit) -> Arc<Tenant> {
     let core = circuit.tenant().core;
-    core.tenant_of(core.cell.load().generation).expect("the circuit is there")
+    core.tenant_of(core.cell.load().generation).expect("the circuit exists")
 }
 
 /// Lets the circuit go through this many generations.
@@ -38,7 +38,7 @@ fn fails(circuit: &Circuit, calls: u32) {
 }
 
 #[test]
-fn what_a_tenant_of_long_ago_has_left_does_not_stand_in_the_way_of_the_next() {
+fn counts_of_an_old_tenant_do_not_affect_the_next_one() {
     let minute = Duration::from_secs(60);
     let windows = [Window::count(2_001).unwrap(), Window::time(minute).unwrap().slices(59).unwrap()];
     for window in windows.map(|window| window.minimum(3).unwrap()) {
@@ -55,7 +55,7 @@ fn what_a_tenant_of_long_ago_has_left_does_not_stand_in_the_way_of_the_next() {
 }
 
 #[test]
-fn a_circuit_still_hears_its_calls_after_half_of_all_generations() {
+fn a_circuit_counts_after_half_of_all_generations() {
     let circuit = Circuit::new(config(Window::count(2_002).unwrap()).or_when(TripRule::consecutive(2).unwrap()));
     live_through(&circuit, LONG_AGO);
     assert!(Arc::ptr_eq(&tenant(&circuit), circuit.tenant()));
@@ -65,6 +65,6 @@ fn a_circuit_still_hears_its_calls_after_half_of_all_generations() {
     assert_eq!(
         (circuit.stats().total_failures, circuit.stats().failures_in_a_row),
         (1, 0),
-        "late, and counted as such"
+        "a stale failure counts only in the totals"
     );
 }

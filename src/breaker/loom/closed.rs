@@ -4,7 +4,7 @@ use super::*;
 use CallResult::{Failure, Success};
 
 #[test]
-fn two_failures_at_once_that_reach_the_threshold_open_it_exactly_once() {
+fn two_failures_that_reach_the_threshold_open_once() {
     model(|| {
         let fail = |bench: &Bench| bench.end(0, Failure, 0);
         let (bench, one, other) = both(Bench::closed(consecutive(2)), fail, fail);
@@ -15,7 +15,7 @@ fn two_failures_at_once_that_reach_the_threshold_open_it_exactly_once() {
 
 // At most five preemptions, so that a run stays short.
 #[test]
-fn of_two_failures_at_once_beyond_the_threshold_one_opens_it_and_one_is_late() {
+fn of_two_failures_one_opens_and_one_is_stale() {
     bounded(5, || {
         let fail = |bench: &Bench| bench.end(0, Failure, 0);
         let (bench, one, other) = both(Bench::closed(consecutive(1)), fail, fail);
@@ -27,12 +27,12 @@ fn of_two_failures_at_once_beyond_the_threshold_one_opens_it_and_one_is_late() {
 }
 
 #[test]
-fn whoever_is_rejected_by_an_open_circuit_is_told_until_when() {
+fn a_rejection_of_an_open_circuit_has_a_time() {
     bounded(3, || {
         let fail = |bench: &Bench| bench.end(0, Failure, 0);
-        let ask = |bench: &Bench| bench.admit(OPEN_FOR - 1);
-        let (_, _, _, asked) = all(Bench::closed(consecutive(2)), fail, fail, ask);
-        match asked {
+        let admit = |bench: &Bench| bench.admit(OPEN_FOR - 1);
+        let (_, _, _, admitted) = all(Bench::closed(consecutive(2)), fail, fail, admit);
+        match admitted {
             Ok(admitted) => assert_eq!((admitted.generation, admitted.half_opened), (0, false)),
             Err(packed) => assert_eq!((packed.state(), packed.wait()), (State::Open, Some(1))),
         }
@@ -40,7 +40,7 @@ fn whoever_is_rejected_by_an_open_circuit_is_told_until_when() {
 }
 
 #[test]
-fn nobody_half_opens_it_before_the_open_time_is_over() {
+fn the_circuit_stays_open_until_the_open_time_is_over() {
     model(|| {
         let fail = |bench: &Bench| bench.end(0, Failure, 0);
         let look = |bench: &Bench| {
@@ -54,7 +54,7 @@ fn nobody_half_opens_it_before_the_open_time_is_over() {
 }
 
 #[test]
-fn a_success_and_a_failure_at_once_leave_at_most_the_one_failure_in_a_row() {
+fn a_success_beside_a_failure_leaves_at_most_one_failure() {
     model(|| {
         let bench = Bench::closed(consecutive(3));
         bench.end(0, Failure, 0);
@@ -69,7 +69,7 @@ fn a_success_and_a_failure_at_once_leave_at_most_the_one_failure_in_a_row() {
 }
 
 #[test]
-fn a_success_at_the_same_time_as_the_last_failure_ends_the_row_or_is_late() {
+fn a_success_ends_the_row_or_is_stale() {
     model(|| {
         let bench = Bench::closed(consecutive(2));
         bench.end(0, Failure, 0);
@@ -83,7 +83,7 @@ fn a_success_at_the_same_time_as_the_last_failure_ends_the_row_or_is_late() {
 }
 
 #[test]
-fn two_failures_at_once_that_fill_the_window_open_it_exactly_once_and_know_of_each_other() {
+fn two_failures_that_fill_the_window_open_once() {
     bounded(5, || {
         let fail = |bench: &Bench| bench.end(0, Failure, 0);
         let (bench, one, other) = both(Bench::closed(half_of(2)), fail, fail);
@@ -101,7 +101,7 @@ fn two_failures_at_once_that_fill_the_window_open_it_exactly_once_and_know_of_ea
 
 // At most five preemptions, so that a run stays short.
 #[test]
-fn a_success_and_a_failure_at_once_that_fill_the_window_with_its_share_open_it_exactly_once() {
+fn a_success_and_a_failure_that_fill_the_window_open_once() {
     bounded(5, || {
         let (bench, success, failure) =
             both(Bench::closed(half_of(2)), |bench| bench.end(0, Success, 0), |bench| bench.end(0, Failure, 0));
@@ -111,7 +111,7 @@ fn a_success_and_a_failure_at_once_that_fill_the_window_with_its_share_open_it_e
 }
 
 #[test]
-fn a_slow_success_and_a_fast_failure_at_once_open_it_exactly_once_by_whichever_rule() {
+fn a_slow_success_and_a_fast_failure_open_once() {
     bounded(5, || {
         let all_slow = RateThreshold { at_least: Ratio::HALF, minimum: 2 };
         let rules = Rules { slow: Some(all_slow), ..half_of(2) };
@@ -126,7 +126,7 @@ fn a_slow_success_and_a_fast_failure_at_once_open_it_exactly_once_by_whichever_r
 }
 
 #[test]
-fn a_late_ending_never_changes_what_came_after_it() {
+fn a_stale_result_changes_nothing() {
     for result in [Success, Failure] {
         bounded(3, move || {
             let late: fn(&Bench) -> EndEffect = match result {
@@ -134,17 +134,17 @@ fn a_late_ending_never_changes_what_came_after_it() {
                 _ => |bench| bench.end(0, Failure, 0),
             };
             let fail = |bench: &Bench| bench.end(0, Failure, 0);
-            let ask = |bench: &Bench| bench.admit(OPEN_FOR);
-            let (bench, _, _, asked) = all(Bench::closed(consecutive(1)), fail, late, ask);
+            let admit = |bench: &Bench| bench.admit(OPEN_FOR);
+            let (bench, _, _, admitted) = all(Bench::closed(consecutive(1)), fail, late, admit);
             let probe = Phase::HalfOpen { in_flight: 1, counted: 0, admitted: 1 };
-            let expected = if asked.unwrap().half_opened { (2, probe) } else { (1, Phase::Open) };
+            let expected = if admitted.unwrap().half_opened { (2, probe) } else { (1, Phase::Open) };
             assert_eq!((bench.generation(), bench.phase()), expected);
         });
     }
 }
 
 #[test]
-fn a_reset_at_the_same_time_as_the_last_failure_leaves_it_closed_and_forgetful() {
+fn a_reset_beside_the_last_failure_leaves_the_circuit_closed() {
     model(|| {
         let (bench, ended, before) = both(
             Bench::closed(consecutive(1)),
@@ -165,7 +165,7 @@ fn a_reset_at_the_same_time_as_the_last_failure_leaves_it_closed_and_forgetful()
 }
 
 #[test]
-fn a_failure_that_a_reset_overtakes_is_not_in_the_window_after_it() {
+fn a_failure_from_before_a_reset_is_not_in_the_window() {
     model(|| {
         let (bench, _, _) = both(
             Bench::closed(half_of(3)),

@@ -11,38 +11,38 @@ fn in_flight(bench: &Bench) -> u8 {
 }
 
 #[test]
-fn of_two_that_ask_when_the_open_time_ends_one_gets_the_probe_and_one_hears_of_its_lease() {
+fn one_of_two_calls_after_the_open_time_is_the_probe() {
     model(|| {
-        let ask = |bench: &Bench| bench.admit(OPEN_FOR);
-        let (bench, one, other) = both(Bench::open(ONE_PROBE), ask, ask);
+        let admit = |bench: &Bench| bench.admit(OPEN_FOR);
+        let (bench, one, other) = both(Bench::open(ONE_PROBE), admit, admit);
         let (admitted, packed) = match (one, other) {
             (Ok(admitted), Err(packed)) | (Err(packed), Ok(admitted)) => (admitted, packed),
             both => panic!("not exactly one probe: {both:?}"),
         };
         assert_eq!(admitted, Admitted { generation: 2, half_opened: true });
-        assert_eq!(packed.wait(), Some(LEASE), "it is shorter than any hint");
+        assert_eq!(packed.wait(), Some(LEASE), "the lease is shorter than any hint");
         assert_eq!(in_flight(&bench), 1);
     });
 }
 
 #[test]
-fn looking_at_it_when_the_open_time_ends_half_opens_it_once_and_takes_nobodys_probe() {
+fn reading_the_state_half_opens_once_and_takes_no_slot() {
     bounded(3, || {
         let look = |bench: &Bench| bench.tick(OPEN_FOR);
-        let ask = |bench: &Bench| bench.admit(OPEN_FOR).unwrap();
-        let (bench, one, other, asked) = all(Bench::open(ONE_PROBE), look, look, ask);
-        assert_eq!([one, other, asked.half_opened].into_iter().filter(|half_opened| *half_opened).count(), 1);
-        assert_eq!((asked.generation, in_flight(&bench)), (2, 1));
+        let admit = |bench: &Bench| bench.admit(OPEN_FOR).unwrap();
+        let (bench, one, other, admitted) = all(Bench::open(ONE_PROBE), look, look, admit);
+        assert_eq!([one, other, admitted.half_opened].into_iter().filter(|half_opened| *half_opened).count(), 1);
+        assert_eq!((admitted.generation, in_flight(&bench)), (2, 1));
         assert_eq!(bench.cell.timer_ends_at(bench.cell.load()), Some(OPEN_FOR + LEASE));
     });
 }
 
 #[test]
-fn the_slot_of_a_dropped_probe_is_taken_by_one_of_those_who_ask() {
+fn the_slot_of_a_dropped_probe_is_taken_once() {
     bounded(3, || {
         let drop = |bench: &Bench| bench.end(2, Ignored, OPEN_FOR);
-        let ask = |bench: &Bench| bench.admit(OPEN_FOR).is_ok();
-        let (bench, _, one, other) = all(Bench::half_open(ONE_PROBE, 1), drop, ask, ask);
+        let admit = |bench: &Bench| bench.admit(OPEN_FOR).is_ok();
+        let (bench, _, one, other) = all(Bench::half_open(ONE_PROBE, 1), drop, admit, admit);
         assert!(!(one && other), "two probes at a time");
         assert_eq!(in_flight(&bench), u8::from(one || other));
         // Asked too early, both of them: the slot is still taken.
@@ -52,22 +52,22 @@ fn the_slot_of_a_dropped_probe_is_taken_by_one_of_those_who_ask() {
 }
 
 #[test]
-fn never_more_probes_are_on_their_way_than_may_be() {
+fn probes_in_flight_never_exceed_the_maximum() {
     bounded(3, || {
-        let ask = |bench: &Bench| bench.admit(OPEN_FOR).is_ok();
-        let (bench, one, other, third) = all(Bench::open(successes(3, 2)), ask, ask, ask);
+        let admit = |bench: &Bench| bench.admit(OPEN_FOR).is_ok();
+        let (bench, one, other, third) = all(Bench::open(successes(3, 2)), admit, admit, admit);
         assert_eq!([one, other, third].into_iter().filter(|admitted| *admitted).count(), 2);
         assert_eq!(in_flight(&bench), 2);
     });
 }
 
 #[test]
-fn no_probe_is_sent_that_would_not_be_needed() {
+fn no_probe_is_admitted_that_is_not_needed() {
     bounded(3, || {
         let succeed = |bench: &Bench| bench.end(2, Success, OPEN_FOR);
-        let ask = |bench: &Bench| bench.admit(OPEN_FOR).is_ok();
-        let (bench, _, one, other) = all(Bench::half_open(successes(2, 2), 1), succeed, ask, ask);
-        assert!(one != other, "before the success or after it, one is missing");
+        let admit = |bench: &Bench| bench.admit(OPEN_FOR).is_ok();
+        let (bench, _, one, other) = all(Bench::half_open(successes(2, 2), 1), succeed, admit, admit);
+        assert!(one != other, "one result is missing");
         assert_eq!(bench.phase(), Phase::HalfOpen { in_flight: 1, counted: 1, admitted: 2 });
         bench.assert_not_wedged();
     });
@@ -87,7 +87,7 @@ fn the_lease_is_that_of_the_newest_probe() {
 }
 
 #[test]
-fn a_probe_that_comes_back_when_its_lease_ends_counts_or_is_late() {
+fn a_probe_at_the_end_of_its_lease_counts_or_is_stale() {
     for result in [Success, Failure, Ignored] {
         model(move || {
             let end: fn(&Bench) -> EndEffect = match result {
@@ -95,14 +95,14 @@ fn a_probe_that_comes_back_when_its_lease_ends_counts_or_is_late() {
                 Failure => |bench| bench.end(2, Failure, OPEN_FOR + LEASE),
                 _ => |bench| bench.end(2, Ignored, OPEN_FOR + LEASE),
             };
-            let ask = |bench: &Bench| bench.admit(OPEN_FOR + LEASE);
-            let (bench, ended, asked) = both(Bench::half_open(ONE_PROBE, 1), end, ask);
+            let admit = |bench: &Bench| bench.admit(OPEN_FOR + LEASE);
+            let (bench, ended, admitted) = both(Bench::half_open(ONE_PROBE, 1), end, admit);
             let round = Phase::HalfOpen { in_flight: 1, counted: 0, admitted: 1 };
             match (result, ended) {
-                (_, EndEffect::Stale) => assert_eq!((asked.unwrap().generation, bench.phase()), (3, round)),
-                (Success, _) => assert_eq!(asked.unwrap().generation, bench.generation()),
-                (Failure, _) => assert_eq!(asked.unwrap_err().wait(), Some(OPEN_FOR)),
-                (_, _) => assert_eq!((asked.unwrap().generation, in_flight(&bench)), (2, 1)),
+                (_, EndEffect::Stale) => assert_eq!((admitted.unwrap().generation, bench.phase()), (3, round)),
+                (Success, _) => assert_eq!(admitted.unwrap().generation, bench.generation()),
+                (Failure, _) => assert_eq!(admitted.unwrap_err().wait(), Some(OPEN_FOR)),
+                (_, _) => assert_eq!((admitted.unwrap().generation, in_flight(&bench)), (2, 1)),
             }
             bench.assert_not_wedged();
         });
@@ -110,32 +110,32 @@ fn a_probe_that_comes_back_when_its_lease_ends_counts_or_is_late() {
 }
 
 #[test]
-fn a_probe_that_comes_back_when_the_round_is_given_up_takes_nobodys_lease_away() {
+fn a_probe_that_ends_keeps_the_lease_of_the_next_round() {
     for result in [Success, Ignored] {
         model(move || {
             let end: fn(&Bench) -> EndEffect = match result {
                 Success => |bench| bench.end(2, Success, OPEN_FOR + LEASE),
                 _ => |bench| bench.end(2, Ignored, OPEN_FOR + LEASE),
             };
-            let ask = |bench: &Bench| bench.admit(OPEN_FOR + LEASE);
-            let (bench, _, asked) = both(Bench::half_open(successes(2, 2), 2), end, ask);
+            let admit = |bench: &Bench| bench.admit(OPEN_FOR + LEASE);
+            let (bench, _, admitted) = both(Bench::half_open(successes(2, 2), 2), end, admit);
             // The other probe is lost.
-            assert!(asked.is_ok(), "{asked:?}");
+            assert!(admitted.is_ok(), "{admitted:?}");
             bench.assert_not_wedged();
         });
     }
 }
 
 #[test]
-fn nobody_is_rejected_without_being_told_until_when() {
-    fn told(asked: Result<(), PackedRejection>) -> bool {
-        asked.is_ok_and(|()| true) || asked.is_err_and(|packed| packed.wait().is_some_and(|wait| wait <= FAR))
+fn every_rejection_has_a_time() {
+    fn has_time(admitted: Result<(), PackedRejection>) -> bool {
+        admitted.is_ok_and(|()| true) || admitted.is_err_and(|packed| packed.wait().is_some_and(|wait| wait <= FAR))
     }
     model(|| {
-        let ask = |bench: &Bench| bench.admit(OPEN_FOR + LEASE);
+        let admit = |bench: &Bench| bench.admit(OPEN_FOR + LEASE);
         let look = |bench: &Bench| bench.cell.peek(&bench.probes, || OPEN_FOR + LEASE);
-        let (_, _, seen) = both(Bench::half_open(successes(2, 2), 2), ask, look);
-        assert!(told(seen), "{seen:?}");
+        let (_, _, seen) = both(Bench::half_open(successes(2, 2), 2), admit, look);
+        assert!(has_time(seen), "{seen:?}");
     });
     for look in [(|bench| bench.admit(0).map(drop)) as fn(&Bench) -> _, |bench| bench.cell.peek(&bench.probes, || 0)] {
         model(move || {
@@ -144,17 +144,17 @@ fn nobody_is_rejected_without_being_told_until_when() {
                 bench.end(probe.generation, Failure, OPEN_FOR)
             };
             let (_, _, seen) = both(Bench::open(ONE_PROBE), reopen, look);
-            assert!(told(seen), "{seen:?}");
+            assert!(has_time(seen), "{seen:?}");
         });
     }
 }
 
 #[test]
-fn of_two_that_ask_when_the_lease_ends_one_begins_the_new_round_whatever_comes_back() {
+fn one_of_two_calls_after_the_lease_starts_the_round() {
     bounded(3, || {
-        let ask = |bench: &Bench| bench.admit(OPEN_FOR + LEASE);
+        let admit = |bench: &Bench| bench.admit(OPEN_FOR + LEASE);
         let drop = |bench: &Bench| bench.end(2, Ignored, OPEN_FOR + LEASE);
-        let (bench, one, other, _) = all(Bench::half_open(ONE_PROBE, 1), ask, ask, drop);
+        let (bench, one, other, _) = all(Bench::half_open(ONE_PROBE, 1), admit, admit, drop);
         assert!(one.is_ok() != other.is_ok(), "{one:?}, {other:?}");
         assert_eq!(in_flight(&bench), 1);
         bench.assert_not_wedged();
@@ -162,11 +162,11 @@ fn of_two_that_ask_when_the_lease_ends_one_begins_the_new_round_whatever_comes_b
 }
 
 #[test]
-fn of_two_probes_one_lost_and_one_back_the_next_round_has_no_more_than_may_be() {
+fn a_round_after_a_lost_probe_respects_the_maximum() {
     bounded(3, || {
-        let ask = |bench: &Bench| bench.admit(OPEN_FOR + LEASE).is_ok();
+        let admit = |bench: &Bench| bench.admit(OPEN_FOR + LEASE).is_ok();
         let succeed = |bench: &Bench| bench.end(2, Success, OPEN_FOR + LEASE);
-        let (bench, one, other, _) = all(Bench::half_open(half_of_probes(2), 2), ask, ask, succeed);
+        let (bench, one, other, _) = all(Bench::half_open(half_of_probes(2), 2), admit, admit, succeed);
         assert!(one || other);
         assert!(in_flight(&bench) <= 2);
         bench.assert_not_wedged();
@@ -174,21 +174,22 @@ fn of_two_probes_one_lost_and_one_back_the_next_round_has_no_more_than_may_be() 
 }
 
 #[test]
-fn a_reset_while_somebody_asks_for_the_probe_leaves_it_closed() {
+fn a_reset_beside_an_admission_leaves_the_circuit_closed() {
     model(|| {
-        let ask = |bench: &Bench| bench.admit(OPEN_FOR).unwrap();
-        let (bench, asked, before) = both(Bench::open(ONE_PROBE), ask, |bench| bench.cell.update(StateWord::reset).0);
+        let admit = |bench: &Bench| bench.admit(OPEN_FOR).unwrap();
+        let (bench, admitted, before) =
+            both(Bench::open(ONE_PROBE), admit, |bench| bench.cell.update(StateWord::reset).0);
         assert_eq!(bench.phase(), Phase::Closed { failures_in_a_row: 0, slow_start: false });
-        assert_eq!(asked.half_opened, matches!(before.phase, Phase::HalfOpen { .. }));
+        assert_eq!(admitted.half_opened, matches!(before.phase, Phase::HalfOpen { .. }));
         // The result of the probe is stale.
-        if asked.half_opened {
-            assert_eq!(bench.end(asked.generation, Failure, OPEN_FOR), EndEffect::Stale);
+        if admitted.half_opened {
+            assert_eq!(bench.end(admitted.generation, Failure, OPEN_FOR), EndEffect::Stale);
         }
     });
 }
 
 #[test]
-fn one_that_was_about_to_open_it_leaves_a_later_opening_alone() {
+fn a_late_thread_does_not_overwrite_a_later_opening() {
     bounded(5, || {
         let (bench, _, opened_twice) = both(
             Bench::closed(consecutive(1)),
@@ -207,7 +208,7 @@ fn one_that_was_about_to_open_it_leaves_a_later_opening_alone() {
 }
 
 #[test]
-fn one_that_was_about_to_half_open_it_takes_no_later_lease_away() {
+fn a_late_thread_does_not_overwrite_a_later_lease() {
     bounded(5, || {
         let (bench, _, _) = both(
             Bench::open(ONE_PROBE),
@@ -220,7 +221,7 @@ fn one_that_was_about_to_half_open_it_takes_no_later_lease_away() {
 }
 
 #[test]
-fn one_that_was_about_to_begin_a_round_leaves_a_later_one_alone() {
+fn a_late_thread_does_not_overwrite_a_later_round() {
     bounded(5, || {
         let (bench, _, later) = both(
             Bench::half_open(ONE_PROBE, 1),

@@ -10,7 +10,7 @@ fn force_open(bench: &Bench) -> u32 {
     bench.cell.update(|word| word.in_mode(Mode::ForcedOpen)).1.generation
 }
 
-fn discard(bench: &Bench) -> u32 {
+fn end_mode(bench: &Bench) -> u32 {
     bench.cell.update(|word| word.in_mode(Mode::Auto)).1.generation
 }
 
@@ -23,7 +23,7 @@ fn would_open(ended: &EndEffect) -> bool {
 }
 
 #[test]
-fn of_two_failures_at_once_that_would_have_opened_it_one_says_so() {
+fn one_of_two_failures_reports_would_open() {
     model(|| {
         let bench = Bench::closed(consecutive(2));
         only_measure(&bench);
@@ -35,7 +35,7 @@ fn of_two_failures_at_once_that_would_have_opened_it_one_says_so() {
 }
 
 #[test]
-fn a_failure_that_a_mode_overtakes_is_not_among_those_that_would_have_opened_it() {
+fn a_failure_from_before_the_mode_does_not_count() {
     model(|| {
         let (bench, before, after) = both(
             Bench::closed(half_of(2)),
@@ -52,12 +52,12 @@ fn a_failure_that_a_mode_overtakes_is_not_among_those_that_would_have_opened_it(
 }
 
 #[test]
-fn whoever_asks_while_it_is_let_go_gets_in_or_is_told_that_it_was_forced_open() {
+fn a_call_at_the_end_of_a_mode_is_admitted_or_rejected() {
     model(|| {
         let bench = Bench::closed(consecutive(1));
         force_open(&bench);
-        let (bench, asked, _) = both(bench, |bench| bench.admit(0), let_go);
-        match asked {
+        let (bench, admitted, _) = both(bench, |bench| bench.admit(0), end_mode);
+        match admitted {
             Ok(admitted) => assert_eq!(admitted, Admitted { generation: 2, half_opened: false }),
             Err(packed) => assert_eq!((packed.state(), packed.wait()), (State::Open, None)),
         }
@@ -66,17 +66,17 @@ fn whoever_asks_while_it_is_let_go_gets_in_or_is_told_that_it_was_forced_open() 
 }
 
 #[test]
-fn a_probe_has_no_say_in_a_circuit_that_was_forced_open_and_let_go_meanwhile() {
+fn a_probe_is_stale_after_a_mode_came_and_went() {
     bounded(5, || {
         let probe = |bench: &Bench| {
             let probe = bench.admit(OPEN_FOR).ok()?;
             Some((probe, bench.end(probe.generation, Failure, OPEN_FOR)))
         };
-        let there_and_back = |bench: &Bench| (force_open(bench), let_go(bench));
+        let there_and_back = |bench: &Bench| (force_open(bench), end_mode(bench));
         let (bench, probed, (_, since)) = both(Bench::open(ONE_PROBE), probe, there_and_back);
         match probed {
             // Asked after the mode ended: an ordinary call, whose failure opens the circuit.
-            Some((asked, ended)) if asked.generation == since => {
+            Some((admitted, ended)) if admitted.generation == since => {
                 assert!(is_transition(&ended));
                 assert_eq!((bench.generation(), bench.phase()), (since + 1, Phase::Open));
             }
@@ -87,7 +87,7 @@ fn a_probe_has_no_say_in_a_circuit_that_was_forced_open_and_let_go_meanwhile() {
 }
 
 #[test]
-fn whoever_steers_it_and_whoever_moves_it_on_each_begin_a_generation_of_their_own() {
+fn a_mode_and_a_timer_each_start_a_generation() {
     bounded(3, || {
         let become_of = |ended: EndEffect| match ended {
             EndEffect::Transitioned(transition) => Some(transition.word.generation),

@@ -4,7 +4,7 @@ use super::*;
 use CallResult::{Failure, Ignored, Success};
 
 #[test]
-fn two_probes_that_end_at_once_decide_exactly_once_with_both_results() {
+fn two_probes_that_end_at_once_decide_once_with_both_results() {
     model(|| {
         let (bench, success, failure) = both(
             Bench::half_open(half_of_probes(2), 2),
@@ -24,7 +24,7 @@ fn two_probes_that_end_at_once_decide_exactly_once_with_both_results() {
 }
 
 #[test]
-fn two_successes_at_once_close_it_exactly_once() {
+fn two_successes_at_once_close_the_circuit_once() {
     model(|| {
         let succeed = |bench: &Bench| bench.end(2, Success, OPEN_FOR);
         let (bench, one, other) = both(Bench::half_open(successes(2, 2), 2), succeed, succeed);
@@ -36,7 +36,7 @@ fn two_successes_at_once_close_it_exactly_once() {
 }
 
 #[test]
-fn a_success_and_a_failure_at_once_where_one_failure_is_too_many_reopen_it_exactly_once() {
+fn a_probe_failure_beside_a_success_reopens_the_circuit_once() {
     bounded(5, || {
         let (bench, success, failure) = both(
             Bench::half_open(successes(2, 2), 2),
@@ -49,7 +49,7 @@ fn a_success_and_a_failure_at_once_where_one_failure_is_too_many_reopen_it_exact
 }
 
 #[test]
-fn three_probes_that_end_at_once_are_all_in_the_decision() {
+fn three_probes_that_end_at_once_all_count() {
     bounded(3, || {
         let succeed = |bench: &Bench| bench.end(2, Success, OPEN_FOR);
         let fail = |bench: &Bench| bench.end(2, Failure, OPEN_FOR);
@@ -66,7 +66,7 @@ fn three_probes_that_end_at_once_are_all_in_the_decision() {
 }
 
 #[test]
-fn a_probe_that_is_dropped_while_another_fails_is_not_held_against_anybody() {
+fn a_cancelled_probe_does_not_count_beside_a_failed_one() {
     model(|| {
         let (bench, dropped, failed) = both(
             Bench::half_open(half_of_probes(2), 2),
@@ -81,7 +81,7 @@ fn a_probe_that_is_dropped_while_another_fails_is_not_held_against_anybody() {
 
 // At most five preemptions, so that a run stays short.
 #[test]
-fn what_a_lost_probe_brings_is_not_among_the_results_of_the_next_round() {
+fn a_lost_probe_does_not_count_in_the_next_round() {
     bounded(5, || {
         let bench = Bench::half_open(half_of_probes(2), 2);
         let (bench, _, ()) = both(

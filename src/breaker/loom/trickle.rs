@@ -22,8 +22,8 @@ fn in_flight(bench: &Bench) -> u8 {
 #[test]
 fn one_of_two_calls_at_the_end_of_an_interval_is_admitted() {
     model(|| {
-        let ask = |bench: &Bench| bench.admit(INTERVAL_ENDS).is_ok();
-        let (bench, one, other) = both(half_open(), ask, ask);
+        let admit = |bench: &Bench| bench.admit(INTERVAL_ENDS).is_ok();
+        let (bench, one, other) = both(half_open(), admit, admit);
         assert!(one != other, "{one}, {other}");
         assert_eq!(in_flight(&bench), 2);
         assert!(bench.admit(INTERVAL_ENDS + OPEN_FOR - 1).is_err());
@@ -34,8 +34,8 @@ fn one_of_two_calls_at_the_end_of_an_interval_is_admitted() {
 #[test]
 fn one_of_two_calls_at_the_end_of_the_open_time_is_admitted() {
     model(|| {
-        let ask = |bench: &Bench| bench.admit(OPEN_FOR).is_ok();
-        let (bench, one, other) = both(Bench::open(TRICKLE), ask, ask);
+        let admit = |bench: &Bench| bench.admit(OPEN_FOR).is_ok();
+        let (bench, one, other) = both(Bench::open(TRICKLE), admit, admit);
         assert!(one != other, "{one}, {other}");
         assert_eq!(in_flight(&bench), 1);
         assert!(bench.admit(INTERVAL_ENDS - 1).is_err());
@@ -47,22 +47,22 @@ fn one_of_two_calls_at_the_end_of_the_open_time_is_admitted() {
 /// interval before. The circuit is open until then, so at most one interval has no probe. At most
 /// five preemptions, so that a run stays short.
 #[test]
-fn a_probe_that_fails_meanwhile_delays_the_next_by_one_interval() {
+fn a_failed_probe_delays_the_next_by_one_interval() {
     bounded(5, || {
         let fail = |bench: &Bench| bench.end(2, Failure, INTERVAL_ENDS);
-        let ask = |bench: &Bench| bench.admit(INTERVAL_ENDS);
-        let (bench, failed, asked) = both(half_open(), fail, ask);
-        match (failed, asked) {
+        let admit = |bench: &Bench| bench.admit(INTERVAL_ENDS);
+        let (bench, failed, admitted) = both(half_open(), fail, admit);
+        match (failed, admitted) {
             (EndEffect::Transitioned(_), Err(packed)) => {
                 assert_eq!((packed.state(), packed.wait()), (State::Open, Some(OPEN_FOR)));
             }
             // The only probe in flight failed: open until the interval ends, which is now.
-            (EndEffect::Transitioned(_), asked) => {
-                assert_eq!(asked, Ok(Admitted { generation: 4, half_opened: true }));
+            (EndEffect::Transitioned(_), admitted) => {
+                assert_eq!(admitted, Ok(Admitted { generation: 4, half_opened: true }));
                 assert_eq!(in_flight(&bench), 1);
             }
-            (_, asked) => {
-                assert_eq!(asked, Ok(Admitted { generation: 2, half_opened: false }));
+            (_, admitted) => {
+                assert_eq!(admitted, Ok(Admitted { generation: 2, half_opened: false }));
                 assert_eq!(in_flight(&bench), 1);
             }
         }
@@ -72,35 +72,35 @@ fn a_probe_that_fails_meanwhile_delays_the_next_by_one_interval() {
 }
 
 #[test]
-fn a_success_closes_it_whoever_is_admitted_meanwhile() {
+fn a_success_closes_beside_another_admission() {
     model(|| {
         let succeed = |bench: &Bench| bench.end(2, Success, INTERVAL_ENDS);
-        let ask = |bench: &Bench| bench.admit(INTERVAL_ENDS).map(|admitted| admitted.generation);
-        let (bench, succeeded, asked) = both(half_open(), succeed, ask);
+        let admit = |bench: &Bench| bench.admit(INTERVAL_ENDS).map(|admitted| admitted.generation);
+        let (bench, succeeded, admitted) = both(half_open(), succeed, admit);
         assert!(is_transition(&succeeded), "{succeeded:?}");
-        assert!(matches!(asked, Ok(2 | 3)), "{asked:?}");
+        assert!(matches!(admitted, Ok(2 | 3)), "{admitted:?}");
         assert_eq!((bench.generation(), bench.phase().is_closed()), (3, true));
     });
 }
 
 #[test]
-fn a_success_closes_it_or_comes_after_a_failure_and_an_admission() {
+fn a_success_closes_beside_a_failure_and_an_admission() {
     bounded(3, || {
         let bench = half_open();
         assert!(bench.admit(INTERVAL_ENDS).is_ok());
         let succeed = |bench: &Bench| bench.end(2, Success, 3 * OPEN_FOR);
         let fail = |bench: &Bench| bench.end(2, Failure, 3 * OPEN_FOR);
-        let ask = |bench: &Bench| bench.admit(3 * OPEN_FOR).map(|admitted| admitted.generation);
-        let (bench, succeeded, failed, asked) = all(bench, succeed, fail, ask);
-        assert!(is_transition(&succeeded), "the failure had another probe beside it: {succeeded:?}");
+        let admit = |bench: &Bench| bench.admit(3 * OPEN_FOR).map(|admitted| admitted.generation);
+        let (bench, succeeded, failed, admitted) = all(bench, succeed, fail, admit);
+        assert!(is_transition(&succeeded), "another probe was in flight beside the failed one: {succeeded:?}");
         assert!(!is_transition(&failed), "{failed:?}");
-        assert!(matches!(asked, Ok(2 | 3)), "{asked:?}");
+        assert!(matches!(admitted, Ok(2 | 3)), "{admitted:?}");
         assert!(bench.phase().is_closed());
     });
 }
 
 #[test]
-fn the_last_of_two_probes_that_fail_opens_it_until_the_interval_ends() {
+fn the_last_failed_probe_opens_until_the_interval_ends() {
     model(|| {
         let bench = half_open();
         assert!(bench.admit(INTERVAL_ENDS).is_ok());
@@ -113,13 +113,13 @@ fn the_last_of_two_probes_that_fail_opens_it_until_the_interval_ends() {
 }
 
 #[test]
-fn a_call_with_a_failure_and_another_call_at_once_is_admitted_once() {
+fn one_of_two_calls_is_admitted_beside_a_failure() {
     bounded(3, || {
         let bench = half_open();
         assert!(bench.admit(INTERVAL_ENDS).is_ok());
         let fail = |bench: &Bench| bench.end(2, Failure, 3 * OPEN_FOR);
-        let ask = |bench: &Bench| bench.admit(3 * OPEN_FOR).is_ok();
-        let (bench, _, one, other) = all(bench, fail, ask, ask);
+        let admit = |bench: &Bench| bench.admit(3 * OPEN_FOR).is_ok();
+        let (bench, _, one, other) = all(bench, fail, admit, admit);
         assert!(one != other, "{one}, {other}");
         assert_eq!(in_flight(&bench), 2);
     });

@@ -1,7 +1,7 @@
 //! Permits: permission to make one call.
 
 mod outcome;
-#[expect(clippy::module_inception, reason = "the room's main type")]
+#[expect(clippy::module_inception, reason = "the file is named after its type")]
 mod permit;
 mod record;
 #[cfg(all(test, not(recourse_loom)))]

@@ -11,13 +11,13 @@ use crate::breaker::{
 pub(super) enum PermitOutcome {
     Success,
     Failure {
-        asked: Option<Duration>,
+        requested: Option<Duration>,
     },
     Neutral,
     /// The service, or a queue in front of it, asked for fewer calls. `answered`: the service
     /// itself did so, in an answer.
     Throttled {
-        asked: Option<Duration>,
+        requested: Option<Duration>,
         answered: bool,
     },
     /// No call was made, or a breaker further in rejected it.
@@ -27,7 +27,7 @@ pub(super) enum PermitOutcome {
 }
 
 impl PermitOutcome {
-    pub(super) const FAILURE: Self = Self::Failure { asked: None };
+    pub(super) const FAILURE: Self = Self::Failure { requested: None };
 
     /// Returns whether the outcome counts in the totals without `count_calls`. Outcomes other than
     /// successes are rare, so counting them is cheap.
@@ -49,8 +49,8 @@ impl PermitOutcome {
     /// Applies the settings for cancelled and throttled calls. `ran`: how long the call ran, in
     /// microseconds, if known.
     pub(super) fn resolve(self, dropped: CancelledCalls, throttled: ThrottledCalls, ran: Option<u64>) -> Self {
-        if let (Self::Throttled { asked, .. }, ThrottledCalls::Failure) = (self, throttled) {
-            return Self::Failure { asked };
+        if let (Self::Throttled { requested, .. }, ThrottledCalls::Failure) = (self, throttled) {
+            return Self::Failure { requested };
         }
         match (self, dropped) {
             (Self::Cancelled | Self::CancelledAfterResponse, CancelledCalls::Failure) => Self::FAILURE,

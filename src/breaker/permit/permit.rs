@@ -33,7 +33,7 @@ use crate::{
 /// permit.success();
 /// # Ok::<(), tower_recourse::Rejection>(())
 /// ```
-#[must_use = "a permit that is dropped at once says nothing of the call"]
+#[must_use = "a permit that is dropped at once ends before the call"]
 pub struct Permit {
     pub(super) core: &'static Core,
     pub(super) generation: u32,
@@ -128,11 +128,11 @@ impl Permit {
             Verdict::Failure(failure) if failure.kind() == FailureKind::Rejected => self.finish(PermitOutcome::Unused),
             Verdict::Failure(failure) if failure.kind() == FailureKind::Throttled => {
                 self.finish(PermitOutcome::Throttled {
-                    asked: failure.retry_after(),
+                    requested: failure.retry_after(),
                     answered: failure.delivery() == Delivery::Sent,
                 });
             }
-            Verdict::Failure(failure) => self.finish(PermitOutcome::Failure { asked: failure.retry_after() }),
+            Verdict::Failure(failure) => self.finish(PermitOutcome::Failure { requested: failure.retry_after() }),
             Verdict::Neutral => self.finish(PermitOutcome::Neutral),
         }
     }
@@ -181,14 +181,14 @@ impl Permit {
     }
 
     #[inline]
-    fn finish(&mut self, end: PermitOutcome) {
+    fn finish(&mut self, outcome: PermitOutcome) {
         self.ended = true;
-        if !matches!(end, PermitOutcome::Success) || self.flags & PLAIN == 0 {
-            return self.record(end, false);
+        if !matches!(outcome, PermitOutcome::Success) || self.flags & PLAIN == 0 {
+            return self.record(outcome, false);
         }
         match self.core.record_success(self.generation) {
             FastRecord::Done => {}
-            rest => self.record(end, rest == FastRecord::NeedsEvaluation),
+            rest => self.record(outcome, rest == FastRecord::NeedsEvaluation),
         }
     }
 
@@ -196,7 +196,7 @@ impl Permit {
     #[cold]
     fn end_cancelled(&mut self) {
         let panicking = std::thread::panicking();
-        let end = if timeout_scope::is_over(self.attempt) || (self.flags & OWNS_PANICS != 0 && panicking) {
+        let outcome = if timeout_scope::is_over(self.attempt) || (self.flags & OWNS_PANICS != 0 && panicking) {
             PermitOutcome::FAILURE
         } else if self.flags & ANSWERED != 0 {
             PermitOutcome::CancelledAfterResponse
@@ -205,9 +205,9 @@ impl Permit {
         };
         if panicking {
             // A second panic, in an observer, would abort the process.
-            let _ = catch_unwind(AssertUnwindSafe(|| self.finish(end)));
+            let _ = catch_unwind(AssertUnwindSafe(|| self.finish(outcome)));
         } else {
-            self.finish(end);
+            self.finish(outcome);
         }
     }
 }

@@ -17,14 +17,14 @@ use crate::{
 impl Permit {
     /// Records an outcome in the totals, the windows and the cell, and emits the events.
     #[cold]
-    pub(super) fn record(&self, end: PermitOutcome, is_counted: bool) {
+    pub(super) fn record(&self, outcome: PermitOutcome, is_counted: bool) {
         let Some(tenant) = self.core.tenant_of(self.generation) else { return };
         let settings = tenant.settings.load();
         let ran = (self.started != UNTIMED).then(|| tenant.now(&settings).saturating_sub(self.started));
-        let end = end.resolve(settings.dropped, settings.throttled, ran);
-        let (total, result, asked) = match end {
+        let outcome = outcome.resolve(settings.dropped, settings.throttled, ran);
+        let (total, result, requested) = match outcome {
             PermitOutcome::Success => (&tenant.totals.successes, CallResult::Success, None),
-            PermitOutcome::Failure { asked } => (&tenant.totals.failures, CallResult::Failure, asked),
+            PermitOutcome::Failure { requested } => (&tenant.totals.failures, CallResult::Failure, requested),
             // The service answered, which is what a probe tests. A generation never changes from
             // closed to half-open: if the circuit changes in the meantime, the result is stale and
             // has no effect.
@@ -42,19 +42,19 @@ impl Permit {
             PermitOutcome::Cancelled => (&tenant.totals.dropped, CallResult::Ignored, None),
         };
         let admission_counted = self.flags & COUNTED != 0;
-        if admission_counted || end.is_always_counted() {
+        if admission_counted || outcome.is_always_counted() {
             total.add();
         }
-        if !admission_counted && end.is_always_counted() {
+        if !admission_counted && outcome.is_always_counted() {
             tenant.totals.admitted.add();
         }
         let window = self.core.window();
         let window = window.as_deref();
-        if let (Some(window), Some(_), Some(accepted)) = (window, settings.throttle, end.accepted_by_service()) {
+        if let (Some(window), Some(_), Some(accepted)) = (window, settings.throttle, outcome.accepted_by_service()) {
             window.record_request(self.generation, tenant.now(&settings), accepted);
         }
-        // A neutral outcome says nothing about speed. A cancelled call that took too long was slow.
-        let slow = match end {
+        // A neutral call counts neither as slow nor as fast. A cancelled call that took too long was slow.
+        let slow = match outcome {
             PermitOutcome::Neutral | PermitOutcome::Unused | PermitOutcome::Throttled { .. } => None,
             _ => ran.zip(settings.slow_after).map(|(ran, limit)| ran > micros(limit)),
         };
@@ -63,18 +63,18 @@ impl Permit {
             Some(window) if is_counted => WindowUse::AlreadyRecorded(window),
             Some(window) => WindowUse::Record(window),
         };
-        let ends = |context: TransitionContext<'_>| {
+        let end_call = |context: TransitionContext<'_>| {
             self.core.cell.end_call(context, window_use, self.generation, result, slow)
         };
-        let ended = tenant.with_context(&settings, asked, ends);
+        let effect = tenant.with_context(&settings, requested, end_call);
         // All counts come before the events: an observer may panic.
-        if let EndEffect::Transitioned(..) = ended {
+        if let EndEffect::Transitioned(..) = effect {
             tenant.totals.transitions.add();
         }
         if result == CallResult::Failure {
             settings.observers.tell(Event::CallFailed { name: tenant.name(&settings) });
         }
-        match ended {
+        match effect {
             EndEffect::Transitioned(transition) => tenant.emit_transition(&settings, transition),
             EndEffect::WouldOpen(counts) => tenant.emit_would_open(&settings, counts),
             EndEffect::Unchanged | EndEffect::Stale => {}

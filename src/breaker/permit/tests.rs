@@ -28,21 +28,21 @@ fn ignores_success(tenant: &Tenant) -> bool {
 }
 
 #[test]
-fn a_good_call_has_nothing_to_write_unless_the_one_before_has_failed() {
+fn a_success_after_a_success_writes_nothing() {
     let tenant = tenant(BreakerConfig::default());
     assert!(!ignores_success(&tenant));
     call(&tenant).success();
-    assert!(ignores_success(&tenant), "from the first answer on");
+    assert!(ignores_success(&tenant), "after the first success");
     call(&tenant).failure();
     assert!(!ignores_success(&tenant));
     call(&tenant).success();
     assert!(ignores_success(&tenant));
     let of_another = tenant.core.record_success(generation(&tenant) + 1);
-    assert_eq!(of_another, FastRecord::NotRecorded, "another generation's call says so itself");
+    assert_eq!(of_another, FastRecord::NotRecorded, "a stale call is recorded on the slow path");
 }
 
 #[test]
-fn a_good_call_has_nothing_to_write_in_a_full_window_without_a_failure() {
+fn a_success_in_a_full_window_without_failures_writes_nothing() {
     let window = Window::count(3).unwrap().minimum(3).unwrap();
     let tenant = tenant(BreakerConfig::default().open_when(TripRule::FailureRate { failing: Ratio::HALF, window }));
     for _ in 0..3 {
@@ -60,7 +60,7 @@ fn a_good_call_has_nothing_to_write_in_a_full_window_without_a_failure() {
 
 /// The case of a failure that arrives while the fast path records a success.
 #[test]
-fn a_good_call_that_is_counted_already_is_judged_and_not_counted_again() {
+fn a_recorded_success_is_evaluated_and_not_counted_twice() {
     let rule = |calls| {
         let window = Window::count(4).unwrap().minimum(calls).unwrap();
         BreakerConfig::default().open_when(TripRule::FailureRate { failing: Ratio::HALF, window })
@@ -73,7 +73,11 @@ fn a_good_call_that_is_counted_already_is_judged_and_not_counted_again() {
         let mut permit = call(&tenant);
         permit.ended = true;
         permit.record(PermitOutcome::Success, true);
-        assert_eq!(tenant.core.cell.load().state() == State::Open, opens, "one of two has failed; it takes {minimum}");
+        assert_eq!(
+            tenant.core.cell.load().state() == State::Open,
+            opens,
+            "one of two calls failed; the minimum is {minimum}"
+        );
         if !opens {
             assert_eq!(window.counts(generation, || 0).calls, 2);
         }
@@ -82,7 +86,7 @@ fn a_good_call_that_is_counted_already_is_judged_and_not_counted_again() {
 
 /// Other windows can't be checked inline.
 #[test]
-fn what_is_seen_at_once_is_a_window_of_calls_alone_and_the_first_of_its_memory() {
+fn only_an_original_count_window_is_checked_inline() {
     let calls = |calls| Window::count(calls).unwrap();
     let half = |window| TripRule::FailureRate { failing: Ratio::HALF, window };
     let slow = TripRule::SlowCallRate { longer_than: Duration::from_secs(1), share: Ratio::HALF, window: calls(7) };
@@ -99,7 +103,7 @@ fn what_is_seen_at_once_is_a_window_of_calls_alone_and_the_first_of_its_memory()
 
 /// A reconfiguration stores the settings first, and the flags after them.
 #[test]
-fn settings_seen_before_their_flags_count_the_whole_call() {
+fn settings_read_before_their_flags_count_the_whole_call() {
     let tenant = tenant(BreakerConfig::default());
     tenant.settings.store(BreakerConfig::default().without_observers().count_calls().settings);
     let settings = tenant.settings.load();

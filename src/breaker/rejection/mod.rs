@@ -3,7 +3,7 @@
 mod breaker_error;
 mod on_rejection;
 mod packed_rejection;
-#[expect(clippy::module_inception, reason = "the room's main type")]
+#[expect(clippy::module_inception, reason = "the file is named after its type")]
 mod rejection;
 
 pub use breaker_error::BreakerError;

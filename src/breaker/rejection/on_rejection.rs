@@ -67,7 +67,7 @@ impl<Res, Err> OnRejection<Res, Err> for NotReady {
     const WAITS: bool = true;
 
     fn reject(&self, _: Rejection) -> Result<Res, Err> {
-        panic!("called without having been ready")
+        panic!("`call` before `poll_ready` returned ready")
     }
 
     fn pass(error: Err) -> Err {
@@ -77,6 +77,6 @@ impl<Res, Err> OnRejection<Res, Err> for NotReady {
 
 impl<Function> fmt::Debug for RejectWithResponse<Function> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a response made by a function")
+        f.write_str("Respond(..)")
     }
 }

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::breaker::state::Mode;
 
-/// Who asks to be admitted.
+/// What asks to be admitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AdmissionKind {
     Request,

@@ -107,13 +107,13 @@ fn assert_turned(word: StateWord, next: StateWord) -> Result<(), TestCaseError> 
         _ => prop_assert!(next.streak == word.streak || word.mode == Mode::MetricsOnly),
     }
     prop_assert_eq!(next.mode, word.mode);
-    prop_assert!(!changed || word.mode == Mode::Auto, "the mode has the say");
+    prop_assert!(!changed || word.mode == Mode::Auto, "only in automatic mode");
     Ok(())
 }
 
 proptest! {
     #[test]
-    fn a_change_of_state_begins_the_next_generation_and_nothing_else_does(
+    fn only_a_change_of_state_starts_a_generation(
         rules in any_rules(), probes in any_probing(), word in any_word(), result in any_ending(), counts in any_counts(),
         elapsed in any_over(), lasted in 0..3_u64,
     ) {
@@ -122,7 +122,7 @@ proptest! {
     }
 
     #[test]
-    fn a_probe_that_says_nothing_only_frees_its_slot(
+    fn an_ignored_probe_only_frees_its_slot(
         rules in any_rules(), probes in any_probing(), word in any_word(), counts in any_counts(),
     ) {
         let Phase::HalfOpen { in_flight, counted, admitted } = word.phase else { return Ok(()) };
@@ -132,7 +132,7 @@ proptest! {
 
     /// Holds whatever the settings were when the other probes were admitted.
     #[test]
-    fn a_half_open_circuit_with_no_probe_on_its_way_lets_one_in(
+    fn a_half_open_circuit_without_probes_admits_one(
         probes in any_probing(), word in any_word(), counted in any::<u8>(), timer in any::<bool>(),
     ) {
         let phase = Phase::HalfOpen { in_flight: 0, counted, admitted: 0 };
@@ -143,7 +143,7 @@ proptest! {
     }
 
     #[test]
-    fn an_admission_never_exceeds_what_may_be_on_its_way(
+    fn an_admission_never_exceeds_the_maximum_of_probes(
         probes in any_probing(), word in any_word(), elapsed in any_over(), kind in any_asking(),
     ) {
         let barred = probes.external_only && kind == AdmissionKind::Request;

@@ -13,35 +13,35 @@ impl Counters {
         match kind {
             WindowKind::None => None,
             WindowKind::Calls(calls) => Some(Self::Calls(CountRing::new(calls))),
-            WindowKind::Time { slice, slices } => Some(Self::Time(TimeRing::new(slice, slices))),
+            WindowKind::Time { slot, slots } => Some(Self::Time(TimeRing::new(slot, slots))),
         }
     }
 
     pub(super) fn kind(&self) -> WindowKind {
         match self {
             Self::Calls(marks) => marks.kind(),
-            Self::Time(slices) => slices.kind(),
+            Self::Time(ring) => ring.kind(),
         }
     }
 
     pub(super) fn start_tenant(&self, generation: u32) {
         match self {
             Self::Calls(marks) => marks.start_tenant(generation),
-            Self::Time(slices) => slices.start_tenant(generation),
+            Self::Time(ring) => ring.start_tenant(generation),
         }
     }
 
     pub(super) fn record(&self, generation: u32, mark: bool, now: impl Fn() -> u64) -> Option<(u32, u32)> {
         match self {
             Self::Calls(marks) => marks.record(generation, mark),
-            Self::Time(slices) => slices.record(generation, now(), 1, mark.into()),
+            Self::Time(ring) => ring.record(generation, now(), 1, mark.into()),
         }
     }
 
     pub(super) fn read(&self, generation: u32, now: impl Fn() -> u64) -> (u32, u32) {
         match self {
             Self::Calls(marks) => marks.read(generation),
-            Self::Time(slices) => slices.read(generation, now()),
+            Self::Time(ring) => ring.read(generation, now()),
         }
     }
 

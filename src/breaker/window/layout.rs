@@ -16,8 +16,8 @@ pub(crate) enum WindowKind {
     None,
     /// The last calls, this many.
     Calls(u16),
-    /// The last `slices` × `slice`. `slice` is in microseconds.
-    Time { slice: u64, slices: u8 },
+    /// The last `slots` × `slot`. `slot` is in microseconds.
+    Time { slot: u64, slots: u8 },
 }
 
 impl WindowLayout {

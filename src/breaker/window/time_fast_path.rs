@@ -72,8 +72,8 @@ impl TimeFastPath {
         threshold: u32,
         now: impl FnOnce(&Self) -> u64,
     ) -> FastRecord {
-        // Guessing the slot and checking the guess is faster than computing it. A division would
-        // have to wait for the clock: 41 ns instead of 36 (`benches/peers`, one thread).
+        // Guessing the slot and checking the guess is faster than computing it, because a division
+        // would have to wait for the clock. This saves 5 of 41 ns (AMD EPYC, one thread).
         let number = self.current_slot.load(Ordering::Relaxed);
         if !ring.contains(number, now(self)) {
             return FastRecord::NotRecorded;
@@ -92,17 +92,17 @@ impl TimeFastPath {
     }
 
     /// Notes that a call in this slot is going to be recorded as a failure.
-    pub(super) fn mark(&self, slice: u64) {
+    pub(super) fn mark(&self, slot: u64) {
         let is_newer = |marked: u64| {
-            if marked >> 33 == slice >> 33 {
+            if marked >> 33 == slot >> 33 {
                 // Slot numbers wrap around.
-                TimeRing::is_ahead(slice, marked)
+                TimeRing::is_ahead(slot, marked)
             } else {
-                !is_later((marked >> 33) as u32, (slice >> 33) as u32)
+                !is_later((marked >> 33) as u32, (slot >> 33) as u32)
             }
         };
         // `Err`: a later slot is stored already, and stays.
         let _ =
-            self.marked.fetch_update(Ordering::AcqRel, Ordering::Acquire, |marked| is_newer(marked).then_some(slice));
+            self.marked.fetch_update(Ordering::AcqRel, Ordering::Acquire, |marked| is_newer(marked).then_some(slot));
     }
 }

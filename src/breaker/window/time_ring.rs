@@ -26,21 +26,21 @@ pub(crate) struct TimeRing {
 }
 
 impl TimeRing {
-    pub(crate) fn new(length: u64, slices: u8) -> Self {
-        let slice = || TimeSlot { slot_id: AtomicU64::new(0), sums: AtomicU64::new(0) };
-        Self { length: length.max(1), ring: (0..slices.max(1)).map(|_| slice()).collect() }
+    pub(crate) fn new(length: u64, slots: u8) -> Self {
+        let slot = || TimeSlot { slot_id: AtomicU64::new(0), sums: AtomicU64::new(0) };
+        Self { length: length.max(1), ring: (0..slots.max(1)).map(|_| slot()).collect() }
     }
 
     pub(crate) fn kind(&self) -> WindowKind {
-        WindowKind::Time { slice: self.length, slices: self.ring.len() as u8 }
+        WindowKind::Time { slot: self.length, slots: self.ring.len() as u8 }
     }
 
     /// Prepares the ring for a new tenant. See [`reset_if_wrapped`].
     pub(crate) fn start_tenant(&self, generation: u32) {
-        for slice in &self.ring {
-            if reset_if_wrapped(&slice.slot_id, generation) {
+        for slot in &self.ring {
+            if reset_if_wrapped(&slot.slot_id, generation) {
                 // Without this, the tag of the old counts could match that of a later slot.
-                slice.sums.store(0, Ordering::Relaxed);
+                slot.sums.store(0, Ordering::Relaxed);
             }
         }
     }
@@ -49,7 +49,7 @@ impl TimeRing {
     /// included, or `None` if a later generation has begun.
     pub(crate) fn record(&self, generation: u32, now: u64, calls: u32, marked: u32) -> Option<(u32, u32)> {
         let number = self.slot_number(now);
-        self.slice(number).add(slot_id(generation, number), calls, marked)?;
+        self.slot(number).add(slot_id(generation, number), calls, marked)?;
         Some(self.read_until(generation, number))
     }
 
@@ -70,7 +70,7 @@ impl TimeRing {
     #[inline]
     pub(super) fn add(&self, generation: u32, number: u64) {
         // `None`: the call's generation is over.
-        let _ = self.slice(number).add(slot_id(generation, number), 1, 0);
+        let _ = self.slot(number).add(slot_id(generation, number), 1, 0);
     }
 
     /// The id of the slot at `now`.
@@ -81,21 +81,21 @@ impl TimeRing {
     /// Returns whether `slot` is in the window that ends with slot `newest`, or later. It is later
     /// if this thread is late.
     #[inline]
-    pub(super) fn in_window(&self, slice: u64, generation: u32, newest: u64) -> bool {
-        let age = newest.wrapping_sub(slice) & TimeSlot::NUMBER_MASK;
-        (slice >> 33) as u32 == generation
+    pub(super) fn in_window(&self, slot: u64, generation: u32, newest: u64) -> bool {
+        let age = newest.wrapping_sub(slot) & TimeSlot::NUMBER_MASK;
+        (slot >> 33) as u32 == generation
             && (age < self.ring.len() as u64 || age > TimeSlot::NUMBER_MASK - TimeSlot::MAX_LATENESS)
     }
 
     /// Returns whether `slot` is later than another slot of the same generation. If it is earlier
     /// by more than a thread may be late, the other one is from before the numbers wrapped.
-    pub(super) fn is_ahead(slice: u64, of: u64) -> bool {
-        let ahead = slice.wrapping_sub(of) & TimeSlot::NUMBER_MASK;
+    pub(super) fn is_ahead(slot: u64, of: u64) -> bool {
+        let ahead = slot.wrapping_sub(of) & TimeSlot::NUMBER_MASK;
         ahead != 0 && ahead <= TimeSlot::NUMBER_MASK - TimeSlot::MAX_LATENESS
     }
 
     #[inline]
-    fn slice(&self, number: u64) -> &TimeSlot {
+    fn slot(&self, number: u64) -> &TimeSlot {
         &self.ring[(number % self.ring.len() as u64) as usize]
     }
 
@@ -108,7 +108,7 @@ impl TimeRing {
     pub(super) fn read_until(&self, generation: u32, newest: u64) -> (u32, u32) {
         let oldest = (newest + 1).saturating_sub(self.ring.len() as u64);
         (oldest..=newest).fold((0u32, 0u32), |(calls, marked), number| {
-            let (more_calls, more_marked) = self.slice(number).sums_of(slot_id(generation, number));
+            let (more_calls, more_marked) = self.slot(number).sums_of(slot_id(generation, number));
             (calls.saturating_add(more_calls), marked.saturating_add(more_marked))
         })
     }

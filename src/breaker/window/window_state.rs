@@ -31,8 +31,8 @@ enum TimeExtras {
 impl WindowState {
     pub(crate) fn new(layout: WindowLayout) -> Self {
         let extras = match layout {
-            WindowLayout { requests: WindowKind::Time { slice, slices }, .. } => {
-                Some(TimeExtras::Requests(TimeRing::new(slice, slices)))
+            WindowLayout { requests: WindowKind::Time { slot, slots }, .. } => {
+                Some(TimeExtras::Requests(TimeRing::new(slot, slots)))
             }
             layout if layout.is_only_time_window() => Some(TimeExtras::FastPath(TimeFastPath::new())),
             _ => None,
@@ -67,14 +67,14 @@ impl WindowState {
             (None, _) => Some((0, 0)),
         };
         let (calls, failures) = match self.fast_path() {
-            Some((fast_path, slices)) if failed.is_some() => {
+            Some((fast_path, ring)) if failed.is_some() => {
                 // One time for both; with two, the noted slot could be the one before.
                 let (now, failed) = (now(), failed == Some(true));
-                fast_path.set_current_slot(slices.slot_number(now));
+                fast_path.set_current_slot(ring.slot_number(now));
                 if failed {
-                    fast_path.mark(slices.slot_id(generation, now));
+                    fast_path.mark(ring.slot_id(generation, now));
                 }
-                slices.record(generation, now, 1, failed.into())?
+                ring.record(generation, now, 1, failed.into())?
             }
             _ => record(self.failures.as_ref(), failed)?,
         };
@@ -130,8 +130,8 @@ impl WindowState {
     /// Stands in for a call that the slow path recorded at `now`.
     #[cfg(all(test, recourse_loom))]
     pub(crate) fn set_current_slot(&self, now: u64) {
-        if let Some((fast_path, slices)) = self.fast_path() {
-            fast_path.set_current_slot(slices.slot_number(now));
+        if let Some((fast_path, ring)) = self.fast_path() {
+            fast_path.set_current_slot(ring.slot_number(now));
         }
     }
 
@@ -144,7 +144,7 @@ impl WindowState {
 
     fn fast_path(&self) -> Option<(&TimeFastPath, &TimeRing)> {
         match (self.extras.as_deref(), &self.failures) {
-            (Some(TimeExtras::FastPath(fast_path)), Some(Counters::Time(slices))) => Some((fast_path, slices)),
+            (Some(TimeExtras::FastPath(fast_path)), Some(Counters::Time(ring))) => Some((fast_path, ring)),
             _ => None,
         }
     }

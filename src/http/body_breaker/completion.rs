@@ -16,13 +16,13 @@ pub struct OnBodyEnd {
 }
 
 impl<B: Body> Ends<Response<B>> for OnBodyEnd {
-    type Answer = Response<TrackedBody<B>>;
+    type Response = Response<TrackedBody<B>>;
 
-    fn goes_on(&self, response: &Response<B>, verdict: Verdict) -> bool {
+    fn continues(&self, response: &Response<B>, verdict: Verdict) -> bool {
         verdict.is_success() && !self.has_no_body && may_have_body(response.status())
     }
 
-    fn answer(response: Response<B>, permit: Option<Permit>) -> Self::Answer {
+    fn respond(response: Response<B>, permit: Option<Permit>) -> Self::Response {
         TrackedBody::of(response, permit)
     }
 }

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn a_place_is_marked_again_after_its_mark_was_taken_out() {
+fn a_place_can_be_marked_again_after_it_was_cleared() {
     let marks = CountRing::new(2);
     for _ in 0..3 {
         assert_eq!(marks.record(0, true).map(|(_, marked)| marked), Some(1));
@@ -14,7 +14,7 @@ fn a_place_is_marked_again_after_its_mark_was_taken_out() {
 }
 
 #[test]
-fn only_a_full_window_without_a_mark_is_quiet_and_only_in_its_generation() {
+fn only_a_full_window_without_marks_ignores_successes() {
     let marks = CountRing::new(2);
     for (mark, quiet) in [(false, false), (false, true), (true, false), (false, false), (false, true)] {
         marks.record(1, mark);

@@ -7,11 +7,11 @@ use CallResult::Failure;
 type Call = (u32, u64);
 
 /// Records one marked call per thread, at the same time. Returns the results.
-fn record<const N: usize>(slices: &Arc<TimeRing>, calls: [Call; N]) -> [Option<(u32, u32)>; N] {
-    let run = |slices: &TimeRing, (generation, now): Call| slices.record(generation, now, 1, 1);
+fn record<const N: usize>(ring: &Arc<TimeRing>, calls: [Call; N]) -> [Option<(u32, u32)>; N] {
+    let run = |ring: &TimeRing, (generation, now): Call| ring.record(generation, now, 1, 1);
     let threads = calls.map(|call| {
-        let slices = Arc::clone(slices);
-        thread::spawn(move || run(&slices, call))
+        let ring = Arc::clone(ring);
+        thread::spawn(move || run(&ring, call))
     });
     threads.map(|thread| thread.join().unwrap())
 }
@@ -20,64 +20,64 @@ fn record<const N: usize>(slices: &Arc<TimeRing>, calls: [Call; N]) -> [Option<(
 const TAGS: u64 = 1 << 16;
 
 /// Slots of length 1: a time is the number of its slot.
-fn slices(count: u8) -> Arc<TimeRing> {
+fn ring(count: u8) -> Arc<TimeRing> {
     Arc::new(TimeRing::new(1, count))
 }
 
 #[test]
-fn calls_at_once_are_all_in_the_sum_and_the_last_one_sees_them() {
+fn calls_at_once_are_all_counted_and_the_last_sees_them() {
     bounded(4, || {
-        let slices = slices(2);
-        let told = record(&slices, [(0, 5), (0, 5)]);
-        assert_eq!(slices.read(0, 5), (2, 2));
-        assert!(told.contains(&Some((2, 2))), "{told:?}");
+        let ring = ring(2);
+        let results = record(&ring, [(0, 5), (0, 5)]);
+        assert_eq!(ring.read(0, 5), (2, 2));
+        assert!(results.contains(&Some((2, 2))), "{results:?}");
     });
     bounded(3, || {
-        let slices = slices(2);
-        record(&slices, [(0, 5), (0, 5), (0, 4)]);
-        assert_eq!(slices.read(0, 5), (3, 3));
+        let ring = ring(2);
+        record(&ring, [(0, 5), (0, 5), (0, 4)]);
+        assert_eq!(ring.read(0, 5), (3, 3));
     });
 }
 
 #[test]
-fn a_call_that_comes_late_is_not_counted_in_the_slice_that_took_its_place() {
+fn a_late_call_is_not_counted_in_a_later_slot() {
     bounded(4, || {
-        let slices = slices(1);
-        record(&slices, [(0, 5), (0, 6)]);
-        assert_eq!(slices.read(0, 6), (1, 1));
-        assert_eq!(slices.read(0, 5), (0, 0));
+        let ring = ring(1);
+        record(&ring, [(0, 5), (0, 6)]);
+        assert_eq!(ring.read(0, 6), (1, 1));
+        assert_eq!(ring.read(0, 5), (0, 0));
     });
 }
 
 #[test]
-fn of_two_that_take_over_a_slice_neither_is_lost() {
+fn two_calls_that_take_over_a_slot_both_count() {
     bounded(4, || {
-        let slices = slices(1);
-        slices.record(0, 5, 7, 7);
-        record(&slices, [(0, 6), (0, 6)]);
-        assert_eq!(slices.read(0, 6), (2, 2));
+        let ring = ring(1);
+        ring.record(0, 5, 7, 7);
+        record(&ring, [(0, 6), (0, 6)]);
+        assert_eq!(ring.read(0, 6), (2, 2));
     });
 }
 
 #[test]
-fn a_slice_of_a_generation_that_ends_holds_nothing_for_the_next() {
+fn a_slot_of_a_former_generation_is_empty() {
     bounded(4, || {
-        let slices = slices(1);
-        let [_, next] = record(&slices, [(0, 5), (1, 5)]);
-        assert_eq!((next, slices.read(1, 5)), (Some((1, 1)), (1, 1)));
-        assert_eq!(slices.record(0, 5, 1, 1), None);
+        let ring = ring(1);
+        let [_, next] = record(&ring, [(0, 5), (1, 5)]);
+        assert_eq!((next, ring.read(1, 5)), (Some((1, 1)), (1, 1)));
+        assert_eq!(ring.record(0, 5, 1, 1), None);
     });
 }
 
 #[test]
-fn a_slice_that_is_taken_over_is_read_as_the_one_or_the_other() {
+fn a_slot_during_a_takeover_reads_as_old_or_new() {
     for later in [6, 5 + TAGS] {
         bounded(4, move || {
-            let slices = slices(1);
-            slices.record(0, 5, 7, 7);
-            let there = Arc::clone(&slices);
+            let ring = ring(1);
+            ring.record(0, 5, 7, 7);
+            let there = Arc::clone(&ring);
             let next = thread::spawn(move || there.record(0, later, 1, 0));
-            let (old, new) = (slices.read(0, 5), slices.read(0, later));
+            let (old, new) = (ring.read(0, 5), ring.read(0, later));
             assert!(matches!(old, (7, 7) | (0, 0)), "{old:?}");
             assert!(matches!(new, (1, 0) | (0, 0)), "{new:?}");
             assert_eq!(next.join().unwrap(), Some((1, 0)));
@@ -86,12 +86,12 @@ fn a_slice_that_is_taken_over_is_read_as_the_one_or_the_other() {
 }
 
 #[test]
-fn a_call_that_comes_late_is_not_in_a_slice_of_the_same_tag() {
+fn a_late_call_is_not_in_a_slot_with_the_same_tag() {
     bounded(4, || {
-        let slices = slices(1);
-        slices.record(0, 5, 7, 7);
-        record(&slices, [(0, 5), (0, 5 + TAGS)]);
-        assert_eq!(slices.read(0, 5 + TAGS), (1, 1));
+        let ring = ring(1);
+        ring.record(0, 5, 7, 7);
+        record(&ring, [(0, 5), (0, 5 + TAGS)]);
+        assert_eq!(ring.read(0, 5 + TAGS), (1, 1));
     });
 }
 
@@ -103,7 +103,7 @@ fn both_of_two() -> Bench {
 }
 
 #[test]
-fn two_failures_at_once_that_begin_a_slice_open_it_exactly_once() {
+fn two_failures_that_start_a_slot_open_once() {
     bounded(3, || {
         let bench = both_of_two();
         bench.window.record(0, Some(false), None, || 4);
@@ -115,7 +115,7 @@ fn two_failures_at_once_that_begin_a_slice_open_it_exactly_once() {
 }
 
 #[test]
-fn a_failure_that_opens_it_leaves_the_one_that_begins_the_next_slice_late_or_counted() {
+fn a_failure_in_the_next_slot_is_stale_or_counted() {
     bounded(3, || {
         let bench = both_of_two();
         bench.end(0, Failure, 5);

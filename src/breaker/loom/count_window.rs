@@ -38,7 +38,7 @@ fn assert_sum(marks: &CountRing, generation: u32, calls: u32) -> u32 {
 }
 
 #[test]
-fn calls_at_once_are_all_in_the_sum() {
+fn calls_at_once_are_all_counted() {
     bounded(3, || {
         let marks = record(CountRing::new(4), &[&[(0, true)], &[(0, true)], &[(0, false)]]);
         assert_eq!(assert_sum(&marks, 0, 3), 2);
@@ -46,7 +46,7 @@ fn calls_at_once_are_all_in_the_sum() {
 }
 
 #[test]
-fn a_window_of_one_call_holds_one_of_those_that_came_at_once() {
+fn a_window_of_one_call_holds_one_of_several() {
     model(|| {
         let marks = record(CountRing::new(1), &[&[(0, true)], &[(0, false)]]);
         assert_sum(&marks, 0, 1);
@@ -58,7 +58,7 @@ fn a_window_of_one_call_holds_one_of_those_that_came_at_once() {
 }
 
 #[test]
-fn a_window_of_two_calls_that_is_overrun_holds_two() {
+fn a_window_of_two_calls_holds_two_of_several() {
     bounded(5, || {
         let marks = record(CountRing::new(2), &[&[(0, true), (0, false)], &[(0, true), (0, true)]]);
         assert_sum(&marks, 0, 2);
@@ -70,7 +70,7 @@ fn a_window_of_two_calls_that_is_overrun_holds_two() {
 }
 
 #[test]
-fn two_that_put_and_take_one_mark_never_lose_it() {
+fn setting_and_clearing_one_mark_never_loses_it() {
     model(|| {
         let marks = CountRing::new(1);
         marks.record(0, true);
@@ -83,7 +83,7 @@ fn two_that_put_and_take_one_mark_never_lose_it() {
 }
 
 #[test]
-fn a_mark_that_is_in_the_sum_can_be_taken_out() {
+fn a_counted_mark_can_be_cleared() {
     model(|| {
         let marks = Arc::new(CountRing::new(1));
         let there = Arc::clone(&marks);
@@ -100,7 +100,7 @@ fn a_mark_that_is_in_the_sum_can_be_taken_out() {
 }
 
 #[test]
-fn a_good_call_that_writes_nothing_hides_no_failure() {
+fn a_success_that_writes_nothing_hides_no_failure() {
     model(|| {
         let marks = CountRing::new(1);
         marks.record(0, false);
@@ -111,7 +111,7 @@ fn a_good_call_that_writes_nothing_hides_no_failure() {
 }
 
 #[test]
-fn whoever_is_last_sees_every_failure() {
+fn the_last_call_sees_every_failure() {
     model(|| {
         let marks = Arc::new(CountRing::new(2));
         let there = Arc::clone(&marks);
@@ -133,7 +133,7 @@ fn no_call_of_another_generation_is_counted() {
 }
 
 #[test]
-fn the_marks_of_a_full_window_are_gone_with_its_generation() {
+fn a_new_generation_starts_without_marks() {
     model(|| {
         let marks = CountRing::new(2);
         marks.record(0, true);
@@ -144,7 +144,7 @@ fn the_marks_of_a_full_window_are_gone_with_its_generation() {
 }
 
 #[test]
-fn one_that_takes_the_place_of_a_generation_that_ends_meanwhile_leaves_no_mark() {
+fn a_call_of_an_ending_generation_leaves_no_mark() {
     bounded(3, || {
         let marks = record(CountRing::new(1), &[&[(0, true)], &[(1, false)], &[(2, true)]]);
         assert_eq!(assert_sum(&marks, 2, 1), 1);

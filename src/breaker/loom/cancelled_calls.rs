@@ -4,7 +4,7 @@ use super::*;
 use CallResult::{Cancelled, Failure, Success};
 
 #[test]
-fn a_circuit_that_opens_while_a_call_is_dropped_has_an_open_time() {
+fn a_circuit_that_opens_beside_a_cancelled_call_has_a_time() {
     model(|| {
         let bench = Bench::closed(consecutive(1));
         // The cancelled call starts a row.
@@ -20,7 +20,7 @@ fn a_circuit_that_opens_while_a_call_is_dropped_has_an_open_time() {
 }
 
 #[test]
-fn a_late_dropped_call_leaves_the_results_of_probes() {
+fn a_stale_cancelled_call_keeps_the_probe_results() {
     bounded(3, || {
         let bench = Bench::half_open(successes(2, 2), 2);
         let (bench, ..) =

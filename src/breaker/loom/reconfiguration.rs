@@ -6,7 +6,7 @@ use CallResult::{Failure, Ignored, Success};
 const PLAIN: Phase = Phase::Closed { failures_in_a_row: 0, slow_start: false };
 
 /// Asks with other settings than those of the bench.
-fn ask_by(bench: &Bench, probes: &ProbePolicy, now: u64) -> bool {
+fn admit_with(bench: &Bench, probes: &ProbePolicy, now: u64) -> bool {
     bench
         .with_context(now, |context| {
             bench.cell.admit(TransitionContext { probes, ..context }, AdmissionKind::Request, |_| true, |_| {})
@@ -15,7 +15,7 @@ fn ask_by(bench: &Bench, probes: &ProbePolicy, now: u64) -> bool {
 }
 
 #[test]
-fn a_failure_of_before_that_ends_by_the_new_settings_is_not_in_the_new_window() {
+fn an_earlier_failure_is_not_counted_in_the_new_window() {
     model(|| {
         let (bench, before, after) = both(
             Bench::closed(half_of(2)),
@@ -32,7 +32,7 @@ fn a_failure_of_before_that_ends_by_the_new_settings_is_not_in_the_new_window() 
 }
 
 #[test]
-fn a_probe_that_comes_back_meanwhile_has_its_say() {
+fn a_probe_that_ends_during_a_reconfiguration_counts() {
     for success in [true, false] {
         model(move || {
             let end: fn(&Bench) -> EndEffect = match success {
@@ -51,19 +51,19 @@ fn a_probe_that_comes_back_meanwhile_has_its_say() {
 }
 
 #[test]
-fn whoever_goes_by_fewer_probes_gets_in_only_where_there_is_room_by_both() {
+fn both_settings_must_have_room_for_a_probe() {
     bounded(3, || {
         let (bench, by_two, by_one, _) = all(
             Bench::half_open(successes(3, 2), 1),
             |bench| bench.admit(OPEN_FOR).is_ok(),
-            |bench| ask_by(bench, &successes(3, 1), OPEN_FOR),
+            |bench| admit_with(bench, &successes(3, 1), OPEN_FOR),
             |bench| bench.end(2, Ignored, OPEN_FOR),
         );
-        assert!(by_two, "there was room for one in any case");
-        let on_their_way = 1 + u8::from(by_one);
+        assert!(by_two, "either setting has room for one");
+        let in_flight = 1 + u8::from(by_one);
         assert!(
-            matches!(bench.phase(), Phase::HalfOpen { in_flight, .. } if in_flight == on_their_way),
-            "{:?}, where {on_their_way} should be on their way",
+            matches!(bench.phase(), Phase::HalfOpen { in_flight, .. } if in_flight == in_flight),
+            "{:?}, where {in_flight} should be in flight",
             bench.phase()
         );
         bench.assert_not_wedged();

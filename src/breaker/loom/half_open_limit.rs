@@ -17,7 +17,7 @@ fn assert_over_at(bench: &Bench, time: u64) {
 }
 
 #[test]
-fn of_all_who_see_the_time_over_and_a_probe_that_comes_back_one_moves_it_on() {
+fn a_limit_that_is_over_changes_the_circuit_once() {
     for undecided in [HalfOpenTimeout::Open, HalfOpenTimeout::Close] {
         bounded(3, move || {
             let look = |bench: &Bench| bench.tick(OPEN_FOR + LIMIT);
@@ -34,7 +34,7 @@ fn of_all_who_see_the_time_over_and_a_probe_that_comes_back_one_moves_it_on() {
 }
 
 #[test]
-fn the_time_in_half_open_begins_once_whoever_half_opens_it() {
+fn the_time_in_half_open_starts_once() {
     model(|| {
         let (bench, _, _) = both(
             Bench::open(within(HalfOpenTimeout::Open, ONE_PROBE)),
@@ -46,12 +46,12 @@ fn the_time_in_half_open_begins_once_whoever_half_opens_it() {
 }
 
 #[test]
-fn a_new_round_goes_on_with_the_time_of_the_old_one_whatever_comes_back() {
+fn a_new_round_keeps_the_limit_of_the_former_one() {
     bounded(3, || {
-        let ask = |bench: &Bench| bench.admit(OPEN_FOR + LEASE).is_ok();
+        let admit = |bench: &Bench| bench.admit(OPEN_FOR + LEASE).is_ok();
         let drop = |bench: &Bench| bench.end(2, Ignored, OPEN_FOR + LEASE);
         let probes = within(HalfOpenTimeout::Open, successes(2, 2));
-        let (bench, one, other, _) = all(Bench::half_open(probes, 2), ask, ask, drop);
+        let (bench, one, other, _) = all(Bench::half_open(probes, 2), admit, admit, drop);
         assert!(one || other);
         assert_over_at(&bench, OPEN_FOR + LIMIT);
     });
@@ -59,7 +59,7 @@ fn a_new_round_goes_on_with_the_time_of_the_old_one_whatever_comes_back() {
 
 // At most five preemptions, so that a run stays short.
 #[test]
-fn a_probe_that_fails_when_the_time_is_over_and_whoever_sees_that_open_it_once() {
+fn a_failed_probe_and_the_limit_open_the_circuit_once() {
     bounded(5, || {
         let fail = |bench: &Bench| is_transition(&bench.end(2, Failure, OPEN_FOR + LIMIT));
         let look = |bench: &Bench| bench.tick(OPEN_FOR + LIMIT);
@@ -72,17 +72,17 @@ fn a_probe_that_fails_when_the_time_is_over_and_whoever_sees_that_open_it_once()
 }
 
 #[test]
-fn nobody_is_a_probe_any_more_when_the_time_is_over_whatever_slot_is_free() {
+fn no_probe_is_admitted_after_the_limit() {
     for undecided in [HalfOpenTimeout::Open, HalfOpenTimeout::Close] {
         bounded(3, move || {
-            let ask = |bench: &Bench| bench.admit(OPEN_FOR + LIMIT);
+            let admit = |bench: &Bench| bench.admit(OPEN_FOR + LIMIT);
             let drop = |bench: &Bench| bench.end(2, Ignored, OPEN_FOR + LIMIT);
-            let (bench, one, other, _) = all(Bench::half_open(within(undecided, ONE_PROBE), 1), ask, ask, drop);
-            for asked in [one, other] {
-                match (undecided, asked) {
+            let (bench, one, other, _) = all(Bench::half_open(within(undecided, ONE_PROBE), 1), admit, admit, drop);
+            for admitted in [one, other] {
+                match (undecided, admitted) {
                     (HalfOpenTimeout::Open, Err(packed)) => assert_eq!(packed.wait(), Some(OPEN_FOR)),
                     (HalfOpenTimeout::Close, Ok(admitted)) => assert_eq!(admitted.generation, 3),
-                    _ => panic!("{undecided:?}: {asked:?}"),
+                    _ => panic!("{undecided:?}: {admitted:?}"),
                 }
             }
             assert_eq!(bench.generation(), 3);
@@ -91,15 +91,15 @@ fn nobody_is_a_probe_any_more_when_the_time_is_over_whatever_slot_is_free() {
 }
 
 #[test]
-fn one_that_was_about_to_half_open_it_takes_no_later_limit_away() {
+fn a_late_thread_does_not_overwrite_a_later_limit() {
     bounded(4, || {
-        let ask = |bench: &Bench| bench.admit(OPEN_FOR).is_ok();
+        let admit = |bench: &Bench| bench.admit(OPEN_FOR).is_ok();
         let reset_and_open = |bench: &Bench| {
             let since = bench.cell.update(StateWord::reset).1.generation;
             bench.end(since, Failure, OPEN_FOR);
             bench.admit(OPEN_FOR + OPEN_FOR).unwrap()
         };
-        let (bench, _, _) = both(Bench::open(within(HalfOpenTimeout::Open, ONE_PROBE)), ask, reset_and_open);
+        let (bench, _, _) = both(Bench::open(within(HalfOpenTimeout::Open, ONE_PROBE)), admit, reset_and_open);
         assert_over_at(&bench, OPEN_FOR + OPEN_FOR + LIMIT);
     });
 }

@@ -64,7 +64,7 @@ fn a_success_and_two_failures_at_once_leave_no_old_start() {
 
 // At most five preemptions, so that a run stays short.
 #[test]
-fn of_two_failures_that_open_one_passes_the_start_on() {
+fn an_opening_carries_the_start_of_the_row() {
     bounded(5, || {
         let bench = two_lasting_five();
         fails(&bench, 1);
@@ -76,7 +76,7 @@ fn of_two_failures_that_open_one_passes_the_start_on() {
 }
 
 #[test]
-fn of_two_probes_that_fail_one_passes_the_start_on() {
+fn a_reopening_carries_the_start_of_the_row() {
     bounded(3, || {
         let bench = Bench { times_failure_rows: true, ..Bench::half_open(successes(2, 2), 2) };
         let (bench, one, other) = both(bench, |bench| bench.end(2, Failure, 30), |bench| bench.end(2, Failure, 31));

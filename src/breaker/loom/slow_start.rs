@@ -3,22 +3,22 @@
 use super::*;
 use CallResult::{Failure, Success};
 
-const RAMP: u64 = 20;
+const SLOW_START: u64 = 20;
 
 /// Closed at [`OPEN_FOR`], in generation 3.
 fn slow_start(rules: Rules) -> Bench {
-    let bench = Bench { slow_start: RAMP, rules, ..Bench::half_open(ONE_PROBE, 1) };
+    let bench = Bench { slow_start: SLOW_START, rules, ..Bench::half_open(ONE_PROBE, 1) };
     assert!(is_transition(&bench.end(2, Success, OPEN_FOR)));
     bench
 }
 
 #[test]
-fn whoever_asks_while_it_relapses_gets_in_by_chance_or_is_told_until_when() {
+fn a_call_during_a_relapse_is_admitted_or_has_a_time() {
     model(|| {
-        let ask = |bench: &Bench| bench.admit(OPEN_FOR + 2);
+        let admit = |bench: &Bench| bench.admit(OPEN_FOR + 2);
         let fail = |bench: &Bench| bench.end(3, Failure, OPEN_FOR + 2);
-        let (bench, asked, failed) = both(slow_start(consecutive(1)), ask, fail);
-        match asked {
+        let (bench, admitted, failed) = both(slow_start(consecutive(1)), admit, fail);
+        match admitted {
             Ok(admitted) => assert_eq!((admitted.generation, admitted.half_opened), (3, false)),
             Err(packed) => {
                 assert_eq!((packed.state(), packed.wait()), (State::Open, Some(OPEN_FOR)));
@@ -30,24 +30,24 @@ fn whoever_asks_while_it_relapses_gets_in_by_chance_or_is_told_until_when() {
 }
 
 #[test]
-fn a_failure_is_not_lost_when_the_ramp_ends_just_then() {
+fn a_failure_at_the_end_of_the_slow_start_is_counted() {
     model(|| {
-        let fail = |bench: &Bench| bench.end(3, Failure, OPEN_FOR + RAMP);
-        let look = |bench: &Bench| bench.tick(OPEN_FOR + RAMP);
+        let fail = |bench: &Bench| bench.end(3, Failure, OPEN_FOR + SLOW_START);
+        let look = |bench: &Bench| bench.tick(OPEN_FOR + SLOW_START);
         let (bench, failed, moved_on) = both(slow_start(consecutive(2)), fail, look);
-        assert_eq!((failed, moved_on), (EndEffect::Unchanged, false), "the end of a ramp is no transition");
+        assert_eq!((failed, moved_on), (EndEffect::Unchanged, false), "the end of the slow start is not a transition");
         // The thread that advanced the timer may have lost the word to the failure. Then the next
         // one ends the slow start.
-        assert_eq!(bench.share(OPEN_FOR + RAMP), None);
+        assert_eq!(bench.share(OPEN_FOR + SLOW_START), None);
         let one = Phase::Closed { failures_in_a_row: 1, slow_start: false };
         assert_eq!((bench.generation(), bench.phase()), (3, one));
     });
 }
 
 #[test]
-fn of_a_probe_and_a_success_from_elsewhere_one_closes_it_and_the_ramp_has_a_beginning() {
+fn a_probe_and_a_reported_success_close_once() {
     model(|| {
-        let bench = Bench { slow_start: RAMP, ..Bench::half_open(ONE_PROBE, 1) };
+        let bench = Bench { slow_start: SLOW_START, ..Bench::half_open(ONE_PROBE, 1) };
         let probe = |bench: &Bench| is_transition(&bench.end(2, Success, OPEN_FOR + 1));
         let report = |bench: &Bench| {
             let (before, after) = bench.with_context(OPEN_FOR + 3, |context| bench.cell.report_success(context));
@@ -58,14 +58,14 @@ fn of_a_probe_and_a_success_from_elsewhere_one_closes_it_and_the_ramp_has_a_begi
         assert_eq!(bench.generation(), 3);
         let seen = bench.share(OPEN_FOR + 5);
         assert!(matches!(seen, Some(0.1 | 0.2)), "{seen:?}");
-        assert_eq!(bench.share(OPEN_FOR + 3 + RAMP), None);
+        assert_eq!(bench.share(OPEN_FOR + 3 + SLOW_START), None);
     });
 }
 
 #[test]
-fn one_that_was_about_to_close_it_leaves_a_later_ramp_alone() {
+fn a_late_thread_does_not_overwrite_a_later_slow_start() {
     bounded(4, || {
-        let bench = Bench { slow_start: RAMP, ..Bench::half_open(ONE_PROBE, 1) };
+        let bench = Bench { slow_start: SLOW_START, ..Bench::half_open(ONE_PROBE, 1) };
         let close = |bench: &Bench| bench.end(2, Success, OPEN_FOR);
         let close_twice = |bench: &Bench| {
             bench.with_context(OPEN_FOR, |context| bench.cell.report_success(context));

@@ -18,27 +18,27 @@ fn by_calls(minimum: u32) -> Bench {
 fn succeed(bench: &Bench, generation: u32, now: u64) -> FastRecord {
     let failures = bench.rules.failing.map_or(0, |share| share.least());
     bench.window.set_current_slot(now);
-    let alone = match bench.cell.success_changes_nothing(generation) && bench.cell.is_automatic() {
+    let record = match bench.cell.success_changes_nothing(generation) && bench.cell.is_automatic() {
         true => bench.window.record_success_below(generation, failures, |_| now),
         false => FastRecord::NotRecorded,
     };
-    let window_use = match alone {
-        FastRecord::Done => return alone,
+    let window_use = match record {
+        FastRecord::Done => return record,
         FastRecord::NeedsEvaluation => WindowUse::AlreadyRecorded(&bench.window),
         FastRecord::NotRecorded => WindowUse::Record(&bench.window),
     };
     bench.with_context(now, |context| bench.cell.end_call(context, window_use, generation, Success, None));
-    alone
+    record
 }
 
 #[test]
-fn good_calls_at_once_are_all_counted() {
+fn successes_at_once_are_all_counted() {
     bounded(4, || {
-        let good = |bench: &Bench| succeed(bench, 0, 5);
+        let success = |bench: &Bench| succeed(bench, 0, 5);
         // The first call of a generation takes the slow path.
         let bench = by_time(9);
         bench.end(0, Success, 5);
-        let (bench, one, other) = both(bench, good, good);
+        let (bench, one, other) = both(bench, success, success);
         assert_eq!((one, other), (FastRecord::Done, FastRecord::Done), "nothing has failed");
         assert_eq!(bench.window.counts(0, || 5), Counts { calls: 3, ..Counts::default() });
     });
@@ -49,14 +49,14 @@ fn good_calls_at_once_are_all_counted() {
 }
 
 #[test]
-fn a_good_call_and_a_failure_at_once_are_both_counted() {
+fn a_success_and_a_failure_at_once_are_both_counted() {
     for later in [5, 6] {
         bounded(3, move || {
             let bench = Arc::new(by_time(9));
             let there = Arc::clone(&bench);
-            let good = thread::spawn(move || succeed(&there, 0, 5));
+            let success = thread::spawn(move || succeed(&there, 0, 5));
             bench.end(0, Failure, later);
-            good.join().unwrap();
+            success.join().unwrap();
             let counts = bench.window.counts(0, || 6);
             assert_eq!((counts.calls, counts.failures), (2, 1));
         });
@@ -65,7 +65,7 @@ fn a_good_call_and_a_failure_at_once_are_both_counted() {
 
 /// One success and one failure open the circuit: the last of them sees both.
 #[test]
-fn a_good_call_and_a_failure_at_once_open_it_as_one_after_the_other_would() {
+fn a_success_and_a_failure_at_once_open_like_in_sequence() {
     for by in [by_time, by_calls] {
         bounded(4, move || {
             let (bench, ..) = both(by(2), |bench| succeed(bench, 0, 5), |bench| bench.end(0, Failure, 5));
@@ -74,15 +74,15 @@ fn a_good_call_and_a_failure_at_once_open_it_as_one_after_the_other_would() {
     }
     for by in [by_time, by_calls] {
         bounded(2, move || {
-            let good = |bench: &Bench| succeed(bench, 0, 5);
-            let (bench, ..) = all(by(3), good, |bench| bench.end(0, Failure, 5), |bench| bench.end(0, Failure, 5));
+            let success = |bench: &Bench| succeed(bench, 0, 5);
+            let (bench, ..) = all(by(3), success, |bench| bench.end(0, Failure, 5), |bench| bench.end(0, Failure, 5));
             assert_eq!((bench.generation(), bench.phase()), (1, Phase::Open));
         });
     }
 }
 
 #[test]
-fn a_good_call_of_a_generation_that_is_over_changes_nothing() {
+fn a_stale_success_changes_nothing() {
     bounded(3, || {
         let bench = by_time(1);
         let (bench, ..) = both(bench, |bench| succeed(bench, 0, 5), |bench| bench.end(0, Failure, 5));

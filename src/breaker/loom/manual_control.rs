@@ -5,13 +5,13 @@ use super::*;
 use crate::breaker::state::Mode;
 use CallResult::{Failure, Success};
 
-const RAMP: u64 = 20;
+const SLOW_START: u64 = 20;
 
 const ROW_OF_ONE: Phase = Phase::Closed { failures_in_a_row: 1, slow_start: false };
 const PLAIN: Phase = Phase::Closed { failures_in_a_row: 0, slow_start: false };
 
 #[test]
-fn a_circuit_that_is_forced_open_when_it_opens_stays_so() {
+fn a_circuit_forced_open_while_it_opens_stays_forced() {
     model(|| {
         let force = |bench: &Bench| bench.cell.update(|word| word.in_mode(Mode::ForcedOpen));
         let fail = |bench: &Bench| bench.end(0, Failure, 0);
@@ -22,7 +22,7 @@ fn a_circuit_that_is_forced_open_when_it_opens_stays_so() {
 }
 
 #[test]
-fn a_circuit_that_is_forced_open_when_it_half_opens_stays_so() {
+fn a_circuit_forced_open_while_it_half_opens_stays_forced() {
     bounded(5, || {
         let force = |bench: &Bench| bench.cell.update(|word| word.in_mode(Mode::ForcedOpen));
         let probe = |bench: &Bench| {
@@ -36,7 +36,7 @@ fn a_circuit_that_is_forced_open_when_it_half_opens_stays_so() {
 }
 
 #[test]
-fn a_success_from_elsewhere_comes_before_the_last_failure_or_closes_what_it_opened() {
+fn a_reported_success_precedes_the_opening_or_closes_it() {
     model(|| {
         let bench = Bench::closed(consecutive(2));
         bench.end(0, Failure, 0);
@@ -53,7 +53,7 @@ fn a_success_from_elsewhere_comes_before_the_last_failure_or_closes_what_it_open
 }
 
 #[test]
-fn a_circuit_that_counts_anew_when_it_opens_is_open_or_has_forgotten() {
+fn a_circuit_that_counts_anew_is_open_or_has_no_counts() {
     model(|| {
         let bench = Bench::closed(consecutive(2));
         bench.end(0, Failure, 0);
@@ -66,9 +66,9 @@ fn a_circuit_that_counts_anew_when_it_opens_is_open_or_has_forgotten() {
 }
 
 #[test]
-fn whoever_meets_a_ramp_knows_when_it_began() {
+fn a_call_in_a_slow_start_sees_its_beginning() {
     model(|| {
-        let bench = Bench { slow_start: RAMP, ..Bench::half_open(ONE_PROBE, 1) };
+        let bench = Bench { slow_start: SLOW_START, ..Bench::half_open(ONE_PROBE, 1) };
         let succeed = |bench: &Bench| bench.end(2, Success, OPEN_FOR);
         let (bench, _, seen) = both(bench, succeed, |bench| bench.share(OPEN_FOR + 2));
         // Asked before the success: the slow start hadn't begun.
@@ -78,24 +78,24 @@ fn whoever_meets_a_ramp_knows_when_it_began() {
 }
 
 #[test]
-fn a_ramp_goes_on_when_its_circuit_counts_anew_whatever_ends_meanwhile() {
+fn a_slow_start_continues_when_counts_are_cleared() {
     model(|| {
-        let bench = Bench { slow_start: RAMP, rules: consecutive(3), ..Bench::half_open(ONE_PROBE, 1) };
+        let bench = Bench { slow_start: SLOW_START, rules: consecutive(3), ..Bench::half_open(ONE_PROBE, 1) };
         bench.end(2, Success, OPEN_FOR);
         let fail = |bench: &Bench| bench.end(3, Failure, OPEN_FOR + 1);
         let (bench, _, ()) = both(bench, fail, |bench| bench.cell.clear_counts());
         assert_eq!(bench.share(OPEN_FOR + 2), Some(0.1));
-        assert_eq!(bench.share(OPEN_FOR + RAMP), None);
+        assert_eq!(bench.share(OPEN_FOR + SLOW_START), None);
     });
 }
 
 #[test]
-fn a_circuit_that_opens_while_it_ramps_up_leaves_no_ramp_behind() {
+fn an_opening_ends_the_slow_start() {
     model(|| {
-        let bench = Bench { slow_start: RAMP, ..Bench::half_open(ONE_PROBE, 1) };
+        let bench = Bench { slow_start: SLOW_START, ..Bench::half_open(ONE_PROBE, 1) };
         bench.end(2, Success, OPEN_FOR);
-        let fail = |bench: &Bench| bench.end(3, Failure, OPEN_FOR + RAMP);
-        let end_ramp = |bench: &Bench| bench.share(OPEN_FOR + RAMP);
+        let fail = |bench: &Bench| bench.end(3, Failure, OPEN_FOR + SLOW_START);
+        let end_ramp = |bench: &Bench| bench.share(OPEN_FOR + SLOW_START);
         let (bench, _, seen) = both(bench, fail, end_ramp);
         assert_eq!((seen, bench.generation(), bench.phase()), (None, 4, Phase::Open));
     });
