@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{Classifier, call_context::result_note, cold_option::ColdOption, readiness::Readiness};
 
-pub use super::call::{AtOnce, Ends};
+pub use super::call::{CallCompletion, OnResponse};
 
 pin_project! {
     /// The future of one call through a circuit.
@@ -28,8 +28,8 @@ pin_project! {
     /// # Cancel safety
     ///
     /// If the future is dropped before it is ready, its permit ends: the call counts as
-    /// [`BreakerConfig::on_cancelled`](crate::BreakerConfig::on_cancelled) defines, or as a failure if a
-    /// retry further out dropped it because the attempt timed out.
+    /// [`BreakerConfig::on_cancelled`](crate::BreakerConfig::on_cancelled) defines, or as a failure
+    /// if a retry further out dropped it because the attempt timed out.
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<Fut, State, Reject> {
         #[pin]
@@ -87,7 +87,7 @@ where
     Fut: future::Future<Output = Result<Res, Err>>,
     C: Classifier<Req, Res, Err>,
     Reject: OnRejection<Res, Err>,
-    Done: Ends<Res>,
+    Done: CallCompletion<Res>,
     Err: 'static,
 {
     type Output = Result<Done::Response, Reject::Error>;

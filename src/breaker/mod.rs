@@ -51,12 +51,12 @@
 //! - Without any timeout: a call that hangs has no outcome. Put one inside the breaker
 //!   (`tower::timeout`), or use the timeouts of a retry around it, which the breaker counts as
 //!   failures. A `tower::timeout` *between* retry and breaker only drops the call, and a dropped
-//!   call is a failure only while every call is dropped, unless [`dropped`](BreakerConfig::on_cancelled)
-//!   is set.
+//!   call is a failure only while every call is dropped, unless
+//!   [`dropped`](BreakerConfig::on_cancelled) is set.
 //! - Inside a hedge (`tower::hedge`, or callers that race two calls). While the circuit is
 //!   half-open, it rejects the second call at once; the hedge returns that rejection and drops the
-//!   probe. If all probes are dropped, [the circuit reopens](CancelledCalls::FailureIfAll). Put the hedge
-//!   inside the breaker: then the answer to either call closes the circuit.
+//!   probe. If all probes are dropped, [the circuit reopens](CancelledCalls::FailureIfAll). Put the
+//!   hedge inside the breaker: then the answer to either call closes the circuit.
 //!
 //! # States
 //!
@@ -126,10 +126,10 @@
 //! between 100 ms and 2 s; one probe per open time tests the service, and the first success closes
 //! the circuit. `benches/presets` and `tests/field` compare these defaults with others.
 //!
-//! [`OpenDuration`] sets the open time. [`Probes`] sets how the service is probed: how many probes, how
-//! many at a time or [one per interval](Probes::trickle), what closes the circuit, for how long at
-//! most, or your own health checks instead of users' requests. [`ramp`](BreakerConfig::slow_start) lets
-//! the traffic grow slowly after closing.
+//! [`OpenDuration`] sets the open time. [`Probes`] sets how the service is probed: how many probes,
+//! how many at a time or [one per interval](Probes::trickle), what closes the circuit, for how long
+//! at most, or your own health checks instead of users' requests.
+//! [`ramp`](BreakerConfig::slow_start) lets the traffic grow slowly after closing.
 //!
 //! # Rejections
 //!

@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use super::completion::Ends;
+use super::completion::CallCompletion;
 use crate::{
     CallReport, Classifier, Verdict,
     breaker::{permit::Permit, rejection::OnRejection},
@@ -49,7 +49,7 @@ impl<C, Memo, Req, Done> CallState<C, Memo, Req, Done> {
     pub(crate) fn complete_response<Res, Err>(&mut self, response: Res) -> Done::Response
     where
         C: Classifier<Req, Res, Err, Memo = Memo>,
-        Done: Ends<Res>,
+        Done: CallCompletion<Res>,
     {
         let permit = self.end::<_, Err>(Ok(&response));
         result_note::reset();
@@ -67,7 +67,7 @@ impl<C, Memo, Req, Done> CallState<C, Memo, Req, Done> {
     where
         C: Classifier<Req, Res, Err, Memo = Memo>,
         Reject: OnRejection<Res, Err>,
-        Done: Ends<Res>,
+        Done: CallCompletion<Res>,
         Err: 'static,
     {
         let report = examine(&result, note, |outcome| self.classifier.origin(outcome));
@@ -89,7 +89,7 @@ impl<C, Memo, Req, Done> CallState<C, Memo, Req, Done> {
     where
         C: Classifier<Req, Res, Err, Memo = Memo>,
         Reject: OnRejection<Res, Err>,
-        Done: Ends<Res>,
+        Done: CallCompletion<Res>,
         Err: 'static,
     {
         let error = readiness.take_error().expect("`poll_ready` and `call` have one request type");
@@ -105,7 +105,7 @@ impl<C, Memo, Req, Done> CallState<C, Memo, Req, Done> {
     ) -> Option<Permit>
     where
         C: Classifier<Req, Res, Err, Memo = Memo>,
-        Done: Ends<Res>,
+        Done: CallCompletion<Res>,
     {
         if report.is_some_and(|how| how.rejection().is_some()) {
             // A breaker further in rejected the call, so nothing is known about the service.
@@ -119,7 +119,7 @@ impl<C, Memo, Req, Done> CallState<C, Memo, Req, Done> {
     fn end<Res, Err>(&mut self, result: Result<&Res, &Err>) -> Option<Permit>
     where
         C: Classifier<Req, Res, Err, Memo = Memo>,
-        Done: Ends<Res>,
+        Done: CallCompletion<Res>,
     {
         let guard = PanicGuard(self);
         let verdict = guard.0.classifier.classify(&guard.0.memo, result);

@@ -4,7 +4,7 @@ use crate::{Verdict, breaker::permit::Permit};
 
 /// When a call ends: with its response, or later, with a part of the response that takes the permit
 /// along.
-pub trait Ends<Res> {
+pub trait CallCompletion<Res> {
     /// What the caller gets.
     type Response;
 
@@ -18,9 +18,9 @@ pub trait Ends<Res> {
 
 /// The call ends with its response.
 #[derive(Debug, Clone, Copy)]
-pub struct AtOnce;
+pub struct OnResponse;
 
-impl<Res> Ends<Res> for AtOnce {
+impl<Res> CallCompletion<Res> for OnResponse {
     type Response = Res;
 
     fn continues(&self, _: &Res, _: Verdict) -> bool {

@@ -4,7 +4,7 @@ mod call_state;
 mod completion;
 mod reject_state;
 
-pub use completion::{AtOnce, Ends};
+pub use completion::{CallCompletion, OnResponse};
 
 pub(crate) use {
     call_state::{CallState, PanicGuard},

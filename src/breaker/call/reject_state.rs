@@ -1,6 +1,6 @@
 //! The answer to a rejected call.
 
-use super::completion::Ends;
+use super::completion::CallCompletion;
 use crate::{
     Classifier,
     breaker::rejection::{OnRejection, Rejection},
@@ -24,7 +24,7 @@ impl<Reject, C> RejectState<Reject, C> {
     where
         Reject: OnRejection<Res, Err>,
         C: Classifier<Req, Res, Err>,
-        Done: Ends<Res>,
+        Done: CallCompletion<Res>,
         Err: 'static,
     {
         let Self { on_rejection, classifier } = self;

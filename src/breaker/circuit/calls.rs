@@ -4,7 +4,7 @@ use super::circuit::Circuit;
 use crate::{
     Classifier,
     breaker::{
-        call::{AtOnce, CallState},
+        call::{CallState, OnResponse},
         permit::Permit,
         rejection::{BreakerError, Rejection},
         transition::AdmissionKind,
@@ -25,8 +25,8 @@ impl<C> Circuit<C> {
     /// # Cancel safety
     ///
     /// If this future is dropped while the function runs, the call counts as
-    /// [`BreakerConfig::on_cancelled`](crate::BreakerConfig::on_cancelled) defines. A panic of the function
-    /// is a failure.
+    /// [`BreakerConfig::on_cancelled`](crate::BreakerConfig::on_cancelled) defines. A panic of the
+    /// function is a failure.
     pub async fn call<Fut, Res, Err>(&self, function: impl FnOnce() -> Fut) -> Result<Res, BreakerError<Err>>
     where
         Fut: Future<Output = Result<Res, Err>>,
@@ -118,7 +118,7 @@ impl<C> Circuit<C> {
         Err: 'static,
     {
         let report = examine(&result, note, |outcome| self.classifier.origin(outcome));
-        CallState::new(permit, &self.classifier, self.classifier.memo(&()), AtOnce)
+        CallState::new(permit, &self.classifier, self.classifier.memo(&()), OnResponse)
             .classify_and_end(&result, report.as_ref());
         if report.is_some_and(|how| how.is_held) {
             recognise::<Err>();

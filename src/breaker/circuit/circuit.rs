@@ -21,8 +21,8 @@ use crate::{
 /// services. Clones are handles of the same circuit.
 ///
 /// Put a layer on it with [`BreakerLayer::on`](crate::BreakerLayer::on), call a function through it
-/// with [`call`](Self::call), or take permits by hand with [`try_acquire`](Self::try_acquire). The last one is
-/// also a way to try settings out:
+/// with [`call`](Self::call), or take permits by hand with [`try_acquire`](Self::try_acquire). The
+/// last one is also a way to try settings out:
 ///
 /// ```
 /// use std::time::Duration;
@@ -79,9 +79,10 @@ impl<C> Circuit<C> {
     /// source chain of a boxed error. Then a retry returns it, or waits it out if it is short
     /// (`RetryConfig::wait_out_rejections`), and an outer breaker doesn't count it. Your own error
     /// type is an ordinary failure, even if it contains the rejection. To have it recognised,
-    /// return the rejection as its source, and classify with [`ErrorChain`](crate::classify::ErrorChain).
-    /// Code that drops or keeps the rejection and fails for another reason has an ordinary failure,
-    /// too. See [Rejections](crate::classify#rejections).
+    /// return the rejection as its source, and classify with
+    /// [`ErrorChain`](crate::classify::ErrorChain). Code that drops or keeps the rejection and
+    /// fails for another reason has an ordinary failure, too. See
+    /// [Rejections](crate::classify#rejections).
     ///
     /// # Errors
     ///
@@ -113,7 +114,8 @@ impl<C> Circuit<C> {
         })
     }
 
-    /// Does what [`try_acquire`](Self::try_acquire) does, but neither counts nor reports a rejection.
+    /// Does what [`try_acquire`](Self::try_acquire) does, but neither counts nor reports a
+    /// rejection.
     pub(crate) fn acquire(&self, kind: AdmissionKind) -> Result<Permit, Rejection> {
         let tenant = &*self.tenant;
         let settings = tenant.settings.load();

@@ -51,8 +51,8 @@ impl<C> Circuit<C> {
 
     /// Reports a success that the circuit didn't see. An open circuit closes, and a closed one ends
     /// its row of failures. This is for circuits that are open [until they are
-    /// reset](crate::breaker::OpenDuration::until_reset). A circuit that closes starts slowly, if [that
-    /// is set](BreakerConfig::slow_start).
+    /// reset](crate::breaker::OpenDuration::until_reset). A circuit that closes starts slowly, if
+    /// [that is set](BreakerConfig::slow_start).
     pub fn report_success(&self) {
         let tenant = &*self.tenant;
         let settings = tenant.settings.load();

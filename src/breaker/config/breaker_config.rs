@@ -83,7 +83,7 @@ impl Default for BreakerConfig {
             slow_after: None,
             throttle: None,
             slow_start: Duration::ZERO,
-            dropped: CancelledCalls::default(),
+            cancelled: CancelledCalls::default(),
             throttled: ThrottledCalls::default(),
             open_for: OpenDuration::share_of_failing_time(percent(10)).jitter(percent(20)),
             probes,
@@ -146,8 +146,8 @@ impl<C> BreakerConfig<C> {
 
     /// Sets what a call counts as that is dropped before it has ended. The default is a failure
     /// [while all calls are dropped](CancelledCalls::FailureIfAll).
-    pub fn on_cancelled(mut self, dropped: CancelledCalls) -> Self {
-        self.settings().dropped = dropped;
+    pub fn on_cancelled(mut self, cancelled: CancelledCalls) -> Self {
+        self.settings().cancelled = cancelled;
         self
     }
 
@@ -220,9 +220,9 @@ impl<C> BreakerConfig<C> {
         BreakerConfig { settings: self.settings, classifier }
     }
 
-    /// Also counts admitted calls and successes for [`CircuitStats`](crate::breaker::CircuitStats), from the next
-    /// call on. Failures, rejections and transitions are always counted. Off by default: this is
-    /// the only write to shared memory that a successful call would make.
+    /// Also counts admitted calls and successes for [`CircuitStats`](crate::breaker::CircuitStats),
+    /// from the next call on. Failures, rejections and transitions are always counted. Off by
+    /// default: this is the only write to shared memory that a successful call would make.
     pub fn count_calls(mut self) -> Self {
         self.settings().count_calls = true;
         self

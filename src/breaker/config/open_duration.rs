@@ -16,8 +16,8 @@ use crate::{InvalidConfig, Ratio, random};
 /// | [`from_fn`](Self::from_fn) a function | an error | none | yes |
 /// | [`until_reset`](Self::until_reset) | an error | none | only with a `max` |
 ///
-/// Each of them can [honor the delay that the server requests](Self::honor_retry_after). A time of more than
-/// 8.9 years never ends.
+/// Each of them can [honor the delay that the server requests](Self::honor_retry_after). A time of
+/// more than 8.9 years never ends.
 ///
 /// ```
 /// use std::time::Duration;

@@ -12,8 +12,9 @@ use crate::{
 /// forgotten, and late results of its probes are ignored. So a lost probe can't keep a circuit
 /// half-open forever.
 ///
-/// If there is an [`TripRule::SlowCallRate`](super::TripRule::SlowCallRate), a slow probe counts as a failure. With
-/// [`failure_rate`](Self::failure_rate), slow probes reopen the circuit at the share that this rule sets.
+/// If there is an [`TripRule::SlowCallRate`](super::TripRule::SlowCallRate), a slow probe counts as
+/// a failure. With [`failure_rate`](Self::failure_rate), slow probes reopen the circuit at the
+/// share that this rule sets.
 ///
 /// ```
 /// use std::time::Duration;
@@ -66,10 +67,11 @@ impl Probes {
     /// One probe per interval, even while earlier ones are in flight. The first success closes the
     /// circuit.
     ///
-    /// An interval is an open time ([`OpenDuration`](super::OpenDuration)). It begins when a probe is
-    /// admitted, and ends by time alone: if a probe ends or is dropped, the next one isn't admitted
-    /// earlier. With one exclusive probe at a time, a probe that hangs with the upstream keeps the
-    /// circuit from closing after the upstream has recovered. Here the next probe closes it.
+    /// An interval is an open time ([`OpenDuration`](super::OpenDuration)). It begins when a probe
+    /// is admitted, and ends by time alone: if a probe ends or is dropped, the next one isn't
+    /// admitted earlier. With one exclusive probe at a time, a probe that hangs with the upstream
+    /// keeps the circuit from closing after the upstream has recovered. Here the next probe closes
+    /// it.
     ///
     /// - The success of any probe closes the circuit.
     /// - The failure of the only probe in flight opens the circuit again, until the end of the

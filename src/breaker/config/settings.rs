@@ -26,7 +26,7 @@ pub(crate) struct Settings {
     pub(crate) slow_after: Option<Duration>,
     pub(crate) throttle: Option<AdaptiveThrottle>,
     pub(crate) slow_start: Duration,
-    pub(crate) dropped: CancelledCalls,
+    pub(crate) cancelled: CancelledCalls,
     pub(crate) throttled: ThrottledCalls,
     pub(crate) open_for: OpenDuration,
     pub(crate) probes: ProbePolicy,

@@ -2,8 +2,8 @@
 /// [`Throttled`](crate::FailureKind::Throttled), such as HTTP 429, 503 with a `Retry-After`, gRPC
 /// RESOURCE_EXHAUSTED, or a full queue (`tower::load_shed`).
 ///
-/// [`TripRule::AdaptiveThrottle`](super::TripRule::AdaptiveThrottle) counts such a call as a request that wasn't
-/// accepted, in any case.
+/// [`TripRule::AdaptiveThrottle`](super::TripRule::AdaptiveThrottle) counts such a call as a
+/// request that wasn't accepted, in any case.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ThrottledCalls {
@@ -12,9 +12,9 @@ pub enum ThrottledCalls {
     ///
     /// - Closed: the call doesn't count in a window, and doesn't end a row of failures.
     /// - Half-open: a probe tests whether the service answers. A throttled answer
-    ///   ([`Delivery::Sent`](crate::Delivery::Sent)) counts as a success of the probe, because the same
-    ///   answer wouldn't open a closed circuit. If the classifier doesn't state that the service
-    ///   answered (the queue may be on this side), the probe is neutral, and another one is
+    ///   ([`Delivery::Sent`](crate::Delivery::Sent)) counts as a success of the probe, because the
+    ///   same answer wouldn't open a closed circuit. If the classifier doesn't state that the
+    ///   service answered (the queue may be on this side), the probe is neutral, and another one is
     ///   admitted.
     ///
     /// In both states the call counts in
@@ -22,7 +22,8 @@ pub enum ThrottledCalls {
     /// [`Event::CallFailed`](crate::observe::Event::CallFailed) is emitted.
     #[default]
     Neutral,
-    /// A failure like any other. With [`OpenDuration::honor_retry_after`](super::OpenDuration::honor_retry_after), the circuit
+    /// A failure like any other. With
+    /// [`OpenDuration::honor_retry_after`](super::OpenDuration::honor_retry_after), the circuit
     /// then stays open for as long as the server asks.
     Failure,
 }

@@ -64,8 +64,8 @@ pub enum TripRule {
     /// ([`AdaptiveThrottle::over`]) recovers sooner.
     AdaptiveThrottle(AdaptiveThrottle),
     /// A custom rule over the contents of the window. It shares its window with
-    /// [`Ratio`](Self::FailureRate): if both are set, the later one sets the window and the minimum for
-    /// both.
+    /// [`Ratio`](Self::FailureRate): if both are set, the later one sets the window and the minimum
+    /// for both.
     ///
     /// The circuit evaluates the rule after every call that changes the rule's input, once the
     /// window has reached its [minimum](Window::minimum). With a minimum of 1, that is from the
@@ -79,8 +79,8 @@ pub enum TripRule {
 }
 
 impl TripRule {
-    /// Makes an [`TripRule::ConsecutiveFailures`] from a plain number. The age of the row doesn't matter
-    /// unless [`lasting`](Self::lasting) is set.
+    /// Makes an [`TripRule::ConsecutiveFailures`] from a plain number. The age of the row doesn't
+    /// matter unless [`lasting`](Self::lasting) is set.
     ///
     /// # Errors
     ///
@@ -97,8 +97,8 @@ impl TripRule {
     ///
     /// The circuit opens at the end of a failed call. The row lasts from the end of its first
     /// failure, so a row of one failure has lasted for no time.
-    /// [CancelledCalls](super::CancelledCalls::FailureIfAll) calls also open the circuit only once their row has
-    /// lasted for this long.
+    /// [CancelledCalls](super::CancelledCalls::FailureIfAll) calls also open the circuit only once
+    /// their row has lasted for this long.
     ///
     /// The first failure of a row reads the clock and writes one word; each further failure reads
     /// the clock. A success does neither.
@@ -123,7 +123,8 @@ impl TripRule {
     ///
     /// # Errors
     ///
-    /// If the rule isn't [`Consecutive`](Self::ConsecutiveFailures), or if `time` is more than 8.9 years.
+    /// If the rule isn't [`Consecutive`](Self::ConsecutiveFailures), or if `time` is more than 8.9
+    /// years.
     pub fn lasting(self, time: Duration) -> Result<Self, InvalidConfig> {
         match self {
             Self::ConsecutiveFailures { failures, .. } if micros(time) <= LONGEST => {

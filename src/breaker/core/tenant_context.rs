@@ -16,8 +16,8 @@ use crate::{
 };
 
 impl Tenant {
-    /// Calls `with` with the settings and functions that the cell needs. `requested`: the delay that
-    /// the failure requested.
+    /// Calls `with` with the settings and functions that the cell needs. `requested`: the delay
+    /// that the failure requested.
     pub(crate) fn with_context<T>(
         &self,
         settings: &Settings,

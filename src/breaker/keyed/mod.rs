@@ -41,10 +41,10 @@
 //!
 //! # How many keys
 //!
-//! At most as many as the [capacity](CircuitRegistry::with_capacity), 10,000 by default, so keys may come
-//! from outside. The bound holds for all keys together: as many circuits as the capacity can be
-//! open at a time. When it is reached, keys that came only once are evicted first, then idle ones.
-//! The circuit of an evicted key is closed when the key comes again.
+//! At most as many as the [capacity](CircuitRegistry::with_capacity), 10,000 by default, so keys
+//! may come from outside. The bound holds for all keys together: as many circuits as the capacity
+//! can be open at a time. When it is reached, keys that came only once are evicted first, then idle
+//! ones. The circuit of an evicted key is closed when the key comes again.
 //!
 //! These circuits are not evicted, so invented keys can't reset a circuit:
 //!

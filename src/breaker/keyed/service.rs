@@ -14,7 +14,7 @@ use crate::{
     Classifier,
     breaker::{
         admission::Entry,
-        call::AtOnce,
+        call::OnResponse,
         circuit::Circuit,
         future,
         rejection::OnRejection,
@@ -64,7 +64,7 @@ where
 {
     type Response = S::Response;
     type Error = Reject::Error;
-    type Future = future::Future<S, C, Reject, Req, AtOnce>;
+    type Future = future::Future<S, C, Reject, Req, OnResponse>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.readiness.poll(&mut self.inner, |inner| self.releaser.release(inner), cx).map(Ok)
@@ -77,7 +77,7 @@ where
         let KeyedBreakerLayer { key, circuits, on_rejection } = layer;
         let circuit = Circuit::of(circuits.tenant(&key(&request)), circuits.classifier.clone());
         match circuit.admit_fast() {
-            Some(permit) if !readiness.has_failed() => call_inner(&circuit, permit, inner, AtOnce, request),
+            Some(permit) if !readiness.has_failed() => call_inner(&circuit, permit, inner, OnResponse, request),
             permit => {
                 let admitted = permit.map_or_else(|| circuit.try_acquire(), Ok);
                 start_call_outlined(
@@ -85,7 +85,7 @@ where
                     &circuit,
                     inner,
                     on_rejection,
-                    AtOnce,
+                    OnResponse,
                     request,
                 )
                 .into_inner()

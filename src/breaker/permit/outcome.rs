@@ -36,8 +36,8 @@ impl PermitOutcome {
     }
 
     /// Returns whether the service accepted the request, for
-    /// [`TripRule::AdaptiveThrottle`](crate::breaker::TripRule::AdaptiveThrottle). `None`: the request doesn't
-    /// count.
+    /// [`TripRule::AdaptiveThrottle`](crate::breaker::TripRule::AdaptiveThrottle). `None`: the
+    /// request doesn't count.
     pub(super) fn accepted_by_service(self) -> Option<bool> {
         match self {
             Self::Success => Some(true),
@@ -48,11 +48,11 @@ impl PermitOutcome {
 
     /// Applies the settings for cancelled and throttled calls. `ran`: how long the call ran, in
     /// microseconds, if known.
-    pub(super) fn resolve(self, dropped: CancelledCalls, throttled: ThrottledCalls, ran: Option<u64>) -> Self {
+    pub(super) fn resolve(self, cancelled: CancelledCalls, throttled: ThrottledCalls, ran: Option<u64>) -> Self {
         if let (Self::Throttled { requested, .. }, ThrottledCalls::Failure) = (self, throttled) {
             return Self::Failure { requested };
         }
-        match (self, dropped) {
+        match (self, cancelled) {
             (Self::Cancelled | Self::CancelledAfterResponse, CancelledCalls::Failure) => Self::FAILURE,
             (Self::Cancelled | Self::CancelledAfterResponse, CancelledCalls::FailureAfter(limit))
                 if ran.is_some_and(|ran| ran > micros(limit)) =>

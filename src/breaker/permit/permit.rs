@@ -20,9 +20,9 @@ use crate::{
 /// If the circuit has changed its state in the meantime (it opened, half-opened, closed or was
 /// reset), the result changes only the totals.
 ///
-/// A dropped permit counts as [`BreakerConfig::on_cancelled`](crate::BreakerConfig::on_cancelled) defines,
-/// with two exceptions that are failures: the call panicked, or a retry further out dropped the
-/// attempt because it timed out.
+/// A dropped permit counts as [`BreakerConfig::on_cancelled`](crate::BreakerConfig::on_cancelled)
+/// defines, with two exceptions that are failures: the call panicked, or a retry further out
+/// dropped the attempt because it timed out.
 ///
 /// ```
 /// use tower_recourse::{BreakerConfig, Circuit};

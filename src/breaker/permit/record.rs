@@ -21,7 +21,7 @@ impl Permit {
         let Some(tenant) = self.core.tenant_of(self.generation) else { return };
         let settings = tenant.settings.load();
         let ran = (self.started != UNTIMED).then(|| tenant.now(&settings).saturating_sub(self.started));
-        let outcome = outcome.resolve(settings.dropped, settings.throttled, ran);
+        let outcome = outcome.resolve(settings.cancelled, settings.throttled, ran);
         let (total, result, requested) = match outcome {
             PermitOutcome::Success => (&tenant.totals.successes, CallResult::Success, None),
             PermitOutcome::Failure { requested } => (&tenant.totals.failures, CallResult::Failure, requested),
@@ -36,7 +36,7 @@ impl Permit {
             }
             PermitOutcome::Unused => (&tenant.totals.neutral, CallResult::Ignored, None),
             PermitOutcome::CancelledAfterResponse => (&tenant.totals.dropped, CallResult::Neutral, None),
-            PermitOutcome::Cancelled if settings.dropped == CancelledCalls::FailureIfAll => {
+            PermitOutcome::Cancelled if settings.cancelled == CancelledCalls::FailureIfAll => {
                 (&tenant.totals.dropped, CallResult::Cancelled, None)
             }
             PermitOutcome::Cancelled => (&tenant.totals.dropped, CallResult::Ignored, None),
@@ -53,7 +53,8 @@ impl Permit {
         if let (Some(window), Some(_), Some(accepted)) = (window, settings.throttle, outcome.accepted_by_service()) {
             window.record_request(self.generation, tenant.now(&settings), accepted);
         }
-        // A neutral call counts neither as slow nor as fast. A cancelled call that took too long was slow.
+        // A neutral call counts neither as slow nor as fast. A cancelled call that took too long
+        // was slow.
         let slow = match outcome {
             PermitOutcome::Neutral | PermitOutcome::Unused | PermitOutcome::Throttled { .. } => None,
             _ => ran.zip(settings.slow_after).map(|(ran, limit)| ran > micros(limit)),

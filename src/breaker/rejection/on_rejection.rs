@@ -2,7 +2,8 @@ use std::fmt;
 
 use super::{BreakerError, Rejection};
 
-/// What a breaker does with a call that its circuit rejects: [`RejectWithError`], [`RejectWithResponse`] or [`NotReady`].
+/// What a breaker does with a call that its circuit rejects: [`RejectWithError`],
+/// [`RejectWithResponse`] or [`NotReady`].
 pub trait OnRejection<Res, Err> {
     /// The error type of the service with the breaker.
     type Error;

@@ -12,7 +12,7 @@ use crate::{
     Classifier,
     breaker::{
         admission::AdmissionGate,
-        call::AtOnce,
+        call::OnResponse,
         circuit::Circuit,
         future,
         rejection::{OnRejection, RejectWithError},
@@ -66,7 +66,7 @@ where
 {
     type Response = S::Response;
     type Error = Reject::Error;
-    type Future = future::Future<S, C, Reject, Req, AtOnce>;
+    type Future = future::Future<S, C, Reject, Req, OnResponse>;
 
     /// Ready while the circuit rejects, unless the layer waits; otherwise ready when the inner
     /// service is. Never returns an error: a readiness error is the outcome of the next call.
@@ -77,7 +77,7 @@ where
 
     #[inline(always)]
     fn call(&mut self, request: Req) -> Self::Future {
-        start_call(&mut self.gate, &self.circuit, &mut self.inner, &self.on_rejection, AtOnce, request)
+        start_call(&mut self.gate, &self.circuit, &mut self.inner, &self.on_rejection, OnResponse, request)
     }
 }
 

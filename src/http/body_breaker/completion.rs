@@ -4,7 +4,7 @@ use ::http_body::Body;
 use super::TrackedBody;
 use crate::{
     Verdict,
-    breaker::{Permit, future::Ends},
+    breaker::{Permit, future::CallCompletion},
     http::message_body::may_have_body,
 };
 
@@ -15,7 +15,7 @@ pub struct OnBodyEnd {
     pub(super) has_no_body: bool,
 }
 
-impl<B: Body> Ends<Response<B>> for OnBodyEnd {
+impl<B: Body> CallCompletion<Response<B>> for OnBodyEnd {
     type Response = Response<TrackedBody<B>>;
 
     fn continues(&self, response: &Response<B>, verdict: Verdict) -> bool {
