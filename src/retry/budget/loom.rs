@@ -39,7 +39,7 @@ where
 /// A bucket with `count` tokens and no reserve.
 fn tokens(count: u32, capacity: u32) -> TokenBucket {
     let bucket =
-        TokenBucket::retry_ratio(1.0).unwrap().reserve(0).capacity(capacity).unwrap().clock(ManualClock::new());
+        TokenBucket::retry_ratio(1.0).unwrap().min_per_second(0).capacity(capacity).unwrap().clock(ManualClock::new());
     (0..count).for_each(|_| bucket.deposit());
     bucket
 }
@@ -85,7 +85,7 @@ fn a_concurrent_refund_is_neither_lost_nor_doubled() {
         let bucket = tokens(1, 2);
         let give_back = |bucket: &TokenBucket| {
             let token = withdraw(bucket)?;
-            bucket.give_back(token);
+            bucket.refund(token);
             Some(())
         };
         let (bucket, _, taken, ()) = all(bucket, give_back, withdraw, Budget::deposit);
@@ -126,8 +126,8 @@ fn concurrent_costs_and_successes_add_up() {
         let bucket = CostBucket::capacity(6).unwrap();
         let paid = withdraw(&bucket);
         assert_eq!((paid.map(Token::value), bucket.tokens()), (Some(5), 1));
-        let refund = |bucket: &CostBucket| bucket.succeeded(Some(Token::new(5)));
-        let (bucket, (), (), retry) = all(bucket, refund, |bucket| bucket.succeeded(None), withdraw);
+        let refund = |bucket: &CostBucket| bucket.on_success(Some(Token::new(5)));
+        let (bucket, (), (), retry) = all(bucket, refund, |bucket| bucket.on_success(None), withdraw);
         // Full at 6: the success at the first attempt may find no room.
         let left = bucket.tokens();
         if retry.is_some() { assert!((1..=2).contains(&left), "{left}") } else { assert_eq!(left, 6) }
@@ -139,7 +139,7 @@ fn concurrent_costs_and_successes_add_up() {
 fn concurrent_failures_stop_retries() {
     check(None, || {
         let fail = |throttle: &RetryThrottle| {
-            throttle.failed(Transient);
+            throttle.on_failure(Transient);
             withdraw(throttle)
         };
         let (throttle, one, other) = both(RetryThrottle::max_tokens(4).unwrap(), fail, fail);
