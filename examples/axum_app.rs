@@ -1,6 +1,11 @@
 //! An axum app whose handler fails: a retry resends the body, a breaker answers rejections with a
-//! response, and the error type stays `Infallible`. The example starts its own server and exits
-//! when done. `cargo run --example axum_app --features axum`
+//! response, and the error type stays `Infallible`.
+//!
+//! ```sh
+//! cargo run --example axum_app --features axum
+//! ```
+//!
+//! The example starts its own server and exits when done.
 
 use std::{
     net::SocketAddr,

@@ -1,5 +1,8 @@
-//! Shows step by step what each breaker rule does while an upstream fails: `cargo run --example
-//! breaker_tour`.
+//! Shows step by step what each breaker rule does while an upstream fails.
+//!
+//! ```sh
+//! cargo run --example breaker_tour
+//! ```
 //!
 //! The circuits use a manual clock, so the example takes no time.
 

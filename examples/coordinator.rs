@@ -1,8 +1,10 @@
-//! A coordinator whose agents must not spin on what fails: one circuit an agent, with its
-//! name. `cargo run --example coordinator`
+//! A coordinator whose agents must not spin on failing calls: one named circuit per agent.
 //!
-//! Time is paused: tokio moves its clock on whenever everybody waits, so that two minutes take
-//! none.
+//! ```sh
+//! cargo run --example coordinator
+//! ```
+//!
+//! Time is paused: tokio advances its clock while all tasks wait, so the example doesn't wait.
 
 use std::{
     collections::BTreeMap,
@@ -19,20 +21,20 @@ use tower_recourse::{
 use tracing::{info, warn};
 use tracing_subscriber::fmt::{format::Writer, time::FormatTime};
 
-/// The circuits of all agents, each made when its agent first calls.
+/// The circuits of all agents. Each is created when its agent first calls.
 pub(crate) struct Coordinator {
     config: BreakerConfig,
     circuits: Mutex<BTreeMap<String, Circuit>>,
 }
 
 impl Coordinator {
-    /// Every circuit goes by this config, under the name of its agent.
+    /// Creates all circuits with this config and the names of their agents.
     pub(crate) fn new(config: BreakerConfig) -> Self {
         Self { config: config.count_calls(), circuits: Mutex::default() }
     }
 
-    /// Calls any async function, if the agent's circuit lets it. Changes of the circuit are logged
-    /// by its default observer.
+    /// Calls an async function if the agent's circuit admits it. The circuit's default observer
+    /// logs its changes.
     pub(crate) async fn execute<F, T, E>(&self, agent: &str, function: impl FnOnce() -> F) -> Result<T, BreakerError<E>>
     where
         F: Future<Output = Result<T, E>>,
@@ -47,7 +49,7 @@ impl Coordinator {
         result
     }
 
-    /// To watch and to steer: its state, its stats, a manual reset.
+    /// The circuit of an agent, for its state, its stats, or a manual reset.
     pub(crate) fn circuit(&self, agent: &str) -> Circuit {
         let mut circuits = self.circuits.lock().unwrap_or_else(PoisonError::into_inner);
         let new = || Circuit::new(self.config.clone().name(agent.to_owned()));
@@ -59,7 +61,7 @@ impl Coordinator {
         circuits.values().map(Circuit::stats).collect()
     }
 
-    /// Logs everybody's stats.
+    /// Logs the stats of all circuits.
     pub(crate) fn shut_down(&self) {
         for stats in self.stats() {
             info!(
@@ -78,7 +80,8 @@ impl Coordinator {
     }
 }
 
-/// The loop of one agent: a call every so often, and none before the circuit may admit one.
+/// The loop of one agent: calls at an interval. After a rejection, waits until the circuit may
+/// admit a call.
 pub(crate) async fn keep_working<F, T, E>(
     coordinator: &Coordinator,
     agent: &str,
@@ -107,11 +110,11 @@ async fn main() {
         .probes(Probes::one());
     let coordinator = Arc::new(Coordinator::new(config));
 
-    info!("`mailer` is well; `indexer` is down until 45 s; `billing` until somebody mends it, at 70 s, and says so");
-    for (agent, every, mended) in [("mailer", 10, 0), ("indexer", 1, 45), ("billing", 5, 70)] {
+    info!("`mailer` works; `indexer` is down until 45 s; `billing` is fixed at 70 s, and its circuit reset");
+    for (agent, every, fixed) in [("mailer", 10, 0), ("indexer", 1, 45), ("billing", 5, 70)] {
         let coordinator = Arc::clone(&coordinator);
         tokio::spawn(async move {
-            let call = || upstream(started + Duration::from_secs(mended));
+            let call = || upstream(started + Duration::from_secs(fixed));
             keep_working(&coordinator, agent, Duration::from_secs(every), call).await;
         });
     }
@@ -121,11 +124,11 @@ async fn main() {
     coordinator.shut_down();
 }
 
-async fn upstream(mended: Instant) -> io::Result<()> {
-    if Instant::now() < mended { Err(io::ErrorKind::ConnectionRefused.into()) } else { Ok(()) }
+async fn upstream(fixed: Instant) -> io::Result<()> {
+    if Instant::now() < fixed { Err(io::ErrorKind::ConnectionRefused.into()) } else { Ok(()) }
 }
 
-/// Seconds by the clock that is paused.
+/// Formats log times as seconds of the paused clock.
 struct Since(Instant);
 
 impl FormatTime for Since {

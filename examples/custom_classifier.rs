@@ -1,6 +1,11 @@
 //! A service that reports errors with status 200 and a JSON body. A custom classifier reads the
-//! body, and leaves other responses to `RetryClassifier` and `BreakerClassifier`. The example starts its own server
-//! and exits when done. `cargo run --example custom_classifier --features http`
+//! body, and leaves other responses to `RetryClassifier` and `BreakerClassifier`.
+//!
+//! ```sh
+//! cargo run --example custom_classifier --features http
+//! ```
+//!
+//! The example starts its own server and exits when done.
 
 use std::{io, net::SocketAddr, time::Duration};
 

@@ -1,8 +1,11 @@
-//! A wrapper round any function, sync or async: retries, a breaker, a budget, and a
-//! fallback. `cargo run --example function_wrapper --features text`
+//! A wrapper around any function, blocking or async: retries, a breaker, a budget, and a fallback.
 //!
-//! Time is paused: tokio moves its clock on whenever everybody waits. The functions that block wait
-//! for real, a hundredth as long.
+//! ```sh
+//! cargo run --example function_wrapper --features text
+//! ```
+//!
+//! Time is paused: tokio advances its clock while all tasks wait. Blocking functions wait in real
+//! time, with delays of a hundredth.
 
 use std::{error::Error, io, time::Duration};
 
@@ -15,26 +18,24 @@ use tower_recourse::{
 };
 use tracing::{Instrument, Level, info, info_span};
 
-/// What a type is known for comes first, then what is in the text.
-type Judge = Chain<Or<ErrorChain<ErrorClassifier>, ErrorChain<ErrorMessages>>>;
+/// Classifies by the error's type first, then by its text.
+type RetryClassifier = Chain<Or<ErrorChain<ErrorClassifier>, ErrorChain<ErrorMessages>>>;
 /// Which errors the circuit counts: those that aren't [`Verdict::Neutral`].
-pub(crate) type Blame<E> = fn(&E) -> Verdict;
+pub(crate) type Classify<E> = fn(&E) -> Verdict;
 
-/// For as many functions as share a fate: they share the circuit and the budget, within this
-/// process.
-pub(crate) struct Primitive<E> {
+/// Wraps the functions of one dependency, which share a circuit and a budget within this process.
+pub(crate) struct Wrapper<E> {
     name: &'static str,
-    retry: RetryLayer<RetryConfig<Judge>>,
-    pub(crate) circuit: Circuit<ErrorClassifierFn<Blame<E>>>,
+    retry: RetryLayer<RetryConfig<RetryClassifier>>,
+    pub(crate) circuit: Circuit<ErrorClassifierFn<Classify<E>>>,
 }
 
-impl<E: Error + 'static> Primitive<E> {
-    /// 3 retries after `base`, twice and four times that, each times 0.5 to 1.5, of which none is
-    /// over 60 s.
-    pub(crate) fn new(name: &'static str, base: Duration, blame: Blame<E>) -> Self {
+impl<E: Error + 'static> Wrapper<E> {
+    /// Makes 3 retries, after 1, 2 and 4 times `base`, each × 0.5–1.5 and at most 60 s.
+    pub(crate) fn new(name: &'static str, base: Duration, classify: Classify<E>) -> Self {
         let backoff = Backoff::exponential(base).max(Duration::from_secs(60)).jitter(Jitter::Bounded(Ratio::HALF));
-        let judge = classify::first(ErrorChain(ErrorClassifier)).or(ErrorChain(ErrorMessages::service_calls()));
-        // 20 % of traffic, and 10 a second however little there is: the default, written out.
+        let classifier = classify::first(ErrorChain(ErrorClassifier)).or(ErrorChain(ErrorMessages::service_calls()));
+        // The default budget, written out: 20 % of the traffic plus 10 retries per second.
         let retry =
             RetryConfig::default().name(name).idempotent().retries(3).backoff(backoff).budget(TokenBucket::default());
         let circuit = BreakerConfig::default()
@@ -44,13 +45,13 @@ impl<E: Error + 'static> Primitive<E> {
             .probes(Probes::one());
         Self {
             name,
-            retry: RetryLayer::new(retry.classifier(judge)),
-            circuit: Circuit::new(circuit.classify_errors(blame)),
+            retry: RetryLayer::new(retry.classifier(classifier)),
+            circuit: Circuit::new(circuit.classify_errors(classify)),
         }
     }
 
-    /// Calls an async function. What fails in the end comes back as it is: the last error, or the
-    /// circuit's rejection.
+    /// Calls an async function. If all attempts fail, returns the last error or the circuit's
+    /// rejection.
     pub(crate) async fn call<T, F>(&self, function: impl Fn() -> F) -> Result<T, BreakerError<E>>
     where
         F: Future<Output = Result<T, E>>,
@@ -63,7 +64,7 @@ impl<E: Error + 'static> Primitive<E> {
         attempts.await
     }
 
-    /// Calls a function that blocks, on a thread that may be blocked.
+    /// Calls a blocking function. The calling thread also blocks between attempts.
     pub(crate) fn call_blocking<T>(&self, function: impl Fn() -> Result<T, E>) -> Result<T, BreakerError<E>> {
         self.retry.run_blocking(|attempt| {
             let _span = info_span!("attempt", name = %self.name, number = attempt.number()).entered();
@@ -71,8 +72,8 @@ impl<E: Error + 'static> Primitive<E> {
         })
     }
 
-    /// [`call`](Self::call), and the fallback's answer when nothing is tried again. It is told why,
-    /// and may give the error back.
+    /// Like [`call`](Self::call), but calls `fallback` with the error and its reason if no retry is
+    /// left.
     pub(crate) async fn call_or<T, F>(
         &self,
         function: impl Fn() -> F,
@@ -84,7 +85,7 @@ impl<E: Error + 'static> Primitive<E> {
         self.or(with_report(self.call(function)).await, fallback)
     }
 
-    /// [`call_or`](Self::call_or), for functions that block.
+    /// Like [`call_or`](Self::call_or), for blocking functions.
     pub(crate) fn call_blocking_or<T>(
         &self,
         function: impl Fn() -> Result<T, E>,
@@ -99,7 +100,7 @@ impl<E: Error + 'static> Primitive<E> {
         fallback: impl FnOnce(ReportedError<BreakerError<E>>) -> Result<T, BreakerError<E>>,
     ) -> Result<T, BreakerError<E>> {
         result.map(|answered| answered.response).or_else(|unanswered| {
-            info!(name = %self.name, why = %unanswered, "fallback asked");
+            info!(name = %self.name, why = %unanswered, "calling the fallback");
             fallback(unanswered)
         })
     }
@@ -108,28 +109,26 @@ impl<E: Error + 'static> Primitive<E> {
 #[tokio::main(flavor = "current_thread", start_paused = true)]
 async fn main() {
     tracing_subscriber::fmt().with_max_level(Level::INFO).without_time().with_target(false).with_ansi(false).init();
-    // A caller who asks for what isn't there is no reason to stop asking.
-    let blame: Blame<io::Error> = |error| match error.kind() {
+    // A caller that requests something missing must not open the circuit.
+    let classify: Classify<io::Error> = |error| match error.kind() {
         io::ErrorKind::NotFound => Verdict::Neutral,
         _ => Verdict::transient(),
     };
-    let prices = Primitive::new("prices", Duration::from_secs(1), blame);
+    let prices = Wrapper::new("prices", Duration::from_secs(1), classify);
 
-    println!("-- its text says that it will pass, and its type knows better");
+    println!("-- the text looks transient, but the type is permanent");
     let missing = || async { Err::<u32, _>(io::Error::new(io::ErrorKind::NotFound, "no connection of this name")) };
     println!("{:?}", prices.call(missing).await);
-    println!("-- its text says that it won't pass");
+    println!("-- the text is permanent");
     let full = || async { Err::<u32, _>(io::Error::other("out of memory")) };
     println!("{:?}", prices.call(full).await);
-    println!(
-        "-- its text says that it will; the circuit has counted 5 in a row then, as one that is missing doesn't count"
-    );
+    println!("-- the text is transient; the circuit then has counted 5 failures in a row, without the missing one");
     let busy = || async { Err::<u32, _>(io::Error::other("503 service unavailable")) };
     println!("{:?}", prices.call_or(busy, |_| Ok(42)).await);
-    println!("-- it is open");
+    println!("-- the circuit is open");
     println!("{:?}", prices.call(busy).await);
-    println!("-- a function that blocks");
-    let files = Primitive::new("files", Duration::from_millis(10), blame);
+    println!("-- a blocking function");
+    let files = Wrapper::new("files", Duration::from_millis(10), classify);
     println!("{:?}", files.call_blocking(|| std::fs::read_to_string("no such file").map(|text| text.len())));
     let slow = || Err::<usize, _>(io::Error::other("timeout while reading"));
     println!("{:?}", files.call_blocking_or(slow, |unanswered| Err(unanswered.error)));

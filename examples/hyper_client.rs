@@ -1,7 +1,12 @@
 //! hyper-util's client with a retry and a breaker that classifies a call at the end of its body.
 //! `FirstFrameLayer` lets the retry resend a request whose response breaks off before its first
-//! byte. The example starts its own server and exits when done. `cargo run --example hyper_client
-//! --features http`
+//! byte.
+//!
+//! ```sh
+//! cargo run --example hyper_client --features http
+//! ```
+//!
+//! The example starts its own server and exits when done.
 
 use std::net::SocketAddr;
 

@@ -1,5 +1,10 @@
-//! reqwest behind a retry and a breaker, wrapped as a service of `http::Request`. The example
-//! starts its own server and exits when done. `cargo run --example reqwest_client --features http`
+//! reqwest behind a retry and a breaker, wrapped as a service of `http::Request`.
+//!
+//! ```sh
+//! cargo run --example reqwest_client --features http
+//! ```
+//!
+//! The example starts its own server and exits when done.
 
 use std::net::SocketAddr;
 

@@ -1,4 +1,4 @@
-//! A batch: what may be tried again, how often in all its runs together, and what is written down of it.
+//! A batch: its retry limits over all runs, its circuit, and its audit log.
 
 use std::{
     error::Error,
@@ -7,7 +7,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use super::operator::{Judge, operator};
+use super::operator::{StopWhileOpen, operator};
 use tokio::task::spawn_blocking;
 use tower_recourse::{
     Attempt, BreakerConfig, Cause, Circuit, RetryConfig, RetryLayer,
@@ -18,37 +18,41 @@ use tower_recourse::{
     store::FileStore,
 };
 
-type Retries = RetryConfig<Judge, NoTimeouts, KeyedQuota<fn(&&str) -> String>>;
+type Retries = RetryConfig<StopWhileOpen, NoTimeouts, KeyedQuota<fn(&&str) -> String>>;
 
 pub(crate) struct Batch {
-    /// What was tried again: at most 3 times an item, and 50 times in all.
+    /// Counts the retries: at most 3 per item and 50 in total.
     pub(crate) ledger: RetryQuota,
-    /// Open after 5 failures in a row. Then every item still has its first attempt, and nothing is tried again.
+    /// Opens after 5 failures in a row. While it is open, every item still gets its first attempt,
+    /// but no retries.
     pub(crate) circuit: Circuit,
-    pub(crate) consent: RetrySwitch,
+    /// Lets an operator turn retries off.
+    pub(crate) retry_switch: RetrySwitch,
     pub(crate) audit: Audit,
     store: FileStore,
     retry: RetryLayer<Retries>,
 }
 
-/// Why an item isn't done.
+/// Why an item isn't done, and how often it was retried.
 #[derive(Debug)]
 pub(crate) struct NotDone {
     pub(crate) error: io::Error,
     pub(crate) reason: &'static str,
-    /// How often this item was tried again, in this run and those before.
+    /// The number of retries of this item, in this run and earlier ones.
     pub(crate) retries: u32,
 }
 
 impl Batch {
-    /// Goes on with the batch of this id, or begins it. What the operator must know is told to `console`.
+    /// Continues the batch with this id, or starts it. `console` receives messages for the
+    /// operator.
     pub(crate) fn open(
         folder: &Path,
         id: &str,
         backoff: Backoff,
         console: impl Fn(&str) + Send + Sync + 'static,
     ) -> Result<Self, Box<dyn Error + Send + Sync>> {
-        // First of all, as this refuses ids that are paths, and keeps other processes out.
+        // Opens the store first, because it rejects ids that are paths, and locks out other
+        // processes.
         let store = FileStore::open(folder, id)?;
         let audit = Audit::to_file(folder.join(format!("{id}.audit.jsonl")))?.with("batch", id);
         let circuit = BreakerConfig::default()
@@ -61,16 +65,16 @@ impl Batch {
         let ledger = RetryQuota::new().max_per_key(3).max_total(50);
         store.register("ledger", &ledger)?;
         store.register("circuit", &circuit)?;
-        let (consent, item): (_, fn(&&str) -> String) = (RetrySwitch::on(), |item| (*item).to_owned());
-        // The ledger bounds what all retries may cost, so there is no budget besides.
+        let (retry_switch, item): (_, fn(&&str) -> String) = (RetrySwitch::on(), |item| (*item).to_owned());
+        // The ledger limits all retries, so a budget isn't needed.
         let retry =
             RetryConfig::default().name(id.to_owned()).idempotent().retries(3).backoff(backoff).without_budget();
-        let retry = retry.switch(&consent).quota(&ledger, item).classifier(Judge(circuit.clone()));
+        let retry = retry.switch(&retry_switch).quota(&ledger, item).classifier(StopWhileOpen(circuit.clone()));
         let retry = RetryLayer::new(retry.observe(store.observer()));
-        Ok(Self { ledger, circuit, consent, audit, store, retry })
+        Ok(Self { ledger, circuit, retry_switch, audit, store, retry })
     }
 
-    /// Does the work of one item, and again if it fails and nothing speaks against it.
+    /// Does the work of one item, with retries.
     pub(crate) async fn process<T, F>(&self, item: &str, work: impl Fn(Attempt) -> F) -> Result<T, NotDone>
     where
         F: Future<Output = io::Result<T>>,
@@ -84,7 +88,7 @@ impl Batch {
             }
             let result = work(attempt).await;
             match &result {
-                // Whatever the circuit thinks: it closes, and forgets the failures in a row.
+                // Closes the circuit if it is open, and resets the count of failures in a row.
                 Ok(_) => self.circuit.report_success(),
                 Err(error) => {
                     *failed.lock().unwrap_or_else(PoisonError::into_inner) = error.to_string();
@@ -99,14 +103,15 @@ impl Batch {
         }
     }
 
-    /// Begins to try again after the circuit has opened.
+    /// Resumes retries after the circuit has opened.
     pub(crate) fn resume(&self) {
         self.circuit.reset();
     }
 
-    /// The retry was entered into the ledger when it was decided on. Here that is made durable, before the retry is made: after a crash the
-    /// ledger may know of one that wasn't made, never the other way round. A disk without room stops nothing: the store has warned, and
-    /// tries again.
+    /// Saves the ledger before a retry. The retry policy entered the retry into the ledger when it
+    /// decided to make it. After a crash, the ledger may therefore contain a retry that wasn't
+    /// made, but never misses one that was. If the disk is full, the store logs a warning and tries
+    /// again later, and the batch goes on.
     async fn about_to_retry(&self, item: &str, attempt: Attempt, why: &str) {
         let _ = self.store.flush().await;
         let (retries, in_all) = (self.ledger.retries_for_key(item), self.ledger.total_retries());
@@ -118,7 +123,7 @@ impl Batch {
         let _ = spawn_blocking(move || audit.flush()).await;
     }
 
-    /// Whoever is told why is told what is durable: that the circuit is open, say.
+    /// Returns the reason after the state on which it is based, such as an open circuit, is saved.
     async fn give_up(&self, item: &str, ReportedError { error, report, .. }: ReportedError<io::Error>) -> NotDone {
         let _ = self.store.flush().await;
         let reason = match report.cause() {

@@ -1,7 +1,12 @@
-//! A batch runner: each item may be tried again 3 times and all of them 50 times, in all runs together.
-//! `cargo run --example batch_runner --features store,audit`
+//! A batch runner that retries each item at most 3 times and all items at most 50 times, over all
+//! runs.
 //!
-//! Time is paused: tokio moves its clock on whenever everybody waits, so that minutes take none. The files are real.
+//! ```sh
+//! cargo run --example batch_runner --features store,audit
+//! ```
+//!
+//! Time is paused: tokio advances its clock while all tasks wait, so the example doesn't wait. The
+//! files are real.
 
 mod batch;
 mod operator;
@@ -22,30 +27,30 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     };
 
     println!(
-        "first run: `letter` needs two attempts, `novel` is no text, `poem` is hopeless; from `play` on, all is down"
+        "first run: `letter` needs two attempts, `novel` is invalid, `poem` always fails; from `play` on, every item fails"
     );
     let batch = open()?;
     for item in ["letter", "novel", "poem", "song", "play", "ode", "hymn", "tale"] {
         report(&batch, item, |attempt| first_run(item, attempt)).await;
     }
     println!(
-        "  the same file can't be used twice: {}",
+        "  a second runner can't open the same batch: {}",
         open().err().map(|error| error.to_string()).unwrap_or_default()
     );
     drop(batch);
 
-    println!("second run: nothing is forgotten, and all is well again but `poem`");
+    println!("second run: the state is restored; `poem` still fails, and `play` succeeds");
     let batch = open()?;
     report(&batch, "poem", down).await;
     batch.resume();
     report(&batch, "poem", down).await;
     report(&batch, "play", |_| async { Ok(()) }).await;
-    batch.consent.turn_off();
+    batch.retry_switch.turn_off();
     report(&batch, "ode", down).await;
-    println!("  {} retries of 50 were made in all", batch.ledger.total_retries());
+    println!("  {} of 50 retries were made in total", batch.ledger.total_retries());
     drop(batch);
 
-    println!("what was written down:");
+    println!("audit log:");
     for line in fs::read_to_string(folder.path().join("b-17.audit.jsonl"))?.lines() {
         println!("  {line}");
     }

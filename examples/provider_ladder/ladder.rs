@@ -1,4 +1,4 @@
-//! The ladder: what is asked, in which order, and what the caller learns of it.
+//! The ladder: the order of the fallbacks, and what the caller learns about its answer.
 
 use std::{future::ready, sync::Arc, time::Duration};
 
@@ -26,30 +26,31 @@ pub(crate) struct Answer {
     pub(crate) text: &'static str,
 }
 
-/// Only what is known to pass is recoverable: `Final` says itself that it isn't, and of `Unknown` nobody knows.
+/// The errors. Only `Passing` is recoverable: `Final` is permanent, and `Unknown` errors count as
+/// permanent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Trouble {
+pub(crate) enum TaskError {
     Passing(&'static str),
     Final(&'static str),
     Unknown(&'static str),
 }
 
-type Work = dyn Fn(Task) -> Result<&'static str, Trouble> + Send + Sync;
-type Blame = ErrorClassifierFn<fn(&Trouble) -> Verdict>;
+type Work = dyn Fn(Task) -> Result<&'static str, TaskError> + Send + Sync;
+type ServiceClassifier = ErrorClassifierFn<fn(&TaskError) -> Verdict>;
 
-/// A service, and the circuit that counts its failures in a row and forgets them on success.
+/// A service with a circuit, which counts its failures in a row and resets the count on success.
 pub(crate) struct Provider {
     name: &'static str,
     role: &'static str,
     work: Box<Work>,
-    pub(crate) circuit: Circuit<Blame>,
+    pub(crate) circuit: Circuit<ServiceClassifier>,
 }
 
 impl Provider {
     pub(crate) fn new(name: &'static str, role: &'static str, work: Box<Work>) -> Self {
-        // No service is to blame for a task that can't be done.
-        let blame: fn(&Trouble) -> Verdict = |trouble| match trouble {
-            Trouble::Final(_) => Verdict::Neutral,
+        // A task that can't be done isn't a failure of the service.
+        let classify: fn(&TaskError) -> Verdict = |error| match error {
+            TaskError::Final(_) => Verdict::Neutral,
             _ => Verdict::transient(),
         };
         let config = BreakerConfig::default()
@@ -57,54 +58,55 @@ impl Provider {
             .open_when(TripRule::consecutive(5).expect("5 failures can be counted"))
             .open_for(OpenDuration::fixed(Duration::from_secs(30)))
             .probes(Probes::one());
-        let circuit = Circuit::new(config.classify_errors(blame));
+        let circuit = Circuit::new(config.classify_errors(classify));
         Self { name, role, work, circuit }
     }
 
-    async fn ask(&self, task: Task) -> Result<Answer, Trouble> {
+    async fn ask(&self, task: Task) -> Result<Answer, TaskError> {
         let call = || async { (self.work)(task).map(|text| Answer { by: self.name, text }) };
         self.circuit.call(call).await.map_err(|error| match error {
-            BreakerError::Inner(trouble) => trouble,
-            BreakerError::Rejected(_) => Trouble::Passing("down for some time"),
+            BreakerError::Inner(error) => error,
+            BreakerError::Rejected(_) => TaskError::Passing("the circuit is open"),
         })
     }
 }
 
-/// Who may be asked: the services, what is remembered, and a person, who is told the task and the trouble.
-pub(crate) struct House {
+/// All sources of answers: the services, stored answers, and a person, who receives the task and
+/// the error.
+pub(crate) struct ErrorChain {
     pub(crate) providers: Vec<Provider>,
-    pub(crate) memory: fn(Task) -> Result<Answer, Trouble>,
-    pub(crate) desk: mpsc::UnboundedSender<(Task, Option<Trouble>)>,
+    pub(crate) memory: fn(Task) -> Result<Answer, TaskError>,
+    pub(crate) desk: mpsc::UnboundedSender<(Task, Option<TaskError>)>,
 }
 
-impl House {
-    async fn ask(self: Arc<Self>, task: Task, nth_of_its_role: usize) -> Result<Answer, Trouble> {
-        let mut able = self.providers.iter().filter(|provider| provider.role == task.role);
-        able.nth(nth_of_its_role).ok_or(Trouble::Passing("there is no such service"))?.ask(task).await
+impl ErrorChain {
+    async fn ask(self: Arc<Self>, task: Task, nth_of_its_role: usize) -> Result<Answer, TaskError> {
+        let mut matching = self.providers.iter().filter(|provider| provider.role == task.role);
+        matching.nth(nth_of_its_role).ok_or(TaskError::Passing("there is no such service"))?.ask(task).await
     }
 
-    fn ask_person(&self, task: Task, trouble: Option<Trouble>) -> Result<Answer, Trouble> {
-        let asked = self.desk.send((task, trouble));
-        asked.map_err(|_| Trouble::Final("nobody is at the desk"))?;
+    fn hand_over(&self, task: Task, error: Option<TaskError>) -> Result<Answer, TaskError> {
+        let sent = self.desk.send((task, error));
+        sent.map_err(|_| TaskError::Final("the desk is closed"))?;
         Ok(Answer { by: "desk", text: "a person will answer" })
     }
 }
 
-/// The last rung comes first, as it is around all others.
+/// Builds the ladder. The last level comes first, because it is the outermost layer.
 pub(crate) fn ladder(
-    house: &Arc<House>,
+    sources: &Arc<ErrorChain>,
     observer: impl Observer + Clone,
-) -> impl Service<Task, Response = Reported<Answer>, Error = ReportedError<Trouble>> {
-    let [first, another, remembering, desk] = std::array::from_fn(|_| Arc::clone(house));
+) -> impl Service<Task, Response = Reported<Answer>, Error = ReportedError<TaskError>> {
+    let [first, another, stored, desk] = std::array::from_fn(|_| Arc::clone(sources));
     let first = service_fn(move |task| Arc::clone(&first).ask(task, 0));
     let another = service_fn(move |task| Arc::clone(&another).ask(task, 1));
-    let memory = service_fn(move |task| ready((remembering.memory)(task)));
-    let person = move |task, failed: PrimaryFailure<'_, Answer, Trouble>| {
-        ready(desk.ask_person(task, failed.outcome.err().cloned()))
+    let memory = service_fn(move |task| ready((stored.memory)(task)));
+    let person = move |task, failed: PrimaryFailure<'_, Answer, TaskError>| {
+        ready(desk.hand_over(task, failed.outcome.err().cloned()))
     };
 
-    let delays = Backoff::schedule([1, 2, 4].map(Duration::from_secs)).expect("there are some");
-    let retry = RetryConfig::default().retries(3).backoff(delays).classify_errors(judge).observe(observer.clone());
+    let delays = Backoff::schedule([1, 2, 4].map(Duration::from_secs)).expect("the schedule isn't empty");
+    let retry = RetryConfig::default().retries(3).backoff(delays).classify_errors(classify).observe(observer.clone());
     let person = FallbackLayer::with_request(person).name("person").observe(observer.clone());
     let degraded = FallbackLayer::new(memory).name("degraded").observe(observer.clone());
     let another = FallbackLayer::new(another).name("another").observe(observer);
@@ -117,24 +119,24 @@ pub(crate) fn ladder(
         .service(first)
 }
 
-fn judge(trouble: &Trouble) -> Verdict {
-    match trouble {
-        Trouble::Passing(_) => Verdict::transient(),
-        Trouble::Final(_) | Trouble::Unknown(_) => Verdict::permanent(),
+fn classify(error: &TaskError) -> Verdict {
+    match error {
+        TaskError::Passing(_) => Verdict::transient(),
+        TaskError::Final(_) | TaskError::Unknown(_) => Verdict::permanent(),
     }
 }
 
-fn is_recoverable(outcome: Result<&Answer, &Trouble>) -> bool {
-    matches!(outcome, Err(Trouble::Passing(_)))
+fn is_recoverable(outcome: Result<&Answer, &TaskError>) -> bool {
+    matches!(outcome, Err(TaskError::Passing(_)))
 }
 
-/// The trouble that came last says whether to go on.
-fn last(_: Trouble, last: Trouble) -> Trouble {
+/// Keeps the newest error, which decides whether the next fallback is called.
+fn last(_: TaskError, last: TaskError) -> TaskError {
     last
 }
 
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Got {
+pub(crate) enum AnswerSource {
     AtOnce,
     Retry { attempt: u32 },
     Fallback { service: &'static str },
@@ -142,13 +144,13 @@ pub(crate) enum Got {
     Intervention,
 }
 
-/// How an answer was got. Its message is `answered.report.to_string()`.
-pub(crate) fn got(answered: &Reported<Answer>) -> Got {
+/// Converts how an answer was obtained. Its text is `answered.report.to_string()`.
+pub(crate) fn answer_source(answered: &Reported<Answer>) -> AnswerSource {
     match (answered.report.fallback(), answered.report.attempts()) {
-        (None, 1) => Got::AtOnce,
-        (None, attempt) => Got::Retry { attempt },
-        (Some("degraded"), _) => Got::Degraded,
-        (Some("person"), _) => Got::Intervention,
-        (Some(_), _) => Got::Fallback { service: answered.response.by },
+        (None, 1) => AnswerSource::AtOnce,
+        (None, attempt) => AnswerSource::Retry { attempt },
+        (Some("degraded"), _) => AnswerSource::Degraded,
+        (Some("person"), _) => AnswerSource::Intervention,
+        (Some(_), _) => AnswerSource::Fallback { service: answered.response.by },
     }
 }

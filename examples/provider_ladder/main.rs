@@ -1,7 +1,11 @@
-//! A ladder: try again after 1, 2 and 4 s; ask another service of the same role; give a degraded answer; ask a person.
-//! `cargo run --example provider_ladder`
+//! A ladder: retry after 1, 2 and 4 s, then call another service of the same role, then return a
+//! degraded answer, then ask a person.
 //!
-//! Time is paused: tokio moves its clock on whenever everybody waits, so that minutes take none.
+//! ```sh
+//! cargo run --example provider_ladder
+//! ```
+//!
+//! Time is paused: tokio advances its clock while all tasks wait, so the example doesn't wait.
 
 mod ladder;
 
@@ -10,7 +14,7 @@ use std::sync::{
     atomic::{AtomicU32, Ordering},
 };
 
-use ladder::{Answer, House, Provider, Task, Trouble, got, ladder};
+use ladder::{Answer, ErrorChain, Provider, Task, TaskError, answer_source, ladder};
 use tokio::{sync::mpsc, time::Instant};
 use tower::{Service, ServiceExt};
 use tower_recourse::observe::Event;
@@ -20,16 +24,16 @@ async fn main() {
     let (desk, mut questions) = mpsc::unbounded_channel();
     let calls = AtomicU32::new(0);
     let flaky = move |task: Task| match (task.text, calls.fetch_add(1, Ordering::Relaxed)) {
-        ("an oracle", _) => Err(Trouble::Final("nobody can read this")),
-        ("a blank page", _) => Err(Trouble::Unknown("error 0x80004005")),
+        ("an oracle", _) => Err(TaskError::Final("nobody can read this")),
+        ("a blank page", _) => Err(TaskError::Unknown("error 0x80004005")),
         (_, 0 | 4) => Ok("fluently"),
-        _ => Err(Trouble::Passing("connection reset")),
+        _ => Err(TaskError::Passing("connection reset")),
     };
     let slow_but_sure = |task: Task| match task.text {
-        "a poem" | "a riddle" => Err(Trouble::Passing("busy")),
+        "a poem" | "a riddle" => Err(TaskError::Passing("busy")),
         _ => Ok("word by word"),
     };
-    let house = Arc::new(House {
+    let sources = Arc::new(ErrorChain {
         providers: vec![
             Provider::new("atlas", "translate", Box::new(flaky)),
             Provider::new("ledger", "pay", Box::new(|_| Ok("paid"))),
@@ -37,39 +41,39 @@ async fn main() {
         ],
         memory: |task| match task.text {
             "a poem" => Ok(Answer { by: "memory", text: "last year's translation" }),
-            _ => Err(Trouble::Passing("never seen before")),
+            _ => Err(TaskError::Passing("never seen before")),
         },
         desk,
     });
 
-    let mut ladder = ladder(&house, report);
+    let mut ladder = ladder(&sources, report);
     for text in ["a letter", "an oracle", "a contract", "a blank page", "a novel", "a poem", "a riddle"] {
         println!("translate {text}");
         let begun = Instant::now();
         match ladder.ready().await.expect("always ready").call(Task { role: "translate", text }).await {
             Ok(answered) => {
                 let Answer { by, text } = answered.response;
-                println!("  = {text}, by {by}, after {} s", begun.elapsed().as_secs());
-                println!("    {:?}: {}", got(&answered), answered.report);
+                println!("  answer: {text}, by {by}, after {} s", begun.elapsed().as_secs());
+                println!("    {:?}: {}", answer_source(&answered), answered.report);
             }
-            Err(unanswered) => println!("  = no answer: {:?}; {unanswered}", unanswered.error),
+            Err(unanswered) => println!("  no answer: {:?}; {unanswered}", unanswered.error),
         }
-        for provider in house.providers.iter().filter(|provider| provider.circuit.stats().failures_in_a_row > 0) {
+        for provider in sources.providers.iter().filter(|provider| provider.circuit.stats().failures_in_a_row > 0) {
             let stats = provider.circuit.stats();
             println!("    {} has failed {} times in a row", stats.name, stats.failures_in_a_row);
         }
-        while let Ok((task, trouble)) = questions.try_recv() {
-            println!("    on the desk: {} ({trouble:?})", task.text);
+        while let Ok((task, error)) = questions.try_recv() {
+            println!("    for a person: {} ({error:?})", task.text);
         }
     }
 }
 
 fn report(event: &Event<'_>) {
     match event {
-        Event::RetryScheduled { attempt, delay, .. } => println!("  - attempt {attempt} failed; again in {delay:?}"),
-        Event::RetryStopped { cause, .. } => println!("  - not tried again: {cause}"),
-        Event::FallbackCalled { name, .. } => println!("  - asking: {name}"),
-        Event::FallbackFailed { name, .. } => println!("  - in vain: {name}"),
+        Event::RetryScheduled { attempt, delay, .. } => println!("  - attempt {attempt} failed; retry in {delay:?}"),
+        Event::RetryStopped { cause, .. } => println!("  - not retried: {cause}"),
+        Event::FallbackCalled { name, .. } => println!("  - calling fallback: {name}"),
+        Event::FallbackFailed { name, .. } => println!("  - fallback failed: {name}"),
         _ => {}
     }
 }

@@ -56,13 +56,14 @@ async fn succeed(batch: &Batch, item: &str) {
     batch.process(item, |_| async { Ok(()) }).await.unwrap();
 }
 
-/// Five items that each fail once. Without consent there are no retries, so nothing is counted.
+/// Five items that each fail once. With the switch off, there are no retries, so nothing is
+/// counted.
 async fn open_circuit(batch: &Batch) {
-    batch.consent.turn_off();
+    batch.retry_switch.turn_off();
     for item in ["o-1", "o-2", "o-3", "o-4", "o-5"] {
         fail(batch, item, passing).await;
     }
-    batch.consent.turn_on();
+    batch.retry_switch.turn_on();
     assert_eq!(batch.circuit.state(), State::Open);
 }
 
@@ -180,15 +181,15 @@ async fn point_3_a_success_closes_it_and_ends_a_row() {
 async fn point_4_a_switch_disables_and_enables_retries() {
     let folder = tempfile::tempdir().unwrap();
     let batch = open(folder.path());
-    batch.consent.turn_off();
+    batch.retry_switch.turn_off();
     let (calls, not_done) = fail(&batch, "item", passing).await;
     assert_eq!((calls, not_done.reason, not_done.retries), (1, "retries disabled", 0));
     // Consent may change while an item is processed.
-    batch.consent.turn_on();
+    batch.retry_switch.turn_on();
     let calls = AtomicU32::new(0);
     let work = |_| {
         if calls.fetch_add(1, Ordering::SeqCst) == 1 {
-            batch.consent.turn_off();
+            batch.retry_switch.turn_off();
         }
         async { Err::<(), _>(passing()) }
     };
@@ -202,7 +203,7 @@ async fn point_5_reasons_in_order() {
     let folder = tempfile::tempdir().unwrap();
     let batch = open(folder.path());
     open_circuit(&batch).await;
-    batch.consent.turn_off();
+    batch.retry_switch.turn_off();
     batch.ledger.restore(QuotaSnapshot::new(50, vec![("item".to_owned(), 3)]));
     let said = async |error| {
         let (calls, not_done) = fail(&batch, "item", error).await;
@@ -211,7 +212,7 @@ async fn point_5_reasons_in_order() {
         not_done.reason
     };
     assert_eq!(said(permanent).await, "retries disabled");
-    batch.consent.turn_on();
+    batch.retry_switch.turn_on();
     assert_eq!(said(permanent).await, "global limit");
     batch.ledger.restore(QuotaSnapshot::new(3, vec![("item".to_owned(), 3)]));
     assert_eq!(said(permanent).await, "circuit open");
@@ -307,16 +308,16 @@ async fn point_8_the_console_explains_how_to_resume() {
     };
     let batch = Batch::open(folder.path(), "b-17", Backoff::none(), console()).unwrap();
     open_circuit(&batch).await;
-    let message = "batch `b-17` tries nothing again: 5 failures in a row. Mend the cause, and call `resume`; \
-                   the next item that succeeds resumes it too";
+    let message = "batch `b-17` makes no retries: 5 failures in a row. Fix the cause and call `resume`; \
+                   the next successful item also resumes retries";
     assert_eq!(said.lock().unwrap().drain(..).collect::<Vec<_>>(), [message]);
     drop(batch);
     // The operator who restarts the batch gets the message too.
     let batch = Batch::open(folder.path(), "b-17", Backoff::none(), console()).unwrap();
     batch.resume();
     let messages: Vec<_> = said.lock().unwrap().drain(..).collect();
-    assert!(messages[0].contains("stopped in an earlier run, and not resumed since. Mend the cause"), "{messages:?}");
-    assert_eq!(messages[1..], ["batch `b-17` tries again"]);
+    assert!(messages[0].contains("stopped in an earlier run and not resumed since. Fix the cause"), "{messages:?}");
+    assert_eq!(messages[1..], ["batch `b-17` resumes retries"]);
 }
 
 /// The fault: the file was replaced without a flush. Here the retry is on disk before it is made.

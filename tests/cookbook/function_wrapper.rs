@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use example::{Blame, Primitive};
+use example::{Classify, Wrapper};
 use tokio::time::{Instant, advance};
 use tower_recourse::{
     BreakerError, Cause, State, Verdict,
@@ -40,15 +40,15 @@ fn unexpected<E>(_: &E) -> Verdict {
 }
 
 /// A wrapper whose circuit counts nothing.
-fn primitive<E: Error + 'static>(base: Duration) -> Primitive<E> {
+fn wrapper<E: Error + 'static>(base: Duration) -> Wrapper<E> {
     listen();
-    Primitive::new("prices", base, unexpected as Blame<E>)
+    Wrapper::new("prices", base, unexpected as Classify<E>)
 }
 
 /// A wrapper whose circuit counts everything.
-fn counting<E: Error + 'static>() -> Primitive<E> {
+fn counting<E: Error + 'static>() -> Wrapper<E> {
     listen();
-    Primitive::new("prices", Duration::ZERO, |_| Verdict::transient())
+    Wrapper::new("prices", Duration::ZERO, |_| Verdict::transient())
 }
 
 /// How often a function is called that fails with this error.
@@ -59,18 +59,18 @@ async fn calls<E: Error + 'static>(error: impl Fn() -> E) -> u32 {
         let error = error();
         async { Err::<(), _>(error) }
     };
-    primitive(Duration::ZERO).call(failing).await.unwrap_err();
+    wrapper(Duration::ZERO).call(failing).await.unwrap_err();
     calls.get()
 }
 
 /// The times between the calls of a function that always fails.
-async fn gaps(primitive: &Primitive<Text>) -> Vec<Duration> {
+async fn gaps(wrapper: &Wrapper<Text>) -> Vec<Duration> {
     let made = Mutex::new(Vec::new());
     let failing = || {
         made.lock().unwrap().push(Instant::now());
         async { Err::<(), _>(Text("timeout")) }
     };
-    primitive.call(failing).await.unwrap_err();
+    wrapper.call(failing).await.unwrap_err();
     made.into_inner().unwrap().windows(2).map(|pair| pair[1] - pair[0]).collect()
 }
 
@@ -83,7 +83,7 @@ fn within(gap: Duration, from: f64, to: f64) -> bool {
 async fn point_1_three_retries_after_1_2_and_4_seconds_with_jitter() {
     let mut firsts = Vec::new();
     for _ in 0..50 {
-        let gaps = gaps(&primitive(secs(1))).await;
+        let gaps = gaps(&wrapper(secs(1))).await;
         assert_eq!(gaps.len(), 3);
         assert!(within(gaps[0], 0.5, 1.5) && within(gaps[1], 1.0, 3.0) && within(gaps[2], 2.0, 6.0), "{gaps:?}");
         firsts.push(gaps[0]);
@@ -96,7 +96,7 @@ async fn point_1_three_retries_after_1_2_and_4_seconds_with_jitter() {
 async fn corrected_jitter_never_exceeds_the_cap() {
     let mut lasts = Vec::new();
     for _ in 0..50 {
-        let gaps = gaps(&primitive(secs(30))).await;
+        let gaps = gaps(&wrapper(secs(30))).await;
         assert!(gaps.iter().all(|gap| within(*gap, 15.0, 60.0)), "{gaps:?}");
         lasts.push(gaps[2]);
     }
@@ -128,18 +128,18 @@ async fn corrected_the_type_comes_before_the_text() {
 
 #[tokio::test(start_paused = true)]
 async fn point_3_a_fallback_responds_when_retries_are_exhausted() {
-    let primitive = primitive(secs(1));
+    let wrapper = wrapper(secs(1));
     let down = || async { Err(Text("connection lost")) };
     let cause = Cell::new(None);
-    let response = primitive.call_or(down, |unanswered| {
+    let response = wrapper.call_or(down, |unanswered| {
         cause.set(unanswered.report.cause());
         Ok(42)
     });
     assert_eq!(response.await, Ok(42));
     assert_eq!(cause.get(), Some(Cause::AttemptsExhausted { attempts: 4 }));
-    let response = primitive.call_or(|| async { Ok(7) }, |_| panic!("unused"));
+    let response = wrapper.call_or(|| async { Ok(7) }, |_| panic!("unused"));
     assert_eq!(response.await, Ok(7));
-    let given_back = primitive.call_or(down, |unanswered| Err::<u32, _>(unanswered.error)).await;
+    let given_back = wrapper.call_or(down, |unanswered| Err::<u32, _>(unanswered.error)).await;
     assert_eq!(given_back, Err(BreakerError::Inner(Text("connection lost"))));
 }
 
@@ -151,35 +151,35 @@ async fn point_3_without_a_fallback_the_last_error_is_returned() {
         let text = texts[calls.replace(calls.get() + 1)];
         async move { Err::<(), _>(Text(text)) }
     };
-    assert_eq!(primitive(secs(1)).call(failing).await, Err(BreakerError::Inner(Text("timeout 4"))));
+    assert_eq!(wrapper(secs(1)).call(failing).await, Err(BreakerError::Inner(Text("timeout 4"))));
 }
 
 #[test]
 fn point_3_blocking_functions_are_wrapped_the_same_way() {
-    let primitive = counting();
+    let wrapper = counting();
     let calls = Cell::new(0);
     let third_time = || {
         calls.set(calls.get() + 1);
         if calls.get() < 3 { Err(Text("timeout")) } else { Ok(calls.get()) }
     };
-    assert_eq!(primitive.call_blocking(third_time), Ok(3));
-    assert_eq!(primitive.circuit.stats().failures_in_a_row, 0, "its success ended the row");
+    assert_eq!(wrapper.call_blocking(third_time), Ok(3));
+    assert_eq!(wrapper.circuit.stats().failures_in_a_row, 0, "its success ended the row");
     let down = || Err::<u32, _>(Text("network is down"));
-    assert_eq!(primitive.call_blocking(down), Err(BreakerError::Inner(Text("network is down"))));
+    assert_eq!(wrapper.call_blocking(down), Err(BreakerError::Inner(Text("network is down"))));
     let cause = Cell::new(None);
-    let response = primitive.call_blocking_or(down, |unanswered| {
+    let response = wrapper.call_blocking_or(down, |unanswered| {
         cause.set(unanswered.report.cause());
         Ok(42)
     });
-    assert_eq!((response, primitive.circuit.state()), (Ok(42), State::Open));
+    assert_eq!((response, wrapper.circuit.state()), (Ok(42), State::Open));
     assert!(cause.get().unwrap().is_rejection(), "after the fifth failure it isn't called");
 }
 
 #[tokio::test(start_paused = true)]
 async fn point_4_retries_failures_and_fallbacks_have_log_levels() {
-    let primitive = primitive(secs(1));
+    let wrapper = wrapper(secs(1));
     let log = logged(async {
-        primitive.call_or(|| async { Err(Text("timeout")) }, |_| Ok(())).await.unwrap();
+        wrapper.call_or(|| async { Err(Text("timeout")) }, |_| Ok(())).await.unwrap();
     })
     .await;
     let lines: Vec<_> = log.lines().map(str::trim_start).collect();
@@ -193,7 +193,7 @@ async fn point_4_retries_failures_and_fallbacks_have_log_levels() {
     assert_eq!(lines[4..], ["INFO calling the fallback name=prices why=the call failed: all 4 attempts failed"]);
 
     let log = logged(async {
-        primitive.call(|| async { Err::<(), _>(Text("disk full")) }).await.unwrap_err();
+        wrapper.call(|| async { Err::<(), _>(Text("disk full")) }).await.unwrap_err();
     })
     .await;
     assert_eq!(log.trim(), "ERROR not retried name=\"prices\" attempt=1 cause=the failure is permanent");
@@ -201,38 +201,38 @@ async fn point_4_retries_failures_and_fallbacks_have_log_levels() {
 
 #[tokio::test(start_paused = true)]
 async fn point_5_five_failures_open_it_for_60_seconds() {
-    let primitive = counting();
+    let wrapper = counting();
     let permanent = || async { Err::<(), _>(Text("division by zero")) };
     for _ in 0..4 {
-        primitive.call(permanent).await.unwrap_err();
+        wrapper.call(permanent).await.unwrap_err();
     }
-    assert_eq!(primitive.circuit.state(), State::Closed);
-    assert_eq!(primitive.call(permanent).await, Err(BreakerError::Inner(Text("division by zero"))));
-    let rejected = primitive.call(|| async { Ok(()) }).await.unwrap_err();
+    assert_eq!(wrapper.circuit.state(), State::Closed);
+    assert_eq!(wrapper.call(permanent).await, Err(BreakerError::Inner(Text("division by zero"))));
+    let rejected = wrapper.call(|| async { Ok(()) }).await.unwrap_err();
     assert_eq!(rejected.rejection().unwrap().retry_in(), Some(secs(60)));
     advance(secs(60)).await;
-    primitive.call(|| async { Ok(()) }).await.unwrap();
-    assert_eq!(primitive.circuit.state(), State::Closed);
+    wrapper.call(|| async { Ok(()) }).await.unwrap();
+    assert_eq!(wrapper.circuit.state(), State::Closed);
 }
 
 #[tokio::test(start_paused = true)]
 async fn point_5_the_breaker_counts_only_configured_errors() {
     listen();
-    let blame: Blame<Oops> = |oops| if oops.0 == 404 { Verdict::Neutral } else { Verdict::transient() };
-    let primitive = Primitive::new("prices", secs(1), blame);
+    let classify: Classify<Oops> = |oops| if oops.0 == 404 { Verdict::Neutral } else { Verdict::transient() };
+    let wrapper = Wrapper::new("prices", secs(1), classify);
     for _ in 0..20 {
-        primitive.call(|| async { Err::<(), _>(Oops(404)) }).await.unwrap_err();
+        wrapper.call(|| async { Err::<(), _>(Oops(404)) }).await.unwrap_err();
     }
-    assert_eq!((primitive.circuit.state(), primitive.circuit.stats().failures_in_a_row), (State::Closed, 0));
+    assert_eq!((wrapper.circuit.state(), wrapper.circuit.stats().failures_in_a_row), (State::Closed, 0));
     for _ in 0..5 {
-        primitive.call(|| async { Err::<(), _>(Oops(500)) }).await.unwrap_err();
+        wrapper.call(|| async { Err::<(), _>(Oops(500)) }).await.unwrap_err();
     }
-    assert_eq!(primitive.circuit.state(), State::Open);
+    assert_eq!(wrapper.circuit.state(), State::Open);
 }
 
 #[tokio::test(start_paused = true)]
 async fn point_6_a_budget_bounds_the_retries_of_all_calls() {
-    let primitive = primitive(Duration::ZERO);
+    let wrapper = wrapper(Duration::ZERO);
     let calls = Cell::new(0);
     let mut refused = 0;
     for _ in 0..1_000 {
@@ -244,7 +244,7 @@ async fn point_6_a_budget_bounds_the_retries_of_all_calls() {
             refused += u32::from(unanswered.report.cause() == Some(Cause::Budget));
             Ok(())
         };
-        primitive.call_or(failing, cause).await.unwrap();
+        wrapper.call_or(failing, cause).await.unwrap();
     }
     // A fifth of the traffic and the initial tokens. Without a budget there would be 3,000 retries.
     let retries = calls.get() - 1_000;
@@ -253,18 +253,18 @@ async fn point_6_a_budget_bounds_the_retries_of_all_calls() {
 
 #[tokio::test(start_paused = true)]
 async fn point_6_every_attempt_has_a_span() {
-    let primitive = primitive(secs(1));
+    let wrapper = wrapper(secs(1));
     let log = logged(async {
         let failing = || async {
             tracing::info!("called");
             Err::<(), _>(Text("timeout"))
         };
-        primitive.call(failing).await.unwrap_err();
+        wrapper.call(failing).await.unwrap_err();
         let failing = || {
             tracing::info!("called");
             Err::<(), _>(Text("disk full"))
         };
-        primitive.call_blocking(failing).unwrap_err();
+        wrapper.call_blocking(failing).unwrap_err();
     })
     .await;
     let called: Vec<_> = log.lines().map(str::trim_start).filter(|line| line.ends_with("called")).collect();

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use example::{Answer, Got, House, Provider, Task, Trouble, got, ladder};
+use example::{Answer, AnswerSource, ErrorChain, Provider, Task, TaskError, answer_source, ladder};
 use tokio::{sync::mpsc, time::Instant};
 use tower_recourse::{
     Cause, State,
@@ -20,11 +20,11 @@ use tower_recourse::{
 use crate::scripted::{EventLog, ms, ready_and_call, secs};
 
 const TASK: Task = Task { role: "translate", text: "a letter" };
-const PASSING: Trouble = Trouble::Passing("busy");
-const FINAL: Trouble = Trouble::Final("nobody can read this");
-const UNKNOWN: Trouble = Trouble::Unknown("error 17");
+const PASSING: TaskError = TaskError::Passing("busy");
+const FINAL: TaskError = TaskError::Final("nobody can read this");
+const UNKNOWN: TaskError = TaskError::Unknown("error 17");
 
-type Outcome = Result<&'static str, Trouble>;
+type Outcome = Result<&'static str, TaskError>;
 
 /// Returns one outcome after another, and then repeats the last one.
 #[derive(Clone)]
@@ -58,8 +58,8 @@ impl Script {
 struct Scene {
     atlas: Script,
     babel: Script,
-    house: Arc<House>,
-    desk: mpsc::UnboundedReceiver<(Task, Option<Trouble>)>,
+    sources: Arc<ErrorChain>,
+    desk: mpsc::UnboundedReceiver<(Task, Option<TaskError>)>,
     rungs: Arc<Mutex<Vec<String>>>,
     events: EventLog,
 }
@@ -68,17 +68,17 @@ impl Scene {
     fn new(
         atlas: impl IntoIterator<Item = Outcome>,
         babel: Outcome,
-        memory: fn(Task) -> Result<Answer, Trouble>,
+        memory: fn(Task) -> Result<Answer, TaskError>,
     ) -> Self {
         let (sender, desk) = mpsc::unbounded_channel();
         let (atlas, babel) = (Script::new(atlas), Script::new([babel]));
         let cashier = Script::new([Ok("paid")]).provider("cashier", "pay");
         let providers = vec![cashier, atlas.provider("atlas", "translate"), babel.provider("babel", "translate")];
-        let house = Arc::new(House { providers, memory, desk: sender });
-        Self { atlas, babel, house, desk, rungs: Arc::default(), events: EventLog::default() }
+        let sources = Arc::new(ErrorChain { providers, memory, desk: sender });
+        Self { atlas, babel, sources, desk, rungs: Arc::default(), events: EventLog::default() }
     }
 
-    async fn call(&self, task: Task) -> Result<Reported<Answer>, ReportedError<Trouble>> {
+    async fn call(&self, task: Task) -> Result<Reported<Answer>, ReportedError<TaskError>> {
         let (rungs, events) = (Arc::clone(&self.rungs), Arc::new(self.events.observer()));
         let observer = move |event: &Event<'_>| {
             events.on_event(event);
@@ -88,7 +88,7 @@ impl Scene {
                 _ => {}
             }
         };
-        ready_and_call(&mut ladder(&self.house, observer), task).await
+        ready_and_call(&mut ladder(&self.sources, observer), task).await
     }
 
     fn rungs(&self) -> Vec<String> {
@@ -96,19 +96,19 @@ impl Scene {
     }
 
     fn failures_in_a_row(&self, provider: usize) -> u32 {
-        self.house.providers[provider].circuit.stats().failures_in_a_row
+        self.sources.providers[provider].circuit.stats().failures_in_a_row
     }
 }
 
 const ATLAS: usize = 1;
 const BABEL: usize = 2;
 
-fn remembered(_: Task) -> Result<Answer, Trouble> {
+fn remembered(_: Task) -> Result<Answer, TaskError> {
     Ok(Answer { by: "memory", text: "as of last year" })
 }
 
-fn forgotten(_: Task) -> Result<Answer, Trouble> {
-    Err(Trouble::Passing("never seen before"))
+fn forgotten(_: Task) -> Result<Answer, TaskError> {
+    Err(TaskError::Passing("never seen before"))
 }
 
 #[tokio::test(start_paused = true)]
@@ -144,7 +144,7 @@ async fn point_1_then_a_person_is_asked() {
     let mut scene = Scene::new([Err(PASSING)], Err(PASSING), forgotten);
     assert_eq!(scene.call(TASK).await.unwrap().response.by, "desk");
     assert_eq!(scene.rungs(), ["another", "another failed", "degraded", "degraded failed", "person"]);
-    assert_eq!(scene.desk.try_recv(), Ok((TASK, Some(Trouble::Passing("never seen before")))));
+    assert_eq!(scene.desk.try_recv(), Ok((TASK, Some(TaskError::Passing("never seen before")))));
     assert!(scene.desk.try_recv().is_err(), "called once");
 }
 
@@ -153,7 +153,7 @@ async fn point_2_an_unrecoverable_error_goes_to_the_person() {
     let begun = Instant::now();
     let mut scene = Scene::new([Err(FINAL)], Ok("not called"), remembered);
     let answered = scene.call(TASK).await.unwrap();
-    assert_eq!(got(&answered), Got::Intervention);
+    assert_eq!(answer_source(&answered), AnswerSource::Intervention);
     assert_eq!((scene.atlas.calls(), scene.babel.calls(), begun.elapsed()), (1, 0, ms(0)));
     assert_eq!(scene.rungs(), ["person"]);
     assert_eq!(scene.desk.try_recv(), Ok((TASK, Some(FINAL))), "the person receives the reason");
@@ -162,16 +162,16 @@ async fn point_2_an_unrecoverable_error_goes_to_the_person() {
 #[tokio::test(start_paused = true)]
 async fn point_2_so_does_an_unrecoverable_error_of_a_backup() {
     let mut scene = Scene::new([Err(PASSING)], Err(FINAL), remembered);
-    assert_eq!(got(&scene.call(TASK).await.unwrap()), Got::Intervention);
+    assert_eq!(answer_source(&scene.call(TASK).await.unwrap()), AnswerSource::Intervention);
     assert_eq!(scene.rungs(), ["another", "another failed", "person"]);
     assert_eq!(scene.desk.try_recv(), Ok((TASK, Some(FINAL))));
 
     // The first service is known to be down by now and isn't called. This doesn't hide the response
     // of the second one.
     scene.call(TASK).await.unwrap();
-    assert_eq!(scene.house.providers[ATLAS].circuit.state(), State::Open);
+    assert_eq!(scene.sources.providers[ATLAS].circuit.state(), State::Open);
     scene.rungs();
-    assert_eq!(got(&scene.call(TASK).await.unwrap()), Got::Intervention);
+    assert_eq!(answer_source(&scene.call(TASK).await.unwrap()), AnswerSource::Intervention);
     assert_eq!(
         (scene.rungs(), scene.atlas.calls()),
         (vec!["another".into(), "another failed".into(), "person".into()], 5)
@@ -194,47 +194,53 @@ async fn point_3_an_impossible_task_is_not_a_service_failure() {
     for _ in 0..9 {
         scene.call(TASK).await.unwrap();
     }
-    assert_eq!((scene.failures_in_a_row(ATLAS), scene.house.providers[ATLAS].circuit.state()), (0, State::Closed));
+    assert_eq!((scene.failures_in_a_row(ATLAS), scene.sources.providers[ATLAS].circuit.state()), (0, State::Closed));
 }
 
 #[tokio::test(start_paused = true)]
 async fn point_4_the_caller_receives_a_report() {
     let cases = [
-        (vec![Ok("yes")], Ok("no"), remembered as fn(Task) -> _, Got::AtOnce, "the first attempt succeeded"),
-        (vec![Err(PASSING), Ok("yes")], Ok("no"), remembered, Got::Retry { attempt: 2 }, "attempt 2 succeeded"),
+        (vec![Ok("yes")], Ok("no"), remembered as fn(Task) -> _, AnswerSource::AtOnce, "the first attempt succeeded"),
+        (
+            vec![Err(PASSING), Ok("yes")],
+            Ok("no"),
+            remembered,
+            AnswerSource::Retry { attempt: 2 },
+            "attempt 2 succeeded",
+        ),
         (
             vec![Err(PASSING)],
             Ok("yes"),
             remembered,
-            Got::Fallback { service: "babel" },
+            AnswerSource::Fallback { service: "babel" },
             "fallback `another` (depth 1) answered: all 4 attempts failed",
         ),
         (
             vec![Err(PASSING)],
             Err(PASSING),
             remembered,
-            Got::Degraded,
+            AnswerSource::Degraded,
             "fallback `degraded` (depth 2) answered: all 4 attempts failed",
         ),
         (
             vec![Err(PASSING)],
             Err(PASSING),
             forgotten,
-            Got::Intervention,
+            AnswerSource::Intervention,
             "fallback `person` (depth 3) answered: all 4 attempts failed",
         ),
         (
             vec![Err(FINAL)],
             Ok("no"),
             remembered,
-            Got::Intervention,
+            AnswerSource::Intervention,
             "fallback `person` (depth 3) answered: the failure is permanent",
         ),
     ];
     for (atlas, babel, memory, how, message) in cases {
         let scene = Scene::new(atlas, babel, memory);
         let answered = scene.call(TASK).await.unwrap();
-        assert_eq!((got(&answered), answered.report.to_string().as_str()), (how, message));
+        assert_eq!((answer_source(&answered), answered.report.to_string().as_str()), (how, message));
     }
 }
 
@@ -251,7 +257,7 @@ async fn point_5_so_is_the_last_one_before_the_error() {
     let mut scene = Scene::new([Err(FINAL)], Ok("not called"), remembered);
     scene.desk.close();
     let unanswered = scene.call(TASK).await.unwrap_err();
-    assert_eq!(unanswered.error, Trouble::Final("the desk is closed"));
+    assert_eq!(unanswered.error, TaskError::Final("the desk is closed"));
     assert_eq!(unanswered.report.cause(), Some(Cause::Permanent));
     assert_eq!(scene.rungs(), ["person", "person failed"]);
 }
@@ -268,7 +274,7 @@ async fn corrected_one_report_gets_all_its_retries() {
 #[tokio::test(start_paused = true)]
 async fn corrected_an_unknown_error_is_not_recoverable() {
     let mut scene = Scene::new([Err(UNKNOWN)], Ok("not called"), remembered);
-    assert_eq!(got(&scene.call(TASK).await.unwrap()), Got::Intervention);
+    assert_eq!(answer_source(&scene.call(TASK).await.unwrap()), AnswerSource::Intervention);
     assert_eq!((scene.atlas.calls(), scene.babel.calls()), (1, 0));
     assert_eq!(scene.desk.try_recv(), Ok((TASK, Some(UNKNOWN))));
 }

@@ -20,7 +20,7 @@ use crate::{
 
 /// What the proxy does with bytes. A change also applies to existing connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Line {
+pub enum ProxyMode {
     /// Forwards all bytes.
     Passes,
     /// Forwards the first `after` bytes of the next response, then closes both connections.
@@ -31,14 +31,14 @@ pub enum Line {
     /// from the client.
     HalfCloses,
     /// Discards the bytes of both directions, and keeps the connections open.
-    Swallows,
+    Discards,
 }
 
 /// A running proxy. Dropping it closes its listener and its connections.
 #[derive(Debug)]
 pub struct Proxy {
     address: SocketAddr,
-    line: watch::Sender<Line>,
+    mode: watch::Sender<ProxyMode>,
     accepting: JoinHandle<()>,
 }
 
@@ -49,8 +49,8 @@ impl Proxy {
     pub async fn start(upstream: SocketAddr) -> Result<Self, Error> {
         let address = local(free_port()?);
         let listener = TcpListener::bind(address).await?;
-        let line = watch::channel(Line::Passes).0;
-        let state = line.subscribe();
+        let mode = watch::channel(ProxyMode::Passes).0;
+        let state = mode.subscribe();
         let accepting = tokio::spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((client, _)) = listener.accept().await {
@@ -58,7 +58,7 @@ impl Proxy {
                 while connections.try_join_next().is_some() {}
             }
         });
-        Ok(Self { address, line, accepting })
+        Ok(Self { address, mode, accepting })
     }
 
     /// The address to which clients connect.
@@ -67,8 +67,8 @@ impl Proxy {
     }
 
     /// Changes its behaviour from now on.
-    pub fn set(&self, line: Line) {
-        self.line.send_replace(line);
+    pub fn set(&self, mode: ProxyMode) {
+        self.mode.send_replace(mode);
     }
 }
 
@@ -78,22 +78,22 @@ impl Drop for Proxy {
     }
 }
 
-async fn connect(client: TcpStream, upstream: SocketAddr, line: watch::Receiver<Line>) {
+async fn connect(client: TcpStream, upstream: SocketAddr, mode: watch::Receiver<ProxyMode>) {
     // If the upstream refuses the connection, the client's connection is closed.
     let Ok(server) = TcpStream::connect(upstream).await else { return };
     _ = (client.set_nodelay(true), server.set_nodelay(true));
     let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
     // Closes both connections when one direction has ended.
     tokio::select! {
-        () = requests(from_client, to_server, line.clone()) => {}
-        () = answers(from_server, to_client, line) => {}
+        () = requests(from_client, to_server, mode.clone()) => {}
+        () = answers(from_server, to_client, mode) => {}
     }
 }
 
-async fn requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut line: watch::Receiver<Line>) {
+async fn requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut mode: watch::Receiver<ProxyMode>) {
     let mut buffer = vec![0; 16 * 1024];
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
-        if *line.borrow_and_update() == Line::Swallows {
+        if *mode.borrow_and_update() == ProxyMode::Discards {
             continue;
         }
         if to.write_all(&buffer[..length]).await.is_err() {
@@ -102,27 +102,27 @@ async fn requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut line: wat
     }
 }
 
-async fn answers(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, line: watch::Receiver<Line>) {
+async fn answers(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mode: watch::Receiver<ProxyMode>) {
     let mut buffer = vec![0; 16 * 1024];
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
         let answer = &buffer[..length];
-        let now = *line.borrow();
+        let now = *mode.borrow();
         let passed = match now {
-            Line::Passes => to.write_all(answer).await,
-            Line::Cuts { after } => {
+            ProxyMode::Passes => to.write_all(answer).await,
+            ProxyMode::Cuts { after } => {
                 _ = to.write_all(&answer[..after.min(length)]).await;
                 return;
             }
-            Line::Delays(time) => {
+            ProxyMode::Delays(time) => {
                 sleep(time).await;
                 to.write_all(answer).await
             }
-            Line::HalfCloses => {
+            ProxyMode::HalfCloses => {
                 _ = to.shutdown().await;
                 // The other direction stays open until the client closes it.
                 return std::future::pending().await;
             }
-            Line::Swallows => Ok(()),
+            ProxyMode::Discards => Ok(()),
         };
         if passed.is_err() {
             return;
@@ -147,7 +147,7 @@ mod tests {
         });
         let proxy = Proxy::start(upstream).await.unwrap();
         let mut client = TcpStream::connect(proxy.address()).await.unwrap();
-        // The connection to the upstream exists before the line changes.
+        // The connection to the upstream exists before the mode changes.
         assert_eq!(exchange(&mut client, b"first", 5).await, b"first");
         (proxy, client)
     }
@@ -161,17 +161,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_cut_line_passes_the_first_bytes_and_closes() {
+    async fn cut_passes_the_first_bytes_and_closes() {
         let (proxy, mut client) = echo().await;
-        proxy.set(Line::Cuts { after: 3 });
+        proxy.set(ProxyMode::Cuts { after: 3 });
         assert_eq!(exchange(&mut client, b"second", 100).await, b"sec");
         assert!(client.write_all(b"third").await.is_err() || client.read_u8().await.is_err());
     }
 
     #[tokio::test]
-    async fn a_half_closed_line_still_takes_requests() {
+    async fn half_close_still_accepts_requests() {
         let (proxy, mut client) = echo().await;
-        proxy.set(Line::HalfCloses);
+        proxy.set(ProxyMode::HalfCloses);
         assert_eq!(exchange(&mut client, b"second", 100).await, b"");
         client.write_all(b"third").await.unwrap();
         sleep(Duration::from_millis(20)).await;
@@ -179,12 +179,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_swallowing_line_answers_and_closes_nothing() {
+    async fn discard_answers_nothing_and_closes_nothing() {
         let (proxy, mut client) = echo().await;
-        proxy.set(Line::Swallows);
+        proxy.set(ProxyMode::Discards);
         let answered = timeout(Duration::from_millis(50), exchange(&mut client, b"second", 6)).await;
         assert!(answered.is_err());
-        proxy.set(Line::Passes);
+        proxy.set(ProxyMode::Passes);
         assert_eq!(exchange(&mut client, b"third", 5).await, b"third");
     }
 }

@@ -23,36 +23,36 @@ pub fn cases() -> Vec<Case> {
         Case::new(CONSECUTIVE, || {
             vec![
                 bare::<Healthy>(),
-                our::<Healthy>(BreakerConfig::default()),
+                ours_contender::<Healthy>(BreakerConfig::default()),
                 Contender::service(RESILIENCE, tower_resilience::consecutive(up::<Healthy>())),
-                safe_from_failing::<Healthy, _>(failsafe::consecutive()),
+                failsafe_contender::<Healthy, _>(failsafe::consecutive()),
             ]
         }),
         Case::new(COUNT, || {
             let mut contenders = vec![
                 bare::<Healthy>(),
-                our::<Healthy>(ours::count_window()),
+                ours_contender::<Healthy>(ours::count_window()),
                 Contender::service(RESILIENCE, tower_resilience::count_window(up::<Healthy>())),
             ];
-            contenders.extend(reclosed::<Healthy>(recloser::count_window));
+            contenders.extend(recloser_contenders::<Healthy>(recloser::count_window));
             contenders
         }),
         Case::new(TIME, || {
             vec![
                 bare::<Healthy>(),
-                our::<Healthy>(ours::time_window()),
+                ours_contender::<Healthy>(ours::time_window()),
                 Contender::service("tower-resilience **", tower_resilience::time_window(up::<Healthy>())),
-                safe_from_failing::<Healthy, _>(failsafe::by_default()),
+                failsafe_contender::<Healthy, _>(failsafe::by_default()),
             ]
         }),
         Case::new("breaker closed, one failure in 100, count window", || {
             let mut contenders = vec![
                 bare::<Sometimes>(),
-                our::<Sometimes>(ours::count_window()),
+                ours_contender::<Sometimes>(ours::count_window()),
                 Contender::service(RESILIENCE, tower_resilience::count_window(up::<Sometimes>())),
-                safe_from_failing::<Sometimes, _>(failsafe::by_default()),
+                failsafe_contender::<Sometimes, _>(failsafe::by_default()),
             ];
-            contenders.extend(reclosed::<Sometimes>(recloser::count_window));
+            contenders.extend(recloser_contenders::<Sometimes>(recloser::count_window));
             contenders
         })
         .in_steps_of(100),
@@ -61,27 +61,27 @@ pub fn cases() -> Vec<Case> {
                 bare::<Healthy>(),
                 Contender::service(OURS, BreakerLayer::on(&ours::open()).layer(up::<Healthy>())),
                 Contender::service(RESILIENCE, tower_resilience::open(up::<Healthy>())),
-                safe_from_failing::<Healthy, _>(failsafe::open()),
+                failsafe_contender::<Healthy, _>(failsafe::open()),
             ];
-            contenders.extend(reclosed::<Healthy>(recloser::open));
+            contenders.extend(recloser_contenders::<Healthy>(recloser::open));
             contenders
         }),
         Case::new("breaker half-open, each probe fails", || {
             let mut contenders = vec![
                 bare::<Broken>(),
-                our::<Broken>(ours::opens_at_once()),
+                ours_contender::<Broken>(ours::opens_at_once()),
                 Contender::service(RESILIENCE, tower_resilience::opens_at_once(up::<Broken>())),
-                safe_from_failing::<Broken, _>(failsafe::opens_for(std::time::Duration::ZERO)),
+                failsafe_contender::<Broken, _>(failsafe::opens_for(std::time::Duration::ZERO)),
             ];
-            contenders.extend(reclosed::<Broken>(recloser::opens_at_once));
+            contenders.extend(recloser_contenders::<Broken>(recloser::opens_at_once));
             contenders
         }),
         Case::new("breaker opens and a probe closes it, alternating", || {
             vec![
                 bare::<FailsOnceIn<2>>(),
-                our::<FailsOnceIn<2>>(ours::opens_at_once()),
+                ours_contender::<FailsOnceIn<2>>(ours::opens_at_once()),
                 Contender::service(RESILIENCE, tower_resilience::opens_at_once(up::<FailsOnceIn<2>>())),
-                safe_from_failing::<FailsOnceIn<2>, _>(failsafe::opens_for(std::time::Duration::ZERO)),
+                failsafe_contender::<FailsOnceIn<2>, _>(failsafe::opens_for(std::time::Duration::ZERO)),
             ]
         })
         .in_steps_of(2),
@@ -96,11 +96,11 @@ fn bare<H: Health>() -> Contender {
     Contender::service(BARE, up::<H>())
 }
 
-fn our<H: Health>(config: BreakerConfig) -> Contender {
+fn ours_contender<H: Health>(config: BreakerConfig) -> Contender {
     Contender::service(OURS, BreakerLayer::new(config).layer(up::<H>()))
 }
 
-fn safe_from_failing<H: Health, P>(breaker: ::failsafe::StateMachine<P, ()>) -> Contender
+fn failsafe_contender<H: Health, P>(breaker: ::failsafe::StateMachine<P, ()>) -> Contender
 where
     P: ::failsafe::FailurePolicy + Send + Sync + 'static,
 {
@@ -109,7 +109,7 @@ where
     Contender { future, ..Contender::of("failsafe", call) }
 }
 
-fn reclosed<H: Health>(breaker: fn() -> ::recloser::Recloser) -> [Contender; 2] {
+fn recloser_contenders<H: Health>(breaker: fn() -> ::recloser::Recloser) -> [Contender; 2] {
     let sync = breaker();
     let sync = Contender::of(RECLOSER, move || sync.call(answer::<H>).is_ok());
     let breaker = AsyncRecloser::from(breaker());

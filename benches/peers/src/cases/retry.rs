@@ -24,7 +24,7 @@ pub fn cases() -> Vec<Case> {
                 Contender::service(OURS, RetryLayer::new(ours::retry().without_budget()).layer(up::<Healthy>())),
                 Contender::service(TOWER, tower_retry::without_budget(up::<Healthy>())),
                 Contender::service(RESILIENCE, tower_resilience::without_budget(up::<Healthy>())),
-                backed_on::<Healthy>(),
+                backon_contender::<Healthy>(),
             ]
         }),
         Case::new(BUDGET, || {
@@ -41,7 +41,7 @@ pub fn cases() -> Vec<Case> {
                 Contender::service(OURS, RetryLayer::new(ours::retry()).layer(up::<Sometimes>())),
                 Contender::service(TOWER_BUDGET, tower_retry::with_budget(up::<Sometimes>())),
                 sleeping("tower-resilience, token bucket *", tower_resilience::with_budget(up::<Sometimes>())),
-                backed_on::<Sometimes>(),
+                backon_contender::<Sometimes>(),
             ]
         })
         .in_steps_of(100),
@@ -51,7 +51,7 @@ pub fn cases() -> Vec<Case> {
                 Contender::service(OURS, RetryLayer::new(ours::retry().without_budget()).layer(up::<Broken>())),
                 Contender::service(TOWER, tower_retry::without_budget(up::<Broken>())),
                 sleeping("tower-resilience *", tower_resilience::without_budget(up::<Broken>())),
-                backed_on::<Broken>(),
+                backon_contender::<Broken>(),
             ]
         }),
     ]
@@ -65,7 +65,7 @@ fn bare<H: Health>() -> Contender {
     Contender::service(BARE, up::<H>())
 }
 
-fn backed_on<H: Health>() -> Contender {
+fn backon_contender<H: Health>() -> Contender {
     let future = Some(size_of_val(&backon::retry(up::<H>())));
     Contender { future, ..Contender::of("backon", || at_once(|| backon::retry(up::<H>()), Result::is_ok)) }
 }

@@ -50,7 +50,7 @@ fn retry(threads: usize, cloned: Cloned) -> Vec<Contender> {
 }
 
 fn breaker(threads: usize, cloned: Cloned) -> Vec<Contender> {
-    let safe = |breaker: failsafe::Consecutive| {
+    let failsafe_contender = |breaker: failsafe::Consecutive| {
         Contender::of("failsafe", move || match cloned {
             PerThread => at_once(|| breaker.call(up().call(7)), Result::is_ok),
             PerCall => at_once(|| breaker.clone().call(up().call(7)), Result::is_ok),
@@ -60,19 +60,19 @@ fn breaker(threads: usize, cloned: Cloned) -> Vec<Contender> {
         Contender::shared(BARE, up(), threads, cloned),
         Contender::shared(OURS, BreakerLayer::new(BreakerConfig::default()).layer(up()), threads, cloned),
         Contender::shared(RESILIENCE, tower_resilience::consecutive(up()), threads, cloned),
-        on_each(threads, failsafe::consecutive(), safe),
+        on_each(threads, failsafe::consecutive(), failsafe_contender),
     ]
 }
 
 fn counting(threads: usize, cloned: Cloned) -> Vec<Contender> {
-    let reclosed = |breaker: std::sync::Arc<::recloser::Recloser>| {
+    let recloser_contender = |breaker: std::sync::Arc<::recloser::Recloser>| {
         Contender::of("recloser, sync", move || breaker.call(answer::<Healthy>).is_ok())
     };
     vec![
         Contender::shared(BARE, up(), threads, cloned),
         Contender::shared(OURS, BreakerLayer::new(ours::count_window()).layer(up()), threads, cloned),
         Contender::shared(RESILIENCE, tower_resilience::count_window(up()), threads, cloned),
-        on_each(threads, recloser::count_window().into(), reclosed),
+        on_each(threads, recloser::count_window().into(), recloser_contender),
     ]
 }
 

@@ -15,7 +15,7 @@ use crate::{
     attempts::Attempts,
     clients::grpc::{Client, Kind, METHODS, Setup},
     load::{Call, Load, Records, drive},
-    proxy::{Line, Proxy},
+    proxy::{Proxy, ProxyMode},
     servers::grpc::{GrpcServer, Log, Mode, Pushback},
     table::{Operation, Reached, Recovered, Report, Row, Terms},
 };
@@ -49,7 +49,7 @@ enum Fault {
     /// From the beginning, the server has this mode. Calls arrive for this time.
     Settings(Mode, Duration),
     /// The proxy is in this state for this time.
-    Line(Line, Duration),
+    Proxy(ProxyMode, Duration),
 }
 
 /// How the server ends.
@@ -165,20 +165,20 @@ const CASES: &[Case] = &[
     Case {
         name: "grpc-cut",
         about: "a proxy cuts connections 10 bytes into a response for 300 ms, 100 calls/s",
-        fault: Fault::Line(Line::Cuts { after: 10 }, ms(300)),
+        fault: Fault::Proxy(ProxyMode::Cuts { after: 10 }, ms(300)),
         ..BASE
     },
     Case {
         name: "grpc-half-close",
         about: "a proxy closes the response direction instead of forwarding responses for 300 ms, 100 calls/s",
-        fault: Fault::Line(Line::HalfCloses, ms(300)),
+        fault: Fault::Proxy(ProxyMode::HalfCloses, ms(300)),
         ..BASE
     },
     Case {
         name: "grpc-blackhole",
         about: "a proxy discards all bytes for 2 s, calls have a deadline of 500 ms, tonic sends a ping every \
                 100 ms and waits 200 ms for the response, 100 calls/s",
-        fault: Fault::Line(Line::Swallows, ms(2000)),
+        fault: Fault::Proxy(ProxyMode::Discards, ms(2000)),
         deadline: ms(500),
         ..BASE
     },
@@ -206,7 +206,7 @@ impl Case {
         let (per_second, lasting) = match self.fault {
             Fault::Burst(calls, _) => (f64::from(calls) * 100.0, ms(10)),
             Fault::Settings(_, time) => (PER_SECOND, time),
-            Fault::Dead(time) | Fault::Line(_, time) => (PER_SECOND, BEFORE + time + self.after),
+            Fault::Dead(time) | Fault::Proxy(_, time) => (PER_SECOND, BEFORE + time + self.after),
             // 800 calls.
             Fault::RestartsTwice(_) => (PER_SECOND, ms(8000)),
         };
@@ -217,8 +217,9 @@ impl Case {
     async fn run(self) -> Result<Report, Error> {
         let mut server = GrpcServer::start().await?;
         let proxy = Proxy::start(server.address()).await?;
-        let target = if let Fault::Line(..) = self.fault { proxy.address() } else { server.address() };
-        let setup = Setup { deadline: self.deadline, pings: matches!(self.fault, Fault::Line(Line::Swallows, _)) };
+        let target = if let Fault::Proxy(..) = self.fault { proxy.address() } else { server.address() };
+        let setup =
+            Setup { deadline: self.deadline, pings: matches!(self.fault, Fault::Proxy(ProxyMode::Discards, _)) };
         let mut clients = Vec::new();
         for &kind in self.clients {
             clients.push(Client::new(kind, target, setup).await?);
@@ -236,7 +237,7 @@ impl Case {
         });
         let arrivals: Vec<_> = arrivals.collect();
         sleep_until(start + BEFORE).await;
-        let span = self.suffer(&mut server, &proxy, start).await?;
+        let span = self.run_fault(&mut server, &proxy, start).await?;
         let records = join_all(arrivals).await;
         let (mut rows, mut late) = (Vec::new(), Duration::ZERO);
         for (client, records) in clients.iter().zip(records) {
@@ -254,7 +255,7 @@ impl Case {
     }
 
     /// Runs the fault. Returns the begin and end of its last part, if it has an end.
-    async fn suffer(&self, server: &mut GrpcServer, proxy: &Proxy, start: Instant) -> Result<Option<Span>, Error> {
+    async fn run_fault(&self, server: &mut GrpcServer, proxy: &Proxy, start: Instant) -> Result<Option<Span>, Error> {
         match self.fault {
             Fault::Burst(..) | Fault::Settings(..) => Ok(None),
             Fault::RestartsTwice(end) => {
@@ -264,11 +265,11 @@ impl Case {
                 Ok(Some(restart(server, end, RESTART, start).await?))
             }
             Fault::Dead(time) => Ok(Some(restart(server, End::Killed, time, start).await?)),
-            Fault::Line(line, time) => {
+            Fault::Proxy(mode, time) => {
                 let from = start.elapsed();
-                proxy.set(line);
+                proxy.set(mode);
                 sleep(time).await;
-                proxy.set(Line::Passes);
+                proxy.set(ProxyMode::Passes);
                 Ok(Some(Span { from, to: start.elapsed() }))
             }
         }

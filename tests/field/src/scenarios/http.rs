@@ -13,7 +13,7 @@ use crate::{
     Error,
     clients::{Client, Kind, METHODS, Setup},
     load::{Load, Records, drive},
-    proxy::{Line, Proxy},
+    proxy::{Proxy, ProxyMode},
     servers::{
         haproxy::{self, Haproxy},
         nginx::{self, Limit, Nginx},
@@ -65,9 +65,9 @@ enum Fault {
     /// The second of two upstreams is dead from the beginning. Requests arrive for this time.
     HalfDead(Duration),
     /// The upstreams have this health for this time.
-    Unwell(Health, Duration),
+    Unhealthy(Health, Duration),
     /// The proxy is in this state for this time.
-    Line(Line, Duration),
+    Proxy(ProxyMode, Duration),
     /// The upstream is killed and started again at once.
     UpstreamRestarts,
     NginxReloads,
@@ -248,7 +248,7 @@ const CASES: &[Case] = &[
         short: true,
         path: Path::Nginx(|nginx| nginx.read_timeout = ms(1000)),
         per_second: 150.0,
-        fault: Fault::Unwell(Health::Hangs, ms(1500)),
+        fault: Fault::Unhealthy(Health::Hangs, ms(1500)),
         after: ms(4000),
         clients: WITH_RETRY_ALONE,
         ..BASE
@@ -257,7 +257,7 @@ const CASES: &[Case] = &[
         name: "proxy-blackhole",
         about: "a proxy discards all bytes for 2 s, attempts are limited to 500 ms, 100/s of each method",
         path: Path::Proxy,
-        fault: Fault::Line(Line::Swallows, ms(2000)),
+        fault: Fault::Proxy(ProxyMode::Discards, ms(2000)),
         setup: Setup { http2: false, attempt: Some(ms(500)) },
         clients: WITH_REQWEST,
         ..BASE
@@ -286,7 +286,7 @@ const CASES: &[Case] = &[
         about: "the upstream takes 50 ms instead of 5 ms for 3 s, 130/s of each method",
         latency: ms(5),
         per_second: 130.0,
-        fault: Fault::Unwell(Health::AnswersAfter(ms(50)), ms(3000)),
+        fault: Fault::Unhealthy(Health::AnswersAfter(ms(50)), ms(3000)),
         after: ms(2000),
         ..BASE
     },
@@ -346,7 +346,7 @@ const CASES: &[Case] = &[
         name: "proxy-cut-head",
         about: "a proxy cuts off responses within the headers for 300 ms, 100/s of each method",
         path: Path::Proxy,
-        fault: Fault::Line(Line::Cuts { after: 10 }, ms(300)),
+        fault: Fault::Proxy(ProxyMode::Cuts { after: 10 }, ms(300)),
         clients: WITH_REQWEST,
         ..BASE
     },
@@ -355,7 +355,7 @@ const CASES: &[Case] = &[
         about: "a proxy cuts off responses within the body for 300 ms, 100/s of each method",
         path: Path::Proxy,
         length: 8000,
-        fault: Fault::Line(Line::Cuts { after: 1000 }, ms(300)),
+        fault: Fault::Proxy(ProxyMode::Cuts { after: 1000 }, ms(300)),
         clients: WITH_BODIES,
         ..BASE
     },
@@ -363,7 +363,7 @@ const CASES: &[Case] = &[
         name: "proxy-delay",
         about: "a proxy delays responses by 200 ms for 2 s, 100/s of each method",
         path: Path::Proxy,
-        fault: Fault::Line(Line::Delays(ms(200)), ms(2000)),
+        fault: Fault::Proxy(ProxyMode::Delays(ms(200)), ms(2000)),
         after: ms(2000),
         ..BASE
     },
@@ -371,14 +371,14 @@ const CASES: &[Case] = &[
         name: "proxy-half-close",
         about: "a proxy closes the response direction instead of forwarding responses for 300 ms, 100/s of each method",
         path: Path::Proxy,
-        fault: Fault::Line(Line::HalfCloses, ms(300)),
+        fault: Fault::Proxy(ProxyMode::HalfCloses, ms(300)),
         ..BASE
     },
     Case {
         name: "stalled-body",
         about: "the upstream sends headers and no bodies for 1 s, attempts are limited to 1.5 s, 100/s of each method",
         path: Path::Direct,
-        fault: Fault::Unwell(Health::StallsBody, ms(1000)),
+        fault: Fault::Unhealthy(Health::StallsBody, ms(1000)),
         patience: ms(4000),
         setup: Setup { http2: false, attempt: Some(ms(1500)) },
         clients: WITH_BODIES,
@@ -397,7 +397,7 @@ pub fn scenarios() -> Vec<Scenario> {
 }
 
 /// The servers of one client. Each client has its own, so that clients don't affect each other.
-struct World {
+struct Environment {
     upstreams: Vec<Upstream>,
     executions: Executions,
     nginx: Option<Nginx>,
@@ -413,13 +413,13 @@ struct Span {
 }
 
 /// The result of one client and its servers.
-struct Lane {
+struct ClientResult {
     row: Row,
     span: Span,
     late: Duration,
 }
 
-impl World {
+impl Environment {
     async fn new(case: &Case) -> Result<Self, Error> {
         let executions = Executions::default();
         let mut upstreams = Vec::new();
@@ -427,25 +427,25 @@ impl World {
             upstreams.push(Upstream::start(case.latency, case.length, &executions).await?);
         }
         let addresses: Vec<_> = upstreams.iter().map(Upstream::address).collect();
-        let mut world = Self { upstreams, executions, nginx: None, haproxy: None, proxy: None };
+        let mut environment = Self { upstreams, executions, nginx: None, haproxy: None, proxy: None };
         match case.path {
             Path::Direct => {}
-            Path::Proxy => world.proxy = Some(Proxy::start(addresses[0]).await?),
+            Path::Proxy => environment.proxy = Some(Proxy::start(addresses[0]).await?),
             Path::Nginx(set) => {
                 let mut settings = nginx::Settings::new(addresses);
                 set(&mut settings);
-                world.nginx = Some(Nginx::start(&settings).await?);
+                environment.nginx = Some(Nginx::start(&settings).await?);
             }
             Path::Haproxy(set) => {
                 let mut settings = haproxy::Settings::new(addresses);
                 set(&mut settings);
-                world.haproxy = Some(Haproxy::start(&settings).await?);
+                environment.haproxy = Some(Haproxy::start(&settings).await?);
             }
         }
         if let Fault::HalfDead(_) = case.fault {
-            world.upstreams[1].die().await;
+            environment.upstreams[1].die().await;
         }
-        Ok(world)
+        Ok(environment)
     }
 
     fn address(&self) -> std::net::SocketAddr {
@@ -460,7 +460,7 @@ impl World {
     }
 
     /// Runs the fault from its beginning to its end.
-    async fn suffer(&mut self, fault: Fault, latency: Duration) -> Result<(), Error> {
+    async fn run_fault(&mut self, fault: Fault, latency: Duration) -> Result<(), Error> {
         match fault {
             Fault::Settings(_) | Fault::HalfDead(_) => {}
             Fault::Dead(time) => {
@@ -478,16 +478,16 @@ impl World {
                     upstream.revive().await?;
                 }
             }
-            Fault::Unwell(health, time) => {
+            Fault::Unhealthy(health, time) => {
                 self.upstreams.iter().for_each(|upstream| upstream.set(health));
                 sleep(time).await;
                 self.upstreams.iter().for_each(|upstream| upstream.set(Health::AnswersAfter(latency)));
             }
-            Fault::Line(line, time) => {
+            Fault::Proxy(mode, time) => {
                 let proxy = self.proxy.as_ref().ok_or("the scenario has no proxy")?;
-                proxy.set(line);
+                proxy.set(mode);
                 sleep(time).await;
-                proxy.set(Line::Passes);
+                proxy.set(ProxyMode::Passes);
             }
             Fault::NginxReloads => {
                 self.nginx()?.reload()?;
@@ -509,7 +509,7 @@ impl Case {
     fn load(&self) -> Load {
         let lasting = match self.fault {
             Fault::Settings(time) | Fault::HalfDead(time) => time,
-            Fault::Dead(time) | Fault::Unwell(_, time) | Fault::Line(_, time) => BEFORE + time + self.after,
+            Fault::Dead(time) | Fault::Unhealthy(_, time) | Fault::Proxy(_, time) => BEFORE + time + self.after,
             Fault::NginxIsKilled(time) => BEFORE + time + self.after,
             Fault::UpstreamRestarts | Fault::NginxReloads | Fault::NginxRestarts => BEFORE + self.after,
         };
@@ -523,42 +523,47 @@ impl Case {
     }
 
     async fn run(self) -> Result<Report, Error> {
-        let mut worlds = Vec::new();
+        let mut environments = Vec::new();
         for &kind in self.clients {
-            let world = World::new(&self).await?;
-            accepts(world.address()).await?;
-            worlds.push((kind, world));
+            let environment = Environment::new(&self).await?;
+            accepts(environment.address()).await?;
+            environments.push((kind, environment));
         }
         let start = Instant::now() + ms(50);
-        let lanes = worlds.into_iter().map(|(kind, world)| self.lane(kind, world, start));
-        let lanes = try_join_all(lanes).await?;
-        let longest = lanes.iter().map(|lane| lane.span.to - lane.span.from).max();
-        let late = lanes.iter().map(|lane| lane.late).max().unwrap_or_default();
+        let results = environments.into_iter().map(|(kind, environment)| self.run_client(kind, environment, start));
+        let results = try_join_all(results).await?;
+        let longest = results.iter().map(|result| result.span.to - result.span.from).max();
+        let late = results.iter().map(|result| result.late).max().unwrap_or_default();
         let terms = Terms {
             per_second: self.load().per_second,
             fault: longest.filter(|_| self.ends()),
             once: &["POST"],
             repeatable: self.repeatable,
         };
-        let rows = lanes.into_iter().map(|lane| lane.row).collect();
+        let rows = results.into_iter().map(|result| result.row).collect();
         Ok(Report { scenario: self.name, about: self.about.to_owned(), terms, rows, late })
     }
 
     /// Runs one client and its servers.
-    async fn lane(&self, kind: Kind, mut world: World, start: Instant) -> Result<Lane, Error> {
-        let client = Client::new(kind, world.address(), self.setup)?;
+    async fn run_client(
+        &self,
+        kind: Kind,
+        mut environment: Environment,
+        start: Instant,
+    ) -> Result<ClientResult, Error> {
+        let client = Client::new(kind, environment.address(), self.setup)?;
         let attempts = client.attempts().clone();
         let load = self.load();
         let arrivals = tokio::spawn(async move { drive(&load, start, |call| client.clone().call(call)).await });
         sleep_until(start + BEFORE).await;
         let from = start.elapsed();
-        world.suffer(self.fault, self.latency).await?;
+        environment.run_fault(self.fault, self.latency).await?;
         let span = Span { from, to: start.elapsed() };
         let records = arrivals.await?;
         let offered = records.records.len();
         let row = Row {
             client: kind.name(),
-            operations: operations(&records, &world.executions),
+            operations: operations(&records, &environment.executions),
             recovered: self.recovered(&records, span),
             attempts: Some(f64::from(attempts.total()) / offered as f64),
             reached: self.reached(&records, span).map(|(demand, from, to)| Reached {
@@ -568,7 +573,7 @@ impl Case {
             }),
             notes: notes(&records),
         };
-        Ok(Lane { row, span, late: records.late })
+        Ok(ClientResult { row, span, late: records.late })
     }
 
     fn recovered(&self, records: &Records, span: Span) -> Recovered {

@@ -150,11 +150,11 @@ where
     let retry = RetryLayer::new(config);
     let clients = try_join_all((0..CONNECTIONS).map(|_| connect(server))).await?;
     let start = Instant::now();
-    let lanes = clients.into_iter().zip(0..).map(|(client, lane): (Client, u32)| {
+    let workers = clients.into_iter().zip(0..).map(|(client, worker): (Client, u32)| {
         let (retry, attempts) = (retry.clone(), Arc::clone(&attempts));
         spawn(async move {
             let mut lost = 0;
-            for id in lane * EACH..(lane + 1) * EACH {
+            for id in worker * EACH..(worker + 1) * EACH {
                 let attempt = |_| {
                     attempts.fetch_add(1, Ordering::Relaxed);
                     transaction(&client, workload, id)
@@ -164,7 +164,7 @@ where
             lost
         })
     });
-    let lost = try_join_all(lanes.collect::<Vec<_>>()).await?.into_iter().sum();
+    let lost = try_join_all(workers.collect::<Vec<_>>()).await?.into_iter().sum();
     let took = start.elapsed();
     let twice = "SELECT count(*) FROM (SELECT FROM executed GROUP BY transaction HAVING count(*) > 1) AS twice";
     let twice: i64 = admin.query_one(twice, &[]).await?.get(0);

@@ -19,7 +19,7 @@ use crate::{
     Error,
     attempts::Attempts,
     load::{Call, Load, Lost, Records, drive},
-    proxy::{Line, Proxy},
+    proxy::{Proxy, ProxyMode},
     servers::redis::RedisServer,
     table::{Operation, Recovered, Report, Row, Terms},
 };
@@ -98,9 +98,9 @@ async fn run(scenario: &'static str, about: &'static str, fault: Fault) -> Resul
         Fault::AnswersLost(times) => {
             for time in 0..times {
                 sleep_until(start + BEFORE + PULSE * time).await;
-                proxy.set(Line::Cuts { after: 0 });
+                proxy.set(ProxyMode::Cuts { after: 0 });
                 sleep(Duration::from_millis(10)).await;
-                proxy.set(Line::Passes);
+                proxy.set(ProxyMode::Passes);
             }
             (BEFORE, start.elapsed())
         }
