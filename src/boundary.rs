@@ -87,7 +87,7 @@ impl<S: Service<Req>, Req> Service<Req> for Boundary<S> {
 }
 
 /// Wraps a future in a boundary, for example a part of a handler.
-pub fn boundary<F: Future>(future: F) -> BoundaryFuture<F> {
+pub fn boundary<Fut: Future>(future: Fut) -> BoundaryFuture<Fut> {
     BoundaryFuture { future }
 }
 
@@ -101,16 +101,16 @@ pub fn boundary_blocking<T>(function: impl FnOnce() -> T) -> T {
 pin_project! {
     /// The future of [`boundary`].
     #[must_use = "futures do nothing unless polled"]
-    pub struct BoundaryFuture<F> {
+    pub struct BoundaryFuture<Fut> {
         #[pin]
-        future: F,
+        future: Fut,
     }
 }
 
-impl<F: Future> Future for BoundaryFuture<F> {
-    type Output = F::Output;
+impl<Fut: Future> Future for BoundaryFuture<Fut> {
+    type Output = Fut::Output;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Fut::Output> {
         let polled = self.project().future.poll(cx);
         result_note::reset();
         polled

@@ -12,13 +12,16 @@ use crate::{Cause, sanitize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CallReport {
     steps: StepCounts,
+    /// The fallback that answered.
     fallback: Option<&'static str>,
-    failed: Option<Cause>,
+    /// Why the call failed.
+    failure_cause: Option<Cause>,
     /// The rejection of an inner breaker, if a retry stopped for another reason.
     rejection: Option<Cause>,
-    asked: Option<Cause>,
+    /// Why the fallback that answered was called.
+    fallback_cause: Option<Cause>,
     /// The result contains the [`Rejection`](crate::Rejection).
-    pub(crate) is_held: bool,
+    pub(crate) holds_rejection: bool,
 }
 
 /// What was tried before the layer that returned the result.
@@ -41,10 +44,10 @@ impl CallReport {
     pub(crate) const PLAIN: Self = Self {
         steps: StepCounts { attempts: 1, failed_fallbacks: 0, fallbacks_skipped: 0 },
         fallback: None,
-        failed: None,
+        failure_cause: None,
         rejection: None,
-        asked: None,
-        is_held: false,
+        fallback_cause: None,
+        holds_rejection: false,
     };
 
     /// How many attempts were made at the service itself, as counted by the outermost retry around
@@ -74,18 +77,18 @@ impl CallReport {
     /// Why the service itself didn't answer: why the fallback was called or, after a failure, why
     /// no further attempt was made. `None` if the service itself succeeded.
     pub fn cause(&self) -> Option<Cause> {
-        self.failed.or(self.asked)
+        self.failure_cause.or(self.fallback_cause)
     }
 
     #[cfg_attr(not(any(feature = "retry", feature = "fallback")), allow(dead_code))]
-    pub(crate) fn failed(&self) -> Option<Cause> {
-        self.failed
+    pub(crate) fn failure_cause(&self) -> Option<Cause> {
+        self.failure_cause
     }
 
+    /// The rejection of a breaker, if the call ended with one.
     #[cfg_attr(not(any(feature = "retry", feature = "breaker", feature = "fallback")), allow(dead_code))]
-    /// The rejection of a breaker, if that is what the call ended with.
     pub(crate) fn rejection(&self) -> Option<Cause> {
-        self.failed.filter(Cause::is_rejection).or(self.rejection)
+        self.failure_cause.filter(Cause::is_rejection).or(self.rejection)
     }
 }
 
@@ -93,36 +96,36 @@ impl CallReport {
 impl CallReport {
     /// The service failed, and no further attempt is made for this cause.
     #[inline]
-    pub(crate) fn because(cause: Cause) -> Self {
-        Self { failed: Some(cause), ..Self::default() }
+    pub(crate) fn failed_because(cause: Cause) -> Self {
+        Self { failure_cause: Some(cause), ..Self::default() }
     }
 
     /// No further attempt is made for this cause. A rejection is kept, and stays the cause, unless
     /// the policy evaluates `reason` before rejections.
-    pub(crate) fn with_failed(self, reason: Option<Cause>) -> Self {
+    pub(crate) fn with_failure_cause(self, reason: Option<Cause>) -> Self {
         let rejection = self.rejection();
-        let failed = match reason {
+        let failure_cause = match reason {
             Some(Cause::RetriesDisabled | Cause::TotalQuota { .. }) => reason,
             _ => rejection.or(reason),
         };
-        Self { failed, rejection, ..self }
+        Self { failure_cause, rejection, ..self }
     }
 
     /// Sets whether the result contains the [`Rejection`](crate::Rejection).
-    pub(crate) fn held(self, is_held: bool) -> Self {
-        Self { is_held, ..self }
+    pub(crate) fn with_held_rejection(self, holds_rejection: bool) -> Self {
+        Self { holds_rejection, ..self }
     }
 
-    /// The value backup says that it is this rejection.
+    /// Adds the rejection that the value itself contains.
     pub(crate) fn with_rejection(self, cause: Cause) -> Self {
-        let how = if self.rejection().is_some() { self } else { self.with_failed(Some(cause)) };
-        Self { is_held: true, ..how }
+        let how = if self.rejection().is_some() { self } else { self.with_failure_cause(Some(cause)) };
+        Self { holds_rejection: true, ..how }
     }
 
     /// The rest of the report, for a result that isn't a rejection; `None` if nothing is left.
     pub(crate) fn without_rejection(self) -> Option<Self> {
-        let failed = self.failed.filter(|cause| !cause.is_rejection());
-        let how = Self { failed, rejection: None, is_held: false, ..self };
+        let failure_cause = self.failure_cause.filter(|cause| !cause.is_rejection());
+        let how = Self { failure_cause, rejection: None, holds_rejection: false, ..self };
         (!how.is_plain()).then_some(how)
     }
 
@@ -148,8 +151,14 @@ impl CallReport {
 
 #[cfg_attr(not(feature = "fallback"), allow(dead_code))]
 impl StepCounts {
-    /// After this, a fallback answered, backup in some way.
-    pub(crate) fn answered_by_fallback(self, fallback: &'static str, asked: Cause, backup: CallReport) -> CallReport {
+    /// The report of a call that a fallback answered after these steps. `backup` is the report of
+    /// the backup itself.
+    pub(crate) fn answered_by_fallback(
+        self,
+        fallback: &'static str,
+        fallback_cause: Cause,
+        backup: CallReport,
+    ) -> CallReport {
         let Self { failed_fallbacks, fallbacks_skipped, .. } = backup.steps;
         let steps = Self {
             failed_fallbacks: self.failed_fallbacks + failed_fallbacks + u32::from(backup.fallback.is_some()),
@@ -159,24 +168,31 @@ impl StepCounts {
         CallReport {
             steps,
             fallback: backup.fallback.or(Some(fallback)),
-            failed: None,
+            failure_cause: None,
             rejection: None,
-            asked: Some(asked),
-            is_held: false,
+            fallback_cause: Some(fallback_cause),
+            holds_rejection: false,
         }
     }
 
-    /// The report of a call whose fallback failed, too. The primary's outcome is returned, which may
-    /// contain the rejection.
-    pub(crate) fn after_failed_fallback(self, asked: Cause, is_held: bool) -> CallReport {
+    /// The report of a call whose fallback failed, too. The primary's outcome is returned, which
+    /// may contain the rejection.
+    pub(crate) fn after_failed_fallback(self, fallback_cause: Cause, holds_rejection: bool) -> CallReport {
         let steps = Self { failed_fallbacks: self.failed_fallbacks + 1, ..self };
-        CallReport { steps, fallback: None, failed: Some(asked), rejection: None, asked: None, is_held }
+        CallReport {
+            steps,
+            fallback: None,
+            failure_cause: Some(fallback_cause),
+            rejection: None,
+            fallback_cause: None,
+            holds_rejection,
+        }
     }
 }
 
 impl fmt::Display for CallReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.fallback, self.failed) {
+        match (self.fallback, self.failure_cause) {
             (Some(fallback), _) => {
                 write!(f, "fallback `{}` (depth {}) answered", sanitize::name(fallback), self.fallback_depth())?
             }

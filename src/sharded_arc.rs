@@ -1,10 +1,10 @@
 //! An `Arc` whose reference count is sharded by thread.
 //!
-//! A call may outlive its service, so its future holds the service's policy or backup by a reference
-//! count. With one count for all threads, each call writes to the same cache line twice. Two threads
-//! on one retry layer then took 57 ns per call, and 10 ns with sharded counts. With all three layers
-//! they took 311 ns, and 66 ns with sharded counts. Three quarters of a call were waits for that
-//! cache line.
+//! A call may outlive its service, so its future holds the service's policy or backup by a
+//! reference count. With one count for all threads, each call writes to the same cache line twice.
+//! Two threads on one retry layer then took 57 ns per call, and 10 ns with sharded counts. With all
+//! three layers they took 311 ns, and 66 ns with sharded counts. Three quarters of a call were
+//! waits for that cache line.
 
 use std::{
     cell::Cell,
@@ -34,7 +34,7 @@ struct Shards<T, Extra> {
     extra: Arc<Extra>,
     /// Each is allocated when the first of its threads makes a call.
     shards: [OnceLock<ArcShard<T, Extra>>; SHARDS],
-    /// How many services [`with`](ShardedArc::with) has made for this value.
+    /// How many services [`with_extra`](ShardedArc::with_extra) has made for this value.
     services: Arc<AtomicUsize>,
 }
 
@@ -55,7 +55,7 @@ impl<T> ShardedArc<T> {
 
     /// A handle to the same value for another service, with the extra value of that service.
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
-    pub(crate) fn with<Extra>(&self, extra: Extra) -> ShardedArc<T, Extra> {
+    pub(crate) fn with_extra<Extra>(&self, extra: Extra) -> ShardedArc<T, Extra> {
         let services = Arc::clone(&self.0.services);
         // Relaxed: the number orders no other memory.
         services.fetch_add(1, Ordering::Relaxed);
@@ -64,9 +64,10 @@ impl<T> ShardedArc<T> {
 }
 
 impl<T, Extra> ShardedArc<T, Extra> {
-    /// Whether [`with`](ShardedArc::with) has made more than one service for this value.
+    /// Whether [`with_extra`](ShardedArc::with_extra) has made more than one service for this
+    /// value.
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
-    pub(crate) fn has_services(&self) -> bool {
+    pub(crate) fn has_several_services(&self) -> bool {
         self.0.services.load(Ordering::Relaxed) > 1
     }
 
@@ -77,7 +78,7 @@ impl<T, Extra> ShardedArc<T, Extra> {
 
     /// A handle for one call, counted in this thread's shard.
     #[inline]
-    pub(crate) fn share(&self) -> ArcShard<T, Extra> {
+    pub(crate) fn shard(&self) -> ArcShard<T, Extra> {
         let shard = &self.0.shards[shard_of_thread()];
         match shard.get() {
             Some(ArcShard(counted)) => ArcShard(Arc::clone(counted)),
@@ -128,7 +129,7 @@ impl<T, Extra> ArcShard<T, Extra> {
     /// The extra value of the service.
     #[inline]
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
-    pub(crate) fn beside(&self) -> &Extra {
+    pub(crate) fn extra(&self) -> &Extra {
         &self.0.extra
     }
 }
@@ -168,16 +169,16 @@ mod tests {
     #[test]
     fn a_thread_counts_in_one_shard() {
         let shared = ShardedArc::new("the same");
-        let (first, second) = (shared.share(), shared.clone().share());
+        let (first, second) = (shared.shard(), shared.clone().shard());
         assert_eq!(address(&first), address(&second));
-        let other = on_another_thread(|| shared.share());
+        let other = on_another_thread(|| shared.shard());
         assert_eq!((*first, *other, *shared), ("the same", "the same", "the same"));
     }
 
     #[test]
     fn many_threads_count_in_several_shards() {
         let shared = ShardedArc::new(());
-        let mut shards: Vec<_> = (0..=SHARDS * SHARDS).map(|_| on_another_thread(|| shared.share())).collect();
+        let mut shards: Vec<_> = (0..=SHARDS * SHARDS).map(|_| on_another_thread(|| shared.shard())).collect();
         shards.sort_by_key(address);
         shards.dedup_by_key(|shard| address(shard));
         // Other tests start threads, too, so these threads may not use every shard.
@@ -195,7 +196,7 @@ mod tests {
         let value = Arc::new(());
         let seen: Weak<()> = Arc::downgrade(&value);
         let shared = ShardedArc::new(value);
-        let (first, second) = (shared.share(), on_another_thread(|| shared.share()));
+        let (first, second) = (shared.shard(), on_another_thread(|| shared.shard()));
         drop((shared, first));
         assert!(seen.upgrade().is_some());
         drop(second);

@@ -19,8 +19,8 @@ pub enum Verdict {
     Success,
     /// The call failed.
     Failure(Failure),
-    /// The outcome shows nothing about the health of the service. A breaker counts neither a success
-    /// nor a failure, and a retry returns it.
+    /// The outcome shows nothing about the health of the service. A breaker counts neither a
+    /// success nor a failure, and a retry returns it.
     Neutral,
 }
 
@@ -36,8 +36,8 @@ impl Verdict {
     }
 
     /// The server asks for fewer calls. A breaker doesn't count this as a failure by default, but
-    /// `TripRule::AdaptiveThrottle` counts it as a request that wasn't accepted. Add `.delivery(Delivery::Sent)` if it
-    /// is an answer of the service: such an answer to a probe of a half-open breaker closes it.
+    /// `TripRule::AdaptiveThrottle` counts it as a request that wasn't accepted. Add `.delivery(Delivery::Sent)` if
+    /// it is an answer of the service: such an answer to a probe of a half-open breaker closes it.
     ///
     /// | layer | effect |
     /// |---|---|
@@ -59,8 +59,8 @@ impl Verdict {
     /// The layers of this crate recognise a rejection without the classifier. A classifier needs
     /// this verdict if another task is in between (`tower::buffer`).
     ///
-    /// A rejected attempt costs neither a budget nor a ledger anything. If the attempt was made, and
-    /// you treat it as a rejection because a circuit has opened meanwhile, add
+    /// A rejected attempt costs neither a budget nor a ledger anything. If the attempt was made,
+    /// and you treat it as a rejection because a circuit has opened meanwhile, add
     /// `.delivery(Delivery::Unknown)`.
     pub const fn rejected(retry_in: Option<Duration>) -> Self {
         let server_delay = match retry_in {
@@ -71,8 +71,8 @@ impl Verdict {
     }
 
     /// The server refused the call before it processed anything, for a reason that isn't the
-    /// call's: for example, an HTTP/2 stream that was opened while the connection was closing. It is
-    /// transient and provably not sent.
+    /// call's: for example, an HTTP/2 stream that was opened while the connection was closing. It
+    /// is transient and provably not sent.
     ///
     /// A retry sends the request again at once, at most once per request. This isn't another
     /// attempt, and costs no budget. A second refusal is an ordinary failure.
@@ -102,8 +102,8 @@ impl Verdict {
     }
 
     /// [`retry_after`](Self::retry_after), but this delay replaces the retry's own one, and the
-    /// backoff starts again at its first delay afterwards. This is gRPC's pushback (A6). Unlike with
-    /// [`retry_after_exactly`](Self::retry_after_exactly), the retry adds a random part.
+    /// backoff starts again at its first delay afterwards. This is gRPC's pushback (A6). Unlike
+    /// with [`retry_after_exactly`](Self::retry_after_exactly), the retry adds a random part.
     pub const fn retry_after_pushback(self, delay: Duration) -> Self {
         self.with_server_delay(ServerDelay::Pushback(delay))
     }
@@ -182,8 +182,8 @@ impl Verdict {
     /// [`idempotency_unknown`](Self::idempotency_unknown). Without effect on a success or a neutral
     /// verdict.
     ///
-    /// A new verdict, such as [`Verdict::transient()`], has no mark: a retry relies on the classifier
-    /// that made it.
+    /// A new verdict, such as [`Verdict::transient()`], has no mark: a retry relies on the
+    /// classifier that made it.
     pub const fn safe_to_resend(self) -> Self {
         self.with_resend(Resend::Safe)
     }

@@ -76,7 +76,8 @@ struct Scopes {
     innermost: Cell<usize>,
     /// The budgets of the retries further out, the innermost first.
     outer: Cell<[usize; MAX_BUDGETS - 1]>,
-    /// One bit per budget, the innermost first: the budget knows the outcome of the current attempt.
+    /// One bit per budget, the innermost first: the budget knows the outcome of the current
+    /// attempt.
     reported: Cell<u8>,
 }
 

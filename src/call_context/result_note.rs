@@ -88,7 +88,7 @@ pub(crate) struct Note {
 
 /// Polls a future. Returns its result and the note about it.
 #[inline(always)]
-pub(crate) fn poll<F: Future>(future: Pin<&mut F>, cx: &mut Context<'_>) -> (Poll<F::Output>, Note) {
+pub(crate) fn poll<Fut: Future>(future: Pin<&mut Fut>, cx: &mut Context<'_>) -> (Poll<Fut::Output>, Note) {
     reset();
     let polled = future.poll(cx);
     (polled, Note { is_empty: is_empty() })
@@ -124,7 +124,7 @@ fn take_about(this: About) -> Option<CallReport> {
     NOTE.with(|note| {
         let how = match note.kind.replace(Kind::Nothing) {
             Kind::Nothing => return None,
-            Kind::Cause => CallReport::because(note.cause.get()),
+            Kind::Cause => CallReport::failed_because(note.cause.get()),
             Kind::CallReport => note.how.get(),
         };
         let about = note.about.get();
@@ -133,7 +133,7 @@ fn take_about(this: About) -> Option<CallReport> {
             return fits.then_some(how);
         }
         let still_exists = note.floor.get().map(live_rejections::exceed);
-        let how = how.held(still_exists == Some(true));
+        let how = how.with_held_rejection(still_exists == Some(true));
         let fits = about == this && still_exists != Some(false);
         match (about, this) {
             _ if fits => Some(how),
@@ -198,7 +198,7 @@ fn write(about: About, how: CallReport, floor: u32) {
     NOTE.with(|note| {
         note.how.set(how);
         note.about.set(about);
-        note.floor.set(how.is_held.then_some(floor));
+        note.floor.set(how.holds_rejection.then_some(floor));
         note.kind.set(Kind::CallReport);
     });
 }

@@ -2,8 +2,8 @@
 //!
 //! An error is a rejection if it, or an error in its source chain, is a
 //! [`Rejection`](crate::Rejection). A response is one if it carries a `Rejection`, which its
-//! protocol's classifier can read. What the value shows overrules the [`result_note`]. The note adds
-//! detail, and decides only if the value can't be inspected.
+//! protocol's classifier can read. What the value shows overrules the [`result_note`]. The note
+//! adds detail, and decides only if the value can't be inspected.
 //!
 //! [`result_note`]: crate::call_context::result_note
 

@@ -158,6 +158,26 @@
 //!   mark. A retry sends such a request again only if it provably wasn't sent, or if
 //!   `RetryConfig::idempotent` states that all requests are idempotent.
 //!
+//! # Anti-patterns
+//!
+//! **A closure that calls every error transient.** It also retries errors that can't pass, and it
+//! states that each request is safe to send again. Return `None` for errors that you know nothing
+//! about.
+//!
+//! ```
+//! use std::io;
+//! use tower_recourse::{RetryConfig, Verdict, classify::{self, ErrorClassifier}};
+//!
+//! // Wrong
+//! let config = RetryConfig::default().classify_errors(|_: &io::Error| Verdict::transient());
+//! # let _ = config;
+//!
+//! // Right: the closure decides about one kind, and `ErrorClassifier` about the others
+//! let is_deadlock = |error: &io::Error| (error.kind() == io::ErrorKind::Deadlock).then(Verdict::transient);
+//! let config = RetryConfig::default().classifier(classify::first(classify::errors(is_deadlock)).or(ErrorClassifier));
+//! # let _ = config;
+//! ```
+//!
 //! # Errors
 //!
 //! A classifier doesn't fail. [`ErrorMessages::new`](ErrorMessages) returns an [`InvalidConfig`](crate::InvalidConfig)
@@ -196,7 +216,7 @@ pub use errors::ErrorClassifier;
 pub use from_fn::{ClassifierFn, ErrorClassifierFn, MemoClassifierFn, errors, outcomes, with_memo};
 pub use idempotent::IdempotencyCheck;
 #[cfg(feature = "grpc")]
-pub(crate) use inspect::inspect as opened;
+pub(crate) use inspect::inspect;
 pub use into_opinion::IntoOpinion;
 #[cfg(feature = "text")]
 pub use messages::ErrorMessages;

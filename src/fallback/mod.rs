@@ -29,8 +29,8 @@
 //! # When not to use it
 //!
 //! - A wrong or outdated answer is worse than an error.
-//! - The backup depends on what has failed. It then fails at the same moment, and receives all of the
-//!   load at once.
+//! - The backup depends on what has failed. It then fails at the same moment, and receives all of
+//!   the load at once.
 //! - You never exercise the backup. A fallback that runs only during outages is discovered to be
 //!   broken during one.
 //!
@@ -49,8 +49,8 @@
 //! | [`FallbackLayer::from_fn`]: a function of the failure | nothing |
 //! | [`FallbackLayer::with_request`]: a function of the request and the failure | a clone |
 //!
-//! A streaming HTTP body can't be cloned. `http::Replay::cloneable` makes a body that can; an inner retry
-//! doesn't copy it again.
+//! A streaming HTTP body can't be cloned. `http::Replay::cloneable` makes a body that can; an inner
+//! retry doesn't copy it again.
 //!
 //! The layer calls the backup if the primary's outcome is classified as a failure of any kind. By
 //! default, every error is one, including a readiness error of the primary. The backup receives the
@@ -105,8 +105,8 @@
 //! # let _ = service;
 //! ```
 //!
-//! **A fallback for mistakes of the caller.** An invalid request is invalid for the backup, too, and
-//! the backup's answer hides the mistake.
+//! **A fallback for mistakes of the caller.** An invalid request is invalid for the backup, too,
+//! and the backup's answer hides the mistake.
 //!
 //! ```
 //! # use std::io;
@@ -123,18 +123,18 @@
 //!
 //! # Errors
 //!
-//! If the primary fails and the backup isn't called, the service returns [`FallbackError::Primary`].
-//! If both fail, it returns [`FallbackError::Both`], or
-//! [one error made of both](FallbackLayer::merge_errors). If the primary had returned a response that
-//! was classified as a failure, and the backup fails, it returns that response.
+//! If the primary fails and the backup isn't called, the service returns
+//! [`FallbackError::Primary`]. If both fail, it returns [`FallbackError::Both`], or [one error made
+//! of both](FallbackLayer::merge_errors). If the primary had returned a response that was classified
+//! as a failure, and the backup fails, it returns that response.
 //!
 //! If the primary's error type is `Infallible`, the error converts into `Infallible`, as axum
 //! requires.
 //!
 //! # Clone
 //!
-//! A clone of the service has a clone of the primary, and shares the backup. A call clones the backup
-//! only after the primary has failed.
+//! A clone of the service has a clone of the primary, and shares the backup. A call clones the
+//! backup only after the primary has failed.
 //!
 //! # Cancel safety
 //!

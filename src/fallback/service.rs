@@ -77,7 +77,7 @@ where
     fn call(&mut self, request: Req) -> Self::Future {
         let memo = self.classifier.memo(&request);
         let kept = self.backup.store(&request);
-        let backup = self.shared.share();
+        let backup = self.shared.shard();
         if self.readiness.has_failed() {
             let classifier = self.classifier.clone();
             return ResponseFuture {

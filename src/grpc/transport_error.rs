@@ -5,7 +5,7 @@ use std::error::Error;
 use super::Code;
 use crate::{
     Delivery, FailureKind, Verdict,
-    classify::{ErrorClassifier, opened},
+    classify::{ErrorClassifier, inspect},
 };
 
 /// A transport error, with the code that a gRPC library would return for it.
@@ -25,7 +25,7 @@ impl TransportError {
         let Verdict::Failure(failure) = verdict else {
             return Self { code: Code::Unknown, verdict, is_unprocessed: false };
         };
-        let (code, connection_failed) = opened(error).map_or((None, false), search_chain);
+        let (code, connection_failed) = inspect(error).map_or((None, false), search_chain);
         let by_kind = match failure.kind() {
             FailureKind::TimedOut => Code::DeadlineExceeded,
             FailureKind::Throttled => Code::ResourceExhausted,

@@ -32,6 +32,35 @@
 //! | breaker | [`CircuitOpened`](Event::CircuitOpened), [`CircuitHalfOpened`](Event::CircuitHalfOpened), [`CircuitClosed`](Event::CircuitClosed), [`CircuitModeChanged`](Event::CircuitModeChanged), [`CircuitWouldOpen`](Event::CircuitWouldOpen), [`CallFailed`](Event::CallFailed), [`CallRejected`](Event::CallRejected) |
 //! | fallback | [`FallbackCalled`](Event::FallbackCalled), [`FallbackFailed`](Event::FallbackFailed) |
 //!
+//! # When not to use it
+//!
+//! Don't change the outcome of a call in an observer: use a [classifier](crate::classify), or a
+//! custom [policy](crate::retry::Policy). To learn how a single result came about, use
+//! [`answered`](crate::report).
+//!
+//! # Anti-patterns
+//!
+//! **An observer that blocks.** It runs on the task of the call, so it delays the call, and with it
+//! all tasks of that thread. Pass the event to another thread, and drop it if that thread is busy.
+//!
+//! ```
+//! use std::sync::mpsc;
+//! use tower_recourse::{BreakerConfig, observe::Event};
+//!
+//! // Wrong
+//! let config = BreakerConfig::default().observe(|event: &Event<'_>| {
+//!     let _ = std::fs::write("last-event", format!("{event:?}"));
+//! });
+//! # let _ = config;
+//!
+//! // Right
+//! let (sender, receiver) = mpsc::sync_channel(1024);
+//! let config = BreakerConfig::default().observe(move |event: &Event<'_>| {
+//!     let _ = sender.try_send(format!("{event:?}"));
+//! });
+//! # let _ = (config, receiver);
+//! ```
+//!
 //! # Clone
 //!
 //! A clone of a layer or configuration has the same observers.

@@ -18,7 +18,7 @@ impl Observers {
     }
 
     #[inline]
-    pub(crate) fn tell(&self, event: Event<'_>) {
+    pub(crate) fn emit(&self, event: Event<'_>) {
         for observer in &self.0 {
             observer.on_event(&event);
         }

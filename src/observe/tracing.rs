@@ -86,8 +86,8 @@ impl Observer for TracingObserver {
             Event::RetrySucceeded { name, attempt } => {
                 info!(name = &*name.sanitized(), attempt, "succeeded after retrying")
             }
-            // The first opening has reported the outage. The later ones follow after each open time, for as
-            // long as the outage lasts.
+            // The first opening has reported the outage. The later ones follow after each open
+            // time, for as long as the outage lasts.
             Event::CircuitOpened {
                 name, open_for, openings_in_a_row: in_a_row @ 2.., calls, failures, slow, ..
             } => {

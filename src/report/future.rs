@@ -27,9 +27,9 @@ use crate::call_context::result_note::{self, Note};
 /// # Cancel safety
 ///
 /// Dropping the future drops the inner future.
-pub fn with_report<F, Res, Err>(future: F) -> ReportFuture<F>
+pub fn with_report<Fut, Res, Err>(future: Fut) -> ReportFuture<Fut>
 where
-    F: Future<Output = Result<Res, Err>>,
+    Fut: Future<Output = Result<Res, Err>>,
 {
     ReportFuture { future }
 }
@@ -50,15 +50,15 @@ pub fn with_report_blocking<Res, Err>(
 pin_project! {
     /// The future of [`with_report`].
     #[must_use = "futures do nothing unless polled"]
-    pub struct ReportFuture<F> {
+    pub struct ReportFuture<Fut> {
         #[pin]
-        future: F,
+        future: Fut,
     }
 }
 
-impl<F, Res, Err> Future for ReportFuture<F>
+impl<Fut, Res, Err> Future for ReportFuture<Fut>
 where
-    F: Future<Output = Result<Res, Err>>,
+    Fut: Future<Output = Result<Res, Err>>,
 {
     type Output = Result<Reported<Res>, ReportedError<Err>>;
 

@@ -132,7 +132,7 @@ where
 {
     // Read first: the code below may call other layers, which write notes, too.
     let report = examine(&outcome.result, outcome.note, |result| policy.origin(result));
-    let report_with = |cause| report.unwrap_or_default().with_failed(cause).with_attempts(attempt.number());
+    let report_with = |cause| report.unwrap_or_default().with_failure_cause(cause).with_attempts(attempt.number());
 
     // What the policy sees of the attempt. An attempt without limits has no start time, so the
     // clock isn't read.
@@ -141,7 +141,7 @@ where
     let started_and_now = attempt.started().map(|started| (started, Instant::now()));
 
     let decision = outcome.decision.unwrap_or_else(|| {
-        let inner_cause = report.and_then(|report| report.rejection().or(report.failed()));
+        let inner_cause = report.and_then(|report| report.rejection().or(report.failure_cause()));
         let elapsed = started_and_now.map(|(started, now)| now - started);
         let result = outcome.result.as_ref();
         policy.decide(state, &seen, Outcome::new(result).with_elapsed(elapsed).with_cause(inner_cause))

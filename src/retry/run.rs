@@ -83,7 +83,7 @@ impl<P, Replay> RetryLayer<P, Replay> {
         Fut: Future<Output = Result<Res, Err>>,
         Err: 'static,
     {
-        let share = self.policy.share();
+        let share = self.policy.shard();
         let policy = &*share;
         let mut state = policy.start(request);
         let mut attempt = first_attempt(policy, &state, true).of_function();

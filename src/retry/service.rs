@@ -34,7 +34,7 @@ pub struct Retry<S, P, Replay = CloneRequest> {
 
 impl<S, P, Replay> Retry<S, P, Replay> {
     pub(super) fn new(inner: S, policy: &ShardedArc<P>, replay: Replay) -> Self {
-        Self { inner, policy: policy.with(SpareInstance::new()), replay, readiness: Readiness::default() }
+        Self { inner, policy: policy.with_extra(SpareInstance::new()), replay, readiness: Readiness::default() }
     }
 
     /// The inner service.
@@ -70,7 +70,7 @@ where
     #[inline(always)]
     fn call(&mut self, mut request: Req) -> Self::Future {
         let Self { inner, policy: shared, replay, readiness } = self;
-        let (share, policy) = (shared.share(), &**shared);
+        let (share, policy) = (shared.shard(), &**shared);
         let deposits = if replay.carries_deposits() { replay.deposits(&request).enter() } else { None };
         let mut state = policy.start(&request);
         drop(deposits);
@@ -78,7 +78,7 @@ where
         let mut attempt = first_attempt(policy, &state, stored.is_some());
         // Only if another retry may use the budget, since the list of deposits is allocated.
         if replay.carries_deposits()
-            && policy.budget().is_some_and(|budget| shared.has_services() || budget.is_shared())
+            && policy.budget().is_some_and(|budget| shared.has_several_services() || budget.is_shared())
         {
             attempt.carry_deposits();
         }
@@ -101,7 +101,7 @@ where
             };
         }
         let call = send(policy, &mut state, replay, &mut attempt, inner, replay.into_request(request));
-        share.beside().store_clone_if_wanted(inner);
+        share.extra().store_clone_if_wanted(inner);
         ResponseFuture {
             attempt,
             call: Some(call),

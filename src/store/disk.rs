@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     StoreError,
-    envelope::{self, Parts, Unusable},
+    envelope::{self, SavedParts, Unusable},
     paths::Paths,
 };
 use crate::{
@@ -31,12 +31,12 @@ pub(super) fn lock(paths: &Paths) -> Result<FileLock, StoreError> {
 
 /// Reads the saved parts, and the access of the file. A file that can't be used is renamed. Then,
 /// and if there is no file, the parts are empty.
-pub(super) fn load(paths: &Paths) -> Result<(Parts, Option<Access>), StoreError> {
+pub(super) fn load(paths: &Paths) -> Result<(SavedParts, Option<Access>), StoreError> {
     let data = paths.data();
     // A leftover of a process that was killed while it wrote.
     remove(&paths.temporary()).map_err(StoreError::io("remove", paths.temporary()))?;
     let read = read(&data).map_err(StoreError::io("read", &data))?;
-    let Some((bytes, access)) = read else { return Ok((Parts::new(), None)) };
+    let Some((bytes, access)) = read else { return Ok((SavedParts::new(), None)) };
     let (reason, why) = match envelope::decode(&bytes) {
         Ok(parts) => return Ok((parts, Some(access))),
         Err(Unusable::Damaged(why)) => ("damaged", format!("is damaged ({why})")),
@@ -48,7 +48,7 @@ pub(super) fn load(paths: &Paths) -> Result<(Parts, Option<Access>), StoreError>
     moved.map_err(StoreError::io("rename", &data))?;
     let (data, renamed) = (sanitize::path(&data), sanitize::path(&renamed));
     warn(format_args!("the store {data} {why}; it was renamed to {renamed}, and the store starts empty"));
-    Ok((Parts::new(), Some(access)))
+    Ok((SavedParts::new(), Some(access)))
 }
 
 /// Reads a file and its access; `None` if there is none. A link is an error.

@@ -13,12 +13,12 @@ use crate::{
 /// The version that is written. Files with a later version aren't read.
 const VERSION: u64 = 1;
 
-/// The parts by name. Parts that this run doesn't know are kept, byte for byte.
-pub(super) type Parts = BTreeMap<String, Part>;
+/// The parts by name. SavedParts that this run doesn't know are kept, byte for byte.
+pub(super) type SavedParts = BTreeMap<String, SavedPart>;
 
 /// The state of one part, and when its snapshot was taken.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Part {
+pub(super) struct SavedPart {
     pub(super) saved_at: Wall,
     pub(super) state: Box<RawValue>,
 }
@@ -47,7 +47,7 @@ struct Versioned {
     version: u64,
 }
 
-pub(super) fn encode(parts: &Parts, saved_at: Wall) -> serde_json::Result<Vec<u8>> {
+pub(super) fn encode(parts: &SavedParts, saved_at: Wall) -> serde_json::Result<Vec<u8>> {
     let parts = raw(parts)?;
     let envelope = Envelope { version: VERSION, saved_at, checksum: checksum(&parts), parts: &parts };
     let mut bytes = Vec::new();
@@ -65,7 +65,7 @@ pub(super) fn raw(value: &impl Serialize) -> serde_json::Result<Box<RawValue>> {
     RawValue::from_string(text)
 }
 
-pub(super) fn decode(bytes: &[u8]) -> Result<Parts, Unusable> {
+pub(super) fn decode(bytes: &[u8]) -> Result<SavedParts, Unusable> {
     let damaged = |error: serde_json::Error| Unusable::Damaged(sanitize::message(error).to_string());
     match serde_json::from_slice(bytes).map_err(damaged)? {
         Versioned { version: VERSION } => {}
@@ -89,15 +89,15 @@ mod tests {
 
     use super::*;
 
-    fn some_parts() -> Parts {
+    fn some_parts() -> SavedParts {
         let part =
-            |state: &str| Part { saved_at: Wall::now(), state: RawValue::from_string(state.to_owned()).unwrap() };
+            |state: &str| SavedPart { saved_at: Wall::now(), state: RawValue::from_string(state.to_owned()).unwrap() };
         [("a", r#"{"count":12345678901234567890,"share":0.10}"#), ("b \"\n", "[1, 2]")]
             .map(|(name, state)| (name.to_owned(), part(state)))
             .into()
     }
 
-    fn contents(parts: &Parts) -> Vec<(String, Wall, String)> {
+    fn contents(parts: &SavedParts) -> Vec<(String, Wall, String)> {
         parts.iter().map(|(name, part)| (name.clone(), part.saved_at, part.state.get().to_owned())).collect()
     }
 
@@ -129,7 +129,8 @@ mod tests {
             let mut bytes = encode(&parts, Wall::now()).unwrap();
             let at = at % bytes.len();
             bytes[at] ^= 1_u8 << bit;
-            // The checksum doesn't cover the date in the envelope, which is only for a human reader.
+            // The checksum doesn't cover the date in the envelope, which is only for a human
+            // reader.
             if let Ok(read) = decode(&bytes) {
                 prop_assert_eq!(contents(&read), contents(&parts));
             }

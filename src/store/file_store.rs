@@ -12,7 +12,7 @@ use super::{
     group_commit::GroupCommit,
     parts::{Parts, Restored},
     paths::Paths,
-    writer::{self, Shared},
+    writer::{self, StoreState},
 };
 use crate::{
     InvalidConfig,
@@ -35,7 +35,7 @@ pub struct FileStore {
 
 /// Ends the writer when the last handle is dropped.
 struct Inner {
-    shared: Arc<Shared>,
+    state: Arc<StoreState>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -55,10 +55,10 @@ impl FileStore {
         let lock = disk::lock(&paths)?;
         let (saved, access) = disk::load(&paths)?;
         let parts = Parts::new(saved);
-        let shared = Arc::new(Shared { paths, parts, commits: Arc::new(GroupCommit::new()) });
-        let thread = writer::start(Arc::clone(&shared), lock, access)
-            .map_err(StoreError::io("start the thread that writes", shared.paths.data()))?;
-        Ok(Self { inner: Arc::new(Inner { shared, thread: Mutex::new(Some(thread)) }) })
+        let state = Arc::new(StoreState { paths, parts, commits: Arc::new(GroupCommit::new()) });
+        let thread = writer::start(Arc::clone(&state), lock, access)
+            .map_err(StoreError::io("start the thread that writes", state.paths.data()))?;
+        Ok(Self { inner: Arc::new(Inner { state, thread: Mutex::new(Some(thread)) }) })
     }
 
     /// Sets how long a change may wait to be written, so that several changes share one write: 100
@@ -77,9 +77,9 @@ impl FileStore {
     ///
     /// If the store has a part with this name already.
     pub fn register<P: Persist + Clone>(&self, name: impl Into<String>, part: &P) -> Result<Restored, InvalidConfig> {
-        let (restored, unreadable) = self.inner.shared.parts.keep(name.into(), part.clone())?;
+        let (restored, unreadable) = self.inner.state.parts.keep(name.into(), part.clone())?;
         if let Some(why) = unreadable {
-            disk::copy_aside(&self.inner.shared.paths, &why);
+            disk::copy_aside(&self.inner.state.paths, &why);
         }
         Ok(restored)
     }
@@ -88,7 +88,7 @@ impl FileStore {
     /// also removes state of parts that this run doesn't know. Returns whether there was such a
     /// part.
     pub fn unregister(&self, name: &str) -> bool {
-        let was_there = self.inner.shared.parts.forget(name);
+        let was_there = self.inner.state.parts.forget(name);
         if was_there {
             self.changed();
         }
@@ -141,13 +141,13 @@ impl FileStore {
     }
 
     fn commits(&self) -> &Arc<GroupCommit> {
-        &self.inner.shared.commits
+        &self.inner.state.commits
     }
 }
 
 impl fmt::Debug for FileStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Shared { paths, parts, .. } = &*self.inner.shared;
+        let StoreState { paths, parts, .. } = &*self.inner.state;
         f.debug_struct("FileStore")
             .field("file", &sanitize::path(&paths.data()))
             .field("parts", parts)
@@ -157,7 +157,7 @@ impl fmt::Debug for FileStore {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        self.shared.commits.close();
+        self.state.commits.close();
         let thread = self.thread.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         // A part may hold the last handle, so the writer thread itself may drop it.
         if let Some(thread) = thread.filter(|thread| thread.thread().id() != thread::current().id()) {

@@ -12,17 +12,17 @@ use serde_json::value::RawValue;
 
 use super::{
     Persist, StoreError,
-    envelope::{self, Part},
+    envelope::{self, SavedPart, SavedParts},
 };
 use crate::{InvalidConfig, sanitize, time::Wall};
 
-pub(super) struct Parts(Mutex<Known>);
+pub(super) struct Parts(Mutex<PartTable>);
 
-struct Known {
+struct PartTable {
     /// The state of each part as it was last saved.
-    saved: envelope::Parts,
+    saved: SavedParts,
     /// The parts of this run.
-    kept: BTreeMap<String, Arc<dyn Kept>>,
+    registered: BTreeMap<String, Arc<dyn AnyPart>>,
 }
 
 /// What `FileStore::register` did with the saved state of a part.
@@ -41,8 +41,8 @@ pub enum Restored {
 }
 
 impl Parts {
-    pub(super) fn new(saved: envelope::Parts) -> Self {
-        Self(Mutex::new(Known { saved, kept: BTreeMap::new() }))
+    pub(super) fn new(saved: SavedParts) -> Self {
+        Self(Mutex::new(PartTable { saved, registered: BTreeMap::new() }))
     }
 
     /// Restores a part and adds it. The second value is the reason if the saved state can't be
@@ -50,16 +50,16 @@ impl Parts {
     pub(super) fn keep<P: Persist>(&self, name: String, part: P) -> Result<(Restored, Option<String>), InvalidConfig> {
         const ALLOWED: &str = "a name that no other part of the store has";
         let saved = {
-            let known = self.lock();
-            if known.kept.contains_key(&name) {
+            let table = self.lock();
+            if table.registered.contains_key(&name) {
                 return Err(InvalidConfig::new("part", name, ALLOWED));
             }
-            known.saved.get(&name).cloned()
+            table.saved.get(&name).cloned()
         };
         // The lock isn't held here, because `restore` is user code.
         let restored = match saved {
             None => (Restored::Nothing, None),
-            Some(Part { saved_at, state }) => match serde_json::from_str(state.get()) {
+            Some(SavedPart { saved_at, state }) => match serde_json::from_str(state.get()) {
                 Ok(snapshot) => {
                     let age = Wall::now().since(saved_at);
                     part.restore(snapshot, age);
@@ -71,36 +71,36 @@ impl Parts {
                 }
             },
         };
-        let mut known = self.lock();
-        if known.kept.contains_key(&name) {
+        let mut table = self.lock();
+        if table.registered.contains_key(&name) {
             return Err(InvalidConfig::new("part", name, ALLOWED));
         }
-        known.kept.insert(name, Arc::new(part));
+        table.registered.insert(name, Arc::new(part));
         Ok(restored)
     }
 
     /// Removes a part. Returns whether there was one.
     pub(super) fn forget(&self, name: &str) -> bool {
-        let mut known = self.lock();
-        let (kept, was_saved) = (known.kept.remove(name), known.saved.remove(name).is_some());
-        drop(known);
+        let mut table = self.lock();
+        let (registered, was_saved) = (table.registered.remove(name), table.saved.remove(name).is_some());
+        drop(table);
         // User code drops the part, so the lock isn't held any more.
-        kept.is_some() || was_saved
+        registered.is_some() || was_saved
     }
 
     /// The new content of the file, and the error of a part whose snapshot failed: its state in the
     /// file is older.
     pub(super) fn encode(&self) -> Result<(Vec<u8>, Option<StoreError>), StoreError> {
-        let kept = self.lock().kept.clone();
+        let registered = self.lock().registered.clone();
         let mut trouble = None;
-        for (name, part) in kept {
+        for (name, part) in registered {
             let saved_at = Wall::now();
             match part.snapshot() {
                 Ok(state) => {
-                    let mut known = self.lock();
+                    let mut table = self.lock();
                     // The part may have been removed meanwhile.
-                    if known.kept.get(&name).is_some_and(|kept| Arc::ptr_eq(kept, &part)) {
-                        known.saved.insert(name, Part { saved_at, state });
+                    if table.registered.get(&name).is_some_and(|registered| Arc::ptr_eq(registered, &part)) {
+                        table.saved.insert(name, SavedPart { saved_at, state });
                     }
                 }
                 Err(why) => trouble = Some(StoreError::Part { name, why }),
@@ -113,7 +113,7 @@ impl Parts {
     }
 
     // No user code runs while the lock is held.
-    fn lock(&self) -> MutexGuard<'_, Known> {
+    fn lock(&self) -> MutexGuard<'_, PartTable> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -126,11 +126,11 @@ impl fmt::Debug for Parts {
 }
 
 /// A part without its snapshot type.
-trait Kept: Send + Sync {
+trait AnyPart: Send + Sync {
     fn snapshot(&self) -> Result<Box<RawValue>, String>;
 }
 
-impl<P: Persist> Kept for P {
+impl<P: Persist> AnyPart for P {
     fn snapshot(&self) -> Result<Box<RawValue>, String> {
         match catch_unwind(AssertUnwindSafe(|| envelope::raw(&Persist::snapshot(self)))) {
             Ok(state) => state.map_err(|error| sanitize::message(error).to_string()),

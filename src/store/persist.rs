@@ -9,7 +9,7 @@ use serde::{Serialize, de::DeserializeOwned};
 /// use std::{sync::atomic::{AtomicU64, Ordering}, time::Duration};
 /// use tower_recourse::store::Persist;
 ///
-/// Items done, in this run and in earlier runs.
+/// /// Items done, in this run and in earlier runs.
 /// #[derive(Default)]
 /// struct Done(AtomicU64);
 ///

@@ -16,7 +16,7 @@ use crate::{
 
 /// The state that the thread and the handles share.
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(super) struct StoreState {
     pub(super) paths: Paths,
     pub(super) parts: Parts,
     /// Circuits hold the store's observers, and may be parts. So an observer holds only this, not
@@ -25,19 +25,19 @@ pub(super) struct Shared {
 }
 
 /// Saves until the store is closed. Holds the lock until then.
-pub(super) fn start(shared: Arc<Shared>, lock: FileLock, mut access: Option<Access>) -> io::Result<JoinHandle<()>> {
+pub(super) fn start(state: Arc<StoreState>, lock: FileLock, mut access: Option<Access>) -> io::Result<JoinHandle<()>> {
     thread::Builder::new().name("store".to_owned()).spawn(move || {
         let _lock = lock;
         loop {
-            let task = shared.commits.take();
-            let result = catch_unwind(AssertUnwindSafe(|| save(&shared, &mut access)))
+            let task = state.commits.take();
+            let result = catch_unwind(AssertUnwindSafe(|| save(&state, &mut access)))
                 .unwrap_or_else(|_| Err(panicked_in_drop()));
             let message = result.as_ref().err().map(ToString::to_string);
-            if shared.commits.finish(&task, result) {
+            if state.commits.finish(&task, result) {
                 let message = message.unwrap_or_default();
                 warn(format_args!(
                     "store {}: {message}; the state that was saved before is unchanged",
-                    sanitize::path(&shared.paths.data())
+                    sanitize::path(&state.paths.data())
                 ));
             }
             if task.is_last {
@@ -47,9 +47,9 @@ pub(super) fn start(shared: Arc<Shared>, lock: FileLock, mut access: Option<Acce
     })
 }
 
-fn save(shared: &Shared, access: &mut Option<Access>) -> Result<(), StoreError> {
-    let (file, trouble) = shared.parts.encode()?;
-    disk::replace(&shared.paths, &file, access)?;
+fn save(state: &StoreState, access: &mut Option<Access>) -> Result<(), StoreError> {
+    let (file, trouble) = state.parts.encode()?;
+    disk::replace(&state.paths, &file, access)?;
     trouble.map_or(Ok(()), Err)
 }
 

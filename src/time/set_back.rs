@@ -35,8 +35,8 @@ impl SetBack {
     #[cold]
     fn correct_in_another_second(&self, units: i64, read: &dyn Fn() -> i64, moved: impl FnOnce()) -> u64 {
         let latest = i64::from(self.latest.load(Ordering::Relaxed));
-        // Read again after `latest` was loaded. Otherwise a thread that slept after it had read the clock would
-        // seem to have a clock that was set back.
+        // Read again after `latest` was loaded. Otherwise a thread that slept after it had read the
+        // clock would seem to have a clock that was set back.
         let time = read();
         let corrected = || time.saturating_add(self.seconds().saturating_mul(units));
         let second = corrected().div_euclid(units);

@@ -72,7 +72,7 @@ impl<C, Memo, Req, Done> CallState<C, Memo, Req, Done> {
     {
         let report = examine(&result, note, |outcome| self.classifier.origin(outcome));
         let permit = self.classify_and_end(&result, report.as_ref());
-        if report.is_some_and(|how| how.is_held) {
+        if report.is_some_and(|how| how.holds_rejection) {
             recognise::<Err>();
         }
         let map =

@@ -120,7 +120,7 @@ impl<C> Circuit<C> {
         let report = examine(&result, note, |outcome| self.classifier.origin(outcome));
         CallState::new(permit, &self.classifier, self.classifier.memo(&()), OnResponse)
             .classify_and_end(&result, report.as_ref());
-        if report.is_some_and(|how| how.is_held) {
+        if report.is_some_and(|how| how.holds_rejection) {
             recognise::<Err>();
         }
         result_note::forward_mapped(result, report, |result| result.map_err(BreakerError::Inner))

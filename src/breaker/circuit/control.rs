@@ -85,7 +85,7 @@ impl<C> Circuit<C> {
         self.update(|word| word.in_mode(mode));
         let settings = self.tenant.settings.load();
         let (name, mode) = (self.tenant.name(&settings), mode.as_str());
-        settings.observers.tell(Event::CircuitModeChanged { name, mode });
+        settings.observers.emit(Event::CircuitModeChanged { name, mode });
     }
 
     /// Rejects every call until the mode is changed.

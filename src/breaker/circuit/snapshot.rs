@@ -103,7 +103,7 @@ impl<C> Circuit<C> {
             tenant.totals.transitions.add();
             match after.phase {
                 // The time comes from the snapshot, not from the present settings.
-                Phase::Open if after.mode == Mode::Auto => settings.observers.tell(Event::CircuitOpened {
+                Phase::Open if after.mode == Mode::Auto => settings.observers.emit(Event::CircuitOpened {
                     name,
                     open_for: left,
                     openings_in_a_row: after.streak.into(),
@@ -119,7 +119,7 @@ impl<C> Circuit<C> {
             }
         }
         if before.mode != after.mode {
-            settings.observers.tell(Event::CircuitModeChanged { name, mode: after.mode.as_str() });
+            settings.observers.emit(Event::CircuitModeChanged { name, mode: after.mode.as_str() });
         }
     }
 }

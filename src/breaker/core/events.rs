@@ -13,7 +13,7 @@ impl Tenant {
     pub(crate) fn emit_transition(&self, settings: &Settings, Transition { word, counts, open_for }: Transition) {
         let name = self.name(settings);
         let (calls, failures) = counted(counts);
-        settings.observers.tell(match word.phase {
+        settings.observers.emit(match word.phase {
             Phase::Open => Event::CircuitOpened {
                 name,
                 open_for: match (word.mode, open_for) {
@@ -33,7 +33,7 @@ impl Tenant {
 
     pub(crate) fn emit_would_open(&self, settings: &Settings, counts: Counts) {
         let (calls, failures) = counted(counts);
-        settings.observers.tell(Event::CircuitWouldOpen {
+        settings.observers.emit(Event::CircuitWouldOpen {
             name: self.name(settings),
             failures_in_a_row: counts.in_a_row,
             calls,

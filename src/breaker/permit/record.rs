@@ -73,7 +73,7 @@ impl Permit {
             tenant.totals.transitions.add();
         }
         if result == CallResult::Failure {
-            settings.observers.tell(Event::CallFailed { name: tenant.name(&settings) });
+            settings.observers.emit(Event::CallFailed { name: tenant.name(&settings) });
         }
         match effect {
             EndEffect::Transitioned(transition) => tenant.emit_transition(&settings, transition),

@@ -42,7 +42,7 @@ impl<Res, Err: 'static> PrimaryOutcome<Res, Err> {
         match cause_to_fall_back(report, classify) {
             Some(cause) => {
                 let report = report.unwrap_or_default();
-                let (steps, holds_rejection) = (report.steps(), report.is_held);
+                let (steps, holds_rejection) = (report.steps(), report.holds_rejection);
                 Self::Failed(StoredFailure { steps, holds_rejection, cause, result })
             }
             None if result.is_ok() => Self::Return(result, report),
@@ -57,7 +57,7 @@ impl<Res, Err: 'static> PrimaryOutcome<Res, Err> {
 /// fallback without asking the classifier. If a fallback was already called for it and failed, the
 /// classifier decides about the next one.
 fn cause_to_fall_back(report: Option<CallReport>, classify: impl FnOnce() -> Verdict) -> Option<Cause> {
-    let failed = report.and_then(|report| report.failed());
+    let failed = report.and_then(|report| report.failure_cause());
     if report.is_some_and(|report| report.rejection().is_some() && report.failed_fallbacks() == 0) {
         return failed;
     }

@@ -1,6 +1,6 @@
-use std::{any::Any, fmt, ops::Deref, sync::Arc};
+use std::{fmt, ops::Deref, sync::Arc};
 
-use super::{Budget, Reservation, Token, TokenBucket, budget::address};
+use super::{Budget, Reservation, Token, budget::address};
 use crate::{FailureKind, call_context::budget_scope};
 
 /// A shared budget of any type. Made from an `Arc` of one.
@@ -10,23 +10,14 @@ use crate::{FailureKind, call_context::budget_scope};
 /// A clone shares the budget. It counts one reference.
 #[derive(Clone)]
 pub struct AnyBudget {
-    kind: Kind,
+    budget: Arc<dyn Budget>,
     /// Identifies the budget among those of other retries.
     address: usize,
-}
-
-#[derive(Clone)]
-enum Kind {
-    Bucket(Arc<TokenBucket>),
-    Other(Arc<dyn Budget>),
+    /// [`Budget::ignores_successes`], read once.
+    ignores_successes: bool,
 }
 
 impl AnyBudget {
-    fn new(kind: Kind) -> Self {
-        let address = address(kind.as_budget());
-        Self { kind, address }
-    }
-
     #[inline]
     pub(crate) fn address(&self) -> usize {
         self.address
@@ -35,20 +26,14 @@ impl AnyBudget {
     /// Whether other retries may use the budget, too. A budget that belongs to one retry has no
     /// other handle.
     pub(crate) fn is_shared(&self) -> bool {
-        match &self.kind {
-            Kind::Bucket(bucket) => Arc::strong_count(bucket) > 1,
-            Kind::Other(budget) => Arc::strong_count(budget) > 1,
-        }
+        Arc::strong_count(&self.budget) > 1
     }
 
     /// Deposits for a request, unless a retry around this one has done so.
     #[inline]
     pub(crate) fn deposit_once(&self) {
-        if !budget_scope::contains(self.address()) {
-            match &self.kind {
-                Kind::Bucket(bucket) => bucket.deposit(),
-                Kind::Other(budget) => budget.deposit(),
-            }
+        if !budget_scope::contains(self.address) {
+            self.budget.deposit();
         }
     }
 
@@ -56,14 +41,8 @@ impl AnyBudget {
     /// that retry reports it: only it knows whether the attempt was paid for.
     #[inline]
     pub(crate) fn succeeded_at_once(&self) {
-        match &self.kind {
-            // `TokenBucket` ignores successes.
-            Kind::Bucket(_) => {}
-            Kind::Other(budget) => {
-                if !budget_scope::contains(self.address()) {
-                    budget.on_success(None);
-                }
-            }
+        if !self.ignores_successes && !budget_scope::contains(self.address) {
+            self.budget.on_success(None);
         }
     }
 
@@ -76,35 +55,19 @@ impl AnyBudget {
 
     /// Holds a token of this budget, which is refunded unless the attempt is made.
     pub(crate) fn hold(&self, token: Token) -> Reservation {
-        let budget: Arc<dyn Budget> = match &self.kind {
-            Kind::Bucket(bucket) => bucket.clone(),
-            Kind::Other(budget) => budget.clone(),
-        };
-        Reservation::of(token, budget)
+        Reservation::of(token, Arc::clone(&self.budget))
     }
 }
 
 impl<B: Budget> From<Arc<B>> for AnyBudget {
     fn from(budget: Arc<B>) -> Self {
-        match (&budget as &dyn Any).downcast_ref::<Arc<TokenBucket>>() {
-            Some(bucket) => Self::new(Kind::Bucket(Arc::clone(bucket))),
-            None => Self::new(Kind::Other(budget)),
-        }
+        Self::from(budget as Arc<dyn Budget>)
     }
 }
 
 impl From<Arc<dyn Budget>> for AnyBudget {
     fn from(budget: Arc<dyn Budget>) -> Self {
-        Self::new(Kind::Other(budget))
-    }
-}
-
-impl Kind {
-    fn as_budget(&self) -> &dyn Budget {
-        match self {
-            Self::Bucket(bucket) => &**bucket,
-            Self::Other(budget) => &**budget,
-        }
+        Self { address: address(&*budget), ignores_successes: budget.ignores_successes(), budget }
     }
 }
 
@@ -112,31 +75,35 @@ impl Deref for AnyBudget {
     type Target = dyn Budget;
 
     fn deref(&self) -> &Self::Target {
-        self.kind.as_budget()
+        &*self.budget
     }
 }
 
 impl fmt::Debug for AnyBudget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (**self).fmt(f)
+        self.budget.fmt(f)
     }
 }
 
 #[cfg(all(test, not(recourse_loom)))]
 mod tests {
     use super::*;
-    use crate::retry::CostBucket;
+    use crate::retry::{CostBucket, TokenBucket};
 
     #[test]
-    fn a_token_bucket_is_recognised_by_its_type() {
+    fn it_has_the_address_and_the_debug_output_of_its_budget() {
         let bucket = Arc::new(TokenBucket::default());
-        let known = AnyBudget::from(Arc::clone(&bucket));
-        let unknown = AnyBudget::from(Arc::clone(&bucket) as Arc<dyn Budget>);
-        let other = AnyBudget::from(Arc::new(CostBucket::default()));
-        assert!(matches!((&known.kind, &unknown.kind, &other.kind), (Kind::Bucket(_), Kind::Other(_), Kind::Other(_))));
-        let at = Arc::as_ptr(&bucket) as usize;
-        assert_eq!((known.address(), unknown.address()), (at, at));
-        assert_eq!(format!("{known:?}"), format!("{bucket:?}"));
-        assert!(format!("{other:?}").starts_with("CostBucket"));
+        let any = AnyBudget::from(Arc::clone(&bucket));
+        assert_eq!(any.address(), Arc::as_ptr(&bucket) as usize);
+        assert_eq!(format!("{any:?}"), format!("{bucket:?}"));
+    }
+
+    #[test]
+    fn it_skips_first_successes_that_its_budget_ignores() {
+        let cost = Arc::new(CostBucket::capacity(10).unwrap());
+        cost.withdraw(FailureKind::Transient).unwrap();
+        AnyBudget::from(Arc::clone(&cost)).succeeded_at_once();
+        assert_eq!(cost.tokens(), 6);
+        assert!(AnyBudget::from(Arc::new(TokenBucket::default())).ignores_successes);
     }
 }

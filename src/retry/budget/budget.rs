@@ -30,6 +30,13 @@ pub trait Budget: Send + Sync + fmt::Debug + 'static {
         let _ = paid;
     }
 
+    /// Whether [`succeeded`](Self::succeeded) has no effect for the first attempt of a request. A
+    /// retry reads this once, when it is configured, and then doesn't report such successes.
+    /// `false` unless implemented.
+    fn ignores_successes(&self) -> bool {
+        false
+    }
+
     /// Called when an attempt has failed, whether it is retried or not, before
     /// [`withdraw`](Self::withdraw). Not called for a call that a breaker rejected, because no
     /// attempt was made. For budgets that failures drain.

@@ -24,7 +24,8 @@ impl Counts {
 
     /// A granted withdrawal was refunded.
     pub(super) fn given_back(&self) {
-        // Not `fetch_sub`, which would wrap around if a caller refunds a token that was never granted.
+        // Not `fetch_sub`, which would wrap around if a caller refunds a token that was never
+        // granted.
         let _ = self.granted.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |granted| granted.checked_sub(1));
     }
 

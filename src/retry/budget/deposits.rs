@@ -126,7 +126,8 @@ fn put_in_slice(fraction: &AtomicU64, slices: &Slices, amount: u64, slice: u64) 
         return;
     }
     let rest = |fraction: u64| Some((fraction + amount) % WHOLE);
-    // The closure always returns `Some`. Relaxed: the carry belongs to the thread that has produced it.
+    // The closure always returns `Some`. Relaxed: the carry belongs to the thread that has produced
+    // it.
     let before = fraction.fetch_update(Ordering::Relaxed, Ordering::Relaxed, rest).unwrap_or(0);
     slices.put((before + amount) / WHOLE, slice);
 }

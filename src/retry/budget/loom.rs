@@ -183,8 +183,8 @@ fn a_reused_slice_frees_its_room() {
     check(Some(4), || {
         let put = |slices: &Slices| slices.put(1, 7);
         let (slices, (), ()) = both(aged(2, 2, 2), put, put);
-        // The token of slice 5 has expired, whichever thread finds that. The room that one thread takes for its
-        // deposit may be lost if the other takes the same slice over.
+        // The token of slice 5 has expired, whichever thread finds that. The room that one thread
+        // takes for its deposit may be lost if the other takes the same slice over.
         let held = slices.amount(7);
         assert!((1..=2).contains(&held), "{held}");
         assert_eq!(std::iter::from_fn(|| slices.take(7)).count() as u64, held);

@@ -96,6 +96,24 @@
 //!   harm, because the initial tokens and the reserve allow retries.
 //! - In place of a [breaker](crate::breaker): a budget stops retries, but not first attempts.
 //!
+//! # Anti-patterns
+//!
+//! **A budget per request.** A layer that is made for one request has a budget of its own, with all
+//! of the initial tokens. It limits nothing.
+//!
+//! ```
+//! use tower_recourse::{RetryConfig, RetryLayer};
+//!
+//! // Wrong
+//! let per_request = || RetryLayer::new(RetryConfig::default());
+//! # let _ = per_request;
+//!
+//! // Right: clones of a configuration share its budget
+//! let config = RetryConfig::default();
+//! let per_request = || RetryLayer::new(config.clone());
+//! # let _ = per_request;
+//! ```
+//!
 //! # Errors
 //!
 //! The constructors and setters return [`InvalidConfig`](crate::InvalidConfig) for values out of range. A

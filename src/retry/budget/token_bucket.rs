@@ -184,6 +184,10 @@ impl Budget for TokenBucket {
         }
     }
 
+    fn ignores_successes(&self) -> bool {
+        true
+    }
+
     fn withdraw(&self, _: FailureKind) -> Option<Token> {
         let from_deposits = self.deposits.take(|| self.now()).map(Token::new);
         let from_reserve = || (!self.reserve.is_none() && self.reserve.take(self.now())).then_some(FROM_RESERVE);

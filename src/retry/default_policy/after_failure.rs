@@ -32,13 +32,13 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
             let after_failure = progress.after_failure();
             after_failure.had_transparent_retry = true;
             after_failure.age.begin_if_timed(attempt);
-            observers.tell(Event::TransparentRetry { name, attempt: number });
+            observers.emit(Event::TransparentRetry { name, attempt: number });
             return Decision::TransparentRetry;
         }
 
         if let Some(delay) = self.rejection_delay(progress, attempt, failure) {
             self.hold_for_rejection::<Req, _>(progress, attempt, paid, delay);
-            observers.tell(Event::RejectionWait { name, attempt: number, delay });
+            observers.emit(Event::RejectionWait { name, attempt: number, delay });
             return Decision::WaitOut { delay };
         }
 
@@ -49,7 +49,7 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
         match self.check::<Req, _>(progress, attempt, failure) {
             Ok(delay) => {
                 let quota = self.quota.usage(&mut progress.account);
-                observers.tell(Event::RetryScheduled { name, attempt: number, delay, quota });
+                observers.emit(Event::RetryScheduled { name, attempt: number, delay, quota });
                 Decision::Retry { delay, reason: DecisionReason::Transient }
             }
             Err(reason) => {
@@ -84,10 +84,10 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
         let Settings { name, observers, emitted_not_replayable, .. } = &self.settings;
         // Relaxed: all that matters is that the event is emitted once.
         if cause == Cause::NotReplayable && !emitted_not_replayable.swap(true, Ordering::Relaxed) {
-            observers.tell(Event::RequestNotReplayable { name });
+            observers.emit(Event::RequestNotReplayable { name });
         }
         let quota = self.quota.usage(&mut progress.account);
-        observers.tell(Event::RetryStopped { name, attempt: attempt.number(), cause, quota });
+        observers.emit(Event::RetryStopped { name, attempt: attempt.number(), cause, quota });
     }
 }
 

@@ -23,7 +23,7 @@ impl Settings {
         }
         let number = attempt.number();
         if number > 1 {
-            self.observers.tell(Event::RetrySucceeded { name: &self.name, attempt: number });
+            self.observers.emit(Event::RetrySucceeded { name: &self.name, attempt: number });
         }
     }
 

@@ -108,7 +108,7 @@ impl Settings {
     fn emit_if_idempotency_unknown(&self, failure: Failure) {
         // Relaxed: all that matters is that the event is emitted once.
         if failure.is_idempotency_unknown() && !self.emitted_idempotency_unknown.swap(true, Ordering::Relaxed) {
-            self.observers.tell(Event::IdempotencyUnknown { name: &self.name });
+            self.observers.emit(Event::IdempotencyUnknown { name: &self.name });
         }
     }
 }

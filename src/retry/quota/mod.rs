@@ -1,8 +1,8 @@
 //! Retry quotas: limits of retries per key and in total, which outlive a request. [`RetryQuota`].
 //!
 //! A limit of attempts bounds one request, and a [budget](super::budget) bounds a share of the
-//! traffic. A ledger bounds the retries of a batch, a tenant, or a day, across requests and, with its
-//! [`QuotaSnapshot`], across restarts.
+//! traffic. A ledger bounds the retries of a batch, a tenant, or a day, across requests and, with
+//! its [`QuotaSnapshot`], across restarts.
 //!
 //! ```
 //! use std::io;
@@ -25,10 +25,11 @@
 //! tower-recourse = "0.1"
 //! ```
 //!
-//! The retry counts a retry when it decides on it, before the wait, so that concurrent requests can't
-//! exceed a limit together. It takes the count back if the attempt isn't made, or if a breaker
-//! rejects it: a rejection costs nothing. Otherwise the count stays until you
-//! [forget](RetryQuota::forget) the key or [reset](RetryQuota::reset) the ledger. A success doesn't reset it.
+//! The retry counts a retry when it decides on it, before the wait, so that concurrent requests
+//! can't exceed a limit together. It takes the count back if the attempt isn't made, or if a
+//! breaker rejects it: a rejection costs nothing. Otherwise the count stays until you
+//! [forget](RetryQuota::forget) the key or [reset](RetryQuota::reset) the ledger. A success doesn't reset
+//! it.
 //!
 //! # When not to use it
 //!
@@ -42,8 +43,8 @@
 //! | [`per_key`](RetryQuota::max_per_key), [`in_all`](RetryQuota::max_total) | no limit | the limits depend on what a retry costs you |
 //! | [`keys`](RetryQuota::max_keys) | 10,000 | it bounds the memory, because keys come from outside |
 //!
-//! If there are more keys, the ledger forgets those whose last retry is the oldest, with their counts.
-//! The total isn't affected. The first 256 bytes of a key count.
+//! If there are more keys, the ledger forgets those whose last retry is the oldest, with their
+//! counts. The total isn't affected. The first 256 bytes of a key count.
 //!
 //! # Events
 //!
@@ -53,8 +54,8 @@
 //! # Errors
 //!
 //! A request whose limit is reached isn't retried: the retry returns its failure with
-//! [`Cause::KeyQuota`](crate::Cause::KeyQuota) or [`Cause::TotalQuota`](crate::Cause::TotalQuota).
-//! [`RetryQuota::try_acquire`] returns [`QuotaExceeded`].
+//! [`Cause::KeyQuota`](crate::Cause::KeyQuota) or
+//! [`Cause::TotalQuota`](crate::Cause::TotalQuota). [`RetryQuota::try_acquire`] returns [`QuotaExceeded`].
 //!
 //! # Clone
 //!

@@ -42,7 +42,7 @@ expect! {
     breaker_rejecting: 604,
     keyed: 310,
     fallback: 55,
-    stack: 423,
+    stack: 438,
 }
 
 main!(library_benchmark_groups = calls);
