@@ -17,8 +17,8 @@ use std::{error::Error, fmt, time::Duration};
 /// # let _ = is_idle;
 /// ```
 ///
-/// [`ErrorClassifier`](crate::classify::ErrorClassifier) and the classifiers of `http` and `grpc` classify it as
-/// timed out.
+/// [`ErrorClassifier`](crate::classify::ErrorClassifier) and the classifiers of `http` and `grpc`
+/// classify it as timed out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BodyElapsed {
     kind: BodyLimit,

@@ -1,10 +1,11 @@
 //! A boundary between stacks of this crate's layers: [`BoundaryLayer`], [`boundary`].
 //!
-//! The layers of this crate attach a report to each result (a [`CallReport`](crate::CallReport): the attempts
-//! made, why a retry stopped, which fallback answered), which the next layer out reads. Within one
-//! stack that is what you want. But a handler can call a stack of its own, and then return a result
-//! of its own in the same poll. The layers around the handler would take the inner stack's report
-//! for a report on the handler's result. Wrap such a handler in a boundary: it removes the report.
+//! The layers of this crate attach a report to each result (a [`CallReport`](crate::CallReport):
+//! the attempts made, why a retry stopped, which fallback answered), which the next layer out
+//! reads. Within one stack that is what you want. But a handler can call a stack of its own, and
+//! then return a result of its own in the same poll. The layers around the handler would take the
+//! inner stack's report for a report on the handler's result. Wrap such a handler in a boundary: it
+//! removes the report.
 //!
 //! ```
 //! use std::io;

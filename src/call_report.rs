@@ -7,8 +7,8 @@ use crate::{Cause, sanitize};
 /// How a result came about: the attempts made, the fallback that answered, and why.
 ///
 /// [`ReportLayer`](crate::report::ReportLayer) attaches it to each result. For HTTP,
-/// `http::ReportExtensionLayer` puts it into the response's extensions. [`with_report`](crate::report::with_report)
-/// attaches it to the result of a future.
+/// `http::ReportExtensionLayer` puts it into the response's extensions.
+/// [`with_report`](crate::report::with_report) attaches it to the result of a future.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CallReport {
     steps: StepCounts,

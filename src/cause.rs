@@ -6,7 +6,8 @@ use std::{fmt, time::Duration};
 /// sets it: a retry reports why it stopped, a breaker that it rejected the call. If no inner layer
 /// reports a cause, it is [`Cause::Failure`].
 ///
-/// A fallback passes it to its backup ([`Failed`](crate::fallback::PrimaryFailure)), and events contain it.
+/// A fallback passes it to its backup ([`Failed`](crate::fallback::PrimaryFailure)), and events
+/// contain it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cause {
@@ -39,14 +40,14 @@ pub enum Cause {
     UnsafeToResend,
     /// Retries are disabled by the switch.
     RetriesDisabled,
-    /// The limit of a ledger over all keys was reached.
+    /// The limit of a quota over all keys was reached.
     TotalQuota {
-        /// The number of retries that the ledger allows over all keys.
+        /// The number of retries that the quota allows over all keys.
         limit: u64,
     },
-    /// The limit of a ledger for this key was reached.
+    /// The limit of a quota for this key was reached.
     KeyQuota {
-        /// The number of retries that the ledger allows per key.
+        /// The number of retries that the quota allows per key.
         limit: u32,
     },
 }

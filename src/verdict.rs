@@ -36,8 +36,9 @@ impl Verdict {
     }
 
     /// The server asks for fewer calls. A breaker doesn't count this as a failure by default, but
-    /// `TripRule::AdaptiveThrottle` counts it as a request that wasn't accepted. Add `.delivery(Delivery::Sent)` if
-    /// it is an answer of the service: such an answer to a probe of a half-open breaker closes it.
+    /// `TripRule::AdaptiveThrottle` counts it as a request that wasn't accepted. Add
+    /// `.delivery(Delivery::Sent)` if it is an answer of the service: such an answer to a probe of
+    /// a half-open breaker closes it.
     ///
     /// | layer | effect |
     /// |---|---|
@@ -59,7 +60,7 @@ impl Verdict {
     /// The layers of this crate recognise a rejection without the classifier. A classifier needs
     /// this verdict if another task is in between (`tower::buffer`).
     ///
-    /// A rejected attempt costs neither a budget nor a ledger anything. If the attempt was made,
+    /// A rejected attempt costs neither a budget nor a quota anything. If the attempt was made,
     /// and you treat it as a rejection because a circuit has opened meanwhile, add
     /// `.delivery(Delivery::Unknown)`.
     pub const fn rejected(retry_in: Option<Duration>) -> Self {
@@ -121,8 +122,8 @@ impl Verdict {
         }
     }
 
-    /// The same failure, with whether the request was sent: [`Delivery::Unknown`] unless set. Without
-    /// effect on a success or a neutral verdict.
+    /// The same failure, with whether the request was sent: [`Delivery::Unknown`] unless set.
+    /// Without effect on a success or a neutral verdict.
     ///
     /// ```
     /// use tower_recourse::{Delivery, Verdict};
@@ -138,11 +139,12 @@ impl Verdict {
     }
 
     /// The same failure, of a request that must not be processed twice. A retry sends the request
-    /// again only if it provably wasn't sent ([`Delivery::NotSent`]). Without effect on a success or a
-    /// neutral verdict.
+    /// again only if it provably wasn't sent ([`Delivery::NotSent`]). Without effect on a success
+    /// or a neutral verdict.
     ///
     /// A classifier that sees the request sets this mark.
-    /// [`classify::IdempotencyCheck`](crate::classify::IdempotencyCheck) sets it for a classifier that doesn't.
+    /// [`classify::IdempotencyCheck`](crate::classify::IdempotencyCheck) sets it for a classifier
+    /// that doesn't.
     ///
     /// ```
     /// use tower_recourse::{Delivery, Verdict};
@@ -164,8 +166,8 @@ impl Verdict {
     /// [`RetryConfig::idempotent`](crate::RetryConfig::idempotent) states that every request is
     /// idempotent. Without effect on a success or a neutral verdict.
     ///
-    /// [`classify::ErrorClassifier`](crate::classify::ErrorClassifier) sets this mark, and so do the defaults of
-    /// closures and of `ErrorMessages`. Breakers and fallbacks ignore it.
+    /// [`classify::ErrorClassifier`](crate::classify::ErrorClassifier) sets this mark, and so do
+    /// the defaults of closures and of `ErrorMessages`. Breakers and fallbacks ignore it.
     ///
     /// ```
     /// use tower_recourse::{Delivery, Verdict};

@@ -14,11 +14,12 @@ use crate::Verdict;
 ///
 /// # Idempotency
 ///
-/// `ErrorClassifier` doesn't see requests, so it doesn't know which of them may be processed more than once.
-/// It marks its failures as [`idempotency_unknown`](Verdict::idempotency_unknown). A retry sends
-/// such a request again only if the error proves that it wasn't sent ("sent: no" in the tables).
-/// Otherwise it returns the failure with [`Cause::UnsafeToResend`](crate::Cause::UnsafeToResend).
-/// For example, a lost connection doesn't show whether Redis has executed an `INCR`.
+/// `ErrorClassifier` doesn't see requests, so it doesn't know which of them may be processed more
+/// than once. It marks its failures as [`idempotency_unknown`](Verdict::idempotency_unknown). A
+/// retry sends such a request again only if the error proves that it wasn't sent ("sent: no" in the
+/// tables). Otherwise it returns the failure with
+/// [`Cause::UnsafeToResend`](crate::Cause::UnsafeToResend). For example, a lost connection doesn't
+/// show whether Redis has executed an `INCR`.
 ///
 /// State what holds for your requests:
 ///
@@ -78,9 +79,9 @@ use crate::Verdict;
 /// **Not sent** is only concluded if the client makes one call per request. An error of a type that
 /// isn't in these tables may come from a client that makes several: reqwest's follows redirects,
 /// and its refused connection may be that of the second host, after the first has processed a POST.
-/// So within an error of an unknown type, and within an error type of your own, `ErrorClassifier` finds
-/// everything but this proof: "no" becomes "unknown". If your client makes one call per request,
-/// state it by a closure, `classify::errors(|error: &MyError| …)`, that returns
+/// So within an error of an unknown type, and within an error type of your own, `ErrorClassifier`
+/// finds everything but this proof: "no" becomes "unknown". If your client makes one call per
+/// request, state it by a closure, `classify::errors(|error: &MyError| …)`, that returns
 /// `Verdict::transient().delivery(Delivery::NotSent)`.
 ///
 /// # When not to use it

@@ -23,9 +23,9 @@ use crate::{Verdict, time::Instant};
 /// # let _ = config;
 /// ```
 ///
-/// With [`ErrorClassifier`](super::ErrorClassifier), a `Get` is retried after any transient failure. An `Add` is
-/// retried if its connection was refused, but not if its connection was lost. If every request is
-/// idempotent, use `RetryConfig::idempotent` instead.
+/// With [`ErrorClassifier`](super::ErrorClassifier), a `Get` is retried after any transient
+/// failure. An `Add` is retried if its connection was refused, but not if its connection was lost.
+/// If every request is idempotent, use `RetryConfig::idempotent` instead.
 #[derive(Clone, Copy)]
 pub struct IdempotencyCheck<C, F> {
     classifier: C,

@@ -36,10 +36,10 @@ use crate::{InvalidConfig, Verdict};
 /// # What is read
 ///
 /// The `Display` of the error and of each of its sources, if the error's type can be inspected (see
-/// [`ErrorClassifier`](super::ErrorClassifier); for an error type of your own, use [`ErrorChain`]). Each text is read
-/// once while it is formatted, however many patterns there are, and nothing is allocated. A pattern
-/// doesn't match across two texts. Reading ends after 64 KiB in total, or 64 links; the rest is
-/// ignored.
+/// [`ErrorClassifier`](super::ErrorClassifier); for an error type of your own, use [`ErrorChain`]).
+/// Each text is read once while it is formatted, however many patterns there are, and nothing is
+/// allocated. A pattern doesn't match across two texts. Reading ends after 64 KiB in total, or 64
+/// links; the rest is ignored.
 ///
 /// ASCII letters match in either case. Other characters are compared byte for byte: `É` doesn't
 /// match `é`. A pattern also matches inside words and numbers: `disk` in `diskette`, `503` in
@@ -58,8 +58,9 @@ use crate::{InvalidConfig, Verdict};
 /// The verdicts of your own rules are used unchanged: a rule with `Verdict::transient()` allows a
 /// retry to send the request again. The included lists ([`service_calls`](Self::service_calls),
 /// [`node_jobs`](Self::node_jobs)) don't know your requests, so they mark their failures as
-/// [`idempotency_unknown`](Verdict::idempotency_unknown), as [`ErrorClassifier`](super::ErrorClassifier) does. Use
-/// them with `RetryConfig::idempotent` or [`IdempotencyCheck`](super::IdempotencyCheck).
+/// [`idempotency_unknown`](Verdict::idempotency_unknown), as
+/// [`ErrorClassifier`](super::ErrorClassifier) does. Use them with `RetryConfig::idempotent` or
+/// [`IdempotencyCheck`](super::IdempotencyCheck).
 ///
 /// # When not to use it
 ///

@@ -91,8 +91,8 @@
 //! # Opinions and defaults
 //!
 //! A classifier always returns a verdict. Its [`opinion`](Classifier::opinion) is the part that it
-//! knows; the rest is its default. The default of [`ErrorClassifier`] and of closures is: a response is a
-//! success, and an error is a transient failure with the mark
+//! knows; the rest is its default. The default of [`ErrorClassifier`] and of closures is: a
+//! response is a success, and an error is a transient failure with the mark
 //! [`idempotency_unknown`](crate::Verdict::idempotency_unknown). A chain calls the opinions in
 //! order, and falls back to the default of its last classifier.
 //!
@@ -137,25 +137,26 @@
 //! explain another error. So:
 //!
 //! - If `?` or `map_err` converts a rejection into an error of your own, return the rejection as
-//!   its [source](std::error::Error::source), and classify with [`ErrorChain`]. Put a closure [first]
-//!   in a chain: `classify::first(classify::errors(classify)).or(ErrorChain(ErrorClassifier))`.
-//! - Put a closure that classifies HTTP responses first in a chain with `http::RetryClassifier`, which
-//!   reads the mark.
+//!   its [source](std::error::Error::source), and classify with [`ErrorChain`]. Put a closure
+//!   [first] in a chain:
+//!   `classify::first(classify::errors(classify)).or(ErrorChain(ErrorClassifier))`.
+//! - Put a closure that classifies HTTP responses first in a chain with `http::RetryClassifier`,
+//!   which reads the mark.
 //!
 //! # Properties of a failure
 //!
 //! - **The delay that the server asked for**:
 //!   [`Verdict::retry_after`](crate::Verdict::retry_after). It changes the delay of a retry, but
 //!   never causes one.
-//! - **Whether the request was sent**: [`Verdict::delivery`](crate::Verdict::delivery). [`ErrorClassifier`]
-//!   distinguishes requests that provably weren't sent ([`Delivery::NotSent`](crate::Delivery::NotSent)) from those
-//!   of which it isn't known.
+//! - **Whether the request was sent**: [`Verdict::delivery`](crate::Verdict::delivery).
+//!   [`ErrorClassifier`] distinguishes requests that provably weren't sent
+//!   ([`Delivery::NotSent`](crate::Delivery::NotSent)) from those of which it isn't known.
 //! - **That the request must not be processed twice**:
 //!   [`Verdict::unsafe_to_resend`](crate::Verdict::unsafe_to_resend). A retry sends it again only
 //!   if it provably wasn't sent.
 //! - **That the classifier doesn't know whether the request is idempotent**:
-//!   [`Verdict::idempotency_unknown`](crate::Verdict::idempotency_unknown). [`ErrorClassifier`] sets this
-//!   mark. A retry sends such a request again only if it provably wasn't sent, or if
+//!   [`Verdict::idempotency_unknown`](crate::Verdict::idempotency_unknown). [`ErrorClassifier`]
+//!   sets this mark. A retry sends such a request again only if it provably wasn't sent, or if
 //!   `RetryConfig::idempotent` states that all requests are idempotent.
 //!
 //! # Anti-patterns
@@ -180,8 +181,8 @@
 //!
 //! # Errors
 //!
-//! A classifier doesn't fail. [`ErrorMessages::new`](ErrorMessages) returns an [`InvalidConfig`](crate::InvalidConfig)
-//! for a list of patterns that can't work.
+//! A classifier doesn't fail. [`ErrorMessages::new`](ErrorMessages) returns an
+//! [`InvalidConfig`](crate::InvalidConfig) for a list of patterns that can't work.
 //!
 //! # Clone
 //!

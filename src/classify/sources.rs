@@ -1,5 +1,5 @@
-/// Makes [`ErrorClassifier`](super::ErrorClassifier), or [`ErrorMessages`](crate::classify) (feature `text`), follow the
-/// sources of an error type of your own.
+/// Makes [`ErrorClassifier`](super::ErrorClassifier), or [`ErrorMessages`](crate::classify)
+/// (feature `text`), follow the sources of an error type of your own.
 ///
 /// Alone, these classifiers inspect only error types that they know by name, such as boxed errors.
 /// They can't see what an enum of yours, or the error of another crate such as reqwest, wraps. If

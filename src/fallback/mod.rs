@@ -125,8 +125,8 @@
 //!
 //! If the primary fails and the backup isn't called, the service returns
 //! [`FallbackError::Primary`]. If both fail, it returns [`FallbackError::Both`], or [one error made
-//! of both](FallbackLayer::merge_errors). If the primary had returned a response that was classified
-//! as a failure, and the backup fails, it returns that response.
+//! of both](FallbackLayer::merge_errors). If the primary had returned a response that was
+//! classified as a failure, and the backup fails, it returns that response.
 //!
 //! If the primary's error type is `Infallible`, the error converts into `Infallible`, as axum
 //! requires.

@@ -15,7 +15,7 @@ pub enum Event<'a> {
         attempt: u32,
         /// The delay before the next attempt.
         delay: Duration,
-        /// The ledger's counts, including this retry, if there is a ledger.
+        /// The quota's counts, including this retry, if there is a quota.
         quota: Option<QuotaUsage<'a>>,
     },
     /// The server refused a call before it processed anything, as HTTP/2 can refuse a stream. The
@@ -45,7 +45,7 @@ pub enum Event<'a> {
         attempt: u32,
         /// Why the retry stopped.
         cause: Cause,
-        /// The ledger's counts, if there is a ledger.
+        /// The quota's counts, if there is a quota.
         quota: Option<QuotaUsage<'a>>,
     },
     /// A request can't be sent again, because nothing of it is kept, so the retry returns its
@@ -150,7 +150,7 @@ pub enum Event<'a> {
     },
 }
 
-/// The counts of a ledger for one key.
+/// The counts of a quota for one key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct QuotaUsage<'a> {

@@ -21,8 +21,8 @@
 //! tower-recourse = "0.1"
 //! ```
 //!
-//! With the feature `tracing`, every layer has an observer that logs, `TracingObserver`. With the feature
-//! `audit`, `Audit` writes an audit log: one JSON object per line, to a file.
+//! With the feature `tracing`, every layer has an observer that logs, `TracingObserver`. With the
+//! feature `audit`, `Audit` writes an audit log: one JSON object per line, to a file.
 //!
 //! # Events
 //!

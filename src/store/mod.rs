@@ -1,11 +1,11 @@
-//! State that survives the process: [`FileStore`] saves circuits, ledgers, budgets, and parts of
+//! State that survives the process: [`FileStore`] saves circuits, quotas, budgets, and parts of
 //! your own in a file.
 //!
 //! ```
 //! use std::{path::Path, sync::{Arc, atomic::{AtomicU64, Ordering}}, time::Duration};
 //! use tower_recourse::store::{FileStore, Persist, Restored};
 //!
-//! // CircuitRegistry, ledgers and budgets implement `Persist`. This is a part of your own.
+//! // Circuits, quotas and budgets implement `Persist`. This is a part of your own.
 //! #[derive(Default)]
 //! struct Done(AtomicU64);
 //!
@@ -39,7 +39,7 @@
 //! tower-recourse = { version = "0.1", features = ["store"] }
 //! ```
 //!
-//! Circuits and ledgers are saved in the same way. They mark the store as changed themselves if
+//! Circuits and quotas are saved in the same way. They mark the store as changed themselves if
 //! their configurations have the store's observer:
 //! `BreakerConfig::default().observe(store.observer())`. If a limit must hold through any crash,
 //! save each retry before it is made: call `store.flush().await` in
@@ -57,7 +57,7 @@
 //! # What survives
 //!
 //! Each part defines its snapshot. A circuit's has its state, its mode, its failures in a row, and
-//! the rest of its open time, but neither windows nor totals. A ledger's has all its counts. A
+//! the rest of its open time, but neither windows nor totals. A quota's has all its counts. A
 //! [budget](crate::retry::budget)'s has its tokens, without the reserve.
 //!
 //! **Age** matters: a circuit whose open time has elapsed since the save is restored as half-open.

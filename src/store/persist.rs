@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use serde::{Serialize, de::DeserializeOwned};
 
-/// State that can be saved as plain data and restored: a circuit, a ledger, a budget, or a type of
+/// State that can be saved as plain data and restored: a circuit, a quota, a budget, or a type of
 /// your own.
 ///
 /// ```

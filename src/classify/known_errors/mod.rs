@@ -1,4 +1,5 @@
-//! The verdicts on single errors of known types. The tables of [`ErrorClassifier`](super::ErrorClassifier) list them.
+//! The verdicts on single errors of known types. The tables of
+//! [`ErrorClassifier`](super::ErrorClassifier) list them.
 
 mod finding;
 #[cfg(feature = "h2")]

@@ -19,13 +19,13 @@ pub(super) fn entry(event: &Event<'_>) -> AuditEntry {
     match *event {
         Event::RetryScheduled { name, attempt, delay, quota } => {
             let entry = entry.name(name.as_str()).count("attempt", attempt.into()).count("delay_ms", millis(delay));
-            of_ledger(entry, quota)
+            with_quota(entry, quota)
         }
         Event::RejectionWait { name, attempt, delay } => {
             entry.name(name.as_str()).count("attempt", attempt.into()).count("delay_ms", millis(delay))
         }
         Event::RetryStopped { name, attempt, cause, quota } => {
-            of_ledger(because(entry.name(name.as_str()), cause).count("attempt", attempt.into()), quota)
+            with_quota(with_cause(entry.name(name.as_str()), cause).count("attempt", attempt.into()), quota)
         }
         Event::RequestNotReplayable { name } | Event::IdempotencyUnknown { name } => entry.name(name.as_str()),
         Event::TransparentRetry { name, attempt } | Event::RetrySucceeded { name, attempt } => {
@@ -35,11 +35,11 @@ pub(super) fn entry(event: &Event<'_>) -> AuditEntry {
             let entry = entry.name(name.as_str()).count("openings_in_a_row", openings_in_a_row.into());
             let entry = entry.count("failures_in_a_row", failures_in_a_row.into());
             let entry = if open_for == Duration::MAX { entry } else { entry.count("open_for_ms", millis(open_for)) };
-            of_window(entry, calls, failures, slow)
+            with_window(entry, calls, failures, slow)
         }
         Event::CircuitWouldOpen { name, failures_in_a_row, calls, failures, slow } => {
             let entry = entry.name(name.as_str()).count("failures_in_a_row", failures_in_a_row.into());
-            of_window(entry, calls, failures, slow)
+            with_window(entry, calls, failures, slow)
         }
         Event::CircuitModeChanged { name, mode } => entry.name(name.as_str()).reason(mode),
         Event::CircuitHalfOpened { name } | Event::CircuitClosed { name } | Event::CallFailed { name } => {
@@ -50,7 +50,7 @@ pub(super) fn entry(event: &Event<'_>) -> AuditEntry {
             None => entry.name(name.as_str()),
         },
         Event::FallbackCalled { name, cause } | Event::FallbackFailed { name, cause } => {
-            because(entry.name(name.as_str()), cause)
+            with_cause(entry.name(name.as_str()), cause)
         }
     }
 }
@@ -76,11 +76,11 @@ fn kind(event: &Event<'_>) -> &'static str {
     }
 }
 
-fn because(entry: AuditEntry, cause: Cause) -> AuditEntry {
+fn with_cause(entry: AuditEntry, cause: Cause) -> AuditEntry {
     entry.reason(cause.label()).message(cause)
 }
 
-fn of_ledger(entry: AuditEntry, quota: Option<QuotaUsage<'_>>) -> AuditEntry {
+fn with_quota(entry: AuditEntry, quota: Option<QuotaUsage<'_>>) -> AuditEntry {
     match quota {
         Some(QuotaUsage { key, retries, total }) => {
             entry.key(key).count("retries", retries.into()).count("total_retries", total)
@@ -89,7 +89,7 @@ fn of_ledger(entry: AuditEntry, quota: Option<QuotaUsage<'_>>) -> AuditEntry {
     }
 }
 
-fn of_window(entry: AuditEntry, calls: u32, failures: u32, slow: u32) -> AuditEntry {
+fn with_window(entry: AuditEntry, calls: u32, failures: u32, slow: u32) -> AuditEntry {
     entry.count("calls", calls.into()).count("failures", failures.into()).count("slow", slow.into())
 }
 

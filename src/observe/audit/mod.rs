@@ -42,7 +42,7 @@
 //! | `kind` | the event's name in snake case, such as `retry_scheduled`, or your own | always |
 //! | your own | text: [`Audit::with`], [`AuditEntry::field`] | if set |
 //! | `name` | the name of the layer or circuit | in events |
-//! | `key` | what the line is about; in events, the ledger's key | if there is one |
+//! | `key` | what the line is about; in events, the quota's key | if there is one |
 //! | `counts` | an object of integers; the names of times end in `_ms` | if there are any |
 //! | `reason` | the reason; in events, a stable label ([`Cause::label`](crate::Cause::label)) | if there is one |
 //! | `message` | text for a human reader; in events, the cause as a sentence | if there is one |
@@ -63,9 +63,9 @@
 //! Several processes may append to one file. They lock a separate file beside it,
 //! `audit.jsonl.lock`, while they write. Shared locks of other programs, on the audit or on its
 //! lock file, block nothing. While another process holds the lock exclusively, lines are still
-//! appended, but a full file isn't rotated: it grows, and [`Audit::last_error`] reports it. Processes
-//! of several users share an audit if both files have a mode that lets all of them write. On
-//! systems other than Unix, only one process may [rotate](AuditConfig::never_rotate) a file.
+//! appended, but a full file isn't rotated: it grows, and [`Audit::last_error`] reports it.
+//! Processes of several users share an audit if both files have a mode that lets all of them write.
+//! On systems other than Unix, only one process may [rotate](AuditConfig::never_rotate) a file.
 //!
 //! New files have mode 0600, regardless of the umask. If you change the mode, owner, or group of a
 //! file, the next file gets the same, after a rotation and after another program has moved the
@@ -77,10 +77,10 @@
 //!
 //! A full disk or a removed folder never fails a call. The audit logs one warning when writing
 //! starts to fail (through `tracing`, or to standard error without that feature),
-//! [`Audit::last_error`] returns the error, and the lines wait. The writer tries again every second,
-//! and on each [`flush`](Audit::flush). A line that was written in part is removed. When the queue
-//! is full, lines are lost. [`Audit::dropped_lines`] counts them, and once there is room, a line of kind
-//! `audit_lost` reports their number.
+//! [`Audit::last_error`] returns the error, and the lines wait. The writer tries again every
+//! second, and on each [`flush`](Audit::flush). A line that was written in part is removed. When
+//! the queue is full, lines are lost. [`Audit::dropped_lines`] counts them, and once there is room,
+//! a line of kind `audit_lost` reports their number.
 //!
 //! # Clone
 //!

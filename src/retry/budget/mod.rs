@@ -116,8 +116,8 @@
 //!
 //! # Errors
 //!
-//! The constructors and setters return [`InvalidConfig`](crate::InvalidConfig) for values out of range. A
-//! budget that refuses a retry isn't an error: the retry returns the failure with
+//! The constructors and setters return [`InvalidConfig`](crate::InvalidConfig) for values out of
+//! range. A budget that refuses a retry isn't an error: the retry returns the failure with
 //! [`Cause::Budget`](crate::Cause::Budget).
 //!
 //! # Clone

@@ -23,26 +23,26 @@ pub struct RetryQuota {
 }
 
 impl RetryQuota {
-    /// Makes a ledger without limits, which only counts.
+    /// Makes a quota without limits, which only counts.
     pub fn new() -> Self {
         Self { limits: Limits::default(), counts: Arc::default() }
     }
 
-    /// Sets how many retries each key may have. Set it before you share the ledger: earlier clones
+    /// Sets how many retries each key may have. Set it before you share the quota: earlier clones
     /// keep the limit that they had.
     pub fn max_per_key(mut self, retries: u32) -> Self {
         self.limits.per_key = Some(retries);
         self
     }
 
-    /// Sets how many retries all keys together may have. Set it before you share the ledger.
+    /// Sets how many retries all keys together may have. Set it before you share the quota.
     pub fn max_total(mut self, retries: u64) -> Self {
         self.limits.in_all = Some(retries);
         self
     }
 
-    /// Sets how many keys the ledger remembers, 10,000 unless set. Set it before you share the
-    /// ledger.
+    /// Sets how many keys the quota remembers, 10,000 unless set. Set it before you share the
+    /// quota.
     ///
     /// # Errors
     ///
@@ -107,7 +107,7 @@ impl RetryQuota {
         self.counts().snapshot()
     }
 
-    /// Replaces the counts with those of a snapshot. If it has more keys than the ledger remembers,
+    /// Replaces the counts with those of a snapshot. If it has more keys than the quota remembers,
     /// those whose last retry is the oldest are left out. Retries that are waiting meanwhile are
     /// made, and no longer count.
     pub fn restore(&self, snapshot: QuotaSnapshot) {

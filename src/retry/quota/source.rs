@@ -39,7 +39,7 @@ pub trait QuotaSource<Req> {
     fn usage<'a>(&self, account: &'a mut Self::Quota) -> Option<QuotaUsage<'a>>;
 }
 
-/// No ledger: nothing is counted.
+/// No quota: retries aren't counted.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoQuota;
 
@@ -73,20 +73,20 @@ impl<Req> QuotaSource<Req> for NoQuota {
     }
 }
 
-/// A ledger, and a function that takes the key from a request.
+/// A quota, and a function that reads the key of a request.
 #[derive(Clone)]
 pub struct KeyedQuota<F> {
-    ledger: RetryQuota,
+    quota: RetryQuota,
     key: F,
 }
 
 impl<F> KeyedQuota<F> {
-    pub(crate) fn new(ledger: RetryQuota, key: F) -> Self {
-        Self { ledger, key }
+    pub(crate) fn new(quota: RetryQuota, key: F) -> Self {
+        Self { quota, key }
     }
 }
 
-/// The counts that belong to one request of a ledger.
+/// The counts that belong to one request of a quota.
 #[derive(Debug)]
 pub struct RequestQuota<K> {
     key: K,
@@ -114,15 +114,15 @@ where
     }
 
     fn total_exceeded(&self) -> Option<QuotaExceeded> {
-        self.ledger.spent_in_all()
+        self.quota.spent_in_all()
     }
 
     fn key_exceeded(&self, account: &mut RequestQuota<K>) -> Option<QuotaExceeded> {
-        self.ledger.spent_by(account.text())
+        self.quota.spent_by(account.text())
     }
 
     fn try_acquire(&self, account: &mut RequestQuota<K>) -> Result<(), QuotaExceeded> {
-        let entry = self.ledger.try_acquire(account.text())?;
+        let entry = self.quota.try_acquire(account.text())?;
         account.entry = Some(entry);
         Ok(())
     }
@@ -150,13 +150,13 @@ where
     }
 
     fn usage<'a>(&self, account: &'a mut RequestQuota<K>) -> Option<QuotaUsage<'a>> {
-        let (retries, total) = (self.ledger.retries_for_key(account.text()), self.ledger.total_retries());
+        let (retries, total) = (self.quota.retries_for_key(account.text()), self.quota.total_retries());
         Some(QuotaUsage::new(account.text(), retries, total))
     }
 }
 
 impl<F> fmt::Debug for KeyedQuota<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.ledger.fmt(f)
+        self.quota.fmt(f)
     }
 }
