@@ -175,7 +175,7 @@ where
 
             // The instance that is polled ready is the one that is called.
             PreAttemptProj::Readying { .. } => {
-                let Poll::Ready(service) = instance.poll_instance(policy.beside(), cx) else {
+                let Poll::Ready(service) = instance.poll_instance(policy.extra(), cx) else {
                     return self.poll_time_limit(cx);
                 };
                 let Poll::Ready(ready) = service.poll_ready(cx) else { return self.poll_time_limit(cx) };
