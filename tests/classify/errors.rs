@@ -16,7 +16,8 @@ use crate::fixed_numbers::FixedNumbers as _;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
-/// The verdict without `idempotency_unknown`, which every retryable failure of `ErrorClassifier` has.
+/// The verdict without `idempotency_unknown`, which every retryable failure of `ErrorClassifier`
+/// has.
 fn unmarked(verdict: Verdict) -> Verdict {
     if let Verdict::Failure(failure) = verdict {
         let is_retryable = !matches!(failure.kind(), FailureKind::Permanent | FailureKind::Rejected);
