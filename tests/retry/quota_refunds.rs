@@ -47,7 +47,7 @@ async fn a_rejected_retry_is_not_counted_and_returns_its_token() {
     assert!(failed.report.cause().unwrap().is_rejection(), "not that the quota is exhausted: {:?}", failed.report);
     assert_eq!((budget.balance(), budget.stats().granted), (1, 0));
     assert_eq!((ledger.retries_for_key("key"), ledger.total_retries(), ledger.tracked_keys()), (0, 0, 0));
-    assert!(events.last_has(&["RetryStopped", "retries: 0, in_all: 0"]), "observers receive the same");
+    assert!(events.last_has(&["RetryStopped", "retries: 0, total: 0"]), "observers receive the same");
 }
 
 #[tokio::test(start_paused = true)]
@@ -96,7 +96,7 @@ async fn a_retry_of_a_lost_request_is_not_counted() {
     let failed = future.as_mut().await.unwrap_err();
     assert_eq!((failed.report.cause(), failed.report.attempts()), (Some(Cause::NotReplayable), 1));
     assert_eq!((ledger.retries_for_key("key"), ledger.total_retries()), (0, 0));
-    assert!(events.last_has(&["RetryStopped", "retries: 0, in_all: 0"]));
+    assert!(events.last_has(&["RetryStopped", "retries: 0, total: 0"]));
 }
 
 #[tokio::test(start_paused = true)]

@@ -177,7 +177,7 @@ async fn a_request_that_cannot_be_resent_is_reported_once() {
     for _ in 0..3 {
         assert_eq!(ready_and_call(&mut service, 1).await, Err(Oops(1)));
     }
-    assert_eq!((events.count("RequestNotReplayable"), events.count("NotReplayable")), (1, 3));
+    assert_eq!((events.count("RequestNotReplayable"), events.count("cause: NotReplayable")), (1, 3));
 }
 
 async fn how(inner: Scripted<&'static str>, replica: Scripted<&'static str>) -> (&'static str, CallReport) {
