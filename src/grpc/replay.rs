@@ -46,7 +46,7 @@ impl<B: Replayable> RequestReplay<Request<B>> for GrpcReplay {
     }
 
     #[inline]
-    fn into_request(&self, request: Request<B>) -> Request<B> {
+    fn wrap_request(&self, request: Request<B>) -> Request<B> {
         request
     }
 

@@ -54,7 +54,7 @@ impl<Req> RequestReplay<Req> for AttemptAsRequest {
         Some(())
     }
 
-    fn into_request(&self, _: Req) -> Attempt {
+    fn wrap_request(&self, _: Req) -> Attempt {
         Attempt::new(1)
     }
 

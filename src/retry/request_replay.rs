@@ -32,7 +32,7 @@ pub trait RequestReplay<Req> {
 
     /// Turns a request, after [`store`](Self::store), into what the service gets in the first
     /// attempt.
-    fn into_request(&self, request: Req) -> Self::Request;
+    fn wrap_request(&self, request: Req) -> Self::Request;
 
     /// Whether [`copy`](Self::copy) can still return a request. A body that is stored while it is
     /// sent may have become too large. Called after each attempt, so it must be cheap.
@@ -95,7 +95,7 @@ impl<Req: Clone> RequestReplay<Req> for CloneRequest {
     }
 
     #[inline]
-    fn into_request(&self, request: Req) -> Req {
+    fn wrap_request(&self, request: Req) -> Req {
         request
     }
 
@@ -126,7 +126,7 @@ where
     }
 
     #[inline]
-    fn into_request(&self, request: Req) -> Req {
+    fn wrap_request(&self, request: Req) -> Req {
         request
     }
 
@@ -163,8 +163,8 @@ where
     }
 
     #[inline]
-    fn into_request(&self, request: Req) -> Self::Request {
-        self.replay.into_request(request)
+    fn wrap_request(&self, request: Req) -> Self::Request {
+        self.replay.wrap_request(request)
     }
 
     fn is_stored(&self, stored: &Self::Stored) -> bool {

@@ -86,7 +86,7 @@ where
             // The instance moves into the future, which may have to poll it ready again.
             let instance = mem::replace(inner, inner.clone());
             let pre_attempt =
-                PreAttempt::NotBegun { readiness: mem::take(readiness), request: replay.into_request(request) };
+                PreAttempt::NotBegun { readiness: mem::take(readiness), request: replay.wrap_request(request) };
             return ResponseFuture {
                 attempt,
                 context: RequestContext {
@@ -100,7 +100,7 @@ where
                 timer: None,
             };
         }
-        let call = send(policy, &mut state, replay, &mut attempt, inner, replay.into_request(request));
+        let call = send(policy, &mut state, replay, &mut attempt, inner, replay.wrap_request(request));
         share.extra().store_clone_if_wanted(inner);
         ResponseFuture {
             attempt,

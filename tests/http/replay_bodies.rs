@@ -60,7 +60,7 @@ pub(crate) fn data(text: &'static str) -> io::Result<Frame<Bytes>> {
 /// The request that is sent, and the stored request.
 pub(crate) fn split<B: Replayable>(replay: &Replay, mut request: Request<B>) -> (Request<B>, Option<StoredRequest<B>>) {
     let kept = replay.store(&mut request);
-    (replay.into_request(request), kept)
+    (replay.wrap_request(request), kept)
 }
 
 pub(crate) fn body(

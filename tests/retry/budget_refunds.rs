@@ -115,7 +115,7 @@ impl RequestReplay<()> for Lost {
         Some(())
     }
 
-    fn into_request(&self, (): ()) {}
+    fn wrap_request(&self, (): ()) {}
 
     fn copy(&self, (): &mut ()) -> Option<()> {
         None

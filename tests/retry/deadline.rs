@@ -237,7 +237,7 @@ impl RequestReplay<String> for GrpcReplay {
         Some(request.clone())
     }
 
-    fn into_request(&self, request: String) -> String {
+    fn wrap_request(&self, request: String) -> String {
         request
     }
 

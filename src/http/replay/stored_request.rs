@@ -43,7 +43,7 @@ impl<B: Replayable> RequestReplay<Request<B>> for Replay {
     }
 
     #[inline]
-    fn into_request(&self, request: Request<B>) -> Request<B> {
+    fn wrap_request(&self, request: Request<B>) -> Request<B> {
         request
     }
 
