@@ -30,7 +30,7 @@ pub(crate) struct Coordinator {
 impl Coordinator {
     /// Creates all circuits with this config and the names of their agents.
     pub(crate) fn new(config: BreakerConfig) -> Self {
-        Self { config: config.count_calls(), circuits: Mutex::default() }
+        Self { config: config.count_all_calls(), circuits: Mutex::default() }
     }
 
     /// Calls an async function if the agent's circuit admits it. The circuit's default observer

@@ -61,7 +61,7 @@ async fn read(response: Response<hyper::body::Incoming>) -> io::Result<Response<
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = serve().await?;
     let counted = classify::first(classify::outcomes(by_body::<io::Error>)).or(BreakerClassifier);
-    let circuit = Circuit::new(BreakerConfig::http().count_calls().classifier(counted));
+    let circuit = Circuit::new(BreakerConfig::http().count_all_calls().classifier(counted));
     // Outside the breaker, the error type is the breaker's.
     let retried =
         classify::first(classify::outcomes(by_body::<BreakerError<io::Error>>)).or(RetryClassifier::default());

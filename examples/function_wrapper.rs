@@ -12,14 +12,14 @@ use std::{error::Error, io, time::Duration};
 use tower_recourse::{
     BreakerConfig, BreakerError, Circuit, Ratio, RetryConfig, RetryLayer, Verdict,
     breaker::{OpenDuration, Probes, TripRule},
-    classify::{self, Chain, ErrorChain, ErrorClassifier, ErrorClassifierFn, ErrorMessages, Or},
+    classify::{self, Chain, ErrorClassifier, ErrorClassifierFn, ErrorMessages, FollowSources, Or},
     report::{Reported, ReportedError, with_report, with_report_blocking},
     retry::{Backoff, Jitter, TokenBucket},
 };
 use tracing::{Instrument, Level, info, info_span};
 
 /// Classifies by the error's type first, then by its text.
-type RetryClassifier = Chain<Or<ErrorChain<ErrorClassifier>, ErrorChain<ErrorMessages>>>;
+type RetryClassifier = Chain<Or<FollowSources<ErrorClassifier>, FollowSources<ErrorMessages>>>;
 /// Which errors the circuit counts: those that aren't [`Verdict::Neutral`].
 pub(crate) type Classify<E> = fn(&E) -> Verdict;
 
@@ -34,7 +34,8 @@ impl<E: Error + 'static> Wrapper<E> {
     /// Makes 3 retries, after 1, 2 and 4 times `base`, each × 0.5–1.5 and at most 60 s.
     pub(crate) fn new(name: &'static str, base: Duration, classify: Classify<E>) -> Self {
         let backoff = Backoff::exponential(base).max(Duration::from_secs(60)).jitter(Jitter::Bounded(Ratio::HALF));
-        let classifier = classify::first(ErrorChain(ErrorClassifier)).or(ErrorChain(ErrorMessages::service_calls()));
+        let classifier =
+            classify::first(FollowSources(ErrorClassifier)).or(FollowSources(ErrorMessages::service_calls()));
         // The default budget, written out: 20 % of the traffic plus 10 retries per second.
         let retry =
             RetryConfig::default().name(name).idempotent().retries(3).backoff(backoff).budget(TokenBucket::default());

@@ -38,7 +38,7 @@ const ANSWERS: [(&str, &str); 4] = [
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = serve().await?;
-    let circuit = Circuit::new(BreakerConfig::http().count_calls());
+    let circuit = Circuit::new(BreakerConfig::http().count_all_calls());
     let mut client = ServiceBuilder::new()
         .layer(RetryLayer::new(RetryConfig::http().retries(3)))
         .layer(BodyBreakerLayer::on(&circuit))

@@ -22,7 +22,7 @@ type Retries = RetryConfig<StopWhileOpen, NoTimeouts, KeyedQuota<fn(&&str) -> St
 
 pub(crate) struct Batch {
     /// Counts the retries: at most 3 per item and 50 in total.
-    pub(crate) ledger: RetryQuota,
+    pub(crate) quota: RetryQuota,
     /// Opens after 5 failures in a row. While it is open, every item still gets its first attempt,
     /// but no retries.
     pub(crate) circuit: Circuit,
@@ -54,7 +54,7 @@ impl Batch {
         // Opens the store first, because it rejects ids that are paths, and locks out other
         // processes.
         let store = FileStore::open(folder, id)?;
-        let audit = Audit::to_file(folder.join(format!("{id}.audit.jsonl")))?.with("batch", id);
+        let audit = Audit::to_file(folder.join(format!("{id}.audit.jsonl")))?.with_field("batch", id);
         let circuit = BreakerConfig::default()
             .name(id.to_owned())
             .open_when(TripRule::consecutive(5)?)
@@ -62,16 +62,16 @@ impl Batch {
             .probes(Probes::one());
         let circuit =
             Circuit::new(circuit.observe(store.observer()).observe(operator(id.to_owned(), audit.clone(), console)));
-        let ledger = RetryQuota::new().max_per_key(3).max_total(50);
-        store.register("ledger", &ledger)?;
+        let quota = RetryQuota::new().max_per_key(3).max_total(50);
+        store.register("quota", &quota)?;
         store.register("circuit", &circuit)?;
         let (retry_switch, item): (_, fn(&&str) -> String) = (RetrySwitch::on(), |item| (*item).to_owned());
-        // The ledger limits all retries, so a budget isn't needed.
+        // The quota limits all retries, so a budget isn't needed.
         let retry =
             RetryConfig::default().name(id.to_owned()).idempotent().retries(3).backoff(backoff).without_budget();
-        let retry = retry.switch(&retry_switch).quota(&ledger, item).classifier(StopWhileOpen(circuit.clone()));
+        let retry = retry.switch(&retry_switch).quota(&quota, item).classifier(StopWhileOpen(circuit.clone()));
         let retry = RetryLayer::new(retry.observe(store.observer()));
-        Ok(Self { ledger, circuit, retry_switch, audit, store, retry })
+        Ok(Self { quota, circuit, retry_switch, audit, store, retry })
     }
 
     /// Does the work of one item, with retries.
@@ -108,13 +108,13 @@ impl Batch {
         self.circuit.reset();
     }
 
-    /// Saves the ledger before a retry. The retry policy entered the retry into the ledger when it
-    /// decided to make it. After a crash, the ledger may therefore contain a retry that wasn't
+    /// Saves the quota before a retry. The retry policy entered the retry into the quota when it
+    /// decided to make it. After a crash, the quota may therefore contain a retry that wasn't
     /// made, but never misses one that was. If the disk is full, the store logs a warning and tries
     /// again later, and the batch goes on.
     async fn about_to_retry(&self, item: &str, attempt: Attempt, why: &str) {
         let _ = self.store.flush().await;
-        let (retries, in_all) = (self.ledger.retries_for_key(item), self.ledger.total_retries());
+        let (retries, in_all) = (self.quota.retries_for_key(item), self.quota.total_retries());
         self.audit.record("retry", |entry| {
             let entry = entry.field("item", item).count("attempt", attempt.number().into());
             entry.count("retries", retries.into()).count("total_retries", in_all).message(why)
@@ -133,7 +133,7 @@ impl Batch {
             Some(Cause::Permanent) => "permanent",
             _ => "attempts exhausted",
         };
-        let (retries, in_all) = (self.ledger.retries_for_key(item), self.ledger.total_retries());
+        let (retries, in_all) = (self.quota.retries_for_key(item), self.quota.total_retries());
         self.audit.record("not_done", |entry| {
             let entry = entry.field("item", item).count("retries", retries.into()).count("total_retries", in_all);
             entry.reason(reason).message(&error)

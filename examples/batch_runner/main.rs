@@ -47,7 +47,7 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     report(&batch, "play", |_| async { Ok(()) }).await;
     batch.retry_switch.turn_off();
     report(&batch, "ode", down).await;
-    println!("  {} of 50 retries were made in total", batch.ledger.total_retries());
+    println!("  {} of 50 retries were made in total", batch.quota.total_retries());
     drop(batch);
 
     println!("audit log:");
@@ -62,7 +62,7 @@ where
     F: Future<Output = io::Result<()>>,
 {
     match batch.process(item, work).await {
-        Ok(()) => println!("  {item}: done after {} retries", batch.ledger.retries_for_key(item)),
+        Ok(()) => println!("  {item}: done after {} retries", batch.quota.retries_for_key(item)),
         Err(not) => println!("  {item}: not done, {}, after {} retries: {}", not.reason, not.retries, not.error),
     }
 }

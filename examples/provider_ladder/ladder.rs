@@ -73,13 +73,13 @@ impl Provider {
 
 /// All sources of answers: the services, stored answers, and a person, who receives the task and
 /// the error.
-pub(crate) struct ErrorChain {
+pub(crate) struct FollowSources {
     pub(crate) providers: Vec<Provider>,
     pub(crate) memory: fn(Task) -> Result<Answer, TaskError>,
     pub(crate) desk: mpsc::UnboundedSender<(Task, Option<TaskError>)>,
 }
 
-impl ErrorChain {
+impl FollowSources {
     async fn ask(self: Arc<Self>, task: Task, nth_of_its_role: usize) -> Result<Answer, TaskError> {
         let mut matching = self.providers.iter().filter(|provider| provider.role == task.role);
         matching.nth(nth_of_its_role).ok_or(TaskError::Passing("there is no such service"))?.ask(task).await
@@ -94,7 +94,7 @@ impl ErrorChain {
 
 /// Builds the ladder. The last level comes first, because it is the outermost layer.
 pub(crate) fn ladder(
-    sources: &Arc<ErrorChain>,
+    sources: &Arc<FollowSources>,
     observer: impl Observer + Clone,
 ) -> impl Service<Task, Response = Reported<Answer>, Error = ReportedError<TaskError>> {
     let [first, another, stored, desk] = std::array::from_fn(|_| Arc::clone(sources));

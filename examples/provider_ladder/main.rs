@@ -14,7 +14,7 @@ use std::sync::{
     atomic::{AtomicU32, Ordering},
 };
 
-use ladder::{Answer, ErrorChain, Provider, Task, TaskError, answer_source, ladder};
+use ladder::{Answer, FollowSources, Provider, Task, TaskError, answer_source, ladder};
 use tokio::{sync::mpsc, time::Instant};
 use tower::{Service, ServiceExt};
 use tower_recourse::observe::Event;
@@ -33,10 +33,10 @@ async fn main() {
         "a poem" | "a riddle" => Err(TaskError::Passing("busy")),
         _ => Ok("word by word"),
     };
-    let sources = Arc::new(ErrorChain {
+    let sources = Arc::new(FollowSources {
         providers: vec![
             Provider::new("atlas", "translate", Box::new(flaky)),
-            Provider::new("ledger", "pay", Box::new(|_| Ok("paid"))),
+            Provider::new("quota", "pay", Box::new(|_| Ok("paid"))),
             Provider::new("babel", "translate", Box::new(slow_but_sure)),
         ],
         memory: |task| match task.text {

@@ -1,4 +1,4 @@
-use super::{Classifier, ErrorChain, Origin, classifier::by_default, evidence, inspect::inspect, source_walk};
+use super::{Classifier, FollowSources, Origin, classifier::by_default, evidence, inspect::inspect, source_walk};
 use crate::Verdict;
 
 /// The default classifier: a response is a success, and an error is a transient failure, unless the
@@ -10,7 +10,7 @@ use crate::Verdict;
 /// wraps. The first link of a known type decides. It follows a chain for 64 links.
 ///
 /// It can't inspect an error type of your own. If that type is an [`Error`](std::error::Error), use
-/// [`ErrorChain`].
+/// [`FollowSources`].
 ///
 /// # Idempotency
 ///
@@ -114,7 +114,7 @@ impl<Req, Res, Err: 'static> Classifier<Req, Res, Err> for ErrorClassifier {
     }
 }
 
-impl<Req, Res, Err> Classifier<Req, Res, Err> for ErrorChain<ErrorClassifier>
+impl<Req, Res, Err> Classifier<Req, Res, Err> for FollowSources<ErrorClassifier>
 where
     Err: std::error::Error + 'static,
 {

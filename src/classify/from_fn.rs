@@ -40,7 +40,7 @@ where
 ///
 /// The second returns a [`Verdict`] or an `Option<Verdict>`, as in [`outcomes`].
 ///
-/// The configurations offer this as `classify_with`.
+/// The configurations offer this as `classify_with_request`.
 pub fn with_memo<M, F, Req, Memo, Res, Err, V>(remember: M, classify: F) -> MemoClassifierFn<M, F>
 where
     M: Fn(&Req) -> Memo,

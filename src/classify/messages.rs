@@ -6,7 +6,7 @@ mod scan;
 use std::{any::Any, error::Error, fmt, sync::Arc};
 
 use self::rules::Rules;
-use super::{Classifier, ErrorChain, Origin, evidence, inspect::inspect};
+use super::{Classifier, FollowSources, Origin, evidence, inspect::inspect};
 use crate::{InvalidConfig, Verdict};
 
 /// Classifies errors by their text: a list of patterns, each with a verdict. It is a last resort,
@@ -36,7 +36,7 @@ use crate::{InvalidConfig, Verdict};
 /// # What is read
 ///
 /// The `Display` of the error and of each of its sources, if the error's type can be inspected (see
-/// [`ErrorClassifier`](super::ErrorClassifier); for an error type of your own, use [`ErrorChain`]).
+/// [`ErrorClassifier`](super::ErrorClassifier); for an error type of your own, use [`FollowSources`]).
 /// Each text is read once while it is formatted, however many patterns there are, and nothing is
 /// allocated. A pattern doesn't match across two texts. Reading ends after 64 KiB in total, or 64
 /// links; the rest is ignored.
@@ -132,7 +132,7 @@ where
     }
 }
 
-impl<Req, Res, Err> Classifier<Req, Res, Err> for ErrorChain<ErrorMessages>
+impl<Req, Res, Err> Classifier<Req, Res, Err> for FollowSources<ErrorMessages>
 where
     Err: Error + 'static,
 {

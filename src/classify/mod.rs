@@ -30,7 +30,7 @@
 //!
 //! | classifier | decides by | don't use it if |
 //! |---|---|---|
-//! | [`ErrorClassifier`], the default | the types of errors and of their sources: I/O, timeouts, hyper, h2 | your error type is your own (use [`ErrorChain`]`(ErrorClassifier)`), or responses can be failures |
+//! | [`ErrorClassifier`], the default | the types of errors and of their sources: I/O, timeouts, hyper, h2 | your error type is your own (use [`FollowSources`]`(ErrorClassifier)`), or responses can be failures |
 //! | a closure | what you know | it would repeat what [`ErrorClassifier`] knows: put it [first] in a chain |
 //! | `ErrorMessages` (feature `text`) | the text of errors | their types show more |
 //! | [`IdempotencyCheck`] | another classifier, and the request | every request is idempotent |
@@ -46,7 +46,7 @@
 //! |---|---|---|
 //! | `classify` | [`outcomes`] | `\|outcome: Result<&Res, &Err>\| …` |
 //! | `classify_errors` | [`errors`] | `\|error: &Err\| …`; responses are successes |
-//! | `classify_with` | [`with_memo`] | `\|request: &Req\| memo` before the call, `\|memo: &Memo, outcome: Result<&Res, &Err>\| …` after it |
+//! | `classify_with_request` | [`with_memo`] | `\|request: &Req\| memo` before the call, `\|memo: &Memo, outcome: Result<&Res, &Err>\| …` after it |
 //!
 //! Closures return a [`Verdict`](crate::Verdict), or an `Option<Verdict>`: `None` is no opinion. If
 //! a closure doesn't look into the values, and the layer is applied to a service in the same
@@ -67,7 +67,7 @@
 //! let service = BreakerLayer::new(config).layer(service);
 //!
 //! // By the request and the outcome. The types are inferred.
-//! let config = RetryConfig::default().classify_with(
+//! let config = RetryConfig::default().classify_with_request(
 //!     |id| *id < 100,
 //!     |small, outcome| match outcome {
 //!         Ok(_) => Verdict::Success,
@@ -128,7 +128,7 @@
 //! | result | is a rejection if |
 //! |---|---|
 //! | [`BreakerError`](crate::BreakerError), [`Rejection`](crate::Rejection), a boxed error, any error that [`ErrorClassifier`] inspects | it is one, or an error in its source chain is one |
-//! | any [`Error`](std::error::Error), with [`ErrorChain`] as the classifier | the same |
+//! | any [`Error`](std::error::Error), with [`FollowSources`] as the classifier | the same |
 //! | a response of HTTP or gRPC, with a classifier of `http` or `grpc`, alone or in a chain | the breaker has marked it: `http::rejection`. The mark is an extension of the response, so it survives a layer that changes the body's type, another task, and later polls |
 //! | any other error or response | a breaker returned a rejection of exactly this type in the same poll, and the [`Rejection`](crate::Rejection) in it still exists, if there was one |
 //!
@@ -137,9 +137,9 @@
 //! explain another error. So:
 //!
 //! - If `?` or `map_err` converts a rejection into an error of your own, return the rejection as
-//!   its [source](std::error::Error::source), and classify with [`ErrorChain`]. Put a closure
+//!   its [source](std::error::Error::source), and classify with [`FollowSources`]. Put a closure
 //!   [first] in a chain:
-//!   `classify::first(classify::errors(classify)).or(ErrorChain(ErrorClassifier))`.
+//!   `classify::first(classify::errors(classify)).or(FollowSources(ErrorClassifier))`.
 //! - Put a closure that classifies HTTP responses first in a chain with `http::RetryClassifier`,
 //!   which reads the mark.
 //!
@@ -222,4 +222,4 @@ pub use into_opinion::IntoOpinion;
 #[cfg(feature = "text")]
 pub use messages::ErrorMessages;
 pub use origin::Origin;
-pub use sources::ErrorChain;
+pub use sources::FollowSources;

@@ -8,7 +8,7 @@
 ///
 /// ```
 /// use std::{error::Error, fmt, io};
-/// use tower_recourse::{RetryConfig, classify::{ErrorClassifier, ErrorChain}};
+/// use tower_recourse::{RetryConfig, classify::{ErrorClassifier, FollowSources}};
 ///
 /// #[derive(Debug)]
 /// enum StoreError {
@@ -32,11 +32,11 @@
 /// }
 ///
 /// // A refused connection in a `StoreError` is recognised, and is transient.
-/// let config = RetryConfig::default().classifier(ErrorChain(ErrorClassifier));
+/// let config = RetryConfig::default().classifier(FollowSources(ErrorClassifier));
 /// # let _ = config;
 /// ```
 ///
 /// It never concludes that a request wasn't sent, because the client behind your error type may
 /// have made several calls: see [`ErrorClassifier`](super::ErrorClassifier).
 #[derive(Debug, Clone, Copy, Default)]
-pub struct ErrorChain<C>(pub C);
+pub struct FollowSources<C>(pub C);

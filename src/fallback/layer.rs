@@ -122,7 +122,7 @@ impl<B, C, Merge> FallbackLayer<B, C, Merge> {
     /// Classifies outcomes by two closures, one of which reads the request before the call:
     /// `|request: &Req| memo`, and `|memo: &Memo, outcome: Result<&Res, &Err>| …`. See
     /// [`classify::with_memo`](crate::classify::with_memo).
-    pub fn classify_with<M, F, Req, Memo, Res, Err, V>(
+    pub fn classify_with_request<M, F, Req, Memo, Res, Err, V>(
         self,
         remember: M,
         classify: F,

@@ -78,7 +78,7 @@
 //! | which outcomes a breaker counts as failures | [`BreakerClassifier`] |
 //! | resending request bodies | [`replay`] |
 //! | idempotency keys for POST and PATCH | [`IdempotencyKeyLayer`] |
-//! | a new connection after a 421 | [`ReconnectLayer`] |
+//! | a new connection after a 421 | [`RetireConnectionLayer`] |
 //! | the deadline of a request | [`Deadline`] |
 //! | retrying a response that breaks off before the first byte of its body | [`first_frame`] |
 //! | a breaker that records a call at the end of the response body | [`body_breaker`] |
@@ -199,12 +199,12 @@ pub(crate) mod inner_call;
 mod message_body;
 mod presets;
 mod rate_limit_headers;
-mod reconnect;
 pub(crate) mod rejection_mark;
 mod remaining_length;
 pub mod replay;
 mod report_extension;
 mod request_memo;
+mod retire_connection;
 pub(crate) mod retry_after;
 mod retry_classifier;
 pub(crate) mod size_hint;
@@ -221,11 +221,11 @@ pub use deadline::Deadline;
 pub use first_frame::FirstFrameLayer;
 pub use idempotency::is_idempotent;
 pub use idempotency_key::{IdempotencyKey, IdempotencyKeyLayer};
-pub use reconnect::{Reconnect, ReconnectFuture, ReconnectLayer};
 pub use rejection_mark::{mark_rejection, rejection};
 pub use replay::{Replay, Replayable};
 pub use report_extension::{ReportExtension, ReportExtensionFuture, ReportExtensionLayer};
 pub use request_memo::RequestMemo;
+pub use retire_connection::{RetireConnection, RetireConnectionFuture, RetireConnectionLayer};
 pub use retry_classifier::RetryClassifier;
 #[cfg(feature = "tower-http")]
 pub use tower_http_classifier::v07::TowerHttpClassifier;

@@ -52,7 +52,7 @@ fn without_time(mut line: Value) -> Value {
 async fn every_retry_and_every_opening_writes_a_line() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.jsonl");
-    let audit = Audit::to_file(&path).unwrap().with("batch", "b-17");
+    let audit = Audit::to_file(&path).unwrap().with_field("batch", "b-17");
     let config = BreakerConfig::default().fixed().name("db").open_when(TripRule::consecutive(2).unwrap());
     let circuit = Circuit::new(config.without_observers().observe(audit.clone()));
     let config = RetryConfig::default().idempotent().retries(1).backoff(Backoff::fixed(Duration::from_secs(1)));
@@ -93,10 +93,10 @@ async fn a_retry_line_has_the_counts_of_the_quota() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.jsonl");
     let audit = Audit::to_file(&path).unwrap();
-    let ledger = RetryQuota::new().max_per_key(1);
+    let quota = RetryQuota::new().max_per_key(1);
     let config =
         RetryConfig::default().idempotent().backoff(Backoff::fixed(Duration::from_secs(1))).without_observers();
-    let layer = RetryLayer::new(config.quota(&ledger, |item: &&str| *item).observe(audit.clone()));
+    let layer = RetryLayer::new(config.quota(&quota, |item: &&str| *item).observe(audit.clone()));
     layer.run_for(&"i\n1", |_| async { Err::<(), _>("down".to_owned()) }).await.unwrap_err();
     audit.flush().unwrap();
     let told: Vec<_> = lines(&path).into_iter().map(without_time).collect();
@@ -144,7 +144,7 @@ fn hostile_text_is_truncated_to_one_line() {
     let hostile = "\"}\n{\"kind\":\"forged\"}\r\n\u{1b}[2J\u{9b}31m\u{2028}\u{202e}\u{0}'\\";
     let hostile_name = "\"\n\u{1b}\u{2028}";
     let megabyte = "\u{1b}\n".repeat(1 << 19);
-    let audit = Audit::to_file(&path).unwrap().with(hostile_name, hostile);
+    let audit = Audit::to_file(&path).unwrap().with_field(hostile_name, hostile);
     let circuit = Circuit::new(
         BreakerConfig::default().fixed().without_observers().name(hostile.to_owned()).observe(audit.clone()),
     );
@@ -179,7 +179,8 @@ fn hostile_text_is_truncated_to_one_line() {
 fn custom_fields_cannot_replace_fields_of_a_line() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.jsonl");
-    let audit = Audit::to_file(&path).unwrap().with("kind", "forged").with("batch", "a").with("batch", "b");
+    let audit =
+        Audit::to_file(&path).unwrap().with_field("kind", "forged").with_field("batch", "a").with_field("batch", "b");
     audit.record("true", |entry| {
         entry.field("time", "never").field("cut", "no").field("batch", "c").count("n", 1).count("n", 2)
     });

@@ -15,7 +15,7 @@ const LINES: u64 = 1_000;
 fn child() {
     let Some(path) = env::var_os(PATH) else { return };
     let config = AuditConfig::default().max_file_size(4096).unwrap().max_backups(999).unwrap();
-    let audit = Audit::to_file_with(path, config).unwrap().with("process", std::process::id());
+    let audit = Audit::to_file_with(path, config).unwrap().with_field("process", std::process::id());
     for number in 0..LINES {
         audit.record("line", |entry| entry.count("number", number));
         if number % 10 == 0 {

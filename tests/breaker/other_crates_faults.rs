@@ -195,7 +195,7 @@ fn a_dropped_or_neutral_probe_returns_its_slot() {
     assert_eq!((circuit.state(), ended_calls(&circuit)), (State::Closed, [1, 1, 300, 300]));
 }
 
-/// An error whose source is the breaker's error. Only `ErrorChain` looks for it there.
+/// An error whose source is the breaker's error. Only `FollowSources` looks for it there.
 #[derive(Debug, PartialEq)]
 struct Opaque(BreakerError<&'static str>);
 
@@ -220,7 +220,7 @@ async fn an_outer_breaker_does_not_count_inner_rejections() {
     let outer = Circuit::new(
         counted()
             .open_when(first_failure())
-            .classifier(classify::first(permanent).or(classify::ErrorChain(classify::ErrorClassifier))),
+            .classifier(classify::first(permanent).or(classify::FollowSources(classify::ErrorClassifier))),
     );
     let mut service = ServiceBuilder::new()
         .layer(BreakerLayer::on(&outer))
@@ -272,7 +272,7 @@ async fn a_rejection_that_the_service_returns_is_the_fallbacks_cause() {
             FallbackLayer::from_fn(|failed: tower_recourse::fallback::PrimaryFailure<'_, Cause, Opaque>| {
                 std::future::ready(Ok::<_, &str>(failed.cause))
             })
-            .classifier(classify::ErrorChain(classify::ErrorClassifier)),
+            .classifier(classify::FollowSources(classify::ErrorClassifier)),
         )
         .map_err(Opaque)
         .layer(BreakerLayer::on(&circuit))

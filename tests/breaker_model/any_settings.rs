@@ -11,7 +11,7 @@ pub(crate) fn any_settings() -> impl Strategy<Value = Settings> {
     let coming_back = (any_probing(), any_recovery());
     let throttled_fail = prop_oneof![3 => Just(false), 1 => Just(true)];
     (any_rules(), (any_dropping(), throttled_fail), opening, coming_back, any::<bool>()).prop_map(
-        |(mut rules, (dropped, throttled_fail), opening, (probes, way_back), count_calls)| {
+        |(mut rules, (dropped, throttled_fail), opening, (probes, way_back), count_all_calls)| {
             let (open_for, growth, longest, honor_retry_after) = opening;
             let (throttle, ramp) = match way_back {
                 Recovery::AtOnce => (None, 0),
@@ -32,7 +32,7 @@ pub(crate) fn any_settings() -> impl Strategy<Value = Settings> {
                 honor_retry_after,
                 probes,
                 ramp,
-                count_calls,
+                count_all_calls,
             }
         },
     )

@@ -178,14 +178,14 @@ impl Plain {
             }
             probes.send(&self.settings.probes, self.now, interval);
         }
-        if self.settings.count_calls {
+        if self.settings.count_all_calls {
             add(&mut self.totals.admitted);
         }
         let is_timed = self.settings.rules.slow.is_some() || matches!(self.settings.dropped, Dropping::FailureAfter(_));
         Permit {
             generation: self.generation,
             started: is_timed.then_some(self.now),
-            is_counted: self.settings.count_calls,
+            is_counted: self.settings.count_all_calls,
         }
     }
 
@@ -328,7 +328,7 @@ impl Plain {
         self.read_state();
         let [failures, slow] = self.held();
         let failures_in_a_row = if let Phase::Closed(closed) = &self.phase { closed.failures_in_a_row } else { 0 };
-        let counted = |total: Option<u64>| total.filter(|_| self.settings.count_calls);
+        let counted = |total: Option<u64>| total.filter(|_| self.settings.count_all_calls);
         let Totals { admitted, successes, .. } = self.totals;
         View {
             state: self.state(),

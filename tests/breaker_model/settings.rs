@@ -30,7 +30,7 @@ pub(crate) struct Settings {
     pub(crate) probes: Probing,
     /// 0 disables slow start.
     pub(crate) ramp: u64,
-    pub(crate) count_calls: bool,
+    pub(crate) count_all_calls: bool,
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -124,7 +124,7 @@ impl Default for Settings {
             honor_retry_after: None,
             probes,
             ramp: 0,
-            count_calls: false,
+            count_all_calls: false,
         }
     }
 }
@@ -144,7 +144,7 @@ impl Settings {
         });
         let throttled = if self.throttled_fail { ThrottledCalls::Failure } else { ThrottledCalls::Neutral };
         let config = config.on_throttled(throttled);
-        let config = if self.count_calls { config.count_calls() } else { config };
+        let config = if self.count_all_calls { config.count_all_calls() } else { config };
         config.clock(clock.clone()).without_observers().observe(observer)
     }
 

@@ -9,7 +9,7 @@ use std::{
 
 use tower_recourse::{
     BreakerConfig, BreakerError, Circuit, Classifier, Delivery, Elapsed, FailureKind, Verdict,
-    classify::{ErrorChain, ErrorClassifier},
+    classify::{ErrorClassifier, FollowSources},
 };
 
 use crate::fixed_numbers::FixedNumbers as _;
@@ -31,7 +31,7 @@ fn opinion<E: 'static>(error: E) -> Option<Verdict> {
 }
 
 fn along<E: Error + 'static>(error: E) -> Option<Verdict> {
-    Classifier::<(), (), E>::opinion(&ErrorChain(ErrorClassifier), &(), Err(&error)).map(unmarked)
+    Classifier::<(), (), E>::opinion(&FollowSources(ErrorClassifier), &(), Err(&error)).map(unmarked)
 }
 
 fn refused() -> io::Error {
@@ -212,9 +212,13 @@ fn a_custom_error_is_classified_by_its_sources_only() {
     assert_eq!(along(BreakerError::Inner(Wrap(refused()))), Some(MAY_BE_SENT));
     assert_eq!(along(Wrap(Unknown)), None);
 
-    let judged = Classifier::<(), (), Wrap<Unknown>>::classify(&ErrorChain(ErrorClassifier), &(), Err(&Wrap(Unknown)));
+    let judged =
+        Classifier::<(), (), Wrap<Unknown>>::classify(&FollowSources(ErrorClassifier), &(), Err(&Wrap(Unknown)));
     assert_eq!(judged, Verdict::transient().idempotency_unknown());
-    assert_eq!(Classifier::<(), (), Unknown>::classify(&ErrorChain(ErrorClassifier), &(), Ok(&())), Verdict::Success);
+    assert_eq!(
+        Classifier::<(), (), Unknown>::classify(&FollowSources(ErrorClassifier), &(), Ok(&())),
+        Verdict::Success
+    );
 }
 
 /// The unknown error may come from a client that follows redirects.

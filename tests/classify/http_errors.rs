@@ -27,7 +27,7 @@ use tokio::{
 };
 use tower_recourse::{
     Classifier, Delivery, Verdict,
-    classify::{ErrorChain, ErrorClassifier},
+    classify::{ErrorClassifier, FollowSources},
 };
 
 type BoxError = Box<dyn Error + Send + Sync>;
@@ -35,7 +35,7 @@ type BoxError = Box<dyn Error + Send + Sync>;
 const NOT_SENT: Verdict = Verdict::transient().delivery(Delivery::NotSent);
 
 fn said<E: Error + Send + Sync + 'static>(error: E) -> Option<Verdict> {
-    let along = Classifier::<(), (), E>::opinion(&ErrorChain(ErrorClassifier), &(), Err(&error));
+    let along = Classifier::<(), (), E>::opinion(&FollowSources(ErrorClassifier), &(), Err(&error));
     let by_type = Classifier::<(), (), E>::opinion(&ErrorClassifier, &(), Err(&error));
     assert_eq!(along, by_type, "its type is known by name: {error:?}");
     let boxed: BoxError = Box::new(error);

@@ -9,7 +9,7 @@ use std::{
 use proptest::prelude::*;
 use tower_recourse::{
     BreakerConfig, BreakerError, Circuit, Classifier, Delivery, InvalidConfig, Verdict,
-    classify::{self, ErrorChain, ErrorClassifier, ErrorMessages},
+    classify::{self, ErrorClassifier, ErrorMessages, FollowSources},
 };
 
 use crate::fixed_numbers::FixedNumbers as _;
@@ -98,7 +98,7 @@ fn sources_are_read_and_the_order_of_the_list_decides() {
     let chain = || Wrap("nothing", Wrap("the second", io::Error::other("the first")));
     assert_eq!(opinion::<BoxError>(&messages, Box::new(chain())), Some(verdict(0)));
     assert_eq!(opinion(&messages, chain()), None, "a custom error has only its own text");
-    let along = Classifier::<(), (), Wrap<_>>::opinion(&ErrorChain(messages), &(), Err(&chain()));
+    let along = Classifier::<(), (), Wrap<_>>::opinion(&FollowSources(messages), &(), Err(&chain()));
     assert_eq!(along, Some(verdict(0)));
 }
 

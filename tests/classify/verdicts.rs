@@ -119,23 +119,24 @@ async fn closures_of_each_kind_work_without_types() {
         .retries(0)
         .classify(|outcome| if outcome.is_ok() { Verdict::Success } else { Verdict::permanent() });
     let by_error = RetryConfig::default().retries(0).classify_errors(|_| Verdict::transient());
-    let by_memo = RetryConfig::default()
-        .retries(0)
-        .classify_with(|_| true, |_, outcome| if outcome.is_ok() { Verdict::Success } else { Verdict::Neutral });
+    let by_memo = RetryConfig::default().retries(0).classify_with_request(
+        |_| true,
+        |_, outcome| if outcome.is_ok() { Verdict::Success } else { Verdict::Neutral },
+    );
     assert_eq!(ready_and_call(&mut RetryLayer::new(by_outcome).layer(service_fn(one)), 3).await, Err(Oops(3)));
     assert_eq!(ready_and_call(&mut RetryLayer::new(by_error).layer(service_fn(one)), 3).await, Err(Oops(3)));
     assert_eq!(ready_and_call(&mut RetryLayer::new(by_memo).layer(service_fn(one)), 0).await, Ok(1));
 
     let by_outcome = BreakerConfig::default().fixed().classify(|_| Verdict::Success);
     let by_error = BreakerConfig::default().fixed().classify_errors(|_| Verdict::transient());
-    let by_memo = BreakerConfig::default().fixed().classify_with(|_| (), |(), _| Verdict::Neutral);
+    let by_memo = BreakerConfig::default().fixed().classify_with_request(|_| (), |(), _| Verdict::Neutral);
     assert!(ready_and_call(&mut BreakerLayer::new(by_outcome).layer(service_fn(one)), 3).await.is_err());
     assert!(ready_and_call(&mut BreakerLayer::new(by_error).layer(service_fn(one)), 3).await.is_err());
     assert!(ready_and_call(&mut BreakerLayer::new(by_memo).layer(service_fn(one)), 0).await.is_ok());
 
     let by_outcome = FallbackLayer::value(7).classify(|_| Verdict::transient());
     let by_error = FallbackLayer::value(7).classify_errors(|_| Verdict::transient());
-    let by_memo = FallbackLayer::value(7).classify_with(|_| (), |(), _| Verdict::transient());
+    let by_memo = FallbackLayer::value(7).classify_with_request(|_| (), |(), _| Verdict::transient());
     assert_eq!(ready_and_call(&mut by_outcome.layer(service_fn(one)), 0).await.unwrap(), 7);
     assert_eq!(ready_and_call(&mut by_error.layer(service_fn(one)), 0).await.unwrap(), 1, "a response isn't checked");
     assert_eq!(ready_and_call(&mut by_memo.layer(service_fn(one)), 3).await.unwrap(), 7);
@@ -164,7 +165,7 @@ async fn closures_of_each_kind_work_with_types() {
     assert_eq!(ready_and_call(&mut serve(RetryLayer::new(config).layer(inner.clone())), 0).await, Err(Oops(2)));
     assert_eq!(inner.calls(), 2);
 
-    let config = RetryConfig::default().classify_with(
+    let config = RetryConfig::default().classify_with_request(
         |request: &u32| request % 2 == 0,
         |even: &bool, outcome: Result<&u64, &Oops>| match outcome {
             Err(Oops(_)) if *even => Verdict::transient(),

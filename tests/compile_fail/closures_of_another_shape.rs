@@ -12,7 +12,7 @@ fn main() {
     let _ = BreakerConfig::default().classify_errors(|_: Result<&(), &io::Error>| Verdict::transient());
 
     // Lacks the argument for the memo.
-    let _ = FallbackLayer::value(()).classify_with(|_: &u32| true, |_: Result<&(), &io::Error>| Verdict::transient());
+    let _ = FallbackLayer::value(()).classify_with_request(|_: &u32| true, |_: Result<&(), &io::Error>| Verdict::transient());
 
     // Returns `bool` instead of a verdict.
     let _ = RetryConfig::default().classify_errors(|error: &io::Error| error.kind() == io::ErrorKind::TimedOut);

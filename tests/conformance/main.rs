@@ -9,13 +9,13 @@ mod play;
 
 mod budget;
 mod envoy;
+mod failsafe_gax;
 mod finagle;
 mod gobreaker;
 mod grpc;
 mod polly;
 mod readiness;
 mod resilience4j;
-mod retry;
 mod seatbelt_breaker;
 mod seatbelt_retry;
 mod services;

@@ -36,7 +36,7 @@ pub(crate) type Row<'a> = (&'a str, &'a str, &'a str);
 /// Plays the rows from a closed circuit on: once with the default counting, and once with every
 /// call counted, which takes another code path. Returns the circuit of the first run.
 pub(crate) fn play(config: BreakerConfig, rows: &[Row<'_>]) -> Played {
-    for config in [config.clone().count_calls(), config.clone()] {
+    for config in [config.clone().count_all_calls(), config.clone()] {
         let mut played = Played::new(config);
         for &row in rows {
             played.row(row);

@@ -87,11 +87,11 @@ async fn point_1_an_item_has_three_retries_across_restarts() {
         async move { if call < 2 { Err(passing()) } else { Ok(()) } }
     };
     batch.process("item", third_time).await.unwrap();
-    assert_eq!(batch.ledger.retries_for_key("item"), 2);
+    assert_eq!(batch.quota.retries_for_key("item"), 2);
     drop(batch);
 
     let batch = open(folder.path());
-    assert_eq!(batch.ledger.retries_for_key("item"), 2);
+    assert_eq!(batch.quota.retries_for_key("item"), 2);
     let (calls, not_done) = fail(&batch, "item", passing).await;
     assert_eq!((calls, not_done.reason, not_done.retries), (2, "attempts exhausted", 3), "one was left");
     drop(batch);
@@ -117,7 +117,7 @@ async fn point_2_all_items_together_have_fifty_retries() {
         // Other tests cover the circuit.
         batch.resume();
     }
-    assert_eq!((calls, batch.ledger.total_retries()), (30 + 50, 50));
+    assert_eq!((calls, batch.quota.total_retries()), (30 + 50, 50));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -141,8 +141,8 @@ async fn point_2_concurrent_failures_never_exceed_the_limit() {
     for item in items {
         assert!(item.await.unwrap().retries <= 3);
     }
-    assert!(batch.ledger.total_retries() <= 50);
-    assert_eq!(u64::from(retries.load(Ordering::SeqCst)), batch.ledger.total_retries(), "each retry was made");
+    assert!(batch.quota.total_retries() <= 50);
+    assert_eq!(u64::from(retries.load(Ordering::SeqCst)), batch.quota.total_retries(), "each retry was made");
 }
 
 #[tokio::test(start_paused = true)]
@@ -204,7 +204,7 @@ async fn point_5_reasons_in_order() {
     let batch = open(folder.path());
     open_circuit(&batch).await;
     batch.retry_switch.turn_off();
-    batch.ledger.restore(QuotaSnapshot::new(50, vec![("item".to_owned(), 3)]));
+    batch.quota.restore(QuotaSnapshot::new(50, vec![("item".to_owned(), 3)]));
     let said = async |error| {
         let (calls, not_done) = fail(&batch, "item", error).await;
         assert_eq!((calls, not_done.retries), (1, 3), "the response has the key's count");
@@ -214,7 +214,7 @@ async fn point_5_reasons_in_order() {
     assert_eq!(said(permanent).await, "retries disabled");
     batch.retry_switch.turn_on();
     assert_eq!(said(permanent).await, "global limit");
-    batch.ledger.restore(QuotaSnapshot::new(3, vec![("item".to_owned(), 3)]));
+    batch.quota.restore(QuotaSnapshot::new(3, vec![("item".to_owned(), 3)]));
     assert_eq!(said(permanent).await, "circuit open");
     batch.resume();
     assert_eq!(said(permanent).await, "permanent");
@@ -231,12 +231,12 @@ async fn point_6_a_damaged_file_is_set_aside_and_counts_restart() {
     fs::write(&path, half).unwrap();
 
     let batch = open(folder.path());
-    assert_eq!((batch.ledger.retries_for_key("item"), batch.ledger.total_retries()), (0, 0));
+    assert_eq!((batch.quota.retries_for_key("item"), batch.quota.total_retries()), (0, 0));
     assert_eq!(fs::read(folder.path().join("b-17.json.damaged-1")).unwrap(), half);
     let (calls, not_done) = fail(&batch, "item", passing).await;
     assert_eq!((calls, not_done.retries), (4, 3));
     drop(batch);
-    assert_eq!(open(folder.path()).ledger.retries_for_key("item"), 3);
+    assert_eq!(open(folder.path()).quota.retries_for_key("item"), 3);
 }
 
 #[test]
@@ -330,7 +330,7 @@ async fn corrected_a_retry_is_durable_before_it_is_made() {
         let retries = attempt.number() - 1;
         if retries > 0 {
             let saved: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
-            assert_eq!(saved["parts"]["ledger"]["state"]["keys"][0][1], retries);
+            assert_eq!(saved["parts"]["quota"]["state"]["keys"][0][1], retries);
         }
         async { Err::<(), _>(passing()) }
     };

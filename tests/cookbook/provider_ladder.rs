@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use example::{Answer, AnswerSource, ErrorChain, Provider, Task, TaskError, answer_source, ladder};
+use example::{Answer, AnswerSource, FollowSources, Provider, Task, TaskError, answer_source, ladder};
 use tokio::{sync::mpsc, time::Instant};
 use tower_recourse::{
     Cause, State,
@@ -58,7 +58,7 @@ impl Script {
 struct Scene {
     atlas: Script,
     babel: Script,
-    sources: Arc<ErrorChain>,
+    sources: Arc<FollowSources>,
     desk: mpsc::UnboundedReceiver<(Task, Option<TaskError>)>,
     rungs: Arc<Mutex<Vec<String>>>,
     events: EventLog,
@@ -74,7 +74,7 @@ impl Scene {
         let (atlas, babel) = (Script::new(atlas), Script::new([babel]));
         let cashier = Script::new([Ok("paid")]).provider("cashier", "pay");
         let providers = vec![cashier, atlas.provider("atlas", "translate"), babel.provider("babel", "translate")];
-        let sources = Arc::new(ErrorChain { providers, memory, desk: sender });
+        let sources = Arc::new(FollowSources { providers, memory, desk: sender });
         Self { atlas, babel, sources, desk, rungs: Arc::default(), events: EventLog::default() }
     }
 

@@ -38,7 +38,7 @@ fn counts<C>(circuit: &Circuit<C>) -> Counts {
 }
 
 fn circuit() -> Circuit<grpc::BreakerClassifier> {
-    Circuit::new(BreakerConfig::grpc().fixed_share().without_observers().count_calls())
+    Circuit::new(BreakerConfig::grpc().fixed_share().without_observers().count_all_calls())
 }
 
 /// Makes one call with a response stream and reads it to the end, with and without a `PeekLayer`.
@@ -100,7 +100,7 @@ async fn messages_are_followed_across_frames() {
             (TWO.len() - 3, Some(trailers(Some("0"))), FAILURE),
             (5, Some(trailers(Some("0"))), FAILURE),
         ] {
-            let circuit = Circuit::new(BreakerConfig::http().fixed_share().without_observers().count_calls());
+            let circuit = Circuit::new(BreakerConfig::http().fixed_share().without_observers().count_all_calls());
             let chunks = TWO[..sent].chunks(size).map(|chunk| Frame::data(Bytes::from_static(chunk)));
             let frames: Vec<Result<_, io::Error>> = chunks.chain(end).map(Ok).collect();
             let body = StreamBody::new(tokio_stream::iter(frames));
@@ -116,7 +116,7 @@ async fn messages_are_followed_across_frames() {
     }
     // gRPC-Web sends the status in the body; other types have no status.
     for content_type in ["application/grpc-web+proto", "application/json"] {
-        let circuit = Circuit::new(BreakerConfig::http().fixed_share().without_observers().count_calls());
+        let circuit = Circuit::new(BreakerConfig::http().fixed_share().without_observers().count_all_calls());
         let service = service_fn(move |_: Request<Empty<Bytes>>| async move {
             let body = http_body_util::Full::<Bytes>::from("\x01");
             Ok::<_, Infallible>(Response::builder().header("content-type", content_type).body(body).unwrap())

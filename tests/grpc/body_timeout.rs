@@ -26,7 +26,7 @@ fn idle(millis: u64) -> BodyTimeoutLayer {
 }
 
 fn circuit() -> Circuit<grpc::BreakerClassifier> {
-    Circuit::new(BreakerConfig::grpc().fixed_share().without_observers().count_calls())
+    Circuit::new(BreakerConfig::grpc().fixed_share().without_observers().count_all_calls())
 }
 
 /// The limit that ended the call with this status.

@@ -155,7 +155,7 @@ async fn a_response_has_its_report_in_an_extension() {
 #[tokio::test]
 async fn a_breaker_counts_statuses_in_trailers() {
     let (serving, host) = Host::playing(&[InTrailers, InTrailers, Success]).await;
-    let circuit = Circuit::new(BreakerConfig::grpc().fixed_share().count_calls().without_observers());
+    let circuit = Circuit::new(BreakerConfig::grpc().fixed_share().count_all_calls().without_observers());
     let service = ServiceBuilder::new()
         .layer(RetryLayer::new(config()))
         .layer(BreakerLayer::on(&circuit))

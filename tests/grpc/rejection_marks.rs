@@ -46,7 +46,7 @@ fn never_called()
 macro_rules! is_known {
     ($circuit:expr, $inner:expr) => {{
         let budget = Arc::new(TokenBucket::retry_ratio(0.0).unwrap().min_per_second(9));
-        let outer = Circuit::new(BreakerConfig::grpc().fixed_share().without_observers().count_calls());
+        let outer = Circuit::new(BreakerConfig::grpc().fixed_share().without_observers().count_all_calls());
         let service = ServiceBuilder::new()
             .layer(RetryLayer::new(RetryConfig::grpc().retries(2).without_observers().shared_budget(budget.clone())))
             .layer(BreakerLayer::on(&outer).on_rejection(Unavailable))
@@ -72,7 +72,7 @@ async fn a_rejection_whose_body_changed_its_type_is_not_retried() {
 async fn a_rejection_through_a_trace_layer_is_not_retried() {
     let circuit = open();
     let budget = Arc::new(TokenBucket::retry_ratio(0.0).unwrap().min_per_second(9));
-    let outer = Circuit::new(BreakerConfig::grpc().fixed_share().without_observers().count_calls());
+    let outer = Circuit::new(BreakerConfig::grpc().fixed_share().without_observers().count_all_calls());
     let service = ServiceBuilder::new()
         .layer(RetryLayer::new(RetryConfig::grpc().retries(2).without_observers().shared_budget(budget.clone())))
         .layer(BreakerLayer::on(&outer))
@@ -116,7 +116,7 @@ async fn a_custom_response_to_a_rejection_is_not_retried() {
 async fn responses_and_failures_after_a_rejection_are_counted() {
     for (code, counted) in [("0", (50, 0)), ("14", (0, 50))] {
         let rejecting = BreakerLayer::on(&open()).on_rejection(Unavailable).layer(never_called());
-        let outer = Circuit::new(BreakerConfig::grpc().fixed_share().without_observers().count_calls());
+        let outer = Circuit::new(BreakerConfig::grpc().fixed_share().without_observers().count_all_calls());
         let handler = service_fn(move |request| {
             let rejecting = rejecting.clone();
             async move {

@@ -30,7 +30,7 @@ type Frames = mpsc::UnboundedSender<io::Result<Frame<Bytes>>>;
 
 fn circuit() -> Circuit<BreakerClassifier> {
     let config = BreakerConfig::http().fixed_share().open_when(TripRule::consecutive(1).unwrap());
-    Circuit::new(config.clock(ManualClock::new()).without_observers().count_calls())
+    Circuit::new(config.clock(ManualClock::new()).without_observers().count_all_calls())
 }
 
 /// A response through this circuit whose head has arrived, and the sender of its body.

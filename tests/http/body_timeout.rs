@@ -302,7 +302,7 @@ async fn a_stall_before_the_first_byte_is_retried_for_a_get() {
 async fn stalled_calls_end_and_count_for_a_breaker() {
     let server = serve(&[Play::Stall]).await;
     let config = BreakerConfig::http().fixed_share().open_when(TripRule::consecutive(300).unwrap());
-    let circuit = Circuit::new(config.without_observers().count_calls());
+    let circuit = Circuit::new(config.without_observers().count_all_calls());
     let stack = ServiceBuilder::new().layer(BodyBreakerLayer::on(&circuit)).layer(total(ms(1_500))).service(client());
     let mut calls = JoinSet::new();
     for _ in 0..300 {

@@ -44,7 +44,7 @@ impl Everything {
         Self {
             replay: Replay::default(),
             circuit: Circuit::new(
-                BreakerConfig::http().fixed_share().open_when(rule).count_calls().without_observers(),
+                BreakerConfig::http().fixed_share().open_when(rule).count_all_calls().without_observers(),
             ),
             held: Arc::default(),
             moments: AwaitPoints { passed: Arc::default(), panics_at },

@@ -138,7 +138,7 @@ async fn a_request_whose_body_fails_is_not_retried() {
         let (frames, source) = Streamed::new();
         frames.send(Ok(Frame::data("half".into()))).unwrap();
         let request = Request::put(format!("http://{address}/")).body(source.boxed_unsync()).unwrap();
-        let circuit = Circuit::new(BreakerConfig::http().fixed_share().without_observers().count_calls());
+        let circuit = Circuit::new(BreakerConfig::http().fixed_share().without_observers().count_all_calls());
         let service = RetryLayer::new(config()).layer(BreakerLayer::on(&circuit).layer(client(version)));
         let answering = tokio::spawn(async move { service.oneshot(request).await });
         let counted = calls.clone();

@@ -121,7 +121,7 @@ async fn attempts(
     method: &str,
     bodies: &'static [&'static [Option<&'static str>]],
 ) -> (usize, Result<Bytes, io::Error>) {
-    let circuit = Circuit::new(BreakerConfig::http().fixed_share().without_observers().count_calls());
+    let circuit = Circuit::new(BreakerConfig::http().fixed_share().without_observers().count_all_calls());
     let calls = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let counted = calls.clone();
     let server = service_fn(move |_: Request<Full<Bytes>>| {

@@ -27,7 +27,7 @@ use tower_http_06::follow_redirect::{
 };
 use tower_recourse::{
     RetryLayer, Verdict,
-    classify::{self, ErrorChain, ErrorClassifier},
+    classify::{self, ErrorClassifier, FollowSources},
     http::RetryClassifier,
     retry::Backoff,
 };
@@ -181,7 +181,7 @@ async fn without_redirects_a_refused_connection_is_not_sent() {
 async fn the_sources_of_reqwests_error_prove_nothing() {
     let client = no_proxy().build().unwrap();
     let error = client.post(format!("http://{}/", dead().await)).send().await.unwrap_err();
-    let verdict = tower_recourse::Classifier::<(), (), _>::classify(&ErrorChain(ErrorClassifier), &(), Err(&error));
+    let verdict = tower_recourse::Classifier::<(), (), _>::classify(&FollowSources(ErrorClassifier), &(), Err(&error));
     assert_eq!(verdict, Verdict::transient().idempotency_unknown());
 }
 

@@ -112,7 +112,7 @@ async fn cached_responses_close_a_half_open_circuit() {
             let probes = Probes::successes(5).unwrap();
             let config =
                 $config.without_observers().probes(probes).open_for(OpenDuration::fixed(Duration::from_secs(1)));
-            let circuit = Circuit::new(config.count_calls());
+            let circuit = Circuit::new(config.count_all_calls());
             circuit.force_open();
             circuit.set_mode(tower_recourse::breaker::Mode::Auto);
             while circuit.state() == State::Closed {
@@ -157,7 +157,7 @@ fn shortly_open() -> Circuit<tower_recourse::http::BreakerClassifier> {
 #[tokio::test(start_paused = true)]
 async fn a_rejection_whose_body_changed_its_type_is_not_retried() {
     let (circuit, inner) = (shortly_open(), Scripted::new(|_| empty_response(200)));
-    let outer = Circuit::new(BreakerConfig::http().fixed_share().without_observers().count_calls());
+    let outer = Circuit::new(BreakerConfig::http().fixed_share().without_observers().count_all_calls());
     let budget = Arc::new(TokenBucket::retry_ratio(0.0).unwrap().min_per_second(9));
     let service = ServiceBuilder::new()
         .layer(FallbackLayer::from_fn(backup).without_observers())
@@ -196,7 +196,7 @@ where
 /// rejection.
 macro_rules! is_known {
     ($circuit:expr, $inner:expr) => {{
-        let outer = Circuit::new(BreakerConfig::http().fixed_share().without_observers().count_calls());
+        let outer = Circuit::new(BreakerConfig::http().fixed_share().without_observers().count_all_calls());
         let budget = Arc::new(TokenBucket::retry_ratio(0.0).unwrap().min_per_second(9));
         let transient = classify::outcomes(|_: Result<&Answer, &Infallible>| Verdict::transient());
         let retry =
@@ -285,7 +285,7 @@ async fn the_mark_of_a_rejection_contains_the_rejection() {
 #[tokio::test(start_paused = true)]
 async fn a_503_of_the_service_after_a_rejection_is_a_failure() {
     let client = rejecting();
-    let outer = Circuit::new(BreakerConfig::http().fixed_share().without_observers().count_calls());
+    let outer = Circuit::new(BreakerConfig::http().fixed_share().without_observers().count_all_calls());
     let handler = service_fn(move |request| {
         let client = client.clone();
         async move {

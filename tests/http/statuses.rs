@@ -161,7 +161,7 @@ fn answer_with(code: u16, header: (&'static str, &str)) -> Answer {
 
 #[test]
 fn a_breaker_counts_5xx_as_failures_and_429_as_neutral() {
-    let circuit = Circuit::new(BreakerConfig::http().fixed_share().without_observers().count_calls());
+    let circuit = Circuit::new(BreakerConfig::http().fixed_share().without_observers().count_all_calls());
     for code in [200, 301, 400, 404, 408, 429, 500, 501, 503, 599] {
         let verdict = to_breaker(&empty_response(code));
         assert_eq!(verdict.is_failure(), code >= 500 || code == 429, "{code}");

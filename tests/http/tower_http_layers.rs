@@ -43,7 +43,7 @@ fn compression() -> CompressionLayer<SizeAbove> {
 macro_rules! only_the_services_own_503_is_retried {
     ($Breaker:ident: $($between:expr),+) => {{
         let (circuit, server) = (open(), Scripted::new(|_| empty_response(503)));
-        let outer = Circuit::new(BreakerConfig::http().fixed_share().without_observers().count_calls());
+        let outer = Circuit::new(BreakerConfig::http().fixed_share().without_observers().count_all_calls());
         let budget = Arc::new(TokenBucket::retry_ratio(0.0).unwrap().min_per_second(9));
         // The reserve of the budget is sufficient, so retries don't wait for it.
         let retries = RetryConfig::http().retries(2).without_observers().backoff(Backoff::none());

@@ -161,7 +161,7 @@ async fn a_reset_in_the_body_is_a_failure_to_a_body_breaker() {
     for (script, expected) in cases {
         let script: &'static [Fault] = script;
         let server = Server::playing(script).await;
-        let circuit = Circuit::new(BreakerConfig::http().fixed_share().without_observers().count_calls());
+        let circuit = Circuit::new(BreakerConfig::http().fixed_share().without_observers().count_all_calls());
         let service = BodyBreakerLayer::on(&circuit).layer(client(http::Version::HTTP_11));
         if let Ok(answer) = timeout(LONGEST, service.oneshot(request("POST", &server))).await.unwrap() {
             let _ = timeout(LONGEST, answer.into_body().collect()).await.unwrap();
@@ -173,7 +173,7 @@ async fn a_reset_in_the_body_is_a_failure_to_a_body_breaker() {
     }
 
     let server = Server::playing(&[Fault::Endless(200)]).await;
-    let circuit = Circuit::new(BreakerConfig::http().fixed_share().without_observers().count_calls());
+    let circuit = Circuit::new(BreakerConfig::http().fixed_share().without_observers().count_all_calls());
     let service = BodyBreakerLayer::on(&circuit).layer(client(http::Version::HTTP_11));
     let answer = timeout(LONGEST, service.oneshot(request("GET", &server))).await.unwrap().unwrap();
     let mut body = answer.into_body();

@@ -55,7 +55,8 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(account: Arc<Account>) -> Self {
-        let breaker = BreakerConfig::http().without_observers().observe(AccountObserver(account.clone())).count_calls();
+        let breaker =
+            BreakerConfig::http().without_observers().observe(AccountObserver(account.clone())).count_all_calls();
         let circuit = Circuit::new(breaker.open_for(OpenDuration::fixed(Duration::from_millis(50))));
         // Without a reserve, because it grows with time. The capacity is large enough to keep all
         // deposits, so that the sum is exact.

@@ -87,9 +87,8 @@ fn a_healthy_call_through_a_retry_allocates_nothing() {
 
 #[test]
 fn a_healthy_call_with_all_retry_settings_allocates_nothing() {
-    let ledger = RetryQuota::new().max_per_key(3).max_total(9);
-    let config =
-        RetryConfig::default().idempotent().switch(&RetrySwitch::on()).quota(&ledger, |request: &u64| *request);
+    let quota = RetryQuota::new().max_per_key(3).max_total(9);
+    let config = RetryConfig::default().idempotent().switch(&RetrySwitch::on()).quota(&quota, |request: &u64| *request);
     let layer = RetryLayer::new(config).before_resend(|request: u64, _| ready(request));
     assert_eq!(allocations(layer.layer(service_fn(succeeds)), Result::is_ok), 0);
     let run = service_fn(move |request| layer.run_for(&request, move |_| succeeds(request)));

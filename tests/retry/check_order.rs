@@ -39,12 +39,12 @@ fn retry(
 ) -> impl Service<(), Response = (), Error = Error, Future: Send + 'static> + Clone + use<> {
     let no: Vec<bool> = ORDER.iter().map(|check| saying_no.contains(check)).collect();
     let says_no = move |check: &str| no[ORDER.iter().position(|&known| known == check).unwrap()];
-    let mut ledger = RetryQuota::new();
+    let mut quota = RetryQuota::new();
     if says_no("total_quota") {
-        ledger = ledger.max_total(0);
+        quota = quota.max_total(0);
     }
     if says_no("key_quota") {
-        ledger = ledger.max_per_key(0);
+        quota = quota.max_per_key(0);
     }
     let circuit = Circuit::new(
         BreakerConfig::default().fixed().open_when(TripRule::consecutive(99).unwrap()).without_observers(),
@@ -56,7 +56,7 @@ fn retry(
         .backoff(Backoff::fixed(secs(5)))
         .retries(if says_no("attempts_exhausted") { 0 } else { 3 })
         .switch(&if says_no("retries_disabled") { RetrySwitch::off() } else { RetrySwitch::on() })
-        .quota(&ledger, |(): &()| "key")
+        .quota(&quota, |(): &()| "key")
         .timeouts(Timeouts::request(if says_no("deadline") { secs(3) } else { secs(300) }).on_timeout(|_| Err(late())))
         .without_observers()
         .observe(events.observer());

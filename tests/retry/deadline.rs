@@ -30,15 +30,15 @@ fn late() -> Timeouts<TimeoutWith<impl Fn(Elapsed) -> Result<&'static str, Oops>
 
 #[tokio::test(start_paused = true)]
 async fn a_request_ready_after_its_deadline_is_not_sent() {
-    let ledger = RetryQuota::new();
+    let quota = RetryQuota::new();
     let budget = Arc::new(TokenBucket::retry_ratio(0.0).unwrap().min_per_second(1));
     let events = EventLog::default();
-    let config = config().shared_budget(budget.clone()).observe(events.observer()).quota(&ledger, |(): &()| "key");
+    let config = config().shared_budget(budget.clone()).observe(events.observer()).quota(&quota, |(): &()| "key");
     // It blocks the thread, so the timer can't fire.
     let layer = RetryLayer::new(config.timeouts(late())).before_resend(|(): (), _| async { advance(secs(10)).await });
     let inner = Scripted::new([Fail(Oops(1)), Answer("too late")]);
     assert_eq!(ready_and_call(&mut layer.layer(inner.clone()), ()).await, Err(Oops(99)));
-    assert_eq!((inner.calls(), ledger.total_retries(), budget.balance()), (1, 0, 1));
+    assert_eq!((inner.calls(), quota.total_retries(), budget.balance()), (1, 0, 1));
     assert!(events.last_has(&["RetryStopped", "Deadline"]));
 }
 

@@ -12,9 +12,9 @@ use crate::scripted::{Oops, Scripted, Step::Answer, secs};
 
 #[test]
 fn a_reason_is_a_sentence() {
-    let ledger = RetryQuota::new().max_per_key(2);
-    (0..2).for_each(|_| ledger.try_acquire("key").unwrap().consume());
-    let spent = ledger.try_acquire("key").unwrap_err();
+    let quota = RetryQuota::new().max_per_key(2);
+    (0..2).for_each(|_| quota.try_acquire("key").unwrap().consume());
+    let spent = quota.try_acquire("key").unwrap_err();
     assert_eq!(spent.to_string(), "the limit of 2 retries for this key is reached");
     for (reason, sentence) in [
         (DecisionReason::Success, "the attempt succeeded"),
@@ -39,10 +39,10 @@ fn has<T: std::fmt::Debug>(shown: &T, parts: &[&str]) {
 fn debug_output_shows_settings_and_names_functions() {
     let limits = Timeouts::request(secs(9)).on_timeout(|_: Elapsed| Err::<&str, _>(Oops(1)));
     has(&limits, &["total: Some(9s)", "on_timeout: a function"]);
-    let ledger = RetryQuota::new().max_per_key(7);
-    has(&ledger, &["RetryQuota", "per_key: Some(7)", "total: 0"]);
+    let quota = RetryQuota::new().max_per_key(7);
+    has(&quota, &["RetryQuota", "per_key: Some(7)", "total: 0"]);
     let config =
-        RetryConfig::default().idempotent().name("orders").retries(5).timeouts(limits).quota(&ledger, |(): &()| "key");
+        RetryConfig::default().idempotent().name("orders").retries(5).timeouts(limits).quota(&quota, |(): &()| "key");
     let parts = [
         "RetryConfig",
         "orders",

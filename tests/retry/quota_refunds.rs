@@ -36,9 +36,9 @@ fn circuit(failures: u32) -> Circuit {
 
 #[tokio::test(start_paused = true)]
 async fn a_rejected_retry_is_not_counted_and_returns_its_token() {
-    let (ledger, events) = (RetryQuota::new().max_per_key(1).max_total(1), EventLog::default());
+    let (quota, events) = (RetryQuota::new().max_per_key(1).max_total(1), EventLog::default());
     let budget = Arc::new(TokenBucket::retry_ratio(0.0).unwrap().min_per_second(1));
-    let config = config().shared_budget(budget.clone()).observe(events.observer()).quota(&ledger, |(): &()| "key");
+    let config = config().shared_budget(budget.clone()).observe(events.observer()).quota(&quota, |(): &()| "key");
     let mut stack = ServiceBuilder::new()
         .layer(RetryLayer::new(config))
         .layer(BreakerLayer::on(&circuit(1)))
@@ -46,71 +46,71 @@ async fn a_rejected_retry_is_not_counted_and_returns_its_token() {
     let failed = with_report(ready_and_call(&mut stack, ())).await.unwrap_err();
     assert!(failed.report.cause().unwrap().is_rejection(), "not that the quota is exhausted: {:?}", failed.report);
     assert_eq!((budget.balance(), budget.stats().granted), (1, 0));
-    assert_eq!((ledger.retries_for_key("key"), ledger.total_retries(), ledger.tracked_keys()), (0, 0, 0));
+    assert_eq!((quota.retries_for_key("key"), quota.total_retries(), quota.tracked_keys()), (0, 0, 0));
     assert!(events.last_has(&["RetryStopped", "retries: 0, total: 0"]), "observers receive the same");
 }
 
 #[tokio::test(start_paused = true)]
 async fn only_the_rejected_retry_is_not_counted() {
-    let ledger = RetryQuota::new();
+    let quota = RetryQuota::new();
     let mut stack = ServiceBuilder::new()
-        .layer(RetryLayer::new(config().retries(9).quota(&ledger, |(): &()| "key")))
+        .layer(RetryLayer::new(config().retries(9).quota(&quota, |(): &()| "key")))
         .layer(BreakerLayer::on(&circuit(3)))
         .service(Scripted::new([Fail::<(), _>(Oops(1))]));
     ready_and_call(&mut stack, ()).await.unwrap_err();
-    assert_eq!(ledger.retries_for_key("key"), 2, "three attempts were made");
+    assert_eq!(quota.retries_for_key("key"), 2, "three attempts were made");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_rejected_first_attempt_does_not_change_other_counts() {
-    let ledger = RetryQuota::new();
-    ledger.try_acquire("key").unwrap().consume();
+    let quota = RetryQuota::new();
+    quota.try_acquire("key").unwrap().consume();
     let circuit = circuit(1);
     circuit.force_open();
     let mut stack = ServiceBuilder::new()
-        .layer(RetryLayer::new(config().quota(&ledger, |(): &()| "key")))
+        .layer(RetryLayer::new(config().quota(&quota, |(): &()| "key")))
         .layer(BreakerLayer::on(&circuit))
         .service(Scripted::new([Fail::<(), _>(Oops(1))]));
     ready_and_call(&mut stack, ()).await.unwrap_err();
-    assert_eq!(ledger.retries_for_key("key"), 1);
+    assert_eq!(quota.retries_for_key("key"), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_retry_dropped_during_its_attempt_is_counted() {
-    let ledger = RetryQuota::new();
-    let layer = RetryLayer::new(config().quota(&ledger, |(): &()| "key"));
+    let quota = RetryQuota::new();
+    let layer = RetryLayer::new(config().quota(&quota, |(): &()| "key"));
     let mut stack = layer.layer(Scripted::<(), _>::new([Fail(Oops(1)), Hang]));
     assert!(tokio::time::timeout(secs(1), ready_and_call(&mut stack, ())).await.is_err());
-    assert_eq!((ledger.retries_for_key("key"), ledger.total_retries()), (1, 1));
+    assert_eq!((quota.retries_for_key("key"), quota.total_retries()), (1, 1));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_retry_of_a_lost_request_is_not_counted() {
-    let (ledger, events) = (RetryQuota::new(), EventLog::default());
+    let (quota, events) = (RetryQuota::new(), EventLog::default());
     let copies = Arc::new(AtomicU32::new(0));
     let once = move |(): &()| (copies.fetch_add(1, Ordering::Relaxed) == 0).then_some(());
     let layer =
-        RetryLayer::new(config().observe(events.observer()).quota(&ledger, |(): &()| "key")).copy_request_with(once);
+        RetryLayer::new(config().observe(events.observer()).quota(&quota, |(): &()| "key")).copy_request_with(once);
     let mut service = layer.layer(service_fn(|()| async { Err::<(), _>(Oops(1)) }));
     let mut future = pin!(with_report(service.call(())));
     let failed = future.as_mut().await.unwrap_err();
     assert_eq!((failed.report.cause(), failed.report.attempts()), (Some(Cause::NotReplayable), 1));
-    assert_eq!((ledger.retries_for_key("key"), ledger.total_retries()), (0, 0));
+    assert_eq!((quota.retries_for_key("key"), quota.total_retries()), (0, 0));
     assert!(events.last_has(&["RetryStopped", "retries: 0, total: 0"]));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_retry_that_was_not_made_is_not_counted() {
-    let ledger = RetryQuota::new();
+    let quota = RetryQuota::new();
     let judge = |outcome: Result<&(), &Oops>| match outcome {
         Err(Oops(1)) => Verdict::transient(),
         _ => Verdict::Neutral,
     };
-    let layer = RetryLayer::new(config().classify(judge).quota(&ledger, |(): &()| "key"));
+    let layer = RetryLayer::new(config().classify(judge).quota(&quota, |(): &()| "key"));
     let mut service = layer.layer(Scripted::<()>::new([Fail(Oops(1)), Unready(Oops(2))]));
     let mut future = pin!(service.call_when_ready(()));
     assert_eq!(future.as_mut().await, Err(Oops(2)));
-    assert_eq!(ledger.total_retries(), 0);
+    assert_eq!(quota.total_retries(), 0);
 }
 
 struct Hostile(fn(&mut fmt::Formatter<'_>) -> fmt::Result);
@@ -122,23 +122,23 @@ impl fmt::Display for Hostile {
 }
 
 async fn keyed_by(text: fn(&mut fmt::Formatter<'_>) -> fmt::Result) -> (RetryQuota, Result<(), Oops>, EventLog) {
-    let (ledger, events) = (RetryQuota::new(), EventLog::default());
-    let config = config().retries(1).observe(events.observer()).quota(&ledger, move |(): &()| Hostile(text));
+    let (quota, events) = (RetryQuota::new(), EventLog::default());
+    let config = config().retries(1).observe(events.observer()).quota(&quota, move |(): &()| Hostile(text));
     let result = ready_and_call(&mut RetryLayer::new(config).layer(Scripted::new([Fail(Oops(1))])), ()).await;
-    (ledger, result, events)
+    (quota, result, events)
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_key_is_what_was_written_before_a_formatting_error() {
-    let (ledger, result, _) = keyed_by(|f| f.write_str("half").and(Err(fmt::Error))).await;
-    assert_eq!((result, ledger.snapshot().keys), (Err(Oops(1)), vec![("half".into(), 1)]));
-    let (ledger, result, _) = keyed_by(|_| Ok(())).await;
-    assert_eq!((result, ledger.snapshot().keys), (Err(Oops(1)), vec![(String::new(), 1)]));
+    let (quota, result, _) = keyed_by(|f| f.write_str("half").and(Err(fmt::Error))).await;
+    assert_eq!((result, quota.snapshot().keys), (Err(Oops(1)), vec![("half".into(), 1)]));
+    let (quota, result, _) = keyed_by(|_| Ok(())).await;
+    assert_eq!((result, quota.snapshot().keys), (Err(Oops(1)), vec![(String::new(), 1)]));
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_endless_key_is_cut_while_it_is_written() {
-    let (ledger, result, events) = keyed_by(|f| {
+    let (quota, result, events) = keyed_by(|f| {
         loop {
             f.write_str("aä")?;
         }
@@ -146,13 +146,13 @@ async fn an_endless_key_is_cut_while_it_is_written() {
     .await;
     let longest = format!("{}a", "aä".repeat(85));
     assert_eq!(longest.len(), 256);
-    assert_eq!((result, ledger.snapshot().keys), (Err(Oops(1)), vec![(longest.clone(), 1)]));
+    assert_eq!((result, quota.snapshot().keys), (Err(Oops(1)), vec![(longest.clone(), 1)]));
     assert_eq!(events.count(&format!("key: \"{longest}\"")), 2, "observers receive no further event");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_key_is_cut_at_one_place_however_it_is_written() {
-    let (ledger, _, _) = keyed_by(|f| {
+    let (quota, _, _) = keyed_by(|f| {
         // The key has no room for this letter. It has room for the text after it, but the key ends
         // before the letter.
         let _ = f.write_str(&"x".repeat(255)).and(f.write_str("ä"));
@@ -160,70 +160,70 @@ async fn a_key_is_cut_at_one_place_however_it_is_written() {
         Ok(())
     })
     .await;
-    assert_eq!(ledger.retries_for_key(&format!("{}äz", "x".repeat(255))), 1);
-    assert_eq!(ledger.snapshot().keys[0].0, "x".repeat(255));
+    assert_eq!(quota.retries_for_key(&format!("{}äz", "x".repeat(255))), 1);
+    assert_eq!(quota.snapshot().keys[0].0, "x".repeat(255));
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_key_is_computed_once_per_request() {
-    let ledger = RetryQuota::new();
+    let quota = RetryQuota::new();
     let asked = Arc::new(AtomicU32::new(0));
     let counts = asked.clone();
-    let layer = RetryLayer::new(config().retries(5).quota(&ledger, move |(): &()| {
+    let layer = RetryLayer::new(config().retries(5).quota(&quota, move |(): &()| {
         counts.fetch_add(1, Ordering::Relaxed);
         "key"
     }));
     ready_and_call(&mut layer.layer(Scripted::new([Fail::<(), _>(Oops(1))])), ()).await.unwrap_err();
     layer.run(|_| async { Err::<(), _>(Oops(1)) }).await.unwrap_err();
-    assert_eq!((asked.load(Ordering::Relaxed), ledger.total_retries()), (2, 10));
+    assert_eq!((asked.load(Ordering::Relaxed), quota.total_retries()), (2, 10));
 }
 
 #[test]
 fn cut_keys_of_a_snapshot_are_merged_if_equal() {
-    let ledger = RetryQuota::new();
+    let quota = RetryQuota::new();
     let long = "x".repeat(300);
     let keys =
         vec![(long.clone(), 2), ("a".into(), 0), (long.clone() + "y", 3), ("b".into(), 1), ("b".into(), u32::MAX)];
-    ledger.restore(QuotaSnapshot::new(7, keys));
-    assert_eq!((ledger.retries_for_key(&long), ledger.retries_for_key("b"), ledger.tracked_keys()), (5, u32::MAX, 2));
-    assert!(ledger.snapshot().keys.iter().all(|(key, _)| key.len() <= 256));
+    quota.restore(QuotaSnapshot::new(7, keys));
+    assert_eq!((quota.retries_for_key(&long), quota.retries_for_key("b"), quota.tracked_keys()), (5, u32::MAX, 2));
+    assert!(quota.snapshot().keys.iter().all(|(key, _)| key.len() <= 256));
 }
 
 #[test]
 fn the_bound_counts_keys_and_not_entries_of_a_snapshot() {
-    let ledger = RetryQuota::new().max_keys(2).unwrap();
+    let quota = RetryQuota::new().max_keys(2).unwrap();
     let keys = [("a", 1), ("b", 1), ("b", 1), ("b", 1)];
-    ledger.restore(QuotaSnapshot::new(4, keys.map(|(key, retries)| (key.into(), retries)).into()));
-    assert_eq!((ledger.retries_for_key("a"), ledger.retries_for_key("b")), (1, 3));
+    quota.restore(QuotaSnapshot::new(4, keys.map(|(key, retries)| (key.into(), retries)).into()));
+    assert_eq!((quota.retries_for_key("a"), quota.retries_for_key("b")), (1, 3));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_waiting_retry_does_not_change_restored_counts() {
-    let ledger = RetryQuota::new();
-    let layer = RetryLayer::new(config().quota(&ledger, |(): &()| "key"));
+    let quota = RetryQuota::new();
+    let layer = RetryLayer::new(config().quota(&quota, |(): &()| "key"));
     let mut service = layer.layer(Scripted::new([Fail::<(), _>(Oops(1))]));
     {
         let mut waiting = pin!(ready_and_call(&mut service, ()));
         assert!(tokio::time::timeout(ms(50), waiting.as_mut()).await.is_err());
-        assert_eq!(ledger.retries_for_key("key"), 1);
-        ledger.restore(QuotaSnapshot::new(9, vec![("key".into(), 4)]));
+        assert_eq!(quota.retries_for_key("key"), 1);
+        quota.restore(QuotaSnapshot::new(9, vec![("key".into(), 4)]));
     }
-    assert_eq!((ledger.retries_for_key("key"), ledger.total_retries()), (4, 9));
+    assert_eq!((quota.retries_for_key("key"), quota.total_retries()), (4, 9));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_key_removed_during_a_wait_is_not_subtracted_twice() {
-    let ledger = RetryQuota::new().max_keys(1).unwrap();
-    let layer = RetryLayer::new(config().quota(&ledger, |(): &()| "key"));
+    let quota = RetryQuota::new().max_keys(1).unwrap();
+    let layer = RetryLayer::new(config().quota(&quota, |(): &()| "key"));
     let mut service = layer.layer(Scripted::new([Fail::<(), _>(Oops(1))]));
     {
         let mut waiting = pin!(ready_and_call(&mut service, ()));
         assert!(tokio::time::timeout(ms(50), waiting.as_mut()).await.is_err());
-        ledger.try_acquire("other").unwrap().consume();
-        assert_eq!((ledger.retries_for_key("key"), ledger.tracked_keys()), (0, 1));
-        ledger.try_acquire("key").unwrap().consume();
+        quota.try_acquire("other").unwrap().consume();
+        assert_eq!((quota.retries_for_key("key"), quota.tracked_keys()), (0, 1));
+        quota.try_acquire("key").unwrap().consume();
     }
-    assert_eq!((ledger.retries_for_key("key"), ledger.total_retries()), (1, 2));
+    assert_eq!((quota.retries_for_key("key"), quota.total_retries()), (1, 2));
 }
 
 /// Panics in each of the named places. No quota or token is held once the future is dropped.
@@ -237,7 +237,7 @@ fn a_panic_before_the_attempt_is_not_counted() {
         Resending,
     }
     for at in [At::Classifier, At::Observer, At::Key, At::Resend, At::Resending] {
-        let ledger = RetryQuota::new();
+        let quota = RetryQuota::new();
         let budget = Arc::new(TokenBucket::retry_ratio(0.0).unwrap().min_per_second(5));
         let (classifier, observer) = (matches!(at, At::Classifier), matches!(at, At::Observer));
         let (key, resend, resending) = (matches!(at, At::Key), matches!(at, At::Resend), matches!(at, At::Resending));
@@ -252,7 +252,7 @@ fn a_panic_before_the_attempt_is_not_counted() {
                 assert!(!classifier, "on purpose");
                 Verdict::transient()
             })
-            .quota(&ledger, move |(): &()| {
+            .quota(&quota, move |(): &()| {
                 assert!(!key, "on purpose");
                 "key"
             });
@@ -265,37 +265,37 @@ fn a_panic_before_the_attempt_is_not_counted() {
             let _ = pin!(service.call(())).poll(&mut Context::from_waker(Waker::noop()));
         }));
         assert!(panicked.is_err());
-        assert_eq!((ledger.total_retries(), ledger.tracked_keys()), (0, 0));
+        assert_eq!((quota.total_retries(), quota.tracked_keys()), (0, 0));
         assert_eq!((budget.balance(), budget.stats().granted), (5, 0));
         // The quota still works.
-        ledger.try_acquire("key").unwrap().consume();
+        quota.try_acquire("key").unwrap().consume();
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_request_dropped_while_it_is_prepared_is_not_counted() {
-    let ledger = RetryQuota::new();
+    let quota = RetryQuota::new();
     let budget = Arc::new(TokenBucket::retry_ratio(0.0).unwrap().min_per_second(1));
-    let config = config().shared_budget(budget.clone()).quota(&ledger, |(): &()| "key");
+    let config = config().shared_budget(budget.clone()).quota(&quota, |(): &()| "key");
     let layer = RetryLayer::new(config).before_resend(|(): (), _| std::future::pending());
     let inner = Scripted::new([Fail::<(), _>(Oops(1))]);
     let mut service = layer.layer(inner.clone());
     assert!(tokio::time::timeout(secs(5), ready_and_call(&mut service, ())).await.is_err());
-    assert_eq!((inner.calls(), ledger.total_retries(), budget.balance()), (1, 0, 1));
+    assert_eq!((inner.calls(), quota.total_retries(), budget.balance()), (1, 0, 1));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_run_that_returns_a_rejection_is_not_counted() {
-    let (ledger, circuit) = (RetryQuota::new(), circuit(1));
-    let layer = RetryLayer::new(config().quota(&ledger, |(): &()| "key"));
+    let (quota, circuit) = (RetryQuota::new(), circuit(1));
+    let layer = RetryLayer::new(config().quota(&quota, |(): &()| "key"));
     let run = layer.run(|_| circuit.call(|| async { Err::<(), _>(Oops(1)) }));
     assert!(matches!(run.await, Err(BreakerError::Rejected(_))));
-    assert_eq!(ledger.total_retries(), 0);
+    assert_eq!(quota.total_retries(), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_made_retry_counts_even_if_classified_as_a_rejection() {
-    let ledger = RetryQuota::new();
+    let quota = RetryQuota::new();
     let budget = Arc::new(TokenBucket::retry_ratio(0.0).unwrap().min_per_second(9));
     let attempts = AtomicU32::new(0);
     let judge = move |_: Result<&(), &Oops>| {
@@ -303,8 +303,8 @@ async fn a_made_retry_counts_even_if_classified_as_a_rejection() {
         if first { Verdict::transient() } else { Verdict::rejected(None).delivery(Delivery::Unknown) }
     };
     let config = RetryConfig::default().without_observers().shared_budget(budget.clone()).classify(judge);
-    let layer = RetryLayer::new(config.quota(&ledger, |_: &()| "key"));
+    let layer = RetryLayer::new(config.quota(&quota, |_: &()| "key"));
     let inner = Scripted::new([Fail::<(), _>(Oops(1))]);
     ready_and_call(&mut layer.layer(inner.clone()), ()).await.unwrap_err();
-    assert_eq!((inner.calls(), ledger.retries_for_key("key"), budget.stats().granted), (2, 1, 1));
+    assert_eq!((inner.calls(), quota.retries_for_key("key"), budget.stats().granted), (2, 1, 1));
 }

@@ -196,21 +196,21 @@ async fn a_first_attempt_waits_without_a_budget() {
 
 #[tokio::test(start_paused = true)]
 async fn a_rejected_retry_keeps_its_quota_while_it_waits() {
-    let ledger = RetryQuota::new().max_total(1);
-    let layer = RetryLayer::new(config().quota(&ledger, |(): &()| "key"));
+    let quota = RetryQuota::new().max_total(1);
+    let layer = RetryLayer::new(config().quota(&quota, |(): &()| "key"));
 
     let inner = Scripted::new([Fail(Oops(0)), Fail(Oops(100)), Answer("yes")]);
     let mut service = layer.layer(inner.clone());
     assert!(timeout(ms(50), ready_and_call(&mut service, ())).await.is_err());
-    assert_eq!((inner.calls(), ledger.total_retries()), (2, 0), "the caller gave up, so it isn't counted");
+    assert_eq!((inner.calls(), quota.total_retries()), (2, 0), "the caller gave up, so it isn't counted");
 
     let inner = Scripted::<&str>::new([Fail(Oops(0)), Fail(Oops(200))]);
     assert_eq!(ready_and_call(&mut layer.layer(inner), ()).await, Err(Oops(200)));
-    assert_eq!(ledger.total_retries(), 0, "the retry was rejected in the end");
+    assert_eq!(quota.total_retries(), 0, "the retry was rejected in the end");
 
     let inner = Scripted::new([Fail(Oops(0)), Fail(Oops(100)), Answer("yes")]);
     assert_eq!(ready_and_call(&mut layer.layer(inner), ()).await, Ok("yes"));
-    assert_eq!((ledger.retries_for_key("key"), ledger.total_retries()), (1, 1), "one retry, counted once");
+    assert_eq!((quota.retries_for_key("key"), quota.total_retries()), (1, 1), "one retry, counted once");
 
     let inner = Scripted::new([Fail(Oops(100)), Answer("yes")]);
     assert_eq!(ready_and_call(&mut layer.layer(inner), ()).await, Ok("yes"), "a first attempt needs no quota");

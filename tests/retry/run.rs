@@ -243,7 +243,7 @@ async fn a_fallback_response_is_not_a_rejection_to_outer_layers() {
     let circuit =
         Circuit::new(BreakerConfig::default().fixed().open_when(TripRule::consecutive(1).unwrap()).without_observers());
     circuit.try_acquire().unwrap().failure();
-    let outer = Circuit::new(BreakerConfig::default().fixed().without_observers().count_calls());
+    let outer = Circuit::new(BreakerConfig::default().fixed().without_observers().count_all_calls());
     let mut service = ServiceBuilder::new()
         .layer(ReportLayer)
         .layer(BreakerLayer::on(&outer))

@@ -16,7 +16,7 @@ use crate::fixed_numbers::FixedNumbers as _;
 use crate::scripted::*;
 
 fn circuit(failures: u32) -> Circuit {
-    Circuit::new(BreakerConfig::default().fixed().open_when(TripRule::consecutive(failures).unwrap()).count_calls())
+    Circuit::new(BreakerConfig::default().fixed().open_when(TripRule::consecutive(failures).unwrap()).count_all_calls())
 }
 
 fn open() -> Circuit {
@@ -457,7 +457,7 @@ fn run_blocking_does_not_retry_another_threads_rejection() {
     assert!(events.last_has(&["RetryStopped", "attempt: 1", "Rejected"]));
 }
 
-/// The caller's own error type. Only `ErrorChain` looks into it.
+/// The caller's own error type. Only `FollowSources` looks into it.
 #[derive(Debug)]
 enum AppError {
     Client(tower_recourse::BreakerError<Oops>),
@@ -509,14 +509,14 @@ async fn a_custom_error_around_a_rejection_is_a_failure() {
 
 #[tokio::test(start_paused = true)]
 async fn sources_recognise_a_custom_error_around_a_rejection() {
-    use tower_recourse::classify::{ErrorChain, ErrorClassifier, first, outcomes};
+    use tower_recourse::classify::{ErrorClassifier, FollowSources, first, outcomes};
 
-    let (events, counted) = wrapped(ErrorChain(ErrorClassifier), ErrorChain(ErrorClassifier)).await;
+    let (events, counted) = wrapped(FollowSources(ErrorClassifier), FollowSources(ErrorClassifier)).await;
     assert!(events.last_has(&["RetryStopped", "attempt: 1", "Rejected"]));
     assert_eq!(counted, (0, 1));
 
     let transient = outcomes(|_: Result<&&str, &AppError>| Verdict::transient());
-    let (events, counted) = wrapped(Ignorant, first(transient).or(ErrorChain(ErrorClassifier))).await;
+    let (events, counted) = wrapped(Ignorant, first(transient).or(FollowSources(ErrorClassifier))).await;
     assert!(events.last_has(&["RetryStopped", "attempt: 1", "Rejected"]), "the breaker passes it on");
     assert_eq!(counted, (0, 1));
 }
@@ -616,7 +616,7 @@ async fn an_opaque_rejection_is_recognised_by_its_type() {
 async fn an_error_whose_source_is_a_rejection_may_arrive_later() {
     let (inner_circuit, events) = (open(), EventLog::default());
     let config =
-        without_delay().classifier(tower_recourse::classify::ErrorChain(tower_recourse::classify::ErrorClassifier));
+        without_delay().classifier(tower_recourse::classify::FollowSources(tower_recourse::classify::ErrorClassifier));
     let client = BreakerLayer::on(&inner_circuit).layer(Scripted::<&str>::new([Answer("not called")]));
     let mut service = RetryLayer::new(config.observe(events.observer())).layer(service_fn(move |()| {
         let mut client = client.clone();

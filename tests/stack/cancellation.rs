@@ -126,7 +126,7 @@ async fn whole_stack_given_up_after(ticks: u32, limit: Duration) -> bool {
     let (primary, backup) = (Slow::answering(Err(Oops(1))), Slow::answering(Ok("backup")));
     let budget = Arc::new(Out::default());
     let circuit =
-        Circuit::new(BreakerConfig::default().fixed().open_when(TripRule::consecutive(99).unwrap()).count_calls());
+        Circuit::new(BreakerConfig::default().fixed().open_when(TripRule::consecutive(99).unwrap()).count_all_calls());
     let config = RetryConfig::default()
         .idempotent()
         .retries(2)
@@ -204,7 +204,7 @@ async fn a_probe_can_be_dropped_at_every_point() {
 /// A call that is never polled still counts as a call.
 #[tokio::test(start_paused = true)]
 async fn a_request_can_be_dropped_before_its_first_poll() {
-    let circuit = Circuit::new(BreakerConfig::default().fixed().count_calls());
+    let circuit = Circuit::new(BreakerConfig::default().fixed().count_all_calls());
     let inner = Scripted::<&str>::new([Hang]);
     let mut service = ServiceBuilder::new()
         .layer(FallbackLayer::value("backup"))

@@ -227,7 +227,7 @@ fn handles_on_two_threads_never_mix_up_their_circuits() {
 
 #[test]
 fn totals_add_up_when_counting_is_switched_under_load() {
-    let on = BreakerConfig::default().fixed().without_observers().count_calls();
+    let on = BreakerConfig::default().fixed().without_observers().count_all_calls();
     let off = BreakerConfig::default().fixed().without_observers();
     let circuit = Circuit::new(off.clone());
     let switching = AtomicU64::new(0);

@@ -13,7 +13,7 @@ use tower_recourse::{
     Attempt, BreakerConfig, BreakerError, BreakerLayer, Circuit, FallbackError, FallbackLayer, Outcome, RetryConfig,
     RetryLayer, State, Verdict,
     breaker::TripRule,
-    classify::{ErrorChain, ErrorClassifier},
+    classify::{ErrorClassifier, FollowSources},
     fallback::PrimaryFailure,
     retry::{Backoff, Budget, Decision, DecisionReason, Policy, Timeouts, TokenBucket},
 };
@@ -107,7 +107,7 @@ async fn a_policy_that_ignores_rejections_does_not_hide_them() {
     assert!(events.last_has(&["FallbackCalled", "Rejected"]));
 }
 
-/// An error whose source is the breaker's error. Only `ErrorChain` looks for it there.
+/// An error whose source is the breaker's error. Only `FollowSources` looks for it there.
 #[derive(Debug)]
 struct Opaque(BreakerError<Oops>);
 
@@ -133,7 +133,7 @@ async fn a_rejection_is_recognised_in_a_changed_error_type() {
 
     let opaque = MapErr::new(breaker.clone(), Opaque);
     let error =
-        ready_and_call(&mut RetryLayer::new(config().classifier(ErrorChain(ErrorClassifier))).layer(opaque), ())
+        ready_and_call(&mut RetryLayer::new(config().classifier(FollowSources(ErrorClassifier))).layer(opaque), ())
             .await
             .unwrap_err();
     assert!(error.0.rejection().is_some());
@@ -211,7 +211,7 @@ async fn an_attempt_that_times_out_fails_in_the_inner_breaker() {
     let circuit = circuit(2);
     let config = RetryConfig::default()
         .timeouts(Timeouts::attempt(secs(1)).on_timeout(|_| Err(Opaque(BreakerError::Inner(Oops(408))))))
-        .classifier(ErrorChain(ErrorClassifier))
+        .classifier(FollowSources(ErrorClassifier))
         .idempotent()
         .retries(3);
     let breaker = BreakerLayer::on(&circuit).layer(Scripted::<&str>::new([Hang]));

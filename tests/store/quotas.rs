@@ -7,10 +7,10 @@ use tower_recourse::{
 
 use super::*;
 
-fn ledger(store: &FileStore) -> RetryQuota {
-    let ledger = RetryQuota::new().max_per_key(3).max_total(5);
-    store.register("ledger", &ledger).unwrap();
-    ledger
+fn quota(store: &FileStore) -> RetryQuota {
+    let quota = RetryQuota::new().max_per_key(3).max_total(5);
+    store.register("quota", &quota).unwrap();
+    quota
 }
 
 #[tokio::test(start_paused = true)]
@@ -18,12 +18,12 @@ async fn a_restart_does_not_reset_the_retries_of_a_key() {
     let folder = tempfile::tempdir().unwrap();
     for (item, expected) in [(7, (3, 3)), (7, (3, 3)), (8, (2, 5)), (8, (2, 5))] {
         let store = FileStore::open(folder.path(), "state").unwrap();
-        let ledger = ledger(&store);
+        let quota = quota(&store);
         let config =
             RetryConfig::default().idempotent().backoff(Backoff::fixed(Duration::from_secs(1))).without_observers();
-        let layer = RetryLayer::new(config.quota(&ledger, |item: &u32| *item).observe(store.observer()));
+        let layer = RetryLayer::new(config.quota(&quota, |item: &u32| *item).observe(store.observer()));
         layer.run_for(&item, |_| async { Err::<(), _>("down".to_owned()) }).await.unwrap_err();
-        assert_eq!((ledger.retries_for_key(&item.to_string()), ledger.total_retries()), expected);
+        assert_eq!((quota.retries_for_key(&item.to_string()), quota.total_retries()), expected);
     }
 }
 
@@ -31,15 +31,15 @@ async fn a_restart_does_not_reset_the_retries_of_a_key() {
 async fn a_retry_is_written_without_a_flush() {
     let folder = tempfile::tempdir().unwrap();
     let store = FileStore::open(folder.path(), "state").unwrap().write_interval(Duration::from_millis(1));
-    let ledger = ledger(&store);
+    let quota = quota(&store);
     let config =
         RetryConfig::default().idempotent().backoff(Backoff::fixed(Duration::from_secs(1))).without_observers();
-    let layer = RetryLayer::new(config.quota(&ledger, |item: &u32| *item).observe(store.observer()));
+    let layer = RetryLayer::new(config.quota(&quota, |item: &u32| *item).observe(store.observer()));
     layer.run_for(&7, |_| async { Err::<(), _>("down".to_owned()) }).await.unwrap_err();
     let path = folder.path().join("state.json");
     let expected = json!({ "total": 3, "keys": [["7", 3]] });
     // The loop ends only if the store writes the file.
-    while !path.exists() || file(folder.path())["parts"]["ledger"]["state"] != expected {
+    while !path.exists() || file(folder.path())["parts"]["quota"]["state"] != expected {
         std::thread::yield_now();
     }
 }

@@ -16,7 +16,7 @@ use tower_recourse::{
 
 /// No observer, every call counted; five consecutive failures, 30 s, one probe.
 pub(crate) fn counted() -> BreakerConfig {
-    plain().without_observers().count_calls()
+    plain().without_observers().count_all_calls()
 }
 
 /// Opens for 30 s after five consecutive failures, however fast; one probe.

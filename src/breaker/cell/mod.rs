@@ -33,6 +33,7 @@ mod end;
 mod failing_since;
 mod failure_row;
 mod optional_times;
+mod outside_calls;
 mod packed_word;
 mod probe_counts;
 mod stamp;
@@ -42,7 +43,6 @@ mod step;
 mod tests;
 mod timers;
 mod trickle;
-mod update;
 
 pub(crate) use {
     context::{EndEffect, Transition, TransitionContext, WindowUse},

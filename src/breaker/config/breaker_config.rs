@@ -88,7 +88,7 @@ impl Default for BreakerConfig {
             open_for: OpenDuration::share_of_failing_time(percent(10)).jitter(percent(20)),
             probes,
             lease,
-            count_calls: false,
+            count_all_calls: false,
             clock: Clock::default(),
             observers: Observers::default(),
             seed: None,
@@ -201,7 +201,7 @@ impl<C> BreakerConfig<C> {
     /// Classifies outcomes with two closures: `|request: &Req| memo` extracts data from the
     /// request, and `|memo: &Memo, outcome: Result<&Res, &Err>| …` classifies the outcome with it.
     /// See [`classify::with_memo`](crate::classify::with_memo).
-    pub fn classify_with<Remember, Function, Req, Memo, Res, Err, Opinion>(
+    pub fn classify_with_request<Remember, Function, Req, Memo, Res, Err, Opinion>(
         self,
         remember: Remember,
         function: Function,
@@ -223,8 +223,8 @@ impl<C> BreakerConfig<C> {
     /// Also counts admitted calls and successes for [`CircuitStats`](crate::breaker::CircuitStats),
     /// from the next call on. Failures, rejections and transitions are always counted. Off by
     /// default: this is the only write to shared memory that a successful call would make.
-    pub fn count_calls(mut self) -> Self {
-        self.settings().count_calls = true;
+    pub fn count_all_calls(mut self) -> Self {
+        self.settings().count_all_calls = true;
         self
     }
 

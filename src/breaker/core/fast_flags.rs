@@ -31,7 +31,7 @@ impl FastFlags {
     pub(super) fn of(settings: &Settings, active: ActiveWindow) -> Self {
         let timed = settings.slow_after.is_some() || matches!(settings.cancelled, CancelledCalls::FailureAfter(_));
         let bit = |set: bool, bit: u64| if set { bit } else { 0 };
-        let bits = bit(settings.count_calls, Self::COUNTED)
+        let bits = bit(settings.count_all_calls, Self::COUNTED)
             | bit(timed, Self::TIMED)
             | bit(settings.throttle.is_some(), Self::THROTTLED)
             | bit(settings.clock.is_tokio(), Self::TOKIO_CLOCK)

@@ -74,7 +74,7 @@ impl Permit {
     pub(crate) fn with_bookkeeping(tenant: &Tenant, settings: &Settings, generation: u32) -> Self {
         let flags = tenant.core.flags();
         let started = if flags.is_timed() { tenant.now(settings) } else { UNTIMED };
-        let counted = settings.count_calls;
+        let counted = settings.count_all_calls;
         if counted {
             tenant.totals.admitted.add();
         }

@@ -105,7 +105,7 @@ fn only_an_original_count_window_is_checked_inline() {
 #[test]
 fn settings_read_before_their_flags_count_the_whole_call() {
     let tenant = tenant(BreakerConfig::default());
-    tenant.settings.store(BreakerConfig::default().without_observers().count_calls().settings);
+    tenant.settings.store(BreakerConfig::default().without_observers().count_all_calls().settings);
     let settings = tenant.settings.load();
     Permit::with_bookkeeping(&tenant, &settings, generation(&tenant)).success();
     assert_eq!((tenant.totals.admitted.get(), tenant.totals.successes.get()), (1, 1));

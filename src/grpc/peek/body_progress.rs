@@ -32,7 +32,7 @@ pub struct BodyProgress(Option<Arc<AtomicBool>>);
 
 impl BodyProgress {
     /// For a body that is complete from the beginning.
-    pub const fn complete() -> Self {
+    pub const fn already_complete() -> Self {
         Self(None)
     }
 
@@ -46,13 +46,13 @@ impl BodyProgress {
 
 impl<D: Buf + Clone> TrackBody for Full<D> {
     fn track(self) -> (Self, BodyProgress) {
-        (self, BodyProgress::complete())
+        (self, BodyProgress::already_complete())
     }
 }
 
 impl<D> TrackBody for Empty<D> {
     fn track(self) -> (Self, BodyProgress) {
-        (self, BodyProgress::complete())
+        (self, BodyProgress::already_complete())
     }
 }
 
@@ -62,7 +62,7 @@ macro_rules! impl_track_body {
         impl $(<$error: 'static>)? TrackBody for $body {
             fn track(self) -> (Self, BodyProgress) {
                 if self.is_end_stream() {
-                    return (self, BodyProgress::complete());
+                    return (self, BodyProgress::already_complete());
                 }
                 let ended = Arc::new(AtomicBool::new(false));
                 ($wrap(SentBody { body: self, ended: Arc::clone(&ended) }), BodyProgress(Some(ended)))

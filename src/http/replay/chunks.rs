@@ -12,7 +12,7 @@ pub(super) struct RecordedChunks {
     sealed: Vec<Bytes>,
     /// The chunk after these, to which short chunks are appended until it has
     /// [`SHORT`](Self::SHORT) bytes.
-    exponential: Vec<u8>,
+    growing: Vec<u8>,
     bytes: usize,
     max_bytes: usize,
     memory: Arc<MemoryLimit>,
@@ -23,7 +23,7 @@ impl RecordedChunks {
     const SHORT: usize = 1024;
 
     pub(super) fn new(max_bytes: usize, memory: Arc<MemoryLimit>) -> Self {
-        Self { sealed: Vec::new(), exponential: Vec::new(), bytes: 0, max_bytes, memory }
+        Self { sealed: Vec::new(), growing: Vec::new(), bytes: 0, max_bytes, memory }
     }
 
     /// Copies a chunk. Returns `false` if it exceeds a limit.
@@ -32,19 +32,19 @@ impl RecordedChunks {
             return false;
         }
         self.bytes += chunk.len();
-        if self.exponential.len() >= Self::SHORT || chunk.len() >= Self::SHORT {
+        if self.growing.len() >= Self::SHORT || chunk.len() >= Self::SHORT {
             self.seal();
         }
         // `reserve_exact`, so that the count equals the memory that is held.
-        self.exponential.reserve_exact(chunk.len());
-        self.exponential.extend_from_slice(chunk);
+        self.growing.reserve_exact(chunk.len());
+        self.growing.extend_from_slice(chunk);
         true
     }
 
     /// Finishes the growing chunk. Only finished chunks can be read.
     pub(super) fn seal(&mut self) {
-        if !self.exponential.is_empty() {
-            self.sealed.push(Bytes::from(std::mem::take(&mut self.exponential)));
+        if !self.growing.is_empty() {
+            self.sealed.push(Bytes::from(std::mem::take(&mut self.growing)));
         }
     }
 
@@ -69,7 +69,7 @@ impl RecordedChunks {
 
     pub(super) fn clear(&mut self) {
         self.memory.release(std::mem::take(&mut self.bytes));
-        (self.sealed, self.exponential) = (Vec::new(), Vec::new());
+        (self.sealed, self.growing) = (Vec::new(), Vec::new());
     }
 }
 

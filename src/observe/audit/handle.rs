@@ -27,7 +27,7 @@ use crate::{
 ///
 /// # Clone
 ///
-/// Clones write to the same file. Each adds the [fields](Self::with) that it was given. Dropping
+/// Clones write to the same file. Each adds the [fields](Self::with_field) that it was given. Dropping
 /// the last clone, including those in the configurations of layers and circuits, writes the waiting
 /// lines first.
 #[derive(Clone)]
@@ -84,7 +84,7 @@ impl Audit {
 
     /// Returns a handle that adds a field to each of its lines, such as the batch, the tenant, or
     /// the process.
-    pub fn with(mut self, name: impl fmt::Display, value: impl fmt::Display) -> Self {
+    pub fn with_field(mut self, name: impl fmt::Display, value: impl fmt::Display) -> Self {
         add_field(Arc::make_mut(&mut self.context), name, value);
         self
     }

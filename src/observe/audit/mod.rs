@@ -6,7 +6,7 @@
 //! let path = "audit.jsonl";
 //! # let folder = tempfile::tempdir()?;
 //! # let path = folder.path().join("audit.jsonl");
-//! let audit = Audit::to_file(&path)?.with("batch", "b-17");
+//! let audit = Audit::to_file(&path)?.with_field("batch", "b-17");
 //! let retry = RetryConfig::default().observe(audit.clone());
 //! let circuit = Circuit::new(BreakerConfig::default().name("db").observe(audit.clone()));
 //!
@@ -40,7 +40,7 @@
 //! |---|---|---|
 //! | `time` | UTC, RFC 3339, milliseconds | always |
 //! | `kind` | the event's name in snake case, such as `retry_scheduled`, or your own | always |
-//! | your own | text: [`Audit::with`], [`AuditEntry::field`] | if set |
+//! | your own | text: [`Audit::with_field`], [`AuditEntry::field`] | if set |
 //! | `name` | the name of the layer or circuit | in events |
 //! | `key` | what the line is about; in events, the quota's key | if there is one |
 //! | `counts` | an object of integers; the names of times end in `_ms` | if there are any |

@@ -27,7 +27,7 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
     /// Classifies outcomes with two closures: `|request: &Req| memo` remembers what is needed of
     /// the request, and `|memo: &Memo, outcome: Result<&Res, &Err>| …` classifies. See
     /// [`classify::with_memo`](crate::classify::with_memo).
-    pub fn classify_with<Remember, F, Req, Memo, Res, Err, V>(
+    pub fn classify_with_request<Remember, F, Req, Memo, Res, Err, V>(
         self,
         remember: Remember,
         judge: F,

@@ -88,7 +88,7 @@ impl<F> KeyedQuota<F> {
 
 /// The counts that belong to one request of a quota.
 #[derive(Debug)]
-pub struct RequestQuota<K> {
+pub struct RequestUsage<K> {
     key: K,
     /// The key as text, made when an attempt has failed.
     text: Option<String>,
@@ -96,7 +96,7 @@ pub struct RequestQuota<K> {
     entry: Option<QuotaPermit>,
 }
 
-impl<K: fmt::Display> RequestQuota<K> {
+impl<K: fmt::Display> RequestUsage<K> {
     fn text(&mut self) -> &str {
         self.text.get_or_insert_with(|| key::written(&self.key))
     }
@@ -107,49 +107,49 @@ where
     F: Fn(&Req) -> K,
     K: fmt::Display,
 {
-    type Quota = RequestQuota<K>;
+    type Quota = RequestUsage<K>;
 
-    fn open(&self, request: &Req) -> RequestQuota<K> {
-        RequestQuota { key: (self.key)(request), text: None, entry: None }
+    fn open(&self, request: &Req) -> RequestUsage<K> {
+        RequestUsage { key: (self.key)(request), text: None, entry: None }
     }
 
     fn total_exceeded(&self) -> Option<QuotaExceeded> {
         self.quota.spent_in_all()
     }
 
-    fn key_exceeded(&self, account: &mut RequestQuota<K>) -> Option<QuotaExceeded> {
+    fn key_exceeded(&self, account: &mut RequestUsage<K>) -> Option<QuotaExceeded> {
         self.quota.spent_by(account.text())
     }
 
-    fn try_acquire(&self, account: &mut RequestQuota<K>) -> Result<(), QuotaExceeded> {
+    fn try_acquire(&self, account: &mut RequestUsage<K>) -> Result<(), QuotaExceeded> {
         let entry = self.quota.try_acquire(account.text())?;
         account.entry = Some(entry);
         Ok(())
     }
 
-    fn release(&self, account: &mut RequestQuota<K>) {
+    fn release(&self, account: &mut RequestUsage<K>) {
         account.entry.take_if(|entry| !entry.is_spent());
     }
 
-    fn consume(&self, account: &mut RequestQuota<K>) {
+    fn consume(&self, account: &mut RequestUsage<K>) {
         if let Some(entry) = &mut account.entry {
             entry.make();
         }
     }
 
-    fn refund(&self, account: &mut RequestQuota<K>) {
+    fn refund(&self, account: &mut RequestUsage<K>) {
         if let Some(entry) = account.entry.take() {
             entry.refund();
         }
     }
 
-    fn hold(&self, account: &mut RequestQuota<K>) {
+    fn hold(&self, account: &mut RequestUsage<K>) {
         if let Some(entry) = &mut account.entry {
             entry.hold();
         }
     }
 
-    fn usage<'a>(&self, account: &'a mut RequestQuota<K>) -> Option<QuotaUsage<'a>> {
+    fn usage<'a>(&self, account: &'a mut RequestUsage<K>) -> Option<QuotaUsage<'a>> {
         let (retries, total) = (self.quota.retries_for_key(account.text()), self.quota.total_retries());
         Some(QuotaUsage::new(account.text(), retries, total))
     }

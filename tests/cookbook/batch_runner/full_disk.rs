@@ -22,7 +22,7 @@ async fn child() {
         assert_eq!((calls, not_done.reason, not_done.retries), (4, "attempts exhausted", 3));
         succeed(&batch, &item).await;
     }
-    assert_eq!(batch.ledger.total_retries(), 48);
+    assert_eq!(batch.quota.total_retries(), 48);
     assert!(batch.audit.last_error().is_some(), "without a full disk the test proves nothing");
     println!("all is well");
 }
@@ -32,5 +32,5 @@ fn point_7_a_full_disk_never_stops_the_batch() {
     let folder = tempfile::tempdir().unwrap();
     with_file_size_limit("batch_runner::full_disk::child", (FOLDER, folder.path().as_os_str()));
     // The file is complete, and holds what fitted before the disk was full.
-    assert!(Batch::open(folder.path(), "b-17", Backoff::none(), |_| {}).unwrap().ledger.total_retries() > 0);
+    assert!(Batch::open(folder.path(), "b-17", Backoff::none(), |_| {}).unwrap().quota.total_retries() > 0);
 }

@@ -44,7 +44,7 @@ fn child() {
     let log = OpenOptions::new().create(true).append(true).open(folder.join(format!("{id}.log"))).unwrap();
     let random = Mutex::new(StdRng::seed_from_u64(RandomState::new().hash_one(&id)));
     let one = async || {
-        while batch.ledger.total_retries() < IN_ALL {
+        while batch.quota.total_retries() < IN_ALL {
             let item = format!("item-{}", random.lock().unwrap().random_range(0..30));
             let work = |attempt: Attempt| {
                 if attempt.number() > 1 {
@@ -115,11 +115,11 @@ fn nothing_is_lost(folder: &Path, id: &str, kills: u32) {
     let made_in_all = log.lines().count() as u64;
 
     let batch = Batch::open(folder, id, Backoff::none(), |_| {}).unwrap();
-    let known = batch.ledger.snapshot();
+    let known = batch.quota.snapshot();
     let context = format!("{id} after {kills} kills: {known:?}, and really {made:?}");
     assert!(known.total >= made_in_all && made_in_all <= IN_ALL && known.total <= IN_ALL, "{context}");
     for (item, &made) in &made {
-        assert!(made <= PER_ITEM && batch.ledger.retries_for_key(item) >= made, "{item}, {context}");
+        assert!(made <= PER_ITEM && batch.quota.retries_for_key(item) >= made, "{item}, {context}");
     }
     assert!(known.keys.iter().all(|&(_, retries)| retries <= PER_ITEM), "{context}");
     assert_eq!(known.keys.iter().map(|&(_, retries)| u64::from(retries)).sum::<u64>(), known.total, "{context}");

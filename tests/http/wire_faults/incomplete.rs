@@ -126,7 +126,7 @@ async fn h1_server(answers: &'static [&'static str]) -> Server {
 /// The successes and failures that a breaker counts for one request. It waits for the end of the
 /// body.
 async fn counted(version: Version, server: &Server, request: Request<Boxed>) -> (u64, u64) {
-    let circuit = Circuit::new(BreakerConfig::http().fixed_share().without_observers().count_calls());
+    let circuit = Circuit::new(BreakerConfig::http().fixed_share().without_observers().count_all_calls());
     let service = BodyBreakerLayer::on(&circuit).layer(client(version));
     if let Ok(response) = timeout(LONGEST, service.oneshot(request)).await.expect("the test hangs") {
         let _ = timeout(LONGEST, response.into_body().collect()).await.expect("the test hangs");

@@ -21,7 +21,7 @@ use tower_service::Service;
 /// effect.
 ///
 /// ```text
-/// Retry ─▶ Reconnect ─▶ hyper-util's client
+/// Retry ─▶ RetireConnection ─▶ hyper-util's client
 ///            └ 421: marks the connection as unusable
 /// ```
 ///
@@ -30,13 +30,13 @@ use tower_service::Service;
 /// use http_body_util::Full;
 /// use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 /// use tower::ServiceBuilder;
-/// use tower_recourse::{RetryConfig, RetryLayer, http::ReconnectLayer};
+/// use tower_recourse::{RetryConfig, RetryLayer, http::RetireConnectionLayer};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {
 /// let client = ServiceBuilder::new()
 ///     .layer(RetryLayer::new(RetryConfig::http()))
-///     .layer(ReconnectLayer)
+///     .layer(RetireConnectionLayer)
 ///     .service(Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>());
 /// # let _ = client;
 /// # }
@@ -63,29 +63,29 @@ use tower_service::Service;
 ///
 /// Dropping the future drops the inner call.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct ReconnectLayer;
+pub struct RetireConnectionLayer;
 
-/// Closes connections to further requests after a 421. Made by [`ReconnectLayer`].
+/// Closes connections to further requests after a 421. Made by [`RetireConnectionLayer`].
 #[derive(Debug, Clone)]
-pub struct Reconnect<S> {
+pub struct RetireConnection<S> {
     inner: S,
 }
 
-impl<S> Layer<S> for ReconnectLayer {
-    type Service = Reconnect<S>;
+impl<S> Layer<S> for RetireConnectionLayer {
+    type Service = RetireConnection<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Reconnect { inner }
+        RetireConnection { inner }
     }
 }
 
-impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for Reconnect<S>
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for RetireConnection<S>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>>,
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = ReconnectFuture<S::Future>;
+    type Future = RetireConnectionFuture<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
@@ -93,21 +93,21 @@ where
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let connection = capture_connection(&mut request);
-        ReconnectFuture { call: self.inner.call(request), connection }
+        RetireConnectionFuture { call: self.inner.call(request), connection }
     }
 }
 
 pin_project! {
-    /// The future of [`Reconnect`].
+    /// The future of [`RetireConnection`].
     #[must_use = "futures do nothing unless polled"]
-    pub struct ReconnectFuture<Fut> {
+    pub struct RetireConnectionFuture<Fut> {
         #[pin]
         call: Fut,
         connection: CaptureConnection,
     }
 }
 
-impl<Fut, B, Err> Future for ReconnectFuture<Fut>
+impl<Fut, B, Err> Future for RetireConnectionFuture<Fut>
 where
     Fut: Future<Output = Result<Response<B>, Err>>,
 {
