@@ -84,7 +84,7 @@ fn a_reserve_too_large_for_the_clock_still_counts() {
 fn invalid_shares() {
     for share in [-1.0, f64::NAN, f64::INFINITY, 1_000.1] {
         let refused = TokenBucket::retry_ratio(share).unwrap_err();
-        assert_eq!((refused.field(), refused.value()), ("share", &*format!("{share:?}")));
+        assert_eq!((refused.field(), refused.value()), ("retry_ratio", &*format!("{share:?}")));
     }
 }
 
