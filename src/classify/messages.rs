@@ -36,10 +36,10 @@ use crate::{InvalidConfig, Verdict};
 /// # What is read
 ///
 /// The `Display` of the error and of each of its sources, if the error's type can be inspected (see
-/// [`ErrorClassifier`](super::ErrorClassifier); for an error type of your own, use [`FollowSources`]).
-/// Each text is read once while it is formatted, however many patterns there are, and nothing is
-/// allocated. A pattern doesn't match across two texts. Reading ends after 64 KiB in total, or 64
-/// links; the rest is ignored.
+/// [`ErrorClassifier`](super::ErrorClassifier); for an error type of your own, use
+/// [`FollowSources`]). Each text is read once while it is formatted, however many patterns there
+/// are, and nothing is allocated. A pattern doesn't match across two texts. Reading ends after 64
+/// KiB in total, or 64 links; the rest is ignored.
 ///
 /// ASCII letters match in either case. Other characters are compared byte for byte: `É` doesn't
 /// match `é`. A pattern also matches inside words and numbers: `disk` in `diskette`, `503` in

@@ -10,7 +10,7 @@ use crate::{
 
 /// Classifies HTTP outcomes for a retry: responses by status, errors by type.
 ///
-/// The last column tells whether the server may have processed the request.
+/// The last column says whether the server may have processed the request.
 ///
 /// | outcome | verdict | processed |
 /// |---|---|---|

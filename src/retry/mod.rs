@@ -207,7 +207,8 @@
 //! - an error or a response of a type that the layers can't inspect, if it arrives in another poll
 //!   than the rejection.
 //!
-//! [`FollowSources`](crate::classify::FollowSources) inspects the source chain of your own error types.
+//! [`FollowSources`](crate::classify::FollowSources) inspects the source chain of your own error
+//! types.
 //!
 //! # Plain functions
 //!

@@ -67,13 +67,13 @@ async fn every_retry_and_every_opening_writes_a_line() {
     });
     audit.flush().unwrap();
 
-    let told: Vec<_> = lines(&path).into_iter().map(without_time).collect();
+    let written: Vec<_> = lines(&path).into_iter().map(without_time).collect();
     let retry = json!({ "attempt": 1, "delay_ms": 1000 });
     let opened = json!({ "calls": 2, "failures": 2, "failures_in_a_row": 2, "slow": 0, "open_for_ms": 30_000, "openings_in_a_row": 1 });
     let stopped = json!({ "attempt": 2 });
     let message = "all 2 attempts failed";
     assert_eq!(
-        told,
+        written,
         [
             json!({ "kind": "retry_scheduled", "batch": "b-17", "name": "retry", "counts": retry }),
             json!({ "kind": "circuit_opened", "batch": "b-17", "name": "db", "counts": opened }),
@@ -99,11 +99,11 @@ async fn a_retry_line_has_the_counts_of_the_quota() {
     let layer = RetryLayer::new(config.quota(&quota, |item: &&str| *item).observe(audit.clone()));
     layer.run_for(&"i\n1", |_| async { Err::<(), _>("down".to_owned()) }).await.unwrap_err();
     audit.flush().unwrap();
-    let told: Vec<_> = lines(&path).into_iter().map(without_time).collect();
+    let written: Vec<_> = lines(&path).into_iter().map(without_time).collect();
     let scheduled = json!({ "attempt": 1, "delay_ms": 1000, "retries": 1, "total_retries": 1 });
-    assert_eq!(told[0], json!({ "kind": "retry_scheduled", "name": "retry", "key": "i\n1", "counts": scheduled }));
-    assert_eq!((&told[1]["key"], &told[1]["reason"]), (&json!("i\n1"), &json!("key_quota")));
-    assert_eq!(told.len(), 2);
+    assert_eq!(written[0], json!({ "kind": "retry_scheduled", "name": "retry", "key": "i\n1", "counts": scheduled }));
+    assert_eq!((&written[1]["key"], &written[1]["reason"]), (&json!("i\n1"), &json!("key_quota")));
+    assert_eq!(written.len(), 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -115,9 +115,9 @@ async fn a_transparent_retry_writes_a_line() {
     let layer = RetryLayer::new(config.classify_errors(|_: &&str| Verdict::unprocessed()));
     layer.run(|_| async { Err::<(), _>("refused") }).await.unwrap_err();
     audit.flush().unwrap();
-    let told: Vec<_> = lines(&path).into_iter().map(without_time).collect();
-    assert_eq!(told[0], json!({ "kind": "transparent_retry", "name": "retry", "counts": { "attempt": 1 } }));
-    assert_eq!((&told[1]["kind"], told.len()), (&json!("retry_stopped"), 2));
+    let written: Vec<_> = lines(&path).into_iter().map(without_time).collect();
+    assert_eq!(written[0], json!({ "kind": "transparent_retry", "name": "retry", "counts": { "attempt": 1 } }));
+    assert_eq!((&written[1]["kind"], written.len()), (&json!("retry_stopped"), 2));
 }
 
 #[test]
@@ -162,15 +162,15 @@ fn hostile_text_is_truncated_to_one_line() {
     assert!(written.iter().all(|&byte| byte == b'\n' || (b' '..=b'~').contains(&byte) || byte >= 0x80));
     let printable = String::from_utf8(written).unwrap();
     assert!(!printable.contains(['\u{9b}', '\u{2028}', '\u{202e}', '\u{1b}']));
-    let told = parse(printable.as_bytes());
-    assert_eq!(told.iter().filter(|line| line["kind"] == "forged").count(), 0);
-    assert_eq!(told.len(), 4);
+    let written = parse(printable.as_bytes());
+    assert_eq!(written.iter().filter(|line| line["kind"] == "forged").count(), 0);
+    assert_eq!(written.len(), 4);
     assert_eq!(
-        (&told[0]["name"], &told[0][hostile_name], &told[2]["key"]),
+        (&written[0]["name"], &written[0][hostile_name], &written[2]["key"]),
         (&json!(hostile), &json!(hostile), &json!(hostile))
     );
-    assert_eq!((&told[2]["cut"], &told[0]["cut"]), (&json!(true), &Value::Null));
-    let message = told[2]["message"].as_str().unwrap();
+    assert_eq!((&written[2]["cut"], &written[0]["cut"]), (&json!(true), &Value::Null));
+    let message = written[2]["message"].as_str().unwrap();
     assert!(message.ends_with("\u{1b}…") || message.ends_with("\n…"), "{message:?}");
     assert!(printable.lines().all(|line| line.len() < 64 << 10), "the length of a line is bounded");
 }
@@ -369,8 +369,8 @@ fn a_stuck_writer_blocks_no_call_and_lost_lines_are_reported() {
     audit.flush().unwrap();
     let written = gate.lines();
     assert_eq!((reported_lost(&written), audit.dropped_lines()), (lost, lost));
-    let told = written.iter().filter(|line| line["kind"] == "audit_lost").count();
-    assert_eq!((written.len() - told - 1) as u64 + lost, 10_000);
+    let reported = written.iter().filter(|line| line["kind"] == "audit_lost").count();
+    assert_eq!((written.len() - reported - 1) as u64 + lost, 10_000);
     assert_eq!(written.last().unwrap()["kind"], "after");
 }
 

@@ -295,7 +295,7 @@ async fn corrected_late_results_do_not_count() {
 }
 
 /// The purpose of the breaker. With 1 s between calls, five fail; then one is made every 30 s, and
-/// after each of them one caller is told to wait.
+/// after each of them one caller has to wait.
 #[tokio::test(start_paused = true)]
 async fn the_loop_does_not_spin_on_failures() {
     listen();

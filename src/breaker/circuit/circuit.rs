@@ -80,8 +80,8 @@ impl<C> Circuit<C> {
     /// (`RetryConfig::wait_out_rejections`), and an outer breaker doesn't count it. Your own error
     /// type is an ordinary failure, even if it contains the rejection. To have it recognised,
     /// return the rejection as its source, and classify with
-    /// [`FollowSources`](crate::classify::FollowSources). Code that drops or keeps the rejection and
-    /// fails for another reason has an ordinary failure, too. See
+    /// [`FollowSources`](crate::classify::FollowSources). Code that drops or keeps the rejection
+    /// and fails for another reason has an ordinary failure, too. See
     /// [Rejections](crate::classify#rejections).
     ///
     /// # Errors

@@ -39,17 +39,17 @@ pub struct CircuitStats {
     pub window: WindowStats,
     /// Calls counted as failures since the circuit was made.
     pub total_failures: u64,
-    /// Calls counted as successes, of those that were admitted while `count_all_calls` was set. `None`
-    /// unless it is set now.
+    /// Calls counted as successes, of those that were admitted while `count_all_calls` was set.
+    /// `None` unless it is set now.
     pub total_successes: Option<u64>,
     /// Neutral calls, and throttled calls unless they [count as
     /// failures](crate::BreakerConfig::on_throttled).
     pub total_neutral: u64,
     /// Calls that were dropped before they ended, except for those that timed out.
     pub total_dropped: u64,
-    /// Calls that were admitted while `count_all_calls` was set, and all other calls that failed, were
-    /// neutral or were dropped. `None` unless it is set now. When no call is in flight, this is the
-    /// sum of successes, failures, neutral and dropped calls, even if `count_all_calls` was
+    /// Calls that were admitted while `count_all_calls` was set, and all other calls that failed,
+    /// were neutral or were dropped. `None` unless it is set now. When no call is in flight, this
+    /// is the sum of successes, failures, neutral and dropped calls, even if `count_all_calls` was
     /// [switched](crate::Circuit::reconfigure) on or off.
     pub total_admitted: Option<u64>,
     /// Rejected calls.

@@ -29,8 +29,8 @@ pub(super) enum PermitOutcome {
 impl PermitOutcome {
     pub(super) const FAILURE: Self = Self::Failure { requested: None };
 
-    /// Returns whether the outcome counts in the totals without `count_all_calls`. Outcomes other than
-    /// successes are rare, so counting them is cheap.
+    /// Returns whether the outcome counts in the totals without `count_all_calls`. Outcomes other
+    /// than successes are rare, so counting them is cheap.
     pub(super) fn is_always_counted(self) -> bool {
         !matches!(self, Self::Success)
     }

@@ -27,9 +27,9 @@ use crate::{
 ///
 /// # Clone
 ///
-/// Clones write to the same file. Each adds the [fields](Self::with_field) that it was given. Dropping
-/// the last clone, including those in the configurations of layers and circuits, writes the waiting
-/// lines first.
+/// Clones write to the same file. Each adds the [fields](Self::with_field) that it was given.
+/// Dropping the last clone, including those in the configurations of layers and circuits, writes
+/// the waiting lines first.
 #[derive(Clone)]
 pub struct Audit {
     thread: Arc<Thread>,

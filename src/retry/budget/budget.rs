@@ -30,7 +30,7 @@ pub trait Budget: Send + Sync + fmt::Debug + 'static {
         let _ = paid;
     }
 
-    /// Whether [`succeeded`](Self::on_success) has no effect for the first attempt of a request. A
+    /// Whether [`on_success`](Self::on_success) has no effect for the first attempt of a request. A
     /// retry reads this once, when it is configured, and then doesn't report such successes.
     /// `false` unless implemented.
     fn ignores_successes(&self) -> bool {
