@@ -26,8 +26,8 @@ pub(super) struct Slices {
     /// tokens into a slice.
     fair: u64,
     /// Each word has 32 bits for the slice's number, and 32 for its tokens. Numbers wrap around
-    /// after 13 years of the shortest slices. A word that no thread has touched for exactly that long
-    /// counts as new.
+    /// after 13 years of the shortest slices. A word that no thread has touched for exactly that
+    /// long counts as new.
     ring: Box<[AtomicU64]>,
 }
 
