@@ -39,7 +39,7 @@ pub struct Chain<C>(C);
 
 impl<C> Chain<C> {
     /// Adds a classifier, which decides if none before it has an opinion.
-    pub fn or<D>(self, next: D) -> Chain<Or<C, D>> {
+    pub fn or<Next>(self, next: Next) -> Chain<Or<C, Next>> {
         Chain(Or(self.0, next))
     }
 
@@ -114,14 +114,14 @@ where
 
 /// Two classifiers: the second decides if the first has no opinion. See [`Chain::or`].
 #[derive(Debug, Clone, Copy)]
-pub struct Or<C, D>(C, D);
+pub struct Or<C, Next>(C, Next);
 
-impl<C, D, Req, Res, Err> Classifier<Req, Res, Err> for Or<C, D>
+impl<C, Next, Req, Res, Err> Classifier<Req, Res, Err> for Or<C, Next>
 where
     C: Classifier<Req, Res, Err>,
-    D: Classifier<Req, Res, Err>,
+    Next: Classifier<Req, Res, Err>,
 {
-    type Memo = (C::Memo, D::Memo);
+    type Memo = (C::Memo, Next::Memo);
 
     fn memo(&self, request: &Req) -> Self::Memo {
         (self.0.memo(request), self.1.memo(request))

@@ -26,9 +26,9 @@ use crate::{Cause, sanitize::name_str};
 pub struct TracingObserver;
 
 /// Shows `until reset` in place of a duration for a circuit without open time.
-struct OpenDuration(Duration);
+struct ShownOpenTime(Duration);
 
-impl fmt::Debug for OpenDuration {
+impl fmt::Debug for ShownOpenTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0 == Duration::MAX { f.write_str("until reset") } else { self.0.fmt(f) }
     }
@@ -52,7 +52,7 @@ impl Observer for TracingObserver {
                 );
             }
             Event::TransparentRetry { name, attempt } => {
-                info!(name = &*name.sanitized(), attempt, "the server refused the call, sending it again")
+                info!(name = &*name.sanitized(), attempt, "the server did not process the call, sending it again")
             }
             Event::RejectionWait { name, attempt, delay } => {
                 debug!(name = &*name.sanitized(), attempt, ?delay, "the circuit rejected the call, waiting");
@@ -79,7 +79,7 @@ impl Observer for TracingObserver {
                 warn!(
                     name = &*name.sanitized(),
                     "a failure isn't retried: the request may have been processed, and the classifier doesn't know whether it is \
-                     idempotent; if every request is, use RetryConfig::idempotent, otherwise classify::Idempotent; \
+                     idempotent; if every request is, use RetryConfig::idempotent, otherwise classify::IdempotencyCheck; \
                      logged once"
                 );
             }
@@ -91,7 +91,7 @@ impl Observer for TracingObserver {
             Event::CircuitOpened {
                 name, open_for, openings_in_a_row: in_a_row @ 2.., calls, failures, slow, ..
             } => {
-                let open_for = OpenDuration(open_for);
+                let open_for = ShownOpenTime(open_for);
                 debug!(
                     name = &*name.sanitized(),
                     ?open_for,
@@ -103,7 +103,7 @@ impl Observer for TracingObserver {
                 );
             }
             Event::CircuitOpened { name, open_for, openings_in_a_row, failures_in_a_row, calls, failures, slow } => {
-                let open_for = OpenDuration(open_for);
+                let open_for = ShownOpenTime(open_for);
                 error!(
                     name = &*name.sanitized(),
                     ?open_for,

@@ -15,4 +15,6 @@ mod system;
 
 pub(crate) use access::Access;
 pub(crate) use lock::{Acquired, FileLock};
+// The audit log and the store each use a part.
+#[cfg_attr(not(all(feature = "audit", feature = "store")), allow(unused_imports))]
 pub(crate) use open::{create_folders, create_new, look, look_for_file, open, open_or_create};

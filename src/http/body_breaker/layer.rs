@@ -14,9 +14,9 @@ use crate::{
 ///
 /// Clones share the circuit.
 #[derive(Debug, Clone)]
-pub struct BodyBreakerLayer<C = BreakerClassifier, R = RejectWithError> {
+pub struct BodyBreakerLayer<C = BreakerClassifier, Reject = RejectWithError> {
     circuit: Circuit<C>,
-    on_rejection: R,
+    on_rejection: Reject,
 }
 
 impl<C> BodyBreakerLayer<C> {
@@ -33,7 +33,7 @@ impl<C: Clone> BodyBreakerLayer<C> {
     }
 }
 
-impl<C, R> BodyBreakerLayer<C, R> {
+impl<C, Reject> BodyBreakerLayer<C, Reject> {
     /// Answers rejected calls with a response that `respond` makes, as
     /// [`BreakerLayer::respond_when_open`](crate::BreakerLayer::respond_when_open) does.
     pub fn respond_when_open<F, Res>(self, respond: F) -> BodyBreakerLayer<C, RejectWithResponse<F>>
@@ -61,8 +61,8 @@ impl<C, R> BodyBreakerLayer<C, R> {
     }
 }
 
-impl<S, C: Clone, R: Clone> Layer<S> for BodyBreakerLayer<C, R> {
-    type Service = BodyBreaker<S, C, R>;
+impl<S, C: Clone, Reject: Clone> Layer<S> for BodyBreakerLayer<C, Reject> {
+    type Service = BodyBreaker<S, C, Reject>;
 
     fn layer(&self, inner: S) -> Self::Service {
         BodyBreaker::new(inner, self.circuit.clone(), self.on_rejection.clone())

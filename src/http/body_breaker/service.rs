@@ -21,15 +21,15 @@ use crate::{
 ///
 /// A clone shares the circuit, and has to be polled ready. It costs one reference count and a clone
 /// of the inner service.
-pub struct BodyBreaker<S, C, R = RejectWithError> {
+pub struct BodyBreaker<S, C, Reject = RejectWithError> {
     inner: S,
     circuit: Circuit<C>,
-    on_rejection: R,
+    on_rejection: Reject,
     gate: AdmissionGate<S>,
 }
 
-impl<S, C, R> BodyBreaker<S, C, R> {
-    pub(super) fn new(inner: S, circuit: Circuit<C>, on_rejection: R) -> Self {
+impl<S, C, Reject> BodyBreaker<S, C, Reject> {
+    pub(super) fn new(inner: S, circuit: Circuit<C>, on_rejection: Reject) -> Self {
         Self { inner, circuit, on_rejection, gate: AdmissionGate::default() }
     }
 
@@ -44,21 +44,21 @@ impl<S, C, R> BodyBreaker<S, C, R> {
     }
 }
 
-impl<S, C, R, ReqBody, ResBody> Service<Request<ReqBody>> for BodyBreaker<S, C, R>
+impl<S, C, Reject, ReqBody, ResBody> Service<Request<ReqBody>> for BodyBreaker<S, C, Reject>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>>,
     S::Error: Send + 'static,
     ResBody: Body,
     C: Classifier<Request<ReqBody>, Response<ResBody>, S::Error> + Clone,
-    R: OnRejection<Response<ResBody>, S::Error> + Clone,
+    Reject: OnRejection<Response<ResBody>, S::Error> + Clone,
 {
     type Response = Response<TrackedBody<ResBody>>;
-    type Error = R::Error;
-    type Future = future::Future<S, C, R, Request<ReqBody>, OnBodyEnd>;
+    type Error = Reject::Error;
+    type Future = future::Future<S, C, Reject, Request<ReqBody>, OnBodyEnd>;
 
     /// As for [`Breaker`](crate::breaker::Breaker).
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.gate.poll(&self.circuit, &mut self.inner, R::WAITS, cx).map(Ok)
+        self.gate.poll(&self.circuit, &mut self.inner, Reject::WAITS, cx).map(Ok)
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
@@ -67,7 +67,7 @@ where
     }
 }
 
-impl<S: Clone, C: Clone, R: Clone> Clone for BodyBreaker<S, C, R> {
+impl<S: Clone, C: Clone, Reject: Clone> Clone for BodyBreaker<S, C, Reject> {
     fn clone(&self) -> Self {
         Self {
             inner: self.inner.clone(),
@@ -78,7 +78,7 @@ impl<S: Clone, C: Clone, R: Clone> Clone for BodyBreaker<S, C, R> {
     }
 }
 
-impl<S: fmt::Debug, C, R> fmt::Debug for BodyBreaker<S, C, R> {
+impl<S: fmt::Debug, C, Reject> fmt::Debug for BodyBreaker<S, C, Reject> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BodyBreaker")
             .field("inner", &self.inner)
