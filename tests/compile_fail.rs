@@ -1,8 +1,8 @@
-//! The type errors that users meet most, and the compiler's messages, where the service is passed
-//! to a function that takes a service.
+//! The most frequent type errors, and the compiler's messages for them. The examples pass the
+//! service to a function with the bound `Service`.
 //!
-//! If the user calls a method of the service instead (`.call`, `.ready`), the compiler reports only
-//! that the method doesn't exist. The messages are those of Rust 1.95.
+//! For a method call on the service (`.call`, `.ready`), the compiler reports only that the method
+//! doesn't exist. The messages are those of Rust 1.95.
 
 #[test]
 fn type_errors_have_helpful_messages() {

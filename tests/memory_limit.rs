@@ -21,7 +21,7 @@ fn half_of(calls: u32, minimum: u32) -> BreakerConfig {
     counted().open_when(TripRule::FailureRate { failing: Ratio::HALF, window })
 }
 
-/// A time window that no other number makes.
+/// A config whose time window differs for each number, so that its memory has another layout.
 fn slices_of(micros: u32) -> BreakerConfig {
     let window = Window::time(Duration::from_secs(1) + Duration::from_micros(10 * u64::from(micros))).unwrap();
     counted().open_when(TripRule::FailureRate { failing: Ratio::HALF, window: window.minimum(2).unwrap() })
@@ -52,13 +52,14 @@ fn circuits_with_always_new_windows_use_bounded_memory() {
     };
     lives(0..3_000);
     let counted = allocation_counter::measure(|| lives(3_000..20_000));
-    // Circuits of tests that run at the same time may use a few of the freed cores.
+    // Tests that run at the same time may use some of the freed memory for their circuits.
     assert!(counted.bytes_current.abs() < 100_000, "{} bytes", counted.bytes_current);
 }
 
 #[test]
 fn a_circuit_works_in_recycled_memory_of_another_layout() {
-    // More free cores without a window than the crate keeps unchanged.
+    // Frees the memory of more circuits without a window (5,000) than the crate keeps for circuits
+    // of the same layout (1,024), so that the next circuit uses memory of another layout.
     drop((0..5_000).map(|_| Circuit::new(counted())).collect::<Vec<_>>());
     let clock = ManualClock::new();
     let circuit = Circuit::new(half_of(6, 6).clock(clock.clone()));

@@ -45,8 +45,8 @@ fn as_many_are_kept_as_existed_at_once() {
     assert_eq!(counted.bytes_current, 0);
 }
 
-// A circuit without a window got one later. Its memory was then recycled for circuits with that
-// window, so the next circuit without a window had to allocate.
+// A former bug: if a circuit without a window got one later, its memory was recycled only for
+// circuits with that window, and the next circuit without a window had to allocate.
 #[test]
 fn circuits_that_change_windows_use_the_memory_of_one() {
     let without = || counted().open_when(tower_recourse::breaker::TripRule::consecutive(1).unwrap());
@@ -159,7 +159,7 @@ impl Drop for Reconfigures {
     }
 }
 
-/// Runs something on another thread, and fails if it hangs.
+/// Calls `run` on another thread, and fails if that takes longer than a minute.
 fn finishes(run: impl FnOnce() + Send + 'static) {
     let (done, is_done) = std::sync::mpsc::channel();
     let thread = std::thread::spawn(move || {
@@ -188,7 +188,7 @@ fn an_observer_may_reconfigure_circuits_in_its_drop() {
     });
 }
 
-/// A custom rule, and the settings that a config replaces.
+/// A circuit drops a custom rule when a new config replaces its settings.
 #[test]
 fn a_rule_may_create_and_drop_circuits_in_its_drop() {
     struct Makes;
@@ -214,11 +214,11 @@ fn a_rule_may_create_and_drop_circuits_in_its_drop() {
     });
 }
 
-/// A circuit identifies its stored times by the last 16 bits of the generation, which repeat after
-/// that many circuits.
+/// Each time that a circuit stores is tagged with the last 16 bits of its generation. In recycled
+/// memory, the tags repeat after 65,536 generations; a circuit uses at least one.
 fn check_repeated_time_tags(before: impl Fn(BreakerConfig), first_window: u32) {
-    // Which circuit is the first with the same bits depends on the number of generations of the
-    // circuit before.
+    // How many circuits it takes until the tag repeats depends on how many generations the first
+    // circuit used.
     for generations in 0..6 {
         let config = || own_memory(first_window + generations);
         before(config());
@@ -231,13 +231,14 @@ fn check_repeated_time_tags(before: impl Fn(BreakerConfig), first_window: u32) {
     }
 }
 
-// A time that was never set was read as "never" in one of 65,536 generations.
+// A former bug: in one of 65,536 generations, a time that was never set was read as "never".
 #[test]
 fn a_time_that_was_never_set_is_ignored() {
     check_repeated_time_tags(|config| drop(Circuit::new(config)), 1_100);
 }
 
-// The times of the former circuit are relative to another start.
+// Stored times are relative to the creation of their circuit, so those of the former circuit mean
+// nothing to the next one.
 #[test]
 fn times_of_the_former_circuit_are_ignored() {
     let opens_after_an_hour = |config: BreakerConfig| {
@@ -298,7 +299,8 @@ fn the_open_duration_grows_to_its_bound_and_restarts() {
     }
 }
 
-/// Returns how long the open circuit stays open. Afterwards, a failed probe has reopened it.
+/// Waits until the circuit's open duration has ended, and fails a probe, which reopens it. Returns
+/// the open duration.
 fn fail_a_probe(circuit: &Circuit, clock: &ManualClock) -> Duration {
     let time = circuit.retry_in().unwrap();
     clock.advance(time);

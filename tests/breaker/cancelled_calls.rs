@@ -59,7 +59,7 @@ fn a_circuit_whose_calls_are_all_dropped_opens() {
     assert!(events.last_has(&["CircuitOpened", "failures_in_a_row: 5, calls: 5, failures: 5"]));
 }
 
-/// No call has ended yet, because responses take long.
+/// Responses take long, so no call has ended by the time the first 100 calls are dropped.
 #[test]
 fn dropped_calls_do_not_open_a_new_circuit_while_others_run() {
     let clock = ManualClock::new();
@@ -71,8 +71,8 @@ fn dropped_calls_do_not_open_a_new_circuit_while_others_run() {
     assert_eq!(circuit.state(), State::Closed);
 }
 
-/// A dropped call overwrote the open duration that another thread had just written, and the circuit
-/// stayed open forever.
+/// A former bug: a dropped call overwrote the open duration that another thread had just written,
+/// and the circuit stayed open forever.
 #[test]
 fn dropped_calls_do_not_change_the_open_duration_of_others() {
     let config = counted().open_when(first_failure()).open_for(OpenDuration::fixed(Duration::from_micros(1)));

@@ -41,7 +41,8 @@ fn requests_are_not_probes_if_probes_are_external() {
     assert_eq!(ended_calls(&circuit), [2, 2, 0, 1]);
 }
 
-/// Runs the health probe on a task beside the service, in paused time.
+/// Runs the health probe of a new circuit on its own task. Returns the circuit, the number of
+/// probes, and the task.
 fn run_health_probe(
     config: BreakerConfig,
     health: impl Fn(u32) -> Result<(), &'static str> + Send + Sync + 'static,
@@ -75,7 +76,8 @@ async fn the_health_probe_closes_it_after_every_opening() {
 
 #[tokio::test(start_paused = true)]
 async fn a_health_probe_yields_to_other_tasks() {
-    // A loop that never yields panics here instead of hanging.
+    // If the health probe never yields, its 100,000th probe panics, so that the test fails instead
+    // of hanging.
     let down = |n| if n < 100_000 { Err("down") } else { panic!("{n} probes in half a minute") };
     let (never_open, _, probing) = run_health_probe(counted().open_for(OpenDuration::fixed(Duration::ZERO)), down);
     never_open.try_acquire().unwrap().failure();
@@ -142,7 +144,7 @@ async fn a_custom_probe_that_hangs_does_not_miss_the_next_opening() {
     probing.abort();
 }
 
-// resilience4j#935, #1681: half-open for as long as too few calls arrive.
+// resilience4j#935, #1681: the circuit stayed half-open while too few calls arrived.
 #[test]
 fn the_half_open_limit_reopens_and_counts_as_an_opening() {
     let probes = Probes::successes(2).unwrap().max_half_open(secs(8), HalfOpenTimeout::Open).unwrap();

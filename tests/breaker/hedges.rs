@@ -38,8 +38,8 @@ impl Policy<()> for Twice {
     }
 }
 
-/// A hedge that has measured ten responses of 10 ms each. It sends a request again if there is no
-/// response by then. It forgets a measurement after one or two periods.
+/// A hedge that has measured ten responses of 10 ms each. It sends a request again after 10 ms
+/// without a response. It discards a measurement after one or two periods.
 fn hedge_for<S>(service: S, period: Duration) -> Hedge<S, Twice>
 where
     S: Service<(), Error: Into<BoxError>> + Clone,
@@ -116,7 +116,7 @@ async fn a_hedge_around_a_breaker_does_not_keep_it_half_open() {
     }
 }
 
-/// To the hedge, a response that replaces a rejection is a response like any other.
+/// The hedge can't tell a response that replaces a rejection from a response of the service.
 #[tokio::test(start_paused = true)]
 async fn a_hedge_around_a_breaker_that_answers_reopens_it() {
     let circuit = half_open(Probes::one()).await;
@@ -142,7 +142,8 @@ async fn a_circuit_in_a_hedge_closes_once_the_service_is_fast_again() {
     assert_eq!(circuit.state(), State::Closed);
 }
 
-/// A hedge doesn't measure rejections. Without measurements it sends no request twice.
+/// A hedge measures only responses, not rejections. Without measurements it sends each request
+/// once.
 #[tokio::test(start_paused = true)]
 async fn a_circuit_in_a_hedge_closes_once_the_hedge_has_no_data() {
     let (circuit, slow) = (half_open(Probes::one()).await, Slow::new());
@@ -157,7 +158,8 @@ async fn a_circuit_in_a_hedge_closes_once_the_hedge_has_no_data() {
     assert_eq!((circuit.state(), slow.calls.load(Relaxed)), (State::Closed, 4));
 }
 
-/// The first of each two requests gets no response. The hedge drops it when the second gets one.
+/// The service never responds to the first request of a hedged pair. The hedge drops that request
+/// when the second one gets its response.
 #[tokio::test(start_paused = true)]
 async fn a_hedge_around_a_breaker_does_not_open_it() {
     let circuit = Circuit::new(counted());

@@ -75,7 +75,8 @@ fn idle_keys_leave_before_busy_ones() {
     let (circuits, _) = circuits(100);
     let busy = |circuit: &Circuit| circuit.stats().total_failures;
     for key in 0..10 {
-        // A counted failure and a closed state show whether the circuit was forgotten.
+        // The total of failures shows later whether the registry kept this circuit. The reset
+        // closes it, because open circuits are kept longer.
         let circuit = circuits.get(&key);
         circuit.try_acquire().unwrap().failure();
         circuit.reset();
@@ -219,7 +220,7 @@ fn as_many_circuits_stay_open_as_the_capacity_allows() {
         let admitted: u32 = (0..keys).map(|key| make_failing_calls(&circuits, key, 20)).sum();
         let open = circuits.states().into_iter().filter(|(_, state)| *state == State::Open).count();
         assert_eq!((open, circuits.len(), admitted), (keys as usize, keys as usize, 5 * keys), "of {keys}");
-        // One more key finds no room and takes no room.
+        // The registry has no room for one more key, so it stores no circuit for that key.
         assert_eq!(make_failing_calls(&circuits, keys, 20), 20);
         assert!((0..keys).all(|key| circuits.get(&key).state() == State::Open));
     }
@@ -236,7 +237,7 @@ fn the_capacity_holds_for_keys_of_several_threads() {
             scope.spawn(move || {
                 for key in (0..KEYS).filter(|key| key % 8 == thread) {
                     admitted.fetch_add(make_failing_calls(circuits, key, 20), Ordering::Relaxed);
-                    // Other keys come and go meanwhile.
+                    // Meanwhile, each thread removes a key that was never inserted.
                     circuits.remove(&(KEYS + thread));
                 }
             });
@@ -386,7 +387,8 @@ fn a_circuit_with_a_running_probe_stays_for_the_lease() {
     drop(probe);
 }
 
-/// If only custom probes are admitted, the circuit stays for the length of a lease.
+/// A circuit that admits only external probes is kept for the length of a lease after its open
+/// duration.
 #[test]
 fn a_circuit_that_waits_for_an_external_probe_stays_a_lease() {
     let clock = ManualClock::new();

@@ -145,7 +145,8 @@ fn setting_the_current_mode_keeps_the_counts() {
     }
 }
 
-// vert.x#294: late results. Here, the mode has changed in between.
+// vert.x#294: late results changed the circuit's state. In this test, the mode changes while the
+// calls run.
 #[test]
 fn a_call_from_another_mode_changes_only_the_totals() {
     for (before, after) in MODES.into_iter().flat_map(|one| MODES.map(|other| (one, other))) {
@@ -156,7 +157,7 @@ fn a_call_from_another_mode_changes_only_the_totals() {
         circuit.set_mode(before);
         let (success, failure, dropped) =
             (circuit.try_acquire().unwrap(), circuit.try_acquire().unwrap(), circuit.try_acquire().unwrap());
-        // Through another mode, because setting the current mode changes nothing.
+        // Sets another mode first, because setting the current mode changes nothing.
         circuit.set_mode(if before == Mode::MetricsOnly { Mode::Auto } else { Mode::MetricsOnly });
         circuit.set_mode(after);
         let _ =

@@ -146,8 +146,8 @@ fn a_requested_open_duration_is_capped_by_the_maximum() {
     assert_eq!(circuit.retry_in(), Some(secs(5)), "a requested delay of zero is ignored");
 }
 
-// resilience4j#1387: the response sets the open duration. go-retryablehttp#247: but not a duration
-// of a year.
+// A response may set the open duration, as resilience4j#1387 requests. The setting has a maximum,
+// because servers may request a year (go-retryablehttp#247).
 #[test]
 fn the_failure_that_opens_it_may_set_the_open_duration() {
     let events = EventLog::default();
@@ -211,7 +211,7 @@ fn an_open_duration_ends_however_old_the_circuit_is() {
     }
 }
 
-/// Runs something in a paused runtime whose clock was advanced by 30 days.
+/// Calls `run` in a paused runtime whose clock was advanced by 30 days.
 fn in_a_paused_runtime<T>(run: impl AsyncFnOnce() -> T) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async {

@@ -1,4 +1,5 @@
-//! Faults of other crates' breakers. Each test fails on the fault that its comment names.
+//! Faults of other crates' breakers. Each test fails for a breaker that has the fault in the test's
+//! comment.
 
 use std::time::Duration;
 

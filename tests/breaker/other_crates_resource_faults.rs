@@ -1,5 +1,5 @@
 //! Faults of other crates' breakers in very short windows, memory, locks and waits. Each test fails
-//! on the fault that its comment names.
+//! for a breaker that has the fault in the test's comment.
 
 use std::{
     sync::{Arc, OnceLock},

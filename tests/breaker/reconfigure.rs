@@ -140,7 +140,7 @@ fn a_dropped_call_counts_by_the_settings_at_its_drop() {
     assert_eq!((circuit.state(), ended_calls(&circuit)), (State::Open, [0, 1, 0, 0]));
 }
 
-// As resilience4j#935, #1681: half-open, and no call is admitted any more.
+// As in resilience4j#935 and #1681, a circuit could stay half-open and admit no calls.
 #[test]
 fn a_half_open_circuit_may_need_fewer_probes_than_it_has_had() {
     let (circuit, _clock) = half_open(Probes::successes(5).unwrap());
@@ -215,8 +215,8 @@ fn metrics_only_reports_again_for_other_windows() {
     assert_eq!(events.count("CircuitWouldOpen"), 2);
 }
 
-// The circuit didn't report that a lower limit was passed, because it had already reported the
-// higher one.
+// A former bug: the circuit didn't report that the failures had reached a lower limit, because it
+// had already reported a higher one.
 #[test]
 fn metrics_only_reports_again_for_other_rules_only() {
     let events = EventLog::default();
@@ -254,8 +254,8 @@ fn metrics_only_reports_again_for_another_custom_rule() {
     }
 }
 
-// When counting was switched on late, calls ended that had never been counted as admitted, and
-// earlier failures were lost.
+// A former bug: after counting was switched on, the totals included the ends of calls that weren't
+// counted as admitted, and earlier failures were lost.
 #[test]
 fn totals_agree_whenever_counting_is_switched_on_or_off() {
     let (counts, does_not) = (counted(), BreakerConfig::default().fixed().without_observers());
@@ -306,7 +306,8 @@ fn settings_of_two_threads_are_never_mixed() {
             torn += u32::from(!closed_before || circuit.state() != State::Open);
             circuit.reset();
         }
-        // The assertion is here because the other thread waits until this one has made its turns.
+        // The assertion comes after the loop: a panic in the loop would leave the other thread
+        // waiting at the barrier forever.
         assert_eq!(torn, 0);
     });
 }

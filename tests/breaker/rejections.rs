@@ -55,7 +55,7 @@ fn poll_ready<S: Service<()>>(service: &mut S, cx: &mut Context<'_>) -> Poll<Res
     service.poll_ready(cx)
 }
 
-// axum#2292, tower-http#270: a service with the error type `Infallible` keeps it.
+// axum#2292, tower-http#270: a service with the error type `Infallible` must keep this type.
 #[tokio::test(start_paused = true)]
 async fn a_rejection_response_keeps_the_error_type() {
     let circuit = opened();
@@ -81,7 +81,8 @@ async fn a_rejection_response_does_not_call_the_service() {
     assert_eq!(inner.calls(), 0);
 }
 
-// tower-resilience: a retry repeated rejected calls. Here, the rejection is a response.
+// tower-resilience: a retry repeated rejected calls. In this test, the breaker returns a response
+// in place of the rejection.
 #[tokio::test(start_paused = true)]
 async fn a_rejection_response_is_not_retried_and_costs_no_budget() {
     let (circuit, events) = (opened(), EventLog::default());
@@ -128,7 +129,7 @@ async fn a_rejection_response_is_neutral_to_an_outer_breaker() {
     assert_eq!(ended_calls(&outer), [0, 0, 1, 0]);
 }
 
-/// A handler whose client is rejected, and that answers from its cache.
+/// A handler answers from its cache after a breaker has rejected the call of its client.
 #[tokio::test(start_paused = true)]
 async fn a_discarded_rejection_response_does_not_mark_the_outcome() {
     let (circuit, outer) = (opened(), Circuit::new(counted()));
@@ -149,7 +150,8 @@ async fn a_discarded_rejection_response_does_not_mark_the_outcome() {
     assert_eq!(ended_calls(&outer), [1, 0, 0, 0]);
 }
 
-// As resilience4j#935: a half-open circuit whose callers only poll readiness.
+// As in resilience4j#935, a circuit could stay half-open while no call is admitted. Here, the
+// caller repeats calls that are rejected.
 #[tokio::test(start_paused = true)]
 async fn repeated_calls_pass_the_half_open_limit() {
     let probes = Probes::one().lease(secs(100)).unwrap().max_half_open(secs(5), HalfOpenTimeout::Open).unwrap();

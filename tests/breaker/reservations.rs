@@ -73,7 +73,8 @@ async fn a_ready_service_polled_while_open_returns_its_place() {
     assert_eq!(place.available_permits(), 1, "before the call");
 }
 
-/// Otherwise the semaphore would give the next free place to the rejected call.
+/// If a rejected call stayed in the semaphore's queue, the semaphore would assign it the next free
+/// place.
 #[tokio::test(start_paused = true)]
 async fn a_rejected_call_leaves_the_queue() {
     let (circuit, (place, limit)) = (closed(), place());
@@ -87,7 +88,8 @@ async fn a_rejected_call_leaves_the_queue() {
     assert_eq!(place.available_permits(), 1);
 }
 
-/// The original learns how to clone the service when it is first cloned itself.
+/// To return a place, the breaker replaces its service with a clone. It stores the function that
+/// clones the service when the breaker itself is first cloned.
 #[tokio::test(start_paused = true)]
 async fn a_cloned_service_returns_its_place_too() {
     let (circuit, (place, limit)) = (closed(), place());
@@ -99,7 +101,8 @@ async fn a_cloned_service_returns_its_place_too() {
     assert_eq!(place.available_permits(), 1);
 }
 
-/// tower can't undo readiness, so the service keeps its place for the next admitted call.
+/// tower has no method that undoes readiness, so the service keeps its place for the next admitted
+/// call.
 #[tokio::test(start_paused = true)]
 async fn a_service_that_is_not_clone_keeps_its_place() {
     let (circuit, (place, limit)) = (closed(), place());
@@ -175,7 +178,7 @@ async fn a_primary_that_fails_to_get_ready_frees_its_place() {
     assert!(matches!(answered, Ok(Ok(200))), "{answered:?}");
 }
 
-/// The whole stack is shared, and the circuit opens while callers wait for a place.
+/// All callers use clones of one stack, and the circuit opens while they wait for a place.
 #[tokio::test(start_paused = true)]
 async fn callers_of_an_open_circuit_do_not_block_others() {
     let (circuit, (place, limit)) = (closed(), place());

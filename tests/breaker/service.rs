@@ -106,7 +106,7 @@ async fn a_readiness_error_is_the_outcome_without_counting_too() {
     assert_eq!(circuit.stats().failures_in_a_row, 1);
 }
 
-/// The breaker was ready because it rejects. It didn't poll the service.
+/// The breaker was ready because it would reject the call, so it didn't poll the service.
 #[tokio::test]
 async fn a_circuit_that_closes_after_ready_still_rejects_the_call() {
     for config in [counted(), BreakerConfig::default().fixed()] {
@@ -294,7 +294,7 @@ fn handles_services_and_calls_are_send() {
     moves(&service);
     is_sent(&circuit.try_acquire().unwrap());
     is_sent(&service.call(()));
-    // Also with an error whose type has a lifetime.
+    // The future must also be `Send` if the error type has a lifetime, as trait objects do.
     type BoxError = Box<dyn Error + Send + Sync>;
     is_sent(&async move { circuit.call(|| std::future::ready(Ok::<_, BoxError>(()))).await });
 }

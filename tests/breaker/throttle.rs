@@ -49,14 +49,14 @@ fn the_rejected_share_follows_googles_formula() {
             rejected += u32::from(circuit.try_acquire().is_err());
         }
         let (measured, expected) = (f64::from(rejected) / rounds as f64, google_formula(k, 100.0, accepts as f64));
-        // Six standard deviations of a measurement of this many rounds.
+        // Six standard deviations of the rejected share in this many rounds.
         let tolerance = 6.0 * (expected * (1.0 - expected) / rounds as f64).sqrt();
         assert!((measured - expected).abs() <= tolerance, "k {k}, {accepts} accepted: {measured}, not {expected}");
     }
 }
 
-// A cold start with concurrent calls. If calls counted when they begin, the second one would be
-// rejected with probability one half.
+// A burst of calls to a new circuit. If a call counted when it begins, the second one would be
+// rejected with a probability of one half.
 #[test]
 fn a_burst_of_running_calls_is_not_throttled() {
     let (circuit, _clock) = throttled(counted().seed(1), AdaptiveThrottle::GOOGLE);

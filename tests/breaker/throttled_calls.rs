@@ -12,7 +12,7 @@ use tower_recourse::{
 use crate::circuits::{counted, end_calls, ended_calls};
 use crate::scripted::{EventLog, secs};
 
-/// The service responded, and asked for fewer calls.
+/// The service responded that it receives too many calls.
 const ANSWERED: Verdict = Verdict::throttled().delivery(Delivery::Sent);
 const FAILURE: Verdict = Verdict::transient();
 

@@ -154,8 +154,8 @@ proptest! {
     }
 }
 
-/// A custom rule may open for any reason, so the window can't assume that a success changes
-/// nothing.
+/// A custom rule may open the circuit after a success too, so the breaker evaluates it after each
+/// call.
 #[tokio::test(start_paused = true)]
 async fn a_custom_rule_is_evaluated_after_successes_too() {
     for over in [Over::Slices(1), Over::Calls(10)] {

@@ -103,8 +103,9 @@ fn the_default_minimum_is_ten_calls() {
     assert_eq!(circuit.state(), State::Open);
 }
 
-/// Idle times after which slice numbers look alike: the length of the ring, the 16 bits of a
-/// slice's tag, half of the 33 bits of its number, and some longer times.
+/// Idle times after which an old slice could be mistaken for a current one: the length of the ring,
+/// multiples of 65,536 slices (a slice's tag has 16 bits), up to 2^32 slices (half the range of a
+/// slice's number, which has 33 bits), and some longer times.
 #[test]
 fn a_window_counts_after_any_time_without_calls() {
     let shortest = Duration::from_millis(1);
@@ -148,7 +149,7 @@ fn the_first_call_may_come_after_60_days() {
     assert_eq!(circuit.state(), State::Open);
 }
 
-// The new window starts empty. Its slices aren't cleared one by one.
+// A reset begins a new window, which is empty, although the memory of its slices isn't cleared.
 #[test]
 fn a_reset_within_a_slice_clears_the_slice() {
     let (circuit, clock) = ten_seconds();

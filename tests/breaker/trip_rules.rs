@@ -55,8 +55,8 @@ fn is_dropped_after(circuit: &Circuit, clock: &ManualClock, time: Duration) {
     drop(permit);
 }
 
-// tower-resilience: cancelled calls were never counted, so callers with timeouts hid a service that
-// hangs.
+// tower-resilience: cancelled calls were never counted, so a breaker didn't detect a service that
+// hangs if its callers had timeouts.
 #[test]
 fn a_call_that_was_slow_when_it_was_dropped_counts_as_slow() {
     for window in [last(4), Window::time(60 * SECOND).unwrap().minimum(4).unwrap()] {
@@ -125,7 +125,8 @@ fn a_setting_says_how_a_dropped_call_counts() {
     }
 }
 
-/// The limits of the slow-call rule and of the failure rule, each with its own meaning.
+/// A dropped call counts as slow after the limit of the slow-call rule, and as a failure after the
+/// limit of `FailureAfter`.
 #[test]
 fn a_dropped_call_may_be_slow_without_being_a_failure() {
     let rules = counted().open_when(half_fail(last(9))).or_when(half_slow(last(9)));
@@ -182,7 +183,7 @@ fn a_rule_replaces_its_kind_and_open_when_replaces_all() {
 
 type Asked = Arc<Mutex<Vec<(u32, u32, u32)>>>;
 
-/// A custom rule that records its arguments and opens at this many failures in the window.
+/// A custom rule that records its arguments and trips at this many failures in the window.
 fn at_failures(failures: u32, window: Window) -> (TripRule, Asked) {
     let asked = Asked::default();
     let recorder = Arc::clone(&asked);
@@ -207,8 +208,8 @@ fn a_custom_rule_receives_the_row_and_the_window_at_each_call() {
     }
 }
 
-// The breaker evaluated it from the first call on, while every other rule waited for the minimum of
-// the same window.
+// A former bug: the breaker evaluated a custom rule from the first call on, and all other rules
+// only after the minimum of the same window.
 #[test]
 fn a_custom_rule_waits_for_the_minimum_of_its_window() {
     let (rule, asked) = at_failures(1, last(4).minimum(3).unwrap());
@@ -252,8 +253,8 @@ fn the_debug_output_of_a_config_names_a_custom_rule() {
     assert!(format!("{:?}", counted().open_when(rule)).contains("custom rule"));
 }
 
-// The last window that was set applies to both rules: the minimum of the earlier one may be more
-// than the window ever holds.
+// The window that was set last applies to both rules, with its minimum. The minimum of the earlier
+// window may be more calls than the last window can hold.
 #[test]
 fn a_failure_rate_opens_with_the_window_of_a_custom_rule() {
     let (never, _) = at_failures(u32::MAX, last(4));

@@ -38,8 +38,8 @@ pub(crate) fn any_settings() -> impl Strategy<Value = Settings> {
     )
 }
 
-/// A call that is rejected at random doesn't show which mechanism rejected it. So slow start and
-/// throttle are never combined; otherwise the model couldn't count the rejection.
+/// Slow start and throttle are never combined: both reject at random, and the model couldn't tell
+/// which one rejected a call.
 #[derive(Debug, Clone)]
 enum Recovery {
     AtOnce,
@@ -72,8 +72,8 @@ fn any_rules() -> impl Strategy<Value = Rules> {
     })
 }
 
-/// A few calls, more calls than one word of marks holds, slices that divide the time evenly, and
-/// slices that don't.
+/// Windows of a few calls, and of 30 to 70 calls (a word of the circuit's ring holds 32). Time
+/// windows whose slices divide the time evenly, and others.
 fn any_over() -> impl Strategy<Value = Over> {
     let calls = prop_oneof![4 => 1..=6_u32, 1 => 30..=70_u32].prop_map(Span::Calls);
     let times = select(vec![10_000, 60_000, SECOND, 7_777_770, 60 * SECOND, DAY]);

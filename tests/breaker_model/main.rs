@@ -1,8 +1,8 @@
 //! The circuit against a plain model of it: after any sequence of steps, both have the same state.
 //!
-//! By default, each property runs 2,000 cases. `.ci/run` runs 100,000 in all, by
-//! `PROPTEST_CASES=25000 cargo test --release --test breaker_model`. Cases that once failed run
-//! first; `regressions.txt` has them.
+//! By default, each of the four properties runs 2,000 cases. `.ci/run` sets `PROPTEST_CASES=25000`,
+//! so that 100,000 cases run in total. The cases in `regressions.txt`, which once failed, run
+//! first.
 
 mod any_settings;
 mod pair;
@@ -48,7 +48,8 @@ proptest! {
         agree(settings, steps)?;
     }
 
-    // The settings differ little: windows and counts stay, and only the rules change.
+    // These settings have the same windows, so that a closed circuit keeps its counts at each
+    // switch.
     #[test]
     fn a_circuit_with_changing_rules_equals_its_model(
         settings in any_settings(),

@@ -46,8 +46,9 @@ impl Pair {
 
     pub(crate) fn take(&mut self, step: Step) -> Result<(), TestCaseError> {
         match step {
-            // Reading the state moves an open circuit on, so the next step would never find it
-            // open. This step checks only what can be read without that.
+            // Reading the state moves an open circuit to half-open if its open duration has ended.
+            // The next step should find it open, so this step reads only `retry_in`, which keeps it
+            // open.
             Step::Wait(wait) => {
                 let micros = self.length_of(wait);
                 self.clock.advance(Duration::from_micros(micros));

@@ -1,5 +1,5 @@
-//! The documented behaviour of the circuit, for one thread, as simply as possible: lists of what
-//! happened, and no optimisation.
+//! The model: the documented behaviour of the circuit, for one thread, as simply as possible. It
+//! stores lists of calls and has no optimisation.
 
 mod half_open;
 mod opening;
@@ -41,12 +41,12 @@ enum Phase {
 #[derive(Default)]
 struct Closed {
     failures_in_a_row: u32,
-    /// The end of the first of these failures, or the time of a later config that sets a minimum
-    /// duration for the row.
+    /// When the first of these failures ended. A later config that is the first to need this time
+    /// sets it to the time of the switch.
     row_since: u64,
     failures: Tally,
     slow: Tally,
-    /// Requests for the throttle. The accepted ones are marked.
+    /// The requests that the throttle counts. Those that the service accepted are marked.
     requests: Tally,
     ramp_since: Option<u64>,
     has_told: bool,
@@ -73,8 +73,8 @@ impl DroppedRow {
         *self = Self::default();
     }
 
-    /// Whether dropped calls open the circuit: as many in a row as it takes failures, at least
-    /// three, over at least 30 s or the window of the failure rule.
+    /// Whether all recent calls were dropped: at least three in a row, over the length of the
+    /// failure rule's time window, or over 30 s if it has none. They then count as failures.
     fn are_all(&self, settings: &Settings, now: u64) -> bool {
         let lasts = match settings.windows()[0] {
             Some(Span::Time { time, slices }) => time / u64::from(slices) * u64::from(slices),
@@ -90,7 +90,7 @@ pub(crate) enum Answer {
     In,
     /// The circuit decides at random.
     AtRandom,
-    /// Rejected until this time, if it is known.
+    /// Rejected, with the time until a call may be admitted, if it is known.
     Out(Option<Duration>),
 }
 
@@ -138,8 +138,8 @@ impl Plain {
         }
     }
 
-    /// Requests admission. After `Perhaps`, the caller reports the circuit's decision by `admit` or
-    /// `reject`.
+    /// Requests admission. After `AtRandom`, the caller reports the circuit's decision by `admit`
+    /// or `reject`.
     pub(crate) fn request_admission(&mut self) -> Answer {
         self.before_call();
         match &self.phase {
@@ -205,7 +205,7 @@ impl Plain {
             _ => end,
         };
         self.count(&permit, end);
-        // An ending of an earlier generation changes only the totals.
+        // The end of a call from an earlier generation changes only the totals.
         if permit.generation != self.generation || self.mode == Mode::Disabled {
             return;
         }
@@ -221,7 +221,8 @@ impl Plain {
             (Some(took), Some((longer_than, ..))) => Some(took > longer_than),
             _ => None,
         };
-        // A call that was dropped after the slow-call time is slow too. Neutral calls don't count.
+        // A call that was dropped after the slow-call time counts as slow. Other neutral calls
+        // don't count.
         let says_nothing = failed.is_none() && !(matches!(end, End::CancelledCalls) && slow == Some(true));
         let asked = if let End::FailureWithDelay(delay) = end { delay } else { 0 };
         let is_dropped =
@@ -237,7 +238,7 @@ impl Plain {
                 if matches!(end, End::Neutral | End::Throttled(_)) {
                     closed.dropped.end();
                 }
-                // The throttle counts such a call as a request that wasn't accepted.
+                // The throttle counts a throttled call as a request that wasn't accepted.
                 if matches!(end, End::Throttled(_)) {
                     closed.requests.add(self.now, false);
                 }
@@ -258,7 +259,8 @@ impl Plain {
                     End::Rejected | End::CancelledCalls if says_nothing => probes.dropped,
                     _ => 0,
                 };
-                // As many consecutive dropped probes as results are needed, at least three.
+                // The circuit reopens after as many consecutive dropped probes as it needs results,
+                // but at least three.
                 let all = self.settings.probes.needed.max(3);
                 let all = if self.settings.probes.trickle { 3 } else { all };
                 let may_open = !self.settings.probes.trickle || probes.on_their_way == 0;
@@ -342,7 +344,7 @@ impl Plain {
     }
 
     /// The time after which a call may be admitted, or `None` while calls are admitted. Unlike
-    /// `view`, this doesn't move an open circuit on.
+    /// `view`, this keeps an open circuit open.
     pub(crate) fn retry_in(&mut self) -> Option<Duration> {
         if self.state() == State::HalfOpen {
             self.read_state();
@@ -362,8 +364,8 @@ impl Plain {
         (until > self.now && until != NEVER).then(|| Duration::from_micros(until - self.now))
     }
 
-    /// A call counts in the totals if calls were counted when it was admitted. Endings other than
-    /// successes always count.
+    /// A success counts in the totals if calls were counted when it was admitted. All other ends
+    /// count always, and add the call to the admitted ones if it wasn't counted then.
     fn count(&mut self, permit: &Permit, end: End) {
         if !permit.is_counted && !matches!(end, End::Success) {
             add(&mut self.totals.admitted);

@@ -62,7 +62,8 @@ pub(crate) enum Span {
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Throttling {
-    /// The number of calls allowed per 1,000 accepted calls.
+    /// How many calls are allowed per 1,000 accepted calls. The throttle rejects part of those
+    /// above.
     pub(crate) k: u32,
     pub(crate) over: u64,
 }
@@ -81,7 +82,7 @@ pub(crate) enum Growth {
     Factor(u32),
     Stepwise,
     UntilReset,
-    /// This many thousandths of the failing time.
+    /// This many thousandths of the time for which calls have been failing.
     OfFailingTime(u32),
     /// One second longer with each opening in a row, one minute longer if over half of the calls
     /// failed, plus a quarter of the failing time.
@@ -148,7 +149,7 @@ impl Settings {
         config.clock(clock.clone()).without_observers().observe(observer)
     }
 
-    /// The other settings, with this one's windows.
+    /// The other settings, with the windows of these settings.
     pub(crate) fn tuned_like(&self, mut other: Self) -> Self {
         let Rules { window, failing, custom, slow, .. } = self.rules;
         let of_failures = window.map(|window| match (other.rules.failing, other.rules.custom) {

@@ -77,7 +77,7 @@ pub(crate) fn any_step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Also changes of the mode.
+/// Steps of a circuit in any mode, with changes of the mode.
 pub(crate) fn any_step_or_mode() -> impl Strategy<Value = Step> {
     use Mode::{Auto, Disabled, ForcedClosed, ForcedOpen, MetricsOnly};
     let modes = vec![Auto, Auto, Auto, Auto, ForcedOpen, ForcedClosed, MetricsOnly, MetricsOnly, Disabled];
@@ -88,7 +88,7 @@ pub(crate) fn any_step_or_mode() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Also changes of the settings.
+/// Steps with changes of the settings.
 pub(crate) fn any_step_or_reconfigure() -> impl Strategy<Value = Step> {
     prop_oneof![
         8 => any_step_or_mode(),

@@ -1,4 +1,4 @@
-//! The model of a window: a list of calls, and the counts of the last ones.
+//! The model of a window: a list of all calls, and the counts of those that are in the window.
 
 use crate::settings::{Over, Span};
 /// The end of each call, and whether it is marked as failed, slow or accepted.

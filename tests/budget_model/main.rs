@@ -1,4 +1,5 @@
-//! The token buckets against plain models of them: after any sequence of steps, both hold the same.
+//! The token buckets against plain models of them: after any sequence of steps, a bucket and its
+//! model hold the same number of tokens.
 //!
 //! `PROPTEST_CASES=100000 cargo test --release --test budget_model` runs more cases.
 
@@ -49,7 +50,8 @@ fn any_step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Times within and across slices of 100 ms and more, to their exact borders, and years.
+/// Waits within slices of 100 ms and more, across them, and to their exact borders. Also waits of
+/// years.
 fn any_wait() -> impl Strategy<Value = Duration> {
     let ms = Duration::from_millis;
     prop_oneof![
@@ -131,7 +133,8 @@ impl<B: Budget, P: Plain> Pair<B, P> {
     }
 }
 
-/// Shares in millionths and as a number, so that the model is exact.
+/// A retry ratio twice: in millionths for the model, which is exact, and as the number for the
+/// bucket.
 fn any_share() -> impl Strategy<Value = (u64, f64)> {
     select(vec![
         (0, 0.0),
@@ -273,7 +276,8 @@ fn the_largest_numbers_do_not_overflow() {
     assert_eq!(full.tokens(), u32::MAX);
 }
 
-/// A full bucket whose slices hold equal parts loses a tenth at the end of a slice, not everything.
+/// The slices of a full bucket hold equal parts, so the bucket loses only a tenth of its tokens
+/// when a slice expires.
 #[test]
 fn a_full_bucket_loses_its_tokens_gradually() {
     let clock = ManualClock::new();

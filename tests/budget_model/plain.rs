@@ -16,7 +16,8 @@ pub(crate) trait Plain {
 
 const RESERVE: u64 = u64::MAX;
 
-/// A credit of time. Each retry uses a part of it.
+/// The model of `min_per_second`: a credit of nanoseconds. A retry uses `each` of them, and `most`
+/// can be saved.
 struct Reserve {
     credit: u128,
     most: u128,
@@ -45,7 +46,8 @@ impl Reserve {
     }
 }
 
-/// Keeps deposits until they are withdrawn. In millionths.
+/// A `TokenBucket` without a TTL: deposits stay until they are withdrawn. Amounts are in millionths
+/// of a token.
 pub(crate) struct Lasting {
     deposit: u64,
     tokens: u64,
@@ -90,7 +92,8 @@ impl Plain for Lasting {
     }
 }
 
-/// Keeps whole tokens, by the tenth of the TTL in which they were deposited.
+/// A `TokenBucket` with a TTL: counts whole tokens by slice. A slice is the tenth of the TTL in
+/// which they were deposited.
 pub(crate) struct Ring {
     deposit: u64,
     fraction: u64,
@@ -139,8 +142,8 @@ impl Plain for Ring {
         let more = self.fraction + self.deposit;
         self.fraction = more % 1_000_000;
         for nth in 0..more / 1_000_000 {
-            // If the bucket is full, the newest tenth takes tokens from the oldest until it has its
-            // part.
+            // If the bucket is full, a deposit replaces an older token until the newest slice holds
+            // a tenth of the capacity.
             let may_take = nth < fair.saturating_sub(newest);
             if self.held() < self.capacity
                 || (may_take && self.tokens.keys().next() < Some(&slice) && self.older(slice))
@@ -178,14 +181,14 @@ impl Plain for Ring {
 }
 
 impl Ring {
-    /// Removes a token that is older than this slice.
+    /// Removes the oldest token from before this slice. Returns whether there was one.
     fn older(&mut self, slice: u128) -> bool {
         let older = self.tokens.range_mut(..slice).find(|(_, tokens)| **tokens > 0);
         older.map(|(_, tokens)| *tokens -= 1).is_some()
     }
 }
 
-/// The bucket of the AWS SDKs.
+/// A `CostBucket`, the budget of the AWS SDKs.
 pub(crate) struct Costs {
     tokens: u64,
     capacity: u64,
@@ -225,7 +228,7 @@ impl Plain for Costs {
     }
 }
 
-/// The bucket of gRPC. In thousandths.
+/// A `RetryThrottle`, the budget of gRPC. Amounts are in thousandths of a token.
 pub(crate) struct Throttle {
     tokens: u64,
     max: u64,
@@ -254,7 +257,7 @@ impl Plain for Throttle {
         self.tokens = self.tokens.saturating_sub(1_000);
     }
 
-    /// Counts by adding one failure at a time.
+    /// How many failures the throttle can take before it refuses retries, counted one by one.
     fn balance(&self) -> u64 {
         let mut left = self.tokens;
         std::iter::from_fn(|| {

@@ -19,8 +19,9 @@ struct Done {
     granted: u64,
     refused: u64,
     given_back: u64,
-    /// Successes of first attempts, and tokens that successes returned, where tokens have a value.
+    /// Successes without a token, as those of first attempts.
     first: u64,
+    /// The value of the tokens that successes returned.
     refunded: u64,
 }
 
@@ -92,8 +93,8 @@ fn threads_neither_lose_nor_double_tokens() {
         TokenBucket::retry_ratio(0.6).unwrap().min_per_second(7).clock(ManualClock::new()).capacity(u32::MAX).unwrap();
     let done = run_threads(&bucket, |_| {});
     assert_counted(&bucket, done);
-    // Each deposit is three fifths of a token. Withdrawn tokens and tokens that a success kept are
-    // gone.
+    // Each deposit is three fifths of a token. Tokens that were withdrawn and not refunded are
+    // spent, even if the attempt succeeded.
     let kept = done.granted - done.given_back;
     assert_eq!(bucket.balance() + kept, done.deposits * 3 / 5 + 7, "{done:?}");
 }
@@ -147,7 +148,7 @@ fn threads_neither_lose_nor_double_deposits_with_a_ttl() {
 
 #[test]
 fn costs_add_up_on_several_threads() {
-    // So large that it is never full again.
+    // After these withdrawals the bucket is never full again, so no refund is lost.
     let bucket = CostBucket::capacity(u32::MAX).unwrap();
     for _ in 0..1_000_000 {
         let _ = bucket.withdraw(FailureKind::TimedOut);

@@ -13,7 +13,7 @@ fn judge<E>(outcome: Result<&(), &E>) -> Verdict {
     if outcome.is_ok() { Verdict::Success } else { Verdict::transient() }
 }
 
-/// As a server takes a service.
+/// Has the bound that a server has for its service.
 fn serve(_: impl Service<u32>) {}
 
 fn main() {

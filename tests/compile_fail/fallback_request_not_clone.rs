@@ -11,7 +11,7 @@ async fn send(upload: Upload) -> Result<(), io::Error> {
     upload.0.sync_all()
 }
 
-/// As a server takes a service.
+/// Has the bound that a server has for its service.
 fn serve(_: impl Service<Upload>) {}
 
 fn main() {

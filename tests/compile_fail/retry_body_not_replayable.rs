@@ -14,7 +14,7 @@ async fn send(_: Upload) -> Result<Response<String>, Infallible> {
     Ok(Response::new(String::new()))
 }
 
-/// As a server takes a service.
+/// Has the bound that a server has for its service.
 fn serve(_: impl Service<Upload>) {}
 
 fn main() {

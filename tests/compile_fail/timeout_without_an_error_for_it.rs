@@ -1,4 +1,4 @@
-//! A time limit, and an error type that can't be made from `Elapsed`.
+//! A time limit, with an error type that doesn't implement `From<Elapsed>`.
 
 use std::{fmt, time::Duration};
 
@@ -9,7 +9,7 @@ async fn send(_: u32) -> Result<(), fmt::Error> {
     Ok(())
 }
 
-/// As a server takes a service.
+/// Has the bound that a server has for its service.
 fn serve(_: impl Service<u32>) {}
 
 fn main() {

@@ -105,7 +105,7 @@ async fn a_function_receives_the_request_and_the_failure() {
     assert_eq!(ready_and_call(&mut service, "hello").await.unwrap(), "hello: the call failed, Err(Oops(1))");
 }
 
-/// The classifier reports a rejection; there is no breaker.
+/// This stack has no breaker. The classifier reports a rejection.
 #[tokio::test]
 async fn a_classifier_can_report_a_rejection_of_the_primary() {
     let verdict = Verdict::rejected(Some(secs(3)));
@@ -219,7 +219,7 @@ async fn two_callers_do_not_queue_for_the_backup() {
     assert_pending!(first.poll());
 }
 
-/// The first instance that is polled is never ready. The others are ready when the inner service
+/// The instance that is polled first never gets ready. All others are ready when the inner service
 /// is.
 #[derive(Clone)]
 struct FirstStuck<S> {
@@ -245,7 +245,7 @@ impl<S: Service<()>> Service<()> for FirstStuck<S> {
     }
 }
 
-/// tower-fallback: the first error was dropped.
+/// tower-fallback: the primary's error was lost if the backup failed too.
 #[tokio::test]
 async fn both_errors_are_accessible() {
     let events = EventLog::default();
@@ -307,7 +307,8 @@ async fn three_backups_return_the_first_success() {
     assert!(events.last_has(&["FallbackCalled", "outer"]));
 }
 
-/// Every step of the ladder receives the cause.
+/// Nested fallbacks form a ladder of backups. Each of them receives the cause of the primary's
+/// failure.
 #[tokio::test(start_paused = true)]
 async fn the_last_backup_receives_the_first_failure() {
     let failing = || Scripted::<&str>::new([Fail(Oops(1))]);
@@ -354,8 +355,8 @@ async fn an_error_excluded_by_the_predicate_is_passed_on() {
     );
 }
 
-/// A rejection calls the backup whatever the predicate returns. But once another step has failed,
-/// the error is that step's error too, and the predicate decides.
+/// After a rejection, the fallback calls the backup whatever its predicate returns. If an inner
+/// backup has failed since, the outcome is no longer only a rejection, and the predicate decides.
 #[tokio::test]
 async fn the_outcome_of_a_backup_after_a_rejection_is_classified() {
     let circuit = Circuit::new(BreakerConfig::default().fixed().open_when(TripRule::consecutive(1).unwrap()));
@@ -375,7 +376,7 @@ async fn the_outcome_of_a_backup_after_a_rejection_is_classified() {
     assert_eq!(ready_and_call(&mut ladder, ()).await, Err(BreakerError::Inner(Oops(2))));
 }
 
-/// The services of axum can't fail: their error type stays `Infallible`.
+/// axum's services can't fail: their error type is `Infallible`, and a fallback must keep it.
 #[tokio::test]
 async fn an_infallible_service_stays_infallible() {
     let primary = service_fn(|()| async { Ok::<_, Infallible>(503) });

@@ -1,8 +1,8 @@
 //! The heap memory of a circuit, in bytes. Run it with `--nocapture` to see the figures.
 //!
-//! A config, its clones and their circuits share the settings, whose memory is used once for all
-//! circuits. The tests count everything else that a new circuit allocates, including its part of
-//! the memory that is recycled and never freed.
+//! A config, its clones and their circuits share one allocation for the settings, which isn't
+//! counted. The tests count everything else that a new circuit allocates, including the memory that
+//! is recycled and never freed.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ fn slow(window: Window) -> TripRule {
 
 /// The bytes that a circuit with these rules holds while it exists.
 fn bytes(what: &str, rules: impl IntoIterator<Item = TripRule>) -> u64 {
-    // Makes the allocations that a thread or the process makes once.
+    // The first circuit makes the allocations that a thread or the process makes only once.
     drop(Circuit::new(BreakerConfig::default().open_when(failing(Window::count(4_001).unwrap()))));
     let mut rules = rules.into_iter();
     let config = BreakerConfig::default().open_when(rules.next().expect("a rule"));
@@ -78,7 +78,7 @@ fn circuits_of_one_config_share_its_settings() {
     assert!(info.bytes_current <= 192 * 1_000, "{} bytes for a thousand", info.bytes_current);
 }
 
-/// A config that changes must stop sharing its settings.
+/// A setter must not change the settings that other configs and circuits share.
 #[test]
 fn changing_a_config_does_not_change_its_circuits() {
     let config = BreakerConfig::default().name("before");

@@ -1,4 +1,4 @@
-//! Await points: for tests that drop a call, or panic, at each of them.
+//! Numbers the await points of a call, for tests that drop the call or panic at each of them.
 
 use std::{
     io,

@@ -14,12 +14,12 @@ use tower_recourse::{
     time::ManualClock,
 };
 
-/// No observer, every call counted; five consecutive failures, 30 s, one probe.
+/// Like [`plain`], without observers, and with all calls counted.
 pub(crate) fn counted() -> BreakerConfig {
     plain().without_observers().count_all_calls()
 }
 
-/// Opens for 30 s after five consecutive failures, however fast; one probe.
+/// Opens for 30 s after five consecutive failures, however fast. One probe decides.
 pub(crate) fn plain() -> BreakerConfig {
     BreakerConfig::default()
         .open_when(TripRule::consecutive(5).unwrap())
@@ -61,7 +61,8 @@ pub(crate) fn end_calls<C>(circuit: &Circuit<C>, verdict: Verdict, calls: u32) {
     }
 }
 
-/// [successes, failures, neutral, dropped]. Checks that they are all admitted calls.
+/// The numbers of [successes, failures, neutral calls, dropped calls]. Checks that their sum is the
+/// number of admitted calls.
 pub(crate) fn ended_calls<C>(circuit: &Circuit<C>) -> [u64; 4] {
     let stats = circuit.stats();
     let ended_calls = [stats.total_successes.unwrap(), stats.total_failures, stats.total_neutral, stats.total_dropped];
@@ -69,7 +70,7 @@ pub(crate) fn ended_calls<C>(circuit: &Circuit<C>) -> [u64; 4] {
     ended_calls
 }
 
-/// A service with this readiness that always succeeds.
+/// A service whose `poll_ready` returns the result of `readiness`, and whose calls succeed.
 pub(crate) fn with_readiness(
     readiness: impl FnMut() -> Result<(), &'static str>,
 ) -> impl Service<(), Response = (), Error = &'static str> {

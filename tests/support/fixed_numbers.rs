@@ -9,10 +9,11 @@ use tower_recourse::{
 };
 
 pub(crate) trait FixedNumbers {
-    /// Opens for 30 s after five consecutive failures, however fast; one probe.
+    /// Opens for 30 s after five consecutive failures, however fast. One probe decides.
     fn fixed(self) -> Self;
 
-    /// Opens for 30 s if half of the last 100 calls failed, with a minimum of 20 calls; one probe.
+    /// Opens for 30 s if half of the last 100 calls failed, with a minimum of 20 calls. One probe
+    /// decides.
     fn fixed_share(self) -> Self;
 }
 

@@ -157,7 +157,7 @@ where
     service.ready().await?.call(request).await
 }
 
-/// Calls a service that is ready at once, and returns the future.
+/// Polls a service ready, which must succeed at once, calls it, and returns the future.
 pub(crate) trait CallWhenReady<Req>: Service<Req> {
     fn call_when_ready(&mut self, request: Req) -> Self::Future {
         assert!(self.poll_ready(&mut Context::from_waker(std::task::Waker::noop())).is_ready());

@@ -10,9 +10,9 @@ thread_local! {
     static LOG: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Installs a global subscriber that writes each event to the log of its thread. A subscriber per
-/// thread would lose events: tracing caches whether anyone listens to a callsite, and another
-/// thread may reach it first.
+/// Installs a global subscriber that writes each event to the log of its thread. With a subscriber
+/// per thread, events would be lost: tracing caches whether any subscriber wants the events of a
+/// callsite, and another thread may reach the callsite first.
 pub(crate) fn listen() {
     static LISTENING: Once = Once::new();
     LISTENING.call_once(|| {

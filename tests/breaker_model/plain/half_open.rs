@@ -31,8 +31,8 @@ impl HalfOpen {
         !self.is_abandoned(probing, now) && !self.has_room(probing)
     }
 
-    /// Whether the round is abandoned: the lease of the newest probe has ended before enough probes
-    /// returned. Or a new config needs no more results than have returned.
+    /// Whether the next probe begins a new round: the lease of the newest probe has ended before
+    /// enough probes returned, or a new config needs no more results than have returned.
     pub(super) fn is_abandoned(&self, probing: &Probing, now: u64) -> bool {
         if probing.trickle {
             // With 255 probes running, the next one begins a new round.

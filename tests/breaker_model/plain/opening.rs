@@ -12,7 +12,8 @@ use crate::{
 };
 
 impl Plain {
-    /// The changes that reading the state causes: an open circuit may move on as well.
+    /// Makes the changes of `before_call`, and moves an open circuit to half-open if its open
+    /// duration has ended. Reading the state causes both.
     pub(super) fn read_state(&mut self) {
         loop {
             self.before_call();
@@ -22,8 +23,8 @@ impl Plain {
         }
     }
 
-    /// The changes that the next call causes, whether or not it is admitted: the end of a slow
-    /// start, or of the half-open time.
+    /// Makes the changes that the next call causes, whether or not it is admitted: slow start ends,
+    /// or the half-open limit has passed.
     pub(super) fn before_call(&mut self) {
         match &mut self.phase {
             Phase::Closed(closed) => {
@@ -50,9 +51,9 @@ impl Plain {
         is_over
     }
 
-    /// `asked`: the delay that the failure requests, or 0. `dropped`: the number of consecutive
-    /// dropped calls, which then count as failures and as all calls. `failed`: whether the call
-    /// that ended failed.
+    /// `asked`: the delay that the failure requests, or 0. `dropped`: if the cause is dropped
+    /// calls, how many in a row. The rules then count these calls, all as failures, instead of the
+    /// windows. `failed`: whether the call that ended failed.
     pub(super) fn open_by_rules(&mut self, asked: u64, dropped: Option<u32>, failed: bool) {
         let opens = self.a_rule_opens(dropped, failed);
         let Phase::Closed(closed) = &mut self.phase else { return };
@@ -69,7 +70,7 @@ impl Plain {
 
     /// `by_call`: the cause is the end of a call, not a time limit.
     pub(super) fn open_by(&mut self, asked: u64, since: u64, dropped: Option<u32>, by_call: bool) {
-        // The count stops at 63.
+        // The circuit counts openings in a row up to 63.
         self.openings_in_a_row = (self.openings_in_a_row + 1).min(63);
         if let Phase::Closed(closed) = &self.phase {
             let row = (closed.failures_in_a_row > 0).then_some(closed.row_since);
@@ -110,7 +111,8 @@ impl Plain {
         self.totals.transitions += u64::from(self.state() != before);
     }
 
-    /// What the windows hold, or the results of the probes: failures and slow calls.
+    /// The counts of failures and of slow calls: in the windows, or among the results of the
+    /// probes.
     pub(super) fn held(&self) -> [Held; 2] {
         match &self.phase {
             Phase::Closed(closed) => {
@@ -121,7 +123,7 @@ impl Plain {
             Phase::HalfOpen(probes) => {
                 let calls = probes.results.len() as u32;
                 let marked = |bad: fn(&Probe) -> bool| probes.results.iter().filter(|probe| bad(probe)).count() as u32;
-                // The field holds no more.
+                // The circuit counts probes in 8 bits.
                 let held = |marked: u32| Held { calls: calls.min(255), marked: marked.min(255) };
                 [marked(|probe| probe.failed), marked(|probe| probe.slow)].map(held)
             }
@@ -223,7 +225,7 @@ impl Settings {
 }
 
 impl Throttling {
-    /// The window, with time divided into ten slices.
+    /// The throttle's window, which has ten slices.
     pub(crate) fn span(self) -> Span {
         Span::Time { time: self.over, slices: 10 }
     }
