@@ -12,8 +12,8 @@ pub struct Attempt {
     is: u32,
 }
 
-// Facts about an attempt, one bit each. They share a word with nothing but the number, so an
-// attempt without times is written with two stores.
+// Facts about an attempt, one bit each. The field `is` holds them. `is` and `number` together are
+// 64 bits, so an attempt without times is written with two stores.
 const REPLAYABLE: u32 = 1;
 const UNSENT: u32 = 2;
 const ACCOUNTED: u32 = 4;
@@ -24,10 +24,10 @@ const CARRIES_DEPOSITS: u32 = 16;
 const PENDED: u32 = 32;
 /// The attempt calls a function, and the retry can't see the function's earlier steps.
 const FUNCTION: u32 = 64;
-/// From this bit on, the number of the attempt's timeout scope.
+/// The field `is` holds the number of the attempt's timeout scope from this bit on.
 const SCOPE: u32 = 16;
 
-/// Both times in one `Option`: most attempts have none, and then one comparison shows that.
+/// Both times are in one `Option`. Most attempts have neither, and one comparison shows that.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Times {
     started: Option<Instant>,
@@ -35,7 +35,7 @@ struct Times {
 }
 
 impl Attempt {
-    /// Makes an attempt for the test of a policy: without a deadline, of a request that can be sent
+    /// Makes an attempt to test a policy with. It has no deadline, and its request can be sent
     /// again. The first attempt is number 1; 0 counts as 1.
     pub fn new(number: u32) -> Self {
         Self { number: number.max(1), ..Self::untimed(true) }
@@ -68,7 +68,7 @@ impl Attempt {
         Self { number: self.number.saturating_add(1), ..self.once_more() }
     }
 
-    /// The same attempt again. What is known of its last outcome is reset.
+    /// The same attempt again, without the facts that were recorded about its last outcome.
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
     pub(crate) fn once_more(self) -> Self {
         Self { is: self.is & !(ACCOUNTED | UNLIMITED | PENDED), ..self }
@@ -104,8 +104,8 @@ impl Attempt {
         self.with(REPLAYABLE, replayable)
     }
 
-    /// Whether the request wasn't sent in this attempt. Only set in a copy for the policy: an
-    /// attempt that goes on may still be sent.
+    /// Sets whether the request wasn't sent in this attempt. Use it only on a copy for the policy,
+    /// because an attempt that continues may still send the request.
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
     #[inline]
     pub(crate) fn with_unsent(self, unsent: bool) -> Self {
@@ -137,7 +137,7 @@ impl Attempt {
         Self { is: (self.is & ((1 << SCOPE) - 1)) | (u32::from(number) << SCOPE), ..self }
     }
 
-    /// Whether its request carries the list of budgets that have received its deposit.
+    /// Whether the attempt's request carries the list of budgets that have received its deposit.
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
     #[inline]
     pub(crate) fn carries_deposits(&self) -> bool {
@@ -149,8 +149,7 @@ impl Attempt {
         self.is |= CARRIES_DEPOSITS;
     }
 
-    /// The attempt has reached its time limit, and the policy doesn't end it there: it goes on
-    /// without a limit.
+    /// Removes the attempt's time limit: the attempt has reached it, and the policy doesn't end it.
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
     pub(crate) fn unlimit(&mut self) {
         self.is |= UNLIMITED;
@@ -167,7 +166,7 @@ impl Attempt {
         self.times.is_none()
     }
 
-    /// Whether it is a first attempt without times. If it succeeds, there is nothing to report.
+    /// Whether this is a first attempt without times. Its success needs no report.
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
     #[inline]
     pub(crate) fn is_plain(&self) -> bool {

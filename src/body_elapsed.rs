@@ -25,7 +25,7 @@ pub struct BodyElapsed {
     limit: Duration,
 }
 
-/// A limit of a response body.
+/// A time limit of a response body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum BodyLimit {

@@ -33,12 +33,13 @@
 //! ```
 //!
 //! The boundary doesn't change the result. An error with a breaker's rejection in its source chain
-//! is still a rejection, and so is a response with a rejection's mark ([the
+//! is still a rejection. So is a response that a breaker has marked as one ([the
 //! list](crate::classify#rejections)).
 //!
 //! # When not to use it
 //!
-//! Don't use it between the layers of one stack: they would lose the reports of each other.
+//! Don't use it between the layers of one stack: the outer layers would lose the reports of the
+//! inner layers.
 //!
 //! # Cancel safety
 //!

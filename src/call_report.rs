@@ -24,7 +24,7 @@ pub struct CallReport {
     pub(crate) holds_rejection: bool,
 }
 
-/// What was tried before the layer that returned the result.
+/// How many attempts and fallbacks there were before the result was returned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct StepCounts {
     attempts: u32,
@@ -62,9 +62,10 @@ impl CallReport {
         self.fallback
     }
 
-    /// The position of what answered: 0 is the service itself, 1 the innermost fallback, 2 the one
-    /// around it, and so on. Fallbacks that weren't called count, too. If no fallback answered, the
-    /// position of the last one.
+    /// The position of the service or fallback that answered: 0 is the service itself, 1 the
+    /// innermost fallback, 2 the fallback around it, and so on. Fallbacks that weren't called
+    /// count, too. If the service and all fallbacks failed, this is the position of the last
+    /// fallback.
     pub fn fallback_depth(&self) -> u32 {
         self.steps.failed_fallbacks + self.steps.fallbacks_skipped + u32::from(self.fallback.is_some())
     }
@@ -94,14 +95,14 @@ impl CallReport {
 
 #[cfg_attr(not(all(feature = "retry", feature = "fallback")), allow(dead_code))]
 impl CallReport {
-    /// The service failed, and no further attempt is made for this cause.
+    /// The report of a service that failed, if this cause prevents another attempt.
     #[inline]
     pub(crate) fn failed_because(cause: Cause) -> Self {
         Self { failure_cause: Some(cause), ..Self::default() }
     }
 
-    /// No further attempt is made for this cause. A rejection is kept, and stays the cause, unless
-    /// the policy evaluates `reason` before rejections.
+    /// Records why no further attempt is made. A rejection stays the cause, unless `reason` is one
+    /// that the policy checks before rejections. The rejection is kept in both cases.
     pub(crate) fn with_failure_cause(self, reason: Option<Cause>) -> Self {
         let rejection = self.rejection();
         let failure_cause = match reason {
@@ -133,7 +134,7 @@ impl CallReport {
         Self { steps: StepCounts { attempts, ..self.steps }, ..self }
     }
 
-    /// The next fallback wasn't called, because its classifier doesn't treat this error as a
+    /// Counts a fallback that wasn't called, because its classifier doesn't treat this error as a
     /// failure.
     pub(crate) fn skipped_fallback(self) -> Self {
         Self { steps: StepCounts { fallbacks_skipped: self.steps.fallbacks_skipped + 1, ..self.steps }, ..self }
@@ -143,7 +144,7 @@ impl CallReport {
         self.steps
     }
 
-    /// Whether the report has nothing to report.
+    /// Whether the report contains no more than the default one.
     pub(crate) fn is_plain(&self) -> bool {
         *self == Self::PLAIN
     }
@@ -175,8 +176,8 @@ impl StepCounts {
         }
     }
 
-    /// The report of a call whose fallback failed, too. The primary's outcome is returned, which
-    /// may contain the rejection.
+    /// The report of a call whose fallback failed, too. The fallback returns the primary's outcome,
+    /// which may contain the rejection.
     pub(crate) fn after_failed_fallback(self, fallback_cause: Cause, holds_rejection: bool) -> CallReport {
         let steps = Self { failed_fallbacks: self.failed_fallbacks + 1, ..self };
         CallReport {

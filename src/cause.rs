@@ -6,12 +6,12 @@ use std::{fmt, time::Duration};
 /// sets it: a retry reports why it stopped, a breaker that it rejected the call. If no inner layer
 /// reports a cause, it is [`Cause::Failure`].
 ///
-/// A fallback passes it to its backup ([`Failed`](crate::fallback::PrimaryFailure)), and events
-/// contain it.
+/// A fallback passes the cause to its backup ([`PrimaryFailure`](crate::fallback::PrimaryFailure)),
+/// and events contain it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cause {
-    /// The call failed, and no inner layer reported more.
+    /// The call failed, and no inner layer reported a cause.
     Failure,
     /// The failure is permanent: another attempt would fail in the same way.
     Permanent,

@@ -1,9 +1,9 @@
 //! A shared instance that calls on any thread can clone, without holding a lock while its `Clone`
 //! runs.
 //!
-//! The mutex makes an instance shareable that is `Send` but not `Sync`. User code never runs while
-//! it is locked: a call takes the instance out, clones it, and puts it back. Calls that need it
-//! meanwhile wait as tasks.
+//! The mutex allows threads to share an instance that is `Send` but not `Sync`. User code never
+//! runs while it is locked: a call takes the instance out, clones it, and puts it back. Calls that
+//! need the instance meanwhile return `Pending`; their tasks are woken when it is back.
 
 use std::{
     mem,

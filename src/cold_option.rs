@@ -49,8 +49,8 @@ impl<T> Drop for ColdOption<T> {
     }
 }
 
-/// Takes a reference. If it took the value, the compiler would copy the value at each place that
-/// might drop it.
+/// Takes a reference. If the function took the value, the compiler would copy the value at each
+/// place that might drop it.
 #[cold]
 #[inline(never)]
 fn drop_value<T>(option: &mut ColdOption<T>) {

@@ -27,8 +27,9 @@ pub enum FailureKind {
     TimedOut,
     /// Another attempt would fail in the same way.
     Permanent,
-    /// An inner breaker rejected the call, so the service wasn't called. A retry returns it, or
-    /// waits it out if it is short. An outer breaker doesn't count it. A fallback is called.
+    /// An inner breaker rejected the call, so the service wasn't called. A retry returns the
+    /// rejection, or waits for its end if that comes soon. An outer breaker doesn't count it. A
+    /// fallback calls its backup.
     Rejected,
 }
 
@@ -38,12 +39,13 @@ pub enum FailureKind {
 /// [`Verdict::unsafe_to_resend`](crate::Verdict::unsafe_to_resend).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Delivery {
-    /// It provably didn't: the server never received it, or states that it didn't process it.
+    /// Provably not sent: the server never received the request, or states that it didn't process
+    /// it.
     NotSent,
     /// Unknown: the connection was lost, or the time limit was exceeded.
     #[default]
     Unknown,
-    /// It did: the server answered.
+    /// Sent: the server answered.
     Sent,
 }
 

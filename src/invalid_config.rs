@@ -6,8 +6,8 @@ use crate::sanitize;
 
 /// A setting has an invalid value. The error names the setting, the value, and the allowed values.
 ///
-/// The methods that make the parts of a configuration return it, so a complete configuration is
-/// always valid: [`RetryLayer::new`](crate::RetryLayer::new) and
+/// The constructors and setters of a configuration's parts return this error, so a complete
+/// configuration is always valid: [`RetryLayer::new`](crate::RetryLayer::new) and
 /// [`BreakerLayer::new`](crate::BreakerLayer::new) can't fail.
 ///
 /// ```

@@ -34,9 +34,9 @@
 //! | [`FallbackLayer`] | [`fallback`] | answers another way when everything else has failed |
 //!
 //! Each layer works on its own. Stacked, they share context: a retry doesn't retry a breaker's
-//! rejection and spends no budget on it, a breaker counts an attempt that a retry cuts off as a
-//! failure, and a fallback receives the [`Cause`]. The order above is recommended; the page of each
-//! layer documents the alternatives.
+//! rejection and spends no budget on it, a breaker counts a failure if a retry's time limit ends
+//! the attempt, and a fallback receives the [`Cause`]. The order above is recommended; the page of
+//! each layer documents the alternatives.
 //!
 //! The [`cookbook`] has complete programs, and a page on how much to retry. [`costs`] lists what a
 //! call costs. The pages of `integrations` (feature `http`) cover axum, tonic, hyper and reqwest.
@@ -44,8 +44,8 @@
 //! # Terms
 //!
 //! An **attempt** ([`Attempt`]) is one call of the inner service, and its result is an **outcome**
-//! ([`Outcome`]). A [`Classifier`] turns the outcome into a **verdict** ([`Verdict`]): success,
-//! failure of a kind, or neutral. A [policy](retry::Policy) turns the verdict into a **decision**
+//! ([`Outcome`]). A [`Classifier`] turns the outcome into a **verdict** ([`Verdict`]): success, a
+//! failure with a kind, or neutral. A [policy](retry::Policy) turns the verdict into a **decision**
 //! with a reason. A breaker issues **permits** or **rejections**. [Observers](observe) receive an
 //! event for each thing that happens.
 //!
@@ -92,7 +92,7 @@
     allow(rustdoc::broken_intra_doc_links)
 )]
 
-// Data types without behaviour of a layer. They import one another and `time::Instant` only.
+// Data types that contain no layer's behaviour. They import one another and `time::Instant` only.
 mod attempt;
 #[cfg(feature = "http")]
 mod body_elapsed;

@@ -15,7 +15,7 @@ pub struct Outcome<'a, Res, Err> {
 }
 
 impl<'a, Res, Err> Outcome<'a, Res, Err> {
-    /// Makes an outcome for the test of a policy, without duration and cause.
+    /// Makes an outcome to test a policy with. It has no duration and no cause.
     pub fn new(result: Result<&'a Res, &'a Err>) -> Self {
         Self { result, elapsed: None, cause: None }
     }
@@ -43,7 +43,8 @@ impl<'a, Res, Err> Outcome<'a, Res, Err> {
     }
 
     /// The cause that an inner layer of this crate reported: for example, that its breaker rejected
-    /// the call, or that its own attempts failed. `None`, as usual, if no layer reported one.
+    /// the call, or that its own attempts failed. `None` if no layer reported one, which is the
+    /// usual case.
     pub fn cause(&self) -> Option<Cause> {
         self.cause
     }

@@ -1,5 +1,5 @@
-//! Random numbers for jitter: one seed per layer, one generator per use. Nothing is locked, and no
-//! two requests share a sequence.
+//! Random numbers for jitter: one seed per layer, and one generator per use. No lock is needed, and
+//! no two uses share a sequence.
 
 use std::{
     hash::{BuildHasher, Hash, RandomState},

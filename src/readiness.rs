@@ -1,4 +1,4 @@
-//! Keeps a readiness error until the call whose outcome it is.
+//! Keeps a readiness error until the next call, and makes it the outcome of that call.
 //!
 //! `poll_ready` runs before the request is known. An error there has no request that could be
 //! retried, classified, or passed to a fallback. So the layer reports that it is ready, and treats
@@ -27,7 +27,7 @@ pub(crate) struct Readiness {
 
 impl Readiness {
     /// Ready if the service is ready or has failed. A service that has failed won't be called, so
-    /// `release` gives up what it has reserved.
+    /// `release` gives up what the service has reserved.
     #[inline]
     pub(crate) fn poll<S, Req>(
         &mut self,
@@ -42,8 +42,8 @@ impl Readiness {
         if self.has_failed() { Poll::Ready(()) } else { self.ask(service, release, cx).map(drop) }
     }
 
-    /// Polls a service that hasn't failed. Returns whether it is ready; `false` means that it has
-    /// failed now.
+    /// Polls a service that hasn't failed before. Returns `true` if the service is ready, and
+    /// `false` if it failed in this poll.
     #[inline]
     pub(crate) fn ask<S, Req>(
         &mut self,
@@ -74,8 +74,8 @@ impl Readiness {
         self.failed.is_some()
     }
 
-    /// Takes the error. An error of another request type isn't an outcome of this call, and is
-    /// dropped: a service may be polled for one request type and called for another.
+    /// Takes the error. A service may be polled for one request type and called for another. The
+    /// error of another request type isn't an outcome of this call, and is dropped.
     pub(crate) fn take_error<E: 'static>(&mut self) -> Option<E> {
         let failed = self.failed.take()?.into_inner().unwrap_or_else(PoisonError::into_inner);
         failed.downcast().ok().map(|error| *error)

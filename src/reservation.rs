@@ -18,9 +18,10 @@ pub(crate) fn release<S: Clone>(service: &mut S) {
 
 /// Releases a service whose type isn't known to be `Clone`.
 ///
-/// The breaker and the fallback accept services that can't be cloned. They learn how to clone the
-/// service when they are cloned themselves, and store this in the clone and in the original. A
-/// service that was never cloned keeps its reservation until its next call.
+/// The breaker and the fallback accept services that can't be cloned. When they are cloned
+/// themselves, the service must be `Clone`; then they store the service's clone function in the
+/// clone and in the original. A service that was never cloned keeps its reservation until its next
+/// call.
 #[cfg(any(feature = "breaker", feature = "fallback"))]
 pub(crate) struct Releaser<S> {
     /// Set in a clone, so that cloning a clone needs no write to the original.

@@ -27,7 +27,8 @@ const SHARDS: usize = 16;
 /// `Extra` is a value per service. The services of one layer share the `T`, but not the `Extra`.
 pub(crate) struct ShardedArc<T, Extra = ()>(Arc<Shards<T, Extra>>);
 
-/// Aligned so that calls, which read this, don't read the cache line on which clones are counted.
+/// Aligned so that the reference count, which clones write, and this data, which calls read, are on
+/// different cache lines.
 #[repr(align(128))]
 struct Shards<T, Extra> {
     value: Arc<T>,
@@ -53,7 +54,7 @@ impl<T> ShardedArc<T> {
         Self::from_parts(Arc::new(value), (), Arc::default())
     }
 
-    /// A handle to the same value for another service, with the extra value of that service.
+    /// A handle to the same value for another service, together with that service's extra value.
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
     pub(crate) fn with_extra<Extra>(&self, extra: Extra) -> ShardedArc<T, Extra> {
         let services = Arc::clone(&self.0.services);

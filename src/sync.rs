@@ -1,4 +1,4 @@
-//! The atomics of circuits and budgets: those of std, or those of loom in a model.
+//! The atomics that circuits and budgets use: std's, or loom's in a loom model.
 
 #[cfg(not(all(test, recourse_loom)))]
 pub(crate) use std::sync::atomic::{AtomicU64, Ordering};

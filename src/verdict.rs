@@ -20,7 +20,7 @@ pub enum Verdict {
     /// The call failed.
     Failure(Failure),
     /// The outcome shows nothing about the health of the service. A breaker counts neither a
-    /// success nor a failure, and a retry returns it.
+    /// success nor a failure, and a retry returns the outcome.
     Neutral,
 }
 
@@ -37,8 +37,8 @@ impl Verdict {
 
     /// The server asks for fewer calls. A breaker doesn't count this as a failure by default, but
     /// `TripRule::AdaptiveThrottle` counts it as a request that wasn't accepted. Add
-    /// `.delivery(Delivery::Sent)` if it is an answer of the service: such an answer to a probe of
-    /// a half-open breaker closes it.
+    /// `.delivery(Delivery::Sent)` if the service itself answered: such an answer to a probe closes
+    /// a half-open breaker.
     ///
     /// | layer | effect |
     /// |---|---|
@@ -57,12 +57,12 @@ impl Verdict {
     /// An inner breaker rejected the call; `retry_in` is the time after which a call may be
     /// admitted again. The request provably wasn't sent.
     ///
-    /// The layers of this crate recognise a rejection without the classifier. A classifier needs
-    /// this verdict if another task is in between (`tower::buffer`).
+    /// The layers of this crate recognise a rejection without the classifier. A classifier must
+    /// return this verdict for a rejection that the layers can't recognise, such as one that comes
+    /// from another task (`tower::buffer`) in a type that they can't inspect.
     ///
-    /// A rejected attempt costs neither a budget nor a quota anything. If the attempt was made,
-    /// and you treat it as a rejection because a circuit has opened meanwhile, add
-    /// `.delivery(Delivery::Unknown)`.
+    /// A rejected attempt uses neither budget nor quota. If the attempt was made, and you treat it
+    /// as a rejection because a circuit has opened meanwhile, add `.delivery(Delivery::Unknown)`.
     pub const fn rejected(retry_in: Option<Duration>) -> Self {
         let server_delay = match retry_in {
             Some(retry_in) => ServerDelay::AtLeast(retry_in),
@@ -71,9 +71,9 @@ impl Verdict {
         Self::Failure(Failure::of(FailureKind::Rejected).with_server_delay(server_delay).with_sent(Delivery::NotSent))
     }
 
-    /// The server refused the call before it processed anything, for a reason that isn't the
-    /// call's: for example, an HTTP/2 stream that was opened while the connection was closing. It
-    /// is transient and provably not sent.
+    /// The server refused the call before it processed anything, for a reason that has nothing to
+    /// do with the call: for example, the call opened an HTTP/2 stream while the connection was
+    /// closing. The verdict is a transient failure with [`Delivery::NotSent`].
     ///
     /// A retry sends the request again at once, at most once per request. This isn't another
     /// attempt, and costs no budget. A second refusal is an ordinary failure.
@@ -89,7 +89,7 @@ impl Verdict {
     /// The same failure with the delay that the server asked for. Without effect on a success or a
     /// neutral verdict: a delay never makes an outcome a failure.
     ///
-    /// A retry waits this delay or its own, whichever is longer. It adds a random part, so that
+    /// A retry waits this delay or its backoff, whichever is longer. It adds a random part, so that
     /// clients don't return at the same time: see
     /// [`RetryConfig::retry_after_jitter`](crate::RetryConfig::retry_after_jitter).
     pub const fn retry_after(self, delay: Duration) -> Self {
@@ -102,9 +102,10 @@ impl Verdict {
         self.with_server_delay(ServerDelay::Exactly(delay))
     }
 
-    /// [`retry_after`](Self::retry_after), but this delay replaces the retry's own one, and the
-    /// backoff starts again at its first delay afterwards. This is gRPC's pushback (A6). Unlike
-    /// with [`retry_after_exactly`](Self::retry_after_exactly), the retry adds a random part.
+    /// [`retry_after`](Self::retry_after), but this delay replaces the delay of the retry's
+    /// backoff, and the backoff starts again at its first delay afterwards. This is gRPC's pushback
+    /// (A6). Unlike with [`retry_after_exactly`](Self::retry_after_exactly), the retry adds a
+    /// random part.
     pub const fn retry_after_pushback(self, delay: Duration) -> Self {
         self.with_server_delay(ServerDelay::Pushback(delay))
     }
@@ -122,8 +123,8 @@ impl Verdict {
         }
     }
 
-    /// The same failure, with whether the request was sent: [`Delivery::Unknown`] unless set.
-    /// Without effect on a success or a neutral verdict.
+    /// The same failure, with the information whether the request was sent: [`Delivery::Unknown`]
+    /// unless set. Without effect on a success or a neutral verdict.
     ///
     /// ```
     /// use tower_recourse::{Delivery, Verdict};
@@ -138,9 +139,9 @@ impl Verdict {
         }
     }
 
-    /// The same failure, of a request that must not be processed twice. A retry sends the request
-    /// again only if it provably wasn't sent ([`Delivery::NotSent`]). Without effect on a success
-    /// or a neutral verdict.
+    /// The same failure, marked as that of a request that must not be processed twice. A retry
+    /// sends the request again only if it provably wasn't sent ([`Delivery::NotSent`]). Without
+    /// effect on a success or a neutral verdict.
     ///
     /// A classifier that sees the request sets this mark.
     /// [`classify::IdempotencyCheck`](crate::classify::IdempotencyCheck) sets it for a classifier
@@ -161,10 +162,10 @@ impl Verdict {
         self.with_resend(Resend::Unsafe)
     }
 
-    /// The same failure, from a classifier that doesn't know whether the request is idempotent. A
-    /// retry sends the request again only if it provably wasn't sent ([`Delivery::NotSent`]), or if
-    /// [`RetryConfig::idempotent`](crate::RetryConfig::idempotent) states that every request is
-    /// idempotent. Without effect on a success or a neutral verdict.
+    /// The same failure, marked as coming from a classifier that doesn't know whether the request
+    /// is idempotent. A retry sends the request again only if it provably wasn't sent
+    /// ([`Delivery::NotSent`]), or if [`RetryConfig::idempotent`](crate::RetryConfig::idempotent)
+    /// states that every request is idempotent. Without effect on a success or a neutral verdict.
     ///
     /// [`classify::ErrorClassifier`](crate::classify::ErrorClassifier) sets this mark, and so do
     /// the defaults of closures and of `ErrorMessages`. Breakers and fallbacks ignore it.
@@ -184,15 +185,15 @@ impl Verdict {
     /// [`idempotency_unknown`](Self::idempotency_unknown). Without effect on a success or a neutral
     /// verdict.
     ///
-    /// A new verdict, such as [`Verdict::transient()`], has no mark: a retry relies on the
-    /// classifier that made it.
+    /// A new verdict, such as [`Verdict::transient()`], has no mark, so a retry treats the request
+    /// as safe to send again.
     pub const fn safe_to_resend(self) -> Self {
         self.with_resend(Resend::Safe)
     }
 
-    /// The same failure, from a classifier of errors that doesn't see the request. Kinds that are
-    /// never retried get no mark, so they stay equal to `Verdict::permanent()` and
-    /// `Verdict::rejected(…)`.
+    /// The same failure, marked as idempotency unknown, from a classifier that doesn't see the
+    /// request. Kinds that are never retried get no mark, so they stay equal to
+    /// `Verdict::permanent()` and `Verdict::rejected(…)`.
     pub(crate) fn of_any_request(self) -> Self {
         match self {
             Self::Failure(failure) if matches!(failure.kind(), FailureKind::Permanent | FailureKind::Rejected) => self,

@@ -1,9 +1,10 @@
 //! Which budgets the retries around a call use.
 //!
 //! - **Writer:** each retry with a budget, while it calls or polls the inner service. An inner
-//!   retry on the same budget reports back that the budget knows the attempt's outcome.
+//!   retry on the same budget reports back that the budget has received the attempt's outcome.
 //! - **Reader:** an inner retry reads whether its budget is in scope; if so, the request has paid
-//!   its deposit. The retry that opened the scope reads whether its budget knows the outcome.
+//!   its deposit. The retry that opened the scope reads whether its budget has received the
+//!   outcome.
 //! - **Direction:** inwards; the report goes outwards.
 //! - **Lifetime:** one call or one poll of the inner service.
 
@@ -13,7 +14,7 @@ use std::cell::Cell;
 const MAX_BUDGETS: usize = 4;
 
 /// The budgets that have received a request's deposit, the innermost first; 0 marks an unused
-/// entry. A request that can carry them takes them to another task: see
+/// entry. A request that can carry this list takes it to another task: see
 /// [`RequestReplay::carry_deposits`](crate::retry::RequestReplay::carry_deposits).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Deposits([usize; MAX_BUDGETS]);
@@ -76,7 +77,7 @@ struct Scopes {
     innermost: Cell<usize>,
     /// The budgets of the retries further out, the innermost first.
     outer: Cell<[usize; MAX_BUDGETS - 1]>,
-    /// One bit per budget, the innermost first: the budget knows the outcome of the current
+    /// One bit per budget, the innermost first: the budget has received the outcome of the current
     /// attempt.
     reported: Cell<u8>,
 }
@@ -103,12 +104,12 @@ impl Scopes {
     }
 }
 
-/// Marks the calls and polls that run while it exists as inside a retry with a budget. Dropping it
-/// restores the outer scope, also when the inner service panics. Reports to the outermost scope
-/// stay written, but no retry reads them.
+/// While this guard exists, the calls and polls that run are inside a retry with a budget. Dropping
+/// the guard restores the outer scope, also when the inner service panics. Reports to the outermost
+/// scope stay written, but no retry reads them.
 pub(crate) struct BudgetScope {
     budget: usize,
-    /// The innermost budget before; 0 if there was none.
+    /// The innermost budget before this scope; 0 if there was none.
     innermost: usize,
     /// Only set if there was an outer budget.
     outer: [usize; MAX_BUDGETS - 1],
@@ -177,7 +178,8 @@ pub(crate) fn contains(budget: usize) -> bool {
     SCOPES.with(|scopes| scopes.find(budget).is_some())
 }
 
-/// Reports to the next retry out on the same budget that the budget knows the attempt's outcome.
+/// Reports to the next retry out on the same budget that the budget has received the attempt's
+/// outcome.
 #[inline]
 pub(crate) fn mark_reported(budget: usize) {
     SCOPES.with(|scopes| {

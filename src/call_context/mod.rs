@@ -10,9 +10,9 @@
 //! | [`result_note`] | how a result came about | the layer that returns it | the layer around it | outwards | until that layer reads it, in the same `poll` or blocking call |
 //! | [`live_rejections`] | how many `Rejection`s exist on this thread | each `Rejection` | `result_note` | outwards | within one `poll` or blocking call |
 //! | [`timeout_scope`] | the attempt that a call belongs to | a retry with a time limit | the permit of a breaker inside that attempt | inwards | while that retry calls or polls the attempt |
-//! | [`timeout_scope`] | this attempt is being dropped because it exceeded its time limit | the same | the same | inwards | while the attempt is dropped |
+//! | [`timeout_scope`] | this attempt is being dropped because it exceeded its time limit | the retry with that time limit | the permit of a breaker inside that attempt | inwards | while the attempt is dropped |
 //! | [`budget_scope`] | the request has paid its deposit into this budget | the retry on that budget | an inner retry on the same budget | inwards | while that retry calls or polls the inner service |
-//! | [`budget_scope`] | this budget knows the attempt's outcome | the innermost retry on that budget | the next retry out on the same budget | outwards | the same |
+//! | [`budget_scope`] | this budget has received the attempt's outcome | the innermost retry on that budget | the next retry out on the same budget | outwards | while that next retry calls or polls the inner service |
 //!
 //! None of these facts crosses to another task (`tower::buffer`, a spawned call).
 #![cfg_attr(not(all(feature = "retry", feature = "breaker", feature = "fallback")), allow(dead_code))]

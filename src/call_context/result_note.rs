@@ -9,8 +9,8 @@
 //!
 //! A note adds detail to a result. Code between two layers may replace the result in the same poll:
 //! for example, a handler whose client has an open circuit answers from its cache. So a note also
-//! records which result it describes, and [`Note::take`] removes what doesn't fit the result at
-//! hand:
+//! records which result it describes, and [`Note::take`] keeps only what fits the result that it is
+//! called with:
 //!
 //! | the note describes | it is kept if |
 //! |---|---|
@@ -47,7 +47,8 @@ struct Content {
     kind: Cell<Kind>,
     /// This field and those below are only valid if `kind` says so.
     about: Cell<About>,
-    /// The result contains a `Rejection`, which exists as long as there are more than this many.
+    /// Set if the result contains a `Rejection`: that one exists as long as this thread has more
+    /// `Rejection`s than this.
     floor: Cell<Option<u32>>,
     cause: Cell<Cause>,
     how: Cell<CallReport>,
@@ -56,7 +57,8 @@ struct Content {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Nothing,
-    /// Only `cause`, as for most rejections: less to write than a whole `CallReport`.
+    /// Only `cause` is set, as for most rejections. Writing it costs less than writing a
+    /// `CallReport`.
     Cause,
     CallReport,
 }
@@ -144,8 +146,8 @@ fn take_about(this: About) -> Option<CallReport> {
     })
 }
 
-/// Writes that the result, which is about to be returned, is a rejection. `floor` is the number of
-/// `Rejection`s that would exist without it.
+/// Writes a note that the result, which is about to be returned, is a rejection. `floor` is the
+/// number of `Rejection`s that would exist without it.
 #[inline]
 pub(crate) fn annotate<Res, Err>(result: &Result<Res, Err>, cause: Cause, floor: u32) {
     NOTE.with(|note| {
@@ -156,7 +158,8 @@ pub(crate) fn annotate<Res, Err>(result: &Result<Res, Err>, cause: Cause, floor:
     });
 }
 
-/// Writes that an error, which is about to be returned and contains a `Rejection`, is a rejection.
+/// Writes a note that an error, which is about to be returned and contains a `Rejection`, is a
+/// rejection.
 pub(crate) fn annotate_error<Err>(cause: Cause) {
     NOTE.with(|note| {
         note.cause.set(cause);
@@ -203,8 +206,8 @@ fn write(about: About, how: CallReport, floor: u32) {
     });
 }
 
-/// Removes the note. It reads before it writes: there is nearly always nothing to remove, and a
-/// load is cheaper than a store.
+/// Removes the note. It reads before it writes, because there is seldom a note, and a load is
+/// cheaper than a store.
 #[inline]
 pub(crate) fn reset() {
     if !is_empty() {

@@ -5,8 +5,8 @@
 //!   one that exceeded its limit.
 //! - **Reader:** the permit of an inner breaker. It records the attempt in which its call began. If
 //!   the permit is dropped without a verdict while that attempt is dropped because of its limit,
-//!   the call is a failure and not a cancelled call. Permits of other calls that are dropped at the
-//!   same time aren't affected.
+//!   the breaker counts the call as failed, not as cancelled. Permits of other calls that are
+//!   dropped at the same time aren't affected.
 //! - **Direction:** inwards.
 //! - **Lifetime:** one call, one poll, or the drop of the attempt's future.
 //!
@@ -27,7 +27,7 @@ struct Scope {
     newest: Cell<u16>,
 }
 
-/// The number of the attempts of a request that starts now.
+/// A new number, for all attempts of a request that starts now.
 #[cold]
 pub(crate) fn number() -> u16 {
     SCOPE.with(|scope| match scope.current.get() {
@@ -46,8 +46,8 @@ pub(crate) fn current() -> u16 {
     SCOPE.with(|scope| scope.current.get())
 }
 
-/// Marks the calls and polls that run while it exists as part of an attempt. Dropping it restores
-/// the outer attempt, also when a call panics.
+/// While this guard exists, the calls and polls that run are part of an attempt. Dropping the guard
+/// restores the outer attempt, also when a call panics.
 pub(crate) struct TimeoutScope {
     before: u16,
 }

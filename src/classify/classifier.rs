@@ -59,16 +59,16 @@ pub trait Classifier<Req, Res, Err> {
         Some(self.classify(memo, outcome))
     }
 
-    /// The time by which the request must be answered, if the request contains one. A retry
-    /// observes it.
+    /// The time by which the request must be answered, if the request contains one. A retry uses it
+    /// as the request's deadline.
     fn deadline(&self, memo: &Self::Memo) -> Option<Instant> {
         let _ = memo;
         None
     }
 
-    /// Takes over an outcome that a retry discards, to finish it properly. The retry polls the
-    /// returned future during the wait before the next attempt, and drops it after the wait. `Err`
-    /// returns the outcome, and the retry drops it at once.
+    /// Takes over an outcome that a retry discards, and finishes it: for example, reads a response
+    /// to its end. The retry polls the returned future during the wait before the next attempt, and
+    /// drops it after the wait. `Err` returns the outcome, and the retry drops it at once.
     fn discard(&self, outcome: Result<Res, Err>) -> Result<DrainFuture, Result<Res, Err>> {
         Err(outcome)
     }
@@ -79,14 +79,15 @@ pub trait Classifier<Req, Res, Err> {
     ///
     /// The provided implementation returns [`Origin::Unknown`]. Then the layers inspect an error
     /// themselves if they can (see the [module](crate::classify#rejections)). Implement it in a
-    /// classifier of responses that can carry a mark, or of errors that the layers can't inspect.
+    /// classifier for responses that can carry a [rejection mark](Self::rejection_mark), or for
+    /// errors that the layers can't inspect.
     fn origin(&self, outcome: Result<&Res, &Err>) -> Origin {
         let _ = outcome;
         Origin::Unknown
     }
 
-    /// How to mark a response that a breaker has made, so that [`origin`](Self::origin) finds the
-    /// mark. `None` if responses can't carry one.
+    /// The function that marks a response which a breaker has made, so that
+    /// [`origin`](Self::origin) finds the mark. `None` if responses can't carry one.
     #[cfg(feature = "breaker")]
     fn rejection_mark(&self) -> Option<RejectionMark<Res>> {
         None

@@ -1,4 +1,4 @@
-//! How to read the `BreakerError<E>`s of this program, by type.
+//! Functions that read the `BreakerError<E>`s of this program, by type.
 //!
 //! A layer is generic over its service's error type, so it can't downcast to `BreakerError<E>`
 //! without knowing `E`. A breaker knows `E`, and registers a function that reads the error.
@@ -15,7 +15,7 @@ use super::Origin;
 
 type Reader = fn(&dyn Any) -> Origin;
 
-/// One entry per type `E` of which a breaker has rejected a call.
+/// One entry per error type `E` for which a breaker has rejected a call.
 static READERS: ArcSwapOption<Vec<(TypeId, Reader)>> = ArcSwapOption::const_empty();
 
 thread_local! {
@@ -26,7 +26,8 @@ thread_local! {
 /// Registers a reader for errors of this type.
 #[inline]
 pub(super) fn register(error: TypeId, reader: Reader) {
-    // Each rejection calls this, so it doesn't search the list for the type of the one before.
+    // Each rejection calls this, so it skips the search if this thread's previous rejection had the
+    // same type.
     if LATEST.with(|latest| latest.replace(Some(error))) != Some(error) && find(error).is_none() {
         add(error, reader);
     }

@@ -5,9 +5,9 @@ use crate::Verdict;
 /// tables below list another verdict for its type.
 ///
 /// It inspects `Box<dyn Error>`, `Arc<dyn Error>` (tower's `BoxError` is a `Box<dyn Error + Send +
-/// Sync>`), and the types in the tables, also if they are the `Inner` of a breaker's error. From
+/// Sync>`), and the types in the tables, also inside the `Inner` variant of a breaker's error. From
 /// there it follows the chain of sources, including the error that an [`io::Error`](std::io::Error)
-/// wraps. The first link of a known type decides. It follows a chain for 64 links.
+/// wraps. The first link of a known type decides. At most 64 links are examined.
 ///
 /// It can't inspect an error type of your own. If that type is an [`Error`](std::error::Error), use
 /// [`FollowSources`].
@@ -37,7 +37,7 @@ use crate::Verdict;
 /// |---|---|---|---|
 /// | `ConnectionRefused` | transient | no | no connection was established |
 /// | `AddrInUse`, `AddrNotAvailable` | transient | no | no local address for a connection: the ports are used up at the moment |
-/// | `TimedOut` | timed out | unknown | the request may have been processed, and its answer late |
+/// | `TimedOut` | timed out | unknown | the request may have been processed, and the answer came too late |
 /// | `NotFound`, `PermissionDenied`, `AlreadyExists`, `InvalidInput`, `InvalidData`, `InvalidFilename`, `ArgumentListTooLong`, `Unsupported` | permanent | unknown | the same call has the same result; an invalid certificate is `InvalidData` |
 /// | `NotADirectory`, `IsADirectory`, `DirectoryNotEmpty`, `ReadOnlyFilesystem`, `NotSeekable`, `FileTooLarge`, `CrossesDevices`, `TooManyLinks` | permanent | unknown | the file or its file system doesn't allow the operation |
 /// | `OutOfMemory`, `StorageFull`, `QuotaExceeded` | permanent | unknown | the resource doesn't recover while a caller waits |
@@ -77,11 +77,11 @@ use crate::Verdict;
 /// version of these crates is another type, which `ErrorClassifier` doesn't know.
 ///
 /// **Not sent** is only concluded if the client makes one call per request. An error of a type that
-/// isn't in these tables may come from a client that makes several: reqwest's follows redirects,
-/// and its refused connection may be that of the second host, after the first has processed a POST.
-/// So within an error of an unknown type, and within an error type of your own, `ErrorClassifier`
-/// finds everything but this proof: "no" becomes "unknown". If your client makes one call per
-/// request, state it by a closure, `classify::errors(|error: &MyError| …)`, that returns
+/// isn't in these tables may come from a client that makes several: reqwest follows redirects, and
+/// its refused connection may be that of the second host, after the first has processed a POST. So
+/// within an error of an unknown type, and within an error type of your own, `ErrorClassifier`
+/// gives the same verdicts without this proof: "no" becomes "unknown". If your client makes one
+/// call per request, state it by a closure, `classify::errors(|error: &MyError| …)`, that returns
 /// `Verdict::transient().delivery(Delivery::NotSent)`.
 ///
 /// # When not to use it

@@ -10,7 +10,7 @@ use crate::{Verdict, time::Instant};
 /// again only if they provably weren't sent.
 ///
 /// A predicate decides which requests are idempotent: `|request: &Req| -> bool`. Return `true` for
-/// requests that do no more harm twice than once: reads, and writes with a key by which the server
+/// requests that may be processed twice: reads, and writes with a key by which the server
 /// recognises a repetition.
 ///
 /// ```

@@ -2,11 +2,11 @@
 
 use std::{error::Error, sync::Arc};
 
-/// How many links of a chain are examined. A chain can be built to have no end.
+/// How many links of a chain are examined. A chain can be endless.
 pub(super) const MAX_LINKS: usize = 64;
 
-/// The next link. The `source` of an `Arc<dyn Error>` skips the error inside the `Arc`, so that one
-/// comes first.
+/// The next link. `source` of an `Arc<dyn Error>` skips the error inside it, so that error is
+/// returned first.
 pub(super) fn next_link<'a>(link: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
     match link.downcast_ref::<Arc<dyn Error + Send + Sync>>() {
         Some(shared) => Some(&**shared),

@@ -12,8 +12,8 @@ use crate::{InvalidConfig, Verdict};
 /// Classifies errors by their text: a list of patterns, each with a verdict. It is a last resort,
 /// for errors whose text is the only sign of what they are.
 ///
-/// **The first rule of the list that is found anywhere decides**, wherever in the text, and in
-/// whichever of the texts, its pattern is. So put an exception before its rule:
+/// **The first rule of the list whose pattern occurs decides**, at whatever position and in
+/// whichever of the texts. So put an exception before its rule:
 ///
 /// ```
 /// use tower_recourse::{Classifier, Verdict, classify::ErrorMessages};
@@ -66,8 +66,8 @@ use crate::{InvalidConfig, Verdict};
 ///
 /// - The error's type shows more than its text. Let the type decide first:
 ///   `classify::first(ErrorClassifier).or(ErrorMessages::service_calls())`.
-/// - Others write the text, and this classifier is the only one: a peer that puts `not found` into
-///   an error stops its retries.
+/// - The text comes from outside, and this is the only classifier: a peer that puts `not found`
+///   into an error prevents retries.
 ///
 /// # Clone
 ///
@@ -83,9 +83,9 @@ impl ErrorMessages {
     ///
     /// # Errors
     ///
-    /// If the list or a pattern is empty, if a pattern occurs twice, or if a rule can never decide:
-    /// an earlier pattern with another verdict is a part of its pattern, as `not found` is of `node
-    /// not found`.
+    /// If the list or a pattern is empty, if a pattern occurs twice, or if a rule can never decide
+    /// because an earlier pattern with another verdict is a part of its pattern, as `not found` is
+    /// of `node not found`.
     pub fn new<P: AsRef<str>>(rules: impl IntoIterator<Item = (P, Verdict)>) -> Result<Self, InvalidConfig> {
         let rules = Rules::new(rules)?;
         Ok(Self { rules: Arc::new(rules), otherwise: Verdict::transient().idempotency_unknown() })
@@ -156,8 +156,8 @@ where
     }
 }
 
-/// The text of a breaker's error that wraps a string. A string is no `Error`, so it isn't a source
-/// of the breaker's error.
+/// The text of a breaker's error that wraps a string. A string isn't an `Error`, so it isn't a
+/// source of the breaker's error.
 fn text_in_breaker(error: &dyn Any) -> Option<&str> {
     #[cfg(feature = "breaker")]
     {

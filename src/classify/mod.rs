@@ -133,8 +133,8 @@
 //! | any other error or response | a breaker returned a rejection of exactly this type in the same poll, and the [`Rejection`](crate::Rejection) in it still exists, if there was one |
 //!
 //! Everything else is an ordinary outcome. This includes an error of your own that contains the
-//! rejection, because the layers can't inspect it. A rejection that is kept elsewhere doesn't
-//! explain another error. So:
+//! rejection, because the layers can't inspect it. A rejection that is stored elsewhere doesn't
+//! make another error a rejection. So:
 //!
 //! - If `?` or `map_err` converts a rejection into an error of your own, return the rejection as
 //!   its [source](std::error::Error::source), and classify with [`FollowSources`]. Put a closure
@@ -150,7 +150,7 @@
 //!   never causes one.
 //! - **Whether the request was sent**: [`Verdict::delivery`](crate::Verdict::delivery).
 //!   [`ErrorClassifier`] distinguishes requests that provably weren't sent
-//!   ([`Delivery::NotSent`](crate::Delivery::NotSent)) from those of which it isn't known.
+//!   ([`Delivery::NotSent`](crate::Delivery::NotSent)) from requests that may have been sent.
 //! - **That the request must not be processed twice**:
 //!   [`Verdict::unsafe_to_resend`](crate::Verdict::unsafe_to_resend). A retry sends it again only
 //!   if it provably wasn't sent.
@@ -161,9 +161,9 @@
 //!
 //! # Anti-patterns
 //!
-//! **A closure that calls every error transient.** It also retries errors that can't pass, and it
-//! states that each request is safe to send again. Return `None` for errors that you know nothing
-//! about.
+//! **A closure that calls every error transient.** It also causes retries of permanent errors, and
+//! it states that each request is safe to send again. Return `None` for errors that you know
+//! nothing about.
 //!
 //! ```
 //! use std::io;

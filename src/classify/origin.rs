@@ -6,9 +6,9 @@ use crate::Cause;
 pub enum Origin {
     /// The value can't be inspected.
     Unknown,
-    /// The service: the value can be inspected, and doesn't contain a breaker's rejection.
+    /// The service made it: the value can be inspected, and doesn't contain a breaker's rejection.
     Called,
-    /// A breaker, in place of the service.
+    /// A breaker made it in place of the service.
     Rejected(
         /// [`Cause::Rejected`].
         Cause,

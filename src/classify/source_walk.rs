@@ -56,7 +56,7 @@ impl SourceWalk {
 }
 
 /// The same verdict without the conclusion that the request wasn't sent. A breaker's rejection
-/// keeps it.
+/// keeps that conclusion.
 fn without_proof(verdict: Verdict) -> Verdict {
     match verdict {
         Verdict::Failure(failure)

@@ -23,7 +23,7 @@ use crate::{
 /// | [`classify`](Self::classify), [`when`](Self::when), … | [`ErrorClassifier`]: every error is a failure, every response a success | only your code knows which responses are failures |
 /// | [`merge_errors`](Self::merge_errors) | [`KeepBoth`]: a [`FallbackError`](super::FallbackError) with both errors | no error is lost |
 /// | [`name`](Self::name) | `fallback` | |
-/// | [`observe`](Self::observe) | with the feature `tracing`, an observer that logs | a fallback that nobody notices hides an outage |
+/// | [`observe`](Self::observe) | with the feature `tracing`, an observer that logs | an unnoticed fallback hides an outage |
 ///
 /// # Clone
 ///

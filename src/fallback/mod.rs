@@ -49,8 +49,8 @@
 //! | [`FallbackLayer::from_fn`]: a function of the failure | nothing |
 //! | [`FallbackLayer::with_request`]: a function of the request and the failure | a clone |
 //!
-//! A streaming HTTP body can't be cloned. `http::Replay::cloneable` makes a body that can; an inner
-//! retry doesn't copy it again.
+//! A streaming HTTP body can't be cloned. `http::Replay::cloneable` makes a body that can be
+//! cloned; an inner retry doesn't copy it again.
 //!
 //! The layer calls the backup if the primary's outcome is classified as a failure of any kind. By
 //! default, every error is one, including a readiness error of the primary. The backup receives the
@@ -124,9 +124,9 @@
 //! # Errors
 //!
 //! If the primary fails and the backup isn't called, the service returns
-//! [`FallbackError::Primary`]. If both fail, it returns [`FallbackError::Both`], or [one error made
-//! of both](FallbackLayer::merge_errors). If the primary had returned a response that was
-//! classified as a failure, and the backup fails, it returns that response.
+//! [`FallbackError::Primary`]. If both fail, it returns [`FallbackError::Both`], or [one merged
+//! error](FallbackLayer::merge_errors). If the primary had returned a response that was classified
+//! as a failure, and the backup fails, it returns that response.
 //!
 //! If the primary's error type is `Infallible`, the error converts into `Infallible`, as axum
 //! requires.

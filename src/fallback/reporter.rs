@@ -17,7 +17,7 @@ impl Default for Reporter {
 }
 
 impl Reporter {
-    /// The name that a report of the call contains, which can only hold a literal.
+    /// The name for the call's report, which can hold only a literal.
     pub(super) fn literal_name(&self) -> &'static str {
         self.name.as_literal().unwrap_or("fallback")
     }

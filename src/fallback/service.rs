@@ -88,7 +88,8 @@ where
                 },
             };
         }
-        // One expression, after the call of the primary: the parts are written where they stay.
+        // Constructed in one expression, after the call of the primary, so that the compiler writes
+        // the parts directly to their final place.
         ResponseFuture {
             step: Step::Primary { future: self.primary.call(request) },
             state: CallState {

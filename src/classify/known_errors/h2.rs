@@ -18,8 +18,8 @@ pub(super) fn examine(h2: &Error) -> Finding<'_> {
     })
 }
 
-/// h2 calls these errors of its user. Most are invalid requests, but three report a state of the
-/// connection or the stream.
+/// h2 reports these as errors of its user. Most are invalid requests, but three report a state of
+/// the connection or the stream.
 fn of_user_error(h2: &Error) -> Verdict {
     let is = |kind| starts_with(h2, kind);
     // No stream could be opened: the connection has no stream ID left, or the last stream of this
@@ -31,7 +31,8 @@ fn of_user_error(h2: &Error) -> Verdict {
     if is("user error: inactive stream") { Verdict::transient() } else { Verdict::Neutral }
 }
 
-/// An error code of the peer: of a stream reset if `reset`, of a `GOAWAY` otherwise.
+/// The verdict on an error code that the peer sent: in a stream reset if `reset`, otherwise in a
+/// `GOAWAY`.
 fn of_peer(reason: Reason, reset: bool) -> Verdict {
     match reason {
         Reason::REFUSED_STREAM if reset => Verdict::transient().delivery(Delivery::NotSent),

@@ -22,7 +22,7 @@ fn examine_client(client: &legacy::Error) -> Option<Finding<'_>> {
         }
         return Some(Finding::source_of(client).with_sent(Delivery::NotSent));
     }
-    // For any other kind, the source has all there is to know.
+    // `User…`: a mistake of the caller. For any other kind, the source decides.
     starts_with(client, "client error (User").then_some(Finding::Verdict(Verdict::Neutral))
 }
 

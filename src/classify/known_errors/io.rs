@@ -6,8 +6,8 @@ use std::{
 use super::finding::Finding;
 use crate::{Delivery, Verdict};
 
-/// An `io::Error` that wraps another error is judged by that one, and by its kind only if that one
-/// isn't known.
+/// The error that an `io::Error` wraps decides. The kind decides only if there is no such error, or
+/// its type isn't known.
 pub(super) fn examine(io: &Error) -> Option<Finding<'_>> {
     let verdict = of_kind(io.kind());
     match io.get_ref() {

@@ -3,8 +3,8 @@ use std::{
     fmt::{self, Write},
 };
 
-/// Whether the text of an error starts with `prefix`, for kinds of error that its crate shows in no
-/// other way. It formats no more text than it needs.
+/// Whether the text of an error starts with `prefix`. Used for kinds of error that the error's
+/// crate exposes only in the text. It formats no more text than it needs.
 pub(super) fn starts_with(error: &dyn Error, prefix: &str) -> bool {
     let mut expected = Expected { rest: prefix.as_bytes() };
     // `Expected` ends the formatting with an error when the prefix is complete or differs.

@@ -1,5 +1,5 @@
-//! The lists of patterns that come with the crate. They come from classifiers that teams had
-//! written by hand, with their mistakes corrected.
+//! The lists of patterns that come with the crate. They are based on classifiers that teams had
+//! written by hand; mistakes are corrected.
 
 use super::ErrorMessages;
 use crate::Verdict;

@@ -6,7 +6,7 @@ use crate::{InvalidConfig, Verdict, classify::links::MAX_LINKS};
 /// A list of patterns with their verdicts. The first pattern of the list that is found decides.
 pub(super) struct Rules {
     patterns: PatternSet,
-    /// By the pattern's position in the list.
+    /// The verdicts, by the position of their patterns in the list.
     verdicts: Vec<Verdict>,
 }
 

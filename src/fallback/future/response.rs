@@ -137,7 +137,7 @@ where
     Merge: MergeErrors<Err, B::Error> + Clone,
     Err: 'static,
 {
-    /// Everything but a response that the primary returns as a success.
+    /// Handles every case except a successful response of the primary.
     #[cold]
     fn poll_slow(
         mut self: Pin<&mut Self>,

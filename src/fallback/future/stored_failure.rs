@@ -53,9 +53,9 @@ impl<Res, Err: 'static> PrimaryOutcome<Res, Err> {
 
 /// Why the backup is called; `None` if it isn't.
 ///
-/// The report of an inner layer has more detail than the verdict. A rejection calls the first
-/// fallback without asking the classifier. If a fallback was already called for it and failed, the
-/// classifier decides about the next one.
+/// The report of an inner layer has more detail than the verdict. For a rejection, the first
+/// fallback is called without the classifier. If a fallback was already called for it and failed,
+/// the classifier decides about the next one.
 fn cause_to_fall_back(report: Option<CallReport>, classify: impl FnOnce() -> Verdict) -> Option<Cause> {
     let failed = report.and_then(|report| report.failure_cause());
     if report.is_some_and(|report| report.rejection().is_some() && report.failed_fallbacks() == 0) {
