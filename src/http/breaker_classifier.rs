@@ -54,7 +54,7 @@ impl<ReqBody, ResBody, Err: 'static> Classifier<Request<ReqBody>, Response<ResBo
     }
 }
 
-/// Whether [`BreakerClassifier`] classifies this status as anything but a success.
+/// Whether this status is a failure or throttled: 5xx or 429.
 fn is_failed(status: StatusCode) -> bool {
     status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS
 }

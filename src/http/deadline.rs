@@ -27,7 +27,8 @@ impl Deadline {
         Self(at)
     }
 
-    /// A deadline after this time from now. Longer times, such as `Duration::MAX`, become 30 years.
+    /// A deadline that is this long from now. A time above 30 years, such as `Duration::MAX`,
+    /// becomes 30 years.
     pub fn after(time: Duration) -> Self {
         const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
         Self(Instant::now() + time.min(FAR))

@@ -6,11 +6,11 @@ use bytes::Buf;
 
 use crate::classify::DrainFuture;
 
-/// The most bytes that are read of one body. Error responses are usually shorter.
+/// The maximum number of bytes to read from one body. Error responses are usually shorter.
 const MAX_BYTES: usize = 16 << 10;
 
-/// Reads the body to its end, up to [`MAX_BYTES`]. Drops a body that announces more at once.
-/// Dropping the future drops the body.
+/// Reads the body to its end, up to [`MAX_BYTES`]. If the body announces more, drops it without
+/// reading. Dropping the future drops the body.
 pub(super) fn drain_body<B>(body: B) -> DrainFuture
 where
     B: Body + Send + 'static,

@@ -7,8 +7,9 @@ use ::http::{HeaderMap, header};
 use crate::time::Wall;
 
 /// The server's clock when the response was received: its `Date`, plus the `Age` that caches have
-/// added. Falls back to the local clock if the response has no `Date` that can be parsed. Comparing
-/// the server's dates with the server's clock makes a difference between the clocks irrelevant.
+/// added. Falls back to the local clock if the response has no `Date` that can be parsed. The
+/// server's dates are compared with the server's clock, so a difference from the local clock has no
+/// effect.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RemoteClock {
     now: Wall,
@@ -151,7 +152,7 @@ fn days_since_1970(year: u64, month: u64, day: u64) -> i64 {
     era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
 }
 
-/// For numbers of at most five digits, which always fit.
+/// Converts a number that is known to be small: it always fits.
 fn to_i64(small: u64) -> i64 {
     i64::try_from(small).unwrap_or(i64::MAX)
 }

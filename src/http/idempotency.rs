@@ -2,8 +2,7 @@
 
 use ::http::{HeaderMap, HeaderName, Method, Request, header};
 
-/// Whether a request is idempotent: whether executing it twice has the same effect as executing it
-/// once.
+/// Whether a request is idempotent: executing it twice has the same effect as executing it once.
 ///
 /// | request | idempotent |
 /// |---|---|
@@ -59,7 +58,8 @@ enum Registered {
     Neither,
 }
 
-/// How IANA's registry lists the methods that `is_repeatable` doesn't name.
+/// How IANA's registry lists a method. Covers the methods that `is_repeatable` doesn't match
+/// itself.
 fn registered_as(method: &str) -> Registered {
     match method {
         "PRI" | "PROPFIND" | "QUERY" | "REPORT" | "SEARCH" => Registered::Safe,

@@ -11,7 +11,8 @@ use tower_service::Service;
 use super::idempotency::{HasKey, IDEMPOTENCY_KEY, has_key_in_header};
 use crate::random;
 
-/// Adds an `Idempotency-Key` to each POST and PATCH, so that a retry further in may resend it.
+/// Adds an `Idempotency-Key` to each POST and PATCH, so that a retry inside this layer can resend
+/// it.
 ///
 /// **Use it only with services that store such keys.** A service that stores keys answers the
 /// second request with the same key like the first, without executing it again. Any other service
@@ -41,9 +42,9 @@ use crate::random;
 ///
 /// # Order
 ///
-/// Put it outside the retry, and outside a fallback that sends the request to the same service:
-/// then all attempts have the same key. Inside the retry, each attempt would have a different key;
-/// the retry doesn't see it, and doesn't resend a POST because of it:
+/// Put the layer outside the retry, and outside a fallback that sends the request to the same
+/// service, so that all attempts have the same key. Inside the retry, each attempt would have a
+/// different key. The retry wouldn't see the keys either, so it wouldn't resend a POST:
 ///
 /// ```
 /// # use tower::ServiceBuilder;
@@ -65,8 +66,8 @@ use crate::random;
 ///
 /// # When not to use it
 ///
-/// In servers and gateways, for requests from outside: a header doesn't make their handlers
-/// idempotent.
+/// In servers and gateways that receive requests from outside: the header doesn't make their
+/// handlers idempotent.
 ///
 /// # Errors
 ///
@@ -79,7 +80,7 @@ use crate::random;
 ///
 /// # Cancel safety
 ///
-/// The future is that of the inner service.
+/// The layer returns the inner service's future unchanged.
 #[derive(Clone)]
 pub struct IdempotencyKeyLayer<F = fn() -> HeaderValue> {
     header: HeaderName,
@@ -114,8 +115,8 @@ impl<F> IdempotencyKeyLayer<F> {
         Self { header, ..self }
     }
 
-    /// Sets a function that makes the keys. They must be unique: the service takes two requests
-    /// with the same key for one.
+    /// Sets a function that makes the keys. Keys must be unique, because the service treats two
+    /// requests with the same key as one.
     ///
     /// ```
     /// use std::sync::atomic::{AtomicU64, Ordering};

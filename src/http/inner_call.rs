@@ -11,11 +11,12 @@ use ::http::Response;
 use super::rejection_mark;
 use crate::{CallReport, call_context::result_note, classify::evidence::correct};
 
-/// The result of a call, and the report that its layers left in the result note.
+/// The result of a call, and the report that the layers inside stored in the [`result_note`].
 pub(crate) type Reported<B, Err> = (Result<Response<B>, Err>, Option<CallReport>);
 
-/// Polls an inner call. If the report contradicts the rejection mark of the response, the mark
-/// counts.
+/// Polls an inner call. A report may belong to an earlier result of the same poll. So if it
+/// disagrees with the response's [`rejection_mark`] on whether a breaker rejected the call, the
+/// mark decides.
 pub(crate) fn poll_inner<Fut, B, Err>(call: Pin<&mut Fut>, cx: &mut Context<'_>) -> Poll<Reported<B, Err>>
 where
     Fut: Future<Output = Result<Response<B>, Err>>,

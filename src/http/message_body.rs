@@ -1,9 +1,8 @@
-//! Which messages have a body, and which requests turn their connection into something else.
+//! Which messages have a body, and which requests switch their connection to another protocol.
 
 use ::http::{Method, Request, StatusCode, header};
 
-/// Whether the request turns its connection into something else, so that no ordinary response
-/// follows.
+/// Whether the request asks to switch its connection to a tunnel or another protocol.
 pub(super) fn is_upgrade<B>(request: &Request<B>) -> bool {
     request.method() == Method::CONNECT || request.headers().contains_key(header::UPGRADE)
 }

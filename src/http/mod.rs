@@ -9,7 +9,8 @@
 //! request ─▶ Fallback ─▶ Retry ─▶ Breaker ─▶ client
 //! ```
 //!
-//! This client retries, stops calling a service that fails, and asks a replica if both don't help:
+//! This client retries, stops calling a service that keeps failing, and calls a replica if it still
+//! has no good response:
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -116,8 +117,8 @@
 //! | the first frame of the body | the same limits, with a [`FirstFrameLayer`] inside the retry |
 //! | the rest of the body | [`BodyTimeoutLayer`] |
 //!
-//! The time limits of a retry don't cover the body. Without a limit of its own, a body that stalls
-//! blocks its caller forever.
+//! The time limits of a retry don't cover the body. Without a [`BodyTimeoutLayer`], a body that
+//! stalls blocks its caller forever.
 //!
 //! # Idempotency
 //!
@@ -140,8 +141,8 @@
 //!
 //! # Common mistakes
 //!
-//! No time limit. A server that accepts a request and never answers has no outcome, so the retry
-//! waits forever. A limit per attempt turns it into a failure:
+//! **No time limit.** If a server accepts a request and never answers, the attempt has no outcome,
+//! and the retry waits forever. A limit per attempt turns this into a failure:
 //!
 //! ```
 //! use std::time::Duration;
@@ -153,9 +154,9 @@
 //! # let _ = (wrong, right);
 //! ```
 //!
-//! The breaker around the retry. It sees one outcome per request instead of one per attempt, so it
-//! opens late, and each probe of a half-open circuit is a request with up to 3 retries. The retry
-//! belongs around the breaker:
+//! **The breaker around the retry.** The breaker then sees one outcome per request instead of one
+//! per attempt, so it opens late, and each probe of a half-open circuit is a request with up to 3
+//! retries. The retry belongs around the breaker:
 //!
 //! ```
 //! use tower::ServiceBuilder;
@@ -183,8 +184,8 @@
     doc = "[Integrations](crate::integrations) has a page for each: which layers to use, their order, and known limitations.\n"
 )]
 //! With the feature `axum`, the retry can resend axum's `Body`, and the layers fit into
-//! `Router::layer` unchanged. The error type of an axum service is `Infallible`, so give the
-//! breaker [`Unavailable`] to answer with.
+//! `Router::layer` unchanged. The error type of an axum service is `Infallible`, so set
+//! [`Unavailable`] as the breaker's response to rejected calls.
 
 pub mod body_breaker;
 pub mod body_timeout;

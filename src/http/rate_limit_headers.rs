@@ -6,16 +6,15 @@ use ::http::{HeaderMap, HeaderValue};
 
 use super::header_time::{self, RemoteClock, parse_number};
 
-/// The reset time of a limit with nothing left. The first source with a result counts, in this
-/// order:
+/// The time until a used-up limit is reset. The first source with a result counts, in this order:
 ///
 /// 1. `RateLimit: "policy";r=0;t=7`, the IETF draft, version 8 and later;
 /// 2. `RateLimit: limit=100, remaining=0, reset=7`, version 7;
 /// 3. pairs of headers: `RateLimit-Remaining` and `RateLimit-Reset` (versions 3 to 6), and the
 ///    equivalents with `X-`.
 ///
-/// If several limits are exhausted, the latest reset counts. `throttled`: the status itself reports
-/// an exceeded limit, so a reset without a remaining count counts too.
+/// If several limits are exhausted, the latest reset counts. `throttled`: the status reports an
+/// exceeded limit, so a reset counts even without a remaining count.
 pub(super) fn reset_in(headers: &HeaderMap, clock: RemoteClock, throttled: bool) -> Option<Duration> {
     let lines: Option<Vec<&str>> =
         headers.get_all("ratelimit").iter().map(|line| HeaderValue::to_str(line).ok()).collect();

@@ -2,7 +2,8 @@ use ::http::{Response, StatusCode};
 
 use crate::{Rejection, classify::Origin};
 
-/// Response extension: a breaker made this response instead of calling the service.
+/// Response extension that marks a response as a rejection: a breaker made it instead of calling
+/// the service.
 #[derive(Debug, Clone)]
 struct Mark {
     rejection: Rejection,
@@ -14,8 +15,8 @@ struct Mark {
 const GRPC_STATUS: &str = "grpc-status";
 
 impl Mark {
-    /// Whether the response is still the breaker's. A layer may have turned it into another answer
-    /// in place.
+    /// Whether the response is still the one that the breaker made. A layer may have changed it
+    /// into a success in place.
     fn is_valid_for<B>(&self, response: &Response<B>) -> bool {
         if self.is_grpc {
             return response.headers().get(GRPC_STATUS).is_some_and(|code| code != "0");
@@ -25,9 +26,9 @@ impl Mark {
     }
 }
 
-/// Marks a response as made by a breaker that rejected the call. The layers of this crate then
-/// recognise it as a rejection, also after a layer has changed its body type, on another task, and
-/// in a later poll. The mark is a response extension.
+/// Marks a response as a rejection: a breaker made it instead of calling the service. The layers of
+/// this crate then treat the response as a [`Rejection`]. The mark is a response extension, so it
+/// also works on another task, in a later poll, and after a layer has changed the body type.
 ///
 /// [`Unavailable`](super::Unavailable) sets the mark, and so does a breaker with one of the HTTP or
 /// gRPC classifiers, for any response that it makes. Call this function in
@@ -51,16 +52,16 @@ pub fn mark_rejection<B>(response: &mut Response<B>, rejection: Rejection) {
     response.extensions_mut().insert(Mark { rejection, status, is_grpc });
 }
 
-/// Returns the rejection that this response stands for, if a breaker made the response.
+/// Returns the rejection, if a breaker made this response and [marked](mark_rejection) it.
 ///
-/// The mark is valid while the response has the status that the breaker gave it, or another error
-/// status: a layer that changes the status to a success has made another answer.
+/// If a layer has since changed the status to a success, the response is that layer's answer, and
+/// the result is `None`.
 pub fn rejection<B>(response: &Response<B>) -> Option<&Rejection> {
     let mark: &Mark = response.extensions().get()?;
     mark.is_valid_for(response).then_some(&mark.rejection)
 }
 
-/// Where this outcome comes from, as far as the response shows it.
+/// Whether the service or a breaker made this outcome, as far as the response shows it.
 #[inline]
 pub(crate) fn origin<B, E>(outcome: Result<&Response<B>, &E>) -> Origin {
     match outcome {

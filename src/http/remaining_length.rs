@@ -9,13 +9,13 @@ use bytes::Buf;
 /// The end of a body doesn't prove that it is complete: hyper reports an HTTP/2 stream that the
 /// server resets with `NO_ERROR` as ended, even if bytes are missing.
 ///
-/// The length is the exact size hint of the body. Only without one is it `Content-Length`, because
-/// a layer that replaces the body may leave the old header in place.
+/// The exact size hint of the body takes precedence over `Content-Length`, because a layer that
+/// replaces the body may leave the old header in place.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RemainingLength(Option<u64>);
 
 impl RemainingLength {
-    /// Only for responses that may have a body: see [`message_body`](super::message_body).
+    /// Call it only for responses that may have a body: see [`message_body`](super::message_body).
     pub(super) fn of<B: Body>(response: &Response<B>) -> Self {
         let by_header = || response.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok();
         Self(response.body().size_hint().exact().or_else(by_header))

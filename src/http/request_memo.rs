@@ -16,7 +16,7 @@ pub struct RequestMemo {
 }
 
 impl RequestMemo {
-    /// Trusts an idempotency key of the request.
+    /// Treats a request that has an idempotency key as idempotent.
     #[cfg_attr(not(any(feature = "tower-http", feature = "tower-http-06")), allow(dead_code))]
     pub(super) fn of<B>(request: &Request<B>) -> Self {
         Self::new(request, is_idempotent(request))

@@ -34,11 +34,12 @@ use crate::{
 ///
 /// # Which requests are resent
 ///
-/// [Idempotent](super::is_idempotent) requests are. Any other request is resent only if the
+/// [Idempotent](super::is_idempotent) requests are resent. Any other request is resent only if the
 /// server provably didn't process it: the server refused the connection, the server refused the
 /// HTTP/2 stream, a pooled connection was already dead, or the table has "no" for the status. A
 /// 502, 503 or 504 is no proof, because a gateway also sends it after it has forwarded the request
-/// and lost the connection. So a POST, or a PUT with an `If-Match`, isn't resent after it.
+/// and lost the connection. So these statuses don't cause a POST, or a PUT with an `If-Match`, to
+/// be resent.
 ///
 /// The retry reads up to 16 KiB of a discarded response during the wait, so that its HTTP/1
 /// connection can be reused. It doesn't read a 421, because its connection is the wrong one.
@@ -64,9 +65,9 @@ impl RetryClassifier {
         Self { retry_500: true, ..self }
     }
 
-    /// Doesn't count a request as idempotent because of its `Idempotency-Key`: for servers and
-    /// gateways that receive requests from outside. This also applies to keys that an
-    /// [`IdempotencyKeyLayer`](super::IdempotencyKeyLayer) sets.
+    /// Ignores idempotency keys, so that only method and headers decide whether a request is
+    /// idempotent. Use it in servers and gateways that receive requests from outside. This also
+    /// applies to keys that an [`IdempotencyKeyLayer`](super::IdempotencyKeyLayer) sets.
     ///
     /// ```
     /// use tower_recourse::{RetryConfig, http::RetryClassifier};
@@ -80,9 +81,8 @@ impl RetryClassifier {
 
     /// States that the inner service follows redirects, or makes several calls per request for
     /// another reason. Then no error and no status proves that the request wasn't processed,
-    /// because the error may belong to a later hop. Use it around tower-http's `FollowRedirect`.
-    /// Better, put `FollowRedirect` around the retry, which then handles each hop as a separate
-    /// request.
+    /// because it may belong to a later hop. Use it around tower-http's `FollowRedirect`. Better,
+    /// put `FollowRedirect` around the retry, which then handles each hop as a separate request.
     ///
     /// An error that is wrapped by a client of another crate, such as reqwest, never proves that
     /// the request wasn't processed. Neither does a response with reqwest's body type.
@@ -154,7 +154,8 @@ impl RetryClassifier {
         }
     }
 
-    /// `is_one_hop`: the response answers this request and not a later hop.
+    /// `is_one_hop`: the response answers this request, and not one that the client sent to follow
+    /// a redirect.
     fn classify_status(self, memo: &RequestMemo, status: StatusCode, has_delay: bool, is_one_hop: bool) -> Verdict {
         let unprocessed = if is_one_hop { Delivery::NotSent } else { Delivery::Sent };
         match status.as_u16() {
@@ -183,9 +184,9 @@ impl RetryClassifier {
     }
 }
 
-/// Whether the response body is reqwest's, whose client follows redirects: the response may answer
-/// a later hop. The name of a type isn't guaranteed to be stable. If the check fails, only the
-/// proof that a request wasn't processed is affected.
+/// Whether the response body is reqwest's. reqwest's client follows redirects, so the response may
+/// belong to a later hop. The check compares the type's name, which isn't guaranteed to be stable.
+/// If it fails, only the conclusion that a request wasn't processed is affected.
 fn is_from_reqwest<ResBody>(_: &Response<ResBody>) -> bool {
     std::any::type_name::<ResBody>().contains("reqwest::")
 }

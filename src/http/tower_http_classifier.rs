@@ -108,7 +108,7 @@ pub(super) mod v07 {
         /// # let _ = config;
         /// ```
         ///
-        /// The rest is as with [`RetryClassifier`](crate::http::RetryClassifier):
+        /// Everything else works as with [`RetryClassifier`](crate::http::RetryClassifier):
         /// [`ErrorClassifier`] classifies errors, a failure carries the delay that the server asks
         /// for, requests that aren't idempotent are resent only if they weren't sent, and the retry
         /// honours a [`Deadline`](crate::http::Deadline).

@@ -5,9 +5,10 @@ use ::http::{HeaderValue, Response, StatusCode, header};
 use super::mark_rejection;
 use crate::{Rejection, breaker::OnRejection};
 
-/// The response of a breaker that rejects, for services whose error type is `Infallible`: 503, with
-/// `Retry-After` in whole seconds, rounded up, and a small
-/// [problem details](https://www.rfc-editor.org/rfc/rfc9457) body.
+/// The response of a breaker that rejects a call. A service whose error type is `Infallible` needs
+/// it, because it can't return a rejection as an error. The response is a 503 with `Retry-After` in
+/// whole seconds, rounded up, and a small [problem details](https://www.rfc-editor.org/rfc/rfc9457)
+/// body:
 ///
 /// ```text
 /// HTTP/1.1 503 Service Unavailable
@@ -24,7 +25,7 @@ use crate::{Rejection, breaker::OnRejection};
 /// # let _ = layer;
 /// ```
 ///
-/// The response doesn't contain the circuit's name, because clients shouldn't learn it. For another
+/// The response omits the circuit's name, which is internal to the server. To return another
 /// response, use [`BreakerLayer::respond_when_open`](crate::BreakerLayer::respond_when_open).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Unavailable;
@@ -54,8 +55,8 @@ impl<B: From<&'static str>, Err> OnRejection<Response<B>, Err> for Unavailable {
     }
 }
 
-/// Rounded up: a client that returned earlier would be rejected again. At least 1, so that clients
-/// don't return at once.
+/// Rounds up, because a client that returns earlier would be rejected again. At least 1, so that
+/// clients don't return at once.
 fn whole_seconds(time: Duration) -> u64 {
     time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0)).max(1)
 }

@@ -36,8 +36,9 @@ impl<B: Body> PeekedBody<B> {
     }
 }
 
-/// An empty body, for responses that are made without a call. There is no `B: Default` bound,
-/// because the body of tonic's interceptors requires this impl but has no default itself.
+/// An empty body, for responses that a layer makes without a call. tonic's interceptors require the
+/// body type to implement `Default`, but their own body type doesn't implement it. So this impl has
+/// no `B: Default` bound.
 impl<B: Body> Default for PeekedBody<B> {
     fn default() -> Self {
         Self { first: ReadAhead::End, body: None }

@@ -28,7 +28,7 @@ impl<B: Body> TrackedBody<B> {
         let received = if permit.is_some() { ReceivedBody::of(&response) } else { ReceivedBody::unknown() };
         response.map(|body| {
             let mut tracked = Self { body, permit, received };
-            // The caller may not poll a body that is already at its end.
+            // A caller might not poll a body that is already at its end, so record the call now.
             if received.is_complete() || tracked.body.is_end_stream() {
                 if let Some(permit) = tracked.permit.take() {
                     received.end_permit(permit, None);
@@ -69,7 +69,7 @@ impl<B: Body> Body for TrackedBody<B> {
             Poll::Ready(None) => this.received.end_permit(permit, None),
             Poll::Ready(Some(Ok(frame))) => {
                 this.received.count(frame);
-                // A caller that sees that this is the last frame may not poll again.
+                // A caller that sees that this is the last frame might not poll again.
                 if frame.is_trailers() || this.received.is_complete() || this.body.is_end_stream() {
                     this.received.end_permit(permit, frame.trailers_ref());
                 } else {

@@ -8,7 +8,7 @@ use crate::{
     http::message_body::may_have_body,
 };
 
-/// Ends a successful call at the end of its response body, if there is a body.
+/// Records a successful call when its response body ends, or at once if there is no body.
 #[derive(Debug, Clone, Copy)]
 pub struct OnBodyEnd {
     /// The response to this request has no body.

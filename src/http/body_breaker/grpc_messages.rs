@@ -14,7 +14,7 @@ pub(super) struct GrpcMessages {
     length: u32,
     /// How many bytes of the message are still to come.
     left: u32,
-    /// A frame wasn't contiguous, so its bytes weren't read.
+    /// A frame's buffer wasn't contiguous. Its bytes weren't read, so the position is unknown.
     unread: bool,
 }
 

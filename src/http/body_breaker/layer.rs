@@ -27,7 +27,8 @@ impl<C> BodyBreakerLayer<C> {
 }
 
 impl<C: Clone> BodyBreakerLayer<C> {
-    /// Makes a layer on an existing circuit, which other layers may share or an observer may watch.
+    /// Makes a layer with an existing circuit, for example to share it with other layers or to
+    /// monitor it.
     pub fn on(circuit: &Circuit<C>) -> Self {
         Self { circuit: circuit.clone(), on_rejection: RejectWithError }
     }

@@ -6,13 +6,13 @@
 //!
 //! | end of the call | recorded as |
 //! |---|---|
-//! | the classifier counts the head, or the error, as a failure or as neutral | that, at once |
+//! | the classifier classifies the head, or the error, as a failure or as neutral | that verdict, at once |
 //! | success without a body: the response to HEAD, 204, 304, 1xx | success, at once |
 //! | the body ends, with or without trailers | success |
 //! | all bytes of the announced length have been received | success |
 //! | the body fails, or ends before the announced length | failure |
 //! | a gRPC body ends within a message, or without a status | failure |
-//! | the body is dropped before its end | neutral, as for a dropped call: the caller has cancelled. [`dropped`](crate::BreakerConfig::on_cancelled) can make it a failure |
+//! | the body is dropped before its end | neutral, as for a dropped call: the caller has cancelled it. [`on_cancelled`](crate::BreakerConfig::on_cancelled) can make it a failure |
 //!
 //! A gRPC response (content type `application/grpc`) announces no length. Its body is complete if
 //! it ends between two messages and has a `grpc-status` in its trailers, whatever the status is.

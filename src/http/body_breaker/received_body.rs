@@ -36,7 +36,7 @@ impl ReceivedBody {
         self.remaining.is_complete() && self.messages.is_none()
     }
 
-    /// Ends the permit of a call whose body has ended with these trailers.
+    /// Records the outcome of a call whose body has ended with these trailers.
     pub(super) fn end_permit(&self, permit: Permit, trailers: Option<&HeaderMap>) {
         let is_truncated = self.messages.is_some_and(|messages| messages.is_incomplete_with(trailers));
         if is_truncated || self.remaining.is_incomplete() {

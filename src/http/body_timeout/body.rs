@@ -35,8 +35,9 @@ impl<B> TimeoutBody<B> {
     }
 }
 
-/// An empty body, for responses that are made without a call. There is no `B: Default` bound,
-/// because the body of tonic's interceptors requires this impl but has no default itself.
+/// An empty body, for responses that a layer makes without a call. tonic's interceptors require the
+/// body type to implement `Default`, but their own body type doesn't implement it. So this impl has
+/// no `B: Default` bound.
 impl<B> Default for TimeoutBody<B> {
     fn default() -> Self {
         Self { body: None, timer: Timer::unlimited(), exceeded: false }
@@ -82,7 +83,8 @@ where
     fn size_hint(&self) -> SizeHint {
         match &self.body {
             Some(body) => body.size_hint(),
-            // No exact size: a server could take it for the length of a complete body.
+            // Report no exact size: a server that forwards the body would announce it as the length
+            // of a complete body.
             None if self.exceeded => SizeHint::default(),
             None => SizeHint::with_exact(0),
         }

@@ -33,8 +33,8 @@ impl BodyTimeoutLayer {
         Self::default()
     }
 
-    /// Sets the longest wait for one frame, the first one included. By default there is no limit.
-    /// The time starts with the first poll that returns `Pending`. It continues while the consumer
+    /// Sets the longest wait for a frame, including the first. By default there is no limit. The
+    /// time starts with the first poll that returns `Pending`. It continues while the consumer
     /// doesn't poll.
     ///
     /// # Errors

@@ -2,11 +2,11 @@
 //!
 //! The time limits of a retry ([`Timeouts`](crate::retry::Timeouts)) and `tower::timeout` end with
 //! the response's head. A server that sends a head and then stalls, or sends one byte per minute,
-//! blocks its caller without limit. [`BodyTimeoutLayer`] limits the body:
+//! blocks its caller indefinitely. [`BodyTimeoutLayer`] limits the body:
 //!
 //! | limit | measured | includes |
 //! |---|---|---|
-//! | [`idle`](BodyTimeoutLayer::idle) | from the first poll that returns `Pending` to the next frame | the time that the server takes for one frame, the first one included; also the time until the consumer polls again, if it stops in between |
+//! | [`idle`](BodyTimeoutLayer::idle) | from the first poll that returns `Pending` to the next frame | the time that the server takes for one frame, including the first; also the time until the consumer polls again, if it stops in between |
 //! | [`total`](BodyTimeoutLayer::total) | from the response's head to the end of the body | everything, also the time that the consumer takes to read. A slow reader can exceed it; [`BodyBreakerLayer`](super::BodyBreakerLayer) then counts a failure |
 //!
 //! By default there is no limit: the right one depends on the size of the body, and an event stream
@@ -63,14 +63,14 @@
 //! | [`BreakerLayer`](crate::BreakerLayer) | failure with a [`FirstFrameLayer`](super::FirstFrameLayer) inside, otherwise none | none |
 //! | [`PeekLayer`](crate::grpc::PeekLayer) for gRPC | DEADLINE_EXCEEDED, if the limit is shorter than the [wait](crate::grpc::PeekLayer::max_wait) | as above; tonic turns it into an UNKNOWN status with the [`BodyElapsed`] as its source |
 //!
-//! A discarded response doesn't delay a retry: the retry reads a bounded number of bytes of it,
-//! during its wait.
+//! If the retry discards a response, the body of that response doesn't delay the next attempt: the
+//! retry reads a bounded number of its bytes during the wait.
 //!
 //! # Cost
 //!
-//! A body that is complete with its head (`is_end_stream`) costs nothing. The layer makes the timer
-//! when the consumer has to wait for the first time: one allocation per body, none per frame. With
-//! a `total` limit it reads the clock at the head and at each frame.
+//! A body that ends with its head (`is_end_stream`) costs nothing. The layer creates the timer when
+//! the consumer first has to wait: one allocation per body, none per frame. With a `total` limit it
+//! reads the clock at the head and at each frame.
 //!
 //! # When not to use it
 //!
@@ -94,8 +94,8 @@
 //!
 //! # Panics
 //!
-//! A body with a limit that has to wait panics outside of a tokio runtime, or in a runtime without
-//! a time driver.
+//! Polling a body with a limit panics if it has to wait outside of a tokio runtime, or in a runtime
+//! without a time driver.
 
 mod body;
 mod future;

@@ -11,16 +11,16 @@ use tokio::time::{Sleep, sleep_until};
 use super::{BodyElapsed, BodyLimit, limits::Limits};
 use crate::time::Instant;
 
-/// One tokio timer for both limits, made when the consumer has to wait for the first time.
+/// One tokio timer for both limits, created when the consumer first has to wait.
 ///
-/// A frame doesn't reset the timer. It may fire early, and is then moved to the limit that applies.
-/// So a frame doesn't access tokio's timer wheel.
+/// A received frame doesn't reset the timer, so it doesn't access tokio's timer wheel. The timer
+/// may therefore fire early; `poll` then resets it to the limit that applies.
 #[derive(Debug)]
 pub(super) struct Timer {
     limits: Limits,
-    /// When the total limit is exceeded.
+    /// The time at which the total limit is exceeded.
     total_until: Option<Instant>,
-    /// When the current wait for a frame exceeds the idle limit.
+    /// The time at which the current wait for a frame exceeds the idle limit.
     idle_until: Option<Instant>,
     // Boxed, so that the body is `Unpin` if the inner body is.
     sleep: Option<Pin<Box<Sleep>>>,

@@ -58,7 +58,8 @@ impl<B: Body + Unpin> Body for FirstFrameBody<B> {
     fn size_hint(&self) -> SizeHint {
         let first = match &self.first {
             Some(Ok(frame)) => frame.data_ref().map_or(0, |data| data.remaining() as u64),
-            // No exact size: a server could take it for the length of a complete body.
+            // Report no exact size: a server that forwards the body would announce it as the length
+            // of a complete body.
             Some(Err(_)) => return SizeHint::default(),
             None if self.is_incomplete => return SizeHint::default(),
             None if self.is_over => return SizeHint::with_exact(0),

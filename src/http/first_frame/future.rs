@@ -82,8 +82,8 @@ where
     }
 }
 
-/// Whether the first frame should be awaited. The body of an error response doesn't matter, and a
-/// retry drains it.
+/// Whether to wait for the first frame. The body of an error response isn't awaited: its status
+/// decides the verdict, and a retry drains the body.
 fn has_body_to_await<B: Body>(response: &Response<B>) -> bool {
     let status = response.status();
     let is_empty = response.body().is_end_stream() && !RemainingLength::of(response).is_incomplete();

@@ -25,8 +25,8 @@ pub struct ReplayBody<B> {
 }
 
 impl<B> ReplayBody<B> {
-    /// Reads the body from its beginning, and supersedes the body that reads it now. Returns `None`
-    /// if the body can't be resent.
+    /// Starts a new reader at the beginning of the body, and supersedes the reader before it.
+    /// Returns `None` if the body can't be resent.
     pub(super) fn start(buffer: &ReplayBuffer<B>) -> Option<Self> {
         let reader = buffer.recording.start_reader()?;
         Some(Self { recording: Arc::clone(&buffer.recording), reader, done: false })

@@ -6,11 +6,11 @@ use super::memory_limit::MemoryLimit;
 
 /// The recorded chunks of one body.
 ///
-/// They are copies, because a chunk of the source may keep a larger buffer alive. So the number of
-/// bytes equals the memory that is held.
+/// The chunks are copies, because a chunk of the source may keep a larger buffer alive. So the
+/// number of bytes equals the memory that is held.
 pub(super) struct RecordedChunks {
     sealed: Vec<Bytes>,
-    /// The chunk after these, to which short chunks are appended until it has
+    /// The unfinished last chunk. Short chunks are appended to it until it has
     /// [`SHORT`](Self::SHORT) bytes.
     growing: Vec<u8>,
     bytes: usize,

@@ -16,8 +16,8 @@ use crate::http::message_body::is_upgrade;
 /// of a [fallback](crate::FallbackLayer::new). Made by [`Replay::cloneable`].
 ///
 /// All clones share one record. Chunks are recorded while there is a clone that hasn't been polled
-/// yet; a body without clones isn't recorded. When a clone is polled for the first time, it
-/// becomes the one that is sent, and the clone before it fails with
+/// yet; a body without clones isn't recorded. Only the clone that was started last can be read: the
+/// first poll of a clone starts it, and the clone that was being read fails with
 /// [`Superseded`](super::Superseded).
 ///
 /// # Clone
@@ -137,7 +137,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for CloneableBody<B> {
     }
 }
 
-/// A retry stores a clone, so the body isn't recorded a second time inside a fallback.
+/// A retry stores a clone of this body instead of a second recording.
 impl<B> Replayable for CloneableBody<B> {
     type Stored = Self;
 

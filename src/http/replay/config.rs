@@ -24,15 +24,15 @@ impl Default for Replay {
 }
 
 impl Replay {
-    /// Sets how many bytes of one body are stored at most: 64 KiB by default, like linkerd. With 0,
+    /// Sets the maximum number of bytes to store per body: 64 KiB by default, like linkerd. With 0,
     /// only empty bodies can be resent.
     pub fn max_body(mut self, bytes: usize) -> Self {
         self.max_body = bytes;
         self
     }
 
-    /// Sets how many bytes of all bodies together are stored at most: 64 MiB by default. The limit
-    /// is shared with clones that are made after this call.
+    /// Sets the maximum number of bytes to store for all bodies together: 64 MiB by default. The
+    /// limit is shared with clones that are made after this call.
     ///
     /// # Errors
     ///

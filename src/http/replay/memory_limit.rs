@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The memory limit that all recorded bodies share.
 ///
-/// All accesses are relaxed: the count orders no other memory.
+/// All accesses are relaxed, because no other memory is ordered by the count.
 #[derive(Debug)]
 pub(super) struct MemoryLimit {
     limit: usize,

@@ -1,8 +1,8 @@
 //! Resending request bodies: [`Replay`] records a body while it is sent.
 //!
 //! A streaming body can't be cloned. So [`Replay`] copies its chunks as the client reads them. A
-//! later attempt gets these chunks first, and then the rest from the source: a server may answer
-//! before the whole body has been sent.
+//! later attempt gets these chunks first, and then the rest from the source. The source isn't
+//! always at its end then, because a server may answer before it has received the whole body.
 //!
 //! ```text
 //! source ─▶ recorded chunks ─▶ attempt 1 (fails after 2 chunks)
@@ -64,8 +64,8 @@
 //! tower-recourse = { version = "0.1", features = ["http"] }
 //! ```
 //!
-//! The limits are those of the `Replay` that shares the body. A body that is too large is still
-//! sent. The retry then makes no further attempt, and the body that the fallback's service gets
+//! The limits of the `Replay` that made the body apply. A body that is too large is still sent. The
+//! retry then makes no further attempt, and the body that the fallback's service gets
 //! [fails](ReplayError::NotStored) before its first byte.
 //!
 //! # Limits

@@ -86,8 +86,8 @@ impl<B> Recording<B> {
         self.chunks.bytes_from(self.next_chunk)
     }
 
-    /// Records a chunk, if it may be needed. A superseded reader has taken the chunk from the
-    /// newest one, so that reader needs it in any case.
+    /// Records a chunk, if a reader may need it. A chunk that a superseded reader received is
+    /// always needed, because the newest reader hasn't read it.
     pub(super) fn record(&mut self, chunk: &[u8], is_newest: bool) {
         self.bytes_owed = self.bytes_owed.saturating_sub(chunk.len() as u64);
         let is_needed = !is_newest || !(self.is_incomplete || self.is_abandoned);
@@ -102,9 +102,9 @@ impl<B> Recording<B> {
         }
     }
 
-    /// Records the end of the source. If the source announced more, the sender of the body has
-    /// given up, and an incomplete request must not be resent. The current reader continues with
-    /// what was recorded.
+    /// Records the end of the source. If the source announced more bytes, the body is incomplete
+    /// and must not be resent, so no further reader can start. The newest reader still gets what
+    /// was recorded.
     pub(super) fn end(&mut self, is_newest: bool) {
         self.has_ended = true;
         match self.bytes_owed {

@@ -17,7 +17,7 @@ pub trait Replayable: Sized {
     /// The stored copy of the body.
     type Stored;
 
-    /// Makes a copy of the body for later attempts. May replace the body by one that is recorded
+    /// Makes a copy of the body for later attempts. May replace the body with one that is recorded
     /// while it is sent. Returns `None` if the body is too large.
     fn store(&mut self, replay: &Replay) -> Option<Self::Stored>;
 

@@ -14,8 +14,8 @@ use super::{
 
 /// The recording that a buffer shares with the bodies that read from it.
 ///
-/// The source is user code and is never polled under this lock: the task that polls it takes it out
-/// meanwhile.
+/// The source is user code and is never polled under this lock: a task takes the source out, polls
+/// it, and returns it.
 pub(super) struct SharedRecording<B>(Mutex<Recording<B>>);
 
 /// What a reader has to do next.
@@ -88,7 +88,7 @@ impl<B> SharedRecording<B> {
                     drop(former);
                     return ReadStep::Wait;
                 }
-                // `clone` is user code, so it runs without the lock. Then look again.
+                // `Waker::clone` is user code, so it runs without the lock. Check again after it.
                 None => {
                     drop(recording);
                     cloned_waker = Some(waker.clone());
@@ -119,8 +119,8 @@ impl<B: Body> SharedRecording<B> {
     pub(super) fn remaining_size(&self) -> SizeHint {
         let recording = self.lock();
         if recording.has_ended {
-            // HTTP/1 sends no trailers after a body with an exact length. The source announced
-            // none, so the reader doesn't announce one either.
+            // HTTP/1 sends no trailers after a body with an exact length. If the source announced
+            // no exact length, the reader announces none either, so that the trailers are sent.
             let hides_length = recording.trailers.is_some() && !recording.is_exact;
             return if hides_length { SizeHint::default() } else { SizeHint::with_exact(0) };
         }

@@ -4,17 +4,17 @@ use ::http::HeaderMap;
 
 use super::recording::{Recording, lock};
 
-/// The source of a recording while a task calls it without the lock.
+/// The source of a recording, taken out so that a task can call it without holding the lock.
 ///
-/// Dropping this returns the source. If the source panics, no further reader can start; the newest
-/// reader polls it again and handles the outcome itself.
+/// Dropping this value returns the source. If the source panics, no further reader can start; the
+/// newest reader polls it again and handles the outcome itself.
 pub(super) struct TakenSource<'a, B> {
     recording: &'a Mutex<Recording<B>>,
     reader: u32,
     source: Option<B>,
 }
 
-/// What a call of the source returned.
+/// What a poll of the source returned.
 pub(super) enum SourceOutcome<'a> {
     /// Pending. The waker wakes the reader that polled.
     Pending(Waker),
@@ -53,7 +53,7 @@ impl<'a, B> TakenSource<'a, B> {
         let Some(source) = self.source.take() else { return false };
         let mut recording = lock(self.recording);
         let is_newest = recording.reader == self.reader;
-        // A newer reader found the source missing meanwhile: let it look again.
+        // A newer reader may have found the source taken. Wake it, so that it tries again.
         let waits = std::mem::take(&mut recording.waits_for_return);
         let woken = if waits { recording.waiting.take() } else { None };
         // A source that has ended isn't polled again. Drop it now to free what it holds, such as
@@ -86,7 +86,7 @@ impl<'a, B> TakenSource<'a, B> {
             SourceOutcome::Nothing => None,
         };
         drop(recording);
-        // Sources and wakers are user code, so they are dropped and woken without the lock.
+        // Sources and wakers are user code. Drop and wake them without holding the lock.
         drop((dropped_source, dropped_waker));
         if let Some(woken) = woken {
             woken.wake();

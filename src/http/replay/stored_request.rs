@@ -64,7 +64,8 @@ impl<B: Replayable> RequestReplay<Request<B>> for Replay {
     /// Lowers the request's [`Deadline`] to the attempt's.
     fn before_attempt(&self, request: &mut Request<B>, _: &Attempt, deadline: Option<Instant>) {
         if let Some(deadline) = deadline.map(Deadline::new) {
-            // A custom classifier may ignore the request's own deadline. It is never raised here.
+            // With a custom classifier that ignores the request's own deadline, the attempt's may
+            // be later. Keep the earlier one.
             let lowered = request.extensions().get().map_or(deadline, |own: &Deadline| deadline.min(*own));
             request.extensions_mut().insert(lowered);
         }
@@ -79,7 +80,7 @@ impl<B: Replayable> RequestReplay<Request<B>> for Replay {
         true
     }
 
-    /// Stores them in a request extension.
+    /// Stores the deposits in a request extension.
     fn carry_deposits(&self, request: &mut Request<B>, deposits: Deposits) {
         let carried = request.extensions().get().copied().unwrap_or_default();
         request.extensions_mut().insert(deposits.and(carried));
