@@ -13,8 +13,8 @@ use crate::{
     http::rejection_mark,
 };
 
-/// Classifies the outcomes of gRPC calls for a breaker. A failure is an outcome of a service that
-/// is down or broken:
+/// Classifies the outcomes of gRPC calls for a breaker. A failure is an outcome that shows that the
+/// service is down, broken or too slow:
 ///
 /// | outcome | verdict | why |
 /// |---|---|---|
@@ -94,7 +94,7 @@ fn classify_status(Status { code, pushback, delay }: Status, is_too_many_request
     delay.map_or(verdict, |delay| verdict.retry_after(delay))
 }
 
-/// Never a success, because there is no response.
+/// Never returns a success, because there is no response.
 fn classify_transport_error(code: Code, failure: Failure) -> Verdict {
     let verdict = match code {
         Code::Cancelled => Verdict::Neutral,

@@ -2,7 +2,7 @@
 //!
 //! [`RetryConfig::grpc`](crate::RetryConfig::grpc) and
 //! [`BreakerConfig::grpc`](crate::BreakerConfig::grpc) classify calls by gRPC status code.
-//! [`PeekLayer`] makes the statuses available that a server sends after the headers.
+//! [`PeekLayer`] lets them also see a status that a server sends in trailers, after the headers.
 //!
 //! ```text
 //! client ─▶ Retry ─▶ Breaker ─▶ Peek ─▶ channel
@@ -73,8 +73,8 @@
 //!
 //! # Common mistakes
 //!
-//! [`PeekLayer`] around the breaker. The breaker then sees only the headers, and counts a call that
-//! fails in its trailers as a success. [`PeekLayer`] belongs next to the channel:
+//! **[`PeekLayer`] around the breaker.** The breaker then sees only the headers, and counts a call
+//! that fails in its trailers as a success. [`PeekLayer`] belongs next to the channel:
 //!
 //! ```
 //! use tower::ServiceBuilder;

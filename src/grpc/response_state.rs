@@ -1,4 +1,4 @@
-//! What is known of a response when it is classified.
+//! What is known about a response when a classifier classifies it.
 
 use ::http::Response;
 use ::http_body::Body;
@@ -29,7 +29,7 @@ pub fn code<B: Body>(response: &Response<B>) -> Option<Code> {
     }
 }
 
-/// What is known of a response. A [`PeekLayer`](super::PeekLayer) stores it as a response
+/// What is known about a response. A [`PeekLayer`](super::PeekLayer) stores it as a response
 /// extension.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum ResponseState {
@@ -48,7 +48,7 @@ impl ResponseState {
         if let Some(&peeked) = response.extensions().get() {
             return peeked;
         }
-        // A response without messages and without a status.
+        // The response has no messages, so its status would be in the headers.
         if response.body().is_end_stream() {
             return Self::Status(Status::from_headers(response.headers()));
         }

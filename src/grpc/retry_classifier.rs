@@ -29,7 +29,7 @@ use crate::{
 /// | CANCELLED, INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS, PERMISSION_DENIED, FAILED_PRECONDITION, ABORTED, OUT_OF_RANGE, UNAUTHENTICATED | neutral: the status is about the request, and the service works |
 /// | a missing status | by the HTTP status: 400 is INTERNAL, 401 UNAUTHENTICATED, 403 PERMISSION_DENIED, 404 UNIMPLEMENTED, 429, 502, 503 and 504 UNAVAILABLE, any other UNKNOWN |
 /// | HTTP status 200 and a content type that doesn't start with `application/grpc`; a status that can't be parsed | as UNKNOWN |
-/// | a stream that the server refused, or that was left over when its connection ended | [unprocessed](Verdict::unprocessed): resent once, without budget |
+/// | a stream that the server refused, or that hadn't been sent when its connection ended | [unprocessed](Verdict::unprocessed): resent once, without budget |
 /// | any other error | by its code (below), unless [`ErrorClassifier`](crate::classify::ErrorClassifier) classifies it as permanent |
 ///
 /// [`retry_codes`](Self::retry_codes) sets the retried codes. They are retried for every method,
@@ -63,11 +63,11 @@ use crate::{
 /// # Pushback
 ///
 /// If a retried code comes with a `grpc-retry-pushback-ms`, the retry waits for it, if it is at
-/// most [30 s](crate::RetryConfig::max_retry_after) (the default). After it, the backoff
-/// starts again from its first delay. A6 waits exactly as long; this retry adds
-/// [up to 20 %](crate::RetryConfig::retry_after_jitter) at random, so that clients don't return
-/// together. A pushback that is negative, can't be parsed, or is repeated prevents further retries,
-/// as [A6](https://github.com/grpc/proposal/blob/master/A6-client-retries.md) requires.
+/// most [30 s](crate::RetryConfig::max_retry_after) (the default). After it, the backoff starts
+/// again from its first delay. A6 waits for exactly the pushback; this retry adds [up to 20
+/// %](crate::RetryConfig::retry_after_jitter) at random, so that clients don't return together. A
+/// pushback that is negative, can't be parsed, or is repeated prevents further retries, as
+/// [A6](https://github.com/grpc/proposal/blob/master/A6-client-retries.md) requires.
 ///
 /// # `RetryInfo`
 ///
@@ -79,11 +79,11 @@ use crate::{
 ///
 /// # Deadline
 ///
-/// The earlier one of `grpc-timeout` and the [`Deadline`] of the request.
+/// The deadline of a call is the earlier one of its `grpc-timeout` and its [`Deadline`] extension.
 #[derive(Debug, Clone, Copy)]
 pub struct RetryClassifier {
     codes: CodeSet,
-    /// Retried only if the server sends a delay.
+    /// Codes that are retried only if the server sends a delay.
     codes_with_delay: CodeSet,
     /// Whether the user has set the codes, and so has stated that a call with one of them may be
     /// repeated.
@@ -101,8 +101,8 @@ impl RetryClassifier {
     /// Sets the codes that are retried. The default is UNAVAILABLE, and RESOURCE_EXHAUSTED with a
     /// pushback or a `RetryInfo`.
     ///
-    /// With UNAVAILABLE among them, calls on lost connections are retried as well: see
-    /// [Lost connections](Self#lost-connections).
+    /// If `codes` contains UNAVAILABLE, calls on lost connections are also retried: see [Lost
+    /// connections](Self#lost-connections).
     pub fn retry_codes(self, codes: impl IntoIterator<Item = Code>) -> Self {
         Self { codes: codes.into_iter().collect(), codes_with_delay: CodeSet::default(), set_by_user: true }
     }
@@ -187,7 +187,7 @@ fn failure_kind(code: Code) -> FailureKind {
     }
 }
 
-/// Whether the status is about the request: the service works, and has rejected the request.
+/// Whether the status is about the request: the service works, and rejected this request.
 fn is_about_the_request(code: Code) -> bool {
     matches!(
         code,

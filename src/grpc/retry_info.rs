@@ -26,7 +26,7 @@ const BASE64: GeneralPurpose = {
 };
 
 /// The delay that the status details ask for. `None` if there is none, or if the details can't be
-/// parsed: they refine a status, and never invalidate it.
+/// parsed: invalid details don't invalidate the status.
 pub(super) fn delay(headers: &HeaderMap) -> Option<Duration> {
     let mut lines = headers.get_all(DETAILS).iter();
     let details = lines.next().filter(|details| details.len() <= MAX_HEADER_BYTES)?;
@@ -169,7 +169,7 @@ mod tests {
     }
 
     proptest! {
-        /// Bytes from outside are read, skipped or rejected within the length of the input.
+        /// The parser reads, skips or rejects any bytes, and never reads past the end of the input.
         #[test]
         fn any_bytes_are_read_without_a_panic(
             before in prop::collection::vec(any::<u8>(), 0..40),

@@ -1,4 +1,4 @@
-//! The status of a response: its code, and what it says about another attempt.
+//! The status of a response: its code, and what the server requests for another attempt.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use ::http::{HeaderMap, HeaderValue, Response, StatusCode, header::CONTENT_TYPE}
 use super::{Code, retry_info};
 use crate::http::retry_after;
 
-/// A status, and what the response says about another attempt.
+/// A status, and what the server requests for another attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Status {
     pub(super) code: Code,
@@ -56,7 +56,7 @@ impl Status {
 
 fn parse_number(value: &HeaderValue) -> Option<u64> {
     let text = value.to_str().ok()?;
-    // `parse` would accept a sign.
+    // Check the digits, because `parse` accepts a sign.
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 
@@ -67,9 +67,9 @@ fn pushback(headers: &HeaderMap) -> Option<Pushback> {
     Some(readable.map_or(Pushback::Never, |milliseconds| Pushback::After(Duration::from_millis(milliseconds))))
 }
 
-/// Whether the content type starts with `application/grpc`, as the specification requires.
-/// `application/grpc-web` does too; another layer of the client translates it. Clients such as
-/// tonic accept a response without a content type, so its body decides.
+/// Whether the content type starts with `application/grpc`, as the specification requires. gRPC-Web
+/// (`application/grpc-web`) matches too; another layer of the client translates it. A response
+/// without a content type counts as gRPC, because clients such as tonic accept it.
 fn is_grpc(headers: &HeaderMap) -> bool {
     const PREFIX: &[u8] = b"application/grpc";
     headers.get(CONTENT_TYPE).is_none_or(|content_type| {

@@ -27,9 +27,9 @@ pub(super) fn parse(headers: &HeaderMap) -> Option<Duration> {
     })
 }
 
-/// Formats a time in the finest unit that needs at most eight digits. Rounded down, so that the
-/// server doesn't work longer than the client waits. At least 1 ns, because the specification has
-/// no zero.
+/// Formats a time in the finest unit that needs at most eight digits. Rounds down, so that the
+/// server doesn't work longer than the client waits. At least 1 ns, because the specification
+/// requires a positive number.
 pub(super) fn format(time: Duration) -> HeaderValue {
     let nanos = time.as_nanos().max(1);
     let units = [(1, "n"), (1_000, "u"), (1_000_000, "m"), (1_000_000_000, "S"), (60_000_000_000, "M")];

@@ -55,8 +55,8 @@ fn search_chain(error: &(dyn Error + 'static)) -> (Option<Code>, bool) {
     (None, connection_failed)
 }
 
-/// A stream reset has the code of its reason. A GOAWAY ends the connection, so its calls are
-/// UNAVAILABLE, whatever the reason is.
+/// Maps a stream reset by its reason. A GOAWAY ends the connection, so it maps to UNAVAILABLE,
+/// whatever its reason.
 fn http2_code(error: &h2::Error) -> Option<Code> {
     if error.is_go_away() {
         return Some(Code::Unavailable);

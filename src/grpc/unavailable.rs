@@ -5,12 +5,12 @@ use ::http::{HeaderValue, Response, header::CONTENT_TYPE};
 use super::{Code, status};
 use crate::{Rejection, breaker::OnRejection, http::mark_rejection};
 
-/// The response of a breaker that rejects a call: UNAVAILABLE without messages. If the time is
-/// known after which a call may be admitted, it is sent as `grpc-retry-pushback-ms`, at least 1 ms,
-/// because some clients hang on a pushback of 0.
+/// The response of a breaker that rejects a call: UNAVAILABLE without messages. If the breaker
+/// knows when it may admit a call, the response carries the remaining time as
+/// `grpc-retry-pushback-ms`. It is at least 1 ms, because some clients hang on a pushback of 0.
 ///
-/// Without it, a rejection is an error of the channel, which tonic converts to UNKNOWN, and the
-/// error type of the stack differs from that of the channel.
+/// Without `Unavailable`, a rejection is a [`BreakerError`](crate::BreakerError). tonic converts it
+/// to UNKNOWN, and the error type of the stack differs from the channel's.
 ///
 /// ```
 /// use tower_recourse::{BreakerConfig, BreakerLayer, grpc::Unavailable};
@@ -22,7 +22,7 @@ use crate::{Rejection, breaker::OnRejection, http::mark_rejection};
 /// A retry around the breaker still recognises the rejection: it waits out a short one, and returns
 /// any other. In a server, the pushback tells clients when to retry.
 ///
-/// The response doesn't contain the circuit's name, because clients shouldn't learn it. For another
+/// The response omits the circuit's name, which is internal to the server. To return another
 /// response, use [`BreakerLayer::respond_when_open`](crate::BreakerLayer::respond_when_open).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Unavailable;
@@ -48,8 +48,9 @@ impl<B: Default, Err> OnRejection<Response<B>, Err> for Unavailable {
     }
 }
 
-/// Rounded up, because an earlier call would be rejected again. At least 1: grpcio treats 0 as no
-/// time and waits until its deadline. At most `i32::MAX`, which all libraries can parse.
+/// Rounds up, because a client that returns earlier would be rejected again. At least 1: on a
+/// pushback of 0, grpcio hangs until the call's deadline. At most `i32::MAX`, which all libraries
+/// can parse.
 fn milliseconds(time: Duration) -> u64 {
     let rounded = time.as_nanos().div_ceil(1_000_000);
     u64::try_from(rounded).unwrap_or(u64::MAX).clamp(1, i32::MAX as u64)

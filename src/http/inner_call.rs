@@ -14,9 +14,8 @@ use crate::{CallReport, call_context::result_note, classify::evidence::correct};
 /// The result of a call, and the report that the layers inside stored in the [`result_note`].
 pub(crate) type Reported<B, Err> = (Result<Response<B>, Err>, Option<CallReport>);
 
-/// Polls an inner call. A report may belong to an earlier result of the same poll. So if it
-/// disagrees with the response's [`rejection_mark`] on whether a breaker rejected the call, the
-/// mark decides.
+/// Polls an inner call. If the report and the response's [`rejection_mark`] disagree on whether a
+/// breaker rejected the call, the mark decides.
 pub(crate) fn poll_inner<Fut, B, Err>(call: Pin<&mut Fut>, cx: &mut Context<'_>) -> Poll<Reported<B, Err>>
 where
     Fut: Future<Output = Result<Response<B>, Err>>,

@@ -38,8 +38,8 @@ impl BodyProgress {
 
     /// Whether the whole body has been sent, or was dropped.
     pub fn is_complete(&self) -> bool {
-        // Relaxed: the flag orders no other memory, and a late read only means that the layer peeks
-        // less.
+        // Relaxed: no other memory access depends on the flag. If the load returns an old value,
+        // the layer only doesn't wait for the first frame.
         self.0.as_ref().is_none_or(|ended| ended.load(Ordering::Relaxed))
     }
 }
@@ -102,7 +102,7 @@ impl<B: Body + Unpin> Body for SentBody<B> {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let polled = Pin::new(&mut self.body).poll_frame(cx);
-        // The sender may not poll again if `is_end_stream` is true after the last frame.
+        // The sender might not poll again if `is_end_stream` is true after the last frame.
         let last = match &polled {
             Poll::Pending => false,
             Poll::Ready(Some(Ok(frame))) => frame.is_trailers() || self.body.is_end_stream(),

@@ -82,7 +82,8 @@ where
                         return Poll::Pending;
                     }
                 }
-                // The client may wait for the headers before it sends more, or the wait is over.
+                // Return the response now: the client may wait for the headers before it sends
+                // more, or `max_wait` is over.
                 (ResponseState::Started, ReadAhead::Nothing)
             }
         };

@@ -30,13 +30,12 @@ use super::{PeekedBody, ResponseFuture, TrackBody};
 ///
 /// # When it doesn't wait
 ///
-/// - While the request is still being sent: a streaming client may wait for the headers before it
-///   continues. The layer then reads only what is available at once.
-/// - Longer than [one second](Self::max_wait) by default: an event stream may be silent for hours,
-///   and its caller may need the headers.
+/// - While the request is still being sent, because a streaming client may wait for the headers
+///   before it continues. The layer then reads only what is available at once.
+/// - After [one second](Self::max_wait) by default, because an event stream may be silent for
+///   hours, and its caller may need the headers.
 ///
-/// The layer then returns the response as it is. Bytes that it has read are put back: the caller
-/// gets the whole body.
+/// In both cases the layer returns the response, and the caller gets the whole body.
 ///
 /// # When not to use it
 ///
@@ -53,7 +52,7 @@ use super::{PeekedBody, ResponseFuture, TrackBody};
 ///
 /// # Cancel safety
 ///
-/// Dropping the future drops the call, and what has been read of its response.
+/// Dropping the future drops the inner call, or the response.
 #[derive(Debug, Clone, Copy)]
 pub struct PeekLayer {
     max_wait: Duration,

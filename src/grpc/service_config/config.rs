@@ -41,9 +41,10 @@ use crate::{
 /// # Ok::<(), InvalidConfig>(())
 /// ```
 ///
-/// The most specific name applies: service and method, then the service alone, then `{}`. Methods
-/// without a `methodConfig`, or without a `retryPolicy` in it, aren't retried. Only the codes in
-/// `retryableStatusCodes` are retried; the retry waits for a pushback that comes with one of them.
+/// If several names match a call, the most specific one applies: service and method, then the
+/// service alone, then `{}`. Methods without a `methodConfig`, or without a `retryPolicy` in it,
+/// aren't retried. Only the codes in `retryableStatusCodes` are retried. If a pushback comes with
+/// one of them, the retry waits for it.
 ///
 /// A `timeout` is the deadline of a call, including all attempts and waits. An earlier deadline of
 /// the call takes precedence. Each attempt sends the time that is left as `grpc-timeout`, which
@@ -61,13 +62,14 @@ pub struct ServiceConfig {
     base: MethodRetry,
     methods: Vec<(MethodName, MethodConfig)>,
     max_attempts: u32,
-    /// In the order of `methods`. The last one applies to methods without a config.
+    /// One per item of `methods`, in the same order. An additional last one applies to methods
+    /// without a config.
     retries: Arc<[MethodRetry]>,
 }
 
 impl ServiceConfig {
-    /// The limit of gRPC's libraries: the publisher of a config must not make all clients retry a
-    /// hundred times.
+    /// gRPC's libraries have the same limit. Without it, the publisher of a config could make all
+    /// clients retry a hundred times.
     const MAX_ATTEMPTS: u32 = 5;
 
     pub(crate) fn parse(base: MethodRetry, json: &str) -> Result<Self, InvalidConfig> {
@@ -80,7 +82,8 @@ impl ServiceConfig {
         Ok(Self { base, methods, max_attempts: Self::MAX_ATTEMPTS, retries: Arc::new([]) }.with_retries())
     }
 
-    /// Sets the most attempts of any method, whatever the config contains; 5 by default.
+    /// Sets the maximum number of attempts for every method; 5 by default. A larger `maxAttempts`
+    /// in the config is lowered to it.
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = attempts;
         self.with_retries()

@@ -1,5 +1,5 @@
-/// The methods that a `methodConfig` applies to. The order is from specific to general: the first
-/// match applies.
+/// The methods that a `methodConfig` applies to. The derived order sorts specific names before
+/// general ones, and the first name that matches applies.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum MethodName {
     Method { service: String, method: String },

@@ -92,7 +92,7 @@ fn retry_throttling(object: JsonField<'_>) -> Result<RetryThrottle, InvalidConfi
     let whole = tokens.value.and_then(Value::as_u64).and_then(|tokens| u32::try_from(tokens).ok());
     let throttle = whole.and_then(|tokens| RetryThrottle::max_tokens(tokens).ok());
     let throttle = throttle.ok_or_else(|| tokens.invalid("a whole number within 1..=1000"))?;
-    // A6 uses three decimals.
+    // A6 uses three decimals, so `RetryThrottle::ratio` rejects a ratio below 0.001.
     let earned = ratio.positive_number().and_then(|ratio| throttle.ratio(ratio).ok());
     earned.ok_or_else(|| ratio.invalid("a number of at least 0.001"))
 }

@@ -36,14 +36,14 @@ pub(super) fn method_retry(base: &MethodRetry, policy: Option<&RetryPolicy>, max
     base.clone()
         .retries(attempts - 1)
         .backoff(policy.backoff(attempts))
-        // A6 has one backoff for all codes.
+        // A6 has one backoff for all codes, so throttled failures use it too.
         .throttled_backoff(Backoff::none())
         .classifier(RetryClassifier::default().retry_codes(policy.codes.iter().copied()))
 }
 
 impl RetryPolicy {
     /// The delays of A6: `min(initialBackoff * backoffMultiplier^(n-1), maxBackoff)`, times 0.8 to
-    /// 1.2. The product stays below `maxBackoff`. A multiplier may be less than 1.
+    /// 1.2. The jittered delay is also capped at `maxBackoff`. The multiplier may be below 1.
     fn backoff(&self, attempts: u32) -> Backoff {
         let nth = |n: u32| {
             let times = self.multiplier.powi(i32::try_from(n).unwrap_or(i32::MAX));

@@ -2,7 +2,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The memory limit that all recorded bodies share.
 ///
-/// All accesses are relaxed, because no other memory is ordered by the count.
+/// All accesses are relaxed, because the order of other memory accesses doesn't depend on the
+/// count.
 #[derive(Debug)]
 pub(super) struct MemoryLimit {
     limit: usize,
