@@ -1,7 +1,7 @@
 //! A stack around hyper's client, called from axum handlers and from spawned tasks as in the docs.
 //!
-//! The stack has boxed errors, because its attempts have a time limit. In these places, `oneshot`
-//! doesn't compile unless the whole stack is boxed.
+//! The stack has boxed errors, because its attempts have a time limit. In a closure or a spawned
+//! task, `oneshot` on such a stack compiles only if the stack itself is boxed.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -21,7 +21,7 @@ use tower_recourse::{BreakerConfig, BreakerError, BreakerLayer, RetryConfig, Ret
 
 use crate::loopback::{self, serve};
 
-/// A macro, because a function would hide the type of the stack.
+/// A macro, because a function would have to return `impl Service`.
 macro_rules! stack {
     () => {
         ServiceBuilder::new()

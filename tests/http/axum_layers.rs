@@ -68,7 +68,8 @@ async fn a_rejection_is_503_with_retry_after_and_a_problem_body() {
     assert_eq!(circuit.stats().total_rejected, 1);
 }
 
-/// axum offers no other way to handle readiness, so the request waits.
+/// An axum router is always ready. It polls its layers ready only when it has a request, so the
+/// request waits.
 #[tokio::test(start_paused = true)]
 async fn a_breaker_that_is_not_ready_keeps_its_requests_waiting() {
     let circuit = Circuit::new(
@@ -120,7 +121,7 @@ async fn a_response_has_its_report_in_an_extension() {
     let hows = async |app: Router| *app.oneshot(put("x")).await.unwrap().extensions().get::<CallReport>().unwrap();
     assert_eq!(hows(app.clone()).await.attempts(), 2);
     assert_eq!(hows(app.clone()).await, CallReport::default());
-    // A layer around it sees the same report.
+    // A `ReportExtensionLayer` around the first one sees the same report.
     calls.store(0, Ordering::SeqCst);
     assert_eq!(hows(app.layer(ReportExtensionLayer)).await.attempts(), 2);
 }

@@ -33,7 +33,8 @@ fn circuit() -> Circuit<BreakerClassifier> {
     Circuit::new(config.clock(ManualClock::new()).without_observers().count_all_calls())
 }
 
-/// A response through this circuit whose head has arrived, and the sender of its body.
+/// Makes a call through a body breaker on this circuit. Returns the sender of the response body,
+/// and the body.
 async fn begun(circuit: &Circuit<BreakerClassifier>, head: http::response::Builder) -> (Frames, TrackedBody<Streamed>) {
     let (frames, body) = Streamed::new();
     (frames, through(circuit, Request::get("/"), head.body(body).unwrap()).await)
@@ -86,7 +87,7 @@ async fn a_body_that_fails_is_a_failure() {
     assert_eq!((counted(&circuit), circuit.state()), (FAILURE, State::Open));
 }
 
-/// Whatever ends the body: its end, trailers, or `is_end_stream`.
+/// A body can end without trailers, with trailers, or by `is_end_stream`.
 #[tokio::test]
 async fn a_body_shorter_than_announced_is_a_failure() {
     for trailers in [false, true] {
@@ -243,7 +244,7 @@ async fn a_call_is_as_slow_as_its_body() {
     assert_eq!(circuit.state(), State::Open);
 }
 
-/// A probe ends with its body.
+/// A probe ends when its response body ends.
 #[tokio::test]
 async fn a_probe_closes_the_circuit_with_the_end_of_its_body() {
     let clock = ManualClock::new();
@@ -273,7 +274,7 @@ async fn a_rejecting_body_breaker_does_not_poll_the_service() {
     let circuit = circuit();
     circuit.force_open();
     let (mock, handle) = tower_test::mock::pair::<Request<()>, Response<Full<Bytes>>>();
-    // The service isn't ready, which doesn't matter here.
+    // The inner service isn't ready. An open breaker doesn't poll it.
     let mut handle = handle;
     handle.allow(0);
     let mut service = tokio_test::task::spawn(BodyBreakerLayer::on(&circuit).layer(mock.clone()));
@@ -304,8 +305,8 @@ async fn a_readiness_error_is_the_outcome_of_the_call() {
     assert_eq!(counted(&circuit), FAILURE);
 }
 
-/// Both kinds of layers on one circuit. A rejection of an inner breaker is neutral to this one, and
-/// an outer retry doesn't repeat it.
+/// The body breaker counts the rejection of an inner breaker as neutral, and an outer retry doesn't
+/// repeat it. A body breaker and a head breaker may also share one circuit.
 #[tokio::test(start_paused = true)]
 async fn the_body_breaker_cooperates_with_other_layers() {
     let (outer, inner) = (circuit(), circuit());
@@ -327,7 +328,7 @@ async fn the_body_breaker_cooperates_with_other_layers() {
     assert!(matches!(by_body.oneshot(Request::new(())).await, Err(BreakerError::Rejected(_))));
 }
 
-/// In axum, with the error type `Infallible`.
+/// The error type stays `Infallible`, as axum requires.
 #[tokio::test]
 async fn a_body_breaker_works_around_a_router() {
     let circuit = circuit();

@@ -198,8 +198,8 @@ async fn the_error_is_classified_as_timed_out() {
     assert_eq!((health(Err(&error)), health(Ok(&answer))), (verdict, Verdict::Success));
 }
 
-/// An HTTP/1.1 server that announces 10 bytes and plays one of these parts per connection; the last
-/// one repeats.
+/// What an HTTP/1.1 server sends of a response with a body of 10 bytes. A script has one entry per
+/// connection; the last one repeats.
 #[derive(Clone, Copy)]
 enum Play {
     /// The whole body.

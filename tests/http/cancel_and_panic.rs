@@ -1,5 +1,5 @@
-//! Callers that give up, and parts that panic, at every await point: nothing is left over, and the
-//! counts are right.
+//! Callers drop the call, and services and bodies panic, at every await point. Afterwards no stored
+//! body is held, and the circuit's counts are right.
 
 use std::{
     future::Future,
@@ -29,7 +29,7 @@ use crate::{
     replay_bodies::Boxed,
 };
 
-/// What must be unchanged once a call is over, whatever its outcome.
+/// The parts of a call that are checked afterwards. No body may be held then, whatever the outcome.
 struct Everything {
     replay: Replay,
     circuit: Circuit<BreakerClassifier>,
@@ -61,8 +61,9 @@ impl Everything {
         PendingBeforeFrames { frames: frames.into_iter(), asked: false, moments, _held }.boxed_unsync()
     }
 
-    /// 503 with a body after half of the request, then a good head whose body fails, then a success
-    /// after the whole request.
+    /// Makes a call of three attempts. The service responds with 503 after two of the three frames
+    /// of the request. The other attempts read the whole request and get 200: first with a body
+    /// that fails, then with a complete one.
     fn call(&self) -> Pin<Box<dyn Future<Output = io::Result<Bytes>>>> {
         let broken = vec![Err(io::Error::from(io::ErrorKind::ConnectionReset))];
         let answers =
@@ -107,8 +108,8 @@ impl Everything {
     }
 }
 
-/// The caller gives up after a number of polls that grows by one until the call completes. Each
-/// attempt is counted once.
+/// The caller drops the call after a number of polls that grows by one until the call completes.
+/// Each attempt is counted once.
 #[tokio::test]
 async fn a_call_may_be_dropped_at_every_await_point() {
     let waker = Waker::noop();
@@ -151,7 +152,7 @@ async fn a_probe_may_be_dropped_at_every_await_point() {
         }
         drop(call);
         everything.nothing_is_held(polls);
-        // The first attempt, a 503, reopens the circuit.
+        // If the first attempt has ended, with 503, the circuit is open again.
         match everything.circuit.state() {
             State::Open => assert!(everything.circuit.stats().total_failures == 2, "after {polls}"),
             _ => assert!(everything.circuit.try_acquire().is_ok(), "after {polls}: the slot is lost"),

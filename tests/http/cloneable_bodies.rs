@@ -93,7 +93,8 @@ fn put(frames: &[&'static str]) -> Request<Boxed> {
     request
 }
 
-/// One copy instead of two: a body of nine bytes counts as nine, whichever layer stores it.
+/// The two layers store one copy instead of two. A body of nine bytes counts as nine bytes,
+/// whichever layer stores it.
 #[tokio::test(start_paused = true)]
 async fn a_body_under_fallback_and_retry_is_stored_once() {
     let (shared, own) = (Replay::default(), Replay::default());
@@ -116,7 +117,7 @@ async fn a_body_under_fallback_and_retry_is_stored_once() {
     assert_eq!((upstream.calls.load(Ordering::SeqCst), shared.memory_in_use()), (3, 0));
 }
 
-/// A fallback around a fallback around a retry: still one copy.
+/// A fallback around a fallback around a retry also stores one copy.
 #[tokio::test(start_paused = true)]
 async fn nested_fallbacks_store_one_copy_too() {
     let shared = Replay::default();
@@ -140,8 +141,8 @@ async fn nested_fallbacks_store_one_copy_too() {
     assert_eq!((calls, shared.memory_in_use()), ([3, 1], 0));
 }
 
-/// Nine bytes with room for eight, announced or not: the body is sent once and not retried, and the
-/// replica doesn't receive a part of it.
+/// The body has nine bytes, and there is room for eight. Whether or not its length is announced,
+/// the body is sent once and not retried, and the replica doesn't receive a part of it.
 #[tokio::test(start_paused = true)]
 async fn a_body_above_the_limit_never_reaches_the_replica() {
     for announced in [Some(9), None] {
@@ -187,7 +188,7 @@ async fn each_clone_is_the_whole_body_with_its_trailers() {
     }
 }
 
-/// A clone that hasn't been read has the full length, however much another clone has sent.
+/// A clone that hasn't been read reports the full length, even if another clone has been read.
 #[tokio::test]
 async fn its_size_hint_is_the_remaining_length() {
     let replay = Replay::default();
@@ -204,8 +205,8 @@ async fn its_size_hint_is_the_remaining_length() {
     assert!(empty.is_end_stream() && empty.clone().is_end_stream());
 }
 
-/// If the only holder has begun to read, nothing is stored. Without clones, nothing is stored from
-/// the beginning.
+/// A body without clones is never stored. With clones, the stored part is freed once the only
+/// remaining holder has begun to read.
 #[tokio::test]
 async fn a_body_that_cannot_be_replayed_is_not_stored() {
     let replay = Replay::default();
@@ -237,7 +238,7 @@ async fn an_earlier_reader_gets_an_error() {
     assert!(next(&mut second).is_ready() && next(&mut second).is_pending());
     assert!(matches!(next(&mut first), Poll::Ready(Some(Err(ReplayError::Superseded(_))))));
     assert!(matches!(next(&mut first), Poll::Ready(None)));
-    // Both were begun, so the body can't be requested again.
+    // Both readers have begun, so no reader needs the beginning of the body.
     assert_eq!(replay.memory_in_use(), 0);
     drop(frames);
     assert!(matches!(next(&mut second), Poll::Ready(None)));

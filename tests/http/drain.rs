@@ -51,8 +51,8 @@ impl Drop for Endless {
     }
 }
 
-/// The number of frames that a retry reads of a response with such a body. The body is dropped
-/// before the next attempt, and the reading takes no extra time.
+/// Returns the number of frames that a retry reads of the body of a 503. Checks that the retry
+/// drops the body before the next attempt, and that reading takes no extra time.
 async fn frames_read(chunk: Option<usize>, announced: Option<u64>) -> usize {
     let (read, dropped) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
     let (counted, gone) = (read.clone(), dropped.clone());
@@ -76,7 +76,8 @@ async fn draining_stops_after_sixteen_kibibytes() {
     assert_eq!(frames_read(Some(1 << 20), None).await, 1);
 }
 
-/// Empty frames count too, because a body of empty frames could occupy the thread forever.
+/// Empty frames count towards the limit too. Otherwise a body of empty frames could occupy the
+/// thread forever.
 #[tokio::test(start_paused = true)]
 async fn a_body_of_empty_frames_is_dropped() {
     assert_eq!(frames_read(Some(0), None).await, (16 << 10) + 1);

@@ -103,7 +103,7 @@ async fn the_next_attempt_continues_from_the_source() {
     }
 }
 
-/// The stored body is dropped whichever side gives up, and whenever.
+/// The stored body is dropped, whenever the caller drops the call.
 #[tokio::test]
 async fn nothing_is_stored_after_the_caller_gave_up() {
     for version in [Version::One, Version::Two] {

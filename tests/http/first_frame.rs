@@ -67,7 +67,8 @@ async fn an_empty_body_is_complete() {
     assert!(answer.into_body().collect().await.unwrap().to_bytes().is_empty());
 }
 
-/// A server between them would forward a body that looks empty as a complete response.
+/// If the failed body looked empty, a proxy that uses the layer would forward it as a complete
+/// response.
 #[tokio::test]
 async fn a_failed_body_does_not_look_empty() {
     let (frames, body) = Streamed::new();

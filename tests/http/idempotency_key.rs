@@ -46,7 +46,7 @@ async fn server(header: &'static str) -> (String, Log) {
     (uri, log)
 }
 
-/// The key of three attempts, which is the same for all.
+/// Checks that three attempts arrived, all with the same key. Returns the key.
 fn only_key(log: &Log) -> String {
     let keys = log.lock().unwrap();
     assert_eq!(keys.len(), 3, "{keys:?}");
@@ -176,7 +176,7 @@ async fn two_requests_have_two_keys() {
     }
 }
 
-/// The retry doesn't see a key that an inner layer sets, and each attempt would get another one.
+/// A layer inside the retry sets another key for each attempt. The retry doesn't see these keys.
 #[tokio::test(start_paused = true)]
 async fn a_key_set_inside_the_retry_has_no_effect() {
     let server = Scripted::new(|_| empty_response(503));

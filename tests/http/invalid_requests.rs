@@ -1,5 +1,5 @@
-//! Mistakes of the caller lead to one attempt and don't count for a circuit. Also errors that only
-//! look like such mistakes.
+//! The caller's mistakes: the retry makes one attempt, and the circuit doesn't count them. Other
+//! errors only look like mistakes, and are treated as lost connections.
 
 use std::{
     sync::{
@@ -97,7 +97,8 @@ where
     }
 }
 
-/// hyper#2112: if the task of the connection is gone, hyper reports a mistake of the user.
+/// hyper#2112: if the connection's task is gone, hyper reports a user error. The layers treat it as
+/// a lost connection.
 #[tokio::test]
 async fn a_connection_without_its_task_is_lost() {
     for (method, requests) in [("GET", 2), ("PUT", 2), ("POST", 1)] {

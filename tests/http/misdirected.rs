@@ -23,8 +23,8 @@ use crate::config;
 
 const LONGEST: Duration = Duration::from_secs(20);
 
-/// A server whose first connection serves another host, so it responds with 421 to all requests.
-/// Returns the connection number of each request.
+/// A server that answers 421 on its first connection and 200 on all others. Returns its address and
+/// a log with the connection number of each request.
 async fn server() -> (SocketAddr, Arc<Mutex<Vec<usize>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

@@ -1,4 +1,4 @@
-//! Faults of other projects that concern bodies: linkerd2#15649, failsafe-go#123.
+//! Known bugs of other projects in handling bodies: linkerd2#15649, failsafe-go#123.
 
 use std::{
     io,
@@ -33,8 +33,8 @@ fn chunks() -> Frames {
     Frames::of(["one ", "two ", "three"].map(data))
 }
 
-/// Resends a body whose first attempt has read `frames_read` frames, or hasn't polled it at all.
-/// Returns what is sent again.
+/// Resends a body whose first attempt has read `frames_read` frames (`None`: hasn't polled it).
+/// With `lingers`, the first attempt's body still exists then. Returns what is sent again.
 async fn sent_again<B>(body: B, frames_read: Option<usize>, lingers: bool) -> Bytes
 where
     B: Replayable + Body<Data = Bytes, Error: std::fmt::Debug> + Unpin,
@@ -67,8 +67,8 @@ async fn a_body_that_was_not_polled_is_resent_once() {
     }
 }
 
-/// The same on a socket: the server refuses the first stream after its head, before or after a part
-/// of the body, and echoes the next one.
+/// The same over HTTP/2 on a socket. The server refuses the first stream after its head, before or
+/// after a part of the body, and records the body of the next one.
 #[tokio::test]
 async fn a_refused_stream_sends_each_chunk_once() {
     for chunks_before in [0, 1, 2] {
@@ -130,7 +130,8 @@ async fn time_limits_of_a_call_do_not_end_its_response_body() {
             tokio::spawn(async move {
                 for text in ["one ", "two ", "three"] {
                     tokio::time::sleep(Duration::from_secs(5)).await;
-                    // Sending fails once the body was dropped.
+                    // Sending fails if the body has been dropped. Only the first response's body
+                    // may be.
                     frames.send(data(text)).unwrap_or_else(|_| assert_eq!(call, 0, "it was dropped"));
                 }
             });

@@ -83,7 +83,8 @@ impl http_body::Body for Events {
     }
 }
 
-/// The layers are on both sides. After the upgrade, the two ends use another protocol.
+/// The client and the server both have the layers. After the upgrade, the two ends use another
+/// protocol.
 #[tokio::test]
 async fn an_upgraded_connection_passes_to_the_caller() {
     let address = serve(Router::new().route(
@@ -114,8 +115,8 @@ async fn an_upgraded_connection_passes_to_the_caller() {
     assert_eq!(received, b"echo");
 }
 
-/// On a route, on a router, in a `ServiceBuilder`, and on a nested router: always the same circuit,
-/// and always the error type `Infallible`.
+/// The layers are placed on a route, on a router, in a `ServiceBuilder`, and on a nested router.
+/// They always use the same circuit, and the error type is always `Infallible`.
 #[tokio::test]
 async fn one_layer_is_one_breaker_wherever_it_is_added() {
     let circuit = Circuit::new(BreakerConfig::http().fixed_share().without_observers());

@@ -35,7 +35,7 @@ type Headers = &'static [(&'static str, &'static str)];
 const DATE: &str = "Sun, 29 Nov 2026 14:00:00 GMT";
 const LATER_BY_7: &str = "Sun, 29 Nov 2026 14:00:07 GMT";
 
-/// The local clock is in another year, which doesn't matter.
+/// The local clock shows another year. It isn't used, because the response has a `Date`.
 #[tokio::test(start_paused = true)]
 async fn a_date_is_compared_with_the_servers_own_clock() {
     let cases: [(Headers, Option<Duration>); 7] = [
@@ -164,7 +164,7 @@ async fn a_server_may_allow_or_forbid_another_attempt() {
     }
 }
 
-/// Even if the server also requests a short delay.
+/// `x-should-retry: false` forbids a retry even if the server also requests a short delay.
 #[tokio::test(start_paused = true)]
 async fn a_forbidden_retry_is_not_made() {
     assert_eq!(wait(503, &[("x-should-retry", "false"), ("retry-after", "1")]).await, None);

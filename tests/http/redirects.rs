@@ -1,4 +1,5 @@
-//! Redirects to a dead host: what a client that follows redirects sends twice, and what it doesn't.
+//! Redirects to a host on which no server listens: which requests are sent twice if the client
+//! follows redirects.
 
 use std::{
     net::SocketAddr,
@@ -103,7 +104,8 @@ fn no_proxy() -> reqwest::ClientBuilder {
     reqwest::Client::builder().no_proxy()
 }
 
-/// got#930, curl#5462: the refused connection is the one to the second host.
+/// got#930, curl#5462: the second host refuses the connection, but the first host has received the
+/// POST.
 #[tokio::test]
 async fn a_post_redirected_to_a_dead_host_is_sent_once_by_reqwest() {
     for (status, wrap) in [(301, true), (302, true), (303, true), (303, false), (307, false), (308, false)] {
@@ -128,7 +130,8 @@ async fn a_get_redirected_to_a_dead_host_is_retried_by_reqwest() {
     }
 }
 
-/// The proxy answers one request, and is gone when the client follows the redirect.
+/// The proxy answers one request and closes. The client can't reach it when it follows the
+/// redirect.
 #[tokio::test]
 async fn a_post_through_a_proxy_that_dies_is_sent_once_by_reqwest() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -153,7 +156,8 @@ async fn a_post_through_a_proxy_that_dies_is_sent_once_by_reqwest() {
     assert_eq!(attempts.load(Ordering::SeqCst), 1);
 }
 
-/// Without redirects there is one hop, so the client's error is conclusive.
+/// If the client doesn't follow redirects, an attempt is one request. A refused connection then
+/// proves that the request wasn't sent.
 #[tokio::test]
 async fn without_redirects_a_refused_connection_is_not_sent() {
     let not_sent = |error: &BoxError| {
@@ -176,7 +180,8 @@ async fn without_redirects_a_refused_connection_is_not_sent() {
     assert_eq!(seen.count(Method::POST), 1);
 }
 
-/// The service's error is reqwest's own, and the classifier follows its sources.
+/// The error type is `reqwest::Error`, and the classifier follows its sources. A refused connection
+/// among them doesn't prove that no request was sent.
 #[tokio::test]
 async fn the_sources_of_reqwests_error_prove_nothing() {
     let client = no_proxy().build().unwrap();
@@ -203,7 +208,8 @@ fn hyper() -> Client<hyper_util::client::legacy::connect::HttpConnector, Full<By
     Client::builder(TokioExecutor::new()).build_http()
 }
 
-/// For the retry, each hop is a separate request, so its error is conclusive.
+/// The retry is inside the layer that follows redirects, so each redirect is a request of its own.
+/// A refused connection proves that this request wasn't sent.
 #[tokio::test]
 async fn redirects_followed_around_a_retry_are_safe() {
     for status in [303, 307] {

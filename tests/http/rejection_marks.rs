@@ -1,5 +1,5 @@
-//! Whether a response is a breaker's rejection is visible in the response, whatever is between the
-//! layers, and whenever the response arrives.
+//! A breaker marks its response to a rejected call (`http::mark_rejection`). Outer layers recognise
+//! the mark, whatever is between the layers, and whenever the response arrives.
 
 use std::{convert::Infallible, io, sync::Arc, time::Duration};
 
@@ -51,7 +51,7 @@ fn cached() -> impl Service<Request<Full<Bytes>>, Response = Answer, Error = Inf
     })
 }
 
-/// The same as a middleware.
+/// The same cache as a middleware that replaces the breaker's response.
 fn cached_by_a_middleware()
 -> impl Service<Request<Full<Bytes>>, Response = Answer, Error = Infallible, Future: Send> + Clone + Send {
     ServiceBuilder::new()
@@ -62,7 +62,7 @@ fn cached_by_a_middleware()
         .service(rejecting())
 }
 
-/// The same, in the response that the breaker returned.
+/// A middleware that changes the status and the body of the breaker's response.
 fn cached_in_place()
 -> impl Service<Request<Full<Bytes>>, Response = Answer, Error = Infallible, Future: Send> + Clone + Send {
     ServiceBuilder::new()
@@ -79,7 +79,8 @@ async fn text(response: Answer) -> Bytes {
 
 macro_rules! check_cached {
     ($inner:expr) => {
-        // With the default classifier, which can't inspect responses, and with one that can.
+        // The fallback has the default classifier, which can't inspect responses, and then one that
+        // can.
         let backup = || Response::new(Full::from("backup"));
         let plain = FallbackLayer::value(backup()).without_observers().layer($inner);
         assert_eq!(text(plain.oneshot(request()).await.unwrap()).await, "cached");
@@ -142,8 +143,8 @@ fn backup<E>(_: PrimaryFailure<'_, Response<Boxed>, E>) -> std::future::Ready<Re
     std::future::ready(Ok(boxed(empty_response(203))))
 }
 
-/// A circuit that opens for so short a time that a retry would wait for it if it treated the
-/// rejection as a failure.
+/// A circuit that opens for 5 s. A retry would wait that long if it treated the rejection as a
+/// failure.
 fn shortly_open() -> Circuit<tower_recourse::http::BreakerClassifier> {
     let circuit = Circuit::new(
         BreakerConfig::http().fixed_share().without_observers().open_for(OpenDuration::fixed(Duration::from_secs(5))),
@@ -192,8 +193,7 @@ where
     })
 }
 
-/// Puts all layers around a service that leaves no note. Returns whether all of them recognised the
-/// rejection.
+/// Puts all layers around a service that rejects. Checks that each layer recognises the rejection.
 macro_rules! is_known {
     ($circuit:expr, $inner:expr) => {{
         let outer = Circuit::new(BreakerConfig::http().fixed_share().without_observers().count_all_calls());
@@ -231,7 +231,7 @@ fn teapot(_: &Rejection) -> Answer {
     empty_response(418)
 }
 
-/// The status isn't a failure for any classifier.
+/// No classifier counts 418 or 200 as a failure.
 #[tokio::test(start_paused = true)]
 async fn a_custom_response_to_a_rejection_is_recognised() {
     let circuit = shortly_open();
@@ -281,7 +281,8 @@ async fn the_mark_of_a_rejection_contains_the_rejection() {
     assert!(rejection(&cached).is_none());
 }
 
-/// A response of the service itself counts, whatever was rejected while the service made it.
+/// A response that the service makes itself is counted, even if a call that it made meanwhile was
+/// rejected.
 #[tokio::test(start_paused = true)]
 async fn a_503_of_the_service_after_a_rejection_is_a_failure() {
     let client = rejecting();
@@ -301,7 +302,7 @@ async fn a_503_of_the_service_after_a_rejection_is_a_failure() {
     assert_eq!((outer.stats().total_failures, outer.stats().total_neutral), (50, 0));
 }
 
-/// Behind a task, like `tower::buffer`.
+/// Runs the service on a task, behind `tower::buffer`.
 fn buffered<S>(inner: S) -> Buffer<Request<Full<Bytes>>, S::Future>
 where
     S: Service<Request<Full<Bytes>>, Error = Infallible, Future: Send + 'static> + Send + 'static,
@@ -309,7 +310,7 @@ where
     Buffer::new(inner, 8)
 }
 
-/// The number of deposits of three requests.
+/// Makes three requests, and returns the balance of the budget.
 macro_rules! deposits {
     ($budget:expr, $service:expr) => {{
         let service = $service;
@@ -327,7 +328,8 @@ async fn a_request_through_buffers_deposits_once() {
     let budget = Arc::new(TokenBucket::retry_ratio(1.0).unwrap().min_per_second(0));
     let retry = || RetryLayer::new(RetryConfig::http().retries(2).without_observers().shared_budget(budget.clone()));
     assert_eq!(deposits!(budget, retry().layer(buffered(retry().layer(inner())))), 3);
-    // A third retry inside, and one with another budget in between.
+    // Three retries. The outer and the inner one share the budget; the one in between has another
+    // budget.
     let other = Arc::new(TokenBucket::retry_ratio(1.0).unwrap().min_per_second(0));
     let between = RetryLayer::new(RetryConfig::http().retries(2).without_observers().shared_budget(other.clone()));
     let innermost = BoxCloneService::new(buffered(retry().layer(inner())).map_err(never));
@@ -340,7 +342,7 @@ fn never(error: tower::BoxError) -> Infallible {
     panic!("{error}")
 }
 
-/// The same layer twice, and the same config twice.
+/// Two layers of one config, and then one layer twice.
 #[tokio::test(start_paused = true)]
 async fn a_request_through_one_retry_twice_deposits_once() {
     let inner = || Scripted::new(|_| empty_response(200)).service();

@@ -41,8 +41,8 @@ fn waited_out(begun: Instant) -> bool {
     (110 * MS..=201 * MS).contains(&begun.elapsed())
 }
 
-/// The `Retry-After` of the response is in whole seconds. The retry waits for the exact time in the
-/// mark.
+/// The `Retry-After` of the response is in whole seconds. The response's mark contains the exact
+/// time, and the retry waits for it.
 #[tokio::test(start_paused = true)]
 async fn a_marked_503_is_waited_out_for_any_method() {
     let circuit = opened(100 * MS);

@@ -110,8 +110,8 @@ async fn a_byte_above_the_limit_ends_replay_but_not_the_attempt() {
     assert!(RequestReplay::<Request<Boxed>>::copy(&replay, &mut kept).is_none());
 }
 
-/// The policy decides when the attempt has failed. Observers get no event for a retry that can't be
-/// made.
+/// The policy decides after the attempt has failed, when the body may have exceeded the limit.
+/// Observers then get no `RetryScheduled`, because the retry can't be made.
 #[tokio::test(start_paused = true)]
 async fn a_body_above_the_limit_emits_no_retry_event() {
     for fails in [false, true] {

@@ -72,8 +72,8 @@ fn the_last_waiting_task_is_woken() {
     drop(frames);
 }
 
-/// When another attempt reads the source, the source wakes only that attempt. The attempt before
-/// must be notified, or its connection would stay open until the peer closes it.
+/// A source wakes only the attempt that polled it last. When another attempt begins, the waiting
+/// one must be woken too, or its connection would stay open until the peer closes it.
 #[test]
 fn a_waiting_reader_is_woken_when_another_attempt_begins() {
     let (frames, source) = Streamed::new();
@@ -117,14 +117,14 @@ fn a_source_that_panics_is_not_resent() {
     let mut cx = Context::from_waker(std::task::Waker::noop());
     let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(first.body_mut()).poll_frame(&mut cx).is_ready()));
     assert!(polled.is_err());
-    // The body can still be inspected, but not read.
+    // The size hint and the end can still be read, but no frame.
     let _ = (first.body().size_hint(), first.body().is_end_stream());
     assert!(again(&replay, &mut kept).is_none());
     drop((first, kept));
     assert_eq!(replay.memory_in_use(), 0);
 }
 
-/// A request that got its response while its upload stalls holds nothing.
+/// After the response, a request whose upload stalls holds no stored bytes.
 #[test]
 fn after_the_response_a_waiting_body_holds_nothing() {
     let (frames, source) = Streamed::new();
@@ -202,7 +202,7 @@ async fn a_body_above_the_limit_is_sent_once() {
     }
 }
 
-/// A body that reports exactly what is left.
+/// A body that reports its exact remaining length.
 struct Exact {
     frames: VecDeque<Bytes>,
     trailers: Option<HeaderMap>,
@@ -226,8 +226,8 @@ impl Body for Exact {
     }
 }
 
-/// What one attempt does with a body: it reads this many frames, and is then dropped, at once or
-/// later.
+/// One attempt, which reads this many frames. With `lingers`, its body is dropped later than the
+/// attempt ends.
 #[derive(Debug, Clone)]
 struct Attempted {
     reads: usize,
@@ -237,8 +237,8 @@ struct Attempted {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
-    /// However attempts fail, each sends the body from the beginning, reports the length that is
-    /// left, ends where the body ends, and leaves nothing over.
+    /// However attempts fail, each sends the body from the beginning, reports the exact remaining
+    /// length, and ends where the body ends. At the end no memory is in use.
     #[test]
     fn every_attempt_sends_the_same_and_nothing_is_left(
         chunks in prop::collection::vec(0_usize..3_000, 0..8),

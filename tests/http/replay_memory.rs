@@ -1,4 +1,4 @@
-//! The memory of stored bodies, and their code that runs while they are read.
+//! The memory of stored bodies, and user code that runs while a body is read.
 
 use std::{
     io,
@@ -182,7 +182,8 @@ fn a_body_may_drop_its_own_request_while_it_is_read() {
     });
 }
 
-/// The attempt that began meanwhile gets what this attempt has read.
+/// A second attempt begins while the first one reads the source. It gets what the first one has
+/// read.
 #[test]
 fn another_attempt_may_begin_during_a_read() {
     for waits in [false, true] {
@@ -233,8 +234,8 @@ fn another_attempt_may_begin_during_a_read() {
     }
 }
 
-/// An attempt that was given up stops the source while another attempt begins. The other attempt
-/// fails too, and doesn't look complete.
+/// The source fails during a read of an abandoned attempt, while another attempt begins. The other
+/// attempt fails too, instead of looking complete.
 #[test]
 fn an_attempt_with_an_aborted_source_fails() {
     finishes(|| {
@@ -279,8 +280,8 @@ impl Wake for Woken {
     }
 }
 
-/// A waker owns its task, and the task owns the request. This covers all places where a waker is
-/// dropped or woken.
+/// A waker owns its task, and the task owns the request. So the thread that wakes or drops a waker
+/// may drop the request. This covers all places that do so.
 #[test]
 fn a_waker_may_drop_the_request() {
     for wakes in [true, false] {
@@ -315,7 +316,8 @@ fn a_waker_may_drop_the_request() {
     }
 }
 
-/// While the body is being read, its [`SizeHint`] can't be read, so it is unknown.
+/// The source's `size_hint` drops the stored request. The call would hang if the replay held a
+/// lock.
 #[test]
 fn the_size_hint_is_read_without_a_lock() {
     struct ReadsSize(Arc<Mutex<Option<Stored>>>);

@@ -189,7 +189,8 @@ async fn a_425_is_returned_to_a_client_that_sent_early_data() {
     }
 }
 
-/// The status comes from the last hop, and the first one may have executed the request.
+/// The status comes from the last server of a chain of redirects. The first server may have
+/// executed the request.
 #[tokio::test(start_paused = true)]
 async fn a_status_after_redirects_proves_nothing() {
     for code in [421, 425, 429] {
@@ -210,7 +211,7 @@ async fn a_status_after_redirects_proves_nothing() {
     }
 }
 
-/// Any client can set the header, and the handler may ignore it.
+/// Any client can set an `Idempotency-Key`, and the handler may ignore it.
 #[tokio::test(start_paused = true)]
 async fn a_key_from_outside_is_trusted_only_if_configured() {
     for (statuses, calls) in [(RetryClassifier::default(), 3), (RetryClassifier::default().ignore_idempotency_key(), 1)]
@@ -228,7 +229,7 @@ async fn a_key_from_outside_is_trusted_only_if_configured() {
     assert_eq!(server.calls(), 3, "a PUT needs no key");
 }
 
-/// seatbelt's rows s51, s52, s56, s57 and s61, with its settings.
+/// seatbelt's test cases s51, s52, s56, s57 and s61, with its settings.
 mod of_seatbelt {
     use std::time::Duration;
 

@@ -87,7 +87,7 @@ async fn an_exhausted_rate_limit_sets_the_delay() {
     }
 }
 
-/// Whatever a server writes there, nothing panics, and no wait exceeds the cap.
+/// Whatever a server writes into the header, nothing panics, and no wait exceeds the cap.
 #[test]
 fn invalid_values_never_exceed_the_maximum_delay() {
     use proptest::prelude::*;

@@ -72,7 +72,8 @@ async fn after_a_response_only_idempotent_requests_are_resent() {
     }
 }
 
-/// Budgets may charge by kind, and a response proves that the request was sent.
+/// A budget may charge by the kind of failure, so the kind must be right. A response also proves
+/// that the request was sent.
 #[test]
 fn kinds_of_failures() {
     let judge = |code: u16, waits: bool| {

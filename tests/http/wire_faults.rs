@@ -111,7 +111,7 @@ async fn a_reset_before_the_response_may_have_had_an_effect() {
     .await;
 }
 
-/// The head was good, and the caller has it.
+/// The caller has already received the good head, so the call isn't retried.
 #[tokio::test]
 async fn a_reset_in_the_body_reaches_the_caller() {
     let broken = || Outcome::BrokenBody(200);
@@ -185,7 +185,8 @@ async fn a_reset_in_the_body_is_a_failure_to_a_body_breaker() {
     server.ends().await;
 }
 
-/// The response counts, and the next request uses another connection.
+/// The reset comes after the complete response, so the response counts. The next request uses
+/// another connection.
 #[tokio::test]
 async fn a_reset_after_the_body_is_not_a_failure() {
     for method in ["PUT", "GET"] {
@@ -226,7 +227,8 @@ async fn a_503_while_the_body_is_being_sent() {
     }
 }
 
-/// The attempt times out. A POST may have been processed.
+/// The attempt times out. The server may have processed a POST, so only the other methods are
+/// retried.
 #[tokio::test]
 async fn a_slow_response_head_times_out() {
     use Fault::{None, SlowLoris};
@@ -344,7 +346,7 @@ async fn streams_above_the_last_of_a_goaway_are_resent_if_safe() {
     .await;
 }
 
-/// The peer processed the stream, and then the connection ended.
+/// The GOAWAY names this stream as the last one that the peer may have processed.
 #[tokio::test]
 async fn the_last_stream_of_a_goaway_may_have_had_an_effect() {
     use h2::Fault::{GoAwayAt, None};

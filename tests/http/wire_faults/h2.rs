@@ -19,7 +19,7 @@ pub(super) enum Fault {
     None,
     /// Resets the stream with this code: 7 is `REFUSED_STREAM`.
     Reset(u8),
-    /// Ends the connection with `NO_ERROR`, before this stream and all earlier ones are processed.
+    /// Ends the connection with `NO_ERROR`. The last processed stream is an earlier one.
     GoAwayBelow,
     /// Ends the connection with `NO_ERROR`. This is the last processed stream, and it gets no
     /// response.
