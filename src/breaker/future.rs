@@ -21,9 +21,9 @@ pin_project! {
     /// The future of one call through a circuit.
     ///
     /// `Fut` is the future of the inner service. `State` and `Reject` are private: they classify
-    /// the outcome, and answer a rejected call. There are no bounds on them, because a spawned task
-    /// holds this future, and the compiler can't prove bounds there for types with a lifetime in
-    /// them, such as a boxed error.
+    /// the outcome, and answer a rejected call. They have no bounds, because a spawned task holds
+    /// this future, and the compiler can't prove bounds on types with a lifetime, such as a boxed
+    /// error, in a spawned task.
     ///
     /// # Cancel safety
     ///
@@ -44,7 +44,7 @@ pin_project! {
     #[project = CallProj]
     enum Call<Fut, Reject> {
         Running { #[pin] future: Fut },
-        // Until the caller gets the answer.
+        // `why` is taken when the caller gets the result.
         NotCalled { why: ColdOption<NotCalled<Reject>> },
     }
 }
@@ -100,7 +100,7 @@ where
                 let guard = PanicGuard::new(state);
                 let (polled, note) = result_note::poll(future, cx);
                 guard.disarm();
-                // Matched in place: taking the outcome out of its `Poll` would copy it.
+                // Matched in place: moving the outcome out of its `Poll` would copy it.
                 match polled {
                     Poll::Ready(Ok(response)) if note.is_empty() && !state.is_rejection::<_, Err>(&response) => {
                         Poll::Ready(Ok(state.complete_response::<_, Err>(response)))

@@ -38,7 +38,7 @@ impl<C: Clone> BreakerLayer<C> {
 
 impl<C, Reject> BreakerLayer<C, Reject> {
     /// Answers rejected calls with a response from a function. The error type stays that of the
-    /// service, so a service that can't fail still can't.
+    /// service, so `Infallible` stays `Infallible`.
     ///
     /// ```
     /// use tower_recourse::{BreakerConfig, BreakerLayer, Rejection};
@@ -57,13 +57,13 @@ impl<C, Reject> BreakerLayer<C, Reject> {
     /// Makes services that aren't ready while the circuit rejects, so that a load balancer uses
     /// another one. The error type stays that of the service.
     ///
-    /// Readiness holds a permit. A service that was ready and isn't called keeps the permit, and
-    /// with it the slot of a probe, until it is dropped.
+    /// A ready service holds a permit. If it isn't called, it keeps the permit, and with it the
+    /// slot of a probe, until it is dropped.
     pub fn wait_when_open(self) -> BreakerLayer<C, NotReady> {
         BreakerLayer { circuit: self.circuit, on_rejection: NotReady }
     }
 
-    /// Sets what happens with rejected calls. The default is [`RejectWithError`].
+    /// Sets how rejected calls are answered. The default is [`RejectWithError`].
     pub fn on_rejection<Other>(self, on_rejection: Other) -> BreakerLayer<C, Other> {
         BreakerLayer { circuit: self.circuit, on_rejection }
     }

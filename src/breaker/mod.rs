@@ -43,20 +43,20 @@
 //!
 //! # When not to use it
 //!
-//! - If failures are caused by the request and not by the service: one caller's mistakes must not
-//!   stop the other callers. Classify such failures as [neutral](crate::Verdict::Neutral).
+//! - If the request causes the failures, and not the service: invalid requests of one caller must
+//!   not stop the other callers. Classify such failures as [neutral](crate::Verdict::Neutral).
 //! - Around many hosts at once: one host that is down would open the circuit for all. Use [one
 //!   circuit per key](#one-circuit-per-key).
-//! - If every call must be tried, whatever the odds. Use a timeout instead.
+//! - If every call must be tried, even if it will probably fail. Use a timeout instead.
 //! - Without any timeout: a call that hangs has no outcome. Put one inside the breaker
 //!   (`tower::timeout`), or use the timeouts of a retry around it, which the breaker counts as
 //!   failures. A `tower::timeout` *between* retry and breaker only drops the call, and a dropped
 //!   call is a failure only while every call is dropped, unless
-//!   [`dropped`](BreakerConfig::on_cancelled) is set.
+//!   [`on_cancelled`](BreakerConfig::on_cancelled) is set.
 //! - Inside a hedge (`tower::hedge`, or callers that race two calls). While the circuit is
 //!   half-open, it rejects the second call at once; the hedge returns that rejection and drops the
 //!   probe. If all probes are dropped, [the circuit reopens](CancelledCalls::FailureIfAll). Put the
-//!   hedge inside the breaker: then the answer to either call closes the circuit.
+//!   hedge inside the breaker: then the first response to either call closes the circuit.
 //!
 //! # States
 //!
@@ -83,11 +83,11 @@
 //!
 //! | result of a call | closed | half-open |
 //! |---|---|---|
-//! | success | ends the row of failures; counts in windows | counts towards closing |
-//! | failure, of any kind but the next two | counts | reopens, or counts towards the share |
-//! | [throttled](crate::FailureKind::Throttled) failure | neutral; [`AdaptiveThrottle`](TripRule::AdaptiveThrottle) counts it as not accepted; a failure [if set so](BreakerConfig::on_throttled) | an answer of the service is a success; otherwise neutral |
+//! | success | ends the row of failures (failures without a success in between); counts in windows | counts towards closing |
+//! | failure, of any kind but the next two | counts | reopens, or counts towards the [failure rate](Probes::failure_rate) |
+//! | [throttled](crate::FailureKind::Throttled) failure | neutral; [`AdaptiveThrottle`](TripRule::AdaptiveThrottle) counts it as not accepted; a failure [if set so](BreakerConfig::on_throttled) | a success if the service answered; otherwise neutral |
 //! | [rejected](crate::FailureKind::Rejected) by a breaker further in | no effect | frees the slot |
-//! | neutral | no effect, except that not all calls are dropped | frees the slot |
+//! | neutral | ends a row of dropped calls | frees the slot, and ends a row of dropped probes |
 //! | dropped by its caller | a failure [while all calls are dropped](CancelledCalls::FailureIfAll), unless set otherwise; may count as [slow](TripRule::SlowCallRate) | frees the slot; reopens if all probes are dropped, unless set otherwise; may count as slow |
 //! | timed out by a retry, or panicked | a failure | a failure |
 //!
@@ -95,41 +95,42 @@
 //!
 //! | rule | good for | limits |
 //! |---|---|---|
-//! | [`TripRule::ConsecutiveFailures`] | low traffic; services that are up or down; with [`lasting`](TripRule::lasting) also high traffic | If half of the calls fail, 5 failures in a row take 62 calls on average; if a fifth fails, 3,900. So it opens late, and by chance. |
-//! | [`TripRule::FailureRate`], last N calls | steady traffic, partial failure | After a quiet night, the window holds yesterday's calls. Below its minimum it has no effect. |
-//! | [`TripRule::FailureRate`], last T of time | bursts of traffic | Low traffic never reaches the minimum. Each call writes and reads the clock. |
+//! | [`TripRule::ConsecutiveFailures`] | low traffic; services that are up or down; with [`lasting`](TripRule::lasting) also high traffic | If half of the calls fail, 5 failures in a row take 62 calls on average; if a fifth fails, 3,900. So at a partial failure it opens late, and by chance. |
+//! | [`TripRule::FailureRate`], last N calls | steady traffic, partial failure | After a quiet night, the window holds yesterday's calls. A window with fewer calls than its minimum has no effect. |
+//! | [`TripRule::FailureRate`], last T of time | bursts of traffic | Low traffic never reaches the minimum. Each call reads the clock and writes shared memory. |
 //! | [`TripRule::SlowCallRate`] | answers that come too late to be useful | A long tail that is normal needs a higher share. With fan-out to many shards, one slow shard makes all requests slow. A call that hangs counts only when it is dropped. |
-//! | [`TripRule::AdaptiveThrottle`] | a service that is overloaded, not down; many clients of one service | A service that is down for long still gets a call from each client now and then. |
-//! | [`TripRule::Custom`] | conditions that the others don't cover | It shares its window with `Ratio`. |
+//! | [`TripRule::AdaptiveThrottle`] | a service that is overloaded, not down; many clients of one service | While a service is down, each client still sends it about one call per window. |
+//! | [`TripRule::Custom`] | conditions that the others don't cover | It shares its window with `FailureRate`. |
 //!
-//! Rules can be combined with [`or_when`](BreakerConfig::or_when). For example, a row of failures
-//! opens the circuit at once if all calls fail, and a ratio opens it if half of them do.
+//! Rules can be combined with [`or_when`](BreakerConfig::or_when). For example, failures in a row
+//! open the circuit at once if all calls fail, and a failure rate opens it if half of them do.
 //!
-//! `cargo run --example breaker_tour` shows each rule. Three situations defeat every rule:
+//! `cargo run --example breaker_tour` shows each rule. In three situations, no rule works well:
 //!
 //! - **Low traffic.** With one call per minute, a window of 100 calls covers 100 minutes. Failures
-//!   in a row need the fewest calls. A timeout does more than any circuit here.
+//!   in a row need the fewest calls. Use a timeout; it helps more than any circuit.
 //! - **Long tails.** If the slowest 2 % of calls always take ten times as long, a share of 1 %
 //!   opens a healthy circuit. Measure first: in [`Mode::MetricsOnly`], a circuit reports when it
 //!   would open, and stays closed.
 //! - **Fan-out.** If a request calls 100 shards, and each is slow once in 100 times, 63 % of the
-//!   requests are slow. One circuit around the whole sees a sick service; a circuit around each
-//!   shard sees healthy shards.
+//!   requests are slow. One circuit around the whole request counts 63 % slow calls; a circuit
+//!   around each shard counts 1 %.
 //!
-//! If one circuit covers many things that fail separately, no rule helps. Use a [keyed
+//! If one circuit covers many hosts or resources that fail separately, no rule helps. Use a [keyed
 //! breaker](#one-circuit-per-key).
 //!
 //! # Defaults
 //!
 //! [`BreakerConfig`] lists all settings with their defaults and reasons. In short: the circuit
 //! opens after 5 failures in a row that last 500 ms; it stays open for 10 % of the failing time,
-//! between 100 ms and 2 s; one probe per open time tests the service, and the first success closes
-//! the circuit. `benches/presets` and `tests/field` compare these defaults with others.
+//! between 100 ms and 2 s; then one probe per open time tests the service, and the first success
+//! closes the circuit. `benches/presets` and `tests/field` compare these defaults with others.
 //!
-//! [`OpenDuration`] sets the open time. [`Probes`] sets how the service is probed: how many probes,
-//! how many at a time or [one per interval](Probes::trickle), what closes the circuit, for how long
-//! at most, or your own health checks instead of users' requests.
-//! [`ramp`](BreakerConfig::slow_start) lets the traffic grow slowly after closing.
+//! [`OpenDuration`] sets the open time. [`Probes`] sets how the service is probed: the number of
+//! probes, how many at a time or [one per interval](Probes::trickle), what closes the circuit, the
+//! longest time in half-open, or your own health checks instead of users' requests.
+//! [`slow_start`](BreakerConfig::slow_start) admits a growing share of the calls after the circuit
+//! has closed.
 //!
 //! # Rejections
 //!
@@ -165,11 +166,11 @@
 //! | `Auto` | depends on the state | yes | yes |
 //! | `ForcedOpen` | rejected | rejections | is open |
 //! | `ForcedClosed` | admitted | yes | no |
-//! | `MetricsOnly` | admitted | yes | no; reports once that it would, until it is reset or its rules change |
+//! | `MetricsOnly` | admitted | yes | no; emits `CircuitWouldOpen` instead, once until the next reset or change of rules |
 //! | `Disabled` | admitted | totals only | no |
 //!
-//! A mode stays until it is changed. Changing it forgets the counts in the windows.
-//! [`Circuit::reset`] closes the circuit and forgets these counts, within the mode.
+//! A mode stays until it is changed. A change of the mode forgets the counts in the windows.
+//! [`Circuit::reset`] closes the circuit and forgets these counts, but keeps the mode.
 //! [`Circuit::reconfigure`] replaces the config while calls go on.
 //!
 //! # After a restart
@@ -184,7 +185,7 @@
 //!
 //! # Anti-patterns
 //!
-//! **A new circuit per request.** It never sees two calls, so it never opens. Make the layer once.
+//! **A new circuit per request.** Each circuit counts one call, so none opens. Make the layer once.
 //!
 //! ```
 //! # use tower::{Layer, service_fn};
@@ -199,8 +200,9 @@
 //! # let _ = service;
 //! ```
 //!
-//! **The breaker outside of the retry.** It sees one outcome per request instead of one per
-//! attempt, so it opens later, and an attempt can't be rejected. Put the breaker inside the retry.
+//! **The breaker outside of the retry.** The breaker counts one outcome per request instead of one
+//! per attempt, so it opens later. It also can't reject single attempts. Put the breaker inside the
+//! retry.
 //!
 //! ```
 //! # #[cfg(feature = "retry")] {
@@ -253,13 +255,13 @@
 //!
 //! # Clone
 //!
-//! A [`BreakerLayer`] and all its clones have one circuit, however many services they make and
-//! however often these are cloned.
+//! A [`BreakerLayer`] and all its clones share one circuit. So do all services that they make, and
+//! the clones of these services.
 //!
 //! # Cancel safety
 //!
-//! A call can be dropped at any time. Its permit ends then, as the table in [States](#states)
-//! shows.
+//! A call can be dropped at any time. This ends its permit; the table in [States](#states) shows
+//! the effect.
 
 mod admission;
 mod call;

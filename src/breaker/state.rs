@@ -22,7 +22,8 @@ impl fmt::Display for State {
     }
 }
 
-/// What controls the state of a circuit. A mode stays in effect until it is changed.
+/// The mode of a circuit: whether its rules or an operator control its state. A mode stays in
+/// effect until it is changed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "store", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Mode {

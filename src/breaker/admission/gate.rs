@@ -23,7 +23,7 @@ pub(crate) struct AdmissionGate<S> {
     releaser: Releaser<S>,
 }
 
-/// The result of asking for one call.
+/// The admission of one call.
 pub(crate) struct Entry<'a, S> {
     pub(crate) admitted: Result<Permit, Rejection>,
     /// Holds the readiness error that is the outcome of the call, if there is one.
@@ -31,10 +31,10 @@ pub(crate) struct Entry<'a, S> {
     pub(crate) releaser: &'a Releaser<S>,
 }
 
-/// What the last poll found.
+/// The result of the last poll.
 #[derive(Default)]
 enum GateState {
-    /// The service wasn't polled since it was made or released, so it has reserved nothing.
+    /// The service hasn't been polled since it was made or released, so it has reserved nothing.
     #[default]
     Released,
     /// The service is ready. The circuit decides at the call.
@@ -50,8 +50,8 @@ enum GateState {
 }
 
 impl<S> AdmissionGate<S> {
-    /// Ready at once while the circuit rejects, otherwise when the service is. If `waits` is set:
-    /// ready when the service is and the circuit has issued a permit.
+    /// Returns ready at once while the circuit rejects; otherwise when the service is ready. With
+    /// `waits`, returns ready when the service is ready and the circuit has issued a permit.
     #[inline(always)]
     pub(crate) fn poll<C, Req>(
         &mut self,
@@ -85,7 +85,7 @@ impl<S> AdmissionGate<S> {
         Poll::Ready(())
     }
 
-    /// Gives up what the service may have reserved when it was polled. Keeps a readiness error.
+    /// Releases what the service may have reserved when it was polled. Keeps a readiness error.
     #[inline]
     fn release(&mut self, inner: &mut S) {
         if let GateState::InnerReady = self.ready {
@@ -124,8 +124,9 @@ impl<S> AdmissionGate<S> {
             self.ready = match admitted {
                 Ok(held) => GateState::Permitted(held),
                 Err(retry_in) => {
-                    // A service that waits for its circuit must not hold a place that others could
-                    // use. Its readiness error would be the outcome of a much later call.
+                    // While it waits for its circuit, the service must not hold a reservation that
+                    // others could use. Its readiness error is dropped, because it would become the
+                    // outcome of a much later call.
                     self.release(inner);
                     self.readiness = Readiness::default();
                     GateState::Waiting(RetryTimer::new(retry_in))
@@ -134,15 +135,15 @@ impl<S> AdmissionGate<S> {
         }
     }
 
-    /// Returns the permit for one call if the service was ready and the circuit is closed. `None`
-    /// decides nothing.
+    /// Returns the permit for one call if the service was ready and the circuit is closed. On
+    /// `None`, the caller takes the slow path.
     #[inline]
     pub(crate) fn try_enter_fast<C>(&mut self, circuit: &Circuit<C>) -> Option<Permit> {
         if let GateState::InnerReady = self.ready { circuit.admit_fast() } else { None }
     }
 
-    /// Returns the rejection of one call, if the last poll found one. This forgets a readiness
-    /// error that no call has returned: it would be the outcome of a much later probe.
+    /// Returns the rejection of one call, if the last poll found one. Also drops a readiness error
+    /// that no call returned, so that it doesn't become the outcome of a later probe.
     #[inline]
     pub(crate) fn take_rejection(&mut self) -> Option<PackedRejection> {
         let GateState::Rejecting(packed) = self.ready else { return None };
@@ -150,7 +151,7 @@ impl<S> AdmissionGate<S> {
         Some(packed)
     }
 
-    /// Asks the circuit for one call.
+    /// Requests a permit for one call.
     #[cold]
     pub(crate) fn enter<C>(&mut self, circuit: &Circuit<C>) -> Entry<'_, S> {
         // A readiness error is kept until it is the outcome of a call, even if the code below
@@ -158,7 +159,8 @@ impl<S> AdmissionGate<S> {
         let ready = self.ready_to_call();
         let admitted = match std::mem::replace(&mut self.ready, ready) {
             GateState::Permitted(held) => Ok(held.start_call()),
-            // `take_rejection` handles a rejection before this point; ask the circuit nonetheless.
+            // `take_rejection` has handled `Rejecting` before this point. If it hasn't, the circuit
+            // decides again.
             GateState::Released | GateState::InnerReady | GateState::InnerFailed | GateState::Rejecting(_) => {
                 circuit.try_acquire()
             }

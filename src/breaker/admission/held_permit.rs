@@ -1,9 +1,9 @@
-//! Permits that readiness holds before there is a call.
+//! Permits that a ready service holds before its call.
 
 use crate::breaker::{circuit::Circuit, permit::Permit, rejection::Rejection, transition::AdmissionKind};
 
-/// A permit that was issued with readiness, before the call. Dropped unused, it has no effect on
-/// the circuit's health.
+/// A permit that the circuit issued when the service became ready, before the call. If it is
+/// dropped without a call, it counts neither as a success nor as a failure.
 pub(super) struct HeldPermit(Option<Permit>);
 
 impl HeldPermit {
@@ -25,7 +25,7 @@ impl Drop for HeldPermit {
 }
 
 impl<C> Circuit<C> {
-    /// Asks for a permit. A rejection isn't counted, because there was no call.
+    /// Requests a permit. A rejection isn't counted, because there was no call.
     pub(super) fn hold_permit(&self) -> Result<HeldPermit, Rejection> {
         let mut permit = self.acquire(AdmissionKind::Request)?;
         permit.attribute_panics(false);

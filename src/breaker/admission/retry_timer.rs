@@ -14,9 +14,11 @@ use tokio::time::{Sleep, sleep};
 pub(super) struct RetryTimer(Mutex<Pin<Box<Sleep>>>);
 
 impl RetryTimer {
-    /// A probe may end, or a circuit may be reset, before that time, and neither wakes a waiting
-    /// service. So a waiting service checks the circuit at least this often. It is the longest hint
-    /// of a half-open circuit, so the jitter of the hints spreads the waiting services.
+    /// The longest wait between two checks. A probe may end, or the circuit may be reset, before
+    /// `retry_in`, and neither wakes a waiting service.
+    ///
+    /// A half-open circuit returns a random `retry_in` of at most this time. So this limit doesn't
+    /// remove the jitter, which spreads the waiting services.
     const LONGEST: Duration = Duration::from_millis(150);
 
     pub(super) fn new(retry_in: Option<Duration>) -> Self {

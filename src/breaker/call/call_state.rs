@@ -25,7 +25,8 @@ impl<C, Memo, Req, Done> CallState<C, Memo, Req, Done> {
         Self { permit, classifier, memo, completion, request: PhantomData }
     }
 
-    /// Panics between two polls don't belong to this call.
+    /// Prepares the state for the time between two polls: a panic of the thread then isn't a
+    /// failure of this call.
     pub(crate) fn parked(mut self) -> Self {
         self.permit.attribute_panics(false);
         self
@@ -56,8 +57,8 @@ impl<C, Memo, Req, Done> CallState<C, Memo, Req, Done> {
         Done::respond(response, permit)
     }
 
-    /// Completes a call with any outcome. Returns what the caller gets, and forwards the note about
-    /// it.
+    /// Completes a call with any outcome. Returns the result for the caller, and forwards the note
+    /// about it (`result_note`).
     #[cold]
     pub(crate) fn complete<Reject, Res, Err>(
         &mut self,
@@ -137,7 +138,7 @@ impl<C, Memo, Req, Done> CallState<C, Memo, Req, Done> {
 }
 
 /// Held while user code runs. If that code panics, the guard ends the permit as a failure. Between
-/// two polls, a panic of the thread doesn't belong to this call.
+/// two polls there is no guard: a panic of the thread then isn't a failure of this call.
 pub(crate) struct PanicGuard<'a, C, Memo, Req, Done>(&'a mut CallState<C, Memo, Req, Done>);
 
 impl<'a, C, Memo, Req, Done> PanicGuard<'a, C, Memo, Req, Done> {

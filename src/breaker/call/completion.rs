@@ -2,17 +2,18 @@
 
 use crate::{Verdict, breaker::permit::Permit};
 
-/// When a call ends: with its response, or later, with a part of the response that takes the permit
-/// along.
+/// When a call ends: with its response, or later, with a part of the response (such as its body),
+/// which then holds the permit.
 pub trait CallCompletion<Res> {
-    /// What the caller gets.
+    /// The response that the caller gets.
     type Response;
 
-    /// Returns whether the call continues after this response. `verdict`: how the response was
-    /// classified.
+    /// Returns whether the call continues after this response. `verdict` is the classification of
+    /// the response.
     fn continues(&self, response: &Res, verdict: Verdict) -> bool;
 
-    /// Makes what the caller gets of a response. `permit`: the permit of a call that continues.
+    /// Converts a response into the caller's response. `permit` is the permit of a call that
+    /// continues.
     fn respond(response: Res, permit: Option<Permit>) -> Self::Response;
 }
 

@@ -19,7 +19,8 @@ impl<Reject, C> RejectState<Reject, C> {
         Self { on_rejection, classifier }
     }
 
-    /// Makes what the caller gets. A response is marked as a rejection, if its type can be marked.
+    /// Makes the result for the caller. Marks a response as a rejection, if its type has room for
+    /// the mark.
     pub(crate) fn reject<Done, Req, Res, Err>(self, rejection: Rejection) -> Result<Done::Response, Reject::Error>
     where
         Reject: OnRejection<Res, Err>,

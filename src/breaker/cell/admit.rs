@@ -15,9 +15,10 @@ use crate::breaker::{
 };
 
 impl StateCell {
-    /// Decides whether a call is admitted. Returns the generation that admits it. The clock is read
-    /// only if the circuit isn't simply closed. `chance` decides about one call in slow start,
-    /// given the share of calls to admit. `changed` receives each transition that this call made.
+    /// Decides whether a call is admitted. Returns the generation that admits it. Reads the clock
+    /// only if the circuit isn't closed, or is in slow start. In slow start, `chance` gets the
+    /// share of calls to admit, and returns whether to admit this one. `changed` receives each
+    /// transition that this call makes.
     pub(crate) fn admit(
         &self,
         context: TransitionContext<'_>,
@@ -31,8 +32,8 @@ impl StateCell {
         let now = (context.now)();
         let mut claim = None;
         loop {
-            // Read before the word. Stamps that change later then can't be taken for those of this
-            // word.
+            // Read before the word, so that `Stamp::extend` notices a thread that writes a stamp
+            // afterwards.
             let before = self.read_stamps(context, Operation::Admission);
             let word = self.load();
             let mut elapsed = self.elapsed_timers(word, now, context.probes, context.slow_start);
@@ -51,8 +52,8 @@ impl StateCell {
                         self.next_admission_at(context.probes, word, now, kind),
                         now,
                     );
-                    // A stamp may have been missing because it was already written for a later
-                    // word.
+                    // A stamp may have been missing because another thread had already written it
+                    // for a later word.
                     if self.load() == word {
                         return Err(packed);
                     }
@@ -89,8 +90,8 @@ impl StateCell {
         (now < until).then(|| PackedRejection::new(State::Open, until, now))
     }
 
-    /// Returns the rejection that a request would get now. A request that chance would decide about
-    /// gets none.
+    /// Returns the rejection that a request would get now. Returns none in slow start, where
+    /// admission is random.
     pub(crate) fn peek(&self, probes: &ProbePolicy, now: impl FnOnce() -> u64) -> Result<(), PackedRejection> {
         if self.is_closed() {
             return Ok(());
@@ -114,7 +115,7 @@ impl StateCell {
                 }
                 _ => return Ok(()),
             };
-            // As in `admit`.
+            // As in `admit`: if the word has changed, a stamp may have been missing.
             if self.load() == word {
                 return Err(packed);
             }
@@ -133,8 +134,8 @@ impl StateCell {
             (Phase::HalfOpen { .. }, Some((_, HalfOpenTimeout::Close))) => self.half_open_ends_at(word),
             _ => None,
         };
-        // A timer that is over didn't admit the call: the circuit waits for a health probe of the
-        // user.
+        // A timer that is over isn't a reason to retry: it hasn't admitted this call, because the
+        // circuit waits for a health probe of the user.
         [by_time, undecided].into_iter().flatten().filter(|&at| at > now).min().unwrap_or(u64::MAX)
     }
 }

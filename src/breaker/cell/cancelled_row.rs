@@ -1,5 +1,5 @@
-//! Counts cancelled calls in a row. The count shares a word with the results of the probes, which a
-//! closed circuit doesn't need.
+//! Counts cancelled calls in a row. The count is stored in `StateCell::probes`, together with the
+//! results of the probes, which a closed circuit doesn't need.
 //!
 //! ```text
 //! closed:     generation 31 · unused 1 · cancelled 32
@@ -22,8 +22,9 @@ const DROPPED: u64 = u32::MAX as u64;
 const DROPPED_PROBES: u64 = 0xFF << 24;
 
 impl StateCell {
-    /// Counts a cancelled call, once. Returns the row of cancelled calls as failures, or no calls
-    /// while the row is too short to count. Returns `None` if the word must be read again.
+    /// Counts a cancelled call, once. Returns the row of cancelled calls, counted as failures; or
+    /// counts of 0 while the row hasn't lasted long enough. Returns `None` if the caller must read
+    /// the state word again.
     pub(super) fn record_cancelled(
         &self,
         before: u64,
@@ -35,8 +36,8 @@ impl StateCell {
         let row = || of(&self.probes, generation, state);
         let calls = match word.phase {
             Phase::Open => 0,
-            // Another call has ended since the last cancelled one, or this is the first: a row
-            // begins.
+            // Another call has ended since the last cancelled one, or no call was cancelled before:
+            // a row begins.
             Phase::Closed { .. } if word.answered || row() == 0 => {
                 if !self.lease_until.extend(before, generation, now()) {
                     return None;
@@ -48,8 +49,8 @@ impl StateCell {
             _ if !std::mem::replace(is_counted, true) => add(&self.probes, generation, state),
             _ => row(),
         };
-        // A short burst of cancellations doesn't mean that the service is down, also in a circuit
-        // that has just begun.
+        // A short burst of cancellations doesn't mean that the service is down. This also holds for
+        // a new circuit, which has no other calls yet.
         let lasts = || {
             let since = self.lease_until.of(generation);
             since.is_some_and(|since| now().saturating_sub(since) >= context.cancelled_row_time)
@@ -86,7 +87,7 @@ fn add(word: &AtomicU64, generation: u32, state: State) -> u32 {
     of(word, generation, state)
 }
 
-/// The length of the row.
+/// Returns the length of the row.
 fn of(word: &AtomicU64, generation: u32, state: State) -> u32 {
     let word = word.load(Ordering::Acquire);
     match state {
@@ -96,7 +97,8 @@ fn of(word: &AtomicU64, generation: u32, state: State) -> u32 {
     }
 }
 
-/// Ends the row of cancelled probes, because a probe was answered, although with a neutral result.
+/// Ends the row of cancelled probes. Called when the service answered a probe with a neutral
+/// result.
 pub(super) fn forget_probes(word: &AtomicU64, generation: u32) {
     let forget = |current: u64| {
         let is_mine = (current >> 33) as u32 == generation && current & DROPPED_PROBES != 0;

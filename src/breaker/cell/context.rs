@@ -1,4 +1,4 @@
-//! What the cell needs to know, and what it returns.
+//! The inputs and the results of the cell.
 
 use crate::breaker::{
     transition::{ProbePolicy, Rules, StateWord},
@@ -13,10 +13,10 @@ pub(crate) struct TransitionContext<'a> {
     pub(crate) lease: u64,
     /// The length of the slow start; 0 for none.
     pub(crate) slow_start: u64,
-    /// How long every call must have been cancelled before cancelled calls count as failures.
+    /// How long a row of cancelled calls must have lasted before it counts as failures.
     pub(crate) cancelled_row_time: u64,
     pub(crate) now: &'a dyn Fn() -> u64,
-    /// Whether a rule or the open time needs the start of a row of failures.
+    /// Whether a rule or the open time needs the time at which a row of failures began.
     pub(crate) times_failure_rows: bool,
     /// The open time that the failure requests, if the settings honor it.
     pub(crate) requested_open_time: Option<u64>,
@@ -25,7 +25,7 @@ pub(crate) struct TransitionContext<'a> {
     pub(crate) open_for: &'a dyn Fn(StateWord, Counts, u64) -> u64,
 }
 
-/// A change of the state, and what led to it.
+/// A change of the state, and the counts that led to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Transition {
     pub(crate) word: StateWord,
@@ -50,7 +50,7 @@ pub(crate) enum WindowUse<'a> {
 pub(crate) enum EndEffect {
     /// The state is the same. The call may have been counted.
     Unchanged,
-    /// The call's generation is over, so nothing changed.
+    /// The call's generation is over, so the call changed nothing.
     Stale,
     /// This call changed the state.
     Transitioned(Transition),

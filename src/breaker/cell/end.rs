@@ -14,8 +14,8 @@ use crate::breaker::{
 };
 
 impl StateCell {
-    /// Ends a call of `generation`. `slow`: whether the call was slow, or `None` if it doesn't
-    /// count as timed.
+    /// Ends a call of `generation`. `slow`: whether the call was slow; `None` if its duration
+    /// doesn't count.
     pub(crate) fn end_call(
         &self,
         context: TransitionContext<'_>,
@@ -73,7 +73,8 @@ impl StateCell {
                     None => continue,
                 }
             } else if let Phase::HalfOpen { .. } = word.phase {
-                // If two probes end at once, the one that gets here last sees both results.
+                // If two probes end at once, the thread that reads the counts last sees both
+                // results.
                 counts = self.probe_counts(generation);
             }
             if let (Phase::Closed { failures_in_a_row, .. }, true) = (word.phase, result != CallResult::Cancelled) {

@@ -1,23 +1,25 @@
-//! How long calls have been failing: one stamp, which each opening carries forward.
+//! When calls began to fail: one stamp, which each opening writes again for its generation.
+//!
+//! A *row of failures* is a number of failures without a success in between.
 //!
 //! | state | time | written by |
 //! |---|---|---|
-//! | closed | the first failure of the row | that failure, if a rule or the open time needs it |
-//! | open, half-open | the first failure of the row that opened the circuit | each opening |
+//! | closed | the first failure of the row | the thread that records that failure, if a rule or the open time needs the time |
+//! | open, half-open | the first failure of the row that opened the circuit | the thread of each opening |
 //!
 //! A closed circuit reads the stamp of its own generation, or of the next one: a thread that opens
-//! the circuit writes the time before it changes the word, and another call may change the word
-//! first. While the circuit isn't closed, the tag doesn't matter: the first opening has written the
-//! time, and each reopening writes the same time again.
+//! the circuit writes the time before it changes the state word, and another call may change the
+//! word first. While the circuit isn't closed, the generation in the stamp doesn't matter: the
+//! first opening has written the time, and each reopening writes the same time again.
 //!
 //! A success leaves the stamp in place. The next row writes a later time, and a stamp only gets
-//! later within a generation. So racing threads may make the row look younger than it is, but never
-//! older.
+//! later within a generation. So with racing threads, the recorded start of the row may be too
+//! late, but never too early.
 
 use super::stamp::Stamp;
 
-/// Stored times are later than the circuit's by this much (2.2 years), in microseconds. So 0 means
-/// no time, and a restored circuit can have been failing since before it was made.
+/// Added to the circuit's time before it is stored: 2.2 years, in microseconds. So 0 means no time,
+/// and a restored circuit can have been failing since before it was made.
 const OFFSET: u64 = 1 << 46;
 
 /// When calls began to fail, in microseconds since the circuit's epoch, plus [`OFFSET`].
@@ -29,7 +31,8 @@ impl FailingSince {
         Self(now.saturating_add(OFFSET))
     }
 
-    /// Failing for this long at `now`. The start is at most 2.2 years before the circuit was made.
+    /// The start of calls that have been failing for `failing_for` at `now`. It is at most 2.2
+    /// years before the circuit was made.
     pub(super) fn before(now: u64, failing_for: u64) -> Self {
         Self(now.saturating_add(OFFSET).saturating_sub(failing_for).max(1))
     }

@@ -8,8 +8,8 @@ use crate::breaker::{
     transition::{CallResult, Phase, StateWord},
 };
 
-/// The row of failures that a result belongs to. Empty if neither a rule nor the open time needs
-/// it.
+/// The row of failures that a result belongs to. All fields are unset if neither a rule nor the
+/// open time needs the row.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct FailureRow {
     /// When its first failure ended.
@@ -40,7 +40,7 @@ impl StateCell {
                 let since = began.unwrap_or(FailingSince::at(now));
                 FailureRow { since: Some(since), lasted: since.elapsed(now), begins: began.is_none() }
             }
-            // Cancelled calls have their own row.
+            // Cancelled calls have their own row, whose start is in `lease_until`.
             CallResult::Cancelled => {
                 let now = (context.now)();
                 let since = FailingSince::at(self.lease_until.of(word.generation).unwrap_or(now));
@@ -56,8 +56,8 @@ impl StateCell {
         failing_since_of(before.failing).filter(|_| word.state() != State::Closed)
     }
 
-    /// Starts the row of failures of a closed circuit now. A reconfiguration needs this if only the
-    /// new settings need the start of a row.
+    /// Lets the row of failures of a closed circuit begin now. A reconfiguration calls this if the
+    /// new settings need the start of a row and the former ones didn't.
     pub(crate) fn start_failure_row(&self, now: u64) {
         loop {
             let before = self.failing_since.read();
@@ -75,13 +75,13 @@ impl StateCell {
     }
 }
 
-/// When the row of failures of a closed generation began, if that was written.
+/// When the row of failures of a closed circuit began, if the stamp holds it.
 fn row_began(stamp: u64, word: StateWord) -> Option<FailingSince> {
     let time = Stamp::time(stamp, word.generation).or_else(|| Stamp::time(stamp, word.next_generation()));
     time.filter(|_| stamp != Stamp::NONE).map(FailingSince)
 }
 
-/// When calls began to fail, of a circuit that isn't closed.
+/// Returns the time in the stamp, if there is one. Right only while the circuit isn't closed.
 fn failing_since_of(stamp: u64) -> Option<FailingSince> {
     (stamp != Stamp::NONE).then(|| FailingSince(Stamp::any_time(stamp)))
 }

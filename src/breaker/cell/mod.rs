@@ -1,5 +1,5 @@
-//! The shared state of one circuit, in atomics. Only this module changes the state. All of it is
-//! one packed word:
+//! The shared state of one circuit, in atomics. Only this module changes it. The state itself is
+//! one packed word, the *state word*; comments in this module call it the word:
 //!
 //! ```text
 //!  63                       33 32      27 26  24 23   22 21                        0
@@ -12,19 +12,20 @@
 //! └───────────────────────────┴──────────┴──────┴───────┴───────────────────────────┘
 //! ```
 //!
-//! The other words carry their generation. So no word has to be cleared, and a value that is
-//! written late isn't taken for one of the present generation:
+//! Each of the other words carries the generation that it belongs to. So no word has to be cleared,
+//! and a value that is written late isn't taken for a value of the present generation. A time with
+//! its generation is a `Stamp`:
 //!
 //! | word | holds |
 //! |---|---|
 //! | `open_until` | open: the end of the open time |
-//! | `lease_until` | half-open: the lease of the newest probe. Closed: the start of the row of cancelled calls |
+//! | `lease_until` | half-open: the end of the newest probe's lease. Closed: the start of the row of cancelled calls |
 //! | `probes` | half-open: the results of the probes. Closed: the length of the row of cancelled calls |
 //! | `failing_since` | when calls began to fail (`failing_since`) |
-//! | `optional` | the limit of half-open, and the start of the slow start (`optional_times`) |
+//! | `optional` | the half-open timeout, and the start of the slow start (`optional_times`) |
 //!
-//! A thread writes the times *before* the word that makes them count. So a thread that sees an open
-//! circuit also sees the end of its open time.
+//! A thread writes the times of a state *before* it stores the state word. So a thread that sees an
+//! open circuit also sees the end of its open time.
 
 mod admit;
 mod cancelled_row;

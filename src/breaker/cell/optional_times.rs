@@ -1,7 +1,7 @@
-//! Times that only some settings need: the limit of the time in half-open, and the start of the
-//! slow start.
+//! Times that only some settings need: the half-open timeout, and the start of the slow start.
 //!
-//! The first write allocates both. There may be a million circuits, and most of them need neither.
+//! The first write allocates both times, to save memory: there may be a million circuits, and most
+//! of them need neither.
 
 use once_cell::race::OnceBox;
 
@@ -26,7 +26,7 @@ impl OptionalTimes {
         times
     }
 
-    // Relaxed is enough: storing the tenant in its core publishes the stamps.
+    // Relaxed is enough: the store of the tenant in its core publishes the stamps.
     pub(super) fn clear(&self) {
         if let Some(times) = self.0.get() {
             times.half_open_until.clear();
@@ -34,7 +34,7 @@ impl OptionalTimes {
         }
     }
 
-    /// The stamp of the limit of the time in half-open.
+    /// The stamp of the half-open timeout.
     pub(super) fn half_open_until(&self) -> u64 {
         self.0.get().map_or(Stamp::NONE, |times| times.half_open_until.read())
     }
@@ -44,7 +44,7 @@ impl OptionalTimes {
         self.allocated().half_open_until.extend(before, generation, time)
     }
 
-    /// The stamp of the start of the slow start.
+    /// The stamp of the slow start: when it began.
     pub(super) fn slow_start_since(&self) -> u64 {
         self.0.get().map_or(Stamp::NONE, |times| times.slow_start_since.read())
     }

@@ -1,4 +1,4 @@
-//! Changes that aren't the start or the end of a call.
+//! Changes from timers, reports without a permit, restored snapshots and cleared counts.
 
 use super::{
     context::{Transition, TransitionContext},
@@ -12,7 +12,7 @@ use crate::breaker::{
 };
 
 impl StateCell {
-    /// Advances a circuit whose timer is over. Returns the transition, if this thread made one.
+    /// Makes the transition of a timer that is over. Returns it, if this thread made one.
     pub(crate) fn advance_by_time(&self, context: TransitionContext<'_>) -> Option<Transition> {
         let before = self.read_stamps(context, Operation::Look);
         let word = self.load();
@@ -39,8 +39,9 @@ impl StateCell {
         }
     }
 
-    /// Replaces the word, whatever it is. An open word gets the open time `open_for`, and a circuit
-    /// that isn't closed has been failing for `failing_for`. Returns the words before and after.
+    /// Replaces the word unconditionally. If the new word is open, its open time is `open_for`. If
+    /// it isn't closed, calls have been failing for `failing_for`. Returns the words before and
+    /// after.
     pub(crate) fn restore(
         &self,
         context: TransitionContext<'_>,
@@ -48,7 +49,7 @@ impl StateCell {
         open_for: u64,
         failing_for: u64,
     ) -> (StateWord, StateWord) {
-        // A restored closed circuit has been closed for long, so it doesn't start slowly.
+        // A restored closed circuit may have been closed for long, so it has no slow start.
         let context = TransitionContext { slow_start: 0, ..context };
         loop {
             let before = self.read_stamps(context, Operation::End);
@@ -62,7 +63,7 @@ impl StateCell {
         }
     }
 
-    /// Starts a new generation of a closed circuit, with nothing counted. A slow start continues.
+    /// Starts a new generation of a closed circuit, with all counts 0. A slow start continues.
     pub(crate) fn clear_counts(&self) {
         loop {
             let before = self.optional.slow_start_since();

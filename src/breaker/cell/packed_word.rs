@@ -5,7 +5,8 @@ use crate::breaker::{
     transition::{Phase, StateWord},
 };
 
-// The bits of the word. Phase 0 is closed, and mode 0 is automatic.
+// The bits of the state word; see the figure in the module `cell`. Phase 0 is closed, and mode 0 is
+// automatic.
 pub(super) const FAILURES_IN_A_ROW: u64 = StateWord::MAX_FAILURES_IN_A_ROW as u64;
 pub(super) const SLOW_START: u64 = 1 << 20;
 pub(super) const ANSWERED: u64 = 1 << 21;

@@ -23,7 +23,7 @@ pub(super) fn record_probe(probes: &AtomicU64, generation: u32, result: CallResu
             None if is_later((current >> 33) as u32, generation) => return None,
             None => Counts::default(),
         };
-        // Trickling probes may be more than fit; the counts saturate.
+        // There may be more trickling probes than 8 bits can count, so the counts saturate.
         counts.calls = (counts.calls + 1).min(0xFF);
         counts.failures = (counts.failures + u32::from(result == CallResult::Failure)).min(0xFF);
         counts.slow = (counts.slow + u32::from(slow)).min(0xFF);

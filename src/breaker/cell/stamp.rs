@@ -16,15 +16,15 @@ impl Stamp {
     const TIME: u64 = (1 << Self::TIME_BITS) - 1;
     const IN_MILLIS: u64 = 1 << (Self::TIME_BITS - 1);
 
-    /// Time 0, which means the same as no time for every generation: it is over, and any other time
-    /// is later.
+    /// No time, stored as time 0. For every generation, time 0 has the same effect as no time: it
+    /// is over, and any other time is later.
     pub(super) const NONE: u64 = 0;
 
     pub(super) fn new() -> Self {
         Self(AtomicU64::new(Self::NONE))
     }
 
-    // Relaxed is enough: storing the tenant in its core publishes the stamp.
+    // Relaxed is enough: the store of the tenant in its core publishes the stamp.
     pub(super) fn clear(&self) {
         self.0.store(Self::NONE, Ordering::Relaxed);
     }
@@ -34,12 +34,12 @@ impl Stamp {
         Self::time(self.read(), generation)
     }
 
-    /// Returns the time in `stamp`, if it is of `generation`. "Never" is `u64::MAX`.
+    /// Returns the time in `stamp`, if it belongs to `generation`. `u64::MAX` means "never".
     pub(super) fn time(stamp: u64, generation: u32) -> Option<u64> {
         (stamp >> Self::TIME_BITS == tag(generation)).then_some(Self::any_time(stamp))
     }
 
-    /// Returns the time in `stamp`, of any generation.
+    /// Returns the time in `stamp`, whatever its generation.
     pub(super) fn any_time(stamp: u64) -> u64 {
         match stamp & Self::TIME {
             Self::TIME => u64::MAX,
@@ -53,8 +53,8 @@ impl Stamp {
     }
 
     /// Sets the time of `generation`, or makes it later. `before` is the stamp as it was before the
-    /// word was read. If another generation has written the stamp since, nothing changes and this
-    /// returns `false`: the caller must read the word again.
+    /// state word was read. If another generation has written the stamp since, nothing changes and
+    /// this returns `false`: the caller must read the state word again.
     pub(super) fn extend(&self, before: u64, generation: u32, time: u64) -> bool {
         let time = packed(time);
         let stamp = tag(generation) << Self::TIME_BITS | time;
@@ -75,7 +75,7 @@ impl Stamp {
     }
 }
 
-/// A later time has a larger number.
+/// Packs a time into 49 bits. A later time gives a larger number.
 fn packed(micros: u64) -> u64 {
     if micros < Stamp::IN_MILLIS {
         return micros;

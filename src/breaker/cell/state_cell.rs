@@ -20,9 +20,9 @@ use crate::{
 pub(crate) struct StateCell {
     pub(super) word: AtomicU64,
     pub(super) open_until: Stamp,
-    /// Half-open: the end of the lease of the probes. Closed: the start of the row of cancelled
-    /// calls. A thread that leaves the closed state doesn't write it, unlike `open_until`;
-    /// otherwise writers of two generations would overwrite each other.
+    /// Half-open: the end of the newest probe's lease. Closed: the start of the row of cancelled
+    /// calls. The thread that opens a closed circuit writes `open_until`, not this stamp; otherwise
+    /// writers of two generations would overwrite each other.
     pub(super) lease_until: Stamp,
     pub(super) failing_since: FailingStamp,
     pub(super) optional: OptionalTimes,
@@ -47,8 +47,8 @@ impl StateCell {
         unpack(self.read())
     }
 
-    /// Returns the generation, if the circuit is closed and admits every call. Most calls need
-    /// nothing else.
+    /// Returns the generation, if the circuit is closed and admits every call. Most calls read only
+    /// this.
     #[inline]
     pub(crate) fn generation_if_admitting_all(&self) -> Option<u32> {
         let word = self.read();
@@ -75,7 +75,7 @@ impl StateCell {
         self.read() & MODE == 0
     }
 
-    /// Replaces the word, whatever it is. Returns the words before and after.
+    /// Replaces the word unconditionally. Returns the words before and after.
     pub(crate) fn update(&self, next: impl Fn(StateWord) -> StateWord) -> (StateWord, StateWord) {
         loop {
             let word = self.load();
@@ -87,8 +87,8 @@ impl StateCell {
     }
 
     /// Prepares the cell for a new tenant, whose time starts at 0. Returns its first generation.
-    /// The times of the former tenant have another epoch, and their tags would match again after
-    /// some generations, so they are cleared.
+    /// Clears the stamps: they are relative to the former tenant's epoch, and after some
+    /// generations their 15 bits of generation would match again.
     pub(crate) fn start_tenant(&self) -> u32 {
         for stamp in [&self.open_until, &self.lease_until] {
             stamp.clear();
@@ -106,8 +106,8 @@ impl StateCell {
         self.word.load(Ordering::Acquire)
     }
 
-    // AcqRel: publishes the times that were written before, and acquires those of the thread that
-    // wrote the replaced word.
+    // AcqRel: publishes the times that this thread wrote before, and acquires the times of the
+    // thread that wrote the replaced word.
     pub(super) fn compare_exchange(&self, word: StateWord, next: StateWord) -> bool {
         self.word.compare_exchange(pack(word), pack(next), Ordering::AcqRel, Ordering::Acquire).is_ok()
     }

@@ -1,4 +1,4 @@
-//! A step from one word to the next, with the times that belong to it.
+//! A step from one state word to the next, with the times that belong to the next word.
 
 use super::{
     context::{Transition, TransitionContext},
@@ -27,12 +27,12 @@ pub(super) struct StampReadings {
 pub(super) struct NewTimes {
     /// The open time, if the next word opens the circuit.
     pub(super) open_for: u64,
-    /// When the next phase began, if that was earlier than now.
+    /// When the next phase began. `None`: now.
     pub(super) began: Option<u64>,
-    /// When calls began to fail: for a word that opens the circuit, or that starts a row of
+    /// When calls began to fail. Set if the next word opens the circuit or starts a row of
     /// failures.
     pub(super) failing: Option<FailingSince>,
-    /// How long the next probe is admitted alone.
+    /// The length of the lease of the probe that the next word admits.
     pub(super) lease: u64,
 }
 
@@ -41,9 +41,9 @@ pub(super) struct NewTimes {
 pub(super) struct Trip {
     /// The counts that met a rule.
     pub(super) counts: Counts,
-    /// When the row of failures began that opens the circuit, if known.
+    /// When the row of failures that opens the circuit began, if known.
     pub(super) failing_since: Option<FailingSince>,
-    /// When the circuit opened, if that was earlier than now.
+    /// When the circuit opened. `None`: now.
     pub(super) began: Option<u64>,
 }
 
@@ -66,7 +66,7 @@ impl StateCell {
         context: TransitionContext<'_>,
     ) -> Option<Transition> {
         let counts = self.probe_counts(word.generation);
-        // The time in half-open ended at its limit, even if that is noticed later.
+        // The half-open state ended at its timeout, even if this thread notices it later.
         let began = self.half_open_ends_at(word).filter(|_| matches!(word.phase, Phase::HalfOpen { .. }));
         let times = match next.phase {
             Phase::Open => {
@@ -80,7 +80,7 @@ impl StateCell {
         (stepped && next.generation != word.generation).then_some(Transition { word: next, counts, open_for })
     }
 
-    /// The times of a word that opens the circuit.
+    /// Returns the times of a word that opens the circuit.
     pub(super) fn opening_times(
         &self,
         before: StampReadings,
@@ -103,7 +103,7 @@ impl StateCell {
         NewTimes { open_for, began: Some(now), failing: Some(failing), lease: 0 }
     }
 
-    /// Steps from one word to the next, and writes the times that belong to it. Returns whether
+    /// Writes the times of the next word, and then steps from `word` to `next`. Returns whether
     /// this thread made the step.
     pub(super) fn try_step(
         &self,
@@ -130,8 +130,8 @@ impl StateCell {
                     _ => true,
                 };
                 let limit = match context.probes.limit {
-                    // The first probe starts the limit. A new round keeps the limit of the former
-                    // one.
+                    // The half-open timeout starts with the first probe. A new round keeps the
+                    // timeout of the former round.
                     Some((limit, _)) if is_first && in_flight > 0 => {
                         let until = self.half_open_ends_at(word).filter(|_| word.phase != Phase::Open);
                         Some(until.unwrap_or_else(|| after(limit)))

@@ -150,8 +150,8 @@ fn a_new_tenant_ignores_times_with_the_same_tag() {
     assert_eq!((cell.load().generation, cell.timer_ends_at(cell.load())), ((1 << 16) + 1, Some(10)));
 }
 
-/// A thread found the lease over, wrote the next lease, and then lost the word to a probe that
-/// ended. The models found this case; here it is step by step.
+/// A thread sees that the lease is over and stores the next lease. Then its compare-exchange on the
+/// state word fails, because a probe ended. The loom models found this case.
 #[test]
 fn an_abandoned_round_stays_over() {
     let two = ProbePolicy::new(2, CloseCondition::Successes(2));

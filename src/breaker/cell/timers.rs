@@ -15,8 +15,8 @@ impl StateCell {
         let is_over = |until: Option<u64>| until.is_some_and(|until| until <= now);
         let in_half_open = matches!(word.phase, Phase::HalfOpen { .. });
         let timer = match word.phase {
-            // The length comes from the present settings, which may have changed since the slow
-            // start began.
+            // The length comes from the present settings; a reconfiguration may have changed it
+            // since the slow start began.
             Phase::Closed { slow_start: true, .. } => {
                 self.slow_start_began_at(word).is_none_or(|since| since.saturating_add(slow_start) <= now)
             }
@@ -26,31 +26,33 @@ impl StateCell {
         ElapsedTimers { timer, limit }
     }
 
-    /// When an open or half-open circuit changes without a call; `None` while closed.
+    /// When the timer of an open circuit (its open time) or a half-open one (the newest probe's
+    /// lease) ends; `None` while closed.
     pub(crate) fn timer_ends_at(&self, word: StateWord) -> Option<u64> {
         match word.phase {
             Phase::Closed { .. } => None,
             Phase::Open => self.open_until.of(word.generation),
             Phase::HalfOpen { .. } => {
                 let lease = self.lease_until.read();
-                // A thread that found this lease over writes the lease of the next round, and may
-                // then lose the word to a probe that ends. The lease of this round is overwritten
-                // then; it stays over for all threads.
+                // A thread that found this lease over writes the lease of the next round. Its
+                // compare-exchange on the word may then fail, because a probe ended. The lease of
+                // this round is then overwritten, but counts as over for all threads.
                 let given_up = || Stamp::time(lease, word.next_generation()).map(|_| 0);
                 Stamp::time(lease, word.generation).or_else(given_up)
             }
         }
     }
 
-    /// Until when a circuit that isn't closed rejects requests, as far as its timers decide;
-    /// `u64::MAX` if they don't. While half-open, this is the lease of a probe in flight.
-    /// `to_come`: how long after the open time only the user's health probes are admitted.
+    /// Until when a circuit that isn't closed rejects requests because of its timers; `u64::MAX` if
+    /// no timer ends that. While half-open, this is the end of the newest probe's lease. For
+    /// `to_come` after the open time, the circuit admits only the user's health probes.
     #[cfg(feature = "keyed")]
     pub(crate) fn rejects_until(&self, word: StateWord, to_come: u64) -> u64 {
         let open_until = match word.phase {
             Phase::Closed { .. } => return 0,
             Phase::Open => self.open_until.of(word.generation).unwrap_or(u64::MAX),
-            // The generation before was open, unless it was another round of probes.
+            // In the generation before, the circuit was open, unless that was another round of
+            // probes.
             Phase::HalfOpen { .. } if to_come > 0 => self.open_until.of(word.previous_generation()).unwrap_or(0),
             Phase::HalfOpen { .. } => 0,
         };
@@ -58,16 +60,16 @@ impl StateCell {
         open_until.saturating_add(to_come).max(probed_until)
     }
 
-    /// When the slow start began. A thread that clears the counts carries this time into the next
-    /// generation, and may then lose the word to a call that ends. So the stamps of both
-    /// generations count.
+    /// When the slow start began. A thread that clears the counts writes this time for the next
+    /// generation. Its compare-exchange on the word may then fail, because a call ended. So a stamp
+    /// of either generation counts.
     pub(super) fn slow_start_began_at(&self, word: StateWord) -> Option<u64> {
         let since = self.optional.slow_start_since();
         Stamp::time(since, word.generation).or_else(|| Stamp::time(since, word.next_generation()))
     }
 
-    /// Until when the circuit may be half-open. The next round keeps this time, so the stamps of
-    /// both generations count.
+    /// Until when the circuit may be half-open. The next round keeps this time, so a stamp of
+    /// either generation counts.
     pub(super) fn half_open_ends_at(&self, word: StateWord) -> Option<u64> {
         let limit = self.optional.half_open_until();
         Stamp::time(limit, word.generation).or_else(|| Stamp::time(limit, word.next_generation()))

@@ -1,12 +1,14 @@
-//! Trickling probes: the interval that each probe starts, stored in the word of the lease.
+//! Trickling probes. Each probe starts an interval, whose end is stored in `lease_until`.
 //!
-//! All probes of one stay in half-open belong to the same generation, so a thread that wants to
-//! admit one makes the lease later before it changes the word. If it loses the word to a probe that
-//! ends, it finds the lease that it wrote itself. Its [`IntervalClaim`] lets it try again: the
-//! interval was over, and no other thread has admitted a probe since.
+//! All probes between two transitions belong to the same generation. A thread that wants to admit
+//! one writes a later `lease_until` before it changes the state word. If its compare-exchange on
+//! the word fails because a probe ended, it then reads the end that it wrote itself, which isn't
+//! over. Its [`IntervalClaim`] lets it try again: the interval was over, and no other thread has
+//! admitted a probe since.
 //!
 //! If the probe that ends is the only one and fails, the circuit opens until the end of an interval
-//! that no probe began. Then the thread is rejected, and no probe is sent in that one interval.
+//! that has no probe. Then the thread's call is rejected, and no probe is sent in that one
+//! interval.
 
 use super::{
     context::TransitionContext,
@@ -31,14 +33,14 @@ impl IntervalClaim {
         }
     }
 
-    /// Returns whether no probe has been admitted since.
+    /// Returns whether no probe has been admitted since the claim was made.
     pub(super) fn holds(self, word: StateWord) -> bool {
         Self::of(word) == Some(self)
     }
 }
 
 impl StateCell {
-    /// The times of a word that admits a probe.
+    /// Returns the times of a word that admits a probe.
     pub(super) fn probe_times(
         &self,
         before: StampReadings,
@@ -52,13 +54,13 @@ impl StateCell {
         let now = (context.now)();
         let failing_for = self.failing_since_before(before, word).map_or(0, |since| since.elapsed(now));
         let counts = self.probe_counts(word.generation);
-        // The open time that a failure of this probe would lead to.
+        // The open time that would follow if this probe failed.
         let interval = (context.open_for)(next.with_longer_streak(), counts, failing_for);
         let lease = if interval > LONGEST { context.lease } else { interval };
         NewTimes { lease, ..NewTimes::default() }
     }
 
-    /// When the interval ends that the newest probe started.
+    /// When the interval of the newest probe ends; `None` if probes don't trickle.
     pub(super) fn interval_end(&self, word: StateWord, context: TransitionContext<'_>) -> Option<u64> {
         let trickles = context.probes.trickles() && matches!(word.phase, Phase::HalfOpen { .. });
         if trickles { self.lease_until.of(word.generation) } else { None }

@@ -104,9 +104,9 @@ impl<C> Circuit<C> {
         self.end(permit, result, note)
     }
 
-    /// Ends the call of a function with its outcome. The memo is made only now. A memo that is held
-    /// while the function runs would name `E`; if `E` has a lifetime in it, as `Box<dyn Error>`
-    /// has, the compiler can't prove that the call may be spawned.
+    /// Classifies the result and ends the permit. Creates the memo here: held across the `await`,
+    /// it would put `Err` into the future's type. For an `Err` such as `Box<dyn Error>`, the
+    /// compiler then can't prove that the future is `Send`.
     pub(super) fn end<Res, Err>(
         &self,
         permit: Permit,

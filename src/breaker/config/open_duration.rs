@@ -152,7 +152,8 @@ impl OpenDuration {
         self
     }
 
-    /// Sets the factor between two openings in a row, of a [exponential](Self::exponential) time.
+    /// Sets the factor of an [exponential](Self::exponential) time: each opening in a row lasts
+    /// longer than the one before by this factor.
     ///
     /// # Errors
     ///
@@ -249,9 +250,8 @@ impl OpenDuration {
         }
     }
 
-    /// The longest time before jitter. A share of the failing time reaches the longest time in
-    /// every long fault. Jitter must still spread the clients then, so it needs room below the
-    /// longest time.
+    /// The cap before jitter. Every long fault drives a share of the failing time to its cap. This
+    /// cap leaves room below `longest()`, so that jitter still spreads the clients.
     fn longest_mean(&self) -> Duration {
         match (&self.growth, self.jitter) {
             (Growth::OfFailingTime(_), Some(share)) => times(self.longest(), 1.0 / (1.0 + share.as_f64())),

@@ -12,7 +12,7 @@ use crate::{
 /// forgotten, and late results of its probes are ignored. So a lost probe can't keep a circuit
 /// half-open forever.
 ///
-/// If there is an [`TripRule::SlowCallRate`](super::TripRule::SlowCallRate), a slow probe counts as
+/// If there is a [`TripRule::SlowCallRate`](super::TripRule::SlowCallRate), a slow probe counts as
 /// a failure. With [`failure_rate`](Self::failure_rate), slow probes reopen the circuit at the
 /// share that this rule sets.
 ///

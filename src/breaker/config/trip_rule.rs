@@ -12,22 +12,22 @@ use crate::{
 
 /// When a closed circuit opens.
 ///
-/// | rule | good for | weak where |
+/// | rule | good for | weakness |
 /// |---|---|---|
-/// | [`Consecutive`](Self::ConsecutiveFailures) | low traffic, a dependency that is up or down | a dependency that fails half of the calls may never fail n times in a row |
-/// | [`Ratio`](Self::FailureRate), last N calls | steady traffic, partial failure | bursts of traffic: the last N calls may be from yesterday |
-/// | [`Ratio`](Self::FailureRate), last T of time | bursts of traffic | few calls in T: the minimum isn't reached |
-/// | [`Slow`](Self::SlowCallRate) | a dependency whose answers come too late to be useful | long tails that are normal; two clock reads per call |
+/// | [`ConsecutiveFailures`](Self::ConsecutiveFailures) | low traffic, a dependency that is up or down | a dependency that fails half of the calls may never fail n times in a row |
+/// | [`FailureRate`](Self::FailureRate), last N calls | steady traffic, partial failure | bursts of traffic: the last N calls may be from yesterday |
+/// | [`FailureRate`](Self::FailureRate), last T of time | bursts of traffic | few calls in T: the minimum isn't reached |
+/// | [`SlowCallRate`](Self::SlowCallRate) | a dependency whose answers come too late to be useful | long tails that are normal; two clock reads per call |
 /// | [`AdaptiveThrottle`](Self::AdaptiveThrottle) | a dependency that is overloaded, not down; many clients | a dependency that is down for long still gets calls |
 /// | [`Custom`](Self::Custom) | conditions that the others don't cover | |
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum TripRule {
-    /// A number of failures in a row. Neutral and dropped calls neither count nor end the row.
-    /// [`consecutive`](Self::consecutive) and [`lasting`](Self::lasting) make this rule and check
-    /// its numbers.
+    /// A number of failures in a row: with no success in between. Neutral and dropped calls neither
+    /// count nor end the row. [`consecutive`](Self::consecutive) and [`lasting`](Self::lasting)
+    /// make this rule and check its numbers.
     ConsecutiveFailures {
-        /// The number of failures. No more than 1,048,575 are counted, so a larger number means
+        /// The number of failures. The circuit counts up to 1,048,575, so a larger number means
         /// 1,048,575.
         failures: NonZeroU32,
         /// The circuit opens at the end of a failed call if the first failure of the row ended at
@@ -57,15 +57,15 @@ pub enum TripRule {
     /// (requests + 1)), from Google's *Site Reliability Engineering*, chapter 21. Some requests are
     /// always admitted, so that recovery is noticed.
     ///
-    /// Requests are all that were rejected, succeeded (these are accepted) or failed,
-    /// [throttled](crate::FailureKind::Throttled) ones included. Requests in flight, neutral and
-    /// dropped ones don't count. After a long outage, about one request per window is admitted, and
-    /// with k = 2 about five times as many with each further window. A shorter window
-    /// ([`AdaptiveThrottle::over`]) recovers sooner.
+    /// Requests that succeeded count as accepted. Requests that were rejected or that failed,
+    /// [throttled](crate::FailureKind::Throttled) ones included, count as not accepted. Requests in
+    /// flight, neutral and dropped requests don't count. After a long outage, about one request per
+    /// window is admitted, and with k = 2 about five times as many with each further window. A
+    /// shorter window ([`AdaptiveThrottle::over`]) recovers sooner.
     AdaptiveThrottle(AdaptiveThrottle),
     /// A custom rule over the contents of the window. It shares its window with
-    /// [`Ratio`](Self::FailureRate): if both are set, the later one sets the window and the minimum
-    /// for both.
+    /// [`FailureRate`](Self::FailureRate): if both rules are set, the one added later sets the
+    /// window and the minimum for both.
     ///
     /// The circuit evaluates the rule after every call that changes the rule's input, once the
     /// window has reached its [minimum](Window::minimum). With a minimum of 1, that is from the
@@ -79,8 +79,8 @@ pub enum TripRule {
 }
 
 impl TripRule {
-    /// Makes an [`TripRule::ConsecutiveFailures`] from a plain number. The age of the row doesn't
-    /// matter unless [`lasting`](Self::lasting) is set.
+    /// Makes a [`TripRule::ConsecutiveFailures`] from a plain number. The circuit opens whatever
+    /// the age of the row, unless [`lasting`](Self::lasting) is set.
     ///
     /// # Errors
     ///
@@ -96,9 +96,9 @@ impl TripRule {
     /// that hits many calls at once doesn't open the circuit.
     ///
     /// The circuit opens at the end of a failed call. The row lasts from the end of its first
-    /// failure, so a row of one failure has lasted for no time.
-    /// [CancelledCalls](super::CancelledCalls::FailureIfAll) calls also open the circuit only once
-    /// their row has lasted for this long.
+    /// failure, so a row of one failure has lasted for no time. [Cancelled
+    /// calls](super::CancelledCalls::FailureIfAll), too, open the circuit only once their row has
+    /// lasted for this long.
     ///
     /// The first failure of a row reads the clock and writes one word; each further failure reads
     /// the clock. A success does neither.
@@ -123,8 +123,8 @@ impl TripRule {
     ///
     /// # Errors
     ///
-    /// If the rule isn't [`Consecutive`](Self::ConsecutiveFailures), or if `time` is more than 8.9
-    /// years.
+    /// If the rule isn't [`ConsecutiveFailures`](Self::ConsecutiveFailures), or if `time` is more
+    /// than 8.9 years.
     pub fn lasting(self, time: Duration) -> Result<Self, InvalidConfig> {
         match self {
             Self::ConsecutiveFailures { failures, .. } if micros(time) <= LONGEST => {
@@ -135,7 +135,7 @@ impl TripRule {
         }
     }
 
-    /// Makes an [`TripRule::Custom`] from a closure.
+    /// Makes a [`TripRule::Custom`] from a closure.
     pub fn custom(window: Window, rule: impl CustomTripRule) -> Self {
         Self::Custom { rule: Arc::new(rule), window }
     }

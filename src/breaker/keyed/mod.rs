@@ -56,10 +56,11 @@
 //! A half-open circuit without probes in flight is evicted like an idle one. Reading a state
 //! doesn't count as use. If no circuit can be evicted, a new key gets a circuit that isn't stored.
 //!
-//! A call reads one bucket of keys, takes no lock, and writes only the reference count of its
-//! circuit. The `Hash`, `Eq`, `Clone` and `Drop` of your key type may use the circuits. The cost of
-//! a call doesn't grow with the number of keys, except for cache misses. When the table is full, a
-//! new key looks at up to 4,096 others to find one to evict.
+//! A call reads one bucket of keys and takes no lock. It writes the reference count of its circuit,
+//! and, for the first three visits of a key, the visits. The `Hash`, `Eq`, `Clone` and `Drop` of
+//! your key type may use the circuits. The cost of a call doesn't grow with the number of keys,
+//! except for cache misses. When the table is full, a new key looks at up to 4,096 others to find
+//! one to evict.
 
 mod circuits;
 mod layer;

@@ -1,9 +1,9 @@
 //! A lock-free table of circuits with a bounded number of keys.
 //!
 //! The keys are spread over buckets. A bucket is an immutable slice behind an `ArcSwap`: a call
-//! reads it, and a new key replaces it. So no user code (the `Hash`, `Eq`, `Clone` and `Drop` of a
-//! key) runs under a lock, calls write no memory that other calls read, and the capacity holds for
-//! all keys together.
+//! reads it, and a new key replaces it. No user code (the `Hash`, `Eq`, `Clone` and `Drop` of a
+//! key) runs under a lock. A call writes to its entry only while its key has fewer than
+//! [`MOST_VISITS`] visits. The capacity holds for all keys together.
 //!
 //! A new key first enters its bucket. Then another key is evicted, if there are too many. So
 //! several threads that insert the same new key evict no more keys than one thread would. Until

@@ -40,8 +40,7 @@ pub struct Permit {
     /// `PLAIN`, `COUNTED`, `OWNS_PANICS`, `ANSWERED`: one byte, because each call holds a permit.
     pub(super) flags: u8,
     pub(super) ended: bool,
-    /// The attempt of an outer retry that the call belongs to, if the attempt has a time limit;
-    /// otherwise 0.
+    /// The outer retry's attempt that made this call, if it has a time limit; otherwise 0.
     pub(super) attempt: u16,
     /// When the call began, in the tenant's microseconds; `UNTIMED` if no setting needs that.
     pub(super) started: u64,

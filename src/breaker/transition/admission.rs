@@ -75,7 +75,7 @@ pub(crate) fn decide_admission(
             AdmissionDecision::Probe(word.new_probe_round())
         }
         // A reconfiguration lowered the number of results that are needed. No probe is in flight
-        // that would decide, so start a new round.
+        // that could end the round, so start a new one.
         Phase::HalfOpen { in_flight: 0, counted, .. } if counted >= probes.results_needed() => {
             AdmissionDecision::Probe(word.new_probe_round())
         }

@@ -19,7 +19,7 @@ pub(crate) enum CallResult {
     Slow,
     /// The service answered, and the classifier or the settings made it neutral.
     Neutral,
-    /// The caller dropped the call, and the settings count that as a failure while every call is
+    /// The caller dropped the call. The settings count this as a failure while all calls are
     /// dropped.
     Cancelled,
     /// The call wasn't made, or it was dropped and the settings ignore that.
