@@ -75,7 +75,7 @@ thread_local! {
 struct Scopes {
     /// The budget of the innermost retry around the call; 0 if there is none.
     innermost: Cell<usize>,
-    /// The budgets of the retries further out, the innermost first.
+    /// The budgets of the other outer retries, the innermost first.
     outer: Cell<[usize; MAX_BUDGETS - 1]>,
     /// One bit per budget, the innermost first: the budget has received the outcome of the current
     /// attempt.

@@ -73,7 +73,7 @@ pub enum Event<'a> {
     CircuitOpened {
         /// The circuit's name.
         name: &'a Name,
-        /// How long it stays open; `Duration::MAX` if until it is reset.
+        /// How long it stays open; `Duration::MAX` if it stays open until it is reset.
         open_for: Duration,
         /// How often it has opened without closing in between: 1 is the first time; 0 if it was
         /// forced open.
@@ -89,8 +89,8 @@ pub enum Event<'a> {
         /// The slow calls among these calls.
         slow: u32,
     },
-    /// A circuit that only measures would have opened. Emitted once until it is reset or its rules
-    /// are replaced.
+    /// A circuit in `MetricsOnly` mode would have opened. Emitted once until it is reset or its
+    /// rules are replaced.
     CircuitWouldOpen {
         /// The circuit's name.
         name: &'a Name,
@@ -163,7 +163,7 @@ pub struct QuotaUsage<'a> {
 }
 
 impl<'a> QuotaUsage<'a> {
-    /// Makes the counts for the test of an observer.
+    /// Makes counts to test an observer with.
     pub const fn new(key: &'a str, retries: u32, total: u64) -> Self {
         Self { key, retries, total }
     }

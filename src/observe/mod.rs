@@ -1,4 +1,5 @@
-//! Events and observers: each [`Event`] is emitted at one place, to every [`Observer`].
+//! Events and observers: a layer or circuit passes each [`Event`] to every [`Observer`] that was
+//! added to it.
 //!
 //! A success on the first attempt through a closed circuit emits no event. A layer calls its
 //! observers on the task of the call, after it has updated its state, and with no lock held. A slow
@@ -36,7 +37,7 @@
 //!
 //! Don't change the outcome of a call in an observer: use a [classifier](crate::classify), or a
 //! custom [policy](crate::retry::Policy). To learn how a single result came about, use
-//! [`answered`](crate::report).
+//! [`with_report`](crate::report).
 //!
 //! # Anti-patterns
 //!

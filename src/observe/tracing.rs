@@ -13,10 +13,10 @@ use crate::{Cause, sanitize::name_str};
 /// | a retry, with attempt and delay | warn |
 /// | a circuit opened | error; debug from the second opening in a row on |
 /// | a retry stopped: permanent failure, attempts spent, budget empty, deadline | error |
-/// | a retry stopped: the circuit rejected the call, or the request can't be sent again; a wait for the end of a rejection | debug |
+/// | a retry stopped: the circuit rejected the call, or the request can't be sent again; a retry waits for the end of a rejection | debug |
 /// | the first request that can't be sent again | warn |
 /// | the first failure whose request isn't known to be idempotent | warn |
-/// | the backup of a fallback is called; a circuit is half-open or closed; a retry succeeded; a refused request is sent again | info |
+/// | the backup of a fallback is called; a circuit is half-open or closed; a retry succeeded; a request that the server didn't process is sent again | info |
 /// | the backup of a fallback failed, too | error |
 /// | a circuit counted a failure, or rejected a call | debug |
 ///
@@ -25,7 +25,7 @@ use crate::{Cause, sanitize::name_str};
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TracingObserver;
 
-/// Shows `until reset` in place of a duration for a circuit without open time.
+/// Shows `until reset` in place of a duration for a circuit that stays open until it is reset.
 struct ShownOpenTime(Duration);
 
 impl fmt::Debug for ShownOpenTime {

@@ -1,7 +1,7 @@
 //! Files that only their owner may read, unless the owner has changed their mode.
 //!
-//! A new file has mode 0600. A file that replaces another gets that one's mode. Files are opened by
-//! their own path, and never through a symbolic link.
+//! A new file has mode 0600. A file that replaces another gets the mode of the replaced file. Files
+//! are opened by their own path, and never through a symbolic link.
 
 mod access;
 mod lock;

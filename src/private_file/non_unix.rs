@@ -1,4 +1,5 @@
-//! Systems without modes, on which files can't be compared.
+//! Non-Unix systems: files have no mode, and this module doesn't compare a file with the file at
+//! its path, so `is_at` is always true.
 
 use std::{
     fs::{DirBuilder, File, Metadata, OpenOptions},

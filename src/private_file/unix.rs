@@ -21,7 +21,7 @@ pub(super) fn set_mode(file: &File, mode: u32) {
     }
 }
 
-/// Whether `file` is what is at `path`, and not through a link.
+/// Whether `file` is the file at `path` itself, and not the target of a link at `path`.
 pub(super) fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     let ours = file.metadata()?;
     match fs::symlink_metadata(path) {

@@ -8,7 +8,7 @@ use pin_project_lite::pin_project;
 use super::{Reported, ReportedError};
 use crate::call_context::result_note::{self, Note};
 
-/// Attaches to a future's result how it came about. Use it for `run` of a
+/// Attaches a report to the result of a future. Use it for `run` of a
 /// [`RetryLayer`](crate::RetryLayer), or for the call of a service.
 ///
 /// ```

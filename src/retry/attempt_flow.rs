@@ -1,4 +1,4 @@
-//! One attempt: how the service is called, and what follows its outcome.
+//! One attempt: how the service is called, and what the retry does after its outcome.
 //!
 //! [`ResponseFuture`](super::future::ResponseFuture), which also drives
 //! [`run`](super::RetryLayer::run), and [`run_blocking`](super::RetryLayer::run_blocking) share

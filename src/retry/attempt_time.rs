@@ -50,8 +50,8 @@ where
     earlier(own, attempt.deadline())
 }
 
-/// The [`attempt_deadline`], as long as it is enforced. It is no longer enforced after the attempt
-/// has reached it and the policy had no outcome for that.
+/// The [`attempt_deadline`], as long as it is enforced. `None` after the attempt has reached it and
+/// the policy returned no outcome for that.
 pub(super) fn enforced_deadline<P, Req, Res, Err>(policy: &P, attempt: &Attempt) -> Option<Instant>
 where
     P: Policy<Req, Res, Err>,
@@ -67,8 +67,8 @@ fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
     }
 }
 
-/// Whether the deadline that a request carries had passed before the request came. A total limit of
-/// zero isn't such a deadline: the first attempt is made.
+/// Whether the deadline that a request carries had passed before the request was made. A total
+/// limit of zero isn't such a deadline: the first attempt is made.
 #[inline]
 pub(super) fn came_too_late(first: &Attempt) -> bool {
     first.deadline().zip(first.started()).is_some_and(|(deadline, started)| deadline < started)

@@ -1,4 +1,4 @@
-//! What the earlier retries of a request leave for the backoff of the next one.
+//! The state of a request's backoff between two retries.
 
 use std::time::Duration;
 

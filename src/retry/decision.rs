@@ -38,7 +38,7 @@ pub enum DecisionReason {
     Neutral,
     /// The attempt failed, and another one may succeed.
     Transient,
-    /// A breaker further in rejected the call.
+    /// An inner breaker rejected the call.
     Rejected {
         /// The time until the circuit may admit a call. `None` if it isn't known.
         retry_in: Option<Duration>,

@@ -30,7 +30,7 @@ pub struct RetryState<Memo, Account> {
     after_failure: ColdOption<Box<AfterFailure>>,
 }
 
-/// What is needed after a failure that isn't returned.
+/// The state that exists only after a failure that isn't returned.
 #[derive(Debug, Default)]
 struct AfterFailure {
     backoff: BackoffState,
@@ -74,8 +74,8 @@ where
 
     #[inline(always)]
     fn decide(&self, progress: &mut Self::State, attempt: &Attempt, outcome: Outcome<'_, Res, Err>) -> Decision {
-        // An attempt that wasn't made, because the service didn't become ready, gives back what it
-        // has reserved.
+        // If the attempt wasn't made because the service didn't become ready, its token is
+        // refunded.
         let after_failure = progress.after_failure.as_mut();
         let paid = after_failure.and_then(|after_failure| after_failure.reservation.settle(attempt.number()));
         self.quota.release(&mut progress.account);
@@ -95,7 +95,7 @@ where
     }
 
     fn not_retried(&self, progress: &mut Self::State, attempt: &Attempt, cause: Cause) {
-        // Given back here and not later, when the caller drops the future.
+        // Refunded here and not later, when the caller drops the future.
         if let Some(after_failure) = progress.after_failure.as_mut() {
             after_failure.reservation.give_back();
         }

@@ -67,23 +67,26 @@
 //!
 //! Calls that succeed clone no service. All clones of a [`Retry`] share one spare instance: the
 //! first call, and the first call after a retry, store a clone of the instance that they have
-//! called. So the state that a service keeps in itself, such as a counter or a connection, is that
-//! of the latest of these calls.
+//! called. So if a service keeps state in itself, such as a counter or a connection, later attempts
+//! use the state after the latest of these calls.
 //!
-//! [`RetryConfig`] checks in this order. The first check that fails gives the [`DecisionReason`]:
+//! [`RetryConfig`] doesn't retry a failure if one of these holds. It checks them in this order, and
+//! the first one that holds is the [`DecisionReason`]:
 //!
-//! 1. the [`RetrySwitch`], if there is one;
-//! 2. the [quota] over all keys;
-//! 3. a breaker further in rejected the call;
-//! 4. the failure is permanent;
-//! 5. the quota of the request's key;
-//! 6. the number of attempts;
+//! 1. the [`RetrySwitch`] is off;
+//! 2. the [quota] over all keys is used up;
+//! 3. an inner breaker rejected the call;
+//! 4. the failure is permanent, or [the server asked for no further
+//!    attempt](crate::Verdict::never_retry);
+//! 5. the quota of the request's key is used up;
+//! 6. all attempts were made;
 //! 7. the server requested a delay that is longer than allowed;
-//! 8. whether the request can be sent again;
-//! 9. whether that is safe, unless [`RetryConfig::idempotent`] states that every request is;
-//! 10. the deadline: a delay that would cross it isn't begun;
-//! 11. the [budget]. It is last, so that nothing is withdrawn for an attempt that another check
-//!     forbids.
+//! 8. the request can't be sent again;
+//! 9. sending it again isn't known to be safe, and [`RetryConfig::idempotent`] doesn't state that
+//!    it is;
+//! 10. the delay would cross the deadline;
+//! 11. the [budget] has no token. This check is last, so that nothing is withdrawn for an attempt
+//!     that another check forbids.
 //!
 //! Three outcomes don't reach these checks:
 //!
@@ -92,8 +95,8 @@
 //!   per request and without cost, unless the switch is off.
 //! - A short rejection is [waited out](RejectionWait), unless the switch is off.
 //!
-//! Observers and a fallback further out receive the reason. The caller gets it through
-//! [`answered`](crate::report).
+//! Observers and an outer fallback receive the reason. The caller gets the reason through
+//! [`with_report`](crate::report).
 //!
 //! # Defaults
 //!
@@ -119,7 +122,7 @@
 //! # Anti-patterns
 //!
 //! **A configuration per request.** Each has its own budget, which starts with 100 tokens. So the
-//! budget never ends a retry.
+//! budget never prevents a retry.
 //!
 //! ```
 //! # use tower_recourse::{RetryConfig, RetryLayer};

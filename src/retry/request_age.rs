@@ -1,12 +1,12 @@
-//! How old a request is, for the [window](super::RejectionWait::within) in which rejections are
-//! waited out.
+//! How old a request is. Rejections are waited out up to a [maximum
+//! age](super::RejectionWait::max_age).
 
 use std::time::Duration;
 
 use crate::{Attempt, time::Instant};
 
-/// What is known of a request's age. The clock isn't read at the start of a request that has no
-/// time limit.
+/// The start of a request, as far as it is known, and its waits. The clock isn't read at the start
+/// of a request that has no time limit.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct RequestAge {
     since: Option<Instant>,

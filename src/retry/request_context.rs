@@ -31,8 +31,8 @@ pin_project! {
     #[project = PreAttemptProj]
     #[project_replace = PreAttemptOwned]
     pub enum PreAttempt<Prepare, SentReq> {
-        // The first attempt wasn't begun: the service failed to become ready, or the request came
-        // after its deadline.
+        // The first attempt wasn't begun: the service failed to become ready, or the request was
+        // made after its deadline.
         NotBegun { readiness: Readiness, request: SentReq },
         // The delay before the attempt. Meanwhile, the outcome of the previous one is discarded.
         Waiting { discarding: Option<DrainFuture>, request: SentReq },

@@ -1,6 +1,6 @@
 //! One request, from its first call to its result: how its future is polled.
 //!
-//! [`attempt_flow`](super::attempt_flow) has what happens to a single attempt.
+//! [`attempt_flow`](super::attempt_flow) handles a single attempt.
 
 use std::{
     pin::Pin,
@@ -146,7 +146,8 @@ where
         let mut stage = pre_attempt.as_mut().expect(POLLED_AFTER_COMPLETION).as_mut();
         match stage.as_mut().project() {
             PreAttemptProj::NotBegun { readiness, .. } => {
-                // `None`: the request came too late, or the error is that of another request type.
+                // `None`: the request was made after its deadline, or the error belongs to another
+                // request type.
                 let error = readiness.take_error();
                 let request = stage.as_mut().take_request().expect("this stage holds the request");
                 match error {
@@ -179,7 +180,7 @@ where
                     return self.poll_time_limit(cx);
                 };
                 let Poll::Ready(ready) = service.poll_ready(cx) else { return self.poll_time_limit(cx) };
-                // Nothing is sent after its time.
+                // No request is sent after its deadline.
                 if ready.is_ok() && is_over(enforced_deadline(&**policy, this.attempt)) {
                     return self.poll_time_limit(cx);
                 }
@@ -228,7 +229,8 @@ where
             return Poll::Ready(None);
         };
         let is_called = this.call.is_some();
-        // A breaker further in counts a call that is dropped in here as failed, not as cancelled.
+        // An inner breaker counts a call that is dropped inside this closure as failed, not as
+        // cancelled.
         let request = timeout_scope::end(this.attempt.scope(), || {
             this.call.set(None);
             this.context.pre_attempt.as_mut()?.as_mut().take_request()
@@ -247,8 +249,8 @@ where
         let mut this = self.project();
         let context = this.context;
         if outcome.is_unsent {
-            // The instance may have reserved the call that isn't made. Others would wait for that
-            // until the next attempt.
+            // The instance may hold a reservation for the call that isn't made. Other calls would
+            // wait for it until the next attempt.
             context.instance.release();
         }
         match after_attempt(&*context.policy, &mut context.state, &mut context.stored, this.attempt, &mut outcome) {
@@ -260,8 +262,8 @@ where
             }
             AfterAttempt::Repeat(next) => {
                 if next.is_after_rejection && !outcome.is_unsent {
-                    // The breaker has rejected the call after the instance had reserved it in the
-                    // services within.
+                    // The breaker rejected the call after `poll_ready` had reserved capacity for it
+                    // in the inner services.
                     context.instance.release();
                 }
                 // Dropped before the delay, so that others can use what they hold.

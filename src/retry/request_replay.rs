@@ -41,13 +41,14 @@ pub trait RequestReplay<Req> {
         true
     }
 
-    /// The request once more. `None`: it can't be sent again any more. Called before the delay,
-    /// since a failure is only discarded if there is a request to send after it.
+    /// Returns the request for the next attempt. `None`: it can no longer be sent again. Called
+    /// before the delay, because the retry discards a failure only if it has a request to send
+    /// afterwards.
     fn copy(&self, stored: &mut Self::Stored) -> Option<Self::Request>;
 
-    /// Changes the request that [`copy`](Self::copy) has returned, for example sets a fresh
-    /// token. Called after the delay, within the attempt's time limit. Not called before the first
-    /// call.
+    /// Changes the request that [`copy`](Self::copy) has returned, for example sets a fresh token.
+    /// Called after the delay, within the attempt's time limit, before each attempt except the
+    /// first.
     fn prepare(&self, request: Self::Request, attempt: &Attempt) -> Self::Prepare;
 
     /// Writes the number of the attempt or its deadline into the request. Called right before each
@@ -58,8 +59,8 @@ pub trait RequestReplay<Req> {
     }
 
     /// Whether a request carries the list of budgets that have received its deposit, with the two
-    /// methods below. Then a retry further in on the same budget doesn't deposit again, even on
-    /// another task, such as behind a `tower::buffer`. HTTP and gRPC requests carry it.
+    /// methods below. Then an inner retry on the same budget doesn't deposit again, even on another
+    /// task, such as behind a `tower::buffer`. HTTP and gRPC requests carry it.
     #[inline]
     fn carries_deposits(&self) -> bool {
         false
@@ -71,7 +72,7 @@ pub trait RequestReplay<Req> {
         let _ = (request, deposits);
     }
 
-    /// Reads the list that a retry further out has written into the request.
+    /// Reads the list that an outer retry has written into the request.
     #[inline]
     fn deposits(&self, request: &Req) -> Deposits {
         let _ = request;

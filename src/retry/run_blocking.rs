@@ -87,7 +87,7 @@ impl<P, Replay> RetryLayer<P, Replay> {
 }
 
 /// The policy's result for an attempt that can't be made any more: the deadline had passed before
-/// the request came, or has passed during a sleep that took longer than it should have.
+/// the request was made, or has passed during a sleep that took longer than requested.
 fn result_if_too_late<P, Req, Res, Err>(policy: &P, attempt: &Attempt) -> Option<Result<Res, Err>>
 where
     P: Policy<Req, Res, Err>,

@@ -74,8 +74,8 @@ impl<S> SpareInstance<S> {
         Self { is_wanted: AtomicBool::new(true), source: CloneSource::new(None) }
     }
 
-    /// Stores a clone of a service that has just been called, if one is wanted. After this there is
-    /// one, or another request is cloning it.
+    /// Stores a clone of a service that has just been called, if one is wanted. Afterwards there is
+    /// a spare instance, or another request has taken it out to clone it.
     #[inline]
     pub(super) fn store_clone_if_wanted(&self, service: &S)
     where
@@ -87,9 +87,9 @@ impl<S> SpareInstance<S> {
         }
     }
 
-    /// It doesn't unwind. If it could, the caller's future, which has just been made, would need an
-    /// address, and each call would copy it. A call through all three layers then took 433 instead
-    /// of 379 instructions (ARCHITECTURE, "The healthy path").
+    /// This function doesn't unwind. If it could, the caller's future, which has just been made,
+    /// would need an address, and each call would copy it. A call through all three layers then
+    /// took 433 instead of 379 instructions (ARCHITECTURE, "The healthy path").
     #[cold]
     #[inline]
     fn store_clone(&self, service: &S)

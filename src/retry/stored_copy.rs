@@ -28,13 +28,13 @@ where
         self.stored.as_ref().is_some_and(|stored| self.replay.is_stored(stored))
     }
 
-    /// Whether a request was stored that can't be sent again any more.
+    /// Whether a request was stored and can no longer be sent again.
     #[inline(always)]
     pub(super) fn is_lost(&self) -> bool {
         self.stored.as_ref().is_some_and(|stored| !self.replay.is_stored(stored))
     }
 
-    /// The request once more.
+    /// Returns the request for the next attempt.
     pub(super) fn copy(&mut self) -> Option<Replay::Request> {
         self.replay.copy(self.stored.as_mut()?)
     }

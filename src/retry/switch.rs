@@ -5,8 +5,8 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-/// Turns retries off and on at run time. While it is off, every failure is returned: it is the
-/// first of the [checks](super#how-a-request-is-retried).
+/// Turns retries off and on at run time. While it is off, the retry returns every failure. The
+/// switch is the first of the [checks](super#how-a-request-is-retried).
 ///
 /// ```
 /// use tower_recourse::{RetryConfig, retry::RetrySwitch};
@@ -18,8 +18,8 @@ use std::sync::{
 /// # let _ = config;
 /// ```
 ///
-/// A retry whose delay has begun is still made, since the failure that it could return was
-/// discarded.
+/// A retry whose delay has begun is still made, because its failure has been discarded and can't be
+/// returned.
 ///
 /// # Clone
 ///

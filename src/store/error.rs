@@ -22,8 +22,8 @@ pub enum StoreError {
         /// The error of the file system.
         error: Arc<io::Error>,
     },
-    /// The snapshot of a part failed. The state that was saved of it before is kept, and the other
-    /// parts are saved.
+    /// The snapshot of a part failed. The part's last saved state is kept, and the other parts are
+    /// saved.
     Part {
         /// The part's name.
         name: String,

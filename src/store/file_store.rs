@@ -47,9 +47,9 @@ impl FileStore {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Name`] if the name isn't a plain file name; a path isn't. [`StoreError::Held`]
-    /// if the store is open already, in this process or another. [`StoreError::Io`] if the folder
-    /// or the files can't be used, or a file is a symbolic link.
+    /// [`StoreError::Name`] if the name isn't a plain file name, for example if it is a path.
+    /// [`StoreError::Held`] if the store is open already, in this process or another.
+    /// [`StoreError::Io`] if the folder or the files can't be used, or a file is a symbolic link.
     pub fn open(folder: impl AsRef<Path>, name: &str) -> Result<Self, StoreError> {
         let paths = Paths::new(folder.as_ref(), name)?;
         let lock = disk::lock(&paths)?;
@@ -84,9 +84,9 @@ impl FileStore {
         Ok(restored)
     }
 
-    /// Removes a part: it is no longer saved, and the next save removes its state from the file. It
-    /// also removes state of parts that this run doesn't know. Returns whether there was such a
-    /// part.
+    /// Removes a part: it is no longer saved, and the next save removes its state from the file.
+    /// This also works for the state of a part that this run doesn't know. Returns whether there
+    /// was such a part.
     pub fn unregister(&self, name: &str) -> bool {
         let was_there = self.inner.state.parts.forget(name);
         if was_there {
@@ -98,8 +98,8 @@ impl FileStore {
     /// An observer that marks the store as changed. Add it to the configurations of the layers and
     /// circuits that the store saves. It doesn't keep the store open.
     ///
-    /// A success changes a circuit, too, but is no event. A row of failures that a success has
-    /// ended stays in the file until the next save.
+    /// A success also changes a circuit, but emits no event. So the file contains the failures in a
+    /// row from before the success until the next save.
     pub fn observer(&self) -> impl Observer + Clone + use<> {
         Changes(Arc::clone(self.commits()))
     }

@@ -56,16 +56,17 @@
 //!
 //! # What survives
 //!
-//! Each part defines its snapshot. A circuit's has its state, its mode, its failures in a row, and
-//! the rest of its open time, but neither windows nor totals. A quota's has all its counts. A
-//! [budget](crate::retry::budget)'s has its tokens, without the reserve.
+//! Each part defines its snapshot. The snapshot of a circuit contains its state, its mode, its
+//! failures in a row, and the rest of its open time, but neither windows nor totals. That of a
+//! quota contains all its counts. That of a [budget](crate::retry::budget) contains its tokens,
+//! without the reserve.
 //!
 //! **Age** matters: a circuit whose open time has elapsed since the save is restored as half-open.
 //! The age comes from wall clocks. If the clock was set back, the age is zero, and no open time
 //! becomes longer than it was.
 //!
 //! State of parts that this run doesn't know stays in the file unchanged, until you
-//! [forget](FileStore::unregister) it.
+//! [unregister](FileStore::unregister) them.
 //!
 //! # When it is durable
 //!
@@ -107,9 +108,9 @@
 //!
 //! # Errors
 //!
-//! [`FileStore::open`] fails for a name that is a path, for a file that is a link, and for a store
-//! that is already open. A file that it can't read is renamed with a warning (through `tracing`, or
-//! to standard error without that feature).
+//! [`FileStore::open`] fails if the name contains a path, the file is a link, or the store is
+//! already open. It renames a file that it can't read, and logs a warning (through `tracing`, or to
+//! standard error without that feature).
 //!
 //! If a save fails, the old state stays. The store logs one warning until a save succeeds,
 //! [`FileStore::last_error`] returns the error, callers that wait for the save receive it, and the

@@ -1,4 +1,4 @@
-//! The parts: those that this run knows, and saved state of others.
+//! The parts of this run, and the saved state of parts that this run doesn't know.
 
 use std::{
     collections::BTreeMap,

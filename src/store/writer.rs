@@ -19,8 +19,8 @@ use crate::{
 pub(super) struct StoreState {
     pub(super) paths: Paths,
     pub(super) parts: Parts,
-    /// Circuits hold the store's observers, and may be parts. So an observer holds only this, not
-    /// the parts.
+    /// Circuits hold the store's observers, and circuits may be parts. So an observer holds only
+    /// this: if it held the parts, there would be a reference cycle.
     pub(super) commits: Arc<GroupCommit>,
 }
 

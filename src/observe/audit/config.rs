@@ -5,8 +5,8 @@ use crate::InvalidConfig;
 /// | setting | default | why |
 /// |---|---|---|
 /// | [`max_file_size`](Self::max_file_size) | 10 MiB | about 50,000 lines; every editor opens it |
-/// | [`keep`](Self::max_backups) | 5 old files | 60 MiB in total |
-/// | [`queue`](Self::max_queue) | 1 MiB | a few thousand lines while the disk is slow; if the process is killed, no more than these are lost |
+/// | [`max_backups`](Self::max_backups) | 5 old files | 60 MiB in total |
+/// | [`max_queue`](Self::max_queue) | 1 MiB | a few thousand lines while the disk is slow; if the process is killed, no more than these are lost |
 /// | [`include_every_call`](Self::include_every_call) | off | during an outage, each call would write a line |
 #[derive(Debug, Clone)]
 pub struct AuditConfig {

@@ -26,7 +26,7 @@ pub(super) struct LogFile {
     size: Option<u64>,
     keep: u32,
     lock: AuditLock,
-    /// The access of the previous file. A new file gets the same.
+    /// The mode, owner and group of the previous file. A new file gets the same.
     access: Option<Access>,
 }
 

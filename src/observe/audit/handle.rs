@@ -157,7 +157,7 @@ impl Thread {
     fn close(&self) {
         self.queue.close();
         let handle = self.handle.lock().unwrap_or_else(PoisonError::into_inner).take();
-        // The writer thread may hold the last handle itself, in a writer of the user's.
+        // The writer thread may hold the last handle itself, inside a user's writer.
         if let Some(handle) = handle.filter(|handle| handle.thread().id() != thread::current().id()) {
             // The thread catches its panics, so joining it doesn't fail.
             let _ = handle.join();

@@ -109,7 +109,7 @@ impl Queue {
         Task { requested: state.requested, is_last: state.closed }
     }
 
-    /// How many lost lines no line has reported; resets this number.
+    /// Returns how many lost lines no line has reported, and resets this number.
     pub(super) fn take_lost(&self) -> u64 {
         std::mem::take(&mut self.lock().lost_unreported)
     }
@@ -134,7 +134,8 @@ impl Queue {
         let former = std::mem::replace(&mut state.trouble, trouble.map(Arc::new));
         drop(state);
         self.done.notify_all();
-        // The error may contain code of the user's writer, so it is dropped after the lock.
+        // Dropping the error may run code of the user's writer, so it is dropped after the lock is
+        // released.
         drop(former);
         is_new
     }

@@ -54,8 +54,8 @@ fn write(queue: &Queue, sink: &mut impl Sink, batch: &mut Vec<u8>) -> io::Result
     if batch.is_empty() {
         return Ok(());
     }
-    // A writer of the user's may panic. How much it has written isn't known then, so the batch
-    // counts as lost, and later lines don't wait.
+    // A user's writer may panic. It isn't known then how much it has written, so the batch counts
+    // as lost, and later lines don't wait.
     let (done, result) = catch_unwind(AssertUnwindSafe(|| sink.append(batch))).unwrap_or_else(|_| {
         queue.lose(lines(batch));
         (batch.len(), Err(io::Error::other("the writer panicked, and its lines are lost")))

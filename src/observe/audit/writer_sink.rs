@@ -2,7 +2,7 @@ use std::io::{self, Write};
 
 use super::writer::Sink;
 
-/// Any writer of the user's.
+/// Any writer that the user provides.
 pub(super) struct WriterSink<W>(pub(super) W);
 
 impl<W: Write + Send + 'static> Sink for WriterSink<W> {

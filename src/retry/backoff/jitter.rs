@@ -19,8 +19,8 @@ pub enum Jitter {
     /// reduced so that the whole range fits below it. If the range were cut off at the maximum,
     /// half of all clients would return at the same moment.
     Bounded(Ratio),
-    /// From the first delay to three times the previous one, up to the maximum. Of the curve, only
-    /// the first delay has an effect.
+    /// From the first delay to three times the previous one, up to the maximum. Only the curve's
+    /// first delay has an effect.
     Decorrelated,
 }
 

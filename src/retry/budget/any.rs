@@ -37,8 +37,8 @@ impl AnyBudget {
         }
     }
 
-    /// Reports that a first attempt has succeeded. If there is a retry around on the same budget,
-    /// that retry reports it: only it knows whether the attempt was paid for.
+    /// Reports that a first attempt has succeeded. If an outer retry uses the same budget, that
+    /// retry reports the success instead, because this attempt may be one that it has paid for.
     #[inline]
     pub(crate) fn succeeded_at_once(&self) {
         if !self.ignores_successes && !budget_scope::contains(self.address) {

@@ -16,13 +16,13 @@ pub trait Budget: Send + Sync + fmt::Debug + 'static {
     fn withdraw(&self, kind: FailureKind) -> Option<Token>;
 
     /// Returns what was withdrawn for an attempt that was never made: the caller dropped the
-    /// request before, the service didn't become ready, or a breaker rejected the call. If the
-    /// budget has filled up meanwhile, the part above its capacity is lost.
+    /// request, the service didn't become ready, or a breaker rejected the call. If the budget has
+    /// filled up meanwhile, the part above its capacity is lost.
     fn refund(&self, token: Token);
 
     /// Called when an attempt has succeeded. `paid` is what was withdrawn for it; `None` for the
-    /// first attempt of a request, which costs nothing. For budgets that refund successful retries,
-    /// or that successes refill.
+    /// first attempt of a request, which costs nothing. Implement it for budgets that refund or
+    /// refill on success.
     ///
     /// A refund of this kind doesn't lower [`BudgetStats::granted`]. If a request crosses several
     /// retries on this budget, each outcome is reported once, by the innermost retry that knows it.
@@ -39,7 +39,7 @@ pub trait Budget: Send + Sync + fmt::Debug + 'static {
 
     /// Called when an attempt has failed, whether it is retried or not, before
     /// [`withdraw`](Self::withdraw). Not called for a call that a breaker rejected, because no
-    /// attempt was made. For budgets that failures drain.
+    /// attempt was made. Implement it for budgets that failures drain.
     fn on_failure(&self, kind: FailureKind) {
         let _ = kind;
     }
@@ -73,7 +73,7 @@ impl BudgetStats {
     }
 }
 
-/// What a budget withdrew for an attempt. Only the budget that made it knows its meaning.
+/// What a budget withdrew for an attempt. Only that budget interprets the value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Token(u64);
 

@@ -1,19 +1,19 @@
 use super::{Budget, BudgetStats, Token, counts::Counts, level::Level};
 use crate::{FailureKind, InvalidConfig};
 
-/// A stock of tokens that retries cost and successes refill, as in the AWS SDKs. The cost depends
-/// on the kind of failure.
+/// A bucket of tokens, as in the AWS SDKs. Retries take tokens, and successes add some. The cost of
+/// a retry depends on the kind of failure.
 ///
-/// The bucket starts full. A retry takes its cost, and gets it back if it succeeds. A request that
-/// succeeds at its first attempt adds a token. So retries cost nothing as long as they succeed.
-/// When they fail, the stock is used up, and then there is one retry per number of successful
-/// requests. Time doesn't refill it.
+/// The bucket starts full. A retry takes its cost, which is returned if the retry succeeds. A
+/// request that succeeds at its first attempt adds a token. So retries cost nothing as long as they
+/// succeed. When they fail, the bucket runs empty. Then a retry is possible once enough requests
+/// have succeeded at their first attempt to pay its cost. Time doesn't refill it.
 ///
 /// | setting | [`aws_2_0`](Self::aws_2_0) | [`aws_2_1`](Self::aws_2_1) | |
 /// |---|---|---|---|
 /// | capacity | 500 | 500 | |
 /// | [`cost`](Self::cost) of a retry after a transient failure | 5 | 14 | the number of first-attempt successes that pay for one retry |
-/// | after a timeout | 10 | 14 | the attempt has used the server for long, and may still be running there |
+/// | after a timeout | 10 | 14 | the attempt has used the server for a long time, and may still be running there |
 /// | after a throttled call | 5 | 5 | |
 /// | [`first_success`](Self::first_success) | 1 | 1 | |
 ///

@@ -35,8 +35,8 @@ impl Level {
         self.amount.store(amount.min(self.capacity), Ordering::Relaxed);
     }
 
-    /// Adds as much of `amount` as there is room for, and returns it. A full bucket is read and not
-    /// written.
+    /// Adds as much of `amount` as there is room for, and returns the added part. A full bucket is
+    /// read and not written.
     pub(super) fn put(&self, amount: u64) -> u64 {
         let more = |level: u64| (level < self.capacity).then(|| level.saturating_add(amount).min(self.capacity));
         match self.amount.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more) {
@@ -51,7 +51,7 @@ impl Level {
         self.amount.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
     }
 
-    /// Takes `amount`, or all there is. An empty bucket is read and not written.
+    /// Takes `amount`, or the whole level if that is less. An empty bucket is read and not written.
     pub(super) fn drain(&self, amount: u64) {
         let less = |level: u64| (level > 0).then(|| level.saturating_sub(amount));
         // `Err` means that the level is 0 already.

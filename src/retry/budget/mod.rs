@@ -25,7 +25,7 @@
 //! | while everything fails | 20 % of the traffic, and 10 per second | none, once 100 retries are spent | none, after the fifth failure |
 //! | while 1 % fails | all failures are retried | all failures are retried | all failures are retried |
 //! | needed for recovery | requests, or time | requests that succeed at the first attempt | attempts that succeed |
-//! | **use it** | by default; with several clients, because its limit is a share of each client's traffic | for a client with few requests or bursts; if kinds of failure need different costs | to behave like other gRPC clients, or to stop at once |
+//! | **use it** | by default; with several clients, because its limit is a share of each client's traffic | for a client with few requests or bursts; if kinds of failure need different costs | to behave like other gRPC clients, or to stop retries at once |
 //!
 //! The token bucket is the default, because it limits the load whatever the success rate is. Even
 //! in the worst outage it lets a share of the retries through, which detect the recovery. The other
@@ -71,15 +71,15 @@
 //! A request may cross several retries on one budget. It deposits once, and the innermost retry,
 //! which makes the attempts, reports each outcome. If a task is in between (`tower::buffer`, a
 //! spawned call), an HTTP or gRPC request carries the information that it has deposited. For other
-//! requests, set [`without_deposits`](crate::RetryConfig::without_deposits) on the inner retry. In
-//! these cases, both retries report the outcome of an attempt.
+//! requests, set [`without_deposits`](crate::RetryConfig::without_deposits) on the inner retry.
+//! With a task in between, both retries report the outcome of an attempt.
 //!
 //! # Across restarts
 //!
 //! Each budget has a snapshot and a `restore`, and with the feature `store` a `FileStore` saves it.
 //! This is rarely needed: a client that crashes with an empty [`CostBucket`] and restarts with a
 //! full one makes 100 more retries. Use it for clients that crash in a loop. Successes and deposits
-//! are no events, so the store saves their effect with the next save.
+//! emit no events, so the store saves their effect with the next save.
 //!
 //! # What it costs
 //!
@@ -99,7 +99,7 @@
 //! # Anti-patterns
 //!
 //! **A budget per request.** A layer that is made for one request has a budget of its own, with all
-//! of the initial tokens. It limits nothing.
+//! of the initial tokens. Such a budget limits nothing.
 //!
 //! ```
 //! use tower_recourse::{RetryConfig, RetryLayer};

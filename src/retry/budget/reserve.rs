@@ -12,7 +12,7 @@ pub(super) struct Reserve {
     used_until: AtomicU64,
     /// How many nanoseconds one retry uses up; `None` without a reserve.
     each: Option<u64>,
-    /// How far the reserve may be used up ahead of the time, in nanoseconds.
+    /// How far ahead of the current time the reserve may be used up, in nanoseconds.
     burst: u64,
 }
 

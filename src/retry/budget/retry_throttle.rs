@@ -89,7 +89,7 @@ impl Budget for RetryThrottle {
     /// Requests deposit nothing.
     fn deposit(&self) {}
 
-    /// Takes nothing: `failed` has already counted the failure.
+    /// Takes nothing: `on_failure` has already counted the failure.
     fn withdraw(&self, _: FailureKind) -> Option<Token> {
         self.counts.answered((self.level.amount() > self.threshold()).then_some(Token::new(0)))
     }

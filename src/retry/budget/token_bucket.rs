@@ -20,10 +20,10 @@ use crate::{
 ///
 /// | setting | default | why |
 /// |---|---|---|
-/// | [`share`](Self::retry_ratio) | 0.2 | the default of Finagle; the service receives at most 1.2 times the demand |
-/// | [`reserve`](Self::min_per_second) | 10 per second | the default of Finagle; a client with five requests per minute may still retry them |
+/// | [`retry_ratio`](Self::retry_ratio) | 0.2 | the default of Finagle; the service receives at most 1.2 times the demand |
+/// | [`min_per_second`](Self::min_per_second) | 10 per second | the default of Finagle; a client with five requests per minute may still retry them |
 /// | [`capacity`](Self::capacity) | 100 | the burst after a long healthy time stays small compared with a service's queue |
-/// | [`initial`](Self::initial) | 100 in [`default()`](Self::default), 0 after [`share`](Self::retry_ratio) | a burst of single failures right after the start doesn't use it up; the AWS SDKs' bucket starts with 100 retries, too |
+/// | [`initial`](Self::initial) | 100 in [`default()`](Self::default), 0 after [`retry_ratio`](Self::retry_ratio) | a burst of single failures right after the start doesn't use it up; the AWS SDKs' bucket starts with 100 retries, too |
 /// | [`ttl`](Self::ttl) | none: deposits don't age | to age them, each deposit must read the clock, which costs more than the rest of it; the capacity limits what is stale |
 ///
 /// ```
@@ -90,11 +90,10 @@ impl TokenBucket {
     }
 
     /// Sets how many tokens the bucket starts with, not counting the reserve. They allow retries
-    /// before enough requests have deposited: right after the start, a burst of calls may fail once
-    /// each. If deposits [age](Self::ttl), these do, too.
+    /// before enough requests have deposited, for example if each call of a burst right after the
+    /// start fails once. If deposits [age](Self::ttl), the initial tokens age, too.
     ///
-    /// Call [`capacity`](Self::capacity) first: it cuts the initial tokens to what there is room
-    /// for.
+    /// Call [`capacity`](Self::capacity) first: it reduces the initial tokens to the new capacity.
     ///
     /// # Errors
     ///

@@ -137,9 +137,9 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
         self
     }
 
-    /// Limits on the number of retries that outlive a request: per key of the request, and in
-    /// total. `key` is called once per request, before its first attempt. The key is turned into
-    /// text when an attempt has failed. Default: none.
+    /// Limits the number of retries across requests: per key of the request, and in total. `key` is
+    /// called once per request, before its first attempt. The key is turned into text when an
+    /// attempt has failed. Default: none.
     ///
     /// ```
     /// use tower_recourse::{RetryConfig, retry::RetryQuota};
@@ -203,7 +203,7 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
         self
     }
 
-    /// Which rejections of a breaker further in are waited out. Default: those whose
+    /// Which rejections of an inner breaker are waited out. Default: those whose
     /// [`retry_in`](crate::Rejection::retry_in) is at most 250 ms, if the wait ends within the
     /// first 300 ms of the request.
     ///

@@ -22,7 +22,7 @@ pub(in crate::retry) struct Settings {
     pub(in crate::retry) retries: u32,
     pub(in crate::retry) backoff: Backoff,
     pub(in crate::retry) budget: Option<AnyBudget>,
-    /// Whether a request makes its deposit here, if no retry further out has made it.
+    /// Whether a request makes its deposit here, if no outer retry has made it.
     pub(in crate::retry) deposits: bool,
     pub(in crate::retry) switch: Option<RetrySwitch>,
     /// The user states that every request may be processed more than once.

@@ -41,7 +41,7 @@ impl Settings {
         }
     }
 
-    /// The budget, unless a retry further in has reported the outcome of this attempt to it.
+    /// The budget, unless an inner retry has reported the outcome of this attempt to it.
     #[inline]
     fn unreported_budget(&self, attempt: &Attempt) -> Option<&AnyBudget> {
         self.budget.as_ref().filter(|_| !attempt.is_accounted())

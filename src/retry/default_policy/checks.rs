@@ -60,7 +60,7 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
                 settings.own_delay(failure, attempt, &state)
             }
         };
-        // Without the jitter of the server's delay, which is fitted to the deadline below.
+        // This excludes the jitter of the server's delay, which is fitted to the deadline below.
         let least = own.delay.max(asked);
         if crosses_deadline(attempt, least) {
             return Err(DecisionReason::Deadline);
@@ -69,8 +69,8 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
             true => least,
             false => own.delay.max(settings.with_server_delay_jitter(asked, attempt)),
         };
-        // `take` checks the quota once more, since other requests may have used it up meanwhile. If
-        // the budget is empty, the quota gets back what was taken.
+        // `try_acquire` checks the quota once more, because other requests may have used it up
+        // meanwhile. If the budget is empty, the retry is taken back from the quota.
         quota.try_acquire(&mut progress.account).map_err(DecisionReason::Quota)?;
         if let Some(budget) = &settings.budget {
             match budget.reserve(failure.kind()) {

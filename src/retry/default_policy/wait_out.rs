@@ -23,17 +23,17 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
             return None;
         }
         let retry_in = failure.retry_after()?;
-        // If the service wasn't ready for a later attempt, what that attempt had paid was given
-        // back.
+        // A later attempt whose service didn't become ready has had its token refunded, so it can't
+        // be made again without a new one.
         if attempt.number() > 1 && attempt.is_unsent() {
             return None;
         }
-        // A retry further in has made a call in this attempt.
+        // An inner retry has made a call in this attempt.
         if attempt.is_accounted() {
             return None;
         }
-        // The rejection may be that of a later step of the call. Then an earlier step would be
-        // repeated.
+        // The rejection may come from a later step of the call. Another attempt would repeat the
+        // earlier steps.
         if !idempotent && attempt.may_have_worked() {
             return None;
         }
@@ -42,7 +42,8 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
         (!crosses_deadline(attempt, delay)).then_some(delay)
     }
 
-    /// Holds during the wait what the attempt has paid, as the same attempt follows.
+    /// Holds the attempt's token and quota permit during the wait, because the same attempt
+    /// follows.
     pub(super) fn hold_for_rejection<Req, Memo>(
         &self,
         progress: &mut RetryState<Memo, Quota::Quota>,

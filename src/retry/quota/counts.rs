@@ -19,11 +19,11 @@ impl Default for Limits {
 /// The counts.
 #[derive(Debug, Default)]
 pub(super) struct Counts {
-    /// Incremented by a reset. Entries from before a reset no longer count.
+    /// Incremented by a reset. Permits from before a reset no longer count.
     epoch: u64,
     in_all: u64,
     by_key: HashMap<Box<str>, KeyCount>,
-    /// The sequence number of the last entry. It orders the keys by their last retry.
+    /// The sequence number of the last permit. It orders the keys by their last retry.
     sequence: u64,
 }
 
@@ -36,7 +36,7 @@ struct KeyCount {
     latest: u64,
 }
 
-/// Identifies what an entry was counted in.
+/// Identifies the counts that include a permit.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct CountId {
     epoch: u64,
@@ -62,8 +62,8 @@ impl Counts {
         Ok(CountId { epoch: self.epoch, created })
     }
 
-    /// Takes an entry back from the counts that still contain it: only the total if its key was
-    /// forgotten meanwhile, and none after a reset.
+    /// Subtracts a permit from the counts that still include it: only from the total if its key was
+    /// forgotten meanwhile, and from none after a reset.
     pub(super) fn refund(&mut self, key: &str, id: CountId) {
         if id.epoch != self.epoch {
             return;

@@ -23,7 +23,7 @@ impl QuotaPermit {
         self.make();
     }
 
-    /// The retry is being made. The holder of the entry can still [take it back](Self::refund).
+    /// The retry is being made. The holder of the permit can still [refund](Self::refund) it.
     pub(super) fn make(&mut self) {
         self.is_spent = true;
     }

@@ -55,8 +55,8 @@ impl RetryQuota {
         Ok(self)
     }
 
-    /// Counts a retry of this key if the limits allow it. Dropping the entry takes the count back;
-    /// [spending](QuotaPermit::consume) it makes it permanent.
+    /// Counts a retry of this key if the limits allow it. Dropping the permit takes the count back;
+    /// [consuming](QuotaPermit::consume) the permit makes the count permanent.
     ///
     /// # Errors
     ///

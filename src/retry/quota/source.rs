@@ -17,11 +17,11 @@ pub trait QuotaSource<Req> {
     /// The limit of the request's key, if it is reached.
     fn key_exceeded(&self, account: &mut Self::Quota) -> Option<QuotaExceeded>;
 
-    /// Counts a retry. The count is taken back if the account is dropped before it is
-    /// [spent](Self::consume).
+    /// Counts a retry. The count is taken back if `account` is dropped before the retry is
+    /// [consumed](Self::consume).
     fn try_acquire(&self, account: &mut Self::Quota) -> Result<(), QuotaExceeded>;
 
-    /// Takes back a retry that was counted and not spent.
+    /// Takes back a retry that was counted and not consumed.
     fn release(&self, account: &mut Self::Quota);
 
     /// The retry is made.
@@ -92,7 +92,7 @@ pub struct RequestUsage<K> {
     key: K,
     /// The key as text, made when an attempt has failed.
     text: Option<String>,
-    /// The entry of the last retry.
+    /// The permit of the last retry.
     entry: Option<QuotaPermit>,
 }
 
