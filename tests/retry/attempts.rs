@@ -107,8 +107,8 @@ async fn a_response_can_be_a_failure() {
     assert_eq!(inner.calls(), 2);
 }
 
-/// At first, every check stops the retry. Then the test removes the first reason, and the next one
-/// is reported. The budget isn't touched while any other check fails.
+/// At first, every check stops the retry. The test then lets one check after the other pass, and
+/// the next check gives the reason. The retry withdraws no token while any other check fails.
 #[tokio::test(start_paused = true)]
 async fn the_checks_are_ordered_and_the_budget_is_last() {
     let failing = |verdict: Verdict, retries: u32, kept: bool, left: u64| {
@@ -140,7 +140,7 @@ async fn the_checks_are_ordered_and_the_budget_is_last() {
     assert_eq!(failing(Verdict::transient(), 3, true, 10_000).await, ("Budget", 1));
 }
 
-/// Counts the requests for tokens.
+/// A budget that counts the withdrawals.
 #[derive(Debug)]
 struct Counting {
     inner: Arc<dyn Budget>,
@@ -197,7 +197,7 @@ async fn the_classifier_remembers_the_request() {
 
 #[tokio::test(start_paused = true)]
 async fn a_custom_policy_decides() {
-    /// Retries while the number of the error equals the wait in seconds.
+    /// Retries as often as the request says, and waits as many seconds as the number of the error.
     struct WaitsErrorSeconds(Arc<Mutex<Vec<u32>>>);
     impl Policy<u32, &'static str, Oops> for WaitsErrorSeconds {
         type State = u32;
@@ -235,7 +235,8 @@ async fn the_waits_are_those_of_the_backoff() {
     assert_eq!(inner.gaps(), [ms(100), ms(200), ms(300), ms(300)]);
 }
 
-/// Not even by the tick of a timer, which is a millisecond.
+/// The retry uses no timer if there is no wait: a timer would delay it until the next tick, by up
+/// to a millisecond.
 #[tokio::test(start_paused = true)]
 async fn a_retry_without_a_wait_is_made_at_once() {
     tokio::time::advance(std::time::Duration::from_micros(500)).await;
@@ -245,8 +246,8 @@ async fn a_retry_without_a_wait_is_made_at_once() {
     assert_eq!(tokio_test::assert_ready!(call.poll()), Ok("yes"));
 }
 
-/// Decorrelated jitter depends on the wait before, so it shows whether the retry remembers that
-/// wait.
+/// Decorrelated jitter depends on the previous wait, so this test fails if the retry doesn't store
+/// that wait.
 #[tokio::test(start_paused = true)]
 async fn the_waits_are_those_that_the_backoff_computes() {
     for jitter in [Jitter::None, Jitter::Full, Jitter::Equal, Jitter::Bounded(Ratio::HALF), Jitter::Decorrelated] {
@@ -280,7 +281,7 @@ async fn gaps_of(requests: usize, config: RetryConfig) -> Vec<Vec<std::time::Dur
     all
 }
 
-/// tower 0.5: every request got the same "jitter".
+/// tower 0.5: the jitter was the same for every request.
 #[tokio::test(start_paused = true)]
 async fn two_requests_have_different_jitter() {
     let spread = Backoff::exponential(secs(100)).max(secs(1000)).jitter(Jitter::Bounded(Ratio::HALF));
@@ -319,7 +320,7 @@ async fn a_failed_response_is_dropped_before_the_wait() {
     assert_eq!(connection.lock().unwrap().strong_count(), 0, "during the wait nothing is held");
 }
 
-/// Responses that take this many seconds to be read to their end.
+/// The response is a number: the seconds that it takes to read the response to its end.
 #[tokio::test(start_paused = true)]
 async fn a_failed_response_is_drained_during_the_wait() {
     struct ReadsOn(Arc<Mutex<Vec<u64>>>);

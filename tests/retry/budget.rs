@@ -65,7 +65,7 @@ async fn without_a_budget_every_request_has_all_its_retries() {
     assert_eq!(inner.calls(), 400);
 }
 
-/// One layer has one budget, however many services it makes.
+/// All services that one layer makes share its budget.
 #[tokio::test(start_paused = true)]
 async fn all_services_of_one_layer_share_its_budget() {
     let inner = Scripted::<&str>::new([Fail(Oops(1))]);
@@ -159,7 +159,7 @@ async fn nested_retries_with_one_budget_deposit_once() {
     assert_eq!(budget.both(), (2, 14), "the next request deposits again");
 }
 
-/// Also if a future calls the inner retry late.
+/// A request deposits once even if the handler calls the inner retry in a later poll.
 #[tokio::test(start_paused = true)]
 async fn a_request_deposits_once_with_a_retry_in_a_handler() {
     let budget = Arc::new(Counts::default());
@@ -187,7 +187,7 @@ async fn two_retries_with_two_budgets_deposit_in_each() {
     assert_eq!(inner.both(), (2, 2), "each attempt of the outer retry is a request of the inner one");
 }
 
-/// A retry with a budget, around one with another budget, around one with the first budget.
+/// The outermost and the innermost retry share a budget. A retry between them has another budget.
 #[tokio::test(start_paused = true)]
 async fn a_budget_in_between_does_not_hide_the_outer_one() {
     let (ours, theirs) = (Arc::new(Counts::default()), Arc::new(Counts::default()));
@@ -321,7 +321,7 @@ fn a_clock_set_back_by_30_days_does_not_stop_a_budget() {
     }
 }
 
-/// A burst right after the start, in which each request fails once.
+/// A burst of requests right after the start. Each of them fails once.
 #[tokio::test(start_paused = true)]
 async fn the_default_budget_pays_for_a_burst_of_single_failures() {
     for calls in [60, 110] {

@@ -1,5 +1,5 @@
-//! A token that was withdrawn for an attempt goes back if the attempt isn't made, whatever the
-//! reason. A token that was spent doesn't.
+//! The retry returns a token to the budget if the attempt isn't made, whatever the reason. It
+//! doesn't return the token of an attempt that was made.
 
 use std::{
     future::{Ready, ready},
@@ -102,7 +102,7 @@ async fn a_readiness_error_of_the_last_attempt_returns_the_token() {
     }
 }
 
-/// Stores something, but can't make a request from it.
+/// Stores a copy of the request, but can't make another request from it.
 #[derive(Clone)]
 struct Lost;
 
@@ -228,7 +228,7 @@ async fn many_layers_can_share_one_budget() {
     }
 }
 
-/// Tokens that a success returns still count as granted.
+/// A token that a budget regains after a success still counts as granted.
 #[tokio::test(start_paused = true)]
 async fn a_gain_from_a_success_is_not_a_returned_token() {
     let bucket = Arc::new(CostBucket::capacity(25).unwrap());
@@ -275,7 +275,7 @@ impl Budget for CallLog {
     }
 }
 
-/// The calls that a budget gets for a request whose errors are classified like this.
+/// The calls that a budget receives for one request. `judge` classifies the errors.
 async fn budget_calls(
     steps: impl IntoIterator<Item = Step<&'static str, Oops>>,
     judge: fn(&Oops) -> Verdict,
@@ -306,8 +306,8 @@ async fn the_token_of_an_unmade_attempt_is_returned_once() {
     assert_eq!(calls, ["deposit", "failed", "withdraw", "give back 7"]);
 }
 
-/// An attempt that isn't made neither fails nor succeeds. But a service that fails to get ready is
-/// a failure.
+/// A rejected attempt isn't reported to the throttle. A readiness error of the service is reported
+/// as a failure.
 #[tokio::test(start_paused = true)]
 async fn a_throttle_counts_failures_and_no_rejections() {
     let throttle = Arc::new(RetryThrottle::max_tokens(10).unwrap());

@@ -86,7 +86,7 @@ fn a_snapshot_has_only_slices_with_deposits() {
     assert_eq!(bucket.snapshot().deposits, [(secs(0), 2.0), (secs(4), 1.0)], "the newest first");
 }
 
-/// Expired tokens take no room from others.
+/// A restored bucket uses no capacity for expired tokens.
 #[test]
 fn expired_deposits_are_left_out_in_any_order() {
     for age in [10, 11, 12, 1_000_000] {

@@ -34,7 +34,8 @@ async fn a_request_ready_after_its_deadline_is_not_sent() {
     let budget = Arc::new(TokenBucket::retry_ratio(0.0).unwrap().min_per_second(1));
     let events = EventLog::default();
     let config = config().shared_budget(budget.clone()).observe(events.observer()).quota(&quota, |(): &()| "key");
-    // It blocks the thread, so the timer can't fire.
+    // `advance` moves the clock past the deadline at once, as if the change of the request blocked
+    // the thread.
     let layer = RetryLayer::new(config.timeouts(late())).before_resend(|(): (), _| async { advance(secs(10)).await });
     let inner = Scripted::new([Fail(Oops(1)), Answer("too late")]);
     assert_eq!(ready_and_call(&mut layer.layer(inner.clone()), ()).await, Err(Oops(99)));
@@ -49,7 +50,7 @@ async fn no_attempt_follows_a_wait_that_took_too_long() {
     let mut service = layer.layer(inner.clone());
     let mut request = tokio_test::task::spawn(service.call_when_ready(()));
     assert!(request.poll().is_pending());
-    // The task isn't polled meanwhile.
+    // The time passes between two polls of the task.
     advance(secs(10)).await;
     assert_eq!(request.poll(), Poll::Ready(Err(Oops(99))));
     assert_eq!(inner.calls(), 1);
@@ -89,8 +90,8 @@ async fn a_request_is_sent_at_the_call_and_its_time_starts_then() {
     assert_eq!(run.await, Err(Oops(0)), "no time is left for another attempt");
 }
 
-/// The service has a state, which services of servers don't have. Here, the state identifies the
-/// instance.
+/// Each instance of the service counts calls in its own state, so the counts show which instance
+/// was called.
 #[tokio::test(start_paused = true)]
 async fn the_ready_instance_is_called_and_a_clone_of_it_retries() {
     for timed in [false, true] {
@@ -106,8 +107,8 @@ async fn the_ready_instance_is_called_and_a_clone_of_it_retries() {
             true => three(layer.layer(counting)).await,
             false => three(untimed.layer(counting)).await,
         };
-        // The second call begins with the state in which the first attempt of the first call left
-        // it.
+        // The second call uses the instance that made the first attempt of the first call, so it
+        // continues with that count.
         assert_eq!(answers, [Err(Oops(2)), Ok(3), Ok(3)], "timed: {timed}");
     }
 }
@@ -154,7 +155,7 @@ async fn a_request_past_its_deadline_is_not_sent() {
     assert_eq!(layer.run_blocking(|_| unreachable!("nor is this one")), Err(Oops(99)));
 }
 
-/// The limit applies to retries.
+/// The limit doesn't stop a first attempt. It stops retries.
 #[tokio::test(start_paused = true)]
 async fn with_a_limit_of_zero_the_first_attempt_is_made() {
     let limits = Timeouts::request(ms(0)).on_timeout(|_| Err::<&str, _>(Oops(99)));
@@ -177,8 +178,8 @@ async fn without_a_timeout_error_a_late_request_is_sent_once() {
     let failed = with_report(ready_and_call(&mut layer.layer(inner.clone()), ())).await.unwrap_err();
     assert_eq!((failed.report.cause(), inner.calls()), (Some(Cause::Deadline), 1));
 
-    // A request that takes too long to be changed is sent anyway, because its failure was already
-    // discarded.
+    // A request is sent even if `before_resend` took it past the deadline: the previous failure was
+    // already discarded, so the retry has no other outcome to return.
     let soon = Instant::now() + secs(2);
     let inner = Scripted::new([Fail(Oops(1)), Answer("late")]);
     let slow = |(): (), _| sleep(secs(9));

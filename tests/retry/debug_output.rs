@@ -1,4 +1,5 @@
-//! What logs and debuggers show of a retry: reasons are sentences, and settings show their values.
+//! The `Debug` and `Display` output of a retry: reasons are sentences, and settings show their
+//! values.
 
 use std::future::ready;
 

@@ -1,4 +1,4 @@
-//! Resends of a request for which it is unknown whether it may be processed twice.
+//! Whether the retry resends a request that may not be idempotent.
 
 use std::{cell::Cell, io};
 
@@ -15,7 +15,7 @@ fn config() -> RetryConfig {
     RetryConfig::default().backoff(Backoff::none()).without_budget()
 }
 
-/// How often a function that fails with this kind is executed.
+/// How often the retry executes a function that fails with this kind of error.
 async fn executed(config: RetryConfig, kind: io::ErrorKind) -> u32 {
     let count = Cell::new(0);
     let failing = |_| {

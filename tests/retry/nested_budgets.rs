@@ -115,8 +115,8 @@ async fn nested_retries_report_a_failed_attempt_once() {
     assert_eq!(budget_calls([3, 0], &[FAIL]).await, four);
 }
 
-/// In one poll of the outer retry's attempt, the report of the first inner retry is still known
-/// when the second one has begun and ended.
+/// Two inner retries run in one poll of the outer retry's attempt. The report of the first one to
+/// the shared budget still counts after the second one has ended.
 #[tokio::test(start_paused = true)]
 async fn the_first_of_two_inner_retries_reports_the_attempt() {
     let (ours, theirs) = (Arc::new(Log::default()), Arc::new(Log::default()));
@@ -197,7 +197,7 @@ async fn reports_do_not_leak_into_the_next_request() {
     assert_eq!(budget.take(), "deposit, failure, deposit, success");
 }
 
-/// Two requests at once on one task, as with `join!`.
+/// Two requests run concurrently on one task, as with `join!`.
 #[tokio::test(start_paused = true)]
 async fn concurrent_requests_are_reported_separately() {
     let (fails, succeeds) = (Arc::new(Log::default()), Arc::new(Log::default()));
@@ -210,7 +210,7 @@ async fn concurrent_requests_are_reported_separately() {
     assert_eq!(succeeds.take(), "deposit, success");
 }
 
-/// Two inner attempts, each in another poll.
+/// The inner retry makes two attempts, each in its own poll.
 #[tokio::test(start_paused = true)]
 async fn an_attempt_of_many_polls_is_reported_once() {
     let budget = Arc::new(Log::default());
@@ -220,7 +220,8 @@ async fn an_attempt_of_many_polls_is_reported_once() {
     assert_eq!(budget.take(), "deposit, failure, take 1, failure");
 }
 
-/// Two calls of a handler in one poll, each through a retry with another budget.
+/// A handler makes two calls in one poll. Each goes through two retries: one on another budget,
+/// around one on the budget of the outermost retry.
 #[tokio::test(start_paused = true)]
 async fn an_attempt_with_calls_on_other_budgets_is_reported_once() {
     let (budget, other) = (Arc::new(Log::default()), Arc::new(Log::default()));

@@ -34,7 +34,7 @@ type Script = Vec<Step<u32, Oops>>;
 struct Settings {
     retries: u32,
     backoff: Backoff,
-    /// The limit of an attempt and the total limit. An hour stands for no limit.
+    /// The limit per attempt, and the limit of the whole request. An hour means no limit.
     limits: (Duration, Duration),
     tokens: u32,
     seed: u64,

@@ -104,7 +104,7 @@ fn keys_without_recent_retries_are_removed() {
     assert_eq!(RetryQuota::new().max_keys(0).unwrap_err().to_string(), "`max_keys` is 0, but must be at least 1");
 }
 
-/// Removing one key at a time would search all keys for each of them.
+/// Each removal searches all keys, so a full quota removes many keys at once.
 #[test]
 fn a_full_quota_removes_an_eighth_of_the_keys_at_once() {
     let quota = RetryQuota::new().max_keys(84).unwrap();
@@ -208,8 +208,8 @@ async fn turning_the_switch_off_allows_only_the_waiting_retry() {
     assert!(!consent.is_on());
 }
 
-/// The order of the batch runner: switch, total limit, breaker, permanent failure, limit of the
-/// key.
+/// The checks have the order that the cookbook's batch runner needs: switch, total limit, breaker,
+/// permanent failure, limit of the key.
 #[tokio::test(start_paused = true)]
 async fn the_first_failed_check_is_the_reason() {
     let switch = RetrySwitch::off();

@@ -1,5 +1,5 @@
-//! The quota isn't charged for a retry that isn't made, whatever happens in between. Also harmful
-//! keys.
+//! The quota isn't charged for a retry that isn't made, whatever prevents the retry. Also keys that
+//! are too long, or whose `Display` fails.
 
 use std::{
     fmt,
@@ -153,8 +153,8 @@ async fn an_endless_key_is_cut_while_it_is_written() {
 #[tokio::test(start_paused = true)]
 async fn a_key_is_cut_at_one_place_however_it_is_written() {
     let (quota, _, _) = keyed_by(|f| {
-        // The key has no room for this letter. It has room for the text after it, but the key ends
-        // before the letter.
+        // A key has at most 256 bytes. The letter has two bytes and room for one. The next text
+        // would fit, but the key ends before the letter.
         let _ = f.write_str(&"x".repeat(255)).and(f.write_str("ä"));
         let _ = f.write_str("z");
         Ok(())
@@ -226,7 +226,8 @@ async fn a_key_removed_during_a_wait_is_not_subtracted_twice() {
     assert_eq!((quota.retries_for_key("key"), quota.total_retries()), (1, 2));
 }
 
-/// Panics in each of the named places. No quota or token is held once the future is dropped.
+/// Panics in each function that runs between a failure and the next attempt. Once the future is
+/// dropped, the quota and the budget have their permit and token back.
 #[test]
 fn a_panic_before_the_attempt_is_not_counted() {
     enum At {
@@ -267,7 +268,7 @@ fn a_panic_before_the_attempt_is_not_counted() {
         assert!(panicked.is_err());
         assert_eq!((quota.total_retries(), quota.tracked_keys()), (0, 0));
         assert_eq!((budget.balance(), budget.stats().granted), (5, 0));
-        // The quota still works.
+        // The panic hasn't poisoned the quota.
         quota.try_acquire("key").unwrap().consume();
     }
 }

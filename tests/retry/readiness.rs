@@ -20,8 +20,8 @@ fn without_delay() -> RetryConfig {
 #[derive(Debug, PartialEq)]
 struct Upload(&'static str);
 
-/// `Scripted` panics if it is called before it is ready, and its clones start unready. This covers
-/// every other test that uses it. tonic-xds: a new clone was called without being polled ready.
+/// tonic-xds: a new clone was called without being polled ready. `Scripted` panics if it is called
+/// before it is polled ready, and its clones start unready. So all tests that use it check this.
 #[tokio::test(start_paused = true)]
 async fn each_attempt_uses_the_instance_that_was_ready() {
     let inner = Scripted::<&str>::new([Fail(Oops(1))]);
@@ -118,8 +118,8 @@ async fn a_request_that_was_not_stored_is_sent_once() {
     assert!(events.last_has(&["RetryStopped", "NotReplayable"]));
 }
 
-/// tower 0.5: the request was never sent, so it can still be sent, even if nothing of it was
-/// stored.
+/// A request that was never sent can still be sent, even if no copy of it was stored. tower 0.5
+/// didn't send such a request.
 #[tokio::test(start_paused = true)]
 async fn an_unsent_request_can_be_sent_without_a_copy() {
     let inner = Scripted::new([Unready(Oops(1)), Unready(Oops(2)), Fail(Oops(3)), Answer("not called")]);
@@ -130,7 +130,8 @@ async fn an_unsent_request_can_be_sent_without_a_copy() {
     assert!(events.last_has(&["RetryStopped", "NotReplayable", "attempt: 3"]));
 }
 
-/// The same if the time limit for readiness has passed.
+/// A request whose attempt timed out while the service got ready wasn't sent, so it can still be
+/// sent.
 #[tokio::test(start_paused = true)]
 async fn a_request_that_timed_out_before_it_was_sent_can_be_sent() {
     let (service, mut handle) = mock::pair::<Upload, &str>();
@@ -154,7 +155,8 @@ async fn call_now<S: Service<Upload>>(mut service: S, request: Upload) -> Result
     service.ready().await?.call(request).await
 }
 
-/// Its first readiness is an error, so the call begins before the inner service is ready.
+/// The first `poll_ready` returns an error. The retry takes it for the outcome of the first
+/// attempt, so the call begins before the inner service is ready.
 #[derive(Clone)]
 struct FirstReady<S> {
     inner: S,
@@ -184,7 +186,8 @@ impl<S: Service<Upload, Error = tower::BoxError>> Service<Upload> for FirstReady
     }
 }
 
-/// The resources of a failed attempt are free during the wait: here, the only place of a limit.
+/// During the wait, a retry holds no resources of the failed attempt. In this test, the resource is
+/// the only place of a concurrency limit.
 #[tokio::test(start_paused = true)]
 async fn a_place_is_free_while_a_retry_waits() {
     let inner = Scripted::new([Fail(Oops(1)), Answer("other"), Answer("first")]);

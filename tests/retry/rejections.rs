@@ -78,7 +78,7 @@ async fn a_rejection_without_a_time_is_returned_at_once() {
     assert_eq!(inner.calls(), 1);
 }
 
-/// The classifier's verdict doesn't prove that a call wasn't processed.
+/// A verdict of the classifier isn't proof that the service didn't process the call.
 #[tokio::test(start_paused = true)]
 async fn a_made_call_that_counts_as_rejected_is_not_repeated() {
     let inner = Scripted::new([Fail(Oops(1)), Answer("no")]);
@@ -96,7 +96,7 @@ async fn all_waits_end_within_the_window() {
     assert!((3..=28).contains(&inner.calls()), "{} calls", inner.calls());
     assert!(begun.elapsed() <= ms(310), "{:?}", begun.elapsed());
 
-    // The jitter is limited, so the longest allowed rejection can be waited out.
+    // The jitter never adds so much that the longest allowed rejection couldn't be waited out.
     for _ in 0..20 {
         let inner = Scripted::new([Fail(Oops(250)), Answer("yes")]);
         assert_eq!(ready_and_call(&mut RetryLayer::new(config()).layer(inner.clone()), ()).await, Ok("yes"));
@@ -323,7 +323,8 @@ fn an_idempotent_blocking_run_waits_out_a_rejection() {
     assert_eq!((response.unwrap(), numbers), ("yes", vec![1, 1]));
 }
 
-/// The first step of a function was executed before its second step is rejected.
+/// The function's first step runs before the breaker rejects its second step, so a repetition would
+/// run the first step twice.
 #[tokio::test(start_paused = true)]
 async fn steps_before_a_rejection_are_not_repeated() {
     let circuit = circuit();
@@ -345,7 +346,7 @@ async fn steps_before_a_rejection_are_not_repeated() {
     assert!(ran.is_err());
     assert_eq!(inserts.replace(0), 1);
 
-    // A service that returned `Pending` may have done work before its rejection.
+    // A service that returned `Pending` may have done work before it was rejected.
     let late = || Scripted::new([Late(ms(1), Err(Oops(100))), Answer("yes")]);
     let inner = late();
     assert_eq!(ready_and_call(&mut RetryLayer::new(config()).layer(inner.clone()), ()).await, Err(Oops(100)));

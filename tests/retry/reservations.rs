@@ -36,12 +36,12 @@ fn config() -> RetryConfig<ErrorClassifier, TimeoutFromElapsed> {
     RetryConfig::default().idempotent().backoff(Backoff::fixed(secs(10))).timeouts(Timeouts::attempt(secs(1)))
 }
 
-/// Whether a caller gets the service ready within a second.
+/// Whether the service gets ready within a second.
 async fn gets_ready<S: Service<()>>(mut service: S) -> bool {
     timeout(secs(1), service.ready()).await.is_ok_and(|ready| ready.is_ok())
 }
 
-/// Polls the service ready, which takes a place until the service is dropped.
+/// Polls the service ready. It then holds a place until it is dropped.
 async fn holding<S: Service<()>>(mut service: S) -> S {
     assert!(service.ready().await.is_ok());
     service
@@ -95,7 +95,7 @@ async fn a_place_is_free_after_readiness_failed() {
     assert_eq!(caller.await.unwrap().unwrap(), "late");
 }
 
-/// Two services that share only the limit.
+/// The two services share the limit and nothing else.
 #[tokio::test(start_paused = true)]
 async fn services_behind_one_limit_do_not_block_each_other() {
     let limit = GlobalConcurrencyLimitLayer::new(1);
@@ -111,8 +111,8 @@ async fn services_behind_one_limit_do_not_block_each_other() {
     assert!(caller.await.unwrap().is_err());
 }
 
-/// The first message waits for the worker. The second one has the slot, and the next attempt waits
-/// for that slot.
+/// The buffer's worker holds the first message and waits for the service. The second message has
+/// the buffer's only slot, and the next attempt waits for that slot.
 #[tokio::test(start_paused = true)]
 async fn an_attempt_that_timed_out_leaves_a_full_buffer() {
     let limit = ConcurrencyLimit::new(service_fn(fails), 1);
@@ -131,7 +131,7 @@ async fn an_attempt_that_timed_out_leaves_a_full_buffer() {
     assert!(caller.await.unwrap().is_err());
 }
 
-/// Every request's deadline has passed.
+/// A classifier that gives every request the same deadline, which has passed.
 #[derive(Clone)]
 struct AlwaysLate(Instant);
 
@@ -170,7 +170,8 @@ async fn a_place_is_free_while_a_request_is_prepared() {
     caller.abort();
 }
 
-/// The readiness of a breaker that waits is a permit of its circuit, possibly the slot of a probe.
+/// A breaker that waits instead of rejecting holds a permit of its circuit when it is ready. In a
+/// half-open circuit, this is the slot of a probe.
 #[tokio::test(start_paused = true)]
 async fn a_probe_slot_granted_too_late_is_free_at_once() {
     let circuit = Circuit::new(BreakerConfig::default().fixed().open_when(TripRule::consecutive(1).unwrap()));

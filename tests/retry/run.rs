@@ -34,13 +34,13 @@ async fn a_function_receives_its_attempt() {
     let run = layer.run(|attempt: Attempt| async move {
         if attempt.number() < 3 { Err(down()) } else { Ok((attempt.number(), attempt.deadline().unwrap() - begun)) }
     });
-    // The run works without the layer.
+    // The run continues without the layer.
     drop(layer);
     assert_eq!(run.await.unwrap(), (3, secs(10)));
     assert_eq!(begun.elapsed(), ms(200));
 }
 
-/// Without such a setting, the retry doesn't read the clock.
+/// If no setting needs the start time, the retry doesn't read the clock.
 #[tokio::test(start_paused = true)]
 async fn an_attempt_has_its_start_time_if_a_setting_needs_it() {
     let second =

@@ -1,5 +1,5 @@
-//! What a server can require of the next attempt: a minimum delay, an exact delay, no attempt at
-//! all, or that the request wasn't processed.
+//! What a server can say about the next attempt: that it needs a minimum or an exact delay, that it
+//! mustn't be made, or that the failed request wasn't processed.
 
 use std::{cell::RefCell, sync::Arc, time::Duration};
 

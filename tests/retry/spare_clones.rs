@@ -1,4 +1,5 @@
-//! Which instance of the service makes the later attempts, and how many clones that takes.
+//! Which instance of the service makes the later attempts, and how often the retry clones the
+//! service for them.
 
 use std::{
     future::{Ready, ready},
@@ -25,7 +26,8 @@ fn without_delay() -> RetryConfig {
     RetryConfig::default().idempotent().backoff(Backoff::none()).without_budget()
 }
 
-/// Runs `on_clone` when it is cloned, and fails this many times.
+/// A service that runs `on_clone` when it is cloned. Its next `failures` calls fail; all instances
+/// share that number.
 struct Cloning {
     on_clone: Arc<dyn Fn() + Send + Sync>,
     failures: Arc<AtomicU32>,
@@ -95,7 +97,8 @@ async fn a_request_clones_once_for_all_its_retries() {
     assert_eq!(clones.load(SeqCst), 2, "the spare clone, and a clone of it");
 }
 
-/// As with tower's retry: the later attempts don't use an older state of the service.
+/// As in tower's retry, later attempts use the state in which the previous attempt left the
+/// service.
 #[tokio::test(start_paused = true)]
 async fn a_retry_has_the_state_of_the_previous_attempt() {
     let mut calls = 0;
@@ -106,7 +109,8 @@ async fn a_retry_has_the_state_of_the_previous_attempt() {
     assert_eq!(ready_and_call(&mut RetryLayer::new(without_delay()).layer(counting), ()).await, Ok(3));
 }
 
-/// After a client has reconnected, no attempt uses the old connection.
+/// Retries replace the spare clone. For example, once a client has reconnected, later requests
+/// don't retry on the old connection.
 #[tokio::test(start_paused = true)]
 async fn a_retry_leaves_a_fresh_clone_to_the_next_one() {
     let (inner, failures) = Cloning::new(|| ());
@@ -121,7 +125,7 @@ async fn a_retry_leaves_a_fresh_clone_to_the_next_one() {
     assert!(response > 2, "the spare of the first call was replaced, so it has had more than one: {response}");
 }
 
-/// A name for the type, which a clone of the service needs.
+/// The tests name this type, because the compiler must know it before a call of `clone`.
 type Retried = Retry<Cloning, RetryConfig>;
 
 /// A slow `Clone` delays the requests that need a clone, but blocks no thread.
@@ -232,7 +236,7 @@ async fn a_service_may_be_used_while_it_is_cloned() {
     let shared: Arc<Mutex<Option<Retried>>> = Arc::default();
     let uses = Arc::clone(&shared);
     let on_clone = move || {
-        // Taken, so that it is used once.
+        // `take`, so that only one clone uses the service.
         let Some(mut service) = uses.lock().unwrap().take() else { return };
         assert!(task::spawn(service.call_when_ready(())).poll().is_pending(), "it waits for the same spare");
     };

@@ -23,8 +23,8 @@ fn limited(
     RetryConfig::default().idempotent().backoff(Backoff::fixed(backoff)).timeouts(limits.on_timeout(|_| Err(TIMED_OUT)))
 }
 
-/// reqwest-retry: the total was checked before the next wait was added. linkerd#2369: retries
-/// outlived the deadline.
+/// reqwest-retry: the total limit was checked without the next wait. linkerd#2369: retries outlived
+/// the deadline.
 #[tokio::test(start_paused = true)]
 async fn a_wait_that_would_cross_the_deadline_is_not_started() {
     let inner = Scripted::<&str>::new([Fail(Oops(1)), Fail(Oops(2)), Fail(Oops(3))]);
@@ -103,7 +103,7 @@ async fn a_timeout_is_classified() {
     assert_eq!(inner.calls(), 1);
 }
 
-/// The limit of an attempt is its own limit or the remaining time, whichever is shorter.
+/// An attempt ends at its own limit or at the limit of the request, whichever is earlier.
 #[tokio::test(start_paused = true)]
 async fn the_last_attempt_has_the_remaining_time() {
     let inner = Scripted::<&str, Elapsed>::new([Hang]);

@@ -96,7 +96,7 @@ async fn resends_let_other_tasks_run() {
     assert!(response.unwrap().is_some());
 }
 
-/// The readiness of a service may fail as fast as its calls.
+/// `poll_ready` may return errors as fast as calls do.
 #[tokio::test]
 async fn readiness_that_fails_at_once_lets_other_tasks_run() {
     #[derive(Clone)]
@@ -122,7 +122,7 @@ async fn readiness_that_fails_at_once_lets_other_tasks_run() {
     assert!(response.unwrap().is_some());
 }
 
-/// Also in an executor without a budget for its tasks.
+/// The retry also yields outside tokio, without tokio's task budget.
 #[test]
 fn without_a_runtime_the_retry_wakes_itself() {
     let calls = AtomicU32::new(0);
@@ -140,7 +140,7 @@ fn without_a_runtime_the_retry_wakes_itself() {
     assert!((10..1000).contains(&polls), "{polls} polls for 1,000 attempts");
 }
 
-/// Most requests make few attempts, and another turn of the scheduler gains nothing.
+/// Most requests make few attempts. For them, yielding would cost time and help no other task.
 #[test]
 fn a_few_attempts_are_made_in_one_poll() {
     let layer = RetryLayer::new(without_delay().retries(9));

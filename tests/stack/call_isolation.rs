@@ -1,5 +1,6 @@
-//! Notes about one call don't affect another: handlers call other services through layers, discard
-//! their errors, and return a response or a failure of their own.
+//! A layer leaves a note on how its result came about for the layer around it. A note about one
+//! call must not affect another call. For example, a handler calls another service through layers,
+//! discards its error, and returns a response or an error of its own.
 
 use std::sync::Arc;
 
@@ -26,7 +27,7 @@ fn open() -> Circuit {
     circuit
 }
 
-/// A client of a service that is down, with an open circuit.
+/// A client whose circuit is open, so that all its calls are rejected.
 fn rejecting() -> impl Service<(), Error: Send, Future: Send> + Clone + Send {
     BreakerLayer::on(&open()).layer(Scripted::<_>::new([Answer("not called")]))
 }
@@ -108,7 +109,8 @@ async fn failures_after_a_discarded_rejection_are_counted() {
     assert_eq!((outer_circuit.stats().total_failures, outer_circuit.stats().total_neutral), (50, 0));
 }
 
-/// The rejection is dropped. An error that doesn't contain it is an ordinary error.
+/// `MapErr` drops the rejection and returns an error that doesn't contain it. This error is an
+/// ordinary failure.
 #[tokio::test(start_paused = true)]
 async fn an_error_that_drops_the_rejection_is_an_ordinary_failure() {
     let (inner_circuit, outer_circuit) = (open(), circuit(99));
@@ -154,7 +156,7 @@ fn blocking_failures_after_a_rejection_are_counted() {
     assert_eq!((outer_circuit.stats().total_failures, outer_circuit.stats().total_neutral), (50, 0));
 }
 
-/// A classifier that calls every error transient and doesn't know rejections.
+/// A retry whose classifier doesn't recognise rejections: every error is a transient failure.
 fn ignorant() -> RetryConfig<Ignorant> {
     without_delay().classifier(Ignorant)
 }
@@ -172,7 +174,8 @@ impl<Req, Res, Err> tower_recourse::Classifier<Req, Res, Err> for Ignorant {
     }
 }
 
-/// The last note counts. A note from before the failed call is dropped.
+/// A handler makes two calls. The outer retry reads the note of the failed second call; that call
+/// has replaced the note of the rejected first one.
 #[tokio::test(start_paused = true)]
 async fn a_failed_call_after_a_rejected_one_is_a_failure() {
     let second = RetryLayer::new(without_delay().retries(0)).layer(Scripted::<&str>::new([Fail(Oops(2))]));
@@ -189,7 +192,7 @@ async fn a_failed_call_after_a_rejected_one_is_a_failure() {
     assert!(events.last_has(&["RetryStopped", "AttemptsExhausted { attempts: 4 }"]));
 }
 
-/// A success in between replaces the note too.
+/// A call that succeeds also removes the note of the rejected call before it.
 #[tokio::test(start_paused = true)]
 async fn a_success_after_a_rejected_call_clears_its_note() {
     let (first, cache) = (rejecting(), BreakerLayer::on(&circuit(1)).layer(Scripted::<_>::new([Answer("cached")])));
@@ -235,7 +238,7 @@ async fn joined_calls_receive_their_own_causes() {
     assert!(other.last_has(&["FallbackCalled", "AttemptsExhausted { attempts: 2 }"]));
 }
 
-/// The handler's own failure comes in a poll without a rejection.
+/// The rejection and the slow call's failure come in different polls.
 #[tokio::test(start_paused = true)]
 async fn a_handler_with_joined_calls_fails_by_the_slow_one() {
     let first = rejecting();
@@ -253,7 +256,8 @@ async fn a_handler_with_joined_calls_fails_by_the_slow_one() {
     assert!(events.last_has(&["AttemptsExhausted { attempts: 4 }"]));
 }
 
-/// A call that lost a race didn't time out, although a retry with a time limit is around it.
+/// `select!` drops the call when another future completes. The call is inside a retry with a time
+/// limit, but it hasn't timed out.
 #[tokio::test(start_paused = true)]
 async fn a_call_dropped_by_select_counts_as_nothing() {
     let inner_circuit = circuit(1);
@@ -273,7 +277,8 @@ async fn a_call_dropped_by_select_counts_as_nothing() {
     assert_eq!((stats.total_failures, stats.total_dropped, stats.state), (0, 1, State::Closed));
 }
 
-/// The timeout scope ends with the drop of the call that timed out.
+/// While the retry drops an attempt that timed out, dropped calls count as failures. Later drops
+/// don't.
 #[tokio::test(start_paused = true)]
 async fn after_a_timeout_a_dropped_call_counts_as_nothing_again() {
     let circuit = circuit(9);
@@ -290,7 +295,8 @@ async fn after_a_timeout_a_dropped_call_counts_as_nothing_again() {
     assert_eq!((circuit.stats().total_failures, circuit.stats().total_dropped), (1, 1));
 }
 
-/// An older note on this thread, which no layer read, isn't attributed to this call.
+/// The thread may have a note from before the call, which no layer has read. The call's layers must
+/// ignore it.
 #[tokio::test(start_paused = true)]
 async fn a_rejection_before_the_call_is_ignored() {
     let (open, events) = (open(), EventLog::default());
@@ -343,8 +349,8 @@ async fn notes_of_a_classifiers_calls_do_not_mark_the_response() {
     check!(FallbackLayer::value("backup").classify(judge).layer(inner()));
 }
 
-/// The handler that responds in place of the service is dropped before the response is noted as
-/// replaced.
+/// The closure that responds to rejections calls another service when it is dropped. The breaker
+/// drops the closure before it writes its own note, so that the other call can't replace that note.
 #[tokio::test(start_paused = true)]
 async fn notes_from_a_dropped_handler_do_not_mark_the_response() {
     #[derive(Clone)]
@@ -367,7 +373,7 @@ async fn notes_from_a_dropped_handler_do_not_mark_the_response() {
     assert_eq!((outer.stats().total_successes, outer.stats().total_neutral), (Some(0), 1));
 }
 
-/// How a result arrives in a later poll than the rejection.
+/// How the result of a rejected call arrives in a later poll than the rejection.
 #[derive(Clone, Copy, Debug)]
 enum Arrives {
     Later,
@@ -521,7 +527,7 @@ async fn sources_recognise_a_custom_error_around_a_rejection() {
     assert_eq!(counted, (0, 1));
 }
 
-/// The failure has another type than the rejection, and its source can't be inspected.
+/// An error of another type than the rejection. Its sources aren't visible to the layers.
 #[derive(Debug)]
 struct Unrelated;
 
@@ -600,7 +606,7 @@ async fn an_opaque_rejection_is_recognised_by_its_type() {
     assert!(matches!(ready_and_call(&mut retry.layer(client.clone()), ()).await, Err(ReplacedError::Open(_))));
     assert!(events.last_has(&["RetryStopped", "attempt: 1", "Rejected"]));
 
-    // The rejection is dropped, and the call fails for another reason with the same type.
+    // The handler drops the rejection and fails for another reason, with an error of the same type.
     let handler = service_fn(move |()| {
         let mut client = client.clone();
         async move {
@@ -648,8 +654,8 @@ async fn failures_with_an_error_that_may_wrap_a_rejection_are_counted() {
     assert_eq!((outer_circuit.stats().total_failures, outer_circuit.stats().total_neutral), (50, 0));
 }
 
-/// A boxed error can be inspected, and it isn't a rejection, even while the rejection is kept
-/// elsewhere.
+/// The layers can inspect a boxed error. If it isn't a rejection, it is a failure, even while the
+/// handler keeps a rejection elsewhere.
 #[tokio::test(start_paused = true)]
 async fn boxed_failures_are_counted_while_a_rejection_is_kept() {
     let outer_circuit = circuit(99);
@@ -669,7 +675,7 @@ async fn boxed_failures_are_counted_while_a_rejection_is_kept() {
     assert_eq!((outer_circuit.stats().total_failures, outer_circuit.stats().total_neutral), (50, 0));
 }
 
-/// A call that hangs, and holds something that is dropped with it.
+/// A service whose calls hang. Each call holds a value until it is dropped.
 fn hangs_with<T: Send + 'static>(
     held: impl Fn() -> T + Clone,
 ) -> impl Service<(), Response = &'static str, Error = Oops> + Clone {
@@ -710,7 +716,8 @@ async fn a_timeout_fails_a_permit_issued_inside() {
     assert_eq!((ends(&outer_circuit), ends(&inner_circuit)), ((1, 0), (1, 0)));
 }
 
-/// Another call with its own time limit, which began elsewhere and is still running.
+/// The call that times out holds another call, which has its own time limit, began elsewhere and is
+/// still running.
 #[tokio::test(start_paused = true)]
 async fn a_timeout_does_not_fail_another_call_with_a_time_limit() {
     let (outer_circuit, inner_circuit) = (circuit(9), circuit(9));
@@ -774,7 +781,8 @@ async fn a_boundary_hides_notes_from_outer_layers() {
     assert_eq!(with_report_blocking(|| boundary_blocking(run)).unwrap_err().report.attempts(), 1);
 }
 
-/// A response of the same type as the breaker's. Only a boundary distinguishes them.
+/// The handler's response has the same type as the breaker's response to a rejection. Without a
+/// boundary, outer layers would take it for that response.
 #[tokio::test(start_paused = true)]
 async fn a_boundary_hides_a_rejection_response_from_outer_layers() {
     let client =
@@ -796,7 +804,8 @@ async fn a_rejection_passes_through_a_boundary() {
     assert!(events.last_has(&["RetryStopped", "attempt: 1", "Rejected"]));
 }
 
-/// A request of this type can't carry a mark, so a setting must state that it has deposited.
+/// This type of request can't carry the information that the budget has its deposit, so the inner
+/// retry is configured not to deposit.
 #[tokio::test(start_paused = true)]
 async fn a_retry_without_deposits_leaves_them_to_the_outer_one() {
     let budget = Arc::new(TokenBucket::retry_ratio(1.0).unwrap().min_per_second(0));

@@ -1,4 +1,4 @@
-//! Call reports in cases where one call could be mistaken for another.
+//! Call reports where the report of one call could be attributed to another.
 
 use std::{convert::Infallible, sync::Arc};
 
@@ -73,7 +73,7 @@ async fn a_call_on_another_task_does_not_affect_the_report() {
     assert_eq!(with_report(ready_and_call(&mut { spawning }, ())).await.unwrap_err().report, CallReport::default());
 }
 
-/// The handler's inner retry has given up, and the handler then waits for something else.
+/// A handler yields after its inner retry has given up, and then fails with its own error.
 #[tokio::test(start_paused = true)]
 async fn an_inner_stack_does_not_mark_a_handlers_later_response() {
     let handler = service_fn(|()| async {
@@ -143,7 +143,7 @@ async fn a_function_may_change_what_it_borrows() {
     assert_eq!(seen, [(1, "borrowed"), (2, "borrowed")]);
 }
 
-/// The report of the inner layers is kept when the request can't be resent.
+/// A retry that can't resend the request keeps the report of the inner layers.
 #[tokio::test(start_paused = true)]
 async fn an_inner_fallback_is_reported_though_the_request_is_lost() {
     let copies = Arc::new(std::sync::atomic::AtomicU32::new(0));
@@ -169,7 +169,7 @@ async fn without_a_retry_a_rejection_is_an_error_of_the_breaker() {
     assert!(matches!(ready_and_call(&mut stack, ()).await, Err(BreakerError::<Oops>::Rejected(_))));
 }
 
-/// A backup may have a fallback itself. Its steps count towards the outer report.
+/// A backup may have fallbacks too. The outer report counts them.
 #[tokio::test(start_paused = true)]
 async fn the_depths_of_nested_fallbacks_add_up() {
     let failing = || Scripted::<&str>::new([Fail(Oops(1))]);
@@ -186,7 +186,8 @@ async fn the_depths_of_nested_fallbacks_add_up() {
     assert_eq!(how.fallback_depth(), 6, "two weren't called");
 }
 
-/// The report keeps both: why the request wasn't retried, and that the service wasn't called.
+/// The report's cause is why the request wasn't retried. The fallback also knows that the service
+/// wasn't called: it calls its backup although the predicate returns false.
 #[tokio::test(start_paused = true)]
 async fn a_rejection_is_reported_with_retries_disabled() {
     let retry = RetryLayer::new(config().switch(&RetrySwitch::off()));

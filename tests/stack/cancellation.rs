@@ -23,7 +23,7 @@ use tower_recourse::{
 use crate::fixed_numbers::FixedNumbers as _;
 use crate::scripted::*;
 
-/// The step between two points.
+/// The time between two points at which the tests drop the request.
 const TICK: Duration = ms(100);
 
 /// Takes three ticks to get ready, and three to respond.
@@ -164,11 +164,13 @@ async fn a_request_can_be_dropped_at_every_point() {
     while !whole_stack_given_up_after(ticks, secs(60)).await {
         ticks += 1;
     }
-    // Readiness, three calls, two waits, readiness twice more, and the backup's readiness and call.
+    // The phases are three attempts with readiness, two waits between them, and the backup's
+    // readiness and call.
     assert!(ticks >= 30, "the request had all its phases: {ticks} ticks");
 }
 
-/// Attempts time out while they run (after two ticks), or while the service gets ready.
+/// The limits make attempts time out at different points of readiness and of the call, which take
+/// three ticks each.
 #[tokio::test(start_paused = true)]
 async fn a_request_with_timeouts_can_be_dropped_at_every_point() {
     for limit in [TICK, 2 * TICK, 4 * TICK, 5 * TICK] {
@@ -201,7 +203,7 @@ async fn a_probe_can_be_dropped_at_every_point() {
     }
 }
 
-/// A call that is never polled still counts as a call.
+/// The breaker counts a call that was made, even if its future is never polled.
 #[tokio::test(start_paused = true)]
 async fn a_request_can_be_dropped_before_its_first_poll() {
     let circuit = Circuit::new(BreakerConfig::default().fixed().count_all_calls());

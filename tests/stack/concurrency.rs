@@ -1,4 +1,5 @@
-//! Ten thousand calls on two threads. Afterwards, the sums are exact.
+//! Ten thousand calls on two threads. Afterwards, the layers' totals must agree with the calls and
+//! with each other.
 
 use std::{
     io,
@@ -151,7 +152,7 @@ async fn every_request_of_the_full_stack_has_one_response() {
     assert_eq!(from_service, successes);
     assert_eq!(from_fallback + from_service + given_up, CALLS);
     assert_eq!(stats.total_admitted, Some(asked.load(Ordering::Relaxed)));
-    // A scheduled retry is an attempt that the circuit saw, unless the caller gave up during the
+    // Each scheduled retry reached the circuit as an attempt, unless the caller gave up during the
     // wait.
     let attempts = stats.total_admitted.unwrap() + stats.total_rejected;
     let scheduled = CALLS + events[0].load(Ordering::Relaxed);

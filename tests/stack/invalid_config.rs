@@ -89,7 +89,7 @@ fn open_durations_grow_or_stay() {
         (factor(f64::INFINITY), "`factor` is inf, but must be a finite number of at least 1"),
     ]);
     accept([("stays", factor(1.0)), ("grows fast", factor(f64::MAX))]);
-    // It replaced the custom function, or the linear steps, silently.
+    // A former bug: `factor` silently replaced a custom function or the linear steps.
     let second = Duration::from_secs(1);
     let not_growing = [
         OpenDuration::fixed(second),
@@ -134,7 +134,7 @@ fn backoffs_grow_or_stay_and_have_a_delay() {
         (factor(-1.0), "`factor` is -1.0, but must be a finite number of at least 1"),
         (factor(f64::NAN), "`factor` is NaN, but must be a finite number of at least 1"),
         (factor(f64::INFINITY), "`factor` is inf, but must be a finite number of at least 1"),
-        // Also where the setting has no effect.
+        // An invalid value is an error even if the setting has no effect.
         (Backoff::none().factor(0.0), "`factor` is 0.0, but must be a finite number of at least 1"),
     ]);
     accept([

@@ -1,5 +1,5 @@
-//! Layers around one another: how they recognise each other's results, in the recommended order and
-//! in others.
+//! Nested layers in the recommended order and in others: how each layer recognises the results of
+//! the others.
 
 use std::{convert::Infallible, io};
 
@@ -123,7 +123,7 @@ impl std::error::Error for Opaque {
     }
 }
 
-/// A layer changed the type of the error. The rejection is in its source chain.
+/// A layer changes the type of the error and keeps the rejection in its source chain.
 #[tokio::test(start_paused = true)]
 async fn a_rejection_is_recognised_in_a_changed_error_type() {
     let (circuit, budget) = (open(), one_token());
@@ -145,7 +145,7 @@ async fn a_rejection_is_recognised_in_a_changed_error_type() {
     assert_eq!((circuit.stats().total_rejected, inner.calls(), budget.balance()), (3, 0, 1));
 }
 
-/// With another task in between, only the error's source chain shows the rejection.
+/// The breaker runs on another task, so only the error's source chain shows the rejection.
 #[tokio::test(start_paused = true)]
 async fn a_rejection_of_another_task_is_recognised_by_its_chain() {
     let (circuit, budget, events) = (open(), one_token(), EventLog::default());
@@ -176,7 +176,7 @@ async fn a_rejection_of_a_breaker_in_a_buffer_is_recognised() {
     assert_eq!((circuit.stats().total_rejected, budget.balance()), (2, 1));
 }
 
-/// A breaker around a buffer, which changes the error type.
+/// A breaker around a buffer. The buffer changes the error type to `BoxError`.
 #[tokio::test(start_paused = true)]
 async fn a_breaker_around_a_buffer_counts_and_rejects() {
     let circuit = circuit(2);
@@ -188,7 +188,7 @@ async fn a_breaker_around_a_buffer_counts_and_rejects() {
     assert_eq!((inner.calls(), circuit.state()), (2, State::Open));
 }
 
-/// A classifier recognises an error through a breaker too.
+/// A classifier also recognises errors that a breaker returns in its own error type.
 #[tokio::test(start_paused = true)]
 async fn a_permanent_error_is_not_retried_through_a_breaker() {
     let circuit = circuit(100);
@@ -205,7 +205,8 @@ async fn a_permanent_error_is_not_retried_through_a_breaker() {
     assert_eq!(circuit.stats().total_failures, 6, "which is transient");
 }
 
-/// An attempt that timed out is a failure; an attempt that its caller dropped isn't.
+/// A breaker counts an attempt that timed out as a failure. It doesn't count an attempt that the
+/// caller dropped as one.
 #[tokio::test(start_paused = true)]
 async fn an_attempt_that_times_out_fails_in_the_inner_breaker() {
     let circuit = circuit(2);
@@ -236,7 +237,7 @@ async fn an_attempt_dropped_by_its_caller_counts_as_nothing() {
     assert_eq!((stats.total_failures, stats.total_dropped, stats.state), (0, 1, State::Closed));
 }
 
-/// The breaker counts requests, not attempts.
+/// A breaker around a retry counts each request once, whatever the number of attempts.
 #[tokio::test(start_paused = true)]
 async fn a_breaker_outside_a_retry_counts_the_final_outcome() {
     let circuit = circuit(2);
@@ -267,7 +268,7 @@ async fn a_breaker_does_not_count_another_breakers_rejection() {
     assert_eq!((stats.total_failures, stats.total_neutral, stats.state), (0, 1, State::Closed));
 }
 
-/// A retry calls both again: the primary, and then the backup.
+/// A retry around a fallback calls the primary again, and then the backup.
 #[tokio::test(start_paused = true)]
 async fn a_retry_outside_a_fallback_calls_both_again() {
     let primary = Scripted::<&str>::new([Fail(Oops(1))]);
@@ -296,7 +297,7 @@ async fn a_retry_outside_a_fallback_does_not_retry_a_rejection() {
     assert_eq!(backup.calls(), 1);
 }
 
-/// A backup with its own circuit.
+/// The backup has its own circuit.
 #[tokio::test(start_paused = true)]
 async fn a_backup_may_have_a_breaker_too() {
     let circuit = circuit(1);

@@ -20,7 +20,8 @@ use tower_recourse::{
 
 use crate::circuits::{counted, ended_calls, first_failure, open, with_readiness};
 
-/// Whether `work` panicked. Afterwards, the tests look only at the circuit.
+/// Whether `work` panicked. Unwind safety doesn't matter, because the tests then read only the
+/// circuit.
 fn panics<T>(work: impl FnOnce() -> T) -> bool {
     catch_unwind(AssertUnwindSafe(work)).is_err()
 }
@@ -53,7 +54,7 @@ async fn succeed() -> Result<(), &'static str> {
     Ok(())
 }
 
-// gobreaker: 1 call, 1 failure.
+// As in gobreaker, a call that panics counts as one call and one failure.
 #[test]
 fn a_panic_in_the_future_is_one_failure() {
     let circuit = Circuit::new(counted());
@@ -192,7 +193,7 @@ fn an_observer_that_panics_at_a_rejection_leaves_it_counted() {
     assert_eq!(circuit.stats().total_rejected, 1);
 }
 
-// A second panic during unwinding aborts the process if it leaves a destructor.
+// If a destructor panics while the thread unwinds, the process aborts.
 #[test]
 fn an_observer_that_panics_during_unwinding_does_not_abort() {
     let circuit = Circuit::new(observed(|_| true).open_when(first_failure()));
@@ -200,7 +201,7 @@ fn an_observer_that_panics_during_unwinding_does_not_abort() {
     assert_eq!((circuit.state(), ended_calls(&circuit)), (State::Open, [0, 1, 0, 0]));
 }
 
-// With `join!` of two calls, a panic of the other call drops ours while the thread unwinds.
+// If one of several joined calls panics, the thread drops the other calls while it unwinds.
 #[test]
 fn a_panic_of_another_call_is_not_our_failure() {
     let (ours, theirs) = (Circuit::new(counted()), Circuit::new(counted()));
@@ -241,8 +242,8 @@ async fn a_task_that_panics_returns_its_slot() {
     assert_eq!((calls.load(Ordering::Relaxed), ended_calls(&circuit)), (3, [0, 3, 0, 0]));
 }
 
-/// The error ends the service instance, so it isn't polled again, and a call is still to return the
-/// error.
+/// A readiness error ends the service instance, so the breaker doesn't poll it again. It keeps the
+/// error until a call has returned it.
 #[test]
 fn a_readiness_error_is_kept_for_the_next_call_after_a_panic() {
     #[derive(Clone)]
