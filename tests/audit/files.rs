@@ -45,7 +45,7 @@ fn write(audit: &Audit, lines: u64) {
     audit.flush().unwrap();
 }
 
-/// The work of a child process. Without the variable, the test does nothing.
+/// The work of a child process. Without its environment variable, the test does nothing.
 #[test]
 fn child_that_writes() {
     let Some(path) = env::var_os(PATH) else { return };
@@ -156,8 +156,8 @@ fn an_old_file_that_is_a_link_is_moved() {
     assert_eq!(lines(&path).len() + lines(&folder.path().join("a.1")).len(), 60);
 }
 
-/// The work of a child process; without the variable, the test does nothing. The child holds locks
-/// until it is killed: shared ones, as a backup program may, or exclusive ones.
+/// The work of a child process. Without its environment variable, the test does nothing. The child
+/// holds locks until it is killed: shared ones, as a backup program may, or exclusive ones.
 #[test]
 fn child_that_reads() {
     let Some(paths) = env::var_os(READER) else { return };

@@ -420,7 +420,7 @@ fn a_writer_that_panics_loses_only_its_own_lines() {
     audit.record("second", |entry| entry);
     audit.flush().unwrap();
     let mut kinds: Vec<_> = gate.lines().iter().map(|line| line["kind"].as_str().unwrap().to_owned()).collect();
-    // The order of the two depends on which thread is first.
+    // The order of the two lines depends on which thread is first.
     kinds.sort();
     assert_eq!((kinds, audit.dropped_lines()), (vec!["audit_lost".to_owned(), "second".to_owned()], 1));
 }

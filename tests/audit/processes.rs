@@ -10,7 +10,7 @@ use super::lines;
 const PATH: &str = "RECOURSE_AUDIT_OF_A_CHILD";
 const LINES: u64 = 1_000;
 
-/// The work of a child process. Without the variable, the test does nothing.
+/// The work of a child process. Without its environment variable, the test does nothing.
 #[test]
 fn child() {
     let Some(path) = env::var_os(PATH) else { return };

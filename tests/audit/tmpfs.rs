@@ -1,4 +1,4 @@
-//! A disk that is really full. The test is skipped where none can be mounted.
+//! A disk that is really full, of type `tmpfs`. The test is skipped where mounting isn't allowed.
 #![cfg(target_os = "linux")]
 
 use std::{fs, path::Path, process::Command};

@@ -16,8 +16,8 @@ use crate::fixed_numbers::FixedNumbers as _;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
-/// The verdict without `idempotency_unknown`, which every retryable failure of `ErrorClassifier`
-/// has.
+/// Checks that `ErrorClassifier` has set `idempotency_unknown` if the failure is retryable. Returns
+/// the verdict without it.
 fn unmarked(verdict: Verdict) -> Verdict {
     if let Verdict::Failure(failure) = verdict {
         let is_retryable = !matches!(failure.kind(), FailureKind::Permanent | FailureKind::Rejected);
@@ -40,8 +40,8 @@ fn refused() -> io::Error {
 
 const NOT_SENT: Verdict = Verdict::transient().delivery(Delivery::NotSent);
 
-/// The verdict for such an error within an unknown error: the client may have sent another request
-/// before.
+/// The verdict for a refused connection within an error of an unknown type: the client may have
+/// sent another request before.
 const MAY_BE_SENT: Verdict = Verdict::transient();
 
 /// A user's error with a source.
@@ -160,8 +160,8 @@ fn a_permanent_file_error_is_tried_once() {
     }
 }
 
-/// The kind decides nothing, so a chain may go on to a classifier that reads the text. Without one,
-/// the error is transient.
+/// `ErrorClassifier` has no opinion on the kind `Other`, so a chain may continue with a classifier
+/// that reads the text. Without one, the error is transient.
 #[test]
 fn a_custom_io_error_is_classified_by_its_source() {
     let by_hand = || io::Error::other("disk full");
@@ -221,7 +221,7 @@ fn a_custom_error_is_classified_by_its_sources_only() {
     );
 }
 
-/// The unknown error may come from a client that follows redirects.
+/// An error of an unknown type may come from a client that follows redirects.
 #[test]
 fn an_unknown_error_around_a_refused_connection_proves_nothing() {
     for error in [refused(), ErrorKind::AddrInUse.into(), ErrorKind::AddrNotAvailable.into()] {
@@ -302,7 +302,7 @@ fn the_depth_of_the_search_is_bounded() {
     assert_eq!(opinion(wrapped(63)), Some(MAY_BE_SENT));
     assert_eq!(opinion(wrapped(64)), None);
 
-    // Errors within `io::Error`s count too. The search ends at this depth.
+    // Errors within `io::Error`s count towards the depth too. The search ends at this depth.
     let dug = (0..1_000).fold(refused(), |inside, _| io::Error::other(inside));
     assert_eq!(opinion(dug), None);
 }

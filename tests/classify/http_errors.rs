@@ -40,7 +40,7 @@ fn said<E: Error + Send + Sync + 'static>(error: E) -> Option<Verdict> {
     assert_eq!(along, by_type, "its type is known by name: {error:?}");
     let boxed: BoxError = Box::new(error);
     assert_eq!(Classifier::<(), (), BoxError>::opinion(&ErrorClassifier, &(), Err(&boxed)), along);
-    // Without the mark that every retryable failure of `ErrorClassifier` has.
+    // Without `idempotency_unknown`, which `ErrorClassifier` sets on every retryable failure.
     along.map(Verdict::safe_to_resend)
 }
 
@@ -112,7 +112,7 @@ async fn a_request_that_finds_its_connection_closed_is_not_sent() {
     assert_eq!(said(error), Some(NOT_SENT));
 }
 
-/// A request body that fails as the connection of another server would.
+/// A request body that fails with a refused connection, as if it were read from another server.
 struct FailingBody;
 
 impl Body for FailingBody {
@@ -234,8 +234,8 @@ fn frame(kind: u8, flags: u8, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// A server that announces a graceful end: it promises to answer streams up to `last_stream`, and
-/// then closes without an answer.
+/// A server that sends a GOAWAY with this last stream and this reason, and then closes the
+/// connection without a response.
 async fn goes_away(mut far: DuplexStream, last_stream: u8, reason: u8) {
     far.write_all(&frame(4, 0, &[])).await.unwrap();
     let _ = far.read(&mut [0; 4096]).await;
@@ -246,8 +246,8 @@ async fn goes_away(mut far: DuplexStream, last_stream: u8, reason: u8) {
     tokio::time::sleep(std::time::Duration::from_millis(50)).await;
 }
 
-/// The verdict for `GOAWAY` depends on this: h2 returns it for streams above the last one that the
-/// peer looked at, and for no others.
+/// h2 reports a GOAWAY for the streams above the last one that the peer processed, and for no
+/// others. The verdict depends on this.
 #[tokio::test(start_paused = true)]
 async fn after_goaway_streams_above_the_last_are_not_sent() {
     let (near, far) = duplex(4096);
@@ -274,9 +274,10 @@ async fn after_goaway_streams_above_the_last_are_not_sent() {
     assert_eq!(said(never_opened), Some(NOT_SENT));
 }
 
-/// hyper doesn't report this. Its client checks once more whether the connection takes requests
-/// after it has sent one, and returns the result for that request although its stream is open.
-/// (`tests/long_haul` has seen this on several threads, rarely.)
+/// hyper's errors don't show which streams were processed. After hyper's client has sent a request,
+/// it checks once more whether the connection takes requests, and returns the result for that
+/// request although its stream is open. (`tests/long_haul` has seen this on several threads,
+/// rarely.)
 #[tokio::test(start_paused = true)]
 async fn after_goaway_hyper_does_not_know_which_streams_were_sent() {
     let (near, far) = duplex(4096);
@@ -305,7 +306,7 @@ async fn any_other_goaway_leaves_delivery_unknown() {
     }
 }
 
-/// The request isn't valid in HTTP/2. h2 finds that before it sends anything.
+/// The request isn't valid in HTTP/2. h2 reports this before it sends anything.
 #[tokio::test]
 async fn an_invalid_http2_request_is_the_callers_mistake() {
     let (near, far) = duplex(4096);
@@ -322,7 +323,7 @@ async fn an_invalid_http2_request_is_the_callers_mistake() {
     }
 }
 
-/// More streams than the peer accepts, without waiting for it: h2 opens none of them.
+/// The peer accepts no streams yet, and the client doesn't wait until it does. h2 opens none.
 #[tokio::test]
 async fn a_stream_that_could_not_be_opened_is_not_sent() {
     let (near, _far) = duplex(4096);

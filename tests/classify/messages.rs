@@ -151,7 +151,7 @@ impl fmt::Display for Pieces<'_> {
     }
 }
 
-/// The same as an error.
+/// An error with this text, repeated and written in pieces.
 #[derive(Debug)]
 struct Repeated(&'static str, usize, &'static AtomicUsize);
 
@@ -304,7 +304,8 @@ fn the_built_in_list_for_jobs_on_nodes() {
         ("broken pipe", Verdict::transient()),
         ("node offline", Verdict::transient()),
         ("division by zero", Verdict::permanent()),
-        // The exception that the list exists for, and the order of the list.
+        // "node not found" is an exception to the pattern "not found". An earlier pattern of the
+        // list wins over both.
         ("node not found: b-7", Verdict::transient()),
         ("connection: host not found", Verdict::permanent()),
         ("invalid job: node not found", Verdict::permanent()),
@@ -313,7 +314,8 @@ fn the_built_in_list_for_jobs_on_nodes() {
     }
 }
 
-/// The built-in lists don't know whether a request is idempotent.
+/// Adds what the built-in lists add to retryable failures: they don't know whether a request is
+/// idempotent.
 fn marked(verdict: Verdict) -> Verdict {
     if verdict == Verdict::permanent() { verdict } else { verdict.idempotency_unknown() }
 }
@@ -378,7 +380,7 @@ proptest! {
         }
     }
 
-    /// Allows rules that earlier ones cover, because their verdicts are the same.
+    /// All rules have the same verdict, so an earlier rule may cover a later one.
     #[test]
     fn the_matcher_finds_patterns_that_occur(
         patterns in prop::collection::hash_set("[ab]{1,5}", 1..10),

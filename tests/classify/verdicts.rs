@@ -112,7 +112,7 @@ async fn one(request: u32) -> Result<u64, Oops> {
     if request == 0 { Ok(1) } else { Err(Oops(request)) }
 }
 
-/// Where the type of the service is known, closures need no types.
+/// If the type of the service is known, closures need no types.
 #[tokio::test]
 async fn closures_of_each_kind_work_without_types() {
     let by_outcome = RetryConfig::default()
@@ -142,7 +142,7 @@ async fn closures_of_each_kind_work_without_types() {
     assert_eq!(ready_and_call(&mut by_memo.layer(service_fn(one)), 3).await.unwrap(), 7);
 }
 
-/// A server's requirements on a service: it can be boxed, sent and cloned.
+/// Requires what a server requires: `Clone + Send + 'static`, and a `Send` future.
 fn serve<S>(service: S) -> S
 where
     S: Service<u32, Response = u64, Future: Send> + Clone + Send + 'static,
@@ -302,7 +302,8 @@ fn a_later_classifier_receives_the_verdict_so_far() {
     assert_eq!(judged(&chain, Err(2)), Verdict::permanent());
     assert_eq!(judged(&chain, Err(3)), Verdict::transient().idempotency_unknown());
 
-    // The last classifier of a chain sees the default verdict of the earlier ones too.
+    // `refine` at the end of a chain also receives the default verdict of the chain's last
+    // classifier.
     let all =
         classify::first(only(1, Verdict::throttled())).or(ErrorClassifier).refine(|said, _| said.unsafe_to_resend());
     assert_eq!(judged(&all, Err(1)), Verdict::throttled().unsafe_to_resend());
@@ -323,7 +324,7 @@ fn classifiers_in_a_chain_may_remember_the_request() {
     assert_eq!(judged(1, 2), Verdict::transient().idempotency_unknown());
 }
 
-/// A user's classifier with an opinion on every error, which sets a deadline for each request.
+/// A custom classifier with an opinion on every error. Each request contains its deadline.
 struct Due(Verdict);
 
 impl Classifier<Option<Instant>, u32, u32> for Due {
@@ -385,7 +386,7 @@ fn a_deadline_is_known_through_every_wrapper() {
 #[test]
 fn an_opinion_is_kept_through_every_wrapper() {
     fn judged<C: Classifier<Option<Instant>, u32, u32>>(link: C) -> Verdict {
-        // A link without an opinion is followed by one with an opinion.
+        // If the link has no opinion, the chain returns `permanent`.
         let chain = classify::first(link).otherwise(Verdict::permanent());
         chain.classify(&chain.memo(&None), Err(&1))
     }

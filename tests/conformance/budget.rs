@@ -1,5 +1,5 @@
-//! Finagle, `RetryBudgetTest`: the balance of a budget while time stands still, with deposits that
-//! age as in Finagle, and with deposits that don't. Finagle's invalid reserve of -1 has no
+//! Finagle, `RetryBudgetTest`: the balance of a budget while time stands still. The deposits of one
+//! budget age as in Finagle, those of the other don't. Finagle's invalid reserve of -1 has no
 //! counterpart, because ours is a `u32`.
 
 use std::time::Duration;
@@ -26,7 +26,7 @@ fn withdraw_all(budget: &impl Budget) -> u32 {
     std::iter::from_fn(|| budget.withdraw(FailureKind::Transient)).count() as u32
 }
 
-/// Makes the deposits, and withdraws everything after each.
+/// Makes the deposits, and withdraws everything after each. Returns the sum.
 fn withdrawn(budget: &impl Budget) -> u32 {
     (0..DEPOSITS).fold(0, |withdrawn, _| {
         budget.deposit();

@@ -80,7 +80,7 @@ fn the_break_generator_receives_the_number_of_attempts() {
     });
     let mut played =
         Played::new(BreakerConfig::default().fixed().open_when(TripRule::consecutive(2).unwrap()).open_for(open_for));
-    // These are steps and not rows, because the statistics of a row call the function for a first
+    // `steps` instead of rows: a row reads the statistics, which call the function for a first
     // opening.
     played.steps("p26", "F F +9s R +1s F +19s R +1s F +29s R +1s X F +39s R +1s F +49s R +1s");
     assert_eq!(half_open_attempts(), [0, 1, 2, 3, 4], "p26");
@@ -88,9 +88,9 @@ fn the_break_generator_receives_the_number_of_attempts() {
     assert_eq!(half_open_attempts(), [0, 1, 2], "p26, after a close");
 }
 
-/// p27: a break near the largest duration doesn't overflow. The longest duration that ends has 48
-/// bits of microseconds (8.9 years). With a longer one the circuit stays open until it is reset,
-/// and a rejection has no time.
+/// p27: a break near the largest duration doesn't overflow. The longest break that ends by itself
+/// has 48 bits of microseconds (8.9 years). With a longer one the circuit stays open until it is
+/// reset, and a rejection has no time.
 #[test]
 fn a_break_may_have_any_length() {
     let longest = Duration::from_micros((1 << 48) - 2);
@@ -119,7 +119,8 @@ fn a_break_may_have_any_length() {
     }
 }
 
-/// For every growth: zero times infinity doesn't count as a break that is too long.
+/// A break of zero stays zero for every growth. Zero times infinity isn't treated as a break that
+/// is too long.
 #[test]
 fn a_break_of_zero_stays_zero() {
     let open_for = OpenDuration::exponential(Duration::ZERO).factor(f64::MAX).unwrap();

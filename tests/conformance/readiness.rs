@@ -120,8 +120,8 @@ async fn an_open_breaker_is_ready_without_its_service() {
 }
 
 /// Breaker, contract. Half-open: the only probe is cancelled 50 ms after a second caller began to
-/// wait. tower-resilience wakes the waiting caller; our breaker checks every 100 ms, which is soon
-/// enough for the row.
+/// wait. tower-resilience wakes the waiting caller. Our breaker checks every 100 ms, which is soon
+/// enough for the 200 ms of this test.
 #[tokio::test(start_paused = true)]
 async fn a_waiter_gets_the_slot_of_a_cancelled_probe() {
     let open_for = OpenDuration::fixed(Duration::from_millis(300));
@@ -146,7 +146,7 @@ async fn a_waiter_gets_the_slot_of_a_cancelled_probe() {
 }
 
 /// Retry, contract. Two failures, three attempts. Also behind a limit of one concurrent call, which
-/// would deadlock if the first attempt kept its place.
+/// would deadlock if the first attempt kept its permit.
 #[tokio::test(start_paused = true)]
 async fn each_attempt_is_polled_ready_once_and_called_once() {
     let inner = || Watched::new(is_ready, |call| if call < 3 { Err("down".into()) } else { Ok(call) });
@@ -165,8 +165,8 @@ async fn each_attempt_is_polled_ready_once_and_called_once() {
 
 /// Retry, contract. The first attempt fails, then readiness fails permanently. tower-resilience
 /// returns the readiness error without calling the classifier, so one failed poll ends a request.
-/// We treat it as the outcome of an attempt, which is classified and retried. The caller gets the
-/// same result, and the same calls are made.
+/// We treat it as the outcome of an attempt, which is classified and retried. In this test both
+/// return the readiness error after one call; only polls and classifications differ.
 #[tokio::test(start_paused = true)]
 async fn a_readiness_error_of_a_later_attempt_is_returned() {
     fn once(readies: u32) -> Poll<Result<(), BoxError>> {
@@ -186,7 +186,7 @@ async fn a_readiness_error_of_a_later_attempt_is_returned() {
     assert_eq!(judged.load(Relaxed), 3, "t41: classified; in tower-resilience: once");
 }
 
-/// Fallback, contract. When the backup is needed it isn't ready; then it becomes ready.
+/// Fallback, contract. The backup isn't ready when it is needed, and becomes ready later.
 #[tokio::test(start_paused = true)]
 async fn a_backup_is_called_when_it_is_ready() {
     let permits = ConcurrencyLimit::new(Watched::new(is_ready, |_| Ok(42)), 1);

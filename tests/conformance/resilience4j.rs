@@ -1,5 +1,5 @@
-//! resilience4j, mostly `CircuitBreakerStateMachineTest`: half of at least 5 calls opens the
-//! circuit for 5 s, and 4 probes decide.
+//! resilience4j, mostly `CircuitBreakerStateMachineTest`: the circuit opens for 5 s when half of at
+//! least 5 calls fail; 4 probes decide.
 //!
 //! resilience4j uses a time window of 20 s. Here the window is the last 20 calls, unless a test
 //! says otherwise: in these sequences no call leaves either window.
@@ -77,8 +77,8 @@ fn probes_decide_by_their_failure_rate() {
     );
 }
 
-/// The same windows with slow calls in the closed state, which the rows above lack: 5 s is slow,
-/// exactly 4 s isn't.
+/// The same windows with slow calls in the closed state, which the rows above lack. A call of 5 s
+/// is slow, one of exactly 4 s isn't.
 #[test]
 fn the_slow_call_rate_opens_too() {
     play(theirs_with_slow_calls(), &[("two of four", "S S s s", "C 0/4 slow 2"), ("of five", "S", "C 0/5 slow 2")]);
@@ -123,7 +123,7 @@ fn calls_leave_a_time_window_one_slice_at_a_time() {
 }
 
 /// The sequence for which the resilience4j tests were written, with their window of 20 s. No call
-/// leaves it meanwhile.
+/// leaves the window during the sequence.
 #[test]
 fn a_window_of_20_seconds_opens_like_one_of_20_calls() {
     let window = Window::time(Duration::from_secs(20)).unwrap().minimum(5).unwrap();
@@ -151,7 +151,7 @@ fn metrics_only_counts_and_reports_once() {
     assert_eq!(*reports.lock().unwrap(), [(3, 5)], "r12, still one");
 }
 
-/// r13. A mode stays: no duration of the circuit ends it.
+/// r13. A mode stays until it is changed. The circuit's durations don't end it.
 #[test]
 fn forced_open_rejects_and_disabled_admits() {
     let mut played = Played::new(theirs());

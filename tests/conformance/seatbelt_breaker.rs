@@ -82,15 +82,17 @@ fn a_dropped_probe_returns_its_slot_or_is_a_failure() {
 #[test]
 fn dropped_calls_are_failures_if_configured_or_if_all_are() {
     play(drops_are_failures(50, 5), &[("s39, below the minimum", "S S D D", "C 2/4"), ("s39", "D", "O 3/5 for 5s")]);
-    // seatbelt opens at the third dropped call. We wait until all calls have been dropped for the
-    // length of the window, because cancellations come in bursts and the running calls may succeed.
+    // seatbelt opens at the third dropped call. Our circuit opens when all calls have been dropped
+    // for the length of the window, because cancellations come in bursts and the running calls may
+    // succeed.
     play(seatbelt(10, 3), &[("s36, all dropped", "D D", "C 0/0"), ("s36, all dropped", "+30s D", "O 3/3 for 5s")]);
     play(seatbelt(10, 3), &[("s36, s37, one success", "S D*10", "C 0/1")]);
     play(seatbelt(10, 5), &[("s36, two failures", "F F D D D", "C 2/2")]);
 }
 
-/// s42. If dropped calls are failures only while all calls are dropped, our circuit opens when that
-/// has lasted for the window; seatbelt's opens at once.
+/// s42. If each dropped call is a failure, the circuit opens at the third one, as seatbelt's does.
+/// If dropped calls are failures only while all calls are dropped, our circuit opens when that has
+/// lasted for the length of the window.
 #[tokio::test(start_paused = true)]
 async fn calls_dropped_before_their_first_poll_open_the_circuit() {
     for (config, time) in [(drops_are_failures(50, 3), 0), (seatbelt(50, 3), 30)] {
@@ -212,8 +214,8 @@ fn forced_closed_admits_and_stays_so() {
     played.steps("t30", "F*5");
     assert_eq!(played.circuit.state(), State::Open, "t30");
     played.circuit.force_closed();
-    // In tower-resilience, the call closes the circuit once, and the rules may open it again. Ours
-    // is a mode, which stays until it is changed.
+    // In tower-resilience, `force_closed` closes the circuit once, and the rules may open it again.
+    // Our `force_closed` sets a mode, which stays until it is changed.
     played.row(("t30, forced closed", "F*10", "C 10/10"));
     played.circuit.set_mode(Mode::Auto);
     played.row(("t30, left to its rules", "F*5", "O 5/5 for 30s"));

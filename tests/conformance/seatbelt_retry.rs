@@ -1,6 +1,6 @@
 //! seatbelt 0.11: its retry middleware, its backoff, and the I/O errors that it considers
-//! recoverable. Like there, the waits have no jitter and there is no budget. Rows s17 and s18 need
-//! a custom random number; they are in `src/retry/backoff/tests.rs`.
+//! recoverable. As in seatbelt's tests, the waits have no jitter and there is no budget. Rows s17
+//! and s18 need a custom random number; they are in `src/retry/backoff/tests.rs`.
 
 use std::{
     cell::{Cell, RefCell},

@@ -10,8 +10,8 @@ use tower_recourse::{
 use crate::fixed_numbers::FixedNumbers as _;
 use crate::play::play;
 
-/// Failsafe for Java: opens after 3 consecutive failures, closes after 3 successes. (`retry.rs` has
-/// a retry around it.)
+/// Failsafe for Java: opens after 3 consecutive failures, closes after 3 successes.
+/// (`failsafe_gax.rs` has a retry around such a breaker.)
 #[test]
 fn failsafe() {
     let config = BreakerConfig::default()
@@ -77,8 +77,8 @@ fn hystrix() {
     );
 }
 
-/// hystrix, `HystrixCircuitBreakerTest.testMultipleTimeWindowRetriesBeforeClosingCircuit`: one
-/// attempt per sleep window, which begins with the attempt before, until one succeeds.
+/// hystrix, `HystrixCircuitBreakerTest.testMultipleTimeWindowRetriesBeforeClosingCircuit`: until an
+/// attempt succeeds, one is made per sleep window. A window begins when its attempt is admitted.
 #[test]
 fn hystrix_sleep_windows() {
     let config = BreakerConfig::default()
@@ -92,7 +92,7 @@ fn hystrix_sleep_windows() {
             ("four failures", "F*4 R", "O 4/4 for 200ms"),
             ("the window's attempt", "+250ms <", "H 0/0"),
             ("one attempt per window", "R", "H 0/0"),
-            // The window began when the probe was admitted.
+            // The next window began when the probe was admitted, 50 ms before it failed.
             ("a failed attempt", "+50ms >F", "O 1/1 for 150ms"),
             ("the rest of the window", "+149ms R", "O 1/1 for 150ms"),
             ("the next window", "+1ms F", "O 1/1 for 200ms"),

@@ -2,8 +2,8 @@
 //! bucket after each.
 //!
 //! The tests use 1 as the random number, with which full jitter has no effect. For throttling, AWS
-//! waits longer. The row on that has its own base, because we use one backoff for all kinds of
-//! failures.
+//! waits longer. We use one backoff for all kinds of failures, so the row for throttling has its
+//! own base.
 
 use std::{
     sync::{Arc, Mutex},

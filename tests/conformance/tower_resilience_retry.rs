@@ -1,5 +1,5 @@
 //! tower-resilience 0.13 and 0.14: its retry layer, its backoff, its events, and their order with a
-//! time limit. Like there, the waits have no jitter and there is no budget.
+//! time limit. As in its tests, the waits have no jitter and there is no budget.
 
 use std::{
     convert::Infallible,
@@ -103,8 +103,8 @@ async fn events_of_a_retry() {
     assert_eq!(seen, [("retry", 1, ms(10)), ("retry", 2, ms(10)), ("stopped", 3, ms(0))], "t11");
 }
 
-/// t14: attempts take 500 ms and fail, the wait is 100 ms, and the total limit is 1 s: set by
-/// tower's timeout around the retry, as in tower-resilience, or by the retry's own limit.
+/// t14: attempts take 500 ms and fail, the wait is 100 ms, and the total limit is 1 s. The limit is
+/// set by tower's timeout around the retry, as in tower-resilience, or by the retry itself.
 #[tokio::test(start_paused = true)]
 async fn a_time_limit_around_all_attempts_ends_the_second() {
     let slow = || {

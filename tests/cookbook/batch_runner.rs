@@ -56,8 +56,8 @@ async fn succeed(batch: &Batch, item: &str) {
     batch.process(item, |_| async { Ok(()) }).await.unwrap();
 }
 
-/// Five items that each fail once. With the switch off, there are no retries, so nothing is
-/// counted.
+/// Opens the circuit with five items that each fail once. The switch is off, so there are no
+/// retries and the quota counts nothing.
 async fn open_circuit(batch: &Batch) {
     batch.retry_switch.turn_off();
     for item in ["o-1", "o-2", "o-3", "o-4", "o-5"] {
@@ -114,7 +114,7 @@ async fn point_2_all_items_together_have_fifty_retries() {
             _ => ("global limit", 0),
         };
         assert_eq!((not_done.reason, not_done.retries), expected, "item {item}");
-        // Other tests cover the circuit.
+        // Closes the circuit again, which other tests cover.
         batch.resume();
     }
     assert_eq!((calls, batch.quota.total_retries()), (30 + 50, 50));
@@ -184,7 +184,7 @@ async fn point_4_a_switch_disables_and_enables_retries() {
     batch.retry_switch.turn_off();
     let (calls, not_done) = fail(&batch, "item", passing).await;
     assert_eq!((calls, not_done.reason, not_done.retries), (1, "retries disabled", 0));
-    // Consent may change while an item is processed.
+    // The switch may be turned off while an item is processed.
     batch.retry_switch.turn_on();
     let calls = AtomicU32::new(0);
     let work = |_| {
@@ -197,7 +197,7 @@ async fn point_4_a_switch_disables_and_enables_retries() {
     assert_eq!((calls.load(Ordering::SeqCst), not_done.reason, not_done.retries), (2, "retries disabled", 1));
 }
 
-/// At first all reasons apply. The test removes one after another.
+/// At first all reasons not to retry apply. The test removes one after another.
 #[tokio::test]
 async fn point_5_reasons_in_order() {
     let folder = tempfile::tempdir().unwrap();
@@ -337,8 +337,8 @@ async fn corrected_a_retry_is_durable_before_it_is_made() {
     assert_eq!(batch.process("item", work).await.unwrap_err().retries, 3);
 }
 
-/// The fault: the breaker recovered only by a person. "Until a reset or a success" is now one of
-/// the rules, and the others are available as well.
+/// The fault: only a person could close the breaker. "Until a reset or a success" is now one of the
+/// rules, and the others are available as well.
 #[tokio::test(start_paused = true)]
 async fn corrected_until_reset_is_one_of_the_open_rules() {
     use tower_recourse::{BreakerConfig, Circuit, breaker::OpenDuration};

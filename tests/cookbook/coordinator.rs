@@ -65,7 +65,7 @@ async fn point_2_reading_the_state_moves_open_to_half_open() {
     let (coordinator, clock) = coordinator();
     fail(&coordinator, "mailer", 5).await;
     clock.advance(secs(30));
-    // Reading the state causes the transition, so that is when the log reports it.
+    // Reading the state causes the transition, so the log reports it during this call.
     let log = logged(async {
         assert_eq!(state(&coordinator), State::HalfOpen);
     })
@@ -294,8 +294,8 @@ async fn corrected_late_results_do_not_count() {
     assert_eq!(state(&coordinator), State::HalfOpen, "a late failure doesn't reopen it");
 }
 
-/// The purpose of the breaker. With 1 s between calls, five fail; then one is made every 30 s, and
-/// after each of them one caller has to wait.
+/// The breaker keeps the loop from spinning. With 1 s between calls, five fail. Then one is made
+/// every 30 s, and after each of them one caller has to wait.
 #[tokio::test(start_paused = true)]
 async fn the_loop_does_not_spin_on_failures() {
     listen();

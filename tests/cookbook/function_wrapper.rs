@@ -39,13 +39,13 @@ fn unexpected<E>(_: &E) -> Verdict {
     Verdict::Neutral
 }
 
-/// A wrapper whose circuit counts nothing.
+/// A wrapper whose circuit counts no error.
 fn wrapper<E: Error + 'static>(base: Duration) -> Wrapper<E> {
     listen();
     Wrapper::new("prices", base, unexpected as Classify<E>)
 }
 
-/// A wrapper whose circuit counts everything.
+/// A wrapper whose circuit counts every error as a failure.
 fn counting<E: Error + 'static>() -> Wrapper<E> {
     listen();
     Wrapper::new("prices", Duration::ZERO, |_| Verdict::transient())
@@ -115,7 +115,7 @@ async fn point_2_kinds_by_text() {
     }
 }
 
-/// The fault: only the text decided.
+/// The fault: only the text of an error decided, and not its type.
 #[tokio::test(start_paused = true)]
 async fn corrected_the_type_comes_before_the_text() {
     assert_eq!(calls(|| io::Error::new(ErrorKind::NotFound, "no connection of this name")).await, 1);
@@ -272,8 +272,8 @@ async fn point_6_every_attempt_has_a_span() {
     assert_eq!(called, [span(1), span(2), span(3), span(4), span(1)]);
 }
 
-/// What exists and what doesn't: a process passes its state on to the next one, but processes don't
-/// share state.
+/// A process can pass its state on to the next one. Processes that run at the same time don't share
+/// state.
 #[tokio::test]
 async fn point_6_a_store_belongs_to_one_process_at_a_time() {
     let folder = tempfile::tempdir().unwrap();

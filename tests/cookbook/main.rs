@@ -1,5 +1,6 @@
-//! Tests of the programs in the cookbook: each requirement, and each fault that the program
-//! corrects. The tests include the code of the examples.
+//! Tests of the programs in the cookbook. The page of each program lists the faults of an original
+//! that the program corrects. The tests cover each requirement and each of these faults. They
+//! include the code of the examples.
 
 #[cfg(all(feature = "store", feature = "audit"))]
 mod batch_runner;

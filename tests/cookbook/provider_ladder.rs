@@ -166,8 +166,8 @@ async fn point_2_so_does_an_unrecoverable_error_of_a_backup() {
     assert_eq!(scene.rungs(), ["another", "another failed", "person"]);
     assert_eq!(scene.desk.try_recv(), Ok((TASK, Some(FINAL))));
 
-    // The first service is known to be down by now and isn't called. This doesn't hide the response
-    // of the second one.
+    // The circuit of the first service opens, and the service isn't called any more. The caller
+    // still gets the response of the second one.
     scene.call(TASK).await.unwrap();
     assert_eq!(scene.sources.providers[ATLAS].circuit.state(), State::Open);
     scene.rungs();

@@ -68,8 +68,8 @@ fn point_2_the_permanent_list_comes_first() {
     }
 }
 
-/// The fault: the list that comes first has `not found`, so "node not found" was permanent by
-/// mistake.
+/// The fault: the permanent list comes first and contains `not found`, so "node not found" was
+/// permanent by mistake.
 #[tokio::test(start_paused = true)]
 async fn corrected_node_not_found_is_transient() {
     assert_eq!(judge("Node not found: b-7"), Verdict::transient().idempotency_unknown());
@@ -81,7 +81,7 @@ async fn corrected_node_not_found_is_transient() {
     assert_eq!(layer.run(joined).await, Ok(3));
 }
 
-/// A known error type counts before the text here too.
+/// A known error type counts before the text, as in the function wrapper.
 #[test]
 fn corrected_the_type_comes_before_the_text() {
     let judge = classify::first(ErrorClassifier).or(ErrorMessages::node_jobs());

@@ -156,7 +156,7 @@ async fn a_request_above_the_buffer_is_not_retried() {
     assert_eq!((code, log.lock().unwrap().len()), (Code::Ok, 2));
 }
 
-/// Waits, in paused time.
+/// The waits before each attempt, in paused time.
 #[tokio::test(start_paused = true)]
 async fn a_pushback_is_waited_for_and_restarts_the_backoff() {
     let ms = Duration::from_millis;
@@ -222,7 +222,7 @@ async fn each_attempt_sends_its_remaining_time() {
     assert_eq!((&log[0].1["grpc-timeout"], log[1].1.get("grpc-timeout")), (&"soon".parse().unwrap(), None));
 }
 
-/// For inner layers that use the deadline.
+/// Inner layers may read the deadline from the request's extensions.
 #[tokio::test(start_paused = true)]
 async fn a_deadline_extension_is_lowered_to_that_of_the_attempt() {
     let seen = Arc::new(std::sync::Mutex::new(Vec::new()));
@@ -244,8 +244,8 @@ async fn a_deadline_extension_is_lowered_to_that_of_the_attempt() {
     }
 }
 
-/// Timeouts of attempts are DEADLINE_EXCEEDED, which is retried only if the config includes that
-/// code.
+/// A timeout of an attempt has the code DEADLINE_EXCEEDED, which is retried only if the config
+/// includes that code.
 #[tokio::test(start_paused = true)]
 async fn the_retried_codes_can_be_configured() {
     use tower_recourse::grpc::Code::{DeadlineExceeded, Internal, ResourceExhausted, Unavailable};
@@ -253,7 +253,8 @@ async fn the_retried_codes_can_be_configured() {
         (vec![Unavailable, Internal], "13", 3),
         (vec![Internal], "14", 1),
         (vec![DeadlineExceeded], "4", 3),
-        // With a pushback, which makes a failure retryable only with the default codes.
+        // This response has a pushback. A pushback makes a failure retryable only with the default
+        // codes.
         (vec![Unavailable], "8", 1),
         (vec![ResourceExhausted], "8", 3),
         (vec![], "14", 1),
@@ -270,7 +271,7 @@ async fn the_retried_codes_can_be_configured() {
     }
 }
 
-/// grpcio answers all calls of such a burst too.
+/// 60 calls begin at once, and each fails once. grpcio answers all calls of such a burst too.
 #[tokio::test(start_paused = true)]
 async fn a_burst_of_calls_that_fail_once_succeeds() {
     const ONCE: &[&[(&str, &str)]] = &[&[("grpc-status", "14")], &[("grpc-status", "0")]];

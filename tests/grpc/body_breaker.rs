@@ -82,7 +82,7 @@ async fn a_grpc_response_that_ends_incomplete_is_a_failure() {
     }
 }
 
-/// For any classifier, and for any division of the messages into frames.
+/// The layer checks messages with any classifier, and for any division of the messages into frames.
 #[tokio::test]
 async fn messages_are_followed_across_frames() {
     const TWO: &[u8] = b"\0\0\0\0\x03one\0\0\0\0\0\0\0\0\0\x01x";

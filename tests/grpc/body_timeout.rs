@@ -1,4 +1,4 @@
-//! Time limits of gRPC streams. A server sends headers or a message, and then nothing.
+//! Time limits of gRPC streams. The server sends headers or a message, and then nothing.
 
 use std::{error::Error, time::Duration};
 
@@ -94,7 +94,7 @@ async fn a_stream_that_stalls_ends_and_fails_for_a_body_breaker() {
     serving.ends().await;
 }
 
-/// tonic's interceptors require a body type with a default.
+/// tonic's interceptors require a body type that implements `Default`.
 #[tokio::test]
 async fn an_interceptor_works_around_the_layer() {
     let (serving, _log) = scripted_http2::serve(&[scripted_http2::OK]).await;

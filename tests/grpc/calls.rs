@@ -1,5 +1,5 @@
-//! The four kinds of calls, with tonic on both sides, generated from `greeter.proto`: each call is
-//! complete, or it is passed through unchanged.
+//! The four kinds of calls, with tonic on both sides, generated from `greeter.proto`. A call is
+//! resent completely, or its failure is passed through unchanged.
 
 use tokio_stream::StreamExt;
 use tonic::{Code, Response, Status, Streaming};
@@ -31,7 +31,7 @@ type Outcome = (Vec<String>, Code);
 
 const NAMES: [&str; 3] = ["Ann", "Ben", "Cem"];
 
-/// Makes one call whose names are all available from the beginning.
+/// Makes one call. All its names are available from the beginning.
 async fn call(kind: Kind, client: &mut GreeterClient<Stack>) -> Outcome {
     let names = tokio_stream::iter(NAMES.map(name));
     in_time(async {
@@ -159,8 +159,8 @@ async fn a_stream_above_the_buffer_is_sent_once_completely() {
     }
 }
 
-/// The caller has received what came before a failure. It can read the stream again after the
-/// failure: the stream has ended.
+/// The caller receives the greetings that came before a failure, and then the failure. If it reads
+/// the stream again, the stream has ended.
 #[tokio::test]
 async fn a_stream_that_failed_has_ended() {
     let (serving, host) = Host::playing(&[AfterGreetings(2), Success]).await;

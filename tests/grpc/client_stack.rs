@@ -89,8 +89,9 @@ async fn a_rejection_can_be_a_response() {
     serving.ends().await;
 }
 
-/// On the server side, clients need a status and not an error. The server protects its service, and
-/// returns the time of the next attempt.
+/// A breaker around a server rejects with a gRPC status (`Unavailable`), because clients can't
+/// receive a Rust error. The server protects its service, and returns the time of the next
+/// admission.
 #[tokio::test]
 async fn a_breaker_around_a_server_answers_its_clients() {
     let host = Host::new(&[AtOnce, Success]);
@@ -198,8 +199,8 @@ async fn a_deadline_ends_the_call_and_drops_its_parts() {
     serving.ends().await;
 }
 
-/// The timeout of the channel is DEADLINE_EXCEEDED for both layers: the circuit counts it, and the
-/// retry repeats it if the config includes that code.
+/// A timeout of the channel has the code DEADLINE_EXCEEDED for both layers: the circuit counts it,
+/// and the retry repeats it if the config includes that code.
 #[tokio::test]
 async fn the_channels_timeout_applies_to_each_attempt() {
     use tower_recourse::grpc::Code;
@@ -248,7 +249,8 @@ fn in_nanoseconds(timeout: &str) -> u128 {
     number.parse::<u128>().unwrap() * unit
 }
 
-/// A6: with a maximum of 10 and a ratio of 0.5. It doesn't matter which client fails.
+/// A6's throttling with a maximum of 10 and a ratio of 0.5. The failures of one client also
+/// throttle the other client.
 #[tokio::test]
 async fn clients_that_share_a_throttle_stop_together() {
     let throttle = Arc::new(RetryThrottle::max_tokens(10).unwrap().ratio(0.5).unwrap());
@@ -266,7 +268,8 @@ async fn clients_that_share_a_throttle_stop_together() {
     for _ in 0..4 {
         in_time(to_up.greet(name("Ann"))).await.unwrap();
     }
-    // 6 less one isn't enough for a retry; 6.5 less one is.
+    // A failure takes one token, and a retry needs more than 5 then: 6 tokens aren't enough, 6.5
+    // are.
     assert_eq!(throttle.tokens(), 6.0);
     in_time(to_down.greet(name("Ann"))).await.unwrap_err();
     assert_eq!((of_down.attempts(), throttle.tokens()), (7, 5.0));
@@ -308,9 +311,9 @@ async fn a_refused_client_stream_is_retried_transparently() {
     assert!(log.iter().all(|(_, headers)| !headers.contains_key("grpc-previous-rpc-attempts")));
 }
 
-/// After the first message, a breaker that classifies responses counts a success. A breaker that
-/// waits for the end of bodies counts incomplete streams as failures, but doesn't classify the
-/// status in trailers.
+/// The streams fail after their first message. A breaker that classifies response heads has already
+/// counted a success. A breaker that waits for the end of bodies counts incomplete streams as
+/// failures, but doesn't classify the status in trailers.
 #[tokio::test]
 async fn a_breaker_counts_a_stream_that_fails_later() {
     use scripted_http2::Reply::{Message, MessageThenReset};
@@ -338,8 +341,8 @@ async fn a_breaker_counts_a_stream_that_fails_later() {
     }
 }
 
-/// A stream that was reset has the code of its reason. The cases say how the breaker counts it, and
-/// whether it is retried if that code is retryable.
+/// The reason of a reset determines the code of the stream. The cases list the number of failures
+/// that the breaker counts. Each call is made twice: with no retryable code, and with this one.
 #[tokio::test]
 async fn a_reset_stream_has_the_code_of_its_reason() {
     use scripted_http2::Reply::Reset;

@@ -152,14 +152,14 @@ async fn outcome_of(script: &'static [Fate], retries: u32) -> (Code, usize, f64)
     (code, calls.load(Ordering::SeqCst), throttle.tokens())
 }
 
-/// UNAVAILABLE, as in gRPC for a lost connection: it is retried by its code, and the retry counts.
-/// For a call above the last stream, h2 could tell that the server didn't process it. But hyper,
-/// which tonic uses, reports the same for calls that were being processed.
+/// The call has the code UNAVAILABLE, as in gRPC for a lost connection. It is retried by its code,
+/// and the retry counts. For a call above the last stream, h2 could tell that the server didn't
+/// process it. But hyper, which tonic uses, reports the same for calls that were being processed.
 #[tokio::test]
 async fn a_call_on_a_closed_connection_is_a_failure() {
     for script in [&[GoAwayBelow, Success], &[GoAwayAt, Success], &[GoAwayBroken, Success]] {
         let script: &'static [Fate] = script;
-        // The same for each code of tonic.
+        // The call fails; which code tonic returns doesn't matter.
         let (code, calls, tokens) = outcome_of(script, 0).await;
         assert_ne!(code, Code::Ok, "{script:?}");
         assert_eq!((calls, tokens), (1, 9.0), "{script:?}");

@@ -1,5 +1,5 @@
-//! Invalid input, and callers that give up or parts that panic at every await point: no call hangs,
-//! and nothing is left over.
+//! Invalid input. Callers that drop the call, and services and bodies that panic, at every await
+//! point. No call hangs, and nothing is left over.
 
 use std::{
     convert::Infallible,
@@ -92,8 +92,9 @@ async fn deadlines_in_every_form() {
     }
 }
 
-/// No time is left from the beginning, so the caller gets the server's response. The protocol
-/// doesn't allow zero.
+/// The deadline has passed before the first attempt. The retry makes this attempt with a timeout of
+/// 1 ns, because the protocol doesn't allow zero. It makes no other, and the caller gets the
+/// server's response.
 #[tokio::test(start_paused = true)]
 async fn a_deadline_of_zero() {
     let (log, service) = answers(&[&[("grpc-status", "14")]]);
@@ -192,7 +193,7 @@ async fn a_dropped_request_counts_as_sent() {
     assert_eq!(code(&answer), Some(Code::Unavailable));
 }
 
-/// A rejection is recognised in this order of layers too.
+/// The retry recognises a rejection although a `PeekLayer` is between it and the breaker.
 #[tokio::test(start_paused = true)]
 async fn a_rejection_is_recognised_through_a_peek_layer() {
     let circuit = Circuit::new(
@@ -213,7 +214,7 @@ async fn a_rejection_is_recognised_through_a_peek_layer() {
     assert_eq!((log.lock().unwrap().len(), circuit.stats().total_rejected), (0, 1));
 }
 
-/// The call report is kept too, whether or not the layer waited for the first frame.
+/// A `PeekLayer` keeps the call report, whether or not it waited for the first frame.
 #[tokio::test(start_paused = true)]
 async fn a_report_is_kept_through_a_peek_layer() {
     for waits in [false, true] {
@@ -276,7 +277,7 @@ async fn extreme_service_configs() {
             );
         }
     }
-    // A base beyond all bounds means the maximum, not zero.
+    // The backoff grows beyond all bounds. The waits are then the maximum, not zero.
     let beyond =
         config("5", "1s", "2s", "1e308").unwrap().map_methods(|base| base.without_budget().without_observers());
     let (log, service) = answers(&[&[("grpc-status", "14")]]);
@@ -294,7 +295,7 @@ async fn extreme_service_configs() {
     assert!(RetryConfig::from_service_config(&format!(r#"{{ "methodConfig": {deep} }}"#)).is_err());
 }
 
-/// What must be unchanged once a call is over, whatever its outcome.
+/// The parts of a call that are checked afterwards. No body may be held then, whatever the outcome.
 struct Everything {
     replay: Replay,
     circuit: Circuit<tower_recourse::grpc::BreakerClassifier>,
@@ -319,8 +320,8 @@ impl Everything {
         PendingBeforeFrames { frames: frames.into_iter(), asked: false, moments, _held }.boxed_unsync()
     }
 
-    /// UNAVAILABLE in trailers after two thirds of the request, then a success after the whole
-    /// request.
+    /// Makes a call of two attempts: UNAVAILABLE in trailers after two thirds of the request, then
+    /// a success after the whole request.
     fn call(&self) -> Pin<Box<dyn Future<Output = io::Result<Bytes>>>> {
         let answers = [vec![trailers("14")], vec![data("answer"), trailers("0")]].map(|frames| self.body(frames));
         let answers = Arc::new(Mutex::new(Vec::from(answers)));
@@ -356,7 +357,7 @@ impl Everything {
     }
 }
 
-/// The caller gives up after a number of polls that grows by one until the call completes.
+/// The caller drops the call after a number of polls that grows by one until the call completes.
 #[tokio::test]
 async fn a_call_may_be_dropped_at_every_await_point() {
     let waker = Waker::noop();
@@ -369,7 +370,7 @@ async fn a_call_may_be_dropped_at_every_await_point() {
         });
         drop(call);
         everything.nothing_is_held(polls);
-        // At most the attempt that got its response.
+        // At most one attempt fails: the first, if it got its response.
         assert!(everything.circuit.stats().total_failures <= 1);
         assert!(everything.circuit.try_acquire().is_ok());
         if let Some(answer) = answer {
@@ -381,7 +382,7 @@ async fn a_call_may_be_dropped_at_every_await_point() {
     }
 }
 
-/// The service, and the bodies of the service and of its caller, panic at each await point. A panic
+/// The service, its response body and the caller's request body panic at each await point. A panic
 /// during a call is a failure of the service.
 #[tokio::test]
 async fn every_part_may_panic_at_every_await_point() {

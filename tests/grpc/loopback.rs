@@ -13,7 +13,7 @@ pub(crate) struct Serving {
 }
 
 impl Serving {
-    /// Serves each connection with this function, each in a task of its own.
+    /// Spawns this function with a listener on a free port.
     pub(crate) async fn by<F>(serve: impl FnOnce(TcpListener) -> F) -> Self
     where
         F: Future<Output = ()> + Send + 'static,

@@ -82,7 +82,8 @@ async fn no_frame_is_lost() {
     assert!(none.frame().await.is_none());
 }
 
-/// The request ends with its last frame, its trailers, its end, an error, or when it is dropped.
+/// Sending a request ends with its trailers, with its end, with an error, or when the body is
+/// dropped. If the body reports its end with the last frame, that frame ends it.
 #[tokio::test]
 async fn when_a_request_has_been_sent() {
     for (frames, last) in [
@@ -167,7 +168,8 @@ async fn peeking_waits_at_most_for_its_limit() {
     }
 }
 
-/// If a server keeps the stream open, the headers hold all that is known.
+/// The headers of these responses determine the code, so the layer doesn't wait for the body. The
+/// server keeps the stream open.
 #[tokio::test(start_paused = true)]
 async fn a_response_with_a_status_in_its_headers_is_not_peeked() {
     for (status, header, expected) in [

@@ -1,5 +1,5 @@
-//! Whether a response is a breaker's rejection is visible in the response, as with HTTP. In gRPC
-//! its HTTP status is always 200.
+//! A breaker marks its response to a rejected call (`http::mark_rejection`), and outer layers
+//! recognise the mark, as with HTTP. In gRPC the HTTP status of the response is always 200.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 

@@ -95,7 +95,8 @@ async fn the_most_specific_name_wins() {
     assert_eq!(attempts(&read("{}"), "/shop.Prices/Get").await, 1, "nothing is configured");
 }
 
-/// The JSON form of proto3, and the form without whole seconds that grpc-go writes.
+/// Durations have the JSON form of proto3, or the form without whole seconds (`.01s`) that grpc-go
+/// writes.
 #[tokio::test(start_paused = true)]
 async fn durations_in_every_json_form_are_read() {
     let ms = Duration::from_millis;
@@ -210,7 +211,7 @@ async fn the_backoff_has_jitter_below_its_maximum() {
     assert!(first.len() > 5, "{first:?}");
 }
 
-/// All methods share one throttle: tokens that one method uses are missing for the others.
+/// All methods share one throttle. Tokens that one method uses are missing for the others.
 #[tokio::test(start_paused = true)]
 async fn all_methods_share_the_throttle() {
     let policy = policy(5, r#"["UNAVAILABLE"]"#);
@@ -241,8 +242,8 @@ async fn no_wait_crosses_the_deadline() {
     }
 }
 
-/// Neither are the budget, the limit of stored bodies, and the observers. The base config sets
-/// them.
+/// The budget, the limit of stored bodies, and the observers aren't a part of the service config.
+/// The base config sets them.
 #[tokio::test(start_paused = true)]
 async fn the_budget_pays_for_retries_that_are_made() {
     let short = || Full::<Bytes>::from("short").map_err(io::Error::other).boxed_unsync();
@@ -279,7 +280,7 @@ async fn the_budget_pays_for_retries_that_are_made() {
     }
 }
 
-/// One around the other, with one budget: a request deposits once.
+/// Two nested retries share one budget. A request deposits once.
 #[tokio::test(start_paused = true)]
 async fn two_nested_retries_deposit_once() {
     #[derive(Debug, Default)]

@@ -216,7 +216,8 @@ async fn a_call_on_a_dead_connection_was_not_processed() {
     assert_eq!(verdict, Verdict::unprocessed());
 }
 
-/// The outer layers recognise it, because it isn't the service's response.
+/// Both classifiers recognise the rejection of an inner breaker, because it isn't the service's
+/// response.
 #[test]
 fn a_rejection_stays_a_rejection() {
     let circuit = Circuit::new(BreakerConfig::grpc().fixed_share().without_observers());

@@ -58,8 +58,8 @@ async fn a_bidirectional_stream_passes_through_as_it_comes() {
     assert_eq!(host.attempts(), 1);
 }
 
-/// The server fails while the client still sends. The next attempt receives the earlier names, and
-/// then the others as they come.
+/// The server fails while the client still sends. The next attempt receives the names that were
+/// already sent, and then the others as the client sends them.
 #[tokio::test]
 async fn a_client_stream_that_fails_while_sent_starts_again() {
     let (serving, host) = Host::playing(&[AfterNames(1), AtOnce, Success]).await;
@@ -81,7 +81,7 @@ async fn a_client_stream_that_fails_while_sent_starts_again() {
     assert_eq!(host.names(), [&["Ann"][..], &[], &["Ann", "Ben", "Cem"]]);
 }
 
-/// The same with responses, as long as none has arrived.
+/// The same with a response stream. The call can be resent as long as no response has arrived.
 #[tokio::test]
 async fn a_bidirectional_stream_that_fails_early_starts_again() {
     let (serving, host) = Host::playing(&[AfterNames(1), AtOnce, Success]).await;
@@ -102,7 +102,8 @@ async fn a_bidirectional_stream_that_fails_early_starts_again() {
     assert_eq!(host.names(), [&["Ann"][..], &[], &["Ann", "Ben"]]);
 }
 
-/// The caller receives the failure, and its sender finds the stream closed.
+/// A response has arrived before the failure. The caller receives the failure, and its sender finds
+/// the stream closed.
 #[tokio::test]
 async fn a_bidirectional_stream_that_has_begun_is_not_retried() {
     let (serving, host) = Host::playing(&[AfterGreetings(1), Success]).await;
@@ -121,7 +122,7 @@ async fn a_bidirectional_stream_that_has_begun_is_not_retried() {
     assert_eq!(host.names(), [["Ann"]]);
 }
 
-/// The client has received the headers and may act on them, so the call isn't repeated any more.
+/// The client has received the headers and may act on them, so the retry doesn't repeat the call.
 #[tokio::test]
 async fn headers_during_the_clients_stream_commit_the_call() {
     let (serving, host) = Host::playing(&[HeadersFirst(2), Success]).await;
@@ -183,7 +184,8 @@ async fn a_dropped_bidirectional_stream_leaves_nothing() {
     assert_eq!(host.attempts(), 2);
 }
 
-/// During an attempt, and during the wait before the next.
+/// The caller drops the call during the first attempt, during the second, or during the wait
+/// between them.
 #[tokio::test]
 async fn a_dropped_call_leaves_nothing() {
     for (script, attempts) in [(&[Never][..], 1), (&[AfterNames(1), Never], 2), (&[AfterNames(1), Success], 2)] {

@@ -103,7 +103,7 @@ async fn the_next_attempt_continues_from_the_source() {
     }
 }
 
-/// The stored body is dropped, whenever the caller drops the call.
+/// The stored body is dropped when the caller drops the call, at any time.
 #[tokio::test]
 async fn nothing_is_stored_after_the_caller_gave_up() {
     for version in [Version::One, Version::Two] {

@@ -226,8 +226,8 @@ impl Body for Exact {
     }
 }
 
-/// One attempt, which reads this many frames. With `lingers`, its body is dropped later than the
-/// attempt ends.
+/// One attempt, which reads this many frames. With `lingers`, its body is kept until after the last
+/// attempt.
 #[derive(Debug, Clone)]
 struct Attempted {
     reads: usize,

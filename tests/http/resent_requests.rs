@@ -1,4 +1,4 @@
-//! What the server receives of a resent request: the same as the first time, over HTTP/1 and
+//! What the server receives when a request is resent: the same as the first time, over HTTP/1 and
 //! HTTP/2.
 
 use std::{

@@ -262,7 +262,7 @@ async fn a_503_with_an_endless_body_is_retried() {
     }
 }
 
-/// 100 isn't the final response.
+/// The client waits for the final response after a 100.
 #[tokio::test]
 async fn after_100_continue_the_final_status_counts() {
     let outcomes = [("POST", Outcome::Status(503), 1), ("PUT", Outcome::Echo, 2), ("GET", Outcome::Echo, 2)];

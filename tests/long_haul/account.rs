@@ -35,31 +35,33 @@ pub(crate) enum Outcome {
 pub(crate) const ERROR: u16 = 1;
 pub(crate) const CUT_OFF: u16 = 2;
 
-/// Counters and rows of numbers. All memory is allocated before the first request, so that requests
-/// allocate nothing here.
+/// Counters, and arrays with one entry per request or per call. All memory is allocated before the
+/// first request, so that requests allocate nothing here.
 pub(crate) struct Account {
     pub(crate) plan: Plan,
-    /// How each request was answered and how often: the kind of the response, plus 16 for each
-    /// time.
+    /// For each request, the kind of its response, plus 16 for each response.
     answered: Box<[AtomicU8]>,
-    /// How often each request reached the server, and how often the server processed it instead of
-    /// refusing it.
+    /// How often each request reached the server.
     came: Box<[AtomicU8]>,
+    /// How often the server processed each request instead of refusing it.
     seen: Box<[AtomicU8]>,
     /// How often the server executed each request: it neither refused it nor responded with 429.
     done: Box<[AtomicU8]>,
-    /// For each call: its request, the fault that the server played, how often the server received
-    /// it, and its result.
+    /// The request of each call.
     call_of: Box<[AtomicU32]>,
+    /// The fault that the server played for each call.
     call_fault: Box<[AtomicU8]>,
+    /// How often the server received each call.
     call_seen: Box<[AtomicU8]>,
+    /// The result of each call: a status, `ERROR` or `CUT_OFF`, or 0 while it is running.
     call_outcome: Box<[AtomicU16]>,
     /// The errors of the calls since the last check.
     errors: Mutex<HashMap<usize, String>>,
     /// How often each fault was played.
     played: [AtomicU32; 32],
-    /// Calls that left the retry, and calls that passed the breaker.
+    /// Calls that left the retry.
     pub(crate) asked: AtomicUsize,
+    /// Calls that passed the breaker.
     pub(crate) called: AtomicUsize,
     /// Complete bodies that differ from what was sent.
     pub(crate) corrupt: AtomicU32,
@@ -194,9 +196,9 @@ impl Account {
             let (id, seen) = (self.call_of[number].load(SeqCst), self.call_seen[number].load(SeqCst));
             let fault = Fault::from(self.call_fault[number].load(SeqCst));
             let outcome = self.call_outcome[number].load(SeqCst);
-            // With HTTP/2, other streams end together with their connection, whatever fault they
-            // were to get: h2 doesn't always write the last responses, and hyper may receive the
-            // end of the connection first.
+            // With HTTP/2, all streams end with their connection, also those with another fault or
+            // none. h2 doesn't always write the last responses, and hyper may receive the end of
+            // the connection first.
             let is_http2 = self.plan.is_http2(id);
             let fits = match outcome {
                 0 => false,
@@ -303,7 +305,7 @@ struct Calls {
     errors: u64,
     cut_off: u64,
     seen: u64,
-    /// Requests whose success wasn't at the first attempt.
+    /// Requests that succeeded after the first attempt.
     good_later: u64,
 }
 

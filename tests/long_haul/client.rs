@@ -187,7 +187,7 @@ fn request(plan: Plan, address: std::net::SocketAddr, id: u32) -> Request<Delive
     request.body(body).unwrap()
 }
 
-/// A body in chunks, each of which must be waited for.
+/// A body in chunks. It returns `Pending` once before each chunk.
 struct Pieces {
     pieces: VecDeque<Bytes>,
     is_there: bool,

@@ -16,7 +16,7 @@ use crate::{plan::Fault, server::ServerState};
 
 pub(crate) async fn serve(socket: TcpStream, desk: Arc<ServerState>) {
     // h2 treats many resets and many small unread frames as attacks, and ends the connection with
-    // an error. It measures the latter by the size of the window.
+    // an error. Its limit for unread frames depends on the size of the window.
     let mut settings = h2::server::Builder::new();
     settings.max_local_error_reset_streams(None).initial_connection_window_size(16 << 20);
     let Ok(mut connection) = settings.handshake(socket).await else { return };

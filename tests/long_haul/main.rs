@@ -30,7 +30,8 @@ static HEAP: Cap<System> = Cap::new(System, usize::MAX);
 
 /// Longer than any phase takes.
 const LONGEST: Duration = Duration::from_secs(300);
-/// Each phase begins and ends without running requests, and opens its own connections.
+/// The requests of each phase. A phase begins and ends without running requests, and opens its own
+/// connections.
 const WARM_UP: Range<u32> = 0..3_000;
 const HAUL: Range<u32> = WARM_UP.end..WARM_UP.end + 100_000;
 const OUTAGE: Range<u32> = HAUL.end..HAUL.end + 2_000;

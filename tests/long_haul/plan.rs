@@ -104,13 +104,13 @@ impl Fault {
         matches!(self, Self::ResetInBody | Self::CloseInBody | Self::Early503Close)
     }
 
-    /// HTTP/1 can't refuse a stream.
+    /// The fault that replaces this one in HTTP/1, which can't refuse a stream.
     pub(crate) fn by_http1(self) -> Self {
         if self == Self::Refused { Self::ResetBeforeHeaders } else { self }
     }
 
-    /// A connection that ends with an error would end other requests too, and the account would
-    /// have to know which.
+    /// The fault that replaces this one in HTTP/2. A connection that ends with an error would end
+    /// other requests too, and the account would have to know which.
     pub(crate) fn by_http2(self) -> Self {
         match self {
             Self::ResetInHeaders | Self::Garbage => Self::Refused,
@@ -122,7 +122,7 @@ impl Fault {
         }
     }
 
-    /// Whether the response requests fewer calls.
+    /// Whether the response reports throttling: 429, or 503 with a `Retry-After`.
     pub(crate) fn is_throttling(self) -> bool {
         use Fault::{Throttled, ThrottledASecond, ThrottledForEver, ThrottledInThePast};
         matches!(self, Throttled | ThrottledASecond | ThrottledInThePast | ThrottledForEver)

@@ -192,7 +192,7 @@ async fn a_transparent_retry_is_an_event_and_not_a_retry() {
     assert_eq!(log.take(), [resent(1)]);
     outcomes(&[Err("down"), Err("refused"), Ok(())]).ready().await.unwrap().call(()).await.unwrap();
     assert_eq!(log.take(), [scheduled, &resent(2), succeeded]);
-    // The second time it counts as a failure.
+    // A second refusal of the same request counts as a failure.
     outcomes(&[Err("refused"), Err("refused"), Ok(())]).ready().await.unwrap().call(()).await.unwrap();
     assert_eq!(log.take(), [&resent(1), scheduled, succeeded]);
 }

@@ -143,7 +143,7 @@ fn responses_to_clients_do_not_contain_the_circuit_name() {
     }
 }
 
-/// The log.
+/// The same for the log.
 #[cfg(feature = "tracing")]
 mod log {
     use std::{

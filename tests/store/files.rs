@@ -26,8 +26,8 @@ fn set_mode(path: impl AsRef<Path>, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
 
-/// The work of a child process; without the variable, the test does nothing. Two saves, a restart,
-/// and a damaged file.
+/// The work of a child process. Without its environment variable, the test does nothing. Two saves,
+/// a restart, and a damaged file.
 #[test]
 fn child_that_saves() {
     let Some(folder) = env::var_os(FOLDER) else { return };
@@ -206,8 +206,8 @@ fn setting_a_file_aside_follows_no_link() {
     }
 }
 
-/// The work of a child process; without the variable, the test does nothing. The child holds shared
-/// locks on all files until it is killed, as a backup program may.
+/// The work of a child process. Without its environment variable, the test does nothing. The child
+/// holds shared locks on all files until it is killed, as a backup program may.
 #[test]
 fn child_that_reads() {
     let Some(folder) = env::var_os("RECOURSE_READER_OF_A_CHILD") else { return };

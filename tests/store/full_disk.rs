@@ -28,8 +28,8 @@ impl Persist for Text {
     }
 }
 
-/// The work of the child process; without the variable, the test does nothing. None of its files
-/// may be longer than 4 blocks.
+/// The work of the child process. Without its environment variable, the test does nothing. None of
+/// its files may be longer than 4 blocks.
 #[test]
 fn child() {
     let Some(folder) = env::var_os(FOLDER) else { return };

@@ -17,8 +17,8 @@ use super::{Counter, counted};
 const FOLDER: &str = "RECOURSE_STORE_OF_A_CHILD";
 const KILLS: u32 = 50;
 
-/// The work of the child process; without the variable, the test does nothing. Counts, and prints
-/// what is durable, until it is killed.
+/// The work of the child process. Without its environment variable, the test does nothing. Counts,
+/// and prints what is durable, until it is killed.
 #[test]
 fn child() {
     let Some(folder) = env::var_os(FOLDER) else { return };
@@ -29,7 +29,7 @@ fn child() {
     };
     let counter = Counter::default();
     store.register("counter", &counter).unwrap();
-    // Makes saving take long enough for a kill in between.
+    // A large state, which makes a save take long enough for a kill during it.
     store.register("ballast", &std::sync::Arc::new(super::Fixed(vec![17; 20_000].into()))).unwrap();
     loop {
         counter.set(counter.get() + 1);
@@ -45,7 +45,7 @@ fn spawn(folder: &std::path::Path) -> Child {
 }
 
 fn printed<'a>(line: &'a str, word: &str) -> Option<&'a str> {
-    // The test harness may have begun the line.
+    // The test harness may have written a text before it on the same line.
     line.split_once(word).map(|(_, rest)| rest)
 }
 
@@ -53,7 +53,7 @@ fn printed<'a>(line: &'a str, word: &str) -> Option<&'a str> {
 fn saved_state_survives_a_kill_at_any_time() {
     let folder = tempfile::tempdir().unwrap();
     let mut runner = TestRunner::new(Config { cases: KILLS, ..Config::default() });
-    // The last count that a child has printed is durable.
+    // The last count that a child has printed. It must survive the kill.
     let durable = std::cell::Cell::new(0_u64);
     let moments = (1_usize..6, 0_u64..3_000);
     runner
@@ -67,7 +67,7 @@ fn saved_state_survives_a_kill_at_any_time() {
             thread::sleep(Duration::from_micros(micros));
             child.kill().unwrap();
             child.wait().unwrap();
-            // What the child printed before it was killed.
+            // Counts that the child printed before it was killed.
             durable.set(saved.last().unwrap_or(durable.get()));
 
             let (store, _, restored) = counted(folder.path());

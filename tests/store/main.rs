@@ -1,5 +1,5 @@
-//! State that survives a restart: completely or not at all, for one process at a time, whatever the
-//! disk does.
+//! State that survives a restart. It is saved completely or not at all, and by one process at a
+//! time, even if the disk fails.
 
 mod circuits;
 mod counter;
@@ -63,7 +63,7 @@ fn saved_state_is_restored() {
     counter.set(17);
     store.save().unwrap();
     counter.set(18);
-    // Without an explicit save: dropping the last handle saves.
+    // There is no explicit save. Dropping the last handle saves.
     drop(store.clone());
     drop(store);
     let (store, _, restored) = counted(&folder.path().join("made/for/it"));
@@ -325,7 +325,7 @@ fn concurrent_flushes_share_one_write() {
     while slow.taken.load(Ordering::SeqCst) == 0 {
         std::thread::yield_now();
     }
-    // Its snapshot is being taken, so requests from now on belong to the next write.
+    // The first write is taking its snapshot. Requests from now on belong to the next write.
     let asking = Barrier::new(9);
     std::thread::scope(|scope| {
         for _ in 0..8 {
@@ -338,8 +338,8 @@ fn concurrent_flushes_share_one_write() {
         asking.wait();
         slow.open();
     });
-    // At most one write for each request that arrived after the previous write had begun; a single
-    // one if they arrived in time.
+    // At most one write for each request that arrived after the previous write had begun. If all
+    // arrived in time, there is a single one.
     assert!(slow.taken.load(Ordering::SeqCst) <= 9);
 }
 

@@ -96,7 +96,7 @@ fn a_waker_may_use_the_store() {
         {
             let mut flush = pin!(store.flush());
             for _ in 0..3 {
-                // The store drops the waker before this one.
+                // Each poll stores a waker, and the store drops the one of the previous poll.
                 let waker = Waker::from(Arc::new(Uses(Mutex::new(Some(store.clone())))));
                 assert!(flush.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
             }

@@ -10,8 +10,8 @@ use crate::file_size_limit::with_file_size_limit;
 
 const FOLDER: &str = "RECOURSE_FULL_BATCH_OF_A_CHILD";
 
-/// The work of the child process; without the variable, the test does nothing. Neither the state
-/// file nor the audit file may be longer than 4 blocks.
+/// The work of the child process. Without its environment variable, the test does nothing. Neither
+/// the state file nor the audit file may be longer than 4 blocks.
 #[tokio::test]
 async fn child() {
     let Some(folder) = env::var_os(FOLDER) else { return };

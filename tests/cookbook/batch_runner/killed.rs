@@ -28,8 +28,8 @@ const IN_ALL: u64 = 50;
 /// The number of items that a child processes concurrently.
 const AT_A_TIME: u64 = 3;
 
-/// The work of a child process; without the variable, the test does nothing. Processes items that
-/// mostly fail, until it is killed or no retries are left.
+/// The work of a child process. Without its environment variable, the test does nothing. Processes
+/// items that mostly fail, until it is killed or no retries are left.
 #[test]
 fn child() {
     let Some(folder) = env::var_os(FOLDER) else { return };
