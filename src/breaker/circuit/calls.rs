@@ -62,17 +62,18 @@ impl<C> Circuit<C> {
         self.end(permit, result, note)
     }
 
-    /// Calls an async function as a health probe, if the circuit admits one now. This is for
+    /// Calls an async function as a health probe, if the circuit admits a probe now. Use it with
     /// circuits that [don't admit requests as probes](crate::breaker::Probes::external_only). While
     /// the circuit is closed, this is an ordinary call.
     ///
     /// # Errors
     ///
-    /// Those of [`call`](Self::call).
+    /// The errors of [`call`](Self::call).
     ///
     /// # Cancel safety
     ///
-    /// That of [`call`](Self::call).
+    /// If this future is dropped while the function runs, the probe counts as for
+    /// [`call`](Self::call).
     pub async fn probe<Fut, Res, Err>(&self, function: impl FnOnce() -> Fut) -> Result<Res, BreakerError<Err>>
     where
         Fut: Future<Output = Result<Res, Err>>,
@@ -127,7 +128,7 @@ impl<C> Circuit<C> {
     }
 }
 
-/// The error of a function that wasn't called.
+/// Makes the error of a rejected call.
 pub(super) fn rejected<Err: 'static>(rejection: Rejection) -> BreakerError<Err> {
     recognise::<Err>();
     BreakerError::Rejected(rejection)

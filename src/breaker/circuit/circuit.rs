@@ -17,12 +17,12 @@ use crate::{
     observe::Event,
 };
 
-/// A circuit: a handle to watch and control it, alone or shared by any number of layers and
-/// services. Clones are handles of the same circuit.
+/// A handle to use, watch and control a circuit. Any number of layers and services can share one
+/// circuit. Clones are handles of the same circuit.
 ///
 /// Put a layer on it with [`BreakerLayer::on`](crate::BreakerLayer::on), call a function through it
-/// with [`call`](Self::call), or take permits by hand with [`try_acquire`](Self::try_acquire). The
-/// last one is also a way to try settings out:
+/// with [`call`](Self::call), or take permits by hand with [`try_acquire`](Self::try_acquire). With
+/// permits, you can also try settings out:
 ///
 /// ```
 /// use std::time::Duration;
@@ -49,8 +49,9 @@ use crate::{
 ///
 /// # Clone
 ///
-/// A clone costs one reference count. When the last handle, service and layer of a circuit is
-/// dropped, another circuit may reuse its memory; calls in flight then end without effect.
+/// A clone costs one reference count. When the last of the handles, services and layers of a
+/// circuit is dropped, another circuit may reuse its memory; calls in flight then end without
+/// effect.
 #[derive(Clone)]
 pub struct Circuit<C = ErrorClassifier> {
     pub(super) tenant: Arc<Tenant>,
@@ -73,22 +74,22 @@ impl<C> Circuit<C> {
         &self.tenant
     }
 
-    /// Asks the circuit to admit one call.
+    /// Requests a permit for one call.
     ///
     /// An outer layer recognises the [`Rejection`] if you return it as it is, in a box, or in the
-    /// source chain of a boxed error. Then a retry returns it, or waits it out if it is short
-    /// (`RetryConfig::wait_out_rejections`), and an outer breaker doesn't count it. Your own error
-    /// type is an ordinary failure, even if it contains the rejection. To have it recognised,
-    /// return the rejection as its source, and classify with
-    /// [`FollowSources`](crate::classify::FollowSources). Code that drops or keeps the rejection
-    /// and fails for another reason has an ordinary failure, too. See
+    /// source chain of a boxed error. Then a retry returns it, or waits out its `retry_in` if that
+    /// is short (`RetryConfig::wait_out_rejections`), and an outer breaker doesn't count it. Your
+    /// own error type is an ordinary failure, even if it contains the rejection. For an outer layer
+    /// to recognise it, return the rejection from its `source`, and classify with
+    /// [`FollowSources`](crate::classify::FollowSources). If your code doesn't return the rejection
+    /// and fails for another reason, that is an ordinary failure, too. See
     /// [Rejections](crate::classify#rejections).
     ///
     /// # Errors
     ///
     /// A [`Rejection`] if the circuit is open, if it is half-open and no probe is due, or if it
-    /// admits only a share of the calls and rejects this one. A rejection also sets the
-    /// thread-local note by which outer layers recognise it within the same poll.
+    /// admits only a share of the calls and rejects this one. A rejection also sets a thread-local
+    /// note, by which outer layers recognise the rejection within the same poll.
     #[inline]
     pub fn try_acquire(&self) -> Result<Permit, Rejection> {
         match self.admit_fast() {
@@ -97,8 +98,8 @@ impl<C> Circuit<C> {
         }
     }
 
-    /// Returns a permit if the circuit is closed and there is no bookkeeping. `None` decides
-    /// nothing.
+    /// Returns a permit if the circuit is closed and no setting needs bookkeeping at the start of a
+    /// call. On `None`, the caller takes the slow path.
     #[inline]
     pub(crate) fn admit_fast(&self) -> Option<Permit> {
         let core = self.tenant.core;
@@ -133,7 +134,8 @@ impl<C> Circuit<C> {
         let permit = match admitted {
             Ok(generation) => {
                 let mut permit = Permit::with_bookkeeping(tenant, &settings, generation);
-                // An observer that panics must lose the call, but not the slot of a probe.
+                // If an observer panics below, the permit is dropped. It then counts as cancelled
+                // instead of failed, and frees the slot of a probe.
                 permit.attribute_panics(false);
                 Ok(permit)
             }
@@ -148,8 +150,8 @@ impl<C> Circuit<C> {
         Ok(permit)
     }
 
-    /// Returns the rejection that a call would get now. A call that chance would decide about gets
-    /// none.
+    /// Returns the rejection that a call would get now. Returns none in slow start, where admission
+    /// is random.
     #[inline]
     pub(crate) fn peek(&self) -> Result<(), PackedRejection> {
         if self.tenant.core.cell.is_closed() { Ok(()) } else { self.peek_slow() }
@@ -162,8 +164,8 @@ impl<C> Circuit<C> {
             return Err(packed);
         }
         let settings = tenant.settings.load();
-        // The limit of the time in half-open may be over. Callers that only peek and stay away
-        // would otherwise leave the circuit half-open.
+        // The half-open timeout may be over. If all callers only peeked and made no call, the
+        // circuit would otherwise stay half-open.
         if tenant.core.cell.load().state() == State::HalfOpen {
             self.advance_by_time();
         }
@@ -174,7 +176,7 @@ impl<C> Circuit<C> {
     pub(crate) fn reject(&self, packed: PackedRejection) -> Rejection {
         let settings = self.tenant.settings.load();
         self.report_rejection(&settings, self.tenant.name(&settings), packed.retry_in());
-        // Built last, and in place, so that it isn't copied.
+        // Constructed last, as the return value, so that it isn't copied.
         self.rejection(&settings, packed)
     }
 

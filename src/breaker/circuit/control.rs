@@ -29,13 +29,13 @@ impl<C> Circuit<C> {
 
     /// Returns the time after which a retry makes sense, as
     /// [`Rejection::retry_in`](crate::Rejection::retry_in) does; `None` while calls are admitted.
-    /// While half-open, each call returns another time.
+    /// While half-open, each call of this method returns another random time.
     pub fn retry_in(&self) -> Option<Duration> {
         self.peek().err().and_then(|packed| packed.retry_in())
     }
 
-    /// Returns the state, the settings in effect and all counts. Like [`state`](Self::state), this
-    /// first applies timers that are over.
+    /// Returns the state, the main settings and all counts. Like [`state`](Self::state), this first
+    /// applies timers that are over.
     pub fn stats(&self) -> CircuitStats {
         self.advance_by_time();
         let settings = self.tenant.settings.load();
@@ -49,10 +49,10 @@ impl<C> Circuit<C> {
         self.update(StateWord::reset);
     }
 
-    /// Reports a success that the circuit didn't see. An open circuit closes, and a closed one ends
-    /// its row of failures. This is for circuits that are open [until they are
-    /// reset](crate::breaker::OpenDuration::until_reset). A circuit that closes starts slowly, if
-    /// [that is set](BreakerConfig::slow_start).
+    /// Reports a success of a call that had no permit. An open circuit closes, and a closed one
+    /// ends its row of failures. Use it with circuits that are open [until they are
+    /// reset](crate::breaker::OpenDuration::until_reset). A circuit that closes begins a slow
+    /// start, if [that is set](BreakerConfig::slow_start).
     pub fn report_success(&self) {
         let tenant = &*self.tenant;
         let settings = tenant.settings.load();
@@ -60,9 +60,9 @@ impl<C> Circuit<C> {
         self.emit_change(before, after);
     }
 
-    /// Reports a failure that the circuit didn't see. It counts like the failure of a call. An open
-    /// circuit ignores it. A half-open circuit counts it as the failure of a probe, if it would
-    /// admit one now. A rejection isn't reported.
+    /// Reports a failure of a call that had no permit. It counts like the failure of a call with
+    /// one. An open circuit ignores it. A half-open circuit counts it as the failure of a probe, if
+    /// it would admit a probe now. Otherwise the report has no effect, and no rejection is counted.
     pub fn report_failure(&self) {
         if let Ok(permit) = self.acquire(AdmissionKind::Request) {
             permit.failure();
@@ -100,18 +100,18 @@ impl<C> Circuit<C> {
 
     /// Replaces the settings. Calls in flight may still use the former ones.
     ///
-    /// State, totals and mode stay. Counts stay if the windows are the same as before; otherwise a
-    /// closed circuit counts anew. A running open time or lease doesn't change. A new limit of the
-    /// time in half-open applies from the next round of probes on. Whether a call is slow is known
-    /// only if the settings at its start needed that. The clock and the classifier stay the same.
+    /// State, totals, mode, clock and classifier stay. Counts stay if the windows are the same as
+    /// before; otherwise a closed circuit restarts its counts at 0. A running open time or lease
+    /// doesn't change. A new half-open timeout applies from the next round of probes on. A call can
+    /// count as slow only if the settings at its start measured its duration.
     ///
     /// New rules are evaluated at the end of the next call, not at once.
     ///
     /// # Memory
     ///
-    /// The circuit keeps the window that its memory was made with, and at most one other window,
-    /// which each reconfiguration replaces. Recording a call in that other window takes about 5 ns
-    /// more.
+    /// The circuit keeps the window that its memory was allocated with, and at most one other
+    /// window, which each reconfiguration replaces. Recording a call in that other window takes
+    /// about 5 ns more.
     pub fn reconfigure<D>(&self, config: BreakerConfig<D>) {
         self.tenant.reconfigure(config.settings);
     }

@@ -11,14 +11,15 @@ use crate::{
 
 impl<C> Circuit<C> {
     /// Probes with an async function, forever. It calls the function as soon as the open time is
-    /// over, and again until the circuit is closed; it resumes when the circuit opens again. Spawn
-    /// it beside the service, in a tokio runtime.
+    /// over, and again until the circuit is closed. It resumes when the circuit opens again. Spawn
+    /// this future in a tokio runtime.
     ///
-    /// There is no interval. A probe that fails opens the circuit, and the open time is the pause
-    /// before the next. A successful probe, if [several](crate::breaker::Probes::successes) are
-    /// needed, and a neutral probe are followed by another after 1 ms. If your function is
-    /// expensive, let it wait first. A probe in flight when its
-    /// [lease](crate::breaker::Probes::lease) is over is dropped and counts as a failure.
+    /// Probes have no interval of their own. A probe that fails reopens the circuit, and the next
+    /// probe follows after the open time. If [several](crate::breaker::Probes::successes) successes
+    /// are needed, the next probe follows 1 ms after a success. It also follows 1 ms after a
+    /// neutral probe. If your function is expensive, let it wait first. If the
+    /// [lease](crate::breaker::Probes::lease) of a probe is over before the probe ends, it is
+    /// dropped and counts as a failure.
     ///
     /// # Cancel safety
     ///
@@ -31,8 +32,8 @@ impl<C> Circuit<C> {
     {
         loop {
             let wait = match self.state() {
-                // An open circuit stays open for about the base time, so checking at this interval
-                // is soon enough.
+                // An opened circuit stays open for about the base time, so a check at this interval
+                // is early enough.
                 State::Closed => self.tenant.settings.load().open_for.base(),
                 State::Open => self.retry_in().unwrap_or(Duration::MAX),
                 State::HalfOpen => match self.probe_within_lease(&mut function).await {
@@ -40,15 +41,16 @@ impl<C> Circuit<C> {
                     _ => Duration::ZERO,
                 },
             };
-            // At most 1 s, because the circuit may be reset or controlled at any time. At least 1
-            // ms, because a neutral probe or an open time of zero would otherwise make a busy loop.
+            // At most 1 s, because the state may change at any time by a reset or a change of the
+            // mode. At least 1 ms, because a neutral probe or an open time of zero would otherwise
+            // cause a busy loop.
             let (shortest, longest) = (Duration::from_millis(1), Duration::from_secs(1));
             tokio::time::sleep(wait.clamp(shortest, longest)).await;
         }
     }
 
-    /// Makes a [`probe`](Self::probe) while it has its slot. A probe that hangs beyond its lease is
-    /// a failure. A probe of an earlier generation is dropped.
+    /// Makes a [`probe`](Self::probe) and waits for it while its lease lasts. When the lease is
+    /// over, the probe is a failure. When a new generation has begun, the probe is dropped.
     async fn probe_within_lease<Fut, Res, Err>(&self, function: impl FnOnce() -> Fut) -> Result<(), BreakerError<Err>>
     where
         Fut: Future<Output = Result<Res, Err>>,
@@ -108,7 +110,7 @@ impl<C> Circuit<C> {
     }
 }
 
-/// How long a probe still has its slot.
+/// The rest of a probe's lease.
 enum Lease {
     Left(Duration),
     Over,

@@ -16,8 +16,8 @@ use crate::{
 
 /// The state of a circuit as plain data, to continue after a restart or in another process.
 ///
-/// It doesn't contain windows and totals: a window describes recent calls, and after a restart they
-/// aren't recent. A slow start isn't continued either.
+/// It contains neither windows nor totals: the calls in a window are no longer recent after a
+/// restart. A slow start isn't continued either.
 ///
 /// With the feature `store`, a snapshot can be serialised, and a `FileStore` saves it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,14 +42,14 @@ pub struct CircuitSnapshot {
 }
 
 impl<C> Circuit<C> {
-    /// Returns the state as plain data. This changes nothing and emits no event: an open circuit
-    /// whose time is over is open, with no time left.
+    /// Returns the state as plain data. This changes nothing and emits no event, so an open circuit
+    /// whose open time is over is reported as open, with no time left.
     pub fn snapshot(&self) -> CircuitSnapshot {
         let cell = &self.tenant.core.cell;
         let (word, until, failing_since) = loop {
             let word = cell.load();
             let (until, failing_since) = (cell.timer_ends_at(word), cell.failing_since());
-            // The times belong to another word if it changed in between.
+            // If the word changed in between, the times belong to another word.
             if cell.load() == word {
                 break (word, until, failing_since);
             }
@@ -75,21 +75,21 @@ impl<C> Circuit<C> {
 
     /// Continues from a snapshot that was taken `elapsed` ago.
     ///
-    /// | then | now |
+    /// | state in the snapshot | restored state |
     /// |---|---|
     /// | open, with time left | open for the rest of that time |
-    /// | open, and the time is over | half-open: a probe decides |
-    /// | open until it is reset | the same |
+    /// | open, and the open time is over | half-open, with no probe in flight |
+    /// | open until it is reset | open until it is reset |
     /// | half-open | half-open, with no probe in flight |
-    /// | closed | closed, with as many failures in a row |
+    /// | closed | closed, with the same number of failures in a row |
     /// | controlled by a mode | in that mode |
     ///
-    /// A circuit that isn't closed continues with the time for which calls have been failing,
-    /// `elapsed` included. For a closed circuit, the row of failures begins to
-    /// [last](crate::breaker::TripRule::lasting) at its next failure.
+    /// For a circuit that isn't closed, the time for which calls have been failing continues, and
+    /// includes `elapsed`. For a closed circuit, the [duration](crate::breaker::TripRule::lasting)
+    /// of the row of failures is measured from its next failure.
     ///
-    /// The time left never increases, whatever `elapsed` is. Counts are forgotten, calls in flight
-    /// no longer count, and events report what has changed.
+    /// The restored open time is never longer than in the snapshot, whatever `elapsed` is. Counts
+    /// are forgotten, calls in flight no longer count, and events report the changes.
     pub fn restore(&self, snapshot: &CircuitSnapshot, elapsed: Duration) {
         let tenant = &*self.tenant;
         let settings = tenant.settings.load();
@@ -125,8 +125,8 @@ impl<C> Circuit<C> {
 }
 
 impl StateWord {
-    /// This circuit in a new generation, in the state of the snapshot. `left`: the rest of the open
-    /// time.
+    /// Returns the word of a new generation with the state of the snapshot. `left`: the rest of the
+    /// open time.
     fn restored(self, snapshot: &CircuitSnapshot, left: Duration) -> Self {
         let fresh = self.in_mode(snapshot.mode);
         let streak = snapshot.openings_in_a_row.min(Self::MAX_STREAK.into()) as u8;

@@ -13,8 +13,8 @@ use crate::{
     },
 };
 
-/// A circuit at one moment, as plain data. It is read without a lock, so its parts may be a few
-/// calls apart.
+/// The state and the counts of a circuit at one moment, as plain data. They are read without a
+/// lock, so the fields may be a few calls apart.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct CircuitStats {
@@ -39,8 +39,8 @@ pub struct CircuitStats {
     pub window: WindowStats,
     /// Calls counted as failures since the circuit was made.
     pub total_failures: u64,
-    /// Calls counted as successes, of those that were admitted while `count_all_calls` was set.
-    /// `None` unless it is set now.
+    /// Calls that were admitted while `count_all_calls` was set, and counted as successes. `None`
+    /// unless it is set now.
     pub total_successes: Option<u64>,
     /// Neutral calls, and throttled calls unless they [count as
     /// failures](crate::BreakerConfig::on_throttled).

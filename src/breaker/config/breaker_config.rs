@@ -12,27 +12,30 @@ use crate::{
     time::Clock,
 };
 
-/// The settings of a breaker. Its parts are validated when they are made, so every config is valid.
+/// The settings of a breaker. The constructors of its parts validate them, so every config is
+/// valid.
 ///
 /// | setting | default | why |
 /// |---|---|---|
-/// | `open_when` | 5 failures in a row, the first at least 500 ms old | a short fault fails many calls |
-/// | `open_for` | 10 % of the failing time, 100 ms to 2 s, ±20 % | a fault becomes little longer |
-/// | `probes` | one per open time, the first success closes | a hanging probe delays no recovery |
+/// | `open_when` | 5 failures in a row, the first at least 500 ms old | under load, even a short fault fails many calls in a row |
+/// | `open_for` | 10 % of the failing time, 100 ms to 2 s, ±20 % | callers notice the recovery soon after the fault ends |
+/// | `probes` | one per open time, the first success closes | a probe that hangs doesn't delay the recovery |
 /// | classifier | [`ErrorClassifier`] | errors count, responses don't |
-/// | [`on_throttled`](Self::on_throttled) | neutral | a service that asks for fewer calls works |
+/// | [`on_throttled`](Self::on_throttled) | neutral | a service that answers 429 isn't down |
 /// | observers | `tracing`, with that feature | openings are visible without configuration |
 ///
 /// These defaults were compared with other settings, in simulation by `benches/presets` and on real
-/// servers by `tests/field`. They don't cut off a service that fails only a part of its calls,
-/// because the other calls would be lost. To cut it off nonetheless, use [`TripRule::FailureRate`].
+/// servers by `tests/field`. With these defaults, the circuit stays closed if only a part of the
+/// calls fails, because rejections would also hit the other calls. To open it nonetheless, use
+/// [`TripRule::FailureRate`].
 ///
 /// To adapt the defaults to your traffic, change three numbers:
 ///
-/// - **The minimum duration**: longer if your service is often away for a second, as in a restart
-///   that isn't graceful; shorter if it must get no calls as soon as it fails.
-/// - **The share of the failing time**: smaller to recover sooner, larger to probe less.
-/// - **The longest open time**: longer if a probe is expensive for a service that is down.
+/// - **The minimum duration** of the row of failures, 500 ms: longer if your service is often
+///   unavailable for a second, as in a restart that isn't graceful; shorter if the service must get
+///   no more calls soon after it fails.
+/// - **The share of the failing time**, 10 %: smaller to recover sooner, larger to probe less.
+/// - **The longest open time**, 2 s: longer if a probe is expensive for a service that is down.
 ///
 /// ```
 /// use std::time::Duration;
@@ -67,7 +70,8 @@ use crate::{
 /// ```
 #[derive(Debug, Clone)]
 pub struct BreakerConfig<C = ErrorClassifier> {
-    /// Shared by clones and by their circuits, until one is changed.
+    /// Shared by clones of the config and by their circuits. A setter copies them first if they are
+    /// shared.
     pub(crate) settings: Arc<Settings>,
     pub(crate) classifier: C,
 }
@@ -138,22 +142,23 @@ impl<C> BreakerConfig<C> {
 
     /// Sets how long a circuit that has closed admits only a share of the calls. The share grows
     /// evenly from none to all, so a service that has just recovered doesn't get all calls at once.
-    /// The rules apply in the meantime. The default is zero: the circuit admits all calls at once.
+    /// The rules apply during this time, too. The default is zero: the circuit admits all calls at
+    /// once.
     pub fn slow_start(mut self, time: Duration) -> Self {
         self.settings().slow_start = time;
         self
     }
 
-    /// Sets what a call counts as that is dropped before it has ended. The default is a failure
-    /// [while all calls are dropped](CancelledCalls::FailureIfAll).
+    /// Sets how a call counts that is dropped before it has ended. The default: as a failure [while
+    /// all calls are dropped](CancelledCalls::FailureIfAll).
     pub fn on_cancelled(mut self, cancelled: CancelledCalls) -> Self {
         self.settings().cancelled = cancelled;
         self
     }
 
-    /// Sets what a throttled call counts as: one that ended with a failure of the kind
+    /// Sets how a throttled call counts: a call that ended with a failure of the kind
     /// [`Throttled`](crate::FailureKind::Throttled). The default is
-    /// [neutral](ThrottledCalls::Neutral), because a service that asks for fewer calls works.
+    /// [neutral](ThrottledCalls::Neutral), because a service that asks for fewer calls isn't down.
     ///
     /// To reject calls for as long as the server asks, count throttled calls as failures:
     ///
@@ -222,7 +227,7 @@ impl<C> BreakerConfig<C> {
 
     /// Also counts admitted calls and successes for [`CircuitStats`](crate::breaker::CircuitStats),
     /// from the next call on. Failures, rejections and transitions are always counted. Off by
-    /// default: this is the only write to shared memory that a successful call would make.
+    /// default: without it, a successful call of a circuit without windows writes no shared memory.
     pub fn count_all_calls(mut self) -> Self {
         self.settings().count_all_calls = true;
         self
@@ -246,8 +251,9 @@ impl<C> BreakerConfig<C> {
         self
     }
 
-    /// Makes the jitter of the open time repeatable, for tests. By default every circuit has its
-    /// own seed, also circuits made from clones of one config.
+    /// Sets the seed of the random numbers (jitter of the open time, slow start, throttle), so that
+    /// tests are repeatable. By default, every circuit has its own seed, also circuits that are
+    /// made from clones of one config.
     pub fn seed(mut self, seed: u64) -> Self {
         self.settings().seed = Some(seed);
         self

@@ -36,7 +36,7 @@ pub struct OpenDuration {
     /// The time of the first opening.
     base: Duration,
     growth: Growth,
-    /// The shortest time of a share of the failing time.
+    /// The shortest time, for `Growth::OfFailingTime`.
     min: Duration,
     /// The longest time, if set.
     max: Option<Duration>,
@@ -48,7 +48,7 @@ pub struct OpenDuration {
 #[derive(Clone)]
 enum Growth {
     None,
-    /// Multiplies the time with each opening in a row.
+    /// Multiplies the time by this factor with each opening in a row.
     Factor(f64),
     /// The k-th opening in a row lasts k times the base.
     Linear,
@@ -58,7 +58,7 @@ enum Growth {
 }
 
 impl OpenDuration {
-    /// Always the same time.
+    /// The same time at every opening.
     pub const fn fixed(time: Duration) -> Self {
         Self::new(time, Growth::None)
     }
@@ -75,17 +75,18 @@ impl OpenDuration {
         Self::new(base, Growth::Linear)
     }
 
-    /// This share of the time for which calls have been failing: from the first failure of the row
+    /// A share of the time for which calls have been failing: from the first failure of the row
     /// that opened the circuit until this opening. At least 100 ms unless [`min`](Self::min) is
     /// set, and at most 2 s unless [`max`](Self::max) is set.
     ///
-    /// After a fault, the circuit stays open for about this share of the fault's duration at most.
-    /// So a short fault stays short, and a long one causes few probes. The time is measured across
-    /// all openings until the circuit closes. If a window opens the circuit, it is measured from
-    /// the failures in a row before that, if there are any, and otherwise from the opening.
+    /// After a fault has ended, the circuit stays open for at most about this share of the fault's
+    /// duration. So callers of a short fault wait little longer, and a long fault causes few
+    /// probes. The time is measured across all openings until the circuit closes. If a window opens
+    /// the circuit, it is measured from the failures in a row before that, if there are any, and
+    /// otherwise from the opening.
     ///
-    /// The first failure of a row reads the clock and writes one word for this. A success does
-    /// neither.
+    /// To measure this time, the first failure of a row reads the clock and writes one word of
+    /// memory. A success does neither.
     ///
     /// ```
     /// use std::time::Duration;
@@ -103,7 +104,7 @@ impl OpenDuration {
     }
 
     /// Until the circuit is [reset](crate::Circuit::reset), or a success is
-    /// [reported](crate::Circuit::report_success). For failures that need a person to look at them.
+    /// [reported](crate::Circuit::report_success). For failures that an operator must investigate.
     pub const fn until_reset() -> Self {
         Self::new(Duration::MAX, Growth::None)
     }
@@ -131,8 +132,8 @@ impl OpenDuration {
     /// at most ten probes per second.
     const SHORTEST_SHARE: Duration = Duration::from_millis(100);
 
-    /// At this interval, recovery from the longest faults is noticed quickly. A longer one would
-    /// save an upstream less than one probe per second.
+    /// At this interval, recovery from the longest faults is noticed quickly. A longer interval
+    /// would save an upstream less than one probe per second.
     const LONGEST_SHARE: Duration = Duration::from_secs(2);
 
     const fn new(base: Duration, growth: Growth) -> Self {
@@ -144,9 +145,10 @@ impl OpenDuration {
     /// `at_most`, nor than [`max`](Self::max) if that is set. Jitter isn't added. Without a
     /// request, or with a request of zero, the configured time applies.
     ///
-    /// By default, an answer with which the server asks for fewer calls (429, 503 with a
-    /// `Retry-After`) isn't a failure for the breaker and opens nothing.
-    /// [`BreakerConfig::on_throttled`](crate::BreakerConfig::on_throttled) makes it one.
+    /// By default, the breaker doesn't count an answer with which the server asks for fewer calls
+    /// (429, 503 with a `Retry-After`) as a failure, so such answers don't open the circuit. With
+    /// [`ThrottledCalls::Failure`](super::ThrottledCalls::Failure), set by
+    /// [`BreakerConfig::on_throttled`](crate::BreakerConfig::on_throttled), they do.
     pub const fn honor_retry_after(mut self, at_most: Duration) -> Self {
         self.requested_max = Some(at_most);
         self
@@ -157,7 +159,7 @@ impl OpenDuration {
     ///
     /// # Errors
     ///
-    /// If `factor` is below 1 or not finite, or if the time isn't a growing one.
+    /// If `factor` is below 1 or not finite, or if the time isn't exponential.
     pub fn factor(self, factor: f64) -> Result<Self, InvalidConfig> {
         if !factor.is_finite() || factor < 1.0 {
             return Err(InvalidConfig::new("factor", factor, "a finite number of at least 1"));
@@ -169,7 +171,8 @@ impl OpenDuration {
     }
 
     /// Sets the shortest time of a [share of the failing time](Self::share_of_failing_time), before
-    /// jitter. The default is 100 ms. A shorter [`max`](Self::max) that is set later wins.
+    /// jitter. The default is 100 ms. A shorter [`max`](Self::max) that is set later takes
+    /// precedence.
     ///
     /// # Errors
     ///
@@ -208,7 +211,7 @@ impl OpenDuration {
 
     /// The time that a failure requests, if the settings honor it.
     pub(crate) fn requested_time(&self, requested: Option<Duration>) -> Option<Duration> {
-        // A request of zero is ignored; otherwise the circuit wouldn't open at all.
+        // A requested delay of zero is ignored; otherwise the circuit wouldn't open at all.
         let (requested, at_most) = requested.filter(|requested| !requested.is_zero()).zip(self.requested_max)?;
         Some(requested.min(at_most).min(self.max.unwrap_or(Duration::MAX)))
     }
@@ -225,8 +228,8 @@ impl OpenDuration {
             Growth::None => self.base,
             Growth::Linear => self.base.saturating_mul(streak),
             Growth::OfFailingTime(share) => times(opening.failing_for, share.as_f64()).max(self.min),
-            // Without this arm, zero times infinity would be NaN, which `times` takes for an
-            // overflow.
+            // Without this arm, zero times infinity would be NaN, and `times` would return its
+            // value for an overflow.
             Growth::Factor(_) if self.base.is_zero() => Duration::ZERO,
             Growth::Factor(factor) => times(self.base, factor.powi(before)),
         };
