@@ -7,14 +7,14 @@ use crate::{
 
 /// How a half-open circuit is probed, and what closes it.
 ///
-/// A probe has a lease. If probes are in flight and the lease of the newest one is over, the next
-/// call starts a new round: the slots are free again, the results of the former round are
-/// forgotten, and late results of its probes are ignored. So a lost probe can't keep a circuit
-/// half-open forever.
+/// A probe takes a slot while it is in flight, and has a lease: the time for which it keeps the
+/// slot. If the lease of the newest probe in flight is over, the next call starts a new round: all
+/// slots are free again, the results of the former round are forgotten, and late results of its
+/// probes are ignored. So a lost probe can't keep a circuit half-open forever.
 ///
 /// If there is a [`TripRule::SlowCallRate`](super::TripRule::SlowCallRate), a slow probe counts as
-/// a failure. With [`failure_rate`](Self::failure_rate), slow probes reopen the circuit at the
-/// share that this rule sets.
+/// a failure. With [`failure_rate`](Self::failure_rate), slow probes reopen the circuit if their
+/// share reaches the one of this rule.
 ///
 /// ```
 /// use std::time::Duration;
@@ -36,7 +36,7 @@ pub struct Probes {
 impl Probes {
     const LEASE: Duration = Duration::from_secs(30);
 
-    /// One probe. Its success closes the circuit, its failure reopens it.
+    /// One probe decides: its success closes the circuit, its failure reopens it.
     pub const fn one() -> Self {
         Self { probes: ProbePolicy::new(1, CloseCondition::Successes(1)), lease: Self::LEASE }
     }
@@ -52,8 +52,8 @@ impl Probes {
         Ok(Self { probes: ProbePolicy::new(1, CloseCondition::Successes(needed)), ..Self::one() })
     }
 
-    /// After `results` results, the share of failures decides: `failing` or more reopens the
-    /// circuit. All of these probes may be in flight at a time unless
+    /// After `results` results, the share of failures decides: the circuit reopens at `failing` or
+    /// more, and otherwise closes. All of these probes may be in flight at a time unless
     /// [`max_concurrent`](Self::max_concurrent) is set.
     ///
     /// # Errors
@@ -69,15 +69,15 @@ impl Probes {
     ///
     /// An interval is an open time ([`OpenDuration`](super::OpenDuration)). It begins when a probe
     /// is admitted, and ends by time alone: if a probe ends or is dropped, the next one isn't
-    /// admitted earlier. With one exclusive probe at a time, a probe that hangs with the upstream
-    /// keeps the circuit from closing after the upstream has recovered. Here the next probe closes
-    /// it.
+    /// admitted earlier. With one probe at a time, a probe that hangs because the upstream hangs
+    /// keeps the circuit from closing after the upstream has recovered. With trickling probes, the
+    /// next probe closes it.
     ///
     /// - The success of any probe closes the circuit.
     /// - The failure of the only probe in flight opens the circuit again, until the end of the
-    ///   interval that the newest probe began; or for as long as the failure
+    ///   newest probe's interval; or for as long as the failure
     ///   [requests](super::OpenDuration::honor_retry_after).
-    /// - A failure while other probes are in flight only counts.
+    /// - A failure while other probes are in flight is counted, and the circuit stays half-open.
     /// - Each interval after the first counts as one more [opening in a
     ///   row](super::OpenContext::in_a_row), so that growing open times grow.
     ///
@@ -111,8 +111,8 @@ impl Probes {
         Self { probes: ProbePolicy::new(u8::MAX, CloseCondition::Trickle), lease: Self::LEASE }
     }
 
-    /// Sets how many probes may be in flight at a time. There are never more than are still needed
-    /// to decide.
+    /// Sets how many probes may be in flight at a time. The circuit never admits more probes than
+    /// it still needs to decide.
     ///
     /// # Errors
     ///
@@ -126,12 +126,13 @@ impl Probes {
     }
 
     /// Sets how long a probe in flight keeps its slot. The default is 30 s, so that a slow answer
-    /// still counts. [Trickling](Self::trickle) probes have no slots; for them, it is only the time
-    /// after which [`Circuit::run_health_probe`](crate::Circuit::run_health_probe) drops a probe.
+    /// still counts. [Trickling](Self::trickle) probes have no slots; for them, the lease is the
+    /// time after which [`Circuit::run_health_probe`](crate::Circuit::run_health_probe) drops a
+    /// probe.
     ///
     /// # Errors
     ///
-    /// If `lease` is shorter than 1 ms: a probe would lose its slot as soon as it has it.
+    /// If `lease` is shorter than 1 ms: a probe would lose its slot at once.
     pub fn lease(mut self, lease: Duration) -> Result<Self, InvalidConfig> {
         if lease < Duration::from_millis(1) {
             return Err(InvalidConfig::new("lease", lease, "at least 1 ms"));
@@ -140,14 +141,15 @@ impl Probes {
         Ok(self)
     }
 
-    /// Limits the time in half-open, from the first probe on, and sets the state after it. The next
-    /// call, or the next read of the circuit's state, notices that the time is over; the open time
-    /// or the slow start then counts from the end of this limit. Without a limit, the circuit stays
-    /// half-open until enough probes have ended.
+    /// Sets the half-open timeout: how long the circuit may stay half-open, from the first probe
+    /// on, and the state after that. The next call, or the next read of the circuit's state,
+    /// notices that the time is over. The open time or the slow start is then measured from the end
+    /// of this timeout. Without a limit, the circuit stays half-open until enough probes have
+    /// ended.
     ///
     /// # Errors
     ///
-    /// If `time` is shorter than 1 ms: it would be over before there is a probe.
+    /// If `time` is shorter than 1 ms: it would be over before a probe could end.
     pub fn max_half_open(mut self, time: Duration, undecided: HalfOpenTimeout) -> Result<Self, InvalidConfig> {
         if time < Duration::from_millis(1) {
             return Err(InvalidConfig::new("max_half_open", time, "at least 1 ms"));
@@ -169,7 +171,7 @@ impl Probes {
     }
 }
 
-/// Each number has 8 bits in the state word.
+/// Checks a number that is stored in 8 bits of the state word.
 fn small(field: &'static str, value: u32) -> Result<u8, InvalidConfig> {
     match u8::try_from(value) {
         Ok(small @ 1..) => Ok(small),

@@ -66,7 +66,7 @@ impl Settings {
             TripRule::Custom { rule, window } => {
                 rules.custom = Some(CustomRule { rule, minimum: window.minimum });
                 layout.failures = window.kind;
-                // For the same reason.
+                // The minimum of the former window may be more than the new window holds.
                 if let Some(share) = &mut rules.failing {
                     share.minimum = window.minimum;
                 }
@@ -74,7 +74,8 @@ impl Settings {
         }
     }
 
-    /// How long all calls must have been cancelled to count as failures, in microseconds.
+    /// How long a row of cancelled calls must have lasted before it counts as failures, in
+    /// microseconds.
     pub(crate) fn cancelled_row_time(&self) -> u64 {
         match self.layout.failures {
             WindowKind::Time { slot, slots } => slot * u64::from(slots),
@@ -82,14 +83,14 @@ impl Settings {
         }
     }
 
-    /// Returns whether a rule or the open time needs the start of a row of failures.
+    /// Returns whether a rule or the open time needs the time at which a row of failures began.
     pub(crate) fn times_failure_rows(&self) -> bool {
         self.rules.consecutive.is_some_and(|rule| rule.lasting > 0) || self.open_for.needs_failing_time()
     }
 
-    /// With this many failures in the window, a success may open the circuit. 0 if the fast path
-    /// can't tell: there is another window, a custom rule, or a time window with another clock than
-    /// tokio's.
+    /// The smallest number of failures in the window at which a success may open the circuit. 0
+    /// disables the fast path: if there is another window, a custom rule, or a time window with
+    /// another clock than tokio's.
     pub(crate) fn trip_threshold(&self) -> u32 {
         let is_alone = matches!(self.layout, WindowLayout { slow: WindowKind::None, requests: WindowKind::None, .. });
         let is_known = self.clock.is_tokio() || matches!(self.layout.failures, WindowKind::Calls(_));

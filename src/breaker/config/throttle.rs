@@ -11,8 +11,8 @@ pub struct AdaptiveThrottle {
 }
 
 impl AdaptiveThrottle {
-    /// k = 2 over two minutes in slots of 12 s, as in Google's book: rejections begin when less
-    /// than half of the requests is accepted.
+    /// k = 2 over two minutes in slots of 12 s, as in Google's book: rejections begin when the
+    /// service accepts less than half of the requests.
     pub const GOOGLE: Self = Self { k: 2.0, kind: WindowKind::Time { slot: 12_000_000, slots: 10 } };
 
     /// Sets how many requests are allowed for each accepted one before rejections begin.
@@ -31,7 +31,7 @@ impl AdaptiveThrottle {
     ///
     /// # Errors
     ///
-    /// As [`Window::time`].
+    /// The errors of [`Window::time`].
     pub fn over(self, time: Duration) -> Result<Self, InvalidConfig> {
         Ok(Self { kind: Window::time(time)?.kind, ..self })
     }

@@ -42,8 +42,8 @@ pub enum TripRule {
         /// The calls of which the share is taken.
         window: Window,
     },
-    /// A share of the calls in the window was slow, whether they succeeded or not. A call that its
-    /// caller dropped after that time was slow, too. Neutral calls don't count.
+    /// A share of the calls in the window was slow, whether they succeeded or failed. A call that
+    /// its caller dropped after `longer_than` was slow, too. Neutral calls don't count.
     SlowCallRate {
         /// A call that takes longer than this is slow.
         longer_than: Duration,
@@ -68,8 +68,8 @@ pub enum TripRule {
     /// window and the minimum for both.
     ///
     /// The circuit evaluates the rule after every call that changes the rule's input, once the
-    /// window has reached its [minimum](Window::minimum). With a minimum of 1, that is from the
-    /// first call on.
+    /// window has reached its [minimum](Window::minimum). With a minimum of 1, it evaluates the
+    /// rule from the first call on.
     Custom {
         /// The rule.
         rule: Arc<dyn CustomTripRule>,
@@ -96,7 +96,7 @@ impl TripRule {
     /// that hits many calls at once doesn't open the circuit.
     ///
     /// The circuit opens at the end of a failed call. The row lasts from the end of its first
-    /// failure, so a row of one failure has lasted for no time. [Cancelled
+    /// failure, so a row of one failure has lasted for 0 s. [Cancelled
     /// calls](super::CancelledCalls::FailureIfAll), too, open the circuit only once their row has
     /// lasted for this long.
     ///

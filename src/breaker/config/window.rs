@@ -5,8 +5,9 @@ use crate::{
     breaker::window::{MAX_CALLS, WindowKind},
 };
 
-/// The calls of which a rule takes a share: the last N, or those of a period. The window slides
-/// with every call. A rule is evaluated only once the window holds its [minimum](Self::minimum).
+/// The calls among which a rule counts failed or slow ones: the last N calls, or the calls of the
+/// last T of time. The window slides with every call. A rule is evaluated only once the window
+/// holds its [minimum](Self::minimum) of calls.
 ///
 /// ```
 /// use std::time::Duration;
@@ -44,11 +45,12 @@ impl Window {
     }
 
     /// The calls that ended within the last `time`. The time is divided into ten slots unless
-    /// [`slices`](Self::slices) is set, counted from when the circuit was made. Calls leave the
-    /// window one slot at a time, so it covers between 9/10 and 10/10 of `time`. The minimum is 10
-    /// calls unless [`minimum`](Self::minimum) is set.
+    /// [`slices`](Self::slices) is set. The first slot begins when the circuit is made. Calls leave
+    /// the window one slot at a time, so the window covers between 9/10 and 10/10 of `time`. The
+    /// minimum is 10 calls unless [`minimum`](Self::minimum) is set.
     ///
-    /// Each call reads the clock and writes, so this costs more than a window of calls.
+    /// Each call reads the clock and writes shared memory, so this costs more than a window of
+    /// calls.
     ///
     /// # Errors
     ///
@@ -61,8 +63,8 @@ impl Window {
         Ok(Self { kind: WindowKind::Time { slot, slots: 10 }, minimum: 10 })
     }
 
-    /// Sets into how many slots a time window is divided. A window of calls has none and stays as
-    /// it is.
+    /// Sets the number of slots into which a time window is divided. A window of calls has no
+    /// slots, and this doesn't change it.
     ///
     /// # Errors
     ///
@@ -81,7 +83,7 @@ impl Window {
     }
 
     /// Sets how many calls the window must hold before a rule is evaluated. Without a minimum, one
-    /// failure of two calls would be a share of one half.
+    /// failure among two calls would already be a share of one half.
     ///
     /// # Errors
     ///

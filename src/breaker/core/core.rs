@@ -1,4 +1,4 @@
-//! The memory of a circuit, and the circuit that uses it.
+//! The memory of a circuit (the *core*), and the circuit that uses it (the *tenant*).
 
 use std::sync::{
     Arc, Weak,
@@ -27,7 +27,7 @@ pub(crate) struct Core {
     /// See [`FastFlags`].
     pub(super) flags: AtomicU64,
     pub(super) tenant: ArcSwapWeak<Tenant>,
-    /// Empty for a core that was made without a window, until a circuit needs one.
+    /// Empty in a core that was allocated without windows, until a circuit needs one.
     pub(super) windows: OnceBox<CoreWindows>,
 }
 
@@ -46,8 +46,8 @@ pub(crate) struct Tenant {
     /// The first generation of this tenant. Permits of earlier generations belong to former
     /// tenants.
     pub(super) first_generation: u32,
-    /// How often randomness was used. Each use has its own generator. Wraps after four billion
-    /// uses.
+    /// The number of random decisions so far. Each of them seeds its own generator with this
+    /// number. Wraps after four billion.
     pub(super) random_turns: AtomicU32,
 }
 
@@ -60,13 +60,13 @@ impl Core {
         Self { cell: StateCell::new(), flags: AtomicU64::new(0), tenant: ArcSwapWeak::from(Weak::new()), windows }
     }
 
-    // Acquire: a thread that sees which window is active also sees that window.
+    // Acquire: a thread that reads which window is active also sees the contents of that window.
     #[inline]
     pub(crate) fn flags(&self) -> FastFlags {
         FastFlags(self.flags.load(Ordering::Acquire))
     }
 
-    /// Returns the tenant that issued permits of `generation`, if it still exists.
+    /// Returns the tenant that issued the permits of `generation`, if it still exists.
     pub(crate) fn tenant_of(&self, generation: u32) -> Option<Arc<Tenant>> {
         let tenant = self.tenant.load().upgrade()?;
         // Compares ages since the tenant's start. `is_later` would be wrong after 2^30 generations

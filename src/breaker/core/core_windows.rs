@@ -15,7 +15,7 @@ pub(super) struct CoreWindows {
     pub(super) replacement: ArcSwapOption<WindowState>,
 }
 
-/// Which windows of its core a circuit uses.
+/// Selects the windows of its core that a circuit uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ActiveWindow {
     /// No rule needs one.
@@ -24,7 +24,7 @@ pub(super) enum ActiveWindow {
     Replacement,
 }
 
-/// Windows in use by a call. They aren't freed in the meantime.
+/// The windows that a call uses. They aren't freed while this reference exists.
 #[derive(Debug)]
 pub(crate) enum WindowRef {
     Original(&'static WindowState),

@@ -43,8 +43,8 @@ impl Tenant {
     }
 }
 
-/// The calls and failures that an event reports. If no window counts failures, only the row of
-/// failures is known.
+/// Returns the calls and failures that an event reports. Without a window of failures, only the
+/// failures in a row are known.
 fn counted(counts: Counts) -> (u32, u32) {
     match counts.calls {
         0 => (counts.timed.max(counts.in_a_row), counts.in_a_row),

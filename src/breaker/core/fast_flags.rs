@@ -3,9 +3,8 @@
 use super::core_windows::ActiveWindow;
 use crate::breaker::config::{CancelledCalls, Settings};
 
-/// What a call must know of the settings, in one word: flags in the lowest bits, the active window
-/// from bit 8 on, and from bit 32 on with how many failures in the window a success may open the
-/// circuit.
+/// The settings that a call needs on the fast path, in one word. The lowest 8 bits are flags. The
+/// active window begins at bit 8, and the [trip threshold](Self::trip_threshold) at bit 32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FastFlags(pub(super) u64);
 
@@ -19,7 +18,8 @@ impl FastFlags {
     /// The circuit's clock is tokio's.
     const TOKIO_CLOCK: u64 = 16;
 
-    /// The only window counts failures among the last calls, and the core was made with it.
+    /// The circuit's only window counts failures among the last calls, and the core was allocated
+    /// with it.
     const ONLY_COUNT_WINDOW: u64 = 32;
 
     const ORIGINAL: u64 = 1 << 8;
@@ -45,15 +45,15 @@ impl FastFlags {
         Self(bits | window)
     }
 
-    /// Returns whether a call has no bookkeeping at its start, and none but the window at its
-    /// success.
+    /// Returns whether a call needs no bookkeeping at its start, and a success none except in the
+    /// window.
     #[inline]
     pub(crate) fn is_plain(self) -> bool {
         self.0 & (Self::COUNTED | Self::TIMED | Self::THROTTLED) == 0
     }
 
-    /// With this many failures in the window, a success may open the circuit. 0 if the fast path
-    /// can't tell.
+    /// The smallest number of failures in the window at which a success may open the circuit. 0
+    /// disables the fast path.
     #[inline]
     pub(crate) fn trip_threshold(self) -> u32 {
         (self.0 >> Self::THRESHOLD_SHIFT) as u32

@@ -5,7 +5,7 @@ use super::core::Core;
 use crate::breaker::window::{FastRecord, TimeFastPath, WindowState};
 
 impl Core {
-    /// Records a success of `generation`, if it can't change the state. Then no rule has to be
+    /// Records a success of `generation`, if it can't change the state, so that no rule has to be
     /// evaluated.
     #[inline]
     pub(crate) fn record_success(&'static self, generation: u32) -> FastRecord {
@@ -19,8 +19,8 @@ impl Core {
         self.record_success_in_window(generation)
     }
 
-    // Outlined, because most circuits have no window, and a full count window without a failure is
-    // checked inline.
+    // Outlined, because calls seldom get here: most circuits have no window, and a full count
+    // window without a failure is checked inline.
     #[inline(never)]
     fn record_success_in_window(&'static self, generation: u32) -> FastRecord {
         match self.active_original_window() {
@@ -29,8 +29,8 @@ impl Core {
         }
     }
 
-    // Outlined, because the guard of a replacement would cost calls in the original window 35
-    // instructions (`benches/instructions`, row `breaker_with_failures_in_its_window`).
+    // Outlined, because the guard of a replacement window would cost a call in the original window
+    // 35 more instructions (`benches/instructions`, row `breaker_with_failures_in_its_window`).
     #[inline(never)]
     fn record_success_in_replacement(&'static self, generation: u32) -> FastRecord {
         self.window().map_or(FastRecord::Done, |window| self.record_success_in(&window, generation))

@@ -1,19 +1,21 @@
 //! The memory of circuits, which is recycled instead of freed.
 //!
-//! A call must find its circuit when it ends, also when every handle of the circuit is gone by
-//! then. A reference count per call would cost more than the rest of the breaker. So a call holds a
-//! `&'static` reference to the core, and the generation that admitted it. A core with a new tenant
-//! has another generation, so late results of the former tenant change nothing. `free_list` bounds
-//! the number of cores in the process.
+//! When a call ends, it must find its circuit, even if every handle of the circuit has been
+//! dropped. A reference count per call would cost more than the rest of the breaker. So a call
+//! holds a `&'static` reference to the memory of its circuit, the *core*, and the generation that
+//! admitted it. The circuit that uses a core is its *tenant*. A new tenant starts in a new
+//! generation, so late results of the former tenant's calls change nothing. `free_list` bounds the
+//! number of cores in the process.
 //!
-//! A core keeps the windows that it was made with. A circuit may need another layout: because it
-//! got the core of another circuit, or because its settings changed. It stores its windows in
-//! `CoreWindows::replacement`, and frees them with the next reconfiguration. Reading them there
-//! costs a call about 5 ns (`ArcSwap`).
+//! A core keeps the windows that it was allocated with. A circuit needs another layout if it got
+//! the core of another circuit, or if its settings changed. It then stores its windows in
+//! `CoreWindows::replacement`; the next reconfiguration frees them. A call takes about 5 ns to read
+//! them there (`ArcSwap`).
 //!
 //! Generations wrap after 2^31. The order of two generations is known while fewer than 2^30 lie
-//! between them. Values that a former tenant has left are checked when a core gets a new tenant, so
-//! the limit is 2^30 transitions of one circuit, or a call that is in flight during that many.
+//! between them. A core that gets a new tenant resets old values of former tenants whose order
+//! would be wrong. So a wrong order is possible only after 2^30 transitions of one circuit, or for
+//! a call that is in flight during that many transitions.
 
 #[expect(clippy::module_inception, reason = "the file is named after its type")]
 mod core;

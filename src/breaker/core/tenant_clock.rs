@@ -12,7 +12,7 @@ impl Tenant {
         self.now_by(&settings.clock)
     }
 
-    /// Returns the same without the settings, if the circuit's clock is tokio's.
+    /// Returns the same as `now`. Doesn't load the settings if the circuit's clock is tokio's.
     pub(crate) fn now_fast(&self) -> u64 {
         if self.core.flags().uses_tokio_clock() {
             self.now_by(&Clock::default())
@@ -21,7 +21,8 @@ impl Tenant {
         }
     }
 
-    /// Returns the same for an instant that `clock` returned recently.
+    /// Converts an instant that `clock` returned recently into microseconds since the circuit was
+    /// made.
     #[cfg(feature = "keyed")]
     pub(crate) fn time_at(&self, instant: Instant, clock: &Clock) -> u64 {
         let read_already = std::cell::Cell::new(Some(instant));
@@ -39,7 +40,7 @@ impl Tenant {
     }
 
     /// The start of the circuit's time, in microseconds since the base of the process. If the clock
-    /// was set back, the start is earlier by as much.
+    /// was set back, the start is earlier by the same amount.
     pub(super) fn effective_epoch(&self) -> i64 {
         self.epoch.saturating_sub(self.set_back.seconds().saturating_mul(1_000_000))
     }

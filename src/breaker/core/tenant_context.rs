@@ -1,4 +1,4 @@
-//! The settings of a circuit, as its cell needs them.
+//! Passes the settings of a circuit to its cell.
 
 use std::{sync::atomic::Ordering, time::Duration};
 
@@ -46,7 +46,7 @@ impl Tenant {
         random::unit(&mut random::generator(self.seed(settings), turn.into())) < probability
     }
 
-    /// How long `word` opens the circuit.
+    /// Returns the open time of the opening that `word` makes.
     fn open_time(
         &self,
         settings: &Settings,
@@ -56,9 +56,9 @@ impl Tenant {
         requested: Option<Duration>,
     ) -> Duration {
         let failing = (counts.calls > 0).then(|| f64::from(counts.failures) / f64::from(counts.calls));
-        // A recycled core doesn't start with generation 0.
+        // Relative to the tenant's start, because a recycled core doesn't start with generation 0.
         let age = word.generation.wrapping_sub(self.first_generation) & GENERATION_MASK;
-        // All intervals of trickling probes belong to one generation.
+        // Included in the seed, because all intervals of trickling probes belong to one generation.
         let interval = match word.phase {
             Phase::HalfOpen { admitted, .. } => admitted,
             Phase::Closed { .. } | Phase::Open => 0,
@@ -70,8 +70,9 @@ impl Tenant {
         settings.open_for.time(opening, &mut generator)
     }
 
-    /// The circuit's seed: the one that was set, or one made of the core's address and the first
-    /// generation. No two circuits have both in common, so the seed needs no storage.
+    /// The circuit's seed: the configured seed, or a hash of the core's address and the first
+    /// generation. No two circuits have both in common. The seed is computed on each use, so that
+    /// it needs no memory.
     fn seed(&self, settings: &Settings) -> u64 {
         settings.seed.unwrap_or_else(|| random::seed_of((std::ptr::from_ref(self.core).addr(), self.first_generation)))
     }

@@ -15,7 +15,8 @@ use crate::{
 };
 
 impl Tenant {
-    /// Takes a free core, or allocates one. This locks the list of free cores; calls never do.
+    /// Takes a free core, or allocates one. This locks the list of free cores; a call never locks
+    /// it.
     pub(crate) fn new(settings: Arc<Settings>, own_name: Option<Name>) -> Arc<Self> {
         let layout = settings.layout;
         let core = free_list::take_or_allocate(layout);
@@ -45,8 +46,8 @@ impl Tenant {
 
     /// Replaces the settings. The clock stays, because stored times are relative to it.
     pub(crate) fn reconfigure(&self, mut settings: Arc<Settings>) {
-        // One reconfiguration at a time, for all circuits. Otherwise the settings of one could meet
-        // the window of another.
+        // One reconfiguration at a time, for all circuits. Otherwise a circuit could end up with
+        // the settings of one reconfiguration and the window of another.
         static RECONFIGURING: Mutex<()> = Mutex::new(());
         Arc::make_mut(&mut settings).clock = self.settings.load().clock.clone();
         let (layout, core) = (settings.layout, self.core);
@@ -54,8 +55,8 @@ impl Tenant {
         let window = || WindowState::begun(layout, core.cell.load().generation, self.effective_epoch());
         let replacement = (active == ActiveWindow::Replacement).then(window);
         let flags = FastFlags::of(&settings, active);
-        // The former settings are dropped after the lock is released: their observers and rules are
-        // user code, and may reconfigure circuits themselves.
+        // The former settings are dropped after the lock is released: the `Drop` of their observers
+        // and rules is user code, and may itself reconfigure circuits.
         let _former = {
             let _one_at_a_time = RECONFIGURING.lock().unwrap_or_else(PoisonError::into_inner);
             let former = self.settings.swap(Arc::clone(&settings));

@@ -1,4 +1,4 @@
-//! Cores after so many generations that the counter wraps.
+//! Cores whose generation counter has wrapped around.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,10 +9,11 @@ use crate::{
     time::ManualClock,
 };
 
-/// More than half of all generations ago, so it appears to be later than the present generation.
+/// So many generations ago (more than half of all) that it appears to be later than the present
+/// generation.
 const LONG_AGO: u32 = (1 << 30) + 5;
 
-/// A window that no other test uses, so that the core belongs to this test alone.
+/// The window has a layout that no other test uses, so that no other test takes the core.
 fn config(window: Window) -> BreakerConfig {
     let rules =
         BreakerConfig::default().without_observers().open_when(TripRule::FailureRate { failing: Ratio::HALF, window });
@@ -24,7 +25,7 @@ fn tenant(circuit: &Circuit) -> Arc<Tenant> {
     core.tenant_of(core.cell.load().generation).expect("the circuit exists")
 }
 
-/// Lets the circuit go through this many generations.
+/// Sets the circuit's generation forward by this many.
 fn live_through(circuit: &Circuit, generations: u32) {
     circuit
         .tenant()

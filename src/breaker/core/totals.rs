@@ -14,7 +14,7 @@ pub(crate) struct Totals {
     pub(crate) transitions: Total,
 }
 
-/// One count. Relaxed: it guards no other memory.
+/// One count. Relaxed, because no other memory depends on it.
 #[derive(Debug, Default)]
 pub(crate) struct Total(AtomicU64);
 

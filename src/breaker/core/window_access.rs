@@ -22,7 +22,7 @@ impl Core {
             ActiveWindow::Original => self.original_window().map(WindowRef::Original),
             ActiveWindow::Replacement => {
                 let replacement = self.windows.get()?.replacement.load();
-                // Empty only for a call that has outlived its circuit.
+                // Empty only if the call has outlived its circuit.
                 replacement.is_some().then_some(WindowRef::Replacement(replacement))
             }
         }
