@@ -1,13 +1,15 @@
-# The commands of this repository. `.ci/run` runs them all; CONTRIBUTING.md describes them.
+# The commands of this repository. `.ci/run` runs those that every change must pass. CONTRIBUTING.md
+# describes the commands.
 
-# The packages that are not part of the crate's workspace share its build output. So each common
-# dependency is built once.
+# The packages below have their own workspaces. They share the crate's build output, so that each
+# common dependency is built once.
 export CARGO_TARGET_DIR := env("CARGO_TARGET_DIR", justfile_directory() / "target")
 
 packages := "benches/instructions benches/peers benches/presets tests/field tests/pages tests/public_api"
 strict := "-- -D warnings"
 
-# The version that writes public-api.txt. Others have other auto traits, or another JSON.
+# The Rust version that writes public-api.txt. Other versions have other auto traits, or another
+# format of rustdoc's JSON.
 
 api_rust := "1.95"
 

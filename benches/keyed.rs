@@ -4,8 +4,8 @@
 //! The bench draws keys at random. Drawing from a thousand of the stored keys shows the cost of
 //! storing more keys; drawing from all keys shows the cost of memory that doesn't fit into the
 //! caches. For comparison, it looks up the same keys in the same order in plain `HashMap`s: one of
-//! numbers, and one of boxes as large as the part of a circuit that calls read. Costs that grow
-//! there too come from the memory, not from the breaker.
+//! numbers, and one of boxes as large as the part of a circuit that calls read. If the cost of
+//! these lookups grows with the number of keys too, memory causes the growth, not the breaker.
 //!
 //! Rounds are short and alternate, and the fastest one of each kind counts, so that other programs
 //! disturb the result as little as possible.

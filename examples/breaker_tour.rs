@@ -171,7 +171,7 @@ enum Upstream {
     Down,
     /// Every second call fails.
     Flaky,
-    /// It succeeds after 2 s.
+    /// Every call succeeds after 2 s.
     Slow,
 }
 

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Time is paused: tokio advances its clock while all tasks wait. Blocking functions wait in real
-//! time, with delays of a hundredth.
+//! time, so their delays are a hundredth of the others.
 
 use std::{error::Error, io, time::Duration};
 
@@ -20,7 +20,7 @@ use tracing::{Instrument, Level, info, info_span};
 
 /// Classifies by the error's type first, then by its text.
 type RetryClassifier = Chain<Or<FollowSources<ErrorClassifier>, FollowSources<ErrorMessages>>>;
-/// Which errors the circuit counts: those that aren't [`Verdict::Neutral`].
+/// Classifies errors for the circuit, which ignores those that are [`Verdict::Neutral`].
 pub(crate) type Classify<E> = fn(&E) -> Verdict;
 
 /// Wraps the functions of one dependency, which share a circuit and a budget within this process.

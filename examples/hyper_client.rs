@@ -1,6 +1,6 @@
-//! hyper-util's client with a retry and a breaker that classifies a call at the end of its body.
-//! `FirstFrameLayer` lets the retry resend a request whose response breaks off before its first
-//! byte.
+//! hyper-util's client with a retry and a breaker that classifies a call when its response body
+//! ends. `FirstFrameLayer` lets the retry resend a request after a response that breaks off before
+//! the first byte of its body.
 //!
 //! ```sh
 //! cargo run --example hyper_client --features http

@@ -35,9 +35,10 @@ pub(crate) const BUDGET_SHARE: f64 = 0.2;
 pub(crate) const BUDGET_PER_SECOND: u32 = 10;
 /// The budget's tokens at the start, as in the presets.
 pub(crate) const BUDGET_AT_START: u32 = 100;
-/// The failures in a row that open the long breaker. Most libraries have such a default.
+/// The failures in a row that open the breaker of the client with a 30 s breaker. Most libraries
+/// have such a default.
 pub(crate) const LONG_BREAKER_FAILURES: u32 = 5;
-/// The open time of the long breaker.
+/// The open time of that breaker.
 pub(crate) const LONG_BREAKER_OPEN: Duration = Duration::from_secs(30);
 
 /// The share of the jobs that fail in the phase of errors. A failing job takes as long as a

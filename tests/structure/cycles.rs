@@ -1,4 +1,4 @@
-//! Finds files that import one another in a cycle, and folders that do.
+//! Finds cycles of imports among files, and among the entries of a folder.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -34,7 +34,7 @@ fn add_tests(tokens: TokenStream, names: &mut Vec<String>) {
     }
 }
 
-/// Whether an attribute is `test`, or a path that ends in it.
+/// Whether an attribute is `test`, or a path whose last segment is `test`.
 fn is_test_attribute(attribute: TokenStream) -> bool {
     let path = attribute.into_iter().take_while(|token| !matches!(token, TokenTree::Group(_)));
     path.last().is_some_and(|last| matches!(last, TokenTree::Ident(name) if name == "test"))

@@ -22,7 +22,7 @@ pub(crate) fn lost_pages(folder: &Path, pages: &[String], mod_rs: &str, readme: 
     faults
 }
 
-/// Describes each relative link of a Markdown file to a file that doesn't exist.
+/// Describes each relative link in a Markdown file whose target doesn't exist.
 pub(crate) fn broken_links(file: &Path, text: &str, exists: impl Fn(&Path) -> bool) -> Vec<String> {
     let prose = without_code_blocks(text);
     let targets = prose.split("](").skip(1).filter_map(|rest| Some(rest.split_once(')')?.0));

@@ -94,7 +94,7 @@ impl Modules {
         for (at, name) in rest.iter().enumerate() {
             match self.find(module, name, steps) {
                 Some(Target::Module(next)) => module = next,
-                // What follows an item is a variant or a method of it.
+                // The rest of the path names a variant or a method of the item.
                 Some(item) => return Some(item),
                 None if is_relative && at == 0 => return None,
                 // A macro defines the name.

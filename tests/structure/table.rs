@@ -5,7 +5,7 @@ use crate::rooms::{
     Room,
 };
 
-/// What each layer may import. No layer imports another layer, or an edge.
+/// What the retry and the fallback may import: neither another layer nor a protocol edge.
 const FOR_LAYERS: &[&str] =
     &["text", "time", "nouns", "building blocks", "call context", "events", "state files", "classifiers"];
 

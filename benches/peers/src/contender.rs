@@ -28,7 +28,7 @@ pub enum Cloned {
 }
 
 impl Contender {
-    /// A contender that is any function.
+    /// A contender that calls a function, not a service.
     pub fn of<T>(name: &'static str, mut once: impl FnMut() -> T + Send + 'static) -> Self {
         let calls = move |calls| {
             for _ in 0..calls {

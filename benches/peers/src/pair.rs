@@ -30,7 +30,7 @@ struct Shared {
     other: Mutex<(u64, u64)>,
 }
 
-/// The share of a turn for which both threads must have run, or the turn doesn't count.
+/// A turn counts only if both threads ran together for at least this share of it.
 const TOGETHER: f64 = 0.85;
 
 impl Pair<'_> {

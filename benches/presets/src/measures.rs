@@ -14,7 +14,7 @@ use crate::{
 pub struct Call {
     /// When it arrived.
     pub at: Instant,
-    /// It got no complete response.
+    /// Whether it got no complete response.
     pub is_lost: bool,
 }
 
@@ -23,13 +23,15 @@ pub struct Call {
 pub struct Measures {
     pub calls: u64,
     pub lost: u64,
-    /// The time from the fault's end until 99 of 100 calls are answered: the longest of all runs.
+    /// The time from the fault's end until 99 of 100 calls are answered. In a sum: the longest time
+    /// of all runs.
     pub recovery: Duration,
     /// Calls that arrived while protection was due.
     pub demand: u64,
     /// Attempts that reached the upstream while protection was due.
     pub attempts: u64,
-    /// How long protection was due.
+    /// How long protection was due: from [`PROTECTED_AFTER`] to the end of the fault, or the second
+    /// half of a shorter fault.
     pub protected: Duration,
     pub runs: u32,
 }
@@ -78,7 +80,8 @@ impl Measures {
 /// The number of consecutive calls of which 99 % must be answered.
 const OF: usize = 100;
 
-/// The time from `end` until the last moment from which 2 of the next 100 calls are lost.
+/// The time from `end` until the arrival of the last call that begins a series of 100 calls of
+/// which at least 2 are lost. Zero if there is none.
 fn recovery(calls: &[Call], end: Instant) -> Duration {
     let after = &calls[calls.partition_point(|call| call.at < end)..];
     let lost: Vec<usize> = (0..after.len()).filter(|&index| after[index].is_lost).collect();

@@ -110,7 +110,7 @@ impl Upstream {
     }
 }
 
-/// After this time, a dead upstream must be protected.
+/// After this time of a fault, the rule limits the attempts on a dead upstream.
 pub const PROTECTED_AFTER: Duration = Duration::from_secs(5);
 
 impl Server {

@@ -4,21 +4,22 @@ use std::time::Duration;
 
 use crate::table::{Recovered, Report, Row};
 
-/// The share of the bare client's losses that a client may lose.
+/// A client may lose at most this multiple of what the bare client loses.
 const LOSS: f64 = 1.1;
 /// The requests that arrive within this time may be lost in addition, because real servers and the
 /// scheduler are noisy.
 const NOISE: Duration = Duration::from_millis(50);
-/// The share of the bare client's losses that repeatable operations may lose if another attempt
-/// could succeed.
+/// If another attempt could succeed, repeatable operations may lose at most this multiple of what
+/// they lose with the bare client.
 const REPEATED: f64 = 0.1;
-/// 99 % are answered within this share of the fault, and within [`RECOVERY_MOST`], after its end.
+/// After the end of the fault, 99 % of the requests must be answered again within this share of the
+/// fault's duration, and within [`RECOVERY_MOST`].
 const RECOVERY: f64 = 0.12;
 const RECOVERY_MOST: Duration = Duration::from_millis(2300);
-/// The additional time that real servers may take.
+/// The time that is added to this bound, because real servers are noisy.
 const RECOVERY_NOISE: Duration = Duration::from_millis(300);
-/// The share of the demand that a dead upstream may receive after its first 5 s, or 1 attempt per
-/// second.
+/// After the first 5 s of the fault, a dead upstream may receive this share of the demand, or 1
+/// attempt per second if that is more.
 const REACHED: f64 = 0.1;
 
 /// Whether the rule applies to this client: only to `ours` and its variants.

@@ -29,7 +29,7 @@ macro_rules! expect {
     };
 }
 
-// Expected instructions per call. Lower them when the code gets cheaper.
+// Expected instructions per call. Lower a count when its path needs fewer instructions.
 expect! {
     bare: 7,
     retry_without_budget: 142,

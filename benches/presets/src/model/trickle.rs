@@ -20,7 +20,7 @@ use crate::{
 
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
-    /// Failures in a row that open the circuit.
+    /// The number of failures in a row that opens the circuit.
     pub failures: u32,
     /// The minimum age of the first of them.
     pub lasting: Duration,
@@ -41,7 +41,8 @@ pub struct Settings {
 struct State {
     settings: Settings,
     random: Random,
-    /// Incremented when the circuit opens or closes. Endings of other generations are ignored.
+    /// Incremented when the circuit opens or closes. Results of calls that other generations
+    /// admitted are ignored.
     generation: u32,
     row: u32,
     failing_since: Option<Instant>,

@@ -194,7 +194,7 @@ pub fn scenarios() -> Vec<Scenario> {
     CASES.iter().map(scenario).collect()
 }
 
-/// The begin and end of the fault, relative to the first call.
+/// The beginning and the end of the fault, relative to the first call.
 #[derive(Debug, Clone, Copy)]
 struct Span {
     from: Duration,
@@ -254,7 +254,7 @@ impl Case {
         Ok(Report { scenario: self.name, about: self.about.to_owned(), terms, rows, late })
     }
 
-    /// Runs the fault. Returns the begin and end of its last part, if it has an end.
+    /// Runs the fault. Returns the beginning and the end of its last part, if it has an end.
     async fn run_fault(&self, server: &mut GrpcServer, proxy: &Proxy, start: Instant) -> Result<Option<Span>, Error> {
         match self.fault {
             Fault::Burst(..) | Fault::Settings(..) => Ok(None),

@@ -1,5 +1,5 @@
-//! Measures when calls to a gateway end whose breaker is half-open. Four gRPC clients make six
-//! calls each.
+//! Four gRPC clients make six calls each to a gateway whose breaker is half-open. Measures when the
+//! calls end.
 
 use std::{convert::Infallible, net::SocketAddr, time::Duration};
 

@@ -163,7 +163,7 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         if !self.ended {
-            // An error means that the group is gone.
+            // An error means that the process group has already ended.
             _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
             _ = self.child.wait();
         }
@@ -208,7 +208,7 @@ mod tests {
         assert!(panicked.await.unwrap_err().is_panic());
         let [server, child] = [receiver.recv().unwrap(), receiver.recv().unwrap()];
         assert!(!runs(server));
-        // The child is an orphan now: it is gone as soon as init has waited for it.
+        // The child is an orphan now: it disappears when init has waited for it.
         while runs(child) && !is_zombie(child) {
             sleep(Duration::from_millis(2)).await;
         }
