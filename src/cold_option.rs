@@ -1,9 +1,9 @@
 //! An `Option` whose value is dropped by an outlined function.
 //!
-//! The drop glue of a struct with an ordinary `Option<Box<_>>` contains the whole drop of the box,
-//! so it is too large to be inlined into every function that drops the struct. The drop glue of a
-//! [`ColdOption`] is one comparison and one call. With it, a breaker's call took 81 instructions
-//! instead of 98 (`benches/instructions`).
+//! The drop glue of a struct with an ordinary `Option<Box<_>>` contains all code that drops the
+//! box, so it is too large to be inlined into every function that drops the struct. The drop glue
+//! of a [`ColdOption`] is one comparison and one call. With it, a breaker's call took 81
+//! instructions instead of 98 (`benches/instructions`).
 
 use std::{fmt, mem::ManuallyDrop};
 

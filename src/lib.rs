@@ -145,7 +145,7 @@ pub mod fallback;
 #[cfg(feature = "retry")]
 pub mod retry;
 
-// Protocol edges. They implement the traits above for HTTP and gRPC.
+// Protocols. They implement the traits above for HTTP and gRPC.
 #[cfg(feature = "grpc")]
 pub mod grpc;
 #[cfg(feature = "http")]
@@ -163,7 +163,7 @@ pub mod costs;
 #[cfg(all(any(doc, doctest), feature = "http", feature = "fallback"))]
 pub mod integrations;
 
-// Ports: time, observers, storage, atomics.
+// Access to the environment: time, observers, storage, atomics.
 pub mod observe;
 #[cfg(feature = "store")]
 pub mod store;

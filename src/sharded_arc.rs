@@ -1,6 +1,6 @@
 //! An `Arc` whose reference count is sharded by thread.
 //!
-//! A call may outlive its service, so its future holds the service's policy or backup by a
+//! A call may outlive its service, so its future keeps the service's policy or backup alive with a
 //! reference count. With one count for all threads, each call writes to the same cache line twice.
 //! Two threads on one retry layer then took 57 ns per call, and 10 ns with sharded counts. With all
 //! three layers they took 311 ns, and 66 ns with sharded counts. Three quarters of a call were

@@ -1,9 +1,9 @@
-//! Facts that the layers of one call pass to each other beside the request and the result.
+//! Facts that the layers of one call pass to each other in addition to the request and the result.
 //!
 //! The request and error types belong to the service, so the layers can't put these facts into
-//! them. Each module keeps one fact in a thread-local that is valid while one layer polls or calls
-//! the next. Nothing is allocated, and nothing is shared between threads. Nothing is kept from one
-//! poll to the next, so a task may move to another thread between two polls.
+//! them. Each module keeps its facts in a thread-local. They are valid while one layer polls or
+//! calls the next. Nothing is allocated, and nothing is shared between threads. Nothing is kept
+//! from one poll to the next, so a task may move to another thread between two polls.
 //!
 //! | module | fact | writer | reader | direction | valid |
 //! |---|---|---|---|---|---|

@@ -65,10 +65,11 @@
 //!    which holds no permit and no place in a queue.
 //! 5. A clone of the service makes all later attempts. It is polled ready before each of them.
 //!
-//! Calls that succeed clone no service. All clones of a [`Retry`] share one spare instance: the
-//! first call, and the first call after a retry, store a clone of the instance that they have
-//! called. So if a service keeps state in itself, such as a counter or a connection, later attempts
-//! use the state after the latest of these calls.
+//! Most calls clone no service. All clones of a [`Retry`] share one spare instance, which a retried
+//! request clones. Only the first call, and the first call after a retry, replace the spare
+//! instance by a clone of the instance that they have called. So if a service keeps state in
+//! itself, such as a counter or a connection, later attempts use the state after the latest of
+//! these calls.
 //!
 //! [`RetryConfig`] doesn't retry a failure if one of these holds. It checks them in this order, and
 //! the first one that holds is the [`DecisionReason`]:
@@ -229,8 +230,8 @@
 //!
 //! # Errors
 //!
-//! The service's own error of the last attempt, unchanged. A time limit adds the error that
-//! [`Timeouts`] makes.
+//! The service returns the inner service's error of the last attempt, unchanged. With a time limit,
+//! it may instead return the error that [`Timeouts`] makes.
 //!
 //! # Clone
 //!

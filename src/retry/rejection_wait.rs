@@ -80,8 +80,8 @@ impl RejectionWait {
     /// The wait for a rejection in a request of this age; `None` if it isn't waited out. `random`
     /// returns 0 to 1.
     ///
-    /// The random part is at most the rest of the window. So it doesn't decide whether a rejection
-    /// is waited out.
+    /// The random part is at most what is left of `max_age`, so it doesn't decide whether a
+    /// rejection is waited out.
     pub(super) fn delay(&self, retry_in: Duration, age: Duration, random: impl FnOnce() -> f64) -> Option<Duration> {
         let [least, most] = Self::SPREAD;
         let delay = retry_in.checked_add(least).filter(|_| retry_in <= self.max_wait)?;

@@ -23,8 +23,9 @@ use crate::{cold_option::ColdOption, readiness::Readiness, reservation::release,
 /// # Clone
 ///
 /// A clone shares the policy and its budget. It costs one reference count and a clone of the inner
-/// service. A call clones no service: the instance that was polled ready makes the first attempt. A
-/// request that is retried clones one spare instance, which all clones of this service share.
+/// service. The instance that was polled ready makes the first attempt. A request that is retried
+/// clones one spare instance, which all clones of this service share. The first call, and the first
+/// call after a retry, clone the service for the spare instance; other calls clone no service.
 pub struct Retry<S, P, Replay = CloneRequest> {
     inner: S,
     policy: ShardedArc<P, SpareInstance<S>>,

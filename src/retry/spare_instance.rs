@@ -1,10 +1,11 @@
 //! The service instance that makes the attempts after the first.
 //!
 //! The first attempt is made by the instance that was polled ready. Its caller keeps that instance,
-//! so later attempts need another one. Most requests have no later attempt. So a call clones no
-//! service: all calls of a service share one spare instance, and a request that is retried takes a
-//! clone of it. With a clone for each call, a call through all three layers took 401 instead of 379
-//! instructions (`benches/instructions`, without the cost of the service's own `Clone`).
+//! so later attempts need another one. Most requests have no later attempt. So calls don't clone
+//! the service each: all calls of a service share one spare instance, and a request that is retried
+//! takes a clone of it. With a clone for each call, a call through all three layers took 401
+//! instead of 379 instructions (`benches/instructions`, without the cost of the service's own
+//! `Clone`).
 
 use std::{
     mem,

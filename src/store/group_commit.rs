@@ -138,7 +138,8 @@ impl GroupCommit {
                 state.trouble = None;
             }
             Err(error) => {
-                // A disk may recover by itself. A part that panics doesn't.
+                // A disk may recover by itself, so the write is tried again. A part that panics
+                // doesn't recover.
                 state.dirty |= matches!(error, StoreError::Io { .. });
                 state.trouble = Some(error);
             }

@@ -13,7 +13,7 @@ pub(crate) struct SetBack {
     seconds: AtomicU32,
 }
 
-// Relaxed: no word says anything about other memory.
+// Relaxed: the words order no other memory.
 impl SetBack {
     pub(crate) const fn new() -> Self {
         Self { latest: AtomicU32::new(0), seconds: AtomicU32::new(0) }

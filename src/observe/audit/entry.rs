@@ -48,13 +48,13 @@ impl AuditEntry {
         }
     }
 
-    /// Sets the name of what writes the line, such as a layer.
+    /// Sets the name of the line's source, such as a layer.
     pub fn name(mut self, name: impl fmt::Display) -> Self {
         self.name = Some(self.text(name));
         self
     }
 
-    /// Sets what the line is about, such as an item or a host.
+    /// Sets the subject of the line, such as an item or a host.
     pub fn key(mut self, key: impl fmt::Display) -> Self {
         self.key = Some(self.text(key));
         self

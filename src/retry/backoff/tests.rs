@@ -87,8 +87,8 @@ fn bounded_jitter_spreads_a_fixed_delay() {
     }
 }
 
-/// As seatbelt 0.11 computes it (s17): the third delay of a linear backoff of 1 s, with a jitter of
-/// 25 %.
+/// As seatbelt 0.11 computes it (row s17, see `tests/conformance/seatbelt_retry.rs`): the third
+/// delay of a linear backoff of 1 s, with a jitter of 25 %.
 #[test]
 fn bounded_jitter_spreads_a_linear_delay() {
     let backoff = Backoff::linear(s(1), s(1)).jitter(Jitter::Bounded(Ratio::percent(25).unwrap()));
@@ -97,10 +97,10 @@ fn bounded_jitter_spreads_a_linear_delay() {
     }
 }
 
-/// A case of seatbelt 0.11 (s18): a linear backoff of 10 s with a maximum of 1 s and 25 % jitter,
-/// at random number 0.5. seatbelt applies the maximum after the jitter, so the three delays are
-/// 1 s each, and so is every delay above the maximum. Here, the whole range fits below the maximum,
-/// and the delay is in its middle, at 1 s / 1.25.
+/// A case of seatbelt 0.11 (row s18): a linear backoff of 10 s with a maximum of 1 s and 25 %
+/// jitter, at random number 0.5. seatbelt applies the maximum after the jitter, so the three delays
+/// are 1 s each, and so is every delay above the maximum. Here, the whole range fits below the
+/// maximum, and the delay is in its middle, at 1 s / 1.25.
 #[test]
 fn bounded_jitter_reduces_a_delay_above_the_maximum() {
     let backoff = Backoff::linear(s(10), s(10)).max(s(1)).jitter(Jitter::Bounded(Ratio::percent(25).unwrap()));

@@ -7,7 +7,7 @@ use crate::{FailureKind, InvalidConfig};
 /// The bucket starts full. A retry takes its cost, which is returned if the retry succeeds. A
 /// request that succeeds at its first attempt adds a token. So retries cost nothing as long as they
 /// succeed. When they fail, the bucket runs empty. Then a retry is possible once enough requests
-/// have succeeded at their first attempt to pay its cost. Time doesn't refill it.
+/// have succeeded at their first attempt to pay its cost. Time doesn't refill the bucket.
 ///
 /// | setting | [`aws_2_0`](Self::aws_2_0) | [`aws_2_1`](Self::aws_2_1) | |
 /// |---|---|---|---|

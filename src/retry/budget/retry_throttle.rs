@@ -14,8 +14,8 @@ use crate::{FailureKind, InvalidConfig};
 /// | [`max_tokens`](Self::max_tokens) | 10 | the example of A6: from a full bucket, retries stop with the fifth failure |
 /// | [`ratio`](Self::ratio) | 0.1 | the example of A6: ten successes make up for one failure |
 ///
-/// It counts failures that could be retried. It doesn't count permanent failures, which show
-/// nothing about the service's health, nor rejections by a breaker.
+/// The throttle counts failures that could be retried. It counts neither permanent failures, which
+/// show nothing about the service's health, nor rejections by a breaker.
 ///
 /// ```
 /// use tower_recourse::{RetryConfig, retry::RetryThrottle};

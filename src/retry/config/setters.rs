@@ -205,7 +205,7 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
 
     /// Which rejections of an inner breaker are waited out. Default: those whose
     /// [`retry_in`](crate::Rejection::retry_in) is at most 250 ms, if the wait ends within the
-    /// first 300 ms of the request.
+    /// window, the first 300 ms of the request.
     ///
     /// - The attempt must have ended in its first poll: a breaker directly inside rejects at once,
     ///   before anything is processed. After a pending call, and in
@@ -218,10 +218,10 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
     /// - The wait crosses neither the deadline nor the end of the window. A rejection that would
     ///   need such a wait is returned.
     /// - After the wait, the same attempt is made again. It keeps its number, isn't one of the
-    ///   [`retries`](Self::retries), and costs neither budget nor quota. What a later attempt has
-    ///   paid before its rejection is held during the wait.
-    /// - What the attempt has reserved in the service, such as a permit, is given up before the
-    ///   wait.
+    ///   [`retries`](Self::retries), and costs neither budget nor quota. If the attempt is a retry,
+    ///   its budget token and its quota count are held during the wait.
+    /// - Before the wait, the retry gives up what the attempt has reserved in the service, such as
+    ///   a permit.
     /// - A rejection without `retry_in` is returned at once. So is every rejection while the
     ///   [`switch`](Self::switch) is off.
     ///

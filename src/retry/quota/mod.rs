@@ -44,7 +44,7 @@
 //! | [`max_keys`](RetryQuota::max_keys) | 10,000 | it bounds the memory, because keys come from outside |
 //!
 //! If there are more keys, the quota forgets those whose last retry is the oldest, with their
-//! counts. The total isn't affected. The first 256 bytes of a key count.
+//! counts. The total isn't affected. Only the first 256 bytes of a key are compared.
 //!
 //! # Events
 //!

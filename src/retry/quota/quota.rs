@@ -108,8 +108,8 @@ impl RetryQuota {
     }
 
     /// Replaces the counts with those of a snapshot. If it has more keys than the quota remembers,
-    /// those whose last retry is the oldest are left out. Retries that are waiting meanwhile are
-    /// made, and no longer count.
+    /// those whose last retry is the oldest are left out. Retries that are waiting are still made,
+    /// but no longer count.
     pub fn restore(&self, snapshot: QuotaSnapshot) {
         self.counts().restore(&self.limits, snapshot);
     }
