@@ -188,9 +188,9 @@
 //! **A new circuit per request.** Each circuit counts one call, so none opens. Make the layer once.
 //!
 //! ```
-//! # use tower::{Layer, service_fn};
-//! # use tower_recourse::{BreakerConfig, BreakerLayer};
-//! # let client = service_fn(|_: ()| async { Ok::<(), std::io::Error>(()) });
+//! use tower::{Layer, service_fn};
+//! use tower_recourse::{BreakerConfig, BreakerLayer};
+//! let client = service_fn(|_: ()| async { Ok::<(), std::io::Error>(()) });
 //! // Wrong: for each request.
 //! let service = BreakerLayer::new(BreakerConfig::default()).layer(client);
 //!
@@ -201,14 +201,13 @@
 //! ```
 //!
 //! **The breaker outside of the retry.** The breaker counts one outcome per request instead of one
-//! per attempt, so it opens later. It also can't reject single attempts. Put the breaker inside the
-//! retry.
+//! per attempt, so it opens later. It also can't reject single attempts. Put it inside.
 //!
 //! ```
 //! # #[cfg(feature = "retry")] {
-//! # use tower::{Layer, ServiceBuilder, service_fn};
-//! # use tower_recourse::{BreakerConfig, BreakerLayer, RetryConfig, RetryLayer};
-//! # let client = service_fn(|_: ()| async { Ok::<(), std::io::Error>(()) });
+//! use tower::{Layer, ServiceBuilder, service_fn};
+//! use tower_recourse::{BreakerConfig, BreakerLayer, RetryConfig, RetryLayer};
+//! let client = service_fn(|_: ()| async { Ok::<(), std::io::Error>(()) });
 //! let retry = RetryLayer::new(RetryConfig::default());
 //! let breaker = BreakerLayer::new(BreakerConfig::default());
 //!
@@ -225,8 +224,8 @@
 //! for all. Classify them as neutral.
 //!
 //! ```
-//! # use std::io;
-//! # use tower_recourse::{BreakerConfig, Verdict};
+//! use std::io;
+//! use tower_recourse::{BreakerConfig, Verdict};
 //! // Wrong: every error counts.
 //! let config = BreakerConfig::default();
 //!

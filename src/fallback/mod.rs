@@ -86,10 +86,10 @@
 //! every passing fault is answered by the backup.
 //!
 //! ```
-//! # use std::io;
-//! # use tower::{ServiceBuilder, service_fn};
-//! # use tower_recourse::{FallbackLayer, RetryConfig, RetryLayer};
-//! # let client = service_fn(|_: u32| async { Ok::<_, io::Error>(1_u32) });
+//! use std::io;
+//! use tower::{ServiceBuilder, service_fn};
+//! use tower_recourse::{FallbackLayer, RetryConfig, RetryLayer};
+//! let client = service_fn(|_: u32| async { Ok::<_, io::Error>(1_u32) });
 //! // Wrong
 //! let service = ServiceBuilder::new()
 //!     .layer(RetryLayer::new(RetryConfig::default().idempotent()))
@@ -109,8 +109,8 @@
 //! and the backup's answer hides the mistake.
 //!
 //! ```
-//! # use std::io;
-//! # use tower_recourse::FallbackLayer;
+//! use std::io;
+//! use tower_recourse::FallbackLayer;
 //! // Wrong
 //! let layer = FallbackLayer::value(0);
 //! # let _ = layer;

@@ -126,8 +126,8 @@
 //! budget never prevents a retry.
 //!
 //! ```
-//! # use tower_recourse::{RetryConfig, RetryLayer};
-//! # async fn load(_: u32) -> std::io::Result<u32> { Ok(7) }
+//! use tower_recourse::{RetryConfig, RetryLayer};
+//! async fn load(_: u32) -> std::io::Result<u32> { Ok(7) }
 //! // Wrong: every request gets a new budget.
 //! async fn handle(id: u32) -> std::io::Result<u32> {
 //!     RetryLayer::new(RetryConfig::default().idempotent()).run(|_| load(id)).await
@@ -149,8 +149,8 @@
 //!
 //! ```
 //! # #[cfg(feature = "breaker")] {
-//! # use tower::ServiceBuilder;
-//! # use tower_recourse::{BreakerConfig, BreakerLayer, RetryConfig, RetryLayer};
+//! use tower::ServiceBuilder;
+//! use tower_recourse::{BreakerConfig, BreakerLayer, RetryConfig, RetryLayer};
 //! // Wrong: the breaker is outside.
 //! let stack = ServiceBuilder::new()
 //!     .layer(BreakerLayer::new(BreakerConfig::default()))
@@ -167,7 +167,7 @@
 //! **Writes declared idempotent.** A write whose response was lost is processed twice.
 //!
 //! ```
-//! # use tower_recourse::{RetryConfig, classify::{ErrorClassifier, IdempotencyCheck}};
+//! use tower_recourse::{RetryConfig, classify::{ErrorClassifier, IdempotencyCheck}};
 //! enum Command { Get(u64), Add(u64) }
 //!
 //! // Wrong: `Add` may be added twice.
@@ -183,8 +183,8 @@
 //! overloaded.
 //!
 //! ```
-//! # use std::time::Duration;
-//! # use tower_recourse::{RetryConfig, retry::Backoff};
+//! use std::time::Duration;
+//! use tower_recourse::{RetryConfig, retry::Backoff};
 //! // Wrong: while everything fails, the service gets four times the demand at once.
 //! let config = RetryConfig::default().backoff(Backoff::none()).without_budget();
 //!
