@@ -58,8 +58,8 @@
 //! # Which calls are retried
 //!
 //! Unary and streaming calls are retried until the first message of the response arrives, if the
-//! request fits into [the buffer](crate::http::Replay::max_body). After the first message the
-//! response belongs to the caller, and its status doesn't matter to the retry.
+//! request fits into [the buffer](crate::http::Replay::max_body). After the first message, the
+//! retry returns the response to the caller and doesn't act on its status.
 //!
 //! Streams pass through unchanged in both directions. A retry resends what the client has streamed
 //! so far, and then the rest. While the client is still streaming, the headers of the response are

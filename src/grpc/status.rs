@@ -29,7 +29,7 @@ pub(super) const STATUS: &str = "grpc-status";
 pub(super) const PUSHBACK: &str = "grpc-retry-pushback-ms";
 
 impl Status {
-    /// Reads the status from the head of a response. `None` if the body decides.
+    /// Reads the status from the head of a response. `None` if the head doesn't determine it.
     ///
     /// A `grpc-status` takes precedence over the rest of the head, as gRPC's
     /// `http-grpc-status-mapping` requires. Without a `grpc-status`, a response that isn't gRPC

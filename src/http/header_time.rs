@@ -152,7 +152,7 @@ fn days_since_1970(year: u64, month: u64, day: u64) -> i64 {
     era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
 }
 
-/// Converts a number that is known to be small: it always fits.
+/// Converts a number of at most five digits, which always fits.
 fn to_i64(small: u64) -> i64 {
     i64::try_from(small).unwrap_or(i64::MAX)
 }

@@ -44,8 +44,8 @@ use tower_service::Service;
 ///
 /// # When not to use it
 ///
-/// For servers that never answer 421. Usually only servers with several host names do, and servers
-/// behind a proxy that routes by connection.
+/// For servers that never answer 421, such as a server with a single host name, or a server that
+/// isn't behind a proxy that routes by connection.
 ///
 /// # Cost
 ///
