@@ -53,7 +53,7 @@
 //! | time limits for streams | [`http::BodyTimeoutLayer`](crate::http::BodyTimeoutLayer) |
 //! | request copies, and the headers of retries | [`GrpcReplay`] |
 //! | retry policies that the owner of a service publishes | [`ServiceConfig`] |
-//! | the response of a breaker that rejects | [`Unavailable`] |
+//! | the response of a breaker that rejects a call | [`Unavailable`] |
 //!
 //! # Which calls are retried
 //!
@@ -63,7 +63,8 @@
 //!
 //! Streams pass through unchanged in both directions. A retry resends what the client has streamed
 //! so far, and then the rest. While the client is still streaming, the headers of the response are
-//! forwarded at once, because the client may wait for them. After that, there is no retry.
+//! forwarded at once, because the client may wait for them. Once the headers are forwarded, the
+//! call isn't retried.
 //!
 //! # When not to use it
 //!

@@ -6,8 +6,8 @@ use ::http_body::Body;
 use super::{Code, status::Status, transport_error::TransportError};
 
 /// Returns the status code of a response, if it is known: from its headers, from the trailers that
-/// a [`PeekLayer`](super::PeekLayer) further in has read, or from its HTTP status. `None` if the
-/// first message has arrived and the status is still to come.
+/// an inner [`PeekLayer`](super::PeekLayer) has read, or from its HTTP status. `None` if the first
+/// message has arrived and the status is still to come.
 ///
 /// The code is [`Code::Unknown`] if the response ends without a status, if the status can't be
 /// parsed, or if the response isn't gRPC: HTTP status 200 with a content type that doesn't start

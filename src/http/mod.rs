@@ -85,7 +85,7 @@
 //! | a breaker that records a call at the end of the response body | [`body_breaker`] |
 //! | time limits for response bodies | [`body_timeout`] |
 //! | a report on how the response was obtained, as a response extension | [`ReportExtensionLayer`] |
-//! | the response of a breaker that rejects, for services that can't fail | [`Unavailable`] |
+//! | the response of a breaker that rejects a call, for services whose error type is `Infallible` | [`Unavailable`] |
 //! | recognising the response of a breaker | [`rejection`](rejection()) |
 //!
 //! # Server's delay
