@@ -1,4 +1,5 @@
-//! Models of what threads can do to one circuit. Loom tries the orders of their loads and stores.
+//! Models of threads that use one circuit concurrently. Loom tries the orders of their loads and
+//! stores.
 //!
 //! ```text
 //! RUSTFLAGS="--cfg recourse_loom" cargo test --lib --release loom
@@ -6,8 +7,8 @@
 //!
 //! The models use the real [`StateCell`] and [`WindowState`] on loom's atomics. Only the clock is
 //! replaced: every call states the time. A model tries every order, unless that takes seconds or
-//! hours. Such a model is [`bounded`]: with two threads to four or five preemptions, with three
-//! threads to three.
+//! hours. Such a model is [`bounded`]: to four or five preemptions with two threads, to three with
+//! three threads.
 
 mod cancelled_calls;
 mod closed;
@@ -61,12 +62,13 @@ struct Bench {
     rules: Rules,
     probes: ProbePolicy,
     slow_start: u64,
-    /// Then the open time is longer by the failing time.
+    /// Measure the failing time. The open time is then longer by it, so that models can check it.
     times_failure_rows: bool,
 }
 
 impl Bench {
-    /// Closed, in generation 0. A window holds just the calls that a rule needs.
+    /// Closed, in generation 0. A window has room for exactly the minimum of calls that its rule
+    /// needs.
     fn closed(rules: Rules) -> Self {
         let calls = |share: Option<RateThreshold>| {
             share.map_or(WindowKind::None, |share| WindowKind::Calls(share.minimum as u16))
@@ -137,7 +139,7 @@ impl Bench {
         })
     }
 
-    /// The share of calls that is admitted at `now`, if the circuit is in slow start.
+    /// Returns the share of calls that is admitted at `now`, if the circuit is in slow start.
     fn share(&self, now: u64) -> Option<f64> {
         let admitted = std::cell::Cell::new(None);
         let chance = |share| {
@@ -156,7 +158,7 @@ impl Bench {
         self.cell.load().generation
     }
 
-    /// Whatever happened before: when every timer is over, a call is admitted.
+    /// Asserts that a call is admitted once every timer is over, whatever happened before.
     fn assert_not_wedged(&self) {
         assert!(self.admit(FAR).is_ok(), "no call is admitted: {:?}", self.cell.load());
     }
@@ -224,7 +226,8 @@ fn successes(needed: u8, max_concurrent: u8) -> ProbePolicy {
     ProbePolicy::new(max_concurrent, CloseCondition::Successes(needed))
 }
 
-/// After `of` probes, a failed half reopens the circuit. All probes may be in flight at a time.
+/// After `of` results, the circuit reopens if at least half of the probes failed. All probes may be
+/// in flight at a time.
 fn half_of_probes(of: u8) -> ProbePolicy {
     ProbePolicy::new(of, CloseCondition::FailureRate { of, failing: Ratio::HALF })
 }

@@ -17,8 +17,8 @@ use crate::{
     time::Instant,
 };
 
-/// The circuits of a keyed breaker: a handle to list and control them. Clones are handles of the
-/// same circuits.
+/// A handle to list and control the circuits of a keyed breaker. Clones are handles of the same
+/// circuits.
 pub struct CircuitRegistry<Key, C = ErrorClassifier> {
     shared: Arc<Shared<Key>>,
     pub(super) classifier: C,
@@ -36,7 +36,7 @@ where
 {
     const CAPACITY: usize = 10_000;
 
-    /// Makes an empty registry for at most 10,000 keys. `config` is the config of each circuit.
+    /// Makes an empty registry for at most 10,000 keys. Each circuit uses `config`.
     pub fn new(config: BreakerConfig<C>) -> Self {
         Self::sized(config, Self::CAPACITY, |_, _| None)
     }
@@ -59,7 +59,7 @@ where
     }
 
     /// Names each circuit `name/key` in events and rejections. By default, all circuits have the
-    /// config's name. The name is made with the circuit, and cut at 256 bytes.
+    /// config's name. Each name is made when its circuit is made, and cut at 256 bytes.
     pub fn named(self) -> Self
     where
         Key: fmt::Display,
@@ -73,8 +73,8 @@ where
         Self { shared: Arc::new(shared), classifier: self.classifier }
     }
 
-    /// Returns the circuit of a key. A new circuit is made if there is none. If no other circuit
-    /// can be evicted for it, the new circuit works, but isn't stored.
+    /// Returns the circuit of a key, or makes a new one. If the registry is full and no other
+    /// circuit can be evicted, the new circuit works, but isn't stored.
     pub fn get(&self, key: &Key) -> Circuit<C>
     where
         C: Clone,
@@ -96,8 +96,8 @@ where
         self.shared.circuits.remove(key);
     }
 
-    /// Returns all keys with the states of their circuits, in no order. Circuits that are added or
-    /// evicted in the meantime may be missing.
+    /// Returns all keys with the states of their circuits, in no order. Circuits that other threads
+    /// add or evict at the same time may be missing.
     pub fn states(&self) -> Vec<(Key, State)> {
         self.shared.circuits.list(|tenant| tenant.core.cell.load().state())
     }
@@ -118,8 +118,8 @@ where
             return tenant;
         }
         let made = Tenant::new(Arc::clone(settings), name(settings, key));
-        // All circuits have the clock of these settings. It is read once, and only if a circuit
-        // must be evicted.
+        // All circuits use the clock of these settings. It is read once, and only if a circuit must
+        // be evicted.
         let now = OnceCell::new();
         circuits.get_or_insert(key, made, |tenant| tenant.is_pinned(|| *now.get_or_init(|| settings.clock.now())))
     }
@@ -138,15 +138,15 @@ impl<Key, C> fmt::Debug for CircuitRegistry<Key, C> {
 }
 
 impl Tenant {
-    /// Returns whether the circuit must not be evicted: while it is open, and while it has probes
-    /// in flight.
+    /// Returns whether the circuit must not be evicted: while its open time lasts, while the lease
+    /// of a probe lasts, and while only the user's health probes are admitted, for one lease.
     fn is_pinned(&self, now: impl FnOnce() -> Instant) -> bool {
         let word = self.core.cell.load();
         if word.state() == State::Closed {
             return false;
         }
         let settings = self.settings.load();
-        // A health probe has this long to run, because requests aren't admitted.
+        // A health probe gets this long to close the circuit, because requests aren't admitted.
         let to_come = if settings.probes.external_only { micros(settings.lease) } else { 0 };
         let until = self.core.cell.rejects_until(word, to_come);
         until == u64::MAX || self.time_at(now(), &settings.clock) < until

@@ -13,8 +13,8 @@ use crate::{
 };
 
 impl<C> BreakerLayer<C> {
-    /// Makes a layer with one circuit per key. The function `key` takes the key from the request.
-    /// See [`keyed`](super).
+    /// Makes a layer with one circuit per key. The function `key` returns the key of a request. See
+    /// [`keyed`](super).
     pub fn keyed<KeyFn, Req, Key>(config: BreakerConfig<C>, key: KeyFn) -> KeyedBreakerLayer<KeyFn, Key, C>
     where
         KeyFn: Fn(&Req) -> Key,
@@ -61,7 +61,7 @@ impl<KeyFn, Key, C, Reject> KeyedBreakerLayer<KeyFn, Key, C, Reject> {
         self.on_rejection(RejectWithResponse(respond))
     }
 
-    /// Sets what happens with rejected calls: [`RejectWithError`] by default, an
+    /// Sets how rejected calls are answered: [`RejectWithError`] by default, an
     /// [`Unavailable`](crate::http::Unavailable) of `http` or `grpc`, or your own
     /// [`OnRejection`](crate::breaker::OnRejection).
     ///
@@ -77,11 +77,11 @@ impl<KeyFn, Key, C, Reject> KeyedBreakerLayer<KeyFn, Key, C, Reject> {
     /// # }
     /// ```
     ///
-    /// [`NotReady`](crate::breaker::NotReady) isn't possible, and neither is another
+    /// A keyed breaker supports neither [`NotReady`](crate::breaker::NotReady) nor another
     /// [`OnRejection`](crate::breaker::OnRejection) that
-    /// [waits](crate::breaker::OnRejection::WAITS): only the request names the circuit, and
-    /// `poll_ready` comes before the request. A call through the service of such a layer doesn't
-    /// compile:
+    /// [waits](crate::breaker::OnRejection::WAITS): the request determines the circuit, and
+    /// `poll_ready` is called before there is a request. A call through the service of such a layer
+    /// doesn't compile:
     ///
     /// ```compile_fail,E0080
     /// use std::convert::Infallible;

@@ -1,5 +1,5 @@
-//! A breaker with one circuit per key: per host, method or tenant. Made by
-//! [`BreakerLayer::keyed`](super::BreakerLayer::keyed).
+//! A breaker with one circuit per key: per host, method or tenant.
+//! [`BreakerLayer::keyed`](super::BreakerLayer::keyed) makes its layer.
 //!
 //! ```
 //! use std::io;
@@ -37,30 +37,31 @@
 //! # When not to use it
 //!
 //! - If each key is called a few times a day: no circuit sees enough calls to open in time.
-//! - If the keys share what fails: one circuit for all of them opens sooner.
+//! - If the keys share a backend and fail together: one circuit for all of them opens sooner.
 //!
 //! # How many keys
 //!
-//! At most as many as the [capacity](CircuitRegistry::with_capacity), 10,000 by default, so keys
-//! may come from outside. The bound holds for all keys together: as many circuits as the capacity
-//! can be open at a time. When it is reached, keys that came only once are evicted first, then idle
-//! ones. The circuit of an evicted key is closed when the key comes again.
+//! The number of keys is limited by the [capacity](CircuitRegistry::with_capacity), 10,000 by
+//! default, so clients may choose the keys. The capacity holds for all keys together, so up to this
+//! number of circuits can be open at a time. When it is reached, the keys that were used only once
+//! are evicted first, then idle ones. When an evicted key is used again, it gets a new, closed
+//! circuit.
 //!
-//! These circuits are not evicted, so invented keys can't reset a circuit:
+//! These circuits are not evicted, so a client can't reset a circuit by sending many new keys:
 //!
 //! - an open circuit, until its open time is over;
 //! - a half-open circuit with probes in flight, until their [lease](super::Probes::lease) is over;
 //! - a circuit that [admits only your own probes](super::Probes::external_only) and whose open time
 //!   is over, for one more lease.
 //!
-//! A half-open circuit without probes in flight is evicted like an idle one. Reading a state
+//! A half-open circuit without probes in flight is evicted like a closed one. Reading a state
 //! doesn't count as use. If no circuit can be evicted, a new key gets a circuit that isn't stored.
 //!
 //! A call reads one bucket of keys and takes no lock. It writes the reference count of its circuit,
-//! and, for the first three visits of a key, the visits. The `Hash`, `Eq`, `Clone` and `Drop` of
-//! your key type may use the circuits. The cost of a call doesn't grow with the number of keys,
-//! except for cache misses. When the table is full, a new key looks at up to 4,096 others to find
-//! one to evict.
+//! and, for the first three visits of a key, the visits. The `Hash`, `Eq`, `Clone` and `Drop`
+//! implementations of your key type may themselves use the circuits. The cost of a call doesn't
+//! grow with the number of keys, except for cache misses. When the capacity is reached, the
+//! insertion of a new key examines up to 4,096 other keys to find one to evict.
 
 mod circuits;
 mod layer;

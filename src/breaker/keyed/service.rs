@@ -37,9 +37,9 @@ where
 
 /// A service with one circuit per key. Made by [`KeyedBreakerLayer`].
 ///
-/// It is ready when the inner service is, because only the request names the circuit.
+/// It is ready when the inner service is, because the circuit isn't known before the request.
 ///
-/// If a call is rejected, the inner service gives up what it has reserved for it, as with
+/// If a call is rejected, the inner service releases what it has reserved for the call, as with
 /// [`Breaker`](crate::breaker::Breaker).
 ///
 /// # Clone

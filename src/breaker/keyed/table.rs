@@ -1,18 +1,19 @@
 //! A lock-free table of circuits with a bounded number of keys.
 //!
 //! The keys are spread over buckets. A bucket is an immutable slice behind an `ArcSwap`: a call
-//! reads it, and a new key replaces it. No user code (the `Hash`, `Eq`, `Clone` and `Drop` of a
-//! key) runs under a lock. A call writes to its entry only while its key has fewer than
-//! [`MOST_VISITS`] visits. The capacity holds for all keys together.
+//! reads the slice, and the insertion of a key replaces it. No user code (the `Hash`, `Eq`, `Clone`
+//! and `Drop` of a key) runs under a lock. A call writes to its entry only while its key has fewer
+//! than [`MOST_VISITS`] visits. The capacity holds for all keys together.
 //!
-//! A new key first enters its bucket. Then another key is evicted, if there are too many. So
-//! several threads that insert the same new key evict no more keys than one thread would. Until
-//! then the entry is *new*: it isn't listed, and only the thread that inserted it can evict it. For
-//! a moment, the table holds one entry too many for each thread that is inserting a key, but
-//! [`Table::len`] never returns more than the capacity.
+//! An insertion first stores the entry in its bucket. Then it evicts another key, if there are too
+//! many. So several threads that insert the same new key evict no more keys than one thread would.
+//! Until the eviction is done, the entry is *new*: it isn't listed, and only the thread that
+//! inserted it can evict it. During an insertion, the table may hold one entry more than its
+//! capacity per inserting thread, but [`Table::len`] never returns more than the capacity.
 //!
-//! A hand that moves around the buckets selects the key to evict (CLOCK, with up to [`MOST_VISITS`]
-//! chances per key). A key starts without a visit, so keys that came only once are evicted first.
+//! The CLOCK algorithm selects the key to evict: a *hand* moves around the buckets, subtracts one
+//! visit from each entry that it passes, and evicts one with the fewest visits. An entry has up to
+//! [`MOST_VISITS`] visits. It starts with none, so keys that were used only once are evicted first.
 
 use std::{
     hash::{BuildHasher, Hash, RandomState},
@@ -24,16 +25,16 @@ use std::{
 
 use arc_swap::ArcSwapOption;
 
-/// The hand passes a key that is in use this many times.
+/// The maximum number of visits that an entry counts.
 const MOST_VISITS: u8 = 3;
 
-/// Marks a new entry, in place of the visits.
+/// Stored in place of the visits while an entry is new.
 const NEW: u8 = u8::MAX;
 
-/// A search for a key to evict looks at this many buckets or keys.
+/// The maximum number of buckets and keys that one search for a key to evict examines.
 const MOST_LOOKS: usize = 4_096;
 
-/// A new key retries this many times while other threads change its bucket.
+/// The maximum number of attempts of an insertion while other threads change the bucket.
 const MOST_TRIES: usize = 64;
 
 /// The table has one bucket per two keys, up to this many.
@@ -43,8 +44,8 @@ pub(super) struct Table<K, V> {
     buckets: Box<[Bucket<K, V>]>,
     hasher: RandomState,
     capacity: usize,
-    /// The number of entries in all buckets. Signed, because an entry may be removed before it is
-    /// counted.
+    /// The number of entries in all buckets. Signed, because another thread may remove an entry
+    /// before its insertion counts it.
     len: AtomicIsize,
     /// The bucket at which the next search starts.
     hand: AtomicUsize,
@@ -89,7 +90,7 @@ impl<K, V> Table<K, V> {
             let rest = entries(before.as_deref()).iter().filter(|other| !Arc::ptr_eq(other, entry)).cloned();
             let after = Some(rest.collect::<Entries<K, V>>()).filter(|rest| !rest.is_empty());
             if replace(bucket, &before, after.map(Arc::new)) {
-                // Before the key is dropped, because that may panic.
+                // Before the key is dropped, because its `Drop` may panic.
                 self.len.fetch_sub(1, Ordering::Relaxed);
                 return true;
             }
@@ -124,8 +125,8 @@ impl<K: Hash + Eq + Clone, V: Clone> Table<K, V> {
         find(entries.as_deref(), tag, key).map(|entry| entry.value.clone())
     }
 
-    /// Returns the value of a key. If there is none, stores `value`, if another key can be evicted
-    /// for it, and returns it in any case. Keys with `pinned` values aren't evicted.
+    /// Returns the value of a key. If there is none, returns `value`, and stores it if there is
+    /// room or another key can be evicted. Keys with `pinned` values aren't evicted.
     pub(super) fn get_or_insert(&self, key: &K, value: V, pinned: impl Fn(&V) -> bool) -> V {
         let (bucket, tag) = self.place(key);
         let entry = Arc::new(Entry { key: key.clone(), value, tag, visits: AtomicU8::new(NEW) });
@@ -152,8 +153,8 @@ impl<K: Hash + Eq + Clone, V: Clone> Table<K, V> {
         }
     }
 
-    /// Returns all keys, with `of` their values. Keys that are added or removed in the meantime may
-    /// be missing.
+    /// Returns all keys, each with the result of `of` for its value. Keys that other threads add or
+    /// remove at the same time may be missing.
     pub(super) fn list<T>(&self, of: impl Fn(&V) -> T) -> Vec<(K, T)> {
         let mut all = Vec::with_capacity(self.len());
         for bucket in &self.buckets {
@@ -182,14 +183,14 @@ impl<K: Hash + Eq + Clone, V: Clone> Table<K, V> {
         // `evicted` is dropped last: the `Drop` of its key may panic.
     }
 
-    /// Evicts a key that isn't pinned: an idle one, if the search finds one.
+    /// Evicts a key whose value isn't pinned, preferably one without visits.
     fn evict(&self, pinned: impl Fn(&V) -> bool) -> Option<Arc<Entry<K, V>>> {
         let (mut idlest, mut looks): (Option<Idle<'_, K, V>>, usize) = (None, 0);
         for turn in 0..self.buckets.len() {
             if looks + turn >= MOST_LOOKS {
                 break;
             }
-            // Relaxed: any bucket will do.
+            // Relaxed, because the search may start at any bucket.
             let bucket = &self.buckets[self.hand.fetch_add(1, Ordering::Relaxed) & (self.buckets.len() - 1)];
             let before = bucket.load();
             for entry in entries(before.as_deref()) {
@@ -216,7 +217,8 @@ impl<K, V> Entry<K, V> {
         self.visits.load(Ordering::Relaxed) == NEW
     }
 
-    /// Writes nothing for a key that is in use or new. Relaxed: a lost visit doesn't matter.
+    /// Counts a visit. Writes nothing if the entry has the most visits already, or is new. Relaxed,
+    /// because a lost visit doesn't matter.
     fn visit(&self) {
         let visits = self.visits.load(Ordering::Relaxed);
         if visits < MOST_VISITS {
@@ -232,8 +234,8 @@ impl<K, V> Entry<K, V> {
     }
 }
 
-/// A new entry. It is removed on drop, unless it was kept: the clock that the search reads may
-/// panic.
+/// A new entry. It is removed on drop unless it was kept, because the clock that the search reads
+/// may panic.
 struct Newcomer<'a, K, V> {
     table: &'a Table<K, V>,
     bucket: &'a Bucket<K, V>,
@@ -264,7 +266,7 @@ fn find<'a, K: Eq, V>(among: Option<&'a Entries<K, V>>, tag: u32, key: &K) -> Op
     entries(among).iter().find(|entry| entry.tag == tag && entry.key == *key)
 }
 
-/// Returns whether the bucket held `before`, and was replaced.
+/// Replaces the content of the bucket if it is `before`. Returns whether it was.
 fn replace<K, V>(
     bucket: &Bucket<K, V>,
     before: &arc_swap::Guard<Option<Arc<Entries<K, V>>>>,

@@ -7,7 +7,7 @@ use CallResult::{Cancelled, Failure, Success};
 fn a_circuit_that_opens_beside_a_cancelled_call_has_a_time() {
     model(|| {
         let bench = Bench::closed(consecutive(1));
-        // The cancelled call starts a row.
+        // After this success, the cancelled call starts a row.
         bench.end(0, Success, 0);
         let (bench, ..) = both(
             bench,

@@ -1,4 +1,4 @@
-//! Ends of calls while the circuit is closed, and calls that ask meanwhile.
+//! Ends of calls while the circuit is closed, and calls that request admission at the same time.
 
 use super::*;
 use CallResult::{Failure, Success};
@@ -92,8 +92,8 @@ fn two_failures_that_fill_the_window_open_once() {
             (EndEffect::Unchanged | EndEffect::Stale, EndEffect::Transitioned(opened)) => opened.counts,
             both => panic!("not exactly one transition: {both:?}"),
         };
-        // The first thread may see both calls already, but only one failure of them. That is a
-        // half, which is enough.
+        // The thread that opens the circuit may count both calls, but only one of the two failures.
+        // One of two is a half, which opens the circuit.
         assert!(counts.calls == 2 && counts.failures >= 1, "{counts:?}");
         assert_eq!((bench.generation(), bench.phase()), (1, Phase::Open));
     });

@@ -1,5 +1,5 @@
-//! The count window: whatever the order, its sum is the number of its marked places once all
-//! threads are done.
+//! The count window: once all threads are done, the number of marks in its head equals the number
+//! of marked places, in whatever order the threads ran. A *mark* is a failed or slow call.
 
 use ::loom::thread;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ fn record(marks: CountRing, threads: &'static [&'static [(u32, bool)]]) -> Arc<C
     marks
 }
 
-/// The sum is right, and the window holds `calls` calls.
+/// Asserts that the number of marks is right and the window holds `calls` calls. Returns the marks.
 fn assert_sum(marks: &CountRing, generation: u32, calls: u32) -> u32 {
     let (seen, marked) = marks.read(generation);
     assert_eq!((seen, marked), (calls, marks.marked_places(generation)));
@@ -76,7 +76,7 @@ fn setting_and_clearing_one_mark_never_loses_it() {
         marks.record(0, true);
         let marks = record(marks, &[&[(0, false)], &[(0, true)]]);
         assert_sum(&marks, 0, 1);
-        // Whatever was left, one success clears it.
+        // One success clears the window, whichever call was recorded last.
         marks.record(0, false);
         assert_eq!(marks.read(0), (1, 0));
     });

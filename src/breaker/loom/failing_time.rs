@@ -1,10 +1,10 @@
-//! How long calls have been failing: rows of failures, the openings that they lead to, and what
-//! ends them.
+//! How long calls have been failing: rows of failures, the openings that they cause, and the calls
+//! that end them.
 
 use super::*;
 use CallResult::{Failure, Success};
 
-/// Opens after two failures in a row, if the first is at least 5 old.
+/// Opens after two failures in a row, if the first ended at least 5 µs ago.
 fn two_lasting_five() -> Bench {
     let rules = Rules { consecutive: Some(ConsecutiveThreshold { failures: 2, lasting: 5 }), ..Rules::default() };
     Bench { times_failure_rows: true, ..Bench::closed(rules) }

@@ -1,4 +1,5 @@
-//! The fast path of windows: no success is lost, and the last of several calls sees all of them.
+//! The fast path of windows: no success is lost, and the last of several concurrent calls counts
+//! all of them.
 
 use super::*;
 use CallResult::{Failure, Success};
@@ -8,7 +9,7 @@ fn by_time(minimum: u32) -> Bench {
     Bench { window: two_slices(), ..Bench::closed(half_of(minimum)) }
 }
 
-/// The same among the last calls.
+/// The same rule, among the last 4 calls.
 fn by_calls(minimum: u32) -> Bench {
     let window = WindowState::new(WindowLayout { failures: WindowKind::Calls(4), ..WindowLayout::default() });
     Bench { window, ..Bench::closed(half_of(minimum)) }
@@ -63,7 +64,7 @@ fn a_success_and_a_failure_at_once_are_both_counted() {
     }
 }
 
-/// One success and one failure open the circuit: the last of them sees both.
+/// One success and one failure open the circuit, because the last of them counts both.
 #[test]
 fn a_success_and_a_failure_at_once_open_like_in_sequence() {
     for by in [by_time, by_calls] {

@@ -1,4 +1,4 @@
-//! Which calls are admitted as probes, and what leases do.
+//! Which calls are admitted as probes, and the effect of leases.
 
 use super::*;
 use CallResult::{Failure, Ignored, Success};
@@ -45,7 +45,7 @@ fn the_slot_of_a_dropped_probe_is_taken_once() {
         let (bench, _, one, other) = all(Bench::half_open(ONE_PROBE, 1), drop, admit, admit);
         assert!(!(one && other), "two probes at a time");
         assert_eq!(in_flight(&bench), u8::from(one || other));
-        // Asked too early, both of them: the slot is still taken.
+        // If both calls came too early, the slot is still taken.
         assert_eq!(bench.admit(OPEN_FOR).is_ok(), !one && !other);
         bench.assert_not_wedged();
     });
@@ -233,7 +233,8 @@ fn a_late_thread_does_not_overwrite_a_later_round() {
             },
         );
         let word = bench.cell.load();
-        // Two rounds of the one, or one of the other.
+        // If the second thread admitted a probe at the later time, that probe is in flight.
+        // Otherwise it is the first thread's probe, in generation 3.
         assert_eq!(word.generation, later.map_or(3, |probe| probe.generation));
         let since = if later.is_some() { OPEN_FOR + LEASE + OPEN_FOR } else { OPEN_FOR + LEASE };
         assert_eq!((in_flight(&bench), bench.cell.timer_ends_at(word)), (1, Some(since + LEASE)));

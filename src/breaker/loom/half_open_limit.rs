@@ -1,4 +1,4 @@
-//! Circuits with a limit of the time in half-open.
+//! Circuits with a half-open timeout.
 
 use super::*;
 use crate::breaker::transition::HalfOpenTimeout;
@@ -10,7 +10,7 @@ fn within(undecided: HalfOpenTimeout, probes: ProbePolicy) -> ProbePolicy {
     ProbePolicy { limit: Some((LIMIT, undecided)), ..probes }
 }
 
-/// The limit is over at `time`, and not before.
+/// Asserts that the half-open timeout is over at `time`, and not before.
 fn assert_over_at(bench: &Bench, time: u64) {
     assert!(!bench.tick(time - 1), "too early: {:?}", bench.cell.load());
     assert!(bench.tick(time), "not then: {:?}", bench.cell.load());

@@ -1,5 +1,4 @@
-//! Circuits that are reset or reported to from outside, and circuits in slow start, while calls
-//! end.
+//! Calls that end during a reset, during a report without a permit, or in slow start.
 
 use super::*;
 use crate::breaker::state::Mode;
@@ -71,7 +70,7 @@ fn a_call_in_a_slow_start_sees_its_beginning() {
         let bench = Bench { slow_start: SLOW_START, ..Bench::half_open(ONE_PROBE, 1) };
         let succeed = |bench: &Bench| bench.end(2, Success, OPEN_FOR);
         let (bench, _, seen) = both(bench, succeed, |bench| bench.share(OPEN_FOR + 2));
-        // Asked before the success: the slow start hadn't begun.
+        // `None` if the share was read before the success, when the slow start hadn't begun.
         assert!(seen.is_none() || seen == Some(0.1), "{seen:?}");
         assert_eq!(bench.share(OPEN_FOR + 2), Some(0.1));
     });

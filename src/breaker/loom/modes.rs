@@ -75,7 +75,8 @@ fn a_probe_is_stale_after_a_mode_came_and_went() {
         let there_and_back = |bench: &Bench| (force_open(bench), end_mode(bench));
         let (bench, probed, (_, since)) = both(Bench::open(ONE_PROBE), probe, there_and_back);
         match probed {
-            // Asked after the mode ended: an ordinary call, whose failure opens the circuit.
+            // The call was admitted after the mode ended. It is an ordinary call, whose failure
+            // opens the circuit.
             Some((admitted, ended)) if admitted.generation == since => {
                 assert!(is_transition(&ended));
                 assert_eq!((bench.generation(), bench.phase()), (since + 1, Phase::Open));

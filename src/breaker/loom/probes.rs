@@ -95,8 +95,8 @@ fn a_lost_probe_does_not_count_in_the_next_round() {
         let word = bench.cell.load();
         let counts = bench.cell.probe_counts(word.generation);
         match word.generation {
-            // The asking thread found the slot of the lost probe free: one round, with both
-            // results.
+            // The thread that requested admission found the slot of the lost probe free: one round,
+            // with both results.
             2 => assert_eq!((counts.calls, counts.failures), (2, 1)),
             _ => assert_eq!((counts.calls, counts.failures), (1, 0)),
         }

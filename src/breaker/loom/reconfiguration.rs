@@ -1,11 +1,12 @@
-//! Reconfigurations while calls end: a closed circuit may count anew, in other windows.
+//! Reconfigurations while calls end: a closed circuit may restart its counts at 0, in other
+//! windows.
 
 use super::*;
 use CallResult::{Failure, Ignored, Success};
 
 const PLAIN: Phase = Phase::Closed { failures_in_a_row: 0, slow_start: false };
 
-/// Asks with other settings than those of the bench.
+/// Requests admission with other settings than those of the bench.
 fn admit_with(bench: &Bench, probes: &ProbePolicy, now: u64) -> bool {
     bench
         .with_context(now, |context| {
@@ -42,7 +43,7 @@ fn a_probe_that_ends_during_a_reconfiguration_counts() {
             let (bench, ended, ()) = both(Bench::half_open(ONE_PROBE, 1), end, |bench| bench.cell.clear_counts());
             assert!(is_transition(&ended), "{ended:?}");
             match success {
-                // Closed before or after it counts anew.
+                // The circuit closed before or after its counts were cleared.
                 true => assert!(matches!((bench.generation(), bench.phase()), (3 | 4, PLAIN))),
                 false => assert_eq!((bench.generation(), bench.phase()), (3, Phase::Open)),
             }

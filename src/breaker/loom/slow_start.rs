@@ -36,8 +36,8 @@ fn a_failure_at_the_end_of_the_slow_start_is_counted() {
         let look = |bench: &Bench| bench.tick(OPEN_FOR + SLOW_START);
         let (bench, failed, moved_on) = both(slow_start(consecutive(2)), fail, look);
         assert_eq!((failed, moved_on), (EndEffect::Unchanged, false), "the end of the slow start is not a transition");
-        // The thread that advanced the timer may have lost the word to the failure. Then the next
-        // one ends the slow start.
+        // The compare-exchange of the thread that ended the slow start may have failed because of
+        // the failed call. Then the next thread ends the slow start.
         assert_eq!(bench.share(OPEN_FOR + SLOW_START), None);
         let one = Phase::Closed { failures_in_a_row: 1, slow_start: false };
         assert_eq!((bench.generation(), bench.phase()), (3, one));

@@ -1,9 +1,9 @@
-//! The time window: counts are exact, and belong to no other time.
+//! The time window: counts are exact, and don't contain calls of other times.
 
 use super::*;
 use CallResult::Failure;
 
-/// One marked call: (generation, time).
+/// One marked (failed or slow) call: (generation, time).
 type Call = (u32, u64);
 
 /// Records one marked call per thread, at the same time. Returns the results.
@@ -16,7 +16,7 @@ fn record<const N: usize>(ring: &Arc<TimeRing>, calls: [Call; N]) -> [Option<(u3
     threads.map(|thread| thread.join().unwrap())
 }
 
-/// After this many slots the tags of one generation repeat.
+/// After this many slots, the tags of a generation repeat.
 const TAGS: u64 = 1 << 16;
 
 /// Slots of length 1: a time is the number of its slot.

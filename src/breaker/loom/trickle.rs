@@ -1,4 +1,4 @@
-//! Trickling probes: one per interval, whatever ends in the meantime.
+//! Trickling probes: one per interval, whichever calls end in the meantime.
 
 use super::*;
 use CallResult::{Failure, Success};
@@ -43,9 +43,10 @@ fn one_of_two_calls_at_the_end_of_the_open_time_is_admitted() {
     });
 }
 
-/// A call that loses the word to the failure of the only probe may have written the end of its own
-/// interval before. The circuit is open until then, so at most one interval has no probe. At most
-/// five preemptions, so that a run stays short.
+/// A call writes the end of its own interval before it changes the state word. Its compare-exchange
+/// may then fail, because the only probe failed. The circuit is open until the end of that
+/// interval, so at most one interval has no probe. At most five preemptions, so that a run stays
+/// short.
 #[test]
 fn a_failed_probe_delays_the_next_by_one_interval() {
     bounded(5, || {

@@ -15,7 +15,7 @@ pub(super) enum PermitOutcome {
     },
     Neutral,
     /// The service, or a queue in front of it, asked for fewer calls. `answered`: the service
-    /// itself did so, in an answer.
+    /// itself asked, in a response.
     Throttled {
         requested: Option<Duration>,
         answered: bool,

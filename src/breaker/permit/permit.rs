@@ -17,8 +17,8 @@ use crate::{
 /// The permission of a circuit to make one call. It ends exactly once: with a verdict, or by being
 /// dropped.
 ///
-/// If the circuit has changed its state in the meantime (it opened, half-opened, closed or was
-/// reset), the result changes only the totals.
+/// If the circuit has started a new generation in the meantime (it opened, half-opened, closed or
+/// was reset), the result changes only the totals.
 ///
 /// A dropped permit counts as [`BreakerConfig::on_cancelled`](crate::BreakerConfig::on_cancelled)
 /// defines, with two exceptions that are failures: the call panicked, or a retry further out
@@ -48,28 +48,29 @@ pub struct Permit {
 
 pub(super) const UNTIMED: u64 = u64::MAX;
 
-/// A success has nothing to record besides the windows.
+/// A success is recorded only in the windows.
 const PLAIN: u8 = 1;
 
-/// The admission was counted. If it wasn't, a success isn't counted either, and any other outcome
-/// also counts its admission. So the totals add up whenever counting is switched on or off.
+/// The admission was counted. Without this flag, a success isn't counted either, and any other
+/// outcome also counts its admission. So the totals stay consistent when counting is switched on or
+/// off.
 pub(super) const COUNTED: u8 = 2;
 
-/// A panic of the thread is a panic of this call.
+/// If the thread panics now, this call has panicked.
 const OWNS_PANICS: u8 = 4;
 
 /// The response has arrived, and the call continues with its body.
 const ANSWERED: u8 = 8;
 
 impl Permit {
-    /// A permit of a circuit without bookkeeping at the start of a call.
+    /// Makes the permit of a circuit that needs no bookkeeping at the start of a call.
     #[inline]
     pub(crate) fn plain(core: &'static Core, generation: u32) -> Self {
         let attempt = timeout_scope::current();
         Self { core, generation, flags: PLAIN | OWNS_PANICS, ended: false, attempt, started: UNTIMED }
     }
 
-    /// Any other permit.
+    /// Makes the permit of any other circuit.
     pub(crate) fn with_bookkeeping(tenant: &Tenant, settings: &Settings, generation: u32) -> Self {
         let flags = tenant.core.flags();
         let started = if flags.is_timed() { tenant.now(settings) } else { UNTIMED };
@@ -77,7 +78,7 @@ impl Permit {
         if counted {
             tenant.totals.admitted.add();
         }
-        // During a reconfiguration, the flags may belong to the other settings.
+        // During a reconfiguration, the flags may not belong to these settings.
         let flag_bits = match counted {
             true => COUNTED | OWNS_PANICS,
             false if flags.is_plain() => PLAIN | OWNS_PANICS,
@@ -150,7 +151,8 @@ impl Permit {
         self.ended
     }
 
-    /// Restarts the time of the call. The circuit admitted the call earlier.
+    /// Restarts the timing of the call now. The circuit issued the permit earlier, when the service
+    /// became ready.
     pub(crate) fn start_call(&mut self) {
         self.attempt = timeout_scope::current();
         if self.started != UNTIMED {
@@ -160,21 +162,22 @@ impl Permit {
         }
     }
 
-    /// Ends the permit without a call. How long it was held doesn't matter.
+    /// Ends the permit without a call. The time for which it was held isn't recorded.
     #[cold]
     pub(crate) fn end_unused(mut self) {
         self.started = UNTIMED;
         self.finish(PermitOutcome::Unused);
     }
 
-    /// Marks the call as answered. If it is dropped from now on, it isn't a call without an answer.
+    /// Marks the call as answered. If it is dropped from now on, it doesn't count towards a row of
+    /// cancelled calls.
     pub(crate) fn keep_after_response(mut self) -> Self {
         self.flags |= ANSWERED;
         self
     }
 
-    /// Sets whether a panic of the thread is a panic of this call. It is one only while the call is
-    /// polled.
+    /// Sets whether a panic of the thread counts as a panic of this call: it does only while the
+    /// call is polled.
     pub(crate) fn attribute_panics(&mut self, attributed: bool) {
         self.flags = if attributed { self.flags | OWNS_PANICS } else { self.flags & !OWNS_PANICS };
     }

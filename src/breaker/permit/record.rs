@@ -25,9 +25,9 @@ impl Permit {
         let (total, result, requested) = match outcome {
             PermitOutcome::Success => (&tenant.totals.successes, CallResult::Success, None),
             PermitOutcome::Failure { requested } => (&tenant.totals.failures, CallResult::Failure, requested),
-            // The service answered, which is what a probe tests. A generation never changes from
-            // closed to half-open: if the circuit changes in the meantime, the result is stale and
-            // has no effect.
+            // A probe tests whether the service answers, and it did. A generation never changes
+            // from closed to half-open. So if the circuit's state isn't that of the permit, the
+            // result is stale and has no effect.
             PermitOutcome::Throttled { answered: true, .. } if !self.core.cell.is_closed() => {
                 (&tenant.totals.neutral, CallResult::Success, None)
             }
@@ -68,7 +68,7 @@ impl Permit {
             self.core.cell.end_call(context, window_use, self.generation, result, slow)
         };
         let effect = tenant.with_context(&settings, requested, end_call);
-        // All counts come before the events: an observer may panic.
+        // All counts are recorded before the events are emitted, because an observer may panic.
         if let EndEffect::Transitioned(..) = effect {
             tenant.totals.transitions.add();
         }

@@ -1,4 +1,5 @@
-//! The fast path can't be observed from outside: it only makes calls faster.
+//! Tests of the fast path. They are unit tests, because the public API shows the same results with
+//! and without it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -58,7 +59,7 @@ fn a_success_in_a_full_window_without_failures_writes_nothing() {
     assert!(ignores_success(&tenant));
 }
 
-/// The case of a failure that arrives while the fast path records a success.
+/// A failure is recorded while the fast path records a success.
 #[test]
 fn a_recorded_success_is_evaluated_and_not_counted_twice() {
     let rule = |calls| {
@@ -84,7 +85,7 @@ fn a_recorded_success_is_evaluated_and_not_counted_twice() {
     }
 }
 
-/// Other windows can't be checked inline.
+/// The inline check returns `false` for all other windows.
 #[test]
 fn only_an_original_count_window_is_checked_inline() {
     let calls = |calls| Window::count(calls).unwrap();

@@ -13,7 +13,7 @@ pub enum BreakerError<Err> {
 }
 
 impl<Err> BreakerError<Err> {
-    /// Returns the rejection, if this is one.
+    /// Returns the rejection, if the breaker rejected the call.
     pub fn rejection(&self) -> Option<&Rejection> {
         match self {
             Self::Rejected(rejection) => Some(rejection),
@@ -21,7 +21,7 @@ impl<Err> BreakerError<Err> {
         }
     }
 
-    /// Returns the service's own error, if this is one.
+    /// Returns the service's own error, if the breaker didn't reject the call.
     pub fn into_inner(self) -> Option<Err> {
         match self {
             Self::Rejected(_) => None,
@@ -42,7 +42,8 @@ impl<Err: Into<BoxError>> BreakerError<Err> {
     }
 }
 
-/// Lets a retry with timeouts around the breaker make its errors without a further function.
+/// Lets a retry with timeouts around the breaker convert its timeout errors without a custom
+/// function.
 impl<Err: From<Elapsed>> From<Elapsed> for BreakerError<Err> {
     fn from(elapsed: Elapsed) -> Self {
         Self::Inner(elapsed.into())

@@ -1,4 +1,4 @@
-//! Rejections: what the caller gets for a call that its circuit rejects.
+//! Rejections: the result of a call that the circuit rejects.
 
 mod breaker_error;
 mod on_rejection;

@@ -2,20 +2,21 @@ use std::fmt;
 
 use super::{BreakerError, Rejection};
 
-/// What a breaker does with a call that its circuit rejects: [`RejectWithError`],
+/// How a breaker answers a call that its circuit rejects: [`RejectWithError`],
 /// [`RejectWithResponse`] or [`NotReady`].
 pub trait OnRejection<Res, Err> {
     /// The error type of the service with the breaker.
     type Error;
 
-    /// Whether the service isn't ready while the circuit rejects, so that it gets no calls to
-    /// reject. A keyed breaker can't wait: only the request names its circuit.
+    /// Whether `poll_ready` returns `Pending` while the circuit rejects, so that the service gets
+    /// no calls to reject. A keyed breaker can't wait, because it doesn't know the circuit before
+    /// the request.
     const WAITS: bool = false;
 
     /// Makes the result of a rejected call.
     fn reject(&self, rejection: Rejection) -> Result<Res, Self::Error>;
 
-    /// Converts an error of the inner service.
+    /// Converts an error of the inner service into the error type of the breaker.
     fn pass(error: Err) -> Self::Error;
 }
 
@@ -58,7 +59,7 @@ where
 /// Isn't ready while the circuit rejects, so that a load balancer uses another service. The error
 /// type stays that of the service.
 ///
-/// Readiness holds a permit, until a call uses it or the service is dropped.
+/// A ready service holds a permit until a call uses it or the service is dropped.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NotReady;
 

@@ -2,16 +2,16 @@ use std::{cell::Cell, fmt, ops::RangeInclusive, time::Duration};
 
 use crate::breaker::state::State;
 
-/// How long a caller should wait for a half-open circuit, in microseconds, at random.
+/// The range of the random waits (hints) that a half-open circuit returns, in microseconds.
 ///
 /// A probe takes about as long as a call, so the circuit may close long before the lease of the
-/// probe is over. A caller that waited for the lease would be served much later than necessary.
-/// With these waits, a caller asks at most 20 times per second, and callers that were rejected at
-/// the same moment return spread over 100 ms.
+/// probe is over. If a caller waited until the end of the lease, it would be served much later than
+/// necessary. With these waits, a caller retries at most 20 times per second, and callers that were
+/// rejected at the same moment return spread over 100 ms.
 const HINTS: RangeInclusive<u64> = 50_000..=150_000;
 
-/// A packed rejection: the state of the circuit, and the microseconds until it may admit a call.
-/// One word, because it is copied through the rejection path.
+/// A packed rejection: the state of the circuit, and the microseconds until it may admit a call. It
+/// fits into one word, because the rejection path copies it several times.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PackedRejection(u64);
 
@@ -50,8 +50,8 @@ impl PackedRejection {
     }
 }
 
-/// Returns one of [`HINTS`]. It differs between callers in the same microsecond, and is computed
-/// without writing memory that threads share.
+/// Returns one of [`HINTS`]. The result differs between callers in the same microsecond. Computing
+/// it writes no memory that threads share.
 #[cold]
 fn hint(now: u64) -> u64 {
     thread_local!(static TURN: Cell<u64> = const { Cell::new(0) });

@@ -3,8 +3,8 @@ use std::{error::Error, fmt, time::Duration};
 use super::packed_rejection::PackedRejection;
 use crate::{Cause, Name, State, call_context::live_rejections::Counted};
 
-/// A rejected call: the breaker didn't call the service. It holds the time after which a retry
-/// makes sense.
+/// The rejection of a call: the breaker didn't call the service. Contains the time after which a
+/// retry makes sense.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Rejection {
@@ -32,9 +32,9 @@ impl Rejection {
     /// Returns the time after which a retry makes sense, or `None` if that is unknown.
     ///
     /// - Open: the rest of the open time.
-    /// - Half-open: 50 to 150 ms at random, or less if another probe is due before. A probe may
-    ///   close the circuit at any moment, and callers that were rejected together must not return
-    ///   together.
+    /// - Half-open: 50 to 150 ms at random, or less if the next probe is admitted earlier. A probe
+    ///   may close the circuit at any moment, and callers that were rejected together must not
+    ///   return together.
     pub fn retry_in(&self) -> Option<Duration> {
         self.rejection.retry_in()
     }

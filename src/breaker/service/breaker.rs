@@ -19,21 +19,22 @@ use crate::{
     },
 };
 
-/// A service behind a circuit. Made by [`BreakerLayer`](crate::BreakerLayer).
+/// A service behind a circuit. [`BreakerLayer`](crate::BreakerLayer) makes it.
 ///
 /// While the circuit rejects, it is ready without polling the inner service, and answers calls with
-/// a rejection. A layer that [waits](crate::BreakerLayer::wait_when_open) makes services that
-/// aren't ready instead.
+/// a rejection. With [`wait_when_open`](crate::BreakerLayer::wait_when_open), it isn't ready
+/// instead.
 ///
 /// If the circuit opens between `poll_ready` and `call`, the breaker releases what the inner
 /// service has reserved, such as a place in a queue, by replacing the service with a clone. This
-/// works only if the service is `Clone` and the breaker was cloned at least once: cloning the
-/// breaker teaches it how to clone a service that doesn't have to be `Clone`.
+/// works only if the service is `Clone` and the breaker was cloned at least once: the breaker
+/// doesn't require `Clone` of its service, so only its own `clone` can store a function that clones
+/// the service.
 ///
 /// # Clone
 ///
-/// A clone uses the same circuit. It costs one reference count and a clone of the service. It isn't
-/// ready yet.
+/// A clone uses the same circuit. Cloning costs one reference count and a clone of the service. The
+/// clone must be polled ready before its first call.
 pub struct Breaker<S, C, Reject = RejectWithError> {
     inner: S,
     circuit: Circuit<C>,
@@ -68,8 +69,8 @@ where
     type Error = Reject::Error;
     type Future = future::Future<S, C, Reject, Req, OnResponse>;
 
-    /// Ready while the circuit rejects, unless the layer waits; otherwise ready when the inner
-    /// service is. Never returns an error: a readiness error is the outcome of the next call.
+    /// Returns ready while the circuit rejects, unless the layer waits; otherwise when the inner
+    /// service is ready. Never returns an error: a readiness error is the outcome of the next call.
     #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.gate.poll(&self.circuit, &mut self.inner, Reject::WAITS, cx).map(Ok)

@@ -1,4 +1,4 @@
-/// The result of an outlined function. It is larger than the value in it.
+/// The result of an outlined function. The padding makes it larger than the value that it contains.
 ///
 /// [`start_call`](super::start_call::start_call) builds the future of a call inline, or gets it
 /// from an outlined function. If both results had the same type, the compiler would give them one

@@ -14,8 +14,8 @@ use crate::{
 use tower_service::Service;
 
 use super::out_of_line::OutOfLine;
-/// Starts a call, or rejects it. The common case builds the future inline, in one expression, where
-/// it will stay; see [`OutOfLine`].
+/// Starts a call, or rejects it. In the common case, one inlined expression builds the future in
+/// its final place; see [`OutOfLine`].
 #[inline(always)]
 pub(crate) fn start_call<S, C, Reject, Req, Done>(
     gate: &mut AdmissionGate<S>,
@@ -60,8 +60,8 @@ where
     start_call_outlined(gate.enter(circuit), circuit, inner, on_rejection, completion, request)
 }
 
-/// Calls the inner service with a permit. If this panics, the permit is dropped while the thread
-/// panics, which is a failure.
+/// Calls the inner service with a permit. If the service panics, the permit is dropped during the
+/// panic, and counts as a failure.
 #[inline(always)]
 pub(crate) fn call_inner<S, C, Reject, Req, Done>(
     circuit: &Circuit<C>,
@@ -79,7 +79,7 @@ where
     ResponseFuture::running(CallState::new(permit, classifier, memo, completion), inner.call(request))
 }
 
-/// Starts a call that the slow path admitted or rejected, or whose service may not be ready.
+/// Starts a call that the slow path admitted or rejected. The service may not be ready.
 #[cold]
 pub(crate) fn start_call_outlined<S, C, Reject, Req, Done>(
     entry: Entry<'_, S>,
@@ -97,11 +97,11 @@ where
     let Entry { admitted, readiness, releaser } = entry;
     let future = match admitted {
         Err(rejection) => {
-            // A readiness error that no call has returned would be the outcome of a much later
-            // probe.
+            // Drops a readiness error that no call returned, so that it doesn't become the outcome
+            // of a later probe.
             *readiness = Readiness::default();
-            // The service also gives up what it has reserved for this call: the next call may come
-            // much later.
+            // The service also releases what it has reserved for this call, because the next call
+            // may come much later.
             releaser.release(inner);
             ResponseFuture::rejected(rejection, on_rejection.clone(), circuit.classifier.clone())
         }

@@ -1,4 +1,4 @@
-//! Decides whether a call is admitted, and what time alone changes.
+//! Decides whether a call is admitted, and which transitions timers cause without a call.
 
 use super::{
     probing::{HalfOpenTimeout, ProbePolicy},
@@ -6,7 +6,7 @@ use super::{
 };
 use crate::breaker::state::Mode;
 
-/// What asks to be admitted.
+/// The origin of a call that requests admission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AdmissionKind {
     Request,
@@ -19,11 +19,11 @@ pub(crate) enum AdmissionKind {
 pub(crate) struct ElapsedTimers {
     /// Open: the open time. Half-open: the lease of the newest probe. Closed: the slow start.
     pub(crate) timer: bool,
-    /// Half-open: the limit of the time in this state.
+    /// Half-open: the half-open timeout.
     pub(crate) limit: bool,
 }
 
-/// The decision about a call that asks to be admitted.
+/// The decision about the admission of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AdmissionDecision {
     /// Closed: admit the call, and change nothing.
@@ -64,13 +64,13 @@ pub(crate) fn decide_admission(
                         ..word
                     })
                 }
-                // The count of probes in flight is full. The probes in flight don't count in the
-                // new round.
+                // The count of probes in flight is at its maximum, so start a new round, which
+                // doesn't count them.
                 (true, None) => AdmissionDecision::Probe(word.with_longer_streak().new_probe_round()),
             }
         }
-        // The open time is over: admit the first probe. Or the lease of the probes in flight is
-        // over: start a new round, in which they don't count.
+        // If the open time is over, admit the first probe. If the lease of the newest probe in
+        // flight is over, start a new round, which doesn't count the probes in flight.
         Phase::Open | Phase::HalfOpen { in_flight: 1.., .. } if elapsed.timer => {
             AdmissionDecision::Probe(word.new_probe_round())
         }
@@ -95,7 +95,8 @@ fn next_probe_number(admitted: u8) -> u8 {
     if admitted >= StateWord::MAX_ADMITTED { 1 } else { admitted + 1 }
 }
 
-/// Returns the word after a timer is over, if that changes the word. No call is involved.
+/// Returns the word after a timer is over, if that changes the word. This is for reads of the
+/// state; an admission calls `decide_admission`.
 pub(crate) fn after_time(probes: &ProbePolicy, word: StateWord, elapsed: ElapsedTimers) -> Option<StateWord> {
     match word.phase {
         Phase::Open if elapsed.timer && word.mode == Mode::Auto => Some(word.half_opened()),
@@ -103,7 +104,7 @@ pub(crate) fn after_time(probes: &ProbePolicy, word: StateWord, elapsed: Elapsed
     }
 }
 
-/// The changes that time alone makes, except from open to half-open.
+/// Returns the word after a timer is over, except after the open time.
 fn advance_by_time(probes: &ProbePolicy, word: StateWord, elapsed: ElapsedTimers) -> Option<StateWord> {
     match (word.phase, probes.limit) {
         (Phase::HalfOpen { .. }, Some((_, HalfOpenTimeout::Open))) if elapsed.limit => Some(word.opened()),

@@ -1,4 +1,4 @@
-//! Decides what the result of a call changes.
+//! Decides how the result of a call changes the state.
 
 use super::{
     probing::ProbePolicy,
@@ -10,7 +10,7 @@ use crate::breaker::{
     window::Counts,
 };
 
-/// The result of a call, as far as the state machine distinguishes it.
+/// The results of calls that the state machine distinguishes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CallResult {
     Success,
@@ -26,9 +26,9 @@ pub(crate) enum CallResult {
     Ignored,
 }
 
-/// Returns the word after a call of its own generation has ended. `counts`: of the window while
-/// closed, of the probes while half-open, this result included. `row_lasted`: how long the row of
-/// failures, or of cancelled calls, has lasted, in microseconds.
+/// Returns the word after a call of the word's generation has ended. `counts` are those of the
+/// windows while closed, and of the probes while half-open; they include this result. `row_lasted`
+/// is how long the row of failures, or of cancelled calls, has lasted, in microseconds.
 pub(crate) fn after_call(
     rules: &Rules,
     probes: &ProbePolicy,
@@ -47,7 +47,8 @@ pub(crate) fn after_call(
             let stays = StateWord { phase: Phase::Closed { failures_in_a_row, slow_start }, answered, ..word };
             let opens = match result {
                 CallResult::Neutral => false,
-                // The rules are evaluated as if the cancelled calls were all calls.
+                // Here, `counts` contains only the row of cancelled calls, so the rules are
+                // evaluated as if there were no other calls.
                 CallResult::Cancelled => {
                     counts.calls >= MIN_ALL_CANCELLED && rules.open(counts.in_a_row, row_lasted, counts)
                 }
@@ -55,8 +56,8 @@ pub(crate) fn after_call(
             };
             match word.mode {
                 Mode::Auto if opens => word.opened(),
-                // The event is emitted once per generation. A closed circuit doesn't need the
-                // streak, so the streak records that.
+                // The event is emitted once per generation. A streak of 1 records that it was
+                // emitted, because a closed circuit doesn't use the streak otherwise.
                 Mode::MetricsOnly if opens => StateWord { streak: 1, ..stays },
                 _ => stays,
             }
@@ -96,7 +97,7 @@ pub(crate) fn after_call(
     }
 }
 
-/// Fewer cancelled calls than this don't count as "all calls are cancelled".
+/// The minimum number of cancelled calls in a row that count as "all calls are cancelled".
 const MIN_ALL_CANCELLED: u32 = 3;
 
 /// Returns the failures in a row after one more call.

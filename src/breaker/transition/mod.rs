@@ -1,5 +1,5 @@
-//! The state machine of a circuit, as pure functions: from the state word, an operation and counts
-//! to the next word. It uses no atomics, no clock and no I/O.
+//! The state machine of a circuit, as pure functions. They compute the next state word from the
+//! present word, an operation and counts. They use no atomics, no clock and no I/O.
 
 mod admission;
 mod end;

@@ -12,13 +12,13 @@ pub(crate) struct ProbePolicy {
     /// The maximum number of probes in flight.
     pub(crate) max_concurrent: u8,
     pub(crate) closes_on: CloseCondition,
-    /// The limit of the time in half-open, in microseconds, and the state after it.
+    /// The half-open timeout, in microseconds, and the state after it.
     pub(crate) limit: Option<(u64, HalfOpenTimeout)>,
     /// Requests aren't admitted as probes; only the user's health probes are.
     pub(crate) external_only: bool,
 }
 
-/// The state after a circuit was half-open for too long.
+/// The state of a circuit after its half-open timeout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum HalfOpenTimeout {
     /// The circuit opens again.
@@ -42,7 +42,7 @@ impl ProbePolicy {
         Self { max_concurrent, closes_on, limit: None, external_only: false }
     }
 
-    /// The number of results that decide.
+    /// The number of results after which the circuit closes or reopens.
     pub(crate) fn results_needed(&self) -> u8 {
         match self.closes_on {
             CloseCondition::Successes(needed) | CloseCondition::FailureRate { of: needed, .. } => needed,
@@ -55,21 +55,21 @@ impl ProbePolicy {
         self.closes_on == CloseCondition::Trickle
     }
 
-    /// Returns whether another probe is admitted. It isn't if the probes in flight are enough to
-    /// decide.
+    /// Returns whether another probe is admitted: below the maximum in flight, and only if the
+    /// probes in flight aren't enough to decide.
     pub(super) fn has_room(&self, in_flight: u8, counted: u8) -> bool {
         in_flight < self.max_concurrent && u16::from(in_flight) + u16::from(counted) < u16::from(self.results_needed())
     }
 
-    /// Returns the next state after `counted` results, if they decide. Slow probes count like
-    /// failures if there is a rule for slow calls.
+    /// Returns the next state after `counted` results, if they are enough to decide. If there is a
+    /// rule for slow calls, slow probes count, too.
     pub(super) fn decide(&self, rules: &Rules, counted: u8, counts: Counts) -> Option<State> {
         let slow = if rules.slow.is_some() { counts.slow } else { 0 };
         match self.closes_on {
             CloseCondition::Successes(_) if counts.failures > 0 || slow > 0 => Some(State::Open),
             CloseCondition::Successes(needed) => (counted >= needed).then_some(State::Closed),
             CloseCondition::FailureRate { of, .. } if counted < of => None,
-            // `after_call` decides without the counts.
+            // Not used: for trickling probes, `after_call` decides without this function.
             CloseCondition::Trickle => None,
             CloseCondition::FailureRate { failing, .. } => {
                 let too_slow = rules.slow.is_some_and(|share| share.at_least.is_reached_by(slow, counts.timed));

@@ -32,8 +32,8 @@ pub(crate) struct CustomRule {
 
 /// A custom rule. It must be pure and fast, and it must not panic. Closures implement it.
 pub trait CustomTripRule: Send + Sync + 'static {
-    /// Returns whether the circuit opens. `failures_in_a_row`: the failures since the last success.
-    /// `window`: the contents of the window.
+    /// Returns whether the circuit opens. `failures_in_a_row` is the number of failures since the
+    /// last success, and `window` holds the contents of the window.
     fn opens(&self, failures_in_a_row: u32, window: &WindowStats) -> bool;
 }
 
@@ -82,7 +82,8 @@ impl fmt::Debug for CustomRule {
 }
 
 impl RateThreshold {
-    /// The smallest number of calls that can reach the share, however many calls there are.
+    /// The smallest number of failed or slow calls that can reach the share, in any window with the
+    /// minimum of calls or more.
     pub(crate) fn least(self) -> u32 {
         self.at_least.least_of(self.minimum)
     }

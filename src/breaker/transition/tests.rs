@@ -44,8 +44,8 @@ fn any_probing() -> impl Strategy<Value = ProbePolicy> {
     )
 }
 
-/// Includes the last generation before the counter wraps, and more probes than present settings
-/// would admit.
+/// Any word, including the last generation before the counter wraps, and more probes than the
+/// present settings would admit.
 fn any_word() -> impl Strategy<Value = StateWord> {
     let generation = prop_oneof![0..=GENERATION_MASK, Just(GENERATION_MASK)];
     let closed = (0..20_u32, any::<bool>())
@@ -97,7 +97,8 @@ fn next_generation(word: StateWord) -> u32 {
     if word.generation == GENERATION_MASK { 0 } else { word.generation + 1 }
 }
 
-/// A change of the state starts the next generation; nothing else does.
+/// Asserts that the word starts the next generation if its state changed, and keeps its generation
+/// otherwise.
 fn assert_turned(word: StateWord, next: StateWord) -> Result<(), TestCaseError> {
     let changed = next.state() != word.state();
     prop_assert_eq!(next.generation, if changed { next_generation(word) } else { word.generation });
@@ -130,7 +131,7 @@ proptest! {
         prop_assert_eq!(after_call(&rules, &probes, word, CallResult::Ignored, counts, 0), StateWord { phase: freed, ..word });
     }
 
-    /// Holds whatever the settings were when the other probes were admitted.
+    /// Holds for any settings at the time when the other probes were admitted.
     #[test]
     fn a_half_open_circuit_without_probes_admits_one(
         probes in any_probing(), word in any_word(), counted in any::<u8>(), timer in any::<bool>(),

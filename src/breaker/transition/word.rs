@@ -31,14 +31,14 @@ pub(crate) enum Phase {
         in_flight: u8,
         /// Probes that ended with a success or a failure.
         counted: u8,
-        /// The number of the newest probe: 0 before the first, then 1 to 63 in a cycle. It makes
-        /// two words differ if one probe ended and another one began in between.
+        /// The number of the newest probe: 0 before the first, then 1 to 63 in a cycle. Without it,
+        /// the word would be the same again after one probe has ended and another one has begun.
         admitted: u8,
     },
 }
 
 impl StateWord {
-    /// The largest row of failures that is counted.
+    /// The largest number of failures in a row that is counted.
     pub(crate) const MAX_FAILURES_IN_A_ROW: u32 = (1 << 20) - 1;
 
     /// The largest streak that fits into the word.
@@ -47,7 +47,7 @@ impl StateWord {
     /// The largest number of a probe. After it, the numbers start at 1 again.
     pub(crate) const MAX_ADMITTED: u8 = 63;
 
-    /// One more interval without a success. It counts like an opening.
+    /// Counts one more interval of trickling probes without a success, like an opening in a row.
     pub(crate) fn with_longer_streak(self) -> Self {
         Self { streak: (self.streak + 1).min(Self::MAX_STREAK), ..self }
     }
@@ -83,7 +83,8 @@ impl StateWord {
         Self { streak: 0, ..self.in_next_generation(Phase::Closed { failures_in_a_row: 0, slow_start: false }) }
     }
 
-    /// Closed, in whatever state the circuit was. A circuit that is forced open stays open.
+    /// Closed in the next generation, whatever the state was. A circuit that is forced open stays
+    /// open.
     pub(crate) fn reset(self) -> Self {
         self.in_mode(self.mode)
     }
@@ -109,8 +110,8 @@ impl StateWord {
         }
     }
 
-    /// Closed in the next generation, with nothing counted. A slow start continues. Any other state
-    /// stays as it is.
+    /// A closed word: the next generation, with all counts 0; a slow start continues. Any other
+    /// word stays as it is.
     pub(crate) fn with_counts_cleared(self) -> Self {
         match self.phase {
             Phase::Closed { slow_start, .. } => {
@@ -120,7 +121,8 @@ impl StateWord {
         }
     }
 
-    /// Closed, and ready to report again that it would have opened. Any other state stays as it is.
+    /// A closed word: the circuit can report again that it would have opened. Any other word stays
+    /// as it is.
     pub(crate) fn with_would_open_unreported(self) -> Self {
         match self.phase {
             Phase::Closed { .. } => Self { streak: 0, ..self },
@@ -130,7 +132,7 @@ impl StateWord {
 
     /// A new generation in `mode`.
     pub(crate) fn in_mode(self, mode: Mode) -> Self {
-        // A disabled circuit counts nothing, so no success needs to be recorded.
+        // `answered` lets successes take the fast path, because a disabled circuit counts no calls.
         let closed = Self { mode, answered: mode == Mode::Disabled, ..self.closed() };
         if mode == Mode::ForcedOpen { Self { phase: Phase::Open, ..closed } } else { closed }
     }

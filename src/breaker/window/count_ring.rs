@@ -1,14 +1,14 @@
-//! Counts how many of the last N calls were marked (failed, or slow): a ring of bits that slides
-//! with every call.
+//! Counts how many of the last N calls were marked: a ring with one bit per call, which slides with
+//! every call. A *mark* is a failed call or, in a window of slow calls, a slow one.
 //!
 //! The head holds the generation, the next place, whether the ring is full, and the number of
-//! marks. A call first reserves its place in the head. Then it sets the bit of that place, and adds
-//! the difference to the number in the head. Once all threads are done, that number equals the
-//! number of marked bits, in whatever order the threads ran. The thread that changes the head last
-//! sees the final number.
+//! marks. A call first reserves its place in the head. Then it sets or clears the bit of that
+//! place, and adds the difference to the number of marks in the head. Once all threads are done,
+//! that number equals the number of marked bits, in whatever order the threads ran. The thread that
+//! changes the head last reads the final number.
 //!
 //! Nothing is cleared when a generation ends. Every word of the ring carries the generation that
-//! wrote it, and bits of another generation read as unmarked.
+//! wrote it, and bits of another generation count as unmarked.
 
 use super::{fast_record::FastRecord, layout::WindowKind};
 use crate::{
@@ -96,15 +96,15 @@ impl CountRing {
         }
     }
 
-    /// Adds an unmarked call of `generation`, if the window holds fewer than `threshold` marks.
+    /// Adds an unmarked call of `generation`, if the window holds fewer than `marks` marks.
     pub(super) fn record_success_below(&self, generation: u32, marks: u32) -> FastRecord {
         let head = self.load();
         if head.generation != generation || u32::from(head.marked) >= marks {
             return FastRecord::NotRecorded;
         }
         match self.record(generation, false) {
-            // A failure was recorded since the check above, and its thread may have seen the window
-            // without this call.
+            // A failure was recorded since the check above, and its thread may have evaluated the
+            // window without this call.
             Some((_, marked)) if marked >= marks => FastRecord::NeedsEvaluation,
             // `None`: the call's generation is over.
             _ => FastRecord::Done,
@@ -200,7 +200,7 @@ impl Head {
     }
 }
 
-/// The next place is in the lowest bits, so that `ignores_success` can ignore it by a shift.
+/// The next place is in the lowest bits, so that `ignores_success` can discard it by a shift.
 const NEXT_BITS: u32 = 16;
 
 #[inline]

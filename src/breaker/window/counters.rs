@@ -45,8 +45,8 @@ impl Counters {
         }
     }
 
-    /// Returns whether a success of `generation` would change nothing. In a time window, every call
-    /// counts.
+    /// Returns whether a success of `generation` would change nothing. Always `false` for a time
+    /// window, because every call changes it.
     pub(super) fn ignores_success(&self, generation: u32) -> bool {
         match self {
             Self::Calls(marks) => marks.ignores_success(generation),

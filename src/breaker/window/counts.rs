@@ -10,7 +10,8 @@ pub(crate) struct Counts {
     /// failures.
     pub(crate) timed: u32,
     pub(crate) slow: u32,
-    /// Failures in a row. No window holds this number; it is set for the event of an opening.
+    /// Failures in a row. Windows don't count them; the end of a call sets this number, for the
+    /// event of an opening.
     pub(crate) in_a_row: u32,
 }
 

@@ -1,6 +1,7 @@
 //! The kinds and sizes of the windows of a circuit.
 
-/// The windows of a circuit. A circuit can use the memory of another circuit with the same layout.
+/// The kinds and sizes of a circuit's windows. A circuit can reuse the memory of a circuit with the
+/// same layout.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct WindowLayout {
     pub(crate) failures: WindowKind,
@@ -14,7 +15,7 @@ pub(crate) enum WindowKind {
     /// No rule needs this window.
     #[default]
     None,
-    /// The last calls, this many.
+    /// The last N calls.
     Calls(u16),
     /// The last `slots` × `slot`. `slot` is in microseconds.
     Time { slot: u64, slots: u8 },

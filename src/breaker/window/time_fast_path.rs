@@ -1,6 +1,6 @@
 //! The fast path of a time window. It records a success without the settings and without the
-//! transition function, while the window holds too few failures for a success to matter. It reads
-//! tokio's clock directly.
+//! transition function, while the window holds too few failures for a success to open the circuit.
+//! It reads tokio's clock directly.
 
 use std::sync::atomic;
 
@@ -21,15 +21,16 @@ pub(crate) struct TimeFastPath {
     /// The latest slot with a failure.
     marked: AtomicU64,
     /// The slot in which the slow path last recorded a call. The first call of each slot takes the
-    /// slow path, because only that one notices a clock that was set back. This is std's atomic
-    /// also under loom: the value only selects the path, and each further atomic multiplies the
-    /// interleavings.
+    /// slow path, because only the slow path notices a clock that was set back. Under loom, too,
+    /// this is std's atomic: the value only selects the path, and each further loom atomic
+    /// multiplies the interleavings.
     current_slot: atomic::AtomicU64,
 }
 
 impl TimeFastPath {
     pub(super) fn new() -> Self {
-        // A slot of a generation that ended before the first one.
+        // `marked`: a slot of the last generation before the counter wraps, so the first generation
+        // is later.
         Self { epoch: AtomicU64::new(0), marked: AtomicU64::new(u64::MAX), current_slot: atomic::AtomicU64::new(0) }
     }
 
@@ -47,8 +48,8 @@ impl TimeFastPath {
         self.epoch.store(epoch.saturating_mul(1_000) as u64, Ordering::Relaxed);
     }
 
-    /// Returns the microseconds since the start of the circuit's time. A time before the start
-    /// wraps around, and is later than any slot.
+    /// Returns the microseconds since the start of the circuit's time. If the clock is before the
+    /// start, the result wraps around and is later than any slot.
     #[inline]
     pub(crate) fn now(&self) -> u64 {
         let epoch = self.epoch.load(Ordering::Relaxed) as i64;
@@ -72,8 +73,8 @@ impl TimeFastPath {
         threshold: u32,
         now: impl FnOnce(&Self) -> u64,
     ) -> FastRecord {
-        // Guessing the slot and checking the guess is faster than computing it, because a division
-        // would have to wait for the clock. This saves 5 of 41 ns (AMD EPYC, one thread).
+        // Guessing the slot and checking the guess is faster than computing it, because the
+        // division would have to wait for the clock. This saves 5 of 41 ns (AMD EPYC, one thread).
         let number = self.current_slot.load(Ordering::Relaxed);
         if !ring.contains(number, now(self)) {
             return FastRecord::NotRecorded;
@@ -86,8 +87,9 @@ impl TimeFastPath {
             return FastRecord::NotRecorded;
         }
         ring.add(generation, number);
-        // A failure that is recorded in this slot after this success has seen it. Two calls in
-        // different slots may miss each other; then the next call sees both.
+        // A failure that is recorded in this slot after this success counts this success. Two
+        // concurrent calls in different slots may not count each other; then the next call counts
+        // both.
         if is_below() { FastRecord::Done } else { FastRecord::NeedsEvaluation }
     }
 

@@ -1,10 +1,12 @@
-//! Counts how many calls of the last period were marked (failed, or slow): a ring of time slots.
+//! Counts how many calls of the last T of time were marked: a ring of time slots. A *mark* is a
+//! failed call or, in a window of slow calls, a slow one.
 //!
 //! A slot has two words. The first is the slot's id: the generation, and the number of the slot
 //! since the circuit's epoch. The second holds the counts, with a tag that is derived from the id.
-//! The first call of a new slot takes over the oldest one by changing its id; counts with another
-//! tag belong to the former slot and read as 0. So nothing is cleared, and no timer runs. A window
-//! that had no calls for 60 days is empty, because all its slots have other ids.
+//! The first call of a new slot takes over the memory of the oldest slot by changing its id. Counts
+//! with another tag belong to the former slot and are read as 0. So nothing is cleared, and no
+//! timer runs. A window that had no calls for 60 days is empty, because all its slots have other
+//! ids.
 
 use super::{
     layout::WindowKind,
@@ -78,8 +80,8 @@ impl TimeRing {
         slot_id(generation, self.slot_number(now))
     }
 
-    /// Returns whether `slot` is in the window that ends with slot `newest`, or later. It is later
-    /// if this thread is late.
+    /// Returns whether `slot` is in the window that ends with slot `newest`, or is later than
+    /// `newest`. It is later if this thread was delayed.
     #[inline]
     pub(super) fn in_window(&self, slot: u64, generation: u32, newest: u64) -> bool {
         let age = newest.wrapping_sub(slot) & TimeSlot::NUMBER_MASK;
@@ -87,8 +89,9 @@ impl TimeRing {
             && (age < self.ring.len() as u64 || age > TimeSlot::NUMBER_MASK - TimeSlot::MAX_LATENESS)
     }
 
-    /// Returns whether `slot` is later than another slot of the same generation. If it is earlier
-    /// by more than a thread may be late, the other one is from before the numbers wrapped.
+    /// Returns whether `slot` is later than slot `of` of the same generation. If `slot` appears to
+    /// be earlier by more than a thread may be late, it is later: `of` is from before the numbers
+    /// wrapped.
     pub(super) fn is_ahead(slot: u64, of: u64) -> bool {
         let ahead = slot.wrapping_sub(of) & TimeSlot::NUMBER_MASK;
         ahead != 0 && ahead <= TimeSlot::NUMBER_MASK - TimeSlot::MAX_LATENESS
@@ -104,7 +107,7 @@ impl TimeRing {
         self.read_until(generation, self.slot_number(now))
     }
 
-    /// The same for the window that ends with slot `newest`.
+    /// Returns the same for the window that ends with slot `newest`.
     pub(super) fn read_until(&self, generation: u32, newest: u64) -> (u32, u32) {
         let oldest = (newest + 1).saturating_sub(self.ring.len() as u64);
         (oldest..=newest).fold((0u32, 0u32), |(calls, marked), number| {

@@ -20,15 +20,15 @@ impl TimeSlot {
 
     pub(super) const SUM_MASK: u64 = (1 << 24) - 1;
 
-    /// A thread may be late by up to this many slots, 17 minutes with the shortest. Numbers wrap,
-    /// so a slot that is ahead by more is an old one.
+    /// A thread may be late by up to this many slots: 17 minutes with the shortest slot. Numbers
+    /// wrap, so a slot that is ahead by more is from before the wrap.
     pub(super) const MAX_LATENESS: u64 = 1 << 20;
 
     #[inline]
     pub(super) fn add(&self, mine: u64, calls: u32, marked: u32) -> Option<()> {
         loop {
-            // The counts are read first. If the id is still ours after that, the counts aren't
-            // those of a later slot.
+            // The counts are read before the id. If the id is still `mine` after that, the counts
+            // aren't those of a later slot.
             let sums = self.sums.load(Ordering::Acquire);
             let current = self.slot_id.load(Ordering::Acquire);
             if current != mine {
@@ -62,9 +62,10 @@ impl TimeSlot {
         if sums >> 48 != tag(mine) {
             let _ = self.slot_id.compare_exchange(current, mine, Ordering::AcqRel, Ordering::Acquire);
         } else if current != before {
-            // A former slot has the same tag as this one, and its calls may still be in progress.
-            // They must fail before the counts are emptied; otherwise they would restart the counts
-            // under this tag.
+            // The counts have the tag of this slot, but belong to a former one, and threads may
+            // still be adding calls to that one. This change of the id makes them fail. It must
+            // happen before the counts are emptied; otherwise they would restart the counts under
+            // this tag.
             let _ = self.slot_id.compare_exchange(current, before, Ordering::AcqRel, Ordering::Acquire);
         } else {
             let emptied = (tag(mine) ^ 1) << 48;
@@ -90,7 +91,7 @@ pub(super) fn slot_id(generation: u32, number: u64) -> u64 {
     u64::from(generation) << 33 | (number & TimeSlot::NUMBER_MASK)
 }
 
-/// The id of the slot before, in the same generation.
+/// Returns the id of the previous slot in the same generation.
 fn previous_slot_id(slot_id: u64) -> u64 {
     slot_id & !TimeSlot::NUMBER_MASK | slot_id.wrapping_sub(1) & TimeSlot::NUMBER_MASK
 }

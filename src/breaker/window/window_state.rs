@@ -18,8 +18,8 @@ pub(crate) struct WindowState {
     extras: Option<Box<TimeExtras>>,
 }
 
-/// What only some windows need. The two exclude each other: a circuit with a throttle has to record
-/// every call, so it has no fast path.
+/// Data that only some windows need. A circuit has at most one of the two: a throttle records every
+/// call, so a circuit with one has no fast path.
 #[derive(Debug)]
 enum TimeExtras {
     /// The requests, and how many of them the service accepted: for the throttle.
@@ -68,7 +68,8 @@ impl WindowState {
         };
         let (calls, failures) = match self.fast_path() {
             Some((fast_path, ring)) if failed.is_some() => {
-                // One time for both; with two, the noted slot could be the one before.
+                // The clock is read once for both uses; with two reads, `current_slot` could be the
+                // slot before the one of the call.
                 let (now, failed) = (now(), failed == Some(true));
                 fast_path.set_current_slot(ring.slot_number(now));
                 if failed {
@@ -100,13 +101,14 @@ impl WindowState {
         }
     }
 
-    /// Returns whether a fast success of `generation` would change nothing.
+    /// Returns whether a success of `generation` that isn't slow would change nothing.
     pub(crate) fn ignores_success(&self, generation: u32) -> bool {
         let quiet = |sums: Option<&Counters>| sums.is_none_or(|sums| sums.ignores_success(generation));
         quiet(self.failures.as_ref()) && quiet(self.slow.as_deref())
     }
 
-    /// Returns the same for a count window of failures, small enough to be inlined.
+    /// Returns the same as `ignores_success` for a count window of failures. Small enough to be
+    /// inlined.
     #[inline]
     pub(crate) fn ignores_success_inline(&self, generation: u32) -> bool {
         matches!(&self.failures, Some(Counters::Calls(marks)) if marks.ignores_success(generation))
@@ -127,7 +129,7 @@ impl WindowState {
         }
     }
 
-    /// Stands in for a call that the slow path recorded at `now`.
+    /// Has the effect on the fast path of a call that the slow path recorded at `now`.
     #[cfg(all(test, recourse_loom))]
     pub(crate) fn set_current_slot(&self, now: u64) {
         if let Some((fast_path, ring)) = self.fast_path() {

@@ -1,4 +1,4 @@
-//! Cases that can't be reached from outside, or not within the time of a test.
+//! Cases that the public API can't reach, or not within the time of a test.
 
 use super::{super::time_slot::tag, *};
 
