@@ -48,10 +48,10 @@
 //! - Around many hosts at once: one host that is down would open the circuit for all. Use [one
 //!   circuit per key](#one-circuit-per-key).
 //! - If every call must be tried, even if it will probably fail. Use a timeout instead.
-//! - Without any timeout: a call that hangs has no outcome. Put one inside the breaker
-//!   (`tower::timeout`), or use the timeouts of a retry around it, which the breaker counts as
-//!   failures. A `tower::timeout` *between* retry and breaker only drops the call, and a dropped
-//!   call is a failure only while every call is dropped, unless
+//! - Without any timeout: a call that hangs has no outcome. Put a timeout inside the breaker
+//!   (`tower::timeout`), or use the timeouts of a retry around the breaker, which the breaker
+//!   counts as failures. A `tower::timeout` *between* retry and breaker only drops the call. A
+//!   dropped call is a failure only while every call is dropped, unless
 //!   [`on_cancelled`](BreakerConfig::on_cancelled) is set.
 //! - Inside a hedge (`tower::hedge`, or callers that race two calls). While the circuit is
 //!   half-open, it rejects the second call at once; the hedge returns that rejection and drops the
@@ -78,17 +78,17 @@
 //! Every transition starts a new generation, and a [`Permit`] belongs to the generation that issued
 //! it. So a call that began before the circuit opened can neither close nor reopen it when it ends
 //! late. Two limits apply to probes: how many may be in flight at a time, and how many results are
-//! needed. A probe that never ends loses its slot when its lease is over. Probes that
-//! [trickle](Probes::trickle) are limited by time alone.
+//! needed. A probe in flight takes one of these slots, at most until its lease is over.
+//! [Trickling](Probes::trickle) probes have no slots: the circuit admits one per interval.
 //!
 //! | result of a call | closed | half-open |
 //! |---|---|---|
 //! | success | ends the row of failures (failures without a success in between); counts in windows | counts towards closing |
-//! | failure, of any kind but the next two | counts | reopens, or counts towards the [failure rate](Probes::failure_rate) |
-//! | [throttled](crate::FailureKind::Throttled) failure | neutral; [`AdaptiveThrottle`](TripRule::AdaptiveThrottle) counts it as not accepted; a failure [if set so](BreakerConfig::on_throttled) | a success if the service answered; otherwise neutral |
+//! | failure, except the two kinds below | counts | reopens, or counts towards the [failure rate](Probes::failure_rate) |
+//! | [throttled](crate::FailureKind::Throttled) failure | neutral; [`AdaptiveThrottle`](TripRule::AdaptiveThrottle) counts it as not accepted; with [`ThrottledCalls::Failure`], a failure | a success if the service answered; otherwise neutral |
 //! | [rejected](crate::FailureKind::Rejected) by a breaker further in | no effect | frees the slot |
 //! | neutral | ends a row of dropped calls | frees the slot, and ends a row of dropped probes |
-//! | dropped by its caller | a failure [while all calls are dropped](CancelledCalls::FailureIfAll), unless set otherwise; may count as [slow](TripRule::SlowCallRate) | frees the slot; reopens if all probes are dropped, unless set otherwise; may count as slow |
+//! | dropped by its caller | a failure [while all calls are dropped](CancelledCalls::FailureIfAll), unless [`on_cancelled`](BreakerConfig::on_cancelled) is set; may count as [slow](TripRule::SlowCallRate) | frees the slot; reopens if all probes are dropped, unless `on_cancelled` is set; may count as slow |
 //! | timed out by a retry, or panicked | a failure | a failure |
 //!
 //! # Rules
@@ -135,12 +135,14 @@
 //! # Rejections
 //!
 //! A [`Rejection`] carries the time after which a retry makes sense. An open circuit returns the
-//! rest of the open time. A half-open one returns 50 to 150 ms at random, because a probe may close
-//! it at any moment, and callers that were rejected together must not return together.
+//! rest of the open time. A half-open circuit returns 50 to 150 ms at random. The time is short,
+//! because a probe may close the circuit at any moment. It is random, so that callers that were
+//! rejected together don't return together.
 //!
-//! By default, a rejected call fails with [`BreakerError::Rejected`]. The layer can instead [answer
-//! with a response](BreakerLayer::respond_when_open), which keeps the error type of the service, or
-//! [stay not-ready](BreakerLayer::wait_when_open), so that a load balancer uses another service.
+//! By default, a rejected call fails with [`BreakerError::Rejected`]. Instead, the layer can
+//! [answer with a response](BreakerLayer::respond_when_open), which keeps the error type of the
+//! service. It can also make services that [aren't ready](BreakerLayer::wait_when_open) while the
+//! circuit rejects, so that a load balancer uses another service.
 //!
 //! # Events
 //!
@@ -150,7 +152,7 @@
 //! | event | when |
 //! |---|---|
 //! | [`CircuitOpened`](crate::observe::Event::CircuitOpened) | the circuit opened; with the open time and the counts that led to it |
-//! | [`CircuitHalfOpened`](crate::observe::Event::CircuitHalfOpened) | the open time is over, and the first probe was admitted or the state was read |
+//! | [`CircuitHalfOpened`](crate::observe::Event::CircuitHalfOpened) | the first probe was admitted, or the state was read, after the open time |
 //! | [`CircuitClosed`](crate::observe::Event::CircuitClosed) | probes succeeded, or the circuit was closed by hand |
 //! | [`CircuitWouldOpen`](crate::observe::Event::CircuitWouldOpen) | a rule was met in [`Mode::MetricsOnly`] |
 //! | [`CircuitModeChanged`](crate::observe::Event::CircuitModeChanged) | the mode changed |
@@ -180,8 +182,8 @@
 //!
 //! # One circuit per key
 //!
-//! With the feature `keyed`, `BreakerLayer::keyed` keeps one circuit per host, method or tenant,
-//! and a bounded number of them.
+//! With the feature `keyed`, `BreakerLayer::keyed` keeps one circuit per key, such as a host, a
+//! method or a tenant. The number of circuits is bounded.
 //!
 //! # Anti-patterns
 //!
@@ -248,9 +250,9 @@
 //! # Errors
 //!
 //! A call returns [`BreakerError`]: [`Rejected`](BreakerError::Rejected) if the circuit rejected
-//! the call, or [`Inner`](BreakerError::Inner) with the service's own error. Readiness errors of
-//! the service are outcomes of the next call. The constructors of settings return
-//! [`InvalidConfig`](crate::InvalidConfig) for numbers out of range.
+//! the call, or [`Inner`](BreakerError::Inner) with the service's own error. If the service returns
+//! an error from `poll_ready`, that error is the outcome of the next call. The constructors of
+//! settings return [`InvalidConfig`](crate::InvalidConfig) for numbers out of range.
 //!
 //! # Clone
 //!

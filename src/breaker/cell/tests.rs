@@ -167,7 +167,7 @@ fn an_abandoned_round_stays_over() {
     assert_eq!(admit(&cell, &two, 10, 10), Ok(round + 1));
 }
 
-/// The limit may be over between `advance_by_time` and `peek`.
+/// The half-open timeout may be over between `advance_by_time` and `peek`.
 #[test]
 fn peek_returns_the_state_after_the_half_open_limit() {
     for (undecided, admits) in [(HalfOpenTimeout::Open, false), (HalfOpenTimeout::Close, true)] {
@@ -214,7 +214,7 @@ fn a_new_limit_does_not_start_in_the_present_round() {
 fn a_forced_open_circuit_returns_no_old_time() {
     let cell = StateCell::new();
     fail(&cell, &consecutive(1), 1_000);
-    // After this, tags repeat: the generation has the tag of generation 1 again.
+    // After this, the tags of stamps repeat: the next generation has the tag of generation 1.
     while cell.load().generation < 1 << 16 {
         cell.update(StateWord::reset);
     }

@@ -120,8 +120,8 @@ impl<C> BreakerConfig<C> {
         self.or_when(rule)
     }
 
-    /// Adds a rule. The first rule that is met opens the circuit. A rule replaces a former one of
-    /// its own kind.
+    /// Adds a rule. The first rule that is met opens the circuit. A rule replaces a former rule of
+    /// the same kind.
     pub fn or_when(mut self, rule: TripRule) -> Self {
         self.settings().add_rule(rule);
         self

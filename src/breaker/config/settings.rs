@@ -38,7 +38,7 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// Adds a rule. It replaces a former one of its own kind.
+    /// Adds a rule. It replaces a former rule of the same kind.
     pub(super) fn add_rule(&mut self, rule: TripRule) {
         let Settings { rules, layout, slow_after, throttle, .. } = self;
         match rule {

@@ -73,7 +73,7 @@ pub enum TripRule {
     Custom {
         /// The rule.
         rule: Arc<dyn CustomTripRule>,
-        /// The calls that the rule sees.
+        /// The calls whose counts the rule receives.
         window: Window,
     },
 }

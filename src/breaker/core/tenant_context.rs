@@ -41,7 +41,7 @@ impl Tenant {
 
     /// Returns `true` with this probability.
     pub(crate) fn chance(&self, settings: &Settings, probability: f64) -> bool {
-        // Relaxed: it only matters that no two uses get the same number.
+        // Relaxed, because each use only needs a number that no other use gets.
         let turn = self.random_turns.fetch_add(1, Ordering::Relaxed);
         random::unit(&mut random::generator(self.seed(settings), turn.into())) < probability
     }

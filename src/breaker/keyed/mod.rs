@@ -36,7 +36,8 @@
 //!
 //! # When not to use it
 //!
-//! - If each key is called a few times a day: no circuit sees enough calls to open in time.
+//! - If each key is called only a few times a day: each circuit counts too few calls to open in
+//!   time.
 //! - If the keys share a backend and fail together: one circuit for all of them opens sooner.
 //!
 //! # How many keys

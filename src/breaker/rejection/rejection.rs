@@ -32,9 +32,9 @@ impl Rejection {
     /// Returns the time after which a retry makes sense, or `None` if that is unknown.
     ///
     /// - Open: the rest of the open time.
-    /// - Half-open: 50 to 150 ms at random, or less if the next probe is admitted earlier. A probe
-    ///   may close the circuit at any moment, and callers that were rejected together must not
-    ///   return together.
+    /// - Half-open: 50 to 150 ms at random, or less if the next probe is admitted earlier. The time
+    ///   is short, because a probe may close the circuit at any moment. It is random, so that
+    ///   callers that were rejected together don't return together.
     pub fn retry_in(&self) -> Option<Duration> {
         self.rejection.retry_in()
     }
