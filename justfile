@@ -139,7 +139,7 @@ examples:
         [[ $name == outage ]] || run "$name"
     done
 
-# Counts the instructions of the main paths. 3 % more than expected is an error.
+# Counts the instructions of the main paths. More than 3 % above the expected count is an error.
 instructions:
     cargo bench --manifest-path benches/instructions/Cargo.toml --locked
 

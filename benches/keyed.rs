@@ -27,7 +27,7 @@ fn main() {
     println!("{:>9}  {:>9}  {:>9}  {:>9}  {:>13}", "keys", "keys", "keyed", "HashMap of", "HashMap of");
     println!("{:>9}  {:>9}  {:>9}  {:>9}  {:>13}", "stored", "called", "breaker", "numbers", "boxes");
     for (keys, called) in [(1u32, 1u32), (1_000, 1_000), (1_000_000, 1_000), (1_000_000, 1_000_000)] {
-        // Twice the capacity, because the shards fill unevenly.
+        // The capacity exceeds the number of keys, so no key is evicted.
         let circuits =
             CircuitRegistry::with_capacity(BreakerConfig::default().without_observers(), keys as usize * 2 + 100)
                 .unwrap();

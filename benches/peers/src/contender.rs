@@ -4,7 +4,7 @@ use tower::Service;
 
 use crate::upstream::{Request, call};
 
-/// Makes a number of calls, one after the other.
+/// Makes the given number of calls, one after another.
 pub type Calls = Box<dyn FnMut(u64) + Send>;
 
 pub const BARE: &str = "bare";

@@ -27,9 +27,9 @@ pub enum Fault {
     Fails(f64),
     /// It answers calls above this share of the demand with 429.
     LimitsRate(f64),
-    /// It has a queue and 8 workers that can answer 800 calls per second. All workers hang.
+    /// It is a pool: a queue and 8 workers that can answer 800 calls per second. All workers hang.
     PoolHangs,
-    /// The same pool receives 1,200 calls per second.
+    /// It is the same pool, and receives 1,200 calls per second.
     Surge,
 }
 

@@ -100,7 +100,7 @@ impl Upstream {
         Self { limit: Some(limit), ..self.clone() }
     }
 
-    /// The attempts that it received while protection was due.
+    /// The attempts that the upstream received while protection was due.
     pub fn attempts(&self) -> u64 {
         self.lock().attempts
     }

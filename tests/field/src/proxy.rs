@@ -66,7 +66,7 @@ impl Proxy {
         self.address
     }
 
-    /// Changes its behaviour from now on.
+    /// Changes what the proxy does from now on, on existing connections too.
     pub fn set(&self, mode: ProxyMode) {
         self.mode.send_replace(mode);
     }

@@ -15,8 +15,9 @@ const REPEATED: f64 = 0.1;
 /// After the end of the fault, 99 % of the requests must be answered again within this share of the
 /// fault's duration, and within [`RECOVERY_MOST`].
 const RECOVERY: f64 = 0.12;
+/// The longest recovery that the rule allows, before [`RECOVERY_NOISE`] is added.
 const RECOVERY_MOST: Duration = Duration::from_millis(2300);
-/// The time that is added to this bound, because real servers are noisy.
+/// The time that is added to the bound for recovery, because real servers are noisy.
 const RECOVERY_NOISE: Duration = Duration::from_millis(300);
 /// After the first 5 s of the fault, a dead upstream may receive this share of the demand, or 1
 /// attempt per second if that is more.

@@ -93,8 +93,8 @@ impl Upstream {
         self.address
     }
 
-    /// Changes how it treats requests from now on. When it becomes healthy, it responds to hanging
-    /// requests.
+    /// Changes how the upstream treats requests from now on. When the upstream becomes healthy, it
+    /// responds to hanging requests.
     pub fn set(&self, health: Health) {
         self.health.send_replace(health);
     }
@@ -192,7 +192,7 @@ impl http_body::Body for Stalled {
 ///
 /// # Errors
 ///
-/// It doesn't within 10 s.
+/// `address` doesn't accept connections within 10 s.
 pub async fn accepts(address: SocketAddr) -> Result<(), Error> {
     let tries = async {
         while TcpStream::connect(address).await.is_err() {

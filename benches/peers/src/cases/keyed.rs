@@ -28,7 +28,7 @@ pub fn cases(size: Size) -> Vec<Case> {
 }
 
 fn contenders(keys: u64) -> Vec<Contender> {
-    // Twice the capacity, because the shards fill unevenly.
+    // The capacity exceeds the number of keys, so no key is evicted.
     let circuits =
         CircuitRegistry::with_capacity(BreakerConfig::default(), keys as usize * 2 + 100).expect("at least 1");
     (0..keys).for_each(|key| drop(circuits.get(&key)));

@@ -405,7 +405,7 @@ struct Environment {
     proxy: Option<Proxy>,
 }
 
-/// The begin and end of the fault, relative to the first request.
+/// The beginning and the end of the fault, relative to the first request.
 #[derive(Debug, Clone, Copy)]
 struct Span {
     from: Duration,

@@ -109,7 +109,9 @@ async fn run(
         rows.push(row(&server, workload, kind).await?);
     }
     server.stop().await?;
-    // They arrive as fast as they are answered, and another attempt can always succeed.
+    // Closed loop: each connection starts its next transaction when the previous one ends, so there
+    // is no arrival rate and nothing is late. A conflict can always succeed on retry
+    // (`repeatable`).
     let terms = Terms { repeatable: true, ..Terms::default() };
     Ok(Report { scenario, about: about.to_owned(), terms, rows, late: Duration::ZERO })
 }

@@ -123,7 +123,7 @@ impl Process {
     ///
     /// # Errors
     ///
-    /// It still runs after `patience`.
+    /// The process still runs after `patience`.
     pub async fn ended(&mut self, patience: Duration) -> Result<ExitStatus, Error> {
         let deadline = Instant::now() + patience;
         loop {
@@ -208,7 +208,7 @@ mod tests {
         assert!(panicked.await.unwrap_err().is_panic());
         let [server, child] = [receiver.recv().unwrap(), receiver.recv().unwrap()];
         assert!(!runs(server));
-        // The child is an orphan now: it disappears when init has waited for it.
+        // The child is an orphan now. Its process id exists until init has waited for the child.
         while runs(child) && !is_zombie(child) {
             sleep(Duration::from_millis(2)).await;
         }

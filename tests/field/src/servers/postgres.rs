@@ -70,7 +70,7 @@ impl PostgresServer {
         Ok(server)
     }
 
-    /// Waits until it accepts transactions, which is later than it accepts connections.
+    /// Waits until the server accepts transactions, which it does later than connections.
     async fn answers(&self) -> Result<(), Error> {
         let deadline = Instant::now() + Duration::from_secs(10);
         while let Err(error) = tokio_postgres::connect(&self.settings(), NoTls).await {
@@ -91,7 +91,7 @@ impl PostgresServer {
     ///
     /// # Errors
     ///
-    /// It doesn't end.
+    /// The server doesn't end.
     pub async fn stop(mut self) -> Result<(), Error> {
         self.process.signal(Signal::QUIT)?;
         self.process.ended(Duration::from_secs(10)).await?;

@@ -28,7 +28,7 @@ impl RedisServer {
         Ok(server)
     }
 
-    /// The address on which it listens.
+    /// The address on which the server listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -46,7 +46,7 @@ impl RedisServer {
     ///
     /// # Errors
     ///
-    /// It doesn't start.
+    /// The server doesn't start.
     pub async fn start_again(&mut self) -> Result<(), Error> {
         let mut command = Command::new("redis-server");
         command.args(["--port", &self.address.port().to_string(), "--bind", "127.0.0.1"]);
