@@ -79,11 +79,11 @@
 //! Waits and timeouts need a tokio runtime with its time driver; a breaker alone needs no runtime.
 //! Service errors must be `'static` and `Send`.
 //!
-//! In a spawned task or an axum handler, call a stack by `ready().await?.call(…)`. `oneshot`
+//! In a spawned task or an axum handler, call a stack with `ready().await?.call(…)`. `oneshot`
 //! doesn't compile there if an error type of the stack contains a lifetime, as a boxed error or
 //! `&'static str` does ("higher-ranked lifetime error", "implementation of `From` is not general
 //! enough"). tower's own layers have the same limit. A stack in tower's `BoxCloneService` or
-//! `BoxCloneSyncService` can be called by `oneshot` everywhere.
+//! `BoxCloneSyncService` can be called with `oneshot` everywhere.
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // Pages link to one another, so links break if a feature that a page needs is off.

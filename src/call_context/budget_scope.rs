@@ -10,7 +10,8 @@
 
 use std::cell::Cell;
 
-/// How many nested budgets are tracked. A request that crosses more of them pays one more deposit.
+/// How many nested budgets are tracked. A request that crosses more budgets may deposit into one of
+/// them twice.
 const MAX_BUDGETS: usize = 4;
 
 /// The budgets that have received a request's deposit, the innermost first; 0 marks an unused
@@ -20,7 +21,7 @@ const MAX_BUDGETS: usize = 4;
 pub struct Deposits([usize; MAX_BUDGETS]);
 
 impl Deposits {
-    /// The budgets of the retries around, and `budget`.
+    /// `budget`, followed by the budgets of the enclosing retries; at most four in total.
     pub(crate) fn with(budget: usize) -> Self {
         let (innermost, [second, third, _]) = SCOPES.with(|scopes| (scopes.innermost.get(), scopes.outer.get()));
         let [second, third] = if innermost == 0 { [0; 2] } else { [second, third] };
@@ -87,7 +88,7 @@ impl Scopes {
     #[inline]
     fn find(&self, budget: usize) -> Option<usize> {
         match self.innermost.get() {
-            // The usual case: no retry around.
+            // The usual case: no enclosing retry.
             0 => None,
             innermost if innermost == budget => Some(0),
             _ => self.find_outer(budget),

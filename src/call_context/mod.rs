@@ -14,7 +14,8 @@
 //! | [`budget_scope`] | the request has paid its deposit into this budget | the retry on that budget | an inner retry on the same budget | inwards | while that retry calls or polls the inner service |
 //! | [`budget_scope`] | this budget has received the attempt's outcome | the innermost retry on that budget | the next retry out on the same budget | outwards | while that next retry calls or polls the inner service |
 //!
-//! None of these facts crosses to another task (`tower::buffer`, a spawned call).
+//! These facts don't cross to another task (`tower::buffer`, a spawned call), with one exception: a
+//! request that can carry the list of the budgets that have its deposit takes the list along.
 #![cfg_attr(not(all(feature = "retry", feature = "breaker", feature = "fallback")), allow(dead_code))]
 
 #[cfg(feature = "retry")]

@@ -10,9 +10,8 @@ use crate::{Verdict, time::Instant};
 /// The chain calls the [`opinion`](Classifier::opinion) of each classifier in order. If none has
 /// one, the last classifier's default decides. The default of
 /// [`ErrorClassifier`](super::ErrorClassifier) and of closures is: a response is a success, and an
-/// error is a transient failure with the mark
-/// [`idempotency_unknown`](Verdict::idempotency_unknown). [`otherwise`](Chain::otherwise) sets
-/// another default.
+/// error is a transient failure marked as [`idempotency_unknown`](Verdict::idempotency_unknown).
+/// [`otherwise`](Chain::otherwise) sets another default.
 ///
 /// ```
 /// use std::io;

@@ -53,8 +53,8 @@ pub trait Classifier<Req, Res, Err> {
 
     /// Returns the verdict on an outcome, or `None` if this classifier knows nothing about it, so
     /// that [`classify`](Self::classify) would return its default. A
-    /// [`Chain`](crate::classify::Chain) calls this. The provided implementation returns every
-    /// verdict.
+    /// [`Chain`](crate::classify::Chain) calls this. The provided implementation always returns the
+    /// verdict of `classify`.
     fn opinion(&self, memo: &Self::Memo, outcome: Result<&Res, &Err>) -> Option<Verdict> {
         Some(self.classify(memo, outcome))
     }

@@ -108,7 +108,7 @@ impl<Req, Res, Err: 'static> Classifier<Req, Res, Err> for ErrorClassifier {
         }
     }
 
-    /// An opinion on errors of known types, and none on responses.
+    /// Returns a verdict for errors of known types, and `None` for responses.
     fn opinion(&self, (): &(), outcome: Result<&Res, &Err>) -> Option<Verdict> {
         outcome.err().and_then(known_verdict).map(Verdict::of_any_request)
     }

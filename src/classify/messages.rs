@@ -9,11 +9,11 @@ use self::rules::Rules;
 use super::{Classifier, FollowSources, Origin, evidence, inspect::inspect};
 use crate::{InvalidConfig, Verdict};
 
-/// Classifies errors by their text: a list of patterns, each with a verdict. It is a last resort,
-/// for errors whose text is the only sign of what they are.
+/// Classifies errors by matching their text against a list of patterns, each with a verdict. A last
+/// resort, for errors that only their text identifies.
 ///
-/// **The first rule of the list whose pattern occurs decides**, at whatever position and in
-/// whichever of the texts. So put an exception before its rule:
+/// **The first rule of the list whose pattern occurs decides**, wherever it occurs in the error's
+/// text or in that of a source. So put an exception before the rule that it restricts:
 ///
 /// ```
 /// use tower_recourse::{Classifier, Verdict, classify::ErrorMessages};
@@ -30,8 +30,8 @@ use crate::{InvalidConfig, Verdict};
 /// # Ok::<(), tower_recourse::InvalidConfig>(())
 /// ```
 ///
-/// A rule applies to the text as a whole: with this list, `key not found, as its node not found` is
-/// transient.
+/// The first matching pattern decides for the whole text: with this list, `key not found, as its
+/// node not found` is transient.
 ///
 /// # What is read
 ///

@@ -61,7 +61,7 @@
 //! # async fn main() {
 //! let service = service_fn(|id: u64| async move { Ok::<_, io::Error>(id) });
 //!
-//! // By the error. About any other error it has no opinion, so the error is transient.
+//! // By the error. The closure has no opinion on other errors, so they are transient failures.
 //! let config = BreakerConfig::default()
 //!     .classify_errors(|error: &io::Error| (error.kind() == io::ErrorKind::NotFound).then_some(Verdict::Neutral));
 //! let service = BreakerLayer::new(config).layer(service);
@@ -92,7 +92,7 @@
 //!
 //! A classifier always returns a verdict. Its [`opinion`](Classifier::opinion) is the part that it
 //! knows; the rest is its default. The default of [`ErrorClassifier`] and of closures is: a
-//! response is a success, and an error is a transient failure with the mark
+//! response is a success, and an error is a transient failure marked as
 //! [`idempotency_unknown`](crate::Verdict::idempotency_unknown). A chain calls the opinions in
 //! order, and falls back to the default of its last classifier.
 //!

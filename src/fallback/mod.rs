@@ -53,18 +53,18 @@
 //! cloned; an inner retry doesn't copy it again.
 //!
 //! The layer calls the backup if the primary's outcome is classified as a failure of any kind. By
-//! default, every error is one, including a readiness error of the primary. The backup receives the
-//! [`Cause`](crate::Cause): for example, that a retry has made all its attempts, or that a breaker
-//! rejected the call. Each call polls its own clone of the backup ready on demand, so calls don't
-//! queue behind each other.
+//! default, every error is a failure, including a readiness error of the primary. The backup
+//! receives the [`Cause`](crate::Cause): for example, that a retry has made all its attempts, or
+//! that a breaker rejected the call. Each call polls its own clone of the backup ready on demand,
+//! so calls don't queue behind each other.
 //!
 //! # Several fallbacks
 //!
 //! Fallbacks can be stacked; the outermost one is called last. With
 //! [`merge_errors`](FallbackLayer::merge_errors), all of them have the same error type. A fallback
 //! whose [predicate](FallbackLayer::when) returns `false` for an error passes it to the next one.
-//! Put a retry inside the fallbacks: a retry around them doesn't see failures that they have
-//! answered.
+//! Put a retry inside the fallbacks: a retry around the fallbacks doesn't see a failure that a
+//! fallback has answered.
 //!
 //! # Defaults
 //!
@@ -124,9 +124,9 @@
 //! # Errors
 //!
 //! If the primary fails and the backup isn't called, the service returns
-//! [`FallbackError::Primary`]. If both fail, it returns [`FallbackError::Both`], or [one merged
-//! error](FallbackLayer::merge_errors). If the primary had returned a response that was classified
-//! as a failure, and the backup fails, it returns that response.
+//! [`FallbackError::Primary`]. If both return errors, it returns [`FallbackError::Both`], or [one
+//! merged error](FallbackLayer::merge_errors). If the primary returned a response that was
+//! classified as a failure, and the backup fails, the service returns that response.
 //!
 //! If the primary's error type is `Infallible`, the error converts into `Infallible`, as axum
 //! requires.

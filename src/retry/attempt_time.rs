@@ -1,7 +1,7 @@
 //! When attempts begin, and when their time is over.
 //!
-//! A request is timed if its policy has [`TimeLimits`] or a deadline. The clock isn't read for
-//! other requests.
+//! A request is timed if its policy has [`TimeLimits`], or if the request carries a deadline. The
+//! clock isn't read for other requests.
 
 use std::time::Duration;
 
@@ -79,8 +79,9 @@ pub(super) fn is_over(deadline: Option<Instant>) -> bool {
     deadline.is_some_and(|deadline| deadline <= Instant::now())
 }
 
-/// Which limit an attempt has reached. If it is a deadline that the request carries, the limit is
-/// the time from the start of the last attempt to the deadline.
+/// Which limit an attempt has reached. If it has reached the deadline, the reported limit is the
+/// total limit. If there is no total limit, the request carries the deadline, and the reported
+/// limit is the time from the attempt's start to the deadline.
 pub(super) fn reached_limit<P, Req, Res, Err>(policy: &P, attempt: &Attempt) -> Elapsed
 where
     P: Policy<Req, Res, Err>,

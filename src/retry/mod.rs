@@ -196,8 +196,8 @@
 //! # Rejections
 //!
 //! A [breaker](crate::breaker)'s rejection costs no budget and isn't retried, whatever the
-//! classifier returns. If its `retry_in` is at most 250 ms and the request is younger than 300 ms,
-//! the layer waits it out and makes the same attempt again
+//! classifier returns. If its `retry_in` is at most 250 ms and the wait ends within the request's
+//! first 300 ms, the layer waits it out and makes the same attempt again
 //! ([`wait_out_rejections`](RetryConfig::wait_out_rejections) has the exact rules). Any other
 //! rejection ends the request.
 //!
@@ -205,9 +205,9 @@
 //! [`classify`](crate::classify#rejections) has the list. The classifier decides about a result
 //! that doesn't show that it is a rejection:
 //!
-//! - an error into which a layer in between has turned the rejection without keeping it
-//!   (`map_err(|_| Down)`);
-//! - an error of your own that contains it (`map_err(AppError::Client)`);
+//! - an error into which a layer in between has converted the rejection without keeping the
+//!   rejection (`map_err(|_| Down)`);
+//! - an error of your own that contains the rejection (`map_err(AppError::Client)`);
 //! - an error or a response of a type that the layers can't inspect, if it arrives in another poll
 //!   than the rejection.
 //!

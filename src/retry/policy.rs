@@ -68,7 +68,7 @@ pub trait Policy<Req, Res, Err> {
     }
 
     /// The deadline that the request itself carries. The total limit of [`limits`](Self::limits)
-    /// applies if it is earlier. No delay crosses the deadline. An attempt doesn't either, if
+    /// applies if it is earlier. No delay crosses the deadline. An attempt ends at the deadline if
     /// [`timed_out`](Self::timed_out) returns an outcome.
     fn deadline(&self, state: &Self::State) -> Option<Instant> {
         let _ = state;

@@ -109,7 +109,7 @@ impl<Req: Clone> RequestReplay<Req> for CloneRequest {
     }
 }
 
-/// Stores a copy of the request that a function makes. See
+/// Stores a copy of the request, made by a function. See
 /// [`RetryLayer::copy_request_with`](super::RetryLayer::copy_request_with).
 #[derive(Clone, Copy)]
 pub struct CopyWith<F>(pub(crate) F);

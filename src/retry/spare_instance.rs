@@ -1,11 +1,11 @@
 //! The service instance that makes the attempts after the first.
 //!
-//! The first attempt is made by the instance that was polled ready. Its caller keeps that instance,
-//! so later attempts need another one. Most requests have no later attempt. So calls don't clone
-//! the service each: all calls of a service share one spare instance, and a request that is retried
-//! takes a clone of it. With a clone for each call, a call through all three layers took 401
-//! instead of 379 instructions (`benches/instructions`, without the cost of the service's own
-//! `Clone`).
+//! The first attempt is made by the instance that was polled ready. The caller of the service keeps
+//! that instance, so later attempts need another one. Most requests have no later attempt, so most
+//! calls don't clone the service: all calls of a service share one spare instance, and a request
+//! that is retried takes a clone of it. With a clone for each call, a call through all three layers
+//! took 401 instead of 379 instructions (`benches/instructions`, without the cost of the service's
+//! own `Clone`).
 
 use std::{
     mem,
@@ -62,10 +62,11 @@ impl<S: Clone> InstanceSource<SpareInstance<S>> for LaterInstance<S> {
 /// The instance that later attempts are cloned from.
 ///
 /// It is a clone of an instance that has just been called, so it contains the state that the
-/// service keeps in itself, such as a connection. After a retry has used it, the next call replaces
-/// it. So it is never older than the last retry.
+/// service keeps in itself, such as a connection. After a retried request has cloned the spare
+/// instance, the next call replaces the spare instance.
 pub struct SpareInstance<S> {
-    /// The next call puts an instance here: there is none, or it was used.
+    /// The next call stores an instance: none is stored yet, or a retried request has cloned the
+    /// stored one.
     is_wanted: AtomicBool,
     source: CloneSource<S>,
 }

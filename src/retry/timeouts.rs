@@ -18,8 +18,9 @@ use crate::Elapsed;
 /// | the rest of the body, messages of a stream | no: `http::BodyTimeoutLayer` limits them |
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TimeLimits {
-    /// The limit of each attempt. It begins with the wait for readiness and ends when the service's
-    /// future is ready. An attempt never gets more time than is left of the total.
+    /// The limit of each attempt. It begins with the call or, for a later attempt, with the wait
+    /// for readiness, and ends when the service's future is ready. An attempt never gets more time
+    /// than is left of the total.
     pub attempt: Option<Duration>,
     /// The limit of all attempts and the delays between them, until the last attempt's future is
     /// ready.
@@ -37,9 +38,10 @@ impl TimeLimits {
 /// Time limits, and the outcome of an attempt that reaches one. [`TimeLimits`] lists what they
 /// cover: of an HTTP or gRPC response the head, but not the body.
 ///
-/// The time starts with the call of the [`Retry`](super::Retry). The timer belongs to the tokio
-/// runtime that polls the request's future. A first attempt that is ready at its first poll needs
-/// no timer.
+/// The total time and the first attempt's time start when [`Retry`](super::Retry) is called. The
+/// time of a later attempt starts when it begins to wait for readiness. The timer uses the tokio
+/// runtime of the task that polls the future. A first attempt that is ready at its first poll
+/// creates no timer.
 ///
 /// The layer doesn't change the service's error type. So a time-out must be turned into that type:
 /// by default with `From<Elapsed>`, which `io::Error`, tower's `BoxError`, and a `BreakerError` of

@@ -85,8 +85,8 @@ impl FileStore {
     }
 
     /// Removes a part: it is no longer saved, and the next save removes its state from the file.
-    /// This also works for the state of a part that this run doesn't know. Returns whether there
-    /// was such a part.
+    /// This also works for the state of a part that this run hasn't registered. Returns whether
+    /// there was such a part.
     pub fn unregister(&self, name: &str) -> bool {
         let was_there = self.inner.state.parts.forget(name);
         if was_there {
@@ -98,13 +98,14 @@ impl FileStore {
     /// An observer that marks the store as changed. Add it to the configurations of the layers and
     /// circuits that the store saves. It doesn't keep the store open.
     ///
-    /// A success also changes a circuit, but emits no event. So the file contains the failures in a
-    /// row from before the success until the next save.
+    /// A success also changes a circuit, but emits no event. So until the next save, the file still
+    /// contains the failures in a row from before the success.
     pub fn observer(&self) -> impl Observer + Clone + use<> {
         Changes(Arc::clone(self.commits()))
     }
 
-    /// Marks the store as changed. Another thread writes it soon.
+    /// Marks the store as changed. The writer thread saves it after the [write
+    /// interval](Self::write_interval).
     pub fn changed(&self) {
         self.commits().changed();
     }

@@ -1,5 +1,5 @@
-//! Group commit between the handles that request saves and the writer thread: one write serves all
-//! requests that are waiting.
+//! Group commit: handles request saves, the writer thread performs them, and one write serves all
+//! waiting requests.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},

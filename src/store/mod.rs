@@ -65,7 +65,7 @@
 //! The age comes from wall clocks. If the clock was set back, the age is zero, and no open time
 //! becomes longer than it was.
 //!
-//! State of parts that this run doesn't know stays in the file unchanged, until you
+//! State of parts that this run hasn't registered stays in the file unchanged, until you
 //! [unregister](FileStore::unregister) them.
 //!
 //! # When it is durable
@@ -93,11 +93,11 @@
 //! | `name.json.future-1` … `-99` | a file of a later version |
 //!
 //! New files have mode 0600 and new folders 0700, regardless of the umask. If you change the mode,
-//! owner, or group of a state file, it keeps them when it is renamed, and the file that replaces it
-//! gets them, too. If the group can't be kept, the new group gets no more rights than all other
-//! users. ACLs and extended attributes aren't kept. A state file that is a symbolic link is an
-//! error, because it couldn't be replaced in one step and could point to a file of another user. A
-//! link to the *folder* is fine.
+//! owner, or group of a state file, the store preserves them in the file that replaces it, and in a
+//! damaged file that it renames. If the group can't be kept, the new group gets no more rights than
+//! all other users. ACLs and extended attributes aren't kept. A state file that is a symbolic link
+//! is an error, because it couldn't be replaced in one step and could point to a file of another
+//! user. A link to the *folder* is fine.
 //!
 //! The checksum is the CRC-32 of the parts as they are written, so editing the file by hand
 //! invalidates it. Dates are UTC in RFC 3339. The lock is a system lock (`flock`, `LockFileEx`),

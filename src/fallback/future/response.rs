@@ -20,9 +20,8 @@ pin_project! {
     /// One call of the primary and, if that fails, one of the backup.
     ///
     /// `PrimaryFut` and `BackupFut` are the futures of the two calls; `State` is private to this
-    /// module. The struct has no bounds on its parameters: a spawned task holds this future, and
-    /// the compiler can't prove bounds there for types that contain a lifetime, such as a boxed
-    /// error.
+    /// module. The struct has no bounds: in a spawned task, the compiler can't prove bounds for
+    /// types that contain a lifetime, such as a boxed error.
     ///
     /// # Cancel safety
     ///

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-/// How long the writer waits after an error before it tries again, unless a flush asks for it.
+/// How long the writer waits after an error before it tries again, unless a flush is requested.
 const PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]

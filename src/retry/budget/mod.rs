@@ -2,10 +2,10 @@
 //!
 //! # Why a budget, and not only a limit of attempts?
 //!
-//! Three retries per request are four times the load, and they come when the service can least bear
-//! it. A limit of attempts bounds the load of one request. Only a budget bounds the load of all
-//! requests together. With a budget of 20 %, the service receives at most 1.2 times the demand (and
-//! a few retries per second more), however many requests fail.
+//! With three retries per request, a failing service receives four times the load, when it can
+//! least bear it. A limit of attempts bounds the load of one request. Only a budget bounds the load
+//! of all requests together. With a budget of 20 %, the service receives at most 1.2 times the
+//! demand (and a few retries per second more), however many requests fail.
 //!
 //! Backoff doesn't limit the load. It moves load to a later time, and under a steady stream of
 //! requests there is no later time without load. See Marc Brooker, "Fixing retries with token

@@ -99,9 +99,9 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
     /// Makes no deposits, since another retry on the same budget makes them.
     ///
     /// Set it on the inner one of two retries with another task between them (`tower::buffer`, a
-    /// spawned call). There, the inner retry doesn't know that the outer one has made the deposit.
-    /// It does on the same task, and for HTTP and gRPC requests, which carry the list of their
-    /// deposits.
+    /// spawned call). With such a task in between, the inner retry can't see that the outer one has
+    /// made the deposit. On the same task it can, and also for HTTP and gRPC requests, because they
+    /// carry the list of their deposits.
     pub fn without_deposits(mut self) -> Self {
         self.settings.deposits = false;
         self
@@ -222,7 +222,7 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
     ///   its budget token and its quota count are held during the wait.
     /// - Before the wait, the retry gives up what the attempt has reserved in the service, such as
     ///   a permit.
-    /// - A rejection without `retry_in` is returned at once. So is every rejection while the
+    /// - A rejection without `retry_in` is returned at once, and so is every rejection while the
     ///   [`switch`](Self::switch) is off.
     ///
     /// The age of a request with a time limit or a deadline counts from its start. For other

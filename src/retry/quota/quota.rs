@@ -18,7 +18,7 @@ use crate::InvalidConfig;
 #[derive(Clone)]
 pub struct RetryQuota {
     limits: Limits,
-    // Only locked after a failure.
+    // A request locks this mutex only after a failure.
     counts: Arc<Mutex<Counts>>,
 }
 
