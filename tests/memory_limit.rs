@@ -21,7 +21,8 @@ fn half_of(calls: u32, minimum: u32) -> BreakerConfig {
     counted().open_when(TripRule::FailureRate { failing: Ratio::HALF, window })
 }
 
-/// A config whose time window differs for each number, so that its memory has another layout.
+/// A config with a time window of another length for each number. Circuits of such configs have
+/// different memory layouts.
 fn slices_of(micros: u32) -> BreakerConfig {
     let window = Window::time(Duration::from_secs(1) + Duration::from_micros(10 * u64::from(micros))).unwrap();
     counted().open_when(TripRule::FailureRate { failing: Ratio::HALF, window: window.minimum(2).unwrap() })

@@ -146,7 +146,7 @@ fn an_observer_may_read_and_drop_its_circuit() {
     assert_eq!(Circuit::new(own_memory(1_006)).state(), State::Closed);
 }
 
-/// An observer that reconfigures another circuit when it is dropped.
+/// An observer whose destructor reconfigures another circuit.
 struct Reconfigures(Circuit);
 
 impl Observer for Reconfigures {
@@ -215,7 +215,7 @@ fn a_rule_may_create_and_drop_circuits_in_its_drop() {
 }
 
 /// Each time that a circuit stores is tagged with the last 16 bits of its generation. In recycled
-/// memory, the tags repeat after 65,536 generations; a circuit uses at least one.
+/// memory, the tags repeat after 65,536 generations. Each circuit uses at least one generation.
 fn check_repeated_time_tags(before: impl Fn(BreakerConfig), first_window: u32) {
     // How many circuits it takes until the tag repeats depends on how many generations the first
     // circuit used.

@@ -73,8 +73,9 @@ impl DroppedRow {
         *self = Self::default();
     }
 
-    /// Whether all recent calls were dropped: at least three in a row, over the length of the
-    /// failure rule's time window, or over 30 s if it has none. They then count as failures.
+    /// Whether all recent calls were dropped: at least three in a row, for at least the length of
+    /// the failure rule's time window, or 30 s if the rule has none. The dropped calls then count
+    /// as failures.
     fn are_all(&self, settings: &Settings, now: u64) -> bool {
         let lasts = match settings.windows()[0] {
             Some(Span::Time { time, slices }) => time / u64::from(slices) * u64::from(slices),
@@ -244,8 +245,8 @@ impl Plain {
                 }
             }
             Phase::Closed(closed) => {
-                // A slow call that was dropped counts in the slow-call window. It neither extends
-                // nor ends the row of failures.
+                // A slow call that was dropped counts in the slow-call window. It changes
+                // neither the number of consecutive dropped calls nor that of consecutive failures.
                 if !matches!(end, End::CancelledCalls) {
                     closed.dropped.end();
                 }
@@ -294,7 +295,7 @@ impl Plain {
         }
     }
 
-    /// Closes an open circuit. Ends the row of failures of a closed one.
+    /// Closes an open circuit. Resets the consecutive failures of a closed one.
     pub(crate) fn report_success(&mut self) {
         match &mut self.phase {
             Phase::Closed(closed) => {
@@ -325,7 +326,8 @@ impl Plain {
         }
     }
 
-    /// Reading the state moves an open circuit whose duration has ended to half-open.
+    /// Like any read of the state, this moves an open circuit whose duration has ended to
+    /// half-open.
     pub(crate) fn view(&mut self) -> View {
         self.read_state();
         let [failures, slow] = self.held();
@@ -364,8 +366,9 @@ impl Plain {
         (until > self.now && until != NEVER).then(|| Duration::from_micros(until - self.now))
     }
 
-    /// A success counts in the totals if calls were counted when it was admitted. All other ends
-    /// count always, and add the call to the admitted ones if it wasn't counted then.
+    /// A success counts in the totals if the circuit counted calls when it admitted this one. All
+    /// other ends always count. If the admission wasn't counted, such an end adds the call to the
+    /// admitted calls.
     fn count(&mut self, permit: &Permit, end: End) {
         if !permit.is_counted && !matches!(end, End::Success) {
             add(&mut self.totals.admitted);

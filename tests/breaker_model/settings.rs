@@ -36,7 +36,7 @@ pub(crate) struct Settings {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Rules {
     pub(crate) consecutive: Option<u32>,
-    /// The minimum duration of a row of failures.
+    /// How long consecutive failures must have lasted before they open the circuit.
     pub(crate) lasting: u64,
     /// The window of `failing` and `custom`.
     pub(crate) window: Option<Over>,
@@ -149,7 +149,7 @@ impl Settings {
         config.clock(clock.clone()).without_observers().observe(observer)
     }
 
-    /// The other settings, with the windows of these settings.
+    /// `other` with the windows of `self`.
     pub(crate) fn tuned_like(&self, mut other: Self) -> Self {
         let Rules { window, failing, custom, slow, .. } = self.rules;
         let of_failures = window.map(|window| match (other.rules.failing, other.rules.custom) {
@@ -175,7 +175,7 @@ impl Settings {
         other
     }
 
-    /// Whether a setting depends on how long a row of failures has lasted.
+    /// Whether a setting depends on how long consecutive failures have lasted.
     pub(crate) fn needs_row_times(&self) -> bool {
         let by_growth = matches!(self.growth, Growth::OfFailingTime(_) | Growth::ByFunction);
         by_growth || self.rules.consecutive.is_some() && self.rules.lasting > 0

@@ -29,7 +29,7 @@ pub(crate) enum End {
     Failure,
     /// A failure that requests a delay.
     FailureWithDelay(u64),
-    /// The service asked for fewer calls. The flag is true if it is known that the service
+    /// The service asked for fewer calls. The flag is true if the service is known to have
     /// responded.
     Throttled(bool),
     Neutral,
@@ -48,7 +48,7 @@ pub(crate) enum Wait {
     /// For the duration of the first opening.
     OpenTime,
     Lease,
-    /// For the minimum duration of a row of failures.
+    /// For the time that consecutive failures must last before they open the circuit.
     Lasting,
     /// For the limit of the half-open time.
     Limit,

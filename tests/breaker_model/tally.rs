@@ -1,7 +1,8 @@
 //! The model of a window: a list of all calls, and the counts of those that are in the window.
 
 use crate::settings::{Over, Span};
-/// The end of each call, and whether it is marked as failed, slow or accepted.
+/// For each call: when it ended, and whether it is marked. What is marked depends on the tally: the
+/// failed calls, the slow calls, or the accepted requests.
 #[derive(Debug, Default)]
 pub(crate) struct Tally(Vec<(u64, bool)>);
 
@@ -44,7 +45,7 @@ impl Held {
         self.calls >= over.minimum
     }
 
-    /// Whether the marked calls are at least this share. An empty window has no share.
+    /// Whether the marked calls are at least this share of the calls. False if no call is marked.
     pub(crate) fn is_share(self, thousandths: u32) -> bool {
         self.marked > 0 && self.marked * 1_000 >= thousandths * self.calls
     }

@@ -16,8 +16,8 @@ pub(crate) trait Plain {
 
 const RESERVE: u64 = u64::MAX;
 
-/// The model of `min_per_second`: a credit of nanoseconds. A retry uses `each` of them, and `most`
-/// can be saved.
+/// The model of `min_per_second`: a credit of nanoseconds. A retry costs `each` nanoseconds, and
+/// the credit never exceeds `most`.
 struct Reserve {
     credit: u128,
     most: u128,

@@ -19,7 +19,7 @@ struct Done {
     granted: u64,
     refused: u64,
     given_back: u64,
-    /// Successes without a token, as those of first attempts.
+    /// Successes without a token, like those of first attempts.
     first: u64,
     /// The value of the tokens that successes returned.
     refunded: u64,

@@ -16,8 +16,8 @@ use crate::fixed_numbers::FixedNumbers as _;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
-/// Checks that `ErrorClassifier` has set `idempotency_unknown` if the failure is retryable. Returns
-/// the verdict without it.
+/// Checks that `ErrorClassifier` has set `idempotency_unknown` exactly if the failure is retryable.
+/// Returns the verdict without this flag.
 fn unmarked(verdict: Verdict) -> Verdict {
     if let Verdict::Failure(failure) = verdict {
         let is_retryable = !matches!(failure.kind(), FailureKind::Permanent | FailureKind::Rejected);

@@ -40,7 +40,7 @@ fn said<E: Error + Send + Sync + 'static>(error: E) -> Option<Verdict> {
     assert_eq!(along, by_type, "its type is known by name: {error:?}");
     let boxed: BoxError = Box::new(error);
     assert_eq!(Classifier::<(), (), BoxError>::opinion(&ErrorClassifier, &(), Err(&boxed)), along);
-    // Without `idempotency_unknown`, which `ErrorClassifier` sets on every retryable failure.
+    // Removes `idempotency_unknown`, which `ErrorClassifier` sets on every retryable failure.
     along.map(Verdict::safe_to_resend)
 }
 

@@ -64,14 +64,15 @@ fn a_failure_takes_one_and_a_success_gives_the_ratio() {
     }
 }
 
-/// The same through the layer, where all attempts fail.
+/// The throttle as the budget of a retry layer. In each row, either all attempts fail or the first
+/// one succeeds.
 #[tokio::test(start_paused = true)]
 async fn retries_stop_at_half() {
     let budget = std::sync::Arc::new(throttle(10, 0.5));
     let config = RetryConfig::default().idempotent().retries(2).backoff(Backoff::none()).shared_budget(budget.clone());
     let layer = RetryLayer::new(config);
     let calls = std::cell::Cell::new(0);
-    // (what the service does, attempts, tokens left)
+    // (whether the service fails, attempts, tokens left)
     for (fails, attempts, left) in [
         (true, 3, 7.0),
         (true, 2, 5.0),

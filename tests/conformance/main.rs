@@ -1,7 +1,7 @@
 //! Test cases of other projects, run against this crate with the same settings, the same steps and
-//! the same expected results. Each table is one test with its source beside it, and a row that
-//! fails shows its name. Where this crate differs on purpose, the row stays, with our result and
-//! the reason.
+//! the same expected results. Each table is one test, and its comment or its file names the source.
+//! A row that fails shows its name. Where this crate differs on purpose, the row has our result,
+//! and a comment gives the reason.
 
 #[path = "../support/fixed_numbers.rs"]
 mod fixed_numbers;

@@ -33,8 +33,8 @@ use tower_recourse::{
 /// (name, steps, result). Each row continues where the row before stopped.
 pub(crate) type Row<'a> = (&'a str, &'a str, &'a str);
 
-/// Plays the rows from a closed circuit on: once with the default counting, and once with every
-/// call counted, which takes another code path. Returns the circuit of the first run.
+/// Plays the rows from a closed circuit on: once with every call counted, which takes another code
+/// path, and once with the default counting. Returns the circuit of the second run.
 pub(crate) fn play(config: BreakerConfig, rows: &[Row<'_>]) -> Played {
     for config in [config.clone().count_all_calls(), config.clone()] {
         let mut played = Played::new(config);

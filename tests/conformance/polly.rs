@@ -32,7 +32,7 @@ fn break_or_not() {
     play(a_tenth_of_at_least_ten(), &[("p23, one of ten, the first", "F S*9", "O 1/10 for 30s")]);
     play(a_tenth_of_at_least_ten(), &[("p23, one of nine", "F S*8", "C 1/9")]);
     // Polly's test passes the numbers 11 and 20 %. A circuit that is evaluated after every call
-    // never gets there: it opens earlier, at the tenth call.
+    // never reaches them: it opens earlier, at the tenth call.
     play(a_tenth_of_at_least_ten(), &[("p23, two of eleven", "F F S*8", "O 2/10 for 30s")]);
     // The nearest case in which the eleventh call opens the circuit: ten calls were below the rate.
     let window = Window::count(20).unwrap().minimum(10).unwrap();
@@ -62,8 +62,7 @@ fn a_failing_probe_breaks_again_for_as_long() {
 }
 
 /// p26: the break-duration generator receives the number of unsuccessful attempts. Polly counts
-/// half-open attempts, from 0; we count openings in a row, from 1, and the first opening has had no
-/// attempt before it.
+/// half-open attempts, from 0. We count openings in a row, from 1, so its number is ours minus one.
 #[test]
 fn the_break_generator_receives_the_number_of_attempts() {
     let openings = Arc::new(Mutex::new(Vec::new()));

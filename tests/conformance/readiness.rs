@@ -101,8 +101,9 @@ fn poll_once<T>(future: Pin<&mut impl Future<Output = T>>) -> Poll<T> {
     future.poll(&mut Context::from_waker(Waker::noop()))
 }
 
-/// Breaker, contract. The circuit is open and the inner service never ready: the breaker is ready
-/// twice and is called, and so is a clone.
+/// Breaker, contract. The circuit is open and the inner service never gets ready. The breaker and a
+/// clone of it are each polled ready twice and called once. Both reject the call, and neither polls
+/// the inner service.
 #[tokio::test(start_paused = true)]
 async fn an_open_breaker_is_ready_without_its_service() {
     let circuit = Circuit::new(BreakerConfig::default().fixed());
@@ -165,8 +166,9 @@ async fn each_attempt_is_polled_ready_once_and_called_once() {
 
 /// Retry, contract. The first attempt fails, then readiness fails permanently. tower-resilience
 /// returns the readiness error without calling the classifier, so one failed poll ends a request.
-/// We treat it as the outcome of an attempt, which is classified and retried. In this test both
-/// return the readiness error after one call; only polls and classifications differ.
+/// We treat a readiness error as the outcome of an attempt, which is classified and retried. In
+/// this test, both crates return the readiness error after one call; only the numbers of polls and
+/// classifications differ.
 #[tokio::test(start_paused = true)]
 async fn a_readiness_error_of_a_later_attempt_is_returned() {
     fn once(readies: u32) -> Poll<Result<(), BoxError>> {

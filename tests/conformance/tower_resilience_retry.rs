@@ -35,8 +35,8 @@ fn reset() -> io::Error {
     io::ErrorKind::ConnectionReset.into()
 }
 
-/// A service that fails `failures` times and then responds with the number of the call. It records
-/// the times of its calls.
+/// A service that fails `times` times and then responds with the number of the call. Also returns
+/// the record of when the calls were made.
 fn fails(
     times: usize,
 ) -> (Arc<Mutex<Vec<Instant>>>, impl Service<(), Response = usize, Error = io::Error, Future: Send> + Clone) {

@@ -84,7 +84,8 @@ async fn it_is_ready_when_the_primary_is() {
     assert!(service.poll_ready().is_ready());
 }
 
-/// tower-resilience: the request was cloned on every success. This one can't be cloned.
+/// tower-resilience: the request was cloned on every success. The request of this test isn't
+/// `Clone`.
 #[tokio::test]
 async fn values_and_functions_need_no_copy_of_the_request() {
     let primary = || Scripted::<&str>::new([Fail(Oops(1))]);

@@ -11,7 +11,7 @@ use tower::{Layer, Service, ServiceBuilder, service_fn};
 use tower_recourse::{BreakerConfig, BreakerLayer, Circuit, FallbackLayer, RetryConfig, RetryLayer, breaker::Permit};
 
 type Answer = Result<[u64; 4], [u64; 2]>;
-/// As with most request types, an `Option` of it is no larger than the request itself.
+/// An `Option` of this type is no larger than the type itself, as for most request types.
 type Request = String;
 
 /// A service of size zero, with a future of exactly `INNER` bytes.

@@ -1,4 +1,5 @@
-//! No attempt is sent after its deadline. Changes of a request before it is resent.
+//! With a timeout error to return, the retry sends no request after its deadline. Also: changes of a
+//! request before it is resent.
 
 use std::{
     future::{Ready, ready},
@@ -155,7 +156,7 @@ async fn a_request_past_its_deadline_is_not_sent() {
     assert_eq!(layer.run_blocking(|_| unreachable!("nor is this one")), Err(Oops(99)));
 }
 
-/// The limit doesn't stop a first attempt. It stops retries.
+/// A limit of zero stops retries, but not the first attempt.
 #[tokio::test(start_paused = true)]
 async fn with_a_limit_of_zero_the_first_attempt_is_made() {
     let limits = Timeouts::request(ms(0)).on_timeout(|_| Err::<&str, _>(Oops(99)));
@@ -178,8 +179,8 @@ async fn without_a_timeout_error_a_late_request_is_sent_once() {
     let failed = with_report(ready_and_call(&mut layer.layer(inner.clone()), ())).await.unwrap_err();
     assert_eq!((failed.report.cause(), inner.calls()), (Some(Cause::Deadline), 1));
 
-    // A request is sent even if `before_resend` took it past the deadline: the previous failure was
-    // already discarded, so the retry has no other outcome to return.
+    // The deadline passes during `before_resend`. The retry still sends the request: it has already
+    // discarded the previous failure and has no other outcome to return.
     let soon = Instant::now() + secs(2);
     let inner = Scripted::new([Fail(Oops(1)), Answer("late")]);
     let slow = |(): (), _| sleep(secs(9));

@@ -115,8 +115,9 @@ async fn nested_retries_report_a_failed_attempt_once() {
     assert_eq!(budget_calls([3, 0], &[FAIL]).await, four);
 }
 
-/// Two inner retries run in one poll of the outer retry's attempt. The report of the first one to
-/// the shared budget still counts after the second one has ended.
+/// Two inner retries run in one poll of the outer retry's attempt. The first one shares the outer
+/// retry's budget and reports the failure to it. The second one has another budget; after it has
+/// ended, the outer retry must still know that the failure has been reported.
 #[tokio::test(start_paused = true)]
 async fn the_first_of_two_inner_retries_reports_the_attempt() {
     let (ours, theirs) = (Arc::new(Log::default()), Arc::new(Log::default()));

@@ -78,7 +78,8 @@ async fn a_rejection_without_a_time_is_returned_at_once() {
     assert_eq!(inner.calls(), 1);
 }
 
-/// A verdict of the classifier isn't proof that the service didn't process the call.
+/// The verdict is a rejection, but it leaves the delivery unknown: the service may have processed
+/// the call.
 #[tokio::test(start_paused = true)]
 async fn a_made_call_that_counts_as_rejected_is_not_repeated() {
     let inner = Scripted::new([Fail(Oops(1)), Answer("no")]);
@@ -96,7 +97,7 @@ async fn all_waits_end_within_the_window() {
     assert!((3..=28).contains(&inner.calls()), "{} calls", inner.calls());
     assert!(begun.elapsed() <= ms(310), "{:?}", begun.elapsed());
 
-    // The jitter never adds so much that the longest allowed rejection couldn't be waited out.
+    // Even with jitter, the retry waits out the longest allowed rejection, 250 ms.
     for _ in 0..20 {
         let inner = Scripted::new([Fail(Oops(250)), Answer("yes")]);
         assert_eq!(ready_and_call(&mut RetryLayer::new(config()).layer(inner.clone()), ()).await, Ok("yes"));
@@ -110,7 +111,8 @@ async fn a_timed_request_ages_from_its_start() {
     let config = || config().idempotent();
     let timed = config().timeouts(Timeouts::attempt(secs(1)).on_timeout(|_| Err(Oops(408))));
     assert_eq!(ready_and_call(&mut RetryLayer::new(timed).layer(late()), ()).await, Err(Oops(100)));
-    // The retry doesn't read the clock at the start of a request without limits.
+    // Without time limits, the retry doesn't read the clock at the start of a request, so the
+    // 200 ms of the first attempt don't count.
     assert_eq!(ready_and_call(&mut RetryLayer::new(config()).layer(late()), ()).await, Ok("yes"));
 }
 
@@ -346,7 +348,8 @@ async fn steps_before_a_rejection_are_not_repeated() {
     assert!(ran.is_err());
     assert_eq!(inserts.replace(0), 1);
 
-    // A service that returned `Pending` may have done work before it was rejected.
+    // A service that returned `Pending` may have done work before it was rejected, so the retry
+    // repeats only idempotent requests.
     let late = || Scripted::new([Late(ms(1), Err(Oops(100))), Answer("yes")]);
     let inner = late();
     assert_eq!(ready_and_call(&mut RetryLayer::new(config()).layer(inner.clone()), ()).await, Err(Oops(100)));

@@ -1,4 +1,4 @@
-//! The retry gives up what a service reserved in `poll_ready` before it waits.
+//! Before a retry waits, it releases what the service reserved in `poll_ready`.
 
 use std::{
     future::{Ready, pending, ready},
@@ -41,14 +41,14 @@ async fn gets_ready<S: Service<()>>(mut service: S) -> bool {
     timeout(secs(1), service.ready()).await.is_ok_and(|ready| ready.is_ok())
 }
 
-/// Polls the service ready. It then holds a place until it is dropped.
+/// Polls the service ready and returns it. The ready service holds a place until it is dropped.
 async fn holding<S: Service<()>>(mut service: S) -> S {
     assert!(service.ready().await.is_ok());
     service
 }
 
-/// tower#408, zebra#1593: the semaphore assigned the free place to an attempt that had timed out,
-/// until the next one began.
+/// tower#408, zebra#1593: the semaphore assigned the free place to an attempt that had timed out.
+/// No other caller could use the place until the next attempt began.
 #[tokio::test(start_paused = true)]
 async fn an_attempt_that_timed_out_leaves_the_queue() {
     let limit = ConcurrencyLimit::new(service_fn(fails), 1);

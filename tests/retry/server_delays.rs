@@ -1,5 +1,5 @@
-//! What a server can say about the next attempt: that it needs a minimum or an exact delay, that it
-//! mustn't be made, or that the failed request wasn't processed.
+//! What a server can say about the next attempt. It can request a minimum or an exact delay, forbid
+//! the attempt, or state that it didn't process the failed request.
 
 use std::{cell::RefCell, sync::Arc, time::Duration};
 
@@ -24,7 +24,8 @@ fn config() -> RetryConfig<impl tower_recourse::Classifier<(), (), Verdict, Memo
         .classify_errors(|verdict: &Verdict| *verdict)
 }
 
-/// The waits between the calls for these errors. Then the service succeeds.
+/// Runs a request against a service that fails with these errors and then succeeds. Returns the
+/// waits between the calls.
 async fn waits<C, A>(config: RetryConfig<C, A>, errors: &[Verdict]) -> Vec<Duration>
 where
     C: tower_recourse::Classifier<(), (), Verdict>,

@@ -180,8 +180,8 @@ impl Wake for Woken {
     }
 }
 
-/// Two requests, each with its own waker, wait while another one clones. They are polled `polls`
-/// times.
+/// Polls two requests `polls` times each, each with its own waker, while another request clones the
+/// service.
 fn two_wait_while_one_clones(wakers: &[Arc<Woken>; 2], polls: u32) {
     let (entered, begun) = mpsc::channel();
     let (leave, left) = mpsc::channel::<()>();

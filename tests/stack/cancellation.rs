@@ -84,7 +84,7 @@ impl Drop for Alive {
     }
 }
 
-/// Grants every token, and counts those that are withdrawn.
+/// Grants every token, and counts the tokens that were withdrawn and not returned.
 #[derive(Debug, Default)]
 struct Out(AtomicU64);
 
@@ -182,7 +182,7 @@ async fn a_request_with_timeouts_can_be_dropped_at_every_point() {
     }
 }
 
-/// linkerd: a cancelled probe blocked the circuit. Polly: it closed the circuit.
+/// linkerd: a cancelled probe blocked the circuit. Polly: a cancelled probe closed the circuit.
 #[tokio::test(start_paused = true)]
 async fn a_probe_can_be_dropped_at_every_point() {
     for ticks in 0..8 {

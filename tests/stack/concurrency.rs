@@ -37,7 +37,8 @@ async fn response(n: u64) -> io::Result<u64> {
     }
 }
 
-/// Runs all calls concurrently, and drops those that don't end. Returns the outcomes.
+/// Runs all calls concurrently, and drops each call that hasn't ended after ten polls. Returns the
+/// outcomes; a dropped call has none.
 async fn run_all<S>(service: S) -> Vec<Option<Result<u64, S::Error>>>
 where
     S: Service<u64, Response = u64> + Clone + Send + 'static,

@@ -205,8 +205,7 @@ async fn a_permanent_error_is_not_retried_through_a_breaker() {
     assert_eq!(circuit.stats().total_failures, 6, "which is transient");
 }
 
-/// A breaker counts an attempt that timed out as a failure. It doesn't count an attempt that the
-/// caller dropped as one.
+/// A breaker counts an attempt that timed out as a failure.
 #[tokio::test(start_paused = true)]
 async fn an_attempt_that_times_out_fails_in_the_inner_breaker() {
     let circuit = circuit(2);
@@ -223,6 +222,7 @@ async fn an_attempt_that_times_out_fails_in_the_inner_breaker() {
     assert_eq!((stats.total_failures, stats.total_dropped, stats.total_rejected), (2, 0, 1));
 }
 
+/// A breaker doesn't count an attempt that the caller dropped as a failure.
 #[tokio::test(start_paused = true)]
 async fn an_attempt_dropped_by_its_caller_counts_as_nothing() {
     let circuit = circuit(1);
@@ -279,7 +279,7 @@ async fn a_retry_outside_a_fallback_calls_both_again() {
     assert_eq!((primary.calls(), backup.calls()), (2, 2));
 }
 
-/// The primary's circuit is open and there is no backup, so the outcome is still a rejection.
+/// The primary's circuit is open and the backup fails, so the outcome is still a rejection.
 #[tokio::test(start_paused = true)]
 async fn a_retry_outside_a_fallback_does_not_retry_a_rejection() {
     let circuit = open();

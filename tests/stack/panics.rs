@@ -242,8 +242,8 @@ async fn a_task_that_panics_returns_its_slot() {
     assert_eq!((calls.load(Ordering::Relaxed), ended_calls(&circuit)), (3, [0, 3, 0, 0]));
 }
 
-/// A readiness error ends the service instance, so the breaker doesn't poll it again. It keeps the
-/// error until a call has returned it.
+/// A readiness error ends the service instance, so the breaker doesn't poll that instance again.
+/// The breaker keeps the error until a call has returned it.
 #[test]
 fn a_readiness_error_is_kept_for_the_next_call_after_a_panic() {
     #[derive(Clone)]

@@ -38,7 +38,7 @@ pub(crate) fn timed(config: BreakerConfig) -> (Circuit, ManualClock) {
     (Circuit::new(config.open_when(first_failure()).clock(clock.clone())), clock)
 }
 
-/// The same circuit in the half-open state.
+/// Like [`timed`], with the circuit in the half-open state.
 pub(crate) fn half_open(config: BreakerConfig) -> (Circuit, ManualClock) {
     let (circuit, clock) = timed(config);
     open(&circuit);

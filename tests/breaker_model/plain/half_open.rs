@@ -47,7 +47,7 @@ impl HalfOpen {
         *self = Self { limit_until, has_sent: true, ..Self::default() };
     }
 
-    /// `interval`: how long no other probe is admitted, for trickling probes.
+    /// `interval`: how long the circuit admits no other probe. Only trickling probes use it.
     pub(super) fn send(&mut self, probing: &Probing, now: u64, interval: u64) {
         // The limit starts with the first probe.
         if !self.has_sent {

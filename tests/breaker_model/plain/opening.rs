@@ -79,7 +79,7 @@ impl Plain {
         }
         let until = since.saturating_add(self.open_time(asked, dropped, since));
         let until = match &self.phase {
-            // The circuit stays open until the end of the newest probe's interval, or for the delay
+            // The circuit stays open until the interval of the newest probe ends, or for the delay
             // that the failure requests.
             Phase::HalfOpen(probes) if self.settings.probes.trickle && by_call && until < NEVER => {
                 match (asked, self.settings.honor_retry_after) {
