@@ -37,8 +37,8 @@ impl<C: Clone> BreakerLayer<C> {
 }
 
 impl<C, Reject> BreakerLayer<C, Reject> {
-    /// Answers rejected calls with a response from a function. The error type stays that of the
-    /// service, so `Infallible` stays `Infallible`.
+    /// Answers rejected calls with the response that `respond` returns. The error type stays that
+    /// of the service, so `Infallible` stays `Infallible`.
     ///
     /// ```
     /// use tower_recourse::{BreakerConfig, BreakerLayer, Rejection};

@@ -62,7 +62,8 @@ struct Bench {
     rules: Rules,
     probes: ProbePolicy,
     slow_start: u64,
-    /// Measure the failing time. The open time is then longer by it, so that models can check it.
+    /// Whether the failing time is measured. The open time then includes the failing time, so that
+    /// models can check it.
     times_failure_rows: bool,
 }
 

@@ -78,8 +78,9 @@
 //! Every transition starts a new generation, and a [`Permit`] belongs to the generation that issued
 //! it. So a call that began before the circuit opened can neither close nor reopen it when it ends
 //! late. Two limits apply to probes: how many may be in flight at a time, and how many results are
-//! needed. A probe in flight takes one of these slots, at most until its lease is over.
-//! [Trickling](Probes::trickle) probes have no slots: the circuit admits one per interval.
+//! needed. A probe in flight takes a *slot*, and keeps it at most for a time limit, its
+//! [lease](Probes::lease). [Trickling](Probes::trickle) probes have no slots: the circuit admits
+//! one per interval.
 //!
 //! | result of a call | closed | half-open |
 //! |---|---|---|

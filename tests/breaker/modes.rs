@@ -1,4 +1,4 @@
-//! Modes: who controls a circuit's state, and until when.
+//! Modes: what controls a circuit's state, and for how long.
 
 use std::time::Duration;
 

@@ -108,8 +108,8 @@ async fn a_caller_that_waits_for_a_probe_is_rarely_woken() {
     assert_ready!(ready.poll()).unwrap();
 }
 
-// Sentinel: threads could see that the circuit is open before its end time was set. Here, many
-// threads read both while it opens.
+// Sentinel: a thread could see the open state before the end time was set. Here, two threads read
+// the end time while a third opens the circuit, 300 times.
 #[test]
 fn an_open_circuit_always_has_its_end_time() {
     let clock = ManualClock::new();

@@ -94,7 +94,7 @@ async fn a_readiness_error_is_the_outcome_of_the_call_that_follows() {
     assert_eq!(ended_calls(&circuit), [0, 1, 0, 0]);
 }
 
-/// A circuit that doesn't count calls takes the fast path.
+/// Without `count_all_calls`, a call takes the fast path.
 #[tokio::test]
 async fn a_readiness_error_is_the_outcome_without_counting_too() {
     let circuit = Circuit::new(BreakerConfig::default().fixed());

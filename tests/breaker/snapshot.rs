@@ -207,7 +207,7 @@ fn restoring_during_calls_leaves_a_working_circuit() {
             });
         }
     });
-    // Whatever the cause, the open duration ends and a probe closes the circuit.
+    // Whatever the threads did, the open duration ends and a probe closes the circuit.
     clock.advance(A_YEAR);
     circuit.try_acquire().unwrap().success();
     clock.advance(A_YEAR);

@@ -30,8 +30,9 @@ fn google_formula(k: f64, requests: f64, accepts: f64) -> f64 {
     ((requests - k * accepts) / (requests + 1.0)).max(0.0)
 }
 
-/// A throttle that has counted this many requests, of which this many were accepted. A call that is
-/// still running counts as neither, so the probability is constant and can be measured.
+/// In each case, the throttle has counted `accepts + failures` requests, of which the service
+/// accepted `accepts`. A running call doesn't count, so the probability stays constant and can be
+/// measured.
 #[test]
 fn the_rejected_share_follows_googles_formula() {
     for (k, accepts, failures) in

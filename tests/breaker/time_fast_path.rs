@@ -1,6 +1,7 @@
 //! The fast path counts a success without evaluating the rules while too few calls have failed for
-//! a rule to trip. With a custom rule that limit isn't known, so there is no fast path. The tests
-//! compare a circuit that uses the fast path with one that can't.
+//! a rule to trip. With a custom rule, the number of failures that trips it isn't known, so there
+//! is no fast path. The property test compares a circuit that uses the fast path (`short`) with one
+//! that can't (`long`).
 
 use std::time::Duration;
 
@@ -60,7 +61,7 @@ fn over() -> impl Strategy<Value = Over> {
     prop_oneof![(1u8..4).prop_map(Over::Slices), prop_oneof![2u16..6, Just(40)].prop_map(Over::Calls)]
 }
 
-/// The calls aren't counted, because counting prevents the fast path.
+/// Doesn't set `count_all_calls`, because that setting disables the fast path.
 fn config(over: Over, many: bool) -> (BreakerConfig, Window) {
     let window = match over {
         Over::Slices(slices) => Window::time(SLICE * slices.into()).unwrap().slices(slices.into()).unwrap(),

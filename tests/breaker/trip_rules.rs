@@ -266,7 +266,7 @@ fn a_failure_rate_opens_with_the_window_of_a_custom_rule() {
     assert_eq!(circuit.state(), State::Open);
 }
 
-/// In metrics-only mode, each rule reports once that it would have opened the circuit.
+/// Windows count in metrics-only mode and while forced closed, but not while disabled.
 #[test]
 fn rules_count_in_metrics_only_mode() {
     let window = Window::time(10 * SECOND).unwrap().minimum(2).unwrap();

@@ -90,8 +90,8 @@ impl StateCell {
         (now < until).then(|| PackedRejection::new(State::Open, until, now))
     }
 
-    /// Returns the rejection that a request would get now. Returns none in slow start, where
-    /// admission is random.
+    /// Returns the rejection that a request would get now as `Err`. Returns `Ok` in slow start,
+    /// where admission is random.
     pub(crate) fn peek(&self, probes: &ProbePolicy, now: impl FnOnce() -> u64) -> Result<(), PackedRejection> {
         if self.is_closed() {
             return Ok(());

@@ -22,9 +22,10 @@ const DROPPED: u64 = u32::MAX as u64;
 const DROPPED_PROBES: u64 = 0xFF << 24;
 
 impl StateCell {
-    /// Counts a cancelled call, once. Returns the row of cancelled calls, counted as failures; or
-    /// counts of 0 while the row hasn't lasted long enough. Returns `None` if the caller must read
-    /// the state word again.
+    /// Adds a cancelled call to the row, unless `is_counted` is set: the caller's loop has then
+    /// added it before. Returns the length of the row as a number of failures, or 0 if the circuit
+    /// is closed and the row hasn't lasted for `cancelled_row_time`. Returns `None` if the caller
+    /// must read the state word again.
     pub(super) fn record_cancelled(
         &self,
         before: u64,
@@ -104,6 +105,6 @@ pub(super) fn forget_probes(word: &AtomicU64, generation: u32) {
         let is_mine = (current >> 33) as u32 == generation && current & DROPPED_PROBES != 0;
         is_mine.then_some(current & !DROPPED_PROBES)
     };
-    // `Err`: there is no row.
+    // `Err`: this generation has no row.
     let _ = word.fetch_update(Ordering::AcqRel, Ordering::Acquire, forget);
 }

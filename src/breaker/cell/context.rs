@@ -54,6 +54,6 @@ pub(crate) enum EndEffect {
     Stale,
     /// This call changed the state.
     Transitioned(Transition),
-    /// A rule would have opened the circuit, but its mode prevents that.
+    /// A rule was met, but the circuit is in metrics-only mode and stays closed.
     WouldOpen(Counts),
 }

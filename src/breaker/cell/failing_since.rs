@@ -1,4 +1,4 @@
-//! When calls began to fail: one stamp, which each opening writes again for its generation.
+//! When calls began to fail: one stamp per circuit, rewritten by each opening for its generation.
 //!
 //! A *row of failures* is a number of failures without a success in between.
 //!

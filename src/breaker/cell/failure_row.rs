@@ -8,8 +8,9 @@ use crate::breaker::{
     transition::{CallResult, Phase, StateWord},
 };
 
-/// The row of failures that a result belongs to. All fields are unset if neither a rule nor the
-/// open time needs the row.
+/// The row of failures that a result belongs to. All fields are unset if the circuit isn't closed,
+/// if the result belongs to no row, or if neither a rule nor the open time needs the time at which
+/// the row began.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct FailureRow {
     /// When its first failure ended.
@@ -56,8 +57,8 @@ impl StateCell {
         failing_since_of(before.failing).filter(|_| word.state() != State::Closed)
     }
 
-    /// Lets the row of failures of a closed circuit begin now. A reconfiguration calls this if the
-    /// new settings need the start of a row and the former ones didn't.
+    /// Sets the start of a closed circuit's row of failures to now. A reconfiguration calls this if
+    /// the new settings need the start of a row and the former ones didn't.
     pub(crate) fn start_failure_row(&self, now: u64) {
         loop {
             let before = self.failing_since.read();
@@ -69,7 +70,7 @@ impl StateCell {
         }
     }
 
-    /// When calls began to fail, if the circuit isn't closed.
+    /// When calls began to fail. Right only while the circuit isn't closed.
     pub(crate) fn failing_since(&self) -> Option<FailingSince> {
         failing_since_of(self.failing_since.read())
     }

@@ -12,9 +12,9 @@
 //! └───────────────────────────┴──────────┴──────┴───────┴───────────────────────────┘
 //! ```
 //!
-//! Each of the other words carries the generation that it belongs to. So no word has to be cleared,
-//! and a value that is written late isn't taken for a value of the present generation. A time with
-//! its generation is a `Stamp`:
+//! Each of the other words carries the generation that it belongs to. So no transition has to clear
+//! a word, and a value that a thread writes late for a former generation has no effect on the
+//! present one. A time with its generation is a `Stamp`:
 //!
 //! | word | holds |
 //! |---|---|
@@ -22,7 +22,7 @@
 //! | `lease_until` | half-open: the end of the newest probe's lease. Closed: the start of the row of cancelled calls |
 //! | `probes` | half-open: the results of the probes. Closed: the length of the row of cancelled calls |
 //! | `failing_since` | when calls began to fail (`failing_since`) |
-//! | `optional` | the half-open timeout, and the start of the slow start (`optional_times`) |
+//! | `optional` | the end of the half-open timeout, and the start of the slow start (`optional_times`) |
 //!
 //! A thread writes the times of a state *before* it stores the state word. So a thread that sees an
 //! open circuit also sees the end of its open time.

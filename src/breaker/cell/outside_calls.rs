@@ -12,7 +12,8 @@ use crate::breaker::{
 };
 
 impl StateCell {
-    /// Makes the transition of a timer that is over. Returns it, if this thread made one.
+    /// Makes the transition of a timer that is over. Returns the transition, if this thread made
+    /// one.
     pub(crate) fn advance_by_time(&self, context: TransitionContext<'_>) -> Option<Transition> {
         let before = self.read_stamps(context, Operation::Look);
         let word = self.load();

@@ -52,6 +52,7 @@ pub(super) struct Trip {
 pub(super) enum Operation {
     Admission,
     End,
+    /// A read of the state, or a success that was reported without a permit.
     Look,
 }
 

@@ -44,15 +44,14 @@ impl StateCell {
     }
 
     /// Until when a circuit that isn't closed rejects requests because of its timers; `u64::MAX` if
-    /// no timer ends that. While half-open, this is the end of the newest probe's lease. For
-    /// `to_come` after the open time, the circuit admits only the user's health probes.
+    /// no timer ends the rejections. While half-open, this is the end of the newest probe's lease.
+    /// For `to_come` after the open time, the circuit admits only the user's health probes.
     #[cfg(feature = "keyed")]
     pub(crate) fn rejects_until(&self, word: StateWord, to_come: u64) -> u64 {
         let open_until = match word.phase {
             Phase::Closed { .. } => return 0,
             Phase::Open => self.open_until.of(word.generation).unwrap_or(u64::MAX),
-            // In the generation before, the circuit was open, unless that was another round of
-            // probes.
+            // The previous generation was the open state, unless it was another round of probes.
             Phase::HalfOpen { .. } if to_come > 0 => self.open_until.of(word.previous_generation()).unwrap_or(0),
             Phase::HalfOpen { .. } => 0,
         };

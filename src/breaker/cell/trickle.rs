@@ -2,9 +2,9 @@
 //!
 //! All probes between two transitions belong to the same generation. A thread that wants to admit
 //! one writes a later `lease_until` before it changes the state word. If its compare-exchange on
-//! the word fails because a probe ended, it then reads the end that it wrote itself, which isn't
-//! over. Its [`IntervalClaim`] lets it try again: the interval was over, and no other thread has
-//! admitted a probe since.
+//! the word fails because a probe ended, it then reads the end that it wrote itself, which is in
+//! the future. Its [`IntervalClaim`] lets it try again: the interval was over, and no other thread
+//! has admitted a probe since.
 //!
 //! If the probe that ends is the only one and fails, the circuit opens until the end of an interval
 //! that has no probe. Then the thread's call is rejected, and no probe is sent in that one

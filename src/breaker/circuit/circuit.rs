@@ -150,8 +150,8 @@ impl<C> Circuit<C> {
         Ok(permit)
     }
 
-    /// Returns the rejection that a call would get now. Returns none in slow start, where admission
-    /// is random.
+    /// Returns the rejection that a call would get now as `Err`. Returns `Ok` in slow start, where
+    /// admission is random.
     #[inline]
     pub(crate) fn peek(&self) -> Result<(), PackedRejection> {
         if self.tenant.core.cell.is_closed() { Ok(()) } else { self.peek_slow() }

@@ -60,9 +60,10 @@ impl<C> Circuit<C> {
         self.emit_change(before, after);
     }
 
-    /// Reports a failure of a call that had no permit. It counts like the failure of a call with
-    /// one. An open circuit ignores it. A half-open circuit counts it as the failure of a probe, if
-    /// it would admit a probe now. Otherwise the report has no effect, and no rejection is counted.
+    /// Reports a failure of a call that had no permit. It counts like the failure of a call with a
+    /// permit. An open circuit ignores it. A half-open circuit counts it as the failure of a probe,
+    /// if it would admit a probe now. Otherwise the report has no effect, and no rejection is
+    /// counted.
     pub fn report_failure(&self) {
         if let Ok(permit) = self.acquire(AdmissionKind::Request) {
             permit.failure();

@@ -23,7 +23,7 @@ use crate::{InvalidConfig, Ratio, random};
 /// use std::time::Duration;
 /// use tower_recourse::{Ratio, breaker::OpenDuration};
 ///
-/// // 1 s, then 2 s, 4 s … up to 100 s while it doesn't recover; each 10 % longer or shorter at random.
+/// // 1 s, then 2 s, 4 s … up to 100 s until it recovers; each up to 10 % longer or shorter at random.
 /// let open_for = OpenDuration::exponential(Duration::from_secs(1))
 ///     .factor(2.0)?
 ///     .max(Duration::from_secs(100))
@@ -82,11 +82,11 @@ impl OpenDuration {
     /// After a fault has ended, the circuit stays open for at most about this share of the fault's
     /// duration. So callers of a short fault wait little longer, and a long fault causes few
     /// probes. The time is measured across all openings until the circuit closes. If a window opens
-    /// the circuit, it is measured from the failures in a row before that, if there are any, and
-    /// otherwise from the opening.
+    /// the circuit, the time is measured from the first of the failures in a row before the
+    /// opening, if there are any, and otherwise from the opening.
     ///
     /// To measure this time, the first failure of a row reads the clock and writes one word of
-    /// memory. A success does neither.
+    /// memory; each further failure reads the clock. A success does neither.
     ///
     /// ```
     /// use std::time::Duration;
@@ -145,10 +145,9 @@ impl OpenDuration {
     /// `at_most`, nor than [`max`](Self::max) if that is set. Jitter isn't added. Without a
     /// request, or with a request of zero, the configured time applies.
     ///
-    /// By default, the breaker doesn't count an answer with which the server asks for fewer calls
-    /// (429, 503 with a `Retry-After`) as a failure, so such answers don't open the circuit. With
-    /// [`ThrottledCalls::Failure`](super::ThrottledCalls::Failure), set by
-    /// [`BreakerConfig::on_throttled`](crate::BreakerConfig::on_throttled), they do.
+    /// By default, throttled calls (429, or 503 with a `Retry-After`) are neutral, so they don't
+    /// open the circuit. With [`ThrottledCalls::Failure`](super::ThrottledCalls::Failure), set by
+    /// [`BreakerConfig::on_throttled`](crate::BreakerConfig::on_throttled), they count as failures.
     pub const fn honor_retry_after(mut self, at_most: Duration) -> Self {
         self.requested_max = Some(at_most);
         self

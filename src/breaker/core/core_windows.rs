@@ -15,10 +15,10 @@ pub(super) struct CoreWindows {
     pub(super) replacement: ArcSwapOption<WindowState>,
 }
 
-/// Selects the windows of its core that a circuit uses.
+/// Which windows of its core a circuit uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ActiveWindow {
-    /// No rule needs one.
+    /// No rule needs a window.
     None,
     Original,
     Replacement,

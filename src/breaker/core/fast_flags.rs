@@ -45,8 +45,8 @@ impl FastFlags {
         Self(bits | window)
     }
 
-    /// Returns whether a call needs no bookkeeping at its start, and a success none except in the
-    /// window.
+    /// Returns whether a call needs no bookkeeping at its start, and a success is recorded only in
+    /// the window.
     #[inline]
     pub(crate) fn is_plain(self) -> bool {
         self.0 & (Self::COUNTED | Self::TIMED | Self::THROTTLED) == 0

@@ -49,8 +49,8 @@ impl<KeyFn, Key, C> KeyedBreakerLayer<KeyFn, Key, C> {
 }
 
 impl<KeyFn, Key, C, Reject> KeyedBreakerLayer<KeyFn, Key, C, Reject> {
-    /// Answers rejected calls with a response from a function. The error type stays that of the
-    /// service.
+    /// Answers rejected calls with the response that `respond` returns. The error type stays that
+    /// of the service.
     pub fn respond_when_open<Function, Res>(
         self,
         respond: Function,

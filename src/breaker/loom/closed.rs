@@ -151,8 +151,8 @@ fn a_reset_beside_the_last_failure_leaves_the_circuit_closed() {
             |bench| bench.end(0, Failure, 0),
             |bench| bench.cell.update(StateWord::reset).0,
         );
-        // The reset came first and the failure is stale, or the failure opened what the reset
-        // closed again.
+        // The reset came first and the failure is stale, or the failure opened the circuit and the
+        // reset closed it again.
         match ended {
             EndEffect::Stale => assert_eq!(before.phase, Phase::Closed { failures_in_a_row: 0, slow_start: false }),
             EndEffect::Transitioned(transition) => assert_eq!(before, transition.word),

@@ -1,4 +1,4 @@
-//! The fast path of windows: no success is lost, and the last of several concurrent calls counts
+//! The fast path of windows: no success is lost, and the last of several concurrent calls evaluates
 //! all of them.
 
 use super::*;
@@ -64,7 +64,7 @@ fn a_success_and_a_failure_at_once_are_both_counted() {
     }
 }
 
-/// One success and one failure open the circuit, because the last of them counts both.
+/// One success and one failure open the circuit, because the call that ends last evaluates both.
 #[test]
 fn a_success_and_a_failure_at_once_open_like_in_sequence() {
     for by in [by_time, by_calls] {

@@ -25,9 +25,9 @@ impl Permit {
         let (total, result, requested) = match outcome {
             PermitOutcome::Success => (&tenant.totals.successes, CallResult::Success, None),
             PermitOutcome::Failure { requested } => (&tenant.totals.failures, CallResult::Failure, requested),
-            // A probe tests whether the service answers, and it did. A generation never changes
-            // from closed to half-open. So if the circuit's state isn't that of the permit, the
-            // result is stale and has no effect.
+            // A probe tests whether the service answers, and this service did. A generation never
+            // changes from closed to half-open. So if the circuit's state isn't that of the permit,
+            // the result is stale and has no effect.
             PermitOutcome::Throttled { answered: true, .. } if !self.core.cell.is_closed() => {
                 (&tenant.totals.neutral, CallResult::Success, None)
             }

@@ -37,7 +37,8 @@ impl<Res, Err> OnRejection<Res, Err> for RejectWithError {
     }
 }
 
-/// Answers with a response from a function. The error type stays that of the service.
+/// Answers rejected calls with the response that a function returns. The error type stays that of
+/// the service.
 #[derive(Clone, Copy)]
 pub struct RejectWithResponse<Function>(pub(crate) Function);
 

@@ -22,7 +22,8 @@ pub(crate) enum CallResult {
     /// The caller dropped the call. The settings count this as a failure while all calls are
     /// dropped.
     Cancelled,
-    /// The call wasn't made, or it was dropped and the settings ignore that.
+    /// The call wasn't made, a breaker further in rejected it, or it was dropped and the settings
+    /// ignore that.
     Ignored,
 }
 
@@ -56,8 +57,9 @@ pub(crate) fn after_call(
             };
             match word.mode {
                 Mode::Auto if opens => word.opened(),
-                // The event is emitted once per generation. A streak of 1 records that it was
-                // emitted, because a closed circuit doesn't use the streak otherwise.
+                // The event is emitted once per generation, and again after a change of rules. A
+                // streak of 1 records that it was emitted; a closed circuit doesn't use the streak
+                // otherwise.
                 Mode::MetricsOnly if opens => StateWord { streak: 1, ..stays },
                 _ => stays,
             }

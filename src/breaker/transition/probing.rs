@@ -31,7 +31,8 @@ pub enum HalfOpenTimeout {
 pub(crate) enum CloseCondition {
     /// This many successes close the circuit; one failure reopens it.
     Successes(u8),
-    /// After `of` results, the rates decide.
+    /// After `of` results, the share of failures decides: the circuit reopens at `failing` or more,
+    /// and otherwise closes.
     FailureRate { of: u8, failing: Ratio },
     /// The first success closes the circuit. Probes are admitted by time alone, one per interval.
     Trickle,

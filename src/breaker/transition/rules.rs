@@ -46,7 +46,7 @@ where
     }
 }
 
-/// A share of the calls in a window, once it holds enough calls.
+/// A share of the calls in a window, evaluated once the window holds `minimum` calls.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct RateThreshold {
     pub(crate) at_least: Ratio,

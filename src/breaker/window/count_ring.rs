@@ -1,5 +1,6 @@
 //! Counts how many of the last N calls were marked: a ring with one bit per call, which slides with
-//! every call. A *mark* is a failed call or, in a window of slow calls, a slow one.
+//! every call. A call is *marked* if it failed or, in a window of slow calls, if it was slow. A
+//! *mark* is the bit of such a call.
 //!
 //! The head holds the generation, the next place, whether the ring is full, and the number of
 //! marks. A call first reserves its place in the head. Then it sets or clears the bit of that

@@ -1,5 +1,5 @@
-//! Counts how many calls of the last T of time were marked: a ring of time slots. A *mark* is a
-//! failed call or, in a window of slow calls, a slow one.
+//! Counts how many calls of the last T of time were marked: a ring of time slots. A call is
+//! *marked* if it failed or, in a window of slow calls, if it was slow.
 //!
 //! A slot has two words. The first is the slot's id: the generation, and the number of the slot
 //! since the circuit's epoch. The second holds the counts, with a tag that is derived from the id.

@@ -63,9 +63,9 @@ impl TimeSlot {
             let _ = self.slot_id.compare_exchange(current, mine, Ordering::AcqRel, Ordering::Acquire);
         } else if current != before {
             // The counts have the tag of this slot, but belong to a former one, and threads may
-            // still be adding calls to that one. This change of the id makes them fail. It must
-            // happen before the counts are emptied; otherwise they would restart the counts under
-            // this tag.
+            // still be adding calls to that one. Changing the id stops these threads when they read
+            // it again. The id must change before the counts are emptied; otherwise such a thread
+            // would restart the counts under this tag.
             let _ = self.slot_id.compare_exchange(current, before, Ordering::AcqRel, Ordering::Acquire);
         } else {
             let emptied = (tag(mine) ^ 1) << 48;

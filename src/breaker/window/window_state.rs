@@ -19,7 +19,7 @@ pub(crate) struct WindowState {
 }
 
 /// Data that only some windows need. A circuit has at most one of the two: a throttle records every
-/// call, so a circuit with one has no fast path.
+/// call, so a circuit with a throttle has no fast path.
 #[derive(Debug)]
 enum TimeExtras {
     /// The requests, and how many of them the service accepted: for the throttle.
@@ -52,8 +52,8 @@ impl WindowState {
     }
 
     /// Records one call of `generation`, and returns the contents of the windows with it. `failed`
-    /// and `slow` are `None` if the call doesn't count there. Returns `None` if a later generation
-    /// has begun: the call is stale.
+    /// or `slow` is `None` if the call doesn't count in that window. Returns `None` if a later
+    /// generation has begun: the call is stale.
     pub(crate) fn record(
         &self,
         generation: u32,
@@ -129,7 +129,7 @@ impl WindowState {
         }
     }
 
-    /// Has the effect on the fast path of a call that the slow path recorded at `now`.
+    /// Notes in the fast path that the slow path records a call at `now`, as `record` does.
     #[cfg(all(test, recourse_loom))]
     pub(crate) fn set_current_slot(&self, now: u64) {
         if let Some((fast_path, ring)) = self.fast_path() {
