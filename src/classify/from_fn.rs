@@ -7,8 +7,7 @@ use crate::Verdict;
 ///
 /// The closure returns a [`Verdict`], or an `Option<Verdict>`: `None` leaves the outcome to the
 /// next classifier of a [`Chain`](super::Chain). Without a next one, a response is a success, and
-/// an error is a transient failure with the mark
-/// [`idempotency_unknown`](Verdict::idempotency_unknown).
+/// an error is a transient failure marked as [`idempotency_unknown`](Verdict::idempotency_unknown).
 ///
 /// The configurations offer this as `classify`.
 pub fn outcomes<F, Res, Err, V>(classify: F) -> ClassifierFn<F>
@@ -23,7 +22,7 @@ where
 /// successes unless a later classifier of a [`Chain`](super::Chain) has one.
 ///
 /// The closure returns a [`Verdict`], or an `Option<Verdict>`: `None` leaves the error to the next
-/// classifier of the chain. Without a next one, the error is a transient failure with the mark
+/// classifier of the chain. Without a next one, the error is a transient failure marked as
 /// [`idempotency_unknown`](Verdict::idempotency_unknown).
 ///
 /// The configurations offer this as `classify_errors`.

@@ -92,7 +92,7 @@ impl ErrorMessages {
     }
 
     /// Sets the verdict on errors in which no pattern is found, if no other classifier of a chain
-    /// follows. Unless set, it is transient with the mark
+    /// follows. Unless set, it is a transient failure marked as
     /// [`idempotency_unknown`](Verdict::idempotency_unknown).
     pub fn otherwise(mut self, verdict: Verdict) -> Self {
         self.otherwise = verdict;

@@ -48,16 +48,17 @@ pub enum Event<'a> {
         /// The quota's counts, if there is a quota.
         quota: Option<QuotaUsage<'a>>,
     },
-    /// A request can't be sent again, because nothing of it is kept, so the retry returns its
-    /// failure. Emitted once per retry.
+    /// A request can't be sent again, because not enough of it was kept, so the retry returns its
+    /// failure. Emitted once per configuration, however many services and clones share it.
     RequestNotReplayable {
         /// The retry's name.
         name: &'a Name,
     },
     /// A failure isn't retried, because the request may have been processed, and the retry's
-    /// classifier doesn't know whether it is idempotent. To state it, use
-    /// [`RetryConfig::idempotent`](crate::RetryConfig::idempotent) or
-    /// [`classify::IdempotencyCheck`](crate::classify::IdempotencyCheck). Emitted once per retry.
+    /// classifier doesn't know whether the request is idempotent. To state that requests are
+    /// idempotent, use [`RetryConfig::idempotent`](crate::RetryConfig::idempotent) or
+    /// [`classify::IdempotencyCheck`](crate::classify::IdempotencyCheck). Emitted once per
+    /// configuration.
     IdempotencyUnknown {
         /// The retry's name.
         name: &'a Name,

@@ -20,8 +20,9 @@ use crate::{Cause, sanitize::name_str};
 /// | the backup of a fallback failed, too | error |
 /// | a circuit counted a failure, or rejected a call | debug |
 ///
-/// Names and keys are logged as strings, which a subscriber puts between quotes. They are escaped
-/// and cut at 256 bytes before, so that a name from outside can't forge a line or a field.
+/// Names and keys are logged as strings, which a subscriber puts between quotes. Before that, the
+/// observer escapes them and cuts them at 256 bytes, so that a name from outside can't forge a line
+/// or a field.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TracingObserver;
 

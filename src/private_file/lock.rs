@@ -1,6 +1,7 @@
 //! A lock file that one process holds exclusively.
 //!
-//! Shared locks of other programs don't prevent it. A backup tool may hold one on every file.
+//! On Unix, shared locks of other programs don't prevent the exclusive lock. A backup tool may hold
+//! one on every file.
 
 use std::{
     ffi::OsString,

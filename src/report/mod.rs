@@ -30,10 +30,11 @@
 //! tower-recourse = "0.1"
 //! ```
 //!
-//! Make it the outermost layer, or at least put it around the layers that it reports on. A report
-//! reaches it if the response or error arrives in the poll in which it was made. A layer in between
-//! that changes the response's type, or runs the service on another task (`tower::buffer`), loses
-//! the report. Then the report shows a success at the first attempt.
+//! Make [`ReportLayer`] the outermost layer, or at least put it around the layers that it reports
+//! on. A report reaches the `ReportLayer` if the response or error arrives in the poll in which it
+//! was made. A layer in between that changes the response's type, or runs the service on another
+//! task (`tower::buffer`), loses the report. The `ReportLayer` then reports a success at the first
+//! attempt.
 //!
 //! # When not to use it
 //!

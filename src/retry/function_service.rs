@@ -66,7 +66,8 @@ impl<Req> RequestReplay<Req> for AttemptAsRequest {
         ready(request)
     }
 
-    // The attempt is known when it is made.
+    // The request is the attempt itself, whose number and times are only known right before the
+    // call.
     fn before_attempt(&self, request: &mut Attempt, attempt: &Attempt, _: Option<Instant>) {
         *request = *attempt;
     }

@@ -41,9 +41,9 @@ pub trait RequestReplay<Req> {
         true
     }
 
-    /// Returns the request for the next attempt. `None`: it can no longer be sent again. Called
-    /// before the delay, because the retry discards a failure only if it has a request to send
-    /// afterwards.
+    /// Returns the request for the next attempt. `None`: the request can no longer be sent again.
+    /// Called before the delay, because the retry discards a failure only if it has a request to
+    /// send afterwards.
     fn copy(&self, stored: &mut Self::Stored) -> Option<Self::Request>;
 
     /// Changes the request that [`copy`](Self::copy) has returned, for example sets a fresh token.
@@ -60,7 +60,7 @@ pub trait RequestReplay<Req> {
 
     /// Whether a request carries the list of budgets that have received its deposit, with the two
     /// methods below. Then an inner retry on the same budget doesn't deposit again, even on another
-    /// task, such as behind a `tower::buffer`. HTTP and gRPC requests carry it.
+    /// task, such as behind a `tower::buffer`. HTTP and gRPC requests carry the list.
     #[inline]
     fn carries_deposits(&self) -> bool {
         false

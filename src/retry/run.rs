@@ -12,7 +12,7 @@ use super::{
 use crate::{Attempt, cold_option::ColdOption, readiness::Readiness};
 
 impl<P, Replay> RetryLayer<P, Replay> {
-    /// Retries an async function. It gets the [`Attempt`] as its argument.
+    /// Retries an async function, which gets the [`Attempt`] as its argument.
     ///
     /// ```
     /// use std::io;
@@ -62,7 +62,7 @@ impl<P, Replay> RetryLayer<P, Replay> {
     }
 
     /// [`run`](Self::run) with a request for the classifier and the [quota](super::quota). The
-    /// function doesn't get it.
+    /// function doesn't get the request.
     ///
     /// # Errors
     ///

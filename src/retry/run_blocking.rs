@@ -43,7 +43,7 @@ impl<P, Replay> RetryLayer<P, Replay> {
     }
 
     /// [`run_blocking`](Self::run_blocking) with a request for the classifier and the
-    /// [quota](super::quota). The function doesn't get it.
+    /// [quota](super::quota). The function doesn't get the request.
     ///
     /// # Errors
     ///

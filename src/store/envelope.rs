@@ -13,7 +13,7 @@ use crate::{
 /// The version that is written. Files with a later version aren't read.
 const VERSION: u64 = 1;
 
-/// The parts by name. Parts that this run doesn't know are kept, byte for byte.
+/// The parts by name. Parts that this run hasn't registered are kept, byte for byte.
 pub(super) type SavedParts = BTreeMap<String, SavedPart>;
 
 /// The state of one part, and when its snapshot was taken.

@@ -1,4 +1,4 @@
-//! The parts of this run, and the saved state of parts that this run doesn't know.
+//! The parts of this run, and the saved state of parts that this run hasn't registered.
 
 use std::{
     collections::BTreeMap,

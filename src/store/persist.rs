@@ -30,8 +30,8 @@ pub trait Persist: Send + Sync + 'static {
     /// older files can be read.
     type Snapshot: Serialize + DeserializeOwned;
 
-    /// Returns the current state. The writer thread calls it for each save. It must not call the
-    /// store. If it panics, the state that was saved last is kept.
+    /// Returns the current state. The writer thread calls it for each save. The implementation must
+    /// not call the store. If it panics, the state that was saved last is kept.
     fn snapshot(&self) -> Self::Snapshot;
 
     /// Restores a state that was saved `age` ago. The age comes from wall clocks, which may have

@@ -63,7 +63,8 @@ fn no_curve_overflows_at_any_retry() {
     }
 }
 
-/// Also when the factor to the power of the retry is infinite.
+/// Even if the factor to the power of the retry's number overflows to infinity: zero times infinity
+/// is NaN.
 #[test]
 fn a_base_of_zero_stays_zero() {
     let backoff = Backoff::exponential(Duration::ZERO).jitter(Jitter::None);
@@ -87,8 +88,8 @@ fn bounded_jitter_spreads_a_fixed_delay() {
     }
 }
 
-/// As seatbelt 0.11 computes it (row s17, see `tests/conformance/seatbelt_retry.rs`): the third
-/// delay of a linear backoff of 1 s, with a jitter of 25 %.
+/// The delays that seatbelt 0.11 computes (row s17, see `tests/conformance/seatbelt_retry.rs`): the
+/// third delay of a linear backoff of 1 s, with a jitter of 25 %.
 #[test]
 fn bounded_jitter_spreads_a_linear_delay() {
     let backoff = Backoff::linear(s(1), s(1)).jitter(Jitter::Bounded(Ratio::percent(25).unwrap()));
@@ -147,7 +148,7 @@ fn delays_follow_the_formulas_of_aws() {
         (Jitter::Decorrelated, 1, Some(s(1)), s(1), s(3)),
         (Jitter::Decorrelated, 2, Some(s(3)), s(1), s(9)),
         (Jitter::Decorrelated, 3, Some(s(9)), s(1), s(10)),
-        // The curve has no effect.
+        // The number of the retry has no effect.
         (Jitter::Decorrelated, 30, Some(s(1)), s(1), s(3)),
     ] {
         let backoff = backoff(jitter);

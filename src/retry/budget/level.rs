@@ -45,7 +45,7 @@ impl Level {
         }
     }
 
-    /// Takes all of `amount` or nothing. Returns whether it did.
+    /// Takes all of `amount` or nothing. Returns whether it took `amount`.
     pub(super) fn take(&self, amount: u64) -> bool {
         let less = |level: u64| level.checked_sub(amount);
         self.amount.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()

@@ -4,7 +4,8 @@ use super::{CostBucket, RetryThrottle, TokenBucket, retry_throttle::WHOLE};
 
 /// The deposits of a [`TokenBucket`] as plain data.
 ///
-/// It doesn't contain the reserve, which is full again after a second.
+/// It doesn't contain the reserve, which is full again after a second or, if deposits age, after
+/// their lifetime.
 #[derive(Debug, Clone, Default, PartialEq)]
 #[cfg_attr(feature = "store", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]

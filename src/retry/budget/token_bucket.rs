@@ -24,7 +24,7 @@ use crate::{
 /// | [`min_per_second`](Self::min_per_second) | 10 per second | the default of Finagle; a client with five requests per minute may still retry them |
 /// | [`capacity`](Self::capacity) | 100 | the burst after a long healthy time stays small compared with a service's queue |
 /// | [`initial`](Self::initial) | 100 in [`default()`](Self::default), 0 after [`retry_ratio`](Self::retry_ratio) | a burst of single failures right after the start doesn't use it up; the AWS SDKs' bucket starts with 100 retries, too |
-/// | [`ttl`](Self::ttl) | none: deposits don't age | to age them, each deposit must read the clock, which costs more than the rest of it; the capacity limits what is stale |
+/// | [`ttl`](Self::ttl) | none: deposits don't age | to age them, each deposit must read the clock, which costs more than the rest of the deposit; the capacity limits what is stale |
 ///
 /// ```
 /// use tower_recourse::{RetryConfig, retry::TokenBucket};
@@ -49,7 +49,8 @@ pub struct TokenBucket {
     set_back: SetBack,
 }
 
-/// No slice has this number: the numbers at the end of the clock's range are far below it.
+/// Marks a token from the reserve. No slice has this number: the numbers at the end of the clock's
+/// range are far below it.
 const FROM_RESERVE: Token = Token::new(u64::MAX);
 
 impl TokenBucket {
@@ -108,8 +109,8 @@ impl TokenBucket {
     /// Sets how long a deposit lasts, within 1..=60 s. Use it for clients with changing traffic, so
     /// that a burst of requests at night doesn't pay for retries in the morning. Finagle uses 10 s.
     ///
-    /// The time is divided into ten slices: a deposit lasts for nine to ten tenths of it. Each
-    /// deposit reads the clock then.
+    /// The time is divided into ten slices: a deposit lasts for nine to ten tenths of it. If this
+    /// is set, each deposit reads the clock.
     ///
     /// # Errors
     ///

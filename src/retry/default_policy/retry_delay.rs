@@ -16,7 +16,8 @@ pub(super) struct OwnDelay {
 
 impl Settings {
     /// The delay after this failure. A throttled call for which the server requested no delay waits
-    /// for the throttled backoff, if that is longer. Both draw from one random number.
+    /// for the throttled backoff, if that is longer. One random number determines the jitter of
+    /// both backoffs.
     pub(super) fn own_delay(&self, failure: Failure, attempt: &Attempt, state: &BackoffState) -> OwnDelay {
         let (retry, previous) = (state.retry_after(attempt.number()) - 1, state.previous());
         let random = self.random();
