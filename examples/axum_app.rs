@@ -42,7 +42,8 @@ async fn store(State(attempts): State<Arc<AtomicUsize>>, document: String) -> Re
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // With the preset, the first open time is so short that the retry waits out the rejection.
+    // The preset's first open time is so short that the retry would wait out the rejection. This
+    // circuit opens for 30 s, so that the client receives the rejection.
     let breaker = BreakerConfig::http()
         .open_when(TripRule::consecutive(3)?)
         .open_for(OpenDuration::fixed(Duration::from_secs(30)));

@@ -62,7 +62,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = serve().await?;
     let counted = classify::first(classify::outcomes(by_body::<io::Error>)).or(BreakerClassifier);
     let circuit = Circuit::new(BreakerConfig::http().count_all_calls().classifier(counted));
-    // Outside the breaker, the error type is the breaker's.
+    // The retry is outside the breaker, so it classifies the breaker's error type.
     let retried =
         classify::first(classify::outcomes(by_body::<BreakerError<io::Error>>)).or(RetryClassifier::default());
     let mut orders = ServiceBuilder::new()

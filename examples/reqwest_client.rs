@@ -49,7 +49,8 @@ async fn main() -> Result<(), BoxError> {
     Ok(())
 }
 
-/// Starts a server that fails every second request. The retry resends a PUT, but not a POST.
+/// Starts a server that fails the first of every two requests. The retry resends a PUT, but not a
+/// POST.
 async fn serve() -> std::io::Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;

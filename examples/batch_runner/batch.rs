@@ -110,8 +110,8 @@ impl Batch {
 
     /// Saves the quota before a retry. The retry policy entered the retry into the quota when it
     /// decided to make it. After a crash, the quota may therefore contain a retry that wasn't
-    /// made, but never misses one that was. If the disk is full, the store logs a warning and tries
-    /// again later, and the batch goes on.
+    /// made, but never misses one that was, unless the save fails. If it fails (for example, because
+    /// the disk is full), the store logs a warning and tries again later, and the batch goes on.
     async fn about_to_retry(&self, item: &str, attempt: Attempt, why: &str) {
         let _ = self.store.flush().await;
         let (retries, in_all) = (self.quota.retries_for_key(item), self.quota.total_retries());
@@ -123,7 +123,7 @@ impl Batch {
         let _ = spawn_blocking(move || audit.flush()).await;
     }
 
-    /// Returns the reason after the state on which it is based, such as an open circuit, is saved.
+    /// Saves the state that caused the failure, such as an open circuit, then returns the reason.
     async fn give_up(&self, item: &str, ReportedError { error, report, .. }: ReportedError<io::Error>) -> NotDone {
         let _ = self.store.flush().await;
         let reason = match report.cause() {

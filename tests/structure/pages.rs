@@ -2,7 +2,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
-/// Describes each page of `folder` without a link in the README, or that `mod.rs` doesn't include.
+/// Describes each page of `folder` that `mod.rs` doesn't include or the README doesn't link.
 ///
 /// The second and later Markdown files of a module continue its page, so they need no link.
 pub(crate) fn lost_pages(folder: &Path, pages: &[String], mod_rs: &str, readme: &str) -> Vec<String> {

@@ -7,7 +7,7 @@ use syn::{Item, Meta};
 /// The number of lines that a file may have before its tests.
 const MAX_LINES: usize = 300;
 
-/// Describes each item of a `mod.rs` that is neither `mod` nor `use`.
+/// Describes a `mod.rs` with items other than `mod` and `use`. Test modules are allowed.
 pub(crate) fn code_in_mod_rs(file: &Path, text: &str) -> Vec<String> {
     if file.file_name().is_none_or(|name| name != "mod.rs") {
         return Vec::new();

@@ -86,7 +86,7 @@ fn recovery(calls: &[Call], end: Instant) -> Duration {
     let after = &calls[calls.partition_point(|call| call.at < end)..];
     let lost: Vec<usize> = (0..after.len()).filter(|&index| after[index].is_lost).collect();
     let of_two = lost.windows(2).rev().find(|pair| pair[1] - pair[0] < OF).map(|pair| pair[0]);
-    // With fewer than 100 calls after it, one lost call is more than 1 %.
+    // If fewer than 100 calls arrived from the last lost call on, it is more than 1 % of them.
     let last = lost.last().copied().filter(|&index| after.len() - index < OF);
     last.or(of_two).map_or(Duration::ZERO, |index| after[index].at - end)
 }

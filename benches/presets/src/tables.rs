@@ -71,11 +71,11 @@ pub struct Summary {
     partial: Option<f64>,
     limit: Option<f64>,
     overload: Option<f64>,
-    /// Seconds.
+    /// The latest recovery, in seconds.
     recovery: Option<f64>,
     /// Attempts in percent of the demand, from clients with at least 100 calls per second.
     pub reach: Option<f64>,
-    /// The same, from clients with 12 to 50 calls per second.
+    /// The same share, from clients with 12 to 50 calls per second.
     reach_of_slow: Option<f64>,
     /// The number of cells that break each clause of the rule.
     outside: [usize; 4],

@@ -122,7 +122,7 @@ impl Records {
     }
 
     /// The time from `end` to the arrival from which at most 1 of any 100 consecutive arrivals is
-    /// lost. `None` if there is no such arrival.
+    /// lost. `None` if the load ended before 100 requests had arrived from there on.
     pub fn recovered_after(&self, end: Duration) -> Option<Duration> {
         let after: Vec<_> = self.records.iter().filter(|record| record.due >= end).collect();
         let lost: Vec<_> = (0..after.len()).filter(|&place| after[place].lost.is_some()).collect();
