@@ -20,7 +20,7 @@ impl RetryConfig<RetryClassifier, NoTimeouts, NoQuota, GrpcReplay> {
     /// | its [initial tokens](crate::retry::TokenBucket::initial) | 100 | a lost connection fails all its calls at once, also right after the start |
     /// | [`wait_out_rejections`](Self::wait_out_rejections) | of up to 250 ms, in a call's first 300 ms | the preset breaker opens for 100 ms at first; a rejected call waits for that instead of failing |
     /// | [`idempotent`](Self::idempotent) | not set | a call on a lost connection [may have been processed](RetryClassifier#lost-connections). Statuses of the server are retried by code |
-    /// | [`timeouts`](Self::timeouts) | none | the `grpc-timeout` of a call limits it, if the caller sets one. Set it |
+    /// | [`timeouts`](Self::timeouts) | none | if the caller sets a `grpc-timeout`, it limits the call. Set one |
     /// | classifier | [`RetryClassifier`] | retries UNAVAILABLE, RESOURCE_EXHAUSTED with a delay, and calls that provably weren't sent |
     /// | request copies | [`GrpcReplay`] | requests of up to 64 KiB can be resent |
     ///

@@ -42,8 +42,8 @@ use crate::{
 /// call is resent only if it provably wasn't sent (a refused connection, a refused stream), or if
 /// [`RetryConfig::idempotent`](crate::RetryConfig::idempotent) states that every call may be
 /// processed more than once. [`retry_codes`](Self::retry_codes) and
-/// the retry policies of a [service config](super::ServiceConfig) also state it for their calls:
-/// there, a lost connection is retried as UNAVAILABLE, as in gRPC's own clients.
+/// the retry policies of a [service config](super::ServiceConfig) also state this for their calls:
+/// such a call on a lost connection is retried as UNAVAILABLE, as in gRPC's own clients.
 ///
 /// # Transport errors
 ///
@@ -62,9 +62,9 @@ use crate::{
 ///
 /// # Pushback
 ///
-/// If a retried code comes with a `grpc-retry-pushback-ms`, the retry waits for it, if it is at
-/// most [30 s](crate::RetryConfig::max_retry_after) (the default). After it, the backoff starts
-/// again from its first delay. A6 waits for exactly the pushback; this retry adds [up to 20
+/// If a retried code comes with a `grpc-retry-pushback-ms`, the retry waits for this time, if it is
+/// at most [30 s](crate::RetryConfig::max_retry_after) (the default). After this wait, the backoff
+/// starts again from its first delay. A6 waits for exactly the pushback; this retry adds [up to 20
 /// %](crate::RetryConfig::retry_after_jitter) at random, so that clients don't return together. A
 /// pushback that is negative, can't be parsed, or is repeated prevents further retries, as
 /// [A6](https://github.com/grpc/proposal/blob/master/A6-client-retries.md) requires.

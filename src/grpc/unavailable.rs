@@ -19,8 +19,9 @@ use crate::{Rejection, breaker::OnRejection, http::mark_rejection};
 /// # let _ = layer;
 /// ```
 ///
-/// A retry around the breaker still recognises the rejection: it waits out a short one, and returns
-/// any other. In a server, the pushback tells clients when to retry.
+/// A retry around the breaker still recognises the rejection: if the remaining time is short, it
+/// waits and tries again; otherwise it returns the response. In a server, the pushback tells
+/// clients when to retry.
 ///
 /// The response omits the circuit's name, which is internal to the server. To return another
 /// response, use [`BreakerLayer::respond_when_open`](crate::BreakerLayer::respond_when_open).

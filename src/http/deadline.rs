@@ -7,8 +7,8 @@ use crate::time::Instant;
 /// A retry with [`RetryClassifier`](super::RetryClassifier) as its classifier honours it: no wait
 /// ends after the deadline. For each attempt, the retry lowers the extension to the attempt's own
 /// deadline. The retry cuts off a running attempt at the deadline only if it has
-/// [`Timeouts`](crate::retry::Timeouts) with an outcome for this case; without them it has nothing
-/// to return.
+/// [`Timeouts`](crate::retry::Timeouts) with an outcome for this case; without such an outcome, the
+/// retry has nothing to return.
 ///
 /// ```
 /// use std::time::Duration;

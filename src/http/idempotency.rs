@@ -87,7 +87,7 @@ fn has_precondition(headers: &HeaderMap) -> bool {
     !headers.is_empty() && PRECONDITIONS.iter().any(|name| headers.contains_key(name))
 }
 
-/// Request extension: the request has an idempotency key in a header of another name.
+/// Request extension: the request has an idempotency key in a header other than `Idempotency-Key`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct HasKey;
 

@@ -9,7 +9,7 @@ const EARLY_DATA: HeaderName = HeaderName::from_static("early-data");
 #[derive(Debug, Clone, Copy)]
 pub struct RequestMemo {
     idempotent: bool,
-    /// The request was received in early data, so its sender must repeat it
+    /// The request has an `Early-Data` header. After a 425, its sender repeats it, not this retry
     /// ([RFC 8470, 5.2](https://www.rfc-editor.org/rfc/rfc8470#section-5.2)).
     pub(super) forwards_early_data: bool,
     pub(super) deadline: Option<Instant>,

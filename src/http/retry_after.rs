@@ -24,8 +24,8 @@ pub(crate) fn requested_delay(status: StatusCode, headers: &HeaderMap) -> Option
         .or_else(|| rate_limit_headers::reset_in(headers, clock, throttled))
 }
 
-/// These come first because they are more precise: services that send them also send `Retry-After`,
-/// rounded up to seconds.
+/// A delay in milliseconds takes precedence because it is more precise: services that send one also
+/// send `Retry-After`, rounded up to seconds.
 fn delay_in_milliseconds(headers: &HeaderMap) -> Option<Duration> {
     ["retry-after-ms", "x-ms-retry-after-ms"]
         .into_iter()

@@ -49,7 +49,7 @@ use crate::{
 /// A request with a key counts as idempotent. This is correct if **the server behind this retry**
 /// stores keys. In a client, the code that sets the header knows this. In a server or gateway that
 /// receives requests from outside, the header proves nothing: any client can set it, and a retry in
-/// front of a handler that ignores keys would execute a POST twice. There, use
+/// front of a handler that ignores keys would execute a POST twice. In a server or gateway, use
 /// [`ignore_idempotency_key`](Self::ignore_idempotency_key), unless the service behind the retry
 /// stores keys.
 #[derive(Debug, Clone, Copy, Default)]

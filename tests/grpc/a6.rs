@@ -124,8 +124,8 @@ async fn retries_send_the_number_of_previous_attempts() {
     assert_eq!(previous_attempts(&log), [None, Some("1".to_owned()), Some("2".to_owned())]);
 }
 
-/// Refused, pushback of 10 ms, success: three requests, of which the first doesn't count as an
-/// attempt.
+/// The server refuses the first request, answers the second with a pushback of 10 ms, and the third
+/// with success. The first doesn't count as an attempt.
 #[tokio::test]
 async fn a_refused_stream_is_retried_transparently() {
     const PUSHED_BACK: Reply = Reply::Only(&[("grpc-status", "14"), ("grpc-retry-pushback-ms", "10")]);
@@ -271,7 +271,8 @@ async fn the_retried_codes_can_be_configured() {
     }
 }
 
-/// 60 calls begin at once, and each fails once. grpcio answers all calls of such a burst too.
+/// 60 calls begin at once, and each fails once. With the preset, all of them succeed, as with
+/// grpcio.
 #[tokio::test(start_paused = true)]
 async fn a_burst_of_calls_that_fail_once_succeeds() {
     const ONCE: &[&[(&str, &str)]] = &[&[("grpc-status", "14")], &[("grpc-status", "0")]];

@@ -1,5 +1,6 @@
-//! A breaker that waits for the end of bodies, around gRPC calls. It counts whether all messages
-//! and a status arrived. The status itself counts if it comes before the first message.
+//! A breaker that waits for the end of bodies, around gRPC calls. A call is a success if its
+//! messages are complete and a status arrives. The classifier sees this status only if it comes
+//! before the first message.
 
 use std::{convert::Infallible, io};
 
@@ -26,7 +27,7 @@ use crate::{
     scripted_http2::{self, Reply},
 };
 
-/// Successes, failures, neutral, dropped.
+/// The numbers of successful, failed, neutral and dropped calls.
 type Counts = (u64, u64, u64, u64);
 
 const SUCCESS: Counts = (1, 0, 0, 0);

@@ -31,7 +31,7 @@ type Outcome = (Vec<String>, Code);
 
 const NAMES: [&str; 3] = ["Ann", "Ben", "Cem"];
 
-/// Makes one call. All its names are available from the beginning.
+/// Makes one call. Its request stream yields all names without waiting.
 async fn call(kind: Kind, client: &mut GreeterClient<Stack>) -> Outcome {
     let names = tokio_stream::iter(NAMES.map(name));
     in_time(async {

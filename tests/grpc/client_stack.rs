@@ -39,7 +39,8 @@ use crate::{
     stack,
 };
 
-/// The whole stack: the breaker counts every attempt, and the retry doesn't repeat its rejection.
+/// The whole stack: the breaker counts every attempt, and the retry makes no further attempt after
+/// a rejection.
 #[tokio::test]
 async fn a_breaker_opens_and_rejects() {
     let (serving, host) = Host::playing(&[AtOnce]).await;
@@ -199,8 +200,8 @@ async fn a_deadline_ends_the_call_and_drops_its_parts() {
     serving.ends().await;
 }
 
-/// A timeout of the channel has the code DEADLINE_EXCEEDED for both layers: the circuit counts it,
-/// and the retry repeats it if the config includes that code.
+/// A timeout of the channel has the code DEADLINE_EXCEEDED for both layers: the circuit counts a
+/// failure, and the retry makes another attempt if the config includes that code.
 #[tokio::test]
 async fn the_channels_timeout_applies_to_each_attempt() {
     use tower_recourse::grpc::Code;
@@ -268,8 +269,8 @@ async fn clients_that_share_a_throttle_stop_together() {
     for _ in 0..4 {
         in_time(to_up.greet(name("Ann"))).await.unwrap();
     }
-    // A failure takes one token, and a retry needs more than 5 then: 6 tokens aren't enough, 6.5
-    // are.
+    // A failure takes one token, and a retry then needs more than 5 tokens. So a call that starts
+    // with 6 tokens isn't retried, and one that starts with 6.5 is.
     assert_eq!(throttle.tokens(), 6.0);
     in_time(to_down.greet(name("Ann"))).await.unwrap_err();
     assert_eq!((of_down.attempts(), throttle.tokens()), (7, 5.0));
@@ -296,7 +297,8 @@ async fn a_refused_connection_is_retried() {
     serving.ends().await;
 }
 
-/// Request streams are resent too, because the server hasn't processed them.
+/// The server refuses a call with a request stream, so it hasn't processed the call. The retry
+/// resends it although the config allows no retries.
 #[tokio::test]
 async fn a_refused_client_stream_is_retried_transparently() {
     use scripted_http2::Reply::Reset;
@@ -311,9 +313,9 @@ async fn a_refused_client_stream_is_retried_transparently() {
     assert!(log.iter().all(|(_, headers)| !headers.contains_key("grpc-previous-rpc-attempts")));
 }
 
-/// The streams fail after their first message. A breaker that classifies response heads has already
-/// counted a success. A breaker that waits for the end of bodies counts incomplete streams as
-/// failures, but doesn't classify the status in trailers.
+/// After its first message, a stream ends with OK, ends with UNAVAILABLE, or is reset. A breaker
+/// that classifies response heads counts no failure. A breaker that waits for the end of bodies
+/// counts the reset as a failure, but doesn't classify the status in trailers.
 #[tokio::test]
 async fn a_breaker_counts_a_stream_that_fails_later() {
     use scripted_http2::Reply::{Message, MessageThenReset};
@@ -342,7 +344,8 @@ async fn a_breaker_counts_a_stream_that_fails_later() {
 }
 
 /// The reason of a reset determines the code of the stream. The cases list the number of failures
-/// that the breaker counts. Each call is made twice: with no retryable code, and with this one.
+/// that the breaker counts. Each call is made twice: with no retryable code, and with the code of
+/// the reset as the only one.
 #[tokio::test]
 async fn a_reset_stream_has_the_code_of_its_reason() {
     use scripted_http2::Reply::Reset;

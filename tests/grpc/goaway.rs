@@ -99,7 +99,8 @@ async fn play(mut socket: TcpStream, calls: &AtomicUsize, script: &[Fate]) -> io
     }
 }
 
-/// Sends the last stream and the reason, and returns when the client has closed the connection.
+/// Sends a GOAWAY with this last stream and reason, then the bytes `then`. Returns when the client
+/// has closed the connection.
 async fn go_away(socket: &mut TcpStream, last: u32, reason: h2::Reason, then: &[u8]) -> io::Result<()> {
     let payload = [last.to_be_bytes(), u32::from(reason).to_be_bytes()].concat();
     socket.write_all(&[&frame(GOAWAY, 0, 0, &payload), then].concat()).await?;
@@ -135,7 +136,7 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
 }
 
 /// The result of a script with this many retries: the code, the calls that the server has read, and
-/// the tokens of a throttle of 10.
+/// the tokens left in a throttle that starts with 10.
 async fn outcome_of(script: &'static [Fate], retries: u32) -> (Code, usize, f64) {
     let throttle = Arc::new(RetryThrottle::max_tokens(10).unwrap());
     let (serving, calls) = playing(script).await;

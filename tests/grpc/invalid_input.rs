@@ -161,7 +161,7 @@ async fn empty_frames_without_an_end() {
     assert!(given.load(Ordering::SeqCst) < 100);
 }
 
-/// Further trailers and messages after the trailers.
+/// A body that would yield further trailers and a message after its trailers.
 #[tokio::test]
 async fn a_body_is_not_polled_after_its_trailers() {
     let service = service_fn(|_: Request<Empty<Bytes>>| {
@@ -268,7 +268,7 @@ async fn extreme_service_configs() {
             let (log, service) = answers(&[&[("grpc-status", "14")], &[("grpc-status", "0")]]);
             let begun = Instant::now();
             let calling = config.layer().layer(service).oneshot(request("/any.Service/Method"));
-            // Ten years stand for forever.
+            // Some of these backoffs last longer than ten years. The test stops waiting then.
             let answer = tokio::time::timeout(Duration::from_secs(10 * 365 * 24 * 3600), calling).await;
             assert!(
                 answer.is_err() || log.lock().unwrap().len() == 2,
@@ -295,7 +295,8 @@ async fn extreme_service_configs() {
     assert!(RetryConfig::from_service_config(&format!(r#"{{ "methodConfig": {deep} }}"#)).is_err());
 }
 
-/// The parts of a call that are checked afterwards. No body may be held then, whatever the outcome.
+/// The parts of a call that a test checks after the call. Whatever the outcome, no body may be held
+/// at that point.
 struct Everything {
     replay: Replay,
     circuit: Circuit<tower_recourse::grpc::BreakerClassifier>,

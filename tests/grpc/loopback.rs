@@ -1,4 +1,4 @@
-//! A server on the loopback interface that can check that nothing is left of it.
+//! A server on the loopback interface, with a check that no task is left at the end.
 
 use std::{future::Future, net::SocketAddr};
 
@@ -25,7 +25,7 @@ impl Serving {
     }
 
     /// Checks that nothing is left over: no task on either side, and so no connection, because each
-    /// connection has a task. The client was dropped before.
+    /// connection has a task. The caller has to drop the client first.
     pub(crate) async fn ends(self) {
         self.accepting.abort();
         let tasks = || Handle::current().metrics().num_alive_tasks();

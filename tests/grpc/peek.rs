@@ -1,4 +1,5 @@
-//! The first frame of a response: what it decides, and that nothing of it is lost.
+//! The first frame of a response: what the layer decides by it, and that the caller still receives
+//! it.
 
 use std::{convert::Infallible, io, sync::Arc, time::Duration};
 
@@ -82,8 +83,8 @@ async fn no_frame_is_lost() {
     assert!(none.frame().await.is_none());
 }
 
-/// Sending a request ends with its trailers, with its end, with an error, or when the body is
-/// dropped. If the body reports its end with the last frame, that frame ends it.
+/// A request counts as sent when its body yields trailers, ends, fails, or is dropped, or when the
+/// body reports its end with the last frame.
 #[tokio::test]
 async fn when_a_request_has_been_sent() {
     for (frames, last) in [
@@ -100,7 +101,7 @@ async fn when_a_request_has_been_sent() {
         }
         assert!(sending.is_complete(), "after {last}");
     }
-    // A body that reports its end isn't polled again.
+    // `Full` reports its end with its only frame. A sender might not poll it again.
     let whole: Boxed = Full::from("one").map_err(|never| match never {}).boxed_unsync();
     let (body, sending) = whole.track();
     let mut body = Box::pin(body);

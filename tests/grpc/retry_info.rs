@@ -125,7 +125,7 @@ async fn a_retry_waits_for_the_delay_in_the_status_details() {
     assert_eq!(delay(EXHAUSTED, vec![elsewhere]).await, Some(3_000 * MS));
     assert_eq!(delay(EXHAUSTED, vec![retry_info(0, 0)]).await, Some(50 * MS), "at least that long");
     assert_eq!(delay(UNAVAILABLE, vec![retry_info(0, 10_000_000)]).await, Some(50 * MS));
-    // With and without padding.
+    // Details of three lengths, each with and without padding.
     for length in 0..3 {
         let mut headers = headers(EXHAUSTED, &[]);
         let more = any("x.y/z", vec![0; length]);
@@ -179,7 +179,7 @@ async fn the_details_in_trailers_are_waited_for_too() {
     assert_eq!(calls[1] - calls[0], 4_000 * MS);
 }
 
-/// A proxy's response isn't gRPC. It uses the headers of HTTP.
+/// A proxy's response isn't gRPC. The delay is in its HTTP headers.
 #[tokio::test(start_paused = true)]
 async fn the_retry_after_of_a_proxy_is_waited_for() {
     let proxy = |status: u16, headers: Vec<(&'static str, &'static str)>| {
@@ -211,7 +211,7 @@ async fn the_retry_after_of_a_proxy_is_waited_for() {
     assert_eq!(proxy(503, both).await, Some(100 * MS), "a pushback takes precedence");
 }
 
-/// The retry ignores details that it can't read, and waits for its own delay.
+/// The retry ignores details that it can't read, and waits for its own backoff.
 #[tokio::test(start_paused = true)]
 async fn details_that_cannot_be_read_are_ignored() {
     let whole = status(UNAVAILABLE, vec![retry_info(1, 0)]);

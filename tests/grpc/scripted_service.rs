@@ -28,7 +28,7 @@ pub(crate) enum Fate {
     Success,
     /// A failure before the server reads anything of the request.
     AtOnce,
-    /// A failure without headers, once this many names have arrived, or all.
+    /// A failure without headers, once this many names, or all names, have arrived.
     AfterNames(usize),
     /// The server reads everything and sends headers; the failure is in the trailers.
     InTrailers,

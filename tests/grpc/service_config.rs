@@ -230,7 +230,8 @@ fn five_attempts() -> ServiceConfig {
     read(&format!(r#"{{ "methodConfig": [{{ "name": [{{}}], "retryPolicy": {policy} }}] }}"#))
 }
 
-/// The request's deadline isn't a part of the service config. The retry of the config respects it.
+/// The deadline comes from the request, not from the service config. No wait of the retry crosses
+/// it.
 #[tokio::test(start_paused = true)]
 async fn no_wait_crosses_the_deadline() {
     for (timeout, made) in [("60S", 5), ("1m", 1)] {
@@ -243,7 +244,7 @@ async fn no_wait_crosses_the_deadline() {
 }
 
 /// The budget, the limit of stored bodies, and the observers aren't a part of the service config.
-/// The base config sets them.
+/// `map_methods` sets them for all methods.
 #[tokio::test(start_paused = true)]
 async fn the_budget_pays_for_retries_that_are_made() {
     let short = || Full::<Bytes>::from("short").map_err(io::Error::other).boxed_unsync();

@@ -122,7 +122,7 @@ fn a_page_of_html_with_status_200_is_unknown() {
         assert_eq!(code(&message), None, "{content_type}");
         assert_eq!((to_retry(&message), to_breaker(&message)), (Verdict::Success, Verdict::Success));
     }
-    // A `grpc-status` counts, and so does an HTTP status that is more specific.
+    // A `grpc-status`, and an HTTP status other than 200, take precedence over the content type.
     let given = response(200, &[("content-type", "text/html"), ("grpc-status", "5")], "<html>");
     let proxied = response(503, &[("content-type", "text/html")], "<html>");
     assert_eq!((code(&given), code(&proxied)), (Some(Code::NotFound), Some(Code::Unavailable)));
@@ -145,7 +145,7 @@ fn a_pushback_changes_the_delay_of_retryable_codes() {
     }
     assert_eq!((pushed("0", "250"), pushed("5", "250")), (Verdict::Success, Verdict::Neutral));
     assert_eq!(pushed("13", "250"), Verdict::permanent().delivery(Delivery::Sent));
-    // The response of a proxy that knows gRPC.
+    // A proxy's response with an HTTP status and a gRPC pushback.
     let proxied = response(503, &[("grpc-retry-pushback-ms", "250")], "");
     assert_eq!(to_retry(&proxied), Verdict::transient().delivery(Delivery::Sent).retry_after_pushback(ms));
     // A breaker may use the pushback.

@@ -81,7 +81,8 @@ async fn a_client_stream_that_fails_while_sent_starts_again() {
     assert_eq!(host.names(), [&["Ann"][..], &[], &["Ann", "Ben", "Cem"]]);
 }
 
-/// The same with a response stream. The call can be resent as long as no response has arrived.
+/// As in the previous test, with a response stream. The retry can resend the call until the first
+/// message of the response arrives.
 #[tokio::test]
 async fn a_bidirectional_stream_that_fails_early_starts_again() {
     let (serving, host) = Host::playing(&[AfterNames(1), AtOnce, Success]).await;
@@ -213,7 +214,8 @@ async fn a_dropped_call_leaves_nothing() {
     assert_eq!(host.attempts(), 1);
 }
 
-/// The client's own stream ends early. The retry doesn't repeat such a call.
+/// The client sends one name, and then neither another name nor the end of its stream. The call
+/// ends at its deadline, and the retry doesn't repeat it.
 #[tokio::test]
 async fn a_client_that_stops_sending_meets_its_deadline() {
     let (serving, host) = Host::playing(&[Success]).await;

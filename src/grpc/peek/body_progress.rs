@@ -88,8 +88,8 @@ struct SentBody<B> {
     ended: Arc<AtomicBool>,
 }
 
-/// A server may answer without reading the whole request. Its client then drops the body, and
-/// nothing more is sent.
+/// A server may answer without reading the whole request. The HTTP/2 client then drops the body,
+/// and sends no more of it.
 impl<B> Drop for SentBody<B> {
     fn drop(&mut self) {
         self.ended.store(true, Ordering::Relaxed);

@@ -1,8 +1,8 @@
 //! A breaker that records each call when its response body ends.
 //!
 //! [`BreakerLayer`](crate::BreakerLayer) classifies a call by the head of its response. If a server
-//! sends a 200 head and then breaks off, or takes a minute for the body, it counts a success.
-//! [`BodyBreakerLayer`] keeps the permit until the body ends:
+//! sends a 200 head and then breaks off, or takes a minute for the body, the breaker still counts a
+//! success. [`BodyBreakerLayer`] keeps the permit until the body ends:
 //!
 //! | end of the call | recorded as |
 //! |---|---|

@@ -3,8 +3,8 @@
 //! A server may send a 200 head and fail before it sends any of the body. A retry that sees only
 //! the head counts a success and returns the response, and the caller gets an error from the body.
 //! Put [`FirstFrameLayer`] innermost in the stack: it returns a response only when the first frame
-//! of its body has arrived, so the retry still sees an earlier error. After the first frame there
-//! is no retry, because the caller has the response.
+//! of its body has arrived, so the retry sees an error that comes before this frame. After the
+//! first frame there is no retry, because the caller has the response.
 //!
 //! ```text
 //!           head         error
@@ -61,7 +61,7 @@
 //! - For streams whose first frame may take long, such as server-sent events: the head waits for
 //!   the first frame.
 //! - If the server sends nothing before it has received more of the request, and the client sends
-//!   no more before it has the head: both wait forever.
+//!   no more before it has the head: server and client then wait for each other forever.
 //!
 //! # Errors
 //!

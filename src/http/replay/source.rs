@@ -6,8 +6,8 @@ use super::recording::{Recording, lock};
 
 /// The source of a recording, taken out so that a task can call it without holding the lock.
 ///
-/// Dropping this value returns the source. If the source panics, no further reader can start; the
-/// newest reader polls it again and handles the outcome itself.
+/// Dropping this value returns the source. If the source panics, no further reader can start. The
+/// newest reader polls the source again, and yields what that poll returns.
 pub(super) struct TakenSource<'a, B> {
     recording: &'a Mutex<Recording<B>>,
     reader: u32,
@@ -36,7 +36,7 @@ impl<'a, B> TakenSource<'a, B> {
         self.source.as_mut().expect("the source is returned once")
     }
 
-    /// Reads a property of the source, and returns it.
+    /// Reads a property of the source, puts the source back, and returns the property.
     pub(super) fn inspect<T>(mut self, read: impl FnOnce(&B) -> T) -> T {
         let property = read(self.get_mut());
         self.put_back(SourceOutcome::Nothing);
