@@ -220,7 +220,7 @@ fn a_hint_is_never_after_the_limit_that_closes_the_circuit() {
     assert_eq!(circuit.try_acquire().unwrap_err().retry_in(), Some(ms(3)));
 }
 
-/// Whether the hint is within its bounds; `None` if there is no hint.
+/// Whether the hint of the next rejection is 50 to 150 ms; `None` if there is no hint.
 fn hint(circuit: &Circuit) -> Option<bool> {
     circuit.try_acquire().unwrap_err().retry_in().map(|hint| (ms(50)..=ms(150)).contains(&hint))
 }

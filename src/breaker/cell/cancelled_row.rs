@@ -37,8 +37,8 @@ impl StateCell {
         let row = || of(&self.probes, generation, state);
         let calls = match word.phase {
             Phase::Open => 0,
-            // Another call has ended since the last cancelled one, or no call was cancelled before:
-            // a row begins.
+            // A call has succeeded, failed or ended neutrally since the last cancelled one, or no
+            // call was cancelled before: a row begins.
             Phase::Closed { .. } if word.answered || row() == 0 => {
                 if !self.lease_until.extend(before, generation, now()) {
                     return None;

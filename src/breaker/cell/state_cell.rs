@@ -62,8 +62,8 @@ impl StateCell {
     }
 
     /// Returns whether a success of `generation` leaves the word as it is: the circuit is closed,
-    /// the generation is current, no call has failed since the last success, and a call has ended
-    /// since the last cancelled one.
+    /// the generation is current, no call has failed since the last success, and
+    /// [`answered`](StateWord::answered) is set.
     #[inline]
     pub(crate) fn success_changes_nothing(&self, generation: u32) -> bool {
         let word = self.read();

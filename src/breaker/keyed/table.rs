@@ -170,8 +170,8 @@ impl<K: Hash + Eq + Clone, V: Clone> Table<K, V> {
         (&self.buckets[hash as usize & (self.buckets.len() - 1)], (hash >> 32) as u32)
     }
 
-    /// Counts an entry that was just inserted. If there are too many, evicts another entry, or else
-    /// removes this one.
+    /// Counts an entry that was just inserted. If the table was full, evicts another entry, or
+    /// removes this one if no other entry can be evicted.
     fn make_room(&self, bucket: &Bucket<K, V>, entry: &Arc<Entry<K, V>>, pinned: impl Fn(&V) -> bool) {
         let others = self.len.fetch_add(1, Ordering::Relaxed);
         let newcomer = Newcomer { table: self, bucket, entry };
@@ -183,7 +183,7 @@ impl<K: Hash + Eq + Clone, V: Clone> Table<K, V> {
         // `evicted` is dropped last: the `Drop` of its key may panic.
     }
 
-    /// Evicts a key whose value isn't pinned, preferably one without visits.
+    /// Evicts a key for whose value `pinned` returns `false`, preferably a key without visits.
     fn evict(&self, pinned: impl Fn(&V) -> bool) -> Option<Arc<Entry<K, V>>> {
         let (mut idlest, mut looks): (Option<Idle<'_, K, V>>, usize) = (None, 0);
         for turn in 0..self.buckets.len() {

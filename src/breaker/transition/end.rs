@@ -28,8 +28,9 @@ pub(crate) enum CallResult {
 }
 
 /// Returns the word after a call of the word's generation has ended. `counts` are those of the
-/// windows while closed, and of the probes while half-open; they include this result. `row_lasted`
-/// is how long the row of failures, or of cancelled calls, has lasted, in microseconds.
+/// windows while closed, and of the probes while half-open; they include this result. For a
+/// cancelled call, they are those of the row of cancelled calls. `row_lasted` is how long the row
+/// of failures, or of cancelled calls, has lasted, in microseconds.
 pub(crate) fn after_call(
     rules: &Rules,
     probes: &ProbePolicy,

@@ -15,7 +15,8 @@ pub(crate) struct StateWord {
     /// [`MAX_STREAK`](Self::MAX_STREAK).
     pub(crate) streak: u8,
     pub(crate) phase: Phase,
-    /// Closed: a call has ended since the last cancelled one, or since the circuit closed.
+    /// Closed: a call has ended with a success, a failure or a neutral result since the last
+    /// cancelled call, or since the circuit closed.
     pub(crate) answered: bool,
 }
 
