@@ -198,7 +198,7 @@ fn a_reader_that_holds_the_lock_prevents_no_rotation() {
     reader.wait().unwrap();
 }
 
-/// The reader locks either the audit alone, or all files and the audit's lock file.
+/// The reader locks the audit file alone, or also its lock file.
 #[test]
 fn a_reader_with_a_lock_causes_no_lost_line() {
     for all in [false, true] {

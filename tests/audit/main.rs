@@ -425,7 +425,8 @@ fn a_writer_that_panics_loses_only_its_own_lines() {
     assert_eq!((kinds, audit.dropped_lines()), (vec!["audit_lost".to_owned(), "second".to_owned()], 1));
 }
 
-/// The audit keeps the last error and drops the one before it.
+/// The audit keeps the writer's last error. Replacing it drops the error before it, and that error
+/// uses the audit in its `drop`.
 #[test]
 fn a_writers_error_may_use_the_audit_in_its_drop() {
     type Held = Arc<Mutex<Option<Audit>>>;

@@ -56,8 +56,8 @@ async fn succeed(batch: &Batch, item: &str) {
     batch.process(item, |_| async { Ok(()) }).await.unwrap();
 }
 
-/// Opens the circuit with five items that each fail once. The switch is off, so there are no
-/// retries and the quota counts nothing.
+/// Opens the circuit with five items that each fail once. Meanwhile the retry switch is off, so
+/// there are no retries and the quota counts nothing.
 async fn open_circuit(batch: &Batch) {
     batch.retry_switch.turn_off();
     for item in ["o-1", "o-2", "o-3", "o-4", "o-5"] {
@@ -114,7 +114,7 @@ async fn point_2_all_items_together_have_fifty_retries() {
             _ => ("global limit", 0),
         };
         assert_eq!((not_done.reason, not_done.retries), expected, "item {item}");
-        // Closes the circuit again, which other tests cover.
+        // `resume` closes the circuit again, which other tests cover.
         batch.resume();
     }
     assert_eq!((calls, batch.quota.total_retries()), (30 + 50, 50));

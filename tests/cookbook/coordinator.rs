@@ -294,8 +294,9 @@ async fn corrected_late_results_do_not_count() {
     assert_eq!(state(&coordinator), State::HalfOpen, "a late failure doesn't reopen it");
 }
 
-/// The breaker keeps the loop from spinning. With 1 s between calls, five fail. Then one is made
-/// every 30 s, and after each of them one caller has to wait.
+/// The breaker keeps the loop from spinning. Five calls fail, 1 s apart, and open the circuit. In
+/// the rest of the 120 s, one call every 30 s fails. The circuit rejects one call after each of its
+/// four openings.
 #[tokio::test(start_paused = true)]
 async fn the_loop_does_not_spin_on_failures() {
     listen();

@@ -246,7 +246,8 @@ async fn point_6_a_budget_bounds_the_retries_of_all_calls() {
         };
         wrapper.call_or(failing, cause).await.unwrap();
     }
-    // A fifth of the traffic and the initial tokens. Without a budget there would be 3,000 retries.
+    // The budget allows retries for a fifth of the traffic, plus the initial tokens. Without a
+    // budget there would be 3,000 retries.
     let retries = calls.get() - 1_000;
     assert!((200..=400).contains(&retries) && refused > 800, "{retries} retries, {refused} refused");
 }

@@ -54,7 +54,8 @@ impl Script {
     }
 }
 
-/// A ladder of two translators and a payment service, its memory, and a desk.
+/// A ladder of two translators and a payment service. It has a memory of earlier answers, and a
+/// desk where the person receives tasks.
 struct Scene {
     atlas: Script,
     babel: Script,
@@ -166,8 +167,8 @@ async fn point_2_so_does_an_unrecoverable_error_of_a_backup() {
     assert_eq!(scene.rungs(), ["another", "another failed", "person"]);
     assert_eq!(scene.desk.try_recv(), Ok((TASK, Some(FINAL))));
 
-    // The circuit of the first service opens, and the service isn't called any more. The caller
-    // still gets the response of the second one.
+    // The circuit of the first service opens, and that service isn't called any more. The second
+    // service still fails, so the person still gets the task.
     scene.call(TASK).await.unwrap();
     assert_eq!(scene.sources.providers[ATLAS].circuit.state(), State::Open);
     scene.rungs();

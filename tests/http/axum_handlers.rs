@@ -21,7 +21,8 @@ use tower_recourse::{BreakerConfig, BreakerError, BreakerLayer, RetryConfig, Ret
 
 use crate::loopback::{self, serve};
 
-/// A macro, because a function would have to return `impl Service`.
+/// A macro keeps the concrete type of the stack, as in the docs. A function would have to return
+/// `impl Service`.
 macro_rules! stack {
     () => {
         ServiceBuilder::new()

@@ -69,7 +69,7 @@ async fn a_rejection_is_503_with_retry_after_and_a_problem_body() {
 }
 
 /// An axum router is always ready. It polls its layers ready only when it has a request, so the
-/// request waits.
+/// request waits until the breaker is ready.
 #[tokio::test(start_paused = true)]
 async fn a_breaker_that_is_not_ready_keeps_its_requests_waiting() {
     let circuit = Circuit::new(

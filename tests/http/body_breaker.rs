@@ -87,7 +87,8 @@ async fn a_body_that_fails_is_a_failure() {
     assert_eq!((counted(&circuit), circuit.state()), (FAILURE, State::Open));
 }
 
-/// A body can end without trailers, with trailers, or by `is_end_stream`.
+/// A body ends without trailers, with trailers, or by `is_end_stream`. In each case its length is
+/// compared with `content-length`.
 #[tokio::test]
 async fn a_body_shorter_than_announced_is_a_failure() {
     for trailers in [false, true] {
@@ -153,7 +154,8 @@ async fn a_body_that_the_client_drops_is_neutral() {
     }
 }
 
-/// Some callers don't poll the body after the last frame.
+/// Some callers don't poll the body after the last frame. So the call ends with that frame if the
+/// body reports its end, or has the announced length.
 #[tokio::test]
 async fn a_complete_body_ends_without_another_poll() {
     let whole = circuit();
@@ -306,7 +308,7 @@ async fn a_readiness_error_is_the_outcome_of_the_call() {
 }
 
 /// The body breaker counts the rejection of an inner breaker as neutral, and an outer retry doesn't
-/// repeat it. A body breaker and a head breaker may also share one circuit.
+/// repeat it. A body breaker and a `BreakerLayer` may also share one circuit.
 #[tokio::test(start_paused = true)]
 async fn the_body_breaker_cooperates_with_other_layers() {
     let (outer, inner) = (circuit(), circuit());

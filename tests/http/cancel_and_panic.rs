@@ -29,7 +29,8 @@ use crate::{
     replay_bodies::Boxed,
 };
 
-/// The parts of a call that are checked afterwards. No body may be held then, whatever the outcome.
+/// The parts of a call that a test checks after the call. No body may be held then, whatever the
+/// outcome.
 struct Everything {
     replay: Replay,
     circuit: Circuit<BreakerClassifier>,

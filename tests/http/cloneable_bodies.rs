@@ -44,8 +44,8 @@ async fn text(body: Shared) -> String {
     String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap()
 }
 
-/// Reads the bodies that it receives, and responds with 503. Records the memory of the shared pool
-/// and of the retry's own pool after each body.
+/// Checks that each body is `expected`, runs `check`, and responds with 503. The tests compare the
+/// memory in use in `check`.
 #[derive(Clone, Default)]
 struct Failing {
     calls: Arc<AtomicUsize>,
@@ -221,7 +221,7 @@ async fn a_body_that_cannot_be_replayed_is_not_stored() {
     let kept = begun.clone();
     assert!(next(&mut begun).is_ready());
     assert_eq!((replay.memory_in_use(), begun.is_replayable()), (4, true));
-    // A clone of a body that was begun is also complete.
+    // A clone made after the reading began also reads the whole body.
     assert_eq!(text(begun.clone()).await, "12345");
     drop(kept);
     assert_eq!(replay.memory_in_use(), 0);

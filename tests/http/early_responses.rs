@@ -37,8 +37,8 @@ fn client(version: Version) -> Client<HttpConnector, Boxed> {
     Client::builder(TokioExecutor::new()).http2_only(version == Version::Two).build_http()
 }
 
-/// Responds with 503 to the first requests as soon as their head has arrived, without reading
-/// further. Then it reads the whole body and returns it.
+/// Responds with 503 to the first `times` requests as soon as their head has arrived, without
+/// reading further. For later requests, it reads the whole body and responds with that body.
 async fn early_server(version: Version, times: usize) -> (SocketAddr, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -86,7 +86,7 @@ async fn the_next_attempt_continues_from_the_source() {
         let request = Request::put(format!("http://{address}/")).body(source.boxed_unsync()).unwrap();
         let service = RetryLayer::new(config().replay(replay.clone())).layer(client(version));
         let answering = tokio::spawn(async move { service.oneshot(request).await });
-        // The rest is sent after the server has responded twice.
+        // The rest of the body is sent after the third request has arrived, so after two responses.
         let counted = calls.clone();
         let answered_twice = async move {
             while counted.load(Ordering::SeqCst) < 3 {
@@ -116,8 +116,8 @@ async fn nothing_is_stored_after_the_caller_gave_up() {
             let retry = RetryLayer::new(config().retries(100).replay(replay.clone()));
             let service = retry.layer(client(version));
             let _ = timeout(Duration::from_millis(given_up_after), service.oneshot(request)).await;
-            // The connection's task may still hold the body for a moment, and the source still
-            // exists.
+            // The connection's task may hold the body for a moment longer. The test keeps the
+            // source open meanwhile.
             let forgotten = async {
                 while replay.memory_in_use() > 0 {
                     tokio::time::sleep(Duration::from_millis(1)).await;
@@ -129,8 +129,8 @@ async fn nothing_is_stored_after_the_caller_gave_up() {
     }
 }
 
-/// The client's own body fails. The request isn't retried, whatever its method, and doesn't count
-/// against the server.
+/// The client's own body fails. The request isn't retried, although it is a PUT, and the circuit
+/// counts the call as neutral.
 #[tokio::test]
 async fn a_request_whose_body_fails_is_not_retried() {
     for version in [Version::One, Version::Two] {

@@ -117,7 +117,8 @@ fn empty_frames_without_end_are_passed_on() {
     assert!(!failed_before_first_frame(&assert_ready!(answering.poll())));
 }
 
-/// Sends these frames in each attempt; `None` fails the body.
+/// Makes a request whose attempts get these bodies, one after another; the last one repeats. `None`
+/// fails the body. Returns the number of attempts, and the body that the caller gets.
 async fn attempts(
     method: &str,
     bodies: &'static [&'static [Option<&'static str>]],
@@ -139,8 +140,8 @@ async fn attempts(
     let body = answer.into_body().collect().await.map(http_body_util::Collected::to_bytes);
     let calls = calls.load(std::sync::atomic::Ordering::SeqCst);
     let stats = circuit.stats();
-    // For the breaker around it, every attempt whose body failed is a failure, before the first
-    // frame and after it.
+    // The body breaker counts every attempt whose body failed as a failure, before the first frame
+    // and after it.
     assert_eq!(stats.total_successes, Some(u64::from(body.is_ok())));
     assert_eq!(stats.total_failures, calls as u64 - u64::from(body.is_ok()));
     (calls, body)
@@ -158,7 +159,8 @@ async fn only_failures_before_the_first_frame_are_retried() {
     assert_eq!((calls, body.unwrap_err().to_string()), (1, "reset".to_owned()), "it was sent");
 }
 
-/// A classifier of statuses sees that the body failed before it began, whatever the status.
+/// The classifiers of responses return a failure for a body that failed before it began, although
+/// the status is 200.
 #[tokio::test]
 async fn a_failed_first_frame_is_a_failure_to_every_classifier() {
     fn judged<B, C: Classifier<Request<()>, Response<B>, io::Error>>(classifier: &C, answer: &Response<B>) -> Verdict {

@@ -1,4 +1,4 @@
-//! Tests of HTTP, on sockets where users have sockets.
+//! Tests of HTTP. They use sockets where a real client or server takes part.
 
 #[path = "../support/await_points.rs"]
 mod await_points;

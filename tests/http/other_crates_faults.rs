@@ -34,7 +34,8 @@ fn chunks() -> Frames {
 }
 
 /// Resends a body whose first attempt has read `frames_read` frames (`None`: hasn't polled it).
-/// With `lingers`, the first attempt's body still exists then. Returns what is sent again.
+/// With `lingers`, the first attempt's body still exists while the body is resent. Returns the
+/// resent body.
 async fn sent_again<B>(body: B, frames_read: Option<usize>, lingers: bool) -> Bytes
 where
     B: Replayable + Body<Data = Bytes, Error: std::fmt::Debug> + Unpin,

@@ -35,7 +35,8 @@ type Headers = &'static [(&'static str, &'static str)];
 const DATE: &str = "Sun, 29 Nov 2026 14:00:00 GMT";
 const LATER_BY_7: &str = "Sun, 29 Nov 2026 14:00:07 GMT";
 
-/// The local clock shows another year. It isn't used, because the response has a `Date`.
+/// The local clock shows another year than the headers. The classifier doesn't use the local clock
+/// if the response has a `Date`.
 #[tokio::test(start_paused = true)]
 async fn a_date_is_compared_with_the_servers_own_clock() {
     let cases: [(Headers, Option<Duration>); 7] = [

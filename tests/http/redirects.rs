@@ -70,7 +70,8 @@ async fn redirecting(status: u16) -> (SocketAddr, Seen) {
     (address, seen)
 }
 
-/// reqwest as in the docs. A body made by `wrap` can't be sent to a second host; other bodies can.
+/// reqwest as in the docs. A body made by `wrap` is a stream, which reqwest can't resend after a
+/// redirect. It can resend other bodies.
 fn reqwest_service(
     client: reqwest::Client,
     wrap: bool,
@@ -105,7 +106,7 @@ fn no_proxy() -> reqwest::ClientBuilder {
 }
 
 /// got#930, curl#5462: the second host refuses the connection, but the first host has received the
-/// POST.
+/// POST, so a retry would send the POST twice.
 #[tokio::test]
 async fn a_post_redirected_to_a_dead_host_is_sent_once_by_reqwest() {
     for (status, wrap) in [(301, true), (302, true), (303, true), (303, false), (307, false), (308, false)] {
@@ -130,8 +131,8 @@ async fn a_get_redirected_to_a_dead_host_is_retried_by_reqwest() {
     }
 }
 
-/// The proxy answers one request and closes. The client can't reach it when it follows the
-/// redirect.
+/// The proxy answers one request and stops listening. So the client can't connect to the proxy when
+/// it follows the redirect.
 #[tokio::test]
 async fn a_post_through_a_proxy_that_dies_is_sent_once_by_reqwest() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -180,8 +181,8 @@ async fn without_redirects_a_refused_connection_is_not_sent() {
     assert_eq!(seen.count(Method::POST), 1);
 }
 
-/// The error type is `reqwest::Error`, and the classifier follows its sources. A refused connection
-/// among them doesn't prove that no request was sent.
+/// The error type is `reqwest::Error`, and the classifier follows the error's sources. One of them
+/// is a refused connection, which doesn't prove that no request was sent.
 #[tokio::test]
 async fn the_sources_of_reqwests_error_prove_nothing() {
     let client = no_proxy().build().unwrap();
@@ -208,8 +209,8 @@ fn hyper() -> Client<hyper_util::client::legacy::connect::HttpConnector, Full<By
     Client::builder(TokioExecutor::new()).build_http()
 }
 
-/// The retry is inside the layer that follows redirects, so each redirect is a request of its own.
-/// A refused connection proves that this request wasn't sent.
+/// The retry is inside the layer that follows redirects, so each redirect is a separate request. A
+/// refused connection proves that this request wasn't sent.
 #[tokio::test]
 async fn redirects_followed_around_a_retry_are_safe() {
     for status in [303, 307] {

@@ -36,13 +36,14 @@ fn post(path: &'static str) -> Request<Full<Bytes>> {
     Request::post(path).body(Full::from("body")).unwrap()
 }
 
-/// The open duration, plus 10 to 100 ms of jitter. tokio's timer rounds up to a millisecond.
+/// Whether the wait took the open duration of 100 ms plus 10 to 100 ms of jitter. tokio's timer
+/// rounds up to a millisecond.
 fn waited_out(begun: Instant) -> bool {
     (110 * MS..=201 * MS).contains(&begun.elapsed())
 }
 
-/// The `Retry-After` of the response is in whole seconds. The response's mark contains the exact
-/// time, and the retry waits for it.
+/// The `Retry-After` of the response is in whole seconds. The response also carries the rejection
+/// with the exact time, and the retry waits for that time.
 #[tokio::test(start_paused = true)]
 async fn a_marked_503_is_waited_out_for_any_method() {
     let circuit = opened(100 * MS);

@@ -1,4 +1,4 @@
-//! Bodies that are sent again: linkerd's cases for its replay body, and related ones.
+//! Bodies that are sent again: the test cases of linkerd's replay body, and related ones.
 
 use std::{
     collections::VecDeque,
@@ -200,8 +200,8 @@ async fn an_error_of_the_body_is_never_replayed() {
     assert!(RequestReplay::<Request<Boxed>>::copy(&replay, &mut kept).is_none());
 }
 
-/// The sender of the body gave up. hyper reads a reset of an HTTP/2 stream with NO_ERROR as the end
-/// of the body.
+/// hyper reports a reset of an HTTP/2 stream with NO_ERROR as the end of the body. So a body that
+/// is shorter than announced may be incomplete, because its sender gave up.
 #[tokio::test]
 async fn a_body_shorter_than_announced_is_never_resent() {
     for (announced, trailers) in [(3, false), (3, true), (2, false), (2, true)] {

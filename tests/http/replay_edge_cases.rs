@@ -56,7 +56,8 @@ fn is_over(error: &io::Error) -> bool {
     error.get_ref().is_some_and(|error| error.is::<Superseded>())
 }
 
-/// A connection may move to another task between two polls.
+/// A connection may move to another task between two polls. Only the task of the last poll is
+/// woken.
 #[test]
 fn the_last_waiting_task_is_woken() {
     let (frames, source) = Streamed::new();
@@ -124,7 +125,8 @@ fn a_source_that_panics_is_not_resent() {
     assert_eq!(replay.memory_in_use(), 0);
 }
 
-/// After the response, a request whose upload stalls holds no stored bytes.
+/// The retry drops the stored request after the response. This frees the stored bytes even if the
+/// upload stalls.
 #[test]
 fn after_the_response_a_waiting_body_holds_nothing() {
     let (frames, source) = Streamed::new();
@@ -143,8 +145,8 @@ fn after_the_response_a_waiting_body_holds_nothing() {
     assert_eq!(replay.memory_in_use(), 0);
 }
 
-/// Two tasks read the body of the same request, as two connections do. One of them sends the whole
-/// body; the other gets an error.
+/// Two tasks read the body of the same request, as two connections do. The second one gets the
+/// whole body. The first one gets an error, unless it has already read the whole body.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_of_two_concurrent_readers_gets_everything() {
     for _ in 0..200 {
@@ -172,9 +174,9 @@ async fn one_of_two_concurrent_readers_gets_everything() {
     }
 }
 
-/// Envoy: a POST of 65 KiB, a buffer of 1 KiB, and a server that responds with 503. The caller gets
-/// the 503, and nothing is retried. The same holds for a PUT, and for a body whose length isn't
-/// announced.
+/// A test case of Envoy: a POST of 65 KiB, a buffer of 1 KiB, and a server that responds with 503.
+/// The caller gets the 503, and nothing is retried. The same holds for a PUT, and for a body whose
+/// length isn't announced.
 #[tokio::test(start_paused = true)]
 async fn a_body_above_the_limit_is_sent_once() {
     static LARGE: [u8; 65 << 10] = [b'x'; 65 << 10];
@@ -226,7 +228,7 @@ impl Body for Exact {
     }
 }
 
-/// One attempt, which reads this many frames. With `lingers`, its body is kept until after the last
+/// An attempt that reads `reads` frames. If `lingers`, its body is kept until after the last
 /// attempt.
 #[derive(Debug, Clone)]
 struct Attempted {

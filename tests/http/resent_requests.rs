@@ -89,8 +89,8 @@ fn trailers() -> HeaderMap {
     HeaderMap::from_iter([("checksum".parse().unwrap(), "abc".parse().unwrap())])
 }
 
-/// Requests with a body of known length, with one in chunks with trailers, and with none, and what
-/// the server should receive of each.
+/// Three requests, and what the server should receive of each: a body of known length, a body in
+/// chunks with trailers, and an empty body.
 fn requests(address: std::net::SocketAddr) -> [(Request<Boxed>, Seen); 3] {
     let whole = Full::from("the body").map_err(|never| match never {}).boxed_unsync();
     let pieces = Frames::of([data("the "), data("body"), Ok(Frame::trailers(trailers()))]).boxed_unsync();
@@ -120,7 +120,8 @@ async fn each_attempt_sends_the_same_length_body_and_trailers() {
     }
 }
 
-/// Two attempts of the retry, and then one to the fallback's server, all with the same body.
+/// The retry makes two attempts, and the fallback sends a third request to the same server. The
+/// server receives the same request each time.
 #[tokio::test]
 async fn the_fallbacks_request_is_the_same_too() {
     for http2 in [false, true] {
@@ -141,9 +142,9 @@ async fn the_fallbacks_request_is_the_same_too() {
     }
 }
 
-/// The server responds and closes the connection silently. Whether or not the client notices before
-/// the next POST, the server receives it at most once, and has received every POST that got a
-/// response.
+/// The server closes each connection after its response, without announcing it. Whether or not the
+/// client notices before the next POST, the server receives that POST at most once, and has
+/// received every POST that got a response.
 #[tokio::test]
 async fn a_post_on_a_dead_pooled_connection_arrives_at_most_once() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -72,8 +72,9 @@ async fn after_a_response_only_idempotent_requests_are_resent() {
     }
 }
 
-/// A budget may charge by the kind of failure, so the kind must be right. A response also proves
-/// that the request was sent.
+/// A budget may charge by the kind of failure, so the kind must be right. With 421, 425, 429, or
+/// 413 and a delay, the server states that it didn't process the request, which counts as not sent.
+/// Every other failure status proves that the request was sent.
 #[test]
 fn kinds_of_failures() {
     let judge = |code: u16, waits: bool| {

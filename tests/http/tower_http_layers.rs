@@ -20,7 +20,7 @@ use tower_recourse::{
 use crate::fixed_numbers::FixedNumbers as _;
 use crate::{Scripted, empty_response};
 
-/// A circuit that is open for a time that a retry could wait.
+/// A circuit that is open for 5 s, which a retry could wait out.
 fn open() -> Circuit<BreakerClassifier> {
     let open_for = OpenDuration::fixed(Duration::from_secs(5));
     let circuit = Circuit::new(BreakerConfig::http().fixed_share().without_observers().open_for(open_for));

@@ -246,7 +246,8 @@ async fn a_503_with_an_endless_body_is_retried() {
     use Fault::{Endless, None};
     check_script(&[Endless(503), None], &[("PUT", Outcome::Echo, 2), ("GET", Outcome::Echo, 2)]).await;
 
-    // If the response is returned, the caller reads or drops its body.
+    // A response that isn't retried is returned with its body unread. The caller can read the
+    // endless body; dropping it closes the connection.
     for (method, status) in [("GET", 200), ("POST", 200), ("POST", 503)] {
         let server = Server::playing(if status == 200 { &[Endless(200)] } else { &[Endless(503)] }).await;
         let answer = timeout(LONGEST, service(http::Version::HTTP_11).oneshot(request(method, &server)));
@@ -312,8 +313,8 @@ async fn check_h2_script(script: &'static [h2::Fault], outcomes: &[(&str, Outcom
     }
 }
 
-/// The peer states that it didn't process the stream, so even a POST is resent. The server counts
-/// the refused streams and executes one.
+/// The peer states that it didn't process the stream, so even a POST is resent. The first script
+/// refuses one stream. The second script refuses every stream, and the POST fails after three.
 #[tokio::test]
 async fn a_refused_stream_is_resent_for_every_method() {
     use h2::Fault::{None, Reset};
@@ -333,9 +334,9 @@ async fn a_reset_stream_is_resent_only_if_safe() {
     .await;
 }
 
-/// The peer states that it processed nothing. But hyper's client reports the same for a stream that
-/// was being processed, so a POST isn't resent. With h2 alone the difference is known
-/// (`tests/classify/http_errors.rs`).
+/// The GOAWAY states that the peer didn't process this stream. But hyper's client reports the same
+/// error for a stream that was being processed, so a POST isn't resent. With h2 alone the
+/// difference is known (`tests/classify/http_errors.rs`).
 #[tokio::test]
 async fn streams_above_the_last_of_a_goaway_are_resent_if_safe() {
     use h2::Fault::{GoAwayBelow, None};

@@ -59,9 +59,9 @@ pub(crate) struct Account {
     errors: Mutex<HashMap<usize, String>>,
     /// How often each fault was played.
     played: [AtomicU32; 32],
-    /// Calls that left the retry.
+    /// Calls that the retry made.
     pub(crate) asked: AtomicUsize,
-    /// Calls that passed the breaker.
+    /// Calls that the breaker admitted.
     pub(crate) called: AtomicUsize,
     /// Complete bodies that differ from what was sent.
     pub(crate) corrupt: AtomicU32,

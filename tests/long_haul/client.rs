@@ -45,7 +45,7 @@ const ATTEMPT: Duration = Duration::from_millis(700);
 /// The number of callers.
 const CALLERS: usize = 100;
 
-/// Shared by all callers, across clients.
+/// What all callers share, across the clients of all phases.
 pub(crate) struct Shared {
     pub(crate) account: Arc<Account>,
     pub(crate) circuit: Circuit<BreakerClassifier>,
@@ -58,8 +58,8 @@ impl Shared {
         let breaker =
             BreakerConfig::http().without_observers().observe(AccountObserver(account.clone())).count_all_calls();
         let circuit = Circuit::new(breaker.open_for(OpenDuration::fixed(Duration::from_millis(50))));
-        // Without a reserve, because it grows with time. The capacity is large enough to keep all
-        // deposits, so that the sum is exact.
+        // The budget has no reserve, because a reserve grows with time. The capacity is large
+        // enough to keep all deposits, so that the balance is exact.
         let budget = TokenBucket::retry_ratio(0.2).unwrap().min_per_second(0).capacity(1_000_000).unwrap();
         Self { account, circuit, budget: Arc::new(budget), replay: Replay::default() }
     }
@@ -100,8 +100,8 @@ fn client(shared: &Shared, version: Version) -> Client {
     BoxCloneSyncService::new(stack)
 }
 
-/// The source of the fallback's responses. It gets the complete body, unless the body was too large
-/// to be stored.
+/// The backup of the fallback. It gets the complete body, unless the body was too large to be
+/// stored.
 async fn replica(plan: Plan, request: Request<CloneableBody<Delivery>>) -> Result<Answer, Infallible> {
     let id = id_of(&request);
     match request.into_body().collect().await {
@@ -123,7 +123,7 @@ fn by_hand(status: u16) -> Answer {
     Response::builder().status(status).body(Empty::new().map_err(|never| match never {}).boxed_unsync()).unwrap()
 }
 
-/// All callers together make these requests, each once.
+/// Makes each of these requests once, distributed over all callers.
 pub(crate) async fn make(shared: &Arc<Shared>, server: &Server, ids: std::ops::Range<u32>) {
     let clients = [client(shared, Version::HTTP_11), client(shared, Version::HTTP_2)];
     let (next, end) = (Arc::new(std::sync::atomic::AtomicU32::new(ids.start)), ids.end);
@@ -250,7 +250,7 @@ where
     }
 }
 
-/// Records the result of a call. If it is dropped before the end, it records a timeout.
+/// Records the result of a call. A call that is dropped before its end is recorded as a timeout.
 struct Ending {
     account: Arc<Account>,
     number: usize,

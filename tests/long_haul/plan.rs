@@ -73,8 +73,8 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    /// The first and the last of the faults for every request, and of those for requests with a
-    /// body.
+    /// The first and the last fault of two ranges: for every request, and for requests with a body.
+    /// The second range includes the first.
     const FOR_ALL: (u8, u8) = (Self::Is500 as u8, Self::Refused as u8);
     const WITH_BODY: (u8, u8) = (Self::Is500 as u8, Self::Early503Close as u8);
 
@@ -197,7 +197,7 @@ impl Plan {
         }
     }
 
-    /// One request in ten.
+    /// Whether the request uses HTTP/2, as one in ten does.
     pub(crate) fn is_http2(self, id: u32) -> bool {
         self.random(id, 2) % 10 == 0
     }

@@ -56,7 +56,7 @@ impl Server {
         self.desk.mood.store(mood as u8, SeqCst);
     }
 
-    /// Waits until no connection is left. The clients were dropped before.
+    /// Waits until no connection is left. The caller must have dropped the clients.
     pub(crate) async fn is_idle(&self) {
         while self.desk.open.load(SeqCst) > 0 {
             sleep(Duration::from_millis(1)).await;
@@ -71,8 +71,8 @@ impl Drop for Server {
 }
 
 impl ServerState {
-    /// Records the arrival of a call, and returns the fault to play, in the form that its protocol
-    /// has.
+    /// Records the arrival of a call, and returns the fault to play. `by` replaces a fault that the
+    /// protocol doesn't have.
     pub(crate) fn next_fault(&self, id: u32, call: usize, by: impl Fn(Fault) -> Fault) -> Fault {
         let before = self.account.record_arrival(id);
         let fault = match self.mood.load(SeqCst) {

@@ -143,7 +143,7 @@ fn responses_to_clients_do_not_contain_the_circuit_name() {
     }
 }
 
-/// The same for the log.
+/// The same checks for the log.
 #[cfg(feature = "tracing")]
 mod log {
     use std::{
@@ -247,8 +247,8 @@ mod log {
         assert_eq!(shown.len(), received.len(), "one line per event");
         for line in shown {
             is_harmless(line);
-            // A forged field would be outside all quotes. The parts outside quotes are every second
-            // one.
+            // A forged field would be outside all quotes. Of the parts between quotes, every second
+            // one is outside.
             let outside: String = line.replace(r#"\""#, "").split('"').step_by(2).collect();
             assert!(!outside.contains("attempt=99") && !outside.contains("forged"), "{line}");
         }

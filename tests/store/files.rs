@@ -193,7 +193,7 @@ fn setting_a_file_aside_follows_no_link() {
             fs::write(folder.path().join("state.json"), "damaged").unwrap();
         }
         let before = fs::read(folder.path().join("state.json")).unwrap();
-        // All numbers are used, the last one by a link.
+        // All numbers of damaged files are in use: 1 to 98 by files, and 99 by a link.
         for number in 1..99 {
             fs::write(folder.path().join(format!("state.json.damaged-{number}")), "").unwrap();
         }
@@ -213,7 +213,7 @@ fn child_that_reads() {
     let Some(folder) = env::var_os("RECOURSE_READER_OF_A_CHILD") else { return };
     let files: Vec<_> =
         fs::read_dir(folder).unwrap().map(|entry| fs::File::open(entry.unwrap().path()).unwrap()).collect();
-    // The owner has locked one of them.
+    // The owner of the store has locked one of the files.
     let locked = files.iter().filter(|file| fs4::FileExt::try_lock_shared(*file).is_ok()).count();
     println!("locked {locked}");
     let _ = std::io::stdin().read_line(&mut String::new());

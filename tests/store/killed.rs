@@ -45,7 +45,7 @@ fn spawn(folder: &std::path::Path) -> Child {
 }
 
 fn printed<'a>(line: &'a str, word: &str) -> Option<&'a str> {
-    // The test harness may have written a text before it on the same line.
+    // The test harness may have written text on the same line before the child's output.
     line.split_once(word).map(|(_, rest)| rest)
 }
 

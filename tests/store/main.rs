@@ -338,8 +338,9 @@ fn concurrent_flushes_share_one_write() {
         asking.wait();
         slow.open();
     });
-    // At most one write for each request that arrived after the previous write had begun. If all
-    // arrived in time, there is a single one.
+    // The first write, and at most one more per request: a request that arrives after a write has
+    // begun needs the next write. If all requests arrive before the second write, it serves all of
+    // them.
     assert!(slow.taken.load(Ordering::SeqCst) <= 9);
 }
 

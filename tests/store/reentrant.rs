@@ -59,7 +59,7 @@ fn an_entry_may_use_the_store_in_its_drop() {
     });
 }
 
-/// Uses the store when it is woken, and when it is dropped.
+/// A waker that uses the store when it is woken, and when it is dropped.
 struct Uses(Mutex<Option<FileStore>>);
 
 impl Wake for Uses {
@@ -80,7 +80,7 @@ impl Drop for Uses {
     }
 }
 
-/// A store whose writer waits for a state.
+/// A store whose writer waits in the snapshot of the state `slow`, until the test calls `open`.
 fn slow_store(folder: &std::path::Path) -> (FileStore, Arc<Slow>) {
     let store = FileStore::open(folder, "state").unwrap();
     let slow = Arc::new(Slow::default());

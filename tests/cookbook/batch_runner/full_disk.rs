@@ -31,6 +31,6 @@ async fn child() {
 fn point_7_a_full_disk_never_stops_the_batch() {
     let folder = tempfile::tempdir().unwrap();
     with_file_size_limit("batch_runner::full_disk::child", (FOLDER, folder.path().as_os_str()));
-    // The file is complete, and holds what fitted before the disk was full.
+    // The file is complete, and contains the retries that fitted before the disk was full.
     assert!(Batch::open(folder.path(), "b-17", Backoff::none(), |_| {}).unwrap().quota.total_retries() > 0);
 }

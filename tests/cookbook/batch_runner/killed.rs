@@ -88,7 +88,8 @@ fn point_6_no_count_is_lost_in_50_kills() {
                 thread::sleep(Duration::from_micros(moments.random_range(0..6_000)));
                 child.kill().unwrap();
             }
-            // The pipe may be full.
+            // Reads the rest of the output, because a full pipe would block a child that still
+            // runs.
             lines.for_each(drop);
             let status = child.wait().unwrap();
             let was_killed = status.signal() == Some(9);

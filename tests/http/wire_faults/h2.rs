@@ -19,10 +19,11 @@ pub(super) enum Fault {
     None,
     /// Resets the stream with this code: 7 is `REFUSED_STREAM`.
     Reset(u8),
-    /// Ends the connection with `NO_ERROR`. The last processed stream is an earlier one.
+    /// Ends the connection with `NO_ERROR`. The GOAWAY names an earlier stream as the last
+    /// processed one.
     GoAwayBelow,
-    /// Ends the connection with `NO_ERROR`. This is the last processed stream, and it gets no
-    /// response.
+    /// Ends the connection with `NO_ERROR`. The GOAWAY names this stream as the last processed one,
+    /// and the stream gets no response.
     GoAwayAt,
 }
 

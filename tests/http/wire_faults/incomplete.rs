@@ -123,8 +123,7 @@ async fn h1_server(answers: &'static [&'static str]) -> Server {
     .await
 }
 
-/// The successes and failures that a breaker counts for one request. It waits for the end of the
-/// body.
+/// The successes and failures that a body breaker counts for one request.
 async fn counted(version: Version, server: &Server, request: Request<Boxed>) -> (u64, u64) {
     let circuit = Circuit::new(BreakerConfig::http().fixed_share().without_observers().count_all_calls());
     let service = BodyBreakerLayer::on(&circuit).layer(client(version));

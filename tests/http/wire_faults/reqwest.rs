@@ -1,4 +1,5 @@
-//! The same server with reqwest, used as in the docs: how its errors are classified.
+//! The server of the wire faults with reqwest as its client, used as in the docs: how reqwest's
+//! errors are classified.
 
 use std::{
     sync::{

@@ -1,5 +1,5 @@
-//! A server that plays faults byte by byte and counts requests, for HTTP/1. The module `h2` has
-//! those of HTTP/2.
+//! A server for HTTP/1 that plays faults byte by byte and counts requests. The module `h2` plays
+//! the faults of HTTP/2.
 
 use std::{
     future::Future,
@@ -108,7 +108,7 @@ impl Server {
     }
 
     /// Checks that nothing is left over: no connection of the server, no task on either side. The
-    /// client was dropped before.
+    /// caller must have dropped the client.
     pub(super) async fn ends(self) {
         let none_open = || self.counts.open.load(Ordering::SeqCst) == 0;
         timeout(LONGEST, until(none_open)).await.expect("a connection is left over");
