@@ -221,7 +221,8 @@ fn a_custom_error_is_classified_by_its_sources_only() {
     );
 }
 
-/// An error of an unknown type may come from a client that follows redirects.
+/// An error of an unknown type may come from a client that follows redirects, and the server may
+/// have processed the first request.
 #[test]
 fn an_unknown_error_around_a_refused_connection_proves_nothing() {
     for error in [refused(), ErrorKind::AddrInUse.into(), ErrorKind::AddrNotAvailable.into()] {
@@ -302,7 +303,8 @@ fn the_depth_of_the_search_is_bounded() {
     assert_eq!(opinion(wrapped(63)), Some(MAY_BE_SENT));
     assert_eq!(opinion(wrapped(64)), None);
 
-    // Errors within `io::Error`s count towards the depth too. The search ends at this depth.
+    // Errors within `io::Error`s count towards the depth too, so the search ends before it reaches
+    // the refused connection.
     let dug = (0..1_000).fold(refused(), |inside, _| io::Error::other(inside));
     assert_eq!(opinion(dug), None);
 }

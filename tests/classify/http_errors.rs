@@ -239,7 +239,7 @@ fn frame(kind: u8, flags: u8, payload: &[u8]) -> Vec<u8> {
 async fn goes_away(mut far: DuplexStream, last_stream: u8, reason: u8) {
     far.write_all(&frame(4, 0, &[])).await.unwrap();
     let _ = far.read(&mut [0; 4096]).await;
-    // Both requests are sent by then.
+    // By then, the client has sent all its requests.
     tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     let _ = far.read(&mut [0; 4096]).await;
     far.write_all(&frame(7, 0, &[0, 0, 0, last_stream, 0, 0, 0, reason])).await.unwrap();
@@ -275,9 +275,9 @@ async fn after_goaway_streams_above_the_last_are_not_sent() {
 }
 
 /// hyper's errors don't show which streams were processed. After hyper's client has sent a request,
-/// it checks once more whether the connection takes requests, and returns the result for that
-/// request although its stream is open. (`tests/long_haul` has seen this on several threads,
-/// rarely.)
+/// it checks once more whether the connection takes requests. It returns an error of this check as
+/// the outcome of the request, although the request's stream is open. (`tests/long_haul` has seen
+/// this on several threads, rarely.)
 #[tokio::test(start_paused = true)]
 async fn after_goaway_hyper_does_not_know_which_streams_were_sent() {
     let (near, far) = duplex(4096);
@@ -323,7 +323,8 @@ async fn an_invalid_http2_request_is_the_callers_mistake() {
     }
 }
 
-/// The peer accepts no streams yet, and the client doesn't wait until it does. h2 opens none.
+/// The client may not open a stream yet. It sends a second request without waiting until it may,
+/// and h2 rejects this request without opening a stream.
 #[tokio::test]
 async fn a_stream_that_could_not_be_opened_is_not_sent() {
     let (near, _far) = duplex(4096);

@@ -1,6 +1,6 @@
-//! Finagle, `RetryBudgetTest`: the balance of a budget while time stands still. The deposits of one
-//! budget age as in Finagle, those of the other don't. Finagle's invalid reserve of -1 has no
-//! counterpart, because ours is a `u32`.
+//! Finagle, `RetryBudgetTest`: the balance of a budget while time stands still. Budgets from
+//! `ageing` have a time to live, as in Finagle; budgets from `lasting` have none. Finagle's invalid
+//! reserve of -1 has no counterpart, because our reserve is a `u32`.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ fn withdraw_all(budget: &impl Budget) -> u32 {
     std::iter::from_fn(|| budget.withdraw(FailureKind::Transient)).count() as u32
 }
 
-/// Makes the deposits, and withdraws everything after each. Returns the sum.
+/// Makes 10,000 deposits, and withdraws all tokens after each. Returns the number of tokens.
 fn withdrawn(budget: &impl Budget) -> u32 {
     (0..DEPOSITS).fold(0, |withdrawn, _| {
         budget.deposit();

@@ -40,8 +40,8 @@ fn half_of_a_hundred() {
             ("all of the window", "S*100", "C 0/100"),
             ("nearly half", "F*49", "C 49/100"),
             // Finagle opens at the 70th call: its moving average forgets old successes gradually,
-            // and after 69 failures it still shows a success rate of one half. Ours counts the last
-            // 100 calls; the 50th failure is exactly half of them.
+            // and after 69 failures it still shows a success rate of one half. Our window holds the
+            // last 100 calls; with the 50th failure, exactly half of them failed.
             ("half", "F", "O 50/100 for 30s"),
         ],
     );

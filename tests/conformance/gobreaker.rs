@@ -65,8 +65,8 @@ fn a_call_counts_in_its_own_generation_or_not_at_all() {
             ("g21, ends in the next closed generation", "S F >S", "C 1 in a row"),
         ],
     );
-    // gobreaker has no window. Ours must count a late call neither in the window nor among the
-    // probes.
+    // gobreaker has no window. Our circuit must count a late call neither in its window nor among
+    // the probes.
     let half_of_four = TripRule::FailureRate { failing: Ratio::HALF, window: Window::count(4).unwrap() };
     let probes = Probes::failure_rate(3, Ratio::HALF).unwrap();
     play(
@@ -78,7 +78,7 @@ fn a_call_counts_in_its_own_generation_or_not_at_all() {
             ("g21, ends in the next closed window", "S S >F >S S", "C 0/2"),
         ],
     );
-    // gobreaker starts over at the end of its interval. Our `reset` does the same.
+    // gobreaker resets its counts at the end of its interval. Our `reset` does the same.
     let mut played = Played::new(theirs());
     played.row(("g21, before the reset", "F F <", "C 2 in a row"));
     played.circuit.reset();

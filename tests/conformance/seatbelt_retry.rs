@@ -169,8 +169,8 @@ async fn retried_io_errors() {
     }
 }
 
-/// The kind has no public name before Rust 1.87. The operating system returns it for a name that is
-/// too long.
+/// `ErrorKind::InvalidFilename`, which has no public name before Rust 1.87. The operating system
+/// returns it for a name that is too long. `NotFound` is accepted too.
 fn invalid_filename() -> ErrorKind {
     let kind = std::fs::metadata("x".repeat(40_000)).unwrap_err().kind();
     assert!(["InvalidFilename", "NotFound"].contains(&&*format!("{kind:?}")), "{kind:?}");

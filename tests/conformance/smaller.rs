@@ -78,7 +78,8 @@ fn hystrix() {
 }
 
 /// hystrix, `HystrixCircuitBreakerTest.testMultipleTimeWindowRetriesBeforeClosingCircuit`: until an
-/// attempt succeeds, one is made per sleep window. A window begins when its attempt is admitted.
+/// attempt succeeds, the circuit admits one attempt per sleep window. A window begins when its
+/// attempt is admitted.
 #[test]
 fn hystrix_sleep_windows() {
     let config = BreakerConfig::default()

@@ -32,7 +32,8 @@ const ORDER: [&str; 11] = [
     "budget",
 ];
 
-/// A retry around a breaker around a service that always fails. The listed checks stop the retry.
+/// A retry around a breaker around a service that always fails. Of the checks in [`ORDER`], only
+/// those in `saying_no` stop the retry.
 fn retry(
     saying_no: &[&str],
     events: &EventLog,
@@ -85,7 +86,8 @@ fn late() -> Error {
     BreakerError::Inner(Oops(99))
 }
 
-/// The causes that observers, a fallback, and the caller receive, without a fallback and with one.
+/// The four causes are those of the event, of the call report without a fallback, of the fallback's
+/// argument, and of the call report with a fallback.
 async fn causes(saying_no: &[&str]) -> [&'static str; 4] {
     let events = EventLog::default();
     let stack = retry(saying_no, &events);

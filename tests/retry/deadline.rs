@@ -1,5 +1,5 @@
-//! With a timeout error to return, the retry sends no request after its deadline. Also: changes of a
-//! request before it is resent.
+//! A retry that has a timeout error to return sends no request after its deadline. Also: changes of
+//! a request before it is resent.
 
 use std::{
     future::{Ready, ready},

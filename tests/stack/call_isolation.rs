@@ -373,7 +373,8 @@ async fn notes_from_a_dropped_handler_do_not_mark_the_response() {
     assert_eq!((outer.stats().total_successes, outer.stats().total_neutral), (Some(0), 1));
 }
 
-/// How the result of a rejected call arrives in a later poll than the rejection.
+/// How the result of a rejected call reaches the outer layers: in a later poll, from another task,
+/// from another thread, or from a nested `block_on`.
 #[derive(Clone, Copy, Debug)]
 enum Arrives {
     Later,
@@ -574,8 +575,8 @@ fn a_rejection_kept_elsewhere_does_not_explain_a_blocking_error() {
     assert_eq!(kept.try_iter().count(), 8);
 }
 
-/// The caller's own error type, which a breaker returns for its rejections. Its source can't be
-/// inspected.
+/// The caller's own error type, which a breaker returns for its rejections. This type doesn't
+/// implement `Error`, so the layers can't search its sources.
 #[derive(Debug, PartialEq)]
 enum ReplacedError {
     Open(Rejection),

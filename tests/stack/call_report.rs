@@ -186,8 +186,8 @@ async fn the_depths_of_nested_fallbacks_add_up() {
     assert_eq!(how.fallback_depth(), 6, "two weren't called");
 }
 
-/// The report's cause is why the request wasn't retried. The fallback also knows that the service
-/// wasn't called: it calls its backup although the predicate returns false.
+/// The report's cause is the reason why the request wasn't retried. The fallback still recognises
+/// the rejection: it calls its backup although its predicate returns false.
 #[tokio::test(start_paused = true)]
 async fn a_rejection_is_reported_with_retries_disabled() {
     let retry = RetryLayer::new(config().switch(&RetrySwitch::off()));
