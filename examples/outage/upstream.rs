@@ -97,7 +97,7 @@ impl Pool {
     }
 }
 
-/// Queues a job for a request, and waits for its end.
+/// Queues a job for a request, and waits until the job ends or the client gives up.
 async fn take(State(pool): State<Arc<Pool>>) -> StatusCode {
     pool.attempts.lock().unwrap_or_else(PoisonError::into_inner).push(pool.start.elapsed());
 

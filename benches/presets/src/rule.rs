@@ -80,7 +80,7 @@ pub fn is_protected(scenario: &Scenario) -> bool {
     scenario.is_dead() && scenario.lasts > PROTECTED_AFTER
 }
 
-/// Whether a second attempt may succeed although the first one failed.
+/// Whether only a part of the calls fails, so that a second attempt may succeed.
 pub fn is_partial(scenario: &Scenario) -> bool {
     matches!(scenario.fault, Fault::Fails(share) if share < 1.0)
 }

@@ -55,8 +55,8 @@ pub fn sweep() -> Vec<Scenario> {
 }
 
 /// A few scenarios whose results are near the rule's bounds. They take seconds. A fault of 12 s
-/// isn't among them: there, clients with few calls break the protection, because recovery and
-/// protection contradict each other (see README.md).
+/// isn't among them: in such a fault, the clauses for recovery and protection contradict each other
+/// if clients make few calls, and preset B misses the bound for protection (see README.md).
 pub fn check() -> Vec<Scenario> {
     let mut all = Vec::new();
     for (rate, clients) in pairs(&[50.0, 500.0], &[1, 16]) {

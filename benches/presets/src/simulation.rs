@@ -140,7 +140,7 @@ mod tests {
             let from = Instant::now();
             let scenario = Scenario::new(Fault::Refuses, Duration::from_secs(1), 1.0, 1);
             let fault = Span { from, to: from + scenario.lasts };
-            // The upstream counts attempts in the second half of the fault.
+            // In so short a fault, the upstream counts only attempts in the second half.
             sleep(ms(600)).await;
             let upstream = Upstream::new(scenario, fault, 1);
             let stack = parts(open_for).stack(&scenario, &upstream, 1);

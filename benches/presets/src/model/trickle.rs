@@ -22,7 +22,7 @@ use crate::{
 pub struct Settings {
     /// The number of failures in a row that opens the circuit.
     pub failures: u32,
-    /// The minimum age of the first of them.
+    /// The minimum age of the first failure in this row.
     pub lasting: Duration,
     /// The open time as a share of the time for which calls have been failing.
     pub share: f64,
@@ -128,7 +128,7 @@ impl<S> Trickle<S> {
         self.rejecting.try_acquire().expect_err("it is forced open")
     }
 
-    /// When a rejected caller should return.
+    /// The time after which a rejected caller should return.
     pub fn retry_in(&self) -> Duration {
         let mut state = self.lock();
         let remaining = state.next_probe.map_or(Duration::ZERO, |next| next.saturating_duration_since(Instant::now()));
