@@ -86,8 +86,8 @@ impl Attempt {
         self.is |= PENDED;
     }
 
-    /// Whether work may have been done before a rejection: the call returned `Pending`, or it is a
-    /// function.
+    /// Whether work may have been done before a rejection: the call returned `Pending`, or the
+    /// attempt calls a function.
     #[cfg_attr(not(feature = "retry"), allow(dead_code))]
     pub(crate) fn may_have_worked(&self) -> bool {
         self.is & (PENDED | FUNCTION) != 0
@@ -193,8 +193,8 @@ impl Attempt {
         self.times?.deadline
     }
 
-    /// Whether the request can be sent again: enough of it was kept, or it wasn't sent because the
-    /// service wasn't ready.
+    /// Whether the request can be sent again: enough of it was kept, or the retry still holds it
+    /// because this attempt didn't send it.
     pub fn is_replayable(&self) -> bool {
         self.is & REPLAYABLE != 0
     }

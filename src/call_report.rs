@@ -95,7 +95,7 @@ impl CallReport {
 
 #[cfg_attr(not(all(feature = "retry", feature = "fallback")), allow(dead_code))]
 impl CallReport {
-    /// The report of a service that failed, if this cause prevents another attempt.
+    /// The report of a call that failed for this reason at its first attempt.
     #[inline]
     pub(crate) fn failed_because(cause: Cause) -> Self {
         Self { failure_cause: Some(cause), ..Self::default() }

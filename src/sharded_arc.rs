@@ -16,7 +16,7 @@ use std::{
     },
 };
 
-/// The number of counts. More threads than that share them.
+/// The number of counts. If there are more threads, several threads share a count.
 const SHARDS: usize = 16;
 
 /// A service's handle to a value. It hands out an [`ArcShard`] per call.

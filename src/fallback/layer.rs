@@ -153,8 +153,8 @@ impl<B, C, Merge> FallbackLayer<B, C, Merge> {
 
     /// Merges the errors into one of the primary's type if both fail: `|primary, backup| …`.
     ///
-    /// The service's error type doesn't change then, so several fallbacks can be stacked with one
-    /// error type:
+    /// The service's error type then stays that of the primary, so several fallbacks can be stacked
+    /// with one error type:
     ///
     /// ```
     /// use std::{convert::Infallible, io};

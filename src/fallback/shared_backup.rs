@@ -8,8 +8,8 @@ use crate::clone_source::CloneSource;
 
 /// The backup and the error merge, shared by all clones of a service and by their calls.
 ///
-/// A call that succeeds clones neither: it holds this by a sharded reference count, and a call
-/// whose primary has failed clones them on demand.
+/// A call that succeeds clones neither: it only holds a sharded reference count of this struct. A
+/// call whose primary has failed clones both on demand.
 pub(super) struct SharedBackup<B, Merge> {
     source: CloneSource<(B, Merge)>,
     pub(super) reporter: Arc<Reporter>,
@@ -21,7 +21,7 @@ impl<B, Merge> SharedBackup<B, Merge> {
     }
 
     /// A backup for one call, and what merges the errors if the backup fails too. Pending while
-    /// another call clones them.
+    /// another call clones both.
     #[cold]
     pub(super) fn poll_clone(&self, cx: &mut Context<'_>) -> Poll<(B, Merge)>
     where

@@ -216,7 +216,8 @@ where
     fn poll_time_limit(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<OutcomeOf<S, Replay::Request>>> {
         let mut this = self.project();
         let policy = &*this.context.policy;
-        // A first attempt gets its timer when it is first pending. Most have returned by then.
+        // A first attempt gets its timer when it is first pending, so one that is ready at once
+        // needs none.
         if this.timer.is_none() {
             this.timer.set(enforced_deadline(policy, this.attempt).map(sleep_until));
         }
@@ -266,7 +267,8 @@ where
                     // in the inner services.
                     context.instance.release();
                 }
-                // Dropped before the delay, so that others can use what they hold.
+                // Discarded before the delay, so that other requests can use what the outcome and
+                // the call hold.
                 let discarding = context.policy.discard(outcome.result);
                 context.set_pre_attempt(PreAttempt::Waiting { discarding, request: next.request });
                 this.call.set(None);

@@ -75,8 +75,8 @@ impl<P, Replay> RetryLayer<P, Replay> {
                     return outcome.result;
                 }
                 AfterAttempt::Repeat(next) => {
-                    // The outcome is dropped before the delay, so that others can use what it
-                    // holds.
+                    // The outcome is dropped before the delay, so that other requests can use what
+                    // the outcome holds.
                     drop(outcome);
                     thread::sleep(next.delay);
                     attempt = begin(next.attempt);

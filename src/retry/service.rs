@@ -77,7 +77,8 @@ where
         drop(deposits);
         let stored = replay.store(&mut request);
         let mut attempt = first_attempt(policy, &state, stored.is_some());
-        // Only if another retry may use the budget, since the list of deposits is allocated.
+        // The request carries the list of its deposits only if another retry may use the budget,
+        // because the list is allocated.
         if replay.carries_deposits()
             && policy.budget().is_some_and(|budget| shared.has_several_services() || budget.is_shared())
         {

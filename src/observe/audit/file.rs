@@ -1,4 +1,4 @@
-//! The audit file, which rotates itself.
+//! The audit file and its rotation.
 
 use std::{
     ffi::OsString,
@@ -52,7 +52,7 @@ impl LogFile {
     }
 
     /// Appends as many complete lines as fit into the current file. Returns the number of bytes
-    /// that are done, and the error that stopped it.
+    /// that are done, and the error that stopped the append.
     fn append_some(&mut self, lines: &[u8], lock: Option<&Held>) -> (usize, io::Result<()>) {
         let mut opened = match self.open(lock) {
             Ok(opened) => opened,
@@ -181,8 +181,8 @@ impl Opened {
         (whole, result)
     }
 
-    /// Whether the last process to write was killed within a line. An unreadable file counts as
-    /// complete.
+    /// Whether the file ends within a line, for example because the process that wrote it was
+    /// killed. A file that can't be read counts as complete.
     fn ends_within_a_line(&mut self) -> bool {
         let mut last = [b'\n'];
         let _ = self.len > 0 && self.file.seek(SeekFrom::End(-1)).is_ok() && self.file.read_exact(&mut last).is_ok();
@@ -193,7 +193,7 @@ impl Opened {
 /// The path with all links resolved. The file itself needn't exist.
 fn resolve(path: &Path) -> io::Result<PathBuf> {
     let mut path = path.to_owned();
-    // The limit of Linux.
+    // Follows at most 40 links, as Linux does.
     for _ in 0..40 {
         match fs::canonicalize(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}

@@ -1,4 +1,4 @@
-//! The lock of an audit file. It is on a file of its own, so that programs that lock the audit
+//! The lock of an audit file. The lock is on a separate file, so that programs that lock the audit
 //! while they read it don't block its writers.
 
 use std::{
@@ -12,7 +12,8 @@ use crate::private_file::{Acquired, FileLock};
 
 pub(super) struct AuditLock {
     path: PathBuf,
-    /// Another process held the lock for longer than a batch of lines takes.
+    /// The latest call of `acquire` gave up because another process held the lock, so the next call
+    /// tries only once.
     is_taken: bool,
 }
 

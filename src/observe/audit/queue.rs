@@ -23,7 +23,7 @@ struct State {
     /// Bytes that the writer has taken and not written yet.
     taken: usize,
     lost: u64,
-    /// How many of the lost lines no line has reported.
+    /// How many lost lines no `audit_lost` line has reported yet.
     lost_unreported: u64,
     /// How many flushes were requested, tried, and done.
     requested: u64,
@@ -109,7 +109,7 @@ impl Queue {
         Task { requested: state.requested, is_last: state.closed }
     }
 
-    /// Returns how many lost lines no line has reported, and resets this number.
+    /// Returns how many lost lines no `audit_lost` line has reported yet, and resets this number.
     pub(super) fn take_lost(&self) -> u64 {
         std::mem::take(&mut self.lock().lost_unreported)
     }

@@ -12,7 +12,8 @@ use crate::{background_log::warn, time::Wall};
 
 /// The destination of the lines.
 pub(super) trait Sink: Send + 'static {
-    /// Appends lines in order. Returns how many bytes are done, and the error that stopped it.
+    /// Appends lines in order. Returns how many bytes are done, and the error that stopped the
+    /// append.
     fn append(&mut self, lines: &[u8]) -> (usize, io::Result<()>);
 
     /// The destination's name in warnings.
@@ -40,7 +41,7 @@ fn write_all(queue: &Queue, mut sink: impl Sink) {
     }
 }
 
-/// Reports lost lines once there is room. The line comes after those that were in the queue.
+/// Reports lost lines in a line of kind `audit_lost`, after the lines that were in the queue.
 fn report_lost(queue: &Queue, sink: &mut impl Sink, batch: &mut Vec<u8>) -> io::Result<()> {
     let lost = queue.take_lost();
     if lost > 0 {
