@@ -1,4 +1,4 @@
-//! Delays that a server requests: the conformance cases for server delays, and related ones.
+//! Delays that a server requests by `Retry-After` or a rate limit, and how deadlines bound waits.
 
 use std::time::Duration;
 

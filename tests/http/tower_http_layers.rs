@@ -39,13 +39,14 @@ fn compression() -> CompressionLayer<SizeAbove> {
     CompressionLayer::new().compress_when(SizeAbove::new(0))
 }
 
-/// Calls an open circuit, and then the service itself, which responds with 503 too.
+/// Makes one call while the inner circuit is open, and one after its reset. The service responds
+/// with 503, as the rejecting breaker does.
 macro_rules! only_the_services_own_503_is_retried {
     ($Breaker:ident: $($between:expr),+) => {{
         let (circuit, server) = (open(), Scripted::new(|_| empty_response(503)));
         let outer = Circuit::new(BreakerConfig::http().fixed_share().without_observers().count_all_calls());
         let budget = Arc::new(TokenBucket::retry_ratio(0.0).unwrap().min_per_second(9));
-        // The reserve of the budget is sufficient, so retries don't wait for it.
+        // The reserve of the budget covers all retries of this test.
         let retries = RetryConfig::http().retries(2).without_observers().backoff(Backoff::none());
         let service = ServiceBuilder::new()
             .layer(ReportExtensionLayer)

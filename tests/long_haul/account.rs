@@ -35,11 +35,12 @@ pub(crate) enum Outcome {
 pub(crate) const ERROR: u16 = 1;
 pub(crate) const CUT_OFF: u16 = 2;
 
-/// Counters, and arrays with one entry per request or per call. All memory is allocated before the
-/// first request, so that requests allocate nothing here.
+/// Counters, and arrays with one entry per request or per call. All their memory is allocated
+/// before the first request, so the requests add no memory here. The texts of errors are dropped at
+/// each check.
 pub(crate) struct Account {
     pub(crate) plan: Plan,
-    /// For each request, the kind of its response, plus 16 for each response.
+    /// For each request, 16 times the number of its responses, plus the kind of its response.
     answered: Box<[AtomicU8]>,
     /// How often each request reached the server.
     came: Box<[AtomicU8]>,
@@ -51,7 +52,7 @@ pub(crate) struct Account {
     call_of: Box<[AtomicU32]>,
     /// The fault that the server played for each call.
     call_fault: Box<[AtomicU8]>,
-    /// How often the server received each call.
+    /// How often the server processed each call instead of refusing it.
     call_seen: Box<[AtomicU8]>,
     /// The result of each call: a status, `ERROR` or `CUT_OFF`, or 0 while it is running.
     call_outcome: Box<[AtomicU16]>,
@@ -76,7 +77,7 @@ pub(crate) struct EventCounts {
     stopped_by_budget: AtomicU64,
     /// Rejections that the retry waited out, after which it made the same attempt again.
     waited_out: AtomicU64,
-    /// Retries that the breaker rejected, without first attempts.
+    /// Requests whose retry stopped because the breaker rejected an attempt after the first one.
     retries_rejected: AtomicU64,
     succeeded_later: AtomicU64,
     transitions: AtomicU64,
