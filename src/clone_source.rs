@@ -2,8 +2,8 @@
 //! runs.
 //!
 //! The mutex allows threads to share an instance that is `Send` but not `Sync`. User code never
-//! runs while it is locked: a call takes the instance out, clones it, and puts it back. Calls that
-//! need the instance meanwhile return `Pending`; their tasks are woken when it is back.
+//! runs while the mutex is locked: a call takes the instance out, clones it, and puts it back.
+//! Calls that need the instance meanwhile return `Pending`; their tasks are woken when it is back.
 
 use std::{
     mem,

@@ -1,10 +1,10 @@
 //! Gives up what a service has reserved in `poll_ready`.
 //!
 //! `poll_ready` may reserve something for the next call: a semaphore permit, a buffer slot, or a
-//! place in the queue for one. tower has no method that undoes it. A caller that decides against
-//! the call must drop the instance; otherwise everything that shares the resource waits for a call
-//! that never comes. A clone holds no reservation, so these functions replace the instance with a
-//! clone of itself.
+//! place in the queue for one. tower has no method that undoes the reservation. A caller that
+//! decides against the call must drop the instance; otherwise everything that shares the resource
+//! waits for a call that never comes. A clone holds no reservation, so these functions replace the
+//! instance with a clone of itself.
 
 #[cfg(any(feature = "breaker", feature = "fallback"))]
 use std::sync::OnceLock;
@@ -18,10 +18,10 @@ pub(crate) fn release<S: Clone>(service: &mut S) {
 
 /// Releases a service whose type isn't known to be `Clone`.
 ///
-/// The breaker and the fallback accept services that can't be cloned. When they are cloned
-/// themselves, the service must be `Clone`; then they store the service's clone function in the
-/// clone and in the original. A service that was never cloned keeps its reservation until its next
-/// call.
+/// The breaker and the fallback accept services that can't be cloned. Cloning one of these layers'
+/// services requires that the inner service is `Clone`. The clone and the original then store the
+/// inner service's clone function. A service that was never cloned keeps its reservation until its
+/// next call.
 #[cfg(any(feature = "breaker", feature = "fallback"))]
 pub(crate) struct Releaser<S> {
     /// Set in a clone, so that cloning a clone needs no write to the original.

@@ -25,8 +25,8 @@ use crate::{
 pub struct RetryState<Memo, Account> {
     memo: Memo,
     account: Account,
-    /// Boxed, and allocated after the first failure. A request that succeeds at once doesn't write,
-    /// move or drop it.
+    /// Boxed, and allocated after the first failure that isn't returned. A request that succeeds at
+    /// once doesn't write, move or drop it.
     after_failure: ColdOption<Box<AfterFailure>>,
 }
 

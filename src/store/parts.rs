@@ -84,7 +84,7 @@ impl Parts {
         let mut table = self.lock();
         let (registered, was_saved) = (table.registered.remove(name), table.saved.remove(name).is_some());
         drop(table);
-        // User code drops the part, so the lock isn't held any more.
+        // Dropping the part runs user code, so the lock is released first.
         registered.is_some() || was_saved
     }
 

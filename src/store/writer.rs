@@ -53,8 +53,8 @@ fn save(state: &StoreState, access: &mut Option<Access>) -> Result<(), StoreErro
     trouble.map_or(Ok(()), Err)
 }
 
-/// The error of a part that was removed during the save, was dropped by the writer thread, and
-/// panicked.
+/// The error of a save during which a part was removed, the writer thread dropped that part, and
+/// the drop panicked.
 fn panicked_in_drop() -> StoreError {
     StoreError::Part { name: "removed".to_owned(), why: "its drop panicked".to_owned() }
 }

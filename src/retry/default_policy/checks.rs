@@ -60,7 +60,7 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
                 settings.own_delay(failure, attempt, &state)
             }
         };
-        // This excludes the jitter of the server's delay, which is fitted to the deadline below.
+        // The server's delay counts without its jitter, which is fitted to the deadline below.
         let least = own.delay.max(asked);
         if crosses_deadline(attempt, least) {
             return Err(DecisionReason::Deadline);
@@ -104,7 +104,7 @@ impl Settings {
     }
 
     /// Emits `IdempotencyUnknown` once, if the classifier doesn't know whether the request is
-    /// idempotent. The user should then state it in the configuration.
+    /// idempotent. The user should then state in the configuration which requests are idempotent.
     fn emit_if_idempotency_unknown(&self, failure: Failure) {
         // Relaxed: all that matters is that the event is emitted once.
         if failure.is_idempotency_unknown() && !self.emitted_idempotency_unknown.swap(true, Ordering::Relaxed) {

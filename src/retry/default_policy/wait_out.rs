@@ -28,7 +28,7 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
         if attempt.number() > 1 && attempt.is_unsent() {
             return None;
         }
-        // An inner retry has made a call in this attempt.
+        // An inner retry has made a call in this attempt, and that call may have been processed.
         if attempt.is_accounted() {
             return None;
         }

@@ -123,7 +123,8 @@ impl Counts {
                 KeyCount { retries: retries.saturating_add(earlier), created: self.sequence, latest: self.sequence };
             self.by_key.insert(cut(&key).into(), count);
         }
-        // At the end, because a key that occurs twice counts with its later position.
+        // Keys are evicted after the loop, because a key that occurs twice counts with its later
+        // position.
         let too_many = self.by_key.len().saturating_sub(limits.keys);
         if too_many > 0 {
             self.evict(too_many);

@@ -2,8 +2,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::counts::{CountId, Counts};
 
-/// A retry that is counted in a [`RetryQuota`](super::RetryQuota). Dropping it takes the count
-/// back, because the retry was never made.
+/// A retry that is counted in a [`RetryQuota`](super::RetryQuota). Dropping the permit takes the
+/// count back; [`consume`](Self::consume) keeps the count.
 #[derive(Debug)]
 #[must_use = "dropping it takes the count back"]
 pub struct QuotaPermit {

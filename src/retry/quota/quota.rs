@@ -107,9 +107,9 @@ impl RetryQuota {
         self.counts().snapshot()
     }
 
-    /// Replaces the counts with those of a snapshot. If it has more keys than the quota remembers,
-    /// those whose last retry is the oldest are left out. Retries that are waiting are still made,
-    /// but no longer count.
+    /// Replaces the counts with those of a snapshot. If the snapshot has more keys than the quota
+    /// remembers, those whose last retry is the oldest are left out. Retries that are waiting are
+    /// still made, but no longer count.
     pub fn restore(&self, snapshot: QuotaSnapshot) {
         self.counts().restore(&self.limits, snapshot);
     }
