@@ -109,9 +109,9 @@ impl Batch {
     }
 
     /// Saves the quota before a retry. The retry policy entered the retry into the quota when it
-    /// decided to make it. After a crash, the quota may therefore contain a retry that wasn't
-    /// made, but never misses one that was, unless the save fails. If it fails (for example, because
-    /// the disk is full), the store logs a warning and tries again later, and the batch goes on.
+    /// decided to make it. After a crash, the quota may therefore contain a retry that wasn't made,
+    /// but never misses one that was, unless the save fails. If it fails (for example, because the
+    /// disk is full), the store logs a warning and tries again later, and the batch goes on.
     async fn about_to_retry(&self, item: &str, attempt: Attempt, why: &str) {
         let _ = self.store.flush().await;
         let (retries, in_all) = (self.quota.retries_for_key(item), self.quota.total_retries());

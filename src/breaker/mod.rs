@@ -106,7 +106,7 @@
 //! Rules can be combined with [`or_when`](BreakerConfig::or_when). For example, failures in a row
 //! open the circuit at once if all calls fail, and a failure rate opens it if half of them do.
 //!
-//! `cargo run --example breaker_tour` shows each rule. In three situations, no rule works well:
+//! `cargo run --example breaker_tour` shows each rule. In four situations, no rule works well:
 //!
 //! - **Low traffic.** With one call per minute, a window of 100 calls covers 100 minutes. Failures
 //!   in a row need the fewest calls. Use a timeout; it helps more than any circuit.
@@ -116,9 +116,8 @@
 //! - **Fan-out.** If a request calls 100 shards, and each is slow once in 100 times, 63 % of the
 //!   requests are slow. One circuit around the whole request counts 63 % slow calls; a circuit
 //!   around each shard counts 1 %.
-//!
-//! If one circuit covers many hosts or resources that fail separately, no rule helps. Use a [keyed
-//! breaker](#one-circuit-per-key).
+//! - **One circuit for many hosts** or resources that fail separately. Use a [keyed
+//!   breaker](#one-circuit-per-key).
 //!
 //! # Defaults
 //!
@@ -148,7 +147,7 @@
 //! # Events
 //!
 //! Every [observer](BreakerConfig::observe) receives these [`Event`](crate::observe::Event)s. By
-//! default, the `tracing` observer logs them.
+//! default, the `tracing` observer logs them. Successful calls emit no event.
 //!
 //! | event | when |
 //! |---|---|
@@ -159,8 +158,6 @@
 //! | [`CircuitModeChanged`](crate::observe::Event::CircuitModeChanged) | the mode changed |
 //! | [`CallFailed`](crate::observe::Event::CallFailed) | a call counted as a failure |
 //! | [`CallRejected`](crate::observe::Event::CallRejected) | the circuit rejected a call |
-//!
-//! Successful calls emit no event.
 //!
 //! # Modes
 //!

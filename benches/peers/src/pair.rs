@@ -46,8 +46,8 @@ impl Pair<'_> {
             calls: AtomicU64::new(0),
             other: Mutex::new((0, 0)),
         };
-        // Two threads on one core would alternate, so each is pinned to its own core. Neither is the
-        // main thread, which stays unpinned.
+        // Two threads on one core would alternate, so each is pinned to its own core. Neither is
+        // the main thread, which stays unpinned.
         let mut cores = core_affinity::get_core_ids().unwrap_or_default().into_iter();
         let (core, other_core) = (cores.next(), cores.next());
         let shared = &shared;
