@@ -96,13 +96,13 @@ impl Verdict {
         self.with_server_delay(ServerDelay::AtLeast(delay))
     }
 
-    /// [`retry_after`](Self::retry_after), but a retry waits exactly this delay, and its backoff
-    /// starts again at its first delay afterwards.
+    /// Like [`retry_after`](Self::retry_after), but a retry waits exactly this delay, and its
+    /// backoff starts again at its first delay afterwards.
     pub const fn retry_after_exactly(self, delay: Duration) -> Self {
         self.with_server_delay(ServerDelay::Exactly(delay))
     }
 
-    /// [`retry_after`](Self::retry_after), but this delay replaces the delay of the retry's
+    /// Like [`retry_after`](Self::retry_after), but this delay replaces the delay of the retry's
     /// backoff, and the backoff starts again at its first delay afterwards. This is gRPC's pushback
     /// (A6). Unlike with [`retry_after_exactly`](Self::retry_after_exactly), the retry adds a
     /// random part.

@@ -49,7 +49,7 @@ fn of_error<Err: 'static>(error: &Err) -> Origin {
     }
 }
 
-/// The origin that an error and its sources show.
+/// The origin of an error, found in its source chain.
 pub(crate) fn of_chain(error: &(dyn Error + 'static)) -> Origin {
     match find_rejection(error) {
         Some(cause) => Origin::Rejected(cause),

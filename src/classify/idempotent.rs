@@ -10,8 +10,7 @@ use crate::{Verdict, time::Instant};
 /// again only if they provably weren't sent.
 ///
 /// A predicate decides which requests are idempotent: `|request: &Req| -> bool`. Return `true` for
-/// requests that may be processed twice: reads, and writes with a key by which the server
-/// recognises a repetition.
+/// requests that may be processed twice: reads, and writes with an idempotency key.
 ///
 /// ```
 /// use tower_recourse::{RetryConfig, classify::{ErrorClassifier, IdempotencyCheck}};

@@ -221,7 +221,7 @@ where
         if this.timer.is_none() {
             this.timer.set(enforced_deadline(policy, this.attempt).map(sleep_until));
         }
-        // Without a limit, the call or the stage before it has registered the waker.
+        // Without a limit, the pre-attempt stage or the call has registered the waker.
         let Some(limit) = this.timer.as_mut().as_pin_mut() else { return Poll::Pending };
         ready!(limit.poll(cx));
         this.timer.set(None);

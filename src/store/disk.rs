@@ -51,7 +51,8 @@ pub(super) fn load(paths: &Paths) -> Result<(SavedParts, Option<Access>), StoreE
     Ok((SavedParts::new(), Some(access)))
 }
 
-/// Reads a file and its access; `None` if there is none. A link is an error.
+/// Returns the content, mode and owner of a file; `None` if there is none. Anything but a regular
+/// file is an error.
 fn read(path: &Path) -> io::Result<Option<(Vec<u8>, Access)>> {
     private_file::look_for_file(path)?;
     let mut options = OpenOptions::new();

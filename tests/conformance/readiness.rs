@@ -1,5 +1,5 @@
-//! tower-resilience 0.13 and 0.14, tests of tower's contract: which instance is polled ready, when,
-//! and which one is called.
+//! Tests of tower's contract, ported from tower-resilience 0.13 and 0.14: which instance is polled
+//! ready, when, and which one is called.
 
 use std::{
     future::{Future, Ready, pending, ready},
@@ -146,8 +146,8 @@ async fn a_waiter_gets_the_slot_of_a_cancelled_probe() {
     }
 }
 
-/// Retry, contract. Two failures, three attempts. Also behind a limit of one concurrent call, which
-/// would deadlock if the first attempt kept its permit.
+/// Retry, contract. The service fails twice, so there are three attempts. The second case adds a
+/// limit of one concurrent call, which would deadlock if the first attempt kept its permit.
 #[tokio::test(start_paused = true)]
 async fn each_attempt_is_polled_ready_once_and_called_once() {
     let inner = || Watched::new(is_ready, |call| if call < 3 { Err("down".into()) } else { Ok(call) });

@@ -201,8 +201,8 @@ fn errors_have_grpcs_code_for_them() {
     }
 }
 
-/// The connection was closed before the call was sent. The call begins again on another connection,
-/// without counting as an attempt.
+/// The connection was closed before the call was sent, so the verdict is `unprocessed`. A retry
+/// resends such a call without counting an attempt.
 #[tokio::test]
 async fn a_call_on_a_dead_connection_was_not_processed() {
     let (near, _far) = tokio::io::duplex(1024);

@@ -118,7 +118,7 @@ fn a_source_that_panics_is_not_resent() {
     let mut cx = Context::from_waker(std::task::Waker::noop());
     let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(first.body_mut()).poll_frame(&mut cx).is_ready()));
     assert!(polled.is_err());
-    // The size hint and the end can still be read, but no frame.
+    // After the panic, `size_hint` and `is_end_stream` still work.
     let _ = (first.body().size_hint(), first.body().is_end_stream());
     assert!(again(&replay, &mut kept).is_none());
     drop((first, kept));

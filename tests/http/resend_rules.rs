@@ -237,8 +237,8 @@ mod of_seatbelt {
 
     use super::*;
 
-    /// s51: our preset doesn't retry a 5xx that the same request would get again: 500 only if
-    /// configured, 501 and 505 and above never.
+    /// s51: our preset doesn't retry a 5xx that the same request would get again. It retries 500
+    /// only if configured, and never 501, 505 or above.
     #[tokio::test(start_paused = true)]
     async fn s51_retried_responses_to_a_get() {
         for (code, theirs, ours) in [

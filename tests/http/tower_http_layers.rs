@@ -20,7 +20,8 @@ use tower_recourse::{
 use crate::fixed_numbers::FixedNumbers as _;
 use crate::{Scripted, empty_response};
 
-/// A circuit that is open for 5 s, which a retry could wait out.
+/// A circuit that is open for 5 s. That is less than `max_retry_after`, so a retry that took the
+/// rejection for the service's 503 would wait and resend.
 fn open() -> Circuit<BreakerClassifier> {
     let open_for = OpenDuration::fixed(Duration::from_secs(5));
     let circuit = Circuit::new(BreakerConfig::http().fixed_share().without_observers().open_for(open_for));

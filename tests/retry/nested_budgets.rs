@@ -211,7 +211,8 @@ async fn concurrent_requests_are_reported_separately() {
     assert_eq!(succeeds.take(), "deposit, success");
 }
 
-/// The inner retry makes two attempts, each in its own poll.
+/// Each attempt of the inner retry is pending first, so its two failures occur in different polls
+/// of the outer attempt.
 #[tokio::test(start_paused = true)]
 async fn an_attempt_of_many_polls_is_reported_once() {
     let budget = Arc::new(Log::default());

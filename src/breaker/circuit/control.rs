@@ -62,8 +62,8 @@ impl<C> Circuit<C> {
 
     /// Reports a failure of a call that had no permit. It counts like the failure of a call with a
     /// permit. An open circuit ignores it. A half-open circuit counts it as the failure of a probe,
-    /// if it would admit a probe now. Otherwise the report has no effect, and no rejection is
-    /// counted.
+    /// if it would admit a probe now, and ignores it otherwise. Ignoring a report counts no
+    /// rejection.
     pub fn report_failure(&self) {
         if let Ok(permit) = self.acquire(AdmissionKind::Request) {
             permit.failure();

@@ -25,9 +25,9 @@ use crate::{
 /// | observers | `tracing`, with that feature | openings are visible without configuration |
 ///
 /// These defaults were compared with other settings, in simulation by `benches/presets` and on real
-/// servers by `tests/field`. With these defaults, the circuit stays closed if only a part of the
-/// calls fails, because rejections would also hit the other calls. To open it nonetheless, use
-/// [`TripRule::FailureRate`].
+/// servers by `tests/field`. With these defaults, a circuit with many calls per second stays closed
+/// if only some calls fail, because rejections would also hit the others. With few calls per
+/// second, it may open by chance. To open it at a partial failure, use [`TripRule::FailureRate`].
 ///
 /// To adapt the defaults to your traffic, change three numbers:
 ///

@@ -61,10 +61,11 @@
 //!
 //! # When not to use it
 //!
-//! - For streams without an end (server-sent events): their calls are recorded when the stream
-//!   ends, which may be never. A probe occupies its slot until then, or until its
+//! - For long-lived streams (server-sent events): their calls are recorded when the stream ends,
+//!   which may be after hours. A probe occupies its slot until then, or until its
 //!   [lease](crate::breaker::Probes) ends.
-//! - If callers read only the heads: dropped bodies count neither as successes nor as failures.
+//! - If callers read only the heads: by default, dropped bodies count neither as successes nor as
+//!   failures.
 //!
 //! # Events
 //!
