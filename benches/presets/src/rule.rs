@@ -75,7 +75,8 @@ pub fn judge(scenario: &Scenario, ours: &Measures, bare: &Measures) -> Vec<Findi
     findings
 }
 
-/// Whether the fault lasts long enough that protection is due.
+/// Whether the protection clause applies: the upstream answers no call successfully, for longer
+/// than `PROTECTED_AFTER`.
 pub fn is_protected(scenario: &Scenario) -> bool {
     scenario.is_dead() && scenario.lasts > PROTECTED_AFTER
 }

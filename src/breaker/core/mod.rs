@@ -7,10 +7,10 @@
 //! generation, so late results of the former tenant's calls change nothing. `free_list` bounds the
 //! number of cores in the process.
 //!
-//! A core keeps the windows that it was allocated with. A circuit needs another layout if it got
-//! the core of another circuit, or if its settings changed. It then stores its windows in
-//! `CoreWindows::replacement`; the next reconfiguration frees them. A call takes about 5 ns to read
-//! them there (`ArcSwap`).
+//! A core keeps the windows that it was allocated with. A circuit may need another layout, because
+//! it got a recycled core or because its settings changed. It then stores its windows in
+//! `CoreWindows::replacement`. They are freed when the circuit changes its layout again or is
+//! dropped. Reading them there goes through an `ArcSwap`, which adds about 5 ns per call.
 //!
 //! Generations wrap after 2^31. The order of two generations is known while fewer than 2^30 lie
 //! between them. A core that gets a new tenant resets old values of former tenants whose order
