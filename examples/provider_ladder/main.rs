@@ -24,7 +24,7 @@ async fn main() {
     let (desk, mut questions) = mpsc::unbounded_channel();
     let calls = AtomicU32::new(0);
     let flaky = move |task: Task| match (task.text, calls.fetch_add(1, Ordering::Relaxed)) {
-        ("an oracle", _) => Err(TaskError::Final("nobody can read this")),
+        ("an oracle", _) => Err(TaskError::Final("the text is unreadable")),
         ("a blank page", _) => Err(TaskError::Unknown("error 0x80004005")),
         (_, 0 | 4) => Ok("fluently"),
         _ => Err(TaskError::Passing("connection reset")),

@@ -21,7 +21,7 @@ use crate::scripted::{EventLog, ms, ready_and_call, secs};
 
 const TASK: Task = Task { role: "translate", text: "a letter" };
 const PASSING: TaskError = TaskError::Passing("busy");
-const FINAL: TaskError = TaskError::Final("nobody can read this");
+const FINAL: TaskError = TaskError::Final("the text is unreadable");
 const UNKNOWN: TaskError = TaskError::Unknown("error 17");
 
 type Outcome = Result<&'static str, TaskError>;
