@@ -74,9 +74,24 @@ where
     S: Service<Req>,
     C: Classifier<Req, S::Response, S::Error> + Clone,
 {
+    let state = call_state(circuit, permit, completion, &request);
+    ResponseFuture::running(state, inner.call(request))
+}
+
+/// Makes the state of a call, with the memo that the classifier takes from the request.
+#[inline(always)]
+fn call_state<C, Req, Res, Err, Done>(
+    circuit: &Circuit<C>,
+    permit: Permit,
+    completion: Done,
+    request: &Req,
+) -> CallState<C, C::Memo, Req, Done>
+where
+    C: Classifier<Req, Res, Err> + Clone,
+{
     let classifier = circuit.classifier.clone();
-    let memo = classifier.memo(&request);
-    ResponseFuture::running(CallState::new(permit, classifier, memo, completion), inner.call(request))
+    let memo = classifier.memo(request);
+    CallState::new(permit, classifier, memo, completion)
 }
 
 /// Starts a call that the slow path admitted or rejected. The service may not be ready.
@@ -107,9 +122,8 @@ where
         }
         Ok(permit) if !readiness.has_failed() => call_inner(circuit, permit, inner, completion, request),
         Ok(permit) => {
-            let classifier = circuit.classifier.clone();
-            let memo = classifier.memo(&request);
-            ResponseFuture::unready(CallState::new(permit, classifier, memo, completion), std::mem::take(readiness))
+            let state = call_state(circuit, permit, completion, &request);
+            ResponseFuture::unready(state, std::mem::take(readiness))
         }
     };
     OutOfLine::new(future)
