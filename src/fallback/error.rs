@@ -44,19 +44,25 @@ impl<E, B> FallbackError<E, B> {
     }
 }
 
-/// The backup's error is escaped and cut at 1,024 bytes.
-impl<E, B: fmt::Display> fmt::Display for FallbackError<E, B> {
+/// [`Primary`](Self::Primary) displays the primary's error. [`Both`](Self::Both) displays both
+/// errors and the cause: `connection refused (all 4 attempts failed), and the fallback failed: not
+/// in the cache`. There, each error is escaped and cut at 1,024 bytes.
+impl<E: fmt::Display, B: fmt::Display> fmt::Display for FallbackError<E, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Primary(_) => f.write_str("the call failed, and no fallback was called"),
-            Self::Both { backup, cause, .. } => {
-                write!(f, "{cause}, and the fallback failed: {}", sanitize::message(backup))
+            Self::Primary(primary) => primary.fmt(f),
+            Self::Both { primary, backup, cause } => {
+                let (primary, backup) = (sanitize::message(primary), sanitize::message(backup));
+                match cause {
+                    Cause::Failure => write!(f, "{primary}, and the fallback failed: {backup}"),
+                    cause => write!(f, "{primary} ({cause}), and the fallback failed: {backup}"),
+                }
             }
         }
     }
 }
 
-/// The source is the primary's error. The message contains the backup's error.
+/// The source is the primary's error.
 impl<E: Error + 'static, B: fmt::Debug + fmt::Display> Error for FallbackError<E, B> {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(self.primary())

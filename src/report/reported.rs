@@ -1,6 +1,6 @@
 use std::{error::Error, fmt};
 
-use crate::CallReport;
+use crate::{CallReport, Cause, sanitize};
 
 /// A response with its report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,11 +22,15 @@ pub struct ReportedError<Err> {
     pub report: CallReport,
 }
 
-impl<Err> fmt::Display for ReportedError<Err> {
+/// Displays the error and the cause: `connection refused (all 4 attempts failed)`. The error is
+/// then escaped and cut at 1,024 bytes. Without a cause, it displays the error alone.
+impl<Err: fmt::Display> fmt::Display for ReportedError<Err> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.report.cause() {
-            Some(_) => self.report.fmt(f),
-            None => f.write_str("the call failed"),
+            None | Some(Cause::Failure) => self.error.fmt(f),
+            // A rejection displays its own cause.
+            Some(Cause::Rejected { .. }) => self.error.fmt(f),
+            Some(cause) => write!(f, "{} ({cause})", sanitize::message(&self.error)),
         }
     }
 }

@@ -191,11 +191,11 @@ fn a_breaker_error_has_a_message_and_a_source() {
     let circuit = Circuit::new(counted());
     open(&circuit);
     let rejected = BreakerError::<std::io::Error>::Rejected(circuit.try_acquire().unwrap_err());
-    assert_eq!(rejected.to_string(), "the call was rejected");
+    assert_eq!(rejected.to_string(), "circuit `breaker` is open; retry in 30.0 s");
     assert!(rejected.source().unwrap().is::<Rejection>());
     assert!(rejected.into_inner().is_none());
     let failed = BreakerError::Inner(std::io::Error::other("reset by peer"));
-    assert_eq!(failed.to_string(), "the call failed");
+    assert_eq!(failed.to_string(), "reset by peer");
     assert_eq!(failed.source().unwrap().to_string(), "reset by peer");
     assert!(failed.rejection().is_none());
 }

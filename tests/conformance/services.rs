@@ -131,7 +131,7 @@ async fn a_cache_responds_for_the_keys_that_it_has() {
     // tower-resilience returns only the backup's error. We return both, because the first error
     // shows what must be fixed.
     assert_eq!(error.primary(), &Text("primary"), "t48");
-    assert_eq!(error.to_string(), "the call failed, and the fallback failed: not in cache", "t48");
+    assert_eq!(error.to_string(), "primary, and the fallback failed: not in cache", "t48");
 }
 
 /// s66: the action receives the outcome of the primary.

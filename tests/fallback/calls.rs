@@ -254,7 +254,7 @@ async fn both_errors_are_accessible() {
         let layer = FallbackLayer::new(backup).observe(events.observer());
         let error = ready_and_call(&mut layer.layer(Scripted::<&str>::new([Fail(Oops(1))])), ()).await.unwrap_err();
         assert_eq!((error.primary(), error.backup()), (&Oops(1), Some(&Oops(2))));
-        assert_eq!(error.to_string(), "the call failed, and the fallback failed: oops 2");
+        assert_eq!(error.to_string(), "oops 1, and the fallback failed: oops 2");
         assert_eq!(error.source().unwrap().to_string(), "oops 1");
         assert_eq!(error.into_primary(), Oops(1));
         assert!(events.last_has(&["FallbackFailed", "Failure"]));

@@ -70,11 +70,12 @@ fn an_ordinary_name_is_shown_unchanged() {
 }
 
 #[test]
-fn a_fallback_error_shows_a_hostile_backup_error_escaped() {
+fn a_fallback_error_shows_both_hostile_errors_escaped() {
     let cause = Cause::AttemptsExhausted { attempts: 3 };
-    let error = FallbackError::Both { primary: Quotes(String::new()), backup: Quotes(hostile()), cause };
+    let error = FallbackError::Both { primary: Quotes(hostile()), backup: Quotes(hostile()), cause };
     let shown = error.to_string();
-    assert!(shown.starts_with(r"all 3 attempts failed, and the fallback failed: a\nERROR"), "{shown:.200}");
+    assert!(shown.starts_with(r"a\nERROR"), "{shown:.200}");
+    assert!(shown.contains(r" (all 3 attempts failed), and the fallback failed: a\nERROR"), "{shown}");
     is_harmless(&shown);
     assert_eq!(error.backup().unwrap().0, hostile(), "the error itself is unchanged");
 }

@@ -223,7 +223,7 @@ async fn the_caller_receives_a_report_with_the_response() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_response_the_report_has_the_reason() {
+async fn an_error_with_a_report_shows_the_error_and_the_reason() {
     let layers = (ReportLayer, RetryLayer::new(config().retries(0)));
     let mut service =
         ServiceBuilder::new().layer(layers.0).layer(layers.1).service(Scripted::new([Fail::<(), _>(Oops(5))]));
@@ -232,10 +232,10 @@ async fn without_a_response_the_report_has_the_reason() {
         (unanswered.error, unanswered.report.cause()),
         (Oops(5), Some(Cause::AttemptsExhausted { attempts: 1 }))
     );
-    assert_eq!(unanswered.to_string(), "the call failed: the only attempt failed");
+    assert_eq!(unanswered.to_string(), "oops 5 (the only attempt failed)");
     assert_eq!(std::error::Error::source(&unanswered).unwrap().to_string(), "oops 5");
     let unretried = with_report(std::future::ready(Err::<(), _>(Oops(6)))).await.unwrap_err();
-    assert_eq!(unretried.to_string(), "the call failed", "without a reason");
+    assert_eq!(unretried.to_string(), "oops 6", "without a reason");
 }
 
 #[tokio::test(start_paused = true)]

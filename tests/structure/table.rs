@@ -25,7 +25,7 @@ pub(crate) const ROOMS: &[Room] = &[
         imports: Nothing,
     },
     Room { name: "call context", modules: &["boundary", "call_context"], imports: These(&["nouns"]) },
-    Room { name: "reports", modules: &["report"], imports: These(&["nouns", "call context"]) },
+    Room { name: "reports", modules: &["report"], imports: These(&["text", "nouns", "call context"]) },
     Room { name: "files", modules: &["background_log", "private_file"], imports: These(&["text"]) },
     Room { name: "events", modules: &["observe"], imports: These(&["text", "time", "nouns", "files"]) },
     Room { name: "state files", modules: &["store"], imports: These(&["text", "time", "nouns", "files", "events"]) },

@@ -4,6 +4,12 @@ use super::Rejection;
 use crate::Elapsed;
 
 /// The error of a service behind a breaker.
+///
+/// It displays the rejection, or the service's own error, without text of its own: `circuit
+/// `payments` is open; retry in 1.5 s`, `connection refused`. The displayed error is also the
+/// [`source`](Error::source), as in the errors of `tower::buffer`, so that code which follows the
+/// sources finds it. A report of the whole chain (anyhow, eyre) therefore shows that text twice.
+/// [`into_boxed`](Self::into_boxed) avoids this: it returns the inner error itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BreakerError<Err> {
     /// The breaker rejected the call without calling the service.
@@ -53,8 +59,8 @@ impl<Err: From<Elapsed>> From<Elapsed> for BreakerError<Err> {
 impl<Err: fmt::Display> fmt::Display for BreakerError<Err> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Rejected(_) => f.write_str("the call was rejected"),
-            Self::Inner(_) => f.write_str("the call failed"),
+            Self::Rejected(rejection) => rejection.fmt(f),
+            Self::Inner(error) => error.fmt(f),
         }
     }
 }
