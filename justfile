@@ -5,7 +5,7 @@
 # common dependency is built once.
 export CARGO_TARGET_DIR := env("CARGO_TARGET_DIR", justfile_directory() / "target")
 
-packages := "benches/instructions benches/peers benches/presets tests/field tests/pages tests/public_api"
+packages := "benches/instructions benches/peers benches/presets tests/coming_from tests/field tests/pages tests/public_api"
 strict := "-- -D warnings"
 
 # The Rust version that writes public-api.txt. Other versions have other auto traits, or another
@@ -103,6 +103,10 @@ public-api:
 # Compiles the code on each page as a reader would paste it.
 pages page="":
     cargo run --quiet --locked --manifest-path tests/pages/Cargo.toml -- {{ page }}
+
+# Runs the programs on the pages for users of other crates, with these crates.
+coming-from page="":
+    cargo test --doc --quiet --locked --manifest-path tests/coming_from/Cargo.toml -- {{ page }}
 
 # Builds the package that would be published.
 package:

@@ -155,7 +155,10 @@ pub mod http;
 pub mod boundary;
 pub mod report;
 
-// Pages of documentation. Their examples use all layers.
+// Pages of documentation. Their examples use all layers. The programs of `coming_from` depend on
+// other crates, so the package `tests/coming_from` tests them.
+#[cfg(all(doc, not(doctest), feature = "retry", feature = "breaker", feature = "fallback"))]
+pub mod coming_from;
 #[cfg(all(any(doc, doctest), feature = "retry", feature = "breaker", feature = "fallback"))]
 pub mod cookbook;
 #[cfg(all(any(doc, doctest), feature = "retry", feature = "breaker", feature = "fallback"))]

@@ -93,6 +93,23 @@ fn each_page_is_linked() {
     }
 }
 
+/// The programs of these pages depend on other crates, so the crate's own tests leave them out.
+#[test]
+fn each_page_for_users_of_another_crate_is_tested() {
+    let folder = "src/coming_from";
+    let (mod_rs, package) = (read(&format!("{folder}/mod.rs")), read("tests/coming_from/src/lib.rs"));
+    let names = below(folder, |name| name.ends_with(".md"));
+    let names: Vec<String> =
+        names.into_iter().filter_map(|(file, _)| Some(file.file_stem()?.to_str()?.to_owned())).collect();
+    assert!(!names.is_empty(), "{folder} has no pages");
+    let tested = package.rsplit("pages!").next().unwrap_or_default();
+    assert_none(names.iter().filter_map(|name| {
+        let is_included = mod_rs.contains(&format!("#[doc = include_str!(\"{name}.md\")]\npub mod {name} {{}}"));
+        let is_tested = tested.split_whitespace().any(|page| page == name);
+        (!is_included || !is_tested).then(|| format!("{folder}/{name}.md isn't both included and tested"))
+    }));
+}
+
 #[test]
 fn each_link_to_a_file_has_a_target() {
     let exists = |path: &Path| root().join(path).exists();

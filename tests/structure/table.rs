@@ -65,5 +65,5 @@ pub(crate) const ROOMS: &[Room] = &[
     Room { name: "fallback", modules: &["fallback"], imports: These(FOR_LAYERS) },
     Room { name: "http", modules: &["http"], imports: AllAbove },
     Room { name: "grpc", modules: &["grpc"], imports: AllAbove },
-    Room { name: "pages", modules: &["cookbook", "costs", "integrations"], imports: Nothing },
+    Room { name: "pages", modules: &["coming_from", "cookbook", "costs", "integrations"], imports: Nothing },
 ];

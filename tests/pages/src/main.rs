@@ -7,8 +7,9 @@
 //! into an async function that returns a boxed error (tower's `BoxError`).
 //!
 //! The packages are checked one after the other, because a common build would unify their features
-//! and hide a feature that a page forgot. They share a target directory, and use the versions of
-//! the crate's `Cargo.lock`.
+//! and hide a feature that a page forgot. They share a target directory, and use the versions of a
+//! `Cargo.lock`: that of `tests/coming_from` for the pages in `src/coming_from`, which depend on
+//! other crates, and that of the crate for all others.
 //!
 //! `cargo run --manifest-path tests/pages/Cargo.toml [PART OF A PAGE'S PATH]`
 
@@ -45,9 +46,27 @@ fn check(root: &Path, only: &str) -> io::Result<usize> {
     pages.retain(Page::has_code);
     assert!(pages.iter().any(|page| page.path == "README.md"), "the README has no code block");
 
-    let workspace = package::Workspace::write(root, &pages)?;
+    let (coming_from, pages): (Vec<_>, Vec<_>) =
+        pages.into_iter().partition(|page| page.path.starts_with("src/coming_from/"));
+    let workspaces = [("pages", "Cargo.lock", pages), ("coming-from", "tests/coming_from/Cargo.lock", coming_from)];
     let (mut faults, mut blocks) = (0, 0);
-    for page in pages.iter().filter(|page| page.path.contains(only)) {
+    for (folder, lock, pages) in workspaces {
+        let workspace = package::Workspace::write(root, folder, &root.join(lock), &pages)?;
+        let (more_faults, more_blocks) = check_pages(&workspace, pages.iter().filter(|page| page.path.contains(only)))?;
+        faults += more_faults;
+        blocks += more_blocks;
+    }
+    println!("{blocks} blocks");
+    Ok(faults)
+}
+
+/// Checks these pages of a workspace, and returns the number of faults and of blocks.
+fn check_pages<'a>(
+    workspace: &package::Workspace,
+    pages: impl Iterator<Item = &'a Page>,
+) -> io::Result<(usize, usize)> {
+    let (mut faults, mut blocks) = (0, 0);
+    for page in pages {
         let mut found = page.faults.clone();
         for part in &page.parts {
             found.extend(workspace.check(page, part)?);
@@ -60,8 +79,7 @@ fn check(root: &Path, only: &str) -> io::Result<usize> {
         faults += found.len();
         blocks += number;
     }
-    println!("{blocks} blocks");
-    Ok(faults)
+    Ok((faults, blocks))
 }
 
 /// The README and all Markdown and Rust files below `src`.

@@ -8,15 +8,17 @@ use std::{
 
 use crate::page::{Page, Part};
 
-/// A workspace in `target/pages` with one package per part of a page.
+/// A workspace below `target` with one package per part of a page.
 pub struct Workspace {
     folder: PathBuf,
+    /// The build output. All workspaces share it.
+    target: PathBuf,
 }
 
 impl Workspace {
-    /// Writes the packages, and a lock file with the versions of the crate's lock file.
-    pub fn write(root: &Path, pages: &[Page]) -> io::Result<Self> {
-        let folder = root.join("target/pages");
+    /// Writes the packages into a folder of `target`, and a lock file with the versions of `lock`.
+    pub fn write(root: &Path, folder: &str, lock: &Path, pages: &[Page]) -> io::Result<Self> {
+        let folder = root.join("target").join(folder);
         let parts = || pages.iter().flat_map(|page| &page.parts);
         let members: Vec<String> = parts().map(|part| format!("{:?}", part.package)).collect();
         let manifest = format!(
@@ -28,18 +30,21 @@ impl Workspace {
             write_package(&folder.join(&part.package), part)?;
         }
 
-        let (ours, theirs) = (root.join("Cargo.lock"), folder.join("Cargo.lock"));
-        fs::copy(&ours, &theirs)?;
-        let workspace = Self { folder };
+        let copy = folder.join("Cargo.lock");
+        fs::copy(lock, &copy)?;
+        let workspace = Self { folder, target: root.join("target/pages/target") };
         let resolved = workspace.cargo(&["update", "--quiet", "--workspace"]).output()?;
         if !resolved.status.success() {
             return Err(io::Error::other(String::from_utf8_lossy(&resolved.stderr).into_owned()));
         }
-        let (known, needed) = (fs::read_to_string(&ours)?, fs::read_to_string(&theirs)?);
+        let (known, needed) = (fs::read_to_string(lock)?, fs::read_to_string(&copy)?);
         let unknown = packages(&needed)
             .find(|package| package.contains("\nsource") && !packages(&known).any(|known| known == *package));
         match unknown.and_then(|package| package.lines().next()) {
-            Some(name) => Err(io::Error::other(format!("a page needs a package that isn't in Cargo.lock: {name}"))),
+            Some(name) => Err(io::Error::other(format!(
+                "a page needs a package that isn't in {}: {name}",
+                lock.strip_prefix(root).unwrap_or(lock).display()
+            ))),
             None => Ok(workspace),
         }
     }
@@ -78,7 +83,7 @@ impl Workspace {
 
     fn cargo(&self, arguments: &[&str]) -> Command {
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        cargo.args(arguments).current_dir(&self.folder).env("CARGO_TARGET_DIR", self.folder.join("target"));
+        cargo.args(arguments).current_dir(&self.folder).env("CARGO_TARGET_DIR", &self.target);
         cargo
     }
 }

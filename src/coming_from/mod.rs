@@ -1,0 +1,34 @@
+//! Guides for users of other crates and retry configs.
+//!
+//! Each page shows pairs of complete programs, *before* with the other crate and *after* with this
+//! one. It lists every setting of the other crate with its default and its counterpart here, the
+//! formulas of both, the differences in behaviour, and the reasons to stay with the other crate.
+//!
+//! | page | for |
+//! |---|---|
+//! | [`backoff`] | `backoff` 0.4, which is unmaintained |
+//! | [`backon`] | `backon` 1.6 |
+//! | [`tower_retry`] | `tower::retry` of tower 0.5 |
+//! | [`failsafe`] | `failsafe` 1.3 |
+//! | [`recloser`] | `recloser` 1.4 |
+//!
+//! The package `tests/coming_from` in the repository compiles and runs the programs of these pages
+//! with the other crates.
+//!
+//! These pages contain documentation only and add no code to a program.
+#![cfg_attr(not(all(feature = "grpc", feature = "keyed", feature = "tracing")), allow(rustdoc::broken_intra_doc_links))]
+
+#[doc = include_str!("backoff.md")]
+pub mod backoff {}
+
+#[doc = include_str!("backon.md")]
+pub mod backon {}
+
+#[doc = include_str!("tower_retry.md")]
+pub mod tower_retry {}
+
+#[doc = include_str!("failsafe.md")]
+pub mod failsafe {}
+
+#[doc = include_str!("recloser.md")]
+pub mod recloser {}
