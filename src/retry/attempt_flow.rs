@@ -52,7 +52,13 @@ pub(super) fn in_attempt<P, Req, Res, Err, T>(policy: &P, attempt: &mut Attempt,
 where
     P: Policy<Req, Res, Err>,
 {
-    let budget_scope = BudgetScope::enter(budget_address(policy));
+    in_scopes(budget_address(policy), attempt, run)
+}
+
+/// [`in_attempt`] for a policy whose [`budget_address`] is `budget`.
+#[inline(always)]
+pub(super) fn in_scopes<T>(budget: usize, attempt: &mut Attempt, run: impl FnOnce() -> T) -> T {
+    let budget_scope = BudgetScope::enter(budget);
     let timeout_scope = TimeoutScope::enter(attempt.scope());
     let returned = run();
     drop(timeout_scope);
@@ -62,7 +68,7 @@ where
 
 /// The address of the policy's budget; 0 without a budget.
 #[inline]
-fn budget_address<Req, Res, Err>(policy: &impl Policy<Req, Res, Err>) -> usize {
+pub(super) fn budget_address<Req, Res, Err>(policy: &impl Policy<Req, Res, Err>) -> usize {
     policy.budget().map_or(0, AnyBudget::address)
 }
 

@@ -30,7 +30,7 @@ use crate::{
 /// A request with many attempts and no delays between them makes at most this many in one poll, so
 /// that other tasks of the thread can run. tokio's own budget covers only tokio's resources and its
 /// runtime. This limit holds in any executor.
-const ATTEMPTS_PER_POLL: u32 = 32;
+pub(super) const ATTEMPTS_PER_POLL: u32 = 32;
 
 const POLLED_AFTER_COMPLETION: &str = "polled after completion";
 

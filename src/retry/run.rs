@@ -11,6 +11,9 @@ use super::{
 };
 use crate::{Attempt, cold_option::ColdOption, readiness::Readiness};
 
+// `State` is a parameter, because `P::State` would be a projection in the future's hidden type. A
+// spawned task that awaits the future would then have to prove the bounds of the projection for an
+// error such as `Box<dyn Error>`, which the compiler can't do (`tests/stack/spawned.rs`).
 impl<P, Replay> RetryLayer<P, Replay> {
     /// Retries an async function, which gets the [`Attempt`] as its argument.
     ///
@@ -35,6 +38,9 @@ impl<P, Replay> RetryLayer<P, Replay> {
     /// `INCR`, say, the server may have executed it, and only the response was lost. See
     /// [`ErrorClassifier`](crate::classify::ErrorClassifier#idempotency).
     ///
+    /// A closure that lends a `&mut` value to its attempts isn't accepted here: use
+    /// [`run_with`](Self::run_with) or [`run_lending`](Self::run_lending).
+    ///
     /// [`before_resend`](Self::before_resend) has no effect on functions. The function itself can
     /// act on the attempt's number.
     ///
@@ -48,12 +54,12 @@ impl<P, Replay> RetryLayer<P, Replay> {
     /// The future can be dropped at any point. The drop cancels the attempt that is under way, and
     /// gives back what was reserved for an attempt that wasn't made.
     #[inline]
-    pub fn run<F, Fut, Res, Err>(
+    pub fn run<F, Fut, Res, Err, State>(
         &self,
         function: F,
-    ) -> impl Future<Output = Result<Res, Err>> + use<P, Replay, F, Fut, Res, Err>
+    ) -> impl Future<Output = Result<Res, Err>> + use<P, Replay, F, Fut, Res, Err, State>
     where
-        P: Policy<(), Res, Err>,
+        P: Policy<(), Res, Err, State = State>,
         F: FnMut(Attempt) -> Fut,
         Fut: Future<Output = Result<Res, Err>>,
         Err: 'static,
@@ -72,13 +78,13 @@ impl<P, Replay> RetryLayer<P, Replay> {
     ///
     /// Same as [`run`](Self::run).
     #[inline]
-    pub fn run_for<Req, F, Fut, Res, Err>(
+    pub fn run_for<Req, F, Fut, Res, Err, State>(
         &self,
         request: &Req,
         function: F,
-    ) -> impl Future<Output = Result<Res, Err>> + use<P, Replay, Req, F, Fut, Res, Err>
+    ) -> impl Future<Output = Result<Res, Err>> + use<P, Replay, Req, F, Fut, Res, Err, State>
     where
-        P: Policy<Req, Res, Err>,
+        P: Policy<Req, Res, Err, State = State>,
         F: FnMut(Attempt) -> Fut,
         Fut: Future<Output = Result<Res, Err>>,
         Err: 'static,

@@ -16,6 +16,7 @@ mod readiness;
 mod rejections;
 mod reservations;
 mod run;
+mod run_lending;
 mod server_delays;
 mod spare_clones;
 mod time_limits;

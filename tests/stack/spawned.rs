@@ -6,7 +6,9 @@
 //! lifetime.
 
 use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt, service_fn, util::BoxCloneService};
-use tower_recourse::{BreakerConfig, BreakerError, BreakerLayer, FallbackLayer, RetryConfig, RetryLayer, Verdict};
+use tower_recourse::{
+    BreakerConfig, BreakerError, BreakerLayer, Circuit, FallbackLayer, RetryConfig, RetryLayer, Verdict,
+};
 
 fn boxed() -> BoxCloneService<u32, u32, BoxError> {
     service_fn(|request: u32| async move { if request == 0 { Err(BoxError::from("zero")) } else { Ok(request) } })
@@ -72,4 +74,24 @@ async fn a_service_may_have_a_string_literal_as_its_error() {
     let mut service = RetryLayer::new(retry()).layer(service_fn(|_: ()| async { Err::<(), _>("never") }));
     let response = tokio::spawn(async move { service.ready().await?.call(()).await });
     assert_eq!(response.await.unwrap(), Err("never"));
+}
+
+/// What a function that is run returns may be an error with a lifetime.
+#[tokio::test]
+async fn runs_and_calls_of_functions_work_with_boxed_errors() {
+    async fn get(path: &str) -> Result<usize, BoxError> {
+        tokio::task::yield_now().await;
+        Ok(path.len())
+    }
+    let (retry, circuit) = (RetryLayer::new(retry()), Circuit::new(BreakerConfig::default().without_observers()));
+    let lengths = tokio::spawn(async move {
+        let path = String::from("path");
+        let plain = retry.run(|_| get("/")).await?;
+        let borrowed = retry.run(|_| get(&path)).await?;
+        let closure = retry.run_for(&path, async |_| get(&path).await).await?;
+        let through = circuit.call(|| get(&path)).await.map_err(BreakerError::into_boxed)?;
+        let both = retry.run(|_| circuit.call(|| get(&path))).await.map_err(BreakerError::into_boxed)?;
+        Ok::<_, BoxError>([plain, borrowed, closure, through, both])
+    });
+    assert_eq!(lengths.await.unwrap().unwrap(), [1, 4, 4, 4, 4]);
 }
