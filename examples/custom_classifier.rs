@@ -17,7 +17,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
 };
-use tower::{Service, ServiceBuilder, ServiceExt};
+use tower::ServiceBuilder;
 use tower_recourse::{
     BreakerConfig, BreakerError, BreakerLayer, Circuit, Delivery, RetryConfig, RetryLayer, Verdict, classify,
     http::{BreakerClassifier, RetryClassifier},

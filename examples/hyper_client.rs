@@ -18,7 +18,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
 };
-use tower::{Service, ServiceBuilder, ServiceExt};
+use tower::ServiceBuilder;
 use tower_recourse::{
     BreakerConfig, Circuit, RetryConfig, RetryLayer,
     http::{BodyBreakerLayer, FirstFrameLayer},

@@ -9,7 +9,7 @@
 //!
 //! ```
 //! use std::io;
-//! use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
+//! use tower::{ServiceBuilder, service_fn};
 //! use tower_recourse::{RetryConfig, RetryLayer, report::ReportLayer, boundary::BoundaryLayer};
 //!
 //! # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -73,6 +73,8 @@ impl<S> Layer<S> for BoundaryLayer {
         Boundary { inner }
     }
 }
+
+crate::service::call_methods!(Boundary<S>);
 
 impl<S: Service<Req>, Req> Service<Req> for Boundary<S> {
     type Response = S::Response;

@@ -2,7 +2,7 @@
 //!
 //! ```
 //! use std::{convert::Infallible, io};
-//! use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
+//! use tower::{ServiceBuilder, service_fn};
 //! use tower_recourse::{BreakerConfig, BreakerLayer, FallbackLayer, RetryConfig, RetryLayer};
 //!
 //! # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -79,11 +79,15 @@
 //! Waits and timeouts need a tokio runtime with its time driver; a breaker alone needs no runtime.
 //! Service errors must be `'static` and `Send`.
 //!
-//! In a spawned task or an axum handler, call a stack with `ready().await?.call(…)`. `oneshot`
-//! doesn't compile there if an error type of the stack contains a lifetime, as a boxed error or
-//! `&'static str` does ("higher-ranked lifetime error", "implementation of `From` is not general
-//! enough"). tower's own layers have the same limit. A stack in tower's `BoxCloneService` or
-//! `BoxCloneSyncService` can be called with `oneshot` everywhere.
+//! The services of this crate have the methods `ready`, `call` and `oneshot`, so that neither
+//! tower's `Service` nor its `ServiceExt` has to be imported. See [`service`].
+//!
+//! In a spawned task or an axum handler, these methods work with every error type. The `oneshot` of
+//! tower's `ServiceExt` doesn't compile there if an error type of the stack contains a lifetime, as
+//! a boxed error or `&'static str` does ("higher-ranked lifetime error", "implementation of `From`
+//! is not general enough"). So make a layer of this crate the outermost one, or put the stack into
+//! tower's `BoxCloneService` or `BoxCloneSyncService`, which can be called with `oneshot`
+//! everywhere.
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // Pages link to one another, so links break if a feature that a page needs is off.
@@ -133,6 +137,9 @@ mod readiness;
 mod reservation;
 #[cfg(any(feature = "retry", feature = "fallback"))]
 mod sharded_arc;
+
+// How to call the services of this crate.
+pub mod service;
 
 // Classifiers.
 pub mod classify;

@@ -10,7 +10,7 @@ use std::{
 };
 
 use tokio_test::{assert_pending, task};
-use tower::{Layer, Service, service_fn};
+use tower::{Layer, service_fn};
 use tower_recourse::{
     BreakerConfig, BreakerLayer, Circuit, Ratio, State, Verdict,
     breaker::{OpenDuration, Probes, TripRule, Window, WindowStats},

@@ -7,7 +7,7 @@
 //!
 //! ```
 //! use std::{io, time::Duration};
-//! use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
+//! use tower::{ServiceBuilder, service_fn};
 //! use tower_recourse::{BreakerConfig, BreakerError, BreakerLayer, Circuit, State, breaker::{OpenDuration, TripRule}};
 //!
 //! # #[tokio::main(flavor = "current_thread", start_paused = true)]

@@ -54,7 +54,7 @@
 //!
 //! ```
 //! use std::io;
-//! use tower::{Layer, Service, ServiceExt, service_fn};
+//! use tower::{Layer, service_fn};
 //! use tower_recourse::{BreakerConfig, BreakerLayer, FallbackLayer, RetryConfig, RetryLayer, Verdict};
 //!
 //! # #[tokio::main(flavor = "current_thread")]

@@ -158,7 +158,7 @@ impl<B, C, Merge> FallbackLayer<B, C, Merge> {
     ///
     /// ```
     /// use std::{convert::Infallible, io};
-    /// use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
+    /// use tower::{ServiceBuilder, service_fn};
     /// use tower_recourse::FallbackLayer;
     ///
     /// # #[tokio::main(flavor = "current_thread")]

@@ -5,7 +5,7 @@
 //!
 //! ```
 //! use std::{convert::Infallible, io};
-//! use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
+//! use tower::{ServiceBuilder, service_fn};
 //! use tower_recourse::FallbackLayer;
 //!
 //! # #[tokio::main(flavor = "current_thread")]

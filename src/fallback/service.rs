@@ -53,6 +53,8 @@ impl<S, B, C, Merge> Fallback<S, B, C, Merge> {
     }
 }
 
+crate::service::call_methods!(Fallback<S, B, C, Merge>);
+
 impl<S, B, C, Merge, Req> Service<Req> for Fallback<S, B, C, Merge>
 where
     S: Service<Req>,

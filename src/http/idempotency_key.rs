@@ -153,6 +153,8 @@ pub struct IdempotencyKey<S, F = fn() -> HeaderValue> {
     keys: IdempotencyKeyLayer<F>,
 }
 
+crate::service::call_methods!(IdempotencyKey<S, F>);
+
 impl<S, F, B> Service<Request<B>> for IdempotencyKey<S, F>
 where
     S: Service<Request<B>>,

@@ -18,7 +18,7 @@
 //! use http::{Request, Uri};
 //! use http_body_util::{BodyExt, Full};
 //! use hyper_util::{client::legacy::Client, rt::TokioExecutor};
-//! use tower::{BoxError, Service, ServiceBuilder, ServiceExt};
+//! use tower::{BoxError, ServiceBuilder};
 //! # #[cfg(feature = "fallback")]
 //! use tower_recourse::{
 //!     BreakerConfig, BreakerError, BreakerLayer, FallbackLayer, RetryConfig, RetryLayer,

@@ -61,6 +61,8 @@ impl<S> Layer<S> for ReportExtensionLayer {
     }
 }
 
+crate::service::call_methods!(ReportExtension<S>);
+
 impl<S, Req, B> Service<Req> for ReportExtension<S>
 where
     S: Service<Req, Response = Response<B>>,

@@ -79,6 +79,8 @@ impl<S> Layer<S> for RetireConnectionLayer {
     }
 }
 
+crate::service::call_methods!(RetireConnection<S>);
+
 impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for RetireConnection<S>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>>,

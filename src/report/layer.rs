@@ -24,6 +24,8 @@ impl<S> Layer<S> for ReportLayer {
     }
 }
 
+crate::service::call_methods!(ReportService<S>);
+
 impl<S: Service<Req>, Req> Service<Req> for ReportService<S> {
     type Response = Reported<S::Response>;
     type Error = ReportedError<S::Error>;

@@ -3,7 +3,7 @@
 //!
 //! ```
 //! use std::{convert::Infallible, io};
-//! use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
+//! use tower::{ServiceBuilder, service_fn};
 //! use tower_recourse::{FallbackLayer, RetryConfig, RetryLayer, report::ReportLayer};
 //!
 //! # #[tokio::main(flavor = "current_thread", start_paused = true)]

@@ -2,7 +2,7 @@
 //!
 //! ```
 //! use std::time::Duration;
-//! use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
+//! use tower::{ServiceBuilder, service_fn};
 //! use tower_recourse::{RetryConfig, RetryLayer, Verdict, retry::{Backoff, Jitter}};
 //!
 //! # #[tokio::main(flavor = "current_thread", start_paused = true)]

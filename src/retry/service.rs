@@ -49,6 +49,8 @@ impl<S, P, Replay> Retry<S, P, Replay> {
     }
 }
 
+crate::service::call_methods!(Retry<S, P, Replay>);
+
 impl<S, P, Replay, Req> Service<Req> for Retry<S, P, Replay>
 where
     S: Service<Replay::Request> + Clone,

@@ -15,7 +15,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use tower::{Layer, ServiceExt, service_fn};
+use tower::{Layer, service_fn};
 use tower_recourse::{
     BreakerConfig, Circuit, RetryConfig, RetryLayer, Verdict,
     breaker::TripRule,

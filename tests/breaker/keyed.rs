@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use tower::{Layer, Service, ServiceExt, service_fn};
+use tower::{Layer, Service, service_fn};
 use tower_recourse::{
     BreakerConfig, BreakerError, BreakerLayer, Circuit, Rejection, State,
     breaker::{

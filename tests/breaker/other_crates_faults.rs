@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use tokio_test::{assert_pending, task};
-use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
+use tower::{Layer, ServiceBuilder, service_fn};
 use tower_recourse::{
     BreakerConfig, BreakerError, BreakerLayer, Cause, Circuit, FallbackLayer, Ratio, State, Verdict,
     breaker::{OpenDuration, Probes, TripRule, Window},

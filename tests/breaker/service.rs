@@ -7,7 +7,7 @@ use std::{
 };
 
 use tokio_test::{assert_pending, assert_ready, assert_ready_err, assert_ready_ok, task};
-use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
+use tower::{Layer, ServiceBuilder, service_fn};
 use tower_recourse::{
     BreakerConfig, BreakerError, BreakerLayer, Circuit, Ratio, Rejection, State, Verdict,
     breaker::{Mode, Probes, TripRule, Window},

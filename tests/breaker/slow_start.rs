@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tower::{Layer, Service, ServiceExt, service_fn};
+use tower::{Layer, service_fn};
 use tower_recourse::{
     BreakerConfig, BreakerLayer, Circuit, State, Verdict,
     breaker::{HalfOpenTimeout, Mode, OpenDuration, Probes, TripRule},

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tower::{Layer, Service, ServiceExt, load_shed::error::Overloaded, service_fn};
+use tower::{Layer, load_shed::error::Overloaded, service_fn};
 use tower_recourse::{
     BreakerLayer, Circuit, Delivery, Ratio, State, Verdict,
     breaker::{AdaptiveThrottle, OpenDuration, Probes, ThrottledCalls, TripRule, Window, WindowStats},

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use tower::{Layer, Service, ServiceExt, service_fn};
+use tower::{Layer, service_fn};
 use tower_recourse::{
     BreakerConfig, BreakerLayer, Circuit, Ratio, State, Verdict,
     breaker::{CancelledCalls, Mode, Probes, TripRule, Window},

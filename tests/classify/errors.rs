@@ -318,7 +318,7 @@ async fn timeouts_of_tokio_are_recognised() {
 
 #[tokio::test(start_paused = true)]
 async fn timeouts_of_this_crate_are_recognised() {
-    use tower::{Layer, Service, ServiceExt, service_fn};
+    use tower::{Layer, service_fn};
     use tower_recourse::{RetryConfig, RetryLayer, retry::Timeouts};
 
     let config = RetryConfig::default()

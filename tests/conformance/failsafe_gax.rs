@@ -13,7 +13,7 @@ use std::{
 };
 
 use tokio::time::Instant;
-use tower::{BoxError, ServiceBuilder, ServiceExt, service_fn};
+use tower::{BoxError, ServiceBuilder, service_fn};
 use tower_recourse::{
     Attempt, BreakerConfig, BreakerError, BreakerLayer, Outcome, RetryConfig, RetryLayer, State,
     breaker::TripRule,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
+use tower::{ServiceBuilder, service_fn};
 use tower_recourse::{
     BreakerConfig, BreakerLayer, Circuit, Ratio, State,
     breaker::{OpenDuration, Probes, TripRule, Window},

@@ -1,6 +1,6 @@
 //! gRPC, proposal A6: `retryThrottling`.
 
-use tower::{Layer, Service, ServiceExt, service_fn};
+use tower::{Layer, service_fn};
 use tower_recourse::{
     FailureKind::{self, Transient},
     RetryConfig, RetryLayer,

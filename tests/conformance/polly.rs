@@ -8,7 +8,7 @@ use std::{
 };
 
 use tokio::sync::oneshot;
-use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
+use tower::{ServiceBuilder, service_fn};
 use tower_recourse::{
     BreakerConfig, BreakerError, BreakerLayer, Circuit, Ratio, State,
     breaker::{OpenContext, OpenDuration, Probes, TripRule, Window},

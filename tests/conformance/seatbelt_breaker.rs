@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use tower::{Layer, Service, ServiceExt, service_fn};
+use tower::{Layer, Service, service_fn};
 use tower_recourse::{
     BreakerConfig, BreakerLayer, Circuit, Ratio, State,
     breaker::{CancelledCalls, Mode, OpenDuration, TripRule, Window},

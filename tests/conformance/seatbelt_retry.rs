@@ -10,7 +10,7 @@ use std::{
 };
 
 use tokio::time::Instant;
-use tower::{ServiceBuilder, ServiceExt, service_fn};
+use tower::{ServiceBuilder, service_fn};
 use tower_recourse::{
     Ratio, RetryConfig, RetryLayer, Verdict,
     observe::Event,

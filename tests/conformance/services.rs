@@ -12,7 +12,7 @@ use std::{
 };
 
 use tokio::sync::oneshot;
-use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
+use tower::{Layer, Service, ServiceBuilder, service_fn};
 use tower_recourse::{
     BreakerConfig, BreakerError, BreakerLayer, FallbackError, FallbackLayer, State,
     breaker::{OpenDuration, Probes, TripRule},

@@ -11,7 +11,7 @@ use std::{
 };
 
 use tokio::time::Instant;
-use tower::{ServiceBuilder, ServiceExt, service_fn};
+use tower::{ServiceBuilder, service_fn};
 use tower_recourse::{
     FailureKind, Ratio, RetryConfig, RetryLayer, Verdict,
     observe::Event,

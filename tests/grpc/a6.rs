@@ -7,7 +7,7 @@ use bytes::Bytes;
 use h2::Reason;
 use http_body_util::{Empty, Full};
 use tonic::Code;
-use tower::{Layer, ServiceExt};
+use tower::Layer;
 use tower_recourse::{
     RetryConfig, RetryLayer,
     grpc::{GrpcReplay, RetryClassifier},

@@ -10,7 +10,7 @@ use http::{HeaderMap, Request, Response};
 use http_body::Frame;
 use http_body_util::{BodyExt, Empty, StreamBody};
 use tokio_stream::StreamExt;
-use tower::{Layer, ServiceExt, service_fn};
+use tower::{Layer, service_fn};
 use tower_recourse::{
     BreakerConfig, Circuit,
     grpc::{self, PeekLayer},

@@ -20,7 +20,7 @@ use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body::Frame;
 use http_body_util::{BodyExt, Empty, StreamBody, combinators::UnsyncBoxBody};
 use tokio::time::Instant;
-use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
+use tower::{Layer, ServiceBuilder, service_fn};
 use tower_recourse::{
     BreakerConfig, BreakerLayer, CallReport, Circuit, RetryConfig, RetryLayer,
     breaker::TripRule,

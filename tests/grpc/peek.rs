@@ -8,7 +8,7 @@ use http::{HeaderMap, Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Empty, Full, StreamBody, channel::Channel, combinators::UnsyncBoxBody};
 use tokio::time::Instant;
-use tower::{Layer, ServiceExt, service_fn};
+use tower::{Layer, service_fn};
 use tower_recourse::grpc::{
     Code, PeekLayer, code,
     peek::{PeekedBody, TrackBody},

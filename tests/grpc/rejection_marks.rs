@@ -6,7 +6,7 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
-use tower::{Layer, Service, ServiceBuilder, ServiceExt, buffer::Buffer, service_fn};
+use tower::{Layer, Service, ServiceBuilder, buffer::Buffer, service_fn};
 use tower_http::trace::TraceLayer;
 use tower_recourse::{
     BreakerConfig, BreakerLayer, Circuit, Rejection, RetryConfig, RetryLayer, State,

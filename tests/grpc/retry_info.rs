@@ -16,7 +16,7 @@ use tonic::{
     Code, Status,
     transport::{Server, server::TcpIncoming},
 };
-use tower::{ServiceExt, service_fn};
+use tower::service_fn;
 use tower_recourse::{
     BreakerConfig, Circuit, RetryConfig,
     breaker::{OpenDuration, ThrottledCalls, TripRule},

@@ -21,7 +21,7 @@ use tokio::{
     task::JoinSet,
     time::{Instant, advance, sleep, timeout},
 };
-use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
+use tower::{Layer, ServiceBuilder, service_fn};
 use tower_recourse::{
     BreakerConfig, Circuit, Classifier, Delivery, RetryLayer, State, Verdict,
     breaker::TripRule,

@@ -16,7 +16,7 @@ use tokio::{
     net::TcpListener,
     time::timeout,
 };
-use tower::{Layer, ServiceExt};
+use tower::Layer;
 use tower_recourse::RetryLayer;
 
 use crate::{

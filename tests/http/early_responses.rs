@@ -19,7 +19,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo},
 };
 use tokio::{net::TcpListener, time::timeout};
-use tower::{Layer, ServiceExt};
+use tower::Layer;
 use tower_recourse::{BreakerConfig, BreakerLayer, Circuit, RetryLayer, http::Replay};
 
 use crate::fixed_numbers::FixedNumbers as _;

@@ -8,7 +8,7 @@ use http::{HeaderMap, Request, Response};
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Full};
 use tokio_test::{assert_pending, assert_ready, task};
-use tower::{Layer, Service, ServiceExt, service_fn};
+use tower::{Layer, Service, service_fn};
 use tower_recourse::{
     BreakerConfig, Circuit, Classifier, Delivery, Elapsed, RetryLayer, Verdict,
     http::{

@@ -20,7 +20,7 @@ use tokio::{
     task::AbortHandle,
     time::timeout,
 };
-use tower::{Layer, ServiceBuilder, ServiceExt};
+use tower::{Layer, ServiceBuilder};
 use tower_recourse::{BreakerConfig, BreakerLayer, Circuit, RetryLayer, State};
 
 use crate::config;

@@ -16,7 +16,7 @@ use hyper_util::{
     server::conn::auto,
 };
 use tokio::{net::TcpListener, time::timeout};
-use tower::{Layer, ServiceExt};
+use tower::Layer;
 use tower_recourse::{RetryLayer, http::RetireConnectionLayer};
 
 use crate::config;

@@ -16,7 +16,7 @@ use http_body::Body;
 use http_body_util::{BodyExt, combinators::BoxBody};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use tokio::{net::TcpListener, time::timeout};
-use tower::{Layer, ServiceExt, service_fn};
+use tower::{Layer, service_fn};
 use tower_recourse::{
     Elapsed, RetryLayer,
     http::{Replay, Replayable, replay::CloneableBody},

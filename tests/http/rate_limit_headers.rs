@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderValue, Request};
 use http_body_util::Full;
-use tower::{Layer, ServiceExt};
+use tower::Layer;
 use tower_recourse::RetryLayer;
 
 use crate::{Scripted, config, empty_response};

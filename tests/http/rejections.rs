@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{Request, StatusCode, header};
 use http_body_util::Full;
 use tokio::time::Instant;
-use tower::{Layer, ServiceBuilder, ServiceExt};
+use tower::{Layer, ServiceBuilder};
 use tower_recourse::{
     BreakerConfig, BreakerLayer, CallReport, Circuit, Rejection, RetryConfig, RetryLayer, State,
     breaker::{OpenDuration, TripRule},

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Either, Empty, Full, combinators::BoxBody};
 use tokio::net::TcpListener;
-use tower::{BoxError, Service, ServiceBuilder, ServiceExt, service_fn};
+use tower::{BoxError, ServiceBuilder, service_fn};
 use tower_recourse::{RetryConfig, RetryLayer};
 
 /// Responds with 503 once, and then with the body of the request.

@@ -5,7 +5,7 @@ use std::{convert::Infallible, io};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
-use tower::{Layer, ServiceExt, service_fn};
+use tower::{Layer, service_fn};
 use tower_recourse::{
     RetryLayer,
     http::{RetryClassifier, is_idempotent},

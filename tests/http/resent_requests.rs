@@ -22,7 +22,7 @@ use tokio::{
     net::TcpListener,
     time::{sleep, timeout},
 };
-use tower::{Layer, Service, ServiceExt};
+use tower::{Layer, Service};
 use tower_recourse::{
     FallbackLayer, RetryLayer,
     http::{Replay, replay::CloneableBody},

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
 use tokio::time::Instant;
-use tower::{Layer, ServiceExt};
+use tower::Layer;
 use tower_recourse::{RetryConfig, RetryLayer, http::Deadline};
 
 use crate::{Scripted, config, empty_response};

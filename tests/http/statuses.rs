@@ -5,7 +5,7 @@ use std::{convert::Infallible, time::Duration};
 use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
-use tower::{Layer, ServiceExt};
+use tower::Layer;
 use tower_recourse::{
     BreakerConfig, BreakerLayer, Circuit, Classifier, Delivery, RetryLayer, State, Verdict,
     breaker::TripRule,

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
+use tower::{Layer, ServiceBuilder, service_fn};
 use tower_recourse::{
     BreakerConfig, BreakerLayer, Circuit, FallbackLayer, Ratio, RetryConfig, RetryLayer, State, Verdict,
     breaker::{Mode, OpenDuration, TripRule, Window},

@@ -3,7 +3,7 @@
 
 use std::{convert::Infallible, error::Error, fmt};
 
-use tower::{ServiceBuilder, ServiceExt, service_fn};
+use tower::{ServiceBuilder, service_fn};
 use tower_recourse::{BreakerConfig, BreakerError, CallReport, Cause, Circuit, FallbackError, FallbackLayer, Name};
 
 use crate::fixed_numbers::FixedNumbers as _;

@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use tokio_test::{assert_pending, task::spawn};
-use tower::{Layer, ServiceBuilder, ServiceExt};
+use tower::{Layer, ServiceBuilder};
 use tower_recourse::{
     FailureKind, RetryConfig, RetryLayer,
     retry::{Backoff, Budget, BudgetStats, CostBucket, TokenBucket, budget::Token},

@@ -9,7 +9,7 @@ use std::{
 };
 
 use tokio_test::{assert_pending, assert_ready, task::spawn};
-use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
+use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
 use tower_recourse::{
     Attempt, BreakerConfig, BreakerLayer, Circuit, FailureKind, RetryConfig, RetryLayer, Verdict,
     breaker::TripRule,

@@ -12,7 +12,7 @@ use std::{
     task::{Context, Waker},
 };
 
-use tower::{Layer, Service, ServiceBuilder, service_fn};
+use tower::{Layer, ServiceBuilder, service_fn};
 use tower_recourse::{
     BreakerConfig, BreakerError, BreakerLayer, Cause, Circuit, Delivery, RetryConfig, RetryLayer, Verdict,
     breaker::TripRule,

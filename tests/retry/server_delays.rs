@@ -4,7 +4,7 @@
 use std::{cell::RefCell, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
-use tower::{Layer, ServiceExt, service_fn};
+use tower::{Layer, service_fn};
 use tower_recourse::{
     FailureKind, Ratio, RetryConfig, RetryLayer, Verdict,
     retry::{Backoff, Budget, Jitter, RetrySwitch, RetryThrottle, TimeoutOutcome, Timeouts},

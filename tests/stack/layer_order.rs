@@ -5,7 +5,7 @@ use std::{convert::Infallible, io};
 
 use tokio_test::{assert_pending, task::spawn};
 use tower::{
-    BoxError, Layer, Service, ServiceBuilder, ServiceExt,
+    BoxError, Layer, ServiceBuilder, ServiceExt,
     buffer::Buffer,
     util::{BoxCloneService, MapErr},
 };

@@ -7,6 +7,7 @@ mod concurrency;
 mod invalid_config;
 mod layer_order;
 mod panics;
+mod service_methods;
 mod spawned;
 
 #[path = "../support/circuits.rs"]

@@ -3,11 +3,14 @@
 //!
 //! These tests pass if they compile. The types of the layers' futures have neither bounds nor
 //! projections, because within a spawned task the compiler can't prove those for types with a
-//! lifetime.
+//! lifetime. The same holds for the futures of `ready` and `oneshot`.
 
-use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt, service_fn, util::BoxCloneService};
+use std::{error::Error, time::Duration};
+
+use tower::{BoxError, Layer, ServiceBuilder, ServiceExt, service_fn, util::BoxCloneService};
 use tower_recourse::{
-    BreakerConfig, BreakerError, BreakerLayer, Circuit, FallbackLayer, RetryConfig, RetryLayer, Verdict,
+    BreakerConfig, BreakerError, BreakerLayer, Circuit, FallbackError, FallbackLayer, RetryConfig, RetryLayer, Verdict,
+    retry::Timeouts,
 };
 
 fn boxed() -> BoxCloneService<u32, u32, BoxError> {
@@ -94,4 +97,37 @@ async fn runs_and_calls_of_functions_work_with_boxed_errors() {
         Ok::<_, BoxError>([plain, borrowed, closure, through, both])
     });
     assert_eq!(lengths.await.unwrap().unwrap(), [1, 4, 4, 4, 4]);
+}
+
+#[tokio::test]
+async fn oneshot_of_a_stack_with_boxed_errors_can_be_spawned() {
+    let stack = ServiceBuilder::new()
+        .layer(FallbackLayer::value(7).without_observers())
+        .layer(RetryLayer::new(retry().timeouts(Timeouts::attempt(Duration::from_secs(1)))))
+        .layer(BreakerLayer::new(BreakerConfig::default().without_observers()))
+        .map_err(|error: BoxError| error)
+        .service(boxed());
+    assert_eq!(tokio::spawn(stack.clone().oneshot(0)).await.unwrap().unwrap(), 7);
+    let answer = tokio::spawn(async move { stack.oneshot(3).await.ok() });
+    assert_eq!(answer.await.unwrap(), Some(3));
+}
+
+#[tokio::test]
+async fn oneshot_of_each_layer_can_be_spawned() {
+    let retry = RetryLayer::new(retry()).layer(boxed());
+    let breaker = BreakerLayer::new(BreakerConfig::default().without_observers()).layer(boxed());
+    let fallback = FallbackLayer::value(7).without_observers().layer(boxed());
+    let reported = tower_recourse::report::ReportLayer.layer(retry.clone());
+    let bounded = tower_recourse::boundary::BoundaryLayer.layer(boxed());
+    let answers = tokio::spawn(async move {
+        let reported = reported.oneshot(4).await.map_err(|reported| reported.error)?;
+        Ok::<_, Box<dyn Error + Send + Sync>>([
+            retry.oneshot(1).await?,
+            breaker.oneshot(2).await.map_err(BreakerError::into_boxed)?,
+            fallback.oneshot(0).await.map_err(FallbackError::into_primary)?,
+            reported.response,
+            bounded.oneshot(5).await?,
+        ])
+    });
+    assert_eq!(answers.await.unwrap().unwrap(), [1, 2, 7, 4, 5]);
 }

@@ -3,7 +3,7 @@
 //!
 //! ```
 //! use std::io;
-//! use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
+//! use tower::{ServiceBuilder, service_fn};
 //! use tower_recourse::{BreakerConfig, BreakerLayer, State, breaker::TripRule};
 //!
 //! # #[tokio::main(flavor = "current_thread")]

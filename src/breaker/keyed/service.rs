@@ -53,6 +53,8 @@ pub struct KeyedBreaker<S, L> {
     releaser: Releaser<S>,
 }
 
+crate::service::call_methods!(KeyedBreaker<S, L>);
+
 impl<S, KeyFn, Key, C, Reject, Req> Service<Req> for KeyedBreaker<S, KeyedBreakerLayer<KeyFn, Key, C, Reject>>
 where
     S: Service<Req>,

@@ -58,6 +58,8 @@ impl<S, C, Reject> Breaker<S, C, Reject> {
     }
 }
 
+crate::service::call_methods!(Breaker<S, C, Reject>);
+
 impl<S, C, Reject, Req> Service<Req> for Breaker<S, C, Reject>
 where
     S: Service<Req>,

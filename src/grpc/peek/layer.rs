@@ -91,6 +91,8 @@ pub struct Peek<S> {
     max_wait: Duration,
 }
 
+crate::service::call_methods!(Peek<S>);
+
 impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for Peek<S>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>>,

@@ -44,6 +44,8 @@ impl<S, C, Reject> BodyBreaker<S, C, Reject> {
     }
 }
 
+crate::service::call_methods!(BodyBreaker<S, C, Reject>);
+
 impl<S, C, Reject, ReqBody, ResBody> Service<Request<ReqBody>> for BodyBreaker<S, C, Reject>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>>,

@@ -83,6 +83,8 @@ impl<S> BodyTimeout<S> {
     }
 }
 
+crate::service::call_methods!(BodyTimeout<S>);
+
 impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for BodyTimeout<S>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>>,

@@ -40,6 +40,8 @@ impl<S> FirstFrame<S> {
     }
 }
 
+crate::service::call_methods!(FirstFrame<S>);
+
 impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for FirstFrame<S>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>>,
