@@ -11,6 +11,10 @@
 //! | [`tower_retry`] | `tower::retry` of tower 0.5 |
 //! | [`failsafe`] | `failsafe` 1.3 |
 //! | [`recloser`] | `recloser` 1.4 |
+//! | [`tower_resilience`] | the retry, breaker and fallback of `tower-resilience` 0.14 |
+//! | [`seatbelt`] | `seatbelt` 0.11 |
+//! | [`aws_sdk`] | the retries of the AWS SDK for Rust |
+//! | [`grpc_service_config`] | gRPC service configs with a `retryPolicy` |
 //!
 //! The package `tests/coming_from` in the repository compiles and runs the programs of these pages
 //! with the other crates.
@@ -32,3 +36,15 @@ pub mod failsafe {}
 
 #[doc = include_str!("recloser.md")]
 pub mod recloser {}
+
+#[doc = include_str!("tower_resilience.md")]
+pub mod tower_resilience {}
+
+#[doc = include_str!("seatbelt.md")]
+pub mod seatbelt {}
+
+#[doc = include_str!("aws_sdk.md")]
+pub mod aws_sdk {}
+
+#[doc = include_str!("grpc_service_config.md")]
+pub mod grpc_service_config {}
