@@ -84,6 +84,7 @@
 //! | retrying a response that breaks off before the first byte of its body | [`first_frame`] |
 //! | a breaker that records a call at the end of the response body | [`body_breaker`] |
 //! | time limits for response bodies | [`body_timeout`] |
+//! | a response body that a breaker or a fallback can make | [`response_body`] |
 //! | a report on how the response was obtained, as a response extension | [`ReportExtensionLayer`] |
 //! | the response of a breaker that rejects a call, for services whose error type is `Infallible` | [`Unavailable`] |
 //! | recognising the response of a breaker | [`rejection`](rejection()) |
@@ -205,6 +206,7 @@ mod remaining_length;
 pub mod replay;
 mod report_extension;
 mod request_memo;
+pub mod response_body;
 mod retire_connection;
 pub(crate) mod retry_after;
 mod retry_classifier;
@@ -226,6 +228,7 @@ pub use rejection_mark::{mark_rejection, rejection};
 pub use replay::{Replay, Replayable};
 pub use report_extension::{ReportExtension, ReportExtensionFuture, ReportExtensionLayer};
 pub use request_memo::RequestMemo;
+pub use response_body::{ResponseBody, ResponseBodyLayer};
 pub use retire_connection::{RetireConnection, RetireConnectionFuture, RetireConnectionLayer};
 pub use retry_classifier::RetryClassifier;
 #[cfg(feature = "tower-http")]

@@ -32,6 +32,7 @@ mod replay_memory;
 mod reqwest_bodies;
 mod resend_rules;
 mod resent_requests;
+mod response_body;
 mod retry_after;
 mod statuses;
 #[cfg(any(feature = "tower-http", feature = "tower-http-06"))]
