@@ -3,7 +3,8 @@ use std::fmt;
 use super::FallbackError;
 use crate::Cause;
 
-/// Makes the error of a call that the primary failed: [`KeepBoth`] or [`MergeWith`].
+/// Makes the error of a call that the primary failed: [`KeepBoth`], [`KeepPrimary`] or
+/// [`MergeWith`].
 pub trait MergeErrors<Err, BackupErr> {
     /// The error of the service with the fallback.
     type Error;
@@ -28,6 +29,23 @@ impl<Err, BackupErr> MergeErrors<Err, BackupErr> for KeepBoth {
 
     fn both(&self, primary: Err, backup: BackupErr, cause: Cause) -> Self::Error {
         FallbackError::Both { primary, backup, cause }
+    }
+}
+
+/// Keeps the primary's error. See
+/// [`FallbackLayer::keep_primary_error`](super::FallbackLayer::keep_primary_error).
+#[derive(Debug, Clone, Copy, Default)]
+pub struct KeepPrimary;
+
+impl<Err, BackupErr> MergeErrors<Err, BackupErr> for KeepPrimary {
+    type Error = Err;
+
+    fn pass(error: Err) -> Err {
+        error
+    }
+
+    fn both(&self, primary: Err, _: BackupErr, _: Cause) -> Err {
+        primary
     }
 }
 

@@ -5,7 +5,7 @@ use tower_layer::Layer;
 use super::{
     backup::PrimaryFailure,
     backup_kinds::{BackupFn, ServiceBackup, Value, WithRequest},
-    error_merge::{KeepBoth, MergeWith},
+    error_merge::{KeepBoth, KeepPrimary, MergeWith},
     only_when::OnlyWhen,
     reporter::Reporter,
     service::Fallback,
@@ -178,7 +178,18 @@ impl<B, C, Merge> FallbackLayer<B, C, Merge> {
     where
         F: Fn(Err, BackupErr) -> Err,
     {
-        let merge = MergeWith(merge);
+        self.merge(MergeWith(merge))
+    }
+
+    /// Returns the primary's error if both fail, so that the service's error type stays that of the
+    /// primary. The event [`FallbackFailed`](crate::observe::Event::FallbackFailed) doesn't contain
+    /// the backup's error, so use this only if that error isn't needed: for backups that can't
+    /// fail, or that log their errors themselves.
+    pub fn keep_primary_error(self) -> FallbackLayer<B, C, KeepPrimary> {
+        self.merge(KeepPrimary)
+    }
+
+    fn merge<M>(self, merge: M) -> FallbackLayer<B, C, M> {
         FallbackLayer { backup: self.backup, classifier: self.classifier, merge, reporter: self.reporter }
     }
 

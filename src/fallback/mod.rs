@@ -155,7 +155,7 @@ mod shared_backup;
 pub use backup::{Backup, PrimaryFailure};
 pub use backup_kinds::{BackupFn, ServiceBackup, Value, WithRequest};
 pub use error::FallbackError;
-pub use error_merge::{KeepBoth, MergeErrors, MergeWith};
+pub use error_merge::{KeepBoth, KeepPrimary, MergeErrors, MergeWith};
 pub use layer::FallbackLayer;
 pub use only_when::OnlyWhen;
 pub use service::Fallback;

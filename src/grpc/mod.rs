@@ -47,6 +47,7 @@
 //!
 //! | subject | page |
 //! |---|---|
+//! | all layers in the recommended order, with one deadline | [`http::standard`](crate::http::standard) |
 //! | retried codes, pushback, `RetryInfo`, deadlines | [`RetryClassifier`] |
 //! | codes that a breaker counts as failures | [`BreakerClassifier`] |
 //! | statuses in trailers | [`PeekLayer`] |
@@ -54,6 +55,7 @@
 //! | request copies, and the headers of retries | [`GrpcReplay`] |
 //! | retry policies that the owner of a service publishes | [`ServiceConfig`] |
 //! | the response of a breaker that rejects a call | [`Unavailable`] |
+//! | the response of a call that has timed out | [`DeadlineExceeded`], [`DeadlineStatusLayer`] |
 //!
 //! # Which calls are retried
 //!
@@ -99,6 +101,8 @@
 
 mod breaker_classifier;
 mod code;
+mod deadline_exceeded;
+mod deadline_status;
 pub mod peek;
 mod presets;
 mod replay;
@@ -106,16 +110,22 @@ mod response_state;
 mod retry_classifier;
 mod retry_info;
 mod service_config;
+mod standard;
 mod status;
 mod timeout_header;
+mod timeout_header_layer;
 mod transport_error;
 mod unavailable;
 
 pub use breaker_classifier::BreakerClassifier;
 pub use code::Code;
+pub use deadline_exceeded::DeadlineExceeded;
+pub use deadline_status::{DeadlineStatus, DeadlineStatusFuture, DeadlineStatusLayer};
 pub use peek::PeekLayer;
 pub use replay::GrpcReplay;
 pub use response_state::code;
 pub use retry_classifier::RetryClassifier;
 pub use service_config::{ServiceConfig, ServiceConfigState};
+pub use standard::Grpc;
+pub use timeout_header_layer::{TimeoutHeader, TimeoutHeaderLayer};
 pub use unavailable::Unavailable;

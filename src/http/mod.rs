@@ -75,12 +75,13 @@
 //!
 //! | subject | page |
 //! |---|---|
+//! | all layers in the recommended order, with one deadline | [`standard`] |
 //! | which outcomes and which requests are retried | [`RetryClassifier`] |
 //! | which outcomes a breaker counts as failures | [`BreakerClassifier`] |
 //! | resending request bodies | [`replay`] |
 //! | idempotency keys for POST and PATCH | [`IdempotencyKeyLayer`] |
 //! | a new connection after a 421 | [`RetireConnectionLayer`] |
-//! | the deadline of a request | [`Deadline`] |
+//! | the deadline of a request | [`deadline`] |
 //! | retrying a response that breaks off before the first byte of its body | [`first_frame`] |
 //! | a breaker that records a call at the end of the response body | [`body_breaker`] |
 //! | time limits for response bodies | [`body_timeout`] |
@@ -191,9 +192,11 @@
 pub mod body_breaker;
 pub mod body_timeout;
 mod breaker_classifier;
-mod deadline;
+pub mod deadline;
 mod drain;
 pub mod first_frame;
+#[cfg(feature = "fallback")]
+mod fixed_response;
 mod header_time;
 mod idempotency;
 mod idempotency_key;
@@ -211,6 +214,7 @@ mod retire_connection;
 pub(crate) mod retry_after;
 mod retry_classifier;
 pub(crate) mod size_hint;
+pub mod standard;
 #[cfg(feature = "tower-http-06")]
 pub mod tower_http_06;
 #[cfg(any(feature = "tower-http", feature = "tower-http-06"))]
@@ -220,8 +224,10 @@ mod unavailable;
 pub use body_breaker::BodyBreakerLayer;
 pub use body_timeout::BodyTimeoutLayer;
 pub use breaker_classifier::BreakerClassifier;
-pub use deadline::Deadline;
+pub use deadline::{Deadline, DeadlineLayer, GatewayTimeout};
 pub use first_frame::FirstFrameLayer;
+#[cfg(feature = "fallback")]
+pub use fixed_response::FixedResponse;
 pub use idempotency::is_idempotent;
 pub use idempotency_key::{IdempotencyKey, IdempotencyKeyLayer};
 pub use rejection_mark::{mark_rejection, rejection};
@@ -231,6 +237,7 @@ pub use request_memo::RequestMemo;
 pub use response_body::{ResponseBody, ResponseBodyLayer};
 pub use retire_connection::{RetireConnection, RetireConnectionFuture, RetireConnectionLayer};
 pub use retry_classifier::RetryClassifier;
+pub use standard::StandardLayer;
 #[cfg(feature = "tower-http")]
 pub use tower_http_classifier::v07::TowerHttpClassifier;
 pub use unavailable::Unavailable;

@@ -129,7 +129,7 @@ impl<Res, Err: From<Elapsed>> TimeoutOutcome<Res, Err> for TimeoutFromElapsed {
 
 /// A function makes the outcome.
 #[derive(Clone, Copy)]
-pub struct TimeoutWith<F>(F);
+pub struct TimeoutWith<F>(pub(crate) F);
 
 impl<F, Res, Err> TimeoutOutcome<Res, Err> for TimeoutWith<F>
 where

@@ -25,6 +25,7 @@ mod retry_info;
 mod scripted_http2;
 mod scripted_service;
 mod service_config;
+mod standard;
 mod statuses;
 mod streams;
 mod transport_errors;

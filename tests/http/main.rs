@@ -9,6 +9,7 @@ mod body_timeout;
 mod cancel_and_panic;
 mod cloneable_bodies;
 mod connections;
+mod deadline;
 mod drain;
 mod early_responses;
 mod first_frame;
@@ -34,6 +35,7 @@ mod resend_rules;
 mod resent_requests;
 mod response_body;
 mod retry_after;
+mod standard;
 mod statuses;
 #[cfg(any(feature = "tower-http", feature = "tower-http-06"))]
 mod tower_http_classifiers;

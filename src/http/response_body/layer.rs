@@ -31,6 +31,8 @@ impl<S> WithResponseBody<S> {
     }
 }
 
+crate::service::call_methods!(WithResponseBody<S>);
+
 impl<S, Req, B> Service<Req> for WithResponseBody<S>
 where
     S: Service<Req, Response = Response<B>>,

@@ -3,11 +3,11 @@
 //! Some layers answer in place of the upstream: a breaker with
 //! [`Unavailable`](crate::http::Unavailable), a fallback with a stored response, a deadline with a
 //! 504. The body type of most clients can't be constructed: only hyper makes an `Incoming`.
-//! [`ResponseBodyLayer`] wraps the body of each response in a [`ResponseBody`], which is either the
-//! upstream's body or a few bytes of your own. Put the layer directly inside the innermost layer that
-//! makes responses. Layers that wrap the upstream's body, such as
-//! [`FirstFrameLayer`](crate::http::FirstFrameLayer) and
-//! [`BodyTimeoutLayer`](crate::http::BodyTimeoutLayer), belong inside it:
+//!      [`ResponseBodyLayer`] wraps the body of each response in a [`ResponseBody`], which is
+//!      either the upstream's body or a few bytes of your own. Put the layer directly inside the
+//!      innermost layer that makes responses. Layers that wrap the upstream's body, such as
+//!      [`FirstFrameLayer`](crate::http::FirstFrameLayer) and
+//!      [`BodyTimeoutLayer`](crate::http::BodyTimeoutLayer), belong inside it:
 //!
 //! ```
 //! use bytes::Bytes;
@@ -35,7 +35,6 @@
 //! fn stored() -> Response<ResponseBody<Incoming>> {
 //!     Response::new("as of yesterday".into())
 //! }
-//! # let _ = stored;
 //! ```
 //!
 //! ```toml

@@ -4,11 +4,12 @@ use crate::time::Instant;
 
 /// The time at which a request must be answered, as a request extension.
 ///
-/// A retry with [`RetryClassifier`](super::RetryClassifier) as its classifier honours it: no wait
-/// ends after the deadline. For each attempt, the retry lowers the extension to the attempt's own
-/// deadline. The retry cuts off a running attempt at the deadline only if it has
+/// A retry with [`RetryClassifier`](crate::http::RetryClassifier) as its classifier honours it: no
+/// wait ends after the deadline. For each attempt, the retry lowers the extension to the attempt's
+/// own deadline. The retry cuts off a running attempt at the deadline only if it has
 /// [`Timeouts`](crate::retry::Timeouts) with an outcome for this case; without such an outcome, the
-/// retry has nothing to return.
+/// retry has nothing to return. A [`DeadlineLayer`](super::DeadlineLayer) sets the extension and
+/// enforces it.
 ///
 /// ```
 /// use std::time::Duration;
@@ -30,8 +31,12 @@ impl Deadline {
     /// A deadline that is this long from now. A time above 30 years, such as `Duration::MAX`,
     /// becomes 30 years.
     pub fn after(time: Duration) -> Self {
+        Self::from_start(Instant::now(), time)
+    }
+
+    pub(super) fn from_start(start: Instant, time: Duration) -> Self {
         const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
-        Self(Instant::now() + time.min(FAR))
+        Self(start + time.min(FAR))
     }
 
     /// The time of the deadline.

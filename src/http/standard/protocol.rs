@@ -1,0 +1,44 @@
+use tower_layer::Identity;
+
+use crate::{
+    BreakerLayer, RetryConfig, RetryLayer,
+    http::{BreakerClassifier, GatewayTimeout, Replay, ResponseBodyLayer, RetryClassifier, Unavailable},
+    retry::quota::NoQuota,
+};
+
+/// The parts of a [`StandardLayer`](super::StandardLayer) that depend on the protocol. `Http`
+/// implements it, and `grpc::Grpc`.
+pub trait Protocol {
+    /// The retry with the protocol's preset.
+    type Retry;
+    /// The breaker with the protocol's preset.
+    type Breaker;
+    /// Makes the response of a call that has reached a time limit.
+    type Timeout: Clone + Default;
+    /// Makes the response of a rejected call.
+    type Rejection: Clone + Default;
+    /// Decides for which outcomes the fallback is called.
+    type FallbackClassifier: Clone + Default;
+    /// The outermost layer. It sets the [`Deadline`](crate::http::Deadline) that a request carries
+    /// in another form.
+    type Outermost: Clone + Default;
+    /// The layer between the breaker and the innermost layer.
+    type Attempt: Clone + Default;
+    /// The innermost layer.
+    type Innermost: Clone + Default;
+}
+
+/// HTTP, as a [`Protocol`].
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Http;
+
+impl Protocol for Http {
+    type Retry = RetryLayer<RetryConfig<RetryClassifier, GatewayTimeout, NoQuota, Replay>, Replay>;
+    type Breaker = BreakerLayer<BreakerClassifier, Unavailable>;
+    type Timeout = GatewayTimeout;
+    type Rejection = Unavailable;
+    type FallbackClassifier = BreakerClassifier;
+    type Outermost = Identity;
+    type Attempt = Identity;
+    type Innermost = ResponseBodyLayer;
+}
