@@ -71,6 +71,7 @@
 //! | `http` | statuses, `Retry-After`, bodies that can be resent |
 //! | `axum` | axum's bodies can be resent |
 //! | `grpc` | statuses in trailers, pushback, service configs |
+//! | `testing` | a kit to test your settings with: scripted services, recorded events, paused time |
 //! | `tonic` | tonic's bodies can be resent; errors of its channels are recognised |
 //! | `tower-http`, `tower-http-06` | classifiers of tower-http 0.7 and 0.6 |
 //!
@@ -102,6 +103,7 @@ mod attempt;
 mod body_elapsed;
 mod call_report;
 mod cause;
+mod description;
 mod elapsed;
 mod failure;
 mod invalid_config;
@@ -158,6 +160,10 @@ pub mod grpc;
 #[cfg(feature = "http")]
 pub mod http;
 
+// Services, observers and time for tests.
+#[cfg(feature = "testing")]
+pub mod testing;
+
 // Reports of how a result was obtained.
 pub mod boundary;
 pub mod report;
@@ -187,6 +193,7 @@ pub use breaker::{BreakerConfig, BreakerError, BreakerLayer, Circuit, Rejection,
 pub use call_report::CallReport;
 pub use cause::Cause;
 pub use classify::Classifier;
+pub use description::Description;
 pub use elapsed::Elapsed;
 pub use failure::{Delivery, Failure, FailureKind};
 #[cfg(feature = "fallback")]

@@ -141,6 +141,13 @@ impl PartialOrd for Ratio {
     }
 }
 
+/// In percent, such as `20 %`.
+impl fmt::Display for Ratio {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} %", f64::from(self.part) * 100.0 / f64::from(self.whole))
+    }
+}
+
 impl fmt::Debug for Ratio {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Ratio({})", self.as_f64())

@@ -14,11 +14,19 @@
 //! | [`primitive`] | one wrapper around any function, async or blocking | `function_wrapper` |
 //! | [`transactions`] | database transactions that conflict with each other | |
 //! | [`ladder`] | a chain of fallbacks that ends with a person | `provider_ladder` |
+//! | [`testing`] | tests of your settings: scripted outages in paused time | |
 //! | [`worker`] | which errors of a job to retry, and when. Durable retries aren't implemented yet | |
 //!
 //! These pages contain documentation only and add no code to a program.
 #![cfg_attr(
-    not(all(feature = "store", feature = "audit", feature = "text", feature = "tracing")),
+    not(all(
+        feature = "store",
+        feature = "audit",
+        feature = "text",
+        feature = "tracing",
+        feature = "testing",
+        feature = "http"
+    )),
     allow(rustdoc::broken_intra_doc_links)
 )]
 
@@ -46,6 +54,10 @@ pub mod transactions {}
 
 #[doc = include_str!("ladder.md")]
 pub mod ladder {}
+
+#[cfg(all(feature = "testing", feature = "http"))]
+#[doc = include_str!("testing.md")]
+pub mod testing {}
 
 #[cfg(feature = "text")]
 #[doc = include_str!("worker.md")]

@@ -69,6 +69,7 @@
 #[cfg(feature = "audit")]
 pub mod audit;
 mod event;
+mod event_text;
 mod observer;
 #[cfg(any(feature = "retry", feature = "breaker", feature = "fallback"))]
 mod observers;

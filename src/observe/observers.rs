@@ -13,6 +13,11 @@ impl Observers {
         self.0.push(Arc::new(observer));
     }
 
+    #[cfg_attr(not(any(feature = "retry", feature = "breaker")), allow(dead_code))]
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub(crate) fn clear(&mut self) {
         self.0.clear();
     }

@@ -1,6 +1,7 @@
 //! The default policy's configuration: [`RetryConfig`].
 
 mod classifiers;
+mod describe;
 mod setters;
 mod settings;
 mod transactions;

@@ -1,6 +1,6 @@
 //! Which rejections are waited out.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use crate::InvalidConfig;
 
@@ -94,6 +94,16 @@ impl RejectionWait {
 impl Default for RejectionWait {
     fn default() -> Self {
         Self { max_wait: Duration::from_millis(250), max_age: Duration::from_millis(300) }
+    }
+}
+
+/// Such as `up to 250ms in the first 300ms`.
+impl fmt::Display for RejectionWait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            wait if wait.is_none() => f.write_str("none"),
+            Self { max_wait, max_age } => write!(f, "up to {max_wait:?} in the first {max_age:?}"),
+        }
     }
 }
 

@@ -1,7 +1,5 @@
 //! Retries of a function that blocks: [`RetryLayer::run_blocking`].
 
-use std::thread;
-
 use super::{
     Policy, RetryLayer,
     attempt_flow::{AfterAttempt, AttemptOutcome, after_attempt, in_attempt},
@@ -9,7 +7,7 @@ use super::{
     function_service::AttemptAsRequest,
     stored_copy::StoredCopy,
 };
-use crate::{Attempt, call_context::result_note};
+use crate::{Attempt, call_context::result_note, time::thread_sleep};
 
 impl<P, Replay> RetryLayer<P, Replay> {
     /// Retries a function that blocks. The thread sleeps during the delays. Don't call it in async
@@ -78,7 +76,7 @@ impl<P, Replay> RetryLayer<P, Replay> {
                     // The outcome is dropped before the delay, so that other requests can use what
                     // the outcome holds.
                     drop(outcome);
-                    thread::sleep(next.delay);
+                    thread_sleep(next.delay);
                     attempt = begin(next.attempt);
                 }
             }

@@ -16,7 +16,7 @@ pub(crate) const ROOMS: &[Room] = &[
     Room { name: "time", modules: &["time"], imports: Nothing },
     Room {
         name: "nouns",
-        modules: &["attempt", "body_elapsed", "call_report", "cause", "elapsed", "failure", "invalid_config", "name", "outcome", "ratio", "verdict"],
+        modules: &["attempt", "body_elapsed", "call_report", "cause", "description", "elapsed", "failure", "invalid_config", "name", "outcome", "ratio", "verdict"],
         imports: These(&["text", "time"]),
     },
     Room {
@@ -65,5 +65,6 @@ pub(crate) const ROOMS: &[Room] = &[
     Room { name: "fallback", modules: &["fallback"], imports: These(FOR_LAYERS) },
     Room { name: "http", modules: &["http"], imports: AllAbove },
     Room { name: "grpc", modules: &["grpc"], imports: AllAbove },
+    Room { name: "testing kit", modules: &["testing"], imports: AllAbove },
     Room { name: "pages", modules: &["coming_from", "cookbook", "costs", "integrations"], imports: Nothing },
 ];

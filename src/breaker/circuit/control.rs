@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{circuit::Circuit, stats::CircuitStats};
 use crate::{
-    Name,
+    Description, Name,
     breaker::{
         cell::Transition,
         config::BreakerConfig,
@@ -97,6 +97,13 @@ impl<C> Circuit<C> {
     /// Admits every call until the mode is changed.
     pub fn force_closed(&self) {
         self.set_mode(Mode::ForcedClosed);
+    }
+
+    /// The settings of the circuit as text, for logs and dashboards. The classifier isn't one of
+    /// them. See [`Description`].
+    pub fn describe(&self) -> Description {
+        let settings = self.tenant.settings.load();
+        settings.describe(self.tenant.name(&settings))
     }
 
     /// Replaces the settings. Calls in flight may still use the former ones.

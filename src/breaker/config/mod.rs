@@ -2,6 +2,7 @@
 
 mod breaker_config;
 mod cancelled_calls;
+mod describe;
 mod open_context;
 mod open_duration;
 mod probes;

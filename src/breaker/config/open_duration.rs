@@ -34,19 +34,19 @@ use crate::{InvalidConfig, Ratio, random};
 #[derive(Debug, Clone)]
 pub struct OpenDuration {
     /// The time of the first opening.
-    base: Duration,
-    growth: Growth,
+    pub(super) base: Duration,
+    pub(super) growth: Growth,
     /// The shortest time, for `Growth::OfFailingTime`.
-    min: Duration,
+    pub(super) min: Duration,
     /// The longest time, if set.
-    max: Option<Duration>,
-    jitter: Option<Ratio>,
+    pub(super) max: Option<Duration>,
+    pub(super) jitter: Option<Ratio>,
     /// The longest time that the server may request.
-    requested_max: Option<Duration>,
+    pub(super) requested_max: Option<Duration>,
 }
 
 #[derive(Clone)]
-enum Growth {
+pub(super) enum Growth {
     None,
     /// Multiplies the time by this factor with each opening in a row.
     Factor(f64),
@@ -243,7 +243,7 @@ impl OpenDuration {
         }
     }
 
-    const fn longest(&self) -> Duration {
+    pub(super) const fn longest(&self) -> Duration {
         match (self.max, &self.growth) {
             (Some(max), _) => max,
             (None, Growth::Factor(_) | Growth::Linear) => Self::FIVE_MINUTES,

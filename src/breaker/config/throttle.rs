@@ -6,7 +6,7 @@ use crate::{InvalidConfig, breaker::window::WindowKind};
 /// The settings of [`TripRule::AdaptiveThrottle`](super::TripRule::AdaptiveThrottle).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AdaptiveThrottle {
-    k: f64,
+    pub(super) k: f64,
     pub(crate) kind: WindowKind,
 }
 

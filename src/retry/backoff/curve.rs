@@ -1,6 +1,6 @@
 //! The delay of each retry, before jitter and with it.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use super::Jitter;
 use crate::{InvalidConfig, random};
@@ -132,6 +132,24 @@ impl Curve {
                 delays.get(last.min(retry as usize)).copied().unwrap_or_default()
             }
         }
+    }
+}
+
+/// The curve, the maximum and the jitter, such as `exponential: 1s × 2 up to 60s, full jitter`.
+impl fmt::Display for Backoff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { curve, max, jitter } = self;
+        match curve {
+            Curve::Fixed(Duration::ZERO) => return f.write_str("none"),
+            Curve::Fixed(delay) => write!(f, "fixed: {delay:?}")?,
+            Curve::Exponential { base, factor } => write!(f, "exponential: {base:?} × {factor}")?,
+            Curve::Linear { first, step } => write!(f, "linear: {first:?} + {step:?}")?,
+            Curve::Schedule(delays) => write!(f, "schedule: {delays:?}")?,
+        }
+        if *max < Duration::MAX {
+            write!(f, " up to {max:?}")?;
+        }
+        write!(f, ", {jitter}")
     }
 }
 

@@ -1,6 +1,6 @@
 //! How a delay is spread at random.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use crate::Ratio;
 
@@ -52,6 +52,19 @@ impl Jitter {
                 let longest = previous.unwrap_or(first).saturating_mul(3).max(first);
                 first.saturating_add(times(longest - first, random))
             }
+        }
+    }
+}
+
+/// Such as `full jitter`, or `jitter ±50 %`.
+impl fmt::Display for Jitter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("no jitter"),
+            Self::Full => f.write_str("full jitter"),
+            Self::Equal => f.write_str("equal jitter"),
+            Self::Bounded(share) => write!(f, "jitter ±{share}"),
+            Self::Decorrelated => f.write_str("decorrelated jitter"),
         }
     }
 }

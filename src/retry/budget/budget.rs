@@ -1,6 +1,6 @@
 use std::fmt;
 
-use crate::FailureKind;
+use crate::{FailureKind, description::type_name};
 
 /// Decides whether another attempt is within the limit. All services of a layer share one budget,
 /// and several layers can share one.
@@ -50,6 +50,13 @@ pub trait Budget: Send + Sync + fmt::Debug + 'static {
     /// How many more attempts the budget could pay now.
     fn balance(&self) -> u64 {
         self.stats().balance
+    }
+
+    /// The budget's settings as text, without its balance, for
+    /// [`RetryConfig::describe`](crate::RetryConfig::describe). The name of the type unless
+    /// implemented.
+    fn description(&self) -> String {
+        type_name::<Self>().to_owned()
     }
 }
 

@@ -139,6 +139,15 @@ impl Budget for CostBucket {
         self.tokens.put(paid.map_or(self.first_success.into(), Token::value));
     }
 
+    fn description(&self) -> String {
+        let Self { tokens, transient, throttled, timed_out, first_success, counts: _ } = self;
+        format!(
+            "CostBucket: capacity {}, costs {transient} (transient), {throttled} (throttled), {timed_out} (timed out), \
+             {first_success} per first success",
+            tokens.capacity()
+        )
+    }
+
     /// The balance is the number of retries after transient failures. See
     /// [`tokens`](CostBucket::tokens) for the tokens.
     fn stats(&self) -> BudgetStats {

@@ -25,6 +25,10 @@ impl Level {
         self.amount.load(Ordering::Relaxed)
     }
 
+    pub(super) fn capacity(&self) -> u64 {
+        self.capacity
+    }
+
     #[inline]
     pub(super) fn is_full(&self) -> bool {
         self.amount() >= self.capacity

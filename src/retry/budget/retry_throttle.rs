@@ -108,6 +108,12 @@ impl Budget for RetryThrottle {
         }
     }
 
+    fn description(&self) -> String {
+        let Self { level: _, max, ratio, counts: _ } = self;
+        let [max, ratio] = [max, ratio].map(|thousandths| *thousandths as f64 / WHOLE as f64);
+        format!("RetryThrottle: {max} tokens, ratio {ratio}")
+    }
+
     /// The balance is the number of further failures in a row that would be retried.
     fn stats(&self) -> BudgetStats {
         let above = self.level.amount().saturating_sub(self.threshold());

@@ -203,6 +203,15 @@ impl Budget for TokenBucket {
         }
     }
 
+    fn description(&self) -> String {
+        let Self { deposit, capacity, initial, ttl, per_second, .. } = self;
+        let share = *deposit as f64 * 100.0 / WHOLE as f64;
+        let ttl = ttl.map(|ttl| format!(", ttl {ttl:?}")).unwrap_or_default();
+        format!(
+            "TokenBucket: {share} % of the requests + {per_second} per second, capacity {capacity}, initial {initial}{ttl}"
+        )
+    }
+
     fn stats(&self) -> BudgetStats {
         let deposited = self.deposits.amount(|| self.now());
         self.counts.stats(deposited + self.reserve.left(self.now()))

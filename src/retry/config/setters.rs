@@ -150,11 +150,12 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
     /// let config = RetryConfig::default().quota(&quota, |job: &Job| job.tenant);
     /// # let _ = config;
     /// ```
-    pub fn quota<F, Req, Key>(self, quota: &RetryQuota, key: F) -> RetryConfig<C, Timeout, KeyedQuota<F>, Replay>
+    pub fn quota<F, Req, Key>(mut self, quota: &RetryQuota, key: F) -> RetryConfig<C, Timeout, KeyedQuota<F>, Replay>
     where
         F: Fn(&Req) -> Key,
         Key: fmt::Display,
     {
+        self.settings.quota = Some(quota.clone());
         let quota = KeyedQuota::new(quota.clone(), key);
         RetryConfig {
             settings: self.settings,
@@ -251,6 +252,7 @@ impl<C, Timeout, Quota, Replay> RetryConfig<C, Timeout, Quota, Replay> {
     /// Makes the jitter repeatable, for tests. The sequence of random numbers restarts.
     pub fn seed(mut self, seed: u64) -> Self {
         self.settings.seed = seed;
+        self.settings.is_seeded = true;
         self.settings.turns = Arc::default();
         self
     }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::super::{
-    Backoff, Jitter, RejectionWait, RetrySwitch, TimeLimits,
+    Backoff, Jitter, RejectionWait, RetryQuota, RetrySwitch, TimeLimits,
     budget::{AnyBudget, TokenBucket},
 };
 use crate::{Name, Ratio, observe::Observers, random};
@@ -24,6 +24,8 @@ pub(in crate::retry) struct Settings {
     pub(in crate::retry) budget: Option<AnyBudget>,
     /// Whether a request makes its deposit here, if no outer retry has made it.
     pub(in crate::retry) deposits: bool,
+    /// The quota, for the description. The default policy uses that of the config, which has a key.
+    pub(in crate::retry) quota: Option<RetryQuota>,
     pub(in crate::retry) switch: Option<RetrySwitch>,
     /// The user states that every request may be processed more than once.
     pub(in crate::retry) idempotent: bool,
@@ -34,6 +36,8 @@ pub(in crate::retry) struct Settings {
     pub(in crate::retry) limits: TimeLimits,
     pub(in crate::retry) observers: Observers,
     pub(in crate::retry) seed: u64,
+    /// Whether the user has set the seed.
+    pub(in crate::retry) is_seeded: bool,
     /// How many random numbers were drawn. Clones share it, so that they draw different numbers.
     pub(in crate::retry) turns: Arc<AtomicU64>,
     /// Whether `Event::RequestNotReplayable` was emitted.
@@ -50,6 +54,7 @@ impl Default for Settings {
             backoff: Backoff::exponential(Duration::from_secs(1)).jitter(Jitter::Bounded(Ratio::HALF)),
             budget: Some(Arc::new(TokenBucket::default()).into()),
             deposits: true,
+            quota: None,
             switch: None,
             idempotent: false,
             throttled_backoff: throttled_backoff(),
@@ -59,6 +64,7 @@ impl Default for Settings {
             limits: TimeLimits::default(),
             observers: Observers::default(),
             seed: random::fresh_seed(),
+            is_seeded: false,
             turns: Arc::default(),
             emitted_not_replayable: Arc::default(),
             emitted_idempotency_unknown: Arc::default(),

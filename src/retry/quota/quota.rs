@@ -55,6 +55,14 @@ impl RetryQuota {
         Ok(self)
     }
 
+    /// The limits as text.
+    pub(crate) fn description(&self) -> String {
+        let Limits { per_key, in_all, keys } = self.limits;
+        let limit = |limit: Option<String>| limit.unwrap_or_else(|| "any number of".to_owned());
+        let (per_key, total) = (limit(per_key.map(|n| n.to_string())), limit(in_all.map(|n| n.to_string())));
+        format!("{per_key} retries per key, {total} in total, at most {keys} keys")
+    }
+
     /// Counts a retry of this key if the limits allow it. Dropping the permit takes the count back;
     /// [consuming](QuotaPermit::consume) the permit makes the count permanent.
     ///

@@ -26,6 +26,8 @@ pub struct Block {
     /// The line of the file in which it begins, counted from 1.
     pub line: usize,
     pub must_fail: bool,
+    /// The block consists of tests.
+    pub has_tests: bool,
     /// The lines that the rendered page shows.
     pub shown: String,
 }
@@ -71,15 +73,17 @@ impl Page {
     }
 
     fn add(&mut self, line: usize, info: &str, content: &[&str]) {
-        if info == "toml" && content.contains(&"[dependencies]") {
+        let is_table = |text: &&str| ["[dependencies]", "[dev-dependencies]"].contains(text);
+        if info == "toml" && content.iter().any(is_table) {
             if !self.parts.last().is_some_and(|part| part.dependencies.is_empty()) {
                 self.parts.push(Part::default());
             }
-            self.last().dependencies = content.join("\n");
+            // A binary can't use development dependencies.
+            self.last().dependencies = content.join("\n").replace("[dev-dependencies]", "[dependencies]");
             return;
         }
         let tags: Vec<&str> = info.split(',').map(str::trim).filter(|tag| !tag.is_empty()).collect();
-        if !tags.iter().all(|tag| ["rust", "no_run", "should_panic", "compile_fail", "ignore"].contains(tag)) {
+        if !tags.iter().all(|tag| ["rust", "no_run", "should_panic", "compile_fail", "ignore", "test_harness"].contains(tag)) {
             return; // A block in another language.
         }
         if tags.contains(&"ignore") {
@@ -91,7 +95,8 @@ impl Page {
         }
         let shown = content.iter().filter(|text| !is_hidden(text)).map(|text| text.replacen("##", "#", escaped(text)));
         let shown = shown.collect::<Vec<_>>().join("\n");
-        self.last().blocks.push(Block { line, must_fail: tags.contains(&"compile_fail"), shown });
+        let (must_fail, has_tests) = (tags.contains(&"compile_fail"), tags.contains(&"test_harness"));
+        self.last().blocks.push(Block { line, must_fail, has_tests, shown });
     }
 
     fn last(&mut self) -> &mut Part {
@@ -103,6 +108,12 @@ impl Block {
     /// The block as a program.
     pub fn program(&self) -> String {
         let shown = &self.shown;
+        if self.has_tests {
+            // Without the attributes of tests: the compiler doesn't check tests of a binary.
+            let functions = shown.replace("#[test]\n", "");
+            let functions = functions.replace("#[tokio::test(", "#[tokio::main(flavor = \"current_thread\", ");
+            return format!("#![allow(unused)]\nfn main() {{}}\n{functions}\n");
+        }
         if shown.contains("fn main()") {
             return format!("#![allow(unused)]\n{shown}\n");
         }
