@@ -2,7 +2,7 @@
 //!
 //! ```
 //! use std::{io, time::Duration};
-//! use tower::{Service, ServiceBuilder, ServiceExt};
+//! use tower::ServiceBuilder;
 //! use tower_recourse::{BreakerConfig, BreakerLayer, RetryConfig, RetryLayer, retry::Timeouts};
 //! use tower_recourse::testing::{EventRecorder, Script, fail_io, hang, succeed};
 //!
@@ -36,7 +36,7 @@
 //! ```toml
 //! [dev-dependencies]
 //! tokio = { version = "1", features = ["full", "test-util"] }
-//! tower = { version = "0.5", features = ["util"] }
+//! tower = "0.5"
 //! tower-recourse = { version = "0.1", features = ["testing"] }
 //! ```
 //!

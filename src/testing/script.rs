@@ -17,13 +17,13 @@ use super::{
     script_state::{Readiness, ScriptState},
     step::Step,
 };
-use crate::time::Instant;
+use crate::{service::call_methods, time::Instant};
 
 /// A service for tests that follows a script: one [`Step`] per call.
 ///
 /// ```
 /// use std::{io, time::Duration};
-/// use tower::{Layer, Service, ServiceExt};
+/// use tower::Layer;
 /// use tower_recourse::{RetryConfig, RetryLayer, retry::{Backoff, Jitter}};
 /// use tower_recourse::testing::{Script, fail_io, succeed};
 ///
@@ -189,6 +189,8 @@ impl<Req, Res, Err, T> Service<Req> for Script<Req, Res, Err, T> {
         ScriptFuture::new(Arc::clone(&self.state), step)
     }
 }
+
+call_methods!(Script<A, B, C, D>);
 
 impl<Req, Res, Err, T> Clone for Script<Req, Res, Err, T> {
     fn clone(&self) -> Self {

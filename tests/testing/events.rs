@@ -1,6 +1,6 @@
 //! Recorded events.
 
-use tower::{Layer, Service, ServiceBuilder, ServiceExt};
+use tower::{Layer, ServiceBuilder};
 use tower_recourse::{
     BreakerConfig, BreakerLayer, Cause, Circuit, FallbackLayer, RetryConfig, RetryLayer,
     breaker::{Mode, OpenDuration, TripRule},

@@ -3,7 +3,7 @@
 use std::io;
 
 use tokio::time::Instant;
-use tower::{Layer, Service, ServiceBuilder, ServiceExt};
+use tower::{Layer, ServiceBuilder};
 use tower_recourse::{
     BreakerConfig, BreakerLayer, Circuit, RetryConfig, RetryLayer, State,
     breaker::{OpenDuration, Probes, TripRule},

@@ -18,7 +18,7 @@ const PUSHBACK: &str = "grpc-retry-pushback-ms";
 /// use bytes::Bytes;
 /// use http::Request;
 /// use http_body_util::Full;
-/// use tower::{Layer, Service, ServiceExt};
+/// use tower::Layer;
 /// use tower_recourse::{RetryConfig, RetryLayer, grpc::Code};
 /// use tower_recourse::testing::{Script, http::grpc_status};
 ///

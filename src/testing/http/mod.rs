@@ -8,7 +8,7 @@
 //! use bytes::Bytes;
 //! use http::{Request, StatusCode};
 //! use http_body_util::Full;
-//! use tower::{Layer, Service, ServiceExt};
+//! use tower::Layer;
 //! use tower_recourse::{RetryConfig, RetryLayer};
 //! use tower_recourse::testing::{Script, fail_io, http::status};
 //!
@@ -28,6 +28,16 @@
 //! assert!(upstream.gaps()[1] >= Duration::from_secs(2));
 //! # Ok(())
 //! # }
+//! ```
+//!
+//! ```toml
+//! [dev-dependencies]
+//! bytes = "1"
+//! http = "1"
+//! http-body-util = "0.1"
+//! tokio = { version = "1", features = ["full", "test-util"] }
+//! tower = "0.5"
+//! tower-recourse = { version = "0.1", features = ["http", "testing"] }
 //! ```
 //!
 //! A [`Script`](super::Script) takes requests with bodies of every type, and drops them unread, as

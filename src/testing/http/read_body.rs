@@ -13,6 +13,8 @@ use http_body::Body;
 use http_body_util::BodyExt;
 use tower_service::Service;
 
+use crate::service::call_methods;
+
 /// Reads the body of each request before it calls the inner service with the bytes. So it behaves
 /// like a server that reads requests to their end, and a [`Script`](crate::testing::Script) inside
 /// can record the bodies. A body that fails hangs the call, as a client that stops sending does.
@@ -22,7 +24,7 @@ use tower_service::Service;
 /// use bytes::Bytes;
 /// use http::Request;
 /// use http_body_util::Full;
-/// use tower::{Layer, Service, ServiceExt};
+/// use tower::Layer;
 /// use tower_recourse::{RetryConfig, RetryLayer};
 /// use tower_recourse::testing::{Script, http::{ReadBody, status}};
 ///
@@ -77,6 +79,8 @@ where
         })
     }
 }
+
+call_methods!(ReadBody<S, B>);
 
 impl<S: Clone, B> Clone for ReadBody<S, B> {
     fn clone(&self) -> Self {
