@@ -51,6 +51,7 @@ use std::{
 };
 
 use pin_project_lite::pin_project;
+use sync_wrapper::SyncWrapper;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -92,7 +93,7 @@ impl<S: Service<Req>, Req> Service<Req> for Boundary<S> {
 
 /// Wraps a future in a boundary, for example a part of a handler.
 pub fn boundary<Fut: Future>(future: Fut) -> BoundaryFuture<Fut> {
-    BoundaryFuture { future }
+    BoundaryFuture { future: SyncWrapper::new(future) }
 }
 
 /// Runs a blocking function inside a boundary.
@@ -107,7 +108,7 @@ pin_project! {
     #[must_use = "futures do nothing unless polled"]
     pub struct BoundaryFuture<Fut> {
         #[pin]
-        future: Fut,
+        future: SyncWrapper<Fut>,
     }
 }
 
@@ -115,7 +116,7 @@ impl<Fut: Future> Future for BoundaryFuture<Fut> {
     type Output = Fut::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Fut::Output> {
-        let polled = self.project().future.poll(cx);
+        let polled = self.project().future.get_pin_mut().poll(cx);
         result_note::reset();
         polled
     }

@@ -86,9 +86,11 @@
 //! In a spawned task or an axum handler, these methods work with every error type. The `oneshot` of
 //! tower's `ServiceExt` doesn't compile there if an error type of the stack contains a lifetime, as
 //! a boxed error or `&'static str` does ("higher-ranked lifetime error", "implementation of `From`
-//! is not general enough"). So make a layer of this crate the outermost one, or put the stack into
-//! tower's `BoxCloneService` or `BoxCloneSyncService`, which can be called with `oneshot`
-//! everywhere.
+//! is not general enough"). So make a layer of this crate the outermost one, or box the stack.
+//!
+//! The services are `Send` and `Sync` if the inner service and the closures are. Their
+//! futures are `Sync` even if the inner future isn't. So a whole stack can be boxed, with
+//! `ServiceBuilder::boxed_clone_sync` or `BoxCloneSyncService::new`.
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // Pages link to one another, so links break if a feature that a page needs is off.

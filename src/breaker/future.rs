@@ -7,6 +7,7 @@ use std::{
 };
 
 use pin_project_lite::pin_project;
+use sync_wrapper::SyncWrapper;
 use tower_service::Service;
 
 use super::{
@@ -23,7 +24,7 @@ pin_project! {
     /// `Fut` is the future of the inner service. `State` and `Reject` are private: they classify
     /// the outcome, and answer a rejected call. They have no bounds, because a spawned task holds
     /// this future, and the compiler can't prove bounds on types with a lifetime, such as a boxed
-    /// error, in a spawned task.
+    /// error, in a spawned task. The future is `Sync`, even if its parts aren't.
     ///
     /// # Cancel safety
     ///
@@ -33,10 +34,10 @@ pin_project! {
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<Fut, State, Reject> {
         #[pin]
-        call: Call<Fut, Reject>,
+        call: SyncWrapper<Call<Fut, Reject>>,
         // `None` for a call that was rejected. A call that has ended keeps its state until the
         // future is dropped.
-        state: Option<State>,
+        state: SyncWrapper<Option<State>>,
     }
 }
 
@@ -66,18 +67,19 @@ const DONE: &str = "polled after completion";
 
 impl<Fut, C, Memo, Reject, Req, Done> ResponseFuture<Fut, CallState<C, Memo, Req, Done>, Reject> {
     pub(super) fn running(state: CallState<C, Memo, Req, Done>, future: Fut) -> Self {
-        Self { call: Call::Running { future }, state: Some(state.parked()) }
+        Self { call: SyncWrapper::new(Call::Running { future }), state: SyncWrapper::new(Some(state.parked())) }
     }
 
     pub(super) fn unready(state: CallState<C, Memo, Req, Done>, readiness: Readiness) -> Self {
-        Self { call: Call::NotCalled { why: Some(NotCalled::Unready(readiness)).into() }, state: Some(state.parked()) }
+        let call = Call::NotCalled { why: Some(NotCalled::Unready(readiness)).into() };
+        Self { call: SyncWrapper::new(call), state: SyncWrapper::new(Some(state.parked())) }
     }
 }
 
 impl<Fut, C, Memo, Reject, Req, Done> ResponseFuture<Fut, CallState<C, Memo, Req, Done>, RejectState<Reject, C>> {
     pub(super) fn rejected(rejection: Rejection, on_rejection: Reject, classifier: C) -> Self {
         let why = NotCalled::Rejected(rejection, RejectState::new(on_rejection, classifier));
-        Self { call: Call::NotCalled { why: Some(why).into() }, state: None }
+        Self { call: SyncWrapper::new(Call::NotCalled { why: Some(why).into() }), state: SyncWrapper::new(None) }
     }
 }
 
@@ -95,7 +97,7 @@ where
     #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        match (this.call.project(), this.state) {
+        match (this.call.get_pin_mut().project(), this.state.get_mut()) {
             (CallProj::Running { future }, Some(state)) if !state.is_done() => {
                 let guard = PanicGuard::new(state);
                 let (polled, note) = result_note::poll(future, cx);

@@ -9,10 +9,8 @@ use std::{
 
 use tower_service::Service;
 
-use super::{
-    backup::{Backup, PrimaryFailure},
-    future::ReadyCall,
-};
+use super::backup::{Backup, PrimaryFailure};
+use crate::service::Oneshot;
 
 /// Another service. See [`FallbackLayer::new`](super::FallbackLayer::new).
 #[derive(Debug, Clone)]
@@ -26,14 +24,14 @@ where
 {
     type Stored = Req;
     type Error = S::Error;
-    type Future = ReadyCall<S, Req, S::Future>;
+    type Future = Oneshot<S, S::Future, Req>;
 
     fn store(&self, request: &Req) -> Req {
         request.clone()
     }
 
     fn answer(self, request: Req, _: PrimaryFailure<'_, S::Response, Err>) -> Self::Future {
-        ReadyCall::new(self.0, request)
+        Oneshot::new(self.0, request)
     }
 }
 

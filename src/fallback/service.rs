@@ -5,6 +5,7 @@ use std::{
     task::{Context, Poll},
 };
 
+use sync_wrapper::SyncWrapper;
 use tower_service::Service;
 
 use super::{
@@ -83,18 +84,18 @@ where
         if self.readiness.has_failed() {
             let classifier = self.classifier.clone();
             return ResponseFuture {
-                step: Step::Unready { readiness: std::mem::take(&mut self.readiness) },
-                state: CallState {
+                step: SyncWrapper::new(Step::Unready { readiness: std::mem::take(&mut self.readiness) }),
+                state: SyncWrapper::new(CallState {
                     pending: Some(Pending { backup, classifier, memo, kept, request: PhantomData }),
                     failed: None,
-                },
+                }),
             };
         }
         // Constructed in one expression, after the call of the primary, so that the compiler writes
         // the parts directly to their final place.
         ResponseFuture {
-            step: Step::Primary { future: self.primary.call(request) },
-            state: CallState {
+            step: SyncWrapper::new(Step::Primary { future: self.primary.call(request) }),
+            state: SyncWrapper::new(CallState {
                 pending: Some(Pending {
                     backup,
                     classifier: self.classifier.clone(),
@@ -103,7 +104,7 @@ where
                     request: PhantomData,
                 }),
                 failed: None,
-            },
+            }),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::{
 
 use ::http::Response;
 use pin_project_lite::pin_project;
+use sync_wrapper::SyncWrapper;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -76,7 +77,7 @@ where
     }
 
     fn call(&mut self, request: Req) -> Self::Future {
-        ReportExtensionFuture { call: self.inner.call(request) }
+        ReportExtensionFuture { call: SyncWrapper::new(self.inner.call(request)) }
     }
 }
 
@@ -85,7 +86,7 @@ pin_project! {
     #[must_use = "futures do nothing unless polled"]
     pub struct ReportExtensionFuture<Fut> {
         #[pin]
-        call: Fut,
+        call: SyncWrapper<Fut>,
     }
 }
 
@@ -96,7 +97,7 @@ where
     type Output = Fut::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let (mut result, report) = ready!(poll_inner(self.project().call, cx));
+        let (mut result, report) = ready!(poll_inner(self.project().call.get_pin_mut(), cx));
         if let Ok(response) = &mut result {
             response.extensions_mut().insert(report.unwrap_or_default());
         }

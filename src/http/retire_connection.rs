@@ -6,6 +6,7 @@ use std::{
 use ::http::{Request, Response, StatusCode};
 use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
 use pin_project_lite::pin_project;
+use sync_wrapper::SyncWrapper;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -95,7 +96,7 @@ where
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let connection = capture_connection(&mut request);
-        RetireConnectionFuture { call: self.inner.call(request), connection }
+        RetireConnectionFuture { call: SyncWrapper::new(self.inner.call(request)), connection }
     }
 }
 
@@ -104,7 +105,7 @@ pin_project! {
     #[must_use = "futures do nothing unless polled"]
     pub struct RetireConnectionFuture<Fut> {
         #[pin]
-        call: Fut,
+        call: SyncWrapper<Fut>,
         connection: CaptureConnection,
     }
 }
@@ -117,7 +118,7 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let result = ready!(this.call.poll(cx));
+        let result = ready!(this.call.get_pin_mut().poll(cx));
         if result.as_ref().is_ok_and(|response| response.status() == StatusCode::MISDIRECTED_REQUEST) {
             if let Some(connection) = this.connection.connection_metadata().as_ref() {
                 connection.poison();

@@ -4,6 +4,7 @@ use std::{
 };
 
 use pin_project_lite::pin_project;
+use sync_wrapper::SyncWrapper;
 
 use super::{Reported, ReportedError};
 use crate::call_context::result_note::{self, Note};
@@ -31,7 +32,7 @@ pub fn with_report<Fut, Res, Err>(future: Fut) -> ReportFuture<Fut>
 where
     Fut: Future<Output = Result<Res, Err>>,
 {
-    ReportFuture { future }
+    ReportFuture { future: SyncWrapper::new(future) }
 }
 
 /// [`with_report`] for a blocking function, such as `run_blocking` of a
@@ -52,7 +53,7 @@ pin_project! {
     #[must_use = "futures do nothing unless polled"]
     pub struct ReportFuture<Fut> {
         #[pin]
-        future: Fut,
+        future: SyncWrapper<Fut>,
     }
 }
 
@@ -63,7 +64,7 @@ where
     type Output = Result<Reported<Res>, ReportedError<Err>>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let (polled, note) = result_note::poll(self.project().future, cx);
+        let (polled, note) = result_note::poll(self.project().future.get_pin_mut(), cx);
         polled.map(|result| report(result, note))
     }
 }

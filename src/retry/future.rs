@@ -1,6 +1,7 @@
 //! The future of [`Retry`](super::Retry).
 
 use pin_project_lite::pin_project;
+use sync_wrapper::SyncWrapper;
 use tokio::time::Sleep;
 use tower_service::Service;
 
@@ -14,7 +15,8 @@ use crate::Attempt;
 pin_project! {
     /// The future of one request, with all its attempts and the waits between them.
     ///
-    /// `Fut` is the future of the inner service. The type `Ctx` is private.
+    /// `Fut` is the future of the inner service. The type `Ctx` is private. The future is `Sync`,
+    /// even if its parts aren't.
     ///
     /// # Cancel safety
     ///
@@ -24,11 +26,11 @@ pin_project! {
     // for types that contain a lifetime, such as a boxed error (`tests/stack/spawned.rs`).
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<Fut, Ctx> {
-        pub(super) context: Ctx,
+        pub(super) context: SyncWrapper<Ctx>,
         pub(super) attempt: Attempt,
         // The call of the current attempt. `None` before it.
         #[pin]
-        pub(super) call: Option<Fut>,
+        pub(super) call: SyncWrapper<Option<Fut>>,
         // The delay before the attempt, and then the limit of its time.
         #[pin]
         pub(super) timer: Option<Sleep>,

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use sync_wrapper::SyncWrapper;
 use tokio::time::{sleep, sleep_until};
 use tower_service::Service;
 
@@ -65,8 +66,8 @@ where
     #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.as_mut().project();
-        let Some(call) = this.call.as_pin_mut() else { return self.poll_slow(SlowPath::PreAttempt, cx) };
-        let RequestContext { policy, state, stored, .. } = this.context;
+        let Some(call) = this.call.get_pin_mut().as_pin_mut() else { return self.poll_slow(SlowPath::PreAttempt, cx) };
+        let RequestContext { policy, state, stored, .. } = this.context.get_mut();
         let policy = &**policy;
         let (polled, note) = in_attempt(policy, this.attempt, || result_note::poll(call, cx));
         match polled {
@@ -129,7 +130,7 @@ where
     /// Polls the current attempt to its end: the stages before the call, and the call.
     fn poll_attempt(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<OutcomeOf<S, Replay::Request>> {
         loop {
-            let polled = match self.call {
+            let polled = match self.as_mut().project().call.get_pin_mut().as_pin_mut() {
                 Some(_) => self.as_mut().poll_call(cx),
                 None => self.as_mut().poll_pre_attempt(cx),
             };
@@ -142,7 +143,7 @@ where
     /// Polls the current stage before the call. `Ready(None)`: the next stage follows.
     fn poll_pre_attempt(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<OutcomeOf<S, Replay::Request>>> {
         let mut this = self.as_mut().project();
-        let RequestContext { policy, state, instance, stored, pre_attempt } = this.context;
+        let RequestContext { policy, state, instance, stored, pre_attempt } = this.context.get_mut();
         let mut stage = pre_attempt.as_mut().expect(POLLED_AFTER_COMPLETION).as_mut();
         match stage.as_mut().project() {
             PreAttemptProj::NotBegun { readiness, .. } => {
@@ -189,7 +190,7 @@ where
                     return Poll::Ready(Some(AttemptOutcome::unsent(Err(error), Some(request))));
                 }
                 let call = send(&**policy, state, &stored.replay, this.attempt, service, request);
-                this.call.set(Some(call));
+                this.call.set(SyncWrapper::new(Some(call)));
             }
 
             PreAttemptProj::Done => panic!("{POLLED_AFTER_COMPLETION}"),
@@ -200,8 +201,8 @@ where
     /// Polls the call. `Ready(None)`: its time is no longer limited.
     fn poll_call(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<OutcomeOf<S, Replay::Request>>> {
         let this = self.as_mut().project();
-        let call = this.call.as_pin_mut().expect(POLLED_AFTER_COMPLETION);
-        let (polled, note) = in_attempt(&*this.context.policy, this.attempt, || result_note::poll(call, cx));
+        let call = this.call.get_pin_mut().as_pin_mut().expect(POLLED_AFTER_COMPLETION);
+        let (polled, note) = in_attempt(&*this.context.get_mut().policy, this.attempt, || result_note::poll(call, cx));
         match polled {
             Poll::Ready(result) => Poll::Ready(Some(AttemptOutcome::called(result, note))),
             Poll::Pending => {
@@ -215,7 +216,8 @@ where
     /// the attempt goes on without a limit.
     fn poll_time_limit(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<OutcomeOf<S, Replay::Request>>> {
         let mut this = self.project();
-        let policy = &*this.context.policy;
+        let (mut call, context) = (this.call.get_pin_mut(), this.context.get_mut());
+        let policy = &*context.policy;
         // A first attempt gets its timer when it is first pending, so one that is ready at once
         // needs none.
         if this.timer.is_none() {
@@ -229,12 +231,12 @@ where
             this.attempt.unlimit();
             return Poll::Ready(None);
         };
-        let is_called = this.call.is_some();
+        let is_called = call.is_some();
         // An inner breaker counts a call that is dropped inside this closure as failed, not as
         // cancelled.
         let request = timeout_scope::end(this.attempt.scope(), || {
-            this.call.set(None);
-            this.context.pre_attempt.as_mut()?.as_mut().take_request()
+            call.set(None);
+            context.pre_attempt.as_mut()?.as_mut().take_request()
         });
         Poll::Ready(Some(match is_called {
             true => AttemptOutcome::called(result, Note::NONE),
@@ -248,7 +250,7 @@ where
         mut outcome: OutcomeOf<S, Replay::Request>,
     ) -> Option<Result<S::Response, S::Error>> {
         let mut this = self.project();
-        let context = this.context;
+        let (mut call, context) = (this.call.get_pin_mut(), this.context.get_mut());
         if outcome.is_unsent {
             // The instance may hold a reservation for the call that isn't made. Other calls would
             // wait for it until the next attempt.
@@ -257,7 +259,7 @@ where
         match after_attempt(&*context.policy, &mut context.state, &mut context.stored, this.attempt, &mut outcome) {
             AfterAttempt::Return(report) => {
                 // The note is written last, since the drop of the call may write notes, too.
-                this.call.set(None);
+                call.set(None);
                 result_note::forward(&outcome.result, report);
                 Some(outcome.result)
             }
@@ -271,7 +273,7 @@ where
                 // the call hold.
                 let discarding = context.policy.discard(outcome.result);
                 context.set_pre_attempt(PreAttempt::Waiting { discarding, request: next.request });
-                this.call.set(None);
+                call.set(None);
                 *this.attempt = next.attempt;
                 this.timer.set((next.delay > Duration::ZERO).then(|| sleep(next.delay)));
                 None

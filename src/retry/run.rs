@@ -1,5 +1,7 @@
 //! Retries of an async function: [`RetryLayer::run`].
 
+use sync_wrapper::SyncWrapper;
+
 use super::{
     Policy, RetryLayer,
     attempt_flow::send,
@@ -103,6 +105,6 @@ impl<P, Replay> RetryLayer<P, Replay> {
         };
         let stored = StoredCopy::<_, _, Req>::new(AttemptAsRequest, Some(()));
         let context = RequestContext { policy: share, state, instance: service, stored, pre_attempt };
-        ResponseFuture { attempt, call, context, timer: None }
+        ResponseFuture { attempt, call: SyncWrapper::new(call), context: SyncWrapper::new(context), timer: None }
     }
 }

@@ -5,6 +5,7 @@ use std::{
     task::{Context, Poll},
 };
 
+use sync_wrapper::SyncWrapper;
 use tower_service::Service;
 
 use super::{
@@ -93,14 +94,14 @@ where
                 PreAttempt::NotBegun { readiness: mem::take(readiness), request: replay.wrap_request(request) };
             return ResponseFuture {
                 attempt,
-                context: RequestContext {
+                context: SyncWrapper::new(RequestContext {
                     policy: share,
                     state,
                     instance: LaterInstance::new(instance),
                     stored: StoredCopy::new(replay.clone(), stored),
                     pre_attempt: pre_attempt.boxed(),
-                },
-                call: None,
+                }),
+                call: SyncWrapper::new(None),
                 timer: None,
             };
         }
@@ -108,14 +109,14 @@ where
         share.extra().store_clone_if_wanted(inner);
         ResponseFuture {
             attempt,
-            call: Some(call),
-            context: RequestContext {
+            call: SyncWrapper::new(Some(call)),
+            context: SyncWrapper::new(RequestContext {
                 policy: share,
                 state,
                 instance: LaterInstance::NONE,
                 stored: StoredCopy::new(replay.clone(), stored),
                 pre_attempt: ColdOption::NONE,
-            },
+            }),
             timer: None,
         }
     }

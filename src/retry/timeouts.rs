@@ -60,13 +60,44 @@ impl TimeLimits {
 /// let answered = RetryConfig::default().timeouts(limits.on_timeout(|_: Elapsed| Err::<u32, _>(DbError::TooSlow)));
 /// # let _ = (config, answered, DbError::Refused);
 /// ```
-#[derive(Debug, Clone, Copy)]
+///
+/// # Limits from a configuration file
+///
+/// The type of a [`RetryConfig`](super::RetryConfig) shows how a time-out becomes an outcome, but
+/// not whether there are limits. So one type holds both settings, with limits and without:
+///
+/// ```
+/// use std::{io, time::Duration};
+/// use tower_recourse::{RetryConfig, RetryLayer, classify::ErrorClassifier, retry::{TimeLimits, TimeoutFromElapsed, Timeouts}};
+///
+/// type Retries = RetryConfig<ErrorClassifier, TimeoutFromElapsed>;
+///
+/// fn retries(attempt_seconds: Option<u64>) -> Retries {
+///     let limits = TimeLimits { attempt: attempt_seconds.map(Duration::from_secs), total: None };
+///     RetryConfig::default().timeouts(limits.into())
+/// }
+///
+/// let configs: [Retries; 3] = [retries(Some(2)), retries(None), RetryConfig::default().timeouts(Timeouts::none())];
+/// # let _ = configs;
+/// ```
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Timeouts<Timeout = TimeoutFromElapsed> {
     pub(crate) limits: TimeLimits,
     pub(crate) on_timeout: Timeout,
 }
 
 impl Timeouts {
+    /// No limits, in the type of [`attempt`](Self::attempt) and [`request`](Self::request). Limits
+    /// can be added: `Timeouts::none().total(…)`.
+    ///
+    /// It differs from [`NoTimeouts`], the default of a [`RetryConfig`](super::RetryConfig), in two
+    /// points: the error type must implement `From<Elapsed>`, unless
+    /// [`on_timeout`](Self::on_timeout) sets another outcome; and a deadline that a request carries
+    /// ends an attempt.
+    pub fn none() -> Self {
+        Self::default()
+    }
+
     /// Limits each attempt.
     pub fn attempt(limit: Duration) -> Self {
         Self { limits: TimeLimits { attempt: Some(limit), total: None }, on_timeout: TimeoutFromElapsed }
@@ -91,6 +122,13 @@ impl<Timeout> Timeouts<Timeout> {
         F: Fn(Elapsed) -> Result<Res, Err>,
     {
         Timeouts { limits: self.limits, on_timeout: TimeoutWith(on_timeout) }
+    }
+}
+
+/// Sets the limits that are `Some`.
+impl From<TimeLimits> for Timeouts {
+    fn from(limits: TimeLimits) -> Self {
+        Self { limits, on_timeout: TimeoutFromElapsed }
     }
 }
 

@@ -28,6 +28,7 @@ mod service_config;
 mod standard;
 mod statuses;
 mod streams;
+mod sync;
 mod transport_errors;
 
 use std::{

@@ -38,6 +38,7 @@ mod retry_after;
 mod standard;
 mod statuses;
 #[cfg(any(feature = "tower-http", feature = "tower-http-06"))]
+mod sync;
 mod tower_http_classifiers;
 mod tower_http_layers;
 mod wire_faults;

@@ -127,6 +127,27 @@ async fn a_timeout_names_its_limit() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn limits_on_and_off_have_one_type() {
+    let minute = secs(60);
+    let limits = |attempt| Timeouts::from(TimeLimits { attempt, total: None });
+    for (limits, expected) in [
+        (limits(Some(secs(1))), Err(TIMED_OUT)),
+        (limits(None), Ok("late")),
+        (Timeouts::none(), Ok("late")),
+        (Timeouts::default(), Ok("late")),
+        (Timeouts::none().total(secs(2)), Err(TIMED_OUT)),
+        (TimeLimits { attempt: None, total: Some(secs(2)) }.into(), Err(TIMED_OUT)),
+    ] {
+        let layer = RetryLayer::new(limited(limits, secs(1)).retries(0));
+        let late = |_| async move {
+            tokio::time::sleep(minute).await;
+            Ok("late")
+        };
+        assert_eq!(layer.run(late).await, expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_timeout_can_become_a_response() {
     let limits = Timeouts::attempt(secs(1)).on_timeout(|_| Ok::<_, Oops>("too slow"));
     let inner = Scripted::new([Hang]);

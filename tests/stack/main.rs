@@ -9,6 +9,7 @@ mod layer_order;
 mod panics;
 mod service_methods;
 mod spawned;
+mod sync;
 
 #[path = "../support/circuits.rs"]
 mod circuits;

@@ -6,6 +6,7 @@ use std::{
 };
 
 use pin_project_lite::pin_project;
+use sync_wrapper::SyncWrapper;
 
 use super::stored_failure::{PrimaryOutcome, StoredFailure};
 use crate::{
@@ -21,7 +22,8 @@ pin_project! {
     ///
     /// `PrimaryFut` and `BackupFut` are the futures of the two calls; `State` is private to this
     /// module. The struct has no bounds: in a spawned task, the compiler can't prove bounds for
-    /// types that contain a lifetime, such as a boxed error.
+    /// types that contain a lifetime, such as a boxed error. The future is `Sync`, even if its
+    /// parts aren't.
     ///
     /// # Cancel safety
     ///
@@ -30,8 +32,8 @@ pin_project! {
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<PrimaryFut, BackupFut, State> {
         #[pin]
-        pub(in crate::fallback) step: Step<PrimaryFut, BackupFut>,
-        pub(in crate::fallback) state: State,
+        pub(in crate::fallback) step: SyncWrapper<Step<PrimaryFut, BackupFut>>,
+        pub(in crate::fallback) state: SyncWrapper<State>,
     }
 }
 
@@ -100,7 +102,8 @@ where
     #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.as_mut().project();
-        let slow_path = match (this.step.project(), &mut this.state.pending) {
+        let state = this.state.get_mut();
+        let slow_path = match (this.step.get_pin_mut().project(), &mut state.pending) {
             (StepProj::Primary { future }, Some(pending)) => {
                 let (polled, note) = result_note::poll(future, cx);
                 // The response stays in its `Poll` and is held by value until it is known to be the
@@ -113,7 +116,7 @@ where
                         let verdict = pending.classifier.classify(&pending.memo, Ok(&response));
                         if !verdict.is_failure() {
                             result_note::reset();
-                            this.state.pending = None;
+                            state.pending = None;
                             return Poll::Ready(Ok(response));
                         }
                         SlowPath::Failed(Ok(response), verdict)
@@ -144,11 +147,12 @@ where
         slow_path: SlowPath<Res, Err>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Res, Merge::Error>> {
-        let mut this = self.as_mut().project();
+        let this = self.as_mut().project();
+        let (mut step, state) = (this.step.get_pin_mut(), this.state.get_mut());
         let (result, note, verdict) = match slow_path {
             SlowPath::Classify(result, note) => (result, note, None),
             SlowPath::Failed(result, verdict) => (result, Note::NONE, Some(verdict)),
-            SlowPath::Resume => match this.step.as_mut().project() {
+            SlowPath::Resume => match step.as_mut().project() {
                 StepProj::Unready { readiness } => {
                     (Err(readiness.take_error().expect(POLLED_AFTER_COMPLETION)), Note::NONE, None)
                 }
@@ -157,43 +161,47 @@ where
                 StepProj::Primary { .. } | StepProj::Done => panic!("{POLLED_AFTER_COMPLETION}"),
             },
         };
-        let pending = this.state.pending.as_ref().expect(POLLED_AFTER_COMPLETION);
+        let pending = state.pending.as_ref().expect(POLLED_AFTER_COMPLETION);
         let primary = match PrimaryOutcome::of(result, note, verdict, &pending.classifier, &pending.memo) {
             PrimaryOutcome::Failed(primary) => primary,
             PrimaryOutcome::Return(result, report) => {
-                this.state.pending = None;
+                state.pending = None;
                 let result = result_note::forward_mapped(result, report, |result| result.map_err(Merge::pass));
                 return Poll::Ready(result);
             }
         };
         // Dropped before the backup is called, which may need what the primary's future holds.
-        this.step.set(Step::CloningBackup);
+        step.set(Step::CloningBackup);
         let reporter = Arc::clone(&pending.backup.reporter);
-        this.state.failed = Some(FailedCall { primary, reporter, merge: None });
+        state.failed = Some(FailedCall { primary, reporter, merge: None });
         self.poll_call_backup(cx)
     }
 
     /// Calls a clone of the backup. Pending while another call clones it.
     fn poll_call_backup(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Res, Merge::Error>> {
-        let mut this = self.as_mut().project();
-        let shared = &this.state.pending.as_ref().expect(POLLED_AFTER_COMPLETION).backup;
+        let this = self.as_mut().project();
+        let (mut step, state) = (this.step.get_pin_mut(), this.state.get_mut());
+        let shared = &state.pending.as_ref().expect(POLLED_AFTER_COMPLETION).backup;
         let (backup, merge) = ready!(shared.poll_clone(cx));
-        let Pending { kept, .. } = this.state.pending.take().expect(POLLED_AFTER_COMPLETION);
-        let failed = this.state.failed.as_mut().expect(POLLED_AFTER_COMPLETION);
+        let Pending { kept, .. } = state.pending.take().expect(POLLED_AFTER_COMPLETION);
+        let failed = state.failed.as_mut().expect(POLLED_AFTER_COMPLETION);
         failed.reporter.backup_called(failed.primary.cause());
         let answer = backup.answer(kept, failed.primary.as_failed());
         failed.merge = Some(merge);
-        this.step.set(Step::Backup { future: answer });
+        step.set(Step::Backup { future: answer });
         self.poll_backup(cx)
     }
 
     fn poll_backup(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Res, Merge::Error>> {
         let this = self.project();
-        let StepProj::Backup { future } = this.step.project() else { panic!("{POLLED_AFTER_COMPLETION}") };
+        let StepProj::Backup { future } = this.step.get_pin_mut().project() else {
+            panic!("{POLLED_AFTER_COMPLETION}")
+        };
         let (polled, note) = result_note::poll(future, cx);
         let answer = ready!(polled);
         let report = note.take(&answer);
-        let FailedCall { primary, reporter, merge } = this.state.failed.take().expect(POLLED_AFTER_COMPLETION);
+        let FailedCall { primary, reporter, merge } =
+            this.state.get_mut().failed.take().expect(POLLED_AFTER_COMPLETION);
         let merge = merge.expect("`poll_call_backup` sets it");
         Poll::Ready(primary.settle(answer, report, &merge, &reporter))
     }

@@ -8,6 +8,7 @@ use std::{
 use ::http::Response;
 use ::http_body::Body;
 use pin_project_lite::pin_project;
+use sync_wrapper::SyncWrapper;
 use tokio::time::{Sleep, sleep};
 
 use super::{BodyProgress, PeekedBody, body::ReadAhead};
@@ -23,9 +24,9 @@ pin_project! {
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<Fut, B> {
         #[pin]
-        call: Fut,
+        call: SyncWrapper<Fut>,
         // The response while its first frame is awaited, with the report of the inner call.
-        response: Option<(Response<B>, Option<CallReport>)>,
+        response: SyncWrapper<Option<(Response<B>, Option<CallReport>)>>,
         #[pin]
         timer: Option<Sleep>,
         max_wait: Duration,
@@ -35,7 +36,7 @@ pin_project! {
 
 impl<Fut, B> ResponseFuture<Fut, B> {
     pub(super) fn new(call: Fut, progress: BodyProgress, max_wait: Duration) -> Self {
-        Self { call, response: None, timer: None, max_wait, progress }
+        Self { call: SyncWrapper::new(call), response: SyncWrapper::new(None), timer: None, max_wait, progress }
     }
 }
 
@@ -49,9 +50,9 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        let (mut response, report) = match this.response.take() {
+        let (mut response, report) = match this.response.get_mut().take() {
             Some(waiting) => waiting,
-            None => match ready!(poll_inner(this.call, cx)) {
+            None => match ready!(poll_inner(this.call.get_pin_mut(), cx)) {
                 (Ok(response), report) if matches!(ResponseState::of(&response), ResponseState::Started) => {
                     (response, report)
                 }
@@ -78,7 +79,7 @@ where
                     }
                     let elapsed = this.timer.as_mut().as_pin_mut().is_none_or(|timer| timer.poll(cx).is_ready());
                     if !elapsed {
-                        *this.response = Some((response, report));
+                        *this.response.get_mut() = Some((response, report));
                         return Poll::Pending;
                     }
                 }

@@ -7,6 +7,7 @@ use std::{
 use ::http::Response;
 use ::http_body::Body;
 use pin_project_lite::pin_project;
+use sync_wrapper::SyncWrapper;
 
 use super::{TimeoutBody, limits::Limits};
 use crate::{call_context::result_note, http::inner_call::poll_inner};
@@ -20,14 +21,14 @@ pin_project! {
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<Fut> {
         #[pin]
-        call: Fut,
+        call: SyncWrapper<Fut>,
         limits: Limits,
     }
 }
 
 impl<Fut> ResponseFuture<Fut> {
     pub(super) fn new(call: Fut, limits: Limits) -> Self {
-        Self { call, limits }
+        Self { call: SyncWrapper::new(call), limits }
     }
 }
 
@@ -40,7 +41,7 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let (result, report) = ready!(poll_inner(this.call, cx));
+        let (result, report) = ready!(poll_inner(this.call.get_pin_mut(), cx));
         let limits = *this.limits;
         let with_limits = |result: Result<Response<B>, Err>| {
             result.map(|response| response.map(|body| TimeoutBody::new(body, limits)))

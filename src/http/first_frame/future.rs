@@ -9,6 +9,7 @@ use std::{
 use ::http::Response;
 use ::http_body::{Body, Frame};
 use pin_project_lite::pin_project;
+use sync_wrapper::SyncWrapper;
 
 use super::{FirstFrameBody, failed_before_first_frame::FailedBeforeFirstFrame, poll::poll_first_frame};
 use crate::{
@@ -26,17 +27,17 @@ pin_project! {
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<Fut, B> {
         #[pin]
-        call: Fut,
+        call: SyncWrapper<Fut>,
         // The response to this request may have a body.
         expects_body: bool,
         // The response while its first frame is awaited, with the report of the inner call.
-        response: Option<(Response<B>, Option<CallReport>)>,
+        response: SyncWrapper<Option<(Response<B>, Option<CallReport>)>>,
     }
 }
 
 impl<Fut, B> ResponseFuture<Fut, B> {
     pub(super) fn new(call: Fut, expects_body: bool) -> Self {
-        Self { call, expects_body, response: None }
+        Self { call: SyncWrapper::new(call), expects_body, response: SyncWrapper::new(None) }
     }
 }
 
@@ -50,9 +51,9 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let (mut response, report) = match this.response.take() {
+        let (mut response, report) = match this.response.get_mut().take() {
             Some(waiting) => waiting,
-            None => match ready!(poll_inner(this.call, cx)) {
+            None => match ready!(poll_inner(this.call.get_pin_mut(), cx)) {
                 (Ok(response), report) if *this.expects_body && has_body_to_await(&response) => (response, report),
                 (result, report) => {
                     let result = result.map(|response| response.map(FirstFrameBody::not_awaited));
@@ -64,7 +65,7 @@ where
         let announced = RemainingLength::of(&response);
         match poll_first_frame(response.body_mut(), cx) {
             Poll::Pending => {
-                *this.response = Some((response, report));
+                *this.response.get_mut() = Some((response, report));
                 Poll::Pending
             }
             Poll::Ready(first) => {
