@@ -172,6 +172,8 @@ pub mod report;
 
 // Pages of documentation. Their examples use all layers. The programs of `coming_from` depend on
 // other crates, so the package `tests/coming_from` tests them.
+#[cfg(all(any(doc, doctest), feature = "grpc", feature = "keyed", feature = "fallback"))]
+pub mod cheat_sheet;
 #[cfg(all(doc, not(doctest), feature = "retry", feature = "breaker", feature = "fallback"))]
 pub mod coming_from;
 #[cfg(all(any(doc, doctest), feature = "retry", feature = "breaker", feature = "fallback"))]

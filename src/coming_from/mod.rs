@@ -4,6 +4,8 @@
 //! one. It lists every setting of the other crate with its default and its counterpart here, the
 //! formulas of both, the differences in behaviour, and the reasons to stay with the other crate.
 //!
+//! The [`comparison`] lists the features of all crates, and what this crate doesn't have.
+//!
 //! | page | for |
 //! |---|---|
 //! | [`backoff`] | `backoff` 0.4, which is unmaintained |
@@ -48,3 +50,6 @@ pub mod aws_sdk {}
 
 #[doc = include_str!("grpc_service_config.md")]
 pub mod grpc_service_config {}
+
+#[doc = include_str!("comparison.md")]
+pub mod comparison {}

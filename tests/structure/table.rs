@@ -66,5 +66,5 @@ pub(crate) const ROOMS: &[Room] = &[
     Room { name: "http", modules: &["http"], imports: AllAbove },
     Room { name: "grpc", modules: &["grpc"], imports: AllAbove },
     Room { name: "testing kit", modules: &["testing"], imports: AllAbove },
-    Room { name: "pages", modules: &["coming_from", "cookbook", "costs", "integrations"], imports: Nothing },
+    Room { name: "pages", modules: &["cheat_sheet", "coming_from", "cookbook", "costs", "integrations"], imports: Nothing },
 ];
