@@ -73,6 +73,7 @@
 //! | `grpc` | statuses in trailers, pushback, service configs |
 //! | `testing` | a kit to test your settings with: scripted services, recorded events, paused time |
 //! | `tonic` | tonic's bodies can be resent; errors of its channels are recognised |
+//! | `reqwest` | the layers wrap a `reqwest::Client` |
 //! | `tower-http`, `tower-http-06` | classifiers of tower-http 0.7 and 0.6 |
 //!
 //! # Requirements
@@ -113,6 +114,8 @@ mod name;
 mod outcome;
 #[cfg(any(feature = "retry", feature = "breaker"))]
 mod ratio;
+#[cfg(feature = "reqwest")]
+mod reqwest_error;
 // Each of these features uses a part of the module.
 #[cfg_attr(
     not(all(feature = "audit", feature = "store", feature = "keyed", feature = "fallback", feature = "tracing")),
@@ -161,6 +164,8 @@ pub mod retry;
 pub mod grpc;
 #[cfg(feature = "http")]
 pub mod http;
+#[cfg(feature = "reqwest")]
+pub mod reqwest;
 
 // Services, observers and time for tests.
 #[cfg(feature = "testing")]

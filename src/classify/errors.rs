@@ -72,9 +72,15 @@ use crate::Verdict;
 /// | h2: any other `GOAWAY` (feature `h2`) | transient | unknown | the last processed stream isn't visible |
 /// | tonic's `TimeoutExpired` (feature `tonic`) | timed out | unknown | |
 /// | tonic's `transport::Error` and `Status`, any other (feature `tonic`) | by its source | by its source | |
+/// | reqwest's error: `is_builder`, `is_redirect` (feature `reqwest`) | neutral | | a mistake of the caller, or redirects in a circle: another attempt would end in the same way |
+/// | reqwest's error: `is_timeout` (feature `reqwest`) | timed out | unknown | |
+/// | reqwest's error: `is_status`, from `error_for_status` (feature `reqwest`) | 408 timed out, 429 throttled, 502–504 transient, any other permanent | yes | |
+/// | reqwest's error: `is_decode` (feature `reqwest`) | by its source, or permanent | unknown | the body isn't what the caller expects |
+/// | reqwest's error, any other (feature `reqwest`) | by its source | unknown | reqwest follows redirects, so an error proves nothing about the first call |
+/// | this crate's `reqwest::Error` (feature `reqwest`) | by its source | by its source | |
 ///
-/// The versions are tower 0.5, hyper 1, hyper-util 0.1, h2 0.4, and tonic 0.14. An error of another
-/// version of these crates is another type, which `ErrorClassifier` doesn't know.
+/// The versions are tower 0.5, hyper 1, hyper-util 0.1, h2 0.4, tonic 0.14, and reqwest 0.13. An
+/// error of another version of these crates is another type, which `ErrorClassifier` doesn't know.
 ///
 /// **Not sent** is only concluded if the client makes one call per request. An error of a type that
 /// isn't in these tables may come from a client that makes several: reqwest follows redirects, and
@@ -142,6 +148,14 @@ impl ErrorClassifier {
     #[cfg_attr(not(feature = "http"), allow(dead_code))]
     pub(crate) fn judge<Err: 'static>(error: &Err) -> Verdict {
         known_verdict(error).unwrap_or(Verdict::transient())
+    }
+}
+
+#[cfg(feature = "reqwest")]
+impl ErrorClassifier {
+    /// [`judge`](Self::judge) for the error of a client that makes one call per request.
+    pub(crate) fn judge_one_call<Err: 'static>(error: &Err) -> Verdict {
+        inspect(error).and_then(source_walk::verdict_of_one_call).unwrap_or(Verdict::transient())
     }
 }
 

@@ -42,6 +42,10 @@ fn of_other_crates<Err: 'static>(error: &Err) -> Option<&(dyn Error + 'static)> 
     if let Some(known) = plain::<tonic::transport::Error>(error).or_else(|| plain::<tonic::Status>(error)) {
         return Some(known);
     }
+    #[cfg(feature = "reqwest")]
+    if let Some(known) = plain::<crate::reqwest_error::Error>(error).or_else(|| plain::<reqwest::Error>(error)) {
+        return Some(known);
+    }
     let _ = error;
     None
 }

@@ -11,6 +11,12 @@ pub(super) fn verdict_of(error: &(dyn Error + 'static)) -> Option<Verdict> {
     SourceWalk { links_left: MAX_LINKS, one_call: false }.verdict_of(error)
 }
 
+/// [`verdict_of`] for the error of a client that makes one call per request.
+#[cfg(feature = "reqwest")]
+pub(super) fn verdict_of_one_call(error: &(dyn Error + 'static)) -> Option<Verdict> {
+    SourceWalk { links_left: MAX_LINKS, one_call: true }.verdict_of(error)
+}
+
 struct SourceWalk {
     links_left: usize,
     /// The walk is inside an error whose client makes one call per request. Then links of unknown
@@ -34,6 +40,11 @@ impl SourceWalk {
                 Some(Finding::Inside { error, one_call, otherwise, sent }) => {
                     let verdict = self.verdict_inside(error, one_call).or(otherwise);
                     verdict.map(|verdict| sent.map_or(verdict, |sent| verdict.delivery(sent)))
+                }
+                #[cfg(feature = "reqwest")]
+                Some(Finding::LastCall { error, otherwise }) => {
+                    let verdict = error.and_then(|error| self.verdict_inside(error, false)).unwrap_or(otherwise);
+                    Some(if self.one_call { verdict } else { without_proof(verdict) })
                 }
                 None => None,
             };

@@ -1,6 +1,6 @@
 use ::http::{Request, Response, StatusCode};
 
-use super::{first_frame, rejection_mark, retry_after};
+use super::{first_frame, message::ResponseHead, rejection_mark, retry_after};
 use crate::{
     Classifier, Delivery, Verdict,
     classify::{ErrorClassifier, Origin, RejectionMark},
@@ -29,17 +29,7 @@ impl<ReqBody, ResBody, Err: 'static> Classifier<Request<ReqBody>, Response<ResBo
 
     fn classify(&self, (): &(), outcome: Result<&Response<ResBody>, &Err>) -> Verdict {
         match outcome {
-            Ok(response) if is_failed(response.status()) => {
-                let delay = retry_after::requested_delay(response.status(), response.headers());
-                let verdict = match response.status() {
-                    StatusCode::TOO_MANY_REQUESTS => Verdict::throttled(),
-                    StatusCode::SERVICE_UNAVAILABLE if delay.is_some() => Verdict::throttled(),
-                    _ => Verdict::transient(),
-                };
-                let verdict = verdict.delivery(Delivery::Sent);
-                delay.map_or(verdict, |delay| verdict.retry_after(delay))
-            }
-            Ok(response) => first_frame::verdict(response).unwrap_or(Verdict::Success),
+            Ok(response) => Self::classify_response(response),
             Err(_) => Classifier::<Request<ReqBody>, _, _>::classify(&ErrorClassifier, &(), outcome),
         }
     }
@@ -51,6 +41,22 @@ impl<ReqBody, ResBody, Err: 'static> Classifier<Request<ReqBody>, Response<ResBo
 
     fn rejection_mark(&self) -> Option<RejectionMark<Response<ResBody>>> {
         Some(rejection_mark::mark_rejection)
+    }
+}
+
+impl BreakerClassifier {
+    pub(crate) fn classify_response(response: &impl ResponseHead) -> Verdict {
+        if !is_failed(response.status()) {
+            return first_frame::verdict(response).unwrap_or(Verdict::Success);
+        }
+        let delay = retry_after::requested_delay(response.status(), response.headers());
+        let verdict = match response.status() {
+            StatusCode::TOO_MANY_REQUESTS => Verdict::throttled(),
+            StatusCode::SERVICE_UNAVAILABLE if delay.is_some() => Verdict::throttled(),
+            _ => Verdict::transient(),
+        };
+        let verdict = verdict.delivery(Delivery::Sent);
+        delay.map_or(verdict, |delay| verdict.retry_after(delay))
     }
 }
 

@@ -11,7 +11,7 @@ const MAX_BYTES: usize = 16 << 10;
 
 /// Reads the body to its end, up to [`MAX_BYTES`]. If the body announces more, drops it without
 /// reading. Dropping the future drops the body.
-pub(super) fn drain_body<B>(body: B) -> DrainFuture
+pub(crate) fn drain_body<B>(body: B) -> DrainFuture
 where
     B: Body + Send + 'static,
     B::Data: Send,

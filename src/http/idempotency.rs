@@ -2,6 +2,8 @@
 
 use ::http::{HeaderMap, HeaderName, Method, Request, header};
 
+use super::message::RequestHead;
+
 /// Whether a request is idempotent: executing it twice has the same effect as executing it once.
 ///
 /// | request | idempotent |
@@ -38,7 +40,7 @@ pub fn is_idempotent<B>(request: &Request<B>) -> bool {
 }
 
 /// [`is_idempotent`], but a key counts only if `trusts_keys`.
-pub(super) fn is_repeatable<B>(request: &Request<B>, trusts_keys: bool) -> bool {
+pub(crate) fn is_repeatable(request: &impl RequestHead, trusts_keys: bool) -> bool {
     let keyed = || trusts_keys && has_key(request);
     match *request.method() {
         Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE => true,
@@ -91,8 +93,8 @@ fn has_precondition(headers: &HeaderMap) -> bool {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct HasKey;
 
-fn has_key<B>(request: &Request<B>) -> bool {
-    has_key_in_header(request.headers(), &IDEMPOTENCY_KEY) || request.extensions().get::<HasKey>().is_some()
+fn has_key(request: &impl RequestHead) -> bool {
+    has_key_in_header(request.headers(), &IDEMPOTENCY_KEY) || request.extension::<HasKey>().is_some()
 }
 
 /// Whether this header has a key. An empty value or an empty quoted string counts as no key.

@@ -2,9 +2,11 @@
 
 use ::http::{Method, Request, StatusCode, header};
 
+use super::message::RequestHead;
+
 /// Whether the request asks to switch its connection to a tunnel or another protocol.
-pub(super) fn is_upgrade<B>(request: &Request<B>) -> bool {
-    request.method() == Method::CONNECT || request.headers().contains_key(header::UPGRADE)
+pub(crate) fn is_upgrade(request: &impl RequestHead) -> bool {
+    *request.method() == Method::CONNECT || request.headers().contains_key(header::UPGRADE)
 }
 
 /// Whether the response to this request has a body: the response to HEAD has none, and the response

@@ -193,15 +193,16 @@ pub mod body_breaker;
 pub mod body_timeout;
 mod breaker_classifier;
 pub mod deadline;
-mod drain;
+pub(crate) mod drain;
 pub mod first_frame;
 #[cfg(feature = "fallback")]
 mod fixed_response;
 mod header_time;
-mod idempotency;
+pub(crate) mod idempotency;
 mod idempotency_key;
 pub(crate) mod inner_call;
-mod message_body;
+pub(crate) mod message;
+pub(crate) mod message_body;
 mod presets;
 mod rate_limit_headers;
 pub(crate) mod rejection_mark;
@@ -219,7 +220,7 @@ pub mod standard;
 pub mod tower_http_06;
 #[cfg(any(feature = "tower-http", feature = "tower-http-06"))]
 mod tower_http_classifier;
-mod unavailable;
+pub(crate) mod unavailable;
 
 pub use body_breaker::BodyBreakerLayer;
 pub use body_timeout::BodyTimeoutLayer;

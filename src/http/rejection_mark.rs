@@ -1,5 +1,7 @@
 use ::http::{Response, StatusCode};
 
+use super::message::ResponseHead;
+
 use crate::{Rejection, classify::Origin};
 
 /// Response extension that marks a response as a rejection: a breaker made it instead of calling
@@ -17,7 +19,7 @@ const GRPC_STATUS: &str = "grpc-status";
 impl Mark {
     /// Whether the response is still the one that the breaker made. A layer may have changed it
     /// into a success in place.
-    fn is_valid_for<B>(&self, response: &Response<B>) -> bool {
+    fn is_valid_for(&self, response: &impl ResponseHead) -> bool {
         if self.is_grpc {
             return response.headers().get(GRPC_STATUS).is_some_and(|code| code != "0");
         }
@@ -48,6 +50,11 @@ impl Mark {
 /// # let _ = layer;
 /// ```
 pub fn mark_rejection<B>(response: &mut Response<B>, rejection: Rejection) {
+    mark(response, rejection);
+}
+
+/// [`mark_rejection`] for any type of response.
+pub(crate) fn mark(response: &mut impl ResponseHead, rejection: Rejection) {
     let (status, is_grpc) = (response.status(), response.headers().contains_key(GRPC_STATUS));
     response.extensions_mut().insert(Mark { rejection, status, is_grpc });
 }
@@ -57,16 +64,21 @@ pub fn mark_rejection<B>(response: &mut Response<B>, rejection: Rejection) {
 /// If a layer has since changed the status to a success, the response is that layer's answer, and
 /// the result is `None`.
 pub fn rejection<B>(response: &Response<B>) -> Option<&Rejection> {
+    rejection_of(response)
+}
+
+/// [`rejection`] for any type of response.
+pub(crate) fn rejection_of(response: &impl ResponseHead) -> Option<&Rejection> {
     let mark: &Mark = response.extensions().get()?;
     mark.is_valid_for(response).then_some(&mark.rejection)
 }
 
 /// Whether the service or a breaker made this outcome, as far as the response shows it.
 #[inline]
-pub(crate) fn origin<B, E>(outcome: Result<&Response<B>, &E>) -> Origin {
+pub(crate) fn origin<E>(outcome: Result<&impl ResponseHead, &E>) -> Origin {
     match outcome {
         Ok(response) if response.extensions().is_empty() => Origin::Called,
-        Ok(response) => rejection(response).map_or(Origin::Called, |rejection| Origin::Rejected(rejection.cause())),
+        Ok(response) => rejection_of(response).map_or(Origin::Called, |rejection| Origin::Rejected(rejection.cause())),
         Err(_) => Origin::Unknown,
     }
 }

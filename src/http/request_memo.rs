@@ -1,6 +1,6 @@
 use ::http::{HeaderName, Request};
 
-use super::{Deadline, is_idempotent};
+use super::{Deadline, is_idempotent, message::RequestHead};
 use crate::{Verdict, time::Instant};
 
 const EARLY_DATA: HeaderName = HeaderName::from_static("early-data");
@@ -22,14 +22,14 @@ impl RequestMemo {
         Self::new(request, is_idempotent(request))
     }
 
-    pub(super) fn new<B>(request: &Request<B>, idempotent: bool) -> Self {
+    pub(crate) fn new(request: &impl RequestHead, idempotent: bool) -> Self {
         let forwards_early_data = request.headers().contains_key(EARLY_DATA);
-        let deadline = request.extensions().get().map(Deadline::at);
+        let deadline = request.extension().map(Deadline::at);
         Self { idempotent, forwards_early_data, deadline }
     }
 
     /// Marks the failure of a request that isn't idempotent as unsafe to resend.
-    pub(super) fn mark(&self, verdict: Verdict) -> Verdict {
+    pub(crate) fn mark(&self, verdict: Verdict) -> Verdict {
         if self.idempotent { verdict } else { verdict.unsafe_to_resend() }
     }
 }

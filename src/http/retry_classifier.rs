@@ -1,7 +1,10 @@
 use ::http::{Request, Response, StatusCode};
 use ::http_body::Body;
 
-use super::{drain, first_frame, idempotency::is_repeatable, rejection_mark, request_memo::RequestMemo, retry_after};
+use super::{
+    drain, first_frame, idempotency::is_repeatable, message::ResponseHead, rejection_mark, request_memo::RequestMemo,
+    retry_after,
+};
 use crate::{
     Classifier, Delivery, FailureKind, Verdict,
     classify::{DrainFuture, ErrorClassifier, Origin, RejectionMark},
@@ -56,7 +59,8 @@ use crate::{
 pub struct RetryClassifier {
     retry_500: bool,
     follows_redirects: bool,
-    ignores_keys: bool,
+    never_redirects: bool,
+    pub(crate) ignores_keys: bool,
 }
 
 impl RetryClassifier {
@@ -85,9 +89,20 @@ impl RetryClassifier {
     /// put `FollowRedirect` around the retry, which then handles each hop as a separate request.
     ///
     /// An error that is wrapped by a client of another crate, such as reqwest, never proves that
-    /// the request wasn't processed. Neither does a response with reqwest's body type.
+    /// the request wasn't processed. Neither does a response with reqwest's body type, or of
+    /// reqwest's type. See [`never_redirects`](Self::never_redirects).
     pub fn follows_redirects(self) -> Self {
-        Self { follows_redirects: true, ..self }
+        Self { follows_redirects: true, never_redirects: false, ..self }
+    }
+
+    /// States that the inner client makes one call per request, for a client that usually follows
+    /// redirects, such as reqwest's with `redirect::Policy::none()`. Then an error or a status may
+    /// prove that the request wasn't processed, and a POST is resent after a refused connection.
+    ///
+    /// *When not to use it*: around a client that follows redirects. After a redirect, the refused
+    /// connection may be the one to a second host, and the first host has processed the POST.
+    pub fn never_redirects(self) -> Self {
+        Self { never_redirects: true, follows_redirects: false, ..self }
     }
 }
 
@@ -135,13 +150,13 @@ where
 }
 
 impl RetryClassifier {
-    fn classify_response<ResBody>(self, memo: &RequestMemo, response: &Response<ResBody>) -> Verdict {
+    pub(crate) fn classify_response(self, memo: &RequestMemo, response: &impl ResponseHead) -> Verdict {
         let status = response.status();
         if !status.is_client_error() && !status.is_server_error() {
             return first_frame::verdict(response).unwrap_or(Verdict::Success);
         }
         let delay = retry_after::requested_delay(status, response.headers());
-        let is_one_hop = !self.follows_redirects && !is_from_reqwest(response);
+        let is_one_hop = !self.follows_redirects && (self.never_redirects || !response.may_be_redirected());
         let verdict = self.classify_status(memo, status, delay.is_some(), is_one_hop);
         let verdict = match retry_after::should_retry(response.headers()) {
             Some(false) => return verdict.never_retry(),
@@ -172,7 +187,11 @@ impl RetryClassifier {
         }
     }
 
-    fn classify_error<Err: 'static>(self, error: &Err) -> Verdict {
+    pub(crate) fn classify_error<Err: 'static>(self, error: &Err) -> Verdict {
+        #[cfg(feature = "reqwest")]
+        if self.never_redirects {
+            return ErrorClassifier::judge_one_call(error);
+        }
         match ErrorClassifier::judge(error) {
             verdict @ Verdict::Failure(failure)
                 if self.follows_redirects && failure.kind() != FailureKind::Rejected =>
@@ -182,13 +201,6 @@ impl RetryClassifier {
             other => other,
         }
     }
-}
-
-/// Whether the response body is reqwest's. reqwest's client follows redirects, so the response may
-/// belong to a later hop. The check compares the type's name, which isn't guaranteed to be stable.
-/// If it fails, only the conclusion that a request wasn't processed is affected.
-fn is_from_reqwest<ResBody>(_: &Response<ResBody>) -> bool {
-    std::any::type_name::<ResBody>().contains("reqwest::")
 }
 
 /// For a response with `X-Should-Retry: true`: a permanent failure or a success becomes transient.

@@ -39,20 +39,25 @@ impl<B: From<&'static str>, Err> OnRejection<Response<B>, Err> for Unavailable {
     type Error = Err;
 
     fn reject(&self, rejection: Rejection) -> Result<Response<B>, Err> {
-        let mut response = Response::new(B::from(BODY));
-        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if let Some(retry_in) = rejection.retry_in() {
-            headers.insert(header::RETRY_AFTER, whole_seconds(retry_in).into());
-        }
-        mark_rejection(&mut response, rejection);
-        Ok(response)
+        Ok(unavailable(rejection))
     }
 
     fn pass(error: Err) -> Err {
         error
     }
+}
+
+/// The response of a breaker that has rejected a call.
+pub(crate) fn unavailable<B: From<&'static str>>(rejection: Rejection) -> Response<B> {
+    let mut response = Response::new(B::from(BODY));
+    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    if let Some(retry_in) = rejection.retry_in() {
+        headers.insert(header::RETRY_AFTER, whole_seconds(retry_in).into());
+    }
+    mark_rejection(&mut response, rejection);
+    response
 }
 
 /// Rounds up, because a client that returns earlier would be rejected again. At least 1, so that

@@ -30,10 +30,11 @@ pub(crate) const ROOMS: &[Room] = &[
     Room { name: "events", modules: &["observe"], imports: These(&["text", "time", "nouns", "files"]) },
     Room { name: "state files", modules: &["store"], imports: These(&["text", "time", "nouns", "files", "events"]) },
     Room { name: "rejections", modules: &["breaker/rejection", "breaker/state"], imports: These(&["nouns", "call context"]) },
+    Room { name: "client errors", modules: &["reqwest_error"], imports: These(&["nouns", "rejections"]) },
     Room {
         name: "classifiers",
         modules: &["classify"],
-        imports: These(&["time", "nouns", "call context", "rejections"]),
+        imports: These(&["time", "nouns", "call context", "rejections", "client errors"]),
     },
     Room { name: "breaker: generations", modules: &["breaker/generation", "breaker/micros"], imports: These(&["building blocks"]) },
     Room {
@@ -65,6 +66,7 @@ pub(crate) const ROOMS: &[Room] = &[
     Room { name: "fallback", modules: &["fallback"], imports: These(FOR_LAYERS) },
     Room { name: "http", modules: &["http"], imports: AllAbove },
     Room { name: "grpc", modules: &["grpc"], imports: AllAbove },
+    Room { name: "reqwest", modules: &["reqwest"], imports: AllAbove },
     Room { name: "testing kit", modules: &["testing"], imports: AllAbove },
     Room { name: "pages", modules: &["cheat_sheet", "coming_from", "cookbook", "costs", "integrations"], imports: Nothing },
 ];

@@ -18,6 +18,14 @@ pub(in crate::classify) enum Finding<'a> {
         /// What the link shows about whether the request was sent. It replaces what `error` shows.
         sent: Option<Delivery>,
     },
+    /// The link is the error of a client that may make several calls per request, and `error` is
+    /// that of the last one. What it proves about that call proves nothing about the request.
+    #[cfg(feature = "reqwest")]
+    LastCall {
+        error: Option<&'a (dyn Error + 'static)>,
+        /// The verdict if `error` isn't known.
+        otherwise: Verdict,
+    },
 }
 
 impl<'a> Finding<'a> {
@@ -43,6 +51,8 @@ impl<'a> Finding<'a> {
             Self::Inside { error, one_call, otherwise, .. } => {
                 Self::Inside { error, one_call, otherwise, sent: Some(known) }
             }
+            #[cfg(feature = "reqwest")]
+            last_call @ Self::LastCall { .. } => last_call,
         }
     }
 }

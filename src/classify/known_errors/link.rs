@@ -50,6 +50,10 @@ fn examine_other_crates<'a>(link: &'a (dyn Error + 'static)) -> Option<Finding<'
         let error = link.source()?;
         return Some(Finding::Inside { error, one_call: true, otherwise: None, sent: None });
     }
+    #[cfg(feature = "reqwest")]
+    if let Some(reqwest) = downcast(link) {
+        return Some(super::reqwest::examine(reqwest));
+    }
     let _ = link;
     None
 }
@@ -72,6 +76,11 @@ fn is_client_of_other_crates(link: &(dyn Error + 'static)) -> bool {
     }
     #[cfg(feature = "tonic")]
     if is_plain::<tonic::transport::Error>(link) || is_plain::<tonic::Status>(link) {
+        return true;
+    }
+    // It has no verdict of its own, and states nothing about the error inside it.
+    #[cfg(feature = "reqwest")]
+    if is_plain::<crate::reqwest_error::Error>(link) {
         return true;
     }
     let _ = link;

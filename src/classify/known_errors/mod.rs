@@ -8,6 +8,8 @@ mod h2;
 mod hyper;
 mod io;
 mod link;
+#[cfg(feature = "reqwest")]
+mod reqwest;
 #[cfg(any(feature = "hyper", feature = "h2"))]
 mod text_prefix;
 #[cfg(feature = "tower")]

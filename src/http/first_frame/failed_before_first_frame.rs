@@ -1,6 +1,6 @@
 use ::http::Response;
 
-use crate::{Classifier, Delivery, FailureKind, Verdict, classify::ErrorClassifier};
+use crate::{Classifier, Delivery, FailureKind, Verdict, classify::ErrorClassifier, http::message::ResponseHead};
 
 /// Whether the body of this response broke off before its first frame. Only a
 /// [`FirstFrameLayer`](super::FirstFrameLayer) detects it.
@@ -9,7 +9,7 @@ pub fn failed_before_first_frame<B>(response: &Response<B>) -> bool {
 }
 
 /// The verdict for a response whose body broke off. `None` for any other response.
-pub(in crate::http) fn verdict<B>(response: &Response<B>) -> Option<Verdict> {
+pub(in crate::http) fn verdict(response: &impl ResponseHead) -> Option<Verdict> {
     let FailedBeforeFirstFrame { timed_out } = *response.extensions().get()?;
     let verdict = if timed_out { Verdict::timed_out() } else { Verdict::transient() };
     Some(verdict.delivery(Delivery::Sent))

@@ -15,6 +15,7 @@
 //! |---|---|
 //! | `Full`, `Empty` of http-body-util | cloned; nothing is recorded |
 //! | [`CloneableBody`] | cloned; all clones share one record |
+//! | reqwest's `Body` (feature `reqwest`) | bytes in memory are shared, of any length; a stream is recorded |
 //! | axum's `Body` (feature `axum`), tonic's `Body` (feature `tonic`), `UnsyncBoxBody`, `BoxBody` | recorded |
 //!
 //! The inner service gets a body of the same type that the caller sent.
@@ -107,6 +108,8 @@ mod head_copy;
 mod memory_limit;
 mod recording;
 mod replayable;
+#[cfg(feature = "reqwest")]
+mod reqwest_body;
 mod shared_recording;
 mod source;
 mod stored_request;
@@ -117,4 +120,6 @@ pub use cloneable_body::CloneableBody;
 pub use config::Replay;
 pub use error::{ReplayError, Superseded};
 pub use replayable::Replayable;
+#[cfg(feature = "reqwest")]
+pub use reqwest_body::StoredReqwestBody;
 pub use stored_request::StoredRequest;
