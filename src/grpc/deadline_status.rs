@@ -7,6 +7,7 @@ use std::{
 use ::http::{Request, Response};
 use ::http_body::Body;
 use pin_project_lite::pin_project;
+use sync_wrapper::SyncWrapper;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -76,7 +77,7 @@ where
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let deadline = request.extensions().get().map(Deadline::at);
-        DeadlineStatusFuture { call: self.inner.call(request), deadline }
+        DeadlineStatusFuture { call: SyncWrapper::new(self.inner.call(request)), deadline }
     }
 }
 
@@ -89,7 +90,7 @@ pin_project! {
     #[must_use = "futures do nothing unless polled"]
     pub struct DeadlineStatusFuture<Fut> {
         #[pin]
-        call: Fut,
+        call: SyncWrapper<Fut>,
         deadline: Option<Instant>,
     }
 }
@@ -104,7 +105,7 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let (result, report) = ready!(poll_inner(this.call, cx));
+        let (result, report) = ready!(poll_inner(this.call.get_pin_mut(), cx));
         let is_over = || this.deadline.is_some_and(|deadline| Instant::now() + TOLERANCE >= deadline);
         if is_cut_off(&result) && is_over() {
             if let Some(outcome) = DeadlineExceeded.outcome(Elapsed::request(Duration::ZERO)) {

@@ -80,7 +80,7 @@
 //! | which outcomes a breaker counts as failures | [`BreakerClassifier`] |
 //! | resending request bodies | [`replay`] |
 //! | idempotency keys for POST and PATCH | [`IdempotencyKeyLayer`] |
-//! | a new connection after a 421 | [`RetireConnectionLayer`] |
+//! | a new connection after a timeout or a 421 | [`retire_connection`] |
 //! | the deadline of a request | [`deadline`] |
 //! | retrying a response that breaks off before the first byte of its body | [`first_frame`] |
 //! | a breaker that records a call at the end of the response body | [`body_breaker`] |
@@ -211,7 +211,7 @@ pub mod replay;
 mod report_extension;
 mod request_memo;
 pub mod response_body;
-mod retire_connection;
+pub mod retire_connection;
 pub(crate) mod retry_after;
 mod retry_classifier;
 pub(crate) mod size_hint;
@@ -236,7 +236,7 @@ pub use replay::{Replay, Replayable};
 pub use report_extension::{ReportExtension, ReportExtensionFuture, ReportExtensionLayer};
 pub use request_memo::RequestMemo;
 pub use response_body::{ResponseBody, ResponseBodyLayer};
-pub use retire_connection::{RetireConnection, RetireConnectionFuture, RetireConnectionLayer};
+pub use retire_connection::RetireConnectionLayer;
 pub use retry_classifier::RetryClassifier;
 pub use standard::StandardLayer;
 #[cfg(feature = "tower-http")]

@@ -4,6 +4,7 @@
 //! | page | for | example |
 //! |---|---|---|
 //! | `axum` (feature `axum`) | routes of a server, and the services that their handlers call | `axum_app` |
+//! | `gateway` (feature `axum`) | an axum server whose handlers call several upstreams | `gateway` |
 //! | `tonic` (feature `tonic`) | gRPC clients, and servers | `tonic_client` |
 //! | [`hyper`] | hyper-util's pooled client, over HTTP/1 and HTTP/2 | `hyper_client` |
 //! | [`reqwest`] | reqwest's client | `reqwest_client` |
@@ -21,6 +22,10 @@
 #[cfg(feature = "axum")]
 #[doc = include_str!("axum.md")]
 pub mod axum {}
+
+#[cfg(feature = "axum")]
+#[doc = include_str!("gateway.md")]
+pub mod gateway {}
 
 #[cfg(feature = "tonic")]
 #[doc = include_str!("tonic.md")]

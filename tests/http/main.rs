@@ -15,6 +15,7 @@ mod early_responses;
 mod first_frame;
 #[path = "../support/fixed_numbers.rs"]
 mod fixed_numbers;
+mod gateway;
 mod idempotency_key;
 mod invalid_requests;
 #[cfg(feature = "keyed")]
@@ -35,6 +36,7 @@ mod resend_rules;
 mod resent_requests;
 mod response_body;
 mod retry_after;
+mod silent_connections;
 mod standard;
 mod statuses;
 #[cfg(any(feature = "tower-http", feature = "tower-http-06"))]

@@ -54,7 +54,7 @@ async fn a_misdirected_request_is_resent_on_another_connection() {
         for method in ["GET", "POST"] {
             let (address, seen) = server().await;
             let client: Client<_, Full<Bytes>> = Client::builder(TokioExecutor::new()).http2_only(http2).build_http();
-            let service = RetryLayer::new(config()).layer(RetireConnectionLayer.layer(client));
+            let service = RetryLayer::new(config()).layer(RetireConnectionLayer::new().layer(client));
             for requests in [vec![0, 1], vec![0, 1, 1]] {
                 let request = Request::builder().method(method).uri(format!("http://{address}/"));
                 let request = request.body(Full::from("a body")).unwrap();

@@ -2,13 +2,14 @@ use std::{
     error::Error,
     fmt,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use ::http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use super::{limits::Limits, timer::Timer};
+use super::{BodyLimit, limits::Limits, timer::Timer};
+use crate::http::retire_connection::ConnectionHandle;
 
 pin_project! {
     /// A response body with time limits. See the [module](super).
@@ -18,13 +19,15 @@ pin_project! {
         body: Option<B>,
         timer: Timer,
         exceeded: bool,
+        // Set if a `RetireConnectionLayer` is inside.
+        connection: Option<ConnectionHandle>,
     }
 }
 
 impl<B: Body> TimeoutBody<B> {
-    pub(super) fn new(body: B, limits: Limits) -> Self {
+    pub(super) fn new(body: B, limits: Limits, connection: Option<ConnectionHandle>) -> Self {
         let timer = if body.is_end_stream() { Timer::unlimited() } else { Timer::new(limits) };
-        Self { body: Some(body), timer, exceeded: false }
+        Self { body: Some(body), timer, exceeded: false, connection }
     }
 }
 
@@ -40,7 +43,7 @@ impl<B> TimeoutBody<B> {
 /// no `B: Default` bound.
 impl<B> Default for TimeoutBody<B> {
     fn default() -> Self {
-        Self { body: None, timer: Timer::unlimited(), exceeded: false }
+        Self { body: None, timer: Timer::unlimited(), exceeded: false, connection: None }
     }
 }
 
@@ -68,7 +71,14 @@ where
             }
             Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error.into()))),
             Poll::Ready(None) => return Poll::Ready(None),
-            Poll::Pending => std::task::ready!(this.timer.poll(cx)),
+            Poll::Pending => {
+                let elapsed = ready!(this.timer.poll(cx));
+                // The total limit also ends a body that the server sends steadily.
+                if let (BodyLimit::Idle, Some(connection)) = (elapsed.kind(), this.connection) {
+                    connection.body_timed_out();
+                }
+                elapsed
+            }
         };
         *this.exceeded = true;
         // Dropping the body makes HTTP/1 close the connection and HTTP/2 reset the stream.

@@ -44,7 +44,10 @@ where
         let (result, report) = ready!(poll_inner(this.call.get_pin_mut(), cx));
         let limits = *this.limits;
         let with_limits = |result: Result<Response<B>, Err>| {
-            result.map(|response| response.map(|body| TimeoutBody::new(body, limits)))
+            result.map(|response| {
+                let connection = response.extensions().get().cloned();
+                response.map(|body| TimeoutBody::new(body, limits, connection))
+            })
         };
         Poll::Ready(result_note::forward_mapped(result, report, with_limits))
     }

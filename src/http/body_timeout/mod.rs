@@ -14,7 +14,9 @@
 //! an attempt.
 //!
 //! When a limit is exceeded, the body ends with a [`BodyElapsed`] in a boxed error. The layer drops
-//! the inner body at once: HTTP/1 closes its connection, HTTP/2 resets its stream. An error of the
+//! the inner body at once: HTTP/1 closes its connection, HTTP/2 resets its stream. With a
+//! [`RetireConnectionLayer`](super::RetireConnectionLayer) inside, the idle limit also prevents
+//! that new requests use the same connection. An error of the
 //! inner body passes through in the box.
 //!
 //! ```

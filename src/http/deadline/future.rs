@@ -9,6 +9,7 @@ use std::{
 
 use ::http::Response;
 use pin_project_lite::pin_project;
+use sync_wrapper::SyncWrapper;
 use tokio::time::{Sleep, sleep_until};
 
 use super::Deadline;
@@ -36,9 +37,9 @@ pin_project! {
     {
         // `None` if the deadline had passed before the call, and after the outcome was returned.
         #[pin]
-        call: Option<Fut>,
+        call: Option<SyncWrapper<Fut>>,
         // The outcome of a call whose deadline had passed before.
-        expired: Option<Box<Fut::Output>>,
+        expired: SyncWrapper<Option<Box<Fut::Output>>>,
         // Created when the call isn't ready at its first poll.
         #[pin]
         timer: Option<Sleep>,
@@ -60,12 +61,12 @@ struct Limit {
 
 impl<Fut: Future, Timeout> ResponseFuture<Fut, Timeout> {
     pub(super) fn unlimited(call: Fut, timeout: Timeout) -> Self {
-        Self { call: Some(call), expired: None, timer: None, limit: None, timeout }
+        Self { call: Some(SyncWrapper::new(call)), expired: SyncWrapper::new(None), timer: None, limit: None, timeout }
     }
 
     /// The deadline has passed, so the inner service isn't called.
     pub(super) fn expired(outcome: Fut::Output, timeout: Timeout) -> Self {
-        Self { call: None, expired: Some(Box::new(outcome)), timer: None, limit: None, timeout }
+        Self { call: None, expired: SyncWrapper::new(Some(Box::new(outcome))), timer: None, limit: None, timeout }
     }
 
     pub(super) fn limited(call: impl FnOnce() -> Fut, now: Instant, deadline: Deadline, timeout: Timeout) -> Self {
@@ -75,7 +76,13 @@ impl<Fut: Future, Timeout> ResponseFuture<Fut, Timeout> {
             call()
         };
         let limit = Limit { at, time: at.saturating_duration_since(now), scope };
-        Self { call: Some(call), expired: None, timer: None, limit: Some(limit), timeout }
+        Self {
+            call: Some(SyncWrapper::new(call)),
+            expired: SyncWrapper::new(None),
+            timer: None,
+            limit: Some(limit),
+            timeout,
+        }
     }
 }
 
@@ -88,14 +95,14 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        if let Some(expired) = this.expired.take() {
+        if let Some(expired) = this.expired.get_mut().take() {
             return Poll::Ready(at_deadline(*expired));
         }
         loop {
             let call = this.call.as_mut().as_pin_mut().expect("polled after completion");
             let polled = {
                 let _scope = this.limit.as_ref().and_then(|limit| TimeoutScope::enter(limit.scope));
-                poll_inner(call, cx)
+                poll_inner(call.get_pin_mut(), cx)
             };
             if let Poll::Ready((result, report)) = polled {
                 this.call.set(None);

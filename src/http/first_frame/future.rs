@@ -15,7 +15,10 @@ use super::{FirstFrameBody, failed_before_first_frame::FailedBeforeFirstFrame, p
 use crate::{
     CallReport,
     call_context::result_note,
-    http::{inner_call::poll_inner, message_body::may_have_body, remaining_length::RemainingLength},
+    http::{
+        inner_call::poll_inner, message_body::may_have_body, remaining_length::RemainingLength,
+        retire_connection::TimeoutGuard,
+    },
 };
 
 pin_project! {
@@ -32,12 +35,18 @@ pin_project! {
         expects_body: bool,
         // The response while its first frame is awaited, with the report of the inner call.
         response: SyncWrapper<Option<(Response<B>, Option<CallReport>)>>,
+        guard: TimeoutGuard,
     }
 }
 
 impl<Fut, B> ResponseFuture<Fut, B> {
     pub(super) fn new(call: Fut, expects_body: bool) -> Self {
-        Self { call: SyncWrapper::new(call), expects_body, response: SyncWrapper::new(None) }
+        Self {
+            call: SyncWrapper::new(call),
+            expects_body,
+            response: SyncWrapper::new(None),
+            guard: TimeoutGuard::new(),
+        }
     }
 }
 
@@ -65,10 +74,12 @@ where
         let announced = RemainingLength::of(&response);
         match poll_first_frame(response.body_mut(), cx) {
             Poll::Pending => {
+                this.guard.arm(&response);
                 *this.response.get_mut() = Some((response, report));
                 Poll::Pending
             }
             Poll::Ready(first) => {
+                this.guard.disarm();
                 let is_end = first.as_ref().is_none_or(|first| first.as_ref().is_ok_and(Frame::is_trailers));
                 let is_incomplete = is_end && announced.is_incomplete();
                 let error = first.as_ref().and_then(|first| first.as_ref().err());

@@ -6,6 +6,7 @@ use std::{
 
 use ::http::Response;
 use pin_project_lite::pin_project;
+use sync_wrapper::SyncWrapper;
 
 use super::ResponseBody;
 use crate::{call_context::result_note, http::inner_call::poll_inner};
@@ -15,13 +16,13 @@ pin_project! {
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<Fut> {
         #[pin]
-        call: Fut,
+        call: SyncWrapper<Fut>,
     }
 }
 
 impl<Fut> ResponseFuture<Fut> {
     pub(super) fn new(call: Fut) -> Self {
-        Self { call }
+        Self { call: SyncWrapper::new(call) }
     }
 }
 
@@ -32,7 +33,7 @@ where
     type Output = Result<Response<ResponseBody<B>>, Err>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let (result, report) = ready!(poll_inner(self.project().call, cx));
+        let (result, report) = ready!(poll_inner(self.project().call.get_pin_mut(), cx));
         let wrap = |result: Result<Response<B>, Err>| result.map(|response| response.map(ResponseBody::upstream));
         Poll::Ready(result_note::forward_mapped(result, report, wrap))
     }

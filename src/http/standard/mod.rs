@@ -19,6 +19,7 @@
 //! # #[cfg(feature = "fallback")]
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let address = "127.0.0.1:3000"; // a server that accepts connections and never answers
 //! # let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
 //! # let address = listener.local_addr()?;
 //! let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
@@ -29,7 +30,6 @@
 //!     .reserve_for_fallback(Duration::from_millis(100))
 //!     .layer(client);
 //!
-//! // The server accepts the connection and never answers.
 //! let request = Request::get(format!("http://{address}/prices")).body(Full::default())?;
 //! let response = prices.ready().await?.call(request).await?;
 //! assert_eq!(response.into_body().collect().await?.to_bytes(), "as of yesterday");
