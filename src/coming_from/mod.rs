@@ -11,6 +11,8 @@
 //! | [`backoff`] | `backoff` 0.4, which is unmaintained |
 //! | [`backon`] | `backon` 1.6 |
 //! | [`tower_retry`] | `tower::retry` of tower 0.5 |
+//! | [`reqwest_retry`] | `reqwest-retry` 0.9 |
+//! | [`reqwest`] | the own retry of reqwest 0.13 |
 //! | [`failsafe`] | `failsafe` 1.3 |
 //! | [`recloser`] | `recloser` 1.4 |
 //! | [`tower_resilience`] | the retry, breaker and fallback of `tower-resilience` 0.14 |
@@ -22,7 +24,10 @@
 //! with the other crates.
 //!
 //! These pages contain documentation only and add no code to a program.
-#![cfg_attr(not(all(feature = "grpc", feature = "keyed", feature = "tracing")), allow(rustdoc::broken_intra_doc_links))]
+#![cfg_attr(
+    not(all(feature = "grpc", feature = "keyed", feature = "reqwest", feature = "tracing")),
+    allow(rustdoc::broken_intra_doc_links)
+)]
 
 #[doc = include_str!("backoff.md")]
 pub mod backoff {}
@@ -53,3 +58,9 @@ pub mod grpc_service_config {}
 
 #[doc = include_str!("comparison.md")]
 pub mod comparison {}
+
+#[doc = include_str!("reqwest_retry.md")]
+pub mod reqwest_retry {}
+
+#[doc = include_str!("reqwest.md")]
+pub mod reqwest {}

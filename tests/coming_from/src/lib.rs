@@ -12,4 +12,4 @@ macro_rules! pages {
     )* };
 }
 
-pages! { backoff backon tower_retry failsafe recloser tower_resilience seatbelt aws_sdk grpc_service_config comparison }
+pages! { backoff backon tower_retry failsafe recloser tower_resilience seatbelt aws_sdk grpc_service_config reqwest_retry reqwest comparison }
