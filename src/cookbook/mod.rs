@@ -12,7 +12,7 @@
 //! | [`batch_runner`] | retry limits that hold across all runs of a batch, including crashes | `batch_runner` |
 //! | [`coordinator`] | loops that must not spin on a failing worker: one circuit per worker | `coordinator` |
 //! | [`primitive`] | one wrapper around any function, async or blocking | `function_wrapper` |
-//! | [`transactions`] | database transactions that conflict with each other | |
+//! | [`transactions`] | database transactions that conflict with each other | `database` |
 //! | [`ladder`] | a chain of fallbacks that ends with a person | `provider_ladder` |
 //! | [`testing`] | tests of your settings: scripted outages in paused time | |
 //! | [`worker`] | which errors of a job to retry, and when. Durable retries aren't implemented yet | |
